@@ -1,0 +1,36 @@
+//! The wire between a Muster supervisor and its worker processes: types and bytes.
+//!
+//! A worker talks to its supervisor over its standard streams in length-delimited frames, one
+//! message each. This crate holds every message of version 1 ([`ToSupervisor`], [`ToWorker`]), how a
+//! message becomes bytes and back ([`codec`]), how bytes are cut into frames ([`frame`]), and the
+//! line-by-line JSON spelling of the same messages ([`json`]) that lets a shell script be a worker.
+//!
+//! It does no I/O of its own beyond the small blocking reader and writer a worker needs, starts no
+//! runtime and has no unsafe code. `SPEC.md` beside this crate describes the same wire for people who
+//! write a worker in another language; `vectors/` holds golden bytes that any language can test against.
+
+pub mod codec;
+pub mod frame;
+pub mod json;
+pub mod limits;
+pub mod wire;
+
+mod message;
+mod names;
+mod shared;
+
+pub use message::{ToSupervisor, ToWorker};
+pub use names::{error_type, feature, method};
+pub use shared::{
+    CallResult, CancelReason, ErrorInfo, JsonBytes, Level, LogRecord, Metrics, Outcome, Source,
+};
+
+/// The oldest and the newest protocol version this crate speaks.
+pub const PROTOCOL_VERSION: u16 = 1;
+
+/// The environment variable that tells a worker executable to serve frames instead of being a
+/// command-line program. Its value is the newest version the supervisor speaks.
+pub const PROTOCOL_ENV: &str = "MUSTER_PROTOCOL";
+
+/// The environment variable that switches on the workflows of the conformance kit.
+pub const CONFORMANCE_ENV: &str = "MUSTER_CONFORMANCE";

@@ -1,0 +1,30 @@
+//! Every bound of the wire, named with its unit. Both sides hold to them; SPEC.md repeats them.
+
+/// The largest body of one frame: what fits in three bytes, so that the first byte of a frame is 0x00.
+pub const FRAME_MAX_BYTES: usize = 16_777_215;
+/// The length prefix in front of every body.
+pub const FRAME_HEADER_BYTES: usize = 4;
+/// A log message longer than this is cut at a character border and marked.
+pub const LOG_MESSAGE_MAX_BYTES: usize = 64 * 1024;
+/// A worker flushes its log batch at this size,
+pub const LOG_BATCH_MAX_BYTES: usize = 64 * 1024;
+/// or at this many records,
+pub const LOG_BATCH_MAX_RECORDS: usize = 256;
+/// or this long after its first record.
+pub const LOG_BATCH_MAX_AGE_MS: u64 = 100;
+/// The logs the supervisor keeps of one run: the beginning,
+pub const RUN_LOGS_HEAD_MAX_BYTES: usize = 12 * 1024 * 1024;
+/// and the end. What lies between is counted and dropped.
+pub const RUN_LOGS_TAIL_MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Text a worker may print before its Hello.
+pub const PREAMBLE_MAX_BYTES: usize = 64 * 1024;
+/// How much of stray text on stdout is quoted.
+pub const POLLUTION_QUOTE_MAX_BYTES: usize = 256;
+/// Calls of one run that may wait for their Reply at once.
+pub const CALLS_IN_FLIGHT_MAX: usize = 64;
+/// Workflow names, run identifiers, keys, method names.
+pub const IDENTIFIER_MAX_BYTES: usize = 1024;
+/// The message of a `WorkerCrashed` error, with the last lines of stderr in it.
+pub const CRASH_MESSAGE_MAX_BYTES: usize = 2 * 1024;
+/// How many of the last lines of stderr a `WorkerCrashed` error quotes.
+pub const CRASH_STDERR_LINES: usize = 10;

@@ -1,0 +1,87 @@
+//! The strings both sides must spell alike: features, call methods, the supervisor's error types.
+
+/// Features a worker may offer in Hello. One that has none of them is complete all the same.
+pub mod feature {
+    /// Sends Log.
+    pub const LOG: &str = "log";
+    /// Sends Progress.
+    pub const PROGRESS: &str = "progress";
+    /// Sends Call and takes Reply.
+    pub const CALL: &str = "call";
+    /// Takes Cancel, and tries to end the run within its grace.
+    pub const CANCEL: &str = "cancel";
+    /// Answers Ping.
+    pub const PING: &str = "ping";
+    /// Takes Drain: finishes what runs, says Goodbye, exits with 0.
+    pub const DRAIN: &str = "drain";
+    /// Answers Dump with Stacks.
+    pub const DUMP: &str = "dump";
+    /// All of them, in the order of SPEC.md.
+    pub const ALL: [&str; 7] = [LOG, PROGRESS, CALL, CANCEL, PING, DRAIN, DUMP];
+}
+
+/// The methods of Call.
+pub mod method {
+    /// `{key}` -> the merged configuration value or null.
+    pub const CONFIG_GET: &str = "config.get";
+    /// `{key}` -> the stored value or null, with this run's own writes seen.
+    pub const STATE_GET: &str = "state.get";
+    /// `{key, value}` -> null. A pending change, applied with the outcome.
+    pub const STATE_SET: &str = "state.set";
+    /// `{key}` -> null. A pending change.
+    pub const STATE_DELETE: &str = "state.delete";
+    /// `{workflow, params}` -> `{execution_id}`. The child commits with the parent's outcome.
+    pub const EXECUTION_SUBMIT: &str = "execution.submit";
+}
+
+/// The error types a supervisor assigns. A user's own error of such a name is recorded as `User.<name>`.
+pub mod error_type {
+    /// Status TIMEOUT: the supervisor's deadline passed.
+    pub const TIMEOUT: &str = "TimeoutError";
+    /// Status CANCELLED: somebody asked for it.
+    pub const CANCELLED: &str = "CancelledError";
+    /// The process ended without a Finished.
+    pub const WORKER_CRASHED: &str = "WorkerCrashed";
+    /// The process was above its memory limit.
+    pub const OUT_OF_MEMORY: &str = "OutOfMemory";
+    /// The worker broke the protocol.
+    pub const PROTOCOL_VIOLATION: &str = "ProtocolViolation";
+    /// Bytes on stdout that are no frame.
+    pub const STDOUT_POLLUTED: &str = "StdoutPolluted";
+    /// The result does not fit in a frame.
+    pub const RESULT_TOO_LARGE: &str = "ResultTooLarge";
+    /// The result is not JSON.
+    pub const INVALID_RESULT: &str = "InvalidResult";
+    /// The database refused the value.
+    pub const RESULT_NOT_STORABLE: &str = "ResultNotStorable";
+    /// The worker said it cannot run this.
+    pub const WORKFLOW_NOT_FOUND: &str = "WorkflowNotFound";
+    /// No worker could be started, and the pool gave up (batch only).
+    pub const WORKER_INIT_FAILED: &str = "WorkerInitFailed";
+    /// The attempts of an execution whose supervisors died are used up.
+    pub const SUPERVISOR_LOST: &str = "SupervisorLost";
+    /// The request cannot be run as it stands.
+    pub const INVALID_REQUEST: &str = "InvalidRequest";
+    /// A minimal message whose pending record is gone.
+    pub const PENDING_NOT_FOUND: &str = "PendingNotFound";
+    /// What a Failed outcome with an empty kind is recorded as. Users may use it too.
+    pub const EXECUTION_ERROR: &str = "ExecutionError";
+
+    /// The names only a supervisor may assign.
+    pub const RESERVED: [&str; 14] = [
+        TIMEOUT,
+        CANCELLED,
+        WORKER_CRASHED,
+        OUT_OF_MEMORY,
+        PROTOCOL_VIOLATION,
+        STDOUT_POLLUTED,
+        RESULT_TOO_LARGE,
+        INVALID_RESULT,
+        RESULT_NOT_STORABLE,
+        WORKFLOW_NOT_FOUND,
+        WORKER_INIT_FAILED,
+        SUPERVISOR_LOST,
+        INVALID_REQUEST,
+        PENDING_NOT_FOUND,
+    ];
+}

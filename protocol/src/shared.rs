@@ -1,0 +1,208 @@
+//! Types that messages of both directions are made of. Their layout is frozen: see SPEC.md.
+
+use serde::{Deserialize, Serialize};
+
+use crate::codec::{Decode, Encode};
+
+/// JSON text that travels unparsed. Empty means "none".
+///
+/// In frames it is a length and the bytes; in JSON lines mode it is the value itself, inline.
+#[derive(Clone, Default, PartialEq, Eq, Encode, Decode)]
+pub struct JsonBytes(pub Vec<u8>);
+
+impl JsonBytes {
+    /// No value.
+    pub const NONE: Self = Self(Vec::new());
+
+    /// The JSON text of a value. A value that cannot be JSON (a map with keys that are no strings) is none.
+    pub fn of<T: Serialize + ?Sized>(value: &T) -> Self {
+        Self(serde_json::to_vec(value).unwrap_or_default())
+    }
+
+    /// True when there is no value.
+    pub fn is_none(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Parses the text; none parses as `null`.
+    ///
+    /// # Errors
+    /// When the bytes are not JSON, or not of the shape asked for.
+    pub fn parse<'a, T: Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(if self.0.is_empty() { b"null" } else { &self.0 })
+    }
+}
+
+impl std::fmt::Debug for JsonBytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.0))
+    }
+}
+
+/// What code an execution runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+pub enum Source {
+    /// The worker looks the workflow's name up itself.
+    Named,
+    /// A file below the workflows folder and a function in it; an empty function is the default export.
+    Path {
+        /// Relative to the workflows folder.
+        path: String,
+        /// Empty means the default export.
+        function: String,
+    },
+    /// The code travels with the request.
+    Inline {
+        /// Empty means the worker's own language.
+        language: String,
+        /// The source text, as UTF-8.
+        #[serde(with = "crate::json::text_bytes")]
+        code: Vec<u8>,
+    },
+}
+
+/// How a run ended, as the worker saw it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+pub enum Outcome {
+    /// The function returned.
+    Succeeded {
+        /// What it returned.
+        #[serde(default, with = "crate::json::inline")]
+        result: JsonBytes,
+    },
+    /// The function failed.
+    Failed {
+        /// Why.
+        error: ErrorInfo,
+    },
+    /// The run ended because it was cancelled.
+    Cancelled {
+        /// What the user should read.
+        #[serde(default)]
+        message: String,
+    },
+    /// The worker cannot run this; user code was not entered.
+    Rejected {
+        /// Why, with what would help.
+        #[serde(default)]
+        reason: String,
+    },
+}
+
+/// The answer to a Call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+pub enum CallResult {
+    /// It worked.
+    Ok {
+        /// What the method gives.
+        #[serde(default, with = "crate::json::inline")]
+        value: JsonBytes,
+    },
+    /// It did not.
+    Err {
+        /// Why.
+        error: ErrorInfo,
+    },
+}
+
+/// Who wants a run to end. The first reason written to the worker decides what the end is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
+pub enum CancelReason {
+    /// A person or a program asked.
+    User,
+    /// The deadline passed.
+    Timeout,
+    /// The supervisor leaves.
+    Shutdown,
+    /// Another supervisor owns the execution now.
+    LeaseLost,
+}
+
+/// How much a log record matters.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode,
+)]
+pub enum Level {
+    /// For the author of the SDK.
+    Trace,
+    /// For the author of the workflow.
+    Debug,
+    /// For who runs the workflow.
+    #[default]
+    Info,
+    /// Something a person may want to look at.
+    Warn,
+    /// Something went wrong.
+    Error,
+}
+
+impl Level {
+    /// The lower-case name used in records and on screens.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// Why something failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+pub struct ErrorInfo {
+    /// The error's type, such as the class name of an exception. Becomes `error_type`.
+    #[serde(default)]
+    pub kind: String,
+    /// One line for a person.
+    #[serde(default)]
+    pub message: String,
+    /// Where it happened; may be empty.
+    #[serde(default)]
+    pub stack: String,
+    /// Whether another attempt could help, when the worker knows.
+    #[serde(default)]
+    pub retryable: Option<bool>,
+}
+
+impl ErrorInfo {
+    /// An error with a kind and a message, and nothing else known.
+    pub fn new(kind: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { kind: kind.into(), message: message.into(), stack: String::new(), retryable: None }
+    }
+}
+
+/// One line of a run's log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+pub struct LogRecord {
+    /// Microseconds since the Unix epoch, on the worker's clock.
+    #[serde(default)]
+    pub timestamp_us: u64,
+    /// How much it matters.
+    #[serde(default)]
+    pub level: Level,
+    /// Who wrote it; may be empty.
+    #[serde(default)]
+    pub logger: String,
+    /// The text.
+    #[serde(default)]
+    pub message: String,
+    /// A JSON object of further values, or none.
+    #[serde(default, with = "crate::json::inline", skip_serializing_if = "JsonBytes::is_none")]
+    pub fields: JsonBytes,
+}
+
+/// What a run cost, as the worker measured it. Zero means not measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[serde(default)]
+pub struct Metrics {
+    /// From Started to Finished.
+    pub wall_us: u64,
+    /// CPU time in user mode.
+    pub cpu_user_us: u64,
+    /// CPU time in the kernel.
+    pub cpu_system_us: u64,
+    /// The largest resident set so far.
+    pub peak_rss_bytes: u64,
+}

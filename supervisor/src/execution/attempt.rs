@@ -1,0 +1,26 @@
+//! One attempt at an execution: the fence.
+
+use uuid::Uuid;
+
+/// One attempt at one execution. The number rises with every claim and is never reused, so together with
+/// the lease owner it fences every write, and it keys logs and changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Attempt {
+    /// Which execution.
+    pub execution_id: Uuid,
+    /// Which attempt, from 1.
+    pub number: u32,
+}
+
+impl Attempt {
+    /// The attempt `number` at `execution_id`.
+    pub fn new(execution_id: Uuid, number: u32) -> Self {
+        Self { execution_id, number }
+    }
+}
+
+impl std::fmt::Display for Attempt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}#{}", self.execution_id, self.number)
+    }
+}

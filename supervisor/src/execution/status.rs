@@ -1,0 +1,65 @@
+//! The states a row can be in.
+
+use serde::{Deserialize, Serialize};
+
+/// The state of an execution's row. The last four are terminal: exactly one of them is ever written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Status {
+    /// Waits to be claimed.
+    Pending,
+    /// Claimed: a lease protects it.
+    Running,
+    /// The function returned.
+    Success,
+    /// The function, its worker or its request failed.
+    Failed,
+    /// The deadline passed.
+    Timeout,
+    /// Somebody asked for it to end.
+    Cancelled,
+}
+
+impl Status {
+    /// The text stored in the database and shown to people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Running => "RUNNING",
+            Self::Success => "SUCCESS",
+            Self::Failed => "FAILED",
+            Self::Timeout => "TIMEOUT",
+            Self::Cancelled => "CANCELLED",
+        }
+    }
+
+    /// True when nothing may change the row any more.
+    pub fn is_terminal(self) -> bool {
+        match self {
+            Self::Pending | Self::Running => false,
+            Self::Success | Self::Failed | Self::Timeout | Self::Cancelled => true,
+        }
+    }
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that names no status.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is no status: use PENDING, RUNNING, SUCCESS, FAILED, TIMEOUT or CANCELLED")]
+pub struct UnknownStatus(String);
+
+impl std::str::FromStr for Status {
+    type Err = UnknownStatus;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Pending, Self::Running, Self::Success, Self::Failed, Self::Timeout, Self::Cancelled]
+            .into_iter()
+            .find(|status| status.as_str().eq_ignore_ascii_case(text))
+            .ok_or_else(|| UnknownStatus(text.to_owned()))
+    }
+}

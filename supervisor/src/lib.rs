@@ -1,0 +1,8 @@
+//! The Muster supervisor: takes workflow executions from a queue, hands each to one warm worker process,
+//! holds it to its limits, and finalizes what comes back.
+//!
+//! Data flows one way through the modules below: intake, claim, prewarm, route, run, finalize, publish,
+//! clean up. The decisions of the pool are a pure state machine ([`pool`]).
+
+pub mod execution;
+pub mod pool;

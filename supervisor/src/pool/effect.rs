@@ -1,0 +1,173 @@
+//! What the pool wants done. The shell does each, in order, and decides nothing.
+
+use std::time::Duration;
+
+use muster_protocol::{CancelReason, ErrorInfo, JsonBytes, Metrics};
+
+use super::event::{Features, WorkerId};
+use crate::execution::Attempt;
+
+/// Something to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Start a process. It answers with Spawned or SpawnFailed.
+    Spawn {
+        /// The number the new worker goes by.
+        worker: WorkerId,
+        /// Which build and settings: rises with every reload.
+        generation: u64,
+    },
+    /// Answer its Hello.
+    Welcome {
+        /// Which worker.
+        worker: WorkerId,
+        /// The version both speak.
+        protocol: u16,
+        /// The features both have.
+        features: Features,
+    },
+    /// Hand it an attempt.
+    Execute {
+        /// Which worker.
+        worker: WorkerId,
+        /// The number of the run, counting up in this worker.
+        run: u32,
+        /// Which attempt.
+        attempt: Attempt,
+        /// What a Cancel will grant, told to the worker.
+        grace: Duration,
+    },
+    /// The attempt entered user code.
+    Started {
+        /// Which attempt.
+        attempt: Attempt,
+        /// Where.
+        worker: WorkerId,
+    },
+    /// Ask it to end the run.
+    Cancel {
+        /// Which worker.
+        worker: WorkerId,
+        /// Which run.
+        run: u32,
+        /// Which attempt.
+        attempt: Attempt,
+        /// Who wants it.
+        reason: CancelReason,
+        /// A word about it.
+        message: String,
+        /// Signals follow after this.
+        grace: Duration,
+    },
+    /// Ask it what it is doing.
+    Dump {
+        /// Which worker.
+        worker: WorkerId,
+        /// Which run.
+        run: u32,
+    },
+    /// Ask it to leave: a Drain frame if it takes one, and the end of its stdin.
+    Retire {
+        /// Which worker.
+        worker: WorkerId,
+        /// Why.
+        reason: String,
+    },
+    /// SIGTERM to its process group.
+    Terminate {
+        /// Which worker.
+        worker: WorkerId,
+        /// Why.
+        cause: KillCause,
+    },
+    /// SIGKILL to its process group.
+    Kill {
+        /// Which worker.
+        worker: WorkerId,
+        /// Why.
+        cause: KillCause,
+    },
+    /// The attempt is over, or goes back.
+    Finish(Finish),
+    /// No worker has been able to start this many times in a row; the next try is later.
+    StartFailed {
+        /// Which worker.
+        worker: WorkerId,
+        /// How many in a row.
+        consecutive: u32,
+        /// Why, for a person.
+        message: String,
+        /// When the next try comes.
+        retry_in: Duration,
+    },
+    /// A worker became Ready after failures: the trouble is over.
+    StartsRecovered,
+}
+
+/// Why a worker is signalled: for logs, events and the outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KillCause {
+    /// Its run was asked to end and did not.
+    Cancelled(CancelReason),
+    /// It is above its memory limit.
+    Memory,
+    /// It broke the protocol.
+    Violation,
+    /// It did not become Ready in time.
+    StartTimeout,
+    /// It took an Execute and did not say Started in time.
+    NotStarted,
+    /// It finished a run and did not say Idle in time.
+    NotIdle,
+    /// It was asked to leave and did not.
+    Retired,
+}
+
+/// The end of an attempt in this pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finish {
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// How it ended.
+    pub ending: Ending,
+    /// The worker that ran it last, if any did.
+    pub worker: Option<WorkerId>,
+    /// From Started read to Finished read, else to the death of the process; `None` without Started.
+    pub duration: Option<Duration>,
+    /// What the worker measured.
+    pub metrics: Option<Metrics>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The function returned this.
+    Succeeded {
+        /// JSON text, not yet checked.
+        result: JsonBytes,
+    },
+    /// It failed. The kind is the final error_type, the user's own kinds already told from ours.
+    Failed {
+        /// Why.
+        error: ErrorInfo,
+    },
+    /// The deadline passed.
+    TimedOut {
+        /// What a person should read: after how long, and how it ended.
+        message: String,
+    },
+    /// Somebody asked for it.
+    Cancelled {
+        /// What a person should read.
+        message: String,
+    },
+    /// It goes back to be claimed again. The process that may have run it is reaped.
+    Released {
+        /// Why.
+        reason: String,
+        /// False when user code cannot have been entered, or when we are the ones who leave.
+        charged: bool,
+    },
+    /// Another supervisor owns it: nothing may be written.
+    Superseded,
+}
