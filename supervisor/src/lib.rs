@@ -6,3 +6,4 @@
 
 pub mod execution;
 pub mod pool;
+pub mod process;

@@ -1,0 +1,45 @@
+//! The end of a process, seen through its pidfd and reaped exactly once.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::process::{WaitId, WaitIdOptions, waitid};
+use tokio::io::unix::AsyncFd;
+
+use crate::pool::ExitStatus;
+
+/// Waits for one process. Other children are never touched: a wait for any child would steal their status.
+#[derive(Debug)]
+pub struct ExitWatch {
+    pidfd: AsyncFd<OwnedFd>,
+}
+
+impl ExitWatch {
+    /// Watches the process behind a pidfd. Must be called inside a runtime.
+    ///
+    /// # Errors
+    /// When the runtime cannot watch one more descriptor.
+    pub fn new(pidfd: OwnedFd) -> io::Result<Self> {
+        Ok(Self { pidfd: super::descriptors::watch_readable(pidfd)? })
+    }
+
+    /// Returns when the process has ended. It is not reaped yet, so its group can still be signalled.
+    pub async fn ended(&self) {
+        // The readiness is never cleared: a process ends once. A failure to poll counts as an end, because
+        // `reap` then finds out.
+        let _ = self.pidfd.readable().await;
+    }
+
+    /// Reaps the process and tells how it ended.
+    pub fn reap(self) -> ExitStatus {
+        let status = waitid(WaitId::PidFd(self.pidfd.get_ref().as_fd()), WaitIdOptions::EXITED);
+        match status {
+            Ok(Some(status)) => match (status.exit_status(), status.terminating_signal()) {
+                (Some(code), _) => ExitStatus::Code(code),
+                (None, Some(signal)) => ExitStatus::Signal(signal),
+                (None, None) => ExitStatus::Unknown,
+            },
+            Ok(None) | Err(_) => ExitStatus::Unknown,
+        }
+    }
+}
