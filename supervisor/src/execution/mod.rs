@@ -4,10 +4,18 @@
 
 mod attempt;
 mod change;
+mod check;
+mod draft;
 mod log;
+mod request;
 mod status;
+
+#[cfg(test)]
+mod request_tests;
 
 pub use attempt::Attempt;
 pub use change::Change;
+pub use draft::{Draft, InvalidRequest};
 pub use log::{LogLine, LogStream};
+pub use request::{Request, Target};
 pub use status::{Status, UnknownStatus};

@@ -1,0 +1,293 @@
+//! A request on its way in: what a message, an HTTP body, a line of a batch file or a pending record says,
+//! not yet complete.
+//!
+//! A draft collects every problem it meets, so that whoever wrote the message reads all of them at once. It
+//! does no I/O: the intake looks up the pending record and [merges](Draft::or) it.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::check;
+use super::request::{Request, Target};
+
+/// Why a request cannot be run: every problem at once, each with the field it is about.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invalid request: {}", problems.join("; "))]
+pub struct InvalidRequest {
+    /// The execution it was meant for, if that could be read.
+    pub execution_id: Option<Uuid>,
+    /// One sentence each, beginning with the field's name.
+    pub problems: Vec<String>,
+}
+
+/// The fields of a request as far as they are known.
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    /// The execution's id, once somebody gave one.
+    pub execution_id: Option<Uuid>,
+    target: Vec<Target>,
+    code_detail: CodeDetail,
+    parameters: Option<Box<RawValue>>,
+    organization_id: Option<Uuid>,
+    caller: Option<Box<RawValue>>,
+    startup: Option<Box<RawValue>>,
+    form_id: Option<String>,
+    api_key_id: Option<String>,
+    timeout_seconds: Option<f64>,
+    max_attempts: Option<u32>,
+    retry_backoff_seconds: Option<f64>,
+    sync: Option<bool>,
+    priority: Option<u8>,
+    traceparent: Option<String>,
+    problems: Vec<String>,
+}
+
+/// What belongs to inline code, which may also stand alone by mistake.
+#[derive(Clone, Debug, Default)]
+struct CodeDetail {
+    script_name: Option<String>,
+    language: Option<String>,
+}
+
+/// The same fields, unparsed. Unknown fields are passed over; `null` counts as left out.
+#[derive(Deserialize)]
+struct Fields<'a> {
+    #[serde(borrow)]
+    execution_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    workflow_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    workflow: Option<&'a RawValue>,
+    #[serde(borrow)]
+    code: Option<&'a RawValue>,
+    #[serde(borrow)]
+    script_name: Option<&'a RawValue>,
+    #[serde(borrow)]
+    language: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    parameters: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    params: Option<&'a RawValue>,
+    #[serde(borrow)]
+    organization_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    caller: Option<&'a RawValue>,
+    #[serde(borrow)]
+    startup: Option<&'a RawValue>,
+    #[serde(borrow)]
+    form_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    api_key_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    timeout_seconds: Option<&'a RawValue>,
+    #[serde(borrow)]
+    max_attempts: Option<&'a RawValue>,
+    #[serde(borrow)]
+    retry_backoff_seconds: Option<&'a RawValue>,
+    #[serde(borrow)]
+    sync: Option<&'a RawValue>,
+    #[serde(borrow)]
+    priority: Option<&'a RawValue>,
+    #[serde(borrow)]
+    traceparent: Option<&'a RawValue>,
+}
+
+/// Parameters may be `null` on purpose, so their `null` is a value.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+impl Draft {
+    /// Reads a JSON object. Problems of single fields are kept until [`Draft::into_request`].
+    ///
+    /// # Errors
+    /// When the bytes are no JSON object at all.
+    pub fn parse(json: &[u8]) -> Result<Self, InvalidRequest> {
+        let refuse = |reason: String| InvalidRequest {
+            execution_id: None,
+            problems: vec![format!("not a JSON object of request fields: {reason}")],
+        };
+        // Serde would also read the fields from an array, by position.
+        if json.trim_ascii_start().first() != Some(&b'{') {
+            return Err(refuse("it does not begin with {".to_owned()));
+        }
+        let fields: Fields = serde_json::from_slice(json).map_err(|error| refuse(error.to_string()))?;
+        let mut draft = Self::default();
+        draft.read_target(&fields);
+        draft.read_data(&fields);
+        draft.read_limits(&fields);
+        Ok(draft)
+    }
+
+    /// A draft that says nothing but which execution it is about.
+    pub fn of(execution_id: Uuid) -> Self {
+        Self { execution_id: Some(execution_id), ..Self::default() }
+    }
+
+    /// True when it does not say what to run, so that the row or the pending record must.
+    pub fn is_minimal(&self) -> bool {
+        self.target.is_empty() && self.problems.is_empty()
+    }
+
+    /// Fills the fields left out here with those of `other`, the pending record.
+    #[must_use]
+    pub fn or(mut self, other: Self) -> Self {
+        if self.target.is_empty() && !self.code_detail.is_some() {
+            self.target = other.target;
+            self.code_detail = other.code_detail;
+        }
+        let null = self.parameters.as_ref().is_some_and(|raw| raw.get() == "null");
+        if self.parameters.is_none() || (null && other.parameters.is_some()) {
+            self.parameters = other.parameters;
+        }
+        self.problems.extend(other.problems.into_iter().map(|problem| format!("pending record: {problem}")));
+        Self {
+            execution_id: self.execution_id.or(other.execution_id),
+            organization_id: self.organization_id.or(other.organization_id),
+            caller: self.caller.or(other.caller),
+            startup: self.startup.or(other.startup),
+            form_id: self.form_id.or(other.form_id),
+            api_key_id: self.api_key_id.or(other.api_key_id),
+            timeout_seconds: self.timeout_seconds.or(other.timeout_seconds),
+            max_attempts: self.max_attempts.or(other.max_attempts),
+            retry_backoff_seconds: self.retry_backoff_seconds.or(other.retry_backoff_seconds),
+            sync: self.sync.or(other.sync),
+            priority: self.priority.or(other.priority),
+            traceparent: self.traceparent.or(other.traceparent),
+            ..self
+        }
+    }
+
+    /// Gives it an id if it has none.
+    #[must_use]
+    pub fn with_default_id(mut self, execution_id: Uuid) -> Self {
+        self.execution_id.get_or_insert(execution_id);
+        self
+    }
+
+    /// The finished request.
+    ///
+    /// # Errors
+    /// Every problem in one error: bad fields, nothing or too much to run, too large for a frame.
+    pub fn into_request(mut self) -> Result<Request, InvalidRequest> {
+        let target = self.take_target();
+        if self.execution_id.is_none() && self.problems.iter().all(|p| !p.starts_with("execution_id:")) {
+            self.problems.push("execution_id: is missing; give a UUID".to_owned());
+        }
+        let (Some(execution_id), Some(target)) = (self.execution_id, target) else {
+            return Err(InvalidRequest { execution_id: self.execution_id, problems: self.problems });
+        };
+        let request = Request {
+            execution_id,
+            target,
+            parameters: self.parameters.unwrap_or_else(check::empty_object),
+            organization_id: self.organization_id,
+            caller: self.caller,
+            startup: self.startup,
+            form_id: self.form_id,
+            api_key_id: self.api_key_id,
+            timeout_seconds: self.timeout_seconds,
+            max_attempts: self.max_attempts,
+            retry_backoff_seconds: self.retry_backoff_seconds,
+            sync: self.sync.unwrap_or(false),
+            priority: self.priority.unwrap_or(0),
+            traceparent: self.traceparent,
+        };
+        self.problems.extend(check::frame_size(request.payload_bytes()).err());
+        if self.problems.is_empty() {
+            Ok(request)
+        } else {
+            Err(InvalidRequest { execution_id: Some(execution_id), problems: self.problems })
+        }
+    }
+
+    fn take_target(&mut self) -> Option<Target> {
+        let detail = std::mem::take(&mut self.code_detail);
+        let stray_detail = detail.is_some() && !matches!(self.target.as_slice(), [Target::Code { .. }]);
+        match self.target.as_slice() {
+            [] if self.problems.is_empty() => {
+                self.problems
+                    .push("workflow_id, workflow, code: all missing; give exactly one of them".to_owned());
+                return None;
+            }
+            [] => return None,
+            [_] => {}
+            [..] => {
+                let message = "workflow_id, workflow, code: more than one given; give exactly one of them";
+                self.problems.push(message.to_owned());
+            }
+        }
+        if stray_detail {
+            self.problems.push("script_name, language: only go with code".to_owned());
+        }
+        let mut target = self.target.pop()?;
+        if let Target::Code { script_name, language, .. } = &mut target {
+            *script_name = detail.script_name.unwrap_or_else(|| "script".to_owned());
+            *language = detail.language.unwrap_or_default();
+        }
+        Some(target)
+    }
+
+    fn read_target(&mut self, fields: &Fields<'_>) {
+        self.execution_id = self.take("execution_id", fields.execution_id, check::uuid);
+        let workflow_id = self.take("workflow_id", fields.workflow_id, check::uuid);
+        let workflow = self.take("workflow", fields.workflow, check::identifier);
+        let code = self.take("code", fields.code, check::code);
+        self.target.extend(workflow_id.map(|workflow_id| Target::Id { workflow_id }));
+        self.target.extend(workflow.map(|workflow| Target::Name { workflow }));
+        self.target.extend(code.map(|code| Target::Code {
+            code,
+            script_name: String::new(),
+            language: String::new(),
+        }));
+        self.code_detail = CodeDetail {
+            script_name: self.take("script_name", fields.script_name, check::identifier),
+            language: self.take("language", fields.language, check::identifier),
+        };
+    }
+
+    fn read_data(&mut self, fields: &Fields<'_>) {
+        if fields.parameters.is_some() && fields.params.is_some() {
+            self.problems.push("parameters, params: two names of one field; give one of them".to_owned());
+        }
+        self.parameters = fields.parameters.or(fields.params).map(ToOwned::to_owned);
+        self.organization_id = self.take("organization_id", fields.organization_id, check::uuid);
+        self.caller = self.take("caller", fields.caller, check::object);
+        self.startup = fields.startup.map(ToOwned::to_owned);
+        self.form_id = self.take("form_id", fields.form_id, check::identifier);
+        self.api_key_id = self.take("api_key_id", fields.api_key_id, check::identifier);
+        self.traceparent = self.take("traceparent", fields.traceparent, check::identifier);
+    }
+
+    fn read_limits(&mut self, fields: &Fields<'_>) {
+        self.timeout_seconds = self.take("timeout_seconds", fields.timeout_seconds, check::timeout_seconds);
+        self.max_attempts = self.take("max_attempts", fields.max_attempts, check::max_attempts);
+        self.retry_backoff_seconds =
+            self.take("retry_backoff_seconds", fields.retry_backoff_seconds, check::backoff_seconds);
+        self.sync = self.take("sync", fields.sync, check::boolean);
+        self.priority = self.take("priority", fields.priority, check::priority);
+    }
+
+    /// Reads and checks one field; what is wrong with it joins the problems.
+    fn take<T>(
+        &mut self,
+        name: &str,
+        raw: Option<&RawValue>,
+        check: fn(&RawValue) -> Result<T, String>,
+    ) -> Option<T> {
+        match check(raw?) {
+            Ok(value) => Some(value),
+            Err(problem) => {
+                self.problems.push(format!("{name}: {problem}"));
+                None
+            }
+        }
+    }
+}
+
+impl CodeDetail {
+    fn is_some(&self) -> bool {
+        self.script_name.is_some() || self.language.is_some()
+    }
+}
