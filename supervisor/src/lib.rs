@@ -7,3 +7,4 @@
 pub mod execution;
 pub mod pool;
 pub mod process;
+pub mod settings;

@@ -1,0 +1,36 @@
+//! How each type of value is read, bounded and shown.
+
+mod address;
+mod number;
+mod text;
+
+pub(crate) use address::{Bind, DatabaseUrl, ServerUrl, Token};
+pub(crate) use number::{Count, Interval, Limit, Millis, Seconds};
+pub(crate) use text::{Command, Format, Level, Name, Path, Variables};
+pub use text::{LogFormat, WorkerVariable};
+
+use super::source::Raw;
+
+/// How one type of value is read and shown.
+pub(crate) trait Kind {
+    /// What the field holds.
+    type Value;
+    /// What stands for the value in help texts.
+    const PLACEHOLDER: &'static str;
+    /// Several values may be given.
+    const IS_LIST: bool = false;
+
+    /// Reads the value; the error completes the sentence "min_workers (from muster.toml) ...".
+    fn parse(&self, raw: &Raw) -> Result<Self::Value, String>;
+
+    /// The value as it would stand in `muster.toml`, secrets masked.
+    fn show(&self, value: &Self::Value) -> toml::Value;
+}
+
+/// The text of a value that must be a single one.
+fn single(raw: &Raw) -> Result<&str, String> {
+    match raw {
+        Raw::Text(text) => Ok(text.trim()),
+        Raw::List(_) => Err("must be one value, not an array".to_owned()),
+    }
+}

@@ -1,0 +1,114 @@
+//! Addresses, URLs and the token: what names a place or opens it.
+
+use std::net::SocketAddr;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Kind, single};
+use crate::settings::mask::{MASK, mask_url};
+use crate::settings::source::Raw;
+
+/// The URL of a server that may be left out.
+pub(crate) struct ServerUrl(pub(crate) &'static [&'static str]);
+
+impl Kind for ServerUrl {
+    type Value = Option<SecretString>;
+    const PLACEHOLDER: &'static str = "URL";
+
+    fn parse(&self, raw: &Raw) -> Result<Self::Value, String> {
+        let text = single(raw)?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        check_url(text, self.0)?;
+        Ok(Some(SecretString::from(text)))
+    }
+
+    fn show(&self, value: &Self::Value) -> toml::Value {
+        let shown = value.as_ref().map(|url| mask_url(url.expose_secret()));
+        toml::Value::String(shown.unwrap_or_default())
+    }
+}
+
+/// The URL of the database; empty until it is computed from data_dir.
+pub(crate) struct DatabaseUrl;
+
+impl Kind for DatabaseUrl {
+    type Value = SecretString;
+    const PLACEHOLDER: &'static str = "URL";
+
+    fn parse(&self, raw: &Raw) -> Result<Self::Value, String> {
+        let text = single(raw)?;
+        if !text.is_empty() && !text.starts_with("sqlite:") {
+            check_url(text, &["postgres", "postgresql", "sqlite"])?;
+        }
+        Ok(SecretString::from(text))
+    }
+
+    fn show(&self, value: &Self::Value) -> toml::Value {
+        toml::Value::String(mask_url(value.expose_secret()))
+    }
+}
+
+/// Checks scheme and shape without quoting the URL, which may hold a password.
+fn check_url(text: &str, schemes: &[&str]) -> Result<(), String> {
+    let wanted = || schemes.iter().map(|scheme| format!("{scheme}://")).collect::<Vec<_>>().join(" or ");
+    let url = url::Url::parse(text)
+        .map_err(|error| format!("is not a URL: {error}; it begins with {}", wanted()))?;
+    if !schemes.contains(&url.scheme()) {
+        return Err(format!("must begin with {}, not {}://", wanted(), url.scheme()));
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(format!("names no host: write {}://HOST:PORT/...", url.scheme()));
+    }
+    Ok(())
+}
+
+/// Where to listen; empty means nowhere.
+pub(crate) struct Bind;
+
+impl Kind for Bind {
+    type Value = Option<SocketAddr>;
+    const PLACEHOLDER: &'static str = "ADDRESS:PORT";
+
+    fn parse(&self, raw: &Raw) -> Result<Self::Value, String> {
+        let text = single(raw)?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let numeric = match text.strip_prefix("localhost:") {
+            Some(port) => format!("127.0.0.1:{port}"),
+            None => text.to_owned(),
+        };
+        numeric.parse().map(Some).map_err(|_| {
+            format!("must be an IP address and a port like 127.0.0.1:7420 or [::1]:7420, not {text:?}; empty turns it off")
+        })
+    }
+
+    fn show(&self, value: &Self::Value) -> toml::Value {
+        toml::Value::String(value.map(|address| address.to_string()).unwrap_or_default())
+    }
+}
+
+/// A secret that travels in an HTTP header.
+pub(crate) struct Token;
+
+impl Kind for Token {
+    type Value = Option<SecretString>;
+    const PLACEHOLDER: &'static str = "TOKEN";
+
+    fn parse(&self, raw: &Raw) -> Result<Self::Value, String> {
+        let text = single(raw)?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err("must be visible ASCII characters without spaces".to_owned());
+        }
+        Ok(Some(SecretString::from(text)))
+    }
+
+    fn show(&self, value: &Self::Value) -> toml::Value {
+        toml::Value::String(value.as_ref().map(|_| MASK.to_owned()).unwrap_or_default())
+    }
+}

@@ -1,0 +1,211 @@
+//! Names, paths, commands and choices.
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+
+use super::{Kind, single};
+use crate::settings::mask::MASK;
+use crate::settings::program::{default_worker, find_program};
+use crate::settings::source::{Raw, absolute};
+
+/// A short name without spaces.
+pub(crate) struct Name {
+    /// The longest one.
+    pub(crate) max_bytes: usize,
+}
+
+impl Kind for Name {
+    type Value = String;
+    const PLACEHOLDER: &'static str = "NAME";
+
+    fn parse(&self, raw: &Raw) -> Result<String, String> {
+        let text = single(raw)?;
+        if text.is_empty()
+            || text.len() > self.max_bytes
+            || text.chars().any(|c| c.is_whitespace() || c.is_control())
+        {
+            return Err(format!("must be 1 to {} characters without spaces, not {text:?}", self.max_bytes));
+        }
+        Ok(text.to_owned())
+    }
+
+    fn show(&self, value: &String) -> toml::Value {
+        toml::Value::String(value.clone())
+    }
+}
+
+/// A folder. A relative one is taken from the working directory.
+pub(crate) struct Path;
+
+impl Kind for Path {
+    type Value = PathBuf;
+    const PLACEHOLDER: &'static str = "FOLDER";
+
+    fn parse(&self, raw: &Raw) -> Result<PathBuf, String> {
+        let text = single(raw)?;
+        if text.is_empty() {
+            return Err("must name a folder, it is empty".to_owned());
+        }
+        absolute(std::path::Path::new(text))
+    }
+
+    fn show(&self, value: &PathBuf) -> toml::Value {
+        toml::Value::String(value.display().to_string())
+    }
+}
+
+/// A program and its arguments. The program is resolved; one that is nowhere stays as it was written.
+pub(crate) struct Command;
+
+impl Kind for Command {
+    type Value = Vec<String>;
+    const PLACEHOLDER: &'static str = "COMMAND";
+
+    fn parse(&self, raw: &Raw) -> Result<Vec<String>, String> {
+        let mut argv = match raw {
+            Raw::Text(text) => {
+                shell_words::split(text).map_err(|error| format!("cannot be split: {error}"))?
+            }
+            Raw::List(words) => words.clone(),
+        };
+        let Some(program) = argv.first_mut() else {
+            return Ok(vec![default_worker().display().to_string()]);
+        };
+        if program.is_empty() {
+            return Err("names an empty program".to_owned());
+        }
+        if let Some(path) = find_program(program) {
+            *program = path.display().to_string();
+        }
+        Ok(argv)
+    }
+
+    fn show(&self, value: &Vec<String>) -> toml::Value {
+        toml::Value::Array(value.iter().cloned().map(toml::Value::String).collect())
+    }
+}
+
+/// An environment variable workers get.
+#[derive(Clone, Debug)]
+pub enum WorkerVariable {
+    /// Let through with the supervisor's own value, if it has one.
+    Pass {
+        /// Its name.
+        name: String,
+    },
+    /// Set to this. The value may be a secret.
+    Set {
+        /// Its name.
+        name: String,
+        /// Its value.
+        value: SecretString,
+    },
+}
+
+/// A list of environment variables.
+pub(crate) struct Variables;
+
+impl Kind for Variables {
+    type Value = Vec<WorkerVariable>;
+    const PLACEHOLDER: &'static str = "NAME[=VALUE]";
+    const IS_LIST: bool = true;
+
+    fn parse(&self, raw: &Raw) -> Result<Self::Value, String> {
+        let words = match raw {
+            Raw::Text(text) => {
+                shell_words::split(text).map_err(|error| format!("cannot be split: {error}"))?
+            }
+            Raw::List(words) => words.clone(),
+        };
+        words.into_iter().map(|word| variable(&word)).collect()
+    }
+
+    fn show(&self, value: &Self::Value) -> toml::Value {
+        let words = value.iter().map(|variable| match variable {
+            WorkerVariable::Pass { name } => name.clone(),
+            WorkerVariable::Set { name, .. } => format!("{name}={MASK}"),
+        });
+        toml::Value::Array(words.map(toml::Value::String).collect())
+    }
+}
+
+fn variable(word: &str) -> Result<WorkerVariable, String> {
+    let (name, value) = match word.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (word, None),
+    };
+    let is_name = !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if !is_name {
+        return Err(format!("holds {name:?}, which is no name of a variable: write NAME or NAME=VALUE"));
+    }
+    if name == "MUSTER_PROTOCOL" {
+        return Err("holds MUSTER_PROTOCOL, which the supervisor sets itself".to_owned());
+    }
+    let name = name.to_owned();
+    Ok(match value {
+        Some(value) => WorkerVariable::Set { name, value: SecretString::from(value) },
+        None => WorkerVariable::Pass { name },
+    })
+}
+
+/// What is logged.
+pub(crate) struct Level;
+
+impl Kind for Level {
+    type Value = String;
+    const PLACEHOLDER: &'static str = "LEVEL";
+
+    fn parse(&self, raw: &Raw) -> Result<String, String> {
+        let text = single(raw)?.to_ascii_lowercase();
+        for part in text.split(',') {
+            // A bare word that is no level would be taken for a module by the filter and log everything.
+            let level = part.rsplit_once('=').map_or(part, |(_, level)| level).trim();
+            if !["off", "error", "warn", "info", "debug", "trace"].contains(&level) {
+                return Err(format!("must be off, error, warn, info, debug or trace, not {level:?}"));
+            }
+        }
+        Ok(text)
+    }
+
+    fn show(&self, value: &String) -> toml::Value {
+        toml::Value::String(value.clone())
+    }
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, else JSON.
+    Auto,
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The choice of a [`LogFormat`].
+pub(crate) struct Format;
+
+impl Format {
+    const NAMES: [(&str, LogFormat); 3] =
+        [("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
+}
+
+impl Kind for Format {
+    type Value = LogFormat;
+    const PLACEHOLDER: &'static str = "FORMAT";
+
+    fn parse(&self, raw: &Raw) -> Result<LogFormat, String> {
+        let text = single(raw)?;
+        let found = Self::NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+        found.map(|(_, format)| *format).ok_or_else(|| format!("must be auto, text or json, not {text:?}"))
+    }
+
+    fn show(&self, value: &LogFormat) -> toml::Value {
+        let found = Self::NAMES.iter().find(|(_, format)| format == value);
+        toml::Value::String(found.map_or("auto", |(name, _)| *name).to_owned())
+    }
+}

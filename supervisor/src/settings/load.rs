@@ -1,0 +1,180 @@
+//! Puts the sources over one another and finds every problem before it reports any.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::kind::Kind;
+use super::problem::{Problem, REMOVED, SettingsError, nearest};
+use super::source::{Origin, Origins, Raw, Sources, key, raw_of_toml};
+use super::table::{KEYS, Settings};
+
+/// Variables that begin with `MUSTER_` and are no settings: they speak to workers and to the client.
+pub const NOT_SETTINGS: &[&str] = &["MUSTER_PROTOCOL", "MUSTER_CONFORMANCE", "MUSTER_URL"];
+
+impl Settings {
+    /// Reads, checks and resolves the settings: defaults, then the file, then the environment, then flags.
+    ///
+    /// # Errors
+    /// Every problem there is, not just the first.
+    pub fn load(sources: &Sources) -> Result<Self, SettingsError> {
+        let mut problems = Vec::new();
+        let mut layers = file_layer(sources, &mut problems);
+        layers.extend(environment_layer(sources, &mut problems));
+        for (name, raw) in &sources.flags {
+            if let Some(key) = key(name) {
+                layers.insert(key.name, (raw.clone(), Origin::Flag(format!("--{}", key.flag()))));
+            }
+        }
+        let mut reader = Reader { layers: &layers, problems: &mut problems };
+        let settings = Self::read(&mut reader).map(|settings| settings.finish(&mut problems));
+        match settings {
+            Some(settings) if problems.is_empty() => Ok(settings),
+            Some(_) | None => Err(SettingsError { problems }),
+        }
+    }
+
+    /// The files that set something, for the log at start.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = Vec::new();
+        for shown in self.shown() {
+            if let Origin::File(path) = shown.origin
+                && !files.contains(&path)
+            {
+                files.push(path);
+            }
+        }
+        files
+    }
+
+    /// Checks that settings agree with each other and fills in what is computed from others.
+    fn finish(mut self, problems: &mut Vec<Problem>) -> Self {
+        if self.min_workers > self.max_workers {
+            if self.origins.get("min_workers") == Origin::Default {
+                self.min_workers = self.max_workers;
+                self.origins.set("min_workers", Origin::Adjusted("lowered to max_workers"));
+            } else {
+                problems.push(Problem::Conflict {
+                    key: "min_workers",
+                    origin: self.origins.get("min_workers"),
+                    reason: format!(
+                        "is {}, above max_workers, which is {} ({}): lower one or raise the other",
+                        self.min_workers,
+                        self.max_workers,
+                        self.origins.get("max_workers")
+                    ),
+                });
+            }
+        }
+        if let (Some(address), None) = (self.http_bind, &self.http_token)
+            && !address.ip().is_loopback()
+        {
+            problems.push(Problem::Conflict {
+                key: "http_bind",
+                origin: self.origins.get("http_bind"),
+                reason: format!(
+                    "is {address}, which other machines can reach: set http_token too, or bind to 127.0.0.1"
+                ),
+            });
+        }
+        if self.database_url.expose_secret().is_empty() {
+            let file = self.data_dir.join("muster.db");
+            self.database_url = SecretString::from(format!("sqlite://{}", file.display()));
+        }
+        self
+    }
+}
+
+/// Values by key with the highest-ranking origin.
+type Layers = BTreeMap<&'static str, (Raw, Origin)>;
+
+fn file_layer(sources: &Sources, problems: &mut Vec<Problem>) -> Layers {
+    let mut layer = Layers::new();
+    let (path, table) = match sources.file() {
+        Ok(Some(found)) => found,
+        Ok(None) => return layer,
+        Err(problem) => {
+            problems.push(problem);
+            return layer;
+        }
+    };
+    for (name, value) in &table {
+        let origin = Origin::File(path.clone());
+        let Some(key) = key(name) else {
+            problems.push(unknown(name, name, origin, |key| key.to_owned()));
+            continue;
+        };
+        match raw_of_toml(value) {
+            Ok(raw) => {
+                layer.insert(key.name, (raw, origin));
+            }
+            Err(reason) => {
+                problems.push(Problem::Invalid { key: key.name, origin, reason: reason.to_owned() });
+            }
+        }
+    }
+    layer
+}
+
+fn environment_layer(sources: &Sources, problems: &mut Vec<Problem>) -> Layers {
+    let mut layer = Layers::new();
+    for (variable, value) in &sources.environment {
+        let Some(name) = variable.strip_prefix("MUSTER_") else { continue };
+        if NOT_SETTINGS.contains(&variable.as_str()) {
+            continue;
+        }
+        let origin = Origin::Environment(variable.clone());
+        let name = name.to_ascii_lowercase();
+        match key(&name).filter(|key| key.variable() == *variable) {
+            Some(key) => {
+                layer.insert(key.name, (Raw::Text(value.clone()), origin));
+            }
+            None => problems
+                .push(unknown(&name, variable, origin, |key| format!("MUSTER_{}", key.to_ascii_uppercase()))),
+        }
+    }
+    layer
+}
+
+/// Says what to do about a name that is no setting: as a key, as it is written, and how its source would
+/// spell another key.
+fn unknown(name: &str, written: &str, origin: Origin, spell: impl Fn(&str) -> String) -> Problem {
+    if let Some((key, instead)) = REMOVED.iter().find(|(key, _)| *key == name) {
+        return Problem::Removed { key, origin, instead };
+    }
+    let nearest = nearest(name, KEYS.iter().map(|key| key.name)).map(&spell);
+    Problem::Unknown { name: written.to_owned(), origin, nearest }
+}
+
+/// Hands out the values key by key and collects what is wrong with them.
+pub(super) struct Reader<'a> {
+    layers: &'a Layers,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Reader<'_> {
+    /// The value of `key`, or `None` after noting the problem.
+    pub(super) fn value<K: Kind>(&mut self, key: &'static str, default: &str, kind: &K) -> Option<K::Value> {
+        let (raw, origin) = match self.layers.get(key) {
+            Some((raw, origin)) => (raw.clone(), origin.clone()),
+            None => (Raw::Text(default.to_owned()), Origin::Default),
+        };
+        match kind.parse(&raw) {
+            Ok(value) => Some(value),
+            Err(reason) => {
+                self.problems.push(Problem::Invalid { key, origin, reason });
+                None
+            }
+        }
+    }
+
+    /// Where the values came from.
+    pub(super) fn origins(&self) -> Origins {
+        let mut origins = Origins::default();
+        for (key, (_, origin)) in self.layers {
+            origins.set(key, origin.clone());
+        }
+        origins
+    }
+}

@@ -1,0 +1,26 @@
+//! What a person can set, where each value came from, and whether the whole makes sense.
+//!
+//! Every setting is one row of the table in [`Settings`]: its name, type, bounds, default and help text.
+//! The keys of `muster.toml`, the `MUSTER_*` variables, the command-line flags, their help and
+//! `supervisor config` are all read from that table. Nothing here opens a connection or starts a process.
+
+mod kind;
+mod load;
+mod mask;
+mod problem;
+mod program;
+mod show;
+mod source;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+pub use kind::{LogFormat, WorkerVariable};
+pub use load::NOT_SETTINGS;
+pub use mask::mask_url;
+pub use problem::{Problem, SettingsError};
+pub use program::find_program;
+pub use show::Shown;
+pub use source::{Origin, Raw, Sources};
+pub use table::{KEYS, Key, Settings};

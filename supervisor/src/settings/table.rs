@@ -1,0 +1,144 @@
+//! The table of settings. A row is all there is to write to add one.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::kind::{
+    self, Bind, Command, DatabaseUrl, Format, Interval, Kind, Level, Limit, LogFormat, Millis, Name, Path,
+    Seconds, ServerUrl, Token, Variables, WorkerVariable,
+};
+use super::load::Reader;
+use super::show::Shown;
+use super::source::Origins;
+
+/// What is known of a setting beside its value.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Its name: the key in the file, and with other letters the variable and the flag.
+    pub name: &'static str,
+    /// What it means, one paragraph.
+    pub help: &'static str,
+    /// The default as a person would write it; empty when it is computed or there is none.
+    pub default: &'static str,
+    /// What stands for the value in help texts.
+    pub placeholder: &'static str,
+    /// The flag may be given several times.
+    pub is_list: bool,
+}
+
+impl Key {
+    /// The environment variable: `MUSTER_MIN_WORKERS`.
+    pub fn variable(&self) -> String {
+        format!("MUSTER_{}", self.name.to_ascii_uppercase())
+    }
+
+    /// The flag without its dashes in front: `min-workers`.
+    pub fn flag(&self) -> String {
+        self.name.replace('_', "-")
+    }
+}
+
+macro_rules! settings {
+    ($(
+        $(#[doc = $help:literal])+
+        $key:literal => $field:ident: $type:ty, $kind:ident = $make:expr, default $default:literal;
+    )+) => {
+        /// The effective settings. Fields are typed: what is in seconds is a [`Duration`], "none" is an
+        /// `Option`, secrets do not show in logs. Made by [`Settings::load`].
+        #[derive(Clone, Debug)]
+        pub struct Settings {
+            $( $(#[doc = $help])+ pub $field: $type, )+
+            pub(super) origins: Origins,
+        }
+
+        /// Every setting there is, in the order people read them.
+        pub static KEYS: &[Key] = &[$( Key {
+            name: $key,
+            help: concat!($($help),+),
+            default: $default,
+            placeholder: <$kind as Kind>::PLACEHOLDER,
+            is_list: <$kind as Kind>::IS_LIST,
+        } ),+];
+
+        impl Settings {
+            /// Reads every key, so that every problem is found; `None` when there was one.
+            pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+                $( let $field = reader.value($key, $default, &$make); )+
+                Some(Self { $( $field: $field?, )+ origins: reader.origins() })
+            }
+
+            /// The settings as a person may see them, secrets masked, in the order of the table.
+            pub fn shown(&self) -> Vec<Shown> {
+                vec![$( Shown {
+                    key: $key,
+                    value: $make.show(&self.$field),
+                    origin: self.origins.get($key),
+                } ),+]
+            }
+        }
+    };
+}
+
+type Count = kind::Count<usize>;
+type Attempts = kind::Count<u32>;
+
+/// A year: longer than anything here should wait.
+const YEAR: f64 = 31_536_000.0;
+
+settings! {
+    /// Workers kept warm, ready for work.
+    "min_workers" => min_workers: usize, Count = Count::new(1, 10_000), default "2";
+    /// The most workers there ever are.
+    "max_workers" => max_workers: usize, Count = Count::new(1, 10_000), default "10";
+    /// How long an execution may run when neither it nor its workflow says.
+    "execution_timeout_seconds" => execution_timeout: Duration, Seconds = Seconds::above_zero(YEAR), default "300";
+    /// From SIGTERM to SIGKILL for a worker that does not leave.
+    "graceful_shutdown_seconds" => graceful_shutdown: Duration, Seconds = Seconds::from_zero(YEAR), default "5";
+    /// Replace a worker after so many executions; 0 means never.
+    "recycle_after_executions" => recycle_after_executions: Option<u64>, Limit = Limit, default "0";
+    /// Replace a worker older than this; 0 means never.
+    "recycle_after_seconds" => recycle_after: Option<Duration>, Interval = Interval(Seconds::from_zero(YEAR)), default "0";
+    /// Replace a worker that ends an execution above this many MiB, kill it above 1.5 times that; 0 means no limit.
+    "max_worker_memory_mb" => max_worker_memory_mb: Option<u64>, Limit = Limit, default "0";
+    /// Retire a worker above min_workers that was idle so long.
+    "worker_idle_seconds" => worker_idle: Duration, Seconds = Seconds::from_zero(YEAR), default "60";
+    /// From spawning a worker to its Ready.
+    "worker_start_seconds" => worker_start: Duration, Seconds = Seconds::above_zero(YEAR), default "60";
+    /// Start another worker when the oldest claimed execution has waited so many milliseconds for one.
+    "scale_up_wait_ms" => scale_up_wait: Duration, Millis = Millis { max: 3_600_000 }, default "20";
+    /// How long SIGTERM lets running executions go on.
+    "drain_seconds" => drain: Duration, Seconds = Seconds::from_zero(YEAR), default "300";
+    /// The program of a worker and its arguments: a TOML array or a shell-quoted string. Default: the `worker` beside the supervisor.
+    "worker_command" => worker_command: Vec<String>, Command = Command, default "";
+    /// Environment variables let through to workers beside PATH, HOME, LANG and TZ: NAME or NAME=VALUE.
+    "worker_env" => worker_env: Vec<WorkerVariable>, Variables = Variables, default "";
+    /// The folder of workflow files, given to workers.
+    "workflows_dir" => workflows_dir: PathBuf, Path = Path, default "./workflows";
+    /// The folder of the embedded database, the outbox and transcripts.
+    "data_dir" => data_dir: PathBuf, Path = Path, default "./muster-data";
+    /// The database, `postgres://...` or `sqlite://...`. Default: SQLite in data_dir.
+    "database_url" => database_url: SecretString, DatabaseUrl = DatabaseUrl, default "";
+    /// The RabbitMQ server, `amqp://...` or `amqps://...`. Default: none, the queue is in the database.
+    "amqp_url" => amqp_url: Option<SecretString>, ServerUrl = ServerUrl(&["amqp", "amqps"]), default "";
+    /// The Redis server, `redis://...` or `rediss://...`. Default: none, cache and live views are in process.
+    "redis_url" => redis_url: Option<SecretString>, ServerUrl = ServerUrl(&["redis", "rediss"]), default "";
+    /// The RabbitMQ queue; its dead letters go to the queue with `.dead` behind the name.
+    "queue" => queue: String, Name = Name { max_bytes: 200 }, default "workflow-executions";
+    /// What Redis keys and channels start with.
+    "key_prefix" => key_prefix: String, Name = Name { max_bytes: 100 }, default "muster";
+    /// How long a claim holds without being renewed; it is renewed every third of it.
+    "lease_seconds" => lease: Duration, Seconds = Seconds { min: 1.0, max: 3_600.0 }, default "30";
+    /// How often an execution is tried when its supervisor or host died.
+    "max_attempts" => max_attempts: u32, Attempts = Attempts::new(1, 1_000), default "3";
+    /// Address of the API, WebSocket, dashboard, health and metrics; empty means none of them.
+    "http_bind" => http_bind: Option<SocketAddr>, Bind = Bind, default "127.0.0.1:7420";
+    /// The bearer token clients of the API must show; required when http_bind is not loopback.
+    "http_token" => http_token: Option<SecretString>, Token = Token, default "";
+    /// What is logged: off, error, warn, info, debug, trace, or a list like `info,muster_supervisor::pool=debug`.
+    "log_level" => log_level: String, Level = Level, default "info";
+    /// How it is logged: auto (text on a terminal, else json), text or json.
+    "log_format" => log_format: LogFormat, Format = Format, default "auto";
+}
