@@ -9,36 +9,56 @@ pub(crate) use bincode::{Decode, Encode};
 use crate::limits::FRAME_MAX_BYTES;
 use crate::message::{ToSupervisor, ToWorker};
 
-/// A hostile length inside a body must not make us allocate more than a frame could hold.
-const DECODE_LIMIT_BYTES: usize = 2 * FRAME_MAX_BYTES;
+/// A hostile length inside a body must not make us allocate more than an honest frame could need.
+///
+/// bincode counts what values take in memory, and an empty string takes three times its eight bytes on
+/// the wire: four frames is the smallest round bound that no honest frame meets.
+const DECODE_LIMIT_BYTES: usize = 4 * FRAME_MAX_BYTES;
 
 /// A message of one direction.
-pub trait Message: Encode + Decode<()> + serde::Serialize + serde::de::DeserializeOwned + Sized {
-    /// The first variant index that version 1 does not know.
-    const COUNT: u32;
+pub trait Message: Encode + Decode<()> + serde::Serialize + serde::de::DeserializeOwned {
+    /// The names of all messages version 1 has, each at its variant index.
+    const NAMES: &'static [&'static str];
 }
 
 impl Message for ToSupervisor {
-    const COUNT: u32 = Self::COUNT;
+    const NAMES: &'static [&'static str] = &Self::NAMES;
 }
 
 impl Message for ToWorker {
-    const COUNT: u32 = Self::COUNT;
+    const NAMES: &'static [&'static str] = &Self::NAMES;
 }
 
-/// What a body turned out to be.
+/// What a body or a line turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decoded<M> {
     /// A message of version 1.
     Message(M),
     /// A message of a later version: to be skipped and counted.
     Unknown {
-        /// Its variant index.
-        index: u32,
+        /// `message 57` in a frame, the message's own name in a line of JSON.
+        name: String,
     },
 }
 
-/// Why a body is not a message, or a message does not become a body.
+/// Why a message does not become bytes, in either spelling.
+#[derive(Debug, thiserror::Error)]
+pub enum EncodeError {
+    /// It is larger than a frame may be.
+    #[error("the message takes {bytes} bytes, and a frame holds at most {FRAME_MAX_BYTES}")]
+    TooLarge {
+        /// How many it takes.
+        bytes: usize,
+    },
+    /// A `bytes` field holds something that is not JSON, and the message is to be a line of JSON.
+    #[error("the message cannot be written as a line of JSON: {0}")]
+    NotJson(serde_json::Error),
+    /// bincode refuses. No message of version 1 can make it do so.
+    #[error("the message cannot be encoded: {0}")]
+    Refused(String),
+}
+
+/// Why a body is not a message.
 #[derive(Debug, thiserror::Error)]
 pub enum CodecError {
     /// Fewer than the four bytes of the variant index.
@@ -48,26 +68,23 @@ pub enum CodecError {
         bytes: usize,
     },
     /// The body breaks off, has a bad tag, a hostile length or text that is not UTF-8.
-    #[error("message {index} cannot be decoded: {reason}")]
+    #[error("{name} cannot be decoded: {reason}")]
     Malformed {
-        /// The message's variant index.
-        index: u32,
+        /// The message's name.
+        name: &'static str,
         /// What bincode says.
         reason: String,
     },
     /// Bytes are left over.
-    #[error("message {index} ends after {consumed} of {bytes} bytes")]
+    #[error("{name} ends after {consumed} of {bytes} bytes")]
     TrailingBytes {
-        /// The message's variant index.
-        index: u32,
+        /// The message's name.
+        name: &'static str,
         /// Where the message ends.
         consumed: usize,
         /// How long the body is.
         bytes: usize,
     },
-    /// The message cannot be encoded.
-    #[error("the message cannot be encoded: {0}")]
-    Encode(String),
 }
 
 fn configuration() -> impl bincode::config::Config {
@@ -77,11 +94,11 @@ fn configuration() -> impl bincode::config::Config {
 /// Appends the message's body to `out`.
 ///
 /// # Errors
-/// Only when the message is larger than any frame may be.
-pub fn encode_into<M: Message>(message: &M, out: &mut Vec<u8>) -> Result<(), CodecError> {
+/// None that a message of version 1 can cause. The length is not checked here: see [`crate::frame`].
+pub fn encode_into<M: Message>(message: &M, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     bincode::encode_into_std_write(message, out, configuration())
         .map(|_| ())
-        .map_err(|error| CodecError::Encode(error.to_string()))
+        .map_err(|error| EncodeError::Refused(error.to_string()))
 }
 
 /// Reads one body. All of it must be used up.
@@ -92,13 +109,13 @@ pub fn decode<M: Message>(body: &[u8]) -> Result<Decoded<M>, CodecError> {
     let Some(index) = body.first_chunk::<4>().map(|bytes| u32::from_le_bytes(*bytes)) else {
         return Err(CodecError::TooShort { bytes: body.len() });
     };
-    if index >= M::COUNT {
-        return Ok(Decoded::Unknown { index });
-    }
+    let Some(name) = M::NAMES.get(index as usize) else {
+        return Ok(Decoded::Unknown { name: format!("message {index}") });
+    };
     let (message, consumed) = bincode::decode_from_slice(body, configuration())
-        .map_err(|error| CodecError::Malformed { index, reason: error.to_string() })?;
+        .map_err(|error| CodecError::Malformed { name, reason: error.to_string() })?;
     if consumed != body.len() {
-        return Err(CodecError::TrailingBytes { index, consumed, bytes: body.len() });
+        return Err(CodecError::TrailingBytes { name, consumed, bytes: body.len() });
     }
     Ok(Decoded::Message(message))
 }

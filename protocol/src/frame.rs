@@ -8,15 +8,10 @@ use std::io::{self, Read};
 
 use tokio_util::codec::LengthDelimitedCodec;
 
-use crate::codec::{CodecError, Message, encode_into};
+use crate::codec::{EncodeError, Message, encode_into};
 use crate::limits::{FRAME_HEADER_BYTES, FRAME_MAX_BYTES};
 
-/// The codec of the supervisor's side.
-pub fn length_delimited() -> LengthDelimitedCodec {
-    LengthDelimitedCodec::builder().max_frame_length(FRAME_MAX_BYTES).new_codec()
-}
-
-/// Why a frame cannot be read or written.
+/// Why no frame can be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
     /// The stream failed.
@@ -29,82 +24,74 @@ pub enum FrameError {
         missing: usize,
     },
     /// The length is 0 or too large.
-    #[error("a frame of {bytes} bytes is not between 1 and {FRAME_MAX_BYTES}")]
-    BadLength {
-        /// The length in the header or of the message.
-        bytes: usize,
-    },
-    /// The body is no message, or the message has no body.
     #[error(transparent)]
-    Codec(#[from] CodecError),
+    BadLength(#[from] BadLength),
 }
 
-/// Checks a length before anything is allocated for it.
+/// A length that no frame and no line may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a message of {bytes} bytes is not between 1 and {FRAME_MAX_BYTES}")]
+pub struct BadLength {
+    /// The length.
+    pub bytes: usize,
+}
+
+/// The codec of the supervisor's side.
+pub fn length_delimited() -> LengthDelimitedCodec {
+    LengthDelimitedCodec::builder().max_frame_length(FRAME_MAX_BYTES).new_codec()
+}
+
+/// The length a header announces, checked before anything is allocated for it.
 ///
 /// # Errors
 /// When it is 0 or above the limit.
-pub fn check_length(bytes: usize) -> Result<(), FrameError> {
-    if bytes == 0 || bytes > FRAME_MAX_BYTES { Err(FrameError::BadLength { bytes }) } else { Ok(()) }
+pub fn body_length(header: [u8; FRAME_HEADER_BYTES]) -> Result<usize, BadLength> {
+    let bytes = u32::from_be_bytes(header) as usize;
+    if bytes == 0 || bytes > FRAME_MAX_BYTES { Err(BadLength { bytes }) } else { Ok(bytes) }
 }
 
 /// Reads one body into `body`, replacing what it held. `Ok(false)` is the end of the stream between frames.
 ///
+/// Memory is taken as bytes arrive, not as the header promises. Give it a buffered stream: a frame takes
+/// two reads.
+///
 /// # Errors
 /// When the stream fails, ends inside a frame, or the length is out of bounds.
 pub fn read_body(stream: &mut impl Read, body: &mut Vec<u8>) -> Result<bool, FrameError> {
-    let mut header = [0_u8; FRAME_HEADER_BYTES];
-    let got = read_full(stream, &mut header)?;
-    if got == 0 {
+    body.clear();
+    stream.take(FRAME_HEADER_BYTES as u64).read_to_end(body)?;
+    if body.is_empty() {
         return Ok(false);
     }
-    if got < header.len() {
-        return Err(FrameError::Truncated { missing: header.len() - got });
-    }
-    let bytes = u32::from_be_bytes(header) as usize;
-    check_length(bytes)?;
+    let Some(header) = body.first_chunk() else {
+        return Err(FrameError::Truncated { missing: FRAME_HEADER_BYTES - body.len() });
+    };
+    let bytes = body_length(*header)?;
     body.clear();
-    body.resize(bytes, 0);
-    let got = read_full(stream, body)?;
-    if got < bytes {
-        return Err(FrameError::Truncated { missing: bytes - got });
-    }
-    Ok(true)
+    let got = stream.take(bytes as u64).read_to_end(body)?;
+    if got < bytes { Err(FrameError::Truncated { missing: bytes - got }) } else { Ok(true) }
 }
 
 /// Appends the message as one frame to `out`. On an error `out` is as it was.
 ///
 /// # Errors
 /// When the message does not fit in a frame.
-pub fn append_frame<M: Message>(message: &M, out: &mut Vec<u8>) -> Result<(), FrameError> {
+pub fn append_frame<M: Message>(message: &M, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let start = out.len();
-    out.extend_from_slice(&[0; FRAME_HEADER_BYTES]);
-    let appended = encode_into(message, out).map_err(FrameError::from).and_then(|()| {
-        let bytes = out.len() - start - FRAME_HEADER_BYTES;
-        check_length(bytes)?;
-        u32::try_from(bytes).map_err(|_| FrameError::BadLength { bytes })
-    });
-    match appended {
-        Ok(bytes) => {
-            out[start..start + FRAME_HEADER_BYTES].copy_from_slice(&bytes.to_be_bytes());
-            Ok(())
-        }
-        Err(error) => {
-            out.truncate(start);
-            Err(error)
-        }
+    let appended = append_unchecked(message, start, out);
+    if appended.is_err() {
+        out.truncate(start);
     }
+    appended
 }
 
-/// Reads until the buffer is full or the stream ends; gives how much it read.
-fn read_full(stream: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut got = 0;
-    while got < buffer.len() {
-        match stream.read(&mut buffer[got..]) {
-            Ok(0) => break,
-            Ok(bytes) => got += bytes,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(got)
+fn append_unchecked<M: Message>(message: &M, start: usize, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    let body = start + FRAME_HEADER_BYTES;
+    out.resize(body, 0);
+    encode_into(message, out)?;
+    let bytes = out.len() - body;
+    let header = u32::try_from(bytes).ok().filter(|_| bytes <= FRAME_MAX_BYTES);
+    let header = header.ok_or(EncodeError::TooLarge { bytes })?;
+    out[start..body].copy_from_slice(&header.to_be_bytes());
+    Ok(())
 }

@@ -1,29 +1,31 @@
 //! JSON lines mode: the same messages, one line of JSON each, externally tagged with the same names.
 //!
 //! A `bytes` field is the JSON value itself, inline (absent or null means none); the code of an inline
-//! source is a string. A message whose tag is not known is skipped, as an unknown index is in frames.
+//! source is a string. A message whose name is not known is skipped, as an unknown index is in frames.
 
-use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
+use std::collections::BTreeMap;
 
-use crate::codec::{Decoded, Message};
+use serde::de::IgnoredAny;
 
-/// Why a line is not a message, or a message does not become a line.
+use crate::codec::{Decoded, EncodeError, Message};
+
+/// Why a line is not a message.
 #[derive(Debug, thiserror::Error)]
 pub enum JsonError {
     /// The line is no JSON, or not a message's shape.
     #[error("the line is not a message: {0}")]
-    Malformed(serde_json::Error),
-    /// A `bytes` field holds something that is not JSON.
-    #[error("the message cannot be written as JSON: {0}")]
-    Encode(serde_json::Error),
+    Malformed(#[from] serde_json::Error),
+    /// The line is not UTF-8.
+    #[error("the line is not a message: {0}")]
+    NotText(#[from] std::str::Utf8Error),
 }
 
 /// The message as one line, without the line's end.
 ///
 /// # Errors
 /// When a `bytes` field does not hold JSON.
-pub fn to_line<M: Message>(message: &M) -> Result<String, JsonError> {
-    serde_json::to_string(message).map_err(JsonError::Encode)
+pub fn to_line<M: Message>(message: &M) -> Result<String, EncodeError> {
+    serde_json::to_string(message).map_err(EncodeError::NotJson)
 }
 
 /// Reads one line.
@@ -31,27 +33,19 @@ pub fn to_line<M: Message>(message: &M) -> Result<String, JsonError> {
 /// # Errors
 /// When the line is not a message of this direction.
 pub fn from_line<M: Message>(line: &str) -> Result<Decoded<M>, JsonError> {
-    match serde_json::from_str::<M>(line) {
-        Ok(message) => Ok(Decoded::Message(message)),
-        Err(error) if is_unknown_tag::<M>(line, &error) => Ok(Decoded::Unknown { index: u32::MAX }),
-        Err(error) => Err(JsonError::Malformed(error)),
-    }
+    serde_json::from_str(line).map(Decoded::Message).or_else(|error| match unknown_name::<M>(line) {
+        Some(name) => Ok(Decoded::Unknown { name }),
+        None => Err(JsonError::Malformed(error)),
+    })
 }
 
-/// True for `{"SomethingNew": ...}`: one key, and the only complaint is that the key names no variant.
-fn is_unknown_tag<M: DeserializeOwned>(line: &str, error: &serde_json::Error) -> bool {
-    let Ok(object) = serde_json::from_str::<std::collections::BTreeMap<String, IgnoredAny>>(line) else {
-        return false;
-    };
-    let mut tags = object.into_keys();
-    match (tags.next(), tags.next()) {
-        (Some(tag), None) => {
-            error.to_string().starts_with(&format!("unknown variant `{tag}`"))
-                // The complaint must be about the outer tag: the same name with an empty body fails alike.
-                && serde_json::from_value::<M>(serde_json::json!({ tag.as_str(): {} }))
-                    .is_err_and(|error| error.to_string().starts_with(&format!("unknown variant `{tag}`")))
-        }
-        (Some(_), Some(_)) | (None, _) => false,
+/// The name in `{"SomethingNew": ...}`, when no message of version 1 has it.
+fn unknown_name<M: Message>(line: &str) -> Option<String> {
+    let object: BTreeMap<String, IgnoredAny> = serde_json::from_str(line).ok()?;
+    let mut names = object.into_keys();
+    match (names.next(), names.next()) {
+        (Some(name), None) if !M::NAMES.contains(&name.as_str()) => Some(name),
+        (Some(_), None | Some(_)) | (None, _) => None,
     }
 }
 
@@ -66,17 +60,19 @@ pub(crate) mod inline {
         if bytes.is_none() {
             return to.serialize_unit();
         }
-        let text = std::str::from_utf8(&bytes.0).map_err(S::Error::custom)?;
-        // Line breaks are legal between JSON tokens and nowhere else, but a message is one line.
-        let text =
-            if text.contains(['\n', '\r']) { text.replace(['\n', '\r'], " ") } else { text.to_owned() };
-        RawValue::from_string(text).map_err(S::Error::custom)?.serialize(to)
+        let value: &RawValue = serde_json::from_slice(&bytes.0).map_err(S::Error::custom)?;
+        // Between the tokens of valid JSON a line break is blank space, and it can stand nowhere else.
+        if value.get().contains(['\n', '\r']) {
+            let one_line = value.get().replace(['\n', '\r'], " ");
+            return RawValue::from_string(one_line).map_err(S::Error::custom)?.serialize(to);
+        }
+        value.serialize(to)
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<JsonBytes, D::Error> {
         let value = Option::<Box<RawValue>>::deserialize(from)?;
         Ok(value
-            .map_or(JsonBytes::NONE, |value| JsonBytes(String::from(Box::<str>::from(value)).into_bytes())))
+            .map_or(JsonBytes::NONE, |value| JsonBytes(Box::<str>::from(value).into_boxed_bytes().into())))
     }
 }
 
@@ -90,13 +86,5 @@ pub(crate) mod text_bytes {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
         String::deserialize(from).map(String::into_bytes)
-    }
-}
-
-/// Keeps `serde::de::Error` in use for callers that build [`JsonError`] from a plain text.
-impl JsonError {
-    /// A complaint about a line that serde did not raise.
-    pub fn malformed(reason: impl std::fmt::Display) -> Self {
-        Self::Malformed(serde_json::Error::custom(reason))
     }
 }

@@ -220,8 +220,21 @@ pub enum ToWorker {
 }
 
 impl ToSupervisor {
-    /// How many messages of this direction version 1 has: the first unknown index.
-    pub const COUNT: u32 = 12;
+    /// The names of the messages, each at its variant index.
+    pub const NAMES: [&'static str; 12] = [
+        "Hello",
+        "Ready",
+        "InitFailed",
+        "Started",
+        "Log",
+        "Progress",
+        "Call",
+        "Finished",
+        "Idle",
+        "Pong",
+        "Goodbye",
+        "Stacks",
+    ];
 
     /// The message's name, for logs and counters.
     pub fn name(&self) -> &'static str {
@@ -243,8 +256,8 @@ impl ToSupervisor {
 }
 
 impl ToWorker {
-    /// How many messages of this direction version 1 has: the first unknown index.
-    pub const COUNT: u32 = 7;
+    /// The names of the messages, each at its variant index.
+    pub const NAMES: [&'static str; 7] = ["Welcome", "Execute", "Cancel", "Reply", "Ping", "Drain", "Dump"];
 
     /// The message's name, for logs and counters.
     pub fn name(&self) -> &'static str {

@@ -48,7 +48,8 @@ pub mod error_type {
     pub const PROTOCOL_VIOLATION: &str = "ProtocolViolation";
     /// Bytes on stdout that are no frame.
     pub const STDOUT_POLLUTED: &str = "StdoutPolluted";
-    /// The result does not fit in a frame.
+    /// The result does not fit in a frame. An SDK says so itself, in place of the result, so that the name
+    /// is not among those that only a supervisor may assign.
     pub const RESULT_TOO_LARGE: &str = "ResultTooLarge";
     /// The result is not JSON.
     pub const INVALID_RESULT: &str = "InvalidResult";
@@ -68,14 +69,13 @@ pub mod error_type {
     pub const EXECUTION_ERROR: &str = "ExecutionError";
 
     /// The names only a supervisor may assign.
-    pub const RESERVED: [&str; 14] = [
+    pub const RESERVED: [&str; 13] = [
         TIMEOUT,
         CANCELLED,
         WORKER_CRASHED,
         OUT_OF_MEMORY,
         PROTOCOL_VIOLATION,
         STDOUT_POLLUTED,
-        RESULT_TOO_LARGE,
         INVALID_RESULT,
         RESULT_NOT_STORABLE,
         WORKFLOW_NOT_FOUND,

@@ -33,9 +33,14 @@ impl JsonBytes {
     }
 }
 
+/// The beginning of the text: a result of five megabytes is no help in a log line.
 impl std::fmt::Debug for JsonBytes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&String::from_utf8_lossy(&self.0))
+        const SHOWN_MAX_BYTES: usize = 256;
+        match self.0.get(..SHOWN_MAX_BYTES) {
+            Some(shown) => write!(f, "{}... ({} bytes)", String::from_utf8_lossy(shown), self.0.len()),
+            None => f.write_str(&String::from_utf8_lossy(&self.0)),
+        }
     }
 }
 

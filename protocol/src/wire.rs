@@ -7,10 +7,17 @@
 use bytes::{Buf, BytesMut};
 use tokio_util::codec::{Decoder, LengthDelimitedCodec};
 
-use crate::codec::{CodecError, Decoded, Message, decode};
-use crate::frame::{FrameError, append_frame, length_delimited};
+use crate::codec::{CodecError, Decoded, EncodeError, Message, decode};
+use crate::frame::{BadLength, append_frame, body_length, length_delimited};
 use crate::json::{self, JsonError};
 use crate::limits::{FRAME_HEADER_BYTES, FRAME_MAX_BYTES, POLLUTION_QUOTE_MAX_BYTES, PREAMBLE_MAX_BYTES};
+
+/// What the first line of a worker in JSON lines mode begins with.
+const JSON_HELLO: &[u8] = b"{\"Hello\"";
+
+/// A buffer that held a message larger than this is given back, so that one large result does not cost
+/// its size for as long as the worker lives.
+const BUFFER_KEPT_MAX_BYTES: usize = 1024 * 1024;
 
 /// How messages are spelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,19 +33,13 @@ impl Spelling {
     ///
     /// # Errors
     /// When the message does not fit in a frame, or holds bytes that are not JSON in JSON lines mode.
-    pub fn append<M: Message>(self, message: &M, out: &mut Vec<u8>) -> Result<(), WireError> {
+    pub fn append<M: Message>(self, message: &M, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         match self {
-            Self::Binary => append_frame(message, out).map_err(|error| match error {
-                FrameError::BadLength { bytes } => WireError::BadLength { bytes },
-                FrameError::Codec(error) => WireError::Codec(error),
-                FrameError::Io(_) | FrameError::Truncated { .. } => {
-                    WireError::Codec(CodecError::Encode(error.to_string()))
-                }
-            }),
+            Self::Binary => append_frame(message, out),
             Self::JsonLines => {
                 let line = json::to_line(message)?;
                 if line.len() > FRAME_MAX_BYTES {
-                    return Err(WireError::BadLength { bytes: line.len() });
+                    return Err(EncodeError::TooLarge { bytes: line.len() });
                 }
                 out.extend_from_slice(line.as_bytes());
                 out.push(b'\n');
@@ -52,21 +53,24 @@ impl Spelling {
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
     /// Bytes on stdout that are no frame.
-    #[error("stray bytes on the worker's stdout where a frame should begin: {quoted:?}")]
+    #[error("stray bytes on the worker's stdout where a message should begin: {quoted:?}")]
     Polluted {
         /// Up to 256 of them, as text.
         quoted: String,
     },
     /// More text before Hello than anyone prints by accident.
-    #[error("more than {PREAMBLE_MAX_BYTES} bytes of text before Hello, the last: {quoted:?}")]
+    #[error("more than {PREAMBLE_MAX_BYTES} bytes of text before Hello, at the end of them: {quoted:?}")]
     PreambleTooLong {
         /// Up to 256 of them, as text.
         quoted: String,
     },
-    /// A frame's length is 0 or too large.
-    #[error("a frame of {bytes} bytes is not between 1 and {FRAME_MAX_BYTES}")]
-    BadLength {
-        /// The length.
+    /// A frame's length is 0 or too large, or a line has no end.
+    #[error(transparent)]
+    BadLength(#[from] BadLength),
+    /// The stream ended inside a message.
+    #[error("the worker's stdout ended inside a message, after {bytes} bytes of it")]
+    Truncated {
+        /// How many bytes of the message came.
         bytes: usize,
     },
     /// A frame's body is no message.
@@ -82,7 +86,7 @@ impl WireError {
     pub fn is_pollution(&self) -> bool {
         match self {
             Self::Polluted { .. } | Self::PreambleTooLong { .. } => true,
-            Self::BadLength { .. } | Self::Codec(_) | Self::Json(_) => false,
+            Self::BadLength(_) | Self::Truncated { .. } | Self::Codec(_) | Self::Json(_) => false,
         }
     }
 }
@@ -103,16 +107,24 @@ pub struct WireDecoder {
     frames: LengthDelimitedCodec,
 }
 
-#[derive(Debug)]
+/// `searched` is how much of the input was already looked through in vain for the end of its line.
+#[derive(Clone, Copy, Debug)]
 enum State {
     /// No message yet; so many bytes of preamble were passed over.
-    Undecided {
-        preamble_bytes: usize,
-    },
-    Decided {
-        spelling: Spelling,
-        searched: usize,
-    },
+    Preamble { passed: usize, searched: usize },
+    /// The worker speaks frames.
+    Frames,
+    /// The worker speaks lines of JSON.
+    Lines { searched: usize },
+}
+
+impl From<Spelling> for State {
+    fn from(spelling: Spelling) -> Self {
+        match spelling {
+            Spelling::Binary => Self::Frames,
+            Spelling::JsonLines => Self::Lines { searched: 0 },
+        }
+    }
 }
 
 impl Default for WireDecoder {
@@ -124,19 +136,20 @@ impl Default for WireDecoder {
 impl WireDecoder {
     /// A decoder that waits for the worker's first byte to learn the spelling.
     pub fn new() -> Self {
-        Self { state: State::Undecided { preamble_bytes: 0 }, frames: length_delimited() }
+        Self { state: State::Preamble { passed: 0, searched: 0 }, frames: length_delimited() }
     }
 
     /// A decoder that knows the spelling.
     pub fn decided(spelling: Spelling) -> Self {
-        Self { state: State::Decided { spelling, searched: 0 }, frames: length_delimited() }
+        Self { state: spelling.into(), frames: length_delimited() }
     }
 
     /// The spelling the worker chose, once its first message has begun.
     pub fn spelling(&self) -> Option<Spelling> {
         match self.state {
-            State::Undecided { .. } => None,
-            State::Decided { spelling, .. } => Some(spelling),
+            State::Preamble { .. } => None,
+            State::Frames => Some(Spelling::Binary),
+            State::Lines { .. } => Some(Spelling::JsonLines),
         }
     }
 
@@ -145,45 +158,60 @@ impl WireDecoder {
     /// # Errors
     /// When the bytes break the protocol. The stream is of no use after that.
     pub fn next<M: Message>(&mut self, input: &mut BytesMut) -> Result<Option<Incoming<M>>, WireError> {
-        if let State::Undecided { preamble_bytes } = self.state
-            && let Some(text) = self.pass_preamble(preamble_bytes, input)?
-        {
-            return Ok(Some(Incoming::Preamble(text)));
+        if let State::Preamble { passed, searched } = self.state {
+            match first_message(input) {
+                Some(spelling) => self.state = spelling.into(),
+                None => return self.pass_preamble(passed, searched, input),
+            }
         }
         match self.state {
-            State::Undecided { .. } => Ok(None),
-            State::Decided { spelling: Spelling::Binary, .. } => self.next_frame(input),
-            State::Decided { spelling: Spelling::JsonLines, searched } => self.next_line(searched, input),
+            State::Preamble { .. } => Ok(None),
+            State::Frames => self.next_frame(input),
+            State::Lines { searched } => self.next_line(searched, input),
         }
     }
 
-    /// Passes over text before Hello, a line at a time, and settles the spelling when it can.
-    fn pass_preamble(&mut self, passed: usize, input: &mut BytesMut) -> Result<Option<String>, WireError> {
-        const JSON_HELLO: &[u8] = b"{\"Hello\"";
-        let Some(&first) = input.first() else { return Ok(None) };
-        if first == 0 {
-            self.state = State::Decided { spelling: Spelling::Binary, searched: 0 };
-            return Ok(None);
+    /// Judges what is left when the stream has ended and [`Self::next`] wants more: text of the preamble
+    /// without a line's end is given, nothing is fine, and a message that broke off is an error.
+    ///
+    /// # Errors
+    /// When the stream ended inside a message.
+    pub fn end(&self, rest: &[u8]) -> Result<Option<String>, WireError> {
+        match self.state {
+            State::Preamble { .. } if rest.is_empty() => Ok(None),
+            State::Preamble { .. } => Ok(Some(String::from_utf8_lossy(rest).trim_end().to_owned())),
+            State::Frames if rest.is_empty() => Ok(None),
+            State::Lines { .. } if rest.trim_ascii().is_empty() => Ok(None),
+            State::Frames | State::Lines { .. } => Err(WireError::Truncated { bytes: rest.len() }),
         }
-        if input.starts_with(JSON_HELLO) {
-            self.state = State::Decided { spelling: Spelling::JsonLines, searched: 0 };
-            return Ok(None);
-        }
-        let end = input.iter().position(|&byte| byte == 0 || byte == b'\n');
-        let take = match end {
+    }
+
+    /// Passes over one line of text before Hello, or the part of it that stands before a frame.
+    fn pass_preamble<M>(
+        &mut self,
+        passed: usize,
+        searched: usize,
+        input: &mut BytesMut,
+    ) -> Result<Option<Incoming<M>>, WireError> {
+        let end = input[searched..].iter().position(|&byte| byte == 0 || byte == b'\n');
+        let take = match end.map(|at| searched + at) {
             Some(at) if input[at] == b'\n' => at + 1,
             Some(at) => at,
-            None if input.len() + passed > PREAMBLE_MAX_BYTES => input.len(),
-            // An unfinished line may still turn out to be Hello.
-            None => return Ok(None),
+            None => input.len(),
         };
         if passed + take > PREAMBLE_MAX_BYTES {
-            return Err(WireError::PreambleTooLong { quoted: quote(input) });
+            let last = take.saturating_sub(POLLUTION_QUOTE_MAX_BYTES);
+            return Err(WireError::PreambleTooLong { quoted: quote(&input[last..take]) });
+        }
+        if end.is_none() {
+            // An unfinished line may still turn out to be Hello.
+            self.state = State::Preamble { passed, searched: take };
+            return Ok(None);
         }
         let text = String::from_utf8_lossy(&input[..take]).trim_end().to_owned();
         input.advance(take);
-        self.state = State::Undecided { preamble_bytes: passed + take };
-        Ok(Some(text))
+        self.state = State::Preamble { passed: passed + take, searched: 0 };
+        Ok(Some(Incoming::Preamble(text)))
     }
 
     fn next_frame<M: Message>(&mut self, input: &mut BytesMut) -> Result<Option<Incoming<M>>, WireError> {
@@ -192,46 +220,61 @@ impl WireDecoder {
             return Err(WireError::Polluted { quoted: quote(input) });
         }
         let Some(header) = input.first_chunk::<FRAME_HEADER_BYTES>() else { return Ok(None) };
-        let bytes = u32::from_be_bytes(*header) as usize;
-        if bytes == 0 || bytes > FRAME_MAX_BYTES {
-            return Err(WireError::BadLength { bytes });
-        }
+        let whole = FRAME_HEADER_BYTES + body_length(*header)?;
         // The codec is asked only once the frame is whole, so that it never holds a header back and the
         // check of the first byte above always stands at the border of a frame.
-        if input.len() < FRAME_HEADER_BYTES + bytes {
-            input.reserve(FRAME_HEADER_BYTES + bytes - input.len());
+        if input.len() < whole {
+            input.reserve(whole - input.len());
             return Ok(None);
         }
-        match self.frames.decode(input) {
-            Ok(Some(body)) => Ok(Some(Incoming::Message(decode(&body)?))),
-            Ok(None) => Ok(None),
-            Err(_) => Err(WireError::BadLength { bytes }),
+        let body = self.frames.decode(input).map_err(|_| BadLength { bytes: whole })?;
+        let message = body.map(|body| decode(&body)).transpose()?;
+        if input.is_empty() && whole > BUFFER_KEPT_MAX_BYTES {
+            *input = BytesMut::new();
         }
+        Ok(message.map(Incoming::Message))
     }
 
     fn next_line<M: Message>(
         &mut self,
-        searched: usize,
+        mut searched: usize,
         input: &mut BytesMut,
     ) -> Result<Option<Incoming<M>>, WireError> {
-        let found = input[searched..].iter().position(|&byte| byte == b'\n').map(|at| searched + at);
-        let Some(end) = found else {
-            if input.len() > FRAME_MAX_BYTES {
-                return Err(WireError::BadLength { bytes: input.len() });
+        loop {
+            let found = input[searched..].iter().position(|&byte| byte == b'\n');
+            let length = found.map_or(input.len(), |at| searched + at);
+            if length > FRAME_MAX_BYTES {
+                return Err(BadLength { bytes: length }.into());
             }
-            self.state = State::Decided { spelling: Spelling::JsonLines, searched: input.len() };
-            return Ok(None);
-        };
-        self.state = State::Decided { spelling: Spelling::JsonLines, searched: 0 };
-        let line = input.split_to(end + 1);
-        let text = std::str::from_utf8(&line).map_err(JsonError::malformed)?.trim();
-        if text.is_empty() {
-            return self.next_line(0, input);
+            if found.is_none() {
+                self.state = State::Lines { searched: length };
+                return Ok(None);
+            }
+            let line = input.split_to(length + 1);
+            let line = line.trim_ascii();
+            searched = 0;
+            self.state = State::Lines { searched };
+            match line.first() {
+                // A blank line is nobody's message and nobody's fault.
+                None => {}
+                Some(b'{') => {
+                    let text = std::str::from_utf8(line).map_err(JsonError::from)?;
+                    return Ok(Some(Incoming::Message(json::from_line(text)?)));
+                }
+                Some(_) => return Err(WireError::Polluted { quoted: quote(line) }),
+            }
         }
-        if !text.starts_with('{') {
-            return Err(WireError::Polluted { quoted: quote(&line) });
-        }
-        Ok(Some(Incoming::Message(json::from_line(text)?)))
+    }
+}
+
+/// The spelling of the message that begins here, if one does.
+fn first_message(input: &[u8]) -> Option<Spelling> {
+    if input.first() == Some(&0) {
+        Some(Spelling::Binary)
+    } else if input.starts_with(JSON_HELLO) {
+        Some(Spelling::JsonLines)
+    } else {
+        None
     }
 }
 

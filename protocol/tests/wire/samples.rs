@@ -1,0 +1,189 @@
+//! One named example of every message and of every variant inside one: what the golden vectors hold.
+
+use muster_protocol::{
+    CallResult, CancelReason, ErrorInfo, JsonBytes, Level, LogRecord, Metrics, Outcome, Source, ToSupervisor,
+    ToWorker, feature, method,
+};
+use serde_json::json;
+
+const EXECUTION_ID: &str = "018f4e9c-7d3a-7c10-9b1e-2f6a5d0c4b3a";
+
+fn bytes(value: &serde_json::Value) -> JsonBytes {
+    JsonBytes::of(value)
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+pub(crate) fn to_supervisor() -> Vec<(String, ToSupervisor)> {
+    let mut samples: Vec<(&str, ToSupervisor)> = vec![
+        (
+            "Hello",
+            ToSupervisor::Hello {
+                protocol_min: 1,
+                protocol_max: 1,
+                implementation: "example".into(),
+                implementation_version: "0.1.0".into(),
+                language: "python".into(),
+                pid: 4711,
+                features: names(&[feature::LOG, feature::CANCEL]),
+            },
+        ),
+        (
+            "Hello.minimal",
+            ToSupervisor::Hello {
+                protocol_min: 1,
+                protocol_max: 1,
+                implementation: String::new(),
+                implementation_version: String::new(),
+                language: String::new(),
+                pid: 0,
+                features: Vec::new(),
+            },
+        ),
+        ("Ready", ToSupervisor::Ready { workflows: names(&["greet", "daily/report"]) }),
+        ("Ready.any", ToSupervisor::Ready { workflows: Vec::new() }),
+        (
+            "InitFailed",
+            ToSupervisor::InitFailed { error: ErrorInfo::new("ImportError", "no module named 'requests'") },
+        ),
+        ("Started", ToSupervisor::Started { run: 7 }),
+        ("Log", ToSupervisor::Log { run: 7, records: records() }),
+        ("Log.empty", ToSupervisor::Log { run: 7, records: Vec::new() }),
+        (
+            "Progress",
+            ToSupervisor::Progress { run: 7, current: 3, total: 10, message: "page 3 of 10".into() },
+        ),
+        (
+            "Call",
+            ToSupervisor::Call {
+                run: 7,
+                call: 1,
+                method: method::CONFIG_GET.into(),
+                params: bytes(&json!({ "key": "region" })),
+            },
+        ),
+    ];
+    samples.extend(outcomes().into_iter().map(|(name, outcome)| {
+        let metrics =
+            Metrics { wall_us: 1500, cpu_user_us: 900, cpu_system_us: 40, peak_rss_bytes: 52_428_800 };
+        (name, ToSupervisor::Finished { run: 7, outcome, metrics, log_records: 2 })
+    }));
+    samples.extend([
+        ("Idle", ToSupervisor::Idle { run: 7, rss_bytes: 50_331_648, recycle: false }),
+        ("Idle.recycle", ToSupervisor::Idle { run: 7, rss_bytes: 0, recycle: true }),
+        ("Pong", ToSupervisor::Pong { nonce: u64::MAX }),
+        ("Goodbye", ToSupervisor::Goodbye { reason: "drained".into() }),
+        ("Stacks", ToSupervisor::Stacks { run: 7, text: "main\n  sleep (greet.py:12)".into() }),
+    ]);
+    samples.into_iter().map(|(name, message)| (name.to_owned(), message)).collect()
+}
+
+fn records() -> Vec<LogRecord> {
+    let levels = [Level::Trace, Level::Debug, Level::Info, Level::Warn, Level::Error];
+    let plain = levels.map(|level| LogRecord {
+        timestamp_us: 1_700_000_000_000_000,
+        level,
+        logger: String::new(),
+        message: level.as_str().to_owned(),
+        fields: JsonBytes::NONE,
+    });
+    let full = LogRecord {
+        timestamp_us: 1_700_000_000_000_001,
+        level: Level::Info,
+        logger: "app.orders".into(),
+        message: "größer als 10 €".into(),
+        fields: bytes(&json!({ "order": 12 })),
+    };
+    plain.into_iter().chain([full]).collect()
+}
+
+fn outcomes() -> [(&'static str, Outcome); 8] {
+    let error = |retryable| ErrorInfo {
+        kind: "ValueError".into(),
+        message: "amount must be positive".into(),
+        stack: "pay.py:3".into(),
+        retryable,
+    };
+    [
+        ("Finished.Succeeded", Outcome::Succeeded { result: bytes(&json!({ "greeting": "hello" })) }),
+        ("Finished.Succeeded.none", Outcome::Succeeded { result: JsonBytes::NONE }),
+        ("Finished.Failed", Outcome::Failed { error: error(None) }),
+        ("Finished.Failed.permanent", Outcome::Failed { error: error(Some(false)) }),
+        ("Finished.Failed.retryable", Outcome::Failed { error: error(Some(true)) }),
+        ("Finished.Failed.bare", Outcome::Failed { error: ErrorInfo::default() }),
+        ("Finished.Cancelled", Outcome::Cancelled { message: "stopped at page 3".into() }),
+        ("Finished.Rejected", Outcome::Rejected { reason: "no workflow named 'gret'".into() }),
+    ]
+}
+
+pub(crate) fn to_worker() -> Vec<(String, ToWorker)> {
+    let mut samples: Vec<(&str, ToWorker)> = vec![
+        (
+            "Welcome",
+            ToWorker::Welcome {
+                protocol: 1,
+                worker_id: "w-3".into(),
+                features: names(&[feature::LOG, feature::CANCEL]),
+                max_frame_bytes: 16_777_215,
+                log_level: Level::Info,
+                config: bytes(&json!({ "memory_limit_mb": 0, "workflows_dir": "/srv/workflows" })),
+            },
+        ),
+        ("Reply.Ok", reply(CallResult::Ok { value: bytes(&json!("eu-1")) })),
+        ("Reply.Ok.none", reply(CallResult::Ok { value: JsonBytes::NONE })),
+        (
+            "Reply.Err",
+            reply(CallResult::Err { error: ErrorInfo::new("UnknownMethod", "no method named 'config.got'") }),
+        ),
+        ("Ping", ToWorker::Ping { nonce: 42 }),
+        ("Drain", ToWorker::Drain { reason: "recycled after 1000 executions".into(), grace_ms: 5000 }),
+        ("Dump", ToWorker::Dump { run: 7 }),
+    ];
+    samples.extend(sources().map(|(name, source)| (name, execute(source))));
+    samples.extend(
+        [
+            ("Cancel.User", CancelReason::User),
+            ("Cancel.Timeout", CancelReason::Timeout),
+            ("Cancel.Shutdown", CancelReason::Shutdown),
+            ("Cancel.LeaseLost", CancelReason::LeaseLost),
+        ]
+        .map(|(name, reason)| {
+            (name, ToWorker::Cancel { run: 7, reason, message: "over its time".into(), grace_ms: 1000 })
+        }),
+    );
+    samples.into_iter().map(|(name, message)| (name.to_owned(), message)).collect()
+}
+
+fn reply(result: CallResult) -> ToWorker {
+    ToWorker::Reply { run: 7, call: 1, result }
+}
+
+fn sources() -> [(&'static str, Source); 3] {
+    [
+        ("Execute.Named", Source::Named),
+        ("Execute.Path", Source::Path { path: "billing/pay.py".into(), function: "pay".into() }),
+        (
+            "Execute.Inline",
+            Source::Inline {
+                language: "javascript".into(),
+                code: b"export default () => 'h\xc3\xa9'".to_vec(),
+            },
+        ),
+    ]
+}
+
+fn execute(source: Source) -> ToWorker {
+    ToWorker::Execute {
+        run: 7,
+        execution_id: EXECUTION_ID.into(),
+        attempt: 1,
+        workflow: "greet".into(),
+        source,
+        params: bytes(&json!({ "name": "Ada" })),
+        context: bytes(&json!({ "organization": null })),
+        timeout_ms: 300_000,
+        grace_ms: 1000,
+    }
+}
