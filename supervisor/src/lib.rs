@@ -8,3 +8,4 @@ pub mod execution;
 pub mod pool;
 pub mod process;
 pub mod settings;
+pub mod store;

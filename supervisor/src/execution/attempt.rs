@@ -1,10 +1,11 @@
 //! One attempt at an execution: the fence.
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// One attempt at one execution. The number rises with every claim and is never reused, so together with
 /// the lease owner it fences every write, and it keys logs and changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Attempt {
     /// Which execution.
     pub execution_id: Uuid,

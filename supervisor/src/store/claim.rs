@@ -1,0 +1,118 @@
+//! What goes into the queue, and what a claim gives back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::execution::{Attempt, Status};
+
+/// An execution as it is submitted. Everything needed to run it: after the claim nothing else is read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NewExecution {
+    /// Chosen by whoever submits; the same id twice is one execution.
+    pub id: Uuid,
+    /// The row of `workflows`, when it names one.
+    pub workflow_id: Option<Uuid>,
+    /// The name people see.
+    pub workflow_name: Option<String>,
+    /// Who it runs for.
+    pub organization_id: Option<Uuid>,
+    /// Who asked, as it is given to the worker.
+    pub caller: Option<Box<RawValue>>,
+    /// The whole resolved request: a JSON object. Its `parameters` also fill the column of that name.
+    pub request: Box<RawValue>,
+    /// How often it may be run, counting the charged attempts only. At least 1.
+    pub max_attempts: u32,
+    /// Its own time limit; `None` takes the default of whoever runs it.
+    pub timeout_seconds: Option<f64>,
+    /// 0 to 9; larger goes first among the rows that wait.
+    pub priority: u8,
+    /// The execution this one repeats.
+    pub retry_of: Option<Uuid>,
+    /// It may not be claimed before this long from now.
+    #[serde(default)]
+    pub delay: Duration,
+}
+
+/// What became of a submitted execution.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Submitted {
+    /// It waits.
+    Inserted,
+    /// There was a row with this id already, in this state. Nothing was changed.
+    Exists(Status),
+    /// The database will not store it, for this reason. Nothing was written.
+    Refused(String),
+}
+
+/// Who claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claimant {
+    /// Made anew at each boot of a supervisor.
+    pub owner: Uuid,
+    /// How long a claim holds without renewal.
+    pub lease: Duration,
+}
+
+/// An execution that is ours to run.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// The fence of everything written about this run.
+    pub attempt: Attempt,
+    /// How many attempts count against `max_attempts`, this one included.
+    pub attempts_charged: u32,
+    /// What to run.
+    pub execution: Arc<NewExecution>,
+}
+
+/// The answer to a claim of one message.
+#[derive(Clone, Debug)]
+pub enum Claim {
+    /// Ours: run it.
+    Claimed(Claimed),
+    /// Not ours: acknowledge and forget. PENDING means it is not due yet; RUNNING may even be our own
+    /// earlier claim of the same message.
+    Elsewhere(Status),
+    /// The database will not store the request, for this reason. Nothing was written.
+    Refused(String),
+}
+
+/// Which RUNNING rows of other supervisors a poll may take over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakeOver<'a> {
+    /// None.
+    Nothing,
+    /// Rows whose lease ran out (once we ourselves have been in contact with the server, and it has been
+    /// up, for longer than a lease), and rows of these owners, whom [`super::Store::dead_owners`] proved
+    /// dead.
+    Lost {
+        /// Proven dead.
+        dead: &'a [Uuid],
+    },
+    /// All of them: the lock on the data directory proves that nobody else lives.
+    AllOthers,
+}
+
+/// What a poll brought.
+#[derive(Clone, Debug, Default)]
+pub struct Due {
+    /// Ours to run.
+    pub claimed: Vec<Claimed>,
+    /// Rows that ended here instead of being run again: CANCELLED because somebody had asked for it,
+    /// FAILED `SupervisorLost` because their attempts are used up. They wait to be published.
+    pub ended: Vec<(Uuid, Status)>,
+}
+
+/// What a renewal brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Renewal {
+    /// Somebody wants these to end.
+    pub cancel_requested: Vec<Attempt>,
+    /// Somebody else owns these now: end them, write nothing.
+    pub superseded: Vec<Attempt>,
+    /// Rows that had our name on them and were not on the list: they wait again.
+    pub released: Vec<Attempt>,
+}
