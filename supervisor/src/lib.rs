@@ -4,7 +4,9 @@
 //! Data flows one way through the modules below: intake, claim, prewarm, route, run, finalize, publish,
 //! clean up. The decisions of the pool are a pure state machine ([`pool`]).
 
+pub mod cli;
 pub mod execution;
+pub mod observe;
 pub mod pool;
 pub mod process;
 pub mod settings;

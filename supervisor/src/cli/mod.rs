@@ -1,0 +1,55 @@
+//! The command line of `supervisor`: one file per command.
+//!
+//! A command reads its flags, calls one module that does the work, and writes what came of it: results on
+//! stdout, everything else on stderr. No command decides anything about executions.
+
+mod completions;
+mod config;
+pub mod exit;
+mod output;
+mod setting_flags;
+
+#[cfg(test)]
+mod tests;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use exit::Failure;
+
+/// Runs workflow executions in a pool of warm worker processes, and finalizes each exactly once.
+#[derive(Debug, Parser)]
+#[command(name = "supervisor", version, about, after_help = EXAMPLES, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  supervisor config --max-workers 20                 the settings that would be in force
+
+`supervisor COMMAND --help` has examples for each command.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Config(config::Config),
+    Completions(completions::Completions),
+}
+
+/// Runs the command this process was started with.
+pub fn run() -> ExitCode {
+    match Cli::parse().command.run() {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}
+
+impl Command {
+    fn run(self) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Config(command) => command.run(),
+            Self::Completions(command) => command.run(),
+        }
+    }
+}

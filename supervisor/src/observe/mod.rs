@@ -1,0 +1,50 @@
+//! What the supervisor says about itself: its log.
+//!
+//! One event is one line with structured fields, on stderr. ERROR means a person must act. The logs of
+//! executions are not here: they are data, see [`crate::execution::LogLine`].
+
+use std::io::IsTerminal as _;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::Subscriber;
+
+use crate::settings::LogFormat;
+
+/// The log could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum ObserveError {
+    /// The filter is not one.
+    #[error("log_level {level:?} cannot be used: {reason}")]
+    Filter {
+        /// What was asked for.
+        level: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Something in this process logs already.
+    #[error("the log is set up already")]
+    Twice,
+}
+
+/// Sends the log of this process to stderr. Call it once, before anything is worth a line.
+///
+/// # Errors
+/// When the level cannot be used, or a log is set up already.
+pub fn start(level: &str, format: LogFormat) -> Result<(), ObserveError> {
+    let filter = EnvFilter::try_new(level)
+        .map_err(|error| ObserveError::Filter { level: level.to_owned(), reason: error.to_string() })?;
+    let is_terminal = std::io::stderr().is_terminal();
+    let builder = Subscriber::builder().with_env_filter(filter).with_writer(std::io::stderr);
+    let is_text = match format {
+        LogFormat::Auto => is_terminal,
+        LogFormat::Text => true,
+        LogFormat::Json => false,
+    };
+    if is_text {
+        let colours = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        builder.with_ansi(colours).with_target(false).try_init()
+    } else {
+        builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
+    }
+    .map_err(|_| ObserveError::Twice)
+}
