@@ -5,5 +5,6 @@ mod decoder;
 mod hex;
 mod properties;
 mod samples;
+mod specification;
 mod strategies;
 mod vectors;

@@ -49,7 +49,8 @@ pub(crate) fn to_supervisor() -> Vec<(String, ToSupervisor)> {
             ToSupervisor::InitFailed { error: ErrorInfo::new("ImportError", "no module named 'requests'") },
         ),
         ("Started", ToSupervisor::Started { run: 7 }),
-        ("Log", ToSupervisor::Log { run: 7, records: records() }),
+        ("Log", ToSupervisor::Log { run: 7, records: vec![full_record()] }),
+        ("Log.every_level", ToSupervisor::Log { run: 7, records: records() }),
         ("Log.empty", ToSupervisor::Log { run: 7, records: Vec::new() }),
         (
             "Progress",
@@ -73,7 +74,9 @@ pub(crate) fn to_supervisor() -> Vec<(String, ToSupervisor)> {
     samples.extend([
         ("Idle", ToSupervisor::Idle { run: 7, rss_bytes: 50_331_648, recycle: false }),
         ("Idle.recycle", ToSupervisor::Idle { run: 7, rss_bytes: 0, recycle: true }),
-        ("Pong", ToSupervisor::Pong { nonce: u64::MAX }),
+        ("Pong", ToSupervisor::Pong { nonce: 42 }),
+        // The largest integer that JSON carries safely into every language.
+        ("Pong.largest", ToSupervisor::Pong { nonce: (1 << 53) - 1 }),
         ("Goodbye", ToSupervisor::Goodbye { reason: "drained".into() }),
         ("Stacks", ToSupervisor::Stacks { run: 7, text: "main\n  sleep (greet.py:12)".into() }),
     ]);
@@ -89,14 +92,17 @@ fn records() -> Vec<LogRecord> {
         message: level.as_str().to_owned(),
         fields: JsonBytes::NONE,
     });
-    let full = LogRecord {
+    plain.into_iter().chain([full_record()]).collect()
+}
+
+fn full_record() -> LogRecord {
+    LogRecord {
         timestamp_us: 1_700_000_000_000_001,
-        level: Level::Info,
+        level: Level::Warn,
         logger: "app.orders".into(),
         message: "größer als 10 €".into(),
         fields: bytes(&json!({ "order": 12 })),
-    };
-    plain.into_iter().chain([full]).collect()
+    }
 }
 
 fn outcomes() -> [(&'static str, Outcome); 8] {
