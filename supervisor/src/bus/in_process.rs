@@ -1,0 +1,170 @@
+//! The embedded default: keys in a map, channels in the hub. Nothing outlives the process.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::hub::{Hub, Subscription};
+use super::transport::{Transport, Write};
+use super::{BusError, Health};
+
+/// How many writes pass between two sweeps of expired keys.
+const SWEEP_EVERY_WRITES: u32 = 4096;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct InProcess {
+    hub: Arc<Hub>,
+    keys: Mutex<Keys>,
+}
+
+#[derive(Debug, Default)]
+struct Keys {
+    entries: HashMap<String, Entry>,
+    waiting: HashMap<String, VecDeque<oneshot::Sender<Bytes>>>,
+    writes_since_sweep: u32,
+}
+
+#[derive(Debug)]
+struct Entry {
+    values: VecDeque<Bytes>,
+    expires_at: Instant,
+}
+
+impl InProcess {
+    pub(super) fn new() -> Self {
+        Self { hub: Hub::local(), keys: Mutex::default() }
+    }
+
+    fn write(&self, writes: Vec<Write>) {
+        let mut messages = Vec::new();
+        {
+            let mut keys = self.lock();
+            for write in writes {
+                match write {
+                    Write::Publish { channel, message } => messages.push((channel, message)),
+                    Write::Set { .. }
+                    | Write::Append { .. }
+                    | Write::Push { .. }
+                    | Write::Reply { .. }
+                    | Write::Delete { .. } => keys.write(write),
+                }
+            }
+        }
+        for (channel, message) in messages {
+            self.hub.deliver(&channel, &message);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Keys> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Keys {
+    fn write(&mut self, write: Write) {
+        self.sweep_sometimes();
+        match write {
+            Write::Set { key, value, life } => {
+                self.entry(key, life).values = VecDeque::from([value]);
+            }
+            Write::Append { key, entries, max_entries, life } => {
+                let values = &mut self.entry(key, life).values;
+                values.extend(entries);
+                values.drain(..values.len().saturating_sub(max_entries));
+            }
+            Write::Push { key, value, life } => self.entry(key, life).values.push_back(value),
+            Write::Reply { key, value, life } => self.reply(key, value, life),
+            Write::Delete { keys } => keys.iter().for_each(|key| {
+                self.entries.remove(key);
+            }),
+            Write::Publish { .. } => {}
+        }
+    }
+
+    fn reply(&mut self, key: String, mut value: Bytes, life: Duration) {
+        // A waiter that has gone away gives the value back.
+        while let Some(waiter) = self.waiting.get_mut(&key).and_then(VecDeque::pop_front) {
+            match waiter.send(value) {
+                Ok(()) => return,
+                Err(returned) => value = returned,
+            }
+        }
+        self.waiting.remove(&key);
+        self.entry(key, life).values = VecDeque::from([value]);
+    }
+
+    fn live(&mut self, key: &str) -> Option<&mut Entry> {
+        self.entries.get_mut(key).filter(|entry| entry.expires_at > Instant::now())
+    }
+
+    fn entry(&mut self, key: String, life: Duration) -> &mut Entry {
+        let now = Instant::now();
+        let entry =
+            self.entries.entry(key).or_insert_with(|| Entry { values: VecDeque::new(), expires_at: now });
+        if entry.expires_at <= now {
+            entry.values.clear();
+        }
+        entry.expires_at = now + life;
+        entry
+    }
+
+    fn sweep_sometimes(&mut self) {
+        self.writes_since_sweep += 1;
+        if self.writes_since_sweep >= SWEEP_EVERY_WRITES {
+            self.writes_since_sweep = 0;
+            let now = Instant::now();
+            self.entries.retain(|_, entry| entry.expires_at > now);
+            self.waiting.retain(|_, waiters| waiters.iter().any(|waiter| !waiter.is_closed()));
+        }
+    }
+}
+
+#[async_trait]
+impl Transport for InProcess {
+    fn post(&self, writes: Vec<Write>) {
+        self.write(writes);
+    }
+
+    async fn apply(&self, writes: Vec<Write>) -> Result<(), BusError> {
+        self.write(writes);
+        Ok(())
+    }
+
+    async fn get(&self, keys: Vec<String>) -> Result<Vec<Option<Bytes>>, BusError> {
+        let mut map = self.lock();
+        Ok(keys.iter().map(|key| map.live(key).and_then(|entry| entry.values.front().cloned())).collect())
+    }
+
+    async fn entries(&self, key: &str) -> Result<Vec<Bytes>, BusError> {
+        Ok(self.lock().live(key).map(|entry| entry.values.iter().cloned().collect()).unwrap_or_default())
+    }
+
+    async fn take(&self, key: &str, wait: Duration) -> Result<Option<Bytes>, BusError> {
+        let (sender, mut receiver) = oneshot::channel();
+        {
+            let mut keys = self.lock();
+            if let Some(value) = keys.live(key).and_then(|entry| entry.values.pop_front()) {
+                return Ok(Some(value));
+            }
+            keys.waiting.entry(key.to_owned()).or_default().push_back(sender);
+        }
+        let taken = tokio::time::timeout(wait, &mut receiver).await.ok().and_then(Result::ok);
+        // A reply of the last moment is not lost: either we have it now, or its sender sees us gone.
+        receiver.close();
+        Ok(taken.or_else(|| receiver.try_recv().ok()))
+    }
+
+    async fn subscribe(&self, channels: Vec<String>) -> Subscription {
+        self.hub.subscribe(channels).await
+    }
+
+    fn health(&self) -> Health {
+        Health { problem: None, queued_bytes: 0, dropped: 0 }
+    }
+}

@@ -1,0 +1,68 @@
+//! Writes as Redis commands.
+
+use redis::{Pipeline, Value};
+
+use super::super::transport::Write;
+
+/// The one field of a stream entry.
+const ENTRY_FIELD: &str = "data";
+
+/// Adds a write, and gives how many answers it will have.
+pub(super) fn add(pipeline: &mut Pipeline, write: &Write) -> usize {
+    let before = pipeline.len();
+    match write {
+        Write::Set { key, value, life } => {
+            pipeline.cmd("SET").arg(key).arg(&value[..]).arg("PX").arg(milliseconds(*life));
+        }
+        Write::Append { key, entries, max_entries, life } => {
+            for entry in entries {
+                pipeline.cmd("XADD").arg(key).arg("MAXLEN").arg("~").arg(*max_entries);
+                pipeline.arg("*").arg(ENTRY_FIELD).arg(&entry[..]);
+            }
+            pipeline.cmd("PEXPIRE").arg(key).arg(milliseconds(*life));
+        }
+        Write::Push { key, value, life } => {
+            pipeline.cmd("RPUSH").arg(key).arg(&value[..]);
+            pipeline.cmd("PEXPIRE").arg(key).arg(milliseconds(*life));
+        }
+        Write::Reply { key, value, life } => {
+            pipeline.cmd("MULTI").cmd("DEL").arg(key);
+            pipeline.cmd("LPUSH").arg(key).arg(&value[..]);
+            pipeline.cmd("PEXPIRE").arg(key).arg(milliseconds(*life)).cmd("EXEC");
+        }
+        Write::Delete { keys } => {
+            if !keys.is_empty() {
+                pipeline.cmd("DEL").arg(keys);
+            }
+        }
+        Write::Publish { channel, message } => {
+            pipeline.cmd("PUBLISH").arg(channel).arg(&message[..]);
+        }
+    }
+    pipeline.len() - before
+}
+
+/// The first refusal among these answers.
+pub(super) fn refusal(answers: &[Value]) -> Option<String> {
+    answers.iter().find_map(|answer| match answer {
+        Value::ServerError(error) => Some(error.to_string()),
+        Value::Array(items) => refusal(items),
+        Value::Nil
+        | Value::Int(_)
+        | Value::BulkString(_)
+        | Value::SimpleString(_)
+        | Value::Okay
+        | Value::Map(_)
+        | Value::Attribute { .. }
+        | Value::Set(_)
+        | Value::Double(_)
+        | Value::Boolean(_)
+        | Value::VerbatimString { .. }
+        | Value::Push { .. }
+        | _ => None,
+    })
+}
+
+fn milliseconds(life: std::time::Duration) -> u64 {
+    u64::try_from(life.as_millis()).unwrap_or(u64::MAX).max(1)
+}
