@@ -6,7 +6,9 @@
 
 pub mod bus;
 pub mod cli;
+pub mod client;
 pub mod execution;
+pub mod http;
 pub mod observe;
 pub mod pool;
 pub mod process;

@@ -3,10 +3,14 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use crate::client::ClientError;
+use crate::execution::Status;
 use crate::settings::SettingsError;
 
 /// The command line or the settings are wrong.
 pub const USAGE: u8 = 2;
+/// No supervisor answered. The number is that of `EX_UNAVAILABLE`.
+pub const UNAVAILABLE: u8 = 69;
 /// A fault of the program. The number is that of `EX_SOFTWARE`.
 pub const BUG: u8 = 70;
 
@@ -42,8 +46,29 @@ impl From<SettingsError> for Failure {
     }
 }
 
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let code = match &error {
+            ClientError::Address { .. } => USAGE,
+            ClientError::Unreachable { .. } | ClientError::Foreign { .. } => UNAVAILABLE,
+            ClientError::Unauthorized { .. } | ClientError::Refused { .. } => 1,
+        };
+        Self { code, message: error.to_string() }
+    }
+}
+
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self::other(error.to_string())
     }
+}
+
+/// The exit code that stands for how an execution ended.
+pub(crate) fn of_status(status: Status) -> ExitCode {
+    ExitCode::from(match status {
+        Status::Success => 0,
+        Status::Failed | Status::Pending | Status::Running => 1,
+        Status::Timeout => 124,
+        Status::Cancelled => 130,
+    })
 }

@@ -3,11 +3,24 @@
 //! A command reads its flags, calls one module that does the work, and writes what came of it: results on
 //! stdout, everything else on stderr. No command decides anything about executions.
 
+mod cancel;
 mod completions;
 mod config;
 pub mod exit;
+mod follow;
+mod human;
+mod list;
+mod logs;
 mod output;
+mod recycle;
+mod reload;
+mod resize;
+mod retry;
+mod server;
 mod setting_flags;
+mod show;
+mod status;
+mod submit;
 
 #[cfg(test)]
 mod tests;
@@ -27,12 +40,23 @@ struct Cli {
 }
 
 const EXAMPLES: &str = "Examples:
+  supervisor submit hello --wait                     run a workflow and print its result
   supervisor config --max-workers 20                 the settings that would be in force
 
 `supervisor COMMAND --help` has examples for each command.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Submit(submit::Submit),
+    Status(status::Status),
+    List(list::List),
+    Show(show::Show),
+    Logs(logs::Logs),
+    Cancel(cancel::Cancel),
+    Retry(retry::Retry),
+    Recycle(recycle::Recycle),
+    Resize(resize::Resize),
+    Reload(reload::Reload),
     Config(config::Config),
     Completions(completions::Completions),
 }
@@ -48,6 +72,16 @@ pub fn run() -> ExitCode {
 impl Command {
     fn run(self) -> Result<ExitCode, Failure> {
         match self {
+            Self::Submit(command) => command.run(),
+            Self::Status(command) => command.run(),
+            Self::List(command) => command.run(),
+            Self::Show(command) => command.run(),
+            Self::Logs(command) => command.run(),
+            Self::Cancel(command) => command.run(),
+            Self::Retry(command) => command.run(),
+            Self::Recycle(command) => command.run(),
+            Self::Resize(command) => command.run(),
+            Self::Reload(command) => command.run(),
             Self::Config(command) => command.run(),
             Self::Completions(command) => command.run(),
         }

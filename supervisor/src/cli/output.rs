@@ -18,3 +18,8 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 pub(crate) fn print_line(text: &str) -> Result<(), Failure> {
     print(&format!("{text}\n"))
 }
+
+/// Writes a line to stderr, if anybody listens there.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}

@@ -1,0 +1,51 @@
+//! `supervisor cancel`: asks for executions to end.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use uuid::Uuid;
+
+use super::exit::Failure;
+use super::output::print_line;
+use super::server::Server;
+use crate::http::view::{CancelOutcome, Cancelled};
+
+/// Cancel executions, waiting or running.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  supervisor cancel 0198aa00-0000-7000-8000-000000000001
+  supervisor list --status RUNNING --json | jq -r '.executions[].execution_id' | xargs supervisor cancel")]
+pub(crate) struct Cancel {
+    /// Which executions.
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<Uuid>,
+    /// Print one JSON object per execution.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: Server,
+}
+
+impl Cancel {
+    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+        let client = self.server.client()?;
+        for id in &self.ids {
+            let cancelled = client.cancel(*id)?;
+            print_line(&match self.json {
+                true => serde_json::to_string(&cancelled).unwrap_or_default(),
+                false => describe(&cancelled),
+            })?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn describe(cancelled: &Cancelled) -> String {
+    let id = cancelled.execution_id;
+    match cancelled.outcome {
+        CancelOutcome::Cancelled => format!("{id} was waiting and is CANCELLED"),
+        CancelOutcome::Requested => format!("{id} is running and is asked to end"),
+        CancelOutcome::AlreadyFinished => format!("{id} was over already: {}", cancelled.status),
+        CancelOutcome::Unknown => format!("{id} is not known; if its message comes, nothing will run"),
+    }
+}

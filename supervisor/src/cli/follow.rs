@@ -1,0 +1,128 @@
+//! Waiting for an execution and following its log, across restarts of the supervisor.
+
+use std::io::IsTerminal as _;
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
+
+use super::exit::Failure;
+use super::human;
+use super::output::note;
+use crate::client::{Client, ClientError, Execution};
+use crate::http::view::LogView;
+
+/// How long one question waits for the end.
+const WAIT: Duration = Duration::from_secs(30);
+/// How long a supervisor may be away before we give up on it.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The pause before asking again.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// Waits for the end of an execution: its row, and the row's text as the supervisor sent it.
+pub(crate) fn wait_for_end(client: &Client, id: Uuid) -> Result<(Execution, String), Failure> {
+    let mut patience = Patience::default();
+    loop {
+        match client.execution(id, Some(WAIT)) {
+            Ok(answer) => {
+                patience.renew();
+                let text = answer.body.clone();
+                let execution: Execution = client.parsed(answer)?;
+                if execution.status.is_terminal() {
+                    return Ok((execution, text));
+                }
+            }
+            Err(error) => patience.spend(id, error)?,
+        }
+    }
+}
+
+/// Gives every line of the log to `sink` until the execution is over. A line is given once, also when the
+/// connection breaks on the way.
+pub(crate) fn follow_log(
+    client: &Client,
+    id: Uuid,
+    mut sink: impl FnMut(&LogView, &str) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut patience = Patience::default();
+    let mut last: Option<String> = None;
+    loop {
+        let events = match client.follow(id, last.as_deref()) {
+            Ok(events) => events,
+            Err(error) => {
+                patience.spend(id, error)?;
+                continue;
+            }
+        };
+        patience.renew();
+        // A broken stream is picked up again where it broke.
+        for event in events.map_while(Result::ok) {
+            match event.event.as_str() {
+                "log" => {
+                    let line: LogView = serde_json::from_str(&event.data)
+                        .map_err(|error| Failure::other(format!("a log line cannot be read: {error}")))?;
+                    sink(&line, &event.data)?;
+                    last = event.id.or(last);
+                }
+                "end" => return Ok(()),
+                // Status changes and progress are for screens.
+                _ => {}
+            }
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// How much longer a supervisor that does not answer is waited for.
+#[derive(Default)]
+struct Patience {
+    away_since: Option<Instant>,
+}
+
+impl Patience {
+    /// It answered.
+    fn renew(&mut self) {
+        self.away_since = None;
+    }
+
+    /// It did not: pause, or give up.
+    fn spend(&mut self, id: Uuid, error: ClientError) -> Result<(), Failure> {
+        if !error.is_passing() {
+            return Err(error.into());
+        }
+        let since = *self.away_since.get_or_insert_with(|| {
+            note("the supervisor does not answer, waiting for it to come back");
+            Instant::now()
+        });
+        if since.elapsed() > PATIENCE {
+            let failure = Failure::from(error);
+            note(&format!("execution {id} goes on when a supervisor is back: see `supervisor show {id}`"));
+            return Err(failure);
+        }
+        std::thread::sleep(PAUSE);
+        Ok(())
+    }
+}
+
+/// A log line as people read it.
+pub(crate) fn log_line(line: &LogView, colours: bool) -> String {
+    let level = line.level.to_ascii_uppercase();
+    let (on, off) = match (colours, line.level.as_str()) {
+        (true, "error") => ("\x1b[31m", "\x1b[0m"),
+        (true, "warn") => ("\x1b[33m", "\x1b[0m"),
+        (true, "debug" | "trace") => ("\x1b[2m", "\x1b[0m"),
+        (_, _) => ("", ""),
+    };
+    let fields = line.fields.as_ref().map(|fields| format!(" {}", fields.get())).unwrap_or_default();
+    let logger = if line.logger.is_empty() { String::new() } else { format!("{}: ", line.logger) };
+    format!("{} {on}{level:5}{off} {logger}{}{fields}", human::clock(line.at), line.message)
+}
+
+/// Whether stderr shows colours.
+pub(crate) fn stderr_has_colours() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Whether stdout shows colours.
+pub(crate) fn stdout_has_colours() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}

@@ -1,0 +1,104 @@
+//! `supervisor list`: executions, newest first.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use uuid::Uuid;
+
+use super::exit::Failure;
+use super::follow::stdout_has_colours;
+use super::human;
+use super::output::{note, print, print_line};
+use super::server::Server;
+use crate::client::{Execution, ExecutionPage};
+use crate::execution::Status;
+
+/// List executions, newest first.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  supervisor list
+  supervisor list --status FAILED --workflow report
+  supervisor list --limit 500 --json | jq -r '.executions[].execution_id'")]
+pub(crate) struct List {
+    /// Only these: PENDING, RUNNING, SUCCESS, FAILED, TIMEOUT or CANCELLED.
+    #[arg(long, value_name = "STATUS")]
+    status: Option<Status>,
+    /// Only executions of this workflow.
+    #[arg(long, value_name = "NAME")]
+    workflow: Option<String>,
+    /// Only executions of this organization.
+    #[arg(long, value_name = "ID")]
+    organization: Option<Uuid>,
+    /// At most so many.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    limit: usize,
+    /// Go on where the page before ended.
+    #[arg(long, value_name = "CURSOR")]
+    cursor: Option<String>,
+    /// Print the page as JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: Server,
+}
+
+impl List {
+    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+        let client = self.server.client()?;
+        let query: Vec<(&str, String)> = [
+            ("status", self.status.map(|status| status.to_string())),
+            ("workflow", self.workflow.clone()),
+            ("organization", self.organization.map(|id| id.to_string())),
+            ("limit", Some(self.limit.to_string())),
+            ("cursor", self.cursor.clone()),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect();
+        let answer = client.executions(&query)?;
+        if self.json {
+            print_line(&answer.body)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let page: ExecutionPage = client.parsed(answer)?;
+        print(&describe(&page.executions, stdout_has_colours()))?;
+        if let Some(cursor) = page.next_cursor {
+            note(&format!("there are more: --cursor {cursor}"));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn describe(executions: &[Execution], colours: bool) -> String {
+    let rows: Vec<Vec<String>> = executions.iter().map(row).collect();
+    let text = human::table(&["EXECUTION", "STATUS", "TOOK", "CREATED", "WORKFLOW", "ERROR"], &rows);
+    if !colours {
+        return text;
+    }
+    let mut lines = text.lines();
+    let header = lines.next().unwrap_or_default();
+    let coloured = lines
+        .zip(executions)
+        .map(|(line, execution)| {
+            let status = execution.status;
+            line.replacen(status.as_str(), &format!("{}{status}\x1b[0m", human::colour(status)), 1) + "\n"
+        })
+        .collect::<String>();
+    format!("{header}\n{coloured}")
+}
+
+fn row(execution: &Execution) -> Vec<String> {
+    let error = match (&execution.error_type, &execution.error_message) {
+        (Some(kind), Some(message)) => human::first_line(&format!("{kind}: {message}"), 80),
+        (Some(kind), None) => kind.clone(),
+        (None, _) => String::new(),
+    };
+    vec![
+        execution.execution_id.to_string(),
+        execution.status.to_string(),
+        execution.duration_ms.map(human::milliseconds).unwrap_or_default(),
+        human::ago(execution.created_at),
+        execution.workflow.clone().unwrap_or_default(),
+        error,
+    ]
+}

@@ -1,0 +1,62 @@
+//! `supervisor logs`: the log of an execution.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use uuid::Uuid;
+
+use super::exit::Failure;
+use super::follow::{follow_log, log_line, stdout_has_colours};
+use super::output::{print, print_line};
+use super::server::Server;
+use crate::http::view::LogView;
+
+/// Print the log of an execution.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  supervisor logs 0198aa00-0000-7000-8000-000000000001
+  supervisor logs 0198aa00-0000-7000-8000-000000000001 --follow
+  supervisor logs 0198aa00-0000-7000-8000-000000000001 --json | jq -r .message")]
+pub(crate) struct Logs {
+    /// Which execution.
+    #[arg(value_name = "ID")]
+    id: Uuid,
+    /// Print lines as they come, until the execution is over.
+    #[arg(long, short)]
+    follow: bool,
+    /// Print one JSON object a line.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: Server,
+}
+
+impl Logs {
+    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+        let client = self.server.client()?;
+        let colours = stdout_has_colours();
+        if self.follow {
+            follow_log(&client, self.id, |line, data| {
+                print_line(&if self.json { data.to_owned() } else { log_line(line, colours) })
+            })?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let mut cursor = None;
+        loop {
+            let page = client.logs(self.id, cursor)?;
+            print(&page.logs.iter().map(|line| self.describe(line, colours)).collect::<String>())?;
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                return Ok(ExitCode::SUCCESS);
+            }
+        }
+    }
+
+    fn describe(&self, line: &LogView, colours: bool) -> String {
+        let text = match self.json {
+            true => serde_json::to_string(line).unwrap_or_default(),
+            false => log_line(line, colours),
+        };
+        text + "\n"
+    }
+}

@@ -1,0 +1,36 @@
+//! `supervisor retry`: runs an execution again, as a new one.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use uuid::Uuid;
+
+use super::exit::Failure;
+use super::output::print_line;
+use super::server::Server;
+
+/// Run an execution again with the same request, as a new execution; prints its id.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  supervisor retry 0198aa00-0000-7000-8000-000000000001")]
+pub(crate) struct Retry {
+    /// Which execution to repeat.
+    #[arg(value_name = "ID")]
+    id: Uuid,
+    /// Print a JSON object.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: Server,
+}
+
+impl Retry {
+    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+        let accepted = self.server.client()?.retry(self.id)?;
+        print_line(&match self.json {
+            true => serde_json::to_string(&accepted).unwrap_or_default(),
+            false => accepted.execution_id.to_string(),
+        })?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

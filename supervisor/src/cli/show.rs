@@ -1,0 +1,88 @@
+//! `supervisor show`: one execution and how it got where it is.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use uuid::Uuid;
+
+use super::exit::Failure;
+use super::human;
+use super::output::{print, print_line};
+use super::server::Server;
+use crate::client::{Event, Execution};
+
+/// Show an execution: its row and how it got where it is.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  supervisor show 0198aa00-0000-7000-8000-000000000001
+  supervisor show 0198aa00-0000-7000-8000-000000000001 --json | jq .result")]
+pub(crate) struct Show {
+    /// Which execution.
+    #[arg(value_name = "ID")]
+    id: Uuid,
+    /// Print the row as JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: Server,
+}
+
+impl Show {
+    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+        let client = self.server.client()?;
+        let answer = client.execution(self.id, None)?;
+        if self.json {
+            print_line(&answer.body)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let execution: Execution = client.parsed(answer)?;
+        let events = client.events(self.id)?.events;
+        print(&describe(&execution, &events))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn describe(execution: &Execution, events: &[Event]) -> String {
+    let error = execution.error_type.as_ref().map(|kind| {
+        format!(
+            "{kind}: {}",
+            execution.error_message.as_deref().unwrap_or_default().replace('\n', "\n             ")
+        )
+    });
+    let stack =
+        execution.error_stack.as_deref().map(|stack| stack.trim_end().replace('\n', "\n             "));
+    let attempt = format!("{} of at most {}", execution.attempt, execution.max_attempts);
+    let lines: [(&str, Option<String>); 14] = [
+        ("execution", Some(execution.execution_id.to_string())),
+        ("workflow", execution.workflow.clone()),
+        ("organization", execution.organization_id.map(|id| id.to_string())),
+        ("status", Some(execution.status.to_string())),
+        ("attempt", Some(attempt)),
+        ("retry of", execution.retry_of.map(|id| id.to_string())),
+        ("created", Some(human::time(execution.created_at))),
+        ("started", execution.started_at.map(human::time)),
+        ("completed", execution.completed_at.map(human::time)),
+        ("took", execution.duration_ms.map(human::milliseconds)),
+        ("parameters", execution.parameters.as_ref().map(|raw| human::first_line(raw.get(), 400))),
+        ("result", execution.result.as_ref().map(|raw| human::first_line(raw.get(), 2_000))),
+        ("error", error),
+        ("stack", stack),
+    ];
+    let mut text: String =
+        lines.iter().filter_map(|(name, value)| Some(format!("{name:12} {}\n", value.as_ref()?))).collect();
+    if !events.is_empty() {
+        let rows: Vec<Vec<String>> = events.iter().map(row).collect();
+        text.push('\n');
+        text.push_str(&human::table(&["AT", "ATTEMPT", "EVENT", "DETAIL"], &rows));
+    }
+    text
+}
+
+fn row(event: &Event) -> Vec<String> {
+    vec![
+        human::time(event.at),
+        event.attempt.to_string(),
+        event.event.clone(),
+        event.detail.as_ref().map(|detail| human::first_line(detail.get(), 200)).unwrap_or_default(),
+    ]
+}

@@ -1,0 +1,90 @@
+//! `supervisor status`: can it take work, and what are its workers doing.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::exit::Failure;
+use super::human;
+use super::output::{print, print_line};
+use super::server::Server;
+use crate::http::view::{PoolView, Readiness};
+
+/// Show whether the supervisor can take work, and what its workers are doing.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 ready, 1 not ready, 69 when no supervisor answers.
+
+Examples:
+  supervisor status
+  supervisor status --json | jq '.pool.workers[].state'
+  supervisor status --url http://build-7:7420")]
+pub(crate) struct Status {
+    /// Print a JSON object with readiness and pool.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: Server,
+}
+
+impl Status {
+    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+        let client = self.server.client()?;
+        let readiness = client.readiness()?;
+        let pool = client.pool()?;
+        if self.json {
+            print_line(&format!("{:#}", serde_json::json!({"readiness": readiness, "pool": pool})))?;
+        } else {
+            print(&describe(&readiness, &pool))?;
+        }
+        Ok(ExitCode::from(u8::from(!readiness.ready)))
+    }
+}
+
+fn describe(readiness: &Readiness, pool: &PoolView) -> String {
+    let mut text = format!(
+        "supervisor {} {}, up {}{}\n",
+        pool.version,
+        if readiness.ready { "is ready" } else { "is NOT ready" },
+        human::ago(pool.started_at).trim_end_matches(" ago"),
+        if pool.draining { ", draining" } else { "" },
+    );
+    for part in &readiness.parts {
+        let mark = if part.ready { "ok" } else { "NOT ready" };
+        text.push_str(&format!("  {:10} {mark}: {}\n", part.part, part.detail));
+    }
+    if let Some(problem) = &pool.problem {
+        text.push_str(&format!("  problem    {problem}\n"));
+    }
+    text.push_str(&format!(
+        "\n{} of {} to {} workers, {} running, {} waiting for a worker, {} in the queue\n\n",
+        pool.workers.len(),
+        pool.min_workers,
+        pool.max_workers,
+        pool.running,
+        pool.waiting,
+        pool.pending.map_or_else(|| "?".to_owned(), |pending| pending.to_string()),
+    ));
+    text.push_str(&workers(pool));
+    text
+}
+
+/// The table of workers.
+fn workers(pool: &PoolView) -> String {
+    let rows: Vec<Vec<String>> = pool
+        .workers
+        .iter()
+        .map(|worker| {
+            vec![
+                worker.worker.clone(),
+                worker.pid.map(|pid| pid.to_string()).unwrap_or_default(),
+                worker.state.clone(),
+                human::seconds(worker.state_seconds),
+                worker.executions.to_string(),
+                human::seconds(worker.age_seconds),
+                worker.rss_bytes.map(human::mebibytes).unwrap_or_default(),
+                worker.execution_id.map(|id| id.to_string()).unwrap_or_default(),
+            ]
+        })
+        .collect();
+    human::table(&["WORKER", "PID", "STATE", "FOR", "RUN", "AGE", "MEMORY", "EXECUTION"], &rows)
+}

@@ -1,0 +1,246 @@
+//! `supervisor submit`: puts an execution into the queue, and waits for it if asked.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use base64::Engine as _;
+use clap::Args;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::exit::{Failure, of_status};
+use super::follow::{follow_log, log_line, stderr_has_colours, wait_for_end};
+use super::output::{note, print_line};
+use super::server::Server;
+use crate::client::Execution;
+use crate::execution::Status;
+use crate::http::view::Accepted;
+
+/// Submit an execution; prints its id, or with --wait its result.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes with --wait: 0 SUCCESS, 1 FAILED, 124 TIMEOUT, 130 CANCELLED; 69 when no supervisor answers.
+
+Examples:
+  supervisor submit hello --params '{\"name\": \"Ada\"}' --wait
+  supervisor submit report --params @month.json --timeout 900 --follow
+  jq '{rows: .}' data.json | supervisor submit transform --params - --wait > out.json
+  supervisor submit scratch --code try.js --wait"
+)]
+pub(crate) struct Submit {
+    /// The workflow's name; with --code what to call the code.
+    #[arg(value_name = "WORKFLOW", required_unless_present = "code")]
+    workflow: Option<String>,
+    /// Its parameters: JSON, @FILE, or - for standard input.
+    #[arg(long, value_name = "JSON|@FILE|-", allow_hyphen_values = true)]
+    params: Option<String>,
+    /// Run the code of this file instead of a workflow by name.
+    #[arg(long, value_name = "FILE")]
+    code: Option<PathBuf>,
+    /// The language of the code [default: the worker's own].
+    #[arg(long, value_name = "NAME", requires = "code")]
+    language: Option<String>,
+    /// The organization it runs for.
+    #[arg(long, value_name = "ID")]
+    organization: Option<Uuid>,
+    /// How long it may run [default: the workflow's, else execution_timeout_seconds].
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<f64>,
+    /// How often it may be tried; above 1 its own failures are retried too.
+    #[arg(long, value_name = "N")]
+    max_attempts: Option<u32>,
+    /// 0 to 9; 9 goes first.
+    #[arg(long, value_name = "N")]
+    priority: Option<u8>,
+    /// Its id; the same id twice is one execution [default: a new one].
+    #[arg(long, value_name = "UUID")]
+    id: Option<Uuid>,
+    /// Wait for the end and print the result as JSON.
+    #[arg(long)]
+    wait: bool,
+    /// Wait, and show the log on stderr as it grows.
+    #[arg(long)]
+    follow: bool,
+    /// Print the whole row as JSON, not just the id or the result.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// The body, as a queue message has it.
+#[derive(Serialize)]
+struct Message<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workflow: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    script_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_attempts: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priority: Option<u8>,
+}
+
+impl Submit {
+    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+        let message = self.message()?;
+        let client = self.server.client()?;
+        let accepted: Accepted = client.parsed(client.submit(&message, None)?)?;
+        let id = accepted.execution_id;
+        if !self.wait && !self.follow {
+            print_line(&if self.json { format!("{{\"execution_id\":\"{id}\"}}") } else { id.to_string() })?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        if self.follow {
+            let colours = stderr_has_colours();
+            note(&format!("execution {id}"));
+            follow_log(&client, id, |line, _| {
+                note(&log_line(line, colours));
+                Ok(())
+            })?;
+        }
+        let (execution, row) = wait_for_end(&client, id)?;
+        if self.json {
+            print_line(&row)?;
+        } else if execution.status == Status::Success {
+            print_line(execution.result.as_ref().map_or("null", |result| result.get()))?;
+        }
+        if execution.status != Status::Success {
+            note(&describe_failure(&execution));
+        }
+        Ok(of_status(execution.status))
+    }
+
+    fn message(&self) -> Result<String, Failure> {
+        let code = self.code.as_deref().map(read_code).transpose()?;
+        let workflow = self.workflow.as_deref();
+        let script_name = self.code.as_deref().map(|path| match workflow {
+            Some(name) => name.to_owned(),
+            None => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+        });
+        let message = Message {
+            execution_id: self.id,
+            workflow: workflow.filter(|_| code.is_none()),
+            code,
+            script_name,
+            language: self.language.as_deref(),
+            parameters: self.params.as_deref().map(read_params).transpose()?,
+            organization_id: self.organization,
+            timeout_seconds: self.timeout,
+            max_attempts: self.max_attempts,
+            priority: self.priority,
+        };
+        serde_json::to_string(&message).map_err(|error| Failure::other(error.to_string()))
+    }
+}
+
+/// Reads `JSON`, `@FILE` or `-` and checks that it is JSON.
+pub(crate) fn read_params(given: &str) -> Result<Box<RawValue>, Failure> {
+    let (place, text) = match (given, given.strip_prefix('@')) {
+        ("-", _) => {
+            let mut text = String::new();
+            let read = std::io::stdin().lock().read_to_string(&mut text);
+            read.map_err(|error| {
+                Failure::usage(format!("--params -: standard input cannot be read: {error}"))
+            })?;
+            ("standard input", text)
+        }
+        (_, Some(path)) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Failure::usage(format!("--params @{path} cannot be read: {error}")))?;
+            (path, text)
+        }
+        (_, None) => ("the argument", given.to_owned()),
+    };
+    serde_json::from_str(&text)
+        .map_err(|error| Failure::usage(format!("--params: {place} is not JSON: {error}")))
+}
+
+fn read_code(path: &Path) -> Result<String, Failure> {
+    let code = std::fs::read(path)
+        .map_err(|error| Failure::usage(format!("--code {} cannot be read: {error}", path.display())))?;
+    Ok(base64::engine::general_purpose::STANDARD.encode(code))
+}
+
+/// Why an execution did not succeed, for stderr.
+fn describe_failure(execution: &Execution) -> String {
+    let kind = execution.error_type.as_deref().unwrap_or("no error type");
+    let message = execution.error_message.as_deref().unwrap_or("no message");
+    let mut text = format!("{} {kind}: {message}", execution.status);
+    if let Some(stack) = execution.error_stack.as_deref().filter(|stack| !stack.is_empty()) {
+        text.push('\n');
+        text.push_str(stack.trim_end());
+    }
+    text.push_str(&format!("\nsee `supervisor show {}`", execution.execution_id));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        submit: Submit,
+    }
+
+    fn message(arguments: &[&str]) -> String {
+        let line = Line::try_parse_from(std::iter::once("submit").chain(arguments.iter().copied())).unwrap();
+        line.submit.message().unwrap()
+    }
+
+    #[test]
+    fn only_what_was_said_is_sent_and_parameters_stay_as_written() {
+        assert_eq!(message(&["hello"]), r#"{"workflow":"hello"}"#);
+        let id = "0198aa00-0000-7000-8000-000000000001";
+        insta::assert_snapshot!(message(&["w", "--params", "{ \"n\": 1.0e2 }", "--timeout", "0.5", "--priority", "9", "--id", id, "--max-attempts", "2"]), @r#"{"execution_id":"0198aa00-0000-7000-8000-000000000001","workflow":"w","parameters":{ "n": 1.0e2 },"timeout_seconds":0.5,"max_attempts":2,"priority":9}"#);
+    }
+
+    #[test]
+    fn code_travels_with_a_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("try.js");
+        std::fs::write(&path, "1").unwrap();
+        let path = path.to_str().unwrap();
+        assert_eq!(message(&["--code", path]), r#"{"code":"MQ==","script_name":"try.js"}"#);
+        assert_eq!(
+            message(&["scratch", "--code", path, "--language", "js"]),
+            r#"{"code":"MQ==","script_name":"scratch","language":"js"}"#
+        );
+    }
+
+    #[test]
+    fn parameters_that_are_no_json_are_refused_with_their_place() {
+        assert!(Line::try_parse_from(["submit"]).is_err());
+        let refused = read_params("{oops}").unwrap_err();
+        insta::assert_debug_snapshot!(refused, @r#"
+Failure {
+    code: 2,
+    message: "--params: the argument is not JSON: key must be a string at line 1 column 2",
+}
+"#);
+        let absent = read_params("@/no/such.json").unwrap_err();
+        insta::assert_debug_snapshot!(absent, @r#"
+Failure {
+    code: 2,
+    message: "--params @/no/such.json cannot be read: No such file or directory (os error 2)",
+}
+"#);
+    }
+}

@@ -1,0 +1,70 @@
+//! Why a supervisor could not be asked.
+
+use crate::http::view::Problem;
+
+/// Why a supervisor could not be asked, or what it said instead.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The address is none.
+    #[error("{url:?} is no address of a supervisor: {reason}")]
+    Address {
+        /// What was given.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Nobody answers there.
+    #[error(
+        "no supervisor answers at {url} ({reason}): start one with `supervisor run`, or name another with --url or MUSTER_URL"
+    )]
+    Unreachable {
+        /// Where.
+        url: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// It wants a token, or another one.
+    #[error("the supervisor at {url} wants its token: give it with --token or MUSTER_HTTP_TOKEN")]
+    Unauthorized {
+        /// Where.
+        url: String,
+    },
+    /// It said no, and why.
+    #[error("{detail}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// Its words.
+        detail: String,
+    },
+    /// Something answers that is no supervisor, or one of another version.
+    #[error("what answers at {url} does not talk like this version of supervisor: {reason}")]
+    Foreign {
+        /// Where.
+        url: String,
+        /// What was odd.
+        reason: String,
+    },
+}
+
+impl ClientError {
+    /// The meaning of an answer with an error status.
+    pub(super) fn refused(url: &str, status: u16, body: &str) -> Self {
+        match serde_json::from_str::<Problem>(body) {
+            Ok(_) if status == 401 => Self::Unauthorized { url: url.to_owned() },
+            Ok(problem) => Self::Refused { status, detail: problem.detail },
+            Err(_) => {
+                Self::Foreign { url: url.to_owned(), reason: format!("it answers with status {status}") }
+            }
+        }
+    }
+
+    /// True when asking again a little later may help: it is starting, or was restarted just now.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Refused { status, .. } => matches!(status, 502..=504),
+            Self::Address { .. } | Self::Unauthorized { .. } | Self::Foreign { .. } => false,
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Talks to a running supervisor over its HTTP interface, for the command line. Blocking.
+
+mod error;
+mod events;
+mod execution;
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use ureq::http::{Response, StatusCode};
+use ureq::{Agent, Body};
+use url::Url;
+use uuid::Uuid;
+
+pub use error::ClientError;
+pub use events::{EventStream, ServerEvent};
+pub use execution::{Event, EventPage, Execution, ExecutionPage};
+
+use crate::http::view::{Accepted, Cancelled, LogPage, PoolView, Readiness};
+
+/// Where a supervisor listens unless told otherwise.
+pub const DEFAULT_URL: &str = "http://127.0.0.1:7420";
+/// The largest answer read: a result may fill a frame, and JSON text may escape it.
+const ANSWER_MAX_BYTES: u64 = 256 * 1024 * 1024;
+/// How long a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an answer may take, beyond the time it was asked to wait.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A supervisor, by its address.
+#[derive(Debug)]
+pub struct Client {
+    base: Url,
+    token: Option<SecretString>,
+    agent: Agent,
+}
+
+/// The text of an answer, not yet parsed, so that it can be passed on unchanged.
+#[derive(Debug)]
+pub struct Answer {
+    /// True for 200, false for 202: accepted and not finished.
+    pub is_final: bool,
+    /// JSON.
+    pub body: String,
+}
+
+impl Client {
+    /// The supervisor at `url`.
+    ///
+    /// # Errors
+    /// When it is not an HTTP URL.
+    pub fn new(url: &str, token: Option<SecretString>) -> Result<Self, ClientError> {
+        let bad = |reason: String| ClientError::Address { url: url.to_owned(), reason };
+        let base = Url::parse(url).map_err(|error| bad(error.to_string()))?;
+        if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
+            return Err(bad("it must be like http://HOST:PORT".to_owned()));
+        }
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .user_agent(concat!("muster/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .new_agent();
+        Ok(Self { base, token, agent })
+    }
+
+    /// Submits a request, the body of a queue message. With `wait` it answers when the execution is over or
+    /// the time is up.
+    pub fn submit(&self, message: &str, wait: Option<Duration>) -> Result<Answer, ClientError> {
+        self.post_text(&["api", "executions"], wait, message)
+    }
+
+    /// The row of an execution, after waiting for its end so long.
+    pub fn execution(&self, id: Uuid, wait: Option<Duration>) -> Result<Answer, ClientError> {
+        self.get(&["api", "executions", &id.to_string()], &wait_query(wait), wait)
+    }
+
+    /// A page of executions, newest first.
+    pub fn executions(&self, query: &[(&str, String)]) -> Result<Answer, ClientError> {
+        self.get(&["api", "executions"], query, None)
+    }
+
+    /// How an execution got where it is.
+    pub fn events(&self, id: Uuid) -> Result<EventPage, ClientError> {
+        self.parsed(self.get(&["api", "executions", &id.to_string(), "events"], &[], None)?)
+    }
+
+    /// A page of the log of an execution.
+    pub fn logs(&self, id: Uuid, cursor: Option<String>) -> Result<LogPage, ClientError> {
+        let query: Vec<_> = cursor.map(|cursor| ("cursor", cursor)).into_iter().collect();
+        self.parsed(self.get(&["api", "executions", &id.to_string(), "logs"], &query, None)?)
+    }
+
+    /// The log of an execution as it grows, after the event `last_event_id`.
+    pub fn follow(&self, id: Uuid, last_event_id: Option<&str>) -> Result<EventStream, ClientError> {
+        let mut url = self.url(&["api", "executions", &id.to_string(), "logs"]);
+        url.set_query(Some("follow=true"));
+        let mut request = self.agent.get(url.as_str()).header("accept", "text/event-stream");
+        if let Some(last) = last_event_id {
+            request = request.header("last-event-id", last);
+        }
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {}", token.expose_secret()));
+        }
+        let response = request.call().map_err(|error| self.failed(&error))?;
+        if response.status() != StatusCode::OK {
+            return Err(self.answer(response).err().unwrap_or_else(|| self.foreign("not an event stream")));
+        }
+        Ok(EventStream::new(response.into_body().into_reader()))
+    }
+
+    /// Asks for an execution to end.
+    pub fn cancel(&self, id: Uuid) -> Result<Cancelled, ClientError> {
+        self.parsed(self.post_text(&["api", "executions", &id.to_string(), "cancel"], None, "{}")?)
+    }
+
+    /// Runs an execution again, as a new one.
+    pub fn retry(&self, id: Uuid) -> Result<Accepted, ClientError> {
+        self.parsed(self.post_text(&["api", "executions", &id.to_string(), "retry"], None, "{}")?)
+    }
+
+    /// What the pool is doing.
+    pub fn pool(&self) -> Result<PoolView, ClientError> {
+        self.parsed(self.get(&["api", "pool"], &[], None)?)
+    }
+
+    /// Changes the pool: `resize`, `recycle` or `reload`.
+    pub fn command<T: Serialize>(&self, action: &str, body: &T) -> Result<PoolView, ClientError> {
+        let body = serde_json::to_string(body).map_err(|error| self.foreign(&error.to_string()))?;
+        self.parsed(self.post_text(&["api", "pool", action], None, &body)?)
+    }
+
+    /// Whether the supervisor can take work; also when it cannot.
+    pub fn readiness(&self) -> Result<Readiness, ClientError> {
+        let mut response = self.send_get(&["readyz"], &[], None)?;
+        let body = self.text(&mut response)?;
+        serde_json::from_str(&body).map_err(|error| self.foreign(&error.to_string()))
+    }
+
+    /// Reads the JSON of an answer.
+    pub fn parsed<T: DeserializeOwned>(&self, answer: Answer) -> Result<T, ClientError> {
+        serde_json::from_str(&answer.body).map_err(|error| self.foreign(&error.to_string()))
+    }
+
+    fn get(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+        wait: Option<Duration>,
+    ) -> Result<Answer, ClientError> {
+        self.answer(self.send_get(path, query, wait)?)
+    }
+
+    fn send_get(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+        wait: Option<Duration>,
+    ) -> Result<Response<Body>, ClientError> {
+        let mut url = self.url(path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let request = self.agent.get(url.as_str()).config().timeout_global(Some(deadline(wait))).build();
+        let request = match &self.token {
+            Some(token) => request.header("authorization", format!("Bearer {}", token.expose_secret())),
+            None => request,
+        };
+        request.call().map_err(|error| self.failed(&error))
+    }
+
+    fn post_text(&self, path: &[&str], wait: Option<Duration>, body: &str) -> Result<Answer, ClientError> {
+        let mut url = self.url(path);
+        let query = wait_query(wait);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let request = self.agent.post(url.as_str()).config().timeout_global(Some(deadline(wait))).build();
+        let mut request = request.header("content-type", "application/json");
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {}", token.expose_secret()));
+        }
+        let response = request.send(body).map_err(|error| self.failed(&error))?;
+        self.answer(response)
+    }
+
+    fn url(&self, path: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url
+    }
+
+    fn answer(&self, mut response: Response<Body>) -> Result<Answer, ClientError> {
+        let status = response.status();
+        let body = self.text(&mut response)?;
+        match status {
+            StatusCode::OK => Ok(Answer { is_final: true, body }),
+            StatusCode::ACCEPTED => Ok(Answer { is_final: false, body }),
+            refused => Err(ClientError::refused(self.base.as_str(), refused.as_u16(), &body)),
+        }
+    }
+
+    fn text(&self, response: &mut Response<Body>) -> Result<String, ClientError> {
+        let body = response.body_mut().with_config().limit(ANSWER_MAX_BYTES);
+        body.read_to_string().map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &ureq::Error) -> ClientError {
+        ClientError::Unreachable { url: self.base.to_string(), reason: error.to_string() }
+    }
+
+    fn foreign(&self, reason: &str) -> ClientError {
+        ClientError::Foreign { url: self.base.to_string(), reason: reason.to_owned() }
+    }
+}
+
+fn wait_query(wait: Option<Duration>) -> Vec<(&'static str, String)> {
+    wait.map(|wait| ("wait", wait.as_secs_f64().to_string())).into_iter().collect()
+}
+
+fn deadline(wait: Option<Duration>) -> Duration {
+    ANSWER_TIMEOUT + wait.unwrap_or_default()
+}
