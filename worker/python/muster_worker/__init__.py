@@ -1,0 +1,30 @@
+"""Write Muster workflows in Python.
+
+    from muster_worker import context, workflow
+
+    @workflow
+    def greet(name: str = "world") -> dict:
+        context.log.info("greeting", name=name)
+        return {"greeting": f"Hello, {name}!"}
+
+`python -m muster_worker` is the worker; `python -m muster_worker run greet` runs one execution alone.
+"""
+
+from .context import Context, context
+from .errors import CallError, Cancelled, InvalidParameters, InvalidResult, MusterError
+from .interrupt import shield
+from .version import __version__
+from .workflow import workflow
+
+__all__ = [
+    "CallError",
+    "Cancelled",
+    "Context",
+    "InvalidParameters",
+    "InvalidResult",
+    "MusterError",
+    "__version__",
+    "context",
+    "shield",
+    "workflow",
+]

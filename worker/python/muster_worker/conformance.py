@@ -1,0 +1,126 @@
+"""The workflows of the conformance kit, offered when `MUSTER_CONFORMANCE` is set. See protocol/SPEC.md."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any, Callable, Dict, List
+
+from .context import call_all
+from .errors import CallError
+from .workflow import Definition
+
+
+def echo(params: Any) -> Any:
+    """Returns its parameters."""
+    return params
+
+
+def fail(kind: str = "ExecutionError", message: str = "") -> None:
+    """Fails with an error of the kind asked for."""
+    raise type(kind, (Exception,), {})(message)
+
+
+def sleep(seconds: float) -> float:
+    """Blocks; a cancel breaks in."""
+    time.sleep(seconds)
+    return seconds
+
+
+def ignore_cancel(seconds: float) -> str:
+    """Swallows the cancel and SIGTERM, and goes on."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            time.sleep(max(0.0, end - time.monotonic()))
+        except BaseException:  # the sin this workflow is here for
+            continue
+    return "ignored"
+
+
+def print_(text: str, count: int = 1) -> int:
+    """Prints on the language's own stdout."""
+    for _ in range(count):
+        print(text)
+    return count
+
+
+def raw_print(text: str) -> int:
+    """Writes to fd 1 behind the language's back, through libc where ctypes is there."""
+    data = (text + "\n").encode()
+    try:
+        import ctypes
+
+        return int(ctypes.CDLL(None).write(1, data, len(data)))
+    except (ImportError, OSError, AttributeError):
+        return os.write(1, data)
+
+
+def child_print(text: str) -> int:
+    """Lets a child process write to the stdout it inherits."""
+    return subprocess.run([sys.executable, "-c", "import sys; print(sys.argv[1])", text], check=False).returncode
+
+
+def log(count: int) -> int:
+    """Writes `line 0`, `line 1` and so on."""
+    logger = logging.getLogger("conformance")
+    for number in range(count):
+        logger.info("line %d", number)
+    return count
+
+
+def call(method: str, params: Any = None, count: int = 1) -> List[Any]:
+    """Makes the same call `count` times at once and returns the replies."""
+    return [_shown(answer) for answer in call_all([(method, params)] * count)]
+
+
+def _shown(answer: Any) -> Any:
+    if isinstance(answer, CallError):
+        return {"error": {"kind": answer.kind, "message": answer.message}}
+    return answer
+
+
+def crash() -> None:
+    """Kills its own process."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def exit_(code: int = 0) -> None:
+    """Ends the process with this code, without a word."""
+    os._exit(code)
+
+
+def big(bytes: int) -> str:
+    """Returns a string of that length."""
+    return "x" * bytes
+
+
+def hold_pipes(seconds: float) -> int:
+    """Leaves a grandchild behind that keeps the descriptors it inherits open."""
+    code = "import subprocess, sys; subprocess.Popen(['sleep', sys.argv[1]], close_fds=False)"
+    return subprocess.run([sys.executable, "-c", code, str(seconds)], close_fds=False, check=False).returncode
+
+
+def stdin() -> str:
+    """Returns what reading fd 0 gives: nothing."""
+    return os.read(0, 65536).decode()
+
+
+_ALL: List[Callable[..., Any]] = [
+    *(echo, fail, sleep, ignore_cancel, print_, raw_print, child_print),
+    *(log, call, crash, exit_, big, hold_pipes, stdin),
+]
+
+
+def definitions() -> Dict[str, Definition]:
+    """All of them by name."""
+    found = {}
+    for function in _ALL:
+        name = f"conformance.{function.__name__.rstrip('_')}"
+        found[name] = Definition(function, name)
+    return found

@@ -1,0 +1,212 @@
+"""`context`: what a workflow knows about its execution and can ask for, wherever it stands."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import Any, Dict, List, Optional, Tuple
+
+from . import interrupt
+from .current import current_or_none
+from .errors import CallError
+from .execution import Execution
+from .results import to_json
+from .wire.messages import ErrorInfo, Level
+
+def _execution() -> Execution:
+    found = current_or_none()
+    if found is None:
+        raise RuntimeError("no execution is running here: `context` works inside a workflow only")
+    return found
+
+
+def call_all(calls: List[Tuple[str, Any]]) -> List[Any]:
+    """Asks all the questions (method, params) at once; each answer is a value or a `CallError`."""
+    execution = _execution()
+    if execution.closed:
+        raise CallError("Closed", f"execution {execution.execution_id} has ended")
+    encoded = [(method, to_json(params, f"the parameters of {method}")) for method, params in calls]
+    return [_answer(value, error) for value, error in execution.port.call_all(encoded)]
+
+
+def _answer(value: Optional[bytes], error: Optional[ErrorInfo]) -> Any:
+    if error is not None:
+        return CallError(error.kind, error.message)
+    return json.loads(value) if value else None
+
+
+def _call(method: str, params: Dict[str, Any]) -> Any:
+    answer = call_all([(method, params)])[0]
+    if isinstance(answer, CallError):
+        raise answer
+    return answer
+
+
+class Log:
+    """`context.log.info("paid", amount=12)`: a message and any fields."""
+
+    def debug(self, message: object, **fields: Any) -> None:
+        """For the author of the workflow."""
+        self._write(Level.Debug, message, fields)
+
+    def info(self, message: object, **fields: Any) -> None:
+        """For who runs the workflow."""
+        self._write(Level.Info, message, fields)
+
+    def warn(self, message: object, **fields: Any) -> None:
+        """Something a person may want to look at."""
+        self._write(Level.Warn, message, fields)
+
+    def error(self, message: object, **fields: Any) -> None:
+        """Something went wrong."""
+        self._write(Level.Error, message, fields)
+
+    warning = warn
+
+    def _write(self, level: Level, message: object, fields: Dict[str, Any]) -> None:
+        from .logs import make_record
+
+        execution = _execution()
+        interrupt.hold()
+        try:
+            if not execution.closed:
+                execution.port.log(make_record(level, execution.workflow, str(message), fields))
+        finally:
+            interrupt.release()
+
+
+class Config:
+    """Configuration values of the organization, merged with the global ones."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value, or `default` when there is none."""
+        known = _execution().context.get("config")
+        if isinstance(known, dict) and key in known:
+            return known[key]
+        value = _call("config.get", {"key": key})
+        return default if value is None else value
+
+    def __getitem__(self, key: str) -> Any:
+        value = self.get(key)
+        if value is None:
+            raise KeyError(f"there is no configuration value {key!r}")
+        return value
+
+
+class State:
+    """Values that outlive the execution. Writes are applied with its outcome; reads see them at once."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value, or `default` when there is none."""
+        value = _call("state.get", {"key": key})
+        return default if value is None else value
+
+    def set(self, key: str, value: Any) -> None:
+        """Stores a JSON value."""
+        _call("state.set", {"key": key, "value": value})
+
+    def delete(self, key: str) -> None:
+        """Removes the value."""
+        _call("state.delete", {"key": key})
+
+
+class Context:
+    """The execution the calling code belongs to: works in helpers, coroutines and threads alike."""
+
+    log = Log()
+    config = Config()
+    state = State()
+
+    @property
+    def execution_id(self) -> str:
+        """The execution's UUID."""
+        return _execution().execution_id
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt this is, from 1."""
+        return _execution().attempt
+
+    @property
+    def workflow(self) -> str:
+        """The workflow's name."""
+        return _execution().workflow
+
+    @property
+    def organization(self) -> Optional[Dict[str, Any]]:
+        """`{"id", "name"}`, or None for a global execution."""
+        return _execution().context.get("organization")
+
+    @property
+    def caller(self) -> Any:
+        """Who asked for the execution."""
+        return _execution().context.get("caller")
+
+    @property
+    def startup(self) -> Any:
+        """What the caller passed as `startup`."""
+        return _execution().context.get("startup")
+
+    @property
+    def raw(self) -> Dict[str, Any]:
+        """Everything that came with the execution, as it came (form_id, traceparent, ...)."""
+        return _execution().context
+
+    @property
+    def deadline(self) -> Optional[float]:
+        """When the time is up, on `time.monotonic()`'s clock; None without a limit."""
+        execution = _execution()
+        limits = [one for one in (execution.deadline, execution.own_deadline) if one is not None]
+        return min(limits, default=None)
+
+    @property
+    def remaining(self) -> Optional[float]:
+        """Seconds left, never below 0; None without a limit."""
+        deadline = self.deadline
+        return None if deadline is None else max(0.0, deadline - time.monotonic())
+
+    @property
+    def cancelled(self) -> bool:
+        """True once the execution is asked to end. The main thread gets `Cancelled`; other threads look here."""
+        return _execution().cancelled.is_set()
+
+    def progress(self, current: int, total: int = 0, message: str = "") -> None:
+        """Tells watchers how far it is: 3 of 10, or 3 of an unknown number with `total=0`."""
+        execution = _execution()
+        interrupt.hold()
+        try:
+            if not execution.closed:
+                execution.port.progress(max(0, int(current)), max(0, int(total)), str(message))
+        finally:
+            interrupt.release()
+
+    def submit(self, workflow: str, params: Any = None) -> str:
+        """Submits another execution, which starts when this one's outcome is stored; returns its id."""
+        answer = _call("execution.submit", {"workflow": workflow, "params": {} if params is None else params})
+        return str(answer["execution_id"])
+
+    def sleep(self, seconds: float) -> Any:
+        """Sleeps; a cancel ends it, in every thread. In a coroutine write `await context.sleep(...)`."""
+        execution = _execution()
+        if execution.loop is not None and _in_loop():
+            import asyncio
+
+            return asyncio.sleep(seconds)
+        if threading.current_thread() is threading.main_thread():
+            time.sleep(seconds)
+        elif execution.cancelled.wait(seconds):
+            raise execution.cancellation()
+        return None
+
+
+def _in_loop() -> bool:
+    import asyncio
+
+    try:
+        return asyncio.get_running_loop() is not None
+    except RuntimeError:
+        return False
+
+
+context = Context()

@@ -1,0 +1,111 @@
+"""One execution as the worker sees it: who it is, its clock, whether it is cancelled, its logs."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Dict, NamedTuple, Optional
+
+from .errors import Cancelled
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from .port import Port
+
+
+class CancelRequest(NamedTuple):
+    """Why the execution is to end; the first one stands."""
+
+    reason: str
+    message: str
+
+
+class Execution:
+    """The state of one run. Fields are written by the main thread and the watcher, one word at a time."""
+
+    def __init__(
+        self,
+        port: Port,
+        run: int,
+        execution_id: str,
+        attempt: int,
+        workflow: str,
+        context: bytes = b"",
+        timeout_ms: int = 0,
+    ) -> None:
+        self.port = port
+        self.run = run
+        self.execution_id = execution_id
+        self.attempt = attempt
+        self.workflow = workflow
+        self.timeout_seconds: Optional[float] = timeout_ms / 1000 if timeout_ms else None
+        self.started = time.monotonic()
+        self.deadline: Optional[float] = None
+        self.own_deadline: Optional[float] = None
+        self.closed = False
+        self.request: Optional[CancelRequest] = None
+        self.cancelled = threading.Event()
+        self.delivered = False
+        self.task_told = False
+        self.loop: Optional[asyncio.AbstractEventLoop] = None
+        self.task: Optional[asyncio.Task[Any]] = None
+        self._context_text = context
+        self._context: Optional[Dict[str, Any]] = None
+
+    @property
+    def context(self) -> Dict[str, Any]:
+        """The context that came with the execution, parsed on first use."""
+        if self._context is None:
+            parsed = json.loads(self._context_text) if self._context_text else {}
+            self._context = parsed if isinstance(parsed, dict) else {}
+        return self._context
+
+    def start_clock(self) -> None:
+        """The time the execution has runs from here."""
+        self.started = time.monotonic()
+        if self.timeout_seconds is not None:
+            self.deadline = self.started + self.timeout_seconds
+
+    def limit(self, seconds: float) -> None:
+        """The workflow's own limit, beside the execution's."""
+        self.own_deadline = self.started + seconds
+
+    def check_deadline(self, now: float, slack_seconds: float) -> None:
+        """Requests the cancel that is due by now.
+
+        The supervisor's clock decides TIMEOUT and starts a little later than ours, hence the slack.
+        """
+        if self.own_deadline is not None and now >= self.own_deadline:
+            seconds = self.own_deadline - self.started
+            self.request_cancel("WorkflowTimeout", f"the workflow's own limit of {seconds:g} s passed")
+        elif self.deadline is not None and now >= self.deadline + slack_seconds:
+            self.request_cancel("Timeout", f"the time limit of {self.timeout_seconds:g} s passed")
+
+    def request_cancel(self, reason: str, message: str) -> None:
+        """Notes that the execution is to end. The first reason stands."""
+        if self.request is None:
+            self.request = CancelRequest(reason, message)
+            self.cancelled.set()
+
+    def due(self) -> bool:
+        """True while a requested cancel has not reached user code."""
+        return self.request is not None and not self.delivered and not self.closed
+
+    def cancellation(self) -> Cancelled:
+        """The exception that tells user code why it ends."""
+        request = self.request or CancelRequest("User", "cancelled")
+        return Cancelled(request.message, request.reason)
+
+    def take_cancel(self) -> Cancelled:
+        """The exception for the main thread; from here on the cancel counts as delivered."""
+        self.delivered = True
+        return self.cancellation()
+
+    def cancel_task(self) -> None:
+        """Cancels the coroutine. Called in its loop."""
+        if self.delivered or self.task is None:
+            return
+        self.delivered = True
+        self.task.cancel()

@@ -1,0 +1,140 @@
+"""Breaking into user code: a signal to the main thread, and the sections it may not break into.
+
+User code runs in the main thread, the only one a Python signal handler runs in. The watcher sends WAKE
+there; the handler raises `Cancelled` in whatever runs: a busy loop, a sleep, a read. A coroutine is first
+cancelled the way asyncio does it; only one that does not come back to its loop is broken into.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Callable, Optional, Type
+
+from .errors import Cancelled
+
+if TYPE_CHECKING:
+    from .execution import Execution
+
+# A real-time signal where there are any: no library claims those.
+WAKE = signal.SIGRTMIN + 7 if hasattr(signal, "SIGRTMIN") else signal.SIGUSR2
+
+_main = threading.main_thread().ident
+_depth = 0
+_target: Optional[Execution] = None
+_on_idle_terminate: Callable[[], None] = lambda: None
+
+
+def install(on_idle_terminate: Callable[[], None]) -> None:
+    """Takes WAKE and SIGTERM; `on_idle_terminate` is for a SIGTERM that finds no user code running."""
+    global _on_idle_terminate
+    _on_idle_terminate = on_idle_terminate
+    restore()
+
+
+def restore() -> None:
+    """Takes the signals back from user code that installed handlers of its own."""
+    if signal.getsignal(WAKE) is not _on_wake:
+        signal.signal(WAKE, _on_wake)
+    if signal.getsignal(signal.SIGTERM) is not _on_terminate:
+        signal.signal(signal.SIGTERM, _on_terminate)
+
+
+def reset_in_child() -> None:
+    """A forked child is an ordinary process: signals end it, nobody cancels it."""
+    global _target, _depth
+    _target, _depth = None, 0
+    signal.signal(WAKE, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def enter(execution: Execution) -> None:
+    """From here on the execution's user code may be broken into."""
+    global _target, _depth
+    _depth = 0
+    _target = execution
+
+
+def leave() -> None:
+    """From here on nothing may be broken into."""
+    global _target
+    _target = None
+
+
+def wake() -> None:
+    """Asks the main thread to look at what is due. For any thread."""
+    if _depth == 0 and _main is not None:
+        signal.pthread_kill(_main, WAKE)
+
+
+def _on_wake(signum: int, frame: Optional[FrameType]) -> None:
+    _deliver()
+
+
+def _on_terminate(signum: int, frame: Optional[FrameType]) -> None:
+    execution = _target
+    if execution is None:
+        _on_idle_terminate()
+        return
+    # The last call before SIGKILL: also for code that swallowed the cancel.
+    execution.request_cancel("Shutdown", "the process was told to end (SIGTERM)")
+    execution.delivered = execution.task_told = False
+    _deliver()
+
+
+def _deliver() -> None:
+    execution = _target
+    if execution is None or _depth or not execution.due():
+        return
+    if execution.loop is not None and execution.loop.is_running():
+        running = sys.modules["asyncio"].current_task(execution.loop)
+        if not execution.task_told:
+            execution.task_told = True
+            execution.loop.call_soon_threadsafe(execution.cancel_task)
+            return
+        if running is None:
+            return
+    raise execution.take_cancel()
+
+
+def hold() -> None:
+    """Opens a section of the main thread that is not broken into. Ends with `release`."""
+    global _depth
+    if threading.get_ident() == _main:
+        _depth += 1
+
+
+def release() -> None:
+    """Closes the section; a cancel that came meanwhile is raised here."""
+    global _depth
+    if threading.get_ident() == _main:
+        _depth -= 1
+        if _depth == 0:
+            _deliver()
+
+
+class shield:
+    """`with shield(): ...` runs a section to its end; a cancel that comes meanwhile is raised after it.
+
+    Works in sync and async workflows. It buys time only within the cancel's grace: the supervisor's
+    signals come in spite of it.
+    """
+
+    def __enter__(self) -> None:
+        hold()
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        if error is None:
+            release()
+            return
+        try:
+            release()
+        except Cancelled as cancelled:
+            raise cancelled from error

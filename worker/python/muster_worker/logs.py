@@ -1,0 +1,171 @@
+"""Log records on their way out: batched, bounded, in order; and `logging` tied to them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import threading
+import time
+import traceback
+from typing import Any, Callable, Dict, List, Mapping, Optional
+
+from . import interrupt
+from .current import current_or_none
+from .results import _plain
+from .wire.limits import LOG_BATCH_MAX_BYTES, LOG_BATCH_MAX_RECORDS, LOG_MESSAGE_MAX_BYTES
+from .wire.messages import Level, Log, LogRecord, Progress
+
+_FIELDS_MAX_BYTES = 64 * 1024
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_LEVELS = {Level.Trace: 5, Level.Debug: 10, Level.Info: 20, Level.Warn: 30, Level.Error: 40}
+
+
+class LogBatch:
+    """The records and the progress of one run that were not sent yet."""
+
+    def __init__(self, run: int, send: Callable[..., None]) -> None:
+        self.sent = 0
+        self._run = run
+        self._send = send
+        self._lock = threading.Lock()
+        self._records: List[LogRecord] = []
+        self._bytes = 0
+        self._progress: Optional[Progress] = None
+        self._since = 0.0
+
+    def add(self, record: LogRecord) -> None:
+        """Takes a record; sends the batch when it is full."""
+        with self._lock:
+            if not self._records and self._progress is None:
+                self._since = time.monotonic()
+            self._records.append(record)
+            self._bytes += len(record.message) + len(record.fields) + 64
+            if self._bytes >= LOG_BATCH_MAX_BYTES or len(self._records) >= LOG_BATCH_MAX_RECORDS:
+                self._send(*self._take())
+
+    def set_progress(self, current: int, total: int, message: str) -> None:
+        """The latest progress replaces one that was not sent yet."""
+        with self._lock:
+            if not self._records and self._progress is None:
+                self._since = time.monotonic()
+            self._progress = Progress(self._run, current, total, message)
+
+    def flush(self, older_than_seconds: float = 0.0) -> None:
+        """Sends what has waited that long."""
+        if not self._records and self._progress is None:
+            return
+        with self._lock:
+            if time.monotonic() - self._since >= older_than_seconds:
+                self._send(*self._take())
+
+    def take(self) -> List[Any]:
+        """The messages that are still to be sent, for one write together with what follows."""
+        with self._lock:
+            return self._take()
+
+    def _take(self) -> List[Any]:
+        messages: List[Any] = []
+        if self._records:
+            messages.append(Log(self._run, self._records))
+            self.sent += len(self._records)
+            self._records, self._bytes = [], 0
+        if self._progress is not None:
+            messages.append(self._progress)
+            self._progress = None
+        return messages
+
+
+def make_record(
+    level: Level, logger: str, message: str, fields: Mapping[str, Any], at: Optional[float] = None
+) -> LogRecord:
+    """A record within the limits of the wire."""
+    timestamp = time.time() if at is None else at
+    return LogRecord(int(timestamp * 1_000_000), level, logger, cut(message), _fields(fields))
+
+
+def cut(message: str) -> str:
+    """The message, cut at a character border and marked when it is too long."""
+    if len(message) * 4 <= LOG_MESSAGE_MAX_BYTES:
+        return message
+    encoded = message.encode("utf-8", "replace")
+    if len(encoded) <= LOG_MESSAGE_MAX_BYTES:
+        return message
+    mark = f" ... [cut, {len(encoded)} bytes in all]"
+    return encoded[: LOG_MESSAGE_MAX_BYTES - len(mark)].decode("utf-8", "ignore") + mark
+
+
+def _fields(fields: Mapping[str, Any]) -> bytes:
+    if not fields:
+        return b""
+    try:
+        text = json.dumps(fields, ensure_ascii=False, allow_nan=False, default=_plain).encode("utf-8")
+    except (TypeError, ValueError, RecursionError):
+        # A log call must never fail an execution: what is not JSON is shown as Python shows it.
+        shown = {str(key): _shown(value) for key, value in fields.items()}
+        text = json.dumps(shown).encode("utf-8")
+    if len(text) > _FIELDS_MAX_BYTES:
+        return json.dumps({"cut": f"the fields were {len(text)} bytes"}).encode("utf-8")
+    return text
+
+
+def _shown(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception as error:
+        return f"<{type(value).__name__}, repr raised {type(error).__name__}>"
+
+
+class LoggingHandler(logging.Handler):
+    """Hands the records of `logging` to the execution they were written in."""
+
+    def handle(self, record: logging.LogRecord) -> bool:  # type: ignore[override]
+        """Without the handler's lock: a cancel raised while it is held would leave it held."""
+        if self.filter(record):
+            self.emit(record)
+        return True
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Sends one record; outside of any execution it becomes a line on stderr."""
+        interrupt.hold()
+        try:
+            execution = current_or_none()
+            message = _text(record)
+            if execution is None:
+                print(f"{record.levelname.lower()} {record.name}: {message}", file=sys.stderr)
+            elif not execution.closed:
+                extras = _extras(record)
+                execution.port.log(make_record(_level(record.levelno), record.name, message, extras, record.created))
+        finally:
+            interrupt.release()
+
+
+def _text(record: logging.LogRecord) -> str:
+    try:
+        message = record.getMessage()
+    except Exception as error:
+        message = f"{record.msg!r} cannot be formatted with {record.args!r}: {error}"
+    if record.exc_info and record.exc_info[0] is not None:
+        message += "\n" + "".join(traceback.format_exception(*record.exc_info)).rstrip()
+    if record.stack_info:
+        message += "\n" + record.stack_info
+    return message
+
+
+def _extras(record: logging.LogRecord) -> Dict[str, Any]:
+    return {key: value for key, value in vars(record).items() if key not in _STANDARD}
+
+
+def _level(number: int) -> Level:
+    for level in (Level.Error, Level.Warn, Level.Info, Level.Debug):
+        if number >= _LEVELS[level]:
+            return level
+    return Level.Trace
+
+
+def capture_logging(least: Level) -> None:
+    """Makes `logging` write into executions. A later `basicConfig` changes nothing, as the root has a handler."""
+    root = logging.getLogger()
+    root.addHandler(LoggingHandler())
+    root.setLevel(_LEVELS[least])
+    logging.captureWarnings(True)

@@ -1,0 +1,43 @@
+"""What a run costs: wall clock, CPU, memory."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+
+from .wire.messages import Metrics
+
+_MAXRSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+class Meter:
+    """Runs from its making."""
+
+    def __init__(self) -> None:
+        self._started_ns = time.monotonic_ns()
+        self._usage = resource.getrusage(resource.RUSAGE_SELF)
+
+    def read(self) -> Metrics:
+        """What was used since."""
+        now = resource.getrusage(resource.RUSAGE_SELF)
+        return Metrics(
+            (time.monotonic_ns() - self._started_ns) // 1000,
+            int((now.ru_utime - self._usage.ru_utime) * 1_000_000),
+            int((now.ru_stime - self._usage.ru_stime) * 1_000_000),
+            now.ru_maxrss * _MAXRSS_UNIT_BYTES,
+        )
+
+
+def resident_bytes() -> int:
+    """The resident set now; the peak where the system does not tell."""
+    try:
+        statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT_BYTES
+    try:
+        return int(os.read(statm, 256).split()[1]) * _PAGE_BYTES
+    finally:
+        os.close(statm)

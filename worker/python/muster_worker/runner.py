@@ -1,0 +1,77 @@
+"""Runs one job's user code in the main thread and turns whatever happens into an outcome."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Callable
+
+from . import current, interrupt
+from .errors import InvalidResult, Rejection, WorkflowTimeout, describe, is_cancellation
+from .execution import Execution
+from .results import to_json
+from .wire.messages import Cancelled, Failed, Outcome, Rejected, Succeeded
+from .workflow import Definition
+
+Job = Callable[[], Definition]
+"""Loads the user code and says which function of it to run."""
+
+
+def run(execution: Execution, job: Job, params: bytes) -> Outcome:
+    """The outcome of an execution. Never raises: a cancel that comes too late changes nothing."""
+    try:
+        try:
+            return _run(execution, job, params)
+        finally:
+            interrupt.leave()
+    except BaseException as error:
+        interrupt.leave()
+        return _outcome_of(execution, error)
+    finally:
+        current.set_running(None)
+
+
+def _run(execution: Execution, job: Job, params: bytes) -> Outcome:
+    current.set_running(execution)
+    interrupt.enter(execution)
+    if execution.due():
+        raise execution.take_cancel()
+    definition = job()
+    if definition.timeout_seconds is not None:
+        execution.limit(definition.timeout_seconds)
+    value = json.loads(params) if params else {}
+    positional, keywords = definition.signature.bind(execution.workflow, value)
+    result = definition.function(*positional, **keywords)
+    if definition.is_async or hasattr(result, "__await__"):
+        result = _run_coroutine(execution, result)
+    interrupt.leave()
+    return Succeeded(to_json(result))
+
+
+def _run_coroutine(execution: Execution, awaitable: Any) -> Any:
+    import asyncio
+
+    async def main() -> Any:
+        execution.task = asyncio.current_task()
+        execution.loop = asyncio.get_running_loop()
+        return await awaitable
+
+    try:
+        return asyncio.run(main())
+    finally:
+        execution.loop = execution.task = None
+
+
+def _outcome_of(execution: Execution, error: BaseException) -> Outcome:
+    request = execution.request
+    if is_cancellation(error, request is not None):
+        if request is not None and request.reason == "WorkflowTimeout":
+            return Failed(describe(WorkflowTimeout(request.message)))
+        return Cancelled(request.message if request is not None else str(error))
+    if isinstance(error, Rejection):
+        return Rejected(str(error))
+    if isinstance(error, SystemExit):
+        # A worker serves many executions; one of them cannot end it.
+        return Failed(describe(error)._replace(message=f"the workflow called exit({error.code!r})"))
+    if isinstance(error, InvalidResult):
+        return Failed(describe(error)._replace(stack=""))
+    return Failed(describe(error))

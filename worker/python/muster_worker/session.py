@@ -1,0 +1,332 @@
+"""The conversation with the supervisor: handshake, executions one after another, the end.
+
+The main thread is in `serve`; the watcher and callers come in through `attend` and `dispatch`, whoever
+holds `connection.reading`.
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from typing import Any, Deque, Dict, List, NoReturn, Optional, Tuple
+
+from . import interrupt, stacks, streams
+from .calls import Calls
+from .errors import Rejection, describe
+from .execution import Execution
+from .logs import LogBatch, capture_logging
+from .metrics import Meter, resident_bytes
+from .port import Answer
+from .registry import Registry
+from .runner import run
+from .version import __version__
+from .watcher import Watcher
+from .wire.connection import Connection, PeerError
+from .wire.limits import (
+    EXIT_DONE,
+    EXIT_INIT_FAILED,
+    EXIT_NO_COMMON_VERSION,
+    EXIT_PEER_BROKE_PROTOCOL,
+    LOG_BATCH_MAX_AGE_SECONDS,
+    PROTOCOL_VERSION,
+)
+from .wire.messages import (
+    FEATURES,
+    Cancel,
+    CancelReason,
+    Drain,
+    Dump,
+    ErrorInfo,
+    Execute,
+    Failed,
+    Finished,
+    Goodbye,
+    Hello,
+    Idle,
+    InitFailed,
+    LogRecord,
+    Outcome,
+    Ping,
+    Pong,
+    Ready,
+    Rejected,
+    Reply,
+    Stacks,
+    Started,
+    Welcome,
+)
+
+_DEADLINE_SLACK_SECONDS = 0.025
+_LEAVE_SECONDS = 1.5
+_LOADING = object()
+
+
+class FramePort:
+    """The way out of an execution that runs under a supervisor."""
+
+    def __init__(self, session: Session, execution_run: int) -> None:
+        self.logs = LogBatch(execution_run, session.connection.send)
+        self.calls: Optional[Calls] = None
+        self._features = session.features
+
+    def log(self, record: LogRecord) -> None:
+        """Batches the record."""
+        if "log" in self._features:
+            self.logs.add(record)
+
+    def progress(self, current: int, total: int, message: str) -> None:
+        """Keeps the latest for the next batch."""
+        if "progress" in self._features:
+            self.logs.set_progress(current, total, message)
+
+    def call_all(self, calls: List[Tuple[str, bytes]]) -> List[Answer]:
+        """Asks the supervisor."""
+        if "call" not in self._features or self.calls is None:
+            error = ErrorInfo("NotSupported", "this supervisor answers no calls")
+            return [(None, error) for _ in calls]
+        self.logs.flush()
+        return self.calls.ask_all(calls)
+
+
+class Session:
+    """One worker's life with one supervisor."""
+
+    def __init__(self, connection: Connection, conformance: bool) -> None:
+        self.connection = connection
+        self.features: List[str] = []
+        self.busy: Optional[Any] = None
+        self._conformance = conformance
+        self._inbox: Deque[Execute] = collections.deque()
+        self._draining: Optional[str] = None
+        self._lost_at: Optional[float] = None
+        self._port: Optional[FramePort] = None
+        self._watcher = Watcher(self)
+        self._pid = os.getpid()
+        self._supervised = "MUSTER_PROTOCOL" in os.environ
+
+    # The main thread.
+
+    def serve(self) -> int:
+        """Runs until the supervisor says so or is gone; returns the exit code."""
+        streams.scrub_environment()
+        code = self._greet()
+        if code is not None:
+            return code
+        registry = self._load()
+        if registry is None:
+            return EXIT_INIT_FAILED
+        while True:
+            execute = self._next_execute()
+            if execute is None:
+                return EXIT_DONE
+            self._run(registry, execute)
+
+    def _greet(self) -> Optional[int]:
+        hello = Hello(
+            PROTOCOL_VERSION, PROTOCOL_VERSION, "muster-worker-python", __version__, "python", self._pid, list(FEATURES)
+        )
+        self.connection.send(hello)
+        messages = self._receive_first()
+        if messages is None:
+            return EXIT_DONE
+        welcome = messages[0]
+        if not isinstance(welcome, Welcome):
+            raise PeerError(f"{type(welcome).__name__} came where Welcome was due")
+        if welcome.protocol != PROTOCOL_VERSION:
+            print(f"the supervisor chose protocol version {welcome.protocol}; this worker speaks 1", file=sys.stderr)
+            return EXIT_NO_COMMON_VERSION
+        self.features = welcome.features
+        self.connection.frame_max_bytes = min(welcome.max_frame_bytes, self.connection.frame_max_bytes)
+        self._config: Dict[str, Any] = json.loads(welcome.config) if welcome.config else {}
+        capture_logging(welcome.log_level)
+        for message in messages[1:]:
+            self.dispatch(message)
+        return None
+
+    def _receive_first(self) -> Optional[List[Any]]:
+        messages: List[Any] = []
+        while not messages:
+            messages = self.connection.receive()
+            if self.connection.ended:
+                return None
+        return messages
+
+    def _load(self) -> Optional[Registry]:
+        interrupt.install(self._terminate_idle)
+        self._watcher.start()
+        self.busy = _LOADING
+        try:
+            registry = Registry(self._config.get("workflows_dir"), self._conformance)
+            registry.load()
+        except Exception as error:
+            self.connection.send(InitFailed(describe(error)))
+            return None
+        finally:
+            streams.flush()
+            self.busy = None
+        self.connection.send(Ready(registry.names()))
+        return registry
+
+    def _next_execute(self) -> Optional[Execute]:
+        with self.connection.reading:
+            while True:
+                if self._draining is not None:
+                    self.connection.send(Goodbye(self._draining))
+                    return None
+                if self._inbox:
+                    return self._inbox.popleft()
+                if self.connection.ended:
+                    return None
+                for message in self.connection.receive():
+                    self.dispatch(message)
+
+    def _run(self, registry: Registry, execute: Execute) -> None:
+        port = FramePort(self, execute.run)
+        execution = Execution(
+            port,
+            execute.run,
+            execute.execution_id,
+            execute.attempt,
+            execute.workflow,
+            execute.context,
+            execute.timeout_ms,
+        )
+        port.calls = Calls(execution, self.connection, self.dispatch)
+        self._port = port
+        self.busy = execution
+        self._watcher.nudge()
+        meter = Meter()
+        try:
+            job = registry.find(execute.workflow, execute.source)
+        except Rejection as rejection:
+            outcome: Outcome = Rejected(str(rejection))
+        else:
+            self.connection.send(Started(execute.run))
+            meter = Meter()
+            execution.start_clock()
+            outcome = run(execution, job, execute.params)
+        self._finish(execution, port, outcome, meter, registry)
+
+    def _finish(
+        self, execution: Execution, port: FramePort, outcome: Outcome, meter: Meter, registry: Registry
+    ) -> None:
+        if os.getpid() != self._pid:
+            # A child that user code forked came back here; the run is the parent's to finish.
+            streams.flush()
+            os._exit(EXIT_DONE)
+        execution.closed = True
+        streams.flush()
+        parts = [self.connection.encode(one) for one in port.logs.take()]
+        metrics = meter.read()
+        finished = self.connection.encode(Finished(execution.run, outcome, metrics, port.logs.sent))
+        if not self.connection.fits(finished):
+            outcome = Failed(_too_large(len(finished), self.connection.frame_max_bytes))
+            finished = self.connection.encode(Finished(execution.run, outcome, metrics, port.logs.sent))
+        idle = self.connection.encode(Idle(execution.run, resident_bytes(), registry.recycle_wanted))
+        # Before the supervisor can know that the slot is free, an Execute must not look like a second one.
+        self.busy = None
+        self._port = None
+        interrupt.restore()
+        self.connection.write(b"".join((*parts, finished, idle)))
+
+    def _terminate_idle(self) -> None:
+        if self.busy is None or self.busy is _LOADING:
+            self.exit(EXIT_DONE)
+
+    # Whoever reads the wire.
+
+    def dispatch(self, message: Any) -> None:
+        """Acts on one message. The caller holds `connection.reading`."""
+        if isinstance(message, Execute):
+            self._accept(message)
+        elif isinstance(message, Reply):
+            port = self._port
+            if port is not None and port.calls is not None and self._is_current(message.run):
+                port.calls.resolve(message)
+        elif isinstance(message, Cancel):
+            self._cancel(message)
+        elif isinstance(message, Ping):
+            self.connection.send(Pong(message.nonce))
+        elif isinstance(message, Drain):
+            self._draining = message.reason or "drained"
+        elif isinstance(message, Dump):
+            self.connection.send(Stacks(message.run, stacks.of_all_threads(self.busy)))
+        else:
+            raise PeerError(f"{type(message).__name__} came after the handshake")
+
+    def _accept(self, execute: Execute) -> None:
+        if isinstance(self.busy, Execution) or self._inbox:
+            raise PeerError(f"Execute {execute.run} came while another run is on")
+        self._inbox.append(execute)
+
+    def _is_current(self, run_number: int) -> bool:
+        return isinstance(self.busy, Execution) and self.busy.run == run_number
+
+    def _cancel(self, cancel: Cancel) -> None:
+        """A cancel for a run that has ended does nothing; one that comes with its Execute is kept."""
+        execution = self.busy
+        if self._is_current(cancel.run) and isinstance(execution, Execution):
+            execution.request_cancel(cancel.reason.name, cancel.message or "cancelled")
+            interrupt.wake()
+
+    # The watcher.
+
+    def attend(self, seconds: float) -> None:
+        """Waits that long for the wire, and looks at the clock."""
+        if self._lost_at is not None:
+            time.sleep(seconds)
+        elif self.connection.readable(seconds):
+            self._read_if_free()
+        if self.connection.ended and self._lost_at is None:
+            self._lose()
+        execution, port = self.busy, self._port
+        if port is not None:
+            port.logs.flush(LOG_BATCH_MAX_AGE_SECONDS)
+        if isinstance(execution, Execution):
+            execution.check_deadline(time.monotonic(), _DEADLINE_SLACK_SECONDS)
+            if execution.due():
+                interrupt.wake()
+
+    def _read_if_free(self) -> None:
+        reading = self.connection.reading
+        if not reading.acquire(blocking=False):
+            time.sleep(0.001)
+            return
+        try:
+            if self.busy is not None and self.connection.readable(0):
+                for message in self.connection.receive():
+                    self.dispatch(message)
+        except PeerError as error:
+            print(f"the supervisor broke the protocol: {error}", file=sys.stderr)
+            self.exit(EXIT_PEER_BROKE_PROTOCOL)
+        finally:
+            reading.release()
+
+    def _lose(self) -> None:
+        """The supervisor is gone: end the run if it lets itself be ended, and leave in any case."""
+        self._lost_at = time.monotonic()
+        threading.Timer(_LEAVE_SECONDS, self.exit, (EXIT_DONE,)).start()
+        if isinstance(self.busy, Execution):
+            self.busy.request_cancel(CancelReason.Shutdown.name, "the supervisor is gone")
+
+    def exit(self, code: int) -> NoReturn:
+        """Ends the process at once, and the process group with it when that is the worker's own."""
+        streams.flush()
+        self.end_children()
+        os._exit(code)
+
+    def end_children(self) -> None:
+        """Tells what user code left running to end, if the supervisor gave the worker a group of its own."""
+        if self._supervised and os.getpgrp() == os.getpid():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            os.killpg(0, signal.SIGTERM)
+
+
+def _too_large(size: int, limit: int) -> ErrorInfo:
+    message = f"the outcome takes {size:,} bytes and a frame holds {limit:,}; store the data and return a reference"
+    return ErrorInfo("ResultTooLarge", message, "", False)

@@ -1,0 +1,48 @@
+"""What every thread and coroutine is doing, as text: the answer to Dump."""
+
+from __future__ import annotations
+
+import io
+import sys
+import threading
+import traceback
+from typing import Any
+
+from .errors import is_own
+
+
+def of_all_threads(busy: Any) -> str:
+    """The stacks of all threads but the caller's, user code's frames only, main thread first."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    main = threading.main_thread().ident
+    here = threading.get_ident()
+    parts = []
+    for ident, frame in sorted(sys._current_frames().items(), key=lambda item: item[0] != main):
+        if names.get(ident) == "muster-watcher" or (ident == here and ident != main):
+            continue
+        frames = [one for one in traceback.extract_stack(frame) if not _is_machinery(one.filename)]
+        body = "".join(traceback.format_list(frames)) or "  (no user code)\n"
+        parts.append(f"Thread {names.get(ident, 'unknown')} ({ident}):\n{body}")
+    return "\n".join(parts) + _of_tasks(getattr(busy, "loop", None))
+
+
+def _is_machinery(filename: str) -> bool:
+    return is_own(filename) or filename.startswith("<frozen runpy>") or filename.endswith("/runpy.py")
+
+
+def _of_tasks(loop: Any) -> str:
+    """The coroutines of a running loop."""
+    if loop is None:
+        return ""
+    import asyncio
+
+    try:
+        tasks = asyncio.all_tasks(loop)
+    except RuntimeError:
+        # The set changed while we looked, again and again; the threads must do.
+        return ""
+    out = io.StringIO()
+    for task in tasks:
+        out.write("\n")
+        task.print_stack(file=out)
+    return out.getvalue()

@@ -1,0 +1,120 @@
+"""One connection to the supervisor: two descriptors, one spelling, whole messages in and out.
+
+Writing is for any thread. Reading is for whoever holds `reading`: the main thread while it waits for
+work, the watcher or a caller while a run is on. No thread ever blocks in a read while it holds `reading`
+with a run on: it asks `readable` first.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from typing import Any, List, Optional
+
+from . import binary, json_lines
+from .limits import FRAME_HEADER_BYTES, FRAME_MAX_BYTES
+from .messages import TO_SUPERVISOR, TO_WORKER
+
+_READ_BYTES = 256 * 1024
+
+
+class PeerError(Exception):
+    """The supervisor sent something that is no message."""
+
+
+class Connection:
+    """Messages over two descriptors."""
+
+    def __init__(self, in_fd: int, out_fd: int, json_mode: bool = False) -> None:
+        self.in_fd = in_fd
+        self.out_fd = out_fd
+        self.json_mode = json_mode
+        self.frame_max_bytes = FRAME_MAX_BYTES
+        self.reading = threading.Lock()
+        self.ended = False
+        self.skipped = 0
+        self._writing = threading.Lock()
+        self._buffer = bytearray()
+        self._poll = select.poll()
+        self._poll.register(in_fd, select.POLLIN)
+
+    def encode(self, message: Any) -> bytes:
+        """The message as it goes over the wire, its head included."""
+        if self.json_mode:
+            return json_lines.encode(TO_SUPERVISOR, message) + b"\n"
+        body = binary.encode(TO_SUPERVISOR, message)
+        return len(body).to_bytes(FRAME_HEADER_BYTES, "big") + body
+
+    def fits(self, encoded: bytes) -> bool:
+        """True when the supervisor takes a message of this size."""
+        return len(encoded) - FRAME_HEADER_BYTES <= self.frame_max_bytes
+
+    def send(self, *messages: Any) -> None:
+        """Writes the messages in one go."""
+        self.write(b"".join(map(self.encode, messages)))
+
+    def write(self, data: bytes) -> None:
+        """Writes all of it, or nothing more is ever written: a broken pipe means the supervisor is gone."""
+        with self._writing:
+            view = memoryview(data)
+            try:
+                while view:
+                    view = view[os.write(self.out_fd, view) :]
+            except BrokenPipeError:
+                self.ended = True
+
+    def readable(self, timeout_seconds: float) -> bool:
+        """Waits until there is something to read, or the stream's end."""
+        return bool(self._poll.poll(max(0, round(timeout_seconds * 1000))))
+
+    def receive(self) -> List[Any]:
+        """Reads once, blocking, and returns the messages that are complete by now."""
+        data = os.read(self.in_fd, _READ_BYTES)
+        if not data:
+            self.ended = True
+            return []
+        self._buffer += data
+        messages = []
+        while True:
+            body = self._next_line() if self.json_mode else self._next_frame()
+            if body is None:
+                return messages
+            message = self._decode(body)
+            if message is not None:
+                messages.append(message)
+
+    def _decode(self, body: bytes) -> Optional[Any]:
+        try:
+            message = (json_lines if self.json_mode else binary).decode(TO_WORKER, body)
+        except binary.DecodeError as error:
+            raise PeerError(str(error)) from error
+        if message is None:
+            self.skipped += 1
+        return message
+
+    def _next_frame(self) -> Optional[bytes]:
+        buffer = self._buffer
+        if len(buffer) < FRAME_HEADER_BYTES:
+            return None
+        length = int.from_bytes(buffer[:FRAME_HEADER_BYTES], "big")
+        if not 1 <= length <= FRAME_MAX_BYTES:
+            raise PeerError(f"a frame of {length} bytes is not between 1 and {FRAME_MAX_BYTES}")
+        end = FRAME_HEADER_BYTES + length
+        if len(buffer) < end:
+            return None
+        body = bytes(buffer[FRAME_HEADER_BYTES:end])
+        del buffer[:end]
+        return body
+
+    def _next_line(self) -> Optional[bytes]:
+        while True:
+            end = self._buffer.find(b"\n")
+            if end < 0:
+                if len(self._buffer) > FRAME_MAX_BYTES:
+                    raise PeerError(f"a line is longer than {FRAME_MAX_BYTES} bytes")
+                return None
+            line = bytes(self._buffer[:end]).strip()
+            del self._buffer[: end + 1]
+            if line:
+                return line

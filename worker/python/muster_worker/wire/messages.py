@@ -1,0 +1,323 @@
+"""Every message of version 1 as a named tuple. The annotations *are* the layout.
+
+A field's annotation says how it is spelled on the wire (`U32`, `JsonText` ...), so both codecs read this
+file and there is no second table to keep in step. The order of fields and of variants is frozen for ever.
+`required` names the fields that JSON lines mode may not leave out.
+"""
+
+# No `from __future__ import annotations` here: the codecs read the annotations as objects.
+from enum import IntEnum
+from typing import Annotated, Any, List, NamedTuple, Optional, Tuple, Type, Union
+
+U16 = Annotated[int, "u16"]
+U32 = Annotated[int, "u32"]
+U64 = Annotated[int, "u64"]
+JsonText = Annotated[bytes, "json"]
+"""JSON text that travels unparsed; empty means none. In JSON lines mode it is the value itself."""
+CodeText = Annotated[bytes, "code"]
+"""Source text; in JSON lines mode a string."""
+
+
+class Variants:
+    """An enum with data: its variants in the order of their index."""
+
+    def __init__(self, name: str, *classes: Type[Any]) -> None:
+        self.name = name
+        self.classes = classes
+        self.index = {cls: index for index, cls in enumerate(classes)}
+        self.by_name = {cls.__name__: cls for cls in classes}
+
+
+class Level(IntEnum):
+    """How much a log record matters."""
+
+    Trace = 0
+    Debug = 1
+    Info = 2
+    Warn = 3
+    Error = 4
+
+
+class CancelReason(IntEnum):
+    """Who wants a run to end."""
+
+    User = 0
+    Timeout = 1
+    Shutdown = 2
+    LeaseLost = 3
+
+
+class ErrorInfo(NamedTuple):
+    """Why something failed."""
+
+    kind: str
+    message: str
+    stack: str = ""
+    retryable: Optional[bool] = None
+
+
+class LogRecord(NamedTuple):
+    """One line of a run's log."""
+
+    timestamp_us: U64
+    level: Level
+    logger: str
+    message: str
+    fields: JsonText
+
+
+class Metrics(NamedTuple):
+    """What a run cost; zero means not measured."""
+
+    wall_us: U64 = 0
+    cpu_user_us: U64 = 0
+    cpu_system_us: U64 = 0
+    peak_rss_bytes: U64 = 0
+
+
+class Named(NamedTuple):
+    """The worker looks the workflow's name up itself."""
+
+
+class Path(NamedTuple):
+    """A file below the workflows folder, and a function in it."""
+
+    path: str
+    function: str
+    required = ("path", "function")
+
+
+class Inline(NamedTuple):
+    """The code travels with the request."""
+
+    language: str
+    code: CodeText
+    required = ("language", "code")
+
+
+class Succeeded(NamedTuple):
+    """The function returned."""
+
+    result: JsonText
+
+
+class Failed(NamedTuple):
+    """The function failed."""
+
+    error: ErrorInfo
+    required = ("error",)
+
+
+class Cancelled(NamedTuple):
+    """The run ended because it was cancelled."""
+
+    message: str
+
+
+class Rejected(NamedTuple):
+    """The worker cannot run this; user code was not entered."""
+
+    reason: str
+
+
+class Ok(NamedTuple):
+    """A call worked."""
+
+    value: JsonText
+
+
+class Err(NamedTuple):
+    """A call did not."""
+
+    error: ErrorInfo
+    required = ("error",)
+
+
+SOURCE = Variants("Source", Named, Path, Inline)
+OUTCOME = Variants("Outcome", Succeeded, Failed, Cancelled, Rejected)
+CALL_RESULT = Variants("CallResult", Ok, Err)
+Source = Union[Named, Path, Inline]
+Outcome = Union[Succeeded, Failed, Cancelled, Rejected]
+CallResult = Union[Ok, Err]
+
+
+class Hello(NamedTuple):
+    """The first message, before user code is imported."""
+
+    protocol_min: U16
+    protocol_max: U16
+    implementation: str
+    implementation_version: str
+    language: str
+    pid: U32
+    features: List[str]
+    required = ("protocol_min", "protocol_max")
+
+
+class Ready(NamedTuple):
+    """User code is loaded, an Execute may come."""
+
+    workflows: List[str]
+
+
+class InitFailed(NamedTuple):
+    """User code could not be loaded."""
+
+    error: ErrorInfo
+    required = ("error",)
+
+
+class Started(NamedTuple):
+    """Written before user code is entered."""
+
+    run: U32
+    required = ("run",)
+
+
+class Log(NamedTuple):
+    """Log records, in order."""
+
+    run: U32
+    records: List[LogRecord]
+    required = ("run", "records")
+
+
+class Progress(NamedTuple):
+    """How far the run is; the latest wins."""
+
+    run: U32
+    current: U64
+    total: U64
+    message: str
+    required = ("run",)
+
+
+class Call(NamedTuple):
+    """A question to the supervisor."""
+
+    run: U32
+    call: U32
+    method: str
+    params: JsonText
+    required = ("run", "call", "method")
+
+
+class Finished(NamedTuple):
+    """The run is over."""
+
+    run: U32
+    outcome: Annotated[Outcome, OUTCOME]
+    metrics: Metrics
+    log_records: U64
+    required = ("run", "outcome")
+
+
+class Idle(NamedTuple):
+    """The slot is free from here."""
+
+    run: U32
+    rss_bytes: U64
+    recycle: bool
+    required = ("run",)
+
+
+class Pong(NamedTuple):
+    """The answer to Ping."""
+
+    nonce: U64
+    required = ("nonce",)
+
+
+class Goodbye(NamedTuple):
+    """The last frame."""
+
+    reason: str
+
+
+class Stacks(NamedTuple):
+    """The answer to Dump."""
+
+    run: U32
+    text: str
+    required = ("run",)
+
+
+class Welcome(NamedTuple):
+    """The answer to Hello."""
+
+    protocol: U16
+    worker_id: str
+    features: List[str]
+    max_frame_bytes: U32
+    log_level: Level
+    config: JsonText
+    required = ("protocol", "max_frame_bytes")
+
+
+class Execute(NamedTuple):
+    """Run this."""
+
+    run: U32
+    execution_id: str
+    attempt: U32
+    workflow: str
+    source: Annotated[Source, SOURCE]
+    params: JsonText
+    context: JsonText
+    timeout_ms: U64
+    grace_ms: U32
+    required = ("run", "execution_id", "attempt", "workflow", "source")
+
+
+class Cancel(NamedTuple):
+    """End the run."""
+
+    run: U32
+    reason: CancelReason
+    message: str
+    grace_ms: U32
+    required = ("run", "reason")
+
+
+class Reply(NamedTuple):
+    """The answer to Call."""
+
+    run: U32
+    call: U32
+    result: Annotated[CallResult, CALL_RESULT]
+    required = ("run", "call", "result")
+
+
+class Ping(NamedTuple):
+    """Are you there?"""
+
+    nonce: U64
+    required = ("nonce",)
+
+
+class Drain(NamedTuple):
+    """Finish what runs, refuse more, leave."""
+
+    reason: str
+    grace_ms: U32
+
+
+class Dump(NamedTuple):
+    """What are you doing?"""
+
+    run: U32
+    required = ("run",)
+
+
+TO_SUPERVISOR = Variants(
+    "ToSupervisor",
+    *(Hello, Ready, InitFailed, Started, Log, Progress, Call, Finished, Idle, Pong, Goodbye, Stacks),
+)
+TO_WORKER = Variants("ToWorker", Welcome, Execute, Cancel, Reply, Ping, Drain, Dump)
+
+ToSupervisor = Union[
+    Hello, Ready, InitFailed, Started, Log, Progress, Call, Finished, Idle, Pong, Goodbye, Stacks
+]
+ToWorker = Union[Welcome, Execute, Cancel, Reply, Ping, Drain, Dump]
+
+FEATURES: Tuple[str, ...] = ("log", "progress", "call", "cancel", "ping", "drain", "dump")
