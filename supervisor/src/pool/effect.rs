@@ -102,6 +102,20 @@ pub enum Effect {
     },
     /// A worker became Ready after failures: the trouble is over.
     StartsRecovered,
+    /// The first worker of a new generation could not start: the old generation keeps serving.
+    ReloadFailed {
+        /// The worker that was tried.
+        worker: WorkerId,
+        /// The generation that is given up.
+        generation: u64,
+        /// Why, for a person.
+        message: String,
+    },
+    /// Every worker that serves is of this generation now.
+    Reloaded {
+        /// The generation.
+        generation: u64,
+    },
 }
 
 /// Why a worker is signalled: for logs, events and the outcome.

@@ -2,10 +2,33 @@
 //!
 //! Who gets the next execution, when to spawn, retire, recycle, time out, kill and back off is decided
 //! here and nowhere else. Nothing here reads a clock, draws a random number, touches a process or awaits:
-//! the shell turns the outside world into [`Event`]s and [`Effect`]s into system calls.
+//! the shell turns the outside world into [`Event`]s and [`Effect`]s into system calls. `LIFECYCLE.md`
+//! beside this file shows the states and the invariants.
 
+mod census;
+pub mod config;
+mod draining;
 mod effect;
 mod event;
+mod idle;
+mod leaving;
+mod machine;
+mod queue;
+mod reload;
+mod run;
+mod running;
+mod sizing;
+mod snapshot;
+mod starting;
+mod starts;
+mod time;
+mod timers;
+mod verdict;
+mod worker;
 
+pub use config::PoolConfig;
 pub use effect::{Effect, Ending, Finish, KillCause};
 pub use event::{Assignment, Event, Exit, ExitStatus, Features, Violation, WorkerEvent, WorkerId};
+pub use machine::Pool;
+pub use snapshot::{PoolSnapshot, ReloadSnapshot, StartsSnapshot, WorkerSnapshot};
+pub use time::Time;

@@ -1,0 +1,115 @@
+//! Attempts the pool holds: those that wait for a worker, in order, and where each of the others runs.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::event::{Assignment, WorkerId};
+use super::time::Time;
+use crate::execution::Attempt;
+
+/// An assignment that waits for a worker.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiting {
+    pub(super) assignment: Assignment,
+    /// When it was first submitted.
+    pub(super) queued_at: Time,
+    /// How many workers died with it before they said Started.
+    pub(super) deaths: u8,
+}
+
+/// Where an attempt is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    /// In the queue, under this number.
+    Waiting(i64),
+    /// Given to this worker.
+    Worker(WorkerId),
+}
+
+/// First come, first served; an attempt whose worker died before Started goes back to the front.
+///
+/// Every attempt in the pool has exactly one place. The map is never walked, so its random order cannot
+/// leak into what the pool does.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    /// Numbered from `first`; `None` where one was cancelled in the midst.
+    waiting: VecDeque<Option<Waiting>>,
+    first: i64,
+    waiting_count: usize,
+    places: HashMap<Attempt, Place>,
+}
+
+impl Queue {
+    /// Every attempt the pool holds.
+    pub(super) fn held(&self) -> usize {
+        self.places.len()
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting_count
+    }
+
+    /// Attempts that were given to a worker and have not finished.
+    pub(super) fn running(&self) -> usize {
+        self.places.len() - self.waiting_count
+    }
+
+    pub(super) fn place(&self, attempt: Attempt) -> Option<Place> {
+        self.places.get(&attempt).copied()
+    }
+
+    pub(super) fn oldest(&self) -> Option<&Waiting> {
+        self.waiting.front().and_then(Option::as_ref)
+    }
+
+    pub(super) fn push_back(&mut self, waiting: Waiting) {
+        let number = self.first + i64::try_from(self.waiting.len()).unwrap_or(i64::MAX);
+        self.places.insert(waiting.assignment.attempt, Place::Waiting(number));
+        self.waiting.push_back(Some(waiting));
+        self.waiting_count += 1;
+    }
+
+    pub(super) fn push_front(&mut self, waiting: Waiting) {
+        self.first -= 1;
+        self.places.insert(waiting.assignment.attempt, Place::Waiting(self.first));
+        self.waiting.push_front(Some(waiting));
+        self.waiting_count += 1;
+    }
+
+    /// Takes the oldest out, to be given to a worker or finished.
+    pub(super) fn pop(&mut self) -> Option<Waiting> {
+        let oldest = self.waiting.pop_front()??;
+        self.first += 1;
+        self.waiting_count -= 1;
+        self.places.remove(&oldest.assignment.attempt);
+        self.trim();
+        Some(oldest)
+    }
+
+    /// Takes one out of the midst.
+    pub(super) fn take(&mut self, number: i64) -> Option<Waiting> {
+        let index = usize::try_from(number - self.first).ok()?;
+        let waiting = self.waiting.get_mut(index)?.take()?;
+        self.waiting_count -= 1;
+        self.places.remove(&waiting.assignment.attempt);
+        self.trim();
+        Some(waiting)
+    }
+
+    /// Notes that an attempt was given to a worker.
+    pub(super) fn given(&mut self, attempt: Attempt, worker: WorkerId) {
+        self.places.insert(attempt, Place::Worker(worker));
+    }
+
+    /// Notes that an attempt finished.
+    pub(super) fn finished(&mut self, attempt: Attempt) {
+        self.places.remove(&attempt);
+    }
+
+    /// The front is always an attempt, never a gap, so that [`Queue::oldest`] is a look.
+    fn trim(&mut self) {
+        while let Some(None) = self.waiting.front() {
+            self.waiting.pop_front();
+            self.first += 1;
+        }
+    }
+}

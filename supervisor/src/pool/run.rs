@@ -1,0 +1,90 @@
+//! One run: an attempt in the hands of a worker.
+
+use muster_protocol::{CancelReason, Metrics, Outcome};
+
+use super::event::{Assignment, Violation};
+use super::time::Time;
+
+/// An attempt that was given to a worker and has not been finished.
+#[derive(Debug)]
+pub(super) struct Run {
+    /// Its number in that worker.
+    pub(super) number: u32,
+    pub(super) assignment: Assignment,
+    /// When the attempt was first submitted.
+    pub(super) queued_at: Time,
+    /// How many workers died with it before, without having said Started.
+    pub(super) deaths: u8,
+    pub(super) sent_at: Time,
+    pub(super) started_at: Option<Time>,
+    /// The first Finished read, whatever came after.
+    pub(super) finished: Option<Finished>,
+    /// What made us end it: the first reason stands.
+    pub(super) cause: Option<Cause>,
+    /// A cancel that came too late to be written, kept for the case that the attempt would be rerouted.
+    pub(super) wish: Option<CancelReason>,
+    /// The worker said Goodbye, with this reason.
+    pub(super) goodbye: Option<String>,
+    pub(super) phase: Phase,
+}
+
+/// What the worker said at the end of a run.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) at: Time,
+    pub(super) outcome: Outcome,
+    pub(super) metrics: Metrics,
+}
+
+/// Why we ended a run.
+#[derive(Debug)]
+pub(super) enum Cause {
+    /// Asked to end; the time it was asked.
+    Cancel { reason: CancelReason, message: String },
+    /// Its resident set was this.
+    Memory { rss_bytes: u64 },
+    /// It broke the protocol.
+    Violation(Violation),
+    /// No Started in time.
+    NotStarted,
+    /// It said Goodbye and stayed.
+    Stayed,
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Execute is written.
+    Sent,
+    /// Started was read; its time runs.
+    Started,
+    /// Finished was read before anything was wrong; awaits Idle.
+    Finished,
+    /// A Cancel is written. SIGTERM follows unless Idle comes first, with a Dump before it if `dump_due`.
+    Cancelling {
+        /// When SIGTERM comes.
+        terminate_at: Time,
+        /// Whether it is still to be asked what it is doing.
+        dump_due: bool,
+    },
+    /// It said Goodbye with the run in hand; awaits its exit.
+    Departing,
+    /// SIGTERM was sent.
+    Terminating,
+    /// SIGKILL was sent.
+    Killing,
+}
+
+impl Phase {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Started => "running",
+            Self::Finished => "finished",
+            Self::Cancelling { .. } => "cancelling",
+            Self::Departing => "departing",
+            Self::Terminating => "terminating",
+            Self::Killing => "killed",
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! How many workers there should be, and which: looked at anew after every step, from counts that are
+//! always true, so nothing can drift.
+//!
+//! A worker that is due to be replaced serves on until its replacement is Ready. Workers are alike, so a
+//! replacement is not paired with whom it replaces: [`Surplus`] counts how many of the workers are above
+//! the size of the pool for that reason. `LIFECYCLE.md` has the invariants.
+
+use super::effect::Effect;
+use super::event::WorkerId;
+use super::machine::Pool;
+use super::reload::Reload;
+use super::time::Time;
+use super::timers::Timer;
+use super::verdict;
+use super::worker::{Due, State};
+
+/// Workers above the size of the pool while others are replaced.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Surplus {
+    /// Starting workers that are replacements.
+    pub(super) replacing: usize,
+    /// Replacements that are Ready, and for which no worker that is due has left yet.
+    pub(super) credits: usize,
+}
+
+impl Pool {
+    /// Brings the pool to its wanted size. Cheap when there is nothing to do.
+    pub(super) fn settle(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        self.clamp_surplus();
+        self.retire_replaced(now, effects);
+        self.retire_above_max(now, effects);
+        self.assign_waiting(now, effects);
+        self.retire_surplus(now, effects);
+        self.spawn_wanted(now, effects);
+        self.release_hopeless(now, effects);
+        self.note_reloaded(effects);
+        self.arm_pool_alarm(now);
+    }
+
+    /// Workers the pool counts as its size: all that serve or will, without those that are there to replace.
+    fn seats(&self) -> usize {
+        let surplus = self.surplus.replacing + self.surplus.credits + self.canaries();
+        self.census.serving().saturating_sub(surplus)
+    }
+
+    /// Seats whose workers are Ready.
+    fn ready_seats(&self) -> usize {
+        (self.census.idle + self.census.busy).saturating_sub(self.surplus.credits)
+    }
+
+    fn canaries(&self) -> usize {
+        usize::from(self.canary().is_some())
+    }
+
+    /// Starting workers without the canary of a reload.
+    fn ordinary_starting(&self) -> usize {
+        self.census.starting.saturating_sub(self.canaries())
+    }
+
+    /// A replacement whose old worker died, or was needed no more, is an ordinary worker.
+    fn clamp_surplus(&mut self) {
+        let due = self.census.due;
+        let credits = self.surplus.credits.min(due);
+        let replacing = self.surplus.replacing.min(self.ordinary_starting()).min(due - credits);
+        self.surplus = Surplus { replacing, credits };
+    }
+
+    /// A worker became Ready: it is the canary, or a replacement, or simply one more.
+    pub(super) fn start_succeeded(&mut self, now: Time, id: WorkerId, effects: &mut Vec<Effect>) {
+        if self.canary_is_ready(now, id, effects) {
+            self.surplus.credits += 1;
+        } else if self.surplus.replacing > 0 {
+            self.surplus.replacing -= 1;
+            self.surplus.credits += 1;
+        }
+    }
+
+    fn retire_replaced(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        while self.surplus.credits > 0
+            && let Some(id) = self.idle.coldest_due()
+        {
+            self.surplus.credits -= 1;
+            self.retire_due(now, id, effects);
+        }
+    }
+
+    fn retire_due(&mut self, now: Time, id: WorkerId, effects: &mut Vec<Effect>) {
+        let due = self.workers.get(&id).and_then(|worker| worker.due);
+        self.retire(now, id, due.map_or("it is not needed", Due::reason), effects);
+    }
+
+    /// After a resize: those that start and serve nobody first, then idle ones; busy ones after their run.
+    fn retire_above_max(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        while self.seats() > self.config.max_workers {
+            let victim = if self.ordinary_starting() > 0 {
+                self.newest_starting()
+            } else {
+                self.idle.coldest_due().or_else(|| self.idle.coldest_fresh().map(|(id, _)| id))
+            };
+            let Some(victim) = victim else { return };
+            self.retire(now, victim, "the pool was made smaller", effects);
+            self.clamp_surplus();
+        }
+    }
+
+    fn newest_starting(&self) -> Option<WorkerId> {
+        let canary = self.canary();
+        self.workers
+            .values()
+            .rev()
+            .find(|worker| matches!(worker.state, State::Starting(_)) && Some(worker.id) != canary)
+            .map(|worker| worker.id)
+    }
+
+    /// Above `min_workers`: who is due goes without a replacement, and who had nothing to do for
+    /// `worker_idle` goes, coldest first.
+    fn retire_surplus(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        while self.ready_seats() > self.config.min_workers
+            && self.surplus.replacing + self.surplus.credits < self.census.due
+            && let Some(id) = self.idle.coldest_due()
+        {
+            self.retire_due(now, id, effects);
+        }
+        while self.ready_seats() > self.config.min_workers
+            && let Some((id, since)) = self.idle.coldest_fresh()
+            && since + self.config.worker_idle <= now
+        {
+            self.retire(now, id, "it had nothing to do", effects);
+        }
+    }
+
+    /// Starts what is missing: the warm minimum, what waits for too long, replacements.
+    fn spawn_wanted(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        while self.workers.len() < self.config.max_processes()
+            && self.starts.allow(now, self.ordinary_starting())
+        {
+            let is_replacement = if self.seats() < self.config.min_workers || self.is_worker_missing(now) {
+                false
+            } else if self.is_replacement_missing() {
+                true
+            } else {
+                return;
+            };
+            self.spawn(now, self.generation, effects);
+            self.surplus.replacing += usize::from(is_replacement);
+        }
+    }
+
+    /// Somebody has waited long enough, and one more worker would help: it would have something to run.
+    fn is_worker_missing(&self, now: Time) -> bool {
+        let Some(oldest) = self.queue.oldest() else { return false };
+        let may_run = self.config.max_workers.saturating_sub(self.queue.running());
+        let wanted = self.queue.waiting().min(may_run);
+        let has_waited = oldest.queued_at + self.config.scale_up_wait <= now || self.census.serving() == 0;
+        has_waited && self.ordinary_starting() < wanted && self.seats() < self.config.max_workers
+    }
+
+    /// Each worker at the end of its executions may have its replacement started; the others that are due
+    /// are replaced one by one. At most one worker above `max_workers` serves meanwhile.
+    fn is_replacement_missing(&self) -> bool {
+        let Surplus { replacing, credits } = self.surplus;
+        let at_once = self.census.spent + usize::from(self.census.due > self.census.spent);
+        replacing + credits < self.census.due
+            && replacing < at_once
+            && self.census.serving() - self.canaries() <= self.config.max_workers
+    }
+
+    /// No worker can be started. A batch gives up in the end; a service gives its claims back, uncharged, so
+    /// that another supervisor may run them.
+    fn release_hopeless(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        if self.starts.consecutive == 0 || self.census.idle + self.census.busy > 0 {
+            return;
+        }
+        if let Some(limit) = self.config.give_up_after_start_failures {
+            self.starts.gave_up |= self.starts.consecutive >= limit;
+            while self.starts.gave_up
+                && let Some(waiting) = self.queue.pop()
+            {
+                let ending = verdict::gave_up(self.starts.consecutive, self.starts.last_message.as_deref());
+                self.finish_unrun(waiting.assignment, ending, effects);
+            }
+            return;
+        }
+        while let Some(oldest) = self.queue.oldest()
+            && oldest.queued_at + self.config.worker_start <= now
+            && let Some(waiting) = self.queue.pop()
+        {
+            let ending = verdict::no_worker(self.starts.last_message.as_deref());
+            self.finish_unrun(waiting.assignment, ending, effects);
+        }
+    }
+
+    /// The next moment at which this page would decide differently though nothing happened.
+    fn arm_pool_alarm(&mut self, now: Time) {
+        let oldest = self.queue.oldest().map(|waiting| waiting.queued_at);
+        let scale_up = oldest.map(|queued_at| queued_at + self.config.scale_up_wait);
+        let is_failing = self.starts.consecutive > 0;
+        let hopeless = oldest.filter(|_| is_failing).map(|queued_at| queued_at + self.config.worker_start);
+        let surplus = self
+            .idle
+            .coldest_fresh()
+            .filter(|_| self.ready_seats() > self.config.min_workers)
+            .map(|(_, since)| since + self.config.worker_idle);
+        let candidates = [scale_up, hopeless, surplus, self.starts.next_try];
+        let next = candidates.into_iter().flatten().filter(|time| *time > now).min();
+        self.timers.set(&mut self.alarm, Timer::Pool, next);
+    }
+
+    /// A person wants one worker replaced.
+    pub(super) fn recycle(&mut self, id: WorkerId) {
+        self.becomes_due(id, Due::Asked);
+    }
+
+    /// A person wants all workers of today replaced.
+    pub(super) fn recycle_all(&mut self) {
+        let ids: Vec<WorkerId> = self.workers.keys().copied().collect();
+        for id in ids {
+            self.becomes_due(id, Due::Asked);
+        }
+    }
+
+    /// Marks a Ready worker as one to be replaced. One that is starting is new, one that leaves is replaced
+    /// already.
+    pub(super) fn becomes_due(&mut self, id: WorkerId, due: Due) {
+        let idle = &mut self.idle;
+        let Some(worker) = self.workers.get(&id) else { return };
+        match &worker.state {
+            State::Starting(_) | State::Leaving(_) => return,
+            State::Idle { turn } => idle.becomes_due(*turn),
+            State::Busy(_) => {}
+        }
+        self.alter(id, |worker, _| {
+            worker.due.get_or_insert(due);
+        });
+    }
+
+    /// Notes the end of a rolling reload.
+    fn note_reloaded(&mut self, effects: &mut Vec<Effect>) {
+        // While one is due the roll goes on, and most steps end here without walking the table.
+        if !matches!(self.reload, Reload::Rolling) || self.census.due > 0 {
+            return;
+        }
+        let generation = self.generation;
+        let serves_old = |worker: &super::worker::Worker| match &worker.state {
+            State::Starting(_) | State::Idle { .. } | State::Busy(_) => worker.generation < generation,
+            State::Leaving(_) => false,
+        };
+        if !self.workers.values().any(serves_old) {
+            self.reload = Reload::Settled;
+            effects.push(Effect::Reloaded { generation });
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! What the pool looks like right now, for `status`, `top`, the dashboard, readiness and metrics.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::event::WorkerId;
+use super::machine::Pool;
+use super::reload::Reload;
+use super::time::Time;
+use super::worker::{Standing, State, Worker};
+
+/// The pool at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PoolSnapshot {
+    /// Every process, oldest first.
+    pub workers: Vec<WorkerSnapshot>,
+    /// Workers that are not Ready yet.
+    pub starting: usize,
+    /// Workers that wait for a run.
+    pub idle: usize,
+    /// Workers that have a run and will serve again.
+    pub busy: usize,
+    /// Workers on their way out, some of them with a run that is being ended.
+    pub leaving: usize,
+    /// Executions that were given to a worker and have not finished.
+    pub running: usize,
+    /// Executions that wait for a worker.
+    pub waiting: usize,
+    /// How long the oldest of them has waited.
+    pub oldest_wait_ms: u64,
+    /// Executions that may still be claimed.
+    pub free_slots: usize,
+    /// The lower bound.
+    pub min_workers: usize,
+    /// The upper bound.
+    pub max_workers: usize,
+    /// Trouble with starting workers.
+    pub starts: StartsSnapshot,
+    /// The generation that serves.
+    pub generation: u64,
+    /// How far a reload has come.
+    pub reload: ReloadSnapshot,
+    /// The pool takes no more work.
+    pub draining: bool,
+    /// Frames that came for runs that had ended, since the pool was made.
+    pub stale_frames: u64,
+}
+
+/// One worker at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WorkerSnapshot {
+    /// Its number.
+    pub worker: WorkerId,
+    /// Its process, once there is one.
+    pub pid: Option<u32>,
+    /// Which build and settings.
+    pub generation: u64,
+    /// `starting`, `idle`, `sent`, `running`, `finished`, `cancelling`, `departing`, `terminating`, `killed`
+    /// or `leaving`.
+    pub state: &'static str,
+    /// How long it has been in that state.
+    pub since_ms: u64,
+    /// How long ago it was spawned.
+    pub age_ms: u64,
+    /// What it runs.
+    pub execution_id: Option<Uuid>,
+    /// Which attempt at it.
+    pub attempt: Option<u32>,
+    /// Runs it ended.
+    pub executions_done: u64,
+    /// Its resident set when it was last measured; 0 is unknown.
+    pub rss_bytes: u64,
+    /// Why it is to be replaced, if it is.
+    pub due: Option<&'static str>,
+}
+
+/// Starts that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StartsSnapshot {
+    /// How many in a row; 0 means that all is well.
+    pub consecutive_failures: u32,
+    /// What was wrong the last time, also when it is over.
+    pub last_message: Option<String>,
+    /// When the next try comes.
+    pub next_try_ms: Option<u64>,
+    /// A batch has given up.
+    pub gave_up: bool,
+}
+
+/// How far the last reload has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum ReloadSnapshot {
+    /// None is under way.
+    Settled,
+    /// The first worker of the new generation starts.
+    Canary {
+        /// That worker.
+        worker: WorkerId,
+        /// The new generation.
+        generation: u64,
+    },
+    /// The others are replaced one by one.
+    Rolling,
+    /// The new generation could not start; the old one serves on.
+    Failed {
+        /// The generation that was given up.
+        generation: u64,
+        /// Why.
+        message: String,
+    },
+}
+
+impl Pool {
+    /// The pool at `now`.
+    pub fn snapshot(&self, now: Time) -> PoolSnapshot {
+        let leaving = self.workers.values().filter(|worker| worker.standing() == Standing::Doomed).count();
+        PoolSnapshot {
+            workers: self.workers.values().map(|worker| worker.snapshot(now)).collect(),
+            starting: self.census.starting,
+            idle: self.census.idle,
+            busy: self.census.busy,
+            leaving,
+            running: self.queue.running(),
+            waiting: self.queue.waiting(),
+            oldest_wait_ms: self.queue.oldest().map_or(0, |oldest| millis(now, oldest.queued_at)),
+            free_slots: self.free_slots(),
+            min_workers: self.config.min_workers,
+            max_workers: self.config.max_workers,
+            starts: StartsSnapshot {
+                consecutive_failures: self.starts.consecutive,
+                last_message: self.starts.last_message.clone(),
+                next_try_ms: self.starts.next_try.map(|next_try| millis(next_try, now)),
+                gave_up: self.starts.gave_up,
+            },
+            generation: self.generation,
+            reload: match &self.reload {
+                Reload::Settled => ReloadSnapshot::Settled,
+                Reload::Canary { worker, generation } => {
+                    ReloadSnapshot::Canary { worker: *worker, generation: *generation }
+                }
+                Reload::Rolling => ReloadSnapshot::Rolling,
+                Reload::Failed { generation, message } => {
+                    ReloadSnapshot::Failed { generation: *generation, message: message.clone() }
+                }
+            },
+            draining: self.draining.is_some(),
+            stale_frames: self.stale_frames,
+        }
+    }
+}
+
+impl Worker {
+    fn snapshot(&self, now: Time) -> WorkerSnapshot {
+        let attempt = match &self.state {
+            State::Busy(run) => Some(run.assignment.attempt),
+            State::Starting(_) | State::Idle { .. } | State::Leaving(_) => None,
+        };
+        WorkerSnapshot {
+            worker: self.id,
+            pid: self.pid,
+            generation: self.generation,
+            state: self.state_name(),
+            since_ms: millis(now, self.since),
+            age_ms: millis(now, self.spawned_at),
+            execution_id: attempt.map(|attempt| attempt.execution_id),
+            attempt: attempt.map(|attempt| attempt.number),
+            executions_done: self.executions_done,
+            rss_bytes: self.rss_bytes,
+            due: self.due.map(super::worker::Due::reason),
+        }
+    }
+}
+
+fn millis(later: Time, earlier: Time) -> u64 {
+    u64::try_from(later.since(earlier).as_millis()).unwrap_or(u64::MAX)
+}
