@@ -17,7 +17,9 @@ use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use muster_protocol::wire::{Spelling, WireError};
+use muster_protocol::codec::EncodeError;
+use muster_protocol::limits::FRAME_MAX_BYTES;
+use muster_protocol::wire::Spelling;
 use muster_protocol::{ErrorInfo, Outcome, PROTOCOL_VERSION, ToSupervisor, ToWorker, error_type, feature};
 
 use crate::engine::{Engines, Init};
@@ -223,21 +225,17 @@ impl Server {
 }
 
 /// Why an outcome cannot be sent, for the user whose result it is.
-fn explain_unsendable(error: &WireError, result_bytes: usize) -> ErrorInfo {
+fn explain_unsendable(error: &EncodeError, result_bytes: usize) -> ErrorInfo {
     match error {
-        WireError::BadLength { .. } | WireError::Codec(_) => ErrorInfo::new(
+        EncodeError::TooLarge { .. } => ErrorInfo::new(
             error_type::RESULT_TOO_LARGE,
             format!(
-                "the result has {result_bytes} bytes of JSON, more than one message may hold ({} bytes); \
-                 store it elsewhere and return a reference to it",
-                muster_protocol::limits::FRAME_MAX_BYTES
+                "the result has {result_bytes} bytes of JSON, and one message holds at most {FRAME_MAX_BYTES}; \
+                 store it elsewhere and return a reference to it"
             ),
         ),
-        WireError::Json(error) => {
-            ErrorInfo::new(error_type::INVALID_RESULT, format!("the result is not JSON: {error}"))
-        }
-        WireError::Polluted { .. } | WireError::PreambleTooLong { .. } => {
-            ErrorInfo::new(error_type::INVALID_RESULT, error.to_string())
+        EncodeError::NotJson(_) | EncodeError::Refused(_) => {
+            ErrorInfo::new(error_type::INVALID_RESULT, format!("the result cannot be sent: {error}"))
         }
     }
 }

@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use muster_protocol::codec::EncodeError;
 use muster_protocol::limits::{
     FRAME_MAX_BYTES, LOG_BATCH_MAX_AGE_MS, LOG_BATCH_MAX_BYTES, LOG_BATCH_MAX_RECORDS,
 };
-use muster_protocol::wire::{Spelling, WireError};
+use muster_protocol::wire::Spelling;
 use muster_protocol::{CallResult, ErrorInfo, JsonBytes, Level, LogRecord, ToSupervisor};
 
 use super::lifeline::Lifeline;
@@ -74,7 +75,7 @@ impl Outbox {
     /// # Errors
     /// When a message is larger than a frame; then nothing but the log batch and the messages before it is
     /// written. A supervisor that no longer reads is no error: its end shows on the other direction.
-    pub(crate) fn send(&self, messages: &[ToSupervisor]) -> Result<(), WireError> {
+    pub(crate) fn send(&self, messages: &[ToSupervisor]) -> Result<(), EncodeError> {
         let mut state = self.lock();
         state.append_batch(self.spelling);
         let mut appended = Ok(());
@@ -84,7 +85,7 @@ impl Outbox {
             let bytes = state.bytes.len() - start;
             if appended.is_ok() && bytes > self.max_frame_bytes.load(Ordering::Relaxed).saturating_add(4) {
                 state.bytes.truncate(start);
-                appended = Err(WireError::BadLength { bytes });
+                appended = Err(EncodeError::TooLarge { bytes });
             }
             if appended.is_err() {
                 break;
