@@ -7,10 +7,13 @@
 pub mod bus;
 pub mod cli;
 pub mod client;
+pub mod crew;
 pub mod execution;
+pub mod finalize;
 pub mod http;
 pub mod observe;
 pub mod pool;
 pub mod process;
+pub mod service;
 pub mod settings;
 pub mod store;

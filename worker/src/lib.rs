@@ -1,13 +1,1 @@
-//! The Rust SDK for Muster workers.
-
-mod command;
-mod engine;
-mod javascript;
-mod names;
-mod run;
-mod serve;
-mod trusted;
-mod worker;
-
-pub use run::{CancelRequest, RunContext};
-pub use worker::Worker;
+//! placeholder

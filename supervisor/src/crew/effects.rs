@@ -1,0 +1,224 @@
+//! What the pool wants done, done: one short arm per effect.
+
+use std::rc::Rc;
+
+use std::time::Duration;
+
+use muster_protocol::{CancelReason, Level, ToWorker, feature};
+use serde_json::json;
+
+use super::clock::unix_us;
+use super::engine::{Engine, State};
+use super::link::Link;
+use super::reader;
+use super::run::Run;
+use crate::execution::Attempt;
+use crate::pool::{Effect, Features, Finish, KillCause, Violation, WorkerEvent, WorkerId};
+
+impl Engine {
+    /// Does one effect. Whatever it leads to comes back as an event of its own, later.
+    pub(super) fn apply(self: &Rc<Self>, state: &mut State, effect: Effect) {
+        match effect {
+            Effect::Spawn { worker, generation } => self.spawn(state, worker, generation),
+            Effect::Welcome { worker, protocol, features } => self.welcome(state, worker, protocol, features),
+            Effect::Execute { worker, run, attempt, grace } => {
+                self.execute(state, worker, run, attempt, grace)
+            }
+            Effect::Started { attempt, worker } => {
+                let at_us = unix_us();
+                if let Some(run) = state.runs.get_mut(&attempt) {
+                    run.started(at_us, worker);
+                }
+                self.observer.started(attempt, worker, at_us);
+            }
+            Effect::Cancel { worker, run, attempt, reason, message, grace } => {
+                note(
+                    state,
+                    attempt,
+                    cancel_event(reason),
+                    json!({ "worker": worker.to_string(), "message": message }),
+                );
+                let grace_ms = whole_ms(grace);
+                self.send(state, worker, &ToWorker::Cancel { run, reason, message, grace_ms });
+            }
+            Effect::Dump { worker, run } => self.send(state, worker, &ToWorker::Dump { run }),
+            Effect::Retire { worker, reason } => self.retire(state, worker, reason),
+            Effect::Terminate { worker, cause } => {
+                tracing::info!(%worker, ?cause, "terminating worker");
+                note_worker(state, worker, "terminated", cause);
+                if let Some(link) = state.links.get(&worker) {
+                    link.terminate();
+                }
+            }
+            Effect::Kill { worker, cause } => {
+                tracing::info!(%worker, ?cause, "killing worker");
+                note_worker(state, worker, "killed", cause);
+                if let Some(link) = state.links.get(&worker) {
+                    link.kill();
+                }
+            }
+            Effect::Finish(finish) => self.finish(state, finish),
+            Effect::StartFailed { worker, consecutive, message, retry_in } => {
+                tracing::warn!(%worker, consecutive, retry_in_ms = whole_ms(retry_in), message, "worker did not start");
+                self.observer.start_failed(consecutive, &message, retry_in);
+            }
+            Effect::Reloaded { generation } => {
+                tracing::info!(generation, "workers of the new generation serve")
+            }
+            Effect::ReloadFailed { worker, generation, message } => {
+                tracing::error!(
+                    generation,
+                    message,
+                    "the new generation cannot start; the old one keeps serving"
+                );
+            }
+            Effect::StartsRecovered => {
+                tracing::info!("workers start again");
+                self.observer.starts_recovered();
+            }
+        }
+    }
+
+    fn spawn(self: &Rc<Self>, state: &mut State, worker: WorkerId, generation: u64) {
+        let gear = state.gears.of(generation);
+        let link = Link::new(worker);
+        state.links.insert(worker, Rc::clone(&link));
+        tokio::task::spawn_local(reader::live(Rc::clone(self), link, gear));
+    }
+
+    fn welcome(self: &Rc<Self>, state: &State, worker: WorkerId, protocol: u16, features: Features) {
+        let Some(link) = state.links.get(&worker) else { return };
+        let gear = &state.gears.newest;
+        link.features.set(features);
+        let welcome = ToWorker::Welcome {
+            protocol,
+            worker_id: worker.to_string(),
+            features: feature_names(features),
+            max_frame_bytes: muster_protocol::limits::FRAME_MAX_BYTES as u32,
+            log_level: gear.log_level,
+            config: gear.welcome_config.clone(),
+        };
+        self.send(state, worker, &welcome);
+    }
+
+    fn execute(
+        self: &Rc<Self>,
+        state: &State,
+        worker: WorkerId,
+        run: u32,
+        attempt: Attempt,
+        grace: Duration,
+    ) {
+        let (Some(link), Some(held)) = (state.links.get(&worker), state.runs.get(&attempt)) else { return };
+        link.run.set(Some((run, attempt)));
+        let order = &held.order;
+        self.send(
+            state,
+            worker,
+            &ToWorker::Execute {
+                run,
+                execution_id: attempt.execution_id.to_string(),
+                attempt: attempt.number,
+                workflow: order.workflow.clone(),
+                source: order.source.clone(),
+                params: order.params.clone(),
+                context: order.context.clone(),
+                timeout_ms: order
+                    .timeout
+                    .map_or(0, |timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
+                grace_ms: whole_ms(grace),
+            },
+        );
+    }
+
+    fn retire(self: &Rc<Self>, state: &State, worker: WorkerId, reason: String) {
+        let Some(link) = state.links.get(&worker) else { return };
+        tracing::debug!(%worker, reason, "retiring worker");
+        if link.features.get().drain {
+            self.send(state, worker, &ToWorker::Drain { reason, grace_ms: 0 });
+        }
+        link.outgoing.borrow_mut().close();
+    }
+
+    fn finish(self: &Rc<Self>, state: &mut State, finish: Finish) {
+        let Some(run) = state.runs.remove(&finish.attempt) else { return };
+        for link in finish.worker.iter().filter_map(|worker| state.links.get(worker)) {
+            // What the worker says of this run from here on belongs to nobody.
+            if link.run.get().is_some_and(|(_, attempt)| attempt == finish.attempt) {
+                link.run.set(None);
+            }
+        }
+        self.observer.finished(run.complete(finish));
+    }
+
+    /// Writes a message to a worker. One that cannot be spelled for this worker ends it, not the supervisor.
+    pub(super) fn send(self: &Rc<Self>, state: &State, worker: WorkerId, message: &ToWorker) {
+        let Some(link) = state.links.get(&worker) else { return };
+        let Err(error) = link.send(message) else { return };
+        let message = format!("{} cannot be sent to this worker: {error}", message.name());
+        let engine = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            engine.worker(worker, WorkerEvent::Violation(Violation::Broken { message }));
+        });
+    }
+
+    /// Adds a remark to the log of a run.
+    pub(super) fn remark(&self, attempt: Attempt, level: Level, message: String) {
+        if let Some(run) = self.state.borrow_mut().runs.get_mut(&attempt) {
+            let line = run.logs.remark(level, message);
+            self.observer.logged(attempt, &[line]);
+        }
+    }
+}
+
+fn note(state: &mut State, attempt: Attempt, event: &'static str, detail: serde_json::Value) {
+    if let Some(run) = state.runs.get_mut(&attempt) {
+        run.note(event, detail);
+    }
+}
+
+/// Notes a signal in the events of the run the worker holds, if it holds one.
+fn note_worker(state: &mut State, worker: WorkerId, event: &'static str, cause: KillCause) {
+    let held = state.links.get(&worker).and_then(|link| link.run.get());
+    if let Some((_, attempt)) = held {
+        note(state, attempt, event, json!({ "worker": worker.to_string(), "cause": format!("{cause:?}") }));
+    }
+}
+
+fn cancel_event(reason: CancelReason) -> &'static str {
+    match reason {
+        CancelReason::User => "cancel_signalled",
+        CancelReason::Timeout => "timeout_signalled",
+        CancelReason::Shutdown => "shutdown_signalled",
+        CancelReason::LeaseLost => "lease_lost",
+    }
+}
+
+fn feature_names(features: Features) -> Vec<String> {
+    let Features { log, progress, call, cancel, ping, drain, dump } = features;
+    [
+        (log, feature::LOG),
+        (progress, feature::PROGRESS),
+        (call, feature::CALL),
+        (cancel, feature::CANCEL),
+        (ping, feature::PING),
+        (drain, feature::DRAIN),
+        (dump, feature::DUMP),
+    ]
+    .into_iter()
+    .filter(|(has, _)| *has)
+    .map(|(_, name)| name.to_owned())
+    .collect()
+}
+
+/// A duration on the wire: whole milliseconds, rounded up so that a grace is never cut to none.
+fn whole_ms(duration: Duration) -> u32 {
+    u32::try_from(duration.as_micros().div_ceil(1000)).unwrap_or(u32::MAX)
+}
+
+impl State {
+    /// The run an attempt is, while it is in the crew's hands.
+    pub(super) fn run_mut(&mut self, attempt: Attempt) -> Option<&mut Run> {
+        self.runs.get_mut(&attempt)
+    }
+}

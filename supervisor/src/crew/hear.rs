@@ -1,0 +1,152 @@
+//! What each message of a worker leads to.
+
+use std::rc::Rc;
+
+use muster_protocol::{CallResult, ErrorInfo, JsonBytes, Level, LogRecord, ToSupervisor, ToWorker, feature};
+
+use super::calls;
+use super::link::Identity;
+use super::observer::Progress;
+use super::reader::Reader;
+use super::run::Answer;
+use crate::execution::Attempt;
+use crate::pool::{Features, WorkerEvent};
+
+impl Reader {
+    /// Takes a message. `more_follows` tells that bytes of a next one are at hand already.
+    pub(super) fn hear(&mut self, message: ToSupervisor, more_follows: bool) {
+        match message {
+            ToSupervisor::Hello {
+                protocol_min,
+                protocol_max,
+                implementation,
+                implementation_version,
+                language,
+                features,
+                pid: _,
+            } => {
+                let workflows = Vec::new();
+                *self.link.identity.borrow_mut() =
+                    Identity { implementation, implementation_version, language, workflows };
+                let features = known_features(&features);
+                self.tell(WorkerEvent::Hello { protocol_min, protocol_max, features });
+            }
+            ToSupervisor::Ready { workflows } => {
+                self.link.identity.borrow_mut().workflows = workflows;
+                self.tell(WorkerEvent::Ready);
+            }
+            ToSupervisor::InitFailed { error } => self.tell(WorkerEvent::InitFailed { error }),
+            ToSupervisor::Started { run } => self.tell(WorkerEvent::Started { run }),
+            ToSupervisor::Log { run, records } => self.log(run, records),
+            ToSupervisor::Progress { run, current, total, message } => {
+                if let Some(attempt) = self.link.attempt_of(run) {
+                    self.engine.observer.progressed(attempt, &Progress { current, total, message });
+                }
+            }
+            ToSupervisor::Call { run, call, method, params } => self.call(run, call, &method, &params),
+            ToSupervisor::Finished { run, outcome, metrics, log_records } => {
+                self.check_records(run, log_records);
+                // What the run printed is in the pipe by now. When Idle is at hand too, once is enough.
+                if !more_follows {
+                    self.drain_stderr();
+                }
+                self.tell(WorkerEvent::Finished { run, outcome, metrics });
+            }
+            ToSupervisor::Idle { run, rss_bytes, recycle } => {
+                self.drain_stderr();
+                self.end_stderr_line();
+                self.lines.forget_tail();
+                self.tell(WorkerEvent::Idle { run, rss_bytes, recycle });
+            }
+            // A Pong shows that the worker's frames flow; it is no reason to do anything.
+            ToSupervisor::Pong { nonce: _ } => {}
+            ToSupervisor::Goodbye { reason } => self.tell(WorkerEvent::Goodbye { reason }),
+            ToSupervisor::Stacks { run, text } => {
+                if let Some(attempt) = self.link.attempt_of(run) {
+                    self.engine.remark(attempt, Level::Warn, format!("what the worker was doing:\n{text}"));
+                }
+            }
+        }
+    }
+
+    fn tell(&self, event: WorkerEvent) {
+        self.engine.worker(self.link.id, event);
+    }
+
+    fn log(&self, run: u32, records: Vec<LogRecord>) {
+        let Some(attempt) = self.link.attempt_of(run) else { return };
+        let mut state = self.engine.state.borrow_mut();
+        let Some(run) = state.run_mut(attempt) else { return };
+        let lines: Vec<_> = records.into_iter().map(|record| run.logs.record(record)).collect();
+        self.engine.observer.logged(attempt, &lines);
+    }
+
+    /// Says so in the log when records were lost on the way.
+    fn check_records(&self, run: u32, sent: u64) {
+        let Some(attempt) = self.link.attempt_of(run) else { return };
+        let received = self.engine.state.borrow_mut().run_mut(attempt).map_or(0, |run| run.logs.records);
+        if sent > received {
+            let message = format!("{} of {sent} log records never arrived from the worker", sent - received);
+            self.engine.remark(attempt, Level::Warn, message);
+        }
+    }
+
+    fn call(&self, run: u32, call: u32, method: &str, params: &JsonBytes) {
+        let known = self.link.attempt_of(run);
+        let mut state = self.engine.state.borrow_mut();
+        let held = known.and_then(|attempt| Some((attempt, state.run_mut(attempt)?)));
+        let answer = match held {
+            Some((attempt, run_state)) => match calls::answer(run_state, method, params) {
+                Answer::Now(result) => result,
+                Answer::ReadState { key } => {
+                    run_state.calls_in_flight += 1;
+                    let organization = run_state.order.organization_id;
+                    drop(state);
+                    return self.read_state(attempt, run, call, organization, key);
+                }
+            },
+            None => CallResult::Err { error: ErrorInfo::new("RunEnded", format!("run {run} is over")) },
+        };
+        self.engine.send(&state, self.link.id, &ToWorker::Reply { run, call, result: answer });
+    }
+
+    fn read_state(
+        &self,
+        attempt: Attempt,
+        run: u32,
+        call: u32,
+        organization: Option<uuid::Uuid>,
+        key: String,
+    ) {
+        let read = self.engine.background.spawn(self.engine.observer.read_state(organization, key));
+        let (engine, worker) = (Rc::clone(&self.engine), self.link.id);
+        tokio::task::spawn_local(async move {
+            let result = match read.await.map_err(|error| error.to_string()).and_then(|read| read) {
+                Ok(text) => calls::value(text),
+                Err(message) => CallResult::Err { error: ErrorInfo::new("StateUnavailable", message) },
+            };
+            let mut state = engine.state.borrow_mut();
+            if let Some(run) = state.run_mut(attempt) {
+                run.calls_in_flight = run.calls_in_flight.saturating_sub(1);
+            }
+            // The run may be over, and its worker in another one: a reply is only for who asked.
+            let asked = state.links.get(&worker).is_some_and(|link| link.attempt_of(run) == Some(attempt));
+            if asked {
+                engine.send(&state, worker, &ToWorker::Reply { run, call, result });
+            }
+        });
+    }
+}
+
+fn known_features(names: &[String]) -> Features {
+    let has = |name: &str| names.iter().any(|known| known == name);
+    Features {
+        log: has(feature::LOG),
+        progress: has(feature::PROGRESS),
+        call: has(feature::CALL),
+        cancel: has(feature::CANCEL),
+        ping: has(feature::PING),
+        drain: has(feature::DRAIN),
+        dump: has(feature::DUMP),
+    }
+}

@@ -1,0 +1,122 @@
+//! The shell's end of one worker: where to write, whom to signal, whose run it is.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use muster_protocol::ToWorker;
+use muster_protocol::codec::EncodeError;
+use muster_protocol::wire::Spelling;
+use serde::Serialize;
+
+use super::outgoing::{Outgoing, Sent, flush};
+use crate::execution::Attempt;
+use crate::pool::{Features, WorkerId};
+use crate::process::Group;
+
+/// One worker, from the decision to start it to its end.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) id: WorkerId,
+    pub(super) outgoing: RefCell<Outgoing>,
+    /// The run it was given last, until it said Idle.
+    pub(super) run: Cell<Option<(u32, Attempt)>>,
+    /// What both sides have agreed on.
+    pub(super) features: Cell<Features>,
+    pub(super) identity: RefCell<Identity>,
+    spelling: Cell<Spelling>,
+    group: Cell<Option<Group>>,
+    /// A kill was asked for before the process existed.
+    doomed: Cell<bool>,
+    /// Encoded messages pass through here, so that the hot path does not allocate.
+    scratch: RefCell<Vec<u8>>,
+}
+
+/// What a worker says of itself, for screens.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Identity {
+    /// The name of the SDK or the worker.
+    pub implementation: String,
+    /// Its version.
+    pub implementation_version: String,
+    /// The language of the workflows it runs.
+    pub language: String,
+    /// Names it can run; empty means it decides per execution.
+    pub workflows: Vec<String>,
+}
+
+impl Link {
+    pub(super) fn new(id: WorkerId) -> Rc<Self> {
+        Rc::new(Self {
+            id,
+            outgoing: RefCell::default(),
+            run: Cell::new(None),
+            features: Cell::default(),
+            identity: RefCell::default(),
+            spelling: Cell::new(Spelling::Binary),
+            group: Cell::new(None),
+            doomed: Cell::new(false),
+            scratch: RefCell::default(),
+        })
+    }
+
+    /// The process exists.
+    pub(super) fn spawned(&self, group: Group) {
+        self.group.set(Some(group));
+        if self.doomed.get() {
+            group.kill();
+        }
+    }
+
+    /// The process is about to be reaped: its number may belong to another one after this.
+    pub(super) fn reaping(&self) {
+        self.group.set(None);
+    }
+
+    pub(super) fn speaks(&self, spelling: Spelling) {
+        self.spelling.set(spelling);
+    }
+
+    pub(super) fn process_id(&self) -> Option<u32> {
+        self.group.get().map(Group::id)
+    }
+
+    pub(super) fn terminate(&self) {
+        if let Some(group) = self.group.get() {
+            group.terminate();
+        }
+    }
+
+    pub(super) fn kill(&self) {
+        match self.group.get() {
+            Some(group) => group.kill(),
+            None => self.doomed.set(true),
+        }
+    }
+
+    /// The attempt of a run it speaks of, if that is the run it was given last.
+    pub(super) fn attempt_of(&self, run: u32) -> Option<Attempt> {
+        self.run.get().filter(|(current, _)| *current == run).map(|(_, attempt)| attempt)
+    }
+
+    /// Writes a message to the worker, or keeps what its pipe does not take.
+    pub(super) fn send(self: &Rc<Self>, message: &ToWorker) -> Result<(), EncodeError> {
+        let mut scratch = self.scratch.borrow_mut();
+        scratch.clear();
+        self.spelling.get().append(message, &mut scratch)?;
+        let sent = self.outgoing.borrow_mut().send(&scratch);
+        match sent {
+            Sent::Done => {}
+            Sent::NeedsFlush => {
+                tokio::task::spawn_local(flush(Rc::clone(self)));
+            }
+            Sent::Overflow => self.kill(),
+        }
+        if scratch.capacity() > LARGE_SCRATCH_BYTES {
+            *scratch = Vec::new();
+        }
+        Ok(())
+    }
+}
+
+/// A scratch buffer that grew above this for one message is given back.
+const LARGE_SCRATCH_BYTES: usize = 256 * 1024;

@@ -1,0 +1,155 @@
+//! The log of one run, in memory and bounded: the beginning and the end are kept, what lies between is
+//! counted and dropped.
+
+use std::collections::VecDeque;
+
+use muster_protocol::limits::{LOG_MESSAGE_MAX_BYTES, RUN_LOGS_HEAD_MAX_BYTES, RUN_LOGS_TAIL_MAX_BYTES};
+use muster_protocol::{Level, LogRecord};
+use serde_json::value::RawValue;
+
+use super::clock::unix_us;
+use crate::execution::{LogLine, LogStream};
+
+/// Collects lines and numbers them, in the order they were read.
+#[derive(Debug, Default)]
+pub(super) struct RunLogs {
+    sequence: u64,
+    head: Vec<LogLine>,
+    head_bytes: usize,
+    tail: VecDeque<LogLine>,
+    tail_bytes: usize,
+    dropped: Dropped,
+    /// Records from the SDK, to compare with what it says it sent.
+    pub(super) records: u64,
+}
+
+#[derive(Debug, Default)]
+struct Dropped {
+    first_sequence: u64,
+    lines: u64,
+    bytes: u64,
+}
+
+impl RunLogs {
+    /// Takes a record of the SDK.
+    pub(super) fn record(&mut self, record: LogRecord) -> LogLine {
+        self.records += 1;
+        let fields = String::from_utf8(record.fields.0).ok().filter(|text| !text.is_empty());
+        let at_us = if record.timestamp_us == 0 { None } else { i64::try_from(record.timestamp_us).ok() };
+        self.push(LogLine {
+            sequence: 0,
+            at_us: at_us.unwrap_or_else(unix_us),
+            level: record.level.as_str().to_owned(),
+            stream: LogStream::Log,
+            logger: record.logger,
+            message: record.message,
+            fields: fields.and_then(|text| RawValue::from_string(text).ok()),
+        })
+    }
+
+    /// Takes a line of stderr.
+    pub(super) fn stderr(&mut self, message: String) -> LogLine {
+        self.push(line(Level::Info, LogStream::Stderr, "", message))
+    }
+
+    /// Adds a remark of the supervisor's own.
+    pub(super) fn remark(&mut self, level: Level, message: String) -> LogLine {
+        self.push(line(level, LogStream::Log, "muster", message))
+    }
+
+    fn push(&mut self, mut line: LogLine) -> LogLine {
+        self.sequence += 1;
+        line.sequence = self.sequence;
+        cut(&mut line.message);
+        let bytes = line.size_bytes();
+        if self.tail.is_empty() && self.head_bytes + bytes <= RUN_LOGS_HEAD_MAX_BYTES {
+            self.head_bytes += bytes;
+            self.head.push(line.clone());
+            return line;
+        }
+        self.tail_bytes += bytes;
+        self.tail.push_back(line.clone());
+        while self.tail_bytes > RUN_LOGS_TAIL_MAX_BYTES {
+            let Some(oldest) = self.tail.pop_front() else { break };
+            self.tail_bytes -= oldest.size_bytes();
+            if self.dropped.lines == 0 {
+                self.dropped.first_sequence = oldest.sequence;
+            }
+            self.dropped.lines += 1;
+            self.dropped.bytes += oldest.message.len() as u64;
+        }
+        line
+    }
+
+    /// All lines that were kept. Where lines were dropped a line says how many, under the number of the first.
+    pub(super) fn take(&mut self) -> Vec<LogLine> {
+        let mut lines = std::mem::take(&mut self.head);
+        if self.dropped.lines > 0 {
+            let message = format!(
+                "{} lines ({} bytes) were dropped here: a run keeps the first 12 MiB and the last 4 MiB of its log",
+                self.dropped.lines, self.dropped.bytes
+            );
+            lines.push(LogLine {
+                sequence: self.dropped.first_sequence,
+                ..line(Level::Warn, LogStream::Log, "muster", message)
+            });
+        }
+        lines.extend(std::mem::take(&mut self.tail));
+        lines
+    }
+}
+
+fn line(level: Level, stream: LogStream, logger: &str, message: String) -> LogLine {
+    LogLine {
+        sequence: 0,
+        at_us: unix_us(),
+        level: level.as_str().to_owned(),
+        stream,
+        logger: logger.to_owned(),
+        message,
+        fields: None,
+    }
+}
+
+/// Cuts a message that is too long at a character border and says how much is gone.
+fn cut(message: &mut String) {
+    if message.len() <= LOG_MESSAGE_MAX_BYTES {
+        return;
+    }
+    let whole = message.len();
+    message.truncate(message.floor_char_boundary(LOG_MESSAGE_MAX_BYTES));
+    let gone = whole - message.len();
+    message.push_str(&format!("… ({gone} bytes cut)"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_beginning_and_the_end_are_kept_and_the_gap_says_how_much() {
+        let mut logs = RunLogs::default();
+        let text = "x".repeat(60_000);
+        for _ in 0..400 {
+            logs.stderr(text.clone());
+        }
+        let lines = logs.take();
+        assert_eq!(lines.first().map(|line| line.sequence), Some(1));
+        assert_eq!(lines.last().map(|line| line.sequence), Some(400));
+        let gap = lines.iter().position(|line| line.logger == "muster").unwrap();
+        let dropped = 400 - (lines.len() as u64 - 1);
+        assert!(lines[gap].message.starts_with(&format!("{dropped} lines ({} bytes)", dropped * 60_000)));
+        assert_eq!(lines[gap].sequence, lines[gap - 1].sequence + 1);
+        assert_eq!(lines[gap + 1].sequence, lines[gap].sequence + dropped);
+        let bytes: usize = lines.iter().map(LogLine::size_bytes).sum();
+        assert!(bytes <= RUN_LOGS_HEAD_MAX_BYTES + RUN_LOGS_TAIL_MAX_BYTES + 1024);
+    }
+
+    #[test]
+    fn a_long_message_is_cut_at_a_character_and_marked() {
+        let mut logs = RunLogs::default();
+        let line = logs.stderr("ä".repeat(LOG_MESSAGE_MAX_BYTES));
+        assert!(line.message.starts_with('ä') && line.message.ends_with("bytes cut)"));
+        assert!(line.message.len() < LOG_MESSAGE_MAX_BYTES + 64);
+    }
+}

@@ -1,0 +1,42 @@
+//! What a worker will be told to run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use muster_protocol::{JsonBytes, Source};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::execution::Attempt;
+use crate::pool::Assignment;
+
+/// The merged configuration a run may read, by key. Secrets are among the values.
+pub type RunConfig = BTreeMap<String, Box<RawValue>>;
+
+/// One attempt, with everything its worker needs.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// The time it has from Started; `None` means no limit.
+    pub timeout: Option<Duration>,
+    /// The workflow's name.
+    pub workflow: String,
+    /// What code to run.
+    pub source: Source,
+    /// The parameters.
+    pub params: JsonBytes,
+    /// Who and what for.
+    pub context: JsonBytes,
+    /// Whose state it reads and writes; `None` is the global one.
+    pub organization_id: Option<Uuid>,
+    /// What `config.get` answers from.
+    pub config: Arc<RunConfig>,
+}
+
+impl Order {
+    pub(super) fn assignment(&self) -> Assignment {
+        Assignment { attempt: self.attempt, timeout: self.timeout }
+    }
+}

@@ -1,0 +1,145 @@
+//! The crew's thread: one small runtime on which everything about the workers happens.
+
+use std::collections::HashMap;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use muster_protocol::{JsonBytes, Level};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::LocalSet;
+
+use super::clock::Clock;
+use super::engine::{Engine, Gears, State};
+use super::handle::{Command, Crew, CrewHandle};
+use super::observer::Observer;
+use crate::pool::{Event, Pool, PoolConfig, WorkerEvent};
+use crate::process::{Launch, Leftovers, Spawner, resident_bytes};
+
+/// How often the memory of running workers is looked at.
+const MEMORY_EVERY: Duration = Duration::from_millis(500);
+
+/// What workers are started with.
+#[derive(Clone, Debug)]
+pub struct Gear {
+    /// The command.
+    pub launch: Arc<Launch>,
+    /// `{workflows_dir, memory_limit_mb}`.
+    pub welcome_config: JsonBytes,
+    /// The least level worth sending.
+    pub log_level: Level,
+}
+
+/// What a crew needs to start.
+#[derive(Debug)]
+pub struct CrewOptions {
+    /// What the pool decides by.
+    pub pool: PoolConfig,
+    /// What its workers are started with.
+    pub gear: Gear,
+    /// Where process groups are recorded, if they are.
+    pub leftovers: Option<Leftovers>,
+}
+
+/// The crew cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum CrewError {
+    /// The system refuses a thread or a descriptor.
+    #[error("the crew's thread cannot start: {0}; raise the limits on threads and open files")]
+    Thread(#[from] io::Error),
+}
+
+impl Crew {
+    /// Starts the thread and, on it, the pool. Answers that wait for a database are awaited on the runtime
+    /// this is called in.
+    ///
+    /// # Errors
+    /// When the system refuses a thread or a descriptor.
+    pub fn start(options: CrewOptions, observer: Arc<dyn Observer>) -> Result<Self, CrewError> {
+        let spawner = Spawner::start()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        let (commands, received) = mpsc::unbounded_channel();
+        let (end, ended) = oneshot::channel();
+        let background = tokio::runtime::Handle::current();
+        std::thread::Builder::new().name("crew".to_owned()).spawn(move || {
+            let work = LocalSet::new();
+            work.block_on(&runtime, async move {
+                let clock = Clock::start();
+                let state = State {
+                    memory_limited: options.pool.memory_limit_bytes > 0,
+                    pool: Pool::new(options.pool, clock.now()),
+                    links: HashMap::new(),
+                    runs: HashMap::new(),
+                    gears: Gears::new(options.gear),
+                    leftovers: options.leftovers,
+                };
+                serve(Engine::new(state, clock, observer, spawner, background), received).await;
+            });
+            let _ = end.send(());
+        })?;
+        Ok(Self { handle: CrewHandle { commands }, ended })
+    }
+}
+
+/// Serves commands until a drain is over.
+async fn serve(engine: Rc<Engine>, mut commands: mpsc::UnboundedReceiver<Command>) {
+    tokio::task::spawn_local(Rc::clone(&engine).keep_time());
+    tokio::task::spawn_local(watch_memory(Rc::clone(&engine)));
+    engine.start();
+    loop {
+        tokio::select! {
+            biased;
+            () = engine.drained.notified() => return,
+            command = commands.recv() => match command {
+                Some(command) => obey(&engine, command),
+                None => break,
+            },
+        }
+    }
+    // Every handle is gone: nobody can hear of an end any more.
+    engine.handle(Event::DrainNow);
+    engine.drained.notified().await;
+}
+
+/// Does what is asked.
+fn obey(engine: &Rc<Engine>, command: Command) {
+    match command {
+        Command::Submit(order) => engine.submit(*order),
+        Command::Cancel { attempt, reason, message } => {
+            engine.handle(Event::Cancel { attempt, reason, message })
+        }
+        Command::Resize { min_workers, max_workers } => {
+            engine.handle(Event::Resize { min_workers, max_workers })
+        }
+        Command::Recycle(worker) => engine.handle(Event::Recycle(worker)),
+        Command::RecycleAll => engine.handle(Event::RecycleAll),
+        Command::Reload { gear, config } => engine.reload(gear, config),
+        Command::Drain { grace } => engine.handle(Event::Drain { grace }),
+        Command::DrainNow => engine.handle(Event::DrainNow),
+        Command::Snapshot(answer) => {
+            let _ = answer.send(engine.snapshot());
+        }
+    }
+}
+
+/// Looks at the memory of the workers that run something, if there is a limit.
+async fn watch_memory(engine: Rc<Engine>) {
+    let mut every = tokio::time::interval(MEMORY_EVERY);
+    loop {
+        every.tick().await;
+        let running: Vec<_> = {
+            let state = engine.state.borrow();
+            if !state.memory_limited {
+                continue;
+            }
+            let running = state.links.values().filter(|link| link.run.get().is_some());
+            running.filter_map(|link| Some((link.id, link.process_id()?))).collect()
+        };
+        for (worker, pid) in running {
+            if let Some(rss_bytes) = resident_bytes(pid) {
+                engine.worker(worker, WorkerEvent::MemorySample { rss_bytes });
+            }
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! What the end of a run means for its row. Pure: no clock, no database.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use muster_protocol::{ErrorInfo, JsonBytes, Metrics, error_type};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::crew::{Completed, RunEvent};
+use crate::execution::Change;
+use crate::pool::Ending;
+use crate::store::{
+    Disposition, Failure, Finalization, NewEvent, NewExecution, Outcome, StateChange, StateWrite,
+};
+
+/// The wait before the first retry of a request that does not say.
+const DEFAULT_BACKOFF: Duration = Duration::from_secs(1);
+/// No retry waits longer.
+const BACKOFF_MAX: Duration = Duration::from_secs(3600);
+/// A released execution that failed before user code waits this long, times its charge, before the next claim.
+const RELEASE_BACKOFF: Duration = Duration::from_millis(500);
+
+/// Whether and when a failed execution is tried again.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct RetryPolicy {
+    /// How many attempts a user failure may be charged; `None` when neither the request nor the workflow
+    /// asked for retries.
+    pub user_attempts: Option<u32>,
+    /// How many attempts are charged, this one included.
+    pub attempts_charged: u32,
+    /// The wait before the first retry; it doubles with each.
+    pub backoff: Option<Duration>,
+    /// A number in 0..1 that spreads the retries of executions that failed together.
+    pub jitter: f64,
+}
+
+impl RetryPolicy {
+    /// The wait before the next attempt, or `None` when this failure is final.
+    fn next_delay(&self, error: &ErrorInfo) -> Option<Duration> {
+        let attempts = self.user_attempts.filter(|attempts| self.attempts_charged < *attempts)?;
+        if attempts <= 1 || error.retryable == Some(false) || is_final(&error.kind) {
+            return None;
+        }
+        let doublings = self.attempts_charged.saturating_sub(1).min(20);
+        let wait = self.backoff.unwrap_or(DEFAULT_BACKOFF).saturating_mul(1 << doublings).min(BACKOFF_MAX);
+        Some(wait.mul_f64(1.0 + 0.25 * self.jitter))
+    }
+}
+
+/// Failures that another attempt meets again.
+fn is_final(kind: &str) -> bool {
+    [
+        error_type::WORKFLOW_NOT_FOUND,
+        error_type::INVALID_REQUEST,
+        error_type::INVALID_RESULT,
+        error_type::RESULT_TOO_LARGE,
+        error_type::WORKER_INIT_FAILED,
+    ]
+    .contains(&kind)
+}
+
+/// What the store writes for the end of a run, or `None` when another supervisor owns the execution.
+pub fn finalization(
+    completed: Completed,
+    owner: Uuid,
+    execution: &NewExecution,
+    retry: RetryPolicy,
+) -> Option<Finalization> {
+    let finish = completed.finish;
+    let disposition = disposition(finish.ending, retry)?;
+    let (changes, children) = split(completed.changes, execution);
+    Some(Finalization {
+        attempt: finish.attempt,
+        owner,
+        disposition,
+        started_at: completed.started_at_us.map(timestamp),
+        completed_at: timestamp(completed.finished_at_us),
+        duration_ms: finish.duration.map(round_ms),
+        metrics: finish.metrics.as_ref().and_then(metrics_json),
+        logs: completed.logs,
+        changes,
+        children,
+        events: completed.events.into_iter().map(event).collect(),
+    })
+}
+
+fn disposition(ending: Ending, retry: RetryPolicy) -> Option<Disposition> {
+    Some(match ending {
+        Ending::Succeeded { result } => Disposition::Terminal(succeeded(result)),
+        Ending::Failed { error } => match retry.next_delay(&error) {
+            Some(delay) => Disposition::Retry { failure: failure(error), delay },
+            None => Disposition::Terminal(Outcome::Failed(failure(error))),
+        },
+        Ending::TimedOut { message } => {
+            Disposition::Terminal(Outcome::TimedOut(Failure::new(error_type::TIMEOUT, message)))
+        }
+        Ending::Cancelled { message } => {
+            Disposition::Terminal(Outcome::Cancelled(Failure::new(error_type::CANCELLED, message)))
+        }
+        Ending::Released { reason, charged } => {
+            Disposition::Release { reason, delay: RELEASE_BACKOFF.mul_f64(retry.jitter), charged }
+        }
+        Ending::Superseded => return None,
+    })
+}
+
+/// A result must be JSON; it is passed on as the worker wrote it.
+fn succeeded(result: JsonBytes) -> Outcome {
+    if result.is_none() {
+        return Outcome::Success { result: RawValue::NULL.to_owned() };
+    }
+    let text = String::from_utf8(result.0).map_err(|error| error.to_string());
+    match text.and_then(|text| RawValue::from_string(text).map_err(|error| error.to_string())) {
+        Ok(result) => Outcome::Success { result },
+        Err(error) => Outcome::Failed(Failure::new(
+            error_type::INVALID_RESULT,
+            format!("the result is not JSON ({error}): the worker must send JSON text"),
+        )),
+    }
+}
+
+fn failure(error: ErrorInfo) -> Failure {
+    let stack = Some(error.stack).filter(|stack| !stack.is_empty());
+    Failure { error_type: error.kind, message: error.message, stack }
+}
+
+/// Writes to state, and the executions to be submitted, apart.
+fn split(changes: Vec<Change>, parent: &NewExecution) -> (Vec<StateChange>, Vec<NewExecution>) {
+    let (mut state, mut children) = (Vec::new(), Vec::new());
+    let organization_id = parent.organization_id;
+    for change in changes {
+        match change {
+            Change::SetState { key, value } => {
+                state.push(StateChange { organization_id, key, write: StateWrite::Set(value) });
+            }
+            Change::DeleteState { key } => {
+                state.push(StateChange { organization_id, key, write: StateWrite::Delete });
+            }
+            Change::Submit { execution_id, workflow, parameters } => {
+                children.extend(child(execution_id, workflow, parameters, parent));
+            }
+        }
+    }
+    (state, children)
+}
+
+/// A child runs for the parent's organization and caller.
+fn child(
+    id: Uuid,
+    workflow: String,
+    parameters: Box<RawValue>,
+    parent: &NewExecution,
+) -> Option<NewExecution> {
+    let request = serde_json::json!({
+        "execution_id": id,
+        "workflow": workflow,
+        "parameters": parameters,
+        "organization_id": parent.organization_id,
+        "caller": parent.caller,
+    });
+    Some(NewExecution {
+        id,
+        workflow_id: None,
+        workflow_name: Some(workflow),
+        organization_id: parent.organization_id,
+        caller: parent.caller.clone(),
+        request: serde_json::value::to_raw_value(&request).ok()?,
+        max_attempts: parent.max_attempts,
+        timeout_seconds: None,
+        priority: parent.priority,
+        retry_of: None,
+        delay: Duration::ZERO,
+    })
+}
+
+fn event(event: RunEvent) -> NewEvent {
+    NewEvent { at: timestamp(event.at_us), event: event.event.to_owned(), detail: event.detail }
+}
+
+fn metrics_json(metrics: &Metrics) -> Option<Box<RawValue>> {
+    serde_json::value::to_raw_value(metrics).ok()
+}
+
+fn timestamp(unix_us: i64) -> Timestamp {
+    Timestamp::from_microsecond(unix_us).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+fn round_ms(duration: Duration) -> u64 {
+    u64::try_from((duration.as_micros() + 500) / 1000).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(user_attempts: Option<u32>, attempts_charged: u32) -> RetryPolicy {
+        RetryPolicy { user_attempts, attempts_charged, backoff: Some(Duration::from_secs(2)), jitter: 0.0 }
+    }
+
+    fn failed(kind: &str, retryable: Option<bool>) -> Ending {
+        Ending::Failed { error: ErrorInfo { retryable, ..ErrorInfo::new(kind, "no") } }
+    }
+
+    fn delay(ending: Ending, policy: RetryPolicy) -> Option<u64> {
+        match disposition(ending, policy) {
+            Some(Disposition::Retry { delay, .. }) => Some(delay.as_secs()),
+            Some(Disposition::Terminal(_) | Disposition::Release { .. }) | None => None,
+        }
+    }
+
+    #[test]
+    fn a_user_failure_is_final_unless_retries_were_asked_for() {
+        assert_eq!(delay(failed("ValueError", None), policy(None, 1)), None);
+        assert_eq!(delay(failed("ValueError", None), policy(Some(1), 1)), None);
+        assert_eq!(delay(failed("ValueError", None), policy(Some(3), 1)), Some(2));
+        assert_eq!(delay(failed("ValueError", None), policy(Some(3), 2)), Some(4));
+        assert_eq!(delay(failed("ValueError", None), policy(Some(3), 3)), None);
+    }
+
+    #[test]
+    fn the_worker_may_say_that_a_retry_is_of_no_use() {
+        assert_eq!(delay(failed("ValueError", Some(false)), policy(Some(3), 1)), None);
+        assert_eq!(delay(failed(error_type::WORKFLOW_NOT_FOUND, None), policy(Some(3), 1)), None);
+        assert_eq!(delay(failed(error_type::WORKER_CRASHED, None), policy(Some(3), 1)), Some(2));
+    }
+
+    #[test]
+    fn timeouts_and_cancels_are_never_retried() {
+        let message = String::new();
+        assert_eq!(delay(Ending::TimedOut { message: message.clone() }, policy(Some(9), 1)), None);
+        assert_eq!(delay(Ending::Cancelled { message }, policy(Some(9), 1)), None);
+    }
+
+    #[test]
+    fn a_result_that_is_not_json_fails_and_an_empty_one_is_null() {
+        let outcome = succeeded(JsonBytes(b"{\"a\":".to_vec()));
+        assert_eq!(outcome.failure().map(|failure| failure.error_type.as_str()), Some("InvalidResult"));
+        let Outcome::Success { result } = succeeded(JsonBytes::NONE) else { panic!() };
+        assert_eq!(result.get(), "null");
+    }
+
+    #[test]
+    fn what_another_supervisor_owns_writes_nothing() {
+        assert!(disposition(Ending::Superseded, policy(Some(3), 1)).is_none());
+    }
+}

@@ -1,0 +1,168 @@
+//! After the commit: publish, reply, clean up, and only then note that it is done.
+//!
+//! What a crash leaves unsent is found in the rows and sent by the sweep.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::ledger::Ledger;
+use super::slots::{Closed, Slots};
+use crate::bus::{Bus, Settlement, StatusChange};
+use crate::execution::Attempt;
+use crate::finalize::{Finalized, Sink};
+use crate::store::{ExecutionRecord, Finalization, Store, Verdict};
+
+/// A row that ended this long ago and was not announced was left by a crash.
+const LEFT_AFTER: Duration = Duration::from_secs(5);
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+const SWEEP_MAX: usize = 200;
+/// While the bus is out of reach, how many announcements are kept in memory. The sweep finds the others.
+const KEPT_MAX: usize = 10_000;
+
+/// Hears of commits and announces them.
+#[derive(Debug)]
+pub struct Announcer {
+    ledger: Arc<Ledger>,
+    slots: Arc<Slots>,
+    settlements: mpsc::Sender<Settlement>,
+    store: Arc<dyn Store>,
+}
+
+impl Announcer {
+    /// Starts the task that talks to the bus.
+    pub fn start(store: Arc<dyn Store>, bus: Bus, ledger: Arc<Ledger>, slots: Arc<Slots>) -> Arc<Self> {
+        let (settlements, received) = mpsc::channel(KEPT_MAX);
+        tokio::spawn(settle(Arc::clone(&store), bus.clone(), received));
+        tokio::spawn(sweep(Arc::clone(&store), bus));
+        Arc::new(Self { ledger, slots, settlements, store })
+    }
+
+    async fn announce(&self, finalized: Finalized, sync: bool) {
+        let Finalized { finalization, verdict } = finalized;
+        let Verdict::Finished { status, error_type } = verdict else { return };
+        let attempt = finalization.attempt;
+        let reply = if sync { self.reply(attempt.execution_id).await } else { None };
+        let failure = match &finalization.disposition {
+            crate::store::Disposition::Terminal(outcome) => outcome.failure(),
+            crate::store::Disposition::Retry { failure, .. } => Some(failure),
+            crate::store::Disposition::Release { .. } => None,
+        };
+        let status = StatusChange {
+            error_message: failure.map(|failure| failure.message.clone()),
+            error_type,
+            duration_ms: finalization.duration_ms,
+            ..StatusChange::new(attempt, status, finalization.completed_at)
+        };
+        // When the queue is full the bus is out of reach, and the sweep will find the row.
+        let _ = self.settlements.try_send(Settlement { status, reply });
+    }
+
+    async fn reply(&self, id: Uuid) -> Option<Bytes> {
+        let record = self.store.execution(id).await.ok().flatten()?;
+        serde_json::to_vec(&record).ok().map(Bytes::from)
+    }
+}
+
+#[async_trait]
+impl Sink for Announcer {
+    async fn finalized(&self, group: Vec<Finalized>) {
+        for finalized in group {
+            let attempt = finalized.finalization.attempt;
+            let held = self.ledger.let_go(attempt);
+            match &finalized.verdict {
+                Verdict::Finished { .. } => {
+                    let sync = held.is_some_and(|held| held.terms.sync);
+                    self.announce(finalized, sync).await;
+                }
+                Verdict::Requeued => log_requeued(&finalized.finalization),
+                Verdict::Superseded => log_superseded(attempt),
+            }
+        }
+        self.slots.open(Closed::Backlog);
+    }
+
+    async fn store_unreachable(&self, unreachable: bool) {
+        if unreachable {
+            self.slots.close(Closed::StoreUnreachable);
+        } else {
+            self.slots.open(Closed::StoreUnreachable);
+        }
+    }
+}
+
+fn log_requeued(finalization: &Finalization) {
+    tracing::info!(attempt = %finalization.attempt, "execution goes back to the queue");
+}
+
+fn log_superseded(attempt: Attempt) {
+    tracing::warn!(%attempt, "another supervisor owns this execution now; its outcome here changes nothing");
+}
+
+/// Sends what is committed, as many at once as there are.
+async fn settle(store: Arc<dyn Store>, bus: Bus, mut settlements: mpsc::Receiver<Settlement>) {
+    let mut group = Vec::new();
+    while settlements.recv_many(&mut group, 256).await > 0 {
+        match bus.settle(&group).await {
+            Ok(()) => {
+                mark(&*store, group.iter().map(|settlement| settlement.status.execution_id).collect()).await
+            }
+            Err(error) => {
+                tracing::debug!(%error, count = group.len(), "announcements wait for the bus");
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        }
+        group.clear();
+    }
+}
+
+async fn mark(store: &dyn Store, ids: Vec<Uuid>) {
+    if let Err(error) = store.mark_notified(&ids).await {
+        tracing::debug!(%error, "announced executions are announced again later");
+    }
+}
+
+/// Announces what a crash left unannounced.
+async fn sweep(store: Arc<dyn Store>, bus: Bus) {
+    let mut every = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        every.tick().await;
+        let Ok(left) = store.unnotified(LEFT_AFTER, SWEEP_MAX).await else { continue };
+        if left.is_empty() {
+            continue;
+        }
+        let settlements: Vec<_> = left.iter().map(settlement).collect();
+        if bus.settle(&settlements).await.is_ok() {
+            mark(&*store, left.iter().map(|record| record.id).collect()).await;
+        }
+    }
+}
+
+fn settlement(record: &ExecutionRecord) -> Settlement {
+    let attempt = Attempt::new(record.id, record.attempt);
+    let at = record.completed_at.unwrap_or(record.created_at);
+    let status = StatusChange {
+        workflow: record.workflow_name.clone(),
+        organization_id: record.organization_id,
+        error_type: record.error_type.clone(),
+        error_message: record.error_message.clone(),
+        duration_ms: record.duration_ms.and_then(|duration| u64::try_from(duration).ok()),
+        ..StatusChange::new(attempt, record.status, at)
+    };
+    Settlement { status, reply: sync_reply(record) }
+}
+
+fn sync_reply(record: &ExecutionRecord) -> Option<Bytes> {
+    #[derive(serde::Deserialize)]
+    struct Sync {
+        #[serde(default)]
+        sync: bool,
+    }
+    let request = record.request.as_ref()?;
+    let Sync { sync } = serde_json::from_str(request.get()).ok()?;
+    if sync { serde_json::to_vec(record).ok().map(Bytes::from) } else { None }
+}

@@ -1,0 +1,176 @@
+//! What the service and a batch have in common: a crew, the desk in front of it, the finalizer behind it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use muster_protocol::{JsonBytes, Level, PROTOCOL_ENV, PROTOCOL_VERSION};
+use secrecy::ExposeSecret;
+use uuid::Uuid;
+
+use super::desk::{Desk, Prepare};
+use super::health::Health;
+use super::ledger::Ledger;
+use super::observer::Reporter;
+use super::slots::Slots;
+use crate::bus::Bus;
+use crate::crew::{Crew, CrewError, CrewOptions, Gear};
+use crate::finalize::{Finalizer, Sink};
+use crate::pool::PoolConfig;
+use crate::process::{Launch, LaunchError, Leftovers};
+use crate::settings::{Settings, WorkerVariable};
+use crate::store::{Claimant, Store};
+
+/// How often the rate of ends is looked at, for claiming ahead.
+const RATE_EVERY: Duration = Duration::from_millis(100);
+
+/// The running middle of a supervisor.
+#[derive(Debug)]
+pub struct Core {
+    /// Who claims.
+    pub claimant: Claimant,
+    /// The record.
+    pub store: Arc<dyn Store>,
+    /// Live views.
+    pub bus: Bus,
+    /// What may be claimed.
+    pub slots: Arc<Slots>,
+    /// What is held.
+    pub ledger: Arc<Ledger>,
+    /// Takes in what was claimed.
+    pub desk: Arc<Desk>,
+    /// The workers.
+    pub crew: Crew,
+    /// Whether workers start.
+    pub health: Arc<Health>,
+    writer: tokio::task::JoinHandle<()>,
+}
+
+/// What a core is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Who claims.
+    pub claimant: Claimant,
+    /// The record.
+    pub store: Arc<dyn Store>,
+    /// Live views.
+    pub bus: Bus,
+    /// What is held.
+    pub ledger: Arc<Ledger>,
+    /// What may be claimed.
+    pub slots: Arc<Slots>,
+    /// Hears of commits.
+    pub sink: Arc<dyn Sink>,
+    /// Makes orders of requests.
+    pub preparer: Arc<dyn Prepare>,
+    /// Where process groups are recorded.
+    pub leftovers: Option<Leftovers>,
+    /// A batch gives up after so many failed starts; a service never does.
+    pub give_up_after: Option<u32>,
+}
+
+impl Core {
+    /// Starts the crew with the desk before it and the finalizer behind it.
+    ///
+    /// # Errors
+    /// When the system refuses a thread or descriptors.
+    pub fn start(settings: &Settings, parts: Parts) -> Result<Self, CoreError> {
+        let Parts { claimant, store, bus, ledger, slots, sink, preparer, leftovers, give_up_after } = parts;
+        let (finalizer, writer) = Finalizer::start(Arc::clone(&store), sink);
+        let health = Arc::new(Health::default());
+        let ended = Arc::new(AtomicUsize::new(0));
+        let reporter = Arc::new(Reporter {
+            owner: claimant.owner,
+            ledger: Arc::clone(&ledger),
+            slots: Arc::clone(&slots),
+            finalizer: finalizer.clone(),
+            bus: bus.clone(),
+            store: Arc::clone(&store),
+            health: Arc::clone(&health),
+            ended: Arc::clone(&ended),
+        });
+        let pool = pool_config(settings, give_up_after);
+        let options = CrewOptions { pool, gear: gear(settings)?, leftovers };
+        let crew = Crew::start(options, reporter)?;
+        let desk = Desk::new(claimant.owner, Arc::clone(&ledger), crew.handle(), finalizer, preparer);
+        tokio::spawn(watch_rate(Arc::downgrade(&slots), ended));
+        Ok(Self { claimant, store, bus, slots, ledger, desk, crew, health, writer })
+    }
+
+    /// Returns when the crew has ended and every end it reported is committed. Call after a drain.
+    pub async fn settled(self) {
+        let Self { mut crew, desk, writer, .. } = self;
+        crew.ended().await;
+        drop((crew, desk));
+        // The writer ends when the last handle on the finalizer is gone: the crew's and the desk's.
+        let _ = writer.await;
+    }
+}
+
+/// The middle of a supervisor cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum CoreError {
+    /// The command.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    /// The thread.
+    #[error(transparent)]
+    Crew(#[from] CrewError),
+}
+
+/// Tells the slots how many executions end, for claiming ahead.
+async fn watch_rate(slots: std::sync::Weak<Slots>, ended: Arc<AtomicUsize>) {
+    let mut every = tokio::time::interval(RATE_EVERY);
+    let mut before = 0;
+    loop {
+        every.tick().await;
+        let Some(slots) = slots.upgrade() else { return };
+        let now = ended.load(Ordering::Relaxed);
+        slots.set_rate(now - before, RATE_EVERY);
+        before = now;
+    }
+}
+
+/// What the pool decides by.
+pub fn pool_config(settings: &Settings, give_up_after: Option<u32>) -> PoolConfig {
+    let megabyte = 1024 * 1024;
+    PoolConfig {
+        min_workers: settings.min_workers,
+        max_workers: settings.max_workers,
+        graceful_shutdown: settings.graceful_shutdown,
+        recycle_after_executions: u32::try_from(settings.recycle_after_executions.unwrap_or(0))
+            .unwrap_or(u32::MAX),
+        recycle_after: settings.recycle_after.unwrap_or_default(),
+        memory_limit_bytes: settings.max_worker_memory_mb.unwrap_or(0).saturating_mul(megabyte),
+        worker_idle: settings.worker_idle,
+        worker_start: settings.worker_start,
+        scale_up_wait: settings.scale_up_wait,
+        give_up_after_start_failures: give_up_after,
+        jitter_seed: fastrand::u64(..),
+    }
+}
+
+/// What workers are started with.
+///
+/// # Errors
+/// When there is no command.
+pub fn gear(settings: &Settings) -> Result<Gear, LaunchError> {
+    let variables = settings.worker_env.iter().map(|variable| match variable {
+        WorkerVariable::Pass { name } => (name.clone(), None),
+        WorkerVariable::Set { name, value } => (name.clone(), Some(value.expose_secret().into())),
+    });
+    let launch = Launch::new(&settings.worker_command, variables.collect())?
+        .with_variable(PROTOCOL_ENV, PROTOCOL_VERSION.to_string());
+    let workflows_dir =
+        std::path::absolute(&settings.workflows_dir).unwrap_or_else(|_| settings.workflows_dir.clone());
+    let welcome = serde_json::json!({
+        "workflows_dir": workflows_dir,
+        "memory_limit_mb": settings.max_worker_memory_mb,
+    });
+    Ok(Gear { launch: Arc::new(launch), welcome_config: JsonBytes::of(&welcome), log_level: Level::Debug })
+}
+
+/// A new boot.
+pub fn claimant(settings: &Settings) -> Claimant {
+    Claimant { owner: Uuid::now_v7(), lease: settings.lease }
+}

@@ -1,0 +1,84 @@
+//! The data directory: made, and locked, so that two supervisors never share it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+/// The data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataDirError {
+    /// Another supervisor uses it.
+    #[error("{path} is in use by another supervisor ({holder}): stop it, or give this one its own data_dir")]
+    InUse {
+        /// Which directory.
+        path: PathBuf,
+        /// Who holds it.
+        holder: String,
+    },
+    /// It cannot be made or written.
+    #[error("data_dir {path} cannot be used: {source}; make it writable or choose another")]
+    Unusable {
+        /// Which directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// The lock, held as long as this lives. The system frees it when the process dies, however it dies.
+#[derive(Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl DataDir {
+    /// Makes the directory if need be and locks it.
+    ///
+    /// # Errors
+    /// When another supervisor holds it, or it cannot be written.
+    pub fn lock(path: &Path) -> Result<Self, DataDirError> {
+        let unusable = |source| DataDirError::Unusable { path: path.to_owned(), source };
+        std::fs::create_dir_all(path).map_err(unusable)?;
+        let open =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path.join("lock"));
+        let mut lock = open.map_err(unusable)?;
+        if let Err(error) = flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            if error != rustix::io::Errno::WOULDBLOCK {
+                return Err(unusable(error.into()));
+            }
+            let mut holder = String::new();
+            let _ = lock.read_to_string(&mut holder);
+            return Err(DataDirError::InUse { path: path.to_owned(), holder: holder.trim().to_owned() });
+        }
+        let note = format!("process {}\n", std::process::id());
+        lock.set_len(0)
+            .and_then(|()| lock.rewind())
+            .and_then(|()| lock.write_all(note.as_bytes()))
+            .map_err(unusable)?;
+        Ok(Self { path: path.to_owned(), _lock: lock })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_supervisor_is_refused_and_told_who_holds_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data");
+        let first = DataDir::lock(&path).unwrap();
+        let refused = DataDir::lock(&path).unwrap_err().to_string();
+        assert!(refused.contains(&format!("process {}", std::process::id())), "{refused}");
+        drop(first);
+        DataDir::lock(&path).unwrap();
+    }
+}

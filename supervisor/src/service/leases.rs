@@ -1,0 +1,73 @@
+//! Keeping what is ours: leases are renewed, cancels and take-overs noticed.
+//!
+//! A lease is lost when a renewal or a fenced write proves it, never because a clock here says so: runs go on
+//! through an outage of the database.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use muster_protocol::CancelReason;
+
+use super::desk::Desk;
+use super::ledger::Phase;
+use crate::crew::unix_us;
+use crate::execution::Attempt;
+use crate::store::{Claimant, Renewal, Store};
+
+/// A run that lasts longer than this has its start recorded while it runs.
+const RECORD_START_AFTER: Duration = Duration::from_millis(250);
+
+/// Renews for as long as the desk lives.
+pub(super) async fn renew_for_ever(desk: Arc<Desk>, store: Arc<dyn Store>, claimant: Claimant) {
+    let mut every = tokio::time::interval(claimant.lease / 3);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        let held = desk.ledger().attempts();
+        match store.renew(&claimant, &held).await {
+            Ok(renewal) => act(&desk, renewal),
+            Err(error) => tracing::warn!(%error, held = held.len(), "leases not renewed; runs go on"),
+        }
+    }
+}
+
+fn act(desk: &Desk, renewal: Renewal) {
+    for attempt in renewal.cancel_requested {
+        desk.cancel(attempt, CancelReason::User, "cancelled on request");
+    }
+    for attempt in renewal.superseded {
+        tracing::warn!(%attempt, "another supervisor took this execution over; ending the run here");
+        desk.cancel(attempt, CancelReason::LeaseLost, "another supervisor owns this execution now");
+    }
+    for attempt in renewal.released {
+        tracing::warn!(%attempt, "a row in our name that we do not hold was released");
+    }
+}
+
+/// Writes `started_at` of runs that last, so that people see since when they run.
+pub(super) async fn record_starts_for_ever(desk: Arc<Desk>, store: Arc<dyn Store>, claimant: Claimant) {
+    let mut every = tokio::time::interval(RECORD_START_AFTER);
+    loop {
+        every.tick().await;
+        let started = take_lasting(&desk);
+        if started.is_empty() {
+            continue;
+        }
+        if let Err(error) = store.record_started(claimant.owner, &started).await {
+            tracing::debug!(%error, "starts not recorded; the end of the run records them");
+        }
+    }
+}
+
+fn take_lasting(desk: &Desk) -> Vec<(Attempt, jiff::Timestamp)> {
+    let before_us = unix_us() - i64::try_from(RECORD_START_AFTER.as_micros()).unwrap_or(0);
+    let mut held = desk.ledger().lock();
+    let lasting = held.iter_mut().filter_map(|(attempt, held)| match &mut held.phase {
+        Phase::Submitted { started_at_us, .. } if started_at_us.is_some_and(|at| at < before_us) => {
+            let at = jiff::Timestamp::from_microsecond(started_at_us.take()?).ok()?;
+            Some((*attempt, at))
+        }
+        Phase::Preparing { .. } | Phase::Submitted { .. } | Phase::Ended => None,
+    });
+    lasting.collect()
+}

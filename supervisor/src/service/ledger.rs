@@ -1,0 +1,138 @@
+//! What this supervisor holds: every claimed attempt from its claim to its commit.
+//!
+//! The ledger is what leases are renewed for and what cancels are addressed to. An attempt stays in it until
+//! its end is committed, so that its lease is kept while the database is slow.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use muster_protocol::CancelReason;
+use uuid::Uuid;
+
+use super::slots::Slot;
+use crate::execution::Attempt;
+use crate::store::{Claimed, NewExecution};
+
+/// One attempt in our hands.
+#[derive(Debug)]
+pub struct Held {
+    /// What was asked for.
+    pub execution: Arc<NewExecution>,
+    /// How many attempts are charged, this one included.
+    pub attempts_charged: u32,
+    /// How its failures are retried, and who waits for it; known once it is prepared.
+    pub terms: Terms,
+    /// Where it is.
+    pub phase: Phase,
+}
+
+/// What of a request matters at its end.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Terms {
+    /// How many attempts a user failure may be charged, if retries were asked for.
+    pub user_attempts: Option<u32>,
+    /// The wait before the first retry.
+    pub backoff: Option<Duration>,
+    /// Somebody waits for the reply.
+    pub sync: bool,
+    /// The run's time limit.
+    pub timeout: Option<Duration>,
+}
+
+/// Where a held attempt is.
+#[derive(Debug)]
+pub enum Phase {
+    /// Its configuration is being fetched. A cancel that comes now waits here.
+    Preparing {
+        /// Given back at the end of the run.
+        slot: Slot,
+        /// Somebody wants it to end already.
+        cancel: Option<(CancelReason, String)>,
+    },
+    /// The crew has it.
+    Submitted {
+        /// Given back at the end of the run.
+        slot: Slot,
+        /// When Started was read, until it is recorded in the row.
+        started_at_us: Option<i64>,
+        /// When the crew got it.
+        since_us: i64,
+    },
+    /// Its end waits to be committed.
+    Ended,
+}
+
+/// All attempts in our hands.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    held: Mutex<HashMap<Attempt, Held>>,
+}
+
+/// What a cancel met.
+#[derive(Debug, PartialEq, Eq)]
+pub enum CancelMet {
+    /// The crew must be told.
+    Submitted,
+    /// It waits until the attempt is prepared, or comes too late.
+    Noted,
+    /// We do not hold it.
+    Nothing,
+}
+
+impl Ledger {
+    /// The map itself. Held for moments only, never across an await.
+    pub fn lock(&self) -> MutexGuard<'_, HashMap<Attempt, Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a claimed attempt in.
+    pub fn take_in(&self, claimed: &Claimed, slot: Slot) {
+        let held = Held {
+            execution: Arc::clone(&claimed.execution),
+            attempts_charged: claimed.attempts_charged,
+            terms: Terms::default(),
+            phase: Phase::Preparing { slot, cancel: None },
+        };
+        self.lock().insert(claimed.attempt, held);
+    }
+
+    /// The attempts whose leases must be renewed.
+    pub fn attempts(&self) -> Vec<Attempt> {
+        self.lock().keys().copied().collect()
+    }
+
+    /// How many are held.
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// True when nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The attempt at an execution that we hold, if any.
+    pub fn attempt_at(&self, execution_id: Uuid) -> Option<Attempt> {
+        self.lock().keys().find(|attempt| attempt.execution_id == execution_id).copied()
+    }
+
+    /// Notes a cancel where it will be seen.
+    pub fn cancel(&self, attempt: Attempt, reason: CancelReason, message: &str) -> CancelMet {
+        let mut held = self.lock();
+        let Some(held) = held.get_mut(&attempt) else { return CancelMet::Nothing };
+        match &mut held.phase {
+            Phase::Preparing { cancel, .. } => {
+                cancel.get_or_insert_with(|| (reason, message.to_owned()));
+                CancelMet::Noted
+            }
+            Phase::Submitted { .. } => CancelMet::Submitted,
+            Phase::Ended => CancelMet::Noted,
+        }
+    }
+
+    /// Its end is committed, or is not ours to commit.
+    pub fn let_go(&self, attempt: Attempt) -> Option<Held> {
+        self.lock().remove(&attempt)
+    }
+}

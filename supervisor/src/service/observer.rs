@@ -1,0 +1,135 @@
+//! What the crew reports, passed on: ends to the finalizer, the rest to live views.
+//!
+//! Called on the crew's thread, so nothing here waits.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::health::Health;
+use super::ledger::{Ledger, Phase};
+use super::slots::{Closed, Slots};
+use crate::bus::{Bus, Channel, StatusChange};
+use crate::crew::{Completed, Observer, Progress};
+use crate::execution::{Attempt, LogLine, Status};
+use crate::finalize::{Finalizer, RetryPolicy, finalization};
+use crate::pool::WorkerId;
+use crate::store::Store;
+
+/// Above so many ends that wait to be written nothing more is claimed.
+const BACKLOG_MAX: usize = 4096;
+
+/// After so many failed starts in a row nothing more is claimed until one works.
+const START_FAILURES_CLOSE: u32 = 3;
+
+/// Passes on what the crew reports.
+#[derive(Debug)]
+pub(super) struct Reporter {
+    pub(super) owner: Uuid,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) slots: Arc<Slots>,
+    pub(super) finalizer: Finalizer,
+    pub(super) bus: Bus,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) health: Arc<Health>,
+    /// How many attempts have ended, for the rate.
+    pub(super) ended: Arc<AtomicUsize>,
+}
+
+impl Reporter {
+    fn timeout(&self, attempt: Attempt) -> Duration {
+        let held = self.ledger.lock();
+        held.get(&attempt).and_then(|held| held.terms.timeout).unwrap_or_default()
+    }
+}
+
+impl Observer for Reporter {
+    fn started(&self, attempt: Attempt, _worker: WorkerId, at_us: i64) {
+        let workflow = {
+            let mut held = self.ledger.lock();
+            let Some(held) = held.get_mut(&attempt) else { return };
+            if let Phase::Submitted { started_at_us, .. } = &mut held.phase {
+                *started_at_us = Some(at_us);
+            }
+            held.execution.workflow_name.clone()
+        };
+        let at = Timestamp::from_microsecond(at_us).unwrap_or(Timestamp::UNIX_EPOCH);
+        let change = StatusChange { workflow, ..StatusChange::new(attempt, Status::Running, at) };
+        self.bus.status_changed(&change);
+    }
+
+    fn logged(&self, attempt: Attempt, lines: &[LogLine]) {
+        self.bus.log_lines(attempt, lines, self.timeout(attempt));
+    }
+
+    fn progressed(&self, attempt: Attempt, progress: &Progress) {
+        let message = json!({
+            "type": "progress",
+            "execution_id": attempt.execution_id,
+            "attempt": attempt.number,
+            "current": progress.current,
+            "total": progress.total,
+            "message": progress.message,
+        });
+        self.bus.publish(&Channel::Execution(attempt.execution_id), Bytes::from(message.to_string()));
+    }
+
+    fn finished(&self, completed: Completed) {
+        let attempt = completed.finish.attempt;
+        self.ended.fetch_add(1, Ordering::Relaxed);
+        let (execution, retry) = {
+            let mut held = self.ledger.lock();
+            let Some(held) = held.get_mut(&attempt) else { return };
+            // The slot goes back here: the next execution may be claimed while this one is written.
+            held.phase = Phase::Ended;
+            let retry = RetryPolicy {
+                user_attempts: held.terms.user_attempts,
+                attempts_charged: held.attempts_charged,
+                backoff: held.terms.backoff,
+                jitter: fastrand::f64(),
+            };
+            (Arc::clone(&held.execution), retry)
+        };
+        match finalization(completed, self.owner, &execution, retry) {
+            Some(finalization) => self.finalizer.finalize(finalization),
+            None => {
+                self.ledger.let_go(attempt);
+            }
+        }
+        if self.finalizer.backlog() > BACKLOG_MAX {
+            self.slots.close(Closed::Backlog);
+        }
+    }
+
+    fn start_failed(&self, consecutive: u32, message: &str, _retry_in: Duration) {
+        self.health.start_failed(consecutive, message);
+        if consecutive >= START_FAILURES_CLOSE {
+            self.slots.close(Closed::WorkersFail);
+        }
+    }
+
+    fn starts_recovered(&self) {
+        self.health.starts_recovered();
+        self.slots.open(Closed::WorkersFail);
+    }
+
+    fn read_state(
+        &self,
+        organization: Option<Uuid>,
+        key: String,
+    ) -> BoxFuture<'static, Result<Option<String>, String>> {
+        let store = Arc::clone(&self.store);
+        async move {
+            let value = store.state(organization, &key).await.map_err(|error| error.to_string())?;
+            Ok(value.map(|value| String::from(Box::<str>::from(value))))
+        }
+        .boxed()
+    }
+}

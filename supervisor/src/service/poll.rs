@@ -1,0 +1,66 @@
+//! Intake from the store: rows that wait, and rows whose supervisor is lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::desk::Desk;
+use super::slots::Slots;
+use crate::store::{Claimant, Store, TakeOver};
+
+/// A poll takes up to so many at once.
+const CLAIM_MAX: usize = 128;
+/// The store is asked at least this often.
+const POLL_EVERY: Duration = Duration::from_secs(1);
+/// How often dead supervisors are looked for, where the database can tell.
+const PROBE_EVERY: Duration = Duration::from_secs(2);
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// Claims what is due for as long as the desk lives.
+pub(super) async fn poll_for_ever(
+    desk: Arc<Desk>,
+    store: Arc<dyn Store>,
+    slots: Arc<Slots>,
+    claimant: Claimant,
+) {
+    let mut probed = tokio::time::Instant::now();
+    let mut dead = Vec::new();
+    loop {
+        let reservation = slots.reserve(CLAIM_MAX).await;
+        if probed.elapsed() >= PROBE_EVERY {
+            dead = store.dead_owners(&claimant).await.unwrap_or_default();
+            probed = tokio::time::Instant::now();
+        }
+        match store.claim_due(&claimant, reservation.count(), TakeOver::Lost { dead: &dead }).await {
+            Ok(due) => {
+                for (id, status) in due.ended {
+                    tracing::info!(%id, %status, "execution ended without another run");
+                }
+                let found = !due.claimed.is_empty();
+                desk.accept(due.claimed, reservation);
+                if found {
+                    continue;
+                }
+            }
+            Err(error) => {
+                // A claim that was committed all the same left rows in our name that nobody runs: the next
+                // renewals release them.
+                drop(reservation);
+                tracing::warn!(%error, "cannot claim from the store; trying again");
+                tokio::time::sleep(RETRY_AFTER).await;
+                continue;
+            }
+        }
+        wait(&*store).await;
+    }
+}
+
+/// Waits until a row may be due: told by the database, or by the time of the next one, or by the clock.
+async fn wait(store: &dyn Store) {
+    let next = store.next_due().await.ok().flatten().unwrap_or(POLL_EVERY);
+    // A row that is due now and was passed over is being claimed by somebody else: look again soon, not at once.
+    let jitter = Duration::from_millis(fastrand::u64(0..50));
+    let most = next.clamp(Duration::from_millis(20), POLL_EVERY) + jitter;
+    let _ = timeout(most, store.woken()).await;
+}
