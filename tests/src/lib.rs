@@ -1,1 +1,26 @@
-//! placeholder
+//! The harness of the suites: it drives the real binaries, on real processes, files and servers.
+//!
+//! A test makes an [`Installation`] (a temporary folder with settings and workflows), starts a
+//! [`Supervisor`] or a batch in it, talks to it over HTTP, breaks something, and waits with
+//! [`eventually`] for what must come of it. Nothing here looks inside the supervisor: what cannot be seen
+//! from outside cannot be relied on.
+//!
+//! The harness panics when it cannot go on: it is only ever called from tests.
+#![expect(clippy::disallowed_methods, reason = "the harness starts the binaries under test, not workers")]
+
+pub mod binaries;
+pub mod process;
+
+mod batch;
+mod client;
+mod dialogue;
+mod eventually;
+mod installation;
+mod supervisor;
+
+pub use batch::BatchRun;
+pub use client::{Client, Response};
+pub use dialogue::Dialogue;
+pub use eventually::{Condition, eventually};
+pub use installation::{Installation, rogue};
+pub use supervisor::Supervisor;

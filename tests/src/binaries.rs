@@ -1,0 +1,52 @@
+//! The executables under test, found beside the test's own.
+//!
+//! Cargo builds the binaries of a package before its own tests, and not those of other packages. So a
+//! suite here could drive yesterday's supervisor; each binary is therefore compared with its sources.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+const MEND: &str = "run `cargo build --workspace --bins` first, as scripts/test does";
+
+/// The `supervisor` executable.
+pub fn supervisor() -> PathBuf {
+    find("supervisor")
+}
+
+/// The default `worker` executable.
+pub fn worker() -> PathBuf {
+    find("worker")
+}
+
+/// The worker that misbehaves on request.
+pub fn rogue_worker() -> PathBuf {
+    find("rogue_worker")
+}
+
+/// # Panics
+/// When the binary is missing or older than one of its sources.
+fn find(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap_or_else(|error| panic!("where is this test? {error}"));
+    // A test lies in target/PROFILE/deps, a binary in target/PROFILE.
+    let folder = test.ancestors().find(|folder| folder.join(".fingerprint").is_dir());
+    let folder = folder.unwrap_or_else(|| panic!("{} is not in a target folder", test.display()));
+    let binary = folder.join(name);
+    let Some(built) = modified(&binary) else { panic!("{} is not built: {MEND}", binary.display()) };
+    for source in sources(&folder.join(format!("{name}.d"))) {
+        let newer = modified(&source).is_none_or(|changed| changed > built);
+        assert!(!newer, "{} is older than {}: {MEND}", binary.display(), source.display());
+    }
+    binary
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    path.metadata().and_then(|metadata| metadata.modified()).ok()
+}
+
+/// The files in cargo's dependency record `TARGET: SOURCE SOURCE ...`, in which a blank inside a name is escaped.
+fn sources(record: &Path) -> Vec<PathBuf> {
+    let text = std::fs::read_to_string(record).unwrap_or_default();
+    let Some((_, sources)) = text.split_once(": ") else { return Vec::new() };
+    let names = sources.trim_end().replace("\\ ", "\0");
+    names.split(' ').map(|name| PathBuf::from(name.replace('\0', " "))).collect()
+}

@@ -1,0 +1,102 @@
+//! The HTTP interface as a client sees it.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::eventually;
+
+/// Longer than any `?wait` of a test.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// The body as JSON; a body that is not JSON is a JSON string.
+    pub body: Value,
+}
+
+/// Talks to one supervisor.
+#[derive(Clone, Debug)]
+pub struct Client {
+    agent: ureq::Agent,
+    url: String,
+}
+
+impl Client {
+    /// A client of the supervisor at `url`.
+    pub fn new(url: String) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(REQUEST_TIMEOUT))
+            .build();
+        Self { agent: config.into(), url }
+    }
+
+    /// GET, or nothing when nobody answers.
+    pub fn try_get(&self, path: &str) -> Option<Response> {
+        self.agent.get(format!("{}{path}", self.url)).call().ok().map(Response::read)
+    }
+
+    /// GET.
+    #[track_caller]
+    pub fn get(&self, path: &str) -> Response {
+        let response = self.agent.get(format!("{}{path}", self.url)).call();
+        Response::read(response.unwrap_or_else(|error| panic!("GET {path}: {error}")))
+    }
+
+    /// POST with a body of JSON.
+    #[track_caller]
+    pub fn post(&self, path: &str, body: &Value) -> Response {
+        let response = self.agent.post(format!("{}{path}", self.url)).send_json(body);
+        Response::read(response.unwrap_or_else(|error| panic!("POST {path}: {error}")))
+    }
+
+    /// Submits an execution and gives its id.
+    #[track_caller]
+    pub fn submit(&self, request: &Value) -> String {
+        let response = self.post("/api/executions", request);
+        let id = response.body["execution_id"].as_str();
+        match (response.status, id) {
+            (202, Some(id)) => id.to_owned(),
+            (status, _) => panic!("POST /api/executions: {status} {}", response.body),
+        }
+    }
+
+    /// The row of an execution.
+    #[track_caller]
+    pub fn execution(&self, id: &str) -> Value {
+        let response = self.get(&format!("/api/executions/{id}"));
+        assert_eq!(response.status, 200, "execution {id}: {}", response.body);
+        response.body
+    }
+
+    /// Waits until the execution is over and gives its row.
+    #[track_caller]
+    pub fn finished(&self, id: &str, within: Duration) -> Value {
+        eventually(&format!("execution {id} ends"), within, || {
+            let row = self.execution(id);
+            (!matches!(row["status"].as_str(), Some("PENDING" | "RUNNING"))).then_some(row)
+        })
+    }
+
+    /// Waits until the execution has this status and gives its row.
+    #[track_caller]
+    pub fn has_status(&self, id: &str, status: &str, within: Duration) -> Value {
+        eventually(&format!("execution {id} is {status}"), within, || {
+            let row = self.execution(id);
+            (row["status"] == status).then_some(row)
+        })
+    }
+}
+
+impl Response {
+    fn read(mut response: ureq::http::Response<ureq::Body>) -> Self {
+        let status = response.status().as_u16();
+        let text = response.body_mut().with_config().limit(256 * 1024 * 1024).read_to_string();
+        let text = text.unwrap_or_else(|error| panic!("the body of a response: {error}"));
+        Self { status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+    }
+}
