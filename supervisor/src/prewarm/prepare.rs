@@ -1,0 +1,154 @@
+//! What a worker is told of a claimed execution.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use muster_protocol::limits::FRAME_MAX_BYTES;
+use muster_protocol::{JsonBytes, Source, error_type};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::{PrewarmError, RunConfig, Warm};
+use crate::execution::{Request, Target};
+use crate::store::WorkflowRecord;
+
+/// What an Execute frame holds besides names, parameters, code and context.
+const FRAME_OVERHEAD_BYTES: usize = 1024;
+
+/// A claimed execution, ready to be routed.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// The workflow's name.
+    pub workflow: String,
+    /// What code to run.
+    pub source: Source,
+    /// The parameters.
+    pub params: JsonBytes,
+    /// Who and what for, secrets included: for the worker only.
+    pub context: JsonBytes,
+    /// The same without secrets: for `context:{id}`.
+    pub shown_context: Bytes,
+    /// Whose state and configuration it is; `None` is the global one.
+    pub organization_id: Option<Uuid>,
+    /// What `config.get` answers from.
+    pub config: Arc<RunConfig>,
+    /// The time it has from Started.
+    pub timeout: Duration,
+    /// How many attempts a user failure may be charged, if the request or the workflow says.
+    pub user_attempts: Option<u32>,
+    /// The wait before the first retry, if the request says.
+    pub retry_backoff: Option<Duration>,
+    /// Somebody waits for the reply.
+    pub sync: bool,
+}
+
+/// The context of a run, as the protocol has it.
+#[derive(Serialize)]
+struct Context<'a> {
+    organization: Option<Named<'a>>,
+    workflow: WorkflowNamed<'a>,
+    caller: Option<&'a RawValue>,
+    startup: Option<&'a RawValue>,
+    form_id: Option<&'a str>,
+    api_key_id: Option<&'a str>,
+    traceparent: Option<&'a str>,
+    config: &'a RawValue,
+}
+
+#[derive(Serialize)]
+struct Named<'a> {
+    id: Uuid,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct WorkflowNamed<'a> {
+    id: Option<Uuid>,
+    name: &'a str,
+}
+
+/// Makes of a request and what was fetched for it what the worker is told.
+///
+/// # Errors
+/// When it does not fit in a frame: then it is refused as `InvalidRequest`.
+pub fn prepare(request: Request, warm: &Warm, default_timeout: Duration) -> Result<Prepared, PrewarmError> {
+    let workflow = name(&request.target, warm.workflow.as_ref());
+    let context = context(&request, warm, &workflow, &warm.config_json);
+    let shown_context = match &warm.shown_config_json {
+        Some(shown) => Bytes::from(self::context(&request, warm, &workflow, shown)),
+        None => Bytes::copy_from_slice(&context),
+    };
+    let timeout = request
+        .timeout_seconds
+        .or(warm.workflow.as_ref().and_then(|workflow| workflow.timeout_seconds))
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .unwrap_or(default_timeout);
+    let user_attempts =
+        request.max_attempts.or(warm.workflow.as_ref().and_then(|workflow| workflow.max_attempts));
+    let prepared = Prepared {
+        source: source(request.target, warm.workflow.as_ref()),
+        workflow,
+        params: JsonBytes(String::from(Box::<str>::from(request.parameters)).into_bytes()),
+        context: JsonBytes(context),
+        shown_context,
+        organization_id: warm.organization.as_ref().map(|organization| organization.id),
+        config: Arc::clone(&warm.config),
+        timeout,
+        user_attempts,
+        retry_backoff: request.retry_backoff_seconds.and_then(|s| Duration::try_from_secs_f64(s).ok()),
+        sync: request.sync,
+    };
+    prepared.check_size()
+}
+
+impl Prepared {
+    fn check_size(self) -> Result<Self, PrewarmError> {
+        let source = match &self.source {
+            Source::Named => 0,
+            Source::Path { path, function } => path.len() + function.len(),
+            Source::Inline { language, code } => language.len() + code.len(),
+        };
+        let payload = self.params.0.len() + self.context.0.len() + self.workflow.len() + source;
+        if payload + FRAME_OVERHEAD_BYTES <= FRAME_MAX_BYTES {
+            return Ok(self);
+        }
+        let message = format!(
+            "invalid request: parameters, code and context are {payload} bytes together; at most {} fit in a \
+             frame, so pass large data by reference (a URL or a path)",
+            FRAME_MAX_BYTES - FRAME_OVERHEAD_BYTES
+        );
+        Err(PrewarmError::refused(error_type::INVALID_REQUEST, message))
+    }
+}
+
+fn name(target: &Target, workflow: Option<&WorkflowRecord>) -> String {
+    workflow.map_or_else(|| target.label(), |workflow| workflow.name.clone())
+}
+
+fn source(target: Target, workflow: Option<&WorkflowRecord>) -> Source {
+    match (target, workflow) {
+        (Target::Code { code, language, .. }, _) => Source::Inline { language, code: code.into_bytes() },
+        (
+            Target::Id { .. } | Target::Name { .. },
+            Some(WorkflowRecord { path: Some(path), function_name, .. }),
+        ) => Source::Path { path: path.clone(), function: function_name.clone().unwrap_or_default() },
+        (Target::Id { .. } | Target::Name { .. }, _) => Source::Named,
+    }
+}
+
+fn context(request: &Request, warm: &Warm, workflow: &str, config: &RawValue) -> Vec<u8> {
+    let context = Context {
+        organization: warm.organization.as_ref().map(|it| Named { id: it.id, name: &it.name }),
+        workflow: WorkflowNamed { id: warm.workflow.as_ref().map(|it| it.id), name: workflow },
+        caller: request.caller.as_deref(),
+        startup: request.startup.as_deref(),
+        form_id: request.form_id.as_deref(),
+        api_key_id: request.api_key_id.as_deref(),
+        traceparent: request.traceparent.as_deref(),
+        config,
+    };
+    // Strings, ids and raw JSON: there is no way to fail.
+    serde_json::to_vec(&context).unwrap_or_default()
+}

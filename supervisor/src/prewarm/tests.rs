@@ -1,0 +1,275 @@
+//! Prewarming, with a directory that counts who asks and can be held up.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use muster_protocol::Source;
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use super::directory::Directory;
+use super::{PrewarmError, Subject, Warm, load::Prewarm, prepare};
+use crate::bus::{Bus, CacheKey};
+use crate::execution::Request;
+use crate::store::{ConfigEntry, OrganizationRecord, Result, StoreError, WorkflowRecord};
+
+const ACME: Uuid = Uuid::from_u128(1);
+const CLOSED: Uuid = Uuid::from_u128(2);
+const GLOBAL_WORKFLOW: Uuid = Uuid::from_u128(3);
+const ACME_WORKFLOW: Uuid = Uuid::from_u128(4);
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[derive(Debug)]
+struct Shelf {
+    loads: AtomicUsize,
+    away: AtomicBool,
+    gate: Semaphore,
+}
+
+impl Shelf {
+    fn open() -> Arc<Self> {
+        Self::with_gate(Semaphore::MAX_PERMITS)
+    }
+
+    fn with_gate(permits: usize) -> Arc<Self> {
+        let (loads, away) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Arc::new(Self { loads, away, gate: Semaphore::new(permits) })
+    }
+
+    async fn visit(&self) -> Result<()> {
+        self.loads.fetch_add(1, Ordering::SeqCst);
+        let _open = self.gate.acquire().await.unwrap();
+        if self.away.load(Ordering::SeqCst) {
+            return Err(StoreError::Unreachable { backend: "test", message: "away".to_owned() });
+        }
+        Ok(())
+    }
+}
+
+fn workflow(id: Uuid, organization_id: Option<Uuid>) -> WorkflowRecord {
+    WorkflowRecord {
+        id,
+        name: "report".to_owned(),
+        path: Some("reports/daily.js".to_owned()),
+        function_name: Some("run".to_owned()),
+        language: None,
+        organization_id,
+        timeout_seconds: Some(7.5),
+        max_attempts: Some(4),
+        is_active: true,
+    }
+}
+
+fn entry(key: &str, value: &Value, is_secret: bool) -> ConfigEntry {
+    ConfigEntry { key: key.to_owned(), value: to_raw_value(value).unwrap(), is_secret }
+}
+
+#[async_trait]
+impl Directory for Shelf {
+    async fn workflow(&self, id: Uuid) -> Result<Option<WorkflowRecord>> {
+        self.visit().await?;
+        Ok(match id {
+            GLOBAL_WORKFLOW => Some(workflow(id, None)),
+            ACME_WORKFLOW => Some(workflow(id, Some(ACME))),
+            _ => None,
+        })
+    }
+
+    async fn workflow_named(&self, name: &str, _: Option<Uuid>) -> Result<Option<WorkflowRecord>> {
+        self.visit().await?;
+        Ok((name == "report").then(|| workflow(GLOBAL_WORKFLOW, None)))
+    }
+
+    async fn organization(&self, id: Uuid) -> Result<Option<OrganizationRecord>> {
+        self.visit().await?;
+        let name = if id == ACME { "Acme" } else { "Closed" }.to_owned();
+        Ok((id == ACME || id == CLOSED).then(|| OrganizationRecord { id, name, is_active: id == ACME }))
+    }
+
+    async fn config(&self, organization_id: Option<Uuid>) -> Result<Vec<ConfigEntry>> {
+        self.visit().await?;
+        let mut entries = vec![entry("region", &json!("eu"), false)];
+        if organization_id == Some(ACME) {
+            entries.push(entry("token", &json!("s3cret"), true));
+        }
+        Ok(entries)
+    }
+}
+
+fn prewarm(shelf: &Arc<Shelf>, bus: &Bus) -> Prewarm {
+    let directory: Arc<dyn Directory> = Arc::clone(shelf) as Arc<dyn Directory>;
+    Prewarm::of(directory, bus.clone())
+}
+
+fn bus() -> Bus {
+    Bus::in_process("test")
+}
+
+fn config(warm: &Warm) -> Value {
+    serde_json::from_str(warm.config_json.get()).unwrap()
+}
+
+#[tokio::test]
+async fn a_workflow_of_an_organization_brings_its_own_scope() {
+    let prewarm = prewarm(&Shelf::open(), &bus());
+    let own = prewarm.prewarm_sdk_cache(Subject::Id(ACME_WORKFLOW), None).await.unwrap();
+    assert_eq!(own.organization.as_ref().unwrap().name, "Acme");
+    assert_eq!(config(&own), json!({"region": "eu", "token": "s3cret"}));
+    let callers = prewarm.prewarm_sdk_cache(Subject::Id(GLOBAL_WORKFLOW), Some(ACME)).await.unwrap();
+    assert_eq!(callers.organization.as_ref().unwrap().id, ACME);
+    let global = prewarm.prewarm_sdk_cache(Subject::Name("report".to_owned()), None).await.unwrap();
+    assert_eq!((global.organization.as_ref(), config(&global)), (None, json!({"region": "eu"})));
+    let unknown = prewarm.prewarm_sdk_cache(Subject::Name("unknown".to_owned()), None).await.unwrap();
+    assert!(unknown.workflow.is_none());
+}
+
+#[tokio::test]
+async fn what_can_never_run_is_refused_by_name() {
+    let prewarm = prewarm(&Shelf::open(), &bus());
+    for (subject, organization, error_type) in [
+        (Subject::Id(Uuid::from_u128(99)), None, "WorkflowNotFound"),
+        (Subject::Code, Some(CLOSED), "InvalidRequest"),
+    ] {
+        match prewarm.prewarm_sdk_cache(subject, organization).await {
+            Err(PrewarmError::Refused(failure)) => assert_eq!(failure.error_type, error_type),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn everybody_who_asks_at_once_shares_one_load() {
+    let shelf = Shelf::with_gate(0);
+    let prewarm = Arc::new(prewarm(&shelf, &bus()));
+    let ask = |prewarm: &Arc<Prewarm>| {
+        let prewarm = Arc::clone(prewarm);
+        tokio::spawn(async move { prewarm.prewarm_sdk_cache(Subject::Code, Some(ACME)).await })
+    };
+    let leader = ask(&prewarm);
+    while shelf.loads.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    let others: Vec<_> = (0..20).map(|_| ask(&prewarm)).collect();
+    tokio::task::yield_now().await;
+    // The one who asked first goes away; the load goes on for the others.
+    leader.abort();
+    let _ = leader.await;
+    shelf.gate.add_permits(100);
+    for other in others {
+        other.await.unwrap().unwrap();
+    }
+    // One organization, one configuration.
+    assert_eq!(shelf.loads.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_failed_load_is_not_remembered() {
+    let shelf = Shelf::open();
+    let prewarm = prewarm(&shelf, &bus());
+    shelf.away.store(true, Ordering::SeqCst);
+    let error = prewarm.prewarm_sdk_cache(Subject::Code, None).await.unwrap_err();
+    assert!(matches!(error, PrewarmError::Unavailable(_)), "{error}");
+    shelf.away.store(false, Ordering::SeqCst);
+    prewarm.prewarm_sdk_cache(Subject::Code, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn supervisors_share_through_the_bus_and_secrets_stay_out_of_it() {
+    let (shelf, bus) = (Shelf::open(), bus());
+    prewarm(&shelf, &bus).prewarm_sdk_cache(Subject::Id(GLOBAL_WORKFLOW), Some(ACME)).await.unwrap();
+    let loads = shelf.loads.load(Ordering::SeqCst);
+    let keys = [CacheKey::Workflow { id: GLOBAL_WORKFLOW }, CacheKey::Config { organization_id: Some(ACME) }];
+    for value in bus.cached(&keys).await.unwrap() {
+        let text = String::from_utf8(value.expect("is cached").to_vec()).unwrap();
+        assert!(!text.contains("s3cret") && !text.contains("token"), "{text}");
+    }
+    // Another supervisor only fetches the secrets.
+    let warm =
+        prewarm(&shelf, &bus).prewarm_sdk_cache(Subject::Id(GLOBAL_WORKFLOW), Some(ACME)).await.unwrap();
+    assert_eq!(shelf.loads.load(Ordering::SeqCst), loads + 1);
+    assert_eq!(config(&warm), json!({"region": "eu", "token": "s3cret"}));
+    assert_eq!(warm.organization.as_ref().unwrap().name, "Acme");
+}
+
+#[tokio::test]
+async fn without_redis_the_store_will_do() {
+    let bus = Bus::redis("redis://127.0.0.1:1/", "test").unwrap();
+    let warm =
+        prewarm(&Shelf::open(), &bus).prewarm_sdk_cache(Subject::Id(ACME_WORKFLOW), None).await.unwrap();
+    assert_eq!(config(&warm)["token"], "s3cret");
+}
+
+fn request(fields: &Value) -> Request {
+    let mut message = json!({"execution_id": Uuid::nil()});
+    message.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    Request::parse(message.to_string().as_bytes()).unwrap()
+}
+
+#[tokio::test]
+async fn the_worker_is_told_everything_and_watchers_no_secrets() {
+    let warm =
+        prewarm(&Shelf::open(), &bus()).prewarm_sdk_cache(Subject::Id(ACME_WORKFLOW), None).await.unwrap();
+    let fields = json!({"workflow_id": ACME_WORKFLOW, "parameters": {"day": 1}, "caller": {"name": "Ada"},
+        "startup": [1], "form_id": "f", "api_key_id": "k", "traceparent": "t", "retry_backoff_seconds": 2});
+    let prepared = prepare(request(&fields), &warm, MINUTE).unwrap();
+    assert_eq!(prepared.workflow, "report");
+    let path = Source::Path { path: "reports/daily.js".to_owned(), function: "run".to_owned() };
+    assert_eq!(prepared.source, path);
+    assert_eq!(prepared.params.0, br#"{"day":1}"#);
+    let mut context = json!({
+        "organization": {"id": ACME, "name": "Acme"}, "workflow": {"id": ACME_WORKFLOW, "name": "report"},
+        "caller": {"name": "Ada"}, "startup": [1], "form_id": "f", "api_key_id": "k", "traceparent": "t",
+        "config": {"region": "eu", "token": "s3cret"}
+    });
+    assert_eq!(prepared.context.parse::<Value>().unwrap(), context);
+    context["config"].as_object_mut().unwrap().remove("token");
+    assert_eq!(serde_json::from_slice::<Value>(&prepared.shown_context).unwrap(), context);
+    assert_eq!(prepared.config["token"].get(), "\"s3cret\"");
+    assert_eq!(prepared.timeout, Duration::from_millis(7500));
+    assert_eq!((prepared.user_attempts, prepared.retry_backoff), (Some(4), Some(Duration::from_secs(2))));
+    assert_eq!(prepared.organization_id, Some(ACME));
+}
+
+#[tokio::test]
+async fn the_request_overrides_the_workflow_and_the_default_comes_last() {
+    let prewarm = prewarm(&Shelf::open(), &bus());
+    let warm = prewarm.prewarm_sdk_cache(Subject::Id(GLOBAL_WORKFLOW), None).await.unwrap();
+    let fields = json!({"workflow_id": GLOBAL_WORKFLOW, "timeout_seconds": 0.5, "max_attempts": 2});
+    let prepared = prepare(request(&fields), &warm, MINUTE).unwrap();
+    assert_eq!((prepared.timeout, prepared.user_attempts), (Duration::from_millis(500), Some(2)));
+
+    let none = prewarm.prewarm_sdk_cache(Subject::Name("plain".to_owned()), None).await.unwrap();
+    let prepared = prepare(request(&json!({"workflow": "plain"})), &none, MINUTE).unwrap();
+    assert_eq!((prepared.timeout, prepared.user_attempts), (MINUTE, None));
+    assert_eq!((prepared.source, prepared.workflow.as_str()), (Source::Named, "plain"));
+    let context: Value = prepared.context.parse().unwrap();
+    assert_eq!(context["workflow"], json!({"id": null, "name": "plain"}));
+
+    let code = json!({"code": "cnVu", "script_name": "a.js", "language": "js"});
+    let prepared = prepare(request(&code), &none, MINUTE).unwrap();
+    let inline = Source::Inline { language: "js".to_owned(), code: b"run".to_vec() };
+    assert_eq!((prepared.source, prepared.workflow.as_str()), (inline, "a.js"));
+}
+
+#[tokio::test]
+async fn what_does_not_fit_in_a_frame_is_an_invalid_request() {
+    let mut warm = Warm {
+        workflow: None,
+        organization: None,
+        config: Arc::default(),
+        config_json: RawValue::NULL.to_owned(),
+        shown_config_json: None,
+    };
+    warm.config_json = to_raw_value(&"x".repeat(16_777_215)).unwrap();
+    match prepare(request(&json!({"workflow": "w"})), &warm, MINUTE) {
+        Err(PrewarmError::Refused(failure)) => {
+            assert_eq!(failure.error_type, "InvalidRequest");
+            assert!(failure.message.contains("fit in a frame"), "{}", failure.message);
+        }
+        other => panic!("{:?}", other.map(|prepared| prepared.workflow)),
+    }
+}
