@@ -1,3 +1,78 @@
-//! The HTTP interface: executions, the pool, health, metrics and the dashboard.
+//! The HTTP interface: executions, the pool, health, metrics, live views and the dashboard.
+//!
+//! It translates between HTTP and three things: the [`Store`] for reading rows, the [`Bus`] for what is
+//! live, and the [`Service`] for everything that changes something. It decides nothing about executions.
+//! Every endpoint is a row of the table in `routes`, from which both the router and the OpenAPI document
+//! are made.
 
+mod dashboard;
+mod executions;
+mod guard;
+mod health;
+mod logs;
+mod openapi;
+mod pool;
+mod problem;
+mod query;
+mod routes;
+mod schemas;
+mod service;
+mod socket;
 pub mod view;
+mod wait;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use service::{RecycleTarget, Service, ServiceError};
+
+use crate::bus::Bus;
+use crate::store::Store;
+
+/// The largest body taken: what fits in a frame, after base64 and escapes.
+const BODY_MAX_BYTES: usize = 32 * 1024 * 1024;
+
+/// Everything a handler needs. Clones are the same interface.
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// Where rows are read.
+    pub store: Arc<dyn Store>,
+    /// Where live news come from.
+    pub bus: Bus,
+    /// Who does what is asked.
+    pub service: Arc<dyn Service>,
+    /// What a client must show; `None` lets every local program in.
+    pub token: Option<SecretString>,
+    /// Ends live streams, so that the server can leave.
+    pub closing: CancellationToken,
+}
+
+impl Api {
+    /// All endpoints.
+    pub fn router(self) -> Router {
+        let mut router = Router::new();
+        for route in routes::routes() {
+            router = router.route(route.path, route.handler);
+        }
+        router
+            .fallback(problem::no_such_path)
+            .method_not_allowed_fallback(problem::no_such_method)
+            .layer(axum::middleware::from_fn_with_state(self.clone(), guard::admit))
+            .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
+            .with_state(self)
+    }
+
+    /// Answers on this listener until [`Api::closing`] is cancelled and the last answer is given.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
+        let closing = self.closing.clone();
+        axum::serve(listener, self.router()).with_graceful_shutdown(closing.cancelled_owned()).await
+    }
+}

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::execution::{LogLine, LogStream, Status};
+use crate::pool::{PoolSnapshot, ReloadSnapshot, WorkerSnapshot};
 
 /// The answer to a submitted execution, and to one that was not waited for to its end.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -109,16 +110,70 @@ pub struct PoolView {
     pub min_workers: usize,
     /// The most there may be.
     pub max_workers: usize,
-    /// Claimed executions that wait for a worker.
-    pub waiting: usize,
+    /// Which build and settings serve: rises with every reload.
+    pub generation: u64,
     /// Executions a worker holds.
     pub running: usize,
+    /// Claimed executions that wait for a worker.
+    pub waiting: usize,
+    /// How long the oldest of them has waited, in seconds.
+    pub oldest_wait_seconds: f64,
     /// Rows that wait to be claimed; `None` while the store is out of reach.
     pub pending: Option<u64>,
-    /// Why no worker can be started, if so.
+    /// What is wrong with starting workers, if anything.
     pub problem: Option<String>,
-    /// Every worker there is.
+    /// How far a reload is: `settled`, `canary`, `rolling` or `failed`.
+    pub reload: String,
+    /// Every worker there is, oldest first.
     pub workers: Vec<WorkerView>,
+}
+
+impl PoolView {
+    /// The view of a pool of the supervisor that booted as `supervisor` at `started_at`.
+    pub fn of(pool: &PoolSnapshot, supervisor: Uuid, started_at: Timestamp, pending: Option<u64>) -> Self {
+        Self {
+            supervisor,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at,
+            draining: pool.draining,
+            min_workers: pool.min_workers,
+            max_workers: pool.max_workers,
+            generation: pool.generation,
+            running: pool.running,
+            waiting: pool.waiting,
+            oldest_wait_seconds: seconds(pool.oldest_wait_ms),
+            pending,
+            problem: problem(pool),
+            reload: match pool.reload {
+                ReloadSnapshot::Settled => "settled",
+                ReloadSnapshot::Canary { .. } => "canary",
+                ReloadSnapshot::Rolling => "rolling",
+                ReloadSnapshot::Failed { .. } => "failed",
+            }
+            .to_owned(),
+            workers: pool.workers.iter().map(WorkerView::of).collect(),
+        }
+    }
+}
+
+/// What is wrong with starting workers.
+fn problem(pool: &PoolSnapshot) -> Option<String> {
+    if let ReloadSnapshot::Failed { generation, message } = &pool.reload {
+        let serving = pool.generation;
+        return Some(format!(
+            "workers of generation {generation} cannot start, {serving} serves on: {message}"
+        ));
+    }
+    let failures = pool.starts.consecutive_failures;
+    if failures == 0 {
+        return None;
+    }
+    let message = pool.starts.last_message.as_deref().unwrap_or("no reason is known");
+    let next = match pool.starts.next_try_ms {
+        Some(ms) => format!("; next try in {:.1} s", seconds(ms)),
+        None => String::new(),
+    };
+    Some(format!("workers cannot start ({failures} in a row): {message}{next}"))
 }
 
 /// One worker.
@@ -138,12 +193,36 @@ pub struct WorkerView {
     pub generation: u64,
     /// How many executions it has run.
     pub executions: u64,
-    /// Its resident set, when last looked at.
+    /// Its resident set when last looked at; `None` before.
     pub rss_bytes: Option<u64>,
     /// What it runs.
     pub execution_id: Option<Uuid>,
     /// Which attempt.
     pub attempt: Option<u32>,
+    /// Why it is to be replaced, if it is.
+    pub due: Option<String>,
+}
+
+impl WorkerView {
+    fn of(worker: &WorkerSnapshot) -> Self {
+        Self {
+            worker: worker.worker.to_string(),
+            pid: worker.pid,
+            state: worker.state.to_owned(),
+            state_seconds: seconds(worker.since_ms),
+            age_seconds: seconds(worker.age_ms),
+            generation: worker.generation,
+            executions: worker.executions_done,
+            rss_bytes: Some(worker.rss_bytes).filter(|bytes| *bytes > 0),
+            execution_id: worker.execution_id,
+            attempt: worker.attempt,
+            due: worker.due.map(ToOwned::to_owned),
+        }
+    }
+}
+
+fn seconds(ms: u64) -> f64 {
+    std::time::Duration::from_millis(ms).as_secs_f64()
 }
 
 /// Whether the supervisor can take work, part by part.

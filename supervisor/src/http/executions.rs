@@ -1,0 +1,113 @@
+//! Executions: submit, list, show, cancel, retry.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::Api;
+use super::problem::ApiError;
+use super::query::{Body, Id, Query};
+use super::view::{Accepted, CancelOutcome, Cancelled};
+use crate::execution::{Draft, Status};
+use crate::store::{CancelAnswer, EventRow, ExecutionFilter, ExecutionRecord};
+
+/// How many rows a page has when nobody says.
+const PAGE_DEFAULT: usize = 50;
+/// How many it has at most.
+const PAGE_MAX: usize = 1_000;
+
+/// A page of rows.
+#[derive(Serialize)]
+struct ExecutionPage {
+    executions: Vec<ExecutionRecord>,
+    next_cursor: Option<String>,
+}
+
+/// The steps of an execution.
+#[derive(Serialize)]
+struct EventPage {
+    events: Vec<EventRow>,
+}
+
+/// `POST /api/executions`
+pub(super) async fn submit(
+    State(api): State<Api>,
+    mut query: Query,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let wait = query.wait()?;
+    query.end()?;
+    let request = Draft::parse(&body.0)?.with_default_id(Uuid::now_v7()).into_request()?;
+    let execution_id = request.execution_id;
+    let status = api.service.submit(request).await?;
+    if let Some(wait) = wait
+        && let Some(record) = api.wait_for_end(execution_id, wait).await?
+    {
+        return Ok(row(record));
+    }
+    let accepted = Accepted { execution_id, status: Some(status), retry_of: None };
+    Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())
+}
+
+/// A row: 200 once it is over, 202 before.
+fn row(record: ExecutionRecord) -> Response {
+    let status = if record.status.is_terminal() { StatusCode::OK } else { StatusCode::ACCEPTED };
+    (status, Json(record)).into_response()
+}
+
+/// `GET /api/executions`
+pub(super) async fn list(State(api): State<Api>, mut query: Query) -> Result<Response, ApiError> {
+    let filter = ExecutionFilter {
+        status: query.take::<Status>("status")?,
+        workflow: query.take("workflow")?,
+        organization_id: query.take("organization")?,
+        cursor: query.take("cursor")?,
+        limit: query.take("limit")?.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX),
+    };
+    query.end()?;
+    let page = api.store.executions(&filter).await?;
+    let next_cursor = page.next.map(|cursor| cursor.to_string());
+    Ok(Json(ExecutionPage { executions: page.executions, next_cursor }).into_response())
+}
+
+/// `GET /api/executions/{id}`
+pub(super) async fn show(State(api): State<Api>, Id(id): Id, mut query: Query) -> Result<Response, ApiError> {
+    let wait = query.wait()?;
+    query.end()?;
+    let record = match wait {
+        Some(wait) => api.wait_for_end(id, wait).await?,
+        None => api.store.execution(id).await?,
+    };
+    let record = record.ok_or_else(|| ApiError::no_execution(id))?;
+    Ok(if wait.is_some() { row(record) } else { Json(record).into_response() })
+}
+
+/// `GET /api/executions/{id}/events`
+pub(super) async fn events(State(api): State<Api>, Id(id): Id) -> Result<Response, ApiError> {
+    let events = api.store.events(id).await?;
+    if events.is_empty() && api.store.execution(id).await?.is_none() {
+        return Err(ApiError::no_execution(id));
+    }
+    Ok(Json(EventPage { events }).into_response())
+}
+
+/// `POST /api/executions/{id}/cancel`
+pub(super) async fn cancel(State(api): State<Api>, Id(id): Id) -> Result<Json<Cancelled>, ApiError> {
+    let (outcome, status) = match api.service.cancel(id).await? {
+        CancelAnswer::Cancelled => (CancelOutcome::Cancelled, Status::Cancelled),
+        CancelAnswer::Requested { .. } => (CancelOutcome::Requested, Status::Running),
+        CancelAnswer::AlreadyTerminal(status) => (CancelOutcome::AlreadyFinished, status),
+        CancelAnswer::Tombstone => (CancelOutcome::Unknown, Status::Cancelled),
+    };
+    Ok(Json(Cancelled { execution_id: id, outcome, status }))
+}
+
+/// `POST /api/executions/{id}/retry`
+pub(super) async fn retry(State(api): State<Api>, Id(id): Id) -> Result<Response, ApiError> {
+    let execution_id = api.service.retry(id).await?;
+    let accepted = Accepted { execution_id, status: Some(Status::Pending), retry_of: Some(id) };
+    Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())
+}

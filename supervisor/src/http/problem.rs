@@ -1,0 +1,152 @@
+//! Errors as `application/problem+json` (RFC 9457).
+
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+
+use super::service::ServiceError;
+use super::view::Problem;
+use crate::execution::InvalidRequest;
+use crate::store::StoreError;
+
+/// An error on its way to a client: its kind, which fixes status and title, and what happened.
+#[derive(Debug)]
+pub(super) struct ApiError {
+    kind: Kind,
+    detail: String,
+}
+
+/// The kinds of errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Invalid,
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    NoSuchMethod,
+    Conflict,
+    Unstorable,
+    Failed,
+    Unavailable,
+}
+
+impl Kind {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::Invalid => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NoSuchMethod => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Conflict => StatusCode::CONFLICT,
+            Self::Unstorable => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The last part of the problem's type, and its title.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Invalid => ("invalid-request", "The request is not valid"),
+            Self::Unauthorized => ("unauthorized", "A token is needed"),
+            Self::Forbidden => ("forbidden", "Not from there"),
+            Self::NotFound => ("not-found", "There is no such thing"),
+            Self::NoSuchMethod => ("method-not-allowed", "Not with this method"),
+            Self::Conflict => ("conflict", "Not in this state"),
+            Self::Unstorable => ("not-storable", "The database will not store it"),
+            Self::Failed => ("failed", "The supervisor failed"),
+            Self::Unavailable => ("unavailable", "Not now"),
+        }
+    }
+}
+
+impl ApiError {
+    pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into() }
+    }
+
+    pub(super) fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Invalid, detail)
+    }
+
+    pub(super) fn no_execution(id: uuid::Uuid) -> Self {
+        Self::new(Kind::NotFound, format!("there is no execution {id}"))
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (slug, title) = self.kind.words();
+        let status = self.kind.status();
+        let problem = Problem {
+            kind: format!("/problems/{slug}"),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail: self.detail,
+        };
+        let mut response = (status, axum::Json(problem)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        match self.kind {
+            Kind::Unauthorized => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Kind::Unavailable => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            Kind::Invalid
+            | Kind::Forbidden
+            | Kind::NotFound
+            | Kind::NoSuchMethod
+            | Kind::Conflict
+            | Kind::Unstorable
+            | Kind::Failed => {}
+        }
+        response
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        let kind = match &error {
+            StoreError::Unreachable { .. } | StoreError::CommitUnknown { .. } => Kind::Unavailable,
+            StoreError::Refused { .. } => Kind::Unstorable,
+            StoreError::Incompatible { .. } | StoreError::Corrupt { .. } | StoreError::Failed { .. } => {
+                Kind::Failed
+            }
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<ServiceError> for ApiError {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::NotFound(detail) => Self::new(Kind::NotFound, detail),
+            ServiceError::Invalid(detail) => Self::invalid(detail),
+            ServiceError::Conflict(detail) => Self::new(Kind::Conflict, detail),
+            ServiceError::Unavailable(detail) => Self::new(Kind::Unavailable, detail),
+            ServiceError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<InvalidRequest> for ApiError {
+    fn from(error: InvalidRequest) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
+/// No endpoint has this path.
+pub(super) async fn no_such_path(uri: Uri) -> ApiError {
+    ApiError::new(
+        Kind::NotFound,
+        format!("nothing is at {}: the endpoints are in /api/openapi.json", uri.path()),
+    )
+}
+
+/// The endpoint does not know this method.
+pub(super) async fn no_such_method(method: Method, uri: Uri) -> ApiError {
+    let detail = format!("{} does not take {method}: the endpoints are in /api/openapi.json", uri.path());
+    ApiError::new(Kind::NoSuchMethod, detail)
+}

@@ -1,0 +1,106 @@
+//! Path, query and body, with errors in our own words.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::time::Duration;
+
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::http::request::Parts;
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::problem::ApiError;
+
+/// The longest `?wait=`. A client that wants more asks again.
+const WAIT_MAX: Duration = Duration::from_secs(300);
+
+/// The `{id}` of the path.
+pub(super) struct Id(pub(super) Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let parameters = RawPathParams::from_request_parts(parts, state).await;
+        let parameters = parameters.map_err(|error| ApiError::invalid(error.body_text()))?;
+        let text = parameters.iter().find(|(name, _)| *name == "id").map_or("", |(_, value)| value);
+        text.parse()
+            .map(Self)
+            .map_err(|_| ApiError::invalid(format!("{text:?} is no execution id: it is a UUID")))
+    }
+}
+
+/// The parameters of the query, each taken once by name; what is left over is an error.
+pub(super) struct Query(BTreeMap<String, String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Query {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let text = parts.uri.query().unwrap_or_default();
+        Ok(Self(url::form_urlencoded::parse(text.as_bytes()).into_owned().collect()))
+    }
+}
+
+impl Query {
+    /// The parameter `name`, if it is there and not empty.
+    pub(super) fn take<T: FromStr>(&mut self, name: &str) -> Result<Option<T>, ApiError>
+    where
+        T::Err: std::fmt::Display,
+    {
+        let Some(text) = self.0.remove(name).filter(|text| !text.is_empty()) else { return Ok(None) };
+        text.parse().map(Some).map_err(|error| ApiError::invalid(format!("parameter {name}: {error}")))
+    }
+
+    /// `?wait=SECONDS`.
+    pub(super) fn wait(&mut self) -> Result<Option<Duration>, ApiError> {
+        let Some(seconds) = self.take::<f64>("wait")? else { return Ok(None) };
+        let wait = Duration::try_from_secs_f64(seconds)
+            .map_err(|_| ApiError::invalid("parameter wait: must be a number of seconds from 0 on"))?;
+        Ok(Some(wait.min(WAIT_MAX)))
+    }
+
+    /// A switch: `?follow`, `?follow=true` or `?follow=1`.
+    pub(super) fn switch(&mut self, name: &str) -> Result<bool, ApiError> {
+        match self.0.remove(name).as_deref() {
+            None | Some("false" | "0") => Ok(false),
+            Some("" | "true" | "1") => Ok(true),
+            Some(other) => {
+                Err(ApiError::invalid(format!("parameter {name}: must be true or false, not {other:?}")))
+            }
+        }
+    }
+
+    /// A parameter nobody took is a mistake worth telling.
+    pub(super) fn end(self) -> Result<(), ApiError> {
+        match self.0.keys().next() {
+            None => Ok(()),
+            Some(name) => Err(ApiError::invalid(format!("there is no parameter {name} here"))),
+        }
+    }
+}
+
+/// The bytes of the body.
+pub(super) struct Body(pub(super) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let bytes: Result<Bytes, BytesRejection> = Bytes::from_request(request, state).await;
+        bytes
+            .map(Self)
+            .map_err(|error| ApiError::invalid(format!("the body cannot be taken: {}", error.body_text())))
+    }
+}
+
+impl Body {
+    /// The JSON of the body; an empty body counts as `{}`.
+    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        let bytes: &[u8] = if self.0.trim_ascii().is_empty() { b"{}" } else { &self.0 };
+        serde_json::from_slice(bytes)
+            .map_err(|error| ApiError::invalid(format!("the body is not right: {error}")))
+    }
+}

@@ -1,0 +1,73 @@
+//! What the HTTP interface needs the supervisor to do.
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::view::{PoolView, Readiness};
+use crate::execution::{Request, Status};
+use crate::pool::WorkerId;
+use crate::store::{CancelAnswer, StoreError};
+
+/// The supervisor, as a client sees it.
+#[async_trait]
+pub trait Service: std::fmt::Debug + Send + Sync + 'static {
+    /// Commits a PENDING row and wakes whoever may run it. Gives the state of the row, which is another than
+    /// PENDING when the id was known already; then nothing changed.
+    async fn submit(&self, request: Request) -> Result<Status, ServiceError>;
+
+    /// Cancels what waits, asks the owner of what runs, and tells watchers.
+    async fn cancel(&self, id: Uuid) -> Result<CancelAnswer, ServiceError>;
+
+    /// Submits a new execution with the request of this one; gives its id.
+    async fn retry(&self, id: Uuid) -> Result<Uuid, ServiceError>;
+
+    /// What the pool is doing.
+    async fn pool(&self) -> PoolView;
+
+    /// New bounds of the pool. They are checked: 1 <= min <= max <= 10000.
+    async fn resize(&self, min_workers: usize, max_workers: usize) -> Result<(), ServiceError>;
+
+    /// Replaces workers.
+    async fn recycle(&self, target: RecycleTarget) -> Result<(), ServiceError>;
+
+    /// Reads the settings again and rolls the workers.
+    async fn reload(&self) -> Result<(), ServiceError>;
+
+    /// Whether work can be taken, part by part.
+    async fn readiness(&self) -> Readiness;
+
+    /// Whether the loops that must turn have turned lately; else what stands still.
+    fn liveness(&self) -> Result<(), String>;
+
+    /// The metrics in the text format of Prometheus (OpenMetrics).
+    async fn metrics(&self) -> String;
+}
+
+/// Which workers to replace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecycleTarget {
+    /// This one.
+    Worker(WorkerId),
+    /// All of today.
+    All,
+}
+
+/// Why the supervisor did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// What was named is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// What was asked for makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// It cannot be done in this state.
+    #[error("{0}")]
+    Conflict(String),
+    /// Not now.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
