@@ -101,6 +101,14 @@ impl Outcome {
         }
     }
 
+    /// What the function returned, if it is a success.
+    pub fn result(&self) -> Option<&RawValue> {
+        match self {
+            Self::Success { result } => Some(result),
+            Self::Failed(_) | Self::TimedOut(_) | Self::Cancelled(_) => None,
+        }
+    }
+
     /// What went wrong, unless it is a success.
     pub fn failure(&self) -> Option<&Failure> {
         match self {

@@ -7,10 +7,16 @@
 //!
 //! Not here: what to do about an outcome (`finalize`), who is told about it (`bus`), when to poll (`intake`).
 
+mod batch;
 mod claim;
+mod columns;
+mod decide;
 mod error;
 mod finalization;
+mod migration;
 mod record;
+mod sqlite;
+mod text;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +35,7 @@ pub use record::{
     ConfigEntry, Cursor, EventRow, ExecutionFilter, ExecutionRecord, Facts, InvalidCursor, LogRow,
     OrganizationRecord, Page, QueueDepth, WorkflowRecord,
 };
+pub use sqlite::{Durability, SqliteStore};
 
 use crate::execution::{Attempt, Status};
 

@@ -109,6 +109,14 @@ pub struct Cursor {
     pub id: Uuid,
 }
 
+impl Cursor {
+    /// Where the page after this full one begins; `None` after a page that is not full.
+    pub(super) fn after(page: &[ExecutionRecord], limit: usize) -> Option<Self> {
+        let last = page.last().filter(|_| page.len() >= limit)?;
+        Some(Self { created_at: last.created_at, id: last.id })
+    }
+}
+
 impl std::fmt::Display for Cursor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}.{}", self.created_at.as_microsecond(), self.id.simple())

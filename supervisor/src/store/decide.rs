@@ -1,0 +1,286 @@
+//! The decisions of the store, without a database: what becomes of a row that would go back, and whose a row
+//! is that did not match the fence.
+
+use std::borrow::{Borrow, Cow};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use uuid::Uuid;
+
+use super::finalization::{Disposition, Failure, Finalization, Outcome, StateWrite, Verdict};
+use super::{UNCHARGED_RELEASES_MAX, claim::NewExecution};
+use crate::execution::{Attempt, Status};
+
+/// What must be known of a locked row to decide whether it goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Budget {
+    /// The attempt that ends.
+    pub(super) attempt: u32,
+    /// How many count, this one included.
+    pub(super) attempts_charged: u32,
+    /// How many may.
+    pub(super) max_attempts: u32,
+    /// Somebody wants the execution to end.
+    pub(super) cancel_requested: bool,
+}
+
+/// What becomes of the row.
+#[derive(Clone, Debug)]
+pub(super) enum Settled<'a> {
+    /// It is over.
+    Terminal(Cow<'a, Outcome>),
+    /// It waits again.
+    Requeue {
+        /// For how long at least.
+        delay: Duration,
+        /// The attempt that ends does not count.
+        refund: bool,
+        /// `retried` or `released`.
+        event: &'static str,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Settled<'_> {
+    /// What the caller is told when it was written.
+    pub(super) fn verdict(&self) -> Verdict {
+        match self {
+            Self::Terminal(outcome) => Verdict::Finished {
+                status: outcome.status(),
+                error_type: outcome.failure().map(|failure| failure.error_type.clone()),
+            },
+            Self::Requeue { .. } => Verdict::Requeued,
+        }
+    }
+
+    /// True when a poll may find the row right now.
+    pub(super) fn waits_at_once(&self) -> bool {
+        match self {
+            Self::Terminal(_) => false,
+            Self::Requeue { delay, .. } => delay.is_zero(),
+        }
+    }
+}
+
+/// Decides what becomes of the row. An outcome stands whatever the row says; what would go back needs the
+/// budget of its locked row, and is `None` without one: the fence did not hold.
+pub(super) fn settle<'a>(disposition: &'a Disposition, budget: Option<&Budget>) -> Option<Settled<'a>> {
+    let (failure, delay, charged, reason, event) = match disposition {
+        Disposition::Terminal(outcome) => return Some(Settled::Terminal(Cow::Borrowed(outcome))),
+        Disposition::Retry { failure, delay } => {
+            (Some(failure), *delay, true, format!("{}: {}", failure.error_type, failure.message), "retried")
+        }
+        Disposition::Release { reason, delay, charged } => {
+            (None, *delay, *charged, reason.clone(), "released")
+        }
+    };
+    let budget = budget?;
+    let uncharged_before = budget.attempt.saturating_sub(budget.attempts_charged);
+    let refund = !charged && uncharged_before < UNCHARGED_RELEASES_MAX;
+    let outcome = if budget.cancel_requested {
+        Outcome::Cancelled(cancelled())
+    } else if refund || budget.attempts_charged < budget.max_attempts {
+        return Some(Settled::Requeue { delay, refund, event, reason });
+    } else {
+        Outcome::Failed(failure.cloned().unwrap_or_else(|| lost(budget.max_attempts, &reason)))
+    };
+    Some(Settled::Terminal(Cow::Owned(outcome)))
+}
+
+/// What becomes of a row that nobody runs any more and a poll could claim: `None` means claim it.
+pub(super) fn end_instead_of_claim(budget: Budget) -> Option<Outcome> {
+    if budget.cancel_requested {
+        return Some(Outcome::Cancelled(cancelled()));
+    }
+    (budget.attempts_charged >= budget.max_attempts)
+        .then(|| Outcome::Failed(lost(budget.max_attempts, "its supervisor died or was cut off")))
+}
+
+/// The failure of everything that was cancelled where no worker said more.
+pub(super) fn cancelled() -> Failure {
+    Failure::new("CancelledError", "cancelled on request")
+}
+
+fn lost(max_attempts: u32, reason: &str) -> Failure {
+    let attempts = if max_attempts == 1 { "the only attempt" } else { "the last attempt allowed" };
+    Failure::new("SupervisorLost", format!("{attempts} was lost: {reason}"))
+}
+
+/// A row as it was found after a fenced write passed it by.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    /// The last attempt at it.
+    pub(super) attempt: Attempt,
+    /// Who claimed that.
+    pub(super) owner: Option<Uuid>,
+    /// Where it is.
+    pub(super) status: Status,
+    /// How it failed.
+    pub(super) error_type: Option<String>,
+}
+
+/// Whose a row is that a fenced write did not match: an earlier write of ours may have ended the attempt.
+/// `None` means it is still running, and ours.
+pub(super) fn standing(attempt: Attempt, owner: Uuid, found: Option<&Found>) -> Option<Verdict> {
+    let Some(found) = found.filter(|found| found.attempt == attempt) else {
+        return Some(Verdict::Superseded);
+    };
+    let ours = found.owner == Some(owner);
+    match found.status {
+        Status::Running if ours => None,
+        // Only its owner can have sent an attempt back.
+        Status::Pending => Some(Verdict::Requeued),
+        Status::Success | Status::Failed | Status::Timeout | Status::Cancelled if ours => {
+            Some(Verdict::Finished { status: found.status, error_type: found.error_type.clone() })
+        }
+        Status::Running | Status::Success | Status::Failed | Status::Timeout | Status::Cancelled => {
+            Some(Verdict::Superseded)
+        }
+    }
+}
+
+/// What is stored of an outcome that the database refused: everything but the value and what came with it.
+pub(super) fn not_storable(refused: &Finalization, message: &str) -> Finalization {
+    let failure = Failure::new(
+        "ResultNotStorable",
+        format!("the database refused what the run returned or wrote to state: {message}"),
+    );
+    let logs = refused.logs.iter().cloned().map(|line| crate::execution::LogLine { fields: None, ..line });
+    Finalization {
+        disposition: Disposition::Terminal(Outcome::Failed(failure)),
+        metrics: None,
+        logs: logs.collect(),
+        changes: Vec::new(),
+        children: Vec::new(),
+        events: refused
+            .events
+            .iter()
+            .cloned()
+            .map(|event| super::NewEvent { detail: None, ..event })
+            .collect(),
+        ..refused.clone()
+    }
+}
+
+/// The end of an attempt that nobody runs: it goes back at once, uncharged.
+pub(super) fn stray_release(attempt: Attempt, owner: Uuid, at: Timestamp) -> Finalization {
+    Finalization {
+        attempt,
+        owner,
+        disposition: Disposition::Release {
+            reason: "its supervisor did not know of it".to_owned(),
+            delay: Duration::ZERO,
+            charged: false,
+        },
+        started_at: None,
+        completed_at: at,
+        duration_ms: None,
+        metrics: None,
+        logs: Vec::new(),
+        changes: Vec::new(),
+        children: Vec::new(),
+        events: Vec::new(),
+    }
+}
+
+/// The event that closes an attempt, with its detail.
+pub(super) fn closing_event(settled: &Settled<'_>) -> (&'static str, Cow<'static, str>) {
+    match settled {
+        Settled::Terminal(outcome) => ("finalized", finalized_detail(outcome)),
+        Settled::Requeue { delay, refund, event, reason } => {
+            let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+            let detail = serde_json::json!({ "reason": reason, "delay_ms": delay_ms, "charged": !refund });
+            (event, detail.to_string().into())
+        }
+    }
+}
+
+/// The detail of a `finalized` event.
+pub(super) fn finalized_detail(outcome: &Outcome) -> Cow<'static, str> {
+    let error_type = outcome.failure().map(|failure| &failure.error_type);
+    serde_json::json!({ "status": outcome.status(), "error_type": error_type }).to_string().into()
+}
+
+/// What remains of the writes to state of several executions: the last one to each key, with who made it.
+/// In the order of the keys, so that transactions lock rows in one order.
+pub(super) fn last_writes<'a>(
+    ended: impl Iterator<Item = &'a Finalization>,
+) -> BTreeMap<(Option<Uuid>, &'a str), (&'a StateWrite, Uuid)> {
+    let writes = ended.flat_map(|finalization| {
+        finalization.changes.iter().map(|change| {
+            let key = (change.organization_id, change.key.as_str());
+            (key, (&change.write, finalization.attempt.execution_id))
+        })
+    });
+    writes.collect()
+}
+
+/// Sorted by id and without repetitions, so that statements lock rows in one order.
+pub(super) fn distinct<T: Borrow<NewExecution>>(executions: &[T]) -> Vec<&NewExecution> {
+    let mut sorted: Vec<&NewExecution> = executions.iter().map(Borrow::borrow).collect();
+    sorted.sort_by_key(|execution| execution.id);
+    sorted.dedup_by_key(|execution| execution.id);
+    sorted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn budget(attempt: u32, attempts_charged: u32, max_attempts: u32) -> Budget {
+        Budget { attempt, attempts_charged, max_attempts, cancel_requested: false }
+    }
+
+    fn release(charged: bool) -> Disposition {
+        Disposition::Release { reason: "drained".to_owned(), delay: Duration::ZERO, charged }
+    }
+
+    fn refunds(disposition: &Disposition, budget: Budget) -> Option<bool> {
+        match settle(disposition, Some(&budget)).unwrap() {
+            Settled::Requeue { refund, .. } => Some(refund),
+            Settled::Terminal(_) => None,
+        }
+    }
+
+    #[test]
+    fn ten_releases_are_not_charged_and_the_eleventh_is() {
+        let mut charged = 1;
+        for attempt in 1..=10 {
+            assert_eq!(
+                refunds(&release(false), budget(attempt, charged, 3)),
+                Some(true),
+                "release {attempt}"
+            );
+            charged = charged - 1 + 1; // The refund, then the next claim.
+        }
+        assert_eq!(refunds(&release(false), budget(11, charged, 3)), Some(false));
+    }
+
+    #[test]
+    fn a_charged_release_of_the_last_attempt_is_lost() {
+        assert_eq!(refunds(&release(true), budget(2, 2, 3)), Some(false));
+        assert_eq!(refunds(&release(true), budget(3, 3, 3)), None);
+        assert_eq!(refunds(&release(false), budget(3, 3, 3)), Some(true), "an uncharged one goes back");
+    }
+
+    #[test]
+    fn a_cancel_request_wins_over_going_back_and_not_over_an_outcome() {
+        let asked = Budget { cancel_requested: true, ..budget(1, 1, 3) };
+        let release = release(false);
+        let settled = settle(&release, Some(&asked)).unwrap();
+        assert!(
+            matches!(&settled, Settled::Terminal(outcome) if outcome.status() == Status::Cancelled),
+            "{settled:?}"
+        );
+        let success =
+            Disposition::Terminal(Outcome::Success { result: serde_json::value::RawValue::NULL.to_owned() });
+        let settled = settle(&success, Some(&asked)).unwrap();
+        assert!(
+            matches!(&settled, Settled::Terminal(outcome) if outcome.status() == Status::Success),
+            "{settled:?}"
+        );
+    }
+}

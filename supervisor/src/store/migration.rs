@@ -1,0 +1,44 @@
+//! The schema's history: each adapter embeds its own list of files and applies those that are missing, in
+//! order, in one transaction under a lock.
+
+use super::error::{Result, StoreError};
+
+/// One step of the schema. Steps are only ever appended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Migration {
+    /// Counts from 1.
+    pub(super) version: u32,
+    /// Its statements.
+    pub(super) sql: &'static str,
+}
+
+/// The steps a database still needs that stands at `applied`.
+pub(super) fn missing(
+    backend: &'static str,
+    all: &'static [Migration],
+    applied: u32,
+) -> Result<&'static [Migration]> {
+    let newest = all.last().map_or(0, |migration| migration.version);
+    if applied > newest {
+        let message = format!(
+            "its schema is at version {applied} and this supervisor knows versions up to {newest}; \
+             run the newer supervisor, or restore the database from before its upgrade"
+        );
+        return Err(StoreError::Incompatible { backend, message });
+    }
+    Ok(all.get(applied as usize..).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schema_from_the_future_is_refused() {
+        const ALL: &[Migration] = &[Migration { version: 1, sql: "" }, Migration { version: 2, sql: "" }];
+        assert_eq!(missing("test", ALL, 0).unwrap().len(), 2);
+        assert_eq!(missing("test", ALL, 2).unwrap().len(), 0);
+        let error = missing("test", ALL, 3).unwrap_err().to_string();
+        assert!(error.contains("version 3") && error.contains("up to 2"), "{error}");
+    }
+}

@@ -1,0 +1,301 @@
+//! The embedded store: one SQLite file in WAL mode, one connection that writes, a few that read.
+//!
+//! All writes of the process queue up at the writing connection, so a transaction never fails for a
+//! neighbour's sake. The clock of leases is this process's own: nobody else opens the file.
+
+mod claim;
+mod error;
+mod finalize;
+mod queue;
+mod read;
+mod rows;
+mod statements;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::value::RawValue;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Row, Sqlite, Transaction};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use self::error::{commit_unknown, store_error};
+use super::migration::{Migration, missing};
+use super::{
+    CancelAnswer, Claim, Claimant, Claimed, ConfigEntry, Due, EventRow, ExecutionFilter, ExecutionRecord,
+    Facts, Failure, Finalization, LogRow, NewEvent, NewExecution, OrganizationRecord, Page, QueueDepth,
+    Renewal, Result, Store, Submitted, TakeOver, Verdict, WorkflowRecord,
+};
+use crate::execution::{Attempt, Status};
+
+const BACKEND: &str = "sqlite";
+
+const MIGRATIONS: &[Migration] =
+    &[Migration { version: 1, sql: include_str!("migrations/0001_initial.sql") }];
+
+/// How long a write waits for another process that has the file open, such as somebody's `sqlite3`.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Readers beside the writer.
+const READERS: u32 = 4;
+
+/// What a power failure may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Nothing that was committed: every commit waits for the disk.
+    Full,
+    /// The last commits, never the file's consistency. For `batch`.
+    Normal,
+}
+
+/// The embedded store.
+#[derive(Debug)]
+pub struct SqliteStore {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    wake: Notify,
+    opened_at: Instant,
+}
+
+impl SqliteStore {
+    /// Opens the file, and makes it and its folder if need be.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or is no database.
+    pub async fn open(path: &Path, durability: Durability) -> Result<Self> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|error| super::StoreError::Unreachable {
+                backend: BACKEND,
+                message: format!("cannot make the folder {}: {error}", folder.display()),
+            })?;
+        }
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(match durability {
+                Durability::Full => SqliteSynchronous::Full,
+                Durability::Normal => SqliteSynchronous::Normal,
+            })
+            .foreign_keys(false)
+            .busy_timeout(BUSY_TIMEOUT)
+            .pragma("temp_store", "memory")
+            .pragma("cache_size", "-16384");
+        // The writer comes first: it makes the file and switches it to WAL.
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .connect_with(options.clone())
+            .await
+            .map_err(store_error)?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .test_before_acquire(false)
+            .connect_lazy_with(options.create_if_missing(false).pragma("query_only", "on"));
+        Ok(Self { writer, readers, wake: Notify::new(), opened_at: Instant::now() })
+    }
+
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)
+    }
+}
+
+async fn commit(transaction: Transaction<'static, Sqlite>) -> Result<()> {
+    transaction.commit().await.map_err(commit_unknown)
+}
+
+/// The version of the schema; 0 in a file without one.
+async fn schema_version(connection: &mut sqlx::SqliteConnection) -> Result<u32> {
+    sqlx::query("CREATE TABLE IF NOT EXISTS muster_migrations (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL) STRICT")
+        .execute(&mut *connection)
+        .await
+        .map_err(store_error)?;
+    let row = sqlx::query("SELECT coalesce(max(version), 0) FROM muster_migrations")
+        .fetch_one(connection)
+        .await
+        .map_err(store_error)?;
+    row.try_get(0).map_err(store_error)
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn migrate(&self) -> Result<()> {
+        let mut transaction = self.begin().await?;
+        let applied = schema_version(&mut transaction).await?;
+        for migration in missing(BACKEND, MIGRATIONS, applied)? {
+            sqlx::raw_sql(migration.sql).execute(&mut *transaction).await.map_err(store_error)?;
+            sqlx::query("INSERT INTO muster_migrations (version, applied_at) VALUES (?1, ?2)")
+                .bind(migration.version)
+                .bind(super::columns::now().as_microsecond())
+                .execute(&mut *transaction)
+                .await
+                .map_err(store_error)?;
+        }
+        commit(transaction).await
+    }
+
+    async fn facts(&self) -> Result<Facts> {
+        let row =
+            sqlx::query("SELECT sqlite_version()").fetch_one(&self.readers).await.map_err(store_error)?;
+        let mut transaction = self.begin().await?;
+        let schema_version = schema_version(&mut transaction).await?;
+        commit(transaction).await?;
+        Ok(Facts {
+            backend: BACKEND,
+            version: row.try_get(0).map_err(store_error)?,
+            schema_version,
+            clock_ahead: SignedDuration::ZERO,
+            notices_death: None,
+        })
+    }
+
+    async fn submit(&self, executions: &[NewExecution]) -> Result<Vec<Submitted>> {
+        queue::submit(self, executions).await
+    }
+
+    async fn fail_unusable(&self, id: Uuid, failure: &Failure) -> Result<Option<Status>> {
+        queue::fail_unusable(self, id, failure).await
+    }
+
+    async fn reopen_unusable(&self, id: Uuid) -> Result<bool> {
+        queue::reopen_unusable(self, id).await
+    }
+
+    async fn queue_depth(&self) -> Result<QueueDepth> {
+        queue::depth(self).await
+    }
+
+    async fn next_due(&self) -> Result<Option<Duration>> {
+        queue::next_due(self).await
+    }
+
+    async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    async fn claim(&self, claimant: &Claimant, executions: &[Arc<NewExecution>]) -> Result<Vec<Claim>> {
+        claim::claim(self, claimant, executions).await
+    }
+
+    async fn claimed_by(&self, owner: Uuid, ids: &[Uuid]) -> Result<Vec<Claimed>> {
+        claim::claimed_by(self, owner, ids).await
+    }
+
+    async fn claim_due(&self, claimant: &Claimant, limit: usize, take_over: TakeOver<'_>) -> Result<Due> {
+        claim::claim_due(self, claimant, limit, take_over).await
+    }
+
+    async fn renew(&self, claimant: &Claimant, held: &[Attempt]) -> Result<Renewal> {
+        claim::renew(self, claimant, held).await
+    }
+
+    async fn dead_owners(&self, _claimant: &Claimant) -> Result<Vec<Uuid>> {
+        Ok(Vec::new())
+    }
+
+    async fn hold_presence(&self, _claimant: &Claimant) -> Result<()> {
+        Ok(())
+    }
+
+    async fn record_started(&self, owner: Uuid, started: &[(Attempt, Timestamp)]) -> Result<()> {
+        claim::record_started(self, owner, started).await
+    }
+
+    async fn record_events(&self, owner: Uuid, events: &[(Attempt, NewEvent)]) -> Result<()> {
+        claim::record_events(self, owner, events).await
+    }
+
+    async fn finalize(&self, finalizations: &[Finalization]) -> Result<Vec<Verdict>> {
+        finalize::finalize(self, finalizations).await
+    }
+
+    async fn unnotified(&self, older_than: Duration, limit: usize) -> Result<Vec<ExecutionRecord>> {
+        read::unnotified(self, older_than, limit).await
+    }
+
+    async fn mark_notified(&self, ids: &[Uuid]) -> Result<()> {
+        queue::mark_notified(self, ids).await
+    }
+
+    async fn request_cancel(&self, id: Uuid) -> Result<CancelAnswer> {
+        queue::request_cancel(self, id).await
+    }
+
+    async fn execution(&self, id: Uuid) -> Result<Option<ExecutionRecord>> {
+        read::execution(self, id).await
+    }
+
+    async fn executions(&self, filter: &ExecutionFilter) -> Result<Page> {
+        read::executions(self, filter).await
+    }
+
+    async fn logs(&self, id: Uuid, after: (u32, u64), limit: usize) -> Result<Vec<LogRow>> {
+        read::logs(self, id, after, limit).await
+    }
+
+    async fn events(&self, id: Uuid) -> Result<Vec<EventRow>> {
+        read::events(self, id).await
+    }
+
+    async fn workflow(&self, id: Uuid) -> Result<Option<WorkflowRecord>> {
+        read::workflow(self, id).await
+    }
+
+    async fn workflow_named(
+        &self,
+        name: &str,
+        organization_id: Option<Uuid>,
+    ) -> Result<Option<WorkflowRecord>> {
+        read::workflow_named(self, name, organization_id).await
+    }
+
+    async fn organization(&self, id: Uuid) -> Result<Option<OrganizationRecord>> {
+        read::organization(self, id).await
+    }
+
+    async fn config(&self, organization_id: Option<Uuid>) -> Result<Vec<ConfigEntry>> {
+        read::config(self, organization_id).await
+    }
+
+    async fn state(&self, organization_id: Option<Uuid>, key: &str) -> Result<Option<Box<RawValue>>> {
+        read::state(self, organization_id, key).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{Executor as _, SqlSafeStr as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn every_statement_is_valid_on_the_newest_schema() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("muster.db"), Durability::Full).await.unwrap();
+        store.migrate().await.unwrap();
+        let mut connection = store.writer.acquire().await.unwrap();
+        for (name, sql) in statements::ALL {
+            let prepared = connection.prepare(sql.into_sql_str()).await;
+            assert!(prepared.is_ok(), "{name}: {}", prepared.unwrap_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_schema_from_the_future_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("muster.db"), Durability::Full).await.unwrap();
+        store.migrate().await.unwrap();
+        sqlx::query("INSERT INTO muster_migrations VALUES (999, 0)").execute(&store.writer).await.unwrap();
+        let error = store.migrate().await.unwrap_err();
+        assert!(matches!(error, super::super::StoreError::Incompatible { .. }), "{error}");
+    }
+}
