@@ -96,11 +96,14 @@ class Signature:
 
 
 def _describe(parameter: inspect.Parameter) -> str:
-    return str(parameter.replace(annotation=_readable(parameter.annotation)))
-
-
-def _readable(annotation: Any) -> Any:
-    return annotation
+    # An annotation that is still text (from __future__ import annotations) would be shown in quotes.
+    plain = parameter.annotation
+    text = str(parameter.replace(annotation=_EMPTY))
+    if plain is _EMPTY:
+        return text
+    name, equals, default = text.partition("=")
+    kind = plain if isinstance(plain, str) else inspect.formatannotation(plain)
+    return f"{name}: {kind}" + (f" = {default}" if equals else "")
 
 
 def _json_name(value: Any) -> str:

@@ -14,7 +14,7 @@ from . import current
 
 def into_thread_pools() -> None:
     """Wraps `ThreadPoolExecutor.submit`, once, without importing it before somebody needs it."""
-    sys.meta_path.insert(0, _OnImport())  # type: ignore[arg-type]
+    sys.meta_path.insert(0, _OnImport())
 
 
 class _Carried:
@@ -50,7 +50,7 @@ class _OnImport:
         """The import system's question; answers only the one name, and only once."""
         if name != "concurrent.futures.thread":
             return None
-        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        sys.meta_path.remove(self)
         import importlib.util
 
         spec = importlib.util.find_spec(name)

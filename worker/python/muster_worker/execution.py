@@ -49,6 +49,7 @@ class Execution:
         self.cancelled = threading.Event()
         self.delivered = False
         self.task_told = False
+        self.broke_import = False
         self.loop: Optional[asyncio.AbstractEventLoop] = None
         self.task: Optional[asyncio.Task[Any]] = None
         self._context_text = context

@@ -51,9 +51,9 @@ def reset_in_child() -> None:
 
 
 def enter(execution: Execution) -> None:
-    """From here on the execution's user code may be broken into."""
+    """Names the execution to break into. It is still held: the next `release` opens it."""
     global _target, _depth
-    _depth = 0
+    _depth = 1
     _target = execution
 
 
@@ -70,7 +70,9 @@ def wake() -> None:
 
 
 def _on_wake(signum: int, frame: Optional[FrameType]) -> None:
-    _deliver()
+    # The watcher asks again at its next tick, until the import is through.
+    if not _imports_foreign_code(frame):
+        _deliver()
 
 
 def _on_terminate(signum: int, frame: Optional[FrameType]) -> None:
@@ -81,7 +83,26 @@ def _on_terminate(signum: int, frame: Optional[FrameType]) -> None:
     # The last call before SIGKILL: also for code that swallowed the cancel.
     execution.request_cancel("Shutdown", "the process was told to end (SIGTERM)")
     execution.delivered = execution.task_told = False
+    if _imports_foreign_code(frame):
+        execution.broke_import = True
     _deliver()
+
+
+def _imports_foreign_code(frame: Optional[FrameType]) -> bool:
+    """True while a module that is not the user's own is being imported.
+
+    An import that is torn leaves a package behind that can never be imported again in this process.
+    """
+    body: Optional[FrameType] = None
+    while frame is not None:
+        filename = frame.f_code.co_filename
+        if frame.f_code.co_name == "<module>":
+            body = frame
+        elif filename == "<frozen importlib._bootstrap>":
+            if body is None or not body.f_globals.get("__muster_user_code__"):
+                return True
+        frame = frame.f_back
+    return False
 
 
 def _deliver() -> None:

@@ -50,7 +50,7 @@ class Library:
         self._closures: Dict[str, List[str]] = {}
         self._version = 0
         self._closures_version = -1
-        sys.meta_path.insert(0, _Finder(self))  # type: ignore[arg-type]
+        sys.meta_path.insert(0, _Finder(self))
         # For children of multiprocessing's spawn, which get sys.path and nothing else from us.
         if self.root not in sys.path:
             sys.path.append(self.root)
@@ -68,7 +68,7 @@ class Library:
             return sys.modules[file.module]
         for one in closure:
             if one in changed or one == path or stale.intersection(self._closure(one)[1:]):
-                self._forget(one)
+                self.forget(one)
         return self._load(path)
 
     def changed(self, path: str) -> bool:
@@ -129,7 +129,8 @@ class Library:
             raise
         return module
 
-    def _forget(self, path: str) -> None:
+    def forget(self, path: str) -> None:
+        """Drops the module, so that the next import loads it anew."""
         file = self.files.pop(path, None)
         self._version += 1
         if file is None:
@@ -228,6 +229,15 @@ class _Loader(importlib.machinery.SourceFileLoader):
     def path_stats(self, path: Any) -> Any:
         """Refused, so that no byte code cache is read or written."""
         raise OSError("no byte code cache in the workflows folder")
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Runs the module's code, marked as the user's: a cancel may break into it."""
+        vars(module)["__muster_user_code__"] = True
+        try:
+            super().exec_module(module)
+        except BaseException:
+            self._library.forget(self.path)
+            raise
 
     def get_data(self, path: Any) -> bytes:
         """The file, noted as it is read."""

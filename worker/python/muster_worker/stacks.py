@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 import threading
 import traceback
@@ -31,7 +30,7 @@ def _is_machinery(filename: str) -> bool:
 
 
 def _of_tasks(loop: Any) -> str:
-    """The coroutines of a running loop."""
+    """The coroutines of a running loop, down to what each awaits."""
     if loop is None:
         return ""
     import asyncio
@@ -41,8 +40,15 @@ def _of_tasks(loop: Any) -> str:
     except RuntimeError:
         # The set changed while we looked, again and again; the threads must do.
         return ""
-    out = io.StringIO()
-    for task in tasks:
-        out.write("\n")
-        task.print_stack(file=out)
-    return out.getvalue()
+    return "".join(f"\nTask {task.get_name()}:\n{_of_coroutine(task.get_coro())}" for task in tasks)
+
+
+def _of_coroutine(coroutine: Any) -> str:
+    lines = []
+    while coroutine is not None:
+        frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
+        if frame is not None and not _is_machinery(frame.f_code.co_filename):
+            summary = traceback.StackSummary.extract([(frame, frame.f_lineno)])
+            lines.extend(summary.format())
+        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
+    return "".join(lines) or "  (running)\n"

@@ -36,8 +36,6 @@ class Connection:
         self.skipped = 0
         self._writing = threading.Lock()
         self._buffer = bytearray()
-        self._poll = select.poll()
-        self._poll.register(in_fd, select.POLLIN)
 
     def encode(self, message: Any) -> bytes:
         """The message as it goes over the wire, its head included."""
@@ -66,7 +64,10 @@ class Connection:
 
     def readable(self, timeout_seconds: float) -> bool:
         """Waits until there is something to read, or the stream's end."""
-        return bool(self._poll.poll(max(0, round(timeout_seconds * 1000))))
+        # An object of its own each time: one may not be used by two threads, and it costs a microsecond.
+        poll = select.poll()
+        poll.register(self.in_fd, select.POLLIN)
+        return bool(poll.poll(max(0, round(timeout_seconds * 1000))))
 
     def receive(self) -> List[Any]:
         """Reads once, blocking, and returns the messages that are complete by now."""
@@ -75,7 +76,7 @@ class Connection:
             self.ended = True
             return []
         self._buffer += data
-        messages = []
+        messages: List[Any] = []
         while True:
             body = self._next_line() if self.json_mode else self._next_frame()
             if body is None:

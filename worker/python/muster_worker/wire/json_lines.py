@@ -99,7 +99,7 @@ def _read_scalar(kind: str, value: Any) -> Any:
 
 def _read_variant(variants: Variants, value: Any) -> Any:
     if isinstance(value, str):
-        name, body = value, {}
+        name, body = value, dict[str, Any]()
     elif isinstance(value, dict) and len(value) == 1:
         name, body = next(iter(value.items()))
     else:

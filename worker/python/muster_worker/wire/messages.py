@@ -2,12 +2,12 @@
 
 A field's annotation says how it is spelled on the wire (`U32`, `JsonText` ...), so both codecs read this
 file and there is no second table to keep in step. The order of fields and of variants is frozen for ever.
-`required` names the fields that JSON lines mode may not leave out.
+`_requires` names the fields that JSON lines mode may not leave out.
 """
 
 # No `from __future__ import annotations` here: the codecs read the annotations as objects.
 from enum import IntEnum
-from typing import Annotated, Any, List, NamedTuple, Optional, Tuple, Type, Union
+from typing import Annotated, Any, Callable, List, NamedTuple, Optional, Tuple, Type, TypeVar, Union
 
 U16 = Annotated[int, "u16"]
 U32 = Annotated[int, "u32"]
@@ -16,6 +16,19 @@ JsonText = Annotated[bytes, "json"]
 """JSON text that travels unparsed; empty means none. In JSON lines mode it is the value itself."""
 CodeText = Annotated[bytes, "code"]
 """Source text; in JSON lines mode a string."""
+
+
+Message = TypeVar("Message", bound=Type[Any])
+
+
+def _requires(*names: str) -> Callable[[Message], Message]:
+    """Names the fields that JSON lines mode may not leave out."""
+
+    def mark(cls: Message) -> Message:
+        cls.required = names
+        return cls
+
+    return mark
 
 
 class Variants:
@@ -79,20 +92,20 @@ class Named(NamedTuple):
     """The worker looks the workflow's name up itself."""
 
 
+@_requires("path", "function")
 class Path(NamedTuple):
     """A file below the workflows folder, and a function in it."""
 
     path: str
     function: str
-    required = ("path", "function")
 
 
+@_requires("language", "code")
 class Inline(NamedTuple):
     """The code travels with the request."""
 
     language: str
     code: CodeText
-    required = ("language", "code")
 
 
 class Succeeded(NamedTuple):
@@ -101,11 +114,11 @@ class Succeeded(NamedTuple):
     result: JsonText
 
 
+@_requires("error")
 class Failed(NamedTuple):
     """The function failed."""
 
     error: ErrorInfo
-    required = ("error",)
 
 
 class Cancelled(NamedTuple):
@@ -126,11 +139,11 @@ class Ok(NamedTuple):
     value: JsonText
 
 
+@_requires("error")
 class Err(NamedTuple):
     """A call did not."""
 
     error: ErrorInfo
-    required = ("error",)
 
 
 SOURCE = Variants("Source", Named, Path, Inline)
@@ -141,6 +154,7 @@ Outcome = Union[Succeeded, Failed, Cancelled, Rejected]
 CallResult = Union[Ok, Err]
 
 
+@_requires("protocol_min", "protocol_max")
 class Hello(NamedTuple):
     """The first message, before user code is imported."""
 
@@ -151,7 +165,6 @@ class Hello(NamedTuple):
     language: str
     pid: U32
     features: List[str]
-    required = ("protocol_min", "protocol_max")
 
 
 class Ready(NamedTuple):
@@ -160,28 +173,29 @@ class Ready(NamedTuple):
     workflows: List[str]
 
 
+@_requires("error")
 class InitFailed(NamedTuple):
     """User code could not be loaded."""
 
     error: ErrorInfo
-    required = ("error",)
 
 
+@_requires("run")
 class Started(NamedTuple):
     """Written before user code is entered."""
 
     run: U32
-    required = ("run",)
 
 
+@_requires("run", "records")
 class Log(NamedTuple):
     """Log records, in order."""
 
     run: U32
     records: List[LogRecord]
-    required = ("run", "records")
 
 
+@_requires("run")
 class Progress(NamedTuple):
     """How far the run is; the latest wins."""
 
@@ -189,9 +203,9 @@ class Progress(NamedTuple):
     current: U64
     total: U64
     message: str
-    required = ("run",)
 
 
+@_requires("run", "call", "method")
 class Call(NamedTuple):
     """A question to the supervisor."""
 
@@ -199,9 +213,9 @@ class Call(NamedTuple):
     call: U32
     method: str
     params: JsonText
-    required = ("run", "call", "method")
 
 
+@_requires("run", "outcome")
 class Finished(NamedTuple):
     """The run is over."""
 
@@ -209,23 +223,22 @@ class Finished(NamedTuple):
     outcome: Annotated[Outcome, OUTCOME]
     metrics: Metrics
     log_records: U64
-    required = ("run", "outcome")
 
 
+@_requires("run")
 class Idle(NamedTuple):
     """The slot is free from here."""
 
     run: U32
     rss_bytes: U64
     recycle: bool
-    required = ("run",)
 
 
+@_requires("nonce")
 class Pong(NamedTuple):
     """The answer to Ping."""
 
     nonce: U64
-    required = ("nonce",)
 
 
 class Goodbye(NamedTuple):
@@ -234,14 +247,15 @@ class Goodbye(NamedTuple):
     reason: str
 
 
+@_requires("run")
 class Stacks(NamedTuple):
     """The answer to Dump."""
 
     run: U32
     text: str
-    required = ("run",)
 
 
+@_requires("protocol", "max_frame_bytes")
 class Welcome(NamedTuple):
     """The answer to Hello."""
 
@@ -251,9 +265,9 @@ class Welcome(NamedTuple):
     max_frame_bytes: U32
     log_level: Level
     config: JsonText
-    required = ("protocol", "max_frame_bytes")
 
 
+@_requires("run", "execution_id", "attempt", "workflow", "source")
 class Execute(NamedTuple):
     """Run this."""
 
@@ -266,9 +280,9 @@ class Execute(NamedTuple):
     context: JsonText
     timeout_ms: U64
     grace_ms: U32
-    required = ("run", "execution_id", "attempt", "workflow", "source")
 
 
+@_requires("run", "reason")
 class Cancel(NamedTuple):
     """End the run."""
 
@@ -276,23 +290,22 @@ class Cancel(NamedTuple):
     reason: CancelReason
     message: str
     grace_ms: U32
-    required = ("run", "reason")
 
 
+@_requires("run", "call", "result")
 class Reply(NamedTuple):
     """The answer to Call."""
 
     run: U32
     call: U32
     result: Annotated[CallResult, CALL_RESULT]
-    required = ("run", "call", "result")
 
 
+@_requires("nonce")
 class Ping(NamedTuple):
     """Are you there?"""
 
     nonce: U64
-    required = ("nonce",)
 
 
 class Drain(NamedTuple):
@@ -302,11 +315,11 @@ class Drain(NamedTuple):
     grace_ms: U32
 
 
+@_requires("run")
 class Dump(NamedTuple):
     """What are you doing?"""
 
     run: U32
-    required = ("run",)
 
 
 TO_SUPERVISOR = Variants(

@@ -1,0 +1,100 @@
+"""`run` and `list` without a supervisor."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, List
+
+import pytest
+from supervisor import PACKAGE
+
+EXAMPLES = PACKAGE / "examples" / "workflows"
+
+
+def run(*arguments: str, **more: Any) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE)}
+    command: List[str] = [sys.executable, "-m", "muster_worker", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, **more)
+
+
+def code(tmp_path: Path, text: str, *arguments: str, **more: Any) -> "subprocess.CompletedProcess[str]":
+    (tmp_path / "code.py").write_text(text)
+    return run("run", "it", "--code", str(tmp_path / "code.py"), *arguments, **more)
+
+
+def test_list() -> None:
+    listed = run("list", "--workflows-dir", str(EXAMPLES))
+    assert listed.returncode == 0
+    assert "greet" in listed.stdout and "greet.py:" in listed.stdout
+    assert {"greet"} <= {one["workflow"] for one in json.loads(run("list", "--json", "--workflows-dir", str(EXAMPLES)).stdout)}
+
+
+def test_run_keeps_stdout_for_the_result(tmp_path: Path) -> None:
+    text = "import os\nfrom muster_worker import context\ndef main(params):\n    print('loud')\n    os.system('echo louder')\n    context.log.info('hello', a=1)\n    context.progress(1, 2)\n    return params\n"
+    done = code(tmp_path, text, "--params", '{"a": "ü"}')
+    assert (done.returncode, done.stdout) == (0, '{"a": "ü"}\n')
+    for expected in ("loud", "louder", "INFO  it: hello a=1", "progress 1/2 (50 %)"):
+        assert expected in done.stderr
+
+
+@pytest.mark.parametrize("source", ["file", "stdin"])
+def test_params_from_elsewhere(tmp_path: Path, source: str) -> None:
+    (tmp_path / "params.json").write_text('{"n": 1}')
+    given = f"@{tmp_path / 'params.json'}" if source == "file" else "-"
+    done = code(tmp_path, "def main(params): return params\n", "--params", given, input='{"n": 1}')
+    assert json.loads(done.stdout) == {"n": 1}
+
+
+def test_failures(tmp_path: Path) -> None:
+    failed = code(tmp_path, "def main(params):\n    raise ValueError('wrong')\n")
+    assert failed.returncode == 1
+    assert "failed: ValueError: wrong" in failed.stderr and "code.py" not in failed.stdout
+    assert run("run", "none", "--workflows-dir", str(EXAMPLES)).returncode == 1
+    assert run("run", "greet", "--params", "{").returncode == 64
+    assert run("nonsense").returncode == 64
+
+
+@pytest.mark.parametrize("body", ["while True: pass", "import time; time.sleep(60)"])
+def test_timeout(tmp_path: Path, body: str) -> None:
+    began = time.monotonic()
+    assert code(tmp_path, f"def main(params):\n    {body}\n", "--timeout", "0.3").returncode == 124
+    assert time.monotonic() - began < 3
+
+
+def test_state_and_config(tmp_path: Path) -> None:
+    text = """
+from muster_worker import context
+def main(params):
+    context.state.set("n", context.state.get("n", 1) + 1)
+    return [context.state.get("n"), context.config.get("a"), context.config["b"], context.config.get("c", "d"), context.submit("x")]
+"""
+    done = code(tmp_path, text, "--config", "a=1", "--config", "b=text")
+    assert json.loads(done.stdout)[:4] == [2, 1, "text", "d"]
+
+
+def test_breakpoint_stops_the_clock(tmp_path: Path) -> None:
+    (tmp_path / "code.py").write_text("def main(params):\n    value = 41\n    breakpoint()\n    return value + 1\n")
+    leader, follower = pty.openpty()
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE), "TERM": "dumb"}
+    command = [sys.executable, "-m", "muster_worker", "run", "it", "--code", str(tmp_path / "code.py"), "--timeout", "0.5"]
+    process = subprocess.Popen(command, env=environment, stdin=follower, stdout=subprocess.PIPE, stderr=follower)
+    os.close(follower)
+    seen = b""
+    while b"(Pdb)" not in seen:
+        seen += os.read(leader, 1024)
+    time.sleep(1.0)
+    os.write(leader, b"p value + 1000\n")
+    while b"1041" not in seen:
+        seen += os.read(leader, 1024)
+    os.write(leader, b"c\n")
+    assert process.stdout is not None
+    assert process.stdout.read() == b"42\n"
+    assert process.wait(10) == 0
+    process.stdout.close()
+    os.close(leader)
