@@ -148,10 +148,9 @@ pub(super) async fn claim_due(
         .await
         .map_err(store_error)?;
     let mut ours = claimed_rows(&rows)?;
+    insert_events(&mut transaction, &lost_events(&candidates, now)).await?;
     let ended = end_unclaimed(&mut transaction, claimant.owner, &ended, now).await?;
-    let mut events = lost_events(&candidates, now);
-    events.extend(claimed_events(ours.values(), claimant.owner, now));
-    insert_events(&mut transaction, &events).await?;
+    insert_events(&mut transaction, &claimed_events(ours.values(), claimant.owner, now)).await?;
     commit(transaction).await?;
     Ok(Due { claimed: ids.iter().filter_map(|id| ours.remove(id)).collect(), ended })
 }

@@ -1,0 +1,104 @@
+//! Cancelling, before, while and after.
+
+use std::sync::Arc;
+
+use muster_supervisor::execution::Status;
+use muster_supervisor::store::{CancelAnswer, Claim, TakeOver, Verdict};
+use uuid::Uuid;
+
+use crate::fixture::{Fixture, claimant, new_execution, release, retry, success};
+
+pub(crate) async fn rule_20_a_waiting_row_is_cancelled_at_once(fixture: Fixture) {
+    let id = fixture.submitted().await;
+    assert_eq!(fixture.store.request_cancel(id).await.unwrap(), CancelAnswer::Cancelled);
+    let row = fixture.row(id).await;
+    assert_eq!((row.status, row.error_type.as_deref()), (Status::Cancelled, Some("CancelledError")));
+    assert!(row.completed_at.is_some());
+    assert!(fixture.take_pending().await.is_empty());
+    let again = fixture.store.request_cancel(id).await.unwrap();
+    assert_eq!(again, CancelAnswer::AlreadyTerminal(Status::Cancelled));
+    assert_eq!(fixture.event_names(id).await, ["cancelled"]);
+}
+
+pub(crate) async fn rule_20_an_unknown_id_leaves_a_tombstone(fixture: Fixture) {
+    let late = Arc::new(new_execution());
+    assert_eq!(fixture.store.request_cancel(late.id).await.unwrap(), CancelAnswer::Tombstone);
+    let claims = fixture.store.claim(&claimant(), &[late]).await.unwrap();
+    assert!(matches!(claims[..], [Claim::Elsewhere(Status::Cancelled)]), "{claims:?}");
+}
+
+pub(crate) async fn rule_20_a_running_row_is_asked_and_learns_it_at_renewal(fixture: Fixture) {
+    let me = claimant();
+    let attempt = fixture.claimed(&me).await.attempt;
+    let other = fixture.claimed(&me).await.attempt;
+    let answer = fixture.store.request_cancel(attempt.execution_id).await.unwrap();
+    assert_eq!(answer, CancelAnswer::Requested { attempt, owner: me.owner });
+    let row = fixture.row(attempt.execution_id).await;
+    assert_eq!((row.status, row.error_type), (Status::Running, None));
+    assert!(row.cancel_requested_at.is_some() && row.completed_at.is_none());
+    let renewal = fixture.store.renew(&me, &[attempt, other]).await.unwrap();
+    assert_eq!(renewal.cancel_requested, [attempt]);
+    let first = row.cancel_requested_at;
+    fixture.store.request_cancel(attempt.execution_id).await.unwrap();
+    assert_eq!(fixture.row(attempt.execution_id).await.cancel_requested_at, first);
+}
+
+pub(crate) async fn rule_20_a_cancelled_row_is_not_taken_over(fixture: Fixture) {
+    let id = fixture.claimed(&claimant()).await.attempt.execution_id;
+    fixture.store.request_cancel(id).await.unwrap();
+    let due = fixture.store.claim_due(&claimant(), 10, TakeOver::AllOthers).await.unwrap();
+    assert!(due.claimed.is_empty());
+    assert_eq!(due.ended, [(id, Status::Cancelled)]);
+    assert_eq!(fixture.row(id).await.error_type.as_deref(), Some("CancelledError"));
+}
+
+pub(crate) async fn rule_20_a_cancelled_row_does_not_go_back(fixture: Fixture) {
+    let me = claimant();
+    for end in [retry, |me: &_, attempt| release(me, attempt, false)] {
+        let attempt = fixture.claimed(&me).await.attempt;
+        fixture.store.request_cancel(attempt.execution_id).await.unwrap();
+        let verdict = fixture.finalize(end(&me, attempt)).await;
+        let error_type = Some("CancelledError".to_owned());
+        assert_eq!(verdict, Verdict::Finished { status: Status::Cancelled, error_type });
+        assert_eq!(fixture.status(attempt.execution_id).await, Status::Cancelled);
+    }
+}
+
+pub(crate) async fn rule_20_cancel_against_finalize_gives_one_terminal_state(fixture: Fixture) {
+    let me = claimant();
+    for round in 0..40 {
+        let attempt = fixture.claimed(&me).await.attempt;
+        let (cancelling, finalizing) = (fixture.store.clone(), fixture.store.clone());
+        let cancel = tokio::spawn(async move { cancelling.request_cancel(attempt.execution_id).await });
+        let end = if round % 2 == 0 { success(&me, attempt) } else { release(&me, attempt, false) };
+        let finalize = tokio::spawn(async move { finalizing.finalize(&[end]).await });
+        let answer = cancel.await.unwrap().unwrap();
+        let verdict = finalize.await.unwrap().unwrap().pop().unwrap();
+        let status = fixture.status(attempt.execution_id).await;
+        match (answer, verdict) {
+            // The cancel came first: a success stands, a release does not go back.
+            (CancelAnswer::Requested { .. }, Verdict::Finished { status: written, .. }) => {
+                assert_eq!(status, written);
+                assert_eq!(status, if round % 2 == 0 { Status::Success } else { Status::Cancelled });
+            }
+            (CancelAnswer::AlreadyTerminal(seen), Verdict::Finished { status: written, .. }) => {
+                assert_eq!((status, seen), (written, Status::Success));
+            }
+            // The release came first.
+            (CancelAnswer::Cancelled, Verdict::Requeued) => assert_eq!(status, Status::Cancelled),
+            other => panic!("{other:?}"),
+        }
+        let finals = fixture.event_names(attempt.execution_id).await;
+        let ends = finals.iter().filter(|name| *name == "finalized" || *name == "cancelled").count();
+        assert_eq!(ends, 1, "{finals:?}");
+    }
+}
+
+pub(crate) async fn rule_21_an_outcome_stands_against_a_cancel_request(fixture: Fixture) {
+    let me = claimant();
+    let attempt = fixture.claimed(&me).await.attempt;
+    fixture.store.request_cancel(attempt.execution_id).await.unwrap();
+    let verdict = fixture.finalize(success(&me, attempt)).await;
+    assert_eq!(verdict, Verdict::Finished { status: Status::Success, error_type: None });
+    assert_eq!(fixture.store.request_cancel(Uuid::new_v4()).await.unwrap(), CancelAnswer::Tombstone);
+}

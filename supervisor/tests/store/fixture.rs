@@ -1,0 +1,212 @@
+//! An empty store of each kind, and short ways to say what tests do with it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use muster_supervisor::execution::{Attempt, LogLine, LogStream, Status};
+use muster_supervisor::store::{
+    Claim, Claimant, Claimed, Disposition, Durability, ExecutionRecord, Failure, Finalization, NewExecution,
+    Outcome, SqliteStore, StateChange, StateWrite, Store, TakeOver,
+};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+/// Long enough that nothing expires by itself.
+pub(crate) const LEASE: Duration = Duration::from_secs(30);
+
+/// One store and a second hand on its database.
+pub(crate) struct Fixture {
+    pub(crate) store: Arc<dyn Store>,
+    database: Database,
+}
+
+enum Database {
+    Sqlite { pool: sqlx::SqlitePool, folder: tempfile::TempDir },
+}
+
+pub(crate) async fn sqlite() -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("muster.db");
+    let store = SqliteStore::open(&path, Durability::Normal).await.unwrap();
+    store.migrate().await.unwrap();
+    let options =
+        sqlx::sqlite::SqliteConnectOptions::new().filename(&path).busy_timeout(Duration::from_secs(5));
+    let pool = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+    Fixture { store: Arc::new(store), database: Database::Sqlite { pool, folder } }
+}
+
+impl Fixture {
+    /// A second supervisor's view of the same database.
+    pub(crate) async fn another_store(&self) -> Arc<dyn Store> {
+        match &self.database {
+            Database::Sqlite { folder, .. } => {
+                let path = folder.path().join("muster.db");
+                Arc::new(SqliteStore::open(&path, Durability::Normal).await.unwrap())
+            }
+        }
+    }
+
+    /// Runs statements both databases understand.
+    pub(crate) async fn sql(&self, sql: &str) {
+        match &self.database {
+            Database::Sqlite { pool, .. } => {
+                sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(pool).await.unwrap();
+            }
+        }
+    }
+
+    /// Moves a column of times of one row into the past (or, with a negative number, into the future).
+    pub(crate) async fn age(&self, column: &str, id: Uuid, seconds: i64) {
+        let shifted = match &self.database {
+            Database::Sqlite { .. } => format!("{column} - {seconds} * 1000000"),
+        };
+        self.sql(&format!("UPDATE executions SET {column} = {shifted} WHERE id = '{id}'")).await;
+    }
+
+    /// Lets the lease of a row run out.
+    pub(crate) async fn expire(&self, id: Uuid) {
+        self.age("lease_expires_at", id, 3600).await;
+    }
+
+    pub(crate) async fn row(&self, id: Uuid) -> ExecutionRecord {
+        self.store.execution(id).await.unwrap().expect("a row")
+    }
+
+    pub(crate) async fn status(&self, id: Uuid) -> Status {
+        self.row(id).await.status
+    }
+
+    /// Submits one execution and gives its id.
+    pub(crate) async fn submitted(&self) -> Uuid {
+        let execution = new_execution();
+        self.store.submit(std::slice::from_ref(&execution)).await.unwrap();
+        execution.id
+    }
+
+    /// An execution claimed as if its message had come.
+    pub(crate) async fn claimed(&self, claimant: &Claimant) -> Claimed {
+        self.claim(claimant, new_execution()).await
+    }
+
+    pub(crate) async fn claim(&self, claimant: &Claimant, execution: NewExecution) -> Claimed {
+        let mut claims = self.store.claim(claimant, &[Arc::new(execution)]).await.unwrap();
+        match claims.pop() {
+            Some(Claim::Claimed(claimed)) => claimed,
+            other => panic!("not claimed: {other:?}"),
+        }
+    }
+
+    /// Everything a poll finds that may be taken over from anybody.
+    pub(crate) async fn take_over(&self, claimant: &Claimant) -> Vec<Claimed> {
+        self.store.claim_due(claimant, 100, TakeOver::AllOthers).await.unwrap().claimed
+    }
+
+    pub(crate) async fn finalize(&self, finalization: Finalization) -> muster_supervisor::store::Verdict {
+        self.store.finalize(&[finalization]).await.unwrap().pop().unwrap()
+    }
+
+    pub(crate) async fn event_names(&self, id: Uuid) -> Vec<String> {
+        self.store.events(id).await.unwrap().into_iter().map(|event| event.event).collect()
+    }
+}
+
+/// A supervisor that has just booted.
+pub(crate) fn claimant() -> Claimant {
+    Claimant { owner: Uuid::new_v4(), lease: LEASE }
+}
+
+pub(crate) fn raw(json: &str) -> Box<RawValue> {
+    RawValue::from_string(json.to_owned()).unwrap()
+}
+
+pub(crate) fn new_execution() -> NewExecution {
+    let id = Uuid::now_v7();
+    NewExecution {
+        id,
+        workflow_id: None,
+        workflow_name: Some("greet".to_owned()),
+        organization_id: None,
+        caller: None,
+        request: raw(&format!(r#"{{"execution_id":"{id}","workflow":"greet","parameters":{{"n":1}}}}"#)),
+        max_attempts: 3,
+        timeout_seconds: None,
+        priority: 0,
+        retry_of: None,
+        delay: Duration::ZERO,
+    }
+}
+
+pub(crate) fn ending(claimant: &Claimant, attempt: Attempt, disposition: Disposition) -> Finalization {
+    Finalization {
+        attempt,
+        owner: claimant.owner,
+        disposition,
+        started_at: Some(Timestamp::from_second(1_700_000_000).unwrap()),
+        completed_at: Timestamp::from_second(1_700_000_001).unwrap(),
+        duration_ms: Some(1000),
+        metrics: None,
+        logs: Vec::new(),
+        changes: Vec::new(),
+        children: Vec::new(),
+        events: Vec::new(),
+    }
+}
+
+pub(crate) fn success(claimant: &Claimant, attempt: Attempt) -> Finalization {
+    ending(claimant, attempt, Disposition::Terminal(Outcome::Success { result: raw(r#"{"ok":true}"#) }))
+}
+
+pub(crate) fn release(claimant: &Claimant, attempt: Attempt, charged: bool) -> Finalization {
+    let reason = "drained".to_owned();
+    ending(claimant, attempt, Disposition::Release { reason, delay: Duration::ZERO, charged })
+}
+
+pub(crate) fn retry(claimant: &Claimant, attempt: Attempt) -> Finalization {
+    let failure = Failure::new("ValueError", "no such thing");
+    ending(claimant, attempt, Disposition::Retry { failure, delay: Duration::ZERO })
+}
+
+pub(crate) fn line(sequence: u64, message: &str) -> LogLine {
+    LogLine {
+        sequence,
+        at_us: 1_700_000_000_000_001,
+        level: "info".to_owned(),
+        stream: LogStream::Stderr,
+        logger: "test".to_owned(),
+        message: message.to_owned(),
+        fields: Some(raw(r#"{"a":1}"#)),
+    }
+}
+
+pub(crate) fn set(key: &str, json: &str) -> StateChange {
+    StateChange { organization_id: None, key: key.to_owned(), write: StateWrite::Set(raw(json)) }
+}
+
+/// Waits for a condition, at most ten seconds.
+pub(crate) async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    loop {
+        if let Some(value) = check().await {
+            return value;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "not within ten seconds: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+impl Fixture {
+    /// Claims everything that waits.
+    pub(crate) async fn take_pending(&self) -> Vec<Attempt> {
+        let due = self.store.claim_due(&claimant(), 1000, TakeOver::Nothing).await.unwrap();
+        due.claimed.into_iter().map(|claimed| claimed.attempt).collect()
+    }
+}
+
+impl Fixture {
+    /// Claims everything that waits, in this supervisor's name.
+    pub(crate) async fn take_pending_as(&self, claimant: &Claimant) -> Vec<Attempt> {
+        let due = self.store.claim_due(claimant, 1000, TakeOver::Nothing).await.unwrap();
+        due.claimed.into_iter().map(|claimed| claimed.attempt).collect()
+    }
+}

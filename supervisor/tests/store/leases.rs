@@ -1,0 +1,112 @@
+//! Keeping rows ours, and losing them.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use muster_supervisor::execution::{Attempt, Status};
+use muster_supervisor::store::{Claimant, TakeOver, Verdict};
+
+use crate::fixture::{Fixture, LEASE, claimant, eventually, success};
+
+pub(crate) async fn rule_10_renewal_extends_exactly_the_list(fixture: Fixture) {
+    let me = claimant();
+    let [held, other] = [fixture.claimed(&me).await.attempt, fixture.claimed(&me).await.attempt];
+    for attempt in [held, other] {
+        fixture.age("lease_expires_at", attempt.execution_id, 5).await;
+    }
+    let before = fixture.row(other.execution_id).await.lease_expires_at.unwrap();
+    let renewal = fixture.store.renew(&me, &[held]).await.unwrap();
+    assert_eq!(renewal, Default::default());
+    let renewed = fixture.row(held.execution_id).await.lease_expires_at.unwrap();
+    let gained = renewed.duration_since(before);
+    assert!(gained.as_secs_f64() > 4.9 && gained.as_secs_f64() < 10.0, "{gained:?}");
+    assert_eq!(fixture.row(other.execution_id).await.lease_expires_at, Some(before));
+}
+
+pub(crate) async fn rule_10_a_row_in_our_name_that_nobody_holds_is_released(fixture: Fixture) {
+    let me = claimant();
+    let stray = fixture.claimed(&me).await.attempt;
+    let held = fixture.claimed(&me).await.attempt;
+    let renewal = fixture.store.renew(&me, &[held]).await.unwrap();
+    assert_eq!(renewal.released, [], "a claim whose answer is still on its way is no stray");
+    fixture.age("lease_expires_at", stray.execution_id, LEASE.as_secs().cast_signed()).await;
+    let renewal = fixture.store.renew(&me, &[held]).await.unwrap();
+    assert_eq!(renewal.released, [stray]);
+    let row = fixture.row(stray.execution_id).await;
+    assert_eq!((row.status, row.attempts_charged, row.lease_owner), (Status::Pending, 0, None));
+    assert_eq!(fixture.status(held.execution_id).await, Status::Running);
+    let again = fixture.take_pending().await;
+    assert_eq!(again, [Attempt::new(stray.execution_id, 2)]);
+}
+
+pub(crate) async fn rule_10_renewal_tells_who_was_superseded(fixture: Fixture) {
+    let me = claimant();
+    let lost = fixture.claimed(&me).await.attempt;
+    fixture.take_over(&claimant()).await;
+    let held = fixture.claimed(&me).await.attempt;
+    let renewal = fixture.store.renew(&me, &[lost, held]).await.unwrap();
+    assert_eq!(renewal.superseded, [lost]);
+    assert_eq!((renewal.cancel_requested.len(), renewal.released.len()), (0, 0));
+    let unknown = Attempt::new(uuid::Uuid::new_v4(), 1);
+    assert_eq!(fixture.store.renew(&me, &[unknown]).await.unwrap().superseded, [unknown]);
+}
+
+pub(crate) async fn rule_10_what_we_ended_ourselves_is_not_superseded(fixture: Fixture) {
+    let me = claimant();
+    let over = fixture.claimed(&me).await.attempt;
+    let back = fixture.claimed(&me).await.attempt;
+    fixture.finalize(success(&me, over)).await;
+    fixture.finalize(crate::fixture::release(&me, back, false)).await;
+    let renewal = fixture.store.renew(&me, &[over, back]).await.unwrap();
+    assert_eq!(renewal, Default::default());
+}
+
+pub(crate) async fn rule_11_an_expired_lease_still_finalizes(fixture: Fixture) {
+    let me = claimant();
+    let [renewed, ended] = [fixture.claimed(&me).await.attempt, fixture.claimed(&me).await.attempt];
+    for attempt in [renewed, ended] {
+        fixture.expire(attempt.execution_id).await;
+    }
+    // Only a newer claim supersedes; an outage alone does not.
+    let renewal = fixture.store.renew(&me, &[renewed, ended]).await.unwrap();
+    assert_eq!(renewal, Default::default());
+    fixture.expire(ended.execution_id).await;
+    let verdict = fixture.finalize(success(&me, ended)).await;
+    assert_eq!(verdict, Verdict::Finished { status: Status::Success, error_type: None });
+}
+
+pub(crate) async fn rule_12_take_over_waits_until_contact_exceeds_the_lease(fixture: Fixture) {
+    let id = fixture.claimed(&claimant()).await.attempt.execution_id;
+    fixture.expire(id).await;
+    let store = fixture.another_store().await;
+    let opened = tokio::time::Instant::now();
+    let prober = Claimant { lease: Duration::from_millis(700), ..claimant() };
+    let taken = eventually("the take-over", async || {
+        let due = store.claim_due(&prober, 10, TakeOver::Lost { dead: &[] }).await.unwrap();
+        due.claimed.into_iter().next()
+    })
+    .await;
+    assert!(opened.elapsed() > prober.lease, "taken over after {:?}", opened.elapsed());
+    assert_eq!(taken.attempt, Attempt::new(id, 2));
+
+    // Those proven dead need no such wait, and their lease need not have run out.
+    let dead = claimant();
+    let fresh = fixture.claimed(&dead).await.attempt;
+    let store = fixture.another_store().await;
+    let take_over = TakeOver::Lost { dead: &[dead.owner] };
+    let due = store.claim_due(&claimant(), 10, take_over).await.unwrap();
+    assert_eq!(due.claimed.len(), 1);
+    assert_eq!(due.claimed[0].attempt.execution_id, fresh.execution_id);
+}
+
+pub(crate) async fn a_start_is_recorded_only_under_the_fence(fixture: Fixture) {
+    let me = claimant();
+    let attempt = fixture.claimed(&me).await.attempt;
+    let at = Timestamp::from_microsecond(1_700_000_000_123_456).unwrap();
+    fixture.store.record_started(me.owner, &[(attempt, at)]).await.unwrap();
+    assert_eq!(fixture.row(attempt.execution_id).await.started_at, Some(at));
+    fixture.take_over(&claimant()).await;
+    assert_eq!(fixture.row(attempt.execution_id).await.started_at, None, "the next attempt has not started");
+    fixture.store.record_started(me.owner, &[(attempt, at)]).await.unwrap();
+    assert_eq!(fixture.row(attempt.execution_id).await.started_at, None);
+}

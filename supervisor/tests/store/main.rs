@@ -1,0 +1,90 @@
+//! The contract of the store: one suite, run on every adapter.
+//!
+//! A test is an async function over a [`Fixture`]; `contract!` runs each on SQLite and on PostgreSQL. Names
+//! begin with the rule of delivery they hold, so a broken rule shows by its number.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed assumption is a failed test")]
+
+mod cancel;
+mod claims;
+mod finalization;
+mod fixture;
+mod leases;
+mod queue;
+mod reading;
+
+macro_rules! contract {
+    ($($module:ident { $($test:ident,)+ })*) => {
+        mod sqlite {
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    crate::$module::$test(crate::fixture::sqlite().await).await;
+                }
+            )+)*
+        }
+    };
+}
+
+contract! {
+    queue {
+        rule_1_a_row_carries_everything_needed_to_run_it,
+        rule_6_waiting_rows_come_by_priority_with_aging,
+        rule_6_a_row_is_not_claimed_before_it_is_due,
+        rule_7_submitting_commits_a_row_and_wakes_the_poll,
+        rule_23_an_unusable_execution_is_recorded_only_if_nothing_is_known,
+        rule_24_only_unusable_rows_can_be_reopened,
+        the_depth_of_the_queue_is_known,
+    }
+    claims {
+        rule_2_the_attempt_rises_with_every_claim,
+        rule_2_a_take_over_charges_and_the_last_one_is_lost,
+        rule_2_ten_releases_are_not_charged_and_the_eleventh_is,
+        rule_4_a_duplicate_changes_nothing,
+        rule_4_the_same_id_twice_in_a_group_is_one_claim,
+        rule_4_a_claim_can_be_read_back,
+        rule_4_of_many_claimers_exactly_one_wins,
+        rule_6_polls_never_share_a_row,
+        rule_27_rows_of_an_earlier_process_are_lost_at_once,
+    }
+    leases {
+        rule_10_renewal_extends_exactly_the_list,
+        rule_10_a_row_in_our_name_that_nobody_holds_is_released,
+        rule_10_renewal_tells_who_was_superseded,
+        rule_10_what_we_ended_ourselves_is_not_superseded,
+        rule_11_an_expired_lease_still_finalizes,
+        rule_12_take_over_waits_until_contact_exceeds_the_lease,
+        a_start_is_recorded_only_under_the_fence,
+    }
+    finalization {
+        rule_14_after_a_take_over_nothing_of_the_old_attempt_is_written,
+        rule_14_several_outcomes_are_one_call,
+        rule_15_changes_apply_with_every_terminal_state,
+        rule_15_changes_never_apply_with_a_retry_and_logs_always_persist,
+        rule_15_the_last_write_to_a_key_wins,
+        rule_16_a_refused_value_does_not_poison_the_group,
+        rule_16_character_zero_in_a_log_fails_nothing,
+        rule_17_finalizing_again_says_what_was_written,
+        rule_17_ends_stay_unnotified_until_marked,
+        rule_25_children_commit_with_the_parents_outcome,
+        a_retry_goes_back_while_attempts_are_left,
+        large_values_come_back_whole,
+    }
+    cancel {
+        rule_20_a_waiting_row_is_cancelled_at_once,
+        rule_20_an_unknown_id_leaves_a_tombstone,
+        rule_20_a_running_row_is_asked_and_learns_it_at_renewal,
+        rule_20_a_cancelled_row_is_not_taken_over,
+        rule_20_a_cancelled_row_does_not_go_back,
+        rule_20_cancel_against_finalize_gives_one_terminal_state,
+        rule_21_an_outcome_stands_against_a_cancel_request,
+    }
+    reading {
+        lists_are_paged_newest_first_and_filtered,
+        logs_are_read_on_from_a_place,
+        events_tell_how_an_execution_got_where_it_is,
+        workflows_are_found_own_first_then_global,
+        an_organizations_config_replaces_the_global_one,
+        facts_and_migrations_are_repeatable,
+    }
+}

@@ -1,0 +1,132 @@
+//! What waits.
+
+use std::time::Duration;
+
+use muster_supervisor::execution::Status;
+use muster_supervisor::store::{Failure, NewExecution, Submitted, TakeOver};
+use uuid::Uuid;
+
+use crate::fixture::{Fixture, claimant, new_execution, raw};
+
+pub(crate) async fn rule_1_a_row_carries_everything_needed_to_run_it(fixture: Fixture) {
+    let workflow_id = Some(Uuid::new_v4());
+    let execution = NewExecution {
+        workflow_id,
+        organization_id: Some(Uuid::new_v4()),
+        caller: Some(raw(r#"{"name":"Ada"}"#)),
+        request: raw(r#"{"parameters":[1,"zwei",{"drei":null}],"sync":true}"#),
+        timeout_seconds: Some(1.5),
+        priority: 7,
+        retry_of: Some(Uuid::new_v4()),
+        ..new_execution()
+    };
+    fixture.store.submit(std::slice::from_ref(&execution)).await.unwrap();
+    let row = fixture.row(execution.id).await;
+    assert_eq!(row.status, Status::Pending);
+    assert_eq!(row.execution_model, "process");
+    assert_json(row.parameters.unwrap().get(), r#"[1,"zwei",{"drei":null}]"#);
+
+    // What a message says about a row that waits already is not read.
+    let message = NewExecution { request: raw(r#"{"parameters":{"forged":1}}"#), ..execution.clone() };
+    let claimed = fixture.claim(&claimant(), message).await;
+    let given = &claimed.execution;
+    assert_json(given.request.get(), execution.request.get());
+    assert_json(given.caller.as_ref().unwrap().get(), r#"{"name":"Ada"}"#);
+    assert_eq!(given.workflow_id, workflow_id);
+    assert_eq!(given.organization_id, execution.organization_id);
+    assert_eq!(given.workflow_name.as_deref(), Some("greet"));
+    assert_eq!(given.timeout_seconds, Some(1.5));
+    assert_eq!((given.priority, given.max_attempts), (7, 3));
+    assert_eq!(given.retry_of, execution.retry_of);
+}
+
+/// PostgreSQL stores JSON by value: the order of keys and the spaces are its own.
+fn assert_json(text: &str, expected: &str) {
+    let parse = |text| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert_eq!(parse(text), parse(expected));
+}
+
+pub(crate) async fn rule_6_waiting_rows_come_by_priority_with_aging(fixture: Fixture) {
+    let with_priority = |priority| NewExecution { priority, ..new_execution() };
+    let [low, high, middle, old] = [with_priority(0), with_priority(9), with_priority(5), with_priority(1)];
+    let all = [low.clone(), high.clone(), middle.clone(), old.clone()];
+    fixture.store.submit(&all).await.unwrap();
+    // Five levels are overtaken by five minutes of waiting and a little more.
+    fixture.age("run_after", old.id, 5 * 60).await;
+    let mut order = Vec::new();
+    for _ in 0..4 {
+        let due = fixture.store.claim_due(&claimant(), 1, TakeOver::Nothing).await.unwrap();
+        order.extend(due.claimed.iter().map(|claimed| claimed.attempt.execution_id));
+    }
+    assert_eq!(order, [high.id, old.id, middle.id, low.id]);
+}
+
+pub(crate) async fn rule_6_a_row_is_not_claimed_before_it_is_due(fixture: Fixture) {
+    let later = NewExecution { delay: Duration::from_secs(3600), ..new_execution() };
+    fixture.store.submit(std::slice::from_ref(&later)).await.unwrap();
+    let due = fixture.store.claim_due(&claimant(), 10, TakeOver::AllOthers).await.unwrap();
+    assert!(due.claimed.is_empty());
+    let wait = fixture.store.next_due().await.unwrap().expect("a due time");
+    assert!(wait > Duration::from_secs(3590) && wait <= Duration::from_secs(3600), "{wait:?}");
+    fixture.age("run_after", later.id, 3601).await;
+    assert_eq!(fixture.store.next_due().await.unwrap(), Some(Duration::ZERO));
+    let due = fixture.store.claim_due(&claimant(), 10, TakeOver::Nothing).await.unwrap();
+    assert_eq!(due.claimed.len(), 1);
+    assert_eq!(fixture.store.next_due().await.unwrap(), None);
+}
+
+pub(crate) async fn rule_7_submitting_commits_a_row_and_wakes_the_poll(fixture: Fixture) {
+    let store = fixture.store.clone();
+    let poll = tokio::spawn(async move { store.woken().await });
+    tokio::task::yield_now().await;
+    let execution = new_execution();
+    let other = new_execution();
+    let batch = [execution.clone(), execution.clone(), other.clone()];
+    let answers = fixture.store.submit(&batch).await.unwrap();
+    assert_eq!(answers, [Submitted::Inserted, Submitted::Inserted, Submitted::Inserted]);
+    tokio::time::timeout(Duration::from_secs(10), poll).await.expect("woken").unwrap();
+    let again = fixture.store.submit(std::slice::from_ref(&execution)).await.unwrap();
+    assert_eq!(again, [Submitted::Exists(Status::Pending)]);
+    assert_eq!(fixture.store.submit(&[]).await.unwrap(), []);
+}
+
+pub(crate) async fn rule_23_an_unusable_execution_is_recorded_only_if_nothing_is_known(fixture: Fixture) {
+    let failure = Failure::new("PendingNotFound", "no pending record");
+    let unknown = Uuid::new_v4();
+    assert_eq!(fixture.store.fail_unusable(unknown, &failure).await.unwrap(), None);
+    let row = fixture.row(unknown).await;
+    assert_eq!((row.status, row.error_type.as_deref()), (Status::Failed, Some("PendingNotFound")));
+    assert!(row.completed_at.is_some());
+
+    let known = fixture.submitted().await;
+    let present = fixture.store.fail_unusable(known, &failure).await.unwrap();
+    assert_eq!(present, Some(Status::Pending));
+    assert_eq!(fixture.status(known).await, Status::Pending);
+}
+
+pub(crate) async fn rule_24_only_unusable_rows_can_be_reopened(fixture: Fixture) {
+    let unusable = new_execution();
+    let failure = Failure::new("InvalidRequest", "no workflow");
+    fixture.store.fail_unusable(unusable.id, &failure).await.unwrap();
+    assert!(fixture.store.reopen_unusable(unusable.id).await.unwrap());
+    assert!(!fixture.store.reopen_unusable(unusable.id).await.unwrap());
+    fixture.claim(&claimant(), unusable).await;
+
+    let me = claimant();
+    let failed = fixture.claimed(&me).await.attempt;
+    let outcome = muster_supervisor::store::Outcome::Failed(Failure::new("InvalidRequest", "by the user"));
+    let disposition = muster_supervisor::store::Disposition::Terminal(outcome);
+    fixture.finalize(crate::fixture::ending(&me, failed, disposition)).await;
+    assert!(!fixture.store.reopen_unusable(failed.execution_id).await.unwrap(), "it ran");
+}
+
+pub(crate) async fn the_depth_of_the_queue_is_known(fixture: Fixture) {
+    let empty = fixture.store.queue_depth().await.unwrap();
+    assert_eq!((empty.pending, empty.oldest_wait), (0, None));
+    let old = fixture.submitted().await;
+    fixture.submitted().await;
+    fixture.age("run_after", old, 100).await;
+    let depth = fixture.store.queue_depth().await.unwrap();
+    assert_eq!(depth.pending, 2);
+    assert!(depth.oldest_wait.unwrap() >= Duration::from_secs(100), "{depth:?}");
+}

@@ -1,0 +1,143 @@
+//! What can be asked.
+
+use jiff::Timestamp;
+use muster_supervisor::execution::Status;
+use muster_supervisor::store::{ExecutionFilter, Finalization, NewEvent, NewExecution};
+use uuid::Uuid;
+
+use crate::fixture::{Fixture, claimant, line, new_execution, raw, success};
+
+pub(crate) async fn lists_are_paged_newest_first_and_filtered(fixture: Fixture) {
+    let organization_id = Some(Uuid::new_v4());
+    let mut ids = Vec::new();
+    for number in 0..7 {
+        let execution = NewExecution {
+            workflow_name: Some(if number % 2 == 0 { "even" } else { "odd" }.to_owned()),
+            organization_id: organization_id.filter(|_| number < 3),
+            ..new_execution()
+        };
+        ids.push(execution.id);
+        fixture.store.submit(&[execution]).await.unwrap();
+    }
+    ids.reverse();
+    let mut seen = Vec::new();
+    let mut filter = ExecutionFilter { limit: 3, ..ExecutionFilter::default() };
+    loop {
+        let page = fixture.store.executions(&filter).await.unwrap();
+        assert!(page.executions.iter().all(|row| row.parameters.is_none() && row.result.is_none()));
+        seen.extend(page.executions.iter().map(|row| row.id));
+        let Some(next) = page.next else { break };
+        filter.cursor = Some(next.to_string().parse().unwrap());
+    }
+    assert_eq!(seen, ids);
+
+    let count = async |filter: ExecutionFilter| {
+        let page = fixture.store.executions(&ExecutionFilter { limit: 100, ..filter }).await.unwrap();
+        page.executions.len()
+    };
+    let any = ExecutionFilter::default();
+    assert_eq!(count(ExecutionFilter { workflow: Some("even".to_owned()), ..any.clone() }).await, 4);
+    assert_eq!(count(ExecutionFilter { organization_id, ..any.clone() }).await, 3);
+    assert_eq!(count(ExecutionFilter { status: Some(Status::Pending), ..any.clone() }).await, 7);
+    assert_eq!(count(ExecutionFilter { status: Some(Status::Failed), ..any }).await, 0);
+}
+
+pub(crate) async fn logs_are_read_on_from_a_place(fixture: Fixture) {
+    let me = claimant();
+    let attempt = fixture.claimed(&me).await.attempt;
+    let logs = (1..=5).map(|sequence| line(sequence, &format!("line {sequence}"))).collect();
+    fixture.finalize(Finalization { logs, ..success(&me, attempt) }).await;
+    let page = fixture.store.logs(attempt.execution_id, (0, 0), 2).await.unwrap();
+    assert_eq!(page.len(), 2);
+    let first = &page[0];
+    assert_eq!((first.attempt, first.line.sequence, first.line.at_us), (1, 1, 1_700_000_000_000_001));
+    assert_eq!((first.line.level.as_str(), first.line.stream.as_str()), ("info", "stderr"));
+    assert_eq!(first.line.logger, "test");
+    let rest = fixture.store.logs(attempt.execution_id, (1, 2), 10).await.unwrap();
+    let messages: Vec<_> = rest.iter().map(|row| row.line.message.as_str()).collect();
+    assert_eq!(messages, ["line 3", "line 4", "line 5"]);
+    assert!(fixture.store.logs(attempt.execution_id, (2, 0), 10).await.unwrap().is_empty());
+}
+
+pub(crate) async fn events_tell_how_an_execution_got_where_it_is(fixture: Fixture) {
+    let me = claimant();
+    let attempt = fixture.claimed(&me).await.attempt;
+    let at = Timestamp::from_microsecond(1_700_000_000_000_001).unwrap();
+    let signalled =
+        NewEvent { detail: Some(raw(r#"{"signal":15}"#)), ..NewEvent::new(at, "timeout_signalled") };
+    fixture.store.record_events(me.owner, &[(attempt, NewEvent::new(at, "started"))]).await.unwrap();
+    let stranger = claimant().owner;
+    fixture.store.record_events(stranger, &[(attempt, NewEvent::new(at, "forged"))]).await.unwrap();
+    fixture.finalize(Finalization { events: vec![signalled], ..success(&me, attempt) }).await;
+    let events = fixture.store.events(attempt.execution_id).await.unwrap();
+    let names: Vec<_> = events.iter().map(|event| event.event.as_str()).collect();
+    assert_eq!(names, ["claimed", "started", "timeout_signalled", "finalized"]);
+    assert!(events.iter().all(|event| event.attempt == 1 && event.supervisor == Some(me.owner)));
+    assert_eq!(events[1].at, at);
+    let detail: serde_json::Value = serde_json::from_str(events[2].detail.as_ref().unwrap().get()).unwrap();
+    assert_eq!(detail["signal"], 15);
+    assert!(events[3].detail.as_ref().unwrap().get().contains("SUCCESS"));
+}
+
+pub(crate) async fn workflows_are_found_own_first_then_global(fixture: Fixture) {
+    let [own, global, inactive, organization, other] = [(); 5].map(|()| Uuid::new_v4());
+    fixture
+        .sql(&format!(
+            "INSERT INTO organizations (id, name) VALUES ('{organization}', 'Acme');
+             INSERT INTO workflows (id, name, path, organization_id, timeout_seconds, max_attempts) VALUES
+                 ('{global}', 'report', 'global.js', NULL, 2.5, 2),
+                 ('{own}', 'report', 'own.js', '{organization}', NULL, NULL);
+             INSERT INTO workflows (id, name) VALUES ('{inactive}', 'old');"
+        ))
+        .await;
+    fixture.sql(&format!("UPDATE workflows SET is_active = NOT is_active WHERE id = '{inactive}'")).await;
+    let named = async |name, organization| {
+        fixture.store.workflow_named(name, organization).await.unwrap().map(|workflow| workflow.id)
+    };
+    assert_eq!(named("report", Some(organization)).await, Some(own));
+    assert_eq!(named("report", Some(other)).await, Some(global));
+    assert_eq!(named("report", None).await, Some(global));
+    assert_eq!(named("old", None).await, None);
+    assert!(fixture.store.workflow(inactive).await.unwrap().is_none());
+    let found = fixture.store.workflow(global).await.unwrap().unwrap();
+    assert_eq!((found.path.as_deref(), found.timeout_seconds), (Some("global.js"), Some(2.5)));
+    assert_eq!((found.max_attempts, found.is_active), (Some(2), true));
+    let acme = fixture.store.organization(organization).await.unwrap().unwrap();
+    assert_eq!((acme.name.as_str(), acme.is_active), ("Acme", true));
+    assert!(fixture.store.organization(other).await.unwrap().is_none());
+}
+
+pub(crate) async fn an_organizations_config_replaces_the_global_one(fixture: Fixture) {
+    let organization = Uuid::new_v4();
+    fixture
+        .sql(&format!(
+            "INSERT INTO config_entries (organization_id, key, value) VALUES
+                 (NULL, 'region', '\"eu\"'), (NULL, 'limit', '10'), ('{organization}', 'limit', '20');
+             INSERT INTO config_entries (organization_id, key, value, is_secret)
+                 SELECT organization_id, 'token', '\"s3cret\"', NOT is_secret FROM config_entries
+                 WHERE organization_id = '{organization}';"
+        ))
+        .await;
+    let read = async |organization| {
+        let entries = fixture.store.config(organization).await.unwrap();
+        let tell = |entry: &muster_supervisor::store::ConfigEntry| {
+            format!("{}={}{}", entry.key, entry.value, if entry.is_secret { " (secret)" } else { "" })
+        };
+        entries.iter().map(tell).collect::<Vec<_>>()
+    };
+    assert_eq!(read(None).await, ["limit=10", "region=\"eu\""]);
+    let own = read(Some(organization)).await;
+    assert_eq!(own, ["limit=20", "region=\"eu\"", "token=\"s3cret\" (secret)"]);
+}
+
+pub(crate) async fn facts_and_migrations_are_repeatable(fixture: Fixture) {
+    let others = [fixture.another_store().await, fixture.another_store().await];
+    let [one, two] = others.map(|store| tokio::spawn(async move { store.migrate().await }));
+    fixture.store.migrate().await.unwrap();
+    one.await.unwrap().unwrap();
+    two.await.unwrap().unwrap();
+    let facts = fixture.store.facts().await.unwrap();
+    assert!(facts.schema_version >= 1, "{facts:?}");
+    assert!(facts.clock_ahead.abs().as_secs() < 5, "{facts:?}");
+    assert!(!facts.version.is_empty());
+}
