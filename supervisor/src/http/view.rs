@@ -287,3 +287,41 @@ pub struct Problem {
     /// What happened here, and what to do.
     pub detail: String,
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A pool with one busy and one idle worker.
+    pub(crate) fn pool() -> PoolView {
+        let worker = |name: &str, state: &str, execution_id| WorkerView {
+            worker: name.to_owned(),
+            pid: Some(4242),
+            state: state.to_owned(),
+            state_seconds: 1.5,
+            age_seconds: 90.0,
+            generation: 1,
+            executions: 7,
+            rss_bytes: Some(12 * 1024 * 1024),
+            execution_id,
+            attempt: execution_id.map(|_| 1),
+            due: None,
+        };
+        PoolView {
+            supervisor: Uuid::nil(),
+            version: "0.1.0".to_owned(),
+            started_at: Timestamp::UNIX_EPOCH,
+            draining: false,
+            min_workers: 2,
+            max_workers: 10,
+            generation: 1,
+            running: 1,
+            waiting: 0,
+            oldest_wait_seconds: 0.0,
+            pending: Some(3),
+            problem: None,
+            reload: "settled".to_owned(),
+            workers: vec![worker("worker-1", "running", Some(Uuid::nil())), worker("worker-2", "idle", None)],
+        }
+    }
+}

@@ -1,12 +1,16 @@
-//! What the supervisor says about itself: its log.
+//! What the supervisor says about itself: its log and its metrics.
 //!
 //! One event is one line with structured fields, on stderr. ERROR means a person must act. The logs of
 //! executions are not here: they are data, see [`crate::execution::LogLine`].
+
+mod metrics;
 
 use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::Subscriber;
+
+pub use metrics::Metrics;
 
 use crate::settings::LogFormat;
 

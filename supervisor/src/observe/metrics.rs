@@ -1,0 +1,284 @@
+//! What the supervisor counts and measures, in the text format of Prometheus.
+//!
+//! Counters and histograms are fed as things happen; gauges are filled from the state of the moment when
+//! somebody asks, so they cannot drift.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::bus::Health;
+use crate::execution::Status;
+use crate::http::view::{PoolView, Readiness};
+
+/// Seconds, from a warm round trip to the longest runs.
+const RUN_BUCKETS: [f64; 14] =
+    [0.001, 0.005, 0.02, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0];
+/// Seconds, for what should be short.
+const WAIT_BUCKETS: [f64; 12] = [0.000_1, 0.000_5, 0.001, 0.005, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 300.0];
+/// Outcomes in one commit.
+const GROUP_BUCKETS: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
+
+type Real = Gauge<f64, AtomicU64>;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StatusLabel {
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabel {
+    state: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PartLabel {
+    part: String,
+}
+
+/// Everything that is measured. Shared by reference; every method may be called from anywhere.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    finished: Family<StatusLabel, Counter>,
+    requeued: Counter,
+    superseded: Counter,
+    run_seconds: Histogram,
+    start_wait_seconds: Histogram,
+    commit_seconds: Histogram,
+    commit_outcomes: Histogram,
+    workers: Family<StateLabel, Gauge>,
+    workers_min: Gauge,
+    workers_max: Gauge,
+    running: Gauge,
+    waiting: Gauge,
+    oldest_wait_seconds: Real,
+    pending: Gauge,
+    draining: Gauge,
+    ready: Family<PartLabel, Gauge>,
+    live_writes_queued_bytes: Gauge,
+    live_writes_dropped: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Nothing measured yet.
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("muster"),
+            finished: Family::default(),
+            requeued: Counter::default(),
+            superseded: Counter::default(),
+            run_seconds: Histogram::new(RUN_BUCKETS),
+            start_wait_seconds: Histogram::new(WAIT_BUCKETS),
+            commit_seconds: Histogram::new(WAIT_BUCKETS),
+            commit_outcomes: Histogram::new(GROUP_BUCKETS),
+            workers: Family::default(),
+            workers_min: Gauge::default(),
+            workers_max: Gauge::default(),
+            running: Gauge::default(),
+            waiting: Gauge::default(),
+            oldest_wait_seconds: Real::default(),
+            pending: Gauge::default(),
+            draining: Gauge::default(),
+            ready: Family::default(),
+            live_writes_queued_bytes: Gauge::default(),
+            live_writes_dropped: Gauge::default(),
+        };
+        for status in [Status::Success, Status::Failed, Status::Timeout, Status::Cancelled] {
+            // A series that is there from the start makes the first failure an increase.
+            let _ = metrics.finished.get_or_create(&StatusLabel { status: status.as_str() });
+        }
+        metrics.register_events();
+        metrics.register_gauges();
+        metrics
+    }
+
+    fn register_events(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "executions_finished",
+            "Executions that reached a terminal state",
+            self.finished.clone(),
+        );
+        registry.register(
+            "attempts_requeued",
+            "Attempts that went back to be claimed again",
+            self.requeued.clone(),
+        );
+        registry.register(
+            "attempts_superseded",
+            "Attempts that were somebody else's when they ended",
+            self.superseded.clone(),
+        );
+        let seconds = || Unit::Seconds;
+        registry.register_with_unit(
+            "execution",
+            "From Started to the end of a run",
+            seconds(),
+            self.run_seconds.clone(),
+        );
+        registry.register_with_unit(
+            "start_wait",
+            "From the claim to Started",
+            seconds(),
+            self.start_wait_seconds.clone(),
+        );
+        registry.register_with_unit(
+            "commit",
+            "One finalization commit",
+            seconds(),
+            self.commit_seconds.clone(),
+        );
+        registry.register(
+            "commit_outcomes",
+            "Outcomes in one finalization commit",
+            self.commit_outcomes.clone(),
+        );
+    }
+
+    fn register_gauges(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("workers", "Workers by state", self.workers.clone());
+        registry.register("workers_min", "Workers kept warm", self.workers_min.clone());
+        registry.register("workers_max", "The most workers there may be", self.workers_max.clone());
+        registry.register("executions_running", "Executions a worker holds", self.running.clone());
+        registry.register(
+            "executions_waiting",
+            "Claimed executions that wait for a worker",
+            self.waiting.clone(),
+        );
+        registry.register_with_unit(
+            "oldest_wait",
+            "How long the oldest of them has waited",
+            Unit::Seconds,
+            self.oldest_wait_seconds.clone(),
+        );
+        registry.register(
+            "executions_pending",
+            "Rows that wait to be claimed; -1 when unknown",
+            self.pending.clone(),
+        );
+        registry.register("draining", "1 once no more work is taken", self.draining.clone());
+        registry.register("ready", "1 for each part that does its work", self.ready.clone());
+        registry.register_with_unit(
+            "live_writes_queued",
+            "Live news that wait to be written",
+            Unit::Bytes,
+            self.live_writes_queued_bytes.clone(),
+        );
+        registry.register(
+            "live_writes_dropped",
+            "Live news dropped since the start",
+            self.live_writes_dropped.clone(),
+        );
+    }
+
+    /// An execution reached this terminal state after running so long.
+    pub fn finished(&self, status: Status, ran: Option<Duration>) {
+        self.finished.get_or_create(&StatusLabel { status: status.as_str() }).inc();
+        if let Some(ran) = ran {
+            self.run_seconds.observe(ran.as_secs_f64());
+        }
+    }
+
+    /// An attempt went back to be claimed again.
+    pub fn requeued(&self) {
+        self.requeued.inc();
+    }
+
+    /// An attempt turned out to be somebody else's.
+    pub fn superseded(&self) {
+        self.superseded.inc();
+    }
+
+    /// An attempt entered user code so long after its claim.
+    pub fn started(&self, waited: Duration) {
+        self.start_wait_seconds.observe(waited.as_secs_f64());
+    }
+
+    /// A finalization commit of so many outcomes took so long.
+    pub fn committed(&self, outcomes: usize, took: Duration) {
+        self.commit_seconds.observe(took.as_secs_f64());
+        self.commit_outcomes.observe(f64::from(u32::try_from(outcomes).unwrap_or(u32::MAX)));
+    }
+
+    /// Everything as text, gauges as they are now.
+    pub fn encode(&self, pool: &PoolView, readiness: &Readiness, bus: &Health) -> String {
+        self.fill(pool, readiness, bus);
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+
+    fn fill(&self, pool: &PoolView, readiness: &Readiness, bus: &Health) {
+        self.workers.clear();
+        for worker in &pool.workers {
+            self.workers.get_or_create(&StateLabel { state: worker.state.clone() }).inc();
+        }
+        self.workers_min.set(count(pool.min_workers));
+        self.workers_max.set(count(pool.max_workers));
+        self.running.set(count(pool.running));
+        self.waiting.set(count(pool.waiting));
+        self.oldest_wait_seconds.set(pool.oldest_wait_seconds);
+        self.pending.set(pool.pending.map_or(-1, |pending| i64::try_from(pending).unwrap_or(i64::MAX)));
+        self.draining.set(i64::from(pool.draining));
+        for part in &readiness.parts {
+            self.ready.get_or_create(&PartLabel { part: part.part.clone() }).set(i64::from(part.ready));
+        }
+        self.live_writes_queued_bytes.set(count(bus.queued_bytes));
+        self.live_writes_dropped.set(i64::try_from(bus.dropped).unwrap_or(i64::MAX));
+    }
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::view::Part;
+
+    #[test]
+    fn what_happened_and_what_is_are_both_in_the_text() {
+        let metrics = Metrics::new();
+        metrics.finished(Status::Success, Some(Duration::from_millis(3)));
+        metrics.finished(Status::Failed, None);
+        metrics.committed(2, Duration::from_millis(1));
+        metrics.started(Duration::from_micros(300));
+        let mut pool = crate::http::view::tests::pool();
+        pool.pending = None;
+        let part = Part { part: "store".into(), ready: false, detail: String::new() };
+        let text = metrics.encode(&pool, &Readiness::of(vec![part]), &Health::default());
+        for line in [
+            "muster_executions_finished_total{status=\"SUCCESS\"} 1",
+            "muster_executions_finished_total{status=\"TIMEOUT\"} 0",
+            "muster_execution_seconds_bucket{le=\"0.005\"} 1",
+            "muster_execution_seconds_count 1",
+            "muster_commit_outcomes_sum 2.0",
+            "muster_workers{state=\"running\"} 1",
+            "muster_workers{state=\"idle\"} 1",
+            "muster_executions_pending -1",
+            "muster_ready{part=\"store\"} 0",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+        pool.workers.clear();
+        let text = metrics.encode(&pool, &Readiness::of(Vec::new()), &Health::default());
+        assert!(!text.contains("muster_workers{"), "a state without workers is gone");
+    }
+}
