@@ -1,0 +1,103 @@
+//! One result line.
+
+use muster_protocol::error_type;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::input::BadLine;
+use crate::execution::Status;
+use crate::store::{ExecutionRecord, Failure};
+
+/// What became of one line of the input. Fields that do not apply are null, so every line has all of them.
+#[derive(Clone, Debug, Serialize)]
+pub struct ResultLine {
+    /// Null when the line gave none and could not be run.
+    pub execution_id: Option<Uuid>,
+    /// What was to run.
+    pub workflow: Option<String>,
+    /// Terminal.
+    pub status: Status,
+    /// What the function returned.
+    pub result: Option<Box<RawValue>>,
+    /// What kind of failure.
+    pub error_type: Option<String>,
+    /// What a person should read.
+    pub error_message: Option<String>,
+    /// Started read to the end; null without Started.
+    pub duration_ms: Option<u64>,
+    /// The number of the last attempt; 0 when it never ran.
+    pub attempt: u32,
+}
+
+impl ResultLine {
+    /// A line that could not be run.
+    pub fn bad(line: BadLine) -> Self {
+        let failure = Failure::new(error_type::INVALID_REQUEST, line.message);
+        Self {
+            execution_id: line.execution_id,
+            workflow: line.workflow,
+            ..Self::unrun(Status::Failed, failure)
+        }
+    }
+
+    /// A line that was not run any more.
+    pub fn never_ran(execution_id: Uuid, workflow: String, status: Status, failure: Failure) -> Self {
+        Self { execution_id: Some(execution_id), workflow: Some(workflow), ..Self::unrun(status, failure) }
+    }
+
+    fn unrun(status: Status, failure: Failure) -> Self {
+        Self {
+            execution_id: None,
+            workflow: None,
+            status,
+            result: None,
+            error_type: Some(failure.error_type),
+            error_message: Some(failure.message),
+            duration_ms: None,
+            attempt: 0,
+        }
+    }
+
+    /// The line as JSON, with its line end.
+    ///
+    /// # Errors
+    /// Never for the values there are; the caller need not believe that.
+    pub fn to_json_line(&self) -> serde_json::Result<String> {
+        serde_json::to_string(self).map(|line| line + "\n")
+    }
+}
+
+impl From<ExecutionRecord> for ResultLine {
+    fn from(record: ExecutionRecord) -> Self {
+        Self {
+            execution_id: Some(record.id),
+            workflow: record.workflow_name,
+            status: record.status,
+            result: record.result,
+            error_type: record.error_type,
+            error_message: record.error_message,
+            duration_ms: record.duration_ms.and_then(|ms| u64::try_from(ms).ok()),
+            attempt: record.attempt,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_every_field_in_the_order_of_the_contract() {
+        let bad = BadLine {
+            number: 3,
+            execution_id: None,
+            workflow: Some("report".into()),
+            message: "line 3: invalid request: priority: must be a whole number from 0 to 9, not 12".into(),
+        };
+        insta::assert_snapshot!(ResultLine::bad(bad).to_json_line().unwrap(), @r#"{"execution_id":null,"workflow":"report","status":"FAILED","result":null,"error_type":"InvalidRequest","error_message":"line 3: invalid request: priority: must be a whole number from 0 to 9, not 12","duration_ms":null,"attempt":0}"#);
+        let cancelled = Failure::new(error_type::CANCELLED, "an execution before it failed");
+        let line = ResultLine::never_ran(Uuid::nil(), "report".into(), Status::Cancelled, cancelled);
+        insta::assert_snapshot!(line.to_json_line().unwrap(), @r#"{"execution_id":"00000000-0000-0000-0000-000000000000","workflow":"report","status":"CANCELLED","result":null,"error_type":"CancelledError","error_message":"an execution before it failed","duration_ms":null,"attempt":0}"#);
+    }
+}
