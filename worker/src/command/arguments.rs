@@ -1,0 +1,123 @@
+//! What a worker's command line can say.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Runs workflows: for a supervisor that starts it, or one at a time in a terminal.
+#[derive(Debug, Parser)]
+#[command(
+    name = "worker",
+    version,
+    about,
+    after_help = "\
+A supervisor starts this program with MUSTER_PROTOCOL=1 in the environment; then it serves frames on its \
+standard streams. By hand:
+
+  worker list --workflows-dir ./workflows
+  worker run hello --params '{\"name\": \"Ada\"}'
+  worker serve --json          (play the supervisor yourself, one line of JSON per message)"
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve a supervisor on stdin and stdout
+    Serve {
+        /// One line of JSON per message instead of binary frames
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run one execution here: logs on stderr, the result on stdout
+    #[command(after_help = "\
+Examples:
+  worker run hello --params '{\"name\": \"Ada\"}'
+  worker run transform --params @records.json --timeout 10
+  echo '{\"pages\": 3}' | worker run pages --params -
+  worker run --code try.js --config region=eu --state visits=41
+
+Exit status: 0 the workflow succeeded, 1 it failed, 124 it ran out of time, 2 the command line makes no sense.")]
+    Run(Run),
+    /// List the workflows that are there, and where
+    List {
+        /// Where workflow files are
+        #[arg(long, value_name = "DIR", default_value_os_t = workflows_dir())]
+        workflows_dir: PathBuf,
+        /// One line of JSON per workflow
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The workflow's name; with --code only a label
+    #[arg(required_unless_present = "code")]
+    pub(crate) workflow: Option<String>,
+    /// The parameters: JSON, @FILE, or - for stdin
+    #[arg(long, value_name = "JSON|@FILE|-", allow_hyphen_values = true)]
+    pub(crate) params: Option<String>,
+    /// Run this file's code instead of a named workflow
+    #[arg(long, value_name = "FILE")]
+    pub(crate) code: Option<PathBuf>,
+    /// End it after so many seconds
+    #[arg(long, value_name = "SECS", value_parser = seconds)]
+    pub(crate) timeout: Option<f64>,
+    /// A configuration entry it will see; VALUE is JSON or else text
+    #[arg(long, value_name = "KEY=VALUE", value_parser = entry)]
+    pub(crate) config: Vec<(String, serde_json::Value)>,
+    /// A state entry it will find; state is kept in memory for this run only
+    #[arg(long, value_name = "KEY=VALUE", value_parser = entry)]
+    pub(crate) state: Vec<(String, serde_json::Value)>,
+    /// Where workflow files are
+    #[arg(long, value_name = "DIR", default_value_os_t = workflows_dir())]
+    pub(crate) workflows_dir: PathBuf,
+    /// What JavaScript may use, in MiB; 0 means no limit
+    #[arg(long, value_name = "MB", default_value_t = 0)]
+    pub(crate) memory_limit_mb: u64,
+}
+
+/// The folder a supervisor with the same environment would name.
+fn workflows_dir() -> PathBuf {
+    std::env::var_os("MUSTER_WORKFLOWS_DIR").map_or_else(|| PathBuf::from("./workflows"), PathBuf::from)
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds < 1e9 => Ok(seconds),
+        Ok(_) | Err(_) => Err("a number of seconds above 0 is needed, such as 10 or 0.5".to_owned()),
+    }
+}
+
+fn entry(text: &str) -> Result<(String, serde_json::Value), String> {
+    let (key, value) = text.split_once('=').ok_or("KEY=VALUE is needed, such as region=eu")?;
+    if key.is_empty() {
+        return Err("the key before = is empty".to_owned());
+    }
+    let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+    Ok((key.to_owned(), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_json_or_text() {
+        assert_eq!(entry("n=41").unwrap(), ("n".to_owned(), 41.into()));
+        assert_eq!(entry("region=eu=1").unwrap(), ("region".to_owned(), "eu=1".into()));
+        assert!(entry("region").is_err());
+        assert!(entry("=x").is_err());
+    }
+
+    #[test]
+    fn a_timeout_is_a_positive_number() {
+        assert_eq!(seconds("0.5"), Ok(0.5));
+        for text in ["0", "-1", "NaN", "inf", "ten"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+}

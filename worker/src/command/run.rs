@@ -1,0 +1,160 @@
+//! `worker run`: one execution without a supervisor.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use muster_protocol::{CancelReason, ErrorInfo, JsonBytes, Outcome, Source};
+use serde_json::{Value, json};
+
+use super::arguments::Run as Options;
+use super::terminal::{Terminal, TerminalLine};
+use crate::engine::{Engines, Init};
+use crate::run::{Line, Request, Run, Uplink, Waker};
+use crate::serve::exit;
+
+const EXIT_FAILED: u8 = 1;
+const EXIT_TIMED_OUT: u8 = 124;
+const EXIT_CANCELLED: u8 = 130;
+
+/// Gives the exit code.
+pub(crate) fn run(engines: Engines, options: Options) -> u8 {
+    match try_run(engines, options) {
+        Ok(code) => code,
+        Err(problem) => {
+            exit::complain(&problem);
+            super::EXIT_USAGE
+        }
+    }
+}
+
+fn try_run(mut engines: Engines, options: Options) -> Result<u8, String> {
+    let request = request(&options)?;
+    let result_to = keep_stdout_for_the_result()?;
+    let workflows_dir = std::path::absolute(&options.workflows_dir)
+        .map_err(|error| format!("--workflows-dir {}: {error}", options.workflows_dir.display()))?;
+    let memory_limit_mb = Some(options.memory_limit_mb);
+    if let Err(error) = engines.init(&Init { workflows_dir: Some(workflows_dir), memory_limit_mb }) {
+        exit::complain(&format!("cannot start: {}", error.message));
+        return Ok(exit::INIT_FAILED);
+    }
+    let terminal = Arc::new(Terminal::new(
+        options.config.into_iter().collect(),
+        options.state.into_iter().collect::<BTreeMap<_, _>>(),
+    ));
+    let waker = Arc::new(Waker::new().map_err(|error| format!("cannot make an eventfd: {error}"))?);
+    let line: Rc<dyn Line> = Rc::new(TerminalLine { waker });
+    let run = Run::new(request, Arc::clone(&terminal) as Arc<dyn Uplink>);
+    let outcome = run.conclude(engines.run(&run, &line));
+    Ok(report(&run, outcome, &terminal, result_to))
+}
+
+/// The request an Execute frame would have carried.
+fn request(options: &Options) -> Result<Request, String> {
+    let params = params(options.params.as_deref())?;
+    let source = match &options.code {
+        None => Source::Named,
+        Some(file) => {
+            let code = std::fs::read(file)
+                .map_err(|error| format!("--code {}: cannot be read: {error}", file.display()))?;
+            Source::Inline { language: String::new(), code }
+        }
+    };
+    let label = || {
+        let name = options.code.as_ref().and_then(|file| file.file_name());
+        name.map_or_else(|| "script".to_owned(), |name| name.to_string_lossy().into_owned())
+    };
+    let workflow = options.workflow.clone().unwrap_or_else(label);
+    let config: BTreeMap<&str, &Value> =
+        options.config.iter().map(|(key, value)| (key.as_str(), value)).collect();
+    let context = json!({ "workflow": { "id": null, "name": workflow }, "config": config });
+    Ok(Request {
+        run: 1,
+        execution_id: "00000000-0000-0000-0000-000000000000".to_owned(),
+        attempt: 1,
+        workflow,
+        source,
+        params,
+        context_text: JsonBytes::of(&context),
+        timeout: options.timeout.map(Duration::from_secs_f64),
+        context: OnceLock::new(),
+    })
+}
+
+fn params(given: Option<&str>) -> Result<JsonBytes, String> {
+    let (text, from) = match given {
+        None => return Ok(JsonBytes::NONE),
+        Some("-") => {
+            let mut text = String::new();
+            let read = std::io::stdin().lock().read_to_string(&mut text);
+            read.map_err(|error| format!("--params -: stdin cannot be read: {error}"))?;
+            (text, "stdin".to_owned())
+        }
+        Some(text) => match text.strip_prefix('@') {
+            Some(file) => {
+                let text = std::fs::read_to_string(file)
+                    .map_err(|error| format!("--params @{file}: cannot be read: {error}"))?;
+                (text, file.to_owned())
+            }
+            None => (text.to_owned(), "the command line".to_owned()),
+        },
+    };
+    serde_json::from_str::<serde::de::IgnoredAny>(&text)
+        .map_err(|error| format!("--params from {from} is not JSON: {error}"))?;
+    Ok(JsonBytes(text.into_bytes()))
+}
+
+/// What workflows print must not end up in the result: stdout becomes stderr for them.
+fn keep_stdout_for_the_result() -> Result<File, String> {
+    let kept = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3);
+    let kept = kept.map_err(|error| format!("stdout is not usable: {error}"))?;
+    rustix::stdio::dup2_stdout(rustix::stdio::stderr())
+        .map_err(|error| format!("stderr is not usable: {error}"))?;
+    Ok(File::from(kept))
+}
+
+fn report(run: &Run, outcome: Outcome, terminal: &Terminal, mut result_to: File) -> u8 {
+    let reason = run.cancellation.get().map(|request| request.reason);
+    match outcome {
+        Outcome::Succeeded { result } => {
+            let mut line = if result.is_none() { b"null".to_vec() } else { result.0 };
+            line.push(b'\n');
+            if let Err(error) = result_to.write_all(&line) {
+                exit::complain(&format!("the result cannot be written: {error}"));
+                return EXIT_FAILED;
+            }
+            exit::DONE
+        }
+        Outcome::Failed { error } => {
+            terminal.say("error", &explain(&error));
+            EXIT_FAILED
+        }
+        Outcome::Rejected { reason } => {
+            terminal.say("error", &reason);
+            EXIT_FAILED
+        }
+        Outcome::Cancelled { message } => {
+            terminal.say("error", &message);
+            if reason == Some(CancelReason::Timeout) { EXIT_TIMED_OUT } else { EXIT_CANCELLED }
+        }
+    }
+}
+
+/// The stack begins with the message when the language writes it so.
+fn explain(error: &ErrorInfo) -> String {
+    let head = if error.kind.is_empty() {
+        error.message.clone()
+    } else {
+        format!("{}: {}", error.kind, error.message)
+    };
+    if error.stack.starts_with(&head) {
+        error.stack.clone()
+    } else if error.stack.is_empty() {
+        head
+    } else {
+        format!("{head}\n{}", error.stack)
+    }
+}

@@ -1,0 +1,137 @@
+//! The workflows of the conformance kit, which every SDK has. See the protocol's list of what each does.
+//!
+//! They misbehave on purpose, so they are there only when `MUSTER_CONFORMANCE=1` says so.
+
+use std::io::{Read, Write};
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use muster_protocol::Level;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::sdk::{Context, Native, WorkflowError};
+
+#[derive(Deserialize)]
+struct Fail {
+    kind: String,
+    message: String,
+}
+
+#[derive(Deserialize)]
+struct Seconds {
+    seconds: f64,
+}
+
+#[derive(Deserialize)]
+struct Text {
+    #[serde(default)]
+    text: String,
+    #[serde(default = "one")]
+    count: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+#[derive(Deserialize)]
+struct Calls {
+    method: String,
+    #[serde(default)]
+    params: Value,
+    #[serde(default = "one")]
+    count: usize,
+}
+
+#[derive(Deserialize)]
+struct Number {
+    #[serde(alias = "count", alias = "code", alias = "bytes")]
+    number: usize,
+}
+
+type Done = Result<Value, WorkflowError>;
+
+/// Registers all of them, and the no-op that measurements use.
+pub(crate) fn register(native: &mut Native) {
+    native.add_blocking("bench.noop", |_: Value, _| Ok(()));
+    native.add_blocking("conformance.echo", |params: Value, _| Ok(params));
+    native.add_blocking("conformance.fail", |params: Fail, _| -> Done {
+        Err(WorkflowError::new(params.kind, params.message))
+    });
+    native.add_async("conformance.sleep", |params: Seconds, ctx| async move {
+        ctx.sleep(Duration::from_secs_f64(params.seconds)).await
+    });
+    native.add_blocking("conformance.ignore_cancel", |params: Seconds, _| {
+        crate::trusted::ignore_termination(true);
+        std::thread::sleep(Duration::from_secs_f64(params.seconds));
+        crate::trusted::ignore_termination(false);
+        Ok(())
+    });
+    native.add_blocking("conformance.log", |params: Number, ctx: Context| {
+        for line in 0..params.number {
+            ctx.log().write(Level::Info, format!("line {line}"), &());
+        }
+        Ok(())
+    });
+    native.add_async("conformance.call", call);
+    native.add_blocking("conformance.big", |params: Number, _| Ok("x".repeat(params.number)));
+    register_rude(native);
+}
+
+/// Those that touch the process itself.
+fn register_rude(native: &mut Native) {
+    native.add_blocking("conformance.print", |params: Text, _| {
+        let mut stdout = std::io::stdout().lock();
+        for _ in 0..params.count {
+            writeln!(stdout, "{}", params.text)?;
+        }
+        Ok(stdout.flush()?)
+    });
+    native.add_blocking("conformance.raw_print", |params: Text, _| {
+        rustix::io::write(rustix::stdio::stdout(), params.text.as_bytes())?;
+        Ok(())
+    });
+    native.add_blocking("conformance.child_print", |params: Text, _| {
+        let mut child = start("sh", &["-c", "printf '%s\\n' \"$0\"", &params.text])?;
+        child.wait()?;
+        Ok(())
+    });
+    native.add_blocking("conformance.crash", |_: Value, _| -> Done {
+        let this = rustix::process::getpid();
+        rustix::process::kill_process(this, rustix::process::Signal::KILL)?;
+        Err(WorkflowError::new("StillAlive", "the process survived SIGKILL"))
+    });
+    native.add_blocking("conformance.exit", |params: Number, _| -> Done {
+        std::process::exit(i32::try_from(params.number).unwrap_or(1))
+    });
+    native.add_blocking("conformance.hold_pipes", |params: Seconds, _| {
+        let child = start("sleep", &[&params.seconds.to_string()])?;
+        Ok(child.id())
+    });
+    native.add_blocking("conformance.stdin", |_: Value, _| {
+        let mut text = String::new();
+        std::io::stdin().lock().read_to_string(&mut text)?;
+        Ok(text)
+    });
+}
+
+#[expect(clippy::disallowed_methods, reason = "the kit checks what children of user code inherit")]
+fn start(program: &str, arguments: &[&str]) -> std::io::Result<Child> {
+    Command::new(program).args(arguments).spawn()
+}
+
+/// All calls at once, so that the limit of calls in flight is reached.
+async fn call(params: Calls, ctx: Context) -> Result<Vec<Value>, WorkflowError> {
+    let mut calls: Vec<_> = (0..params.count)
+        .map(|_| {
+            let (ctx, method, params) = (ctx.clone(), params.method.clone(), params.params.clone());
+            tokio::spawn(async move { ctx.call::<Value>(&method, &params).await })
+        })
+        .collect();
+    let mut replies = Vec::with_capacity(calls.len());
+    for call in &mut calls {
+        replies.push(call.await??);
+    }
+    Ok(replies)
+}

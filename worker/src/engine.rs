@@ -1,0 +1,117 @@
+//! What can run an execution: the registry of native workflows, the JavaScript interpreter.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use muster_protocol::{ErrorInfo, Outcome, Source};
+use serde::Deserialize;
+use std::path::PathBuf;
+
+use crate::run::{Line, Run};
+
+/// What Welcome or the command line settled before user code is loaded.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Init {
+    /// Where workflow files are; absolute. None means the worker has no files.
+    pub(crate) workflows_dir: Option<PathBuf>,
+    /// What an interpreter may use; 0 or none means no limit.
+    pub(crate) memory_limit_mb: Option<u64>,
+}
+
+/// A workflow a worker has, and where it comes from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Listed {
+    pub(crate) name: String,
+    pub(crate) origin: String,
+}
+
+/// Runs executions of one kind, one at a time, on the thread that created it.
+pub(crate) trait Engine {
+    /// The language of its workflows, when users write them for it.
+    fn language(&self) -> Option<&'static str>;
+
+    /// Loads what is needed.
+    ///
+    /// # Errors
+    /// When the worker cannot work at all.
+    fn init(&mut self, init: &Init) -> Result<(), ErrorInfo>;
+
+    /// The workflows that are there now.
+    fn list(&self) -> Vec<Listed>;
+
+    /// Runs it, or gives `None` if this is not its business. Must call [`Run::start`] before user code.
+    fn run(&mut self, run: &Arc<Run>, line: &Rc<dyn Line>) -> Option<Outcome>;
+
+    /// Gets ready for the next execution, while nobody waits.
+    fn prepare(&mut self) {}
+
+    /// True when this process should be replaced.
+    fn wants_recycling(&self) -> bool {
+        false
+    }
+}
+
+/// The engines of a worker, in the order they are asked.
+#[derive(Default)]
+pub(crate) struct Engines {
+    engines: Vec<Box<dyn Engine>>,
+}
+
+impl Engines {
+    pub(crate) fn add(&mut self, engine: Box<dyn Engine>) {
+        self.engines.push(engine);
+    }
+
+    pub(crate) fn language(&self) -> &'static str {
+        self.engines.iter().find_map(|engine| engine.language()).unwrap_or("rust")
+    }
+
+    /// Loads everything; gives the names of what can be run.
+    pub(crate) fn init(&mut self, init: &Init) -> Result<Vec<String>, ErrorInfo> {
+        for engine in &mut self.engines {
+            engine.init(init)?;
+            engine.prepare();
+        }
+        Ok(self.list().into_iter().map(|listed| listed.name).collect())
+    }
+
+    pub(crate) fn list(&self) -> Vec<Listed> {
+        let mut listed: Vec<Listed> = self.engines.iter().flat_map(|engine| engine.list()).collect();
+        listed.sort();
+        listed.dedup_by(|later, earlier| later.name == earlier.name);
+        listed
+    }
+
+    pub(crate) fn run(&mut self, run: &Arc<Run>, line: &Rc<dyn Line>) -> Outcome {
+        for engine in &mut self.engines {
+            if let Some(outcome) = engine.run(run, line) {
+                return outcome;
+            }
+        }
+        Outcome::Rejected { reason: self.unknown(run) }
+    }
+
+    pub(crate) fn prepare(&mut self) {
+        for engine in &mut self.engines {
+            engine.prepare();
+        }
+    }
+
+    pub(crate) fn wants_recycling(&self) -> bool {
+        self.engines.iter().any(|engine| engine.wants_recycling())
+    }
+
+    fn unknown(&self, run: &Run) -> String {
+        match &run.request.source {
+            Source::Named => {
+                let names: Vec<String> = self.list().into_iter().map(|listed| listed.name).collect();
+                crate::names::not_found(&run.request.workflow, &names)
+            }
+            Source::Path { path, .. } => format!("this worker runs no files, and was asked for {path}"),
+            Source::Inline { language, .. } => {
+                format!("this worker runs no inline code, and was sent some in {language:?}")
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! JavaScript workflows: ES modules on embedded QuickJS.
+//!
+//! One interpreter per execution ([`realm`]), an event loop on the thread that runs it ([`script`]), what a
+//! workflow can ask for ([`host`], under the names of prelude.js), and the only files it can see ([`folder`]).
+
+mod bindings;
+mod completions;
+mod fetch;
+mod folder;
+mod host;
+mod modules;
+mod realm;
+mod script;
+mod surrogates;
+mod timers;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use muster_protocol::{ErrorInfo, Outcome, Source};
+
+use crate::engine::{Engine, Init, Listed};
+use crate::names;
+use crate::run::{Line, Run};
+use folder::{Folder, FolderError};
+use modules::INLINE_PREFIX;
+use realm::{Prelude, Realm};
+use script::Script;
+
+/// A worker with more requests than this still under way for executions that have ended asks to be replaced.
+const ABANDONED_FETCHES_MAX: usize = 16;
+
+/// Runs JavaScript. The engine of everything that no native workflow takes.
+#[derive(Default)]
+pub(crate) struct JavaScript {
+    folder: Folder,
+    memory_limit_mb: u64,
+    prelude: Option<Prelude>,
+    spare: Option<Realm>,
+}
+
+impl Engine for JavaScript {
+    fn language(&self) -> Option<&'static str> {
+        Some("javascript")
+    }
+
+    fn init(&mut self, init: &Init) -> Result<(), ErrorInfo> {
+        self.folder = Folder::new(init.workflows_dir.clone());
+        self.memory_limit_mb = init.memory_limit_mb.unwrap_or(0);
+        self.prelude = Some(Prelude::compile()?);
+        self.spare = Some(self.realm()?);
+        Ok(())
+    }
+
+    fn list(&self) -> Vec<Listed> {
+        let listed = |name: String| Listed { origin: format!("{name}.js"), name };
+        self.folder.list().into_iter().map(listed).collect()
+    }
+
+    fn run(&mut self, run: &Arc<Run>, line: &Rc<dyn Line>) -> Option<Outcome> {
+        let script = match self.find(run) {
+            Ok(script) => script,
+            Err(reason) => return Some(Outcome::Rejected { reason }),
+        };
+        let realm = match self.spare.take().map_or_else(|| self.realm(), Ok) {
+            Ok(realm) => realm,
+            Err(error) => return Some(Outcome::Failed { error }),
+        };
+        run.start();
+        realm.host.enter(Arc::clone(run), Rc::clone(line));
+        Some(script::execute(&realm, &script))
+    }
+
+    fn prepare(&mut self) {
+        // If this fails the next execution tries again, and says why.
+        if self.spare.is_none() {
+            self.spare = self.realm().ok();
+        }
+    }
+
+    fn wants_recycling(&self) -> bool {
+        fetch::abandoned() > ABANDONED_FETCHES_MAX
+    }
+}
+
+impl JavaScript {
+    fn realm(&self) -> Result<Realm, ErrorInfo> {
+        let prelude = self.prelude.clone().map_or_else(Prelude::compile, Ok)?;
+        Realm::new(&prelude, &self.folder, self.memory_limit_mb)
+    }
+
+    /// The script to run, or why there is none.
+    fn find(&self, run: &Run) -> Result<Script, String> {
+        let default = || "default".to_owned();
+        match &run.request.source {
+            Source::Named => {
+                let workflow = &run.request.workflow;
+                if !names::is_well_formed(workflow) {
+                    return Err(format!(
+                        "{workflow:?} is not a workflow's name: letters, digits, - and _, in parts with / between"
+                    ));
+                }
+                let name = format!("{workflow}.js");
+                match self.folder.read(&name) {
+                    Ok(source) => Ok(Script { name, source, function: default() }),
+                    Err(FolderError::NotFound { .. }) => Err(names::not_found(workflow, &self.folder.list())),
+                    Err(error) => Err(error.to_string()),
+                }
+            }
+            Source::Path { path, function } => {
+                let name = folder::resolve_import("", path)
+                    .ok_or_else(|| format!("{path} leads outside the workflows folder"))?;
+                let source = self.folder.read(&name).map_err(|error| error.to_string())?;
+                let function = if function.is_empty() { default() } else { function.clone() };
+                Ok(Script { name, source, function })
+            }
+            Source::Inline { language, code } => {
+                if !matches!(language.to_ascii_lowercase().as_str(), "" | "javascript" | "js") {
+                    return Err(format!("this worker runs JavaScript, and was sent code in {language:?}"));
+                }
+                let source = String::from_utf8(code.clone())
+                    .map_err(|_| "the inline code is not UTF-8 text".to_owned())?;
+                let name = format!("{INLINE_PREFIX}{}", run.request.workflow);
+                Ok(Script { name, source, function: default() })
+            }
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! One run: an execution while it is in this process, seen from every thread that has to do with it.
+//!
+//! A [`Run`] holds what was asked for, the cancel request, the calls that wait for their reply, and the way
+//! out for logs and progress ([`Uplink`]). Who reads the replies and cancels is not its business: that is a
+//! [`Line`], of which there is one for frames and one for a terminal.
+
+mod calls;
+mod cancellation;
+mod line;
+mod request;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use muster_protocol::limits::{IDENTIFIER_MAX_BYTES, LOG_MESSAGE_MAX_BYTES};
+use muster_protocol::{CallResult, JsonBytes, Level, LogRecord, Outcome};
+
+pub(crate) use calls::Calls;
+pub use cancellation::CancelRequest;
+pub(crate) use cancellation::Cancellation;
+pub(crate) use line::{Line, Uplink, Waker};
+pub(crate) use request::Request;
+pub use request::RunContext;
+
+/// How much later than its deadline a run is ended when no Cancel comes: the supervisor's clock starts when
+/// it reads Started, and its Cancel is what should arrive first.
+const DEADLINE_SLACK: Duration = Duration::from_millis(20);
+
+/// An execution while this process has it.
+pub(crate) struct Run {
+    pub(crate) request: Request,
+    pub(crate) cancellation: Cancellation,
+    pub(crate) calls: Calls,
+    uplink: Arc<dyn Uplink>,
+    started: OnceLock<Instant>,
+    log_records: AtomicU64,
+    activity: Mutex<String>,
+}
+
+impl Run {
+    pub(crate) fn new(request: Request, uplink: Arc<dyn Uplink>) -> Arc<Self> {
+        Arc::new(Self {
+            request,
+            cancellation: Cancellation::default(),
+            calls: Calls::default(),
+            uplink,
+            started: OnceLock::new(),
+            log_records: AtomicU64::new(0),
+            activity: Mutex::new(String::new()),
+        })
+    }
+
+    /// Says that user code is about to be entered. Only the first call counts.
+    pub(crate) fn start(&self) {
+        self.started.get_or_init(|| {
+            self.uplink.started(self.request.run);
+            Instant::now()
+        });
+    }
+
+    /// When user code was entered; now, if it was not.
+    pub(crate) fn started_at(&self) -> Instant {
+        self.started.get().copied().unwrap_or_else(Instant::now)
+    }
+
+    /// When the time the run was given is over.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let timeout = self.request.timeout?;
+        self.started.get()?.checked_add(timeout)
+    }
+
+    /// When the run ends itself although no Cancel came.
+    pub(crate) fn local_deadline(&self) -> Option<Instant> {
+        self.deadline()?.checked_add(DEADLINE_SLACK)
+    }
+
+    /// Writes one line to the run's log, unless nobody wants its level.
+    pub(crate) fn log(&self, level: Level, logger: &str, message: &str, fields: JsonBytes) {
+        if level < self.uplink.log_level() {
+            return;
+        }
+        self.log_records.fetch_add(1, Ordering::Relaxed);
+        let fields = if fields.0.len() > LOG_MESSAGE_MAX_BYTES {
+            JsonBytes::of(&serde_json::json!({ "fields_dropped_bytes": fields.0.len() }))
+        } else {
+            fields
+        };
+        let record = LogRecord {
+            timestamp_us: now_us(),
+            level,
+            logger: cut(logger, IDENTIFIER_MAX_BYTES),
+            message: cut(message, LOG_MESSAGE_MAX_BYTES),
+            fields,
+        };
+        self.uplink.log(self.request.run, record);
+    }
+
+    /// Reports how far the run is; `total` 0 means unknown.
+    pub(crate) fn progress(&self, current: u64, total: u64, message: &str) {
+        self.uplink.progress(self.request.run, current, total, &cut(message, IDENTIFIER_MAX_BYTES));
+    }
+
+    /// Asks the supervisor. `answer` is called once, on whichever thread reads the reply.
+    pub(crate) fn call(
+        &self,
+        method: &str,
+        params: JsonBytes,
+        answer: impl FnOnce(CallResult) + Send + 'static,
+    ) {
+        self.calls.begin(method, params, Box::new(answer), &mut |call, method, params| {
+            self.uplink.call(self, call, method, params);
+        });
+    }
+
+    /// Takes the reply to a call, and sends the next one that waits.
+    pub(crate) fn reply(&self, call: u32, result: CallResult) {
+        self.calls.finish(call, result, &mut |call, method, params| {
+            self.uplink.call(self, call, method, params);
+        });
+    }
+
+    /// What this run did last, for whoever asks what it is doing.
+    pub(crate) fn set_activity(&self, activity: &str) {
+        activity.clone_into(&mut self.activity.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// An answer to "what are you doing?".
+    pub(crate) fn describe(&self) -> String {
+        let activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut text = format!(
+            "{} (run {}, attempt {}) for {:.3} s",
+            self.request.workflow,
+            self.request.run,
+            self.request.attempt,
+            self.started_at().elapsed().as_secs_f64()
+        );
+        for call in self.calls.methods() {
+            text.push_str(&format!("\n  waits for the reply to {call}"));
+        }
+        if let Some(cancel) = self.cancellation.get() {
+            text.push_str(&format!(
+                "\n  asked to end {:.3} s ago ({:?})",
+                cancel.at.elapsed().as_secs_f64(),
+                cancel.reason
+            ));
+        }
+        if !activity.is_empty() {
+            text.push_str("\n  ");
+            text.push_str(&activity);
+        }
+        text
+    }
+
+    /// What the outcome is called when a cancel came before it: work that ended in spite of it counts only
+    /// when the supervisor merely wants to leave.
+    pub(crate) fn conclude(&self, outcome: Outcome) -> Outcome {
+        use muster_protocol::CancelReason::{LeaseLost, Shutdown, Timeout, User};
+        let Some(cancel) = self.cancellation.get() else { return outcome };
+        match (outcome, cancel.reason) {
+            (Outcome::Succeeded { result }, Shutdown) => Outcome::Succeeded { result },
+            (Outcome::Succeeded { .. } | Outcome::Failed { .. }, User | Timeout | Shutdown | LeaseLost) => {
+                Outcome::Cancelled { message: cancel.describe() }
+            }
+            (outcome @ (Outcome::Cancelled { .. } | Outcome::Rejected { .. }), _) => outcome,
+        }
+    }
+
+    /// How many log records this run wrote.
+    pub(crate) fn log_records(&self) -> u64 {
+        self.log_records.load(Ordering::Relaxed)
+    }
+}
+
+/// Cuts a text at a character border and says how much is gone.
+fn cut(text: &str, max_bytes: usize) -> String {
+    if text.len() <= max_bytes {
+        return text.to_owned();
+    }
+    let mark = format!(" … [{} bytes cut]", text.len() - max_bytes);
+    let mut end = max_bytes.saturating_sub(mark.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{mark}", &text[..end])
+}
+
+fn now_us() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn a_long_text_is_cut_at_a_character_border_and_marked() {
+        assert_eq!(cut("short", 10), "short");
+        let cut = cut(&"ä".repeat(100), 101);
+        assert!(cut.len() <= 101, "{}", cut.len());
+        assert!(cut.ends_with("bytes cut]"), "{cut}");
+    }
+}

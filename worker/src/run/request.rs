@@ -1,0 +1,47 @@
+//! What was asked for: an Execute frame, or the same from a command line.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use muster_protocol::{JsonBytes, Source};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One execution to run.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) run: u32,
+    pub(crate) execution_id: String,
+    pub(crate) attempt: u32,
+    pub(crate) workflow: String,
+    pub(crate) source: Source,
+    pub(crate) params: JsonBytes,
+    pub(crate) context_text: JsonBytes,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) context: OnceLock<RunContext>,
+}
+
+impl Request {
+    /// The parsed context. Parsing waits until somebody asks, because most workflows never do.
+    pub(crate) fn context(&self) -> &RunContext {
+        self.context.get_or_init(|| {
+            self.context_text.parse::<Option<RunContext>>().ok().flatten().unwrap_or_default()
+        })
+    }
+}
+
+/// Who and what an execution is for, as the supervisor tells it. A part that was not given is null.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunContext {
+    /// `{id, name}` of the organization, or null.
+    pub organization: Value,
+    /// `{id, name}` of the workflow, or null.
+    pub workflow: Value,
+    /// `{user_id, name, email}` of whoever asked for it, or null.
+    pub caller: Value,
+    /// What the starting form or trigger gave along.
+    pub startup: Value,
+    /// The merged configuration the run may see.
+    pub config: Value,
+}

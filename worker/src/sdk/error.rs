@@ -1,0 +1,92 @@
+//! How a workflow fails.
+
+use muster_protocol::ErrorInfo;
+
+use crate::run::CancelRequest;
+
+/// Why a workflow failed, as its user will read it.
+///
+/// Every `std::error::Error` becomes one with `?`: its type's name is the kind, its sources follow in the
+/// stack. An error made with [`new`](Self::new) has the kind it is given.
+#[derive(Clone, Debug)]
+pub struct WorkflowError {
+    info: ErrorInfo,
+}
+
+impl WorkflowError {
+    /// An error with a kind, which becomes the execution's `error_type`, and one line for a person.
+    pub fn new(kind: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { info: ErrorInfo::new(kind, message) }
+    }
+
+    /// Says whether another attempt could help.
+    #[must_use]
+    pub fn retryable(mut self, retryable: bool) -> Self {
+        self.info.retryable = Some(retryable);
+        self
+    }
+
+    /// The error of whoever notices that the run should end.
+    pub(crate) fn cancelled(request: &CancelRequest) -> Self {
+        Self::new("Cancelled", request.describe())
+    }
+
+    /// The error of a call, or of a panic.
+    pub(crate) fn from_info(info: ErrorInfo) -> Self {
+        Self { info }
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> &str {
+        &self.info.kind
+    }
+
+    /// The message.
+    pub fn message(&self) -> &str {
+        &self.info.message
+    }
+}
+
+impl<E: std::error::Error> From<E> for WorkflowError {
+    fn from(error: E) -> Self {
+        let mut info = ErrorInfo::new(kind_of(std::any::type_name::<E>()), error.to_string());
+        let mut source = error.source();
+        while let Some(cause) = source {
+            info.stack.push_str(&format!("caused by: {cause}\n"));
+            source = cause.source();
+        }
+        Self { info }
+    }
+}
+
+impl From<WorkflowError> for ErrorInfo {
+    fn from(error: WorkflowError) -> Self {
+        error.info
+    }
+}
+
+/// The name of an error type as people say it: `ParseIntError`, but `io::Error` and `serde_json::Error`.
+fn kind_of(type_name: &str) -> String {
+    let plain = type_name.split('<').next().unwrap_or(type_name);
+    let parts: Vec<&str> = plain.split("::").filter(|part| *part != "error").collect();
+    match parts.as_slice() {
+        [.., module, "Error"] => format!("{module}::Error"),
+        [.., name] => (*name).to_owned(),
+        [] => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_the_names_people_use() {
+        assert_eq!(kind_of("std::io::error::Error"), "io::Error");
+        assert_eq!(kind_of("serde_json::error::Error"), "serde_json::Error");
+        assert_eq!(kind_of("core::num::error::ParseIntError"), "ParseIntError");
+        assert_eq!(kind_of("my::Wrapper<std::io::Error>"), "Wrapper");
+        let error = WorkflowError::from("x".parse::<u8>().unwrap_err());
+        assert_eq!((error.kind(), error.message()), ("ParseIntError", "invalid digit found in string"));
+    }
+}

@@ -1,0 +1,110 @@
+//! The parts of a context: log, configuration, state.
+
+use muster_protocol::{JsonBytes, Level, method};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use super::context::Context;
+use super::error::WorkflowError;
+use crate::run::Run;
+
+/// The log of an execution.
+#[derive(Clone, Copy)]
+pub struct Log<'a> {
+    run: &'a Run,
+}
+
+impl<'a> Log<'a> {
+    pub(crate) fn new(run: &'a Run) -> Self {
+        Self { run }
+    }
+
+    /// For the author of the workflow.
+    pub fn debug(&self, message: impl AsRef<str>) {
+        self.write(Level::Debug, message, &());
+    }
+
+    /// For who runs it.
+    pub fn info(&self, message: impl AsRef<str>) {
+        self.write(Level::Info, message, &());
+    }
+
+    /// Something a person may want to look at.
+    pub fn warn(&self, message: impl AsRef<str>) {
+        self.write(Level::Warn, message, &());
+    }
+
+    /// Something went wrong.
+    pub fn error(&self, message: impl AsRef<str>) {
+        self.write(Level::Error, message, &());
+    }
+
+    /// Any level, with further values: something that serializes to a JSON object, or `()`.
+    pub fn write(&self, level: Level, message: impl AsRef<str>, fields: &impl Serialize) {
+        let fields = JsonBytes::of(fields);
+        let fields = if fields.0 == b"null" { JsonBytes::NONE } else { fields };
+        self.run.log(level, "", message.as_ref(), fields);
+    }
+}
+
+/// The configuration an execution may see: the organization's entries over the global ones.
+#[derive(Clone, Copy)]
+pub struct Config<'a> {
+    context: &'a Context,
+}
+
+impl<'a> Config<'a> {
+    pub(crate) fn new(context: &'a Context) -> Self {
+        Self { context }
+    }
+
+    /// An entry, or `None`.
+    ///
+    /// # Errors
+    /// When the entry is not of this type.
+    pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, WorkflowError> {
+        if let Some(value) = self.context.about().config.get(key) {
+            return Ok(serde_json::from_value(value.clone())?);
+        }
+        self.context.call(method::CONFIG_GET, &json!({ "key": key })).await
+    }
+}
+
+/// State that outlives executions. What is written here is applied when the execution ends.
+#[derive(Clone, Copy)]
+pub struct State<'a> {
+    context: &'a Context,
+}
+
+impl<'a> State<'a> {
+    pub(crate) fn new(context: &'a Context) -> Self {
+        Self { context }
+    }
+
+    /// An entry, with this execution's own writes seen, or `None`.
+    ///
+    /// # Errors
+    /// When the entry is not of this type, or the supervisor cannot read it.
+    pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, WorkflowError> {
+        self.context.call(method::STATE_GET, &json!({ "key": key })).await
+    }
+
+    /// Writes an entry.
+    ///
+    /// # Errors
+    /// When the value is not JSON, or the supervisor refuses it.
+    pub async fn set(&self, key: &str, value: &impl Serialize) -> Result<(), WorkflowError> {
+        let params = json!({ "key": key, "value": serde_json::to_value(value)? });
+        self.context.call::<serde::de::IgnoredAny>(method::STATE_SET, &params).await.map(|_| ())
+    }
+
+    /// Removes an entry.
+    ///
+    /// # Errors
+    /// When the supervisor refuses.
+    pub async fn delete(&self, key: &str) -> Result<(), WorkflowError> {
+        let params = json!({ "key": key });
+        self.context.call::<serde::de::IgnoredAny>(method::STATE_DELETE, &params).await.map(|_| ())
+    }
+}

@@ -1,0 +1,11 @@
+//! What a workflow written in Rust sees: its context, its errors, and how it is registered.
+
+mod context;
+mod error;
+mod handles;
+mod native;
+
+pub use context::Context;
+pub use error::WorkflowError;
+pub use handles::{Config, Log, State};
+pub(crate) use native::Native;

@@ -1,0 +1,204 @@
+//! The engine of workflows that are registered in Rust.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Poll, Wake, Waker};
+use std::time::Instant;
+
+use muster_protocol::{ErrorInfo, JsonBytes, Outcome, Source};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::runtime::Runtime;
+
+use super::context::Context;
+use super::error::WorkflowError;
+use crate::engine::{Engine, Init, Listed};
+use crate::run::{Line, Run};
+
+type Answer = Result<JsonBytes, WorkflowError>;
+type Task = Pin<Box<dyn Future<Output = Answer>>>;
+
+type Call<T> = Box<dyn Fn(&JsonBytes, Context) -> Result<T, WorkflowError>>;
+
+enum Workflow {
+    Blocking(Call<JsonBytes>),
+    Async(Call<Task>),
+}
+
+/// The registered workflows.
+#[derive(Default)]
+pub(crate) struct Native {
+    workflows: BTreeMap<String, Workflow>,
+    duplicate: Option<String>,
+    runtime: Option<Runtime>,
+}
+
+impl Native {
+    pub(crate) fn add_blocking<P, R, F>(&mut self, name: &str, function: F)
+    where
+        P: DeserializeOwned,
+        R: Serialize,
+        F: Fn(P, Context) -> Result<R, WorkflowError> + 'static,
+    {
+        let run = move |params: &JsonBytes, context| encode(&function(decode(params)?, context)?);
+        self.add(name, Workflow::Blocking(Box::new(run)));
+    }
+
+    pub(crate) fn add_async<P, R, F, Fut>(&mut self, name: &str, function: F)
+    where
+        P: DeserializeOwned,
+        R: Serialize,
+        F: Fn(P, Context) -> Fut + 'static,
+        Fut: Future<Output = Result<R, WorkflowError>> + 'static,
+    {
+        let run = move |params: &JsonBytes, context| -> Result<Task, WorkflowError> {
+            let future = function(decode(params)?, context);
+            Ok(Box::pin(async move { encode(&future.await?) }))
+        };
+        self.add(name, Workflow::Async(Box::new(run)));
+    }
+
+    fn add(&mut self, name: &str, workflow: Workflow) {
+        if self.workflows.insert(name.to_owned(), workflow).is_some() {
+            self.duplicate = Some(name.to_owned());
+        }
+    }
+}
+
+impl Engine for Native {
+    fn language(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn init(&mut self, _init: &Init) -> Result<(), ErrorInfo> {
+        remember_panics();
+        self.duplicate.as_ref().map_or(Ok(()), |name| {
+            Err(ErrorInfo::new("DuplicateWorkflow", format!("two workflows are registered as {name:?}")))
+        })
+    }
+
+    fn list(&self) -> Vec<Listed> {
+        let listed = |name: &String| Listed { name: name.clone(), origin: "built in".to_owned() };
+        self.workflows.keys().map(listed).collect()
+    }
+
+    fn run(&mut self, run: &Arc<Run>, line: &Rc<dyn Line>) -> Option<Outcome> {
+        if !matches!(run.request.source, Source::Named) {
+            return None;
+        }
+        let workflow = self.workflows.get(&run.request.workflow)?;
+        let context = Context::new(Arc::clone(run));
+        let params = &run.request.params;
+        run.start();
+        let mut answer = Ok(JsonBytes::NONE);
+        let runtime = &mut self.runtime;
+        line.lend(run, &mut || {
+            let context = context.clone();
+            let caught = catch_unwind(AssertUnwindSafe(|| match workflow {
+                Workflow::Blocking(function) => function(params, context),
+                Workflow::Async(function) => drive(runtime, run, || function(params, context)),
+            }));
+            answer = caught.unwrap_or_else(|_| Err(take_panic()));
+        });
+        Some(match answer {
+            Ok(result) => Outcome::Succeeded { result },
+            Err(error) => Outcome::Failed { error: error.into() },
+        })
+    }
+}
+
+/// Runs an async workflow to its end, or until it had its time to react to a cancel.
+fn drive(
+    slot: &mut Option<Runtime>,
+    run: &Run,
+    begin: impl FnOnce() -> Result<Task, WorkflowError>,
+) -> Answer {
+    let runtime = match slot.take() {
+        Some(runtime) => runtime,
+        None => tokio::runtime::Builder::new_current_thread().enable_all().build()?,
+    };
+    let answer = runtime.block_on(async {
+        let task = begin()?;
+        tokio::select! {
+            biased;
+            answer = task => answer,
+            request = end_of_cleaning_up(run) => Err(WorkflowError::cancelled(request)),
+        }
+    });
+    // Tasks the workflow left behind must not run on in the next execution.
+    if runtime.metrics().num_alive_tasks() == 0 {
+        *slot = Some(runtime);
+    } else {
+        runtime.shutdown_background();
+    }
+    answer
+}
+
+async fn end_of_cleaning_up(run: &Run) -> &crate::run::CancelRequest {
+    let request = run.cancellation.requested().await;
+    tokio::time::sleep(request.stop_at().saturating_duration_since(Instant::now())).await;
+    request
+}
+
+/// Parameters that were not given fit where null fits, and where an empty object does.
+fn decode<P: DeserializeOwned>(params: &JsonBytes) -> Result<P, WorkflowError> {
+    let decoded = match params.parse() {
+        Err(_) if params.is_none() => serde_json::from_slice(b"{}"),
+        parsed => parsed,
+    };
+    decoded
+        .map_err(|error| WorkflowError::new("InvalidParams", format!("the parameters do not fit: {error}")))
+}
+
+fn encode<R: Serialize>(result: &R) -> Answer {
+    serde_json::to_vec(result).map(JsonBytes).map_err(|error| {
+        let message = format!("the result cannot be written as JSON: {error}");
+        WorkflowError::new(muster_protocol::error_type::INVALID_RESULT, message)
+    })
+}
+
+thread_local! {
+    static LAST_PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Keeps where a panic happened, beside what the hook before this one does.
+fn remember_panics() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        LAST_PANIC.set(Some(info.to_string()));
+        before(info);
+    }));
+}
+
+fn take_panic() -> WorkflowError {
+    let text = LAST_PANIC.take().unwrap_or_else(|| "the workflow panicked".to_owned());
+    let (place, message) = text.split_once('\n').unwrap_or(("", &text));
+    let mut info = ErrorInfo::new("Panic", message);
+    place.trim_end_matches(':').clone_into(&mut info.stack);
+    WorkflowError::from_info(info)
+}
+
+struct Unpark(std::thread::Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Waits for a future that needs no runtime.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = std::task::Context::from_waker(&waker);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Serving frames: the conversation with a supervisor, from Hello to Goodbye.
+//!
+//! One thread reads an Execute and runs it, so that a short execution costs one read, one write for Started and
+//! one for Finished and Idle, and wakes nobody else. See [`lifeline`] for who reads meanwhile.
+
+mod dispatch;
+pub(crate) mod exit;
+mod inbox;
+mod lifeline;
+mod line;
+mod metrics;
+mod outbox;
+mod streams;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use muster_protocol::codec::EncodeError;
+use muster_protocol::limits::FRAME_MAX_BYTES;
+use muster_protocol::wire::Spelling;
+use muster_protocol::{ErrorInfo, Outcome, PROTOCOL_VERSION, ToSupervisor, ToWorker, error_type, feature};
+
+use crate::engine::{Engines, Init};
+use crate::run::{Line, Request, Run, Uplink, Waker};
+use dispatch::Dispatch;
+use inbox::Inbox;
+use lifeline::Lifeline;
+use line::FrameLine;
+use metrics::{Meter, ResidentSet};
+use outbox::Outbox;
+
+/// A conversation that ended before its time, with the exit code it means.
+struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    fn new(code: u8, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+/// Serves until the supervisor is gone or has had enough. Gives the exit code.
+pub(crate) fn serve(engines: Engines, spelling: Spelling) -> u8 {
+    match converse(engines, spelling) {
+        Ok(()) => exit::DONE,
+        Err(failure) => {
+            exit::complain(&failure.message);
+            failure.code
+        }
+    }
+}
+
+fn converse(mut engines: Engines, spelling: Spelling) -> Result<(), Failure> {
+    let streams = streams::take().map_err(|error| {
+        Failure::new(exit::BUG, format!("cannot take over the standard streams: {error}"))
+    })?;
+    let input = Arc::new(streams.input);
+    let outbox = Arc::new(Outbox::new(streams.output, spelling));
+    let mut inbox = Box::new(Inbox::new(Arc::clone(&input), spelling));
+    let Some(init) = shake_hands(&mut inbox, &outbox, engines.language())? else { return Ok(()) };
+
+    let dispatch = Arc::new(Dispatch::new(Arc::clone(&outbox)));
+    let lifeline = Lifeline::start(input, Arc::clone(&dispatch))
+        .map_err(|error| Failure::new(exit::BUG, format!("cannot start the second thread: {error}")))?;
+    outbox.settle(init.log_level, init.max_frame_bytes, Arc::clone(&lifeline));
+    match engines.init(&init.settings) {
+        Ok(workflows) => send(&outbox, ToSupervisor::Ready { workflows }),
+        Err(error) => {
+            let message = format!("cannot start: {}", error.message);
+            send(&outbox, ToSupervisor::InitFailed { error });
+            return Err(Failure::new(exit::INIT_FAILED, message));
+        }
+    }
+    let waker = Arc::new(
+        Waker::new().map_err(|error| Failure::new(exit::BUG, format!("cannot make an eventfd: {error}")))?,
+    );
+    let line = Rc::new(FrameLine { inbox: RefCell::new(Some(inbox)), dispatch, lifeline, waker });
+    Server { engines, outbox, line, resident: ResidentSet::new() }.run()
+}
+
+/// What Welcome settled.
+struct Welcomed {
+    settings: Init,
+    log_level: muster_protocol::Level,
+    max_frame_bytes: u32,
+}
+
+/// Hello and Welcome. `None` when the supervisor left before it said anything.
+fn shake_hands(inbox: &mut Inbox, outbox: &Outbox, language: &str) -> Result<Option<Welcomed>, Failure> {
+    send(
+        outbox,
+        ToSupervisor::Hello {
+            protocol_min: PROTOCOL_VERSION,
+            protocol_max: PROTOCOL_VERSION,
+            implementation: "muster-worker".to_owned(),
+            implementation_version: env!("CARGO_PKG_VERSION").to_owned(),
+            language: language.to_owned(),
+            pid: std::process::id(),
+            features: feature::ALL.map(str::to_owned).to_vec(),
+        },
+    );
+    loop {
+        match inbox.next().map_err(|error| Failure::new(exit::PEER_FAULT, error.to_string()))? {
+            None => return Ok(None),
+            Some(ToWorker::Welcome { protocol, max_frame_bytes, log_level, config, .. }) => {
+                if protocol != PROTOCOL_VERSION {
+                    let message =
+                        format!("the supervisor speaks version {protocol}, this worker {PROTOCOL_VERSION}");
+                    return Err(Failure::new(exit::NO_COMMON_VERSION, message));
+                }
+                let settings = config.parse::<Option<Init>>().map_err(|error| {
+                    Failure::new(exit::PEER_FAULT, format!("Welcome.config cannot be read: {error}"))
+                })?;
+                let settings = settings.unwrap_or_default();
+                return Ok(Some(Welcomed { settings, log_level, max_frame_bytes }));
+            }
+            Some(ToWorker::Ping { nonce }) => send(outbox, ToSupervisor::Pong { nonce }),
+            Some(ToWorker::Drain { reason, .. }) => {
+                send(outbox, ToSupervisor::Goodbye { reason });
+                return Ok(None);
+            }
+            Some(
+                other @ (ToWorker::Execute { .. }
+                | ToWorker::Cancel { .. }
+                | ToWorker::Reply { .. }
+                | ToWorker::Dump { .. }),
+            ) => {
+                let message = format!("expected Welcome, the supervisor sent {}", other.name());
+                return Err(Failure::new(exit::PEER_FAULT, message));
+            }
+        }
+    }
+}
+
+fn send(outbox: &Outbox, message: ToSupervisor) {
+    if let Err(error) = outbox.send(&[message]) {
+        exit::complain(&format!("a message was lost: {error}"));
+    }
+}
+
+/// A worker that is Ready.
+struct Server {
+    engines: Engines,
+    outbox: Arc<Outbox>,
+    line: Rc<FrameLine>,
+    resident: ResidentSet,
+}
+
+impl Server {
+    fn run(mut self) -> Result<(), Failure> {
+        loop {
+            if let Some(reason) = self.line.dispatch.draining() {
+                send(&self.outbox, ToSupervisor::Goodbye { reason });
+                return Ok(());
+            }
+            let next = self.line.inbox.borrow_mut().as_mut().map(|inbox| inbox.next());
+            match next {
+                Some(Ok(Some(ToWorker::Execute {
+                    run,
+                    execution_id,
+                    attempt,
+                    workflow,
+                    source,
+                    params,
+                    context,
+                    timeout_ms,
+                    ..
+                }))) => {
+                    let timeout = (timeout_ms > 0).then(|| Duration::from_millis(timeout_ms));
+                    self.execute(Request {
+                        run,
+                        execution_id,
+                        attempt,
+                        workflow,
+                        source,
+                        params,
+                        context_text: context,
+                        timeout,
+                        context: OnceLock::new(),
+                    });
+                }
+                Some(Ok(Some(other))) => self.line.dispatch.at_any_time(other),
+                Some(Ok(None)) | None => return Ok(()),
+                Some(Err(error)) => return Err(Failure::new(exit::PEER_FAULT, error.to_string())),
+            }
+        }
+    }
+
+    fn execute(&mut self, request: Request) {
+        let number = request.run;
+        let meter = Meter::start();
+        let uplink: Arc<dyn Uplink> = Arc::clone(&self.outbox) as Arc<dyn Uplink>;
+        let run = Run::new(request, uplink);
+        let line: Rc<dyn Line> = Rc::clone(&self.line) as Rc<dyn Line>;
+        let outcome = run.conclude(self.engines.run(&run, &line));
+        let finished = |outcome| ToSupervisor::Finished {
+            run: number,
+            outcome,
+            metrics: meter.read(run.started_at()),
+            log_records: run.log_records(),
+        };
+        let idle = ToSupervisor::Idle {
+            run: number,
+            rss_bytes: self.resident.bytes(),
+            recycle: self.engines.wants_recycling(),
+        };
+        let bytes = match &outcome {
+            Outcome::Succeeded { result } => result.0.len(),
+            Outcome::Failed { .. } | Outcome::Cancelled { .. } | Outcome::Rejected { .. } => 0,
+        };
+        let sent = self.outbox.send(&[finished(outcome), idle.clone()]);
+        if let Err(error) = sent {
+            let error = explain_unsendable(&error, bytes);
+            let sent = self.outbox.send(&[finished(Outcome::Failed { error }), idle]);
+            if let Err(error) = sent {
+                exit::complain(&format!("the outcome of run {number} was lost: {error}"));
+            }
+        }
+        self.engines.prepare();
+    }
+}
+
+/// Why an outcome cannot be sent, for the user whose result it is.
+fn explain_unsendable(error: &EncodeError, result_bytes: usize) -> ErrorInfo {
+    match error {
+        EncodeError::TooLarge { .. } => ErrorInfo::new(
+            error_type::RESULT_TOO_LARGE,
+            format!(
+                "the result has {result_bytes} bytes of JSON, and one message holds at most {FRAME_MAX_BYTES}; \
+                 store it elsewhere and return a reference to it"
+            ),
+        ),
+        EncodeError::NotJson(_) | EncodeError::Refused(_) => {
+            ErrorInfo::new(error_type::INVALID_RESULT, format!("the result cannot be sent: {error}"))
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! What the worker says, from any thread: one mutex, whole messages, log records in batches.
+//!
+//! A batch of log records leaves when it is large, when it is old, and before every message whose meaning
+//! depends on what was logged before it.
+
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use muster_protocol::codec::EncodeError;
+use muster_protocol::limits::{
+    FRAME_MAX_BYTES, LOG_BATCH_MAX_AGE_MS, LOG_BATCH_MAX_BYTES, LOG_BATCH_MAX_RECORDS,
+};
+use muster_protocol::wire::Spelling;
+use muster_protocol::{CallResult, ErrorInfo, JsonBytes, Level, LogRecord, ToSupervisor};
+
+use super::lifeline::Lifeline;
+use crate::run::{Run, Uplink};
+
+/// The size a record takes beside its texts.
+const RECORD_OVERHEAD_BYTES: usize = 48;
+
+/// Writes messages.
+pub(crate) struct Outbox {
+    state: Mutex<State>,
+    spelling: Spelling,
+    log_level: AtomicU8,
+    max_frame_bytes: AtomicUsize,
+    broken: AtomicBool,
+    lifeline: OnceLock<Arc<Lifeline>>,
+}
+
+struct State {
+    output: std::fs::File,
+    bytes: Vec<u8>,
+    batch: Vec<LogRecord>,
+    batch_run: u32,
+    batch_bytes: usize,
+    batch_since: Option<Instant>,
+}
+
+impl Outbox {
+    pub(crate) fn new(output: OwnedFd, spelling: Spelling) -> Self {
+        let state = State {
+            output: output.into(),
+            bytes: Vec::with_capacity(4096),
+            batch: Vec::new(),
+            batch_run: 0,
+            batch_bytes: 0,
+            batch_since: None,
+        };
+        Self {
+            state: Mutex::new(state),
+            spelling,
+            log_level: AtomicU8::new(Level::Info as u8),
+            max_frame_bytes: AtomicUsize::new(FRAME_MAX_BYTES),
+            broken: AtomicBool::new(false),
+            lifeline: OnceLock::new(),
+        }
+    }
+
+    /// Takes over what Welcome settled.
+    pub(crate) fn settle(&self, level: Level, max_frame_bytes: u32, lifeline: Arc<Lifeline>) {
+        self.log_level.store(level as u8, Ordering::Relaxed);
+        let max = usize::try_from(max_frame_bytes).unwrap_or(FRAME_MAX_BYTES).clamp(1, FRAME_MAX_BYTES);
+        self.max_frame_bytes.store(max, Ordering::Relaxed);
+        // Welcome comes once; a second one changes nothing.
+        let _ = self.lifeline.set(lifeline);
+    }
+
+    /// Writes the log batch and then the messages, in one go.
+    ///
+    /// # Errors
+    /// When a message is larger than a frame; then nothing but the log batch and the messages before it is
+    /// written. A supervisor that no longer reads is no error: its end shows on the other direction.
+    pub(crate) fn send(&self, messages: &[ToSupervisor]) -> Result<(), EncodeError> {
+        let mut state = self.lock();
+        state.append_batch(self.spelling);
+        let mut appended = Ok(());
+        for message in messages {
+            let start = state.bytes.len();
+            appended = self.spelling.append(message, &mut state.bytes);
+            let bytes = state.bytes.len() - start;
+            if appended.is_ok() && bytes > self.max_frame_bytes.load(Ordering::Relaxed).saturating_add(4) {
+                state.bytes.truncate(start);
+                appended = Err(EncodeError::TooLarge { bytes });
+            }
+            if appended.is_err() {
+                break;
+            }
+        }
+        self.flush(&mut state);
+        appended
+    }
+
+    /// Writes the log batch if it is old enough; gives when the next one will be.
+    pub(crate) fn flush_logs_when_due(&self) -> Option<Duration> {
+        let mut state = self.lock();
+        let age = state.batch_since?.elapsed();
+        let left = Duration::from_millis(LOG_BATCH_MAX_AGE_MS).saturating_sub(age);
+        if !left.is_zero() {
+            return Some(left);
+        }
+        state.append_batch(self.spelling);
+        self.flush(&mut state);
+        None
+    }
+
+    fn flush(&self, state: &mut State) {
+        if !state.bytes.is_empty() && !self.broken.load(Ordering::Relaxed) {
+            let State { output, bytes, .. } = state;
+            if output.write_all(bytes).is_err() {
+                self.broken.store(true, Ordering::Relaxed);
+            }
+        }
+        state.bytes.clear();
+        // One large result must not keep its memory for ever.
+        state.bytes.shrink_to(256 * 1024);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn append_batch(&mut self, spelling: Spelling) {
+        if self.batch.is_empty() {
+            return;
+        }
+        let records = std::mem::take(&mut self.batch);
+        self.batch_bytes = 0;
+        self.batch_since = None;
+        // A batch is bounded far below a frame, and its fields are JSON by construction.
+        let _ = spelling.append(&ToSupervisor::Log { run: self.batch_run, records }, &mut self.bytes);
+    }
+}
+
+impl Uplink for Outbox {
+    fn started(&self, run: u32) {
+        let _ = self.send(&[ToSupervisor::Started { run }]);
+    }
+
+    fn log_level(&self) -> Level {
+        const LEVELS: [Level; 5] = [Level::Trace, Level::Debug, Level::Info, Level::Warn, Level::Error];
+        LEVELS.get(usize::from(self.log_level.load(Ordering::Relaxed))).copied().unwrap_or_default()
+    }
+
+    fn log(&self, run: u32, record: LogRecord) {
+        let mut state = self.lock();
+        let bytes =
+            record.message.len() + record.logger.len() + record.fields.0.len() + RECORD_OVERHEAD_BYTES;
+        if state.batch_run != run || state.batch_bytes + bytes > LOG_BATCH_MAX_BYTES {
+            state.append_batch(self.spelling);
+            state.batch_run = run;
+        }
+        let old = state.batch_since.get_or_insert_with(Instant::now).elapsed()
+            >= Duration::from_millis(LOG_BATCH_MAX_AGE_MS);
+        state.batch.push(record);
+        state.batch_bytes += bytes;
+        if old || state.batch.len() >= LOG_BATCH_MAX_RECORDS || state.batch_bytes >= LOG_BATCH_MAX_BYTES {
+            state.append_batch(self.spelling);
+        }
+        self.flush(&mut state);
+    }
+
+    fn progress(&self, run: u32, current: u64, total: u64, message: &str) {
+        let message = message.to_owned();
+        let _ = self.send(&[ToSupervisor::Progress { run, current, total, message }]);
+    }
+
+    fn call(&self, run: &Run, call: u32, method: &str, params: JsonBytes) {
+        let number = run.request.run;
+        if let Some(lifeline) = self.lifeline.get() {
+            lifeline.hurry();
+        }
+        let sent = self.send(&[ToSupervisor::Call { run: number, call, method: method.to_owned(), params }]);
+        if let Err(error) = sent {
+            let error = ErrorInfo::new("CallTooLarge", format!("{method} does not fit in a frame: {error}"));
+            run.reply(call, CallResult::Err { error });
+        }
+    }
+}
