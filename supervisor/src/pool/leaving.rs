@@ -301,10 +301,17 @@ impl Pool {
 
     /// The process is gone: the last that is heard of a worker.
     pub(super) fn exited(&mut self, now: Time, id: WorkerId, exit: &Exit, effects: &mut Vec<Effect>) {
-        let Some(mut worker) = self.remove(id) else { return };
-        match std::mem::replace(&mut worker.state, State::Leaving(Leaving::Killed)) {
-            State::Starting(stage) => self.exited_starting(now, &worker, stage, exit, effects),
-            State::Idle { .. } | State::Leaving(_) => {}
+        match self.workers.get(&id).map(|worker| &worker.state) {
+            None => return,
+            Some(State::Starting(stage)) => {
+                let stage = *stage;
+                self.exited_starting(now, id, stage, exit, effects);
+            }
+            Some(State::Idle { .. } | State::Busy(_) | State::Leaving(_)) => {}
+        }
+        let Some(worker) = self.remove(id) else { return };
+        match worker.state {
+            State::Starting(_) | State::Idle { .. } | State::Leaving(_) => {}
             State::Busy(run) => self.conclude(now, id, run, Some(exit), effects),
         }
     }

@@ -4,13 +4,15 @@ use super::effect::Effect;
 use super::event::WorkerId;
 use super::machine::Pool;
 use super::time::Time;
-use super::worker::{Due, State};
+use super::worker::{Due, Worker};
 
 /// How far the last reload has come.
 #[derive(Clone, Debug)]
 pub(super) enum Reload {
     /// None is under way.
     Settled,
+    /// The canary waits until no more than one replacement is there beside the pool.
+    Wanted { generation: u64 },
     /// The first worker of the new generation starts. The old one serves as if nothing were.
     Canary { worker: WorkerId, generation: u64 },
     /// The canary is Ready: the others are replaced one by one.
@@ -20,7 +22,7 @@ pub(super) enum Reload {
 }
 
 impl Pool {
-    /// Starts a canary, at once: neither a backoff of the old generation nor a full pool holds it back.
+    /// Begins a reload. One that is under way is overtaken.
     pub(super) fn begin_reload(&mut self, now: Time, effects: &mut Vec<Effect>) {
         if self.draining.is_some() {
             return;
@@ -30,40 +32,42 @@ impl Pool {
             self.retire(now, canary, "a newer reload has begun", effects);
         }
         self.last_generation += 1;
-        let generation = self.last_generation;
-        let worker = self.spawn(now, generation, effects);
-        self.reload = Reload::Canary { worker, generation };
+        self.reload = Reload::Wanted { generation: self.last_generation };
+    }
+
+    /// Starts the canary as soon as it fits: a backoff of the old generation does not hold it back, nor does
+    /// a full pool, but reloads in quick succession do not pile up workers.
+    pub(super) fn spawn_canary(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        let Reload::Wanted { generation } = self.reload else { return };
+        if self.census.serving() <= self.config.max_workers.max(self.queue.running()) + 1
+            && self.workers.len() < self.config.max_processes()
+        {
+            let worker = self.spawn(now, generation, effects);
+            self.reload = Reload::Canary { worker, generation };
+        }
     }
 
     /// The worker that tries out a new generation, if one does.
     pub(super) fn canary(&self) -> Option<WorkerId> {
         match &self.reload {
             Reload::Canary { worker, .. } => Some(*worker),
-            Reload::Settled | Reload::Rolling | Reload::Failed { .. } => None,
+            Reload::Settled | Reload::Wanted { .. } | Reload::Rolling | Reload::Failed { .. } => None,
         }
     }
 
-    /// If `id` is the canary, its generation serves from now on and all others are due. True if it was.
-    pub(super) fn canary_is_ready(&mut self, now: Time, id: WorkerId, effects: &mut Vec<Effect>) -> bool {
+    /// If `id` is the canary, its generation serves from now on, and all who served before are due. Those of
+    /// the old generation that still start become due when they are Ready. True if it was the canary.
+    pub(super) fn canary_is_ready(&mut self, id: WorkerId) -> bool {
         let Reload::Canary { worker, generation } = self.reload else { return false };
         if worker != id {
             return false;
         }
         self.reload = Reload::Rolling;
         self.generation = generation;
-        let old: Vec<WorkerId> = self
-            .workers
-            .values()
-            .filter(|worker| worker.generation < generation)
-            .map(|worker| worker.id)
-            .collect();
+        let is_old = |worker: &&Worker| worker.generation < generation;
+        let old: Vec<WorkerId> = self.workers.values().filter(is_old).map(|worker| worker.id).collect();
         for id in old {
-            let Some(worker) = self.workers.get(&id) else { continue };
-            match &worker.state {
-                State::Starting(_) => self.retire(now, id, Due::Generation.reason(), effects),
-                State::Idle { .. } | State::Busy(_) => self.becomes_due(id, Due::Generation),
-                State::Leaving(_) => {}
-            }
+            self.becomes_due(id, Due::Generation);
         }
         true
     }

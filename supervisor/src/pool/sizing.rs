@@ -31,6 +31,7 @@ impl Pool {
         self.retire_above_max(now, effects);
         self.assign_waiting(now, effects);
         self.retire_surplus(now, effects);
+        self.spawn_canary(now, effects);
         self.spawn_wanted(now, effects);
         self.release_hopeless(now, effects);
         self.note_reloaded(effects);
@@ -57,26 +58,39 @@ impl Pool {
         self.census.starting.saturating_sub(self.canaries())
     }
 
-    /// A replacement whose old worker died, or was needed no more, is an ordinary worker.
+    /// A replacement is an ordinary worker as soon as whom it replaces is gone, or when the pool has lost
+    /// another one and is below its minimum: then it fills that seat, and the one that is due waits for the
+    /// next replacement.
     fn clamp_surplus(&mut self) {
         let due = self.census.due;
         let credits = self.surplus.credits.min(due);
         let replacing = self.surplus.replacing.min(self.ordinary_starting()).min(due - credits);
         self.surplus = Surplus { replacing, credits };
+        let lost = self.config.min_workers.saturating_sub(self.seats());
+        let filled = lost.min(credits);
+        self.surplus.credits -= filled;
+        self.surplus.replacing -= (lost - filled).min(replacing);
     }
 
     /// A worker became Ready: it is the canary, or a replacement, or simply one more.
-    pub(super) fn start_succeeded(&mut self, now: Time, id: WorkerId, effects: &mut Vec<Effect>) {
-        if self.canary_is_ready(now, id, effects) {
+    pub(super) fn start_succeeded(&mut self, id: WorkerId) {
+        let is_of_old_generation =
+            self.workers.get(&id).is_some_and(|worker| worker.generation < self.generation);
+        if self.canary_is_ready(id) {
             self.surplus.credits += 1;
+        } else if is_of_old_generation {
+            // It began to start before the reload and serves until its own replacement is Ready.
+            self.becomes_due(id, Due::Generation);
         } else if self.surplus.replacing > 0 {
             self.surplus.replacing -= 1;
             self.surplus.credits += 1;
         }
     }
 
+    /// Those whose replacement is Ready go. If others died meanwhile they stay until the pool is whole.
     fn retire_replaced(&mut self, now: Time, effects: &mut Vec<Effect>) {
         while self.surplus.credits > 0
+            && self.ready_seats() >= self.config.min_workers
             && let Some(id) = self.idle.coldest_due()
         {
             self.surplus.credits -= 1;
@@ -129,9 +143,11 @@ impl Pool {
         }
     }
 
-    /// Starts what is missing: the warm minimum, what waits for too long, replacements.
+    /// Starts what is missing: the warm minimum, what waits for too long, replacements. At most one worker
+    /// above `max_workers` serves meanwhile.
     fn spawn_wanted(&mut self, now: Time, effects: &mut Vec<Effect>) {
         while self.workers.len() < self.config.max_processes()
+            && self.census.serving() - self.canaries() <= self.config.max_workers
             && self.starts.allow(now, self.ordinary_starting())
         {
             let is_replacement = if self.seats() < self.config.min_workers || self.is_worker_missing(now) {
@@ -156,13 +172,11 @@ impl Pool {
     }
 
     /// Each worker at the end of its executions may have its replacement started; the others that are due
-    /// are replaced one by one. At most one worker above `max_workers` serves meanwhile.
+    /// are replaced one by one.
     fn is_replacement_missing(&self) -> bool {
         let Surplus { replacing, credits } = self.surplus;
         let at_once = self.census.spent + usize::from(self.census.due > self.census.spent);
-        replacing + credits < self.census.due
-            && replacing < at_once
-            && self.census.serving() - self.canaries() <= self.config.max_workers
+        replacing + credits < self.census.due && replacing < at_once
     }
 
     /// No worker can be started. A batch gives up in the end; a service gives its claims back, uncharged, so

@@ -93,6 +93,11 @@ pub struct StartsSnapshot {
 pub enum ReloadSnapshot {
     /// None is under way.
     Settled,
+    /// The first worker of the new generation is about to be started.
+    Wanted {
+        /// The new generation.
+        generation: u64,
+    },
     /// The first worker of the new generation starts.
     Canary {
         /// That worker.
@@ -136,6 +141,7 @@ impl Pool {
             generation: self.generation,
             reload: match &self.reload {
                 Reload::Settled => ReloadSnapshot::Settled,
+                Reload::Wanted { generation } => ReloadSnapshot::Wanted { generation: *generation },
                 Reload::Canary { worker, generation } => {
                     ReloadSnapshot::Canary { worker: *worker, generation: *generation }
                 }

@@ -73,16 +73,16 @@ impl Pool {
 
     pub(super) fn spawn_failed(&mut self, now: Time, id: WorkerId, message: &str, effects: &mut Vec<Effect>) {
         let Some(worker) = self.workers.get(&id) else { return };
-        let was_given_up = match &worker.state {
-            State::Starting(_) => false,
-            State::Leaving(_) => true,
+        match &worker.state {
+            State::Starting(_) => {
+                self.start_failed(now, id, format!("the process could not be started: {message}"), effects);
+            }
+            // It had been given up before.
+            State::Leaving(_) => {}
             // A process that served cannot fail to spawn; its Exited will tell.
             State::Idle { .. } | State::Busy(_) => return,
-        };
-        self.remove(id);
-        if !was_given_up {
-            self.start_failed(now, id, format!("the process could not be started: {message}"), effects);
         }
+        self.remove(id);
     }
 
     pub(super) fn hello(
@@ -142,7 +142,7 @@ impl Pool {
         if self.starts.recovered() {
             effects.push(Effect::StartsRecovered);
         }
-        self.start_succeeded(now, id, effects);
+        self.start_succeeded(id);
     }
 
     pub(super) fn init_failed(
@@ -193,11 +193,12 @@ impl Pool {
     pub(super) fn exited_starting(
         &mut self,
         now: Time,
-        worker: &Worker,
+        id: WorkerId,
         stage: Stage,
         exit: &Exit,
         effects: &mut Vec<Effect>,
     ) {
+        let Some(worker) = self.workers.get(&id) else { return };
         let awaited = match stage {
             Stage::Spawning | Stage::Connecting => "Hello",
             Stage::Loading => "Ready",
@@ -208,10 +209,11 @@ impl Pool {
             now.since(worker.spawned_at).as_secs_f64(),
             stderr_quote(&exit.stderr_tail),
         );
-        self.start_failed(now, worker.id, message, effects);
+        self.start_failed(now, id, message, effects);
     }
 
-    /// Charges a failed start: to the reload whose canary it was, else to the pool.
+    /// Charges a failed start: to the reload whose canary it was, else to the pool. The worker is still in
+    /// the table, in whatever state. One of a generation that is being replaced says nothing of the new one.
     pub(super) fn start_failed(
         &mut self,
         now: Time,
@@ -220,6 +222,9 @@ impl Pool {
         effects: &mut Vec<Effect>,
     ) {
         if self.draining.is_some() || self.canary_failed(id, &message, effects) {
+            return;
+        }
+        if self.workers.get(&id).is_some_and(|worker| worker.generation < self.generation) {
             return;
         }
         let retry_in = self.starts.failed(now, self.config.jitter_seed, id, &message);
