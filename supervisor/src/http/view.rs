@@ -146,6 +146,7 @@ impl PoolView {
             problem: problem(pool),
             reload: match pool.reload {
                 ReloadSnapshot::Settled => "settled",
+                ReloadSnapshot::Wanted { .. } => "wanted",
                 ReloadSnapshot::Canary { .. } => "canary",
                 ReloadSnapshot::Rolling => "rolling",
                 ReloadSnapshot::Failed { .. } => "failed",
