@@ -7,6 +7,7 @@ switch; the others are woken by whoever reads.
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any, Callable, Dict, List, Tuple
 
 from . import interrupt
@@ -38,7 +39,6 @@ class Calls:
         self._lock = threading.Lock()
         self._waiting: Dict[int, _Waiter] = {}
         self._next = 0
-        self._slots = threading.Semaphore(CALLS_IN_FLIGHT_MAX)
 
     def ask_all(self, questions: List[Tuple[str, bytes]]) -> List[Answer]:
         """Asks everything, at most 64 at a time in the air, and waits for every answer."""
@@ -53,35 +53,34 @@ class Calls:
             taken: List[Tuple[int, _Waiter]] = []
             try:
                 for method, params in questions:
-                    self._take_slot()
-                    taken.append(self._ask(method, params))
+                    taken.append(self._register())
+                    self._send(taken[-1][0], method, params)
                 return [self._wait(waiter) for _, waiter in taken]
             finally:
                 for call, _ in taken:
                     self._waiting.pop(call, None)
-                    self._slots.release()
         finally:
             interrupt.release()
 
-    def _take_slot(self) -> None:
-        # The threads that hold the slots may need this one's place at the wire to get their answers.
-        while not self._slots.acquire(blocking=False):
-            self._read(lambda: False)
-            self._check()
-
-    def _ask(self, method: str, params: bytes) -> Tuple[int, _Waiter]:
+    def _register(self) -> Tuple[int, _Waiter]:
+        """A number for a call, once fewer than 64 are in the air."""
         waiter = _Waiter()
-        with self._lock:
-            self._next += 1
-            call = self._next
-            self._waiting[call] = waiter
+        while True:
+            with self._lock:
+                if len(self._waiting) < CALLS_IN_FLIGHT_MAX:
+                    self._next += 1
+                    self._waiting[self._next] = waiter
+                    return self._next, waiter
+            # The threads that wait may need this one at the wire to get their answers.
+            self._check()
+            if not self._read(lambda: False):
+                time.sleep(_SLICE_SECONDS / 4)
+
+    def _send(self, call: int, method: str, params: bytes) -> None:
         encoded = self._connection.encode(Call(self._execution.run, call, method, params))
         if not self._connection.fits(encoded):
-            self._waiting.pop(call, None)
-            self._slots.release()
             raise CallError("RequestTooLarge", f"{method}: {len(encoded)} bytes do not fit in a frame")
         self._connection.write(encoded)
-        return call, waiter
 
     def _wait(self, waiter: _Waiter) -> Answer:
         while waiter.answer is None:

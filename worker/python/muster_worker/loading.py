@@ -20,9 +20,19 @@ from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 _RACY_NS = 100_000_000
 _EXTENSIONS = tuple(importlib.machinery.EXTENSION_SUFFIXES)
-_STANDARD: Set[str] = set(getattr(sys, "stdlib_module_names", sys.builtin_module_names))
 
 Stamp = Tuple[int, int, int, int]
+
+
+def _standard_names() -> Set[str]:
+    """The standard library's top-level modules; Python 3.9 does not know them, but its folder does."""
+    known = getattr(sys, "stdlib_module_names", None)
+    if known is not None:
+        return set(known)
+    return {one.partition(".")[0] for one in os.listdir(os.path.dirname(os.__file__))}.union(sys.builtin_module_names)
+
+
+_STANDARD = _standard_names()
 
 
 class SourceFile:

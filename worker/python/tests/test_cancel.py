@@ -152,19 +152,19 @@ def test_threads_see_the_cancel(shared: Worker) -> None:
     code = """
 import threading
 from muster_worker import Cancelled, context
-seen = []
+seen, done = [], threading.Event()
 def work():
     try:
         context.sleep(60)
     except Cancelled as error:
         seen.append(str(error))
+    done.set()
 def main(params):
-    thread = threading.Thread(target=work)
-    thread.start()
     try:
-        thread.join()
+        threading.Thread(target=work).start()
+        done.wait()
     finally:
-        thread.join(5)
+        done.wait(5)
         context.log.info(f"thread saw {seen} {context.cancelled}")
 """
     run = shared.start_code(code)

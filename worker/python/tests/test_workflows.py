@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import http.server
 import os
 import shutil
 import subprocess
 import sysconfig
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
@@ -168,3 +170,35 @@ def test_the_examples_run() -> None:
     folder = Path(__file__).resolve().parents[1] / "examples" / "workflows"
     with Worker(folder) as worker:
         assert worker.run("greet", {"name": "Ada"}).result == {"greeting": "Hello, Ada!"}
+        summary = worker.run("summarise-sales")
+        assert summary.result["count"] == 10_000
+        assert "sale 2 has a negative amount" in worker.run(
+            "summarise-sales", {"sales": [{"region": "n", "amount": 1}, {"region": "n", "amount": -1}]}
+        ).error.message
+        assert worker.run("charge-card", {"amount": 120}).error.retryable is False
+        assert worker.run("loop-for-ever", timeout_ms=200).kind == "Cancelled"
+        tidied = worker.run("tidy-up", timeout_ms=200)
+        assert (tidied.kind, tidied.lines) == ("Cancelled", ["this part is never torn", "tidying up"])
+
+
+def test_the_paging_example_retries(tmp_path: Path) -> None:
+    folder = Path(__file__).resolve().parents[1] / "examples" / "workflows"
+    failures = iter([500, 503])
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status = next(failures, 200)
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(b'{"items": [1, 2]}')
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server, Worker(folder) as worker:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        context = {"config": {"api_token": "t"}}
+        run = worker.run("fetch-pages", {"url": f"http://127.0.0.1:{server.server_port}/"}, context=context)
+        assert run.result == {"pages": 3, "items": 6}
+        assert len(run.lines) == 2
+        server.shutdown()
