@@ -116,10 +116,20 @@ fn list_into(folder: &Path, prefix: &str, depth: usize, names: &mut Vec<String>)
             list_into(&entry.path(), &format!("{prefix}{file_name}/"), depth - 1, names);
         } else if let Some(stem) = file_name.strip_suffix(".js")
             && crate::names::is_well_formed(stem)
+            && exports_a_default(&entry.path())
         {
             names.push(format!("{prefix}{stem}"));
         }
     }
+}
+
+/// What other files only import has no default export, and is no workflow. This is for lists: a word in a
+/// comment may deceive it, and the file can be run all the same.
+fn exports_a_default(path: &Path) -> bool {
+    std::fs::read(path).is_ok_and(|bytes| {
+        let text = String::from_utf8_lossy(&bytes);
+        text.contains("export default") || text.contains("as default")
+    })
 }
 
 /// Where an import leads, as a path beneath the folder. `None` if it would leave it.
@@ -183,8 +193,9 @@ mod tests {
         let inside = tempfile::tempdir().unwrap();
         std::fs::create_dir(inside.path().join("reports")).unwrap();
         for path in ["hello.js", "reports/daily.js", "notes.txt", "odd name.js"] {
-            std::fs::write(inside.path().join(path), "").unwrap();
+            std::fs::write(inside.path().join(path), "export default () => 1").unwrap();
         }
+        std::fs::write(inside.path().join("helper.js"), "export const n = 1").unwrap();
         assert_eq!(Folder::new(Some(inside.path().to_owned())).list(), ["hello", "reports/daily"]);
     }
 }

@@ -309,9 +309,22 @@ export default function (native) {
     return text;
   }
 
-  async function start(entry) {
+  async function run(entry) {
     const text = native.params();
     return encode(await entry(text === "" ? {} : parse(text), context()));
+  }
+  function start(entry) {
+    const result = run(entry);
+    result.catch(() => {}); // Rust looks at it.
+    return result;
+  }
+
+  // ---- rejections that nobody handles ---------------------------------------------------------------------
+  const unhandled = new Map(); // promise -> reason
+  function warnOfUnhandled() {
+    for (const reason of [...unhandled.values()].slice(0, 5)) {
+      native.log(3, "console", `a promise was rejected and nobody handled it: ${show(reason)}`);
+    }
   }
 
   // ---- what is loaded on first use ------------------------------------------------------------------------
@@ -333,6 +346,10 @@ export default function (native) {
     start,
     describe,
     wake,
+    warnOfUnhandled,
+    rejected(promise, reason, handled) {
+      handled ? unhandled.delete(promise) : unhandled.set(promise, reason);
+    },
     settle(id, ok, value, extra) {
       const answer = pending.get(id);
       pending.delete(id);

@@ -3,10 +3,11 @@
 //! Each execution gets an interpreter of its own, so that no global, no patched prototype and no memory of one
 //! is there for the next. Making one takes about a tenth of a millisecond; the prelude is compiled only once.
 
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use muster_protocol::ErrorInfo;
 use rquickjs::module::WriteOptions;
+use rquickjs::runtime::RejectionTracker;
 use rquickjs::{CatchResultExt, Context, Ctx, Function, Module, Object, Persistent, Result, Runtime};
 
 use super::bindings;
@@ -52,7 +53,7 @@ impl Prelude {
 /// An interpreter that has run nothing yet.
 pub(crate) struct Realm {
     // Fields are dropped in this order: values before the context, the context before the runtime.
-    pub(crate) kit: Persistent<Object<'static>>,
+    pub(crate) kit: Rc<Persistent<Object<'static>>>,
     pub(crate) host: Rc<Host>,
     pub(crate) memory_limit_mb: u64,
     pub(crate) context: Context,
@@ -79,6 +80,8 @@ impl Realm {
         let context = Context::full(&runtime).map_err(|error| failed(&error))?;
         let kit =
             context.with(|ctx| install(&ctx, prelude, &host).catch(&ctx).map_err(|error| failed(&error)))?;
+        let kit = Rc::new(kit);
+        runtime.set_host_promise_rejection_tracker(Some(track_rejections(Rc::downgrade(&kit))));
         // What the interpreter itself takes is not the workflow's.
         if memory_limit_mb > 0 {
             let limit = usize::try_from(memory_limit_mb).unwrap_or(usize::MAX).saturating_mul(1024 * 1024);
@@ -87,6 +90,21 @@ impl Realm {
         }
         Ok(Self { kit, host, memory_limit_mb, context, _runtime: runtime })
     }
+}
+
+/// Tells the prelude of promises that are rejected without a handler. The realm owns the kit, so that it is
+/// gone before the interpreter is.
+fn track_rejections(kit: Weak<Persistent<Object<'static>>>) -> RejectionTracker {
+    Box::new(move |ctx, promise, reason, handled| {
+        let told = kit.upgrade().map(|kit| -> Result<()> {
+            let kit = Persistent::clone(&kit).restore(&ctx)?;
+            kit.get::<_, Function<'_>>("rejected")?.call((promise, reason, handled))
+        });
+        // Without memory for the note there is no note; the exception must not stay behind.
+        if let Some(Err(_)) = told {
+            ctx.catch();
+        }
+    })
 }
 
 fn install<'js>(ctx: &Ctx<'js>, prelude: &Prelude, host: &Rc<Host>) -> Result<Persistent<Object<'static>>> {

@@ -3,7 +3,7 @@
 
 use muster_protocol::{ErrorInfo, JsonBytes, Outcome};
 use rquickjs::promise::PromiseState;
-use rquickjs::{ArrayBuffer, Ctx, Function, Module, Object, Promise, Value};
+use rquickjs::{ArrayBuffer, Ctx, Function, Module, Object, Persistent, Promise, Value};
 
 use super::completions::{Completion, Payload};
 use super::host::Host;
@@ -43,12 +43,16 @@ impl From<rquickjs::Error> for Stop {
 /// Runs the script in the realm, which must have been given its execution.
 pub(crate) fn execute(realm: &Realm, script: &Script) -> Outcome {
     realm.context.with(|ctx| {
-        let Ok(kit) = realm.kit.clone().restore(&ctx) else {
+        let Ok(kit) = Persistent::clone(&realm.kit).restore(&ctx) else {
             return Outcome::Failed { error: ErrorInfo::new("InterpreterFailed", "the realm is not usable") };
         };
         let stage = Stage { ctx, kit, host: &realm.host, memory_limit_mb: realm.memory_limit_mb };
         let stop = match stage.run(script) {
-            Ok(result) => return Outcome::Succeeded { result },
+            Ok(result) => {
+                // A warning that cannot be given does not make a success a failure.
+                let _ = stage.call_kit("warnOfUnhandled", ());
+                return Outcome::Succeeded { result };
+            }
             Err(stop) => stop,
         };
         match stop {

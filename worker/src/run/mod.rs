@@ -10,12 +10,12 @@ mod line;
 mod request;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use muster_protocol::limits::{IDENTIFIER_MAX_BYTES, LOG_MESSAGE_MAX_BYTES};
-use muster_protocol::{CallResult, JsonBytes, Level, LogRecord, Outcome};
+use muster_protocol::{CallResult, CancelReason, ErrorInfo, JsonBytes, Level, LogRecord, Outcome};
 
 pub(crate) use calls::Calls;
 pub use cancellation::CancelRequest;
@@ -36,6 +36,7 @@ pub(crate) struct Run {
     uplink: Arc<dyn Uplink>,
     started: OnceLock<Instant>,
     log_records: AtomicU64,
+    over: AtomicBool,
     activity: Mutex<String>,
 }
 
@@ -48,6 +49,7 @@ impl Run {
             uplink,
             started: OnceLock::new(),
             log_records: AtomicU64::new(0),
+            over: AtomicBool::new(false),
             activity: Mutex::new(String::new()),
         })
     }
@@ -78,7 +80,7 @@ impl Run {
 
     /// Writes one line to the run's log, unless nobody wants its level.
     pub(crate) fn log(&self, level: Level, logger: &str, message: &str, fields: JsonBytes) {
-        if level < self.uplink.log_level() {
+        if level < self.uplink.log_level() || self.is_over() {
             return;
         }
         self.log_records.fetch_add(1, Ordering::Relaxed);
@@ -99,7 +101,9 @@ impl Run {
 
     /// Reports how far the run is; `total` 0 means unknown.
     pub(crate) fn progress(&self, current: u64, total: u64, message: &str) {
-        self.uplink.progress(self.request.run, current, total, &cut(message, IDENTIFIER_MAX_BYTES));
+        if !self.is_over() {
+            self.uplink.progress(self.request.run, current, total, &cut(message, IDENTIFIER_MAX_BYTES));
+        }
     }
 
     /// Asks the supervisor. `answer` is called once, on whichever thread reads the reply.
@@ -109,6 +113,10 @@ impl Run {
         params: JsonBytes,
         answer: impl FnOnce(CallResult) + Send + 'static,
     ) {
+        if self.is_over() {
+            let error = ErrorInfo::new("RunIsOver", format!("{method} was asked after the run had ended"));
+            return answer(CallResult::Err { error });
+        }
         self.calls.begin(method, params, Box::new(answer), &mut |call, method, params| {
             self.uplink.call(self, call, method, params);
         });
@@ -153,23 +161,45 @@ impl Run {
         text
     }
 
-    /// What the outcome is called when a cancel came before it: work that ended in spite of it counts only
-    /// when the supervisor merely wants to leave.
+    /// Ends the run: what a thread it left behind still says is nobody's business. Gives what the outcome is
+    /// called when a cancel came before it; work that ended in spite of one counts only when the supervisor
+    /// merely wants to leave.
     pub(crate) fn conclude(&self, outcome: Outcome) -> Outcome {
-        use muster_protocol::CancelReason::{LeaseLost, Shutdown, Timeout, User};
-        let Some(cancel) = self.cancellation.get() else { return outcome };
-        match (outcome, cancel.reason) {
-            (Outcome::Succeeded { result }, Shutdown) => Outcome::Succeeded { result },
-            (Outcome::Succeeded { .. } | Outcome::Failed { .. }, User | Timeout | Shutdown | LeaseLost) => {
+        self.over.store(true, Ordering::Release);
+        match (outcome, self.cancellation.get()) {
+            (Outcome::Succeeded { result }, Some(cancel)) if cancel.reason != CancelReason::Shutdown => {
+                drop(result);
                 Outcome::Cancelled { message: cancel.describe() }
             }
-            (outcome @ (Outcome::Cancelled { .. } | Outcome::Rejected { .. }), _) => outcome,
+            (Outcome::Failed { .. }, Some(cancel)) => Outcome::Cancelled { message: cancel.describe() },
+            (Outcome::Succeeded { result }, _) => Outcome::Succeeded { result },
+            (Outcome::Failed { error }, None) => Outcome::Failed { error: cut_error(&error) },
+            (Outcome::Cancelled { message }, _) => {
+                Outcome::Cancelled { message: cut(&message, LOG_MESSAGE_MAX_BYTES) }
+            }
+            (Outcome::Rejected { reason }, _) => {
+                Outcome::Rejected { reason: cut(&reason, LOG_MESSAGE_MAX_BYTES) }
+            }
         }
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
     }
 
     /// How many log records this run wrote.
     pub(crate) fn log_records(&self) -> u64 {
         self.log_records.load(Ordering::Relaxed)
+    }
+}
+
+/// An error is read by people; a longer one would not fit in a frame.
+fn cut_error(error: &ErrorInfo) -> ErrorInfo {
+    ErrorInfo {
+        kind: cut(&error.kind, IDENTIFIER_MAX_BYTES),
+        message: cut(&error.message, LOG_MESSAGE_MAX_BYTES),
+        stack: cut(&error.stack, LOG_MESSAGE_MAX_BYTES),
+        retryable: error.retryable,
     }
 }
 

@@ -28,7 +28,7 @@ impl Dispatch {
 
     /// Waits for messages at most `timeout`, and gives them to the run. Old log batches leave meanwhile.
     pub(crate) fn pump(&self, inbox: &mut Inbox, waker: &Waker, run: &Run, timeout: Option<Duration>) {
-        let due = self.outbox.flush_logs_when_due();
+        let due = self.outbox.flush_when_due();
         // A batch may begin on the other thread while this one waits; without a limit it would get old.
         let longest = due.unwrap_or(Duration::from_millis(100));
         let limit = timeout.map_or(longest, |timeout| timeout.min(longest));

@@ -22,6 +22,9 @@ use crate::run::{Run, Uplink};
 /// The size a record takes beside its texts.
 const RECORD_OVERHEAD_BYTES: usize = 48;
 
+/// Progress of a run leaves no more often than this.
+const PROGRESS_EVERY: Duration = Duration::from_millis(20);
+
 /// Writes messages.
 pub(crate) struct Outbox {
     state: Mutex<State>,
@@ -39,6 +42,8 @@ struct State {
     batch_run: u32,
     batch_bytes: usize,
     batch_since: Option<Instant>,
+    progress: Option<ToSupervisor>,
+    progress_sent: Option<Instant>,
 }
 
 impl Outbox {
@@ -50,6 +55,8 @@ impl Outbox {
             batch_run: 0,
             batch_bytes: 0,
             batch_since: None,
+            progress: None,
+            progress_sent: None,
         };
         Self {
             state: Mutex::new(state),
@@ -77,7 +84,7 @@ impl Outbox {
     /// written. A supervisor that no longer reads is no error: its end shows on the other direction.
     pub(crate) fn send(&self, messages: &[ToSupervisor]) -> Result<(), EncodeError> {
         let mut state = self.lock();
-        state.append_batch(self.spelling);
+        state.append_held_back(self.spelling);
         let mut appended = Ok(());
         for message in messages {
             let start = state.bytes.len();
@@ -95,15 +102,14 @@ impl Outbox {
         appended
     }
 
-    /// Writes the log batch if it is old enough; gives when the next one will be.
-    pub(crate) fn flush_logs_when_due(&self) -> Option<Duration> {
+    /// Writes what is held back if it is old enough; gives when it will be.
+    pub(crate) fn flush_when_due(&self) -> Option<Duration> {
         let mut state = self.lock();
-        let age = state.batch_since?.elapsed();
-        let left = Duration::from_millis(LOG_BATCH_MAX_AGE_MS).saturating_sub(age);
+        let left = state.due_in()?;
         if !left.is_zero() {
             return Some(left);
         }
-        state.append_batch(self.spelling);
+        state.append_held_back(self.spelling);
         self.flush(&mut state);
         None
     }
@@ -126,6 +132,23 @@ impl Outbox {
 }
 
 impl State {
+    /// How long what is held back may still wait.
+    fn due_in(&self) -> Option<Duration> {
+        let left = |since: Instant, limit: Duration| limit.saturating_sub(since.elapsed());
+        let batch = self.batch_since.map(|since| left(since, Duration::from_millis(LOG_BATCH_MAX_AGE_MS)));
+        let progress = self.progress.as_ref().and(self.progress_sent).map(|sent| left(sent, PROGRESS_EVERY));
+        batch.into_iter().chain(progress).min()
+    }
+
+    fn append_held_back(&mut self, spelling: Spelling) {
+        self.append_batch(spelling);
+        if let Some(progress) = self.progress.take() {
+            self.progress_sent = Some(Instant::now());
+            // Its text is cut to a fraction of a frame.
+            let _ = spelling.append(&progress, &mut self.bytes);
+        }
+    }
+
     fn append_batch(&mut self, spelling: Spelling) {
         if self.batch.is_empty() {
             return;
@@ -167,8 +190,13 @@ impl Uplink for Outbox {
     }
 
     fn progress(&self, run: u32, current: u64, total: u64, message: &str) {
-        let message = message.to_owned();
-        let _ = self.send(&[ToSupervisor::Progress { run, current, total, message }]);
+        let mut state = self.lock();
+        state.progress = Some(ToSupervisor::Progress { run, current, total, message: message.to_owned() });
+        // The latest wins, so a loop that reports every step costs a frame now and then.
+        if state.progress_sent.is_none_or(|sent| sent.elapsed() >= PROGRESS_EVERY) {
+            state.append_held_back(self.spelling);
+            self.flush(&mut state);
+        }
     }
 
     fn call(&self, run: &Run, call: u32, method: &str, params: JsonBytes) {
