@@ -19,6 +19,9 @@ mod schemas;
 mod service;
 mod socket;
 pub mod view;
+
+#[cfg(test)]
+mod tests;
 mod wait;
 
 use std::sync::Arc;

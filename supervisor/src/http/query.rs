@@ -56,9 +56,15 @@ impl Query {
 
     /// `?wait=SECONDS`.
     pub(super) fn wait(&mut self) -> Result<Option<Duration>, ApiError> {
-        let Some(seconds) = self.take::<f64>("wait")? else { return Ok(None) };
-        let wait = Duration::try_from_secs_f64(seconds)
-            .map_err(|_| ApiError::invalid("parameter wait: must be a number of seconds from 0 on"))?;
+        let Some(text) = self.take::<String>("wait")? else { return Ok(None) };
+        let wait =
+            text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).ok_or_else(
+                || {
+                    ApiError::invalid(format!(
+                        "parameter wait: must be a number of seconds from 0 on, not {text:?}"
+                    ))
+                },
+            )?;
         Ok(Some(wait.min(WAIT_MAX)))
     }
 
