@@ -16,6 +16,7 @@ mod recycle;
 mod reload;
 mod resize;
 mod retry;
+mod run;
 mod server;
 mod setting_flags;
 mod show;
@@ -40,6 +41,7 @@ struct Cli {
 }
 
 const EXAMPLES: &str = "Examples:
+  supervisor run                                     the service, with no settings and no server
   supervisor submit hello --wait                     run a workflow and print its result
   supervisor config --max-workers 20                 the settings that would be in force
 
@@ -47,6 +49,7 @@ const EXAMPLES: &str = "Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Run),
     Submit(submit::Submit),
     Status(status::Status),
     List(list::List),
@@ -72,6 +75,7 @@ pub fn run() -> ExitCode {
 impl Command {
     fn run(self) -> Result<ExitCode, Failure> {
         match self {
+            Self::Run(command) => command.run(),
             Self::Submit(command) => command.run(),
             Self::Status(command) => command.run(),
             Self::List(command) => command.run(),

@@ -67,6 +67,7 @@ impl Engine {
             }
             Effect::ReloadFailed { worker, generation, message } => {
                 tracing::error!(
+                    %worker,
                     generation,
                     message,
                     "the new generation cannot start; the old one keeps serving"

@@ -5,6 +5,7 @@ use std::time::Duration;
 use muster_protocol::CancelReason;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::link::Identity;
 use super::order::Order;
@@ -110,7 +111,7 @@ impl CrewHandle {
 #[derive(Debug)]
 pub struct Crew {
     pub(super) handle: CrewHandle,
-    pub(super) ended: oneshot::Receiver<()>,
+    pub(super) ended: CancellationToken,
 }
 
 impl Crew {
@@ -120,7 +121,7 @@ impl Crew {
     }
 
     /// Returns when it has drained: no worker lives and nothing is in its hands.
-    pub async fn ended(&mut self) {
-        let _ = (&mut self.ended).await;
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
     }
 }

@@ -1,18 +1,15 @@
 //! What a worker will be told to run.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use muster_protocol::{JsonBytes, Source};
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::execution::Attempt;
 use crate::pool::Assignment;
 
-/// The merged configuration a run may read, by key. Secrets are among the values.
-pub type RunConfig = BTreeMap<String, Box<RawValue>>;
+pub use crate::prewarm::RunConfig;
 
 /// One attempt, with everything its worker needs.
 #[derive(Clone, Debug)]

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muster_protocol::{JsonBytes, Level};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::LocalSet;
+use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
 use super::engine::{Engine, Gears, State};
@@ -60,7 +61,8 @@ impl Crew {
         let spawner = Spawner::start()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let (commands, received) = mpsc::unbounded_channel();
-        let (end, ended) = oneshot::channel();
+        let ended = CancellationToken::new();
+        let end = ended.clone().drop_guard();
         let background = tokio::runtime::Handle::current();
         std::thread::Builder::new().name("crew".to_owned()).spawn(move || {
             let work = LocalSet::new();
@@ -76,7 +78,8 @@ impl Crew {
                 };
                 serve(Engine::new(state, clock, observer, spawner, background), received).await;
             });
-            let _ = end.send(());
+            // Dropped here, or by a panic of this thread: either way nobody waits for it in vain.
+            drop(end);
         })?;
         Ok(Self { handle: CrewHandle { commands }, ended })
     }

@@ -2,12 +2,11 @@
 //! adds no wait, and a busy one writes hundreds of rows per transaction.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use backon::{BackoffBuilder, ExponentialBuilder};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::store::{Finalization, Store, StoreError, Verdict};
 
@@ -36,35 +35,42 @@ pub trait Sink: std::fmt::Debug + Send + Sync + 'static {
 #[derive(Clone, Debug)]
 pub struct Finalizer {
     ends: mpsc::UnboundedSender<Finalization>,
-    backlog: Arc<AtomicUsize>,
+    backlog: watch::Sender<usize>,
 }
 
 impl Finalizer {
     /// Starts the writer. It runs until every handle is gone and all it took is written.
-    pub fn start(store: Arc<dyn Store>, sink: Arc<dyn Sink>) -> (Self, tokio::task::JoinHandle<()>) {
+    pub fn start(store: Arc<dyn Store>, sink: Arc<dyn Sink>) -> Self {
         let (ends, received) = mpsc::unbounded_channel();
-        let backlog = Arc::new(AtomicUsize::new(0));
-        let writer = Writer { store, sink, backlog: Arc::clone(&backlog) };
-        (Self { ends, backlog }, tokio::spawn(writer.run(received)))
+        let (backlog, _) = watch::channel(0);
+        let writer = Writer { store, sink, backlog: backlog.clone() };
+        tokio::spawn(writer.run(received));
+        Self { ends, backlog }
     }
 
     /// Takes an end. It returns at once: the pool's thread calls it.
     pub fn finalize(&self, finalization: Finalization) {
-        self.backlog.fetch_add(1, Ordering::Relaxed);
+        self.backlog.send_modify(|backlog| *backlog += 1);
         // The writer ends only after every handle is gone, so it is there.
         let _ = self.ends.send(finalization);
     }
 
     /// How many ends wait to be written.
     pub fn backlog(&self) -> usize {
-        self.backlog.load(Ordering::Relaxed)
+        *self.backlog.borrow()
+    }
+
+    /// Returns when all that was taken is written and told to the sink.
+    pub async fn flushed(&self) {
+        // The sender lives in this very handle, so the wait cannot fail.
+        let _ = self.backlog.subscribe().wait_for(|backlog| *backlog == 0).await;
     }
 }
 
 struct Writer {
     store: Arc<dyn Store>,
     sink: Arc<dyn Sink>,
-    backlog: Arc<AtomicUsize>,
+    backlog: watch::Sender<usize>,
 }
 
 impl Writer {
@@ -73,13 +79,14 @@ impl Writer {
         while ends.recv_many(&mut group, GROUP_MAX).await > 0 {
             let group = std::mem::replace(&mut group, Vec::with_capacity(GROUP_MAX));
             let verdicts = self.write(&group).await;
-            self.backlog.fetch_sub(group.len(), Ordering::Relaxed);
+            let written = group.len();
             let finalized = group
                 .into_iter()
                 .zip(verdicts)
                 .map(|(finalization, verdict)| Finalized { finalization, verdict })
                 .collect();
             self.sink.finalized(finalized).await;
+            self.backlog.send_modify(|backlog| *backlog -= written);
         }
     }
 

@@ -10,7 +10,7 @@ use super::time::Time;
 use super::worker::{Standing, State, Worker};
 
 /// The pool at one moment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PoolSnapshot {
     /// Every process, oldest first.
     pub workers: Vec<WorkerSnapshot>,
@@ -75,7 +75,7 @@ pub struct WorkerSnapshot {
 }
 
 /// Starts that failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct StartsSnapshot {
     /// How many in a row; 0 means that all is well.
     pub consecutive_failures: u32,
@@ -88,10 +88,11 @@ pub struct StartsSnapshot {
 }
 
 /// How far the last reload has come.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum ReloadSnapshot {
     /// None is under way.
+    #[default]
     Settled,
     /// The first worker of the new generation is about to be started.
     Wanted {

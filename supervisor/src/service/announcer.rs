@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use super::ledger::Ledger;
@@ -29,7 +29,7 @@ const KEPT_MAX: usize = 10_000;
 pub struct Announcer {
     ledger: Arc<Ledger>,
     slots: Arc<Slots>,
-    settlements: mpsc::Sender<Settlement>,
+    settlements: mpsc::Sender<News>,
     store: Arc<dyn Store>,
 }
 
@@ -37,9 +37,16 @@ impl Announcer {
     /// Starts the task that talks to the bus.
     pub fn start(store: Arc<dyn Store>, bus: Bus, ledger: Arc<Ledger>, slots: Arc<Slots>) -> Arc<Self> {
         let (settlements, received) = mpsc::channel(KEPT_MAX);
-        tokio::spawn(settle(Arc::clone(&store), bus.clone(), received));
-        tokio::spawn(sweep(Arc::clone(&store), bus));
+        tokio::spawn(settle(Arc::clone(&store), bus, received));
         Arc::new(Self { ledger, slots, settlements, store })
+    }
+
+    /// Returns when all that was committed so far is announced, or given up.
+    pub async fn announced(&self) {
+        let (answer, answered) = oneshot::channel();
+        if self.settlements.send(News::Flush(answer)).await.is_ok() {
+            let _ = answered.await;
+        }
     }
 
     async fn announce(&self, finalized: Finalized, sync: bool) {
@@ -59,7 +66,7 @@ impl Announcer {
             ..StatusChange::new(attempt, status, finalization.completed_at)
         };
         // When the queue is full the bus is out of reach, and the sweep will find the row.
-        let _ = self.settlements.try_send(Settlement { status, reply });
+        let _ = self.settlements.try_send(News::Settled(Box::new(Settlement { status, reply })));
     }
 
     async fn reply(&self, id: Uuid) -> Option<Bytes> {
@@ -103,10 +110,24 @@ fn log_superseded(attempt: Attempt) {
     tracing::warn!(%attempt, "another supervisor owns this execution now; its outcome here changes nothing");
 }
 
+/// What the task that talks to the bus is told.
+#[derive(Debug)]
+enum News {
+    Settled(Box<Settlement>),
+    Flush(oneshot::Sender<()>),
+}
+
 /// Sends what is committed, as many at once as there are.
-async fn settle(store: Arc<dyn Store>, bus: Bus, mut settlements: mpsc::Receiver<Settlement>) {
-    let mut group = Vec::new();
-    while settlements.recv_many(&mut group, 256).await > 0 {
+async fn settle(store: Arc<dyn Store>, bus: Bus, mut news: mpsc::Receiver<News>) {
+    let mut received = Vec::new();
+    while news.recv_many(&mut received, 256).await > 0 {
+        let (mut group, mut flushes) = (Vec::with_capacity(received.len()), Vec::new());
+        for news in received.drain(..) {
+            match news {
+                News::Settled(settlement) => group.push(*settlement),
+                News::Flush(answer) => flushes.push(answer),
+            }
+        }
         match bus.settle(&group).await {
             Ok(()) => {
                 mark(&*store, group.iter().map(|settlement| settlement.status.execution_id).collect()).await
@@ -116,18 +137,23 @@ async fn settle(store: Arc<dyn Store>, bus: Bus, mut settlements: mpsc::Receiver
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
         }
-        group.clear();
+        for flush in flushes {
+            let _ = flush.send(());
+        }
     }
 }
 
 async fn mark(store: &dyn Store, ids: Vec<Uuid>) {
+    if ids.is_empty() {
+        return;
+    }
     if let Err(error) = store.mark_notified(&ids).await {
         tracing::debug!(%error, "announced executions are announced again later");
     }
 }
 
-/// Announces what a crash left unannounced.
-async fn sweep(store: Arc<dyn Store>, bus: Bus) {
+/// Announces what a crash left unannounced, for ever.
+pub(super) async fn sweep_for_ever(store: Arc<dyn Store>, bus: Bus) {
     let mut every = tokio::time::interval(SWEEP_EVERY);
     loop {
         every.tick().await;

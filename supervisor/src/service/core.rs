@@ -43,7 +43,7 @@ pub struct Core {
     pub crew: Crew,
     /// Whether workers start.
     pub health: Arc<Health>,
-    writer: tokio::task::JoinHandle<()>,
+    finalizer: Finalizer,
 }
 
 /// What a core is made of.
@@ -76,7 +76,7 @@ impl Core {
     /// When the system refuses a thread or descriptors.
     pub fn start(settings: &Settings, parts: Parts) -> Result<Self, CoreError> {
         let Parts { claimant, store, bus, ledger, slots, sink, preparer, leftovers, give_up_after } = parts;
-        let (finalizer, writer) = Finalizer::start(Arc::clone(&store), sink);
+        let finalizer = Finalizer::start(Arc::clone(&store), sink);
         let health = Arc::new(Health::default());
         let ended = Arc::new(AtomicUsize::new(0));
         let reporter = Arc::new(Reporter {
@@ -92,18 +92,15 @@ impl Core {
         let pool = pool_config(settings, give_up_after);
         let options = CrewOptions { pool, gear: gear(settings)?, leftovers };
         let crew = Crew::start(options, reporter)?;
-        let desk = Desk::new(claimant.owner, Arc::clone(&ledger), crew.handle(), finalizer, preparer);
+        let desk = Desk::new(claimant.owner, Arc::clone(&ledger), crew.handle(), finalizer.clone(), preparer);
         tokio::spawn(watch_rate(Arc::downgrade(&slots), ended));
-        Ok(Self { claimant, store, bus, slots, ledger, desk, crew, health, writer })
+        Ok(Self { claimant, store, bus, slots, ledger, desk, crew, health, finalizer })
     }
 
     /// Returns when the crew has ended and every end it reported is committed. Call after a drain.
-    pub async fn settled(self) {
-        let Self { mut crew, desk, writer, .. } = self;
-        crew.ended().await;
-        drop((crew, desk));
-        // The writer ends when the last handle on the finalizer is gone: the crew's and the desk's.
-        let _ = writer.await;
+    pub async fn settled(&self) {
+        self.crew.ended().await;
+        self.finalizer.flushed().await;
     }
 }
 

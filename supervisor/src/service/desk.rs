@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
-use muster_protocol::{CancelReason, ErrorInfo, error_type};
+use muster_protocol::{CancelReason, ErrorInfo};
 use uuid::Uuid;
 
 use super::ledger::{CancelMet, Ledger, Phase, Terms};
@@ -14,7 +14,7 @@ use crate::crew::{Completed, CrewHandle, Order, unix_us};
 use crate::execution::Attempt;
 use crate::finalize::{Finalizer, RetryPolicy, finalization};
 use crate::pool::Ending;
-use crate::store::{Claimed, NewExecution};
+use crate::store::{Claimed, Failure, NewExecution};
 
 /// So many attempts are prepared at once.
 const PREPARE_AT_ONCE: usize = 32;
@@ -38,9 +38,9 @@ pub struct Prepared {
 /// Why an attempt cannot be handed to a worker.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PrepareError {
-    /// The request can never be run.
-    #[error("{0}")]
-    Invalid(String),
+    /// The request can never be run: this is its failure.
+    #[error("{}", .0.message)]
+    Refused(Failure),
     /// What it needs is out of reach: the attempt goes back, uncharged.
     #[error("cannot prepare the execution: {0}")]
     Unavailable(String),
@@ -124,8 +124,8 @@ impl Desk {
                     Phase::Submitted { .. } | Phase::Ended => return,
                 }
             }
-            Err(PrepareError::Invalid(message)) => {
-                Ending::Failed { error: ErrorInfo::new(error_type::INVALID_REQUEST, message) }
+            Err(PrepareError::Refused(failure)) => {
+                Ending::Failed { error: ErrorInfo::new(failure.error_type, failure.message) }
             }
             Err(error @ PrepareError::Unavailable(_)) => {
                 tracing::warn!(%attempt, %error, "execution goes back");

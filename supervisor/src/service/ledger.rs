@@ -112,6 +112,11 @@ impl Ledger {
         self.len() == 0
     }
 
+    /// True while a claimed attempt has not reached the crew.
+    pub fn is_preparing(&self) -> bool {
+        self.lock().values().any(|held| matches!(held.phase, Phase::Preparing { .. }))
+    }
+
     /// The attempt at an execution that we hold, if any.
     pub fn attempt_at(&self, execution_id: Uuid) -> Option<Attempt> {
         self.lock().keys().find(|attempt| attempt.execution_id == execution_id).copied()

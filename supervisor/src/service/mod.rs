@@ -1,20 +1,31 @@
 //! The service: intake, desk, crew, finalizer and announcer, wired together, started and stopped.
 
 mod announcer;
+mod api;
+mod backends;
 mod core;
 mod data_dir;
 mod desk;
 mod health;
+mod heartbeat;
 mod leases;
 mod ledger;
 mod observer;
+mod orders;
 mod poll;
+mod prepare;
+mod run;
 mod slots;
+mod supervisor;
 
 pub use announcer::Announcer;
+pub use backends::{BackendError, OpenStore, open_bus, open_store};
 pub use core::{Core, CoreError, Parts, claimant, gear, pool_config};
 pub use data_dir::{DataDir, DataDirError};
 pub use desk::{Desk, Prepare, PrepareError, Prepared};
 pub use health::{Health, StartTrouble};
 pub use ledger::{Held, Ledger, Phase, Terms};
+pub use prepare::Preparer;
+pub use run::{RunError, run};
 pub use slots::{Closed, Reservation, Slot, Slots};
+pub use supervisor::{Reload, StartError, Supervisor, Tasks};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::desk::Desk;
 use super::slots::Slots;
@@ -17,42 +18,72 @@ const POLL_EVERY: Duration = Duration::from_secs(1);
 const PROBE_EVERY: Duration = Duration::from_secs(2);
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
-/// Claims what is due for as long as the desk lives.
-pub(super) async fn poll_for_ever(
-    desk: Arc<Desk>,
-    store: Arc<dyn Store>,
-    slots: Arc<Slots>,
-    claimant: Claimant,
-) {
-    let mut probed = tokio::time::Instant::now();
-    let mut dead = Vec::new();
-    loop {
-        let reservation = slots.reserve(CLAIM_MAX).await;
-        if probed.elapsed() >= PROBE_EVERY {
-            dead = store.dead_owners(&claimant).await.unwrap_or_default();
-            probed = tokio::time::Instant::now();
-        }
-        match store.claim_due(&claimant, reservation.count(), TakeOver::Lost { dead: &dead }).await {
-            Ok(due) => {
-                for (id, status) in due.ended {
-                    tracing::info!(%id, %status, "execution ended without another run");
+/// Whose RUNNING rows a poll may take over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Neighbours {
+    /// Nobody else can live: the data directory is locked.
+    None,
+    /// Other supervisors share the database.
+    Some,
+}
+
+/// What a poll needs.
+#[derive(Debug)]
+pub(super) struct Poll {
+    pub(super) desk: Arc<Desk>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) slots: Arc<Slots>,
+    pub(super) claimant: Claimant,
+    pub(super) neighbours: Neighbours,
+    pub(super) stop: CancellationToken,
+}
+
+impl Poll {
+    /// Claims what is due until told to stop. It stops between claims only, so that none is left unaccounted.
+    pub(super) async fn run(self) {
+        let Self { desk, store, slots, claimant, neighbours, stop } = self;
+        let mut probed = tokio::time::Instant::now();
+        let mut dead = Vec::new();
+        loop {
+            let reservation = tokio::select! {
+                () = stop.cancelled() => return,
+                reservation = slots.reserve(CLAIM_MAX) => reservation,
+            };
+            let take_over = match neighbours {
+                Neighbours::None => TakeOver::AllOthers,
+                Neighbours::Some => {
+                    if probed.elapsed() >= PROBE_EVERY {
+                        dead = store.dead_owners(&claimant).await.unwrap_or_default();
+                        probed = tokio::time::Instant::now();
+                    }
+                    TakeOver::Lost { dead: &dead }
                 }
-                let found = !due.claimed.is_empty();
-                desk.accept(due.claimed, reservation);
-                if found {
+            };
+            match store.claim_due(&claimant, reservation.count(), take_over).await {
+                Ok(due) => {
+                    for (id, status) in due.ended {
+                        tracing::info!(%id, %status, "execution ended without another run");
+                    }
+                    let found = !due.claimed.is_empty();
+                    desk.accept(due.claimed, reservation);
+                    if found {
+                        continue;
+                    }
+                }
+                Err(error) => {
+                    // A claim that was committed all the same left rows in our name that nobody runs: the
+                    // next renewals release them.
+                    drop(reservation);
+                    tracing::warn!(%error, "cannot claim from the store; trying again");
+                    tokio::time::sleep(RETRY_AFTER).await;
                     continue;
                 }
             }
-            Err(error) => {
-                // A claim that was committed all the same left rows in our name that nobody runs: the next
-                // renewals release them.
-                drop(reservation);
-                tracing::warn!(%error, "cannot claim from the store; trying again");
-                tokio::time::sleep(RETRY_AFTER).await;
-                continue;
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = wait(&*store) => {}
             }
         }
-        wait(&*store).await;
     }
 }
 

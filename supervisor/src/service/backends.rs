@@ -1,0 +1,62 @@
+//! Opening the three backends the settings name.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use secrecy::ExposeSecret;
+
+use crate::bus::{Bus, BusError};
+use crate::settings::Settings;
+use crate::store::{Durability, SqliteStore, Store, StoreError};
+
+/// A store, and whether other supervisors may share it.
+#[derive(Debug)]
+pub struct OpenStore {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The file, when it is one: then nobody else may have it open.
+    pub file: Option<PathBuf>,
+}
+
+/// A setting that names a backend cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BackendError {
+    /// The scheme of database_url.
+    #[error("database_url must begin with postgres:// or sqlite://")]
+    DatabaseUrl,
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The bus.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+}
+
+/// Opens the store of the settings. A server that does not answer is an error here; the caller tries again.
+///
+/// # Errors
+/// When it cannot be opened.
+pub async fn open_store(settings: &Settings, durability: Durability) -> Result<OpenStore, BackendError> {
+    let url = settings.database_url.expose_secret();
+    if let Some(path) = sqlite_path(url) {
+        let store = Arc::new(SqliteStore::open(path, durability).await?);
+        return Ok(OpenStore { store, file: Some(path.to_owned()) });
+    }
+    Err(BackendError::DatabaseUrl)
+}
+
+fn sqlite_path(url: &str) -> Option<&Path> {
+    let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"))?;
+    Some(Path::new(path.split('?').next().unwrap_or(path)))
+}
+
+/// Opens the bus of the settings.
+///
+/// # Errors
+/// When its URL cannot be used.
+pub fn open_bus(settings: &Settings) -> Result<Bus, BackendError> {
+    Ok(match &settings.redis_url {
+        Some(url) => Bus::redis(url.expose_secret(), &settings.key_prefix)?,
+        None => Bus::in_process(&settings.key_prefix),
+    })
+}

@@ -1,0 +1,67 @@
+//! Prewarming before routing: a claimed row becomes an order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use muster_protocol::error_type;
+
+use super::desk::{Prepare, PrepareError, Prepared};
+use super::ledger::Terms;
+use crate::bus::Bus;
+use crate::crew::Order;
+use crate::execution::Attempt;
+use crate::prewarm::{Prewarm, PrewarmError, Subject, prepare};
+use crate::store::{Failure, NewExecution, Store};
+
+/// Fetches what a run needs, shows its context to watchers, and writes its order.
+#[derive(Debug)]
+pub struct Preparer {
+    prewarm: Prewarm,
+    bus: Bus,
+    default_timeout: Duration,
+}
+
+impl Preparer {
+    /// Fetches from this store, and shares through this bus.
+    pub fn new(store: Arc<dyn Store>, bus: Bus, default_timeout: Duration) -> Arc<Self> {
+        Arc::new(Self { prewarm: Prewarm::new(store, bus.clone()), bus, default_timeout })
+    }
+}
+
+#[async_trait]
+impl Prepare for Preparer {
+    async fn prepare(&self, attempt: Attempt, execution: &NewExecution) -> Result<Prepared, PrepareError> {
+        let request = execution.read_request().map_err(|error| {
+            PrepareError::Refused(Failure::new(error_type::INVALID_REQUEST, error.to_string()))
+        })?;
+        let subject = Subject::from(&request.target);
+        let warm = self.prewarm.prewarm_sdk_cache(subject, request.organization_id).await.map_err(refusal)?;
+        let ready = prepare(request, &warm, self.default_timeout).map_err(refusal)?;
+        self.bus.put_context(attempt.execution_id, ready.shown_context, ready.timeout);
+        let terms = Terms {
+            user_attempts: ready.user_attempts,
+            backoff: ready.retry_backoff,
+            sync: ready.sync,
+            timeout: Some(ready.timeout),
+        };
+        let order = Order {
+            attempt,
+            timeout: Some(ready.timeout),
+            workflow: ready.workflow,
+            source: ready.source,
+            params: ready.params,
+            context: ready.context,
+            organization_id: ready.organization_id,
+            config: ready.config,
+        };
+        Ok(Prepared { order, terms })
+    }
+}
+
+fn refusal(error: PrewarmError) -> PrepareError {
+    match error {
+        PrewarmError::Unavailable(message) => PrepareError::Unavailable(message),
+        PrewarmError::Refused(failure) => PrepareError::Refused(failure),
+    }
+}

@@ -1,0 +1,157 @@
+//! `supervisor run`: a supervisor with its HTTP interface, from the first signal handler to the last commit.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::supervisor::{Reload, StartError, Supervisor, Tasks};
+use crate::http::{Api, Service};
+use crate::settings::Settings;
+
+/// Live streams and last answers get so long at the end.
+const HTTP_CLOSES_WITHIN: Duration = Duration::from_secs(2);
+
+/// The service cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// It does not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The address is taken, or not ours.
+    #[error("cannot listen on http_bind {address}: {source}; choose another address, or \"\" for none")]
+    Bind {
+        /// Which.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Signals cannot be heard.
+    #[error("cannot listen for signals: {0}")]
+    Signals(#[from] io::Error),
+}
+
+/// Runs until a signal asks to leave, and then until all is finished and written.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn run(settings: Settings, reload: Reload) -> Result<(), RunError> {
+    let mut signals = Signals::listen()?;
+    let listener = listen(settings.http_bind).await?;
+    let (supervisor, tasks) = Supervisor::start(settings, reload).await?;
+    let closing = CancellationToken::new();
+    let http = listener.map(|listener| serve(&supervisor, listener, closing.clone()));
+    notify(NotifyState::Ready);
+    let watchdog = tokio::spawn(feed_watchdog(Arc::clone(&supervisor)));
+    signals.until_asked_to_leave(&supervisor).await;
+    notify(NotifyState::Stopping);
+    leave(supervisor, tasks, signals).await;
+    closing.cancel();
+    if let Some(http) = http {
+        let _ = tokio::time::timeout(HTTP_CLOSES_WITHIN, http).await;
+    }
+    watchdog.abort();
+    Ok(())
+}
+
+async fn listen(address: Option<SocketAddr>) -> Result<Option<TcpListener>, RunError> {
+    let Some(address) = address else { return Ok(None) };
+    let listener = TcpListener::bind(address).await.map_err(|source| RunError::Bind { address, source })?;
+    Ok(Some(listener))
+}
+
+fn serve(supervisor: &Arc<Supervisor>, listener: TcpListener, closing: CancellationToken) -> JoinHandle<()> {
+    let token = supervisor.settings.read().unwrap_or_else(PoisonError::into_inner).http_token.clone();
+    let api = Api {
+        store: Arc::clone(&supervisor.core.store),
+        bus: supervisor.core.bus.clone(),
+        service: Arc::clone(supervisor) as Arc<dyn Service>,
+        token,
+        closing,
+    };
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!(url = format!("http://{address}"), "listening");
+    }
+    tokio::spawn(async move {
+        if let Err(error) = api.serve(listener).await {
+            tracing::error!(%error, "the HTTP interface failed; restart the supervisor");
+        }
+    })
+}
+
+/// Drains; a second signal hurries.
+async fn leave(supervisor: Arc<Supervisor>, tasks: Tasks, mut signals: Signals) {
+    let grace = supervisor.settings.read().unwrap_or_else(PoisonError::into_inner).drain;
+    let hurry = CancellationToken::new();
+    let hurrying = hurry.clone();
+    let second = tokio::spawn(async move {
+        signals.leave().await;
+        hurrying.cancel();
+    });
+    tasks.drain(supervisor, grace, hurry).await;
+    second.abort();
+}
+
+/// The signals a service hears.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Returns on SIGTERM or SIGINT.
+    async fn leave(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// Returns on SIGTERM or SIGINT; reloads on SIGHUP meanwhile.
+    async fn until_asked_to_leave(&mut self, supervisor: &Supervisor) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => match supervisor.reload() {
+                    Ok(()) => tracing::info!("settings read again; workers are being replaced"),
+                    Err(error) => tracing::error!(error, "settings not reloaded; the old ones stay in force"),
+                },
+            }
+        }
+    }
+}
+
+/// Tells systemd, where there is one.
+fn notify(state: NotifyState<'_>) {
+    // Without systemd there is nobody to tell, which is no error.
+    let _ = sd_notify::notify(&[state]);
+}
+
+/// Feeds systemd's watchdog, if it asks for it, as long as the crew answers: a timer alone would also feed it
+/// when nothing moves any more.
+async fn feed_watchdog(supervisor: Arc<Supervisor>) {
+    let Some(limit) = sd_notify::watchdog_enabled() else { return };
+    let mut every = tokio::time::interval(limit / 3);
+    loop {
+        every.tick().await;
+        if supervisor.core.crew.handle().snapshot().await.is_some() {
+            notify(NotifyState::Watchdog);
+        }
+    }
+}

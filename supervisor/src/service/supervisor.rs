@@ -1,0 +1,224 @@
+//! A supervisor's life: started in order, run, drained, left.
+//!
+//! On the way in: the data directory is locked, leftovers are killed, the store is opened, and only then is
+//! anything claimed. On the way out: intake stops, runs go on for their grace, ends are committed and
+//! announced, and only then does the process leave.
+
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::announcer::{Announcer, sweep_for_ever};
+use super::backends::{BackendError, OpenStore, open_bus, open_store};
+use super::core::{Core, CoreError, Parts, claimant};
+use super::data_dir::{DataDir, DataDirError};
+use super::ledger::Ledger;
+use super::poll::{Neighbours, Poll};
+use super::prepare::Preparer;
+use super::slots::{Closed, Slots};
+use super::{heartbeat, leases, orders};
+use crate::finalize::Sink;
+use crate::process::{Leftovers, LeftoversError};
+use crate::settings::Settings;
+use crate::store::Durability;
+
+/// How long claimed attempts may take to be handed to the crew when a drain begins.
+const PREPARED_WITHIN: Duration = Duration::from_secs(5);
+/// How long the last announcements may take.
+const ANNOUNCED_WITHIN: Duration = Duration::from_secs(5);
+/// How often a database that does not answer at the start is tried.
+const OPEN_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// A running supervisor.
+#[derive(Debug)]
+pub struct Supervisor {
+    /// What it was started with, or told since.
+    pub settings: RwLock<Settings>,
+    /// When.
+    pub started_at: Timestamp,
+    /// Its running middle.
+    pub core: Core,
+    /// How settings are read again.
+    reload: Reload,
+    stop_intake: CancellationToken,
+    data_dir: DataDir,
+}
+
+/// Reads the settings again, from where they were read first.
+pub struct Reload(Box<dyn Fn() -> Result<Settings, String> + Send + Sync>);
+
+impl Reload {
+    /// Reads them with this.
+    pub fn with(read: impl Fn() -> Result<Settings, String> + Send + Sync + 'static) -> Self {
+        Self(Box::new(read))
+    }
+}
+
+impl std::fmt::Debug for Reload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reload")
+    }
+}
+
+/// What ends with the supervisor.
+#[derive(Debug)]
+pub struct Tasks {
+    /// Stop when told; awaited before the drain.
+    intake: JoinSet<()>,
+    /// Go on until the last end is committed.
+    background: JoinSet<()>,
+    announcer: Arc<Announcer>,
+}
+
+/// A supervisor cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The record of worker processes.
+    #[error(transparent)]
+    Leftovers(#[from] LeftoversError),
+    /// A backend.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    /// The crew.
+    #[error(transparent)]
+    Core(#[from] CoreError),
+}
+
+impl Supervisor {
+    /// Starts everything. Work is claimed from here on.
+    ///
+    /// # Errors
+    /// When a setting cannot be used; a database that does not answer is waited for.
+    pub async fn start(settings: Settings, reload: Reload) -> Result<(Arc<Self>, Tasks), StartError> {
+        let data_dir = DataDir::lock(&settings.data_dir)?;
+        let (leftovers, killed) = Leftovers::kill_and_open(data_dir.path())?;
+        if killed > 0 {
+            tracing::warn!(killed, "killed workers that an earlier supervisor left behind");
+        }
+        let OpenStore { store, file } = open_until_it_answers(&settings).await?;
+        let neighbours = if file.is_some() { Neighbours::None } else { Neighbours::Some };
+        let claimant = claimant(&settings);
+        let bus = open_bus(&settings)?;
+        let ledger = Arc::new(Ledger::default());
+        let slots = Slots::new(settings.max_workers);
+        let announcer =
+            Announcer::start(Arc::clone(&store), bus.clone(), Arc::clone(&ledger), Arc::clone(&slots));
+        let parts = Parts {
+            claimant,
+            preparer: Preparer::new(Arc::clone(&store), bus.clone(), settings.execution_timeout),
+            store,
+            bus,
+            ledger,
+            slots,
+            sink: Arc::clone(&announcer) as Arc<dyn Sink>,
+            leftovers: Some(leftovers),
+            give_up_after: None,
+        };
+        let supervisor = Arc::new(Self {
+            core: Core::start(&settings, parts)?,
+            settings: RwLock::new(settings),
+            started_at: Timestamp::now(),
+            reload,
+            stop_intake: CancellationToken::new(),
+            data_dir,
+        });
+        let tasks = supervisor.start_tasks(neighbours, announcer);
+        tracing::info!(supervisor = %supervisor.core.claimant.owner, "supervisor started");
+        Ok((supervisor, tasks))
+    }
+
+    fn start_tasks(self: &Arc<Self>, neighbours: Neighbours, announcer: Arc<Announcer>) -> Tasks {
+        let Core { claimant, store, slots, desk, .. } = &self.core;
+        let (claimant, store, desk) = (*claimant, Arc::clone(store), Arc::clone(desk));
+        let mut background = JoinSet::new();
+        background.spawn(leases::renew_for_ever(Arc::clone(&desk), Arc::clone(&store), claimant));
+        background.spawn(leases::record_starts_for_ever(Arc::clone(&desk), Arc::clone(&store), claimant));
+        background.spawn(sweep_for_ever(Arc::clone(&store), self.core.bus.clone()));
+        background.spawn(heartbeat::beat_for_ever(Arc::downgrade(self)));
+        background.spawn(orders::obey_for_ever(Arc::downgrade(self), self.core.bus.clone()));
+        let mut intake = JoinSet::new();
+        let (slots, stop) = (Arc::clone(slots), self.stop_intake.clone());
+        intake.spawn(Poll { desk, store, slots, claimant, neighbours, stop }.run());
+        Tasks { intake, background, announcer }
+    }
+
+    /// Reads the settings again and rolls the workers. What cannot change in a running supervisor is named.
+    ///
+    /// # Errors
+    /// The problems of the settings; nothing changed then.
+    pub fn reload(&self) -> Result<(), String> {
+        let new = (self.reload.0)()?;
+        let gear = super::core::gear(&new).map_err(|error| error.to_string())?;
+        let pool = super::core::pool_config(&new, None);
+        self.core.slots.set_workers(new.max_workers);
+        self.core.crew.handle().reload(gear, pool);
+        *self.settings.write().unwrap_or_else(std::sync::PoisonError::into_inner) = new;
+        Ok(())
+    }
+
+    /// The data directory.
+    pub fn data_dir(&self) -> &std::path::Path {
+        self.data_dir.path()
+    }
+
+    /// Nothing more is claimed from here on.
+    pub fn stop_intake(&self) {
+        self.core.slots.close(Closed::Draining);
+        self.stop_intake.cancel();
+    }
+}
+
+impl Tasks {
+    /// Leaves: intake stops, runs go on for up to `grace`, ends are committed and announced. `hurry` makes
+    /// what still runs be cancelled.
+    pub async fn drain(mut self, supervisor: Arc<Supervisor>, grace: Duration, hurry: CancellationToken) {
+        supervisor.stop_intake();
+        while self.intake.join_next().await.is_some() {}
+        prepared(&supervisor.core.ledger).await;
+        let crew = supervisor.core.crew.handle();
+        tracing::info!(held = supervisor.core.ledger.len(), grace_seconds = grace.as_secs_f64(), "draining");
+        crew.drain(grace);
+        let hurrying = tokio::spawn(async move {
+            hurry.cancelled().await;
+            tracing::warn!("leaving now: what still runs is cancelled and goes back");
+            crew.drain_now();
+        });
+        supervisor.core.settled().await;
+        hurrying.abort();
+        self.background.shutdown().await;
+        let _ = tokio::time::timeout(ANNOUNCED_WITHIN, self.announcer.announced()).await;
+        tracing::info!("supervisor left");
+    }
+}
+
+/// Waits until what was claimed has reached the crew.
+async fn prepared(ledger: &Ledger) {
+    let deadline = tokio::time::Instant::now() + PREPARED_WITHIN;
+    while ledger.is_preparing() && tokio::time::Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn open_until_it_answers(settings: &Settings) -> Result<OpenStore, StartError> {
+    loop {
+        let opened = async {
+            let open = open_store(settings, Durability::Full).await?;
+            open.store.migrate().await?;
+            Ok::<_, BackendError>(open)
+        };
+        match opened.await {
+            Ok(open) => return Ok(open),
+            Err(BackendError::Store(error)) if error.is_passing() => {
+                tracing::warn!(%error, "waiting for the database");
+                tokio::time::sleep(OPEN_AGAIN_AFTER).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

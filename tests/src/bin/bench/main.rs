@@ -1,0 +1,37 @@
+//! Measures Muster against a bare pipe between two processes. Run it with `scripts/bench`.
+
+use clap::{Parser, Subcommand};
+
+mod pin;
+mod ping_pong;
+mod round_trip;
+
+/// Benchmarks. Every ratio is measured side by side in one run, because machines are noisy.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// A pool's round trip beside a bare pipe's, with both ends on one core and on two.
+    Pool {
+        /// Round trips per measurement.
+        #[arg(long, default_value_t = 50_000)]
+        round_trips: u32,
+        /// The worker to measure: the `worker` beside this program, unless given.
+        #[arg(long)]
+        worker: Option<std::path::PathBuf>,
+    },
+    /// The other end of the bare pipe: writes back every byte it reads.
+    #[command(hide = true)]
+    Echo,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().what {
+        What::Pool { round_trips, worker } => round_trip::compare(round_trips, worker),
+        What::Echo => ping_pong::echo(),
+    }
+}
