@@ -11,19 +11,23 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::input::{Input, Line};
-use super::output::LineResult;
+use super::input::{InputError, Line};
+use super::outcome::ResultLine;
 use crate::bus::Bus;
 use crate::execution::Status;
 use crate::finalize::{Finalized, Sink};
-use crate::service::{Closed, Core, CoreError, Ledger, Parts, Preparer, Slots, claimant};
+use crate::service::{Closed, Core, CoreError, Ledger, Parts, Preparer, Reservation, Slots, claimant};
 use crate::settings::Settings;
-use crate::store::{Claim, Disposition, NewExecution, Outcome, Store, StoreError, Verdict};
+use crate::store::{
+    Claim, Disposition, Failure, Finalization, NewExecution, Outcome, Store, StoreError, Verdict,
+};
 
 /// So many starts in a row without a Ready, and the batch gives up. (A service never does.)
 const GIVE_UP_AFTER: u32 = 5;
 /// One claim takes so many lines at most.
 const CLAIM_MAX: usize = 128;
+/// Longer than any batch.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// What a batch is run with.
 #[derive(Debug)]
@@ -47,16 +51,36 @@ pub enum BatchError {
     /// The records.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The file.
+    #[error(transparent)]
+    Input(#[from] InputError),
+}
+
+/// The lines of a file, as they are read. A reading error is the last item.
+pub type Lines = mpsc::Receiver<Result<Line, InputError>>;
+
+/// Reads lines on a thread of their own, so that a slow pipe does not hold up the executions.
+pub fn read_lines(lines: impl Iterator<Item = Result<Line, InputError>> + Send + 'static) -> Lines {
+    let (sender, receiver) = mpsc::channel(2 * CLAIM_MAX);
+    tokio::task::spawn_blocking(move || {
+        for line in lines {
+            let last = line.is_err();
+            if sender.blocking_send(line).is_err() || last {
+                return;
+            }
+        }
+    });
+    receiver
 }
 
 /// Runs all lines. `report` is called once for each, with its place in the input, in the order of the ends.
 ///
 /// # Errors
-/// When the pool cannot be made or the store fails.
+/// When the pool cannot be made, the store fails or the file cannot be read to its end.
 pub async fn run(
     batch: Batch,
-    input: Input,
-    report: impl FnMut(usize, LineResult),
+    lines: Lines,
+    report: impl FnMut(usize, ResultLine),
 ) -> Result<(), BatchError> {
     let Batch { settings, store, keep_going, stop } = batch;
     let (ledger, slots) = (Arc::new(Ledger::default()), Slots::new(settings.max_workers));
@@ -73,20 +97,20 @@ pub async fn run(
         leftovers: None,
         give_up_after: Some(GIVE_UP_AFTER),
     };
-    let core = Core::start(&settings, parts)?;
     let mut runner = Runner {
-        core,
+        core: Core::start(&settings, parts)?,
         keep_going,
+        default_max_attempts: settings.max_attempts,
         places: HashMap::new(),
         queue: VecDeque::new(),
         later: Vec::new(),
+        abandoned: None,
         report,
     };
-    runner.take(input);
-    runner.run(ended, stop).await?;
+    let ran = runner.run(lines, ended, stop).await;
     runner.core.crew.handle().drain(Duration::ZERO);
     runner.core.settled().await;
-    Ok(())
+    ran
 }
 
 /// Passes on what is committed.
@@ -114,43 +138,30 @@ impl Sink for Ends {
 struct Runner<R> {
     core: Core,
     keep_going: bool,
+    default_max_attempts: u32,
     /// The lines that have not ended, by execution.
     places: HashMap<Uuid, (usize, Arc<NewExecution>)>,
     /// What is to be claimed, in order.
     queue: VecDeque<Arc<NewExecution>>,
     /// What is tried again, and when.
     later: Vec<(Instant, Arc<NewExecution>)>,
+    /// Why nothing more is started, once that is so.
+    abandoned: Option<&'static str>,
     report: R,
 }
 
-impl<R: FnMut(usize, LineResult)> Runner<R> {
-    fn take(&mut self, input: Input) {
-        let mut failed = false;
-        for (place, line) in input.lines.into_iter().enumerate() {
-            match line {
-                Line::Execution(execution) => {
-                    self.places.insert(execution.id, (place, Arc::clone(&execution)));
-                    self.queue.push_back(execution);
-                }
-                Line::Bad(result) => {
-                    failed = true;
-                    (self.report)(place, *result);
-                }
-            }
-        }
-        if failed && !self.keep_going {
-            self.abandon_queue("an earlier line failed");
-        }
-    }
-
+impl<R: FnMut(usize, ResultLine)> Runner<R> {
     async fn run(
         &mut self,
+        mut lines: Lines,
         mut ended: mpsc::UnboundedReceiver<Finalized>,
         stop: CancellationToken,
     ) -> Result<(), BatchError> {
-        let mut stopped = false;
-        while !self.places.is_empty() {
+        let (mut more_lines, mut stopped) = (true, false);
+        let mut read = Vec::new();
+        while more_lines || !self.places.is_empty() {
             let due = self.later.iter().map(|(at, _)| *at).min();
+            let room = CLAIM_MAX.saturating_sub(self.queue.len());
             tokio::select! {
                 biased;
                 end = ended.recv() => match end {
@@ -159,26 +170,50 @@ impl<R: FnMut(usize, LineResult)> Runner<R> {
                 },
                 () = stop.cancelled(), if !stopped => {
                     stopped = true;
-                    self.keep_going = false;
                     self.core.crew.handle().drain_now();
-                    self.abandon_queue("the batch was interrupted");
+                    self.abandon("the batch was interrupted");
                 }
                 () = sleep_until(due) => self.requeue_due(),
-                reservation = self.core.slots.reserve(CLAIM_MAX.min(self.queue.len())), if !self.queue.is_empty() => {
-                    let next: Vec<_> = self.queue.drain(..reservation.count().min(self.queue.len())).collect();
-                    let claims = self.core.store.claim(&self.core.claimant, &next).await?;
-                    let mut claimed = Vec::with_capacity(claims.len());
-                    for (execution, claim) in next.into_iter().zip(claims) {
-                        match claim {
-                            Claim::Claimed(ours) => claimed.push(ours),
-                            Claim::Elsewhere(status) => self.not_ours(&execution, status),
-                            Claim::Refused(reason) => self.fail(&execution, &reason),
-                        }
+                count = lines.recv_many(&mut read, room), if more_lines && room > 0 => {
+                    more_lines = count > 0;
+                    for line in read.drain(..) {
+                        self.take(line?);
                     }
-                    self.core.desk.accept(claimed, reservation);
+                }
+                reservation = self.core.slots.reserve(self.queue.len()), if !self.queue.is_empty() => {
+                    self.claim(reservation).await?;
                 }
             }
         }
+        Ok(())
+    }
+
+    fn take(&mut self, line: Line) {
+        let request = match line.request {
+            Ok(request) => request,
+            Err(bad) => return self.end(line.index, ResultLine::bad(bad)),
+        };
+        let execution = Arc::new(NewExecution::of(&request, self.default_max_attempts));
+        if let Some(why) = self.abandoned {
+            (self.report)(line.index, cancelled(&execution, why));
+            return;
+        }
+        self.places.insert(execution.id, (line.index, Arc::clone(&execution)));
+        self.queue.push_back(execution);
+    }
+
+    async fn claim(&mut self, reservation: Reservation) -> Result<(), BatchError> {
+        let next: Vec<_> = self.queue.drain(..reservation.count()).collect();
+        let claims = self.core.store.claim(&self.core.claimant, &next).await?;
+        let mut claimed = Vec::with_capacity(claims.len());
+        for (execution, claim) in next.into_iter().zip(claims) {
+            match claim {
+                Claim::Claimed(ours) => claimed.push(ours),
+                Claim::Elsewhere(status) => self.not_ours(&execution, status),
+                Claim::Refused(reason) => self.fail(&execution, &reason),
+            }
+        }
+        self.core.desk.accept(claimed, reservation);
         Ok(())
     }
 
@@ -187,7 +222,7 @@ impl<R: FnMut(usize, LineResult)> Runner<R> {
         match finalized.verdict {
             Verdict::Finished { status, error_type } => {
                 if let Some((place, execution)) = self.places.remove(&id) {
-                    let result = line_result(finalized.finalization, status, error_type, &execution);
+                    let result = finished(finalized.finalization, status, error_type, &execution);
                     self.end(place, result);
                 }
             }
@@ -201,21 +236,16 @@ impl<R: FnMut(usize, LineResult)> Runner<R> {
     }
 
     fn try_again(&mut self, id: Uuid, disposition: &Disposition) {
-        let Some((place, execution)) = self.places.get(&id).cloned() else { return };
+        let Some((_, execution)) = self.places.get(&id) else { return };
+        let execution = Arc::clone(execution);
         let delay = match disposition {
             Disposition::Retry { delay, .. } | Disposition::Release { delay, .. } => *delay,
             Disposition::Terminal(_) => Duration::ZERO,
         };
-        if self.keep_going || !self.is_ending() {
-            self.later.push((Instant::now() + delay, execution));
-        } else {
-            self.places.remove(&id);
-            self.end(place, cancelled(&execution, "the batch ended before it could be tried again"));
+        match self.abandoned {
+            None => self.later.push((Instant::now() + delay, execution)),
+            Some(why) => self.give_back(&execution, why),
         }
-    }
-
-    fn is_ending(&self) -> bool {
-        self.core.slots.closed().contains(&Closed::Draining)
     }
 
     fn requeue_due(&mut self) {
@@ -236,29 +266,36 @@ impl<R: FnMut(usize, LineResult)> Runner<R> {
     }
 
     fn fail(&mut self, execution: &NewExecution, message: &str) {
-        let Some((place, execution)) = self.places.remove(&execution.id) else { return };
-        self.end(place, unrun(&execution, Status::Failed, error_type::INVALID_REQUEST, message));
-    }
-
-    fn end(&mut self, place: usize, result: LineResult) {
-        let succeeded = result.status == Status::Success;
-        (self.report)(place, result);
-        if !succeeded && !self.keep_going && !self.is_ending() {
-            // What runs may finish; what waits for a worker comes back released.
-            self.core.crew.handle().drain(Duration::MAX);
-            self.abandon_queue("an earlier line failed");
+        if let Some((place, execution)) = self.places.remove(&execution.id) {
+            let failure = Failure::new(error_type::INVALID_REQUEST, message);
+            self.end(place, ResultLine::never_ran(execution.id, name(&execution), Status::Failed, failure));
         }
     }
 
-    /// Nothing new starts: what was not claimed is CANCELLED.
-    fn abandon_queue(&mut self, why: &str) {
+    fn end(&mut self, place: usize, result: ResultLine) {
+        let succeeded = result.status == Status::Success;
+        (self.report)(place, result);
+        if !succeeded && !self.keep_going && self.abandoned.is_none() {
+            // What runs may finish; what waits for a worker comes back released.
+            self.core.crew.handle().drain(FOR_EVER);
+            self.abandon("an execution before it failed");
+        }
+    }
+
+    /// Nothing new starts: what is not with a worker is CANCELLED, now or when it comes back.
+    fn abandon(&mut self, why: &'static str) {
+        self.abandoned = Some(why);
         self.core.slots.close(Closed::Draining);
         let later = std::mem::take(&mut self.later).into_iter().map(|(_, execution)| execution);
-        let abandoned: Vec<_> = std::mem::take(&mut self.queue).into_iter().chain(later).collect();
-        for execution in abandoned {
-            if let Some((place, _)) = self.places.remove(&execution.id) {
-                (self.report)(place, cancelled(&execution, why));
-            }
+        let waiting: Vec<_> = std::mem::take(&mut self.queue).into_iter().chain(later).collect();
+        for execution in waiting {
+            self.give_back(&execution, why);
+        }
+    }
+
+    fn give_back(&mut self, execution: &NewExecution, why: &str) {
+        if let Some((place, execution)) = self.places.remove(&execution.id) {
+            (self.report)(place, cancelled(&execution, why));
         }
     }
 }
@@ -270,29 +307,21 @@ async fn sleep_until(due: Option<Instant>) {
     }
 }
 
-fn cancelled(execution: &NewExecution, why: &str) -> LineResult {
-    unrun(execution, Status::Cancelled, error_type::CANCELLED, &format!("not run: {why}"))
+fn name(execution: &NewExecution) -> String {
+    execution.workflow_name.clone().unwrap_or_default()
 }
 
-fn unrun(execution: &NewExecution, status: Status, error_type: &str, message: &str) -> LineResult {
-    LineResult {
-        execution_id: execution.id,
-        workflow: execution.workflow_name.clone(),
-        status,
-        result: None,
-        error_type: Some(error_type.to_owned()),
-        error_message: Some(message.to_owned()),
-        duration_ms: None,
-        attempt: 0,
-    }
+fn cancelled(execution: &NewExecution, why: &str) -> ResultLine {
+    let failure = Failure::new(error_type::CANCELLED, format!("not run: {why}"));
+    ResultLine::never_ran(execution.id, name(execution), Status::Cancelled, failure)
 }
 
-fn line_result(
-    finalization: crate::store::Finalization,
+fn finished(
+    finalization: Finalization,
     status: Status,
     error_type: Option<String>,
     execution: &NewExecution,
-) -> LineResult {
+) -> ResultLine {
     let (result, message) = match finalization.disposition {
         Disposition::Terminal(Outcome::Success { result }) if status == Status::Success => {
             (Some(result), None)
@@ -301,8 +330,8 @@ fn line_result(
         Disposition::Retry { failure, .. } => (None, Some(failure.message)),
         Disposition::Release { reason, .. } => (None, Some(reason)),
     };
-    LineResult {
-        execution_id: execution.id,
+    ResultLine {
+        execution_id: Some(execution.id),
         workflow: execution.workflow_name.clone(),
         status,
         result,

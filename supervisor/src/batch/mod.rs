@@ -1,13 +1,16 @@
 //! A file of executions, run to the end without a service.
 //!
-//! Here are the parts around the pool: lines become requests, outcomes become result lines in input order,
-//! and the whole becomes a summary and an exit code. All of it is plain and synchronous.
+//! Lines become requests, outcomes become result lines in input order, and the whole becomes a summary and an
+//! exit code: all that is plain and synchronous. [`engine`] runs the requests through the same desk, crew and
+//! finalizer as the service.
 
+mod engine;
 mod input;
 mod order;
 mod outcome;
 mod summary;
 
+pub use engine::{Batch, BatchError, Lines, read_lines, run};
 pub use input::{BadLine, Input, InputError, Line};
 pub use order::InOrder;
 pub use outcome::ResultLine;

@@ -3,6 +3,7 @@
 //! A command reads its flags, calls one module that does the work, and writes what came of it: results on
 //! stdout, everything else on stderr. No command decides anything about executions.
 
+mod batch;
 mod cancel;
 mod completions;
 mod config;
@@ -50,6 +51,7 @@ const EXAMPLES: &str = "Examples:
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Run),
+    Batch(batch::RunBatch),
     Submit(submit::Submit),
     Status(status::Status),
     List(list::List),
@@ -76,6 +78,7 @@ impl Command {
     fn run(self) -> Result<ExitCode, Failure> {
         match self {
             Self::Run(command) => command.run(),
+            Self::Batch(command) => command.run(),
             Self::Submit(command) => command.run(),
             Self::Status(command) => command.run(),
             Self::List(command) => command.run(),

@@ -59,7 +59,7 @@ impl Engine {
             }
             Effect::Finish(finish) => self.finish(state, finish),
             Effect::StartFailed { worker, consecutive, message, retry_in } => {
-                tracing::warn!(%worker, consecutive, retry_in_ms = whole_ms(retry_in), message, "worker did not start");
+                tracing::warn!(%worker, consecutive, retry_in_ms = whole_ms(retry_in), reason = message, "worker did not start");
                 self.observer.start_failed(consecutive, &message, retry_in);
             }
             Effect::Reloaded { generation } => {
@@ -69,7 +69,7 @@ impl Engine {
                 tracing::error!(
                     %worker,
                     generation,
-                    message,
+                    reason = message,
                     "the new generation cannot start; the old one keeps serving"
                 );
             }

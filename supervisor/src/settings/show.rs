@@ -15,6 +15,11 @@ pub struct Shown {
 }
 
 impl Settings {
+    /// Who set this key.
+    pub fn origin(&self, key: &str) -> Origin {
+        self.origins.get(key)
+    }
+
     /// Lines of TOML with the origin as a comment. All that is not masked can go into a `muster.toml`.
     pub fn to_toml(&self) -> String {
         let lines: Vec<(String, String)> = self
