@@ -16,6 +16,7 @@ mod client;
 mod dialogue;
 mod eventually;
 mod installation;
+mod services;
 mod supervisor;
 
 pub use batch::BatchRun;
@@ -23,4 +24,5 @@ pub use client::{Client, Response};
 pub use dialogue::Dialogue;
 pub use eventually::{Condition, eventually};
 pub use installation::{Installation, rogue};
+pub use services::{Backends, Service, Services};
 pub use supervisor::Supervisor;
