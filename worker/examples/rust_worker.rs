@@ -31,7 +31,8 @@ async fn visit(params: Visit, ctx: Context) -> Result<Visits, WorkflowError> {
     let visits = ctx.state().get::<u64>(&key).await?.unwrap_or(0) + 1;
     ctx.state().set(&key, &visits).await?;
     ctx.sleep(Duration::from_millis(10)).await?;
-    ctx.log().info(format!("{} came by", params.name));
+    // Events of `tracing`, also those of libraries, end up in the execution's log like `ctx.log()`.
+    tracing::info!(visits, "{} came by", params.name);
     Ok(Visits { name: params.name, visits })
 }
 
@@ -49,10 +50,10 @@ fn primes(params: Primes, ctx: Context) -> Result<usize, WorkflowError> {
     let mut count = 0;
     for number in 2..params.below {
         if number % 100_000 == 0 {
-            ctx.check()?;
             ctx.progress(number as u64, params.below as u64, "numbers looked at");
         }
         if !composite[number] {
+            ctx.check()?;
             count += 1;
             composite.iter_mut().skip(number * number).step_by(number).for_each(|mark| *mark = true);
         }

@@ -78,9 +78,14 @@ impl Run {
         self.deadline()?.checked_add(DEADLINE_SLACK)
     }
 
+    /// True if somebody wants log records of this level.
+    pub(crate) fn wants(&self, level: Level) -> bool {
+        level >= self.uplink.log_level() && !self.is_over()
+    }
+
     /// Writes one line to the run's log, unless nobody wants its level.
     pub(crate) fn log(&self, level: Level, logger: &str, message: &str, fields: JsonBytes) {
-        if level < self.uplink.log_level() || self.is_over() {
+        if !self.wants(level) {
             return;
         }
         self.log_records.fetch_add(1, Ordering::Relaxed);

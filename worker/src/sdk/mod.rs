@@ -4,6 +4,7 @@ mod context;
 mod error;
 mod handles;
 mod native;
+mod trace;
 
 pub use context::Context;
 pub use error::WorkflowError;

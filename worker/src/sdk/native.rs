@@ -76,6 +76,7 @@ impl Engine for Native {
 
     fn init(&mut self, _init: &Init) -> Result<(), ErrorInfo> {
         remember_panics();
+        super::trace::install();
         self.duplicate.as_ref().map_or(Ok(()), |name| {
             Err(ErrorInfo::new("DuplicateWorkflow", format!("two workflows are registered as {name:?}")))
         })
@@ -93,6 +94,7 @@ impl Engine for Native {
         let workflow = self.workflows.get(&run.request.workflow)?;
         let context = Context::new(Arc::clone(run));
         let params = &run.request.params;
+        super::trace::enter(run);
         run.start();
         let mut answer = Ok(JsonBytes::NONE);
         let runtime = &mut self.runtime;

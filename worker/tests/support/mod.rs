@@ -82,6 +82,8 @@ impl Seen {
 /// How to start the worker.
 pub struct Start<'a> {
     pub workflows: &'a Path,
+    /// Instead of the default worker.
+    pub program: Option<&'a Path>,
     pub json: bool,
     pub conformance: bool,
     pub memory_limit_mb: u64,
@@ -90,7 +92,7 @@ pub struct Start<'a> {
 
 impl<'a> Start<'a> {
     pub fn in_folder(workflows: &'a Path) -> Self {
-        Self { workflows, json: false, conformance: true, memory_limit_mb: 0, env: &[] }
+        Self { workflows, program: None, json: false, conformance: true, memory_limit_mb: 0, env: &[] }
     }
 
     /// Starts the worker and shakes hands.
@@ -120,7 +122,7 @@ impl<'a> Start<'a> {
     }
 
     pub fn spawn(&self) -> Peer {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
+        let mut command = Command::new(self.program.unwrap_or(Path::new(env!("CARGO_BIN_EXE_worker"))));
         command.env("MUSTER_PROTOCOL", "1").envs(self.env.iter().copied());
         if self.conformance {
             command.env("MUSTER_CONFORMANCE", "1");
