@@ -5,7 +5,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use muster_protocol::{CallResult, CancelReason, JsonBytes, Level, Source};
+use muster_protocol::{CallResult, CancelReason, JsonBytes, Level, Outcome, Source};
 use serde_json::{Value, json};
 use support::{Start, examples};
 
@@ -87,6 +87,19 @@ fn syntax_errors_say_file_and_line() {
     let seen = peer.run("bad", &json!({}));
     assert_eq!(seen.error().kind, "SyntaxError");
     assert!(seen.error().message.starts_with("bad.js:2:"), "{:?}", seen.error());
+}
+
+#[test]
+fn a_source_the_interpreter_cannot_take_is_a_failure() {
+    let examples = examples();
+    let mut peer = Start::in_folder(&examples).ready();
+    for code in ["export default () => '\0'", "", "return 1", "\u{feff}export default () => 1 2"] {
+        let seen = peer.inline(code, &json!({}));
+        match &seen.outcome {
+            Outcome::Failed { error } => assert_eq!(error.kind, "SyntaxError", "{error:?}"),
+            other => assert!(seen.rejected().contains("default export"), "{code:?}: {other:?}"),
+        }
+    }
 }
 
 #[test]

@@ -36,6 +36,10 @@ fn try_run(mut engines: Engines, options: Options) -> Result<u8, String> {
     let result_to = keep_stdout_for_the_result()?;
     let workflows_dir = std::path::absolute(&options.workflows_dir)
         .map_err(|error| format!("--workflows-dir {}: {error}", options.workflows_dir.display()))?;
+    if matches!(request.source, Source::Named) && !workflows_dir.is_dir() {
+        let folder = workflows_dir.display();
+        exit::complain(&format!("there is no folder {folder}; name yours with --workflows-dir DIR"));
+    }
     let memory_limit_mb = Some(options.memory_limit_mb);
     if let Err(error) = engines.init(&Init { workflows_dir: Some(workflows_dir), memory_limit_mb }) {
         exit::complain(&format!("cannot start: {}", error.message));

@@ -58,6 +58,12 @@ pub(crate) struct Request {
     redirect: String,
 }
 
+impl std::fmt::Display for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.method, self.url)
+    }
+}
+
 #[derive(Serialize)]
 struct Head {
     status: u16,
@@ -137,7 +143,7 @@ fn work(agent: &Agent, completions: &Completions, state: &Mutex<State>) {
             return;
         };
         drop(locked);
-        let target = format!("{} {}", job.request.method, job.request.url);
+        let target = job.request.to_string();
         let result = perform(agent, job.request, job.body.as_deref())
             .map_err(|error| ErrorInfo::new("TypeError", format!("fetch failed: {target}: {error}")));
         completions.push_and_wake(Completion { id: job.id, result });

@@ -91,6 +91,7 @@ impl Host {
         let request: Request = serde_json::from_str(request).map_err(|error| error.to_string())?;
         let id = self.next_id();
         self.with(|active| {
+            active.run.set_activity(&format!("last asked: {request}"));
             let left = active.run.deadline().map(|end| end.saturating_duration_since(Instant::now()));
             let fetches =
                 active.fetches.get_or_insert_with(|| Fetches::new(active.completions.clone(), left));

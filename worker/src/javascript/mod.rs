@@ -103,7 +103,9 @@ impl JavaScript {
                 let name = format!("{workflow}.js");
                 match self.folder.read(&name) {
                     Ok(source) => Ok(Script { name, source, function: default() }),
-                    Err(FolderError::NotFound { .. }) => Err(names::not_found(workflow, &self.folder.list())),
+                    Err(FolderError::NotFound { folder, .. }) => {
+                        Err(format!("{} ({folder})", names::not_found(workflow, &self.folder.list())))
+                    }
                     Err(error) => Err(error.to_string()),
                 }
             }
@@ -120,7 +122,8 @@ impl JavaScript {
                 }
                 let source = String::from_utf8(code.clone())
                     .map_err(|_| "the inline code is not UTF-8 text".to_owned())?;
-                let name = format!("{INLINE_PREFIX}{}", run.request.workflow);
+                let label: String = run.request.workflow.chars().filter(|c| !c.is_control()).collect();
+                let name = format!("{INLINE_PREFIX}{label}");
                 Ok(Script { name, source, function: default() })
             }
         }

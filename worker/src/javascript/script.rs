@@ -26,6 +26,8 @@ pub(crate) struct Script {
 enum Stop {
     /// It threw; the exception is pending in the context.
     Threw,
+    /// The interpreter cannot take it, such as text with a NUL byte for a source.
+    Unfit(String),
     /// It was ended.
     Ended,
     /// It cannot be run.
@@ -35,8 +37,8 @@ enum Stop {
 }
 
 impl From<rquickjs::Error> for Stop {
-    fn from(_: rquickjs::Error) -> Self {
-        Self::Threw
+    fn from(error: rquickjs::Error) -> Self {
+        if error.is_exception() { Self::Threw } else { Self::Unfit(error.to_string()) }
     }
 }
 
@@ -60,6 +62,10 @@ pub(crate) fn execute(realm: &Realm, script: &Script) -> Outcome {
             Stop::Ended => stage.ended(),
             Stop::Threw if stage.host.was_interrupted() => stage.ended(),
             Stop::Threw => Outcome::Failed { error: stage.describe() },
+            Stop::Unfit(reason) => {
+                let message = format!("{} cannot be run: {reason}", script.name);
+                Outcome::Failed { error: ErrorInfo::new("SyntaxError", message) }
+            }
             Stop::Stalled => Outcome::Failed { error: stalled() },
         }
     })
