@@ -7,7 +7,7 @@ use muster_protocol::{ErrorInfo, JsonBytes, Metrics, Outcome};
 use muster_supervisor::execution::Attempt;
 use muster_supervisor::pool::{Exit, ExitStatus, Features, Violation, WorkerEvent};
 
-use crate::world::Climate;
+use super::world::Climate;
 
 /// A simulated process.
 #[derive(Debug)]

@@ -2,9 +2,8 @@
 //! invariants that are looked at after every step.
 //!
 //! A failing schedule prints its seed and its last steps. To see it again:
-//! `MUSTER_SIM_SEED=17 cargo test -p muster-supervisor --test pool_simulation`. More schedules:
+//! `MUSTER_SIM_SEED=17 cargo test -p muster-supervisor --test pool`. More schedules:
 //! `MUSTER_SIM_SCHEDULES=100000`.
-#![cfg(test)]
 
 mod ledger;
 mod model;

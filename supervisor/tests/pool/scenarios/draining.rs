@@ -1,0 +1,93 @@
+//! Leaving in order.
+
+use muster_protocol::CancelReason;
+use muster_supervisor::pool::{Effect, Event, ExitStatus, WorkerEvent};
+
+use super::stage::{Stage, is_released, seconds, succeeded};
+
+#[test]
+fn a_drain_releases_what_waits_retires_what_rests_and_lets_the_rest_run() {
+    let mut stage = Stage::warm(|config| (config.min_workers, config.max_workers) = (2, 2));
+    let (_, first, run) = stage.running(None);
+    stage.step(Event::Resize { min_workers: 1, max_workers: 1 });
+    stage.effects();
+    let waiting = stage.submit();
+    stage.step(Event::Drain { grace: seconds(300) });
+    let finish = stage.finish();
+    assert_eq!(finish.attempt, waiting);
+    assert!(is_released(&finish.ending));
+    stage.wait(seconds(200));
+    assert_eq!(stage.state(first), "running");
+    stage.effects();
+    stage.succeeds(first, run);
+    let effects = stage.effects();
+    assert!(matches!(&effects[0], Effect::Finish(finish) if finish.ending == succeeded()), "{effects:?}");
+    assert!(matches!(effects[1], Effect::Retire { .. }), "{effects:?}");
+    let leaving: Vec<_> = stage.snapshot().workers.iter().map(|one| one.worker).collect();
+    for worker in leaving {
+        assert!(!stage.pool.is_drained());
+        stage.exits(worker, ExitStatus::Code(0));
+    }
+    assert!(stage.pool.is_drained());
+    assert_eq!(stage.spawns(), []);
+}
+
+#[test]
+fn what_outlives_the_grace_is_cancelled_and_released() {
+    let mut stage = Stage::warm(|_| {});
+    let (_, worker, _) = stage.running(None);
+    stage.step(Event::Drain { grace: seconds(30) });
+    stage.wait_ms(29_999);
+    assert_eq!(stage.effects(), []);
+    stage.wait_ms(1);
+    let effects = stage.effects();
+    assert!(matches!(effects[..], [Effect::Cancel { reason: CancelReason::Shutdown, .. }]), "{effects:?}");
+    stage.wait(seconds(10));
+    stage.exits(worker, ExitStatus::Signal(9));
+    assert!(is_released(&stage.ending()));
+    assert!(stage.pool.is_drained());
+}
+
+#[test]
+fn a_second_word_cancels_at_once() {
+    let mut stage = Stage::warm(|_| {});
+    stage.running(None);
+    stage.step(Event::Drain { grace: seconds(300) });
+    stage.effects();
+    stage.step(Event::DrainNow);
+    assert!(matches!(stage.effects()[..], [Effect::Cancel { reason: CancelReason::Shutdown, .. }]));
+}
+
+#[test]
+fn what_comes_while_draining_is_released_at_once() {
+    let mut stage = Stage::warm(|_| {});
+    stage.step(Event::Drain { grace: seconds(300) });
+    stage.effects();
+    assert_eq!(stage.pool.free_slots(), 0);
+    stage.submit();
+    assert!(is_released(&stage.ending()));
+}
+
+#[test]
+fn a_death_before_started_while_draining_is_released_not_rerouted() {
+    let mut stage = Stage::warm(|_| {});
+    stage.submit();
+    let (worker, _) = stage.execute();
+    stage.step(Event::Drain { grace: seconds(300) });
+    stage.effects();
+    stage.exits(worker, ExitStatus::Signal(9));
+    assert!(is_released(&stage.ending()));
+    assert!(stage.pool.is_drained());
+}
+
+#[test]
+fn a_pool_that_starts_and_must_leave_leaves() {
+    let mut stage = Stage::cold(|config| config.min_workers = 1);
+    let worker = stage.spawns()[0];
+    stage.step(Event::DrainNow);
+    assert_eq!(stage.effects(), [], "there is no process to end yet");
+    stage.says(worker, WorkerEvent::Spawned { pid: 7 });
+    assert!(matches!(stage.effects()[..], [Effect::Retire { .. }]));
+    stage.exits(worker, ExitStatus::Code(0));
+    assert!(stage.pool.is_drained());
+}

@@ -1,0 +1,11 @@
+//! One rule, one scenario: what happens, what the pool wants, at which moment.
+
+mod cancelling;
+mod draining;
+mod outcomes;
+mod recycling;
+mod routing;
+mod sizing;
+mod stage;
+mod starting;
+mod violations;
