@@ -23,6 +23,7 @@ mod setting_flags;
 mod show;
 mod status;
 mod submit;
+mod top;
 
 #[cfg(test)]
 mod tests;
@@ -54,6 +55,7 @@ enum Command {
     Batch(batch::RunBatch),
     Submit(submit::Submit),
     Status(status::Status),
+    Top(top::Top),
     List(list::List),
     Show(show::Show),
     Logs(logs::Logs),
@@ -81,6 +83,7 @@ impl Command {
             Self::Batch(command) => command.run(),
             Self::Submit(command) => command.run(),
             Self::Status(command) => command.run(),
+            Self::Top(command) => command.run(),
             Self::List(command) => command.run(),
             Self::Show(command) => command.run(),
             Self::Logs(command) => command.run(),

@@ -1,0 +1,105 @@
+//! `supervisor top`: the pool and the latest executions, live.
+
+mod screen;
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use clap::Args;
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
+
+use super::exit::Failure;
+use super::server::Server;
+use crate::client::{Client, ClientError, ExecutionPage};
+use screen::Moment;
+
+/// How long a key waits to be looked at.
+const LOOK: Duration = Duration::from_millis(50);
+/// How many executions fit on large screens.
+const EXECUTIONS: &str = "50";
+
+/// Watch the pool and the latest executions, live.
+#[derive(Debug, Args)]
+#[command(after_help = "Keys: q or Esc leaves.
+
+Examples:
+  supervisor top
+  supervisor top --every 0.2 --url http://build-7:7420")]
+pub(crate) struct Top {
+    /// Ask so often, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.5)]
+    every: f64,
+    #[command(flatten)]
+    server: Server,
+}
+
+impl Top {
+    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+        if !std::io::stdout().is_terminal() {
+            return Err(Failure::usage(
+                "top draws on a terminal; for a program there is `supervisor status --json`",
+            ));
+        }
+        let every = Duration::try_from_secs_f64(self.every)
+            .map_err(|_| Failure::usage("--every must be a number of seconds from 0 on"))?;
+        let client = self.server.client()?;
+        // The first look is before the screen is taken, so that its error stays readable.
+        let first = look(&client)?;
+        let moments = watch(client, every.max(LOOK));
+        let mut terminal = ratatui::try_init()?;
+        let shown = show(&mut terminal, first, &moments);
+        ratatui::restore();
+        shown?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What there is to see now.
+fn look(client: &Client) -> Result<Moment, ClientError> {
+    let pool = client.pool()?;
+    let page: ExecutionPage = client.parsed(client.executions(&[("limit", EXECUTIONS.to_owned())])?)?;
+    Ok(Moment { pool, executions: page.executions, trouble: None })
+}
+
+/// Looks again and again in a thread of its own, so that a slow answer does not hold up the keys.
+fn watch(client: Client, every: Duration) -> Receiver<Result<Moment, ClientError>> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    std::thread::spawn(move || {
+        // The receiver leaves with the screen.
+        while sender.send(look(&client)).is_ok() {
+            std::thread::sleep(every);
+        }
+    });
+    receiver
+}
+
+/// Draws until somebody leaves.
+fn show(
+    terminal: &mut ratatui::DefaultTerminal,
+    mut moment: Moment,
+    moments: &Receiver<Result<Moment, ClientError>>,
+) -> std::io::Result<()> {
+    loop {
+        terminal.draw(|frame| screen::draw(frame, &moment))?;
+        match moments.recv_timeout(LOOK) {
+            Ok(Ok(next)) => moment = next,
+            // The last moment stays on the screen, under the reason why it is old.
+            Ok(Err(error)) => moment.trouble = Some(error.to_string()),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+        }
+        while event::poll(Duration::ZERO)? {
+            if is_leaving(&event::read()?) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn is_leaving(event: &Event) -> bool {
+    let Some(key) = event.as_key_event().filter(|key| key.kind == KeyEventKind::Press) else { return false };
+    let is_control_c = key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
+    is_control_c || key.code == KeyCode::Char('q') || key.code == KeyCode::Esc
+}
