@@ -1,0 +1,48 @@
+// What user code prints: console becomes log records of the run that printed; raw writes go to fd 1 at once.
+
+import { AsyncLocalStorage } from "node:async_hooks";
+import { writeSync } from "node:fs";
+import { format } from "node:util";
+
+/** The run the calling code belongs to, through every await and callback. */
+export const currentRun = new AsyncLocalStorage();
+
+const LEVELS = { debug: "Debug", log: "Info", info: "Info", warn: "Warn", error: "Error", trace: "Debug" };
+
+export function captureConsole() {
+  for (const [method, level] of Object.entries(LEVELS)) {
+    const plain = (...values) => {
+      const message = method === "trace" ? `${format(...values)}\n${new Error().stack.split("\n").slice(2).join("\n")}` : format(...values);
+      const run = currentRun.getStore();
+      if (run === undefined) writeAll(2, `${message}\n`);
+      else run.log(level, "console", message, "");
+    };
+    console[method] = plain;
+  }
+}
+
+/**
+ * A thread's stdout goes through the main thread, later; the stream here must not. In the main thread of a
+ * debugged run fd 1 is for the result, so prints go to fd 2.
+ */
+export function captureStreams(inProcess) {
+  for (const [stream, fd] of [[process.stdout, inProcess ? 2 : 1], [process.stderr, 2]]) {
+    stream.write = (chunk, encoding, done) => {
+      writeAll(fd, typeof chunk === "string" ? Buffer.from(chunk, typeof encoding === "string" ? encoding : "utf8") : chunk);
+      const callback = typeof encoding === "function" ? encoding : done;
+      if (callback) queueMicrotask(callback);
+      return true;
+    };
+  }
+}
+
+export function writeAll(fd, data) {
+  const bytes = typeof data === "string" ? Buffer.from(data) : data;
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(fd, bytes, at);
+    } catch (error) {
+      if (error.code !== "EAGAIN") return;
+    }
+  }
+}

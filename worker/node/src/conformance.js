@@ -1,0 +1,53 @@
+// The workflows of the conformance kit, offered when MUSTER_CONFORMANCE is set. See protocol/SPEC.md.
+
+import { spawnSync } from "node:child_process";
+import { readFileSync, writeSync } from "node:fs";
+import { setTimeout as timer } from "node:timers/promises";
+
+/** All of them by name. `post` reaches the main thread. */
+export function definitions(post) {
+  return Object.entries({
+    echo: (params) => params,
+    fail({ kind = "ExecutionError", message = "" }) {
+      throw Object.assign(new Error(message), { name: kind });
+    },
+    sleep: async ({ seconds }, ctx) => {
+      await ctx.sleep(seconds * 1000);
+      return seconds;
+    },
+    // The main thread knows the name, and neither ends the thread nor heeds SIGTERM.
+    ignore_cancel: async ({ seconds }) => {
+      await timer(seconds * 1000);
+      return "ignored";
+    },
+    print({ text, count = 1 }) {
+      for (let at = 0; at < count; at++) process.stdout.write(`${text}\n`);
+      return count;
+    },
+    raw_print: ({ text }) => writeSync(1, `${text}\n`),
+    child_print: ({ text }) => spawnSync("/bin/echo", [text], { stdio: "inherit" }).status,
+    log({ count }, ctx) {
+      for (let at = 0; at < count; at++) ctx.log.info(`line ${at}`);
+      return count;
+    },
+    call: ({ method, params = null, count = 1 }, ctx) =>
+      Promise.all(Array.from({ length: count }, () => ctx[RAW](method, params).catch(shown))),
+    crash() {
+      process.kill(process.pid, "SIGKILL");
+    },
+    exit: async ({ code = 0 }) => {
+      post({ type: "exit", code });
+      await new Promise(() => {});
+    },
+    big: ({ bytes }) => "x".repeat(bytes),
+    hold_pipes: ({ seconds }) => spawnSync("/bin/sh", ["-c", `sleep ${Number(seconds)} &`], { stdio: "inherit" }).status,
+    stdin: () => readFileSync(0, "utf8"),
+  }).map(([name, run]) => [`conformance.${name}`, run]);
+}
+
+/** How `conformance.call` reaches any method. */
+export const RAW = Symbol.for("muster-worker.call");
+
+function shown(error) {
+  return { error: { kind: error.kind ?? error.name, message: error.message.replace(`${error.kind}: `, "") } };
+}

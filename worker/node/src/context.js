@@ -1,0 +1,146 @@
+// `ctx`: what a workflow knows about its execution and can ask for. Lives in the user thread.
+
+import { setTimeout as timer } from "node:timers/promises";
+import { CallError, Cancelled, toJson } from "./outcome.js";
+import { CALLS_IN_FLIGHT_MAX } from "./wire/limits.js";
+
+/** One execution in the user thread: its calls, whether it is cancelled, its way out. */
+export class Run {
+  closed = false;
+  looked = false;
+  controller = new AbortController();
+  #post;
+  #waiting = new Map();
+  #queue = [];
+  #nextCall = 0;
+
+  constructor(execute, post, flags) {
+    this.number = execute.run;
+    this.execute = execute;
+    this.flags = flags;
+    this.context = execute.context ? JSON.parse(execute.context) : {};
+    this.startedMs = performance.now();
+    this.#post = post;
+  }
+
+  /** Sends a message about this run; nothing after its end. */
+  post(message) {
+    if (!this.closed) this.#post({ ...message, run: this.number });
+  }
+
+  log(level, logger, message, fields) {
+    this.post({ type: "log", record: { timestamp_us: Date.now() * 1000, level, logger, message, fields } });
+  }
+
+  /** Asks the supervisor; above 64 at once the others wait their turn. */
+  call(method, params) {
+    const text = toJson(params, `the parameters of ${method}`);
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ method, text, resolve, reject });
+      this.#pump();
+    });
+  }
+
+  #pump() {
+    if (this.closed) {
+      for (const one of this.#queue.splice(0)) one.reject(new CallError("Closed", "the execution has ended"));
+    }
+    while (this.#queue.length > 0 && this.#waiting.size < CALLS_IN_FLIGHT_MAX) {
+      const { method, text, resolve, reject } = this.#queue.shift();
+      const call = ++this.#nextCall;
+      this.#waiting.set(call, { resolve, reject });
+      this.post({ type: "call", call, method, params: text });
+    }
+  }
+
+  resolve(call, result) {
+    const waiting = this.#waiting.get(call);
+    this.#waiting.delete(call);
+    if (result.type === "Ok") waiting?.resolve(result.value ? JSON.parse(result.value) : null);
+    else waiting?.reject(new CallError(result.error.kind, result.error.message));
+    this.#pump();
+  }
+
+  cancel(reason, message) {
+    this.cancellation = new Cancelled(message, reason);
+    this.controller.abort(this.cancellation);
+  }
+
+  /** From here on the execution can react to its cancel, and is given the time to. */
+  look() {
+    if (!this.looked) {
+      this.looked = true;
+      this.post({ type: "looked" });
+    }
+    return this.controller.signal;
+  }
+}
+
+/** The object user code gets. */
+export function contextOf(run) {
+  const { execute, context } = run;
+  const write = (level) => (message, fields) => run.log(level, execute.workflow, String(message), fieldsOf(fields));
+  return {
+    executionId: execute.executionId,
+    attempt: execute.attempt,
+    workflow: execute.workflow,
+    organization: context.organization ?? null,
+    caller: context.caller ?? null,
+    startup: context.startup ?? null,
+    raw: context,
+    get signal() {
+      return run.look();
+    },
+    get cancelled() {
+      run.look();
+      return Atomics.load(run.flags, 0) === run.number;
+    },
+    get remainingMs() {
+      if (!execute.timeoutMs) return null;
+      return Math.max(0, execute.timeoutMs - (performance.now() - run.startedMs));
+    },
+    log: { debug: write("Debug"), info: write("Info"), warn: write("Warn"), error: write("Error") },
+    config: { get: (key, fallback) => configOf(run, key, fallback) },
+    state: {
+      get: async (key, fallback = null) => (await run.call("state.get", { key })) ?? fallback,
+      set: async (key, value) => void (await run.call("state.set", { key, value })),
+      delete: async (key) => void (await run.call("state.delete", { key })),
+    },
+    progress(current, total = 0, message = "") {
+      run.post({ type: "progress", current: whole(current), total: whole(total), message: String(message) });
+    },
+    sleep: (ms) => sleep(run, ms),
+    fetch: (input, init = {}) => fetch(input, { signal: run.look(), ...init }),
+    [Symbol.for("muster-worker.call")]: (method, params) => run.call(method, params),
+    submit: async (workflow, params = {}) => (await run.call("execution.submit", { workflow, params })).execution_id,
+  };
+}
+
+async function configOf(run, key, fallback = null) {
+  const known = run.context.config;
+  if (known && Object.hasOwn(known, key)) return known[key] ?? fallback;
+  return (await run.call("config.get", { key })) ?? fallback;
+}
+
+async function sleep(run, ms) {
+  const signal = run.look();
+  try {
+    await timer(ms, undefined, { signal });
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error;
+  }
+}
+
+function whole(value) {
+  return Math.max(0, Math.floor(Number(value)) || 0);
+}
+
+/** A log call must never fail an execution: what is not JSON is left out, and said to be. */
+export function fieldsOf(fields) {
+  if (fields == null) return "";
+  try {
+    return JSON.stringify(fields) ?? "";
+  } catch (error) {
+    return JSON.stringify({ unreadable: error.message.split("\n")[0] });
+  }
+}

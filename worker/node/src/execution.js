@@ -1,0 +1,79 @@
+// One execution in the main thread: its clock, its cancel, and the end of a thread that does not heed it.
+
+const WATCH_MS = 30;
+const PATIENCE_SHARE = 0.6;
+
+export class Execution {
+  request = null;
+  terminated = false;
+  #host;
+  #timers = [];
+  #looked = false;
+  #uninterruptible;
+  #entered = false;
+  #endTimer = null;
+  #graceMs = 0;
+
+  constructor(host, run, workflow) {
+    this.run = run;
+    this.#host = host;
+    this.#uninterruptible = workflow === "conformance.ignore_cancel";
+  }
+
+  /** User code is about to be entered. The cancel is requested when the time is up; the supervisor's clock starts later than ours, hence the slack. */
+  enter(timeoutMs, slackMs, graceMs) {
+    this.#entered = true;
+    if (timeoutMs > 0) {
+      this.#after(timeoutMs + slackMs, () => this.cancel("Timeout", `the time limit of ${timeoutMs / 1000} s passed`, graceMs));
+    }
+  }
+
+  /** The workflow's own limit, beside the execution's. */
+  limit(ms, graceMs) {
+    this.#after(ms, () => this.cancel("WorkflowTimeout", `the workflow's own limit of ${ms / 1000} s passed`, graceMs));
+  }
+
+  /** The user code holds the signal, so it is given time to react. */
+  looked() {
+    this.#looked = true;
+    if (this.#endTimer !== null) this.#endSoon();
+  }
+
+  /** Tells user code, and ends its thread if it does not end. The first reason stands. */
+  cancel(reason, message, graceMs) {
+    if (this.request !== null) return;
+    this.request = { reason, message };
+    this.#graceMs = graceMs;
+    if (!this.#entered) return;
+    this.#host.cancel(this.run, reason, message);
+    this.#endSoon();
+  }
+
+  /** Ends the thread now: SIGTERM came, or the supervisor is gone. */
+  end(reason, message) {
+    if (this.request === null) this.cancel(reason, message, 0);
+    if (this.#entered && !this.#uninterruptible) this.#terminate();
+  }
+
+  close() {
+    for (const timer of this.#timers) clearTimeout(timer);
+    clearTimeout(this.#endTimer);
+  }
+
+  #endSoon() {
+    clearTimeout(this.#endTimer);
+    if (this.#uninterruptible) return;
+    const patience = this.#looked ? Math.max(WATCH_MS, this.#graceMs * PATIENCE_SHARE) : WATCH_MS;
+    this.#endTimer = setTimeout(() => this.#terminate(), patience);
+  }
+
+  #terminate() {
+    this.terminated = true;
+    this.#host.terminate();
+  }
+
+  // A timer of more than 2^31 ms fires at once in Node.
+  #after(ms, action) {
+    if (ms < 2 ** 31) this.#timers.push(setTimeout(action, ms));
+  }
+}

@@ -1,0 +1,74 @@
+/** JSON, as it travels. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/** Writes log records: a message, and any fields. */
+export interface Log {
+  debug(message: unknown, fields?: Record<string, unknown>): void;
+  info(message: unknown, fields?: Record<string, unknown>): void;
+  warn(message: unknown, fields?: Record<string, unknown>): void;
+  error(message: unknown, fields?: Record<string, unknown>): void;
+}
+
+/** What a workflow knows about its execution and can ask for. */
+export interface Context {
+  /** The execution's UUID. */
+  readonly executionId: string;
+  /** Which attempt this is, from 1. */
+  readonly attempt: number;
+  /** The workflow's name. */
+  readonly workflow: string;
+  /** Null for a global execution. */
+  readonly organization: { id: string; name: string } | null;
+  /** Who asked for the execution. */
+  readonly caller: any;
+  /** What the caller passed as `startup`. */
+  readonly startup: any;
+  /** Everything that came with the execution, as it came. */
+  readonly raw: Record<string, any>;
+  /** Aborts when the execution is to end; its reason is a `Cancelled`. Give it to whatever takes a signal. */
+  readonly signal: AbortSignal;
+  /** True once the execution is asked to end; also seen by code that never awaits. */
+  readonly cancelled: boolean;
+  /** Milliseconds left, never below 0; null without a limit. */
+  readonly remainingMs: number | null;
+  readonly log: Log;
+  /** Configuration values of the organization, merged with the global ones. */
+  readonly config: { get<T = any>(key: string, fallback?: T): Promise<T> };
+  /** Values that outlive the execution. Writes are applied with its outcome; reads see them at once. */
+  readonly state: {
+    get<T = any>(key: string, fallback?: T): Promise<T>;
+    set(key: string, value: unknown): Promise<void>;
+    delete(key: string): Promise<void>;
+  };
+  /** Tells watchers how far it is: 3 of 10, or 3 of an unknown number with `total` 0. The latest wins. */
+  progress(current: number, total?: number, message?: string): void;
+  /** Sleeps; rejects with `Cancelled` when the execution is to end. */
+  sleep(ms: number): Promise<void>;
+  /** `fetch` that is aborted with the execution. */
+  fetch: typeof fetch;
+  /** Submits another execution, which starts when this one's outcome is stored; returns its id. */
+  submit(workflow: string, params?: unknown): Promise<string>;
+}
+
+export type Run<Params = any, Result = unknown> = (params: Params, ctx: Context) => Result | Promise<Result>;
+
+/**
+ * Makes a function a workflow that can be run by name. Returns the function unchanged.
+ *
+ * `timeoutSeconds` holds beside the execution's own limit; the smaller one wins.
+ */
+export function workflow<Params = any, Result = unknown>(
+  name: string,
+  run: Run<Params, Result>,
+  options?: { timeoutSeconds?: number },
+): Run<Params, Result>;
+
+/** The execution was asked to end: the reason of `ctx.signal`, the rejection of `ctx.sleep`. */
+export class Cancelled extends Error {
+  readonly reason: "User" | "Timeout" | "Shutdown" | "LeaseLost" | "WorkflowTimeout";
+}
+
+/** The supervisor refused or failed a call; `kind` says which error it was. */
+export class CallError extends Error {
+  readonly kind: string;
+}

@@ -1,0 +1,34 @@
+// What a workflow file imports.
+
+export { CallError, Cancelled } from "./outcome.js";
+
+// Shared by every copy of the package in the process: the worker's own and one in a project's node_modules.
+const registered = (globalThis[Symbol.for("muster-worker.workflows")] ??= new Map());
+
+const NAME = /^[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+)*$/;
+
+/** Makes a function a workflow that can be run by name. Returns the function unchanged. */
+export function workflow(name, run, options = {}) {
+  if (typeof name !== "string" || !NAME.test(name)) {
+    throw new TypeError(`workflow name ${JSON.stringify(name)}: use letters, digits, "_", "-", "." and "/" between them`);
+  }
+  if (typeof run !== "function") throw new TypeError(`workflow ${name}: the second argument must be a function`);
+  const { timeoutSeconds } = options;
+  if (timeoutSeconds !== undefined && !(timeoutSeconds > 0)) {
+    throw new TypeError(`workflow ${name}: timeoutSeconds must be a number above 0`);
+  }
+  const where = callerOf(new Error().stack);
+  const other = registered.get(name);
+  if (other !== undefined) {
+    const error = new Error(`two workflows are called "${name}": ${other.where} and ${where}; rename one of them`);
+    error.name = "DuplicateWorkflow";
+    throw error;
+  }
+  registered.set(name, { name, run, timeoutSeconds, where });
+  return run;
+}
+
+/** File and line of the second frame of a stack: who called `workflow`. */
+function callerOf(stack) {
+  return /^.*\n.*\n.*?((?:file:\/\/|\/)[^\s()]+:\d+):\d+\)?$/m.exec(stack)?.[1].replace("file://", "") ?? "unknown";
+}

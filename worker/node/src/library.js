@@ -1,0 +1,134 @@
+// The workflows folder as files: which there are, what they import, and whether a loaded one has changed.
+//
+// Modules cannot be unloaded in Node. When a file that was loaded has changed, by content, the user thread is
+// replaced; until then every module keeps its state.
+
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, readdirSync, realpathSync, statSync } from "node:fs";
+import { dirname, join, relative, resolve, sep } from "node:path";
+
+const NAME = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/;
+const EXTENSIONS = [".js", ".mjs"];
+const SKIPPED = new Set(["node_modules", "__pycache__"]);
+const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*["'](\.{1,2}\/[^"']+|\/[^"']+)["']/g;
+const MENTION = /["']muster-worker["']/;
+const DEFAULT_EXPORT = /\bexport\s+default\b|\bas\s+default\b/;
+const RACY_MS = 100;
+
+/** The execution cannot be run here; user code was not entered. */
+export class Rejection extends Error {
+  name = "Rejection";
+}
+
+export class Library {
+  #files = new Map();
+  #loaded = new Map();
+
+  constructor(folder) {
+    this.folder = folder;
+    this.root = folder && existsSync(folder) ? realpathSync(folder) : null;
+  }
+
+  /** The files that register workflows; they are loaded at the start. */
+  registering() {
+    return this.#all().filter((file) => this.#read(file).registers);
+  }
+
+  /** True when a file that registers workflows came or changed since the thread was started. */
+  hasNews() {
+    return this.registering().some((file) => !this.#loaded.has(file) || this.isStale(file));
+  }
+
+  /** The names of files with a default export. */
+  fileNames() {
+    return this.#all()
+      .filter((file) => this.#read(file).hasDefault)
+      .map((file) => relative(this.root, file).replace(/\.m?js$/, "").split(sep).join("/"))
+      .filter((name) => NAME.test(name));
+  }
+
+  /** The file of a name, if there is one. */
+  fileOf(name) {
+    if (this.root === null || !NAME.test(name)) return null;
+    return EXTENSIONS.map((extension) => join(this.root, name + extension)).find((file) => existsSync(file)) ?? null;
+  }
+
+  /** A path of a request as a file below the folder, and never outside of it. */
+  fileAt(path) {
+    if (this.root === null) throw new Rejection(`the workflows folder ${this.folder ?? "(none is set)"} does not exist`);
+    const file = resolve(this.root, path);
+    const real = existsSync(file) ? realpathSync(file) : file;
+    if (path.startsWith("/") || !real.startsWith(this.root + sep)) {
+      throw new Rejection(`${path} is not below the workflows folder ${this.root}`);
+    }
+    if (!existsSync(real)) throw new Rejection(`there is no file ${path} in the workflows folder ${this.root}`);
+    if (!EXTENSIONS.some((extension) => real.endsWith(extension))) {
+      throw new Rejection(`${path} is not a JavaScript file; this worker runs .js and .mjs files`);
+    }
+    return real;
+  }
+
+  /** Notes what the thread is about to load. */
+  noteLoaded(file) {
+    for (const one of this.#closure(file)) {
+      if (!this.#loaded.has(one)) this.#loaded.set(one, this.#read(one).digest);
+    }
+  }
+
+  /** True when the thread holds an older content of the file, or of one it imports. */
+  isStale(file) {
+    return this.#closure(file).some((one) => this.#loaded.has(one) && this.#loaded.get(one) !== this.#read(one).digest);
+  }
+
+  /** A new thread has loaded nothing yet. */
+  forgetLoaded() {
+    this.#loaded.clear();
+  }
+
+  #all() {
+    return this.root === null ? [] : walk(this.root);
+  }
+
+  #closure(file) {
+    const found = [file];
+    for (const one of found) {
+      for (const path of this.#read(one).imports) if (!found.includes(path)) found.push(path);
+    }
+    return found;
+  }
+
+  #read(file) {
+    const known = this.#files.get(file);
+    const stamp = stampOf(file);
+    if (known?.stamp === stamp && !known.racy) return known;
+    const text = stamp === null ? "" : readFileSync(file, "utf8");
+    const imports = [...text.matchAll(IMPORT)].map(([, path]) => resolve(dirname(file), path));
+    const entry = {
+      stamp,
+      registers: MENTION.test(text),
+      hasDefault: DEFAULT_EXPORT.test(text),
+      digest: createHash("sha1").update(text).digest("base64"),
+      imports: imports.filter((path) => existsSync(path)),
+      // Within one tick of the file system's clock equal stamps do not mean equal content.
+      racy: stamp !== null && Date.now() - Number(stamp.split(":")[0]) / 1e6 < RACY_MS,
+    };
+    this.#files.set(file, entry);
+    return entry;
+  }
+}
+
+function stampOf(file) {
+  const status = statSync(file, { bigint: true, throwIfNoEntry: false });
+  return status === undefined ? null : [status.mtimeNs, status.ctimeNs, status.size, status.ino].join(":");
+}
+
+function walk(folder) {
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => !entry.name.startsWith(".") && !SKIPPED.has(entry.name))
+    .sort((one, other) => (one.name < other.name ? -1 : 1))
+    .flatMap((entry) => {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) return walk(path);
+      return EXTENSIONS.some((extension) => entry.name.endsWith(extension)) ? [path] : [];
+    });
+}

@@ -1,0 +1,84 @@
+// Log records and progress on their way out: batched, bounded, in order.
+
+import {
+  LOG_BATCH_MAX_AGE_MS,
+  LOG_BATCH_MAX_BYTES,
+  LOG_BATCH_MAX_RECORDS,
+  LOG_MESSAGE_MAX_BYTES,
+} from "./wire/limits.js";
+
+const FIELDS_MAX_BYTES = 64 * 1024;
+const LEVELS = ["Trace", "Debug", "Info", "Warn", "Error"];
+
+export class LogBatch {
+  sent = 0;
+  #run;
+  #send;
+  #least;
+  #records = [];
+  #bytes = 0;
+  #progress = null;
+  #timer = null;
+
+  constructor(run, least, send) {
+    this.#run = run;
+    this.#least = LEVELS.indexOf(least);
+    this.#send = send;
+  }
+
+  add(record) {
+    if (LEVELS.indexOf(record.level) < this.#least) return;
+    const kept = { ...record, message: cut(record.message), fields: fieldsWithin(record.fields) };
+    this.#records.push(kept);
+    this.#bytes += kept.message.length + kept.fields.length + 64;
+    if (this.#bytes >= LOG_BATCH_MAX_BYTES || this.#records.length >= LOG_BATCH_MAX_RECORDS) this.flush();
+    else this.#later();
+  }
+
+  /** The latest progress replaces one that was not sent yet. */
+  setProgress({ current, total, message }) {
+    this.#progress = { type: "Progress", run: this.#run, current, total, message };
+    this.#later();
+  }
+
+  flush() {
+    const messages = this.take();
+    if (messages.length > 0) this.#send(...messages);
+  }
+
+  /** The messages that are still to be sent. */
+  take() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    const messages = [];
+    if (this.#records.length > 0) {
+      messages.push({ type: "Log", run: this.#run, records: this.#records });
+      this.sent += this.#records.length;
+      this.#records = [];
+      this.#bytes = 0;
+    }
+    if (this.#progress !== null) messages.push(this.#progress);
+    this.#progress = null;
+    return messages;
+  }
+
+  #later() {
+    this.#timer ??= setTimeout(() => this.flush(), LOG_BATCH_MAX_AGE_MS);
+  }
+}
+
+function cut(message) {
+  if (message.length * 3 <= LOG_MESSAGE_MAX_BYTES) return message;
+  const bytes = Buffer.from(message);
+  if (bytes.length <= LOG_MESSAGE_MAX_BYTES) return message;
+  const mark = ` ... [cut, ${bytes.length} bytes in all]`;
+  let end = LOG_MESSAGE_MAX_BYTES - mark.length;
+  // Back to a character's border: its first byte is not 10xxxxxx.
+  while ((bytes[end] & 0xc0) === 0x80) end--;
+  return bytes.subarray(0, end).toString() + mark;
+}
+
+function fieldsWithin(fields) {
+  const bytes = Buffer.byteLength(fields);
+  return bytes <= FIELDS_MAX_BYTES ? fields : JSON.stringify({ cut: `the fields were ${bytes} bytes` });
+}

@@ -1,0 +1,136 @@
+// Messages as lines of JSON, for workers and people without a bincode: `{"Started":{"run":7}}`.
+//
+// `json` fields are the value itself; unknown fields are ignored; a variant without fields is a string.
+
+import { DecodeError } from "./binary.js";
+
+/** One line, without its end. */
+export function encode(variants, message) {
+  return Buffer.from(write(variants, message));
+}
+
+/** Reads one line; null when the message is of a later version and to be skipped. */
+export function decode(variants, line) {
+  const text = line.toString("utf8");
+  let value;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new DecodeError(`the line is not JSON: ${error.message}`);
+  }
+  const keys = value !== null && typeof value === "object" && !Array.isArray(value) ? Object.keys(value) : [];
+  if (keys.length === 1 && !variants.byName.has(keys[0])) return null;
+  const message = read(variants, value);
+  if (message.type === "Ping" || message.type === "Pong") message.nonce = exactNonce(text, message.nonce);
+  return message;
+}
+
+/** A nonce is sent back as it came, also where a number is too small for it. */
+function exactNonce(text, parsed) {
+  const digits = /"nonce"\s*:\s*(\d+)/.exec(text);
+  return digits && !Number.isSafeInteger(parsed) ? BigInt(digits[1]) : parsed;
+}
+
+function write(kind, value) {
+  switch (kind.kind) {
+    case "uint":
+      return String(value);
+    case "json":
+      // Line breaks are legal between JSON tokens and nowhere else, but a message is one line.
+      return value === "" ? "null" : value.replace(/[\r\n]/g, " ");
+    case "list":
+      return `[${value.map((one) => write(kind.item, one)).join(",")}]`;
+    case "option":
+      return value == null ? "null" : write(kind.item, value);
+    case "struct":
+      return writeFields(kind.fields, value);
+    case "variants": {
+      const variant = kind.byName.get(value.type);
+      const name = JSON.stringify(variant.type);
+      return variant.fields.length === 0 ? name : `{${name}:${writeFields(variant.fields, value)}}`;
+    }
+    default:
+      return JSON.stringify(value);
+  }
+}
+
+function writeFields(fields, value) {
+  const shown = fields.filter((field) => field.name !== "fields" || value.fields !== "");
+  return `{${shown.map((field) => `"${field.name}":${write(field.kind, value[field.name])}`).join(",")}}`;
+}
+
+function read(kind, value) {
+  switch (kind.kind) {
+    case "uint": {
+      const limit = 2 ** (8 * kind.bytes);
+      const fits = typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= limit;
+      return expect(fits, value, `an unsigned integer of ${kind.bytes} bytes`);
+    }
+    case "bool":
+      return expect(typeof value === "boolean", value, "a boolean");
+    case "text":
+    case "code":
+      return expect(typeof value === "string", value, "a string");
+    case "json":
+      return value === null ? "" : JSON.stringify(value);
+    case "names":
+      return expect(kind.values.includes(value), value, `one of ${kind.values}`);
+    case "list":
+      return expect(Array.isArray(value), value, "an array").map((one) => read(kind.item, one));
+    case "option":
+      return value === null ? null : read(kind.item, value);
+    case "struct":
+      return readFields(kind.fields, value, {}, "a struct");
+    default:
+      return readVariant(kind, value);
+  }
+}
+
+function readVariant(kind, value) {
+  const bare = typeof value === "string";
+  const [name, body] = bare ? [value, {}] : (Object.entries(expect(isObject(value), value, kind.name))[0] ?? []);
+  const variant = kind.byName.get(name);
+  if (variant === undefined || (bare && variant.fields.length > 0)) {
+    throw new DecodeError(`${kind.name} has no variant ${JSON.stringify(value)}`);
+  }
+  return readFields(variant.fields, body, { type: variant.type }, variant.type);
+}
+
+function readFields(fields, value, into, name) {
+  expect(fields.length === 0 || isObject(value), value, name);
+  for (const field of fields) {
+    if (Object.hasOwn(value, field.name)) into[field.name] = read(field.kind, value[field.name]);
+    else if (field.optional) into[field.name] = nothing(field.kind);
+    else throw new DecodeError(`${name} lacks the field ${field.name}`);
+  }
+  return into;
+}
+
+/** What a field left out means. */
+function nothing(kind) {
+  switch (kind.kind) {
+    case "uint":
+      return 0;
+    case "bool":
+      return false;
+    case "list":
+      return [];
+    case "option":
+      return null;
+    case "names":
+      return "Info";
+    case "struct":
+      return readFields(kind.fields, {}, {}, "a struct");
+    default:
+      return "";
+  }
+}
+
+function isObject(value) {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
+}
+
+function expect(holds, value, what) {
+  if (!holds) throw new DecodeError(`${JSON.stringify(value)} is not ${what}`);
+  return value;
+}

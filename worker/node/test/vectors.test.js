@@ -1,0 +1,52 @@
+// The golden vectors of the protocol, both ways, both spellings.
+
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import * as binary from "../src/wire/binary.js";
+import { Decoder, PeerError } from "../src/wire/connection.js";
+import * as jsonLines from "../src/wire/json_lines.js";
+import { TO_SUPERVISOR, TO_WORKER } from "../src/wire/messages.js";
+
+const FOLDER = new URL("../../../protocol/vectors/", import.meta.url);
+const DIRECTIONS = { to_supervisor: TO_SUPERVISOR, to_worker: TO_WORKER };
+const options = { skip: !existsSync(FOLDER) && "the golden vectors live in the repository" };
+const load = (name) => JSON.parse(readFileSync(new URL(`${name}.json`, FOLDER), "utf8"));
+const lines = (name) => readFileSync(new URL(`${name}.json`, FOLDER), "utf8").split("\n").filter((line) => line.startsWith("{"));
+const body = (vector) => Buffer.from(vector.hex, "hex").subarray(4);
+
+for (const name of ["to_supervisor", "to_worker"]) {
+  test(`${name}: accepted and written back`, options, () => {
+    const texts = lines(name);
+    for (const [at, vector] of load(name).entries()) {
+      const variants = DIRECTIONS[vector.direction];
+      const message = binary.decode(variants, body(vector));
+      assert.equal(message.type, Object.keys(vector.json)[0], vector.name);
+      assert.equal(binary.encode(variants, message).toString("hex"), body(vector).toString("hex"), vector.name);
+      assert.deepEqual(JSON.parse(jsonLines.encode(variants, message)), vector.json, vector.name);
+      const line = /"json":(.*),"hex"/.exec(texts[at])[1];
+      const again = jsonLines.decode(variants, Buffer.from(line));
+      assert.deepEqual(JSON.parse(jsonLines.encode(variants, again)), vector.json, vector.name);
+    }
+  });
+}
+
+test("skipped", options, () => {
+  for (const vector of load("skipped")) {
+    const variants = DIRECTIONS[vector.direction];
+    assert.equal(binary.decode(variants, body(vector)), null);
+    assert.equal(jsonLines.decode(variants, Buffer.from(JSON.stringify(vector.json))), null);
+  }
+});
+
+test("rejected", options, () => {
+  const vectors = load("rejected");
+  assert.ok(vectors.length > 100);
+  for (const vector of vectors) {
+    if (["bad_length", "polluted"].includes(vector.error)) {
+      assert.throws(() => [...new Decoder(false).push(Buffer.from(vector.hex, "hex"))], PeerError, vector.name);
+    } else {
+      assert.throws(() => binary.decode(DIRECTIONS[vector.direction], body(vector)), binary.DecodeError, vector.name);
+    }
+  }
+});
