@@ -73,6 +73,22 @@ impl Client {
         response.body
     }
 
+    /// The whole log of an execution, all pages of it.
+    #[track_caller]
+    pub fn logs(&self, id: &str) -> Vec<Value> {
+        let (mut lines, mut cursor) = (Vec::new(), None::<String>);
+        loop {
+            let after = cursor.map(|cursor| format!("?cursor={cursor}")).unwrap_or_default();
+            let mut response = self.get(&format!("/api/executions/{id}/logs{after}"));
+            assert_eq!(response.status, 200, "logs of {id}: {}", response.body);
+            lines.extend(response.body["logs"].as_array_mut().into_iter().flat_map(std::mem::take));
+            cursor = response.body["next_cursor"].as_str().map(str::to_owned);
+            if cursor.is_none() {
+                return lines;
+            }
+        }
+    }
+
     /// Waits until the execution is over and gives its row.
     #[track_caller]
     pub fn finished(&self, id: &str, within: Duration) -> Value {

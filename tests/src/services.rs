@@ -96,8 +96,7 @@ impl Services {
 
     #[track_caller]
     fn start(set: String, private: bool, options: &[&str]) -> Self {
-        let user = rustix::process::getuid().as_raw();
-        let path = PathBuf::from(format!("/tmp/muster-services-{user}-{set}.users"));
+        let path = folder(&set).with_extension("users");
         let used = File::create(&path).and_then(|file| file.lock_shared().map(|()| file));
         let used = used.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let lines = script(&set, &[&["start"], options].concat());
@@ -171,6 +170,9 @@ impl Drop for Services {
         if self.private {
             // A panic here would hide the failure of the test; an idle set stops by itself.
             let _ = command(&self.set, &["stop"]).output();
+            for end in ["users", "lock"] {
+                let _ = std::fs::remove_file(folder(&self.set).with_extension(end));
+            }
         }
     }
 }
@@ -185,6 +187,11 @@ impl Installation {
             .setting("queue", &backends.queue)
             .setting("key_prefix", &backends.key_prefix)
     }
+}
+
+/// Where scripts/services keeps the set.
+fn folder(set: &str) -> PathBuf {
+    PathBuf::from(format!("/tmp/muster-services-{}-{set}", rustix::process::getuid().as_raw()))
 }
 
 fn private_name() -> String {

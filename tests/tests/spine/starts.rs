@@ -1,0 +1,103 @@
+//! A worker command that cannot start: the service stays up, says what is wrong, and recovers when it is mended.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use muster_tests::{Installation, Supervisor, binaries, eventually, rogue};
+use serde_json::json;
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// Waits until readiness is lost and says this.
+#[track_caller]
+fn says(supervisor: &Supervisor, reason: &str) {
+    eventually(&format!("readiness says {reason:?}"), SOON, || {
+        let Some(response) = supervisor.client().try_get("/readyz") else { return false };
+        response.status == 503 && response.body.to_string().contains(reason)
+    });
+    eventually(&format!("the log says {reason:?}"), SOON, || supervisor.log().contains(reason));
+}
+
+#[track_caller]
+fn recovers(supervisor: &Supervisor) {
+    supervisor.wait_ready(SOON);
+    let id = supervisor.client().submit(&json!({ "workflow": "echo", "parameters": 5 }));
+    let row = supervisor.client().finished(&id, SOON);
+    assert_eq!(
+        (&row["status"], &row["result"], &row["attempt"]),
+        (&json!("SUCCESS"), &json!(5), &json!(1)),
+        "{row}"
+    );
+}
+
+#[test]
+fn a_missing_file_that_appears_later() {
+    let installation = Installation::new();
+    let command = installation.path("late-worker");
+    let installation = installation.worker([command.to_str().unwrap()]);
+    let supervisor = installation.spawn();
+    says(&supervisor, "late-worker");
+    std::os::unix::fs::symlink(binaries::rogue_worker(), &command).unwrap();
+    recovers(&supervisor);
+}
+
+#[test]
+fn a_file_that_is_not_executable_and_then_is() {
+    let installation = Installation::new();
+    let command = installation.path("shy-worker");
+    fs::copy(binaries::rogue_worker(), &command).unwrap();
+    fs::set_permissions(&command, fs::Permissions::from_mode(0o644)).unwrap();
+    let installation = installation.worker([command.to_str().unwrap()]);
+    let supervisor = installation.spawn();
+    says(&supervisor, "shy-worker");
+    fs::set_permissions(&command, fs::Permissions::from_mode(0o755)).unwrap();
+    recovers(&supervisor);
+}
+
+#[test]
+fn workers_that_do_not_come_up_say_why() {
+    let cases: [(&[&str], &str); 4] = [
+        (&["--exit-at-once", "3"], "I cannot start"),
+        (&["--init-failed", "no module named 'requests'"], "no module named 'requests'"),
+        (&["--wrong-version"], "version"),
+        (&["--flood-before-hello", "70000"], "before Hello"),
+    ];
+    for (flags, reason) in cases {
+        let installation = Installation::new();
+        let mended = installation.path("mended");
+        let flags = [flags, &["--until", mended.to_str().unwrap()]].concat();
+        let installation = installation.worker(rogue(&flags));
+        let supervisor = installation.spawn();
+        says(&supervisor, reason);
+        fs::write(&mended, "").unwrap();
+        recovers(&supervisor);
+        drop(supervisor);
+        installation.assert_nothing_left();
+    }
+}
+
+#[test]
+fn text_before_hello_is_no_fault_and_is_logged() {
+    let installation = Installation::new().worker(rogue(&["--print-before-hello", "a banner of a shell"]));
+    let supervisor = installation.start();
+    recovers(&supervisor);
+    assert!(supervisor.log().contains("a banner of a shell"));
+}
+
+#[test]
+fn a_batch_gives_up_after_five_failed_starts() {
+    let installation = Installation::new().worker(rogue(&["--exit-at-once", "3"]));
+    let lines = vec![json!({ "workflow": "echo" }); 3];
+    let run = installation.batch(&lines, &["--keep-going"]);
+    assert_eq!(run.status.code(), Some(1), "{}", run.stderr);
+    assert_eq!(run.results.len(), 3);
+    for row in &run.results {
+        assert_eq!(
+            (&row["status"], &row["error_type"]),
+            (&json!("FAILED"), &json!("WorkerInitFailed")),
+            "{row}"
+        );
+    }
+    assert!(run.stderr.contains("I cannot start"), "{}", run.stderr);
+}

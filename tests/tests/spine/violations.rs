@@ -1,0 +1,118 @@
+//! A worker that breaks the protocol costs itself and one execution, with an error that says what it did.
+
+use muster_tests::{Installation, rogue};
+use serde_json::{Value, json};
+
+/// Ten executions of which the fifth meets the sin: its result line.
+#[track_caller]
+fn sinned(flags: &[&str], settings: &[(&str, &str)]) -> Value {
+    let flags = [flags, &["--only", "sin"]].concat();
+    let mut installation = Installation::new().worker(rogue(&flags)).setting("graceful_shutdown_seconds", 1);
+    for (key, value) in settings {
+        installation = installation.setting(key, value);
+    }
+    let name = |number| if number == 4 { "sin" } else { "echo" };
+    let lines: Vec<_> = (0..10).map(|number| json!({ "workflow": name(number), "params": number })).collect();
+    let run = installation.batch(&lines, &["--keep-going"]);
+    assert_eq!(run.results.len(), 10, "{flags:?}: {}", run.stderr);
+    for (number, row) in run.results.iter().enumerate().filter(|(number, _)| *number != 4) {
+        assert_eq!((&row["status"], &row["result"]), (&json!("SUCCESS"), &json!(number)), "{flags:?}: {row}");
+    }
+    installation.assert_nothing_left();
+    run.results[4].clone()
+}
+
+#[track_caller]
+fn fails_as(flags: &[&str], error_type: &str, message: &str) {
+    let row = sinned(flags, &[]);
+    assert_eq!((&row["status"], &row["error_type"]), (&json!("FAILED"), &json!(error_type)), "{row}");
+    assert!(row["error_message"].as_str().unwrap().contains(message), "{flags:?}: {row}");
+}
+
+#[track_caller]
+fn succeeds(flags: &[&str], settings: &[(&str, &str)]) {
+    let row = sinned(flags, settings);
+    assert_eq!((&row["status"], &row["result"]), (&json!("SUCCESS"), &json!(4)), "{flags:?}: {row}");
+}
+
+#[test]
+fn text_on_stdout_during_a_run() {
+    fails_as(&["--print-during-run", "hello from a print"], "StdoutPolluted", "hello from a print");
+}
+
+#[test]
+fn a_hostile_length() {
+    fails_as(&["--hostile-length"], "StdoutPolluted", "");
+}
+
+#[test]
+fn an_empty_frame() {
+    fails_as(&["--zero-length"], "ProtocolViolation", "0 bytes");
+}
+
+#[test]
+fn a_body_that_is_no_message() {
+    fails_as(&["--bad-body"], "ProtocolViolation", "Idle");
+}
+
+#[test]
+fn a_text_of_endless_length_inside_a_body() {
+    fails_as(&["--hostile-inner-length"], "ProtocolViolation", "Goodbye");
+}
+
+#[test]
+fn half_a_frame_then_silence_ends_at_the_deadline() {
+    let row = sinned(&["--half-frame"], &[("execution_timeout_seconds", "1")]);
+    assert_eq!(row["status"], "TIMEOUT", "{row}");
+}
+
+#[test]
+fn the_result_of_a_run_nobody_asked_for_reaches_nobody() {
+    let row = sinned(&["--wrong-run"], &[]);
+    assert_ne!(row["result"], json!("not yours"), "{row}");
+}
+
+#[test]
+fn the_first_outcome_stands() {
+    succeeds(&["--second-finished"], &[]);
+    succeeds(&["--started-after-finished"], &[]);
+}
+
+#[test]
+fn a_grandchild_that_holds_the_pipes_delays_nobody() {
+    let began = std::time::Instant::now();
+    succeeds(&["--hold-pipes", "60"], &[]);
+    assert!(began.elapsed().as_secs() < 30, "it waited for the grandchild");
+}
+
+#[test]
+fn messages_of_a_later_version_are_skipped() {
+    succeeds(&["--unknown-message"], &[]);
+}
+
+#[test]
+fn results_that_are_no_json_or_too_large() {
+    fails_as(&["--invalid-result"], "InvalidResult", "");
+    let row = sinned(&["--big-result", "5242880"], &[]);
+    assert_eq!(row["result"].as_str().map(str::len), Some(5 << 20));
+}
+
+#[test]
+fn floods_are_swallowed() {
+    succeeds(&["--flood-stderr", "5000000"], &[]);
+    succeeds(&["--flood-logs", "20000"], &[]);
+}
+
+#[test]
+fn a_worker_that_ends_before_started_costs_its_execution_nothing() {
+    for sin in ["--crash-before-started", "--goodbye-on-execute"] {
+        let folder = tempfile::tempdir().unwrap();
+        let once = folder.path().join("once");
+        succeeds(&[sin, "--once", once.to_str().unwrap()], &[]);
+    }
+}
+
+#[test]
+fn three_deaths_before_started_are_enough() {
+    fails_as(&["--crash-before-started"], "WorkerCrashed", "");
+}
