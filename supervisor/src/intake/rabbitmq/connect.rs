@@ -1,0 +1,100 @@
+//! Connecting, and the words for what can go wrong.
+
+use std::time::Duration;
+
+use lapin::types::ShortString;
+use lapin::uri::AMQPUri;
+use lapin::{Connection, ConnectionProperties, ErrorKind};
+
+/// How long to wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the broker may take to answer. A queue that is being recovered may never answer; then the
+/// connection is given up and a new one tried.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// A dead peer shows after two of these, unless the URL says otherwise.
+const HEARTBEAT_SECONDS: u16 = 10;
+/// The code of "the arguments differ from those of the existing queue".
+const PRECONDITION_FAILED: u16 = 406;
+
+/// Why RabbitMQ did not do something.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AmqpError {
+    /// The setting is wrong.
+    #[error("amqp_url cannot be used ({0}): give amqp://USER:PASSWORD@HOST:PORT/VHOST or amqps://…")]
+    Url(String),
+    /// The name of the queue is longer than AMQP allows.
+    #[error("the queue name {0:?} is too long: at most 250 bytes")]
+    QueueName(String),
+    /// It may work again later.
+    #[error("rabbitmq is out of reach: {0}")]
+    Unreachable(String),
+    /// The broker answered with an error.
+    #[error("rabbitmq refused: {0}")]
+    Refused(String),
+    /// A message was sent, and the broker did not say that it keeps it.
+    #[error("rabbitmq did not confirm the message: {0}")]
+    NotConfirmed(String),
+}
+
+impl From<lapin::Error> for AmqpError {
+    fn from(error: lapin::Error) -> Self {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the library may add kinds at any time")]
+        match error.kind() {
+            ErrorKind::ProtocolError(refusal) => Self::Refused(refusal.get_message().to_string()),
+            _ => Self::Unreachable(error.to_string()),
+        }
+    }
+}
+
+/// True when a declaration met a queue or exchange with other arguments.
+pub(super) fn is_mismatch(error: &lapin::Error) -> bool {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the library may add kinds at any time")]
+    match error.kind() {
+        ErrorKind::ProtocolError(refusal) => refusal.get_id() == PRECONDITION_FAILED,
+        _ => false,
+    }
+}
+
+/// Reads the URL, so that a wrong one is told at the start.
+pub(super) fn parse(url: &str) -> Result<AMQPUri, AmqpError> {
+    let mut uri: AMQPUri = url.parse().map_err(AmqpError::Url)?;
+    uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
+    Ok(uri)
+}
+
+/// Connects under a name that the broker's screens show.
+pub(super) async fn connect(uri: &AMQPUri, purpose: &str) -> Result<Connection, AmqpError> {
+    let name = format!("muster {purpose} (pid {})", std::process::id());
+    let properties = ConnectionProperties::default().with_connection_name(name.into());
+    match tokio::time::timeout(CONNECT_TIMEOUT, Connection::connect_uri(uri.clone(), properties)).await {
+        Ok(connection) => Ok(connection?),
+        Err(_) => Err(AmqpError::Unreachable("no connection in time".to_owned())),
+    }
+}
+
+/// The broker's answer, within the time it has.
+pub(super) async fn answered<T>(
+    answer: impl Future<Output = Result<T, lapin::Error>>,
+) -> Result<T, lapin::Error> {
+    match tokio::time::timeout(ANSWER_TIMEOUT, answer).await {
+        Ok(answer) => answer,
+        Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
+    }
+}
+
+/// The names of a queue and what belongs to it.
+#[derive(Clone, Debug)]
+pub(super) struct QueueNames {
+    /// Where messages wait.
+    pub(super) queue: ShortString,
+    /// The exchange and the queue of dead letters: both have this name.
+    pub(super) dead: ShortString,
+}
+
+impl QueueNames {
+    pub(super) fn new(queue: &str) -> Result<Self, AmqpError> {
+        let name =
+            |text: String| ShortString::try_new(text).map_err(|_| AmqpError::QueueName(queue.to_owned()));
+        Ok(Self { queue: name(queue.to_owned())?, dead: name(format!("{queue}.dead"))? })
+    }
+}

@@ -1,0 +1,98 @@
+//! Dead-lettering: the message goes to the dead-letter exchange with the reason in a header, confirmed by the
+//! broker, before it is acknowledged. A nack cannot add headers.
+
+use std::sync::Arc;
+
+use lapin::BasicProperties;
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::uri::AMQPUri;
+
+use super::REASON_HEADER;
+use super::arrival::Unusable;
+use super::connect::QueueNames;
+use super::line::{Outgoing, PublishLine};
+use super::rows::Rows;
+
+/// A header has a limit; a reason is for a person.
+const REASON_MAX_BYTES: usize = 4096;
+
+/// Where unusable messages go.
+#[derive(Debug)]
+pub(super) struct Grave {
+    line: PublishLine,
+    rows: Arc<dyn Rows>,
+}
+
+/// What became of unusable messages.
+#[derive(Debug)]
+pub(super) struct Buried {
+    /// Recorded and dead-lettered: these may be acknowledged.
+    pub(super) done: Vec<Unusable>,
+    /// To be tried again.
+    pub(super) left: Vec<Unusable>,
+    /// Why some are left.
+    pub(super) problem: Option<String>,
+}
+
+impl Grave {
+    pub(super) fn new(uri: AMQPUri, names: QueueNames, rows: Arc<dyn Rows>) -> Self {
+        Self { line: PublishLine::new(uri, names, "dead letters"), rows }
+    }
+
+    /// Fails the rows of their executions, where there are none, and dead-letters the messages.
+    pub(super) async fn bury(self: Arc<Self>, unusable: Vec<Unusable>) -> Buried {
+        let mut buried = Buried { done: Vec::with_capacity(unusable.len()), left: Vec::new(), problem: None };
+        for unusable in unusable {
+            let recorded = match unusable.id {
+                Some(id) => self.rows.fail_unusable(id, &unusable.failure).await,
+                None => Ok(()),
+            };
+            match recorded {
+                Ok(()) => buried.done.push(unusable),
+                Err(error) => {
+                    buried.problem = Some(error.to_string());
+                    buried.left.push(unusable);
+                }
+            }
+        }
+        let outgoing: Vec<Outgoing<'_>> =
+            buried.done.iter().map(|unusable| self.outgoing(unusable)).collect();
+        if let Err(error) = self.line.publish(&outgoing).await {
+            buried.problem = Some(error.to_string());
+            buried.left.append(&mut buried.done);
+        }
+        buried
+    }
+
+    fn outgoing<'a>(&self, unusable: &'a Unusable) -> Outgoing<'a> {
+        Outgoing {
+            exchange: self.line.names().dead.clone(),
+            routing_key: "".into(),
+            body: &unusable.message.body,
+            properties: with_reason(&unusable.message.properties, &unusable.reason()),
+        }
+    }
+}
+
+/// What a dead letter keeps of the message's properties. Not its user (the broker checks it), its expiry (a dead
+/// letter waits for a person) or headers that would send copies elsewhere.
+fn with_reason(properties: &BasicProperties, reason: &str) -> BasicProperties {
+    let mut headers = FieldTable::default();
+    let kept = properties.headers().iter().flat_map(FieldTable::inner);
+    for (name, value) in kept.filter(|(name, _)| !matches!(name.as_str(), "CC" | "BCC")) {
+        headers.insert(name.clone(), value.clone());
+    }
+    let mut end = reason.len().min(REASON_MAX_BYTES);
+    while !reason.is_char_boundary(end) {
+        end -= 1;
+    }
+    headers.insert(REASON_HEADER.into(), AMQPValue::LongString(reason[..end].into()));
+    let mut kept = BasicProperties::default().with_headers(headers);
+    if let Some(content_type) = properties.content_type() {
+        kept = kept.with_content_type(content_type.clone());
+    }
+    if let Some(message_id) = properties.message_id() {
+        kept = kept.with_message_id(message_id.clone());
+    }
+    kept
+}

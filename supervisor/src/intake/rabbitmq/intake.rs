@@ -1,0 +1,228 @@
+//! The consumer's life around its sessions: connect, serve, lose the connection, connect again, for ever.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::BackoffBuilder as _;
+use futures_util::StreamExt as _;
+use lapin::uri::AMQPUri;
+use lapin::{Connection, Event};
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::connect::{AmqpError, QueueNames, answered, connect, parse};
+use super::grave::Grave;
+use super::rows::{OfStore, Rows};
+use super::session::Session;
+use super::topology;
+use crate::bus::Bus;
+use crate::intake::Claims;
+use crate::store::Store;
+
+/// What the consumer must know.
+#[derive(Clone, Debug)]
+pub struct IntakeOptions {
+    /// `amqp://…` or `amqps://…`.
+    pub url: String,
+    /// The queue's name.
+    pub queue: String,
+    /// For requests that do not say how many attempts they may have.
+    pub default_max_attempts: u32,
+}
+
+/// How the consumer is: for readiness.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct BrokerHealth {
+    /// Why nothing can be consumed; `None` when it can.
+    pub problem: Option<String>,
+    /// Whether messages are on their way to us right now. False while no slot is free.
+    pub consuming: bool,
+    /// Why unusable messages cannot be dead-lettered. Consuming goes on.
+    pub dead_letter_problem: Option<String>,
+    /// Queues that are not as we would have made them.
+    pub differences: Vec<String>,
+    /// Messages taken since the start: claimed, or known already.
+    pub taken: u64,
+    /// Messages dead-lettered since the start.
+    pub dead_lettered: u64,
+}
+
+/// What sessions share.
+#[derive(Debug)]
+pub(super) struct Shared<C> {
+    pub(super) claims: Arc<C>,
+    pub(super) rows: Arc<dyn Rows>,
+    pub(super) bus: Bus,
+    pub(super) grave: Arc<Grave>,
+    pub(super) names: QueueNames,
+    pub(super) default_max_attempts: u32,
+    pub(super) health: watch::Sender<BrokerHealth>,
+}
+
+/// The running consumer.
+#[derive(Debug)]
+pub struct RabbitIntake {
+    health: watch::Receiver<BrokerHealth>,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl RabbitIntake {
+    /// Starts to consume, in the background and for ever.
+    ///
+    /// # Errors
+    /// When the URL or the queue's name cannot be used.
+    pub fn start<C: Claims>(
+        options: &IntakeOptions,
+        claims: Arc<C>,
+        store: Arc<dyn Store>,
+        bus: Bus,
+    ) -> Result<Self, AmqpError> {
+        Self::start_on(options, claims, Arc::new(OfStore(store)), bus)
+    }
+
+    pub(super) fn start_on<C: Claims>(
+        options: &IntakeOptions,
+        claims: Arc<C>,
+        rows: Arc<dyn Rows>,
+        bus: Bus,
+    ) -> Result<Self, AmqpError> {
+        let uri = parse(&options.url)?;
+        let not_yet = BrokerHealth { problem: Some("connecting".to_owned()), ..BrokerHealth::default() };
+        let (health_sender, health) = watch::channel(not_yet);
+        let names = QueueNames::new(&options.queue)?;
+        let grave = Arc::new(Grave::new(uri.clone(), names.clone(), Arc::clone(&rows)));
+        let shared = Shared {
+            claims,
+            rows,
+            bus,
+            grave,
+            names,
+            default_max_attempts: options.default_max_attempts,
+            health: health_sender,
+        };
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(consume_for_ever(uri, shared, stop.clone()));
+        Ok(Self { health, stop, task })
+    }
+
+    /// How it is. The receiver also tells of changes.
+    pub fn health(&self) -> watch::Receiver<BrokerHealth> {
+        self.health.clone()
+    }
+
+    /// Stops consuming. Returns when what was claimed is acknowledged; what was not goes back to the queue.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        // The task does not panic; if it did, its message is in the log and there is nothing left to stop.
+        let _ = self.task.await;
+    }
+}
+
+async fn consume_for_ever<C: Claims>(uri: AMQPUri, shared: Shared<C>, stop: CancellationToken) {
+    let mut pauses = delays();
+    loop {
+        let opened = tokio::select! {
+            opened = Line::open(&uri, &shared) => opened,
+            () = stop.cancelled() => return,
+        };
+        let served = match opened {
+            Ok(line) => {
+                pauses = delays();
+                line.serve(&shared, &stop).await
+            }
+            Err(error) => Err(error),
+        };
+        let Err(error) = served else { return };
+        let pause = pauses.next().unwrap_or(Duration::from_secs(3));
+        if shared.health.borrow().problem.is_none() {
+            tracing::warn!(%error, "the connection to rabbitmq was lost; connecting again");
+        } else {
+            tracing::debug!(%error, retry_in_ms = pause.as_millis(), "rabbitmq is out of reach");
+        }
+        shared.health.send_modify(|health| {
+            health.problem = Some(error.to_string());
+            health.consuming = false;
+        });
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// One connection, from the handshake to its end.
+struct Line<'a, C: Claims> {
+    connection: Connection,
+    session: Session<'a, C>,
+    differences: Vec<String>,
+}
+
+impl<'a, C: Claims> Line<'a, C> {
+    async fn open(uri: &AMQPUri, shared: &'a Shared<C>) -> Result<Self, AmqpError> {
+        let connection = connect(uri, "intake").await?;
+        let differences = topology::declare(&connection, &shared.names).await?.differences;
+        let session = Session::open(&connection, shared).await?;
+        Ok(Self { connection, session, differences })
+    }
+
+    async fn serve(mut self, shared: &Shared<C>, stop: &CancellationToken) -> Result<(), AmqpError> {
+        for difference in &self.differences {
+            tracing::warn!(difference, "rabbitmq is not set up as expected");
+        }
+        tracing::info!(queue = %shared.names.queue, "rabbitmq is connected");
+        shared.health.send_modify(|health| {
+            health.problem = None;
+            health.differences = std::mem::take(&mut self.differences);
+        });
+        let lost = Lost(watch::Sender::new(None));
+        tokio::select! {
+            // The session ends by itself when the connection is lost: a claim must not be broken off.
+            served = self.session.run(stop, &lost) => served?,
+            () = watch_connection(&self.connection, &lost) => {}
+        }
+        answered(self.connection.close(200, "done".into())).await?;
+        Ok(())
+    }
+}
+
+/// Whether the connection is lost, and why.
+#[derive(Debug)]
+pub(super) struct Lost(watch::Sender<Option<AmqpError>>);
+
+impl Lost {
+    /// Returns once it is lost. Safe to cancel.
+    pub(super) async fn reason(&self) -> AmqpError {
+        let mut lost = self.0.subscribe();
+        let reason = lost.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
+        match reason {
+            Some(reason) => reason,
+            // The sender lives in `self`.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Notes when the connection is lost. Does not end.
+async fn watch_connection(connection: &Connection, lost: &Lost) {
+    let mut events = std::pin::pin!(connection.events_listener());
+    while let Some(event) = events.next().await {
+        if let Event::Error(error) = event {
+            lost.0.send_replace(Some(error.into()));
+        }
+    }
+    lost.0.send_replace(Some(AmqpError::Unreachable("the connection was closed".to_owned())));
+    std::future::pending().await
+}
+
+/// How long to wait between attempts to connect: rising, jittered, without end.
+fn delays() -> impl Iterator<Item = Duration> + Send {
+    backon::ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(100))
+        .with_max_delay(Duration::from_secs(3))
+        .with_jitter()
+        .without_max_times()
+        .build()
+}

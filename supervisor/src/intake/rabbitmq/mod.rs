@@ -1,0 +1,35 @@
+//! The service's queue: RabbitMQ.
+//!
+//! The row is the truth and a message only wakes somebody up, so a message is acknowledged as soon as its
+//! claim is committed, or as soon as a row stands for it. Nothing is lost when the broker or the connection
+//! goes: what was not acknowledged comes again, and its row says what to do.
+//!
+//! [`RabbitIntake`] consumes ([`session`] is its heart), [`Publisher`] submits, [`DeadLetters`] looks after
+//! messages that could not be used.
+
+mod acks;
+mod arrival;
+mod connect;
+mod dead;
+mod grave;
+mod intake;
+mod line;
+mod prefetch;
+mod publisher;
+mod rows;
+mod session;
+mod topology;
+
+#[cfg(test)]
+mod test_broker;
+#[cfg(test)]
+mod tests;
+
+pub use connect::AmqpError;
+pub use dead::{DeadLetter, DeadLetters, ReplayError, Replayed};
+pub use intake::{BrokerHealth, IntakeOptions, RabbitIntake};
+pub use publisher::Publisher;
+pub use topology::{Inspection, inspect};
+
+/// The header of a dead letter that says why it is one.
+pub const REASON_HEADER: &str = "x-muster-reason";

@@ -1,0 +1,42 @@
+//! Submitting through the broker.
+
+use lapin::BasicProperties;
+
+use super::connect::{AmqpError, QueueNames, parse};
+use super::line::{Outgoing, PublishLine};
+
+/// Publishes requests to the queue. It connects when it is first used, and again after a failure.
+#[derive(Debug)]
+pub struct Publisher {
+    line: PublishLine,
+}
+
+impl Publisher {
+    /// A publisher for this queue. Connects to nothing yet.
+    ///
+    /// # Errors
+    /// When the URL or the name cannot be used.
+    pub fn new(url: &str, queue: &str) -> Result<Self, AmqpError> {
+        Ok(Self { line: PublishLine::new(parse(url)?, QueueNames::new(queue)?, "publisher") })
+    }
+
+    /// Publishes requests (the text of queue messages), in order, and returns when the broker keeps all of
+    /// them. After an error it is unknown which it keeps; the same may be published again, since an
+    /// execution's id makes it one.
+    ///
+    /// # Errors
+    /// When the broker is out of reach, or does not confirm in time.
+    pub async fn publish<B: AsRef<[u8]>>(&self, messages: &[B]) -> Result<(), AmqpError> {
+        let outgoing: Vec<Outgoing<'_>> = messages.iter().map(|body| self.outgoing(body.as_ref())).collect();
+        self.line.publish(&outgoing).await
+    }
+
+    fn outgoing<'a>(&self, body: &'a [u8]) -> Outgoing<'a> {
+        Outgoing {
+            exchange: "".into(),
+            routing_key: self.line.names().queue.clone(),
+            body,
+            properties: BasicProperties::default().with_content_type("application/json".into()),
+        }
+    }
+}
