@@ -43,8 +43,10 @@ pub(crate) trait Engine {
     /// Runs it, or gives `None` if this is not its business. Must call [`Run::start`] before user code.
     fn run(&mut self, run: &Arc<Run>, line: &Rc<dyn Line>) -> Option<Outcome>;
 
-    /// Gets ready for the next execution, while nobody waits.
-    fn prepare(&mut self) {}
+    /// Gets ready for the next execution, while nobody waits. True if there was something to do.
+    fn prepare(&mut self) -> bool {
+        false
+    }
 
     /// True when this process should be replaced.
     fn wants_recycling(&self) -> bool {
@@ -92,10 +94,12 @@ impl Engines {
         Outcome::Rejected { reason: self.unknown(run) }
     }
 
-    pub(crate) fn prepare(&mut self) {
+    pub(crate) fn prepare(&mut self) -> bool {
+        let mut any = false;
         for engine in &mut self.engines {
-            engine.prepare();
+            any |= engine.prepare();
         }
+        any
     }
 
     pub(crate) fn wants_recycling(&self) -> bool {

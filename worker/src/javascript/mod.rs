@@ -71,11 +71,13 @@ impl Engine for JavaScript {
         Some(script::execute(&realm, &script))
     }
 
-    fn prepare(&mut self) {
-        // If this fails the next execution tries again, and says why.
-        if self.spare.is_none() {
-            self.spare = self.realm().ok();
+    fn prepare(&mut self) -> bool {
+        if self.spare.is_some() {
+            return false;
         }
+        // If this fails the next execution tries again, and says why.
+        self.spare = self.realm().ok();
+        true
     }
 
     fn wants_recycling(&self) -> bool {

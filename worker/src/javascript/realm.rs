@@ -19,6 +19,12 @@ use crate::trusted::load_own_bytecode;
 /// The interpreter's own stack. The thread that runs it has 8 MiB.
 const STACK_BYTES: usize = 1024 * 1024;
 
+/// What a realm takes before it has run anything, which is not the workflow's.
+const REALM_BYTES: usize = 512 * 1024;
+/// Garbage that refers to itself is first looked for when a realm has grown to this. The default is less than
+/// a realm begins with, and most executions are over before.
+const GC_THRESHOLD_BYTES: usize = 4 * 1024 * 1024;
+
 /// The parts of ours that every realm begins with, compiled.
 #[derive(Clone)]
 pub(crate) struct Prelude {
@@ -52,12 +58,11 @@ impl Prelude {
 
 /// An interpreter that has run nothing yet.
 pub(crate) struct Realm {
-    // Fields are dropped in this order: values before the context, the context before the runtime.
+    // Fields are dropped in this order: values before the context, which owns the runtime.
     pub(crate) kit: Rc<Persistent<Object<'static>>>,
     pub(crate) host: Rc<Host>,
     pub(crate) memory_limit_mb: u64,
     pub(crate) context: Context,
-    _runtime: Runtime,
 }
 
 impl Realm {
@@ -73,6 +78,7 @@ impl Realm {
         };
         let runtime = Runtime::new().map_err(|error| failed(&error))?;
         runtime.set_max_stack_size(STACK_BYTES);
+        runtime.set_gc_threshold(GC_THRESHOLD_BYTES);
         runtime.set_loader(Imports, folder.clone());
         let host = Rc::new(Host::default());
         let interrupt = Rc::clone(&host);
@@ -82,13 +88,11 @@ impl Realm {
             context.with(|ctx| install(&ctx, prelude, &host).catch(&ctx).map_err(|error| failed(&error)))?;
         let kit = Rc::new(kit);
         runtime.set_host_promise_rejection_tracker(Some(track_rejections(Rc::downgrade(&kit))));
-        // What the interpreter itself takes is not the workflow's.
         if memory_limit_mb > 0 {
             let limit = usize::try_from(memory_limit_mb).unwrap_or(usize::MAX).saturating_mul(1024 * 1024);
-            let base = usize::try_from(runtime.memory_usage().malloc_size).unwrap_or(0);
-            runtime.set_memory_limit(limit.saturating_add(base));
+            runtime.set_memory_limit(limit.saturating_add(REALM_BYTES));
         }
-        Ok(Self { kit, host, memory_limit_mb, context, _runtime: runtime })
+        Ok(Self { kit, host, memory_limit_mb, context })
     }
 }
 
@@ -121,4 +125,17 @@ fn load_default<'js>(ctx: &Ctx<'js>, bytecode: &[u8]) -> Result<Function<'js>> {
     let (module, evaluated) = load_own_bytecode(ctx, bytecode)?.eval()?;
     evaluated.finish::<()>()?;
     module.get("default")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_realm_takes_what_is_set_aside_for_it() {
+        let prelude = Prelude::compile().unwrap();
+        let realm = Realm::new(&prelude, &Folder::default(), 0).unwrap();
+        let usage = usize::try_from(realm.context.runtime().memory_usage().malloc_size).unwrap();
+        assert!((REALM_BYTES / 8..REALM_BYTES).contains(&usage), "{usage}");
+    }
 }

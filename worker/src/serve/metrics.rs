@@ -2,48 +2,79 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use muster_protocol::Metrics;
 
 use crate::trusted::{ResourceUsage, resource_usage};
 
-/// The cost so far, at the beginning of a run.
+/// Reads what this process costs, between two points of its life. One reading ends a run and begins the next.
 pub(crate) struct Meter {
-    usage: ResourceUsage,
+    last: ResourceUsage,
+    resident: ResidentSet,
 }
 
 impl Meter {
-    pub(crate) fn start() -> Self {
-        Self { usage: resource_usage() }
+    pub(crate) fn new() -> Self {
+        Self { last: resource_usage(), resident: ResidentSet::new() }
     }
 
-    /// The cost since then.
-    pub(crate) fn read(&self, started: Instant) -> Metrics {
+    /// What happened since the last reading was not a run's.
+    pub(crate) fn restart(&mut self) {
+        self.last = resource_usage();
+    }
+
+    /// The cost of the run that ends now, and the resident set after it.
+    pub(crate) fn read(&mut self, started: Instant) -> (Metrics, u64) {
         let now = resource_usage();
-        Metrics {
+        let metrics = Metrics {
             wall_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
-            cpu_user_us: now.cpu_user_us.saturating_sub(self.usage.cpu_user_us),
-            cpu_system_us: now.cpu_system_us.saturating_sub(self.usage.cpu_system_us),
+            cpu_user_us: now.cpu_user_us.saturating_sub(self.last.cpu_user_us),
+            cpu_system_us: now.cpu_system_us.saturating_sub(self.last.cpu_system_us),
             peak_rss_bytes: now.peak_rss_bytes,
-        }
+        };
+        self.last = now;
+        (metrics, self.resident.bytes(now.peak_rss_bytes))
     }
 }
 
-/// Reads the resident set of this process from a file that stays open.
-pub(crate) struct ResidentSet {
+/// The resident set of this process, from a file that stays open. Reading it costs as much as a short run, so
+/// a value that cannot have changed for the worse is used again for a moment.
+struct ResidentSet {
     statm: Option<File>,
     page_bytes: u64,
+    known: Option<Known>,
 }
 
+#[derive(Clone, Copy)]
+struct Known {
+    bytes: u64,
+    at: Instant,
+    peak_bytes: u64,
+}
+
+/// How long a value is used again, while the peak stays where it was.
+const KNOWN_FOR: Duration = Duration::from_millis(10);
+
 impl ResidentSet {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         let page_bytes = u64::try_from(rustix::param::page_size()).unwrap_or(4096);
-        Self { statm: File::open("/proc/self/statm").ok(), page_bytes }
+        Self { statm: File::open("/proc/self/statm").ok(), page_bytes, known: None }
     }
 
     /// Its size now; 0 when the system does not tell.
-    pub(crate) fn bytes(&self) -> u64 {
+    fn bytes(&mut self, peak_bytes: u64) -> u64 {
+        match self.known {
+            Some(known) if known.peak_bytes == peak_bytes && known.at.elapsed() < KNOWN_FOR => known.bytes,
+            Some(_) | None => {
+                let bytes = self.read();
+                self.known = Some(Known { bytes, at: Instant::now(), peak_bytes });
+                bytes
+            }
+        }
+    }
+
+    fn read(&self) -> u64 {
         let mut text = [0_u8; 64];
         let read = self.statm.as_ref().and_then(|statm| statm.read_at(&mut text, 0).ok()).unwrap_or(0);
         let pages = text[..read]
@@ -60,7 +91,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_process_has_a_resident_set() {
-        assert!(ResidentSet::new().bytes() > 100 * 1024);
+    fn the_resident_set_is_read_again_when_the_peak_has_moved() {
+        let mut resident = ResidentSet::new();
+        let first = resident.bytes(1);
+        assert!(first > 100 * 1024, "{first}");
+        resident.known = Some(Known { bytes: 7, at: Instant::now() + KNOWN_FOR, peak_bytes: 1 });
+        assert_eq!(resident.bytes(1), 7, "the peak is where it was");
+        assert!(resident.bytes(2) > 100 * 1024, "the peak has moved");
     }
 }

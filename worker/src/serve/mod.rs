@@ -28,7 +28,7 @@ use dispatch::Dispatch;
 use inbox::Inbox;
 use lifeline::Lifeline;
 use line::FrameLine;
-use metrics::{Meter, ResidentSet};
+use metrics::Meter;
 use outbox::Outbox;
 
 /// A conversation that ended before its time, with the exit code it means.
@@ -79,7 +79,7 @@ fn converse(mut engines: Engines, spelling: Spelling) -> Result<(), Failure> {
         Waker::new().map_err(|error| Failure::new(exit::BUG, format!("cannot make an eventfd: {error}")))?,
     );
     let line = Rc::new(FrameLine { inbox: RefCell::new(Some(inbox)), dispatch, lifeline, waker });
-    Server { engines, outbox, line, resident: ResidentSet::new() }.run()
+    Server { engines, outbox, line, meter: Meter::new() }.run()
 }
 
 /// What Welcome settled.
@@ -147,7 +147,7 @@ struct Server {
     engines: Engines,
     outbox: Arc<Outbox>,
     line: Rc<FrameLine>,
-    resident: ResidentSet,
+    meter: Meter,
 }
 
 impl Server {
@@ -192,22 +192,14 @@ impl Server {
 
     fn execute(&mut self, request: Request) {
         let number = request.run;
-        let meter = Meter::start();
         let uplink: Arc<dyn Uplink> = Arc::clone(&self.outbox) as Arc<dyn Uplink>;
         let run = Run::new(request, uplink);
         let line: Rc<dyn Line> = Rc::clone(&self.line) as Rc<dyn Line>;
         let outcome = run.conclude(self.engines.run(&run, &line));
-        let finished = |outcome| ToSupervisor::Finished {
-            run: number,
-            outcome,
-            metrics: meter.read(run.started_at()),
-            log_records: run.log_records(),
-        };
-        let idle = ToSupervisor::Idle {
-            run: number,
-            rss_bytes: self.resident.bytes(),
-            recycle: self.engines.wants_recycling(),
-        };
+        let (metrics, rss_bytes) = self.meter.read(run.started_at());
+        let log_records = run.log_records();
+        let finished = |outcome| ToSupervisor::Finished { run: number, outcome, metrics, log_records };
+        let idle = ToSupervisor::Idle { run: number, rss_bytes, recycle: self.engines.wants_recycling() };
         let bytes = match &outcome {
             Outcome::Succeeded { result } => result.0.len(),
             Outcome::Failed { .. } | Outcome::Cancelled { .. } | Outcome::Rejected { .. } => 0,
@@ -220,7 +212,9 @@ impl Server {
                 exit::complain(&format!("the outcome of run {number} was lost: {error}"));
             }
         }
-        self.engines.prepare();
+        if self.engines.prepare() {
+            self.meter.restart();
+        }
     }
 }
 
