@@ -102,20 +102,21 @@ fn a_finished_read_before_the_cancel_stands() {
 
 #[test]
 fn a_success_after_the_cancel_was_written_is_what_the_first_reason_says() {
-    let endings: [(CancelReason, fn(&Ending) -> bool); 4] = [
-        (CancelReason::User, |ending| matches!(ending, Ending::Cancelled { .. })),
-        (CancelReason::Timeout, |ending| matches!(ending, Ending::TimedOut { .. })),
-        (CancelReason::Shutdown, |ending| *ending == succeeded()),
-        (CancelReason::LeaseLost, |ending| *ending == Ending::Superseded),
-    ];
-    for (reason, is_right) in endings {
+    let is_right = |reason, ending: &Ending| match reason {
+        CancelReason::User => matches!(ending, Ending::Cancelled { .. }),
+        CancelReason::Timeout => matches!(ending, Ending::TimedOut { .. }),
+        CancelReason::Shutdown => *ending == succeeded(),
+        CancelReason::LeaseLost => *ending == Ending::Superseded,
+    };
+    for reason in [CancelReason::User, CancelReason::Timeout, CancelReason::Shutdown, CancelReason::LeaseLost]
+    {
         let mut stage = Stage::warm(|_| {});
         let (attempt, worker, run) = stage.running(None);
         stage.cancel(attempt, reason);
         stage.cancel(attempt, CancelReason::User);
         stage.succeeds(worker, run);
         let ending = stage.ending();
-        assert!(is_right(&ending), "{reason:?}: {ending:?}");
+        assert!(is_right(reason, &ending), "{reason:?}: {ending:?}");
     }
 }
 

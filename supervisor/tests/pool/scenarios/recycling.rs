@@ -3,7 +3,7 @@
 use muster_protocol::ErrorInfo;
 use muster_supervisor::pool::{Effect, Event, ExitStatus, PoolConfig, ReloadSnapshot, WorkerEvent, WorkerId};
 
-use super::stage::{ALL, Stage, seconds};
+use super::stage::{ALL, Stage, executed, seconds, spawned};
 
 #[test]
 fn the_replacement_is_started_when_the_last_execution_begins() {
@@ -50,16 +50,10 @@ fn with_one_execution_per_worker_an_unsaturated_pool_never_makes_anybody_wait() 
         retire_politely(&mut stage);
         stage.submit();
         let effects = stage.effects();
-        let execute = effects.iter().find_map(|effect| match effect {
-            Effect::Execute { worker, run, .. } => Some((*worker, *run)),
-            _ => None,
-        });
-        let Some((worker, run)) = execute else { panic!("execution {step} waits for a spawn: {effects:?}") };
-        let spawned = effects.iter().filter_map(|effect| match effect {
-            Effect::Spawn { worker, .. } => Some((step + 5, *worker)),
-            _ => None,
-        });
-        starting.extend(spawned);
+        let Some((worker, run, _)) = effects.iter().find_map(executed) else {
+            panic!("execution {step} waits for a spawn: {effects:?}")
+        };
+        starting.extend(effects.iter().filter_map(spawned).map(|worker| (step + 5, worker)));
         stage.says(worker, WorkerEvent::Started { run });
         stage.wait_ms(1);
         stage.succeeds(worker, run);

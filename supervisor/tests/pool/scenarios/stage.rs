@@ -83,10 +83,6 @@ impl Stage {
     }
 
     pub(crate) fn spawns(&mut self) -> Vec<WorkerId> {
-        let spawned = |effect: &Effect| match effect {
-            Effect::Spawn { worker, .. } => Some(*worker),
-            _ => None,
-        };
         self.effects().iter().filter_map(spawned).collect()
     }
 
@@ -119,10 +115,6 @@ impl Stage {
     }
 
     pub(crate) fn executes(&mut self) -> Vec<(WorkerId, u32, Attempt)> {
-        let executed = |effect: &Effect| match effect {
-            Effect::Execute { worker, run, attempt, .. } => Some((*worker, *run, *attempt)),
-            _ => None,
-        };
         self.effects().iter().filter_map(executed).collect()
     }
 
@@ -169,10 +161,7 @@ impl Stage {
     }
 
     pub(crate) fn finishes(&mut self) -> Vec<Finish> {
-        let finish = |effect: Effect| match effect {
-            Effect::Finish(finish) => Some(finish),
-            _ => None,
-        };
+        let finish = |effect| if let Effect::Finish(finish) = effect { Some(finish) } else { None };
         self.effects().into_iter().filter_map(finish).collect()
     }
 
@@ -183,6 +172,20 @@ impl Stage {
     /// The word for a worker's state; `gone` if there is none.
     pub(crate) fn state(&self, worker: WorkerId) -> &'static str {
         self.snapshot().workers.iter().find(|one| one.worker == worker).map_or("gone", |one| one.state)
+    }
+}
+
+/// The worker an effect starts.
+pub(crate) fn spawned(effect: &Effect) -> Option<WorkerId> {
+    if let Effect::Spawn { worker, .. } = effect { Some(*worker) } else { None }
+}
+
+/// The run an effect begins.
+pub(crate) fn executed(effect: &Effect) -> Option<(WorkerId, u32, Attempt)> {
+    if let Effect::Execute { worker, run, attempt, .. } = effect {
+        Some((*worker, *run, *attempt))
+    } else {
+        None
     }
 }
 
