@@ -3,6 +3,7 @@
 
 mod batch;
 mod deaths;
+mod recycling;
 mod rows;
 mod starts;
 mod time;

@@ -78,6 +78,21 @@ fn workers_that_do_not_come_up_say_why() {
 }
 
 #[test]
+fn workers_that_never_come_up_say_so_in_time() {
+    let cases: [(&[&str], &str); 2] = [(&["--never-hello"], "Hello"), (&["--never-ready"], "Ready")];
+    for (flags, reason) in cases {
+        let installation = Installation::new();
+        let mended = installation.path("mended");
+        let flags = [flags, &["--until", mended.to_str().unwrap()]].concat();
+        let installation = installation.worker(rogue(&flags)).setting("worker_start_seconds", 2);
+        let supervisor = installation.spawn();
+        says(&supervisor, reason);
+        fs::write(&mended, "").unwrap();
+        recovers(&supervisor);
+    }
+}
+
+#[test]
 fn text_before_hello_is_no_fault_and_is_logged() {
     let installation = Installation::new().worker(rogue(&["--print-before-hello", "a banner of a shell"]));
     let supervisor = installation.start();

@@ -116,3 +116,32 @@ fn a_worker_that_ends_before_started_costs_its_execution_nothing() {
 fn three_deaths_before_started_are_enough() {
     fails_as(&["--crash-before-started"], "WorkerCrashed", "");
 }
+
+#[test]
+fn a_worker_that_never_says_idle_is_replaced_and_its_outcome_stands() {
+    succeeds(&["--never-idle"], &[("max_workers", "2")]);
+}
+
+#[test]
+fn a_worker_that_never_says_started_loses_its_execution_to_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let once = folder.path().join("once");
+    succeeds(&["--never-started", "--once", once.to_str().unwrap()], &[]);
+}
+
+#[test]
+fn too_much_memory_during_a_run() {
+    let row = sinned(&["--leak-memory", "200"], &[("max_worker_memory_mb", "64")]);
+    assert_eq!((&row["status"], &row["error_type"]), (&json!("FAILED"), &json!("OutOfMemory")), "{row}");
+}
+
+#[test]
+fn a_grandchild_in_a_session_of_its_own_delays_nobody() {
+    let installation = Installation::new()
+        .worker(rogue(&["--setsid-grandchild", "60"]))
+        .setting("recycle_after_executions", 1);
+    let lines: Vec<_> = (0..10).map(|number| json!({ "workflow": "echo", "params": number })).collect();
+    let run = installation.batch(&lines, &["--keep-going"]);
+    assert!(run.status.success(), "{:?}", run.results);
+    assert!(run.duration.as_secs() < 30, "{:?}", run.duration);
+}

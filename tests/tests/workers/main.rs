@@ -1,4 +1,5 @@
 //! Workers on their own, with the test in the supervisor's place.
 
+mod lines;
 mod minimal;
 mod rogue;
