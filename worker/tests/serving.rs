@@ -6,7 +6,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use muster_protocol::{CallResult, CancelReason, ErrorInfo, Outcome, ToSupervisor, ToWorker};
+use muster_protocol::{CallResult, CancelReason, ErrorInfo, Outcome, Source, ToSupervisor, ToWorker};
 use serde_json::{Value, json};
 use support::{Start, examples};
 
@@ -120,6 +120,35 @@ fn native_code_that_waits_is_cancelled_at_once() {
     let seen = peer.collect(run);
     assert_eq!(seen.cancelled(), "cancelled");
     assert!(seen.took < Duration::from_millis(200), "{:?}", seen.took);
+}
+
+#[test]
+fn what_was_read_together_with_an_execute_is_not_overlooked() {
+    let examples = examples();
+    let mut peer = Start::in_folder(&examples).ready();
+    for (source, workflow) in [
+        (Source::Named, "conformance.sleep"),
+        (
+            Source::Inline {
+                language: String::new(),
+                code: b"export default (p, ctx) => ctx.sleep(1e6)".to_vec(),
+            },
+            "x",
+        ),
+        (Source::Named, "forever"),
+    ] {
+        let execute = peer.execute_message(workflow, source, &json!({ "seconds": 60 }), 0);
+        let ToWorker::Execute { run, .. } = execute else { panic!("an Execute") };
+        let cancel = ToWorker::Cancel {
+            run,
+            reason: CancelReason::User,
+            message: "at once".to_owned(),
+            grace_ms: 1000,
+        };
+        peer.send_together(&[execute, cancel]);
+        let seen = peer.collect(run);
+        assert!(seen.cancelled().starts_with("cancelled: at once"), "{workflow}: {:?}", seen.outcome);
+    }
 }
 
 #[test]

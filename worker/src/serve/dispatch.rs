@@ -28,23 +28,30 @@ impl Dispatch {
 
     /// Waits for messages at most `timeout`, and gives them to the run. Old log batches leave meanwhile.
     pub(crate) fn pump(&self, inbox: &mut Inbox, waker: &Waker, run: &Run, timeout: Option<Duration>) {
+        // What was read together with an earlier message shows on no descriptor.
+        let any = self.take_buffered(inbox, run);
         let due = self.outbox.flush_when_due();
-        // A batch may begin on the other thread while this one waits; without a limit it would get old.
-        let longest = due.unwrap_or(Duration::from_millis(100));
-        let limit = timeout.map_or(longest, |timeout| timeout.min(longest));
-        if let Err(error) = inbox.wait(waker, Some(limit)) {
+        let limit = if any { Some(Duration::ZERO) } else { timeout.into_iter().chain(due).min() };
+        if let Err(error) = inbox.wait(waker, limit) {
             fail(&error);
         }
-        loop {
-            match inbox.next_buffered() {
-                Ok(Some(message)) => self.while_running(message, run),
-                Ok(None) => break,
-                Err(error) => fail(&error),
-            }
-        }
+        self.take_buffered(inbox, run);
         if inbox.ended() {
             run.cancellation.request(CancelReason::Shutdown, "the supervisor is gone", ORPHAN_GRACE);
             run.calls.fail_all(&ErrorInfo::new("SupervisorGone", "the supervisor is gone"));
+        }
+    }
+
+    /// True if there was something.
+    fn take_buffered(&self, inbox: &mut Inbox, run: &Run) -> bool {
+        let mut any = false;
+        loop {
+            match inbox.next_buffered() {
+                Ok(Some(message)) => self.while_running(message, run),
+                Ok(None) => return any,
+                Err(error) => fail(&error),
+            }
+            any = true;
         }
     }
 

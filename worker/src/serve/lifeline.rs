@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use muster_protocol::limits::LOG_BATCH_MAX_AGE_MS;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
@@ -21,6 +22,8 @@ use crate::run::{Run, Waker};
 
 /// How long native code runs before another thread reads for it. A call of it shortens this to nothing.
 const ALARM: Duration = Duration::from_millis(2);
+/// The first thread may begin a batch of log records while the second one waits for messages.
+const LOOK_EVERY: Duration = Duration::from_millis(LOG_BATCH_MAX_AGE_MS);
 /// From the end of stdin to the end of the process, whatever user code does.
 const ORPHAN_LIFE: Duration = Duration::from_millis(1500);
 
@@ -142,7 +145,7 @@ impl Lifeline {
         self.stopping.store(false, Ordering::Release);
         drop(slot);
         while !self.stopping.load(Ordering::Acquire) && !inbox.ended() {
-            dispatch.pump(&mut inbox, &self.stop, &run, None);
+            dispatch.pump(&mut inbox, &self.stop, &run, Some(LOOK_EVERY));
         }
         *self.lock() = Slot::Returned(inbox);
         self.returned.notify_all();

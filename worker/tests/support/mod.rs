@@ -187,6 +187,15 @@ impl Peer {
         self.input.as_mut().expect("stdin is open").write_all(&bytes).unwrap();
     }
 
+    /// Writes several messages at once, so that the worker reads them at once.
+    pub fn send_together(&mut self, messages: &[ToWorker]) {
+        let mut bytes = Vec::new();
+        for message in messages {
+            self.spelling.append(message, &mut bytes).unwrap();
+        }
+        self.input.as_mut().expect("stdin is open").write_all(&bytes).unwrap();
+    }
+
     pub fn close(&mut self) {
         self.input = None;
     }
@@ -238,9 +247,22 @@ impl Peer {
     }
 
     pub fn execute_with(&mut self, workflow: &str, source: Source, params: &Value, timeout_ms: u64) -> u32 {
+        let message = self.execute_message(workflow, source, params, timeout_ms);
+        self.send(&message);
+        self.next_run
+    }
+
+    /// The message that would run it, for the next run.
+    pub fn execute_message(
+        &mut self,
+        workflow: &str,
+        source: Source,
+        params: &Value,
+        timeout_ms: u64,
+    ) -> ToWorker {
         self.next_run += 1;
         let run = self.next_run;
-        self.send(&ToWorker::Execute {
+        ToWorker::Execute {
             run,
             execution_id: format!("00000000-0000-0000-0000-{run:012}"),
             attempt: 1,
@@ -255,8 +277,7 @@ impl Peer {
             })),
             timeout_ms,
             grace_ms: 1000,
-        });
-        run
+        }
     }
 
     pub fn cancel(&mut self, run: u32, reason: CancelReason) {
