@@ -19,7 +19,7 @@ use crate::batch::{Batch, InOrder, Input, ResultLine, Summary, read_lines, run};
 use crate::observe;
 use crate::process::close_inherited_on_exec;
 use crate::service::DataDir;
-use crate::settings::Origin;
+use crate::settings::{DATABASE_FILE, Origin};
 use crate::store::{Durability, SqliteStore, Store as _};
 
 /// Run every line of a JSONL file through a pool of its own; no service is needed.
@@ -53,8 +53,9 @@ impl RunBatch {
         let settings = self.settings.load()?;
         observe::start(&settings.log_level, settings.log_format)
             .map_err(|error| Failure::usage(error.to_string()))?;
+        let bar = progress_bar(&self.file);
         let lines = Input::new(open_input(&self.file)?);
-        let mut results = Results::new(open_output(self.out.as_deref())?);
+        let mut results = Results::new(open_output(self.out.as_deref())?, bar);
         let records = Records::open(&settings)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let started = Instant::now();
@@ -92,6 +93,28 @@ async fn stop_on_signal(stop: CancellationToken) {
         }
         stop.cancel();
     }
+}
+
+/// Shows how far the batch is, where somebody looks. How many lines there are is known of files only.
+fn progress_bar(input: &Path) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let (bar, template) = match count_lines(input) {
+        Some(lines) => (ProgressBar::new(lines), "{wide_bar} {pos}/{len}  {per_sec}  {eta} left"),
+        None => (ProgressBar::no_length(), "{spinner} {pos} done  {per_sec}  {elapsed}"),
+    };
+    bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// The lines of a regular file that hold something.
+fn count_lines(path: &Path) -> Option<u64> {
+    if !path.metadata().is_ok_and(|found| found.is_file()) {
+        return None;
+    }
+    let lines = BufReader::new(File::open(path).ok()?).split(b'\n');
+    let held = lines.map_while(Result::ok).filter(|line| !line.trim_ascii().is_empty());
+    u64::try_from(held.count()).ok()
 }
 
 fn open_input(path: &Path) -> Result<Box<dyn BufRead + Send>, Failure> {
@@ -132,7 +155,7 @@ impl Records {
             });
         }
         let lock = DataDir::lock(&settings.data_dir).map_err(failed)?;
-        let database = lock.path().join("muster.sqlite");
+        let database = lock.path().join(DATABASE_FILE);
         Ok(Self { database, durability: Durability::Normal, _temporary: None, _lock: Some(lock) })
     }
 }
@@ -148,10 +171,7 @@ struct Results {
 }
 
 impl Results {
-    fn new(output: Box<dyn Write + Send>) -> Self {
-        let bar = if io::stderr().is_terminal() { ProgressBar::no_length() } else { ProgressBar::hidden() };
-        let style = ProgressStyle::with_template("{spinner} {pos} done, {per_sec}, {elapsed}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    fn new(output: Box<dyn Write + Send>, bar: ProgressBar) -> Self {
         Self {
             order: InOrder::default(),
             summary: Summary::default(),

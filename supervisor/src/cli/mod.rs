@@ -12,6 +12,7 @@ mod follow;
 mod human;
 mod list;
 mod logs;
+mod migrate;
 mod output;
 mod recycle;
 mod reload;
@@ -65,6 +66,7 @@ enum Command {
     Resize(resize::Resize),
     Reload(reload::Reload),
     Config(config::Config),
+    Migrate(migrate::Migrate),
     Completions(completions::Completions),
 }
 
@@ -92,6 +94,7 @@ impl Command {
             Self::Recycle(command) => command.run(),
             Self::Resize(command) => command.run(),
             Self::Reload(command) => command.run(),
+            Self::Migrate(command) => command.run(),
             Self::Config(command) => command.run(),
             Self::Completions(command) => command.run(),
         }

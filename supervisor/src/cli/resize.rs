@@ -9,7 +9,7 @@ use super::output::print_line;
 use super::server::Server;
 use crate::http::view::Resize as Body;
 
-/// Change how many workers there are, until the next start.
+/// Change how many workers there are, until the next start or reload.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   supervisor resize 4 16")]

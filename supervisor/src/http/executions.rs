@@ -87,7 +87,9 @@ pub(super) async fn show(State(api): State<Api>, Id(id): Id, mut query: Query) -
 
 /// `GET /api/executions/{id}/events`
 pub(super) async fn events(State(api): State<Api>, Id(id): Id) -> Result<Response, ApiError> {
-    let events = api.store.events(id).await?;
+    let mut events = api.store.events(id).await?;
+    // They are stored when an attempt ends; what others wrote meanwhile belongs between them.
+    events.sort_by_key(|event| event.at);
     if events.is_empty() && api.store.execution(id).await?.is_none() {
         return Err(ApiError::no_execution(id));
     }

@@ -13,6 +13,9 @@ use super::table::{KEYS, Settings};
 /// Variables that begin with `MUSTER_` and are no settings: they speak to workers and to the client.
 pub const NOT_SETTINGS: &[&str] = &["MUSTER_PROTOCOL", "MUSTER_CONFORMANCE", "MUSTER_URL"];
 
+/// The file of the embedded database, in data_dir.
+pub const DATABASE_FILE: &str = "muster.db";
+
 impl Settings {
     /// Reads, checks and resolves the settings: defaults, then the file, then the environment, then flags.
     ///
@@ -79,7 +82,7 @@ impl Settings {
             });
         }
         if self.database_url.expose_secret().is_empty() {
-            let file = self.data_dir.join("muster.db");
+            let file = self.data_dir.join(DATABASE_FILE);
             self.database_url = SecretString::from(format!("sqlite://{}", file.display()));
         }
         self

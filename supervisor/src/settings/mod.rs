@@ -17,7 +17,7 @@ mod table;
 mod tests;
 
 pub use kind::{LogFormat, WorkerVariable};
-pub use load::NOT_SETTINGS;
+pub use load::{DATABASE_FILE, NOT_SETTINGS};
 pub use mask::mask_url;
 pub use problem::{Problem, SettingsError};
 pub use program::find_program;

@@ -1,0 +1,47 @@
+//! `supervisor migrate`: brings the database's schema up to date.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::exit::Failure;
+use super::output::print_line;
+use super::setting_flags::SettingFlags;
+use crate::service::{BackendError, open_store};
+use crate::store::{Durability, Facts};
+
+/// Bring the schema of the database up to date; `run` does the same when it starts.
+///
+/// It is done under a lock, so several may try at once.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  supervisor migrate
+  supervisor migrate --database-url postgres://muster@db/muster")]
+pub(crate) struct Migrate {
+    /// Print a JSON object.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    settings: SettingFlags,
+}
+
+impl Migrate {
+    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+        let settings = self.settings.load()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let facts = runtime.block_on(async {
+            let store = open_store(&settings, Durability::Full).await?.store;
+            store.migrate().await?;
+            Ok::<Facts, BackendError>(store.facts().await?)
+        });
+        let Facts { backend, version, schema_version, .. } =
+            facts.map_err(|error| Failure::other(error.to_string()))?;
+        print_line(&if self.json {
+            serde_json::json!({"backend": backend, "version": version, "schema_version": schema_version})
+                .to_string()
+        } else {
+            format!("{backend} {version} has schema version {schema_version}")
+        })?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
