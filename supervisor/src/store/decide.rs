@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::finalization::{Disposition, Failure, Finalization, Outcome, StateWrite, Verdict};
+use super::text::storable;
 use super::{UNCHARGED_RELEASES_MAX, claim::NewExecution};
 use crate::execution::{Attempt, Status};
 
@@ -192,6 +193,7 @@ pub(super) fn closing_event(settled: &Settled<'_>) -> (&'static str, Cow<'static
         Settled::Terminal(outcome) => ("finalized", finalized_detail(outcome)),
         Settled::Requeue { delay, refund, event, reason } => {
             let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+            let reason = storable(reason);
             let detail = serde_json::json!({ "reason": reason, "delay_ms": delay_ms, "charged": !refund });
             (event, detail.to_string().into())
         }
@@ -200,16 +202,16 @@ pub(super) fn closing_event(settled: &Settled<'_>) -> (&'static str, Cow<'static
 
 /// The detail of a `finalized` event.
 pub(super) fn finalized_detail(outcome: &Outcome) -> Cow<'static, str> {
-    let error_type = outcome.failure().map(|failure| &failure.error_type);
+    let error_type = outcome.failure().map(|failure| storable(&failure.error_type));
     serde_json::json!({ "status": outcome.status(), "error_type": error_type }).to_string().into()
 }
 
 /// What remains of the writes to state of several executions: the last one to each key, with who made it.
 /// In the order of the keys, so that transactions lock rows in one order.
 pub(super) fn last_writes<'a>(
-    ended: impl Iterator<Item = &'a Finalization>,
+    ended: &[&'a Finalization],
 ) -> BTreeMap<(Option<Uuid>, &'a str), (&'a StateWrite, Uuid)> {
-    let writes = ended.flat_map(|finalization| {
+    let writes = ended.iter().flat_map(|finalization| {
         finalization.changes.iter().map(|change| {
             let key = (change.organization_id, change.key.as_str());
             (key, (&change.write, finalization.attempt.execution_id))
@@ -219,10 +221,11 @@ pub(super) fn last_writes<'a>(
 }
 
 /// Sorted by id and without repetitions, so that statements lock rows in one order.
-pub(super) fn distinct<T: Borrow<NewExecution>>(executions: &[T]) -> Vec<&NewExecution> {
-    let mut sorted: Vec<&NewExecution> = executions.iter().map(Borrow::borrow).collect();
-    sorted.sort_by_key(|execution| execution.id);
-    sorted.dedup_by_key(|execution| execution.id);
+pub(super) fn distinct<T: Borrow<NewExecution>>(executions: &[T]) -> Vec<&T> {
+    let id = |execution: &&T| <T as Borrow<NewExecution>>::borrow(execution).id;
+    let mut sorted: Vec<&T> = executions.iter().collect();
+    sorted.sort_by_key(id);
+    sorted.dedup_by_key(|execution| id(execution));
     sorted
 }
 

@@ -29,6 +29,15 @@ pub(super) fn missing(
     Ok(all.get(applied as usize..).unwrap_or_default())
 }
 
+/// A statement that does not fit the schema, or that the role may not run.
+pub(super) fn unprepared(backend: &'static str, statement: &str, error: &StoreError) -> StoreError {
+    let message = format!(
+        "the statement {statement} cannot be prepared: {error}; run `supervisor migrate`, and check what the \
+         database user may do"
+    );
+    StoreError::Incompatible { backend, message }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 //! [`Store`] is what the rest of the supervisor sees. Its rules are those of delivery: a claim makes a row
 //! ours under a lease, every later write is fenced by (id, attempt, owner), and one transaction finalizes
 //! several outcomes. Two adapters keep it, SQLite for the embedded default and PostgreSQL for the service,
-//! and one contract suite (`supervisor/tests/store.rs`) runs on both.
+//! and one contract suite (`tests/tests/store`) runs on both.
 //!
 //! Not here: what to do about an outcome (`finalize`), who is told about it (`bus`), when to poll (`intake`).
 
@@ -13,8 +13,12 @@ mod columns;
 mod decide;
 mod error;
 mod finalization;
+mod flow;
 mod migration;
+mod postgres;
 mod record;
+mod rows;
+mod session;
 mod sqlite;
 mod text;
 
@@ -31,6 +35,7 @@ pub use error::{Result, StoreError};
 pub use finalization::{
     Disposition, Failure, Finalization, NewEvent, Outcome, StateChange, StateWrite, Verdict,
 };
+pub use postgres::PostgresStore;
 pub use record::{
     ConfigEntry, Cursor, EventRow, ExecutionFilter, ExecutionRecord, Facts, InvalidCursor, LogRow,
     OrganizationRecord, Page, QueueDepth, WorkflowRecord,
@@ -55,6 +60,10 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
 
     /// What the database says of itself.
     async fn facts(&self) -> Result<Facts>;
+
+    /// Prepares every statement, so that a schema somebody changed by hand, or a right that is missing, shows
+    /// at once and by name.
+    async fn check_statements(&self) -> Result<()>;
 
     // The queue.
 

@@ -3,13 +3,11 @@
 //! All writes of the process queue up at the writing connection, so a transaction never fails for a
 //! neighbour's sake. The clock of leases is this process's own: nobody else opens the file.
 
-mod claim;
 mod error;
-mod finalize;
-mod queue;
 mod read;
-mod rows;
+mod session;
 mod statements;
+mod unclaimed;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,13 +19,14 @@ use serde_json::value::RawValue;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::{Executor as _, Row, SqlSafeStr as _, Sqlite, Transaction};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use self::error::{commit_unknown, store_error};
-use super::migration::{Migration, missing};
+use super::flow;
+use super::migration::{Migration, missing, unprepared};
 use super::{
     CancelAnswer, Claim, Claimant, Claimed, ConfigEntry, Due, EventRow, ExecutionFilter, ExecutionRecord,
     Facts, Failure, Finalization, LogRow, NewEvent, NewExecution, OrganizationRecord, Page, QueueDepth,
@@ -60,7 +59,7 @@ pub enum Durability {
 pub struct SqliteStore {
     writer: SqlitePool,
     readers: SqlitePool,
-    wake: Notify,
+    waker: Arc<Notify>,
     opened_at: Instant,
 }
 
@@ -101,11 +100,7 @@ impl SqliteStore {
             .max_connections(READERS)
             .test_before_acquire(false)
             .connect_lazy_with(options.create_if_missing(false).pragma("query_only", "on"));
-        Ok(Self { writer, readers, wake: Notify::new(), opened_at: Instant::now() })
-    }
-
-    async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)
+        Ok(Self { writer, readers, waker: Arc::default(), opened_at: Instant::now() })
     }
 }
 
@@ -129,7 +124,7 @@ async fn schema_version(connection: &mut sqlx::SqliteConnection) -> Result<u32> 
 #[async_trait]
 impl Store for SqliteStore {
     async fn migrate(&self) -> Result<()> {
-        let mut transaction = self.begin().await?;
+        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)?;
         let applied = schema_version(&mut transaction).await?;
         for migration in missing(BACKEND, MIGRATIONS, applied)? {
             sqlx::raw_sql(migration.sql).execute(&mut *transaction).await.map_err(store_error)?;
@@ -146,7 +141,7 @@ impl Store for SqliteStore {
     async fn facts(&self) -> Result<Facts> {
         let row =
             sqlx::query("SELECT sqlite_version()").fetch_one(&self.readers).await.map_err(store_error)?;
-        let mut transaction = self.begin().await?;
+        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)?;
         let schema_version = schema_version(&mut transaction).await?;
         commit(transaction).await?;
         Ok(Facts {
@@ -158,44 +153,53 @@ impl Store for SqliteStore {
         })
     }
 
+    async fn check_statements(&self) -> Result<()> {
+        let mut connection = self.readers.acquire().await.map_err(store_error)?;
+        for (name, sql) in statements::ALL {
+            let prepared = connection.prepare(sql.into_sql_str()).await.map_err(store_error);
+            prepared.map_err(|error| unprepared(BACKEND, name, &error))?;
+        }
+        Ok(())
+    }
+
     async fn submit(&self, executions: &[NewExecution]) -> Result<Vec<Submitted>> {
-        queue::submit(self, executions).await
+        flow::submit(self, executions).await
     }
 
     async fn fail_unusable(&self, id: Uuid, failure: &Failure) -> Result<Option<Status>> {
-        queue::fail_unusable(self, id, failure).await
+        unclaimed::fail_unusable(self, id, failure).await
     }
 
     async fn reopen_unusable(&self, id: Uuid) -> Result<bool> {
-        queue::reopen_unusable(self, id).await
+        unclaimed::reopen_unusable(self, id).await
     }
 
     async fn queue_depth(&self) -> Result<QueueDepth> {
-        queue::depth(self).await
+        unclaimed::depth(self).await
     }
 
     async fn next_due(&self) -> Result<Option<Duration>> {
-        queue::next_due(self).await
+        unclaimed::next_due(self).await
     }
 
     async fn woken(&self) {
-        self.wake.notified().await;
+        self.waker.notified().await;
     }
 
     async fn claim(&self, claimant: &Claimant, executions: &[Arc<NewExecution>]) -> Result<Vec<Claim>> {
-        claim::claim(self, claimant, executions).await
+        flow::claim(self, claimant, executions).await
     }
 
     async fn claimed_by(&self, owner: Uuid, ids: &[Uuid]) -> Result<Vec<Claimed>> {
-        claim::claimed_by(self, owner, ids).await
+        read::claimed_by(self, owner, ids).await
     }
 
     async fn claim_due(&self, claimant: &Claimant, limit: usize, take_over: TakeOver<'_>) -> Result<Due> {
-        claim::claim_due(self, claimant, limit, take_over).await
+        flow::claim_due(self, claimant, limit, take_over).await
     }
 
     async fn renew(&self, claimant: &Claimant, held: &[Attempt]) -> Result<Renewal> {
-        claim::renew(self, claimant, held).await
+        flow::renew(self, claimant, held).await
     }
 
     async fn dead_owners(&self, _claimant: &Claimant) -> Result<Vec<Uuid>> {
@@ -207,15 +211,15 @@ impl Store for SqliteStore {
     }
 
     async fn record_started(&self, owner: Uuid, started: &[(Attempt, Timestamp)]) -> Result<()> {
-        claim::record_started(self, owner, started).await
+        flow::record_started(self, owner, started).await
     }
 
     async fn record_events(&self, owner: Uuid, events: &[(Attempt, NewEvent)]) -> Result<()> {
-        claim::record_events(self, owner, events).await
+        flow::record_events(self, owner, events).await
     }
 
     async fn finalize(&self, finalizations: &[Finalization]) -> Result<Vec<Verdict>> {
-        finalize::finalize(self, finalizations).await
+        flow::finalize(self, finalizations).await
     }
 
     async fn unnotified(&self, older_than: Duration, limit: usize) -> Result<Vec<ExecutionRecord>> {
@@ -223,11 +227,11 @@ impl Store for SqliteStore {
     }
 
     async fn mark_notified(&self, ids: &[Uuid]) -> Result<()> {
-        queue::mark_notified(self, ids).await
+        unclaimed::mark_notified(self, ids).await
     }
 
     async fn request_cancel(&self, id: Uuid) -> Result<CancelAnswer> {
-        queue::request_cancel(self, id).await
+        flow::request_cancel(self, id).await
     }
 
     async fn execution(&self, id: Uuid) -> Result<Option<ExecutionRecord>> {
@@ -273,21 +277,7 @@ impl Store for SqliteStore {
 
 #[cfg(test)]
 mod tests {
-    use sqlx::{Executor as _, SqlSafeStr as _};
-
     use super::*;
-
-    #[tokio::test]
-    async fn every_statement_is_valid_on_the_newest_schema() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(&folder.path().join("muster.db"), Durability::Full).await.unwrap();
-        store.migrate().await.unwrap();
-        let mut connection = store.writer.acquire().await.unwrap();
-        for (name, sql) in statements::ALL {
-            let prepared = connection.prepare(sql.into_sql_str()).await;
-            assert!(prepared.is_ok(), "{name}: {}", prepared.unwrap_err());
-        }
-    }
 
     #[tokio::test]
     async fn a_schema_from_the_future_is_refused() {

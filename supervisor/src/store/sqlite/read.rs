@@ -7,12 +7,13 @@ use sqlx::Row;
 use uuid::Uuid;
 
 use super::error::store_error;
-use super::rows::{micros, record};
+use super::session::{array, record};
 use super::{SqliteStore, statements};
 use crate::store::columns::{Json, now};
+use crate::store::rows::micros;
 use crate::store::{
-    ConfigEntry, Cursor, EventRow, ExecutionFilter, ExecutionRecord, LogRow, OrganizationRecord, Page,
-    Result, WorkflowRecord,
+    Claimed, ConfigEntry, Cursor, EventRow, ExecutionFilter, ExecutionRecord, LogRow, OrganizationRecord,
+    Page, Result, WorkflowRecord,
 };
 
 fn count(limit: usize) -> i64 {
@@ -23,6 +24,12 @@ pub(super) async fn execution(store: &SqliteStore, id: Uuid) -> Result<Option<Ex
     let query = sqlx::query(statements::EXECUTION).bind(id.to_string());
     let row = query.fetch_optional(&store.readers).await.map_err(store_error)?;
     row.as_ref().map(record::execution).transpose().map_err(store_error)
+}
+
+pub(super) async fn claimed_by(store: &SqliteStore, owner: Uuid, ids: &[Uuid]) -> Result<Vec<Claimed>> {
+    let query = sqlx::query(statements::CLAIMED_BY).bind(array(ids)?).bind(owner.to_string());
+    let rows = query.fetch_all(&store.readers).await.map_err(store_error)?;
+    rows.iter().map(|row| record::claimed(row).map_err(store_error)).collect()
 }
 
 pub(super) async fn executions(store: &SqliteStore, filter: &ExecutionFilter) -> Result<Page> {

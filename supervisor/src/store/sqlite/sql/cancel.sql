@@ -10,4 +10,4 @@ ON CONFLICT (id) DO UPDATE SET
     error_message = CASE status WHEN 'PENDING' THEN excluded.error_message END,
     completed_at = CASE status WHEN 'PENDING' THEN excluded.completed_at END
 WHERE status IN ('PENDING', 'RUNNING')
-RETURNING id, attempt, lease_owner, status, request IS NULL AS tombstone
+RETURNING id, attempt, lease_owner, status, error_type, request IS NULL AS tombstone

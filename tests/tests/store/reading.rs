@@ -141,3 +141,10 @@ pub(crate) async fn facts_and_migrations_are_repeatable(fixture: Fixture) {
     assert!(facts.clock_ahead.abs().as_secs() < 5, "{facts:?}");
     assert!(!facts.version.is_empty());
 }
+
+pub(crate) async fn every_statement_fits_the_schema(fixture: Fixture) {
+    fixture.store.check_statements().await.unwrap();
+    fixture.sql("DROP TABLE state_entries").await;
+    let error = fixture.another_store().await.check_statements().await.unwrap_err().to_string();
+    assert!(error.contains("_state"), "{error}");
+}

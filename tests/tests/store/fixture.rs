@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use muster_supervisor::execution::{Attempt, LogLine, LogStream, Status};
 use muster_supervisor::store::{
     Claim, Claimant, Claimed, Disposition, Durability, ExecutionRecord, Failure, Finalization, NewExecution,
-    Outcome, SqliteStore, StateChange, StateWrite, Store, TakeOver,
+    Outcome, PostgresStore, SqliteStore, StateChange, StateWrite, Store, TakeOver,
 };
+use muster_tests::Services;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -23,6 +24,7 @@ pub(crate) struct Fixture {
 
 enum Database {
     Sqlite { pool: sqlx::SqlitePool, folder: tempfile::TempDir },
+    Postgres { pool: sqlx::PgPool, url: String, _services: Services },
 }
 
 pub(crate) async fn sqlite() -> Fixture {
@@ -36,6 +38,19 @@ pub(crate) async fn sqlite() -> Fixture {
     Fixture { store: Arc::new(store), database: Database::Sqlite { pool, folder } }
 }
 
+pub(crate) async fn postgres() -> Fixture {
+    // The helper blocks: it starts servers.
+    let started = tokio::task::spawn_blocking(|| {
+        let services = Services::shared();
+        (services.fresh().database_url, services)
+    });
+    let (url, services) = started.await.unwrap();
+    let store = PostgresStore::new(&url).unwrap();
+    store.migrate().await.unwrap();
+    let pool = sqlx::PgPool::connect(&url).await.unwrap();
+    Fixture { store: Arc::new(store), database: Database::Postgres { pool, url, _services: services } }
+}
+
 impl Fixture {
     /// A second supervisor's view of the same database.
     pub(crate) async fn another_store(&self) -> Arc<dyn Store> {
@@ -44,6 +59,7 @@ impl Fixture {
                 let path = folder.path().join("muster.db");
                 Arc::new(SqliteStore::open(&path, Durability::Normal).await.unwrap())
             }
+            Database::Postgres { url, .. } => Arc::new(PostgresStore::new(url).unwrap()),
         }
     }
 
@@ -53,6 +69,9 @@ impl Fixture {
             Database::Sqlite { pool, .. } => {
                 sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(pool).await.unwrap();
             }
+            Database::Postgres { pool, .. } => {
+                sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(pool).await.unwrap();
+            }
         }
     }
 
@@ -60,6 +79,7 @@ impl Fixture {
     pub(crate) async fn age(&self, column: &str, id: Uuid, seconds: i64) {
         let shifted = match &self.database {
             Database::Sqlite { .. } => format!("{column} - {seconds} * 1000000"),
+            Database::Postgres { .. } => format!("{column} - {seconds} * interval '1 second'"),
         };
         self.sql(&format!("UPDATE executions SET {column} = {shifted} WHERE id = '{id}'")).await;
     }

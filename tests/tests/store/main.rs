@@ -10,18 +10,23 @@ mod claims;
 mod finalization;
 mod fixture;
 mod leases;
+mod postgres_only;
 mod queue;
 mod reading;
 
 macro_rules! contract {
     ($($module:ident { $($test:ident,)+ })*) => {
-        mod sqlite {
-            $($(
+        contract!(sqlite: $($($module $test)+)*);
+        contract!(postgres: $($($module $test)+)*);
+    };
+    ($adapter:ident: $($module:ident $test:ident)*) => {
+        mod $adapter {
+            $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
-                    crate::$module::$test(crate::fixture::sqlite().await).await;
+                    crate::$module::$test(crate::fixture::$adapter().await).await;
                 }
-            )+)*
+            )*
         }
     };
 }
@@ -86,5 +91,6 @@ contract! {
         workflows_are_found_own_first_then_global,
         an_organizations_config_replaces_the_global_one,
         facts_and_migrations_are_repeatable,
+        every_statement_fits_the_schema,
     }
 }

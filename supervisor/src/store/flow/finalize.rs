@@ -1,0 +1,168 @@
+//! The end of attempts, several in one transaction.
+
+use std::collections::{HashMap, HashSet};
+
+use uuid::Uuid;
+
+use crate::store::batch::Groups;
+use crate::store::decide::{
+    Found, Settled, closing_event, distinct, last_writes, not_storable, settle, standing,
+};
+use crate::store::rows::{BackRow, EndingRow, EventRowIn, FailureColumns, Fence, LogRowIn, StateRow, micros};
+use crate::store::session::{Backend, Purpose, Session};
+use crate::store::{Finalization, NewExecution, Result, StateWrite, Verdict};
+
+/// See [`crate::store::Store::finalize`].
+pub(in crate::store) async fn finalize<B: Backend>(
+    backend: &B,
+    finalizations: &[Finalization],
+) -> Result<Vec<Verdict>> {
+    let mut groups = Groups::of(finalizations);
+    while let Some(group) = groups.next_group() {
+        let written = finalize_group(backend, group).await;
+        if let Some((offender, error)) = groups.written(group, written)? {
+            let failed = not_storable(offender, &error.to_string());
+            let verdicts = finalize_group(backend, std::slice::from_ref(&failed)).await?;
+            groups.answer(verdicts.into_iter().next().unwrap_or(Verdict::Superseded));
+        }
+    }
+    Ok(groups.into_answers())
+}
+
+/// A finalization and what becomes of its row; `None` when there is no row to send back.
+type Ending<'a> = (&'a Finalization, Option<Settled<'a>>);
+
+/// The fenced writes come first; everything else is written for those they let through, and for nobody else.
+async fn finalize_group<B: Backend>(backend: &B, finalizations: &[Finalization]) -> Result<Vec<Verdict>> {
+    let mut session = backend.begin(Purpose::Write).await?;
+    let endings = settle_all(&mut session, finalizations).await?;
+    let written = write_rows(&mut session, &endings).await?;
+    let won: Vec<&Ending<'_>> =
+        endings.iter().filter(|(ending, _)| written.contains(&ending.attempt.execution_id)).collect();
+    write_logs_and_events(&mut session, &won).await?;
+    write_consequences(&mut session, &won).await?;
+    let lost: Vec<Uuid> = finalizations
+        .iter()
+        .map(|finalization| finalization.attempt.execution_id)
+        .filter(|id| !written.contains(id))
+        .collect();
+    let found = if lost.is_empty() { Vec::new() } else { session.standing(&lost).await? };
+    session.commit().await?;
+    Ok(endings.iter().map(|ending| verdict(ending, &written, &found)).collect())
+}
+
+fn verdict((finalization, settled): &Ending<'_>, written: &HashSet<Uuid>, found: &[Found]) -> Verdict {
+    let attempt = finalization.attempt;
+    match settled {
+        Some(settled) if written.contains(&attempt.execution_id) => settled.verdict(),
+        Some(_) | None => {
+            let row = found.iter().find(|row| row.attempt.execution_id == attempt.execution_id);
+            standing(attempt, finalization.owner, row).unwrap_or(Verdict::Superseded)
+        }
+    }
+}
+
+/// Decides what becomes of each row. An outcome needs nothing from the database; what would go back needs the
+/// budget and the cancel request of its row, which is locked from here on.
+async fn settle_all<'a, S: Session>(
+    session: &mut S,
+    finalizations: &'a [Finalization],
+) -> Result<Vec<Ending<'a>>> {
+    let goes_back = |finalization: &&Finalization| !finalization.disposition.status().is_terminal();
+    let fences: Vec<Fence> = finalizations.iter().filter(goes_back).map(Fence::of).collect();
+    let budgets = if fences.is_empty() { HashMap::new() } else { session.budgets(&fences).await? };
+    let settled = |finalization: &'a Finalization| {
+        (finalization, settle(&finalization.disposition, budgets.get(&finalization.attempt)))
+    };
+    Ok(finalizations.iter().map(settled).collect())
+}
+
+/// The fenced writes; gives the rows that passed.
+async fn write_rows<S: Session>(session: &mut S, endings: &[Ending<'_>]) -> Result<HashSet<Uuid>> {
+    let over: Vec<EndingRow<'_>> = endings.iter().filter_map(ending_row).collect();
+    let back: Vec<BackRow> = endings.iter().filter_map(back_row).collect();
+    let mut written = if over.is_empty() { HashSet::new() } else { session.finish(&over).await? };
+    if !back.is_empty() {
+        written.extend(session.requeue(&back).await?);
+    }
+    Ok(written)
+}
+
+fn ending_row<'a>((finalization, settled): &'a Ending<'_>) -> Option<EndingRow<'a>> {
+    let Some(Settled::Terminal(outcome)) = settled else { return None };
+    Some(EndingRow {
+        fence: Fence::of(finalization),
+        status: outcome.status().as_str(),
+        result: outcome.result().map(|result| result.get()),
+        failure: FailureColumns::of(outcome.failure()),
+        duration_ms: finalization.duration_ms,
+        metrics: finalization.metrics.as_ref().map(|metrics| metrics.get()),
+        started_at: finalization.started_at,
+        completed_at: finalization.completed_at,
+    })
+}
+
+fn back_row((finalization, settled): &Ending<'_>) -> Option<BackRow> {
+    let Some(Settled::Requeue { delay, refund, .. }) = settled else { return None };
+    Some(BackRow { fence: Fence::of(finalization), refund: u8::from(*refund), delay_us: micros(*delay) })
+}
+
+async fn write_logs_and_events<S: Session>(session: &mut S, won: &[&Ending<'_>]) -> Result<()> {
+    let mut lines = Vec::new();
+    let mut events = Vec::with_capacity(won.len());
+    for (finalization, settled) in won {
+        let (attempt, owner) = (finalization.attempt, Some(finalization.owner));
+        lines.extend(finalization.logs.iter().map(|line| LogRowIn::of(attempt, line)));
+        events.extend(finalization.events.iter().map(|event| {
+            EventRowIn::of(attempt, owner, &event.event).at(event.at).with(event.detail.as_deref())
+        }));
+        events.extend(settled.as_ref().map(|settled| {
+            let (event, detail) = closing_event(settled);
+            EventRowIn {
+                detail: Some(detail),
+                ..EventRowIn::of(attempt, owner, event).at(finalization.completed_at)
+            }
+        }));
+    }
+    if !lines.is_empty() {
+        session.insert_logs(&lines).await?;
+    }
+    if !events.is_empty() {
+        session.insert_events(&events).await?;
+    }
+    Ok(())
+}
+
+/// What terminal rows bring with them: writes to state, and children.
+async fn write_consequences<S: Session>(session: &mut S, won: &[&Ending<'_>]) -> Result<()> {
+    let over: Vec<&Finalization> = won
+        .iter()
+        .filter(|(_, settled)| matches!(settled, Some(Settled::Terminal(_))))
+        .map(|(finalization, _)| *finalization)
+        .collect();
+    let (mut set, mut deleted) = (Vec::new(), Vec::new());
+    for ((organization_id, key), (write, updated_by)) in last_writes(&over) {
+        match write {
+            StateWrite::Set(value) => {
+                set.push(StateRow { organization_id, key, value: Some(value.get()), updated_by });
+            }
+            StateWrite::Delete => deleted.push(StateRow { organization_id, key, value: None, updated_by }),
+        }
+    }
+    if !set.is_empty() {
+        session.set_state(&set).await?;
+    }
+    if !deleted.is_empty() {
+        session.delete_state(&deleted).await?;
+    }
+    let children: Vec<&NewExecution> = over.iter().flat_map(|finalization| &finalization.children).collect();
+    let children: Vec<&NewExecution> = distinct(&children).into_iter().copied().collect();
+    if !children.is_empty() {
+        session.insert_pending(&children).await?;
+    }
+    let waits_at_once = |(_, settled): &&&Ending<'_>| settled.as_ref().is_some_and(Settled::waits_at_once);
+    if !children.is_empty() || won.iter().any(|ending| waits_at_once(&ending)) {
+        session.wake().await?;
+    }
+    Ok(())
+}

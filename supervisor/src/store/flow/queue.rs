@@ -1,0 +1,68 @@
+//! Rows that wait, and rows that never will.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use crate::execution::Status;
+use crate::store::batch::Groups;
+use crate::store::decide::distinct;
+use crate::store::rows::EventRowIn;
+use crate::store::session::{Backend, Purpose, Session};
+use crate::store::{CancelAnswer, NewExecution, Result, Submitted};
+
+/// See [`crate::store::Store::submit`].
+pub(in crate::store) async fn submit<B: Backend>(
+    backend: &B,
+    executions: &[NewExecution],
+) -> Result<Vec<Submitted>> {
+    let mut groups = Groups::of(executions);
+    while let Some(group) = groups.next_group() {
+        let written = submit_group(backend, group).await;
+        if let Some((_, error)) = groups.written(group, written)? {
+            groups.answer(Submitted::Refused(error.to_string()));
+        }
+    }
+    Ok(groups.into_answers())
+}
+
+async fn submit_group<B: Backend>(backend: &B, executions: &[NewExecution]) -> Result<Vec<Submitted>> {
+    let new = distinct(executions);
+    let mut session = backend.begin(Purpose::Write).await?;
+    let inserted = session.insert_pending(&new).await?;
+    let known: Vec<Uuid> = new.iter().map(|new| new.id).filter(|id| !inserted.contains(id)).collect();
+    let known: HashMap<Uuid, Status> = if known.is_empty() {
+        HashMap::new()
+    } else {
+        let rows = session.standing(&known).await?;
+        rows.into_iter().map(|row| (row.attempt.execution_id, row.status)).collect()
+    };
+    if !inserted.is_empty() {
+        session.wake().await?;
+    }
+    session.commit().await?;
+    let answer = |execution: &NewExecution| {
+        known.get(&execution.id).map_or(Submitted::Inserted, |status| Submitted::Exists(*status))
+    };
+    Ok(executions.iter().map(answer).collect())
+}
+
+/// See [`crate::store::Store::request_cancel`].
+pub(in crate::store) async fn request_cancel<B: Backend>(backend: &B, id: Uuid) -> Result<CancelAnswer> {
+    let mut session = backend.begin(Purpose::Write).await?;
+    let Some((row, tombstone)) = session.cancel(id).await? else {
+        let row = session.standing(&[id]).await?.pop();
+        session.commit().await?;
+        return Ok(CancelAnswer::AlreadyTerminal(row.map_or(Status::Cancelled, |row| row.status)));
+    };
+    let (answer, event) = match row.owner {
+        Some(owner) if row.status == Status::Running => {
+            (CancelAnswer::Requested { attempt: row.attempt, owner }, "cancel_requested")
+        }
+        Some(_) | None if tombstone => (CancelAnswer::Tombstone, "cancelled"),
+        Some(_) | None => (CancelAnswer::Cancelled, "cancelled"),
+    };
+    session.insert_events(&[EventRowIn::of(row.attempt, None, event)]).await?;
+    session.commit().await?;
+    Ok(answer)
+}

@@ -1,0 +1,63 @@
+//! What PostgreSQL's errors mean to a caller.
+
+use super::BACKEND;
+use crate::store::StoreError;
+
+/// A statement failed, and its transaction with it.
+pub(super) fn store_error(error: sqlx::Error) -> StoreError {
+    let backend = BACKEND;
+    let message = error.to_string();
+    if let sqlx::Error::Database(database) = &error {
+        let sqlstate = database.code().unwrap_or_default().into_owned();
+        // The class of a code is its first two characters: postgresql.org/docs/current/errcodes-appendix.html.
+        return match sqlstate.get(..2).unwrap_or_default() {
+            // A value that is no value, or one that breaks a constraint.
+            "22" | "23" => StoreError::Refused { backend, sqlstate, message },
+            // Connection lost, conflict with another transaction, out of resources or connections, shutting
+            // down, disk trouble: passing.
+            "08" | "40" | "53" | "55" | "57" | "58" => StoreError::Unreachable { backend, message },
+            // Too large for one field or one parameter message.
+            "54" => StoreError::Refused { backend, sqlstate, message },
+            "28" => StoreError::Incompatible {
+                backend,
+                message: format!("{message}; check user and password in database_url"),
+            },
+            "3D" => StoreError::Incompatible { backend, message: format!("{message}; create it first") },
+            "42" => StoreError::Incompatible {
+                backend,
+                message: format!("{message}; run `supervisor migrate`, and check what the user may do"),
+            },
+            _ => StoreError::Failed { backend, message },
+        };
+    }
+    let out_of_reach = matches!(
+        error,
+        sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::BeginFailed
+    );
+    if out_of_reach {
+        StoreError::Unreachable { backend, message }
+    } else {
+        StoreError::Failed { backend, message }
+    }
+}
+
+/// A commit was not confirmed. Only a conflict that the server itself reports proves that nothing was written.
+pub(super) fn commit_unknown(error: sqlx::Error) -> StoreError {
+    let rolled_back = matches!(&error, sqlx::Error::Database(database)
+        if database.code().is_some_and(|code| code.starts_with("40") || code.starts_with("23")));
+    if rolled_back {
+        return store_error(error);
+    }
+    StoreError::CommitUnknown { backend: BACKEND, message: error.to_string() }
+}
+
+/// The server did not answer in time.
+pub(super) fn silent(limit: std::time::Duration) -> String {
+    format!("no answer within {:.1} s", limit.as_secs_f64())
+}

@@ -1,0 +1,237 @@
+//! The service's store: PostgreSQL, shared by any number of supervisors.
+//!
+//! Its clock is the only one that writes or compares leases and due times. Transactions, renewals, reads and
+//! the sign of life each have connections of their own, so none waits for another.
+
+mod columns;
+mod contact;
+mod error;
+mod listen;
+mod presence;
+mod read;
+mod schema;
+mod session;
+mod statements;
+mod unclaimed;
+
+use std::str::FromStr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+use sqlx::Executor as _;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use tokio::sync::Notify;
+use tokio_util::task::AbortOnDropHandle;
+use uuid::Uuid;
+
+use self::contact::Contact;
+use self::presence::Presence;
+use super::flow;
+use super::{
+    CancelAnswer, Claim, Claimant, Claimed, ConfigEntry, Due, EventRow, ExecutionFilter, ExecutionRecord,
+    Facts, Failure, Finalization, LogRow, NewEvent, NewExecution, OrganizationRecord, Page, QueueDepth,
+    Renewal, Result, Store, StoreError, Submitted, TakeOver, Verdict, WorkflowRecord,
+};
+use crate::execution::{Attempt, Status};
+
+const BACKEND: &str = "postgresql";
+
+/// Connections for transactions.
+const WRITERS: u32 = 8;
+
+/// Connections for reading and for listening.
+const READERS: u32 = 5;
+
+/// How long to wait for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The service's store.
+#[derive(Debug)]
+pub struct PostgresStore {
+    shared: Arc<Shared>,
+    listener: OnceLock<AbortOnDropHandle<()>>,
+}
+
+/// What transactions need of the store.
+#[derive(Debug)]
+struct Shared {
+    options: PgConnectOptions,
+    pool: PgPool,
+    renewals: PgPool,
+    reads: PgPool,
+    contact: Contact,
+    presence: Presence,
+    waker: Arc<Notify>,
+}
+
+impl PostgresStore {
+    /// A store at a `postgres://` URL. Connects when it is first used.
+    ///
+    /// # Errors
+    /// When the URL cannot be read.
+    pub fn new(url: &str) -> Result<Self> {
+        let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Incompatible {
+            backend: BACKEND,
+            message: format!(
+                "database_url cannot be read: {error}; write postgres://USER:PASSWORD@HOST:PORT/DATABASE"
+            ),
+        })?;
+        let options = options.application_name("muster");
+        let shared = Shared {
+            pool: pool(WRITERS).test_before_acquire(false).connect_lazy_with(options.clone()),
+            renewals: pool(1).test_before_acquire(false).connect_lazy_with(options.clone()),
+            reads: pool(READERS).connect_lazy_with(options.clone()),
+            contact: Contact::default(),
+            presence: Presence::new(),
+            waker: Arc::default(),
+            options,
+        };
+        Ok(Self { shared: Arc::new(shared), listener: OnceLock::new() })
+    }
+}
+
+fn pool(max_connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new().max_connections(max_connections).acquire_timeout(ACQUIRE_TIMEOUT).after_connect(
+        |connection, _| {
+            Box::pin(async move {
+                // A database or a role may be set up otherwise; what was finalized must survive the server.
+                let settings =
+                    "SET synchronous_commit = on; SET statement_timeout = '30s'; SET TimeZone = 'UTC'";
+                connection.execute(settings).await?;
+                Ok(())
+            })
+        },
+    )
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn migrate(&self) -> Result<()> {
+        schema::migrate(&self.shared.reads).await
+    }
+
+    async fn facts(&self) -> Result<Facts> {
+        schema::facts(&self.shared).await
+    }
+
+    async fn check_statements(&self) -> Result<()> {
+        schema::check_statements(&self.shared.reads).await
+    }
+
+    async fn woken(&self) {
+        let listen = || listen::listen_for_ever(self.shared.reads.clone(), self.shared.waker.clone());
+        self.listener.get_or_init(|| AbortOnDropHandle::new(tokio::spawn(listen())));
+        self.shared.waker.notified().await;
+    }
+
+    async fn dead_owners(&self, claimant: &Claimant) -> Result<Vec<Uuid>> {
+        presence::dead_owners(&self.shared.reads, claimant).await
+    }
+
+    async fn hold_presence(&self, claimant: &Claimant) -> Result<()> {
+        self.shared.presence.hold(&self.shared.options, claimant.owner).await
+    }
+
+    async fn submit(&self, executions: &[NewExecution]) -> Result<Vec<Submitted>> {
+        flow::submit(self, executions).await
+    }
+
+    async fn fail_unusable(&self, id: Uuid, failure: &Failure) -> Result<Option<Status>> {
+        unclaimed::fail_unusable(self, id, failure).await
+    }
+
+    async fn reopen_unusable(&self, id: Uuid) -> Result<bool> {
+        unclaimed::reopen_unusable(self, id).await
+    }
+
+    async fn queue_depth(&self) -> Result<QueueDepth> {
+        unclaimed::depth(self).await
+    }
+
+    async fn next_due(&self) -> Result<Option<Duration>> {
+        unclaimed::next_due(self).await
+    }
+
+    async fn claim(&self, claimant: &Claimant, executions: &[Arc<NewExecution>]) -> Result<Vec<Claim>> {
+        flow::claim(self, claimant, executions).await
+    }
+
+    async fn claimed_by(&self, owner: Uuid, ids: &[Uuid]) -> Result<Vec<Claimed>> {
+        read::claimed_by(self, owner, ids).await
+    }
+
+    async fn claim_due(&self, claimant: &Claimant, limit: usize, take_over: TakeOver<'_>) -> Result<Due> {
+        flow::claim_due(self, claimant, limit, take_over).await
+    }
+
+    async fn renew(&self, claimant: &Claimant, held: &[Attempt]) -> Result<Renewal> {
+        flow::renew(self, claimant, held).await
+    }
+
+    async fn record_started(&self, owner: Uuid, started: &[(Attempt, Timestamp)]) -> Result<()> {
+        flow::record_started(self, owner, started).await
+    }
+
+    async fn record_events(&self, owner: Uuid, events: &[(Attempt, NewEvent)]) -> Result<()> {
+        flow::record_events(self, owner, events).await
+    }
+
+    async fn finalize(&self, finalizations: &[Finalization]) -> Result<Vec<Verdict>> {
+        flow::finalize(self, finalizations).await
+    }
+
+    async fn unnotified(&self, older_than: Duration, limit: usize) -> Result<Vec<ExecutionRecord>> {
+        read::unnotified(self, older_than, limit).await
+    }
+
+    async fn mark_notified(&self, ids: &[Uuid]) -> Result<()> {
+        unclaimed::mark_notified(self, ids).await
+    }
+
+    async fn request_cancel(&self, id: Uuid) -> Result<CancelAnswer> {
+        flow::request_cancel(self, id).await
+    }
+
+    async fn execution(&self, id: Uuid) -> Result<Option<ExecutionRecord>> {
+        read::execution(self, id).await
+    }
+
+    async fn executions(&self, filter: &ExecutionFilter) -> Result<Page> {
+        read::executions(self, filter).await
+    }
+
+    async fn logs(&self, id: Uuid, after: (u32, u64), limit: usize) -> Result<Vec<LogRow>> {
+        read::logs(self, id, after, limit).await
+    }
+
+    async fn events(&self, id: Uuid) -> Result<Vec<EventRow>> {
+        read::events(self, id).await
+    }
+
+    async fn workflow(&self, id: Uuid) -> Result<Option<WorkflowRecord>> {
+        read::workflow(self, id).await
+    }
+
+    async fn workflow_named(
+        &self,
+        name: &str,
+        organization_id: Option<Uuid>,
+    ) -> Result<Option<WorkflowRecord>> {
+        read::workflow_named(self, name, organization_id).await
+    }
+
+    async fn organization(&self, id: Uuid) -> Result<Option<OrganizationRecord>> {
+        read::organization(self, id).await
+    }
+
+    async fn config(&self, organization_id: Option<Uuid>) -> Result<Vec<ConfigEntry>> {
+        read::config(self, organization_id).await
+    }
+
+    async fn state(&self, organization_id: Option<Uuid>, key: &str) -> Result<Option<Box<RawValue>>> {
+        read::state(self, organization_id, key).await
+    }
+}

@@ -1,0 +1,121 @@
+//! Reading, on connections of its own.
+
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use sqlx::Postgres;
+use sqlx::Row;
+use sqlx::postgres::{PgArguments, PgRow};
+use uuid::Uuid;
+
+use super::columns::{signed, signed_long};
+use super::error::store_error;
+use super::session::{STATEMENT_TIMEOUT, record, within};
+use super::{PostgresStore, statements};
+use crate::store::columns::{At, Json};
+use crate::store::rows::micros;
+use crate::store::{
+    Claimed, ConfigEntry, Cursor, EventRow, ExecutionFilter, ExecutionRecord, LogRow, OrganizationRecord,
+    Page, Result, WorkflowRecord,
+};
+
+type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
+
+fn count(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+async fn all<T>(
+    store: &PostgresStore,
+    query: Query<'_>,
+    read: fn(&PgRow) -> sqlx::Result<T>,
+) -> Result<Vec<T>> {
+    let rows = within(STATEMENT_TIMEOUT, query.fetch_all(&store.shared.reads)).await?;
+    rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
+}
+
+async fn one<T>(
+    store: &PostgresStore,
+    query: Query<'_>,
+    read: fn(&PgRow) -> sqlx::Result<T>,
+) -> Result<Option<T>> {
+    let row = within(STATEMENT_TIMEOUT, query.fetch_optional(&store.shared.reads)).await?;
+    row.as_ref().map(read).transpose().map_err(store_error)
+}
+
+pub(super) async fn execution(store: &PostgresStore, id: Uuid) -> Result<Option<ExecutionRecord>> {
+    one(store, sqlx::query(statements::EXECUTION).bind(id), record::execution).await
+}
+
+pub(super) async fn claimed_by(store: &PostgresStore, owner: Uuid, ids: &[Uuid]) -> Result<Vec<Claimed>> {
+    all(store, sqlx::query(statements::CLAIMED_BY).bind(ids).bind(owner), record::claimed).await
+}
+
+pub(super) async fn executions(store: &PostgresStore, filter: &ExecutionFilter) -> Result<Page> {
+    let query = sqlx::query(statements::EXECUTIONS)
+        .bind(filter.status.map(|status| status.as_str()))
+        .bind(filter.workflow.as_deref())
+        .bind(filter.organization_id)
+        .bind(filter.cursor.map(|cursor| At(cursor.created_at)))
+        .bind(filter.cursor.map(|cursor| cursor.id))
+        .bind(count(filter.limit));
+    let executions = all(store, query, record::execution).await?;
+    Ok(Page { next: Cursor::after(&executions, filter.limit), executions })
+}
+
+pub(super) async fn unnotified(
+    store: &PostgresStore,
+    older_than: Duration,
+    limit: usize,
+) -> Result<Vec<ExecutionRecord>> {
+    let query = sqlx::query(statements::UNNOTIFIED).bind(micros(older_than)).bind(count(limit));
+    all(store, query, record::execution).await
+}
+
+pub(super) async fn logs(
+    store: &PostgresStore,
+    id: Uuid,
+    after: (u32, u64),
+    limit: usize,
+) -> Result<Vec<LogRow>> {
+    let query = sqlx::query(statements::LOGS)
+        .bind(id)
+        .bind(signed(after.0))
+        .bind(signed_long(after.1))
+        .bind(count(limit));
+    all(store, query, record::log).await
+}
+
+pub(super) async fn events(store: &PostgresStore, id: Uuid) -> Result<Vec<EventRow>> {
+    all(store, sqlx::query(statements::EVENTS).bind(id), record::event).await
+}
+
+pub(super) async fn workflow(store: &PostgresStore, id: Uuid) -> Result<Option<WorkflowRecord>> {
+    one(store, sqlx::query(statements::WORKFLOW).bind(id), record::workflow).await
+}
+
+pub(super) async fn workflow_named(
+    store: &PostgresStore,
+    name: &str,
+    organization_id: Option<Uuid>,
+) -> Result<Option<WorkflowRecord>> {
+    let query = sqlx::query(statements::WORKFLOW_NAMED).bind(name).bind(organization_id);
+    one(store, query, record::workflow).await
+}
+
+pub(super) async fn organization(store: &PostgresStore, id: Uuid) -> Result<Option<OrganizationRecord>> {
+    one(store, sqlx::query(statements::ORGANIZATION).bind(id), record::organization).await
+}
+
+pub(super) async fn config(store: &PostgresStore, organization_id: Option<Uuid>) -> Result<Vec<ConfigEntry>> {
+    all(store, sqlx::query(statements::CONFIG).bind(organization_id), record::config_entry).await
+}
+
+pub(super) async fn state(
+    store: &PostgresStore,
+    organization_id: Option<Uuid>,
+    key: &str,
+) -> Result<Option<Box<RawValue>>> {
+    let query = sqlx::query(statements::STATE).bind(organization_id).bind(key);
+    one(store, query, |row| row.try_get::<Json, _>("value").map(|json| json.0)).await
+}

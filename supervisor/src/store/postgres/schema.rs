@@ -1,0 +1,95 @@
+//! Bringing the schema up to date, and what the server says of itself.
+
+use jiff::Timestamp;
+use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::{Executor as _, Row, SqlSafeStr as _};
+
+use super::error::store_error;
+use super::presence::{State, session_locks_hold};
+use super::session::{STATEMENT_TIMEOUT, within};
+use super::{BACKEND, Shared, statements};
+use crate::store::columns::{At, unsigned};
+use crate::store::migration::{Migration, missing, unprepared};
+use crate::store::{Facts, Result};
+
+const MIGRATIONS: &[Migration] =
+    &[Migration { version: 1, sql: include_str!("migrations/0001_initial.sql") }];
+
+/// The key of the advisory lock that supervisors which start together take in turn.
+const MIGRATION_LOCK: i64 = 0x6d75_7374_6572;
+
+/// See [`crate::store::Store::migrate`].
+pub(super) async fn migrate(pool: &PgPool) -> Result<()> {
+    let mut transaction = within(STATEMENT_TIMEOUT, pool.begin()).await?;
+    let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK);
+    within(STATEMENT_TIMEOUT, lock.execute(&mut *transaction)).await?;
+    let applied = version(&mut transaction).await?;
+    for migration in missing(BACKEND, MIGRATIONS, applied)? {
+        // A role that may only read and write rows can still start on a schema that is up to date.
+        let table = "CREATE TABLE IF NOT EXISTS muster_migrations (version integer PRIMARY KEY, applied_at timestamptz NOT NULL)";
+        within(STATEMENT_TIMEOUT, transaction.execute(table)).await?;
+        within(STATEMENT_TIMEOUT, sqlx::raw_sql(migration.sql).execute(&mut *transaction)).await?;
+        let record =
+            sqlx::query("INSERT INTO muster_migrations (version, applied_at) VALUES ($1, clock_timestamp())")
+                .bind(i32::try_from(migration.version).unwrap_or(i32::MAX));
+        within(STATEMENT_TIMEOUT, record.execute(&mut *transaction)).await?;
+    }
+    within(STATEMENT_TIMEOUT, transaction.commit()).await
+}
+
+/// The version of the schema; 0 in a database without one.
+async fn version(connection: &mut PgConnection) -> Result<u32> {
+    let exists = sqlx::query("SELECT to_regclass('muster_migrations') IS NOT NULL");
+    let row = within(STATEMENT_TIMEOUT, exists.fetch_one(&mut *connection)).await?;
+    if !row.try_get::<bool, _>(0).map_err(store_error)? {
+        return Ok(0);
+    }
+    let newest = sqlx::query("SELECT coalesce(max(version), 0) FROM muster_migrations");
+    let row = within(STATEMENT_TIMEOUT, newest.fetch_one(connection)).await?;
+    row.try_get(0).map(unsigned).map_err(store_error)
+}
+
+/// See [`crate::store::Store::check_statements`].
+pub(super) async fn check_statements(pool: &PgPool) -> Result<()> {
+    let mut connection = within(STATEMENT_TIMEOUT, pool.acquire()).await?;
+    for (name, sql) in statements::ALL {
+        let prepared = within(STATEMENT_TIMEOUT, connection.prepare(sql.into_sql_str())).await;
+        prepared.map_err(|error| unprepared(BACKEND, name, &error))?;
+    }
+    Ok(())
+}
+
+/// See [`crate::store::Store::facts`].
+pub(super) async fn facts(shared: &Shared) -> Result<Facts> {
+    let mut connection = within(STATEMENT_TIMEOUT, shared.reads.acquire()).await?;
+    let before = Timestamp::now();
+    let query = sqlx::query("SELECT clock_timestamp() AS now, current_setting('server_version') AS version");
+    let row = within(STATEMENT_TIMEOUT, query.fetch_one(&mut *connection)).await?;
+    let theirs: At = row.try_get("now").map_err(store_error)?;
+    // Their clock was read about half-way between our two readings.
+    let ours = before + Timestamp::now().duration_since(before) / 2;
+    let notices_death = match shared.presence.state() {
+        State::Held => true,
+        State::Lost | State::Off => false,
+        State::NotAsked => session_locks_hold(&shared.options).await?,
+    };
+    Ok(Facts {
+        backend: BACKEND,
+        version: row.try_get("version").map_err(store_error)?,
+        schema_version: version(&mut connection).await?,
+        clock_ahead: theirs.0.duration_since(ours),
+        notices_death: Some(notices_death),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_count_from_one_without_gaps() {
+        let versions: Vec<u32> = MIGRATIONS.iter().map(|migration| migration.version).collect();
+        let expected: Vec<u32> = (1..).take(versions.len()).collect();
+        assert_eq!(versions, expected);
+    }
+}

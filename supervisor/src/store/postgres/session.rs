@@ -1,0 +1,402 @@
+//! One transaction, on a connection that is thrown away unless it commits.
+
+use std::collections::{HashMap, HashSet};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
+use sqlx::{Executor as _, Postgres, Row};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::columns::{JsonIn, column, signed, signed_long};
+use super::error::{commit_unknown, silent, store_error};
+use super::presence::lock_key;
+use super::{BACKEND, PostgresStore, statements};
+use crate::execution::Attempt;
+use crate::store::columns::{At, unsigned};
+use crate::store::decide::{Budget, Found};
+use crate::store::rows::{
+    BackRow, EndedRow, EndingRow, EventRowIn, FailureColumns, Fence, LogRowIn, NewRow, StateRow, micros,
+};
+use crate::store::session::{Backend, Candidate, Purpose, Session};
+use crate::store::{Claimant, Claimed, NewExecution, Result, StoreError, TakeOver};
+
+pub(super) mod record {
+    //! Rows as records.
+    crate::store::columns::record_readers!(sqlx::postgres::PgRow);
+}
+
+/// How long any one statement may take before the connection counts as dead.
+pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A transaction. Whoever drops it uncommitted loses its connection too: the server rolls back, and neither a
+/// silent network nor half an answer can reach the next user of the connection.
+pub(in crate::store) struct PgSession {
+    connection: Option<PoolConnection<Postgres>>,
+    store: Arc<super::Shared>,
+    timeout: Duration,
+    in_contact_for: Duration,
+}
+
+impl Drop for PgSession {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            drop(connection.detach());
+        }
+    }
+}
+
+impl Backend for PostgresStore {
+    type Session = PgSession;
+
+    async fn begin(&self, purpose: Purpose) -> Result<PgSession> {
+        let (pool, timeout) = match purpose {
+            Purpose::Renew(claimant) => (&self.shared.renewals, claimant.lease / 3),
+            Purpose::Claim | Purpose::Write => (&self.shared.pool, STATEMENT_TIMEOUT),
+        };
+        if purpose == Purpose::Claim {
+            self.shared.presence.ready().await?;
+        }
+        // A server that was restarted leaves dead connections in the pool; beginning finds them.
+        let mut tries_left = pool.options().get_max_connections();
+        loop {
+            let connection =
+                within(timeout, pool.acquire()).await.inspect_err(|_| self.shared.contact.lost())?;
+            let in_contact_for = self.shared.contact.duration(Instant::now());
+            let mut session = PgSession {
+                connection: Some(connection),
+                store: self.shared.clone(),
+                timeout,
+                in_contact_for,
+            };
+            match session.simple("BEGIN").await {
+                Ok(()) => return Ok(session),
+                Err(error @ StoreError::Unreachable { .. }) if tries_left == 0 => return Err(error),
+                Err(StoreError::Unreachable { .. }) => tries_left -= 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
+
+/// Waits for an answer, but not for ever.
+pub(super) async fn within<T>(limit: Duration, answer: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
+    match tokio::time::timeout(limit, answer).await {
+        Ok(answer) => answer.map_err(store_error),
+        Err(_) => Err(StoreError::Unreachable { backend: BACKEND, message: silent(limit) }),
+    }
+}
+
+fn ids(rows: &[PgRow]) -> Result<HashSet<Uuid>> {
+    rows.iter().map(|row| record::required_id(row, "id").map_err(store_error)).collect()
+}
+
+fn claimed(rows: &[PgRow]) -> Result<HashMap<Uuid, Claimed>> {
+    let read = |row| {
+        let claimed = record::claimed(row).map_err(store_error)?;
+        Ok((claimed.attempt.execution_id, claimed))
+    };
+    rows.iter().map(read).collect()
+}
+
+fn budget(row: &PgRow) -> sqlx::Result<Budget> {
+    Ok(Budget {
+        attempt: record::attempt(row)?.number,
+        attempts_charged: row.try_get::<i32, _>("attempts_charged").map(unsigned)?,
+        max_attempts: row.try_get::<i32, _>("max_attempts").map(unsigned)?,
+        cancel_requested: row.try_get("cancel_requested")?,
+    })
+}
+
+fn found(row: &PgRow) -> sqlx::Result<Found> {
+    Ok(Found {
+        attempt: record::attempt(row)?,
+        owner: record::id(row, "lease_owner")?,
+        status: record::status(row)?,
+        error_type: row.try_get("error_type")?,
+    })
+}
+
+fn candidate(row: &PgRow) -> sqlx::Result<Candidate> {
+    Ok(Candidate {
+        attempt: record::attempt(row)?,
+        previous_owner: record::id(row, "lease_owner")?,
+        budget: budget(row)?,
+    })
+}
+
+fn fences<'q>(query: Query<'q>, fences: &[Fence]) -> Query<'q> {
+    query
+        .bind(column(fences, |fence| fence.id))
+        .bind(column(fences, |fence| signed(fence.attempt)))
+        .bind(column(fences, |fence| fence.owner))
+}
+
+fn attempts<'q>(query: Query<'q>, attempts: &[Attempt]) -> Query<'q> {
+    query
+        .bind(column(attempts, |attempt| attempt.execution_id))
+        .bind(column(attempts, |attempt| signed(attempt.number)))
+}
+
+fn new_rows<'q>(query: Query<'q>, rows: &[NewRow<'_>]) -> Query<'q> {
+    query
+        .bind(column(rows, |row| row.id))
+        .bind(column(rows, |row| row.workflow_id))
+        .bind(column(rows, |row| row.workflow_name))
+        .bind(column(rows, |row| row.organization_id))
+        .bind(column(rows, |row| row.caller.map(JsonIn)))
+        .bind(column(rows, |row| JsonIn(row.request)))
+        .bind(column(rows, |row| signed(row.max_attempts)))
+        .bind(column(rows, |row| row.timeout_seconds))
+        .bind(column(rows, |row| i32::from(row.priority)))
+        .bind(column(rows, |row| row.retry_of))
+}
+
+fn event_rows<'q>(query: Query<'q>, events: &[EventRowIn<'_>]) -> Query<'q> {
+    query
+        .bind(column(events, |event| event.id))
+        .bind(column(events, |event| event.at.map(At)))
+        .bind(column(events, |event| event.event))
+        .bind(column(events, |event| signed(event.attempt)))
+        .bind(column(events, |event| event.supervisor))
+        .bind(column(events, |event| event.detail.as_deref().map(JsonIn)))
+}
+
+fn failures<'q>(query: Query<'q>, failures: &[&FailureColumns<'_>], stacks: bool) -> Query<'q> {
+    let query = query
+        .bind(column(failures, |failure| failure.error_type.as_deref()))
+        .bind(column(failures, |failure| failure.error_message.as_deref()));
+    if stacks { query.bind(column(failures, |failure| failure.error_stack.as_deref())) } else { query }
+}
+
+impl PgSession {
+    fn connection(&mut self) -> Result<&mut PgConnection> {
+        let connection = self.connection.as_deref_mut();
+        connection
+            .ok_or(StoreError::Failed { backend: BACKEND, message: "the transaction is over".to_owned() })
+    }
+
+    async fn simple(&mut self, statement: &'static str) -> Result<()> {
+        let timeout = self.timeout;
+        let done = within(timeout, self.connection()?.execute(statement)).await;
+        self.heard(done.map(|_| ()))
+    }
+
+    async fn rows(&mut self, query: Query<'_>) -> Result<Vec<PgRow>> {
+        let timeout = self.timeout;
+        let rows = within(timeout, query.fetch_all(self.connection()?)).await;
+        self.heard(rows)
+    }
+
+    async fn run(&mut self, query: Query<'_>) -> Result<()> {
+        let timeout = self.timeout;
+        let done = within(timeout, query.execute(self.connection()?)).await;
+        self.heard(done.map(|_| ()))
+    }
+
+    /// Keeps count of how long the server has answered without a break.
+    fn heard<T>(&self, answer: Result<T>) -> Result<T> {
+        match &answer {
+            Err(StoreError::Unreachable { .. } | StoreError::CommitUnknown { .. }) => {
+                self.store.contact.lost()
+            }
+            Ok(_) | Err(_) => self.store.contact.heard(Instant::now()),
+        }
+        answer
+    }
+
+    /// Those of the dead whose locks nobody has taken again; they stay locked until the commit.
+    async fn still_dead(&mut self, dead: &[Uuid]) -> Result<Vec<Uuid>> {
+        if dead.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys: Vec<i64> = dead.iter().copied().map(lock_key).collect();
+        let rows = self.rows(sqlx::query(statements::STILL_DEAD).bind(dead).bind(keys)).await?;
+        rows.iter().map(|row| row.try_get("owner").map_err(store_error)).collect()
+    }
+}
+
+impl Session for PgSession {
+    async fn commit(mut self) -> Result<()> {
+        let timeout = self.timeout;
+        let answer = match tokio::time::timeout(timeout, self.connection()?.execute("COMMIT")).await {
+            Ok(answer) => answer.map_err(commit_unknown),
+            Err(_) => Err(StoreError::CommitUnknown { backend: BACKEND, message: silent(timeout) }),
+        };
+        self.heard(answer)?;
+        // Only now is the connection good for another transaction.
+        self.connection = None;
+        Ok(())
+    }
+
+    async fn wake(&mut self) -> Result<()> {
+        self.run(sqlx::query(statements::WAKE)).await
+    }
+
+    async fn insert_pending(&mut self, new: &[&NewExecution]) -> Result<HashSet<Uuid>> {
+        let rows: Vec<NewRow<'_>> = new.iter().map(|new| NewRow::of(new)).collect();
+        let query = new_rows(sqlx::query(statements::SUBMIT), &rows);
+        ids(&self.rows(query.bind(column(&rows, |row| row.delay_us))).await?)
+    }
+
+    async fn claim(
+        &mut self,
+        claimant: &Claimant,
+        new: &[&Arc<NewExecution>],
+    ) -> Result<HashMap<Uuid, Claimed>> {
+        let rows: Vec<NewRow<'_>> = new.iter().map(|new| NewRow::of(new)).collect();
+        let query = new_rows(sqlx::query(statements::CLAIM), &rows);
+        let answer = self.rows(query.bind(claimant.owner).bind(micros(claimant.lease))).await?;
+        let given: HashMap<Uuid, &Arc<NewExecution>> = new.iter().map(|new| (new.id, *new)).collect();
+        let read = |row: &PgRow| {
+            let attempt = record::attempt(row)?;
+            let id = attempt.execution_id;
+            Ok(match given.get(&id) {
+                Some(new) if row.try_get("fresh")? => {
+                    (id, Claimed { attempt, attempts_charged: 1, execution: Arc::clone(new) })
+                }
+                Some(_) | None => (id, record::claimed(row)?),
+            })
+        };
+        answer.iter().map(|row| read(row).map_err(store_error)).collect()
+    }
+
+    async fn standing(&mut self, ids: &[Uuid]) -> Result<Vec<Found>> {
+        let rows = self.rows(sqlx::query(statements::STANDING).bind(ids)).await?;
+        rows.iter().map(|row| found(row).map_err(store_error)).collect()
+    }
+
+    async fn candidates(
+        &mut self,
+        claimant: &Claimant,
+        limit: usize,
+        take_over: TakeOver<'_>,
+    ) -> Result<Vec<Candidate>> {
+        let (all_others, expired, dead) = match take_over {
+            TakeOver::Nothing => (false, false, Vec::new()),
+            TakeOver::AllOthers => (true, false, Vec::new()),
+            TakeOver::Lost { dead } => {
+                (false, self.in_contact_for > claimant.lease, self.still_dead(dead).await?)
+            }
+        };
+        let query = sqlx::query(statements::CANDIDATES)
+            .bind(claimant.owner)
+            .bind(all_others)
+            .bind(expired)
+            .bind(micros(claimant.lease))
+            .bind(dead)
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        let rows = self.rows(query).await?;
+        rows.iter().map(|row| candidate(row).map_err(store_error)).collect()
+    }
+
+    async fn take(&mut self, claimant: &Claimant, ids: &[Uuid]) -> Result<HashMap<Uuid, Claimed>> {
+        let query = sqlx::query(statements::TAKE).bind(ids).bind(claimant.owner).bind(micros(claimant.lease));
+        claimed(&self.rows(query).await?)
+    }
+
+    async fn end_unclaimed(&mut self, owner: Uuid, rows: &[EndedRow<'_>]) -> Result<()> {
+        let query = sqlx::query(statements::END_UNCLAIMED)
+            .bind(column(rows, |row| row.id))
+            .bind(column(rows, |row| row.status));
+        let query = failures(query, &column(rows, |row| &row.failure), false);
+        self.run(query.bind(owner)).await
+    }
+
+    async fn renew(&mut self, claimant: &Claimant, held: &[Attempt]) -> Result<Vec<(Attempt, bool)>> {
+        let query = attempts(sqlx::query(statements::RENEW), held);
+        let rows = self.rows(query.bind(claimant.owner).bind(micros(claimant.lease))).await?;
+        let read = |row| Ok((record::attempt(row)?, row.try_get("cancel_requested")?));
+        rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
+    }
+
+    async fn strays(&mut self, claimant: &Claimant, held: &[Attempt]) -> Result<Vec<Attempt>> {
+        let query = sqlx::query(statements::STRAYS)
+            .bind(column(held, |attempt| attempt.execution_id))
+            .bind(claimant.owner)
+            .bind(micros(claimant.lease / 3));
+        let rows = self.rows(query).await?;
+        rows.iter().map(|row| record::attempt(row).map_err(store_error)).collect()
+    }
+
+    async fn record_started(&mut self, owner: Uuid, started: &[(Attempt, Timestamp)]) -> Result<()> {
+        let held = column(started, |(attempt, _)| *attempt);
+        let query = attempts(sqlx::query(statements::RECORD_STARTED), &held);
+        self.run(query.bind(column(started, |(_, at)| At(*at))).bind(owner)).await
+    }
+
+    async fn budgets(&mut self, rows: &[Fence]) -> Result<HashMap<Attempt, Budget>> {
+        let rows = self.rows(fences(sqlx::query(statements::BUDGETS), rows)).await?;
+        let read = |row| Ok((record::attempt(row)?, budget(row)?));
+        rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
+    }
+
+    async fn finish(&mut self, endings: &[EndingRow<'_>]) -> Result<HashSet<Uuid>> {
+        let query = fences(sqlx::query(statements::FINISH), &column(endings, |ending| ending.fence))
+            .bind(column(endings, |ending| ending.status))
+            .bind(column(endings, |ending| ending.result.map(JsonIn)));
+        let query = failures(query, &column(endings, |ending| &ending.failure), true)
+            .bind(column(endings, |ending| ending.duration_ms.map(signed_long)))
+            .bind(column(endings, |ending| ending.metrics.map(JsonIn)))
+            .bind(column(endings, |ending| ending.started_at.map(At)))
+            .bind(column(endings, |ending| At(ending.completed_at)));
+        ids(&self.rows(query).await?)
+    }
+
+    async fn requeue(&mut self, rows: &[BackRow]) -> Result<HashSet<Uuid>> {
+        let query = fences(sqlx::query(statements::REQUEUE), &column(rows, |row| row.fence))
+            .bind(column(rows, |row| i32::from(row.refund)))
+            .bind(column(rows, |row| row.delay_us));
+        ids(&self.rows(query).await?)
+    }
+
+    async fn insert_logs(&mut self, lines: &[LogRowIn<'_>]) -> Result<()> {
+        let query = sqlx::query(statements::INSERT_LOGS)
+            .bind(column(lines, |line| line.id))
+            .bind(column(lines, |line| signed(line.attempt)))
+            .bind(column(lines, |line| signed_long(line.sequence)))
+            .bind(column(lines, |line| At(line.at)))
+            .bind(column(lines, |line| line.level))
+            .bind(column(lines, |line| line.stream))
+            .bind(column(lines, |line| line.logger.as_ref()))
+            .bind(column(lines, |line| line.message.as_ref()))
+            .bind(column(lines, |line| line.fields.as_deref().map(JsonIn)));
+        self.run(query).await
+    }
+
+    async fn insert_events(&mut self, events: &[EventRowIn<'_>]) -> Result<()> {
+        self.run(event_rows(sqlx::query(statements::INSERT_EVENTS), events)).await
+    }
+
+    async fn insert_fenced_events(&mut self, events: &[EventRowIn<'_>]) -> Result<()> {
+        self.run(event_rows(sqlx::query(statements::INSERT_FENCED_EVENTS), events)).await
+    }
+
+    async fn set_state(&mut self, rows: &[StateRow<'_>]) -> Result<()> {
+        let query = sqlx::query(statements::SET_STATE)
+            .bind(column(rows, |row| row.organization_id))
+            .bind(column(rows, |row| row.key))
+            .bind(column(rows, |row| row.value.map(JsonIn)))
+            .bind(column(rows, |row| row.updated_by));
+        self.run(query).await
+    }
+
+    async fn delete_state(&mut self, rows: &[StateRow<'_>]) -> Result<()> {
+        let query = sqlx::query(statements::DELETE_STATE)
+            .bind(column(rows, |row| row.organization_id))
+            .bind(column(rows, |row| row.key));
+        self.run(query).await
+    }
+
+    async fn cancel(&mut self, id: Uuid) -> Result<Option<(Found, bool)>> {
+        let row = self.rows(sqlx::query(statements::CANCEL).bind(id)).await?.pop();
+        let read = |row: PgRow| Ok((found(&row)?, row.try_get("tombstone")?));
+        row.map(read).transpose().map_err(store_error)
+    }
+}

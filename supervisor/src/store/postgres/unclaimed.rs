@@ -1,0 +1,73 @@
+//! Single statements about rows that nobody holds.
+
+use std::time::Duration;
+
+use sqlx::postgres::PgRow;
+use sqlx::{Executor as _, Row};
+use uuid::Uuid;
+
+use super::error::store_error;
+use super::session::{STATEMENT_TIMEOUT, within};
+use super::{PostgresStore, read, statements};
+use crate::execution::Status;
+use crate::store::text::storable;
+use crate::store::{Failure, QueueDepth, Result};
+
+pub(super) async fn fail_unusable(
+    store: &PostgresStore,
+    id: Uuid,
+    failure: &Failure,
+) -> Result<Option<Status>> {
+    let query = sqlx::query(statements::FAIL_UNUSABLE)
+        .bind(id)
+        .bind(storable(&failure.error_type).into_owned())
+        .bind(storable(&failure.message).into_owned());
+    match within(STATEMENT_TIMEOUT, query.fetch_optional(&store.shared.reads)).await? {
+        Some(_) => Ok(None),
+        None => Ok(read::execution(store, id).await?.map(|row| row.status)),
+    }
+}
+
+pub(super) async fn reopen_unusable(store: &PostgresStore, id: Uuid) -> Result<bool> {
+    let query = sqlx::query(statements::REOPEN_UNUSABLE).bind(id);
+    let deleted = within(STATEMENT_TIMEOUT, query.execute(&store.shared.reads)).await?;
+    Ok(deleted.rows_affected() > 0)
+}
+
+pub(super) async fn depth(store: &PostgresStore) -> Result<QueueDepth> {
+    let query = sqlx::query(statements::QUEUE_DEPTH);
+    let row = within(STATEMENT_TIMEOUT, query.fetch_one(&store.shared.reads)).await?;
+    let pending: i64 = row.try_get("pending").map_err(store_error)?;
+    let waited = duration(&row, "waited_us").map_err(store_error)?;
+    Ok(QueueDepth {
+        pending: u64::try_from(pending).unwrap_or_default(),
+        // Rows that are not due yet have not waited.
+        oldest_wait: waited.filter(|waited| !waited.is_zero()),
+    })
+}
+
+pub(super) async fn next_due(store: &PostgresStore) -> Result<Option<Duration>> {
+    let query = sqlx::query(statements::NEXT_DUE);
+    let row = within(STATEMENT_TIMEOUT, query.fetch_one(&store.shared.reads)).await?;
+    duration(&row, "wait_us").map_err(store_error)
+}
+
+/// A number of microseconds; less than none is none.
+fn duration(row: &PgRow, column: &str) -> sqlx::Result<Option<Duration>> {
+    let micros: Option<i64> = row.try_get(column)?;
+    Ok(micros.map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0))))
+}
+
+/// A crash may take the mark, and the end is published once more. So it does not wait for the disk.
+pub(super) async fn mark_notified(store: &PostgresStore, ids: &[Uuid]) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let work = async {
+        let mut transaction = store.shared.reads.begin().await?;
+        transaction.execute("SET LOCAL synchronous_commit TO off").await?;
+        sqlx::query(statements::MARK_NOTIFIED).bind(ids).execute(&mut *transaction).await?;
+        transaction.commit().await
+    };
+    within(STATEMENT_TIMEOUT, work).await
+}

@@ -1,0 +1,141 @@
+//! What an adapter must be able to do inside one transaction. The rules of delivery are written once over
+//! these, in [`super::flow`]; the adapters only know their SQL.
+
+use std::collections::{HashMap, HashSet};
+use std::future::Future;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::decide::{Budget, Found};
+use super::rows::{BackRow, EndedRow, EndingRow, EventRowIn, Fence, LogRowIn, StateRow};
+use super::{Claimant, Claimed, NewExecution, Result, TakeOver};
+use crate::execution::Attempt;
+
+/// A row that a poll found and locked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate {
+    /// The last attempt at it; 0 before the first.
+    pub(super) attempt: Attempt,
+    /// Who lost it; `None` for a row that waits.
+    pub(super) previous_owner: Option<Uuid>,
+    /// What decides whether it is run again.
+    pub(super) budget: Budget,
+}
+
+/// A database that transactions can be begun on.
+pub(super) trait Backend: Send + Sync {
+    /// A transaction.
+    type Session: Session;
+
+    /// Begins one.
+    fn begin(&self, purpose: Purpose) -> impl Future<Output = Result<Self::Session>> + Send;
+}
+
+/// What a transaction is for: it may need a connection of its own, or have to wait for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Makes rows ours.
+    Claim,
+    /// Keeps them ours; must be over well before the lease is.
+    Renew(Claimant),
+    /// Anything else.
+    Write,
+}
+
+/// One transaction, open. Dropped without [`Session::commit`] it is rolled back.
+///
+/// Methods take no empty lists and answer without order.
+pub(super) trait Session: Send {
+    /// Commits it.
+    fn commit(self) -> impl Future<Output = Result<()>> + Send;
+
+    /// Wakes whoever polls, if and when this commits.
+    fn wake(&mut self) -> impl Future<Output = Result<()>> + Send;
+
+    /// Inserts rows that wait; gives those that were not there.
+    fn insert_pending(&mut self, new: &[&NewExecution])
+    -> impl Future<Output = Result<HashSet<Uuid>>> + Send;
+
+    /// Inserts rows that run, or takes those that wait and are due.
+    fn claim(
+        &mut self,
+        claimant: &Claimant,
+        new: &[&Arc<NewExecution>],
+    ) -> impl Future<Output = Result<HashMap<Uuid, Claimed>>> + Send;
+
+    /// Where these rows are.
+    fn standing(&mut self, ids: &[Uuid]) -> impl Future<Output = Result<Vec<Found>>> + Send;
+
+    /// Locks rows that a poll may claim, in the order to claim them.
+    fn candidates(
+        &mut self,
+        claimant: &Claimant,
+        limit: usize,
+        take_over: TakeOver<'_>,
+    ) -> impl Future<Output = Result<Vec<Candidate>>> + Send;
+
+    /// Claims locked rows.
+    fn take(
+        &mut self,
+        claimant: &Claimant,
+        ids: &[Uuid],
+    ) -> impl Future<Output = Result<HashMap<Uuid, Claimed>>> + Send;
+
+    /// Ends locked rows.
+    fn end_unclaimed(
+        &mut self,
+        owner: Uuid,
+        rows: &[EndedRow<'_>],
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Renews leases; gives those renewed, and whether a cancel is requested.
+    fn renew(
+        &mut self,
+        claimant: &Claimant,
+        held: &[Attempt],
+    ) -> impl Future<Output = Result<Vec<(Attempt, bool)>>> + Send;
+
+    /// Rows in this name that are not held and have missed a renewal.
+    fn strays(
+        &mut self,
+        claimant: &Claimant,
+        held: &[Attempt],
+    ) -> impl Future<Output = Result<Vec<Attempt>>> + Send;
+
+    /// Notes when attempts started.
+    fn record_started(
+        &mut self,
+        owner: Uuid,
+        started: &[(Attempt, Timestamp)],
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Locks rows that would go back, and reads what decides about them.
+    fn budgets(&mut self, fences: &[Fence]) -> impl Future<Output = Result<HashMap<Attempt, Budget>>> + Send;
+
+    /// Writes terminal states under the fence; gives the rows written.
+    fn finish(&mut self, endings: &[EndingRow<'_>]) -> impl Future<Output = Result<HashSet<Uuid>>> + Send;
+
+    /// Sends rows back under the fence; gives the rows written.
+    fn requeue(&mut self, rows: &[BackRow]) -> impl Future<Output = Result<HashSet<Uuid>>> + Send;
+
+    /// Stores logs.
+    fn insert_logs(&mut self, lines: &[LogRowIn<'_>]) -> impl Future<Output = Result<()>> + Send;
+
+    /// Stores events.
+    fn insert_events(&mut self, events: &[EventRowIn<'_>]) -> impl Future<Output = Result<()>> + Send;
+
+    /// Stores events of attempts that are still those of their supervisors.
+    fn insert_fenced_events(&mut self, events: &[EventRowIn<'_>]) -> impl Future<Output = Result<()>> + Send;
+
+    /// Writes entries of state, each key once.
+    fn set_state(&mut self, rows: &[StateRow<'_>]) -> impl Future<Output = Result<()>> + Send;
+
+    /// Deletes entries of state.
+    fn delete_state(&mut self, rows: &[StateRow<'_>]) -> impl Future<Output = Result<()>> + Send;
+
+    /// Cancels a row that waits, asks a row that runs, makes a tombstone of one that is not there. `None`:
+    /// it is over already. Otherwise the row as it is now, and whether it is a tombstone.
+    fn cancel(&mut self, id: Uuid) -> impl Future<Output = Result<Option<(Found, bool)>>> + Send;
+}

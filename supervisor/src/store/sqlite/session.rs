@@ -1,0 +1,278 @@
+//! One transaction on the writing connection.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
+use sqlx::{Row, Transaction};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use super::error::{commit_unknown, store_error};
+use super::{BACKEND, SqliteStore, statements};
+use crate::execution::Attempt;
+use crate::store::columns::{now, unsigned};
+use crate::store::decide::{Budget, Found};
+use crate::store::rows::{
+    BackRow, EndedRow, EndingRow, EventRowIn, Fence, LogRowIn, NewRow, StateRow, micros,
+};
+use crate::store::session::{Backend, Candidate, Purpose, Session};
+use crate::store::{Claimant, Claimed, NewExecution, Result, StoreError, TakeOver};
+
+pub(super) mod record {
+    //! Rows as records.
+    crate::store::columns::record_readers!(sqlx::sqlite::SqliteRow);
+}
+
+/// A transaction that holds the write lock since its beginning, with the moment it began: its clock.
+pub(in crate::store) struct SqliteSession {
+    transaction: Transaction<'static, Sqlite>,
+    now: i64,
+    /// Whether the file has been open for longer than any lease that could have run out meanwhile.
+    opened_at: tokio::time::Instant,
+    waker: Arc<Notify>,
+    wakes: bool,
+}
+
+impl Backend for SqliteStore {
+    type Session = SqliteSession;
+
+    async fn begin(&self, _purpose: Purpose) -> Result<SqliteSession> {
+        Ok(SqliteSession {
+            transaction: self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)?,
+            now: now().as_microsecond(),
+            opened_at: self.opened_at,
+            waker: self.waker.clone(),
+            wakes: false,
+        })
+    }
+}
+
+type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
+
+/// The parameter that holds several rows.
+pub(super) fn array<T: Serialize>(rows: &[T]) -> Result<String> {
+    serde_json::to_string(rows).map_err(|error| StoreError::Failed {
+        backend: BACKEND,
+        message: format!("rows could not be written as JSON: {error}"),
+    })
+}
+
+fn ids(rows: &[SqliteRow]) -> Result<HashSet<Uuid>> {
+    rows.iter().map(|row| record::required_id(row, "id").map_err(store_error)).collect()
+}
+
+fn claimed(rows: &[SqliteRow]) -> Result<HashMap<Uuid, Claimed>> {
+    let read = |row| {
+        let claimed = record::claimed(row).map_err(store_error)?;
+        Ok((claimed.attempt.execution_id, claimed))
+    };
+    rows.iter().map(read).collect()
+}
+
+fn budget(row: &SqliteRow) -> sqlx::Result<Budget> {
+    Ok(Budget {
+        attempt: record::attempt(row)?.number,
+        attempts_charged: row.try_get::<i32, _>("attempts_charged").map(unsigned)?,
+        max_attempts: row.try_get::<i32, _>("max_attempts").map(unsigned)?,
+        cancel_requested: row.try_get("cancel_requested")?,
+    })
+}
+
+fn found(row: &SqliteRow) -> sqlx::Result<Found> {
+    Ok(Found {
+        attempt: record::attempt(row)?,
+        owner: record::id(row, "lease_owner")?,
+        status: record::status(row)?,
+        error_type: row.try_get("error_type")?,
+    })
+}
+
+fn candidate(row: &SqliteRow) -> sqlx::Result<Candidate> {
+    Ok(Candidate {
+        attempt: record::attempt(row)?,
+        previous_owner: record::id(row, "lease_owner")?,
+        budget: budget(row)?,
+    })
+}
+
+impl SqliteSession {
+    async fn rows(&mut self, query: Query<'_>) -> Result<Vec<SqliteRow>> {
+        query.fetch_all(&mut *self.transaction).await.map_err(store_error)
+    }
+
+    async fn run(&mut self, query: Query<'_>) -> Result<()> {
+        query.execute(&mut *self.transaction).await.map_err(store_error)?;
+        Ok(())
+    }
+
+    fn lease_end(&self, claimant: &Claimant) -> i64 {
+        self.now + micros(claimant.lease)
+    }
+
+    /// Events without a time of their own happen now.
+    fn dated(&self, events: &[EventRowIn<'_>]) -> Result<String> {
+        let now = Timestamp::from_microsecond(self.now).ok();
+        let dated: Vec<EventRowIn<'_>> = events
+            .iter()
+            .map(|event| EventRowIn { at: event.at.or(now), detail: event.detail.clone(), ..*event })
+            .collect();
+        array(&dated)
+    }
+}
+
+impl Session for SqliteSession {
+    async fn commit(self) -> Result<()> {
+        self.transaction.commit().await.map_err(commit_unknown)?;
+        if self.wakes {
+            self.waker.notify_one();
+        }
+        Ok(())
+    }
+
+    async fn wake(&mut self) -> Result<()> {
+        self.wakes = true;
+        Ok(())
+    }
+
+    async fn insert_pending(&mut self, new: &[&NewExecution]) -> Result<HashSet<Uuid>> {
+        let rows: Vec<NewRow<'_>> = new.iter().map(|new| NewRow::of(new)).collect();
+        let query = sqlx::query(statements::SUBMIT).bind(array(&rows)?).bind(self.now);
+        ids(&self.rows(query).await?)
+    }
+
+    async fn claim(
+        &mut self,
+        claimant: &Claimant,
+        new: &[&Arc<NewExecution>],
+    ) -> Result<HashMap<Uuid, Claimed>> {
+        let rows: Vec<NewRow<'_>> = new.iter().map(|new| NewRow::of(new)).collect();
+        let query = sqlx::query(statements::CLAIM)
+            .bind(array(&rows)?)
+            .bind(claimant.owner.to_string())
+            .bind(self.now)
+            .bind(self.lease_end(claimant));
+        claimed(&self.rows(query).await?)
+    }
+
+    async fn standing(&mut self, ids: &[Uuid]) -> Result<Vec<Found>> {
+        let rows = self.rows(sqlx::query(statements::STANDING).bind(array(ids)?)).await?;
+        rows.iter().map(|row| found(row).map_err(store_error)).collect()
+    }
+
+    async fn candidates(
+        &mut self,
+        claimant: &Claimant,
+        limit: usize,
+        take_over: TakeOver<'_>,
+    ) -> Result<Vec<Candidate>> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let lost = sqlx::query(statements::LOST).bind(claimant.owner.to_string());
+        let lost = match take_over {
+            TakeOver::Nothing => None,
+            TakeOver::AllOthers => Some(lost.bind(None::<i64>).bind(None::<String>)),
+            TakeOver::Lost { dead } => {
+                // After a standstill of this machine owners get the chance to renew first.
+                let in_contact = self.opened_at.elapsed() > claimant.lease;
+                Some(lost.bind(in_contact.then_some(self.now)).bind(Some(array(dead)?)))
+            }
+        };
+        let mut rows = match lost {
+            Some(lost) => self.rows(lost.bind(limit)).await?,
+            None => Vec::new(),
+        };
+        let rest = limit - i64::try_from(rows.len()).unwrap_or(limit);
+        rows.extend(self.rows(sqlx::query(statements::DUE).bind(self.now).bind(rest)).await?);
+        rows.iter().map(|row| candidate(row).map_err(store_error)).collect()
+    }
+
+    async fn take(&mut self, claimant: &Claimant, ids: &[Uuid]) -> Result<HashMap<Uuid, Claimed>> {
+        let query = sqlx::query(statements::TAKE)
+            .bind(array(ids)?)
+            .bind(claimant.owner.to_string())
+            .bind(self.lease_end(claimant));
+        claimed(&self.rows(query).await?)
+    }
+
+    async fn end_unclaimed(&mut self, owner: Uuid, rows: &[EndedRow<'_>]) -> Result<()> {
+        let query = sqlx::query(statements::END_UNCLAIMED).bind(array(rows)?).bind(owner.to_string());
+        let query = query.bind(self.now);
+        self.run(query).await
+    }
+
+    async fn renew(&mut self, claimant: &Claimant, held: &[Attempt]) -> Result<Vec<(Attempt, bool)>> {
+        let query = sqlx::query(statements::RENEW)
+            .bind(array(held)?)
+            .bind(claimant.owner.to_string())
+            .bind(self.lease_end(claimant));
+        let rows = self.rows(query).await?;
+        let read = |row| Ok((record::attempt(row)?, row.try_get("cancel_requested")?));
+        rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
+    }
+
+    async fn strays(&mut self, claimant: &Claimant, held: &[Attempt]) -> Result<Vec<Attempt>> {
+        let ids: Vec<Uuid> = held.iter().map(|attempt| attempt.execution_id).collect();
+        let query = sqlx::query(statements::STRAYS)
+            .bind(array(&ids)?)
+            .bind(claimant.owner.to_string())
+            .bind(self.now + micros(claimant.lease / 3));
+        let rows = self.rows(query).await?;
+        rows.iter().map(|row| record::attempt(row).map_err(store_error)).collect()
+    }
+
+    async fn record_started(&mut self, owner: Uuid, started: &[(Attempt, Timestamp)]) -> Result<()> {
+        let rows: Vec<_> = started
+            .iter()
+            .map(|(attempt, at)| EventRowIn::of(*attempt, Some(owner), "started").at(*at))
+            .collect();
+        let query = sqlx::query(statements::RECORD_STARTED).bind(array(&rows)?).bind(owner.to_string());
+        self.run(query).await
+    }
+
+    async fn budgets(&mut self, fences: &[Fence]) -> Result<HashMap<Attempt, Budget>> {
+        let rows = self.rows(sqlx::query(statements::BUDGETS).bind(array(fences)?)).await?;
+        let read = |row| Ok((record::attempt(row)?, budget(row)?));
+        rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
+    }
+
+    async fn finish(&mut self, endings: &[EndingRow<'_>]) -> Result<HashSet<Uuid>> {
+        ids(&self.rows(sqlx::query(statements::FINISH).bind(array(endings)?)).await?)
+    }
+
+    async fn requeue(&mut self, rows: &[BackRow]) -> Result<HashSet<Uuid>> {
+        let query = sqlx::query(statements::REQUEUE).bind(array(rows)?).bind(self.now);
+        ids(&self.rows(query).await?)
+    }
+
+    async fn insert_logs(&mut self, lines: &[LogRowIn<'_>]) -> Result<()> {
+        self.run(sqlx::query(statements::INSERT_LOGS).bind(array(lines)?)).await
+    }
+
+    async fn insert_events(&mut self, events: &[EventRowIn<'_>]) -> Result<()> {
+        let query = sqlx::query(statements::INSERT_EVENTS).bind(self.dated(events)?);
+        self.run(query).await
+    }
+
+    async fn insert_fenced_events(&mut self, events: &[EventRowIn<'_>]) -> Result<()> {
+        let query = sqlx::query(statements::INSERT_FENCED_EVENTS).bind(self.dated(events)?);
+        self.run(query).await
+    }
+
+    async fn set_state(&mut self, rows: &[StateRow<'_>]) -> Result<()> {
+        let query = sqlx::query(statements::SET_STATE).bind(array(rows)?).bind(self.now);
+        self.run(query).await
+    }
+
+    async fn delete_state(&mut self, rows: &[StateRow<'_>]) -> Result<()> {
+        self.run(sqlx::query(statements::DELETE_STATE).bind(array(rows)?)).await
+    }
+
+    async fn cancel(&mut self, id: Uuid) -> Result<Option<(Found, bool)>> {
+        let query = sqlx::query(statements::CANCEL).bind(id.to_string()).bind(self.now);
+        let row = query.fetch_optional(&mut *self.transaction).await.map_err(store_error)?;
+        let read = |row: SqliteRow| Ok((found(&row)?, row.try_get("tombstone")?));
+        row.map(read).transpose().map_err(store_error)
+    }
+}

@@ -1,0 +1,130 @@
+//! What only PostgreSQL can tell, and what only a server can do to us.
+
+use std::time::{Duration, Instant};
+
+use muster_supervisor::execution::Status;
+use muster_supervisor::store::{PostgresStore, Store as _, StoreError, TakeOver, Verdict};
+use muster_tests::{Service, Services};
+
+use crate::fixture::{claimant, eventually, postgres, success};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rule_13_a_supervisor_that_holds_its_lock_is_not_proven_dead_and_one_that_lost_it_is() {
+    let fixture = postgres().await;
+    let (alive, dying, silent) = (claimant(), claimant(), claimant());
+    let (one, two) = (fixture.another_store().await, fixture.another_store().await);
+    one.hold_presence(&alive).await.unwrap();
+    two.hold_presence(&dying).await.unwrap();
+    assert_eq!(one.facts().await.unwrap().notices_death, Some(true));
+    for claimant in [&alive, &dying, &silent] {
+        fixture.claimed(claimant).await;
+    }
+    let prober = claimant();
+    assert!(fixture.store.dead_owners(&prober).await.unwrap().is_empty(), "all three live");
+
+    drop(two);
+    let died = Instant::now();
+    let dead = eventually("the proof", async || {
+        let dead = fixture.store.dead_owners(&prober).await.unwrap();
+        (!dead.is_empty()).then_some(dead)
+    })
+    .await;
+    assert!(died.elapsed() >= Duration::from_secs(1), "two looks, a second apart");
+    // The silent one never showed that its death can be seen: its lease alone decides.
+    assert_eq!(dead, [dying.owner]);
+
+    let due = fixture.store.claim_due(&prober, 10, TakeOver::Lost { dead: &dead }).await.unwrap();
+    assert_eq!(due.claimed.len(), 1, "its lease has not run out, and it is taken over all the same");
+    assert_eq!(due.claimed[0].attempts_charged, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rule_13_the_proof_is_checked_again_inside_the_take_over() {
+    let fixture = postgres().await;
+    let revived = claimant();
+    fixture.claimed(&revived).await;
+    let store = fixture.another_store().await;
+    store.hold_presence(&revived).await.unwrap();
+    let stale_proof = [revived.owner];
+    let take_over = TakeOver::Lost { dead: &stale_proof };
+    let due = fixture.store.claim_due(&claimant(), 10, take_over).await.unwrap();
+    assert!(due.claimed.is_empty(), "it took its lock again in the meantime");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rule_13_a_lost_lock_is_taken_again_before_claims_go_on() {
+    let fixture = postgres().await;
+    let me = claimant();
+    let store = fixture.another_store().await;
+    store.hold_presence(&me).await.unwrap();
+    fixture.claimed(&me).await;
+    fixture
+        .sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
+        .await;
+    let prober = claimant();
+    // Two looks a second apart: the lock is back before the second.
+    for _ in 0..3 {
+        assert!(fixture.store.dead_owners(&prober).await.unwrap().is_empty());
+    }
+    assert_eq!(store.facts().await.unwrap().notices_death, Some(true));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_submitted_elsewhere_wakes_the_poll_here() {
+    let fixture = postgres().await;
+    let poller = fixture.another_store().await;
+    // The first wake-up only says that listening has begun.
+    tokio::time::timeout(Duration::from_secs(10), poller.woken()).await.expect("listening");
+    let woken = tokio::spawn(async move { poller.woken().await });
+    fixture.submitted().await;
+    tokio::time::timeout(Duration::from_secs(10), woken).await.expect("woken").unwrap();
+}
+
+/// The server stops, stays away, and comes back: nothing that was committed is lost, nothing is written twice,
+/// nothing hangs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_is_survived() {
+    let started = tokio::task::spawn_blocking(|| {
+        let services = Services::private();
+        (services.fresh().database_url, services)
+    });
+    let (url, services) = started.await.unwrap();
+    let store = PostgresStore::new(&url).unwrap();
+    store.migrate().await.unwrap();
+    let me = claimant();
+    let executions: Vec<_> = (0..4).map(|_| std::sync::Arc::new(crate::fixture::new_execution())).collect();
+    store.claim(&me, &executions).await.unwrap();
+    let ids: Vec<_> = executions.iter().map(|execution| execution.id).collect();
+    let attempts: Vec<_> =
+        store.claimed_by(me.owner, &ids).await.unwrap().iter().map(|claimed| claimed.attempt).collect();
+
+    let services = in_background(services, |services| services.kill(Service::Postgres)).await;
+    let ends: Vec<_> = attempts.iter().map(|attempt| success(&me, *attempt)).collect();
+    let began = Instant::now();
+    let error = store.finalize(&ends).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unreachable { .. } | StoreError::CommitUnknown { .. }), "{error}");
+    assert!(error.is_passing() && began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+
+    let services = in_background(services, |services| services.start_again(Service::Postgres)).await;
+    let verdicts = eventually("the server's return", async || store.finalize(&ends).await.ok()).await;
+    let finished = Verdict::Finished { status: Status::Success, error_type: None };
+    assert_eq!(verdicts, vec![finished; 4]);
+    // Every connection in every pool is dead after a restart; each is found out without an error for long.
+    let services = in_background(services, |services| services.restart(Service::Postgres)).await;
+    eventually("renewals", async || store.renew(&me, &attempts).await.ok()).await;
+    eventually("reads", async || store.execution(ids[0]).await.ok().flatten()).await;
+    let more = eventually("claims", async || store.claim_due(&me, 1, TakeOver::Nothing).await.ok()).await;
+    assert!(more.claimed.is_empty());
+    tokio::task::spawn_blocking(move || drop(services)).await.unwrap();
+}
+
+async fn in_background<T: Send + 'static>(
+    services: Services,
+    work: impl FnOnce(&Services) -> T + Send + 'static,
+) -> Services {
+    let done = tokio::task::spawn_blocking(move || {
+        work(&services);
+        services
+    });
+    done.await.unwrap()
+}
