@@ -151,6 +151,46 @@ fn what_was_read_together_with_an_execute_is_not_overlooked() {
     }
 }
 
+/// The second thread takes over the reading about 2 ms into a native run, and gives it back at its end: here
+/// runs end, ask, and are cancelled and pinged around that moment.
+#[test]
+fn handing_the_reading_over_loses_nothing() {
+    let seed = std::env::var("MUSTER_SEED").ok().and_then(|seed| seed.parse().ok());
+    let mut state: u64 = seed.unwrap_or_else(|| u64::from(std::process::id()));
+    eprintln!("replay with MUSTER_SEED={state}");
+    let mut below = |limit: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % limit
+    };
+    let examples = examples();
+    let mut peer = Start::in_folder(&examples).ready();
+    for nonce in 0..600 {
+        let (workflow, params) = match below(3) {
+            0 => ("conformance.sleep", json!({ "seconds": below(4000) as f64 / 1e6 })),
+            1 => ("conformance.call", json!({ "method": "state.get", "params": {}, "count": below(5) })),
+            _ => ("conformance.echo", json!({})),
+        };
+        let run = peer.execute(workflow, &params);
+        let pause = Instant::now() + Duration::from_micros(below(4000));
+        while Instant::now() < pause {
+            std::hint::spin_loop();
+        }
+        peer.send(&ToWorker::Ping { nonce });
+        if below(3) == 0 {
+            peer.cancel(run, CancelReason::User);
+        }
+        let mut owed = vec!["Started", "Finished", "Idle", "Pong"];
+        while !owed.is_empty() {
+            let message = peer.next();
+            owed.retain(|name| *name != message.name());
+            if let ToSupervisor::Call { run, call, .. } = message {
+                let result = CallResult::Ok { value: muster_protocol::JsonBytes::NONE };
+                peer.send(&ToWorker::Reply { run, call, result });
+            }
+        }
+    }
+}
+
 #[test]
 fn frames_for_a_run_that_has_ended_change_nothing() {
     let examples = examples();
