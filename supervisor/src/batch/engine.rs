@@ -94,6 +94,7 @@ pub async fn run(
         ledger: Arc::clone(&ledger),
         slots: Arc::clone(&slots),
         sink: Arc::new(Ends { ledger, slots, ends }),
+        metrics: Arc::default(),
         leftovers: None,
         give_up_after: Some(GIVE_UP_AFTER),
     };
@@ -123,7 +124,7 @@ struct Ends {
 
 #[async_trait]
 impl Sink for Ends {
-    async fn finalized(&self, group: Vec<Finalized>) {
+    async fn finalized(&self, group: Vec<Finalized>, _took: Duration) {
         for finalized in group {
             self.ledger.let_go(finalized.finalization.attempt);
             // The batch hears until every line has ended.

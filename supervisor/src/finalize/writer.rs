@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use crate::store::{Finalization, Store, StoreError, Verdict};
 
@@ -25,8 +26,8 @@ pub struct Finalized {
 /// Hears of every end that is written, group by group, in order.
 #[async_trait]
 pub trait Sink: std::fmt::Debug + Send + Sync + 'static {
-    /// These are committed.
-    async fn finalized(&self, group: Vec<Finalized>);
+    /// These are committed; the commit took so long.
+    async fn finalized(&self, group: Vec<Finalized>, took: Duration);
     /// The store cannot be written; what arrives is kept. Called again with `false` when it can.
     async fn store_unreachable(&self, unreachable: bool);
 }
@@ -78,14 +79,16 @@ impl Writer {
         let mut group = Vec::with_capacity(GROUP_MAX);
         while ends.recv_many(&mut group, GROUP_MAX).await > 0 {
             let group = std::mem::replace(&mut group, Vec::with_capacity(GROUP_MAX));
+            let started = Instant::now();
             let verdicts = self.write(&group).await;
+            let took = started.elapsed();
             let written = group.len();
             let finalized = group
                 .into_iter()
                 .zip(verdicts)
                 .map(|(finalization, verdict)| Finalized { finalization, verdict })
                 .collect();
-            self.sink.finalized(finalized).await;
+            self.sink.finalized(finalized, took).await;
             self.backlog.send_modify(|backlog| *backlog -= written);
         }
     }

@@ -1,5 +1,7 @@
 //! One run: an attempt in the hands of a worker.
 
+use std::time::Duration;
+
 use muster_protocol::{CancelReason, Metrics, Outcome};
 
 use super::event::{Assignment, Violation};
@@ -26,6 +28,20 @@ pub(super) struct Run {
     /// The worker said Goodbye, with this reason.
     pub(super) goodbye: Option<String>,
     pub(super) phase: Phase,
+}
+
+impl Run {
+    /// How long the run took, up to `ended_at`; `None` without Started.
+    ///
+    /// The time between reading Started and reading Finished is the measure. When the reader was held up and
+    /// read both at once it is too short; then the worker's own measure counts, as far as it can be true: no
+    /// run is longer than the time since it was sent.
+    pub(super) fn duration(&self, ended_at: Time) -> Option<Duration> {
+        let read = ended_at.since(self.started_at?);
+        let told =
+            self.finished.as_ref().map_or(Duration::ZERO, |it| Duration::from_micros(it.metrics.wall_us));
+        Some(read.max(told.min(ended_at.since(self.sent_at))))
+    }
 }
 
 /// What the worker said at the end of a run.

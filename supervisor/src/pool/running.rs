@@ -335,7 +335,7 @@ impl Pool {
             attempt: run.assignment.attempt,
             ending,
             worker: Some(id),
-            duration: run.started_at.map(|started_at| ended_at.since(started_at)),
+            duration: run.duration(ended_at),
             metrics: run.finished.map(|finished| finished.metrics),
         }));
     }

@@ -99,10 +99,8 @@ fn as_reported(outcome: Outcome, at: Time, run: &Run) -> Ending {
 
 /// The worker's clock for the run starts a moment before ours, so "at the deadline" has a tolerance.
 fn is_past_deadline(run: &Run, at: Time) -> bool {
-    match (run.started_at, run.assignment.timeout) {
-        (Some(started_at), Some(timeout)) => {
-            at.since(started_at) + DEADLINE_TOLERANCE.min(timeout / 10) >= timeout
-        }
+    match (run.duration(at), run.assignment.timeout) {
+        (Some(duration), Some(timeout)) => duration + DEADLINE_TOLERANCE.min(timeout / 10) >= timeout,
         (None, Some(_)) | (Some(_) | None, None) => false,
     }
 }

@@ -15,7 +15,8 @@ use super::slots::{Closed, Slots};
 use crate::bus::{Bus, Settlement, StatusChange};
 use crate::execution::Attempt;
 use crate::finalize::{Finalized, Sink};
-use crate::store::{ExecutionRecord, Finalization, Store, Verdict};
+use crate::observe::Metrics;
+use crate::store::{ExecutionRecord, Store, Verdict};
 
 /// A row that ended this long ago and was not announced was left by a crash.
 const LEFT_AFTER: Duration = Duration::from_secs(5);
@@ -31,14 +32,21 @@ pub struct Announcer {
     slots: Arc<Slots>,
     settlements: mpsc::Sender<News>,
     store: Arc<dyn Store>,
+    metrics: Arc<Metrics>,
 }
 
 impl Announcer {
     /// Starts the task that talks to the bus.
-    pub fn start(store: Arc<dyn Store>, bus: Bus, ledger: Arc<Ledger>, slots: Arc<Slots>) -> Arc<Self> {
+    pub fn start(
+        store: Arc<dyn Store>,
+        bus: Bus,
+        ledger: Arc<Ledger>,
+        slots: Arc<Slots>,
+        metrics: Arc<Metrics>,
+    ) -> Arc<Self> {
         let (settlements, received) = mpsc::channel(KEPT_MAX);
         tokio::spawn(settle(Arc::clone(&store), bus, received));
-        Arc::new(Self { ledger, slots, settlements, store })
+        Arc::new(Self { ledger, slots, settlements, store, metrics })
     }
 
     /// Returns when all that was committed so far is announced, or given up.
@@ -77,17 +85,26 @@ impl Announcer {
 
 #[async_trait]
 impl Sink for Announcer {
-    async fn finalized(&self, group: Vec<Finalized>) {
+    async fn finalized(&self, group: Vec<Finalized>, took: Duration) {
+        self.metrics.committed(group.len(), took);
         for finalized in group {
             let attempt = finalized.finalization.attempt;
             let held = self.ledger.let_go(attempt);
             match &finalized.verdict {
-                Verdict::Finished { .. } => {
+                Verdict::Finished { status, .. } => {
+                    let ran = finalized.finalization.duration_ms.map(Duration::from_millis);
+                    self.metrics.finished(*status, ran);
                     let sync = held.is_some_and(|held| held.terms.sync);
                     self.announce(finalized, sync).await;
                 }
-                Verdict::Requeued => log_requeued(&finalized.finalization),
-                Verdict::Superseded => log_superseded(attempt),
+                Verdict::Requeued => {
+                    self.metrics.requeued();
+                    tracing::info!(%attempt, "execution goes back to the queue");
+                }
+                Verdict::Superseded => {
+                    self.metrics.superseded();
+                    tracing::warn!(%attempt, "another supervisor owns this execution; its outcome here changes nothing");
+                }
             }
         }
         self.slots.open(Closed::Backlog);
@@ -100,14 +117,6 @@ impl Sink for Announcer {
             self.slots.open(Closed::StoreUnreachable);
         }
     }
-}
-
-fn log_requeued(finalization: &Finalization) {
-    tracing::info!(attempt = %finalization.attempt, "execution goes back to the queue");
-}
-
-fn log_superseded(attempt: Attempt) {
-    tracing::warn!(%attempt, "another supervisor owns this execution now; its outcome here changes nothing");
 }
 
 /// What the task that talks to the bus is told.

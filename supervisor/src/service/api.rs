@@ -135,7 +135,8 @@ impl Service for Supervisor {
     }
 
     async fn metrics(&self) -> String {
-        String::new()
+        let (pool, readiness) = (self.pool().await, self.readiness().await);
+        self.core.metrics.encode(&pool, &readiness, &self.core.bus.health())
     }
 }
 

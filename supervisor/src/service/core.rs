@@ -16,6 +16,7 @@ use super::slots::Slots;
 use crate::bus::Bus;
 use crate::crew::{Crew, CrewError, CrewOptions, Gear};
 use crate::finalize::{Finalizer, Sink};
+use crate::observe::Metrics;
 use crate::pool::PoolConfig;
 use crate::process::{Launch, LaunchError, Leftovers};
 use crate::settings::{Settings, WorkerVariable};
@@ -43,6 +44,8 @@ pub struct Core {
     pub crew: Crew,
     /// Whether workers start.
     pub health: Arc<Health>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     finalizer: Finalizer,
 }
 
@@ -63,6 +66,8 @@ pub struct Parts {
     pub sink: Arc<dyn Sink>,
     /// Makes orders of requests.
     pub preparer: Arc<dyn Prepare>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// Where process groups are recorded.
     pub leftovers: Option<Leftovers>,
     /// A batch gives up after so many failed starts; a service never does.
@@ -75,7 +80,8 @@ impl Core {
     /// # Errors
     /// When the system refuses a thread or descriptors.
     pub fn start(settings: &Settings, parts: Parts) -> Result<Self, CoreError> {
-        let Parts { claimant, store, bus, ledger, slots, sink, preparer, leftovers, give_up_after } = parts;
+        let Parts { claimant, store, bus, ledger, slots, sink, preparer, metrics, leftovers, give_up_after } =
+            parts;
         let finalizer = Finalizer::start(Arc::clone(&store), sink);
         let health = Arc::new(Health::default());
         let ended = Arc::new(AtomicUsize::new(0));
@@ -87,6 +93,7 @@ impl Core {
             bus: bus.clone(),
             store: Arc::clone(&store),
             health: Arc::clone(&health),
+            metrics: Arc::clone(&metrics),
             ended: Arc::clone(&ended),
         });
         let pool = pool_config(settings, give_up_after);
@@ -94,7 +101,7 @@ impl Core {
         let crew = Crew::start(options, reporter)?;
         let desk = Desk::new(claimant.owner, Arc::clone(&ledger), crew.handle(), finalizer.clone(), preparer);
         tokio::spawn(watch_rate(Arc::downgrade(&slots), ended));
-        Ok(Self { claimant, store, bus, slots, ledger, desk, crew, health, finalizer })
+        Ok(Self { claimant, store, bus, slots, ledger, desk, crew, health, metrics, finalizer })
     }
 
     /// Returns when the crew has ended and every end it reported is committed. Call after a drain.

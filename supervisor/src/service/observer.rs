@@ -20,6 +20,7 @@ use crate::bus::{Bus, Channel, StatusChange};
 use crate::crew::{Completed, Observer, Progress};
 use crate::execution::{Attempt, LogLine, Status};
 use crate::finalize::{Finalizer, RetryPolicy, finalization};
+use crate::observe::Metrics;
 use crate::pool::WorkerId;
 use crate::store::Store;
 
@@ -39,6 +40,7 @@ pub(super) struct Reporter {
     pub(super) bus: Bus,
     pub(super) store: Arc<dyn Store>,
     pub(super) health: Arc<Health>,
+    pub(super) metrics: Arc<Metrics>,
     /// How many attempts have ended, for the rate.
     pub(super) ended: Arc<AtomicUsize>,
 }
@@ -55,8 +57,10 @@ impl Observer for Reporter {
         let workflow = {
             let mut held = self.ledger.lock();
             let Some(held) = held.get_mut(&attempt) else { return };
-            if let Phase::Submitted { started_at_us, .. } = &mut held.phase {
+            if let Phase::Submitted { started_at_us, since_us, .. } = &mut held.phase {
                 *started_at_us = Some(at_us);
+                let waited_us = u64::try_from(at_us - *since_us).unwrap_or_default();
+                self.metrics.started(Duration::from_micros(waited_us));
             }
             held.execution.workflow_name.clone()
         };

@@ -21,6 +21,7 @@ use super::prepare::Preparer;
 use super::slots::{Closed, Slots};
 use super::{heartbeat, leases, orders};
 use crate::finalize::Sink;
+use crate::observe::Metrics;
 use crate::process::{Leftovers, LeftoversError};
 use crate::settings::Settings;
 use crate::store::Durability;
@@ -107,8 +108,14 @@ impl Supervisor {
         let bus = open_bus(&settings)?;
         let ledger = Arc::new(Ledger::default());
         let slots = Slots::new(settings.max_workers);
-        let announcer =
-            Announcer::start(Arc::clone(&store), bus.clone(), Arc::clone(&ledger), Arc::clone(&slots));
+        let metrics = Arc::new(Metrics::new());
+        let announcer = Announcer::start(
+            Arc::clone(&store),
+            bus.clone(),
+            Arc::clone(&ledger),
+            Arc::clone(&slots),
+            Arc::clone(&metrics),
+        );
         let parts = Parts {
             claimant,
             preparer: Preparer::new(Arc::clone(&store), bus.clone(), settings.execution_timeout),
@@ -117,6 +124,7 @@ impl Supervisor {
             ledger,
             slots,
             sink: Arc::clone(&announcer) as Arc<dyn Sink>,
+            metrics,
             leftovers: Some(leftovers),
             give_up_after: None,
         };
