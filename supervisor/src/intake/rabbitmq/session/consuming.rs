@@ -1,0 +1,101 @@
+//! The channel: opening and ending the consumer, taking deliveries, acknowledging.
+
+use std::time::Duration;
+
+use futures_util::{FutureExt as _, StreamExt as _};
+use lapin::Consumer;
+use lapin::options::{
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
+};
+use lapin::types::FieldTable;
+
+use super::super::arrival::Message;
+use super::super::connect::{AmqpError, answered};
+use super::Session;
+use crate::intake::Claims;
+
+/// So many deliveries are taken from the channel at once.
+const ARRIVE_MAX: usize = 512;
+/// How long leaving waits for dead letters that are on their way.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(3);
+
+impl<C: Claims> Session<'_, C> {
+    pub(super) async fn consume(&mut self, window: u16) -> Result<(), AmqpError> {
+        answered(self.channel.basic_qos(window, BasicQosOptions::default())).await?;
+        let queue = self.shared.names.queue.clone();
+        let options = BasicConsumeOptions::default();
+        let consumer = self.channel.basic_consume(queue, "".into(), options, FieldTable::default());
+        self.consumer = Some(answered(consumer).await?);
+        self.shared.health.send_if_modified(|health| !std::mem::replace(&mut health.consuming, true));
+        Ok(())
+    }
+
+    /// Ends the consumer and takes in what was on its way. It stays open: the channel has it.
+    pub(super) async fn stop_consuming(&mut self) -> Result<(), AmqpError> {
+        let Some(mut consumer) = self.consumer.take() else { return Ok(()) };
+        answered(self.channel.basic_cancel(consumer.tag(), BasicCancelOptions::default())).await?;
+        let mut messages = Vec::new();
+        while let Some(delivery) = consumer.next().await {
+            messages.push(message(delivery?));
+        }
+        self.shared.health.send_if_modified(|health| std::mem::replace(&mut health.consuming, false));
+        self.arrive(messages).await;
+        Ok(())
+    }
+
+    pub(super) async fn acknowledge(&mut self, tags: Vec<u64>) -> Result<(), AmqpError> {
+        let count = tags.len() as u64;
+        self.settle(tags).await?;
+        self.shared.health.send_if_modified(|health| {
+            health.taken += count;
+            false
+        });
+        Ok(())
+    }
+
+    pub(super) async fn settle(&mut self, tags: impl IntoIterator<Item = u64>) -> Result<(), AmqpError> {
+        for ack in self.acks.settle(tags) {
+            let options = BasicAckOptions { multiple: ack.multiple };
+            answered(self.channel.basic_ack(ack.tag, options)).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives back what was not claimed and closes the channel.
+    pub(super) async fn leave(&mut self) -> Result<(), AmqpError> {
+        if let Some(consumer) = self.consumer.take() {
+            answered(self.channel.basic_cancel(consumer.tag(), BasicCancelOptions::default())).await?;
+        }
+        // Half-buried messages would come back and be buried twice.
+        if let Some(burying) = self.burying.take()
+            && let Ok(buried) = tokio::time::timeout(LEAVE_PATIENCE, burying).await
+        {
+            self.forget(buried).await?;
+        }
+        if self.acks.open() > 0 {
+            let everything = BasicNackOptions { multiple: true, requeue: true };
+            answered(self.channel.basic_nack(0, everything)).await?;
+        }
+        answered(self.channel.close(200, "leaving".into())).await?;
+        Ok(())
+    }
+}
+
+/// The next delivery and whatever came with it. Waits for ever without a consumer.
+pub(super) async fn deliveries(consumer: &mut Option<Consumer>) -> Result<Vec<Message>, AmqpError> {
+    let Some(consumer) = consumer else { return std::future::pending().await };
+    let ended = || AmqpError::Unreachable("the consumer was cancelled by the broker".to_owned());
+    let mut messages = vec![message(consumer.next().await.ok_or_else(ended)??)];
+    while messages.len() < ARRIVE_MAX {
+        match consumer.next().now_or_never() {
+            Some(Some(delivery)) => messages.push(message(delivery?)),
+            // The end of the stream is met again by the next call.
+            Some(None) | None => break,
+        }
+    }
+    Ok(messages)
+}
+
+fn message(delivery: lapin::message::Delivery) -> Message {
+    Message { tag: delivery.delivery_tag, body: delivery.data, properties: delivery.properties }
+}

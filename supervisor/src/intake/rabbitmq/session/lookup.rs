@@ -1,0 +1,144 @@
+//! From a delivery to something that can be claimed: what a message leaves out is in its row or its pending
+//! record.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::super::arrival::{self, Message, Unusable, Wanted};
+use super::{Aside, Ready, Session};
+use crate::bus::Bus;
+use crate::execution::Draft;
+use crate::intake::Claims;
+use crate::store::NewExecution;
+
+/// A pending record may come this much later than its message.
+const PENDING_PATIENCE: Duration = Duration::from_secs(5);
+/// How often aside messages ask for their record.
+const ASK_EVERY: Duration = Duration::from_millis(200);
+/// How long the cache may take to answer.
+const BUS_TIMEOUT: Duration = Duration::from_secs(1);
+
+impl<C: Claims> Session<'_, C> {
+    /// Reads what came, looks up what it leaves out, and puts each where it belongs.
+    pub(super) async fn arrive(&mut self, messages: Vec<Message>) {
+        let mut wanted = Vec::with_capacity(messages.len());
+        for message in messages {
+            self.acks.delivered(message.tag);
+            match arrival::read(message) {
+                Ok(one) => wanted.push(one),
+                Err(unusable) => self.unusable.push(*unusable),
+            }
+        }
+        self.look_up(wanted).await;
+    }
+
+    /// Completes messages by their pending records. What needs one that is not there goes aside.
+    pub(super) async fn look_up(&mut self, wanted: Vec<Wanted>) {
+        if wanted.is_empty() {
+            return;
+        }
+        let ids: Vec<Uuid> = wanted.iter().map(|wanted| wanted.id).collect();
+        let records = records(&self.shared.bus, &ids).await;
+        for (index, wanted) in wanted.into_iter().enumerate() {
+            let record = records.as_ref().and_then(|records| records.get(index)).and_then(Option::as_ref);
+            match record {
+                Some(record) => self.complete(wanted, Some(record)),
+                None if wanted.draft.is_minimal() => {
+                    self.aside.push(Aside { wanted, row_read: false, missed: Duration::ZERO });
+                }
+                None => self.complete(wanted, None),
+            }
+        }
+        if !self.aside.is_empty() {
+            self.find_rows().await;
+        }
+    }
+
+    pub(super) fn complete(&mut self, wanted: Wanted, record: Option<&Bytes>) {
+        let Wanted { message, id, draft } = wanted;
+        let draft = match record.map(|record| Draft::parse(record)) {
+            None => draft,
+            Some(Ok(record)) => draft.or(record),
+            Some(Err(error)) => {
+                let reason = format!("pending record: {error}");
+                return self.unusable.push(Unusable::invalid(message, Some(id), reason));
+            }
+        };
+        match draft.into_request() {
+            Ok(request) => {
+                let execution = Arc::new(NewExecution::of(&request, self.shared.default_max_attempts));
+                self.ready.push_back(Ready { message, execution, since: Instant::now() });
+            }
+            Err(error) => {
+                let reason = error.problems.join("; ");
+                self.unusable.push(Unusable::invalid(message, Some(id), reason));
+            }
+        }
+    }
+
+    /// Minimal messages whose row exists need no record: the row has everything.
+    pub(super) async fn find_rows(&mut self) {
+        let (read, unread): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.aside).into_iter().partition(|aside| aside.row_read);
+        self.aside = read;
+        let rows = &self.shared.rows;
+        let found = join_all(unread.iter().map(|aside| rows.known(aside.wanted.id))).await;
+        for (aside, row) in unread.into_iter().zip(found) {
+            match row {
+                Ok(Some(row)) => {
+                    let (message, execution) = (aside.wanted.message, Arc::new(row));
+                    self.ready.push_back(Ready { message, execution, since: Instant::now() });
+                }
+                Ok(None) => self.aside.push(Aside { row_read: true, ..aside }),
+                Err(error) => {
+                    tracing::debug!(%error, "a minimal message waits for the store");
+                    self.aside.push(aside);
+                }
+            }
+        }
+    }
+
+    /// Asks again for the records of what waits aside.
+    pub(super) async fn ask_again(&mut self) {
+        let elapsed = self.asked_at.elapsed();
+        if elapsed < ASK_EVERY {
+            return;
+        }
+        self.asked_at = Instant::now();
+        if self.aside.is_empty() {
+            return;
+        }
+        self.find_rows().await;
+        let ids: Vec<Uuid> = self.aside.iter().map(|aside| aside.wanted.id).collect();
+        let Some(records) = records(&self.shared.bus, &ids).await else {
+            // Out of reach: that is no evidence that there is none.
+            return;
+        };
+        let aside = std::mem::take(&mut self.aside);
+        for (mut aside, record) in aside.into_iter().zip(records) {
+            if let Some(record) = record {
+                self.complete(aside.wanted, Some(&record));
+                continue;
+            }
+            if aside.row_read {
+                aside.missed += elapsed;
+            }
+            if aside.missed > PENDING_PATIENCE {
+                let Wanted { message, id, .. } = aside.wanted;
+                self.unusable.push(Unusable::pending_not_found(message, id));
+            } else {
+                self.aside.push(aside);
+            }
+        }
+    }
+}
+
+/// The pending records, in order; `None` when the cache is out of reach.
+async fn records(bus: &Bus, ids: &[Uuid]) -> Option<Vec<Option<Bytes>>> {
+    tokio::time::timeout(BUS_TIMEOUT, bus.pending(ids)).await.ok()?.ok()
+}

@@ -1,0 +1,184 @@
+//! One channel's worth of consuming: deliveries come, slots become free, claims commit, acknowledgements go.
+//!
+//! A delivery passes these stations: it is read; what it leaves out is looked up in its row and its pending
+//! record; it is *ready* and waits for a slot; it is claimed together with others; it is acknowledged. One
+//! that is ready for too long is left as a PENDING row instead, for whoever has a slot first. One whose
+//! record has not come yet waits *aside*. One that can never be used goes to the dead letters.
+//!
+//! A session lives as long as its channel. Its deliveries die with it, and come again on the next.
+
+mod claiming;
+mod consuming;
+mod lookup;
+mod unusable;
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lapin::{Channel, Connection, Consumer};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::acks::Acks;
+use super::arrival::{Message, Unusable, Wanted};
+use super::connect::{AmqpError, answered};
+use super::grave::Buried;
+use super::intake::{Lost, Shared};
+use super::prefetch::{PREFETCH_MAX, Prefetch};
+use crate::intake::Claims;
+use crate::store::NewExecution;
+use claiming::CLAIM_MAX;
+use consuming::deliveries;
+
+/// How long no slot may be free before we stop taking deliveries.
+const NO_SLOT_GRACE: Duration = Duration::from_millis(50);
+/// How often what waits is looked after.
+const TICK: Duration = Duration::from_millis(50);
+
+/// A delivery that waits for a slot.
+#[derive(Debug)]
+struct Ready {
+    message: Message,
+    execution: Arc<NewExecution>,
+    since: Instant,
+}
+
+/// A delivery that waits for its pending record.
+#[derive(Debug)]
+struct Aside {
+    wanted: Wanted,
+    /// Its row has been looked for. Whoever submits writes the row before the message, so once is enough.
+    row_read: bool,
+    /// How long the cache has answered, and held no record.
+    missed: Duration,
+}
+
+type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// See the module.
+pub(in crate::intake::rabbitmq) struct Session<'a, C: Claims> {
+    shared: &'a Shared<C>,
+    channel: Channel,
+    acks: Acks,
+    consumer: Option<Consumer>,
+    prefetch: Prefetch,
+    ready: VecDeque<Ready>,
+    aside: Vec<Aside>,
+    unusable: Vec<Unusable>,
+    /// Unusable messages on their way to the dead letters.
+    burying: Option<Pending<Buried>>,
+    /// They could not be dead-lettered: not tried again before this.
+    bury_after: Instant,
+    /// Whoever waits for a slot on our behalf, and since when.
+    reserving: Option<(Pending<C::Reservation>, Instant)>,
+    /// The store did not answer: nothing is tried before this.
+    store_away_until: Option<Instant>,
+    asked_at: Instant,
+}
+
+impl<'a, C: Claims> Session<'a, C> {
+    pub(in crate::intake::rabbitmq) async fn open(
+        connection: &Connection,
+        shared: &'a Shared<C>,
+    ) -> Result<Self, AmqpError> {
+        Ok(Self {
+            shared,
+            channel: answered(connection.create_channel()).await?,
+            acks: Acks::default(),
+            consumer: None,
+            prefetch: Prefetch::default(),
+            ready: VecDeque::new(),
+            aside: Vec::new(),
+            unusable: Vec::new(),
+            burying: None,
+            bury_after: Instant::now(),
+            reserving: None,
+            store_away_until: None,
+            asked_at: Instant::now(),
+        })
+    }
+
+    /// Consumes until it is stopped, or the connection is lost. Neither breaks off a claim.
+    pub(in crate::intake::rabbitmq) async fn run(
+        &mut self,
+        stop: &CancellationToken,
+        lost: &Lost,
+    ) -> Result<(), AmqpError> {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            self.want_slots();
+            self.bury();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return self.leave().await,
+                error = lost.reason() => return Err(error),
+                reservation = when(self.reserving.as_mut().map(|(reserving, _)| reserving)) => {
+                    self.reserving = None;
+                    self.use_slots(reservation).await?;
+                }
+                buried = when(self.burying.as_mut()) => {
+                    self.burying = None;
+                    self.forget(buried).await?;
+                }
+                _ = tick.tick() => self.look_after().await?,
+                messages = deliveries(&mut self.consumer) => self.arrive(messages?).await,
+            }
+        }
+    }
+
+    /// Asks for slots when there is something to do with them: deliveries to claim, or a consumer to open.
+    fn want_slots(&mut self) {
+        if self.reserving.is_some()
+            || self.store_is_away()
+            || (self.ready.is_empty() && self.consumer.is_some())
+        {
+            return;
+        }
+        let most = if self.ready.is_empty() { PREFETCH_MAX } else { self.ready.len().min(CLAIM_MAX) };
+        let reserving = Arc::clone(&self.shared.claims).reserve(most);
+        self.reserving = Some((reserving, Instant::now()));
+    }
+
+    fn store_is_away(&self) -> bool {
+        self.store_away_until.is_some_and(|until| until > Instant::now())
+    }
+
+    async fn use_slots(&mut self, reservation: C::Reservation) -> Result<(), AmqpError> {
+        let slots = C::count(&reservation);
+        if !self.ready.is_empty() {
+            return self.claim(reservation, slots).await;
+        }
+        if self.consumer.is_none() {
+            let window = self.prefetch.open(slots);
+            self.consume(window).await?;
+        }
+        Ok(())
+    }
+
+    /// What must not wait for an event: no slot for long, deliveries held for long, records to ask for.
+    async fn look_after(&mut self) -> Result<(), AmqpError> {
+        let no_slot = self.reserving.as_ref().is_some_and(|(_, since)| since.elapsed() >= NO_SLOT_GRACE);
+        if no_slot || self.store_is_away() {
+            self.stop_consuming().await?;
+        } else if self.consumer.is_some()
+            && let Some(window) = self.prefetch.blocked_by(self.aside.len())
+        {
+            self.stop_consuming().await?;
+            self.consume(window).await?;
+        }
+        self.spill().await?;
+        self.ask_again().await;
+        Ok(())
+    }
+}
+
+/// What a future brings, if there is one.
+async fn when<T>(pending: Option<&mut Pending<T>>) -> T {
+    match pending {
+        Some(pending) => pending.await,
+        None => std::future::pending().await,
+    }
+}
