@@ -9,7 +9,7 @@ use crate::settings::SettingsError;
 
 /// The command line or the settings are wrong.
 pub const USAGE: u8 = 2;
-/// No supervisor answered. The number is that of `EX_UNAVAILABLE`.
+/// No supervisor, or no other server, answered. The number is that of `EX_UNAVAILABLE`.
 pub const UNAVAILABLE: u8 = 69;
 /// A fault of the program. The number is that of `EX_SOFTWARE`.
 pub const BUG: u8 = 70;
@@ -25,6 +25,11 @@ impl Failure {
     /// The command was used wrongly.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self { code: USAGE, message: message.into() }
+    }
+
+    /// A server did not answer.
+    pub(crate) fn unavailable(message: impl Into<String>) -> Self {
+        Self { code: UNAVAILABLE, message: message.into() }
     }
 
     /// Anything else.

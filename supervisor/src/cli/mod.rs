@@ -4,9 +4,11 @@
 //! stdout, everything else on stderr. No command decides anything about executions.
 
 mod batch;
+mod broker;
 mod cancel;
 mod completions;
 mod config;
+mod dead;
 pub mod exit;
 mod follow;
 mod human;
@@ -65,6 +67,7 @@ enum Command {
     Recycle(recycle::Recycle),
     Resize(resize::Resize),
     Reload(reload::Reload),
+    Dead(dead::Dead),
     Config(config::Config),
     Migrate(migrate::Migrate),
     Completions(completions::Completions),
@@ -95,6 +98,7 @@ impl Command {
             Self::Resize(command) => command.run(),
             Self::Reload(command) => command.run(),
             Self::Migrate(command) => command.run(),
+            Self::Dead(command) => command.run(),
             Self::Config(command) => command.run(),
             Self::Completions(command) => command.run(),
         }

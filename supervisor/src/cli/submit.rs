@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::broker::Broker;
 use super::exit::{Failure, of_status};
 use super::follow::{follow_log, log_line, stderr_has_colours, wait_for_end};
 use super::output::{note, print_line};
@@ -27,7 +28,8 @@ Examples:
   supervisor submit hello --params '{\"name\": \"Ada\"}' --wait
   supervisor submit report --params @month.json --timeout 900 --follow
   jq '{rows: .}' data.json | supervisor submit transform --params - --wait > out.json
-  supervisor submit scratch --code try.js --wait"
+  supervisor submit scratch --code try.js --wait
+  supervisor submit hello --amqp         straight into RabbitMQ, no supervisor needed yet"
 )]
 pub(crate) struct Submit {
     /// The workflow's name; with --code what to call the code.
@@ -68,6 +70,8 @@ pub(crate) struct Submit {
     json: bool,
     #[command(flatten)]
     server: Server,
+    #[command(flatten)]
+    broker: Broker,
 }
 
 /// The body, as a queue message has it.
@@ -98,6 +102,11 @@ struct Message<'a> {
 impl Submit {
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
         let message = self.message()?;
+        if self.broker.amqp {
+            let id = self.broker.publish(&message)?;
+            print_line(&if self.json { format!("{{\"execution_id\":\"{id}\"}}") } else { id.to_string() })?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let client = self.server.client()?;
         let accepted: Accepted = client.parsed(client.submit(&message, None)?)?;
         let id = accepted.execution_id;

@@ -1,0 +1,177 @@
+//! `supervisor dead`: messages that could not be used.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use secrecy::ExposeSecret as _;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::exit::Failure;
+use super::output::{note, print, print_line};
+use super::setting_flags::SettingFlags;
+use crate::intake::rabbitmq::{AmqpError, DeadLetter, DeadLetters, ReplayError, Replayed};
+use crate::service::{BackendError, open_store};
+use crate::settings::Settings;
+use crate::store::Durability;
+
+/// Look after dead letters: messages that could not be used, with the reason.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  supervisor dead list
+  supervisor dead show 0190b8a0-0000-7000-8000-000000000001
+  supervisor dead replay --all           after what was wrong is mended
+  supervisor dead purge --yes")]
+pub(crate) struct Dead {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// List the oldest dead letters with their reasons.
+    List {
+        /// At most so many.
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: usize,
+        /// Print a JSON array.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
+    /// Show the messages of one execution.
+    Show {
+        /// Which execution.
+        #[arg(value_name = "ID")]
+        id: Uuid,
+        /// Print a JSON array.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
+    /// Put dead letters back into the queue.
+    ///
+    /// Rows that failed only for want of a usable message (PendingNotFound, InvalidRequest) are forgotten
+    /// first, so that the message can run; any other row stays as it is and its message changes nothing.
+    Replay {
+        /// Only the messages of this execution.
+        #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
+        id: Option<Uuid>,
+        /// All that are there now.
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
+    /// Throw all dead letters away.
+    Purge {
+        /// Really.
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
+}
+
+impl Dead {
+    pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        runtime.block_on(async {
+            match self.action {
+                Action::List { limit, json, settings } => {
+                    let letters = open(&settings.load()?).await?.list(limit).await?;
+                    if json { print_json(&letters) } else { print_list(&letters) }
+                }
+                Action::Show { id, json, settings } => {
+                    let letters = open(&settings.load()?).await?.of_execution(id).await?;
+                    if json { print_json(&letters) } else { print_letters(id, &letters) }
+                }
+                Action::Replay { id, settings, all: _ } => replay(id, &settings.load()?).await,
+                Action::Purge { yes, settings } => purge(yes, &settings.load()?).await,
+            }
+        })?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+async fn open(settings: &Settings) -> Result<DeadLetters, Failure> {
+    let Some(url) = &settings.amqp_url else {
+        return Err(Failure::usage(
+            "there are no dead letters without RabbitMQ: set amqp_url (--amqp-url, MUSTER_AMQP_URL); executions of \
+             the embedded queue that could not run are in `supervisor list --status FAILED`",
+        ));
+    };
+    Ok(DeadLetters::open(url.expose_secret(), &settings.queue).await?)
+}
+
+async fn replay(id: Option<Uuid>, settings: &Settings) -> Result<(), Failure> {
+    let dead = open(settings).await?;
+    let store = open_store(settings, Durability::Full).await?.store;
+    let Replayed { replayed, reopened } = dead.replay(id, &*store).await?;
+    if let Some(id) = id.filter(|_| replayed == 0) {
+        return Err(Failure::other(format!(
+            "no dead letter is of execution {id}: see `supervisor dead list`"
+        )));
+    }
+    print_line(&format!("{replayed} replayed, {reopened} of them with a row that was reopened"))
+}
+
+async fn purge(yes: bool, settings: &Settings) -> Result<(), Failure> {
+    let dead = open(settings).await?;
+    if !yes {
+        return Err(Failure::usage("this throws all dead letters away; say so with --yes"));
+    }
+    print_line(&format!("{} purged", dead.purge().await?))
+}
+
+fn print_list(letters: &[DeadLetter]) -> Result<(), Failure> {
+    if letters.is_empty() {
+        note("no dead letters");
+    }
+    let line = |letter: &DeadLetter| {
+        let id = letter.execution_id.map_or_else(|| format!("{:36}", "-"), |id| id.to_string());
+        format!("{:>4}  {id}  {}\n", letter.number, letter.reason)
+    };
+    print(&letters.iter().map(line).collect::<String>())
+}
+
+fn print_letters(id: Uuid, letters: &[DeadLetter]) -> Result<(), Failure> {
+    if letters.is_empty() {
+        return Err(Failure::other(format!(
+            "no dead letter is of execution {id}: see `supervisor dead list`"
+        )));
+    }
+    let text = |letter: &DeadLetter| format!("reason: {}\n{}\n", letter.reason, letter.message);
+    print(&letters.iter().map(text).collect::<Vec<_>>().join("\n"))
+}
+
+fn print_json<T: Serialize>(value: &T) -> Result<(), Failure> {
+    print_line(&serde_json::to_string(value).map_err(|error| Failure::other(error.to_string()))?)
+}
+
+impl From<AmqpError> for Failure {
+    fn from(error: AmqpError) -> Self {
+        match error {
+            AmqpError::Url(_) | AmqpError::QueueName(_) => Self::usage(error.to_string()),
+            AmqpError::Unreachable(_) => Self::unavailable(error.to_string()),
+            AmqpError::Refused(_) | AmqpError::NotConfirmed(_) => Self::other(error.to_string()),
+        }
+    }
+}
+
+impl From<ReplayError> for Failure {
+    fn from(error: ReplayError) -> Self {
+        match error {
+            ReplayError::Amqp(error) => error.into(),
+            ReplayError::Store(error) => Self::other(error.to_string()),
+        }
+    }
+}
+
+impl From<BackendError> for Failure {
+    fn from(error: BackendError) -> Self {
+        Self::other(error.to_string())
+    }
+}
