@@ -31,7 +31,7 @@ export function definitions(post) {
       return count;
     },
     call: ({ method, params = null, count = 1 }, ctx) =>
-      Promise.all(Array.from({ length: count }, () => ctx[RAW](method, params).catch(shown))),
+      Promise.all(Array.from({ length: count }, () => ctx[RAW](method, params))),
     crash() {
       process.kill(process.pid, "SIGKILL");
     },
@@ -47,7 +47,3 @@ export function definitions(post) {
 
 /** How `conformance.call` reaches any method. */
 export const RAW = Symbol.for("muster-worker.call");
-
-function shown(error) {
-  return { error: { kind: error.kind ?? error.name, message: error.message.replace(`${error.kind}: `, "") } };
-}

@@ -11,11 +11,14 @@ export class Execution {
   #looked = false;
   #uninterruptible;
   #entered = false;
+  #startedMs;
   #endTimer = null;
   #graceMs = 0;
 
   constructor(host, run, workflow) {
     this.run = run;
+    this.workflow = workflow;
+    this.#startedMs = performance.now();
     this.#host = host;
     this.#uninterruptible = workflow === "conformance.ignore_cancel";
   }
@@ -53,6 +56,17 @@ export class Execution {
   end(reason, message) {
     if (this.request === null) this.cancel(reason, message, 0);
     if (this.#entered && !this.#uninterruptible) this.#terminate();
+  }
+
+  get runningMs() {
+    return performance.now() - this.#startedMs;
+  }
+
+  /** How the execution ends when its cancel ended it. */
+  cancelledOutcome() {
+    const { reason, message } = this.request;
+    if (reason !== "WorkflowTimeout") return { type: "Cancelled", message };
+    return { type: "Failed", error: { kind: "WorkflowTimeout", message, stack: "", retryable: null } };
   }
 
   close() {

@@ -24,6 +24,7 @@ export class Host {
   #onMessage = () => {};
   #onDeath = null;
   #failure = null;
+  #resourcesAre = null;
 
   constructor(folder, options) {
     this.library = new Library(folder);
@@ -43,7 +44,10 @@ export class Host {
     this.#worker = this.#options.inProcess
       ? await startInProcess(workerData)
       : new Worker(RUNTIME, { workerData, stdin: false, name: "muster-user" });
-    this.#worker.on("message", (message) => this.#onMessage(message));
+    this.#worker.on("message", (message) => {
+      if (message.type === "resources") this.#resourcesAre?.(message.list);
+      else this.#onMessage(message);
+    });
     this.#worker.on("error", (error) => (this.#failure = error));
     this.#worker.on("exit", (code) => this.#exited(code));
     const files = this.library.registering();
@@ -148,6 +152,19 @@ export class Host {
   cancel(run, reason, message) {
     Atomics.store(this.#flags, 0, run);
     this.post({ type: "cancel", run, reason, message });
+  }
+
+  /** What the thread's event loop waits for; null when it does not answer. */
+  resources(waitMs) {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#resourcesAre?.(null), waitMs);
+      this.#resourcesAre = (list) => {
+        clearTimeout(timer);
+        this.#resourcesAre = null;
+        resolve(list);
+      };
+      this.post({ type: "resources" });
+    });
   }
 
   /** Ends the thread under its execution, which then resolves with `died`. */

@@ -23,7 +23,7 @@ export class CallError extends Error {
   name = "CallError";
 
   constructor(kind, message) {
-    super(message ? `${kind}: ${message}` : kind);
+    super(message || kind);
     this.kind = kind;
   }
 }
@@ -64,6 +64,8 @@ export function describe(error) {
 
 /** `class CardDeclined extends Error {}` is called Error unless it says otherwise; its class tells more. */
 function kindOf(error) {
+  // An answer of the supervisor that nobody caught is known by what the supervisor called it.
+  if (error instanceof CallError) return error.kind;
   const name = String(error.name ?? "Error");
   const ofClass = error.constructor?.name;
   return name === "Error" && ofClass ? ofClass : name;

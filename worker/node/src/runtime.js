@@ -1,11 +1,13 @@
 // What goes on in the user thread: loads workflow files and runs one execution at a time. The main thread never runs user code.
 
+import { createRequire, register } from "node:module";
 import { pathToFileURL } from "node:url";
 import { captureConsole, captureStreams, currentRun, writeAll } from "./capture.js";
 import { contextOf, Run } from "./context.js";
 import { describe, toJson } from "./outcome.js";
 import "./index.js";
 
+const SDK = new URL("./index.js", import.meta.url).href;
 const registered = globalThis[Symbol.for("muster-worker.workflows")];
 const remembered = new Map();
 let flags;
@@ -27,15 +29,21 @@ export async function start(port, data) {
 
 function heed(message) {
   if (message.type === "load") load(message.files);
+  else if (message.type === "resources") post({ type: "resources", list: waitedFor() });
   else if (message.type === "execute") execute(message);
   else if (current?.number !== message.run) return;
   else if (message.type === "cancel") current.cancel(message.reason, message.message);
   else if (message.type === "reply") current.resolve(message.call, message.result);
 }
 
+function waitedFor() {
+  return process.getActiveResourcesInfo().filter((name) => name !== "MessagePort");
+}
+
 /** Imports the files that register workflows. A broken file costs only its own workflows. */
 async function load(files) {
   const broken = {};
+  if (files.length > 0) await makeSdkResolvable(files[0]);
   for (const file of files) {
     try {
       await import(pathToFileURL(file).href);
@@ -112,7 +120,18 @@ function rejection(reason) {
   return Object.assign(new Error(reason), { name: "Rejection" });
 }
 
-function inlineUrl(workflow, code) {
+/** A workflows folder without a node_modules of its own gets this very package when it imports it. */
+async function makeSdkResolvable(file) {
+  try {
+    createRequire(file).resolve("muster-worker");
+  } catch {
+    register(new URL("./hooks.js", import.meta.url), { data: { url: SDK } });
+  }
+}
+
+/** Code in a data URL can import by full URL only. */
+function inlineUrl(workflow, text) {
+  const code = text.replace(/(\bfrom\s*|\bimport\s*\(?\s*)(["'])muster-worker\2/g, `$1"${SDK}"`);
   const label = `inline-${workflow.replace(/[^\w.-]/g, "_") || "code"}.js`;
   return `data:text/javascript;base64,${Buffer.from(`${code}\n//# sourceURL=${label}`).toString("base64")}`;
 }

@@ -7,7 +7,7 @@ import { Rejection } from "./library.js";
 import { LogBatch } from "./log_batch.js";
 import { Meter } from "./meter.js";
 import { describe } from "./outcome.js";
-import { stacksOf } from "./stacks.js";
+import { stateOf } from "./stacks.js";
 import { scrubEnvironment } from "./streams.js";
 import { VERSION } from "./version.js";
 import { PeerError } from "./wire/connection.js";
@@ -22,6 +22,8 @@ import { FEATURES } from "./wire/messages.js";
 
 const DEADLINE_SLACK_MS = 25;
 const LEAVE_MS = 1500;
+/** A signal to the group comes twice when a launcher passes it on; the echo must not hit the idle worker. */
+const SIGNAL_ECHO_MS = 500;
 
 export class Session {
   #connection;
@@ -37,6 +39,7 @@ export class Session {
   #leaving = false;
   #ready = false;
   #logLevel = "Info";
+  #terminatedMs = -Infinity;
   #resolve;
 
   constructor(connection) {
@@ -187,11 +190,15 @@ export class Session {
       },
       (message) => this.#heard(execution, execute, message),
     );
-    if (outcome !== undefined) return outcome;
+    if (outcome !== undefined) return this.#judge(execution, outcome);
     if (!execution.terminated) return { type: "Failed", error: died };
-    const { reason, message } = execution.request;
-    if (reason !== "WorkflowTimeout") return { type: "Cancelled", message };
-    return { type: "Failed", error: { kind: "WorkflowTimeout", message, stack: "", retryable: null } };
+    return execution.cancelledOutcome();
+  }
+
+  /** User code may see the cancel, and say so in its own words, before the thread has heard of it. */
+  #judge(execution, outcome) {
+    const aborted = outcome.type === "Failed" && ["AbortError", "Cancelled"].includes(outcome.error.kind);
+    return aborted && execution.request !== null ? execution.cancelledOutcome() : outcome;
   }
 
   /** A word from the user thread. */
@@ -251,14 +258,21 @@ export class Session {
   }
 
   async #dump(run) {
-    const text = this.#execution === null ? "no execution is running\n" : await stacksOf();
+    const execution = this.#execution;
+    const text =
+      execution === null ? "no execution is running\n" : await stateOf(this.#host, execution.workflow, execution.runningMs);
     this.#connection.send({ type: "Stacks", run, text });
   }
 
   #terminate() {
     if (this.#leaving) return;
-    if (this.#execution === null) this.#leave(EXIT_DONE);
-    else this.#execution.end("Shutdown", "the process was told to end (SIGTERM)");
+    const now = performance.now();
+    if (this.#execution !== null) {
+      this.#terminatedMs = now;
+      this.#execution.end("Shutdown", "the process was told to end (SIGTERM)");
+    } else if (now - this.#terminatedMs > SIGNAL_ECHO_MS) {
+      this.#leave(EXIT_DONE);
+    }
   }
 
   /** The supervisor is gone: end the run if it lets itself be ended, and leave in any case. */

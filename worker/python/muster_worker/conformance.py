@@ -76,13 +76,11 @@ def log(count: int) -> int:
 
 def call(method: str, params: Any = None, count: int = 1) -> List[Any]:
     """Makes the same call `count` times at once and returns the replies."""
-    return [_shown(answer) for answer in call_all([(method, params)] * count)]
-
-
-def _shown(answer: Any) -> Any:
-    if isinstance(answer, CallError):
-        return {"error": {"kind": answer.kind, "message": answer.message}}
-    return answer
+    answers = call_all([(method, params)] * count)
+    for answer in answers:
+        if isinstance(answer, CallError):
+            raise answer
+    return answers
 
 
 def crash() -> None:

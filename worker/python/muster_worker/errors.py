@@ -56,7 +56,7 @@ class CallError(MusterError):
     retryable = None
 
     def __init__(self, kind: str, message: str) -> None:
-        super().__init__(f"{kind}: {message}" if message else kind)
+        super().__init__(message or kind)
         self.kind = kind
         self.message = message
 
@@ -83,7 +83,8 @@ def describe(error: BaseException) -> ErrorInfo:
     """Kind, message, stack without the SDK's own frames, and whether another attempt could help."""
     retryable = getattr(error, "retryable", None)
     return ErrorInfo(
-        kind=type(error).__name__,
+        # An answer of the supervisor that nobody caught is known by what the supervisor called it.
+        kind=error.kind if isinstance(error, CallError) else type(error).__name__,
         message=_message(error)[:_MESSAGE_MAX_CHARACTERS],
         stack=stack_of(error),
         retryable=retryable if isinstance(retryable, bool) else None,

@@ -68,7 +68,8 @@ def test_call_unknown_method(shared: Worker) -> None:
     call = shared.expect(Call)
     assert call.method == "no.such"
     shared.send(Reply(run, call.call, Err(ErrorInfo("UnknownMethod", "what?"))))
-    assert shared.finish().result == [{"error": {"kind": "UnknownMethod", "message": "what?"}}]
+    error = shared.finish().error
+    assert (error.kind, error.message) == ("UnknownMethod", "what?")
 
 
 def test_big_and_too_large(shared: Worker) -> None:
