@@ -16,6 +16,7 @@ mod timers;
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use muster_protocol::{ErrorInfo, Outcome, Source};
 
@@ -30,13 +31,19 @@ use script::Script;
 /// A worker with more requests than this still under way for executions that have ended asks to be replaced.
 const ABANDONED_FETCHES_MAX: usize = 16;
 
+/// A run shorter than this does not take its interpreter apart before its outcome is sent.
+const SHORT_RUN: Duration = Duration::from_millis(5);
+
 /// Runs JavaScript. The engine of everything that no native workflow takes.
 #[derive(Default)]
 pub(crate) struct JavaScript {
     folder: Folder,
     memory_limit_mb: u64,
     prelude: Option<Prelude>,
+    /// The realm of the next execution.
     spare: Option<Realm>,
+    /// The realm of the last one, if taking it apart could wait.
+    spent: Option<Realm>,
 }
 
 impl Engine for JavaScript {
@@ -68,15 +75,25 @@ impl Engine for JavaScript {
         };
         run.start();
         realm.host.enter(Arc::clone(run), Rc::clone(line));
-        Some(script::execute(&realm, &script))
+        let outcome = script::execute(&realm, &script);
+        // A short run has not used much memory, so nobody has to wait until it is given back. After a long one
+        // the resident set that Idle reports must not hold what is garbage already.
+        if run.started_at().elapsed() < SHORT_RUN {
+            self.spent = Some(realm);
+        }
+        Some(outcome)
     }
 
     fn prepare(&mut self) -> bool {
-        if self.spare.is_some() {
+        let spent = self.spent.take();
+        if self.spare.is_some() && spent.is_none() {
             return false;
         }
+        drop(spent);
         // If this fails the next execution tries again, and says why.
-        self.spare = self.realm().ok();
+        if self.spare.is_none() {
+            self.spare = self.realm().ok();
+        }
         true
     }
 
