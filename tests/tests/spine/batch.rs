@@ -87,6 +87,11 @@ fn bad_lines_fail_with_their_number_and_the_others_run() {
     assert_eq!((&run.results[0]["result"], &run.results[3]["result"]), (&json!(1), &json!("two")));
 }
 
+/// `MUSTER_TEST_SCALE=10` runs ten times as many where many matter.
+fn scale() -> usize {
+    std::env::var("MUSTER_TEST_SCALE").ok().and_then(|scale| scale.parse().ok()).unwrap_or(1)
+}
+
 fn rogue_batch(flags: &[&str], count: usize) -> (Installation, BatchRun) {
     let installation = Installation::new().worker(rogue(flags));
     let lines: Vec<_> = (0..count).map(|number| json!({ "workflow": "echo", "params": number })).collect();
@@ -105,8 +110,8 @@ fn assert_all_echoed(run: &BatchRun, count: usize) {
 
 #[test]
 fn no_reply_followed_at_once_by_exit_is_lost() {
-    // Every execution costs a process here; scripts/chaos runs the 10,000.
-    let count = 1000;
+    // Every execution costs a process here.
+    let count = 1000 * scale();
     let (installation, run) = rogue_batch(&["--exit-after-finished"], count);
     assert_all_echoed(&run, count);
     installation.assert_nothing_left();
@@ -114,7 +119,7 @@ fn no_reply_followed_at_once_by_exit_is_lost() {
 
 #[test]
 fn recycling_after_every_execution_loses_no_result() {
-    let count = 1000;
+    let count = 1000 * scale();
     let installation = Installation::new().worker(rogue(&[])).setting("recycle_after_executions", 1);
     let lines: Vec<_> = (0..count).map(|number| json!({ "workflow": "echo", "params": number })).collect();
     let run = installation.batch(&lines, &["--keep-going"]);
