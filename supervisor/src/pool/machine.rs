@@ -71,6 +71,7 @@ impl Pool {
 
     /// Spawns the warm workers. Submits before it wait.
     pub fn start(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        let now = now.max(self.latest);
         self.started = true;
         self.finish_step(now, effects);
     }
@@ -98,6 +99,7 @@ impl Pool {
     /// New settings. What exists adapts: bounds at once, recycling by what each worker has done so far,
     /// times from the next state on.
     pub fn set_config(&mut self, now: Time, config: PoolConfig, effects: &mut Vec<Effect>) {
+        let now = now.max(self.latest);
         self.config = sane(config);
         let ids: Vec<WorkerId> = self.workers.keys().copied().collect();
         for id in ids {
@@ -135,7 +137,7 @@ impl Pool {
     /// Fires what is due, then brings the pool to its wanted size. Deadlines come after the event of the
     /// same step: a Finished that was read stands, even when the deadline passed a moment before.
     fn finish_step(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        self.latest = self.latest.max(now);
+        self.latest = now;
         self.fire(now, effects);
         if self.draining.is_some() {
             self.arm_drain(now);

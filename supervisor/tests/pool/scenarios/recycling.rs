@@ -73,6 +73,19 @@ fn retire_politely(stage: &mut Stage) {
 }
 
 #[test]
+fn above_the_minimum_too_a_worker_serves_until_its_replacement_is_ready() {
+    let mut stage = Stage::warm(|config| (config.min_workers, config.recycle_after_executions) = (2, 1));
+    let first = stage.running(None);
+    stage.running(None);
+    stage.step(Event::Resize { min_workers: 0, max_workers: 4 });
+    stage.succeeds(first.1, first.2);
+    assert_eq!(stage.state(first.1), "idle");
+    assert_eq!(stage.snapshot().starting, 2);
+    stage.becomes_ready(WorkerId(3), ALL);
+    assert_eq!(stage.state(first.1), "leaving");
+}
+
+#[test]
 fn the_number_of_executions_is_jittered_upward_by_at_most_a_tenth() {
     let mut seen = std::collections::BTreeSet::new();
     for seed in 0..50 {

@@ -17,6 +17,8 @@ pub(crate) struct Ledger {
 #[derive(Debug, Default)]
 pub(crate) struct Entry {
     pub(crate) is_over: bool,
+    /// It has no timeout.
+    pub(crate) is_unlimited: bool,
     /// The worker that has it, from Execute until its exit or Idle.
     pub(crate) worker: Option<WorkerId>,
     pub(crate) executes: u32,
@@ -30,8 +32,8 @@ pub(crate) struct Entry {
 }
 
 impl Ledger {
-    pub(crate) fn submit(&mut self, attempt: Attempt) {
-        self.attempts.insert(attempt, Entry::default());
+    pub(crate) fn submit(&mut self, attempt: Attempt, is_unlimited: bool) {
+        self.attempts.insert(attempt, Entry { is_unlimited, ..Entry::default() });
         self.open.insert(attempt);
     }
 
@@ -44,6 +46,18 @@ impl Ledger {
 
     pub(crate) fn open(&self) -> &BTreeSet<Attempt> {
         &self.open
+    }
+
+    pub(crate) fn is_unlimited(&self, attempt: Attempt) -> bool {
+        self.attempts.get(&attempt).is_some_and(|entry| entry.is_unlimited)
+    }
+
+    /// Nothing is open but runs that may take for ever, and what waits because of them.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let is_running_unlimited = |attempt: &Attempt| {
+            self.attempts.get(attempt).is_some_and(|entry| entry.is_unlimited && entry.worker.is_some())
+        };
+        self.open.is_empty() || self.open.iter().any(is_running_unlimited)
     }
 
     pub(crate) fn held_by_workers(&self) -> usize {

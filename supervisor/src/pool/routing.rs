@@ -1,0 +1,130 @@
+//! Who gets the next execution, and how a worker comes to be idle.
+
+use std::time::Duration;
+
+use super::config::STARTED_TIMEOUT;
+use super::effect::{Effect, Ending};
+use super::event::{Assignment, WorkerId};
+use super::idle::IdleToken;
+use super::machine::Pool;
+use super::queue::Waiting;
+use super::run::{Phase, Run};
+use super::time::Time;
+use super::worker::{Due, State};
+
+impl Pool {
+    /// A claimed execution arrives. One the pool already holds is ignored: an attempt runs once.
+    pub(super) fn submit(&mut self, now: Time, assignment: Assignment, effects: &mut Vec<Effect>) {
+        if self.queue.place(assignment.attempt).is_some() {
+            return;
+        }
+        if self.draining.is_some() {
+            let reason = "the supervisor is shutting down".to_owned();
+            return self.finish_unrun(assignment, Ending::Released { reason, charged: false }, effects);
+        }
+        let waiting = Waiting { assignment, queued_at: now, deaths: 0 };
+        if self.queue.waiting() == 0
+            && self.has_room_to_run()
+            && let Some(token) = self.idle.take_warmest()
+        {
+            return self.execute(now, token, waiting, effects);
+        }
+        self.queue.push_back(waiting);
+    }
+
+    /// Executions at once are bounded whatever number of workers lives, and a run that is being ended counts.
+    pub(super) fn has_room_to_run(&self) -> bool {
+        self.queue.running() < self.config.max_workers
+    }
+
+    /// Gives waiting attempts to idle workers, oldest to warmest.
+    pub(super) fn assign_waiting(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        while self.queue.waiting() > 0 && self.has_room_to_run() {
+            let Some(token) = self.idle.take_warmest() else { return };
+            let Some(waiting) = self.queue.pop() else { return };
+            self.execute(now, token, waiting, effects);
+        }
+    }
+
+    /// Moves an idle worker's token into a run.
+    fn execute(&mut self, now: Time, token: IdleToken, waiting: Waiting, effects: &mut Vec<Effect>) {
+        let Waiting { assignment, queued_at, deaths } = waiting;
+        let id = token.worker();
+        let cancel_grace = self.config.cancel_grace();
+        let sent = self.alter(id, |worker, timers| {
+            worker.runs += 1;
+            worker.since = now;
+            if worker.runs >= worker.execution_limit && worker.due.is_none() {
+                // Its last one: the replacement is started now, to be Ready when this run is over.
+                worker.due = Some(Due::Spent);
+            }
+            worker.state = State::Busy(Run {
+                number: worker.runs,
+                assignment,
+                queued_at,
+                deaths,
+                sent_at: now,
+                started_at: None,
+                finished: None,
+                cause: None,
+                wish: None,
+                goodbye: None,
+                phase: Phase::Sent,
+            });
+            worker.set_deadline(timers, Some(now + STARTED_TIMEOUT));
+            let grace = if worker.features.cancel { cancel_grace } else { Duration::ZERO };
+            (worker.runs, grace)
+        });
+        match sent {
+            Some((run, grace)) => {
+                self.queue.given(assignment.attempt, id);
+                effects.push(Effect::Execute { worker: id, run, attempt: assignment.attempt, grace });
+            }
+            // A token without its worker does not exist; the attempt would wait on all the same.
+            None => self.queue.push_front(waiting),
+        }
+    }
+
+    /// A worker in good health ended a run: it rests, or leaves for a reason that does not wait for a
+    /// replacement. Above its memory limit it gets no other run, because that one would pay for this one.
+    pub(super) fn after_run(
+        &mut self,
+        now: Time,
+        id: WorkerId,
+        rss_bytes: u64,
+        asks_recycle: bool,
+        effects: &mut Vec<Effect>,
+    ) {
+        let rss_bytes = self.alter(id, |worker, _| {
+            if rss_bytes > 0 {
+                worker.rss_bytes = rss_bytes;
+            }
+            worker.rss_bytes
+        });
+        if self.draining.is_some() {
+            self.retire(now, id, "the supervisor is shutting down", effects);
+        } else if rss_bytes.is_some_and(|rss_bytes| self.config.is_above_memory_limit(rss_bytes)) {
+            self.retire(now, id, Due::Memory.reason(), effects);
+        } else if asks_recycle {
+            self.retire(now, id, "it asked to be replaced", effects);
+        } else if self.workers.get(&id).is_some_and(|worker| worker.runs == u32::MAX) {
+            // No replacement has been able to start for a very long time.
+            self.retire(now, id, "its run numbers are used up", effects);
+        } else {
+            // It was too large for a while and is not any more.
+            self.alter(id, |worker, _| worker.due = worker.due.filter(|due| *due != Due::Memory));
+            self.rest(now, id);
+        }
+    }
+
+    /// The one place where a worker becomes idle.
+    pub(super) fn rest(&mut self, now: Time, id: WorkerId) {
+        let Some(worker) = self.workers.get(&id) else { return };
+        let turn = self.idle.rest(id, worker.due.is_some(), now);
+        self.alter(id, |worker, timers| {
+            worker.state = State::Idle { turn };
+            worker.since = now;
+            worker.set_deadline(timers, None);
+        });
+    }
+}
