@@ -43,7 +43,7 @@ export class Host {
     const workerData = { flags: this.#flags.buffer, conformance: this.#options.conformance };
     this.#worker = this.#options.inProcess
       ? await startInProcess(workerData)
-      : new Worker(RUNTIME, { workerData, stdin: false, name: "muster-user" });
+      : new Worker(RUNTIME, { workerData, stdin: false, name: "muster-user", resourceLimits: { maxYoungGenerationSizeMb: 8 } });
     this.#worker.on("message", (message) => {
       if (message.type === "resources") this.#resourcesAre?.(message.list);
       else this.#onMessage(message);

@@ -169,7 +169,7 @@ class Context:
     @property
     def cancelled(self) -> bool:
         """True once the execution is asked to end. The main thread gets `Cancelled`; other threads look here."""
-        return _execution().cancelled.is_set()
+        return _execution().request is not None
 
     def progress(self, current: int, total: int = 0, message: str = "") -> None:
         """Tells watchers how far it is: 3 of 10, or 3 of an unknown number with `total=0`."""
@@ -195,7 +195,7 @@ class Context:
             return asyncio.sleep(seconds)
         if threading.current_thread() is threading.main_thread():
             time.sleep(seconds)
-        elif execution.cancelled.wait(seconds):
+        elif execution.wait_for_cancel(seconds):
             raise execution.cancellation()
         return None
 

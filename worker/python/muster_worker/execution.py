@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from .port import Port
 
 
+_making_event = threading.Lock()
+
+
 class CancelRequest(NamedTuple):
     """Why the execution is to end; the first one stands."""
 
@@ -46,7 +49,7 @@ class Execution:
         self.own_deadline: Optional[float] = None
         self.closed = False
         self.request: Optional[CancelRequest] = None
-        self.cancelled = threading.Event()
+        self._cancelled: Optional[threading.Event] = None
         self.delivered = False
         self.task_told = False
         self.broke_import = False
@@ -62,6 +65,14 @@ class Execution:
             parsed = json.loads(self._context_text) if self._context_text else {}
             self._context = parsed if isinstance(parsed, dict) else {}
         return self._context
+
+    def wait_for_cancel(self, seconds: float) -> bool:
+        """Sleeps in a thread of user code; True when the execution was asked to end meanwhile."""
+        with _making_event:
+            if self._cancelled is None:
+                self._cancelled = threading.Event()
+        # Asked to end before there was an event to set?
+        return self.request is not None or self._cancelled.wait(seconds)
 
     def start_clock(self) -> None:
         """The time the execution has runs from here."""
@@ -88,7 +99,8 @@ class Execution:
         """Notes that the execution is to end. The first reason stands."""
         if self.request is None:
             self.request = CancelRequest(reason, message)
-            self.cancelled.set()
+            if self._cancelled is not None:
+                self._cancelled.set()
 
     def due(self) -> bool:
         """True while a requested cancel has not reached user code."""

@@ -86,10 +86,11 @@ class Worker:
         handshake: bool = True,
         max_frame_bytes: int = 16_777_215,
         log_level: Level = Level.Info,
+        command: Optional[List[str]] = None,
     ) -> None:
         environment = {**os.environ, "MUSTER_PROTOCOL": "1", "MUSTER_CONFORMANCE": "1", "PYTHONPATH": str(PACKAGE)}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "muster_worker"],
+            command or [sys.executable, "-m", "muster_worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
