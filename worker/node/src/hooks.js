@@ -1,11 +1,15 @@
-// Module hooks of the user thread: where `import ... from "muster-worker"` leads when nothing is installed.
+// Module hooks of the user thread, registered only where they are needed: files of the workflows folder are ES
+// modules whatever the package.json above them says, and `muster-worker` is found when nothing is installed.
 
-let sdk;
+let given;
 
-export function initialize({ url }) {
-  sdk = url;
+export function initialize(data) {
+  given = data;
 }
 
 export async function resolve(specifier, context, next) {
-  return specifier === "muster-worker" ? { url: sdk, shortCircuit: true } : next(specifier, context);
+  if (specifier === "muster-worker" && given.sdk) return { url: given.sdk, shortCircuit: true };
+  const found = await next(specifier, context);
+  const own = found.url.startsWith(given.root) && found.url.endsWith(".js") && !found.url.includes("/node_modules/");
+  return own ? { ...found, format: "module" } : found;
 }

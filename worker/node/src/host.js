@@ -40,7 +40,7 @@ export class Host {
   async start() {
     this.library.forgetLoaded();
     this.#failure = null;
-    const workerData = { flags: this.#flags.buffer, conformance: this.#options.conformance };
+    const workerData = { flags: this.#flags.buffer, conformance: this.#options.conformance, root: this.library.root };
     this.#worker = this.#options.inProcess
       ? await startInProcess(workerData)
       : new Worker(RUNTIME, { workerData, stdin: false, name: "muster-user", resourceLimits: { maxYoungGenerationSizeMb: 8 } });

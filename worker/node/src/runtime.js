@@ -1,6 +1,8 @@
 // What goes on in the user thread: loads workflow files and runs one execution at a time. The main thread never runs user code.
 
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire, register } from "node:module";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { captureConsole, captureStreams, currentRun, writeAll } from "./capture.js";
 import { contextOf, Run } from "./context.js";
@@ -24,6 +26,7 @@ export async function start(port, data) {
     const { definitions } = await import("./conformance.js");
     for (const [name, run] of definitions(post)) registered.set(name, { name, run, where: "muster-worker" });
   }
+  if (data.root) prepareModules(data.root);
   port.on("message", heed);
 }
 
@@ -43,7 +46,6 @@ function waitedFor() {
 /** Imports the files that register workflows. A broken file costs only its own workflows. */
 async function load(files) {
   const broken = {};
-  if (files.length > 0) await makeSdkResolvable(files[0]);
   for (const file of files) {
     try {
       await import(pathToFileURL(file).href);
@@ -120,13 +122,28 @@ function rejection(reason) {
   return Object.assign(new Error(reason), { name: "Rejection" });
 }
 
-/** A workflows folder without a node_modules of its own gets this very package when it imports it. */
-async function makeSdkResolvable(file) {
-  try {
-    createRequire(file).resolve("muster-worker");
-  } catch {
-    register(new URL("./hooks.js", import.meta.url), { data: { url: SDK } });
+/** Registers the module hooks if this folder needs them: they cost a thread. */
+function prepareModules(root) {
+  const sdk = isResolvable(root) ? null : SDK;
+  if (sdk !== null || typeAbove(root) === "commonjs") {
+    register(new URL("./hooks.js", import.meta.url), { data: { sdk, root: pathToFileURL(join(root, "/")).href } });
   }
+}
+
+function isResolvable(root) {
+  try {
+    createRequire(join(root, "any.js")).resolve("muster-worker");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What the nearest package.json calls .js files; without one Node looks at the file itself. */
+function typeAbove(folder) {
+  const file = join(folder, "package.json");
+  if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8")).type;
+  return dirname(folder) === folder ? undefined : typeAbove(dirname(folder));
 }
 
 /** Code in a data URL can import by full URL only. */

@@ -61,6 +61,12 @@ test("names come from files and from workflow()", () =>
     },
   ));
 
+test("files are ES modules whatever the package.json above them says", () =>
+  withFolder(
+    { "package.json": '{"type":"commonjs"}', "a.js": `${REGISTER}import { b } from "./lib/b.js";\nworkflow("a", () => b);`, "lib/b.js": "export const b = 1;" },
+    async (worker) => assert.equal((await worker.run("a")).result, 1),
+  ));
+
 test("duplicates are InitFailed", () =>
   withFolder({ "a.js": `${REGISTER}workflow("same", () => 1);`, "b.js": `${REGISTER}workflow("same", () => 2);` }, async (worker) => {
     assert.equal(worker.ready.type, "InitFailed");
