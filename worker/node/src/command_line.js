@@ -24,7 +24,7 @@ examples:
   muster-worker run report --params @report.json --timeout 30 --config api_key=secret
   node --inspect-brk $(which muster-worker).js run greet      breakpoints; the clock stands still
 
-As a worker of a supervisor: worker_command = "npx muster-worker"
+As a worker of a supervisor: worker_command = "node_modules/.bin/muster-worker"
 `;
 
 const OPTIONS = {
