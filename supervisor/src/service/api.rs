@@ -11,6 +11,7 @@ use crate::bus::{Order, StatusChange};
 use crate::execution::{Attempt, Request, Status};
 use crate::http::view::{Part, PoolView, Readiness};
 use crate::http::{RecycleTarget, Service, ServiceError};
+use crate::intake::rabbitmq::BrokerHealth;
 use crate::pool::PoolSnapshot;
 use crate::store::{CancelAnswer, NewExecution, Submitted};
 
@@ -127,7 +128,9 @@ impl Service for Supervisor {
         let health = self.core.bus.health();
         // Executions go on without the bus: it is named, and does not make us unready.
         let bus = part("bus", true, health.problem.unwrap_or_else(|| "live views work".to_owned()));
-        Readiness::of(vec![store, workers, intake, bus])
+        let mut parts = vec![store, workers, intake, bus];
+        parts.extend(self.broker.get().map(|health| queue_part(&health.borrow())));
+        Readiness::of(parts)
     }
 
     fn liveness(&self) -> Result<(), String> {
@@ -153,6 +156,16 @@ impl Supervisor {
             Some(Submitted::Refused(message)) => Err(ServiceError::Invalid(message)),
             None => Err(ServiceError::Unavailable("the store gave no answer".to_owned())),
         }
+    }
+}
+
+/// The store's rows are polled whatever the broker does, so a broker that is away is a degraded intake, named
+/// and not ready.
+fn queue_part(health: &BrokerHealth) -> Part {
+    match &health.problem {
+        Some(problem) => part("queue", false, format!("rabbitmq: {problem}; connecting again")),
+        None if !health.differences.is_empty() => part("queue", true, health.differences.join("; ")),
+        None => part("queue", true, "rabbitmq is connected"),
     }
 }
 

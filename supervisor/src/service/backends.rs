@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 
 use crate::bus::{Bus, BusError};
 use crate::settings::Settings;
-use crate::store::{Durability, SqliteStore, Store, StoreError};
+use crate::store::{Durability, PostgresStore, SqliteStore, Store, StoreError};
 
 /// A store, and whether other supervisors may share it.
 #[derive(Debug)]
@@ -41,6 +41,9 @@ pub async fn open_store(settings: &Settings, durability: Durability) -> Result<O
     if let Some(path) = sqlite_path(url) {
         let store = Arc::new(SqliteStore::open(path, durability).await?);
         return Ok(OpenStore { store, file: Some(path.to_owned()) });
+    }
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Ok(OpenStore { store: Arc::new(PostgresStore::new(url)?), file: None });
     }
     Err(BackendError::DatabaseUrl)
 }

@@ -3,6 +3,7 @@
 mod announcer;
 mod api;
 mod backends;
+mod claims;
 mod core;
 mod data_dir;
 mod desk;

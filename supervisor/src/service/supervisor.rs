@@ -4,15 +4,18 @@
 //! anything claimed. On the way out: intake stops, runs go on for their grace, ends are committed and
 //! announced, and only then does the process leave.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::announcer::{Announcer, sweep_for_ever};
 use super::backends::{BackendError, OpenStore, open_bus, open_store};
+use super::claims::DeskClaims;
 use super::core::{Core, CoreError, Parts, claimant};
 use super::data_dir::{DataDir, DataDirError};
 use super::ledger::Ledger;
@@ -21,6 +24,7 @@ use super::prepare::Preparer;
 use super::slots::{Closed, Slots};
 use super::{heartbeat, leases, orders};
 use crate::finalize::Sink;
+use crate::intake::rabbitmq::{AmqpError, BrokerHealth, IntakeOptions, RabbitIntake};
 use crate::observe::Metrics;
 use crate::process::{Leftovers, LeftoversError};
 use crate::settings::Settings;
@@ -42,6 +46,8 @@ pub struct Supervisor {
     pub started_at: Timestamp,
     /// Its running middle.
     pub core: Core,
+    /// How the broker is, where there is one.
+    pub broker: OnceLock<watch::Receiver<BrokerHealth>>,
     /// How settings are read again.
     reload: Reload,
     stop_intake: CancellationToken,
@@ -69,6 +75,7 @@ impl std::fmt::Debug for Reload {
 pub struct Tasks {
     /// Stop when told; awaited before the drain.
     intake: JoinSet<()>,
+    broker: Option<RabbitIntake>,
     /// Go on until the last end is committed.
     background: JoinSet<()>,
     announcer: Arc<Announcer>,
@@ -86,6 +93,9 @@ pub enum StartError {
     /// A backend.
     #[error(transparent)]
     Backend(#[from] BackendError),
+    /// The broker's address.
+    #[error(transparent)]
+    Amqp(#[from] AmqpError),
     /// The crew.
     #[error(transparent)]
     Core(#[from] CoreError),
@@ -105,6 +115,7 @@ impl Supervisor {
         let OpenStore { store, file } = open_until_it_answers(&settings).await?;
         let neighbours = if file.is_some() { Neighbours::None } else { Neighbours::Some };
         let claimant = claimant(&settings);
+        store.hold_presence(&claimant).await.map_err(BackendError::from)?;
         let bus = open_bus(&settings)?;
         let ledger = Arc::new(Ledger::default());
         let slots = Slots::new(settings.max_workers);
@@ -132,16 +143,44 @@ impl Supervisor {
             core: Core::start(&settings, parts)?,
             settings: RwLock::new(settings),
             started_at: Timestamp::now(),
+            broker: OnceLock::new(),
             reload,
             stop_intake: CancellationToken::new(),
             data_dir,
         });
-        let tasks = supervisor.start_tasks(neighbours, announcer);
+        let broker = supervisor.start_broker()?;
+        let tasks = supervisor.start_tasks(neighbours, announcer, broker);
         tracing::info!(supervisor = %supervisor.core.claimant.owner, "supervisor started");
         Ok((supervisor, tasks))
     }
 
-    fn start_tasks(self: &Arc<Self>, neighbours: Neighbours, announcer: Arc<Announcer>) -> Tasks {
+    /// Starts to consume from RabbitMQ, if there is one.
+    fn start_broker(&self) -> Result<Option<RabbitIntake>, AmqpError> {
+        let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(url) = &settings.amqp_url else { return Ok(None) };
+        let options = IntakeOptions {
+            url: url.expose_secret().to_owned(),
+            queue: settings.queue.clone(),
+            default_max_attempts: settings.max_attempts,
+        };
+        let Core { claimant, store, slots, desk, bus, .. } = &self.core;
+        let claims = DeskClaims {
+            claimant: *claimant,
+            store: Arc::clone(store),
+            slots: Arc::clone(slots),
+            desk: Arc::clone(desk),
+        };
+        let intake = RabbitIntake::start(&options, Arc::new(claims), Arc::clone(store), bus.clone())?;
+        let _ = self.broker.set(intake.health());
+        Ok(Some(intake))
+    }
+
+    fn start_tasks(
+        self: &Arc<Self>,
+        neighbours: Neighbours,
+        announcer: Arc<Announcer>,
+        broker: Option<RabbitIntake>,
+    ) -> Tasks {
         let Core { claimant, store, slots, desk, .. } = &self.core;
         let (claimant, store, desk) = (*claimant, Arc::clone(store), Arc::clone(desk));
         let mut background = JoinSet::new();
@@ -153,7 +192,7 @@ impl Supervisor {
         let mut intake = JoinSet::new();
         let (slots, stop) = (Arc::clone(slots), self.stop_intake.clone());
         intake.spawn(Poll { desk, store, slots, claimant, neighbours, stop }.run());
-        Tasks { intake, background, announcer }
+        Tasks { intake, broker, background, announcer }
     }
 
     /// Reads the settings again and rolls the workers. What cannot change in a running supervisor is named.
@@ -166,7 +205,7 @@ impl Supervisor {
         let pool = super::core::pool_config(&new, None);
         self.core.slots.set_workers(new.max_workers);
         self.core.crew.handle().reload(gear, pool);
-        *self.settings.write().unwrap_or_else(std::sync::PoisonError::into_inner) = new;
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = new;
         Ok(())
     }
 
@@ -188,6 +227,9 @@ impl Tasks {
     pub async fn drain(mut self, supervisor: Arc<Supervisor>, grace: Duration, hurry: CancellationToken) {
         supervisor.stop_intake();
         while self.intake.join_next().await.is_some() {}
+        if let Some(broker) = self.broker.take() {
+            broker.stop().await;
+        }
         prepared(&supervisor.core.ledger).await;
         let crew = supervisor.core.crew.handle();
         tracing::info!(held = supervisor.core.ledger.len(), grace_seconds = grace.as_secs_f64(), "draining");

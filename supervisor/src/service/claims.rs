@@ -1,0 +1,81 @@
+//! From a broker's messages to the desk: claims that are committed before anything is acknowledged.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::desk::Desk;
+use super::slots::{Reservation, Slots};
+use crate::intake::{ClaimAnswer, Claims};
+use crate::store::{Claim, Claimant, Claimed, NewExecution, Store, StoreError};
+
+/// What a consumer of messages needs of this supervisor.
+#[derive(Debug)]
+pub(super) struct DeskClaims {
+    pub(super) claimant: Claimant,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) slots: Arc<Slots>,
+    pub(super) desk: Arc<Desk>,
+}
+
+#[async_trait]
+impl Claims for DeskClaims {
+    type Reservation = Reservation;
+
+    async fn reserve(self: Arc<Self>, most: usize) -> Reservation {
+        self.slots.reserve(most).await
+    }
+
+    fn count(reservation: &Reservation) -> usize {
+        reservation.count()
+    }
+
+    async fn claim(
+        &self,
+        executions: Vec<Arc<NewExecution>>,
+        reservation: Reservation,
+    ) -> Result<Vec<ClaimAnswer>, StoreError> {
+        let claims = match self.store.claim(&self.claimant, &executions).await {
+            Ok(claims) => claims,
+            Err(error @ StoreError::CommitUnknown { .. }) => {
+                return self.read_back(&executions, reservation, error).await;
+            }
+            Err(error) => return Err(error),
+        };
+        let mut ours = Vec::with_capacity(claims.len());
+        let answers = claims.into_iter().map(|claim| match claim {
+            Claim::Claimed(claimed) => {
+                ours.push(claimed);
+                ClaimAnswer::Taken
+            }
+            Claim::Elsewhere(status) => ClaimAnswer::Elsewhere(status),
+            Claim::Refused(reason) => ClaimAnswer::Refused(reason),
+        });
+        let answers = answers.collect();
+        self.desk.accept(ours, reservation);
+        Ok(answers)
+    }
+}
+
+impl DeskClaims {
+    /// The connection was lost in mid-commit: what is in our name and not in our hands was claimed just now.
+    /// What is not is tried again by the caller.
+    async fn read_back(
+        &self,
+        executions: &[Arc<NewExecution>],
+        reservation: Reservation,
+        lost: StoreError,
+    ) -> Result<Vec<ClaimAnswer>, StoreError> {
+        let ids: Vec<_> = executions.iter().map(|execution| execution.id).collect();
+        let written = self.store.claimed_by(self.claimant.owner, &ids).await?;
+        if written.is_empty() {
+            return Err(lost);
+        }
+        let held: Vec<_> = self.desk.ledger().attempts();
+        let new: Vec<Claimed> =
+            written.into_iter().filter(|claimed| !held.contains(&claimed.attempt)).collect();
+        self.desk.accept(new, reservation);
+        // One commit wrote them all, so all are in our name now.
+        Ok(vec![ClaimAnswer::Taken; executions.len()])
+    }
+}
