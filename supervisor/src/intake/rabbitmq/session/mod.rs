@@ -151,6 +151,8 @@ impl<'a, C: Claims> Session<'a, C> {
         if !self.ready.is_empty() {
             return self.claim(reservation, slots).await;
         }
+        // It only told how many are free. Others may have them while the consumer is opened.
+        drop(reservation);
         if self.consumer.is_none() {
             let window = self.prefetch.open(slots);
             self.consume(window).await?;
