@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use super::exit::Failure;
 use super::output::print_line;
@@ -11,12 +11,12 @@ use crate::http::view::Recycle as Body;
 
 /// Replace a worker, or all of them one after another; each replacement is ready before the old one leaves.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(group(ArgGroup::new("which").required(true).args(["worker", "all"])), after_help = "Examples:
   supervisor recycle worker-3
   supervisor recycle --all")]
 pub(crate) struct Recycle {
     /// Which worker, as `supervisor status` names it.
-    #[arg(value_name = "WORKER", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(value_name = "WORKER")]
     worker: Option<String>,
     /// All workers of today.
     #[arg(long)]

@@ -1,0 +1,82 @@
+//! status, resize, recycle, reload; the token.
+
+use std::time::Duration;
+
+use muster_tests::{Installation, eventually};
+
+use super::{installed, json, run};
+
+const SOON: Duration = Duration::from_secs(30);
+
+fn worker_names(installation: &Installation) -> Vec<String> {
+    let status = json(installation, &["status", "--json"]);
+    let workers = status["pool"]["workers"].as_array().unwrap();
+    workers
+        .iter()
+        .filter(|worker| worker["state"] == "idle")
+        .map(|worker| worker["worker"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_pool_does_what_the_commands_say() {
+    let installation = installed();
+    let _supervisor = installation.start();
+    let status = run(&installation, &["status"]);
+    assert!(
+        status.code == 0 && status.out.contains("is ready") && status.out.contains("2 of 2 to 4 workers"),
+        "{}",
+        status.out
+    );
+
+    assert_eq!(run(&installation, &["resize", "3", "5"]).out, "the pool is 3 to 5 workers now\n");
+    let before = eventually("a third worker is idle", SOON, || {
+        Some(worker_names(&installation)).filter(|names| names.len() == 3)
+    });
+    let refused = run(&installation, &["resize", "6", "5"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("1 <= min <= max"), "{}", refused.err);
+
+    let said = run(&installation, &["recycle", &before[0]]);
+    assert_eq!((said.code, said.out), (0, format!("{} is being replaced\n", before[0])));
+    eventually("one is replaced", SOON, || {
+        let names = worker_names(&installation);
+        names.len() == 3 && !names.contains(&before[0]) && names.contains(&before[1])
+    });
+    assert_eq!(run(&installation, &["recycle", "worker-999"]).code, 1);
+
+    assert_eq!(run(&installation, &["reload"]).code, 0);
+    eventually("all are of the next generation, and as many as the settings say", SOON, || {
+        let status = json(&installation, &["status", "--json"]);
+        let workers = status["pool"]["workers"].as_array().unwrap();
+        workers.len() == 2
+            && workers.iter().all(|worker| worker["generation"] == status["pool"]["generation"])
+            && workers.iter().all(|worker| !before.contains(&worker["worker"].as_str().unwrap().to_owned()))
+    });
+}
+
+#[test]
+fn a_supervisor_that_cannot_work_says_so_and_why() {
+    let installation = Installation::new().worker(["/no/such/worker"]);
+    let supervisor = installation.spawn();
+    eventually("it says what is wrong", SOON, || {
+        let said = run(&installation, &["status"]);
+        said.code == 1 && said.out.contains("is NOT ready") && said.out.contains("/no/such/worker")
+    });
+    drop(supervisor);
+}
+
+#[test]
+fn a_token_is_asked_for_and_taken() {
+    let installation = installed().setting("http_token", "open-sesame");
+    let _supervisor = installation.spawn();
+    // The client reads the token from where the setting is.
+    eventually("it answers", SOON, || run(&installation, &["status"]).code == 0);
+    let mut stranger = installation.command(&["list"]);
+    let said = stranger.env_remove("MUSTER_HTTP_TOKEN").output().unwrap();
+    assert_eq!(said.status.code(), Some(1));
+    let err = String::from_utf8(said.stderr).unwrap();
+    assert!(err.contains("wants its token: give it with --token or MUSTER_HTTP_TOKEN"), "{err}");
+    let mut friend = installation.command(&["list", "--token", "open-sesame"]);
+    assert_eq!(friend.env_remove("MUSTER_HTTP_TOKEN").output().unwrap().status.code(), Some(0));
+}

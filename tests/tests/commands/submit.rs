@@ -1,0 +1,142 @@
+//! submit, logs, show, list, cancel and retry.
+
+use std::fs;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{installed, json, run, run_with};
+
+const SOON: Duration = Duration::from_secs(30);
+
+#[test]
+fn a_wait_prints_the_result_and_exits_by_the_status() {
+    let installation = installed();
+    let _supervisor = installation.start();
+    let params = r#"{"b":[1,2.5,null],"a":"é"}"#;
+    let success = run(&installation, &["submit", "echo", "--params", params, "--wait"]);
+    assert_eq!((success.code, success.out.as_str(), success.err.as_str()), (0, &*format!("{params}\n"), ""));
+
+    let failed = run(&installation, &["submit", "throw", "--wait"]);
+    assert_eq!((failed.code, failed.out.as_str()), (1, ""));
+    assert!(
+        failed.err.starts_with("FAILED RangeError: out of it\n") && failed.err.contains("throw.js:1"),
+        "{}",
+        failed.err
+    );
+
+    let late = run(
+        &installation,
+        &["submit", "sleep", "--params", r#"{"ms":60000}"#, "--timeout", "0.2", "--wait", "--json"],
+    );
+    assert_eq!(late.code, 124, "{}", late.err);
+    let row: serde_json::Value = serde_json::from_str(&late.out).unwrap();
+    assert_eq!((&row["status"], &row["error_type"]), (&json!("TIMEOUT"), &json!("TimeoutError")));
+}
+
+#[test]
+fn a_cancel_from_elsewhere_ends_the_wait_with_130() {
+    let installation = installed();
+    let supervisor = installation.start();
+    let id = "0198aa00-0000-7000-8000-000000000001";
+    let mut waiting =
+        installation.command(&["submit", "sleep", "--params", r#"{"ms":60000}"#, "--id", id, "--wait"]);
+    let mut waiting = waiting.stderr(Stdio::piped()).spawn().unwrap();
+    muster_tests::eventually("it runs", SOON, || {
+        let row = supervisor.client().get(&format!("/api/executions/{id}"));
+        row.body["status"] == "RUNNING"
+    });
+    let said = run(&installation, &["cancel", id]);
+    assert_eq!((said.code, said.out), (0, format!("{id} is running and is asked to end\n")));
+    assert_eq!(waiting.wait().unwrap().code(), Some(130));
+    let again = run(&installation, &["cancel", id]);
+    assert_eq!(again.out, format!("{id} was over already: CANCELLED\n"));
+}
+
+#[test]
+fn parameters_and_code_come_from_files_and_standard_input() {
+    let installation = installed();
+    let _supervisor = installation.start();
+    fs::write(installation.path("params.json"), "[1, 2, 3]\n").unwrap();
+    let from_file = run(&installation, &["submit", "echo", "--params", "@params.json", "--wait"]);
+    assert_eq!(from_file.out, "[1,2,3]\n", "{}", from_file.err);
+    let from_input = run_with(&installation, &["submit", "echo", "--params", "-", "--wait"], "\"typed\"");
+    assert_eq!(from_input.out, "\"typed\"\n", "{}", from_input.err);
+    fs::write(installation.path("once.js"), "export default async (params) => params.n * 2;\n").unwrap();
+    let code = run(&installation, &["submit", "--code", "once.js", "--params", r#"{"n":21}"#, "--wait"]);
+    assert_eq!(code.out, "42\n", "{}", code.err);
+}
+
+#[test]
+fn a_followed_log_is_whole_although_the_supervisor_is_killed_on_the_way() {
+    let installation = installed();
+    let supervisor = installation.start();
+    let arguments = ["submit", "talk", "--params", r#"{"count":8,"ms":150}"#, "--follow"];
+    let follower = installation
+        .command(&arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let id = muster_tests::eventually("two lines are there", SOON, || {
+        let page = supervisor.client().get("/api/executions");
+        let id = page.body["executions"][0]["execution_id"].as_str()?.to_owned();
+        (supervisor.client().logs(&id).len() >= 2).then_some(id)
+    });
+    supervisor.kill();
+    let _supervisor = installation.start();
+    let output = follower.wait_with_output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), &b"8\n"[..]), "{err}");
+    let lines: Vec<&str> =
+        err.lines().filter_map(|line| line.split_once("INFO  ")).map(|(_, text)| text).collect();
+    let whole: Vec<String> = (0..8).map(|i| format!("line {i}")).collect();
+    assert!(
+        lines.ends_with(&whole.iter().map(String::as_str).collect::<Vec<_>>()),
+        "the second attempt's log: {err}"
+    );
+    let row = json(&installation, &["show", &id, "--json"]);
+    assert_eq!((&row["status"], &row["attempt"]), (&json!("SUCCESS"), &json!(2)));
+}
+
+#[test]
+fn show_list_logs_and_retry_agree() {
+    let installation = installed();
+    let _supervisor = installation.start();
+    let failed = run(&installation, &["submit", "throw", "--wait", "--json"]);
+    let row: serde_json::Value = serde_json::from_str(&failed.out).unwrap();
+    let id = row["execution_id"].as_str().unwrap();
+
+    let shown = run(&installation, &["show", id]);
+    for part in [id, "status       FAILED", "RangeError: out of it", "claimed", "started", "finalized"] {
+        assert!(shown.out.contains(part), "{part}: {}", shown.out);
+    }
+    let retried = run(&installation, &["retry", id]);
+    let again = retried.out.trim();
+    assert_ne!(again, id);
+    let page = json(&installation, &["list", "--workflow", "throw", "--json"]);
+    let ids: Vec<&str> = page["executions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["execution_id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids, [again, id], "newest first");
+    let table = run(&installation, &["list", "--status", "FAILED", "--limit", "1000"]);
+    assert!(table.out.starts_with("EXECUTION") && table.out.contains(id), "{}", table.out);
+
+    let talk =
+        run(&installation, &["submit", "talk", "--params", r#"{"count":3,"ms":0}"#, "--wait", "--json"]);
+    let row: serde_json::Value = serde_json::from_str(&talk.out).unwrap();
+    let logs = run(&installation, &["logs", row["execution_id"].as_str().unwrap(), "--json"]);
+    let lines: Vec<serde_json::Value> =
+        logs.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let seen: Vec<(&serde_json::Value, &serde_json::Value)> =
+        lines.iter().map(|line| (&line["sequence"], &line["message"])).collect();
+    assert_eq!(
+        seen,
+        [(&json!(1), &json!("line 0")), (&json!(2), &json!("line 1")), (&json!(3), &json!("line 2"))]
+    );
+}

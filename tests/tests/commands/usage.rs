@@ -1,0 +1,56 @@
+//! Mistakes, and a supervisor that is not there.
+
+use super::{installed, json, run};
+
+#[test]
+fn mistakes_of_usage_exit_with_2_and_say_what_would_be_right() {
+    let installation = installed();
+    for (arguments, hint) in [
+        (&["sumbit"][..], "submit"),
+        (&["submit"][..], "WORKFLOW"),
+        (&["submit", "echo", "--params", "{oops"], "is not JSON"),
+        (&["submit", "echo", "--params", "@absent.json"], "absent.json cannot be read"),
+        (&["show", "17"], "invalid value '17'"),
+        (&["list", "--status", "DONE"], "use PENDING, RUNNING"),
+        (&["recycle"], "--all"),
+        (&["config", "--max-workers", "0"], "must be from 1 to 10000"),
+        (&["run", "--max-workers", "0", "--lease-seconds", "x"], "2 problems"),
+        (&["status", "--url", "localhost:7420"], "is no address"),
+        (&["top"], "draws on a terminal"),
+    ] {
+        let said = run(&installation, arguments);
+        assert_eq!(said.code, 2, "{arguments:?}: {}", said.err);
+        assert!(said.err.contains(hint) && said.out.is_empty(), "{arguments:?}: {}", said.err);
+    }
+}
+
+#[test]
+fn without_a_supervisor_every_command_says_how_to_start_one() {
+    let installation = installed();
+    let id = "0198aa00-0000-7000-8000-000000000001";
+    for arguments in [
+        &["submit", "echo"][..],
+        &["submit", "echo", "--wait"],
+        &["status"],
+        &["list"],
+        &["show", id],
+        &["logs", id],
+        &["cancel", id],
+        &["retry", id],
+        &["recycle", "--all"],
+        &["resize", "1", "2"],
+        &["reload"],
+    ] {
+        let said = run(&installation, arguments);
+        assert_eq!((said.code, said.out.as_str()), (69, ""), "{arguments:?}: {}", said.err);
+        assert!(said.err.contains("start one with `supervisor run`"), "{arguments:?}: {}", said.err);
+    }
+}
+
+#[test]
+fn what_config_says_is_what_the_environment_says() {
+    let installation = installed().setting("queue", "other");
+    let config = json(&installation, &["config", "--json", "--drain-seconds", "1.5"]);
+    assert_eq!(config["queue"], serde_json::json!({"value": "other", "origin": "MUSTER_QUEUE"}));
+    assert_eq!(config["drain_seconds"], serde_json::json!({"value": 1.5, "origin": "--drain-seconds"}));
+}
