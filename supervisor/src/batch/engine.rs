@@ -95,6 +95,7 @@ pub async fn run(
         slots: Arc::clone(&slots),
         sink: Arc::new(Ends { ledger, slots, ends }),
         metrics: Arc::default(),
+        outbox: None,
         leftovers: None,
         give_up_after: Some(GIVE_UP_AFTER),
     };

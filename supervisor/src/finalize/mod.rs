@@ -5,6 +5,7 @@
 
 mod outbox;
 mod outcome;
+mod parked;
 mod writer;
 
 pub use outbox::{Outbox, OutboxError};

@@ -9,6 +9,9 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use super::outbox::Outbox;
+use super::parked::Parked;
+
 use crate::store::{Finalization, Store, StoreError, Verdict};
 
 /// So many ends form one transaction at most.
@@ -36,85 +39,144 @@ pub trait Sink: std::fmt::Debug + Send + Sync + 'static {
 #[derive(Clone, Debug)]
 pub struct Finalizer {
     ends: mpsc::UnboundedSender<Finalization>,
-    backlog: watch::Sender<usize>,
+    backlog: watch::Sender<Backlog>,
 }
 
 impl Finalizer {
-    /// Starts the writer. It runs until every handle is gone and all it took is written.
-    pub fn start(store: Arc<dyn Store>, sink: Arc<dyn Sink>) -> Self {
+    /// Starts the writer. What an earlier process left in the outbox is written first. It runs until every
+    /// handle is gone and all it took is written.
+    pub fn start(store: Arc<dyn Store>, sink: Arc<dyn Sink>, outbox: Option<Outbox>) -> Self {
         let (ends, received) = mpsc::unbounded_channel();
-        let (backlog, _) = watch::channel(0);
-        let writer = Writer { store, sink, backlog: backlog.clone() };
+        let parked = Parked::new(outbox);
+        let replaying = !parked.is_empty();
+        let (backlog, _) = watch::channel(Backlog { unwritten: 0, replaying });
+        let writer = Writer { store, sink, backlog: backlog.clone(), parked };
         tokio::spawn(writer.run(received));
         Self { ends, backlog }
     }
 
     /// Takes an end. It returns at once: the pool's thread calls it.
     pub fn finalize(&self, finalization: Finalization) {
-        self.backlog.send_modify(|backlog| *backlog += 1);
+        self.backlog.send_modify(|backlog| backlog.unwritten += 1);
         // The writer ends only after every handle is gone, so it is there.
         let _ = self.ends.send(finalization);
     }
 
-    /// How many ends wait to be written.
+    /// How many ends wait in memory to be written.
     pub fn backlog(&self) -> usize {
-        *self.backlog.borrow()
+        self.backlog.borrow().unwritten
     }
 
-    /// Returns when all that was taken is written and told to the sink.
+    /// Returns when all that was taken is safe: written and told to the sink, or in the outbox.
     pub async fn flushed(&self) {
         // The sender lives in this very handle, so the wait cannot fail.
-        let _ = self.backlog.subscribe().wait_for(|backlog| *backlog == 0).await;
+        let _ = self.backlog.subscribe().wait_for(|backlog| backlog.unwritten == 0).await;
     }
+
+    /// Returns when what an earlier process left in the outbox is written. Claim nothing before.
+    pub async fn replayed(&self) {
+        let _ = self.backlog.subscribe().wait_for(|backlog| !backlog.replaying).await;
+    }
+}
+
+/// What is not written yet.
+#[derive(Clone, Copy, Debug)]
+struct Backlog {
+    unwritten: usize,
+    replaying: bool,
 }
 
 struct Writer {
     store: Arc<dyn Store>,
     sink: Arc<dyn Sink>,
-    backlog: watch::Sender<usize>,
+    backlog: watch::Sender<Backlog>,
+    parked: Parked,
 }
 
 impl Writer {
-    async fn run(self, mut ends: mpsc::UnboundedReceiver<Finalization>) {
+    async fn run(mut self, mut ends: mpsc::UnboundedReceiver<Finalization>) {
+        if !self.parked.is_empty() {
+            tracing::info!(count = self.parked.len(), "writing outcomes that an earlier process kept");
+            self.recover(&mut ends).await;
+        }
+        self.backlog.send_modify(|backlog| backlog.replaying = false);
         let mut group = Vec::with_capacity(GROUP_MAX);
         while ends.recv_many(&mut group, GROUP_MAX).await > 0 {
             let group = std::mem::replace(&mut group, Vec::with_capacity(GROUP_MAX));
-            let started = Instant::now();
-            let verdicts = self.write(&group).await;
-            let took = started.elapsed();
-            let written = group.len();
-            let finalized = group
-                .into_iter()
-                .zip(verdicts)
-                .map(|(finalization, verdict)| Finalized { finalization, verdict })
-                .collect();
-            self.sink.finalized(finalized, took).await;
-            self.backlog.send_modify(|backlog| *backlog -= written);
-        }
-    }
-
-    /// Writes a group, again and again until the store has taken it. A commit whose end is unknown is simply
-    /// repeated: rows already written say so.
-    async fn write(&self, group: &[Finalization]) -> Vec<Verdict> {
-        let mut waits = backoff();
-        let mut unreachable = false;
-        loop {
-            match self.store.finalize(group).await {
+            let (count, started) = (group.len(), Instant::now());
+            match self.store.finalize(&group).await {
                 Ok(verdicts) => {
-                    if unreachable {
-                        self.sink.store_unreachable(false).await;
-                    }
-                    return verdicts;
+                    self.tell(group, verdicts, started.elapsed()).await;
+                    self.written(count);
                 }
                 Err(error) => {
-                    if !std::mem::replace(&mut unreachable, true) {
-                        self.sink.store_unreachable(true).await;
-                    }
-                    report(&error, group.len());
-                    tokio::time::sleep(waits.next().unwrap_or(BACKOFF_MAX)).await;
+                    report(&error, count);
+                    self.park(group);
+                    self.recover(&mut ends).await;
                 }
             }
         }
+    }
+
+    /// Keeps ends where they are safe; what only memory holds still counts as unwritten.
+    fn park(&mut self, group: Vec<Finalization>) {
+        let (count, before) = (group.len(), self.parked.on_disk());
+        self.parked.keep(group);
+        self.written(count.min(self.parked.on_disk() - before));
+    }
+
+    fn written(&self, count: usize) {
+        self.backlog.send_modify(|backlog| backlog.unwritten = backlog.unwritten.saturating_sub(count));
+    }
+
+    /// Tries again and again until the store has taken all that is parked; keeps what arrives meanwhile. A
+    /// commit whose end is unknown is simply repeated: rows already written say so.
+    async fn recover(&mut self, ends: &mut mpsc::UnboundedReceiver<Finalization>) {
+        self.sink.store_unreachable(true).await;
+        let mut waits = backoff();
+        while !self.parked.is_empty() {
+            let group = self.parked.oldest(GROUP_MAX);
+            let (count, started) = (group.len(), Instant::now());
+            match self.store.finalize(&group).await {
+                Ok(verdicts) => {
+                    waits = backoff();
+                    let in_memory = self.parked.on_disk() == 0;
+                    self.parked.forget(count);
+                    self.tell(group, verdicts, started.elapsed()).await;
+                    if in_memory {
+                        self.written(count);
+                    }
+                }
+                Err(error) => {
+                    report(&error, self.parked.len());
+                    self.keep_for(waits.next().unwrap_or(BACKOFF_MAX), ends).await;
+                }
+            }
+        }
+        self.sink.store_unreachable(false).await;
+    }
+
+    /// Waits, and parks what arrives meanwhile.
+    async fn keep_for(&mut self, wait: Duration, ends: &mut mpsc::UnboundedReceiver<Finalization>) {
+        let deadline = Instant::now() + wait;
+        let mut group = Vec::new();
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(deadline) => return,
+                count = ends.recv_many(&mut group, GROUP_MAX) => {
+                    if count == 0 {
+                        return tokio::time::sleep_until(deadline).await;
+                    }
+                    self.park(std::mem::take(&mut group));
+                }
+            }
+        }
+    }
+
+    async fn tell(&self, group: Vec<Finalization>, verdicts: Vec<Verdict>, took: Duration) {
+        let pairs = group.into_iter().zip(verdicts);
+        let finalized = pairs.map(|(finalization, verdict)| Finalized { finalization, verdict }).collect();
+        self.sink.finalized(finalized, took).await;
     }
 }
 

@@ -30,7 +30,8 @@ pub trait Claims: Send + Sync + 'static {
     /// their workers. A claim whose commit is unknown is read back in here. The answers come in order.
     ///
     /// # Errors
-    /// When the store does not answer: nothing was handed on, and the same may be tried again.
+    /// When the store does not answer: the same may be tried again. What was claimed all the same is on its
+    /// way to a worker and then answers that it runs.
     async fn claim(
         &self,
         executions: Vec<Arc<NewExecution>>,

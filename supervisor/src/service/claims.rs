@@ -37,8 +37,9 @@ impl Claims for DeskClaims {
     ) -> Result<Vec<ClaimAnswer>, StoreError> {
         let claims = match self.store.claim(&self.claimant, &executions).await {
             Ok(claims) => claims,
-            Err(error @ StoreError::CommitUnknown { .. }) => {
-                return self.read_back(&executions, reservation, error).await;
+            Err(lost @ StoreError::CommitUnknown { .. }) => {
+                self.take_in_written(&executions, reservation).await?;
+                return Err(lost);
             }
             Err(error) => return Err(error),
         };
@@ -58,24 +59,20 @@ impl Claims for DeskClaims {
 }
 
 impl DeskClaims {
-    /// The connection was lost in mid-commit: what is in our name and not in our hands was claimed just now.
-    /// What is not is tried again by the caller.
-    async fn read_back(
+    /// The connection was lost in mid-commit: what is in our name and not in our hands was claimed just now
+    /// and goes to the desk. The caller asks for all of them again: those answer that they run, and what the
+    /// same commit refused or left alone gets the answer that was lost.
+    async fn take_in_written(
         &self,
         executions: &[Arc<NewExecution>],
         reservation: Reservation,
-        lost: StoreError,
-    ) -> Result<Vec<ClaimAnswer>, StoreError> {
+    ) -> Result<(), StoreError> {
         let ids: Vec<_> = executions.iter().map(|execution| execution.id).collect();
         let written = self.store.claimed_by(self.claimant.owner, &ids).await?;
-        if written.is_empty() {
-            return Err(lost);
-        }
-        let held: Vec<_> = self.desk.ledger().attempts();
+        let held = self.desk.ledger().attempts();
         let new: Vec<Claimed> =
             written.into_iter().filter(|claimed| !held.contains(&claimed.attempt)).collect();
         self.desk.accept(new, reservation);
-        // One commit wrote them all, so all are in our name now.
-        Ok(vec![ClaimAnswer::Taken; executions.len()])
+        Ok(())
     }
 }

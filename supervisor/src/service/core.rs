@@ -15,7 +15,7 @@ use super::observer::Reporter;
 use super::slots::Slots;
 use crate::bus::Bus;
 use crate::crew::{Crew, CrewError, CrewOptions, Gear};
-use crate::finalize::{Finalizer, Sink};
+use crate::finalize::{Finalizer, Outbox, Sink};
 use crate::observe::Metrics;
 use crate::pool::PoolConfig;
 use crate::process::{Launch, LaunchError, Leftovers};
@@ -68,6 +68,8 @@ pub struct Parts {
     pub preparer: Arc<dyn Prepare>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Where ends wait on disk while the store is out of reach; a batch has none.
+    pub outbox: Option<Outbox>,
     /// Where process groups are recorded.
     pub leftovers: Option<Leftovers>,
     /// A batch gives up after so many failed starts; a service never does.
@@ -80,9 +82,20 @@ impl Core {
     /// # Errors
     /// When the system refuses a thread or descriptors.
     pub fn start(settings: &Settings, parts: Parts) -> Result<Self, CoreError> {
-        let Parts { claimant, store, bus, ledger, slots, sink, preparer, metrics, leftovers, give_up_after } =
-            parts;
-        let finalizer = Finalizer::start(Arc::clone(&store), sink);
+        let Parts {
+            claimant,
+            store,
+            bus,
+            ledger,
+            slots,
+            sink,
+            preparer,
+            metrics,
+            outbox,
+            leftovers,
+            give_up_after,
+        } = parts;
+        let finalizer = Finalizer::start(Arc::clone(&store), sink, outbox);
         let health = Arc::new(Health::default());
         let ended = Arc::new(AtomicUsize::new(0));
         let reporter = Arc::new(Reporter {
@@ -104,7 +117,12 @@ impl Core {
         Ok(Self { claimant, store, bus, slots, ledger, desk, crew, health, metrics, finalizer })
     }
 
-    /// Returns when the crew has ended and every end it reported is committed. Call after a drain.
+    /// Returns when what an earlier process could not write is written. Claim nothing before.
+    pub async fn replayed(&self) {
+        self.finalizer.replayed().await;
+    }
+
+    /// Returns when the crew has ended and every end it reported is committed, or kept in the outbox. Call after a drain.
     pub async fn settled(&self) {
         self.crew.ended().await;
         self.finalizer.flushed().await;

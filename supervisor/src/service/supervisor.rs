@@ -23,7 +23,7 @@ use super::poll::{Neighbours, Poll};
 use super::prepare::Preparer;
 use super::slots::{Closed, Slots};
 use super::{heartbeat, leases, orders};
-use crate::finalize::Sink;
+use crate::finalize::{Outbox, OutboxError, Sink};
 use crate::intake::rabbitmq::{AmqpError, BrokerHealth, IntakeOptions, RabbitIntake};
 use crate::observe::Metrics;
 use crate::process::{Leftovers, LeftoversError};
@@ -34,6 +34,8 @@ use crate::store::Durability;
 const PREPARED_WITHIN: Duration = Duration::from_secs(5);
 /// How long the last announcements may take.
 const ANNOUNCED_WITHIN: Duration = Duration::from_secs(5);
+/// The most the outbox may hold.
+const OUTBOX_MAX_BYTES: u64 = 1024 * 1024 * 1024;
 /// How often a database that does not answer at the start is tried.
 const OPEN_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -90,6 +92,9 @@ pub enum StartError {
     /// The record of worker processes.
     #[error(transparent)]
     Leftovers(#[from] LeftoversError),
+    /// The outbox.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
     /// A backend.
     #[error(transparent)]
     Backend(#[from] BackendError),
@@ -114,6 +119,7 @@ impl Supervisor {
         }
         let OpenStore { store, file } = open_until_it_answers(&settings).await?;
         let neighbours = if file.is_some() { Neighbours::None } else { Neighbours::Some };
+        let outbox = Outbox::open(&data_dir.path().join("outbox"), OUTBOX_MAX_BYTES)?;
         let claimant = claimant(&settings);
         store.hold_presence(&claimant).await.map_err(BackendError::from)?;
         let bus = open_bus(&settings)?;
@@ -136,6 +142,7 @@ impl Supervisor {
             slots,
             sink: Arc::clone(&announcer) as Arc<dyn Sink>,
             metrics,
+            outbox: Some(outbox),
             leftovers: Some(leftovers),
             give_up_after: None,
         };
@@ -148,6 +155,8 @@ impl Supervisor {
             stop_intake: CancellationToken::new(),
             data_dir,
         });
+        // Their rows are in the name of a process that is gone: written after a poll they might be run again.
+        supervisor.core.replayed().await;
         let broker = supervisor.start_broker()?;
         let tasks = supervisor.start_tasks(neighbours, announcer, broker);
         tracing::info!(supervisor = %supervisor.core.claimant.owner, "supervisor started");
