@@ -36,6 +36,8 @@ impl Logs {
         let client = self.server.client()?;
         let colours = stdout_has_colours();
         if self.follow {
+            // A follower waits for a supervisor that went away, so it first makes sure that there was one.
+            client.execution(self.id, None)?;
             follow_log(&client, self.id, |line, data| {
                 print_line(&if self.json { data.to_owned() } else { log_line(line, colours) })
             })?;

@@ -35,6 +35,7 @@ fn without_a_supervisor_every_command_says_how_to_start_one() {
         &["list"],
         &["show", id],
         &["logs", id],
+        &["logs", id, "--follow"],
         &["cancel", id],
         &["retry", id],
         &["recycle", "--all"],
