@@ -12,17 +12,24 @@ pub mod binaries;
 pub mod process;
 
 mod batch;
+mod blocking;
+mod cache;
 mod client;
 mod dialogue;
 mod eventually;
 mod installation;
+mod queue;
+mod record;
 mod services;
 mod supervisor;
 
 pub use batch::BatchRun;
+pub use cache::{Cache, Heard};
 pub use client::{Client, Response};
 pub use dialogue::Dialogue;
 pub use eventually::{Condition, eventually};
 pub use installation::{Installation, rogue};
+pub use queue::Queue;
+pub use record::Record;
 pub use services::{Backends, Service, Services};
 pub use supervisor::Supervisor;

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sqlx::{ConnectOptions, Executor, postgres::PgConnectOptions};
 
 use crate::Installation;
+use crate::blocking::block_on;
 
 /// How long the shared set waits for the next test.
 const SHARED_IDLE_SECONDS: &str = "60";
@@ -216,9 +217,7 @@ fn script(set: &str, arguments: &[&str]) -> String {
 
 #[track_caller]
 fn create_database(url: &str, name: &str) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
-    let created = runtime.block_on(async {
+    let created = block_on(async {
         let mut connection = url.parse::<PgConnectOptions>()?.connect().await?;
         connection.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await
     });

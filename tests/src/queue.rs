@@ -1,0 +1,114 @@
+//! RabbitMQ as a publisher sees it that knows nothing but the contract.
+
+use std::time::Duration;
+
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use lapin::types::FieldTable;
+use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::blocking::block_on;
+use crate::{Backends, eventually};
+
+const PERSISTENT: u8 = 2;
+
+/// Publishes to the queue of a test, and looks at it.
+#[derive(Debug)]
+pub struct Queue {
+    url: String,
+    name: String,
+    channel: Option<(Connection, Channel)>,
+}
+
+impl Queue {
+    /// Of these backends. Supervisors declare it; publish when one is ready.
+    pub fn of(backends: &Backends) -> Self {
+        Self { url: backends.amqp_url.clone(), name: backends.queue.clone(), channel: None }
+    }
+
+    /// Publishes a message, which names its execution, and waits until the broker has it.
+    #[track_caller]
+    pub fn publish(&mut self, message: &Value) {
+        self.publish_bytes(message.to_string().as_bytes());
+    }
+
+    /// Adds an id to a request, publishes it, and gives the id.
+    #[track_caller]
+    pub fn submit(&mut self, mut request: Value) -> String {
+        let id = Uuid::now_v7().to_string();
+        request["execution_id"] = id.clone().into();
+        self.publish(&request);
+        id
+    }
+
+    /// Publishes anything.
+    #[track_caller]
+    pub fn publish_bytes(&mut self, body: &[u8]) {
+        self.try_publish(body).unwrap_or_else(|error| panic!("publishing to {}: {error}", self.name));
+    }
+
+    /// Publishes anything; the broker may be away. What was not confirmed may have arrived all the same.
+    ///
+    /// # Errors
+    /// When it was not confirmed.
+    pub fn try_publish(&mut self, body: &[u8]) -> Result<(), lapin::Error> {
+        block_on(async {
+            let channel = self.channel().await?;
+            let properties = BasicProperties::default().with_delivery_mode(PERSISTENT);
+            let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+            let name = self.name.as_str();
+            let published = channel.basic_publish("".into(), name.into(), options, body, properties);
+            match published.await?.await? {
+                Confirmation::Ack(None) => Ok(()),
+                refused @ (Confirmation::Ack(Some(_))
+                | Confirmation::Nack(_)
+                | Confirmation::NotRequested) => {
+                    panic!("{name} does not take messages: {refused:?}")
+                }
+            }
+        })
+        .inspect_err(|_| self.channel = None)
+    }
+
+    /// How many messages wait, none of them in anybody's hands; nothing when the broker is away.
+    pub fn try_depth(&mut self, dead: bool) -> Option<u32> {
+        let depth = block_on(async {
+            let name = if dead { format!("{}.dead", self.name) } else { self.name.clone() };
+            let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+            let channel = self.channel().await?;
+            let queue = channel.queue_declare(name.into(), options, FieldTable::default()).await?;
+            Ok::<_, lapin::Error>(queue.message_count())
+        });
+        depth.inspect_err(|_| self.channel = None).ok()
+    }
+
+    /// Waits until so many messages wait in the queue.
+    #[track_caller]
+    pub fn has_depth(&mut self, depth: u32, within: Duration) {
+        eventually(&format!("{depth} messages in {}", self.name), within, || {
+            self.try_depth(false) == Some(depth)
+        });
+    }
+
+    /// Waits until so many dead letters wait.
+    #[track_caller]
+    pub fn has_dead_letters(&mut self, count: u32, within: Duration) {
+        eventually(&format!("{count} dead letters of {}", self.name), within, || {
+            self.try_depth(true) == Some(count)
+        });
+    }
+
+    /// The channel, opened again when it was lost.
+    async fn channel(&mut self) -> Result<Channel, lapin::Error> {
+        if let Some((_, channel)) = self.channel.as_ref().filter(|(_, channel)| channel.status().connected())
+        {
+            return Ok(channel.clone());
+        }
+        let connection = Connection::connect(&self.url, ConnectionProperties::default()).await?;
+        let channel = connection.create_channel().await?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        self.channel = Some((connection, channel.clone()));
+        Ok(channel)
+    }
+}
