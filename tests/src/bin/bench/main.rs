@@ -2,9 +2,11 @@
 
 use clap::{Parser, Subcommand};
 
+mod batch;
 mod pin;
 mod ping_pong;
 mod round_trip;
+mod service;
 
 /// Benchmarks. Every ratio is measured side by side in one run, because machines are noisy.
 #[derive(Parser)]
@@ -24,6 +26,18 @@ enum What {
         #[arg(long)]
         worker: Option<std::path::PathBuf>,
     },
+    /// `supervisor batch` over no-op executions of 1 KiB with two workers.
+    Batch {
+        /// How many.
+        #[arg(long, default_value_t = 100_000)]
+        executions: u32,
+    },
+    /// From RabbitMQ to the last commit in PostgreSQL, with two workers, on private servers.
+    Service {
+        /// How many.
+        #[arg(long, default_value_t = 20_000)]
+        executions: u32,
+    },
     /// The other end of the bare pipe: writes back every byte it reads.
     #[command(hide = true)]
     Echo,
@@ -32,6 +46,8 @@ enum What {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().what {
         What::Pool { round_trips, worker } => round_trip::compare(round_trips, worker),
+        What::Batch { executions } => batch::run(executions),
+        What::Service { executions } => service::run(executions),
         What::Echo => ping_pong::echo(),
     }
 }
