@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::decide::{Budget, Found};
 use super::rows::{BackRow, EndedRow, EndingRow, EventRowIn, Fence, LogRowIn, StateRow};
-use super::{Claimant, Claimed, NewExecution, Result, TakeOver};
+use super::{Claimant, Claimed, Failure, NewExecution, Result, TakeOver};
 use crate::execution::Attempt;
 
 /// A row that a poll found and locked.
@@ -138,4 +138,10 @@ pub(super) trait Session: Send {
     /// Cancels a row that waits, asks a row that runs, makes a tombstone of one that is not there. `None`:
     /// it is over already. Otherwise the row as it is now, and whether it is a tombstone.
     fn cancel(&mut self, id: Uuid) -> impl Future<Output = Result<Option<(Found, bool)>>> + Send;
+
+    /// Inserts a row that failed and never ran. False: there is a row already, and it stays as it is.
+    fn insert_unusable(&mut self, id: Uuid, failure: &Failure) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Forgets a row that failed for want of a usable message, with its events. False: there is none.
+    fn forget_unusable(&mut self, id: Uuid) -> impl Future<Output = Result<bool>> + Send;
 }

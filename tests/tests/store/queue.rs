@@ -97,6 +97,8 @@ pub(crate) async fn rule_23_an_unusable_execution_is_recorded_only_if_nothing_is
     let row = fixture.row(unknown).await;
     assert_eq!((row.status, row.error_type.as_deref()), (Status::Failed, Some("PendingNotFound")));
     assert!(row.completed_at.is_some());
+    let events = fixture.store.events(unknown).await.unwrap();
+    assert_eq!(events.iter().map(|event| event.event.as_str()).collect::<Vec<_>>(), ["finalized"]);
 
     let known = fixture.submitted().await;
     let present = fixture.store.fail_unusable(known, &failure).await.unwrap();
@@ -110,6 +112,7 @@ pub(crate) async fn rule_24_only_unusable_rows_can_be_reopened(fixture: Fixture)
     fixture.store.fail_unusable(unusable.id, &failure).await.unwrap();
     assert!(fixture.store.reopen_unusable(unusable.id).await.unwrap());
     assert!(!fixture.store.reopen_unusable(unusable.id).await.unwrap());
+    assert_eq!(fixture.store.events(unusable.id).await.unwrap().len(), 0, "forgotten with the row");
     fixture.claim(&claimant(), unusable).await;
 
     let me = claimant();

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use crate::execution::Status;
+use crate::execution::{Attempt, Status};
 use crate::store::batch::Groups;
-use crate::store::decide::distinct;
+use crate::store::decide::{distinct, finalized_detail};
 use crate::store::rows::EventRowIn;
 use crate::store::session::{Backend, Purpose, Session};
-use crate::store::{CancelAnswer, NewExecution, Result, Submitted};
+use crate::store::{CancelAnswer, Failure, NewExecution, Outcome, Result, Submitted};
 
 /// See [`crate::store::Store::submit`].
 pub(in crate::store) async fn submit<B: Backend>(
@@ -65,4 +65,32 @@ pub(in crate::store) async fn request_cancel<B: Backend>(backend: &B, id: Uuid) 
     session.insert_events(&[EventRowIn::of(row.attempt, None, event)]).await?;
     session.commit().await?;
     Ok(answer)
+}
+
+/// See [`crate::store::Store::fail_unusable`].
+pub(in crate::store) async fn fail_unusable<B: Backend>(
+    backend: &B,
+    id: Uuid,
+    failure: &Failure,
+) -> Result<Option<Status>> {
+    let mut session = backend.begin(Purpose::Write).await?;
+    let present = if session.insert_unusable(id, failure).await? {
+        let outcome = Outcome::Failed(failure.clone());
+        let never_ran = Attempt::new(id, 0);
+        let event = EventRowIn::of(never_ran, None, "finalized");
+        session.insert_events(&[EventRowIn { detail: Some(finalized_detail(&outcome)), ..event }]).await?;
+        None
+    } else {
+        session.standing(&[id]).await?.pop().map(|row| row.status)
+    };
+    session.commit().await?;
+    Ok(present)
+}
+
+/// See [`crate::store::Store::reopen_unusable`].
+pub(in crate::store) async fn reopen_unusable<B: Backend>(backend: &B, id: Uuid) -> Result<bool> {
+    let mut session = backend.begin(Purpose::Write).await?;
+    let forgotten = session.forget_unusable(id).await?;
+    session.commit().await?;
+    Ok(forgotten)
 }

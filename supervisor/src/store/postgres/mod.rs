@@ -140,11 +140,11 @@ impl Store for PostgresStore {
     }
 
     async fn fail_unusable(&self, id: Uuid, failure: &Failure) -> Result<Option<Status>> {
-        unclaimed::fail_unusable(self, id, failure).await
+        flow::fail_unusable(self, id, failure).await
     }
 
     async fn reopen_unusable(&self, id: Uuid) -> Result<bool> {
-        unclaimed::reopen_unusable(self, id).await
+        flow::reopen_unusable(self, id).await
     }
 
     async fn queue_depth(&self) -> Result<QueueDepth> {

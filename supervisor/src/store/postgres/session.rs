@@ -23,7 +23,8 @@ use crate::store::rows::{
     BackRow, EndedRow, EndingRow, EventRowIn, FailureColumns, Fence, LogRowIn, NewRow, StateRow, micros,
 };
 use crate::store::session::{Backend, Candidate, Purpose, Session};
-use crate::store::{Claimant, Claimed, NewExecution, Result, StoreError, TakeOver};
+use crate::store::text::storable;
+use crate::store::{Claimant, Claimed, Failure, NewExecution, Result, StoreError, TakeOver};
 
 pub(super) mod record {
     //! Rows as records.
@@ -398,5 +399,21 @@ impl Session for PgSession {
         let row = self.rows(sqlx::query(statements::CANCEL).bind(id)).await?.pop();
         let read = |row: PgRow| Ok((found(&row)?, row.try_get("tombstone")?));
         row.map(read).transpose().map_err(store_error)
+    }
+
+    async fn insert_unusable(&mut self, id: Uuid, failure: &Failure) -> Result<bool> {
+        let query = sqlx::query(statements::FAIL_UNUSABLE)
+            .bind(id)
+            .bind(storable(&failure.error_type).into_owned())
+            .bind(storable(&failure.message).into_owned());
+        Ok(!self.rows(query).await?.is_empty())
+    }
+
+    async fn forget_unusable(&mut self, id: Uuid) -> Result<bool> {
+        let forgotten = self.rows(sqlx::query(statements::REOPEN_UNUSABLE).bind(id)).await?;
+        if !forgotten.is_empty() {
+            self.run(sqlx::query(statements::DELETE_EVENTS).bind(id)).await?;
+        }
+        Ok(!forgotten.is_empty())
     }
 }

@@ -17,6 +17,7 @@ statements! {
     CLAIM = "claim",
     CLAIMED_BY = "claimed_by",
     CONFIG = "config",
+    DELETE_EVENTS = "delete_events",
     DELETE_STATE = "delete_state",
     END_UNCLAIMED = "end_unclaimed",
     EVENTS = "events",

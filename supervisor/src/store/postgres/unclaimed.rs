@@ -8,31 +8,8 @@ use uuid::Uuid;
 
 use super::error::store_error;
 use super::session::{STATEMENT_TIMEOUT, within};
-use super::{PostgresStore, read, statements};
-use crate::execution::Status;
-use crate::store::text::storable;
-use crate::store::{Failure, QueueDepth, Result};
-
-pub(super) async fn fail_unusable(
-    store: &PostgresStore,
-    id: Uuid,
-    failure: &Failure,
-) -> Result<Option<Status>> {
-    let query = sqlx::query(statements::FAIL_UNUSABLE)
-        .bind(id)
-        .bind(storable(&failure.error_type).into_owned())
-        .bind(storable(&failure.message).into_owned());
-    match within(STATEMENT_TIMEOUT, query.fetch_optional(&store.shared.reads)).await? {
-        Some(_) => Ok(None),
-        None => Ok(read::execution(store, id).await?.map(|row| row.status)),
-    }
-}
-
-pub(super) async fn reopen_unusable(store: &PostgresStore, id: Uuid) -> Result<bool> {
-    let query = sqlx::query(statements::REOPEN_UNUSABLE).bind(id);
-    let deleted = within(STATEMENT_TIMEOUT, query.execute(&store.shared.reads)).await?;
-    Ok(deleted.rows_affected() > 0)
-}
+use super::{PostgresStore, statements};
+use crate::store::{QueueDepth, Result};
 
 pub(super) async fn depth(store: &PostgresStore) -> Result<QueueDepth> {
     let query = sqlx::query(statements::QUEUE_DEPTH);

@@ -19,7 +19,8 @@ use crate::store::rows::{
     BackRow, EndedRow, EndingRow, EventRowIn, Fence, LogRowIn, NewRow, StateRow, micros,
 };
 use crate::store::session::{Backend, Candidate, Purpose, Session};
-use crate::store::{Claimant, Claimed, NewExecution, Result, StoreError, TakeOver};
+use crate::store::text::storable;
+use crate::store::{Claimant, Claimed, Failure, NewExecution, Result, StoreError, TakeOver};
 
 pub(super) mod record {
     //! Rows as records.
@@ -274,5 +275,22 @@ impl Session for SqliteSession {
         let row = query.fetch_optional(&mut *self.transaction).await.map_err(store_error)?;
         let read = |row: SqliteRow| Ok((found(&row)?, row.try_get("tombstone")?));
         row.map(read).transpose().map_err(store_error)
+    }
+
+    async fn insert_unusable(&mut self, id: Uuid, failure: &Failure) -> Result<bool> {
+        let query = sqlx::query(statements::FAIL_UNUSABLE)
+            .bind(id.to_string())
+            .bind(storable(&failure.error_type).into_owned())
+            .bind(storable(&failure.message).into_owned())
+            .bind(self.now);
+        Ok(!self.rows(query).await?.is_empty())
+    }
+
+    async fn forget_unusable(&mut self, id: Uuid) -> Result<bool> {
+        let forgotten = self.rows(sqlx::query(statements::REOPEN_UNUSABLE).bind(id.to_string())).await?;
+        if !forgotten.is_empty() {
+            self.run(sqlx::query(statements::DELETE_EVENTS).bind(id.to_string())).await?;
+        }
+        Ok(!forgotten.is_empty())
     }
 }

@@ -7,36 +7,9 @@ use uuid::Uuid;
 
 use super::error::store_error;
 use super::session::array;
-use super::{SqliteStore, read, statements};
-use crate::execution::Status;
+use super::{SqliteStore, statements};
 use crate::store::columns::now;
-use crate::store::text::storable;
-use crate::store::{Failure, QueueDepth, Result};
-
-pub(super) async fn fail_unusable(
-    store: &SqliteStore,
-    id: Uuid,
-    failure: &Failure,
-) -> Result<Option<Status>> {
-    let inserted = sqlx::query(statements::FAIL_UNUSABLE)
-        .bind(id.to_string())
-        .bind(storable(&failure.error_type).as_ref())
-        .bind(storable(&failure.message).as_ref())
-        .bind(now().as_microsecond())
-        .fetch_optional(&store.writer)
-        .await
-        .map_err(store_error)?;
-    match inserted {
-        Some(_) => Ok(None),
-        None => Ok(read::execution(store, id).await?.map(|row| row.status)),
-    }
-}
-
-pub(super) async fn reopen_unusable(store: &SqliteStore, id: Uuid) -> Result<bool> {
-    let query = sqlx::query(statements::REOPEN_UNUSABLE).bind(id.to_string());
-    let deleted = query.execute(&store.writer).await.map_err(store_error)?;
-    Ok(deleted.rows_affected() > 0)
-}
+use crate::store::{QueueDepth, Result};
 
 pub(super) async fn depth(store: &SqliteStore) -> Result<QueueDepth> {
     let row = sqlx::query(statements::QUEUE_DEPTH).fetch_one(&store.readers).await.map_err(store_error)?;
