@@ -177,6 +177,20 @@ pub(super) async fn sweep_for_ever(store: Arc<dyn Store>, bus: Bus) {
     }
 }
 
+/// Announces rows that ended where nothing ran: cancelled while they waited, out of attempts. In the
+/// background; what it cannot announce the sweep will.
+pub(super) fn announce_rows(store: &Arc<dyn Store>, bus: &Bus, ids: Vec<Uuid>) {
+    let (store, bus) = (Arc::clone(store), bus.clone());
+    tokio::spawn(async move {
+        for id in ids {
+            let Ok(Some(record)) = store.execution(id).await else { continue };
+            if record.status.is_terminal() && bus.settle(&[settlement(&record)]).await.is_ok() {
+                mark(&*store, vec![id]).await;
+            }
+        }
+    });
+}
+
 fn settlement(record: &ExecutionRecord) -> Settlement {
     let attempt = Attempt::new(record.id, record.attempt);
     let at = record.completed_at.unwrap_or(record.created_at);

@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use muster_protocol::CancelReason;
 use uuid::Uuid;
 
+use super::announcer::announce_rows;
 use super::supervisor::Supervisor;
-use crate::bus::{Order, StatusChange};
-use crate::execution::{Attempt, Request, Status};
+use crate::bus::Order;
+use crate::execution::{Request, Status};
 use crate::http::view::{Part, PoolView, Readiness};
 use crate::http::{RecycleTarget, Service, ServiceError};
 use crate::intake::rabbitmq::BrokerHealth;
@@ -35,11 +36,10 @@ impl Service for Supervisor {
                 // The owner learns it at its next renewal anyway; this is the fast way.
                 let _ = self.core.bus.give_order(&Order::Cancel { execution_id: id }.into()).await;
             }
-            CancelAnswer::Cancelled => {
-                let at = jiff::Timestamp::now();
-                self.core.bus.status_changed(&StatusChange::new(Attempt::new(id, 0), Status::Cancelled, at));
+            CancelAnswer::Cancelled | CancelAnswer::Tombstone => {
+                announce_rows(&self.core.store, &self.core.bus, vec![id]);
             }
-            CancelAnswer::AlreadyTerminal(_) | CancelAnswer::Tombstone => {}
+            CancelAnswer::AlreadyTerminal(_) => {}
         }
         Ok(answer)
     }
@@ -127,7 +127,11 @@ impl Service for Supervisor {
         };
         let health = self.core.bus.health();
         // Executions go on without the bus: it is named, and does not make us unready.
-        let bus = part("bus", true, health.problem.unwrap_or_else(|| "live views work".to_owned()));
+        let bus = match health.problem {
+            Some(problem) => format!("redis: {problem}; executions go on, live views and sync replies wait"),
+            None => "live views work".to_owned(),
+        };
+        let bus = part("bus", true, bus);
         let mut parts = vec![store, workers, intake, bus];
         parts.extend(self.broker.get().map(|health| queue_part(&health.borrow())));
         Readiness::of(parts)

@@ -6,8 +6,10 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::announcer::announce_rows;
 use super::desk::Desk;
 use super::slots::Slots;
+use crate::bus::Bus;
 use crate::store::{Claimant, Store, TakeOver};
 
 /// A poll takes up to so many at once.
@@ -32,6 +34,7 @@ pub(super) enum Neighbours {
 pub(super) struct Poll {
     pub(super) desk: Arc<Desk>,
     pub(super) store: Arc<dyn Store>,
+    pub(super) bus: Bus,
     pub(super) slots: Arc<Slots>,
     pub(super) claimant: Claimant,
     pub(super) neighbours: Neighbours,
@@ -41,7 +44,7 @@ pub(super) struct Poll {
 impl Poll {
     /// Claims what is due until told to stop. It stops between claims only, so that none is left unaccounted.
     pub(super) async fn run(self) {
-        let Self { desk, store, slots, claimant, neighbours, stop } = self;
+        let Self { desk, store, bus, slots, claimant, neighbours, stop } = self;
         let mut probed = tokio::time::Instant::now();
         let mut dead = Vec::new();
         loop {
@@ -61,8 +64,11 @@ impl Poll {
             };
             match store.claim_due(&claimant, reservation.count(), take_over).await {
                 Ok(due) => {
-                    for (id, status) in due.ended {
+                    for (id, status) in &due.ended {
                         tracing::info!(%id, %status, "execution ended without another run");
+                    }
+                    if !due.ended.is_empty() {
+                        announce_rows(&store, &bus, due.ended.iter().map(|(id, _)| *id).collect());
                     }
                     let found = !due.claimed.is_empty();
                     desk.accept(due.claimed, reservation);

@@ -200,7 +200,8 @@ impl Supervisor {
         background.spawn(orders::obey_for_ever(Arc::downgrade(self), self.core.bus.clone()));
         let mut intake = JoinSet::new();
         let (slots, stop) = (Arc::clone(slots), self.stop_intake.clone());
-        intake.spawn(Poll { desk, store, slots, claimant, neighbours, stop }.run());
+        intake
+            .spawn(Poll { desk, store, bus: self.core.bus.clone(), slots, claimant, neighbours, stop }.run());
         Tasks { intake, broker, background, announcer }
     }
 
