@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -100,6 +100,13 @@ impl Installation {
         command
             .envs(self.settings.iter().map(|(key, value)| (format!("MUSTER_{}", key.to_uppercase()), value)));
         command
+    }
+
+    /// Runs a command of the `supervisor` executable to its end.
+    #[track_caller]
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        let output = self.command(arguments).output();
+        output.unwrap_or_else(|error| panic!("supervisor {arguments:?}: {error}"))
     }
 
     /// Starts the service and waits until it says it is ready.

@@ -29,7 +29,7 @@ pub use client::{Client, Response};
 pub use dialogue::Dialogue;
 pub use eventually::{Condition, eventually};
 pub use installation::{Installation, rogue};
-pub use queue::Queue;
+pub use queue::{HeldMessage, Queue};
 pub use record::Record;
 pub use services::{Backends, Service, Services};
 pub use supervisor::Supervisor;

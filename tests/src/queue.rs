@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
-use lapin::types::FieldTable;
+use futures_util::StreamExt;
+use lapin::options::{
+    BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions,
+};
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
 use serde_json::Value;
 use uuid::Uuid;
@@ -99,6 +102,45 @@ impl Queue {
         });
     }
 
+    /// The dead letters, oldest first, each with the reason in its header. They stay where they are.
+    #[track_caller]
+    pub fn dead_letters(&mut self) -> Vec<(String, Vec<u8>)> {
+        let letters = block_on(async {
+            let name = format!("{}.dead", self.name);
+            // A channel of its own: closing it puts back what was taken.
+            self.channel().await?;
+            let Some((connection, _)) = &self.channel else { return Ok(Vec::new()) };
+            let channel = connection.create_channel().await?;
+            let mut letters = Vec::new();
+            while let Some(got) = channel.basic_get(name.as_str().into(), BasicGetOptions::default()).await? {
+                letters.push((reason(&got.delivery.properties), got.delivery.data));
+            }
+            channel.close(200, "seen".into()).await?;
+            Ok::<_, lapin::Error>(letters)
+        });
+        letters.unwrap_or_else(|error| panic!("the dead letters of {}: {error}", self.name))
+    }
+
+    /// Takes a message out of a queue of its own and does not acknowledge it.
+    #[track_caller]
+    pub fn hold_a_message(&mut self) -> HeldMessage {
+        let held = block_on(async {
+            let connection = Connection::connect(&self.url, ConnectionProperties::default()).await?;
+            let channel = connection.create_channel().await?;
+            let name = format!("{}.held", self.name);
+            let options = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
+            channel.queue_declare(name.as_str().into(), options, FieldTable::default()).await?;
+            let (to, properties) = (BasicPublishOptions::default(), BasicProperties::default());
+            channel.basic_publish("".into(), name.as_str().into(), to, b"held", properties).await?.await?;
+            let (tag, options) = ("holds".into(), BasicConsumeOptions::default());
+            let mut consumer =
+                channel.basic_consume(name.as_str().into(), tag, options, FieldTable::default()).await?;
+            consumer.next().await.transpose()?;
+            Ok::<_, lapin::Error>(HeldMessage { _connection: connection, channel })
+        });
+        held.unwrap_or_else(|error| panic!("holding a message: {error}"))
+    }
+
     /// The channel, opened again when it was lost.
     async fn channel(&mut self) -> Result<Channel, lapin::Error> {
         if let Some((_, channel)) = self.channel.as_ref().filter(|(_, channel)| channel.status().connected())
@@ -110,5 +152,28 @@ impl Queue {
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
         self.channel = Some((connection, channel.clone()));
         Ok(channel)
+    }
+}
+
+/// A message in the hands of a consumer that does nothing about it.
+#[derive(Debug)]
+pub struct HeldMessage {
+    _connection: Connection,
+    channel: Channel,
+}
+
+impl HeldMessage {
+    /// True once the broker has closed the channel.
+    pub fn is_closed(&self) -> bool {
+        !self.channel.status().connected()
+    }
+}
+
+/// Why a message was dead-lettered.
+fn reason(properties: &BasicProperties) -> String {
+    let header = properties.headers().as_ref().and_then(|headers| headers.inner().get("x-muster-reason"));
+    match header {
+        Some(AMQPValue::LongString(reason)) => reason.to_string(),
+        other => format!("{other:?}"),
     }
 }

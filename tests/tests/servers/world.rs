@@ -31,7 +31,7 @@ pub(crate) struct World {
     pub(crate) record: Record,
     pub(crate) queue: Queue,
     pub(crate) cache: Cache,
-    _used: Services,
+    pub(crate) services: Services,
 }
 
 impl World {
@@ -50,7 +50,7 @@ impl World {
             queue: Queue::of(&backends),
             cache: Cache::of(&backends),
             backends,
-            _used: services,
+            services,
         }
     }
 

@@ -1,0 +1,125 @@
+//! Messages as they come: repeated, minimal, unusable; and what a person does with dead letters.
+
+use std::process::Output;
+
+use muster_tests::Installation;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::world::{SOON, World};
+
+#[test]
+fn the_same_message_three_times_is_one_run() {
+    let mut world = World::shared();
+    let installation = world.installation();
+    let supervisor = installation.start();
+    let ids: Vec<_> = (0..8).map(|_| Uuid::now_v7().to_string()).collect();
+    let message =
+        |id: &String| json!({ "execution_id": id, "workflow": "sleep", "parameters": { "ms": 50 } });
+    for _ in 0..2 {
+        ids.iter().for_each(|id| world.queue.publish(&message(id)));
+    }
+    for id in &ids {
+        assert_eq!(world.record.finished(id, SOON)["status"], "SUCCESS");
+    }
+    ids.iter().for_each(|id| world.queue.publish(&message(id)));
+    world.queue.has_depth(0, SOON);
+    // Behind the repetitions, so they have been seen when this has ended.
+    let last = world.queue.submit(json!({ "workflow": "echo" }));
+    world.record.finished(&last, SOON);
+    for id in &ids {
+        assert_eq!(world.record.events(id), ["claimed", "started", "finalized"], "{id}");
+    }
+    world.queue.has_dead_letters(0, SOON);
+    world.assert_clean(supervisor, &installation);
+}
+
+#[test]
+fn a_minimal_message_takes_the_rest_from_its_pending_record() {
+    let mut world = World::shared();
+    let installation = world.installation();
+    let supervisor = installation.start();
+    let (early, late) = (Uuid::now_v7().to_string(), Uuid::now_v7().to_string());
+    let request = |n: u32| json!({ "workflow": "echo", "parameters": { "n": n }, "timeout_seconds": 7 });
+    world.cache.set(&format!("pending:{early}"), &request(1).to_string());
+    for id in [&early, &late] {
+        world.queue.publish(&json!({ "execution_id": id }));
+    }
+    assert_eq!(world.record.finished(&early, SOON)["result"], json!({ "n": 1 }));
+    world.cache.set(&format!("pending:{late}"), &request(2).to_string());
+    let row = world.record.finished(&late, SOON);
+    assert_eq!((&row["result"], &row["timeout_seconds"]), (&json!({ "n": 2 }), &json!(7)), "{row}");
+    world.cache.forgets(&early, SOON);
+    world.cache.forgets(&late, SOON);
+    world.assert_clean(supervisor, &installation);
+}
+
+#[test]
+fn what_cannot_be_used_is_dead_lettered_with_the_reason() {
+    let mut world = World::shared();
+    let installation = world.installation();
+    let supervisor = installation.start();
+    let (unknown, wrong) = (Uuid::now_v7().to_string(), Uuid::now_v7().to_string());
+    world.queue.publish_bytes(b"not even JSON");
+    world.queue.publish_bytes(br#"{"workflow":"echo"}"#);
+    world.queue.publish(&json!({ "execution_id": wrong, "workflow": "echo", "timeout_seconds": -1 }));
+    world.queue.publish(&json!({ "execution_id": unknown }));
+    let row = world.record.finished(&wrong, SOON);
+    assert_eq!((&row["status"], &row["error_type"]), (&json!("FAILED"), &json!("InvalidRequest")), "{row}");
+    let row = world.record.finished(&unknown, SOON);
+    assert_eq!((&row["status"], &row["error_type"]), (&json!("FAILED"), &json!("PendingNotFound")), "{row}");
+    assert_eq!((&row["attempt"], &row["execution_model"]), (&json!(0), &json!("process")), "{row}");
+    world.queue.has_dead_letters(4, SOON);
+    let reasons: Vec<_> = world.queue.dead_letters().into_iter().map(|(reason, _)| reason).collect();
+    for part in ["not a JSON object", "execution_id: is missing", "timeout_seconds", "PendingNotFound: "] {
+        assert!(reasons.iter().any(|reason| reason.contains(part)), "{part}: {reasons:?}");
+    }
+    // One bad message does not hold up the others.
+    let good = world.queue.submit(json!({ "workflow": "echo" }));
+    assert_eq!(world.record.finished(&good, SOON)["status"], "SUCCESS");
+    world.assert_clean(supervisor, &installation);
+}
+
+#[test]
+fn dead_letters_are_listed_shown_replayed_and_purged() {
+    let mut world = World::shared();
+    let installation = world.installation();
+    let supervisor = installation.start();
+    let id = Uuid::now_v7().to_string();
+    world.queue.publish_bytes(b"nonsense");
+    world.queue.publish(&json!({ "execution_id": id }));
+    world.queue.has_dead_letters(2, SOON);
+
+    let letters: Value = serde_json::from_str(&dead(&installation, &["list", "--json"])).unwrap();
+    let of_id = letters.as_array().unwrap().iter().filter(|letter| letter["execution_id"] == id.as_str());
+    assert_eq!((letters.as_array().unwrap().len(), of_id.count()), (2, 1), "{letters}");
+    let shown = dead(&installation, &["show", &id]);
+    assert!(shown.contains("PendingNotFound") && shown.contains(&id), "{shown}");
+    assert!(!try_dead(&installation, &["show", &Uuid::now_v7().to_string()]).status.success());
+    world.queue.has_dead_letters(2, SOON);
+
+    world.cache.set(&format!("pending:{id}"), &json!({ "workflow": "echo", "parameters": 5 }).to_string());
+    let replayed = dead(&installation, &["replay", &id]);
+    assert!(replayed.contains("1 replayed, 1 of them"), "{replayed}");
+    let row = world.record.has_status(&id, &["SUCCESS"], SOON);
+    assert_eq!(row["result"], 5, "{row}");
+    world.queue.has_dead_letters(1, SOON);
+
+    let refused = try_dead(&installation, &["purge"]);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    assert!(dead(&installation, &["purge", "--yes"]).contains("1 purged"));
+    world.queue.has_dead_letters(0, SOON);
+    world.assert_clean(supervisor, &installation);
+}
+
+fn try_dead(installation: &Installation, arguments: &[&str]) -> Output {
+    installation.run(&[&["dead"], arguments].concat())
+}
+
+/// `supervisor dead ...`, which must succeed; gives its stdout.
+#[track_caller]
+fn dead(installation: &Installation, arguments: &[&str]) -> String {
+    let output = try_dead(installation, arguments);
+    assert!(output.status.success(), "dead {arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
