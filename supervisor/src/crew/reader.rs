@@ -53,7 +53,7 @@ fn adopt(
 ) -> io::Result<(Reader, pipe::Receiver, ExitWatch)> {
     let group = child.group;
     let adopted = (|| {
-        let watch = ExitWatch::new(child.pidfd)?;
+        let watch = ExitWatch::new(group, child.pidfd)?;
         let stdin = pipe::Sender::from_owned_fd(child.stdin)?;
         let stdout = pipe::Receiver::from_owned_fd(child.stdout)?;
         let stderr = pipe::Receiver::from_owned_fd(child.stderr)?;

@@ -3,18 +3,24 @@
 //! Everything that touches a process lives here, and only here: spawning is a lint error elsewhere. This
 //! module knows nothing of frames, executions or the pool.
 
+mod descriptor_limit;
 mod descriptors;
 mod group;
 mod launch;
 mod leftovers;
 mod memory;
+mod orphans;
 mod spawner;
 mod watch;
 
+pub use descriptor_limit::{
+    DESCRIPTORS_ASIDE, DESCRIPTORS_PER_WORKER, descriptors_for, raise_descriptor_limit,
+};
 pub use descriptors::close_inherited_on_exec;
-pub use group::{Group, signal_name};
+pub use group::Group;
 pub use launch::{Launch, LaunchError};
 pub use leftovers::{Leftovers, LeftoversError};
 pub use memory::resident_bytes;
+pub use orphans::reap_orphans;
 pub use spawner::{Child, Spawner};
 pub use watch::ExitWatch;

@@ -92,12 +92,14 @@ fn spawn(launch: &Launch) -> io::Result<Child> {
     let missing = || io::Error::other("a pipe of the new process is missing");
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or_else(missing)?;
     let group = Group::led_by(pid);
+    super::orphans::adopt(child.id());
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (Some(stdin), Some(stdout), Some(stderr)) = pipes else { return Err(missing()) };
     // The child is not reaped, so its number cannot have been given to another process yet.
     let pidfd = pidfd_open(pid, PidfdFlags::NONBLOCK).inspect_err(|_| {
         group.kill();
         let _ = child.wait();
+        super::orphans::release(group.id());
     })?;
     let (stdin, stdout, stderr) = (OwnedFd::from(stdin), OwnedFd::from(stdout), OwnedFd::from(stderr));
     for pipe in [&stdin, &stdout, &stderr] {

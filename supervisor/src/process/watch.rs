@@ -6,21 +6,23 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 use tokio::io::unix::AsyncFd;
 
+use super::Group;
 use crate::pool::ExitStatus;
 
 /// Waits for one process. Other children are never touched: a wait for any child would steal their status.
 #[derive(Debug)]
 pub struct ExitWatch {
     pidfd: AsyncFd<OwnedFd>,
+    pid: u32,
 }
 
 impl ExitWatch {
-    /// Watches the process behind a pidfd. Must be called inside a runtime.
+    /// Watches the leader of a group through its pidfd. Must be called inside a runtime.
     ///
     /// # Errors
     /// When the runtime cannot watch one more descriptor.
-    pub fn new(pidfd: OwnedFd) -> io::Result<Self> {
-        Ok(Self { pidfd: super::descriptors::watch_readable(pidfd)? })
+    pub fn new(group: Group, pidfd: OwnedFd) -> io::Result<Self> {
+        Ok(Self { pidfd: super::descriptors::watch_readable(pidfd)?, pid: group.id() })
     }
 
     /// Returns when the process has ended. It is not reaped yet, so its group can still be signalled.
@@ -33,6 +35,7 @@ impl ExitWatch {
     /// Reaps the process and tells how it ended.
     pub fn reap(self) -> ExitStatus {
         let status = waitid(WaitId::PidFd(self.pidfd.get_ref().as_fd()), WaitIdOptions::EXITED);
+        super::orphans::release(self.pid);
         match status {
             Ok(Some(status)) => match (status.exit_status(), status.terminating_signal()) {
                 (Some(code), _) => ExitStatus::Code(code),

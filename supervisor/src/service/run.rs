@@ -11,8 +11,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::core::pool_config;
 use super::supervisor::{Reload, StartError, Supervisor, Tasks};
 use crate::http::{Api, Service};
+use crate::process::{descriptors_for, raise_descriptor_limit, reap_orphans};
 use crate::settings::Settings;
 
 /// Live streams and last answers get so long at the end.
@@ -42,6 +44,10 @@ pub enum RunError {
 /// # Errors
 /// When it cannot start.
 pub async fn run(settings: Settings, reload: Reload) -> Result<(), RunError> {
+    check_descriptors(&settings);
+    if std::process::id() == 1 {
+        tokio::spawn(reap_for_ever(signal(SignalKind::child())?));
+    }
     let mut signals = Signals::listen()?;
     let listener = listen(settings.http_bind).await?;
     let (supervisor, tasks) = Supervisor::start(settings, reload).await?;
@@ -58,6 +64,25 @@ pub async fn run(settings: Settings, reload: Reload) -> Result<(), RunError> {
     }
     watchdog.abort();
     Ok(())
+}
+
+/// Makes room for the pool's descriptors, and says so when there is not enough.
+fn check_descriptors(settings: &Settings) {
+    let needed = descriptors_for(pool_config(settings, None).max_processes());
+    if let Some(limit) = raise_descriptor_limit().filter(|limit| *limit < needed) {
+        tracing::error!(
+            limit,
+            needed,
+            "too few file descriptors for max_workers: raise `ulimit -n` or lower it"
+        );
+    }
+}
+
+/// As process 1, orphans of the whole container are ours to reap.
+async fn reap_for_ever(mut children: Signal) {
+    while children.recv().await.is_some() {
+        reap_orphans();
+    }
 }
 
 async fn listen(address: Option<SocketAddr>) -> Result<Option<TcpListener>, RunError> {
