@@ -39,16 +39,16 @@ pub(super) fn answer(run: &mut Run, name: &str, params: &JsonBytes) -> Answer {
     }
     match name {
         method::CONFIG_GET => with(name, params, |Key { key }| {
-            Ok(Answer::Now(value(run.order.config.get(&key).map(|value| value.get().to_owned()))))
+            Ok(Answer::Now(value_of(run.order.config.get(&key).map(|value| value.get().to_owned()))))
         }),
         method::STATE_GET => with(name, params, |Key { key }| Ok(get_state(run, check_key(key)?))),
         method::STATE_SET => with(name, params, |KeyValue { key, value }| {
             run.changes.push(Change::SetState { key: check_key(key)?, value });
-            Ok(done())
+            Ok(Answer::Changed(value_of(None)))
         }),
         method::STATE_DELETE => with(name, params, |Key { key }| {
             run.changes.push(Change::DeleteState { key: check_key(key)? });
-            Ok(done())
+            Ok(Answer::Changed(value_of(None)))
         }),
         method::EXECUTION_SUBMIT => with(name, params, |submission| submit(run, submission)),
         unknown => refuse(
@@ -65,7 +65,7 @@ fn get_state(run: &Run, key: String) -> Answer {
     for change in run.changes.iter().rev() {
         match change {
             Change::SetState { key: written, value: text } if *written == key => {
-                return Answer::Now(value(Some(text.get().to_owned())));
+                return Answer::Now(value_of(Some(text.get().to_owned())));
             }
             Change::DeleteState { key: deleted } if *deleted == key => return done(),
             Change::SetState { .. } | Change::DeleteState { .. } | Change::Submit { .. } => {}
@@ -81,7 +81,7 @@ fn submit(run: &mut Run, submission: Submission) -> Result<Answer, ErrorInfo> {
     let execution_id = Uuid::now_v7();
     let parameters = submission.params.map_or_else(empty_object, Ok)?;
     run.changes.push(Change::Submit { execution_id, workflow: submission.workflow, parameters });
-    Ok(Answer::Now(value(Some(format!("{{\"execution_id\":\"{execution_id}\"}}")))))
+    Ok(Answer::Changed(value_of(Some(format!("{{\"execution_id\":\"{execution_id}\"}}")))))
 }
 
 fn empty_object() -> Result<Box<RawValue>, ErrorInfo> {
@@ -119,11 +119,11 @@ fn refuse(kind: &str, message: String) -> Answer {
 }
 
 fn done() -> Answer {
-    Answer::Now(value(None))
+    Answer::Now(value_of(None))
 }
 
 /// A value as a reply; none is `null`.
-pub(super) fn value(text: Option<String>) -> CallResult {
+pub(super) fn value_of(text: Option<String>) -> CallResult {
     CallResult::Ok { value: JsonBytes(text.unwrap_or_else(|| "null".to_owned()).into_bytes()) }
 }
 
@@ -153,8 +153,12 @@ mod tests {
 
     fn call(run: &mut Run, method: &str, params: &str) -> String {
         match answer(run, method, &JsonBytes(params.into())) {
-            Answer::Now(CallResult::Ok { value }) => String::from_utf8(value.0).unwrap(),
-            Answer::Now(CallResult::Err { error }) => format!("{}: {}", error.kind, error.message),
+            Answer::Now(CallResult::Ok { value }) | Answer::Changed(CallResult::Ok { value }) => {
+                String::from_utf8(value.0).unwrap()
+            }
+            Answer::Now(CallResult::Err { error }) | Answer::Changed(CallResult::Err { error }) => {
+                format!("{}: {}", error.kind, error.message)
+            }
             Answer::ReadState { key } => format!("read {key}"),
         }
     }

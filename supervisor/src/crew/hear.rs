@@ -98,6 +98,12 @@ impl Reader {
         let answer = match held {
             Some((attempt, run_state)) => match calls::answer(run_state, method, params) {
                 Answer::Now(result) => result,
+                Answer::Changed(result) => {
+                    if let Some(change) = run_state.changes.last() {
+                        self.engine.observer.changed(attempt, change);
+                    }
+                    result
+                }
                 Answer::ReadState { key } => {
                     run_state.calls_in_flight += 1;
                     let organization = run_state.order.organization_id;
@@ -122,7 +128,7 @@ impl Reader {
         let (engine, worker) = (Rc::clone(&self.engine), self.link.id);
         tokio::task::spawn_local(async move {
             let result = match read.await.map_err(|error| error.to_string()).and_then(|read| read) {
-                Ok(text) => calls::value(text),
+                Ok(text) => calls::value_of(text),
                 Err(message) => CallResult::Err { error: ErrorInfo::new("StateUnavailable", message) },
             };
             let mut state = engine.state.borrow_mut();

@@ -19,6 +19,8 @@ pub trait Observer: Send + Sync + 'static {
     fn logged(&self, attempt: Attempt, lines: &[LogLine]);
     /// How far it is, for live views.
     fn progressed(&self, attempt: Attempt, progress: &Progress);
+    /// It asked for a change, for watchers; all its changes come with [`Observer::finished`].
+    fn changed(&self, attempt: Attempt, change: &Change);
     /// The attempt is over, or goes back.
     fn finished(&self, completed: Completed);
     /// Workers cannot be started.

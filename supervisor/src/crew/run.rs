@@ -81,6 +81,8 @@ impl Run {
 pub(super) enum Answer {
     /// The reply is known.
     Now(CallResult),
+    /// The reply is known, and the last of the run's changes is new.
+    Changed(CallResult),
     /// The committed state must be read first.
     ReadState {
         /// Which key.

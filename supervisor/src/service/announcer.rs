@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use super::ledger::Ledger;
+use super::ledger::{Held, Ledger};
 use super::slots::{Closed, Slots};
 use crate::bus::{Bus, Settlement, StatusChange};
 use crate::execution::Attempt;
@@ -57,17 +57,24 @@ impl Announcer {
         }
     }
 
-    async fn announce(&self, finalized: Finalized, sync: bool) {
+    async fn announce(&self, finalized: Finalized, held: Option<Held>) {
         let Finalized { finalization, verdict } = finalized;
         let Verdict::Finished { status, error_type } = verdict else { return };
         let attempt = finalization.attempt;
-        let reply = if sync { self.reply(attempt.execution_id).await } else { None };
+        let reply = if held.as_ref().is_some_and(|held| held.terms.sync) {
+            self.reply(attempt.execution_id).await
+        } else {
+            None
+        };
         let failure = match &finalization.disposition {
             crate::store::Disposition::Terminal(outcome) => outcome.failure(),
             crate::store::Disposition::Retry { failure, .. } => Some(failure),
             crate::store::Disposition::Release { .. } => None,
         };
+        let execution = held.map(|held| held.execution);
         let status = StatusChange {
+            workflow: execution.as_ref().and_then(|execution| execution.workflow_name.clone()),
+            organization_id: execution.and_then(|execution| execution.organization_id),
             error_message: failure.map(|failure| failure.message.clone()),
             error_type,
             duration_ms: finalization.duration_ms,
@@ -94,8 +101,7 @@ impl Sink for Announcer {
                 Verdict::Finished { status, .. } => {
                     let ran = finalized.finalization.duration_ms.map(Duration::from_millis);
                     self.metrics.finished(*status, ran);
-                    let sync = held.is_some_and(|held| held.terms.sync);
-                    self.announce(finalized, sync).await;
+                    self.announce(finalized, held).await;
                 }
                 Verdict::Requeued => {
                     self.metrics.requeued();

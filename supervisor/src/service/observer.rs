@@ -18,7 +18,7 @@ use super::ledger::{Ledger, Phase};
 use super::slots::{Closed, Slots};
 use crate::bus::{Bus, Channel, StatusChange};
 use crate::crew::{Completed, Observer, Progress};
-use crate::execution::{Attempt, LogLine, Status};
+use crate::execution::{Attempt, Change, LogLine, Status};
 use crate::finalize::{Finalizer, RetryPolicy, finalization};
 use crate::observe::Metrics;
 use crate::pool::WorkerId;
@@ -83,6 +83,12 @@ impl Observer for Reporter {
             "message": progress.message,
         });
         self.bus.publish(&Channel::Execution(attempt.execution_id), Bytes::from(message.to_string()));
+    }
+
+    fn changed(&self, attempt: Attempt, change: &Change) {
+        if let Ok(change) = serde_json::to_vec(change) {
+            self.bus.change_noted(attempt, Bytes::from(change), self.timeout(attempt));
+        }
     }
 
     fn finished(&self, completed: Completed) {

@@ -1,6 +1,7 @@
 //! Prewarming before routing: a claimed row becomes an order.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,13 +20,22 @@ use crate::store::{Failure, NewExecution, Store};
 pub struct Preparer {
     prewarm: Prewarm,
     bus: Bus,
-    default_timeout: Duration,
+    default_timeout_us: AtomicU64,
 }
 
 impl Preparer {
     /// Fetches from this store, and shares through this bus.
     pub fn new(store: Arc<dyn Store>, bus: Bus, default_timeout: Duration) -> Arc<Self> {
-        Arc::new(Self { prewarm: Prewarm::new(store, bus.clone()), bus, default_timeout })
+        let preparer =
+            Self { prewarm: Prewarm::new(store, bus.clone()), bus, default_timeout_us: AtomicU64::new(0) };
+        preparer.set_default_timeout(default_timeout);
+        Arc::new(preparer)
+    }
+
+    /// For runs that are prepared from now on.
+    pub fn set_default_timeout(&self, timeout: Duration) {
+        let timeout_us = u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX);
+        self.default_timeout_us.store(timeout_us, Ordering::Relaxed);
     }
 }
 
@@ -37,7 +47,8 @@ impl Prepare for Preparer {
         })?;
         let subject = Subject::from(&request.target);
         let warm = self.prewarm.prewarm_sdk_cache(subject, request.organization_id).await.map_err(refusal)?;
-        let ready = prepare(request, &warm, self.default_timeout).map_err(refusal)?;
+        let default_timeout = Duration::from_micros(self.default_timeout_us.load(Ordering::Relaxed));
+        let ready = prepare(request, &warm, default_timeout).map_err(refusal)?;
         self.bus.put_context(attempt.execution_id, ready.shown_context, ready.timeout);
         let terms = Terms {
             user_attempts: ready.user_attempts,

@@ -18,6 +18,7 @@ use super::backends::{BackendError, OpenStore, open_bus, open_store};
 use super::claims::DeskClaims;
 use super::core::{Core, CoreError, Parts, claimant};
 use super::data_dir::{DataDir, DataDirError};
+use super::desk::Prepare;
 use super::ledger::Ledger;
 use super::poll::{Neighbours, Poll};
 use super::prepare::Preparer;
@@ -50,6 +51,7 @@ pub struct Supervisor {
     pub core: Core,
     /// How the broker is, where there is one.
     pub broker: OnceLock<watch::Receiver<BrokerHealth>>,
+    preparer: Arc<Preparer>,
     /// How settings are read again.
     reload: Reload,
     stop_intake: CancellationToken,
@@ -133,9 +135,10 @@ impl Supervisor {
             Arc::clone(&slots),
             Arc::clone(&metrics),
         );
+        let preparer = Preparer::new(Arc::clone(&store), bus.clone(), settings.execution_timeout);
         let parts = Parts {
             claimant,
-            preparer: Preparer::new(Arc::clone(&store), bus.clone(), settings.execution_timeout),
+            preparer: Arc::clone(&preparer) as Arc<dyn Prepare>,
             store,
             bus,
             ledger,
@@ -151,6 +154,7 @@ impl Supervisor {
             settings: RwLock::new(settings),
             started_at: Timestamp::now(),
             broker: OnceLock::new(),
+            preparer,
             reload,
             stop_intake: CancellationToken::new(),
             data_dir,
@@ -214,6 +218,7 @@ impl Supervisor {
         let gear = super::core::gear(&new).map_err(|error| error.to_string())?;
         let pool = super::core::pool_config(&new, None);
         self.core.slots.set_workers(new.max_workers);
+        self.preparer.set_default_timeout(new.execution_timeout);
         self.core.crew.handle().reload(gear, pool);
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = new;
         Ok(())

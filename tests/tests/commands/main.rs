@@ -1,5 +1,7 @@
 //! The commands that talk to a running supervisor, as a person or a script uses them: what is on stdout,
 //! what on stderr, and the exit code.
+
+#![expect(clippy::disallowed_methods, reason = "the suite runs the binaries as a user does")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops where it stands")]
 
 mod pool;

@@ -13,7 +13,6 @@ mod leases;
 mod postgres_only;
 mod queue;
 mod reading;
-mod throughput;
 
 macro_rules! contract {
     ($($module:ident { $($test:ident,)+ })*) => {

@@ -11,7 +11,7 @@ use muster_protocol::{CONFORMANCE_ENV, JsonBytes, Level, PROTOCOL_ENV, Source};
 use muster_supervisor::crew::{
     Completed, Crew, CrewHandle, CrewOptions, Gear, Observer, Order, Progress, RunConfig,
 };
-use muster_supervisor::execution::{Attempt, LogLine};
+use muster_supervisor::execution::{Attempt, Change, LogLine};
 use muster_supervisor::pool::{Ending, PoolConfig, WorkerId};
 use muster_supervisor::process::Launch;
 use rustix::process::Pid;
@@ -174,6 +174,7 @@ impl Observer for Driver {
     fn started(&self, _: Attempt, _: WorkerId, _: i64) {}
     fn logged(&self, _: Attempt, _: &[LogLine]) {}
     fn progressed(&self, _: Attempt, _: &Progress) {}
+    fn changed(&self, _: Attempt, _: &Change) {}
     fn start_failed(&self, _: u32, _: &str, _: Duration) {}
     fn starts_recovered(&self) {}
     fn read_state(&self, _: Option<Uuid>, _: String) -> BoxFuture<'static, Result<Option<String>, String>> {
