@@ -288,7 +288,11 @@ mod tests {
         let at = Timestamp::from_microsecond(1_700_000_000_000_001).unwrap();
         let disposition = match number % 3 {
             0 => Disposition::Terminal(Outcome::Success { result: raw("null") }),
-            1 => Disposition::Retry { failure: Failure::new("E", "m"), delay: Duration::from_millis(1500) },
+            1 => Disposition::Retry {
+                failure: Failure::new("E", "m"),
+                delay: Duration::from_millis(1500),
+                max_attempts: 5,
+            },
             _ => Disposition::Release { reason: "r".to_owned(), delay: Duration::ZERO, charged: false },
         };
         let change = |key: &str, write| StateChange { organization_id: None, key: key.to_owned(), write };

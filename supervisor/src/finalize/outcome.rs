@@ -36,15 +36,16 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The wait before the next attempt, or `None` when this failure is final.
-    fn next_delay(&self, error: &ErrorInfo) -> Option<Duration> {
+    /// The next attempt after this failure: the wait before it and how many attempts there may be, or `None`
+    /// when the failure is final.
+    fn next(&self, error: &ErrorInfo) -> Option<(Duration, u32)> {
         let attempts = self.user_attempts.filter(|attempts| self.attempts_charged < *attempts)?;
         if attempts <= 1 || error.retryable == Some(false) || is_final(&error.kind) {
             return None;
         }
         let doublings = self.attempts_charged.saturating_sub(1).min(20);
         let wait = self.backoff.unwrap_or(DEFAULT_BACKOFF).saturating_mul(1 << doublings).min(BACKOFF_MAX);
-        Some(wait.mul_f64(1.0 + 0.25 * self.jitter))
+        Some((wait.mul_f64(1.0 + 0.25 * self.jitter), attempts))
     }
 }
 
@@ -88,8 +89,10 @@ pub fn finalization(
 fn disposition(ending: Ending, retry: RetryPolicy) -> Option<Disposition> {
     Some(match ending {
         Ending::Succeeded { result } => Disposition::Terminal(succeeded(result)),
-        Ending::Failed { error } => match retry.next_delay(&error) {
-            Some(delay) => Disposition::Retry { failure: failure(error), delay },
+        Ending::Failed { error } => match retry.next(&error) {
+            Some((delay, max_attempts)) => {
+                Disposition::Retry { failure: failure(error), delay, max_attempts }
+            }
             None => Disposition::Terminal(Outcome::Failed(failure(error))),
         },
         Ending::TimedOut { message } => {

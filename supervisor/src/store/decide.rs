@@ -38,6 +38,8 @@ pub(super) enum Settled<'a> {
         delay: Duration,
         /// The attempt that ends does not count.
         refund: bool,
+        /// How many attempts the row allows from now on at least.
+        max_attempts: u32,
         /// `retried` or `released`.
         event: &'static str,
         /// Why.
@@ -69,24 +71,26 @@ impl Settled<'_> {
 /// Decides what becomes of the row. An outcome stands whatever the row says; what would go back needs the
 /// budget of its locked row, and is `None` without one: the fence did not hold.
 pub(super) fn settle<'a>(disposition: &'a Disposition, budget: Option<&Budget>) -> Option<Settled<'a>> {
-    let (failure, delay, charged, reason, event) = match disposition {
+    let (failure, delay, charged, wanted, reason, event) = match disposition {
         Disposition::Terminal(outcome) => return Some(Settled::Terminal(Cow::Borrowed(outcome))),
-        Disposition::Retry { failure, delay } => {
-            (Some(failure), *delay, true, format!("{}: {}", failure.error_type, failure.message), "retried")
+        Disposition::Retry { failure, delay, max_attempts } => {
+            let reason = format!("{}: {}", failure.error_type, failure.message);
+            (Some(failure), *delay, true, *max_attempts, reason, "retried")
         }
         Disposition::Release { reason, delay, charged } => {
-            (None, *delay, *charged, reason.clone(), "released")
+            (None, *delay, *charged, 0, reason.clone(), "released")
         }
     };
     let budget = budget?;
+    let max_attempts = budget.max_attempts.max(wanted);
     let uncharged_before = budget.attempt.saturating_sub(budget.attempts_charged);
     let refund = !charged && uncharged_before < UNCHARGED_RELEASES_MAX;
     let outcome = if budget.cancel_requested {
         Outcome::Cancelled(cancelled())
-    } else if refund || budget.attempts_charged < budget.max_attempts {
-        return Some(Settled::Requeue { delay, refund, event, reason });
+    } else if refund || budget.attempts_charged < max_attempts {
+        return Some(Settled::Requeue { delay, refund, max_attempts, event, reason });
     } else {
-        Outcome::Failed(failure.cloned().unwrap_or_else(|| lost(budget.max_attempts, &reason)))
+        Outcome::Failed(failure.cloned().unwrap_or_else(|| lost(max_attempts, &reason)))
     };
     Some(Settled::Terminal(Cow::Owned(outcome)))
 }
@@ -191,7 +195,7 @@ pub(super) fn stray_release(attempt: Attempt, owner: Uuid, at: Timestamp) -> Fin
 pub(super) fn closing_event(settled: &Settled<'_>) -> (&'static str, Cow<'static, str>) {
     match settled {
         Settled::Terminal(outcome) => ("finalized", finalized_detail(outcome)),
-        Settled::Requeue { delay, refund, event, reason } => {
+        Settled::Requeue { delay, refund, event, reason, max_attempts: _ } => {
             let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
             let reason = storable(reason);
             let detail = serde_json::json!({ "reason": reason, "delay_ms": delay_ms, "charged": !refund });

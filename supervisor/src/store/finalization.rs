@@ -51,6 +51,10 @@ pub enum Disposition {
         failure: Failure,
         /// How long to wait.
         delay: Duration,
+        /// How many attempts whoever asked for retries wants: a row that allows fewer is raised to it. The
+        /// row itself was fixed at the claim, before its workflow was read.
+        #[serde(default)]
+        max_attempts: u32,
     },
     /// The attempt was lost or given back. When no attempts are left it is FAILED `SupervisorLost`.
     Release {

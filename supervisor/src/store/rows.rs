@@ -118,6 +118,7 @@ pub(super) struct BackRow {
     #[serde(flatten)]
     pub(super) fence: Fence,
     pub(super) refund: u8,
+    pub(super) max_attempts: u32,
     pub(super) delay_us: i64,
 }
 

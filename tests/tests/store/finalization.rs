@@ -297,11 +297,38 @@ pub(crate) async fn a_retry_goes_back_while_attempts_are_left(fixture: Fixture) 
 
     let later = fixture.claimed(&me).await.attempt;
     let failure = Failure::new("ValueError", "not now");
-    let disposition = Disposition::Retry { failure, delay: Duration::from_secs(60) };
+    let disposition = Disposition::Retry { failure, delay: Duration::from_secs(60), max_attempts: 3 };
     fixture.finalize(ending(&me, later, disposition)).await;
     assert!(fixture.take_pending().await.is_empty(), "it waits for its backoff");
     let wait = fixture.store.next_due().await.unwrap().unwrap();
     assert!(wait > Duration::from_secs(50) && wait <= Duration::from_secs(60), "{wait:?}");
+}
+
+pub(crate) async fn a_retry_may_raise_how_many_attempts_there_are(fixture: Fixture) {
+    let me = claimant();
+    let mut attempt = fixture.claimed(&me).await.attempt;
+    let wants_five = |attempt| {
+        let failure = Failure::new("ValueError", "not yet");
+        let disposition = Disposition::Retry { failure, delay: Duration::ZERO, max_attempts: 5 };
+        ending(&me, attempt, disposition)
+    };
+    for number in 1..5 {
+        assert_eq!(fixture.finalize(wants_five(attempt)).await, Verdict::Requeued, "attempt {number} of 5");
+        attempt = fixture.take_pending_as(&me).await.pop().unwrap();
+    }
+    assert_eq!(attempt.number, 5);
+    assert_eq!(fixture.finalize(wants_five(attempt)).await, failed("ValueError"));
+    assert_eq!(fixture.row(attempt.execution_id).await.attempts_charged, 5);
+
+    // A row that allows more than was asked for keeps what it allows: it also counts attempts that were lost.
+    let lost = fixture.claimed(&me).await.attempt;
+    let failure = Failure::new("ValueError", "not yet");
+    let wants_two = Disposition::Retry { failure, delay: Duration::ZERO, max_attempts: 2 };
+    assert_eq!(fixture.finalize(ending(&me, lost, wants_two)).await, Verdict::Requeued);
+    for number in 2..=3 {
+        let taken = fixture.take_over(&claimant()).await.pop().unwrap();
+        assert_eq!(taken.attempt.number, number);
+    }
 }
 
 pub(crate) async fn large_values_come_back_whole(fixture: Fixture) {

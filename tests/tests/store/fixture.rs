@@ -184,7 +184,7 @@ pub(crate) fn release(claimant: &Claimant, attempt: Attempt, charged: bool) -> F
 
 pub(crate) fn retry(claimant: &Claimant, attempt: Attempt) -> Finalization {
     let failure = Failure::new("ValueError", "no such thing");
-    ending(claimant, attempt, Disposition::Retry { failure, delay: Duration::ZERO })
+    ending(claimant, attempt, Disposition::Retry { failure, delay: Duration::ZERO, max_attempts: 0 })
 }
 
 pub(crate) fn line(sequence: u64, message: &str) -> LogLine {

@@ -73,6 +73,7 @@ contract! {
         rule_17_ends_stay_unnotified_until_marked,
         rule_25_children_commit_with_the_parents_outcome,
         a_retry_goes_back_while_attempts_are_left,
+        a_retry_may_raise_how_many_attempts_there_are,
         large_values_come_back_whole,
     }
     cancel {

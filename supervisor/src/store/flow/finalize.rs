@@ -103,8 +103,13 @@ fn ending_row<'a>((finalization, settled): &'a Ending<'_>) -> Option<EndingRow<'
 }
 
 fn back_row((finalization, settled): &Ending<'_>) -> Option<BackRow> {
-    let Some(Settled::Requeue { delay, refund, .. }) = settled else { return None };
-    Some(BackRow { fence: Fence::of(finalization), refund: u8::from(*refund), delay_us: micros(*delay) })
+    let Some(Settled::Requeue { delay, refund, max_attempts, .. }) = settled else { return None };
+    Some(BackRow {
+        fence: Fence::of(finalization),
+        refund: u8::from(*refund),
+        max_attempts: *max_attempts,
+        delay_us: micros(*delay),
+    })
 }
 
 async fn write_logs_and_events<S: Session>(session: &mut S, won: &[&Ending<'_>]) -> Result<()> {

@@ -353,6 +353,7 @@ impl Session for PgSession {
     async fn requeue(&mut self, rows: &[BackRow]) -> Result<HashSet<Uuid>> {
         let query = fences(sqlx::query(statements::REQUEUE), &column(rows, |row| row.fence))
             .bind(column(rows, |row| i32::from(row.refund)))
+            .bind(column(rows, |row| signed(row.max_attempts)))
             .bind(column(rows, |row| row.delay_us));
         ids(&self.rows(query).await?)
     }
