@@ -32,6 +32,7 @@ pub use names::{
     CACHE_LIFE, CacheKey, Channel, HEARTBEAT_INTERVAL, HEARTBEAT_LIFE, LIVE_LOG_MAX_LINES, Names,
     PENDING_LIFE, REPLY_LIFE, RUN_LIFE_BEYOND_TIMEOUT, UnknownChannel,
 };
+pub use redis::{RedisFacts, inspect};
 pub use watch::{Orders, Watch};
 
 use crate::execution::{Attempt, LogLine};

@@ -12,13 +12,18 @@ pub(super) struct Migration {
     pub(super) sql: &'static str,
 }
 
+/// The version of a schema with all of its steps.
+pub(super) fn newest(all: &[Migration]) -> u32 {
+    all.last().map_or(0, |migration| migration.version)
+}
+
 /// The steps a database still needs that stands at `applied`.
 pub(super) fn missing(
     backend: &'static str,
     all: &'static [Migration],
     applied: u32,
 ) -> Result<&'static [Migration]> {
-    let newest = all.last().map_or(0, |migration| migration.version);
+    let newest = newest(all);
     if applied > newest {
         let message = format!(
             "its schema is at version {applied} and this supervisor knows versions up to {newest}; \

@@ -229,6 +229,10 @@ pub struct Facts {
     pub version: String,
     /// Which of our migrations was applied last; 0 before the first.
     pub schema_version: u32,
+    /// The migration a schema that is up to date has last.
+    pub schema_newest: u32,
+    /// Whether this user may bring the schema up to date.
+    pub may_migrate: bool,
     /// How far the database's clock is ahead of ours.
     pub clock_ahead: SignedDuration,
     /// Whether the death of a supervisor's process shows before its lease ends. `None`: not needed here.

@@ -63,6 +63,14 @@ impl Fixture {
         }
     }
 
+    /// The same database, as another of its users.
+    pub(crate) fn store_as(&self, user: &str, password: &str) -> PostgresStore {
+        let Database::Postgres { url, .. } = &self.database else { panic!("only PostgreSQL has users") };
+        let (scheme, rest) = url.split_once("://").unwrap();
+        let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+        PostgresStore::new(&format!("{scheme}://{user}:{password}@{place}")).unwrap()
+    }
+
     /// Runs statements both databases understand.
     pub(crate) async fn sql(&self, sql: &str) {
         match &self.database {

@@ -128,3 +128,27 @@ async fn in_background<T: Send + 'static>(
     });
     done.await.unwrap()
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rights_that_are_missing_are_named() {
+    let fixture = postgres().await;
+    let role = format!("limited_{}", uuid::Uuid::now_v7().simple());
+    fixture
+        .sql(&format!(
+            "CREATE ROLE {role} LOGIN PASSWORD 'limited';
+             GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role};
+             REVOKE UPDATE ON executions FROM {role};
+             REVOKE DELETE ON state_entries FROM {role};
+             REVOKE CREATE ON SCHEMA public FROM PUBLIC"
+        ))
+        .await;
+    let store = fixture.store_as(&role, "limited");
+    let error = store.check_statements().await.unwrap_err().to_string();
+    assert!(error.contains("may not UPDATE executions, DELETE state_entries"), "{error}");
+    assert!(!store.facts().await.unwrap().may_migrate);
+    fixture
+        .sql(&format!("GRANT UPDATE ON executions TO {role}; GRANT DELETE ON state_entries TO {role}"))
+        .await;
+    store.check_statements().await.unwrap();
+    fixture.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+}

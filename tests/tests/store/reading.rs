@@ -137,7 +137,8 @@ pub(crate) async fn facts_and_migrations_are_repeatable(fixture: Fixture) {
     one.await.unwrap().unwrap();
     two.await.unwrap().unwrap();
     let facts = fixture.store.facts().await.unwrap();
-    assert!(facts.schema_version >= 1, "{facts:?}");
+    assert!(facts.schema_version >= 1 && facts.schema_version == facts.schema_newest, "{facts:?}");
+    assert!(facts.may_migrate, "{facts:?}");
     assert!(facts.clock_ahead.abs().as_secs() < 5, "{facts:?}");
     assert!(!facts.version.is_empty());
 }

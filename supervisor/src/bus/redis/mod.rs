@@ -5,6 +5,7 @@
 //! All of them come back by themselves, for ever, with backoff and jitter. While Redis is away executions
 //! go on: droppable writes are dropped and counted, awaited ones answer that it is out of reach.
 
+mod inspect;
 mod pipeline;
 mod subscriber;
 mod writer;
@@ -24,6 +25,8 @@ use tokio::task::JoinHandle;
 use super::hub::{Hub, Subscription};
 use super::transport::{Transport, Write};
 use super::{BusError, Health};
+
+pub use inspect::{RedisFacts, inspect};
 
 /// Droppable writes that wait hold at most this much; beyond it they are dropped.
 const QUEUE_MAX_BYTES: usize = 32 * 1024 * 1024;

@@ -15,6 +15,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 const HEARTBEAT_SECONDS: u16 = 10;
 /// The code of "the arguments differ from those of the existing queue".
 const PRECONDITION_FAILED: u16 = 406;
+/// The code of "there is no such queue or exchange".
+const NOT_FOUND: u16 = 404;
 
 /// Why RabbitMQ did not do something.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,10 +50,19 @@ impl From<lapin::Error> for AmqpError {
 
 /// True when a declaration met a queue or exchange with other arguments.
 pub(super) fn is_mismatch(error: &lapin::Error) -> bool {
+    refusal_code(error) == Some(PRECONDITION_FAILED)
+}
+
+/// True when a queue or exchange that was asked for is not there.
+pub(super) fn is_absent(error: &lapin::Error) -> bool {
+    refusal_code(error) == Some(NOT_FOUND)
+}
+
+fn refusal_code(error: &lapin::Error) -> Option<u16> {
     #[expect(clippy::wildcard_enum_match_arm, reason = "the library may add kinds at any time")]
     match error.kind() {
-        ErrorKind::ProtocolError(refusal) => refusal.get_id() == PRECONDITION_FAILED,
-        _ => false,
+        ErrorKind::ProtocolError(refusal) => Some(refusal.get_id()),
+        _ => None,
     }
 }
 

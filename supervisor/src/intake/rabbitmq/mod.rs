@@ -12,6 +12,7 @@ mod arrival;
 mod connect;
 mod dead;
 mod grave;
+mod greeting;
 mod intake;
 mod line;
 mod prefetch;

@@ -4,7 +4,8 @@ use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptio
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Connection, ExchangeKind, Queue};
 
-use super::connect::{AmqpError, QueueNames, answered, connect, is_mismatch, parse};
+use super::connect::{AmqpError, QueueNames, answered, connect, is_absent, is_mismatch, parse};
+use super::greeting;
 
 /// A message is delivered so often before the broker gives up on it. High: a supervisor that dies is no
 /// message's fault, and attempts are counted in the row.
@@ -13,6 +14,10 @@ const DELIVERY_LIMIT: i32 = 1_000_000;
 /// What a look at the broker found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspection {
+    /// What the broker calls itself. `None` over TLS, where its greeting is not ours to read.
+    pub version: Option<String>,
+    /// Queues and exchanges that are not there yet: a consumer makes them.
+    pub missing: Vec<String>,
     /// Messages that wait.
     pub messages: u32,
     /// Supervisors that consume right now.
@@ -23,27 +28,73 @@ pub struct Inspection {
     pub differences: Vec<String>,
 }
 
-/// Declares the topology and says how it is. For `doctor`.
+/// Looks at the topology and changes nothing: what is not there is not made. For `doctor`.
 ///
 /// # Errors
 /// When the broker is out of reach or refuses.
 pub async fn inspect(url: &str, queue: &str) -> Result<Inspection, AmqpError> {
     let names = QueueNames::new(queue)?;
-    let connection = connect(&parse(url)?, "doctor").await?;
-    let declared = declare(&connection, &names).await?;
+    let uri = parse(url)?;
+    let version = greeting::version(&uri).await;
+    let connection = connect(&uri, "doctor").await?;
+    let (mut missing, mut differences) = (Vec::new(), Vec::new());
+    if exchange_exists(&connection, &names.dead).await? {
+        declare_exchange(&connection, &names.dead, &mut differences).await?;
+    } else {
+        missing.push(format!("exchange {}", names.dead));
+    }
+    let mut queues = Vec::new();
+    for (name, arguments) in [(&names.dead, quorum()), (&names.queue, main_arguments(&names))] {
+        if queue_exists(&connection, name).await? {
+            queues.push(Some(declare_queue(&connection, name, arguments, &mut differences).await?));
+        } else {
+            missing.push(format!("queue {name}"));
+            queues.push(None);
+        }
+    }
+    let main = queues.pop().flatten();
     let inspection = Inspection {
-        messages: declared.queue.message_count(),
-        consumers: declared.queue.consumer_count(),
-        dead: declared.dead_letters(),
-        differences: declared.differences,
+        version,
+        missing,
+        messages: main.as_ref().map_or(0, Queue::message_count),
+        consumers: main.as_ref().map_or(0, Queue::consumer_count),
+        dead: queues.pop().flatten().map_or(0, |dead| dead.message_count()),
+        differences,
     };
     answered(connection.close(200, "done".into())).await?;
     Ok(inspection)
 }
 
+async fn exchange_exists(connection: &Connection, name: &ShortString) -> Result<bool, AmqpError> {
+    let channel = answered(connection.create_channel()).await?;
+    let options = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
+    let asked = channel.exchange_declare(name.clone(), ExchangeKind::Fanout, options, FieldTable::default());
+    found(answered(asked).await, &channel).await
+}
+
+async fn queue_exists(connection: &Connection, name: &ShortString) -> Result<bool, AmqpError> {
+    let channel = answered(connection.create_channel()).await?;
+    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    let asked = channel.queue_declare(name.clone(), options, FieldTable::default());
+    found(answered(asked).await, &channel).await
+}
+
+/// Whether what was asked for is there. The broker closes the channel when it is not.
+async fn found<T>(asked: Result<T, lapin::Error>, channel: &Channel) -> Result<bool, AmqpError> {
+    match asked {
+        Ok(_) => {
+            close(channel).await;
+            Ok(true)
+        }
+        Err(error) if is_absent(&error) => Ok(false),
+        // It is there, and in use by one connection alone or of another kind: declaring it tells.
+        Err(error) if is_mismatch(&error) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// The topology as it is after [`declare`].
 pub(super) struct Declared {
-    queue: Queue,
     dead: Queue,
     /// What is not as we would have made it.
     pub(super) differences: Vec<String>,
@@ -66,10 +117,8 @@ pub(super) async fn declare(connection: &Connection, names: &QueueNames) -> Resu
     let bound = channel.queue_bind(dead_name.clone(), dead_name, "".into(), options, FieldTable::default());
     answered(bound).await?;
     close(&channel).await;
-    let mut arguments = quorum();
-    arguments.insert("x-dead-letter-exchange".into(), long(names.dead.as_str()));
-    let queue = declare_queue(connection, &names.queue, arguments, &mut differences).await?;
-    Ok(Declared { queue, dead, differences })
+    declare_queue(connection, &names.queue, main_arguments(names), &mut differences).await?;
+    Ok(Declared { dead, differences })
 }
 
 async fn declare_exchange(
@@ -123,6 +172,12 @@ async fn declare_queue(
 /// A channel that was only asked something. The connection closes what could not be closed here.
 async fn close(channel: &Channel) {
     let _ = answered(channel.close(200, "done".into())).await;
+}
+
+fn main_arguments(names: &QueueNames) -> FieldTable {
+    let mut arguments = quorum();
+    arguments.insert("x-dead-letter-exchange".into(), long(names.dead.as_str()));
+    arguments
 }
 
 fn quorum() -> FieldTable {

@@ -9,8 +9,8 @@ use super::presence::{State, session_locks_hold};
 use super::session::{STATEMENT_TIMEOUT, within};
 use super::{BACKEND, Shared, statements};
 use crate::store::columns::{At, unsigned};
-use crate::store::migration::{Migration, missing, unprepared};
-use crate::store::{Facts, Result};
+use crate::store::migration::{Migration, missing, newest, unprepared};
+use crate::store::{Facts, Result, StoreError};
 
 const MIGRATIONS: &[Migration] =
     &[Migration { version: 1, sql: include_str!("migrations/0001_initial.sql") }];
@@ -56,27 +56,47 @@ pub(super) async fn check_statements(pool: &PgPool) -> Result<()> {
         let prepared = within(STATEMENT_TIMEOUT, connection.prepare(sql.into_sql_str())).await;
         prepared.map_err(|error| unprepared(BACKEND, name, &error))?;
     }
-    Ok(())
+    check_rights(&mut connection).await
+}
+
+/// The server looks at rights only when a statement is run, so what is prepared may still be forbidden.
+async fn check_rights(connection: &mut PgConnection) -> Result<()> {
+    let rows =
+        within(STATEMENT_TIMEOUT, sqlx::query(statements::MISSING_RIGHTS).fetch_all(connection)).await?;
+    let missing: Vec<String> =
+        rows.iter().map(|row| row.try_get("missing")).collect::<sqlx::Result<_>>().map_err(store_error)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let message = format!("the database user may not {}; grant it", missing.join(", "));
+    Err(StoreError::Incompatible { backend: BACKEND, message })
 }
 
 /// See [`crate::store::Store::facts`].
 pub(super) async fn facts(shared: &Shared) -> Result<Facts> {
-    let mut connection = within(STATEMENT_TIMEOUT, shared.reads.acquire()).await?;
-    let before = Timestamp::now();
-    let query = sqlx::query("SELECT clock_timestamp() AS now, current_setting('server_version') AS version");
-    let row = within(STATEMENT_TIMEOUT, query.fetch_one(&mut *connection)).await?;
-    let theirs: At = row.try_get("now").map_err(store_error)?;
-    // Their clock was read about half-way between our two readings.
-    let ours = before + Timestamp::now().duration_since(before) / 2;
+    // First what connects by itself: the pool would try a closed port again until its time is up, and then
+    // not know why.
     let notices_death = match shared.presence.state() {
         State::Held => true,
         State::Lost | State::Off => false,
         State::NotAsked => session_locks_hold(&shared.options).await?,
     };
+    let mut connection = within(STATEMENT_TIMEOUT, shared.reads.acquire()).await?;
+    let before = Timestamp::now();
+    let query = sqlx::query(
+        "SELECT clock_timestamp() AS now, current_setting('server_version') AS version, \
+         coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_migrate",
+    );
+    let row = within(STATEMENT_TIMEOUT, query.fetch_one(&mut *connection)).await?;
+    let theirs: At = row.try_get("now").map_err(store_error)?;
+    // Their clock was read about half-way between our two readings.
+    let ours = before + Timestamp::now().duration_since(before) / 2;
     Ok(Facts {
         backend: BACKEND,
         version: row.try_get("version").map_err(store_error)?,
         schema_version: version(&mut connection).await?,
+        schema_newest: newest(MIGRATIONS),
+        may_migrate: row.try_get("may_migrate").map_err(store_error)?,
         clock_ahead: theirs.0.duration_since(ours),
         notices_death: Some(notices_death),
     })

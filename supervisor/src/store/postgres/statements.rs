@@ -30,6 +30,7 @@ statements! {
     INSERT_LOGS = "insert_logs",
     LOGS = "logs",
     MARK_NOTIFIED = "mark_notified",
+    MISSING_RIGHTS = "missing_rights",
     NEXT_DUE = "next_due",
     ORGANIZATION = "organization",
     OTHERS = "others",

@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 use self::error::{commit_unknown, store_error};
 use super::flow;
-use super::migration::{Migration, missing, unprepared};
+use super::migration::{Migration, missing, newest, unprepared};
 use super::{
     CancelAnswer, Claim, Claimant, Claimed, ConfigEntry, Due, EventRow, ExecutionFilter, ExecutionRecord,
     Facts, Failure, Finalization, LogRow, NewEvent, NewExecution, OrganizationRecord, Page, QueueDepth,
@@ -110,10 +110,10 @@ async fn commit(transaction: Transaction<'static, Sqlite>) -> Result<()> {
 
 /// The version of the schema; 0 in a file without one.
 async fn schema_version(connection: &mut sqlx::SqliteConnection) -> Result<u32> {
-    sqlx::query("CREATE TABLE IF NOT EXISTS muster_migrations (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL) STRICT")
-        .execute(&mut *connection)
-        .await
-        .map_err(store_error)?;
+    let table = sqlx::query("SELECT 1 FROM sqlite_schema WHERE name = 'muster_migrations'");
+    if table.fetch_optional(&mut *connection).await.map_err(store_error)?.is_none() {
+        return Ok(0);
+    }
     let row = sqlx::query("SELECT coalesce(max(version), 0) FROM muster_migrations")
         .fetch_one(connection)
         .await
@@ -126,6 +126,10 @@ impl Store for SqliteStore {
     async fn migrate(&self) -> Result<()> {
         let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)?;
         let applied = schema_version(&mut transaction).await?;
+        sqlx::query("CREATE TABLE IF NOT EXISTS muster_migrations (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL) STRICT")
+            .execute(&mut *transaction)
+            .await
+            .map_err(store_error)?;
         for migration in missing(BACKEND, MIGRATIONS, applied)? {
             sqlx::raw_sql(migration.sql).execute(&mut *transaction).await.map_err(store_error)?;
             sqlx::query("INSERT INTO muster_migrations (version, applied_at) VALUES (?1, ?2)")
@@ -139,15 +143,14 @@ impl Store for SqliteStore {
     }
 
     async fn facts(&self) -> Result<Facts> {
-        let row =
-            sqlx::query("SELECT sqlite_version()").fetch_one(&self.readers).await.map_err(store_error)?;
-        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)?;
-        let schema_version = schema_version(&mut transaction).await?;
-        commit(transaction).await?;
+        let mut connection = self.readers.acquire().await.map_err(store_error)?;
+        let version = sqlx::query("SELECT sqlite_version()").fetch_one(&mut *connection).await;
         Ok(Facts {
             backend: BACKEND,
-            version: row.try_get(0).map_err(store_error)?,
-            schema_version,
+            version: version.and_then(|row| row.try_get(0)).map_err(store_error)?,
+            schema_version: schema_version(&mut connection).await?,
+            schema_newest: newest(MIGRATIONS),
+            may_migrate: true,
             clock_ahead: SignedDuration::ZERO,
             notices_death: None,
         })
