@@ -9,6 +9,7 @@ pub mod bus;
 pub mod cli;
 pub mod client;
 pub mod crew;
+pub mod doctor;
 pub mod execution;
 pub mod finalize;
 pub mod http;

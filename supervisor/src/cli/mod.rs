@@ -9,6 +9,7 @@ mod cancel;
 mod completions;
 mod config;
 mod dead;
+mod doctor;
 pub mod exit;
 mod follow;
 mod human;
@@ -68,6 +69,7 @@ enum Command {
     Resize(resize::Resize),
     Reload(reload::Reload),
     Dead(dead::Dead),
+    Doctor(doctor::Doctor),
     Config(config::Config),
     Migrate(migrate::Migrate),
     Completions(completions::Completions),
@@ -99,6 +101,7 @@ impl Command {
             Self::Reload(command) => command.run(),
             Self::Migrate(command) => command.run(),
             Self::Dead(command) => command.run(),
+            Self::Doctor(command) => command.run(),
             Self::Config(command) => command.run(),
             Self::Completions(command) => command.run(),
         }

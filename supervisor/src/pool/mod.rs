@@ -28,7 +28,7 @@ mod timers;
 mod verdict;
 mod worker;
 
-pub use config::PoolConfig;
+pub use config::{HELLO_TIMEOUT, PoolConfig};
 pub use effect::{Effect, Ending, Finish, KillCause};
 pub use event::{Assignment, Event, Exit, ExitStatus, Features, Violation, WorkerEvent, WorkerId};
 pub use machine::Pool;

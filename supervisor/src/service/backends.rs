@@ -48,7 +48,8 @@ pub async fn open_store(settings: &Settings, durability: Durability) -> Result<O
     Err(BackendError::DatabaseUrl)
 }
 
-fn sqlite_path(url: &str) -> Option<&Path> {
+/// The file of a SQLite URL, or `None` when it is another database's.
+pub fn sqlite_path(url: &str) -> Option<&Path> {
     let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"))?;
     Some(Path::new(path.split('?').next().unwrap_or(path)))
 }

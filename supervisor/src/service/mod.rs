@@ -20,7 +20,7 @@ mod slots;
 mod supervisor;
 
 pub use announcer::Announcer;
-pub use backends::{BackendError, OpenStore, open_bus, open_store};
+pub use backends::{BackendError, OpenStore, open_bus, open_store, sqlite_path};
 pub use core::{Core, CoreError, Parts, claimant, gear, pool_config};
 pub use data_dir::{DataDir, DataDirError};
 pub use desk::{Desk, Prepare, PrepareError, Prepared};

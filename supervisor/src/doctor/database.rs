@@ -1,0 +1,201 @@
+//! The database: reachable, of a version and a schema that fit, with the rights and the clock it needs.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use secrecy::ExposeSecret as _;
+
+use super::finding::Finding;
+use crate::service::{BackendError, open_store, sqlite_path};
+use crate::settings::{Settings, mask_url};
+use crate::store::{Durability, Facts, Store, StoreError};
+
+/// Leases go by the database's clock alone, so this is about the times people read.
+const SKEW_MAX: SignedDuration = SignedDuration::from_secs(2);
+/// PostgreSQL's own project has given up on older ones.
+const POSTGRES_MAJOR_MIN: u32 = 13;
+/// What every SQLite file begins with.
+const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
+
+pub(super) async fn check(settings: &Settings) -> Vec<Finding> {
+    let url = settings.database_url.expose_secret();
+    if let Some(path) = sqlite_path(url)
+        && let Some(finding) = before_opening(path)
+    {
+        return vec![finding];
+    }
+    let looked = async {
+        let store = open_store(settings, Durability::Full).await?.store;
+        let facts = store.facts().await?;
+        Ok((store, facts))
+    };
+    match looked.await {
+        Ok((store, facts)) => {
+            let mut findings = vec![judge(&facts)];
+            if facts.schema_version == facts.schema_newest {
+                findings.extend(rights(&store).await);
+            }
+            findings
+        }
+        Err(error) => vec![unreachable(&mask_url(url), &error)],
+    }
+}
+
+/// A file that is not there, or is no database, is not opened: that would make it one.
+fn before_opening(path: &Path) -> Option<Finding> {
+    let shown = path.display();
+    let mut file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let seen = format!("sqlite {shown}: not there yet; the first start makes it");
+            return Some(Finding::ok("database", seen));
+        }
+        Err(error) => {
+            let mend = "give the supervisor's user the right to read and write it";
+            return Some(Finding::fail(
+                "database",
+                format!("sqlite {shown} cannot be opened: {error}"),
+                mend,
+            ));
+        }
+    };
+    let mut magic = [0; SQLITE_MAGIC.len()];
+    match file.read_exact(&mut magic) {
+        Ok(()) if magic == SQLITE_MAGIC => None,
+        Ok(()) | Err(_) => {
+            let mend = "move the file away, or set database_url to another";
+            Some(Finding::fail("database", format!("{shown} is no SQLite database"), mend))
+        }
+    }
+}
+
+fn judge(facts: &Facts) -> Finding {
+    let Facts { backend, version, schema_version, schema_newest, .. } = facts;
+    let seen = format!("{backend} {version}, schema {schema_version} of {schema_newest}");
+    if schema_version > schema_newest {
+        let mend = "run the newer supervisor, or restore the database from before its upgrade";
+        return Finding::fail("database", seen, mend);
+    }
+    if schema_version < schema_newest && !facts.may_migrate {
+        let mend =
+            "grant CREATE on the schema to the database user, or run `supervisor migrate` as its owner";
+        let seen = format!("{seen}, and its user may not bring it up to date");
+        return Finding::fail("database", seen, mend);
+    }
+    if facts.notices_death == Some(false) {
+        let seen = format!(
+            "{seen}; a pooler shares its sessions, so a dead supervisor shows only when its lease ends"
+        );
+        return Finding::warn("database", seen, "give a direct database_url, or one with session pooling");
+    }
+    if facts.clock_ahead.abs() > SKEW_MAX {
+        let seen = format!("{seen}; its clock is {} from ours", skew(facts.clock_ahead));
+        let mend =
+            "synchronise both clocks (chrony, systemd-timesyncd): leases hold, times people read do not";
+        return Finding::warn("database", seen, mend);
+    }
+    if *backend == "postgresql" && major(version).is_some_and(|major| major < POSTGRES_MAJOR_MIN) {
+        let seen = format!("{seen}; its project supports it no more");
+        return Finding::warn("database", seen, format!("upgrade to {POSTGRES_MAJOR_MIN} or newer"));
+    }
+    let seen = if schema_version < schema_newest {
+        format!("{seen}: the next start brings it up to date, as does `supervisor migrate`")
+    } else {
+        seen
+    };
+    match facts.notices_death {
+        Some(_) => Finding::ok("database", format!("{seen}, clock {}", skew(facts.clock_ahead))),
+        None => Finding::ok("database", seen),
+    }
+}
+
+fn major(version: &str) -> Option<u32> {
+    version.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
+}
+
+fn skew(ahead: SignedDuration) -> String {
+    let side = if ahead.is_negative() { "behind" } else { "ahead" };
+    format!("{} ms {side}", ahead.as_millis().unsigned_abs())
+}
+
+/// Every statement fits the schema, and the user may run it.
+async fn rights(store: &Arc<dyn Store>) -> Option<Finding> {
+    match store.check_statements().await {
+        Ok(()) => None,
+        Err(error) => {
+            let mend = "run `supervisor migrate`, and grant the user what is missing";
+            Some(Finding::fail("database", error.to_string(), mend))
+        }
+    }
+}
+
+fn unreachable(url: &str, error: &BackendError) -> Finding {
+    let mend = match error {
+        BackendError::Store(StoreError::Unreachable { .. } | StoreError::CommitUnknown { .. }) => {
+            "start it, or correct host and port in database_url"
+        }
+        BackendError::Store(StoreError::Incompatible { .. }) => "correct database_url, or what it names",
+        BackendError::Store(
+            StoreError::Refused { .. } | StoreError::Corrupt { .. } | StoreError::Failed { .. },
+        ) => "look into the database's own log",
+        BackendError::DatabaseUrl | BackendError::Bus(_) => "correct database_url",
+    };
+    Finding::fail("database", format!("{url}: {error}"), mend)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Verdict;
+
+    fn facts() -> Facts {
+        Facts {
+            backend: "postgresql",
+            version: "15.5 (Debian 15.5-0+deb12u1)".to_owned(),
+            schema_version: 1,
+            schema_newest: 1,
+            may_migrate: true,
+            clock_ahead: SignedDuration::from_millis(-3),
+            notices_death: Some(true),
+        }
+    }
+
+    #[test]
+    fn a_database_that_fits_says_what_it_is() {
+        let finding = judge(&facts());
+        assert_eq!(finding.verdict, Verdict::Ok);
+        assert_eq!(finding.seen, "postgresql 15.5 (Debian 15.5-0+deb12u1), schema 1 of 1, clock 3 ms behind");
+    }
+
+    #[test]
+    fn a_schema_that_is_behind_is_well_only_if_it_can_be_brought_up_to_date() {
+        let behind = Facts { schema_version: 0, ..facts() };
+        assert_eq!(judge(&behind).verdict, Verdict::Ok);
+        assert_eq!(judge(&Facts { may_migrate: false, ..behind }).verdict, Verdict::Fail);
+        assert_eq!(judge(&Facts { may_migrate: false, ..facts() }).verdict, Verdict::Ok);
+        assert_eq!(judge(&Facts { schema_version: 2, ..facts() }).verdict, Verdict::Fail);
+    }
+
+    #[test]
+    fn poolers_clocks_and_old_servers_are_warnings() {
+        for odd in [
+            Facts { notices_death: Some(false), ..facts() },
+            Facts { clock_ahead: SignedDuration::from_secs(-9), ..facts() },
+            Facts { version: "12.4".to_owned(), ..facts() },
+        ] {
+            assert_eq!(judge(&odd).verdict, Verdict::Warn, "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_not_made_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("muster.db");
+        assert_eq!(before_opening(&path).unwrap().verdict, Verdict::Ok);
+        assert!(!path.exists());
+        std::fs::write(&path, "text").unwrap();
+        assert_eq!(before_opening(&path).unwrap().verdict, Verdict::Fail);
+    }
+}

@@ -1,0 +1,154 @@
+//! The folders: data_dir and workflows_dir.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, FlockOperation, access, flock, statvfs};
+
+use super::finding::Finding;
+use crate::settings::Settings;
+
+/// With less room than this the outbox may not hold what ends while the database is away.
+const ROOM_MIN_BYTES: u64 = 256 * 1024 * 1024;
+
+/// What is known of the data directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct DataDirFacts {
+    path: PathBuf,
+    /// Whether it is there; otherwise the rest is about the nearest folder above that is.
+    exists: bool,
+    /// Why it cannot be written.
+    refused: Option<String>,
+    /// Who holds its lock.
+    holder: Option<String>,
+    room_bytes: u64,
+}
+
+pub(super) async fn data_dir(settings: &Settings) -> Vec<Finding> {
+    let path = settings.data_dir.clone();
+    let looked = tokio::task::spawn_blocking(move || look(path)).await;
+    vec![match looked {
+        Ok(facts) => judge(&facts),
+        Err(error) => Finding::fail("data_dir", error.to_string(), "run doctor again"),
+    }]
+}
+
+fn look(path: PathBuf) -> DataDirFacts {
+    let absolute = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
+    let standing = absolute.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+    let allowed = match standing.is_dir() {
+        true => access(standing, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| error.to_string()),
+        false => Err(format!("{} is not a folder", standing.display())),
+    };
+    DataDirFacts {
+        exists: standing == absolute,
+        refused: allowed.err(),
+        holder: holder(&absolute.join("lock")),
+        room_bytes: statvfs(standing).map_or(u64::MAX, |room| room.f_bavail.saturating_mul(room.f_frsize)),
+        path,
+    }
+}
+
+/// Who holds the lock. It is asked for shared and given back at once: the supervisor's own is exclusive.
+fn holder(lock: &Path) -> Option<String> {
+    let mut file = File::open(lock).ok()?;
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => None,
+        Err(_) => {
+            let mut note = String::new();
+            let _ = file.read_to_string(&mut note);
+            let note = note.trim();
+            Some(if note.is_empty() { "another process".to_owned() } else { note.to_owned() })
+        }
+    }
+}
+
+fn judge(facts: &DataDirFacts) -> Finding {
+    let shown = facts.path.display();
+    let room_mb = facts.room_bytes / (1024 * 1024);
+    if let Some(refused) = &facts.refused {
+        let mend = "give the supervisor's user the right to write there, or set another data_dir";
+        return Finding::fail("data_dir", format!("{shown} cannot be written: {refused}"), mend);
+    }
+    if facts.room_bytes < ROOM_MIN_BYTES {
+        let mend = "make room, or set another data_dir: ends are kept there while the database is away";
+        return Finding::warn("data_dir", format!("{shown} has only {room_mb} MiB left"), mend);
+    }
+    match (&facts.holder, facts.exists) {
+        (Some(holder), _) => Finding::ok(
+            "data_dir",
+            format!("{shown}: in use by the supervisor in {holder}; a second one needs its own"),
+        ),
+        (None, true) => Finding::ok("data_dir", format!("{shown}: writable, in use by nobody")),
+        (None, false) => Finding::ok("data_dir", format!("{shown}: not there yet, and can be made")),
+    }
+}
+
+pub(super) async fn workflows(settings: &Settings) -> Vec<Finding> {
+    let path = settings.workflows_dir.clone();
+    let listed = tokio::task::spawn_blocking(move || std::fs::read_dir(path).map(Iterator::count)).await;
+    let listed = listed.unwrap_or_else(|error| Err(io::Error::other(error)));
+    vec![judge_workflows(&settings.workflows_dir, &listed)]
+}
+
+fn judge_workflows(path: &Path, listed: &io::Result<usize>) -> Finding {
+    let shown = path.display();
+    match listed {
+        Ok(0) => Finding::warn("workflows", format!("{shown} is empty"), "put a workflow into it"),
+        Ok(1) => Finding::ok("workflows", format!("{shown}: 1 entry")),
+        Ok(entries) => Finding::ok("workflows", format!("{shown}: {entries} entries")),
+        Err(error) => Finding::warn(
+            "workflows",
+            format!("{shown} cannot be read: {error}"),
+            "make it, or set workflows_dir; only inline code can run without it",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Verdict;
+    use crate::service::DataDir;
+
+    #[test]
+    fn a_folder_that_is_not_there_is_judged_by_the_one_above_and_not_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let facts = look(folder.path().join("a/b"));
+        assert_eq!((facts.exists, &facts.refused, &facts.holder), (false, &None, &None));
+        assert_eq!(judge(&facts).verdict, Verdict::Ok);
+        assert!(!folder.path().join("a").exists());
+    }
+
+    #[test]
+    fn whoever_holds_the_lock_is_named_and_not_disturbed() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(look(folder.path().to_owned()).holder, None);
+        let held = DataDir::lock(folder.path()).unwrap();
+        let note = format!("process {}", std::process::id());
+        assert_eq!(look(folder.path().to_owned()).holder.as_deref(), Some(note.as_str()));
+        assert_eq!(judge(&look(folder.path().to_owned())).verdict, Verdict::Ok);
+        drop(held);
+        assert_eq!(look(folder.path().to_owned()).holder, None);
+        DataDir::lock(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_written_fails_and_a_full_disk_is_a_warning() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        let facts = look(folder.path().join("file/data"));
+        assert_eq!(judge(&facts).verdict, Verdict::Fail, "{facts:?}");
+        let full = DataDirFacts { refused: None, room_bytes: 1024, ..facts };
+        assert_eq!(judge(&full).verdict, Verdict::Warn);
+    }
+
+    #[test]
+    fn a_folder_of_workflows_may_be_missing_and_it_is_said() {
+        let missing = Err(io::Error::from(io::ErrorKind::NotFound));
+        let finding = judge_workflows(Path::new("./workflows"), &missing);
+        assert_eq!(finding.verdict, Verdict::Warn);
+        assert_eq!(judge_workflows(Path::new("./workflows"), &Ok(3)).verdict, Verdict::Ok);
+    }
+}

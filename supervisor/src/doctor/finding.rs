@@ -1,0 +1,86 @@
+//! What a check found, and how people and programs read it.
+
+use serde::Serialize;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// As it should be.
+    Ok,
+    /// Executions run; something is worse than it could be.
+    Warn,
+    /// Executions do not run, or not for long.
+    Fail,
+}
+
+impl Verdict {
+    /// The word at the beginning of a line. A failure is loud.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "FAIL",
+        }
+    }
+}
+
+/// One line of the report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What was looked at: `settings`, `worker`, `database` ...
+    pub check: &'static str,
+    /// How bad it is.
+    pub verdict: Verdict,
+    /// What was seen.
+    pub seen: String,
+    /// What to do about it; `None` when there is nothing to do.
+    pub mend: Option<String>,
+}
+
+impl Finding {
+    /// All is well.
+    pub fn ok(check: &'static str, seen: impl Into<String>) -> Self {
+        Self { check, verdict: Verdict::Ok, seen: seen.into(), mend: None }
+    }
+
+    /// It works, and could work better.
+    pub fn warn(check: &'static str, seen: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { check, verdict: Verdict::Warn, seen: seen.into(), mend: Some(mend.into()) }
+    }
+
+    /// It does not work.
+    pub fn fail(check: &'static str, seen: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { check, verdict: Verdict::Fail, seen: seen.into(), mend: Some(mend.into()) }
+    }
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // What others said may span lines, and a finding is one.
+        let seen = one_line(&self.seen);
+        write!(f, "{:<5} {:<9} {seen}", self.verdict.word(), self.check)?;
+        match &self.mend {
+            Some(mend) => write!(f, "; mend: {}", one_line(mend)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_is_one_line_with_its_mend() {
+        let well = Finding::ok("redis", "7.0.15");
+        assert_eq!(well.to_string(), "ok    redis     7.0.15");
+        let bad = Finding::fail("database", "no\n  answer", "start it");
+        assert_eq!(bad.to_string(), "FAIL  database  no answer; mend: start it");
+        assert!(Verdict::Ok < Verdict::Warn && Verdict::Warn < Verdict::Fail);
+    }
+}
