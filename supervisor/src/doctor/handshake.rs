@@ -135,7 +135,7 @@ impl Worker {
             decoder: WireDecoder::new(),
             input: BytesMut::new(),
             preamble: Vec::new(),
-            exit: ExitWatch::new(child.pidfd)?,
+            exit: ExitWatch::new(child.group, child.pidfd)?,
             guard,
         })
     }
