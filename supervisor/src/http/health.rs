@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::Api;
 
-/// `GET /healthz`: that it answers at all says the runtime turns.
+/// `GET /healthz`: whether the loops of this process turn. A server that is away does not count.
 pub(super) async fn alive(State(api): State<Api>) -> Response {
     match api.service.liveness() {
         Ok(()) => (StatusCode::OK, "ok\n").into_response(),

@@ -138,7 +138,7 @@ impl Service for Supervisor {
     }
 
     fn liveness(&self) -> Result<(), String> {
-        Ok(())
+        self.pulse.check()
     }
 
     async fn metrics(&self) -> String {

@@ -10,6 +10,7 @@ use muster_protocol::CancelReason;
 
 use super::desk::Desk;
 use super::ledger::Phase;
+use super::pulse::{Loop, Pulse};
 use crate::crew::unix_us;
 use crate::execution::Attempt;
 use crate::store::{Claimant, Renewal, Store};
@@ -18,11 +19,17 @@ use crate::store::{Claimant, Renewal, Store};
 const RECORD_START_AFTER: Duration = Duration::from_millis(250);
 
 /// Renews for as long as the desk lives.
-pub(super) async fn renew_for_ever(desk: Arc<Desk>, store: Arc<dyn Store>, claimant: Claimant) {
+pub(super) async fn renew_for_ever(
+    desk: Arc<Desk>,
+    store: Arc<dyn Store>,
+    claimant: Claimant,
+    pulse: Arc<Pulse>,
+) {
     let mut every = tokio::time::interval(claimant.lease / 3);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         every.tick().await;
+        pulse.beat(Loop::Leases);
         let held = desk.ledger().attempts();
         match store.renew(&claimant, &held).await {
             Ok(renewal) => act(&desk, renewal),

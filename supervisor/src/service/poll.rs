@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::announcer::announce_rows;
 use super::desk::Desk;
+use super::pulse::{Loop, Pulse};
 use super::slots::Slots;
 use crate::bus::Bus;
 use crate::store::{Claimant, Store, TakeOver};
@@ -39,18 +40,25 @@ pub(super) struct Poll {
     pub(super) claimant: Claimant,
     pub(super) neighbours: Neighbours,
     pub(super) stop: CancellationToken,
+    pub(super) pulse: Arc<Pulse>,
 }
 
 impl Poll {
     /// Claims what is due until told to stop. It stops between claims only, so that none is left unaccounted.
     pub(super) async fn run(self) {
-        let Self { desk, store, bus, slots, claimant, neighbours, stop } = self;
+        let pulse = Arc::clone(&self.pulse);
+        self.claim_until_told().await;
+        pulse.rest(Loop::Poll);
+    }
+
+    async fn claim_until_told(self) {
+        let Self { desk, store, bus, slots, claimant, neighbours, stop, pulse } = self;
         let mut probed = tokio::time::Instant::now();
         let mut dead = Vec::new();
         loop {
             let reservation = tokio::select! {
                 () = stop.cancelled() => return,
-                reservation = slots.reserve(CLAIM_MAX) => reservation,
+                reservation = pulse.beating(Loop::Poll, slots.reserve(CLAIM_MAX)) => reservation,
             };
             let take_over = match neighbours {
                 Neighbours::None => TakeOver::AllOthers,

@@ -168,15 +168,16 @@ fn notify(state: NotifyState<'_>) {
     let _ = sd_notify::notify(&[state]);
 }
 
-/// Feeds systemd's watchdog, if it asks for it, as long as the crew answers: a timer alone would also feed it
-/// when nothing moves any more.
+/// Feeds systemd's watchdog, if it asks for it, as long as the supervisor's loops turn: a timer alone would also
+/// feed it when nothing moves any more.
 async fn feed_watchdog(supervisor: Arc<Supervisor>) {
     let Some(limit) = sd_notify::watchdog_enabled() else { return };
     let mut every = tokio::time::interval(limit / 3);
     loop {
         every.tick().await;
-        if supervisor.core.crew.handle().snapshot().await.is_some() {
-            notify(NotifyState::Watchdog);
+        match supervisor.pulse.check() {
+            Ok(()) => notify(NotifyState::Watchdog),
+            Err(problem) => tracing::error!(problem, "the watchdog is not fed any more"),
         }
     }
 }

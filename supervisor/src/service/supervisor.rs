@@ -22,6 +22,7 @@ use super::desk::Prepare;
 use super::ledger::Ledger;
 use super::poll::{Neighbours, Poll};
 use super::prepare::Preparer;
+use super::pulse::{Loop, Pulse};
 use super::slots::{Closed, Slots};
 use super::{heartbeat, leases, orders};
 use crate::finalize::{Outbox, OutboxError, Sink};
@@ -52,6 +53,8 @@ pub struct Supervisor {
     /// How the broker is, where there is one.
     pub broker: OnceLock<watch::Receiver<BrokerHealth>>,
     preparer: Arc<Preparer>,
+    /// Whether its loops turn.
+    pub pulse: Arc<Pulse>,
     /// How settings are read again.
     reload: Reload,
     stop_intake: CancellationToken,
@@ -151,6 +154,7 @@ impl Supervisor {
         };
         let supervisor = Arc::new(Self {
             core: Core::start(&settings, parts)?,
+            pulse: Arc::new(Pulse::new(settings.lease)),
             settings: RwLock::new(settings),
             started_at: Timestamp::now(),
             broker: OnceLock::new(),
@@ -197,15 +201,26 @@ impl Supervisor {
         let Core { claimant, store, slots, desk, .. } = &self.core;
         let (claimant, store, desk) = (*claimant, Arc::clone(store), Arc::clone(desk));
         let mut background = JoinSet::new();
-        background.spawn(leases::renew_for_ever(Arc::clone(&desk), Arc::clone(&store), claimant));
+        let pulse = Arc::clone(&self.pulse);
+        // All of them begin now: one that never turns shows too.
+        for begins in [Loop::Crew, Loop::Poll, Loop::Leases] {
+            pulse.beat(begins);
+        }
+        background.spawn(leases::renew_for_ever(
+            Arc::clone(&desk),
+            Arc::clone(&store),
+            claimant,
+            Arc::clone(&pulse),
+        ));
         background.spawn(leases::record_starts_for_ever(Arc::clone(&desk), Arc::clone(&store), claimant));
         background.spawn(sweep_for_ever(Arc::clone(&store), self.core.bus.clone()));
         background.spawn(heartbeat::beat_for_ever(Arc::downgrade(self)));
+        background.spawn(heartbeat::watch_crew(Arc::downgrade(self)));
         background.spawn(orders::obey_for_ever(Arc::downgrade(self), self.core.bus.clone()));
         let mut intake = JoinSet::new();
         let (slots, stop) = (Arc::clone(slots), self.stop_intake.clone());
-        intake
-            .spawn(Poll { desk, store, bus: self.core.bus.clone(), slots, claimant, neighbours, stop }.run());
+        let bus = self.core.bus.clone();
+        intake.spawn(Poll { desk, store, bus, slots, claimant, neighbours, stop, pulse }.run());
         Tasks { intake, broker, background, announcer }
     }
 
