@@ -61,6 +61,17 @@ impl Cache {
         self.ask(|redis| redis::cmd("GET").arg(format!("{}:{key}", self.prefix)).query(redis))
     }
 
+    /// The elements of a list, as JSON.
+    #[track_caller]
+    pub fn list(&self, key: &str) -> Vec<Value> {
+        let key = format!("{}:{key}", self.prefix);
+        let texts: Vec<String> = self.ask(|redis| redis::cmd("LRANGE").arg(key).arg(0).arg(-1).query(redis));
+        texts
+            .iter()
+            .map(|text| serde_json::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}")))
+            .collect()
+    }
+
     /// Writes a key that stays for a minute.
     #[track_caller]
     pub fn set(&self, key: &str, value: &str) {

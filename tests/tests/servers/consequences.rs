@@ -72,8 +72,11 @@ fn state_and_children_commit_with_the_parent() {
     let (line, ()) = heard.wait_for(SOON, |message| message["message"] == "submitted");
     let child = line["fields"]["child"].as_str().unwrap().to_owned();
     let nothing_yet = world.record.execution(&child).is_none() && world.record.count("state_entries") == 0;
+    let pending = world.cache.list(&format!("changes:{id}:1"));
     let still_running = world.record.execution(&id).unwrap()["status"] == "RUNNING";
     assert!(nothing_yet || !still_running, "written before the parent has ended");
+    let shown: Vec<_> = pending.iter().map(|change| change["change"].clone()).collect();
+    assert!(shown == ["set_state", "submit"] || !still_running, "watchers see what is pending: {pending:?}");
 
     let row = world.record.finished(&id, SOON);
     assert_eq!(row["result"], json!({ "child": child, "read": id }), "{row}");
