@@ -4,6 +4,7 @@
 //! suite here could drive yesterday's supervisor; each binary is therefore compared with its sources.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 use std::time::SystemTime;
 
 const MEND: &str = "run `cargo build --workspace --bins` first, as scripts/test does";
@@ -21,6 +22,13 @@ pub fn worker() -> PathBuf {
 /// The worker that misbehaves on request.
 pub fn rogue_worker() -> PathBuf {
     find("rogue_worker")
+}
+
+/// Runs the storm of `scripts/chaos` to its end.
+#[track_caller]
+pub fn chaos(arguments: &[&str]) -> Output {
+    let output = Command::new(find("chaos")).args(arguments).output();
+    output.unwrap_or_else(|error| panic!("chaos {arguments:?}: {error}"))
 }
 
 /// # Panics

@@ -7,5 +7,6 @@ mod consumer;
 mod harness;
 mod messages;
 mod outages;
+mod storm;
 mod takeover;
 mod world;

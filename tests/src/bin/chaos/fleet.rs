@@ -1,0 +1,94 @@
+//! The supervisors under fire, each in a place of its own, on the same servers.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use muster_tests::{Backends, Installation, Supervisor, process};
+use rustix::process::Signal;
+
+const READY_WITHIN: Duration = Duration::from_secs(120);
+const LEAVES_WITHIN: Duration = Duration::from_secs(60);
+/// Workers leave 2 s after the end of their stdin.
+const WORKERS_GONE_WITHIN: Duration = Duration::from_secs(10);
+
+const WORKFLOW: &str = "export default async (params, ctx) => {
+  for (let i = 0; i < 3; i++) ctx.log.info(`line ${i} of ${params.n}`);
+  await ctx.state.set(`n${params.n}`, ctx.attempt);
+  await ctx.sleep(params.ms);
+  if (params.fail) throw new RangeError('as planned');
+  return params.n;
+};\n";
+
+/// The supervisors.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    ships: Vec<Ship>,
+}
+
+/// A supervisor and its place.
+#[derive(Debug)]
+struct Ship {
+    installation: Installation,
+    supervisor: Supervisor,
+}
+
+/// A supervisor that was killed.
+#[derive(Clone, Debug)]
+pub(crate) struct Death {
+    /// Its owner id, if it had come so far as to say it.
+    pub(crate) owner: Option<String>,
+    pub(crate) at: Timestamp,
+}
+
+impl Fleet {
+    pub(crate) fn start(backends: &Backends, supervisors: usize, workers: usize) -> Self {
+        let ship = |_| {
+            let installation = Installation::new()
+                .backends(backends)
+                .setting("max_workers", workers)
+                .setting("min_workers", workers.min(2))
+                .setting("graceful_shutdown_seconds", 1)
+                .workflow("storm.js", WORKFLOW);
+            Ship { supervisor: installation.spawn(), installation }
+        };
+        let fleet = Self { ships: (0..supervisors).map(ship).collect() };
+        fleet.ships.iter().for_each(|ship| ship.supervisor.wait_ready(READY_WITHIN));
+        fleet
+    }
+
+    /// Kills a supervisor with -9 and starts it again in the same place.
+    pub(crate) fn kill_supervisor(&mut self, random: &mut fastrand::Rng) -> Death {
+        let struck = random.usize(..self.ships.len());
+        let ship = &mut self.ships[struck];
+        let owner = ship.supervisor.client().try_get("/api/pool");
+        let owner = owner.and_then(|response| response.body["supervisor"].as_str().map(str::to_owned));
+        let at = Timestamp::now();
+        ship.supervisor.signal(Signal::KILL);
+        ship.supervisor.wait_exit(LEAVES_WITHIN);
+        ship.supervisor = ship.installation.spawn();
+        Death { owner, at }
+    }
+
+    /// Kills a worker, if there is one.
+    pub(crate) fn kill_worker(&self, random: &mut fastrand::Rng) {
+        let ship = &self.ships[random.usize(..self.ships.len())];
+        let workers = ship.supervisor.workers();
+        if let Some(worker) = random.choice(workers) {
+            process::signal(worker, Signal::KILL);
+        }
+    }
+
+    /// Lets all supervisors leave, and gives the command lines of the processes that stayed.
+    pub(crate) fn leave(self) -> Vec<String> {
+        let mut left = Vec::new();
+        for Ship { installation, supervisor } in self.ships {
+            supervisor.terminate(LEAVES_WITHIN);
+            let deadline = std::time::Instant::now() + WORKERS_GONE_WITHIN;
+            while !installation.processes().is_empty() && std::time::Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            left.extend(installation.processes().into_iter().map(process::command_line));
+        }
+        left
+    }
+}

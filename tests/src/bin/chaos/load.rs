@@ -1,0 +1,88 @@
+//! What is run: published by somebody who keeps trying until the broker has it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use muster_tests::{Backends, Queue};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// Lost attempts count, and so do killed workers, so this is what a storm may cost one execution.
+pub(crate) const MAX_ATTEMPTS: u64 = 8;
+/// Most are short; every tenth lasts, so that there is something to lose.
+const SHORT_MAX_MS: u64 = 80;
+const LONG_MAX_MS: u64 = 4000;
+
+/// An execution, and how it must end.
+#[derive(Clone, Debug)]
+pub(crate) struct Planned {
+    pub(crate) id: String,
+    pub(crate) number: usize,
+    pub(crate) fails: bool,
+}
+
+/// The publisher, at work.
+#[derive(Debug)]
+pub(crate) struct Load {
+    publisher: JoinHandle<Vec<Planned>>,
+    done: Arc<AtomicUsize>,
+    wanted: usize,
+}
+
+impl Load {
+    /// Starts to publish, evenly over the time.
+    pub(crate) fn start(
+        backends: Backends,
+        wanted: usize,
+        over: Duration,
+        mut random: fastrand::Rng,
+    ) -> Self {
+        let done = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&done);
+        let publisher = std::thread::spawn(move || {
+            let mut queue = Queue::of(&backends);
+            let started = Instant::now();
+            let one = |number: usize| {
+                let due = over.mul_f64(number as f64 / wanted as f64);
+                std::thread::sleep(due.saturating_sub(started.elapsed()));
+                let (planned, message) = plan(number, &mut random);
+                // One that was not confirmed is sent again: twice the same message is one execution.
+                while queue.try_publish(message.to_string().as_bytes()).is_err() {
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                counter.fetch_add(1, Ordering::Relaxed);
+                planned
+            };
+            (0..wanted).map(one).collect()
+        });
+        Self { publisher, done, wanted }
+    }
+
+    /// True when the broker has everything.
+    pub(crate) fn is_published(&self) -> bool {
+        self.done.load(Ordering::Relaxed) == self.wanted
+    }
+
+    /// Waits for that, and gives what was published.
+    pub(crate) fn published(self) -> Vec<Planned> {
+        self.publisher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+fn plan(number: usize, random: &mut fastrand::Rng) -> (Planned, Value) {
+    let ms = if number.is_multiple_of(10) { random.u64(..LONG_MAX_MS) } else { random.u64(..SHORT_MAX_MS) };
+    // A failure as planned is final, so that it does not count as one the storm made.
+    let fails = number % 20 == 7;
+    let id = Uuid::now_v7().to_string();
+    let message = json!({
+        "execution_id": id,
+        "workflow": "storm",
+        "parameters": { "n": number, "ms": ms, "fail": fails },
+        "max_attempts": if fails { 1 } else { MAX_ATTEMPTS },
+        "retry_backoff_seconds": 0.1,
+        "timeout_seconds": 120,
+    });
+    (Planned { id, number, fails }, message)
+}
