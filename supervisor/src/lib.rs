@@ -8,6 +8,7 @@ pub mod batch;
 pub mod bus;
 pub mod cli;
 pub mod client;
+pub mod conformance;
 pub mod crew;
 pub mod doctor;
 pub mod execution;

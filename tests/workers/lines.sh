@@ -12,29 +12,36 @@ finished() { # RUN OUTCOME LOG_RECORDS
     say "{\"Idle\":{\"run\":$1}}"
 }
 
-execute() { # the fields of an Execute
+write_log() { # RUN PARAMS, at most 256 records a message
+    jq -c --argjson run "$1" '[range(.count // 0)] | _nwise(256)
+        | {Log: {run: $run, records: map({level: "Info", message: "line \(.)"})}}' <<<"$2" >&3
+}
+
+welcome() { # a line with a Welcome
+    jq -e '.Welcome.protocol == 1' <<<"$1" >/dev/null || exit 71
+    log=$(jq '.Welcome.features | index("log") != null' <<<"$1")
+    say '{"Ready":{"workflows":["echo","fail","log","conformance.echo","conformance.fail","conformance.log"]}}'
+}
+
+execute() { # a line with an Execute
     local run name params
-    run=$(jq .run <<<"$1")
-    name=$(jq -r .workflow <<<"$1")
-    params=$(jq -c .params <<<"$1")
+    { read -r run && read -r name && read -r params; } < <(jq -c '.Execute | .run, .workflow, .params' <<<"$1")
     case $name in
-        echo | conformance.echo)
+        '"echo"' | '"conformance.echo"')
             say "{\"Started\":{\"run\":$run}}"
             finished "$run" "{\"Succeeded\":{\"result\":$params}}" 0
             ;;
-        fail | conformance.fail)
+        '"fail"' | '"conformance.fail"')
             say "{\"Started\":{\"run\":$run}}"
             finished "$run" "$(jq -c '{Failed: {error: {kind, message}}}' <<<"$params")" 0
             ;;
-        log | conformance.log)
+        '"log"' | '"conformance.log"')
             say "{\"Started\":{\"run\":$run}}"
-            # At most 256 records a message.
-            jq -c --argjson run "$run" '[range(.count // 0)] | _nwise(256)
-                | {Log: {run: $run, records: map({level: "Info", message: "line \(.)"})}}' <<<"$params" >&3
-            finished "$run" '{"Succeeded":{}}' "$(jq '.count // 0' <<<"$params")"
+            $log && write_log "$run" "$params"
+            finished "$run" '{"Succeeded":{}}' "$($log && jq '.count // 0' <<<"$params" || echo 0)"
             ;;
         *)
-            finished "$run" "$(jq -nc --arg name "$name" '{Rejected: {reason: "no workflow named \($name)"}}')" 0
+            finished "$run" "$(jq -nc --argjson name "$name" '{Rejected: {reason: "no workflow named \($name)"}}')" 0
             ;;
     esac
 }
@@ -42,8 +49,8 @@ execute() { # the fields of an Execute
 say '{"Hello":{"protocol_min":1,"protocol_max":1,"implementation":"lines.sh","language":"bash","pid":'$$',"features":["log","drain"]}}'
 while IFS= read -r line; do
     case $line in
-        '{"Welcome":'*) say '{"Ready":{"workflows":["echo","fail","log","conformance.echo","conformance.fail","conformance.log"]}}' ;;
-        '{"Execute":'*) execute "$(jq -c .Execute <<<"$line")" ;;
+        '{"Welcome":'*) welcome "$line" ;;
+        '{"Execute":'*) execute "$line" ;;
         '{"Drain":'*) say '{"Goodbye":{"reason":"drained"}}' && exit 0 ;;
         *) ;; # a later message, or one of a feature this worker does not have
     esac

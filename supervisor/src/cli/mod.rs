@@ -6,6 +6,7 @@
 mod batch;
 mod broker;
 mod cancel;
+mod check_worker;
 mod completions;
 mod config;
 mod dead;
@@ -72,6 +73,7 @@ enum Command {
     Doctor(doctor::Doctor),
     Config(config::Config),
     Migrate(migrate::Migrate),
+    CheckWorker(check_worker::CheckWorker),
     Completions(completions::Completions),
 }
 
@@ -103,6 +105,7 @@ impl Command {
             Self::Dead(command) => command.run(),
             Self::Doctor(command) => command.run(),
             Self::Config(command) => command.run(),
+            Self::CheckWorker(command) => command.run(),
             Self::Completions(command) => command.run(),
         }
     }

@@ -105,6 +105,7 @@ export class Host {
     if (!["", "javascript", "js", "node"].includes(source.language.toLowerCase())) {
       throw new Rejection(`the code is ${source.language}; this worker runs JavaScript`);
     }
+    if (source.code === null) throw new Rejection("the code is not UTF-8 text");
     return { kind: "inline", code: source.code };
   }
 

@@ -77,7 +77,7 @@ async function execute(message) {
 async function enter(run) {
   const { run: workflow, timeoutSeconds } = await find(run.execute);
   if (timeoutSeconds !== undefined) run.post({ type: "limit", ms: timeoutSeconds * 1000 });
-  const params = run.execute.params ? JSON.parse(run.execute.params) : {};
+  const params = run.execute.params ? JSON.parse(run.execute.params) : null;
   return workflow(params, contextOf(run));
 }
 

@@ -70,8 +70,8 @@ impl Terminal {
 impl Uplink for Terminal {
     fn started(&self, _run: u32) {}
 
-    fn log_level(&self) -> Level {
-        Level::Debug
+    fn log_level(&self) -> Option<Level> {
+        Some(Level::Debug)
     }
 
     fn log(&self, _run: u32, record: LogRecord) {

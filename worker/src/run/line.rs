@@ -11,8 +11,8 @@ use super::Run;
 pub(crate) trait Uplink: Send + Sync {
     /// User code is about to be entered. Returns when this is on its way.
     fn started(&self, run: u32);
-    /// The least level worth writing.
-    fn log_level(&self) -> Level;
+    /// The least level worth writing; none when nobody takes records.
+    fn log_level(&self) -> Option<Level>;
     /// One log record. May be held back for a moment to travel with others.
     fn log(&self, run: u32, record: LogRecord);
     /// The latest progress.

@@ -80,7 +80,7 @@ impl Run {
 
     /// True if somebody wants log records of this level.
     pub(crate) fn wants(&self, level: Level) -> bool {
-        level >= self.uplink.log_level() && !self.is_over()
+        self.uplink.log_level().is_some_and(|least| level >= least) && !self.is_over()
     }
 
     /// Writes one line to the run's log, unless nobody wants its level.

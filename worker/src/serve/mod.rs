@@ -66,7 +66,7 @@ fn converse(mut engines: Engines, spelling: Spelling) -> Result<(), Failure> {
     let dispatch = Arc::new(Dispatch::new(Arc::clone(&outbox)));
     let lifeline = Lifeline::start(input, Arc::clone(&dispatch))
         .map_err(|error| Failure::new(exit::BUG, format!("cannot start the second thread: {error}")))?;
-    outbox.settle(init.log_level, init.max_frame_bytes, Arc::clone(&lifeline));
+    outbox.settle(init.log_level, init.max_frame_bytes, &init.features, Arc::clone(&lifeline));
     match engines.init(&init.settings) {
         Ok(workflows) => send(&outbox, ToSupervisor::Ready { workflows }),
         Err(error) => {
@@ -87,6 +87,7 @@ struct Welcomed {
     settings: Init,
     log_level: muster_protocol::Level,
     max_frame_bytes: u32,
+    features: Vec<String>,
 }
 
 /// Hello and Welcome. `None` when the supervisor left before it said anything.
@@ -106,7 +107,7 @@ fn shake_hands(inbox: &mut Inbox, outbox: &Outbox, language: &str) -> Result<Opt
     loop {
         match inbox.next().map_err(|error| Failure::new(exit::PEER_FAULT, error.to_string()))? {
             None => return Ok(None),
-            Some(ToWorker::Welcome { protocol, max_frame_bytes, log_level, config, .. }) => {
+            Some(ToWorker::Welcome { protocol, features, max_frame_bytes, log_level, config, .. }) => {
                 if protocol != PROTOCOL_VERSION {
                     let message =
                         format!("the supervisor speaks version {protocol}, this worker {PROTOCOL_VERSION}");
@@ -116,7 +117,7 @@ fn shake_hands(inbox: &mut Inbox, outbox: &Outbox, language: &str) -> Result<Opt
                     Failure::new(exit::PEER_FAULT, format!("Welcome.config cannot be read: {error}"))
                 })?;
                 let settings = settings.unwrap_or_default();
-                return Ok(Some(Welcomed { settings, log_level, max_frame_bytes }));
+                return Ok(Some(Welcomed { settings, log_level, max_frame_bytes, features }));
             }
             Some(ToWorker::Ping { nonce }) => send(outbox, ToSupervisor::Pong { nonce }),
             Some(ToWorker::Drain { reason, .. }) => {

@@ -14,7 +14,7 @@ use muster_protocol::limits::{
     FRAME_MAX_BYTES, LOG_BATCH_MAX_AGE_MS, LOG_BATCH_MAX_BYTES, LOG_BATCH_MAX_RECORDS,
 };
 use muster_protocol::wire::Spelling;
-use muster_protocol::{CallResult, ErrorInfo, JsonBytes, Level, LogRecord, ToSupervisor};
+use muster_protocol::{CallResult, ErrorInfo, JsonBytes, Level, LogRecord, ToSupervisor, feature};
 
 use super::lifeline::Lifeline;
 use crate::run::{Run, Uplink};
@@ -32,7 +32,15 @@ pub(crate) struct Outbox {
     log_level: AtomicU8,
     max_frame_bytes: AtomicUsize,
     broken: AtomicBool,
-    lifeline: OnceLock<Arc<Lifeline>>,
+    agreed: OnceLock<Agreed>,
+}
+
+/// What Welcome settled once and for all. Without it nothing is agreed.
+struct Agreed {
+    lifeline: Arc<Lifeline>,
+    log: bool,
+    progress: bool,
+    call: bool,
 }
 
 struct State {
@@ -64,17 +72,25 @@ impl Outbox {
             log_level: AtomicU8::new(Level::Info as u8),
             max_frame_bytes: AtomicUsize::new(FRAME_MAX_BYTES),
             broken: AtomicBool::new(false),
-            lifeline: OnceLock::new(),
+            agreed: OnceLock::new(),
         }
     }
 
     /// Takes over what Welcome settled.
-    pub(crate) fn settle(&self, level: Level, max_frame_bytes: u32, lifeline: Arc<Lifeline>) {
+    pub(crate) fn settle(
+        &self,
+        level: Level,
+        max_frame_bytes: u32,
+        features: &[String],
+        lifeline: Arc<Lifeline>,
+    ) {
         self.log_level.store(level as u8, Ordering::Relaxed);
         let max = usize::try_from(max_frame_bytes).unwrap_or(FRAME_MAX_BYTES).clamp(1, FRAME_MAX_BYTES);
         self.max_frame_bytes.store(max, Ordering::Relaxed);
+        let has = |name: &str| features.iter().any(|feature| feature == name);
+        let (log, progress, call) = (has(feature::LOG), has(feature::PROGRESS), has(feature::CALL));
         // Welcome comes once; a second one changes nothing.
-        let _ = self.lifeline.set(lifeline);
+        let _ = self.agreed.set(Agreed { lifeline, log, progress, call });
     }
 
     /// Writes the log batch and then the messages, in one go.
@@ -166,9 +182,10 @@ impl Uplink for Outbox {
         let _ = self.send(&[ToSupervisor::Started { run }]);
     }
 
-    fn log_level(&self) -> Level {
+    fn log_level(&self) -> Option<Level> {
         const LEVELS: [Level; 5] = [Level::Trace, Level::Debug, Level::Info, Level::Warn, Level::Error];
-        LEVELS.get(usize::from(self.log_level.load(Ordering::Relaxed))).copied().unwrap_or_default()
+        let level = LEVELS.get(usize::from(self.log_level.load(Ordering::Relaxed))).copied();
+        self.agreed.get().is_some_and(|agreed| agreed.log).then(|| level.unwrap_or_default())
     }
 
     fn log(&self, run: u32, record: LogRecord) {
@@ -190,6 +207,9 @@ impl Uplink for Outbox {
     }
 
     fn progress(&self, run: u32, current: u64, total: u64, message: &str) {
+        if !self.agreed.get().is_some_and(|agreed| agreed.progress) {
+            return;
+        }
         let mut state = self.lock();
         state.progress = Some(ToSupervisor::Progress { run, current, total, message: message.to_owned() });
         // The latest wins, so a loop that reports every step costs a frame now and then.
@@ -201,9 +221,11 @@ impl Uplink for Outbox {
 
     fn call(&self, run: &Run, call: u32, method: &str, params: JsonBytes) {
         let number = run.request.run;
-        if let Some(lifeline) = self.lifeline.get() {
-            lifeline.hurry();
-        }
+        let Some(agreed) = self.agreed.get().filter(|agreed| agreed.call) else {
+            let error = ErrorInfo::new("NotSupported", "this supervisor answers no calls");
+            return run.reply(call, CallResult::Err { error });
+        };
+        agreed.lifeline.hurry();
         let sent = self.send(&[ToSupervisor::Call { run: number, call, method: method.to_owned(), params }]);
         if let Err(error) = sent {
             let error = ErrorInfo::new("CallTooLarge", format!("{method} does not fit in a frame: {error}"));

@@ -112,7 +112,7 @@ impl<'a> Start<'a> {
         ToWorker::Welcome {
             protocol: 1,
             worker_id: "test".to_owned(),
-            features: Vec::new(),
+            features: muster_protocol::feature::ALL.map(str::to_owned).to_vec(),
             max_frame_bytes: 16_777_215,
             log_level: Level::Debug,
             config: JsonBytes::of(

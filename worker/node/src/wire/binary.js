@@ -1,6 +1,8 @@
 // Messages as bytes: little-endian integers of fixed width, a u64 length before text and lists, a u32 before
 // enums. A u64 above what a number holds exactly is a BigInt.
 
+import { isUtf8 } from "node:buffer";
+
 const fatalUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The bytes are not a message of this direction. */
@@ -107,8 +109,9 @@ class Reader {
         return this.#bool();
       case "text":
       case "json":
-      case "code":
         return this.#text();
+      case "code":
+        return this.#code();
       case "names":
         return this.#name(kind);
       case "list":
@@ -172,6 +175,13 @@ class Reader {
     } catch {
       throw new DecodeError(`text at byte ${start} is not UTF-8`);
     }
+  }
+
+  // Code travels as bytes: what is no text is the fault of who sent it, and not of the frame. Null stands for it.
+  #code() {
+    const length = this.#length();
+    const bytes = this.#body.subarray(this.#take(length), this.at);
+    return isUtf8(bytes) ? bytes.toString("utf8") : null;
   }
 
   #name(kind) {

@@ -1,0 +1,196 @@
+//! `supervisor check-worker`: the conformance kit against any executable.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::exit::Failure;
+use super::output::{note, print, print_line};
+use crate::conformance::{Entry, Level, Report, Verdict, check_worker, describe, junit};
+use crate::process::{Launch, close_inherited_on_exec};
+use crate::settings::find_program;
+
+/// Check that an executable is a worker: drive it through the protocol and say what it keeps.
+///
+/// The worker is started many times, with this environment and MUSTER_PROTOCOL=1 and MUSTER_CONFORMANCE=1. It
+/// takes part by the features in its Hello and the conformance.* workflows in its Ready (see protocol/SPEC.md);
+/// what it does not offer is not checked, and never counts as passed.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 when nothing failed, 1 when something did, 2 for usage.
+
+Examples:
+  supervisor check-worker -- ./my-worker
+  supervisor check-worker --only cancel --only held-pipes -- python3 -m muster_worker
+  supervisor check-worker --json --junit conformance.xml -- node my-worker.js")]
+pub(crate) struct CheckWorker {
+    /// Print the report as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Write the report as JUnit XML to this file too.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Only this check, or this group of checks. May be given several times.
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// Say what is checked, and check nothing.
+    #[arg(long, conflicts_with_all = ["junit", "only"])]
+    list: bool,
+    /// The worker's program and its arguments.
+    #[arg(last = true, value_name = "CMD", required_unless_present = "list")]
+    command: Vec<String>,
+}
+
+impl CheckWorker {
+    pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+        if self.list {
+            return list(self.json);
+        }
+        close_inherited_on_exec();
+        let launch = launch(&self.command)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let report = runtime.block_on(async {
+            tokio::select! {
+                report = check_worker(launch, &self.only, |entry| self.show(entry)) => {
+                    report.map(Some).map_err(|error| Failure::usage(error.to_string()))
+                }
+                () = asked_to_stop() => Ok(None),
+            }
+        })?;
+        // The workers were killed when their conversations were dropped.
+        let Some(report) = report else { return Ok(ExitCode::from(130)) };
+        if let Some(path) = &self.junit {
+            let xml = junit(&report, &shell_words::join(&self.command));
+            std::fs::write(path, xml)
+                .map_err(|error| Failure::other(format!("cannot write {}: {error}", path.display())))?;
+        }
+        self.summarize(&report)?;
+        Ok(if report.counts().1 == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn show(&self, entry: &Entry) {
+        if self.json {
+            return;
+        }
+        let (word, lines) = match &entry.verdict {
+            Verdict::Passed => ("pass", Vec::new()),
+            Verdict::NotChecked { reason } => ("not checked", vec![reason.clone()]),
+            Verdict::Failed { expected, seen } => {
+                ("FAIL", vec![format!("expected: {expected}"), format!("    seen: {seen}")])
+            }
+        };
+        let mut text =
+            format!("{word:<12} {:<10} {:<18} {}\n", entry.group.as_str(), entry.name, entry.promise);
+        for line in lines {
+            text.push_str(&format!("{:<24}{line}\n", ""));
+        }
+        // What the reader of the table misses, the exit code still tells.
+        let _ = print(&text);
+    }
+
+    fn summarize(&self, report: &Report) -> Result<(), Failure> {
+        if self.json {
+            let text = serde_json::to_string_pretty(&report.json());
+            return print_line(&text.map_err(|error| Failure::other(error.to_string()))?);
+        }
+        let (passed, failed, open) = report.counts();
+        let mut text = String::from("\n");
+        if let Some(worker) = &report.worker {
+            let features = if worker.features.is_empty() {
+                "no features".to_owned()
+            } else {
+                worker.features.join(", ")
+            };
+            text.push_str(&format!(
+                "{} {} ({}), {}: {features}\n",
+                worker.implementation, worker.implementation_version, worker.language, worker.spelling,
+            ));
+        }
+        text.push_str(&format!("{passed} passed, {failed} failed, {open} not checked"));
+        match report.level() {
+            Some(level) => text.push_str(&format!("; level {} ({level})", level.number())),
+            None if report.complete => text.push_str("; no level"),
+            None => {}
+        }
+        print_line(&text)?;
+        if let Some(next) = next_level(report) {
+            note(&next);
+        }
+        Ok(())
+    }
+}
+
+/// What stands between the worker and its next level.
+fn next_level(report: &Report) -> Option<String> {
+    if !report.complete {
+        return None;
+    }
+    let next = match report.level() {
+        Some(level) => Level::ALL.get(level.number() + 1).copied()?,
+        None => Level::Complete,
+    };
+    let of_level = |entry: &&Entry| entry.group.level() == next;
+    let named = |wanted: fn(&Verdict) -> bool| -> Vec<&str> {
+        let entries = report.entries.iter().filter(of_level).filter(|entry| wanted(&entry.verdict));
+        entries.map(|entry| entry.name).collect()
+    };
+    let failed = named(|verdict| matches!(verdict, Verdict::Failed { .. }));
+    let open = named(|verdict| matches!(verdict, Verdict::NotChecked { .. }));
+    let (word, names) = if failed.is_empty() { ("offer", open) } else { ("mend", failed) };
+    Some(format!("for level {} ({next}) {word}: {}", next.number(), names.join(", ")))
+}
+
+/// The worker's command with all of our environment and the two variables of the kit.
+fn launch(command: &[String]) -> Result<Launch, Failure> {
+    let Some((name, arguments)) = command.split_first() else {
+        return Err(Failure::usage("give the worker's command after --"));
+    };
+    let program = find_program(name)
+        .filter(|program| program.exists())
+        .ok_or_else(|| Failure::usage(format!("{name} is not there; give a path or a program in PATH")))?;
+    let launch = Launch {
+        program,
+        arguments: arguments.iter().map(Into::into).collect(),
+        environment: std::env::vars_os().collect(),
+    };
+    Ok(launch
+        .with_variable(muster_protocol::PROTOCOL_ENV, muster_protocol::PROTOCOL_VERSION.to_string())
+        .with_variable(muster_protocol::CONFORMANCE_ENV, "1"))
+}
+
+fn list(json: bool) -> Result<ExitCode, Failure> {
+    let checks = describe();
+    if json {
+        let lines: Vec<_> = checks
+            .iter()
+            .map(|check| {
+                serde_json::json!({
+                    "name": check.name,
+                    "group": check.group.as_str(),
+                    "level": check.group.level().number(),
+                    "promise": check.promise,
+                })
+            })
+            .collect();
+        print_line(&serde_json::Value::from(lines).to_string())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for check in checks {
+        print_line(&format!("{:<10} {:<18} {}", check.group.as_str(), check.name, check.promise))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// SIGINT or SIGTERM.
+async fn asked_to_stop() {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}

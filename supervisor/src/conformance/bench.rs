@@ -1,0 +1,72 @@
+//! What all checks share: how the worker is started, and what it said it offers.
+
+use std::sync::{Arc, OnceLock};
+
+use muster_protocol::wire::Spelling;
+
+use super::check::Finding;
+use super::session::{Introduction, Session};
+use crate::process::{Launch, Spawner};
+
+/// What the worker said of itself in the first conversation.
+#[derive(Clone, Debug)]
+pub(super) struct Offer {
+    pub(super) introduction: Introduction,
+    pub(super) workflows: Vec<String>,
+    pub(super) spelling: Spelling,
+}
+
+impl Offer {
+    pub(super) fn has_feature(&self, name: &str) -> bool {
+        self.introduction.features.iter().any(|feature| feature == name)
+    }
+
+    pub(super) fn has_workflow(&self, name: &str) -> bool {
+        self.workflows.iter().any(|workflow| workflow.strip_prefix("conformance.") == Some(name))
+    }
+}
+
+/// Starts sessions with the worker under check.
+#[derive(Debug)]
+pub(super) struct Bench {
+    spawner: Spawner,
+    launch: Arc<Launch>,
+    offer: OnceLock<Offer>,
+}
+
+impl Bench {
+    pub(super) fn new(spawner: Spawner, launch: Launch) -> Self {
+        Self { spawner, launch: Arc::new(launch), offer: OnceLock::new() }
+    }
+
+    /// A process that has said nothing yet.
+    pub(super) async fn start(&self) -> Result<Session, Finding> {
+        let program = self.launch.program.display();
+        let child = self.spawner.spawn(Arc::clone(&self.launch)).await;
+        child.and_then(Session::new).map_err(|error| {
+            Finding::failed(format!("{program} starts"), format!("it cannot be started: {error}"))
+        })
+    }
+
+    /// A process that is Ready, with all the features it offers agreed.
+    pub(super) async fn ready(&self) -> Result<Session, Finding> {
+        let mut session = self.start().await?;
+        session.handshake().await?;
+        Ok(session)
+    }
+
+    /// What the worker offers, once a session of it was Ready.
+    pub(super) fn offer(&self) -> Option<&Offer> {
+        self.offer.get()
+    }
+
+    /// Whether it offers the feature.
+    pub(super) fn offers(&self, feature: &str) -> bool {
+        self.offer().is_some_and(|offer| offer.has_feature(feature))
+    }
+
+    /// Keeps what the worker offers. The first word counts.
+    pub(super) fn learn(&self, offer: Offer) {
+        let _ = self.offer.set(offer);
+    }
+}

@@ -1,0 +1,164 @@
+//! Every check there is, in the order in which a worker grows.
+
+use futures_util::FutureExt as _;
+use muster_protocol::feature;
+
+use super::check::Need::{Feature, Frames, Lines, Workflow};
+use super::check::{Check, Group, Need};
+use super::checks::{
+    calls, cancel, drain, ending, execution, framing, growth, handshake, log, streams, watching,
+};
+
+/// A check as it is listed.
+#[derive(Clone, Copy, Debug)]
+pub struct Description {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is about.
+    pub group: Group,
+    /// What it holds the worker to.
+    pub promise: &'static str,
+}
+
+/// All checks, in order.
+pub fn describe() -> Vec<Description> {
+    let described =
+        |check: Check| Description { name: check.name, group: check.group, promise: check.promise };
+    all().into_iter().map(described).collect()
+}
+
+/// One line of the catalogue: name, promise, needs, conversation.
+macro_rules! checks {
+    ($group:ident: $($name:literal, $promise:literal, [$($need:expr),*], $run:path;)*) => {
+        [$(Check {
+            name: $name,
+            group: Group::$group,
+            promise: $promise,
+            needs: { const NEEDS: &[Need] = &[$($need),*]; NEEDS },
+            run: |bench| $run(bench).boxed(),
+        }),*]
+    };
+}
+
+/// Those that all others build on: they run first, and when one of them does not pass, nothing else is checked.
+pub(super) fn foundation() -> Vec<Check> {
+    checks! { Handshake:
+        "hello", "says Hello first, with version 1 among its versions", [], handshake::hello;
+        "ready", "says Ready after Welcome", [], handshake::ready;
+    }
+    .into_iter()
+    .chain(checks! { Execution:
+        "echo", "says Started, Finished with the result, and Idle", [Workflow("echo")], execution::echo;
+    })
+    .collect()
+}
+
+/// The others. They are independent of each other.
+pub(super) fn rest() -> Vec<Check> {
+    let mut checks = Vec::new();
+    checks.extend(handshake_and_framing());
+    checks.extend(runs_and_streams());
+    checks.extend(features());
+    checks
+}
+
+pub(super) fn all() -> Vec<Check> {
+    foundation().into_iter().chain(rest()).collect()
+}
+
+fn handshake_and_framing() -> Vec<Check> {
+    let handshake = checks! { Handshake:
+        "slow-welcome", "waits in silence for a late Welcome", [], handshake::slow_welcome;
+        "no-welcome", "leaves when stdin ends in place of Welcome", [], handshake::no_welcome;
+        "version-mismatch", "exits with 71 when the versions have none in common", [], handshake::version_mismatch;
+        "init-failed", "says InitFailed when it cannot start, and exits with 69", [], handshake::init_failed;
+    };
+    let framing = checks! { Framing:
+        "single-bytes", "reads an Execute that comes byte by byte", [], framing::single_bytes;
+        "split-messages", "reads a message cut at any place", [], framing::split_messages;
+        "joined-messages", "reads several messages that come in one write", [], framing::joined_messages;
+        "unknown-messages", "skips messages of later versions", [], framing::unknown_messages;
+        "unknown-fields", "ignores fields it does not know", [Lines], framing::unknown_fields;
+        "large-params", "takes and returns 1 MiB", [], framing::large_params;
+        "slow-reader", "waits for a supervisor that reads slowly", [], framing::slow_reader;
+        "empty-frame", "leaves when a frame has no bytes", [Frames], framing::empty_frame;
+        "broken-frame", "leaves when a message breaks off", [Frames], framing::broken_frame;
+        "invalid-utf8", "survives code that is not UTF-8", [Frames], framing::invalid_utf8;
+    };
+    handshake.into_iter().chain(framing).collect()
+}
+
+fn runs_and_streams() -> Vec<Check> {
+    let execution = checks! { Execution:
+        "values", "carries every kind of JSON value unchanged", [], execution::values;
+        "no-params", "reads empty params as null", [], execution::no_params;
+        "lone-surrogate", "survives JSON that no text can hold", [Frames], execution::lone_surrogate;
+        "failure", "tells kind and message of an error word for word", [Workflow("fail")], execution::failure;
+        "unknown-workflow", "rejects a workflow it does not have", [], execution::unknown_workflow;
+        "path-outside", "rejects a path that leaves the workflows folder", [], execution::path_outside;
+        "in-a-row", "runs 200 executions one after another", [], execution::in_a_row;
+        "growth", "leaves no descriptor and little memory behind in 1,000 executions", [], growth::growth;
+        "big-result", "returns a result that just fits into a frame", [Workflow("big")], execution::big_result;
+        "result-too-large", "says ResultTooLarge in place of a result that does not fit", [Workflow("big")],
+            execution::result_too_large;
+    };
+    let streams = checks! { Streams:
+        "print", "keeps prints off the wire", [Workflow("print")], streams::print;
+        "raw-print", "keeps writes to descriptor 1 off the wire", [Workflow("raw_print")], streams::raw_print;
+        "child-print", "keeps prints of child processes off the wire", [Workflow("child_print")],
+            streams::child_print;
+        "stdin", "gives user code an empty stdin", [Workflow("stdin")], streams::stdin;
+        "held-pipes", "is not held up by a grandchild that lives on", [Workflow("hold_pipes")],
+            streams::held_pipes;
+    };
+    let ending = checks! { Ending:
+        "stdin-end-idle", "exits with 0 when stdin ends", [], ending::stdin_end_idle;
+        "stdin-end-running", "leaves a run behind when stdin ends", [Workflow("sleep")], ending::stdin_end_running;
+        "terminate-idle", "leaves on SIGTERM", [], ending::terminate_idle;
+        "terminate-running", "ends a run on SIGTERM", [Workflow("sleep")], ending::terminate_running;
+        "crash", "dies of a signal without another word", [Workflow("crash")], ending::crash;
+        "exit", "lets user code's exit code be the process's", [Workflow("exit")], ending::exit;
+    };
+    execution.into_iter().chain(streams).chain(ending).collect()
+}
+
+fn features() -> Vec<Check> {
+    let log = checks! { Log:
+        "log", "sends records in order and counts them", [Feature(feature::LOG), Workflow("log")], log::records;
+        "long-log", "sends 5,000 records in batches", [Feature(feature::LOG), Workflow("log")], log::many_records;
+        "agreed-features", "uses no feature that Welcome does not list", [Feature(feature::LOG), Workflow("log")],
+            handshake::agreed_features;
+    };
+    let cancel = checks! { Cancel:
+        "cancel-running", "ends a run within its grace", [Feature(feature::CANCEL), Workflow("sleep")],
+            cancel::running;
+        "cancel-idle", "ignores a Cancel of a run that is not there", [Feature(feature::CANCEL)], cancel::idle;
+        "cancel-finishing", "finishes once when a Cancel crosses the end", [Feature(feature::CANCEL)],
+            cancel::finishing;
+        "cancel-twice", "takes a second Cancel for none", [Feature(feature::CANCEL), Workflow("sleep")],
+            cancel::twice;
+        "cancel-ignored", "dies with its group when user code swallows everything",
+            [Feature(feature::CANCEL), Workflow("ignore_cancel")], cancel::ignored;
+        "deadline", "ends a run that is over its time", [Feature(feature::CANCEL), Workflow("sleep")],
+            cancel::deadline;
+    };
+    let drain = checks! { Drain:
+        "drain-idle", "says Goodbye and exits with 0", [Feature(feature::DRAIN)], drain::idle;
+        "drain-running", "finishes what runs first", [Feature(feature::DRAIN), Workflow("sleep")], drain::running;
+    };
+    let calls = checks! { Calls:
+        "call", "gives user code the Reply to its Call", [Feature(feature::CALL), Workflow("call")], calls::call;
+        "calls-at-once", "has 64 Calls waiting, and matches Replies by number",
+            [Feature(feature::CALL), Workflow("call")], calls::at_once;
+        "unknown-method", "gives user code the error of a Call", [Feature(feature::CALL), Workflow("call")],
+            calls::unknown_method;
+        "late-reply", "ignores a Reply to nobody", [Feature(feature::CALL), Workflow("call")], calls::late_reply;
+    };
+    let watching = checks! { Watching:
+        "ping-idle", "answers a Ping", [Feature(feature::PING)], watching::ping_idle;
+        "ping-running", "answers a Ping while user code runs", [Feature(feature::PING), Workflow("sleep")],
+            watching::ping_running;
+        "dump", "says what user code is doing", [Feature(feature::DUMP), Workflow("sleep")], watching::dump;
+    };
+    log.into_iter().chain(cancel).chain(drain).chain(calls).chain(watching).collect()
+}

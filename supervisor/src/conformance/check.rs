@@ -1,0 +1,164 @@
+//! What a check is: a name, what it needs of the worker, and a conversation that finds something or nothing.
+
+use std::fmt;
+
+use futures_util::future::BoxFuture;
+
+use super::bench::{Bench, Offer};
+use muster_protocol::wire::Spelling;
+
+/// Why a check did not pass.
+#[derive(Debug)]
+pub(super) enum Finding {
+    /// The worker broke the protocol.
+    Failed { expected: String, seen: String },
+    /// The worker could not be held to it.
+    NotChecked(String),
+}
+
+impl Finding {
+    pub(super) fn failed(expected: impl Into<String>, seen: impl Into<String>) -> Self {
+        Self::Failed { expected: expected.into(), seen: seen.into() }
+    }
+}
+
+/// Nothing found is a pass.
+pub(super) type Checked = Result<(), Finding>;
+
+/// What a worker must offer to be held to a check.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Need {
+    /// A feature in Hello.
+    Feature(&'static str),
+    /// A workflow in Ready, without the `conformance.` in front of it.
+    Workflow(&'static str),
+    /// Length-delimited frames.
+    Frames,
+    /// Lines of JSON.
+    Lines,
+}
+
+impl Need {
+    /// Why the worker cannot be held to it, if it cannot.
+    pub(super) fn missing(self, offer: &Offer) -> Option<String> {
+        match self {
+            Self::Feature(name) => {
+                (!offer.has_feature(name)).then(|| format!("does not offer the feature {name}"))
+            }
+            Self::Workflow(name) => {
+                (!offer.has_workflow(name)).then(|| format!("does not offer conformance.{name}"))
+            }
+            Self::Frames => (offer.spelling != Spelling::Binary).then(|| "speaks lines of JSON".to_owned()),
+            Self::Lines => (offer.spelling != Spelling::JsonLines).then(|| "speaks frames".to_owned()),
+        }
+    }
+}
+
+/// One promise of SPEC.md, and how to find it broken.
+pub(super) struct Check {
+    pub(super) name: &'static str,
+    pub(super) group: Group,
+    /// The promise, as a sentence about the worker without its subject.
+    pub(super) promise: &'static str,
+    pub(super) needs: &'static [Need],
+    pub(super) run: for<'a> fn(&'a Bench) -> BoxFuture<'a, Checked>,
+}
+
+/// Checks about one subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Group {
+    /// Hello, Welcome, Ready.
+    Handshake,
+    /// How messages become bytes.
+    Framing,
+    /// Started, Finished, Idle.
+    Execution,
+    /// Standard streams in the hands of user code.
+    Streams,
+    /// How the process ends.
+    Ending,
+    /// Log.
+    Log,
+    /// Cancel and the time limit.
+    Cancel,
+    /// Drain and Goodbye.
+    Drain,
+    /// Call and Reply.
+    Calls,
+    /// Ping and Dump.
+    Watching,
+}
+
+impl Group {
+    /// The name used on screens and by `--only`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Handshake => "handshake",
+            Self::Framing => "framing",
+            Self::Execution => "execution",
+            Self::Streams => "streams",
+            Self::Ending => "ending",
+            Self::Log => "log",
+            Self::Cancel => "cancel",
+            Self::Drain => "drain",
+            Self::Calls => "calls",
+            Self::Watching => "watching",
+        }
+    }
+
+    /// The level these checks stand for.
+    pub fn level(self) -> Level {
+        match self {
+            Self::Handshake | Self::Framing | Self::Execution | Self::Streams | Self::Ending => {
+                Level::Complete
+            }
+            Self::Log => Level::Log,
+            Self::Cancel => Level::Cancel,
+            Self::Drain => Level::Drain,
+            Self::Calls => Level::Calls,
+            Self::Watching => Level::Watching,
+        }
+    }
+}
+
+/// How much of the protocol a worker speaks. Each level holds all those before it, in the order in which
+/// SPEC.md's chapter "Write a worker" adds them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// No feature, and nothing missing without one.
+    Complete,
+    /// Sends its log as records.
+    Log,
+    /// Ends a run when asked.
+    Cancel,
+    /// Leaves in good order.
+    Drain,
+    /// Asks the supervisor.
+    Calls,
+    /// Answers while user code runs.
+    Watching,
+}
+
+impl Level {
+    /// All of them, the least first.
+    pub const ALL: [Self; 6] =
+        [Self::Complete, Self::Log, Self::Cancel, Self::Drain, Self::Calls, Self::Watching];
+
+    /// Its number: 0 is a complete worker without features.
+    pub fn number(self) -> usize {
+        Self::ALL.iter().position(|level| *level == self).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Complete => "complete",
+            Self::Log => "log",
+            Self::Cancel => "cancel",
+            Self::Drain => "drain",
+            Self::Calls => "calls",
+            Self::Watching => "watching",
+        })
+    }
+}

@@ -1,0 +1,148 @@
+//! Runs: their order of messages, their outcomes, one after another.
+
+use muster_protocol::limits::FRAME_MAX_BYTES;
+use muster_protocol::{JsonBytes, Outcome, Source, ToWorker, error_type};
+use serde_json::{Value, json};
+
+use crate::conformance::bench::Bench;
+use crate::conformance::check::Checked;
+use crate::conformance::session::{Session, brief};
+
+/// How many executions a worker takes one after another.
+const ROW_EXECUTIONS: u32 = 200;
+/// What Finished needs beside its result, generously.
+const FINISHED_BYTES: usize = 1024;
+
+pub(in crate::conformance) async fn echo(bench: &Bench) -> Checked {
+    let mut session = bench.ready().await?;
+    let word = json!({ "word": "echo" });
+    let ended = session.run("echo", &word).await?;
+    session.must_return(&ended, &word, "conformance.echo").await
+}
+
+pub(in crate::conformance) async fn values(bench: &Bench) -> Checked {
+    let mut session = bench.ready().await?;
+    let values = [
+        json!(null),
+        json!(true),
+        json!(0),
+        json!(-1.5),
+        json!(9_007_199_254_740_991_i64),
+        json!(""),
+        json!([]),
+        json!({}),
+        json!([[1, [2, [3, { "deep": [null] }]]]]),
+        json!({ "größer als": "10 €", "astral": "\u{1f980}\u{10ffff}", "control": "\u{0}\u{1f}\u{7f}" }),
+        json!("line\nline\r\n\ttab \"quoted\" back\\slash \u{2028}\u{2029} {\"Finished\":{\"run\":1}}"),
+    ];
+    for value in values {
+        let ended = session.run("echo", &value).await?;
+        session.must_return(&ended, &value, "conformance.echo").await?;
+    }
+    Ok(())
+}
+
+/// No parameters read as null.
+pub(in crate::conformance) async fn no_params(bench: &Bench) -> Checked {
+    let mut session = bench.ready().await?;
+    let (run, mut execute) = session.execute("echo", &Value::Null);
+    if let ToWorker::Execute { params, context, .. } = &mut execute {
+        (*params, *context) = (JsonBytes::NONE, JsonBytes::NONE);
+    }
+    session.say(&execute).await?;
+    let ended = session.whole(run).await?;
+    session.must_return(&ended, &Value::Null, "an echo of no params").await
+}
+
+/// `\ud800` is legal JSON text that no UTF-8 text can hold. Any outcome is right, and the worker lives. In lines
+/// of JSON it would break the message itself for many a parser.
+pub(in crate::conformance) async fn lone_surrogate(bench: &Bench) -> Checked {
+    let mut session = bench.ready().await?;
+    let (run, mut execute) = session.execute("echo", &Value::Null);
+    if let ToWorker::Execute { params, .. } = &mut execute {
+        *params = JsonBytes(b"{\"half\": \"\\ud800\"}".to_vec());
+    }
+    session.say(&execute).await?;
+    session.whole(run).await?;
+    session.still_works("a lone surrogate in the params").await
+}
+
+pub(in crate::conformance) async fn failure(bench: &Bench) -> Checked {
+    let mut session = bench.ready().await?;
+    for (kind, message) in [("BadLuck", "not today"), ("Größer", "two\nlines, \"quoted\", 10 €")] {
+        let ended = session.run("fail", &json!({ "kind": kind, "message": message })).await?;
+        let right = matches!(&ended.outcome, Outcome::Failed { error }
+            if error.kind == kind && error.message == message);
+        if !right {
+            let expected = format!("Failed with kind {kind:?} and message {message:?}, word for word");
+            return Err(session.fault(expected, brief(&format!("{:?}", ended.outcome))).await);
+        }
+    }
+    session.still_works("a failure").await
+}
+
+pub(in crate::conformance) async fn unknown_workflow(bench: &Bench) -> Checked {
+    let mut session = bench.ready().await?;
+    let ended = session.run("no_such_workflow", &json!({})).await?;
+    must_be_rejected(&mut session, &ended.outcome, "a workflow nobody has").await?;
+    session.still_works("a workflow nobody has").await
+}
+
+pub(in crate::conformance) async fn path_outside(bench: &Bench) -> Checked {
+    let mut session = bench.ready().await?;
+    for path in ["../outside.js", "/etc/passwd", "a/../../b.py"] {
+        let (run, mut execute) = session.execute("outside", &json!({}));
+        if let ToWorker::Execute { source, .. } = &mut execute {
+            *source = Source::Path { path: path.to_owned(), function: String::new() };
+        }
+        session.say(&execute).await?;
+        let ended = session.whole(run).await?;
+        must_be_rejected(&mut session, &ended.outcome, &format!("the path {path}")).await?;
+    }
+    session.still_works("a path outside").await
+}
+
+async fn must_be_rejected(session: &mut Session, outcome: &Outcome, what: &str) -> Checked {
+    match outcome {
+        Outcome::Rejected { .. } => Ok(()),
+        Outcome::Succeeded { .. } | Outcome::Failed { .. } | Outcome::Cancelled { .. } => {
+            let seen = brief(&format!("{outcome:?}"));
+            Err(session.fault(format!("{what} is answered with Rejected"), seen).await)
+        }
+    }
+}
+
+pub(in crate::conformance) async fn in_a_row(bench: &Bench) -> Checked {
+    let mut session = bench.ready().await?;
+    for number in 0..ROW_EXECUTIONS {
+        let value = json!({ "number": number });
+        let ended = session.run("echo", &value).await?;
+        session.must_return(&ended, &value, &format!("execution {number} of {ROW_EXECUTIONS}")).await?;
+    }
+    Ok(())
+}
+
+pub(in crate::conformance) async fn big_result(bench: &Bench) -> Checked {
+    let mut session = bench.ready().await?;
+    let bytes = FRAME_MAX_BYTES - FINISHED_BYTES;
+    let ended = session.run("big", &json!({ "bytes": bytes })).await?;
+    let right = matches!(&ended.outcome, Outcome::Succeeded { result }
+        if result.0.len() == bytes + 2 && result.0[1..=bytes].iter().all(|&byte| byte == b'x'));
+    if !right {
+        let expected = format!("conformance.big returns {bytes} times x, which just fits into a frame");
+        return Err(session.fault(expected, brief(&format!("{:?}", ended.outcome))).await);
+    }
+    session.still_works("a big result").await
+}
+
+pub(in crate::conformance) async fn result_too_large(bench: &Bench) -> Checked {
+    let mut session = bench.ready().await?;
+    let ended = session.run("big", &json!({ "bytes": FRAME_MAX_BYTES })).await?;
+    let right =
+        matches!(&ended.outcome, Outcome::Failed { error } if error.kind == error_type::RESULT_TOO_LARGE);
+    if !right {
+        let expected = "Failed with kind ResultTooLarge for a result that fits into no frame";
+        return Err(session.fault(expected, brief(&format!("{:?}", ended.outcome))).await);
+    }
+    session.still_works("a result too large").await
+}

@@ -1,0 +1,96 @@
+//! What a thousand executions leave behind in the process: no descriptor, and little memory.
+
+use std::time::{Duration, Instant};
+
+use muster_protocol::ToSupervisor;
+use serde_json::json;
+
+use crate::conformance::bench::Bench;
+use crate::conformance::check::{Checked, Finding};
+use crate::conformance::session::Session;
+use crate::process::resident_bytes;
+
+/// Caches, code and heaps find their size in these.
+const WARM_UP_EXECUTIONS: u32 = 200;
+const ROUND_EXECUTIONS: u32 = 1_000;
+/// So much more memory after a round is growth.
+const MEMORY_MAX_BYTES: u64 = 5 * 1024 * 1024;
+/// A heap may take a step once. What leaks takes one in every round.
+const ROUNDS: u32 = 3;
+/// A worker that would need longer for a round is too slow to be held to this.
+const ROUND_WITHIN: Duration = Duration::from_secs(10);
+/// Its speed is known after so many.
+const PACE_EXECUTIONS: u32 = 50;
+
+struct Footprint {
+    descriptors: usize,
+    resident_bytes: u64,
+}
+
+pub(in crate::conformance) async fn growth(bench: &Bench) -> Checked {
+    let mut session = bench.ready().await?;
+    let pid = process_id(&session);
+    let begun = Instant::now();
+    executions(&mut session, PACE_EXECUTIONS).await?;
+    let round = begun.elapsed() * (ROUND_EXECUTIONS / PACE_EXECUTIONS);
+    if round > ROUND_WITHIN {
+        let reason = format!("too slow: {ROUND_EXECUTIONS} executions would take {round:.0?}");
+        return Err(Finding::NotChecked(reason));
+    }
+    executions(&mut session, WARM_UP_EXECUTIONS).await?;
+    let mut before = footprint(pid)?;
+    for round in 1..=ROUNDS {
+        executions(&mut session, ROUND_EXECUTIONS).await?;
+        let after = footprint(pid)?;
+        if after.descriptors > before.descriptors {
+            let seen = format!("{} open descriptors, then {}", before.descriptors, after.descriptors);
+            return Err(session.fault("1,000 executions leave no descriptor open", seen).await);
+        }
+        let grown = after.resident_bytes.saturating_sub(before.resident_bytes);
+        if grown <= MEMORY_MAX_BYTES {
+            return Ok(());
+        }
+        if round == ROUNDS {
+            let seen = format!("{} MiB more in each of {ROUNDS} rounds", grown / (1024 * 1024));
+            return Err(session.fault("1,000 executions take less than 5 MiB of memory", seen).await);
+        }
+        before = after;
+    }
+    Ok(())
+}
+
+async fn executions(session: &mut Session, count: u32) -> Checked {
+    for done in 0..count {
+        let (run, execute) = session.execute("echo", &json!({ "number": done }));
+        session.say(&execute).await?;
+        let expected = format!("execution {done} of {count} ends");
+        loop {
+            match session.hear(&expected).await? {
+                ToSupervisor::Idle { run: idle, .. } if idle == run => break,
+                ToSupervisor::Started { .. } | ToSupervisor::Finished { .. } | ToSupervisor::Log { .. } => {}
+                #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else belongs into an echo")]
+                other => return Err(session.fault(expected, format!("{other:?}")).await),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The worker may be the child of a script: its Hello says who it is, if that is in the group.
+fn process_id(session: &Session) -> u32 {
+    let group = session.group.id();
+    session.introduced_pid().filter(|&pid| pid != group && is_child(pid, group)).unwrap_or(group)
+}
+
+fn is_child(pid: u32, parent: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    status.lines().any(|line| line.strip_prefix("PPid:").is_some_and(|id| id.trim() == parent.to_string()))
+}
+
+fn footprint(pid: u32) -> Result<Footprint, Finding> {
+    let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd")).map(Iterator::count).ok();
+    match (descriptors, resident_bytes(pid)) {
+        (Some(descriptors), Some(resident_bytes)) => Ok(Footprint { descriptors, resident_bytes }),
+        (None, _) | (_, None) => Err(Finding::NotChecked("/proc does not show the process".to_owned())),
+    }
+}

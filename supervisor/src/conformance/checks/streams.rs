@@ -1,0 +1,65 @@
+//! Standard streams in the hands of user code: nothing it prints reaches the wire, nothing it reads comes from it.
+
+use muster_protocol::Outcome;
+use serde_json::{Value, json};
+
+use super::{GONE_WITHIN, LONG_SECONDS, SLACK};
+use crate::conformance::bench::Bench;
+use crate::conformance::check::Checked;
+use crate::conformance::session::{PATIENCE, brief};
+
+/// What user code prints: begins like no message, and holds one.
+const PRINTED: &str = "stray 6c1f {\"Finished\":{\"run\":1}}";
+
+pub(in crate::conformance) async fn print(bench: &Bench) -> Checked {
+    printed(bench, "print", json!({ "text": PRINTED, "count": 3 })).await
+}
+
+pub(in crate::conformance) async fn raw_print(bench: &Bench) -> Checked {
+    printed(bench, "raw_print", json!({ "text": PRINTED })).await
+}
+
+pub(in crate::conformance) async fn child_print(bench: &Bench) -> Checked {
+    printed(bench, "child_print", json!({ "text": PRINTED })).await
+}
+
+/// The text must be found on stderr, or in a record of the run.
+async fn printed(bench: &Bench, workflow: &str, params: Value) -> Checked {
+    let mut session = bench.ready().await?;
+    let ended = session.run(workflow, &params).await?;
+    if !matches!(ended.outcome, Outcome::Succeeded { .. }) {
+        let expected = format!("conformance.{workflow} succeeds");
+        return Err(session.fault(expected, brief(&format!("{:?}", ended.outcome))).await);
+    }
+    let logged = ended.records.iter().any(|record| record.message.contains(PRINTED));
+    if !logged && !session.stderr_holds(PRINTED, PATIENCE).await {
+        let expected = format!("what conformance.{workflow} prints is on stderr or in the log");
+        return Err(session.fault(expected, "it is in neither").await);
+    }
+    session.still_works("a print").await
+}
+
+pub(in crate::conformance) async fn stdin(bench: &Bench) -> Checked {
+    let mut session = bench.ready().await?;
+    let ended = session.run("stdin", &json!({})).await?;
+    session.must_return(&ended, &json!(""), "reading descriptor 0 in user code").await?;
+    session.still_works("reading descriptor 0").await
+}
+
+/// A process that user code leaves behind holds none of the wire's descriptors.
+pub(in crate::conformance) async fn held_pipes(bench: &Bench) -> Checked {
+    let mut session = bench.ready().await?;
+    let ended = session.run("hold_pipes", &json!({ "seconds": LONG_SECONDS })).await?;
+    if !matches!(ended.outcome, Outcome::Succeeded { .. }) {
+        let seen = brief(&format!("{:?}", ended.outcome));
+        return Err(session.fault("conformance.hold_pipes succeeds", seen).await);
+    }
+    session.still_works("a grandchild was left behind").await?;
+    session.hang_up();
+    let expected = "the frames' pipe ends with the worker although a grandchild lives on";
+    session.hear_the_end(expected, GONE_WITHIN + SLACK).await?;
+    match session.exit(GONE_WITHIN + SLACK).await {
+        Some(_) => Ok(()),
+        None => Err(session.fault("the worker ends although a grandchild lives on", "it lives on").await),
+    }
+}

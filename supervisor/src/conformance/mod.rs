@@ -1,0 +1,21 @@
+//! The conformance kit: plays the supervisor to any executable and says what of the protocol it keeps.
+//!
+//! A check is one small conversation with a process of its own, which is killed at the end whatever happened.
+//! A worker takes part by what it offers: its features in Hello, the workflows named `conformance.*` in Ready.
+//! What it does not offer is not checked, and never counts as passed. Nothing here uses the pool: the kit
+//! holds a worker to SPEC.md, not to how this supervisor happens to behave.
+
+mod bench;
+mod catalogue;
+mod check;
+mod checks;
+mod junit;
+mod report;
+mod run;
+mod session;
+
+pub use catalogue::{Description, describe};
+pub use check::{Group, Level};
+pub use junit::junit;
+pub use report::{Entry, Report, Verdict, Worker};
+pub use run::{KitError, check_worker};

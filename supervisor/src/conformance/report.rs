@@ -1,0 +1,163 @@
+//! What came of the checks.
+
+use std::time::Duration;
+
+use muster_protocol::wire::Spelling;
+use serde::Serialize;
+
+use super::bench::Offer;
+use super::check::{Check, Checked, Finding, Group, Level};
+
+/// How one check ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum Verdict {
+    /// The worker keeps the promise.
+    Passed,
+    /// It does not.
+    Failed {
+        /// What SPEC.md makes one expect.
+        expected: String,
+        /// What was seen in its place.
+        seen: String,
+    },
+    /// It could not be held to it.
+    NotChecked {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl From<Checked> for Verdict {
+    fn from(checked: Checked) -> Self {
+        match checked {
+            Ok(()) => Self::Passed,
+            Err(Finding::Failed { expected, seen }) => Self::Failed { expected, seen },
+            Err(Finding::NotChecked(reason)) => Self::NotChecked { reason },
+        }
+    }
+}
+
+/// A check that was run, or passed over.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is about.
+    pub group: Group,
+    /// What it holds the worker to.
+    pub promise: &'static str,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Entry {
+    pub(super) fn new(check: &Check, verdict: Verdict, took: Duration) -> Self {
+        Self { name: check.name, group: check.group, promise: check.promise, verdict, took }
+    }
+}
+
+/// What the worker said of itself.
+#[derive(Clone, Debug, Serialize)]
+pub struct Worker {
+    /// The name of its SDK.
+    pub implementation: String,
+    /// Its version.
+    pub implementation_version: String,
+    /// The language of its workflows.
+    pub language: String,
+    /// The oldest and the newest protocol version it speaks.
+    pub protocol: (u16, u16),
+    /// `frames` or `json lines`.
+    pub spelling: &'static str,
+    /// Its features.
+    pub features: Vec<String>,
+}
+
+impl From<&Offer> for Worker {
+    fn from(offer: &Offer) -> Self {
+        let hello = &offer.introduction;
+        Self {
+            implementation: hello.implementation.clone(),
+            implementation_version: hello.implementation_version.clone(),
+            language: hello.language.clone(),
+            protocol: (hello.protocol_min, hello.protocol_max),
+            spelling: match offer.spelling {
+                Spelling::Binary => "frames",
+                Spelling::JsonLines => "json lines",
+            },
+            features: hello.features.clone(),
+        }
+    }
+}
+
+/// The whole of it.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What the worker said of itself, if it came so far.
+    pub worker: Option<Worker>,
+    /// In the order of the catalogue.
+    pub entries: Vec<Entry>,
+    /// False when only some checks were asked for: no level can be told then.
+    pub complete: bool,
+}
+
+impl Report {
+    /// The level the worker reaches: nothing of it and of those before it failed, and something of each passed.
+    pub fn level(&self) -> Option<Level> {
+        let reached = |level: &Level| {
+            let mut verdicts = self.entries.iter().filter(|entry| entry.group.level() == *level);
+            let passed = |entry: &Entry| matches!(entry.verdict, Verdict::Passed);
+            let failed = |entry: &Entry| matches!(entry.verdict, Verdict::Failed { .. });
+            verdicts.clone().any(passed) && !verdicts.any(failed)
+        };
+        if !self.complete {
+            return None;
+        }
+        Level::ALL.into_iter().take_while(reached).last()
+    }
+
+    /// How many passed, failed and were not checked.
+    pub fn counts(&self) -> (usize, usize, usize) {
+        self.entries.iter().fold((0, 0, 0), |(passed, failed, open), entry| match entry.verdict {
+            Verdict::Passed => (passed + 1, failed, open),
+            Verdict::Failed { .. } => (passed, failed + 1, open),
+            Verdict::NotChecked { .. } => (passed, failed, open + 1),
+        })
+    }
+
+    /// The report for programs.
+    pub fn json(&self) -> serde_json::Value {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            name: &'a str,
+            group: &'a str,
+            promise: &'a str,
+            #[serde(flatten)]
+            verdict: &'a Verdict,
+            duration_ms: u128,
+        }
+        let line = |entry: &'_ Entry| {
+            let line = Line {
+                name: entry.name,
+                group: entry.group.as_str(),
+                promise: entry.promise,
+                verdict: &entry.verdict,
+                duration_ms: entry.took.as_millis(),
+            };
+            serde_json::to_value(line).unwrap_or_default()
+        };
+        let (passed, failed, not_checked) = self.counts();
+        serde_json::json!({
+            "worker": self.worker,
+            "level": self.level().map(|level| level.number()),
+            "level_name": self.level().map(|level| level.to_string()),
+            "passed": passed,
+            "failed": failed,
+            "not_checked": not_checked,
+            "checks": self.entries.iter().map(line).collect::<Vec<_>>(),
+        })
+    }
+}

@@ -1,0 +1,188 @@
+//! Whole runs: from an Execute to its Idle.
+
+use muster_protocol::{CallResult, ErrorInfo, JsonBytes, LogRecord, Outcome, Source, ToSupervisor, ToWorker};
+use serde_json::{Value, json};
+
+use super::Session;
+use super::talk::shown;
+use crate::conformance::check::Finding;
+
+/// The grace of every Execute and Cancel of the kit.
+pub(in crate::conformance) const GRACE_MS: u32 = 1_000;
+
+/// A run that is over.
+#[derive(Debug)]
+pub(in crate::conformance) struct Ended {
+    pub(in crate::conformance) outcome: Outcome,
+    pub(in crate::conformance) records: Vec<LogRecord>,
+    /// The most records one Log held.
+    pub(in crate::conformance) batch_max: usize,
+    /// What Finished said of the number of records.
+    pub(in crate::conformance) log_records: u64,
+}
+
+impl Session {
+    /// The next Execute of a `conformance.` workflow, not said yet.
+    pub(in crate::conformance) fn execute(&mut self, workflow: &str, params: &Value) -> (u32, ToWorker) {
+        self.last_run += 1;
+        let run = self.last_run;
+        let context =
+            json!({ "organization": null, "workflow": { "id": null, "name": workflow }, "config": {} });
+        let execute = ToWorker::Execute {
+            run,
+            execution_id: format!("00000000-0000-7000-8000-{run:012}"),
+            attempt: 1,
+            workflow: format!("conformance.{workflow}"),
+            source: Source::Named,
+            params: JsonBytes::of(params),
+            context: JsonBytes::of(&context),
+            timeout_ms: 0,
+            grace_ms: GRACE_MS,
+        };
+        (run, execute)
+    }
+
+    /// Says an Execute and waits for its Started.
+    pub(in crate::conformance) async fn begin(
+        &mut self,
+        workflow: &str,
+        params: &Value,
+    ) -> Result<u32, Finding> {
+        let (run, execute) = self.execute(workflow, params);
+        self.say(&execute).await?;
+        self.started(run).await?;
+        Ok(run)
+    }
+
+    /// Waits for Started.
+    pub(in crate::conformance) async fn started(&mut self, run: u32) -> Result<(), Finding> {
+        let expected = format!("Started of run {run}");
+        match self.hear_of_run(&expected).await? {
+            ToSupervisor::Started { run: started } if started == run => Ok(()),
+            #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else it is, it is not Started")]
+            other => Err(self.fault(expected, shown(&other)).await),
+        }
+    }
+
+    /// The next message that is no answer to a Ping or a Dump: those may come at any time.
+    async fn hear_of_run(&mut self, expected: &str) -> Result<ToSupervisor, Finding> {
+        loop {
+            let message = self.hear(expected).await?;
+            if !matches!(message, ToSupervisor::Pong { .. } | ToSupervisor::Stacks { .. }) {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// A run from Execute to Idle.
+    pub(in crate::conformance) async fn run(
+        &mut self,
+        workflow: &str,
+        params: &Value,
+    ) -> Result<Ended, Finding> {
+        let (run, execute) = self.execute(workflow, params);
+        self.say(&execute).await?;
+        self.whole(run).await
+    }
+
+    /// From Started, or a Rejected without one, to Idle.
+    pub(in crate::conformance) async fn whole(&mut self, run: u32) -> Result<Ended, Finding> {
+        let expected = format!("Started of run {run}, or Finished with Rejected");
+        match self.hear_of_run(&expected).await? {
+            ToSupervisor::Started { run: started } if started == run => self.to_idle(run).await,
+            ToSupervisor::Finished {
+                run: finished,
+                outcome: outcome @ Outcome::Rejected { .. },
+                log_records,
+                ..
+            } if finished == run => {
+                self.idle(run).await?;
+                Ok(Ended { outcome, records: Vec::new(), batch_max: 0, log_records })
+            }
+            #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else it is, it is neither")]
+            other => Err(self.fault(expected, shown(&other)).await),
+        }
+    }
+
+    /// From before Started to Finished.
+    pub(in crate::conformance) async fn to_finished_from_start(
+        &mut self,
+        run: u32,
+    ) -> Result<Ended, Finding> {
+        self.started(run).await?;
+        self.to_finished(run).await
+    }
+
+    /// From after Started to Idle.
+    pub(in crate::conformance) async fn to_idle(&mut self, run: u32) -> Result<Ended, Finding> {
+        let ended = self.to_finished(run).await?;
+        self.idle(run).await?;
+        Ok(ended)
+    }
+
+    /// From after Started to Finished. A Call is answered with UnknownMethod, which no check here waits for.
+    pub(in crate::conformance) async fn to_finished(&mut self, run: u32) -> Result<Ended, Finding> {
+        let expected = format!("Finished of run {run}");
+        let (mut records, mut batch_max) = (Vec::new(), 0);
+        loop {
+            match self.hear_of_run(&expected).await? {
+                ToSupervisor::Finished { run: finished, outcome, log_records, .. } if finished == run => {
+                    return Ok(Ended { outcome, records, batch_max, log_records });
+                }
+                ToSupervisor::Log { run: logging, records: batch } if logging == run => {
+                    batch_max = batch_max.max(batch.len());
+                    records.extend(batch);
+                }
+                ToSupervisor::Progress { run: going, .. } if going == run => {}
+                ToSupervisor::Call { run: calling, call, method, .. } if calling == run => {
+                    let error = ErrorInfo::new("UnknownMethod", format!("no method named '{method}'"));
+                    self.say(&ToWorker::Reply { run, call, result: CallResult::Err { error } }).await?;
+                }
+                #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else belongs into a run")]
+                other => return Err(self.fault(expected, shown(&other)).await),
+            }
+        }
+    }
+
+    /// Waits for Idle, which must be what follows Finished.
+    pub(in crate::conformance) async fn idle(&mut self, run: u32) -> Result<(), Finding> {
+        let expected = format!("Idle of run {run} after its one Finished");
+        match self.hear_of_run(&expected).await? {
+            ToSupervisor::Idle { run: idle, .. } if idle == run => Ok(()),
+            #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else it is, it is not Idle")]
+            other => Err(self.fault(expected, shown(&other)).await),
+        }
+    }
+
+    /// The worker is as good as before: it echoes.
+    pub(in crate::conformance) async fn still_works(&mut self, after: &str) -> Result<(), Finding> {
+        let word = json!({ "word": format!("after {after}") });
+        let ended = self.run("echo", &word).await?;
+        self.must_return(&ended, &word, &format!("an echo after {after}")).await
+    }
+
+    /// The run must have succeeded with this value.
+    pub(in crate::conformance) async fn must_return(
+        &mut self,
+        ended: &Ended,
+        value: &Value,
+        what: &str,
+    ) -> Result<(), Finding> {
+        if let Outcome::Succeeded { result } = &ended.outcome
+            && result.parse::<Value>().is_ok_and(|result| result == *value)
+        {
+            return Ok(());
+        }
+        let expected = format!("{what} returns {}", brief(&value.to_string()));
+        Err(self.fault(expected, brief(&format!("{:?}", ended.outcome))).await)
+    }
+}
+
+/// The beginning of a text.
+pub(in crate::conformance) fn brief(text: &str) -> String {
+    const BRIEF_CHARS: usize = 200;
+    match text.char_indices().nth(BRIEF_CHARS) {
+        Some((end, _)) => format!("{}... ({} bytes)", &text[..end], text.len()),
+        None => text.to_owned(),
+    }
+}

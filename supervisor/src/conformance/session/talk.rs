@@ -1,0 +1,173 @@
+//! Single messages: said, heard, and the handshake made of them.
+
+use std::time::Duration;
+
+use muster_protocol::limits::FRAME_MAX_BYTES;
+use muster_protocol::wire::Spelling;
+use muster_protocol::{JsonBytes, Level, PROTOCOL_VERSION, ToSupervisor, ToWorker};
+use serde_json::json;
+
+use super::{Heard, PATIENCE, Session};
+use crate::conformance::bench::Offer;
+use crate::conformance::check::Finding;
+
+/// From the start of the process to Hello, by SPEC.md.
+const HELLO_WITHIN: Duration = Duration::from_secs(10);
+/// From Welcome to Ready, by SPEC.md.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+/// How long the end of the process may follow the end of its stdout, for a finding to tell how it ended.
+const STATUS_WITHIN: Duration = Duration::from_secs(1);
+
+/// A Hello.
+#[derive(Clone, Debug)]
+pub(in crate::conformance) struct Introduction {
+    pub(in crate::conformance) protocol_min: u16,
+    pub(in crate::conformance) protocol_max: u16,
+    pub(in crate::conformance) implementation: String,
+    pub(in crate::conformance) implementation_version: String,
+    pub(in crate::conformance) language: String,
+    pub(in crate::conformance) features: Vec<String>,
+}
+
+impl Session {
+    /// How this worker spells its messages, once it has said one.
+    pub(in crate::conformance) fn spelling(&self) -> Spelling {
+        self.spelling
+    }
+
+    /// The process id in Hello.
+    pub(in crate::conformance) fn introduced_pid(&self) -> Option<u32> {
+        self.introduced
+    }
+
+    /// The message's bytes, in the worker's spelling.
+    pub(in crate::conformance) fn bytes_of(&self, messages: &[&ToWorker]) -> Result<Vec<u8>, Finding> {
+        let mut bytes = Vec::new();
+        for message in messages {
+            let spelled = self.spelling.append(*message, &mut bytes);
+            spelled.map_err(|error| {
+                Finding::NotChecked(format!("{} cannot be said: {error}", message.name()))
+            })?;
+        }
+        Ok(bytes)
+    }
+
+    /// Says something.
+    pub(in crate::conformance) async fn say(&mut self, message: &ToWorker) -> Result<(), Finding> {
+        let bytes = self.bytes_of(&[message])?;
+        self.write(&bytes).await
+    }
+
+    /// The next message, which must be one. Those of later versions are passed over, as a supervisor does.
+    pub(in crate::conformance) async fn hear(&mut self, expected: &str) -> Result<ToSupervisor, Finding> {
+        self.hear_within(expected, PATIENCE).await
+    }
+
+    pub(in crate::conformance) async fn hear_within(
+        &mut self,
+        expected: &str,
+        within: Duration,
+    ) -> Result<ToSupervisor, Finding> {
+        loop {
+            match self.next(within).await {
+                Ok(Heard::Message(message)) => return Ok(message),
+                Ok(Heard::Later) => {}
+                Ok(Heard::End) => {
+                    let seen = self.how_it_ended().await;
+                    return Err(self.fault(expected, seen).await);
+                }
+                Err(seen) => return Err(self.fault(expected, seen).await),
+            }
+        }
+    }
+
+    /// Stdout must end now, with nothing more said.
+    pub(in crate::conformance) async fn hear_the_end(
+        &mut self,
+        expected: &str,
+        within: Duration,
+    ) -> Result<(), Finding> {
+        match self.next(within).await {
+            Ok(Heard::End) => Ok(()),
+            Ok(Heard::Message(message)) => Err(self.fault(expected, shown(&message)).await),
+            Ok(Heard::Later) => Err(self.fault(expected, "a message of a later version").await),
+            Err(seen) => Err(self.fault(expected, seen).await),
+        }
+    }
+
+    async fn how_it_ended(&mut self) -> String {
+        match self.exit(STATUS_WITHIN).await {
+            Some(status) => format!("the end of stdout, and the process ended with {status}"),
+            None => "the end of stdout, while the process lives on".to_owned(),
+        }
+    }
+
+    /// Hello.
+    pub(in crate::conformance) async fn hello(&mut self) -> Result<Introduction, Finding> {
+        let expected = "Hello as the first message, at most 10 s after the start";
+        match self.hear_within(expected, HELLO_WITHIN).await? {
+            ToSupervisor::Hello {
+                protocol_min,
+                protocol_max,
+                implementation,
+                implementation_version,
+                language,
+                pid,
+                features,
+            } => {
+                self.introduced = Some(pid);
+                Ok(Introduction {
+                    protocol_min,
+                    protocol_max,
+                    implementation,
+                    implementation_version,
+                    language,
+                    features,
+                })
+            }
+            #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else it is, it is not Hello")]
+            other => Err(self.fault(expected, shown(&other)).await),
+        }
+    }
+
+    /// Ready. Gives the workflows.
+    pub(in crate::conformance) async fn hear_ready(&mut self) -> Result<Vec<String>, Finding> {
+        let expected = "Ready, at most 60 s after Welcome";
+        match self.hear_within(expected, READY_WITHIN).await? {
+            ToSupervisor::Ready { workflows } => Ok(workflows),
+            #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else it is, it is not Ready")]
+            other => Err(self.fault(expected, shown(&other)).await),
+        }
+    }
+
+    /// Hello, Welcome with all its features, Ready.
+    pub(in crate::conformance) async fn handshake(&mut self) -> Result<Offer, Finding> {
+        let introduction = self.hello().await?;
+        self.say(&welcome(&introduction.features)).await?;
+        let workflows = self.hear_ready().await?;
+        Ok(Offer { introduction, workflows, spelling: self.spelling })
+    }
+}
+
+/// The Welcome of version 1 with these features.
+pub(in crate::conformance) fn welcome(features: &[String]) -> ToWorker {
+    let workflows_dir = std::env::current_dir().unwrap_or_default().join("workflows");
+    ToWorker::Welcome {
+        protocol: PROTOCOL_VERSION,
+        worker_id: "check-worker".to_owned(),
+        features: features.to_vec(),
+        max_frame_bytes: u32::try_from(FRAME_MAX_BYTES).unwrap_or(u32::MAX),
+        log_level: Level::Debug,
+        config: JsonBytes::of(&json!({ "workflows_dir": workflows_dir, "memory_limit_mb": 0 })),
+    }
+}
+
+/// A message as a finding quotes it.
+pub(in crate::conformance) fn shown(message: &ToSupervisor) -> String {
+    const SHOWN_MAX_CHARS: usize = 300;
+    let text = format!("{message:?}");
+    match text.char_indices().nth(SHOWN_MAX_CHARS) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
+    }
+}
