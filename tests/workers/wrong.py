@@ -4,7 +4,7 @@
 It proves the conformance kit: each sin must fail its own check and no other. Without the SDK, so that a fault
 of the SDK cannot hide here. `wrong.py SIN`, or `wrong.py none`.
 """
-import json, os, queue, signal, subprocess, sys, threading, time
+import contextlib, json, os, queue, signal, subprocess, sys, threading, time
 
 SIN = sys.argv[1]
 FEATURES = ["log", "call", "cancel", "ping", "drain", "dump"]
@@ -15,9 +15,8 @@ for descriptor in (incoming, outgoing):
     os.set_inheritable(descriptor, SIN == "leaks-pipes")
 if SIN != "reads-stdin":
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-if SIN != "raw-prints":
-    os.dup2(2, 1)
-lock = threading.Lock()
+os.dup2(2, 1)
+lock = contextlib.nullcontext() if SIN == "interleaves" else threading.Lock()
 
 
 class Failure(Exception):
@@ -35,7 +34,8 @@ def send(name, **fields):
         raise OverflowError
     with lock:
         while data:
-            data = data[os.write(outgoing, data) :]
+            written = os.write(outgoing, data[:65536])
+            data = data[written:]
 
 
 class Run:
@@ -44,7 +44,7 @@ class Run:
     def __init__(self, fields):
         self.number, self.params = fields["run"], fields.get("params")
         self.cancelled, self.replies, self.sent = threading.Event(), queue.Queue(), 0
-        self.swallows = False
+        self.swallows, self.timeout_ms = False, fields.get("timeout_ms", 0)
 
 
 def fail(run):
@@ -55,20 +55,17 @@ def fail(run):
 def sleep(run):
     if SIN == "deaf-to-cancel":
         run.cancelled = threading.Event()
-    if run.cancelled.wait(run.params["seconds"]):
+    limit = run.timeout_ms / 2000 if SIN == "early-deadline" and run.timeout_ms else run.params["seconds"]
+    if run.cancelled.wait(limit) or limit != run.params["seconds"]:
         raise Cancelled
 
 
 def ignore_cancel(run):
-    if SIN == "escapes":
-        subprocess.Popen(["setsid", "sleep", "20"], stdout=outgoing, start_new_session=True)
-        escaped = os.fork()
-        if escaped == 0:
-            os.setsid()
-            if os.fork() == 0:
-                time.sleep(20)
-            os._exit(0)
-        os.waitpid(escaped, 0)
+    if SIN == "escapes" and os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            time.sleep(6)
+        os._exit(0)
     run.swallows = True
     time.sleep(run.params["seconds"])
 
@@ -81,7 +78,7 @@ def print_(run):
 
 
 def raw_print(run):
-    os.write(1, (run.params["text"] + "\n").encode())
+    os.write(outgoing if SIN == "raw-prints" else 1, (run.params["text"] + "\n").encode())
 
 
 def child_print(run):
@@ -92,7 +89,7 @@ def child_print(run):
 def log(run):
     count = run.params["count"]
     numbers = list(range(count))
-    if SIN == "shuffles-logs":
+    if SIN == "shuffles-logs" and count == 3:
         numbers[1:3] = numbers[2:0:-1]
     if SIN == "loses-logs" and count > 1000:
         del numbers[1000]
@@ -109,6 +106,7 @@ def call(run):
     if SIN == "one-call-at-a-time" and count > 1:
         return [one_call(run, number, method, params) for number in range(count)]
     for number in range(count):
+        method = "config.got" if SIN == "misspells-methods" else method
         send("Call", run=run.number, call=number, method=method, params=params)
     values = {}
     while len(values) < count:
@@ -142,15 +140,32 @@ def hold_pipes(run):
     subprocess.Popen(["sleep", str(run.params["seconds"])], close_fds=False)
 
 
+def big(run):
+    if SIN == "small-frames" and run.params["bytes"] < FRAME_MAX_BYTES:
+        raise Failure("ResultTooLarge", "more than I like")
+    return "x" * run.params["bytes"]
+
+
 leak = []
 
 
 def echo(run):
-    if SIN == "leaks-descriptors":
+    value = run.params
+    if SIN == "leaks-descriptors" and run.number % 10 == 0:
         os.dup(0)
     if SIN == "leaks-memory":
         leak.append("x" * 16384 + str(run.number))
-    return run.params
+    if SIN == "loses-control-characters" and isinstance(value, str):
+        return value.replace("\r", "")
+    if SIN == "empty-object" and value is None:
+        return {}
+    if SIN == "forgets" and run.number == 150:
+        return None
+    if SIN == "short-memory" and isinstance(value, dict):
+        return {key: text[:800_000] if isinstance(text, str) else text for key, text in value.items()}
+    if SIN == "finishes-twice-when-cancelled" and value == "short" and run.cancelled.wait(1):
+        finish(run, {"Cancelled": {"message": "as asked"}})
+    return value
 
 
 WORKFLOWS = {
@@ -165,9 +180,9 @@ WORKFLOWS = {
     "call": call,
     "crash": crash,
     "exit": lambda run: os._exit(0 if SIN == "hides-exit-codes" else run.params["code"]),
-    "big": lambda run: "x" * run.params["bytes"],
+    "big": big,
     "hold_pipes": hold_pipes,
-    "stdin": lambda run: "" if SIN == "none" else os.read(0, 1).decode(),
+    "stdin": lambda run: os.read(0, 1).decode(),
 }
 
 
@@ -194,7 +209,8 @@ def execute(run, fields):
     work = WORKFLOWS.get(name)
     if SIN == "finishes-twice":
         finish(run, {"Succeeded": {"result": run.params}})
-    if fields["source"] != "Named" and SIN != "runs-any-path" or not (work or SIN == "runs-anything"):
+    anything = SIN == ("runs-anything" if fields["source"] == "Named" else "runs-any-path")
+    if not anything and (fields["source"] != "Named" or work is None):
         finish(run, {"Rejected": {"reason": f"no workflow named {name}"}})
     else:
         if SIN != "never-starts":
@@ -204,7 +220,7 @@ def execute(run, fields):
 
 class Worker:
     def __init__(self):
-        self.run, self.last_cancel, self.draining = None, None, False
+        self.run, self.early, self.cancelled, self.draining = None, None, set(), False
         self.todo = queue.Queue()
 
     def serve(self):
@@ -222,16 +238,22 @@ class Worker:
         os._exit(3 if SIN == "leaves-with-3" else 0)
 
     def execute(self, fields):
+        if SIN == "chokes-on-fields" and "later" in fields:
+            os._exit(65)
         self.run = Run(fields)
-        if SIN == "cancels-the-next" and self.last_cancel is not None:
-            self.run.params, self.last_cancel = "cancelled", None
+        if SIN == "keeps-early-cancels" and self.early == fields["run"]:
+            self.run.params = "cancelled"
         self.todo.put(fields)
 
     def cancel(self, fields):
-        if self.run and fields["run"] == self.run.number:
+        number = fields["run"]
+        if SIN == "dies-of-the-second-cancel" and number in self.cancelled:
+            os._exit(1)
+        if self.run and number == self.run.number:
             self.run.cancelled.set()
-        else:
-            self.last_cancel = fields["run"]
+            self.cancelled.add(number)
+        elif self.early is None:
+            self.early = number
 
     def drain(self):
         if self.run is None or SIN == "drops-the-run":
@@ -258,30 +280,33 @@ class Worker:
 
     def end(self):
         """The supervisor is gone."""
-        if SIN == "stays" or SIN == "stays-running" and self.run:
+        if SIN == "stays-running" and self.run:
             time.sleep(20)
         os._exit(1 if SIN == "ends-with-1" and not self.run else 0)
 
 
 def messages():
     """A message each, or None at the end."""
-    pending = b""
+    pending, pieces = b"", 0
     while data := os.read(incoming, 65536):
-        if SIN == "one-message-per-read" and data.count(b"\n") > 1:
+        if SIN == "one-message-per-read" and data.startswith(b'{"Ping"'):
             data = data[: data.index(b"\n") + 1]
-        pending += data
+        if SIN == "hates-halves" and len(data) == 2 and not pending:
+            os._exit(65)
+        pending, pieces = pending + data, pieces + 1
+        if SIN == "hates-pieces" and pieces > 100:
+            os._exit(65)
         while b"\n" in pending:
             line, pending = pending.split(b"\n", 1)
+            pieces = 0
             yield json.loads(line)
-        if SIN == "whole-lines-only":
-            pending = b""
     yield None
 
 
 def terminated(_number, _frame):
-    if SIN == "deaf-to-sigterm" or worker.run and (worker.run.swallows or SIN == "deaf-to-sigterm-running"):
-        return
-    os._exit(143)
+    deaf = "deaf-to-sigterm-running" if worker.run else "deaf-to-sigterm-idle"
+    if SIN != deaf and not (worker.run and worker.run.swallows):
+        os._exit(143)
 
 
 worker, features = Worker(), []
@@ -291,6 +316,8 @@ if SIN == "versions-2-to-3":
     send("Hello", protocol_min=2, protocol_max=3, features=FEATURES)
 else:
     send("Hello", protocol_min=1, protocol_max=1, implementation="wrong.py " + SIN, language="python", pid=os.getpid(), features=FEATURES)
+if SIN == "says-hello-twice":
+    send("Hello", protocol_min=1, protocol_max=1)
 if SIN == "hasty":
     send("Ready", workflows=["conformance." + name for name in WORKFLOWS])
 while True:
@@ -306,7 +333,7 @@ while True:
 features = first["Welcome"]["features"]
 if first["Welcome"]["protocol"] != 1 and SIN != "any-version":
     os._exit(71)
-if SIN == "init-fails-with-1" and not first["Welcome"]["config"]["workflows_dir"].startswith("/nonexistent") is False:
+if SIN == "init-fails-with-1" and first["Welcome"]["config"]["workflows_dir"] == "/dev/null":
     send("InitFailed", error={"kind": "NoFolder", "message": "no workflows folder"})
     os._exit(1)
 if SIN != "hasty":

@@ -27,43 +27,45 @@ pub fn describe() -> Vec<Description> {
     all().into_iter().map(described).collect()
 }
 
-/// One line of the catalogue: name, promise, needs, conversation.
+/// What nearly all checks build on.
+const BASE: &str = "echo";
+
+/// One line of the catalogue: name, what it builds on if that is not the base, promise, needs, conversation.
 macro_rules! checks {
-    ($group:ident: $($name:literal, $promise:literal, [$($need:expr),*], $run:path;)*) => {
+    (@after $after:literal) => { Some($after) };
+    (@after) => { Some(BASE) };
+    ($group:ident: $($name:literal $(after $after:literal)?, $promise:literal, [$($need:expr),*], $run:path;)*) => {
         [$(Check {
             name: $name,
             group: Group::$group,
             promise: $promise,
+            after: checks!(@after $($after)?),
             needs: { const NEEDS: &[Need] = &[$($need),*]; NEEDS },
             run: |bench| $run(bench).boxed(),
         }),*]
     };
 }
 
-/// Those that all others build on: they run first, and when one of them does not pass, nothing else is checked.
-pub(super) fn foundation() -> Vec<Check> {
-    checks! { Handshake:
-        "hello", "says Hello first, with version 1 among its versions", [], handshake::hello;
-        "ready", "says Ready after Welcome", [], handshake::ready;
-    }
-    .into_iter()
-    .chain(checks! { Execution:
-        "echo", "says Started, Finished with the result, and Idle", [Workflow("echo")], execution::echo;
-    })
-    .collect()
-}
-
-/// The others. They are independent of each other.
-pub(super) fn rest() -> Vec<Check> {
-    let mut checks = Vec::new();
-    checks.extend(handshake_and_framing());
-    checks.extend(runs_and_streams());
-    checks.extend(features());
-    checks
-}
-
+/// Each stands behind what it builds on.
 pub(super) fn all() -> Vec<Check> {
-    foundation().into_iter().chain(rest()).collect()
+    foundation()
+        .into_iter()
+        .chain(handshake_and_framing())
+        .chain(runs_and_streams())
+        .chain(features())
+        .collect()
+}
+
+fn foundation() -> Vec<Check> {
+    let [hello, ready] = checks! { Handshake:
+        "hello", "says Hello first, with version 1 among its versions", [], handshake::hello;
+        "ready" after "hello", "says Ready after Welcome", [], handshake::ready;
+    };
+    let [echo] = checks! { Execution:
+        "echo" after "ready", "says Started, Finished with the result, and Idle", [Workflow("echo")],
+            execution::echo;
+    };
+    vec![Check { after: None, ..hello }, ready, echo]
 }
 
 fn handshake_and_framing() -> Vec<Check> {
@@ -75,12 +77,12 @@ fn handshake_and_framing() -> Vec<Check> {
     };
     let framing = checks! { Framing:
         "single-bytes", "reads an Execute that comes byte by byte", [], framing::single_bytes;
-        "split-messages", "reads a message cut at any place", [], framing::split_messages;
+        "split-messages" after "single-bytes", "reads a message cut at any place", [], framing::split_messages;
         "joined-messages", "reads several messages that come in one write", [], framing::joined_messages;
         "unknown-messages", "skips messages of later versions", [], framing::unknown_messages;
         "unknown-fields", "ignores fields it does not know", [Lines], framing::unknown_fields;
-        "large-params", "takes and returns 1 MiB", [], framing::large_params;
-        "slow-reader", "waits for a supervisor that reads slowly", [], framing::slow_reader;
+        "large-params" after "single-bytes", "takes and returns 1 MiB", [], framing::large_params;
+        "slow-reader" after "large-params", "waits for a supervisor that reads slowly", [], framing::slow_reader;
         "empty-frame", "leaves when a frame has no bytes", [Frames], framing::empty_frame;
         "broken-frame", "leaves when a message breaks off", [Frames], framing::broken_frame;
         "invalid-utf8", "survives code that is not UTF-8", [Frames], framing::invalid_utf8;
@@ -125,38 +127,38 @@ fn runs_and_streams() -> Vec<Check> {
 fn features() -> Vec<Check> {
     let log = checks! { Log:
         "log", "sends records in order and counts them", [Feature(feature::LOG), Workflow("log")], log::records;
-        "long-log", "sends 5,000 records in batches", [Feature(feature::LOG), Workflow("log")], log::many_records;
-        "agreed-features", "uses no feature that Welcome does not list", [Feature(feature::LOG), Workflow("log")],
+        "long-log" after "log", "sends 5,000 records in batches", [Feature(feature::LOG), Workflow("log")], log::many_records;
+        "agreed-features" after "log", "uses no feature that Welcome does not list", [Feature(feature::LOG), Workflow("log")],
             handshake::agreed_features;
     };
     let cancel = checks! { Cancel:
         "cancel-running", "ends a run within its grace", [Feature(feature::CANCEL), Workflow("sleep")],
             cancel::running;
         "cancel-idle", "ignores a Cancel of a run that is not there", [Feature(feature::CANCEL)], cancel::idle;
-        "cancel-finishing", "finishes once when a Cancel crosses the end", [Feature(feature::CANCEL)],
+        "cancel-finishing" after "cancel-idle", "finishes once when a Cancel crosses the end", [Feature(feature::CANCEL)],
             cancel::finishing;
-        "cancel-twice", "takes a second Cancel for none", [Feature(feature::CANCEL), Workflow("sleep")],
+        "cancel-twice" after "cancel-running", "takes a second Cancel for none", [Feature(feature::CANCEL), Workflow("sleep")],
             cancel::twice;
-        "cancel-ignored", "dies with its group when user code swallows everything",
+        "cancel-ignored" after "cancel-running", "dies with its group when user code swallows everything",
             [Feature(feature::CANCEL), Workflow("ignore_cancel")], cancel::ignored;
-        "deadline", "ends a run that is over its time", [Feature(feature::CANCEL), Workflow("sleep")],
+        "deadline" after "cancel-running", "ends a run that is over its time", [Feature(feature::CANCEL), Workflow("sleep")],
             cancel::deadline;
     };
     let drain = checks! { Drain:
         "drain-idle", "says Goodbye and exits with 0", [Feature(feature::DRAIN)], drain::idle;
-        "drain-running", "finishes what runs first", [Feature(feature::DRAIN), Workflow("sleep")], drain::running;
+        "drain-running" after "drain-idle", "finishes what runs first", [Feature(feature::DRAIN), Workflow("sleep")], drain::running;
     };
     let calls = checks! { Calls:
         "call", "gives user code the Reply to its Call", [Feature(feature::CALL), Workflow("call")], calls::call;
-        "calls-at-once", "has 64 Calls waiting, and matches Replies by number",
+        "calls-at-once" after "call", "has 64 Calls waiting, and matches Replies by number",
             [Feature(feature::CALL), Workflow("call")], calls::at_once;
-        "unknown-method", "gives user code the error of a Call", [Feature(feature::CALL), Workflow("call")],
+        "unknown-method" after "call", "gives user code the error of a Call", [Feature(feature::CALL), Workflow("call")],
             calls::unknown_method;
-        "late-reply", "ignores a Reply to nobody", [Feature(feature::CALL), Workflow("call")], calls::late_reply;
+        "late-reply" after "call", "ignores a Reply to nobody", [Feature(feature::CALL), Workflow("call")], calls::late_reply;
     };
     let watching = checks! { Watching:
         "ping-idle", "answers a Ping", [Feature(feature::PING)], watching::ping_idle;
-        "ping-running", "answers a Ping while user code runs", [Feature(feature::PING), Workflow("sleep")],
+        "ping-running" after "ping-idle", "answers a Ping while user code runs", [Feature(feature::PING), Workflow("sleep")],
             watching::ping_running;
         "dump", "says what user code is doing", [Feature(feature::DUMP), Workflow("sleep")], watching::dump;
     };

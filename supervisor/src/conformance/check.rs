@@ -61,6 +61,8 @@ pub(super) struct Check {
     /// The promise, as a sentence about the worker without its subject.
     pub(super) promise: &'static str,
     pub(super) needs: &'static [Need],
+    /// The check this one builds on: when that did not pass, this one cannot tell anything more.
+    pub(super) after: Option<&'static str>,
     pub(super) run: for<'a> fn(&'a Bench) -> BoxFuture<'a, Checked>,
 }
 

@@ -1,13 +1,16 @@
-//! Runs the checks: the foundation one by one, the rest a few at a time.
+//! Runs the checks, a few at a time, each after the one it builds on.
 
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
+use tokio::sync::Notify;
 
 use super::bench::Bench;
 use super::catalogue;
-use super::check::{Check, Group};
+use super::check::Check;
 use super::report::{Entry, Report, Verdict};
 use crate::process::{Launch, Spawner};
 
@@ -43,43 +46,82 @@ pub async fn check_worker(
 ) -> Result<Report, KitError> {
     known(only)?;
     let bench = Bench::new(Spawner::start()?, launch);
+    let verdicts = Verdicts::default();
+    let checks = with_bases(only);
+    let mut running = stream::iter(&checks).map(|check| held(&bench, check, &verdicts)).buffered(AT_ONCE);
     let mut entries = Vec::new();
-    let mut missing = None;
-    for check in catalogue::foundation() {
-        let entry = held(&bench, &check, missing.as_deref()).await;
-        if !matches!(entry.verdict, Verdict::Passed) {
-            missing.get_or_insert_with(|| format!("needs {}, which did not pass", check.name));
-        }
-        // What everything else builds on is shown when it did not pass, asked for or not.
-        if wanted(only, check.name, check.group) || matches!(entry.verdict, Verdict::Failed { .. }) {
+    while let Some((check, entry)) = running.next().await {
+        // What another check builds on is shown when it failed, asked for or not.
+        if wanted(only, check) || matches!(entry.verdict, Verdict::Failed { .. }) {
             on_entry(&entry);
             entries.push(entry);
         }
-    }
-    let rest: Vec<Check> = catalogue::rest();
-    let asked = rest.iter().filter(|check| wanted(only, check.name, check.group));
-    let mut running =
-        stream::iter(asked).map(|check| held(&bench, check, missing.as_deref())).buffered(AT_ONCE);
-    while let Some(entry) = running.next().await {
-        on_entry(&entry);
-        entries.push(entry);
     }
     drop(running);
     Ok(Report { worker: bench.offer().map(Into::into), entries, complete: only.is_empty() })
 }
 
-async fn held(bench: &Bench, check: &Check, missing: Option<&str>) -> Entry {
+/// The checks asked for and those they build on, in the order of the catalogue, where a base stands first.
+fn with_bases(only: &[String]) -> Vec<Check> {
+    let all = catalogue::all();
+    let mut names = BTreeSet::new();
+    for check in all.iter().rev() {
+        if wanted(only, check) || names.contains(check.name) {
+            names.insert(check.name);
+            names.extend(check.after);
+        }
+    }
+    all.into_iter().filter(|check| names.contains(check.name)).collect()
+}
+
+/// Which checks have ended, and whether they passed. A check waits here for the one it builds on, which was
+/// begun before it.
+#[derive(Default)]
+struct Verdicts {
+    passed: RefCell<BTreeMap<&'static str, bool>>,
+    changed: Notify,
+}
+
+impl Verdicts {
+    fn tell(&self, name: &'static str, passed: bool) {
+        self.passed.borrow_mut().insert(name, passed);
+        self.changed.notify_waiters();
+    }
+
+    async fn passed(&self, name: &str) -> bool {
+        loop {
+            let changed = self.changed.notified();
+            if let Some(&passed) = self.passed.borrow().get(name) {
+                return passed;
+            }
+            changed.await;
+        }
+    }
+}
+
+async fn held<'a>(bench: &Bench, check: &'a Check, verdicts: &Verdicts) -> (&'a Check, Entry) {
+    let base_passed = match check.after {
+        Some(base) => verdicts.passed(base).await,
+        None => true,
+    };
     let begun = Instant::now();
-    let offered = || bench.offer().and_then(|offer| check.needs.iter().find_map(|need| need.missing(offer)));
-    let verdict = match missing.map(str::to_owned).or_else(offered) {
+    let verdict = match obstacle(bench, check, base_passed) {
         Some(reason) => Verdict::NotChecked { reason },
         None => (check.run)(bench).await.into(),
     };
-    Entry::new(check, verdict, begun.elapsed())
+    verdicts.tell(check.name, verdict == Verdict::Passed);
+    (check, Entry::new(check, verdict, begun.elapsed()))
 }
 
-fn wanted(only: &[String], name: &str, group: Group) -> bool {
-    only.is_empty() || only.iter().any(|asked| asked == name || asked == group.as_str())
+/// Why the worker cannot be held to the check, if it cannot.
+fn obstacle(bench: &Bench, check: &Check, base_passed: bool) -> Option<String> {
+    let missing = bench.offer().and_then(|offer| check.needs.iter().find_map(|need| need.missing(offer)));
+    let base = check.after.filter(|_| !base_passed);
+    missing.or_else(|| base.map(|base| format!("builds on {base}, which did not pass")))
+}
+
+fn wanted(only: &[String], check: &Check) -> bool {
+    only.is_empty() || only.iter().any(|asked| asked == check.name || asked == check.group.as_str())
 }
 
 fn known(only: &[String]) -> Result<(), KitError> {
@@ -100,11 +142,27 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_in_one_manner() {
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for check in catalogue::all() {
             assert!(seen.insert(check.name), "{} is there twice", check.name);
             assert!(check.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'));
         }
+    }
+
+    #[test]
+    fn each_check_stands_behind_what_it_builds_on() {
+        let mut seen = BTreeSet::new();
+        for check in catalogue::all() {
+            assert!(
+                check.after.is_none_or(|base| seen.contains(base)),
+                "{} after {:?}",
+                check.name,
+                check.after
+            );
+            seen.insert(check.name);
+        }
+        let names: Vec<_> = with_bases(&["cancel-twice".into()]).iter().map(|check| check.name).collect();
+        assert_eq!(names, ["hello", "ready", "echo", "cancel-running", "cancel-twice"]);
     }
 
     #[test]

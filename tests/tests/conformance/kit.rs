@@ -43,7 +43,8 @@ impl Kit {
     /// Runs the kit on the rogue worker with a flag.
     pub(crate) fn on_rogue(sins: &[&str]) -> Self {
         let rogue = binaries::rogue_worker();
-        let command: Vec<&str> = std::iter::once(rogue.to_str().unwrap()).chain(sins.iter().copied()).collect();
+        let command: Vec<&str> =
+            std::iter::once(rogue.to_str().unwrap()).chain(sins.iter().copied()).collect();
         Self::run(&command, None, &[])
     }
 

@@ -15,7 +15,7 @@ fn assert_reaches(kit: &Kit, level: u64, not_checked: &[&str]) {
 #[test]
 fn the_default_worker() {
     let kit = Kit::run(&[binaries::worker().to_str().unwrap()], None, &[]);
-    assert_reaches(&kit, 5, &["unknown-fields"]);
+    assert_reaches(&kit, 5, &["init-failed", "unknown-fields"]);
 }
 
 #[test]
@@ -23,7 +23,7 @@ fn the_python_sdk() {
     let path = file("worker/python");
     let variable = Some(("PYTHONPATH", path.to_str().unwrap()));
     let kit = Kit::run(&["python3", "-m", "muster_worker"], variable, &[]);
-    assert_reaches(&kit, 5, &["unknown-fields"]);
+    assert_reaches(&kit, 5, &["init-failed", "unknown-fields"]);
 }
 
 #[test]

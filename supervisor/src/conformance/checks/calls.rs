@@ -31,7 +31,6 @@ async fn waiting(session: &mut Session, count: usize) -> Result<(u32, Vec<u32>),
                 calls.push(call);
             }
             ToSupervisor::Log { .. } | ToSupervisor::Progress { .. } => {}
-            #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else it is, it is not that Call")]
             other => return Err(session.fault(expected, shown(&other)).await),
         }
     }

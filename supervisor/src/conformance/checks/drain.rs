@@ -22,7 +22,6 @@ pub(in crate::conformance) async fn idle(bench: &Bench) -> Checked {
     let expected = "Goodbye in answer to Drain";
     match session.hear(expected).await? {
         ToSupervisor::Goodbye { .. } => leaves(&mut session).await,
-        #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else it is, it is not Goodbye")]
         other => Err(session.fault(expected, shown(&other)).await),
     }
 }
@@ -41,7 +40,6 @@ pub(in crate::conformance) async fn running(bench: &Bench) -> Checked {
         match session.hear(expected).await? {
             ToSupervisor::Goodbye { .. } => return leaves(&mut session).await,
             ToSupervisor::Idle { run: idle, .. } if idle == run => {}
-            #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else may come")]
             other => return Err(session.fault(expected, shown(&other)).await),
         }
     }

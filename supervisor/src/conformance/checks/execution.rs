@@ -23,7 +23,6 @@ pub(in crate::conformance) async fn echo(bench: &Bench) -> Checked {
 pub(in crate::conformance) async fn values(bench: &Bench) -> Checked {
     let mut session = bench.ready().await?;
     let values = [
-        json!(null),
         json!(true),
         json!(0),
         json!(-1.5),

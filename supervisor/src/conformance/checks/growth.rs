@@ -68,7 +68,6 @@ async fn executions(session: &mut Session, count: u32) -> Checked {
             match session.hear(&expected).await? {
                 ToSupervisor::Idle { run: idle, .. } if idle == run => break,
                 ToSupervisor::Started { .. } | ToSupervisor::Finished { .. } | ToSupervisor::Log { .. } => {}
-                #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else belongs into an echo")]
                 other => return Err(session.fault(expected, format!("{other:?}")).await),
             }
         }

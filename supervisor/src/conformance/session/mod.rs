@@ -69,7 +69,7 @@ impl Session {
     pub(super) fn new(child: Child) -> io::Result<Self> {
         let group = child.group;
         let opened = (|| {
-            let watch = ExitWatch::new(child.pidfd)?;
+            let watch = ExitWatch::new(group, child.pidfd)?;
             let stdin = pipe::Sender::from_owned_fd(child.stdin)?;
             let stdout = pipe::Receiver::from_owned_fd(child.stdout)?;
             Ok::<_, io::Error>((watch, stdin, stdout, read_always(child.stderr)?))

@@ -59,7 +59,6 @@ impl Session {
         let expected = format!("Started of run {run}");
         match self.hear_of_run(&expected).await? {
             ToSupervisor::Started { run: started } if started == run => Ok(()),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else it is, it is not Started")]
             other => Err(self.fault(expected, shown(&other)).await),
         }
     }
@@ -99,7 +98,6 @@ impl Session {
                 self.idle(run).await?;
                 Ok(Ended { outcome, records: Vec::new(), batch_max: 0, log_records })
             }
-            #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else it is, it is neither")]
             other => Err(self.fault(expected, shown(&other)).await),
         }
     }
@@ -138,7 +136,6 @@ impl Session {
                     let error = ErrorInfo::new("UnknownMethod", format!("no method named '{method}'"));
                     self.say(&ToWorker::Reply { run, call, result: CallResult::Err { error } }).await?;
                 }
-                #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else belongs into a run")]
                 other => return Err(self.fault(expected, shown(&other)).await),
             }
         }
@@ -149,7 +146,6 @@ impl Session {
         let expected = format!("Idle of run {run} after its one Finished");
         match self.hear_of_run(&expected).await? {
             ToSupervisor::Idle { run: idle, .. } if idle == run => Ok(()),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else it is, it is not Idle")]
             other => Err(self.fault(expected, shown(&other)).await),
         }
     }

@@ -125,7 +125,6 @@ impl Session {
                     features,
                 })
             }
-            #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else it is, it is not Hello")]
             other => Err(self.fault(expected, shown(&other)).await),
         }
     }
@@ -135,7 +134,6 @@ impl Session {
         let expected = "Ready, at most 60 s after Welcome";
         match self.hear_within(expected, READY_WITHIN).await? {
             ToSupervisor::Ready { workflows } => Ok(workflows),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else it is, it is not Ready")]
             other => Err(self.fault(expected, shown(&other)).await),
         }
     }
