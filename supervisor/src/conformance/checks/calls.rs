@@ -46,7 +46,7 @@ pub(in crate::conformance) async fn call(bench: &Bench) -> Checked {
     let (run, calls) = waiting(&mut session, 1).await?;
     let value = json!({ "region": "eu-1", "größe": [1, null] });
     session.say(&reply(run, calls[0], &value)).await?;
-    let ended = session.to_idle(run).await?;
+    let ended = session.until_idle(run).await?;
     session.must_return(&ended, &json!([value]), "a Call").await
 }
 
@@ -57,7 +57,7 @@ pub(in crate::conformance) async fn at_once(bench: &Bench) -> Checked {
     for (place, &call) in calls.iter().enumerate().rev() {
         session.say(&reply(run, call, &json!(place))).await?;
     }
-    let ended = session.to_idle(run).await?;
+    let ended = session.until_idle(run).await?;
     let places: Vec<_> = (0..CALLS_IN_FLIGHT_MAX).collect();
     session
         .must_return(&ended, &json!(places), "64 Calls, answered last first, each get their own Reply:")
@@ -69,7 +69,7 @@ pub(in crate::conformance) async fn unknown_method(bench: &Bench) -> Checked {
     let asked = json!({ "method": "conformance.no_such_method", "params": {}, "count": 1 });
     let run = session.begin("call", &asked).await?;
     // The session answers every Call with UnknownMethod.
-    let ended = session.to_idle(run).await?;
+    let ended = session.until_idle(run).await?;
     let right = matches!(&ended.outcome, Outcome::Failed { error } if error.kind == "UnknownMethod");
     if !right {
         let expected =
@@ -87,7 +87,7 @@ pub(in crate::conformance) async fn late_reply(bench: &Bench) -> Checked {
     let stray = calls[0].wrapping_add(1_000);
     session.say(&ToWorker::Reply { run, call: stray, result: CallResult::Err { error } }).await?;
     session.say(&reply(run, calls[0], &json!(1))).await?;
-    let ended = session.to_idle(run).await?;
+    let ended = session.until_idle(run).await?;
     session.must_return(&ended, &json!([1]), "a Call beside a Reply to nobody").await?;
     session.say(&reply(run, calls[0], &json!(2))).await?;
     session.still_works("a Reply to a run that is over").await

@@ -34,7 +34,7 @@ pub(in crate::conformance) async fn running(bench: &Bench) -> Checked {
 /// The run must end within its grace, and be Cancelled.
 async fn ends_in_time(session: &mut Session, run: u32) -> Checked {
     let asked = Instant::now();
-    let ended = session.to_finished(run).await?;
+    let ended = session.until_finished(run).await?;
     let took = asked.elapsed();
     must_be_cancelled(session, &ended, "a Cancel").await?;
     if took > Duration::from_millis(GRACE_MS.into()) + SLACK {
@@ -60,7 +60,7 @@ pub(in crate::conformance) async fn finishing(bench: &Bench) -> Checked {
         let (run, execute) = session.execute("echo", &json!("short"));
         let bytes = session.bytes_of(&[&execute, &cancel(run, CancelReason::User)])?;
         session.write(&bytes).await?;
-        let ended = session.to_finished_from_start(run).await?;
+        let ended = session.until_finished_from_start(run).await?;
         let legal = matches!(ended.outcome, Outcome::Succeeded { .. } | Outcome::Cancelled { .. });
         if !legal {
             let expected = "a run that is cancelled while it ends is Succeeded or Cancelled";

@@ -30,7 +30,7 @@ pub(in crate::conformance) async fn running(bench: &Bench) -> Checked {
     let mut session = bench.ready().await?;
     let run = session.begin("sleep", &json!({ "seconds": SHORT_SECONDS })).await?;
     session.say(&drain()).await?;
-    let ended = session.to_finished(run).await?;
+    let ended = session.until_finished(run).await?;
     if !matches!(ended.outcome, muster_protocol::Outcome::Succeeded { .. }) {
         let expected = "what runs when Drain comes is finished";
         return Err(session.fault(expected, format!("{:?}", ended.outcome)).await);

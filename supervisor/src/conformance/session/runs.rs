@@ -88,7 +88,7 @@ impl Session {
     pub(in crate::conformance) async fn whole(&mut self, run: u32) -> Result<Ended, Finding> {
         let expected = format!("Started of run {run}, or Finished with Rejected");
         match self.hear_of_run(&expected).await? {
-            ToSupervisor::Started { run: started } if started == run => self.to_idle(run).await,
+            ToSupervisor::Started { run: started } if started == run => self.until_idle(run).await,
             ToSupervisor::Finished {
                 run: finished,
                 outcome: outcome @ Outcome::Rejected { .. },
@@ -103,23 +103,23 @@ impl Session {
     }
 
     /// From before Started to Finished.
-    pub(in crate::conformance) async fn to_finished_from_start(
+    pub(in crate::conformance) async fn until_finished_from_start(
         &mut self,
         run: u32,
     ) -> Result<Ended, Finding> {
         self.started(run).await?;
-        self.to_finished(run).await
+        self.until_finished(run).await
     }
 
     /// From after Started to Idle.
-    pub(in crate::conformance) async fn to_idle(&mut self, run: u32) -> Result<Ended, Finding> {
-        let ended = self.to_finished(run).await?;
+    pub(in crate::conformance) async fn until_idle(&mut self, run: u32) -> Result<Ended, Finding> {
+        let ended = self.until_finished(run).await?;
         self.idle(run).await?;
         Ok(ended)
     }
 
     /// From after Started to Finished. A Call is answered with UnknownMethod, which no check here waits for.
-    pub(in crate::conformance) async fn to_finished(&mut self, run: u32) -> Result<Ended, Finding> {
+    pub(in crate::conformance) async fn until_finished(&mut self, run: u32) -> Result<Ended, Finding> {
         let expected = format!("Finished of run {run}");
         let (mut records, mut batch_max) = (Vec::new(), 0);
         loop {
