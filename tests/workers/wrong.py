@@ -53,10 +53,9 @@ def fail(run):
 
 
 def sleep(run):
-    if SIN == "deaf-to-cancel":
-        run.cancelled = threading.Event()
+    cancelled = threading.Event() if SIN == "deaf-to-cancel" else run.cancelled
     limit = run.timeout_ms / 2000 if SIN == "early-deadline" and run.timeout_ms else run.params["seconds"]
-    if run.cancelled.wait(limit) or limit != run.params["seconds"]:
+    if cancelled.wait(limit) or limit != run.params["seconds"]:
         raise Cancelled
 
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use muster_tests::{Installation, binaries};
+use muster_tests::Installation;
 use serde_json::Value;
 
 /// A file of this repository.
@@ -38,14 +38,6 @@ impl Kit {
     /// Runs the kit on the worker that commits this sin.
     pub(crate) fn on_sinner(sin: &str, flags: &[&str]) -> Self {
         Self::run(&["python3", file("tests/workers/wrong.py").to_str().unwrap(), sin], None, flags)
-    }
-
-    /// Runs the kit on the rogue worker with a flag.
-    pub(crate) fn on_rogue(sins: &[&str]) -> Self {
-        let rogue = binaries::rogue_worker();
-        let command: Vec<&str> =
-            std::iter::once(rogue.to_str().unwrap()).chain(sins.iter().copied()).collect();
-        Self::run(&command, None, &[])
     }
 
     /// The checks with this verdict, by name, as they are in the report.

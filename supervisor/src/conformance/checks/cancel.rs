@@ -10,6 +10,8 @@ use crate::conformance::bench::Bench;
 use crate::conformance::check::Checked;
 use crate::conformance::session::{GRACE_MS, Heard, Session, shown};
 
+/// How long a worker that ignores everything is given before each signal.
+const SHORT_GRACE: Duration = Duration::from_millis(300);
 /// The time limit of the run that meets it.
 const TIMEOUT: Duration = Duration::from_millis(300);
 
@@ -87,7 +89,10 @@ pub(in crate::conformance) async fn ignored(bench: &Bench) -> Checked {
     let mut session = bench.ready().await?;
     let run = session.begin("ignore_cancel", &json!({ "seconds": LONG_SECONDS })).await?;
     session.say(&cancel(run, CancelReason::User)).await?;
+    // The grace, shortened: user code that swallows a Cancel lets it pass. What it says meanwhile does not matter.
+    let _ = session.next(SHORT_GRACE).await;
     session.group.terminate();
+    let _ = session.next(SHORT_GRACE).await;
     session.group.kill();
     let expected = "SIGKILL to the process group ends a worker that ignores everything else";
     if !session.stdout_ends(GONE_WITHIN + SLACK).await {
