@@ -148,7 +148,7 @@ fn real_servers_are_well_before_and_after_the_first_start() {
     assert!(only(&report, "rabbitmq", "ok").0.contains(&absent), "{report:#}");
     assert!(only(&report, "redis", "ok").0.contains("keys and channels work"), "{report:#}");
     let (_, again) = doctor(&installation);
-    assert_eq!(only(&again, "database", "ok").0.contains("schema 0 of 1"), true, "it migrated: {again:#}");
+    assert!(only(&again, "database", "ok").0.contains("schema 0 of 1"), "it migrated: {again:#}");
     assert!(only(&again, "rabbitmq", "ok").0.contains(&absent), "it made the queue: {again:#}");
 
     let supervisor = installation.start();
