@@ -21,16 +21,18 @@ if TYPE_CHECKING:
 # A real-time signal where there are any: no library claims those.
 WAKE = signal.SIGRTMIN + 7 if hasattr(signal, "SIGRTMIN") else signal.SIGUSR2
 
+TERMINATED = "the process was told to end (SIGTERM)"
+
 _main = threading.main_thread().ident
 _depth = 0
 _target: Optional[Execution] = None
-_on_idle_terminate: Callable[[], None] = lambda: None
+_on_terminate_outside: Callable[[], None] = lambda: None
 
 
-def install(on_idle_terminate: Callable[[], None]) -> None:
-    """Takes WAKE and SIGTERM; `on_idle_terminate` is for a SIGTERM that finds no user code running."""
-    global _on_idle_terminate
-    _on_idle_terminate = on_idle_terminate
+def install(on_terminate_outside: Callable[[], None]) -> None:
+    """Takes WAKE and SIGTERM; `on_terminate_outside` is for a SIGTERM that finds no user code running."""
+    global _on_terminate_outside
+    _on_terminate_outside = on_terminate_outside
     restore()
 
 
@@ -78,10 +80,10 @@ def _on_wake(signum: int, frame: Optional[FrameType]) -> None:
 def _on_terminate(signum: int, frame: Optional[FrameType]) -> None:
     execution = _target
     if execution is None:
-        _on_idle_terminate()
+        _on_terminate_outside()
         return
     # The last call before SIGKILL: also for code that swallowed the cancel.
-    execution.request_cancel("Shutdown", "the process was told to end (SIGTERM)")
+    execution.request_cancel("Shutdown", TERMINATED)
     execution.delivered = execution.task_told = False
     if _imports_foreign_code(frame):
         execution.broke_import = True

@@ -159,7 +159,7 @@ class Session:
         return messages
 
     def _load(self) -> Optional[Registry]:
-        interrupt.install(self._terminate_idle)
+        interrupt.install(self._terminated)
         self._watcher.start()
         self.busy = _LOADING
         try:
@@ -240,8 +240,13 @@ class Session:
         interrupt.restore()
         self.connection.write(b"".join((*parts, finished, idle)))
 
-    def _terminate_idle(self) -> None:
-        if not self._leaving and (self.busy is None or self.busy is _LOADING):
+    def _terminated(self) -> None:
+        """A SIGTERM that finds no user code running."""
+        busy = self.busy
+        if isinstance(busy, Execution):
+            # On its way in, where it ends at the door, or on its way out, where it has its outcome.
+            busy.request_cancel(CancelReason.Shutdown.name, interrupt.TERMINATED)
+        elif not self._leaving:
             self.exit(EXIT_DONE)
 
     # Whoever reads the wire.

@@ -148,6 +148,15 @@ def main(params):
     assert ended.kind == "Cancelled", ended.outcome
 
 
+def test_sigterm_at_the_door_of_user_code_is_not_lost(worker: Worker) -> None:
+    """It comes between Started and the first line of user code, sooner or later."""
+    code = "import time\ndef main(params):\n    time.sleep(2)\n"
+    for _ in range(300):
+        worker.start_code(code)
+        worker.terminate()
+        assert worker.finish().kind == "Cancelled"
+
+
 def test_threads_see_the_cancel(shared: Worker) -> None:
     code = """
 import threading
