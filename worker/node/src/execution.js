@@ -1,5 +1,7 @@
 // One execution in the main thread: its clock, its cancel, and the end of a thread that does not heed it.
 
+import { endedBy } from "./outcome.js";
+
 const WATCH_MS = 30;
 const PATIENCE_SHARE = 0.6;
 
@@ -62,11 +64,12 @@ export class Execution {
     return performance.now() - this.#startedMs;
   }
 
-  /** How the execution ends when its cancel ended it. */
-  cancelledOutcome() {
-    const { reason, message } = this.request;
-    if (reason !== "WorkflowTimeout") return { type: "Cancelled", message };
-    return { type: "Failed", error: { kind: "WorkflowTimeout", message, stack: "", retryable: null } };
+  /** The outcome, from what the user thread said last: how it ended, or of what it `died`. */
+  settle({ outcome, died }) {
+    if (outcome === undefined) return this.terminated ? endedBy(this.request) : { type: "Failed", error: died };
+    // User code may see the cancel, and say so in its own words, before the thread has heard of it.
+    const aborted = outcome.type === "Failed" && ["AbortError", "Cancelled"].includes(outcome.error.kind);
+    return aborted && this.request !== null ? endedBy(this.request) : outcome;
   }
 
   close() {

@@ -28,7 +28,7 @@ export class LogBatch {
 
   add(record) {
     if (LEVELS.indexOf(record.level) < this.#least) return;
-    const kept = { ...record, message: cut(record.message), fields: fieldsWithin(record.fields) };
+    const kept = { ...record, message: cutMessage(record.message), fields: fieldsWithin(record.fields) };
     this.#records.push(kept);
     this.#bytes += kept.message.length + kept.fields.length + 64;
     if (this.#bytes >= LOG_BATCH_MAX_BYTES || this.#records.length >= LOG_BATCH_MAX_RECORDS) this.flush();
@@ -67,7 +67,8 @@ export class LogBatch {
   }
 }
 
-function cut(message) {
+/** The message as it is sent: whole, or cut at a character's border and marked. */
+export function cutMessage(message) {
   if (message.length * 3 <= LOG_MESSAGE_MAX_BYTES) return message;
   const bytes = Buffer.from(message);
   if (bytes.length <= LOG_MESSAGE_MAX_BYTES) return message;

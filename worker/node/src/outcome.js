@@ -28,6 +28,12 @@ export class CallError extends Error {
   }
 }
 
+/** The outcome of an execution that its cancel ended. A workflow's own limit is a failure: the supervisor set no such limit. */
+export function endedBy({ reason, message }) {
+  if (reason !== "WorkflowTimeout") return { type: "Cancelled", message };
+  return { type: "Failed", error: { kind: "WorkflowTimeout", message, stack: "", retryable: null } };
+}
+
 /** The JSON text of a result; undefined is null, as JavaScript has it inside of arrays. */
 export function toJson(value, what = "the result") {
   let text;

@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { captureConsole, captureStreams, currentRun, writeAll } from "./capture.js";
 import { contextOf, Run } from "./context.js";
-import { describe, toJson } from "./outcome.js";
+import { describe, endedBy, toJson } from "./outcome.js";
 import "./index.js";
 
 const SDK = new URL("./index.js", import.meta.url).href;
@@ -157,12 +157,7 @@ function outcomeOf(run, error) {
   if (error?.name === "Rejection") return { type: "Rejected", reason: error.message };
   const cancellation = run.cancellation;
   if (cancellation && (error === cancellation || error?.name === "AbortError" || error?.cause === cancellation)) {
-    if (cancellation.reason === "WorkflowTimeout") return failedByOwnLimit(cancellation.message);
-    return { type: "Cancelled", message: cancellation.message };
+    return endedBy(cancellation);
   }
   return { type: "Failed", error: describe(error) };
-}
-
-function failedByOwnLimit(message) {
-  return { type: "Failed", error: { kind: "WorkflowTimeout", message, stack: "", retryable: null } };
 }

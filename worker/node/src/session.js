@@ -177,7 +177,7 @@ export class Session {
     if (cancel !== null) execution.cancel(cancel.reason, cancel.message || "cancelled", cancel.grace_ms);
     if (execution.request !== null) return { type: "Cancelled", message: execution.request.message };
     execution.enter(Number(execute.timeout_ms), DEADLINE_SLACK_MS, execute.grace_ms);
-    const { outcome, died } = await this.#host.execute(
+    const ended = await this.#host.execute(
       {
         run: execute.run,
         executionId: execute.execution_id,
@@ -190,15 +190,7 @@ export class Session {
       },
       (message) => this.#heard(execution, execute, message),
     );
-    if (outcome !== undefined) return this.#judge(execution, outcome);
-    if (!execution.terminated) return { type: "Failed", error: died };
-    return execution.cancelledOutcome();
-  }
-
-  /** User code may see the cancel, and say so in its own words, before the thread has heard of it. */
-  #judge(execution, outcome) {
-    const aborted = outcome.type === "Failed" && ["AbortError", "Cancelled"].includes(outcome.error.kind);
-    return aborted && execution.request !== null ? execution.cancelledOutcome() : outcome;
+    return execution.settle(ended);
   }
 
   /** A word from the user thread. */

@@ -10,6 +10,11 @@ export function areMoved() {
   return process.env.MUSTER_STREAMS === `${FRAMES_IN_FD}:${FRAMES_OUT_FD}`;
 }
 
+/** The streams the process was started with, wherever they are: of `serve` the frames, else where a person is. */
+const moved = areMoved();
+export const STDIN_FD = moved ? FRAMES_IN_FD : 0;
+export const STDOUT_FD = moved ? FRAMES_OUT_FD : 1;
+
 /** Removes the SDK's own variables, so that a child process does not take itself for a worker. */
 export function scrubEnvironment() {
   for (const name of ["MUSTER_PROTOCOL", "MUSTER_CONFORMANCE", "MUSTER_STREAMS"]) delete process.env[name];

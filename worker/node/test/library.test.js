@@ -1,27 +1,11 @@
-// The workflows folder and the command line.
+// The workflows folder: names, changes, mistakes.
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { after, test } from "node:test";
-import { LAUNCHERS, PACKAGE, Supervisor } from "./supervisor.js";
-
-const made = [];
-after(() => made.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
-
-function folderOf(files) {
-  const folder = mkdtempSync(join(tmpdir(), "muster-node-"));
-  made.push(folder);
-  for (const [name, text] of Object.entries(files)) write(folder, name, text);
-  return folder;
-}
-
-function write(folder, name, text) {
-  mkdirSync(dirname(join(folder, name)), { recursive: true });
-  writeFileSync(join(folder, name), text);
-}
+import { renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Supervisor } from "./supervisor.js";
+import { folderOf, write } from "./terminal.js";
 
 async function withFolder(files, action) {
   const folder = folderOf(files);
@@ -99,37 +83,3 @@ test("changes are picked up at once, the rest keeps its state", () =>
       assert.equal((await worker.run("later")).kind, "Rejected");
     },
   ));
-
-for (const [name, [command, ...first]] of Object.entries(LAUNCHERS)) {
-  const run = (args, options = {}) => spawnSync(command, [...first, ...args], { encoding: "utf8", timeout: 20_000, ...options });
-  const code = (text, ...args) => run(["run", "it", "--code", join(folderOf({ "code.js": text }), "code.js"), ...args]);
-
-  test(`run and list (${name})`, () => {
-    const examples = ["--workflows-dir", `${PACKAGE}examples/workflows`];
-    assert.match(run(["list", ...examples]).stdout, /greet +.*greet\.js/);
-    const noisy = code(
-      "import { execSync } from 'node:child_process';\nexport default (p, ctx) => { console.log('loud'); process.stdout.write('raw\\n'); execSync('echo child', { stdio: 'inherit' }); ctx.progress(1, 2); return p; };",
-      "--params",
-      '{"a":1}',
-    );
-    assert.deepEqual([noisy.status, noisy.stdout], [0, '{"a":1}\n']);
-    for (const text of ["loud", "raw", "child", "progress 1/2 (50 %)"]) assert.ok(noisy.stderr.includes(text), text);
-    assert.equal(run(["run", "greet", "--params", "-", ...examples], { input: '{"name":"Eve"}' }).stdout, '{"greeting":"Hello, Eve!"}\n');
-    assert.equal(code("export default () => { while (true); };", "--timeout", "0.3").status, 124);
-    assert.equal(code("export default () => { null.x; };").status, 1);
-    assert.equal(run(["run", "none", ...examples]).status, 1);
-    assert.equal(run(["run", "greet", "--params", "{"]).status, 64);
-    assert.equal(run(["nonsense"]).status, 64);
-    const state = code(
-      "export default async (p, ctx) => { await ctx.state.set('n', 2); return [await ctx.state.get('n'), await ctx.config.get('a'), await ctx.config.get('b')]; };",
-      ...["--config", "a=1", "--config", "b=text"],
-    );
-    assert.deepEqual(JSON.parse(state.stdout), [2, 1, "text"]);
-  });
-}
-
-test("under the inspector user code runs in the main thread, and the result is alone on stdout", () => {
-  const file = join(folderOf({ "code.js": "import { isMainThread } from 'node:worker_threads';\nexport default () => { process.stdout.write('print'); return isMainThread; };" }), "code.js");
-  const done = spawnSync(process.execPath, ["--inspect=0", `${PACKAGE}bin/muster-worker.js`, "run", "it", "--code", file], { encoding: "utf8", timeout: 20_000 });
-  assert.equal(done.stdout, "true\n");
-});

@@ -18,11 +18,16 @@ export function decode(variants, line) {
   } catch (error) {
     throw new DecodeError(`the line is not JSON: ${error.message}`);
   }
+  const message = fromValue(variants, value);
+  if (message?.type === "Ping" || message?.type === "Pong") message.nonce = exactNonce(text, message.nonce);
+  return message;
+}
+
+/** Reads a message that is a JSON value already; null when it is of a later version and to be skipped. */
+export function fromValue(variants, value) {
   const keys = value !== null && typeof value === "object" && !Array.isArray(value) ? Object.keys(value) : [];
   if (keys.length === 1 && !variants.byName.has(keys[0])) return null;
-  const message = read(variants, value);
-  if (message.type === "Ping" || message.type === "Pong") message.nonce = exactNonce(text, message.nonce);
-  return message;
+  return read(variants, value);
 }
 
 /** A nonce is sent back as it came, also where a number is too small for it. */

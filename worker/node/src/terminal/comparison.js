@@ -1,0 +1,114 @@
+// What a run does beside what it did: calls, log and outcome, and the first difference between them.
+
+import { isDeepStrictEqual } from "node:util";
+import { cutMessage } from "../log_batch.js";
+
+const SHOWN_MAX_CHARACTERS = 2000;
+
+/** Follows a run as it goes on. It also answers its calls, because which answer is due depends on what compares equal. */
+export class Comparison {
+  /** `{ what, then, now }` of the first difference. */
+  difference = null;
+  #recording;
+  #masks;
+  #calls = 0;
+  #logs = 0;
+  #used = new Set();
+
+  constructor(recording, masks) {
+    this.#recording = recording;
+    this.#masks = masks;
+  }
+
+  /** The CallResult for the run's next call; null when the recording has none and a cancel is still to come. */
+  call(method, given) {
+    const { calls, callsInOrder, cancels } = this.#recording;
+    const params = this.#masks.value(given);
+    const isEqual = (one) => one !== undefined && one.method === method && isDeepStrictEqual(one.params, params);
+    const kth = calls[this.#calls];
+    this.#calls += 1;
+    const known = this.#calls <= callsInOrder || !this.#recording.hasGap;
+    if (!isEqual(kth) && known) this.#differ(`call ${this.#calls}`, kth && shownCall(kth), shownCall({ method, params }));
+    const found = isEqual(kth) ? kth : calls.find((one) => isEqual(one) && !this.#used.has(one));
+    if (found === undefined) return notRecorded(`the recording has no such call: ${shownCall({ method, params })}`);
+    this.#used.add(found);
+    if (found.reply !== null) return this.#masks.reply(found, found.reply);
+    return cancels.length > 0 ? null : notRecorded(`the recording has no reply to ${shownCall(found)}`);
+  }
+
+  log({ level, message }) {
+    const recorded = this.#recording.logs[this.#logs];
+    this.#logs += 1;
+    const now = { level, message: this.#masks.text(cutMessage(message)) };
+    if (recorded === undefined && this.#recording.hasGap) return;
+    if (!isDeepStrictEqual(recorded, now)) this.#differ(`log record ${this.#logs}`, recorded && shownLog(recorded), shownLog(now));
+  }
+
+  /** The run has ended: what it did not do, and how it ended. */
+  end(outcome) {
+    const { calls, callsInOrder, logs } = this.#recording;
+    if (this.#calls < callsInOrder) this.#differ(`call ${this.#calls + 1}`, shownCall(calls[this.#calls]), undefined);
+    if (this.#logs < logs.length) this.#differ(`log record ${this.#logs + 1}`, shownLog(logs[this.#logs]), undefined);
+    const [then, now] = [this.#recording.outcome, outcome].map((one) => one && this.#comparable(one));
+    if (!isDeepStrictEqual(then, now)) this.#differ("outcome", this.then(), this.now(outcome));
+  }
+
+  /** How the run ended then, for a person. */
+  then() {
+    const { outcome, ended } = this.#recording;
+    if (outcome !== null) return shownOutcome(outcome);
+    const end = ended === null ? "" : `: ${[ended.status, ended.error_type, ended.error_message].filter(Boolean).join(" ")}`;
+    return `no outcome, because the worker was ended${end}`;
+  }
+
+  /** How it ended now. */
+  now(outcome) {
+    return shownOutcome(outcome);
+  }
+
+  /** What was compared, in words. */
+  get extent() {
+    const all = `${this.#calls} calls, ${this.#logs} log records and the outcome`;
+    return this.#recording.hasGap ? `${all}, as far as frames were kept (${this.#recording.dropped} were not)` : all;
+  }
+
+  #differ(what, then, now) {
+    this.difference ??= { what, then: then ?? "(nothing)", now: now ?? "(nothing)" };
+  }
+
+  /** The part of an outcome that two runs must agree on. */
+  #comparable(outcome) {
+    if (outcome.type === "Succeeded") return ["Succeeded", this.#masks.value(outcome.result ? JSON.parse(outcome.result) : null)];
+    if (outcome.type === "Failed") return ["Failed", outcome.error.kind, this.#masks.text(outcome.error.message)];
+    return [outcome.type];
+  }
+}
+
+function notRecorded(message) {
+  return { type: "Err", error: { kind: "NotRecorded", message } };
+}
+
+function shownCall({ method, params }) {
+  return cut(`${method} ${JSON.stringify(params)}`);
+}
+
+function shownLog({ level, message }) {
+  return cut(`${level.toUpperCase().padEnd(5)} ${message}`);
+}
+
+function shownOutcome(outcome) {
+  switch (outcome.type) {
+    case "Succeeded":
+      return cut(`succeeded with ${outcome.result || "null"}`);
+    case "Failed":
+      return cut(`failed: ${outcome.error.kind}: ${outcome.error.message}`);
+    case "Cancelled":
+      return cut(`cancelled: ${outcome.message}`);
+    default:
+      return cut(`rejected: ${outcome.reason}`);
+  }
+}
+
+function cut(text) {
+  return text.length <= SHOWN_MAX_CHARACTERS ? text : `${text.slice(0, SHOWN_MAX_CHARACTERS)} ... [cut, ${text.length} characters in all]`;
+}

@@ -1,0 +1,26 @@
+// What a person sees of an execution in the terminal. All of it goes to stderr: stdout is for the result.
+
+const COLOURS = { Debug: 2, Info: 32, Warn: 33, Error: 31 };
+const coloured = Boolean(process.stderr.isTTY) && !("NO_COLOR" in process.env);
+
+export function say(line) {
+  process.stderr.write(`${line}\n`);
+}
+
+export function showLog({ timestamp_us, level, logger, message, fields }) {
+  const at = new Date(timestamp_us / 1000).toTimeString().slice(0, 8);
+  const name = level.toUpperCase().padEnd(5);
+  const shown = coloured ? `\x1b[${COLOURS[level]}m${name}\x1b[0m` : name;
+  const extra = fields ? Object.entries(JSON.parse(fields)).map(([key, value]) => ` ${key}=${JSON.stringify(value)}`) : [];
+  say(`${at} ${shown} ${logger}: ${message}${extra.join("")}`);
+}
+
+export function showProgress({ current, total, message }) {
+  const share = total > 0 ? `${current}/${total} (${Math.floor((100 * current) / total)} %)` : current;
+  say(`progress ${share} ${message}`.trimEnd());
+}
+
+/** Where it happened, if the outcome says. */
+export function showStack(outcome) {
+  if (outcome.type === "Failed" && outcome.error.stack) say(outcome.error.stack.trimEnd());
+}
