@@ -64,6 +64,15 @@ export class Execution {
     return performance.now() - this.#startedMs;
   }
 
+  /** A log record for code whose thread was ended: its author would wonder why no `finally` ran. Else null. */
+  get notice() {
+    if (!this.terminated) return null;
+    const message = this.#looked
+      ? "the code heard of its cancel and did not end in time, so its thread was ended; no further finally block ran"
+      : "the code did not react to its cancel, so its thread was ended and no finally block ran; ctx.signal, ctx.sleep or ctx.cancelled give it time";
+    return { timestamp_us: Date.now() * 1000, level: "Warn", logger: "muster-worker", message, fields: "" };
+  }
+
   /** The outcome, from what the user thread said last: how it ended, or of what it `died`. */
   settle({ outcome, died }) {
     if (outcome === undefined) return this.terminated ? endedBy(this.request) : { type: "Failed", error: died };

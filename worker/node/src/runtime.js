@@ -125,7 +125,7 @@ function rejection(reason) {
 /** Registers the module hooks if this folder needs them: they cost a thread. */
 function prepareModules(root) {
   const sdk = isResolvable(root) ? null : SDK;
-  if (sdk !== null || typeAbove(root) === "commonjs") {
+  if (sdk !== null || typeAbove(root) !== "module") {
     register(new URL("./hooks.js", import.meta.url), { data: { sdk, root: pathToFileURL(join(root, "/")).href } });
   }
 }
@@ -139,7 +139,7 @@ function isResolvable(root) {
   }
 }
 
-/** What the nearest package.json calls .js files; without one Node looks at the file itself. */
+/** What the nearest package.json calls .js files. When it does not say, Node looks at the file itself and warns of it. */
 function typeAbove(folder) {
   const file = join(folder, "package.json");
   if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8")).type;

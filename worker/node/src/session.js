@@ -190,6 +190,7 @@ export class Session {
       },
       (message) => this.#heard(execution, execute, message),
     );
+    if (execution.notice !== null) this.#log(execution.notice);
     return execution.settle(ended);
   }
 
@@ -197,8 +198,7 @@ export class Session {
   #heard(execution, execute, message) {
     switch (message.type) {
       case "log":
-        if (this.#features.includes("log")) this.#batch.add(message.record);
-        return;
+        return this.#log(message.record);
       case "progress":
         if (this.#features.includes("progress")) this.#batch.setProgress(message);
         return;
@@ -213,6 +213,10 @@ export class Session {
       default:
         throw new Error(`the user thread said ${message.type}`);
     }
+  }
+
+  #log(record) {
+    if (this.#features.includes("log")) this.#batch.add(record);
   }
 
   #call({ run, call, method, params }) {

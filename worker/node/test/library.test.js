@@ -51,6 +51,14 @@ test("files are ES modules whatever the package.json above them says", () =>
     async (worker) => assert.equal((await worker.run("a")).result, 1),
   ));
 
+test("a package.json that does not say what .js files are brings no warnings into the log", () =>
+  withFolder({ "package.json": "{}", "node_modules/muster-worker/index.js": "", "a.js": "export default () => 1;" }, async (worker) => {
+    assert.equal((await worker.run("a")).result, 1);
+    await worker.code("export default () => process.stderr.write('the end of it');");
+    await worker.stderrWith("the end of it");
+    assert.equal(worker.stderr, "the end of it");
+  }));
+
 test("duplicates are InitFailed", () =>
   withFolder({ "a.js": `${REGISTER}workflow("same", () => 1);`, "b.js": `${REGISTER}workflow("same", () => 2);` }, async (worker) => {
     assert.equal(worker.ready.type, "InitFailed");

@@ -152,6 +152,12 @@ test("an equal call is used for one other call only", () => {
   assert.deepEqual(JSON.parse(replay([code, ...calls, succeeded(null)]).stdout), ["A", "B", "NotRecorded"]);
 });
 
+test("calls of equal parameters and other methods are not equal", () => {
+  const done = replay([TWO, call(1, "config.get", { key: "a" }), reply(1, "A"), succeeded("x")]);
+  different(done, "call 1", "config.get", "state.get");
+  assert.match(done.stdout, /NotRecorded/);
+});
+
 test("a call the recording does not have fails with NotRecorded", () => {
   const done = replay([TWO, call(1, "state.get", { key: "a" }), reply(1, "A"), succeeded("x")]);
   different(done, "call 2", "\\(nothing\\)", 'state.get {"key":"b"}');
@@ -195,7 +201,8 @@ test("a call that had no reply when the cancel came gets none", () => {
 
 test("the time limit holds, also against a busy loop", () => {
   const code = execute("export default () => { while (true); };", { timeout_ms: 200 });
-  same(replay([code, finished({ Cancelled: { message: "over its time" } })]));
+  const notice = "the code did not react to its cancel, so its thread was ended and no finally block ran; ctx.signal, ctx.sleep or ctx.cancelled give it time";
+  same(replay([code, log("Warn", notice), finished({ Cancelled: { message: "over its time" } })]));
 });
 
 test("a worker that was ended before it could finish is never the same", () => {

@@ -94,9 +94,14 @@ for (const launcher of ["shell", "node"]) {
       });
     }
 
-    test("a thread that had to be ended asks for a new process; one that ended by itself does not", async () => {
-      assert.equal((await worker.code(BUSY, {}, { timeoutMs: 50 })).idle.recycle, true);
-      assert.equal((await worker.code(SLEEP, {}, { timeoutMs: 50 })).idle.recycle, false);
+    test("a thread that had to be ended asks for a new process and says so in the log; one that ended by itself does neither", async () => {
+      const deaf = await worker.code(BUSY, {}, { timeoutMs: 50 });
+      assert.deepEqual([deaf.idle.recycle, deaf.finished.log_records], [true, 1]);
+      assert.match(deaf.lines[0], /did not react to its cancel, so its thread was ended/);
+      const stubborn = await worker.code("export default async (p, ctx) => { ctx.signal; while (true); };", {}, { timeoutMs: 50 });
+      assert.match(stubborn.lines[0], /heard of its cancel and did not end in time/);
+      const heedful = await worker.code(SLEEP, {}, { timeoutMs: 50 });
+      assert.deepEqual([heedful.idle.recycle, heedful.lines], [false, []]);
     });
 
     test("a cancel at any moment never hits the next run", async () => {

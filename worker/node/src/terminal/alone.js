@@ -47,6 +47,7 @@ export async function runAlone(host, job, request, standIn) {
   standIn.started?.(execution);
   const ended = await host.execute({ ...request, timeoutMs, job }, (message) => hear(host, execution, standIn, message));
   execution.close();
+  if (execution.notice !== null) standIn.log(execution.notice);
   return { outcome: execution.settle(ended), reason: execution.request?.reason };
 }
 
