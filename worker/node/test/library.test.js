@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Supervisor } from "./supervisor.js";
+import { PACKAGE, Supervisor } from "./supervisor.js";
 import { folderOf, write } from "./terminal.js";
 
 async function withFolder(files, action) {
@@ -52,12 +52,20 @@ test("files are ES modules whatever the package.json above them says", () =>
   ));
 
 test("a package.json that does not say what .js files are brings no warnings into the log", () =>
-  withFolder({ "package.json": "{}", "node_modules/muster-worker/index.js": "", "a.js": "export default () => 1;" }, async (worker) => {
-    assert.equal((await worker.run("a")).result, 1);
-    await worker.code("export default () => process.stderr.write('the end of it');");
-    await worker.stderrWith("the end of it");
-    assert.equal(worker.stderr, "the end of it");
-  }));
+  withFolder(
+    {
+      "package.json": "{}",
+      "a.js": `${REGISTER}workflow("a", () => 1);`,
+      "node_modules/muster-worker/package.json": '{"type":"module","main":"index.js"}',
+      "node_modules/muster-worker/index.js": `export * from "${PACKAGE}src/index.js";`,
+    },
+    async (worker) => {
+      assert.equal((await worker.run("a")).result, 1);
+      await worker.code("export default () => process.stderr.write('the end of it');");
+      await worker.stderrWith("the end of it");
+      assert.equal(worker.stderr, "the end of it");
+    },
+  ));
 
 test("duplicates are InitFailed", () =>
   withFolder({ "a.js": `${REGISTER}workflow("same", () => 1);`, "b.js": `${REGISTER}workflow("same", () => 2);` }, async (worker) => {
