@@ -40,10 +40,6 @@ class InvalidResult(MusterError):
     """What the workflow returned is not JSON."""
 
 
-class ResultTooLarge(MusterError):
-    """What the workflow returned does not fit in a frame."""
-
-
 class WorkflowTimeout(MusterError):
     """The workflow's own `timeout=` passed, before the execution's."""
 

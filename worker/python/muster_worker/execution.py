@@ -66,7 +66,7 @@ class Execution:
             self._context = parsed if isinstance(parsed, dict) else {}
         return self._context
 
-    def wait_for_cancel(self, seconds: float) -> bool:
+    def wait_for_cancel(self, seconds: Optional[float] = None) -> bool:
         """Sleeps in a thread of user code; True when the execution was asked to end meanwhile."""
         with _making_event:
             if self._cancelled is None:
@@ -101,6 +101,10 @@ class Execution:
             self.request = CancelRequest(reason, message)
             if self._cancelled is not None:
                 self._cancelled.set()
+
+    def insist(self) -> None:
+        """Delivers the cancel once more, also to code that swallowed it."""
+        self.delivered = self.task_told = False
 
     def due(self) -> bool:
         """True while a requested cancel has not reached user code."""

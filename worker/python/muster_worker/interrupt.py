@@ -84,7 +84,7 @@ def _on_terminate(signum: int, frame: Optional[FrameType]) -> None:
         return
     # The last call before SIGKILL: also for code that swallowed the cancel.
     execution.request_cancel("Shutdown", TERMINATED)
-    execution.delivered = execution.task_told = False
+    execution.insist()
     if _imports_foreign_code(frame):
         execution.broke_import = True
     _deliver()

@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from . import interrupt
 from .current import current_or_none
-from .results import _plain
+from .results import plain
 from .wire.limits import LOG_BATCH_MAX_BYTES, LOG_BATCH_MAX_RECORDS, LOG_MESSAGE_MAX_BYTES
 from .wire.messages import Level, Log, LogRecord, Progress
 
@@ -99,7 +99,7 @@ def _fields(fields: Mapping[str, Any]) -> bytes:
     if not fields:
         return b""
     try:
-        text = json.dumps(fields, ensure_ascii=False, allow_nan=False, default=_plain).encode("utf-8")
+        text = json.dumps(fields, ensure_ascii=False, allow_nan=False, default=plain).encode("utf-8")
     except (TypeError, ValueError, RecursionError):
         # A log call must never fail an execution: what is not JSON is shown as Python shows it.
         shown = {str(key): _shown(value) for key, value in fields.items()}
@@ -168,4 +168,6 @@ def capture_logging(least: Level) -> None:
     root = logging.getLogger()
     root.addHandler(LoggingHandler())
     root.setLevel(_LEVELS[least])
+    # At debug level asyncio tells with each loop which selector it found, which is each time the same.
+    logging.getLogger("asyncio").setLevel(max(_LEVELS[least], logging.INFO))
     logging.captureWarnings(True)

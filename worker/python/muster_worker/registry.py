@@ -170,6 +170,8 @@ class Registry:
             self._entries[definition.name] = Entry(path, definition)
 
     def _not_found(self, workflow: str) -> str:
+        if self._folder and self._library is None:
+            return f"there is no workflow {workflow!r}: the workflows folder {self._folder} does not exist"
         text = f"there is no workflow {workflow!r} in {self._folder or 'any workflows folder'}"
         near = difflib.get_close_matches(workflow, self.names(), n=1)
         if near:

@@ -18,9 +18,11 @@ import uuid
 from typing import Any, Set
 
 from .errors import InvalidResult
+from .wire.messages import ErrorInfo, Failed
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value that JSON does not know, in terms of values it knows; for `json.dumps`."""
     if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
         return value.isoformat()
     if isinstance(value, datetime.timedelta):
@@ -39,7 +41,7 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"a value of type {type(value).__name__} is not JSON")
 
 
-_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
+_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=plain)
 
 
 def to_json(value: Any, what: str = "the result") -> bytes:
@@ -51,6 +53,18 @@ def to_json(value: Any, what: str = "the result") -> bytes:
     except (TypeError, ValueError, RecursionError) as error:
         problem = _locate(value, what.split()[-1], set()) or str(error)
     raise InvalidResult(f"{what} is not JSON: {problem}")
+
+
+def too_large(size_bytes: int, limit_bytes: int) -> Failed:
+    """The outcome in place of one that does not fit in a frame."""
+    return Failed(
+        ErrorInfo(
+            kind="ResultTooLarge",
+            message=f"the outcome takes {size_bytes:,} bytes and a frame holds {limit_bytes:,}; "
+            "store the data and return a reference",
+            retryable=False,
+        )
+    )
 
 
 def _locate(value: Any, where: str, above: Set[int]) -> str:
@@ -77,6 +91,6 @@ def _locate(value: Any, where: str, above: Set[int]) -> str:
     if isinstance(value, (list, tuple)):
         return next(filter(None, (_locate(one, f"{where}[{at}]", above) for at, one in enumerate(value))), "")
     try:
-        return _locate(_plain(value), where, above)
+        return _locate(plain(value), where, above)
     except TypeError:
         return f"{where} is of type {type(value).__module__}.{type(value).__qualname__}"

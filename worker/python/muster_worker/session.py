@@ -23,6 +23,7 @@ from .logs import LogBatch, capture_logging
 from .metrics import Meter, resident_bytes
 from .port import Answer
 from .registry import Registry
+from .results import too_large
 from .runner import run
 from .version import __version__
 from .watcher import Watcher
@@ -32,6 +33,7 @@ from .wire.limits import (
     EXIT_INIT_FAILED,
     EXIT_NO_COMMON_VERSION,
     EXIT_PEER_BROKE_PROTOCOL,
+    FRAME_HEADER_BYTES,
     LOG_BATCH_MAX_AGE_SECONDS,
     PROTOCOL_VERSION,
 )
@@ -43,7 +45,6 @@ from .wire.messages import (
     Dump,
     ErrorInfo,
     Execute,
-    Failed,
     Finished,
     Goodbye,
     Hello,
@@ -230,7 +231,7 @@ class Session:
         metrics = meter.read()
         finished = self.connection.encode(Finished(execution.run, outcome, metrics, port.logs.sent))
         if not self.connection.fits(finished):
-            outcome = Failed(_too_large(len(finished), self.connection.frame_max_bytes))
+            outcome = too_large(len(finished) - FRAME_HEADER_BYTES, self.connection.frame_max_bytes)
             finished = self.connection.encode(Finished(execution.run, outcome, metrics, port.logs.sent))
         recycle = registry.recycle_wanted or execution.broke_import
         idle = self.connection.encode(Idle(execution.run, resident_bytes(), recycle))
@@ -343,8 +344,3 @@ class Session:
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)
             os.killpg(0, signal.SIGTERM)
-
-
-def _too_large(size: int, limit: int) -> ErrorInfo:
-    message = f"the outcome takes {size:,} bytes and a frame holds {limit:,}; store the data and return a reference"
-    return ErrorInfo("ResultTooLarge", message, "", False)

@@ -20,11 +20,15 @@ def take() -> Tuple[int, int]:
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
-    # A whole line per write, so that lines of several processes do not mix and none waits in a buffer.
+    write_whole_lines()
+    return in_fd, out_fd
+
+
+def write_whole_lines() -> None:
+    """A line per write, so that lines of several processes do not mix and none waits in a buffer."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
-    return in_fd, out_fd
 
 
 def flush() -> None:

@@ -174,6 +174,11 @@ def test_logs_arrive_while_it_runs(shared: Worker) -> None:
     shared.finish()
 
 
+def test_asyncio_adds_no_records_of_its_own() -> None:
+    with Worker(log_level=Level.Debug) as worker:
+        assert worker.code("import asyncio\nasync def main(params):\n    await asyncio.sleep(0)\n").records == []
+
+
 def test_metrics(shared: Worker) -> None:
     metrics = shared.code("import time\ndef main(params):\n    time.sleep(0.1)\n    sum(range(3_000_000))\n").finished.metrics
     assert metrics.wall_us > 100_000

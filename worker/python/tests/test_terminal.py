@@ -78,6 +78,62 @@ def main(params):
     assert json.loads(done.stdout)[:4] == [2, 1, "text", "d"]
 
 
+READS = """
+from muster_worker import context
+def main(params):
+    return [context.config.get(key) for key in "abc"] + [context.state.get("s"), context.raw["config"]["a"], context.workflow]
+"""
+
+
+def test_config_and_state_from_flags_and_files(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"a": 1, "b": {"deep": [2]}}')
+    (tmp_path / "code.py").write_text(READS)
+    given = ["--config", f"@{tmp_path / 'config.json'}", "--config", "a=later wins", "--state", "s=[3]"]
+    done = run("run", "--code", str(tmp_path / "code.py"), *given)
+    assert json.loads(done.stdout) == ["later wins", {"deep": [2]}, None, [3], "later wins", "code.py"]
+
+
+@pytest.mark.parametrize(
+    "given, says",
+    [
+        (["--config", "region"], "--config 'region': write KEY=VALUE, or @FILE"),
+        (["--state", "=1"], "--state '=1': write KEY=VALUE"),
+        (["--config", "@none.json"], "No such file or directory: 'none.json'"),
+        (["--config", "@list.json"], "the file must hold a JSON object"),
+        (["--config", "@torn.json"], "torn.json is not JSON"),
+        (["--timeout", "0"], "'0' is not a number of seconds above 0"),
+        (["--timeout", "nan"], "'nan' is not a number of seconds above 0"),
+        ([], "name a workflow, or a file with --code"),
+    ],
+)
+def test_usage_errors_say_what_to_write(tmp_path: Path, given: List[str], says: str) -> None:
+    (tmp_path / "list.json").write_text("[1]")
+    (tmp_path / "torn.json").write_text("{")
+    done = run("run", *(["greet"] if given else []), *given, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (64, "")
+    assert says in done.stderr
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    for command in (["run", "greet"], ["list"]):
+        done = run(*command, "--workflows-dir", str(tmp_path / "none"))
+        assert f"there is no folder {tmp_path / 'none'}; name yours with --workflows-dir DIR" in done.stderr
+
+
+def test_prints_and_logs_come_in_order(tmp_path: Path) -> None:
+    done = code(tmp_path, "import logging\ndef main(params):\n    print('one')\n    logging.info('two')\n    print('three')\n")
+    assert [line.split()[-1] for line in done.stderr.splitlines()] == ["one", "two", "three"]
+
+
+def test_what_swallows_everything_is_ended_by_force(tmp_path: Path) -> None:
+    text = "import time\ndef main(params):\n    while True:\n        try: time.sleep(60)\n        except BaseException: print('swallowed')\n"
+    done = code(tmp_path, text, "--timeout", "0.2")
+    assert done.returncode == 124
+    # The cancel, and once more after its grace.
+    assert done.stderr.count("swallowed") == 2
+    assert "it does not end when asked; what it is doing:" in done.stderr and "try: time.sleep(60)" in done.stderr
+
+
 def test_breakpoint_stops_the_clock(tmp_path: Path) -> None:
     (tmp_path / "code.py").write_text("def main(params):\n    value = 41\n    breakpoint()\n    return value + 1\n")
     leader, follower = pty.openpty()

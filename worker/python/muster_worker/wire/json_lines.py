@@ -27,6 +27,11 @@ def decode(variants: Variants, line: bytes) -> Optional[Any]:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise DecodeError(f"the line is not JSON: {error}") from None
+    return from_value(variants, value)
+
+
+def from_value(variants: Variants, value: Any) -> Optional[Any]:
+    """Reads a line that is parsed already; None when the message is of a later version and to be skipped."""
     if isinstance(value, dict) and len(value) == 1 and next(iter(value)) not in variants.by_name:
         return None
     return _read(variants, value)

@@ -1,0 +1,195 @@
+"""`replay`: runs a recorded execution again, gives it the recorded answers, and shows the first difference."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import threading
+from typing import List, NoReturn, Optional, Tuple
+
+from .. import interrupt
+from ..execution import Execution
+from ..port import Answer
+from ..results import too_large
+from ..version import __version__
+from ..wire import binary
+from ..wire.limits import EXIT_USAGE, FRAME_MAX_BYTES
+from ..wire.messages import (
+    TO_SUPERVISOR,
+    ErrorInfo,
+    Failed,
+    Finished,
+    Inline,
+    Level,
+    LogRecord,
+    Metrics,
+    Ok,
+    Outcome,
+    Succeeded,
+)
+from .clock import Clock
+from .comparison import Comparison, show
+from .desk import FORCE_SECONDS, CannotLoad, Desk, end_by_force
+from .given import read_entries
+from .json_values import parsed
+from .masks import Masks, is_masked
+from .recording import CannotReplay, RecordedCall, Recording
+from .terminal import Terminal
+from .transcript import TranscriptError, read
+
+EXIT_SAME = 0
+EXIT_DIFFERENT = 1
+EXIT_CANNOT_REPLAY = 2
+
+
+class ReplayPort:
+    """The way out of an execution that is replayed: everything is shown, compared, and answered from the recording."""
+
+    def __init__(self, terminal: Terminal, recording: Recording, comparison: Comparison) -> None:
+        self.execution: Optional[Execution] = None
+        self._terminal = terminal
+        self._recording = recording
+        self._comparison = comparison
+
+    def log(self, record: LogRecord) -> None:
+        """A line."""
+        self._terminal.log(record)
+        self._comparison.log(record)
+
+    def progress(self, current: int, total: int, message: str) -> None:
+        """A line. How often progress is told is a matter of time, so it is not compared."""
+        self._terminal.progress(current, total, message)
+
+    def call_all(self, calls: List[Tuple[str, bytes]]) -> List[Answer]:
+        """The recorded answers."""
+        interrupt.hold()
+        try:
+            found = [self._comparison.call(method, json.loads(params)) for method, params in calls]
+        finally:
+            interrupt.release()
+        return [self._answer(method, one) for (method, _), one in zip(calls, found)]
+
+    def _answer(self, method: str, recorded: Optional[RecordedCall]) -> Answer:
+        if recorded is None:
+            return None, ErrorInfo("NotRecorded", f"the recording has no (further) {method} with these params")
+        if isinstance(recorded.answer, Ok):
+            return recorded.answer.value, None
+        if recorded.answer is not None:
+            return None, recorded.answer.error
+        if self._recording.cancel is not None:
+            self._wait_for_cancel()
+        return None, ErrorInfo("NotRecorded", f"the recording has no answer to this {method}")
+
+    def _wait_for_cancel(self) -> NoReturn:
+        """The run was cancelled while it waited for an answer, and so it is again."""
+        execution = self.execution
+        assert execution is not None
+        execution.wait_for_cancel()
+        is_main = threading.current_thread() is threading.main_thread()
+        raise execution.take_cancel() if is_main else execution.cancellation()
+
+
+def replay_command(options: argparse.Namespace) -> int:
+    """`replay FILE`; the exit code tells whether the run did the same."""
+    terminal = Terminal()
+    try:
+        masks = Masks(read_entries("--config", options.config))
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    try:
+        recording = Recording(read(options.file))
+        desk = Desk(options.workflows_dir, Level.Debug)
+        if not isinstance(recording.execute.source, Inline):
+            desk.load()
+    except (OSError, TranscriptError, CannotReplay, CannotLoad) as error:
+        print(f"{options.file} cannot be replayed because {_reason(error)}", file=sys.stderr)
+        return EXIT_CANNOT_REPLAY
+    return _replay(recording, masks, terminal, desk)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"it cannot be opened: {error.strerror}"
+    return str(error)
+
+
+def _replay(recording: Recording, masks: Masks, terminal: Terminal, desk: Desk) -> int:
+    execute, comparison = recording.execute, Comparison(recording, masks)
+    port = ReplayPort(terminal, recording, comparison)
+    execution = Execution(
+        port,
+        execute.run,
+        execute.execution_id,
+        execute.attempt,
+        execute.workflow,
+        recording.context(masks),
+        execute.timeout_ms,
+    )
+    port.execution = execution
+    recording.put_back_in_answers(masks)
+    _introduce(recording, masks, terminal)
+    clock = Clock(
+        execution,
+        execute.grace_ms / 1000,
+        FORCE_SECONDS,
+        lambda: end_by_force(execution, lambda: _report(recording, comparison, None, masks, terminal)),
+        recording.cancel,
+    )
+    outcome = _as_sent(desk.run(execution, execute.source, execute.params, clock))
+    if isinstance(outcome, Succeeded):
+        desk.print_result(outcome.result)
+    elif isinstance(outcome, Failed):
+        terminal.error(outcome.error)
+    comparison.end(outcome)
+    return _report(recording, comparison, outcome, masks, terminal)
+
+
+def _as_sent(outcome: Outcome) -> Outcome:
+    """The outcome as a worker could have sent it: in one frame."""
+    size = len(binary.encode(TO_SUPERVISOR, Finished(0, outcome, Metrics(), 0)))
+    return outcome if size <= FRAME_MAX_BYTES else too_large(size, FRAME_MAX_BYTES)
+
+
+def _introduce(recording: Recording, masks: Masks, terminal: Terminal) -> None:
+    head, execute = recording.head, recording.execute
+    terminal.say(f"execution {execute.execution_id}, attempt {execute.attempt}: {execute.workflow}")
+    if head.implementation:
+        by = f"{head.implementation} {head.implementation_version} ({head.language})"
+        terminal.say(f"recorded {head.recorded_at} with {by}")
+    if head.language not in ("", "python"):
+        terminal.say(f"note: this is muster-worker-python {__version__}; another language may word errors differently")
+    for key in sorted(masks.missing):
+        terminal.say(f"note: {key} is masked in the recording; put it back with --config {key}=VALUE")
+    for key in sorted(masks.unused):
+        terminal.say(f"note: --config {key}: the recording masks no such value, so this changes nothing")
+    if is_masked(parsed(execute.params)):
+        terminal.say("note: the parameters hold masked values, which the run sees as ***")
+
+
+def _report(
+    recording: Recording, comparison: Comparison, outcome: Optional[Outcome], masks: Masks, terminal: Terminal
+) -> int:
+    """The first difference, then both outcomes; no outcome means that the replay was ended by force."""
+    is_same = comparison.first is None and recording.outcome is not None and outcome is not None
+    if comparison.first is not None:
+        terminal.say(f"first difference: {comparison.first.where}")
+        terminal.say(f"  recorded: {comparison.first.recorded}")
+        terminal.say(f"  replayed: {comparison.first.replayed}")
+    elif is_same:
+        terminal.say(f"the same: {comparison.calls} calls, {comparison.logs} log records, and the outcome")
+    else:
+        terminal.say("no difference up to where one of them breaks off")
+    terminal.say(f"recorded outcome: {_recorded_outcome(recording)}")
+    terminal.say(f"replayed outcome: {show(outcome, masks) if outcome else 'none, it had to be ended by force'}")
+    return EXIT_SAME if is_same else EXIT_DIFFERENT
+
+
+def _recorded_outcome(recording: Recording) -> str:
+    if recording.outcome is not None:
+        return show(recording.outcome)
+    why = "the worker was ended before it had one"
+    if recording.dropped:
+        why += f", or it was not kept ({recording.dropped} frames were not)"
+    return f"none, {why}" + (f"; the record says {recording.ended}" if recording.ended else "")
