@@ -2,16 +2,16 @@
 
 export class Meter {
   #startedMs = performance.now();
-  #cpu = process.cpuUsage();
+  #before = process.resourceUsage();
 
   /** What was used since. */
   read() {
-    const { user, system } = process.cpuUsage(this.#cpu);
+    const now = process.resourceUsage();
     return {
       wall_us: Math.round((performance.now() - this.#startedMs) * 1000),
-      cpu_user_us: user,
-      cpu_system_us: system,
-      peak_rss_bytes: process.resourceUsage().maxRSS * 1024,
+      cpu_user_us: now.userCPUTime - this.#before.userCPUTime,
+      cpu_system_us: now.systemCPUTime - this.#before.systemCPUTime,
+      peak_rss_bytes: now.maxRSS * 1024,
     };
   }
 }

@@ -1,11 +1,12 @@
 // What goes on in the user thread: loads workflow files and runs one execution at a time. The main thread never runs user code.
 
 import { existsSync, readFileSync } from "node:fs";
-import { createRequire, register } from "node:module";
+import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { captureConsole, captureStreams, currentRun, writeAll } from "./capture.js";
 import { contextOf, Run } from "./context.js";
+import { registerHooks } from "./hooks.js";
 import { describe, endedBy, toJson } from "./outcome.js";
 import "./index.js";
 
@@ -122,11 +123,11 @@ function rejection(reason) {
   return Object.assign(new Error(reason), { name: "Rejection" });
 }
 
-/** Registers the module hooks if this folder needs them: they cost a thread. */
+/** Registers the module hooks if this folder needs them. */
 function prepareModules(root) {
   const sdk = isResolvable(root) ? null : SDK;
   if (sdk !== null || typeAbove(root) !== "module") {
-    register(new URL("./hooks.js", import.meta.url), { data: { sdk, root: pathToFileURL(join(root, "/")).href } });
+    registerHooks({ sdk, root: pathToFileURL(join(root, "/")).href });
   }
 }
 

@@ -158,7 +158,7 @@ export class Session {
     this.#queued = null;
     this.#execution = execution;
     this.#batch = batch;
-    let meter = new Meter();
+    let meter = null;
     let outcome;
     try {
       if (this.#host.isDead) await this.#host.start();
@@ -235,7 +235,7 @@ export class Session {
     this.#execution = null;
     this.#batch = null;
     const parts = batch.take().map((one) => this.#connection.encode(one));
-    const finished = { type: "Finished", run: execution.run, outcome, metrics: meter.read(), log_records: batch.sent };
+    const finished = { type: "Finished", run: execution.run, outcome, metrics: (meter ?? new Meter()).read(), log_records: batch.sent };
     let encoded = this.#connection.encode(finished);
     if (!this.#connection.fits(encoded)) {
       const error = tooLarge(encoded.length, this.#connection.frameMaxBytes);
