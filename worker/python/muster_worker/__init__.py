@@ -10,11 +10,14 @@
 `python -m muster_worker` is the worker; `python -m muster_worker run greet` runs one execution alone.
 """
 
+from . import streams
 from .context import Context, context
 from .errors import CallError, Cancelled, InvalidParameters, InvalidResult, MusterError
 from .interrupt import shield
 from .version import __version__
 from .workflow import workflow
+
+streams.in_child()
 
 __all__ = [
     "CallError",

@@ -50,7 +50,8 @@ def _run(execution: Execution, job: Job, params: bytes) -> Outcome:
     definition = job()
     if definition.timeout_seconds is not None:
         execution.limit(definition.timeout_seconds)
-    value = json.loads(params) if params else None
+    # As text: of bytes the parser would first find out which of five encodings they are in.
+    value = json.loads(params.decode("utf-8")) if params else None
     positional, keywords = definition.signature.bind(execution.workflow, value)
     result = definition.function(*positional, **keywords)
     if definition.is_async or hasattr(result, "__await__"):

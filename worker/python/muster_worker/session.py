@@ -213,7 +213,6 @@ class Session:
             outcome: Outcome = Rejected(str(rejection))
         else:
             self.connection.send(Started(execute.run))
-            meter = Meter()
             execution.start_clock()
             outcome = run(execution, job, execute.params)
         self._finish(execution, port, outcome, meter, registry)
@@ -238,6 +237,8 @@ class Session:
         # Before the supervisor can know that the slot is free, an Execute must not look like a second one.
         self.busy = None
         self._port = None
+        # Calls know their execution, which knows its port: cut here, or it is work for the garbage collector.
+        port.calls = None
         interrupt.restore()
         self.connection.write(b"".join((*parts, finished, idle)))
 

@@ -31,6 +31,13 @@ def write_whole_lines() -> None:
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
 
 
+def in_child() -> None:
+    """In a child that `multiprocessing` started anew, which buffers and may be ended before it has printed."""
+    multiprocessing = sys.modules.get("multiprocessing.process")
+    if multiprocessing is not None and multiprocessing.parent_process() is not None:
+        write_whole_lines()
+
+
 def flush() -> None:
     """Pushes out what user code printed without a line's end."""
     for stream in (sys.stdout, sys.stderr):

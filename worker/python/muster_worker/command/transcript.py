@@ -9,7 +9,7 @@ import json
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from ..wire import json_lines
-from ..wire.binary import DecodeError
+from ..wire.layout import DecodeError
 from ..wire.messages import TO_SUPERVISOR, TO_WORKER
 
 VERSION = 1

@@ -16,7 +16,8 @@ from . import binary, json_lines
 from .limits import FRAME_HEADER_BYTES, FRAME_MAX_BYTES
 from .messages import TO_SUPERVISOR, TO_WORKER
 
-_READ_BYTES = 256 * 1024
+_READ_BYTES = 64 * 1024
+"""What a pipe holds. For more, the buffer of each read would be mapped into the process and out again."""
 
 
 class PeerError(Exception):

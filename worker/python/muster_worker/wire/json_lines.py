@@ -9,7 +9,7 @@ import json
 from enum import IntEnum
 from typing import Any, Dict, Optional, Union, get_args, get_origin
 
-from .binary import DecodeError
+from .layout import DecodeError
 from .messages import Variants
 
 _MAX = {"u16": 2**16 - 1, "u32": 2**32 - 1, "u64": 2**64 - 1}
