@@ -36,6 +36,7 @@ export class Session {
   #queued = null;
   #draining = null;
   #running = false;
+  #meter = new Meter();
   #leaving = false;
   #ready = false;
   #logLevel = "Info";
@@ -158,19 +159,19 @@ export class Session {
     this.#queued = null;
     this.#execution = execution;
     this.#batch = batch;
-    let meter = null;
+    this.#meter.start();
     let outcome;
     try {
       if (this.#host.isDead) await this.#host.start();
       const job = await this.#host.find(execute.workflow, execute.source);
-      meter = new Meter();
+      this.#meter.start();
       this.#connection.send({ type: "Started", run: execute.run });
       outcome = await this.#execute(execution, execute, job, cancel);
     } catch (error) {
       if (error instanceof Rejection) outcome = { type: "Rejected", reason: error.message };
       else outcome = { type: "Failed", error: error instanceof LoadError ? error.info : describe(error) };
     }
-    await this.#finish(execution, batch, outcome, meter);
+    await this.#finish(execution, batch, outcome);
   }
 
   async #execute(execution, execute, job, cancel) {
@@ -229,13 +230,13 @@ export class Session {
     this.#connection.write(encoded);
   }
 
-  async #finish(execution, batch, outcome, meter) {
+  async #finish(execution, batch, outcome) {
     execution.close();
     // Before the supervisor can know that the slot is free, an Execute must not look like a second one.
     this.#execution = null;
     this.#batch = null;
     const parts = batch.take().map((one) => this.#connection.encode(one));
-    const finished = { type: "Finished", run: execution.run, outcome, metrics: (meter ?? new Meter()).read(), log_records: batch.sent };
+    const finished = { type: "Finished", run: execution.run, outcome, metrics: this.#meter.read(), log_records: batch.sent };
     let encoded = this.#connection.encode(finished);
     if (!this.#connection.fits(encoded)) {
       const error = tooLarge(encoded.length, this.#connection.frameMaxBytes);
@@ -247,8 +248,9 @@ export class Session {
       this.#connection.write(Buffer.concat(parts.splice(0)));
       await this.#host.restart();
     }
-    parts.push(this.#connection.encode({ type: "Idle", run: execution.run, rss_bytes: process.memoryUsage.rss(), recycle }));
+    parts.push(this.#connection.encode({ type: "Idle", run: execution.run, rss_bytes: this.#meter.rssBytes(), recycle }));
     this.#connection.write(Buffer.concat(parts));
+    this.#meter.rest();
     this.#running = false;
     this.#next();
   }

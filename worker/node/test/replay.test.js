@@ -215,7 +215,7 @@ test("a worker that was ended before it could finish is never the same", () => {
 const USES_SECRET = `export default async (p, ctx) => {
   const [key, db] = [await ctx.config.get("api_key"), await ctx.config.get("db")];
   console.log("key", key); await ctx.state.set("used", { [key]: db.password });
-  if (key === "***") throw new Error("masked");
+  if (key === "***" || db.password === "***") throw new Error("masked");
   throw new Error("refused " + key + " " + ctx.raw.config.region);
 };`;
 const MASKED = [

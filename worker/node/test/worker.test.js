@@ -114,6 +114,21 @@ for (const launcher of ["shell", "node"]) {
       }
     });
 
+    test("metrics are of the run alone", async () => {
+      const busy = await worker.code("export default () => { const end = Date.now() + 150; while (Date.now() < end); };");
+      const { wall_us, cpu_user_us, peak_rss_bytes } = busy.finished.metrics;
+      assert.ok(wall_us >= 150_000 && cpu_user_us >= 50_000 && peak_rss_bytes > 20_000_000, JSON.stringify(busy.finished.metrics));
+      const idle = await worker.run("conformance.sleep", { seconds: 0.1 });
+      assert.ok(idle.finished.metrics.wall_us >= 100_000 && idle.finished.metrics.cpu_user_us < 50_000, JSON.stringify(idle.finished.metrics));
+    });
+
+    test("Idle tells the memory the run left behind", async () => {
+      const before = (await worker.run("conformance.sleep", { seconds: 0.06 })).idle.rss_bytes;
+      const hold = "export default async () => { globalThis.held = Buffer.alloc(64 << 20, 1); await new Promise((done) => setTimeout(done, 60)); };";
+      assert.ok((await worker.code(hold)).idle.rss_bytes - before > 50_000_000);
+      await worker.code("export default () => { delete globalThis.held; };");
+    });
+
     test("unknown workflows are rejected without Started", async () => {
       const run = await worker.run("conformance.ecko");
       assert.deepEqual(run.types, ["Finished", "Idle"]);
