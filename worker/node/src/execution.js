@@ -8,6 +8,8 @@ const PATIENCE_SHARE = 0.6;
 export class Execution {
   request = null;
   terminated = false;
+  /** Called when the thread is ended. */
+  onTerminate = () => {};
   #host;
   #timers = [];
   #looked = false;
@@ -96,6 +98,7 @@ export class Execution {
   #terminate() {
     this.terminated = true;
     this.#host.terminate();
+    this.onTerminate();
   }
 
   // A timer of more than 2^31 ms fires at once in Node.

@@ -39,6 +39,8 @@ for (const launcher of Object.keys(LAUNCHERS)) {
 
   test(`the exit code tells how it ended (${launcher})`, () => {
     assert.equal(code("export default () => { while (true); };", "--timeout", "0.3").status, 124);
+    const blocked = code("import { execSync } from 'node:child_process';\nexport default () => execSync('exec sleep 60');", "--timeout", "0.3");
+    assert.deepEqual([blocked.status, blocked.error], [124, undefined]);
     const limited = 'import { workflow } from "muster-worker";\nworkflow("own", () => { while (true); }, { timeoutSeconds: 0.2 });';
     assert.equal(code(limited).status, 124);
     const failed = code("export default () => { null.x; };");

@@ -31,6 +31,12 @@ const reply = (call, value) => ({ to_worker: { Reply: { run: 3, call, result: { 
 const finished = (outcome) => ({ to_supervisor: { Finished: { run: 3, outcome } } });
 const succeeded = (result) => finished({ Succeeded: { result } });
 
+/** What the SDK itself says when it had to end the thread. */
+const DEAF = log(
+  "Warn",
+  "the code did not react to its cancel, so its thread was ended and no finally block ran; ctx.signal, ctx.sleep or ctx.cancelled give it time",
+);
+
 function saved(lines) {
   const text = lines.map((line, at) => (typeof line === "string" ? line : JSON.stringify({ at_us: at * 10, ...line }))).join("\n");
   return join(folderOf({ "t.jsonl": text }), "t.jsonl");
@@ -196,13 +202,12 @@ test("a recorded cancel comes as long after Started as it came then", () => {
 test("a call that had no reply when the cancel came gets none", () => {
   const code = execute("export default (p, ctx) => ctx.state.get('a');");
   const cancel = { at_us: 50_000, to_worker: { Cancel: { run: 3, reason: "User", message: "stop", grace_ms: 1000 } } };
-  same(replay([code, call(1, "state.get", { key: "a" }), cancel, finished({ Cancelled: {} })]));
+  same(replay([code, call(1, "state.get", { key: "a" }), cancel, DEAF, finished({ Cancelled: {} })]));
 });
 
 test("the time limit holds, also against a busy loop", () => {
   const code = execute("export default () => { while (true); };", { timeout_ms: 200 });
-  const notice = "the code did not react to its cancel, so its thread was ended and no finally block ran; ctx.signal, ctx.sleep or ctx.cancelled give it time";
-  same(replay([code, log("Warn", notice), finished({ Cancelled: { message: "over its time" } })]));
+  same(replay([code, DEAF, finished({ Cancelled: { message: "over its time" } })]));
 });
 
 test("a worker that was ended before it could finish is never the same", () => {

@@ -6,9 +6,12 @@ import inspector from "node:inspector";
 import { Execution } from "../execution.js";
 import { Host } from "../host.js";
 import { scrubEnvironment } from "../streams.js";
+import { endChildren } from "./children.js";
 import { say } from "./screen.js";
 
 const GRACE_MS = 1000;
+/** A thread that was ended and is still there after this hangs in a blocking call. */
+const HANG_MS = 200;
 
 /** True when a debugger can stop user code, so that no clock may run. */
 export const isDebugged = () => inspector.url() !== undefined;
@@ -30,7 +33,10 @@ export async function openHost(folder, options = {}) {
 
 /** Ends the user thread and the process with it. */
 export async function leave(host, code) {
-  if (!(await host.stop())) process.kill(process.pid, "SIGKILL");
+  if (!(await host.stop())) {
+    say("user code hangs in a blocking call of native code, so the process is killed");
+    process.kill(process.pid, "SIGKILL");
+  }
   process.exit(code);
 }
 
@@ -45,7 +51,13 @@ export async function runAlone(host, job, request, standIn) {
   process.once("SIGINT", () => execution.cancel("User", "interrupted (Ctrl-C)", GRACE_MS));
   process.once("SIGTERM", () => execution.end("User", "told to end (SIGTERM)"));
   standIn.started?.(execution);
-  const ended = await host.execute({ ...request, timeoutMs, job }, (message) => hear(host, execution, standIn, message));
+  const hung = new Promise((resolve) => {
+    execution.onTerminate = () => {
+      setTimeout(endChildren, HANG_MS).unref();
+      setTimeout(resolve, 2 * HANG_MS, { died: null }).unref();
+    };
+  });
+  const ended = await Promise.race([hung, host.execute({ ...request, timeoutMs, job }, (message) => hear(host, execution, standIn, message))]);
   execution.close();
   if (execution.notice !== null) standIn.log(execution.notice);
   return { outcome: execution.settle(ended), reason: execution.request?.reason };
