@@ -17,7 +17,8 @@ from .interrupt import shield
 from .version import __version__
 from .workflow import workflow
 
-streams.in_child()
+if streams.is_child():
+    streams.write_whole_lines()
 
 __all__ = [
     "CallError",

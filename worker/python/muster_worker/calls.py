@@ -32,10 +32,10 @@ class _Waiter:
 class Calls:
     """The calls of one run that wait for their Reply."""
 
-    def __init__(self, execution: Execution, connection: Connection, dispatch: Callable[[Any], None]) -> None:
+    def __init__(self, execution: Execution, connection: Connection, read_once: Callable[[], None]) -> None:
         self._execution = execution
         self._connection = connection
-        self._dispatch = dispatch
+        self._read_once = read_once
         self._lock = threading.Lock()
         self._waiting: Dict[int, _Waiter] = {}
         self._next = 0
@@ -108,8 +108,7 @@ class Calls:
             return False
         try:
             if not done() and self._connection.readable(_SLICE_SECONDS):
-                for message in self._connection.receive():
-                    self._dispatch(message)
+                self._read_once()
         finally:
             self._connection.reading.release()
         # Another caller may be asleep, with nobody at the wire any more.

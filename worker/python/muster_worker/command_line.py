@@ -75,7 +75,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
 def _serve(json_mode: bool) -> int:
     from .serve import serve
 
-    return serve(json_mode)
+    serve(json_mode)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -39,7 +39,7 @@ class Registry:
         self._library = Library(folder) if folder and os.path.isdir(folder) else None
         self._folder = folder
         self._entries: Dict[str, Entry] = {}
-        self._broken: Dict[str, Exception] = {}
+        self._broken: Dict[str, BaseException] = {}
         self._own: Dict[str, Definition] = {}
         if conformance:
             from .conformance import definitions
@@ -59,7 +59,7 @@ class Registry:
         """Every workflow by its name."""
         return {**{name: entry.definition for name, entry in self._entries.items()}, **self._own}
 
-    def broken(self) -> Dict[str, Exception]:
+    def broken(self) -> Dict[str, BaseException]:
         """The files that could not be loaded, and why."""
         return dict(self._broken)
 
@@ -146,7 +146,8 @@ class Registry:
             return
         try:
             module = self._library.module(path)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            # A script without a guard that calls `exit` must not take the worker along.
             if path not in self._broken:
                 print(f"{path} cannot be loaded:\n{describe(error).stack}", file=sys.stderr)
             self._broken[path] = error

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import sys
-import threading
-from typing import Optional
+import traceback
+from typing import NoReturn
 
 from . import carry, current, interrupt, streams
+from .departure import Departure
 from .port import ChildPort
 from .session import Session
 from .wire.connection import Connection, PeerError
-from .wire.limits import EXIT_PEER_BROKE_PROTOCOL
-
-_EXIT_SECONDS = 1.0
+from .wire.limits import EXIT_PEER_BROKE_PROTOCOL, EXIT_SDK_BUG
 
 
-def serve(json_mode: bool) -> int:
-    """Serves until the supervisor is done with this worker; returns the exit code."""
+def serve(json_mode: bool) -> NoReturn:
+    """Serves until the supervisor is done with this worker; the exit code is for people."""
     connection = Connection(*streams.take(), json_mode)
-    conformance = bool(os.environ.get("MUSTER_CONFORMANCE"))
-    session = Session(connection, conformance)
+    departure = Departure()
+    session = Session(connection, departure, bool(os.environ.get("MUSTER_CONFORMANCE")))
     os.register_at_fork(before=streams.flush, after_in_child=lambda: _become_child(connection))
     carry.into_thread_pools()
     try:
@@ -29,16 +27,10 @@ def serve(json_mode: bool) -> int:
     except PeerError as error:
         print(f"the supervisor broke the protocol: {error}", file=sys.stderr)
         code = EXIT_PEER_BROKE_PROTOCOL
-    # What user code registered with atexit gets a moment; threads it left running get none.
-    _exit_later(session, code)
-    atexit._run_exitfuncs()
-    session.exit(code)
-
-
-def _exit_later(session: Session, code: int) -> None:
-    timer = threading.Timer(_EXIT_SECONDS, session.exit, (code,))
-    timer.daemon = True
-    timer.start()
+    except Exception:
+        traceback.print_exc()
+        code = EXIT_SDK_BUG
+    departure.orderly(code)
 
 
 def _become_child(connection: Connection) -> None:

@@ -7,25 +7,23 @@ holds `connection.reading`.
 from __future__ import annotations
 
 import collections
-import json
 import os
-import signal
 import sys
-import threading
 import time
-from typing import Any, Deque, Dict, List, NoReturn, Optional, Tuple
+from typing import Any, Deque, Optional
 
 from . import interrupt, stacks, streams
 from .calls import Calls
+from .departure import Departure
 from .errors import Rejection, describe
 from .execution import Execution
-from .logs import LogBatch, capture_logging
+from .frame_port import FramePort
+from .handshake import NoCommonVersion, Terms, greet
+from .logs import capture_logging
 from .metrics import Meter, resident_bytes
-from .port import Answer
 from .registry import Registry
 from .results import too_large
 from .runner import run
-from .version import __version__
 from .watcher import Watcher
 from .wire.connection import Connection, PeerError
 from .wire.limits import (
@@ -35,22 +33,17 @@ from .wire.limits import (
     EXIT_PEER_BROKE_PROTOCOL,
     FRAME_HEADER_BYTES,
     LOG_BATCH_MAX_AGE_SECONDS,
-    PROTOCOL_VERSION,
 )
 from .wire.messages import (
-    FEATURES,
     Cancel,
     CancelReason,
     Drain,
     Dump,
-    ErrorInfo,
     Execute,
     Finished,
     Goodbye,
-    Hello,
     Idle,
     InitFailed,
-    LogRecord,
     Outcome,
     Ping,
     Pong,
@@ -59,7 +52,6 @@ from .wire.messages import (
     Reply,
     Stacks,
     Started,
-    Welcome,
 )
 
 _DEADLINE_SLACK_SECONDS = 0.025
@@ -67,50 +59,22 @@ _LEAVE_SECONDS = 1.5
 _LOADING = object()
 
 
-class FramePort:
-    """The way out of an execution that runs under a supervisor."""
-
-    def __init__(self, session: Session, execution_run: int) -> None:
-        self.logs = LogBatch(execution_run, session.connection.send)
-        self.calls: Optional[Calls] = None
-        self._features = session.features
-
-    def log(self, record: LogRecord) -> None:
-        """Batches the record."""
-        if "log" in self._features:
-            self.logs.add(record)
-
-    def progress(self, current: int, total: int, message: str) -> None:
-        """Keeps the latest for the next batch."""
-        if "progress" in self._features:
-            self.logs.set_progress(current, total, message)
-
-    def call_all(self, calls: List[Tuple[str, bytes]]) -> List[Answer]:
-        """Asks the supervisor."""
-        if "call" not in self._features or self.calls is None:
-            error = ErrorInfo("NotSupported", "this supervisor answers no calls")
-            return [(None, error) for _ in calls]
-        self.logs.flush()
-        return self.calls.ask_all(calls)
-
-
 class Session:
     """One worker's life with one supervisor."""
 
-    def __init__(self, connection: Connection, conformance: bool) -> None:
+    def __init__(self, connection: Connection, departure: Departure, conformance: bool) -> None:
         self.connection = connection
-        self.features: List[str] = []
+        self.departure = departure
         self.busy: Optional[Any] = None
         self._conformance = conformance
+        self._terms: Terms
         self._inbox: Deque[Execute] = collections.deque()
         self._early_cancel: Optional[Cancel] = None
         self._draining: Optional[str] = None
-        self._leaving = False
         self._lost_at: Optional[float] = None
         self._port: Optional[FramePort] = None
         self._watcher = Watcher(self)
         self._pid = os.getpid()
-        self._supervised = "MUSTER_PROTOCOL" in os.environ
 
     # The main thread.
 
@@ -130,41 +94,26 @@ class Session:
             self._run(registry, execute)
 
     def _greet(self) -> Optional[int]:
-        hello = Hello(
-            PROTOCOL_VERSION, PROTOCOL_VERSION, "muster-worker-python", __version__, "python", self._pid, list(FEATURES)
-        )
-        self.connection.send(hello)
-        messages = self._receive_first()
-        if messages is None:
-            return EXIT_DONE
-        welcome = messages[0]
-        if not isinstance(welcome, Welcome):
-            raise PeerError(f"{type(welcome).__name__} came where Welcome was due")
-        if welcome.protocol != PROTOCOL_VERSION:
-            print(f"the supervisor chose protocol version {welcome.protocol}; this worker speaks 1", file=sys.stderr)
+        """Settles the terms; an exit code when there will be no session."""
+        try:
+            settled = greet(self.connection)
+        except NoCommonVersion as problem:
+            print(problem, file=sys.stderr)
             return EXIT_NO_COMMON_VERSION
-        self.features = welcome.features
-        self.connection.frame_max_bytes = min(welcome.max_frame_bytes, self.connection.frame_max_bytes)
-        self._config: Dict[str, Any] = json.loads(welcome.config) if welcome.config else {}
-        capture_logging(welcome.log_level)
-        for message in messages[1:]:
+        if settled is None:
+            return EXIT_DONE
+        self._terms, early = settled
+        capture_logging(self._terms.log_level)
+        for message in early:
             self.dispatch(message)
         return None
-
-    def _receive_first(self) -> Optional[List[Any]]:
-        messages: List[Any] = []
-        while not messages:
-            messages = self.connection.receive()
-            if self.connection.ended:
-                return None
-        return messages
 
     def _load(self) -> Optional[Registry]:
         interrupt.install(self._terminated)
         self._watcher.start()
         self.busy = _LOADING
         try:
-            registry = Registry(self._config.get("workflows_dir"), self._conformance)
+            registry = Registry(self._terms.config.get("workflows_dir"), self._conformance)
             registry.load()
         except Exception as error:
             self.connection.send(InitFailed(describe(error)))
@@ -189,7 +138,7 @@ class Session:
                     self.dispatch(message)
 
     def _run(self, registry: Registry, execute: Execute) -> None:
-        port = FramePort(self, execute.run)
+        port = FramePort(self.connection, self._terms, execute.run)
         execution = Execution(
             port,
             execute.run,
@@ -199,7 +148,7 @@ class Session:
             execute.context,
             execute.timeout_ms,
         )
-        port.calls = Calls(execution, self.connection, self.dispatch)
+        port.calls = Calls(execution, self.connection, self.read)
         self._port = port
         self.busy = execution
         early, self._early_cancel = self._early_cancel, None
@@ -248,13 +197,22 @@ class Session:
         if isinstance(busy, Execution):
             # On its way in, where it ends at the door, or on its way out, where it has its outcome.
             busy.request_cancel(CancelReason.Shutdown.name, interrupt.TERMINATED)
-        elif not self._leaving:
-            self.exit(EXIT_DONE)
+        elif not self.departure.has_begun:
+            self.departure.now(EXIT_DONE)
 
-    # Whoever reads the wire.
+    # Whoever reads the wire, and holds `connection.reading`.
+
+    def read(self) -> None:
+        """Reads once beside user code, which must not meet the error of a supervisor that breaks the protocol."""
+        try:
+            for message in self.connection.receive():
+                self.dispatch(message)
+        except PeerError as error:
+            print(f"the supervisor broke the protocol: {error}", file=sys.stderr)
+            self.departure.now(EXIT_PEER_BROKE_PROTOCOL)
 
     def dispatch(self, message: Any) -> None:
-        """Acts on one message. The caller holds `connection.reading`."""
+        """Acts on one message."""
         if isinstance(message, Execute):
             self._accept(message)
         elif isinstance(message, Reply):
@@ -316,32 +274,13 @@ class Session:
             return
         try:
             if self.busy is not None and self.connection.readable(0):
-                for message in self.connection.receive():
-                    self.dispatch(message)
-        except PeerError as error:
-            print(f"the supervisor broke the protocol: {error}", file=sys.stderr)
-            self.exit(EXIT_PEER_BROKE_PROTOCOL)
+                self.read()
         finally:
             reading.release()
 
     def _lose(self) -> None:
         """The supervisor is gone: end the run if it lets itself be ended, and leave in any case."""
         self._lost_at = time.monotonic()
-        threading.Timer(_LEAVE_SECONDS, self.exit, (EXIT_DONE,)).start()
+        self.departure.later(EXIT_DONE, _LEAVE_SECONDS)
         if isinstance(self.busy, Execution):
             self.busy.request_cancel(CancelReason.Shutdown.name, "the supervisor is gone")
-
-    def exit(self, code: int) -> NoReturn:
-        """Ends the process at once, and the process group with it when that is the worker's own."""
-        self._leaving = True
-        streams.flush()
-        self.end_children()
-        os._exit(code)
-
-    def end_children(self) -> None:
-        """Tells what user code left running to end, if the supervisor gave the worker a group of its own."""
-        if self._supervised and os.getpgrp() == os.getpid():
-            # It reaches us too. Only the main thread can have it ignored; elsewhere the handler looks at `_leaving`.
-            if threading.current_thread() is threading.main_thread():
-                signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            os.killpg(0, signal.SIGTERM)

@@ -31,11 +31,14 @@ def write_whole_lines() -> None:
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
 
 
-def in_child() -> None:
-    """In a child that `multiprocessing` started anew, which buffers and may be ended before it has printed."""
+def is_child() -> bool:
+    """True in a child that `multiprocessing` started anew: it buffers, and may be killed before it has printed."""
     multiprocessing = sys.modules.get("multiprocessing.process")
-    if multiprocessing is not None and multiprocessing.parent_process() is not None:
-        write_whole_lines()
+    if multiprocessing is None:
+        return False
+    # While the child still loads what it is to run, it does not know its parent yet.
+    loads = getattr(multiprocessing.current_process(), "_inheriting", False)
+    return loads or multiprocessing.parent_process() is not None
 
 
 def flush() -> None:

@@ -9,7 +9,10 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Optional
+import traceback
+from typing import TYPE_CHECKING, Any, NoReturn, Optional
+
+from .wire.limits import EXIT_SDK_BUG
 
 if TYPE_CHECKING:
     from .session import Session
@@ -37,6 +40,14 @@ class Watcher:
             self._alarm.put(None)
 
     def _loop(self) -> None:
+        try:
+            self._watch()
+        except Exception:
+            # Without its watcher a worker would answer no cancel: better none than such a one.
+            traceback.print_exc()
+            self._session.departure.now(EXIT_SDK_BUG)
+
+    def _watch(self) -> NoReturn:
         seen: Optional[Any] = None
         quiet_ticks = 0
         while True:

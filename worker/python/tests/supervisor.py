@@ -41,6 +41,12 @@ PACKAGE = Path(__file__).resolve().parent.parent
 WAIT_SECONDS = 20.0
 
 
+def environment(**more: str) -> Dict[str, str]:
+    """Ours without what would change how Python or a worker behaves, such as PYTHONUNBUFFERED."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "MUSTER_"))}
+    return {**kept, "PYTHONPATH": str(PACKAGE), "PYTHONDONTWRITEBYTECODE": "1", **more}
+
+
 class Ended(Exception):
     """The worker closed its end."""
 
@@ -88,13 +94,12 @@ class Worker:
         log_level: Level = Level.Info,
         command: Optional[List[str]] = None,
     ) -> None:
-        environment = {**os.environ, "MUSTER_PROTOCOL": "1", "MUSTER_CONFORMANCE": "1", "PYTHONPATH": str(PACKAGE)}
         self.process = subprocess.Popen(
             command or [sys.executable, "-m", "muster_worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment,
+            env=environment(MUSTER_PROTOCOL="1", MUSTER_CONFORMANCE="1"),
             start_new_session=True,
             bufsize=0,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any, List
 
 import pytest
-from supervisor import PACKAGE
+from supervisor import environment
 from transcripts import Transcript
 
 from muster_worker.wire.messages import Cancelled, CancelReason, ErrorInfo, Level, Rejected
@@ -35,8 +34,7 @@ def shop() -> Transcript:
 
 def replay(path: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     command: List[str] = [sys.executable, "-m", "muster_worker", "replay", path, *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(PACKAGE)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
+    return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=30)
 
 
 def differs(folder: Path, transcript: Transcript, where: str, recorded: str, replayed: str) -> str:

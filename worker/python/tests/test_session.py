@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from supervisor import PACKAGE, Ended, Worker, frame
+from supervisor import Ended, Worker, environment, frame
 
 from muster_worker.wire.messages import (
+    Call,
     Drain,
     Dump,
     Execute,
@@ -111,6 +111,32 @@ def test_a_peer_that_breaks_the_protocol() -> None:
         worker.send(Ping(1))
         assert worker.wait(3) == 65
         assert "Welcome" in worker.stderr_with("broke the protocol")
+
+
+def test_a_peer_that_breaks_the_protocol_while_user_code_waits_for_an_answer(worker: Worker) -> None:
+    worker.start_code(
+        "from muster_worker import context\n"
+        "def main(params):\n    try: context.state.get('k')\n    except Exception: return 'met the error'\n"
+    )
+    worker.expect(Call)
+    worker.send(Welcome(1, "again", [], 16_777_215, Level.Info, b""))
+    assert worker.wait(3) == 65
+
+
+def test_a_bug_of_the_sdk_has_its_own_exit_code() -> None:
+    """Descriptors closed behind its back are the nearest a user can come to one."""
+    with Worker() as worker:
+        worker.start_code("import os\ndef main(params):\n    os.closerange(3, 200)\n")
+        assert worker.wait(5) == 70
+        worker.stderr_with("OSError")
+
+
+def test_the_log_level_is_the_supervisors() -> None:
+    code = "from muster_worker import context\nimport logging\ndef main(params):\n    context.log.debug('a')\n    logging.debug('b')\n    context.log.info('c')\n"
+    for level, lines in ((Level.Debug, ["a", "b", "c"]), (Level.Info, ["c"])):
+        with Worker(log_level=level) as worker:
+            run = worker.code(code)
+            assert (run.lines, run.finished.log_records) == (lines, len(lines))
 
 
 def test_no_common_version() -> None:
@@ -221,7 +247,6 @@ def test_a_thousand_executions_grow_nothing(worker: Worker) -> None:
 
 
 def test_json_lines_by_hand() -> None:
-    environment = {**os.environ, "MUSTER_CONFORMANCE": "1", "PYTHONPATH": str(PACKAGE)}
     lines = [
         {"Welcome": {"protocol": 1, "max_frame_bytes": 16777215}},
         {"SomethingNew": {"x": 1}},
@@ -232,7 +257,7 @@ def test_json_lines_by_hand() -> None:
         [sys.executable, "-m", "muster_worker", "serve", "--json"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env=environment,
+        env=environment(MUSTER_CONFORMANCE="1"),
         text=True,
     )
     assert process.stdin and process.stdout

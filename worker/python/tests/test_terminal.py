@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import Any, List
 
 import pytest
-from supervisor import PACKAGE
+from supervisor import PACKAGE, environment
 
 EXAMPLES = PACKAGE / "examples" / "workflows"
 
 
 def run(*arguments: str, **more: Any) -> "subprocess.CompletedProcess[str]":
-    environment = {**os.environ, "PYTHONPATH": str(PACKAGE)}
     command: List[str] = [sys.executable, "-m", "muster_worker", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, **more)
+    return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=30, **more)
 
 
 def code(tmp_path: Path, text: str, *arguments: str, **more: Any) -> "subprocess.CompletedProcess[str]":
@@ -137,9 +136,8 @@ def test_what_swallows_everything_is_ended_by_force(tmp_path: Path) -> None:
 def test_breakpoint_stops_the_clock(tmp_path: Path) -> None:
     (tmp_path / "code.py").write_text("def main(params):\n    value = 41\n    breakpoint()\n    return value + 1\n")
     leader, follower = pty.openpty()
-    environment = {**os.environ, "PYTHONPATH": str(PACKAGE), "TERM": "dumb"}
     command = [sys.executable, "-m", "muster_worker", "run", "it", "--code", str(tmp_path / "code.py"), "--timeout", "0.5"]
-    process = subprocess.Popen(command, env=environment, stdin=follower, stdout=subprocess.PIPE, stderr=follower)
+    process = subprocess.Popen(command, env=environment(TERM="dumb"), stdin=follower, stdout=subprocess.PIPE, stderr=follower)
     os.close(follower)
     seen = b""
     while b"(Pdb)" not in seen:

@@ -37,10 +37,27 @@ def test_multiprocessing(tmp_path, method: str) -> None:
     )
     with Worker(tmp_path) as worker:
         assert worker.run("squares", {"method": method}).result == [1, 4, 9]
-        # The pool ends its children with a signal, also those that would still have something in a buffer.
-        for number in (1, 2, 3):
-            worker.stderr_with(f"child {number}\n")
+        worker.stderr_with("child")
         assert worker.run("conformance.echo", {"a": 1}).result == {"a": 1}
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_what_a_child_printed_before_it_was_killed_is_there(tmp_path, method: str) -> None:
+    (tmp_path / "child.py").write_text(
+        "import multiprocessing, time\n"
+        "from muster_worker import workflow\n"
+        "def work(queue):\n    print('printed')\n    queue.put(1)\n    time.sleep(60)\n"
+        "@workflow\n"
+        "def kill(method: str):\n"
+        "    context = multiprocessing.get_context(method)\n"
+        "    queue = context.SimpleQueue()\n"
+        "    child = context.Process(target=work, args=(queue,))\n"
+        "    child.start()\n    queue.get()\n    child.terminate()\n    child.join()\n"
+        "    return child.exitcode\n"
+    )
+    with Worker(tmp_path) as worker:
+        assert worker.run("kill", {"method": method}).result == -15
+        worker.stderr_with("printed\n")
 
 
 def test_a_forked_child_logs_to_stderr_and_dies_by_sigterm(shared: Worker) -> None:

@@ -166,6 +166,16 @@ def test_a_changed_extension_asks_for_a_new_process(tmp_path: Path) -> None:
         assert again.idle.recycle
 
 
+def test_a_script_that_exits_costs_only_its_own_workflows(tmp_path: Path) -> None:
+    write(tmp_path / "script.py", HEAD + "import sys\n@workflow\ndef scripted(): return 1\nsys.exit('not a module')\n")
+    write(tmp_path / "good.py", HEAD + "@workflow\ndef good(): return 1\n")
+    with Worker(tmp_path) as worker:
+        assert worker.ready.workflows == [*worker.ready.workflows[:-1], "good"]
+        assert worker.run("good").result == 1
+        assert worker.run("scripted").error.kind == "SystemExit"
+        assert worker.run("good").result == 1
+
+
 def test_the_examples_run() -> None:
     folder = Path(__file__).resolve().parents[1] / "examples" / "workflows"
     with Worker(folder) as worker:

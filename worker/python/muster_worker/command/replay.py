@@ -178,12 +178,17 @@ def _report(
         terminal.say(f"  recorded: {comparison.first.recorded}")
         terminal.say(f"  replayed: {comparison.first.replayed}")
     elif is_same:
-        terminal.say(f"the same: {comparison.calls} calls, {comparison.logs} log records, and the outcome")
+        counts = f"{_count(comparison.calls, 'call')}, {_count(comparison.logs, 'log record')}"
+        terminal.say(f"the same: {counts}, and the outcome")
     else:
         terminal.say("no difference up to where one of them breaks off")
     terminal.say(f"recorded outcome: {_recorded_outcome(recording)}")
     terminal.say(f"replayed outcome: {show(outcome, masks) if outcome else 'none, it had to be ended by force'}")
     return EXIT_SAME if is_same else EXIT_DIFFERENT
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _recorded_outcome(recording: Recording) -> str:

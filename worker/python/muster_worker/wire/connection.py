@@ -13,6 +13,7 @@ import threading
 from typing import Any, List, Optional
 
 from . import binary, json_lines
+from .layout import DecodeError
 from .limits import FRAME_HEADER_BYTES, FRAME_MAX_BYTES
 from .messages import TO_SUPERVISOR, TO_WORKER
 
@@ -34,7 +35,6 @@ class Connection:
         self.frame_max_bytes = FRAME_MAX_BYTES
         self.reading = threading.Lock()
         self.ended = False
-        self.skipped = 0
         self._writing = threading.Lock()
         self._buffer = bytearray()
 
@@ -83,17 +83,15 @@ class Connection:
             if body is None:
                 return messages
             message = self._decode(body)
+            # One of a later version is skipped.
             if message is not None:
                 messages.append(message)
 
     def _decode(self, body: bytes) -> Optional[Any]:
         try:
-            message = (json_lines if self.json_mode else binary).decode(TO_WORKER, body)
-        except binary.DecodeError as error:
+            return (json_lines if self.json_mode else binary).decode(TO_WORKER, body)
+        except DecodeError as error:
             raise PeerError(str(error)) from error
-        if message is None:
-            self.skipped += 1
-        return message
 
     def _next_frame(self) -> Optional[bytes]:
         buffer = self._buffer
