@@ -3,6 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeSync } from "node:fs";
 import { setTimeout as timer } from "node:timers/promises";
+import { RAW } from "./context.js";
 
 /** All of them by name. `post` reaches the main thread. */
 export function definitions(post) {
@@ -44,6 +45,3 @@ export function definitions(post) {
     stdin: () => readFileSync(0, "utf8"),
   }).map(([name, run]) => [`conformance.${name}`, run]);
 }
-
-/** How `conformance.call` reaches any method. */
-export const RAW = Symbol.for("muster-worker.call");

@@ -4,6 +4,9 @@ import { setTimeout as timer } from "node:timers/promises";
 import { CallError, Cancelled, toJson } from "./outcome.js";
 import { CALLS_IN_FLIGHT_MAX } from "./wire/limits.js";
 
+/** How the conformance kit's workflow reaches any method. */
+export const RAW = Symbol("muster-worker.call");
+
 /** One execution in the user thread: its calls, whether it is cancelled, its way out. */
 export class Run {
   closed = false;
@@ -111,7 +114,7 @@ export function contextOf(run) {
     },
     sleep: (ms) => sleep(run, ms),
     fetch: (input, init = {}) => fetch(input, { signal: run.look(), ...init }),
-    [Symbol.for("muster-worker.call")]: (method, params) => run.call(method, params),
+    [RAW]: (method, params) => run.call(method, params),
     submit: async (workflow, params = {}) => (await run.call("execution.submit", { workflow, params })).execution_id,
   };
 }

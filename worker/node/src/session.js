@@ -1,26 +1,24 @@
 // The conversation with the supervisor: handshake, executions one after another, the end.
 
 import { readFileSync } from "node:fs";
-import { Execution } from "./execution.js";
 import { Host, LoadError } from "./host.js";
-import { Rejection } from "./library.js";
-import { LogBatch } from "./log_batch.js";
 import { Meter } from "./meter.js";
 import { describe } from "./outcome.js";
+import { Served } from "./served.js";
 import { stateOf } from "./stacks.js";
 import { scrubEnvironment } from "./streams.js";
 import { VERSION } from "./version.js";
-import { PeerError } from "./wire/connection.js";
+import { PeerError } from "./wire/decoder.js";
 import {
   EXIT_DONE,
   EXIT_INIT_FAILED,
   EXIT_NO_COMMON_VERSION,
   EXIT_PEER_BROKE_PROTOCOL,
+  EXIT_SDK_BUG,
   PROTOCOL_VERSION,
 } from "./wire/limits.js";
 import { FEATURES } from "./wire/messages.js";
 
-const DEADLINE_SLACK_MS = 25;
 const LEAVE_MS = 1500;
 /** A signal to the group comes twice when a launcher passes it on; the echo must not hit the idle worker. */
 const SIGNAL_ECHO_MS = 500;
@@ -29,17 +27,17 @@ export class Session {
   #connection;
   #conformance = Boolean(process.env.MUSTER_CONFORMANCE);
   #supervised = Boolean(process.env.MUSTER_PROTOCOL);
+  #meter = new Meter();
   #features = [];
+  #logLevel = "Info";
   #host = null;
-  #execution = null;
-  #batch = null;
+  /** What runs until its Finished is about to be written; `#running` holds until its Idle is. */
+  #served = null;
+  #running = false;
   #queued = null;
   #draining = null;
-  #running = false;
-  #meter = new Meter();
   #leaving = false;
   #ready = false;
-  #logLevel = "Info";
   #terminatedMs = -Infinity;
   #resolve;
 
@@ -76,13 +74,13 @@ export class Session {
     if (this.#host === null && message.type !== "Welcome") throw new PeerError(`${message.type} came where Welcome was due`);
     switch (message.type) {
       case "Welcome":
-        return this.#welcome(message);
+        return void this.#welcome(message).catch((error) => this.#fail(error));
       case "Execute":
         return this.#accept(message);
       case "Cancel":
         return this.#cancel(message);
       case "Reply":
-        if (this.#execution?.run === message.run) this.#host.post({ ...message, type: "reply" });
+        if (this.#served?.run === message.run) this.#served.reply(message);
         return;
       case "Ping":
         return this.#connection.send({ type: "Pong", nonce: message.nonce });
@@ -99,7 +97,7 @@ export class Session {
   async #welcome(welcome) {
     if (this.#host !== null) throw new PeerError("Welcome came twice");
     if (welcome.protocol !== PROTOCOL_VERSION) {
-      process.stderr.write(`the supervisor chose protocol version ${welcome.protocol}; this worker speaks 1\n`);
+      process.stderr.write(`the supervisor chose protocol version ${welcome.protocol}; this worker speaks ${PROTOCOL_VERSION}\n`);
       return this.#leave(EXIT_NO_COMMON_VERSION);
     }
     this.#features = welcome.features;
@@ -110,20 +108,16 @@ export class Session {
     try {
       await this.#host.start();
     } catch (error) {
-      return this.#initFailed(error);
+      this.#connection.send({ type: "InitFailed", error: error instanceof LoadError ? error.info : describe(error) });
+      return this.#leave(EXIT_INIT_FAILED);
     }
     this.#connection.send({ type: "Ready", workflows: this.#host.names() });
     this.#ready = true;
     this.#next();
   }
 
-  #initFailed(error) {
-    this.#connection.send({ type: "InitFailed", error: error instanceof LoadError ? error.info : describe(error) });
-    this.#leave(EXIT_INIT_FAILED);
-  }
-
   #accept(execute) {
-    if (this.#execution !== null || this.#queued !== null) {
+    if (this.#served !== null || this.#queued !== null) {
       throw new PeerError(`Execute ${execute.run} came while another run is on`);
     }
     // One that comes after Drain is refused by not starting it: the supervisor hands it to another worker.
@@ -133,11 +127,8 @@ export class Session {
   }
 
   #cancel(cancel) {
-    if (this.#execution?.run === cancel.run) {
-      this.#execution.cancel(cancel.reason, cancel.message || "cancelled", cancel.grace_ms);
-    } else if (this.#queued?.execute.run === cancel.run) {
-      this.#queued.cancel = cancel;
-    }
+    if (this.#served?.run === cancel.run) this.#served.cancel(cancel);
+    else if (this.#queued?.execute.run === cancel.run) this.#queued.cancel ??= cancel;
   }
 
   /** Takes up what is due, if nothing runs. */
@@ -145,6 +136,7 @@ export class Session {
     if (this.#running || !this.#ready || this.#leaving) return;
     if (this.#queued !== null) {
       const { execute, cancel } = this.#queued;
+      this.#queued = null;
       this.#running = true;
       this.#run(execute, cancel).catch((error) => this.#fail(error));
     } else if (this.#draining !== null) {
@@ -154,120 +146,29 @@ export class Session {
   }
 
   async #run(execute, cancel) {
-    const execution = new Execution(this.#host, execute.run, execute.workflow);
-    const batch = new LogBatch(execute.run, this.#logLevel, (...messages) => this.#connection.send(...messages));
-    this.#queued = null;
-    this.#execution = execution;
-    this.#batch = batch;
-    this.#meter.start();
-    let outcome;
-    try {
-      if (this.#host.isDead) await this.#host.start();
-      const job = await this.#host.find(execute.workflow, execute.source);
-      this.#meter.start();
-      this.#connection.send({ type: "Started", run: execute.run });
-      outcome = await this.#execute(execution, execute, job, cancel);
-    } catch (error) {
-      if (error instanceof Rejection) outcome = { type: "Rejected", reason: error.message };
-      else outcome = { type: "Failed", error: error instanceof LoadError ? error.info : describe(error) };
-    }
-    await this.#finish(execution, batch, outcome);
-  }
-
-  async #execute(execution, execute, job, cancel) {
-    if (cancel !== null) execution.cancel(cancel.reason, cancel.message || "cancelled", cancel.grace_ms);
-    if (execution.request !== null) return { type: "Cancelled", message: execution.request.message };
-    execution.enter(Number(execute.timeout_ms), DEADLINE_SLACK_MS, execute.grace_ms);
-    const ended = await this.#host.execute(
-      {
-        run: execute.run,
-        executionId: execute.execution_id,
-        attempt: execute.attempt,
-        workflow: execute.workflow,
-        params: execute.params,
-        context: execute.context,
-        timeoutMs: Number(execute.timeout_ms),
-        job,
-      },
-      (message) => this.#heard(execution, execute, message),
-    );
-    if (execution.notice !== null) this.#log(execution.notice);
-    return execution.settle(ended);
-  }
-
-  /** A word from the user thread. */
-  #heard(execution, execute, message) {
-    switch (message.type) {
-      case "log":
-        return this.#log(message.record);
-      case "progress":
-        if (this.#features.includes("progress")) this.#batch.setProgress(message);
-        return;
-      case "call":
-        return this.#call(message);
-      case "looked":
-        return execution.looked();
-      case "limit":
-        return execution.limit(message.ms, execute.grace_ms);
-      case "exit":
-        return process.reallyExit(message.code);
-      default:
-        throw new Error(`the user thread said ${message.type}`);
-    }
-  }
-
-  #log(record) {
-    if (this.#features.includes("log")) this.#batch.add(record);
-  }
-
-  #call({ run, call, method, params }) {
-    const refuse = (kind, message) =>
-      this.#host.post({ type: "reply", run, call, result: { type: "Err", error: { kind, message } } });
-    if (!this.#features.includes("call")) return refuse("NotSupported", "this supervisor answers no calls");
-    this.#batch.flush();
-    const encoded = this.#connection.encode({ type: "Call", run, call, method, params });
-    if (!this.#connection.fits(encoded)) return refuse("RequestTooLarge", `${encoded.length} bytes do not fit in a frame`);
-    this.#connection.write(encoded);
-  }
-
-  async #finish(execution, batch, outcome) {
-    execution.close();
+    const desk = { connection: this.#connection, host: this.#host, meter: this.#meter, features: this.#features, logLevel: this.#logLevel };
+    const served = new Served(desk, execute);
+    this.#served = served;
+    const outcome = await served.perform(cancel);
     // Before the supervisor can know that the slot is free, an Execute must not look like a second one.
-    this.#execution = null;
-    this.#batch = null;
-    const parts = batch.take().map((one) => this.#connection.encode(one));
-    const finished = { type: "Finished", run: execution.run, outcome, metrics: this.#meter.read(), log_records: batch.sent };
-    let encoded = this.#connection.encode(finished);
-    if (!this.#connection.fits(encoded)) {
-      const error = tooLarge(encoded.length, this.#connection.frameMaxBytes);
-      encoded = this.#connection.encode({ ...finished, outcome: { type: "Failed", error } });
-    }
-    parts.push(encoded);
-    const recycle = execution.terminated;
-    if (recycle || this.#host.isDead) {
-      this.#connection.write(Buffer.concat(parts.splice(0)));
-      await this.#host.restart();
-    }
-    parts.push(this.#connection.encode({ type: "Idle", run: execution.run, rss_bytes: this.#meter.rssBytes(), recycle }));
-    this.#connection.write(Buffer.concat(parts));
-    this.#meter.rest();
+    this.#served = null;
+    await served.finish(outcome);
     this.#running = false;
     this.#next();
   }
 
   async #dump(run) {
-    const execution = this.#execution;
-    const text =
-      execution === null ? "no execution is running\n" : await stateOf(this.#host, execution.workflow, execution.runningMs);
+    const served = this.#served;
+    const text = served === null ? "no execution is running\n" : await stateOf(this.#host, served.workflow, served.runningMs);
     this.#connection.send({ type: "Stacks", run, text });
   }
 
   #terminate() {
     if (this.#leaving) return;
     const now = performance.now();
-    if (this.#execution !== null) {
+    if (this.#served !== null) {
       this.#terminatedMs = now;
-      this.#execution.end("Shutdown", "the process was told to end (SIGTERM)");
+      this.#served.end("Shutdown", "the process was told to end (SIGTERM)");
     } else if (now - this.#terminatedMs > SIGNAL_ECHO_MS) {
       this.#leave(EXIT_DONE);
     }
@@ -275,15 +176,18 @@ export class Session {
 
   /** The supervisor is gone: end the run if it lets itself be ended, and leave in any case. */
   #lose() {
-    if (this.#execution === null) return this.#leave(EXIT_DONE);
-    this.#execution.cancel("Shutdown", "the supervisor is gone", LEAVE_MS);
+    if (this.#served === null) return this.#leave(EXIT_DONE);
+    this.#served.cancel({ reason: "Shutdown", message: "the supervisor is gone", grace_ms: LEAVE_MS });
     setTimeout(() => this.#leave(EXIT_DONE), LEAVE_MS);
   }
 
   #fail(error) {
-    const known = error instanceof PeerError;
-    process.stderr.write(known ? `the supervisor broke the protocol: ${error.message}\n` : `${error.stack}\n`);
-    this.#leave(known ? EXIT_PEER_BROKE_PROTOCOL : EXIT_INIT_FAILED);
+    const [text, code] =
+      error instanceof PeerError ? [`the supervisor broke the protocol: ${error.message}`, EXIT_PEER_BROKE_PROTOCOL]
+      : error instanceof LoadError ? [`the workflows cannot be loaded any more: ${error.message}`, EXIT_INIT_FAILED]
+      : [`a mistake in muster-worker itself: ${error.stack}`, EXIT_SDK_BUG];
+    process.stderr.write(`${text}\n`);
+    this.#leave(code);
   }
 
   async #leave(code) {
@@ -309,9 +213,4 @@ function leadsGroup() {
   } catch {
     return false;
   }
-}
-
-function tooLarge(size, limit) {
-  const message = `the outcome takes ${size} bytes and a frame holds ${limit}; store the data and return a reference`;
-  return { kind: "ResultTooLarge", message, stack: "", retryable: false };
 }

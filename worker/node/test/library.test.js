@@ -75,6 +75,17 @@ test("duplicates are InitFailed", () =>
     assert.equal(await worker.exited(), 69);
   }));
 
+test("a duplicate that comes later fails what meets it, and the worker leaves", () =>
+  withFolder({ "a.js": `${REGISTER}workflow("same", () => 1);` }, async (worker, folder) => {
+    assert.equal((await worker.run("same")).result, 1);
+    write(folder, "b.js", `${REGISTER}workflow("same", () => 2);`);
+    write(folder, "a.js", `${REGISTER}workflow("same", () => 3);`);
+    worker.start("same");
+    assert.equal((await worker.expect("Finished")).outcome.error.kind, "DuplicateWorkflow");
+    assert.equal(await worker.exited(), 69);
+    assert.match(worker.stderr, /the workflows cannot be loaded any more: two workflows are called "same"/);
+  }));
+
 test("changes are picked up at once, the rest keeps its state", () =>
   withFolder(
     {

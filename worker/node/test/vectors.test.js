@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import * as binary from "../src/wire/binary.js";
-import { Decoder, PeerError } from "../src/wire/connection.js";
+import { Decoder, PeerError } from "../src/wire/decoder.js";
 import * as jsonLines from "../src/wire/json_lines.js";
 import { TO_SUPERVISOR, TO_WORKER } from "../src/wire/messages.js";
 

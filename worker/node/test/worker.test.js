@@ -259,6 +259,10 @@ for (const launcher of ["shell", "node"]) {
     const early = await Supervisor.start({ launcher, handshake: false });
     early.send({ type: "Ping", nonce: 1 });
     assert.equal(await early.exited(), 65);
+    const twice = await Supervisor.start({ launcher });
+    twice.send({ type: "Welcome", protocol: 1, worker_id: "", features: [], max_frame_bytes: 1 << 20, log_level: "Info", config: "" });
+    assert.equal(await twice.exited(), 65);
+    assert.match(twice.stderr, /Welcome came twice/);
     const future = await Supervisor.start({ launcher, handshake: false });
     future.send({ type: "Welcome", protocol: 9, worker_id: "", features: [], max_frame_bytes: 1 << 20, log_level: "Info", config: "" });
     assert.equal(await future.exited(), 71);

@@ -3,15 +3,15 @@
 // The order of fields and of variants is frozen for ever. A message is a plain object with its name in
 // `type`: `{ type: "Started", run: 7 }`. A `?` after a field's name says that JSON lines mode may leave it out.
 
-export const u16 = { kind: "uint", bytes: 2 };
-export const u32 = { kind: "uint", bytes: 4 };
-export const u64 = { kind: "uint", bytes: 8 };
-export const bool = { kind: "bool" };
-export const text = { kind: "text" };
+const u16 = { kind: "uint", bytes: 2 };
+const u32 = { kind: "uint", bytes: 4 };
+const u64 = { kind: "uint", bytes: 8 };
+const bool = { kind: "bool" };
+const text = { kind: "text" };
 /** JSON text that travels unparsed, as a string here; empty means none. Inline in JSON lines mode. */
-export const json = { kind: "json" };
+const json = { kind: "json" };
 /** Source text, as a string. */
-export const code = { kind: "code" };
+const code = { kind: "code" };
 
 const list = (item) => ({ kind: "list", item });
 const option = (item) => ({ kind: "option", item });
@@ -31,8 +31,8 @@ function variants(name, table) {
   return { kind: "variants", name, all, byName: new Map(all.map((one) => [one.type, one])) };
 }
 
-export const LEVEL = names("Trace", "Debug", "Info", "Warn", "Error");
-export const CANCEL_REASON = names("User", "Timeout", "Shutdown", "LeaseLost");
+const LEVEL = names("Trace", "Debug", "Info", "Warn", "Error");
+const CANCEL_REASON = names("User", "Timeout", "Shutdown", "LeaseLost");
 
 const ERROR_INFO = struct({ "kind?": text, "message?": text, "stack?": text, "retryable?": option(bool) });
 const LOG_RECORD = struct({
@@ -49,18 +49,18 @@ const METRICS = struct({
   "peak_rss_bytes?": u64,
 });
 
-export const SOURCE = variants("Source", {
+const SOURCE = variants("Source", {
   Named: {},
   Path: { path: text, function: text },
   Inline: { language: text, code },
 });
-export const OUTCOME = variants("Outcome", {
+const OUTCOME = variants("Outcome", {
   Succeeded: { "result?": json },
   Failed: { error: ERROR_INFO },
   Cancelled: { "message?": text },
   Rejected: { "reason?": text },
 });
-export const CALL_RESULT = variants("CallResult", { Ok: { "value?": json }, Err: { error: ERROR_INFO } });
+const CALL_RESULT = variants("CallResult", { Ok: { "value?": json }, Err: { error: ERROR_INFO } });
 
 export const TO_SUPERVISOR = variants("ToSupervisor", {
   Hello: {
