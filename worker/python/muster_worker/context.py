@@ -11,8 +11,10 @@ from . import interrupt
 from .current import current_or_none
 from .errors import CallError
 from .execution import Execution
+from .logs import make_record
 from .results import to_json
 from .wire.messages import ErrorInfo, Level
+
 
 def _execution() -> Execution:
     found = current_or_none()
@@ -65,8 +67,6 @@ class Log:
     warning = warn
 
     def _write(self, level: Level, message: object, fields: Dict[str, Any]) -> None:
-        from .logs import make_record
-
         execution = _execution()
         interrupt.hold()
         try:

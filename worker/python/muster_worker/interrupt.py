@@ -32,7 +32,7 @@ TERMINATED = "the process was told to end (SIGTERM)"
 _main = threading.main_thread().ident
 _depth = 0
 _target: Optional[Execution] = None
-_on_terminate_outside: Callable[[], None] = lambda: None
+_on_terminate_outside: Optional[Callable[[], None]] = None
 
 
 def install(on_terminate_outside: Callable[[], None]) -> None:
@@ -86,7 +86,8 @@ def _on_wake(signum: int, frame: Optional[FrameType]) -> None:
 def _on_terminate(signum: int, frame: Optional[FrameType]) -> None:
     execution = _target
     if execution is None:
-        _on_terminate_outside()
+        if _on_terminate_outside is not None:
+            _on_terminate_outside()
         return
     # The last call before SIGKILL: also for code that swallowed the cancel.
     execution.request_cancel("Shutdown", TERMINATED)

@@ -1,7 +1,7 @@
 """The conversation with the supervisor: handshake, executions one after another, the end.
 
-The main thread is in `serve`; the watcher and callers come in through `attend` and `dispatch`, whoever
-holds `connection.reading`.
+The main thread is in `serve`; the watcher and callers come in through `read`, whoever holds
+`connection.reading`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import collections
 import os
 import sys
-import time
 from typing import Any, Deque, Optional
 
 from . import interrupt, stacks, streams
@@ -32,7 +31,6 @@ from .wire.limits import (
     EXIT_NO_COMMON_VERSION,
     EXIT_PEER_BROKE_PROTOCOL,
     FRAME_HEADER_BYTES,
-    LOG_BATCH_MAX_AGE_SECONDS,
 )
 from .wire.messages import (
     Cancel,
@@ -54,8 +52,6 @@ from .wire.messages import (
     Started,
 )
 
-_DEADLINE_SLACK_SECONDS = 0.025
-_LEAVE_SECONDS = 1.5
 _LOADING = object()
 
 
@@ -66,13 +62,13 @@ class Session:
         self.connection = connection
         self.departure = departure
         self.busy: Optional[Any] = None
+        """The execution that runs, or a mark while user code is loaded."""
         self._conformance = conformance
         self._terms: Terms
         self._inbox: Deque[Execute] = collections.deque()
         self._early_cancel: Optional[Cancel] = None
         self._draining: Optional[str] = None
-        self._lost_at: Optional[float] = None
-        self._port: Optional[FramePort] = None
+        self.port: Optional[FramePort] = None
         self._watcher = Watcher(self)
         self._pid = os.getpid()
 
@@ -149,7 +145,7 @@ class Session:
             execute.timeout_ms,
         )
         port.calls = Calls(execution, self.connection, self.read)
-        self._port = port
+        self.port = port
         self.busy = execution
         early, self._early_cancel = self._early_cancel, None
         if early is not None and early.run == execute.run:
@@ -185,7 +181,7 @@ class Session:
         idle = self.connection.encode(Idle(execution.run, resident_bytes(), recycle))
         # Before the supervisor can know that the slot is free, an Execute must not look like a second one.
         self.busy = None
-        self._port = None
+        self.port = None
         # Calls know their execution, which knows its port: cut here, or it is work for the garbage collector.
         port.calls = None
         interrupt.restore()
@@ -216,7 +212,7 @@ class Session:
         if isinstance(message, Execute):
             self._accept(message)
         elif isinstance(message, Reply):
-            port = self._port
+            port = self.port
             if port is not None and port.calls is not None and self._is_current(message.run):
                 port.calls.resolve(message)
         elif isinstance(message, Cancel):
@@ -248,39 +244,3 @@ class Session:
             interrupt.wake()
         elif self._inbox and self._inbox[0].run == cancel.run:
             self._early_cancel = cancel
-
-    # The watcher.
-
-    def attend(self, seconds: float) -> None:
-        """Waits that long for the wire, and looks at the clock."""
-        if self._lost_at is not None:
-            time.sleep(seconds)
-        elif self.connection.readable(seconds):
-            self._read_if_free()
-        if self.connection.ended and self._lost_at is None:
-            self._lose()
-        execution, port = self.busy, self._port
-        if port is not None:
-            port.logs.flush(LOG_BATCH_MAX_AGE_SECONDS)
-        if isinstance(execution, Execution):
-            execution.check_deadline(time.monotonic(), _DEADLINE_SLACK_SECONDS)
-            if execution.due():
-                interrupt.wake()
-
-    def _read_if_free(self) -> None:
-        reading = self.connection.reading
-        if not reading.acquire(blocking=False):
-            time.sleep(0.001)
-            return
-        try:
-            if self.busy is not None and self.connection.readable(0):
-                self.read()
-        finally:
-            reading.release()
-
-    def _lose(self) -> None:
-        """The supervisor is gone: end the run if it lets itself be ended, and leave in any case."""
-        self._lost_at = time.monotonic()
-        self.departure.later(EXIT_DONE, _LEAVE_SECONDS)
-        if isinstance(self.busy, Execution):
-            self.busy.request_cancel(CancelReason.Shutdown.name, "the supervisor is gone")

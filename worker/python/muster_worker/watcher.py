@@ -12,13 +12,18 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any, NoReturn, Optional
 
-from .wire.limits import EXIT_SDK_BUG
+from . import interrupt
+from .execution import Execution
+from .wire.limits import EXIT_DONE, EXIT_SDK_BUG, LOG_BATCH_MAX_AGE_SECONDS
+from .wire.messages import CancelReason
 
 if TYPE_CHECKING:
     from .session import Session
 
 TICK_SECONDS = 0.02
 _TICKS_BEFORE_SLEEP = 50
+_DEADLINE_SLACK_SECONDS = 0.025
+_LEAVE_SECONDS = 1.5
 
 
 class Watcher:
@@ -27,6 +32,7 @@ class Watcher:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._asleep = False
+        self._is_lost = False
         self._alarm: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def start(self) -> None:
@@ -64,10 +70,47 @@ class Watcher:
                 seen, quiet_ticks = busy, 0
                 time.sleep(TICK_SECONDS)
             else:
-                self._session.attend(TICK_SECONDS)
+                self._attend()
 
     def _sleep(self) -> None:
         self._asleep = True
         if self._session.busy is None:
             self._alarm.get()
         self._asleep = False
+
+    def _attend(self) -> None:
+        """Waits one tick for the wire, and looks at the clock."""
+        session = self._session
+        if self._is_lost:
+            time.sleep(TICK_SECONDS)
+        elif session.connection.readable(TICK_SECONDS):
+            self._read_if_free()
+        if session.connection.ended and not self._is_lost:
+            self._lose()
+        execution, port = session.busy, session.port
+        if port is not None:
+            port.logs.flush(LOG_BATCH_MAX_AGE_SECONDS)
+        if isinstance(execution, Execution):
+            execution.check_deadline(time.monotonic(), _DEADLINE_SLACK_SECONDS)
+            if execution.due():
+                interrupt.wake()
+
+    def _read_if_free(self) -> None:
+        reading = self._session.connection.reading
+        if not reading.acquire(blocking=False):
+            # Somebody who waits for an answer is at the wire, and is about to read.
+            time.sleep(0.001)
+            return
+        try:
+            if self._session.busy is not None and self._session.connection.readable(0):
+                self._session.read()
+        finally:
+            reading.release()
+
+    def _lose(self) -> None:
+        """The supervisor is gone: end the run if it lets itself be ended, and leave in any case."""
+        self._is_lost = True
+        self._session.departure.later(EXIT_DONE, _LEAVE_SECONDS)
+        execution = self._session.busy
+        if isinstance(execution, Execution):
+            execution.request_cancel(CancelReason.Shutdown.name, "the supervisor is gone")

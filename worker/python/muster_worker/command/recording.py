@@ -6,7 +6,7 @@ import json
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from ..execution import CancelRequest
-from ..wire.messages import Call, Cancel, Err, Execute, Finished, Level, Log, Ok, Outcome, Reply, Started
+from ..wire.messages import Call, Cancel, Execute, Finished, Level, Log, Ok, Outcome, Reply, Started
 from .clock import LaterCancel
 from .json_values import parsed, same
 from .masks import Masks

@@ -328,9 +328,4 @@ TO_SUPERVISOR = Variants(
 )
 TO_WORKER = Variants("ToWorker", Welcome, Execute, Cancel, Reply, Ping, Drain, Dump)
 
-ToSupervisor = Union[
-    Hello, Ready, InitFailed, Started, Log, Progress, Call, Finished, Idle, Pong, Goodbye, Stacks
-]
-ToWorker = Union[Welcome, Execute, Cancel, Reply, Ping, Drain, Dump]
-
 FEATURES: Tuple[str, ...] = ("log", "progress", "call", "cancel", "ping", "drain", "dump")

@@ -1,0 +1,86 @@
+"""One source file of the workflows folder as it was when it was loaded: its content, and what it imports."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+import time
+from typing import Dict, List, Set, Tuple
+
+_RACY_NS = 100_000_000
+
+Stamp = Tuple[int, int, int, int]
+
+
+class SourceFile:
+    """A file of the folder as it was when it was loaded."""
+
+    def __init__(self, module: str, stamp: Stamp, data: bytes, imports: Set[str]) -> None:
+        self.module = module
+        self.digest = _digest_of(data)
+        self.imports = imports
+        self.built_from: Dict[str, bytes] = {}
+        """The contents of all files that its module was built with."""
+        self._note(stamp)
+
+    def changed(self, path: str) -> bool:
+        """True when the file at that path has another content by now."""
+        try:
+            stamp = stamp_of(path)
+            if stamp == self._stamp and not self._is_racy:
+                return False
+            with open(path, "rb") as source:
+                data = source.read()
+        except OSError:
+            return True
+        if _digest_of(data) != self.digest:
+            return True
+        self._note(stamp)
+        return False
+
+    def _note(self, stamp: Stamp) -> None:
+        self._stamp = stamp
+        # Files written in the moment before we read them may change again within one tick of the
+        # file system's clock; only later does an equal stamp mean equal content.
+        self._is_racy = time.time_ns() - stamp[0] < _RACY_NS
+
+
+def stamp_of(path: str) -> Stamp:
+    """What changes when the file does, and costs no read."""
+    status = os.stat(path)
+    return (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
+
+
+def _digest_of(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=16).digest()
+
+
+def imports_of(module: str, data: bytes) -> Set[str]:
+    """Every module name the source may import, at the top or inside a function."""
+    try:
+        tree = ast.parse(data)
+    except (SyntaxError, ValueError, RecursionError):
+        return set()
+    names: Set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                names.update(_prefixes(alias.name))
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(module, node.level, node.module or "")
+            names.update(_prefixes(base))
+            names.update(f"{base}.{alias.name}" if base else alias.name for alias in node.names)
+    return names
+
+
+def _absolute(module: str, level: int, name: str) -> str:
+    if level == 0:
+        return name
+    package = module.split(".")[:-level]
+    return ".".join([*package, name] if name else package)
+
+
+def _prefixes(name: str) -> List[str]:
+    parts = name.split(".")
+    return [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
