@@ -59,7 +59,11 @@ export class Host {
     });
     this.#onDeath = null;
     this.#onMessage = () => {};
-    if (answer.type === "loadFailed") throw new LoadError(answer.error);
+    if (answer.type === "loadFailed") {
+      // What it did load must not run beside the mistake.
+      await this.stop();
+      throw new LoadError(answer.error);
+    }
     this.broken = answer.broken;
     this.entries = new Map(answer.names.map(({ name, where }) => [name, where]));
   }

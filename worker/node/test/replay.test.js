@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import * as jsonLines from "../src/wire/json_lines.js";
 import { TO_SUPERVISOR } from "../src/wire/messages.js";
-import { LAUNCHERS, Supervisor } from "./supervisor.js";
+import { LAUNCHERS, PACKAGE, Supervisor } from "./supervisor.js";
 import { folderOf, launch, run } from "./terminal.js";
 
 const HEADER = {
@@ -96,6 +96,12 @@ for (const launcher of Object.keys(LAUNCHERS)) {
     }
   });
 }
+
+// This file stays as it is for ever: what a supervisor once saved must be readable by every later version.
+test("a transcript of version 1, as a supervisor saved it", () => {
+  const folder = `${PACKAGE}test/transcripts/`;
+  same(run(["replay", `${folder}version_1.jsonl`, "--workflows-dir", `${folder}workflows`]));
+});
 
 test("results are compared as JSON values and printed, whatever the order of their keys", () => {
   const code = "export default () => ({ b: 1, a: [1.0] });";
