@@ -13,6 +13,7 @@ pub mod codec;
 pub mod frame;
 pub mod json;
 pub mod limits;
+pub mod transcript;
 pub mod wire;
 
 mod message;
