@@ -41,6 +41,15 @@ Examples:
 
 Exit status: 0 the workflow succeeded, 1 it failed, 124 it ran out of time, 2 the command line makes no sense.")]
     Run(Run),
+    /// Run a recorded execution again, with the answers it got then, and show the first difference
+    #[command(after_help = "\
+Examples:
+  supervisor transcript 0198aa00-0000-7000-8000-000000000001 --out failure.jsonl
+  worker replay failure.jsonl
+  worker replay failure.jsonl --config api_key=the-real-one      (secrets are masked in transcripts)
+
+Exit status: 0 it did the same again, 1 it did not, 2 the file cannot be replayed.")]
+    Replay(Replay),
     /// List the workflows that are there, and where
     List {
         /// Where workflow files are
@@ -72,6 +81,25 @@ pub(crate) struct Run {
     /// A state entry it will find; state is kept in memory for this run only
     #[arg(long, value_name = "KEY=VALUE", value_parser = entry)]
     pub(crate) state: Vec<(String, serde_json::Value)>,
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// A transcript, saved with `supervisor transcript ID --out FILE`
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// A configuration entry in the place of a masked one; VALUE is JSON or else text
+    #[arg(long, value_name = "KEY=VALUE", value_parser = entry)]
+    pub(crate) config: Vec<(String, serde_json::Value)>,
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+}
+
+/// Where workflows come from, and what they may use.
+#[derive(Debug, Args)]
+pub(crate) struct Folder {
     /// Where workflow files are
     #[arg(long, value_name = "DIR", default_value_os_t = workflows_dir())]
     pub(crate) workflows_dir: PathBuf,

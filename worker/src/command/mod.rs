@@ -1,7 +1,10 @@
-//! The command line of a worker program: serve a supervisor, run one execution here, list workflows.
+//! The command line of a worker program: serve a supervisor, run one execution here or run it again, list workflows.
 
 mod arguments;
+mod here;
 mod list;
+mod recorded;
+mod replay;
 mod run;
 mod terminal;
 
@@ -37,6 +40,7 @@ pub(crate) fn main(worker: Worker) -> ExitCode {
             crate::serve::serve(engines, if json { Spelling::JsonLines } else { Spelling::Binary })
         }
         Some(Command::Run(options)) => run::run(engines, options),
+        Some(Command::Replay(options)) => replay::replay(engines, options),
         Some(Command::List { workflows_dir, json }) => list::list(engines, workflows_dir, json),
         None if asked_to_serve => crate::serve::serve(engines, Spelling::Binary),
         None => help(),

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Write};
-use std::rc::Rc;
+use std::io::Read;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -11,9 +10,10 @@ use muster_protocol::{CancelReason, ErrorInfo, JsonBytes, Outcome, Source};
 use serde_json::{Value, json};
 
 use super::arguments::Run as Options;
-use super::terminal::{Terminal, TerminalLine};
-use crate::engine::{Engines, Init};
-use crate::run::{Line, Request, Run, Uplink, Waker};
+use super::here::{Here, Refusal, keep_stdout_for_the_result, write_result};
+use super::terminal::Terminal;
+use crate::engine::Engines;
+use crate::run::{Request, Run, Uplink};
 use crate::serve::exit;
 
 const EXIT_FAILED: u8 = 1;
@@ -22,37 +22,19 @@ const EXIT_CANCELLED: u8 = 130;
 
 /// Gives the exit code.
 pub(crate) fn run(engines: Engines, options: Options) -> u8 {
-    match try_run(engines, options) {
-        Ok(code) => code,
-        Err(problem) => {
-            exit::complain(&problem);
-            super::EXIT_USAGE
-        }
-    }
+    run_options(engines, options).unwrap_or_else(Refusal::report)
 }
 
-fn try_run(mut engines: Engines, options: Options) -> Result<u8, String> {
+fn run_options(engines: Engines, options: Options) -> Result<u8, Refusal> {
     let request = request(&options)?;
     let result_to = keep_stdout_for_the_result()?;
-    let workflows_dir = std::path::absolute(&options.workflows_dir)
-        .map_err(|error| format!("--workflows-dir {}: {error}", options.workflows_dir.display()))?;
-    if matches!(request.source, Source::Named) && !workflows_dir.is_dir() {
-        let folder = workflows_dir.display();
-        exit::complain(&format!("there is no folder {folder}; name yours with --workflows-dir DIR"));
-    }
-    let memory_limit_mb = Some(options.memory_limit_mb);
-    if let Err(error) = engines.init(&Init { workflows_dir: Some(workflows_dir), memory_limit_mb }) {
-        exit::complain(&format!("cannot start: {}", error.message));
-        return Ok(exit::INIT_FAILED);
-    }
     let terminal = Arc::new(Terminal::new(
         options.config.into_iter().collect(),
         options.state.into_iter().collect::<BTreeMap<_, _>>(),
     ));
-    let waker = Arc::new(Waker::new().map_err(|error| format!("cannot make an eventfd: {error}"))?);
-    let line: Rc<dyn Line> = Rc::new(TerminalLine { waker });
+    let here = Here::open(engines, &options.folder, matches!(request.source, Source::Named))?;
     let run = Run::new(request, Arc::clone(&terminal) as Arc<dyn Uplink>);
-    let outcome = run.conclude(engines.run(&run, &line));
+    let outcome = here.run(&run);
     Ok(report(&run, outcome, &terminal, result_to))
 }
 
@@ -111,22 +93,11 @@ fn params(given: Option<&str>) -> Result<JsonBytes, String> {
     Ok(JsonBytes(text.into_bytes()))
 }
 
-/// What workflows print must not end up in the result: stdout becomes stderr for them.
-fn keep_stdout_for_the_result() -> Result<File, String> {
-    let kept = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3);
-    let kept = kept.map_err(|error| format!("stdout is not usable: {error}"))?;
-    rustix::stdio::dup2_stdout(rustix::stdio::stderr())
-        .map_err(|error| format!("stderr is not usable: {error}"))?;
-    Ok(File::from(kept))
-}
-
-fn report(run: &Run, outcome: Outcome, terminal: &Terminal, mut result_to: File) -> u8 {
+fn report(run: &Arc<Run>, outcome: Outcome, terminal: &Terminal, mut result_to: File) -> u8 {
     let reason = run.cancellation.get().map(|request| request.reason);
     match outcome {
         Outcome::Succeeded { result } => {
-            let mut line = if result.is_none() { b"null".to_vec() } else { result.0 };
-            line.push(b'\n');
-            if let Err(error) = result_to.write_all(&line) {
+            if let Err(error) = write_result(&mut result_to, &result) {
                 exit::complain(&format!("the result cannot be written: {error}"));
                 return EXIT_FAILED;
             }

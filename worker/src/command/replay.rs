@@ -1,0 +1,196 @@
+//! `worker replay`: a recorded execution again, with the answers it got then.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use muster_protocol::transcript::{Header, Transcript};
+use muster_protocol::{JsonBytes, Level, LogRecord, Outcome, Source, ToWorker};
+use serde_json::Value;
+
+use super::arguments::Replay as Options;
+use super::here::{Here, Refusal, keep_stdout_for_the_result, write_result};
+use super::recorded::{Cancelled, Recorded, describe};
+use super::terminal::Terminal;
+use crate::engine::Engines;
+use crate::run::{Request, Run, Uplink, Waker};
+use crate::serve::exit;
+
+const EXIT_DIFFERENT: u8 = 1;
+
+type Config = BTreeMap<String, Value>;
+
+/// Gives the exit code.
+pub(crate) fn replay(engines: Engines, options: Options) -> u8 {
+    replay_file(engines, options).unwrap_or_else(Refusal::report)
+}
+
+fn replay_file(engines: Engines, options: Options) -> Result<u8, Refusal> {
+    let file = options.file.display();
+    let text =
+        std::fs::read_to_string(&options.file).map_err(|error| format!("{file}: cannot be read: {error}"))?;
+    let transcript = Transcript::parse(&text).map_err(|error| format!("{file}: {error}"))?;
+    let config: Config = options.config.into_iter().collect();
+    let recorded = Recorded::of(&transcript, config.clone());
+    let execute = recorded.execute.clone().ok_or_else(|| {
+        format!(
+            "{file}: cannot be replayed, because its Execute was not kept: transcripts hold 1 MiB of parameters \
+             and code; use `worker run` with the parameters"
+        )
+    })?;
+    let request = request(execute, &config)?;
+    let mut result_to = keep_stdout_for_the_result()?;
+    let here = Here::open(engines, &options.folder, matches!(request.source, Source::Named))?;
+    introduce(&transcript.header, here.language());
+
+    let (started, starts) = channel();
+    let cancel = recorded.cancel.clone();
+    let uplink = Arc::new(Replaying {
+        terminal: Terminal::new(BTreeMap::new(), BTreeMap::new()),
+        recorded: Mutex::new(recorded),
+        started,
+    });
+    let run = Run::new(request, Arc::clone(&uplink) as Arc<dyn Uplink>);
+    if let Some(cancel) = cancel {
+        let (run, waker) = (Arc::clone(&run), here.waker());
+        // It waits for Started, and ends with the process at the latest.
+        std::thread::spawn(move || starts.recv().is_ok().then(|| cancel_as_then(&run, &waker, &cancel)));
+    }
+    let outcome = here.run(&run);
+    if let Outcome::Succeeded { result } = &outcome
+        && let Err(error) = write_result(&mut result_to, result)
+    {
+        exit::complain(&format!("the result cannot be written: {error}"));
+    }
+    let code = report(&mut uplink.recorded(), &outcome, &transcript);
+    Ok(code)
+}
+
+/// The request the recorded Execute carried, with what is given in the place of masked values.
+fn request(execute: ToWorker, config: &Config) -> Result<Request, String> {
+    let ToWorker::Execute {
+        run, execution_id, attempt, workflow, source, params, context, timeout_ms, ..
+    } = execute
+    else {
+        return Err("the recorded Execute is no Execute".to_owned());
+    };
+    Ok(Request {
+        run,
+        execution_id,
+        attempt,
+        workflow,
+        source,
+        params,
+        context_text: unmasked(context, config),
+        timeout: (timeout_ms > 0).then(|| Duration::from_millis(timeout_ms)),
+        context: OnceLock::new(),
+    })
+}
+
+fn unmasked(context: JsonBytes, config: &Config) -> JsonBytes {
+    let Ok(mut parsed) = context.parse::<Value>() else { return context };
+    if config.is_empty() {
+        return context;
+    }
+    for (key, value) in config {
+        parsed["config"][key] = value.clone();
+    }
+    JsonBytes::of(&parsed)
+}
+
+fn introduce(header: &Header, language: &str) {
+    let Header {
+        execution_id, attempt, workflow, recorded_at, implementation, implementation_version, ..
+    } = header;
+    exit::complain(&format!(
+        "replaying execution {execution_id}, attempt {attempt}: {workflow}, recorded {recorded_at} with \
+         {implementation} {implementation_version} ({})",
+        header.language
+    ));
+    if !header.language.is_empty() && header.language != language {
+        let recorded = &header.language;
+        exit::complain(&format!(
+            "it was recorded with workflows in {recorded}, and this worker runs {language}: replay it with the \
+             {recorded} worker"
+        ));
+    }
+}
+
+/// Ends the run as somebody did then: as long after Started.
+fn cancel_as_then(run: &Run, waker: &Waker, cancel: &Cancelled) {
+    std::thread::sleep(cancel.after_started);
+    run.cancellation.request(cancel.reason, &cancel.message, cancel.grace);
+    waker.wake();
+}
+
+/// Says what differs first, and both outcomes.
+fn report(recorded: &mut Recorded, outcome: &Outcome, transcript: &Transcript) -> u8 {
+    recorded.finished(outcome);
+    let replayed = describe(outcome);
+    let then = match (&recorded.outcome, transcript.ended()) {
+        (Some(outcome), _) => describe(outcome),
+        (None, Some(ended)) => format!(
+            "no Finished: the supervisor ended it as {} {}: {}",
+            ended.status,
+            ended.error_type.as_deref().unwrap_or_default(),
+            ended.error_message.as_deref().unwrap_or_default()
+        ),
+        (None, None) => "no Finished".to_owned(),
+    };
+    match &recorded.difference {
+        None => {
+            exit::complain(&format!("the same again: {replayed}"));
+            exit::DONE
+        }
+        Some(difference) => {
+            let where_ = &difference.place;
+            exit::complain(&format!(
+                "the first difference is {where_}\n  recorded: {}\n  replayed: {}",
+                difference.recorded, difference.replayed
+            ));
+            exit::complain(&format!("the outcomes\n  recorded: {then}\n  replayed: {replayed}"));
+            EXIT_DIFFERENT
+        }
+    }
+}
+
+/// The way out of a run that is compared with an earlier one.
+struct Replaying {
+    terminal: Terminal,
+    recorded: Mutex<Recorded>,
+    started: Sender<()>,
+}
+
+impl Replaying {
+    fn recorded(&self) -> MutexGuard<'_, Recorded> {
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Uplink for Replaying {
+    fn started(&self, _run: u32) {
+        // Nobody waits for it unless a cancel was recorded.
+        let _ = self.started.send(());
+    }
+
+    fn log_level(&self) -> Option<Level> {
+        Some(Level::Debug)
+    }
+
+    fn log(&self, run: u32, record: LogRecord) {
+        self.recorded().logged(&record);
+        self.terminal.log(run, record);
+    }
+
+    fn progress(&self, run: u32, current: u64, total: u64, message: &str) {
+        self.terminal.progress(run, current, total, message);
+    }
+
+    fn call(&self, run: &Run, call: u32, method: &str, params: JsonBytes) {
+        let answer = self.recorded().answer(method, &params);
+        if let Some(result) = answer {
+            run.reply(call, result);
+        }
+    }
+}
