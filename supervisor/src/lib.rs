@@ -22,3 +22,4 @@ pub mod process;
 pub mod service;
 pub mod settings;
 pub mod store;
+pub mod transcripts;

@@ -16,6 +16,7 @@ mod blocking;
 mod cache;
 mod client;
 mod dialogue;
+mod embedded;
 mod eventually;
 mod installation;
 mod queue;

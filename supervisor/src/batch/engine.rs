@@ -1,6 +1,6 @@
 //! Runs the lines of a batch: claims them in order as workers come free, and hears how each ended.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,21 +13,23 @@ use uuid::Uuid;
 
 use super::input::{InputError, Line};
 use super::outcome::ResultLine;
+use super::queue::Queue;
 use crate::bus::Bus;
 use crate::execution::Status;
 use crate::finalize::{Finalized, Sink};
-use crate::service::{Closed, Core, CoreError, Ledger, Parts, Preparer, Reservation, Slots, claimant};
+use crate::service::{
+    AfterFailure, Closed, Core, CoreError, Ledger, Parts, Preparer, Reservation, Slots, claimant,
+};
 use crate::settings::Settings;
 use crate::store::{
     Claim, Disposition, Failure, Finalization, NewExecution, Outcome, Store, StoreError, Verdict,
 };
+use crate::transcripts::Keeper;
 
 /// So many starts in a row without a Ready, and the batch gives up. (A service never does.)
 const GIVE_UP_AFTER: u32 = 5;
 /// One claim takes so many lines at most.
 const CLAIM_MAX: usize = 128;
-/// Longer than any batch.
-const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// What a batch is run with.
 #[derive(Debug)]
@@ -38,6 +40,8 @@ pub struct Batch {
     pub store: Arc<dyn Store>,
     /// Go on after a failure.
     pub keep_going: bool,
+    /// Where transcripts are kept, if they are.
+    pub transcripts: Option<Arc<Keeper>>,
     /// Cancelled to end the batch early: what runs is cancelled, the rest never starts.
     pub stop: CancellationToken,
 }
@@ -82,7 +86,7 @@ pub async fn run(
     lines: Lines,
     report: impl FnMut(usize, ResultLine),
 ) -> Result<(), BatchError> {
-    let Batch { settings, store, keep_going, stop } = batch;
+    let Batch { settings, store, keep_going, transcripts, stop } = batch;
     let (ledger, slots) = (Arc::new(Ledger::default()), Slots::new(settings.max_workers));
     let (ends, ended) = mpsc::unbounded_channel();
     let bus = Bus::in_process(&settings.key_prefix);
@@ -98,13 +102,15 @@ pub async fn run(
         outbox: None,
         leftovers: None,
         give_up_after: Some(GIVE_UP_AFTER),
+        transcripts,
+        after_failure: if keep_going { AfterFailure::GoOn } else { AfterFailure::Halt },
     };
     let mut runner = Runner {
         core: Core::start(&settings, parts)?,
         keep_going,
         default_max_attempts: settings.max_attempts,
         places: HashMap::new(),
-        queue: VecDeque::new(),
+        queue: Queue::default(),
         later: Vec::new(),
         abandoned: None,
         report,
@@ -144,7 +150,7 @@ struct Runner<R> {
     /// The lines that have not ended, by execution.
     places: HashMap<Uuid, (usize, Arc<NewExecution>)>,
     /// What is to be claimed, in order.
-    queue: VecDeque<Arc<NewExecution>>,
+    queue: Queue,
     /// What is tried again, and when.
     later: Vec<(Instant, Arc<NewExecution>)>,
     /// Why nothing more is started, once that is so.
@@ -161,8 +167,11 @@ impl<R: FnMut(usize, ResultLine)> Runner<R> {
     ) -> Result<(), BatchError> {
         let (mut more_lines, mut stopped) = (true, false);
         let mut read = Vec::new();
-        while more_lines || !self.places.is_empty() {
-            let due = self.later.iter().map(|(at, _)| *at).min();
+        while more_lines || !self.places.is_empty() || self.queue.len() > 0 {
+            if self.fail_bad_lines() {
+                continue;
+            }
+            let (claimable, due) = (self.queue.claimable(), self.later.iter().map(|(at, _)| *at).min());
             let room = CLAIM_MAX.saturating_sub(self.queue.len());
             tokio::select! {
                 biased;
@@ -182,7 +191,7 @@ impl<R: FnMut(usize, ResultLine)> Runner<R> {
                         self.take(line?);
                     }
                 }
-                reservation = self.core.slots.reserve(self.queue.len()), if !self.queue.is_empty() => {
+                reservation = self.core.slots.reserve(claimable), if claimable > 0 => {
                     self.claim(reservation).await?;
                 }
             }
@@ -193,7 +202,10 @@ impl<R: FnMut(usize, ResultLine)> Runner<R> {
     fn take(&mut self, line: Line) {
         let request = match line.request {
             Ok(request) => request,
-            Err(bad) => return self.end(line.index, ResultLine::bad(bad)),
+            Err(bad) if self.keep_going || self.abandoned.is_some() => {
+                return self.end(line.index, ResultLine::bad(bad));
+            }
+            Err(bad) => return self.queue.push_bad(line.index, bad),
         };
         let execution = Arc::new(NewExecution::of(&request, self.default_max_attempts));
         if let Some(why) = self.abandoned {
@@ -201,11 +213,22 @@ impl<R: FnMut(usize, ResultLine)> Runner<R> {
             return;
         }
         self.places.insert(execution.id, (line.index, Arc::clone(&execution)));
-        self.queue.push_back(execution);
+        self.queue.push(execution);
+    }
+
+    /// Without `--keep-going` a bad line ends the batch when its turn comes: all before it has ended. True if
+    /// one did.
+    fn fail_bad_lines(&mut self) -> bool {
+        if self.places.len() > self.queue.executions() {
+            return false;
+        }
+        let Some((place, bad)) = self.queue.take_bad() else { return false };
+        self.end(place, ResultLine::bad(bad));
+        true
     }
 
     async fn claim(&mut self, reservation: Reservation) -> Result<(), BatchError> {
-        let next: Vec<_> = self.queue.drain(..reservation.count()).collect();
+        let next = self.queue.take(reservation.count());
         let claims = self.core.store.claim(&self.core.claimant, &next).await?;
         let mut claimed = Vec::with_capacity(claims.len());
         for (execution, claim) in next.into_iter().zip(claims) {
@@ -255,7 +278,9 @@ impl<R: FnMut(usize, ResultLine)> Runner<R> {
         let (due, later) = std::mem::take(&mut self.later).into_iter().partition(|(at, _)| *at <= now);
         self.later = later;
         let due: Vec<(Instant, Arc<NewExecution>)> = due;
-        self.queue.extend(due.into_iter().map(|(_, execution)| execution));
+        for (_, execution) in due {
+            self.queue.push_again(execution);
+        }
     }
 
     /// A row of this id is in the store already, from an earlier batch, or waits for its time.
@@ -279,7 +304,7 @@ impl<R: FnMut(usize, ResultLine)> Runner<R> {
         (self.report)(place, result);
         if !succeeded && !self.keep_going && self.abandoned.is_none() {
             // What runs may finish; what waits for a worker comes back released.
-            self.core.crew.handle().drain(FOR_EVER);
+            self.core.crew.handle().halt();
             self.abandon("an execution before it failed");
         }
     }
@@ -288,10 +313,13 @@ impl<R: FnMut(usize, ResultLine)> Runner<R> {
     fn abandon(&mut self, why: &'static str) {
         self.abandoned = Some(why);
         self.core.slots.close(Closed::Draining);
+        let (waiting, bad_lines) = self.queue.clear();
         let later = std::mem::take(&mut self.later).into_iter().map(|(_, execution)| execution);
-        let waiting: Vec<_> = std::mem::take(&mut self.queue).into_iter().chain(later).collect();
-        for execution in waiting {
+        for execution in waiting.into_iter().chain(later) {
             self.give_back(&execution, why);
+        }
+        for (place, bad) in bad_lines {
+            (self.report)(place, ResultLine::bad(bad));
         }
     }
 

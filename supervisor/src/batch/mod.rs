@@ -8,6 +8,7 @@ mod engine;
 mod input;
 mod order;
 mod outcome;
+mod queue;
 mod summary;
 
 pub use engine::{Batch, BatchError, Lines, read_lines, run};

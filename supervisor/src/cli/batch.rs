@@ -19,6 +19,7 @@ use crate::batch::{Batch, InOrder, Input, ResultLine, Summary, read_lines, run};
 use crate::observe;
 use crate::process::close_inherited_on_exec;
 use crate::service::DataDir;
+use crate::service::transcripts;
 use crate::settings::{DATABASE_FILE, Origin};
 use crate::store::{Durability, SqliteStore, Store as _};
 
@@ -65,7 +66,11 @@ impl RunBatch {
             store.migrate().await.map_err(failed)?;
             let stop = CancellationToken::new();
             tokio::spawn(stop_on_signal(stop.clone()));
-            let batch = Batch { settings, store, keep_going: self.keep_going, stop };
+            let transcripts = match &records.lock {
+                Some(data_dir) => transcripts(&settings, data_dir.path()).map_err(failed)?,
+                None => None,
+            };
+            let batch = Batch { settings, store, keep_going: self.keep_going, transcripts, stop };
             run(batch, read_lines(lines), |place, result| results.take(place, result)).await.map_err(failed)
         })?;
         results.finish(started)
@@ -139,7 +144,8 @@ struct Records {
     durability: Durability,
     /// Removed with all that is in it when the batch is over.
     _temporary: Option<tempfile::TempDir>,
-    _lock: Option<DataDir>,
+    /// Kept beyond the batch, and ours alone meanwhile.
+    lock: Option<DataDir>,
 }
 
 impl Records {
@@ -151,12 +157,12 @@ impl Records {
                 database,
                 durability: Durability::Normal,
                 _temporary: Some(folder),
-                _lock: None,
+                lock: None,
             });
         }
         let lock = DataDir::lock(&settings.data_dir).map_err(failed)?;
         let database = lock.path().join(DATABASE_FILE);
-        Ok(Self { database, durability: Durability::Normal, _temporary: None, _lock: Some(lock) })
+        Ok(Self { database, durability: Durability::Normal, _temporary: None, lock: Some(lock) })
     }
 }
 

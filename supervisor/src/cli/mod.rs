@@ -29,6 +29,7 @@ mod show;
 mod status;
 mod submit;
 mod top;
+mod transcript;
 
 #[cfg(test)]
 mod tests;
@@ -64,6 +65,7 @@ enum Command {
     List(list::List),
     Show(show::Show),
     Logs(logs::Logs),
+    Transcript(transcript::Transcript),
     Cancel(cancel::Cancel),
     Retry(retry::Retry),
     Recycle(recycle::Recycle),
@@ -96,6 +98,7 @@ impl Command {
             Self::List(command) => command.run(),
             Self::Show(command) => command.run(),
             Self::Logs(command) => command.run(),
+            Self::Transcript(command) => command.run(),
             Self::Cancel(command) => command.run(),
             Self::Retry(command) => command.run(),
             Self::Recycle(command) => command.run(),

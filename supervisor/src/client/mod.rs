@@ -111,6 +111,12 @@ impl Client {
         Ok(EventStream::new(response.into_body().into_reader()))
     }
 
+    /// The transcript of an attempt at an execution, or of the latest that has one.
+    pub fn transcript(&self, id: Uuid, attempt: Option<u32>) -> Result<Answer, ClientError> {
+        let query: Vec<_> = attempt.map(|attempt| ("attempt", attempt.to_string())).into_iter().collect();
+        self.get(&["api", "executions", &id.to_string(), "transcript"], &query, None)
+    }
+
     /// Asks for an execution to end.
     pub fn cancel(&self, id: Uuid) -> Result<Cancelled, ClientError> {
         self.parsed(self.post_text(&["api", "executions", &id.to_string(), "cancel"], None, "{}")?)

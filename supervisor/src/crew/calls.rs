@@ -148,6 +148,8 @@ mod tests {
                     .into_iter()
                     .collect(),
             ),
+            secrets: std::sync::Arc::default(),
+            halts: false,
         })
     }
 

@@ -11,9 +11,10 @@ use super::clock::unix_us;
 use super::engine::{Engine, State};
 use super::link::Link;
 use super::reader;
+use super::recording::Recording;
 use super::run::Run;
 use crate::execution::Attempt;
-use crate::pool::{Effect, Features, Finish, KillCause, Violation, WorkerEvent, WorkerId};
+use crate::pool::{Effect, Ending, Features, Finish, KillCause, Violation, WorkerEvent, WorkerId};
 
 impl Engine {
     /// Does one effect. Whatever it leads to comes back as an event of its own, later.
@@ -39,9 +40,9 @@ impl Engine {
                     json!({ "worker": worker.to_string(), "message": message }),
                 );
                 let grace_ms = whole_ms(grace);
-                self.send(state, worker, &ToWorker::Cancel { run, reason, message, grace_ms });
+                self.send_in_run(state, worker, &ToWorker::Cancel { run, reason, message, grace_ms });
             }
-            Effect::Dump { worker, run } => self.send(state, worker, &ToWorker::Dump { run }),
+            Effect::Dump { worker, run } => self.send_in_run(state, worker, &ToWorker::Dump { run }),
             Effect::Retire { worker, reason } => self.retire(state, worker, reason),
             Effect::Terminate { worker, cause } => {
                 tracing::info!(%worker, ?cause, "terminating worker");
@@ -104,7 +105,7 @@ impl Engine {
 
     fn execute(
         self: &Rc<Self>,
-        state: &State,
+        state: &mut State,
         worker: WorkerId,
         run: u32,
         attempt: Attempt,
@@ -113,23 +114,25 @@ impl Engine {
         let (Some(link), Some(held)) = (state.links.get(&worker), state.runs.get(&attempt)) else { return };
         link.run.set(Some((run, attempt)));
         let order = &held.order;
-        self.send(
-            state,
-            worker,
-            &ToWorker::Execute {
-                run,
-                execution_id: attempt.execution_id.to_string(),
-                attempt: attempt.number,
-                workflow: order.workflow.clone(),
-                source: order.source.clone(),
-                params: order.params.clone(),
-                context: order.context.clone(),
-                timeout_ms: order
-                    .timeout
-                    .map_or(0, |timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
-                grace_ms: whole_ms(grace),
-            },
-        );
+        let execute = ToWorker::Execute {
+            run,
+            execution_id: attempt.execution_id.to_string(),
+            attempt: attempt.number,
+            workflow: order.workflow.clone(),
+            source: order.source.clone(),
+            params: order.params.clone(),
+            context: order.context.clone(),
+            timeout_ms: order
+                .timeout
+                .map_or(0, |timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
+            grace_ms: whole_ms(grace),
+        };
+        self.send(state, worker, &execute);
+        let transcribe = state.gears.newest.transcribe;
+        if let Some(held) = state.runs.get_mut(&attempt) {
+            // The frame is written, so it need not be copied to be kept.
+            held.recording = Recording::begin(transcribe, execute);
+        }
     }
 
     fn retire(self: &Rc<Self>, state: &State, worker: WorkerId, reason: String) {
@@ -142,14 +145,30 @@ impl Engine {
     }
 
     fn finish(self: &Rc<Self>, state: &mut State, finish: Finish) {
-        let Some(run) = state.runs.remove(&finish.attempt) else { return };
+        let Some(mut run) = state.runs.remove(&finish.attempt) else { return };
+        let succeeded = matches!(finish.ending, Ending::Succeeded { .. });
+        run.recording = run.recording.filter(|recording| recording.is_wanted(succeeded));
         for link in finish.worker.iter().filter_map(|worker| state.links.get(worker)) {
+            if let Some(recording) = &mut run.recording {
+                recording.identity = link.identity.borrow().clone();
+            }
             // What the worker says of this run from here on belongs to nobody.
             if link.run.get().is_some_and(|(_, attempt)| attempt == finish.attempt) {
                 link.run.set(None);
             }
         }
         self.observer.finished(run.complete(finish));
+    }
+
+    /// Writes a message about the run a worker holds, and keeps it with the run's other frames.
+    pub(super) fn send_in_run(self: &Rc<Self>, state: &mut State, worker: WorkerId, message: &ToWorker) {
+        self.send(state, worker, message);
+        let held = state.links.get(&worker).and_then(|link| link.run.get());
+        if let Some(run) = held.and_then(|(_, attempt)| state.runs.get_mut(&attempt))
+            && let Some(recording) = &mut run.recording
+        {
+            recording.sent(message);
+        }
     }
 
     /// Writes a message to a worker. One that cannot be spelled for this worker ends it, not the supervisor.

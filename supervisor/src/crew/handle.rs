@@ -23,6 +23,7 @@ pub(super) enum Command {
     RecycleAll,
     Reload { gear: Gear, config: PoolConfig },
     Drain { grace: Duration },
+    Halt,
     DrainNow,
     Snapshot(oneshot::Sender<CrewSnapshot>),
 }
@@ -87,6 +88,11 @@ impl CrewHandle {
     /// Leaves: nothing waiting is started, running executions may go on for `grace`.
     pub fn drain(&self, grace: Duration) {
         self.tell(Command::Drain { grace });
+    }
+
+    /// Starts nothing more, and releases what waits and what still comes. What runs goes on; a drain ends it all.
+    pub fn halt(&self) {
+        self.tell(Command::Halt);
     }
 
     /// Leaves now: what runs is cancelled.

@@ -15,6 +15,7 @@ use crate::pool::{Features, WorkerEvent};
 impl Reader {
     /// Takes a message. `more_follows` tells that bytes of a next one are at hand already.
     pub(super) fn hear(&mut self, message: ToSupervisor, more_follows: bool) {
+        self.record(&message);
         match message {
             ToSupervisor::Hello {
                 protocol_min,
@@ -69,6 +70,15 @@ impl Reader {
         }
     }
 
+    /// Keeps a frame of the run it is about, for a transcript.
+    fn record(&self, message: &ToSupervisor) {
+        let Some(attempt) = run_of(message).and_then(|run| self.link.attempt_of(run)) else { return };
+        let mut state = self.engine.state.borrow_mut();
+        if let Some(recording) = state.run_mut(attempt).and_then(|run| run.recording.as_mut()) {
+            recording.heard(message);
+        }
+    }
+
     fn tell(&self, event: WorkerEvent) {
         self.engine.worker(self.link.id, event);
     }
@@ -113,7 +123,7 @@ impl Reader {
             },
             None => CallResult::Err { error: ErrorInfo::new("RunEnded", format!("run {run} is over")) },
         };
-        self.engine.send(&state, self.link.id, &ToWorker::Reply { run, call, result: answer });
+        self.engine.send_in_run(&mut state, self.link.id, &ToWorker::Reply { run, call, result: answer });
     }
 
     fn read_state(
@@ -138,9 +148,27 @@ impl Reader {
             // The run may be over, and its worker in another one: a reply is only for who asked.
             let asked = state.links.get(&worker).is_some_and(|link| link.attempt_of(run) == Some(attempt));
             if asked {
-                engine.send(&state, worker, &ToWorker::Reply { run, call, result });
+                engine.send_in_run(&mut state, worker, &ToWorker::Reply { run, call, result });
             }
         });
+    }
+}
+
+/// The run a message is part of. Idle comes when it is over.
+fn run_of(message: &ToSupervisor) -> Option<u32> {
+    match message {
+        ToSupervisor::Started { run }
+        | ToSupervisor::Log { run, .. }
+        | ToSupervisor::Progress { run, .. }
+        | ToSupervisor::Call { run, .. }
+        | ToSupervisor::Finished { run, .. }
+        | ToSupervisor::Stacks { run, .. } => Some(*run),
+        ToSupervisor::Hello { .. }
+        | ToSupervisor::Ready { .. }
+        | ToSupervisor::InitFailed { .. }
+        | ToSupervisor::Idle { .. }
+        | ToSupervisor::Pong { .. }
+        | ToSupervisor::Goodbye { .. } => None,
     }
 }
 

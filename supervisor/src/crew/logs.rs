@@ -1,18 +1,21 @@
 //! The log of one run, in memory and bounded: the beginning and the end are kept, what lies between is
 //! counted and dropped.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use muster_protocol::limits::{LOG_MESSAGE_MAX_BYTES, RUN_LOGS_HEAD_MAX_BYTES, RUN_LOGS_TAIL_MAX_BYTES};
 use muster_protocol::{Level, LogRecord};
 use serde_json::value::RawValue;
 
 use super::clock::unix_us;
-use crate::execution::{LogLine, LogStream};
+use crate::execution::{LogLine, LogStream, Secrets};
 
 /// Collects lines and numbers them, in the order they were read.
 #[derive(Debug, Default)]
 pub(super) struct RunLogs {
+    secrets: Arc<Secrets>,
     sequence: u64,
     head: Vec<LogLine>,
     head_bytes: usize,
@@ -31,6 +34,11 @@ struct Dropped {
 }
 
 impl RunLogs {
+    /// A log in which these are masked.
+    pub(super) fn new(secrets: Arc<Secrets>) -> Self {
+        Self { secrets, ..Self::default() }
+    }
+
     /// Takes a record of the SDK.
     pub(super) fn record(&mut self, record: LogRecord) -> LogLine {
         self.records += 1;
@@ -58,6 +66,7 @@ impl RunLogs {
     }
 
     fn push(&mut self, mut line: LogLine) -> LogLine {
+        mask(&mut line, &self.secrets);
         self.sequence += 1;
         line.sequence = self.sequence;
         cut(&mut line.message);
@@ -111,6 +120,18 @@ fn line(level: Level, stream: LogStream, logger: &str, message: String) -> LogLi
     }
 }
 
+fn mask(line: &mut LogLine, secrets: &Secrets) {
+    if secrets.is_empty() {
+        return;
+    }
+    secrets.mask_in(&mut line.message);
+    if let Some(fields) = &line.fields
+        && let Cow::Owned(masked) = secrets.mask_json(fields.get())
+    {
+        line.fields = RawValue::from_string(masked).ok();
+    }
+}
+
 /// Cuts a message that is too long at a character border and says how much is gone.
 fn cut(message: &mut String) {
     if message.len() <= LOG_MESSAGE_MAX_BYTES {
@@ -143,6 +164,21 @@ mod tests {
         assert_eq!(lines[gap + 1].sequence, lines[gap].sequence + dropped);
         let bytes: usize = lines.iter().map(LogLine::size_bytes).sum();
         assert!(bytes <= RUN_LOGS_HEAD_MAX_BYTES + RUN_LOGS_TAIL_MAX_BYTES + 1024);
+    }
+
+    #[test]
+    fn secrets_are_masked_in_messages_prints_and_fields() {
+        let mut logs = RunLogs::new(Arc::new(Secrets::of([r#""hunter2""#])));
+        let printed = logs.stderr("password: hunter2".to_owned());
+        let logged = logs.record(LogRecord {
+            timestamp_us: 0,
+            level: Level::Info,
+            logger: String::new(),
+            message: "with hunter2".to_owned(),
+            fields: muster_protocol::JsonBytes(br#"{"pw":"hunter\u0032","n":1.0}"#.to_vec()),
+        });
+        assert_eq!((printed.message.as_str(), logged.message.as_str()), ("password: ***", "with ***"));
+        assert_eq!(logged.fields.unwrap().get(), r#"{"pw":"***","n":1.0}"#);
     }
 
     #[test]

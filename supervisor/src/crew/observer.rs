@@ -1,5 +1,6 @@
 //! What the rest of the supervisor hears of the crew.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -7,7 +8,8 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::clock::unix_us;
-use crate::execution::{Attempt, Change, LogLine};
+use super::recording::Recording;
+use crate::execution::{Attempt, Change, LogLine, Secrets};
 use crate::pool::{Ending, Finish, WorkerId};
 
 /// Hears what happens. Every method is called on the crew's thread and must return at once: put the news in
@@ -72,6 +74,10 @@ pub struct Completed {
     pub changes: Vec<Change>,
     /// How it got here.
     pub events: Vec<RunEvent>,
+    /// The frames that passed, if they are kept.
+    pub recording: Option<Recording>,
+    /// What people must not read.
+    pub secrets: Arc<Secrets>,
 }
 
 impl Completed {
@@ -84,6 +90,8 @@ impl Completed {
             logs: Vec::new(),
             changes: Vec::new(),
             events: Vec::new(),
+            recording: None,
+            secrets: Arc::default(),
         }
     }
 }

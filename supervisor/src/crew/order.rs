@@ -6,7 +6,7 @@ use std::time::Duration;
 use muster_protocol::{JsonBytes, Source};
 use uuid::Uuid;
 
-use crate::execution::Attempt;
+use crate::execution::{Attempt, Secrets};
 use crate::pool::Assignment;
 
 pub use crate::prewarm::RunConfig;
@@ -30,10 +30,14 @@ pub struct Order {
     pub organization_id: Option<Uuid>,
     /// What `config.get` answers from.
     pub config: Arc<RunConfig>,
+    /// The secret ones among its values: masked in logs, errors and transcripts.
+    pub secrets: Arc<Secrets>,
+    /// Nothing that waits is started once this one has ended without success.
+    pub halts: bool,
 }
 
 impl Order {
     pub(super) fn assignment(&self) -> Assignment {
-        Assignment { attempt: self.attempt, timeout: self.timeout }
+        Assignment { attempt: self.attempt, timeout: self.timeout, halts: self.halts }
     }
 }

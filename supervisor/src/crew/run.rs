@@ -1,5 +1,6 @@
 //! What the shell holds of one attempt from its submission to its end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use muster_protocol::CallResult;
@@ -9,8 +10,9 @@ use super::clock::unix_us;
 use super::logs::RunLogs;
 use super::observer::{Completed, RunEvent};
 use super::order::Order;
-use crate::execution::Change;
-use crate::pool::Finish;
+use super::recording::Recording;
+use crate::execution::{Change, Secrets};
+use crate::pool::{Ending, Finish};
 
 /// One attempt in the crew's hands.
 #[derive(Debug)]
@@ -19,6 +21,7 @@ pub(super) struct Run {
     pub(super) logs: RunLogs,
     pub(super) changes: Vec<Change>,
     pub(super) calls_in_flight: usize,
+    pub(super) recording: Option<Recording>,
     started_at_us: Option<i64>,
     events: Vec<RunEvent>,
 }
@@ -26,10 +29,11 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn new(order: Order) -> Self {
         Self {
+            logs: RunLogs::new(Arc::clone(&order.secrets)),
             order,
-            logs: RunLogs::default(),
             changes: Vec::new(),
             calls_in_flight: 0,
+            recording: None,
             started_at_us: None,
             events: Vec::new(),
         }
@@ -54,13 +58,16 @@ impl Run {
     }
 
     /// The end.
-    pub(super) fn complete(mut self, finish: Finish) -> Completed {
+    pub(super) fn complete(mut self, mut finish: Finish) -> Completed {
+        mask(&mut finish.ending, &self.order.secrets);
         Completed {
             started_at_us: self.started_at_us,
             finished_at_us: self.finished_at(finish.duration),
             logs: self.logs.take(),
             changes: self.changes,
             events: self.events,
+            recording: self.recording,
+            secrets: self.order.secrets,
             finish,
         }
     }
@@ -73,6 +80,24 @@ impl Run {
             }
             (Some(_) | None, _) => unix_us(),
         }
+    }
+}
+
+/// What people will read of an end holds no secret of the run.
+fn mask(ending: &mut Ending, secrets: &Secrets) {
+    if secrets.is_empty() {
+        return;
+    }
+    match ending {
+        Ending::Failed { error } => {
+            for text in [&mut error.message, &mut error.stack] {
+                secrets.mask_in(text);
+            }
+        }
+        Ending::TimedOut { message }
+        | Ending::Cancelled { message }
+        | Ending::Released { reason: message, .. } => secrets.mask_in(message),
+        Ending::Succeeded { .. } | Ending::Superseded => {}
     }
 }
 

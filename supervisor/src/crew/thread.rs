@@ -15,6 +15,7 @@ use super::clock::Clock;
 use super::engine::{Engine, Gears, State};
 use super::handle::{Command, Crew, CrewHandle};
 use super::observer::Observer;
+use super::recording::Transcribe;
 use crate::pool::{Event, Pool, PoolConfig, WorkerEvent};
 use crate::process::{Launch, Leftovers, Spawner, resident_bytes};
 
@@ -30,6 +31,8 @@ pub struct Gear {
     pub welcome_config: JsonBytes,
     /// The least level worth sending.
     pub log_level: Level,
+    /// Which executions leave a transcript.
+    pub transcribe: Transcribe,
 }
 
 /// What a crew needs to start.
@@ -119,6 +122,7 @@ fn obey(engine: &Rc<Engine>, command: Command) {
         Command::RecycleAll => engine.handle(Event::RecycleAll),
         Command::Reload { gear, config } => engine.reload(gear, config),
         Command::Drain { grace } => engine.handle(Event::Drain { grace }),
+        Command::Halt => engine.handle(Event::Halt),
         Command::DrainNow => engine.handle(Event::DrainNow),
         Command::Snapshot(answer) => {
             let _ = answer.send(engine.snapshot());

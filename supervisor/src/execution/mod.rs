@@ -8,6 +8,7 @@ mod check;
 mod draft;
 mod log;
 mod request;
+mod secrets;
 mod status;
 
 #[cfg(test)]
@@ -18,4 +19,5 @@ pub use change::Change;
 pub use draft::{Draft, InvalidRequest};
 pub use log::{LogLine, LogStream};
 pub use request::{Request, Target};
+pub use secrets::Secrets;
 pub use status::{Status, UnknownStatus};

@@ -18,6 +18,7 @@ mod routes;
 mod schemas;
 mod service;
 mod socket;
+mod transcript;
 pub mod view;
 
 #[cfg(test)]

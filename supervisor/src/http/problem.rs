@@ -70,7 +70,11 @@ impl ApiError {
     }
 
     pub(super) fn no_execution(id: uuid::Uuid) -> Self {
-        Self::new(Kind::NotFound, format!("there is no execution {id}"))
+        Self::not_found(format!("there is no execution {id}"))
+    }
+
+    pub(super) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(Kind::NotFound, detail)
     }
 }
 

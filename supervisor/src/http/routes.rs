@@ -3,7 +3,7 @@
 use axum::http::Method;
 use axum::routing::{MethodRouter, get, post};
 
-use super::{Api, dashboard, executions, health, logs, openapi, pool, socket};
+use super::{Api, dashboard, executions, health, logs, openapi, pool, socket, transcript};
 
 /// One endpoint: how it is reached and what the OpenAPI document says of it.
 pub(super) struct Route {
@@ -102,6 +102,15 @@ fn execution_routes() -> Vec<Route> {
             body: None,
             answers: &[Answer(200, "all steps", JSON, "EventPage")],
             handler: get(executions::events),
+        },
+        Route {
+            method: Method::GET,
+            path: "/api/executions/{id}/transcript",
+            summary: "The frames of an execution that did not succeed, as lines of JSON; kept by the supervisor that ran it",
+            parameters: &[Parameter("attempt", "integer", "of this attempt; else of the latest")],
+            body: None,
+            answers: &[Answer(200, "the transcript", "application/x-ndjson", "")],
+            handler: get(transcript::transcript),
         },
         Route {
             method: Method::POST,

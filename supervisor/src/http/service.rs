@@ -39,6 +39,9 @@ pub trait Service: std::fmt::Debug + Send + Sync + 'static {
     /// Whether the loops that must turn have turned lately; else what stands still.
     fn liveness(&self) -> Result<(), String>;
 
+    /// The transcript of an attempt, or of the latest that has one, if this supervisor keeps it.
+    async fn transcript(&self, id: Uuid, attempt: Option<u32>) -> Result<Option<String>, ServiceError>;
+
     /// The metrics in the text format of Prometheus (OpenMetrics).
     async fn metrics(&self) -> String;
 }

@@ -79,6 +79,10 @@ impl Service for Stand {
         Ok(())
     }
 
+    async fn transcript(&self, _: Uuid, _: Option<u32>) -> Result<Option<String>, ServiceError> {
+        Ok(None)
+    }
+
     async fn metrics(&self) -> String {
         "# EOF\n".to_owned()
     }

@@ -13,30 +13,40 @@ use super::time::Time;
 use super::timers::Timer;
 use super::worker::State;
 
-/// The pool takes no more work.
+/// The pool takes no more work. What runs goes on:
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Draining {
-    /// When what still runs is cancelled; `None` once that is done.
-    cancel_at: Option<Time>,
+pub(super) enum Draining {
+    /// for as long as it likes,
+    Unhurried,
+    /// until this time, when it is cancelled,
+    Until(Time),
+    /// no longer: it has been cancelled.
+    Hurried,
 }
 
 impl Pool {
     /// Begins to leave, or shortens the grace of a drain that has begun.
     pub(super) fn drain(&mut self, now: Time, grace: Duration, effects: &mut Vec<Effect>) {
+        self.halt(now, effects);
         let cancel_at = now + grace;
-        match &mut self.draining {
-            Some(draining) => {
-                draining.cancel_at = draining.cancel_at.map(|earlier| earlier.min(cancel_at));
-            }
-            None => {
-                self.draining = Some(Draining { cancel_at: Some(cancel_at) });
-                self.reload = Reload::Settled;
-                self.surplus = Surplus::default();
-                self.release_waiting(effects);
-                self.retire_unneeded(now, effects);
-            }
-        }
+        self.draining = Some(match self.draining {
+            Some(Draining::Until(earlier)) => Draining::Until(earlier.min(cancel_at)),
+            Some(Draining::Hurried) => Draining::Hurried,
+            Some(Draining::Unhurried) | None => Draining::Until(cancel_at),
+        });
         self.end_drain_grace(now, effects);
+    }
+
+    /// Takes no more work and starts nothing that waits; what runs goes on without a limit.
+    pub(super) fn halt(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        if self.draining.is_some() {
+            return;
+        }
+        self.draining = Some(Draining::Unhurried);
+        self.reload = Reload::Settled;
+        self.surplus = Surplus::default();
+        self.release_waiting(effects);
+        self.retire_unneeded(now, effects);
     }
 
     fn release_waiting(&mut self, effects: &mut Vec<Effect>) {
@@ -54,11 +64,11 @@ impl Pool {
 
     /// Cancels what still runs if the grace is over.
     pub(super) fn end_drain_grace(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        let Some(Draining { cancel_at: Some(cancel_at) }) = self.draining else { return };
+        let Some(Draining::Until(cancel_at)) = self.draining else { return };
         if now < cancel_at {
             return;
         }
-        self.draining = Some(Draining { cancel_at: None });
+        self.draining = Some(Draining::Hurried);
         for id in self.ids_where(|state| matches!(state, State::Busy(_))) {
             let message = "the supervisor is shutting down".to_owned();
             self.cancel_run(now, id, CancelReason::Shutdown, message, effects);
@@ -67,7 +77,10 @@ impl Pool {
 
     /// While draining the pool's own deadline is the end of the grace.
     pub(super) fn arm_drain(&mut self, now: Time) {
-        let cancel_at = self.draining.and_then(|draining| draining.cancel_at).filter(|at| *at > now);
+        let cancel_at = match self.draining {
+            Some(Draining::Until(at)) if at > now => Some(at),
+            Some(Draining::Until(_) | Draining::Unhurried | Draining::Hurried) | None => None,
+        };
         self.timers.set(&mut self.alarm, Timer::Pool, cancel_at);
     }
 

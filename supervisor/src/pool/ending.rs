@@ -58,6 +58,7 @@ impl Pool {
         };
         let ended_at = run.finished.as_ref().map_or(now, |finished| finished.at);
         self.queue.finished(run.assignment.attempt);
+        let halts = run.assignment.halts && is_failure(&ending);
         effects.push(Effect::Finish(Finish {
             attempt: run.assignment.attempt,
             ending,
@@ -65,6 +66,10 @@ impl Pool {
             duration: run.duration(ended_at),
             metrics: run.finished.map(|finished| finished.metrics),
         }));
+        if halts {
+            // In the same step, before its worker or another one could be given what waits.
+            self.halt(now, effects);
+        }
     }
 
     /// What becomes of an attempt whose worker died before Started; `None` to try another worker.
@@ -104,5 +109,13 @@ impl Pool {
         if let Some(waiting) = self.queue.take(number) {
             self.finish_unrun(waiting.assignment, verdict::unrun_ending(reason, message), effects);
         }
+    }
+}
+
+/// It ended for good, and not well. What goes back or is somebody else's has not ended.
+fn is_failure(ending: &Ending) -> bool {
+    match ending {
+        Ending::Failed { .. } | Ending::TimedOut { .. } | Ending::Cancelled { .. } => true,
+        Ending::Succeeded { .. } | Ending::Released { .. } | Ending::Superseded => false,
     }
 }

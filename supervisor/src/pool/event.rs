@@ -24,6 +24,8 @@ pub struct Assignment {
     pub attempt: Attempt,
     /// The time it has from Started; `None` means no limit.
     pub timeout: Option<Duration>,
+    /// Nothing that waits is started once this one has ended without success: the rest of a batch.
+    pub halts: bool,
 }
 
 /// Something that happened.
@@ -66,6 +68,9 @@ pub enum Event {
         /// How long running executions may go on.
         grace: Duration,
     },
+    /// Start nothing more: what waits is released at once and so is what still comes; what runs goes on. Workers
+    /// leave as they come free. The pool itself stays until a drain.
+    Halt,
     /// Leave now: what still runs is cancelled with [`CancelReason::Shutdown`].
     DrainNow,
     /// A deadline given by `next_deadline` has passed.

@@ -90,6 +90,7 @@ impl Pool {
             Event::RecycleAll => self.recycle_all(),
             Event::Reload => self.begin_reload(now, effects),
             Event::Drain { grace } => self.drain(now, grace, effects),
+            Event::Halt => self.halt(now, effects),
             Event::DrainNow => self.drain(now, std::time::Duration::ZERO, effects),
             Event::Tick => {}
         }
@@ -121,9 +122,14 @@ impl Pool {
         self.timers.next()
     }
 
-    /// Draining, and nothing left: no worker and no attempt.
+    /// Draining, and nothing left: no worker and no attempt. A pool that only halted still answers for what is
+    /// submitted, so it is there until it is told to drain.
     pub fn is_drained(&self) -> bool {
-        self.draining.is_some() && self.workers.is_empty() && self.queue.held() == 0
+        let leaves = match self.draining {
+            Some(Draining::Until(_) | Draining::Hurried) => true,
+            Some(Draining::Unhurried) | None => false,
+        };
+        leaves && self.workers.is_empty() && self.queue.held() == 0
     }
 
     /// How many executions may still be claimed: `max_workers` minus those that run and wait.

@@ -14,6 +14,7 @@ use super::directory::{Directory, OfStore};
 use super::flight::Flights;
 use super::{PrewarmError, RunConfig, Subject, Warm};
 use crate::bus::{Bus, CacheKey};
+use crate::execution::Secrets;
 use crate::store::{ConfigEntry, OrganizationRecord, Store, StoreError, WorkflowRecord};
 
 /// How long a load is used again by this process. Short, so that deleting a cached key is soon seen.
@@ -176,9 +177,17 @@ impl Warm {
         // A key that became a secret since the cache was written is one.
         merged.retain(|key, _| !secrets.contains_key(key));
         let shown_config_json = if secrets.is_empty() { None } else { Some(object(&merged)?) };
+        let secret_values = Secrets::of(secrets.values().map(|value| value.get()));
         merged.extend(secrets);
         let config_json = object(&merged)?;
-        Ok(Self { workflow, organization, config: Arc::new(merged), config_json, shown_config_json })
+        Ok(Self {
+            workflow,
+            organization,
+            config: Arc::new(merged),
+            secrets: Arc::new(secret_values),
+            config_json,
+            shown_config_json,
+        })
     }
 }
 

@@ -24,7 +24,7 @@ use uuid::Uuid;
 pub use load::Prewarm;
 pub use prepare::{Prepared, prepare};
 
-use crate::execution::Target;
+use crate::execution::{Secrets, Target};
 use crate::store::{Failure, OrganizationRecord, WorkflowRecord};
 
 /// The merged configuration a run may read, by key. Secrets are among the values.
@@ -60,6 +60,8 @@ pub struct Warm {
     pub organization: Option<OrganizationRecord>,
     /// What the run may read. Secrets are among the values.
     pub config: Arc<RunConfig>,
+    /// The secret ones among the values.
+    pub secrets: Arc<Secrets>,
     /// `config` as a JSON object.
     pub(crate) config_json: Box<RawValue>,
     /// The same without secrets; `None` when there are none, so that `config_json` may be shown.

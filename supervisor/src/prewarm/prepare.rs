@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{PrewarmError, RunConfig, Warm};
-use crate::execution::{Request, Target};
+use crate::execution::{Request, Secrets, Target};
 use crate::store::WorkflowRecord;
 
 /// What an Execute frame holds besides names, parameters, code and context.
@@ -34,6 +34,8 @@ pub struct Prepared {
     pub organization_id: Option<Uuid>,
     /// What `config.get` answers from.
     pub config: Arc<RunConfig>,
+    /// The secret ones among its values.
+    pub secrets: Arc<Secrets>,
     /// The time it has from Started.
     pub timeout: Duration,
     /// How many attempts a user failure may be charged, if the request or the workflow says.
@@ -95,6 +97,7 @@ pub fn prepare(request: Request, warm: &Warm, default_timeout: Duration) -> Resu
         shown_context,
         organization_id: warm.organization.as_ref().map(|organization| organization.id),
         config: Arc::clone(&warm.config),
+        secrets: Arc::clone(&warm.secrets),
         timeout,
         user_attempts,
         retry_backoff: request.retry_backoff_seconds.and_then(|s| Duration::try_from_secs_f64(s).ok()),

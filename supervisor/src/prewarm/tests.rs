@@ -261,6 +261,7 @@ async fn what_does_not_fit_in_a_frame_is_an_invalid_request() {
         workflow: None,
         organization: None,
         config: Arc::default(),
+        secrets: Arc::default(),
         config_json: RawValue::NULL.to_owned(),
         shown_config_json: None,
     };

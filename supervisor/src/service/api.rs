@@ -1,6 +1,6 @@
 //! What the HTTP interface asks of a supervisor.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 use muster_protocol::CancelReason;
@@ -139,6 +139,16 @@ impl Service for Supervisor {
 
     fn liveness(&self) -> Result<(), String> {
         self.pulse.check()
+    }
+
+    async fn transcript(&self, id: Uuid, attempt: Option<u32>) -> Result<Option<String>, ServiceError> {
+        let Some(keeper) = &self.core.transcripts else { return Ok(None) };
+        // An execution that has just ended may be on its way to the disk.
+        keeper.flushed().await;
+        let folder = Arc::clone(keeper.folder());
+        let read = tokio::task::spawn_blocking(move || folder.read(id, attempt)).await;
+        let read = read.map_err(|error| ServiceError::Unavailable(error.to_string()))?;
+        read.map_err(|error| ServiceError::Unavailable(error.to_string()))
     }
 
     async fn metrics(&self) -> String {

@@ -8,19 +8,20 @@ use muster_protocol::{JsonBytes, Level, PROTOCOL_ENV, PROTOCOL_VERSION};
 use secrecy::ExposeSecret;
 use uuid::Uuid;
 
-use super::desk::{Desk, Prepare};
+use super::desk::{AfterFailure, Desk, Prepare};
 use super::health::Health;
 use super::ledger::Ledger;
 use super::observer::Reporter;
 use super::slots::Slots;
 use crate::bus::Bus;
-use crate::crew::{Crew, CrewError, CrewOptions, Gear};
+use crate::crew::{Crew, CrewError, CrewOptions, Gear, Transcribe};
 use crate::finalize::{Finalizer, Outbox, Sink};
 use crate::observe::Metrics;
 use crate::pool::PoolConfig;
 use crate::process::{Launch, LaunchError, Leftovers};
 use crate::settings::{Settings, WorkerVariable};
 use crate::store::{Claimant, Store};
+use crate::transcripts::{Folder, FolderError, Keeper};
 
 /// How often the rate of ends is looked at, for claiming ahead.
 const RATE_EVERY: Duration = Duration::from_millis(100);
@@ -46,6 +47,8 @@ pub struct Core {
     pub health: Arc<Health>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Where transcripts are kept, if they are.
+    pub transcripts: Option<Arc<Keeper>>,
     finalizer: Finalizer,
 }
 
@@ -74,6 +77,10 @@ pub struct Parts {
     pub leftovers: Option<Leftovers>,
     /// A batch gives up after so many failed starts; a service never does.
     pub give_up_after: Option<u32>,
+    /// Whether a failure ends a batch.
+    pub after_failure: AfterFailure,
+    /// Where transcripts are kept, if they are.
+    pub transcripts: Option<Arc<Keeper>>,
 }
 
 impl Core {
@@ -94,6 +101,8 @@ impl Core {
             outbox,
             leftovers,
             give_up_after,
+            after_failure,
+            transcripts,
         } = parts;
         let finalizer = Finalizer::start(Arc::clone(&store), sink, outbox);
         let health = Arc::new(Health::default());
@@ -108,13 +117,25 @@ impl Core {
             health: Arc::clone(&health),
             metrics: Arc::clone(&metrics),
             ended: Arc::clone(&ended),
+            transcripts: transcripts.clone(),
         });
         let pool = pool_config(settings, give_up_after);
-        let options = CrewOptions { pool, gear: gear(settings)?, leftovers };
+        let mut gear = gear(settings)?;
+        if transcripts.is_none() {
+            gear.transcribe = Transcribe::None;
+        }
+        let options = CrewOptions { pool, gear, leftovers };
         let crew = Crew::start(options, reporter)?;
-        let desk = Desk::new(claimant.owner, Arc::clone(&ledger), crew.handle(), finalizer.clone(), preparer);
+        let desk = Desk::new(
+            claimant.owner,
+            Arc::clone(&ledger),
+            crew.handle(),
+            finalizer.clone(),
+            preparer,
+            after_failure,
+        );
         tokio::spawn(watch_rate(Arc::downgrade(&slots), ended));
-        Ok(Self { claimant, store, bus, slots, ledger, desk, crew, health, metrics, finalizer })
+        Ok(Self { claimant, store, bus, slots, ledger, desk, crew, health, metrics, transcripts, finalizer })
     }
 
     /// Returns when what an earlier process could not write is written. Claim nothing before.
@@ -126,6 +147,9 @@ impl Core {
     pub async fn settled(&self) {
         self.crew.ended().await;
         self.finalizer.flushed().await;
+        if let Some(transcripts) = &self.transcripts {
+            transcripts.flushed().await;
+        }
     }
 }
 
@@ -138,6 +162,12 @@ pub enum CoreError {
     /// The thread.
     #[error(transparent)]
     Crew(#[from] CrewError),
+    /// The folder of transcripts.
+    #[error(transparent)]
+    Transcripts(#[from] FolderError),
+    /// The thread that writes them.
+    #[error("the thread that writes transcripts cannot start: {0}; raise the limit on threads")]
+    Thread(#[from] std::io::Error),
 }
 
 /// Tells the slots how many executions end, for claiming ahead.
@@ -151,6 +181,22 @@ async fn watch_rate(slots: std::sync::Weak<Slots>, ended: Arc<AtomicUsize>) {
         slots.set_rate(now - before, RATE_EVERY);
         before = now;
     }
+}
+
+/// Where transcripts are kept: in the data directory, unless none are wanted.
+///
+/// # Errors
+/// When the folder cannot be made, or the system refuses a thread.
+pub fn transcripts(
+    settings: &Settings,
+    data_dir: &std::path::Path,
+) -> Result<Option<Arc<Keeper>>, CoreError> {
+    if settings.transcripts == Transcribe::None {
+        return Ok(None);
+    }
+    let max_bytes = settings.transcripts_max_mb.unwrap_or(u64::MAX >> 20).saturating_mul(1024 * 1024);
+    let folder = Folder::open(data_dir.join("transcripts"), max_bytes)?;
+    Ok(Some(Keeper::start(folder)?))
 }
 
 /// What the pool decides by.
@@ -189,7 +235,12 @@ pub fn gear(settings: &Settings) -> Result<Gear, LaunchError> {
         "workflows_dir": workflows_dir,
         "memory_limit_mb": settings.max_worker_memory_mb,
     });
-    Ok(Gear { launch: Arc::new(launch), welcome_config: JsonBytes::of(&welcome), log_level: Level::Debug })
+    Ok(Gear {
+        launch: Arc::new(launch),
+        welcome_config: JsonBytes::of(&welcome),
+        log_level: Level::Debug,
+        transcribe: settings.transcripts,
+    })
 }
 
 /// A new boot.

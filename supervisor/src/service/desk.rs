@@ -54,6 +54,16 @@ pub struct Desk {
     crew: CrewHandle,
     finalizer: Finalizer,
     preparer: Arc<dyn Prepare>,
+    after_failure: AfterFailure,
+}
+
+/// What an execution that ends without success means for those behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterFailure {
+    /// Nothing.
+    GoOn,
+    /// Nothing more is started. One that is tried again has not ended; whoever hears of its last end halts then.
+    Halt,
 }
 
 impl Desk {
@@ -64,8 +74,9 @@ impl Desk {
         crew: CrewHandle,
         finalizer: Finalizer,
         preparer: Arc<dyn Prepare>,
+        after_failure: AfterFailure,
     ) -> Arc<Self> {
-        Arc::new(Self { owner, ledger, crew, finalizer, preparer })
+        Arc::new(Self { owner, ledger, crew, finalizer, preparer, after_failure })
     }
 
     /// What is held.
@@ -106,9 +117,11 @@ impl Desk {
     /// Gives a prepared attempt to the crew, unless a cancel came first.
     fn hand_over(&self, attempt: Attempt, prepared: Result<Prepared, PrepareError>) {
         let ending = match prepared {
-            Ok(Prepared { order, terms }) => {
+            Ok(Prepared { mut order, terms }) => {
                 let mut ledger = self.ledger.lock();
                 let Some(held) = ledger.get_mut(&attempt) else { return };
+                let is_last = terms.user_attempts.is_none_or(|attempts| held.attempts_charged >= attempts);
+                order.halts = is_last && self.after_failure == AfterFailure::Halt;
                 held.terms = terms;
                 match std::mem::replace(&mut held.phase, Phase::Ended) {
                     Phase::Preparing { slot, cancel: None } => {
@@ -125,6 +138,9 @@ impl Desk {
                 }
             }
             Err(PrepareError::Refused(failure)) => {
+                if self.after_failure == AfterFailure::Halt {
+                    self.crew.halt();
+                }
                 Ending::Failed { error: ErrorInfo::new(failure.error_type, failure.message) }
             }
             Err(error @ PrepareError::Unavailable(_)) => {

@@ -22,9 +22,9 @@ mod supervisor;
 
 pub use announcer::Announcer;
 pub use backends::{BackendError, OpenStore, open_bus, open_store, sqlite_path};
-pub use core::{Core, CoreError, Parts, claimant, gear, pool_config};
+pub use core::{Core, CoreError, Parts, claimant, gear, pool_config, transcripts};
 pub use data_dir::{DataDir, DataDirError};
-pub use desk::{Desk, Prepare, PrepareError, Prepared};
+pub use desk::{AfterFailure, Desk, Prepare, PrepareError, Prepared};
 pub use health::{Health, StartTrouble};
 pub use ledger::{Held, Ledger, Phase, Terms};
 pub use prepare::Preparer;

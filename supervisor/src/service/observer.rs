@@ -17,12 +17,13 @@ use super::health::Health;
 use super::ledger::{Ledger, Phase};
 use super::slots::{Closed, Slots};
 use crate::bus::{Bus, Channel, StatusChange};
-use crate::crew::{Completed, Observer, Progress};
-use crate::execution::{Attempt, Change, LogLine, Status};
+use crate::crew::{Completed, Observer, Progress, Recording};
+use crate::execution::{Attempt, Change, LogLine, Secrets, Status};
 use crate::finalize::{Finalizer, RetryPolicy, finalization};
 use crate::observe::Metrics;
 use crate::pool::WorkerId;
-use crate::store::Store;
+use crate::store::{Disposition, Finalization, NewExecution, Store};
+use crate::transcripts::{Ended, Keeper};
 
 /// Above so many ends that wait to be written nothing more is claimed.
 const BACKLOG_MAX: usize = 4096;
@@ -43,12 +44,41 @@ pub(super) struct Reporter {
     pub(super) metrics: Arc<Metrics>,
     /// How many attempts have ended, for the rate.
     pub(super) ended: Arc<AtomicUsize>,
+    /// Where transcripts are kept, if they are.
+    pub(super) transcripts: Option<Arc<Keeper>>,
 }
 
 impl Reporter {
     fn timeout(&self, attempt: Attempt) -> Duration {
         let held = self.ledger.lock();
         held.get(&attempt).and_then(|held| held.terms.timeout).unwrap_or_default()
+    }
+}
+
+impl Reporter {
+    /// Keeps the frames of an attempt that ended. One that goes back has not.
+    fn transcribe(
+        &self,
+        recording: Recording,
+        secrets: Arc<Secrets>,
+        finalization: &Finalization,
+        execution: &NewExecution,
+    ) {
+        let Some(keeper) = &self.transcripts else { return };
+        let (status, failure) = match &finalization.disposition {
+            Disposition::Terminal(outcome) => (outcome.status(), outcome.failure()),
+            Disposition::Retry { failure, .. } => (Status::Failed, Some(failure)),
+            Disposition::Release { .. } => return,
+        };
+        keeper.keep(Ended {
+            attempt: finalization.attempt,
+            workflow: execution.workflow_name.clone().unwrap_or_default(),
+            status,
+            error_type: failure.map(|failure| failure.error_type.clone()),
+            error_message: failure.map(|failure| failure.message.clone()),
+            recording,
+            secrets,
+        });
     }
 }
 
@@ -91,8 +121,9 @@ impl Observer for Reporter {
         }
     }
 
-    fn finished(&self, completed: Completed) {
+    fn finished(&self, mut completed: Completed) {
         let attempt = completed.finish.attempt;
+        let recording = completed.recording.take().map(|frames| (frames, Arc::clone(&completed.secrets)));
         self.ended.fetch_add(1, Ordering::Relaxed);
         let (execution, retry) = {
             let mut held = self.ledger.lock();
@@ -108,7 +139,12 @@ impl Observer for Reporter {
             (Arc::clone(&held.execution), retry)
         };
         match finalization(completed, self.owner, &execution, retry) {
-            Some(finalization) => self.finalizer.finalize(finalization),
+            Some(finalization) => {
+                if let Some((frames, secrets)) = recording {
+                    self.transcribe(frames, secrets, &finalization, &execution);
+                }
+                self.finalizer.finalize(finalization);
+            }
             None => {
                 self.ledger.let_go(attempt);
             }

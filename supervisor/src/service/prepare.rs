@@ -65,6 +65,8 @@ impl Prepare for Preparer {
             context: ready.context,
             organization_id: ready.organization_id,
             config: ready.config,
+            secrets: ready.secrets,
+            halts: false,
         };
         Ok(Prepared { order, terms })
     }

@@ -16,9 +16,9 @@ use tokio_util::sync::CancellationToken;
 use super::announcer::{Announcer, sweep_for_ever};
 use super::backends::{BackendError, OpenStore, open_bus, open_store};
 use super::claims::DeskClaims;
-use super::core::{Core, CoreError, Parts, claimant};
+use super::core::{Core, CoreError, Parts, claimant, transcripts};
 use super::data_dir::{DataDir, DataDirError};
-use super::desk::Prepare;
+use super::desk::{AfterFailure, Prepare};
 use super::ledger::Ledger;
 use super::poll::{Neighbours, Poll};
 use super::prepare::Preparer;
@@ -151,6 +151,8 @@ impl Supervisor {
             outbox: Some(outbox),
             leftovers: Some(leftovers),
             give_up_after: None,
+            after_failure: AfterFailure::GoOn,
+            transcripts: transcripts(&settings, data_dir.path())?,
         };
         let supervisor = Arc::new(Self {
             core: Core::start(&settings, parts)?,

@@ -1,13 +1,16 @@
 //! How each type of value is read, bounded and shown.
 
 mod address;
+mod choice;
 mod number;
 mod text;
 
 pub(crate) use address::{Bind, DatabaseUrl, ServerUrl, Token};
+pub use choice::LogFormat;
+pub(crate) use choice::{Format, Transcripts};
 pub(crate) use number::{Count, Interval, Limit, Millis, Seconds};
-pub(crate) use text::{Command, Format, Level, Name, Path, Variables};
-pub use text::{LogFormat, WorkerVariable};
+pub use text::WorkerVariable;
+pub(crate) use text::{Command, Level, Name, Path, Variables};
 
 use super::source::Raw;
 

@@ -8,11 +8,12 @@ use secrecy::SecretString;
 
 use super::kind::{
     self, Bind, Command, DatabaseUrl, Format, Interval, Kind, Level, Limit, LogFormat, Millis, Name, Path,
-    Seconds, ServerUrl, Token, Variables, WorkerVariable,
+    Seconds, ServerUrl, Token, Transcripts, Variables, WorkerVariable,
 };
 use super::load::Reader;
 use super::show::Shown;
 use super::source::Origins;
+use crate::crew::Transcribe;
 
 /// What is known of a setting beside its value.
 #[derive(Clone, Copy, Debug)]
@@ -119,6 +120,10 @@ settings! {
     "workflows_dir" => workflows_dir: PathBuf, Path = Path, default "./workflows";
     /// The folder of the embedded database, the outbox and transcripts.
     "data_dir" => data_dir: PathBuf, Path = Path, default "./muster-data";
+    /// Which executions leave a transcript of their frames in data_dir: failed, all or none.
+    "transcripts" => transcripts: Transcribe, Transcripts = Transcripts, default "failed";
+    /// What transcripts may take on disk, in MiB; the oldest give way. 0 means no limit.
+    "transcripts_max_mb" => transcripts_max_mb: Option<u64>, Limit = Limit, default "64";
     /// The database, `postgres://...` or `sqlite://...`. Default: SQLite in data_dir.
     "database_url" => database_url: SecretString, DatabaseUrl = DatabaseUrl, default "";
     /// The RabbitMQ server, `amqp://...` or `amqps://...`. Default: none, the queue is in the database.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 
 use super::{KEYS, LogFormat, Origin, Raw, Settings, Sources, WorkerVariable};
+use crate::crew::Transcribe;
 
 fn environment(variables: &[(&str, &str)]) -> Sources {
     let environment =
@@ -53,7 +54,8 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(settings.database_url.expose_secret(), database);
     assert!(settings.worker_command[0].starts_with('/') && settings.worker_command[0].ends_with("/worker"));
     assert!(settings.shown().iter().all(|shown| shown.origin == Origin::Default));
-    assert_eq!(KEYS.len(), 26);
+    assert_eq!((settings.transcripts, settings.transcripts_max_mb), (Transcribe::Failed, Some(64)));
+    assert_eq!(KEYS.len(), 28);
 }
 
 #[test]
@@ -254,6 +256,8 @@ worker_command = ["/opt/worker", "-v"]     # FOLDER/muster.toml
 worker_env = ["KEY=***", "HOME_PAGE"]      # FOLDER/muster.toml
 workflows_dir = "/srv/workflows"           # FOLDER/muster.toml
 data_dir = "/srv/data"                     # FOLDER/muster.toml
+transcripts = "failed"                     # default
+transcripts_max_mb = 64                    # default
 database_url = "postgres://***@db/muster"  # MUSTER_DATABASE_URL
 amqp_url = "amqp://***@mq/%2f"             # FOLDER/muster.toml
 redis_url = ""                             # default

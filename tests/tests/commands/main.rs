@@ -7,6 +7,7 @@
 mod doctor;
 mod pool;
 mod submit;
+mod transcript;
 mod usage;
 
 use std::io::Write;

@@ -77,6 +77,29 @@ fn without_keep_going_the_rest_is_cancelled() {
 }
 
 #[test]
+fn without_keep_going_a_bad_line_ends_the_batch_when_its_turn_comes() {
+    let installation = workflows::installed();
+    let text = "{\"workflow\":\"echo\",\"params\":1}\n{\"workflow\":\"echo\",\"params\":2}\nnot json\n{\"workflow\":\"echo\"}\n";
+    let run = installation.batch_text(text, &[]);
+    let statuses: Vec<_> = run.results.iter().map(|row| row["status"].as_str().unwrap()).collect();
+    assert_eq!(statuses, ["SUCCESS", "SUCCESS", "FAILED", "CANCELLED"], "{}", run.stderr);
+    assert!(run.results[2]["error_message"].as_str().unwrap().contains("line 3"), "{}", run.results[2]);
+}
+
+#[test]
+fn without_keep_going_a_failure_that_is_tried_again_ends_nothing_until_its_last_attempt() {
+    let installation = workflows::installed().setting("min_workers", 1).setting("max_workers", 1);
+    let lines = [
+        json!({ "workflow": "throw", "max_attempts": 2, "retry_backoff_seconds": 0.5 }),
+        json!({ "workflow": "echo" }),
+    ];
+    let run = installation.batch(&lines, &[]);
+    assert_eq!((&run.results[0]["status"], &run.results[0]["attempt"]), (&json!("FAILED"), &json!(2)));
+    // Between its attempts the worker was free.
+    assert_eq!(run.results[1]["status"], "SUCCESS", "{}", run.stderr);
+}
+
+#[test]
 fn bad_lines_fail_with_their_number_and_the_others_run() {
     let installation = workflows::installed();
     let text = "{\"workflow\":\"echo\",\"params\":1}\nnot json\n{\"params\":{}}\n{\"workflow\":\"echo\",\"params\":\"two\"}\n";

@@ -1,4 +1,4 @@
-//! Names, paths, commands and choices.
+//! Names, paths and commands.
 
 use std::path::PathBuf;
 
@@ -172,40 +172,5 @@ impl Kind for Level {
 
     fn show(&self, value: &String) -> toml::Value {
         toml::Value::String(value.clone())
-    }
-}
-
-/// How logs are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Text on a terminal, else JSON.
-    Auto,
-    /// Lines for people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// The choice of a [`LogFormat`].
-pub(crate) struct Format;
-
-impl Format {
-    const NAMES: [(&str, LogFormat); 3] =
-        [("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
-}
-
-impl Kind for Format {
-    type Value = LogFormat;
-    const PLACEHOLDER: &'static str = "FORMAT";
-
-    fn parse(&self, raw: &Raw) -> Result<LogFormat, String> {
-        let text = single(raw)?;
-        let found = Self::NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
-        found.map(|(_, format)| *format).ok_or_else(|| format!("must be auto, text or json, not {text:?}"))
-    }
-
-    fn show(&self, value: &LogFormat) -> toml::Value {
-        let found = Self::NAMES.iter().find(|(_, format)| format == value);
-        toml::Value::String(found.map_or("auto", |(name, _)| *name).to_owned())
     }
 }

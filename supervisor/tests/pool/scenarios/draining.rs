@@ -3,7 +3,7 @@
 use muster_protocol::CancelReason;
 use muster_supervisor::pool::{Effect, Event, ExitStatus, WorkerEvent};
 
-use super::stage::{Stage, is_released, seconds, succeeded};
+use super::stage::{Stage, cancelled, executed, failure, is_released, seconds, succeeded, success};
 
 #[test]
 fn a_drain_releases_what_waits_retires_what_rests_and_lets_the_rest_run() {
@@ -90,4 +90,62 @@ fn a_pool_that_starts_and_must_leave_leaves() {
     assert!(matches!(stage.effects()[..], [Effect::Retire { .. }]));
     stage.exits(worker, ExitStatus::Code(0));
     assert!(stage.pool.is_drained());
+}
+
+#[test]
+fn a_halt_lets_what_runs_take_its_time_and_can_still_be_hurried() {
+    let mut stage = Stage::warm(|_| {});
+    let (_, worker, run) = stage.running(None);
+    stage.step(Event::Halt);
+    stage.wait(seconds(100_000_000));
+    assert_eq!(stage.effects(), []);
+    assert_eq!(stage.state(worker), "running");
+    stage.step(Event::Drain { grace: seconds(1) });
+    stage.wait(seconds(1));
+    assert!(matches!(stage.effects()[..], [Effect::Cancel { reason: CancelReason::Shutdown, .. }]));
+    stage.finished(worker, run, cancelled());
+    stage.idle(worker, run);
+    assert!(is_released(&stage.ending()));
+    stage.exits(worker, ExitStatus::Code(0));
+    assert!(stage.pool.is_drained());
+}
+
+#[test]
+fn a_halted_pool_answers_for_what_still_comes() {
+    let mut stage = Stage::warm(|_| {});
+    let worker = stage.snapshot().workers[0].worker;
+    stage.step(Event::Halt);
+    stage.exits(worker, ExitStatus::Code(0));
+    stage.effects();
+    assert!(!stage.pool.is_drained());
+    stage.submit();
+    assert!(is_released(&stage.ending()));
+    stage.step(Event::DrainNow);
+    assert!(stage.pool.is_drained());
+}
+
+#[test]
+fn a_failure_that_halts_starts_nothing_that_waits() {
+    for outcome in [failure("RangeError"), success()] {
+        let halts = outcome != success();
+        let mut stage = Stage::warm(|config| config.max_workers = 1);
+        let first = stage.submit_halting();
+        let (worker, run) = stage.execute();
+        let second = stage.submit_halting();
+        stage.says(worker, WorkerEvent::Started { run });
+        stage.effects();
+        stage.finished(worker, run, outcome);
+        stage.idle(worker, run);
+        let effects = stage.effects();
+        assert!(matches!(&effects[0], Effect::Finish(finish) if finish.attempt == first), "{effects:?}");
+        if halts {
+            assert!(
+                matches!(&effects[1], Effect::Finish(finish)
+                    if finish.attempt == second && is_released(&finish.ending)),
+                "{effects:?}"
+            );
+        } else {
+            assert_eq!(executed(&effects[1]).map(|(_, _, attempt)| attempt), Some(second));
+        }
+    }
 }

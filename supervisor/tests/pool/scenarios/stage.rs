@@ -97,9 +97,18 @@ impl Stage {
     }
 
     pub(crate) fn submit_with(&mut self, timeout: Option<Duration>) -> Attempt {
+        self.submit_assignment(timeout, false)
+    }
+
+    /// Submits an attempt that nothing follows if it fails.
+    pub(crate) fn submit_halting(&mut self) -> Attempt {
+        self.submit_assignment(None, true)
+    }
+
+    fn submit_assignment(&mut self, timeout: Option<Duration>, halts: bool) -> Attempt {
         self.submitted += 1;
         let attempt = Attempt::new(Uuid::from_u128(self.submitted), 1);
-        self.step(Event::Submit(Assignment { attempt, timeout }));
+        self.step(Event::Submit(Assignment { attempt, timeout, halts }));
         attempt
     }
 

@@ -8,8 +8,8 @@ use fastrand::Rng;
 use muster_protocol::{CancelReason, Outcome};
 use muster_supervisor::execution::Attempt;
 use muster_supervisor::pool::{
-    Assignment, Effect, Event, ExitStatus, KillCause, Pool, PoolConfig, PoolSnapshot, ReloadSnapshot, Time,
-    WorkerEvent, WorkerId,
+    Assignment, Effect, Ending, Event, ExitStatus, KillCause, Pool, PoolConfig, PoolSnapshot, ReloadSnapshot,
+    Time, WorkerEvent, WorkerId,
 };
 use uuid::Uuid;
 
@@ -51,6 +51,8 @@ pub(crate) struct World {
     submitted: u128,
     is_bad_build: bool,
     is_draining: bool,
+    /// The first failure halts the pool.
+    is_batch: bool,
     /// The end of the backoff after a failed start.
     not_before: Option<Time>,
     /// What happened, line by line, if it is wanted: writing it takes longer than playing it.
@@ -75,6 +77,7 @@ impl World {
             give_up_after_start_failures: pick(&mut rng, &[None, None, None, Some(5)]),
             jitter_seed: seed,
         };
+        let is_batch = climate == Climate::Rough && rng.u8(..) < 20;
         let is_bad_build = climate == Climate::Rough && rng.u8(..) < 40;
         let pool = Pool::new(config.clone(), Time::START);
         let commands_left = rng.u32(10..60);
@@ -94,6 +97,7 @@ impl World {
             submitted: 0,
             is_bad_build,
             is_draining: false,
+            is_batch,
             not_before: None,
             trace: is_traced.then(Vec::new),
             steps: 0,
@@ -289,6 +293,10 @@ impl World {
                 self.is_draining = true;
                 self.step(Event::DrainNow);
             }
+            38 if is_rough && self.rng.u8(..) < 20 => {
+                self.is_draining = true;
+                self.step(Event::Halt);
+            }
             _ => self.strangers(),
         }
     }
@@ -313,11 +321,11 @@ impl World {
             Climate::Fair => Some(Duration::from_secs(10)).filter(|_| self.rng.bool()),
         };
         self.ledger.submit(attempt, timeout.is_none());
-        self.step(Event::Submit(Assignment { attempt, timeout }));
+        self.step(Event::Submit(Assignment { attempt, timeout, halts: self.is_batch }));
         if self.rng.u8(..) < 10 {
             // Delivered twice.
             if self.ledger.open().contains(&attempt) {
-                self.step(Event::Submit(Assignment { attempt, timeout }));
+                self.step(Event::Submit(Assignment { attempt, timeout, halts: self.is_batch }));
             }
         }
     }
@@ -387,6 +395,7 @@ impl World {
             Effect::Finish(finish) => {
                 let are_starts_failing = self.pool.snapshot(self.now).starts.consecutive_failures > 0;
                 self.ledger.finish(&finish, self.is_draining, are_starts_failing);
+                self.is_draining |= self.is_batch && finish.worker.is_some() && ends_badly(&finish.ending);
             }
             Effect::StartFailed { retry_in, .. } => {
                 self.not_before = Some(self.now + retry_in);
@@ -660,4 +669,9 @@ impl World {
             );
         }
     }
+}
+
+/// Nothing follows it in a batch.
+fn ends_badly(ending: &Ending) -> bool {
+    matches!(ending, Ending::Failed { .. } | Ending::TimedOut { .. } | Ending::Cancelled { .. })
 }

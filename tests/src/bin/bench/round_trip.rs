@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use muster_protocol::{CONFORMANCE_ENV, JsonBytes, Level, PROTOCOL_ENV, Source};
 use muster_supervisor::crew::{
-    Completed, Crew, CrewHandle, CrewOptions, Gear, Observer, Order, Progress, RunConfig,
+    Completed, Crew, CrewHandle, CrewOptions, Gear, Observer, Order, Progress, RunConfig, Transcribe,
 };
 use muster_supervisor::execution::{Attempt, Change, LogLine};
 use muster_supervisor::pool::{Ending, PoolConfig, WorkerId};
@@ -64,7 +64,12 @@ fn measure(
         let launch = Launch::new(&[worker.display().to_string()], Vec::new())?
             .with_variable(PROTOCOL_ENV, "1")
             .with_variable(CONFORMANCE_ENV, "1");
-        let gear = Gear { launch: Arc::new(launch), welcome_config: JsonBytes::NONE, log_level: Level::Info };
+        let gear = Gear {
+            launch: Arc::new(launch),
+            welcome_config: JsonBytes::NONE,
+            log_level: Level::Info,
+            transcribe: Transcribe::Failed,
+        };
         let pool = PoolConfig {
             min_workers: workers as usize,
             max_workers: workers as usize,
@@ -152,6 +157,8 @@ fn order() -> Order {
         context: JsonBytes::NONE,
         organization_id: None,
         config: Arc::new(RunConfig::new()),
+        secrets: Arc::default(),
+        halts: false,
     }
 }
 

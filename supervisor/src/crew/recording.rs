@@ -1,0 +1,251 @@
+//! The frames of one run, kept while it runs, for a transcript if it ends badly. Bounded: the beginning and the
+//! end are kept, what lies between is counted and dropped.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use muster_protocol::transcript::{Entry, What};
+use muster_protocol::{CallResult, JsonBytes, LogRecord, Outcome, Source, ToSupervisor, ToWorker};
+
+use super::link::Identity;
+
+/// What is kept of the beginning, Execute with its parameters included,
+const HEAD_MAX_BYTES: usize = 1024 * 1024;
+/// and of the end.
+const TAIL_MAX_BYTES: usize = 256 * 1024;
+
+/// A run that only starts and ends has so few frames.
+const SHORT_RUN_FRAMES: usize = 4;
+
+/// Which executions leave a transcript.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transcribe {
+    /// None: nothing is kept.
+    None,
+    /// Those that do not succeed.
+    Failed,
+    /// All.
+    All,
+}
+
+/// The frames of a run from its Execute on.
+#[derive(Debug)]
+pub struct Recording {
+    /// Who ran it; known at the end.
+    pub identity: Identity,
+    transcribe: Transcribe,
+    began: Instant,
+    head: Vec<Entry>,
+    head_bytes: usize,
+    tail: VecDeque<Entry>,
+    tail_bytes: usize,
+    dropped: u64,
+}
+
+impl Recording {
+    /// Begins with an Execute; `None` when nothing is to be kept.
+    pub(super) fn begin(transcribe: Transcribe, execute: ToWorker) -> Option<Self> {
+        if transcribe == Transcribe::None {
+            return None;
+        }
+        let mut recording = Self {
+            identity: Identity::default(),
+            transcribe,
+            began: Instant::now(),
+            head: Vec::with_capacity(SHORT_RUN_FRAMES),
+            head_bytes: 0,
+            tail: VecDeque::new(),
+            tail_bytes: 0,
+            dropped: 0,
+        };
+        recording.keep(What::ToWorker(execute));
+        Some(recording)
+    }
+
+    /// A frame to the worker.
+    pub(super) fn sent(&mut self, message: &ToWorker) {
+        self.keep(What::ToWorker(message.clone()));
+    }
+
+    /// A frame from the worker. A result is not copied where only failures leave a transcript.
+    pub(super) fn heard(&mut self, message: &ToSupervisor) {
+        let is_success = matches!(message, ToSupervisor::Finished { outcome: Outcome::Succeeded { .. }, .. });
+        if !is_success || self.transcribe == Transcribe::All {
+            self.keep(What::ToSupervisor(message.clone()));
+        }
+    }
+
+    /// True when an execution of this end leaves a transcript.
+    pub fn is_wanted(&self, succeeded: bool) -> bool {
+        !succeeded || self.transcribe == Transcribe::All
+    }
+
+    /// The frames in order, with the gap between them where there is one.
+    pub fn into_entries(self) -> Vec<Entry> {
+        let mut entries = self.head;
+        if self.dropped > 0 {
+            let at_us = self.tail.front().or(entries.last()).map_or(0, |entry| entry.at_us);
+            entries.push(Entry { at_us, what: What::Dropped(self.dropped) });
+        }
+        entries.extend(self.tail);
+        entries
+    }
+
+    /// Microseconds since Execute was written.
+    pub fn elapsed_us(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    fn keep(&mut self, what: What) {
+        let (bytes, entry) = (size_bytes(&what), Entry { at_us: self.elapsed_us(), what });
+        if self.tail.is_empty() && self.dropped == 0 && self.head_bytes + bytes <= HEAD_MAX_BYTES {
+            self.head_bytes += bytes;
+            self.head.push(entry);
+            return;
+        }
+        self.tail_bytes += bytes;
+        self.tail.push_back(entry);
+        while self.tail_bytes > TAIL_MAX_BYTES {
+            let Some(oldest) = self.tail.pop_front() else { break };
+            self.tail_bytes -= size_bytes(&oldest.what);
+            self.dropped += 1;
+        }
+    }
+}
+
+/// About what it takes in memory.
+fn size_bytes(what: &What) -> usize {
+    let payload = match what {
+        What::ToWorker(message) => to_worker_bytes(message),
+        What::ToSupervisor(message) => to_supervisor_bytes(message),
+        What::Dropped(_) | What::Ended(_) => 0,
+    };
+    size_of::<Entry>() + payload
+}
+
+fn to_worker_bytes(message: &ToWorker) -> usize {
+    match message {
+        ToWorker::Execute { workflow, source, params, context, .. } => {
+            let code = match source {
+                Source::Named => 0,
+                Source::Path { path, function } => path.len() + function.len(),
+                Source::Inline { code, .. } => code.len(),
+            };
+            workflow.len() + code + json_bytes(params) + json_bytes(context)
+        }
+        ToWorker::Cancel { message, .. } => message.len(),
+        ToWorker::Reply { result: CallResult::Ok { value }, .. } => json_bytes(value),
+        ToWorker::Reply { result: CallResult::Err { error }, .. } => error.message.len() + error.stack.len(),
+        ToWorker::Welcome { .. } | ToWorker::Ping { .. } | ToWorker::Drain { .. } | ToWorker::Dump { .. } => {
+            0
+        }
+    }
+}
+
+fn to_supervisor_bytes(message: &ToSupervisor) -> usize {
+    match message {
+        ToSupervisor::Log { records, .. } => records.iter().map(record_bytes).sum(),
+        ToSupervisor::Progress { message, .. } => message.len(),
+        ToSupervisor::Call { method, params, .. } => method.len() + json_bytes(params),
+        ToSupervisor::Finished { outcome, .. } => match outcome {
+            Outcome::Succeeded { result } => json_bytes(result),
+            Outcome::Failed { error } => error.message.len() + error.stack.len(),
+            Outcome::Cancelled { message } => message.len(),
+            Outcome::Rejected { reason } => reason.len(),
+        },
+        ToSupervisor::Goodbye { reason } => reason.len(),
+        ToSupervisor::Stacks { text, .. } => text.len(),
+        ToSupervisor::Hello { .. }
+        | ToSupervisor::Ready { .. }
+        | ToSupervisor::InitFailed { .. }
+        | ToSupervisor::Started { .. }
+        | ToSupervisor::Idle { .. }
+        | ToSupervisor::Pong { .. } => 0,
+    }
+}
+
+fn record_bytes(record: &LogRecord) -> usize {
+    size_of::<LogRecord>() + record.logger.len() + record.message.len() + json_bytes(&record.fields)
+}
+
+fn json_bytes(json: &JsonBytes) -> usize {
+    json.0.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn execute(params_bytes: usize) -> ToWorker {
+        ToWorker::Execute {
+            run: 1,
+            execution_id: "e".into(),
+            attempt: 1,
+            workflow: "w".into(),
+            source: Source::Named,
+            params: JsonBytes(vec![b' '; params_bytes]),
+            context: JsonBytes::NONE,
+            timeout_ms: 0,
+            grace_ms: 0,
+        }
+    }
+
+    fn progress(current: u64, message_bytes: usize) -> ToSupervisor {
+        ToSupervisor::Progress { run: 1, current, total: 0, message: "x".repeat(message_bytes) }
+    }
+
+    fn numbers(entries: &[Entry]) -> Vec<u64> {
+        entries
+            .iter()
+            .filter_map(|entry| match &entry.what {
+                What::ToSupervisor(ToSupervisor::Progress { current, .. }) => Some(*current),
+                What::ToSupervisor(_) | What::ToWorker(_) | What::Dropped(_) | What::Ended(_) => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_beginning_and_the_end_are_kept_and_the_gap_is_counted() {
+        let begun = Recording::begin(Transcribe::Failed, execute(10));
+        let mut recording = begun.unwrap();
+        for number in 0..3000 {
+            recording.heard(&progress(number, 1000));
+        }
+        let entries = recording.into_entries();
+        let kept = numbers(&entries);
+        let gap = entries.iter().find_map(|entry| match entry.what {
+            What::Dropped(count) => Some(count),
+            What::ToWorker(_) | What::ToSupervisor(_) | What::Ended(_) => None,
+        });
+        assert_eq!(kept.len() as u64 + gap.unwrap(), 3000);
+        assert_eq!((kept.first(), kept.last()), (Some(&0), Some(&2999)));
+        assert!(entries.iter().map(|entry| size_bytes(&entry.what)).sum::<usize>() < 1300 * 1024);
+    }
+
+    #[test]
+    fn a_frame_that_is_too_large_is_counted_and_what_follows_is_kept() {
+        let begun = Recording::begin(Transcribe::Failed, execute(2 << 20));
+        let mut recording = begun.unwrap();
+        recording.heard(&progress(7, 10));
+        let entries = recording.into_entries();
+        assert_eq!(entries[0].what, What::Dropped(1));
+        assert_eq!(numbers(&entries), [7]);
+    }
+
+    #[test]
+    fn successes_are_copied_only_where_they_leave_a_transcript() {
+        let success = ToSupervisor::Finished {
+            run: 1,
+            outcome: Outcome::Succeeded { result: JsonBytes::NONE },
+            metrics: muster_protocol::Metrics::default(),
+            log_records: 0,
+        };
+        for (transcribe, kept) in [(Transcribe::Failed, 1), (Transcribe::All, 2)] {
+            let mut recording = Recording::begin(transcribe, execute(0)).unwrap();
+            recording.heard(&success);
+            assert_eq!(recording.is_wanted(true), transcribe == Transcribe::All);
+            assert_eq!(recording.into_entries().len(), kept);
+        }
+        assert!(Recording::begin(Transcribe::None, execute(0)).is_none());
+    }
+}

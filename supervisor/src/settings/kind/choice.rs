@@ -1,0 +1,71 @@
+//! Settings that are one of a few words.
+
+use super::{Kind, single};
+use crate::crew::Transcribe;
+use crate::settings::source::Raw;
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, else JSON.
+    Auto,
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The choice of a [`LogFormat`].
+pub(crate) struct Format;
+
+impl Kind for Format {
+    type Value = LogFormat;
+    const PLACEHOLDER: &'static str = "FORMAT";
+
+    fn parse(&self, raw: &Raw) -> Result<LogFormat, String> {
+        chosen(raw, &FORMATS)
+    }
+
+    fn show(&self, value: &LogFormat) -> toml::Value {
+        word(*value, &FORMATS)
+    }
+}
+
+const FORMATS: [(&str, LogFormat); 3] =
+    [("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
+
+/// The choice of which executions leave a transcript.
+pub(crate) struct Transcripts;
+
+impl Kind for Transcripts {
+    type Value = Transcribe;
+    const PLACEHOLDER: &'static str = "WHICH";
+
+    fn parse(&self, raw: &Raw) -> Result<Transcribe, String> {
+        chosen(raw, &TRANSCRIPTS)
+    }
+
+    fn show(&self, value: &Transcribe) -> toml::Value {
+        word(*value, &TRANSCRIPTS)
+    }
+}
+
+const TRANSCRIPTS: [(&str, Transcribe); 3] =
+    [("failed", Transcribe::Failed), ("all", Transcribe::All), ("none", Transcribe::None)];
+
+/// The value of the word, in whatever case it is written.
+fn chosen<T: Copy>(raw: &Raw, choices: &[(&str, T)]) -> Result<T, String> {
+    let text = single(raw)?;
+    let found = choices.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+        let (last, others) = names.split_last().unwrap_or((&"", &[]));
+        format!("must be {} or {last}, not {text:?}", others.join(", "))
+    })
+}
+
+/// The word for the value.
+fn word<T: Copy + PartialEq>(value: T, choices: &[(&str, T)]) -> toml::Value {
+    let found = choices.iter().find(|(_, choice)| *choice == value);
+    toml::Value::String(found.map_or("", |(name, _)| *name).to_owned())
+}

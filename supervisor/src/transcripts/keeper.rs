@@ -1,0 +1,148 @@
+//! The thread that writes transcripts.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+
+use jiff::Timestamp;
+use muster_protocol::PROTOCOL_VERSION;
+use muster_protocol::transcript::{self, Entry, Header, TRANSCRIPT_VERSION, Transcript, What};
+use tokio::sync::oneshot;
+
+use super::folder::{Folder, FolderError};
+use super::mask;
+use crate::crew::{Recording, unix_us};
+use crate::execution::{Attempt, Secrets, Status};
+
+/// So many recordings wait for the disk at most; a storm of failures leaves the others without a transcript.
+const WAITING_MAX: usize = 64;
+
+/// An attempt that ended, with what was kept of it.
+#[derive(Debug)]
+pub struct Ended {
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// The workflow's name.
+    pub workflow: String,
+    /// How it ended.
+    pub status: Status,
+    /// What kind of failure,
+    pub error_type: Option<String>,
+    /// and what went wrong.
+    pub error_message: Option<String>,
+    /// Its frames.
+    pub recording: Recording,
+    /// What must not be readable.
+    pub secrets: Arc<Secrets>,
+}
+
+#[derive(Debug)]
+enum Work {
+    Keep(Box<Ended>),
+    Flush(oneshot::Sender<()>),
+}
+
+/// Keeps transcripts. It returns at once: the crew's thread calls it.
+#[derive(Debug)]
+pub struct Keeper {
+    folder: Arc<Folder>,
+    work: SyncSender<Work>,
+}
+
+impl Keeper {
+    /// Starts the thread. It ends with the last handle.
+    ///
+    /// # Errors
+    /// When the system refuses a thread.
+    pub fn start(folder: Folder) -> Result<Arc<Self>, std::io::Error> {
+        let folder = Arc::new(folder);
+        let (work, received) = sync_channel(WAITING_MAX);
+        let to = Arc::clone(&folder);
+        std::thread::Builder::new()
+            .name("transcripts".to_owned())
+            .spawn(move || write_all(&to, &received))?;
+        Ok(Arc::new(Self { folder, work }))
+    }
+
+    /// Takes an attempt that ended.
+    pub fn keep(&self, ended: Ended) {
+        match self.work.try_send(Work::Keep(Box::new(ended))) {
+            Ok(()) | Err(TrySendError::Disconnected(_)) => {}
+            Err(TrySendError::Full(_)) => {
+                tracing::debug!("too many failures at once: one leaves no transcript");
+            }
+        }
+    }
+
+    /// The files.
+    pub fn folder(&self) -> &Arc<Folder> {
+        &self.folder
+    }
+
+    /// Returns when all that was taken is written.
+    pub async fn flushed(&self) {
+        let (answer, answered) = oneshot::channel();
+        let work = self.work.clone();
+        let asked = tokio::task::spawn_blocking(move || work.send(Work::Flush(answer)).is_ok());
+        if asked.await.unwrap_or(false) {
+            // The thread may be gone; then nothing is left to wait for.
+            let _ = answered.await;
+        }
+    }
+}
+
+fn write_all(folder: &Folder, work: &Receiver<Work>) {
+    for work in work {
+        match work {
+            Work::Keep(ended) => {
+                let attempt = ended.attempt;
+                if let Err(error) = write(folder, *ended) {
+                    tracing::warn!(%attempt, %error, "the transcript of an execution is lost");
+                }
+            }
+            Work::Flush(answer) => {
+                let _ = answer.send(());
+            }
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum WriteError {
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error("a frame cannot be spelled as JSON: {0}")]
+    Spelling(#[from] serde_json::Error),
+}
+
+fn write(folder: &Folder, ended: Ended) -> Result<(), WriteError> {
+    let attempt = ended.attempt;
+    let text = transcript(ended).to_text()?;
+    Ok(folder.keep(attempt, &text)?)
+}
+
+fn transcript(ended: Ended) -> Transcript {
+    let Ended { attempt, workflow, status, error_type, error_message, recording, secrets } = ended;
+    let (lasted_us, identity) = (recording.elapsed_us(), recording.identity.clone());
+    let began_us = unix_us().saturating_sub_unsigned(lasted_us);
+    let mut entries = recording.into_entries();
+    if !secrets.is_empty() {
+        for entry in &mut entries {
+            mask::entry(entry, &secrets);
+        }
+    }
+    let last = transcript::Ended { status: status.to_string(), error_type, error_message };
+    let at_us = entries.last().map_or(lasted_us, |entry| entry.at_us);
+    entries.push(Entry { at_us, what: What::Ended(last) });
+    let header = Header {
+        transcript: TRANSCRIPT_VERSION,
+        protocol: PROTOCOL_VERSION,
+        execution_id: attempt.execution_id.to_string(),
+        attempt: attempt.number,
+        workflow,
+        recorded_at: Timestamp::from_microsecond(began_us).unwrap_or_default().to_string(),
+        implementation: identity.implementation,
+        implementation_version: identity.implementation_version,
+        language: identity.language,
+    };
+    Transcript { header, entries }
+}

@@ -1,0 +1,27 @@
+//! The embedded database as an administrator reaches it: with SQL, beside a supervisor that runs.
+
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+
+use crate::Installation;
+use crate::blocking::block_on;
+
+impl Installation {
+    /// Changes something in the embedded database, which a supervisor has made.
+    ///
+    /// # Panics
+    /// When the database is not there or refuses.
+    #[track_caller]
+    pub fn embedded_sql(&self, sql: &str) {
+        let done: sqlx::Result<()> = block_on(async {
+            let options = SqliteConnectOptions::new().filename(self.path("data/muster.db"));
+            let mut connection: SqliteConnection =
+                options.busy_timeout(Duration::from_secs(10)).connect().await?;
+            sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await?;
+            connection.close().await
+        });
+        done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+}
