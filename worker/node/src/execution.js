@@ -24,7 +24,7 @@ export class Execution {
     this.workflow = workflow;
     this.#startedMs = performance.now();
     this.#host = host;
-    this.#uninterruptible = workflow === "conformance.ignore_cancel";
+    this.#uninterruptible = host.conformance && workflow === "conformance.ignore_cancel";
   }
 
   /** User code is about to be entered. The cancel is requested when the time is up; the supervisor's clock starts later than ours, hence the slack. */

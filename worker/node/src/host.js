@@ -1,11 +1,14 @@
 // The user thread as the main thread sees it: started, given one execution at a time, ended when it must be.
 
+import { createHash } from "node:crypto";
 import { MessageChannel, Worker } from "node:worker_threads";
-import { describe } from "./outcome.js";
-import { Library, Rejection } from "./library.js";
+import { Library } from "./library.js";
+import { describe, Rejection } from "./outcome.js";
 
 const RUNTIME = new URL("./user_thread.js", import.meta.url);
 const TERMINATE_MS = 300;
+/** Modules cannot be unloaded in Node, so a thread that holds so many of inline code is replaced. */
+const INLINE_MODULES_MAX = 500;
 
 /** A mistake in the workflows folder that no execution can be run beside. */
 export class LoadError extends Error {
@@ -18,7 +21,8 @@ export class LoadError extends Error {
 export class Host {
   entries = new Map();
   broken = {};
-  #options;
+  #inProcess;
+  #inline = new Set();
   #worker = null;
   #flags = new Int32Array(new SharedArrayBuffer(4));
   #onMessage = () => {};
@@ -28,7 +32,8 @@ export class Host {
 
   constructor(folder, options) {
     this.library = new Library(folder);
-    this.#options = options;
+    this.conformance = options.conformance;
+    this.#inProcess = options.inProcess ?? false;
   }
 
   /** What can be run by name. */
@@ -39,9 +44,10 @@ export class Host {
   /** Starts the thread and loads the files that register workflows. */
   async start() {
     this.library.forgetLoaded();
+    this.#inline.clear();
     this.#failure = null;
-    const workerData = { flags: this.#flags.buffer, conformance: this.#options.conformance, root: this.library.root };
-    this.#worker = this.#options.inProcess
+    const workerData = { flags: this.#flags.buffer, conformance: this.conformance, root: this.library.root };
+    this.#worker = this.#inProcess
       ? await startInProcess(workerData)
       : new Worker(RUNTIME, { workerData, stdin: false, name: "muster-user", resourceLimits: { maxYoungGenerationSizeMb: 8 } });
     this.#worker.on("message", (message) => {
@@ -105,11 +111,14 @@ export class Host {
     return job;
   }
 
-  #findInline(source) {
+  async #findInline(source) {
     if (!["", "javascript", "js", "node"].includes(source.language.toLowerCase())) {
       throw new Rejection(`the code is ${source.language}; this worker runs JavaScript`);
     }
     if (source.code === null) throw new Rejection("the code is not UTF-8 text");
+    const digest = createHash("sha1").update(source.code).digest("base64");
+    if (!this.#inline.has(digest) && this.#inline.size >= INLINE_MODULES_MAX) await this.restart();
+    this.#inline.add(digest);
     return { kind: "inline", code: source.code };
   }
 

@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
+import { Rejection } from "./outcome.js";
 
 const NAME = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/;
 const EXTENSIONS = [".js", ".mjs"];
@@ -14,11 +15,6 @@ const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*["'](\.{1,2}\/[^"']+|\/[^"']+)["']/g
 const MENTION = /["']muster-worker["']/;
 const DEFAULT_EXPORT = /\bexport\s+default\b|\bas\s+default\b/;
 const RACY_MS = 100;
-
-/** The execution cannot be run here; user code was not entered. */
-export class Rejection extends Error {
-  name = "Rejection";
-}
 
 export class Library {
   #files = new Map();

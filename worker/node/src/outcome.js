@@ -28,6 +28,11 @@ export class CallError extends Error {
   }
 }
 
+/** The execution cannot be run here; user code was not entered. */
+export class Rejection extends Error {
+  name = "Rejection";
+}
+
 /** The outcome of an execution that its cancel ended. A workflow's own limit is a failure: the supervisor set no such limit. */
 export function endedBy({ reason, message }) {
   if (reason !== "WorkflowTimeout") return { type: "Cancelled", message };

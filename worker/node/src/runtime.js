@@ -1,18 +1,13 @@
 // What goes on in the user thread: loads workflow files and runs one execution at a time. The main thread never runs user code.
 
-import { existsSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { captureConsole, captureStreams, currentRun, writeAll } from "./capture.js";
-import { contextOf, Run } from "./context.js";
-import { registerHooks } from "./hooks.js";
-import { describe, endedBy, toJson } from "./outcome.js";
-import "./index.js";
+import { contextOf } from "./context.js";
+import { find, registered } from "./finding.js";
+import { prepareModules } from "./hooks.js";
+import { describe, endedBy, Rejection, toJson } from "./outcome.js";
+import { Run } from "./run.js";
 
-const SDK = new URL("./index.js", import.meta.url).href;
-const registered = globalThis[Symbol.for("muster-worker.workflows")];
-const remembered = new Map();
 let flags;
 let post;
 let current = null;
@@ -82,80 +77,8 @@ async function enter(run) {
   return workflow(params, contextOf(run));
 }
 
-async function find({ workflow, job }) {
-  if (job.kind === "registered") return registered.get(workflow);
-  if (job.kind === "inline") return findInline(workflow, job.code);
-  const module = await import(pathToFileURL(job.file).href);
-  if (job.function) return named(module, job);
-  if (typeof module.default === "function") return { run: module.default };
-  return single([...registered.values()].filter((one) => one.where.startsWith(`${job.file}:`)), job.file);
-}
-
-/** Inline code has names of its own: they neither clash with those of the folder nor stay. */
-async function findInline(workflow, code) {
-  const folder = [...registered];
-  registered.clear();
-  try {
-    const module = await import(inlineUrl(workflow, code));
-    if (typeof module.default === "function") return { run: module.default };
-    // The same code again is the same module, and registers nothing anew.
-    if (registered.size > 0) remembered.set(code, [...registered.values()]);
-    return single(remembered.get(code) ?? [], "the code");
-  } finally {
-    registered.clear();
-    for (const [name, entry] of folder) registered.set(name, entry);
-  }
-}
-
-function single(found, where) {
-  if (found.length === 1) return found[0];
-  if (found.length > 1) throw rejection(`${where} registers several workflows: say which one`);
-  throw rejection(`${where} has no default export and registers no workflow`);
-}
-
-function named(module, job) {
-  if (typeof module[job.function] === "function") return { run: module[job.function] };
-  if (registered.has(job.function)) return registered.get(job.function);
-  throw rejection(`${job.file} exports no function ${job.function}`);
-}
-
-function rejection(reason) {
-  return Object.assign(new Error(reason), { name: "Rejection" });
-}
-
-/** Registers the module hooks if this folder needs them. */
-function prepareModules(root) {
-  const sdk = isResolvable(root) ? null : SDK;
-  if (sdk !== null || typeAbove(root) !== "module") {
-    registerHooks({ sdk, root: pathToFileURL(join(root, "/")).href });
-  }
-}
-
-function isResolvable(root) {
-  try {
-    createRequire(join(root, "any.js")).resolve("muster-worker");
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** What the nearest package.json calls .js files. When it does not say, Node looks at the file itself and warns of it. */
-function typeAbove(folder) {
-  const file = join(folder, "package.json");
-  if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8")).type;
-  return dirname(folder) === folder ? undefined : typeAbove(dirname(folder));
-}
-
-/** Code in a data URL can import by full URL only. */
-function inlineUrl(workflow, text) {
-  const code = text.replace(/(\bfrom\s*|\bimport\s*\(?\s*)(["'])muster-worker\2/g, `$1"${SDK}"`);
-  const label = `inline-${workflow.replace(/[^\w.-]/g, "_") || "code"}.js`;
-  return `data:text/javascript;base64,${Buffer.from(`${code}\n//# sourceURL=${label}`).toString("base64")}`;
-}
-
 function outcomeOf(run, error) {
-  if (error?.name === "Rejection") return { type: "Rejected", reason: error.message };
+  if (error instanceof Rejection) return { type: "Rejected", reason: error.message };
   const cancellation = run.cancellation;
   if (cancellation && (error === cancellation || error?.name === "AbortError" || error?.cause === cancellation)) {
     return endedBy(cancellation);

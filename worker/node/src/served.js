@@ -2,9 +2,8 @@
 
 import { Execution } from "./execution.js";
 import { LoadError } from "./host.js";
-import { Rejection } from "./library.js";
 import { LogBatch } from "./log_batch.js";
-import { describe } from "./outcome.js";
+import { describe, Rejection } from "./outcome.js";
 
 /** The supervisor's clock starts when it reads Started, and its Cancel should come first. */
 const DEADLINE_SLACK_MS = 25;

@@ -244,6 +244,7 @@ test("--config takes the place of masked values, in the context and in replies, 
   same(done);
   assert.match(done.stderr, new RegExp(`Error: refused ${SECRET} eu`));
   assert.doesNotMatch(done.stderr, /note:/);
+  same(replay(MASKED, "--config", `api_key=${SECRET}`, "--config", `db={"password":"${SECRET}-db"}`, "--config", "region=us"));
 });
 
 test("a masked value nobody gave is named, and so is one that has no place", () => {

@@ -53,6 +53,21 @@ test("errors", async () => {
   assert.deepEqual((await worker.run("conformance.echo", { a: 1 })).result, { a: 1 });
 });
 
+test("a user's error called Rejection is a failure like any other", async () => {
+  const run = await worker.code("export default () => { throw Object.assign(new Error('no'), { name: 'Rejection' }); };");
+  assert.equal(run.error.kind, "Rejection");
+});
+
+test("a thread that holds many modules of inline code is replaced, and keeps one for the same code", async () => {
+  const counted = async (n) => (await worker.code(`export default () => (globalThis.count = (globalThis.count ?? 0) + 1); // ${n}`)).result;
+  const counts = [];
+  for (let n = 0; n < 510; n++) counts.push(await counted(n));
+  const restarts = counts.flatMap((count, n) => (n > 0 && count === 1 ? [n] : []));
+  assert.equal(restarts.length, 1, `${restarts}`);
+  const before = await counted(509);
+  for (let n = 0; n < 510; n++) assert.equal(await counted(509), before + n + 1);
+});
+
 test("results", async () => {
   const returned = (value) => worker.code(`export default () => (${value});`);
   assert.equal((await returned("undefined")).result, null);

@@ -1,7 +1,7 @@
 // `replay FILE`: an execution of production once more on a desk, with the answers it got then.
 
 import { writeSync } from "node:fs";
-import { Rejection } from "../library.js";
+import { Rejection } from "../outcome.js";
 import { areMoved, relaunch, STDOUT_FD } from "../streams.js";
 import { EXIT_DONE } from "../wire/limits.js";
 import { isDebugged, leave, openHost, runAlone } from "./alone.js";

@@ -1,0 +1,56 @@
+// What code a job means: a registered workflow, a file of the folder, or code that came with the execution.
+
+import { pathToFileURL } from "node:url";
+import { SDK_URL } from "./hooks.js";
+import "./index.js";
+import { Rejection } from "./outcome.js";
+
+/** The workflows by name, as `workflow()` notes them. */
+export const registered = globalThis[Symbol.for("muster-worker.workflows")];
+/** What inline code registered, by its text. */
+const remembered = new Map();
+
+/** The function a job means, with what was registered beside it. */
+export async function find({ workflow, job }) {
+  if (job.kind === "registered") return registered.get(workflow);
+  if (job.kind === "inline") return findInline(workflow, job.code);
+  const module = await import(pathToFileURL(job.file).href);
+  if (job.function) return named(module, job);
+  if (typeof module.default === "function") return { run: module.default };
+  return single([...registered.values()].filter((one) => one.where.startsWith(`${job.file}:`)), job.file);
+}
+
+/** Inline code has names of its own: they neither clash with those of the folder nor stay. */
+async function findInline(workflow, code) {
+  const folder = [...registered];
+  registered.clear();
+  try {
+    const module = await import(inlineUrl(workflow, code));
+    if (typeof module.default === "function") return { run: module.default };
+    // The same code again is the same module, and registers nothing anew.
+    if (registered.size > 0) remembered.set(code, [...registered.values()]);
+    return single(remembered.get(code) ?? [], "the code");
+  } finally {
+    registered.clear();
+    for (const [name, entry] of folder) registered.set(name, entry);
+  }
+}
+
+function single(found, where) {
+  if (found.length === 1) return found[0];
+  if (found.length > 1) throw new Rejection(`${where} registers several workflows: say which one`);
+  throw new Rejection(`${where} has no default export and registers no workflow`);
+}
+
+function named(module, job) {
+  if (typeof module[job.function] === "function") return { run: module[job.function] };
+  if (registered.has(job.function)) return registered.get(job.function);
+  throw new Rejection(`${job.file} exports no function ${job.function}`);
+}
+
+/** Code in a data URL can import by full URL only. */
+function inlineUrl(workflow, text) {
+  const code = text.replace(/(\bfrom\s*|\bimport\s*\(?\s*)(["'])muster-worker\2/g, `$1"${SDK_URL}"`);
+  const label = `inline-${workflow.replace(/[^\w.-]/g, "_") || "code"}.js`;
+  return `data:text/javascript;base64,${Buffer.from(`${code}\n//# sourceURL=${label}`).toString("base64")}`;
+}

@@ -1,0 +1,75 @@
+// One execution in the user thread: its calls, whether it is cancelled, its way out.
+
+import { CallError, Cancelled, toJson } from "./outcome.js";
+import { CALLS_IN_FLIGHT_MAX } from "./wire/limits.js";
+
+export class Run {
+  closed = false;
+  looked = false;
+  controller = new AbortController();
+  #post;
+  #waiting = new Map();
+  #queue = [];
+  #nextCall = 0;
+
+  constructor(execute, post, flags) {
+    this.number = execute.run;
+    this.execute = execute;
+    this.flags = flags;
+    this.context = execute.context ? JSON.parse(execute.context) : {};
+    this.startedMs = performance.now();
+    this.#post = post;
+  }
+
+  /** Sends a message about this run; nothing after its end. */
+  post(message) {
+    if (!this.closed) this.#post({ ...message, run: this.number });
+  }
+
+  log(level, logger, message, fields) {
+    this.post({ type: "log", record: { timestamp_us: Date.now() * 1000, level, logger, message, fields } });
+  }
+
+  /** Asks the supervisor; above 64 at once the others wait their turn. */
+  call(method, params) {
+    const text = toJson(params, `the parameters of ${method}`);
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ method, text, resolve, reject });
+      this.#pump();
+    });
+  }
+
+  #pump() {
+    if (this.closed) {
+      for (const one of this.#queue.splice(0)) one.reject(new CallError("Closed", "the execution has ended"));
+    }
+    while (this.#queue.length > 0 && this.#waiting.size < CALLS_IN_FLIGHT_MAX) {
+      const { method, text, resolve, reject } = this.#queue.shift();
+      const call = ++this.#nextCall;
+      this.#waiting.set(call, { resolve, reject });
+      this.post({ type: "call", call, method, params: text });
+    }
+  }
+
+  resolve(call, result) {
+    const waiting = this.#waiting.get(call);
+    this.#waiting.delete(call);
+    if (result.type === "Ok") waiting?.resolve(result.value ? JSON.parse(result.value) : null);
+    else waiting?.reject(new CallError(result.error.kind, result.error.message));
+    this.#pump();
+  }
+
+  cancel(reason, message) {
+    this.cancellation = new Cancelled(message, reason);
+    this.controller.abort(this.cancellation);
+  }
+
+  /** From here on the execution can react to its cancel, and is given the time to. */
+  look() {
+    if (!this.looked) {
+      this.looked = true;
+      this.post({ type: "looked" });
+    }
+    return this.controller.signal;
+  }
+}
