@@ -37,7 +37,7 @@ export class Meter {
     return this.#rssBytes;
   }
 
-  /** The run is over and said to be: nobody waits for this look. */
+  /** The process is ready, or a run is over and said to be: nobody waits for this look. */
   rest() {
     this.#before = process.resourceUsage();
   }

@@ -112,6 +112,7 @@ export class Session {
       return this.#leave(EXIT_INIT_FAILED);
     }
     this.#connection.send({ type: "Ready", workflows: this.#host.names() });
+    this.#meter.rest();
     this.#ready = true;
     this.#next();
   }

@@ -200,6 +200,11 @@ for (const launcher of ["shell", "node"]) {
     assert.equal(await worker.exited(), 0);
   });
 
+  fresh("the first run does not pay for the start of the process", async (worker) => {
+    const { cpu_user_us } = (await worker.run("conformance.sleep", { seconds: 0.02 })).finished.metrics;
+    assert.ok(cpu_user_us < 70_000, `${cpu_user_us} us`);
+  });
+
   fresh("the end of stdin when idle", async (worker) => {
     worker.process.stdin.end();
     assert.equal(await worker.exited(2000), 0);
