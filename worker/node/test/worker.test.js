@@ -202,7 +202,7 @@ for (const launcher of ["shell", "node"]) {
 
   fresh("the first run does not pay for the start of the process", async (worker) => {
     const { cpu_user_us } = (await worker.run("conformance.sleep", { seconds: 0.02 })).finished.metrics;
-    assert.ok(cpu_user_us < 70_000, `${cpu_user_us} us`);
+    assert.ok(cpu_user_us < 45_000, `${cpu_user_us} us`);
   });
 
   fresh("the end of stdin when idle", async (worker) => {
