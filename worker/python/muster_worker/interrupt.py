@@ -7,6 +7,7 @@ cancelled the way asyncio does it; only one that does not come back to its loop 
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -31,6 +32,7 @@ TERMINATED = "the process was told to end (SIGTERM)"
 
 _main = threading.main_thread().ident
 _depth = 0
+_masks = threading.local()
 _target: Optional[Execution] = None
 _on_terminate_outside: Optional[Callable[[], None]] = None
 
@@ -40,6 +42,7 @@ def install(on_terminate_outside: Callable[[], None]) -> None:
     global _on_terminate_outside
     _on_terminate_outside = on_terminate_outside
     restore()
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_reset_in_child)
 
 
 def restore() -> None:
@@ -50,12 +53,23 @@ def restore() -> None:
         signal.signal(signal.SIGTERM, _on_terminate)
 
 
-def reset_in_child() -> None:
+def _before_fork() -> None:
+    # Python forgets in a child which signals have come. A SIGTERM to a child that is a moment old would be lost,
+    # and whoever sent it (a pool of `multiprocessing` that ends, say) would wait for ever.
+    _masks.before = signal.pthread_sigmask(signal.SIG_BLOCK, (WAKE, signal.SIGTERM))
+
+
+def _after_fork() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _masks.before)
+
+
+def _reset_in_child() -> None:
     """A forked child is an ordinary process: signals end it, nobody cancels it."""
     global _target, _depth
     _target, _depth = None, 0
     signal.signal(WAKE, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _after_fork()
 
 
 def enter(execution: Execution) -> None:

@@ -7,7 +7,7 @@ import sys
 import traceback
 from typing import NoReturn
 
-from . import carry, current, interrupt, streams
+from . import carry, current, streams
 from .departure import Departure
 from .port import ChildPort
 from .session import Session
@@ -34,13 +34,12 @@ def serve(json_mode: bool) -> NoReturn:
 
 
 def _become_child(connection: Connection) -> None:
-    """In a child that user code forked: no frames, no watcher, ordinary signals."""
+    """In a child that user code forked: no frames and no watcher."""
     for descriptor in (connection.in_fd, connection.out_fd):
         try:
             os.close(descriptor)
         except OSError:
             continue
-    interrupt.reset_in_child()
     execution = current.current_or_none()
     if execution is not None:
         execution.port = ChildPort()

@@ -124,6 +124,20 @@ def test_prints_and_logs_come_in_order(tmp_path: Path) -> None:
     assert [line.split()[-1] for line in done.stderr.splitlines()] == ["one", "two", "three"]
 
 
+def test_a_forked_child_is_an_ordinary_process(tmp_path: Path) -> None:
+    text = """
+import multiprocessing, time
+def main(params):
+    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+    child.start()
+    child.terminate()
+    child.join(5)
+    return child.exitcode
+"""
+    done = code(tmp_path, text)
+    assert (done.stdout, done.stderr) == ("-15\n", "")
+
+
 def test_what_swallows_everything_is_ended_by_force(tmp_path: Path) -> None:
     text = "import time\ndef main(params):\n    while True:\n        try: time.sleep(60)\n        except BaseException: print('swallowed')\n"
     done = code(tmp_path, text, "--timeout", "0.2")

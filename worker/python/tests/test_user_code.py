@@ -85,6 +85,25 @@ def test_a_fork_that_returns_is_ended(shared: Worker) -> None:
     assert shared.run("conformance.echo", {"a": 1}).result == {"a": 1}
 
 
+FORK_AND_KILL = """
+import os, signal, time
+def main(params):
+    for _ in range(300):
+        child = os.fork()
+        if child == 0:
+            time.sleep(3)
+            os._exit(0)
+        os.kill(child, signal.SIGTERM)
+        if not os.WIFSIGNALED(os.waitpid(child, 0)[1]):
+            return "a child survived"
+    return "all died"
+"""
+
+
+def test_a_child_can_be_killed_as_soon_as_it_is_there(shared: Worker) -> None:
+    assert shared.code(FORK_AND_KILL).result == "all died"
+
+
 def test_process_pool_executor(worker: Worker) -> None:
     code = """
 import concurrent.futures, math
