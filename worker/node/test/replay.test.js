@@ -256,7 +256,7 @@ test("a masked value nobody gave is named, and so is one that has no place", () 
 });
 
 test("lines, keys and messages of later versions are passed over", () => {
-  const later = ['{"at_us":5,"note":"new"}', '{"at_us":6,"to_worker":{"Hibernate":{}}}', '{"at_us":7,"to_supervisor":{"Yawned":{"run":3}}}', '"a line"', ""];
+  const later = ['{"at_us":5,"note":"new"}', '{"at_us":6,"to_worker":{"Hibernate":{}}}', '{"at_us":7,"to_supervisor":{"Yawned":{"run":3}}}', '"a line"', "null", ""];
   same(replay([{ ...execute("export default () => 1;"), more: true }, ...later, succeeded(1)]), 1);
 });
 
