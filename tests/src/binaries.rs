@@ -24,6 +24,12 @@ pub fn rogue_worker() -> PathBuf {
     find("rogue_worker")
 }
 
+/// A file or folder of this repository, by its path from the root.
+pub fn repository(path: &str) -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().unwrap_or(tests).join(path)
+}
+
 /// Runs the storm of `scripts/chaos` to its end.
 #[track_caller]
 pub fn chaos(arguments: &[&str]) -> Output {

@@ -1,17 +1,10 @@
 //! Runs `supervisor check-worker` and reads its report.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use muster_tests::Installation;
 use serde_json::Value;
-
-/// A file of this repository.
-pub(crate) fn file(path: &str) -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    root.join(path)
-}
 
 /// What the kit said.
 pub(crate) struct Kit {

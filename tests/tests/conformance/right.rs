@@ -1,8 +1,8 @@
 //! The workers of this repository: nothing of what they offer fails, and they offer what they should.
 
-use muster_tests::binaries;
+use muster_tests::binaries::{self, repository};
 
-use crate::kit::{Kit, file};
+use crate::kit::Kit;
 
 #[track_caller]
 fn assert_reaches(kit: &Kit, level: u64, not_checked: &[&str]) {
@@ -20,7 +20,7 @@ fn the_default_worker() {
 
 #[test]
 fn the_python_sdk() {
-    let path = file("worker/python");
+    let path = repository("worker/python");
     let variable = Some(("PYTHONPATH", path.to_str().unwrap()));
     let kit = Kit::run(&["python3", "-m", "muster_worker"], variable, &[]);
     assert_reaches(&kit, 5, &["init-failed", "unknown-fields"]);
@@ -28,13 +28,13 @@ fn the_python_sdk() {
 
 #[test]
 fn the_node_sdk() {
-    let kit = Kit::run(&[file("worker/node/bin/muster-worker").to_str().unwrap()], None, &[]);
+    let kit = Kit::run(&[repository("worker/node/bin/muster-worker").to_str().unwrap()], None, &[]);
     assert_reaches(&kit, 5, &["unknown-fields"]);
 }
 
 #[test]
 fn the_worker_in_bash_and_jq() {
-    let kit = Kit::run(&[file("tests/workers/lines.sh").to_str().unwrap()], None, &[]);
+    let kit = Kit::run(&[repository("tests/workers/lines.sh").to_str().unwrap()], None, &[]);
     assert!(kit.with("failed").is_empty(), "{:#?}", kit.with("failed"));
     assert_eq!((&kit.report["level"], kit.exit_code), (&1.into(), Some(0)));
     for offered in ["echo", "failure", "unknown-fields", "log", "long-log", "agreed-features", "drain-idle"] {

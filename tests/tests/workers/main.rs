@@ -3,3 +3,4 @@
 mod lines;
 mod minimal;
 mod rogue;
+mod same;

@@ -97,9 +97,11 @@ fn pool(max_connections: u32) -> PgPoolOptions {
     PgPoolOptions::new().max_connections(max_connections).acquire_timeout(ACQUIRE_TIMEOUT).after_connect(
         |connection, _| {
             Box::pin(async move {
-                // A database or a role may be set up otherwise; what was finalized must survive the server.
-                let settings =
-                    "SET synchronous_commit = on; SET statement_timeout = '30s'; SET TimeZone = 'UTC'";
+                // A database or a role may be set up otherwise; what was finalized must survive the server. And a
+                // plan made while the table was empty and kept for good reads the whole table for each row of a
+                // group later: each statement is planned for the table as it is.
+                let settings = "SET synchronous_commit = on; SET statement_timeout = '30s'; SET TimeZone = 'UTC'; \
+                                SET plan_cache_mode = force_custom_plan";
                 connection.execute(settings).await?;
                 Ok(())
             })

@@ -148,8 +148,9 @@ impl Driver {
 }
 
 fn order() -> Order {
+    static NEXT_ID: AtomicU32 = AtomicU32::new(1);
     Order {
-        attempt: Attempt::new(Uuid::new_v4(), 1),
+        attempt: Attempt::new(Uuid::from_u128(NEXT_ID.fetch_add(1, Ordering::Relaxed).into()), 1),
         timeout: Some(Duration::from_secs(300)),
         workflow: "conformance.echo".to_owned(),
         source: Source::Named,
