@@ -28,3 +28,8 @@ pub const IDENTIFIER_MAX_BYTES: usize = 1024;
 pub const CRASH_MESSAGE_MAX_BYTES: usize = 2 * 1024;
 /// How many of the last lines of stderr a `WorkerCrashed` error quotes.
 pub const CRASH_STDERR_LINES: usize = 10;
+/// What the pending changes of a run (state writes, submitted executions) may hold; above it they are refused with
+/// the kind `TooManyChanges`.
+pub const RUN_CHANGES_MAX_BYTES: usize = 16 * 1024 * 1024;
+/// How many executions a run may submit.
+pub const RUN_CHILDREN_MAX: usize = 1000;

@@ -1,6 +1,7 @@
 //! What the pool wants done, done: one short arm per effect.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use super::reader;
 use super::recording::Recording;
 use super::run::Run;
 use crate::execution::Attempt;
-use crate::pool::{Effect, Ending, Features, Finish, KillCause, Violation, WorkerEvent, WorkerId};
+use crate::pool::{Effect, Features, Finish, KillCause, Violation, WorkerEvent, WorkerId};
 
 impl Engine {
     /// Does one effect. Whatever it leads to comes back as an event of its own, later.
@@ -129,9 +130,10 @@ impl Engine {
         };
         self.send(state, worker, &execute);
         let transcribe = state.gears.newest.transcribe;
+        let identity = state.links.get(&worker).map(|link| Arc::clone(&link.identity.borrow()));
         if let Some(held) = state.runs.get_mut(&attempt) {
             // The frame is written, so it need not be copied to be kept.
-            held.recording = Recording::begin(transcribe, execute);
+            held.recording = Recording::begin(transcribe, execute, identity.unwrap_or_default());
         }
     }
 
@@ -145,13 +147,8 @@ impl Engine {
     }
 
     fn finish(self: &Rc<Self>, state: &mut State, finish: Finish) {
-        let Some(mut run) = state.runs.remove(&finish.attempt) else { return };
-        let succeeded = matches!(finish.ending, Ending::Succeeded { .. });
-        run.recording = run.recording.filter(|recording| recording.is_wanted(succeeded));
+        let Some(run) = state.runs.remove(&finish.attempt) else { return };
         for link in finish.worker.iter().filter_map(|worker| state.links.get(worker)) {
-            if let Some(recording) = &mut run.recording {
-                recording.identity = link.identity.borrow().clone();
-            }
             // What the worker says of this run from here on belongs to nobody.
             if link.run.get().is_some_and(|(_, attempt)| attempt == finish.attempt) {
                 link.run.set(None);

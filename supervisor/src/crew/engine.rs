@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::clock::Clock;
 use super::handle::{CrewSnapshot, WorkerIdentity};
-use super::link::Link;
+use super::link::{Identity, Link};
 use super::observer::Observer;
 use super::order::Order;
 use super::run::Run;
@@ -135,7 +135,10 @@ impl Engine {
         let mut workers: Vec<_> = state
             .links
             .values()
-            .map(|link| WorkerIdentity { worker: link.id, identity: link.identity.borrow().clone() })
+            .map(|link| WorkerIdentity {
+                worker: link.id,
+                identity: Identity::clone(&link.identity.borrow()),
+            })
             .collect();
         workers.sort_by_key(|worker| worker.worker);
         CrewSnapshot { pool: state.pool.snapshot(self.clock.now()), identities: workers }

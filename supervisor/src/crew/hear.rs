@@ -1,6 +1,7 @@
 //! What each message of a worker leads to.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use muster_protocol::{CallResult, ErrorInfo, JsonBytes, Level, LogRecord, ToSupervisor, ToWorker, feature};
 
@@ -28,21 +29,19 @@ impl Reader {
             } => {
                 let workflows = Vec::new();
                 *self.link.identity.borrow_mut() =
-                    Identity { implementation, implementation_version, language, workflows };
+                    Arc::new(Identity { implementation, implementation_version, language, workflows });
                 let features = known_features(&features);
                 self.tell(WorkerEvent::Hello { protocol_min, protocol_max, features });
             }
             ToSupervisor::Ready { workflows } => {
-                self.link.identity.borrow_mut().workflows = workflows;
+                Arc::make_mut(&mut self.link.identity.borrow_mut()).workflows = workflows;
                 self.tell(WorkerEvent::Ready);
             }
             ToSupervisor::InitFailed { error } => self.tell(WorkerEvent::InitFailed { error }),
             ToSupervisor::Started { run } => self.tell(WorkerEvent::Started { run }),
             ToSupervisor::Log { run, records } => self.log(run, records),
             ToSupervisor::Progress { run, current, total, message } => {
-                if let Some(attempt) = self.link.attempt_of(run) {
-                    self.engine.observer.progressed(attempt, &Progress { current, total, message });
-                }
+                self.progress(run, Progress { current, total, message });
             }
             ToSupervisor::Call { run, call, method, params } => self.call(run, call, &method, &params),
             ToSupervisor::Finished { run, outcome, metrics, log_records } => {
@@ -83,6 +82,14 @@ impl Reader {
         self.engine.worker(self.link.id, event);
     }
 
+    fn progress(&self, run: u32, mut progress: Progress) {
+        let Some(attempt) = self.link.attempt_of(run) else { return };
+        if let Some(run) = self.engine.state.borrow_mut().run_mut(attempt) {
+            run.order.secrets.mask_in(&mut progress.message);
+        }
+        self.engine.observer.progressed(attempt, &progress);
+    }
+
     fn log(&self, run: u32, records: Vec<LogRecord>) {
         let Some(attempt) = self.link.attempt_of(run) else { return };
         let mut state = self.engine.state.borrow_mut();
@@ -108,10 +115,8 @@ impl Reader {
         let answer = match held {
             Some((attempt, run_state)) => match calls::answer(run_state, method, params) {
                 Answer::Now(result) => result,
-                Answer::Changed(result) => {
-                    if let Some(change) = run_state.changes.last() {
-                        self.engine.observer.changed(attempt, change);
-                    }
+                Answer::Changed(result, change) => {
+                    self.engine.observer.changed(attempt, &change);
                     result
                 }
                 Answer::ReadState { key } => {

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use muster_protocol::ToWorker;
 use muster_protocol::codec::EncodeError;
@@ -22,7 +23,7 @@ pub(super) struct Link {
     pub(super) run: Cell<Option<(u32, Attempt)>>,
     /// What both sides have agreed on.
     pub(super) features: Cell<Features>,
-    pub(super) identity: RefCell<Identity>,
+    pub(super) identity: RefCell<Arc<Identity>>,
     spelling: Cell<Spelling>,
     group: Cell<Option<Group>>,
     /// A kill was asked for before the process existed.

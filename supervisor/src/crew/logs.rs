@@ -125,6 +125,7 @@ fn mask(line: &mut LogLine, secrets: &Secrets) {
         return;
     }
     secrets.mask_in(&mut line.message);
+    secrets.mask_in(&mut line.logger);
     if let Some(fields) = &line.fields
         && let Cow::Owned(masked) = secrets.mask_json(fields.get())
     {
@@ -168,7 +169,7 @@ mod tests {
 
     #[test]
     fn secrets_are_masked_in_messages_prints_and_fields() {
-        let mut logs = RunLogs::new(Arc::new(Secrets::of([r#""hunter2""#])));
+        let mut logs = RunLogs::new(Arc::new(Secrets::of([("password", r#""hunter2""#)])));
         let printed = logs.stderr("password: hunter2".to_owned());
         let logged = logs.record(LogRecord {
             timestamp_us: 0,

@@ -6,6 +6,7 @@
 //! or databases: what the rest of the supervisor hears is the [`Observer`].
 
 mod calls;
+mod changes;
 mod clock;
 mod effects;
 mod engine;

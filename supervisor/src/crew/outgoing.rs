@@ -5,6 +5,7 @@
 use std::io;
 use std::rc::Rc;
 
+use bytes::{Buf as _, BytesMut};
 use tokio::net::unix::pipe;
 
 use super::link::Link;
@@ -16,7 +17,7 @@ const OWED_MAX_BYTES: usize = 64 * 1024 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
     pipe: Option<Rc<pipe::Sender>>,
-    owed: Vec<u8>,
+    owed: BytesMut,
     flushing: bool,
     close_when_flushed: bool,
 }
@@ -70,7 +71,7 @@ impl Outgoing {
 
     fn abandon(&mut self) {
         self.pipe = None;
-        self.owed = Vec::new();
+        self.owed = BytesMut::new();
         self.flushing = false;
     }
 }
@@ -97,7 +98,7 @@ pub(super) async fn flush(link: Rc<Link>) {
         let mut outgoing = link.outgoing.borrow_mut();
         match writable.and_then(|()| write_now(&pipe, &outgoing.owed)) {
             Ok(written) => {
-                outgoing.owed.drain(..written);
+                outgoing.owed.advance(written);
             }
             Err(_) => {
                 outgoing.abandon();
@@ -105,7 +106,7 @@ pub(super) async fn flush(link: Rc<Link>) {
             }
         }
         if outgoing.owed.is_empty() {
-            outgoing.owed = Vec::new();
+            outgoing.owed = BytesMut::new();
             outgoing.flushing = false;
             if outgoing.close_when_flushed {
                 outgoing.pipe = None;

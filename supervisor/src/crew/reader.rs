@@ -14,6 +14,7 @@ use muster_protocol::codec::Decoded;
 use muster_protocol::wire::{Incoming, WireDecoder, WireError};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
+use tokio::time::Instant;
 
 use super::engine::Engine;
 use super::link::Link;
@@ -22,6 +23,9 @@ use super::thread::Gear;
 use crate::pool::{Exit, Violation, WorkerEvent};
 use crate::process::{Child, ExitWatch};
 
+/// No pipe holds more. Whoever reads one dry stops after so much, because what is younger was not in it when the
+/// reading began: a child of the run that writes without end must not keep the crew's only thread.
+const PIPE_MAX_BYTES: usize = 1024 * 1024;
 /// One read takes so much at most.
 const READ_BYTES: usize = 64 * 1024;
 /// After the end of the process, how long its stderr may be held open by what it left behind.
@@ -109,16 +113,21 @@ enum FramesEnd {
 
 impl Reader {
     async fn read_to_the_end(mut self, mut stdout: pipe::Receiver, watch: ExitWatch) {
+        let mut must_end_at = None;
         loop {
             let closed = self.frames_end == Some(FramesEnd::Closed);
+            if closed {
+                must_end_at.get_or_insert_with(|| Instant::now() + EXIT_AFTER_STDOUT);
+            }
             tokio::select! {
                 biased;
+                // First, because what it left behind may write for ever; what itself wrote is read after it.
+                () = watch.ended() => break,
                 read = stdout.read_buf(&mut self.input), if !closed => self.took_stdout(read.unwrap_or(0)),
                 read = self.stderr.read(&mut self.scratch), if self.stderr_open => {
                     self.took_stderr(read.unwrap_or(0));
                 }
-                () = watch.ended() => break,
-                () = tokio::time::sleep(EXIT_AFTER_STDOUT), if closed => {
+                () = sleep_until(must_end_at) => {
                     self.violated("the worker closed its stdout and went on".to_owned());
                     watch.ended().await;
                     break;
@@ -208,11 +217,13 @@ impl Reader {
 
     /// Takes all that is in the stdout pipe. All that a dead process wrote is there, whoever else holds the pipe.
     fn drain_stdout(&mut self, stdout: &pipe::Receiver) {
-        while self.frames_end.is_none() {
+        let mut taken = 0;
+        while self.frames_end.is_none() && taken < PIPE_MAX_BYTES {
             let read = read_now(stdout, &mut self.scratch);
             if read == 0 {
                 return;
             }
+            taken += read;
             self.input.extend_from_slice(&self.scratch[..read]);
             self.take_frames();
         }
@@ -220,11 +231,13 @@ impl Reader {
 
     /// Takes all that is in the stderr pipe, without waiting: what the run wrote is there.
     pub(super) fn drain_stderr(&mut self) {
-        while self.stderr_open {
+        let mut taken = 0;
+        while self.stderr_open && taken < PIPE_MAX_BYTES {
             let read = read_now(&self.stderr, &mut self.scratch);
             if read == 0 {
                 return;
             }
+            taken += read;
             self.took_stderr(read);
         }
     }
@@ -263,6 +276,13 @@ impl Reader {
             let line = run.logs.stderr(line);
             self.engine.observer.logged(attempt, std::slice::from_ref(&line));
         }
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

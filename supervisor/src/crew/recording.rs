@@ -2,6 +2,7 @@
 //! end are kept, what lies between is counted and dropped.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
 use muster_protocol::transcript::{Entry, What};
@@ -31,8 +32,8 @@ pub enum Transcribe {
 /// The frames of a run from its Execute on.
 #[derive(Debug)]
 pub struct Recording {
-    /// Who ran it; known at the end.
-    pub identity: Identity,
+    /// Who ran it.
+    pub identity: Arc<Identity>,
     transcribe: Transcribe,
     began: Instant,
     head: Vec<Entry>,
@@ -44,12 +45,12 @@ pub struct Recording {
 
 impl Recording {
     /// Begins with an Execute; `None` when nothing is to be kept.
-    pub(super) fn begin(transcribe: Transcribe, execute: ToWorker) -> Option<Self> {
+    pub(super) fn begin(transcribe: Transcribe, execute: ToWorker, identity: Arc<Identity>) -> Option<Self> {
         if transcribe == Transcribe::None {
             return None;
         }
         let mut recording = Self {
-            identity: Identity::default(),
+            identity,
             transcribe,
             began: Instant::now(),
             head: Vec::with_capacity(SHORT_RUN_FRAMES),
@@ -58,24 +59,25 @@ impl Recording {
             tail_bytes: 0,
             dropped: 0,
         };
-        recording.keep(What::ToWorker(execute));
+        let bytes = to_worker_bytes(&execute);
+        recording.keep(bytes, || What::ToWorker(execute));
         Some(recording)
     }
 
     /// A frame to the worker.
     pub(super) fn sent(&mut self, message: &ToWorker) {
-        self.keep(What::ToWorker(message.clone()));
+        self.keep(to_worker_bytes(message), || What::ToWorker(message.clone()));
     }
 
     /// A frame from the worker. A result is not copied where only failures leave a transcript.
     pub(super) fn heard(&mut self, message: &ToSupervisor) {
         let is_success = matches!(message, ToSupervisor::Finished { outcome: Outcome::Succeeded { .. }, .. });
         if !is_success || self.transcribe == Transcribe::All {
-            self.keep(What::ToSupervisor(message.clone()));
+            self.keep(to_supervisor_bytes(message), || What::ToSupervisor(message.clone()));
         }
     }
 
-    /// True when an execution of this end leaves a transcript.
+    /// True when an execution that ended so leaves a transcript.
     pub fn is_wanted(&self, succeeded: bool) -> bool {
         !succeeded || self.transcribe == Transcribe::All
     }
@@ -96,15 +98,20 @@ impl Recording {
         u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    fn keep(&mut self, what: What) {
-        let (bytes, entry) = (size_bytes(&what), Entry { at_us: self.elapsed_us(), what });
+    /// Keeps a frame, or counts one that is too large: it is copied only if it is kept.
+    fn keep(&mut self, payload_bytes: usize, what: impl FnOnce() -> What) {
+        let (bytes, at_us) = (size_of::<Entry>() + payload_bytes, self.elapsed_us());
         if self.tail.is_empty() && self.dropped == 0 && self.head_bytes + bytes <= HEAD_MAX_BYTES {
             self.head_bytes += bytes;
-            self.head.push(entry);
+            self.head.push(Entry { at_us, what: what() });
             return;
         }
+        if bytes > TAIL_MAX_BYTES {
+            self.dropped += 1;
+            return;
+        }
+        self.tail.push_back(Entry { at_us, what: what() });
         self.tail_bytes += bytes;
-        self.tail.push_back(entry);
         while self.tail_bytes > TAIL_MAX_BYTES {
             let Some(oldest) = self.tail.pop_front() else { break };
             self.tail_bytes -= size_bytes(&oldest.what);
@@ -206,7 +213,7 @@ mod tests {
 
     #[test]
     fn the_beginning_and_the_end_are_kept_and_the_gap_is_counted() {
-        let begun = Recording::begin(Transcribe::Failed, execute(10));
+        let begun = Recording::begin(Transcribe::Failed, execute(10), Arc::default());
         let mut recording = begun.unwrap();
         for number in 0..3000 {
             recording.heard(&progress(number, 1000));
@@ -224,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_frame_that_is_too_large_is_counted_and_what_follows_is_kept() {
-        let begun = Recording::begin(Transcribe::Failed, execute(2 << 20));
+        let begun = Recording::begin(Transcribe::Failed, execute(2 << 20), Arc::default());
         let mut recording = begun.unwrap();
         recording.heard(&progress(7, 10));
         let entries = recording.into_entries();
@@ -241,11 +248,11 @@ mod tests {
             log_records: 0,
         };
         for (transcribe, kept) in [(Transcribe::Failed, 1), (Transcribe::All, 2)] {
-            let mut recording = Recording::begin(transcribe, execute(0)).unwrap();
+            let mut recording = Recording::begin(transcribe, execute(0), Arc::default()).unwrap();
             recording.heard(&success);
             assert_eq!(recording.is_wanted(true), transcribe == Transcribe::All);
             assert_eq!(recording.into_entries().len(), kept);
         }
-        assert!(Recording::begin(Transcribe::None, execute(0)).is_none());
+        assert!(Recording::begin(Transcribe::None, execute(0), Arc::default()).is_none());
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use muster_protocol::CallResult;
 use serde_json::value::RawValue;
 
+use super::changes::Changes;
 use super::clock::unix_us;
 use super::logs::RunLogs;
 use super::observer::{Completed, RunEvent};
@@ -19,7 +20,7 @@ use crate::pool::{Ending, Finish};
 pub(super) struct Run {
     pub(super) order: Order,
     pub(super) logs: RunLogs,
-    pub(super) changes: Vec<Change>,
+    pub(super) changes: Changes,
     pub(super) calls_in_flight: usize,
     pub(super) recording: Option<Recording>,
     started_at_us: Option<i64>,
@@ -31,7 +32,7 @@ impl Run {
         Self {
             logs: RunLogs::new(Arc::clone(&order.secrets)),
             order,
-            changes: Vec::new(),
+            changes: Changes::default(),
             calls_in_flight: 0,
             recording: None,
             started_at_us: None,
@@ -64,7 +65,7 @@ impl Run {
             started_at_us: self.started_at_us,
             finished_at_us: self.finished_at(finish.duration),
             logs: self.logs.take(),
-            changes: self.changes,
+            changes: self.changes.into_list(),
             events: self.events,
             recording: self.recording,
             secrets: self.order.secrets,
@@ -89,11 +90,7 @@ fn mask(ending: &mut Ending, secrets: &Secrets) {
         return;
     }
     match ending {
-        Ending::Failed { error } => {
-            for text in [&mut error.message, &mut error.stack] {
-                secrets.mask_in(text);
-            }
-        }
+        Ending::Failed { error } => secrets.mask_error(error),
         Ending::TimedOut { message }
         | Ending::Cancelled { message }
         | Ending::Released { reason: message, .. } => secrets.mask_in(message),
@@ -106,8 +103,8 @@ fn mask(ending: &mut Ending, secrets: &Secrets) {
 pub(super) enum Answer {
     /// The reply is known.
     Now(CallResult),
-    /// The reply is known, and the last of the run's changes is new.
-    Changed(CallResult),
+    /// The reply is known, and this change is new.
+    Changed(CallResult, Change),
     /// The committed state must be read first.
     ReadState {
         /// Which key.

@@ -1,25 +1,33 @@
 //! The secret values of a run's configuration, and how they are kept out of what people read.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
+use muster_protocol::ErrorInfo;
 use muster_protocol::transcript::MASK;
 use serde_json::Value;
 
-/// Shorter values would be found in every text; a secret that short protects nothing.
+/// Shorter values would be found in every text; they are masked where their key tells what they are, and nowhere
+/// else.
 const SECRET_MIN_BYTES: usize = 4;
+/// A line of a secret of several lines, and the digits of a number, are as good as unique from this length on.
+const PART_MIN_BYTES: usize = 8;
 
 /// Secret values, to be masked in logs and transcripts.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secrets {
+    /// The configuration keys they are the values of.
+    keys: BTreeSet<String>,
     /// The longest first, so that one that contains another is masked whole.
     values: Vec<String>,
 }
 
 impl Secrets {
-    /// The strings in these JSON values, however deep.
-    pub fn of<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut strings = Vec::new();
-        for value in values {
+    /// The strings in these configuration entries, each a key and JSON text, however deep.
+    pub fn of<'a>(entries: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let (mut keys, mut strings) = (BTreeSet::new(), Vec::new());
+        for (key, value) in entries {
+            keys.insert(key.to_owned());
             match serde_json::from_str(value) {
                 Ok(value) => collect(value, &mut strings),
                 Err(_) => strings.push(value.to_owned()),
@@ -28,12 +36,17 @@ impl Secrets {
         strings.retain(|value| value.len() >= SECRET_MIN_BYTES);
         strings.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
         strings.dedup();
-        Self { values: strings }
+        Self { keys, values: strings }
     }
 
     /// True when there is nothing to mask.
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.keys.is_empty()
+    }
+
+    /// True for the key of a secret configuration entry.
+    pub fn has_key(&self, key: &str) -> bool {
+        self.keys.contains(key)
     }
 
     /// The text with every secret masked.
@@ -51,6 +64,13 @@ impl Secrets {
     pub fn mask_in(&self, text: &mut String) {
         if let Cow::Owned(masked) = self.mask(text) {
             *text = masked;
+        }
+    }
+
+    /// Masks every secret in an error.
+    pub fn mask_error(&self, error: &mut ErrorInfo) {
+        for text in [&mut error.kind, &mut error.message, &mut error.stack] {
+            self.mask_in(text);
         }
     }
 
@@ -88,11 +108,26 @@ impl std::fmt::Debug for Secrets {
 
 fn collect(value: Value, strings: &mut Vec<String>) {
     match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        Value::String(text) => strings.push(text),
+        Value::Null | Value::Bool(_) => {}
+        Value::Number(number) => {
+            strings.extend(Some(number.to_string()).filter(|digits| digits.len() >= PART_MIN_BYTES));
+        }
+        Value::String(text) => spell(text, strings),
         Value::Array(values) => values.into_iter().for_each(|value| collect(value, strings)),
         Value::Object(map) => map.into_iter().for_each(|(_, value)| collect(value, strings)),
     }
+}
+
+/// A secret as it may stand in a text: as it is, as JSON inside a text spells it, and line by line, because what
+/// is printed is read a line at a time.
+fn spell(text: String, strings: &mut Vec<String>) {
+    if text.contains('\n') {
+        let lines = text.lines().map(str::trim).filter(|line| line.len() >= PART_MIN_BYTES);
+        strings.extend(lines.map(str::to_owned));
+    }
+    let quoted = Value::String(text.clone()).to_string();
+    strings.push(quoted[1..quoted.len() - 1].to_owned());
+    strings.push(text);
 }
 
 /// Where the next string of JSON text stands, its quotes included.
@@ -113,15 +148,21 @@ mod tests {
 
     #[test]
     fn secrets_are_masked_wherever_they_stand() {
-        let secrets = Secrets::of([r#""s3cret!""#, r#"{"user":"root","keys":["a\"b\"c", 12345]}"#]);
+        let secrets = Secrets::of([
+            ("one", r#""s3cret!""#),
+            ("many", r#"{"user":"root","keys":["a\"b\"c", 12345678, 12]}"#),
+        ]);
         assert_eq!(secrets.mask("key s3cret! used twice: s3cret!"), "key *** used twice: ***");
         assert_eq!(secrets.mask("nothing here"), "nothing here");
-        assert_eq!(format!("{secrets:?}"), "Secrets(3)");
+        assert_eq!(secrets.mask("number 12345678, 12"), "number ***, 12");
+        assert_eq!(secrets.mask(r#"logged {"k":"a\"b\"c"}"#), r#"logged {"k":"***"}"#);
+        assert!(secrets.has_key("many") && !secrets.has_key("user"));
+        assert_eq!(format!("{secrets:?}"), "Secrets(5)");
     }
 
     #[test]
     fn json_stays_json_however_a_secret_is_escaped() {
-        let secrets = Secrets::of([r#""tr\"üe\\""#, r#""true""#]);
+        let secrets = Secrets::of([("a", r#""tr\"üe\\""#), ("b", r#""true""#)]);
         let json = r#"{"a":true,"b":"x tr\"\u00fce\\","true":["tr\"üe\\", "\\", 1.50]}"#;
         assert_eq!(secrets.mask_json(json), r#"{"a":true,"b":"x ***","***":["***", "\\", 1.50]}"#);
         assert!(matches!(secrets.mask_json(r#"{"a": "nothing"}"#), Cow::Borrowed(_)));
@@ -130,14 +171,21 @@ mod tests {
 
     #[test]
     fn a_secret_inside_another_leaves_nothing_of_the_longer_one() {
-        let secrets = Secrets::of([r#""hunter""#, r#""hunter2-hunter2""#]);
+        let secrets = Secrets::of([("a", r#""hunter""#), ("b", r#""hunter2-hunter2""#)]);
         assert_eq!(secrets.mask("pw=hunter2-hunter2"), "pw=***");
     }
 
     #[test]
-    fn what_is_too_short_to_protect_anything_is_not_masked() {
-        let secrets = Secrets::of([r#""abc""#, "true", "7"]);
-        assert!(secrets.is_empty());
+    fn a_secret_of_several_lines_is_masked_line_by_line() {
+        let secrets = Secrets::of([("pem", r#""-----BEGIN-----\nMIIEvQIBADANBg\nend""#)]);
+        assert_eq!(secrets.mask("MIIEvQIBADANBg"), "***");
+        assert_eq!(secrets.mask("the end"), "the end");
+    }
+
+    #[test]
+    fn what_is_too_short_to_protect_anything_is_masked_by_its_key_alone() {
+        let secrets = Secrets::of([("a", r#""abc""#), ("b", "true"), ("c", "7")]);
+        assert!(secrets.has_key("a") && !secrets.is_empty());
         assert_eq!(secrets.mask("abc true 7"), "abc true 7");
     }
 }

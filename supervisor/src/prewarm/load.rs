@@ -177,7 +177,7 @@ impl Warm {
         // A key that became a secret since the cache was written is one.
         merged.retain(|key, _| !secrets.contains_key(key));
         let shown_config_json = if secrets.is_empty() { None } else { Some(object(&merged)?) };
-        let secret_values = Secrets::of(secrets.values().map(|value| value.get()));
+        let secret_values = Secrets::of(secrets.iter().map(|(key, value)| (key.as_str(), value.get())));
         merged.extend(secrets);
         let config_json = object(&merged)?;
         Ok(Self {

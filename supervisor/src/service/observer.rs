@@ -70,6 +70,10 @@ impl Reporter {
             Disposition::Retry { failure, .. } => (Status::Failed, Some(failure)),
             Disposition::Release { .. } => return,
         };
+        // Asked of what is recorded: a result that is no JSON is a failure although the worker said Succeeded.
+        if !recording.is_wanted(status == Status::Success) {
+            return;
+        }
         keeper.keep(Ended {
             attempt: finalization.attempt,
             workflow: execution.workflow_name.clone().unwrap_or_default(),

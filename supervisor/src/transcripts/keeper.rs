@@ -9,7 +9,7 @@ use muster_protocol::transcript::{self, Entry, Header, TRANSCRIPT_VERSION, Trans
 use tokio::sync::oneshot;
 
 use super::folder::{Folder, FolderError};
-use super::mask;
+use super::tidy;
 use crate::crew::{Recording, unix_us};
 use crate::execution::{Attempt, Secrets, Status};
 
@@ -122,14 +122,10 @@ fn write(folder: &Folder, ended: Ended) -> Result<(), WriteError> {
 
 fn transcript(ended: Ended) -> Transcript {
     let Ended { attempt, workflow, status, error_type, error_message, recording, secrets } = ended;
-    let (lasted_us, identity) = (recording.elapsed_us(), recording.identity.clone());
+    let (lasted_us, identity) = (recording.elapsed_us(), Arc::clone(&recording.identity));
     let began_us = unix_us().saturating_sub_unsigned(lasted_us);
     let mut entries = recording.into_entries();
-    if !secrets.is_empty() {
-        for entry in &mut entries {
-            mask::entry(entry, &secrets);
-        }
-    }
+    tidy::entries(&mut entries, &secrets);
     let last = transcript::Ended { status: status.to_string(), error_type, error_message };
     let at_us = entries.last().map_or(lasted_us, |entry| entry.at_us);
     entries.push(Entry { at_us, what: What::Ended(last) });
@@ -140,9 +136,9 @@ fn transcript(ended: Ended) -> Transcript {
         attempt: attempt.number,
         workflow,
         recorded_at: Timestamp::from_microsecond(began_us).unwrap_or_default().to_string(),
-        implementation: identity.implementation,
-        implementation_version: identity.implementation_version,
-        language: identity.language,
+        implementation: identity.implementation.clone(),
+        implementation_version: identity.implementation_version.clone(),
+        language: identity.language.clone(),
     };
     Transcript { header, entries }
 }

@@ -5,8 +5,8 @@
 
 mod folder;
 mod keeper;
-mod mask;
 mod show;
+mod tidy;
 
 pub use folder::{Folder, FolderError};
 pub use keeper::{Ended, Keeper};
