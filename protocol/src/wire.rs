@@ -278,7 +278,8 @@ fn first_message(input: &[u8]) -> Option<Spelling> {
     }
 }
 
-/// Up to 256 bytes of what was found, as text.
+/// Up to 256 bytes of what was found, as text: what stands before the next frame, if one follows.
 fn quote(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(&bytes[..bytes.len().min(POLLUTION_QUOTE_MAX_BYTES)]).into_owned()
+    let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(&text[..text.len().min(POLLUTION_QUOTE_MAX_BYTES)]).into_owned()
 }

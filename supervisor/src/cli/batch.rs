@@ -67,7 +67,7 @@ impl RunBatch {
             let stop = CancellationToken::new();
             tokio::spawn(stop_on_signal(stop.clone()));
             let transcripts = match &records.lock {
-                Some(data_dir) => transcripts(&settings, data_dir.path()).map_err(failed)?,
+                Some(data_dir) => Some(transcripts(&settings, data_dir.path()).map_err(failed)?),
                 None => None,
             };
             let batch = Batch { settings, store, keep_going: self.keep_going, transcripts, stop };

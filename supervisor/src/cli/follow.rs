@@ -63,6 +63,7 @@ pub(crate) fn follow_log(
                     sink(&line, &event.data)?;
                     last = event.id.or(last);
                 }
+                "gap" => note(&describe_gap(&event.data, id)),
                 "end" => return Ok(()),
                 // Status changes and progress are for screens.
                 _ => {}
@@ -70,6 +71,15 @@ pub(crate) fn follow_log(
         }
         std::thread::sleep(PAUSE);
     }
+}
+
+/// What a person should know of lines that the live view no longer holds.
+fn describe_gap(data: &str, id: Uuid) -> String {
+    let lines = serde_json::from_str::<serde_json::Value>(data).ok().and_then(|gap| gap["lines"].as_u64());
+    let lines = lines.map_or_else(|| "some".to_owned(), |lines| lines.to_string());
+    format!(
+        "… {lines} lines are not in the live view any more: `supervisor logs {id}` has them when it is over …"
+    )
 }
 
 /// How much longer a supervisor that does not answer is waited for.

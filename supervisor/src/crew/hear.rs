@@ -116,7 +116,8 @@ impl Reader {
             Some((attempt, run_state)) => match calls::answer(run_state, method, params) {
                 Answer::Now(result) => result,
                 Answer::Changed(result, change) => {
-                    self.engine.observer.changed(attempt, &change);
+                    let shown = change.masked(&run_state.order.secrets);
+                    self.engine.observer.changed(attempt, &shown);
                     result
                 }
                 Answer::ReadState { key } => {

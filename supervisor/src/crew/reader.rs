@@ -3,6 +3,7 @@
 //! Reading never waits for anything but the worker. Frames are read before stderr and before the news of its
 //! death, so that a reply followed by an exit is a reply.
 
+use std::cmp::Ordering;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,11 +22,10 @@ use super::link::Link;
 use super::stderr::StderrLines;
 use super::thread::Gear;
 use crate::pool::{Exit, Violation, WorkerEvent};
-use crate::process::{Child, ExitWatch};
+use crate::process::{Child, ExitWatch, PIPE_BYTES};
 
-/// No pipe holds more. Whoever reads one dry stops after so much, because what is younger was not in it when the
-/// reading began: a child of the run that writes without end must not keep the crew's only thread.
-const PIPE_MAX_BYTES: usize = 1024 * 1024;
+/// So many lines that belong to no run are shown of a worker between two runs.
+const LINES_OUTSIDE_MAX: u32 = 100;
 /// One read takes so much at most.
 const READ_BYTES: usize = 64 * 1024;
 /// After the end of the process, how long its stderr may be held open by what it left behind.
@@ -83,6 +83,7 @@ fn adopt(
         lines: StderrLines::default(),
         scratch: vec![0; READ_BYTES].into_boxed_slice(),
         unknown_messages: 0,
+        lines_outside: 0,
     };
     Ok((reader, stdout, watch))
 }
@@ -100,6 +101,8 @@ pub(super) struct Reader {
     pub(super) lines: StderrLines,
     scratch: Box<[u8]>,
     unknown_messages: u64,
+    /// Lines of stderr since its last run.
+    lines_outside: u32,
 }
 
 /// Why a worker's frames are not read any more.
@@ -126,6 +129,8 @@ impl Reader {
                 read = stdout.read_buf(&mut self.input), if !closed => self.took_stdout(read.unwrap_or(0)),
                 read = self.stderr.read(&mut self.scratch), if self.stderr_open => {
                     self.took_stderr(read.unwrap_or(0));
+                    // A pipe that is always full would otherwise keep the thread from everybody else.
+                    tokio::task::yield_now().await;
                 }
                 () = sleep_until(must_end_at) => {
                     self.violated("the worker closed its stdout and went on".to_owned());
@@ -210,7 +215,13 @@ impl Reader {
     }
 
     fn report(&mut self, violation: Violation) {
-        tracing::warn!(worker = %self.link.id, ?violation, "worker broke the protocol");
+        let held = self.link.run.get();
+        let secrets = held.and_then(|(_, attempt)| {
+            Some(Arc::clone(&self.engine.state.borrow_mut().run_mut(attempt)?.order.secrets))
+        });
+        let shown = format!("{violation:?}");
+        let shown = secrets.unwrap_or_default().mask(&shown).into_owned();
+        tracing::warn!(worker = %self.link.id, violation = shown, "worker broke the protocol");
         self.frames_end = Some(FramesEnd::Broken);
         self.engine.worker(self.link.id, WorkerEvent::Violation(violation));
     }
@@ -218,7 +229,7 @@ impl Reader {
     /// Takes all that is in the stdout pipe. All that a dead process wrote is there, whoever else holds the pipe.
     fn drain_stdout(&mut self, stdout: &pipe::Receiver) {
         let mut taken = 0;
-        while self.frames_end.is_none() && taken < PIPE_MAX_BYTES {
+        while self.frames_end.is_none() && taken < PIPE_BYTES {
             let read = read_now(stdout, &mut self.scratch);
             if read == 0 {
                 return;
@@ -229,10 +240,11 @@ impl Reader {
         }
     }
 
-    /// Takes all that is in the stderr pipe, without waiting: what the run wrote is there.
+    /// Takes all that is in the stderr pipe, without waiting: what the run wrote is there. No more than a pipe holds,
+    /// because what is younger was not in it: a child that writes without end must not keep the crew's only thread.
     pub(super) fn drain_stderr(&mut self) {
         let mut taken = 0;
-        while self.stderr_open && taken < PIPE_MAX_BYTES {
+        while self.stderr_open && taken < PIPE_BYTES {
             let read = read_now(&self.stderr, &mut self.scratch);
             if read == 0 {
                 return;
@@ -246,6 +258,7 @@ impl Reader {
         while self.stderr_open {
             let read = self.stderr.read(&mut self.scratch).await.unwrap_or(0);
             self.took_stderr(read);
+            tokio::task::yield_now().await;
         }
     }
 
@@ -267,11 +280,21 @@ impl Reader {
     }
 
     /// A line belongs to the run the worker holds; between runs it goes to the supervisor's own log.
-    fn attribute(&self, line: String) {
+    fn attribute(&mut self, line: String) {
         let Some((_, attempt)) = self.link.run.get() else {
-            tracing::info!(worker = %self.link.id, line, "worker wrote to stderr outside of a run");
+            self.lines_outside += 1;
+            match self.lines_outside.cmp(&LINES_OUTSIDE_MAX) {
+                Ordering::Less => {
+                    tracing::info!(worker = %self.link.id, line, "worker wrote to stderr outside of a run");
+                }
+                Ordering::Equal => {
+                    tracing::warn!(worker = %self.link.id, line, "worker goes on writing to stderr outside of a run; no more of it is shown before its next run");
+                }
+                Ordering::Greater => {}
+            }
             return;
         };
+        self.lines_outside = 0;
         if let Some(run) = self.engine.state.borrow_mut().run_mut(attempt) {
             let line = run.logs.stderr(line);
             self.engine.observer.logged(attempt, std::slice::from_ref(&line));

@@ -130,6 +130,11 @@ impl Draft {
         self.target.is_empty() && self.problems.is_empty()
     }
 
+    /// True when it says with which parameters, so that a pending record has little to add.
+    pub fn has_parameters(&self) -> bool {
+        self.parameters.is_some()
+    }
+
     /// Fills the fields left out here with those of `other`, the pending record.
     #[must_use]
     pub fn or(mut self, other: Self) -> Self {

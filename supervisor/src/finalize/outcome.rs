@@ -18,8 +18,10 @@ use crate::store::{
 const DEFAULT_BACKOFF: Duration = Duration::from_secs(1);
 /// No retry waits longer.
 const BACKOFF_MAX: Duration = Duration::from_secs(3600);
-/// A released execution that failed before user code waits this long, times its charge, before the next claim.
+/// A released execution waits up to this long before the next claim. It doubles with each release before,
 const RELEASE_BACKOFF: Duration = Duration::from_millis(500);
+/// up to this, so that what cannot be run for a while does not use up its releases meanwhile.
+const RELEASE_BACKOFF_MAX: Duration = Duration::from_secs(60);
 
 /// Whether and when a failed execution is tried again.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -69,7 +71,7 @@ pub fn finalization(
     retry: RetryPolicy,
 ) -> Option<Finalization> {
     let finish = completed.finish;
-    let disposition = disposition(finish.ending, retry)?;
+    let disposition = disposition(finish.ending, finish.attempt.number, retry)?;
     let (changes, children) = split(completed.changes, execution);
     Some(Finalization {
         attempt: finish.attempt,
@@ -86,7 +88,7 @@ pub fn finalization(
     })
 }
 
-fn disposition(ending: Ending, retry: RetryPolicy) -> Option<Disposition> {
+fn disposition(ending: Ending, attempt: u32, retry: RetryPolicy) -> Option<Disposition> {
     Some(match ending {
         Ending::Succeeded { result } => Disposition::Terminal(succeeded(result)),
         Ending::Failed { error } => match retry.next(&error) {
@@ -102,7 +104,12 @@ fn disposition(ending: Ending, retry: RetryPolicy) -> Option<Disposition> {
             Disposition::Terminal(Outcome::Cancelled(Failure::new(error_type::CANCELLED, message)))
         }
         Ending::Released { reason, charged } => {
-            Disposition::Release { reason, delay: RELEASE_BACKOFF.mul_f64(retry.jitter), charged }
+            let releases = attempt.saturating_sub(retry.attempts_charged).min(20);
+            let longest = RELEASE_BACKOFF.saturating_mul(1 << releases).min(RELEASE_BACKOFF_MAX);
+            // The first wait may be nothing: another supervisor may be free. Later ones are never short.
+            let shortest = if releases == 0 { Duration::ZERO } else { longest / 2 };
+            let delay = shortest + (longest - shortest).mul_f64(retry.jitter);
+            Disposition::Release { reason, delay, charged }
         }
         Ending::Superseded => return None,
     })
@@ -206,7 +213,7 @@ mod tests {
     }
 
     fn delay(ending: Ending, policy: RetryPolicy) -> Option<u64> {
-        match disposition(ending, policy) {
+        match disposition(ending, 1, policy) {
             Some(Disposition::Retry { delay, .. }) => Some(delay.as_secs()),
             Some(Disposition::Terminal(_) | Disposition::Release { .. }) | None => None,
         }
@@ -236,6 +243,19 @@ mod tests {
     }
 
     #[test]
+    fn rule_9_what_is_released_again_and_again_waits_longer_each_time() {
+        let release = |attempt| {
+            let ending = Ending::Released { reason: String::new(), charged: false };
+            match disposition(ending, attempt, RetryPolicy { jitter: 0.5, ..policy(None, 1) }) {
+                Some(Disposition::Release { delay, .. }) => delay.as_millis(),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!([1, 2, 3, 4].map(release), [250, 750, 1500, 3000]);
+        assert_eq!(release(1000), 45_000);
+    }
+
+    #[test]
     fn a_result_that_is_not_json_fails_and_an_empty_one_is_null() {
         let outcome = succeeded(JsonBytes(b"{\"a\":".to_vec()));
         assert_eq!(outcome.failure().map(|failure| failure.error_type.as_str()), Some("InvalidResult"));
@@ -245,6 +265,6 @@ mod tests {
 
     #[test]
     fn what_another_supervisor_owns_writes_nothing() {
-        assert!(disposition(Ending::Superseded, policy(Some(3), 1)).is_none());
+        assert!(disposition(Ending::Superseded, 1, policy(Some(3), 1)).is_none());
     }
 }

@@ -38,25 +38,58 @@ impl Parked {
         }
     }
 
-    /// The oldest, at most so many. They stay until [`Parked::forget`].
-    pub(super) fn oldest(&mut self, limit: usize) -> Vec<Finalization> {
+    /// The oldest, at most so many and so many bytes; what is on disk is older than what is in memory. They stay
+    /// until [`Parked::forget`]. `None` when the disk does not give them back now.
+    pub(super) fn oldest(&mut self, limit: usize, max_bytes: usize) -> Option<Group> {
         if let Some(outbox) = self.outbox.as_mut().filter(|outbox| !outbox.is_empty()) {
-            match tokio::task::block_in_place(|| outbox.oldest(limit)) {
-                Ok(oldest) => return oldest,
-                Err(error) => tracing::error!(%error, "kept outcomes cannot be read back"),
-            }
+            return match tokio::task::block_in_place(|| outbox.oldest(limit, max_bytes)) {
+                Ok(ends) => Some(Group { ends, from: Source::Disk }),
+                Err(error) => {
+                    tracing::error!(%error, "kept outcomes cannot be read back; trying again");
+                    None
+                }
+            };
         }
-        self.memory.iter().take(limit).cloned().collect()
+        let count = within(&self.memory, max_bytes).min(limit);
+        Some(Group { ends: self.memory[..count].to_vec(), from: Source::Memory })
     }
 
-    /// The store has the oldest so many.
-    pub(super) fn forget(&mut self, count: usize) {
-        let Some(outbox) = self.outbox.as_mut().filter(|outbox| !outbox.is_empty()) else {
-            self.memory.drain(..count.min(self.memory.len()));
-            return;
-        };
-        if let Err(error) = tokio::task::block_in_place(|| outbox.forget(count)) {
-            tracing::warn!(%error, "outcomes that are written may be replayed after a restart, which changes nothing");
+    /// The store has the oldest so many of where they came from.
+    pub(super) fn forget(&mut self, count: usize, from: Source) {
+        match (from, &mut self.outbox) {
+            (Source::Disk, Some(outbox)) => {
+                if let Err(error) = tokio::task::block_in_place(|| outbox.forget(count)) {
+                    tracing::warn!(%error, "outcomes that are written may be replayed after a restart, which changes nothing");
+                }
+            }
+            (Source::Memory, _) | (Source::Disk, None) => {
+                self.memory.drain(..count.min(self.memory.len()));
+            }
         }
     }
+}
+
+/// Ends to be written together.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) ends: Vec<Finalization>,
+    pub(super) from: Source,
+}
+
+/// Where ends wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    Disk,
+    Memory,
+}
+
+/// How many of the first ends hold at most so many bytes together; at least one, if there is one.
+pub(super) fn within(ends: &[Finalization], max_bytes: usize) -> usize {
+    let mut bytes = 0;
+    let fits = ends.iter().take_while(|end| {
+        let is_first = bytes == 0;
+        bytes += end.size_bytes();
+        is_first || bytes <= max_bytes
+    });
+    fits.count()
 }

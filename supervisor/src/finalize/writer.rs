@@ -10,12 +10,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::outbox::Outbox;
-use super::parked::Parked;
-
+use super::parked::{Group, Parked, Source, within};
 use crate::store::{Finalization, Store, StoreError, Verdict};
 
-/// So many ends form one transaction at most.
+/// So many ends form one transaction at most,
 const GROUP_MAX: usize = 256;
+/// and so many bytes, unless one alone has more: a statement must be done within its time.
+const GROUP_MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// An end that is written.
 #[derive(Debug)]
@@ -101,8 +102,9 @@ impl Writer {
         }
         self.backlog.send_modify(|backlog| backlog.replaying = false);
         let mut group = Vec::with_capacity(GROUP_MAX);
-        while ends.recv_many(&mut group, GROUP_MAX).await > 0 {
-            let group = std::mem::replace(&mut group, Vec::with_capacity(GROUP_MAX));
+        while !group.is_empty() || ends.recv_many(&mut group, GROUP_MAX).await > 0 {
+            let rest = group.split_off(within(&group, GROUP_MAX_BYTES));
+            let group = std::mem::replace(&mut group, rest);
             let (count, started) = (group.len(), Instant::now());
             match self.store.finalize(&group).await {
                 Ok(verdicts) => {
@@ -135,15 +137,17 @@ impl Writer {
         self.sink.store_unreachable(true).await;
         let mut waits = backoff();
         while !self.parked.is_empty() {
-            let group = self.parked.oldest(GROUP_MAX);
+            let Some(Group { ends: group, from }) = self.parked.oldest(GROUP_MAX, GROUP_MAX_BYTES) else {
+                self.keep_for(waits.next().unwrap_or(BACKOFF_MAX), ends).await;
+                continue;
+            };
             let (count, started) = (group.len(), Instant::now());
             match self.store.finalize(&group).await {
                 Ok(verdicts) => {
                     waits = backoff();
-                    let in_memory = self.parked.on_disk() == 0;
-                    self.parked.forget(count);
+                    self.parked.forget(count, from);
                     self.tell(group, verdicts, started.elapsed()).await;
-                    if in_memory {
+                    if from == Source::Memory {
                         self.written(count);
                     }
                 }

@@ -143,7 +143,7 @@ impl Follower {
                 return self.send(Event::default().event("end").data(end.to_string())).await;
             }
             for line in live_lines(&self.api, self.id).await {
-                self.send_line(&line).await?;
+                self.send_live(&line).await?;
             }
             self.pass_on(&mut watch).await?;
         }
@@ -171,7 +171,7 @@ impl Follower {
         let Ok(news) = serde_json::from_slice::<News>(data) else { return Ok(false) };
         if news.r#type == "log" {
             if let Ok(line) = serde_json::from_slice::<LogView>(data) {
-                self.send_line(&line).await?;
+                self.send_live(&line).await?;
             }
             return Ok(false);
         }
@@ -197,6 +197,19 @@ impl Follower {
                 return Ok(());
             }
         }
+    }
+
+    /// Sends a line of a run that goes on. The live view keeps the latest lines only (the whole log is stored when
+    /// the run ends), so what is missing before it is told.
+    async fn send_live(&mut self, line: &LogView) -> Result<(), Gone> {
+        let (place, after) = (place_of(line), self.after);
+        let expected = if place.attempt == after.attempt { after.sequence + 1 } else { 1 };
+        if place > after && place.sequence > expected {
+            let lines = place.sequence - expected;
+            let gap = serde_json::json!({"attempt": place.attempt, "sequence": expected, "lines": lines});
+            self.send(Event::default().event("gap").data(gap.to_string())).await?;
+        }
+        self.send_line(line).await
     }
 
     /// Sends a line unless it was sent before.

@@ -122,7 +122,7 @@ post /api/executions: Submit an execution: the body of a queue message, executio
 get /api/executions/{id}: One execution
 post /api/executions/{id}/cancel: Ask for an execution to end
 get /api/executions/{id}/events: How an execution got where it is
-get /api/executions/{id}/logs: The log of an execution; ?follow sends it live as server-sent events log, status, progress and end
+get /api/executions/{id}/logs: The log of an execution; ?follow sends it live as server-sent events log, gap, status, progress and end
 post /api/executions/{id}/retry: Run an execution again, as a new one with retry_of
 get /api/executions/{id}/transcript: The frames of an execution that did not succeed, as lines of JSON; kept by the supervisor that ran it
 get /api/openapi.json: This document

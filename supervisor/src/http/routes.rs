@@ -85,7 +85,7 @@ fn execution_routes() -> Vec<Route> {
         Route {
             method: Method::GET,
             path: "/api/executions/{id}/logs",
-            summary: "The log of an execution; ?follow sends it live as server-sent events log, status, progress and end",
+            summary: "The log of an execution; ?follow sends it live as server-sent events log, gap, status, progress and end",
             parameters: &[
                 Parameter("follow", "boolean", "send events until the execution is over"),
                 Parameter("cursor", "string", "next_cursor of the page before, or the id of an event"),

@@ -22,5 +22,5 @@ pub use launch::{Launch, LaunchError};
 pub use leftovers::{Leftovers, LeftoversError};
 pub use memory::resident_bytes;
 pub use orphans::reap_orphans;
-pub use spawner::{Child, Spawner};
+pub use spawner::{Child, PIPE_BYTES, Spawner};
 pub use watch::ExitWatch;

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use super::{Group, Launch};
 
 /// What we ask a pipe to hold. Unprivileged users share a budget, so less is accepted.
-const PIPE_BYTES: usize = 256 * 1024;
+pub const PIPE_BYTES: usize = 256 * 1024;
 /// A freshly written executable may still be open for writing in another thread's fork.
 const TEXT_BUSY_RETRIES: u32 = 50;
 const TEXT_BUSY_WAIT: Duration = Duration::from_millis(2);

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::ledger::{Held, Ledger};
 use super::slots::{Closed, Slots};
 use crate::bus::{Bus, Settlement, StatusChange};
-use crate::execution::Attempt;
+use crate::execution::{Attempt, Status};
 use crate::finalize::{Finalized, Sink};
 use crate::observe::Metrics;
 use crate::store::{ExecutionRecord, Store, Verdict};
@@ -32,6 +32,7 @@ pub struct Announcer {
     slots: Arc<Slots>,
     settlements: mpsc::Sender<News>,
     store: Arc<dyn Store>,
+    bus: Bus,
     metrics: Arc<Metrics>,
 }
 
@@ -45,8 +46,8 @@ impl Announcer {
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
         let (settlements, received) = mpsc::channel(KEPT_MAX);
-        tokio::spawn(settle(Arc::clone(&store), bus, received));
-        Arc::new(Self { ledger, slots, settlements, store, metrics })
+        tokio::spawn(settle(Arc::clone(&store), bus.clone(), received));
+        Arc::new(Self { ledger, slots, settlements, store, bus, metrics })
     }
 
     /// Returns when all that was committed so far is announced, or given up.
@@ -61,20 +62,27 @@ impl Announcer {
         let Finalized { finalization, verdict } = finalized;
         let Verdict::Finished { status, error_type } = verdict else { return };
         let attempt = finalization.attempt;
-        let reply = if held.as_ref().is_some_and(|held| held.terms.sync) {
-            self.reply(attempt.execution_id).await
-        } else {
-            None
+        // An end that an earlier process kept: whether somebody waits for it stands in its row, so it is announced
+        // from there.
+        let Some(held) = held else {
+            return announce_rows(&self.store, &self.bus, vec![attempt.execution_id]);
+        };
+        let reply = match held.terms.sync {
+            false => None,
+            true => match self.reply(attempt.execution_id).await {
+                Some(reply) => Some(reply),
+                // The row cannot be read now. It stays unannounced, and the sweep finds it.
+                None => return,
+            },
         };
         let failure = match &finalization.disposition {
             crate::store::Disposition::Terminal(outcome) => outcome.failure(),
             crate::store::Disposition::Retry { failure, .. } => Some(failure),
             crate::store::Disposition::Release { .. } => None,
         };
-        let execution = held.map(|held| held.execution);
         let status = StatusChange {
-            workflow: execution.as_ref().and_then(|execution| execution.workflow_name.clone()),
-            organization_id: execution.and_then(|execution| execution.organization_id),
+            workflow: held.execution.workflow_name.clone(),
+            organization_id: held.execution.organization_id,
             error_message: failure.map(|failure| failure.message.clone()),
             error_type,
             duration_ms: finalization.duration_ms,
@@ -106,6 +114,10 @@ impl Sink for Announcer {
                 Verdict::Requeued => {
                     self.metrics.requeued();
                     tracing::info!(%attempt, "execution goes back to the queue");
+                    let at = finalized.finalization.completed_at;
+                    let workflow = held.and_then(|held| held.execution.workflow_name.clone());
+                    let pending = StatusChange::new(attempt, Status::Pending, at);
+                    self.bus.status_changed(&StatusChange { workflow, ..pending });
                 }
                 Verdict::Superseded => {
                     self.metrics.superseded();
@@ -172,15 +184,18 @@ pub(super) async fn sweep_for_ever(store: Arc<dyn Store>, bus: Bus) {
     let mut every = tokio::time::interval(SWEEP_EVERY);
     loop {
         every.tick().await;
-        let Ok(left) = store.unnotified(LEFT_AFTER, SWEEP_MAX).await else { continue };
-        if left.is_empty() {
-            continue;
-        }
-        let settlements: Vec<_> = left.iter().map(settlement).collect();
-        if bus.settle(&settlements).await.is_ok() {
-            mark(&*store, left.iter().map(|record| record.id).collect()).await;
-        }
+        // A full page means that more are left: an outage may leave thousands.
+        while sweep(&*store, &bus).await == Some(SWEEP_MAX) {}
     }
+}
+
+/// Announces one page; gives how many, or `None` when the store or the bus is out of reach.
+async fn sweep(store: &dyn Store, bus: &Bus) -> Option<usize> {
+    let left = store.unnotified(LEFT_AFTER, SWEEP_MAX).await.ok()?;
+    let settlements: Vec<_> = left.iter().map(settlement).collect();
+    bus.settle(&settlements).await.ok()?;
+    mark(store, left.iter().map(|record| record.id).collect()).await;
+    Some(left.len())
 }
 
 /// Announces rows that ended where nothing ran: cancelled while they waited, out of attempts. In the

@@ -3,13 +3,14 @@
 use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use muster_protocol::CancelReason;
 use uuid::Uuid;
 
 use super::announcer::announce_rows;
 use super::supervisor::Supervisor;
-use crate::bus::Order;
-use crate::execution::{Request, Status};
+use crate::bus::{Order, StatusChange};
+use crate::execution::{Attempt, Request, Status};
 use crate::http::view::{Part, PoolView, Readiness};
 use crate::http::{RecycleTarget, Service, ServiceError};
 use crate::intake::rabbitmq::BrokerHealth;
@@ -158,6 +159,17 @@ impl Service for Supervisor {
 }
 
 impl Supervisor {
+    /// Cancels an execution that we do not run: a row that waits ends here, one that runs elsewhere is marked.
+    pub(super) async fn cancel_waiting(&self, id: Uuid) -> Result<(), ServiceError> {
+        match self.core.store.request_cancel(id).await? {
+            CancelAnswer::Cancelled | CancelAnswer::Tombstone => {
+                announce_rows(&self.core.store, &self.core.bus, vec![id]);
+            }
+            CancelAnswer::Requested { .. } | CancelAnswer::AlreadyTerminal(_) => {}
+        }
+        Ok(())
+    }
+
     fn default_max_attempts(&self) -> u32 {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).max_attempts
     }
@@ -165,7 +177,12 @@ impl Supervisor {
     async fn insert(&self, row: NewExecution) -> Result<Status, ServiceError> {
         let mut submitted = self.core.store.submit(std::slice::from_ref(&row)).await?;
         match submitted.pop() {
-            Some(Submitted::Inserted) => Ok(Status::Pending),
+            Some(Submitted::Inserted) => {
+                let workflow = row.workflow_name.clone();
+                let pending = StatusChange::new(Attempt::new(row.id, 0), Status::Pending, Timestamp::now());
+                self.core.bus.status_changed(&StatusChange { workflow, ..pending });
+                Ok(Status::Pending)
+            }
             Some(Submitted::Exists(status)) => Ok(status),
             Some(Submitted::Refused(message)) => Err(ServiceError::Invalid(message)),
             None => Err(ServiceError::Unavailable("the store gave no answer".to_owned())),

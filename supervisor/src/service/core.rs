@@ -133,6 +133,7 @@ impl Core {
             finalizer.clone(),
             preparer,
             after_failure,
+            Arc::clone(&slots),
         );
         tokio::spawn(watch_rate(Arc::downgrade(&slots), ended));
         Ok(Self { claimant, store, bus, slots, ledger, desk, crew, health, metrics, transcripts, finalizer })
@@ -183,20 +184,14 @@ async fn watch_rate(slots: std::sync::Weak<Slots>, ended: Arc<AtomicUsize>) {
     }
 }
 
-/// Where transcripts are kept: in the data directory, unless none are wanted.
+/// Where transcripts are kept: in the data directory. Whether there are any may change while a supervisor runs.
 ///
 /// # Errors
 /// When the folder cannot be made, or the system refuses a thread.
-pub fn transcripts(
-    settings: &Settings,
-    data_dir: &std::path::Path,
-) -> Result<Option<Arc<Keeper>>, CoreError> {
-    if settings.transcripts == Transcribe::None {
-        return Ok(None);
-    }
+pub fn transcripts(settings: &Settings, data_dir: &std::path::Path) -> Result<Arc<Keeper>, CoreError> {
     let max_bytes = settings.transcripts_max_mb.unwrap_or(u64::MAX >> 20).saturating_mul(1024 * 1024);
     let folder = Folder::open(data_dir.join("transcripts"), max_bytes)?;
-    Ok(Some(Keeper::start(folder)?))
+    Ok(Keeper::start(folder)?)
 }
 
 /// What the pool decides by.

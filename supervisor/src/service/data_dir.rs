@@ -1,7 +1,8 @@
 //! The data directory: made, and locked, so that two supervisors never share it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -41,7 +42,7 @@ impl DataDir {
     /// When another supervisor holds it, or it cannot be written.
     pub fn lock(path: &Path) -> Result<Self, DataDirError> {
         let unusable = |source| DataDirError::Unusable { path: path.to_owned(), source };
-        std::fs::create_dir_all(path).map_err(unusable)?;
+        make_private(path).map_err(unusable)?;
         let open =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path.join("lock"));
         let mut lock = open.map_err(unusable)?;
@@ -67,9 +68,30 @@ impl DataDir {
     }
 }
 
+/// Makes the folder for its owner alone: parameters, results and the secrets of configurations are in it. One that
+/// is there already is left as it is.
+fn make_private(path: &Path) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        made => made,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("some/where/data");
+        let _lock = DataDir::lock(&path).unwrap();
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    }
 
     #[test]
     fn a_second_supervisor_is_refused_and_told_who_holds_it() {

@@ -9,7 +9,8 @@ use muster_protocol::{CancelReason, ErrorInfo};
 use uuid::Uuid;
 
 use super::ledger::{CancelMet, Ledger, Phase, Terms};
-use super::slots::Reservation;
+use super::prewarm_gate::PrewarmGate;
+use super::slots::{Reservation, Slots};
 use crate::crew::{Completed, CrewHandle, Order, unix_us};
 use crate::execution::Attempt;
 use crate::finalize::{Finalizer, RetryPolicy, finalization};
@@ -55,6 +56,7 @@ pub struct Desk {
     finalizer: Finalizer,
     preparer: Arc<dyn Prepare>,
     after_failure: AfterFailure,
+    gate: Arc<PrewarmGate>,
 }
 
 /// What an execution that ends without success means for those behind it.
@@ -75,8 +77,10 @@ impl Desk {
         finalizer: Finalizer,
         preparer: Arc<dyn Prepare>,
         after_failure: AfterFailure,
+        slots: Arc<Slots>,
     ) -> Arc<Self> {
-        Arc::new(Self { owner, ledger, crew, finalizer, preparer, after_failure })
+        let gate = PrewarmGate::new(slots);
+        Arc::new(Self { owner, ledger, crew, finalizer, preparer, after_failure, gate })
     }
 
     /// What is held.
@@ -118,6 +122,7 @@ impl Desk {
     fn hand_over(&self, attempt: Attempt, prepared: Result<Prepared, PrepareError>) {
         let ending = match prepared {
             Ok(Prepared { mut order, terms }) => {
+                self.gate.succeeded();
                 let mut ledger = self.ledger.lock();
                 let Some(held) = ledger.get_mut(&attempt) else { return };
                 let is_last = terms.user_attempts.is_none_or(|attempts| held.attempts_charged >= attempts);
@@ -145,6 +150,7 @@ impl Desk {
             }
             Err(error @ PrepareError::Unavailable(_)) => {
                 tracing::warn!(%attempt, %error, "execution goes back");
+                self.gate.failed();
                 Ending::Released { reason: error.to_string(), charged: false }
             }
         };

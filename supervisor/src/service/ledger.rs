@@ -117,9 +117,11 @@ impl Ledger {
         self.lock().values().any(|held| matches!(held.phase, Phase::Preparing { .. }))
     }
 
-    /// The attempt at an execution that we hold, if any.
+    /// The latest attempt at an execution that we hold, if any. An earlier one may still wait to be committed.
     pub fn attempt_at(&self, execution_id: Uuid) -> Option<Attempt> {
-        self.lock().keys().find(|attempt| attempt.execution_id == execution_id).copied()
+        let held = self.lock();
+        let of_it = held.keys().filter(|attempt| attempt.execution_id == execution_id);
+        of_it.max_by_key(|attempt| attempt.number).copied()
     }
 
     /// Notes a cancel where it will be seen.

@@ -15,6 +15,7 @@ mod observer;
 mod orders;
 mod poll;
 mod prepare;
+mod prewarm_gate;
 mod pulse;
 mod run;
 mod slots;

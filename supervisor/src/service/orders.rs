@@ -29,8 +29,10 @@ async fn obey(supervisor: &Supervisor, order: Order) -> Result<(), String> {
         Order::Cancel { execution_id } => {
             if let Some(attempt) = supervisor.core.ledger.attempt_at(execution_id) {
                 supervisor.core.desk.cancel(attempt, CancelReason::User, "cancelled on request");
+                return Ok(());
             }
-            Ok(())
+            // Whoever publishes here need not have asked the API, so one that waits is cancelled too.
+            supervisor.cancel_waiting(execution_id).await
         }
         Order::Recycle { worker } => {
             let number = worker.strip_prefix("worker-").unwrap_or(&worker).parse();

@@ -50,7 +50,14 @@ pub async fn run(settings: Settings, reload: Reload) -> Result<(), RunError> {
     }
     let mut signals = Signals::listen()?;
     let listener = listen(settings.http_bind).await?;
-    let (supervisor, tasks) = Supervisor::start(settings, reload).await?;
+    let (supervisor, tasks) = tokio::select! {
+        started = Supervisor::start(settings, reload) => started?,
+        // It waits for a database, or for what an earlier process kept: nothing is claimed yet.
+        () = signals.leave() => {
+            tracing::info!("asked to leave before the start was over");
+            return Ok(());
+        }
+    };
     let closing = CancellationToken::new();
     let http = listener.map(|listener| serve(&supervisor, listener, closing.clone()));
     notify(NotifyState::Ready);

@@ -26,6 +26,8 @@ pub enum Closed {
     WorkersFail,
     /// Too many ends wait to be written.
     Backlog,
+    /// What executions need to know cannot be fetched.
+    PrewarmFails,
 }
 
 impl Closed {
@@ -36,6 +38,7 @@ impl Closed {
             Self::StoreUnreachable => "the store is out of reach; outcomes are kept until it returns",
             Self::WorkersFail => "no worker can be started; see the last start failure",
             Self::Backlog => "too many outcomes wait to be written",
+            Self::PrewarmFails => "workflows and configuration cannot be fetched; see the log for why",
         }
     }
 }

@@ -152,7 +152,7 @@ impl Supervisor {
             leftovers: Some(leftovers),
             give_up_after: None,
             after_failure: AfterFailure::GoOn,
-            transcripts: transcripts(&settings, data_dir.path())?,
+            transcripts: Some(transcripts(&settings, data_dir.path())?),
         };
         let supervisor = Arc::new(Self {
             core: Core::start(&settings, parts)?,
@@ -237,6 +237,10 @@ impl Supervisor {
         self.core.slots.set_workers(new.max_workers);
         self.preparer.set_default_timeout(new.execution_timeout);
         self.core.crew.handle().reload(gear, pool);
+        let fixed = new.fixed_since(&self.settings.read().unwrap_or_else(PoisonError::into_inner));
+        if !fixed.is_empty() {
+            tracing::warn!(settings = fixed.join(", "), "changed settings that count from the next start on");
+        }
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = new;
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! The keys of `muster.toml`, the `MUSTER_*` variables, the command-line flags, their help and
 //! `supervisor config` are all read from that table. Nothing here opens a connection or starts a process.
 
+mod fixed;
 mod kind;
 mod load;
 mod mask;

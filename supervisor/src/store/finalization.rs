@@ -39,6 +39,20 @@ pub struct Finalization {
     pub events: Vec<NewEvent>,
 }
 
+impl Finalization {
+    /// About what it takes in memory and in a statement: the bound of a group.
+    pub fn size_bytes(&self) -> usize {
+        let result = match &self.disposition {
+            Disposition::Terminal(outcome) => outcome.result().map_or(0, |result| result.get().len()),
+            Disposition::Retry { .. } | Disposition::Release { .. } => 0,
+        };
+        let logs: usize = self.logs.iter().map(LogLine::size_bytes).sum();
+        let changes: usize = self.changes.iter().map(StateChange::size_bytes).sum();
+        let children: usize = self.children.iter().map(|child| child.request.get().len()).sum();
+        size_of::<Self>() + result + logs + changes + children
+    }
+}
+
 /// What becomes of the row when an attempt ends. If somebody asked for a cancel, a row that would go back
 /// becomes CANCELLED instead.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -149,6 +163,16 @@ pub struct StateChange {
     pub key: String,
     /// What happens to it.
     pub write: StateWrite,
+}
+
+impl StateChange {
+    fn size_bytes(&self) -> usize {
+        let value = match &self.write {
+            StateWrite::Set(value) => value.get().len(),
+            StateWrite::Delete => 0,
+        };
+        self.key.len() + value
+    }
 }
 
 /// What happens to an entry of state.

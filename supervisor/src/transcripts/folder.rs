@@ -11,8 +11,10 @@ use uuid::Uuid;
 
 use crate::execution::Attempt;
 
-/// What the name of a transcript ends with.
+/// What the name of a transcript ends with,
 const ENDING: &str = "jsonl";
+/// and that of one that is being written.
+const UNFINISHED: &str = "part";
 
 /// Transcripts cannot be kept or read.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +65,7 @@ impl Folder {
     pub fn keep(&self, attempt: Attempt, text: &str) -> Result<(), FolderError> {
         let path = self.file(attempt.execution_id, attempt.number);
         // Whoever reads meanwhile sees a whole transcript or none.
-        let unfinished = path.with_extension("part");
+        let unfinished = path.with_extension(UNFINISHED);
         let written = fs::write(&unfinished, text).and_then(|()| fs::rename(&unfinished, &path));
         written.map_err(|reason| FolderError::Io { folder: self.path.clone(), reason })?;
         let bytes = text.len() as u64;
@@ -121,6 +123,11 @@ fn list(folder: &Path) -> io::Result<VecDeque<(PathBuf, u64)>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == UNFINISHED) {
+            // A crash came while it was written.
+            fs::remove_file(&path)?;
+            continue;
+        }
         let is_transcript = path.extension().is_some_and(|ending| ending == ENDING);
         let Some(metadata) = path.metadata().ok().filter(|_| is_transcript) else { continue };
         files.push((metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH), path, metadata.len()));

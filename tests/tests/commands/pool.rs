@@ -80,3 +80,21 @@ fn a_token_is_asked_for_and_taken() {
     let mut friend = installation.command(&["list", "--token", "open-sesame"]);
     assert_eq!(friend.env_remove("MUSTER_HTTP_TOKEN").output().unwrap().status.code(), Some(0));
 }
+
+#[test]
+fn sighup_rolls_the_workers_and_names_what_must_wait_for_a_restart() {
+    let installation = installed();
+    let file = installation.path("muster.toml");
+    std::fs::write(&file, "lease_seconds = 20\n").unwrap();
+    let supervisor = installation.start();
+    let before = eventually("two workers are idle", SOON, || {
+        Some(worker_names(&installation)).filter(|names| names.len() == 2)
+    });
+    std::fs::write(&file, "lease_seconds = 25\n").unwrap();
+    supervisor.signal(rustix::process::Signal::HUP);
+    eventually("both are replaced", SOON, || {
+        let names = worker_names(&installation);
+        names.len() == 2 && names.iter().all(|name| !before.contains(name))
+    });
+    assert!(supervisor.log().contains("lease_seconds"), "{}", supervisor.log());
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use muster_tests::Installation;
+use muster_tests::binaries::repository;
 use serde_json::Value;
 
 /// What the kit said.
@@ -30,7 +31,7 @@ impl Kit {
 
     /// Runs the kit on the worker that commits this sin.
     pub(crate) fn on_sinner(sin: &str, flags: &[&str]) -> Self {
-        Self::run(&["python3", file("tests/workers/wrong.py").to_str().unwrap(), sin], None, flags)
+        Self::run(&["python3", repository("tests/workers/wrong.py").to_str().unwrap(), sin], None, flags)
     }
 
     /// The checks with this verdict, by name, as they are in the report.

@@ -167,3 +167,20 @@ fn race(supervisor: &Supervisor, queue: &mut Queue, random: &mut fastrand::Rng) 
     };
     (0..RACES / RACERS).map(&mut one).collect()
 }
+
+#[test]
+fn a_cancel_published_on_redis_ends_what_waits() {
+    let mut world = World::shared();
+    let installation = world.installation();
+    let supervisor = installation.start();
+    let id = world.queue.submit(json!({
+        "workflow": "chatty",
+        "parameters": { "count": 1, "then": "throw" },
+        "max_attempts": 2,
+        "retry_backoff_seconds": 3600,
+    }));
+    world.record.has_event(&id, "retried", SOON);
+    world.cache.publish("cancel", &json!({ "execution_id": id }));
+    assert_cancelled(&world.record.finished(&id, SOON));
+    world.assert_clean(supervisor, &installation);
+}

@@ -17,7 +17,8 @@ fn runs_end_while_postgresql_is_away() {
     let mut world = World::on(Services::private());
     let installation = world.installation();
     let supervisor = installation.start();
-    let kept = running(&mut world, json!({ "workflow": "sleep", "parameters": { "ms": 1500 } }));
+    let kept =
+        running(&mut world, json!({ "workflow": "sleep", "parameters": { "ms": 1500 }, "sync": true }));
     world.services.kill(Service::Postgres);
     let store = unready_part(&supervisor, "store");
     assert!(!store["detail"].as_str().unwrap().is_empty(), "{store}");
@@ -36,6 +37,8 @@ fn runs_end_while_postgresql_is_away() {
         let row = world.record.finished(id, SOON);
         assert_eq!((&row["status"], &row["result"]), (&json!("SUCCESS"), &json!("slept")), "{row}");
         assert_eq!(row["attempt"], 1, "it ran once: {row}");
+        let reply = world.cache.take(&format!("result:{id}"), SOON);
+        assert_eq!(reply["result"], "slept", "whoever waits is told, although another process finished it");
     }
 
     // A restart that is over before a run is.
@@ -48,6 +51,27 @@ fn runs_end_while_postgresql_is_away() {
     supervisor.wait_ready(SOON);
     let next = world.queue.submit(json!({ "workflow": "echo" }));
     assert_eq!(world.record.finished(&next, SOON)["status"], "SUCCESS");
+    world.assert_clean(supervisor, &installation);
+}
+
+#[test]
+fn what_cannot_be_prepared_waits_and_nothing_fails() {
+    let mut world = World::shared();
+    let installation = world.installation();
+    let supervisor = installation.start();
+    world.record.execute("ALTER TABLE config_entries RENAME TO config_entries_away");
+    let ids: Vec<_> = (0..RUNS).map(|_| world.queue.submit(json!({ "workflow": "echo" }))).collect();
+    let intake = unready_part(&supervisor, "intake");
+    assert!(intake["detail"].as_str().unwrap().contains("cannot be fetched"), "{intake}");
+    for id in &ids {
+        let row = world.record.has_status(id, &["PENDING"], SOON);
+        assert_eq!(row["attempts_charged"], 0, "{row}");
+    }
+    world.record.execute("ALTER TABLE config_entries_away RENAME TO config_entries");
+    for id in &ids {
+        assert_eq!(world.record.finished(id, SOON)["status"], "SUCCESS");
+    }
+    supervisor.wait_ready(SOON);
     world.assert_clean(supervisor, &installation);
 }
 
@@ -101,22 +125,28 @@ fn redis_may_forget_everything_and_go() {
     for id in &through {
         assert_eq!(world.record.finished(id, SOON)["status"], "SUCCESS", "it needs no cache to end");
     }
-    let whole = world.queue.submit(json!({ "workflow": "echo", "sync": true }));
+    let whole = world.queue.submit(json!({ "workflow": "echo", "parameters": {}, "sync": true }));
     assert_eq!(world.record.finished(&whole, SOON)["status"], "SUCCESS", "nor to run");
     let minimal = Uuid::now_v7().to_string();
     world.queue.publish(&json!({ "execution_id": minimal }));
+    let partial = Uuid::now_v7().to_string();
+    world.queue.publish(&json!({ "execution_id": partial, "workflow": "echo" }));
     // It is named, and no reason not to be ready.
     let bus = eventually("readiness names redis", SOON, || {
         let response = supervisor.client().get("/readyz");
         assert_eq!(response.status, 200, "{}", response.body);
         part(&response.body, "bus").filter(|bus| bus["detail"].as_str().unwrap().contains("redis"))
     });
-    assert!(world.record.execution(&minimal).is_none(), "that nobody can ask is no evidence: {bus}");
+    for id in [&minimal, &partial] {
+        assert!(world.record.execution(id).is_none(), "that nobody can ask is no evidence: {bus}");
+    }
 
     world.services.start_again(Service::Redis);
     world.cache.set(&format!("pending:{minimal}"), r#"{"workflow":"echo","parameters":"found"}"#);
     let row = world.record.finished(&minimal, SOON);
     assert_eq!((&row["status"], &row["result"]), (&json!("SUCCESS"), &json!("found")), "{row}");
+    let row = world.record.finished(&partial, SOON);
+    assert_eq!(row["result"], json!({}), "it waited for a record that might have been there: {row}");
     assert_eq!(world.cache.take(&format!("result:{whole}"), SOON)["status"], "SUCCESS", "replied late");
     world.queue.has_dead_letters(0, SOON);
     world.assert_clean(supervisor, &installation);

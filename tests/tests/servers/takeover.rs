@@ -103,3 +103,27 @@ fn a_supervisor_stopped_beyond_its_lease_is_superseded() {
 fn runs(supervisor: &Supervisor) -> u64 {
     supervisor.client().get("/api/pool").body["running"].as_u64().unwrap()
 }
+
+#[test]
+fn a_supervisor_that_was_suspended_itself_lets_the_others_renew_first() {
+    let mut world = World::shared();
+    let owner_place = world.installation().setting("lease_seconds", 2);
+    let idle_place = world.installation().setting("lease_seconds", 2);
+    let owner = owner_place.start();
+    let id = hanging(&mut world, 1, &json!({ "workflow": "sleep", "parameters": { "ms": 9000 } })).remove(0);
+    let idle = idle_place.start();
+    // The whole host is suspended for longer than the lease, and the one that runs nothing wakes first.
+    idle.signal(Signal::STOP);
+    owner.signal(Signal::STOP);
+    let lapsed = format!(
+        "SELECT lease_expires_at < now() - interval '1.5 s' AS lapsed FROM executions WHERE id = '{id}'"
+    );
+    eventually("the lease has run out", SOON, || world.record.select(&lapsed)[0]["lapsed"] == true);
+    idle.signal(Signal::CONT);
+    idle.wait_ready(SOON);
+    owner.signal(Signal::CONT);
+    let row = world.record.finished(&id, SOON);
+    assert_eq!((&row["status"], &row["attempt"]), (&json!("SUCCESS"), &json!(1)), "{row}");
+    assert!(idle.terminate(SOON).success());
+    world.assert_clean(owner, &owner_place);
+}

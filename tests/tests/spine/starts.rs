@@ -116,3 +116,11 @@ fn a_batch_gives_up_after_five_failed_starts() {
     }
     assert!(run.stderr.contains("I cannot start"), "{}", run.stderr);
 }
+
+#[test]
+fn sigterm_ends_a_start_that_waits_for_its_database() {
+    let installation = Installation::new().setting("database_url", "postgres://nobody@127.0.0.1:1/nowhere");
+    let supervisor = installation.spawn();
+    eventually("it waits", SOON, || supervisor.log().contains("waiting for the database"));
+    assert!(supervisor.terminate(Duration::from_secs(5)).success());
+}

@@ -145,3 +145,38 @@ fn a_grandchild_in_a_session_of_its_own_delays_nobody() {
     assert!(run.status.success(), "{:?}", run.results);
     assert!(run.duration.as_secs() < 30, "{:?}", run.duration);
 }
+
+#[test]
+fn a_child_that_writes_without_end_holds_up_nobody() {
+    // One run leaves such a child and ends well, one leaves it and exits: both end, and so does a third on time.
+    let installation = Installation::new()
+        .worker(rogue(&["--flooding-child", "--only", "flood"]))
+        .setting("min_workers", 3)
+        .setting("recycle_after_executions", 1);
+    let supervisor = installation.start();
+    let client = supervisor.client();
+    let floods: Vec<_> = (0..2).map(|_| client.submit(&json!({ "workflow": "flood" }))).collect();
+    let timed = json!({ "workflow": "sleep", "parameters": { "seconds": 60 }, "timeout_seconds": 1 });
+    let timed = client.submit(&timed);
+    let row = client.finished(&timed, std::time::Duration::from_secs(20));
+    assert_eq!(row["status"], "TIMEOUT", "{row}");
+    let took_ms = row["duration_ms"].as_u64().unwrap();
+    assert!(took_ms < 2500, "the timeout of 1 s came after {took_ms} ms");
+    for id in &floods {
+        assert_eq!(client.finished(id, std::time::Duration::from_secs(20))["status"], "SUCCESS");
+    }
+    assert!(supervisor.terminate(std::time::Duration::from_secs(20)).success());
+    installation.assert_nothing_left();
+}
+
+#[test]
+fn a_worker_that_dies_under_a_child_that_writes_without_end_is_seen_dead() {
+    let installation = Installation::new().worker(rogue(&["--flooding-child", "--exit-code", "3"]));
+    let supervisor = installation.start();
+    let id = supervisor.client().submit(&json!({ "workflow": "echo" }));
+    let row = supervisor.client().finished(&id, std::time::Duration::from_secs(10));
+    assert_eq!(row["error_type"], "WorkerCrashed", "{row}");
+    assert!(row["error_message"].as_str().unwrap().contains("exit status 3"), "{row}");
+    assert!(supervisor.terminate(std::time::Duration::from_secs(20)).success());
+    installation.assert_nothing_left();
+}

@@ -112,7 +112,7 @@ fn node() -> Installation {
     let registered: String = NAMES.iter().map(|name| format!("workflow('{name}', {name});\n")).collect();
     let text = format!("import {{ workflow }} from 'muster-worker';\n{JAVASCRIPT}\n{registered}");
     let command = repository("worker/node/bin/muster-worker");
-    Installation::new().worker([command.to_str().unwrap()]).workflow("all.js", &text)
+    Installation::new().worker([command.display().to_string()]).workflow("all.js", &text)
 }
 
 fn python() -> Installation {

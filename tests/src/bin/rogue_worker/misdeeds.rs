@@ -70,6 +70,16 @@ pub(crate) fn grandchild(command: &[&str]) -> io::Result<()> {
         .map(drop)
 }
 
+/// Starts a process that writes to stderr without end.
+pub(crate) fn flooding_child() -> io::Result<()> {
+    Command::new("/bin/sh")
+        .args(["-c", "exec yes flood >&2"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .map(drop)
+}
+
 /// The result the flags ask for in place of the honest one.
 pub(crate) fn result(sins: &Sins) -> Option<Outcome> {
     let result = match sins.big_result {

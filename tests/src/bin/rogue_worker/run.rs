@@ -84,6 +84,9 @@ fn after_started(wire: &mut Wire, sins: &Sins, run: u32, log_records: &mut u64) 
     if let Some(seconds) = sins.hold_pipes {
         misdeeds::grandchild(&["sleep", &seconds.to_string()])?;
     }
+    if sins.flooding_child {
+        misdeeds::flooding_child()?;
+    }
     if let Some(seconds) = sins.setsid_grandchild {
         misdeeds::grandchild(&["setsid", "sleep", &seconds.to_string()])?;
     }

@@ -112,6 +112,10 @@ pub(crate) struct Sins {
     #[arg(long, value_name = "SECONDS")]
     pub(crate) setsid_grandchild: Option<u32>,
 
+    /// Leave a child that writes to stderr without end.
+    #[arg(long)]
+    pub(crate) flooding_child: bool,
+
     /// Return a string of this length.
     #[arg(long, value_name = "BYTES")]
     pub(crate) big_result: Option<usize>,
