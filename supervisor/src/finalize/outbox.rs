@@ -446,4 +446,29 @@ mod tests {
         assert!(matches!(error, OutboxError::Unreadable { offset: 0, .. }), "{error}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "somebody's notes");
     }
+
+    #[test]
+    fn rule_19_a_record_of_another_version_is_refused_at_the_start_and_left_alone() {
+        let (_folder, path) = outbox();
+        drop(Outbox::open(&path, MAX_BYTES).unwrap());
+        let json = br#"{"not":"a finalization"}"#;
+        let length = json.len() as u32;
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(length.to_le_bytes());
+        bytes.extend(checksum(length, json).to_le_bytes());
+        bytes.extend(json);
+        std::fs::write(&path, &bytes).unwrap();
+        let refused = Outbox::open(&path, MAX_BYTES).unwrap_err();
+        assert!(matches!(refused, OutboxError::Unreadable { offset: 8, .. }), "{refused}");
+        assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    }
+
+    #[test]
+    fn a_group_is_bounded_by_its_bytes_and_never_empty() {
+        let (_folder, path) = outbox();
+        let mut outbox = Outbox::open(&path, MAX_BYTES).unwrap();
+        outbox.append(&[end(1), end(2), end(3)]).unwrap();
+        assert_eq!(outbox.oldest(10, 1).unwrap().len(), 1);
+        assert_eq!(outbox.oldest(10, usize::MAX).unwrap().len(), 3);
+    }
 }
