@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use muster_protocol::transcript::{MASK, Transcript, What};
+use muster_protocol::transcript::{Ended, Transcript, What};
 use muster_protocol::{
     CallResult, CancelReason, ErrorInfo, JsonBytes, LogRecord, Outcome, ToSupervisor, ToWorker, method,
 };
 use serde_json::Value;
+
+use super::alike::{is_alike, is_alike_outcome, is_alike_text};
+use super::shown::describe;
 
 /// The recording, and how far a replay has come in it.
 pub(super) struct Recorded {
@@ -15,17 +18,21 @@ pub(super) struct Recorded {
     pub(super) execute: Option<ToWorker>,
     /// The first cancel, if there was one.
     pub(super) cancel: Option<Cancelled>,
-    /// How it ended; none when the worker was ended.
+    /// How it ended; none when the worker was ended, or when it was too large to be kept.
     pub(super) outcome: Option<Outcome>,
+    /// The supervisor's word on it.
+    ended: Option<Ended>,
+    /// So many frames were not kept.
+    pub(super) dropped: u64,
     /// The first thing that was not as it was then.
     pub(super) difference: Option<Difference>,
     config: BTreeMap<String, Value>,
     calls: Vec<Call>,
+    /// So many calls stand before the first gap. After it nobody knows what was asked, and in which place.
+    calls_in_order: usize,
     calls_made: usize,
     logs: Vec<(&'static str, String)>,
     logs_written: usize,
-    /// After a gap in the recording nobody knows what was logged.
-    logs_are_whole: bool,
 }
 
 /// A cancel, as it came then.
@@ -59,13 +66,15 @@ impl Recorded {
             execute: None,
             cancel: None,
             outcome: None,
+            ended: None,
+            dropped: 0,
             difference: None,
             config,
             calls: Vec::new(),
+            calls_in_order: 0,
             calls_made: 0,
             logs: Vec::new(),
             logs_written: 0,
-            logs_are_whole: true,
         };
         let mut started_us = 0;
         for entry in &transcript.entries {
@@ -76,8 +85,8 @@ impl Recorded {
                 }
                 What::ToSupervisor(ToSupervisor::Started { .. }) => started_us = entry.at_us,
                 What::ToSupervisor(message) => recorded.take_heard(message),
-                What::Dropped(_) => recorded.logs_are_whole = false,
-                What::Ended(_) => {}
+                What::Dropped(frames) => recorded.dropped += frames,
+                What::Ended(ended) => recorded.ended = Some(ended.clone()),
             }
         }
         recorded
@@ -105,17 +114,17 @@ impl Recorded {
 
     fn take_heard(&mut self, message: &ToSupervisor) {
         match message {
-            ToSupervisor::Log { records, .. } if self.logs_are_whole => {
+            ToSupervisor::Log { records, .. } if self.is_whole() => {
                 let lines = records.iter().map(|record| (record.level.as_str(), record.message.clone()));
                 self.logs.extend(lines);
             }
-            ToSupervisor::Call { call, method, params, .. } => self.calls.push(Call {
-                number: *call,
-                method: method.clone(),
-                params: value(params),
-                result: None,
-                used: false,
-            }),
+            ToSupervisor::Call { call, method, params, .. } => {
+                let (method, params) = (method.clone(), value(params));
+                self.calls.push(Call { number: *call, method, params, result: None, used: false });
+                if self.is_whole() {
+                    self.calls_in_order = self.calls.len();
+                }
+            }
             ToSupervisor::Finished { outcome, .. } => {
                 self.outcome.get_or_insert_with(|| outcome.clone());
             }
@@ -132,15 +141,23 @@ impl Recorded {
         }
     }
 
+    /// False after a gap.
+    fn is_whole(&self) -> bool {
+        self.dropped == 0
+    }
+
     /// The run asks: the answer of then. None when then too it never came, and the run was cancelled.
     pub(super) fn answer(&mut self, method: &str, params: &JsonBytes) -> Option<CallResult> {
         let asked = value(params);
         let number = self.calls_made;
         self.calls_made += 1;
         let is_same = |call: &Call| !call.used && call.method == method && is_alike(&call.params, &asked);
-        let expected = self.calls.get(number);
+        let is_known = self.is_whole() || number < self.calls_in_order;
+        let expected = self.calls.get(number).filter(|_| is_known);
         let chosen = if expected.is_some_and(is_same) {
             Some(number)
+        } else if !is_known {
+            self.calls.iter().position(is_same)
         } else {
             let then = expected
                 .map_or("no further call".to_owned(), |call| format!("{} {}", call.method, call.params));
@@ -177,7 +194,7 @@ impl Recorded {
                     format!("{level} {:?}", record.message),
                 );
             }
-            None if self.logs_are_whole => {
+            None if self.is_whole() => {
                 let (then, now) = ("no further record".to_owned(), format!("{level} {:?}", record.message));
                 self.differs(format!("log record {}", number + 1), then, now);
             }
@@ -187,7 +204,7 @@ impl Recorded {
 
     /// The run ended.
     pub(super) fn finished(&mut self, outcome: &Outcome) {
-        if let Some(call) = self.calls.get(self.calls_made) {
+        if let Some(call) = self.calls[..self.calls_in_order].get(self.calls_made) {
             let then = format!("{} {}", call.method, call.params);
             self.differs(format!("call {}", self.calls_made + 1), then, "no further call".to_owned());
         }
@@ -202,11 +219,35 @@ impl Recorded {
         match self.outcome.clone() {
             Some(then) if is_alike_outcome(&then, outcome) => {}
             Some(then) => self.differs("the outcome".to_owned(), describe(&then), describe(outcome)),
-            None => self.differs(
-                "the outcome".to_owned(),
-                "no Finished: the worker was ended".to_owned(),
-                describe(outcome),
-            ),
+            None if self.succeeded_unseen() && matches!(outcome, Outcome::Succeeded { .. }) => {}
+            None => self.differs("the outcome".to_owned(), self.then(), describe(outcome)),
+        }
+    }
+
+    /// The supervisor saw it succeed, and the result was too large to be kept.
+    fn succeeded_unseen(&self) -> bool {
+        !self.is_whole() && self.ended.as_ref().is_some_and(|ended| ended.status == "SUCCESS")
+    }
+
+    /// How the run ended then.
+    pub(super) fn then(&self) -> String {
+        match (&self.outcome, &self.ended) {
+            (Some(outcome), _) => describe(outcome),
+            (None, None) => "no Finished".to_owned(),
+            (None, Some(ended)) => {
+                let mut text = if self.is_whole() {
+                    format!("no Finished: the supervisor ended it as {}", ended.status)
+                } else {
+                    format!("no Finished was kept: the supervisor recorded {}", ended.status)
+                };
+                if let Some(kind) = &ended.error_type {
+                    text.push_str(&format!(" {kind}"));
+                }
+                if let Some(message) = &ended.error_message {
+                    text.push_str(&format!(": {message}"));
+                }
+                text
+            }
         }
     }
 
@@ -215,105 +256,20 @@ impl Recorded {
     }
 }
 
-/// An outcome on one line.
-pub(super) fn describe(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Succeeded { result } => format!("Succeeded {}", value(result)),
-        Outcome::Failed { error } => format!("Failed {}: {}", error.kind, error.message),
-        Outcome::Cancelled { message } => format!("Cancelled: {message}"),
-        Outcome::Rejected { reason } => format!("Rejected: {reason}"),
-    }
-}
-
 fn not_recorded(method: &str) -> CallResult {
     let message = format!("the recording has no answer to this {method}");
     CallResult::Err { error: ErrorInfo::new("NotRecorded", message) }
 }
 
-fn value(json: &JsonBytes) -> Value {
+/// JSON that is nothing, or broken, is null.
+pub(super) fn value(json: &JsonBytes) -> Value {
     json.parse().unwrap_or(Value::Null)
-}
-
-/// The words of Cancelled and Rejected hold times and paths, so their kind is what counts.
-fn is_alike_outcome(then: &Outcome, now: &Outcome) -> bool {
-    match (then, now) {
-        (Outcome::Succeeded { result: then }, Outcome::Succeeded { result: now }) => {
-            is_alike(&value(then), &value(now))
-        }
-        (Outcome::Failed { error: then }, Outcome::Failed { error: now }) => {
-            then.kind == now.kind && is_alike_text(&then.message, &now.message)
-        }
-        (Outcome::Cancelled { .. }, Outcome::Cancelled { .. })
-        | (Outcome::Rejected { .. }, Outcome::Rejected { .. }) => true,
-        (
-            Outcome::Succeeded { .. }
-            | Outcome::Failed { .. }
-            | Outcome::Cancelled { .. }
-            | Outcome::Rejected { .. },
-            _,
-        ) => false,
-    }
-}
-
-/// Equal, but for what the recording masks.
-fn is_alike(then: &Value, now: &Value) -> bool {
-    match (then, now) {
-        (Value::String(then), Value::String(now)) => is_alike_text(then, now),
-        (Value::Array(then), Value::Array(now)) => {
-            then.len() == now.len() && then.iter().zip(now).all(|(then, now)| is_alike(then, now))
-        }
-        (Value::Object(then), Value::Object(now)) => {
-            let same = |key: &String, value: &Value| now.get(key).is_some_and(|now| is_alike(value, now));
-            then.len() == now.len() && then.iter().all(|(key, value)| same(key, value))
-        }
-        (
-            Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::String(_)
-            | Value::Array(_)
-            | Value::Object(_),
-            _,
-        ) => then == now,
-    }
-}
-
-/// Equal, where each mask stands for any text.
-fn is_alike_text(then: &str, now: &str) -> bool {
-    let Some((first, rest)) = then.split_once(MASK) else { return then == now };
-    let Some(mut now) = now.strip_prefix(first) else { return false };
-    let mut parts = rest.split(MASK).peekable();
-    while let Some(part) = parts.next() {
-        if parts.peek().is_none() {
-            return now.ends_with(part);
-        }
-        let Some(at) = now.find(part) else { return false };
-        now = &now[at + part.len()..];
-    }
-    true
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn a_mask_stands_for_any_text() {
-        for (then, now, alike) in [
-            ("key ***!", "key abc!", true),
-            ("key ***!", "key !", true),
-            ("key ***!", "key abc?", false),
-            ("***-***-end", "a-b-end", true),
-            ("***-***-end", "ab-end", false),
-            ("plain", "plain", true),
-            ("plain", "plainer", false),
-        ] {
-            assert_eq!(is_alike_text(then, now), alike, "{then} {now}");
-        }
-        assert!(is_alike(&json!({"a": ["***", 1]}), &json!({"a": ["x", 1]})));
-        assert!(!is_alike(&json!({"a": 1}), &json!({"a": 1, "b": 2})));
-    }
 
     fn recorded(calls: &[(&str, Value, Option<Value>)]) -> Recorded {
         let mut recorded = Recorded::of(&empty(), BTreeMap::new());
@@ -328,6 +284,7 @@ mod tests {
                 used: false,
             })
             .collect();
+        recorded.calls_in_order = recorded.calls.len();
         recorded
     }
 
@@ -369,5 +326,39 @@ mod tests {
             grace: Duration::ZERO,
         });
         assert_eq!(ask(&mut cancelled, "state.get", &a), json!("never"));
+    }
+
+    #[test]
+    fn after_a_gap_calls_find_their_equal_and_are_no_difference() {
+        let (a, b) = (json!({"key": "a"}), json!({"key": "b"}));
+        let mut recorded =
+            recorded(&[("state.get", a.clone(), Some(json!(1))), ("state.get", b.clone(), Some(json!(2)))]);
+        (recorded.calls_in_order, recorded.dropped) = (1, 3);
+        assert_eq!(ask(&mut recorded, "state.get", &a), json!(1));
+        assert_eq!(ask(&mut recorded, "state.get", &json!({"key": "lost"})), json!("NotRecorded"));
+        assert_eq!(ask(&mut recorded, "state.get", &b), json!(2));
+        assert_eq!(ask(&mut recorded, "state.get", &b), json!("NotRecorded"));
+        assert!(recorded.difference.is_none());
+        let mut other = super::tests::recorded(&[("state.get", a, None)]);
+        other.dropped = 1;
+        ask(&mut other, "state.get", &b);
+        assert_eq!(other.difference.unwrap().place, "call 1");
+    }
+
+    #[test]
+    fn a_success_whose_result_was_not_kept_is_what_the_supervisor_says() {
+        let ended = |status: &str| Ended { status: status.to_owned(), error_type: None, error_message: None };
+        let succeeded = Outcome::Succeeded { result: JsonBytes::of(&json!(1)) };
+        let mut recorded = recorded(&[]);
+        (recorded.ended, recorded.dropped) = (Some(ended("SUCCESS")), 1);
+        assert_eq!(recorded.then(), "no Finished was kept: the supervisor recorded SUCCESS");
+        recorded.finished(&succeeded);
+        assert!(recorded.difference.is_none());
+        recorded.finished(&Outcome::Cancelled { message: String::new() });
+        assert_eq!(recorded.difference.unwrap().place, "the outcome");
+        let mut killed = super::tests::recorded(&[]);
+        killed.ended = Some(ended("TIMEOUT"));
+        killed.finished(&succeeded);
+        assert_eq!(killed.difference.unwrap().recorded, "no Finished: the supervisor ended it as TIMEOUT");
     }
 }
