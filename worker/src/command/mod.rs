@@ -2,6 +2,7 @@
 
 mod alike;
 mod arguments;
+mod compare;
 mod here;
 mod list;
 mod recorded;
