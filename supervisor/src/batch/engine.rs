@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::input::{InputError, Line};
 use super::outcome::ResultLine;
 use super::queue::CLAIM_MAX;
-use super::runner::{Runner, Stop};
+use super::runner::Runner;
 use crate::bus::Bus;
 use crate::finalize::{Finalized, Sink};
 use crate::service::{AfterFailure, Closed, Core, CoreError, Ledger, Parts, Preparer, Slots, claimant};
@@ -45,6 +45,14 @@ pub trait Report {
 
     /// True while so much waits for a line that has not ended that no more lines should be taken.
     fn is_full(&self) -> bool;
+}
+
+/// What ends a batch early.
+pub(super) struct Stop {
+    /// What runs is cancelled, and nothing more starts.
+    pub(super) running: CancellationToken,
+    /// No more lines are taken.
+    pub(super) reading: CancellationToken,
 }
 
 /// A batch cannot be run.

@@ -7,10 +7,9 @@ use std::time::Duration;
 use muster_protocol::error_type;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::engine::{BatchError, Lines, Report};
+use super::engine::{BatchError, Lines, Report, Stop};
 use super::input::Line;
 use super::outcome::ResultLine;
 use super::queue::{CLAIM_MAX, Queue};
@@ -18,14 +17,6 @@ use crate::execution::Status;
 use crate::finalize::Finalized;
 use crate::service::{Closed, Core, Reservation};
 use crate::store::{Claim, Disposition, Failure, NewExecution, Verdict};
-
-/// What ends a batch early.
-pub(super) struct Stop {
-    /// What runs is cancelled, and nothing more starts.
-    pub(super) running: CancellationToken,
-    /// No more lines are taken.
-    pub(super) reading: CancellationToken,
-}
 
 /// Why what a signal stopped was not run.
 const INTERRUPTED: &str = "the batch was interrupted";

@@ -32,7 +32,7 @@ fn replay_file(engines: Engines, options: Options) -> Result<u8, Refusal> {
     let text =
         std::fs::read_to_string(&options.file).map_err(|error| format!("{file}: cannot be read: {error}"))?;
     let transcript = Transcript::parse(&text).map_err(|error| format!("{file}: {error}"))?;
-    let config: Config = options.config.into_iter().collect();
+    let config: Config = options.config.into_iter().flatten().collect();
     let recorded = Recorded::of(&transcript, config.clone());
     let execute = recorded.execute.clone().ok_or_else(|| {
         format!(
