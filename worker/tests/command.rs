@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,15 @@ fn worker(arguments: &[&str]) -> Output {
         .stdin(Stdio::null())
         .output()
         .unwrap()
+}
+
+/// Serves a supervisor that says this.
+fn serve(says: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_worker"));
+    let command = command.arg("serve").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(says.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> &str {
@@ -85,6 +95,22 @@ fn config_and_state_are_what_the_command_line_says() {
         worker(&["run", "--code", file.to_str().unwrap(), "--config", "region=eu", "--state", "a=1"]);
     assert_eq!(result(&output), json!(["eu", null, null, 2, 36, "try.js"]));
     assert!(text(&output.stderr).contains("state  b = 2"));
+
+    let given = folder.path().join("given.json");
+    std::fs::write(&given, "{\"region\": \"us\", \"a\": 7}").unwrap();
+    let at = format!("@{}", given.display());
+    let arguments = ["run", "--code", file.to_str().unwrap(), "--config", &at, "--config", "region=eu"];
+    assert_eq!(result(&worker(&arguments))[0], json!("eu"), "the last one counts");
+    assert_eq!(result(&worker(&arguments[..5]))[0], json!("us"));
+    let found = folder.path().join("found.js");
+    std::fs::write(&found, "export default (p, ctx) => ctx.state.get('a')").unwrap();
+    assert_eq!(result(&worker(&["run", "--code", found.to_str().unwrap(), "--state", &at])), json!(7));
+    std::fs::write(&given, "[1]").unwrap();
+    for (given, says) in [(at.as_str(), "must hold a JSON object"), ("@/nowhere.json", "cannot be read")] {
+        let output = worker(&["run", "--code", file.to_str().unwrap(), "--config", given]);
+        assert_eq!(output.status.code(), Some(2), "{given}");
+        assert!(text(&output.stderr).contains(says), "{given}: {}", text(&output.stderr));
+    }
 }
 
 #[test]
@@ -106,6 +132,11 @@ fn bad_command_lines_are_refused_with_help() {
     let output = worker(&["run", "hello", "--timeout", "soon"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("a number of seconds above 0"));
+    let output = worker(&["serve"]);
+    assert_eq!(output.status.code(), Some(0), "the end of stdin is no fault");
+    let output = serve("stray text\n");
+    assert_eq!(output.status.code(), Some(65));
+    assert!(text(&output.stderr).contains("stray bytes on the worker's stdin"), "{}", text(&output.stderr));
     let output = worker(&[]);
     assert_eq!(output.status.code(), Some(64));
     assert!(text(&output.stderr).contains("worker run hello"));

@@ -12,6 +12,9 @@ use crate::execution::{Draft, Request};
 /// the memory.
 const LINE_MAX_BYTES: u64 = 32 * 1024 * 1024;
 
+/// What some editors begin a file with.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// The file cannot be read on.
 #[derive(Debug, thiserror::Error)]
 #[error("line {number} cannot be read: {source}")]
@@ -52,16 +55,21 @@ pub struct Input<R> {
     index: usize,
     ids: HashMap<Uuid, usize>,
     buffer: Vec<u8>,
+    /// The last line was longer than a line may be, and its end is still to be found.
+    within_long_line: bool,
 }
 
 impl<R: BufRead> Input<R> {
     /// Reads from here on.
     pub fn new(reader: R) -> Self {
-        Self { reader, number: 0, index: 0, ids: HashMap::new(), buffer: Vec::new() }
+        Self { reader, number: 0, index: 0, ids: HashMap::new(), buffer: Vec::new(), within_long_line: false }
     }
 
-    /// The next line with something in it.
+    /// The next line with something in it. Of one that is too long, its beginning.
     fn read(&mut self) -> std::io::Result<bool> {
+        if std::mem::take(&mut self.within_long_line) {
+            self.reader.skip_until(b'\n')?;
+        }
         loop {
             self.number += 1;
             self.buffer.clear();
@@ -69,26 +77,43 @@ impl<R: BufRead> Input<R> {
             if limited.read_until(b'\n', &mut self.buffer)? == 0 {
                 return Ok(false);
             }
-            if self.buffer.len() as u64 > LINE_MAX_BYTES {
-                let reason =
-                    format!("it is longer than {LINE_MAX_BYTES} bytes; is this a file of JSON lines?");
-                return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, reason));
+            self.within_long_line =
+                self.buffer.len() as u64 > LINE_MAX_BYTES && !self.buffer.ends_with(b"\n");
+            if self.number == 1 && self.buffer.starts_with(BYTE_ORDER_MARK) {
+                self.buffer.drain(..BYTE_ORDER_MARK.len());
             }
-            if !self.buffer.trim_ascii().is_empty() {
+            if self.within_long_line || !self.buffer.trim_ascii().is_empty() {
                 return Ok(true);
             }
         }
     }
 
+    /// What is wrong with the line as a line, before it is read as JSON.
+    fn is_no_line(&self) -> Option<String> {
+        if self.within_long_line {
+            return Some(format!("it is longer than {LINE_MAX_BYTES} bytes; is this a file of JSON lines?"));
+        }
+        let is_array = self.index == 0 && self.buffer.trim_ascii_start().starts_with(b"[");
+        is_array.then(|| {
+            "this is a JSON array, not JSON lines: give each of its elements a line with `jq -c '.[]'`"
+                .to_owned()
+        })
+    }
+
     fn request(&mut self) -> Result<Request, BadLine> {
         let number = self.number;
+        if let Some(reason) = self.is_no_line() {
+            let message = format!("line {number}: {reason}");
+            return Err(BadLine { number, execution_id: None, workflow: None, message });
+        }
         let request =
             Draft::parse(&self.buffer).and_then(|draft| draft.with_default_id(Uuid::now_v7()).into_request());
         let request = request.map_err(|error| BadLine {
             number,
             execution_id: stated_id(&self.buffer),
             workflow: stated_workflow(&self.buffer),
-            message: format!("line {number}: {error}"),
+            // To serde the line is a text of its own, of one line.
+            message: format!("line {number}: {error}").replace(" at line 1 column ", " at column "),
         })?;
         match self.ids.insert(request.execution_id, number) {
             None => Ok(request),
@@ -114,9 +139,9 @@ impl<R: BufRead> Iterator for Input<R> {
         match self.read() {
             Ok(false) => None,
             Ok(true) => {
-                let index = self.index;
+                let line = Line { index: self.index, request: self.request() };
                 self.index += 1;
-                Some(Ok(Line { index, request: self.request() }))
+                Some(Ok(line))
             }
             Err(source) => Some(Err(InputError { number: self.number, source })),
         }
@@ -196,9 +221,30 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_line_ends_is_refused_before_it_fills_the_memory() {
+    fn a_line_that_is_too_long_is_bad_and_the_next_one_is_read() {
+        let text = format!("{}\n{{\"workflow\":\"a\"}}\n", "x".repeat(LINE_MAX_BYTES as usize + 5));
+        let lines = lines(&text);
+        let bad = lines[0].request.as_ref().unwrap_err();
+        assert!(bad.message.starts_with("line 1: it is longer than 33554432 bytes"), "{}", bad.message);
+        assert_eq!(lines[1].request.as_ref().unwrap().target.label(), "a");
+        assert_eq!(lines.len(), 2);
+    }
+
+    #[test]
+    fn a_file_without_line_ends_is_a_bad_line_before_it_fills_the_memory() {
         let endless = std::io::BufReader::new(std::io::repeat(b'x'));
-        let error = Input::new(endless).next().unwrap().unwrap_err();
-        assert_eq!(error.number, 1);
+        let line = Input::new(endless).next().unwrap().unwrap();
+        assert_eq!(line.request.unwrap_err().number, 1);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_terms_of_the_file() {
+        let message = |text| lines(text)[0].request.as_ref().unwrap_err().message.clone();
+        let broken = message("\n{\"workflow\":oops}\n");
+        assert!(broken.starts_with("line 2: ") && broken.ends_with(" at column 13"), "{broken}");
+        let array = message("[{\"workflow\":\"a\"}]\n");
+        assert!(array.contains("not JSON lines") && array.contains("jq -c '.[]'"), "{array}");
+        let marked = lines("\u{feff}{\"workflow\":\"a\"}\n");
+        assert_eq!(marked[0].request.as_ref().unwrap().target.label(), "a");
     }
 }

@@ -1,17 +1,18 @@
 //! A file of executions, run to the end without a service.
 //!
 //! Lines become requests, outcomes become result lines in input order, and the whole becomes a summary and an
-//! exit code: all that is plain and synchronous. [`engine`] runs the requests through the same desk, crew and
-//! finalizer as the service.
+//! exit code: all that is plain and synchronous. [`runner`] runs the requests through the same desk, crew and
+//! finalizer as the service, which [`engine`] puts together.
 
 mod engine;
 mod input;
 mod order;
 mod outcome;
 mod queue;
+mod runner;
 mod summary;
 
-pub use engine::{Batch, BatchError, Lines, read_lines, run};
+pub use engine::{Batch, BatchError, Lines, Report, read_lines, run};
 pub use input::{BadLine, Input, InputError, Line};
 pub use order::InOrder;
 pub use outcome::ResultLine;

@@ -6,35 +6,43 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub struct InOrder<T> {
     next: usize,
-    early: BTreeMap<usize, T>,
+    early: BTreeMap<usize, (T, usize)>,
+    early_bytes: usize,
 }
 
 impl<T> Default for InOrder<T> {
     fn default() -> Self {
-        Self { next: 0, early: BTreeMap::new() }
+        Self { next: 0, early: BTreeMap::new(), early_bytes: 0 }
     }
 }
 
 impl<T> InOrder<T> {
-    /// Takes the thing of place `index`, from 0. A place is filled once.
-    pub fn put(&mut self, index: usize, thing: T) {
+    /// Takes the thing of place `index`, from 0, and of so many bytes. A place is filled once.
+    pub fn put(&mut self, index: usize, thing: T, bytes: usize) {
         debug_assert!(
             index >= self.next && !self.early.contains_key(&index),
             "place {index} is filled twice"
         );
-        self.early.insert(index, thing);
+        self.early.insert(index, (thing, bytes));
+        self.early_bytes += bytes;
     }
 
     /// The next thing in order, if it is here.
     pub fn take(&mut self) -> Option<T> {
-        let thing = self.early.remove(&self.next)?;
+        let (thing, bytes) = self.early.remove(&self.next)?;
         self.next += 1;
+        self.early_bytes -= bytes;
         Some(thing)
     }
 
     /// How many things came too early.
     pub fn held(&self) -> usize {
         self.early.len()
+    }
+
+    /// How many bytes they have together.
+    pub fn held_bytes(&self) -> usize {
+        self.early_bytes
     }
 }
 
@@ -50,14 +58,18 @@ mod tests {
         random.shuffle(&mut places);
         let (mut order, mut out) = (InOrder::default(), Vec::new());
         for (count, place) in places.iter().enumerate() {
-            order.put(*place, *place);
+            order.put(*place, *place, 10);
             while let Some(thing) = order.take() {
                 out.push(thing);
             }
             let first_missing = (0..).find(|place| !places[..=count].contains(place)).unwrap();
             assert_eq!(out.len(), first_missing, "seed {seed}");
+            assert_eq!(
+                (order.held(), order.held_bytes()),
+                (count + 1 - out.len(), 10 * (count + 1 - out.len()))
+            );
         }
         assert_eq!(out, (0..200).collect::<Vec<_>>(), "seed {seed}");
-        assert_eq!(order.held(), 0);
+        assert_eq!((order.held(), order.held_bytes()), (0, 0));
     }
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::input::BadLine;
 use crate::execution::Status;
-use crate::store::{ExecutionRecord, Failure};
+use crate::store::{Disposition, ExecutionRecord, Failure, Finalization, NewExecution, Outcome};
 
 /// What became of one line of the input. Fields that do not apply are null, so every line has all of them.
 #[derive(Clone, Debug, Serialize)]
@@ -44,6 +44,49 @@ impl ResultLine {
     /// A line that was not run any more.
     pub fn never_ran(execution_id: Uuid, workflow: String, status: Status, failure: Failure) -> Self {
         Self { execution_id: Some(execution_id), workflow: Some(workflow), ..Self::unrun(status, failure) }
+    }
+
+    /// A line that was not run because of something else than itself.
+    pub fn cancelled(execution: &NewExecution, why: &str) -> Self {
+        let failure = Failure::new(error_type::CANCELLED, format!("not run: {why}"));
+        let workflow = execution.workflow_name.clone().unwrap_or_default();
+        Self::never_ran(execution.id, workflow, Status::Cancelled, failure)
+    }
+
+    /// A line that ran.
+    pub fn finished(
+        finalization: Finalization,
+        status: Status,
+        error_type: Option<String>,
+        execution: &NewExecution,
+    ) -> Self {
+        let (result, message) = match finalization.disposition {
+            Disposition::Terminal(Outcome::Success { result }) if status == Status::Success => {
+                (Some(result), None)
+            }
+            Disposition::Terminal(outcome) => {
+                (None, outcome.failure().map(|failure| failure.message.clone()))
+            }
+            Disposition::Retry { failure, .. } => (None, Some(failure.message)),
+            Disposition::Release { reason, .. } => (None, Some(reason)),
+        };
+        Self {
+            execution_id: Some(execution.id),
+            workflow: execution.workflow_name.clone(),
+            status,
+            result,
+            error_message: message.or_else(|| error_type.clone()),
+            error_type,
+            duration_ms: finalization.duration_ms,
+            attempt: finalization.attempt.number,
+        }
+    }
+
+    /// About so much memory it takes.
+    pub fn bytes(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let result = self.result.as_ref().map_or(0, |result| result.get().len());
+        size_of::<Self>() + result + text(&self.workflow) + text(&self.error_type) + text(&self.error_message)
     }
 
     fn unrun(status: Status, failure: Failure) -> Self {

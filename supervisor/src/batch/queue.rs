@@ -3,8 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::input::BadLine;
 use crate::store::NewExecution;
+
+/// One claim takes so many lines at most, and so many wait for it.
+pub(super) const CLAIM_MAX: usize = 128;
 
 /// Executions to claim, and between them the lines nothing can be run from: such a line's failure counts when
 /// its turn comes, so that what stands before it in the file runs whatever stands after it.
@@ -41,6 +46,11 @@ impl Queue {
     /// How many executions are among the lines.
     pub(super) fn executions(&self) -> usize {
         self.lines.iter().filter(|next| matches!(next, Next::Run(_))).count()
+    }
+
+    /// True while the execution is among the lines.
+    pub(super) fn holds(&self, id: Uuid) -> bool {
+        self.lines.iter().any(|next| matches!(next, Next::Run(execution) if execution.id == id))
     }
 
     /// How many executions may be claimed before a bad line's turn comes.

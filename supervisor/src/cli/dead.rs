@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::exit::Failure;
 use super::output::{note, print, print_line};
 use super::setting_flags::SettingFlags;
+use super::terminal::Terminal;
 use crate::intake::rabbitmq::{AmqpError, DeadLetter, DeadLetters, ReplayError, Replayed};
 use crate::service::{BackendError, open_store};
 use crate::settings::Settings;
@@ -30,6 +31,9 @@ pub(crate) struct Dead {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// List the oldest dead letters with their reasons.
+    #[command(after_help = "Examples:
+  supervisor dead list
+  supervisor dead list --limit 1000 --json | jq -r '.[].reason' | sort | uniq -c")]
     List {
         /// At most so many.
         #[arg(long, value_name = "N", default_value_t = 100)]
@@ -41,6 +45,9 @@ enum Action {
         settings: SettingFlags,
     },
     /// Show the messages of one execution.
+    #[command(after_help = "Examples:
+  supervisor dead show 0190b8a0-0000-7000-8000-000000000001
+  supervisor dead show 0190b8a0-0000-7000-8000-000000000001 --json | jq -r '.[].message'")]
     Show {
         /// Which execution.
         #[arg(value_name = "ID")]
@@ -55,6 +62,9 @@ enum Action {
     ///
     /// Rows that failed only for want of a usable message (PendingNotFound, InvalidRequest) are forgotten
     /// first, so that the message can run; any other row stays as it is and its message changes nothing.
+    #[command(after_help = "Examples:
+  supervisor dead replay 0190b8a0-0000-7000-8000-000000000001
+  supervisor dead replay --all")]
     Replay {
         /// Only the messages of this execution.
         #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
@@ -66,6 +76,9 @@ enum Action {
         settings: SettingFlags,
     },
     /// Throw all dead letters away.
+    #[command(after_help = "Examples:
+  supervisor dead purge --yes
+  supervisor dead list --limit 1000 --json > dead.json && supervisor dead purge --yes")]
     Purge {
         /// Really.
         #[arg(long)]
@@ -134,7 +147,7 @@ fn print_list(letters: &[DeadLetter]) -> Result<(), Failure> {
         let id = letter.execution_id.map_or_else(|| format!("{:36}", "-"), |id| id.to_string());
         format!("{:>4}  {id}  {}\n", letter.number, letter.reason)
     };
-    print(&letters.iter().map(line).collect::<String>())
+    print(&Terminal::stdout().text(&letters.iter().map(line).collect::<String>()))
 }
 
 fn print_letters(id: Uuid, letters: &[DeadLetter]) -> Result<(), Failure> {
@@ -144,7 +157,7 @@ fn print_letters(id: Uuid, letters: &[DeadLetter]) -> Result<(), Failure> {
         )));
     }
     let text = |letter: &DeadLetter| format!("reason: {}\n{}\n", letter.reason, letter.message);
-    print(&letters.iter().map(text).collect::<Vec<_>>().join("\n"))
+    print(&Terminal::stdout().text(&letters.iter().map(text).collect::<Vec<_>>().join("\n")))
 }
 
 fn print_json<T: Serialize>(value: &T) -> Result<(), Failure> {

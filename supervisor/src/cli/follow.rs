@@ -1,6 +1,5 @@
 //! Waiting for an execution and following its log, across restarts of the supervisor.
 
-use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
@@ -8,6 +7,7 @@ use uuid::Uuid;
 use super::exit::Failure;
 use super::human;
 use super::output::note;
+use super::terminal::Terminal;
 use crate::client::{Client, ClientError, Execution};
 use crate::http::view::LogView;
 
@@ -114,9 +114,9 @@ impl Patience {
 }
 
 /// A log line as people read it.
-pub(crate) fn log_line(line: &LogView, colours: bool) -> String {
+pub(crate) fn log_line(line: &LogView, terminal: Terminal) -> String {
     let level = line.level.to_ascii_uppercase();
-    let (on, off) = match (colours, line.level.as_str()) {
+    let (on, off) = match (terminal.has_colours, line.level.as_str()) {
         (true, "error") => ("\x1b[31m", "\x1b[0m"),
         (true, "warn") => ("\x1b[33m", "\x1b[0m"),
         (true, "debug" | "trace") => ("\x1b[2m", "\x1b[0m"),
@@ -124,15 +124,6 @@ pub(crate) fn log_line(line: &LogView, colours: bool) -> String {
     };
     let fields = line.fields.as_ref().map(|fields| format!(" {}", fields.get())).unwrap_or_default();
     let logger = if line.logger.is_empty() { String::new() } else { format!("{}: ", line.logger) };
-    format!("{} {on}{level:5}{off} {logger}{}{fields}", human::clock(line.at), line.message)
-}
-
-/// Whether stderr shows colours.
-pub(crate) fn stderr_has_colours() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-}
-
-/// Whether stdout shows colours.
-pub(crate) fn stdout_has_colours() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    let text = format!("{logger}{}{fields}", line.message);
+    format!("{} {on}{level:5}{off} {}", human::clock(line.at), terminal.text(&text))
 }

@@ -6,10 +6,10 @@ use clap::Args;
 use uuid::Uuid;
 
 use super::exit::Failure;
-use super::follow::stdout_has_colours;
 use super::human;
 use super::output::{note, print, print_line};
 use super::server::Server;
+use super::terminal::Terminal;
 use crate::client::{Execution, ExecutionPage};
 use crate::execution::Status;
 
@@ -29,9 +29,9 @@ pub(crate) struct List {
     /// Only executions of this organization.
     #[arg(long, value_name = "ID")]
     organization: Option<Uuid>,
-    /// At most so many.
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    limit: usize,
+    /// At most so many, 1 to 1000.
+    #[arg(long, value_name = "N", default_value_t = 20, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    limit: u16,
     /// Go on where the page before ended.
     #[arg(long, value_name = "CURSOR")]
     cursor: Option<String>,
@@ -61,7 +61,7 @@ impl List {
             return Ok(ExitCode::SUCCESS);
         }
         let page: ExecutionPage = client.parsed(answer)?;
-        print(&describe(&page.executions, stdout_has_colours()))?;
+        print(&describe(&page.executions, Terminal::stdout()))?;
         if let Some(cursor) = page.next_cursor {
             note(&format!("there are more: --cursor {cursor}"));
         }
@@ -69,10 +69,10 @@ impl List {
     }
 }
 
-fn describe(executions: &[Execution], colours: bool) -> String {
-    let rows: Vec<Vec<String>> = executions.iter().map(row).collect();
+fn describe(executions: &[Execution], terminal: Terminal) -> String {
+    let rows: Vec<Vec<String>> = executions.iter().map(|execution| row(execution, terminal)).collect();
     let text = human::table(&["EXECUTION", "STATUS", "TOOK", "CREATED", "WORKFLOW", "ERROR"], &rows);
-    if !colours {
+    if !terminal.has_colours {
         return text;
     }
     let mut lines = text.lines();
@@ -87,7 +87,7 @@ fn describe(executions: &[Execution], colours: bool) -> String {
     format!("{header}\n{coloured}")
 }
 
-fn row(execution: &Execution) -> Vec<String> {
+fn row(execution: &Execution, terminal: Terminal) -> Vec<String> {
     let error = match (&execution.error_type, &execution.error_message) {
         (Some(kind), Some(message)) => human::first_line(&format!("{kind}: {message}"), 80),
         (Some(kind), None) => kind.clone(),
@@ -98,7 +98,7 @@ fn row(execution: &Execution) -> Vec<String> {
         execution.status.to_string(),
         execution.duration_ms.map(human::milliseconds).unwrap_or_default(),
         human::ago(execution.created_at),
-        execution.workflow.clone().unwrap_or_default(),
-        error,
+        terminal.text(execution.workflow.as_deref().unwrap_or_default()).into_owned(),
+        terminal.text(&error).into_owned(),
     ]
 }

@@ -6,9 +6,10 @@ use clap::Args;
 use uuid::Uuid;
 
 use super::exit::Failure;
-use super::follow::{follow_log, log_line, stdout_has_colours};
+use super::follow::{follow_log, log_line};
 use super::output::{print, print_line};
 use super::server::Server;
+use super::terminal::Terminal;
 use crate::http::view::LogView;
 
 /// Print the log of an execution.
@@ -34,19 +35,19 @@ pub(crate) struct Logs {
 impl Logs {
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
         let client = self.server.client()?;
-        let colours = stdout_has_colours();
+        let terminal = Terminal::stdout();
         if self.follow {
             // A follower waits for a supervisor that went away, so it first makes sure that there was one.
             client.execution(self.id, None)?;
             follow_log(&client, self.id, |line, data| {
-                print_line(&if self.json { data.to_owned() } else { log_line(line, colours) })
+                print_line(&if self.json { data.to_owned() } else { log_line(line, terminal) })
             })?;
             return Ok(ExitCode::SUCCESS);
         }
         let mut cursor = None;
         loop {
             let page = client.logs(self.id, cursor)?;
-            print(&page.logs.iter().map(|line| self.describe(line, colours)).collect::<String>())?;
+            print(&page.logs.iter().map(|line| self.describe(line, terminal)).collect::<String>())?;
             cursor = page.next_cursor;
             if cursor.is_none() {
                 return Ok(ExitCode::SUCCESS);
@@ -54,10 +55,10 @@ impl Logs {
         }
     }
 
-    fn describe(&self, line: &LogView, colours: bool) -> String {
+    fn describe(&self, line: &LogView, terminal: Terminal) -> String {
         let text = match self.json {
             true => serde_json::to_string(line).unwrap_or_default(),
-            false => log_line(line, colours),
+            false => log_line(line, terminal),
         };
         text + "\n"
     }

@@ -28,6 +28,7 @@ mod setting_flags;
 mod show;
 mod status;
 mod submit;
+mod terminal;
 mod top;
 mod transcript;
 

@@ -9,6 +9,7 @@ use super::exit::Failure;
 use super::human;
 use super::output::{print, print_line};
 use super::server::Server;
+use super::terminal::Terminal;
 use crate::client::{Event, Execution};
 
 /// Show an execution: its row and how it got where it is.
@@ -37,7 +38,7 @@ impl Show {
         }
         let execution: Execution = client.parsed(answer)?;
         let events = client.events(self.id)?.events;
-        print(&describe(&execution, &events))?;
+        print(&Terminal::stdout().text(&describe(&execution, &events)))?;
         Ok(ExitCode::SUCCESS)
     }
 }

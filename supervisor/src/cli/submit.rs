@@ -12,9 +12,10 @@ use uuid::Uuid;
 
 use super::broker::Broker;
 use super::exit::{Failure, of_status};
-use super::follow::{follow_log, log_line, stderr_has_colours, wait_for_end};
+use super::follow::{follow_log, log_line, wait_for_end};
 use super::output::{note, print_line};
 use super::server::Server;
+use super::terminal::Terminal;
 use crate::client::Execution;
 use crate::execution::Status;
 use crate::http::view::Accepted;
@@ -48,13 +49,13 @@ pub(crate) struct Submit {
     #[arg(long, value_name = "ID")]
     organization: Option<Uuid>,
     /// How long it may run [default: the workflow's, else execution_timeout_seconds].
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = seconds)]
     timeout: Option<f64>,
     /// How often it may be tried; above 1 its own failures are retried too.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     max_attempts: Option<u32>,
     /// 0 to 9; 9 goes first.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     priority: Option<u8>,
     /// Its id; the same id twice is one execution [default: a new one].
     #[arg(long, value_name = "UUID")]
@@ -72,6 +73,14 @@ pub(crate) struct Submit {
     server: Server,
     #[command(flatten)]
     broker: Broker,
+}
+
+/// A time limit. The supervisor knows the longest.
+fn seconds(given: &str) -> Result<f64, String> {
+    match given.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds.is_finite() => Ok(seconds),
+        Ok(_) | Err(_) => Err("it must be a number of seconds above 0, such as 30 or 0.5".to_owned()),
+    }
 }
 
 /// The body, as a queue message has it.
@@ -115,10 +124,10 @@ impl Submit {
             return Ok(ExitCode::SUCCESS);
         }
         if self.follow {
-            let colours = stderr_has_colours();
+            let terminal = Terminal::stderr();
             note(&format!("execution {id}"));
             follow_log(&client, id, |line, _| {
-                note(&log_line(line, colours));
+                note(&log_line(line, terminal));
                 Ok(())
             })?;
         }
@@ -129,7 +138,7 @@ impl Submit {
             print_line(execution.result.as_ref().map_or("null", |result| result.get()))?;
         }
         if execution.status != Status::Success {
-            note(&describe_failure(&execution));
+            note(&Terminal::stderr().text(&describe_failure(&execution)));
         }
         Ok(of_status(execution.status))
     }

@@ -13,11 +13,18 @@ fn the_command_line_is_sound() {
 fn every_command_has_examples() {
     let mut command = Cli::command();
     command.build();
+    assert_commands_have_examples(&mut command, "supervisor");
+}
+
+fn assert_commands_have_examples(command: &mut clap::Command, path: &str) {
     for command in command.get_subcommands_mut().filter(|command| command.get_name() != "help") {
+        let path = format!("{path} {}", command.get_name());
         let help = command.render_long_help().to_string();
-        assert!(help.contains("Examples:"), "{} has no examples in its help", command.get_name());
+        let examples = help.split_once("Examples:").map_or("", |(_, examples)| examples);
+        assert!(examples.contains(&path), "{path} has no examples in its help");
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-        assert!(!about.is_empty(), "{} does not say what it does", command.get_name());
+        assert!(!about.is_empty(), "{path} does not say what it does");
+        assert_commands_have_examples(command, &path);
     }
 }
 

@@ -1,6 +1,9 @@
 //! `supervisor transcript`: what passed between supervisor and worker.
 
-use std::path::PathBuf;
+use std::fs::{OpenOptions, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -10,6 +13,7 @@ use uuid::Uuid;
 use super::exit::Failure;
 use super::output::{note, print};
 use super::server::Server;
+use super::terminal::Terminal;
 use crate::transcripts::describe;
 
 /// Print or save the frames of an execution that did not succeed.
@@ -40,19 +44,48 @@ impl Transcript {
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
         let text = self.server.client()?.transcript(self.id, self.attempt)?.body;
         if let Some(file) = &self.out {
-            std::fs::write(file, &text)
+            let frames = Frames::parse(&text).map_err(|error| Failure::other(error.to_string()))?;
+            save(file, &text)
                 .map_err(|error| Failure::other(format!("cannot write {}: {error}", file.display())))?;
-            note(&format!(
-                "saved to {}; run it again with: worker replay {}",
-                file.display(),
-                file.display()
-            ));
+            let (worker, file) = (worker_of(&frames.header.implementation), file.display());
+            note(&format!("saved to {file}; run it again with: {worker} replay {file}"));
         } else if self.json {
             print(&text)?;
         } else {
             let frames = Frames::parse(&text).map_err(|error| Failure::other(error.to_string()))?;
-            print(&describe(&frames))?;
+            print(&Terminal::stdout().text(&describe(&frames)))?;
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Writes a file for nobody else: parameters and results are people's data, secrets or not.
+fn save(file: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file)?;
+    // One that was there already keeps its mode until it is told.
+    if file.metadata()?.is_file() {
+        file.set_permissions(Permissions::from_mode(0o600))?;
+    }
+    file.write_all(text.as_bytes())
+}
+
+/// What starts the worker that made the recording.
+fn worker_of(implementation: &str) -> &'static str {
+    match implementation {
+        "muster-worker-python" => "python3 -m muster_worker",
+        "muster-worker-node" => "muster-worker",
+        _ => "worker",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::worker_of;
+
+    #[test]
+    fn the_worker_that_replays_is_the_one_that_recorded() {
+        assert_eq!(worker_of("muster-worker-python"), "python3 -m muster_worker");
+        assert_eq!(worker_of("muster-worker-node"), "muster-worker");
+        assert_eq!(worker_of("muster-worker"), "worker");
     }
 }

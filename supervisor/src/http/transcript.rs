@@ -7,6 +7,10 @@ use axum::response::{IntoResponse, Response};
 use super::Api;
 use super::problem::ApiError;
 use super::query::{Id, Query};
+use crate::execution::Status;
+
+/// So many attempts are looked at to say which have one.
+const ATTEMPTS_LOOKED_AT: u32 = 100;
 
 /// `GET /api/executions/{id}/transcript`
 pub(super) async fn transcript(
@@ -20,9 +24,27 @@ pub(super) async fn transcript(
         return Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], text).into_response());
     }
     let record = api.store.execution(id).await?.ok_or_else(|| ApiError::no_execution(id))?;
-    Err(ApiError::not_found(format!(
-        "this supervisor has no transcript of execution {id}, which is {}: one is kept by the supervisor that ran it, \
-         of executions that did not succeed (setting `transcripts`), until newer ones need its room",
-        record.status
-    )))
+    let whose = match attempt {
+        Some(attempt) => format!("of attempt {attempt} of execution {id}"),
+        None => format!("of execution {id}"),
+    };
+    let mut kept = Vec::new();
+    for other in 1..=record.attempt.min(ATTEMPTS_LOOKED_AT) {
+        if api.service.transcript(id, Some(other)).await?.is_some() {
+            kept.push(other.to_string());
+        }
+    }
+    if !kept.is_empty() {
+        let (noun, verb) = if kept.len() == 1 { ("attempt", "has") } else { ("attempts", "have") };
+        let kept = kept.join(", ");
+        return Err(ApiError::not_found(format!("there is no transcript {whose}; {noun} {kept} {verb} one")));
+    }
+    let why = match record.status {
+        Status::Success => "one of a success is kept with transcripts = \"all\" only",
+        Status::Pending | Status::Running => "one is kept when the execution is over",
+        Status::Failed | Status::Timeout | Status::Cancelled => {
+            "one is kept by the supervisor that ran it (setting `transcripts`), until newer ones need its room"
+        }
+    };
+    Err(ApiError::not_found(format!("there is no transcript {whose}, which is {}: {why}", record.status)))
 }

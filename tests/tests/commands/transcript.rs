@@ -1,5 +1,6 @@
 //! Transcripts: a failure of production, on a desk.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -68,6 +69,19 @@ fn a_failure_is_shown_saved_and_fails_again_on_a_desk() {
     let file = installation.path("failure.jsonl");
     let saved = run(&installation, &["transcript", &id, "--out", file.to_str().unwrap()]);
     assert_eq!((saved.code, saved.out.as_str()), (0, ""));
+    assert!(
+        saved.err.contains(&format!("run it again with: worker replay {}", file.display())),
+        "{}",
+        saved.err
+    );
+    let mode = || std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(), 0o600);
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(run(&installation, &["transcript", &id, "--out", file.to_str().unwrap()]).code, 0);
+    assert_eq!(mode(), 0o600, "also where a file was");
+    let other = run(&installation, &["transcript", &id, "--attempt", "7"]);
+    let expected = format!("there is no transcript of attempt 7 of execution {id}; attempt 1 has one");
+    assert!(other.code == 1 && other.err.contains(&expected), "{}", other.err);
 
     let (code, out, err) = replay(&installation, "failure.jsonl", &[]);
     assert_eq!((code, out.as_str()), (Some(0), ""), "{err}");
@@ -148,7 +162,11 @@ fn successes_leave_a_transcript_only_where_all_do() {
         if code == 0 {
             assert!(said.out.contains("< Finished Succeeded [1]"), "{}", said.out);
         } else {
-            assert!(said.err.contains("this supervisor has no transcript"), "{}", said.err);
+            assert!(
+                said.err.contains("one of a success is kept with transcripts = \"all\" only"),
+                "{}",
+                said.err
+            );
         }
     }
 }

@@ -164,9 +164,30 @@ def test_after_a_gap_logs_are_not_compared_and_calls_are_answered(tmp_path: Path
     same(tmp_path, made)
     made = Transcript(code).log("0", "x").dropped(4).call("state.get", {"key": "k"}, 7).returns(7)
     differs(tmp_path, made, "log record 2", "INFO x", "INFO 1")
-    made = Transcript(code).log("0").dropped(4).call("state.get", {"key": "later"}, 7).returns(7)
-    where = "call 1 (of the recording 4 frames were not kept before this)"
-    differs(tmp_path, made, where, 'state.get {"key": "later"}', 'state.get {"key": "k"}')
+
+
+def test_after_a_gap_a_call_without_its_equal_is_no_difference(tmp_path: Path) -> None:
+    code = """
+from muster_worker import context
+def main(params):
+    try:
+        context.state.get("lost")
+    except Exception as error:
+        return [str(error), context.state.get("k")]
+"""
+    text = "the recording has no (further) state.get with these params"
+    made = Transcript(code).dropped(4).call("state.get", {"key": "k"}, 7).call("state.get", {"key": "unasked"}, 8)
+    done = same(tmp_path, made.returns([text, 7]))
+    assert done.stderr.count("4 frames of the recording were not kept") == 1
+    made = Transcript(code).call("state.get", {"key": "first"}, 1).dropped(4).returns([text, 7])
+    differs(tmp_path, made, "call 1", 'state.get {"key": "first"}', 'state.get {"key": "lost"}')
+
+
+def test_a_success_whose_result_was_not_kept_is_the_same_when_it_succeeds_again(tmp_path: Path) -> None:
+    done = same(tmp_path, Transcript("def main(params): return 1\n").dropped(1).ended("SUCCESS"))
+    assert "recorded outcome: none, it was not kept; the record says SUCCESS\n" in done.stderr
+    failing = replay(Transcript("def main(params): return 1 / 0\n").dropped(1).ended("SUCCESS").save(tmp_path))
+    assert failing.returncode == 1, failing.stderr
 
 
 def test_what_later_versions_add_is_passed_over(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 //! What a worker's command line can say.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -12,10 +13,12 @@ use clap::{Args, Parser, Subcommand};
     about,
     after_help = "\
 A supervisor starts this program with MUSTER_PROTOCOL=1 in the environment; then it serves frames on its \
-standard streams. By hand:
+standard streams. The rest is for people.
 
+Examples:
   worker list --workflows-dir ./workflows
   worker run hello --params '{\"name\": \"Ada\"}'
+  worker replay failure.jsonl
   worker serve --json          (play the supervisor yourself, one line of JSON per message)"
 )]
 pub(crate) struct Arguments {
@@ -26,6 +29,13 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve a supervisor on stdin and stdout
+    #[command(after_help = "\
+Examples:
+  supervisor run --worker-command 'worker serve' --workflows-dir ./workflows
+  worker serve --json
+
+Exit status: 0 the supervisor is done with it, 65 the supervisor broke the protocol, 69 the workflows cannot be loaded, \
+71 no common version.")]
     Serve {
         /// One line of JSON per message instead of binary frames
         #[arg(long)]
@@ -38,6 +48,7 @@ Examples:
   worker run transform --params @records.json --timeout 10
   echo '{\"pages\": 3}' | worker run pages --params -
   worker run --code try.js --config region=eu --state visits=41
+  worker run report --config @config.json --state @state.json
 
 Exit status: 0 the workflow succeeded, 1 it failed, 124 it ran out of time, 2 the command line makes no sense.")]
     Run(Run),
@@ -51,6 +62,10 @@ Examples:
 Exit status: 0 it did the same again, 1 it did not, 2 the file cannot be replayed.")]
     Replay(Replay),
     /// List the workflows that are there, and where
+    #[command(after_help = "\
+Examples:
+  worker list --workflows-dir ./workflows
+  worker list --json | jq -r .workflow")]
     List {
         /// Where workflow files are
         #[arg(long, value_name = "DIR", default_value_os_t = workflows_dir())]
@@ -75,12 +90,12 @@ pub(crate) struct Run {
     /// End it after so many seconds
     #[arg(long, value_name = "SECS", value_parser = seconds)]
     pub(crate) timeout: Option<f64>,
-    /// A configuration entry it will see; VALUE is JSON or else text
-    #[arg(long, value_name = "KEY=VALUE", value_parser = entry)]
-    pub(crate) config: Vec<(String, serde_json::Value)>,
-    /// A state entry it will find; state is kept in memory for this run only
-    #[arg(long, value_name = "KEY=VALUE", value_parser = entry)]
-    pub(crate) state: Vec<(String, serde_json::Value)>,
+    /// Configuration entries it will see; VALUE is JSON or else text, FILE holds a JSON object
+    #[arg(long, value_name = "KEY=VALUE|@FILE", value_parser = entries)]
+    pub(crate) config: Vec<Entries>,
+    /// State entries it will find; state is kept in memory for this run only
+    #[arg(long, value_name = "KEY=VALUE|@FILE", value_parser = entries)]
+    pub(crate) state: Vec<Entries>,
     #[command(flatten)]
     pub(crate) folder: Folder,
 }
@@ -90,9 +105,9 @@ pub(crate) struct Replay {
     /// A transcript, saved with `supervisor transcript ID --out FILE`
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// A configuration entry in the place of a masked one; VALUE is JSON or else text
-    #[arg(long, value_name = "KEY=VALUE", value_parser = entry)]
-    pub(crate) config: Vec<(String, serde_json::Value)>,
+    /// Configuration entries in the place of masked ones; VALUE is JSON or else text, FILE holds a JSON object
+    #[arg(long, value_name = "KEY=VALUE|@FILE", value_parser = entries)]
+    pub(crate) config: Vec<Entries>,
     #[command(flatten)]
     pub(crate) folder: Folder,
 }
@@ -120,8 +135,20 @@ fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
+/// What one `--config` or `--state` says.
+pub(crate) type Entries = BTreeMap<String, serde_json::Value>;
+
+/// `KEY=VALUE`, or `@FILE` with a JSON object.
+fn entries(text: &str) -> Result<Entries, String> {
+    let Some(file) = text.strip_prefix('@') else { return entry(text).map(|entry| Entries::from([entry])) };
+    let json = std::fs::read_to_string(file).map_err(|error| format!("the file cannot be read: {error}"))?;
+    serde_json::from_str(&json)
+        .map_err(|error| format!("the file must hold a JSON object, {{\"KEY\": VALUE, ...}}: {error}"))
+}
+
 fn entry(text: &str) -> Result<(String, serde_json::Value), String> {
-    let (key, value) = text.split_once('=').ok_or("KEY=VALUE is needed, such as region=eu")?;
+    let (key, value) =
+        text.split_once('=').ok_or("KEY=VALUE is needed, such as region=eu, or @FILE with a JSON object")?;
     if key.is_empty() {
         return Err("the key before = is empty".to_owned());
     }
@@ -132,6 +159,17 @@ fn entry(text: &str) -> Result<(String, serde_json::Value), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_command_has_examples() {
+        let mut command = <Arguments as clap::CommandFactory>::command();
+        command.build();
+        assert!(command.render_long_help().to_string().contains("Examples:\n  worker list"));
+        for command in command.get_subcommands_mut().filter(|command| command.get_name() != "help") {
+            let help = command.render_long_help().to_string();
+            assert!(help.contains("Examples:"), "{help}");
+        }
+    }
 
     #[test]
     fn entries_are_json_or_text() {

@@ -1,11 +1,14 @@
 //! The command line of a worker program: serve a supervisor, run one execution here or run it again, list workflows.
 
+mod alike;
 mod arguments;
+mod compare;
 mod here;
 mod list;
 mod recorded;
 mod replay;
 mod run;
+mod shown;
 mod terminal;
 
 use std::io::{IsTerminal, Write};

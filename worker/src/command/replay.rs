@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use muster_protocol::transcript::{Header, Transcript};
 use muster_protocol::{JsonBytes, Level, LogRecord, Outcome, Source, ToWorker};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::arguments::Replay as Options;
 use super::here::{Here, Refusal, keep_stdout_for_the_result, write_result};
-use super::recorded::{Cancelled, Recorded, describe};
+use super::recorded::{Cancelled, Recorded};
+use super::shown::{beginning, describe, side_by_side};
 use super::terminal::Terminal;
 use crate::engine::Engines;
 use crate::run::{Request, Run, Uplink, Waker};
@@ -31,7 +32,7 @@ fn replay_file(engines: Engines, options: Options) -> Result<u8, Refusal> {
     let text =
         std::fs::read_to_string(&options.file).map_err(|error| format!("{file}: cannot be read: {error}"))?;
     let transcript = Transcript::parse(&text).map_err(|error| format!("{file}: {error}"))?;
-    let config: Config = options.config.into_iter().collect();
+    let config: Config = options.config.into_iter().flatten().collect();
     let recorded = Recorded::of(&transcript, config.clone());
     let execute = recorded.execute.clone().ok_or_else(|| {
         format!(
@@ -39,7 +40,8 @@ fn replay_file(engines: Engines, options: Options) -> Result<u8, Refusal> {
              and code; use `worker run` with the parameters"
         )
     })?;
-    let request = request(execute, &config)?;
+    let request =
+        request(execute, &config).map_err(|reason| format!("{file}: cannot be replayed: {reason}"))?;
     let mut result_to = keep_stdout_for_the_result()?;
     let here = Here::open(engines, &options.folder, matches!(request.source, Source::Named))?;
     introduce(&transcript.header, here.language());
@@ -63,7 +65,7 @@ fn replay_file(engines: Engines, options: Options) -> Result<u8, Refusal> {
     {
         exit::complain(&format!("the result cannot be written: {error}"));
     }
-    let code = report(&mut uplink.recorded(), &outcome, &transcript);
+    let code = report(&mut uplink.recorded(), &outcome);
     Ok(code)
 }
 
@@ -82,21 +84,30 @@ fn request(execute: ToWorker, config: &Config) -> Result<Request, String> {
         workflow,
         source,
         params,
-        context_text: unmasked(context, config),
+        context_text: unmasked(context, config)?,
         timeout: (timeout_ms > 0).then(|| Duration::from_millis(timeout_ms)),
         context: OnceLock::new(),
     })
 }
 
-fn unmasked(context: JsonBytes, config: &Config) -> JsonBytes {
-    let Ok(mut parsed) = context.parse::<Value>() else { return context };
+/// The context with what is given in the place of masked values.
+fn unmasked(context: JsonBytes, config: &Config) -> Result<JsonBytes, String> {
     if config.is_empty() {
-        return context;
+        return Ok(context);
     }
-    for (key, value) in config {
-        parsed["config"][key] = value.clone();
+    let no_object = |what: &str| format!("its {what} is no JSON object, so --config has no place in it");
+    let mut parsed = context.parse::<Value>().map_err(|_| no_object("context"))?;
+    if parsed.is_null() {
+        parsed = Value::Object(Map::new());
     }
-    JsonBytes::of(&parsed)
+    let Value::Object(entries) = &mut parsed else { return Err(no_object("context")) };
+    let recorded = entries.entry("config").or_insert(Value::Null);
+    if recorded.is_null() {
+        *recorded = Value::Object(Map::new());
+    }
+    let Value::Object(recorded) = recorded else { return Err(no_object("context's config")) };
+    recorded.extend(config.clone());
+    Ok(JsonBytes::of(&parsed))
 }
 
 fn introduce(header: &Header, language: &str) {
@@ -125,31 +136,28 @@ fn cancel_as_then(run: &Run, waker: &Waker, cancel: &Cancelled) {
 }
 
 /// Says what differs first, and both outcomes.
-fn report(recorded: &mut Recorded, outcome: &Outcome, transcript: &Transcript) -> u8 {
+fn report(recorded: &mut Recorded, outcome: &Outcome) -> u8 {
     recorded.finished(outcome);
+    if recorded.dropped > 0 {
+        let frames = recorded.dropped;
+        exit::complain(&format!(
+            "{frames} frames of the recording were not kept; calls and logs after the gap were not compared"
+        ));
+    }
     let replayed = describe(outcome);
-    let then = match (&recorded.outcome, transcript.ended()) {
-        (Some(outcome), _) => describe(outcome),
-        (None, Some(ended)) => format!(
-            "no Finished: the supervisor ended it as {} {}: {}",
-            ended.status,
-            ended.error_type.as_deref().unwrap_or_default(),
-            ended.error_message.as_deref().unwrap_or_default()
-        ),
-        (None, None) => "no Finished".to_owned(),
-    };
     match &recorded.difference {
         None => {
-            exit::complain(&format!("the same again: {replayed}"));
+            exit::complain(&format!("the same again: {}", beginning(&replayed)));
             exit::DONE
         }
         Some(difference) => {
             let where_ = &difference.place;
+            let (then, now) = side_by_side(&difference.recorded, &difference.replayed);
             exit::complain(&format!(
-                "the first difference is {where_}\n  recorded: {}\n  replayed: {}",
-                difference.recorded, difference.replayed
+                "the first difference is {where_}\n  recorded: {then}\n  replayed: {now}"
             ));
-            exit::complain(&format!("the outcomes\n  recorded: {then}\n  replayed: {replayed}"));
+            let (then, now) = side_by_side(&recorded.then(), &replayed);
+            exit::complain(&format!("the outcomes\n  recorded: {then}\n  replayed: {now}"));
             EXIT_DIFFERENT
         }
     }

@@ -1,15 +1,14 @@
 //! `worker run`: one execution without a supervisor.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use muster_protocol::{CancelReason, ErrorInfo, JsonBytes, Outcome, Source};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::arguments::Run as Options;
+use super::arguments::{Entries, Run as Options};
 use super::here::{Here, Refusal, keep_stdout_for_the_result, write_result};
 use super::terminal::Terminal;
 use crate::engine::Engines;
@@ -25,13 +24,12 @@ pub(crate) fn run(engines: Engines, options: Options) -> u8 {
     run_options(engines, options).unwrap_or_else(Refusal::report)
 }
 
-fn run_options(engines: Engines, options: Options) -> Result<u8, Refusal> {
-    let request = request(&options)?;
+fn run_options(engines: Engines, mut options: Options) -> Result<u8, Refusal> {
+    let config: Entries = std::mem::take(&mut options.config).into_iter().flatten().collect();
+    let state: Entries = std::mem::take(&mut options.state).into_iter().flatten().collect();
+    let request = request(&options, &config)?;
     let result_to = keep_stdout_for_the_result()?;
-    let terminal = Arc::new(Terminal::new(
-        options.config.into_iter().collect(),
-        options.state.into_iter().collect::<BTreeMap<_, _>>(),
-    ));
+    let terminal = Arc::new(Terminal::new(config, state));
     let here = Here::open(engines, &options.folder, matches!(request.source, Source::Named))?;
     let run = Run::new(request, Arc::clone(&terminal) as Arc<dyn Uplink>);
     let outcome = here.run(&run);
@@ -39,7 +37,7 @@ fn run_options(engines: Engines, options: Options) -> Result<u8, Refusal> {
 }
 
 /// The request an Execute frame would have carried.
-fn request(options: &Options) -> Result<Request, String> {
+fn request(options: &Options, config: &Entries) -> Result<Request, String> {
     let params = params(options.params.as_deref())?;
     let source = match &options.code {
         None => Source::Named,
@@ -54,8 +52,6 @@ fn request(options: &Options) -> Result<Request, String> {
         name.map_or_else(|| "script".to_owned(), |name| name.to_string_lossy().into_owned())
     };
     let workflow = options.workflow.clone().unwrap_or_else(label);
-    let config: BTreeMap<&str, &Value> =
-        options.config.iter().map(|(key, value)| (key.as_str(), value)).collect();
     let context = json!({ "workflow": { "id": null, "name": workflow }, "config": config });
     Ok(Request {
         run: 1,

@@ -29,8 +29,13 @@ pub(crate) struct Inbox {
 pub(crate) enum InboxError {
     #[error("reading from the supervisor failed: {0}")]
     Io(#[from] Errno),
-    #[error("the supervisor broke the protocol: {0}")]
+    #[error("the supervisor broke the protocol: {}", on_stdin(.0))]
     Wire(#[from] WireError),
+}
+
+/// The words of the error are those of a supervisor that reads a worker's stdout; here it is the other way.
+fn on_stdin(error: &WireError) -> String {
+    error.to_string().replace("the worker's stdout", "the worker's stdin")
 }
 
 impl Inbox {

@@ -49,6 +49,7 @@ export class Comparison {
     const { calls, callsInOrder, logs } = this.#recording;
     if (this.#calls < callsInOrder) this.#differ(`call ${this.#calls + 1}`, shownCall(calls[this.#calls]), undefined);
     if (this.#logs < logs.length) this.#differ(`log record ${this.#logs + 1}`, shownLog(logs[this.#logs]), undefined);
+    if (this.#succeededUnseen && outcome.type === "Succeeded") return;
     const [then, now] = [this.#recording.outcome, outcome].map((one) => one && this.#comparable(one));
     if (!isDeepStrictEqual(then, now)) this.#differ("outcome", this.then(), this.now(outcome));
   }
@@ -57,6 +58,7 @@ export class Comparison {
   then() {
     const { outcome, ended } = this.#recording;
     if (outcome !== null) return shownOutcome(outcome);
+    if (this.#succeededUnseen) return "the outcome was not kept: the supervisor recorded SUCCESS";
     const end = ended === null ? "" : `: ${[ended.status, ended.error_type, ended.error_message].filter(Boolean).join(" ")}`;
     return `no outcome, because the worker was ended${end}`;
   }
@@ -69,7 +71,19 @@ export class Comparison {
   /** What was compared, in words. */
   get extent() {
     const all = `${this.#calls} calls, ${this.#logs} log records and the outcome`;
-    return this.#recording.hasGap ? `${all}, as far as frames were kept (${this.#recording.dropped} were not)` : all;
+    return this.#recording.hasGap ? `${all}, as far as frames were kept,` : all;
+  }
+
+  /** What could not be compared, in words; null when all could. */
+  get gap() {
+    if (!this.#recording.hasGap) return null;
+    return `${this.#recording.dropped} frames of the recording were not kept; calls and log records after the gap were not compared`;
+  }
+
+  /** True when the supervisor saw it succeed, and the result was too large to be kept. */
+  get #succeededUnseen() {
+    const { outcome, ended, hasGap } = this.#recording;
+    return outcome === null && hasGap && ended?.status === "SUCCESS";
   }
 
   #differ(what, then, now) {

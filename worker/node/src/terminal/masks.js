@@ -13,7 +13,7 @@ export class Masks {
   /** `given` is a Map of what stands for which masked entry; `context` the recorded one, as JSON text. */
   constructor(given, context) {
     this.#given = given;
-    this.#inContext = context ? JSON.parse(context) : {};
+    this.#inContext = (context ? JSON.parse(context) : null) ?? {};
     const texts = [...given.values()].flatMap(textsIn).filter((text) => Buffer.byteLength(text) >= SECRET_MIN_BYTES);
     // The longest first, so that one that contains another is masked whole.
     this.#texts = texts.sort((one, other) => other.length - one.length);

@@ -85,6 +85,7 @@ function report(comparison, outcome, folder) {
   showStack(outcome);
   const { difference } = comparison;
   say("");
+  if (comparison.gap !== null) say(`note: ${comparison.gap}`);
   if (difference === null) say(`no difference: ${comparison.extent} are the same`);
   else say(`first difference: ${difference.what}`);
   // The outcomes follow in any case.

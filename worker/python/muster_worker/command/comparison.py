@@ -35,24 +35,21 @@ class Comparison:
         self._lock = threading.Lock()
 
     def call(self, method: str, params: Any) -> Optional[RecordedCall]:
-        """Compares a call with the recorded one of its place; returns the one whose answer it gets."""
+        """Compares a call with the recorded one of its place, up to the first gap; returns the one whose answer it gets."""
         params = self._masks.value(params)
         with self._lock:
             at, calls = self.calls, self._recording.calls
             self.calls += 1
-            expected = calls[at] if at < len(calls) else None
+            is_known = self._recording.dropped == 0 or at < self._recording.calls_in_order
+            expected = calls[at] if is_known and at < len(calls) else None
             if expected is None or not expected.asks(method, params):
-                self._call_differs(at, expected, method, params)
+                if is_known:
+                    recorded = _NOTHING if expected is None else _call(expected.method, expected.params)
+                    self._differs(f"call {at + 1}", recorded, _call(method, params))
                 expected = next((one for one in calls if not one.is_used and one.asks(method, params)), None)
             if expected is not None:
                 expected.is_used = True
             return expected
-
-    def _call_differs(self, at: int, expected: Optional[RecordedCall], method: str, params: Any) -> None:
-        gap = self._recording.dropped if expected is None or expected.after_gap else 0
-        where = f"call {at + 1}" + (f" (of the recording {gap} frames were not kept before this)" if gap else "")
-        recorded = _NOTHING if expected is None else _call(expected.method, expected.params)
-        self._differs(where, recorded, _call(method, params))
 
     def log(self, record: LogRecord) -> None:
         """Compares a log record with the recorded one of its place, up to the first gap."""
@@ -78,7 +75,7 @@ class Comparison:
 
     def _missing(self) -> None:
         """What the recording has and the run does not; the earlier of two."""
-        call = self._recording.calls[self.calls :][:1]
+        call = self._recording.calls[self.calls : self._recording.calls_in_order][:1]
         log = self._recording.logs[self.logs :][:1]
         if call and not (log and log[0].at_us < call[0].at_us):
             self._differs(f"call {self.calls + 1}", _call(call[0].method, call[0].params), _NOTHING)

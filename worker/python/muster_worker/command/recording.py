@@ -20,11 +20,10 @@ class CannotReplay(Exception):
 class RecordedCall:
     """A question of the run, with its answer if there was one."""
 
-    def __init__(self, method: str, params: Any, at_us: int, after_gap: bool) -> None:
+    def __init__(self, method: str, params: Any, at_us: int) -> None:
         self.method = method
         self.params = params
         self.at_us = at_us
-        self.after_gap = after_gap
         self.answer: Any = None
         self.is_used = False
 
@@ -47,6 +46,8 @@ class Recording:
     def __init__(self, transcript: Transcript) -> None:
         self.head: Head = transcript.head
         self.calls: List[RecordedCall] = []
+        self.calls_in_order = 0
+        """So many stand before the first gap; nobody knows the places of the others."""
         self.logs: List[RecordedLog] = []
         """Those before the first gap."""
         self.dropped = 0
@@ -72,9 +73,11 @@ class Recording:
         elif isinstance(what, Started):
             self._started_us = at_us
         elif isinstance(what, Call):
-            call = RecordedCall(what.method, parsed(what.params), at_us, self.dropped > 0)
+            call = RecordedCall(what.method, parsed(what.params), at_us)
             self._by_number[what.call] = call
             self.calls.append(call)
+            if self.dropped == 0:
+                self.calls_in_order = len(self.calls)
         elif isinstance(what, Reply):
             if what.call in self._by_number:
                 self._by_number[what.call].answer = what.result
@@ -89,6 +92,12 @@ class Recording:
             self.dropped += what.frames
         elif isinstance(what, Ended):
             self.ended = what
+
+    @property
+    def succeeded_unseen(self) -> bool:
+        """True when the supervisor saw it succeed, and the result was too large to be kept."""
+        is_success = self.ended is not None and self.ended.status == "SUCCESS"
+        return self.outcome is None and self.dropped > 0 and is_success
 
     def _take_cancel(self, at_us: int, cancel: Cancel) -> None:
         """The first one counts. One that crossed Started is given at the start."""

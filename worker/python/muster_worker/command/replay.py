@@ -172,7 +172,11 @@ def _report(
     recording: Recording, comparison: Comparison, outcome: Optional[Outcome], masks: Masks, terminal: Terminal
 ) -> int:
     """The first difference, then both outcomes; no outcome means that the replay was ended by force."""
-    is_same = comparison.first is None and recording.outcome is not None and outcome is not None
+    succeeds_again = recording.succeeded_unseen and isinstance(outcome, Succeeded)
+    is_same = comparison.first is None and outcome is not None and (recording.outcome is not None or succeeds_again)
+    if recording.dropped:
+        kept = "frames of the recording were not kept; calls and log records after the gap were not compared"
+        terminal.say(f"note: {recording.dropped} {kept}")
     if comparison.first is not None:
         terminal.say(f"first difference: {comparison.first.where}")
         terminal.say(f"  recorded: {comparison.first.recorded}")
@@ -194,7 +198,7 @@ def _count(number: int, what: str) -> str:
 def _recorded_outcome(recording: Recording) -> str:
     if recording.outcome is not None:
         return show(recording.outcome)
-    why = "the worker was ended before it had one"
-    if recording.dropped:
-        why += f", or it was not kept ({recording.dropped} frames were not)"
+    why = "it was not kept" if recording.succeeded_unseen else "the worker was ended before it had one"
+    if recording.dropped and not recording.succeeded_unseen:
+        why += ", or it was not kept"
     return f"none, {why}" + (f"; the record says {recording.ended}" if recording.ended else "")

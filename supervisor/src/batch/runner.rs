@@ -1,0 +1,248 @@
+//! The running of a batch: lines are claimed in order as workers come free, and each has its result once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use muster_protocol::error_type;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::engine::{BatchError, Lines, Report, Stop};
+use super::input::Line;
+use super::outcome::ResultLine;
+use super::queue::{CLAIM_MAX, Queue};
+use crate::execution::Status;
+use crate::finalize::Finalized;
+use crate::service::{Closed, Core, Reservation};
+use crate::store::{Claim, Disposition, Failure, NewExecution, Verdict};
+
+/// Why what a signal stopped was not run.
+const INTERRUPTED: &str = "the batch was interrupted";
+
+pub(super) struct Runner<'a, R> {
+    pub(super) core: Core,
+    keep_going: bool,
+    default_max_attempts: u32,
+    /// The lines that have not ended, by execution.
+    places: HashMap<Uuid, (usize, Arc<NewExecution>)>,
+    /// What is to be claimed, in order.
+    queue: Queue,
+    /// What is tried again, and when.
+    later: Vec<(Instant, Arc<NewExecution>)>,
+    /// Why nothing more is started, once that is so.
+    abandoned: Option<&'static str>,
+    report: &'a mut R,
+}
+
+impl<'a, R: Report> Runner<'a, R> {
+    pub(super) fn new(core: Core, keep_going: bool, default_max_attempts: u32, report: &'a mut R) -> Self {
+        Self {
+            core,
+            keep_going,
+            default_max_attempts,
+            places: HashMap::new(),
+            queue: Queue::default(),
+            later: Vec::new(),
+            abandoned: None,
+            report,
+        }
+    }
+
+    /// Runs all lines. One that cannot be read is their end: what stands before it runs, then it is the error.
+    pub(super) async fn run(
+        &mut self,
+        mut lines: Lines,
+        mut ended: mpsc::UnboundedReceiver<Finalized>,
+        stop: Stop,
+    ) -> Result<(), BatchError> {
+        let (mut more_lines, mut unreadable) = (true, None);
+        let mut read = Vec::new();
+        while more_lines || !self.places.is_empty() || self.queue.len() > 0 {
+            if self.fail_bad_lines() {
+                continue;
+            }
+            let due = self.later.iter().map(|(at, _)| *at).min();
+            let (room, claimable) = if self.report.is_full() {
+                (0, if self.oldest_is_queued() { 1 } else { 0 })
+            } else {
+                (CLAIM_MAX.saturating_sub(self.queue.len()), self.queue.claimable())
+            };
+            tokio::select! {
+                biased;
+                end = ended.recv() => match end {
+                    Some(finalized) => self.hear(finalized),
+                    None => break,
+                },
+                () = stop.running.cancelled(), if self.abandoned != Some(INTERRUPTED) => {
+                    self.core.crew.handle().drain_now();
+                    self.abandon(INTERRUPTED);
+                }
+                () = stop.reading.cancelled(), if more_lines && !lines.is_closed() => {
+                    // What was read already has its results still.
+                    lines.close();
+                    unreadable = unreadable.or(Some(BatchError::Stopped));
+                }
+                () = sleep_until(due) => self.requeue_due(),
+                count = lines.recv_many(&mut read, room), if more_lines && room > 0 => {
+                    more_lines = count > 0;
+                    for line in read.drain(..) {
+                        match line {
+                            Ok(line) => self.take(line),
+                            Err(error) => unreadable = Some(error.into()),
+                        }
+                    }
+                }
+                reservation = self.core.slots.reserve(claimable), if claimable > 0 => {
+                    self.claim(reservation).await?;
+                }
+            }
+        }
+        unreadable.map_or(Ok(()), Err)
+    }
+
+    fn take(&mut self, line: Line) {
+        let request = match line.request {
+            Ok(request) => request,
+            Err(bad) if self.keep_going || self.abandoned.is_some() => {
+                return self.end(line.index, ResultLine::bad(bad));
+            }
+            Err(bad) => return self.queue.push_bad(line.index, bad),
+        };
+        let execution = Arc::new(NewExecution::of(&request, self.default_max_attempts));
+        if let Some(why) = self.abandoned {
+            self.report.take(line.index, ResultLine::cancelled(&execution, why));
+            return;
+        }
+        self.places.insert(execution.id, (line.index, Arc::clone(&execution)));
+        self.queue.push(execution);
+    }
+
+    /// Without `--keep-going` a bad line ends the batch when its turn comes: all before it has ended. True if
+    /// one did.
+    fn fail_bad_lines(&mut self) -> bool {
+        if self.places.len() > self.queue.executions() {
+            return false;
+        }
+        let Some((place, bad)) = self.queue.take_bad() else { return false };
+        self.end(place, ResultLine::bad(bad));
+        true
+    }
+
+    /// True when what all results wait for is itself waiting to be claimed. What waits to be tried again stands first.
+    fn oldest_is_queued(&self) -> bool {
+        let oldest = self.places.values().min_by_key(|(place, _)| *place);
+        oldest.is_some_and(|(_, execution)| self.queue.holds(execution.id))
+    }
+
+    async fn claim(&mut self, reservation: Reservation) -> Result<(), BatchError> {
+        let next = self.queue.take(reservation.count());
+        let claims = self.core.store.claim(&self.core.claimant, &next).await?;
+        let mut claimed = Vec::with_capacity(claims.len());
+        for (execution, claim) in next.into_iter().zip(claims) {
+            match claim {
+                Claim::Claimed(ours) => claimed.push(ours),
+                Claim::Elsewhere(status) => self.not_ours(&execution, status),
+                Claim::Refused(reason) => self.fail(&execution, &reason),
+            }
+        }
+        self.core.desk.accept(claimed, reservation);
+        Ok(())
+    }
+
+    fn hear(&mut self, finalized: Finalized) {
+        let id = finalized.finalization.attempt.execution_id;
+        match finalized.verdict {
+            Verdict::Finished { status, error_type } => {
+                if let Some((place, execution)) = self.places.remove(&id) {
+                    let result = ResultLine::finished(finalized.finalization, status, error_type, &execution);
+                    self.end(place, result);
+                }
+            }
+            Verdict::Requeued => self.try_again(id, &finalized.finalization.disposition),
+            Verdict::Superseded => {
+                if let Some((_, execution)) = self.places.get(&id).cloned() {
+                    self.fail(&execution, "another supervisor took the execution over");
+                }
+            }
+        }
+    }
+
+    fn try_again(&mut self, id: Uuid, disposition: &Disposition) {
+        let Some((_, execution)) = self.places.get(&id) else { return };
+        let execution = Arc::clone(execution);
+        let delay = match disposition {
+            Disposition::Retry { delay, .. } | Disposition::Release { delay, .. } => *delay,
+            Disposition::Terminal(_) => Duration::ZERO,
+        };
+        match self.abandoned {
+            None => self.later.push((Instant::now() + delay, execution)),
+            Some(why) => self.give_back(&execution, why),
+        }
+    }
+
+    fn requeue_due(&mut self) {
+        let now = Instant::now();
+        let (due, later) = std::mem::take(&mut self.later).into_iter().partition(|(at, _)| *at <= now);
+        self.later = later;
+        let due: Vec<(Instant, Arc<NewExecution>)> = due;
+        for (_, execution) in due {
+            self.queue.push_again(execution);
+        }
+    }
+
+    /// A row of this id is in the store already, from an earlier batch, or waits for its time.
+    fn not_ours(&mut self, execution: &Arc<NewExecution>, status: Status) {
+        if status == Status::Pending {
+            self.later.push((Instant::now() + Duration::from_millis(20), Arc::clone(execution)));
+        } else {
+            self.fail(execution, &format!("an execution with this id is in the store already, as {status}"));
+        }
+    }
+
+    fn fail(&mut self, execution: &NewExecution, message: &str) {
+        if let Some((place, execution)) = self.places.remove(&execution.id) {
+            let failure = Failure::new(error_type::INVALID_REQUEST, message);
+            let workflow = execution.workflow_name.clone().unwrap_or_default();
+            self.end(place, ResultLine::never_ran(execution.id, workflow, Status::Failed, failure));
+        }
+    }
+
+    fn end(&mut self, place: usize, result: ResultLine) {
+        let succeeded = result.status == Status::Success;
+        self.report.take(place, result);
+        if !succeeded && !self.keep_going && self.abandoned.is_none() {
+            // What runs may finish; what waits for a worker comes back released.
+            self.core.crew.handle().halt();
+            self.abandon("an execution before it failed");
+        }
+    }
+
+    /// Nothing new starts: what is not with a worker is CANCELLED, now or when it comes back.
+    fn abandon(&mut self, why: &'static str) {
+        self.abandoned = Some(why);
+        self.core.slots.close(Closed::Draining);
+        let (waiting, bad_lines) = self.queue.clear();
+        let later = std::mem::take(&mut self.later).into_iter().map(|(_, execution)| execution);
+        for execution in waiting.into_iter().chain(later) {
+            self.give_back(&execution, why);
+        }
+        for (place, bad) in bad_lines {
+            self.report.take(place, ResultLine::bad(bad));
+        }
+    }
+
+    fn give_back(&mut self, execution: &NewExecution, why: &str) {
+        if let Some((place, execution)) = self.places.remove(&execution.id) {
+            self.report.take(place, ResultLine::cancelled(&execution, why));
+        }
+    }
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,96 @@
+//! The results of a batch on their way out: in the order of the lines, counted, and shown as progress.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use indicatif::ProgressBar;
+
+use super::files::Output;
+use crate::batch::{InOrder, Report, ResultLine, Summary};
+use crate::cli::exit::Failure;
+use crate::cli::output::note;
+
+/// So many results may wait for a line before them,
+const HELD_MAX: usize = 100_000;
+/// and so much of them, before no more lines are taken.
+const HELD_MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Writes results in the order of the lines, counts them, shows how far it is.
+pub(super) struct Results<F> {
+    order: InOrder<ResultLine>,
+    summary: Summary,
+    output: Box<dyn Write + Send>,
+    /// Each result is passed on as soon as it is there.
+    at_once: bool,
+    problem: Option<io::Error>,
+    /// Called when nobody can get the results any more.
+    unwritable: F,
+    bar: ProgressBar,
+    gave_up: Option<String>,
+}
+
+impl<F: FnMut()> Results<F> {
+    /// `lines_come_late` when whoever writes the lines may wait for results.
+    pub(super) fn new(output: Output, lines_come_late: bool, bar: ProgressBar, unwritable: F) -> Self {
+        Self {
+            order: InOrder::default(),
+            summary: Summary::default(),
+            at_once: lines_come_late || output.is_watched,
+            output: output.into_writer(),
+            problem: None,
+            unwritable,
+            bar,
+            gave_up: None,
+        }
+    }
+
+    /// Writes what there is in order. After a failure it only counts.
+    fn pass_on(&mut self) -> io::Result<()> {
+        let mut written = 0;
+        while let Some(result) = self.order.take() {
+            self.summary.count(&result);
+            if self.problem.is_none() {
+                let line = result.to_json_line().map_err(io::Error::other)?;
+                self.output.write_all(line.as_bytes())?;
+                written += 1;
+            }
+        }
+        if written > 0 && self.at_once { self.output.flush() } else { Ok(()) }
+    }
+
+    /// Says what came of it all.
+    pub(super) fn finish(mut self, started: Instant) -> Result<ExitCode, Failure> {
+        self.bar.finish_and_clear();
+        let flushed = if self.problem.is_none() { self.output.flush() } else { Ok(()) };
+        note(self.summary.describe(started.elapsed()).trim_end());
+        if let Some(reason) = self.gave_up {
+            note(&reason);
+        }
+        if let Some(error) = self.problem.or(flushed.err()) {
+            return Err(Failure::other(format!("cannot write the results: {error}")));
+        }
+        Ok(if self.summary.all_succeeded() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+impl<F: FnMut()> Report for Results<F> {
+    fn take(&mut self, place: usize, result: ResultLine) {
+        self.bar.inc(1);
+        if result.error_type.as_deref() == Some(muster_protocol::error_type::WORKER_INIT_FAILED) {
+            self.gave_up.clone_from(&result.error_message);
+        }
+        let bytes = result.bytes();
+        self.order.put(place, result, bytes);
+        if let Err(error) = self.pass_on()
+            && self.problem.is_none()
+        {
+            self.problem = Some(error);
+            (self.unwritable)();
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.order.held() >= HELD_MAX || self.order.held_bytes() >= HELD_MAX_BYTES
+    }
+}
