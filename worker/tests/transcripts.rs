@@ -1,5 +1,4 @@
 //! Transcripts of version 1 stay in the tree: every later worker must be able to replay them.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![expect(clippy::disallowed_methods, reason = "a test starts the worker without a supervisor")]
 
 use std::path::{Path, PathBuf};
