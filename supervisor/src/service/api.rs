@@ -47,7 +47,7 @@ impl Service for Supervisor {
 
     async fn retry(&self, id: Uuid) -> Result<Uuid, ServiceError> {
         let record = self.core.store.execution(id).await?;
-        let record = record.ok_or_else(|| ServiceError::NotFound(format!("no execution {id}")))?;
+        let record = record.ok_or_else(|| ServiceError::NotFound(format!("there is no execution {id}")))?;
         if !record.status.is_terminal() {
             let message =
                 format!("execution {id} is {}: wait for its end, or cancel it first", record.status);
