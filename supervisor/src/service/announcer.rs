@@ -157,7 +157,8 @@ async fn settle(store: Arc<dyn Store>, bus: Bus, mut news: mpsc::Receiver<News>)
         }
         match bus.settle(&group).await {
             Ok(()) => {
-                mark(&*store, group.iter().map(|settlement| settlement.status.execution_id).collect()).await
+                // What cannot be marked the sweep announces again.
+                mark(&*store, group.iter().map(|settlement| settlement.status.execution_id).collect()).await;
             }
             Err(error) => {
                 tracing::debug!(%error, count = group.len(), "announcements wait for the bus");
@@ -170,13 +171,16 @@ async fn settle(store: Arc<dyn Store>, bus: Bus, mut news: mpsc::Receiver<News>)
     }
 }
 
-async fn mark(store: &dyn Store, ids: Vec<Uuid>) {
+/// True when it is noted that these are announced.
+async fn mark(store: &dyn Store, ids: Vec<Uuid>) -> bool {
     if ids.is_empty() {
-        return;
+        return true;
     }
-    if let Err(error) = store.mark_notified(&ids).await {
+    let marked = store.mark_notified(&ids).await;
+    if let Err(error) = &marked {
         tracing::debug!(%error, "announced executions are announced again later");
     }
+    marked.is_ok()
 }
 
 /// Announces what a crash left unannounced, for ever.
@@ -189,13 +193,13 @@ pub(super) async fn sweep_for_ever(store: Arc<dyn Store>, bus: Bus) {
     }
 }
 
-/// Announces one page; gives how many, or `None` when the store or the bus is out of reach.
+/// Announces one page; gives how many, or `None` when the store or the bus is out of reach. What could not be marked
+/// counts as out of reach: the same page would come again at once.
 async fn sweep(store: &dyn Store, bus: &Bus) -> Option<usize> {
     let left = store.unnotified(LEFT_AFTER, SWEEP_MAX).await.ok()?;
     let settlements: Vec<_> = left.iter().map(settlement).collect();
     bus.settle(&settlements).await.ok()?;
-    mark(store, left.iter().map(|record| record.id).collect()).await;
-    Some(left.len())
+    mark(store, left.iter().map(|record| record.id).collect()).await.then_some(left.len())
 }
 
 /// Announces rows that ended where nothing ran: cancelled while they waited, out of attempts. In the

@@ -28,7 +28,7 @@ impl Service for Supervisor {
     }
 
     async fn cancel(&self, id: Uuid) -> Result<CancelAnswer, ServiceError> {
-        let answer = self.core.store.request_cancel(id).await?;
+        let answer = self.request_cancel(id).await?;
         match answer {
             CancelAnswer::Requested { attempt, owner } if owner == self.core.claimant.owner => {
                 self.core.desk.cancel(attempt, CancelReason::User, "cancelled on request");
@@ -159,15 +159,16 @@ impl Service for Supervisor {
 }
 
 impl Supervisor {
-    /// Cancels an execution that we do not run: a row that waits ends here, one that runs elsewhere is marked.
-    pub(super) async fn cancel_waiting(&self, id: Uuid) -> Result<(), ServiceError> {
-        match self.core.store.request_cancel(id).await? {
+    /// Notes the wish in the row: one that waits ends here, and that is told; one that runs is marked.
+    pub(super) async fn request_cancel(&self, id: Uuid) -> Result<CancelAnswer, ServiceError> {
+        let answer = self.core.store.request_cancel(id).await?;
+        match answer {
             CancelAnswer::Cancelled | CancelAnswer::Tombstone => {
                 announce_rows(&self.core.store, &self.core.bus, vec![id]);
             }
             CancelAnswer::Requested { .. } | CancelAnswer::AlreadyTerminal(_) => {}
         }
-        Ok(())
+        Ok(answer)
     }
 
     fn default_max_attempts(&self) -> u32 {

@@ -32,7 +32,7 @@ async fn obey(supervisor: &Supervisor, order: Order) -> Result<(), String> {
                 return Ok(());
             }
             // Whoever publishes here need not have asked the API, so one that waits is cancelled too.
-            supervisor.cancel_waiting(execution_id).await
+            supervisor.request_cancel(execution_id).await.map(drop)
         }
         Order::Recycle { worker } => {
             let number = worker.strip_prefix("worker-").unwrap_or(&worker).parse();
