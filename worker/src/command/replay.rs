@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use muster_protocol::transcript::{Header, Transcript};
 use muster_protocol::{JsonBytes, Level, LogRecord, Outcome, Source, ToWorker};
@@ -71,23 +70,8 @@ fn replay_file(engines: Engines, options: Options) -> Result<u8, Refusal> {
 
 /// The request the recorded Execute carried, with what is given in the place of masked values.
 fn request(execute: ToWorker, config: &Config) -> Result<Request, String> {
-    let ToWorker::Execute {
-        run, execution_id, attempt, workflow, source, params, context, timeout_ms, ..
-    } = execute
-    else {
-        return Err("the recorded Execute is no Execute".to_owned());
-    };
-    Ok(Request {
-        run,
-        execution_id,
-        attempt,
-        workflow,
-        source,
-        params,
-        context_text: unmasked(context, config)?,
-        timeout: (timeout_ms > 0).then(|| Duration::from_millis(timeout_ms)),
-        context: OnceLock::new(),
-    })
+    let request = Request::of(execute).map_err(|_| "the recorded Execute is no Execute")?;
+    Ok(Request { context_text: unmasked(request.context_text, config)?, ..request })
 }
 
 /// The context with what is given in the place of masked values.

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use muster_protocol::{JsonBytes, Source};
+use muster_protocol::{JsonBytes, Source, ToWorker};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -22,6 +22,39 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    /// What an Execute asks for; any other message is given back.
+    pub(crate) fn of(message: ToWorker) -> Result<Self, Box<ToWorker>> {
+        match message {
+            ToWorker::Execute {
+                run,
+                execution_id,
+                attempt,
+                workflow,
+                source,
+                params,
+                context,
+                timeout_ms,
+                grace_ms: _,
+            } => Ok(Self {
+                run,
+                execution_id,
+                attempt,
+                workflow,
+                source,
+                params,
+                context_text: context,
+                timeout: (timeout_ms > 0).then(|| Duration::from_millis(timeout_ms)),
+                context: OnceLock::new(),
+            }),
+            other @ (ToWorker::Welcome { .. }
+            | ToWorker::Cancel { .. }
+            | ToWorker::Reply { .. }
+            | ToWorker::Ping { .. }
+            | ToWorker::Drain { .. }
+            | ToWorker::Dump { .. }) => Err(Box::new(other)),
+        }
+    }
+
     /// The parsed context. Parsing waits until somebody asks, because most workflows never do.
     pub(crate) fn context(&self) -> &RunContext {
         self.context.get_or_init(|| {

@@ -14,8 +14,7 @@ mod streams;
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::Arc;
 
 use muster_protocol::codec::EncodeError;
 use muster_protocol::limits::FRAME_MAX_BYTES;
@@ -160,31 +159,10 @@ impl Server {
             }
             let next = self.line.inbox.borrow_mut().as_mut().map(|inbox| inbox.next());
             match next {
-                Some(Ok(Some(ToWorker::Execute {
-                    run,
-                    execution_id,
-                    attempt,
-                    workflow,
-                    source,
-                    params,
-                    context,
-                    timeout_ms,
-                    ..
-                }))) => {
-                    let timeout = (timeout_ms > 0).then(|| Duration::from_millis(timeout_ms));
-                    self.execute(Request {
-                        run,
-                        execution_id,
-                        attempt,
-                        workflow,
-                        source,
-                        params,
-                        context_text: context,
-                        timeout,
-                        context: OnceLock::new(),
-                    });
-                }
-                Some(Ok(Some(other))) => self.line.dispatch.at_any_time(other),
+                Some(Ok(Some(message))) => match Request::of(message) {
+                    Ok(request) => self.execute(request),
+                    Err(other) => self.line.dispatch.at_any_time(*other),
+                },
                 Some(Ok(None)) | None => return Ok(()),
                 Some(Err(error)) => return Err(Failure::new(exit::PEER_FAULT, error.to_string())),
             }
