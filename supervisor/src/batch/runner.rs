@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::OptionFuture;
 use muster_protocol::error_type;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -84,7 +85,7 @@ impl<'a, R: Report> Runner<'a, R> {
                     lines.close();
                     unreadable = unreadable.or(Some(BatchError::Stopped));
                 }
-                () = sleep_until(due) => self.requeue_due(),
+                Some(()) = OptionFuture::from(due.map(tokio::time::sleep_until)) => self.requeue_due(),
                 count = lines.recv_many(&mut read, room), if more_lines && room > 0 => {
                     more_lines = count > 0;
                     for line in read.drain(..) {
@@ -237,12 +238,5 @@ impl<'a, R: Report> Runner<'a, R> {
         if let Some((place, execution)) = self.places.remove(&execution.id) {
             self.report.take(place, ResultLine::cancelled(&execution, why));
         }
-    }
-}
-
-async fn sleep_until(due: Option<Instant>) {
-    match due {
-        Some(due) => tokio::time::sleep_until(due).await,
-        None => std::future::pending().await,
     }
 }

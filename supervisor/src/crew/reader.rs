@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use futures_util::future::OptionFuture;
 use muster_protocol::ToSupervisor;
 use muster_protocol::codec::Decoded;
 use muster_protocol::wire::{Incoming, WireDecoder, WireError};
@@ -132,7 +133,7 @@ impl Reader {
                     // A pipe that is always full would otherwise keep the thread from everybody else.
                     tokio::task::yield_now().await;
                 }
-                () = sleep_until(must_end_at) => {
+                Some(()) = OptionFuture::from(must_end_at.map(tokio::time::sleep_until)) => {
                     self.violated("the worker closed its stdout and went on".to_owned());
                     watch.ended().await;
                     break;
@@ -299,13 +300,6 @@ impl Reader {
             let line = run.logs.stderr(line);
             self.engine.observer.logged(attempt, std::slice::from_ref(&line));
         }
-    }
-}
-
-async fn sleep_until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -30,6 +30,19 @@ fn assert_cancelled(row: &Value) {
     assert!(row["result"].is_null(), "{row}");
 }
 
+/// Submits an execution that fails and waits for its second attempt.
+#[track_caller]
+fn waits_for_a_retry(world: &mut World) -> String {
+    let id = world.queue.submit(json!({
+        "workflow": "chatty",
+        "parameters": { "count": 1, "then": "throw" },
+        "max_attempts": 2,
+        "retry_backoff_seconds": 3600,
+    }));
+    world.record.has_event(&id, "retried", SOON);
+    id
+}
+
 #[test]
 fn a_cancel_before_the_message_keeps_it_from_running() {
     let mut world = World::shared();
@@ -69,13 +82,7 @@ fn a_cancel_while_it_waits_for_a_retry_ends_it_there() {
     let mut world = World::shared();
     let installation = world.installation();
     let supervisor = installation.start();
-    let id = world.queue.submit(json!({
-        "workflow": "chatty",
-        "parameters": { "count": 1, "then": "throw" },
-        "max_attempts": 2,
-        "retry_backoff_seconds": 3600,
-    }));
-    world.record.has_event(&id, "retried", SOON);
+    let id = waits_for_a_retry(&mut world);
     assert_eq!(cancel(&supervisor, &id)["outcome"], "cancelled");
     assert_cancelled(&world.record.finished(&id, SOON));
     world.assert_clean(supervisor, &installation);
@@ -173,13 +180,7 @@ fn a_cancel_published_on_redis_ends_what_waits() {
     let mut world = World::shared();
     let installation = world.installation();
     let supervisor = installation.start();
-    let id = world.queue.submit(json!({
-        "workflow": "chatty",
-        "parameters": { "count": 1, "then": "throw" },
-        "max_attempts": 2,
-        "retry_backoff_seconds": 3600,
-    }));
-    world.record.has_event(&id, "retried", SOON);
+    let id = waits_for_a_retry(&mut world);
     world.cache.publish("cancel", &json!({ "execution_id": id }));
     assert_cancelled(&world.record.finished(&id, SOON));
     world.assert_clean(supervisor, &installation);
