@@ -154,7 +154,7 @@ impl<'a> LogRowIn<'a> {
 }
 
 /// An event; one without a time happens now, by the database's clock.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 pub(super) struct EventRowIn<'a> {
     pub(super) id: Uuid,
     #[serde(serialize_with = "optional_micros")]

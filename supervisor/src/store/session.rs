@@ -30,7 +30,7 @@ pub(super) trait Backend: Send + Sync {
     type Session: Session;
 
     /// Begins one.
-    fn begin(&self, purpose: Purpose) -> impl Future<Output = Result<Self::Session>> + Send;
+    fn begin(&self, purpose: Purpose, extent: Extent) -> impl Future<Output = Result<Self::Session>> + Send;
 }
 
 /// What a transaction is for: it may need a connection of its own, or have to wait for something.
@@ -42,6 +42,16 @@ pub(super) enum Purpose {
     Renew(Claimant),
     /// Anything else.
     Write,
+}
+
+/// How much a transaction will be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// One method of [`Session`], and the commit: where the database can, one round trip. Its error may be
+    /// [`super::StoreError::CommitUnknown`].
+    OneStatement,
+    /// Several.
+    Several,
 }
 
 /// One transaction, open. Dropped without [`Session::commit`] it is rolled back.
@@ -58,7 +68,7 @@ pub(super) trait Session: Send {
     fn insert_pending(&mut self, new: &[&NewExecution])
     -> impl Future<Output = Result<HashSet<Uuid>>> + Send;
 
-    /// Inserts rows that run, or takes those that wait and are due.
+    /// Inserts rows that run, or takes those that wait and are due; notes it among their events.
     fn claim(
         &mut self,
         claimant: &Claimant,
@@ -114,8 +124,14 @@ pub(super) trait Session: Send {
     /// Locks rows that would go back, and reads what decides about them.
     fn budgets(&mut self, fences: &[Fence]) -> impl Future<Output = Result<HashMap<Attempt, Budget>>> + Send;
 
-    /// Writes terminal states under the fence; gives the rows written.
-    fn finish(&mut self, endings: &[EndingRow<'_>]) -> impl Future<Output = Result<HashSet<Uuid>>> + Send;
+    /// Writes terminal states under the fence, and the logs and events of those it lets through; gives the rows
+    /// written. The lists of logs and events may be empty, and hold nothing of attempts that do not end here.
+    fn finish(
+        &mut self,
+        endings: &[EndingRow<'_>],
+        lines: &[LogRowIn<'_>],
+        events: &[EventRowIn<'_>],
+    ) -> impl Future<Output = Result<HashSet<Uuid>>> + Send;
 
     /// Sends rows back under the fence; gives the rows written.
     fn requeue(&mut self, rows: &[BackRow]) -> impl Future<Output = Result<HashSet<Uuid>>> + Send;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::standings;
 use crate::execution::Status;
 use crate::store::batch::Groups;
 use crate::store::decide::{distinct, end_instead_of_claim, finalized_detail};
 use crate::store::rows::{EndedRow, EventRowIn, FailureColumns};
-use crate::store::session::{Backend, Candidate, Purpose, Session};
-use crate::store::{Claim, Claimant, Claimed, Due, NewExecution, Outcome, Result, TakeOver};
+use crate::store::session::{Backend, Candidate, Extent, Purpose, Session};
+use crate::store::{Claim, Claimant, Claimed, Due, NewExecution, Outcome, Result, StoreError, TakeOver};
 
 /// See [`crate::store::Store::claim`].
 pub(in crate::store) async fn claim<B: Backend>(
@@ -34,23 +35,30 @@ async fn claim_group<B: Backend>(
     executions: &[Arc<NewExecution>],
 ) -> Result<Vec<Claim>> {
     let new = distinct(executions);
-    let mut session = backend.begin(Purpose::Claim).await?;
+    let mut session = backend.begin(Purpose::Claim, Extent::OneStatement).await?;
     let mut ours = session.claim(claimant, &new).await?;
-    let others: Vec<Uuid> = new.iter().map(|new| new.id).filter(|id| !ours.contains_key(id)).collect();
-    let others: HashMap<Uuid, Status> = if others.is_empty() {
-        HashMap::new()
-    } else {
-        let rows = session.standing(&others).await?;
-        rows.into_iter().map(|row| (row.attempt.execution_id, row.status)).collect()
-    };
-    record_claims(&mut session, claimant, ours.values()).await?;
     session.commit().await?;
+    let others: Vec<Uuid> = new.iter().map(|new| new.id).filter(|id| !ours.contains_key(id)).collect();
+    let others = match statuses(backend, &others).await {
+        Ok(others) => others,
+        // What was claimed stays claimed, though this answer cannot be given.
+        Err(StoreError::Unreachable { backend, message }) => {
+            return Err(StoreError::CommitUnknown { backend, message });
+        }
+        Err(error) => return Err(error),
+    };
     // The same id twice is one claim: the first place gets it.
     let answer = |execution: &Arc<NewExecution>| match ours.remove(&execution.id) {
         Some(claimed) => Claim::Claimed(claimed),
         None => Claim::Elsewhere(others.get(&execution.id).copied().unwrap_or(Status::Running)),
     };
     Ok(executions.iter().map(answer).collect())
+}
+
+/// Where rows are that a write passed by.
+async fn statuses<B: Backend>(backend: &B, ids: &[Uuid]) -> Result<HashMap<Uuid, Status>> {
+    let rows = standings(backend, ids).await?;
+    Ok(rows.into_iter().map(|row| (row.attempt.execution_id, row.status)).collect())
 }
 
 async fn record_claims<S: Session>(
@@ -73,7 +81,7 @@ pub(in crate::store) async fn claim_due<B: Backend>(
     if limit == 0 {
         return Ok(Due::default());
     }
-    let mut session = backend.begin(Purpose::Claim).await?;
+    let mut session = backend.begin(Purpose::Claim, Extent::Several).await?;
     let candidates = session.candidates(claimant, limit, take_over).await?;
     let lost: Vec<_> = candidates.iter().filter_map(lost_event).collect();
     if !lost.is_empty() {

@@ -4,12 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
+use super::standings;
 use crate::store::batch::Groups;
 use crate::store::decide::{
     Found, Settled, closing_event, distinct, last_writes, not_storable, settle, standing,
 };
 use crate::store::rows::{BackRow, EndingRow, EventRowIn, FailureColumns, Fence, LogRowIn, StateRow, micros};
-use crate::store::session::{Backend, Purpose, Session};
+use crate::store::session::{Backend, Extent, Purpose, Session};
 use crate::store::{Finalization, NewExecution, Result, StateWrite, Verdict};
 
 /// See [`crate::store::Store::finalize`].
@@ -34,21 +35,27 @@ type Ending<'a> = (&'a Finalization, Option<Settled<'a>>);
 
 /// The fenced writes come first; everything else is written for those they let through, and for nobody else.
 async fn finalize_group<B: Backend>(backend: &B, finalizations: &[Finalization]) -> Result<Vec<Verdict>> {
-    let mut session = backend.begin(Purpose::Write).await?;
+    let extent = if finalizations.iter().all(is_plain) { Extent::OneStatement } else { Extent::Several };
+    let mut session = backend.begin(Purpose::Write, extent).await?;
     let endings = settle_all(&mut session, finalizations).await?;
-    let written = write_rows(&mut session, &endings).await?;
-    let won: Vec<&Ending<'_>> =
-        endings.iter().filter(|(ending, _)| written.contains(&ending.attempt.execution_id)).collect();
-    write_logs_and_events(&mut session, &won).await?;
-    write_consequences(&mut session, &won).await?;
-    let lost: Vec<Uuid> = finalizations
-        .iter()
-        .map(|finalization| finalization.attempt.execution_id)
-        .filter(|id| !written.contains(id))
-        .collect();
-    let found = if lost.is_empty() { Vec::new() } else { session.standing(&lost).await? };
+    let mut written = finish(&mut session, &endings).await?;
+    if extent == Extent::Several {
+        written.extend(requeue(&mut session, &endings).await?);
+        let won = endings.iter().filter(|(ending, _)| written.contains(&ending.attempt.execution_id));
+        write_consequences(&mut session, &won.collect::<Vec<_>>()).await?;
+    }
     session.commit().await?;
+    let ids = finalizations.iter().map(|finalization| finalization.attempt.execution_id);
+    let lost: Vec<Uuid> = ids.filter(|id| !written.contains(id)).collect();
+    let found = standings(backend, &lost).await?;
     Ok(endings.iter().map(|ending| verdict(ending, &written, &found)).collect())
+}
+
+/// True for an outcome that brings nothing but logs and events, as almost all do: one statement writes it.
+fn is_plain(finalization: &Finalization) -> bool {
+    finalization.disposition.status().is_terminal()
+        && finalization.changes.is_empty()
+        && finalization.children.is_empty()
 }
 
 fn verdict((finalization, settled): &Ending<'_>, written: &HashSet<Uuid>, found: &[Found]) -> Verdict {
@@ -77,15 +84,39 @@ async fn settle_all<'a, S: Session>(
     Ok(finalizations.iter().map(settled).collect())
 }
 
-/// The fenced writes; gives the rows that passed.
-async fn write_rows<S: Session>(session: &mut S, endings: &[Ending<'_>]) -> Result<HashSet<Uuid>> {
-    let over: Vec<EndingRow<'_>> = endings.iter().filter_map(ending_row).collect();
-    let back: Vec<BackRow> = endings.iter().filter_map(back_row).collect();
-    let mut written = if over.is_empty() { HashSet::new() } else { session.finish(&over).await? };
-    if !back.is_empty() {
-        written.extend(session.requeue(&back).await?);
+/// Ends what is over; gives the rows written.
+async fn finish<S: Session>(session: &mut S, endings: &[Ending<'_>]) -> Result<HashSet<Uuid>> {
+    let over: Vec<&Ending<'_>> = endings.iter().filter(|(_, settled)| is_over(settled.as_ref())).collect();
+    if over.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let rows: Vec<EndingRow<'_>> = over.iter().filter_map(|ending| ending_row(ending)).collect();
+    session.finish(&rows, &lines(&over), &events(&over)).await
+}
+
+/// Sends back what is to be run again; gives the rows written.
+async fn requeue<S: Session>(session: &mut S, endings: &[Ending<'_>]) -> Result<HashSet<Uuid>> {
+    let rows: Vec<BackRow> = endings.iter().filter_map(back_row).collect();
+    if rows.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let written = session.requeue(&rows).await?;
+    let back = |(finalization, settled): &&Ending<'_>| {
+        !is_over(settled.as_ref()) && written.contains(&finalization.attempt.execution_id)
+    };
+    let back: Vec<&Ending<'_>> = endings.iter().filter(back).collect();
+    let (lines, events) = (lines(&back), events(&back));
+    if !lines.is_empty() {
+        session.insert_logs(&lines).await?;
+    }
+    if !events.is_empty() {
+        session.insert_events(&events).await?;
     }
     Ok(written)
+}
+
+fn is_over(settled: Option<&Settled<'_>>) -> bool {
+    matches!(settled, Some(Settled::Terminal(_)))
 }
 
 fn ending_row<'a>((finalization, settled): &'a Ending<'_>) -> Option<EndingRow<'a>> {
@@ -112,12 +143,19 @@ fn back_row((finalization, settled): &Ending<'_>) -> Option<BackRow> {
     })
 }
 
-async fn write_logs_and_events<S: Session>(session: &mut S, won: &[&Ending<'_>]) -> Result<()> {
-    let mut lines = Vec::new();
-    let mut events = Vec::with_capacity(won.len());
-    for (finalization, settled) in won {
+fn lines<'a>(endings: &[&Ending<'a>]) -> Vec<LogRowIn<'a>> {
+    let of = |(finalization, _): &&Ending<'a>| {
+        let attempt = finalization.attempt;
+        finalization.logs.iter().map(move |line| LogRowIn::of(attempt, line))
+    };
+    endings.iter().flat_map(of).collect()
+}
+
+/// What happened to each, and last that it ended.
+fn events<'a>(endings: &[&Ending<'a>]) -> Vec<EventRowIn<'a>> {
+    let mut events = Vec::with_capacity(endings.len() * 2);
+    for (finalization, settled) in endings {
         let (attempt, owner) = (finalization.attempt, Some(finalization.owner));
-        lines.extend(finalization.logs.iter().map(|line| LogRowIn::of(attempt, line)));
         events.extend(finalization.events.iter().map(|event| {
             EventRowIn::of(attempt, owner, &event.event).at(event.at).with(event.detail.as_deref())
         }));
@@ -129,20 +167,14 @@ async fn write_logs_and_events<S: Session>(session: &mut S, won: &[&Ending<'_>])
             }
         }));
     }
-    if !lines.is_empty() {
-        session.insert_logs(&lines).await?;
-    }
-    if !events.is_empty() {
-        session.insert_events(&events).await?;
-    }
-    Ok(())
+    events
 }
 
 /// What terminal rows bring with them: writes to state, and children.
 async fn write_consequences<S: Session>(session: &mut S, won: &[&Ending<'_>]) -> Result<()> {
     let over: Vec<&Finalization> = won
         .iter()
-        .filter(|(_, settled)| matches!(settled, Some(Settled::Terminal(_))))
+        .filter(|(_, settled)| is_over(settled.as_ref()))
         .map(|(finalization, _)| *finalization)
         .collect();
     let (mut set, mut deleted) = (Vec::new(), Vec::new());

@@ -9,3 +9,20 @@ pub(super) use claim::{claim, claim_due};
 pub(super) use finalize::finalize;
 pub(super) use queue::{fail_unusable, reopen_unusable, request_cancel, submit};
 pub(super) use renew::{record_events, record_started, renew};
+
+use uuid::Uuid;
+
+use super::Result;
+use super::decide::Found;
+use super::session::{Backend, Extent, Purpose, Session};
+
+/// Where rows are that a write passed by.
+async fn standings<B: Backend>(backend: &B, ids: &[Uuid]) -> Result<Vec<Found>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut session = backend.begin(Purpose::Write, Extent::OneStatement).await?;
+    let found = session.standing(ids).await?;
+    session.commit().await?;
+    Ok(found)
+}

@@ -8,7 +8,7 @@ use crate::execution::{Attempt, Status};
 use crate::store::batch::Groups;
 use crate::store::decide::{distinct, finalized_detail};
 use crate::store::rows::EventRowIn;
-use crate::store::session::{Backend, Purpose, Session};
+use crate::store::session::{Backend, Extent, Purpose, Session};
 use crate::store::{CancelAnswer, Failure, NewExecution, Outcome, Result, Submitted};
 
 /// See [`crate::store::Store::submit`].
@@ -28,7 +28,7 @@ pub(in crate::store) async fn submit<B: Backend>(
 
 async fn submit_group<B: Backend>(backend: &B, executions: &[NewExecution]) -> Result<Vec<Submitted>> {
     let new = distinct(executions);
-    let mut session = backend.begin(Purpose::Write).await?;
+    let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
     let inserted = session.insert_pending(&new).await?;
     let known: Vec<Uuid> = new.iter().map(|new| new.id).filter(|id| !inserted.contains(id)).collect();
     let known: HashMap<Uuid, Status> = if known.is_empty() {
@@ -49,7 +49,7 @@ async fn submit_group<B: Backend>(backend: &B, executions: &[NewExecution]) -> R
 
 /// See [`crate::store::Store::request_cancel`].
 pub(in crate::store) async fn request_cancel<B: Backend>(backend: &B, id: Uuid) -> Result<CancelAnswer> {
-    let mut session = backend.begin(Purpose::Write).await?;
+    let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
     let Some((row, tombstone)) = session.cancel(id).await? else {
         let row = session.standing(&[id]).await?.pop();
         session.commit().await?;
@@ -73,7 +73,7 @@ pub(in crate::store) async fn fail_unusable<B: Backend>(
     id: Uuid,
     failure: &Failure,
 ) -> Result<Option<Status>> {
-    let mut session = backend.begin(Purpose::Write).await?;
+    let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
     let present = if session.insert_unusable(id, failure).await? {
         let outcome = Outcome::Failed(failure.clone());
         let never_ran = Attempt::new(id, 0);
@@ -89,7 +89,7 @@ pub(in crate::store) async fn fail_unusable<B: Backend>(
 
 /// See [`crate::store::Store::reopen_unusable`].
 pub(in crate::store) async fn reopen_unusable<B: Backend>(backend: &B, id: Uuid) -> Result<bool> {
-    let mut session = backend.begin(Purpose::Write).await?;
+    let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
     let forgotten = session.forget_unusable(id).await?;
     session.commit().await?;
     Ok(forgotten)

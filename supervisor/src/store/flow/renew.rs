@@ -10,7 +10,7 @@ use crate::execution::Attempt;
 use crate::store::columns::now;
 use crate::store::decide::{self, stray_release};
 use crate::store::rows::EventRowIn;
-use crate::store::session::{Backend, Purpose, Session};
+use crate::store::session::{Backend, Extent, Purpose, Session};
 use crate::store::{Claimant, Finalization, NewEvent, Renewal, Result, Verdict};
 
 /// See [`crate::store::Store::renew`].
@@ -19,7 +19,7 @@ pub(in crate::store) async fn renew<B: Backend>(
     claimant: &Claimant,
     held: &[Attempt],
 ) -> Result<Renewal> {
-    let mut session = backend.begin(Purpose::Renew(*claimant)).await?;
+    let mut session = backend.begin(Purpose::Renew(*claimant), Extent::Several).await?;
     let renewed = if held.is_empty() { Vec::new() } else { session.renew(claimant, held).await? };
     let cancel_requested = renewed.iter().filter(|(_, requested)| *requested).map(|(attempt, _)| *attempt);
     let mut renewal = Renewal { cancel_requested: cancel_requested.collect(), ..Renewal::default() };
@@ -62,7 +62,7 @@ pub(in crate::store) async fn record_started<B: Backend>(
     if started.is_empty() {
         return Ok(());
     }
-    let mut session = backend.begin(Purpose::Write).await?;
+    let mut session = backend.begin(Purpose::Write, Extent::OneStatement).await?;
     session.record_started(owner, started).await?;
     session.commit().await
 }
@@ -82,7 +82,7 @@ pub(in crate::store) async fn record_events<B: Backend>(
             EventRowIn::of(*attempt, Some(owner), &event.event).at(event.at).with(event.detail.as_deref())
         })
         .collect();
-    let mut session = backend.begin(Purpose::Write).await?;
+    let mut session = backend.begin(Purpose::Write, Extent::OneStatement).await?;
     session.insert_fenced_events(&rows).await?;
     session.commit().await
 }

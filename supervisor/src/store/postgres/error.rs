@@ -47,11 +47,11 @@ pub(super) fn store_error(error: sqlx::Error) -> StoreError {
     }
 }
 
-/// A commit was not confirmed. Only a conflict that the server itself reports proves that nothing was written.
+/// A commit was not confirmed. Only what the server itself holds against a value, a statement or a moment proves
+/// that nothing was written.
 pub(super) fn commit_unknown(error: sqlx::Error) -> StoreError {
-    let rolled_back = matches!(&error, sqlx::Error::Database(database)
-        if database.code().is_some_and(|code| code.starts_with("40") || code.starts_with("23")));
-    if rolled_back {
+    let code = error.as_database_error().and_then(|database| database.code()).unwrap_or_default();
+    if matches!(code.get(..2), Some("22" | "23" | "40" | "42" | "54")) {
         return store_error(error);
     }
     StoreError::CommitUnknown { backend: BACKEND, message: error.to_string() }

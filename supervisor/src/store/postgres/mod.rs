@@ -4,6 +4,7 @@
 //! the sign of life each have connections of their own, so none waits for another.
 
 mod columns;
+mod connections;
 mod contact;
 mod error;
 mod listen;
@@ -12,6 +13,7 @@ mod read;
 mod schema;
 mod session;
 mod statements;
+mod transaction;
 mod unclaimed;
 
 use std::str::FromStr;
@@ -21,12 +23,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
-use sqlx::Executor as _;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPool};
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
+use self::connections::{Connections, Planning, pool};
 use self::contact::Contact;
 use self::presence::Presence;
 use super::flow;
@@ -39,14 +41,14 @@ use crate::execution::{Attempt, Status};
 
 const BACKEND: &str = "postgresql";
 
-/// Connections for transactions.
-const WRITERS: u32 = 8;
+/// Connections for transactions of several statements.
+const WRITERS: u32 = 6;
+
+/// Connections for single statements that write: claims, ends.
+const QUICK_WRITERS: u32 = 3;
 
 /// Connections for reading and for listening.
 const READERS: u32 = 5;
-
-/// How long to wait for a connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The service's store.
 #[derive(Debug)]
@@ -59,8 +61,10 @@ pub struct PostgresStore {
 #[derive(Debug)]
 struct Shared {
     options: PgConnectOptions,
-    pool: PgPool,
-    renewals: PgPool,
+    transactions: Arc<Connections>,
+    statements: Arc<Connections>,
+    marks: Arc<Connections>,
+    renewals: Arc<Connections>,
     reads: PgPool,
     contact: Contact,
     presence: Presence,
@@ -81,9 +85,11 @@ impl PostgresStore {
         })?;
         let options = options.application_name("muster");
         let shared = Shared {
-            pool: pool(WRITERS).test_before_acquire(false).connect_lazy_with(options.clone()),
-            renewals: pool(1).test_before_acquire(false).connect_lazy_with(options.clone()),
-            reads: pool(READERS).connect_lazy_with(options.clone()),
+            transactions: Connections::new(options.clone(), WRITERS, Planning::EachTime),
+            statements: Connections::new(options.clone(), QUICK_WRITERS, Planning::Once),
+            marks: Connections::new(options.clone(), 1, Planning::OnceUnflushed),
+            renewals: Connections::new(options.clone(), 1, Planning::EachTime),
+            reads: pool(options.clone(), READERS),
             contact: Contact::default(),
             presence: Presence::new(),
             waker: Arc::default(),
@@ -91,22 +97,6 @@ impl PostgresStore {
         };
         Ok(Self { shared: Arc::new(shared), listener: OnceLock::new() })
     }
-}
-
-fn pool(max_connections: u32) -> PgPoolOptions {
-    PgPoolOptions::new().max_connections(max_connections).acquire_timeout(ACQUIRE_TIMEOUT).after_connect(
-        |connection, _| {
-            Box::pin(async move {
-                // A database or a role may be set up otherwise; what was finalized must survive the server. And a
-                // plan made while the table was empty and kept for good reads the whole table for each row of a
-                // group later: each statement is planned for the table as it is.
-                let settings = "SET synchronous_commit = on; SET statement_timeout = '30s'; SET TimeZone = 'UTC'; \
-                                SET plan_cache_mode = force_custom_plan";
-                connection.execute(settings).await?;
-                Ok(())
-            })
-        },
-    )
 }
 
 #[async_trait]

@@ -17,7 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use super::error::store_error;
-use super::session::within;
+use super::transaction::within;
 use super::{BACKEND, statements};
 use crate::store::columns::At;
 use crate::store::rows::micros;

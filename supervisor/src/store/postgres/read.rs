@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use sqlx::Postgres;
 use sqlx::Row;
-use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::columns::{signed, signed_long};
 use super::error::store_error;
-use super::session::{STATEMENT_TIMEOUT, record, within};
+use super::session::record;
+use super::transaction::{Query, STATEMENT_TIMEOUT, within};
 use super::{PostgresStore, statements};
 use crate::store::columns::{At, Json};
 use crate::store::rows::micros;
@@ -18,8 +18,6 @@ use crate::store::{
     Claimed, ConfigEntry, Cursor, EventRow, ExecutionFilter, ExecutionRecord, LogRow, OrganizationRecord,
     Page, Result, WorkflowRecord,
 };
-
-type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
 
 fn count(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)

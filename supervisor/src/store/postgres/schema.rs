@@ -6,14 +6,16 @@ use sqlx::{Executor as _, Row, SqlSafeStr as _};
 
 use super::error::store_error;
 use super::presence::{State, session_locks_hold};
-use super::session::{STATEMENT_TIMEOUT, within};
+use super::transaction::{STATEMENT_TIMEOUT, within};
 use super::{BACKEND, Shared, statements};
 use crate::store::columns::{At, unsigned};
 use crate::store::migration::{Migration, missing, newest, unprepared};
 use crate::store::{Facts, Result, StoreError};
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, sql: include_str!("migrations/0001_initial.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, sql: include_str!("migrations/0001_initial.sql") },
+    Migration { version: 2, sql: include_str!("migrations/0002_running_index.sql") },
+];
 
 /// The key of the advisory lock that supervisors which start together take in turn.
 const MIGRATION_LOCK: i64 = 0x6d75_7374_6572;

@@ -1,97 +1,31 @@
-//! One transaction, on a connection that is thrown away unless it commits.
+//! What is sent within a transaction, and how the answers are read.
 
 use std::collections::{HashMap, HashSet};
-use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgConnection, PgRow};
-use sqlx::{Executor as _, Postgres, Row};
-use tokio::time::Instant;
+use sqlx::Row;
+use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::columns::{JsonIn, column, signed, signed_long};
-use super::error::{commit_unknown, silent, store_error};
+use super::error::store_error;
 use super::presence::lock_key;
-use super::{BACKEND, PostgresStore, statements};
+use super::statements;
+use super::transaction::{PgSession, Query};
 use crate::execution::Attempt;
 use crate::store::columns::{At, unsigned};
 use crate::store::decide::{Budget, Found};
 use crate::store::rows::{
     BackRow, EndedRow, EndingRow, EventRowIn, FailureColumns, Fence, LogRowIn, NewRow, StateRow, micros,
 };
-use crate::store::session::{Backend, Candidate, Purpose, Session};
+use crate::store::session::{Candidate, Session};
 use crate::store::text::storable;
-use crate::store::{Claimant, Claimed, Failure, NewExecution, Result, StoreError, TakeOver};
+use crate::store::{Claimant, Claimed, Failure, NewExecution, Result, TakeOver};
 
 pub(super) mod record {
     //! Rows as records.
     crate::store::columns::record_readers!(sqlx::postgres::PgRow);
-}
-
-/// How long any one statement may take before the connection counts as dead.
-pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// A transaction. Whoever drops it uncommitted loses its connection too: the server rolls back, and neither a
-/// silent network nor half an answer can reach the next user of the connection.
-pub(in crate::store) struct PgSession {
-    connection: Option<PoolConnection<Postgres>>,
-    store: Arc<super::Shared>,
-    timeout: Duration,
-    in_contact_for: Duration,
-}
-
-impl Drop for PgSession {
-    fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            drop(connection.detach());
-        }
-    }
-}
-
-impl Backend for PostgresStore {
-    type Session = PgSession;
-
-    async fn begin(&self, purpose: Purpose) -> Result<PgSession> {
-        let (pool, timeout) = match purpose {
-            Purpose::Renew(claimant) => (&self.shared.renewals, claimant.lease / 3),
-            Purpose::Claim | Purpose::Write => (&self.shared.pool, STATEMENT_TIMEOUT),
-        };
-        if purpose == Purpose::Claim {
-            self.shared.presence.ready().await?;
-        }
-        // A server that was restarted leaves dead connections in the pool; beginning finds them.
-        let mut tries_left = pool.options().get_max_connections();
-        loop {
-            let connection =
-                within(timeout, pool.acquire()).await.inspect_err(|_| self.shared.contact.lost())?;
-            let in_contact_for = self.shared.contact.duration(Instant::now());
-            let mut session = PgSession {
-                connection: Some(connection),
-                store: self.shared.clone(),
-                timeout,
-                in_contact_for,
-            };
-            match session.simple("BEGIN").await {
-                Ok(()) => return Ok(session),
-                Err(error @ StoreError::Unreachable { .. }) if tries_left == 0 => return Err(error),
-                Err(StoreError::Unreachable { .. }) => tries_left -= 1,
-                Err(error) => return Err(error),
-            }
-        }
-    }
-}
-
-type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
-
-/// Waits for an answer, but not for ever.
-pub(super) async fn within<T>(limit: Duration, answer: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
-    match tokio::time::timeout(limit, answer).await {
-        Ok(answer) => answer.map_err(store_error),
-        Err(_) => Err(StoreError::Unreachable { backend: BACKEND, message: silent(limit) }),
-    }
 }
 
 fn ids(rows: &[PgRow]) -> Result<HashSet<Uuid>> {
@@ -169,6 +103,19 @@ fn event_rows<'q>(query: Query<'q>, events: &[EventRowIn<'_>]) -> Query<'q> {
         .bind(column(events, |event| event.detail.as_deref().map(JsonIn)))
 }
 
+fn log_rows<'q>(query: Query<'q>, lines: &[LogRowIn<'_>]) -> Query<'q> {
+    query
+        .bind(column(lines, |line| line.id))
+        .bind(column(lines, |line| signed(line.attempt)))
+        .bind(column(lines, |line| signed_long(line.sequence)))
+        .bind(column(lines, |line| At(line.at)))
+        .bind(column(lines, |line| line.level))
+        .bind(column(lines, |line| line.stream))
+        .bind(column(lines, |line| line.logger.as_ref()))
+        .bind(column(lines, |line| line.message.as_ref()))
+        .bind(column(lines, |line| line.fields.as_deref().map(JsonIn)))
+}
+
 fn failures<'q>(query: Query<'q>, failures: &[&FailureColumns<'_>], stacks: bool) -> Query<'q> {
     let query = query
         .bind(column(failures, |failure| failure.error_type.as_deref()))
@@ -177,41 +124,6 @@ fn failures<'q>(query: Query<'q>, failures: &[&FailureColumns<'_>], stacks: bool
 }
 
 impl PgSession {
-    fn connection(&mut self) -> Result<&mut PgConnection> {
-        let connection = self.connection.as_deref_mut();
-        connection
-            .ok_or(StoreError::Failed { backend: BACKEND, message: "the transaction is over".to_owned() })
-    }
-
-    async fn simple(&mut self, statement: &'static str) -> Result<()> {
-        let timeout = self.timeout;
-        let done = within(timeout, self.connection()?.execute(statement)).await;
-        self.heard(done.map(|_| ()))
-    }
-
-    async fn rows(&mut self, query: Query<'_>) -> Result<Vec<PgRow>> {
-        let timeout = self.timeout;
-        let rows = within(timeout, query.fetch_all(self.connection()?)).await;
-        self.heard(rows)
-    }
-
-    async fn run(&mut self, query: Query<'_>) -> Result<()> {
-        let timeout = self.timeout;
-        let done = within(timeout, query.execute(self.connection()?)).await;
-        self.heard(done.map(|_| ()))
-    }
-
-    /// Keeps count of how long the server has answered without a break.
-    fn heard<T>(&self, answer: Result<T>) -> Result<T> {
-        match &answer {
-            Err(StoreError::Unreachable { .. } | StoreError::CommitUnknown { .. }) => {
-                self.store.contact.lost()
-            }
-            Ok(_) | Err(_) => self.store.contact.heard(Instant::now()),
-        }
-        answer
-    }
-
     /// Those of the dead whose locks nobody has taken again; they stay locked until the commit.
     async fn still_dead(&mut self, dead: &[Uuid]) -> Result<Vec<Uuid>> {
         if dead.is_empty() {
@@ -224,16 +136,8 @@ impl PgSession {
 }
 
 impl Session for PgSession {
-    async fn commit(mut self) -> Result<()> {
-        let timeout = self.timeout;
-        let answer = match tokio::time::timeout(timeout, self.connection()?.execute("COMMIT")).await {
-            Ok(answer) => answer.map_err(commit_unknown),
-            Err(_) => Err(StoreError::CommitUnknown { backend: BACKEND, message: silent(timeout) }),
-        };
-        self.heard(answer)?;
-        // Only now is the connection good for another transaction.
-        self.connection = None;
-        Ok(())
+    async fn commit(self) -> Result<()> {
+        self.close().await
     }
 
     async fn wake(&mut self) -> Result<()> {
@@ -338,7 +242,12 @@ impl Session for PgSession {
         rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
     }
 
-    async fn finish(&mut self, endings: &[EndingRow<'_>]) -> Result<HashSet<Uuid>> {
+    async fn finish(
+        &mut self,
+        endings: &[EndingRow<'_>],
+        lines: &[LogRowIn<'_>],
+        events: &[EventRowIn<'_>],
+    ) -> Result<HashSet<Uuid>> {
         let query = fences(sqlx::query(statements::FINISH), &column(endings, |ending| ending.fence))
             .bind(column(endings, |ending| ending.status))
             .bind(column(endings, |ending| ending.result.map(JsonIn)));
@@ -347,7 +256,7 @@ impl Session for PgSession {
             .bind(column(endings, |ending| ending.metrics.map(JsonIn)))
             .bind(column(endings, |ending| ending.started_at.map(At)))
             .bind(column(endings, |ending| At(ending.completed_at)));
-        ids(&self.rows(query).await?)
+        ids(&self.rows(event_rows(log_rows(query, lines), events)).await?)
     }
 
     async fn requeue(&mut self, rows: &[BackRow]) -> Result<HashSet<Uuid>> {
@@ -359,17 +268,7 @@ impl Session for PgSession {
     }
 
     async fn insert_logs(&mut self, lines: &[LogRowIn<'_>]) -> Result<()> {
-        let query = sqlx::query(statements::INSERT_LOGS)
-            .bind(column(lines, |line| line.id))
-            .bind(column(lines, |line| signed(line.attempt)))
-            .bind(column(lines, |line| signed_long(line.sequence)))
-            .bind(column(lines, |line| At(line.at)))
-            .bind(column(lines, |line| line.level))
-            .bind(column(lines, |line| line.stream))
-            .bind(column(lines, |line| line.logger.as_ref()))
-            .bind(column(lines, |line| line.message.as_ref()))
-            .bind(column(lines, |line| line.fields.as_deref().map(JsonIn)));
-        self.run(query).await
+        self.run(log_rows(sqlx::query(statements::INSERT_LOGS), lines)).await
     }
 
     async fn insert_events(&mut self, events: &[EventRowIn<'_>]) -> Result<()> {

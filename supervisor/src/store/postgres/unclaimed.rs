@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{Executor as _, Row};
 use uuid::Uuid;
 
 use super::error::store_error;
-use super::session::{STATEMENT_TIMEOUT, within};
+use super::transaction::{STATEMENT_TIMEOUT, within};
 use super::{PostgresStore, statements};
 use crate::store::{QueueDepth, Result};
 
@@ -40,11 +40,10 @@ pub(super) async fn mark_notified(store: &PostgresStore, ids: &[Uuid]) -> Result
     if ids.is_empty() {
         return Ok(());
     }
-    let work = async {
-        let mut transaction = store.shared.reads.begin().await?;
-        transaction.execute("SET LOCAL synchronous_commit TO off").await?;
-        sqlx::query(statements::MARK_NOTIFIED).bind(ids).execute(&mut *transaction).await?;
-        transaction.commit().await
-    };
-    within(STATEMENT_TIMEOUT, work).await
+    let marks = &store.shared.marks;
+    let mut lent = within(STATEMENT_TIMEOUT, marks.borrow()).await?;
+    let query = sqlx::query(statements::MARK_NOTIFIED).bind(ids);
+    within(STATEMENT_TIMEOUT, query.execute(&mut lent.connection)).await?;
+    marks.give_back(lent);
+    Ok(())
 }

@@ -18,7 +18,7 @@ use crate::store::decide::{Budget, Found};
 use crate::store::rows::{
     BackRow, EndedRow, EndingRow, EventRowIn, Fence, LogRowIn, NewRow, StateRow, micros,
 };
-use crate::store::session::{Backend, Candidate, Purpose, Session};
+use crate::store::session::{Backend, Candidate, Extent, Purpose, Session};
 use crate::store::text::storable;
 use crate::store::{Claimant, Claimed, Failure, NewExecution, Result, StoreError, TakeOver};
 
@@ -40,7 +40,7 @@ pub(in crate::store) struct SqliteSession {
 impl Backend for SqliteStore {
     type Session = SqliteSession;
 
-    async fn begin(&self, _purpose: Purpose) -> Result<SqliteSession> {
+    async fn begin(&self, _purpose: Purpose, _extent: Extent) -> Result<SqliteSession> {
         Ok(SqliteSession {
             transaction: self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)?,
             now: now().as_microsecond(),
@@ -155,7 +155,14 @@ impl Session for SqliteSession {
             .bind(claimant.owner.to_string())
             .bind(self.now)
             .bind(self.lease_end(claimant));
-        claimed(&self.rows(query).await?)
+        let claimed = claimed(&self.rows(query).await?)?;
+        let owner = Some(claimant.owner);
+        let events: Vec<_> =
+            claimed.values().map(|claimed| EventRowIn::of(claimed.attempt, owner, "claimed")).collect();
+        if !events.is_empty() {
+            self.insert_events(&events).await?;
+        }
+        Ok(claimed)
     }
 
     async fn standing(&mut self, ids: &[Uuid]) -> Result<Vec<Found>> {
@@ -238,8 +245,22 @@ impl Session for SqliteSession {
         rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
     }
 
-    async fn finish(&mut self, endings: &[EndingRow<'_>]) -> Result<HashSet<Uuid>> {
-        ids(&self.rows(sqlx::query(statements::FINISH).bind(array(endings)?)).await?)
+    async fn finish(
+        &mut self,
+        endings: &[EndingRow<'_>],
+        lines: &[LogRowIn<'_>],
+        events: &[EventRowIn<'_>],
+    ) -> Result<HashSet<Uuid>> {
+        let written = ids(&self.rows(sqlx::query(statements::FINISH).bind(array(endings)?)).await?)?;
+        let lines: Vec<_> = lines.iter().filter(|line| written.contains(&line.id)).collect();
+        if !lines.is_empty() {
+            self.run(sqlx::query(statements::INSERT_LOGS).bind(array(&lines)?)).await?;
+        }
+        let events: Vec<_> = events.iter().filter(|event| written.contains(&event.id)).cloned().collect();
+        if !events.is_empty() {
+            self.insert_events(&events).await?;
+        }
+        Ok(written)
     }
 
     async fn requeue(&mut self, rows: &[BackRow]) -> Result<HashSet<Uuid>> {

@@ -6,7 +6,7 @@ WITH lost AS (
         id, attempt, attempts_charged, max_attempts, cancel_requested_at IS NOT NULL AS cancel_requested,
         lease_owner, 0 AS part, lease_expires_at AT TIME ZONE 'UTC' AS turn
     FROM executions
-    WHERE status = 'RUNNING' AND lease_owner <> $1
+    WHERE status = 'RUNNING' AND completed_at IS NULL AND lease_owner <> $1
         AND ($2 OR lease_owner = ANY ($5) OR (
             $3 AND lease_expires_at <= clock_timestamp()
             AND clock_timestamp() - pg_postmaster_start_time() > $4 * interval '1 microsecond'

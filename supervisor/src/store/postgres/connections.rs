@@ -1,0 +1,165 @@
+//! Connections that are lent for transactions, and stay ready between them.
+//!
+//! The library's pool asks the server for a sign of life whenever a connection comes back, and waits for a server
+//! that refuses one. On the way of each execution the first is a round trip or two for nothing, and the second
+//! keeps an outcome from the outbox. Here one that was used a moment ago is simply used again, one that has
+//! rested is tried first, and a refusal is an answer. Reading, which nobody's outcome waits for, uses the pool.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::{Connection as _, Executor as _};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
+
+/// How long to wait for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// One that rested for longer is tried before it is lent: the server may have been restarted.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
+/// Nobody needs one that rested for so long,
+const REST_MAX: Duration = Duration::from_secs(600);
+/// and none gets older, so that the memory its session holds at the server is freed.
+const AGE_MAX: Duration = Duration::from_secs(1800);
+
+/// What every session is told. A database or a role may be set up otherwise; what was finalized must survive
+/// the server.
+const SESSION: &str =
+    "SET synchronous_commit = on; SET statement_timeout = '30s'; SET TimeZone = 'UTC'; SET jit = off";
+
+/// A plan that is kept must be right for an empty table and a full one. A bitmap scan is the only one that cannot
+/// read all of an index, so with nothing else to choose from every row is found by its id.
+const ONCE: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
+                    SET enable_indexscan = off; SET enable_indexonlyscan = off";
+
+const ONCE_UNFLUSHED: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
+                              SET enable_indexscan = off; SET enable_indexonlyscan = off; \
+                              SET synchronous_commit = off";
+
+/// How the server plans what is sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Planning {
+    /// Anew each time, for the table as it is: a plan made while it was empty and kept for good would read all
+    /// of it for each row of a group later.
+    EachTime,
+    /// Once, for statements that find their rows by id.
+    Once,
+    /// Once, and a crash of the server may take what was written.
+    OnceUnflushed,
+}
+
+impl Planning {
+    fn settings(self) -> &'static str {
+        match self {
+            Self::EachTime => "SET plan_cache_mode = force_custom_plan",
+            Self::Once => ONCE,
+            Self::OnceUnflushed => ONCE_UNFLUSHED,
+        }
+    }
+
+    async fn apply(self, connection: &mut PgConnection) -> sqlx::Result<()> {
+        connection.execute(SESSION).await?;
+        connection.execute(self.settings()).await?;
+        Ok(())
+    }
+}
+
+/// A pool for reading, of up to so many connections. Connects when it is first used.
+pub(super) fn pool(options: PgConnectOptions, max_connections: u32) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .after_connect(|connection, _| Box::pin(Planning::EachTime.apply(connection)))
+        .test_before_acquire(false)
+        .before_acquire(|connection, rested| {
+            Box::pin(async move { Ok(rested.idle_for < TRUSTED_FOR || answers(connection).await) })
+        })
+        .connect_lazy_with(options)
+}
+
+async fn answers(connection: &mut PgConnection) -> bool {
+    matches!(timeout(ACQUIRE_TIMEOUT, connection.ping()).await, Ok(Ok(())))
+}
+
+/// Connections that are lent.
+#[derive(Debug)]
+pub(super) struct Connections {
+    options: PgConnectOptions,
+    planning: Planning,
+    max: u32,
+    permits: Arc<Semaphore>,
+    resting: Mutex<Vec<Resting>>,
+}
+
+#[derive(Debug)]
+struct Resting {
+    connection: PgConnection,
+    born: Instant,
+    since: Instant,
+}
+
+/// One that is lent. Dropped instead of given back it is closed: the server rolls back, and neither a silent
+/// network nor half an answer can reach whoever would get it next.
+#[derive(Debug)]
+pub(super) struct Lent {
+    pub(super) connection: PgConnection,
+    born: Instant,
+    permit: OwnedSemaphorePermit,
+}
+
+impl Connections {
+    /// Up to so many. Connects when it is first used.
+    pub(super) fn new(options: PgConnectOptions, max: u32, planning: Planning) -> Arc<Self> {
+        let permits = Arc::new(Semaphore::new(max as usize));
+        Arc::new(Self { options, planning, max, permits, resting: Mutex::default() })
+    }
+
+    /// How many there may be.
+    pub(super) fn max(&self) -> u32 {
+        self.max
+    }
+
+    /// One that is believed to work: the one that was used last, or a new one.
+    pub(super) async fn borrow(&self) -> sqlx::Result<Lent> {
+        let permit = timeout(ACQUIRE_TIMEOUT, Arc::clone(&self.permits).acquire_owned()).await;
+        let permit = permit.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)?;
+        while let Some(Resting { mut connection, born, since }) = self.last_used() {
+            if since.elapsed() < TRUSTED_FOR || answers(&mut connection).await {
+                return Ok(Lent { connection, born, permit });
+            }
+        }
+        let connected = timeout(ACQUIRE_TIMEOUT, self.connect()).await;
+        let connection = connected.map_err(|_| sqlx::Error::PoolTimedOut)??;
+        Ok(Lent { connection, born: Instant::now(), permit })
+    }
+
+    async fn connect(&self) -> sqlx::Result<PgConnection> {
+        let mut connection = PgConnection::connect_with(&self.options).await?;
+        self.planning.apply(&mut connection).await?;
+        Ok(connection)
+    }
+
+    /// Takes one back, in good order: no transaction is open on it, and no answer is missing.
+    pub(super) fn give_back(&self, lent: Lent) {
+        let Lent { connection, born, permit } = lent;
+        let now = Instant::now();
+        let mut resting = self.resting();
+        resting.retain(|resting| now.duration_since(resting.since) < REST_MAX);
+        if now.duration_since(born) < AGE_MAX {
+            resting.push(Resting { connection, born, since: now });
+        }
+        drop(resting);
+        // Whoever waits for a permit finds it resting.
+        drop(permit);
+    }
+
+    fn last_used(&self) -> Option<Resting> {
+        self.resting().pop()
+    }
+
+    fn resting(&self) -> MutexGuard<'_, Vec<Resting>> {
+        self.resting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

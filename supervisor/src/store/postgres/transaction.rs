@@ -1,0 +1,129 @@
+//! Beginning and ending what writes, and talking to the server meanwhile.
+//!
+//! A session is one transaction of several statements, or one statement that is its own: then nothing is sent
+//! but the statement, and its answer is the commit's.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::Executor as _;
+use sqlx::Postgres;
+use sqlx::postgres::{PgArguments, PgRow};
+use tokio::time::Instant;
+
+use super::connections::{Connections, Lent};
+use super::error::{commit_unknown, silent, store_error};
+use super::{BACKEND, PostgresStore, Shared};
+use crate::store::session::{Backend, Extent, Purpose};
+use crate::store::{Result, StoreError};
+
+pub(super) type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
+
+/// How long any one statement may take before the connection counts as dead.
+pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A transaction. Whoever drops it uncommitted loses its connection too.
+pub(in crate::store) struct PgSession {
+    lent: Lent,
+    from: Arc<Connections>,
+    store: Arc<Shared>,
+    extent: Extent,
+    timeout: Duration,
+    /// How long the server had answered without a break when this began.
+    pub(super) in_contact_for: Duration,
+}
+
+impl Backend for PostgresStore {
+    type Session = PgSession;
+
+    async fn begin(&self, purpose: Purpose, extent: Extent) -> Result<PgSession> {
+        let (from, timeout) = match (purpose, extent) {
+            (Purpose::Renew(claimant), _) => (&self.shared.renewals, claimant.lease / 3),
+            (Purpose::Claim | Purpose::Write, Extent::OneStatement) => {
+                (&self.shared.statements, STATEMENT_TIMEOUT)
+            }
+            (Purpose::Claim | Purpose::Write, Extent::Several) => {
+                (&self.shared.transactions, STATEMENT_TIMEOUT)
+            }
+        };
+        if purpose == Purpose::Claim {
+            self.shared.presence.ready().await?;
+        }
+        // A server that was restarted leaves dead connections; beginning finds them.
+        let mut tries_left = from.max();
+        loop {
+            let lent = within(timeout, from.borrow()).await.inspect_err(|_| self.shared.contact.lost())?;
+            let in_contact_for = self.shared.contact.duration(Instant::now());
+            let (from, store) = (Arc::clone(from), Arc::clone(&self.shared));
+            let mut session = PgSession { lent, from, store, extent, timeout, in_contact_for };
+            let begun = match extent {
+                Extent::OneStatement => Ok(()),
+                Extent::Several => session.open().await,
+            };
+            match begun {
+                Ok(()) => return Ok(session),
+                Err(error @ StoreError::Unreachable { .. }) if tries_left == 0 => return Err(error),
+                Err(StoreError::Unreachable { .. }) => tries_left -= 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Waits for an answer, but not for ever.
+pub(super) async fn within<T>(limit: Duration, answer: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
+    match tokio::time::timeout(limit, answer).await {
+        Ok(answer) => answer.map_err(store_error),
+        Err(_) => Err(StoreError::Unreachable { backend: BACKEND, message: silent(limit) }),
+    }
+}
+
+/// The same for what commits: where the answer is lost, nobody knows.
+async fn committed<T>(limit: Duration, answer: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
+    match tokio::time::timeout(limit, answer).await {
+        Ok(answer) => answer.map_err(commit_unknown),
+        Err(_) => Err(StoreError::CommitUnknown { backend: BACKEND, message: silent(limit) }),
+    }
+}
+
+impl PgSession {
+    async fn open(&mut self) -> Result<()> {
+        let begun = within(self.timeout, self.lent.connection.execute("BEGIN")).await;
+        self.heard(begun.map(drop))
+    }
+
+    /// Commits, and gives the connection back: only now is it good for anybody else.
+    pub(super) async fn close(mut self) -> Result<()> {
+        if self.extent == Extent::Several {
+            let answer = committed(self.timeout, self.lent.connection.execute("COMMIT")).await;
+            self.heard(answer)?;
+        }
+        self.from.give_back(self.lent);
+        Ok(())
+    }
+
+    pub(super) async fn rows(&mut self, query: Query<'_>) -> Result<Vec<PgRow>> {
+        let answer = query.fetch_all(&mut self.lent.connection);
+        let rows = match self.extent {
+            Extent::OneStatement => committed(self.timeout, answer).await,
+            Extent::Several => within(self.timeout, answer).await,
+        };
+        self.heard(rows)
+    }
+
+    pub(super) async fn run(&mut self, query: Query<'_>) -> Result<()> {
+        self.rows(query).await.map(drop)
+    }
+
+    /// Keeps count of how long the server has answered without a break.
+    fn heard<T>(&self, answer: Result<T>) -> Result<T> {
+        match &answer {
+            Err(StoreError::Unreachable { .. } | StoreError::CommitUnknown { .. }) => {
+                self.store.contact.lost()
+            }
+            Ok(_) | Err(_) => self.store.contact.heard(Instant::now()),
+        }
+        answer
+    }
+}
