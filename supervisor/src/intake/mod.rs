@@ -26,6 +26,9 @@ pub trait Claims: Send + Sync + 'static {
     /// How many slots are in a reservation.
     fn count(reservation: &Self::Reservation) -> usize;
 
+    /// Gives back all but so many of them.
+    fn keep(reservation: &mut Self::Reservation, most: usize);
+
     /// Claims these executions, at most as many as slots are reserved, and hands those that became ours on to
     /// their workers. A claim whose commit is unknown is read back in here. The answers come in order.
     ///

@@ -3,6 +3,7 @@
 //! What a crash leaves unsent is found in the rows and sent by the sweep.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -24,13 +25,17 @@ const SWEEP_EVERY: Duration = Duration::from_secs(5);
 const SWEEP_MAX: usize = 200;
 /// While the bus is out of reach, how many announcements are kept in memory. The sweep finds the others.
 const KEPT_MAX: usize = 10_000;
+/// So many groups are announced at once, each of one commit.
+const GROUPS_AT_ONCE: usize = 8;
 
 /// Hears of commits and announces them.
 #[derive(Debug)]
 pub struct Announcer {
     ledger: Arc<Ledger>,
     slots: Arc<Slots>,
-    settlements: mpsc::Sender<News>,
+    news: mpsc::UnboundedSender<News>,
+    /// How many announcements wait.
+    waiting: Arc<AtomicUsize>,
     store: Arc<dyn Store>,
     bus: Bus,
     metrics: Arc<Metrics>,
@@ -45,35 +50,47 @@ impl Announcer {
         slots: Arc<Slots>,
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
-        let (settlements, received) = mpsc::channel(KEPT_MAX);
-        tokio::spawn(settle(Arc::clone(&store), bus.clone(), received));
-        Arc::new(Self { ledger, slots, settlements, store, bus, metrics })
+        let (news, received) = mpsc::unbounded_channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        tokio::spawn(settle(Arc::clone(&store), bus.clone(), received, Arc::clone(&waiting)));
+        Arc::new(Self { ledger, slots, news, waiting, store, bus, metrics })
     }
 
     /// Returns when all that was committed so far is announced, or given up.
     pub async fn announced(&self) {
         let (answer, answered) = oneshot::channel();
-        if self.settlements.send(News::Flush(answer)).await.is_ok() {
+        if self.news.send(News::Flush(answer)).is_ok() {
             let _ = answered.await;
         }
     }
 
-    async fn announce(&self, finalized: Finalized, held: Option<Held>) {
+    /// Hands a group on, as one: it is sent in one go.
+    fn tell(&self, settlements: Vec<Settlement>) {
+        let count = settlements.len();
+        // When so many wait the bus is out of reach, and the sweep will find the rows.
+        if count == 0 || self.waiting.fetch_add(count, Ordering::Relaxed) > KEPT_MAX {
+            self.waiting.fetch_sub(count, Ordering::Relaxed);
+            return;
+        }
+        // The task on the other side ends only after this sender is gone.
+        let _ = self.news.send(News::Settled(settlements));
+    }
+
+    /// What is to be said of an end. `None`: it is announced from its row.
+    async fn settlement(&self, finalized: Finalized, held: Option<Held>) -> Option<Settlement> {
         let Finalized { finalization, verdict } = finalized;
-        let Verdict::Finished { status, error_type } = verdict else { return };
+        let Verdict::Finished { status, error_type } = verdict else { return None };
         let attempt = finalization.attempt;
         // An end that an earlier process kept: whether somebody waits for it stands in its row, so it is announced
         // from there.
         let Some(held) = held else {
-            return announce_rows(&self.store, &self.bus, vec![attempt.execution_id]);
+            announce_rows(&self.store, &self.bus, vec![attempt.execution_id]);
+            return None;
         };
         let reply = match held.terms.sync {
             false => None,
-            true => match self.reply(attempt.execution_id).await {
-                Some(reply) => Some(reply),
-                // The row cannot be read now. It stays unannounced, and the sweep finds it.
-                None => return,
-            },
+            // If the row cannot be read now it stays unannounced, and the sweep finds it.
+            true => Some(self.reply(attempt.execution_id).await?),
         };
         let failure = match &finalization.disposition {
             crate::store::Disposition::Terminal(outcome) => outcome.failure(),
@@ -88,8 +105,7 @@ impl Announcer {
             duration_ms: finalization.duration_ms,
             ..StatusChange::new(attempt, status, finalization.completed_at)
         };
-        // When the queue is full the bus is out of reach, and the sweep will find the row.
-        let _ = self.settlements.try_send(News::Settled(Box::new(Settlement { status, reply })));
+        Some(Settlement { status, reply })
     }
 
     async fn reply(&self, id: Uuid) -> Option<Bytes> {
@@ -102,6 +118,7 @@ impl Announcer {
 impl Sink for Announcer {
     async fn finalized(&self, group: Vec<Finalized>, took: Duration) {
         self.metrics.committed(group.len(), took);
+        let mut settlements = Vec::with_capacity(group.len());
         for finalized in group {
             let attempt = finalized.finalization.attempt;
             let held = self.ledger.let_go(attempt);
@@ -109,7 +126,7 @@ impl Sink for Announcer {
                 Verdict::Finished { status, .. } => {
                     let ran = finalized.finalization.duration_ms.map(Duration::from_millis);
                     self.metrics.finished(*status, ran);
-                    self.announce(finalized, held).await;
+                    settlements.extend(self.settlement(finalized, held).await);
                 }
                 Verdict::Requeued => {
                     self.metrics.requeued();
@@ -125,6 +142,7 @@ impl Sink for Announcer {
                 }
             }
         }
+        self.tell(settlements);
         self.slots.open(Closed::Backlog);
     }
 
@@ -140,21 +158,27 @@ impl Sink for Announcer {
 /// What the task that talks to the bus is told.
 #[derive(Debug)]
 enum News {
-    Settled(Box<Settlement>),
+    Settled(Vec<Settlement>),
     Flush(oneshot::Sender<()>),
 }
 
 /// Sends what is committed, as many at once as there are.
-async fn settle(store: Arc<dyn Store>, bus: Bus, mut news: mpsc::Receiver<News>) {
+async fn settle(
+    store: Arc<dyn Store>,
+    bus: Bus,
+    mut news: mpsc::UnboundedReceiver<News>,
+    waiting: Arc<AtomicUsize>,
+) {
     let mut received = Vec::new();
-    while news.recv_many(&mut received, 256).await > 0 {
-        let (mut group, mut flushes) = (Vec::with_capacity(received.len()), Vec::new());
+    while news.recv_many(&mut received, GROUPS_AT_ONCE).await > 0 {
+        let (mut group, mut flushes) = (Vec::new(), Vec::new());
         for news in received.drain(..) {
             match news {
-                News::Settled(settlement) => group.push(*settlement),
+                News::Settled(settlements) => group.extend(settlements),
                 News::Flush(answer) => flushes.push(answer),
             }
         }
+        waiting.fetch_sub(group.len(), Ordering::Relaxed);
         match bus.settle(&group).await {
             Ok(()) => {
                 // What cannot be marked the sweep announces again.

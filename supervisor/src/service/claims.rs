@@ -30,6 +30,10 @@ impl Claims for DeskClaims {
         reservation.count()
     }
 
+    fn keep(reservation: &mut Reservation, most: usize) {
+        reservation.keep(most);
+    }
+
     async fn claim(
         &self,
         executions: Vec<Arc<NewExecution>>,

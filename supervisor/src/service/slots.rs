@@ -9,11 +9,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// How far ahead of their workers short executions may be claimed.
 const AHEAD: Duration = Duration::from_millis(50);
 /// And how many at most.
 const AHEAD_MAX: usize = 256;
+/// While every worker has work, slots ahead are given out this far apart: a claim of many rows costs the database
+/// little more than a claim of one.
+const GATHER: Duration = Duration::from_millis(10);
 
 /// Why nothing may be claimed right now. Readiness names each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,19 +59,52 @@ struct State {
     workers: usize,
     ahead: usize,
     taken: usize,
+    /// No slots ahead are given out before this.
+    ahead_from: Option<Instant>,
     closed: BTreeSet<Closed>,
+}
+
+/// The answer to whoever wants slots.
+#[derive(Debug, PartialEq, Eq)]
+enum Offer {
+    /// So many are taken.
+    Taken(usize),
+    /// There will be some at this moment, or sooner if a worker is free sooner.
+    At(Instant),
+    /// There are none.
+    Nothing,
 }
 
 impl State {
     fn free(&self) -> usize {
         if self.closed.is_empty() { (self.workers + self.ahead).saturating_sub(self.taken) } else { 0 }
     }
+
+    /// True when slots may be given out: a worker has nothing to do, or it is time for a few more ahead.
+    fn is_time(&self, now: Instant) -> bool {
+        self.taken < self.workers || self.ahead_from.is_none_or(|at| at <= now)
+    }
+
+    fn reserve(&mut self, most: usize, now: Instant) -> Offer {
+        let count = self.free().min(most);
+        match self.ahead_from {
+            _ if count == 0 => Offer::Nothing,
+            Some(at) if !self.is_time(now) => Offer::At(at),
+            Some(_) | None => {
+                self.taken += count;
+                if self.taken > self.workers {
+                    self.ahead_from = Some(now + GATHER);
+                }
+                Offer::Taken(count)
+            }
+        }
+    }
 }
 
 impl Slots {
     /// As many slots as workers may live.
     pub fn new(workers: usize) -> Arc<Self> {
-        let state = State { workers, ahead: 0, taken: 0, closed: BTreeSet::new() };
+        let state = State { workers, ahead: 0, taken: 0, ahead_from: None, closed: BTreeSet::new() };
         Arc::new(Self { state: Mutex::new(state), changed: Notify::new() })
     }
 
@@ -79,18 +116,18 @@ impl Slots {
     pub async fn reserve(self: &Arc<Self>, most: usize) -> Reservation {
         loop {
             let changed = self.changed.notified();
-            {
-                let mut state = self.state();
-                let count = state.free().min(most);
-                if count > 0 {
-                    state.taken += count;
-                    if state.free() > 0 {
+            let offer = self.state().reserve(most, Instant::now());
+            match offer {
+                Offer::Taken(count) => {
+                    if self.free() > 0 {
                         self.changed.notify_one();
                     }
                     return Reservation { slots: Arc::clone(self), count };
                 }
+                // Whichever comes first, the state decides again.
+                Offer::At(at) => drop(tokio::time::timeout_at(at, changed).await),
+                Offer::Nothing => changed.await,
             }
-            changed.await;
         }
     }
 
@@ -130,8 +167,14 @@ impl Slots {
     }
 
     fn release(&self, count: usize) {
-        self.state().taken -= count;
-        self.changed.notify_one();
+        let mut state = self.state();
+        let none_were_free = state.free() == 0;
+        state.taken -= count;
+        // Waking somebody for each end of a short execution would cost more than the execution: who knows that
+        // there will be slots waits by the clock.
+        if none_were_free || state.is_time(Instant::now()) {
+            self.changed.notify_one();
+        }
     }
 }
 
@@ -147,6 +190,15 @@ impl Reservation {
     /// How many are left in it.
     pub fn count(&self) -> usize {
         self.count
+    }
+
+    /// Gives back all but so many.
+    pub fn keep(&mut self, most: usize) {
+        let rest = self.count.saturating_sub(most);
+        self.count -= rest;
+        if rest > 0 {
+            self.slots.release(rest);
+        }
     }
 
     /// Takes one out, if one is left.
@@ -218,5 +270,27 @@ mod tests {
         assert_eq!(slots.free(), 2);
         slots.set_rate(1_000_000, Duration::from_secs(1));
         assert_eq!(slots.free(), 2 + AHEAD_MAX);
+    }
+    #[test]
+    fn slots_ahead_are_given_out_by_the_clock_and_a_free_worker_never_waits() {
+        let start = Instant::now();
+        let mut state = State { workers: 2, ahead: 50, taken: 0, ahead_from: None, closed: BTreeSet::new() };
+        assert_eq!(state.reserve(10, start), Offer::Taken(10));
+        assert_eq!(state.reserve(10, start), Offer::At(start + GATHER), "every worker has work");
+        assert_eq!(state.reserve(10, start + GATHER), Offer::Taken(10));
+        state.taken = 1;
+        assert_eq!(state.reserve(1, start + GATHER), Offer::Taken(1), "a worker is free");
+        assert_eq!(state.reserve(99, start + GATHER * 2), Offer::Taken(50));
+        assert_eq!(state.reserve(1, start + GATHER * 3), Offer::Nothing);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_kept_of_a_reservation_goes_back() {
+        let slots = Slots::new(5);
+        let mut reservation = slots.reserve(4).await;
+        reservation.keep(1);
+        assert_eq!((reservation.count(), slots.free()), (1, 4));
+        reservation.keep(3);
+        assert_eq!((reservation.count(), slots.free()), (1, 4));
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use redis::aio::MultiplexedConnection;
 use redis::{Client, RedisError};
 use tokio::sync::{mpsc, watch};
@@ -14,6 +15,10 @@ use crate::bus::BusError;
 
 /// At most so many pieces of work in one pipeline.
 const BATCH_MAX: usize = 512;
+/// When so many pieces came while a pipeline was on its way, more come all the time:
+const BUSY: usize = 8;
+/// then the next ones are gathered for so long. Nobody is woken for each of them meanwhile.
+const GATHER: Duration = Duration::from_millis(2);
 /// An idle connection is tried this often.
 const PING_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -77,7 +82,14 @@ async fn serve(mut connection: MultiplexedConnection, queue: &mut Queue, load: &
         let received = tokio::time::timeout(PING_INTERVAL, queue.recv_many(&mut batch, BATCH_MAX)).await;
         let sent = match received {
             Ok(0) => return Served::Closed,
-            Ok(_) => send(&mut connection, &mut batch, load).await,
+            Ok(count) => {
+                if (BUSY..BATCH_MAX).contains(&count) {
+                    tokio::time::sleep(GATHER).await;
+                    // Whatever has come by now.
+                    let _ = queue.recv_many(&mut batch, BATCH_MAX - count).now_or_never();
+                }
+                send(&mut connection, &mut batch, load).await
+            }
             Err(_) => redis::cmd("PING").query_async::<()>(&mut connection).await,
         };
         if let Err(error) = sent {

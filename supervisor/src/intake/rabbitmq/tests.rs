@@ -82,6 +82,10 @@ impl Claims for Board {
         permit
     }
 
+    fn keep(reservation: &mut OwnedSemaphorePermit, most: usize) {
+        drop(reservation.split(reservation.num_permits().saturating_sub(most)));
+    }
+
     fn count(reservation: &OwnedSemaphorePermit) -> usize {
         reservation.num_permits()
     }

@@ -137,7 +137,8 @@ impl<'a, C: Claims> Session<'a, C> {
         {
             return;
         }
-        let most = if self.ready.is_empty() { PREFETCH_MAX } else { self.ready.len().min(CLAIM_MAX) };
+        // More may be ready by the time there are slots; what is not needed goes back then.
+        let most = if self.ready.is_empty() { PREFETCH_MAX } else { CLAIM_MAX };
         let reserving = Arc::clone(&self.shared.claims).reserve(most);
         self.reserving = Some((reserving, Instant::now()));
     }
@@ -146,9 +147,10 @@ impl<'a, C: Claims> Session<'a, C> {
         self.store_away_until.is_some_and(|until| until > Instant::now())
     }
 
-    async fn use_slots(&mut self, reservation: C::Reservation) -> Result<(), AmqpError> {
+    async fn use_slots(&mut self, mut reservation: C::Reservation) -> Result<(), AmqpError> {
         let slots = C::count(&reservation);
         if !self.ready.is_empty() {
+            C::keep(&mut reservation, self.ready.len());
             return self.claim(reservation, slots).await;
         }
         // It only told how many are free. Others may have them while the consumer is opened.
