@@ -31,6 +31,6 @@ pub use dialogue::Dialogue;
 pub use eventually::{Condition, eventually};
 pub use installation::{Installation, rogue};
 pub use queue::{HeldMessage, Queue};
-pub use record::Record;
+pub use record::{HeldTable, Record};
 pub use services::{Backends, Service, Services};
 pub use supervisor::Supervisor;

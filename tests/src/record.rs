@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::blocking::block_on;
@@ -54,6 +54,18 @@ impl Record {
     pub fn execute(&self, sql: &str) {
         let done = block_on(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&self.pool));
         done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    /// Keeps everybody else out of a table until what it gives is dropped.
+    #[track_caller]
+    pub fn lock_table(&self, table: &str) -> HeldTable {
+        let sql = format!("BEGIN; LOCK TABLE {table}");
+        let held = block_on(async {
+            let mut connection = self.pool.acquire().await?.detach();
+            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
+            Ok::<_, sqlx::Error>(HeldTable { _connection: connection })
+        });
+        held.unwrap_or_else(|error| panic!("locking {table}: {error}"))
     }
 
     /// The row of an execution, if there is one.
@@ -123,4 +135,10 @@ impl Record {
             .collect();
         assert!(wrong.is_empty(), "not ended exactly once: {wrong:?}");
     }
+}
+
+/// A table that nobody else can read or write.
+#[derive(Debug)]
+pub struct HeldTable {
+    _connection: PgConnection,
 }

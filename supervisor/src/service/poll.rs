@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::announcer::announce_rows;
 use super::desk::Desk;
@@ -53,22 +54,22 @@ impl Poll {
 
     async fn claim_until_told(self) {
         let Self { desk, store, bus, slots, claimant, neighbours, stop, pulse } = self;
-        let mut probed = tokio::time::Instant::now();
-        let mut dead = Vec::new();
+        let mut deaths = Deaths::unknown();
         loop {
+            // Before slots are reserved: a proof takes its time, and the broker can use them meanwhile.
+            if neighbours == Neighbours::Some {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = deaths.prove(&*store, &claimant) => {}
+                }
+            }
             let reservation = tokio::select! {
                 () = stop.cancelled() => return,
                 reservation = pulse.beating(Loop::Poll, slots.reserve(CLAIM_MAX)) => reservation,
             };
             let take_over = match neighbours {
                 Neighbours::None => TakeOver::AllOthers,
-                Neighbours::Some => {
-                    if probed.elapsed() >= PROBE_EVERY {
-                        dead = store.dead_owners(&claimant).await.unwrap_or_default();
-                        probed = tokio::time::Instant::now();
-                    }
-                    TakeOver::Lost { dead: &dead }
-                }
+                Neighbours::Some => TakeOver::Lost { dead: &deaths.proven },
             };
             match store.claim_due(&claimant, reservation.count(), take_over).await {
                 Ok(due) => {
@@ -97,6 +98,27 @@ impl Poll {
                 () = stop.cancelled() => return,
                 () = wait(&*store) => {}
             }
+        }
+    }
+}
+
+/// Which other supervisors are proven dead. A proof may be old by the time of a claim, which checks it again.
+#[derive(Debug)]
+struct Deaths {
+    proven: Vec<Uuid>,
+    probed: Instant,
+}
+
+impl Deaths {
+    fn unknown() -> Self {
+        Self { proven: Vec::new(), probed: Instant::now() }
+    }
+
+    /// Looks for them, if it is time.
+    async fn prove(&mut self, store: &dyn Store, claimant: &Claimant) {
+        if self.probed.elapsed() >= PROBE_EVERY {
+            self.proven = store.dead_owners(claimant).await.unwrap_or_default();
+            self.probed = Instant::now();
         }
     }
 }

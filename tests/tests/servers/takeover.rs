@@ -100,6 +100,28 @@ fn a_supervisor_stopped_beyond_its_lease_is_superseded() {
     world.assert_clean(stopped, &stopped_place);
 }
 
+#[test]
+fn while_deaths_are_being_proven_the_broker_has_the_slots() {
+    let mut world = World::shared();
+    let installation = world.installation();
+    let supervisor = installation.start();
+    // Whoever looks for dead supervisors now waits until its patience ends, which is 5 s.
+    let held = world.record.lock_table("supervisor_presences");
+    let proving = "SELECT query_start FROM pg_stat_activity WHERE datname = current_database()
+        AND wait_event_type = 'Lock' AND query LIKE '%supervisor_presences%'";
+    let since = eventually("a death is being proven", SOON, || world.record.select(proving).pop());
+    let id = world.queue.submit(json!({ "workflow": "echo" }));
+    world.record.finished(&id, SOON);
+    let taken = world.record.select(&format!(
+        "SELECT extract(epoch FROM at - '{}') AS after FROM execution_events
+         WHERE execution_id = '{id}' AND event = 'claimed'",
+        since["query_start"].as_str().unwrap()
+    ));
+    assert!(taken[0]["after"].as_f64().unwrap() < 4.0, "claimed only when the proof was given up: {taken:?}");
+    drop(held);
+    world.assert_clean(supervisor, &installation);
+}
+
 fn runs(supervisor: &Supervisor) -> u64 {
     supervisor.client().get("/api/pool").body["running"].as_u64().unwrap()
 }
