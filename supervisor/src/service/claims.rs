@@ -64,16 +64,18 @@ impl Claims for DeskClaims {
 
 impl DeskClaims {
     /// The connection was lost in mid-commit: what is in our name and not in our hands was claimed just now
-    /// and goes to the desk. The caller asks for all of them again: those answer that they run, and what the
-    /// same commit refused or left alone gets the answer that was lost.
+    /// and goes to the desk, whether by that commit or by the poll, which may bring it there too. The caller
+    /// asks for all of them again: those answer that they run, and what the same commit refused or left alone
+    /// gets the answer that was lost.
     async fn take_in_written(
         &self,
         executions: &[Arc<NewExecution>],
         reservation: Reservation,
     ) -> Result<(), StoreError> {
         let ids: Vec<_> = executions.iter().map(|execution| execution.id).collect();
-        let written = self.store.claimed_by(self.claimant.owner, &ids).await?;
+        // Noted before the rows are read: one that ends meanwhile is RUNNING in what was read, and held no more.
         let held = self.desk.ledger().attempts();
+        let written = self.store.claimed_by(self.claimant.owner, &ids).await?;
         let new: Vec<Claimed> =
             written.into_iter().filter(|claimed| !held.contains(&claimed.attempt)).collect();
         self.desk.accept(new, reservation);

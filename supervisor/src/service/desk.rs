@@ -88,7 +88,8 @@ impl Desk {
         &self.ledger
     }
 
-    /// Takes in what was claimed with a reservation, and prepares it in the background, in order.
+    /// Takes in what was claimed with a reservation, and prepares it in the background, in order. What is held
+    /// already is passed over.
     pub fn accept(self: &Arc<Self>, claimed: Vec<Claimed>, mut reservation: Reservation) {
         let mut taken = Vec::with_capacity(claimed.len());
         for claimed in claimed {
@@ -96,8 +97,9 @@ impl Desk {
                 tracing::error!(attempt = %claimed.attempt, "claimed more than was reserved; its lease will run out");
                 continue;
             };
-            self.ledger.take_in(&claimed, slot);
-            taken.push(claimed);
+            if self.ledger.take_in(&claimed, slot) {
+                taken.push(claimed);
+            }
         }
         if taken.is_empty() {
             return;

@@ -4,6 +4,7 @@
 //! its end is committed, so that its lease is kept while the database is slow.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -86,15 +87,23 @@ impl Ledger {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a claimed attempt in.
-    pub fn take_in(&self, claimed: &Claimed, slot: Slot) {
+    /// Takes a claimed attempt in. False when it is held already: a claim that was read back and the poll's own
+    /// may be of the same attempt. The slot goes back then.
+    #[must_use]
+    pub fn take_in(&self, claimed: &Claimed, slot: Slot) -> bool {
         let held = Held {
             execution: Arc::clone(&claimed.execution),
             attempts_charged: claimed.attempts_charged,
             terms: Terms::default(),
             phase: Phase::Preparing { slot, cancel: None },
         };
-        self.lock().insert(claimed.attempt, held);
+        match self.lock().entry(claimed.attempt) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                place.insert(held);
+                true
+            }
+        }
     }
 
     /// The attempts whose leases must be renewed.
@@ -141,5 +150,31 @@ impl Ledger {
     /// Its end is committed, or is not ours to commit.
     pub fn let_go(&self, attempt: Attempt) -> Option<Held> {
         self.lock().remove(&attempt)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::execution::Request;
+    use crate::service::Slots;
+
+    #[tokio::test]
+    async fn an_attempt_is_taken_in_once_and_the_second_slot_goes_back() {
+        let (ledger, slots) = (Ledger::default(), Slots::new(2));
+        let id = Uuid::from_u128(1);
+        let request = format!(r#"{{"execution_id":"{id}","workflow":"w"}}"#);
+        let claimed = Claimed {
+            attempt: Attempt::new(id, 1),
+            attempts_charged: 1,
+            execution: Arc::new(NewExecution::of(&Request::parse(request.as_bytes()).unwrap(), 3)),
+        };
+        let mut reservation = slots.reserve(2).await;
+        assert!(ledger.take_in(&claimed, reservation.take().unwrap()));
+        ledger.cancel(claimed.attempt, CancelReason::User, "not any more");
+        assert!(!ledger.take_in(&claimed, reservation.take().unwrap()));
+        assert_eq!((ledger.len(), slots.free()), (1, 1));
+        let held = ledger.let_go(claimed.attempt).unwrap();
+        assert!(matches!(held.phase, Phase::Preparing { cancel: Some(_), .. }), "it is the first: {held:?}");
     }
 }
