@@ -33,12 +33,12 @@ impl Prefetch {
         Some(self.current())
     }
 
-    /// Gives a new window when what waits aside fills this one, so that it does not hold up the rest.
-    pub(super) fn blocked_by(&mut self, aside: usize) -> Option<u16> {
-        if aside < self.size || self.size >= PREFETCH_MAX {
+    /// Gives a new window when deliveries that no slot helps fill this one, so that they do not hold up the rest.
+    pub(super) fn blocked_by(&mut self, held_up: usize) -> Option<u16> {
+        if held_up < self.size || self.size >= PREFETCH_MAX {
             return None;
         }
-        self.size = (aside * 2).min(PREFETCH_MAX);
+        self.size = (held_up * 2).min(PREFETCH_MAX);
         Some(self.current())
     }
 

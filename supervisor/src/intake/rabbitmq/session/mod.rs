@@ -162,13 +162,18 @@ impl<'a, C: Claims> Session<'a, C> {
         Ok(())
     }
 
+    /// How many deliveries wait for something that no slot can give: their record, or the dead letters.
+    fn held_up(&self) -> usize {
+        self.acks.open().saturating_sub(self.ready.len())
+    }
+
     /// What must not wait for an event: no slot for long, deliveries held for long, records to ask for.
     async fn look_after(&mut self) -> Result<(), AmqpError> {
         let no_slot = self.reserving.as_ref().is_some_and(|(_, since)| since.elapsed() >= NO_SLOT_GRACE);
         if no_slot || self.store_is_away() {
             self.stop_consuming().await?;
         } else if self.consumer.is_some()
-            && let Some(window) = self.prefetch.blocked_by(self.aside.len())
+            && let Some(window) = self.prefetch.blocked_by(self.held_up())
         {
             self.stop_consuming().await?;
             self.consume(window).await?;
