@@ -12,7 +12,6 @@ use axum::response::Response;
 use base64::Engine as _;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Api;
 use super::problem::{ApiError, Kind};
 
 /// Paths anybody may see: they hold no data of executions.
@@ -22,7 +21,7 @@ const OPEN: &[&str] = &["/", "/healthz", "/readyz"];
 const PROTOCOL_PREFIX: &str = "bearer.";
 
 pub(super) async fn admit(
-    State(api): State<Api>,
+    State(token): State<Option<SecretString>>,
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
@@ -36,7 +35,7 @@ pub(super) async fn admit(
             format!("a page of {origin} may not use this supervisor"),
         ));
     }
-    let refused = match &api.token {
+    let refused = match &token {
         Some(token) => (!OPEN.contains(&request.uri().path()) && !shows(headers, token)).then(|| {
             let detail = "show the token (setting http_token) in the header `authorization: Bearer TOKEN`";
             ApiError::new(Kind::Unauthorized, detail)

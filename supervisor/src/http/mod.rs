@@ -7,6 +7,7 @@
 
 mod dashboard;
 mod executions;
+mod front;
 mod guard;
 mod health;
 mod logs;
@@ -20,19 +21,19 @@ mod service;
 mod socket;
 mod transcript;
 pub mod view;
+mod wait;
 
 #[cfg(test)]
 mod tests;
-mod wait;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use secrecy::SecretString;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use front::Front;
 pub use service::{RecycleTarget, Service, ServiceError};
 
 use crate::bus::Bus;
@@ -66,17 +67,8 @@ impl Api {
         router
             .fallback(problem::no_such_path)
             .method_not_allowed_fallback(problem::no_such_method)
-            .layer(axum::middleware::from_fn_with_state(self.clone(), guard::admit))
+            .layer(axum::middleware::from_fn_with_state(self.token.clone(), guard::admit))
             .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
             .with_state(self)
-    }
-
-    /// Answers on this listener until [`Api::closing`] is cancelled and the last answer is given.
-    ///
-    /// # Errors
-    /// When the listener fails.
-    pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
-        let closing = self.closing.clone();
-        axum::serve(listener, self.router()).with_graceful_shutdown(closing.cancelled_owned()).await
     }
 }

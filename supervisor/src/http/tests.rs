@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::view::{self, CancelOutcome, LogView, Part, PoolView, Readiness};
-use super::{Api, RecycleTarget, Service, ServiceError};
+use super::{Api, Front, RecycleTarget, Service, ServiceError};
 use crate::bus::{Bus, Settlement, StatusChange};
 use crate::client::{Client, ClientError, Execution, ExecutionPage};
 use crate::execution::{Attempt, LogLine, LogStream, Request, Status};
@@ -94,6 +94,8 @@ struct Served {
     store: Arc<dyn Store>,
     bus: Bus,
     stand: Arc<Stand>,
+    front: Front,
+    api: Api,
     closing: CancellationToken,
     _folder: tempfile::TempDir,
 }
@@ -105,6 +107,13 @@ impl Drop for Served {
 }
 
 async fn serve(token: Option<&str>) -> Served {
+    let served = start(token).await;
+    served.front.open(served.api.clone());
+    served
+}
+
+/// A server whose supervisor starts still, and waits for the database.
+async fn start(token: Option<&str>) -> Served {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&folder.path().join("muster.db"), Durability::Normal).await.unwrap();
     let store: Arc<dyn Store> = Arc::new(store);
@@ -119,10 +128,13 @@ async fn serve(token: Option<&str>) -> Served {
         token: token.map(SecretString::from),
         closing: closing.clone(),
     };
+    let waits = Part { part: "store".into(), ready: false, detail: "the database is out of reach: x".into() };
+    let (_, waits_for) = tokio::sync::watch::channel(Readiness::of(vec![waits]));
+    let front = Front::starting(api.token.clone(), waits_for);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(api.serve(listener));
-    Served { url, store, bus, stand, closing, _folder: folder }
+    tokio::spawn(front.clone().serve(listener, closing.clone()));
+    Served { url, store, bus, stand, front, api, closing, _folder: folder }
 }
 
 impl Served {
@@ -282,6 +294,25 @@ async fn commands_reach_the_pool() {
     assert_eq!(commands, "resize 2 4, recycle Worker(WorkerId(3)), recycle All, reload");
     let readiness = served.ask(|client| client.readiness().unwrap()).await;
     assert!(!readiness.ready && readiness.parts[0].detail == "none can start");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_supervisor_starts_it_lives_and_says_what_it_waits_for() {
+    let served = start(Some("s3cret")).await;
+    let ask = |path| raw(&served, "GET", path, "", "authorization: Bearer s3cret\r\n");
+    assert_eq!(ask("/healthz").await, "200 text/plain; charset=utf-8 ok\n");
+    let unready = ask("/readyz").await;
+    assert!(unready.starts_with("503 application/json"), "{unready}");
+    assert!(unready.contains("the database is out of reach: x"), "{unready}");
+    let not_yet = ask("/api/executions").await;
+    assert!(not_yet.starts_with("503 application/problem+json"), "{not_yet}");
+    assert!(not_yet.contains("the supervisor is starting"), "{not_yet}");
+    let stranger = raw(&served, "GET", "/api/executions", "", "").await;
+    assert!(stranger.starts_with("401 "), "{stranger}");
+
+    served.front.open(served.api.clone());
+    assert!(ask("/readyz").await.contains("none can start"));
+    assert!(ask("/api/executions").await.starts_with("200 "));
 }
 
 /// What the server says to a raw request: status, content type, body.

@@ -19,6 +19,7 @@ mod prewarm_gate;
 mod pulse;
 mod run;
 mod slots;
+mod starting;
 mod supervisor;
 
 pub use announcer::Announcer;
@@ -32,4 +33,5 @@ pub use prepare::Preparer;
 pub use pulse::{Loop, Pulse};
 pub use run::{RunError, run};
 pub use slots::{Closed, Reservation, Slot, Slots};
+pub use starting::Starting;
 pub use supervisor::{Reload, StartError, Supervisor, Tasks};

@@ -12,8 +12,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::core::pool_config;
+use super::starting::Starting;
 use super::supervisor::{Reload, StartError, Supervisor, Tasks};
-use crate::http::{Api, Service};
+use crate::http::{Api, Front, Service};
 use crate::process::{descriptors_for, raise_descriptor_limit, reap_orphans};
 use crate::settings::Settings;
 
@@ -49,17 +50,18 @@ pub async fn run(settings: Settings, reload: Reload) -> Result<(), RunError> {
         tokio::spawn(reap_for_ever(signal(SignalKind::child())?));
     }
     let mut signals = Signals::listen()?;
-    let listener = listen(settings.http_bind).await?;
+    let (starting, closing) = (Starting::default(), CancellationToken::new());
+    let front = Front::starting(settings.http_token.clone(), starting.waits_for());
+    let http = listen(settings.http_bind).await?.map(|it| serve(front.clone(), it, closing.clone()));
     let (supervisor, tasks) = tokio::select! {
-        started = Supervisor::start(settings, reload) => started?,
+        started = Supervisor::start(settings, reload, &starting) => started?,
         // It waits for a database, or for what an earlier process kept: nothing is claimed yet.
         () = signals.leave() => {
             tracing::info!("asked to leave before the start was over");
             return Ok(());
         }
     };
-    let closing = CancellationToken::new();
-    let http = listener.map(|listener| serve(&supervisor, listener, closing.clone()));
+    front.open(api(&supervisor, closing.clone()));
     notify(NotifyState::Ready);
     let watchdog = tokio::spawn(feed_watchdog(Arc::clone(&supervisor)));
     signals.until_asked_to_leave(&supervisor).await;
@@ -98,23 +100,26 @@ async fn listen(address: Option<SocketAddr>) -> Result<Option<TcpListener>, RunE
     Ok(Some(listener))
 }
 
-fn serve(supervisor: &Arc<Supervisor>, listener: TcpListener, closing: CancellationToken) -> JoinHandle<()> {
+fn serve(front: Front, listener: TcpListener, closing: CancellationToken) -> JoinHandle<()> {
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!(url = format!("http://{address}"), "listening");
+    }
+    tokio::spawn(async move {
+        if let Err(error) = front.serve(listener, closing).await {
+            tracing::error!(%error, "the HTTP interface failed; restart the supervisor");
+        }
+    })
+}
+
+fn api(supervisor: &Arc<Supervisor>, closing: CancellationToken) -> Api {
     let token = supervisor.settings.read().unwrap_or_else(PoisonError::into_inner).http_token.clone();
-    let api = Api {
+    Api {
         store: Arc::clone(&supervisor.core.store),
         bus: supervisor.core.bus.clone(),
         service: Arc::clone(supervisor) as Arc<dyn Service>,
         token,
         closing,
-    };
-    if let Ok(address) = listener.local_addr() {
-        tracing::info!(url = format!("http://{address}"), "listening");
     }
-    tokio::spawn(async move {
-        if let Err(error) = api.serve(listener).await {
-            tracing::error!(%error, "the HTTP interface failed; restart the supervisor");
-        }
-    })
 }
 
 /// Drains; a second signal hurries.

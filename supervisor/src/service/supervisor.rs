@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::announcer::{Announcer, sweep_for_ever};
-use super::backends::{BackendError, OpenStore, open_bus, open_store};
+use super::backends::{BackendError, OpenStore, open_bus};
 use super::claims::DeskClaims;
 use super::core::{Core, CoreError, Parts, claimant, transcripts};
 use super::data_dir::{DataDir, DataDirError};
@@ -24,13 +24,13 @@ use super::poll::{Neighbours, Poll};
 use super::prepare::Preparer;
 use super::pulse::{Loop, Pulse};
 use super::slots::{Closed, Slots};
+use super::starting::Starting;
 use super::{heartbeat, leases, orders};
 use crate::finalize::{Outbox, OutboxError, Sink};
 use crate::intake::rabbitmq::{AmqpError, BrokerHealth, IntakeOptions, RabbitIntake};
 use crate::observe::Metrics;
 use crate::process::{Leftovers, LeftoversError};
 use crate::settings::Settings;
-use crate::store::Durability;
 
 /// How long claimed attempts may take to be handed to the crew when a drain begins.
 const PREPARED_WITHIN: Duration = Duration::from_secs(5);
@@ -38,8 +38,6 @@ const PREPARED_WITHIN: Duration = Duration::from_secs(5);
 const ANNOUNCED_WITHIN: Duration = Duration::from_secs(5);
 /// The most the outbox may hold.
 const OUTBOX_MAX_BYTES: u64 = 1024 * 1024 * 1024;
-/// How often a database that does not answer at the start is tried.
-const OPEN_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// A running supervisor.
 #[derive(Debug)]
@@ -116,13 +114,17 @@ impl Supervisor {
     ///
     /// # Errors
     /// When a setting cannot be used; a database that does not answer is waited for.
-    pub async fn start(settings: Settings, reload: Reload) -> Result<(Arc<Self>, Tasks), StartError> {
+    pub async fn start(
+        settings: Settings,
+        reload: Reload,
+        starting: &Starting,
+    ) -> Result<(Arc<Self>, Tasks), StartError> {
         let data_dir = DataDir::lock(&settings.data_dir)?;
         let (leftovers, killed) = Leftovers::kill_and_open(data_dir.path())?;
         if killed > 0 {
             tracing::warn!(killed, "killed workers that an earlier supervisor left behind");
         }
-        let OpenStore { store, file } = open_until_it_answers(&settings).await?;
+        let OpenStore { store, file } = starting.open_store(&settings).await?;
         let neighbours = if file.is_some() { Neighbours::None } else { Neighbours::Some };
         let outbox = Outbox::open(&data_dir.path().join("outbox"), OUTBOX_MAX_BYTES)?;
         let claimant = claimant(&settings);
@@ -166,6 +168,7 @@ impl Supervisor {
             data_dir,
         });
         // Their rows are in the name of a process that is gone: written after a poll they might be run again.
+        starting.wait_for("outbox", "outcomes of an earlier process are being written");
         supervisor.core.replayed().await;
         let broker = supervisor.start_broker()?;
         let tasks = supervisor.start_tasks(neighbours, announcer, broker);
@@ -288,23 +291,5 @@ async fn prepared(ledger: &Ledger) {
     let deadline = tokio::time::Instant::now() + PREPARED_WITHIN;
     while ledger.is_preparing() && tokio::time::Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-async fn open_until_it_answers(settings: &Settings) -> Result<OpenStore, StartError> {
-    loop {
-        let opened = async {
-            let open = open_store(settings, Durability::Full).await?;
-            open.store.migrate().await?;
-            Ok::<_, BackendError>(open)
-        };
-        match opened.await {
-            Ok(open) => return Ok(open),
-            Err(BackendError::Store(error)) if error.is_passing() => {
-                tracing::warn!(%error, "waiting for the database");
-                tokio::time::sleep(OPEN_AGAIN_AFTER).await;
-            }
-            Err(error) => return Err(error.into()),
-        }
     }
 }

@@ -118,9 +118,17 @@ fn a_batch_gives_up_after_five_failed_starts() {
 }
 
 #[test]
-fn sigterm_ends_a_start_that_waits_for_its_database() {
+fn a_start_that_waits_for_its_database_answers_and_ends_on_sigterm() {
     let installation = Installation::new().setting("database_url", "postgres://nobody@127.0.0.1:1/nowhere");
     let supervisor = installation.spawn();
-    eventually("it waits", SOON, || supervisor.log().contains("waiting for the database"));
+    eventually("it says what it waits for", SOON, || {
+        let Some(response) = supervisor.client().try_get("/readyz") else { return false };
+        let detail = response.body["parts"][0]["detail"].as_str().unwrap_or_default();
+        response.status == 503 && detail.starts_with("the database is out of reach: ")
+    });
+    assert!(supervisor.log().contains("waiting for the database"));
+    let alive = supervisor.client().get("/healthz");
+    assert_eq!((alive.status, alive.body.as_str()), (200, Some("ok\n")));
+    assert_eq!(supervisor.client().get("/api/pool").status, 503);
     assert!(supervisor.terminate(Duration::from_secs(5)).success());
 }

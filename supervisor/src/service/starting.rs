@@ -1,0 +1,61 @@
+//! What a start waits for: the database, and what an earlier process left in the outbox.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::backends::{BackendError, OpenStore, open_store};
+use crate::http::view::{Part, Readiness};
+use crate::settings::Settings;
+use crate::store::{Durability, StoreError};
+
+/// How often a database that does not answer is tried.
+const OPEN_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// What readiness says until the supervisor has started.
+#[derive(Debug)]
+pub struct Starting(watch::Sender<Readiness>);
+
+impl Default for Starting {
+    fn default() -> Self {
+        Self(watch::Sender::new(waiting("start", "the supervisor is starting".to_owned())))
+    }
+}
+
+impl Starting {
+    /// What it waits for at the moment.
+    pub fn waits_for(&self) -> watch::Receiver<Readiness> {
+        self.0.subscribe()
+    }
+
+    pub(super) fn wait_for(&self, part: &str, detail: impl Into<String>) {
+        self.0.send_replace(waiting(part, detail.into()));
+    }
+
+    /// Opens the store of the settings, however long it takes until it answers.
+    pub(super) async fn open_store(&self, settings: &Settings) -> Result<OpenStore, BackendError> {
+        loop {
+            match open_and_migrate(settings).await {
+                Ok(open) => return Ok(open),
+                Err(BackendError::Store(
+                    StoreError::Unreachable { message, .. } | StoreError::CommitUnknown { message, .. },
+                )) => {
+                    tracing::warn!(reason = message, "waiting for the database");
+                    self.wait_for("store", format!("the database is out of reach: {message}"));
+                    tokio::time::sleep(OPEN_AGAIN_AFTER).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+async fn open_and_migrate(settings: &Settings) -> Result<OpenStore, BackendError> {
+    let open = open_store(settings, Durability::Full).await?;
+    open.store.migrate().await?;
+    Ok(open)
+}
+
+fn waiting(part: &str, detail: String) -> Readiness {
+    Readiness::of(vec![Part { part: part.to_owned(), ready: false, detail }])
+}
