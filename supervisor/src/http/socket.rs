@@ -2,20 +2,30 @@
 //!
 //! In: `{"subscribe": ["execution:ID", "executions", "pool"]}` and `{"unsubscribe": [...]}`. Out: what is
 //! published there, as `{"channel", "data"}`; `{"gap": true}` when something was missed; `{"error"}` for a
-//! message we cannot use.
+//! message we cannot use. A watcher whose network fell silent would be kept for ever, so each is pinged, and let
+//! go when it does not answer; every WebSocket client answers pings by itself.
+
+use std::collections::HashSet;
+use std::time::Duration;
 
 use axum::extract::State;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::response::Response;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::Api;
 use crate::bus::{Channel, Heard, Watch};
 
 /// The largest message a watcher may send.
 const MESSAGE_MAX_BYTES: usize = 64 * 1024;
+/// The most channels one watcher may listen to.
+const SUBSCRIPTIONS_MAX: usize = 256;
+/// How often a watcher is pinged. It has as long to answer, and to take what is sent to it.
+const PING_EVERY: Duration = Duration::from_secs(20);
 
 /// What a watcher asks for.
 #[derive(Deserialize)]
@@ -37,55 +47,115 @@ struct News<'a> {
 /// `GET /ws`
 pub(super) async fn open(State(api): State<Api>, upgrade: WebSocketUpgrade) -> Response {
     upgrade.protocols(["muster"]).max_message_size(MESSAGE_MAX_BYTES).on_upgrade(move |socket| async move {
+        let watch = api.bus.watch(&[]).await;
         // An error here is a watcher that left.
-        let _ = serve(&api, socket).await;
+        let _ = Watcher::new(socket, watch, PING_EVERY).serve(&api.closing).await;
     })
 }
 
-async fn serve(api: &Api, mut socket: WebSocket) -> Result<(), axum::Error> {
-    let mut watch = api.bus.watch(&[]).await;
-    loop {
-        tokio::select! {
-            message = socket.recv() => match message {
-                None => return Ok(()),
-                Some(message) => match message? {
-                    Message::Text(text) => wish(&mut socket, &mut watch, text.as_str()).await?,
-                    Message::Close(_) => return Ok(()),
-                    Message::Binary(_) | Message::Ping(_) | Message::Pong(_) => {}
+/// Who listens at the other end.
+pub(super) struct Watcher {
+    socket: WebSocket,
+    watch: Watch,
+    ping_every: Duration,
+    subscribed: HashSet<Channel>,
+    /// Nothing has come since the last ping.
+    owes_answer: bool,
+}
+
+impl Watcher {
+    pub(super) fn new(socket: WebSocket, watch: Watch, ping_every: Duration) -> Self {
+        Self { socket, watch, ping_every, subscribed: HashSet::new(), owes_answer: false }
+    }
+
+    pub(super) async fn serve(mut self, closing: &CancellationToken) -> Result<(), axum::Error> {
+        let mut ping = interval(self.ping_every);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The first tick comes at once, and nobody has to be asked yet.
+        ping.tick().await;
+        loop {
+            tokio::select! {
+                message = self.socket.recv() => {
+                    let Some(message) = message else { return Ok(()) };
+                    self.owes_answer = false;
+                    match message? {
+                        Message::Text(text) => self.obey(text.as_str()).await?,
+                        Message::Close(_) => return Ok(()),
+                        Message::Binary(_) | Message::Ping(_) | Message::Pong(_) => {}
+                    }
+                }
+                heard = self.watch.next() => match heard {
+                    Heard::Gap => self.say(r#"{"gap":true}"#.to_owned()).await?,
+                    Heard::Message { channel, data } => self.pass_on(&channel, &data).await?,
                 },
-            },
-            heard = watch.next() => match heard {
-                Heard::Gap => send(&mut socket, r#"{"gap":true}"#.to_owned()).await?,
-                Heard::Message { channel, data } => pass_on(&mut socket, &channel, &data).await?,
-            },
-            () = api.closing.cancelled() => return socket.send(Message::Close(None)).await,
+                _ = ping.tick() => {
+                    if self.owes_answer {
+                        let reason = "no answer to a ping".into();
+                        let close = CloseFrame { code: close_code::POLICY, reason };
+                        return self.send(Message::Close(Some(close))).await;
+                    }
+                    self.owes_answer = true;
+                    self.send(Message::Ping(Bytes::new())).await?;
+                }
+                () = closing.cancelled() => return self.send(Message::Close(None)).await,
+            }
         }
+    }
+
+    async fn pass_on(&mut self, channel: &str, data: &Bytes) -> Result<(), axum::Error> {
+        // What is no JSON was published by somebody else, and is nothing a watcher could read.
+        let Ok(data) = serde_json::from_slice::<&RawValue>(data) else { return Ok(()) };
+        self.say(serde_json::to_string(&News { channel, data }).unwrap_or_default()).await
+    }
+
+    /// Does what a wish asks for: all of it, or nothing and says why.
+    async fn obey(&mut self, text: &str) -> Result<(), axum::Error> {
+        match parse(text).and_then(|wish| self.subscribed_after(&wish).map(|after| (wish, after))) {
+            Ok((Changes { subscribe, unsubscribe }, subscribed)) => {
+                self.subscribed = subscribed;
+                self.watch.remove(&unsubscribe);
+                self.watch.add(&subscribe).await;
+                Ok(())
+            }
+            Err(error) => self.say(serde_json::json!({"error": error}).to_string()).await,
+        }
+    }
+
+    fn subscribed_after(&self, changes: &Changes) -> Result<HashSet<Channel>, String> {
+        let mut subscribed = self.subscribed.clone();
+        subscribed.retain(|channel| !changes.unsubscribe.contains(channel));
+        subscribed.extend(&changes.subscribe);
+        if subscribed.len() > SUBSCRIPTIONS_MAX {
+            return Err(format!(
+                "at most {SUBSCRIPTIONS_MAX} subscriptions on one socket, and this would be {}: unsubscribe \
+                 from some, or open another",
+                subscribed.len()
+            ));
+        }
+        Ok(subscribed)
+    }
+
+    async fn say(&mut self, text: String) -> Result<(), axum::Error> {
+        self.send(Message::Text(text.into())).await
+    }
+
+    /// A watcher that takes nothing any more is one that left.
+    async fn send(&mut self, message: Message) -> Result<(), axum::Error> {
+        timeout(self.ping_every, self.socket.send(message)).await.map_err(axum::Error::new)?
     }
 }
 
-async fn pass_on(socket: &mut WebSocket, channel: &str, data: &Bytes) -> Result<(), axum::Error> {
-    // What is no JSON was published by somebody else, and is nothing a watcher could read.
-    let Ok(data) = serde_json::from_slice::<&RawValue>(data) else { return Ok(()) };
-    send(socket, serde_json::to_string(&News { channel, data }).unwrap_or_default()).await
+/// A wish that was understood.
+struct Changes {
+    subscribe: Vec<Channel>,
+    unsubscribe: Vec<Channel>,
 }
 
-async fn wish(socket: &mut WebSocket, watch: &mut Watch, text: &str) -> Result<(), axum::Error> {
+fn parse(text: &str) -> Result<Changes, String> {
     let channels = |names: &[String]| -> Result<Vec<Channel>, String> {
         names.iter().map(|name| name.parse::<Channel>().map_err(|error| error.to_string())).collect()
     };
     let wish = serde_json::from_str::<Wish>(text)
-        .map_err(|error| format!("send {{\"subscribe\": [\"executions\"]}}: {error}"))
-        .and_then(|wish| Ok((channels(&wish.subscribe)?, channels(&wish.unsubscribe)?)));
-    match wish {
-        Ok((subscribe, unsubscribe)) => {
-            watch.remove(&unsubscribe);
-            watch.add(&subscribe).await;
-            Ok(())
-        }
-        Err(error) => send(socket, serde_json::json!({"error": error}).to_string()).await,
-    }
-}
-
-async fn send(socket: &mut WebSocket, text: String) -> Result<(), axum::Error> {
-    socket.send(Message::Text(text.into())).await
+        .map_err(|error| format!("send {{\"subscribe\": [\"executions\"]}}: {error}"))?;
+    Ok(Changes { subscribe: channels(&wish.subscribe)?, unsubscribe: channels(&wish.unsubscribe)? })
 }
