@@ -54,7 +54,8 @@ impl From<SettingsError> for Failure {
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let code = match &error {
-            ClientError::Address { .. } => USAGE,
+            // What the supervisor calls a bad request was a mistake of whoever wrote the command.
+            ClientError::Address { .. } | ClientError::Refused { status: 400, .. } => USAGE,
             ClientError::Unreachable { .. } | ClientError::Foreign { .. } => UNAVAILABLE,
             ClientError::Unauthorized { .. } | ClientError::Refused { .. } => 1,
         };

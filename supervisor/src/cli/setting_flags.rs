@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
-use crate::settings::{KEYS, Key, Raw, Settings, SettingsError, Sources};
+use crate::settings::{KEYS, Key, REMOVED, Raw, Settings, SettingsError, Sources};
 
 /// `--config FILE` and one flag per setting.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +33,10 @@ impl Args for SettingFlags {
             .value_name("FILE")
             .value_parser(clap::value_parser!(PathBuf))
             .help("The settings file [default: ./muster.toml, else /etc/muster/muster.toml]");
-        command.arg(config.help_heading("Settings")).args(KEYS.iter().map(flag))
+        command
+            .arg(config.help_heading("Settings"))
+            .args(KEYS.iter().map(flag))
+            .args(REMOVED.iter().map(|(key, _)| removed_flag(key)))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -53,6 +56,11 @@ fn flag(key: &'static Key) -> Arg {
         .help_heading("Settings")
 }
 
+/// Taken, and refused with the other problems of the settings, so that its error says what replaced it.
+fn removed_flag(key: &'static str) -> Arg {
+    Arg::new(key).long(key.replace('_', "-")).num_args(0..=1).hide(true)
+}
+
 impl FromArgMatches for SettingFlags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let mut flags = Self::default();
@@ -69,6 +77,8 @@ impl FromArgMatches for SettingFlags {
                 if key.is_list { Raw::List(values) } else { Raw::Text(values.pop().unwrap_or_default()) };
             self.flags.insert(key.name, raw);
         }
+        let removed = REMOVED.iter().filter(|(key, _)| matches.contains_id(key));
+        self.flags.extend(removed.map(|(key, _)| (*key, Raw::Text(String::new()))));
         Ok(())
     }
 }

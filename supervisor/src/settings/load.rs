@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::kind::Kind;
 use super::problem::{Problem, REMOVED, SettingsError, nearest};
 use super::source::{Origin, Origins, Raw, Sources, key, raw_of_toml};
-use super::table::{KEYS, Settings};
+use super::table::{KEYS, Readable, Settings};
 
 /// Variables that begin with `MUSTER_` and are no settings: they speak to workers and to the client.
 pub const NOT_SETTINGS: &[&str] = &["MUSTER_PROTOCOL", "MUSTER_CONFORMANCE", "MUSTER_URL"];
@@ -25,15 +25,11 @@ impl Settings {
         let mut problems = Vec::new();
         let mut layers = file_layer(sources, &mut problems);
         layers.extend(environment_layer(sources, &mut problems));
-        for (name, raw) in &sources.flags {
-            if let Some(key) = key(name) {
-                layers.insert(key.name, (raw.clone(), Origin::Flag(format!("--{}", key.flag()))));
-            }
-        }
-        let mut reader = Reader { layers: &layers, problems: &mut problems };
-        let settings = Self::read(&mut reader).map(|settings| settings.finish(&mut problems));
-        match settings {
-            Some(settings) if problems.is_empty() => Ok(settings),
+        layers.extend(flag_layer(sources, &mut problems));
+        let read = Readable::read(&mut Reader { layers: &layers, problems: &mut problems });
+        problems.extend(conflicts(&read));
+        match read.whole() {
+            Some(settings) if problems.is_empty() => Ok(settings.finish()),
             Some(_) | None => Err(SettingsError { problems }),
         }
     }
@@ -51,35 +47,11 @@ impl Settings {
         files
     }
 
-    /// Checks that settings agree with each other and fills in what is computed from others.
-    fn finish(mut self, problems: &mut Vec<Problem>) -> Self {
+    /// Fills in what is computed from others.
+    fn finish(mut self) -> Self {
         if self.min_workers > self.max_workers {
-            if self.origins.get("min_workers") == Origin::Default {
-                self.min_workers = self.max_workers;
-                self.origins.set("min_workers", Origin::Adjusted("lowered to max_workers"));
-            } else {
-                problems.push(Problem::Conflict {
-                    key: "min_workers",
-                    origin: self.origins.get("min_workers"),
-                    reason: format!(
-                        "is {}, above max_workers, which is {} ({}): lower one or raise the other",
-                        self.min_workers,
-                        self.max_workers,
-                        self.origins.get("max_workers")
-                    ),
-                });
-            }
-        }
-        if let (Some(address), None) = (self.http_bind, &self.http_token)
-            && !address.ip().is_loopback()
-        {
-            problems.push(Problem::Conflict {
-                key: "http_bind",
-                origin: self.origins.get("http_bind"),
-                reason: format!(
-                    "is {address}, which other machines can reach: set http_token too, or bind to 127.0.0.1"
-                ),
-            });
+            self.min_workers = self.max_workers;
+            self.origins.set("min_workers", Origin::Adjusted("lowered to max_workers"));
         }
         if self.database_url.expose_secret().is_empty() {
             let file = self.data_dir.join(DATABASE_FILE);
@@ -87,6 +59,32 @@ impl Settings {
         }
         self
     }
+}
+
+/// Where settings that can be read contradict each other. A default floor above the ceiling is no contradiction:
+/// it gives way.
+fn conflicts(read: &Readable) -> Vec<Problem> {
+    let conflict = |key, reason| Problem::Conflict { key, origin: read.origins.get(key), reason };
+    let mut problems = Vec::new();
+    if let (Some(least), Some(most)) = (read.min_workers, read.max_workers)
+        && least > most
+        && read.origins.get("min_workers") != Origin::Default
+    {
+        let place = read.origins.get("max_workers");
+        problems.push(conflict(
+            "min_workers",
+            format!("is {least}, above max_workers, which is {most} ({place}): lower one or raise the other"),
+        ));
+    }
+    if let (Some(Some(address)), Some(None)) = (read.http_bind, &read.http_token)
+        && !address.ip().is_loopback()
+    {
+        problems.push(conflict(
+            "http_bind",
+            format!("is {address}, which other machines can reach: set http_token too, or bind to 127.0.0.1"),
+        ));
+    }
+    problems
 }
 
 /// Values by key with the highest-ranking origin.
@@ -140,6 +138,21 @@ fn environment_layer(sources: &Sources, problems: &mut Vec<Problem>) -> Layers {
     layer
 }
 
+fn flag_layer(sources: &Sources, problems: &mut Vec<Problem>) -> Layers {
+    let mut layer = Layers::new();
+    for (name, raw) in &sources.flags {
+        let flag = flag_of(name);
+        let origin = Origin::Flag(flag.clone());
+        match key(name) {
+            Some(key) => {
+                layer.insert(key.name, (raw.clone(), origin));
+            }
+            None => problems.push(unknown(name, &flag, origin, flag_of)),
+        }
+    }
+    layer
+}
+
 /// Says what to do about a name that is no setting: as a key, as it is written, and how its source would
 /// spell another key.
 fn unknown(name: &str, written: &str, origin: Origin, spell: impl Fn(&str) -> String) -> Problem {
@@ -148,6 +161,10 @@ fn unknown(name: &str, written: &str, origin: Origin, spell: impl Fn(&str) -> St
     }
     let nearest = nearest(name, KEYS.iter().map(|key| key.name)).map(&spell);
     Problem::Unknown { name: written.to_owned(), origin, nearest }
+}
+
+fn flag_of(key: &str) -> String {
+    format!("--{}", key.replace('_', "-"))
 }
 
 /// Hands out the values key by key and collects what is wrong with them.

@@ -20,7 +20,7 @@ mod tests;
 pub use kind::{LogFormat, WorkerVariable};
 pub use load::{DATABASE_FILE, NOT_SETTINGS};
 pub use mask::mask_url;
-pub use problem::{Problem, SettingsError};
+pub use problem::{Problem, REMOVED, SettingsError};
 pub use program::find_program;
 pub use show::Shown;
 pub use source::{Origin, Raw, Sources};

@@ -91,7 +91,7 @@ fn suggestion(nearest: Option<&str>) -> String {
 }
 
 /// Settings that are no more, and what to write instead.
-pub(super) const REMOVED: &[(&str, &str)] = &[
+pub const REMOVED: &[(&str, &str)] = &[
     ("use_thread_workers", "every execution runs in a worker process of its own now; delete the setting"),
     (
         "worker_thread_pool_size",

@@ -64,13 +64,25 @@ macro_rules! settings {
             is_list: <$kind as Kind>::IS_LIST,
         } ),+];
 
-        impl Settings {
-            /// Reads every key, so that every problem is found; `None` when there was one.
-            pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-                $( let $field = reader.value($key, $default, &$make); )+
-                Some(Self { $( $field: $field?, )+ origins: reader.origins() })
+        /// What could be read of the settings: a field is `None` when its problem was noted.
+        pub(super) struct Readable {
+            $( pub(super) $field: Option<$type>, )+
+            pub(super) origins: Origins,
+        }
+
+        impl Readable {
+            /// Reads every key, so that every problem is found.
+            pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+                Self { $( $field: reader.value($key, $default, &$make), )+ origins: reader.origins() }
             }
 
+            /// The settings, if all could be read.
+            pub(super) fn whole(self) -> Option<Settings> {
+                Some(Settings { $( $field: self.$field?, )+ origins: self.origins })
+            }
+        }
+
+        impl Settings {
             /// The settings as a person may see them, secrets masked, in the order of the table.
             pub fn shown(&self) -> Vec<Shown> {
                 vec![$( Shown {

@@ -123,6 +123,15 @@ fn a_file_that_cannot_be_used_says_why() {
 fn settings_that_disagree_are_refused() {
     insta::assert_snapshot!(problems(&environment(&[("MUSTER_MIN_WORKERS", "11")])), @r"invalid settings: min_workers (from MUSTER_MIN_WORKERS) is 11, above max_workers, which is 10 (default): lower one or raise the other");
     insta::assert_snapshot!(problems(&environment(&[("MUSTER_HTTP_BIND", "0.0.0.0:7420")])), @r"invalid settings: http_bind (from MUSTER_HTTP_BIND) is 0.0.0.0:7420, which other machines can reach: set http_token too, or bind to 127.0.0.1");
+    let beside = [
+        ("MUSTER_MIN_WORKERS", "11"),
+        ("MUSTER_HTTP_BIND", "0.0.0.0:7420"),
+        ("MUSTER_LEASE_SECONDS", "soon"),
+    ];
+    let (listed, tokens) = (problems(&environment(&beside)), "MUSTER_HTTP_TOKEN");
+    assert!(listed.starts_with("invalid settings, 3 problems:"), "{listed}");
+    let unreadable = [("MUSTER_HTTP_BIND", "0.0.0.0:7420"), (tokens, "a b")];
+    assert!(!problems(&environment(&unreadable)).contains("set http_token too"), "it is set, and wrong");
     let with_token = [("MUSTER_HTTP_BIND", "0.0.0.0:7420"), ("MUSTER_HTTP_TOKEN", "open-sesame")];
     assert!(Settings::load(&environment(&with_token)).is_ok());
 }

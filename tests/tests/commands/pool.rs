@@ -34,7 +34,7 @@ fn the_pool_does_what_the_commands_say() {
         Some(worker_names(&installation)).filter(|names| names.len() == 3)
     });
     let refused = run(&installation, &["resize", "6", "5"]);
-    assert_eq!(refused.code, 1);
+    assert_eq!(refused.code, 2, "{}", refused.err);
     assert!(refused.err.contains("1 <= min <= max"), "{}", refused.err);
 
     let said = run(&installation, &["recycle", &before[0]]);

@@ -20,6 +20,13 @@ fn mistakes_of_usage_exit_with_2_and_say_what_would_be_right() {
         (&["submit", "echo", "--timeout", "soon"], "it must be a number of seconds above 0"),
         (&["config", "--max-workers", "0"], "must be from 1 to 10000"),
         (&["run", "--max-workers", "0", "--lease-seconds", "x"], "2 problems"),
+        (&["run", "--min-workers", "5", "--max-workers", "2", "--lease-seconds", "x"], "2 problems"),
+        (&["run", "--use-thread-workers", "--queue", ""], "2 problems"),
+        (
+            &["run", "--use-thread-workers"],
+            "use_thread_workers (from --use-thread-workers) was removed: every",
+        ),
+        (&["config", "--cancel-grace-seconds", "3"], "set that instead"),
         (&["status", "--url", "localhost:7420"], "is no address"),
         (&["top"], "draws on a terminal"),
     ] {
