@@ -1,0 +1,24 @@
+//! Space that is promised before a run begins, so that its end has a place whatever else fills the disk.
+
+use rustix::fs::{FallocateFlags, fallocate};
+
+use super::{Outbox, OutboxError};
+
+impl Outbox {
+    /// Makes sure that so many bytes can be appended, whatever else fills the disk meanwhile. Called with what
+    /// all running slots may need, before one of them runs.
+    ///
+    /// # Errors
+    /// When the bound or the disk does not allow it.
+    pub fn reserve(&self, bytes: u64) -> Result<(), OutboxError> {
+        self.check_bound(bytes)?;
+        if bytes == 0 {
+            return Ok(());
+        }
+        match fallocate(&self.file, FallocateFlags::KEEP_SIZE, self.end, bytes) {
+            // Some file systems cannot promise space; then the append finds out.
+            Ok(()) | Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => Ok(()),
+            Err(error) => Err(self.disk(error.into())),
+        }
+    }
+}
