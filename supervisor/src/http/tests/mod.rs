@@ -1,0 +1,9 @@
+//! The client and the server, over a real socket and the embedded store.
+
+mod answers;
+mod executions;
+mod logs;
+mod pool;
+mod served;
+mod socket;
+mod stand;

@@ -1,0 +1,156 @@
+//! A server on a free port with what is behind it, and the ways to ask it.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde_json::value::RawValue;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::stand::Stand;
+use crate::bus::{Bus, Settlement, StatusChange};
+use crate::client::Client;
+use crate::execution::{Attempt, LogLine, LogStream, Request, Status};
+use crate::http::view::{self, Part, Readiness};
+use crate::http::{Api, Front, Service};
+use crate::store::{
+    Claim, Claimant, Disposition, Durability, Finalization, NewExecution, Outcome, SqliteStore, Store,
+    Verdict,
+};
+
+/// A server on a free port, and what is behind it.
+pub(super) struct Served {
+    pub(super) url: String,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) bus: Bus,
+    pub(super) stand: Arc<Stand>,
+    pub(super) front: Front,
+    pub(super) api: Api,
+    closing: CancellationToken,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.closing.cancel();
+    }
+}
+
+pub(super) async fn serve(token: Option<&str>) -> Served {
+    let served = start(token).await;
+    served.front.open(served.api.clone());
+    served
+}
+
+/// A server whose supervisor starts still, and waits for the database.
+pub(super) async fn start(token: Option<&str>) -> Served {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("muster.db"), Durability::Normal).await.unwrap();
+    let store: Arc<dyn Store> = Arc::new(store);
+    store.migrate().await.unwrap();
+    let bus = Bus::in_process("muster");
+    let stand = Arc::new(Stand { store: Arc::clone(&store), commands: Mutex::default() });
+    let closing = CancellationToken::new();
+    let api = Api {
+        store: Arc::clone(&store),
+        bus: bus.clone(),
+        service: Arc::clone(&stand) as Arc<dyn Service>,
+        token: token.map(SecretString::from),
+        closing: closing.clone(),
+    };
+    let waits = Part { part: "store".into(), ready: false, detail: "the database is out of reach: x".into() };
+    let (_, waits_for) = tokio::sync::watch::channel(Readiness::of(vec![waits]));
+    let front = Front::starting(api.token.clone(), waits_for);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(front.clone().serve(listener, closing.clone()));
+    Served { url, store, bus, stand, front, api, closing, _folder: folder }
+}
+
+impl Served {
+    pub(super) fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
+    /// Asks the server from a thread, as the command line does.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(Client) -> T + Send + 'static,
+    ) -> T {
+        let url = self.url.clone();
+        tokio::task::spawn_blocking(move || question(Client::new(&url, None).unwrap())).await.unwrap()
+    }
+
+    pub(super) async fn submit(&self, message: &'static str) -> Uuid {
+        let body = self.ask(|client| client.submit(message, None).unwrap().body).await;
+        serde_json::from_str::<view::Accepted>(&body).unwrap().execution_id
+    }
+
+    /// Claims the execution: from here on it runs.
+    pub(super) async fn claim(&self, id: Uuid) -> (Claimant, Attempt) {
+        let claimant = Claimant { owner: Uuid::now_v7(), lease: Duration::from_secs(30) };
+        let request =
+            Request::parse(format!(r#"{{"execution_id":"{id}","workflow":"w"}}"#).as_bytes()).unwrap();
+        let claim =
+            self.store.claim(&claimant, &[Arc::new(NewExecution::of(&request, 3))]).await.unwrap().remove(0);
+        let Claim::Claimed(claimed) = claim else { panic!("{claim:?}") };
+        (claimant, claimed.attempt)
+    }
+
+    /// Ends the run the way a supervisor does: commit, then publish.
+    pub(super) async fn finish(&self, claimant: Claimant, attempt: Attempt, logs: Vec<LogLine>) {
+        let finalization = Finalization {
+            attempt,
+            owner: claimant.owner,
+            disposition: Disposition::Terminal(Outcome::Success {
+                result: RawValue::from_string("{\"n\": 1.50}".to_owned()).unwrap(),
+            }),
+            started_at: Some(Timestamp::now()),
+            completed_at: Timestamp::now(),
+            duration_ms: Some(12),
+            metrics: None,
+            logs,
+            changes: Vec::new(),
+            children: Vec::new(),
+            events: Vec::new(),
+        };
+        let verdicts = self.store.finalize(&[finalization]).await.unwrap();
+        assert!(matches!(verdicts[0], Verdict::Finished { status: Status::Success, .. }), "{verdicts:?}");
+        let status = StatusChange::new(attempt, Status::Success, Timestamp::now());
+        self.bus.settle(&[Settlement { status, reply: None }]).await.unwrap();
+    }
+}
+
+pub(super) fn line(sequence: u64) -> LogLine {
+    LogLine {
+        sequence,
+        at_us: 1_700_000_000_000_000,
+        level: "info".into(),
+        stream: LogStream::Log,
+        logger: String::new(),
+        message: format!("line {sequence}"),
+        fields: None,
+    }
+}
+
+/// What the server says to a raw request: status, content type, body.
+pub(super) async fn raw(served: &Served, method: &str, path: &str, body: &str, headers: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let address = served.address();
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let host = if headers.contains("host:") { String::new() } else { format!("host: {address}\r\n") };
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\n{host}{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap();
+    let kind = head.lines().find_map(|line| line.strip_prefix("content-type: ")).unwrap_or("");
+    format!("{status} {kind} {body}")
+}
