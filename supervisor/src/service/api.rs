@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use muster_protocol::CancelReason;
 use uuid::Uuid;
 
-use super::announcer::announce_rows;
 use super::supervisor::Supervisor;
+use super::sweep::announce_rows;
 use crate::bus::{Order, StatusChange};
 use crate::execution::{Attempt, Request, Status};
 use crate::http::view::{Part, PoolView, Readiness};

@@ -21,6 +21,7 @@ mod run;
 mod slots;
 mod starting;
 mod supervisor;
+mod sweep;
 
 pub use announcer::Announcer;
 pub use backends::{BackendError, OpenStore, open_bus, open_store, sqlite_path};

@@ -7,10 +7,10 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::announcer::announce_rows;
 use super::desk::Desk;
 use super::pulse::{Loop, Pulse};
 use super::slots::Slots;
+use super::sweep::announce_rows;
 use crate::bus::Bus;
 use crate::store::{Claimant, Store, TakeOver};
 

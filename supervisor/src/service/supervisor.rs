@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::announcer::{Announcer, sweep_for_ever};
+use super::announcer::Announcer;
 use super::backends::{BackendError, OpenStore, open_bus};
 use super::claims::DeskClaims;
 use super::core::{Core, CoreError, Parts, claimant, transcripts};
@@ -25,6 +25,7 @@ use super::prepare::Preparer;
 use super::pulse::{Loop, Pulse};
 use super::slots::{Closed, Slots};
 use super::starting::Starting;
+use super::sweep::sweep_for_ever;
 use super::{heartbeat, leases, orders};
 use crate::finalize::{Outbox, OutboxError, Sink};
 use crate::intake::rabbitmq::{AmqpError, BrokerHealth, IntakeOptions, RabbitIntake};

@@ -141,6 +141,9 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     /// One execution.
     async fn execution(&self, id: Uuid) -> Result<Option<ExecutionRecord>>;
 
+    /// Several, in no order; those that are not there are left out.
+    async fn executions_by_id(&self, ids: &[Uuid]) -> Result<Vec<ExecutionRecord>>;
+
     /// Executions, newest first.
     async fn executions(&self, filter: &ExecutionFilter) -> Result<Page>;
 

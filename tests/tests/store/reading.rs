@@ -42,6 +42,18 @@ pub(crate) async fn lists_are_paged_newest_first_and_filtered(fixture: Fixture) 
     assert_eq!(count(ExecutionFilter { status: Some(Status::Failed), ..any }).await, 0);
 }
 
+pub(crate) async fn rows_are_read_by_their_ids(fixture: Fixture) {
+    let [one, two] = [fixture.submitted().await, fixture.submitted().await];
+    let rows = fixture.store.executions_by_id(&[one, Uuid::new_v4(), two]).await.unwrap();
+    let mut found: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    found.sort_unstable();
+    let mut expected = [one, two];
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+    assert!(rows.iter().all(|row| row.request.is_some() && row.parameters.is_some()), "whole rows");
+    assert!(fixture.store.executions_by_id(&[]).await.unwrap().is_empty());
+}
+
 pub(crate) async fn logs_are_read_on_from_a_place(fixture: Fixture) {
     let me = claimant();
     let attempt = fixture.claimed(&me).await.attempt;

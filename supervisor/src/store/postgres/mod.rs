@@ -23,6 +23,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
+use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgPool};
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
@@ -83,7 +84,8 @@ impl PostgresStore {
                 "database_url cannot be read: {error}; write postgres://USER:PASSWORD@HOST:PORT/DATABASE"
             ),
         })?;
-        let options = options.application_name("muster");
+        // What was asked of the database is in the events and metrics, not in a log line for each statement.
+        let options = options.application_name("muster").disable_statement_logging();
         let shared = Shared {
             transactions: Connections::new(options.clone(), WRITERS, Planning::EachTime),
             statements: Connections::new(options.clone(), QUICK_WRITERS, Planning::Once),
@@ -189,6 +191,10 @@ impl Store for PostgresStore {
 
     async fn execution(&self, id: Uuid) -> Result<Option<ExecutionRecord>> {
         read::execution(self, id).await
+    }
+
+    async fn executions_by_id(&self, ids: &[Uuid]) -> Result<Vec<ExecutionRecord>> {
+        read::executions_by_id(self, ids).await
     }
 
     async fn executions(&self, filter: &ExecutionFilter) -> Result<Page> {

@@ -45,6 +45,16 @@ pub(super) async fn execution(store: &PostgresStore, id: Uuid) -> Result<Option<
     one(store, sqlx::query(statements::EXECUTION).bind(id), record::execution).await
 }
 
+/// On a connection that is ready: callers wait for these rows.
+pub(super) async fn executions_by_id(store: &PostgresStore, ids: &[Uuid]) -> Result<Vec<ExecutionRecord>> {
+    let statements = &store.shared.statements;
+    let mut lent = within(STATEMENT_TIMEOUT, statements.borrow()).await?;
+    let query = sqlx::query(statements::EXECUTIONS_BY_ID).bind(ids);
+    let rows = within(STATEMENT_TIMEOUT, query.fetch_all(&mut lent.connection)).await?;
+    statements.give_back(lent);
+    rows.iter().map(|row| record::execution(row).map_err(store_error)).collect()
+}
+
 pub(super) async fn claimed_by(store: &PostgresStore, owner: Uuid, ids: &[Uuid]) -> Result<Vec<Claimed>> {
     all(store, sqlx::query(statements::CLAIMED_BY).bind(ids).bind(owner), record::claimed).await
 }

@@ -241,6 +241,10 @@ impl Store for SqliteStore {
         read::execution(self, id).await
     }
 
+    async fn executions_by_id(&self, ids: &[Uuid]) -> Result<Vec<ExecutionRecord>> {
+        read::executions_by_id(self, ids).await
+    }
+
     async fn executions(&self, filter: &ExecutionFilter) -> Result<Page> {
         read::executions(self, filter).await
     }

@@ -26,6 +26,12 @@ pub(super) async fn execution(store: &SqliteStore, id: Uuid) -> Result<Option<Ex
     row.as_ref().map(record::execution).transpose().map_err(store_error)
 }
 
+pub(super) async fn executions_by_id(store: &SqliteStore, ids: &[Uuid]) -> Result<Vec<ExecutionRecord>> {
+    let query = sqlx::query(statements::EXECUTIONS_BY_ID).bind(array(ids)?);
+    let rows = query.fetch_all(&store.readers).await.map_err(store_error)?;
+    rows.iter().map(|row| record::execution(row).map_err(store_error)).collect()
+}
+
 pub(super) async fn claimed_by(store: &SqliteStore, owner: Uuid, ids: &[Uuid]) -> Result<Vec<Claimed>> {
     let query = sqlx::query(statements::CLAIMED_BY).bind(array(ids)?).bind(owner.to_string());
     let rows = query.fetch_all(&store.readers).await.map_err(store_error)?;

@@ -23,6 +23,7 @@ statements! {
     EVENTS = "events",
     EXECUTION = "execution",
     EXECUTIONS = "executions",
+    EXECUTIONS_BY_ID = "executions_by_id",
     FAIL_UNUSABLE = "fail_unusable",
     FINISH = "finish",
     INSERT_EVENTS = "insert_events",
