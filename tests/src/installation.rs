@@ -1,6 +1,7 @@
 //! A folder in which supervisors run: settings, workflows, data, log. Several may run in it, one after another.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -89,8 +90,15 @@ impl Installation {
 
     /// A command of the `supervisor` executable, with the settings in its environment and nothing else of ours.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(binaries::supervisor());
-        command.args(arguments).current_dir(self.folder());
+        self.command_under(&[], arguments)
+    }
+
+    /// The same, started by another program such as `prlimit`.
+    fn command_under(&self, program: &[&str], arguments: &[&str]) -> Command {
+        let supervisor = binaries::supervisor();
+        let mut words = program.iter().map(OsStr::new).chain([supervisor.as_os_str()]);
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words).args(arguments).current_dir(self.folder());
         for (key, _) in std::env::vars_os() {
             if key.to_string_lossy().starts_with("MUSTER_") {
                 command.env_remove(key);
@@ -120,7 +128,13 @@ impl Installation {
     /// Starts the service and waits for nothing.
     #[track_caller]
     pub fn spawn(&self) -> Supervisor {
-        Supervisor::spawn(self.command(&["run"]), self.url(), self.path("supervisor.log"))
+        self.spawn_under(&[])
+    }
+
+    /// Starts the service through a program that takes a command, and waits for nothing.
+    #[track_caller]
+    pub fn spawn_under(&self, program: &[&str]) -> Supervisor {
+        Supervisor::spawn(self.command_under(program, &["run"]), self.url(), self.path("supervisor.log"))
     }
 
     /// The processes that run in this folder, supervisors included.

@@ -28,11 +28,19 @@ pub fn is_alive(process: ProcessId) -> bool {
 
 /// The living children of a process.
 pub fn children(parent: ProcessId) -> Vec<ProcessId> {
+    children_of(parent).filter(|child| is_alive(*child)).collect()
+}
+
+/// The dead children of a process that it has not reaped.
+pub fn zombies(parent: ProcessId) -> Vec<ProcessId> {
+    children_of(parent).filter(|child| !is_alive(*child)).collect()
+}
+
+fn children_of(parent: ProcessId) -> impl Iterator<Item = ProcessId> {
     let parent = parent.to_string();
-    let is_child = |process: &ProcessId| {
-        stat(*process).is_some_and(|fields| fields.get(1) == Some(&parent)) && is_alive(*process)
-    };
-    all().into_iter().filter(is_child).collect()
+    all()
+        .into_iter()
+        .filter(move |process| stat(*process).is_some_and(|fields| fields.get(1) == Some(&parent)))
 }
 
 /// The living processes whose working directory is `folder` or below it. Whatever a supervisor starts

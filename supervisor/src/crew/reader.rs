@@ -14,6 +14,7 @@ use futures_util::future::OptionFuture;
 use muster_protocol::ToSupervisor;
 use muster_protocol::codec::Decoded;
 use muster_protocol::wire::{Incoming, WireDecoder, WireError};
+use rustix::io::Errno;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::time::Instant;
@@ -23,7 +24,7 @@ use super::link::Link;
 use super::stderr::StderrLines;
 use super::thread::Gear;
 use crate::pool::{Exit, Violation, WorkerEvent};
-use crate::process::{Child, ExitWatch, PIPE_BYTES};
+use crate::process::{Child, ExitWatch, PIPE_BYTES, abandon};
 
 /// So many lines that belong to no run are shown of a worker between two runs.
 const LINES_OUTSIDE_MAX: u32 = 100;
@@ -44,11 +45,20 @@ pub(super) async fn live(engine: Rc<Engine>, link: Rc<Link>, gear: Arc<Gear>) {
         }
         Err(error) => {
             let program = gear.launch.program.display();
-            let message = format!("cannot start {program}: {error}; check worker_command");
+            let message = format!("cannot start {program}: {error}; {}", mend(&error));
             engine.worker(link.id, WorkerEvent::SpawnFailed { message });
         }
     }
     engine.state.borrow_mut().links.remove(&link.id);
+}
+
+/// What to do about a process that cannot be started.
+fn mend(error: &io::Error) -> &'static str {
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE | Errno::NFILE) => "raise `ulimit -n` or lower max_workers",
+        Some(Errno::AGAIN | Errno::NOMEM) => "raise the limits on processes and memory, or lower max_workers",
+        _ => "check worker_command",
+    }
 }
 
 fn adopt(
@@ -64,8 +74,7 @@ fn adopt(
         let stderr = pipe::Receiver::from_owned_fd(child.stderr)?;
         Ok((watch, stdin, stdout, stderr))
     })();
-    // Out of descriptors: the process lives, so it must not be forgotten.
-    let (watch, stdin, stdout, stderr) = adopted.inspect_err(|_: &io::Error| group.kill())?;
+    let (watch, stdin, stdout, stderr) = adopted.inspect_err(|_: &io::Error| abandon(group))?;
     if let Some(leftovers) = &mut engine.state.borrow_mut().leftovers
         && let Err(error) = leftovers.remember(group)
     {

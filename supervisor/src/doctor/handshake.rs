@@ -88,6 +88,8 @@ struct Worker {
     preamble: Vec<String>,
     exit: ExitWatch,
     guard: Guard,
+    /// A worker may ask to die with the thread that started it.
+    _spawner: Spawner,
 }
 
 /// Starts a worker, waits for its Ready for at most `limit`, and makes it leave.
@@ -125,7 +127,8 @@ type Heard<T> = Result<T, Option<NotReady>>;
 
 impl Worker {
     async fn start(gear: &Gear) -> Result<Self, NotReady> {
-        let child = Spawner::start()?.spawn(Arc::clone(&gear.launch)).await?;
+        let spawner = Spawner::start()?;
+        let child = spawner.spawn(Arc::clone(&gear.launch)).await?;
         let guard = Guard(Some(child.group));
         let stderr = pipe::Receiver::from_owned_fd(child.stderr)?;
         Ok(Self {
@@ -137,6 +140,7 @@ impl Worker {
             preamble: Vec::new(),
             exit: ExitWatch::new(child.group, child.pidfd)?,
             guard,
+            _spawner: spawner,
         })
     }
 

@@ -23,4 +23,4 @@ pub use leftovers::{Leftovers, LeftoversError};
 pub use memory::resident_bytes;
 pub use orphans::reap_orphans;
 pub use spawner::{Child, PIPE_BYTES, Spawner};
-pub use watch::ExitWatch;
+pub use watch::{ExitWatch, abandon};

@@ -21,8 +21,9 @@ pub const PIPE_BYTES: usize = 256 * 1024;
 /// A freshly written executable may still be open for writing in another thread's fork.
 const TEXT_BUSY_RETRIES: u32 = 50;
 const TEXT_BUSY_WAIT: Duration = Duration::from_millis(2);
-/// The kernel should take a worker before it takes the supervisor.
-const WORKER_OOM_SCORE: &str = "500";
+/// The kernel should take a worker before it takes the supervisor, whose own score may be raised already.
+const WORKER_OOM_SCORE_ABOVE_OURS: i32 = 500;
+const OOM_SCORE_MAX: i32 = 1000;
 
 /// A process just started: its group, its pidfd and our ends of its pipes.
 #[derive(Debug)]
@@ -57,10 +58,11 @@ impl Spawner {
     /// When the system refuses a thread.
     pub fn start() -> io::Result<Self> {
         let (tasks, received) = mpsc::channel::<Task>();
+        let oom_score = worker_oom_score(std::fs::read_to_string("/proc/self/oom_score_adj").ok().as_deref());
         std::thread::Builder::new().name("spawner".to_owned()).spawn(move || {
             for task in received {
                 // A caller that is gone leaves the child to the drop of its pipes: EOF is its lifeline.
-                let _ = task.answer.send(spawn(&task.launch));
+                let _ = task.answer.send(spawn(&task.launch, oom_score));
             }
         })?;
         Ok(Self { tasks })
@@ -78,7 +80,7 @@ impl Spawner {
     }
 }
 
-fn spawn(launch: &Launch) -> io::Result<Child> {
+fn spawn(launch: &Launch, oom_score: i32) -> io::Result<Child> {
     let mut command = Command::new(&launch.program);
     command
         .args(&launch.arguments)
@@ -88,7 +90,7 @@ fn spawn(launch: &Launch) -> io::Result<Child> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
-    let mut child = start(&mut command)?;
+    let mut child = unless_busy(|| start(&mut command))?;
     let missing = || io::Error::other("a pipe of the new process is missing");
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or_else(missing)?;
     let group = Group::led_by(pid);
@@ -96,29 +98,79 @@ fn spawn(launch: &Launch) -> io::Result<Child> {
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (Some(stdin), Some(stdout), Some(stderr)) = pipes else { return Err(missing()) };
     // The child is not reaped, so its number cannot have been given to another process yet.
-    let pidfd = pidfd_open(pid, PidfdFlags::NONBLOCK).inspect_err(|_| {
-        group.kill();
-        let _ = child.wait();
-        super::orphans::release(group.id());
-    })?;
+    let pidfd = pidfd_open(pid, PidfdFlags::NONBLOCK).inspect_err(|_| super::abandon(group))?;
     let (stdin, stdout, stderr) = (OwnedFd::from(stdin), OwnedFd::from(stdout), OwnedFd::from(stderr));
     for pipe in [&stdin, &stdout, &stderr] {
         let _ = rustix::pipe::fcntl_setpipe_size(pipe, PIPE_BYTES);
     }
-    let _ = std::fs::write(format!("/proc/{}/oom_score_adj", child.id()), WORKER_OOM_SCORE);
+    let _ = std::fs::write(format!("/proc/{}/oom_score_adj", child.id()), oom_score.to_string());
     Ok(Child { group, pidfd, stdin, stdout, stderr })
+}
+
+/// The score of a worker of a supervisor with this score.
+fn worker_oom_score(ours: Option<&str>) -> i32 {
+    let ours: i32 = ours.and_then(|score| score.trim().parse().ok()).unwrap_or(0);
+    (ours + WORKER_OOM_SCORE_ABOVE_OURS).min(OOM_SCORE_MAX)
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that spawns")]
 fn start(command: &mut Command) -> io::Result<std::process::Child> {
+    command.spawn()
+}
+
+/// Tries again for a while as long as the executable is being written.
+fn unless_busy<T>(mut start: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     let mut tries = 0;
     loop {
-        match command.spawn() {
+        match start() {
             Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && tries < TEXT_BUSY_RETRIES => {
                 tries += 1;
                 std::thread::sleep(TEXT_BUSY_WAIT);
             }
             result => return result,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_is_taken_before_the_supervisor_whatever_score_that_has() {
+        assert_eq!(worker_oom_score(Some("0\n")), 500);
+        assert_eq!(worker_oom_score(Some("-900\n")), -400);
+        assert_eq!(worker_oom_score(Some("300\n")), 800);
+        assert_eq!(worker_oom_score(Some("1000\n")), 1000);
+        assert_eq!(worker_oom_score(None), 500);
+    }
+
+    #[test]
+    fn an_executable_that_is_being_written_is_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("fresh");
+        std::fs::copy("/bin/true", &program).unwrap();
+        let mut writer = Some(std::fs::File::options().append(true).open(&program).unwrap());
+        let mut busy = 0;
+        let started = unless_busy(|| {
+            let started = start(&mut Command::new(&program));
+            busy += u32::from(started.is_err());
+            if busy == 3 {
+                writer = None;
+            }
+            started
+        });
+        assert!(started.unwrap().wait().unwrap().success());
+        assert_eq!(busy, 3);
+    }
+
+    #[test]
+    fn an_executable_that_stays_open_for_writing_is_an_error_that_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("fresh");
+        std::fs::copy("/bin/true", &program).unwrap();
+        let _writer = std::fs::File::options().append(true).open(&program).unwrap();
+        let error = unless_busy(|| start(&mut Command::new(&program))).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ExecutableFileBusy);
     }
 }

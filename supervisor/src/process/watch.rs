@@ -46,3 +46,11 @@ impl ExitWatch {
         }
     }
 }
+
+/// Ends a process that cannot be watched, and reaps it: it lives, so it must be neither forgotten nor left a
+/// zombie. Waits for it, which after a SIGKILL is a moment.
+pub fn abandon(group: Group) {
+    group.kill();
+    let _ = waitid(WaitId::Pid(group.leader()), WaitIdOptions::EXITED);
+    super::orphans::release(group.id());
+}

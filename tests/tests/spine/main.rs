@@ -7,6 +7,7 @@ mod deaths;
 mod recycling;
 mod rows;
 mod starts;
+mod system;
 mod time;
 mod violations;
 

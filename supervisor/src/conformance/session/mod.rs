@@ -23,7 +23,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::check::Finding;
 use crate::pool::ExitStatus;
-use crate::process::{Child, ExitWatch, Group};
+use crate::process::{Child, ExitWatch, Group, abandon};
 
 /// How long a worker may take for anything it owes. SPEC.md grants 10 s for most; a worker that is slower
 /// than this on an idle machine is a worker to look at.
@@ -74,7 +74,7 @@ impl Session {
             let stdout = pipe::Receiver::from_owned_fd(child.stdout)?;
             Ok::<_, io::Error>((watch, stdin, stdout, read_always(child.stderr)?))
         })();
-        let (watch, stdin, stdout, stderr) = opened.inspect_err(|_| group.kill())?;
+        let (watch, stdin, stdout, stderr) = opened.inspect_err(|_| abandon(group))?;
         Ok(Self {
             group,
             watch: Some(watch),

@@ -1,0 +1,112 @@
+//! What the operating system gives and takes: descriptors, orphans, and the end of a supervisor that could not say so.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use muster_tests::{Installation, eventually, process, rogue};
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::workflows;
+
+const SOON: Duration = Duration::from_secs(20);
+/// How many descriptors a supervisor of the test on running out of them may open.
+const DESCRIPTORS: usize = 80;
+
+#[test]
+fn no_worker_outlives_a_killed_supervisor() {
+    let installation = workflows::installed().setting("min_workers", 4);
+    let supervisor = installation.start();
+    let client = supervisor.client();
+    let requests = [
+        json!({ "workflow": "busy" }),
+        json!({ "workflow": "sleep", "parameters": { "ms": 600_000 } }),
+        // Native code, which looks for nothing.
+        json!({ "workflow": "conformance.ignore_cancel", "parameters": { "seconds": 600 } }),
+    ];
+    for request in &requests {
+        let id = client.submit(request);
+        eventually("it runs", SOON, || client.execution(&id)["started_at"].is_string());
+    }
+    assert_eq!(supervisor.workers().len(), 4);
+    // Nobody starts it again, so nobody kills what it left: the workers themselves must see its end.
+    supervisor.kill();
+    installation.assert_nothing_left();
+}
+
+#[test]
+fn a_worker_inherits_its_three_streams_and_nothing_else() {
+    let installation = Installation::new().worker(rogue(&[]));
+    let path = installation.path("open in the parent");
+    let file = File::create(&path).unwrap();
+    fcntl_setfd(&file, FdFlags::empty()).unwrap();
+    let supervisor = installation.start();
+    let has = |process| process::descriptors(process).contains(&path);
+    assert!(has(supervisor.id()), "the supervisor was not even given it");
+    for worker in supervisor.workers() {
+        // It may have made copies of them.
+        let open: BTreeSet<_> = process::descriptors(worker).into_iter().collect();
+        assert!(open.iter().all(|target| target.to_string_lossy().starts_with("pipe:")), "{open:?}");
+        assert_eq!(open.len(), 3, "{open:?}");
+    }
+}
+
+#[test]
+fn running_out_of_descriptors_is_a_failed_start_that_passes() {
+    let installation = Installation::new().worker(rogue(&[])).setting("max_workers", 2);
+    let limit = format!("--nofile={DESCRIPTORS}:{DESCRIPTORS}");
+    let supervisor = installation.spawn_under(&["prlimit", &limit]);
+    supervisor.wait_ready(SOON);
+    let open = || process::descriptors(supervisor.id()).len();
+    let before = open();
+    let mut connections = Vec::new();
+    eventually("the supervisor has no descriptor left", SOON, || {
+        connections.push(TcpStream::connect(installation.url().trim_start_matches("http://")).unwrap());
+        open() >= DESCRIPTORS
+    });
+    // A dead worker gives back four, and the next one takes six until it runs.
+    let dead = supervisor.workers();
+    dead.iter().for_each(|worker| process::signal(*worker, Signal::KILL));
+    eventually("the log says what is wrong and what to do", SOON, || {
+        let log = supervisor.log();
+        log.contains("Too many open files") && log.contains("raise `ulimit -n` or lower max_workers")
+    });
+
+    drop(connections);
+    supervisor.wait_ready(SOON);
+    eventually("the pool is back to its size", SOON, || supervisor.workers().len() == 2);
+    let client = supervisor.client();
+    let row = client.finished(&client.submit(&json!({ "workflow": "echo", "parameters": 5 })), SOON);
+    assert_eq!((&row["status"], &row["attempt"]), (&json!("SUCCESS"), &json!(1)), "{row}");
+    eventually("no descriptor is lost", SOON, || open() <= before + 8);
+    assert!(process::zombies(supervisor.id()).is_empty());
+    assert!(supervisor.terminate(SOON).success());
+    installation.assert_nothing_left();
+}
+
+#[test]
+fn as_process_one_it_reaps_what_workers_leave_behind() {
+    let installation = Installation::new().worker(rogue(&["--setsid-grandchild", "1", "--exit-code", "3"]));
+    let container: &[&str] = &["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
+    // Others than root get a process namespace of their own only together with a user namespace.
+    let user: &[&str] =
+        if rustix::process::geteuid().is_root() { &[] } else { &["--user", "--map-root-user"] };
+    let mut outside = installation.spawn_under(&[container, user].concat());
+    outside.wait_ready(SOON);
+    let client = outside.client();
+    let one = outside.workers()[0];
+    for _ in 0..3 {
+        let row = client.finished(&client.submit(&json!({ "workflow": "echo" })), SOON);
+        // That its own status is seen says that nobody else reaped the worker.
+        assert!(row["error_message"].as_str().unwrap().contains("exit status 3"), "{row}");
+    }
+    let is_grandchild = |process: &u32| process::command_line(*process).starts_with("sleep");
+    eventually("the grandchildren end", SOON, || !installation.processes().iter().any(is_grandchild));
+    eventually("and are reaped", SOON, || process::zombies(one).is_empty());
+    process::signal(one, Signal::TERM);
+    assert!(outside.wait_exit(SOON).success());
+    installation.assert_nothing_left();
+}
