@@ -86,6 +86,28 @@ impl Queue {
         depth.inspect_err(|_| self.channel = None).ok()
     }
 
+    /// How often the broker delivers a message before it gives up on it. Declaring the queue with another limit is
+    /// refused, and the refusal says which it has.
+    #[track_caller]
+    pub fn delivery_limit(&mut self) -> u64 {
+        let refused = block_on(async {
+            let mut arguments = FieldTable::default();
+            let dead = format!("{}.dead", self.name);
+            arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+            arguments.insert("x-dead-letter-exchange".into(), AMQPValue::LongString(dead.into()));
+            arguments.insert("x-delivery-limit".into(), AMQPValue::LongInt(1));
+            let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+            self.channel().await?.queue_declare(self.name.as_str().into(), options, arguments).await.map(drop)
+        });
+        let Err(refused) = refused else { panic!("{} gives up on a message at once", self.name) };
+        let text = refused.to_string();
+        let limit = text.split_once("x-delivery-limit").and_then(|(_, text)| text.split_once("current is"));
+        let digits = limit.map(|(_, text)| text.trim_start_matches(|letter: char| !letter.is_ascii_digit()));
+        let number =
+            digits.and_then(|text| text.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok());
+        number.unwrap_or_else(|| panic!("{}: {text}", self.name))
+    }
+
     /// Waits until so many messages wait in the queue.
     #[track_caller]
     pub fn has_depth(&mut self, depth: u32, within: Duration) {

@@ -7,6 +7,7 @@ mod consumer;
 mod harness;
 mod messages;
 mod outages;
+mod shares;
 mod storm;
 mod takeover;
 mod world;

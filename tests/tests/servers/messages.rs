@@ -112,6 +112,18 @@ fn dead_letters_are_listed_shown_replayed_and_purged() {
     world.assert_clean(supervisor, &installation);
 }
 
+#[test]
+fn the_broker_does_not_give_up_on_a_message_that_came_back_often() {
+    let mut world = World::shared();
+    let installation = world.installation();
+    let supervisor = installation.start();
+    // Attempts are counted in the row; the broker's own limit, 20 by default, would lose a message of a row that
+    // a supervisor could not even claim.
+    let limit = world.queue.delivery_limit();
+    assert!(limit >= 100_000, "{limit}");
+    assert!(supervisor.terminate(SOON).success());
+}
+
 fn try_dead(installation: &Installation, arguments: &[&str]) -> Output {
     installation.run(&[&["dead"], arguments].concat())
 }

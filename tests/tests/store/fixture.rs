@@ -83,6 +83,15 @@ impl Fixture {
         }
     }
 
+    /// The first column of what a SELECT gives, as text.
+    pub(crate) async fn texts(&self, select: &str) -> Vec<String> {
+        let select = sqlx::AssertSqlSafe(select);
+        match &self.database {
+            Database::Sqlite { pool, .. } => sqlx::query_scalar(select).fetch_all(pool).await.unwrap(),
+            Database::Postgres { pool, .. } => sqlx::query_scalar(select).fetch_all(pool).await.unwrap(),
+        }
+    }
+
     /// Moves a column of times of one row into the past (or, with a negative number, into the future).
     pub(crate) async fn age(&self, column: &str, id: Uuid, seconds: i64) {
         let shifted = match &self.database {

@@ -7,6 +7,8 @@
 
 mod cancel;
 mod claims;
+mod clock;
+mod durability;
 mod finalization;
 mod fixture;
 mod leases;

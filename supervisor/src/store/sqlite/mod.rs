@@ -3,6 +3,8 @@
 //! All writes of the process queue up at the writing connection, so a transaction never fails for a
 //! neighbour's sake. The clock of leases is this process's own: nobody else opens the file.
 
+#[cfg(test)]
+mod durability_tests;
 mod error;
 mod read;
 mod session;
