@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
+import { isAlike } from "../src/terminal/alike.js";
 import * as jsonLines from "../src/wire/json_lines.js";
 import { TO_SUPERVISOR } from "../src/wire/messages.js";
 import { LAUNCHERS, PACKAGE, Supervisor } from "./supervisor.js";
@@ -246,12 +247,59 @@ const MASKED = [
   finished({ Failed: { error: { kind: "Error", message: "refused *** eu" } } }),
 ];
 
-test("--config takes the place of masked values, in the context and in replies, and is masked to compare", () => {
+test("--config takes the place of masked values, in the context and in replies", () => {
   const done = replay(MASKED, "--config", `api_key=${SECRET}`, "--config", `db={"user":"root","password":"${SECRET}-db"}`);
   same(done);
   assert.match(done.stderr, new RegExp(`Error: refused ${SECRET} eu`));
   assert.doesNotMatch(done.stderr, /note:/);
   same(replay(MASKED, "--config", `api_key=${SECRET}`, "--config", `db={"password":"${SECRET}-db"}`, "--config", "region=us"));
+});
+
+test("a mask stands for any text", () => {
+  // The value that is given now is also an ordinary word of the run, which the recording shows as it was.
+  const code = `export default async (p, ctx) => {
+    const key = ctx.raw.config.key;
+    console.log("the main loop uses " + key + " and " + [...key].reverse().join(""));
+    await ctx.state.set("main", { key, [key]: 1, main: 2 });
+    throw new Error("main refuses " + key);
+  };`;
+  const recorded = (message) => [
+    execute(code, { context: { config: { key: "***" } } }),
+    log("Info", message),
+    call(1, "state.set", { key: "main", value: { key: "***", "***": 1, main: 2 } }),
+    reply(1, null),
+    finished({ Failed: { error: { kind: "Error", message: "main refuses ***" } } }),
+  ];
+  same(replay(recorded("the main loop uses *** and ***"), "--config", "key=maintenance"));
+  const other = replay(recorded("the spare loop uses *** and ***"), "--config", "key=main-key");
+  different(other, "log record 1", "INFO  the spare loop uses \\*\\*\\* and", "INFO  the main loop uses main-key and yek-niam");
+});
+
+test("what is alike", () => {
+  for (const [then, now, alike] of [
+    ["key ***!", "key abc!", true],
+    ["key ***!", "key !", true],
+    ["key ***!", "key abc?", false],
+    ["***-***-end", "a-b-end", true],
+    ["***-***-end", "ab-end", false],
+    ["***ab***ba", "abxa", false],
+    ["plain", "plain", true],
+    ["plain", "plainer", false],
+    [{ a: ["***", 1] }, { a: ["x", 1] }, true],
+    [{ a: 1 }, { a: 1, b: 2 }, false],
+    [{ a: 1 }, [1], false],
+    [null, {}, false],
+    [{ "***": 1 }, { "tok-abcdef": 1 }, true],
+    [{ "***": 1 }, { "tok-abcdef": 2 }, false],
+    [{ a: 1, "***": 2 }, { a: 1, b: 2 }, true],
+    [{ a: 1, "***": 2 }, { b: 1, c: 2 }, false],
+    // The general key must leave the special one its own.
+    [{ "***": 1, "***-x": 1 }, { "a-x": 1, b: 1 }, true],
+    [{ "***-x": 1, "***": 1 }, { b: 1, "a-x": 1 }, true],
+    [{ "***": 1, "***-x": 1 }, { a: 1, b: 1 }, false],
+  ]) {
+    assert.equal(isAlike(then, now), alike, `${JSON.stringify(then)} ${JSON.stringify(now)}`);
+  }
 });
 
 test("a masked value nobody gave is named, and so is one that has no place", () => {

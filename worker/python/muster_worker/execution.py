@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from .port import Port
+    from .wire.messages import Execute
 
 
 _making_event = threading.Lock()
@@ -57,6 +58,19 @@ class Execution:
         self.task: Optional[asyncio.Task[Any]] = None
         self._context_text = context
         self._context: Optional[Dict[str, Any]] = None
+
+    @classmethod
+    def of(cls, execute: Execute, port: Port) -> Execution:
+        """The execution that a message asks for."""
+        return cls(
+            port,
+            execute.run,
+            execute.execution_id,
+            execute.attempt,
+            execute.workflow,
+            execute.context,
+            execute.timeout_ms,
+        )
 
     @property
     def context(self) -> Dict[str, Any]:

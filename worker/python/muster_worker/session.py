@@ -135,15 +135,7 @@ class Session:
 
     def _run(self, registry: Registry, execute: Execute) -> None:
         port = FramePort(self.connection, self._terms, execute.run)
-        execution = Execution(
-            port,
-            execute.run,
-            execute.execution_id,
-            execute.attempt,
-            execute.workflow,
-            execute.context,
-            execute.timeout_ms,
-        )
+        execution = Execution.of(execute, port)
         port.calls = Calls(execution, self.connection, self.read)
         self.port = port
         self.busy = execution

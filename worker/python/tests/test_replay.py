@@ -12,6 +12,7 @@ import pytest
 from supervisor import environment
 from transcripts import Transcript
 
+from muster_worker.command import json_values
 from muster_worker.wire.messages import Cancelled, CancelReason, ErrorInfo, Level, Rejected
 
 SHOP = """
@@ -37,8 +38,8 @@ def replay(path: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=30)
 
 
-def differs(folder: Path, transcript: Transcript, where: str, recorded: str, replayed: str) -> str:
-    done = replay(transcript.save(folder))
+def differs(folder: Path, transcript: Transcript, where: str, recorded: str, replayed: str, *arguments: str) -> str:
+    done = replay(transcript.save(folder), *arguments)
     assert done.returncode == 1, done.stderr
     shown = f"first difference: {where}\n  recorded: {recorded}\n  replayed: {replayed}\n"
     assert shown in done.stderr, done.stderr
@@ -310,6 +311,52 @@ def test_masked_secrets_are_put_back(tmp_path: Path) -> None:
     assert "masked" not in done.stderr
     (tmp_path / "secrets.json").write_text('{"key": "hunter22", "token": {"id": 7, "value": "s3cret"}}')
     same(tmp_path, masked().returns(["***"]), "--config", f"@{tmp_path / 'secrets.json'}")
+
+
+def test_a_mask_stands_for_any_text(tmp_path: Path) -> None:
+    # The value that is given now is also an ordinary word of the run, which the recording shows as it was.
+    code = """
+from muster_worker import context
+def main(params):
+    key = context.config["key"]
+    context.log.info(f"the main loop uses {key} and {key[::-1]}")
+    context.state.set("main", {"key": key, key: 1, "main": 2})
+    raise ValueError(f"main refuses {key}")
+"""
+    made = Transcript(code, context={"config": {"key": "***"}}).log("the main loop uses *** and ***")
+    made.call("state.set", {"key": "main", "value": {"key": "***", "***": 1, "main": 2}}, None)
+    same(tmp_path, made.raises("ValueError", "main refuses ***"), "--config", "key=maintenance")
+    other = Transcript(code, context={"config": {"key": "***"}}).log("the spare loop uses *** and ***")
+    given = ("--config", "key=main")
+    now = "INFO the main loop uses main and niam"
+    differs(tmp_path, other, "log record 1", "INFO the spare loop uses *** and ***", now, *given)
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "alike"),
+    [
+        ("key ***!", "key abc!", True),
+        ("key ***!", "key !", True),
+        ("key ***!", "key abc?", False),
+        ("***-***-end", "a-b-end", True),
+        ("***-***-end", "ab-end", False),
+        ("***ab***ba", "abxa", False),
+        ("plain", "plain", True),
+        ("plain", "plainer", False),
+        ({"a": ["***", 1]}, {"a": ["x", 1]}, True),
+        ({"a": 1}, {"a": 1, "b": 2}, False),
+        ({"***": 1}, {"tok-abcdef": 1}, True),
+        ({"***": 1}, {"tok-abcdef": 2}, False),
+        ({"a": 1, "***": 2}, {"a": 1, "b": 2}, True),
+        ({"a": 1, "***": 2}, {"b": 1, "c": 2}, False),
+        # The general key must leave the special one its own.
+        ({"***": 1, "***-x": 1}, {"a-x": 1, "b": 1}, True),
+        ({"***-x": 1, "***": 1}, {"b": 1, "a-x": 1}, True),
+        ({"***": 1, "***-x": 1}, {"a": 1, "b": 1}, False),
+    ],
+)
+def test_what_is_alike(then: object, now: object, alike: bool) -> None:
+    assert json_values.same(then, now) is alike
 
 
 def test_masked_secrets_that_are_not_given_are_named(tmp_path: Path) -> None:

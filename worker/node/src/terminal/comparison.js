@@ -1,7 +1,7 @@
 // What a run does beside what it did: calls, log and outcome, and the first difference between them.
 
-import { isDeepStrictEqual } from "node:util";
 import { cutMessage } from "../log_batch.js";
+import { isAlike, isAlikeText } from "./alike.js";
 
 const SHOWN_MAX_CHARACTERS = 2000;
 
@@ -21,10 +21,9 @@ export class Comparison {
   }
 
   /** The CallResult for the run's next call; null when the recording has none and a cancel is still to come. */
-  call(method, given) {
+  call(method, params) {
     const { calls, callsInOrder, cancels } = this.#recording;
-    const params = this.#masks.value(given);
-    const isEqual = (one) => one !== undefined && one.method === method && isDeepStrictEqual(one.params, params);
+    const isEqual = (one) => one !== undefined && one.method === method && isAlike(one.params, params);
     const kth = calls[this.#calls];
     this.#calls += 1;
     const known = this.#calls <= callsInOrder || !this.#recording.hasGap;
@@ -39,9 +38,10 @@ export class Comparison {
   log({ level, message }) {
     const recorded = this.#recording.logs[this.#logs];
     this.#logs += 1;
-    const now = { level, message: this.#masks.text(cutMessage(message)) };
+    const now = { level, message: cutMessage(message) };
     if (recorded === undefined && this.#recording.hasGap) return;
-    if (!isDeepStrictEqual(recorded, now)) this.#differ(`log record ${this.#logs}`, recorded && shownLog(recorded), shownLog(now));
+    const isSame = recorded?.level === level && isAlikeText(recorded.message, now.message);
+    if (!isSame) this.#differ(`log record ${this.#logs}`, recorded && shownLog(recorded), shownLog(now));
   }
 
   /** The run has ended: what it did not do, and how it ended. */
@@ -50,8 +50,8 @@ export class Comparison {
     if (this.#calls < callsInOrder) this.#differ(`call ${this.#calls + 1}`, shownCall(calls[this.#calls]), undefined);
     if (this.#logs < logs.length) this.#differ(`log record ${this.#logs + 1}`, shownLog(logs[this.#logs]), undefined);
     if (this.#succeededUnseen && outcome.type === "Succeeded") return;
-    const [then, now] = [this.#recording.outcome, outcome].map((one) => one && this.#comparable(one));
-    if (!isDeepStrictEqual(then, now)) this.#differ("outcome", this.then(), this.now(outcome));
+    const then = this.#recording.outcome;
+    if (then === null || !isAlikeOutcome(then, outcome)) this.#differ("outcome", this.then(), this.now(outcome));
   }
 
   /** How the run ended then, for a person. */
@@ -89,13 +89,17 @@ export class Comparison {
   #differ(what, then, now) {
     this.difference ??= { what, then: then ?? "(nothing)", now: now ?? "(nothing)" };
   }
+}
 
-  /** The part of an outcome that two runs must agree on. */
-  #comparable(outcome) {
-    if (outcome.type === "Succeeded") return ["Succeeded", this.#masks.value(outcome.result ? JSON.parse(outcome.result) : null)];
-    if (outcome.type === "Failed") return ["Failed", outcome.error.kind, this.#masks.text(outcome.error.message)];
-    return [outcome.type];
-  }
+/** The words of Cancelled and Rejected hold times and paths, so their kind is what counts. */
+function isAlikeOutcome(then, now) {
+  if (then.type !== now.type) return false;
+  if (then.type === "Succeeded") return isAlike(resultOf(then), resultOf(now));
+  return then.type !== "Failed" || (then.error.kind === now.error.kind && isAlikeText(then.error.message, now.error.message));
+}
+
+function resultOf({ result }) {
+  return result ? JSON.parse(result) : null;
 }
 
 function notRecorded(message) {

@@ -1,22 +1,15 @@
-// Secrets in a transcript read `***`. With --config a person puts values in their place, and what the run then says
-// of them is masked again before it is compared.
+// Secrets in a transcript read `***`. With --config a person puts values in their place.
 
-export const MASK = "***";
-/** A supervisor masks no shorter text: it would be found everywhere. */
-const SECRET_MIN_BYTES = 4;
+import { MASK } from "./alike.js";
 
 export class Masks {
   #given;
-  #texts;
   #inContext;
 
   /** `given` is a Map of what stands for which masked entry; `context` the recorded one, as JSON text. */
   constructor(given, context) {
     this.#given = given;
     this.#inContext = (context ? JSON.parse(context) : null) ?? {};
-    const texts = [...given.values()].flatMap(textsIn).filter((text) => Buffer.byteLength(text) >= SECRET_MIN_BYTES);
-    // The longest first, so that one that contains another is masked whole.
-    this.#texts = texts.sort((one, other) => other.length - one.length);
   }
 
   /** The context with the given values in the place of masked ones, as JSON text. */
@@ -43,19 +36,6 @@ export class Masks {
     };
   }
 
-  /** The text as a supervisor would have written it down. */
-  text(text) {
-    return this.#texts.reduce((masked, secret) => masked.replaceAll(secret, MASK), text);
-  }
-
-  /** A JSON value with every text in it masked. */
-  value(value) {
-    if (typeof value === "string") return this.text(value);
-    if (Array.isArray(value)) return value.map((one) => this.value(one));
-    if (value === null || typeof value !== "object") return value;
-    return Object.fromEntries(Object.entries(value).map(([key, one]) => [this.text(key), this.value(one)]));
-  }
-
   #filled(key, recorded) {
     return this.#given.has(key) && isMasked(JSON.stringify(recorded)) ? this.#given.get(key) : recorded;
   }
@@ -63,9 +43,4 @@ export class Masks {
 
 function isMasked(json) {
   return json.includes(MASK);
-}
-
-function textsIn(value) {
-  if (typeof value === "string") return [value];
-  return value !== null && typeof value === "object" ? Object.values(value).flatMap(textsIn) : [];
 }

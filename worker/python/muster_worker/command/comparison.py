@@ -7,8 +7,7 @@ import threading
 from typing import Any, NamedTuple, Optional
 
 from ..wire.messages import Cancelled, Failed, Level, LogRecord, Outcome, Rejected, Succeeded
-from .json_values import parsed, parting
-from .masks import Masks
+from .json_values import parsed, parting, same_text
 from .recording import RecordedCall, Recording
 
 _SHOWN_MAX_CHARACTERS = 400
@@ -26,17 +25,15 @@ class Difference(NamedTuple):
 class Comparison:
     """Follows a replay. For any thread of user code, which hold cancels back meanwhile."""
 
-    def __init__(self, recording: Recording, masks: Masks) -> None:
+    def __init__(self, recording: Recording) -> None:
         self.first: Optional[Difference] = None
         self.calls = 0
         self.logs = 0
         self._recording = recording
-        self._masks = masks
         self._lock = threading.Lock()
 
     def call(self, method: str, params: Any) -> Optional[RecordedCall]:
         """Compares a call with the recorded one of its place, up to the first gap; returns the one whose answer it gets."""
-        params = self._masks.value(params)
         with self._lock:
             at, calls = self.calls, self._recording.calls
             self.calls += 1
@@ -53,16 +50,15 @@ class Comparison:
 
     def log(self, record: LogRecord) -> None:
         """Compares a log record with the recorded one of its place, up to the first gap."""
-        message = self._masks.text(record.message)
         with self._lock:
             at, logs = self.logs, self._recording.logs
             self.logs += 1
             if at < len(logs):
-                if (logs[at].level, logs[at].message) != (record.level, message):
+                if logs[at].level is not record.level or not same_text(logs[at].message, record.message):
                     recorded = _log(logs[at].level, logs[at].message)
-                    self._differs(f"log record {at + 1}", recorded, _log(record.level, message))
+                    self._differs(f"log record {at + 1}", recorded, _log(record.level, record.message))
             elif self._recording.dropped == 0:
-                self._differs(f"log record {at + 1}", _NOTHING, _log(record.level, message))
+                self._differs(f"log record {at + 1}", _NOTHING, _log(record.level, record.message))
 
     def end(self, outcome: Outcome) -> None:
         """Compares the end: what the run did not do, and the outcome."""
@@ -71,7 +67,7 @@ class Comparison:
         if recorded is not None:
             place = self._outcome_parting(recorded, outcome)
             if place is not None:
-                self._differs(place, show(recorded), show(outcome, self._masks))
+                self._differs(place, show(recorded), show(outcome))
 
     def _missing(self) -> None:
         """What the recording has and the run does not; the earlier of two."""
@@ -86,12 +82,11 @@ class Comparison:
         if type(recorded) is not type(outcome):
             return "the outcome"
         if isinstance(recorded, Succeeded) and isinstance(outcome, Succeeded):
-            replayed = self._masks.value(parsed(outcome.result))
-            path = parting(parsed(recorded.result), replayed)
+            path = parting(parsed(recorded.result), parsed(outcome.result))
             return None if path is None else "the result" + (f" at {path}" if path else "")
         if isinstance(recorded, Failed) and isinstance(outcome, Failed):
-            replayed = (outcome.error.kind, self._masks.text(outcome.error.message))
-            return None if (recorded.error.kind, recorded.error.message) == replayed else "the error"
+            is_same = recorded.error.kind == outcome.error.kind
+            return None if is_same and same_text(recorded.error.message, outcome.error.message) else "the error"
         return None
 
     def _differs(self, where: str, recorded: str, replayed: str) -> None:
@@ -101,18 +96,16 @@ class Comparison:
             self.first = Difference(where, recorded, replayed)
 
 
-def show(outcome: Outcome, masks: Optional[Masks] = None) -> str:
+def show(outcome: Outcome) -> str:
     """An outcome in one line."""
-    text = masks.text if masks is not None else str
     if isinstance(outcome, Succeeded):
-        value = parsed(outcome.result)
-        return f"Succeeded {_cut(_json(masks.value(value) if masks is not None else value))}"
+        return f"Succeeded {_cut(_json(parsed(outcome.result)))}"
     if isinstance(outcome, Failed):
-        return f"Failed {outcome.error.kind}: {_cut(text(outcome.error.message))}"
+        return f"Failed {outcome.error.kind}: {_cut(outcome.error.message)}"
     if isinstance(outcome, Cancelled):
-        return f"Cancelled: {_cut(text(outcome.message))}"
+        return f"Cancelled: {_cut(outcome.message)}"
     assert isinstance(outcome, Rejected)
-    return f"Rejected: {_cut(text(outcome.reason))}"
+    return f"Rejected: {_cut(outcome.reason)}"
 
 
 def _call(method: str, params: Any) -> str:

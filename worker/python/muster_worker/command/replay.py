@@ -116,17 +116,9 @@ def _reason(error: Exception) -> str:
 
 
 def _replay(recording: Recording, masks: Masks, terminal: Terminal, desk: Desk) -> int:
-    execute, comparison = recording.execute, Comparison(recording, masks)
+    execute, comparison = recording.execute, Comparison(recording)
     port = ReplayPort(terminal, recording, comparison)
-    execution = Execution(
-        port,
-        execute.run,
-        execute.execution_id,
-        execute.attempt,
-        execute.workflow,
-        recording.context(masks),
-        execute.timeout_ms,
-    )
+    execution = Execution.of(execute._replace(context=recording.context(masks)), port)
     port.execution = execution
     recording.put_back_in_answers(masks)
     _introduce(recording, masks, terminal)
@@ -134,7 +126,7 @@ def _replay(recording: Recording, masks: Masks, terminal: Terminal, desk: Desk) 
         execution,
         execute.grace_ms / 1000,
         FORCE_SECONDS,
-        lambda: end_by_force(execution, lambda: _report(recording, comparison, None, masks, terminal)),
+        lambda: end_by_force(execution, lambda: _report(recording, comparison, None, terminal)),
         recording.cancel,
     )
     outcome = _as_sent(desk.run(execution, execute.source, execute.params, clock))
@@ -143,7 +135,7 @@ def _replay(recording: Recording, masks: Masks, terminal: Terminal, desk: Desk) 
     elif isinstance(outcome, Failed):
         terminal.error(outcome.error)
     comparison.end(outcome)
-    return _report(recording, comparison, outcome, masks, terminal)
+    return _report(recording, comparison, outcome, terminal)
 
 
 def _as_sent(outcome: Outcome) -> Outcome:
@@ -168,9 +160,7 @@ def _introduce(recording: Recording, masks: Masks, terminal: Terminal) -> None:
         terminal.say("note: the parameters hold masked values, which the run sees as ***")
 
 
-def _report(
-    recording: Recording, comparison: Comparison, outcome: Optional[Outcome], masks: Masks, terminal: Terminal
-) -> int:
+def _report(recording: Recording, comparison: Comparison, outcome: Optional[Outcome], terminal: Terminal) -> int:
     """The first difference, then both outcomes; no outcome means that the replay was ended by force."""
     succeeds_again = recording.succeeded_unseen and isinstance(outcome, Succeeded)
     is_same = comparison.first is None and outcome is not None and (recording.outcome is not None or succeeds_again)
@@ -187,7 +177,7 @@ def _report(
     else:
         terminal.say("no difference up to where one of them breaks off")
     terminal.say(f"recorded outcome: {_recorded_outcome(recording)}")
-    terminal.say(f"replayed outcome: {show(outcome, masks) if outcome else 'none, it had to be ended by force'}")
+    terminal.say(f"replayed outcome: {show(outcome) if outcome else 'none, it had to be ended by force'}")
     return EXIT_SAME if is_same else EXIT_DIFFERENT
 
 
