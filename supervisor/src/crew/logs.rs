@@ -1,8 +1,6 @@
-//! The log of one run, in memory and bounded: the beginning and the end are kept, what lies between is
-//! counted and dropped.
+//! The log of one run, in memory and bounded.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use muster_protocol::limits::{LOG_MESSAGE_MAX_BYTES, RUN_LOGS_HEAD_MAX_BYTES, RUN_LOGS_TAIL_MAX_BYTES};
@@ -10,33 +8,24 @@ use muster_protocol::{Level, LogRecord};
 use serde_json::value::RawValue;
 
 use super::clock::unix_us;
+use super::ends::{Ends, Kept};
 use crate::execution::{LogLine, LogStream, Secrets};
 
 /// Collects lines and numbers them, in the order they were read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct RunLogs {
     secrets: Arc<Secrets>,
     sequence: u64,
-    head: Vec<LogLine>,
-    head_bytes: usize,
-    tail: VecDeque<LogLine>,
-    tail_bytes: usize,
-    dropped: Dropped,
+    lines: Ends<LogLine>,
     /// Records from the SDK, to compare with what it says it sent.
     pub(super) records: u64,
-}
-
-#[derive(Debug, Default)]
-struct Dropped {
-    first_sequence: u64,
-    lines: u64,
-    bytes: u64,
 }
 
 impl RunLogs {
     /// A log in which these are masked.
     pub(super) fn new(secrets: Arc<Secrets>) -> Self {
-        Self { secrets, ..Self::default() }
+        let lines = Ends::new(RUN_LOGS_HEAD_MAX_BYTES, RUN_LOGS_TAIL_MAX_BYTES);
+        Self { secrets, sequence: 0, lines, records: 0 }
     }
 
     /// Takes a record of the SDK.
@@ -70,42 +59,30 @@ impl RunLogs {
         self.sequence += 1;
         line.sequence = self.sequence;
         cut(&mut line.message);
-        let bytes = line.size_bytes();
-        if self.tail.is_empty() && self.head_bytes + bytes <= RUN_LOGS_HEAD_MAX_BYTES {
-            self.head_bytes += bytes;
-            self.head.push(line.clone());
-            return line;
-        }
-        self.tail_bytes += bytes;
-        self.tail.push_back(line.clone());
-        while self.tail_bytes > RUN_LOGS_TAIL_MAX_BYTES {
-            let Some(oldest) = self.tail.pop_front() else { break };
-            self.tail_bytes -= oldest.size_bytes();
-            if self.dropped.lines == 0 {
-                self.dropped.first_sequence = oldest.sequence;
-            }
-            self.dropped.lines += 1;
-            self.dropped.bytes += oldest.message.len() as u64;
-        }
+        self.lines.push(line.size_bytes(), || line.clone());
         line
     }
 
     /// All lines that were kept. Where lines were dropped a line says how many, under the number of the first.
-    pub(super) fn take(&mut self) -> Vec<LogLine> {
-        let mut lines = std::mem::take(&mut self.head);
-        if self.dropped.lines > 0 {
+    pub(super) fn into_lines(self) -> Vec<LogLine> {
+        let Kept { head: mut lines, dropped, tail } = self.lines.into_kept();
+        if dropped.items > 0 {
+            let of_text = dropped.bytes - dropped.items * size_of::<LogLine>() as u64;
             let message = format!(
-                "{} lines ({} bytes) were dropped here: a run keeps the first 12 MiB and the last 4 MiB of its log",
-                self.dropped.lines, self.dropped.bytes
+                "{} lines ({of_text} bytes) were dropped here: a run keeps the first 12 MiB and the last 4 MiB of its log",
+                dropped.items
             );
-            lines.push(LogLine {
-                sequence: self.dropped.first_sequence,
-                ..line(Level::Warn, LogStream::Log, "muster", message)
-            });
+            let sequence = first_missing(lines.iter().chain(&tail));
+            lines.push(LogLine { sequence, ..line(Level::Warn, LogStream::Log, "muster", message) });
         }
-        lines.extend(std::mem::take(&mut self.tail));
+        lines.extend(tail);
         lines
     }
+}
+
+/// The first number that none of the lines has; they are in order, from 1 on.
+fn first_missing<'a>(lines: impl Iterator<Item = &'a LogLine>) -> u64 {
+    1 + lines.zip(1..).take_while(|(line, number)| line.sequence == *number).count() as u64
 }
 
 fn line(level: Level, stream: LogStream, logger: &str, message: String) -> LogLine {
@@ -150,12 +127,12 @@ mod tests {
 
     #[test]
     fn the_beginning_and_the_end_are_kept_and_the_gap_says_how_much() {
-        let mut logs = RunLogs::default();
+        let mut logs = RunLogs::new(Arc::default());
         let text = "x".repeat(60_000);
         for _ in 0..400 {
             logs.stderr(text.clone());
         }
-        let lines = logs.take();
+        let lines = logs.into_lines();
         assert_eq!(lines.first().map(|line| line.sequence), Some(1));
         assert_eq!(lines.last().map(|line| line.sequence), Some(400));
         let gap = lines.iter().position(|line| line.logger == "muster").unwrap();
@@ -165,6 +142,28 @@ mod tests {
         assert_eq!(lines[gap + 1].sequence, lines[gap].sequence + dropped);
         let bytes: usize = lines.iter().map(LogLine::size_bytes).sum();
         assert!(bytes <= RUN_LOGS_HEAD_MAX_BYTES + RUN_LOGS_TAIL_MAX_BYTES + 1024);
+    }
+
+    #[test]
+    fn the_gap_has_a_number_that_no_line_has() {
+        let mut logs = RunLogs::new(Arc::default());
+        let mut with_fields = |bytes: usize| {
+            let fields = muster_protocol::JsonBytes(format!("\"{}\"", "x".repeat(bytes)).into_bytes());
+            logs.record(LogRecord {
+                timestamp_us: 0,
+                level: Level::Info,
+                logger: String::new(),
+                message: String::new(),
+                fields,
+            });
+        };
+        // The second is too long for what is left of the beginning, the third for the end.
+        for bytes in [RUN_LOGS_HEAD_MAX_BYTES - 1024, 2048, RUN_LOGS_TAIL_MAX_BYTES, 1] {
+            with_fields(bytes);
+        }
+        let mut numbers: Vec<_> = logs.into_lines().iter().map(|line| line.sequence).collect();
+        numbers.sort();
+        assert_eq!(numbers, [1, 2, 3, 4]);
     }
 
     #[test]
@@ -184,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_long_message_is_cut_at_a_character_and_marked() {
-        let mut logs = RunLogs::default();
+        let mut logs = RunLogs::new(Arc::default());
         let line = logs.stderr("ä".repeat(LOG_MESSAGE_MAX_BYTES));
         assert!(line.message.starts_with('ä') && line.message.ends_with("bytes cut)"));
         assert!(line.message.len() < LOG_MESSAGE_MAX_BYTES + 64);

@@ -9,6 +9,7 @@ mod calls;
 mod changes;
 mod clock;
 mod effects;
+mod ends;
 mod engine;
 mod handle;
 mod hear;

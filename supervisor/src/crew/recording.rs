@@ -1,22 +1,18 @@
-//! The frames of one run, kept while it runs, for a transcript if it ends badly. Bounded: the beginning and the
-//! end are kept, what lies between is counted and dropped.
+//! The frames of one run, kept while it runs, for a transcript if it ends badly.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
 use muster_protocol::transcript::{Entry, What};
 use muster_protocol::{CallResult, JsonBytes, LogRecord, Outcome, Source, ToSupervisor, ToWorker};
 
+use super::ends::{Ends, Kept};
 use super::link::Identity;
 
 /// What is kept of the beginning, Execute with its parameters included,
 const HEAD_MAX_BYTES: usize = 1024 * 1024;
 /// and of the end.
 const TAIL_MAX_BYTES: usize = 256 * 1024;
-
-/// A run that only starts and ends has so few frames.
-const SHORT_RUN_FRAMES: usize = 4;
 
 /// Which executions leave a transcript.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,11 +32,7 @@ pub struct Recording {
     pub identity: Arc<Identity>,
     transcribe: Transcribe,
     began: Instant,
-    head: Vec<Entry>,
-    head_bytes: usize,
-    tail: VecDeque<Entry>,
-    tail_bytes: usize,
-    dropped: u64,
+    entries: Ends<Entry>,
 }
 
 impl Recording {
@@ -53,11 +45,7 @@ impl Recording {
             identity,
             transcribe,
             began: Instant::now(),
-            head: Vec::with_capacity(SHORT_RUN_FRAMES),
-            head_bytes: 0,
-            tail: VecDeque::new(),
-            tail_bytes: 0,
-            dropped: 0,
+            entries: Ends::new(HEAD_MAX_BYTES, TAIL_MAX_BYTES),
         };
         let bytes = to_worker_bytes(&execute);
         recording.keep(bytes, || What::ToWorker(execute));
@@ -84,12 +72,12 @@ impl Recording {
 
     /// The frames in order, with the gap between them where there is one.
     pub fn into_entries(self) -> Vec<Entry> {
-        let mut entries = self.head;
-        if self.dropped > 0 {
-            let at_us = self.tail.front().or(entries.last()).map_or(0, |entry| entry.at_us);
-            entries.push(Entry { at_us, what: What::Dropped(self.dropped) });
+        let Kept { head: mut entries, dropped, tail } = self.entries.into_kept();
+        if dropped.items > 0 {
+            let at_us = tail.first().or(entries.last()).map_or(0, |entry| entry.at_us);
+            entries.push(Entry { at_us, what: What::Dropped(dropped.items) });
         }
-        entries.extend(self.tail);
+        entries.extend(tail);
         entries
     }
 
@@ -98,36 +86,11 @@ impl Recording {
         u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// Keeps a frame, or counts one that is too large: it is copied only if it is kept.
+    /// Keeps a frame, which is copied only if it is kept.
     fn keep(&mut self, payload_bytes: usize, what: impl FnOnce() -> What) {
-        let (bytes, at_us) = (size_of::<Entry>() + payload_bytes, self.elapsed_us());
-        if self.tail.is_empty() && self.dropped == 0 && self.head_bytes + bytes <= HEAD_MAX_BYTES {
-            self.head_bytes += bytes;
-            self.head.push(Entry { at_us, what: what() });
-            return;
-        }
-        if bytes > TAIL_MAX_BYTES {
-            self.dropped += 1;
-            return;
-        }
-        self.tail.push_back(Entry { at_us, what: what() });
-        self.tail_bytes += bytes;
-        while self.tail_bytes > TAIL_MAX_BYTES {
-            let Some(oldest) = self.tail.pop_front() else { break };
-            self.tail_bytes -= size_bytes(&oldest.what);
-            self.dropped += 1;
-        }
+        let at_us = self.elapsed_us();
+        self.entries.push(size_of::<Entry>() + payload_bytes, || Entry { at_us, what: what() });
     }
-}
-
-/// About what it takes in memory.
-fn size_bytes(what: &What) -> usize {
-    let payload = match what {
-        What::ToWorker(message) => to_worker_bytes(message),
-        What::ToSupervisor(message) => to_supervisor_bytes(message),
-        What::Dropped(_) | What::Ended(_) => 0,
-    };
-    size_of::<Entry>() + payload
 }
 
 fn to_worker_bytes(message: &ToWorker) -> usize {
@@ -226,7 +189,7 @@ mod tests {
         });
         assert_eq!(kept.len() as u64 + gap.unwrap(), 3000);
         assert_eq!((kept.first(), kept.last()), (Some(&0), Some(&2999)));
-        assert!(entries.iter().map(|entry| size_bytes(&entry.what)).sum::<usize>() < 1300 * 1024);
+        assert!(kept.len() * 1000 < HEAD_MAX_BYTES + TAIL_MAX_BYTES);
     }
 
     #[test]

@@ -59,12 +59,12 @@ impl Run {
     }
 
     /// The end.
-    pub(super) fn complete(mut self, mut finish: Finish) -> Completed {
+    pub(super) fn complete(self, mut finish: Finish) -> Completed {
         mask(&mut finish.ending, &self.order.secrets);
         Completed {
             started_at_us: self.started_at_us,
             finished_at_us: self.finished_at(finish.duration),
-            logs: self.logs.take(),
+            logs: self.logs.into_lines(),
             changes: self.changes.into_list(),
             events: self.events,
             recording: self.recording,
