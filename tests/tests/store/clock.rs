@@ -1,7 +1,7 @@
 //! Whose clock decides: the database's, and no supervisor's.
 //!
-//! The database is given another clock: a function that hides the built-in one. Our own host stays where it is,
-//! so whatever is written or compared by the host's clock is wrong by hours.
+//! The database is given another clock. Our own host's stays as it is, so whatever is written or compared by that is
+//! wrong by hours.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,19 +12,13 @@ use muster_supervisor::store::{Claim, Claimant, Disposition, NewExecution, Store
 use uuid::Uuid;
 
 use crate::fixture::{Fixture, LEASE, claimant, ending, new_execution, postgres};
+use crate::hidden::hide;
 
-/// Sets the database's clock so far ahead of ours. New connections look at it, and those follow when it is set again.
-async fn set_clock(fixture: &Fixture, hours: i64) {
-    fixture
-        .sql(&format!(
-            "CREATE SCHEMA IF NOT EXISTS other;
-            CREATE OR REPLACE FUNCTION other.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
-                AS $$ SELECT pg_catalog.clock_timestamp() + interval '{hours} hours' $$;
-            DO $$ BEGIN EXECUTE format(
-                'ALTER DATABASE %I SET search_path = public, other, pg_catalog', current_database()
-            ); END $$"
-        ))
-        .await;
+/// Sets the database's clock so far ahead of ours.
+async fn set_clock(fixture: &Fixture, hours: u32) {
+    let shifted = format!("SELECT pg_catalog.clock_timestamp() + interval '{hours} hours'");
+    let clock = format!("clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS $$ {shifted} $$");
+    hide(fixture, &clock).await;
 }
 
 /// Checks that a time of a row is so many hours and seconds ahead of our clock, give or take what a test takes.

@@ -11,6 +11,7 @@ mod clock;
 mod durability;
 mod finalization;
 mod fixture;
+mod hidden;
 mod leases;
 mod postgres_only;
 mod queue;

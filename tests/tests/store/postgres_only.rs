@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use muster_supervisor::execution::Status;
-use muster_supervisor::store::{PostgresStore, Store as _, StoreError, TakeOver, Verdict};
+use muster_supervisor::store::{Claim, PostgresStore, Store as _, StoreError, TakeOver, Verdict};
 use muster_tests::{Service, Services};
 
 use crate::fixture::{claimant, eventually, postgres, success};
+use crate::hidden::hide;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rule_13_a_supervisor_that_holds_its_lock_is_not_proven_dead_and_one_that_lost_it_is() {
@@ -67,6 +68,23 @@ async fn rule_13_a_lost_lock_is_taken_again_before_claims_go_on() {
         assert!(fixture.store.dead_owners(&prober).await.unwrap().is_empty());
     }
     assert_eq!(store.facts().await.unwrap().notices_death, Some(true));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rule_13_behind_a_transaction_pooler_the_lock_is_off_and_the_lease_alone_decides() {
+    let fixture = postgres().await;
+    // What a pooler makes of session locks: whoever asks gets one, because all have the same session.
+    let locked = "pg_try_advisory_lock(bigint) RETURNS boolean LANGUAGE sql AS $$ SELECT true $$";
+    hide(&fixture, locked).await;
+    let (store, me) = (fixture.another_store().await, claimant());
+    store.hold_presence(&me).await.unwrap();
+    assert_eq!(store.facts().await.unwrap().notices_death, Some(false));
+    let claims = store.claim(&me, &[std::sync::Arc::new(crate::fixture::new_execution())]).await.unwrap();
+    assert!(matches!(claims[..], [Claim::Claimed(_)]), "work goes on without the lock: {claims:?}");
+    // Nothing was promised, so a lock that is free proves nothing.
+    assert!(fixture.store.dead_owners(&claimant()).await.unwrap().is_empty());
+    let due = store.claim_due(&claimant(), 10, TakeOver::Lost { dead: &[] }).await.unwrap();
+    assert!(due.claimed.is_empty(), "its lease has not run out");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
