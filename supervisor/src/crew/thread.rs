@@ -79,7 +79,15 @@ impl Crew {
                     gears: Gears::new(options.gear),
                     leftovers: options.leftovers,
                 };
-                serve(Engine::new(state, clock, observer, spawner, background), received).await;
+                let engine = Engine::new(state, clock, observer, spawner, background);
+                // A task among tasks: a command given by an end that was just heard is obeyed in the same turn,
+                // while the root of a runtime is polled only after another look at the descriptors.
+                let served = tokio::task::spawn_local(serve(engine, received)).await;
+                if let Err(error) = served
+                    && let Ok(panic) = error.try_into_panic()
+                {
+                    std::panic::resume_unwind(panic);
+                }
             });
             // Dropped here, or by a panic of this thread: either way nobody waits for it in vain.
             drop(end);
