@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 
 /// The number of a process.
 pub type ProcessId = u32;
@@ -80,11 +80,24 @@ pub fn resident_bytes(process: ProcessId) -> u64 {
 
 /// Sends a signal to one process. One that is gone already is no fault.
 pub fn signal(process: ProcessId, signal: Signal) {
-    let pid = i32::try_from(process).ok().and_then(Pid::from_raw);
-    if let Some(pid) = pid {
+    if let Some(pid) = pid_of(process) {
         match rustix::process::kill_process(pid, signal) {
             Ok(()) | Err(rustix::io::Errno::SRCH) => {}
             Err(error) => panic!("{signal:?} to process {process}: {error}"),
         }
     }
+}
+
+/// Bounds the files one process writes.
+pub fn limit_files(process: ProcessId, bytes: u64) {
+    let limit = Rlimit { current: Some(bytes), maximum: None };
+    // Without a number it would be our own limit.
+    let pid = pid_of(process).unwrap_or_else(|| panic!("no process {process}"));
+    if let Err(error) = prlimit(Some(pid), Resource::Fsize, limit) {
+        panic!("limiting the files of process {process}: {error}");
+    }
+}
+
+fn pid_of(process: ProcessId) -> Option<Pid> {
+    i32::try_from(process).ok().and_then(Pid::from_raw)
 }

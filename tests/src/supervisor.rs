@@ -82,6 +82,12 @@ impl Supervisor {
         process::signal(self.id(), signal);
     }
 
+    /// Bounds the files it writes: what would go beyond is refused, as on a disk that is full.
+    #[track_caller]
+    pub fn limit_files(&self, bytes: u64) {
+        process::limit_files(self.id(), bytes);
+    }
+
     /// Waits for its end.
     #[track_caller]
     pub fn wait_exit(&mut self, within: Duration) -> ExitStatus {

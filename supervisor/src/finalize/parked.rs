@@ -1,6 +1,6 @@
 //! Ends that could not be written yet: on disk where there is an outbox, else in memory.
 
-use super::outbox::Outbox;
+use super::outbox::{Outbox, OutboxError};
 use crate::store::Finalization;
 
 /// Keeps ends in order until the store takes them.
@@ -27,6 +27,12 @@ impl Parked {
     /// How many would survive the end of this process.
     pub(super) fn on_disk(&self) -> usize {
         self.outbox.as_ref().map_or(0, Outbox::len)
+    }
+
+    /// Sets space aside for ends that are to come. Memory is not asked.
+    pub(super) fn reserve(&self, bytes: u64) -> Result<(), OutboxError> {
+        let Some(outbox) = &self.outbox else { return Ok(()) };
+        tokio::task::block_in_place(|| outbox.reserve(bytes))
     }
 
     /// Keeps these. When the disk does not take them they stay in memory, and the intake stays shut.

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::outbox::Outbox;
 use super::parked::{Group, Parked, Source, within};
+use super::room::{Doors, Room};
 use crate::store::{Finalization, Store, StoreError, Verdict};
 
 /// So many ends form one transaction at most,
@@ -52,13 +53,17 @@ pub struct Finalizer {
 
 impl Finalizer {
     /// Starts the writer. What an earlier process left in the outbox is written first. It runs until every
-    /// handle is gone and all it took is written.
-    pub fn start(store: Arc<dyn Store>, sink: Arc<dyn Sink>, outbox: Option<Outbox>) -> Self {
+    /// handle is gone and all it took is written. The outbox keeps room for as many ends as the doors let in.
+    pub fn start(
+        store: Arc<dyn Store>,
+        sink: Arc<dyn Sink>,
+        doors: Arc<dyn Doors>,
+        outbox: Option<Outbox>,
+    ) -> Self {
         let (ends, received) = mpsc::unbounded_channel();
         let parked = Parked::new(outbox);
-        let replaying = !parked.is_empty();
-        let (backlog, _) = watch::channel(Backlog { unwritten: 0, replaying });
-        let writer = Writer { store, sink, backlog: backlog.clone(), parked };
+        let (backlog, _) = watch::channel(Backlog { unwritten: 0, starting: true });
+        let writer = Writer { store, sink, backlog: backlog.clone(), parked, room: Room::new(doors) };
         tokio::spawn(writer.run(received));
         Self { ends, backlog }
     }
@@ -81,9 +86,10 @@ impl Finalizer {
         let _ = self.backlog.subscribe().wait_for(|backlog| backlog.unwritten == 0).await;
     }
 
-    /// Returns when what an earlier process left in the outbox is written. Claim nothing before.
+    /// Returns when what an earlier process left in the outbox is written, and the doors know whether there is room.
+    /// Claim nothing before.
     pub async fn replayed(&self) {
-        let _ = self.backlog.subscribe().wait_for(|backlog| !backlog.replaying).await;
+        let _ = self.backlog.subscribe().wait_for(|backlog| !backlog.starting).await;
     }
 }
 
@@ -91,7 +97,8 @@ impl Finalizer {
 #[derive(Clone, Copy, Debug)]
 struct Backlog {
     unwritten: usize,
-    replaying: bool,
+    /// What an earlier process left is not written yet, or room is not made.
+    starting: bool,
 }
 
 struct Writer {
@@ -99,6 +106,7 @@ struct Writer {
     sink: Arc<dyn Sink>,
     backlog: watch::Sender<Backlog>,
     parked: Parked,
+    room: Room,
 }
 
 impl Writer {
@@ -106,10 +114,12 @@ impl Writer {
         if !self.parked.is_empty() {
             tracing::info!(count = self.parked.len(), "writing outcomes that an earlier process kept");
             self.recover(&mut ends).await;
+        } else {
+            self.room.make(&self.parked);
         }
-        self.backlog.send_modify(|backlog| backlog.replaying = false);
+        self.backlog.send_modify(|backlog| backlog.starting = false);
         let mut group = Vec::with_capacity(GROUP_MAX);
-        while !group.is_empty() || ends.recv_many(&mut group, GROUP_MAX).await > 0 {
+        while !group.is_empty() || self.next(&mut ends, &mut group).await {
             gather(&mut ends, &mut group).await;
             let rest = group.split_off(within(&group, GROUP_MAX_BYTES));
             let group = std::mem::replace(&mut group, rest);
@@ -124,6 +134,20 @@ impl Writer {
                     self.park(group);
                     self.recover(&mut ends).await;
                 }
+            }
+        }
+    }
+
+    /// Waits for ends, and sees to their room meanwhile. False when every handle is gone.
+    async fn next(
+        &mut self,
+        ends: &mut mpsc::UnboundedReceiver<Finalization>,
+        group: &mut Vec<Finalization>,
+    ) -> bool {
+        loop {
+            tokio::select! {
+                count = ends.recv_many(group, GROUP_MAX) => return count > 0,
+                () = self.room.due() => self.room.make(&self.parked),
             }
         }
     }
@@ -165,6 +189,8 @@ impl Writer {
                 }
             }
         }
+        // Emptying the file gave back what was set aside.
+        self.room.make(&self.parked);
         self.sink.store_unreachable(false).await;
     }
 

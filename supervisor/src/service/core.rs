@@ -15,7 +15,7 @@ use super::observer::Reporter;
 use super::slots::Slots;
 use crate::bus::Bus;
 use crate::crew::{Crew, CrewError, CrewOptions, Gear, Transcribe};
-use crate::finalize::{Finalizer, Outbox, Sink};
+use crate::finalize::{Doors, Finalizer, Outbox, Sink};
 use crate::observe::Metrics;
 use crate::pool::PoolConfig;
 use crate::process::{Launch, LaunchError, Leftovers};
@@ -104,7 +104,8 @@ impl Core {
             after_failure,
             transcripts,
         } = parts;
-        let finalizer = Finalizer::start(Arc::clone(&store), sink, outbox);
+        let finalizer =
+            Finalizer::start(Arc::clone(&store), sink, Arc::clone(&slots) as Arc<dyn Doors>, outbox);
         let health = Arc::new(Health::default());
         let ended = Arc::new(AtomicUsize::new(0));
         let reporter = Arc::new(Reporter {

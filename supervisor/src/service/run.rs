@@ -140,6 +140,8 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    /// Comes when a file reaches a limit. Heard, it ends nothing: the write that was refused has its error.
+    _file_limit: Signal,
 }
 
 impl Signals {
@@ -148,6 +150,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            _file_limit: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
         })
     }
 

@@ -8,8 +8,10 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
+
+use crate::finalize::Doors;
 
 /// How far ahead of their workers short executions may be claimed.
 const AHEAD: Duration = Duration::from_millis(50);
@@ -32,6 +34,8 @@ pub enum Closed {
     Backlog,
     /// What executions need to know cannot be fetched.
     PrewarmFails,
+    /// Their ends could not be kept while the store is out of reach.
+    NoRoom,
 }
 
 impl Closed {
@@ -43,6 +47,7 @@ impl Closed {
             Self::WorkersFail => "no worker can be started; see the last start failure",
             Self::Backlog => "too many outcomes wait to be written",
             Self::PrewarmFails => "workflows and configuration cannot be fetched; see the log for why",
+            Self::NoRoom => "the disk cannot hold what running executions may leave; free space in data_dir",
         }
     }
 }
@@ -52,6 +57,8 @@ impl Closed {
 pub struct Slots {
     state: Mutex<State>,
     changed: Notify,
+    /// The bound of the pool, for whoever follows it.
+    workers: watch::Sender<usize>,
 }
 
 #[derive(Debug)]
@@ -105,7 +112,11 @@ impl Slots {
     /// As many slots as workers may live.
     pub fn new(workers: usize) -> Arc<Self> {
         let state = State { workers, ahead: 0, taken: 0, ahead_from: None, closed: BTreeSet::new() };
-        Arc::new(Self { state: Mutex::new(state), changed: Notify::new() })
+        Arc::new(Self {
+            state: Mutex::new(state),
+            changed: Notify::new(),
+            workers: watch::Sender::new(workers),
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -134,6 +145,7 @@ impl Slots {
     /// New bounds of the pool.
     pub fn set_workers(&self, workers: usize) {
         self.state().workers = workers;
+        self.workers.send_replace(workers);
         self.changed.notify_one();
     }
 
@@ -174,6 +186,21 @@ impl Slots {
         // there will be slots waits by the clock.
         if none_were_free || state.is_time(Instant::now()) {
             self.changed.notify_one();
+        }
+    }
+}
+
+impl Doors for Slots {
+    /// Those claimed ahead are short and leave little: they are not counted.
+    fn slots(&self) -> watch::Receiver<usize> {
+        self.workers.subscribe()
+    }
+
+    fn no_room(&self, no_room: bool) {
+        if no_room {
+            self.close(Closed::NoRoom);
+        } else {
+            self.open(Closed::NoRoom);
         }
     }
 }

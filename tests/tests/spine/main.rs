@@ -5,6 +5,7 @@ mod batch;
 mod batch_pipes;
 mod deaths;
 mod recycling;
+mod room;
 mod rows;
 mod starts;
 mod system;

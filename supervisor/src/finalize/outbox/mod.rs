@@ -120,6 +120,8 @@ impl Outbox {
             places.push(Place { offset: header_at + HEADER_BYTES as u64, length });
         }
         self.check_bound(bytes.len() as u64)?;
+        // A refusal in the middle of a write would cost what is set aside for others.
+        self.reserve(bytes.len() as u64)?;
         let written = self.file.write_all_at(&bytes, self.end).and_then(|()| self.file.sync_data());
         if let Err(error) = written {
             // What the disk has of it must not come back: the caller keeps these ends elsewhere now. If even

@@ -5,13 +5,14 @@ use rustix::fs::{FallocateFlags, fallocate};
 use super::{Outbox, OutboxError};
 
 impl Outbox {
-    /// Makes sure that so many bytes can be appended, whatever else fills the disk meanwhile. Called with what
-    /// all running slots may need, before one of them runs.
+    /// Makes sure that so many bytes can be appended, as far as the bound allows them, whatever else fills the
+    /// disk meanwhile. Called with what all running slots may need, before one of them runs, and again once the
+    /// file was emptied: that gives the space back.
     ///
     /// # Errors
-    /// When the bound or the disk does not allow it.
+    /// When the disk does not allow it.
     pub fn reserve(&self, bytes: u64) -> Result<(), OutboxError> {
-        self.check_bound(bytes)?;
+        let bytes = bytes.min(self.max_bytes.saturating_sub(self.end));
         if bytes == 0 {
             return Ok(());
         }
