@@ -92,6 +92,12 @@ impl Fixture {
         }
     }
 
+    /// The supervisors whose death would show.
+    pub(crate) async fn presences(&self) -> Vec<Uuid> {
+        let Database::Postgres { pool, .. } = &self.database else { panic!("only PostgreSQL has presences") };
+        sqlx::query_scalar("SELECT owner FROM supervisor_presences").fetch_all(pool).await.unwrap()
+    }
+
     /// Moves a column of times of one row into the past (or, with a negative number, into the future).
     pub(crate) async fn age(&self, column: &str, id: Uuid, seconds: i64) {
         let shifted = match &self.database {

@@ -88,6 +88,26 @@ async fn rule_13_behind_a_transaction_pooler_the_lock_is_off_and_the_lease_alone
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rule_13_a_presence_is_swept_when_its_supervisor_is_long_dead_and_not_before() {
+    let fixture = postgres().await;
+    let (alive, dead) = (claimant(), claimant());
+    let (one, two) = (fixture.another_store().await, fixture.another_store().await);
+    one.hold_presence(&alive).await.unwrap();
+    two.hold_presence(&dead).await.unwrap();
+    drop(two);
+    fixture.sql("UPDATE supervisor_presences SET locked_at = locked_at - interval '8 days'").await;
+    // Its session ends a moment after its connection.
+    eventually("the dead one is swept by whoever boots next", async || {
+        let next = fixture.another_store().await;
+        next.hold_presence(&claimant()).await.unwrap();
+        let left = fixture.presences().await;
+        assert!(left.contains(&alive.owner), "it has held its lock for eight days, and its death would show");
+        (!left.contains(&dead.owner)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_row_submitted_elsewhere_wakes_the_poll_here() {
     let fixture = postgres().await;
     let poller = fixture.another_store().await;

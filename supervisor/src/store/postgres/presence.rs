@@ -29,8 +29,11 @@ const PROOF_INTERVAL: Duration = Duration::from_secs(1);
 /// After a start of the server everybody gets this long to take their locks again.
 const SERVER_UP_MIN: Duration = Duration::from_secs(3);
 
-/// How often the connection that holds the lock is tried.
-const BEAT: Duration = Duration::from_secs(1);
+/// How often the connection that holds the lock is tried: often enough that a lost one is noticed, and the lock
+/// taken again, between the two looks of a proof.
+const BEAT: Duration = Duration::from_millis(250);
+const _: () =
+    assert!(BEAT.as_millis() * 4 <= PROOF_INTERVAL.as_millis(), "an owner that lives is proven dead");
 
 /// How long any answer on it may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
