@@ -19,6 +19,8 @@ const AGAIN_AFTER: Duration = Duration::from_secs(2);
 pub trait Doors: std::fmt::Debug + Send + Sync + 'static {
     /// How many may run at once, now and from now on.
     fn slots(&self) -> watch::Receiver<usize>;
+    /// How many are inside and have not ended.
+    fn inside(&self) -> usize;
     /// The disk cannot hold what they may leave. Called again with `false` when it can.
     fn no_room(&self, no_room: bool);
 }

@@ -46,6 +46,10 @@ impl Doors for Entrance {
         self.slots.subscribe()
     }
 
+    fn inside(&self) -> usize {
+        0
+    }
+
     fn no_room(&self, no_room: bool) {
         self.shut.send_replace(no_room);
     }

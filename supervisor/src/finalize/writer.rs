@@ -21,10 +21,12 @@ const GROUP_MAX: usize = 256;
 /// and so many bytes, unless one alone has more: a statement must be done within its time.
 const GROUP_MAX_BYTES: usize = 8 * 1024 * 1024;
 
-/// When so many came while a commit ran, more come all the time:
+/// When so many came while a commit ran, and so many are still to come, more come all the time:
 const BUSY: usize = 8;
-/// then the next group is gathered for so long.
+/// then the next group is gathered for so long at most,
 const GATHER: Duration = Duration::from_millis(10);
+/// and no longer than some come within this.
+const GATHER_STEP: Duration = Duration::from_millis(2);
 
 /// An end that is written.
 #[derive(Debug)]
@@ -63,7 +65,8 @@ impl Finalizer {
         let (ends, received) = mpsc::unbounded_channel();
         let parked = Parked::new(outbox);
         let (backlog, _) = watch::channel(Backlog { unwritten: 0, starting: true });
-        let writer = Writer { store, sink, backlog: backlog.clone(), parked, room: Room::new(doors) };
+        let room = Room::new(Arc::clone(&doors));
+        let writer = Writer { store, sink, doors, backlog: backlog.clone(), parked, room };
         tokio::spawn(writer.run(received));
         Self { ends, backlog }
     }
@@ -104,6 +107,7 @@ struct Backlog {
 struct Writer {
     store: Arc<dyn Store>,
     sink: Arc<dyn Sink>,
+    doors: Arc<dyn Doors>,
     backlog: watch::Sender<Backlog>,
     parked: Parked,
     room: Room,
@@ -120,7 +124,7 @@ impl Writer {
         self.backlog.send_modify(|backlog| backlog.starting = false);
         let mut group = Vec::with_capacity(GROUP_MAX);
         while !group.is_empty() || self.next(&mut ends, &mut group).await {
-            gather(&mut ends, &mut group).await;
+            self.gather(&mut ends, &mut group).await;
             let rest = group.split_off(within(&group, GROUP_MAX_BYTES));
             let group = std::mem::replace(&mut group, rest);
             let (count, started) = (group.len(), Instant::now());
@@ -148,6 +152,22 @@ impl Writer {
             tokio::select! {
                 count = ends.recv_many(group, GROUP_MAX) => return count > 0,
                 () = self.room.due() => self.room.make(&self.parked),
+            }
+        }
+    }
+
+    /// Fills up a group while ends come fast. Nobody is woken for each of them meanwhile. Callers who all wait for
+    /// the ends in this group send nothing new before it is written, so nothing is gathered for them.
+    async fn gather(&self, ends: &mut mpsc::UnboundedReceiver<Finalization>, group: &mut Vec<Finalization>) {
+        let until = Instant::now() + GATHER;
+        while (BUSY..GROUP_MAX).contains(&group.len())
+            && self.doors.inside() >= BUSY
+            && Instant::now() < until
+        {
+            tokio::time::sleep(GATHER_STEP).await;
+            let more = ends.recv_many(group, GROUP_MAX - group.len()).now_or_never();
+            if more.unwrap_or(0) == 0 {
+                return;
             }
         }
     }
@@ -215,15 +235,6 @@ impl Writer {
         let pairs = group.into_iter().zip(verdicts);
         let finalized = pairs.map(|(finalization, verdict)| Finalized { finalization, verdict }).collect();
         self.sink.finalized(finalized, took).await;
-    }
-}
-
-/// Fills up a group when ends come fast. Nobody is woken for each of them meanwhile.
-async fn gather(ends: &mut mpsc::UnboundedReceiver<Finalization>, group: &mut Vec<Finalization>) {
-    if (BUSY..GROUP_MAX).contains(&group.len()) && !ends.is_closed() {
-        tokio::time::sleep(GATHER).await;
-        // Whatever has come by now; `None` means nothing has.
-        let _ = ends.recv_many(group, GROUP_MAX - group.len()).now_or_never();
     }
 }
 

@@ -196,6 +196,10 @@ impl Doors for Slots {
         self.workers.subscribe()
     }
 
+    fn inside(&self) -> usize {
+        self.state().taken
+    }
+
     fn no_room(&self, no_room: bool) {
         if no_room {
             self.close(Closed::NoRoom);

@@ -83,7 +83,9 @@ async fn serve(mut connection: MultiplexedConnection, queue: &mut Queue, load: &
         let sent = match received {
             Ok(0) => return Served::Closed,
             Ok(count) => {
-                if (BUSY..BATCH_MAX).contains(&count) {
+                // Somebody who waits for an answer is not kept waiting.
+                let nobody_waits = batch.iter().all(|work| work.done.is_none());
+                if (BUSY..BATCH_MAX).contains(&count) && nobody_waits {
                     tokio::time::sleep(GATHER).await;
                     // Whatever has come by now.
                     let _ = queue.recv_many(&mut batch, BATCH_MAX - count).now_or_never();
