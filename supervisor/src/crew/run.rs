@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muster_protocol::CallResult;
-use serde_json::value::RawValue;
+use serde::Serialize;
+use serde_json::value::to_raw_value;
 
 use super::changes::Changes;
 use super::clock::unix_us;
@@ -14,6 +15,12 @@ use super::order::Order;
 use super::recording::Recording;
 use crate::execution::{Change, Secrets};
 use crate::pool::{Ending, Finish};
+
+/// The detail of the event that every execution has: written without a detour over a map.
+#[derive(Serialize)]
+struct StartedBy {
+    worker: String,
+}
 
 /// One attempt in the crew's hands.
 #[derive(Debug)]
@@ -45,16 +52,16 @@ impl Run {
         self.started_at_us = Some(at_us);
         self.order.params = muster_protocol::JsonBytes::NONE;
         self.order.context = muster_protocol::JsonBytes::NONE;
-        self.note_at(at_us, "started", Some(serde_json::json!({ "worker": worker.to_string() })));
+        self.note_at(at_us, "started", &StartedBy { worker: worker.to_string() });
     }
 
     /// Remembers a step on the way.
     pub(super) fn note(&mut self, event: &'static str, detail: serde_json::Value) {
-        self.note_at(unix_us(), event, Some(detail));
+        self.note_at(unix_us(), event, &detail);
     }
 
-    fn note_at(&mut self, at_us: i64, event: &'static str, detail: Option<serde_json::Value>) {
-        let detail = detail.and_then(|value| RawValue::from_string(value.to_string()).ok());
+    fn note_at(&mut self, at_us: i64, event: &'static str, detail: &impl Serialize) {
+        let detail = to_raw_value(detail).ok();
         self.events.push(RunEvent { at_us, event, detail });
     }
 

@@ -1,6 +1,6 @@
 //! The crew's thread: one small runtime on which everything about the workers happens.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -74,7 +74,7 @@ impl Crew {
                 let state = State {
                     memory_limited: options.pool.memory_limit_bytes > 0,
                     pool: Pool::new(options.pool, clock.now()),
-                    links: HashMap::new(),
+                    links: BTreeMap::new(),
                     runs: HashMap::new(),
                     gears: Gears::new(options.gear),
                     leftovers: options.leftovers,
