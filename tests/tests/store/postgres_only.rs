@@ -1,13 +1,71 @@
 //! What only PostgreSQL can tell, and what only a server can do to us.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use muster_supervisor::execution::Status;
 use muster_supervisor::store::{Claim, PostgresStore, Store as _, StoreError, TakeOver, Verdict};
 use muster_tests::{Service, Services};
 
-use crate::fixture::{claimant, eventually, postgres, success};
+use crate::fixture::{claimant, eventually, new_execution, postgres, success};
 use crate::hidden::hide;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schema_of_version_1_is_brought_up_to_date_under_what_runs() {
+    let fixture = postgres().await;
+    let running = fixture.claimed(&claimant()).await.attempt.execution_id;
+    fixture
+        .sql(
+            "DROP INDEX executions_running; \
+             CREATE INDEX executions_running ON executions (lease_owner) WHERE status = 'RUNNING'; \
+             DELETE FROM muster_migrations WHERE version > 1",
+        )
+        .await;
+    assert_eq!(fixture.store.facts().await.unwrap().schema_version, 1);
+    fixture.store.migrate().await.unwrap();
+    let facts = fixture.store.facts().await.unwrap();
+    assert_eq!(facts.schema_version, facts.schema_newest);
+    let index = fixture.texts("SELECT pg_get_indexdef('executions_running'::regclass)").await;
+    assert!(index[0].contains("completed_at IS NULL"), "{index:?}");
+    assert_eq!(fixture.status(running).await, Status::Running);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_are_found_by_their_ids_though_the_table_was_empty_when_the_plans_were_made() {
+    const GROUPS: u64 = 10;
+    const ROWS: u64 = 100;
+    let fixture = postgres().await;
+    let (me, store) = (claimant(), fixture.another_store().await);
+    for _ in 0..GROUPS {
+        let new: Vec<_> = (0..ROWS).map(|_| Arc::new(new_execution())).collect();
+        let attempts = store.claim(&me, &new).await.unwrap().into_iter().map(|claim| match claim {
+            Claim::Claimed(claimed) => claimed.attempt,
+            Claim::Elsewhere(_) | Claim::Refused(_) => panic!("{claim:?}"),
+        });
+        let ends: Vec<_> = attempts.map(|attempt| success(&me, attempt)).collect();
+        store.finalize(&ends).await.unwrap();
+        let ids: Vec<_> = new.iter().map(|new| new.id).collect();
+        store.mark_notified(&ids).await.unwrap();
+    }
+    // Sessions tell what they read when they end.
+    drop(store);
+    let written = "SELECT n_tup_upd::text FROM pg_stat_user_tables WHERE relid = 'executions'::regclass";
+    eventually("all sessions have told", async || {
+        let written: u64 = fixture.texts(written).await.first()?.parse().ok()?;
+        (written >= 2 * GROUPS * ROWS).then_some(())
+    })
+    .await;
+    let read = fixture
+        .texts(
+            "SELECT indexrelname || ' ' || idx_tup_read FROM pg_stat_user_indexes \
+             WHERE relid = 'executions'::regclass AND idx_tup_read > 0",
+        )
+        .await;
+    let [by_id] = read.as_slice() else { panic!("more than one index was read: {read:?}") };
+    let (index, count) = by_id.split_once(' ').unwrap();
+    // An end, its mark, and the versions of a row that are not swept yet.
+    assert!(index == "executions_pkey" && count.parse::<u64>().unwrap() <= 6 * GROUPS * ROWS, "{read:?}");
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rule_13_a_supervisor_that_holds_its_lock_is_not_proven_dead_and_one_that_lost_it_is() {

@@ -104,7 +104,7 @@ impl PostgresStore {
 #[async_trait]
 impl Store for PostgresStore {
     async fn migrate(&self) -> Result<()> {
-        schema::migrate(&self.shared.reads).await
+        schema::migrate(&self.shared.transactions).await
     }
 
     async fn facts(&self) -> Result<Facts> {

@@ -1,9 +1,12 @@
 //! Bringing the schema up to date, and what the server says of itself.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use sqlx::postgres::{PgConnection, PgPool};
-use sqlx::{Executor as _, Row, SqlSafeStr as _};
+use sqlx::{Connection as _, Executor as _, Row, SqlSafeStr as _};
 
+use super::connections::Connections;
 use super::error::store_error;
 use super::presence::{State, session_locks_hold};
 use super::transaction::{STATEMENT_TIMEOUT, within};
@@ -20,23 +23,30 @@ const MIGRATIONS: &[Migration] = &[
 /// The key of the advisory lock that supervisors which start together take in turn.
 const MIGRATION_LOCK: i64 = 0x6d75_7374_6572;
 
-/// See [`crate::store::Store::migrate`].
-pub(super) async fn migrate(pool: &PgPool) -> Result<()> {
-    let mut transaction = within(STATEMENT_TIMEOUT, pool.begin()).await?;
+/// A step may read all of a large table, and whoever starts meanwhile waits for it.
+const MIGRATION_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// See [`crate::store::Store::migrate`]. The first thing of a start: a database that is away is told at once.
+pub(super) async fn migrate(connections: &Connections) -> Result<()> {
+    let mut lent = within(STATEMENT_TIMEOUT, connections.borrow()).await?;
+    let mut transaction = within(STATEMENT_TIMEOUT, lent.connection.begin()).await?;
+    within(STATEMENT_TIMEOUT, transaction.execute("SET LOCAL statement_timeout = 0")).await?;
     let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK);
-    within(STATEMENT_TIMEOUT, lock.execute(&mut *transaction)).await?;
+    within(MIGRATION_TIMEOUT, lock.execute(&mut *transaction)).await?;
     let applied = version(&mut transaction).await?;
     for migration in missing(BACKEND, MIGRATIONS, applied)? {
         // A role that may only read and write rows can still start on a schema that is up to date.
         let table = "CREATE TABLE IF NOT EXISTS muster_migrations (version integer PRIMARY KEY, applied_at timestamptz NOT NULL)";
         within(STATEMENT_TIMEOUT, transaction.execute(table)).await?;
-        within(STATEMENT_TIMEOUT, sqlx::raw_sql(migration.sql).execute(&mut *transaction)).await?;
+        within(MIGRATION_TIMEOUT, sqlx::raw_sql(migration.sql).execute(&mut *transaction)).await?;
         let record =
             sqlx::query("INSERT INTO muster_migrations (version, applied_at) VALUES ($1, clock_timestamp())")
                 .bind(i32::try_from(migration.version).unwrap_or(i32::MAX));
         within(STATEMENT_TIMEOUT, record.execute(&mut *transaction)).await?;
     }
-    within(STATEMENT_TIMEOUT, transaction.commit()).await
+    within(STATEMENT_TIMEOUT, transaction.commit()).await?;
+    connections.give_back(lent);
+    Ok(())
 }
 
 /// The version of the schema; 0 in a database without one.
