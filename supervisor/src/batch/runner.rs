@@ -77,8 +77,9 @@ impl<'a, R: Report> Runner<'a, R> {
                     None => break,
                 },
                 () = stop.running.cancelled(), if self.abandoned != Some(INTERRUPTED) => {
-                    self.core.crew.handle().drain_now();
                     self.abandon(INTERRUPTED);
+                    self.core.prepared().await;
+                    self.core.crew.handle().drain_now();
                 }
                 () = stop.reading.cancelled(), if more_lines && !lines.is_closed() => {
                     // What was read already has its results still.

@@ -26,6 +26,9 @@ use crate::transcripts::{Folder, FolderError, Keeper};
 /// How often the rate of ends is looked at, for claiming ahead.
 const RATE_EVERY: Duration = Duration::from_millis(100);
 
+/// How long claimed attempts may take to be handed to the crew when a drain begins.
+const PREPARED_WITHIN: Duration = Duration::from_secs(5);
+
 /// The running middle of a supervisor.
 #[derive(Debug)]
 pub struct Core {
@@ -143,6 +146,15 @@ impl Core {
     /// Returns when what an earlier process could not write is written. Claim nothing before.
     pub async fn replayed(&self) {
         self.finalizer.replayed().await;
+    }
+
+    /// Returns when what was claimed has reached the crew. Claim nothing meanwhile, and drain after: a crew that has
+    /// drained hears of nothing more.
+    pub async fn prepared(&self) {
+        let deadline = tokio::time::Instant::now() + PREPARED_WITHIN;
+        while self.ledger.is_preparing() && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// Returns when the crew has ended and every end it reported is committed, or kept in the outbox. Call after a drain.

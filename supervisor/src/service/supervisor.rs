@@ -33,8 +33,6 @@ use crate::observe::Metrics;
 use crate::process::{Leftovers, LeftoversError};
 use crate::settings::Settings;
 
-/// How long claimed attempts may take to be handed to the crew when a drain begins.
-const PREPARED_WITHIN: Duration = Duration::from_secs(5);
 /// How long the last announcements may take.
 const ANNOUNCED_WITHIN: Duration = Duration::from_secs(5);
 /// The most the outbox may hold.
@@ -270,7 +268,7 @@ impl Tasks {
         if let Some(broker) = self.broker.take() {
             broker.stop().await;
         }
-        prepared(&supervisor.core.ledger).await;
+        supervisor.core.prepared().await;
         let crew = supervisor.core.crew.handle();
         tracing::info!(held = supervisor.core.ledger.len(), grace_seconds = grace.as_secs_f64(), "draining");
         crew.drain(grace);
@@ -284,13 +282,5 @@ impl Tasks {
         self.background.shutdown().await;
         let _ = tokio::time::timeout(ANNOUNCED_WITHIN, self.announcer.announced()).await;
         tracing::info!("supervisor left");
-    }
-}
-
-/// Waits until what was claimed has reached the crew.
-async fn prepared(ledger: &Ledger) {
-    let deadline = tokio::time::Instant::now() + PREPARED_WITHIN;
-    while ledger.is_preparing() && tokio::time::Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

@@ -16,6 +16,7 @@ mod finalization;
 mod flow;
 mod migration;
 mod postgres;
+mod readers;
 mod record;
 mod rows;
 mod session;

@@ -18,8 +18,7 @@ fn a_killed_worker_costs_its_execution_and_no_other() {
         .setting("min_workers", 4);
     let supervisor = installation.start();
     let client = supervisor.client();
-    let pool = supervisor.workers();
-    assert_eq!(pool.len(), 4);
+    eventually("the pool has its size", SOON, || supervisor.workers().len() == 4);
     let sleep = json!({ "workflow": "sleep", "parameters": { "seconds": 3 } });
     let ids: Vec<_> = (0..3).map(|_| client.submit(&sleep)).collect();
     for id in &ids {

@@ -40,7 +40,9 @@ fn callers_never_wait_for_a_start_when_every_execution_recycles() {
 fn a_worker_that_asks_for_it_is_replaced() {
     let installation = Installation::new().worker(rogue(&["--ask-recycle"]));
     let supervisor = installation.start();
-    let before = supervisor.workers();
+    let before = eventually("the pool has its size", SOON, || {
+        Some(supervisor.workers()).filter(|workers| workers.len() == 2)
+    });
     for number in 0..2 {
         let id = supervisor.client().submit(&json!({ "workflow": "echo", "parameters": number }));
         assert_eq!(supervisor.client().finished(&id, SOON)["status"], "SUCCESS");

@@ -31,7 +31,7 @@ fn no_worker_outlives_a_killed_supervisor() {
         let id = client.submit(request);
         eventually("it runs", SOON, || client.execution(&id)["started_at"].is_string());
     }
-    assert_eq!(supervisor.workers().len(), 4);
+    eventually("the pool has its size", SOON, || supervisor.workers().len() == 4);
     // Nobody starts it again, so nobody kills what it left: the workers themselves must see its end.
     supervisor.kill();
     installation.assert_nothing_left();
@@ -69,6 +69,7 @@ fn running_out_of_descriptors_is_a_failed_start_that_passes() {
     });
     // A dead worker gives back four, and the next one takes six until it runs.
     let dead = supervisor.workers();
+    assert!(!dead.is_empty());
     dead.iter().for_each(|worker| process::signal(*worker, Signal::KILL));
     eventually("the log says what is wrong and what to do", SOON, || {
         let log = supervisor.log();
@@ -97,7 +98,7 @@ fn as_process_one_it_reaps_what_workers_leave_behind() {
     let mut outside = installation.spawn_under(&[container, user].concat());
     outside.wait_ready(SOON);
     let client = outside.client();
-    let one = outside.workers()[0];
+    let one = eventually("a worker is there", SOON, || outside.workers().first().copied());
     for _ in 0..3 {
         let row = client.finished(&client.submit(&json!({ "workflow": "echo" })), SOON);
         // That its own status is seen says that nobody else reaped the worker.

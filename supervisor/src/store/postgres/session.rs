@@ -14,7 +14,7 @@ use super::presence::lock_key;
 use super::statements;
 use super::transaction::{PgSession, Query};
 use crate::execution::Attempt;
-use crate::store::columns::{At, unsigned};
+use crate::store::columns::At;
 use crate::store::decide::{Budget, Found};
 use crate::store::rows::{
     BackRow, EndedRow, EndingRow, EventRowIn, FailureColumns, Fence, LogRowIn, NewRow, StateRow, micros,
@@ -25,7 +25,7 @@ use crate::store::{Claimant, Claimed, Failure, NewExecution, Result, TakeOver};
 
 pub(super) mod record {
     //! Rows as records.
-    crate::store::columns::record_readers!(sqlx::postgres::PgRow);
+    crate::store::readers::record_readers!(sqlx::postgres::PgRow);
 }
 
 fn ids(rows: &[PgRow]) -> Result<HashSet<Uuid>> {
@@ -38,32 +38,6 @@ fn claimed(rows: &[PgRow]) -> Result<HashMap<Uuid, Claimed>> {
         Ok((claimed.attempt.execution_id, claimed))
     };
     rows.iter().map(read).collect()
-}
-
-fn budget(row: &PgRow) -> sqlx::Result<Budget> {
-    Ok(Budget {
-        attempt: record::attempt(row)?.number,
-        attempts_charged: row.try_get::<i32, _>("attempts_charged").map(unsigned)?,
-        max_attempts: row.try_get::<i32, _>("max_attempts").map(unsigned)?,
-        cancel_requested: row.try_get("cancel_requested")?,
-    })
-}
-
-fn found(row: &PgRow) -> sqlx::Result<Found> {
-    Ok(Found {
-        attempt: record::attempt(row)?,
-        owner: record::id(row, "lease_owner")?,
-        status: record::status(row)?,
-        error_type: row.try_get("error_type")?,
-    })
-}
-
-fn candidate(row: &PgRow) -> sqlx::Result<Candidate> {
-    Ok(Candidate {
-        attempt: record::attempt(row)?,
-        previous_owner: record::id(row, "lease_owner")?,
-        budget: budget(row)?,
-    })
 }
 
 fn fences<'q>(query: Query<'q>, fences: &[Fence]) -> Query<'q> {
@@ -174,7 +148,7 @@ impl Session for PgSession {
 
     async fn standing(&mut self, ids: &[Uuid]) -> Result<Vec<Found>> {
         let rows = self.rows(sqlx::query(statements::STANDING).bind(ids)).await?;
-        rows.iter().map(|row| found(row).map_err(store_error)).collect()
+        rows.iter().map(|row| record::found(row).map_err(store_error)).collect()
     }
 
     async fn candidates(
@@ -198,7 +172,7 @@ impl Session for PgSession {
             .bind(dead)
             .bind(i64::try_from(limit).unwrap_or(i64::MAX));
         let rows = self.rows(query).await?;
-        rows.iter().map(|row| candidate(row).map_err(store_error)).collect()
+        rows.iter().map(|row| record::candidate(row).map_err(store_error)).collect()
     }
 
     async fn take(&mut self, claimant: &Claimant, ids: &[Uuid]) -> Result<HashMap<Uuid, Claimed>> {
@@ -238,7 +212,7 @@ impl Session for PgSession {
 
     async fn budgets(&mut self, rows: &[Fence]) -> Result<HashMap<Attempt, Budget>> {
         let rows = self.rows(fences(sqlx::query(statements::BUDGETS), rows)).await?;
-        let read = |row| Ok((record::attempt(row)?, budget(row)?));
+        let read = |row| Ok((record::attempt(row)?, record::budget(row)?));
         rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
     }
 
@@ -297,7 +271,7 @@ impl Session for PgSession {
 
     async fn cancel(&mut self, id: Uuid) -> Result<Option<(Found, bool)>> {
         let row = self.rows(sqlx::query(statements::CANCEL).bind(id)).await?.pop();
-        let read = |row: PgRow| Ok((found(&row)?, row.try_get("tombstone")?));
+        let read = |row: PgRow| Ok((record::found(&row)?, row.try_get("tombstone")?));
         row.map(read).transpose().map_err(store_error)
     }
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::error::{commit_unknown, store_error};
 use super::{BACKEND, SqliteStore, statements};
 use crate::execution::Attempt;
-use crate::store::columns::{now, unsigned};
+use crate::store::columns::now;
 use crate::store::decide::{Budget, Found};
 use crate::store::rows::{
     BackRow, EndedRow, EndingRow, EventRowIn, Fence, LogRowIn, NewRow, StateRow, micros,
@@ -24,7 +24,7 @@ use crate::store::{Claimant, Claimed, Failure, NewExecution, Result, StoreError,
 
 pub(super) mod record {
     //! Rows as records.
-    crate::store::columns::record_readers!(sqlx::sqlite::SqliteRow);
+    crate::store::readers::record_readers!(sqlx::sqlite::SqliteRow);
 }
 
 /// A transaction that holds the write lock since its beginning, with the moment it began: its clock.
@@ -71,32 +71,6 @@ fn claimed(rows: &[SqliteRow]) -> Result<HashMap<Uuid, Claimed>> {
         Ok((claimed.attempt.execution_id, claimed))
     };
     rows.iter().map(read).collect()
-}
-
-fn budget(row: &SqliteRow) -> sqlx::Result<Budget> {
-    Ok(Budget {
-        attempt: record::attempt(row)?.number,
-        attempts_charged: row.try_get::<i32, _>("attempts_charged").map(unsigned)?,
-        max_attempts: row.try_get::<i32, _>("max_attempts").map(unsigned)?,
-        cancel_requested: row.try_get("cancel_requested")?,
-    })
-}
-
-fn found(row: &SqliteRow) -> sqlx::Result<Found> {
-    Ok(Found {
-        attempt: record::attempt(row)?,
-        owner: record::id(row, "lease_owner")?,
-        status: record::status(row)?,
-        error_type: row.try_get("error_type")?,
-    })
-}
-
-fn candidate(row: &SqliteRow) -> sqlx::Result<Candidate> {
-    Ok(Candidate {
-        attempt: record::attempt(row)?,
-        previous_owner: record::id(row, "lease_owner")?,
-        budget: budget(row)?,
-    })
 }
 
 impl SqliteSession {
@@ -167,7 +141,7 @@ impl Session for SqliteSession {
 
     async fn standing(&mut self, ids: &[Uuid]) -> Result<Vec<Found>> {
         let rows = self.rows(sqlx::query(statements::STANDING).bind(array(ids)?)).await?;
-        rows.iter().map(|row| found(row).map_err(store_error)).collect()
+        rows.iter().map(|row| record::found(row).map_err(store_error)).collect()
     }
 
     async fn candidates(
@@ -193,7 +167,7 @@ impl Session for SqliteSession {
         };
         let rest = limit - i64::try_from(rows.len()).unwrap_or(limit);
         rows.extend(self.rows(sqlx::query(statements::DUE).bind(self.now).bind(rest)).await?);
-        rows.iter().map(|row| candidate(row).map_err(store_error)).collect()
+        rows.iter().map(|row| record::candidate(row).map_err(store_error)).collect()
     }
 
     async fn take(&mut self, claimant: &Claimant, ids: &[Uuid]) -> Result<HashMap<Uuid, Claimed>> {
@@ -241,7 +215,7 @@ impl Session for SqliteSession {
 
     async fn budgets(&mut self, fences: &[Fence]) -> Result<HashMap<Attempt, Budget>> {
         let rows = self.rows(sqlx::query(statements::BUDGETS).bind(array(fences)?)).await?;
-        let read = |row| Ok((record::attempt(row)?, budget(row)?));
+        let read = |row| Ok((record::attempt(row)?, record::budget(row)?));
         rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
     }
 
@@ -294,7 +268,7 @@ impl Session for SqliteSession {
     async fn cancel(&mut self, id: Uuid) -> Result<Option<(Found, bool)>> {
         let query = sqlx::query(statements::CANCEL).bind(id.to_string()).bind(self.now);
         let row = query.fetch_optional(&mut *self.transaction).await.map_err(store_error)?;
-        let read = |row: SqliteRow| Ok((found(&row)?, row.try_get("tombstone")?));
+        let read = |row: SqliteRow| Ok((record::found(&row)?, row.try_get("tombstone")?));
         row.map(read).transpose().map_err(store_error)
     }
 

@@ -1,0 +1,200 @@
+//! How rows become records, once for both databases.
+
+/// Defines the functions that turn a database's rows into records.
+macro_rules! record_readers {
+    ($row:ty) => {
+        use jiff::Timestamp;
+        use serde_json::value::RawValue;
+        use sqlx::{Result, Row};
+        use uuid::Uuid;
+
+        use $crate::execution::{Attempt, LogLine, LogStream, Status};
+        use $crate::store::columns::{At, Id, Json, unsigned};
+        use $crate::store::decide::{Budget, Found};
+        use $crate::store::session::Candidate;
+        use $crate::store::{
+            Claimed, ConfigEntry, EventRow, ExecutionRecord, LogRow, NewExecution, OrganizationRecord,
+            WorkflowRecord,
+        };
+
+        pub(in $crate::store) fn required_id(row: &$row, column: &str) -> Result<Uuid> {
+            Ok(row.try_get::<Id, _>(column)?.0)
+        }
+
+        pub(in $crate::store) fn id(row: &$row, column: &str) -> Result<Option<Uuid>> {
+            Ok(row.try_get::<Option<Id>, _>(column)?.map(|id| id.0))
+        }
+
+        fn at(row: &$row, column: &str) -> Result<Option<Timestamp>> {
+            Ok(row.try_get::<Option<At>, _>(column)?.map(|at| at.0))
+        }
+
+        fn json(row: &$row, column: &str) -> Result<Option<Box<RawValue>>> {
+            Ok(row.try_get::<Option<Json>, _>(column)?.map(|json| json.0))
+        }
+
+        fn number(row: &$row, column: &str) -> Result<u32> {
+            row.try_get::<i32, _>(column).map(unsigned)
+        }
+
+        fn priority(row: &$row) -> Result<u8> {
+            Ok(u8::try_from(number(row, "priority")?).unwrap_or(u8::MAX))
+        }
+
+        pub(in $crate::store) fn status(row: &$row) -> Result<Status> {
+            let text: &str = row.try_get("status")?;
+            text.parse().map_err(|error| sqlx::Error::ColumnDecode {
+                index: "status".to_owned(),
+                source: Box::<$crate::execution::UnknownStatus>::new(error),
+            })
+        }
+
+        pub(in $crate::store) fn attempt(row: &$row) -> Result<Attempt> {
+            Ok(Attempt::new(row.try_get::<Id, _>("id")?.0, number(row, "attempt")?))
+        }
+
+        pub(in $crate::store) fn claimed(row: &$row) -> Result<Claimed> {
+            let attempt = attempt(row)?;
+            let execution = NewExecution {
+                id: attempt.execution_id,
+                workflow_id: id(row, "workflow_id")?,
+                workflow_name: row.try_get("workflow_name")?,
+                organization_id: id(row, "organization_id")?,
+                caller: json(row, "caller")?,
+                request: row.try_get::<Json, _>("request")?.0,
+                max_attempts: number(row, "max_attempts")?,
+                timeout_seconds: row.try_get("timeout_seconds")?,
+                priority: priority(row)?,
+                retry_of: id(row, "retry_of")?,
+                delay: std::time::Duration::ZERO,
+            };
+            Ok(Claimed {
+                attempt,
+                attempts_charged: number(row, "attempts_charged")?,
+                execution: std::sync::Arc::new(execution),
+            })
+        }
+
+        pub(in $crate::store) fn budget(row: &$row) -> Result<Budget> {
+            Ok(Budget {
+                attempt: number(row, "attempt")?,
+                attempts_charged: number(row, "attempts_charged")?,
+                max_attempts: number(row, "max_attempts")?,
+                cancel_requested: row.try_get("cancel_requested")?,
+            })
+        }
+
+        pub(in $crate::store) fn found(row: &$row) -> Result<Found> {
+            Ok(Found {
+                attempt: attempt(row)?,
+                owner: id(row, "lease_owner")?,
+                status: status(row)?,
+                error_type: row.try_get("error_type")?,
+            })
+        }
+
+        pub(in $crate::store) fn candidate(row: &$row) -> Result<Candidate> {
+            Ok(Candidate {
+                attempt: attempt(row)?,
+                previous_owner: id(row, "lease_owner")?,
+                budget: budget(row)?,
+            })
+        }
+
+        pub(in $crate::store) fn execution(row: &$row) -> Result<ExecutionRecord> {
+            Ok(ExecutionRecord {
+                id: row.try_get::<Id, _>("id")?.0,
+                workflow_id: id(row, "workflow_id")?,
+                workflow_name: row.try_get("workflow_name")?,
+                organization_id: id(row, "organization_id")?,
+                caller: json(row, "caller")?,
+                parameters: json(row, "parameters")?,
+                request: json(row, "request")?,
+                status: status(row)?,
+                execution_model: row.try_get("execution_model")?,
+                result: json(row, "result")?,
+                error_type: row.try_get("error_type")?,
+                error_message: row.try_get("error_message")?,
+                error_stack: row.try_get("error_stack")?,
+                duration_ms: row.try_get("duration_ms")?,
+                metrics: json(row, "metrics")?,
+                attempt: number(row, "attempt")?,
+                attempts_charged: number(row, "attempts_charged")?,
+                max_attempts: number(row, "max_attempts")?,
+                timeout_seconds: row.try_get("timeout_seconds")?,
+                priority: priority(row)?,
+                retry_of: id(row, "retry_of")?,
+                lease_owner: id(row, "lease_owner")?,
+                lease_expires_at: at(row, "lease_expires_at")?,
+                notified_at: at(row, "notified_at")?,
+                cancel_requested_at: at(row, "cancel_requested_at")?,
+                run_after: row.try_get::<At, _>("run_after")?.0,
+                created_at: row.try_get::<At, _>("created_at")?.0,
+                started_at: at(row, "started_at")?,
+                completed_at: at(row, "completed_at")?,
+            })
+        }
+
+        pub(in $crate::store) fn log(row: &$row) -> Result<LogRow> {
+            let stream: &str = row.try_get("stream")?;
+            Ok(LogRow {
+                attempt: number(row, "attempt")?,
+                line: LogLine {
+                    sequence: u64::try_from(row.try_get::<i64, _>("sequence")?).unwrap_or_default(),
+                    at_us: row.try_get::<At, _>("logged_at")?.0.as_microsecond(),
+                    level: row.try_get("level")?,
+                    stream: if stream == LogStream::Stderr.as_str() {
+                        LogStream::Stderr
+                    } else {
+                        LogStream::Log
+                    },
+                    logger: row.try_get("logger")?,
+                    message: row.try_get("message")?,
+                    fields: json(row, "fields")?,
+                },
+            })
+        }
+
+        pub(in $crate::store) fn event(row: &$row) -> Result<EventRow> {
+            Ok(EventRow {
+                at: row.try_get::<At, _>("at")?.0,
+                event: row.try_get("event")?,
+                attempt: number(row, "attempt")?,
+                supervisor: id(row, "supervisor")?,
+                detail: json(row, "detail")?,
+            })
+        }
+
+        pub(in $crate::store) fn workflow(row: &$row) -> Result<WorkflowRecord> {
+            Ok(WorkflowRecord {
+                id: row.try_get::<Id, _>("id")?.0,
+                name: row.try_get("name")?,
+                path: row.try_get("path")?,
+                function_name: row.try_get("function_name")?,
+                language: row.try_get("language")?,
+                organization_id: id(row, "organization_id")?,
+                timeout_seconds: row.try_get("timeout_seconds")?,
+                max_attempts: row.try_get::<Option<i32>, _>("max_attempts")?.map(unsigned),
+                is_active: row.try_get("is_active")?,
+            })
+        }
+
+        pub(in $crate::store) fn organization(row: &$row) -> Result<OrganizationRecord> {
+            Ok(OrganizationRecord {
+                id: row.try_get::<Id, _>("id")?.0,
+                name: row.try_get("name")?,
+                is_active: row.try_get("is_active")?,
+            })
+        }
+
+        pub(in $crate::store) fn config_entry(row: &$row) -> Result<ConfigEntry> {
+            Ok(ConfigEntry {
+                key: row.try_get("key")?,
+                value: row.try_get::<Json, _>("value")?.0,
+                is_secret: row.try_get("is_secret")?,
+            })
+        }
+    };
+}
+
+pub(super) use record_readers;
