@@ -28,7 +28,7 @@ pub trait Doors: std::fmt::Debug + Send + Sync + 'static {
 /// The space that is set aside.
 #[derive(Debug)]
 pub(super) struct Room {
-    doors: Arc<dyn Doors>,
+    pub(super) doors: Arc<dyn Doors>,
     slots: watch::Receiver<usize>,
     /// There is none: when to try again.
     again_at: Option<Instant>,

@@ -65,8 +65,7 @@ impl Finalizer {
         let (ends, received) = mpsc::unbounded_channel();
         let parked = Parked::new(outbox);
         let (backlog, _) = watch::channel(Backlog { unwritten: 0, starting: true });
-        let room = Room::new(Arc::clone(&doors));
-        let writer = Writer { store, sink, doors, backlog: backlog.clone(), parked, room };
+        let writer = Writer { store, sink, backlog: backlog.clone(), parked, room: Room::new(doors) };
         tokio::spawn(writer.run(received));
         Self { ends, backlog }
     }
@@ -107,7 +106,6 @@ struct Backlog {
 struct Writer {
     store: Arc<dyn Store>,
     sink: Arc<dyn Sink>,
-    doors: Arc<dyn Doors>,
     backlog: watch::Sender<Backlog>,
     parked: Parked,
     room: Room,
@@ -161,7 +159,7 @@ impl Writer {
     async fn gather(&self, ends: &mut mpsc::UnboundedReceiver<Finalization>, group: &mut Vec<Finalization>) {
         let until = Instant::now() + GATHER;
         while (BUSY..GROUP_MAX).contains(&group.len())
-            && self.doors.inside() >= BUSY
+            && self.room.doors.inside() >= BUSY
             && Instant::now() < until
         {
             tokio::time::sleep(GATHER_STEP).await;

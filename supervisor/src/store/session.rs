@@ -86,7 +86,7 @@ pub(super) trait Session: Send {
         take_over: TakeOver<'_>,
     ) -> impl Future<Output = Result<Vec<Candidate>>> + Send;
 
-    /// Claims locked rows.
+    /// Claims locked rows; notes it among their events.
     fn take(
         &mut self,
         claimant: &Claimant,

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::standings;
+use super::{standings, statuses};
 use crate::execution::Status;
 use crate::store::batch::Groups;
 use crate::store::decide::{distinct, end_instead_of_claim, finalized_detail};
 use crate::store::rows::{EndedRow, EventRowIn, FailureColumns};
 use crate::store::session::{Backend, Candidate, Extent, Purpose, Session};
-use crate::store::{Claim, Claimant, Claimed, Due, NewExecution, Outcome, Result, StoreError, TakeOver};
+use crate::store::{Claim, Claimant, Due, NewExecution, Outcome, Result, StoreError, TakeOver};
 
 /// See [`crate::store::Store::claim`].
 pub(in crate::store) async fn claim<B: Backend>(
@@ -39,8 +39,8 @@ async fn claim_group<B: Backend>(
     let mut ours = session.claim(claimant, &new).await?;
     session.commit().await?;
     let others: Vec<Uuid> = new.iter().map(|new| new.id).filter(|id| !ours.contains_key(id)).collect();
-    let others = match statuses(backend, &others).await {
-        Ok(others) => others,
+    let others = match standings(backend, &others).await {
+        Ok(others) => statuses(&others),
         // What was claimed stays claimed, though this answer cannot be given.
         Err(StoreError::Unreachable { backend, message }) => {
             return Err(StoreError::CommitUnknown { backend, message });
@@ -53,22 +53,6 @@ async fn claim_group<B: Backend>(
         None => Claim::Elsewhere(others.get(&execution.id).copied().unwrap_or(Status::Running)),
     };
     Ok(executions.iter().map(answer).collect())
-}
-
-/// Where rows are that a write passed by.
-async fn statuses<B: Backend>(backend: &B, ids: &[Uuid]) -> Result<HashMap<Uuid, Status>> {
-    let rows = standings(backend, ids).await?;
-    Ok(rows.into_iter().map(|row| (row.attempt.execution_id, row.status)).collect())
-}
-
-async fn record_claims<S: Session>(
-    session: &mut S,
-    claimant: &Claimant,
-    claimed: impl Iterator<Item = &Claimed> + Send,
-) -> Result<()> {
-    let owner = Some(claimant.owner);
-    let events: Vec<_> = claimed.map(|claimed| EventRowIn::of(claimed.attempt, owner, "claimed")).collect();
-    if events.is_empty() { Ok(()) } else { session.insert_events(&events).await }
 }
 
 /// See [`crate::store::Store::claim_due`].
@@ -97,7 +81,6 @@ pub(in crate::store) async fn claim_due<B: Backend>(
     }
     end(&mut session, claimant, &over).await?;
     let mut ours = if wanted.is_empty() { HashMap::new() } else { session.take(claimant, &wanted).await? };
-    record_claims(&mut session, claimant, ours.values()).await?;
     session.commit().await?;
     let ended = over.iter().map(|(row, outcome)| (row.attempt.execution_id, outcome.status())).collect();
     Ok(Due { claimed: wanted.iter().filter_map(|id| ours.remove(id)).collect(), ended })

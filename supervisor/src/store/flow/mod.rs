@@ -10,11 +10,19 @@ pub(super) use finalize::finalize;
 pub(super) use queue::{fail_unusable, reopen_unusable, request_cancel, submit};
 pub(super) use renew::{record_events, record_started, renew};
 
+use std::collections::HashMap;
+
 use uuid::Uuid;
 
 use super::Result;
 use super::decide::Found;
 use super::session::{Backend, Extent, Purpose, Session};
+use crate::execution::Status;
+
+/// In which state each is.
+fn statuses(rows: &[Found]) -> HashMap<Uuid, Status> {
+    rows.iter().map(|row| (row.attempt.execution_id, row.status)).collect()
+}
 
 /// Where rows are that a write passed by.
 async fn standings<B: Backend>(backend: &B, ids: &[Uuid]) -> Result<Vec<Found>> {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
+use super::statuses;
 use crate::execution::{Attempt, Status};
 use crate::store::batch::Groups;
 use crate::store::decide::{distinct, finalized_detail};
@@ -31,12 +32,8 @@ async fn submit_group<B: Backend>(backend: &B, executions: &[NewExecution]) -> R
     let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
     let inserted = session.insert_pending(&new).await?;
     let known: Vec<Uuid> = new.iter().map(|new| new.id).filter(|id| !inserted.contains(id)).collect();
-    let known: HashMap<Uuid, Status> = if known.is_empty() {
-        HashMap::new()
-    } else {
-        let rows = session.standing(&known).await?;
-        rows.into_iter().map(|row| (row.attempt.execution_id, row.status)).collect()
-    };
+    let known: HashMap<Uuid, Status> =
+        if known.is_empty() { HashMap::new() } else { statuses(&session.standing(&known).await?) };
     if !inserted.is_empty() {
         session.wake().await?;
     }

@@ -34,10 +34,6 @@ const SESSION: &str =
 const ONCE: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
                     SET enable_indexscan = off; SET enable_indexonlyscan = off";
 
-const ONCE_UNFLUSHED: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
-                              SET enable_indexscan = off; SET enable_indexonlyscan = off; \
-                              SET synchronous_commit = off";
-
 /// How the server plans what is sent.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Planning {
@@ -51,17 +47,18 @@ pub(super) enum Planning {
 }
 
 impl Planning {
-    fn settings(self) -> &'static str {
+    fn settings(self) -> &'static [&'static str] {
         match self {
-            Self::EachTime => "SET plan_cache_mode = force_custom_plan",
-            Self::Once => ONCE,
-            Self::OnceUnflushed => ONCE_UNFLUSHED,
+            Self::EachTime => &[SESSION, "SET plan_cache_mode = force_custom_plan"],
+            Self::Once => &[SESSION, ONCE],
+            Self::OnceUnflushed => &[SESSION, ONCE, "SET synchronous_commit = off"],
         }
     }
 
     async fn apply(self, connection: &mut PgConnection) -> sqlx::Result<()> {
-        connection.execute(SESSION).await?;
-        connection.execute(self.settings()).await?;
+        for settings in self.settings() {
+            connection.execute(*settings).await?;
+        }
         Ok(())
     }
 }

@@ -83,6 +83,18 @@ impl SqliteSession {
         Ok(())
     }
 
+    /// Runs a statement that claims rows, and notes it among their events.
+    async fn claims(&mut self, claimant: &Claimant, query: Query<'_>) -> Result<HashMap<Uuid, Claimed>> {
+        let claimed = claimed(&self.rows(query).await?)?;
+        let owner = Some(claimant.owner);
+        let events: Vec<_> =
+            claimed.values().map(|claimed| EventRowIn::of(claimed.attempt, owner, "claimed")).collect();
+        if !events.is_empty() {
+            self.insert_events(&events).await?;
+        }
+        Ok(claimed)
+    }
+
     fn lease_end(&self, claimant: &Claimant) -> i64 {
         self.now + micros(claimant.lease)
     }
@@ -129,14 +141,7 @@ impl Session for SqliteSession {
             .bind(claimant.owner.to_string())
             .bind(self.now)
             .bind(self.lease_end(claimant));
-        let claimed = claimed(&self.rows(query).await?)?;
-        let owner = Some(claimant.owner);
-        let events: Vec<_> =
-            claimed.values().map(|claimed| EventRowIn::of(claimed.attempt, owner, "claimed")).collect();
-        if !events.is_empty() {
-            self.insert_events(&events).await?;
-        }
-        Ok(claimed)
+        self.claims(claimant, query).await
     }
 
     async fn standing(&mut self, ids: &[Uuid]) -> Result<Vec<Found>> {
@@ -175,7 +180,7 @@ impl Session for SqliteSession {
             .bind(array(ids)?)
             .bind(claimant.owner.to_string())
             .bind(self.lease_end(claimant));
-        claimed(&self.rows(query).await?)
+        self.claims(claimant, query).await
     }
 
     async fn end_unclaimed(&mut self, owner: Uuid, rows: &[EndedRow<'_>]) -> Result<()> {
