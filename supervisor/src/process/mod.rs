@@ -3,6 +3,7 @@
 //! Everything that touches a process lives here, and only here: spawning is a lint error elsewhere. This
 //! module knows nothing of frames, executions or the pool.
 
+mod descendants;
 mod descriptor_limit;
 mod descriptors;
 mod group;
@@ -13,6 +14,7 @@ mod orphans;
 mod spawner;
 mod watch;
 
+pub use descendants::{Processes, Seen, children};
 pub use descriptor_limit::{
     DESCRIPTORS_ASIDE, DESCRIPTORS_PER_WORKER, descriptors_for, raise_descriptor_limit,
 };

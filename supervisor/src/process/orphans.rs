@@ -24,7 +24,10 @@ pub(super) fn release(pid: u32) {
 pub fn reap_orphans() {
     let strangers: Vec<u32> = {
         let ours = OURS.lock().unwrap_or_else(PoisonError::into_inner);
-        super::group::children(std::process::id()).into_iter().filter(|pid| !ours.contains(pid)).collect()
+        super::descendants::children(std::process::id())
+            .into_iter()
+            .filter(|pid| !ours.contains(pid))
+            .collect()
     };
     for pid in strangers.into_iter().filter_map(|pid| Pid::from_raw(i32::try_from(pid).ok()?)) {
         // One that still lives is left alone.

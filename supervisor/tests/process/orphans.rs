@@ -14,13 +14,7 @@ const SOON: Duration = Duration::from_secs(10);
 
 /// The children of this process, the dead ones that nobody reaped included.
 pub(crate) fn children() -> Vec<u32> {
-    let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
-    let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
-    lists.flat_map(|list| numbers(&list)).collect()
-}
-
-fn numbers(text: &str) -> Vec<u32> {
-    text.split_ascii_whitespace().map(|number| number.parse().unwrap()).collect()
+    muster_supervisor::process::children(std::process::id())
 }
 
 fn is_zombie(pid: u32) -> bool {
@@ -74,4 +68,21 @@ async fn a_child_that_cannot_be_watched_is_ended_and_reaped() {
     assert_eq!(children(), [child.group.id()]);
     abandon(child.group);
     assert!(children().is_empty());
+}
+
+#[tokio::test]
+async fn the_list_of_children_is_whole_while_others_of_them_end() {
+    let restless = "sleep 60 & stay=$!; echo $stay; while :; do /bin/true & done";
+    let child = Spawner::start().unwrap().spawn(launch(&["/bin/sh", "-c", restless])).await.unwrap();
+    let mut line = String::new();
+    BufReader::new(File::from(child.stdout)).read_line(&mut line).unwrap();
+    let staying: u32 = line.trim().parse().unwrap();
+    for look in 0..50 {
+        let seen = muster_supervisor::process::children(child.group.id());
+        assert!(seen.contains(&staying), "look {look}: {seen:?}");
+    }
+    abandon(child.group);
+    eventually("the child that stayed has ended with its group", || {
+        muster_supervisor::process::Seen::read(staying).is_none_or(|seen| seen.is_dead)
+    });
 }
