@@ -70,6 +70,8 @@ pub struct Completed {
     pub finished_at_us: i64,
     /// Its log, bounded.
     pub logs: Vec<LogLine>,
+    /// Whose state it reads and writes, and whose its children are; `None` is the global scope.
+    pub organization_id: Option<Uuid>,
     /// What it asked for.
     pub changes: Vec<Change>,
     /// How it got here.
@@ -88,6 +90,7 @@ impl Completed {
             started_at_us: None,
             finished_at_us: unix_us(),
             logs: Vec::new(),
+            organization_id: None,
             changes: Vec::new(),
             events: Vec::new(),
             recording: None,

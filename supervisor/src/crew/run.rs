@@ -6,6 +6,7 @@ use std::time::Duration;
 use muster_protocol::CallResult;
 use serde::Serialize;
 use serde_json::value::to_raw_value;
+use uuid::Uuid;
 
 use super::changes::Changes;
 use super::clock::unix_us;
@@ -20,6 +21,9 @@ use crate::pool::{Ending, Finish};
 #[derive(Serialize)]
 struct StartedBy {
     worker: String,
+    /// Whose state and configuration it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization_id: Option<Uuid>,
 }
 
 /// One attempt in the crew's hands.
@@ -52,7 +56,8 @@ impl Run {
         self.started_at_us = Some(at_us);
         self.order.params = muster_protocol::JsonBytes::NONE;
         self.order.context = muster_protocol::JsonBytes::NONE;
-        self.note_at(at_us, "started", &StartedBy { worker: worker.to_string() });
+        let organization_id = self.order.organization_id;
+        self.note_at(at_us, "started", &StartedBy { worker: worker.to_string(), organization_id });
     }
 
     /// Remembers a step on the way.
@@ -72,6 +77,7 @@ impl Run {
             started_at_us: self.started_at_us,
             finished_at_us: self.finished_at(finish.duration),
             logs: self.logs.into_lines(),
+            organization_id: self.order.organization_id,
             changes: self.changes.into_list(),
             events: self.events,
             recording: self.recording,

@@ -72,7 +72,7 @@ pub fn finalization(
 ) -> Option<Finalization> {
     let finish = completed.finish;
     let disposition = disposition(finish.ending, finish.attempt.number, retry)?;
-    let (changes, children) = split(completed.changes, execution);
+    let (changes, children) = split(completed.changes, completed.organization_id, execution);
     Some(Finalization {
         attempt: finish.attempt,
         owner,
@@ -135,10 +135,14 @@ fn failure(error: ErrorInfo) -> Failure {
     Failure { error_type: error.kind, message: error.message, stack }
 }
 
-/// Writes to state, and the executions to be submitted, apart.
-fn split(changes: Vec<Change>, parent: &NewExecution) -> (Vec<StateChange>, Vec<NewExecution>) {
+/// Writes to state, and the executions to be submitted, apart. Both are in the scope the run had, which is not the
+/// caller's when the workflow has an organization of its own.
+fn split(
+    changes: Vec<Change>,
+    organization_id: Option<Uuid>,
+    parent: &NewExecution,
+) -> (Vec<StateChange>, Vec<NewExecution>) {
     let (mut state, mut children) = (Vec::new(), Vec::new());
-    let organization_id = parent.organization_id;
     for change in changes {
         match change {
             Change::SetState { key, value } => {
@@ -148,32 +152,33 @@ fn split(changes: Vec<Change>, parent: &NewExecution) -> (Vec<StateChange>, Vec<
                 state.push(StateChange { organization_id, key, write: StateWrite::Delete });
             }
             Change::Submit { execution_id, workflow, parameters } => {
-                children.extend(child(execution_id, workflow, parameters, parent));
+                children.extend(child(execution_id, workflow, parameters, organization_id, parent));
             }
         }
     }
     (state, children)
 }
 
-/// A child runs for the parent's organization and caller.
+/// A child runs in the parent's scope and for its caller.
 fn child(
     id: Uuid,
     workflow: String,
     parameters: Box<RawValue>,
+    organization_id: Option<Uuid>,
     parent: &NewExecution,
 ) -> Option<NewExecution> {
     let request = serde_json::json!({
         "execution_id": id,
         "workflow": workflow,
         "parameters": parameters,
-        "organization_id": parent.organization_id,
+        "organization_id": organization_id,
         "caller": parent.caller,
     });
     Some(NewExecution {
         id,
         workflow_id: None,
         workflow_name: Some(workflow),
-        organization_id: parent.organization_id,
+        organization_id,
         caller: parent.caller.clone(),
         request: serde_json::value::to_raw_value(&request).ok()?,
         max_attempts: parent.max_attempts,

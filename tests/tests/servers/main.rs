@@ -7,6 +7,7 @@ mod consumer;
 mod harness;
 mod messages;
 mod outages;
+mod scope;
 mod shares;
 mod storm;
 mod takeover;
