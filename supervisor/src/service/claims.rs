@@ -39,6 +39,7 @@ impl Claims for DeskClaims {
         executions: Vec<Arc<NewExecution>>,
         reservation: Reservation,
     ) -> Result<Vec<ClaimAnswer>, StoreError> {
+        let _under_way = self.desk.ledger().claiming();
         let claims = match self.store.claim(&self.claimant, &executions).await {
             Ok(claims) => claims,
             Err(lost @ StoreError::CommitUnknown { .. }) => {

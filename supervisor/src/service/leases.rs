@@ -11,9 +11,10 @@ use muster_protocol::CancelReason;
 use super::desk::Desk;
 use super::ledger::Phase;
 use super::pulse::{Loop, Pulse};
+use super::strays::Suspects;
 use crate::crew::unix_us;
 use crate::execution::Attempt;
-use crate::store::{Claimant, Renewal, Store};
+use crate::store::{Claimant, Finalization, Renewal, Store};
 
 /// A run that lasts longer than this has its start recorded while it runs.
 const RECORD_START_AFTER: Duration = Duration::from_millis(250);
@@ -27,12 +28,17 @@ pub(super) async fn renew_for_ever(
 ) {
     let mut every = tokio::time::interval(claimant.lease / 3);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut suspects = Suspects::default();
     loop {
         every.tick().await;
         pulse.beat(Loop::Leases);
         let held = desk.ledger().attempts();
         match store.renew(&claimant, &held).await {
-            Ok(renewal) => act(&desk, renewal),
+            Ok(renewal) => {
+                let unheld = desk.ledger().unheld(&renewal.strays, &mut suspects);
+                act(&desk, renewal);
+                give_back(&*store, &claimant, &unheld).await;
+            }
             Err(error) => tracing::warn!(%error, held = held.len(), "leases not renewed; runs go on"),
         }
     }
@@ -46,8 +52,20 @@ fn act(desk: &Desk, renewal: Renewal) {
         tracing::warn!(%attempt, "another supervisor took this execution over; ending the run here");
         desk.cancel(attempt, CancelReason::LeaseLost, "another supervisor owns this execution now");
     }
-    for attempt in renewal.released {
-        tracing::warn!(%attempt, "a row in our name that we do not hold was released");
+}
+
+/// Releases rows that nobody runs.
+async fn give_back(store: &dyn Store, claimant: &Claimant, unheld: &[Attempt]) {
+    if unheld.is_empty() {
+        return;
+    }
+    let releases: Vec<_> =
+        unheld.iter().map(|attempt| Finalization::of_stray(*attempt, claimant.owner)).collect();
+    match store.finalize(&releases).await {
+        Ok(_) => unheld.iter().for_each(|attempt| {
+            tracing::warn!(%attempt, "a row in our name that we do not hold was released");
+        }),
+        Err(error) => tracing::warn!(%error, "rows that nobody runs are not released yet; trying again"),
     }
 }
 

@@ -12,6 +12,7 @@ use muster_protocol::CancelReason;
 use uuid::Uuid;
 
 use super::slots::Slot;
+use super::strays::{ClaimsUnderWay, Suspects};
 use crate::execution::Attempt;
 use crate::store::{Claimed, NewExecution};
 
@@ -68,6 +69,21 @@ pub enum Phase {
 #[derive(Debug, Default)]
 pub struct Ledger {
     held: Mutex<HashMap<Attempt, Held>>,
+    claims: Mutex<ClaimsUnderWay>,
+}
+
+/// A claim that is under way: from before it is sent until what it brought is taken in.
+#[derive(Debug)]
+#[must_use = "a claim is under way for as long as this lives"]
+pub struct Claiming<'a> {
+    ledger: &'a Ledger,
+    ticket: u64,
+}
+
+impl Drop for Claiming<'_> {
+    fn drop(&mut self) {
+        self.ledger.claims().end(self.ticket);
+    }
 }
 
 /// What a cancel met.
@@ -85,6 +101,22 @@ impl Ledger {
     /// The map itself. Held for moments only, never across an await.
     pub fn lock(&self) -> MutexGuard<'_, HashMap<Attempt, Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn claims(&self) -> MutexGuard<'_, ClaimsUnderWay> {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A claim begins. Keep what this gives until all of its rows are taken in.
+    pub fn claiming(&self) -> Claiming<'_> {
+        Claiming { ledger: self, ticket: self.claims().begin() }
+    }
+
+    /// Which of these rows in our name nobody holds or can still bring.
+    pub fn unheld(&self, strays: &[Attempt], suspects: &mut Suspects) -> Vec<Attempt> {
+        let settled = suspects.look(strays, &self.claims());
+        let held = self.lock();
+        settled.into_iter().filter(|stray| !held.contains_key(stray)).collect()
     }
 
     /// Takes a claimed attempt in. False when it is held already: a claim that was read back and the poll's own
@@ -159,16 +191,34 @@ mod tests {
     use crate::execution::Request;
     use crate::service::Slots;
 
-    #[tokio::test]
-    async fn an_attempt_is_taken_in_once_and_the_second_slot_goes_back() {
-        let (ledger, slots) = (Ledger::default(), Slots::new(2));
+    fn claimed() -> Claimed {
         let id = Uuid::from_u128(1);
         let request = format!(r#"{{"execution_id":"{id}","workflow":"w"}}"#);
-        let claimed = Claimed {
+        Claimed {
             attempt: Attempt::new(id, 1),
             attempts_charged: 1,
             execution: Arc::new(NewExecution::of(&Request::parse(request.as_bytes()).unwrap(), 3)),
-        };
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_claimed_while_a_renewal_was_under_way_is_no_stray() {
+        let (ledger, slots, mut suspects) = (Ledger::default(), Slots::new(1), Suspects::default());
+        let claimed = claimed();
+        let stray = [claimed.attempt];
+        let claiming = ledger.claiming();
+        assert_eq!(ledger.unheld(&stray, &mut suspects), [], "its answer may be on its way");
+        assert!(ledger.take_in(&claimed, slots.reserve(1).await.take().unwrap()));
+        drop(claiming);
+        assert_eq!(ledger.unheld(&stray, &mut suspects), [], "it was taken in meanwhile");
+        ledger.let_go(claimed.attempt);
+        assert_eq!(ledger.unheld(&stray, &mut suspects), stray);
+    }
+
+    #[tokio::test]
+    async fn an_attempt_is_taken_in_once_and_the_second_slot_goes_back() {
+        let (ledger, slots) = (Ledger::default(), Slots::new(2));
+        let claimed = claimed();
         let mut reservation = slots.reserve(2).await;
         assert!(ledger.take_in(&claimed, reservation.take().unwrap()));
         ledger.cancel(claimed.attempt, CancelReason::User, "not any more");

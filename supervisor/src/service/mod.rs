@@ -20,6 +20,7 @@ mod pulse;
 mod run;
 mod slots;
 mod starting;
+mod strays;
 mod supervisor;
 mod sweep;
 
@@ -29,10 +30,11 @@ pub use core::{Core, CoreError, Parts, claimant, gear, pool_config, transcripts}
 pub use data_dir::{DataDir, DataDirError};
 pub use desk::{AfterFailure, Desk, Prepare, PrepareError, Prepared};
 pub use health::{Health, StartTrouble};
-pub use ledger::{Held, Ledger, Phase, Terms};
+pub use ledger::{Claiming, Held, Ledger, Phase, Terms};
 pub use prepare::Preparer;
 pub use pulse::{Loop, Pulse};
 pub use run::{RunError, run};
 pub use slots::{Closed, Reservation, Slot, Slots};
 pub use starting::Starting;
+pub use strays::{ClaimsUnderWay, Suspects};
 pub use supervisor::{Reload, StartError, Supervisor, Tasks};

@@ -71,6 +71,7 @@ impl Poll {
                 Neighbours::None => TakeOver::AllOthers,
                 Neighbours::Some => TakeOver::Lost { dead: &deaths.proven },
             };
+            let under_way = desk.ledger().claiming();
             match store.claim_due(&claimant, reservation.count(), take_over).await {
                 Ok(due) => {
                     for (id, status) in &due.ended {
@@ -81,6 +82,7 @@ impl Poll {
                     }
                     let found = !due.claimed.is_empty();
                     desk.accept(due.claimed, reservation);
+                    drop(under_way);
                     if found {
                         continue;
                     }
@@ -88,7 +90,7 @@ impl Poll {
                 Err(error) => {
                     // A claim that was committed all the same left rows in our name that nobody runs: the
                     // next renewals release them.
-                    drop(reservation);
+                    drop((under_way, reservation));
                     tracing::warn!(%error, "cannot claim from the store; trying again");
                     tokio::time::sleep(RETRY_AFTER).await;
                     continue;

@@ -113,6 +113,7 @@ pub struct Renewal {
     pub cancel_requested: Vec<Attempt>,
     /// Somebody else owns these now: end them, write nothing.
     pub superseded: Vec<Attempt>,
-    /// Rows that had our name on them and were not on the list: they wait again.
-    pub released: Vec<Attempt>,
+    /// Rows with our name on them that were not on the list and have missed a renewal. Whoever holds the list looks
+    /// each of them up again before it goes back: it may have been claimed while this was under way.
+    pub strays: Vec<Attempt>,
 }

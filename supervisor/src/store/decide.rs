@@ -5,8 +5,6 @@ use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use uuid::Uuid;
 
 use super::finalization::{Disposition, Failure, Finalization, Outcome, StateWrite, Verdict};
@@ -167,27 +165,6 @@ pub(super) fn not_storable(refused: &Finalization, message: &str) -> Finalizatio
             .map(|event| super::NewEvent { detail: None, ..event })
             .collect(),
         ..refused.clone()
-    }
-}
-
-/// The end of an attempt that nobody runs: it goes back at once, uncharged.
-pub(super) fn stray_release(attempt: Attempt, owner: Uuid, at: Timestamp) -> Finalization {
-    Finalization {
-        attempt,
-        owner,
-        disposition: Disposition::Release {
-            reason: "its supervisor did not know of it".to_owned(),
-            delay: Duration::ZERO,
-            charged: false,
-        },
-        started_at: None,
-        completed_at: at,
-        duration_ms: None,
-        metrics: None,
-        logs: Vec::new(),
-        changes: Vec::new(),
-        children: Vec::new(),
-        events: Vec::new(),
     }
 }
 

@@ -40,6 +40,27 @@ pub struct Finalization {
 }
 
 impl Finalization {
+    /// The end of an attempt in this owner's name that nobody runs: it goes back at once, uncharged.
+    pub fn of_stray(attempt: Attempt, owner: Uuid) -> Self {
+        Self {
+            attempt,
+            owner,
+            disposition: Disposition::Release {
+                reason: "its supervisor did not know of it".to_owned(),
+                delay: Duration::ZERO,
+                charged: false,
+            },
+            started_at: None,
+            completed_at: super::columns::now(),
+            duration_ms: None,
+            metrics: None,
+            logs: Vec::new(),
+            changes: Vec::new(),
+            children: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
     /// About what it takes in memory and in a statement: the bound of a group.
     pub fn size_bytes(&self) -> usize {
         let result = match &self.disposition {

@@ -104,7 +104,7 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     async fn claim_due(&self, claimant: &Claimant, limit: usize, take_over: TakeOver<'_>) -> Result<Due>;
 
     /// Renews the leases of exactly these attempts, and tells what happened to them. Rows in our name that
-    /// are not on the list, and have not been for two thirds of a lease, are released.
+    /// are not on the list, and have not been for two thirds of a lease, are named.
     async fn renew(&self, claimant: &Claimant, held: &[Attempt]) -> Result<Renewal>;
 
     /// Other supervisors that hold RUNNING rows and are proven dead. Takes a second or so to be sure, and

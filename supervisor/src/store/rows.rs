@@ -138,6 +138,11 @@ pub(super) struct LogRowIn<'a> {
 }
 
 impl<'a> LogRowIn<'a> {
+    /// Whose it is.
+    pub(super) fn fenced(&self) -> Attempt {
+        Attempt::new(self.id, self.attempt)
+    }
+
     pub(super) fn of(attempt: Attempt, line: &'a LogLine) -> Self {
         Self {
             id: attempt.execution_id,
@@ -166,6 +171,11 @@ pub(super) struct EventRowIn<'a> {
 }
 
 impl<'a> EventRowIn<'a> {
+    /// Whose it is.
+    pub(super) fn fenced(&self) -> Attempt {
+        Attempt::new(self.id, self.attempt)
+    }
+
     pub(super) fn of(attempt: Attempt, supervisor: Option<Uuid>, event: &'a str) -> Self {
         Self { id: attempt.execution_id, at: None, event, attempt: attempt.number, supervisor, detail: None }
     }

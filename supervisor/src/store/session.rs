@@ -124,17 +124,17 @@ pub(super) trait Session: Send {
     /// Locks rows that would go back, and reads what decides about them.
     fn budgets(&mut self, fences: &[Fence]) -> impl Future<Output = Result<HashMap<Attempt, Budget>>> + Send;
 
-    /// Writes terminal states under the fence, and the logs and events of those it lets through; gives the rows
+    /// Writes terminal states under the fence, and the logs and events of those it lets through; gives the attempts
     /// written. The lists of logs and events may be empty, and hold nothing of attempts that do not end here.
     fn finish(
         &mut self,
         endings: &[EndingRow<'_>],
         lines: &[LogRowIn<'_>],
         events: &[EventRowIn<'_>],
-    ) -> impl Future<Output = Result<HashSet<Uuid>>> + Send;
+    ) -> impl Future<Output = Result<HashSet<Attempt>>> + Send;
 
-    /// Sends rows back under the fence; gives the rows written.
-    fn requeue(&mut self, rows: &[BackRow]) -> impl Future<Output = Result<HashSet<Uuid>>> + Send;
+    /// Sends rows back under the fence; gives the attempts written.
+    fn requeue(&mut self, rows: &[BackRow]) -> impl Future<Output = Result<HashSet<Attempt>>> + Send;
 
     /// Stores logs.
     fn insert_logs(&mut self, lines: &[LogRowIn<'_>]) -> impl Future<Output = Result<()>> + Send;

@@ -61,6 +61,31 @@ pub(crate) async fn rule_14_after_a_take_over_nothing_of_the_old_attempt_is_writ
     assert_eq!(logs.iter().map(|row| row.attempt).collect::<Vec<_>>(), [2, 2]);
 }
 
+pub(crate) async fn rule_14_two_attempts_in_one_group_write_what_the_fence_lets_through(fixture: Fixture) {
+    let (old, new) = (claimant(), claimant());
+    // However the newer attempt ends: its row is written, and the older one in the same group has no part in it.
+    for goes_back in [false, true] {
+        let lost = fixture.claimed(&old).await.attempt;
+        // The lost row comes first, before children that wait.
+        let taken = fixture.take_over(&new).await.remove(0).attempt;
+        let late = full(&old, lost, success(&old, lost).disposition, "late");
+        let late_release = release(&old, lost, false);
+        let end = if goes_back {
+            Finalization { logs: vec![line(1, "back")], ..release(&new, taken, true) }
+        } else {
+            full(&new, taken, success(&new, taken).disposition, "on time")
+        };
+        let group = [late.clone(), end, late_release];
+        let verdicts = fixture.store.finalize(&group).await.unwrap();
+        let written = if goes_back { Verdict::Requeued } else { finished(Status::Success) };
+        assert_eq!(verdicts, [Verdict::Superseded, written, Verdict::Superseded]);
+        assert!(fixture.store.state(None, "late").await.unwrap().is_none(), "state of a superseded attempt");
+        assert!(fixture.store.execution(late.children[0].id).await.unwrap().is_none(), "and its child");
+        let logs = fixture.store.logs(lost.execution_id, (0, 0), 10).await.unwrap();
+        assert!(!logs.is_empty() && logs.iter().all(|row| row.attempt == taken.number), "{logs:?}");
+    }
+}
+
 pub(crate) async fn rule_14_several_outcomes_are_one_call(fixture: Fixture) {
     let me = claimant();
     let mut attempts = Vec::new();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use muster_supervisor::execution::{Attempt, Status};
-use muster_supervisor::store::{Claimant, TakeOver, Verdict};
+use muster_supervisor::store::{Claimant, Finalization, TakeOver, Verdict};
 
 use crate::fixture::{Fixture, LEASE, claimant, eventually, success};
 
@@ -23,20 +23,33 @@ pub(crate) async fn rule_10_renewal_extends_exactly_the_list(fixture: Fixture) {
     assert_eq!(fixture.row(other.execution_id).await.lease_expires_at, Some(before));
 }
 
-pub(crate) async fn rule_10_a_row_in_our_name_that_nobody_holds_is_released(fixture: Fixture) {
+pub(crate) async fn rule_10_a_row_in_our_name_that_nobody_holds_is_named(fixture: Fixture) {
     let me = claimant();
     let stray = fixture.claimed(&me).await.attempt;
     let held = fixture.claimed(&me).await.attempt;
     let renewal = fixture.store.renew(&me, &[held]).await.unwrap();
-    assert_eq!(renewal.released, [], "a claim whose answer is still on its way is no stray");
+    assert_eq!(renewal.strays, [], "a claim whose answer is still on its way is no stray");
     fixture.age("lease_expires_at", stray.execution_id, LEASE.as_secs().cast_signed()).await;
     let renewal = fixture.store.renew(&me, &[held]).await.unwrap();
-    assert_eq!(renewal.released, [stray]);
+    assert_eq!(renewal.strays, [stray]);
+    assert_eq!(fixture.status(stray.execution_id).await, Status::Running, "its holder decides");
+    fixture.finalize(Finalization::of_stray(stray, me.owner)).await;
     let row = fixture.row(stray.execution_id).await;
     assert_eq!((row.status, row.attempts_charged, row.lease_owner), (Status::Pending, 0, None));
     assert_eq!(fixture.status(held.execution_id).await, Status::Running);
     let again = fixture.take_pending().await;
     assert_eq!(again, [Attempt::new(stray.execution_id, 2)]);
+}
+
+pub(crate) async fn rule_10_a_later_attempt_is_a_stray_though_an_earlier_one_is_held(fixture: Fixture) {
+    let me = claimant();
+    let earlier = fixture.claimed(&me).await.attempt;
+    fixture.finalize(crate::fixture::release(&me, earlier, false)).await;
+    let later = fixture.take_over(&me).await.pop().unwrap().attempt;
+    fixture.age("lease_expires_at", later.execution_id, LEASE.as_secs().cast_signed()).await;
+    // The earlier one is on the list for as long as its end is not known to be committed.
+    let renewal = fixture.store.renew(&me, &[earlier]).await.unwrap();
+    assert_eq!(renewal.strays, [later]);
 }
 
 pub(crate) async fn rule_10_renewal_tells_who_was_superseded(fixture: Fixture) {
@@ -46,7 +59,7 @@ pub(crate) async fn rule_10_renewal_tells_who_was_superseded(fixture: Fixture) {
     let held = fixture.claimed(&me).await.attempt;
     let renewal = fixture.store.renew(&me, &[lost, held]).await.unwrap();
     assert_eq!(renewal.superseded, [lost]);
-    assert_eq!((renewal.cancel_requested.len(), renewal.released.len()), (0, 0));
+    assert_eq!((renewal.cancel_requested.len(), renewal.strays.len()), (0, 0));
     let unknown = Attempt::new(uuid::Uuid::new_v4(), 1);
     assert_eq!(fixture.store.renew(&me, &[unknown]).await.unwrap().superseded, [unknown]);
 }

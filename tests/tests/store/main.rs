@@ -57,7 +57,8 @@ contract! {
     }
     leases {
         rule_10_renewal_extends_exactly_the_list,
-        rule_10_a_row_in_our_name_that_nobody_holds_is_released,
+        rule_10_a_row_in_our_name_that_nobody_holds_is_named,
+        rule_10_a_later_attempt_is_a_stray_though_an_earlier_one_is_held,
         rule_10_renewal_tells_who_was_superseded,
         rule_10_what_we_ended_ourselves_is_not_superseded,
         rule_11_an_expired_lease_still_finalizes,
@@ -66,6 +67,7 @@ contract! {
     }
     finalization {
         rule_14_after_a_take_over_nothing_of_the_old_attempt_is_written,
+        rule_14_two_attempts_in_one_group_write_what_the_fence_lets_through,
         rule_14_several_outcomes_are_one_call,
         rule_15_changes_apply_with_every_terminal_state,
         rule_15_changes_never_apply_with_a_retry_and_logs_always_persist,

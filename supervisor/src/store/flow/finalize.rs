@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 use super::standings;
+use crate::execution::Attempt;
 use crate::store::batch::Groups;
 use crate::store::decide::{
     Found, Settled, closing_event, distinct, last_writes, not_storable, settle, standing,
@@ -33,20 +34,37 @@ pub(in crate::store) async fn finalize<B: Backend>(
 /// A finalization and what becomes of its row; `None` when there is no row to send back.
 type Ending<'a> = (&'a Finalization, Option<Settled<'a>>);
 
+/// The attempts that the fence let through. By attempt and not by execution: one that was superseded may be written
+/// in the same group as the one that superseded it.
+struct Written {
+    over: HashSet<Attempt>,
+    back: HashSet<Attempt>,
+}
+
+impl Written {
+    fn let_through(&self, (finalization, settled): &Ending<'_>) -> bool {
+        match settled {
+            Some(Settled::Terminal(_)) => self.over.contains(&finalization.attempt),
+            Some(Settled::Requeue { .. }) => self.back.contains(&finalization.attempt),
+            None => false,
+        }
+    }
+}
+
 /// The fenced writes come first; everything else is written for those they let through, and for nobody else.
 async fn finalize_group<B: Backend>(backend: &B, finalizations: &[Finalization]) -> Result<Vec<Verdict>> {
     let extent = if finalizations.iter().all(is_plain) { Extent::OneStatement } else { Extent::Several };
     let mut session = backend.begin(Purpose::Write, extent).await?;
     let endings = settle_all(&mut session, finalizations).await?;
-    let mut written = finish(&mut session, &endings).await?;
+    let mut written = Written { over: finish(&mut session, &endings).await?, back: HashSet::new() };
     if extent == Extent::Several {
-        written.extend(requeue(&mut session, &endings).await?);
-        let won = endings.iter().filter(|(ending, _)| written.contains(&ending.attempt.execution_id));
-        write_consequences(&mut session, &won.collect::<Vec<_>>()).await?;
+        written.back = requeue(&mut session, &endings).await?;
+        let won: Vec<_> = endings.iter().filter(|ending| written.let_through(ending)).collect();
+        write_consequences(&mut session, &won).await?;
     }
     session.commit().await?;
-    let ids = finalizations.iter().map(|finalization| finalization.attempt.execution_id);
-    let lost: Vec<Uuid> = ids.filter(|id| !written.contains(id)).collect();
+    let lost = endings.iter().filter(|ending| !written.let_through(ending));
+    let lost: Vec<Uuid> = lost.map(|(finalization, _)| finalization.attempt.execution_id).collect();
     let found = standings(backend, &lost).await?;
     Ok(endings.iter().map(|ending| verdict(ending, &written, &found)).collect())
 }
@@ -58,10 +76,11 @@ fn is_plain(finalization: &Finalization) -> bool {
         && finalization.children.is_empty()
 }
 
-fn verdict((finalization, settled): &Ending<'_>, written: &HashSet<Uuid>, found: &[Found]) -> Verdict {
+fn verdict(ending: &Ending<'_>, written: &Written, found: &[Found]) -> Verdict {
+    let (finalization, settled) = ending;
     let attempt = finalization.attempt;
     match settled {
-        Some(settled) if written.contains(&attempt.execution_id) => settled.verdict(),
+        Some(settled) if written.let_through(ending) => settled.verdict(),
         Some(_) | None => {
             let row = found.iter().find(|row| row.attempt.execution_id == attempt.execution_id);
             standing(attempt, finalization.owner, row).unwrap_or(Verdict::Superseded)
@@ -84,8 +103,8 @@ async fn settle_all<'a, S: Session>(
     Ok(finalizations.iter().map(settled).collect())
 }
 
-/// Ends what is over; gives the rows written.
-async fn finish<S: Session>(session: &mut S, endings: &[Ending<'_>]) -> Result<HashSet<Uuid>> {
+/// Ends what is over; gives the attempts written.
+async fn finish<S: Session>(session: &mut S, endings: &[Ending<'_>]) -> Result<HashSet<Attempt>> {
     let over: Vec<&Ending<'_>> = endings.iter().filter(|(_, settled)| is_over(settled.as_ref())).collect();
     if over.is_empty() {
         return Ok(HashSet::new());
@@ -94,15 +113,15 @@ async fn finish<S: Session>(session: &mut S, endings: &[Ending<'_>]) -> Result<H
     session.finish(&rows, &lines(&over), &events(&over)).await
 }
 
-/// Sends back what is to be run again; gives the rows written.
-async fn requeue<S: Session>(session: &mut S, endings: &[Ending<'_>]) -> Result<HashSet<Uuid>> {
+/// Sends back what is to be run again; gives the attempts written.
+async fn requeue<S: Session>(session: &mut S, endings: &[Ending<'_>]) -> Result<HashSet<Attempt>> {
     let rows: Vec<BackRow> = endings.iter().filter_map(back_row).collect();
     if rows.is_empty() {
         return Ok(HashSet::new());
     }
     let written = session.requeue(&rows).await?;
     let back = |(finalization, settled): &&Ending<'_>| {
-        !is_over(settled.as_ref()) && written.contains(&finalization.attempt.execution_id)
+        !is_over(settled.as_ref()) && written.contains(&finalization.attempt)
     };
     let back: Vec<&Ending<'_>> = endings.iter().filter(back).collect();
     let (lines, events) = (lines(&back), events(&back));

@@ -5,13 +5,11 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::finalize;
 use crate::execution::Attempt;
-use crate::store::columns::now;
-use crate::store::decide::{self, stray_release};
+use crate::store::decide;
 use crate::store::rows::EventRowIn;
 use crate::store::session::{Backend, Extent, Purpose, Session};
-use crate::store::{Claimant, Finalization, NewEvent, Renewal, Result, Verdict};
+use crate::store::{Claimant, NewEvent, Renewal, Result, Verdict};
 
 /// See [`crate::store::Store::renew`].
 pub(in crate::store) async fn renew<B: Backend>(
@@ -27,14 +25,8 @@ pub(in crate::store) async fn renew<B: Backend>(
     let renewed: HashSet<Attempt> = renewed.iter().map(|(attempt, _)| *attempt).collect();
     let missing: Vec<Attempt> = held.iter().copied().filter(|attempt| !renewed.contains(attempt)).collect();
     renewal.superseded = superseded(&mut session, claimant.owner, &missing).await?;
-    let strays = session.strays(claimant, held).await?;
+    renewal.strays = session.strays(claimant, held).await?;
     session.commit().await?;
-
-    // Nobody ran the strays, so they go back uncharged.
-    let releases: Vec<Finalization> =
-        strays.iter().map(|attempt| stray_release(*attempt, claimant.owner, now())).collect();
-    finalize(backend, &releases).await?;
-    renewal.released = strays;
     Ok(renewal)
 }
 

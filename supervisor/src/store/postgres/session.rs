@@ -32,6 +32,10 @@ fn ids(rows: &[PgRow]) -> Result<HashSet<Uuid>> {
     rows.iter().map(|row| record::required_id(row, "id").map_err(store_error)).collect()
 }
 
+fn written(rows: &[PgRow]) -> Result<HashSet<Attempt>> {
+    rows.iter().map(|row| record::attempt(row).map_err(store_error)).collect()
+}
+
 fn claimed(rows: &[PgRow]) -> Result<HashMap<Uuid, Claimed>> {
     let read = |row| {
         let claimed = record::claimed(row).map_err(store_error)?;
@@ -196,8 +200,7 @@ impl Session for PgSession {
     }
 
     async fn strays(&mut self, claimant: &Claimant, held: &[Attempt]) -> Result<Vec<Attempt>> {
-        let query = sqlx::query(statements::STRAYS)
-            .bind(column(held, |attempt| attempt.execution_id))
+        let query = attempts(sqlx::query(statements::STRAYS), held)
             .bind(claimant.owner)
             .bind(micros(claimant.lease / 3));
         let rows = self.rows(query).await?;
@@ -221,7 +224,7 @@ impl Session for PgSession {
         endings: &[EndingRow<'_>],
         lines: &[LogRowIn<'_>],
         events: &[EventRowIn<'_>],
-    ) -> Result<HashSet<Uuid>> {
+    ) -> Result<HashSet<Attempt>> {
         let query = fences(sqlx::query(statements::FINISH), &column(endings, |ending| ending.fence))
             .bind(column(endings, |ending| ending.status))
             .bind(column(endings, |ending| ending.result.map(JsonIn)));
@@ -230,15 +233,15 @@ impl Session for PgSession {
             .bind(column(endings, |ending| ending.metrics.map(JsonIn)))
             .bind(column(endings, |ending| ending.started_at.map(At)))
             .bind(column(endings, |ending| At(ending.completed_at)));
-        ids(&self.rows(event_rows(log_rows(query, lines), events)).await?)
+        written(&self.rows(event_rows(log_rows(query, lines), events)).await?)
     }
 
-    async fn requeue(&mut self, rows: &[BackRow]) -> Result<HashSet<Uuid>> {
+    async fn requeue(&mut self, rows: &[BackRow]) -> Result<HashSet<Attempt>> {
         let query = fences(sqlx::query(statements::REQUEUE), &column(rows, |row| row.fence))
             .bind(column(rows, |row| i32::from(row.refund)))
             .bind(column(rows, |row| signed(row.max_attempts)))
             .bind(column(rows, |row| row.delay_us));
-        ids(&self.rows(query).await?)
+        written(&self.rows(query).await?)
     }
 
     async fn insert_logs(&mut self, lines: &[LogRowIn<'_>]) -> Result<()> {

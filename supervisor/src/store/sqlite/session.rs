@@ -65,6 +65,10 @@ fn ids(rows: &[SqliteRow]) -> Result<HashSet<Uuid>> {
     rows.iter().map(|row| record::required_id(row, "id").map_err(store_error)).collect()
 }
 
+fn written(rows: &[SqliteRow]) -> Result<HashSet<Attempt>> {
+    rows.iter().map(|row| record::attempt(row).map_err(store_error)).collect()
+}
+
 fn claimed(rows: &[SqliteRow]) -> Result<HashMap<Uuid, Claimed>> {
     let read = |row| {
         let claimed = record::claimed(row).map_err(store_error)?;
@@ -200,9 +204,8 @@ impl Session for SqliteSession {
     }
 
     async fn strays(&mut self, claimant: &Claimant, held: &[Attempt]) -> Result<Vec<Attempt>> {
-        let ids: Vec<Uuid> = held.iter().map(|attempt| attempt.execution_id).collect();
         let query = sqlx::query(statements::STRAYS)
-            .bind(array(&ids)?)
+            .bind(array(held)?)
             .bind(claimant.owner.to_string())
             .bind(self.now + micros(claimant.lease / 3));
         let rows = self.rows(query).await?;
@@ -229,22 +232,23 @@ impl Session for SqliteSession {
         endings: &[EndingRow<'_>],
         lines: &[LogRowIn<'_>],
         events: &[EventRowIn<'_>],
-    ) -> Result<HashSet<Uuid>> {
-        let written = ids(&self.rows(sqlx::query(statements::FINISH).bind(array(endings)?)).await?)?;
-        let lines: Vec<_> = lines.iter().filter(|line| written.contains(&line.id)).collect();
+    ) -> Result<HashSet<Attempt>> {
+        let written = written(&self.rows(sqlx::query(statements::FINISH).bind(array(endings)?)).await?)?;
+        let lines: Vec<_> = lines.iter().filter(|line| written.contains(&line.fenced())).collect();
         if !lines.is_empty() {
             self.run(sqlx::query(statements::INSERT_LOGS).bind(array(&lines)?)).await?;
         }
-        let events: Vec<_> = events.iter().filter(|event| written.contains(&event.id)).cloned().collect();
+        let events: Vec<_> =
+            events.iter().filter(|event| written.contains(&event.fenced())).cloned().collect();
         if !events.is_empty() {
             self.insert_events(&events).await?;
         }
         Ok(written)
     }
 
-    async fn requeue(&mut self, rows: &[BackRow]) -> Result<HashSet<Uuid>> {
+    async fn requeue(&mut self, rows: &[BackRow]) -> Result<HashSet<Attempt>> {
         let query = sqlx::query(statements::REQUEUE).bind(array(rows)?).bind(self.now);
-        ids(&self.rows(query).await?)
+        written(&self.rows(query).await?)
     }
 
     async fn insert_logs(&mut self, lines: &[LogRowIn<'_>]) -> Result<()> {

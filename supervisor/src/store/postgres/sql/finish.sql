@@ -37,4 +37,4 @@ WITH written AS (
         AS happened (id, at, event, attempt, supervisor, detail)
     WHERE ((id, attempt) IN (SELECT id, attempt FROM written)) IS TRUE
 )
-SELECT id FROM written
+SELECT id, attempt FROM written
