@@ -18,6 +18,7 @@ pub mod intake;
 pub mod observe;
 pub mod pool;
 pub mod prewarm;
+pub mod private;
 pub mod process;
 pub mod service;
 pub mod settings;

@@ -41,6 +41,8 @@ use clap::{Parser, Subcommand};
 
 use exit::Failure;
 
+use crate::process::close_to_others;
+
 /// Runs workflow executions in a pool of warm worker processes, and finalizes each exactly once.
 #[derive(Debug, Parser)]
 #[command(name = "supervisor", version, about, after_help = EXAMPLES, arg_required_else_help = true)]
@@ -82,6 +84,8 @@ enum Command {
 
 /// Runs the command this process was started with.
 pub fn run() -> ExitCode {
+    // Before any secret is read: commands hold the token, the service and `batch` everything.
+    close_to_others();
     match Cli::parse().command.run() {
         Ok(code) => code,
         Err(failure) => failure.report(),

@@ -52,6 +52,10 @@ fn describe(readiness: &Readiness, pool: &PoolView) -> String {
         let mark = if part.ready { "ok" } else { "NOT ready" };
         text.push_str(&format!("  {:10} {mark}: {}\n", part.part, part.detail));
     }
+    for wall in &pool.walls {
+        let mark = if wall.stands { "stands" } else { "DOES NOT STAND" };
+        text.push_str(&format!("  {:10} {mark}: {}\n", wall.wall, wall.detail));
+    }
     if let Some(problem) = &pool.problem {
         text.push_str(&format!("  problem    {problem}\n"));
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, FlockOperation, access, flock, statvfs};
 
 use super::finding::Finding;
+use crate::private::{self, Rights};
 use crate::settings::Settings;
 
 /// With less room than this the outbox may not hold what ends while the database is away.
@@ -20,6 +21,8 @@ struct DataDirFacts {
     exists: bool,
     /// Why it cannot be written.
     refused: Option<String>,
+    /// Who may enter it, when it is there.
+    rights: Option<Rights>,
     /// Who holds its lock.
     holder: Option<String>,
     room_bytes: u64,
@@ -44,6 +47,7 @@ fn look(path: PathBuf) -> DataDirFacts {
     DataDirFacts {
         exists: standing == absolute,
         refused: allowed.err(),
+        rights: if standing == absolute { private::look(&absolute).ok() } else { None },
         holder: holder(&absolute.join("lock")),
         room_bytes: statvfs(standing).map_or(u64::MAX, |room| room.f_bavail.saturating_mul(room.f_frsize)),
         path,
@@ -71,9 +75,22 @@ fn judge(facts: &DataDirFacts) -> Finding {
         let mend = "give the supervisor's user the right to write there, or set another data_dir";
         return Finding::fail("data_dir", format!("{shown} cannot be written: {refused}"), mend);
     }
+    if let Some(Err(reason)) = facts.rights.as_ref().map(private::judge) {
+        let mend =
+            "a supervisor does not start with it: parameters, results and secrets would be open to others";
+        return Finding::fail("data_dir", format!("{shown}: {reason}"), mend);
+    }
     if facts.room_bytes < ROOM_MIN_BYTES {
         let mend = "make room, or set another data_dir: ends are kept there while the database is away";
         return Finding::warn("data_dir", format!("{shown} has only {room_mb} MiB left"), mend);
+    }
+    if let Some(rights) = facts.rights.as_ref().filter(|rights| rights.is_open()) {
+        let mend = format!("the next start makes it its owner's alone; at once: `chmod 700 {shown}`");
+        return Finding::warn(
+            "data_dir",
+            format!("{shown}: others may enter it (mode {:o})", rights.mode()),
+            mend,
+        );
     }
     match (&facts.holder, facts.exists) {
         (Some(holder), _) => Finding::ok(
@@ -108,6 +125,9 @@ fn judge_workflows(path: &Path, listed: &io::Result<usize>) -> Finding {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
     use crate::doctor::Verdict;
     use crate::service::DataDir;
@@ -132,6 +152,18 @@ mod tests {
         drop(held);
         assert_eq!(look(folder.path().to_owned()).holder, None);
         DataDir::lock(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_others_may_enter_is_a_warning_and_one_that_they_share_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let judged = |mode| {
+            std::fs::set_permissions(folder.path(), Permissions::from_mode(mode)).unwrap();
+            judge(&look(folder.path().to_owned()))
+        };
+        assert_eq!(judged(0o700).verdict, Verdict::Ok);
+        assert_eq!(judged(0o755).verdict, Verdict::Warn);
+        assert_eq!(judged(0o1777).verdict, Verdict::Fail);
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! The limit on open files, against what a full pool needs.
+//! The limit on open files, against what a full pool needs; and the walls around the supervisor's secrets.
 
 use rustix::process::{Resource, getrlimit};
 
 use super::finding::Finding;
-use crate::process::descriptors_for;
+use crate::process::{Wall, descriptors_for};
 use crate::service::pool_config;
 use crate::settings::Settings;
 
@@ -11,6 +11,18 @@ pub(super) fn check(settings: &Settings) -> Finding {
     // The soft limit does not matter: a supervisor raises it to the hard one when it starts.
     let hard = getrlimit(Resource::Nofile).maximum;
     judge(settings.max_workers, pool_config(settings, None).max_processes(), hard)
+}
+
+/// This process has closed itself as a supervisor does, so what it sees of itself holds for one.
+pub(super) fn judge_walls(walls: Vec<Wall>) -> impl Iterator<Item = Finding> {
+    walls.into_iter().map(|wall| match (wall.stands, wall.name) {
+        (true, name) => Finding::ok(name, wall.detail),
+        (false, name) => Finding::warn(
+            name,
+            wall.detail,
+            "a worker's code could read the database's password and the token",
+        ),
+    })
 }
 
 /// `processes` is the most there can be at once, with those that leave and those that replace them.

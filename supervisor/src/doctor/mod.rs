@@ -18,6 +18,7 @@ use std::time::Duration;
 
 pub use finding::{Finding, Verdict};
 
+use crate::process::walls;
 use crate::settings::{Origin, Settings, SettingsError};
 
 /// No check of a folder, an address or a limit takes longer.
@@ -43,6 +44,7 @@ pub async fn examine(settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![of_settings(settings)];
     findings.extend([data_dir, workflows, worker, database, broker, cache].into_iter().flatten());
     findings.push(limits::check(settings));
+    findings.extend(limits::judge_walls(walls()));
     findings.extend(http);
     findings
 }

@@ -79,6 +79,15 @@ pub(super) fn schemas() -> Value {
         },
         "Pool": pool(),
         "Worker": worker(),
+        "Wall": {
+            "type": "object",
+            "description": "something that keeps workers away from the supervisor's secrets",
+            "properties": {
+                "wall": {"type": "string", "enum": ["memory", "cores"]},
+                "stands": {"type": "boolean"},
+                "detail": {"type": "string"},
+            }
+        },
         "Resize": {
             "type": "object",
             "required": ["min_workers", "max_workers"],
@@ -203,6 +212,7 @@ fn pool() -> Value {
             "pending": nullable("integer"),
             "problem": nullable("string"),
             "reload": {"type": "string", "enum": ["settled", "canary", "rolling", "failed"]},
+            "walls": {"type": "array", "items": {"$ref": "#/components/schemas/Wall"}},
             "workers": {"type": "array", "items": {"$ref": "#/components/schemas/Worker"}},
         }
     })

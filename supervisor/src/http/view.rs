@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::execution::{LogLine, LogStream, Status};
 use crate::pool::{PoolSnapshot, ReloadSnapshot, WorkerSnapshot};
+use crate::process::{Wall, walls};
 
 /// The answer to a submitted execution, and to one that was not waited for to its end.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -124,8 +125,28 @@ pub struct PoolView {
     pub problem: Option<String>,
     /// How far a reload is: `settled`, `canary`, `rolling` or `failed`.
     pub reload: String,
+    /// What keeps workers away from the supervisor's secrets.
+    #[serde(default)]
+    pub walls: Vec<WallView>,
     /// Every worker there is, oldest first.
     pub workers: Vec<WorkerView>,
+}
+
+/// Something that keeps others away from the supervisor's secrets.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WallView {
+    /// `memory` or `cores`.
+    pub wall: String,
+    /// Whether it holds.
+    pub stands: bool,
+    /// What it keeps from whom, or why it does not hold.
+    pub detail: String,
+}
+
+impl WallView {
+    fn of(wall: Wall) -> Self {
+        Self { wall: wall.name.to_owned(), stands: wall.stands, detail: wall.detail }
+    }
 }
 
 impl PoolView {
@@ -152,6 +173,7 @@ impl PoolView {
                 ReloadSnapshot::Failed { .. } => "failed",
             }
             .to_owned(),
+            walls: walls().into_iter().map(WallView::of).collect(),
             workers: pool.workers.iter().map(WorkerView::of).collect(),
         }
     }
@@ -322,6 +344,7 @@ pub(crate) mod tests {
             pending: Some(3),
             problem: None,
             reload: "settled".to_owned(),
+            walls: Vec::new(),
             workers: vec![worker("worker-1", "running", Some(Uuid::nil())), worker("worker-2", "idle", None)],
         }
     }

@@ -3,7 +3,7 @@
 //! The record begins with the boot it belongs to. Each spawn appends a line with the group's id and the time
 //! the leader started, which together name a process for ever: a recycled number has another start time.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -72,8 +72,8 @@ fn write_record(path: &Path, groups: &[(u32, u64)]) -> io::Result<File> {
     for (id, started) in groups {
         text.push_str(&format!("{id} {started}\n"));
     }
-    std::fs::write(path, text)?;
-    OpenOptions::new().append(true).open(path)
+    crate::private::write(path, text.as_bytes())?;
+    File::options().append(true).open(path)
 }
 
 fn boot_id() -> String {

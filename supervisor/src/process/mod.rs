@@ -12,6 +12,7 @@ mod leftovers;
 mod memory;
 mod orphans;
 mod spawner;
+mod wall;
 mod watch;
 
 pub use descendants::{Processes, Seen, children};
@@ -25,4 +26,5 @@ pub use leftovers::{Leftovers, LeftoversError};
 pub use memory::resident_bytes;
 pub use orphans::reap_orphans;
 pub use spawner::{Child, PIPE_BYTES, Spawner};
+pub use wall::{Wall, close_to_others, walls};
 pub use watch::{ExitWatch, abandon};

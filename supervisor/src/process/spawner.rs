@@ -24,6 +24,9 @@ const TEXT_BUSY_WAIT: Duration = Duration::from_millis(2);
 /// The kernel should take a worker before it takes the supervisor, whose own score may be raised already.
 const WORKER_OOM_SCORE_ABOVE_OURS: i32 = 500;
 const OOM_SCORE_MAX: i32 = 1000;
+/// A child that executes its program is given so long to be open to us.
+const OOM_SCORE_TRIES: u32 = 40;
+const OOM_SCORE_WAIT: Duration = Duration::from_micros(500);
 
 /// A process just started: its group, its pidfd and our ends of its pipes.
 #[derive(Debug)]
@@ -103,8 +106,23 @@ fn spawn(launch: &Launch, oom_score: i32) -> io::Result<Child> {
     for pipe in [&stdin, &stdout, &stderr] {
         let _ = rustix::pipe::fcntl_setpipe_size(pipe, PIPE_BYTES);
     }
-    let _ = std::fs::write(format!("/proc/{}/oom_score_adj", child.id()), oom_score.to_string());
+    set_oom_score(child.id(), oom_score);
     Ok(Child { group, pidfd, stdin, stdout, stderr })
+}
+
+/// We are not dumpable, and a child is like us until it has all but executed its program: its files are
+/// root's for that moment, which may last longer than the spawn. One that stays so (its program may not be read) is
+/// left with our score.
+fn set_oom_score(pid: u32, score: i32) {
+    let path = format!("/proc/{pid}/oom_score_adj");
+    for _ in 0..OOM_SCORE_TRIES {
+        match std::fs::write(&path, score.to_string()) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                std::thread::sleep(OOM_SCORE_WAIT);
+            }
+            Ok(()) | Err(_) => return,
+        }
+    }
 }
 
 /// The score of a worker of a supervisor with this score.

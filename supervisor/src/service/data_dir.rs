@@ -1,11 +1,12 @@
-//! The data directory: made, and locked, so that two supervisors never share it.
+//! The data directory: made for its owner alone, and locked, so that two supervisors never share it.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
+
+use crate::private::{self, Unfit};
 
 /// The data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,14 @@ pub enum DataDirError {
         path: PathBuf,
         /// Who holds it.
         holder: String,
+    },
+    /// It cannot be for its owner alone.
+    #[error("data_dir {path} cannot be used: {reason}")]
+    Unfit {
+        /// Which directory.
+        path: PathBuf,
+        /// Why not, and what to do.
+        reason: Unfit,
     },
     /// It cannot be made or written.
     #[error("data_dir {path} cannot be used: {source}; make it writable or choose another")]
@@ -42,9 +51,13 @@ impl DataDir {
     /// When another supervisor holds it, or it cannot be written.
     pub fn lock(path: &Path) -> Result<Self, DataDirError> {
         let unusable = |source| DataDirError::Unusable { path: path.to_owned(), source };
-        make_private(path).map_err(unusable)?;
-        let open =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path.join("lock"));
+        make_private(path)?;
+        let open = private::file_options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path.join("lock"));
         let mut lock = open.map_err(unusable)?;
         if let Err(error) = flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             if error != rustix::io::Errno::WOULDBLOCK {
@@ -69,15 +82,21 @@ impl DataDir {
 }
 
 /// Makes the folder for its owner alone: parameters, results and the secrets of configurations are in it. One that
-/// is there already is left as it is.
-fn make_private(path: &Path) -> io::Result<()> {
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent)?;
+/// is there already is tightened, with all that is in it.
+///
+/// # Errors
+/// When it cannot be made, or cannot be for its owner alone.
+pub(super) fn make_private(path: &Path) -> Result<(), DataDirError> {
+    let unusable = |source| DataDirError::Unusable { path: path.to_owned(), source };
+    private::make_folder(path).map_err(unusable)?;
+    let rights = private::look(path).map_err(unusable)?;
+    private::judge(&rights).map_err(|reason| DataDirError::Unfit { path: path.to_owned(), reason })?;
+    let changed = private::tighten(path).map_err(unusable)?;
+    if rights.is_open() {
+        let mode = format!("{:o}", rights.mode());
+        tracing::warn!(data_dir = %path.display(), mode, changed, "others could read data_dir: it is now for its owner alone");
     }
-    match DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        made => made,
-    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -91,6 +110,23 @@ mod tests {
         let path = folder.path().join("some/where/data");
         let _lock = DataDir::lock(&path).unwrap();
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn one_that_was_open_is_shut_and_one_that_is_shared_is_refused() {
+        use std::fs::{Permissions, set_permissions, write};
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        write(folder.path().join("muster.db"), "").unwrap();
+        set_permissions(folder.path().join("muster.db"), Permissions::from_mode(0o644)).unwrap();
+        set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+        let _lock = DataDir::lock(folder.path()).unwrap();
+        assert_eq!((mode(folder.path()), mode(&folder.path().join("muster.db"))), (0o700, 0o600));
+        assert_eq!(mode(&folder.path().join("lock")), 0o600);
+        set_permissions(folder.path(), Permissions::from_mode(0o1777)).unwrap();
+        let refused = make_private(folder.path()).unwrap_err().to_string();
+        assert!(refused.contains("shared with other users (mode 1777)"), "{refused}");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::core::pool_config;
 use super::starting::Starting;
 use super::supervisor::{Reload, StartError, Supervisor, Tasks};
 use crate::http::{Api, Front, Service};
-use crate::process::{descriptors_for, raise_descriptor_limit, reap_orphans};
+use crate::process::{descriptors_for, raise_descriptor_limit, reap_orphans, walls};
 use crate::settings::Settings;
 
 /// Live streams and last answers get so long at the end.
@@ -46,6 +46,7 @@ pub enum RunError {
 /// When it cannot start.
 pub async fn run(settings: Settings, reload: Reload) -> Result<(), RunError> {
     check_descriptors(&settings);
+    say_walls();
     if std::process::id() == 1 {
         tokio::spawn(reap_for_ever(signal(SignalKind::child())?));
     }
@@ -84,6 +85,17 @@ fn check_descriptors(settings: &Settings) {
             needed,
             "too few file descriptors for max_workers: raise `ulimit -n` or lower it"
         );
+    }
+}
+
+/// Whether what runs as the same user is kept from our secrets.
+fn say_walls() {
+    for wall in walls() {
+        if wall.stands {
+            tracing::info!(wall = wall.name, "{}", wall.detail);
+        } else {
+            tracing::warn!(wall = wall.name, "{}", wall.detail);
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use uuid::Uuid;
 
 use crate::execution::Attempt;
+use crate::private;
 
 /// What the name of a transcript ends with,
 const ENDING: &str = "jsonl";
@@ -50,7 +51,7 @@ impl Folder {
     /// # Errors
     /// When it cannot be made or listed.
     pub fn open(path: PathBuf, max_bytes: u64) -> Result<Self, FolderError> {
-        let listed = fs::create_dir_all(&path).and_then(|()| list(&path));
+        let listed = private::make_folder(&path).and_then(|()| list(&path));
         let files = listed.map_err(|reason| FolderError::Io { folder: path.clone(), reason })?;
         let bytes = files.iter().map(|(_, bytes)| bytes).sum();
         let folder = Self { path, max_bytes, kept: Mutex::new(Kept { files, bytes }) };
@@ -66,7 +67,8 @@ impl Folder {
         let path = self.file(attempt.execution_id, attempt.number);
         // Whoever reads meanwhile sees a whole transcript or none.
         let unfinished = path.with_extension(UNFINISHED);
-        let written = fs::write(&unfinished, text).and_then(|()| fs::rename(&unfinished, &path));
+        let written =
+            private::write(&unfinished, text.as_bytes()).and_then(|()| fs::rename(&unfinished, &path));
         written.map_err(|reason| FolderError::Io { folder: self.path.clone(), reason })?;
         let bytes = text.len() as u64;
         {

@@ -4,6 +4,7 @@
 mod batch;
 mod batch_pipes;
 mod deaths;
+mod doors;
 mod recycling;
 mod room;
 mod rows;

@@ -15,13 +15,14 @@ mod reserve;
 mod tests;
 
 use std::collections::VecDeque;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 pub use error::OutboxError;
 
+use crate::private;
 use crate::store::Finalization;
 use format::{HEADER_BYTES, MAGIC, Place, push_record, scan};
 
@@ -45,9 +46,13 @@ impl Outbox {
     pub fn open(path: &Path, max_bytes: u64) -> Result<Self, OutboxError> {
         let disk = |source| OutboxError::Disk { path: path.to_owned(), source };
         let new = !path.exists();
-        let mut options = OpenOptions::new();
-        let mut file =
-            options.read(true).write(true).create(true).truncate(false).open(path).map_err(disk)?;
+        let mut file = private::file_options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(disk)?;
         let mut magic = Vec::new();
         file.by_ref().take(MAGIC.len() as u64).read_to_end(&mut magic).map_err(disk)?;
         if !MAGIC.starts_with(&magic) {
@@ -83,7 +88,7 @@ impl Outbox {
             return Ok(());
         }
         let kept = self.path.with_extension("torn");
-        std::fs::write(&kept, &torn)?;
+        private::write(&kept, &torn)?;
         tracing::warn!(outbox = %self.path.display(), bytes = torn.len(), kept = %kept.display(),
             "cut off a record that a crash left half-written");
         self.file.set_len(self.end)

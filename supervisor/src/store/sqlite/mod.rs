@@ -35,6 +35,7 @@ use super::{
     Renewal, Result, Store, Submitted, TakeOver, Verdict, WorkflowRecord,
 };
 use crate::execution::{Attempt, Status};
+use crate::private;
 
 const BACKEND: &str = "sqlite";
 
@@ -72,11 +73,15 @@ impl SqliteStore {
     /// When the file cannot be opened or is no database.
     pub async fn open(path: &Path, durability: Durability) -> Result<Self> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(|error| super::StoreError::Unreachable {
+            private::make_folder(folder).map_err(|error| super::StoreError::Unreachable {
                 backend: BACKEND,
                 message: format!("cannot make the folder {}: {error}", folder.display()),
             })?;
         }
+        make_file(path).map_err(|error| super::StoreError::Unreachable {
+            backend: BACKEND,
+            message: format!("cannot make the file {}: {error}", path.display()),
+        })?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -103,6 +108,15 @@ impl SqliteStore {
             .test_before_acquire(false)
             .connect_lazy_with(options.create_if_missing(false).pragma("query_only", "on"));
         Ok(Self { writer, readers, waker: Arc::default(), opened_at: Instant::now() })
+    }
+}
+
+/// Makes the file for its owner alone; SQLite gives its mode to the files beside it. One that is there is left as
+/// it is, whatever it is: SQLite says what is wrong with it.
+fn make_file(path: &Path) -> std::io::Result<()> {
+    match private::file_options().write(true).create_new(true).open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map(drop),
     }
 }
 

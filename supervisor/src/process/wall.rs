@@ -1,0 +1,87 @@
+//! What keeps others of this user away from the supervisor's secrets: the database's password and the API's token
+//! are in its environment and memory, and workers run as the same user.
+//!
+//! A process that is not dumpable has its environment, memory and descriptors closed to every process but those of
+//! an administrator. What a worker may do beyond that is not decided here.
+
+use rustix::process::{
+    DumpableBehavior, Resource, Rlimit, dumpable_behavior, getrlimit, set_dumpable_behavior, setrlimit,
+};
+use rustix::thread::{CapabilitySet, capabilities};
+
+/// Something that keeps others out, and whether it does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wall {
+    /// What it is called: `memory` or `cores`.
+    pub name: &'static str,
+    /// Whether it holds.
+    pub stands: bool,
+    /// What it keeps from whom, or why it does not hold.
+    pub detail: String,
+}
+
+/// What the system says of this process.
+#[derive(Clone, Copy, Debug)]
+struct Facts {
+    is_dumpable: bool,
+    /// This process, and so the workers it starts, may read any other.
+    reads_all: bool,
+    core_max: Option<u64>,
+}
+
+/// Closes this process to others, and bounds core dumps to nothing, for its children too. Call it first of all:
+/// what was read before may have been seen. A child begins anew when it executes its program, so workers stay open
+/// to whoever looks after them.
+pub fn close_to_others() {
+    // What fails here shows in `walls`, where a person reads it.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+}
+
+/// Which walls there are, and whether they stand.
+pub fn walls() -> Vec<Wall> {
+    judge(Facts {
+        is_dumpable: !matches!(dumpable_behavior(), Ok(DumpableBehavior::NotDumpable)),
+        reads_all: capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_PTRACE)),
+        core_max: getrlimit(Resource::Core).maximum,
+    })
+}
+
+fn judge(facts: Facts) -> Vec<Wall> {
+    let wall = |name, stands, detail: &str| Wall { name, stands, detail: detail.to_owned() };
+    let memory = if facts.is_dumpable {
+        wall(
+            "memory",
+            false,
+            "the system refused to close the supervisor's memory to workers of the same user",
+        )
+    } else if facts.reads_all {
+        let detail = "workers may read every process, because the supervisor runs as an administrator: run it as an \
+                      ordinary user";
+        wall("memory", false, detail)
+    } else {
+        wall("memory", true, "the supervisor's memory, environment and descriptors are closed to its workers")
+    };
+    let cores = if facts.core_max == Some(0) {
+        wall("cores", true, "neither the supervisor nor a worker leaves a core dump")
+    } else {
+        wall("cores", false, "the system refused to bound core dumps, which hold secrets")
+    };
+    vec![memory, cores]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wall_that_does_not_stand_says_why() {
+        let stand = |facts| judge(facts).into_iter().map(|wall| wall.stands).collect::<Vec<_>>();
+        let closed = Facts { is_dumpable: false, reads_all: false, core_max: Some(0) };
+        assert_eq!(stand(closed), [true, true]);
+        assert_eq!(stand(Facts { is_dumpable: true, ..closed }), [false, true]);
+        assert_eq!(stand(Facts { core_max: None, ..closed }), [true, false]);
+        let root = judge(Facts { reads_all: true, ..closed });
+        assert!(!root[0].stands && root[0].detail.contains("ordinary user"), "{root:?}");
+    }
+}
