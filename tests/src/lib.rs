@@ -13,6 +13,8 @@ pub mod process;
 
 mod batch;
 mod blocking;
+mod broker_door;
+
 mod cache;
 mod client;
 mod dialogue;
@@ -25,6 +27,7 @@ mod services;
 mod supervisor;
 
 pub use batch::BatchRun;
+pub use broker_door::{BrokerDoor, Consuming};
 pub use cache::{Cache, Heard};
 pub use client::{Client, Response};
 pub use dialogue::Dialogue;

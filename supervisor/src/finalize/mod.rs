@@ -7,13 +7,17 @@
 mod outbox;
 mod outcome;
 mod parked;
+mod refused;
 mod room;
 mod writer;
 
+#[cfg(test)]
+mod refused_tests;
 #[cfg(test)]
 mod tests;
 
 pub use outbox::{Outbox, OutboxError};
 pub use outcome::{RetryPolicy, finalization};
+pub use refused::RefusedEnd;
 pub use room::Doors;
-pub use writer::{Finalized, Finalizer, Sink};
+pub use writer::{Files, Finalized, Finalizer, Sink};

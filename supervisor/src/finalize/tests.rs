@@ -14,7 +14,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::room::SLOT_BYTES;
-use super::{Doors, Finalized, Finalizer, Outbox, Sink};
+use super::{Doors, Files, Finalized, Finalizer, Outbox, Sink};
 use crate::execution::Attempt;
 use crate::store::{Disposition, Durability, Finalization, SqliteStore, Store};
 
@@ -70,9 +70,9 @@ fn memory_disk() -> (tempfile::TempDir, PathBuf) {
 async fn started(entrance: &Arc<Entrance>, path: &Path) -> Finalizer {
     let store = SqliteStore::open(&path.with_extension("db"), Durability::Normal).await.unwrap();
     store.migrate().await.unwrap();
-    let outbox = Outbox::open(path, 1 << 30).unwrap();
+    let files = Files::open(path.parent().unwrap(), 1 << 30).unwrap();
     let (sink, doors) = (Arc::clone(entrance) as Arc<dyn Sink>, Arc::clone(entrance) as Arc<dyn Doors>);
-    let finalizer = Finalizer::start(Arc::new(store), sink, doors, Some(outbox));
+    let finalizer = Finalizer::start(Arc::new(store), sink, doors, Some(files)).unwrap();
     tokio::time::timeout(WITHIN, finalizer.replayed()).await.unwrap();
     finalizer
 }

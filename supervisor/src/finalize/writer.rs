@@ -2,6 +2,7 @@
 //! one gathers for some milliseconds more, because a row in a large group costs the database a third of what it
 //! costs in a small one.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +11,14 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::FutureExt as _;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
+use uuid::Uuid;
 
-use super::outbox::Outbox;
+use super::outbox::{Outbox, OutboxError};
 use super::parked::{Group, Parked, Source, within};
+use super::refused::{Refused, RefusedEnd};
 use super::room::{Doors, Room};
-use crate::store::{Finalization, Store, StoreError, Verdict};
+use crate::execution::Attempt;
+use crate::store::{Disposition, Failure, Finalization, Outcome, Store, StoreError, Verdict};
 
 /// So many ends form one transaction at most,
 const GROUP_MAX: usize = 256;
@@ -46,28 +50,63 @@ pub trait Sink: std::fmt::Debug + Send + Sync + 'static {
     async fn store_unreachable(&self, unreachable: bool);
 }
 
+/// How long a store that refused something has to show that it takes other things.
+const PROOF_WITHIN: Duration = Duration::from_secs(3);
+
+/// Where ends wait on disk.
+#[derive(Debug)]
+pub struct Files {
+    /// While the store is out of reach.
+    outbox: Outbox,
+    /// While it refuses them and takes others.
+    refused: Outbox,
+}
+
+impl Files {
+    /// Opens or makes them in a folder, each of so many bytes at most.
+    ///
+    /// # Errors
+    /// When the disk fails, or one of them is not an outbox.
+    pub fn open(folder: &Path, max_bytes: u64) -> Result<Self, OutboxError> {
+        let outbox = Outbox::open(&folder.join("outbox"), max_bytes)?;
+        Ok(Self { outbox, refused: Outbox::open(&folder.join("outbox-refused"), max_bytes)? })
+    }
+}
+
 /// Takes ends and writes them.
 #[derive(Clone, Debug)]
 pub struct Finalizer {
     ends: mpsc::UnboundedSender<Finalization>,
     backlog: watch::Sender<Backlog>,
+    refused: watch::Receiver<Vec<RefusedEnd>>,
 }
 
 impl Finalizer {
     /// Starts the writer. What an earlier process left in the outbox is written first. It runs until every
     /// handle is gone and all it took is written. The outbox keeps room for as many ends as the doors let in.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
     pub fn start(
         store: Arc<dyn Store>,
         sink: Arc<dyn Sink>,
         doors: Arc<dyn Doors>,
-        outbox: Option<Outbox>,
-    ) -> Self {
+        files: Option<Files>,
+    ) -> Result<Self, OutboxError> {
         let (ends, received) = mpsc::unbounded_channel();
-        let parked = Parked::new(outbox);
+        let (outbox, refused) = files.map(|files| (files.outbox, files.refused)).unzip();
+        let (parked, refused) = (Parked::new(outbox), Refused::open(refused)?);
         let (backlog, _) = watch::channel(Backlog { unwritten: 0, starting: true });
-        let writer = Writer { store, sink, backlog: backlog.clone(), parked, room: Room::new(doors) };
+        let shown = refused.shown();
+        let writer =
+            Writer { store, sink, backlog: backlog.clone(), parked, refused, room: Room::new(doors) };
         tokio::spawn(writer.run(received));
-        Self { ends, backlog }
+        Ok(Self { ends, backlog, refused: shown })
+    }
+
+    /// The ends that the database refuses although it takes others.
+    pub fn refused(&self) -> Vec<RefusedEnd> {
+        self.refused.borrow().clone()
     }
 
     /// Takes an end. It returns at once: the pool's thread calls it.
@@ -108,6 +147,7 @@ struct Writer {
     sink: Arc<dyn Sink>,
     backlog: watch::Sender<Backlog>,
     parked: Parked,
+    refused: Refused,
     room: Room,
 }
 
@@ -119,6 +159,7 @@ impl Writer {
         } else {
             self.room.make(&self.parked);
         }
+        self.try_refused().await;
         self.backlog.send_modify(|backlog| backlog.starting = false);
         let mut group = Vec::with_capacity(GROUP_MAX);
         while !group.is_empty() || self.next(&mut ends, &mut group).await {
@@ -131,8 +172,9 @@ impl Writer {
                     self.tell(group, verdicts, started.elapsed()).await;
                     self.written(count);
                 }
+                // Safe first; whether it is a row or the store is found out there.
                 Err(error) => {
-                    report(&error, count);
+                    tracing::debug!(%error, count, "a group of ends was not written");
                     self.park(group);
                     self.recover(&mut ends).await;
                 }
@@ -150,6 +192,7 @@ impl Writer {
             tokio::select! {
                 count = ends.recv_many(group, GROUP_MAX) => return count > 0,
                 () = self.room.due() => self.room.make(&self.parked),
+                () = self.refused.due() => self.try_refused().await,
             }
         }
     }
@@ -182,12 +225,13 @@ impl Writer {
     }
 
     /// Tries again and again until the store has taken all that is parked; keeps what arrives meanwhile. A
-    /// commit whose end is unknown is simply repeated: rows already written say so.
+    /// commit whose end is unknown is simply repeated: rows already written say so. What the store refuses while
+    /// it takes other ends is found by halves, and goes aside.
     async fn recover(&mut self, ends: &mut mpsc::UnboundedReceiver<Finalization>) {
-        self.sink.store_unreachable(true).await;
         let mut waits = backoff();
+        let (mut most, mut suspect, mut away) = (GROUP_MAX, None, false);
         while !self.parked.is_empty() {
-            let Some(Group { ends: group, from }) = self.parked.oldest(GROUP_MAX, GROUP_MAX_BYTES) else {
+            let Some(Group { ends: group, from }) = self.parked.oldest(most, GROUP_MAX_BYTES) else {
                 self.keep_for(waits.next().unwrap_or(BACKOFF_MAX), ends).await;
                 continue;
             };
@@ -195,13 +239,23 @@ impl Writer {
             match self.store.finalize(&group).await {
                 Ok(verdicts) => {
                     waits = backoff();
+                    most = (most * 2).min(GROUP_MAX);
                     self.parked.forget(count, from);
                     self.tell(group, verdicts, started.elapsed()).await;
                     if from == Source::Memory {
                         self.written(count);
                     }
                 }
+                Err(error) if !self.refused.is_full() && self.store_takes_ends().await => match &group[..] {
+                    [end] if suspect == Some(end.attempt) => self.put_aside(end.clone(), from, &error),
+                    // A moment may have refused it, such as a lock that is gone: it is tried once more.
+                    [end] => suspect = Some(end.attempt),
+                    _ => most = count.div_ceil(2),
+                },
                 Err(error) => {
+                    if !std::mem::replace(&mut away, true) {
+                        self.sink.store_unreachable(true).await;
+                    }
                     report(&error, self.parked.len());
                     self.keep_for(waits.next().unwrap_or(BACKOFF_MAX), ends).await;
                 }
@@ -209,7 +263,43 @@ impl Writer {
         }
         // Emptying the file gave back what was set aside.
         self.room.make(&self.parked);
-        self.sink.store_unreachable(false).await;
+        if away {
+            self.sink.store_unreachable(false).await;
+        }
+    }
+
+    /// Whether the store takes ends at all, shown by one of an execution that is not there. It changes no row.
+    async fn store_takes_ends(&self) -> bool {
+        let nobody = nobody();
+        let written = self.store.finalize(std::slice::from_ref(&nobody));
+        matches!(tokio::time::timeout(PROOF_WITHIN, written).await, Ok(Ok(_)))
+    }
+
+    /// Moves the oldest that is parked to those that are refused.
+    fn put_aside(&mut self, end: Finalization, from: Source, error: &StoreError) {
+        let in_memory = |writer: &Self| writer.refused.in_memory();
+        let before = in_memory(self) + usize::from(from == Source::Memory);
+        self.refused.keep(end, error);
+        self.parked.forget(1, from);
+        let after = in_memory(self);
+        self.backlog
+            .send_modify(|backlog| backlog.unwritten = (backlog.unwritten + after).saturating_sub(before));
+    }
+
+    /// Tries those again that are due, each by itself.
+    async fn try_refused(&mut self) {
+        for end in self.refused.take_due() {
+            let (attempt, started) = (end.attempt, Instant::now());
+            match self.store.finalize(std::slice::from_ref(&end)).await {
+                Ok(verdicts) => {
+                    let before = self.refused.in_memory();
+                    self.refused.forget(attempt);
+                    self.tell(vec![end], verdicts, started.elapsed()).await;
+                    self.written(before - self.refused.in_memory());
+                }
+                Err(error) => self.refused.again(attempt, &error),
+            }
+        }
     }
 
     /// Waits, and parks what arrives meanwhile.
@@ -233,6 +323,23 @@ impl Writer {
         let pairs = group.into_iter().zip(verdicts);
         let finalized = pairs.map(|(finalization, verdict)| Finalized { finalization, verdict }).collect();
         self.sink.finalized(finalized, took).await;
+    }
+}
+
+/// The end of an attempt that never was.
+fn nobody() -> Finalization {
+    Finalization {
+        attempt: Attempt::new(Uuid::now_v7(), 1),
+        owner: Uuid::now_v7(),
+        disposition: Disposition::Terminal(Outcome::Failed(Failure::new("Nobody", ""))),
+        started_at: None,
+        completed_at: jiff::Timestamp::now(),
+        duration_ms: None,
+        metrics: None,
+        logs: Vec::new(),
+        changes: Vec::new(),
+        children: Vec::new(),
+        events: Vec::new(),
     }
 }
 

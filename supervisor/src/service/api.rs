@@ -7,15 +7,17 @@ use jiff::Timestamp;
 use muster_protocol::CancelReason;
 use uuid::Uuid;
 
+use super::known::{Look, SILENT_MAX};
 use super::supervisor::Supervisor;
 use super::sweep::announce_rows;
 use crate::bus::{Order, StatusChange};
 use crate::execution::{Attempt, Request, Status};
+use crate::finalize::RefusedEnd;
 use crate::http::view::{Part, PoolView, Readiness};
 use crate::http::{RecycleTarget, Service, ServiceError};
 use crate::intake::rabbitmq::BrokerHealth;
 use crate::pool::PoolSnapshot;
-use crate::store::{CancelAnswer, NewExecution, Submitted};
+use crate::store::{CancelAnswer, Facts, NewExecution, Submitted};
 
 /// More workers than this are surely a mistake.
 const WORKERS_MAX: usize = 10_000;
@@ -67,7 +69,7 @@ impl Service for Supervisor {
 
     async fn pool(&self) -> PoolView {
         let snapshot = self.core.crew.handle().snapshot().await;
-        let pending = self.core.store.queue_depth().await.ok().map(|depth| depth.pending);
+        let pending = self.known.pending(&self.core.store).await;
         // A crew that is gone has drained.
         let pool = snapshot.map_or(PoolSnapshot { draining: true, ..PoolSnapshot::default() }, |it| it.pool);
         PoolView::of(&pool, self.core.claimant.owner, self.started_at, pending)
@@ -107,11 +109,7 @@ impl Service for Supervisor {
     }
 
     async fn readiness(&self) -> Readiness {
-        let facts = self.core.store.facts().await;
-        let store = match &facts {
-            Ok(facts) => part("store", true, format!("{} {}", facts.backend, facts.version)),
-            Err(error) => part("store", false, error.to_string()),
-        };
+        let store = store_part(&self.known.facts(&self.core.store).await);
         let workers = match self.core.health.start_trouble() {
             None => part("workers", true, "workers start"),
             Some(trouble) => part(
@@ -126,15 +124,11 @@ impl Service for Supervisor {
             [] => part("intake", true, "open"),
             reasons => part("intake", false, reasons.join("; ")),
         };
-        let health = self.core.bus.health();
-        // Executions go on without the bus: it is named, and does not make us unready.
-        let bus = match health.problem {
-            Some(problem) => format!("redis: {problem}; executions go on, live views and sync replies wait"),
-            None => "live views work".to_owned(),
-        };
-        let bus = part("bus", true, bus);
-        let mut parts = vec![store, workers, intake, bus];
-        parts.extend(self.broker.get().map(|health| queue_part(&health.borrow())));
+        let broker = self.broker.get().map(|health| health.borrow().clone());
+        let waiting = broker.as_ref().map_or(0, |broker| broker.waiting_for_records);
+        let bus = bus_part(self.core.bus.health().problem, waiting);
+        let mut parts = vec![store, workers, intake, outcomes_part(&self.core.refused()), bus];
+        parts.extend(broker.map(|broker| queue_part(&broker, self.core.slots.free() > 0)));
         Readiness::of(parts)
     }
 
@@ -153,7 +147,7 @@ impl Service for Supervisor {
     }
 
     async fn metrics(&self) -> String {
-        let (pool, readiness) = (self.pool().await, self.readiness().await);
+        let (pool, readiness) = tokio::join!(self.pool(), self.readiness());
         self.core.metrics.encode(&pool, &readiness, &self.core.bus.health())
     }
 }
@@ -191,14 +185,69 @@ impl Supervisor {
     }
 }
 
-/// The store's rows are polled whatever the broker does, so a broker that is away is a degraded intake, named
-/// and not ready.
-fn queue_part(health: &BrokerHealth) -> Part {
-    match &health.problem {
-        Some(problem) => part("queue", false, format!("rabbitmq: {problem}; connecting again")),
-        None if !health.differences.is_empty() => part("queue", true, health.differences.join("; ")),
-        None => part("queue", true, "rabbitmq is connected"),
+/// One row that its database refuses is named, and no reason to take nothing else.
+fn outcomes_part(refused: &[RefusedEnd]) -> Part {
+    let Some(first) = refused.first() else { return part("outcomes", true, "all are taken") };
+    let RefusedEnd { attempt, message } = first;
+    let count = refused.len();
+    let detail = format!(
+        "the database refuses {count} of them and takes all others; the first is {attempt}: {message}; look for \
+         a trigger or a constraint that holds back its row"
+    );
+    part("outcomes", true, detail)
+}
+
+/// What the database said last, and when. One that is slow for a moment is as ready as it was.
+fn store_part(facts: &Look<Facts>) -> Part {
+    let age = facts.age.as_secs();
+    let silent = facts.silent_for.filter(|silent| *silent >= SILENT_MAX);
+    match (&facts.answer, silent) {
+        (Some(Ok(facts)), None) if age == 0 => {
+            part("store", true, format!("{} {}", facts.backend, facts.version))
+        }
+        (Some(Ok(facts)), None) => {
+            part("store", true, format!("{} {} (as of {age} s ago)", facts.backend, facts.version))
+        }
+        (Some(Err(problem)), None) if age == 0 => part("store", false, problem.as_str()),
+        (Some(Err(problem)), None) => part("store", false, format!("{problem} (as of {age} s ago)")),
+        (None, None) => part("store", false, "the database has not answered yet"),
+        (_, Some(silent)) => {
+            part("store", false, format!("the database has not answered for {} s", silent.as_secs()))
+        }
     }
+}
+
+/// Executions go on without the bus: it is named, and does not make us unready.
+fn bus_part(problem: Option<String>, waiting_for_records: usize) -> Part {
+    let waiting = match waiting_for_records {
+        0 => String::new(),
+        1 => "; 1 message waits for its pending record in Redis".to_owned(),
+        count => format!("; {count} messages wait for their pending records in Redis"),
+    };
+    let detail = match problem {
+        Some(problem) => {
+            format!("redis: {problem}; other executions go on, live views and sync replies wait{waiting}")
+        }
+        None => format!("live views work{waiting}"),
+    };
+    part("bus", true, detail)
+}
+
+/// The store's rows are polled whatever the broker does, so a broker that is away is a degraded intake, named
+/// and not ready. Connected means that the broker has confirmed a consumer, or that no slot is free for one.
+fn queue_part(health: &BrokerHealth, slots_are_free: bool) -> Part {
+    if let Some(problem) = health.problem.as_ref().or(health.consume_problem.as_ref()) {
+        return part("queue", false, format!("rabbitmq: {problem}; connecting again"));
+    }
+    if !health.confirmed && slots_are_free {
+        return part("queue", false, "rabbitmq: connected, and has not confirmed our consumer yet");
+    }
+    let detail = if health.differences.is_empty() {
+        "rabbitmq is connected".to_owned()
+    } else {
+        health.differences.join("; ")
+    };
+    part("queue", true, detail)
 }
 
 fn part(part: &str, ready: bool, detail: impl Into<String>) -> Part {

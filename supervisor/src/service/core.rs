@@ -15,7 +15,7 @@ use super::observer::Reporter;
 use super::slots::Slots;
 use crate::bus::Bus;
 use crate::crew::{Crew, CrewError, CrewOptions, Gear, Transcribe};
-use crate::finalize::{Doors, Finalizer, Outbox, Sink};
+use crate::finalize::{Doors, Files, Finalizer, OutboxError, RefusedEnd, Sink};
 use crate::observe::Metrics;
 use crate::pool::PoolConfig;
 use crate::process::{Launch, LaunchError, Leftovers};
@@ -75,7 +75,7 @@ pub struct Parts {
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Where ends wait on disk while the store is out of reach; a batch has none.
-    pub outbox: Option<Outbox>,
+    pub outbox: Option<Files>,
     /// Where process groups are recorded.
     pub leftovers: Option<Leftovers>,
     /// A batch gives up after so many failed starts; a service never does.
@@ -108,7 +108,7 @@ impl Core {
             transcripts,
         } = parts;
         let finalizer =
-            Finalizer::start(Arc::clone(&store), sink, Arc::clone(&slots) as Arc<dyn Doors>, outbox);
+            Finalizer::start(Arc::clone(&store), sink, Arc::clone(&slots) as Arc<dyn Doors>, outbox)?;
         let health = Arc::new(Health::default());
         let ended = Arc::new(AtomicUsize::new(0));
         let reporter = Arc::new(Reporter {
@@ -148,6 +148,11 @@ impl Core {
         self.finalizer.replayed().await;
     }
 
+    /// The ends that the database refuses although it takes others.
+    pub fn refused(&self) -> Vec<RefusedEnd> {
+        self.finalizer.refused()
+    }
+
     /// Returns when what was claimed has reached the crew. Claim nothing meanwhile, and drain after: a crew that has
     /// drained hears of nothing more.
     pub async fn prepared(&self) {
@@ -176,6 +181,9 @@ pub enum CoreError {
     /// The thread.
     #[error(transparent)]
     Crew(#[from] CrewError),
+    /// The outbox.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
     /// The folder of transcripts.
     #[error(transparent)]
     Transcripts(#[from] FolderError),

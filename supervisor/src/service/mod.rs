@@ -9,6 +9,7 @@ mod data_dir;
 mod desk;
 mod health;
 mod heartbeat;
+mod known;
 mod leases;
 mod ledger;
 mod observer;

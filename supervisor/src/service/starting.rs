@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::backends::{BackendError, OpenStore, open_store};
 use crate::http::view::{Part, Readiness};
 use crate::settings::Settings;
-use crate::store::{Durability, StoreError};
+use crate::store::Durability;
 
 /// How often a database that does not answer is tried.
 const OPEN_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -32,19 +32,35 @@ impl Starting {
         self.0.send_replace(waiting(part, detail.into()));
     }
 
-    /// Opens the store of the settings, however long it takes until it answers.
+    /// Opens the store of the settings, however long it takes until it answers and may be written.
     pub(super) async fn open_store(&self, settings: &Settings) -> Result<OpenStore, BackendError> {
+        self.when_store_answers(async || open_and_migrate(settings).await).await
+    }
+
+    /// Tries a step of the start until the store takes it: it may be away, read-only or out of connections, and
+    /// it may go away in the middle. What is waited for is told, and told again only when it changes.
+    pub(super) async fn when_store_answers<T>(
+        &self,
+        step: impl AsyncFn() -> Result<T, BackendError>,
+    ) -> Result<T, BackendError> {
+        let mut told = String::new();
         loop {
-            match open_and_migrate(settings).await {
-                Ok(open) => return Ok(open),
-                Err(BackendError::Store(
-                    StoreError::Unreachable { message, .. } | StoreError::CommitUnknown { message, .. },
-                )) => {
-                    tracing::warn!(reason = message, "waiting for the database");
-                    self.wait_for("store", format!("the database is out of reach: {message}"));
+            match step().await {
+                Err(BackendError::Store(error)) if error.is_passing() => {
+                    let reason = error.to_string();
+                    if reason != told {
+                        tracing::warn!(reason, "waiting for the database");
+                        self.wait_for("store", format!("the start waits for the database: {reason}"));
+                        told = reason;
+                    }
                     tokio::time::sleep(OPEN_AGAIN_AFTER).await;
                 }
-                Err(error) => return Err(error),
+                done => {
+                    if !told.is_empty() && done.is_ok() {
+                        tracing::info!("the database answers; the start goes on");
+                    }
+                    return done;
+                }
             }
         }
     }

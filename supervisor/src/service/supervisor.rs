@@ -19,6 +19,7 @@ use super::claims::DeskClaims;
 use super::core::{Core, CoreError, Parts, claimant, transcripts};
 use super::data_dir::{DataDir, DataDirError};
 use super::desk::{AfterFailure, Prepare};
+use super::known::Known;
 use super::ledger::Ledger;
 use super::poll::{Neighbours, Poll};
 use super::prepare::Preparer;
@@ -27,7 +28,7 @@ use super::slots::{Closed, Slots};
 use super::starting::Starting;
 use super::sweep::sweep_for_ever;
 use super::{heartbeat, leases, orders};
-use crate::finalize::{Outbox, OutboxError, Sink};
+use crate::finalize::{Files, OutboxError, Sink};
 use crate::intake::rabbitmq::{AmqpError, BrokerHealth, IntakeOptions, RabbitIntake};
 use crate::observe::Metrics;
 use crate::process::{Leftovers, LeftoversError};
@@ -50,6 +51,8 @@ pub struct Supervisor {
     /// How the broker is, where there is one.
     pub broker: OnceLock<watch::Receiver<BrokerHealth>>,
     preparer: Arc<Preparer>,
+    /// What the database said last.
+    pub(super) known: Known,
     /// Whether its loops turn.
     pub pulse: Arc<Pulse>,
     /// How settings are read again.
@@ -125,9 +128,9 @@ impl Supervisor {
         }
         let OpenStore { store, file } = starting.open_store(&settings).await?;
         let neighbours = if file.is_some() { Neighbours::None } else { Neighbours::Some };
-        let outbox = Outbox::open(&data_dir.path().join("outbox"), OUTBOX_MAX_BYTES)?;
+        let outbox = Files::open(data_dir.path(), OUTBOX_MAX_BYTES)?;
         let claimant = claimant(&settings);
-        store.hold_presence(&claimant).await.map_err(BackendError::from)?;
+        starting.when_store_answers(async || Ok(store.hold_presence(&claimant).await?)).await?;
         let bus = open_bus(&settings)?;
         let ledger = Arc::new(Ledger::default());
         let slots = Slots::new(settings.max_workers);
@@ -161,6 +164,7 @@ impl Supervisor {
             settings: RwLock::new(settings),
             started_at: Timestamp::now(),
             broker: OnceLock::new(),
+            known: Known::default(),
             preparer,
             reload,
             stop_intake: CancellationToken::new(),

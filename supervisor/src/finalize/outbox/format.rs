@@ -11,7 +11,7 @@ pub(super) const HEADER_BYTES: usize = 8;
 
 /// Where a record's JSON lies.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(in crate::finalize) struct Place {
     pub(super) offset: u64,
     pub(super) length: u32,
 }

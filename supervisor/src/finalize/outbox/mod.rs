@@ -24,7 +24,8 @@ pub use error::OutboxError;
 
 use crate::private;
 use crate::store::Finalization;
-use format::{HEADER_BYTES, MAGIC, Place, push_record, scan};
+pub(in crate::finalize) use format::Place;
+use format::{HEADER_BYTES, MAGIC, push_record, scan};
 
 /// The file, open.
 #[derive(Debug)]
@@ -155,7 +156,13 @@ impl Outbox {
         places.into_iter().map(|place| self.read(place)).collect()
     }
 
-    fn read(&mut self, place: Place) -> Result<Finalization, OutboxError> {
+    /// Where the ends lie, oldest first.
+    pub(super) fn places(&self) -> Vec<Place> {
+        self.waiting.iter().copied().collect()
+    }
+
+    /// The end at a place that is not forgotten.
+    pub(super) fn read(&mut self, place: Place) -> Result<Finalization, OutboxError> {
         let mut json = vec![0; place.length as usize];
         let read = self.file.seek(SeekFrom::Start(place.offset));
         read.and_then(|_| self.file.read_exact(&mut json)).map_err(|error| self.disk(error))?;
@@ -172,6 +179,16 @@ impl Outbox {
     /// When the disk fails. The ends are then replayed once more after a restart, which changes nothing.
     pub fn forget(&mut self, count: usize) -> Result<(), OutboxError> {
         self.waiting.drain(..count.min(self.waiting.len()));
+        self.empty_when_done()
+    }
+
+    /// Forgets one, wherever it lies.
+    pub(super) fn forget_place(&mut self, place: Place) -> Result<(), OutboxError> {
+        self.waiting.retain(|waiting| waiting.offset != place.offset);
+        self.empty_when_done()
+    }
+
+    fn empty_when_done(&mut self) -> Result<(), OutboxError> {
         if !self.waiting.is_empty() {
             return Ok(());
         }

@@ -21,6 +21,9 @@ use crate::bus::Bus;
 use crate::intake::Claims;
 use crate::store::Store;
 
+/// The longest pause between two tries.
+const PAUSE_MAX: Duration = Duration::from_secs(3);
+
 /// What the consumer must know.
 #[derive(Clone, Debug)]
 pub struct IntakeOptions {
@@ -35,10 +38,16 @@ pub struct IntakeOptions {
 /// How the consumer is: for readiness.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct BrokerHealth {
-    /// Why nothing can be consumed; `None` when it can.
+    /// Why there is no connection; `None` when there is one.
     pub problem: Option<String>,
+    /// Why the last consumer was not opened, until one is: it was refused, or never answered.
+    pub consume_problem: Option<String>,
+    /// The broker has confirmed a consumer on this connection. There is none before a slot is free.
+    pub confirmed: bool,
     /// Whether messages are on their way to us right now. False while no slot is free.
     pub consuming: bool,
+    /// Messages that cannot be run before Redis can be asked for their pending record.
+    pub waiting_for_records: usize,
     /// Why unusable messages cannot be dead-lettered. Consuming goes on.
     pub dead_letter_problem: Option<String>,
     /// Queues that are not as we would have made them.
@@ -123,28 +132,30 @@ impl RabbitIntake {
 
 async fn consume_for_ever<C: Claims>(uri: AMQPUri, shared: Shared<C>, stop: CancellationToken) {
     let mut pauses = delays();
+    let mut told = String::new();
     loop {
         let opened = tokio::select! {
             opened = Line::open(&uri, &shared) => opened,
             () = stop.cancelled() => return,
         };
         let served = match opened {
-            Ok(line) => {
-                pauses = delays();
-                line.serve(&shared, &stop).await
-            }
+            Ok(line) => line.serve(&shared, &stop).await,
             Err(error) => Err(error),
         };
         let Err(error) = served else { return };
-        let pause = pauses.next().unwrap_or(Duration::from_secs(3));
-        if shared.health.borrow().problem.is_none() {
-            tracing::warn!(%error, "the connection to rabbitmq was lost; connecting again");
-        } else {
-            tracing::debug!(%error, retry_in_ms = pause.as_millis(), "rabbitmq is out of reach");
+        // A connection proves nothing: a broker that lets us in and no consumer through is left alone for as
+        // long as one that is away.
+        if shared.health.borrow().confirmed {
+            (pauses, told) = (delays(), String::new());
         }
+        let (pause, reason) = (pauses.next().unwrap_or(PAUSE_MAX), error.to_string());
+        if std::mem::replace(&mut told, reason.clone()) != reason {
+            tracing::warn!(reason, "nothing is consumed from rabbitmq; connecting again and again");
+        }
+        tracing::debug!(reason, retry_in_ms = pause.as_millis(), "no rabbitmq");
         shared.health.send_modify(|health| {
-            health.problem = Some(error.to_string());
-            health.consuming = false;
+            health.problem = Some(reason);
+            (health.consuming, health.confirmed, health.waiting_for_records) = (false, false, 0);
         });
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
@@ -169,10 +180,12 @@ impl<'a, C: Claims> Line<'a, C> {
     }
 
     async fn serve(mut self, shared: &Shared<C>, stop: &CancellationToken) -> Result<(), AmqpError> {
-        for difference in &self.differences {
-            tracing::warn!(difference, "rabbitmq is not set up as expected");
+        // Told once, and not with each new connection.
+        if shared.health.borrow().differences != self.differences {
+            for difference in &self.differences {
+                tracing::warn!(difference, "rabbitmq is not set up as expected");
+            }
         }
-        tracing::info!(queue = %shared.names.queue, "rabbitmq is connected");
         shared.health.send_modify(|health| {
             health.problem = None;
             health.differences = std::mem::take(&mut self.differences);
@@ -221,7 +234,7 @@ async fn watch_connection(connection: &Connection, lost: &Lost) {
 fn delays() -> impl Iterator<Item = Duration> + Send {
     backon::ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(100))
-        .with_max_delay(Duration::from_secs(3))
+        .with_max_delay(PAUSE_MAX)
         .with_jitter()
         .without_max_times()
         .build()

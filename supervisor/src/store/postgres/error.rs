@@ -16,6 +16,10 @@ pub(super) fn store_error(error: sqlx::Error) -> StoreError {
             // Connection lost, conflict with another transaction, out of resources or connections, shutting
             // down, disk trouble: passing.
             "08" | "40" | "53" | "55" | "57" | "58" => StoreError::Unreachable { backend, message },
+            // A standby, or a primary that somebody closed for a while: a failover and its end.
+            "25" if sqlstate == "25006" => {
+                StoreError::Unreachable { backend, message: format!("the database is read-only: {message}") }
+            }
             // Too large for one field or one parameter message.
             "54" => StoreError::Refused { backend, sqlstate, message },
             "28" => StoreError::Incompatible {
@@ -51,7 +55,7 @@ pub(super) fn store_error(error: sqlx::Error) -> StoreError {
 /// that nothing was written.
 pub(super) fn commit_unknown(error: sqlx::Error) -> StoreError {
     let code = error.as_database_error().and_then(|database| database.code()).unwrap_or_default();
-    if matches!(code.get(..2), Some("22" | "23" | "40" | "42" | "54")) {
+    if matches!(code.get(..2), Some("22" | "23" | "25" | "40" | "42" | "54")) {
         return store_error(error);
     }
     StoreError::CommitUnknown { backend: BACKEND, message: error.to_string() }

@@ -21,13 +21,41 @@ const LEAVE_PATIENCE: Duration = Duration::from_secs(3);
 
 impl<C: Claims> Session<'_, C> {
     pub(super) async fn consume(&mut self, window: u16) -> Result<(), AmqpError> {
+        match self.open_consumer(window).await {
+            Ok(consumer) => self.consumer = Some(consumer),
+            Err(error) => {
+                let queue = &self.shared.names.queue;
+                let problem = match AmqpError::from(error) {
+                    AmqpError::Unreachable(reason) => format!(
+                        "no consumer on queue {queue} was confirmed ({reason}); a quorum queue without a leader does \
+                         not answer: see `rabbitmq-queues quorum_status {queue}`"
+                    ),
+                    refused @ (AmqpError::Url(_)
+                    | AmqpError::QueueName(_)
+                    | AmqpError::Refused(_)
+                    | AmqpError::NotConfirmed(_)) => format!("no consumer on queue {queue}: {refused}"),
+                };
+                self.shared.health.send_modify(|health| health.consume_problem = Some(problem.clone()));
+                return Err(AmqpError::Unreachable(problem));
+            }
+        }
+        let was_confirmed = self.shared.health.borrow().confirmed;
+        if !was_confirmed {
+            tracing::info!(queue = %self.shared.names.queue, "rabbitmq is connected, and we consume");
+        }
+        self.shared.health.send_if_modified(|health| {
+            let before = (health.confirmed, health.consuming);
+            (health.confirmed, health.consuming, health.consume_problem) = (true, true, None);
+            before != (true, true)
+        });
+        Ok(())
+    }
+
+    async fn open_consumer(&mut self, window: u16) -> Result<Consumer, lapin::Error> {
         answered(self.channel.basic_qos(window, BasicQosOptions::default())).await?;
         let queue = self.shared.names.queue.clone();
         let options = BasicConsumeOptions::default();
-        let consumer = self.channel.basic_consume(queue, "".into(), options, FieldTable::default());
-        self.consumer = Some(answered(consumer).await?);
-        self.shared.health.send_if_modified(|health| !std::mem::replace(&mut health.consuming, true));
-        Ok(())
+        answered(self.channel.basic_consume(queue, "".into(), options, FieldTable::default())).await
     }
 
     /// Ends the consumer and takes in what was on its way. It stays open: the channel has it.

@@ -113,15 +113,19 @@ impl<C: Claims> Session<'_, C> {
             return;
         }
         self.asked_at = Instant::now();
-        if self.aside.is_empty() {
-            return;
+        if !self.aside.is_empty() {
+            self.find_rows().await;
         }
-        self.find_rows().await;
+        if self.aside.is_empty() {
+            return self.tell_waiting(0);
+        }
         let ids: Vec<Uuid> = self.aside.iter().map(|aside| aside.wanted.id).collect();
         let Some(records) = records(&self.shared.bus, &ids).await else {
             // Out of reach: that is no evidence that there is none.
+            self.tell_waiting(ids.len());
             return;
         };
+        self.tell_waiting(0);
         let aside = std::mem::take(&mut self.aside);
         for (mut aside, record) in aside.into_iter().zip(records) {
             if record.is_some() || !aside.wanted.draft.is_minimal() {
@@ -137,6 +141,25 @@ impl<C: Claims> Session<'_, C> {
             } else {
                 self.aside.push(aside);
             }
+        }
+    }
+}
+
+impl<C: Claims> Session<'_, C> {
+    /// Readiness and the log say how many messages can run only when Redis is back.
+    fn tell_waiting(&self, count: usize) {
+        let before = self.shared.health.borrow().waiting_for_records;
+        if before == count {
+            return;
+        }
+        self.shared.health.send_modify(|health| health.waiting_for_records = count);
+        match (before, count) {
+            (0, _) => tracing::warn!(
+                count,
+                "messages wait for their pending record in Redis, which is out of reach; they run when it is back"
+            ),
+            (_, 0) => tracing::info!("no message waits for a pending record in Redis any more"),
+            _ => {}
         }
     }
 }

@@ -1,0 +1,183 @@
+//! Ends that the database refuses while it takes others: a trigger or a constraint of somebody's holds one row
+//! back. Each waits aside, on disk where there is an outbox, and is tried again by itself, so that it neither
+//! holds up its neighbours nor closes the intake.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::outbox::{Outbox, OutboxError, Place};
+use crate::execution::Attempt;
+use crate::store::{Finalization, StoreError};
+
+/// With so many the fault is not of single rows any more: the store counts as one that refuses everything.
+const REFUSED_MAX: usize = 256;
+/// The wait before a refused end is tried again; it doubles with each refusal,
+const AGAIN_MIN: Duration = Duration::from_secs(1);
+/// up to this.
+const AGAIN_MAX: Duration = Duration::from_secs(30);
+
+/// An end that the database refuses, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedEnd {
+    /// Whose.
+    pub attempt: Attempt,
+    /// What the database said last.
+    pub message: String,
+}
+
+/// All of them.
+#[derive(Debug)]
+pub(super) struct Refused {
+    outbox: Option<Outbox>,
+    waiting: Vec<Waiting>,
+    shown: watch::Sender<Vec<RefusedEnd>>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    attempt: Attempt,
+    message: String,
+    kept: Kept,
+    wait: Duration,
+    due: Instant,
+}
+
+#[derive(Debug)]
+enum Kept {
+    Disk(Place),
+    /// The disk did not take it, or there is no outbox.
+    Memory(Box<Finalization>),
+}
+
+impl Refused {
+    /// What an earlier process left here is due at once.
+    pub(super) fn open(mut outbox: Option<Outbox>) -> Result<Self, OutboxError> {
+        let mut waiting = Vec::new();
+        if let Some(outbox) = &mut outbox {
+            for place in outbox.places() {
+                waiting.push(Waiting {
+                    attempt: outbox.read(place)?.attempt,
+                    message: "refused before the last start".to_owned(),
+                    kept: Kept::Disk(place),
+                    wait: AGAIN_MIN,
+                    due: Instant::now(),
+                });
+            }
+        }
+        let refused = Self { outbox, waiting, shown: watch::Sender::default() };
+        refused.show();
+        Ok(refused)
+    }
+
+    /// What readiness names.
+    pub(super) fn shown(&self) -> watch::Receiver<Vec<RefusedEnd>> {
+        self.shown.subscribe()
+    }
+
+    /// True when no more may wait here.
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting.len() >= REFUSED_MAX
+    }
+
+    /// How many would be lost with this process.
+    pub(super) fn in_memory(&self) -> usize {
+        self.waiting.iter().filter(|waiting| matches!(waiting.kept, Kept::Memory(_))).count()
+    }
+
+    /// Takes an end that the database refuses.
+    pub(super) fn keep(&mut self, end: Finalization, error: &StoreError) {
+        let attempt = end.attempt;
+        tracing::error!(%attempt, %error,
+            "the database refuses to write the end of this execution; it is kept and tried again while all \
+             others go on: look for a trigger or a constraint that holds back its row");
+        let kept = self.store(end);
+        let due = Instant::now() + AGAIN_MIN;
+        self.waiting.push(Waiting { attempt, message: error.to_string(), kept, wait: AGAIN_MIN, due });
+        self.show();
+    }
+
+    fn store(&mut self, end: Finalization) -> Kept {
+        let appended = self.outbox.as_mut().map(|outbox| {
+            let appended = tokio::task::block_in_place(|| outbox.append(std::slice::from_ref(&end)));
+            appended.map(|()| outbox.places().last().copied())
+        });
+        match appended {
+            Some(Ok(Some(place))) => Kept::Disk(place),
+            Some(Err(error)) => {
+                tracing::error!(%error, attempt = %end.attempt,
+                    "an outcome is kept in memory only; do not stop this process");
+                Kept::Memory(Box::new(end))
+            }
+            Some(Ok(None)) | None => Kept::Memory(Box::new(end)),
+        }
+    }
+
+    /// Returns when one of them is to be tried again.
+    pub(super) async fn due(&self) {
+        match self.waiting.iter().map(|waiting| waiting.due).min() {
+            Some(due) => sleep_until(due).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Those that are to be tried now.
+    pub(super) fn take_due(&mut self) -> Vec<Finalization> {
+        let now = Instant::now();
+        let mut taken = Vec::new();
+        for waiting in self.waiting.iter_mut().filter(|waiting| waiting.due <= now) {
+            waiting.put_off(now);
+            match (&waiting.kept, &mut self.outbox) {
+                (Kept::Memory(end), _) => taken.push((**end).clone()),
+                (Kept::Disk(place), Some(outbox)) => {
+                    match tokio::task::block_in_place(|| outbox.read(*place)) {
+                        Ok(end) => taken.push(end),
+                        Err(error) => {
+                            tracing::error!(%error, "a kept outcome cannot be read back; trying again");
+                        }
+                    }
+                }
+                (Kept::Disk(_), None) => {}
+            }
+        }
+        taken
+    }
+
+    /// It is refused again.
+    pub(super) fn again(&mut self, attempt: Attempt, error: &StoreError) {
+        tracing::debug!(%attempt, %error, "still refused");
+        if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.attempt == attempt) {
+            waiting.message = error.to_string();
+        }
+        self.show();
+    }
+
+    /// The store has it.
+    pub(super) fn forget(&mut self, attempt: Attempt) {
+        let Some(index) = self.waiting.iter().position(|waiting| waiting.attempt == attempt) else { return };
+        let waiting = self.waiting.remove(index);
+        if let (Kept::Disk(place), Some(outbox)) = (waiting.kept, &mut self.outbox)
+            && let Err(error) = tokio::task::block_in_place(|| outbox.forget_place(place))
+        {
+            tracing::warn!(%error, "an outcome that is written may be replayed after a restart, which changes nothing");
+        }
+        tracing::info!(%attempt, "the database took an end that it had refused");
+        self.show();
+    }
+
+    fn show(&self) {
+        let shown = self
+            .waiting
+            .iter()
+            .map(|waiting| RefusedEnd { attempt: waiting.attempt, message: waiting.message.clone() });
+        self.shown.send_replace(shown.collect());
+    }
+}
+
+impl Waiting {
+    fn put_off(&mut self, now: Instant) {
+        self.due = now + self.wait.mul_f64(1.0 + 0.25 * fastrand::f64());
+        self.wait = (self.wait * 2).min(AGAIN_MAX);
+    }
+}

@@ -1,0 +1,207 @@
+//! A row whose end the database refuses costs itself only, on a real database with somebody's trigger in it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::{Doors, Files, Finalized, Finalizer, Sink};
+use crate::execution::{Attempt, Request, Status};
+use crate::store::{
+    Claim, Claimant, Disposition, Durability, Finalization, NewExecution, Outcome, SqliteStore, Store,
+};
+
+const WITHIN: Duration = Duration::from_secs(30);
+/// So many ends are written together.
+const MANY: u128 = 100;
+/// One of them is refused.
+const REFUSED: u128 = 37;
+
+/// Notes what is written, and whether the store ever counted as out of reach.
+#[derive(Debug)]
+struct Notes {
+    written: watch::Sender<Vec<Uuid>>,
+    /// It was out of reach at some time.
+    away: watch::Sender<bool>,
+    slots: watch::Sender<usize>,
+}
+
+impl Notes {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            written: watch::Sender::default(),
+            away: watch::Sender::default(),
+            slots: watch::Sender::new(1),
+        })
+    }
+
+    async fn written(&self, count: usize) {
+        let mut written = self.written.subscribe();
+        let became = tokio::time::timeout(WITHIN, written.wait_for(|ids| ids.len() >= count)).await;
+        became.unwrap_or_else(|_| panic!("{} of {count} are written", self.written.borrow().len())).unwrap();
+    }
+}
+
+#[async_trait]
+impl Sink for Notes {
+    async fn finalized(&self, group: Vec<Finalized>, _took: Duration) {
+        self.written.send_modify(|written| {
+            written.extend(group.iter().map(|end| end.finalization.attempt.execution_id));
+        });
+    }
+
+    async fn store_unreachable(&self, unreachable: bool) {
+        self.away.send_modify(|away| *away |= unreachable);
+    }
+}
+
+impl Doors for Notes {
+    fn slots(&self) -> watch::Receiver<usize> {
+        self.slots.subscribe()
+    }
+    fn inside(&self) -> usize {
+        0
+    }
+    fn no_room(&self, _no_room: bool) {}
+}
+
+async fn execute(database: &Path, sql: &str) {
+    let mut connection = SqliteConnectOptions::new().filename(database).connect().await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+}
+
+/// A trigger that holds back rows with these ids.
+async fn refuse(database: &Path, condition: &str) {
+    let sql = format!(
+        "CREATE TRIGGER hold_back BEFORE UPDATE ON executions WHEN NEW.status <> 'RUNNING' AND {condition}
+         BEGIN SELECT RAISE(ABORT, 'the books are closed'); END"
+    );
+    execute(database, &sql).await;
+}
+
+async fn claimed(store: &SqliteStore, claimant: &Claimant) -> Vec<Finalization> {
+    let new = |number: u128| {
+        let id = Uuid::from_u128(number);
+        let request = format!(r#"{{"execution_id":"{id}","workflow":"w"}}"#);
+        Arc::new(NewExecution::of(&Request::parse(request.as_bytes()).unwrap(), 3))
+    };
+    let claims = store.claim(claimant, &(0..MANY).map(new).collect::<Vec<_>>()).await.unwrap();
+    claims
+        .into_iter()
+        .map(|claim| match claim {
+            Claim::Claimed(claimed) => success(claimed.attempt, claimant.owner),
+            other @ (Claim::Elsewhere(_) | Claim::Refused(_)) => panic!("{other:?}"),
+        })
+        .collect()
+}
+
+fn success(attempt: Attempt, owner: Uuid) -> Finalization {
+    Finalization {
+        attempt,
+        owner,
+        disposition: Disposition::Terminal(Outcome::Success {
+            result: serde_json::value::RawValue::NULL.to_owned(),
+        }),
+        started_at: None,
+        completed_at: jiff::Timestamp::now(),
+        duration_ms: None,
+        metrics: None,
+        logs: Vec::new(),
+        changes: Vec::new(),
+        children: Vec::new(),
+        events: Vec::new(),
+    }
+}
+
+struct World {
+    folder: tempfile::TempDir,
+    store: Arc<SqliteStore>,
+    notes: Arc<Notes>,
+}
+
+impl World {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("db"), Durability::Normal).await.unwrap();
+        store.migrate().await.unwrap();
+        Self { folder, store: Arc::new(store), notes: Notes::new() }
+    }
+
+    fn database(&self) -> std::path::PathBuf {
+        self.folder.path().join("db")
+    }
+
+    fn finalizer(&self) -> Finalizer {
+        let files = Files::open(self.folder.path(), 1 << 30).unwrap();
+        let store = Arc::clone(&self.store) as Arc<dyn Store>;
+        Finalizer::start(store, Arc::clone(&self.notes) as _, Arc::clone(&self.notes) as _, Some(files))
+            .unwrap()
+    }
+
+    async fn status(&self, number: u128) -> Status {
+        self.store.execution(Uuid::from_u128(number)).await.unwrap().unwrap().status
+    }
+}
+
+fn claimant() -> Claimant {
+    Claimant { owner: Uuid::now_v7(), lease: Duration::from_secs(30) }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_refused_waits_alone_outlives_the_process_and_is_written_in_the_end() {
+    let world = World::new().await;
+    let ends = claimed(&world.store, &claimant()).await;
+    refuse(&world.database(), &format!("NEW.id = '{}'", Uuid::from_u128(REFUSED))).await;
+    let finalizer = world.finalizer();
+    ends.into_iter().for_each(|end| finalizer.finalize(end));
+    world.notes.written(MANY as usize - 1).await;
+    tokio::time::timeout(WITHIN, finalizer.flushed()).await.expect("the refused one is safe on disk");
+    let refused = finalizer.refused();
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0].attempt.execution_id, Uuid::from_u128(REFUSED));
+    assert!(refused[0].message.contains("the books are closed"), "{refused:?}");
+    assert!(!*world.notes.away.borrow(), "the intake stays open");
+    assert_eq!(world.status(REFUSED).await, Status::Running);
+
+    // Another process finds it, and the trigger is gone.
+    drop(finalizer);
+    execute(&world.database(), "DROP TRIGGER hold_back").await;
+    let finalizer = world.finalizer();
+    tokio::time::timeout(WITHIN, finalizer.replayed()).await.unwrap();
+    assert_eq!(world.status(REFUSED).await, Status::Success);
+    assert_eq!(finalizer.refused(), []);
+    assert_eq!(world.folder.path().join("outbox-refused").metadata().unwrap().len(), 8, "the file is empty");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_refused_is_tried_again_by_itself() {
+    let world = World::new().await;
+    let ends = claimed(&world.store, &claimant()).await;
+    refuse(&world.database(), &format!("NEW.id = '{}'", Uuid::from_u128(REFUSED))).await;
+    let finalizer = world.finalizer();
+    ends.into_iter().for_each(|end| finalizer.finalize(end));
+    world.notes.written(MANY as usize - 1).await;
+    execute(&world.database(), "DROP TRIGGER hold_back").await;
+    world.notes.written(MANY as usize).await;
+    assert_eq!(world.status(REFUSED).await, Status::Success);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_refuses_everything_is_out_of_reach() {
+    let world = World::new().await;
+    let ends = claimed(&world.store, &claimant()).await;
+    execute(&world.database(), "ALTER TABLE executions RENAME TO away").await;
+    let finalizer = world.finalizer();
+    ends.into_iter().for_each(|end| finalizer.finalize(end));
+    let mut away = world.notes.away.subscribe();
+    let closed = tokio::time::timeout(WITHIN, away.wait_for(|away| *away)).await;
+    closed.expect("the intake closes").unwrap();
+    assert_eq!(finalizer.refused(), []);
+    execute(&world.database(), "ALTER TABLE away RENAME TO executions").await;
+    world.notes.written(MANY as usize).await;
+}
