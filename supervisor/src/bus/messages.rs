@@ -166,10 +166,12 @@ impl Addressed {
         #[derive(Deserialize)]
         struct Cancel {
             execution_id: Uuid,
+            #[serde(default)]
+            supervisor: Option<Uuid>,
         }
         if channel == Channel::Cancel {
-            let Cancel { execution_id } = serde_json::from_slice(data)?;
-            return Ok(Order::Cancel { execution_id }.into());
+            let Cancel { execution_id, supervisor } = serde_json::from_slice(data)?;
+            return Ok(Self { supervisor, order: Order::Cancel { execution_id } });
         }
         serde_json::from_slice(data)
     }

@@ -41,10 +41,48 @@ impl Api {
     }
 }
 
-/// Log lines are no reason to read the row again.
+/// Only another status is a reason to read the row again: a run may log and report progress a thousand times a second.
 fn is_news(heard: &Heard) -> bool {
     match heard {
         Heard::Gap => true,
-        Heard::Message { data, .. } => !data.starts_with(br#"{"type":"log""#),
+        Heard::Message { data, .. } => data.starts_with(br#"{"type":"status""#),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::bus::{Bus, StatusChange};
+    use crate::execution::{Attempt, LogLine, LogStream, Status};
+
+    #[tokio::test]
+    async fn the_row_is_read_for_a_status_and_a_gap_and_for_nothing_else() {
+        let (bus, attempt) = (Bus::in_process("test"), Attempt::new(Uuid::nil(), 1));
+        let mut watch = bus.watch(&[Channel::Execution(attempt.execution_id)]).await;
+        let line = LogLine {
+            sequence: 1,
+            at_us: 0,
+            level: "info".to_owned(),
+            stream: LogStream::Log,
+            logger: String::new(),
+            message: "hello".to_owned(),
+            fields: None,
+        };
+        bus.log_lines(attempt, &[line], Duration::ZERO);
+        let progress = Bytes::from_static(br#"{"type":"progress","current":1}"#);
+        bus.publish(&Channel::Execution(attempt.execution_id), progress);
+        bus.status_changed(&StatusChange::new(attempt, Status::Running, jiff::Timestamp::UNIX_EPOCH));
+        let mut news = Vec::new();
+        for _ in 0..3 {
+            news.push(is_news(&watch.next().await));
+        }
+        assert_eq!(news, [false, false, true]);
+        assert!(is_news(&Heard::Gap));
+        let channel = Arc::from("execution:x");
+        assert!(!is_news(&Heard::Message { channel, data: Bytes::new() }));
     }
 }

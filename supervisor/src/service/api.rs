@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::known::{Look, SILENT_MAX};
 use super::supervisor::Supervisor;
 use super::sweep::announce_rows;
-use crate::bus::{Order, StatusChange};
+use crate::bus::{Addressed, Order, StatusChange};
 use crate::execution::{Attempt, Request, Status};
 use crate::finalize::RefusedEnd;
 use crate::http::view::{Part, PoolView, Readiness};
@@ -35,14 +35,13 @@ impl Service for Supervisor {
             CancelAnswer::Requested { attempt, owner } if owner == self.core.claimant.owner => {
                 self.core.desk.cancel(attempt, CancelReason::User, "cancelled on request");
             }
-            CancelAnswer::Requested { .. } => {
-                // The owner learns it at its next renewal anyway; this is the fast way.
-                let _ = self.core.bus.give_order(&Order::Cancel { execution_id: id }.into()).await;
+            CancelAnswer::Requested { owner, .. } => {
+                // The owner learns it at its next renewal anyway; this is the fast way. To the others it is nothing.
+                let order = Addressed { supervisor: Some(owner), order: Order::Cancel { execution_id: id } };
+                let _ = self.core.bus.give_order(&order).await;
             }
-            CancelAnswer::Cancelled | CancelAnswer::Tombstone => {
-                announce_rows(&self.core.store, &self.core.bus, vec![id]);
-            }
-            CancelAnswer::AlreadyTerminal(_) => {}
+            // One that ended here was announced when it was noted.
+            CancelAnswer::Cancelled | CancelAnswer::Tombstone | CancelAnswer::AlreadyTerminal(_) => {}
         }
         Ok(answer)
     }

@@ -185,3 +185,59 @@ fn a_cancel_published_on_redis_ends_what_waits() {
     assert_cancelled(&world.record.finished(&id, SOON));
     world.assert_clean(supervisor, &installation);
 }
+
+/// How often watchers were told that this one ended.
+fn told_cancelled(heard: &muster_tests::Heard<()>) -> usize {
+    heard.so_far().iter().filter(|message| message["status"] == "CANCELLED").count()
+}
+
+#[test]
+fn a_cancel_that_ends_a_row_is_announced_once() {
+    let mut world = World::shared();
+    let installation = world.installation();
+    let supervisor = installation.start();
+    for round in 0..5 {
+        let id = waits_for_a_retry(&mut world);
+        let heard = world.cache.listen(&format!("execution:{id}"), |_| ());
+        assert_eq!(cancel(&supervisor, &id)["outcome"], "cancelled");
+        // What the cancel led to is over when something that was begun after it has gone the whole way.
+        let after = world.queue.submit(json!({ "workflow": "echo" }));
+        world.record.finished(&after, SOON);
+        world.cache.forgets(&after, SOON);
+        assert_eq!(told_cancelled(&heard), 1, "round {round}");
+    }
+    world.assert_clean(supervisor, &installation);
+}
+
+#[test]
+fn a_cancel_is_noted_once_however_many_supervisors_hear_of_it() {
+    let mut world = World::shared();
+    let installation = world.installation();
+    let supervisor = installation.start();
+    let ids: Vec<_> = (0..2)
+        .map(|_| world.queue.submit(json!({ "workflow": "sleep", "parameters": { "ms": 3_600_000 } })))
+        .collect();
+    ids.iter().for_each(|id| drop(world.record.started(id, SOON)));
+    let besides = [(); 3].map(|()| world.installation());
+    let neighbours: Vec<_> = besides.iter().map(muster_tests::Installation::start).collect();
+    assert_eq!(cancel(&neighbours[0], &ids[0])["outcome"], "requested");
+    assert_eq!(cancel(&neighbours[1], &ids[0])["outcome"], "requested", "asked again");
+    world.cache.publish("cancel", &json!({ "execution_id": ids[1] }));
+    // A later command on the same connection says that the cancels were heard.
+    world.cache.publish("command", &json!({ "action": "resize", "min_workers": 1, "max_workers": 7 }));
+    for neighbour in &neighbours {
+        muster_tests::eventually("the commands are obeyed", SOON, || {
+            neighbour.client().get("/api/pool").body["max_workers"] == 7
+        });
+    }
+    let noted = |id: &String| {
+        assert_cancelled(&world.record.finished(id, SOON));
+        world.record.events(id).iter().filter(|event| *event == "cancel_requested").count()
+    };
+    assert_eq!(noted(&ids[0]), 1, "by two supervisors");
+    assert!(noted(&ids[1]) <= 1, "by whoever hears it first, if its owner does not");
+    for neighbour in neighbours {
+        assert!(neighbour.terminate(SOON).success());
+    }
+    world.assert_clean(supervisor, &installation);
+}

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::statuses;
 use crate::execution::{Attempt, Status};
 use crate::store::batch::Groups;
-use crate::store::decide::{distinct, finalized_detail};
+use crate::store::decide::{Found, distinct, finalized_detail};
 use crate::store::rows::EventRowIn;
 use crate::store::session::{Backend, Extent, Purpose, Session};
 use crate::store::{CancelAnswer, Failure, NewExecution, Outcome, Result, Submitted};
@@ -50,7 +50,13 @@ pub(in crate::store) async fn request_cancel<B: Backend>(backend: &B, id: Uuid) 
     let Some((row, tombstone)) = session.cancel(id).await? else {
         let row = session.standing(&[id]).await?.pop();
         session.commit().await?;
-        return Ok(CancelAnswer::AlreadyTerminal(row.map_or(Status::Cancelled, |row| row.status)));
+        return Ok(match row {
+            // Somebody asked before: that is noted, and once is enough.
+            Some(Found { status: Status::Running, owner: Some(owner), attempt, .. }) => {
+                CancelAnswer::Requested { attempt, owner }
+            }
+            row => CancelAnswer::AlreadyTerminal(row.map_or(Status::Cancelled, |row| row.status)),
+        });
     };
     let (answer, event) = match row.owner {
         Some(owner) if row.status == Status::Running => {
