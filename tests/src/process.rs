@@ -72,8 +72,17 @@ pub fn threads(process: ProcessId) -> usize {
 
 /// Its resident set, in bytes; 0 when it is gone.
 pub fn resident_bytes(process: ProcessId) -> u64 {
+    memory(process, "VmRSS:")
+}
+
+/// The most that was ever resident of it, in bytes; 0 when it is gone.
+pub fn peak_bytes(process: ProcessId) -> u64 {
+    memory(process, "VmHWM:")
+}
+
+fn memory(process: ProcessId, name: &str) -> u64 {
     let text = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
     let kibibytes = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
     kibibytes.unwrap_or(0) * 1024
 }

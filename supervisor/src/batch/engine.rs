@@ -104,7 +104,7 @@ pub async fn run(batch: Batch, lines: Lines, report: &mut impl Report) -> Result
     let Batch { settings, store, keep_going, transcripts, stop, stop_reading } = batch;
     let (ledger, slots) = (Arc::new(Ledger::default()), Slots::new(settings.max_workers));
     let (ends, ended) = mpsc::unbounded_channel();
-    let bus = Bus::in_process(&settings.key_prefix);
+    let bus = Bus::unwatched(&settings.key_prefix);
     let parts = Parts {
         claimant: claimant(&settings),
         preparer: Preparer::new(Arc::clone(&store), bus.clone(), settings.execution_timeout),

@@ -1,6 +1,7 @@
 //! Reads a JSONL file, line by line.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{BufRead, Read as _};
 
 use serde::Deserialize;
@@ -47,13 +48,30 @@ pub struct BadLine {
     pub message: String,
 }
 
+/// Which line gave which id, of the lines that gave one. A file may have millions of them, so of each id only a hash is
+/// kept: about 20 bytes a line.
+#[derive(Debug, Default)]
+struct StatedIds {
+    lines: BTreeMap<u64, u32>,
+    hasher: RandomState,
+}
+
+impl StatedIds {
+    /// The earlier line with this id; the line is remembered when there is none.
+    fn first_with(&mut self, id: Uuid, line: usize) -> Option<u32> {
+        let line = u32::try_from(line).unwrap_or(u32::MAX);
+        let first = *self.lines.entry(self.hasher.hash_one(id)).or_insert(line);
+        (first != line).then_some(first)
+    }
+}
+
 /// The lines of a file. An iterator that ends with the file, or with the first error of reading.
 #[derive(Debug)]
 pub struct Input<R> {
     reader: R,
     number: usize,
     index: usize,
-    ids: HashMap<Uuid, usize>,
+    ids: StatedIds,
     buffer: Vec<u8>,
     /// The last line was longer than a line may be, and its end is still to be found.
     within_long_line: bool,
@@ -62,7 +80,14 @@ pub struct Input<R> {
 impl<R: BufRead> Input<R> {
     /// Reads from here on.
     pub fn new(reader: R) -> Self {
-        Self { reader, number: 0, index: 0, ids: HashMap::new(), buffer: Vec::new(), within_long_line: false }
+        Self {
+            reader,
+            number: 0,
+            index: 0,
+            ids: StatedIds::default(),
+            buffer: Vec::new(),
+            within_long_line: false,
+        }
     }
 
     /// The next line with something in it. Of one that is too long, its beginning.
@@ -106,8 +131,11 @@ impl<R: BufRead> Input<R> {
             let message = format!("line {number}: {reason}");
             return Err(BadLine { number, execution_id: None, workflow: None, message });
         }
-        let request =
-            Draft::parse(&self.buffer).and_then(|draft| draft.with_default_id(Uuid::now_v7()).into_request());
+        let mut stated = None;
+        let request = Draft::parse(&self.buffer).and_then(|draft| {
+            stated = draft.execution_id;
+            draft.with_default_id(Uuid::now_v7()).into_request()
+        });
         let request = request.map_err(|error| BadLine {
             number,
             execution_id: stated_id(&self.buffer),
@@ -115,19 +143,16 @@ impl<R: BufRead> Input<R> {
             // To serde the line is a text of its own, of one line.
             message: format!("line {number}: {error}").replace(" at line 1 column ", " at column "),
         })?;
-        match self.ids.insert(request.execution_id, number) {
+        match stated.and_then(|id| self.ids.first_with(id, number)) {
             None => Ok(request),
-            Some(first) => {
-                self.ids.insert(request.execution_id, first);
-                Err(BadLine {
-                    number,
-                    execution_id: Some(request.execution_id),
-                    workflow: Some(request.target.label()),
-                    message: format!(
-                        "line {number}: execution_id: line {first} has the same one; give each its own"
-                    ),
-                })
-            }
+            Some(first) => Err(BadLine {
+                number,
+                execution_id: Some(request.execution_id),
+                workflow: Some(request.target.label()),
+                message: format!(
+                    "line {number}: execution_id: line {first} has the same one; give each its own"
+                ),
+            }),
         }
     }
 }

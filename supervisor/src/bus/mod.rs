@@ -78,12 +78,19 @@ pub struct Health {
 pub struct Bus {
     transport: Arc<dyn Transport>,
     names: Names,
+    /// Somebody may look while a run lasts.
+    watched: bool,
 }
 
 impl Bus {
     /// The bus of a single process.
     pub fn in_process(prefix: &str) -> Self {
-        Self { transport: Arc::new(in_process::InProcess::new()), names: Names::new(prefix) }
+        Self { transport: Arc::new(in_process::InProcess::new()), names: Names::new(prefix), watched: true }
+    }
+
+    /// The bus of a process that nobody can watch, such as a batch: of its runs nothing is shown, and so nothing kept.
+    pub fn unwatched(prefix: &str) -> Self {
+        Self { watched: false, ..Self::in_process(prefix) }
     }
 
     /// The bus on a Redis server. It connects in the background and reconnects for ever, so this needs a
@@ -92,7 +99,7 @@ impl Bus {
     /// # Errors
     /// When the URL cannot be read.
     pub fn redis(url: &str, prefix: &str) -> Result<Self, BusError> {
-        Ok(Self { transport: Arc::new(redis::Redis::new(url)?), names: Names::new(prefix) })
+        Ok(Self { transport: Arc::new(redis::Redis::new(url)?), names: Names::new(prefix), watched: true })
     }
 
     /// How it is.
@@ -146,18 +153,23 @@ impl Bus {
 impl Bus {
     /// Shows the context a worker was given. It must hold no secret. The timeout is the run's.
     pub fn put_context(&self, id: Uuid, context: Bytes, timeout: Duration) {
+        if !self.watched {
+            return;
+        }
         let life = timeout.saturating_add(RUN_LIFE_BEYOND_TIMEOUT);
         self.transport.post(vec![Write::Set { key: self.names.context(id), value: context, life }]);
     }
 
     /// Tells watchers of a change that is not the end: claimed, started, released.
     pub fn status_changed(&self, change: &StatusChange) {
-        self.transport.post(self.status_writes(change));
+        if self.watched {
+            self.transport.post(self.status_writes(change));
+        }
     }
 
     /// Shows lines of a run's log. The timeout is the run's.
     pub fn log_lines(&self, attempt: Attempt, lines: &[LogLine], timeout: Duration) {
-        if lines.is_empty() {
+        if lines.is_empty() || !self.watched {
             return;
         }
         let entries: Vec<Bytes> = lines.iter().map(|line| messages::log_message(attempt, line)).collect();
@@ -175,6 +187,9 @@ impl Bus {
 
     /// Shows a pending change. The timeout is the run's.
     pub fn change_noted(&self, attempt: Attempt, change: Bytes, timeout: Duration) {
+        if !self.watched {
+            return;
+        }
         let key = self.names.changes(attempt.execution_id, attempt.number);
         let life = timeout.saturating_add(RUN_LIFE_BEYOND_TIMEOUT);
         self.transport.post(vec![Write::Push { key, value: change, life }]);
@@ -182,6 +197,9 @@ impl Bus {
 
     /// Publishes a message about a run that is neither a status nor a log line, such as its progress.
     pub fn publish(&self, channel: &Channel, message: Bytes) {
+        if !self.watched {
+            return;
+        }
         let channel = self.names.channel(channel);
         self.transport.post(vec![Write::Publish { channel, message }]);
     }
