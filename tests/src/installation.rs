@@ -57,6 +57,13 @@ impl Installation {
         self
     }
 
+    /// Leaves one setting to `muster.toml` in the folder, which a running supervisor can read again.
+    #[must_use]
+    pub fn without(mut self, key: &str) -> Self {
+        self.settings.remove(key);
+        self
+    }
+
     /// Runs this worker command in place of the default worker: see [`rogue`].
     #[must_use]
     pub fn worker<S: AsRef<str>>(self, command: impl IntoIterator<Item = S>) -> Self {

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::clock::unix_us;
 use super::engine::{Engine, State};
+use super::kin::Signal;
 use super::link::Link;
 use super::reader;
 use super::recording::Recording;
@@ -49,14 +50,14 @@ impl Engine {
                 tracing::info!(%worker, ?cause, "terminating worker");
                 note_worker(state, worker, "terminated", cause);
                 if let Some(link) = state.links.get(&worker) {
-                    link.terminate();
+                    self.signal(link, Signal::Terminate);
                 }
             }
             Effect::Kill { worker, cause } => {
                 tracing::info!(%worker, ?cause, "killing worker");
                 note_worker(state, worker, "killed", cause);
                 if let Some(link) = state.links.get(&worker) {
-                    link.kill();
+                    self.signal(link, Signal::Kill);
                 }
             }
             Effect::Finish(finish) => self.finish(state, finish),
@@ -84,14 +85,15 @@ impl Engine {
 
     fn spawn(self: &Rc<Self>, state: &mut State, worker: WorkerId, generation: u64) {
         let gear = state.gears.of(generation);
-        let link = Link::new(worker);
+        let link = Link::new(worker, gear);
         state.links.insert(worker, Rc::clone(&link));
-        tokio::task::spawn_local(reader::live(Rc::clone(self), link, gear));
+        tokio::task::spawn_local(reader::live(Rc::clone(self), link));
     }
 
     fn welcome(self: &Rc<Self>, state: &State, worker: WorkerId, protocol: u16, features: Features) {
         let Some(link) = state.links.get(&worker) else { return };
-        let gear = &state.gears.newest;
+        // Its own generation's: the newest may be one that cannot start.
+        let gear = &link.gear;
         link.features.set(features);
         let welcome = ToWorker::Welcome {
             protocol,
@@ -114,7 +116,9 @@ impl Engine {
     ) {
         let (Some(link), Some(held)) = (state.links.get(&worker), state.runs.get(&attempt)) else { return };
         link.run.set(Some((run, attempt)));
+        link.born.set(self.births.last());
         let order = &held.order;
+        let secrets = link.learns(&order.secrets);
         let execute = ToWorker::Execute {
             run,
             execution_id: attempt.execution_id.to_string(),
@@ -134,6 +138,7 @@ impl Engine {
         if let Some(held) = state.runs.get_mut(&attempt) {
             // The frame is written, so it need not be copied to be kept.
             held.recording = Recording::begin(transcribe, execute, identity.unwrap_or_default());
+            held.mask_by(secrets);
         }
     }
 

@@ -16,13 +16,15 @@ use super::run::Run;
 use super::thread::Gear;
 use crate::execution::Attempt;
 use crate::pool::{Effect, Event, Pool, PoolConfig, Time, WorkerEvent, WorkerId};
-use crate::process::{Leftovers, Spawner};
+use crate::process::{Births, Leftovers, Spawner};
 
 /// Everything the crew's thread owns.
 pub(super) struct Engine {
     pub(super) clock: Clock,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) spawner: Spawner,
+    /// Tells whether anything was started since.
+    pub(super) births: Births,
     pub(super) state: RefCell<State>,
     /// Where answers that must wait for a database are awaited.
     pub(super) background: tokio::runtime::Handle,
@@ -73,6 +75,7 @@ impl Engine {
             clock,
             observer,
             spawner,
+            births: Births::open(),
             state: RefCell::new(state),
             background,
             drained: Notify::new(),

@@ -56,7 +56,7 @@ impl Reader {
                 self.drain_stderr();
                 self.end_stderr_line();
                 self.lines.forget_tail();
-                self.tell(WorkerEvent::Idle { run, rss_bytes, recycle });
+                self.rest(run, rss_bytes, recycle);
             }
             // A Pong shows that the worker's frames flow; it is no reason to do anything.
             ToSupervisor::Pong { nonce: _ } => {}
@@ -85,7 +85,7 @@ impl Reader {
     fn progress(&self, run: u32, mut progress: Progress) {
         let Some(attempt) = self.link.attempt_of(run) else { return };
         if let Some(run) = self.engine.state.borrow_mut().run_mut(attempt) {
-            run.order.secrets.mask_in(&mut progress.message);
+            run.secrets.mask_in(&mut progress.message);
         }
         self.engine.observer.progressed(attempt, &progress);
     }
@@ -116,7 +116,7 @@ impl Reader {
             Some((attempt, run_state)) => match calls::answer(run_state, method, params) {
                 Answer::Now(result) => result,
                 Answer::Changed(result, change) => {
-                    let shown = change.masked(&run_state.order.secrets);
+                    let shown = change.masked(&run_state.secrets);
                     self.engine.observer.changed(attempt, &shown);
                     result
                 }

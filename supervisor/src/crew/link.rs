@@ -10,22 +10,32 @@ use muster_protocol::wire::Spelling;
 use serde::Serialize;
 
 use super::outgoing::{Outgoing, Sent, flush};
-use crate::execution::Attempt;
+use super::thread::Gear;
+use crate::execution::{Attempt, Secrets};
 use crate::pool::{Features, WorkerId};
-use crate::process::Group;
+use crate::process::{Birth, Family, Group, Seen};
 
 /// One worker, from the decision to start it to its end.
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) id: WorkerId,
+    /// What its generation is started with.
+    pub(super) gear: Arc<Gear>,
     pub(super) outgoing: RefCell<Outgoing>,
     /// The run it was given last, until it said Idle.
     pub(super) run: Cell<Option<(u32, Attempt)>>,
     /// What both sides have agreed on.
     pub(super) features: Cell<Features>,
     pub(super) identity: RefCell<Arc<Identity>>,
+    /// All that its process was ever given: what it kept of an earlier run may be shown by anything later.
+    secrets: RefCell<Arc<Secrets>>,
     spelling: Cell<Spelling>,
+    /// The last that was born when its run began.
+    pub(super) born: Cell<Option<Birth>>,
     group: Cell<Option<Group>>,
+    family: RefCell<Option<Family>>,
+    /// Who descended from it when it was signalled.
+    kin: RefCell<Vec<Seen>>,
     /// A kill was asked for before the process existed.
     doomed: Cell<bool>,
     /// Encoded messages pass through here, so that the hot path does not allocate.
@@ -46,31 +56,68 @@ pub struct Identity {
 }
 
 impl Link {
-    pub(super) fn new(id: WorkerId) -> Rc<Self> {
+    pub(super) fn new(id: WorkerId, gear: Arc<Gear>) -> Rc<Self> {
         Rc::new(Self {
             id,
+            gear,
             outgoing: RefCell::default(),
             run: Cell::new(None),
             features: Cell::default(),
             identity: RefCell::default(),
+            secrets: RefCell::default(),
             spelling: Cell::new(Spelling::Binary),
+            born: Cell::new(None),
             group: Cell::new(None),
+            family: RefCell::default(),
+            kin: RefCell::default(),
             doomed: Cell::new(false),
             scratch: RefCell::default(),
         })
     }
 
     /// The process exists.
-    pub(super) fn spawned(&self, group: Group) {
+    pub(super) fn spawned(&self, family: Family) {
+        let group = family.group();
         self.group.set(Some(group));
+        self.family.replace(Some(family));
         if self.doomed.get() {
-            group.kill();
+            group.kill_members();
         }
+    }
+
+    /// All that the worker started, while it is not reaped.
+    pub(super) fn family(&self) -> Option<Family> {
+        self.group.get()?;
+        self.family.borrow().clone()
+    }
+
+    /// Remembers who descends from it.
+    pub(super) fn note_kin(&self, kin: Vec<Seen>) {
+        self.kin.borrow_mut().extend(kin);
+    }
+
+    /// Who did.
+    pub(super) fn take_kin(&self) -> Vec<Seen> {
+        self.kin.take()
     }
 
     /// The process is about to be reaped: its number may belong to another one after this.
     pub(super) fn reaping(&self) {
         self.group.set(None);
+    }
+
+    /// It is given these secrets too. Gives all that it knows.
+    pub(super) fn learns(&self, new: &Secrets) -> Arc<Secrets> {
+        let mut known = self.secrets.borrow_mut();
+        if let Some(all) = known.with(new) {
+            *known = Arc::new(all);
+        }
+        Arc::clone(&known)
+    }
+
+    /// All the secrets its process was ever given.
+    pub(super) fn secrets(&self) -> Arc<Secrets> {
+        Arc::clone(&self.secrets.borrow())
     }
 
     pub(super) fn speaks(&self, spelling: Spelling) {
@@ -89,7 +136,7 @@ impl Link {
 
     pub(super) fn kill(&self) {
         match self.group.get() {
-            Some(group) => group.kill(),
+            Some(group) => group.kill_members(),
             None => self.doomed.set(true),
         }
     }

@@ -28,6 +28,11 @@ impl RunLogs {
         Self { secrets, sequence: 0, lines, records: 0 }
     }
 
+    /// These are masked from now on.
+    pub(super) fn mask_by(&mut self, secrets: Arc<Secrets>) {
+        self.secrets = secrets;
+    }
+
     /// Takes a record of the SDK.
     pub(super) fn record(&mut self, record: LogRecord) -> LogLine {
         self.records += 1;

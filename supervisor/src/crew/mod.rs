@@ -13,6 +13,7 @@ mod ends;
 mod engine;
 mod handle;
 mod hear;
+mod kin;
 mod link;
 mod logs;
 mod observer;

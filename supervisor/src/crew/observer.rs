@@ -53,7 +53,7 @@ pub struct Progress {
 pub struct RunEvent {
     /// Microseconds since the Unix epoch.
     pub at_us: i64,
-    /// started, timeout_signalled, cancel_signalled, terminated, killed, rerouted.
+    /// started, timeout_signalled, cancel_signalled, terminated, killed, left_processes, rerouted.
     pub event: &'static str,
     /// More about it.
     pub detail: Option<Box<RawValue>>,

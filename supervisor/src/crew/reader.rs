@@ -22,7 +22,6 @@ use tokio::time::Instant;
 use super::engine::Engine;
 use super::link::Link;
 use super::stderr::StderrLines;
-use super::thread::Gear;
 use crate::pool::{Exit, Violation, WorkerEvent};
 use crate::process::{Child, ExitWatch, PIPE_BYTES, abandon};
 
@@ -36,7 +35,8 @@ const STDERR_AFTER_EXIT: Duration = Duration::from_millis(50);
 const EXIT_AFTER_STDOUT: Duration = Duration::from_secs(1);
 
 /// Starts the process and stays with it to its end.
-pub(super) async fn live(engine: Rc<Engine>, link: Rc<Link>, gear: Arc<Gear>) {
+pub(super) async fn live(engine: Rc<Engine>, link: Rc<Link>) {
+    let gear = Arc::clone(&link.gear);
     match engine.spawner.spawn(Arc::clone(&gear.launch)).await.and_then(|child| adopt(&engine, &link, child))
     {
         Ok((reader, stdout, watch)) => {
@@ -76,12 +76,12 @@ fn adopt(
     })();
     let (watch, stdin, stdout, stderr) = adopted.inspect_err(|_: &io::Error| abandon(group))?;
     if let Some(leftovers) = &mut engine.state.borrow_mut().leftovers
-        && let Err(error) = leftovers.remember(group)
+        && let Err(error) = leftovers.remember(&child.family)
     {
         tracing::warn!(%error, "worker not recorded");
     }
     link.outgoing.borrow_mut().open(stdin);
-    link.spawned(group);
+    link.spawned(child.family);
     let reader = Reader {
         engine: Rc::clone(engine),
         link: Rc::clone(link),
@@ -157,11 +157,14 @@ impl Reader {
     async fn bury(mut self, watch: ExitWatch) {
         // The dead leader still holds its number, so the group is its own; whoever is left in it goes now.
         self.link.kill();
+        self.end_kin().await;
         self.link.reaping();
         let _ = tokio::time::timeout(STDERR_AFTER_EXIT, self.read_stderr_to_its_end()).await;
         self.end_stderr_line();
         self.link.outgoing.borrow_mut().close();
-        let exit = Exit { status: watch.reap(), stderr_tail: self.lines.tail() };
+        let secrets = self.link.secrets();
+        let stderr_tail = self.lines.tail().iter().map(|line| secrets.mask(line).into_owned()).collect();
+        let exit = Exit { status: watch.reap(), stderr_tail };
         tracing::debug!(worker = %self.link.id, status = %exit.status, "worker ended");
         self.engine.worker(self.link.id, WorkerEvent::Exited(exit));
     }
@@ -225,12 +228,8 @@ impl Reader {
     }
 
     fn report(&mut self, violation: Violation) {
-        let held = self.link.run.get();
-        let secrets = held.and_then(|(_, attempt)| {
-            Some(Arc::clone(&self.engine.state.borrow_mut().run_mut(attempt)?.order.secrets))
-        });
         let shown = format!("{violation:?}");
-        let shown = secrets.unwrap_or_default().mask(&shown).into_owned();
+        let shown = self.link.secrets().mask(&shown).into_owned();
         tracing::warn!(worker = %self.link.id, violation = shown, "worker broke the protocol");
         self.frames_end = Some(FramesEnd::Broken);
         self.engine.worker(self.link.id, WorkerEvent::Violation(violation));
@@ -277,7 +276,7 @@ impl Reader {
         if read == 0 {
             self.stderr_open = false;
         }
-        for line in self.lines.take(&self.scratch[..read]) {
+        for line in self.lines.take(&self.scratch[..read], &self.link.secrets()) {
             self.attribute(line);
         }
     }
@@ -289,9 +288,11 @@ impl Reader {
         }
     }
 
-    /// A line belongs to the run the worker holds; between runs it goes to the supervisor's own log.
-    fn attribute(&mut self, line: String) {
+    /// A line belongs to the run the worker holds; between runs it goes to the supervisor's own log, without the
+    /// secrets of any run that was before.
+    fn attribute(&mut self, mut line: String) {
         let Some((_, attempt)) = self.link.run.get() else {
+            self.link.secrets().mask_in(&mut line);
             self.lines_outside += 1;
             match self.lines_outside.cmp(&LINES_OUTSIDE_MAX) {
                 Ordering::Less => {

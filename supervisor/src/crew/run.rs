@@ -34,6 +34,8 @@ pub(super) struct Run {
     pub(super) changes: Changes,
     pub(super) calls_in_flight: usize,
     pub(super) recording: Option<Recording>,
+    /// What must not be read of it: its own secrets, and all its worker was given before.
+    pub(super) secrets: Arc<Secrets>,
     started_at_us: Option<i64>,
     events: Vec<RunEvent>,
 }
@@ -42,6 +44,7 @@ impl Run {
     pub(super) fn new(order: Order) -> Self {
         Self {
             logs: RunLogs::new(Arc::clone(&order.secrets)),
+            secrets: Arc::clone(&order.secrets),
             order,
             changes: Changes::default(),
             calls_in_flight: 0,
@@ -49,6 +52,12 @@ impl Run {
             started_at_us: None,
             events: Vec::new(),
         }
+    }
+
+    /// It is given to a worker that knows these.
+    pub(super) fn mask_by(&mut self, secrets: Arc<Secrets>) {
+        self.logs.mask_by(Arc::clone(&secrets));
+        self.secrets = secrets;
     }
 
     /// User code is entered. What was needed only to hand the attempt to another worker is let go.
@@ -72,7 +81,7 @@ impl Run {
 
     /// The end.
     pub(super) fn complete(self, mut finish: Finish) -> Completed {
-        mask(&mut finish.ending, &self.order.secrets);
+        mask(&mut finish.ending, &self.secrets);
         Completed {
             started_at_us: self.started_at_us,
             finished_at_us: self.finished_at(finish.duration),
@@ -81,7 +90,7 @@ impl Run {
             changes: self.changes.into_list(),
             events: self.events,
             recording: self.recording,
-            secrets: self.order.secrets,
+            secrets: self.secrets,
             finish,
         }
     }

@@ -41,6 +41,10 @@ impl Change {
     #[must_use]
     pub fn masked(mut self, secrets: &Secrets) -> Self {
         match &mut self {
+            Self::SetState { key, .. } | Self::DeleteState { key } => secrets.mask_in(key),
+            Self::Submit { workflow, .. } => secrets.mask_in(workflow),
+        }
+        match &mut self {
             Self::SetState { value, .. } | Self::Submit { parameters: value, .. } => {
                 if let Cow::Owned(masked) = secrets.mask_json(value.get()) {
                     // What was JSON stays JSON, so it is never lost here.
@@ -50,5 +54,22 @@ impl Change {
             Self::DeleteState { .. } => {}
         }
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_masked_also_in_a_key() {
+        let secrets = Secrets::of([("token", r#""s3cret-key""#)]);
+        let value = RawValue::from_string(r#"{"s3cret-key":"s3cret-key"}"#.to_owned()).unwrap();
+        let set = Change::SetState { key: "of s3cret-key".to_owned(), value };
+        let shown = serde_json::to_string(&set.masked(&secrets)).unwrap();
+        assert_eq!(shown, r#"{"change":"set_state","key":"of ***","value":{"***":"***"}}"#);
+        let delete = Change::DeleteState { key: "s3cret-key".to_owned() };
+        let shown = serde_json::to_string(&delete.masked(&secrets)).unwrap();
+        assert_eq!(shown, r#"{"change":"delete_state","key":"***"}"#);
     }
 }

@@ -1,63 +1,90 @@
-//! The secret values of a run's configuration, and how they are kept out of what people read.
+//! The secret values a process was given, and how they are kept out of what people read.
+
+mod spellings;
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
+use aho_corasick::{AhoCorasick, MatchKind};
 use muster_protocol::ErrorInfo;
 use muster_protocol::transcript::MASK;
 use serde_json::Value;
 
-/// Shorter values would be found in every text; they are masked where their key tells what they are, and nowhere
-/// else.
-const SECRET_MIN_BYTES: usize = 4;
-/// A line of a secret of several lines, and the digits of a number, are as good as unique from this length on.
-const PART_MIN_BYTES: usize = 8;
+use spellings::Spellings;
+
+/// Above so many sets of secrets they are made one: each is looked for on its own.
+const SETS_MAX: usize = 16;
 
 /// Secret values, to be masked in logs and transcripts.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct Secrets {
-    /// The configuration keys they are the values of.
-    keys: BTreeSet<String>,
-    /// The longest first, so that one that contains another is masked whole.
-    values: Vec<String>,
+    sets: Vec<Arc<Set>>,
+}
+
+/// The secrets of one configuration, with what finds them, which is made when it is first needed.
+#[derive(Default)]
+struct Set {
+    spellings: Spellings,
+    finder: OnceLock<Option<AhoCorasick>>,
 }
 
 impl Secrets {
-    /// The strings in these configuration entries, each a key and JSON text, however deep.
+    /// The values in these configuration entries, each a key and JSON text, however deep.
     pub fn of<'a>(entries: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let (mut keys, mut strings) = (BTreeSet::new(), Vec::new());
+        let mut spellings = Spellings::default();
         for (key, value) in entries {
-            keys.insert(key.to_owned());
-            match serde_json::from_str(value) {
-                Ok(value) => collect(value, &mut strings),
-                Err(_) => strings.push(value.to_owned()),
-            }
+            spellings.add(key, value);
         }
-        strings.retain(|value| value.len() >= SECRET_MIN_BYTES);
-        strings.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
-        strings.dedup();
-        Self { keys, values: strings }
+        Self::from(spellings.finished())
     }
 
     /// True when there is nothing to mask.
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+        self.sets.is_empty()
     }
 
     /// True for the key of a secret configuration entry.
     pub fn has_key(&self, key: &str) -> bool {
-        self.keys.contains(key)
+        self.sets.iter().any(|set| set.spellings.keys.contains(key))
+    }
+
+    /// These and more: what a process that was given both may show. `None` when there is nothing new.
+    pub fn with(&self, more: &Self) -> Option<Self> {
+        let is_known = |new: &&Arc<Set>| {
+            self.sets.iter().any(|set| Arc::ptr_eq(set, new) || set.spellings.contains(&new.spellings))
+        };
+        let new: Vec<_> = more.sets.iter().filter(|set| !is_known(set)).cloned().collect();
+        if new.is_empty() {
+            return None;
+        }
+        let sets: Vec<_> = self.sets.iter().cloned().chain(new).collect();
+        if sets.len() <= SETS_MAX {
+            return Some(Self { sets });
+        }
+        let mut all = Spellings::default();
+        sets.iter().for_each(|set| all.join(&set.spellings));
+        Some(Self::from(all.finished()))
     }
 
     /// The text with every secret masked.
     pub fn mask<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let mut masked = Cow::Borrowed(text);
-        for value in &self.values {
-            if masked.contains(value.as_str()) {
-                masked = Cow::Owned(masked.replace(value.as_str(), MASK));
-            }
+        let mut found: Vec<Range<usize>> = self.sets.iter().flat_map(|set| set.find(text)).collect();
+        if found.is_empty() {
+            return Cow::Borrowed(text);
         }
-        masked
+        found.sort_by_key(|range| (range.start, std::cmp::Reverse(range.end)));
+        let (mut masked, mut shown_from) = (String::with_capacity(text.len()), 0);
+        for range in found {
+            if range.start >= shown_from {
+                masked.push_str(&text[shown_from..range.start]);
+                masked.push_str(MASK);
+            }
+            // One that begins within another is masked with it, to the end of both.
+            shown_from = shown_from.max(range.end);
+        }
+        masked.push_str(&text[shown_from..]);
+        Cow::Owned(masked)
     }
 
     /// Masks every secret in place.
@@ -74,22 +101,31 @@ impl Secrets {
         }
     }
 
-    /// JSON text with every secret inside its strings masked, however they are escaped. It stays JSON.
+    /// JSON text with every secret in it masked: inside its strings, however they are escaped, and numbers. It stays
+    /// JSON.
     pub fn mask_json<'a>(&self, json: &'a str) -> Cow<'a, str> {
         if self.is_empty() {
             return Cow::Borrowed(json);
         }
-        let (mut masked, mut copied, mut rest) = (String::new(), 0, json);
-        while let Some(literal) = next_string(rest) {
-            let at = json.len() - rest.len() + literal.start;
-            let quoted = &rest[literal.clone()];
-            rest = &rest[literal.end..];
-            let Ok(text) = serde_json::from_str::<Cow<'_, str>>(quoted) else { continue };
-            if let Cow::Owned(text) = self.mask(&text) {
-                masked.push_str(&json[copied..at]);
-                masked.push_str(&Value::String(text).to_string());
-                copied = at + quoted.len();
-            }
+        let (mut masked, mut copied) = (String::new(), 0);
+        for token in spellings::tokens(json) {
+            let text = &json[token.clone()];
+            let shown = if text.starts_with('"') {
+                match serde_json::from_str::<Cow<'_, str>>(text) {
+                    Ok(string) => match self.mask(&string) {
+                        Cow::Owned(string) => string,
+                        Cow::Borrowed(_) => continue,
+                    },
+                    Err(_) => continue,
+                }
+            } else if self.is_number(text) {
+                MASK.to_owned()
+            } else {
+                continue;
+            };
+            masked.push_str(&json[copied..token.start]);
+            masked.push_str(&Value::String(shown).to_string());
+            copied = token.end;
         }
         if copied == 0 {
             return Cow::Borrowed(json);
@@ -97,49 +133,69 @@ impl Secrets {
         masked.push_str(&json[copied..]);
         Cow::Owned(masked)
     }
+
+    /// How many bytes at the end of this piece of a text may be the beginning of a secret.
+    pub fn begun_in(&self, piece: &[u8]) -> usize {
+        self.sets.iter().map(|set| set.spellings.begun_in(piece)).max().unwrap_or(0)
+    }
+
+    fn is_number(&self, token: &str) -> bool {
+        matches!(self.mask(token), Cow::Owned(_))
+            || self.sets.iter().any(|set| set.spellings.has_number(token))
+    }
+}
+
+impl From<Spellings> for Secrets {
+    fn from(spellings: Spellings) -> Self {
+        let sets = if spellings.keys.is_empty() { Vec::new() } else { vec![Arc::new(Set::from(spellings))] };
+        Self { sets }
+    }
+}
+
+impl From<Spellings> for Set {
+    fn from(spellings: Spellings) -> Self {
+        Self { spellings, finder: OnceLock::new() }
+    }
+}
+
+impl Set {
+    /// Where secrets stand in a text. They may overlap.
+    fn find(&self, text: &str) -> Vec<Range<usize>> {
+        let finder = self.finder.get_or_init(|| {
+            let patterns = self.spellings.texts.iter().chain(&self.spellings.alone);
+            AhoCorasick::builder().match_kind(MatchKind::Standard).build(patterns).ok()
+        });
+        let Some(finder) = finder else { return self.find_one_by_one(text) };
+        let matches = finder.find_overlapping_iter(text);
+        let counts = matches.filter(|found| {
+            found.pattern().as_usize() < self.spellings.texts.len() || stands_alone(text, &found.range())
+        });
+        counts.map(|found| found.range()).collect()
+    }
+
+    /// The same, slower, should there be more than the finder can hold.
+    fn find_one_by_one(&self, text: &str) -> Vec<Range<usize>> {
+        let all = self.spellings.texts.iter().chain(&self.spellings.alone);
+        all.flat_map(|secret| text.match_indices(secret.as_str()).map(|(at, found)| at..at + found.len()))
+            .collect()
+    }
+}
+
+/// True for digits that are no part of a longer number or word.
+fn stands_alone(text: &str, range: &Range<usize>) -> bool {
+    let (before, after) = (&text[..range.start], &text[range.end..]);
+    let is_word = |character: char| character.is_alphanumeric() || character == '_';
+    let digit_behind_point =
+        after.strip_prefix('.').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    !before.ends_with(is_word) && !before.ends_with('.') && !after.starts_with(is_word) && !digit_behind_point
 }
 
 /// Never shows what it holds.
 impl std::fmt::Debug for Secrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Secrets({})", self.values.len())
+        let keys: usize = self.sets.iter().map(|set| set.spellings.keys.len()).sum();
+        write!(f, "Secrets({keys})")
     }
-}
-
-fn collect(value: Value, strings: &mut Vec<String>) {
-    match value {
-        Value::Null | Value::Bool(_) => {}
-        Value::Number(number) => {
-            strings.extend(Some(number.to_string()).filter(|digits| digits.len() >= PART_MIN_BYTES));
-        }
-        Value::String(text) => spell(text, strings),
-        Value::Array(values) => values.into_iter().for_each(|value| collect(value, strings)),
-        Value::Object(map) => map.into_iter().for_each(|(_, value)| collect(value, strings)),
-    }
-}
-
-/// A secret as it may stand in a text: as it is, as JSON inside a text spells it, and line by line, because what
-/// is printed is read a line at a time.
-fn spell(text: String, strings: &mut Vec<String>) {
-    if text.contains('\n') {
-        let lines = text.lines().map(str::trim).filter(|line| line.len() >= PART_MIN_BYTES);
-        strings.extend(lines.map(str::to_owned));
-    }
-    let quoted = Value::String(text.clone()).to_string();
-    strings.push(quoted[1..quoted.len() - 1].to_owned());
-    strings.push(text);
-}
-
-/// Where the next string of JSON text stands, its quotes included.
-fn next_string(json: &str) -> Option<std::ops::Range<usize>> {
-    let start = json.find('"')?;
-    let mut escaped = false;
-    let end = json.bytes().enumerate().skip(start + 1).find(|(_, byte)| {
-        let ends = *byte == b'"' && !escaped;
-        escaped = *byte == b'\\' && !escaped;
-        ends
-    });
-    end.map(|(end, _)| start..end + 1)
 }
 
 #[cfg(test)]
@@ -157,7 +213,7 @@ mod tests {
         assert_eq!(secrets.mask("number 12345678, 12"), "number ***, 12");
         assert_eq!(secrets.mask(r#"logged {"k":"a\"b\"c"}"#), r#"logged {"k":"***"}"#);
         assert!(secrets.has_key("many") && !secrets.has_key("user"));
-        assert_eq!(format!("{secrets:?}"), "Secrets(5)");
+        assert_eq!(format!("{secrets:?}"), "Secrets(2)");
     }
 
     #[test]
@@ -170,9 +226,46 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_inside_another_leaves_nothing_of_the_longer_one() {
-        let secrets = Secrets::of([("a", r#""hunter""#), ("b", r#""hunter2-hunter2""#)]);
+    fn a_number_is_masked_as_a_number_however_it_is_written() {
+        let long = "12345678901234567890123";
+        let secrets = Secrets::of([("pin", "4821"), ("account", "90071992547.25"), ("long", long)]);
+        let json = r#"{"pin":4821,"n":[4821.0,4.821e3,48210,14821],"a":9.007199254725e10,"s":"4821"}"#;
+        let masked = r#"{"pin":"***","n":["***","***",48210,14821],"a":"***","s":"***"}"#;
+        assert_eq!(secrets.mask_json(json), masked);
+        assert_eq!(secrets.mask_json(&format!("[{long}]")), r#"["***"]"#);
+        assert_eq!(
+            secrets.mask("pin=4821, not 48211, 4821.5 or x4821"),
+            "pin=***, not 48211, 4821.5 or x4821"
+        );
+        // A secret that is text may be logged as the number it spells.
+        let text = Secrets::of([("pin", r#""87654321""#)]);
+        assert_eq!(text.mask_json(r#"{"pin":87654321}"#), r#"{"pin":"***"}"#);
+    }
+
+    #[test]
+    fn a_secret_in_base64_is_masked_wherever_it_begins_in_what_was_encoded() {
+        use base64::Engine as _;
+        let secrets = Secrets::of([("token", r#""hunter2-Hunter2?>""#)]);
+        for before in ["", "a", "ab", "user:"] {
+            for after in ["", "z", "zz", "\n"] {
+                let plain = format!("{before}hunter2-Hunter2?>{after}");
+                for engine in
+                    [&base64::engine::general_purpose::STANDARD, &base64::engine::general_purpose::URL_SAFE]
+                {
+                    let line = format!("Authorization: Basic {}", engine.encode(&plain));
+                    let masked = secrets.mask(&line);
+                    assert!(masked.contains("***") && masked.len() < 21 + 3 + 12, "{line} -> {masked}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn secrets_that_overlap_leave_nothing_of_each_other() {
+        let secrets =
+            Secrets::of([("a", r#""hunter""#), ("b", r#""hunter2-hunter2""#), ("c", r#""er2-hunter2-x""#)]);
         assert_eq!(secrets.mask("pw=hunter2-hunter2"), "pw=***");
+        assert_eq!(secrets.mask("pw=hunter2-hunter2-x."), "pw=***.");
     }
 
     #[test]
@@ -187,5 +280,29 @@ mod tests {
         let secrets = Secrets::of([("a", r#""abc""#), ("b", "true"), ("c", "7")]);
         assert!(secrets.has_key("a") && !secrets.is_empty());
         assert_eq!(secrets.mask("abc true 7"), "abc true 7");
+        assert_eq!(secrets.mask_json("[7, true]"), "[7, true]");
+    }
+
+    #[test]
+    fn what_a_process_was_given_is_known_of_all_it_shows() {
+        let of = |number: usize| Secrets::of([("token", format!("\"secret-number-{number}\"").as_str())]);
+        let mut known = Secrets::default();
+        for number in 0..3 * SETS_MAX {
+            known = known.with(&of(number)).unwrap();
+            assert!(known.with(&of(number)).is_none(), "the same again is nothing new");
+            assert!(known.sets.len() <= SETS_MAX);
+        }
+        for number in 0..3 * SETS_MAX {
+            assert_eq!(known.mask(&format!("<secret-number-{number}>")), "<***>");
+        }
+    }
+
+    #[test]
+    fn the_beginning_of_a_secret_at_the_end_of_a_piece_is_told() {
+        let secrets = Secrets::of([("a", r#""hunter2-hunter2""#)]);
+        assert_eq!(secrets.begun_in(b"pw=hunter2-hun"), 11);
+        assert_eq!(secrets.begun_in(b"pw=hunter2-hunter2"), 7);
+        assert_eq!(secrets.begun_in(b"nothing"), 0);
+        assert_eq!(Secrets::default().begun_in(b"hunt"), 0);
     }
 }

@@ -39,7 +39,7 @@ struct Source {
     bus: Bus,
 }
 
-/// What `sdk:{organization or global}:config` holds. No secrets: only whether there are any.
+/// What `sdk:{organization or global}:config` holds. No secrets: only whether there were any.
 #[derive(Debug, Serialize, Deserialize)]
 struct SharedConfig {
     organization: Option<OrganizationRecord>,
@@ -127,13 +127,9 @@ impl Source {
         };
         let shared: Option<SharedConfig> = cached.and_then(|json| serde_json::from_slice(&json).ok());
         if let Some(shared) = shared {
-            let secrets = if shared.has_secrets {
-                let entries = self.store.config(organization_id).await.map_err(passing)?;
-                split(entries).1
-            } else {
-                RunConfig::new()
-            };
-            return Ok((shared, secrets));
+            // Asked of the store in any case: what was open when it was cached may be a secret by now.
+            let entries = self.store.config(organization_id).await.map_err(passing)?;
+            return Ok((shared, split(entries).1));
         }
         let organization = match organization_id {
             Some(id) => self.organization(id).await?,

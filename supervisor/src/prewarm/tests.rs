@@ -28,6 +28,8 @@ struct Shelf {
     loads: AtomicUsize,
     away: AtomicBool,
     gate: Semaphore,
+    /// What was open before is a secret now.
+    is_region_secret: AtomicBool,
 }
 
 impl Shelf {
@@ -37,7 +39,12 @@ impl Shelf {
 
     fn with_gate(permits: usize) -> Arc<Self> {
         let (loads, away) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Arc::new(Self { loads, away, gate: Semaphore::new(permits) })
+        Arc::new(Self {
+            loads,
+            away,
+            gate: Semaphore::new(permits),
+            is_region_secret: AtomicBool::new(false),
+        })
     }
 
     async fn visit(&self) -> Result<()> {
@@ -92,7 +99,8 @@ impl Directory for Shelf {
 
     async fn config(&self, organization_id: Option<Uuid>) -> Result<Vec<ConfigEntry>> {
         self.visit().await?;
-        let mut entries = vec![entry("region", &json!("eu"), false)];
+        let is_secret = self.is_region_secret.load(Ordering::SeqCst);
+        let mut entries = vec![entry("region", &json!("eu"), is_secret)];
         if organization_id == Some(ACME) {
             entries.push(entry("token", &json!("s3cret"), true));
         }
@@ -193,6 +201,17 @@ async fn supervisors_share_through_the_bus_and_secrets_stay_out_of_it() {
     assert_eq!(shelf.loads.load(Ordering::SeqCst), loads + 1);
     assert_eq!(config(&warm), json!({"region": "eu", "token": "s3cret"}));
     assert_eq!(warm.organization.as_ref().unwrap().name, "Acme");
+}
+
+#[tokio::test]
+async fn what_became_a_secret_is_one_whatever_the_cache_says() {
+    let (shelf, bus) = (Shelf::open(), bus());
+    prewarm(&shelf, &bus).prewarm_sdk_cache(Subject::Code, None).await.unwrap();
+    shelf.is_region_secret.store(true, Ordering::SeqCst);
+    let warm = prewarm(&shelf, &bus).prewarm_sdk_cache(Subject::Code, None).await.unwrap();
+    assert_eq!(config(&warm), json!({"region": "eu"}));
+    assert!(warm.secrets.has_key("region"), "the run is given it, so it is masked");
+    assert_eq!(warm.shown_config_json.as_ref().map(|shown| shown.get()), Some("{}"));
 }
 
 #[tokio::test]

@@ -63,6 +63,11 @@ impl Processes {
         Self(numbers_of_all().filter_map(Seen::read).collect())
     }
 
+    /// All who live.
+    pub fn into_living(self) -> Vec<Seen> {
+        self.0.into_iter().filter(|seen| !seen.is_dead).collect()
+    }
+
     /// The direct children of a process, dead ones that nobody reaped included.
     pub fn children_of(&self, pid: u32) -> impl Iterator<Item = &Seen> {
         self.0.iter().filter(move |seen| seen.parent == pid)

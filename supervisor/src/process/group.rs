@@ -1,7 +1,7 @@
 //! A worker's process group: the unit that is signalled, so that grandchildren do not outlive it.
 
 use super::descendants::Processes;
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 /// The process group a worker leads. Signals are sent only while the leader is not reaped, so that its
 /// number cannot belong to anyone else.
@@ -32,14 +32,15 @@ impl Group {
         let _ = kill_process_group(self.leader, Signal::TERM);
     }
 
-    /// Ends all of the group, and what its leader started in sessions of their own.
+    /// Ends all of the group. What left it is for its [`super::Family`] to find.
+    pub fn kill_members(self) {
+        let _ = kill_process_group(self.leader, Signal::KILL);
+    }
+
+    /// Ends all of the group, and what its leader started in sessions of their own, as far as parents lead there.
     pub fn kill(self) {
         let escaped = Processes::read().descendants_of(self.id(), |_| false);
-        let _ = kill_process_group(self.leader, Signal::KILL);
-        for escaped in escaped.iter().filter(|escaped| escaped.group != self.id()) {
-            if let Some(pid) = i32::try_from(escaped.pid).ok().and_then(Pid::from_raw) {
-                let _ = kill_process(pid, Signal::KILL);
-            }
-        }
+        self.kill_members();
+        escaped.iter().filter(|seen| seen.group != self.id()).for_each(super::family::kill);
     }
 }

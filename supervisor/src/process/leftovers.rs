@@ -1,8 +1,10 @@
 //! Workers of a supervisor that died: remembered on disk, killed before anything they ran is run again.
 //!
 //! The record begins with the boot it belongs to. Each spawn appends a line with the group's id and the time
-//! the leader started, which together name a process for ever: a recycled number has another start time.
+//! the leader started, which together name a process for ever: a recycled number has another start time. The third
+//! word is the mark by which all that the worker started is known, wherever it went.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -10,7 +12,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 
-use super::Group;
+use super::descendants::{Processes, Seen};
+use super::mark::Mark;
+use super::{Family, Group};
 
 /// How long we wait for killed leftovers to be gone.
 const GONE_WITHIN: Duration = Duration::from_secs(5);
@@ -50,27 +54,61 @@ impl Leftovers {
     ///
     /// # Errors
     /// When the record cannot be written.
-    pub fn remember(&mut self, group: Group) -> Result<(), LeftoversError> {
-        self.append(group).map_err(|source| LeftoversError { path: self.path.clone(), source })
+    pub fn remember(&mut self, family: &Family) -> Result<(), LeftoversError> {
+        self.append(family).map_err(|source| LeftoversError { path: self.path.clone(), source })
     }
 
-    fn append(&mut self, group: Group) -> io::Result<()> {
-        let Some(started) = start_time(group.id()) else { return Ok(()) };
+    fn append(&mut self, family: &Family) -> io::Result<()> {
+        let id = family.group().id();
+        let Some(started) = start_time(id) else { return Ok(()) };
         if self.lines >= REWRITE_AFTER_LINES {
             let living = living(&self.path);
             self.file = write_record(&self.path, &living)?;
             self.lines = living.len();
         }
         self.lines += 1;
-        writeln!(self.file, "{} {started}", group.id())
+        writeln!(self.file, "{}", Line { id, started, mark: Some(family.mark().clone()) })
     }
 }
 
-/// A new record that holds these groups, open for appending.
-fn write_record(path: &Path, groups: &[(u32, u64)]) -> io::Result<File> {
+/// A line of the record: one worker.
+#[derive(Debug)]
+struct Line {
+    id: u32,
+    started: u64,
+    /// None in the record of an older version.
+    mark: Option<Mark>,
+}
+
+impl Line {
+    fn parse(line: &str) -> Option<Self> {
+        let mut words = line.split_ascii_whitespace();
+        let (id, started) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        Some(Self { id, started, mark: words.next().map(Mark::noted) })
+    }
+
+    /// True while the leader is the same process, or while it is gone and its group is not: the number of a
+    /// group that has members is not given to a new process.
+    fn is_living(&self) -> bool {
+        match start_time(self.id) {
+            Some(now) => now == self.started,
+            None => i32::try_from(self.id).ok().and_then(Pid::from_raw).is_some_and(has_running_member),
+        }
+    }
+}
+
+impl std::fmt::Display for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mark = self.mark.as_ref().map_or("", Mark::as_str);
+        write!(f, "{} {} {mark}", self.id, self.started)
+    }
+}
+
+/// A new record that holds these workers, open for appending.
+fn write_record(path: &Path, lines: &[Line]) -> io::Result<File> {
     let mut text = format!("{}\n", boot_id());
-    for (id, started) in groups {
-        text.push_str(&format!("{id} {started}\n"));
+    for line in lines {
+        text.push_str(&format!("{line}\n"));
     }
     crate::private::write(path, text.as_bytes())?;
     File::options().append(true).open(path)
@@ -80,29 +118,19 @@ fn boot_id() -> String {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 
-/// The recorded groups that still have a member.
-fn living(path: &Path) -> Vec<(u32, u64)> {
+/// The recorded workers whose groups still have a member.
+fn living(path: &Path) -> Vec<Line> {
+    recorded(path).into_iter().filter(Line::is_living).collect()
+}
+
+/// The workers that were recorded since the machine started.
+fn recorded(path: &Path) -> Vec<Line> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let mut lines = text.lines();
     if lines.next() != Some(boot_id().as_str()) {
         return Vec::new();
     }
-    lines
-        .filter_map(|line| {
-            let (id, started) = line.split_once(' ')?;
-            Some((id.parse().ok()?, started.parse().ok()?))
-        })
-        .filter(|&(id, started)| is_living(id, started))
-        .collect()
-}
-
-/// True while the leader is the same process, or while it is gone and its group is not: the number of a
-/// group that has members is not given to a new process.
-fn is_living(id: u32, started: u64) -> bool {
-    match start_time(id) {
-        Some(now) => now == started,
-        None => i32::try_from(id).ok().and_then(Pid::from_raw).is_some_and(has_running_member),
-    }
+    lines.filter_map(Line::parse).collect()
 }
 
 fn has_running_member(leader: Pid) -> bool {
@@ -115,50 +143,71 @@ fn is_zombie(leader: Pid) -> bool {
 }
 
 fn kill_recorded(path: &Path) -> usize {
-    let found = living(path);
-    let groups =
-        found.iter().filter_map(|(id, _)| Some(Group::led_by(Pid::from_raw(i32::try_from(*id).ok()?)?)));
-    groups.for_each(Group::kill);
+    let all = recorded(path);
+    let living = || all.iter().filter(|line| line.is_living());
+    let marks: HashSet<&Mark> = all.iter().filter_map(|line| line.mark.as_ref()).collect();
+    let groups = living().filter_map(|line| Pid::from_raw(i32::try_from(line.id).ok()?)).map(Group::led_by);
+    let groups: Vec<Group> = groups.collect();
+    let strayed = strayed(&marks, &groups);
+    for group in &groups {
+        group.kill();
+    }
+    strayed.iter().for_each(super::family::kill);
     let deadline = Instant::now() + GONE_WITHIN;
-    while !living(path).is_empty() && Instant::now() < deadline {
+    let is_left = || living().next().is_some() || !self::strayed(&marks, &[]).is_empty();
+    while is_left() && Instant::now() < deadline {
+        self::strayed(&marks, &[]).iter().for_each(super::family::kill);
         std::thread::sleep(Duration::from_millis(2));
     }
-    found.len()
+    groups.len() + strayed.len()
 }
 
-/// When a process started, in clock ticks since boot: field 22 of its stat line. A zombie counts as gone.
-fn start_time(pid: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in parentheses and may hold anything, so count from its end.
-    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
-    if fields.next()? == "Z" {
-        return None;
+/// What workers with these marks started and what is in none of these groups.
+fn strayed(marks: &HashSet<&Mark>, groups: &[Group]) -> Vec<Seen> {
+    if marks.is_empty() {
+        return Vec::new();
     }
-    fields.nth(18)?.parse().ok()
+    let mut strayed = Processes::read().into_living();
+    strayed.retain(|seen| {
+        let is_grouped = groups.iter().any(|group| group.id() == seen.group);
+        !is_grouped && Mark::read(seen.pid).is_some_and(|mark| marks.contains(&mark))
+    });
+    strayed
+}
+
+/// When a process started, in clock ticks since boot. A zombie counts as gone.
+fn start_time(pid: u32) -> Option<u64> {
+    Seen::read(pid).filter(|seen| !seen.is_dead).map(|seen| seen.started)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::mark::MARK_ENV;
     use std::process::{Command, Stdio};
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "the test needs a process to leave behind")]
-    fn a_recorded_process_is_killed_and_a_stranger_with_its_number_is_not() {
+    fn what_was_recorded_is_killed_wherever_it_went_and_a_stranger_with_its_number_is_not() {
         use std::os::unix::process::CommandExt;
         let folder = tempfile::tempdir().unwrap();
-        let start = || Command::new("sleep").arg("60").process_group(0).stdin(Stdio::null()).spawn().unwrap();
-        let (mut left, mut stranger) = (start(), start());
+        let mark = Mark::new();
+        let start = |name: &str| {
+            let mut command = Command::new("sleep");
+            command.arg("60").process_group(0).stdin(Stdio::null()).env(name, mark.value()).spawn().unwrap()
+        };
+        // One left the group of the worker that started it.
+        let (mut left, mut strayed, mut stranger) = (start("NO_MARK"), start(MARK_ENV), start("NO_MARK"));
         let (mut record, killed) = Leftovers::kill_and_open(folder.path()).unwrap();
         assert_eq!(killed, 0);
         let group = |child: &std::process::Child| Group::led_by(Pid::from_child(child));
-        record.remember(group(&left)).unwrap();
+        record.remember(&Family::of(group(&left), mark.clone())).unwrap();
         // The same number with another start time is another process.
         writeln!(record.file, "{} 1", stranger.id()).unwrap();
         drop(record);
         let (_, killed) = Leftovers::kill_and_open(folder.path()).unwrap();
-        assert_eq!(killed, 1);
-        assert!(!left.wait().unwrap().success());
+        assert_eq!(killed, 2);
+        assert!(!left.wait().unwrap().success() && !strayed.wait().unwrap().success());
         assert!(stranger.try_wait().unwrap().is_none());
         stranger.kill().unwrap();
         stranger.wait().unwrap();

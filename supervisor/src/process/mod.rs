@@ -3,23 +3,28 @@
 //! Everything that touches a process lives here, and only here: spawning is a lint error elsewhere. This
 //! module knows nothing of frames, executions or the pool.
 
+mod births;
 mod descendants;
 mod descriptor_limit;
 mod descriptors;
+mod family;
 mod group;
 mod launch;
 mod leftovers;
+mod mark;
 mod memory;
 mod orphans;
 mod spawner;
 mod wall;
 mod watch;
 
+pub use births::{Birth, Births};
 pub use descendants::{Processes, Seen, children};
 pub use descriptor_limit::{
     DESCRIPTORS_ASIDE, DESCRIPTORS_PER_WORKER, descriptors_for, raise_descriptor_limit,
 };
 pub use descriptors::close_inherited_on_exec;
+pub use family::Family;
 pub use group::Group;
 pub use launch::{Launch, LaunchError};
 pub use leftovers::{Leftovers, LeftoversError};

@@ -14,7 +14,8 @@ use std::time::Duration;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::sync::oneshot;
 
-use super::{Group, Launch};
+use super::mark::{MARK_ENV, Mark};
+use super::{Family, Group, Launch};
 
 /// What we ask a pipe to hold. Unprivileged users share a budget, so less is accepted.
 pub const PIPE_BYTES: usize = 256 * 1024;
@@ -33,6 +34,8 @@ const OOM_SCORE_WAIT: Duration = Duration::from_micros(500);
 pub struct Child {
     /// The process group it leads.
     pub group: Group,
+    /// The process and all it will ever start.
+    pub family: Family,
     /// Becomes readable when the process ends.
     pub pidfd: OwnedFd,
     /// We write here.
@@ -84,11 +87,13 @@ impl Spawner {
 }
 
 fn spawn(launch: &Launch, oom_score: i32) -> io::Result<Child> {
+    let mark = Mark::new();
     let mut command = Command::new(&launch.program);
     command
         .args(&launch.arguments)
         .env_clear()
         .envs(launch.environment.iter().map(|(name, value)| (name, value)))
+        .env(MARK_ENV, mark.value())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -107,7 +112,7 @@ fn spawn(launch: &Launch, oom_score: i32) -> io::Result<Child> {
         let _ = rustix::pipe::fcntl_setpipe_size(pipe, PIPE_BYTES);
     }
     set_oom_score(child.id(), oom_score);
-    Ok(Child { group, pidfd, stdin, stdout, stderr })
+    Ok(Child { group, family: Family::of(group, mark), pidfd, stdin, stdout, stderr })
 }
 
 /// We are not dumpable, and a child is like us until it has all but executed its program: its files are

@@ -11,7 +11,8 @@ use super::source::{Origin, Origins, Raw, Sources, key, raw_of_toml};
 use super::table::{KEYS, Readable, Settings};
 
 /// Variables that begin with `MUSTER_` and are no settings: they speak to workers and to the client.
-pub const NOT_SETTINGS: &[&str] = &["MUSTER_PROTOCOL", "MUSTER_CONFORMANCE", "MUSTER_URL"];
+pub const NOT_SETTINGS: &[&str] =
+    &["MUSTER_PROTOCOL", "MUSTER_CONFORMANCE", "MUSTER_URL", "MUSTER_WORKER_ID"];
 
 /// The file of the embedded database, in data_dir.
 pub const DATABASE_FILE: &str = "muster.db";

@@ -98,3 +98,37 @@ fn sighup_rolls_the_workers_and_names_what_must_wait_for_a_restart() {
     });
     assert!(supervisor.log().contains("lease_seconds"), "{}", supervisor.log());
 }
+
+#[test]
+fn after_a_reload_that_failed_the_old_generation_is_told_what_it_was_told_before() {
+    let installation = Installation::new()
+        .workflow("echo.js", "export default async (params) => params;\n")
+        .without("workflows_dir")
+        .without("worker_command");
+    std::fs::create_dir(installation.path("nothing")).unwrap();
+    let settings = |workflows: &str, worker: &str| {
+        let text = format!("workflows_dir = {workflows:?}\nworker_command = {worker:?}\n");
+        std::fs::write(installation.path("muster.toml"), text).unwrap();
+    };
+    settings("workflows", muster_tests::binaries::worker().to_str().unwrap());
+    let supervisor = installation.start();
+    let before = worker_names(&installation);
+    settings("nothing", "/bin/false");
+    assert_eq!(run(&installation, &["reload"]).code, 0);
+    eventually("the reload has failed", SOON, || {
+        supervisor.log().contains("the new generation cannot start")
+    });
+    assert_eq!(run(&installation, &["recycle", "--all"]).code, 0);
+    eventually("the workers are others, of the old generation", SOON, || {
+        let names = worker_names(&installation);
+        names.len() >= 2 && names.iter().all(|name| !before.contains(name))
+    });
+    let client = supervisor.client();
+    let row =
+        client.finished(&client.submit(&serde_json::json!({ "workflow": "echo", "parameters": 7 })), SOON);
+    assert_eq!(
+        (&row["status"], &row["result"]),
+        (&serde_json::json!("SUCCESS"), &serde_json::json!(7)),
+        "{row}"
+    );
+}

@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops where it stands")]
 
 mod batch;
+mod batch_memory;
 mod batch_pipes;
 mod deaths;
 mod doors;
+mod left;
 mod recycling;
 mod room;
 mod rows;
