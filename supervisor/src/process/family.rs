@@ -70,7 +70,7 @@ impl Family {
     /// Ends all but the worker itself, and those of an earlier look, who may have lost what binds them to it since.
     pub fn end_all(&self, known: Vec<Seen>) -> Vec<Seen> {
         let mut members = self.members();
-        let others = known.into_iter().filter(|seen| lives(seen));
+        let others = known.into_iter().filter(lives);
         let others: Vec<Seen> = others.filter(|seen| !members.iter().any(|it| it.pid == seen.pid)).collect();
         members.extend(others);
         end(members, || self.members())
