@@ -24,3 +24,4 @@ pub mod service;
 pub mod settings;
 pub mod store;
 pub mod transcripts;
+pub mod vital;

@@ -13,7 +13,7 @@ use crate::{observe, settings::Settings};
 /// Run the service: take executions, run them in the pool, finalize what comes back.
 ///
 /// With no settings at all it needs no server: records and queue are a SQLite file in ./muster-data.
-/// SIGTERM or SIGINT drains, a second one hurries; SIGHUP reads the settings again and rolls the workers.
+/// SIGTERM or SIGINT drains, a second one hurries, a third leaves at once; SIGHUP reads the settings again and rolls the workers.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   supervisor run

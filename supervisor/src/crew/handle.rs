@@ -108,8 +108,10 @@ impl CrewHandle {
     }
 
     fn tell(&self, command: Command) {
-        // The thread is gone only after a drain, when nothing is left that a command could be about.
-        let _ = self.commands.send(command);
+        // The thread is watched, so it is gone only after a drain, when nothing is left that a command could be about.
+        if self.commands.send(command).is_err() {
+            tracing::debug!("a command came after the crew had drained");
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use super::observer::Observer;
 use super::recording::Transcribe;
 use crate::pool::{Event, Pool, PoolConfig, WorkerEvent};
 use crate::process::{Launch, Leftovers, Spawner, resident_bytes};
+use crate::vital;
 
 /// How often the memory of running workers is looked at.
 const MEMORY_EVERY: Duration = Duration::from_millis(500);
@@ -82,7 +83,7 @@ impl Crew {
                 let engine = Engine::new(state, clock, observer, spawner, background);
                 // A task among tasks: a command given by an end that was just heard is obeyed in the same turn,
                 // while the root of a runtime is polled only after another look at the descriptors.
-                let served = tokio::task::spawn_local(serve(engine, received)).await;
+                let served = tokio::task::spawn_local(vital::serving("crew", serve(engine, received))).await;
                 if let Err(error) = served
                     && let Ok(panic) = error.try_into_panic()
                 {

@@ -44,6 +44,17 @@ impl Parked {
         }
     }
 
+    /// Tries to bring to disk what it did not take before; gives how many are safe now. Whoever makes room need not
+    /// wait for the store.
+    pub(super) fn keep_memory_on_disk(&mut self) -> usize {
+        let Some(outbox) = self.outbox.as_mut().filter(|_| !self.memory.is_empty()) else { return 0 };
+        if tokio::task::block_in_place(|| outbox.append(&self.memory)).is_err() {
+            return 0;
+        }
+        tracing::info!(count = self.memory.len(), "outcomes that were in memory only are on disk now");
+        std::mem::take(&mut self.memory).len()
+    }
+
     /// The oldest, at most so many and so many bytes; what is on disk is older than what is in memory. They stay
     /// until [`Parked::forget`]. `None` when the disk does not give them back now.
     pub(super) fn oldest(&mut self, limit: usize, max_bytes: usize) -> Option<Group> {

@@ -147,8 +147,16 @@ impl Refused {
     /// It is refused again.
     pub(super) fn again(&mut self, attempt: Attempt, error: &StoreError) {
         tracing::debug!(%attempt, %error, "still refused");
-        if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.attempt == attempt) {
-            waiting.message = error.to_string();
+        let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.attempt == attempt) else {
+            return;
+        };
+        waiting.message = error.to_string();
+        // Somebody may have made room.
+        if let (Kept::Memory(end), Some(outbox)) = (&waiting.kept, &mut self.outbox)
+            && tokio::task::block_in_place(|| outbox.append(std::slice::from_ref(end))).is_ok()
+            && let Some(place) = outbox.places().last()
+        {
+            waiting.kept = Kept::Disk(*place);
         }
         self.show();
     }

@@ -19,6 +19,7 @@ use super::refused::{Refused, RefusedEnd};
 use super::room::{Doors, Room};
 use crate::execution::Attempt;
 use crate::store::{Disposition, Failure, Finalization, Outcome, Store, StoreError, Verdict};
+use crate::vital;
 
 /// So many ends form one transaction at most,
 const GROUP_MAX: usize = 256;
@@ -100,7 +101,7 @@ impl Finalizer {
         let shown = refused.shown();
         let writer =
             Writer { store, sink, backlog: backlog.clone(), parked, refused, room: Room::new(doors) };
-        tokio::spawn(writer.run(received));
+        tokio::spawn(vital::serving("finalizer", writer.run(received)));
         Ok(Self { ends, backlog, refused: shown })
     }
 
@@ -112,11 +113,12 @@ impl Finalizer {
     /// Takes an end. It returns at once: the pool's thread calls it.
     pub fn finalize(&self, finalization: Finalization) {
         self.backlog.send_modify(|backlog| backlog.unwritten += 1);
-        // The writer ends only after every handle is gone, so it is there.
-        let _ = self.ends.send(finalization);
+        if self.ends.send(finalization).is_err() {
+            vital::is_gone("finalizer");
+        }
     }
 
-    /// How many ends wait in memory to be written.
+    /// How many ends are in memory only: neither written nor on disk.
     pub fn backlog(&self) -> usize {
         self.backlog.borrow().unwritten
     }
@@ -257,6 +259,8 @@ impl Writer {
                         self.sink.store_unreachable(true).await;
                     }
                     report(&error, self.parked.len());
+                    let safe = self.parked.keep_memory_on_disk();
+                    self.written(safe);
                     self.keep_for(waits.next().unwrap_or(BACKOFF_MAX), ends).await;
                 }
             }
@@ -297,7 +301,11 @@ impl Writer {
                     self.tell(vec![end], verdicts, started.elapsed()).await;
                     self.written(before - self.refused.in_memory());
                 }
-                Err(error) => self.refused.again(attempt, &error),
+                Err(error) => {
+                    let before = self.refused.in_memory();
+                    self.refused.again(attempt, &error);
+                    self.written(before - self.refused.in_memory());
+                }
             }
         }
     }

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use super::mark::{MARK_ENV, Mark};
 use super::{Family, Group, Launch};
+use crate::vital;
 
 /// What we ask a pipe to hold. Unprivileged users share a budget, so less is accepted.
 pub const PIPE_BYTES: usize = 256 * 1024;
@@ -66,10 +67,15 @@ impl Spawner {
         let (tasks, received) = mpsc::channel::<Task>();
         let oom_score = worker_oom_score(std::fs::read_to_string("/proc/self/oom_score_adj").ok().as_deref());
         std::thread::Builder::new().name("spawner".to_owned()).spawn(move || {
+            let watched = vital::guard("spawner");
             for task in received {
+                if vital::is_struck("spawner") {
+                    return;
+                }
                 // A caller that is gone leaves the child to the drop of its pipes: EOF is its lifeline.
                 let _ = task.answer.send(spawn(&task.launch, oom_score));
             }
+            watched.done();
         })?;
         Ok(Self { tasks })
     }

@@ -18,6 +18,7 @@ use crate::execution::Status;
 use crate::finalize::{Finalized, Sink};
 use crate::observe::Metrics;
 use crate::store::{Disposition, Finalization, Store, Verdict};
+use crate::vital;
 
 /// While the bus is out of reach, how many announcements are kept in memory. The sweep finds the others.
 const KEPT_MAX: usize = 10_000;
@@ -47,7 +48,7 @@ impl Announcer {
     ) -> Arc<Self> {
         let (news, received) = mpsc::unbounded_channel();
         let waiting = Arc::new(AtomicUsize::new(0));
-        tokio::spawn(settle(store, bus.clone(), received, Arc::clone(&waiting)));
+        tokio::spawn(vital::serving("announcer", settle(store, bus.clone(), received, Arc::clone(&waiting))));
         Arc::new(Self { ledger, slots, news, waiting, bus, metrics })
     }
 
@@ -67,8 +68,9 @@ impl Announcer {
             self.waiting.fetch_sub(count, Ordering::Relaxed);
             return;
         }
-        // The task on the other side ends only after this sender is gone.
-        let _ = self.news.send(News::Ended(ended));
+        if self.news.send(News::Ended(ended)).is_err() {
+            vital::is_gone("announcer");
+        }
     }
 }
 

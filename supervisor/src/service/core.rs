@@ -22,6 +22,7 @@ use crate::process::{Launch, LaunchError, Leftovers};
 use crate::settings::{Settings, WorkerVariable};
 use crate::store::{Claimant, Store};
 use crate::transcripts::{Folder, FolderError, Keeper};
+use crate::vital;
 
 /// How often the rate of ends is looked at, for claiming ahead.
 const RATE_EVERY: Duration = Duration::from_millis(100);
@@ -139,13 +140,18 @@ impl Core {
             after_failure,
             Arc::clone(&slots),
         );
-        tokio::spawn(watch_rate(Arc::downgrade(&slots), ended));
+        tokio::spawn(vital::serving("rate", watch_rate(Arc::downgrade(&slots), ended)));
         Ok(Self { claimant, store, bus, slots, ledger, desk, crew, health, metrics, transcripts, finalizer })
     }
 
     /// Returns when what an earlier process could not write is written. Claim nothing before.
     pub async fn replayed(&self) {
         self.finalizer.replayed().await;
+    }
+
+    /// How many ends would be lost with this process.
+    pub fn in_memory_only(&self) -> usize {
+        self.finalizer.backlog()
     }
 
     /// The ends that the database refuses although it takes others.

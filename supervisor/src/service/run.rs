@@ -17,6 +17,7 @@ use super::supervisor::{Reload, StartError, Supervisor, Tasks};
 use crate::http::{Api, Front, Service};
 use crate::process::{descriptors_for, raise_descriptor_limit, reap_orphans, walls};
 use crate::settings::Settings;
+use crate::vital;
 
 /// Live streams and last answers get so long at the end.
 const HTTP_CLOSES_WITHIN: Duration = Duration::from_secs(2);
@@ -35,6 +36,15 @@ pub enum RunError {
         /// What the system said.
         source: io::Error,
     },
+    /// A third signal did not let it wait any longer.
+    #[error(
+        "left at the third signal with {count} outcomes that neither the database nor data_dir had taken; their \
+         executions are run again"
+    )]
+    Abandoned {
+        /// How many.
+        count: usize,
+    },
     /// Signals cannot be heard.
     #[error("cannot listen for signals: {0}")]
     Signals(#[from] io::Error),
@@ -45,10 +55,11 @@ pub enum RunError {
 /// # Errors
 /// When it cannot start.
 pub async fn run(settings: Settings, reload: Reload) -> Result<(), RunError> {
+    vital::end_on_panic();
     check_descriptors(&settings);
     say_walls();
     if std::process::id() == 1 {
-        tokio::spawn(reap_for_ever(signal(SignalKind::child())?));
+        tokio::spawn(vital::turning("reaper", reap_for_ever(signal(SignalKind::child())?)));
     }
     let mut signals = Signals::listen()?;
     let (starting, closing) = (Starting::default(), CancellationToken::new());
@@ -62,18 +73,19 @@ pub async fn run(settings: Settings, reload: Reload) -> Result<(), RunError> {
             return Ok(());
         }
     };
+    vital::watch();
     front.open(api(&supervisor, closing.clone()));
     notify(NotifyState::Ready);
     let watchdog = tokio::spawn(feed_watchdog(Arc::clone(&supervisor)));
     signals.until_asked_to_leave(&supervisor).await;
     notify(NotifyState::Stopping);
-    leave(supervisor, tasks, signals).await;
+    let left = leave(supervisor, tasks, signals).await;
     closing.cancel();
     if let Some(http) = http {
         let _ = tokio::time::timeout(HTTP_CLOSES_WITHIN, http).await;
     }
     watchdog.abort();
-    Ok(())
+    left.map_err(|count| RunError::Abandoned { count })
 }
 
 /// Makes room for the pool's descriptors, and says so when there is not enough.
@@ -116,11 +128,12 @@ fn serve(front: Front, listener: TcpListener, closing: CancellationToken) -> Joi
     if let Ok(address) = listener.local_addr() {
         tracing::info!(url = format!("http://{address}"), "listening");
     }
-    tokio::spawn(async move {
+    let told = closing.clone();
+    tokio::spawn(vital::turning_until("http", told, async move {
         if let Err(error) = front.serve(listener, closing).await {
             tracing::error!(%error, "the HTTP interface failed; restart the supervisor");
         }
-    })
+    }))
 }
 
 fn api(supervisor: &Arc<Supervisor>, closing: CancellationToken) -> Api {
@@ -134,17 +147,20 @@ fn api(supervisor: &Arc<Supervisor>, closing: CancellationToken) -> Api {
     }
 }
 
-/// Drains; a second signal hurries.
-async fn leave(supervisor: Arc<Supervisor>, tasks: Tasks, mut signals: Signals) {
+/// Drains; a second signal hurries, a third leaves at once.
+async fn leave(supervisor: Arc<Supervisor>, tasks: Tasks, mut signals: Signals) -> Result<(), usize> {
     let grace = supervisor.settings.read().unwrap_or_else(PoisonError::into_inner).drain;
-    let hurry = CancellationToken::new();
-    let hurrying = hurry.clone();
-    let second = tokio::spawn(async move {
+    let (hurry, abandon) = (CancellationToken::new(), CancellationToken::new());
+    let (second, third) = (hurry.clone(), abandon.clone());
+    let hearing = tokio::spawn(async move {
         signals.leave().await;
-        hurrying.cancel();
+        second.cancel();
+        signals.leave().await;
+        third.cancel();
     });
-    tasks.drain(supervisor, grace, hurry).await;
-    second.abort();
+    let left = tasks.drain(supervisor, grace, hurry, abandon).await;
+    hearing.abort();
+    left
 }
 
 /// The signals a service hears.

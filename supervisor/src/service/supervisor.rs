@@ -12,6 +12,7 @@ use secrecy::ExposeSecret;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::announcer::Announcer;
 use super::backends::{BackendError, OpenStore, open_bus};
@@ -33,9 +34,13 @@ use crate::intake::rabbitmq::{AmqpError, BrokerHealth, IntakeOptions, RabbitInta
 use crate::observe::Metrics;
 use crate::process::{Leftovers, LeftoversError};
 use crate::settings::Settings;
+use crate::vital;
 
 /// How long the last announcements may take.
 const ANNOUNCED_WITHIN: Duration = Duration::from_secs(5);
+/// When what holds up the end is told first, and how often.
+const HELD_TOLD_AFTER: Duration = Duration::from_secs(2);
+const HELD_TOLD_EVERY: Duration = Duration::from_secs(30);
 /// The most the outbox may hold.
 const OUTBOX_MAX_BYTES: u64 = 1024 * 1024 * 1024;
 
@@ -214,21 +219,22 @@ impl Supervisor {
         for begins in [Loop::Crew, Loop::Poll, Loop::Leases] {
             pulse.beat(begins);
         }
-        background.spawn(leases::renew_for_ever(
-            Arc::clone(&desk),
-            Arc::clone(&store),
-            claimant,
-            Arc::clone(&pulse),
-        ));
-        background.spawn(leases::record_starts_for_ever(Arc::clone(&desk), Arc::clone(&store), claimant));
-        background.spawn(sweep_for_ever(Arc::clone(&store), self.core.bus.clone()));
-        background.spawn(heartbeat::beat_for_ever(Arc::downgrade(self)));
-        background.spawn(heartbeat::watch_crew(Arc::downgrade(self)));
-        background.spawn(orders::obey_for_ever(Arc::downgrade(self), self.core.bus.clone()));
+        let renewing =
+            leases::renew_for_ever(Arc::clone(&desk), Arc::clone(&store), claimant, Arc::clone(&pulse));
+        background.spawn(vital::turning("leases", renewing));
+        let starts = leases::record_starts_for_ever(Arc::clone(&desk), Arc::clone(&store), claimant);
+        background.spawn(vital::turning("starts", starts));
+        background.spawn(vital::turning("sweep", sweep_for_ever(Arc::clone(&store), self.core.bus.clone())));
+        background.spawn(vital::turning("heartbeat", heartbeat::beat_for_ever(Arc::downgrade(self))));
+        background.spawn(vital::serving("crew-watch", heartbeat::watch_crew(Arc::downgrade(self))));
+        let obeying = orders::obey_for_ever(Arc::downgrade(self), self.core.bus.clone());
+        background.spawn(vital::turning("orders", obeying));
         let mut intake = JoinSet::new();
         let (slots, stop) = (Arc::clone(slots), self.stop_intake.clone());
         let bus = self.core.bus.clone();
-        intake.spawn(Poll { desk, store, bus, slots, claimant, neighbours, stop, pulse }.run());
+        let told = stop.clone();
+        let poll = Poll { desk, store, bus, slots, claimant, neighbours, stop, pulse };
+        intake.spawn(vital::turning_until("poll", told, poll.run()));
         Tasks { intake, broker, background, announcer }
     }
 
@@ -265,8 +271,30 @@ impl Supervisor {
 
 impl Tasks {
     /// Leaves: intake stops, runs go on for up to `grace`, ends are committed and announced. `hurry` makes
-    /// what still runs be cancelled.
-    pub async fn drain(mut self, supervisor: Arc<Supervisor>, grace: Duration, hurry: CancellationToken) {
+    /// what still runs be cancelled, `abandon` leaves at once.
+    ///
+    /// # Errors
+    /// When it was abandoned: so many outcomes were neither in the database nor on disk.
+    pub async fn drain(
+        mut self,
+        supervisor: Arc<Supervisor>,
+        grace: Duration,
+        hurry: CancellationToken,
+        abandon: CancellationToken,
+    ) -> Result<(), usize> {
+        let abandoned = tokio::select! {
+            () = self.settle(&supervisor, grace, hurry) => Ok(()),
+            () = abandon.cancelled() => Err(supervisor.core.in_memory_only()),
+        };
+        vital::stand_down();
+        self.background.shutdown().await;
+        abandoned?;
+        let _ = tokio::time::timeout(ANNOUNCED_WITHIN, self.announcer.announced()).await;
+        tracing::info!("supervisor left");
+        Ok(())
+    }
+
+    async fn settle(&mut self, supervisor: &Supervisor, grace: Duration, hurry: CancellationToken) {
         supervisor.stop_intake();
         while self.intake.join_next().await.is_some() {}
         if let Some(broker) = self.broker.take() {
@@ -276,15 +304,34 @@ impl Tasks {
         let crew = supervisor.core.crew.handle();
         tracing::info!(held = supervisor.core.ledger.len(), grace_seconds = grace.as_secs_f64(), "draining");
         crew.drain(grace);
-        let hurrying = tokio::spawn(async move {
+        let hurrying = AbortOnDropHandle::new(tokio::spawn(async move {
             hurry.cancelled().await;
             tracing::warn!("leaving now: what still runs is cancelled and goes back");
             crew.drain_now();
-        });
-        supervisor.core.settled().await;
-        hurrying.abort();
-        self.background.shutdown().await;
-        let _ = tokio::time::timeout(ANNOUNCED_WITHIN, self.announcer.announced()).await;
-        tracing::info!("supervisor left");
+        }));
+        tokio::select! {
+            () = supervisor.core.settled() => {}
+            () = tell_what_is_held(supervisor) => {}
+        }
+        drop(hurrying);
+    }
+}
+
+/// A process that holds the only copy of outcomes does not end by itself: says so, and how to leave. Does not end.
+async fn tell_what_is_held(supervisor: &Supervisor) {
+    supervisor.core.crew.ended().await;
+    tokio::time::sleep(HELD_TOLD_AFTER).await;
+    loop {
+        let count = supervisor.core.in_memory_only();
+        if count > 0 {
+            tracing::error!(
+                count,
+                data_dir = %supervisor.data_dir().display(),
+                "outcomes are in memory only, since neither the database nor data_dir takes them, so this process \
+                 stays: bring the database back, or free space in data_dir; a third signal (SIGTERM or SIGINT) \
+                 leaves without them, and their executions are run again"
+            );
+        }
+        tokio::time::sleep(HELD_TOLD_EVERY).await;
     }
 }

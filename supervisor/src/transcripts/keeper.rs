@@ -12,6 +12,7 @@ use super::folder::{Folder, FolderError};
 use super::tidy;
 use crate::crew::{Recording, unix_us};
 use crate::execution::{Attempt, Secrets, Status};
+use crate::vital;
 
 /// So many recordings wait for the disk at most; a storm of failures leaves the others without a transcript.
 const WAITING_MAX: usize = 64;
@@ -91,7 +92,11 @@ impl Keeper {
 }
 
 fn write_all(folder: &Folder, work: &Receiver<Work>) {
+    let watched = vital::guard("transcripts");
     for work in work {
+        if vital::is_struck("transcripts") {
+            return;
+        }
         match work {
             Work::Keep(ended) => {
                 let attempt = ended.attempt;
@@ -104,6 +109,7 @@ fn write_all(folder: &Folder, work: &Receiver<Work>) {
             }
         }
     }
+    watched.done();
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -5,6 +5,8 @@ mod cancels;
 mod consequences;
 mod consumer;
 mod harness;
+mod leaving;
+mod loops;
 mod messages;
 mod outages;
 mod quiet_broker;

@@ -25,6 +25,7 @@ use tokio::task::JoinHandle;
 use super::hub::{Hub, Subscription};
 use super::transport::{Transport, Write};
 use super::{BusError, Health};
+use crate::vital;
 
 pub use inspect::{RedisFacts, inspect};
 
@@ -97,8 +98,14 @@ impl Redis {
         let (queue, work) = mpsc::unbounded_channel();
         let (link_sender, link) = watch::channel(Link::Connecting);
         let tasks = [
-            tokio::spawn(writer::run(client.clone(), work, link_sender, Arc::clone(&load))),
-            tokio::spawn(subscriber::run(client.clone(), Arc::clone(&hub))),
+            tokio::spawn(vital::serving(
+                "redis-writer",
+                writer::run(client.clone(), work, link_sender, Arc::clone(&load)),
+            )),
+            tokio::spawn(vital::turning(
+                "redis-subscriber",
+                subscriber::run(client.clone(), Arc::clone(&hub)),
+            )),
         ];
         Ok(Self { client, hub, queue, link, load, tasks })
     }
@@ -139,13 +146,16 @@ impl Transport for Redis {
             self.load.dropped.fetch_add(count, Ordering::Relaxed);
             return;
         }
-        // The task on the other side lives as long as `self`.
-        let _ = self.queue.send(Work { writes, bytes, done: None });
+        if self.queue.send(Work { writes, bytes, done: None }).is_err() {
+            vital::is_gone("redis-writer");
+        }
     }
 
     async fn apply(&self, writes: Vec<Write>) -> Result<(), BusError> {
         let (done, answer) = oneshot::channel();
-        let _ = self.queue.send(Work { writes, bytes: 0, done: Some(done) });
+        if self.queue.send(Work { writes, bytes: 0, done: Some(done) }).is_err() {
+            vital::is_gone("redis-writer");
+        }
         answer.await.unwrap_or_else(|_| Err(BusError::Unreachable("shutting down".to_owned())))
     }
 

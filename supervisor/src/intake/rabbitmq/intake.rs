@@ -20,6 +20,7 @@ use super::topology;
 use crate::bus::Bus;
 use crate::intake::Claims;
 use crate::store::Store;
+use crate::vital;
 
 /// The longest pause between two tries.
 const PAUSE_MAX: Duration = Duration::from_secs(3);
@@ -113,7 +114,11 @@ impl RabbitIntake {
             health: health_sender,
         };
         let stop = CancellationToken::new();
-        let task = tokio::spawn(consume_for_ever(uri, shared, stop.clone()));
+        let task = tokio::spawn(vital::turning_until(
+            "rabbitmq",
+            stop.clone(),
+            consume_for_ever(uri, shared, stop.clone()),
+        ));
         Ok(Self { health, stop, task })
     }
 

@@ -39,6 +39,7 @@ use super::{
     Renewal, Result, Store, StoreError, Submitted, TakeOver, Verdict, WorkflowRecord,
 };
 use crate::execution::{Attempt, Status};
+use crate::vital;
 
 const BACKEND: &str = "postgresql";
 
@@ -117,7 +118,8 @@ impl Store for PostgresStore {
 
     async fn woken(&self) {
         let listen = || listen::listen_for_ever(self.shared.reads.clone(), self.shared.waker.clone());
-        self.listener.get_or_init(|| AbortOnDropHandle::new(tokio::spawn(listen())));
+        self.listener
+            .get_or_init(|| AbortOnDropHandle::new(tokio::spawn(vital::turning("listener", listen()))));
         self.shared.waker.notified().await;
     }
 

@@ -22,6 +22,7 @@ use super::{BACKEND, statements};
 use crate::store::columns::At;
 use crate::store::rows::micros;
 use crate::store::{Claimant, Result, StoreError};
+use crate::vital;
 
 /// The lock of a dead supervisor is free twice, this far apart.
 const PROOF_INTERVAL: Duration = Duration::from_secs(1);
@@ -104,7 +105,10 @@ impl Presence {
         }
         let connection = take(options, owner).await?;
         self.state.send_replace(State::Held);
-        let keeper = tokio::spawn(keep(connection, options.clone(), owner, self.state.clone()));
+        let keeper = tokio::spawn(vital::turning(
+            "presence",
+            keep(connection, options.clone(), owner, self.state.clone()),
+        ));
         *self.keeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(AbortOnDropHandle::new(keeper));
         Ok(())
     }
