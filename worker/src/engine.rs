@@ -1,5 +1,6 @@
 //! What can run an execution: the registry of native workflows, the JavaScript interpreter.
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ pub(crate) struct Init {
     pub(crate) workflows_dir: Option<PathBuf>,
     /// What an interpreter may use; 0 or none means no limit.
     pub(crate) memory_limit_mb: Option<u64>,
+    /// Where the supervisor's API listens, which no workflow may go to.
+    pub(crate) api_address: Option<SocketAddr>,
 }
 
 /// A workflow a worker has, and where it comes from.

@@ -183,3 +183,66 @@ fn addresses_and_encodings_work_as_on_the_web() {
     );
     peer.inline("export default () => new URL('no base')", &json!({})).error();
 }
+
+#[test]
+fn neither_the_api_nor_a_link_local_address_is_reached_directly_through_a_name_or_a_redirect() {
+    let api = serve(|_| Some(("200 OK".to_owned(), "the API".to_owned())));
+    let address = api.trim_start_matches("http://").to_owned();
+    let (port, behind) = (address.split_once(':').unwrap().1.to_owned(), address.clone());
+    let elsewhere = serve(move |request| {
+        let to = request.line.split_once('?').unwrap().1.split(' ').next().unwrap().to_owned();
+        Some((format!("302 Found\r\nLocation: http://{to}/"), behind.clone()))
+    });
+    let examples = examples();
+    let start = Start { api_address: Some(&address), ..Start::in_folder(&examples) };
+    let mut peer = start.ready();
+    let code = "export default async ({ url }) => (await fetch(url)).status";
+    let mapped = format!("http://[::ffff:127.0.0.1]:{port}/");
+    for url in [
+        format!("http://{address}/"),
+        format!("http://localhost:{port}/"),
+        format!("http://0.0.0.0:{port}/"),
+        format!("http://2130706433:{port}/"),
+        mapped,
+        format!("{elsewhere}/?{address}"),
+    ] {
+        let seen = peer.inline(code, &json!({ "url": url }));
+        let message = &seen.error().message;
+        assert!(message.contains("it is the supervisor's API"), "{url}: {message}");
+    }
+    for url in [
+        "http://169.254.169.254/latest/meta-data/".to_owned(),
+        "http://[::ffff:169.254.169.254]/".to_owned(),
+        "http://[fe80::1]/".to_owned(),
+        format!("{elsewhere}/?169.254.169.254"),
+    ] {
+        let seen = peer.inline(code, &json!({ "url": url }));
+        let message = &seen.error().message;
+        assert!(
+            message.contains("a workflow may not go to") && message.contains("link-local"),
+            "{url}: {message}"
+        );
+    }
+    // A neighbour on the same machine is no concern of ours.
+    let neighbour = serve(|_| Some(("200 OK".to_owned(), String::new())));
+    assert_eq!(peer.inline(code, &json!({ "url": neighbour })).result(), 200);
+}
+
+#[test]
+fn a_proxy_is_not_asked_for_what_is_refused() {
+    let (requests, api) = (Arc::new(AtomicUsize::new(0)), "127.0.0.1:7420");
+    let seen = Arc::clone(&requests);
+    let proxy = serve(move |_| {
+        seen.fetch_add(1, Ordering::Relaxed);
+        Some(("200 OK".to_owned(), String::new()))
+    });
+    let examples = examples();
+    let env = [("http_proxy", proxy.as_str()), ("HTTP_PROXY", proxy.as_str()), ("NO_PROXY", "")];
+    let mut peer = Start { env: &env, api_address: Some(api), ..Start::in_folder(&examples) }.ready();
+    let code = "export default async ({ url }) => (await fetch(url)).status";
+    for url in ["http://169.254.169.254/", "http://127.0.0.1:7420/", "http://localhost:7420/"] {
+        let seen = peer.inline(code, &json!({ "url": url }));
+        assert!(seen.error().message.contains("a workflow may not go to"), "{url}: {:?}", seen.error());
+    }
+    assert_eq!(requests.load(Ordering::Relaxed), 0);
+}

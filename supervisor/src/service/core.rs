@@ -256,6 +256,7 @@ pub fn gear(settings: &Settings) -> Result<Gear, LaunchError> {
     let welcome = serde_json::json!({
         "workflows_dir": workflows_dir,
         "memory_limit_mb": settings.max_worker_memory_mb,
+        "api_address": settings.http_bind,
     });
     Ok(Gear {
         launch: Arc::new(launch),

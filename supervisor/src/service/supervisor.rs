@@ -243,13 +243,19 @@ impl Supervisor {
     /// # Errors
     /// The problems of the settings; nothing changed then.
     pub fn reload(&self) -> Result<(), String> {
-        let new = (self.reload.0)()?;
+        let mut new = (self.reload.0)()?;
+        let fixed = {
+            let old = self.settings.read().unwrap_or_else(PoisonError::into_inner);
+            let fixed = new.fixed_since(&old);
+            // Workers are told where the API listens, and that is where it did.
+            new.http_bind = old.http_bind;
+            fixed
+        };
         let gear = super::core::gear(&new).map_err(|error| error.to_string())?;
         let pool = super::core::pool_config(&new, None);
         self.core.slots.set_workers(new.max_workers);
         self.preparer.set_default_timeout(new.execution_timeout);
         self.core.crew.handle().reload(gear, pool);
-        let fixed = new.fixed_since(&self.settings.read().unwrap_or_else(PoisonError::into_inner));
         if !fixed.is_empty() {
             tracing::warn!(settings = fixed.join(", "), "changed settings that count from the next start on");
         }

@@ -49,7 +49,9 @@ impl Here {
             exit::complain(&format!("there is no folder {folder}; name yours with --workflows-dir DIR"));
         }
         let memory_limit_mb = Some(folder.memory_limit_mb);
-        if let Err(error) = engines.init(&Init { workflows_dir: Some(workflows_dir), memory_limit_mb }) {
+        if let Err(error) =
+            engines.init(&Init { workflows_dir: Some(workflows_dir), memory_limit_mb, ..Init::default() })
+        {
             let message = format!("cannot start: {}", error.message);
             return Err(Refusal { code: exit::INIT_FAILED, message });
         }

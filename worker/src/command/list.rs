@@ -14,7 +14,7 @@ pub(crate) fn list(mut engines: Engines, workflows_dir: PathBuf, json: bool) -> 
         ));
         return super::EXIT_USAGE;
     }
-    let init = Init { workflows_dir: Some(workflows_dir.clone()), memory_limit_mb: None };
+    let init = Init { workflows_dir: Some(workflows_dir.clone()), ..Init::default() };
     if let Err(error) = engines.init(&init) {
         exit::complain(&error.message);
         return exit::INIT_FAILED;

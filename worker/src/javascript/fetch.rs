@@ -11,8 +11,10 @@ use std::time::Duration;
 use muster_protocol::{ErrorInfo, JsonBytes};
 use serde::{Deserialize, Serialize};
 use ureq::Agent;
+use ureq::unversioned::transport::{Connector as _, DefaultConnector};
 
 use super::completions::{Completion, Completions, Payload};
+use super::forbidden::{Allowed, BeforeProxy};
 
 /// Requests of one execution that are under way at once; the others wait.
 const PARALLEL_MAX: usize = 16;
@@ -77,13 +79,14 @@ struct Head {
 impl Fetches {
     pub(crate) fn new(completions: Completions, time_left: Option<Duration>) -> Self {
         let limit = time_left.map_or(LONGEST, |left| left.min(LONGEST));
-        let agent = Agent::config_builder()
+        let config = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(limit))
             .max_redirects(REDIRECTS_MAX)
             .user_agent(concat!("muster-worker/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .new_agent();
+            .build();
+        let connector = BeforeProxy.chain(DefaultConnector::default());
+        let agent = Agent::with_parts(config, connector, Allowed::default());
         Self { agent, completions, state: Arc::default() }
     }
 
@@ -144,10 +147,16 @@ fn work(agent: &Agent, completions: &Completions, state: &Mutex<State>) {
         };
         drop(locked);
         let target = job.request.to_string();
-        let result = perform(agent, job.request, job.body.as_deref())
-            .map_err(|error| ErrorInfo::new("TypeError", format!("fetch failed: {target}: {error}")));
+        let result = perform(agent, job.request, job.body.as_deref()).map_err(|error| {
+            ErrorInfo::new("TypeError", format!("fetch failed: {target}: {}", words(&error)))
+        });
         completions.push_and_wake(Completion { id: job.id, result });
     }
+}
+
+/// What went wrong, without the wrapping of errors that are ours.
+fn words(error: &ureq::Error) -> String {
+    if let ureq::Error::Other(ours) = error { ours.to_string() } else { error.to_string() }
 }
 
 fn perform(agent: &Agent, request: Request, body: Option<&[u8]>) -> Result<Payload, ureq::Error> {

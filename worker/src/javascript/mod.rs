@@ -7,6 +7,7 @@ mod bindings;
 mod completions;
 mod fetch;
 mod folder;
+mod forbidden;
 mod host;
 mod modules;
 mod realm;
@@ -53,6 +54,9 @@ impl Engine for JavaScript {
 
     fn init(&mut self, init: &Init) -> Result<(), ErrorInfo> {
         self.folder = Folder::new(init.workflows_dir.clone());
+        if let Some(address) = init.api_address {
+            forbidden::api_listens_on(address);
+        }
         self.memory_limit_mb = init.memory_limit_mb.unwrap_or(0);
         self.prelude = Some(Prelude::compile()?);
         self.spare = Some(self.realm()?);

@@ -88,11 +88,20 @@ pub struct Start<'a> {
     pub conformance: bool,
     pub memory_limit_mb: u64,
     pub env: &'a [(&'a str, &'a str)],
+    pub api_address: Option<&'a str>,
 }
 
 impl<'a> Start<'a> {
     pub fn in_folder(workflows: &'a Path) -> Self {
-        Self { workflows, program: None, json: false, conformance: true, memory_limit_mb: 0, env: &[] }
+        Self {
+            workflows,
+            program: None,
+            json: false,
+            conformance: true,
+            memory_limit_mb: 0,
+            env: &[],
+            api_address: None,
+        }
     }
 
     /// Starts the worker and shakes hands.
@@ -116,7 +125,7 @@ impl<'a> Start<'a> {
             max_frame_bytes: 16_777_215,
             log_level: Level::Debug,
             config: JsonBytes::of(
-                &json!({ "workflows_dir": self.workflows, "memory_limit_mb": self.memory_limit_mb }),
+                &json!({ "workflows_dir": self.workflows, "memory_limit_mb": self.memory_limit_mb, "api_address": self.api_address }),
             ),
         }
     }
