@@ -4,6 +4,7 @@
 //! Data flows one way through the modules below: intake, claim, prewarm, route, run, finalize, publish,
 //! clean up. The decisions of the pool are a pure state machine ([`pool`]).
 
+pub mod access;
 pub mod batch;
 pub mod bus;
 pub mod cli;

@@ -1,5 +1,6 @@
 //! The HTTP interface as a client sees it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -23,34 +24,70 @@ pub struct Response {
 pub struct Client {
     agent: ureq::Agent,
     url: String,
+    token: Token,
+}
+
+/// What the client shows.
+#[derive(Clone, Debug)]
+pub enum Token {
+    /// Nothing.
+    None,
+    /// This.
+    Given(String),
+    /// What the supervisor keeps in this file, once it is there.
+    Kept(PathBuf),
 }
 
 impl Client {
     /// A client of the supervisor at `url`.
-    pub fn new(url: String) -> Self {
+    pub fn new(url: String, token: Token) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(REQUEST_TIMEOUT))
             .build();
-        Self { agent: config.into(), url }
+        Self { agent: config.into(), url, token }
+    }
+
+    /// The same supervisor, as somebody else sees it.
+    #[must_use]
+    pub fn showing(&self, token: Token) -> Self {
+        Self { token, ..self.clone() }
+    }
+
+    fn authorization(&self) -> String {
+        let token = match &self.token {
+            Token::None => String::new(),
+            Token::Given(token) => token.clone(),
+            Token::Kept(file) => std::fs::read_to_string(file).unwrap_or_default(),
+        };
+        format!("Bearer {}", token.trim())
     }
 
     /// GET, or nothing when nobody answers.
     pub fn try_get(&self, path: &str) -> Option<Response> {
-        self.agent.get(format!("{}{path}", self.url)).call().ok().map(Response::read)
+        let request = self.agent.get(format!("{}{path}", self.url));
+        request.header("authorization", self.authorization()).call().ok().map(Response::read)
     }
 
     /// GET.
     #[track_caller]
     pub fn get(&self, path: &str) -> Response {
-        let response = self.agent.get(format!("{}{path}", self.url)).call();
+        let response = self
+            .agent
+            .get(format!("{}{path}", self.url))
+            .header("authorization", self.authorization())
+            .call();
         Response::read(response.unwrap_or_else(|error| panic!("GET {path}: {error}")))
     }
 
     /// POST with a body of JSON.
     #[track_caller]
     pub fn post(&self, path: &str, body: &Value) -> Response {
-        let response = self.agent.post(format!("{}{path}", self.url)).send_json(body);
+        let response = self
+            .agent
+            .post(format!("{}{path}", self.url))
+            .header("authorization", self.authorization())
+            .send_json(body);
         Response::read(response.unwrap_or_else(|error| panic!("POST {path}: {error}")))
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::{Supervisor, binaries, eventually, process};
+use crate::{Client, Supervisor, Token, binaries, eventually, process};
 
 /// How long what a supervisor started may outlive it (a worker leaves 2 s after the end of its stdin).
 const LEFTOVERS_GONE_WITHIN: Duration = Duration::from_secs(8);
@@ -141,7 +141,17 @@ impl Installation {
     /// Starts the service through a program that takes a command, and waits for nothing.
     #[track_caller]
     pub fn spawn_under(&self, program: &[&str]) -> Supervisor {
-        Supervisor::spawn(self.command_under(program, &["run"]), self.url(), self.path("supervisor.log"))
+        let client = Client::new(self.url(), self.token());
+        Supervisor::spawn(self.command_under(program, &["run"]), client, self.path("supervisor.log"))
+    }
+
+    /// What its supervisors want to be shown.
+    fn token(&self) -> Token {
+        match self.settings.get("http_token").map(String::as_str) {
+            None | Some("") => Token::Kept(Path::new(&self.settings["data_dir"]).join("http_token")),
+            Some("none") => Token::None,
+            Some(token) => Token::Given(token.to_owned()),
+        }
     }
 
     /// The processes that run in this folder, supervisors included.

@@ -29,7 +29,7 @@ mod supervisor;
 pub use batch::BatchRun;
 pub use broker_door::{BrokerDoor, Consuming};
 pub use cache::{Cache, Heard};
-pub use client::{Client, Response};
+pub use client::{Client, Response, Token};
 pub use dialogue::Dialogue;
 pub use eventually::{Condition, eventually};
 pub use installation::{Installation, rogue};

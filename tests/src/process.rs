@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
 
 /// The number of a process.
 pub type ProcessId = u32;
@@ -104,6 +104,15 @@ pub fn limit_files(process: ProcessId, bytes: u64) {
     let pid = pid_of(process).unwrap_or_else(|| panic!("no process {process}"));
     if let Err(error) = prlimit(Some(pid), Resource::Fsize, limit) {
         panic!("limiting the files of process {process}: {error}");
+    }
+}
+
+/// Bounds the descriptors one process opens.
+pub fn limit_descriptors(process: ProcessId, descriptors: u64) {
+    let limit = Rlimit { current: Some(descriptors), maximum: getrlimit(Resource::Nofile).maximum };
+    let pid = pid_of(process).unwrap_or_else(|| panic!("no process {process}"));
+    if let Err(error) = prlimit(Some(pid), Resource::Nofile, limit) {
+        panic!("limiting the descriptors of process {process}: {error}");
     }
 }
 

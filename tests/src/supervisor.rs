@@ -23,13 +23,13 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    pub(crate) fn spawn(mut command: Command, url: String, log: PathBuf) -> Self {
+    pub(crate) fn spawn(mut command: Command, client: Client, log: PathBuf) -> Self {
         let file = File::options().create(true).append(true).open(&log);
         let file = file.unwrap_or_else(|error| panic!("{}: {error}", log.display()));
         let same = file.try_clone().unwrap_or_else(|error| panic!("{}: {error}", log.display()));
         command.stdin(Stdio::null()).stdout(file).stderr(same);
         let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        Self { child, client: Client::new(url), log }
+        Self { child, client, log }
     }
 
     /// Its process number.

@@ -9,6 +9,7 @@ mod cancel;
 mod check_worker;
 mod completions;
 mod config;
+mod dashboard;
 mod dead;
 mod doctor;
 pub mod exit;
@@ -65,6 +66,7 @@ enum Command {
     Submit(submit::Submit),
     Status(status::Status),
     Top(top::Top),
+    Dashboard(dashboard::Dashboard),
     List(list::List),
     Show(show::Show),
     Logs(logs::Logs),
@@ -100,6 +102,7 @@ impl Command {
             Self::Submit(command) => command.run(),
             Self::Status(command) => command.run(),
             Self::Top(command) => command.run(),
+            Self::Dashboard(command) => command.run(),
             Self::List(command) => command.run(),
             Self::Show(command) => command.run(),
             Self::Logs(command) => command.run(),

@@ -1,10 +1,14 @@
 //! Which supervisor a command talks to.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use secrecy::SecretString;
 
 use super::exit::Failure;
+use crate::access::known_to;
 use crate::client::{Client, DEFAULT_URL};
+use crate::settings::{Settings, Sources};
 
 /// Where the supervisor is and how to be let in.
 #[derive(Clone, Debug, Args)]
@@ -13,7 +17,7 @@ pub(crate) struct Server {
     /// Address of the supervisor [default: MUSTER_URL, else http://127.0.0.1:7420].
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// Its bearer token [default: MUSTER_HTTP_TOKEN].
+    /// Its bearer token [default: MUSTER_HTTP_TOKEN, else the one a supervisor of this machine and user keeps].
     #[arg(long, value_name = "TOKEN")]
     token: Option<String>,
 }
@@ -22,9 +26,14 @@ impl Server {
     /// A client for it; nothing is sent yet.
     pub(crate) fn client(&self) -> Result<Client, Failure> {
         let url = self.url.clone().or_else(|| variable("MUSTER_URL"));
-        let token = self.token.clone().or_else(|| variable("MUSTER_HTTP_TOKEN"));
+        // "none" is the setting of a supervisor without one.
+        let token =
+            self.token.clone().or_else(|| variable("MUSTER_HTTP_TOKEN")).filter(|token| token != "none");
         let url = url.unwrap_or_else(|| DEFAULT_URL.to_owned());
-        Ok(Client::new(&url, token.map(SecretString::from))?)
+        // Settings that cannot be read are for the commands that need them.
+        let settings = Settings::load(&Sources::of_process(None, BTreeMap::new())).ok();
+        let fallback = settings.as_ref().and_then(known_to);
+        Ok(Client::new(&url, token.map(SecretString::from))?.or_token(fallback))
     }
 }
 

@@ -24,10 +24,12 @@ pub enum ClientError {
         reason: String,
     },
     /// It wants a token, or another one.
-    #[error("the supervisor at {url} wants its token: give it with --token or MUSTER_HTTP_TOKEN")]
+    #[error("the supervisor at {url} wants its token: give it with --token or MUSTER_HTTP_TOKEN; {place}")]
     Unauthorized {
         /// Where.
         url: String,
+        /// Where the token is.
+        place: String,
     },
     /// It said no, and why.
     #[error("{detail}")]
@@ -51,7 +53,13 @@ impl ClientError {
     /// The meaning of an answer with an error status.
     pub(super) fn refused(url: &str, status: u16, body: &str) -> Self {
         match serde_json::from_str::<Problem>(body) {
-            Ok(_) if status == 401 => Self::Unauthorized { url: url.to_owned() },
+            Ok(problem) if status == 401 => {
+                let place = match problem.token_file {
+                    Some(file) => format!("it is in {file}, for the user the supervisor runs as"),
+                    None => "it is the setting http_token, else in the file http_token of the supervisor's data_dir".to_owned(),
+                };
+                Self::Unauthorized { url: url.to_owned(), place }
+            }
             Ok(problem) => Self::Refused { status, detail: problem.detail },
             Err(_) => {
                 Self::Foreign { url: url.to_owned(), reason: format!("it answers with status {status}") }

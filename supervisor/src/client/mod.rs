@@ -1,9 +1,12 @@
 //! Talks to a running supervisor over its HTTP interface, for the command line. Blocking.
 
+mod address;
 mod error;
 mod events;
 mod execution;
 
+use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -11,14 +14,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body};
-use url::Url;
+use url::{Host, Url};
 use uuid::Uuid;
 
+pub use address::reachable;
 pub use error::ClientError;
 pub use events::{EventStream, ServerEvent};
 pub use execution::{Event, EventPage, Execution, ExecutionPage};
 
-use crate::http::view::{Accepted, Cancelled, LogPage, PoolView, Readiness};
+use crate::access::{dashboard_url, read_named};
+use crate::http::view::{Accepted, Cancelled, LogPage, PoolView, Problem, Readiness};
 
 /// Where a supervisor listens unless told otherwise.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:7420";
@@ -33,7 +38,12 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Client {
     base: Url,
+    /// What was given.
     token: Option<SecretString>,
+    /// What a client of this machine falls back on.
+    fallback: Option<SecretString>,
+    /// What the supervisor said where to find, or the fallback.
+    found: OnceLock<Option<SecretString>>,
     agent: Agent,
 }
 
@@ -63,7 +73,56 @@ impl Client {
             .user_agent(concat!("muster/", env!("CARGO_PKG_VERSION")))
             .build()
             .new_agent();
-        Ok(Self { base, token, agent })
+        Ok(Self { base, token, fallback: None, found: OnceLock::new(), agent })
+    }
+
+    /// With a token to show to a supervisor of this machine that does not say where its own is.
+    #[must_use]
+    pub fn or_token(self, fallback: Option<SecretString>) -> Self {
+        Self { fallback, ..self }
+    }
+
+    /// The address of the dashboard, with the token in it, once it was seen to be the right one.
+    pub fn dashboard(&self) -> Result<String, ClientError> {
+        self.pool()?;
+        Ok(dashboard_url(self.base.as_str(), self.token().as_ref()))
+    }
+
+    /// The token to show: the one that was given, else the one the supervisor keeps in a file of ours.
+    fn token(&self) -> Option<SecretString> {
+        if let Some(known) = self.token.as_ref().or_else(|| self.found.get()?.as_ref()) {
+            return Some(known.clone());
+        }
+        if self.found.get().is_some() || !self.is_of_this_machine() {
+            return None;
+        }
+        // Where nobody answers, the next request may find somebody.
+        let file = self.ask_for_token_file()?;
+        let found = file.and_then(|file| read_named(Path::new(&file)).ok()).or_else(|| self.fallback.clone());
+        self.found.get_or_init(|| found).clone()
+    }
+
+    /// The file that keeps the token, when the supervisor wants one and says where it is; `None` when it does not
+    /// answer.
+    fn ask_for_token_file(&self) -> Option<Option<String>> {
+        let url = self.url(&["api", "openapi.json"]);
+        let request = self.agent.get(url.as_str()).config().timeout_global(Some(ANSWER_TIMEOUT)).build();
+        let mut response = request.call().ok()?;
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return Some(None);
+        }
+        let body = self.text(&mut response).ok()?;
+        Some(serde_json::from_str::<Problem>(&body).ok().and_then(|problem| problem.token_file))
+    }
+
+    /// A file of ours is of no use to a supervisor elsewhere, and none of its business.
+    fn is_of_this_machine(&self) -> bool {
+        match self.base.host() {
+            Some(Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(Host::Ipv6(ip)) => ip.is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost",
+            None => false,
+        }
     }
 
     /// Submits a request, the body of a queue message. With `wait` it answers when the execution is over or
@@ -101,7 +160,7 @@ impl Client {
         if let Some(last) = last_event_id {
             request = request.header("last-event-id", last);
         }
-        if let Some(token) = &self.token {
+        if let Some(token) = self.token() {
             request = request.header("authorization", format!("Bearer {}", token.expose_secret()));
         }
         let response = request.call().map_err(|error| self.failed(&error))?;
@@ -170,7 +229,7 @@ impl Client {
             url.query_pairs_mut().extend_pairs(query);
         }
         let request = self.agent.get(url.as_str()).config().timeout_global(Some(deadline(wait))).build();
-        let request = match &self.token {
+        let request = match self.token() {
             Some(token) => request.header("authorization", format!("Bearer {}", token.expose_secret())),
             None => request,
         };
@@ -185,7 +244,7 @@ impl Client {
         }
         let request = self.agent.post(url.as_str()).config().timeout_global(Some(deadline(wait))).build();
         let mut request = request.header("content-type", "application/json");
-        if let Some(token) = &self.token {
+        if let Some(token) = self.token() {
             request = request.header("authorization", format!("Bearer {}", token.expose_secret()));
         }
         let response = request.send(body).map_err(|error| self.failed(&error))?;

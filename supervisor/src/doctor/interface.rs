@@ -1,14 +1,15 @@
 //! The HTTP interface: whether its address is free, or ours already, and whether its token is one.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpListener;
 
 use super::finding::Finding;
-use crate::client::Client;
-use crate::settings::Settings;
+use crate::access::{TOKEN_FILE, known_to, read_named};
+use crate::client::{Client, reachable};
+use crate::settings::{HttpToken, Settings};
 
 /// A shorter token can be guessed by whoever can try often.
 const TOKEN_MIN_BYTES: usize = 16;
@@ -31,11 +32,33 @@ pub(super) async fn check(settings: &Settings) -> Vec<Finding> {
     let Some(address) = settings.http_bind else {
         return vec![Finding::ok("http", "off: http_bind is empty, so no API, dashboard, health or metrics")];
     };
-    let occupant = occupant(address, settings.http_token.clone()).await;
-    let token = settings.http_token.as_ref().map(|token| token.expose_secret().len());
+    let occupant = occupant(address, known_to(settings)).await;
     let mut findings = vec![judge(address, &occupant)];
-    findings.extend(judge_token(address.ip(), token));
+    findings.extend(judge_token(address.ip(), &look_at_token(settings)));
     findings
+}
+
+/// What is known of the token.
+enum Token {
+    Open,
+    Given {
+        bytes: usize,
+    },
+    /// In its file, or made at the first start.
+    Kept,
+    Unusable(String),
+}
+
+fn look_at_token(settings: &Settings) -> Token {
+    let file = settings.data_dir.join(TOKEN_FILE);
+    match &settings.http_token {
+        HttpToken::Open => Token::Open,
+        HttpToken::Given(token) => Token::Given { bytes: token.expose_secret().len() },
+        HttpToken::Made if !file.exists() => Token::Kept,
+        HttpToken::Made => {
+            read_named(&file).map_or_else(|error| Token::Unusable(error.to_string()), |_| Token::Kept)
+        }
+    }
 }
 
 async fn occupant(address: SocketAddr, token: Option<SecretString>) -> Occupant {
@@ -51,17 +74,6 @@ async fn occupant(address: SocketAddr, token: Option<SecretString>) -> Occupant 
         Ok(Ok(readiness)) => Occupant::Supervisor { ready: readiness.ready },
         Ok(Err(_)) | Err(_) => Occupant::Stranger,
     }
-}
-
-/// Where an address to listen on can be reached from here: 0.0.0.0 is nobody's.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        address.set_ip(match address.ip() {
-            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    address
 }
 
 fn judge(address: SocketAddr, occupant: &Occupant) -> Finding {
@@ -92,19 +104,30 @@ fn judge(address: SocketAddr, occupant: &Occupant) -> Finding {
 }
 
 /// What is missing altogether the settings refuse by themselves.
-fn judge_token(ip: IpAddr, token_bytes: Option<usize>) -> Option<Finding> {
-    match token_bytes {
-        Some(bytes) if bytes < TOKEN_MIN_BYTES && !ip.is_loopback() => Some(Finding::warn(
+fn judge_token(ip: IpAddr, token: &Token) -> Option<Finding> {
+    match token {
+        Token::Given { bytes } if *bytes < TOKEN_MIN_BYTES && !ip.is_loopback() => Some(Finding::warn(
             "http",
             format!("http_token has only {bytes} bytes, and other machines can try it"),
             "set a longer one: `openssl rand -hex 32`",
         )),
-        Some(_) | None => None,
+        Token::Open => Some(Finding::warn(
+            "http",
+            "http_token is none: every local program may submit and cancel, what runs in workers too",
+            "leave http_token out: one is made, and commands find it by themselves",
+        )),
+        Token::Unusable(reason) => {
+            let mend = "delete the file, or run doctor as the supervisor's user";
+            Some(Finding::fail("http", reason.clone(), mend))
+        }
+        Token::Given { .. } | Token::Kept => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
     use crate::doctor::Verdict;
 
@@ -122,15 +145,11 @@ mod tests {
     #[test]
     fn a_short_token_matters_only_where_others_can_try_it() {
         let (here, everywhere) = (IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        assert_eq!(judge_token(here, Some(3)), None);
-        assert_eq!(judge_token(here, None), None);
-        assert_eq!(judge_token(everywhere, Some(32)), None);
-        assert_eq!(judge_token(everywhere, Some(3)).unwrap().verdict, Verdict::Warn);
-    }
-
-    #[test]
-    fn every_address_is_reached_through_one_of_them() {
-        assert_eq!(reachable(SocketAddr::from(([0, 0, 0, 0], 1))), SocketAddr::from(([127, 0, 0, 1], 1)));
-        assert_eq!(reachable(SocketAddr::from(([10, 0, 0, 1], 1))), SocketAddr::from(([10, 0, 0, 1], 1)));
+        assert_eq!(judge_token(here, &Token::Given { bytes: 3 }), None);
+        assert_eq!(judge_token(everywhere, &Token::Given { bytes: 32 }), None);
+        assert_eq!(judge_token(everywhere, &Token::Given { bytes: 3 }).unwrap().verdict, Verdict::Warn);
+        assert_eq!(judge_token(everywhere, &Token::Kept), None);
+        assert_eq!(judge_token(here, &Token::Open).unwrap().verdict, Verdict::Warn);
+        assert_eq!(judge_token(here, &Token::Unusable("x".into())).unwrap().verdict, Verdict::Fail);
     }
 }

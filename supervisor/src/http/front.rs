@@ -4,23 +4,22 @@
 //! A start may wait for a database for hours. Whoever keeps processes alive must see meanwhile that this one
 //! lives, and whoever looks after it what it waits for.
 
-use std::io;
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
-use axum::{Json, Router};
-use secrecy::SecretString;
+use axum::{Extension, Router};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use super::guard::Visitor;
 use super::problem::{ApiError, Kind};
 use super::view::Readiness;
-use super::{Api, guard};
+use super::{Api, guard, health, server};
+use crate::access::Access;
 
 /// What answers. Clones are the same.
 #[derive(Clone, Debug)]
@@ -31,12 +30,12 @@ pub struct Front {
 
 impl Front {
     /// Nothing is answered but that the supervisor starts, and what it waits for.
-    pub fn starting(token: Option<SecretString>, waits_for: watch::Receiver<Readiness>) -> Self {
+    pub fn starting(access: Access, waits_for: watch::Receiver<Readiness>) -> Self {
         let starting = Router::new()
             .route("/healthz", get("ok\n"))
             .route("/readyz", get(not_yet))
             .fallback(no_answer_yet)
-            .layer(axum::middleware::from_fn_with_state(token, guard::admit))
+            .layer(axum::middleware::from_fn_with_state(access, guard::admit))
             .with_state(waits_for);
         Self { starting, started: Arc::default() }
     }
@@ -47,13 +46,11 @@ impl Front {
         let _ = self.started.set(api.router());
     }
 
-    /// Answers on this listener until `closing` is cancelled and the last answer is given.
-    ///
-    /// # Errors
-    /// When the listener fails.
-    pub async fn serve(self, listener: TcpListener, closing: CancellationToken) -> io::Result<()> {
+    /// Answers on this listener, on at most so many connections and a few more for health, until `closing` is
+    /// cancelled and the last answer is given.
+    pub async fn serve(self, listener: TcpListener, closing: CancellationToken, connections_max: usize) {
         let router = Router::new().fallback(answer).with_state(self);
-        axum::serve(listener, router).with_graceful_shutdown(closing.cancelled_owned()).await
+        server::serve(listener, router, closing, connections_max).await;
     }
 }
 
@@ -66,9 +63,12 @@ async fn answer(State(front): State<Front>, request: Request) -> Response {
 }
 
 /// `GET /readyz`
-async fn not_yet(State(waits_for): State<watch::Receiver<Readiness>>) -> Response {
+async fn not_yet(
+    State(waits_for): State<watch::Receiver<Readiness>>,
+    Extension(visitor): Extension<Visitor>,
+) -> Response {
     let readiness = waits_for.borrow().clone();
-    (StatusCode::SERVICE_UNAVAILABLE, Json(readiness)).into_response()
+    health::tell(readiness, visitor)
 }
 
 async fn no_answer_yet() -> ApiError {

@@ -1,28 +1,39 @@
 //! Who is let in.
 //!
-//! With a token, whoever shows it. Without one the server listens on loopback only, and any local program is
-//! let in; but a web page in a local browser is not a local program: it could submit code from afar. So a
+//! Whoever shows the token, or with `http_token = "none"`, which is for loopback only, any local program; but a web page in a local browser is not a local program: it could submit code from afar. So a
 //! request that carries an `Origin` must come from our own pages, and the `Host` must be a loopback name (a
 //! foreign name that resolves to us is how a page gets around the first rule).
 
-use axum::extract::{Request, State};
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use base64::Engine as _;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use super::problem::{ApiError, Kind};
+use crate::access::{Access, is_same};
 
 /// Paths anybody may see: they hold no data of executions.
 const OPEN: &[&str] = &["/", "/healthz", "/readyz"];
+
+/// Who asks, for answers that tell a stranger less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Visitor {
+    /// Was let in.
+    Known,
+    /// Asks for what anybody may see, and showed no token.
+    Stranger,
+}
 
 /// What a WebSocket of the dashboard puts before its token, for want of headers.
 const PROTOCOL_PREFIX: &str = "bearer.";
 
 pub(super) async fn admit(
-    State(token): State<Option<SecretString>>,
-    request: Request,
+    State(access): State<Access>,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
     let headers = request.headers();
@@ -35,20 +46,28 @@ pub(super) async fn admit(
             format!("a page of {origin} may not use this supervisor"),
         ));
     }
-    let refused = match &token {
-        Some(token) => (!OPEN.contains(&request.uri().path()) && !shows(headers, token)).then(|| {
-            let detail = "show the token (setting http_token) in the header `authorization: Bearer TOKEN`";
-            ApiError::new(Kind::Unauthorized, detail)
-        }),
-        None => (!is_loopback(host)).then(|| {
+    let visitor = match &access {
+        Access::Token { token, .. } if shows(headers, token) => Visitor::Known,
+        Access::Token { .. } if OPEN.contains(&request.uri().path()) => Visitor::Stranger,
+        Access::Token { .. } => {
+            let file = access.file().filter(|_| is_of_this_machine(&request, host));
+            return Err(ApiError::no_token(file));
+        }
+        Access::Open if is_loopback(host) => Visitor::Known,
+        Access::Open => {
             let detail = format!("this supervisor is for local programs, not for {host:?}: set http_token");
-            ApiError::new(Kind::Forbidden, detail)
-        }),
+            return Err(ApiError::new(Kind::Forbidden, detail));
+        }
     };
-    match refused {
-        Some(error) => Err(error),
-        None => Ok(next.run(request).await),
-    }
+    request.extensions_mut().insert(visitor);
+    Ok(next.run(request).await)
+}
+
+/// Where the token is kept helps those who can read files here, and is nobody else's business: not that of another
+/// machine, nor of a page whose name was made to resolve to us.
+fn is_of_this_machine(request: &Request, host: &str) -> bool {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    is_loopback(host) && peer.is_some_and(|ConnectInfo(peer)| peer.ip().to_canonical().is_loopback())
 }
 
 fn shows(headers: &HeaderMap, token: &SecretString) -> bool {
@@ -62,13 +81,7 @@ fn shows(headers: &HeaderMap, token: &SecretString) -> bool {
         let encoded = protocols.split(',').find_map(|one| one.trim().strip_prefix(PROTOCOL_PREFIX))?;
         String::from_utf8(base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(encoded).ok()?).ok()
     });
-    shown.is_some_and(|shown| is_same(shown.as_bytes(), token.expose_secret().as_bytes()))
-}
-
-/// Compares in a time that does not tell how many bytes were right.
-fn is_same(shown: &[u8], token: &[u8]) -> bool {
-    let difference = shown.iter().zip(token).fold(0, |difference, (left, right)| difference | (left ^ right));
-    shown.len() == token.len() && difference == 0
+    shown.is_some_and(|shown| is_same(&shown, token))
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -1,11 +1,13 @@
 //! Health for whoever keeps the process alive, and metrics for whoever watches it.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 
 use super::Api;
+use super::guard::Visitor;
+use super::view::Readiness;
 
 /// `GET /healthz`: whether the loops of this process turn. A server that is away does not count.
 pub(super) async fn alive(State(api): State<Api>) -> Response {
@@ -16,9 +18,17 @@ pub(super) async fn alive(State(api): State<Api>) -> Response {
 }
 
 /// `GET /readyz`
-pub(super) async fn ready(State(api): State<Api>) -> Response {
-    let readiness = api.service.readiness().await;
+pub(super) async fn ready(State(api): State<Api>, Extension(visitor): Extension<Visitor>) -> Response {
+    tell(api.service.readiness().await, visitor)
+}
+
+/// The answer to whoever asks for readiness.
+pub(super) fn tell(readiness: Readiness, visitor: Visitor) -> Response {
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let readiness = match visitor {
+        Visitor::Known => readiness,
+        Visitor::Stranger => readiness.without_parts(),
+    };
     (status, Json(readiness)).into_response()
 }
 

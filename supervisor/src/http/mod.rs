@@ -17,6 +17,7 @@ mod problem;
 mod query;
 mod routes;
 mod schemas;
+mod server;
 mod service;
 mod socket;
 mod transcript;
@@ -30,12 +31,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 pub use front::Front;
 pub use service::{RecycleTarget, Service, ServiceError};
 
+use crate::access::Access;
 use crate::bus::Bus;
 use crate::store::Store;
 
@@ -51,8 +52,8 @@ pub struct Api {
     pub bus: Bus,
     /// Who does what is asked.
     pub service: Arc<dyn Service>,
-    /// What a client must show; `None` lets every local program in.
-    pub token: Option<SecretString>,
+    /// Who is let in.
+    pub access: Access,
     /// Ends live streams, so that the server can leave.
     pub closing: CancellationToken,
 }
@@ -67,7 +68,7 @@ impl Api {
         router
             .fallback(problem::no_such_path)
             .method_not_allowed_fallback(problem::no_such_method)
-            .layer(axum::middleware::from_fn_with_state(self.token.clone(), guard::admit))
+            .layer(axum::middleware::from_fn_with_state(self.access.clone(), guard::admit))
             .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
             .with_state(self)
     }

@@ -132,7 +132,7 @@ post /api/pool/reload: Read the settings again and roll the workers
 post /api/pool/resize: Change the bounds of the pool
 get /healthz: Whether the process is alive
 get /metrics: Metrics for Prometheus
-get /readyz: Whether it can take work, part by part (503 when not)
+get /readyz: Whether it can take work (503 when not); with the token, part by part
 get /ws: WebSocket: send {"subscribe": ["execution:ID", "executions", "pool"]}, get {"channel", "data"}
 "#);
     }

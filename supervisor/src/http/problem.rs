@@ -1,5 +1,7 @@
 //! Errors as `application/problem+json` (RFC 9457).
 
+use std::path::Path;
+
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
@@ -13,6 +15,8 @@ use crate::store::StoreError;
 pub(super) struct ApiError {
     kind: Kind,
     detail: String,
+    /// Where the token is kept that was not shown.
+    token_file: Option<String>,
 }
 
 /// The kinds of errors.
@@ -62,7 +66,15 @@ impl Kind {
 
 impl ApiError {
     pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into() }
+        Self { kind, detail: detail.into(), token_file: None }
+    }
+
+    /// The token was not shown; where it is kept, if that may be said.
+    pub(super) fn no_token(file: Option<&Path>) -> Self {
+        let file = file.map(|file| file.display().to_string());
+        let place = file.as_deref().unwrap_or("the setting http_token");
+        let detail = format!("show the token in the header `authorization: Bearer TOKEN`; it is in {place}");
+        Self { token_file: file, ..Self::new(Kind::Unauthorized, detail) }
     }
 
     pub(super) fn invalid(detail: impl Into<String>) -> Self {
@@ -87,6 +99,7 @@ impl IntoResponse for ApiError {
             title: title.to_owned(),
             status: status.as_u16(),
             detail: self.detail,
+            token_file: self.token_file,
         };
         let mut response = (status, axum::Json(problem)).into_response();
         let headers = response.headers_mut();

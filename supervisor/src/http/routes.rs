@@ -189,7 +189,7 @@ fn process_routes() -> Vec<Route> {
         ),
         simple(
             "/readyz",
-            "Whether it can take work, part by part (503 when not)",
+            "Whether it can take work (503 when not); with the token, part by part",
             &[Answer(200, "ready", JSON, "Readiness")],
             get(health::ready),
         ),

@@ -105,7 +105,8 @@ pub(super) fn schemas() -> Value {
         },
         "Readiness": {
             "type": "object",
-            "required": ["ready", "parts"],
+            "description": "without a token, or with a wrong one: only ready",
+            "required": ["ready"],
             "properties": {
                 "ready": {"type": "boolean"},
                 "parts": {"type": "array", "items": {

@@ -253,7 +253,8 @@ fn seconds(ms: u64) -> f64 {
 pub struct Readiness {
     /// True when every part is.
     pub ready: bool,
-    /// Each part.
+    /// Each part; none for who shows no token.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
 }
 
@@ -272,6 +273,11 @@ impl Readiness {
     /// Ready when all parts are.
     pub fn of(parts: Vec<Part>) -> Self {
         Self { ready: parts.iter().all(|part| part.ready), parts }
+    }
+
+    /// What a stranger may know: errors of a database or of a worker may quote what is none of theirs.
+    pub fn without_parts(self) -> Self {
+        Self { parts: Vec::new(), ..self }
     }
 }
 
@@ -309,6 +315,9 @@ pub struct Problem {
     pub status: u16,
     /// What happened here, and what to do.
     pub detail: String,
+    /// For a program of the supervisor's machine that showed no token: the file that keeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<String>,
 }
 
 #[cfg(test)]

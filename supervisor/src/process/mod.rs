@@ -21,7 +21,7 @@ mod watch;
 pub use births::{Birth, Births};
 pub use descendants::{Processes, Seen, children};
 pub use descriptor_limit::{
-    DESCRIPTORS_ASIDE, DESCRIPTORS_PER_WORKER, descriptors_for, raise_descriptor_limit,
+    DESCRIPTORS_ASIDE, DESCRIPTORS_PER_WORKER, connections_within, descriptors_for, raise_descriptor_limit,
 };
 pub use descriptors::close_inherited_on_exec;
 pub use family::Family;

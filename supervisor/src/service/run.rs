@@ -1,6 +1,6 @@
 //! `supervisor run`: a supervisor with its HTTP interface, from the first signal handler to the last commit.
 
-use std::io;
+use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -12,10 +12,13 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::core::pool_config;
+use super::data_dir::make_private;
 use super::starting::Starting;
 use super::supervisor::{Reload, StartError, Supervisor, Tasks};
+use crate::access::{Access, TokenError, dashboard_url};
+use crate::client::reachable;
 use crate::http::{Api, Front, Service};
-use crate::process::{descriptors_for, raise_descriptor_limit, reap_orphans, walls};
+use crate::process::{connections_within, descriptors_for, raise_descriptor_limit, reap_orphans, walls};
 use crate::settings::Settings;
 use crate::vital;
 
@@ -45,6 +48,9 @@ pub enum RunError {
         /// How many.
         count: usize,
     },
+    /// The token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// Signals cannot be heard.
     #[error("cannot listen for signals: {0}")]
     Signals(#[from] io::Error),
@@ -56,15 +62,23 @@ pub enum RunError {
 /// When it cannot start.
 pub async fn run(settings: Settings, reload: Reload) -> Result<(), RunError> {
     vital::end_on_panic();
-    check_descriptors(&settings);
+    let connections_max = check_descriptors(&settings);
     say_walls();
     if std::process::id() == 1 {
         tokio::spawn(vital::turning("reaper", reap_for_ever(signal(SignalKind::child())?)));
     }
     let mut signals = Signals::listen()?;
     let (starting, closing) = (Starting::default(), CancellationToken::new());
-    let front = Front::starting(settings.http_token.clone(), starting.waits_for());
-    let http = listen(settings.http_bind).await?.map(|it| serve(front.clone(), it, closing.clone()));
+    let mut settings = settings;
+    let access = access(&settings)?;
+    let front = Front::starting(access.clone(), starting.waits_for());
+    let listener = listen(settings.http_bind).await?;
+    if let Some(address) = listener.as_ref().and_then(|listener| listener.local_addr().ok()) {
+        say_address(address, &access);
+        // Port 0 is whichever was free: workers are told which.
+        settings.http_bind = Some(address);
+    }
+    let http = listener.map(|it| serve(front.clone(), it, closing.clone(), connections_max));
     let (supervisor, tasks) = tokio::select! {
         started = Supervisor::start(settings, reload, &starting) => started?,
         // It waits for a database, or for what an earlier process kept: nothing is claimed yet.
@@ -74,7 +88,7 @@ pub async fn run(settings: Settings, reload: Reload) -> Result<(), RunError> {
         }
     };
     vital::watch();
-    front.open(api(&supervisor, closing.clone()));
+    front.open(api(&supervisor, access, closing.clone()));
     notify(NotifyState::Ready);
     let watchdog = tokio::spawn(feed_watchdog(Arc::clone(&supervisor)));
     signals.until_asked_to_leave(&supervisor).await;
@@ -88,16 +102,19 @@ pub async fn run(settings: Settings, reload: Reload) -> Result<(), RunError> {
     left.map_err(|count| RunError::Abandoned { count })
 }
 
-/// Makes room for the pool's descriptors, and says so when there is not enough.
-fn check_descriptors(settings: &Settings) {
+/// Makes room for the pool's descriptors, and says so when there is not enough. Gives how many clients of the HTTP
+/// interface there is room for beside.
+fn check_descriptors(settings: &Settings) -> usize {
     let needed = descriptors_for(pool_config(settings, None).max_processes());
-    if let Some(limit) = raise_descriptor_limit().filter(|limit| *limit < needed) {
+    let limit = raise_descriptor_limit();
+    if let Some(limit) = limit.filter(|limit| *limit < needed) {
         tracing::error!(
             limit,
             needed,
             "too few file descriptors for max_workers: raise `ulimit -n` or lower it"
         );
     }
+    connections_within(limit, needed)
 }
 
 /// Whether what runs as the same user is kept from our secrets.
@@ -107,6 +124,33 @@ fn say_walls() {
             tracing::info!(wall = wall.name, "{}", wall.detail);
         } else {
             tracing::warn!(wall = wall.name, "{}", wall.detail);
+        }
+    }
+}
+
+/// Who is let in. Where nothing listens, no token is made.
+fn access(settings: &Settings) -> Result<Access, RunError> {
+    if settings.http_bind.is_none() {
+        return Ok(Access::Open);
+    }
+    make_private(&settings.data_dir).map_err(StartError::from)?;
+    Ok(Access::of(settings)?)
+}
+
+/// Says where the dashboard is. The token is for a person who sits at the terminal, and for no file that keeps a
+/// log: there the line names the file that has it.
+fn say_address(address: SocketAddr, access: &Access) {
+    let url = format!("http://{}", reachable(address));
+    match access {
+        Access::Open => tracing::info!(url, "listening, and every local program is let in"),
+        Access::Token { file: None, .. } => tracing::info!(url, "listening"),
+        Access::Token { file: Some(file), token } => {
+            tracing::info!(url, token_file = %file.display(), "listening");
+            if io::stderr().is_terminal() {
+                let dashboard = dashboard_url(&url, Some(token));
+                // A terminal that is gone shows nothing, and nobody misses it.
+                let _ = writeln!(io::stderr().lock(), "dashboard: {dashboard}");
+            }
         }
     }
 }
@@ -124,25 +168,22 @@ async fn listen(address: Option<SocketAddr>) -> Result<Option<TcpListener>, RunE
     Ok(Some(listener))
 }
 
-fn serve(front: Front, listener: TcpListener, closing: CancellationToken) -> JoinHandle<()> {
-    if let Ok(address) = listener.local_addr() {
-        tracing::info!(url = format!("http://{address}"), "listening");
-    }
-    let told = closing.clone();
-    tokio::spawn(vital::turning_until("http", told, async move {
-        if let Err(error) = front.serve(listener, closing).await {
-            tracing::error!(%error, "the HTTP interface failed; restart the supervisor");
-        }
-    }))
+fn serve(
+    front: Front,
+    listener: TcpListener,
+    closing: CancellationToken,
+    connections_max: usize,
+) -> JoinHandle<()> {
+    let served = front.serve(listener, closing.clone(), connections_max);
+    tokio::spawn(vital::turning_until("http", closing, served))
 }
 
-fn api(supervisor: &Arc<Supervisor>, closing: CancellationToken) -> Api {
-    let token = supervisor.settings.read().unwrap_or_else(PoisonError::into_inner).http_token.clone();
+fn api(supervisor: &Arc<Supervisor>, access: Access, closing: CancellationToken) -> Api {
     Api {
         store: Arc::clone(&supervisor.core.store),
         bus: supervisor.core.bus.clone(),
         service: Arc::clone(supervisor) as Arc<dyn Service>,
-        token,
+        access,
         closing,
     }
 }

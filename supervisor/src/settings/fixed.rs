@@ -13,7 +13,7 @@ impl Settings {
             ("database_url", new.database_url.expose_secret() == old.database_url.expose_secret()),
             ("amqp_url", text(&new.amqp_url) == text(&old.amqp_url)),
             ("redis_url", text(&new.redis_url) == text(&old.redis_url)),
-            ("http_token", text(&new.http_token) == text(&old.http_token)),
+            ("http_token", new.http_token.text() == old.http_token.text()),
             ("http_bind", new.http_bind == old.http_bind),
             ("queue", new.queue == old.queue),
             ("key_prefix", new.key_prefix == old.key_prefix),

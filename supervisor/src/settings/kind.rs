@@ -6,6 +6,7 @@ mod number;
 mod text;
 
 pub(crate) use address::{Bind, DatabaseUrl, ServerUrl, Token};
+pub use address::{HttpToken, is_token};
 pub use choice::LogFormat;
 pub(crate) use choice::{Format, Transcripts};
 pub(crate) use number::{Count, Interval, Limit, Millis, Seconds};

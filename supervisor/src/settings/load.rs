@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::kind::Kind;
+use super::kind::{HttpToken, Kind};
 use super::problem::{Problem, REMOVED, SettingsError, nearest};
 use super::source::{Origin, Origins, Raw, Sources, key, raw_of_toml};
 use super::table::{KEYS, Readable, Settings};
@@ -77,12 +77,12 @@ fn conflicts(read: &Readable) -> Vec<Problem> {
             format!("is {least}, above max_workers, which is {most} ({place}): lower one or raise the other"),
         ));
     }
-    if let (Some(Some(address)), Some(None)) = (read.http_bind, &read.http_token)
+    if let (Some(Some(address)), Some(HttpToken::Open)) = (read.http_bind, &read.http_token)
         && !address.ip().is_loopback()
     {
         problems.push(conflict(
             "http_bind",
-            format!("is {address}, which other machines can reach: set http_token too, or bind to 127.0.0.1"),
+            format!("is {address}, which other machines can reach: leave http_token out or set one, or bind to 127.0.0.1"),
         ));
     }
     problems

@@ -7,8 +7,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::kind::{
-    self, Bind, Command, DatabaseUrl, Format, Interval, Kind, Level, Limit, LogFormat, Millis, Name, Path,
-    Seconds, ServerUrl, Token, Transcripts, Variables, WorkerVariable,
+    self, Bind, Command, DatabaseUrl, Format, HttpToken, Interval, Kind, Level, Limit, LogFormat, Millis,
+    Name, Path, Seconds, ServerUrl, Token, Transcripts, Variables, WorkerVariable,
 };
 use super::load::Reader;
 use super::show::Shown;
@@ -152,8 +152,8 @@ settings! {
     "max_attempts" => max_attempts: u32, Attempts = Attempts::new(1, 1_000), default "3";
     /// Address of the API, WebSocket, dashboard, health and metrics; empty means none of them.
     "http_bind" => http_bind: Option<SocketAddr>, Bind = Bind, default "127.0.0.1:7420";
-    /// The bearer token clients of the API must show; required when http_bind is not loopback.
-    "http_token" => http_token: Option<SecretString>, Token = Token, default "";
+    /// The bearer token clients of the API must show. Default: one made at the first start, in data_dir/http_token. `none`: every local program is let in; for a loopback http_bind only.
+    "http_token" => http_token: HttpToken, Token = Token, default "";
     /// What is logged: off, error, warn, info, debug, trace, or a list like `info,muster_supervisor::pool=debug`.
     "log_level" => log_level: String, Level = Level, default "info";
     /// How it is logged: auto (text on a terminal, else json), text or json.

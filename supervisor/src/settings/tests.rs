@@ -47,7 +47,8 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!((settings.queue.as_str(), settings.key_prefix.as_str()), ("workflow-executions", "muster"));
     assert_eq!(settings.http_bind, Some("127.0.0.1:7420".parse().unwrap()));
     assert_eq!((settings.log_level.as_str(), settings.log_format), ("info", LogFormat::Auto));
-    assert!(settings.amqp_url.is_none() && settings.redis_url.is_none() && settings.http_token.is_none());
+    assert!(settings.amqp_url.is_none() && settings.redis_url.is_none());
+    assert!(matches!(settings.http_token, super::HttpToken::Made));
     let here = std::env::current_dir().unwrap();
     assert_eq!(settings.workflows_dir, here.join("workflows"));
     let database = format!("sqlite://{}/muster-data/muster.db", here.display());
@@ -122,16 +123,18 @@ fn a_file_that_cannot_be_used_says_why() {
 #[test]
 fn settings_that_disagree_are_refused() {
     insta::assert_snapshot!(problems(&environment(&[("MUSTER_MIN_WORKERS", "11")])), @r"invalid settings: min_workers (from MUSTER_MIN_WORKERS) is 11, above max_workers, which is 10 (default): lower one or raise the other");
-    insta::assert_snapshot!(problems(&environment(&[("MUSTER_HTTP_BIND", "0.0.0.0:7420")])), @r"invalid settings: http_bind (from MUSTER_HTTP_BIND) is 0.0.0.0:7420, which other machines can reach: set http_token too, or bind to 127.0.0.1");
+    insta::assert_snapshot!(problems(&environment(&[("MUSTER_HTTP_BIND", "0.0.0.0:7420"), ("MUSTER_HTTP_TOKEN", "none")])), @r"invalid settings: http_bind (from MUSTER_HTTP_BIND) is 0.0.0.0:7420, which other machines can reach: leave http_token out or set one, or bind to 127.0.0.1");
+    assert!(Settings::load(&environment(&[("MUSTER_HTTP_BIND", "0.0.0.0:7420")])).is_ok(), "a token is made");
     let beside = [
         ("MUSTER_MIN_WORKERS", "11"),
         ("MUSTER_HTTP_BIND", "0.0.0.0:7420"),
+        ("MUSTER_HTTP_TOKEN", "none"),
         ("MUSTER_LEASE_SECONDS", "soon"),
     ];
     let (listed, tokens) = (problems(&environment(&beside)), "MUSTER_HTTP_TOKEN");
     assert!(listed.starts_with("invalid settings, 3 problems:"), "{listed}");
     let unreadable = [("MUSTER_HTTP_BIND", "0.0.0.0:7420"), (tokens, "a b")];
-    assert!(!problems(&environment(&unreadable)).contains("set http_token too"), "it is set, and wrong");
+    assert!(!problems(&environment(&unreadable)).contains("leave http_token out"), "it is set, and wrong");
     let with_token = [("MUSTER_HTTP_BIND", "0.0.0.0:7420"), ("MUSTER_HTTP_TOKEN", "open-sesame")];
     assert!(Settings::load(&environment(&with_token)).is_ok());
 }

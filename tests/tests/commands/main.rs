@@ -7,6 +7,7 @@
 mod doctor;
 mod pool;
 mod submit;
+mod token;
 mod transcript;
 mod usage;
 

@@ -1,4 +1,4 @@
-//! status, resize, recycle, reload; the token.
+//! status, resize, recycle, reload.
 
 use std::time::Duration;
 
@@ -64,21 +64,6 @@ fn a_supervisor_that_cannot_work_says_so_and_why() {
         said.code == 1 && said.out.contains("is NOT ready") && said.out.contains("/no/such/worker")
     });
     drop(supervisor);
-}
-
-#[test]
-fn a_token_is_asked_for_and_taken() {
-    let installation = installed().setting("http_token", "open-sesame");
-    let _supervisor = installation.spawn();
-    // The client reads the token from where the setting is.
-    eventually("it answers", SOON, || run(&installation, &["status"]).code == 0);
-    let mut stranger = installation.command(&["list"]);
-    let said = stranger.env_remove("MUSTER_HTTP_TOKEN").output().unwrap();
-    assert_eq!(said.status.code(), Some(1));
-    let err = String::from_utf8(said.stderr).unwrap();
-    assert!(err.contains("wants its token: give it with --token or MUSTER_HTTP_TOKEN"), "{err}");
-    let mut friend = installation.command(&["list", "--token", "open-sesame"]);
-    assert_eq!(friend.env_remove("MUSTER_HTTP_TOKEN").output().unwrap().status.code(), Some(0));
 }
 
 #[test]

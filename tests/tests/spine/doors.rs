@@ -1,10 +1,12 @@
 //! What workers and other users must not reach: the supervisor's memory, environment, descriptors and files.
 
 use std::fs::{self, Permissions};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use muster_tests::{Installation, binaries, eventually, process};
 use serde_json::json;
@@ -151,4 +153,84 @@ fn a_data_folder_that_others_share_is_refused_and_left_alone() {
     assert_eq!(data.metadata().unwrap().mode() & 0o7777, 0o1777);
     assert!(fs::read_dir(&data).unwrap().next().is_none());
     assert!(process::in_folder(installation.folder()).is_empty());
+}
+
+/// More than a supervisor of this test takes.
+const SILENT: usize = 400;
+
+/// What health answers on a connection of its own, and how long it took.
+fn health(address: &str) -> Option<(String, Duration)> {
+    let begun = Instant::now();
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    Some((answer, begun.elapsed()))
+}
+
+#[test]
+fn silent_connections_stop_neither_health_nor_the_api_nor_the_start_of_workers() {
+    let installation = workflows::installed();
+    let supervisor = installation.spawn_under(&["prlimit", "--nofile=320:320"]);
+    supervisor.wait_ready(SOON);
+    let address = installation.url().trim_start_matches("http://").to_owned();
+    let silent: Vec<_> = (0..SILENT).map(|_| TcpStream::connect(&address).unwrap()).collect();
+    // One that sends the head of a request and of its body only the beginning.
+    let mut slow = TcpStream::connect(&address).unwrap();
+    slow.write_all(b"POST /api/executions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{")
+        .unwrap();
+
+    for _ in 0..10 {
+        let (answer, took) = health(&address).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200") && took < Duration::from_secs(5), "{took:?} {answer}");
+    }
+    let before = supervisor.workers();
+    assert_eq!(supervisor.client().post("/api/pool/recycle", &json!({ "all": true })).status, 200);
+    eventually("every worker is replaced", SOON, || {
+        let workers = supervisor.workers();
+        workers.len() == 2 && workers.iter().all(|worker| !before.contains(worker))
+    });
+    let client = supervisor.client();
+    let id = client.submit(&json!({ "workflow": "echo", "parameters": 1 }));
+    assert_eq!(client.finished(&id, SOON)["status"], "SUCCESS");
+    assert!(!supervisor.log().contains("Too many open files"), "{}", supervisor.log());
+    drop(silent);
+}
+
+#[test]
+fn when_every_connection_is_at_work_health_is_answered_still_and_others_are_told_to_wait() {
+    let installation = workflows::installed();
+    let supervisor = installation.spawn_under(&["prlimit", "--nofile=320:320"]);
+    supervisor.wait_ready(SOON);
+    let address = installation.url().trim_start_matches("http://").to_owned();
+    let token = fs::read_to_string(installation.path("data/http_token")).unwrap();
+    let id = supervisor.client().submit(&json!({ "workflow": "sleep", "parameters": { "ms": 600_000 } }));
+    let wait = format!(
+        "GET /api/executions/{id}?wait=600 HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\r\n",
+        token.trim()
+    );
+    let mut waiting = Vec::new();
+    let refused = eventually("no connection is left for anything but health", SOON * 2, || {
+        for _ in 0..8 {
+            let Ok(mut stream) = TcpStream::connect(&address) else { break };
+            let _ = stream.write_all(wait.as_bytes());
+            waiting.push(stream);
+        }
+        let stream = waiting.last_mut().unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+        let mut answer = [0; 512];
+        let read = stream.read(&mut answer).unwrap_or(0);
+        let text = String::from_utf8_lossy(&answer[..read]).into_owned();
+        text.contains("all connections are taken").then_some(text)
+    });
+    assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("connection: close"), "{refused}");
+    for _ in 0..5 {
+        let (answer, took) = health(&address).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200") && took < Duration::from_secs(5), "{took:?} {answer}");
+    }
+    drop(waiting);
+    eventually("there is room again", SOON, || {
+        supervisor.client().try_get("/api/pool").is_some_and(|it| it.status == 200)
+    });
 }

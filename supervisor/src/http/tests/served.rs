@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use secrecy::SecretString;
 use serde_json::value::RawValue;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::stand::Stand;
+use crate::access::Access;
 use crate::bus::{Bus, Settlement, StatusChange};
 use crate::client::Client;
 use crate::execution::{Attempt, LogLine, LogStream, Request, Status};
@@ -58,15 +58,15 @@ pub(super) async fn start(token: Option<&str>) -> Served {
         store: Arc::clone(&store),
         bus: bus.clone(),
         service: Arc::clone(&stand) as Arc<dyn Service>,
-        token: token.map(SecretString::from),
+        access: token.map_or(Access::Open, |token| Access::Token { token: token.into(), file: None }),
         closing: closing.clone(),
     };
     let waits = Part { part: "store".into(), ready: false, detail: "the database is out of reach: x".into() };
     let (_, waits_for) = tokio::sync::watch::channel(Readiness::of(vec![waits]));
-    let front = Front::starting(api.token.clone(), waits_for);
+    let front = Front::starting(api.access.clone(), waits_for);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(front.clone().serve(listener, closing.clone()));
+    tokio::spawn(front.clone().serve(listener, closing.clone(), 64));
     Served { url, store, bus, stand, front, api, closing, _folder: folder }
 }
 

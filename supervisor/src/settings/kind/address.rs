@@ -90,25 +90,58 @@ impl Kind for Bind {
     }
 }
 
+/// What clients of the API must show.
+#[derive(Clone, Debug)]
+pub enum HttpToken {
+    /// The one in data_dir, made at the first start.
+    Made,
+    /// Nothing: every local program is let in.
+    Open,
+    /// This one.
+    Given(SecretString),
+}
+
+impl HttpToken {
+    /// The text of the setting.
+    pub(in crate::settings) fn text(&self) -> &str {
+        match self {
+            Self::Made => "",
+            Self::Open => OPEN,
+            Self::Given(token) => token.expose_secret(),
+        }
+    }
+}
+
+/// What is set by those who insist on an API without a token.
+const OPEN: &str = "none";
+
+/// Whether a text can be a token: it travels in an HTTP header.
+pub fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// A secret that travels in an HTTP header.
 pub(crate) struct Token;
 
 impl Kind for Token {
-    type Value = Option<SecretString>;
+    type Value = HttpToken;
     const PLACEHOLDER: &'static str = "TOKEN";
 
     fn parse(&self, raw: &Raw) -> Result<Self::Value, String> {
-        let text = single(raw)?;
-        if text.is_empty() {
-            return Ok(None);
+        match single(raw)? {
+            "" => Ok(HttpToken::Made),
+            OPEN => Ok(HttpToken::Open),
+            text if is_token(text) => Ok(HttpToken::Given(SecretString::from(text))),
+            _ => Err("must be visible ASCII characters without spaces, or \"none\"".to_owned()),
         }
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err("must be visible ASCII characters without spaces".to_owned());
-        }
-        Ok(Some(SecretString::from(text)))
     }
 
     fn show(&self, value: &Self::Value) -> toml::Value {
-        toml::Value::String(value.as_ref().map(|_| MASK.to_owned()).unwrap_or_default())
+        let shown = match value {
+            HttpToken::Made => "",
+            HttpToken::Open => OPEN,
+            HttpToken::Given(_) => MASK,
+        };
+        toml::Value::String(shown.to_owned())
     }
 }
