@@ -14,6 +14,7 @@ pub mod frame;
 pub mod json;
 pub mod limits;
 pub mod transcript;
+pub mod value;
 pub mod wire;
 
 mod message;

@@ -33,3 +33,9 @@ pub const CRASH_STDERR_LINES: usize = 10;
 pub const RUN_CHANGES_MAX_BYTES: usize = 16 * 1024 * 1024;
 /// How many executions a run may submit.
 pub const RUN_CHILDREN_MAX: usize = 1000;
+/// How deep arrays and objects of a value may be nested.
+pub const JSON_DEPTH_MAX: usize = 512;
+/// A progress message longer than this is cut at a character border and marked.
+pub const PROGRESS_MESSAGE_MAX_BYTES: usize = 1024;
+/// The highest count of a progress: what every language holds exactly.
+pub const PROGRESS_MAX: u64 = (1 << 53) - 1;

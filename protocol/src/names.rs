@@ -53,6 +53,8 @@ pub mod error_type {
     pub const RESULT_TOO_LARGE: &str = "ResultTooLarge";
     /// The result is not JSON.
     pub const INVALID_RESULT: &str = "InvalidResult";
+    /// A value given to a call (state, the parameters of a child) cannot be kept. An SDK says so at the call.
+    pub const INVALID_VALUE: &str = "InvalidValue";
     /// The database refused the value.
     pub const RESULT_NOT_STORABLE: &str = "ResultNotStorable";
     /// The worker said it cannot run this.

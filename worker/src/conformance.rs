@@ -9,6 +9,7 @@ use std::time::Duration;
 use muster_protocol::Level;
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::sdk::{Context, Native, WorkflowError};
 
@@ -55,7 +56,8 @@ type Done = Result<Value, WorkflowError>;
 /// Registers all of them, and the no-op that measurements use.
 pub(crate) fn register(native: &mut Native) {
     native.add_blocking("bench.noop", |_: Value, _| Ok(()));
-    native.add_blocking("conformance.echo", |params: Value, _| Ok(params));
+    // As text: a `Value` has no room for integers of more than 64 bits.
+    native.add_blocking("conformance.echo", |params: Box<RawValue>, _| Ok(params));
     native.add_blocking("conformance.fail", |params: Fail, _| -> Done {
         Err(WorkflowError::new(params.kind, params.message))
     });

@@ -46,7 +46,7 @@ fn a_blocking_workflow_computes_reports_and_ends_when_asked() {
 
     let seen = peer.run("primes", &json!({ "below": 1_000_000_000 }));
     assert_eq!((seen.error().kind.as_str(), seen.error().retryable), ("TooMany", Some(false)));
-    assert_eq!(peer.run("primes", &json!({ "below": "x" })).error().kind, "InvalidParams");
+    assert_eq!(peer.run("primes", &json!({ "below": "x" })).error().kind, "InvalidParameters");
 
     let run = peer.execute("primes", &json!({ "below": 20_000_000 }));
     peer.wait_started(run);

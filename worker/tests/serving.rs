@@ -244,7 +244,7 @@ fn the_conformance_workflows_do_what_the_protocol_says() {
     let seen = peer.run("conformance.big", &json!({ "bytes": 17_000_000 }));
     assert_eq!(seen.error().kind, "ResultTooLarge");
     let seen = peer.run("conformance.sleep", &json!({ "seconds": "x" }));
-    assert_eq!(seen.error().kind, "InvalidParams");
+    assert_eq!(seen.error().kind, "InvalidParameters");
 
     let run = peer.execute("conformance.exit", &json!({ "code": 7 }));
     peer.wait_started(run);

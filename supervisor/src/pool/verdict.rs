@@ -105,11 +105,11 @@ fn is_past_deadline(run: &Run, at: Time) -> bool {
     }
 }
 
-/// A user's own error that bears one of our names is told from ours. Two of our names are raised by the SDK
+/// A user's own error that bears one of our names is told from ours. Three of our names are raised by the SDK
 /// on our behalf and stay.
 fn with_final_kind(mut error: ErrorInfo) -> ErrorInfo {
-    let is_from_sdk =
-        [error_type::RESULT_TOO_LARGE, error_type::INVALID_RESULT].contains(&error.kind.as_str());
+    let is_from_sdk = [error_type::RESULT_TOO_LARGE, error_type::INVALID_RESULT, error_type::OUT_OF_MEMORY]
+        .contains(&error.kind.as_str());
     if error.kind.is_empty() {
         error_type::EXECUTION_ERROR.clone_into(&mut error.kind);
     } else if !is_from_sdk && error_type::RESERVED.contains(&error.kind.as_str()) {

@@ -11,8 +11,9 @@ from . import interrupt
 from .current import current_or_none
 from .errors import CallError
 from .execution import Execution
-from .logs import make_record
-from .results import to_json
+from .logs import make_record, progress_count, progress_message
+from .results import encode
+from .values import shown
 from .wire.messages import ErrorInfo, Level
 
 
@@ -28,8 +29,15 @@ def call_all(calls: List[Tuple[str, Any]]) -> List[Any]:
     execution = _execution()
     if execution.closed:
         raise CallError("Closed", f"execution {execution.execution_id} has ended")
-    encoded = [(method, to_json(params, f"the parameters of {method}")) for method, params in calls]
+    encoded = [(method, _encoded(method, params)) for method, params in calls]
     return [_answer(value, error) for value, error in execution.port.call_all(encoded)]
+
+
+def _encoded(method: str, params: Any) -> bytes:
+    text, problem = encode(params, "")
+    if problem:
+        raise CallError("InvalidValue", f"{method} is refused: {problem}", retryable=False)
+    return text
 
 
 def _answer(value: Optional[bytes], error: Optional[ErrorInfo]) -> Any:
@@ -45,35 +53,50 @@ def _call(method: str, params: Dict[str, Any]) -> Any:
     return answer
 
 
+_NOT_GIVEN = object()
+
+
 class Log:
-    """`context.log.info("paid", amount=12)`: a message and any fields."""
+    """`context.log.info("paid", amount=12)`: a message and any fields, whatever their names. Never fails."""
 
-    def debug(self, message: object, **fields: Any) -> None:
+    def debug(self, message: object = _NOT_GIVEN, /, *arguments: object, **fields: Any) -> None:
         """For the author of the workflow."""
-        self._write(Level.Debug, message, fields)
+        self._write(Level.Debug, message, arguments, fields)
 
-    def info(self, message: object, **fields: Any) -> None:
+    def info(self, message: object = _NOT_GIVEN, /, *arguments: object, **fields: Any) -> None:
         """For who runs the workflow."""
-        self._write(Level.Info, message, fields)
+        self._write(Level.Info, message, arguments, fields)
 
-    def warn(self, message: object, **fields: Any) -> None:
+    def warn(self, message: object = _NOT_GIVEN, /, *arguments: object, **fields: Any) -> None:
         """Something a person may want to look at."""
-        self._write(Level.Warn, message, fields)
+        self._write(Level.Warn, message, arguments, fields)
 
-    def error(self, message: object, **fields: Any) -> None:
+    def error(self, message: object = _NOT_GIVEN, /, *arguments: object, **fields: Any) -> None:
         """Something went wrong."""
-        self._write(Level.Error, message, fields)
+        self._write(Level.Error, message, arguments, fields)
 
     warning = warn
 
-    def _write(self, level: Level, message: object, fields: Dict[str, Any]) -> None:
+    def _write(self, level: Level, message: object, arguments: Tuple[object, ...], fields: Dict[str, Any]) -> None:
         execution = _execution()
         interrupt.hold()
         try:
             if not execution.closed:
-                execution.port.log(make_record(level, execution.workflow, str(message), fields))
+                if message is _NOT_GIVEN:
+                    message = fields.pop("message", "")
+                execution.port.log(make_record(level, execution.workflow, _formatted(message, arguments), fields))
         finally:
             interrupt.release()
+
+
+def _formatted(message: object, arguments: Tuple[object, ...]) -> str:
+    """The message; arguments are put in as `logging` does it, or behind it where they do not fit."""
+    if not arguments:
+        return shown(message)
+    try:
+        return str(message) % arguments
+    except Exception:
+        return " ".join(map(shown, (message, *arguments)))
 
 
 class Config:
@@ -172,12 +195,13 @@ class Context:
         return _execution().request is not None
 
     def progress(self, current: int, total: int = 0, message: str = "") -> None:
-        """Tells watchers how far it is: 3 of 10, or 3 of an unknown number with `total=0`."""
+        """Tells watchers how far it is: 3 of 10, or 3 of an unknown number with `total=0`. Never fails."""
         execution = _execution()
         interrupt.hold()
         try:
             if not execution.closed:
-                execution.port.progress(max(0, int(current)), max(0, int(total)), str(message))
+                counts = progress_count(current), progress_count(total)
+                execution.port.progress(*counts, progress_message(message))
         finally:
             interrupt.release()
 

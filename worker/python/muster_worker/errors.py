@@ -7,6 +7,7 @@ import sys
 import traceback
 from typing import List, Optional, Set
 
+from .values import clean
 from .wire.messages import ErrorInfo
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -51,10 +52,11 @@ class CallError(MusterError):
 
     retryable = None
 
-    def __init__(self, kind: str, message: str) -> None:
+    def __init__(self, kind: str, message: str, retryable: Optional[bool] = None) -> None:
         super().__init__(message or kind)
         self.kind = kind
         self.message = message
+        self.retryable = retryable
 
 
 class Rejection(Exception):
@@ -77,14 +79,25 @@ def is_cancellation(error: BaseException, cancel_requested: bool) -> bool:
 
 def describe(error: BaseException) -> ErrorInfo:
     """Kind, message, stack without the SDK's own frames, and whether another attempt could help."""
-    retryable = getattr(error, "retryable", None)
+    try:
+        retryable = getattr(error, "retryable", None)
+    except Exception:
+        # A property of the user's that fails must not take the outcome with it.
+        retryable = None
     return ErrorInfo(
-        # An answer of the supervisor that nobody caught is known by what the supervisor called it.
-        kind=error.kind if isinstance(error, CallError) else type(error).__name__,
-        message=_message(error)[:_MESSAGE_MAX_CHARACTERS],
-        stack=stack_of(error),
+        kind=clean(_kind(error)),
+        message=clean(_message(error)[:_MESSAGE_MAX_CHARACTERS]),
+        stack=clean(stack_of(error)),
         retryable=retryable if isinstance(retryable, bool) else None,
     )
+
+
+def _kind(error: BaseException) -> str:
+    # An answer of the supervisor that nobody caught is known by what the supervisor called it.
+    if isinstance(error, CallError):
+        return str(error.kind)
+    # The name that every SDK gives it.
+    return "OutOfMemory" if isinstance(error, MemoryError) else type(error).__name__
 
 
 def stack_of(error: BaseException) -> str:
@@ -109,6 +122,8 @@ def _message(error: BaseException) -> str:
     # KeyError('name') says only 'name'; a bare class says nothing at all.
     if isinstance(error, KeyError) and len(error.args) == 1:
         return f"key not found: {text}"
+    if isinstance(error, MemoryError):
+        return f"the workflow asked for more memory than the worker may have{': ' if text else ''}{text}"
     return text or type(error).__name__
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import math
 import sys
 import threading
 import time
@@ -12,11 +12,18 @@ from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from . import interrupt
 from .current import current_or_none
-from .results import plain
-from .wire.limits import LOG_BATCH_MAX_BYTES, LOG_BATCH_MAX_RECORDS, LOG_MESSAGE_MAX_BYTES
+from .fields import fields_text
+from .values import cut, shown
+from .wire.limits import (
+    IDENTIFIER_MAX_BYTES,
+    LOG_BATCH_MAX_BYTES,
+    LOG_BATCH_MAX_RECORDS,
+    LOG_MESSAGE_MAX_BYTES,
+    PROGRESS_MAX,
+    PROGRESS_MESSAGE_MAX_BYTES,
+)
 from .wire.messages import Level, Log, LogRecord, Progress
 
-_FIELDS_MAX_BYTES = 64 * 1024
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _LEVELS = {Level.Trace: 5, Level.Debug: 10, Level.Info: 20, Level.Warn: 30, Level.Error: 40}
 
@@ -81,39 +88,23 @@ def make_record(
 ) -> LogRecord:
     """A record within the limits of the wire."""
     timestamp = time.time() if at is None else at
-    return LogRecord(int(timestamp * 1_000_000), level, logger, cut(message), _fields(fields))
+    name = cut(logger, IDENTIFIER_MAX_BYTES)
+    return LogRecord(int(timestamp * 1_000_000), level, name, cut(message, LOG_MESSAGE_MAX_BYTES), fields_text(fields))
 
 
-def cut(message: str) -> str:
-    """The message, cut at a character border and marked when it is too long."""
-    if len(message) * 4 <= LOG_MESSAGE_MAX_BYTES:
-        return message
-    encoded = message.encode("utf-8", "replace")
-    if len(encoded) <= LOG_MESSAGE_MAX_BYTES:
-        return message
-    mark = f" ... [cut, {len(encoded)} bytes in all]"
-    return encoded[: LOG_MESSAGE_MAX_BYTES - len(mark)].decode("utf-8", "ignore") + mark
-
-
-def _fields(fields: Mapping[str, Any]) -> bytes:
-    if not fields:
-        return b""
+def progress_count(value: Any) -> int:
+    """A count of a progress: whole, not below nothing, not above what every language holds."""
     try:
-        text = json.dumps(fields, ensure_ascii=False, allow_nan=False, default=plain).encode("utf-8")
-    except (TypeError, ValueError, RecursionError):
-        # A log call must never fail an execution: what is not JSON is shown as Python shows it.
-        shown = {str(key): _shown(value) for key, value in fields.items()}
-        text = json.dumps(shown).encode("utf-8")
-    if len(text) > _FIELDS_MAX_BYTES:
-        return json.dumps({"cut": f"the fields were {len(text)} bytes"}).encode("utf-8")
-    return text
+        if isinstance(value, float) and math.isnan(value):
+            return 0
+        return max(0, int(min(value, PROGRESS_MAX)))
+    except Exception:
+        return 0
 
 
-def _shown(value: Any) -> str:
-    try:
-        return repr(value)
-    except Exception as error:
-        return f"<{type(value).__name__}, repr raised {type(error).__name__}>"
+def progress_message(message: Any) -> str:
+    """A message of a progress, within the limits of the wire."""
+    return cut(shown(message), PROGRESS_MESSAGE_MAX_BYTES)
 
 
 class LoggingHandler(logging.Handler):
@@ -135,7 +126,7 @@ class LoggingHandler(logging.Handler):
                 print(f"{record.levelname.lower()} {record.name}: {message}", file=sys.stderr)
             elif not execution.closed:
                 extras = _extras(record)
-                execution.port.log(make_record(_level(record.levelno), record.name, message, extras, record.created))
+                execution.port.log(make_record(_level(record.levelno), shown(record.name), message, extras, record.created))
         finally:
             interrupt.release()
 
@@ -144,12 +135,19 @@ def _text(record: logging.LogRecord) -> str:
     try:
         message = record.getMessage()
     except Exception as error:
-        message = f"{record.msg!r} cannot be formatted with {record.args!r}: {error}"
+        message = f"{shown(record.msg)} cannot be formatted with its arguments: {shown(error)}"
     if record.exc_info and record.exc_info[0] is not None:
-        message += "\n" + "".join(traceback.format_exception(*record.exc_info)).rstrip()
+        message += "\n" + _traceback(record.exc_info)
     if record.stack_info:
-        message += "\n" + record.stack_info
+        message += "\n" + shown(record.stack_info)
     return message
+
+
+def _traceback(exc_info: Any) -> str:
+    try:
+        return "".join(traceback.format_exception(*exc_info)).rstrip()
+    except Exception as error:
+        return f"(its traceback cannot be shown: {type(error).__name__})"
 
 
 def _extras(record: logging.LogRecord) -> Dict[str, Any]:

@@ -2,7 +2,8 @@
 
 Beyond JSON's own types: datetime, date and time become ISO 8601; timedelta seconds; UUID, Decimal and
 Path strings; Enum its value; a dataclass or a pydantic model an object; tuples, sets and other iterables
-of that kind arrays. Everything else, NaN and infinities included, is `InvalidResult` that names the place.
+of that kind arrays. Everything else, NaN and infinities included, is `InvalidResult` that names the place, and so
+is what no store keeps: see `values`.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ import datetime
 import decimal
 import enum
 import json
-import math
 import pathlib
 import uuid
-from typing import Any, Set
+from typing import Any, Tuple
 
 from .errors import InvalidResult
+from .values import find_unfit, may_be_unfit
 from .wire.messages import ErrorInfo, Failed
 
 
@@ -44,15 +45,24 @@ def plain(value: Any) -> Any:
 _encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=plain)
 
 
-def to_json(value: Any, what: str = "the result") -> bytes:
-    """The JSON text of a value, or `InvalidResult`."""
+def to_json(value: Any) -> bytes:
+    """The JSON text of a result, or `InvalidResult` with the place that cannot be kept."""
+    text, problem = encode(value, "result")
+    if problem:
+        raise InvalidResult(f"the result is refused: {problem}")
+    return text
+
+
+def encode(value: Any, root: str) -> Tuple[bytes, str]:
+    """The JSON text of a value, or why it has none that can be kept, beginning with its place below `root`."""
     try:
-        return _encoder.encode(value).encode("utf-8")
-    except UnicodeEncodeError:
-        problem = "it holds text that is not valid Unicode (a lone surrogate)"
+        text = _encoder.encode(value).encode("utf-8")
     except (TypeError, ValueError, RecursionError) as error:
-        problem = _locate(value, what.split()[-1], set()) or str(error)
-    raise InvalidResult(f"{what} is not JSON: {problem}")
+        return b"", find_unfit(value, root, plain) or f"{root or 'the value'} cannot be written as JSON ({error})"
+    if may_be_unfit(text):
+        problem = find_unfit(value, root, plain)
+        return (b"", problem) if problem else (text, "")
+    return text, ""
 
 
 def too_large(size_bytes: int, limit_bytes: int) -> Failed:
@@ -65,32 +75,3 @@ def too_large(size_bytes: int, limit_bytes: int) -> Failed:
             retryable=False,
         )
     )
-
-
-def _locate(value: Any, where: str, above: Set[int]) -> str:
-    """The first place that is not JSON, in words."""
-    if id(value) in above:
-        return f"{where} contains itself"
-    if len(above) > 900:
-        return f"{where} is nested too deeply"
-    if value is None or isinstance(value, (bool, int, str)):
-        return ""
-    if isinstance(value, float):
-        return "" if math.isfinite(value) else f"{where} is {value!r}; JSON has no such number, return None instead"
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return f"{where} is bytes; decode them, or return base64.b64encode(...).decode()"
-    above = above | {id(value)}
-    if isinstance(value, dict):
-        for key, one in value.items():
-            if not (key is None or isinstance(key, (str, int, float, bool))):
-                return f"a key of {where} is {type(key).__name__} ({key!r}); JSON keys are strings"
-            problem = _locate(one, f"{where}[{key!r}]", above)
-            if problem:
-                return problem
-        return ""
-    if isinstance(value, (list, tuple)):
-        return next(filter(None, (_locate(one, f"{where}[{at}]", above) for at, one in enumerate(value))), "")
-    try:
-        return _locate(plain(value), where, above)
-    except TypeError:
-        return f"{where} is of type {type(value).__module__}.{type(value).__qualname__}"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Callable
 
 from . import current, interrupt
 from .errors import InvalidResult, Rejection, WorkflowTimeout, describe, is_cancellation
 from .execution import Execution
+from .params import read_params
 from .results import to_json
 from .wire.messages import Cancelled, Failed, Outcome, Rejected, Succeeded
 from .workflow import Definition
@@ -50,8 +50,7 @@ def _run(execution: Execution, job: Job, params: bytes) -> Outcome:
     definition = job()
     if definition.timeout_seconds is not None:
         execution.limit(definition.timeout_seconds)
-    # As text: of bytes the parser would first find out which of five encodings they are in.
-    value = json.loads(params.decode("utf-8")) if params else None
+    value = read_params(params)
     positional, keywords = definition.signature.bind(execution.workflow, value)
     result = definition.function(*positional, **keywords)
     if definition.is_async or hasattr(result, "__await__"):

@@ -153,12 +153,12 @@ LOOP.append(LOOP)
 @pytest.mark.parametrize(
     "value, message",
     [
-        ({"a": [1, float("nan")]}, "result['a'][1] is nan"),
+        ({"a": [1, float("nan")]}, "result.a[1] is NaN"),
         (b"x", "result is bytes; decode them"),
-        ({"a": {(1, 2): 3}}, "a key of result['a'] is tuple"),
+        ({"a": {(1, 2): 3}}, "a key of result.a is tuple"),
         ([object()], "result[0] is of type builtins.object"),
         (LOOP, "contains itself"),
-        ("\ud800", "lone surrogate"),
+        ("\ud800", "half of a surrogate pair"),
         (test_results, "result is of type builtins.function"),
     ],
 )

@@ -32,6 +32,8 @@ fn about_the_run(native: &Object<'_>, host: &Rc<Host>) -> Result<()> {
     let at = Rc::clone(host);
     native.set("params", Func::from(move || at.params()))?;
     let at = Rc::clone(host);
+    native.set("unfit", Func::from(move || at.unfit()))?;
+    let at = Rc::clone(host);
     native.set("context", Func::from(move || at.context()))?;
     let at = Rc::clone(host);
     native.set("info", Func::from(move || at.info()))?;

@@ -8,13 +8,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use muster_protocol::{CancelReason, JsonBytes, Level};
+use muster_protocol::{CallResult, CancelReason, JsonBytes, Level, value};
 
 use super::completions::{Completion, Completions};
 use super::fetch::{Fetches, Request};
-use super::surrogates;
 use super::timers::Timers;
-use crate::run::{Line, Run};
+use crate::run::{Line, Run, refused_call};
 
 /// How often a busy interpreter looks for messages.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
@@ -58,8 +57,7 @@ impl Host {
     pub(crate) fn log(&self, level: i32, logger: &str, message: &str, fields: Option<String>) {
         const LEVELS: [Level; 5] = [Level::Trace, Level::Debug, Level::Info, Level::Warn, Level::Error];
         let level = usize::try_from(level).ok().and_then(|level| LEVELS.get(level)).copied();
-        let fields =
-            fields.map_or(JsonBytes::NONE, |fields| JsonBytes(surrogates::mend(fields).into_bytes()));
+        let fields = fields.map_or(JsonBytes::NONE, |fields| JsonBytes(fields.into_bytes()));
         if let Some(run) = self.run() {
             run.log(level.unwrap_or_default(), logger, message, fields);
         }
@@ -80,15 +78,19 @@ impl Host {
             return id;
         };
         run.set_activity(&format!("last asked: {method}"));
-        run.call(method, JsonBytes(surrogates::mend(params).into_bytes()), move |result| {
-            completions.reply(id, result)
-        });
+        match value::check(params.as_bytes(), "") {
+            Ok(()) => run.call(method, JsonBytes(params.into_bytes()), move |result| {
+                completions.reply(id, result);
+            }),
+            Err(unfit) => completions.reply(id, CallResult::Err { error: refused_call(method, &unfit) }),
+        }
         id
     }
 
     /// Begins a request; gives the id its completion will carry.
     pub(crate) fn fetch(&self, request: &str, body: Option<Vec<u8>>) -> Result<u32, String> {
-        let request: Request = serde_json::from_str(request).map_err(|error| error.to_string())?;
+        let request: Request =
+            serde_json::from_str(&value::mend(request)).map_err(|error| error.to_string())?;
         let id = self.next_id();
         self.with(|active| {
             active.run.set_activity(&format!("last asked: {request}"));
@@ -149,6 +151,12 @@ impl Host {
 
     pub(crate) fn params(&self) -> String {
         self.with(|active| String::from_utf8_lossy(&active.run.request.params.0).into_owned())
+    }
+
+    /// Why the parameters are none that this language can hold.
+    pub(crate) fn unfit(&self) -> Option<String> {
+        let run = self.run()?;
+        value::check_shape(&run.request.params.0, "params").err().map(|unfit| unfit.to_string())
     }
 
     pub(crate) fn context(&self) -> String {

@@ -12,7 +12,6 @@ mod host;
 mod modules;
 mod realm;
 mod script;
-mod surrogates;
 mod timers;
 
 use std::rc::Rc;

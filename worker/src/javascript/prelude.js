@@ -1,75 +1,29 @@
 // What every workflow finds: ctx, console, timers, abort signals. Compiled once per worker process; its frames
 // are left out of stacks. `native` holds the few functions that Rust provides; the result is how Rust calls back.
 export default function (native) {
-  const { parse, stringify } = JSON;
+  const { stringify } = JSON;
+  const { clean, count, encode, fieldsOf, hideLines, isError, kindOf, messageOf, parse, read, show, stackOf } = native.values;
   const pending = new Map(); // id -> what to do with a call's or a fetch's answer
   const timers = new Map(); // id -> callback
   const define = (target, name, value) =>
     Object.defineProperty(target, name, { value, writable: true, configurable: true, enumerable: false });
 
-  // ---- text of values -------------------------------------------------------------------------------------
-  function show(value) {
-    if (typeof value === "string") return value;
-    if (typeof value === "bigint") return `${value}n`;
-    if (typeof value === "function") return `[function ${value.name || "anonymous"}]`;
-    if (value instanceof Error) return stackOf(value);
-    if (typeof value === "object" && value !== null) {
-      const seen = new Set();
-      try {
-        return stringify(value, (_, inner) => {
-          if (typeof inner === "bigint") return `${inner}n`;
-          if (inner instanceof Error) return `${inner.name}: ${inner.message}`;
-          if (inner instanceof Map) return Object.fromEntries(inner);
-          if (inner instanceof Set) return [...inner];
-          if (typeof inner === "object" && inner !== null) {
-            if (seen.has(inner)) return "[seen above]";
-            seen.add(inner);
-          }
-          return inner;
-        }) ?? String(value);
-      } catch {
-        return Object.prototype.toString.call(value);
-      }
-    }
-    return String(value);
-  }
-
   // ---- errors ---------------------------------------------------------------------------------------------
-  function kindOf(error) {
-    const name = typeof error.name === "string" && error.name ? error.name : "Error";
-    const own = error.constructor && error.constructor.name;
-    return name === "Error" && own ? own : name;
-  }
-
-  function framesOf(error) {
-    const stack = typeof error.stack === "string" ? error.stack : "";
-    return stack.split("\n").filter((line) => line.trim() && !line.includes("muster:")).join("\n");
-  }
-
-  function stackOf(error, depth = 0) {
-    const frames = framesOf(error);
-    let text = `${kindOf(error)}: ${error.message}` + (frames ? `\n${frames}` : "");
-    if (Array.isArray(error.errors)) {
-      for (const inner of error.errors.slice(0, 5)) text += `\n  - ${inner instanceof Error ? `${kindOf(inner)}: ${inner.message}` : show(inner)}`;
-    }
-    if (error.cause !== undefined && depth < 8) {
-      text += "\nCaused by: " + (error.cause instanceof Error ? stackOf(error.cause, depth + 1) : show(error.cause));
-    }
-    return text;
-  }
+  hideLines((line) => line.includes("muster:"));
 
   function describe(error) {
-    if (!(error instanceof Error)) {
-      return stringify({ kind: "", message: typeof error === "string" ? error : `the workflow threw ${show(error)}`, stack: "" });
+    if (!isError(error)) {
+      return stringify({ kind: "", message: typeof error === "string" ? clean(error) : `the workflow threw ${show(error)}`, stack: "" });
     }
     const kind = kindOf(error);
-    let message = String(error.message);
+    const stack = stackOf(error);
+    let message = messageOf(error);
     if (kind === "SyntaxError") {
-      const place = /([^\s(]+:\d+(:\d+)?)\)?\s*$/.exec(framesOf(error).split("\n")[0] ?? "");
+      const place = /^\s+at .*?([^\s(]+:\d+(:\d+)?)\)?\s*$/m.exec(stack);
       if (place) message = `${place[1]}: ${message}`;
     }
-    const retryable = typeof error.retryable === "boolean" ? error.retryable : null;
-    return stringify({ kind, message: message || kind, stack: stackOf(error), retryable });
+    const retryable = read(error, "retryable");
+    return stringify({ kind, message: message || kind, stack, retryable: typeof retryable === "boolean" ? retryable : null });
   }
 
   function failure(kind, message) {
@@ -207,23 +161,7 @@ export default function (native) {
   }
 
   // ---- log and console ------------------------------------------------------------------------------------
-  function fieldsText(fields) {
-    if (fields === undefined || fields === null) return undefined;
-    const object = typeof fields === "object" && !Array.isArray(fields) && !(fields instanceof Error) ? fields : { value: fields };
-    return stringify(object, (_, inner) =>
-      typeof inner === "bigint" ? `${inner}n` : inner instanceof Error ? stackOf(inner) : inner);
-  }
-  function logger(level) {
-    return (message, fields) => {
-      let text;
-      try {
-        text = fieldsText(fields);
-      } catch (error) {
-        text = stringify({ fields_dropped: String(error.message) });
-      }
-      native.log(level, "", show(message), text);
-    };
-  }
+  const logger = (level) => (message, fields) => native.log(level, "", show(message), fieldsOf(fields));
   const print = (level) => (...values) => native.log(level, "console", values.map(show).join(" "));
   define(globalThis, "console", {
     trace: print(1), debug: print(1), log: print(2), info: print(2), dir: print(2), table: print(2),
@@ -234,7 +172,8 @@ export default function (native) {
   // ---- calls ----------------------------------------------------------------------------------------------
   function call(method, params) {
     return new Promise((resolve, reject) => {
-      const id = native.call(method, stringify(params));
+      const refuse = (why) => refusal("InvalidValue", `${method} is refused: ${why}`);
+      const id = native.call(clean(method), encode(params, "", refuse));
       pending.set(id, (ok, text) => {
         if (ok) return resolve(text === undefined || text === "" ? null : parse(text));
         const { kind, message, retryable } = parse(text);
@@ -243,6 +182,11 @@ export default function (native) {
         reject(error);
       });
     });
+  }
+  function refusal(kind, message) {
+    const error = failure(kind, message);
+    error.retryable = false;
+    return error;
   }
   function key(value, what) {
     if (typeof value !== "string" || value === "") throw new TypeError(`${what} needs a key that is a non-empty string`);
@@ -274,7 +218,6 @@ export default function (native) {
       }),
       log: Object.freeze({ debug: logger(1), info: logger(2), warn: logger(3), error: logger(4) }),
       progress: (current, total, message) => {
-        const count = (value) => Math.min(Math.max(0, Math.trunc(Number(value) || 0)), Number.MAX_SAFE_INTEGER);
         native.progress(count(current), count(total), message === undefined ? "" : show(message));
       },
       submit: async (workflow, params) => call("execution.submit", { workflow, params: params === undefined ? {} : params }),
@@ -293,25 +236,12 @@ export default function (native) {
   }
 
   // ---- the result -----------------------------------------------------------------------------------------
-  function encode(value) {
-    if (value === undefined) return "null";
-    let text;
-    try {
-      text = stringify(value);
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
-      const hint = /bigint/i.test(error.message)
-        ? "it holds a BigInt; return it as a string or a Number"
-        : /circular/i.test(error.message) ? "it refers to itself; return a copy without the cycle" : error.message;
-      throw failure("InvalidResult", `the result cannot be written as JSON: ${hint}`);
-    }
-    if (text === undefined) throw failure("InvalidResult", `the result cannot be written as JSON: it is a ${typeof value}`);
-    return text;
-  }
-
   async function run(entry) {
+    const unfit = native.unfit();
+    if (unfit !== undefined) throw refusal("InvalidParameters", `the parameters are refused: ${unfit}`);
     const text = native.params();
-    return encode(await entry(text === "" ? {} : parse(text), context()));
+    const result = await entry(text === "" ? {} : parse(text), context());
+    return encode(result, "result", (why) => refusal("InvalidResult", `the result is refused: ${why}`));
   }
   function start(entry) {
     const result = run(entry);

@@ -8,7 +8,7 @@ use std::rc::{Rc, Weak};
 use muster_protocol::ErrorInfo;
 use rquickjs::module::WriteOptions;
 use rquickjs::runtime::RejectionTracker;
-use rquickjs::{CatchResultExt, Context, Ctx, Function, Module, Object, Persistent, Result, Runtime};
+use rquickjs::{CatchResultExt, Context, Ctx, FromJs, Function, Module, Object, Persistent, Result, Runtime};
 
 use super::bindings;
 use super::folder::Folder;
@@ -29,6 +29,7 @@ const GC_THRESHOLD_BYTES: usize = 4 * 1024 * 1024;
 #[derive(Clone)]
 pub(crate) struct Prelude {
     core: Rc<[u8]>,
+    values: Rc<[u8]>,
     web: Rc<[u8]>,
 }
 
@@ -51,6 +52,8 @@ impl Prelude {
         };
         Ok(Self {
             core: compile("muster:prelude", include_str!("prelude.js"))?,
+            // What values mean is the same in both JavaScript workers, so it is the same file.
+            values: compile("muster:values", include_str!("../../node/src/values.js"))?,
             web: compile("muster:web", include_str!("web.js"))?,
         })
     }
@@ -94,6 +97,13 @@ impl Realm {
         }
         Ok(Self { kit, host, memory_limit_mb, context })
     }
+
+    /// True when nearly all the memory it may use is used.
+    pub(crate) fn is_full(&self) -> bool {
+        let used = self.context.runtime().memory_usage().malloc_size;
+        let limit_bytes = self.memory_limit_mb.saturating_mul(1024 * 1024);
+        self.memory_limit_mb > 0 && u64::try_from(used).unwrap_or(0) > limit_bytes / 10 * 9
+    }
 }
 
 /// Tells the prelude of promises that are rejected without a handler. The realm owns the kit, so that it is
@@ -114,14 +124,18 @@ fn track_rejections(kit: Weak<Persistent<Object<'static>>>) -> RejectionTracker 
 fn install<'js>(ctx: &Ctx<'js>, prelude: &Prelude, host: &Rc<Host>) -> Result<Persistent<Object<'static>>> {
     let native = bindings::native(ctx, host)?;
     let web = Rc::clone(&prelude.web);
-    native.set("web", Function::new(ctx.clone(), move |ctx: Ctx<'js>| load_default(&ctx, &web))?)?;
-    let install = load_default(ctx, &prelude.core)?;
+    native.set(
+        "web",
+        Function::new(ctx.clone(), move |ctx: Ctx<'js>| load_default::<Function<'js>>(&ctx, &web))?,
+    )?;
+    native.set("values", load_default::<Object<'js>>(ctx, &prelude.values)?)?;
+    let install: Function<'js> = load_default(ctx, &prelude.core)?;
     let kit: Object<'js> = install.call((native,))?;
     Ok(Persistent::save(ctx, kit))
 }
 
 /// The default export of a module of ours.
-fn load_default<'js>(ctx: &Ctx<'js>, bytecode: &[u8]) -> Result<Function<'js>> {
+fn load_default<'js, T: FromJs<'js>>(ctx: &Ctx<'js>, bytecode: &[u8]) -> Result<T> {
     let (module, evaluated) = load_own_bytecode(ctx, bytecode)?.eval()?;
     evaluated.finish::<()>()?;
     module.get("default")

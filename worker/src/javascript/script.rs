@@ -1,14 +1,13 @@
 //! One execution in a realm: the module is loaded, its function called, and the event loop turned until the
 //! function has settled or has to end.
 
-use muster_protocol::{ErrorInfo, JsonBytes, Outcome};
+use muster_protocol::{ErrorInfo, JsonBytes, Outcome, error_type, value};
 use rquickjs::promise::PromiseState;
 use rquickjs::{ArrayBuffer, Ctx, Function, Module, Object, Persistent, Promise, Value};
 
 use super::completions::{Completion, Payload};
 use super::host::Host;
 use super::realm::Realm;
-use super::surrogates;
 
 /// Jobs between two looks at the clock: an endless chain of promises must not escape the deadline.
 const JOBS_PER_LOOK: u32 = 64;
@@ -28,6 +27,8 @@ enum Stop {
     Threw,
     /// The interpreter cannot take it, such as text with a NUL byte for a source.
     Unfit(String),
+    /// Its result cannot be kept.
+    Refused(String),
     /// It was ended.
     Ended,
     /// It cannot be run.
@@ -44,7 +45,7 @@ impl From<rquickjs::Error> for Stop {
 
 /// Runs the script in the realm, which must have been given its execution.
 pub(crate) fn execute(realm: &Realm, script: &Script) -> Outcome {
-    realm.context.with(|ctx| {
+    let outcome = realm.context.with(|ctx| {
         let Ok(kit) = Persistent::clone(&realm.kit).restore(&ctx) else {
             return Outcome::Failed { error: ErrorInfo::new("InterpreterFailed", "the realm is not usable") };
         };
@@ -66,9 +67,23 @@ pub(crate) fn execute(realm: &Realm, script: &Script) -> Outcome {
                 let message = format!("{} cannot be run: {reason}", script.name);
                 Outcome::Failed { error: ErrorInfo::new("SyntaxError", message) }
             }
+            Stop::Refused(why) => Outcome::Failed { error: refused(&why) },
             Stop::Stalled => Outcome::Failed { error: stalled() },
         }
-    })
+    });
+    match outcome {
+        // Nothing but null was thrown by an interpreter that is full: there was no room left for the error itself.
+        Outcome::Failed { error } if error.stack.is_empty() && realm.is_full() => {
+            Outcome::Failed { error: out_of_memory(realm.memory_limit_mb) }
+        }
+        outcome => outcome,
+    }
+}
+
+fn refused(why: &str) -> ErrorInfo {
+    let mut error = ErrorInfo::new(error_type::INVALID_RESULT, format!("the result is refused: {why}"));
+    error.retryable = Some(false);
+    error
 }
 
 fn stalled() -> ErrorInfo {
@@ -98,7 +113,9 @@ impl<'js> Stage<'js, '_> {
         let start: Function<'js> = self.kit.get("start")?;
         let promise: Promise<'js> = start.call((entry.clone(),))?;
         let result: rquickjs::String<'js> = self.settle(&promise)?;
-        Ok(JsonBytes(surrogates::mend(result.to_string()?).into_bytes()))
+        let result = result.to_string()?;
+        value::check(result.as_bytes(), "result").map_err(|unfit| Stop::Refused(unfit.to_string()))?;
+        Ok(JsonBytes(result.into_bytes()))
     }
 
     /// Turns the event loop until the promise has settled.
@@ -177,7 +194,7 @@ impl<'js> Stage<'js, '_> {
             .kit
             .get::<_, Function<'js>>("describe")
             .and_then(|describe| describe.call::<_, String>((thrown,)));
-        match described.map(|text| serde_json::from_str::<ErrorInfo>(&text)) {
+        match described.map(|text| serde_json::from_str::<ErrorInfo>(&value::mend(&text))) {
             Ok(Ok(error)) => explain_memory(error, self.memory_limit_mb),
             Ok(Err(_)) | Err(_) => {
                 self.ctx.catch();
@@ -205,16 +222,21 @@ impl<'js> Stage<'js, '_> {
 }
 
 /// QuickJS says "out of memory" and nothing else.
-fn explain_memory(mut error: ErrorInfo, limit_mb: u64) -> ErrorInfo {
+fn explain_memory(error: ErrorInfo, limit_mb: u64) -> ErrorInfo {
     if error.kind == "InternalError" && error.message == "out of memory" {
-        error.kind = "MemoryLimitError".to_owned();
-        error.message = if limit_mb > 0 {
-            format!("the workflow used more than the {limit_mb} MiB of memory its worker may use")
-        } else {
-            "the system has no more memory for the workflow".to_owned()
-        };
+        ErrorInfo { stack: error.stack, ..out_of_memory(limit_mb) }
+    } else {
+        error
     }
-    error
+}
+
+fn out_of_memory(limit_mb: u64) -> ErrorInfo {
+    let message = if limit_mb > 0 {
+        format!("the workflow used more than the {limit_mb} MiB of memory its worker may use")
+    } else {
+        "the system has no more memory for the workflow".to_owned()
+    };
+    ErrorInfo::new(error_type::OUT_OF_MEMORY, message)
 }
 
 fn no_such_function(script: &Script, exports: &Object<'_>) -> String {

@@ -2,7 +2,7 @@
 export default function ({ native, pending, signal, onAbort, failure, stringify, parse }) {
   class TextEncoder {
     get encoding() { return "utf-8"; }
-    encode(text = "") { return new Uint8Array(native.encode(String(text))); }
+    encode(text = "") { return new Uint8Array(native.encode(String(text).toWellFormed())); }
   }
 
   function bytesOf(source) {
@@ -47,7 +47,7 @@ export default function ({ native, pending, signal, onAbort, failure, stringify,
     #body;
     #used = false;
     constructor(body, { status = 200, statusText = "", headers, url = "", redirected = false } = {}) {
-      this.#body = typeof body === "string" ? native.encode(body) : body ?? new ArrayBuffer(0);
+      this.#body = typeof body === "string" ? native.encode(body.toWellFormed()) : body ?? new ArrayBuffer(0);
       Object.assign(this, { status, statusText, url, redirected, headers: new Headers(headers) });
     }
     get ok() { return this.status >= 200 && this.status < 300; }
@@ -75,12 +75,12 @@ export default function ({ native, pending, signal, onAbort, failure, stringify,
     const typed = (type) => { if (!headers.has("content-type")) headers.set("content-type", type); };
     if (body instanceof URLSearchParams) {
       typed("application/x-www-form-urlencoded;charset=UTF-8");
-      return native.encode(body.toString());
+      return native.encode(body.toString().toWellFormed());
     }
     if (body instanceof ArrayBuffer || ArrayBuffer.isView(body)) return bytesOf(body);
     if (typeof body === "object") throw new TypeError("the body of a fetch is a string or bytes; use JSON.stringify for an object");
     typed("text/plain;charset=UTF-8");
-    return native.encode(String(body));
+    return native.encode(String(body).toWellFormed());
   }
 
   function fetch(resource, options = {}) {

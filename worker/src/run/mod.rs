@@ -8,13 +8,16 @@ mod calls;
 mod cancellation;
 mod line;
 mod request;
+mod text;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use muster_protocol::limits::{IDENTIFIER_MAX_BYTES, LOG_MESSAGE_MAX_BYTES};
+use muster_protocol::limits::{
+    IDENTIFIER_MAX_BYTES, LOG_MESSAGE_MAX_BYTES, PROGRESS_MAX, PROGRESS_MESSAGE_MAX_BYTES,
+};
 use muster_protocol::{CallResult, CancelReason, ErrorInfo, JsonBytes, Level, LogRecord, Outcome};
 
 pub(crate) use calls::Calls;
@@ -23,6 +26,7 @@ pub(crate) use cancellation::Cancellation;
 pub(crate) use line::{Line, Uplink, Waker};
 pub(crate) use request::Request;
 pub use request::RunContext;
+pub(crate) use text::refused_call;
 
 /// How much later than its deadline a run is ended when no Cancel comes: the supervisor's clock starts when
 /// it reads Started, and its Cancel is what should arrive first.
@@ -89,16 +93,12 @@ impl Run {
             return;
         }
         self.log_records.fetch_add(1, Ordering::Relaxed);
-        let fields = if fields.0.len() > LOG_MESSAGE_MAX_BYTES {
-            JsonBytes::of(&serde_json::json!({ "fields_dropped_bytes": fields.0.len() }))
-        } else {
-            fields
-        };
+        let fields = text::fields(fields);
         let record = LogRecord {
             timestamp_us: now_us(),
             level,
-            logger: cut(logger, IDENTIFIER_MAX_BYTES),
-            message: cut(message, LOG_MESSAGE_MAX_BYTES),
+            logger: text::cut(logger, IDENTIFIER_MAX_BYTES),
+            message: text::cut(message, LOG_MESSAGE_MAX_BYTES),
             fields,
         };
         self.uplink.log(self.request.run, record);
@@ -107,7 +107,9 @@ impl Run {
     /// Reports how far the run is; `total` 0 means unknown.
     pub(crate) fn progress(&self, current: u64, total: u64, message: &str) {
         if !self.is_over() {
-            self.uplink.progress(self.request.run, current, total, &cut(message, IDENTIFIER_MAX_BYTES));
+            let (current, total) = (current.min(PROGRESS_MAX), total.min(PROGRESS_MAX));
+            let message = text::cut(message, PROGRESS_MESSAGE_MAX_BYTES);
+            self.uplink.progress(self.request.run, current, total, &message);
         }
     }
 
@@ -178,12 +180,12 @@ impl Run {
             }
             (Outcome::Failed { .. }, Some(cancel)) => Outcome::Cancelled { message: cancel.describe() },
             (Outcome::Succeeded { result }, _) => Outcome::Succeeded { result },
-            (Outcome::Failed { error }, None) => Outcome::Failed { error: cut_error(&error) },
+            (Outcome::Failed { error }, None) => Outcome::Failed { error: text::error(&error) },
             (Outcome::Cancelled { message }, _) => {
-                Outcome::Cancelled { message: cut(&message, LOG_MESSAGE_MAX_BYTES) }
+                Outcome::Cancelled { message: text::cut(&message, LOG_MESSAGE_MAX_BYTES) }
             }
             (Outcome::Rejected { reason }, _) => {
-                Outcome::Rejected { reason: cut(&reason, LOG_MESSAGE_MAX_BYTES) }
+                Outcome::Rejected { reason: text::cut(&reason, LOG_MESSAGE_MAX_BYTES) }
             }
         }
     }
@@ -198,43 +200,7 @@ impl Run {
     }
 }
 
-/// An error is read by people; a longer one would not fit in a frame.
-fn cut_error(error: &ErrorInfo) -> ErrorInfo {
-    ErrorInfo {
-        kind: cut(&error.kind, IDENTIFIER_MAX_BYTES),
-        message: cut(&error.message, LOG_MESSAGE_MAX_BYTES),
-        stack: cut(&error.stack, LOG_MESSAGE_MAX_BYTES),
-        retryable: error.retryable,
-    }
-}
-
-/// Cuts a text at a character border and says how much is gone.
-fn cut(text: &str, max_bytes: usize) -> String {
-    if text.len() <= max_bytes {
-        return text.to_owned();
-    }
-    let mark = format!(" … [{} bytes cut]", text.len() - max_bytes);
-    let mut end = max_bytes.saturating_sub(mark.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}{mark}", &text[..end])
-}
-
 fn now_us() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::cut;
-
-    #[test]
-    fn a_long_text_is_cut_at_a_character_border_and_marked() {
-        assert_eq!(cut("short", 10), "short");
-        let cut = cut(&"ä".repeat(100), 101);
-        assert!(cut.len() <= 101, "{}", cut.len());
-        assert!(cut.ends_with("bytes cut]"), "{cut}");
-    }
 }

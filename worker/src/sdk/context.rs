@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use muster_protocol::{CallResult, JsonBytes, method};
+use muster_protocol::{CallResult, JsonBytes, method, value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::error::WorkflowError;
 use super::handles::{Config, Log, State};
@@ -113,8 +113,13 @@ impl Context {
     /// # Errors
     /// When the supervisor refuses.
     pub async fn submit(&self, workflow: &str, params: &impl Serialize) -> Result<String, WorkflowError> {
-        let params = json!({ "workflow": workflow, "params": serde_json::to_value(params)? });
-        let reply: Value = self.call(method::EXECUTION_SUBMIT, &params).await?;
+        // A struct and no `Value`: what was given arrives as it was written.
+        #[derive(Serialize)]
+        struct Submit<'a, P> {
+            workflow: &'a str,
+            params: &'a P,
+        }
+        let reply: Value = self.call(method::EXECUTION_SUBMIT, &Submit { workflow, params }).await?;
         let id = reply.get("execution_id").and_then(Value::as_str).map(str::to_owned);
         id.ok_or_else(|| WorkflowError::new("InvalidReply", "the supervisor gave no execution_id"))
     }
@@ -148,13 +153,14 @@ impl Context {
     /// Asks the supervisor something this SDK has no name for.
     ///
     /// # Errors
-    /// When the supervisor says so, or its answer is not what was expected.
+    /// When the parameters cannot be kept, the supervisor refuses, or its answer is not what was expected.
     pub async fn call<T: DeserializeOwned>(
         &self,
         method: &str,
         params: &impl Serialize,
     ) -> Result<T, WorkflowError> {
         let params = JsonBytes(serde_json::to_vec(params)?);
+        value::check(&params.0, "").map_err(|unfit| WorkflowError::refused(method, &unfit))?;
         let (answer, answered) = tokio::sync::oneshot::channel();
         self.run.set_activity(&format!("last asked: {method}"));
         // Whoever stopped waiting does not want the answer any more.

@@ -1,8 +1,9 @@
 //! How a workflow fails.
 
 use muster_protocol::ErrorInfo;
+use muster_protocol::value::Unfit;
 
-use crate::run::CancelRequest;
+use crate::run::{CancelRequest, refused_call};
 
 /// Why a workflow failed, as its user will read it.
 ///
@@ -29,6 +30,11 @@ impl WorkflowError {
     /// The error of whoever notices that the run should end.
     pub(crate) fn cancelled(request: &CancelRequest) -> Self {
         Self::new("Cancelled", request.describe())
+    }
+
+    /// The error of a call whose parameters cannot be kept.
+    pub(crate) fn refused(method: &str, unfit: &Unfit) -> Self {
+        Self::from_info(refused_call(method, unfit))
     }
 
     /// The error of a call, or of a panic.

@@ -2,7 +2,7 @@
 
 use muster_protocol::{JsonBytes, Level, method};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::json;
 
 use super::context::Context;
@@ -41,9 +41,14 @@ impl<'a> Log<'a> {
     }
 
     /// Any level, with further values: something that serializes to a JSON object, or `()`.
+    ///
+    /// Never fails: fields that cannot be written are left out, and the record says so.
     pub fn write(&self, level: Level, message: impl AsRef<str>, fields: &impl Serialize) {
-        let fields = JsonBytes::of(fields);
-        let fields = if fields.0 == b"null" { JsonBytes::NONE } else { fields };
+        let fields = match serde_json::to_vec(fields) {
+            Ok(fields) if fields == b"null" => JsonBytes::NONE,
+            Ok(fields) => JsonBytes(fields),
+            Err(error) => JsonBytes::of(&json!({ "fields_dropped": error.to_string() })),
+        };
         self.run.log(level, "", message.as_ref(), fields);
     }
 }
@@ -93,10 +98,15 @@ impl<'a> State<'a> {
     /// Writes an entry.
     ///
     /// # Errors
-    /// When the value is not JSON, or the supervisor refuses it.
+    /// When the value is not JSON or cannot be kept, or the supervisor refuses it.
     pub async fn set(&self, key: &str, value: &impl Serialize) -> Result<(), WorkflowError> {
-        let params = json!({ "key": key, "value": serde_json::to_value(value)? });
-        self.context.call::<serde::de::IgnoredAny>(method::STATE_SET, &params).await.map(|_| ())
+        // A struct and no `Value`: what was given arrives as it was written.
+        #[derive(Serialize)]
+        struct Set<'a, V> {
+            key: &'a str,
+            value: &'a V,
+        }
+        self.context.call::<IgnoredAny>(method::STATE_SET, &Set { key, value }).await.map(|_| ())
     }
 
     /// Removes an entry.
@@ -105,6 +115,6 @@ impl<'a> State<'a> {
     /// When the supervisor refuses.
     pub async fn delete(&self, key: &str) -> Result<(), WorkflowError> {
         let params = json!({ "key": key });
-        self.context.call::<serde::de::IgnoredAny>(method::STATE_DELETE, &params).await.map(|_| ())
+        self.context.call::<IgnoredAny>(method::STATE_DELETE, &params).await.map(|_| ())
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Poll, Wake, Waker};
 use std::time::Instant;
 
-use muster_protocol::{ErrorInfo, JsonBytes, Outcome, Source};
+use muster_protocol::{ErrorInfo, JsonBytes, Outcome, Source, error_type, value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::Runtime;
@@ -152,15 +152,19 @@ fn decode<P: DeserializeOwned>(params: &JsonBytes) -> Result<P, WorkflowError> {
         Err(_) if params.is_none() => serde_json::from_slice(b"{}"),
         parsed => parsed,
     };
-    decoded
-        .map_err(|error| WorkflowError::new("InvalidParams", format!("the parameters do not fit: {error}")))
+    decoded.map_err(|error| {
+        WorkflowError::new("InvalidParameters", format!("the parameters do not fit: {error}"))
+    })
 }
 
 fn encode<R: Serialize>(result: &R) -> Answer {
-    serde_json::to_vec(result).map(JsonBytes).map_err(|error| {
-        let message = format!("the result cannot be written as JSON: {error}");
-        WorkflowError::new(muster_protocol::error_type::INVALID_RESULT, message)
-    })
+    let json = serde_json::to_vec(result).map_err(|error| refused(&error))?;
+    value::check(&json, "result").map_err(|unfit| refused(&unfit))?;
+    Ok(JsonBytes(json))
+}
+
+fn refused(why: &dyn std::fmt::Display) -> WorkflowError {
+    WorkflowError::new(error_type::INVALID_RESULT, format!("the result is refused: {why}")).retryable(false)
 }
 
 thread_local! {

@@ -88,7 +88,8 @@ impl Visit for Parts {
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.put(field, value.into());
+        // JSON has no such numbers as NaN, and null would hide which it was.
+        self.put(field, if value.is_finite() { value.into() } else { value.to_string().into() });
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {

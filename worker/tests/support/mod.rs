@@ -46,6 +46,14 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// The result as it was written.
+    pub fn text(&self) -> &str {
+        match &self.outcome {
+            Outcome::Succeeded { result } => std::str::from_utf8(&result.0).unwrap(),
+            other => panic!("not a success: {other:?}\n{:?}", self.logs),
+        }
+    }
+
     pub fn result(&self) -> Value {
         match &self.outcome {
             Outcome::Succeeded { result } => serde_json::from_slice(&result.0).unwrap(),
@@ -287,6 +295,16 @@ impl Peer {
             timeout_ms,
             grace_ms: 1000,
         }
+    }
+
+    /// Runs it with parameters as they are written here.
+    pub fn run_text(&mut self, workflow: &str, source: Source, params: &str) -> Seen {
+        let mut message = self.execute_message(workflow, source, &Value::Null, 0);
+        if let ToWorker::Execute { params: bytes, .. } = &mut message {
+            *bytes = JsonBytes(params.into());
+        }
+        self.send(&message);
+        self.collect(self.next_run)
     }
 
     pub fn cancel(&mut self, run: u32, reason: CancelReason) {

@@ -28,6 +28,9 @@ fn a_users_error_with_one_of_our_names_is_told_from_ours() {
     assert_eq!(error(&ending_of(failure("TimeoutError"))).0, "User.TimeoutError");
     assert_eq!(error(&ending_of(failure("WorkflowNotFound"))).0, "User.WorkflowNotFound");
     assert_eq!(error(&ending_of(failure("ExecutionError"))).0, "ExecutionError", "anybody may use this one");
+    for raised_by_sdks in ["InvalidResult", "ResultTooLarge", "OutOfMemory"] {
+        assert_eq!(error(&ending_of(failure(raised_by_sdks))).0, raised_by_sdks);
+    }
 }
 
 #[test]

@@ -1,0 +1,159 @@
+"""What a value may hold so that every store keeps it, and text for people, which is mended and never refused.
+
+The bounds and the words are those of every Muster SDK.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any, Callable, Optional, Tuple
+
+from .wire.limits import JSON_DEPTH_MAX
+
+_PATH_MAX_CHARACTERS = 200
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
+_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_SUSPECT = re.compile(rb"\\u0000|\d{300}")
+_BRACKETS = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+TOO_LARGE = "is a number that no double holds; write it as a string"
+TOO_DEEP = f"is nested more than {JSON_DEPTH_MAX} deep; flatten it, or store it elsewhere and pass a reference"
+HALF_PAIR = "holds half of a surrogate pair, which is no text; cut text between whole characters"
+NUL = "holds the character U+0000, which databases do not keep; remove it"
+
+
+def clean(text: str) -> str:
+    """Text that every store keeps: U+FFFD stands for half surrogate pairs and U+0000."""
+    if _HALF_PAIR.search(text):
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text.replace("\0", "\ufffd")
+
+
+def cut(text: str, max_bytes: int) -> str:
+    """Clean text, cut at a character border and marked when it is too long."""
+    if len(text) > max_bytes:
+        # Of what is cut away nothing but its size counts.
+        size = len(text.encode("utf-8", "replace"))
+        return _within(clean(text[:max_bytes]).encode("utf-8"), size, max_bytes)
+    text = clean(text)
+    if len(text) * 4 <= max_bytes:
+        return text
+    encoded = text.encode("utf-8")
+    return text if len(encoded) <= max_bytes else _within(encoded, len(encoded), max_bytes)
+
+
+def _within(encoded: bytes, size: int, max_bytes: int) -> str:
+    mark = f" ... [cut, {size} bytes in all]"
+    return encoded[: max_bytes - len(mark)].decode("utf-8", "ignore") + mark
+
+
+def shown(value: Any) -> str:
+    """A value as text for a person, whatever its methods do."""
+    try:
+        return str(value)
+    except Exception as error:
+        return f"<{type(value).__name__}, __str__ raised {type(error).__name__}>"
+
+
+def may_be_unfit(json_text: bytes) -> bool:
+    """True when JSON text that was just written may hold what cannot be kept; most never does."""
+    return _SUSPECT.search(json_text) is not None or is_too_deep(json_text)
+
+
+def is_too_deep(json_text: bytes) -> bool:
+    """True when arrays and objects are nested too deep. The innermost ones are taken away until none is left."""
+    if json_text.count(b"[") + json_text.count(b"{") <= JSON_DEPTH_MAX:
+        return False
+    left = _STRINGS.sub(b"", json_text).translate(_BRACKETS, _NO_BRACKETS)
+    for _ in range(JSON_DEPTH_MAX):
+        left = left.replace(b"[]", b"")
+        if not left:
+            return False
+    return True
+
+
+_Above = Optional[Tuple[Any, Any]]
+
+
+def find_unfit(value: Any, root: str, plain: Callable[[Any], Any]) -> str:
+    """The first place that cannot be kept, in words; empty when there is none. `plain` makes JSON of other types."""
+    waiting = [(value, root, 0, None)]
+    while waiting:
+        one, path, depth, above = waiting.pop()
+        problem = _unfit_here(one, depth, above)
+        if problem:
+            return f"{_short(path)} {problem}"
+        if isinstance(one, dict):
+            for key in one:
+                problem = _unfit_key(key)
+                if problem:
+                    return f"a key of {_short(path)} {problem}" if path else f"a key {problem}"
+            children = [(inner, step(path, _json_key(key))) for key, inner in one.items()]
+        elif isinstance(one, (list, tuple)):
+            children = [(inner, f"{path}[{at}]") for at, inner in enumerate(one)]
+        elif one is None or isinstance(one, (str, int, float)):
+            continue
+        else:
+            try:
+                waiting.append((plain(one), path, depth, (one, above)))
+            except TypeError:
+                return f"{_short(path)} is of type {type(one).__module__}.{type(one).__qualname__}; JSON has no such value"
+            continue
+        waiting.extend((inner, place, depth + 1, (one, above)) for inner, place in reversed(children))
+    return ""
+
+
+def _unfit_here(value: Any, depth: int, above: _Above) -> str:
+    if isinstance(value, str):
+        return _unfit_text(value)
+    if isinstance(value, bool):
+        return ""
+    if isinstance(value, int):
+        return TOO_LARGE if value.bit_length() > 1024 else ""
+    if isinstance(value, float):
+        name = "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        return "" if math.isfinite(value) else f"is {name}; JSON has no such number, write null or a string instead"
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return "is bytes; decode them, or write base64.b64encode(...).decode()"
+    if not isinstance(value, (dict, list, tuple)):
+        return ""
+    while above is not None:
+        if above[0] is value:
+            return "contains itself; write a copy without the cycle"
+        above = above[1]
+    return TOO_DEEP if depth >= JSON_DEPTH_MAX else ""
+
+
+def _unfit_text(text: str) -> str:
+    if _HALF_PAIR.search(text):
+        return HALF_PAIR
+    return NUL if "\0" in text else ""
+
+
+def _unfit_key(key: Any) -> str:
+    if isinstance(key, str):
+        return _unfit_text(key)
+    if key is None or isinstance(key, (int, float)):
+        return ""
+    return f"is {type(key).__name__} ({shown(key)}); JSON keys are strings"
+
+
+def _json_key(key: Any) -> str:
+    if isinstance(key, str):
+        return key
+    return {True: "true", False: "false", None: "null"}.get(key, str(key)) if not isinstance(key, float) else repr(key)
+
+
+def step(path: str, key: str) -> str:
+    """The path of what stands below another, as every Muster SDK writes it."""
+    if not _PLAIN_KEY.match(key):
+        quoted = clean(key).replace("\\", "\\\\").replace('"', '\\"')
+        return f'{path}["{quoted}"]'
+    return f"{path}.{key}" if path else key
+
+
+def _short(path: str) -> str:
+    return path if len(path) <= _PATH_MAX_CHARACTERS else path[:_PATH_MAX_CHARACTERS] + "…"
