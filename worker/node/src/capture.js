@@ -3,16 +3,26 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { writeSync } from "node:fs";
 import { format } from "node:util";
+import { show } from "./values.js";
 
 /** The run the calling code belongs to, through every await and callback. */
 export const currentRun = new AsyncLocalStorage();
 
 const LEVELS = { debug: "Debug", log: "Info", info: "Info", warn: "Warn", error: "Error", trace: "Debug" };
 
+/** As `console` formats; values that cannot be formatted are shown one by one. */
+function formatted(values) {
+  try {
+    return format(...values);
+  } catch {
+    return values.map(show).join(" ");
+  }
+}
+
 export function captureConsole() {
   for (const [method, level] of Object.entries(LEVELS)) {
     const plain = (...values) => {
-      const message = method === "trace" ? `${format(...values)}\n${new Error().stack.split("\n").slice(2).join("\n")}` : format(...values);
+      const message = method === "trace" ? `${formatted(values)}\n${new Error().stack.split("\n").slice(2).join("\n")}` : formatted(values);
       const run = currentRun.getStore();
       if (run === undefined) writeAll(2, `${message}\n`);
       else run.log(level, "console", message, "");

@@ -1,6 +1,7 @@
 // `ctx`: what a workflow knows about its execution and can ask for. Lives in the user thread.
 
 import { setTimeout as timer } from "node:timers/promises";
+import { count, fieldsOf, show } from "./values.js";
 
 /** How the conformance kit's workflow reaches any method. */
 export const RAW = Symbol("muster-worker.call");
@@ -8,7 +9,7 @@ export const RAW = Symbol("muster-worker.call");
 /** The object user code gets. */
 export function contextOf(run) {
   const { execute, context } = run;
-  const write = (level) => (message, fields) => run.log(level, execute.workflow, String(message), fieldsOf(fields));
+  const write = (level) => (message, fields) => run.log(level, execute.workflow, show(message), fieldsOf(fields));
   return {
     executionId: execute.executionId,
     attempt: execute.attempt,
@@ -36,7 +37,7 @@ export function contextOf(run) {
       delete: async (key) => void (await run.call("state.delete", { key })),
     },
     progress(current, total = 0, message = "") {
-      run.post({ type: "progress", current: whole(current), total: whole(total), message: String(message) });
+      run.post({ type: "progress", current: count(current), total: count(total), message: show(message) });
     },
     sleep: (ms) => sleep(run, ms),
     fetch: (input, init = {}) => fetch(input, { signal: run.look(), ...init }),
@@ -57,19 +58,5 @@ async function sleep(run, ms) {
     await timer(ms, undefined, { signal });
   } catch (error) {
     throw signal.aborted ? signal.reason : error;
-  }
-}
-
-function whole(value) {
-  return Math.max(0, Math.floor(Number(value)) || 0);
-}
-
-/** A log call must never fail an execution: what is not JSON is left out, and said to be. */
-export function fieldsOf(fields) {
-  if (fields == null) return "";
-  try {
-    return JSON.stringify(fields) ?? "";
-  } catch (error) {
-    return JSON.stringify({ unreadable: error.message.split("\n")[0] });
   }
 }

@@ -22,6 +22,7 @@ export class Host {
   entries = new Map();
   broken = {};
   #inProcess;
+  #limits = { maxYoungGenerationSizeMb: 8 };
   #inline = new Set();
   #worker = null;
   #flags = new Int32Array(new SharedArrayBuffer(4));
@@ -34,6 +35,7 @@ export class Host {
     this.library = new Library(folder);
     this.conformance = options.conformance;
     this.#inProcess = options.inProcess ?? false;
+    if (options.memoryLimitMb > 0) this.#limits.maxOldGenerationSizeMb = options.memoryLimitMb;
   }
 
   /** What can be run by name. */
@@ -49,7 +51,7 @@ export class Host {
     const workerData = { flags: this.#flags.buffer, conformance: this.conformance, root: this.library.root };
     this.#worker = this.#inProcess
       ? await startInProcess(workerData)
-      : new Worker(RUNTIME, { workerData, stdin: false, name: "muster-user", resourceLimits: { maxYoungGenerationSizeMb: 8 } });
+      : new Worker(RUNTIME, { workerData, stdin: false, name: "muster-user", resourceLimits: this.#limits });
     this.#worker.on("message", (message) => {
       if (message.type === "resources") this.#resourcesAre?.(message.list);
       else this.#onMessage(message);

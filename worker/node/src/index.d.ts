@@ -1,7 +1,7 @@
-/** JSON, as it travels. */
-export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+/** JSON, as it travels. An integer beyond `Number.MAX_SAFE_INTEGER` is a BigInt: a number would round it. */
+export type Json = null | boolean | number | bigint | string | Json[] | { [key: string]: Json };
 
-/** Writes log records: a message, and any fields. */
+/** Writes log records: a message, and any fields. Never fails: what is no JSON is shown as text. */
 export interface Log {
   debug(message: unknown, fields?: Record<string, unknown>): void;
   info(message: unknown, fields?: Record<string, unknown>): void;
@@ -40,7 +40,7 @@ export interface Context {
     set(key: string, value: unknown): Promise<void>;
     delete(key: string): Promise<void>;
   };
-  /** Tells watchers how far it is: 3 of 10, or 3 of an unknown number with `total` 0. The latest wins. */
+  /** Tells watchers how far it is: 3 of 10, or 3 of an unknown number with `total` 0. The latest wins. Never fails. */
   progress(current: number, total?: number, message?: string): void;
   /** Sleeps; rejects with `Cancelled` when the execution is to end. */
   sleep(ms: number): Promise<void>;

@@ -1,10 +1,12 @@
 // Log records and progress on their way out: batched, bounded, in order.
 
+import { clean } from "./values.js";
 import {
   LOG_BATCH_MAX_AGE_MS,
   LOG_BATCH_MAX_BYTES,
   LOG_BATCH_MAX_RECORDS,
   LOG_MESSAGE_MAX_BYTES,
+  PROGRESS_MESSAGE_MAX_BYTES,
 } from "./wire/limits.js";
 
 const FIELDS_MAX_BYTES = 64 * 1024;
@@ -28,7 +30,7 @@ export class LogBatch {
 
   add(record) {
     if (LEVELS.indexOf(record.level) < this.#least) return;
-    const kept = { ...record, message: cutMessage(record.message), fields: fieldsWithin(record.fields) };
+    const kept = { ...record, message: cutMessage(record.message), logger: clean(record.logger), fields: fieldsWithin(record.fields) };
     this.#records.push(kept);
     this.#bytes += kept.message.length + kept.fields.length + 64;
     if (this.#bytes >= LOG_BATCH_MAX_BYTES || this.#records.length >= LOG_BATCH_MAX_RECORDS) this.flush();
@@ -37,7 +39,7 @@ export class LogBatch {
 
   /** The latest progress replaces one that was not sent yet. */
   setProgress({ current, total, message }) {
-    this.#progress = { type: "Progress", run: this.#run, current, total, message };
+    this.#progress = { type: "Progress", run: this.#run, current, total, message: cutMessage(message, PROGRESS_MESSAGE_MAX_BYTES) };
     this.#later();
   }
 
@@ -67,13 +69,14 @@ export class LogBatch {
   }
 }
 
-/** The message as it is sent: whole, or cut at a character's border and marked. */
-export function cutMessage(message) {
-  if (message.length * 3 <= LOG_MESSAGE_MAX_BYTES) return message;
-  const bytes = Buffer.from(message);
-  if (bytes.length <= LOG_MESSAGE_MAX_BYTES) return message;
+/** The message as it is sent: clean, and whole or cut at a character's border and marked. */
+export function cutMessage(message, maxBytes = LOG_MESSAGE_MAX_BYTES) {
+  const text = clean(message);
+  if (text.length * 3 <= maxBytes) return text;
+  const bytes = Buffer.from(text);
+  if (bytes.length <= maxBytes) return text;
   const mark = ` ... [cut, ${bytes.length} bytes in all]`;
-  let end = LOG_MESSAGE_MAX_BYTES - mark.length;
+  let end = maxBytes - mark.length;
   // Back to a character's border: its first byte is not 10xxxxxx.
   while ((bytes[end] & 0xc0) === 0x80) end--;
   return bytes.subarray(0, end).toString() + mark;

@@ -1,12 +1,15 @@
 // How an execution ends: results as JSON text, errors as a person reads them.
 
 import { fileURLToPath } from "node:url";
+import { findUnfit, findUnfitShape } from "./unfit.js";
+import { clean, encode, hideLines, isError, kindOf, messageOf, parse, read, show, stackOf } from "./values.js";
 
 const HERE = new URL(".", import.meta.url).href;
 const HERE_PATH = fileURLToPath(HERE);
 const MESSAGE_MAX_CHARACTERS = 64 * 1024;
 const STACK_MAX_CHARACTERS = 256 * 1024;
-const LONE_SURROGATE = /(?:^|[^\\])(?:\\\\)*\\ud[89a-f]/;
+
+hideLines((line) => line.includes(HERE) || line.includes(HERE_PATH) || line.includes("(node:internal") || /^\s+at (async )?node:internal/.test(line));
 
 /** Rejects `ctx.sleep`, is the reason of `ctx.signal`, and means that the execution was asked to end. */
 export class Cancelled extends Error {
@@ -40,63 +43,56 @@ export function endedBy({ reason, message }) {
 }
 
 /** The JSON text of a result; undefined is null, as JavaScript has it inside of arrays. */
-export function toJson(value, what = "the result") {
-  let text;
-  try {
-    text = value === undefined ? "null" : JSON.stringify(value);
-  } catch (error) {
-    throw invalid(what, error.message.split("\n")[0]);
-  }
-  if (text === undefined) throw invalid(what, `it is a ${typeof value}`);
-  if (LONE_SURROGATE.test(text)) throw invalid(what, "it holds text that is not valid Unicode (a lone surrogate)");
+export function toJson(value) {
+  const refuse = (why) => refusal("InvalidResult", `the result is refused: ${why}`);
+  return fit(encode(value, "result", refuse), "result", refuse);
+}
+
+/** The JSON text of a call's parameters. */
+export function callJson(method, params) {
+  const refuse = (why) => Object.assign(new CallError("InvalidValue", `${method} is refused: ${why}`), { retryable: false });
+  return fit(encode(params, "", refuse), "", refuse);
+}
+
+function fit(text, root, refuse) {
+  const problem = findUnfit(text, root);
+  if (problem !== null) throw refuse(problem);
   return text;
 }
 
-function invalid(what, problem) {
-  const error = new Error(`${what} is not JSON: ${problem}`);
-  error.name = "InvalidResult";
-  error.retryable = false;
-  error.stack = "";
-  return error;
+/** The parameters of an execution, unless JavaScript would change them. */
+export function readParams(text) {
+  if (!text) return null;
+  const problem = findUnfitShape(text, "params");
+  if (problem !== null) throw refusal("InvalidParameters", `the parameters are refused: ${problem}`);
+  return parse(text);
 }
 
-/** Kind, message, stack without the SDK's own frames, and whether another attempt could help. */
+function refusal(name, message) {
+  return Object.assign(new Error(message), { name, retryable: false, stack: "" });
+}
+
+/** Kind, message, stack without the SDK's own frames, and whether another attempt could help. Never fails. */
 export function describe(error) {
-  if (!(error instanceof Error) && !(error?.stack && error?.message !== undefined)) {
-    return { kind: "Error", message: cut(`thrown: ${shown(error)}`), stack: "", retryable: null };
-  }
+  if (!isError(error)) return { kind: "Error", message: cut(`thrown: ${show(error)}`), stack: "", retryable: null };
+  if (read(error, "code") === "ERR_WORKER_OUT_OF_MEMORY") return outOfMemory(error);
+  // An answer of the supervisor that nobody caught is known by what the supervisor called it.
+  const kind = error instanceof CallError ? show(error.kind) : kindOf(error);
+  const retryable = read(error, "retryable");
   return {
-    kind: kindOf(error),
-    message: cut(String(error.message || kindOf(error))),
-    stack: stackOf(error).slice(0, STACK_MAX_CHARACTERS),
-    retryable: typeof error.retryable === "boolean" ? error.retryable : null,
+    kind,
+    message: cut(messageOf(error) || kind),
+    stack: read(error, "stack") === "" ? "" : stackOf(error).slice(0, STACK_MAX_CHARACTERS),
+    retryable: typeof retryable === "boolean" ? retryable : null,
   };
 }
 
-/** `class CardDeclined extends Error {}` is called Error unless it says otherwise; its class tells more. */
-function kindOf(error) {
-  // An answer of the supervisor that nobody caught is known by what the supervisor called it.
-  if (error instanceof CallError) return error.kind;
-  const name = String(error.name ?? "Error");
-  const ofClass = error.constructor?.name;
-  return name === "Error" && ofClass ? ofClass : name;
-}
-
-function stackOf(error) {
-  const lines = String(error.stack ?? "").split("\n");
-  const kept = lines.filter((line) => !line.includes(HERE) && !line.includes(HERE_PATH) && !line.includes("(node:internal"));
-  const cause = error.cause instanceof Error ? `\nCaused by: ${stackOf(error.cause)}` : "";
-  return kept.filter((line) => !/^\s+at (async )?node:internal/.test(line)).join("\n") + cause;
-}
-
-function shown(value) {
-  try {
-    return typeof value === "string" ? value : (JSON.stringify(value) ?? String(value));
-  } catch {
-    return typeof value;
-  }
+/** Under the name that every SDK gives it. */
+function outOfMemory(error) {
+  const message = `the workflow used more memory than its worker may use: ${messageOf(error)}`;
+  return { kind: "OutOfMemory", message, stack: "", retryable: null };
 }
 
 function cut(message) {
-  return message.slice(0, MESSAGE_MAX_CHARACTERS);
+  return clean(message.slice(0, MESSAGE_MAX_CHARACTERS));
 }

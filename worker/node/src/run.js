@@ -1,6 +1,7 @@
 // One execution in the user thread: its calls, whether it is cancelled, its way out.
 
-import { CallError, Cancelled, toJson } from "./outcome.js";
+import { CallError, callJson, Cancelled } from "./outcome.js";
+import { parse } from "./values.js";
 import { CALLS_IN_FLIGHT_MAX } from "./wire/limits.js";
 
 export class Run {
@@ -16,7 +17,7 @@ export class Run {
     this.number = execute.run;
     this.execute = execute;
     this.flags = flags;
-    this.context = execute.context ? JSON.parse(execute.context) : {};
+    this.context = execute.context ? parse(execute.context) : {};
     this.startedMs = performance.now();
     this.#post = post;
   }
@@ -32,7 +33,7 @@ export class Run {
 
   /** Asks the supervisor; above 64 at once the others wait their turn. */
   call(method, params) {
-    const text = toJson(params, `the parameters of ${method}`);
+    const text = callJson(method, params);
     return new Promise((resolve, reject) => {
       this.#queue.push({ method, text, resolve, reject });
       this.#pump();
@@ -54,7 +55,7 @@ export class Run {
   resolve(call, result) {
     const waiting = this.#waiting.get(call);
     this.#waiting.delete(call);
-    if (result.type === "Ok") waiting?.resolve(result.value ? JSON.parse(result.value) : null);
+    if (result.type === "Ok") waiting?.resolve(result.value ? parse(result.value) : null);
     else waiting?.reject(new CallError(result.error.kind, result.error.message));
     this.#pump();
   }

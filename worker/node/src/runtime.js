@@ -5,8 +5,9 @@ import { captureConsole, captureStreams, currentRun, writeAll } from "./capture.
 import { contextOf } from "./context.js";
 import { find, registered } from "./finding.js";
 import { prepareModules } from "./hooks.js";
-import { describe, endedBy, Rejection, toJson } from "./outcome.js";
+import { describe, endedBy, readParams, Rejection, toJson } from "./outcome.js";
 import { Run } from "./run.js";
+import { read, show } from "./values.js";
 
 let flags;
 let post;
@@ -46,9 +47,9 @@ async function load(files) {
     try {
       await import(pathToFileURL(file).href);
     } catch (error) {
-      if (error?.name === "DuplicateWorkflow") return post({ type: "loadFailed", error: describe(error) });
+      if (read(error, "name") === "DuplicateWorkflow") return post({ type: "loadFailed", error: describe(error) });
       broken[file] = describe(error);
-      writeAll(2, `${file} cannot be loaded: ${error?.stack ?? error}\n`);
+      writeAll(2, `${file} cannot be loaded: ${show(error)}\n`);
     }
   }
   const names = [...registered.values()].map(({ name, where }) => ({ name, where }));
@@ -73,14 +74,14 @@ async function execute(message) {
 async function enter(run) {
   const { run: workflow, timeoutSeconds } = await find(run.execute);
   if (timeoutSeconds !== undefined) run.post({ type: "limit", ms: timeoutSeconds * 1000 });
-  const params = run.execute.params ? JSON.parse(run.execute.params) : null;
+  const params = readParams(run.execute.params);
   return workflow(params, contextOf(run));
 }
 
 function outcomeOf(run, error) {
   if (error instanceof Rejection) return { type: "Rejected", reason: error.message };
   const cancellation = run.cancellation;
-  if (cancellation && (error === cancellation || error?.name === "AbortError" || error?.cause === cancellation)) {
+  if (cancellation && (error === cancellation || read(error, "name") === "AbortError" || read(error, "cause") === cancellation)) {
     return endedBy(cancellation);
   }
   return { type: "Failed", error: describe(error) };

@@ -104,7 +104,7 @@ export class Session {
     this.#logLevel = welcome.log_level;
     this.#connection.frameMaxBytes = Math.min(this.#connection.frameMaxBytes, welcome.max_frame_bytes);
     const config = welcome.config ? JSON.parse(welcome.config) : {};
-    this.#host = new Host(config.workflows_dir, { conformance: this.#conformance });
+    this.#host = new Host(config.workflows_dir, { conformance: this.#conformance, memoryLimitMb: config.memory_limit_mb });
     try {
       await this.#host.start();
     } catch (error) {

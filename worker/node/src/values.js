@@ -50,7 +50,7 @@ export function encode(value, root, refuse) {
   const mark = newMark();
   let marked = false;
   let lost = false;
-  const write = (_, inner) => {
+  const replace = (_, inner) => {
     if (typeof inner === "bigint" || Object.is(inner, -0)) {
       marked = true;
       return `${mark}${typeof inner === "bigint" ? inner : "-0.0"}`;
@@ -60,7 +60,7 @@ export function encode(value, root, refuse) {
   };
   let text;
   try {
-    text = stringify(value, write);
+    text = stringify(value, replace);
   } catch (error) {
     const place = findUnfit(value, root);
     if (place === null && !(error instanceof TypeError)) throw error;
@@ -69,6 +69,11 @@ export function encode(value, root, refuse) {
   if (text === undefined) throw refuse(`${root} is a ${typeof value}; JSON has no such value`);
   if (lost) throw refuse(findUnfit(value, root) ?? `${root} holds a number that JSON does not have`);
   return marked ? text.replace(new RegExp(`"${mark}([^"]*)"`, "g"), "$1") : text;
+}
+
+/** `JSON.stringify` for values that came from JSON. */
+export function write(value) {
+  return encode(value, "the value", (why) => new TypeError(why));
 }
 
 /** Where a value is none that JSON has, in words; null when there is no such place. */

@@ -71,7 +71,7 @@ export class Supervisor {
     this.handshake = handshake;
   }
 
-  static async start({ workflowsDir, features = FEATURES, maxFrameBytes = 16_777_215, ...options } = {}) {
+  static async start({ workflowsDir, features = FEATURES, maxFrameBytes = 16_777_215, config = {}, ...options } = {}) {
     const self = new Supervisor(options);
     if (!self.handshake) return self;
     self.hello = await self.expect("Hello");
@@ -82,7 +82,7 @@ export class Supervisor {
       features,
       max_frame_bytes: maxFrameBytes,
       log_level: "Info",
-      config: JSON.stringify({ workflows_dir: workflowsDir }),
+      config: JSON.stringify({ workflows_dir: workflowsDir, ...config }),
     });
     self.ready = await self.receive();
     return self;
@@ -132,7 +132,7 @@ export class Supervisor {
       attempt: 1,
       workflow,
       source: more.source ?? { type: "Named" },
-      params: JSON.stringify(params),
+      params: more.text ?? JSON.stringify(params),
       context: JSON.stringify(more.context ?? {}),
       timeout_ms: more.timeoutMs ?? 0,
       grace_ms: 1000,

@@ -8,6 +8,7 @@ import { Host } from "../host.js";
 import { scrubEnvironment } from "../streams.js";
 import { endChildren } from "./children.js";
 import { say } from "./screen.js";
+import { parse } from "../values.js";
 
 const GRACE_MS = 1000;
 /** A thread that was ended and is still there after this hangs in a blocking call. */
@@ -70,7 +71,7 @@ function hear(host, execution, standIn, message) {
     case "progress":
       return standIn.progress(message);
     case "call": {
-      const result = standIn.call(message.method, JSON.parse(message.params));
+      const result = standIn.call(message.method, parse(message.params));
       if (result !== null) host.post({ type: "reply", run: message.run, call: message.call, result });
       return;
     }

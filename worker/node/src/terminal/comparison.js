@@ -2,6 +2,7 @@
 
 import { cutMessage } from "../log_batch.js";
 import { isAlike, isAlikeText } from "./alike.js";
+import { parse, write } from "../values.js";
 
 const SHOWN_MAX_CHARACTERS = 2000;
 
@@ -99,7 +100,7 @@ function isAlikeOutcome(then, now) {
 }
 
 function resultOf({ result }) {
-  return result ? JSON.parse(result) : null;
+  return result ? parse(result) : null;
 }
 
 function notRecorded(message) {
@@ -107,7 +108,7 @@ function notRecorded(message) {
 }
 
 function shownCall({ method, params }) {
-  return cut(`${method} ${JSON.stringify(params)}`);
+  return cut(`${method} ${write(params)}`);
 }
 
 function shownLog({ level, message }) {

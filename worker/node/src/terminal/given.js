@@ -1,6 +1,7 @@
 // What a person gave on the command line, read and checked before anything runs.
 
 import { readFileSync } from "node:fs";
+import { parse } from "../values.js";
 
 /** The words of the command line make no sense; the message says which and what would. */
 export class GivenError extends Error {
@@ -41,14 +42,14 @@ function entryOf(option, given) {
   if (at < 1) throw new GivenError(`${option} ${given}: write KEY=VALUE, or @FILE with a JSON object`);
   const text = given.slice(at + 1);
   try {
-    return [given.slice(0, at), JSON.parse(text)];
+    return [given.slice(0, at), parse(text)];
   } catch {
     return [given.slice(0, at), text];
   }
 }
 
 function entriesOf(option, file) {
-  const entries = JSON.parse(checked(file, readText(file)));
+  const entries = parse(checked(file, readText(file)));
   if (entries === null || typeof entries !== "object" || Array.isArray(entries)) {
     throw new GivenError(`${option} @${file}: the file must hold a JSON object, {"KEY": VALUE, ...}`);
   }
@@ -57,7 +58,7 @@ function entriesOf(option, file) {
 
 function checked(where, text) {
   try {
-    JSON.parse(text);
+    parse(text);
   } catch (error) {
     throw new GivenError(`${where} is not JSON: ${error.message}`);
   }

@@ -2,6 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import { say, showLog, showProgress } from "./screen.js";
+import { write } from "../values.js";
 
 export class Memory {
   log = showLog;
@@ -27,7 +28,7 @@ export class Memory {
         this.#state.delete(params.key);
         return ok(null);
       case "execution.submit":
-        say(`submit ${params.workflow} ${JSON.stringify(params.params)} (not run here)`);
+        say(`submit ${params.workflow} ${write(params.params)} (not run here)`);
         return ok({ execution_id: randomUUID() });
       default:
         return { type: "Err", error: { kind: "UnknownMethod", message: `there is no method ${method}` } };
@@ -36,5 +37,5 @@ export class Memory {
 }
 
 function ok(value) {
-  return { type: "Ok", value: JSON.stringify(value ?? null) };
+  return { type: "Ok", value: write(value ?? null) };
 }

@@ -1,5 +1,7 @@
 // What a person sees of an execution in the terminal. All of it goes to stderr: stdout is for the result.
 
+import { parse, write } from "../values.js";
+
 const COLOURS = { Debug: 2, Info: 32, Warn: 33, Error: 31 };
 const coloured = Boolean(process.stderr.isTTY) && !("NO_COLOR" in process.env);
 
@@ -11,7 +13,7 @@ export function showLog({ timestamp_us, level, logger, message, fields }) {
   const at = new Date(timestamp_us / 1000).toTimeString().slice(0, 8);
   const name = level.toUpperCase().padEnd(5);
   const shown = coloured ? `\x1b[${COLOURS[level]}m${name}\x1b[0m` : name;
-  const extra = fields ? Object.entries(JSON.parse(fields)).map(([key, value]) => ` ${key}=${JSON.stringify(value)}`) : [];
+  const extra = fields ? Object.entries(parse(fields)).map(([key, value]) => ` ${key}=${write(value)}`) : [];
   say(`${at} ${shown} ${logger}: ${message}${extra.join("")}`);
 }
 

@@ -2,6 +2,7 @@
 
 import { fromValue } from "../wire/json_lines.js";
 import { TO_SUPERVISOR, TO_WORKER } from "../wire/messages.js";
+import { parse } from "../values.js";
 
 const TRANSCRIPT_VERSION = 1;
 const SAVE_ONE = "save one with `supervisor transcript ID --out FILE`";
@@ -21,7 +22,7 @@ export function parseTranscript(text) {
   const recording = new Recording(readHeader(lines.shift()));
   for (const { line, number } of lines) {
     try {
-      recording.add(JSON.parse(line));
+      recording.add(parse(line));
     } catch (error) {
       throw new TranscriptError(`line ${number} of the transcript cannot be read: ${error.message}`);
     }
@@ -33,7 +34,7 @@ export function parseTranscript(text) {
 function readHeader({ line, number }) {
   let header;
   try {
-    header = JSON.parse(line);
+    header = parse(line);
   } catch (error) {
     throw new TranscriptError(`line ${number} is not the head of a transcript (${error.message}); ${SAVE_ONE}`);
   }
@@ -116,7 +117,7 @@ export class Recording {
         this.#startedUs = atUs;
         return;
       case "Call": {
-        const call = { method: message.method, params: message.params ? JSON.parse(message.params) : null, reply: null };
+        const call = { method: message.method, params: message.params ? parse(message.params) : null, reply: null };
         this.calls.push(call);
         this.#byNumber.set(message.call, call);
         if (!this.hasGap) this.callsInOrder = this.calls.length;

@@ -2,6 +2,7 @@
 //
 // `json` fields are the value itself; unknown fields are ignored; a variant without fields is a string.
 
+import { parse, write as writeValue } from "../values.js";
 import { DecodeError } from "./binary.js";
 
 /** One line, without its end. */
@@ -14,7 +15,7 @@ export function decode(variants, line) {
   const text = line.toString("utf8");
   let value;
   try {
-    value = JSON.parse(text);
+    value = parse(text);
   } catch (error) {
     throw new DecodeError(`the line is not JSON: ${error.message}`);
   }
@@ -68,7 +69,7 @@ function read(kind, value) {
   switch (kind.kind) {
     case "uint": {
       const limit = 2 ** (8 * kind.bytes);
-      const fits = typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= limit;
+      const fits = (typeof value === "bigint" || Number.isInteger(value)) && value >= 0 && value <= limit;
       return expect(fits, value, `an unsigned integer of ${kind.bytes} bytes`);
     }
     case "bool":
@@ -77,7 +78,7 @@ function read(kind, value) {
     case "code":
       return expect(typeof value === "string", value, "a string");
     case "json":
-      return value === null ? "" : JSON.stringify(value);
+      return value === null ? "" : writeValue(value);
     case "names":
       return expect(kind.values.includes(value), value, `one of ${kind.values}`);
     case "list":

@@ -7,6 +7,8 @@ export const LOG_BATCH_MAX_BYTES = 64 * 1024;
 export const LOG_BATCH_MAX_RECORDS = 256;
 export const LOG_BATCH_MAX_AGE_MS = 100;
 export const CALLS_IN_FLIGHT_MAX = 64;
+export const PROGRESS_MESSAGE_MAX_BYTES = 1024;
+export const JSON_DEPTH_MAX = 512;
 export const PROTOCOL_VERSION = 1;
 
 // Exit codes. They are evidence for people; the supervisor decides nothing by them.
