@@ -23,9 +23,22 @@ welcome() { # a line with a Welcome
     say '{"Ready":{"workflows":["echo","fail","log","conformance.echo","conformance.fail","conformance.log"]}}'
 }
 
+params_of() { # a line with an Execute: its params as they were written, because jq would round numbers
+    grep -oE '"([^"\\]|\\.)*"|[][{},:]|[^][{},:"[:space:]]+' <<<"$1" | awk '
+        BEGIN { ORS = "" }
+        depth == 2 && found && ($0 == "," || $0 == "}") { exit }
+        found { print }
+        /^[[{]$/ { depth++ }
+        /^[]}]$/ { depth-- }
+        depth == 2 && last == "\"params\"" && $0 == ":" { found = 1 }
+        { last = $0 }'
+}
+
 execute() { # a line with an Execute
     local run name params
-    { read -r run && read -r name && read -r params; } < <(jq -c '.Execute | .run, .workflow, .params' <<<"$1")
+    { read -r run && read -r name; } < <(jq -c '.Execute | .run, .workflow' <<<"$1")
+    params=$(params_of "$1")
+    params=${params:-null}
     case $name in
         '"echo"' | '"conformance.echo"')
             say "{\"Started\":{\"run\":$run}}"
