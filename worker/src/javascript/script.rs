@@ -76,7 +76,10 @@ pub(crate) fn execute(realm: &Realm, script: &Script) -> Outcome {
         Outcome::Failed { error } if error.stack.is_empty() && realm.is_full() => {
             Outcome::Failed { error: out_of_memory(realm.memory_limit_mb) }
         }
-        outcome => outcome,
+        outcome @ (Outcome::Succeeded { .. }
+        | Outcome::Failed { .. }
+        | Outcome::Cancelled { .. }
+        | Outcome::Rejected { .. }) => outcome,
     }
 }
 
