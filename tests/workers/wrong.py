@@ -7,7 +7,7 @@ of the SDK cannot hide here. `wrong.py SIN`, or `wrong.py none`.
 import contextlib, json, os, queue, signal, subprocess, sys, threading, time
 
 SIN = sys.argv[1]
-FEATURES = ["log", "call", "cancel", "ping", "drain", "dump"]
+FEATURES = ["log", "progress", "call", "cancel", "ping", "drain", "dump"]
 FRAME_MAX_BYTES = 16_777_215
 
 incoming, outgoing = os.dup(0), os.dup(1)
@@ -148,6 +148,31 @@ def big(run):
 leak = []
 
 
+def holds(value, is_it):
+    """True when something in the value is it."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return is_it(value) or any(holds(one, is_it) for one in inner)
+
+
+def rounded(value):
+    """As a language has it whose only numbers are doubles."""
+    if isinstance(value, dict):
+        return {key: rounded(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [rounded(one) for one in value]
+    is_large = isinstance(value, int) and 2**53 < abs(value) < 2**1000
+    return int(float(value)) if is_large else value
+
+
+def tell(run):
+    text = run.params["text"].encode("utf-16", "surrogatepass").decode("utf-16", "replace") * run.params["times"]
+    if SIN == "fails-for-a-count" and not isinstance(run.params["count"], int):
+        raise Failure("TypeError", "not a count")
+    message = text if SIN == "logs-without-bounds" else text[:60_000]
+    send("Log", run=run.number, records=[{"level": "Info", "message": message}])
+    run.sent = 1
+
+
 def echo(run):
     value = run.params
     if SIN == "leaks-descriptors" and run.number % 10 == 0:
@@ -156,6 +181,14 @@ def echo(run):
         leak.append("x" * 16384 + str(run.number))
     if SIN == "loses-control-characters" and isinstance(value, str):
         return value.replace("\r", "")
+    if holds(value, lambda one: isinstance(one, float) and not math.isfinite(one)):
+        raise Failure("InvalidResult", "a number that no double holds")
+    if SIN == "rounds-numbers":
+        return rounded(value)
+    if SIN == "mends-halves":
+        return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    if SIN == "sorts-into-lists" and isinstance(value, dict) and len(value) > 3:
+        return sorted(value)
     if SIN == "empty-object" and value is None:
         return {}
     if SIN == "forgets" and run.number == 150:
@@ -170,6 +203,7 @@ def echo(run):
 WORKFLOWS = {
     "echo": echo,
     "fail": fail,
+    "tell": tell,
     "sleep": sleep,
     "ignore_cancel": ignore_cancel,
     "print": print_,

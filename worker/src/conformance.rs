@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::process::{Child, Command};
 use std::time::Duration;
 
-use muster_protocol::Level;
+use muster_protocol::{Level, value};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -46,6 +46,13 @@ struct Calls {
 }
 
 #[derive(Deserialize)]
+struct Tell {
+    text: Box<RawValue>,
+    times: usize,
+    count: Value,
+}
+
+#[derive(Deserialize)]
 struct Number {
     #[serde(alias = "count", alias = "code", alias = "bytes")]
     number: usize,
@@ -76,9 +83,21 @@ pub(crate) fn register(native: &mut Native) {
         }
         Ok(())
     });
+    native.add_blocking("conformance.tell", tell);
     native.add_async("conformance.call", call);
     native.add_blocking("conformance.big", |params: Number, _| Ok("x".repeat(params.number)));
     register_rude(native);
+}
+
+/// Logs and reports what it is given, whatever that is.
+fn tell(params: Tell, ctx: Context) -> Done {
+    let text: String = serde_json::from_str(&value::mend(params.text.get()))?;
+    let text = text.repeat(params.times);
+    ctx.log().write(Level::Info, &text, &serde_json::json!({ "text": text, "count": params.count }));
+    // Languages without types pass on what is no count; here it becomes one.
+    let count = params.count.as_u64().unwrap_or_default();
+    ctx.progress(count, count, &text);
+    Ok(Value::Null)
 }
 
 /// Those that touch the process itself.

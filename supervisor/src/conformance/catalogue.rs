@@ -6,7 +6,7 @@ use muster_protocol::feature;
 use super::check::Need::{Feature, Frames, Lines, Workflow};
 use super::check::{Check, Group, Need};
 use super::checks::{
-    calls, cancel, drain, ending, execution, framing, growth, handshake, log, streams, watching,
+    calls, cancel, drain, ending, execution, framing, growth, handshake, log, streams, values, watching,
 };
 
 /// A check as it is listed.
@@ -51,7 +51,7 @@ pub(super) fn all() -> Vec<Check> {
     foundation()
         .into_iter()
         .chain(handshake_and_framing())
-        .chain(runs_and_streams())
+        .chain(values_and_runs())
         .chain(features())
         .collect()
 }
@@ -90,11 +90,17 @@ fn handshake_and_framing() -> Vec<Check> {
     handshake.into_iter().chain(framing).collect()
 }
 
-fn runs_and_streams() -> Vec<Check> {
+fn values_and_runs() -> Vec<Check> {
+    let values = checks! { Values:
+        "values", "carries every kind of JSON value unchanged", [], values::values;
+        "no-params", "reads empty params as null", [], values::no_params;
+        "numbers", "returns each number as it came, or refuses it by name", [], values::numbers;
+        "texts", "returns each text and key as it came, or refuses it by name", [], values::texts;
+        "unfit", "changes nothing of what cannot be kept, and survives it", [], values::unfit;
+        "telling", "logs and reports anything, in bounds, and never fails for it",
+            [Feature(feature::LOG), Feature(feature::PROGRESS), Workflow("tell")], values::telling;
+    };
     let execution = checks! { Execution:
-        "values", "carries every kind of JSON value unchanged", [], execution::values;
-        "no-params", "reads empty params as null", [], execution::no_params;
-        "lone-surrogate", "survives JSON that no text can hold", [Frames], execution::lone_surrogate;
         "failure", "tells kind and message of an error word for word", [Workflow("fail")], execution::failure;
         "unknown-workflow", "rejects a workflow it does not have", [], execution::unknown_workflow;
         "path-outside", "rejects a path that leaves the workflows folder", [], execution::path_outside;
@@ -121,7 +127,7 @@ fn runs_and_streams() -> Vec<Check> {
         "crash", "dies of a signal without another word", [Workflow("crash")], ending::crash;
         "exit", "lets user code's exit code be the process's", [Workflow("exit")], ending::exit;
     };
-    execution.into_iter().chain(streams).chain(ending).collect()
+    values.into_iter().chain(execution).chain(streams).chain(ending).collect()
 }
 
 fn features() -> Vec<Check> {

@@ -73,6 +73,8 @@ pub enum Group {
     Handshake,
     /// How messages become bytes.
     Framing,
+    /// JSON in and out, text for people.
+    Values,
     /// Started, Finished, Idle.
     Execution,
     /// Standard streams in the hands of user code.
@@ -97,6 +99,7 @@ impl Group {
         match self {
             Self::Handshake => "handshake",
             Self::Framing => "framing",
+            Self::Values => "values",
             Self::Execution => "execution",
             Self::Streams => "streams",
             Self::Ending => "ending",
@@ -111,9 +114,12 @@ impl Group {
     /// The level these checks stand for.
     pub fn level(self) -> Level {
         match self {
-            Self::Handshake | Self::Framing | Self::Execution | Self::Streams | Self::Ending => {
-                Level::Complete
-            }
+            Self::Handshake
+            | Self::Framing
+            | Self::Values
+            | Self::Execution
+            | Self::Streams
+            | Self::Ending => Level::Complete,
             Self::Log => Level::Log,
             Self::Cancel => Level::Cancel,
             Self::Drain => Level::Drain,

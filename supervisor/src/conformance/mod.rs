@@ -16,6 +16,7 @@ mod checks;
 mod junit;
 mod report;
 mod run;
+mod same;
 mod session;
 
 pub use catalogue::{Description, describe};
@@ -23,3 +24,4 @@ pub use check::{Group, Level};
 pub use junit::junit;
 pub use report::{Entry, Report, Verdict, Worker};
 pub use run::{KitError, check_worker};
+pub use same::{is_json, is_same_value};

@@ -31,6 +31,11 @@ export function definitions(post) {
       for (let at = 0; at < count; at++) ctx.log.info(`line ${at}`);
       return count;
     },
+    // Whatever it is given.
+    tell({ text, times, count }, ctx) {
+      ctx.log.info(text.repeat(times), { text, count });
+      ctx.progress(count, count, text.repeat(times));
+    },
     call: ({ method, params = null, count = 1 }, ctx) =>
       Promise.all(Array.from({ length: count }, () => ctx[RAW](method, params))),
     crash() {

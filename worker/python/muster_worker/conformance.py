@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Any, Callable, Dict, List
 
-from .context import call_all
+from .context import call_all, context
 from .errors import CallError
 from .workflow import Definition
 
@@ -74,6 +74,12 @@ def log(count: int) -> int:
     return count
 
 
+def tell(text: Any, times: int, count: Any) -> None:
+    """Logs and reports what it is given, whatever that is."""
+    context.log.info(text * times, text=text, count=count)
+    context.progress(count, count, text * times)
+
+
 def call(method: str, params: Any = None, count: int = 1) -> List[Any]:
     """Makes the same call `count` times at once and returns the replies."""
     answers = call_all([(method, params)] * count)
@@ -111,7 +117,7 @@ def stdin() -> str:
 
 _ALL: List[Callable[..., Any]] = [
     *(echo, fail, sleep, ignore_cancel, print_, raw_print, child_print),
-    *(log, call, crash, exit_, big, hold_pipes, stdin),
+    *(log, tell, call, crash, exit_, big, hold_pipes, stdin),
 ]
 
 

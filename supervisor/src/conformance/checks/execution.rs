@@ -1,8 +1,8 @@
 //! Runs: their order of messages, their outcomes, one after another.
 
 use muster_protocol::limits::FRAME_MAX_BYTES;
-use muster_protocol::{JsonBytes, Outcome, Source, ToWorker, error_type};
-use serde_json::{Value, json};
+use muster_protocol::{Outcome, Source, ToWorker, error_type};
+use serde_json::json;
 
 use crate::conformance::bench::Bench;
 use crate::conformance::check::Checked;
@@ -18,52 +18,6 @@ pub(in crate::conformance) async fn echo(bench: &Bench) -> Checked {
     let word = json!({ "word": "echo" });
     let ended = session.run("echo", &word).await?;
     session.must_return(&ended, &word, "conformance.echo").await
-}
-
-pub(in crate::conformance) async fn values(bench: &Bench) -> Checked {
-    let mut session = bench.ready().await?;
-    let values = [
-        json!(true),
-        json!(0),
-        json!(-1.5),
-        json!(9_007_199_254_740_991_i64),
-        json!(""),
-        json!([]),
-        json!({}),
-        json!([[1, [2, [3, { "deep": [null] }]]]]),
-        json!({ "größer als": "10 €", "astral": "\u{1f980}\u{10ffff}", "control": "\u{0}\u{1f}\u{7f}" }),
-        json!("line\nline\r\n\ttab \"quoted\" back\\slash \u{2028}\u{2029} {\"Finished\":{\"run\":1}}"),
-    ];
-    for value in values {
-        let ended = session.run("echo", &value).await?;
-        session.must_return(&ended, &value, "conformance.echo").await?;
-    }
-    Ok(())
-}
-
-/// No parameters read as null.
-pub(in crate::conformance) async fn no_params(bench: &Bench) -> Checked {
-    let mut session = bench.ready().await?;
-    let (run, mut execute) = session.execute("echo", &Value::Null);
-    if let ToWorker::Execute { params, context, .. } = &mut execute {
-        (*params, *context) = (JsonBytes::NONE, JsonBytes::NONE);
-    }
-    session.say(&execute).await?;
-    let ended = session.whole(run).await?;
-    session.must_return(&ended, &Value::Null, "an echo of no params").await
-}
-
-/// `\ud800` is legal JSON text that no UTF-8 text can hold. Any outcome is right, and the worker lives. In lines
-/// of JSON it would break the message itself for many a parser.
-pub(in crate::conformance) async fn lone_surrogate(bench: &Bench) -> Checked {
-    let mut session = bench.ready().await?;
-    let (run, mut execute) = session.execute("echo", &Value::Null);
-    if let ToWorker::Execute { params, .. } = &mut execute {
-        *params = JsonBytes(b"{\"half\": \"\\ud800\"}".to_vec());
-    }
-    session.say(&execute).await?;
-    session.whole(run).await?;
-    session.still_works("a lone surrogate in the params").await
 }
 
 pub(in crate::conformance) async fn failure(bench: &Bench) -> Checked {

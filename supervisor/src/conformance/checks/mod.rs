@@ -10,6 +10,7 @@ pub(super) mod growth;
 pub(super) mod handshake;
 pub(super) mod log;
 pub(super) mod streams;
+pub(super) mod values;
 pub(super) mod watching;
 
 use std::time::Duration;
