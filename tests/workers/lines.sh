@@ -23,22 +23,26 @@ welcome() { # a line with a Welcome
     say '{"Ready":{"workflows":["echo","fail","log","conformance.echo","conformance.fail","conformance.log"]}}'
 }
 
-params_of() { # a line with an Execute: its params as they were written, because jq would round numbers
+fields_of() { # a line with a message: its fields as they were written, a line each, because jq would round numbers
     grep -oE '"([^"\\]|\\.)*"|[][{},:]|[^][{},:"[:space:]]+' <<<"$1" | awk '
         BEGIN { ORS = "" }
-        depth == 2 && found && ($0 == "," || $0 == "}") { exit }
+        depth == 2 && found && ($0 == "," || $0 == "}") { print "\n"; found = 0 }
         found { print }
         /^[[{]$/ { depth++ }
         /^[]}]$/ { depth-- }
-        depth == 2 && last == "\"params\"" && $0 == ":" { found = 1 }
+        depth == 2 && !found && $0 == ":" { print last " "; found = 1 }
         { last = $0 }'
 }
 
 execute() { # a line with an Execute
-    local run name params
-    { read -r run && read -r name; } < <(jq -c '.Execute | .run, .workflow' <<<"$1")
-    params=$(params_of "$1")
-    params=${params:-null}
+    local run name params=null key value
+    while read -r key value; do
+        case $key in
+            '"run"') run=$value ;;
+            '"workflow"') name=$value ;;
+            '"params"') params=$value ;;
+        esac
+    done < <(fields_of "$1")
     case $name in
         '"echo"' | '"conformance.echo"')
             say "{\"Started\":{\"run\":$run}}"

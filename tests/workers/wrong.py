@@ -4,9 +4,10 @@
 It proves the conformance kit: each sin must fail its own check and no other. Without the SDK, so that a fault
 of the SDK cannot hide here. `wrong.py SIN`, or `wrong.py none`.
 """
-import contextlib, json, os, queue, signal, subprocess, sys, threading, time
+import contextlib, json, math, os, queue, signal, subprocess, sys, threading, time
 
 SIN = sys.argv[1]
+sys.setrecursionlimit(5000)
 FEATURES = ["log", "progress", "call", "cancel", "ping", "drain", "dump"]
 FRAME_MAX_BYTES = 16_777_215
 
