@@ -254,3 +254,22 @@ fn memory_that_is_still_held_when_it_is_out_is_named_too() {
         assert_eq!(seen.error().kind, "OutOfMemory", "{:?}", seen.error());
     }
 }
+
+#[test]
+fn what_a_rust_workflow_cannot_pass_on_is_refused_with_its_place() {
+    let examples = examples();
+    let mut peer = Start::in_folder(&examples).ready();
+    let echo = peer.run_text("conformance.echo", Source::Named, r#"{"a":["\u0000"]}"#);
+    assert_eq!(echo.error().kind, "InvalidResult");
+    let expected = "the result is refused: result.a[0] holds the character U+0000, which databases do not keep; remove it";
+    assert_eq!(echo.error().message, expected);
+    for (params, message) in [
+        (r#"{"key":"k\u0000","value":1}"#, "state.set is refused: key holds the character U+0000"),
+        (r#"{"key":"k","value":{"a b":["x\u0000"]}}"#, r#"state.set is refused: value["a b"][0] holds"#),
+    ] {
+        let call = format!(r#"{{"method":"state.set","params":{params}}}"#);
+        let seen = peer.run_text("conformance.call", Source::Named, &call);
+        assert_eq!((seen.error().kind.as_str(), seen.error().retryable), ("InvalidValue", Some(false)));
+        assert!(seen.error().message.starts_with(message), "{:?}", seen.error());
+    }
+}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Callable, List, Optional, Tuple
 
 from .wire.limits import JSON_DEPTH_MAX
 
@@ -80,7 +80,7 @@ _Above = Optional[Tuple[Any, Any]]
 
 def find_unfit(value: Any, root: str, plain: Callable[[Any], Any]) -> str:
     """The first place that cannot be kept, in words; empty when there is none. `plain` makes JSON of other types."""
-    waiting = [(value, root, 0, None)]
+    waiting: List[Tuple[Any, str, int, _Above]] = [(value, root, 0, None)]
     while waiting:
         one, path, depth, above = waiting.pop()
         problem = _unfit_here(one, depth, above)
