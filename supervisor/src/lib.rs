@@ -16,6 +16,7 @@ pub mod execution;
 pub mod finalize;
 pub mod http;
 pub mod intake;
+pub mod json;
 pub mod observe;
 pub mod pool;
 pub mod prewarm;

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::input::BadLine;
 use crate::execution::Status;
+use crate::json;
 use crate::store::{Disposition, ExecutionRecord, Failure, Finalization, NewExecution, Outcome};
 
 /// What became of one line of the input. Fields that do not apply are null, so every line has all of them.
@@ -107,7 +108,8 @@ impl ResultLine {
     /// # Errors
     /// Never for the values there are; the caller need not believe that.
     pub fn to_json_line(&self) -> serde_json::Result<String> {
-        serde_json::to_string(self).map(|line| line + "\n")
+        // A worker may send its result on several lines.
+        serde_json::to_string(self).map(|line| json::one_line(&line).into_owned() + "\n")
     }
 }
 
@@ -129,6 +131,17 @@ impl From<ExecutionRecord> for ResultLine {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_result_of_several_lines_is_one_line() {
+        let pretty = "{\r\n  \"a b\" : [ 1.50,\n -0.0 ]\n}";
+        let mut line = ResultLine::unrun(Status::Success, Failure::default());
+        line.result = Some(RawValue::from_string(pretty.to_owned()).unwrap());
+        let text = line.to_json_line().unwrap();
+        assert!(text.contains(r#""result":{"a b":[1.50,-0.0]},"#), "{text}");
+        assert_eq!(text.lines().count(), 1);
+        assert!(!text.contains('\r'));
+    }
 
     #[test]
     fn a_line_has_every_field_in_the_order_of_the_contract() {

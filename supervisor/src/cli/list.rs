@@ -57,7 +57,7 @@ impl List {
         .collect();
         let answer = client.executions(&query)?;
         if self.json {
-            print_line(&answer.body)?;
+            print_line(&crate::json::one_line(&answer.body))?;
             return Ok(ExitCode::SUCCESS);
         }
         let page: ExecutionPage = client.parsed(answer)?;

@@ -7,10 +7,11 @@ use uuid::Uuid;
 
 use super::exit::Failure;
 use super::follow::{follow_log, log_line};
-use super::output::{print, print_line};
+use super::output::{json_line, print, print_line};
 use super::server::Server;
 use super::terminal::Terminal;
 use crate::http::view::LogView;
+use crate::json;
 
 /// Print the log of an execution.
 #[derive(Debug, Args)]
@@ -40,7 +41,11 @@ impl Logs {
             // A follower waits for a supervisor that went away, so it first makes sure that there was one.
             client.execution(self.id, None)?;
             follow_log(&client, self.id, |line, data| {
-                print_line(&if self.json { data.to_owned() } else { log_line(line, terminal) })
+                print_line(&if self.json {
+                    json::one_line(data).into_owned()
+                } else {
+                    log_line(line, terminal)
+                })
             })?;
             return Ok(ExitCode::SUCCESS);
         }
@@ -57,7 +62,7 @@ impl Logs {
 
     fn describe(&self, line: &LogView, terminal: Terminal) -> String {
         let text = match self.json {
-            true => serde_json::to_string(line).unwrap_or_default(),
+            true => json_line(line),
             false => log_line(line, terminal),
         };
         text + "\n"

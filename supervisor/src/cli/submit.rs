@@ -19,6 +19,7 @@ use super::terminal::Terminal;
 use crate::client::Execution;
 use crate::execution::Status;
 use crate::http::view::Accepted;
+use crate::json;
 
 /// Submit an execution; prints its id, or with --wait its result.
 #[derive(Debug, Args)]
@@ -133,9 +134,11 @@ impl Submit {
         }
         let (execution, row) = wait_for_end(&client, id)?;
         if self.json {
-            print_line(&row)?;
+            print_line(&json::one_line(&row))?;
         } else if execution.status == Status::Success {
-            print_line(execution.result.as_ref().map_or("null", |result| result.get()))?;
+            print_line(
+                &execution.result.as_ref().map_or("null".into(), |result| json::one_line(result.get())),
+            )?;
         }
         if execution.status != Status::Success {
             note(&Terminal::stderr().text(&describe_failure(&execution)));

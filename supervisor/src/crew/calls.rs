@@ -9,7 +9,8 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::run::{Answer, Run};
-use crate::execution::Change;
+use crate::execution::{Change, check};
+use crate::json;
 
 #[derive(Deserialize)]
 struct Key {
@@ -43,12 +44,14 @@ pub(super) fn answer(run: &mut Run, name: &str, params: &JsonBytes) -> Answer {
         }),
         method::STATE_GET => with(name, params, |Key { key }| Ok(get_state(run, check_key(key)?))),
         method::STATE_SET => with(name, params, |KeyValue { key, value }| {
-            changed(run, Change::SetState { key: check_key(key)?, value }, None)
+            let key = check_key(key)?;
+            fits(name, "value", &value)?;
+            changed(run, Change::SetState { key, value }, None)
         }),
         method::STATE_DELETE => {
             with(name, params, |Key { key }| changed(run, Change::DeleteState { key: check_key(key)? }, None))
         }
-        method::EXECUTION_SUBMIT => with(name, params, |submission| submit(run, submission)),
+        method::EXECUTION_SUBMIT => with(name, params, |submission| submit(run, name, submission)),
         unknown => refuse(
             "UnknownMethod",
             format!(
@@ -73,18 +76,25 @@ fn changed(run: &mut Run, change: Change, value: Option<String>) -> Result<Answe
     Ok(Answer::Changed(value_of(value), change))
 }
 
-fn submit(run: &mut Run, submission: Submission) -> Result<Answer, ErrorInfo> {
-    if submission.workflow.is_empty() || submission.workflow.len() > IDENTIFIER_MAX_BYTES {
-        return Err(invalid(format!("workflow must be a name of 1 to {IDENTIFIER_MAX_BYTES} bytes")));
-    }
+fn submit(run: &mut Run, name: &str, submission: Submission) -> Result<Answer, ErrorInfo> {
+    check::name(&submission.workflow)
+        .map_err(|problem| invalid(format!("{}: workflow: {problem}", of(name))))?;
     let execution_id = Uuid::now_v7();
-    let parameters = submission.params.map_or_else(empty_object, Ok)?;
+    let parameters = submission.params.unwrap_or_else(json::empty_object);
+    fits(name, "params", &parameters)?;
+    check::frame_size(parameters.get().len() + submission.workflow.len())
+        .map_err(|problem| invalid(format!("{}: {problem}", of(name))))?;
     let change = Change::Submit { execution_id, workflow: submission.workflow, parameters };
     changed(run, change, Some(format!("{{\"execution_id\":\"{execution_id}\"}}")))
 }
 
-fn empty_object() -> Result<Box<RawValue>, ErrorInfo> {
-    RawValue::from_string("{}".to_owned()).map_err(|error| invalid(error.to_string()))
+/// Refuses user data that is out of bounds here, where the run can still do something about it.
+fn fits(name: &str, field: &str, value: &RawValue) -> Result<(), ErrorInfo> {
+    json::check(value.get()).map_err(|unfit| invalid(format!("{}: {}", of(name), unfit.of(field))))
+}
+
+fn of(name: &str) -> String {
+    format!("the parameters of {name}")
 }
 
 fn with<'a, P: Deserialize<'a>>(
@@ -94,7 +104,15 @@ fn with<'a, P: Deserialize<'a>>(
 ) -> Answer {
     params
         .parse::<P>()
-        .map_err(|error| invalid(format!("the parameters of {name}: {error}")))
+        .map_err(|error| {
+            // Serde says what is wrong with a text, and not where in the value it is.
+            let unfit = std::str::from_utf8(&params.0).ok().and_then(|text| json::check(text).err());
+            invalid(format!(
+                "{}: {}",
+                of(name),
+                unfit.map_or_else(|| error.to_string(), |unfit| unfit.of(""))
+            ))
+        })
         .and_then(answer)
         .unwrap_or_else(|error| Answer::Now(CallResult::Err { error }))
 }
@@ -105,6 +123,9 @@ fn check_key(key: String) -> Result<String, ErrorInfo> {
             "a key has 1 to {IDENTIFIER_MAX_BYTES} bytes, this one has {}",
             key.len()
         )));
+    }
+    if key.contains('\0') {
+        return Err(invalid(format!("the key {key:?} holds the character U+0000, which cannot be stored")));
     }
     Ok(key)
 }
@@ -187,6 +208,44 @@ mod tests {
         assert!(call(&mut run, "state.list", "{}").starts_with("UnknownMethod: \"state.list\""));
         run.calls_in_flight = CALLS_IN_FLIGHT_MAX;
         assert!(call(&mut run, "state.get", r#"{"key":"a"}"#).starts_with("Busy"));
+    }
+
+    #[test]
+    fn what_cannot_be_stored_is_refused_at_the_call_with_its_path() {
+        let mut run = run();
+        for (method, params, path) in [
+            (
+                "state.set",
+                r#"{"key":"a","value":{"rows":["\u0000"]}}"#,
+                "state.set: value.rows[0]: holds the character",
+            ),
+            (
+                "state.set",
+                r#"{"key":"a","value":"\ud83d"}"#,
+                "state.set: value: holds half of a surrogate pair",
+            ),
+            (
+                "state.set",
+                r#"{"key":"a","value":[1e401]}"#,
+                "state.set: value[0]: is a number with an exponent",
+            ),
+            ("state.set", r#"{"key":"a\u0000","value":1}"#, r#"the key "a\0" holds the character U+0000"#),
+            ("state.set", r#"{"key":"a\ud83d","value":1}"#, "state.set: key: holds half of a surrogate pair"),
+            ("state.get", r#"{"key":"a\udc00"}"#, "state.get: key: holds half of a surrogate pair"),
+            (
+                "execution.submit",
+                r#"{"workflow":"c","params":{"a":[{"b":1e100000}]}}"#,
+                "params.a[0].b: is a number",
+            ),
+            ("execution.submit", r#"{"workflow":"c","params":["\u0000"]}"#, "params[0]: holds the character"),
+            ("execution.submit", r#"{"workflow":"c\u0001"}"#, "workflow: must not hold control characters"),
+        ] {
+            let said = call(&mut run, method, params);
+            assert!(said.starts_with("InvalidCall: ") && said.contains(path), "{method} {params}: {said}");
+        }
+        let deep = format!(r#"{{"workflow":"c","params":{}{}}}"#, "[".repeat(513), "]".repeat(513));
+        assert!(call(&mut run, "execution.submit", &deep).contains("nested more than 512 deep"));
+        assert!(run.changes.into_list().is_empty());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::clock::unix_us;
 use super::ends::{Ends, Kept};
 use crate::execution::{LogLine, LogStream, Secrets};
+use crate::json;
 
 /// Collects lines and numbers them, in the order they were read.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ impl RunLogs {
             stream: LogStream::Log,
             logger: record.logger,
             message: record.message,
-            fields: fields.and_then(|text| RawValue::from_string(text).ok()),
+            fields: fields.and_then(storable_fields),
         })
     }
 
@@ -82,6 +83,23 @@ impl RunLogs {
         }
         lines.extend(tail);
         lines
+    }
+}
+
+/// Fields on one line, without what no database stores: a line of a log never costs its execution anything. What is
+/// out of bounds beyond that says so in their place.
+fn storable_fields(text: String) -> Option<Box<RawValue>> {
+    let fields = json::one_line_raw(RawValue::from_string(text).ok()?);
+    let fields = match json::cleaned(fields.get()) {
+        Cow::Borrowed(_) => fields,
+        Cow::Owned(clean) => RawValue::from_string(clean).ok()?,
+    };
+    match json::check(fields.get()) {
+        Ok(()) => Some(fields),
+        Err(unfit) => {
+            let said = std::collections::BTreeMap::from([("left_out", unfit.of("fields"))]);
+            serde_json::value::to_raw_value(&said).ok()
+        }
     }
 }
 
@@ -184,6 +202,23 @@ mod tests {
         });
         assert_eq!((printed.message.as_str(), logged.message.as_str()), ("password: ***", "with ***"));
         assert_eq!(logged.fields.unwrap().get(), r#"{"pw":"***","n":1.0}"#);
+    }
+
+    #[test]
+    fn fields_become_one_line_that_can_be_stored() {
+        let mut logs = RunLogs::new(Arc::default());
+        let mut fields = |text: &str| {
+            let fields = muster_protocol::JsonBytes(text.into());
+            let (logger, message) = (String::new(), String::new());
+            let line =
+                logs.record(LogRecord { timestamp_us: 0, level: Level::Info, logger, message, fields });
+            line.fields.map(|fields| fields.get().to_owned())
+        };
+        assert_eq!(fields("{\r\n \"a\": 1.50 ,\n\"b\" : \"x \\n\"}").unwrap(), r#"{"a":1.50,"b":"x \n"}"#);
+        assert_eq!(fields(r#"{"k\ud83d":"\u0000"}"#).unwrap(), r#"{"k\ufffd":"\ufffd"}"#);
+        let left_out = fields(r#"{"a":[1e999]}"#).unwrap();
+        assert!(left_out.starts_with(r#"{"left_out":"fields.a[0]: is a number"#), "{left_out}");
+        assert_eq!(fields("{oops"), None);
     }
 
     #[test]

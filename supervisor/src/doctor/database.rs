@@ -138,7 +138,10 @@ fn unreachable(url: &str, error: &BackendError) -> Finding {
         }
         BackendError::Store(StoreError::Incompatible { .. }) => "correct database_url, or what it names",
         BackendError::Store(
-            StoreError::Refused { .. } | StoreError::Corrupt { .. } | StoreError::Failed { .. },
+            StoreError::Refused { .. }
+            | StoreError::StalePlan { .. }
+            | StoreError::Corrupt { .. }
+            | StoreError::Failed { .. },
         ) => "look into the database's own log",
         BackendError::DatabaseUrl | BackendError::Bus(_) => "correct database_url",
     };

@@ -31,14 +31,20 @@ pub(super) fn boolean(raw: &RawValue) -> Result<bool, String> {
 
 pub(super) fn identifier(raw: &RawValue) -> Result<String, String> {
     let text: String = read(raw, "must be a string")?;
+    name(&text)?;
+    Ok(text)
+}
+
+/// The rule of names: of workflows, keys, whatever else is looked up by its text.
+pub(crate) fn name(text: &str) -> Result<(), String> {
     if text.is_empty() {
         Err("must not be empty".to_owned())
     } else if text.len() > IDENTIFIER_MAX_BYTES {
         Err(format!("is {} bytes long; at most {IDENTIFIER_MAX_BYTES} are allowed", text.len()))
     } else if text.chars().any(char::is_control) {
-        Err(format!("must not hold control characters, but is {}", quote(raw)))
+        Err(format!("must not hold control characters, but is {}", quote(&format!("{text:?}"))))
     } else {
-        Ok(text)
+        Ok(())
     }
 }
 
@@ -57,7 +63,7 @@ pub(super) fn object(raw: &RawValue) -> Result<Box<RawValue>, String> {
     if raw.get().starts_with('{') {
         Ok(raw.to_owned())
     } else {
-        Err(format!("must be a JSON object, not {}", quote(raw)))
+        Err(format!("must be a JSON object, not {}", quote(raw.get())))
     }
 }
 
@@ -88,7 +94,7 @@ pub(super) fn priority(raw: &RawValue) -> Result<u8, String> {
 }
 
 /// Whether user data of this size leaves room in a frame for the rest of an Execute.
-pub(super) fn frame_size(payload_bytes: usize) -> Result<(), String> {
+pub(crate) fn frame_size(payload_bytes: usize) -> Result<(), String> {
     let limit = FRAME_MAX_BYTES - FRAME_RESERVE_BYTES;
     if payload_bytes <= limit {
         return Ok(());
@@ -99,23 +105,17 @@ pub(super) fn frame_size(payload_bytes: usize) -> Result<(), String> {
     ))
 }
 
-/// What parameters are when nobody gave any.
-pub(super) fn empty_object() -> Box<RawValue> {
-    // `{}` is JSON, so the other arm is never taken; null is what a run without parameters would get.
-    RawValue::from_string("{}".to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned())
-}
-
 fn read<T: DeserializeOwned>(raw: &RawValue, expected: &str) -> Result<T, String> {
     serde_json::from_str(raw.get()).map_err(|_| wrong(raw, expected))
 }
 
 fn wrong(raw: &RawValue, expected: &str) -> String {
-    format!("{expected}, not {}", quote(raw))
+    format!("{expected}, not {}", quote(raw.get()))
 }
 
-fn quote(raw: &RawValue) -> String {
-    let mut quoted: String = raw.get().chars().take(QUOTE_MAX_CHARS).collect();
-    if quoted.len() < raw.get().len() {
+fn quote(text: &str) -> String {
+    let mut quoted: String = text.chars().take(QUOTE_MAX_CHARS).collect();
+    if quoted.len() < text.len() {
         quoted.push('…');
     }
     quoted

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::check;
 use super::request::{Request, Target};
+use crate::json;
 
 /// Why a request cannot be run: every problem at once, each with the field it is about.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -130,6 +131,11 @@ impl Draft {
         self.target.is_empty() && self.problems.is_empty()
     }
 
+    /// True when somebody waits for the reply, as far as it says so.
+    pub fn is_sync(&self) -> bool {
+        self.sync == Some(true)
+    }
+
     /// True when it says with which parameters, so that a pending record has little to add.
     pub fn has_parameters(&self) -> bool {
         self.parameters.is_some()
@@ -186,7 +192,7 @@ impl Draft {
         let request = Request {
             execution_id,
             target,
-            parameters: self.parameters.unwrap_or_else(check::empty_object),
+            parameters: self.parameters.unwrap_or_else(json::empty_object),
             organization_id: self.organization_id,
             caller: self.caller,
             startup: self.startup,
@@ -256,10 +262,12 @@ impl Draft {
         if fields.parameters.is_some() && fields.params.is_some() {
             self.problems.push("parameters, params: two names of one field; give one of them".to_owned());
         }
-        self.parameters = fields.parameters.or(fields.params).map(ToOwned::to_owned);
+        let name = if fields.parameters.is_some() { "parameters" } else { "params" };
+        self.parameters = self.data(name, fields.parameters.or(fields.params));
         self.organization_id = self.take("organization_id", fields.organization_id, check::uuid);
-        self.caller = self.take("caller", fields.caller, check::object);
-        self.startup = fields.startup.map(ToOwned::to_owned);
+        let caller = self.data("caller", fields.caller);
+        self.caller = self.take("caller", caller.as_deref(), check::object);
+        self.startup = self.data("startup", fields.startup);
         self.form_id = self.take("form_id", fields.form_id, check::identifier);
         self.api_key_id = self.take("api_key_id", fields.api_key_id, check::identifier);
         self.traceparent = self.take("traceparent", fields.traceparent, check::identifier);
@@ -272,6 +280,13 @@ impl Draft {
             self.take("retry_backoff_seconds", fields.retry_backoff_seconds, check::backoff_seconds);
         self.sync = self.take("sync", fields.sync, check::boolean);
         self.priority = self.take("priority", fields.priority, check::priority);
+    }
+
+    /// User data: any JSON, within the bounds.
+    fn data(&mut self, name: &str, raw: Option<&RawValue>) -> Option<Box<RawValue>> {
+        let raw = raw?;
+        self.problems.extend(json::check(raw.get()).err().map(|unfit| unfit.of(name)));
+        Some(raw.to_owned())
     }
 
     /// Reads and checks one field; what is wrong with it joins the problems.

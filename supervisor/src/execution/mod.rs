@@ -4,7 +4,7 @@
 
 mod attempt;
 mod change;
-mod check;
+pub(crate) mod check;
 mod draft;
 mod log;
 mod request;

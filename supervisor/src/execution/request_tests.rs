@@ -182,6 +182,33 @@ fn problems_of_the_pending_record_say_where_they_are() {
     assert_eq!(refused.problems, ["pending record: priority: must be a whole number from 0 to 9, not 77"]);
 }
 
+#[test]
+fn user_data_out_of_bounds_is_refused_with_its_path() {
+    let with = |name: &str, json: &str| {
+        let message = format!(r#"{{"execution_id":"{ID}","workflow":"w","{name}":{json}}}"#);
+        Request::parse(message.as_bytes()).unwrap_err().problems.join("; ")
+    };
+    for (name, json, problem) in [
+        (
+            "parameters",
+            r#"{"items":[0,1,2,{"price":1e100000}]}"#,
+            "parameters.items[3].price: is a number with an exponent",
+        ),
+        ("params", r#"{"name":"a\u0000b"}"#, "params.name: holds the character U+0000"),
+        ("caller", r#"{"name":"\ud83d"}"#, "caller.name: holds half of a surrogate pair"),
+        ("startup", "[1e-401]", "startup[0]: is a number with an exponent beyond 400"),
+    ] {
+        let problems = with(name, json);
+        assert!(problems.starts_with(problem) && !problems.contains("; caller"), "{problems}");
+    }
+    let nested = |depth: usize| format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
+    assert!(with("parameters", &nested(999)).contains("…: is nested more than 512 deep"));
+    let deepest = format!(r#"{{"execution_id":"{ID}","workflow":"w","parameters":{}}}"#, nested(512));
+    let request = Request::parse(deepest.as_bytes()).unwrap();
+    assert_eq!(request.parameters.get(), nested(512));
+    assert_eq!(Request::parse(request.to_stored().as_bytes()).unwrap().parameters.get(), nested(512));
+}
+
 fn any_request() -> impl Strategy<Value = serde_json::Value> {
     let target = prop_oneof![
         any::<u128>().prop_map(|id| json!({"workflow_id": Uuid::from_u128(id)})),
@@ -191,7 +218,7 @@ fn any_request() -> impl Strategy<Value = serde_json::Value> {
         }),
     ];
     let limits = (0.001..1e6_f64, 1..1000_u32, 0.0..86_400.0_f64, any::<bool>(), 0..10_u8);
-    (target, any::<u128>(), ".*", limits, any::<Option<u128>>()).prop_map(
+    (target, any::<u128>(), "[^\\x00]{0,40}", limits, any::<Option<u128>>()).prop_map(
         |(mut value, id, text, (timeout, attempts, backoff, sync, priority), organization)| {
             value["execution_id"] = json!(Uuid::from_u128(id));
             value["parameters"] = json!({"text": text, "list": [timeout, null]});

@@ -8,7 +8,8 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::crew::{Completed, RunEvent};
-use crate::execution::Change;
+use crate::execution::{Change, Request, Target};
+use crate::json;
 use crate::pool::Ending;
 use crate::store::{
     Disposition, Failure, Finalization, NewEvent, NewExecution, Outcome, StateChange, StateWrite,
@@ -121,12 +122,13 @@ fn succeeded(result: JsonBytes) -> Outcome {
         return Outcome::Success { result: RawValue::NULL.to_owned() };
     }
     let text = String::from_utf8(result.0).map_err(|error| error.to_string());
-    match text.and_then(|text| RawValue::from_string(text).map_err(|error| error.to_string())) {
+    let checked = match text.and_then(|text| RawValue::from_string(text).map_err(|error| error.to_string())) {
+        Ok(result) => json::check(result.get()).map(|()| result).map_err(|unfit| unfit.of("result")),
+        Err(error) => Err(format!("the result is not JSON ({error}): the worker must send JSON text")),
+    };
+    match checked {
         Ok(result) => Outcome::Success { result },
-        Err(error) => Outcome::Failed(Failure::new(
-            error_type::INVALID_RESULT,
-            format!("the result is not JSON ({error}): the worker must send JSON text"),
-        )),
+        Err(message) => Outcome::Failed(Failure::new(error_type::INVALID_RESULT, message)),
     }
 }
 
@@ -152,7 +154,7 @@ fn split(
                 state.push(StateChange { organization_id, key, write: StateWrite::Delete });
             }
             Change::Submit { execution_id, workflow, parameters } => {
-                children.extend(child(execution_id, workflow, parameters, organization_id, parent));
+                children.push(child(execution_id, workflow, parameters, organization_id, parent));
             }
         }
     }
@@ -166,27 +168,24 @@ fn child(
     parameters: Box<RawValue>,
     organization_id: Option<Uuid>,
     parent: &NewExecution,
-) -> Option<NewExecution> {
-    let request = serde_json::json!({
-        "execution_id": id,
-        "workflow": workflow,
-        "parameters": parameters,
-        "organization_id": organization_id,
-        "caller": parent.caller,
-    });
-    Some(NewExecution {
-        id,
-        workflow_id: None,
-        workflow_name: Some(workflow),
+) -> NewExecution {
+    let request = Request {
+        execution_id: id,
+        target: Target::Name { workflow },
+        parameters,
         organization_id,
         caller: parent.caller.clone(),
-        request: serde_json::value::to_raw_value(&request).ok()?,
-        max_attempts: parent.max_attempts,
+        startup: None,
+        form_id: None,
+        api_key_id: None,
         timeout_seconds: None,
+        max_attempts: None,
+        retry_backoff_seconds: None,
+        sync: false,
         priority: parent.priority,
-        retry_of: None,
-        delay: Duration::ZERO,
-    })
+        traceparent: None,
+    };
+    NewExecution::of(&request, parent.max_attempts)
 }
 
 fn event(event: RunEvent) -> NewEvent {
@@ -266,6 +265,48 @@ mod tests {
         assert_eq!(outcome.failure().map(|failure| failure.error_type.as_str()), Some("InvalidResult"));
         let Outcome::Success { result } = succeeded(JsonBytes::NONE) else { panic!() };
         assert_eq!(result.get(), "null");
+    }
+
+    #[test]
+    fn a_result_out_of_bounds_fails_with_its_path() {
+        for (result, path) in [
+            (r#"{"rows":[{"name":"a\u0000b"}]}"#, "result.rows[0].name: holds the character U+0000"),
+            (r#"["\ud83d"]"#, "result[0]: holds half of a surrogate pair"),
+            ("1e100000", "result: is a number with an exponent beyond 400"),
+        ] {
+            let outcome = succeeded(JsonBytes(result.into()));
+            let failure = outcome.failure().unwrap();
+            assert_eq!(failure.error_type, "InvalidResult");
+            assert!(failure.message.starts_with(path), "{}", failure.message);
+        }
+    }
+
+    #[test]
+    fn children_are_started_from_what_was_submitted_byte_for_byte() {
+        let raw = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
+        let caller = r#"{"user_id":"1","n":12345678901234567890123, "deep":106.18129360834155}"#;
+        let parent = Request::parse(
+            format!(r#"{{"execution_id":"{}","workflow":"p","caller":{caller}}}"#, Uuid::nil()).as_bytes(),
+        );
+        let parent = NewExecution::of(&parent.unwrap(), 3);
+        let nested = format!("{}1{}", "[".repeat(500), "]".repeat(500));
+        for parameters in [
+            r#"{"zz":12345678901234567890123,"aa":106.18129360834155, "zz":1e22}"#,
+            &format!("1{}", "0".repeat(400)),
+            "-0.0",
+            &nested,
+        ] {
+            let child = child(Uuid::now_v7(), "c".to_owned(), raw(parameters), None, &parent);
+            assert!(
+                child.request.get().contains(&format!("\"parameters\":{parameters},")),
+                "{}",
+                child.request
+            );
+            let request = child.read_request().unwrap();
+            assert_eq!(request.parameters.get(), parameters);
+            assert_eq!(request.caller.unwrap().get(), caller);
+            assert_eq!(child.max_attempts, 3);
+        }
     }
 
     #[test]

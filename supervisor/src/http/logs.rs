@@ -219,7 +219,9 @@ impl Follower {
             return Ok(());
         }
         self.after = place;
+        // Rows of an earlier version may hold line breaks, which end a line of an event.
         let data = serde_json::to_string(line).unwrap_or_default();
+        let data = crate::json::one_line(&data);
         self.send(Event::default().event("log").id(place.to_string()).data(data)).await
     }
 

@@ -126,7 +126,9 @@ impl IntoResponse for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         let kind = match &error {
-            StoreError::Unreachable { .. } | StoreError::CommitUnknown { .. } => Kind::Unavailable,
+            StoreError::Unreachable { .. }
+            | StoreError::StalePlan { .. }
+            | StoreError::CommitUnknown { .. } => Kind::Unavailable,
             StoreError::Refused { .. } => Kind::Unstorable,
             StoreError::Incompatible { .. } | StoreError::Corrupt { .. } | StoreError::Failed { .. } => {
                 Kind::Failed

@@ -42,6 +42,13 @@ pub struct Terms {
     pub timeout: Option<Duration>,
 }
 
+impl Terms {
+    /// Of an attempt that is not prepared yet, and may never be: perhaps somebody waits for it.
+    fn unknown() -> Self {
+        Self { sync: true, ..Self::default() }
+    }
+}
+
 /// Where a held attempt is.
 #[derive(Debug)]
 pub enum Phase {
@@ -126,7 +133,7 @@ impl Ledger {
         let held = Held {
             execution: Arc::clone(&claimed.execution),
             attempts_charged: claimed.attempts_charged,
-            terms: Terms::default(),
+            terms: Terms::unknown(),
             phase: Phase::Preparing { slot, cancel: None },
         };
         match self.lock().entry(claimed.attempt) {

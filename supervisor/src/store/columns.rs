@@ -9,7 +9,7 @@ use sqlx::encode::{Encode, IsNull};
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueFormat, PgValueRef};
 use sqlx::sqlite::{SqliteTypeInfo, SqliteValueRef};
-use sqlx::{Postgres, Sqlite, Type};
+use sqlx::{Postgres, Sqlite, Type, TypeInfo as _, ValueRef as _};
 use uuid::Uuid;
 
 /// An id.
@@ -111,14 +111,19 @@ impl Type<Postgres> for Json {
     fn type_info() -> PgTypeInfo {
         PgTypeInfo::with_name("JSONB")
     }
+
+    fn compatible(ty: &PgTypeInfo) -> bool {
+        *ty == <Self as Type<Postgres>>::type_info() || <str as Type<Postgres>>::compatible(ty)
+    }
 }
 
 impl<'r> Decode<'r, Postgres> for Json {
     fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        let is_jsonb = value.type_info().name() == "JSONB";
         let bytes = match value.format() {
             // One byte of version, then the text.
-            PgValueFormat::Binary => value.as_bytes()?.get(1..).unwrap_or_default(),
-            PgValueFormat::Text => value.as_bytes()?,
+            PgValueFormat::Binary if is_jsonb => value.as_bytes()?.get(1..).unwrap_or_default(),
+            PgValueFormat::Binary | PgValueFormat::Text => value.as_bytes()?,
         };
         Ok(Self(RawValue::from_string(std::str::from_utf8(bytes)?.to_owned())?))
     }

@@ -145,29 +145,6 @@ pub(super) fn standing(attempt: Attempt, owner: Uuid, found: Option<&Found>) -> 
     }
 }
 
-/// What is stored of an outcome that the database refused: everything but the value and what came with it.
-pub(super) fn not_storable(refused: &Finalization, message: &str) -> Finalization {
-    let failure = Failure::new(
-        "ResultNotStorable",
-        format!("the database refused what the run returned or wrote to state: {message}"),
-    );
-    let logs = refused.logs.iter().cloned().map(|line| crate::execution::LogLine { fields: None, ..line });
-    Finalization {
-        disposition: Disposition::Terminal(Outcome::Failed(failure)),
-        metrics: None,
-        logs: logs.collect(),
-        changes: Vec::new(),
-        children: Vec::new(),
-        events: refused
-            .events
-            .iter()
-            .cloned()
-            .map(|event| super::NewEvent { detail: None, ..event })
-            .collect(),
-        ..refused.clone()
-    }
-}
-
 /// The event that closes an attempt, with its detail.
 pub(super) fn closing_event(settled: &Settled<'_>) -> (&'static str, Cow<'static, str>) {
     match settled {

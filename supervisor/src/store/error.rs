@@ -41,6 +41,15 @@ pub enum StoreError {
         /// What the database said.
         message: String,
     },
+    /// A column changed its type under a statement that was prepared before. Nothing was written; the statement is
+    /// prepared anew for whoever asks again.
+    #[error("the schema of the {backend} store changed under a prepared statement: {message}")]
+    StalePlan {
+        /// Which adapter.
+        backend: &'static str,
+        /// What the database said.
+        message: String,
+    },
     /// The schema or the server is not one we can work with.
     #[error("the {backend} store does not fit this supervisor: {message}")]
     Incompatible {
@@ -71,7 +80,7 @@ impl StoreError {
     /// True when the same call may well succeed later without anybody's help.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::CommitUnknown { .. } => true,
+            Self::Unreachable { .. } | Self::CommitUnknown { .. } | Self::StalePlan { .. } => true,
             Self::Refused { .. } | Self::Incompatible { .. } | Self::Corrupt { .. } | Self::Failed { .. } => {
                 false
             }

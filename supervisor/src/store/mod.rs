@@ -10,6 +10,7 @@
 mod batch;
 mod claim;
 mod columns;
+mod concede;
 mod decide;
 mod error;
 mod finalization;

@@ -11,6 +11,7 @@ macro_rules! record_readers {
         use $crate::execution::{Attempt, LogLine, LogStream, Status};
         use $crate::store::columns::{At, Id, Json, unsigned};
         use $crate::store::decide::{Budget, Found};
+        use $crate::store::rows::parts;
         use $crate::store::session::Candidate;
         use $crate::store::{
             Claimed, ConfigEntry, EventRow, ExecutionRecord, LogRow, NewExecution, OrganizationRecord,
@@ -31,6 +32,29 @@ macro_rules! record_readers {
 
         fn json(row: &$row, column: &str) -> Result<Option<Box<RawValue>>> {
             Ok(row.try_get::<Option<Json>, _>(column)?.map(|json| json.0))
+        }
+
+        /// What was asked for. A row that somebody wrote by hand may hold anything: then it is `null`, which is
+        /// refused where it is read.
+        fn request(row: &$row) -> Result<Option<Box<RawValue>>> {
+            let text: Option<String> = row.try_get("request")?;
+            Ok(text.map(|text| RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned())))
+        }
+
+        /// The caller as it was written; the column is a copy that a database may have spelled in its own way.
+        fn caller(row: &$row, request: Option<&RawValue>) -> Result<Option<Box<RawValue>>> {
+            match request.and_then(parts).and_then(|parts| parts.caller) {
+                Some(caller) => Ok(Some(caller.to_owned())),
+                None => json(row, "caller"),
+            }
+        }
+
+        /// The parameters, likewise.
+        fn parameters(row: &$row, request: Option<&RawValue>) -> Result<Option<Box<RawValue>>> {
+            match request.and_then(parts).and_then(|parts| parts.parameters) {
+                Some(parameters) => Ok(Some(parameters.to_owned())),
+                None => json(row, "parameters"),
+            }
         }
 
         fn number(row: &$row, column: &str) -> Result<u32> {
@@ -55,13 +79,14 @@ macro_rules! record_readers {
 
         pub(in $crate::store) fn claimed(row: &$row) -> Result<Claimed> {
             let attempt = attempt(row)?;
+            let request = request(row)?.unwrap_or_else(|| RawValue::NULL.to_owned());
             let execution = NewExecution {
                 id: attempt.execution_id,
                 workflow_id: id(row, "workflow_id")?,
                 workflow_name: row.try_get("workflow_name")?,
                 organization_id: id(row, "organization_id")?,
-                caller: json(row, "caller")?,
-                request: row.try_get::<Json, _>("request")?.0,
+                caller: caller(row, Some(&request))?,
+                request,
                 max_attempts: number(row, "max_attempts")?,
                 timeout_seconds: row.try_get("timeout_seconds")?,
                 priority: priority(row)?,
@@ -102,14 +127,15 @@ macro_rules! record_readers {
         }
 
         pub(in $crate::store) fn execution(row: &$row) -> Result<ExecutionRecord> {
+            let request = request(row)?;
             Ok(ExecutionRecord {
                 id: row.try_get::<Id, _>("id")?.0,
                 workflow_id: id(row, "workflow_id")?,
                 workflow_name: row.try_get("workflow_name")?,
                 organization_id: id(row, "organization_id")?,
-                caller: json(row, "caller")?,
-                parameters: json(row, "parameters")?,
-                request: json(row, "request")?,
+                caller: caller(row, request.as_deref())?,
+                parameters: parameters(row, request.as_deref())?,
+                request,
                 status: status(row)?,
                 execution_model: row.try_get("execution_model")?,
                 result: json(row, "result")?,

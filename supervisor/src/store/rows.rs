@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -28,6 +28,8 @@ pub(super) struct NewRow<'a> {
     pub(super) organization_id: Option<Uuid>,
     pub(super) caller: Option<&'a str>,
     pub(super) request: &'a str,
+    /// For a database that does not take them out of the request itself.
+    pub(super) parameters: Cow<'a, str>,
     pub(super) max_attempts: u32,
     pub(super) timeout_seconds: Option<f64>,
     pub(super) priority: u8,
@@ -44,6 +46,9 @@ impl<'a> NewRow<'a> {
             organization_id: execution.organization_id,
             caller: execution.caller.as_ref().map(|caller| caller.get()),
             request: execution.request.get(),
+            parameters: parts(&execution.request)
+                .and_then(|parts| parts.parameters)
+                .map_or(Cow::Borrowed("{}"), |parameters| parameters.get().into()),
             max_attempts: execution.max_attempts.max(1),
             timeout_seconds: execution.timeout_seconds,
             priority: execution.priority.min(9),
@@ -51,6 +56,25 @@ impl<'a> NewRow<'a> {
             delay_us: micros(execution.delay),
         }
     }
+}
+
+/// What of a request is also in columns of its own, as it was written.
+#[derive(Deserialize)]
+pub(super) struct Parts<'a> {
+    #[serde(borrow, default, deserialize_with = "present")]
+    pub(super) parameters: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) caller: Option<&'a RawValue>,
+}
+
+/// Parameters may be `null` on purpose, so their `null` is a value.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// The parts of a request; `None` for a text that is none, as a row may hold that somebody wrote by hand.
+pub(super) fn parts(request: &RawValue) -> Option<Parts<'_>> {
+    serde_json::from_str(request.get()).ok()
 }
 
 /// An attempt and who claimed it: what a fenced write must match.

@@ -61,6 +61,12 @@ pub(super) trait Session: Send {
     /// Commits it.
     fn commit(self) -> impl Future<Output = Result<()>> + Send;
 
+    /// Notes a place to go back to. One at a time: the last one counts.
+    fn mark(&mut self) -> impl Future<Output = Result<()>> + Send;
+
+    /// Undoes what was done since the last mark, an error included.
+    fn back_to_mark(&mut self) -> impl Future<Output = Result<()>> + Send;
+
     /// Wakes whoever polls, if and when this commits.
     fn wake(&mut self) -> impl Future<Output = Result<()>> + Send;
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use muster_protocol::transcript::{Entry, MASK, What};
 use muster_protocol::{CallResult, JsonBytes, Outcome, ToSupervisor, ToWorker};
+use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
@@ -36,9 +37,12 @@ pub(super) fn entries(entries: &mut [Entry], secrets: &Secrets) {
 /// The number of a call for a secret configuration entry.
 fn asks_for_secret(message: &ToSupervisor, secrets: &Secrets) -> Option<u32> {
     let ToSupervisor::Call { call, method, params, .. } = message else { return None };
-    let key = params.parse::<serde_json::Value>().ok()?;
-    let key = key.get("key")?.as_str()?;
-    (method == muster_protocol::method::CONFIG_GET && secrets.has_key(key)).then_some(*call)
+    #[derive(Deserialize)]
+    struct Key {
+        key: String,
+    }
+    let Key { key } = params.parse().ok()?;
+    (method == muster_protocol::method::CONFIG_GET && secrets.has_key(&key)).then_some(*call)
 }
 
 fn masked() -> JsonBytes {
@@ -64,7 +68,7 @@ fn to_worker(message: &mut ToWorker, secrets: &Secrets) {
 
 /// In the context each secret entry is masked by its key, whatever its value is. The rest stays as it was spelled.
 fn mask_config(context: &mut JsonBytes, secrets: &Secrets) {
-    type Object = serde_json::Map<String, serde_json::Value>;
+    type Object = BTreeMap<String, Box<RawValue>>;
     if secrets.is_empty() {
         return;
     }
@@ -74,9 +78,10 @@ fn mask_config(context: &mut JsonBytes, secrets: &Secrets) {
     else {
         return;
     };
+    let Ok(masked) = serde_json::value::to_raw_value(MASK) else { return };
     for (key, value) in &mut config {
         if secrets.has_key(key) {
-            *value = MASK.into();
+            value.clone_from(&masked);
         }
     }
     if let Ok(config) = serde_json::value::to_raw_value(&config) {
@@ -170,7 +175,7 @@ mod tests {
         let lines = tidied(vec![execute(r#"{"Execute":"k3y-k3y!"}"#, context)], &secrets);
         assert!(lines[0].starts_with(r#"{"Execute":"#), "{}", lines[0]);
         assert!(lines[0].contains(r#""params":{"***":"***!"}"#), "{}", lines[0]);
-        assert!(lines[0].contains(r#""api":"***","open":1.5,"pin":"***""#), "{}", lines[0]);
+        assert!(lines[0].contains(r#""api":"***","open":1.50,"pin":"***""#), "{}", lines[0]);
         assert!(lines[0].contains(r#""startup":{"seven":7.0}"#), "{}", lines[0]);
     }
 

@@ -83,6 +83,47 @@ impl Fixture {
         }
     }
 
+    /// From here on the database refuses such a row, saying "not today". The condition is in terms of NEW.
+    pub(crate) async fn refuse(&self, verb: &str, table: &str, condition: &str) {
+        let name = format!("refuse_{}", Uuid::now_v7().simple());
+        let sql = match &self.database {
+            Database::Sqlite { .. } => format!(
+                "CREATE TRIGGER {name} BEFORE {verb} ON {table} WHEN {condition}
+                 BEGIN SELECT RAISE(ABORT, 'not today'); END"
+            ),
+            Database::Postgres { .. } => format!(
+                "CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
+                 BEGIN RAISE check_violation USING MESSAGE = 'not today'; END $$;
+                 CREATE TRIGGER {name} BEFORE {verb} ON {table} FOR EACH ROW WHEN ({condition})
+                 EXECUTE FUNCTION {name}()"
+            ),
+        };
+        self.sql(&sql).await;
+    }
+
+    /// Makes a row one that was written by hand and without a request.
+    pub(crate) async fn forget_request(&self, id: Uuid) {
+        let columns = match &self.database {
+            Database::Sqlite { .. } => "request = NULL",
+            Database::Postgres { .. } => "request = NULL, request_text = NULL",
+        };
+        self.sql(&format!("UPDATE executions SET {columns} WHERE id = '{id}'")).await;
+    }
+
+    /// A store in another database of the same server.
+    pub(crate) fn store_in(&self, database: &str) -> PostgresStore {
+        let Database::Postgres { url, .. } = &self.database else { panic!("only PostgreSQL has several") };
+        let (server, _) = url.rsplit_once('/').unwrap();
+        PostgresStore::new(&format!("{server}/{database}")).unwrap()
+    }
+
+    /// A session that another supervisor might have.
+    pub(crate) async fn session_of_another(&self) -> sqlx::PgConnection {
+        let Database::Postgres { url, .. } = &self.database else { panic!("only PostgreSQL has sessions") };
+        let options: sqlx::postgres::PgConnectOptions = url.parse().unwrap();
+        sqlx::ConnectOptions::connect(&options.application_name("muster")).await.unwrap()
+    }
+
     /// The first column of what a SELECT gives, as text.
     pub(crate) async fn texts(&self, select: &str) -> Vec<String> {
         let select = sqlx::AssertSqlSafe(select);

@@ -16,6 +16,7 @@ mod leases;
 mod postgres_only;
 mod queue;
 mod reading;
+mod values;
 
 macro_rules! contract {
     ($($module:ident { $($test:ident,)+ })*) => {
@@ -89,6 +90,15 @@ contract! {
         rule_20_a_cancelled_row_does_not_go_back,
         rule_20_cancel_against_finalize_gives_one_terminal_state,
         rule_21_an_outcome_stands_against_a_cancel_request,
+    }
+    values {
+        what_was_submitted_starts_every_attempt_byte_for_byte,
+        results_and_state_come_back_byte_for_byte,
+        half_characters_in_log_fields_fail_nothing,
+        rule_16_a_refused_end_gives_up_fields_then_its_log_and_stays_what_it_is,
+        rule_16_a_result_that_is_refused_costs_its_own_execution_only,
+        a_row_that_cannot_be_claimed_fails_alone,
+        a_row_that_somebody_wrote_by_hand_is_claimed_and_not_in_the_way,
     }
     reading {
         lists_are_paged_newest_first_and_filtered,

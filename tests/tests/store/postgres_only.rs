@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use muster_supervisor::execution::Status;
-use muster_supervisor::store::{Claim, PostgresStore, Store as _, StoreError, TakeOver, Verdict};
+use muster_supervisor::store::{
+    Claim, Finalization, PostgresStore, Store as _, StoreError, TakeOver, Verdict,
+};
 use muster_tests::{Service, Services};
 
-use crate::fixture::{claimant, eventually, new_execution, postgres, success};
+use crate::fixture::{claimant, eventually, line, new_execution, postgres, retry, set, success};
 use crate::hidden::hide;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -18,6 +20,8 @@ async fn a_schema_of_version_1_is_brought_up_to_date_under_what_runs() {
         .sql(
             "DROP INDEX executions_running; \
              CREATE INDEX executions_running ON executions (lease_owner) WHERE status = 'RUNNING'; \
+             ALTER TABLE executions DROP COLUMN request_text, DROP COLUMN result_text; \
+             ALTER TABLE state_entries DROP COLUMN value_text; \
              DELETE FROM muster_migrations WHERE version > 1",
         )
         .await;
@@ -247,4 +251,109 @@ async fn rights_that_are_missing_are_named() {
         .await;
     store.check_statements().await.unwrap();
     fixture.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_earlier_version_wrote_is_read_and_what_it_wrote_over_is_not_hidden() {
+    let fixture = postgres().await;
+    let me = claimant();
+    let id = fixture.submitted().await;
+    let attempt = fixture.claimed(&me).await.attempt;
+    let end = Finalization { changes: vec![set("key", "1.50")], ..success(&me, attempt) };
+    fixture.finalize(end).await;
+    // As an earlier version would have: it knows the jsonb columns alone.
+    fixture
+        .sql(
+            "UPDATE executions SET request_text = NULL, result_text = NULL; \
+             UPDATE state_entries SET value = '{\"other\": 2}'",
+        )
+        .await;
+    let due = fixture.store.claim_due(&me, 10, TakeOver::Nothing).await.unwrap();
+    assert_eq!(due.claimed[0].attempt.execution_id, id);
+    assert_eq!(due.claimed[0].execution.read_request().unwrap().parameters.get(), r#"{"n": 1}"#);
+    assert_eq!(fixture.row(attempt.execution_id).await.result.unwrap().get(), r#"{"ok": true}"#);
+    let state = async || fixture.store.state(None, "key").await.unwrap().unwrap().get().to_owned();
+    assert_eq!(state().await, r#"{"other": 2}"#);
+    // And it reads what this version writes.
+    fixture.sql("UPDATE state_entries SET value = '1.5'").await;
+    assert_eq!(state().await, "1.50");
+    let copies = fixture
+        .texts("SELECT (request ->> 'workflow') || (request -> 'parameters')::text || parameters FROM executions")
+        .await;
+    assert_eq!(copies, vec![r#"greet{"n": 1}{"n": 1}"#; 2]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upgrade_ends_sessions_that_rest_and_no_others() {
+    let fixture = postgres().await;
+    let (mut resting, mut present) = (fixture.session_of_another().await, fixture.session_of_another().await);
+    sqlx::query("SELECT pg_advisory_lock(1)").execute(&mut present).await.unwrap();
+    sqlx::query("SELECT * FROM executions").fetch_all(&mut resting).await.unwrap();
+    fixture
+        .sql(
+            "ALTER TABLE executions DROP COLUMN request_text, DROP COLUMN result_text; \
+             ALTER TABLE state_entries DROP COLUMN value_text; \
+             DELETE FROM muster_migrations WHERE version > 2",
+        )
+        .await;
+    fixture.another_store().await.migrate().await.unwrap();
+    assert!(sqlx::query("SELECT 1").execute(&mut resting).await.is_err(), "its statements are of before");
+    sqlx::query("SELECT 1").execute(&mut present).await.expect("it shows that a supervisor lives");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_column_that_changes_under_prepared_statements_stops_nothing() {
+    let fixture = postgres().await;
+    let me = claimant();
+    // Every session of every kind has its statements after a few rounds.
+    let rounds = async |count: usize| {
+        for _ in 0..count {
+            let waiting = fixture.submitted().await;
+            let attempt = fixture.claimed(&me).await.attempt;
+            let logs = vec![line(1, "text")];
+            fixture.finalize(Finalization { logs, ..success(&me, attempt) }).await;
+            let due = fixture.store.claim_due(&me, 10, TakeOver::Nothing).await.unwrap();
+            assert_eq!(due.claimed[0].attempt.execution_id, waiting);
+            fixture.finalize(retry(&me, due.claimed[0].attempt)).await;
+            let again = fixture.store.claim_due(&me, 10, TakeOver::Nothing).await.unwrap();
+            fixture.store.renew(&me, &[again.claimed[0].attempt]).await.unwrap();
+            fixture.finalize(success(&me, again.claimed[0].attempt)).await;
+            fixture.store.executions_by_id(&[waiting]).await.unwrap();
+            fixture.store.unnotified(Duration::ZERO, 10).await.unwrap();
+            let reads = (0..5).map(|_| async {
+                fixture.store.logs(attempt.execution_id, (0, 0), 10).await.unwrap();
+                fixture.row(waiting).await;
+                fixture.store.events(waiting).await.unwrap();
+            });
+            futures_util::future::join_all(reads).await;
+            fixture.store.mark_notified(&[waiting]).await.unwrap();
+        }
+    };
+    rounds(3).await;
+    for change in [
+        "ALTER TABLE executions ALTER COLUMN workflow_name TYPE varchar(200)",
+        "ALTER TABLE executions ALTER COLUMN error_type TYPE varchar(200)",
+        "ALTER TABLE executions ADD COLUMN added text",
+        "ALTER TABLE execution_logs ALTER COLUMN message TYPE varchar",
+        "ALTER TABLE execution_events ADD COLUMN added text",
+    ] {
+        fixture.sql(change).await;
+        rounds(2).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_of_another_encoding_is_refused() {
+    let fixture = postgres().await;
+    let name = format!("ascii_{}", uuid::Uuid::now_v7().simple());
+    fixture
+        .sql(&format!(
+            "CREATE DATABASE {name} ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+        ))
+        .await;
+    let store = fixture.store_in(&name);
+    for refused in [store.migrate().await.unwrap_err(), store.facts().await.map(drop).unwrap_err()] {
+        let refused = refused.to_string();
+        assert!(refused.contains("needs encoding UTF8") && refused.contains("SQL_ASCII"), "{refused}");
+    }
 }

@@ -38,16 +38,25 @@ pub(super) struct Unusable {
     pub(super) id: Option<Uuid>,
     /// Why: also the failure of that execution.
     pub(super) failure: Failure,
+    /// Somebody waits for the reply.
+    pub(super) sync: bool,
 }
 
 impl Unusable {
     pub(super) fn invalid(message: Message, id: Option<Uuid>, reason: impl Into<String>) -> Self {
-        Self { message, id, failure: Failure::new(error_type::INVALID_REQUEST, reason) }
+        Self { message, id, failure: Failure::new(error_type::INVALID_REQUEST, reason), sync: false }
+    }
+
+    /// The same, for somebody who waits for the reply or does not.
+    #[must_use]
+    pub(super) fn with_sync(self, sync: bool) -> Self {
+        Self { sync, ..self }
     }
 
     pub(super) fn pending_not_found(message: Message, id: Uuid) -> Self {
         let reason = format!("the message says nothing but its id, and there is no pending record for {id}");
-        Self { message, id: Some(id), failure: Failure::new(error_type::PENDING_NOT_FOUND, reason) }
+        let failure = Failure::new(error_type::PENDING_NOT_FOUND, reason);
+        Self { message, id: Some(id), failure, sync: false }
     }
 
     /// The text of the header that says why.

@@ -44,7 +44,7 @@ impl Grave {
         let mut buried = Buried { done: Vec::with_capacity(unusable.len()), left: Vec::new(), problem: None };
         for unusable in unusable {
             let recorded = match unusable.id {
-                Some(id) => self.rows.fail_unusable(id, &unusable.failure).await,
+                Some(id) => self.rows.fail_unusable(id, &unusable.failure, unusable.sync).await,
                 None => Ok(()),
             };
             match recorded {

@@ -90,7 +90,7 @@ impl RabbitIntake {
         store: Arc<dyn Store>,
         bus: Bus,
     ) -> Result<Self, AmqpError> {
-        Self::start_on(options, claims, Arc::new(OfStore(store)), bus)
+        Self::start_on(options, claims, Arc::new(OfStore { store, bus: bus.clone() }), bus)
     }
 
     pub(super) fn start_on<C: Claims>(

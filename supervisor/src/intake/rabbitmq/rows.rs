@@ -4,10 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::bus::{Bus, Settlement, StatusChange};
+use crate::execution::Attempt;
 use crate::store::{ExecutionRecord, Failure, NewExecution, Result, Store, Submitted};
+
+/// How long the cache may take to answer.
+const BUS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// See the methods of [`Store`].
 #[async_trait]
@@ -15,26 +21,62 @@ pub(super) trait Rows: std::fmt::Debug + Send + Sync {
     /// What a claim of an existing row may be asked with; `None` without a row.
     async fn known(&self, id: Uuid) -> Result<Option<NewExecution>>;
     async fn submit(&self, executions: &[NewExecution]) -> Result<Vec<Submitted>>;
-    async fn fail_unusable(&self, id: Uuid, failure: &Failure) -> Result<()>;
+    /// Whoever waits for the reply of one that failed here gets it.
+    async fn fail_unusable(&self, id: Uuid, failure: &Failure, sync: bool) -> Result<()>;
 }
 
 /// The rows of a store.
 #[derive(Debug)]
-pub(super) struct OfStore(pub(super) Arc<dyn Store>);
+pub(super) struct OfStore {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) bus: Bus,
+}
 
 #[async_trait]
 impl Rows for OfStore {
     async fn known(&self, id: Uuid) -> Result<Option<NewExecution>> {
-        Ok(self.0.execution(id).await?.map(stand_in))
+        Ok(self.store.execution(id).await?.map(stand_in))
     }
 
     async fn submit(&self, executions: &[NewExecution]) -> Result<Vec<Submitted>> {
-        self.0.submit(executions).await
+        self.store.submit(executions).await
     }
 
-    async fn fail_unusable(&self, id: Uuid, failure: &Failure) -> Result<()> {
-        self.0.fail_unusable(id, failure).await.map(drop)
+    async fn fail_unusable(&self, id: Uuid, failure: &Failure, sync: bool) -> Result<()> {
+        let known = self.store.fail_unusable(id, failure).await?;
+        // A row that was there already has been, or will be, answered by whoever ended it.
+        if sync && known.is_none() {
+            self.reply(id).await?;
+        }
+        Ok(())
     }
+}
+
+impl OfStore {
+    /// Sends the reply. Without the bus there is nobody to tell: whoever waits there waits in vain as for any other.
+    async fn reply(&self, id: Uuid) -> Result<()> {
+        let Some(record) = self.store.execution(id).await? else { return Ok(()) };
+        let told = tokio::time::timeout(BUS_TIMEOUT, self.bus.settle(&[failed_unrun(&record)])).await;
+        match told {
+            Ok(Ok(())) => self.store.mark_notified(&[id]).await?,
+            Ok(Err(error)) => {
+                tracing::warn!(execution = %id, %error, "a refusal could not be sent as a reply")
+            }
+            Err(_) => tracing::warn!(execution = %id, "a refusal could not be sent as a reply in time"),
+        }
+        Ok(())
+    }
+}
+
+/// What is said of a row that ended without an attempt, to whoever waits for it.
+fn failed_unrun(record: &ExecutionRecord) -> Settlement {
+    let at = record.completed_at.unwrap_or(record.created_at);
+    let status = StatusChange {
+        error_type: record.error_type.clone(),
+        error_message: record.error_message.clone(),
+        ..StatusChange::new(Attempt::new(record.id, record.attempt), record.status, at)
+    };
+    Settlement { status, reply: serde_json::to_vec(record).ok().map(Bytes::from) }
 }
 
 /// Stands for a row that exists: a claim takes the row's own request.

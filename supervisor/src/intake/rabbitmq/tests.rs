@@ -140,7 +140,7 @@ impl Rows for Board {
         Ok(executions.iter().map(insert).collect())
     }
 
-    async fn fail_unusable(&self, id: Uuid, failure: &Failure) -> Result<()> {
+    async fn fail_unusable(&self, id: Uuid, failure: &Failure, _sync: bool) -> Result<()> {
         self.reachable()?;
         let failed = (Status::Failed, Some(failure.error_type.clone()));
         self.rows.lock().unwrap().entry(id).or_insert(failed);

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use muster_protocol::error_type;
 use uuid::Uuid;
 
 use super::{standings, statuses};
@@ -11,7 +12,9 @@ use crate::store::batch::Groups;
 use crate::store::decide::{distinct, end_instead_of_claim, finalized_detail};
 use crate::store::rows::{EndedRow, EventRowIn, FailureColumns};
 use crate::store::session::{Backend, Candidate, Extent, Purpose, Session};
-use crate::store::{Claim, Claimant, Due, NewExecution, Outcome, Result, StoreError, TakeOver};
+use crate::store::{
+    Claim, Claimant, Claimed, Due, Failure, NewExecution, Outcome, Result, StoreError, TakeOver,
+};
 
 /// See [`crate::store::Store::claim`].
 pub(in crate::store) async fn claim<B: Backend>(
@@ -65,6 +68,31 @@ pub(in crate::store) async fn claim_due<B: Backend>(
     if limit == 0 {
         return Ok(Due::default());
     }
+    match poll(backend, claimant, limit, take_over, Care::Together).await {
+        // One row may be the reason, and must not keep the others waiting.
+        Err(StoreError::Refused { .. } | StoreError::Failed { .. }) => {
+            poll(backend, claimant, limit, take_over, Care::Apart).await
+        }
+        answer => answer,
+    }
+}
+
+/// How rows are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Care {
+    /// All in one statement.
+    Together,
+    /// So that a row that cannot be taken stands alone.
+    Apart,
+}
+
+async fn poll<B: Backend>(
+    backend: &B,
+    claimant: &Claimant,
+    limit: usize,
+    take_over: TakeOver<'_>,
+    care: Care,
+) -> Result<Due> {
     let mut session = backend.begin(Purpose::Claim, Extent::Several).await?;
     let candidates = session.candidates(claimant, limit, take_over).await?;
     let lost: Vec<_> = candidates.iter().filter_map(lost_event).collect();
@@ -80,10 +108,74 @@ pub(in crate::store) async fn claim_due<B: Backend>(
         }
     }
     end(&mut session, claimant, &over).await?;
-    let mut ours = if wanted.is_empty() { HashMap::new() } else { session.take(claimant, &wanted).await? };
+    let mut ours = match care {
+        Care::Together if wanted.is_empty() => HashMap::new(),
+        Care::Together => session.take(claimant, &wanted).await?,
+        Care::Apart => {
+            let (ours, refused) = take_apart(&mut session, claimant, &wanted).await?;
+            for (id, reason) in &refused {
+                let row = candidates.iter().find(|candidate| candidate.attempt.execution_id == *id);
+                if let Some(row) = row {
+                    over.extend(fail_refused(&mut session, claimant, row, reason).await?);
+                }
+            }
+            ours
+        }
+    };
     session.commit().await?;
     let ended = over.iter().map(|(row, outcome)| (row.attempt.execution_id, outcome.status())).collect();
     Ok(Due { claimed: wanted.iter().filter_map(|id| ours.remove(id)).collect(), ended })
+}
+
+type Taken = HashMap<Uuid, Claimed>;
+
+/// Takes rows by halves until those that cannot be taken stand alone; they come back with the reason.
+async fn take_apart<S: Session>(
+    session: &mut S,
+    claimant: &Claimant,
+    wanted: &[Uuid],
+) -> Result<(Taken, Vec<(Uuid, String)>)> {
+    let (mut ours, mut refused) = (HashMap::new(), Vec::new());
+    let mut waiting = if wanted.is_empty() { Vec::new() } else { vec![wanted] };
+    while let Some(group) = waiting.pop() {
+        session.mark().await?;
+        match (session.take(claimant, group).await, group) {
+            (Ok(taken), _) => ours.extend(taken),
+            (Err(error @ (StoreError::Refused { .. } | StoreError::Failed { .. })), [id]) => {
+                session.back_to_mark().await?;
+                refused.push((*id, error.to_string()));
+            }
+            (Err(StoreError::Refused { .. } | StoreError::Failed { .. }), _) => {
+                session.back_to_mark().await?;
+                let (left, right) = group.split_at(group.len() / 2);
+                waiting.extend([right, left]);
+            }
+            (Err(error), _) => return Err(error),
+        }
+    }
+    Ok((ours, refused))
+}
+
+/// Ends a row that cannot be taken. One that cannot be ended either stays, and a person is told.
+async fn fail_refused<'a, S: Session>(
+    session: &mut S,
+    claimant: &Claimant,
+    row: &'a Candidate,
+    reason: &str,
+) -> Result<Option<(&'a Candidate, Outcome)>> {
+    let message = format!("the execution cannot be read back from its row: {reason}");
+    let over = [(row, Outcome::Failed(Failure::new(error_type::INVALID_REQUEST, message)))];
+    session.mark().await?;
+    match end(session, claimant, &over).await {
+        Ok(()) => Ok(over.into_iter().next()),
+        Err(error @ (StoreError::Refused { .. } | StoreError::Failed { .. })) => {
+            session.back_to_mark().await?;
+            let id = row.attempt.execution_id;
+            tracing::error!(%id, %error, reason, "a row can neither be claimed nor ended; repair or delete it");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn lost_event(candidate: &Candidate) -> Option<EventRowIn<'static>> {

@@ -7,12 +7,11 @@ use uuid::Uuid;
 use super::standings;
 use crate::execution::Attempt;
 use crate::store::batch::Groups;
-use crate::store::decide::{
-    Found, Settled, closing_event, distinct, last_writes, not_storable, settle, standing,
-};
+use crate::store::concede::concessions;
+use crate::store::decide::{Found, Settled, closing_event, distinct, last_writes, settle, standing};
 use crate::store::rows::{BackRow, EndingRow, EventRowIn, FailureColumns, Fence, LogRowIn, StateRow, micros};
 use crate::store::session::{Backend, Extent, Purpose, Session};
-use crate::store::{Finalization, NewExecution, Result, StateWrite, Verdict};
+use crate::store::{Finalization, NewExecution, Result, StateWrite, StoreError, Verdict};
 
 /// See [`crate::store::Store::finalize`].
 pub(in crate::store) async fn finalize<B: Backend>(
@@ -23,12 +22,25 @@ pub(in crate::store) async fn finalize<B: Backend>(
     while let Some(group) = groups.next_group() {
         let written = finalize_group(backend, group).await;
         if let Some((offender, error)) = groups.written(group, written)? {
-            let failed = not_storable(offender, &error.to_string());
-            let verdicts = finalize_group(backend, std::slice::from_ref(&failed)).await?;
-            groups.answer(verdicts.into_iter().next().unwrap_or(Verdict::Superseded));
+            groups.answer(concede(backend, offender, error).await?);
         }
     }
     Ok(groups.into_answers())
+}
+
+/// Writes as much of a refused end as the database takes.
+async fn concede<B: Backend>(backend: &B, refused: &Finalization, mut error: StoreError) -> Result<Verdict> {
+    for lesser in concessions(refused, &error.to_string()) {
+        match finalize_group(backend, std::slice::from_ref(&lesser)).await {
+            Err(refusal @ StoreError::Refused { .. }) => error = refusal,
+            answered => {
+                let attempt = refused.attempt;
+                tracing::warn!(%attempt, %error, "a part of an outcome was refused and left out; its log says which");
+                return Ok(answered?.into_iter().next().unwrap_or(Verdict::Superseded));
+            }
+        }
+    }
+    Err(error)
 }
 
 /// A finalization and what becomes of its row; `None` when there is no row to send back.

@@ -1,12 +1,17 @@
 //! What PostgreSQL's errors mean to a caller.
 
+use sqlx::postgres::PgDatabaseError;
+
 use super::BACKEND;
 use crate::store::StoreError;
 
 /// A statement failed, and its transaction with it.
 pub(super) fn store_error(error: sqlx::Error) -> StoreError {
     let backend = BACKEND;
-    let message = error.to_string();
+    let message = said(&error);
+    if is_stale_plan(&error) {
+        return StoreError::StalePlan { backend, message };
+    }
     if let sqlx::Error::Database(database) = &error {
         let sqlstate = database.code().unwrap_or_default().into_owned();
         // The class of a code is its first two characters: postgresql.org/docs/current/errcodes-appendix.html.
@@ -55,10 +60,27 @@ pub(super) fn store_error(error: sqlx::Error) -> StoreError {
 /// that nothing was written.
 pub(super) fn commit_unknown(error: sqlx::Error) -> StoreError {
     let code = error.as_database_error().and_then(|database| database.code()).unwrap_or_default();
-    if matches!(code.get(..2), Some("22" | "23" | "25" | "40" | "42" | "54")) {
+    if matches!(code.get(..2), Some("22" | "23" | "25" | "40" | "42" | "54")) || is_stale_plan(&error) {
         return store_error(error);
     }
-    StoreError::CommitUnknown { backend: BACKEND, message: error.to_string() }
+    StoreError::CommitUnknown { backend: BACKEND, message: said(&error) }
+}
+
+/// What the server said, and what it added. Not the line of its own source that the driver would show.
+fn said(error: &sqlx::Error) -> String {
+    let postgres = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+    let Some(postgres) = postgres else { return error.to_string() };
+    match postgres.detail() {
+        Some(detail) => format!("{} ({})", postgres.message(), detail.trim_end_matches('.')),
+        None => postgres.message().to_owned(),
+    }
+}
+
+/// The plan of a prepared statement gives other columns than it did. The code is that of anything unsupported and
+/// the words are the server's own language, so the place in the server tells.
+fn is_stale_plan(error: &sqlx::Error) -> bool {
+    let postgres = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+    postgres.is_some_and(|error| error.code() == "0A000" && error.routine() == Some("RevalidateCachedQuery"))
 }
 
 /// The server did not answer in time.

@@ -12,6 +12,7 @@ mod presence;
 mod read;
 mod schema;
 mod session;
+mod stale;
 mod statements;
 mod transaction;
 mod unclaimed;
@@ -32,6 +33,7 @@ use uuid::Uuid;
 use self::connections::{Connections, Planning, pool};
 use self::contact::Contact;
 use self::presence::Presence;
+use self::stale::again;
 use super::flow;
 use super::{
     CancelAnswer, Claim, Claimant, Claimed, ConfigEntry, Due, EventRow, ExecutionFilter, ExecutionRecord,
@@ -132,87 +134,87 @@ impl Store for PostgresStore {
     }
 
     async fn submit(&self, executions: &[NewExecution]) -> Result<Vec<Submitted>> {
-        flow::submit(self, executions).await
+        again(|| flow::submit(self, executions)).await
     }
 
     async fn fail_unusable(&self, id: Uuid, failure: &Failure) -> Result<Option<Status>> {
-        flow::fail_unusable(self, id, failure).await
+        again(|| flow::fail_unusable(self, id, failure)).await
     }
 
     async fn reopen_unusable(&self, id: Uuid) -> Result<bool> {
-        flow::reopen_unusable(self, id).await
+        again(|| flow::reopen_unusable(self, id)).await
     }
 
     async fn queue_depth(&self) -> Result<QueueDepth> {
-        unclaimed::depth(self).await
+        again(|| unclaimed::depth(self)).await
     }
 
     async fn next_due(&self) -> Result<Option<Duration>> {
-        unclaimed::next_due(self).await
+        again(|| unclaimed::next_due(self)).await
     }
 
     async fn claim(&self, claimant: &Claimant, executions: &[Arc<NewExecution>]) -> Result<Vec<Claim>> {
-        flow::claim(self, claimant, executions).await
+        again(|| flow::claim(self, claimant, executions)).await
     }
 
     async fn claimed_by(&self, owner: Uuid, ids: &[Uuid]) -> Result<Vec<Claimed>> {
-        read::claimed_by(self, owner, ids).await
+        again(|| read::claimed_by(self, owner, ids)).await
     }
 
     async fn claim_due(&self, claimant: &Claimant, limit: usize, take_over: TakeOver<'_>) -> Result<Due> {
-        flow::claim_due(self, claimant, limit, take_over).await
+        again(|| flow::claim_due(self, claimant, limit, take_over)).await
     }
 
     async fn renew(&self, claimant: &Claimant, held: &[Attempt]) -> Result<Renewal> {
-        flow::renew(self, claimant, held).await
+        again(|| flow::renew(self, claimant, held)).await
     }
 
     async fn record_started(&self, owner: Uuid, started: &[(Attempt, Timestamp)]) -> Result<()> {
-        flow::record_started(self, owner, started).await
+        again(|| flow::record_started(self, owner, started)).await
     }
 
     async fn record_events(&self, owner: Uuid, events: &[(Attempt, NewEvent)]) -> Result<()> {
-        flow::record_events(self, owner, events).await
+        again(|| flow::record_events(self, owner, events)).await
     }
 
     async fn finalize(&self, finalizations: &[Finalization]) -> Result<Vec<Verdict>> {
-        flow::finalize(self, finalizations).await
+        again(|| flow::finalize(self, finalizations)).await
     }
 
     async fn unnotified(&self, older_than: Duration, limit: usize) -> Result<Vec<ExecutionRecord>> {
-        read::unnotified(self, older_than, limit).await
+        again(|| read::unnotified(self, older_than, limit)).await
     }
 
     async fn mark_notified(&self, ids: &[Uuid]) -> Result<()> {
-        unclaimed::mark_notified(self, ids).await
+        again(|| unclaimed::mark_notified(self, ids)).await
     }
 
     async fn request_cancel(&self, id: Uuid) -> Result<CancelAnswer> {
-        flow::request_cancel(self, id).await
+        again(|| flow::request_cancel(self, id)).await
     }
 
     async fn execution(&self, id: Uuid) -> Result<Option<ExecutionRecord>> {
-        read::execution(self, id).await
+        again(|| read::execution(self, id)).await
     }
 
     async fn executions_by_id(&self, ids: &[Uuid]) -> Result<Vec<ExecutionRecord>> {
-        read::executions_by_id(self, ids).await
+        again(|| read::executions_by_id(self, ids)).await
     }
 
     async fn executions(&self, filter: &ExecutionFilter) -> Result<Page> {
-        read::executions(self, filter).await
+        again(|| read::executions(self, filter)).await
     }
 
     async fn logs(&self, id: Uuid, after: (u32, u64), limit: usize) -> Result<Vec<LogRow>> {
-        read::logs(self, id, after, limit).await
+        again(|| read::logs(self, id, after, limit)).await
     }
 
     async fn events(&self, id: Uuid) -> Result<Vec<EventRow>> {
-        read::events(self, id).await
+        again(|| read::events(self, id)).await
     }
 
     async fn workflow(&self, id: Uuid) -> Result<Option<WorkflowRecord>> {
-        read::workflow(self, id).await
+        again(|| read::workflow(self, id)).await
     }
 
     async fn workflow_named(
@@ -220,18 +222,18 @@ impl Store for PostgresStore {
         name: &str,
         organization_id: Option<Uuid>,
     ) -> Result<Option<WorkflowRecord>> {
-        read::workflow_named(self, name, organization_id).await
+        again(|| read::workflow_named(self, name, organization_id)).await
     }
 
     async fn organization(&self, id: Uuid) -> Result<Option<OrganizationRecord>> {
-        read::organization(self, id).await
+        again(|| read::organization(self, id)).await
     }
 
     async fn config(&self, organization_id: Option<Uuid>) -> Result<Vec<ConfigEntry>> {
-        read::config(self, organization_id).await
+        again(|| read::config(self, organization_id)).await
     }
 
     async fn state(&self, organization_id: Option<Uuid>, key: &str) -> Result<Option<Box<RawValue>>> {
-        read::state(self, organization_id, key).await
+        again(|| read::state(self, organization_id, key)).await
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::{Connection as _, Row};
 use uuid::Uuid;
 
 use super::columns::{signed, signed_long};
@@ -16,7 +16,7 @@ use crate::store::columns::{At, Json};
 use crate::store::rows::micros;
 use crate::store::{
     Claimed, ConfigEntry, Cursor, EventRow, ExecutionFilter, ExecutionRecord, LogRow, OrganizationRecord,
-    Page, Result, WorkflowRecord,
+    Page, Result, StoreError, WorkflowRecord,
 };
 
 fn count(limit: usize) -> i64 {
@@ -28,8 +28,18 @@ async fn all<T>(
     query: Query<'_>,
     read: fn(&PgRow) -> sqlx::Result<T>,
 ) -> Result<Vec<T>> {
-    let rows = within(STATEMENT_TIMEOUT, query.fetch_all(&store.shared.reads)).await?;
+    let rows = ask(store, query).await?;
     rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
+}
+
+/// A session whose statements no longer fit the schema forgets them.
+async fn ask(store: &PostgresStore, query: Query<'_>) -> Result<Vec<PgRow>> {
+    let mut connection = within(STATEMENT_TIMEOUT, store.shared.reads.acquire()).await?;
+    let answer = within(STATEMENT_TIMEOUT, query.fetch_all(&mut *connection)).await;
+    if let Err(StoreError::StalePlan { .. }) = answer {
+        within(STATEMENT_TIMEOUT, connection.clear_cached_statements()).await?;
+    }
+    answer
 }
 
 async fn one<T>(
@@ -37,8 +47,8 @@ async fn one<T>(
     query: Query<'_>,
     read: fn(&PgRow) -> sqlx::Result<T>,
 ) -> Result<Option<T>> {
-    let row = within(STATEMENT_TIMEOUT, query.fetch_optional(&store.shared.reads)).await?;
-    row.as_ref().map(read).transpose().map_err(store_error)
+    let rows = ask(store, query).await?;
+    rows.first().map(read).transpose().map_err(store_error)
 }
 
 pub(super) async fn execution(store: &PostgresStore, id: Uuid) -> Result<Option<ExecutionRecord>> {

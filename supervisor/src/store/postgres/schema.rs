@@ -13,11 +13,13 @@ use super::transaction::{STATEMENT_TIMEOUT, within};
 use super::{BACKEND, Shared, statements};
 use crate::store::columns::{At, unsigned};
 use crate::store::migration::{Migration, missing, newest, unprepared};
+use crate::store::rows::micros;
 use crate::store::{Facts, Result, StoreError};
 
 const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, sql: include_str!("migrations/0001_initial.sql") },
     Migration { version: 2, sql: include_str!("migrations/0002_running_index.sql") },
+    Migration { version: 3, sql: include_str!("migrations/0003_text.sql") },
 ];
 
 /// The key of the advisory lock that supervisors which start together take in turn.
@@ -29,6 +31,7 @@ const MIGRATION_TIMEOUT: Duration = Duration::from_secs(3600);
 /// See [`crate::store::Store::migrate`]. The first thing of a start: a database that is away is told at once.
 pub(super) async fn migrate(connections: &Connections) -> Result<()> {
     let mut lent = within(STATEMENT_TIMEOUT, connections.borrow()).await?;
+    check_encoding(&mut lent.connection).await?;
     let mut transaction = within(STATEMENT_TIMEOUT, lent.connection.begin()).await?;
     within(STATEMENT_TIMEOUT, transaction.execute("SET LOCAL statement_timeout = 0")).await?;
     let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK);
@@ -45,8 +48,62 @@ pub(super) async fn migrate(connections: &Connections) -> Result<()> {
         within(STATEMENT_TIMEOUT, record.execute(&mut *transaction)).await?;
     }
     within(STATEMENT_TIMEOUT, transaction.commit()).await?;
+    if (1..newest(MIGRATIONS)).contains(&applied) {
+        renew_sessions(&mut lent.connection).await;
+    }
     connections.give_back(lent);
     Ok(())
+}
+
+/// Text is UTF-8 everywhere else; in another encoding there are characters that can never be written.
+async fn check_encoding(connection: &mut PgConnection) -> Result<()> {
+    let encoding = sqlx::query("SELECT current_setting('server_encoding')");
+    let row = within(STATEMENT_TIMEOUT, encoding.fetch_one(connection)).await?;
+    judge_encoding(row.try_get(0).map_err(store_error)?)
+}
+
+fn judge_encoding(encoding: &str) -> Result<()> {
+    if encoding == "UTF8" {
+        return Ok(());
+    }
+    let message = format!(
+        "it needs encoding UTF8, and this database has {encoding}; make another with \
+         `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0` and set database_url to it"
+    );
+    Err(StoreError::Incompatible { backend: BACKEND, message })
+}
+
+/// How often sessions are looked for that prepared their statements for the schema of before,
+const RENEWALS_MAX: u32 = 30;
+/// how many of these times only those count that are tried before they are used again, because they rested,
+const GENTLE_RENEWALS: u32 = 25;
+const TRIED_AFTER: Duration = Duration::from_millis(1500);
+/// and how long the pause is.
+const RENEWAL_PAUSE: Duration = Duration::from_millis(100);
+
+/// Ends sessions of other supervisors that rest. A supervisor of an earlier version keeps statements that fail once
+/// a column was added, for as long as it keeps their sessions; it makes a new session where one is gone. The lock
+/// that shows that it lives is in a session that is let be. That this cannot be done is no reason not to start.
+async fn renew_sessions(connection: &mut PgConnection) {
+    let left = async {
+        let now =
+            within(STATEMENT_TIMEOUT, sqlx::query("SELECT clock_timestamp()").fetch_one(&mut *connection));
+        let changed_at: At = now.await?.try_get(0).map_err(store_error)?;
+        for pass in 0..RENEWALS_MAX {
+            let rested = if pass < GENTLE_RENEWALS { TRIED_AFTER } else { Duration::ZERO };
+            let query = sqlx::query(statements::RENEW_SESSIONS).bind(changed_at).bind(micros(rested));
+            let row = within(STATEMENT_TIMEOUT, query.fetch_one(&mut *connection)).await?;
+            if row.try_get::<i64, _>("sessions").map_err(store_error)? == 0 {
+                return Ok(());
+            }
+            tokio::time::sleep(RENEWAL_PAUSE).await;
+        }
+        Ok(())
+    };
+    if let Err(error) = left.await {
+        let error: StoreError = error;
+        tracing::warn!(%error, "supervisors of an earlier version may fail to read rows until they are restarted");
+    }
 }
 
 /// The version of the schema; 0 in a database without one.
@@ -97,9 +154,11 @@ pub(super) async fn facts(shared: &Shared) -> Result<Facts> {
     let before = Timestamp::now();
     let query = sqlx::query(
         "SELECT clock_timestamp() AS now, current_setting('server_version') AS version, \
+         current_setting('server_encoding') AS encoding, \
          coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_migrate",
     );
     let row = within(STATEMENT_TIMEOUT, query.fetch_one(&mut *connection)).await?;
+    judge_encoding(row.try_get("encoding").map_err(store_error)?)?;
     let theirs: At = row.try_get("now").map_err(store_error)?;
     // Their clock was read about half-way between our two readings.
     let ours = before + Timestamp::now().duration_since(before) / 2;
@@ -117,6 +176,15 @@ pub(super) async fn facts(shared: &Shared) -> Result<Facts> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_utf8_will_do() {
+        assert!(judge_encoding("UTF8").is_ok());
+        for encoding in ["SQL_ASCII", "LATIN1"] {
+            let refused = judge_encoding(encoding).unwrap_err().to_string();
+            assert!(refused.contains("needs encoding UTF8") && refused.contains(encoding), "{refused}");
+        }
+    }
 
     #[test]
     fn versions_count_from_one_without_gaps() {

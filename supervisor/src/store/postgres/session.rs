@@ -64,7 +64,7 @@ fn new_rows<'q>(query: Query<'q>, rows: &[NewRow<'_>]) -> Query<'q> {
         .bind(column(rows, |row| row.workflow_name))
         .bind(column(rows, |row| row.organization_id))
         .bind(column(rows, |row| row.caller.map(JsonIn)))
-        .bind(column(rows, |row| JsonIn(row.request)))
+        .bind(column(rows, |row| row.request))
         .bind(column(rows, |row| signed(row.max_attempts)))
         .bind(column(rows, |row| row.timeout_seconds))
         .bind(column(rows, |row| i32::from(row.priority)))
@@ -116,6 +116,14 @@ impl PgSession {
 impl Session for PgSession {
     async fn commit(self) -> Result<()> {
         self.close().await
+    }
+
+    async fn mark(&mut self) -> Result<()> {
+        self.order("SAVEPOINT mark").await
+    }
+
+    async fn back_to_mark(&mut self) -> Result<()> {
+        self.order("ROLLBACK TO SAVEPOINT mark").await
     }
 
     async fn wake(&mut self) -> Result<()> {
@@ -227,7 +235,7 @@ impl Session for PgSession {
     ) -> Result<HashSet<Attempt>> {
         let query = fences(sqlx::query(statements::FINISH), &column(endings, |ending| ending.fence))
             .bind(column(endings, |ending| ending.status))
-            .bind(column(endings, |ending| ending.result.map(JsonIn)));
+            .bind(column(endings, |ending| ending.result));
         let query = failures(query, &column(endings, |ending| &ending.failure), true)
             .bind(column(endings, |ending| ending.duration_ms.map(signed_long)))
             .bind(column(endings, |ending| ending.metrics.map(JsonIn)))
@@ -260,7 +268,7 @@ impl Session for PgSession {
         let query = sqlx::query(statements::SET_STATE)
             .bind(column(rows, |row| row.organization_id))
             .bind(column(rows, |row| row.key))
-            .bind(column(rows, |row| row.value.map(JsonIn)))
+            .bind(column(rows, |row| row.value))
             .bind(column(rows, |row| row.updated_by));
         self.run(query).await
     }

@@ -39,6 +39,7 @@ statements! {
     RECORD_PRESENCE = "record_presence",
     RECORD_STARTED = "record_started",
     RENEW = "renew",
+    RENEW_SESSIONS = "renew_sessions",
     REOPEN_UNUSABLE = "reopen_unusable",
     REQUEUE = "requeue",
     SET_STATE = "set_state",

@@ -89,8 +89,13 @@ async fn committed<T>(limit: Duration, answer: impl Future<Output = sqlx::Result
 
 impl PgSession {
     async fn open(&mut self) -> Result<()> {
-        let begun = within(self.timeout, self.lent.connection.execute("BEGIN")).await;
-        self.heard(begun.map(drop))
+        self.order("BEGIN").await
+    }
+
+    /// Sends a word about the transaction itself.
+    pub(super) async fn order(&mut self, word: &'static str) -> Result<()> {
+        let done = within(self.timeout, self.lent.connection.execute(word)).await;
+        self.heard(done.map(drop))
     }
 
     /// Commits, and gives the connection back: only now is it good for anybody else.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
-use sqlx::{Row, Transaction};
+use sqlx::{Executor as _, Row, Transaction};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -121,6 +121,14 @@ impl Session for SqliteSession {
             self.waker.notify_one();
         }
         Ok(())
+    }
+
+    async fn mark(&mut self) -> Result<()> {
+        self.transaction.execute("SAVEPOINT mark").await.map(drop).map_err(store_error)
+    }
+
+    async fn back_to_mark(&mut self) -> Result<()> {
+        self.transaction.execute("ROLLBACK TO SAVEPOINT mark").await.map(drop).map_err(store_error)
     }
 
     async fn wake(&mut self) -> Result<()> {

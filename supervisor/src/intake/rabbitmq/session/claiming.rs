@@ -44,7 +44,8 @@ impl<C: Claims> Session<'_, C> {
                 ClaimAnswer::Taken | ClaimAnswer::Elsewhere(_) => done.push(ready.message.tag),
                 ClaimAnswer::Refused(reason) => {
                     let id = Some(ready.execution.id);
-                    self.unusable.push(Unusable::invalid(ready.message, id, reason));
+                    let sync = is_sync(&ready.execution);
+                    self.unusable.push(Unusable::invalid(ready.message, id, reason).with_sync(sync));
                 }
             }
         }
@@ -85,10 +86,16 @@ impl<C: Claims> Session<'_, C> {
                 Submitted::Inserted | Submitted::Exists(_) => done.push(ready.message.tag),
                 Submitted::Refused(reason) => {
                     let id = Some(ready.execution.id);
-                    self.unusable.push(Unusable::invalid(ready.message, id, reason));
+                    let sync = is_sync(&ready.execution);
+                    self.unusable.push(Unusable::invalid(ready.message, id, reason).with_sync(sync));
                 }
             }
         }
         self.acknowledge(done).await
     }
+}
+
+/// Somebody waits for the reply to this request.
+fn is_sync(execution: &NewExecution) -> bool {
+    execution.read_request().is_ok_and(|request| request.sync)
 }

@@ -64,14 +64,16 @@ impl<C: Claims> Session<'_, C> {
 
     pub(super) fn complete(&mut self, wanted: Wanted, record: Option<&Bytes>) {
         let Wanted { message, id, draft } = wanted;
+        let sync = draft.is_sync();
         let draft = match record.map(|record| Draft::parse(record)) {
             None => draft,
             Some(Ok(record)) => draft.or(record),
             Some(Err(error)) => {
                 let reason = format!("pending record: {error}");
-                return self.unusable.push(Unusable::invalid(message, Some(id), reason));
+                return self.unusable.push(Unusable::invalid(message, Some(id), reason).with_sync(sync));
             }
         };
+        let sync = sync || draft.is_sync();
         match draft.into_request() {
             Ok(request) => {
                 let execution = Arc::new(NewExecution::of(&request, self.shared.default_max_attempts));
@@ -79,7 +81,7 @@ impl<C: Claims> Session<'_, C> {
             }
             Err(error) => {
                 let reason = error.problems.join("; ");
-                self.unusable.push(Unusable::invalid(message, Some(id), reason));
+                self.unusable.push(Unusable::invalid(message, Some(id), reason).with_sync(sync));
             }
         }
     }
@@ -136,8 +138,9 @@ impl<C: Claims> Session<'_, C> {
                 aside.missed += elapsed;
             }
             if aside.missed > PENDING_PATIENCE {
-                let Wanted { message, id, .. } = aside.wanted;
-                self.unusable.push(Unusable::pending_not_found(message, id));
+                let Wanted { message, id, draft } = aside.wanted;
+                let sync = draft.is_sync();
+                self.unusable.push(Unusable::pending_not_found(message, id).with_sync(sync));
             } else {
                 self.aside.push(aside);
             }

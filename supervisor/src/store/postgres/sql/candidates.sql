@@ -24,4 +24,7 @@ WITH lost AS (
     LIMIT $6 - (SELECT count(*) FROM lost)
     FOR UPDATE SKIP LOCKED
 )
-SELECT * FROM lost UNION ALL SELECT * FROM due ORDER BY part, turn
+SELECT id, attempt, attempts_charged, max_attempts, cancel_requested, lease_owner, part, turn FROM lost
+UNION ALL
+SELECT id, attempt, attempts_charged, max_attempts, cancel_requested, lease_owner, part, turn FROM due
+ORDER BY part, turn

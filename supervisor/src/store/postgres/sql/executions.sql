@@ -1,6 +1,6 @@
 -- $1: status, $2: workflow, $3: organization, $4 and $5: where the last page ended (each null: any), $6: how many.
 SELECT
-    id, workflow_id, workflow_name, organization_id, caller, NULL::jsonb AS parameters, NULL::jsonb AS request,
+    id, workflow_id, workflow_name, organization_id, caller, NULL::jsonb AS parameters, NULL::text AS request,
     status, execution_model, NULL::jsonb AS result, error_type, error_message, NULL::text AS error_stack,
     duration_ms, metrics, attempt, attempts_charged, max_attempts, timeout_seconds, priority, retry_of,
     lease_owner, lease_expires_at, notified_at, cancel_requested_at, run_after, created_at, started_at,

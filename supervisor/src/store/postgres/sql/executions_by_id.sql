@@ -1,2 +1,9 @@
 -- $1: ids.
-SELECT * FROM executions WHERE id = ANY ($1)
+SELECT
+    id, workflow_id, workflow_name, organization_id, caller, parameters,
+    coalesce(request_text, request::text) AS request, status, execution_model,
+    coalesce(result_text, result::text) AS result, error_type, error_message, error_stack, duration_ms, metrics,
+    attempt, attempts_charged, max_attempts, timeout_seconds, priority, retry_of, lease_owner, lease_expires_at,
+    notified_at, cancel_requested_at, run_after, created_at, started_at, completed_at
+FROM executions
+WHERE id = ANY ($1)

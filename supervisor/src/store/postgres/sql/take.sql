@@ -5,10 +5,13 @@ WITH claimed AS (
         lease_owner = $2, lease_expires_at = clock_timestamp() + $3 * interval '1 microsecond', started_at = NULL
     WHERE id = ANY ($1)
     RETURNING
-        id, workflow_id, workflow_name, organization_id, caller, request, attempt, attempts_charged,
-        max_attempts, timeout_seconds, priority, retry_of, lease_owner
+        id, workflow_id, workflow_name, organization_id, caller, coalesce(request_text, request::text) AS request,
+        attempt, attempts_charged, max_attempts, timeout_seconds, priority, retry_of, lease_owner
 ), noted AS (
     INSERT INTO execution_events (execution_id, at, event, attempt, supervisor)
     SELECT id, clock_timestamp(), 'claimed', attempt, lease_owner FROM claimed
 )
-SELECT * FROM claimed
+SELECT
+    id, workflow_id, workflow_name, organization_id, caller, request, attempt, attempts_charged, max_attempts,
+    timeout_seconds, priority, retry_of
+FROM claimed

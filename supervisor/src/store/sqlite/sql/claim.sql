@@ -6,7 +6,7 @@ INSERT INTO executions (
 )
 SELECT
     value ->> 'id', value ->> 'workflow_id', value ->> 'workflow_name', value ->> 'organization_id',
-    value ->> 'caller', coalesce((value ->> 'request') -> 'parameters', '{}'), value ->> 'request', 'RUNNING', 1,
+    value ->> 'caller', value ->> 'parameters', value ->> 'request', 'RUNNING', 1,
     1, value ->> 'max_attempts', value ->> 'timeout_seconds', value ->> 'priority', value ->> 'retry_of', ?2, ?4,
     ?3, ?3
 FROM json_each(?1)

@@ -1,1 +1,2 @@
-SELECT * FROM execution_events WHERE execution_id = ?1 ORDER BY rowid
+SELECT at, event, attempt, supervisor, detail
+FROM execution_events WHERE execution_id = ?1 ORDER BY rowid

@@ -1,1 +1,2 @@
-SELECT * FROM organizations WHERE id = ?1
+SELECT id, name, is_active
+FROM organizations WHERE id = ?1

@@ -5,7 +5,7 @@ INSERT INTO executions (
 )
 SELECT
     value ->> 'id', value ->> 'workflow_id', value ->> 'workflow_name', value ->> 'organization_id',
-    value ->> 'caller', coalesce((value ->> 'request') -> 'parameters', '{}'), value ->> 'request', 'PENDING',
+    value ->> 'caller', value ->> 'parameters', value ->> 'request', 'PENDING',
     value ->> 'max_attempts', value ->> 'timeout_seconds', value ->> 'priority', value ->> 'retry_of',
     ?2 + (value ->> 'delay_us'), ?2
 FROM json_each(?1)

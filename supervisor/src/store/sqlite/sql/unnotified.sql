@@ -1,5 +1,10 @@
 -- ?1: ended until this moment, ?2: how many.
-SELECT * FROM executions
+SELECT
+    id, workflow_id, workflow_name, organization_id, caller, parameters, request, status, execution_model, result,
+    error_type, error_message, error_stack, duration_ms, metrics, attempt, attempts_charged, max_attempts,
+    timeout_seconds, priority, retry_of, lease_owner, lease_expires_at, notified_at, cancel_requested_at, run_after,
+    created_at, started_at, completed_at
+FROM executions
 WHERE notified_at IS NULL AND completed_at <= ?1
 ORDER BY completed_at
 LIMIT ?2

@@ -1,0 +1,22 @@
+//! User data as text: what is checked of it and how it is shown, without ever making a tree of it.
+//!
+//! Parameters, results, state and whatever else users write is JSON text from end to end. Everything here runs over
+//! its bytes, in a loop and not by recursion, so that no value costs more than its length. What is valid JSON and
+//! what is not is serde's to say ([`serde_json::value::RawValue`]); nothing here fails on text that is neither.
+
+mod path;
+mod scan;
+mod shape;
+mod tokens;
+
+pub use scan::{DEPTH_MAX, DIGITS_MAX, EXPONENT_MAX, Reason, Unfit, check};
+pub use shape::{cleaned, one_line, one_line_raw};
+pub use tokens::{Token, tokens};
+
+use serde_json::value::RawValue;
+
+/// What parameters are when nobody gave any.
+pub fn empty_object() -> Box<RawValue> {
+    // `{}` is JSON, so the other arm is never taken; null is what a run without parameters would get.
+    RawValue::from_string("{}".to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}

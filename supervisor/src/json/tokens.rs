@@ -1,0 +1,80 @@
+//! JSON text as a row of tokens.
+
+use std::ops::Range;
+
+/// What stands at a place of JSON text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Token {
+    /// `{` or `[`; true for an object.
+    Open(bool),
+    /// `}` or `]`.
+    Close,
+    /// `,`
+    Comma,
+    /// `:`
+    Colon,
+    /// A string with its quotes: a key or a value.
+    String,
+    /// A number.
+    Number,
+}
+
+/// The tokens with their places, in order. Blanks, `true`, `false` and `null` are passed over.
+pub fn tokens(json: &str) -> Tokens<'_> {
+    Tokens { bytes: json.as_bytes(), at: 0 }
+}
+
+/// See [`tokens`].
+#[derive(Debug)]
+pub struct Tokens<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Iterator for Tokens<'_> {
+    type Item = (Token, Range<usize>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let start = self.at;
+            let token = match self.bytes.get(start)? {
+                b'{' => Token::Open(true),
+                b'[' => Token::Open(false),
+                b'}' | b']' => Token::Close,
+                b',' => Token::Comma,
+                b':' => Token::Colon,
+                b'"' => Token::String,
+                b'-' | b'0'..=b'9' => Token::Number,
+                _ => {
+                    self.at += 1;
+                    continue;
+                }
+            };
+            self.at = match token {
+                Token::String => end_of_string(self.bytes, start),
+                Token::Number => end_of_number(self.bytes, start),
+                Token::Open(_) | Token::Close | Token::Comma | Token::Colon => start + 1,
+            };
+            return Some((token, start..self.at));
+        }
+    }
+}
+
+/// Behind the closing quote of the string that begins here.
+fn end_of_string(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => return at + 1,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    bytes.len()
+}
+
+fn end_of_number(bytes: &[u8], start: usize) -> usize {
+    let rest = bytes.get(start..).unwrap_or_default();
+    let part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+    start + rest.iter().take_while(|byte| part(byte)).count()
+}

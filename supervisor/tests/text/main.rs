@@ -1,0 +1,98 @@
+//! User data is text from end to end: no source makes a tree of JSON, but for those named here with their reason.
+
+#![expect(clippy::unwrap_used, reason = "a failed assumption is a failed test")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// What makes or takes a tree of JSON, or rewrites what it is given.
+const WORDS: [&str; 6] =
+    ["json!", "to_value(", "from_value(", "serde_json::Value", "serde_json::{", "Map<String, Value"];
+
+/// Files that may, and what they put in a tree instead of user data.
+const NAMED: [(&str, &str); 17] = [
+    ("cli/check_worker.rs", "the kit's own lines"),
+    ("cli/doctor.rs", "findings"),
+    ("cli/follow.rs", "how many lines a gap has"),
+    ("cli/migrate.rs", "versions"),
+    ("cli/reload.rs", "nothing: an empty body"),
+    ("cli/status.rs", "readiness and pool"),
+    ("conformance/", "the kit's own parameters, made here"),
+    ("crew/effects.rs", "the supervisor's own events"),
+    ("crew/run.rs", "the supervisor's own events"),
+    ("http/logs.rs", "the end of a stream, and gaps in it"),
+    ("http/openapi.rs", "the description of the interface"),
+    ("http/schemas.rs", "the description of the interface"),
+    ("http/socket.rs", "the words for a bad wish"),
+    ("service/core.rs", "what a worker is welcomed with"),
+    ("service/observer.rs", "progress: two numbers and a text"),
+    ("settings/show.rs", "settings"),
+    ("store/decide.rs", "the details of closing events"),
+];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The lines of a source that are no comments and come before its tests.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.split("#[cfg(test)]\nmod tests {")
+        .take(1)
+        .flat_map(str::lines)
+        .filter(|line| !line.trim_start().starts_with("//"))
+}
+
+#[test]
+fn no_source_makes_a_tree_of_user_data() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    assert!(files.len() > 150, "the sources are elsewhere: {}", root.display());
+    let (mut offenders, mut needed) = (Vec::new(), BTreeSet::new());
+    for file in files {
+        let name = file.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let named = NAMED.iter().find(|(prefix, _)| name.starts_with(prefix));
+        let is_test = name.ends_with("tests.rs") || name.contains("/tests/");
+        for line in code(&text).filter(|line| WORDS.iter().any(|word| line.contains(word))) {
+            match named {
+                Some((prefix, _)) => drop(needed.insert(*prefix)),
+                None if is_test => {}
+                None => offenders.push(format!("{name}: {}", line.trim())),
+            }
+        }
+    }
+    assert!(
+        offenders.is_empty(),
+        "pass JSON on as text (RawValue), or name the file here:\n{}",
+        offenders.join("\n")
+    );
+    let idle: Vec<_> =
+        NAMED.iter().map(|(prefix, _)| *prefix).filter(|prefix| !needed.contains(prefix)).collect();
+    assert!(idle.is_empty(), "named without need: {idle:?}");
+}
+
+#[test]
+fn no_statement_leaves_its_columns_to_the_table() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
+    for adapter in ["postgres/sql", "sqlite/sql"] {
+        for entry in std::fs::read_dir(root.join(adapter)).unwrap() {
+            let path = entry.unwrap().path();
+            let sql = std::fs::read_to_string(&path).unwrap().to_uppercase();
+            let words: Vec<&str> = sql.split_whitespace().collect();
+            let star = words.windows(2).any(|pair| matches!(pair, ["SELECT" | "RETURNING", "*"]));
+            assert!(
+                !star,
+                "{}: name the columns, or an added one breaks it where it is prepared",
+                path.display()
+            );
+        }
+    }
+}
