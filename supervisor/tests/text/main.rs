@@ -10,7 +10,7 @@ const WORDS: [&str; 6] =
     ["json!", "to_value(", "from_value(", "serde_json::Value", "serde_json::{", "Map<String, Value"];
 
 /// Files that may, and what they put in a tree instead of user data.
-const NAMED: [(&str, &str); 17] = [
+const NAMED: [(&str, &str); 18] = [
     ("cli/check_worker.rs", "the kit's own lines"),
     ("cli/doctor.rs", "findings"),
     ("cli/follow.rs", "how many lines a gap has"),
@@ -20,6 +20,7 @@ const NAMED: [(&str, &str); 17] = [
     ("conformance/", "the kit's own parameters, made here"),
     ("crew/effects.rs", "the supervisor's own events"),
     ("crew/run.rs", "the supervisor's own events"),
+    ("execution/secrets", "secrets, which are looked for and never passed on"),
     ("http/logs.rs", "the end of a stream, and gaps in it"),
     ("http/openapi.rs", "the description of the interface"),
     ("http/schemas.rs", "the description of the interface"),
