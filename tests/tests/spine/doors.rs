@@ -234,3 +234,24 @@ fn when_every_connection_is_at_work_health_is_answered_still_and_others_are_told
         supervisor.client().try_get("/api/pool").is_some_and(|it| it.status == 200)
     });
 }
+
+#[test]
+fn a_workflow_does_not_reach_the_api_of_its_supervisor_also_after_a_reload() {
+    let code = "export default async ({ url }) => (await fetch(url)).status;\n";
+    let installation = Installation::new().workflow("go.js", code).setting("http_token", "none");
+    let supervisor = installation.start();
+    let client = supervisor.client();
+    let refused = || {
+        let url = format!("{}/healthz", installation.url());
+        let id = client.submit(&json!({ "workflow": "go", "parameters": { "url": url } }));
+        let row = client.finished(&id, SOON);
+        row["error_message"].as_str().is_some_and(|message| message.contains("it is the supervisor's API"))
+    };
+    assert!(refused());
+    let before = supervisor.workers();
+    assert_eq!(client.post("/api/pool/reload", &json!({})).status, 200);
+    eventually("every worker is replaced", SOON, || {
+        supervisor.workers().iter().all(|worker| !before.contains(worker))
+    });
+    assert!(refused());
+}
