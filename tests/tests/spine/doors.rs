@@ -146,9 +146,10 @@ fn a_data_folder_that_others_share_is_refused_and_left_alone() {
     let data = installation.path("data");
     fs::create_dir(&data).unwrap();
     fs::set_permissions(&data, Permissions::from_mode(0o1777)).unwrap();
-    let said = installation.run(&["run"]);
-    let text = String::from_utf8_lossy(&said.stderr).into_owned();
-    assert_eq!(said.status.code(), Some(1), "{text}");
+    let mut supervisor = installation.spawn();
+    let status = supervisor.wait_exit(SOON);
+    let text = supervisor.log();
+    assert_eq!(status.code(), Some(1), "{text}");
     assert!(text.contains("shared with other users") && text.contains("choose a folder below it"), "{text}");
     assert_eq!(data.metadata().unwrap().mode() & 0o7777, 0o1777);
     assert!(fs::read_dir(&data).unwrap().next().is_none());
