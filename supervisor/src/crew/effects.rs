@@ -116,7 +116,7 @@ impl Engine {
     ) {
         let (Some(link), Some(held)) = (state.links.get(&worker), state.runs.get(&attempt)) else { return };
         link.run.set(Some((run, attempt)));
-        link.born.set(self.births.last());
+        link.begins(&self.births);
         let order = &held.order;
         let secrets = link.learns(&order.secrets);
         let execute = ToWorker::Execute {

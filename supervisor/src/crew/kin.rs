@@ -61,11 +61,11 @@ impl Reader {
     /// A run is over. What it left running is ended first, and the worker that it was left in serves no other.
     pub(super) fn rest(&self, run: u32, rss_bytes: u64, recycle: bool) {
         let (engine, link) = (Rc::clone(&self.engine), Rc::clone(&self.link));
-        let undisturbed = link.born.get().is_some_and(|since| engine.births.last() == Some(since));
+        let (since, now) = link.look(&engine.births);
+        let undisturbed = now.is_some() && since == now;
         let (Some(attempt), Some(family), false) = (link.attempt_of(run), link.family(), undisturbed) else {
             return engine.worker(link.id, WorkerEvent::Idle { run, rss_bytes, recycle });
         };
-        let since = link.born.get();
         let ended = engine.background.spawn_blocking(move || family.end_born_since(since));
         tokio::task::spawn_local(async move {
             let left = ended.await.unwrap_or_default();

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use muster_protocol::ToWorker;
 use muster_protocol::codec::EncodeError;
@@ -13,7 +14,7 @@ use super::outgoing::{Outgoing, Sent, flush};
 use super::thread::Gear;
 use crate::execution::{Attempt, Secrets};
 use crate::pool::{Features, WorkerId};
-use crate::process::{Birth, Family, Group, Seen};
+use crate::process::{Birth, Births, Family, Group, Seen};
 
 /// One worker, from the decision to start it to its end.
 #[derive(Debug)]
@@ -30,8 +31,8 @@ pub(super) struct Link {
     /// All that its process was ever given: what it kept of an earlier run may be shown by anything later.
     secrets: RefCell<Arc<Secrets>>,
     spelling: Cell<Spelling>,
-    /// The last that was born when its run began.
-    pub(super) born: Cell<Option<Birth>>,
+    /// The last that was born when it was last looked, and when that was.
+    born: Cell<Option<(Birth, Instant)>>,
     group: Cell<Option<Group>>,
     family: RefCell<Option<Family>>,
     /// Who descended from it when it was signalled.
@@ -83,6 +84,21 @@ impl Link {
         if self.doomed.get() {
             group.kill_members();
         }
+    }
+
+    /// A run begins. While one follows the other, the look after the last one counts for the next one too.
+    pub(super) fn begins(&self, births: &Births) {
+        let is_fresh = |(_, at): (Birth, Instant)| at.elapsed() < LOOK_COUNTS_FOR;
+        if !self.born.get().is_some_and(is_fresh) {
+            self.look(births);
+        }
+    }
+
+    /// Looks who was born last. Gives who it was at the last look.
+    pub(super) fn look(&self, births: &Births) -> (Option<Birth>, Option<Birth>) {
+        let now = births.last();
+        let before = self.born.replace(now.map(|birth| (birth, Instant::now())));
+        (before.map(|(birth, _)| birth), now)
     }
 
     /// All that the worker started, while it is not reaped.
@@ -165,6 +181,9 @@ impl Link {
         Ok(())
     }
 }
+
+/// Whoever is born between two runs of a worker counts as born in the second, if that begins so soon.
+const LOOK_COUNTS_FOR: Duration = Duration::from_millis(10);
 
 /// A scratch buffer that grew above this for one message is given back.
 const LARGE_SCRATCH_BYTES: usize = 256 * 1024;
