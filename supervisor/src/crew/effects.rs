@@ -10,7 +10,6 @@ use serde_json::json;
 
 use super::clock::unix_us;
 use super::engine::{Engine, State};
-use super::kin::Signal;
 use super::link::Link;
 use super::reader;
 use super::recording::Recording;
@@ -50,14 +49,14 @@ impl Engine {
                 tracing::info!(%worker, ?cause, "terminating worker");
                 note_worker(state, worker, "terminated", cause);
                 if let Some(link) = state.links.get(&worker) {
-                    self.signal(link, Signal::Terminate);
+                    self.terminate(link);
                 }
             }
             Effect::Kill { worker, cause } => {
                 tracing::info!(%worker, ?cause, "killing worker");
                 note_worker(state, worker, "killed", cause);
                 if let Some(link) = state.links.get(&worker) {
-                    self.signal(link, Signal::Kill);
+                    link.kill();
                 }
             }
             Effect::Finish(finish) => self.finish(state, finish),

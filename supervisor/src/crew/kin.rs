@@ -17,30 +17,16 @@ use crate::process::Seen;
 /// So many of the processes that were left are named.
 const NAMED_MAX: usize = 20;
 
-/// How a worker is ended.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Signal {
-    /// It is asked to.
-    Terminate,
-    /// It is not asked.
-    Kill,
-}
-
 impl Engine {
-    /// Signals a worker's group. Who descends from it is noted before, because when it ends what ties them is lost.
-    pub(super) fn signal(self: &Rc<Self>, link: &Rc<Link>, signal: Signal) {
-        let Some(family) = link.family() else {
-            // It is not born yet: it ends at its birth.
-            return link.kill();
-        };
+    /// Asks a worker's group to end. Who descends from it is noted before, because when it ends what ties them is
+    /// lost. A kill comes after this, and does not wait to look again.
+    pub(super) fn terminate(self: &Rc<Self>, link: &Rc<Link>) {
+        let Some(family) = link.family() else { return };
         let looked = self.background.spawn_blocking(move || family.members());
         let link = Rc::clone(link);
         tokio::task::spawn_local(async move {
             link.note_kin(looked.await.unwrap_or_default());
-            match signal {
-                Signal::Terminate => link.terminate(),
-                Signal::Kill => link.kill(),
-            }
+            link.terminate();
         });
     }
 
