@@ -59,13 +59,19 @@ impl Record {
     /// Keeps everybody else out of a table until what it gives is dropped.
     #[track_caller]
     pub fn lock_table(&self, table: &str) -> HeldTable {
-        let sql = format!("BEGIN; LOCK TABLE {table}");
+        self.hold(&format!("LOCK TABLE {table}"))
+    }
+
+    /// Keeps what this statement locks until what it gives is dropped.
+    #[track_caller]
+    pub fn hold(&self, statement: &str) -> HeldTable {
+        let sql = format!("BEGIN; {statement}");
         let held = block_on(async {
             let mut connection = self.pool.acquire().await?.detach();
             sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
             Ok::<_, sqlx::Error>(HeldTable { _connection: connection })
         });
-        held.unwrap_or_else(|error| panic!("locking {table}: {error}"))
+        held.unwrap_or_else(|error| panic!("{statement}: {error}"))
     }
 
     /// The row of an execution, if there is one.
@@ -137,7 +143,7 @@ impl Record {
     }
 }
 
-/// A table that nobody else can read or write.
+/// A transaction that holds locks.
 #[derive(Debug)]
 pub struct HeldTable {
     _connection: PgConnection,

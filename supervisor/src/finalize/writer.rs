@@ -351,7 +351,8 @@ fn nobody() -> Finalization {
     }
 }
 
-const BACKOFF_MAX: Duration = Duration::from_secs(2);
+/// Soon after the return of a store that was away its ends are written, and the intake opens again.
+const BACKOFF_MAX: Duration = Duration::from_millis(500);
 
 fn backoff() -> impl Iterator<Item = Duration> {
     ExponentialBuilder::default()

@@ -114,7 +114,8 @@ fn write_record(path: &Path, lines: &[Line]) -> io::Result<File> {
     File::options().append(true).open(path)
 }
 
-fn boot_id() -> String {
+/// Another one each time the host is booted; empty where the system does not tell.
+pub(super) fn boot_id() -> String {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 

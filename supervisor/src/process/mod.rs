@@ -9,6 +9,7 @@ mod descriptor_limit;
 mod descriptors;
 mod family;
 mod group;
+mod identity;
 mod launch;
 mod leftovers;
 mod mark;
@@ -26,6 +27,7 @@ pub use descriptor_limit::{
 pub use descriptors::close_inherited_on_exec;
 pub use family::Family;
 pub use group::Group;
+pub use identity::{Identity, Whereabouts};
 pub use launch::{Launch, LaunchError};
 pub use leftovers::{Leftovers, LeftoversError};
 pub use memory::resident_bytes;

@@ -1,6 +1,7 @@
 //! What the HTTP interface asks of a supervisor.
 
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -17,10 +18,13 @@ use crate::http::view::{Part, PoolView, Readiness};
 use crate::http::{RecycleTarget, Service, ServiceError};
 use crate::intake::rabbitmq::BrokerHealth;
 use crate::pool::PoolSnapshot;
-use crate::store::{CancelAnswer, Facts, NewExecution, Submitted};
+use crate::store::{CancelAnswer, Facts, NewExecution, PresenceShown, Submitted};
 
 /// More workers than this are surely a mistake.
 const WORKERS_MAX: usize = 10_000;
+
+/// How long we may be invisible to others while the database can be written.
+const PRESENCE_WITHIN: Duration = Duration::from_secs(60);
 
 #[async_trait]
 impl Service for Supervisor {
@@ -127,12 +131,25 @@ impl Service for Supervisor {
         let waiting = broker.as_ref().map_or(0, |broker| broker.waiting_for_records);
         let bus = bus_part(self.core.bus.health().problem, waiting);
         let mut parts = vec![store, workers, intake, outcomes_part(&self.core.refused()), bus];
+        parts.extend(presence_part(self.core.store.presence()));
         parts.extend(broker.map(|broker| queue_part(&broker, self.core.slots.free() > 0)));
         Readiness::of(parts)
     }
 
     fn liveness(&self) -> Result<(), String> {
-        self.pulse.check()
+        self.pulse.check()?;
+        match self.core.store.presence() {
+            PresenceShown::Lost { since, why, beats: false }
+                if since > PRESENCE_WITHIN && self.core.store.writes_work() =>
+            {
+                let seconds = since.as_secs();
+                Err(format!(
+                    "presence: other supervisors have not seen for {seconds} s that this one lives, though the \
+                     database can be written ({why}): restart the supervisor"
+                ))
+            }
+            PresenceShown::Lost { .. } | PresenceShown::NotNeeded | PresenceShown::Yes => Ok(()),
+        }
     }
 
     async fn transcript(&self, id: Uuid, attempt: Option<u32>) -> Result<Option<String>, ServiceError> {
@@ -180,6 +197,22 @@ impl Supervisor {
             Some(Submitted::Exists(status)) => Ok(status),
             Some(Submitted::Refused(message)) => Err(ServiceError::Invalid(message)),
             None => Err(ServiceError::Unavailable("the store gave no answer".to_owned())),
+        }
+    }
+}
+
+/// What others see of us. Without a lock and without a beat they may take over what runs here.
+fn presence_part(shown: PresenceShown) -> Option<Part> {
+    match shown {
+        PresenceShown::NotNeeded => None,
+        PresenceShown::Yes => Some(part("presence", true, "other supervisors see that this one lives")),
+        PresenceShown::Lost { since, why, beats } => {
+            let shown = if beats { "its beats go on" } else { "it does not beat either" };
+            let detail = format!(
+                "the lock that shows that this supervisor lives has been lost for {} s, {shown}: {why}",
+                since.as_secs()
+            );
+            Some(part("presence", beats, detail))
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muster_protocol::CancelReason;
+use tokio::time::Instant;
 
 use super::desk::Desk;
 use super::ledger::Phase;
@@ -18,6 +19,9 @@ use crate::store::{Claimant, Finalization, Renewal, Store};
 
 /// A run that lasts longer than this has its start recorded while it runs.
 const RECORD_START_AFTER: Duration = Duration::from_millis(250);
+/// A renewal that failed is tried again after a quarter of a period, within these bounds.
+const HURRY_MIN: Duration = Duration::from_millis(100);
+const HURRY_MAX: Duration = Duration::from_secs(1);
 
 /// Renews for as long as the desk lives.
 pub(super) async fn renew_for_ever(
@@ -26,21 +30,29 @@ pub(super) async fn renew_for_ever(
     claimant: Claimant,
     pulse: Arc<Pulse>,
 ) {
-    let mut every = tokio::time::interval(claimant.lease / 3);
-    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let period = claimant.lease / 3;
+    // Whoever watches our rows run out gives us a period to renew them once they can be written again.
+    let hurry = (period / 4).clamp(HURRY_MIN, HURRY_MAX);
     let mut suspects = Suspects::default();
+    let mut failed = false;
     loop {
-        every.tick().await;
+        let started = Instant::now();
         pulse.beat(Loop::Leases);
         let held = desk.ledger().attempts();
         match store.renew(&claimant, &held).await {
             Ok(renewal) => {
                 let unheld = desk.ledger().unheld(&renewal.strays, &mut suspects);
+                failed = !renewal.unrenewed.is_empty();
                 act(&desk, renewal);
                 give_back(&*store, &claimant, &unheld).await;
             }
-            Err(error) => tracing::warn!(%error, held = held.len(), "leases not renewed; runs go on"),
+            Err(error) if failed => tracing::debug!(%error, "leases not renewed yet"),
+            Err(error) => {
+                failed = true;
+                tracing::warn!(%error, held = held.len(), "leases not renewed; runs go on");
+            }
         }
+        tokio::time::sleep_until(started + if failed { hurry } else { period }).await;
     }
 }
 

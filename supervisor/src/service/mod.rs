@@ -12,6 +12,7 @@ mod heartbeat;
 mod known;
 mod leases;
 mod ledger;
+mod neighbours;
 mod observer;
 mod orders;
 mod poll;

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::desk::Desk;
+use super::neighbours::Neighbours;
 use super::pulse::{Loop, Pulse};
-use super::slots::Slots;
+use super::slots::{Reservation, Slots};
 use super::sweep::announce_rows;
 use crate::bus::Bus;
 use crate::store::{Claimant, Store, TakeOver};
@@ -18,18 +18,7 @@ use crate::store::{Claimant, Store, TakeOver};
 const CLAIM_MAX: usize = 128;
 /// The store is asked at least this often.
 const POLL_EVERY: Duration = Duration::from_secs(1);
-/// How often dead supervisors are looked for, where the database can tell.
-const PROBE_EVERY: Duration = Duration::from_secs(2);
 const RETRY_AFTER: Duration = Duration::from_millis(500);
-
-/// Whose RUNNING rows a poll may take over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Neighbours {
-    /// Nobody else can live: the data directory is locked.
-    None,
-    /// Other supervisors share the database.
-    Some,
-}
 
 /// What a poll needs.
 #[derive(Debug)]
@@ -53,27 +42,22 @@ impl Poll {
     }
 
     async fn claim_until_told(self) {
-        let Self { desk, store, bus, slots, claimant, neighbours, stop, pulse } = self;
-        let mut deaths = Deaths::unknown();
+        let Self { desk, store, bus, slots, claimant, mut neighbours, stop, pulse } = self;
+        let mut fails = false;
         loop {
-            // Before slots are reserved: a proof takes its time, and the broker can use them meanwhile.
-            if neighbours == Neighbours::Some {
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = deaths.prove(&*store, &claimant) => {}
-                }
-            }
             let reservation = tokio::select! {
                 () = stop.cancelled() => return,
-                reservation = pulse.beating(Loop::Poll, slots.reserve(CLAIM_MAX)) => reservation,
+                reservation = reserve(&slots, &pulse, fails) => reservation,
             };
-            let take_over = match neighbours {
-                Neighbours::None => TakeOver::AllOthers,
-                Neighbours::Some => TakeOver::Lost { dead: &deaths.proven },
+            let lost = match &mut neighbours {
+                Neighbours::None => None,
+                Neighbours::Some(lost) => Some(lost.borrow_and_update().clone()),
             };
+            let take_over = lost.as_ref().map_or(TakeOver::AllOthers, TakeOver::Lost);
             let under_way = desk.ledger().claiming();
             match store.claim_due(&claimant, reservation.count(), take_over).await {
                 Ok(due) => {
+                    fails = false;
                     for (id, status) in &due.ended {
                         tracing::info!(%id, %status, "execution ended without another run");
                     }
@@ -91,6 +75,8 @@ impl Poll {
                     // A claim that was committed all the same left rows in our name that nobody runs: the
                     // next renewals release them.
                     drop((under_way, reservation));
+                    // A database that is away for everybody is no fault of this loop.
+                    fails = store.writes_work();
                     tracing::warn!(%error, "cannot claim from the store; trying again");
                     tokio::time::sleep(RETRY_AFTER).await;
                     continue;
@@ -99,29 +85,30 @@ impl Poll {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = wait(&*store) => {}
+                () = lost_more(&mut neighbours) => {}
             }
         }
     }
 }
 
-/// Which other supervisors are proven dead. A proof may be old by the time of a claim, which checks it again.
-#[derive(Debug)]
-struct Deaths {
-    proven: Vec<Uuid>,
-    probed: Instant,
+/// Waits for slots, and beats meanwhile. A poll that keeps failing although the database can be written shows no life
+/// by trying again.
+async fn reserve(slots: &Arc<Slots>, pulse: &Pulse, fails: bool) -> Reservation {
+    let mut reserve = std::pin::pin!(slots.reserve(CLAIM_MAX));
+    if fails && let Ok(reservation) = timeout(POLL_EVERY, &mut reserve).await {
+        return reservation;
+    }
+    pulse.beating(Loop::Poll, reserve).await
 }
 
-impl Deaths {
-    fn unknown() -> Self {
-        Self { proven: Vec::new(), probed: Instant::now() }
-    }
-
-    /// Looks for them, if it is time.
-    async fn prove(&mut self, store: &dyn Store, claimant: &Claimant) {
-        if self.probed.elapsed() >= PROBE_EVERY {
-            self.proven = store.dead_owners(claimant).await.unwrap_or_default();
-            self.probed = Instant::now();
-        }
+/// Returns when there is more to be taken over.
+async fn lost_more(neighbours: &mut Neighbours) {
+    let changed = match neighbours {
+        Neighbours::Some(lost) => lost.changed().await.is_ok(),
+        Neighbours::None => false,
+    };
+    if !changed {
+        std::future::pending().await
     }
 }
 

@@ -22,7 +22,8 @@ use super::data_dir::{DataDir, DataDirError};
 use super::desk::{AfterFailure, Prepare};
 use super::known::Known;
 use super::ledger::Ledger;
-use super::poll::{Neighbours, Poll};
+use super::neighbours::{Neighbours, watch_for_ever};
+use super::poll::Poll;
 use super::prepare::Preparer;
 use super::pulse::{Loop, Pulse};
 use super::slots::{Closed, Slots};
@@ -34,6 +35,7 @@ use crate::intake::rabbitmq::{AmqpError, BrokerHealth, IntakeOptions, RabbitInta
 use crate::observe::Metrics;
 use crate::process::{Leftovers, LeftoversError};
 use crate::settings::Settings;
+use crate::store::Lost;
 use crate::vital;
 
 /// How long the last announcements may take.
@@ -132,7 +134,7 @@ impl Supervisor {
             tracing::warn!(killed, "killed workers that an earlier supervisor left behind");
         }
         let OpenStore { store, file } = starting.open_store(&settings).await?;
-        let neighbours = if file.is_some() { Neighbours::None } else { Neighbours::Some };
+        let shared = file.is_none();
         let outbox = Files::open(data_dir.path(), OUTBOX_MAX_BYTES)?;
         let claimant = claimant(&settings);
         starting.when_store_answers(async || Ok(store.hold_presence(&claimant).await?)).await?;
@@ -179,7 +181,7 @@ impl Supervisor {
         starting.wait_for("outbox", "outcomes of an earlier process are being written");
         supervisor.core.replayed().await;
         let broker = supervisor.start_broker()?;
-        let tasks = supervisor.start_tasks(neighbours, announcer, broker);
+        let tasks = supervisor.start_tasks(shared, announcer, broker);
         tracing::info!(supervisor = %supervisor.core.claimant.owner, "supervisor started");
         Ok((supervisor, tasks))
     }
@@ -207,7 +209,7 @@ impl Supervisor {
 
     fn start_tasks(
         self: &Arc<Self>,
-        neighbours: Neighbours,
+        shared: bool,
         announcer: Arc<Announcer>,
         broker: Option<RabbitIntake>,
     ) -> Tasks {
@@ -229,6 +231,14 @@ impl Supervisor {
         background.spawn(vital::serving("crew-watch", heartbeat::watch_crew(Arc::downgrade(self))));
         let obeying = orders::obey_for_ever(Arc::downgrade(self), self.core.bus.clone());
         background.spawn(vital::turning("orders", obeying));
+        let neighbours = if shared {
+            let (found, lost) = watch::channel(Lost::default());
+            background
+                .spawn(vital::serving("neighbours", watch_for_ever(Arc::clone(&store), claimant, found)));
+            Neighbours::Some(lost)
+        } else {
+            Neighbours::None
+        };
         let mut intake = JoinSet::new();
         let (slots, stop) = (Arc::clone(slots), self.stop_intake.clone());
         let bus = self.core.bus.clone();

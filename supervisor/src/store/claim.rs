@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -81,19 +82,68 @@ pub enum Claim {
 }
 
 /// Which RUNNING rows of other supervisors a poll may take over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum TakeOver<'a> {
     /// None.
     Nothing,
-    /// Rows whose lease ran out (once we ourselves have been in contact with the server, and it has been
-    /// up, for longer than a lease), and rows of these owners, whom [`super::Store::dead_owners`] proved
-    /// dead.
-    Lost {
-        /// Proven dead.
-        dead: &'a [Uuid],
-    },
+    /// What [`super::Store::lost`] found, if it is so still.
+    Lost(&'a Lost),
     /// All of them: the lock on the data directory proves that nobody else lives.
     AllOthers,
+}
+
+/// What may be taken over from other supervisors, as far as has been seen. A take-over checks it again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Proven dead: all of their rows.
+    pub dead: Vec<DeadOwner>,
+    /// Not renewed though they could have been: these rows.
+    pub overdue: Vec<OverdueRow>,
+}
+
+impl Lost {
+    /// True when nothing may be.
+    pub fn is_empty(&self) -> bool {
+        self.dead.is_empty() && self.overdue.is_empty()
+    }
+}
+
+/// An owner, with what was heard of it last: anything newer shows that it lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeadOwner {
+    /// Which.
+    pub owner: Uuid,
+    /// How often it had beaten.
+    pub beats: Option<i64>,
+    /// When the last of its leases ends.
+    pub lease_ends: Timestamp,
+}
+
+/// A row, with the end of its lease: a renewal moves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OverdueRow {
+    /// The attempt that runs, or ran.
+    pub attempt: Attempt,
+    /// When its lease ran out.
+    pub lease_ends: Timestamp,
+}
+
+/// What others can see of this supervisor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PresenceShown {
+    /// Nobody needs to see anything, or nobody could.
+    NotNeeded,
+    /// They see that it lives.
+    Yes,
+    /// Its lock is lost.
+    Lost {
+        /// For how long.
+        since: Duration,
+        /// Why it is not taken again yet.
+        why: String,
+        /// It beats all the same, so nobody takes it for dead.
+        beats: bool,
+    },
 }
 
 /// What a poll brought.
@@ -116,4 +166,6 @@ pub struct Renewal {
     /// Rows with our name on them that were not on the list and have missed a renewal. Whoever holds the list looks
     /// each of them up again before it goes back: it may have been claimed while this was under way.
     pub strays: Vec<Attempt>,
+    /// On the list and ours, but somebody has locked their rows: try again soon.
+    pub unrenewed: Vec<Attempt>,
 }

@@ -22,6 +22,7 @@ mod record;
 mod rows;
 mod session;
 mod sqlite;
+mod takeover;
 mod text;
 
 use std::sync::Arc;
@@ -32,7 +33,10 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-pub use claim::{Claim, Claimant, Claimed, Due, NewExecution, Renewal, Submitted, TakeOver};
+pub use claim::{
+    Claim, Claimant, Claimed, DeadOwner, Due, Lost, NewExecution, OverdueRow, PresenceShown, Renewal,
+    Submitted, TakeOver,
+};
 pub use error::{Result, StoreError};
 pub use finalization::{
     Disposition, Failure, Finalization, NewEvent, Outcome, StateChange, StateWrite, Verdict,
@@ -108,13 +112,19 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     /// are not on the list, and have not been for two thirds of a lease, are named.
     async fn renew(&self, claimant: &Claimant, held: &[Attempt]) -> Result<Renewal>;
 
-    /// Other supervisors that hold RUNNING rows and are proven dead. Takes a second or so to be sure, and
-    /// gives none where the database cannot tell.
-    async fn dead_owners(&self, claimant: &Claimant) -> Result<Vec<Uuid>>;
+    /// Looks at what other supervisors hold, and gives what may be taken over by all looks up to now. Call it about
+    /// every second: what counts is what did not change from one look to the next.
+    async fn lost(&self, claimant: &Claimant) -> Result<Lost>;
 
     /// Shows the other supervisors that this one lives, from now until the store is dropped. No-op where the
     /// database cannot tell.
     async fn hold_presence(&self, claimant: &Claimant) -> Result<()>;
+
+    /// What they see of it.
+    fn presence(&self) -> PresenceShown;
+
+    /// True when the last look of [`Store::lost`] could write, and was not long ago.
+    fn writes_work(&self) -> bool;
 
     /// Writes `started_at` of runs that last, if they are still ours.
     async fn record_started(&self, owner: Uuid, started: &[(Attempt, Timestamp)]) -> Result<()>;

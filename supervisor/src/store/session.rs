@@ -113,6 +113,13 @@ pub(super) trait Session: Send {
         held: &[Attempt],
     ) -> impl Future<Output = Result<Vec<(Attempt, bool)>>> + Send;
 
+    /// The same for rows that were locked a moment ago: waits for them, though not for long.
+    fn renew_locked(
+        &mut self,
+        claimant: &Claimant,
+        held: &[Attempt],
+    ) -> impl Future<Output = Result<Vec<(Attempt, bool)>>> + Send;
+
     /// Rows in this name that are not held and have missed a renewal.
     fn strays(
         &mut self,

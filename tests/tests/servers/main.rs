@@ -6,6 +6,7 @@ mod consequences;
 mod consumer;
 mod harness;
 mod leaving;
+mod living;
 mod loops;
 mod messages;
 mod outages;

@@ -63,6 +63,12 @@ impl Fixture {
         }
     }
 
+    /// A supervisor's view of the same database from another host.
+    pub(crate) fn another_host(&self) -> PostgresStore {
+        let Database::Postgres { url, .. } = &self.database else { panic!("only PostgreSQL has hosts") };
+        PostgresStore::new(url).unwrap().on_a_host_of_its_own()
+    }
+
     /// The same database, as another of its users.
     pub(crate) fn store_as(&self, user: &str, password: &str) -> PostgresStore {
         let Database::Postgres { url, .. } = &self.database else { panic!("only PostgreSQL has users") };

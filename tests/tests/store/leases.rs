@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use muster_supervisor::execution::{Attempt, Status};
-use muster_supervisor::store::{Claimant, Finalization, TakeOver, Verdict};
+use muster_supervisor::store::{Claimant, Finalization, Lost, Store, TakeOver, Verdict};
 
 use crate::fixture::{Fixture, LEASE, claimant, eventually, success};
 
@@ -88,28 +88,39 @@ pub(crate) async fn rule_11_an_expired_lease_still_finalizes(fixture: Fixture) {
     assert_eq!(verdict, Verdict::Finished { status: Status::Success, error_type: None });
 }
 
-pub(crate) async fn rule_12_take_over_waits_until_contact_exceeds_the_lease(fixture: Fixture) {
+/// What a prober with a short lease finds lost after a while of looking.
+async fn found_lost(store: &dyn Store, prober: &Claimant) -> Lost {
+    eventually("a row is lost", async || {
+        let lost = store.lost(prober).await.unwrap();
+        (!lost.is_empty()).then_some(lost)
+    })
+    .await
+}
+
+pub(crate) async fn rule_12_take_over_waits_for_a_renewal_that_could_have_come(fixture: Fixture) {
     let id = fixture.claimed(&claimant()).await.attempt.execution_id;
     fixture.expire(id).await;
     let store = fixture.another_store().await;
     let opened = tokio::time::Instant::now();
-    let prober = Claimant { lease: Duration::from_millis(700), ..claimant() };
-    let taken = eventually("the take-over", async || {
-        let due = store.claim_due(&prober, 10, TakeOver::Lost { dead: &[] }).await.unwrap();
-        due.claimed.into_iter().next()
-    })
-    .await;
-    assert!(opened.elapsed() > prober.lease, "taken over after {:?}", opened.elapsed());
-    assert_eq!(taken.attempt, Attempt::new(id, 2));
+    let prober = Claimant { lease: Duration::from_millis(900), ..claimant() };
+    assert!(store.lost(&prober).await.unwrap().is_empty(), "it was seen for the first time");
+    let lost = found_lost(&*store, &prober).await;
+    assert!(opened.elapsed() > prober.lease / 3, "lost after {:?}", opened.elapsed());
+    let taken = store.claim_due(&prober, 10, TakeOver::Lost(&lost)).await.unwrap().claimed;
+    assert_eq!(taken[0].attempt, Attempt::new(id, 2));
+}
 
-    // Those proven dead need no such wait, and their lease need not have run out.
-    let dead = claimant();
-    let fresh = fixture.claimed(&dead).await.attempt;
+pub(crate) async fn rule_12_what_is_renewed_after_the_last_look_is_not_taken_over(fixture: Fixture) {
+    let owner = claimant();
+    let held = fixture.claimed(&owner).await.attempt;
+    fixture.expire(held.execution_id).await;
     let store = fixture.another_store().await;
-    let take_over = TakeOver::Lost { dead: &[dead.owner] };
-    let due = store.claim_due(&claimant(), 10, take_over).await.unwrap();
-    assert_eq!(due.claimed.len(), 1);
-    assert_eq!(due.claimed[0].attempt.execution_id, fresh.execution_id);
+    let prober = Claimant { lease: Duration::from_millis(900), ..claimant() };
+    let lost = found_lost(&*store, &prober).await;
+    fixture.store.renew(&owner, &[held]).await.unwrap();
+    let due = store.claim_due(&prober, 10, TakeOver::Lost(&lost)).await.unwrap();
+    assert!(due.claimed.is_empty(), "{due:?}");
+    assert!(store.lost(&prober).await.unwrap().is_empty());
 }
 
 pub(crate) async fn a_start_is_recorded_only_under_the_fence(fixture: Fixture) {

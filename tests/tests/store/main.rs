@@ -63,7 +63,8 @@ contract! {
         rule_10_renewal_tells_who_was_superseded,
         rule_10_what_we_ended_ourselves_is_not_superseded,
         rule_11_an_expired_lease_still_finalizes,
-        rule_12_take_over_waits_until_contact_exceeds_the_lease,
+        rule_12_take_over_waits_for_a_renewal_that_could_have_come,
+        rule_12_what_is_renewed_after_the_last_look_is_not_taken_over,
         a_start_is_recorded_only_under_the_fence,
     }
     finalization {

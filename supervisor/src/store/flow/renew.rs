@@ -17,32 +17,78 @@ pub(in crate::store) async fn renew<B: Backend>(
     claimant: &Claimant,
     held: &[Attempt],
 ) -> Result<Renewal> {
+    // Two steps: what is free is renewed and committed at once, whoever holds another row.
     let mut session = backend.begin(Purpose::Renew(*claimant), Extent::Several).await?;
-    let renewed = if held.is_empty() { Vec::new() } else { session.renew(claimant, held).await? };
-    let cancel_requested = renewed.iter().filter(|(_, requested)| *requested).map(|(attempt, _)| *attempt);
-    let mut renewal = Renewal { cancel_requested: cancel_requested.collect(), ..Renewal::default() };
-
-    let renewed: HashSet<Attempt> = renewed.iter().map(|(attempt, _)| *attempt).collect();
-    let missing: Vec<Attempt> = held.iter().copied().filter(|attempt| !renewed.contains(attempt)).collect();
-    renewal.superseded = superseded(&mut session, claimant.owner, &missing).await?;
-    renewal.strays = session.strays(claimant, held).await?;
+    let mut renewed = if held.is_empty() { Vec::new() } else { session.renew(claimant, held).await? };
+    let missing = without(held, &renewed);
+    let (superseded, locked) = why_missing(&mut session, claimant.owner, &missing).await?;
+    let strays = session.strays(claimant, held).await?;
     session.commit().await?;
-    Ok(renewal)
+
+    if !locked.is_empty() {
+        renewed.extend(renew_locked(backend, claimant, &locked).await);
+    }
+    let cancel_requested = renewed.iter().filter(|(_, requested)| *requested).map(|(attempt, _)| *attempt);
+    Ok(Renewal {
+        cancel_requested: cancel_requested.collect(),
+        superseded,
+        strays,
+        unrenewed: without(&locked, &renewed),
+    })
 }
 
-/// Those that somebody else owns now. The others among what was not renewed we have ended ourselves, or are
-/// being written at this moment.
-async fn superseded<S: Session>(session: &mut S, owner: Uuid, missing: &[Attempt]) -> Result<Vec<Attempt>> {
+/// Those that were not renewed.
+fn without(held: &[Attempt], renewed: &[(Attempt, bool)]) -> Vec<Attempt> {
+    let renewed: HashSet<Attempt> = renewed.iter().map(|(attempt, _)| *attempt).collect();
+    held.iter().copied().filter(|attempt| !renewed.contains(attempt)).collect()
+}
+
+/// Renews rows that somebody had locked. Whoever only looks at one holds it for moments, so it is waited for. Where
+/// one stays locked the others are renewed without it.
+async fn renew_locked<B: Backend>(
+    backend: &B,
+    claimant: &Claimant,
+    locked: &[Attempt],
+) -> Vec<(Attempt, bool)> {
+    let waited = async {
+        let mut session = backend.begin(Purpose::Renew(*claimant), Extent::Several).await?;
+        let renewed = session.renew_locked(claimant, locked).await?;
+        session.commit().await.map(|()| renewed)
+    };
+    if let Ok(renewed) = waited.await {
+        return renewed;
+    }
+    let passed_by = async {
+        let mut session = backend.begin(Purpose::Renew(*claimant), Extent::Several).await?;
+        let renewed = session.renew(claimant, locked).await?;
+        session.commit().await.map(|()| renewed)
+    };
+    let renewed: Result<_> = passed_by.await;
+    renewed.unwrap_or_default()
+}
+
+/// Those that somebody else owns now, and those that are ours and locked. The others among what was not renewed we
+/// have ended ourselves.
+async fn why_missing<S: Session>(
+    session: &mut S,
+    owner: Uuid,
+    missing: &[Attempt],
+) -> Result<(Vec<Attempt>, Vec<Attempt>)> {
+    let (mut superseded, mut locked) = (Vec::new(), Vec::new());
     if missing.is_empty() {
-        return Ok(Vec::new());
+        return Ok((superseded, locked));
     }
     let ids: Vec<Uuid> = missing.iter().map(|attempt| attempt.execution_id).collect();
     let rows = session.standing(&ids).await?;
-    let lost = |attempt: &Attempt| {
+    for attempt in missing {
         let row = rows.iter().find(|row| row.attempt.execution_id == attempt.execution_id);
-        decide::standing(*attempt, owner, row) == Some(Verdict::Superseded)
-    };
-    Ok(missing.iter().copied().filter(lost).collect())
+        match decide::standing(*attempt, owner, row) {
+            Some(Verdict::Superseded) => superseded.push(*attempt),
+            None => locked.push(*attempt),
+            Some(Verdict::Finished { .. } | Verdict::Requeued) => {}
+        }
+    }
+    Ok((superseded, locked))
 }
 
 /// See [`crate::store::Store::record_started`].

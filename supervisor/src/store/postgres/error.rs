@@ -27,6 +27,8 @@ pub(super) fn store_error(error: sqlx::Error) -> StoreError {
             }
             // Too large for one field or one parameter message.
             "54" => StoreError::Refused { backend, sqlstate, message },
+            // A transaction of ours that stood still for too long was ended.
+            "25" if sqlstate == "25P03" => StoreError::Unreachable { backend, message },
             "28" => StoreError::Incompatible {
                 backend,
                 message: format!("{message}; check user and password in database_url"),

@@ -5,9 +5,9 @@
 
 mod columns;
 mod connections;
-mod contact;
 mod error;
 mod listen;
+mod lost;
 mod presence;
 mod read;
 mod schema;
@@ -18,7 +18,7 @@ mod transaction;
 mod unclaimed;
 
 use std::str::FromStr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -27,20 +27,23 @@ use serde_json::value::RawValue;
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgPool};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use self::connections::{Connections, Planning, pool};
-use self::contact::Contact;
 use self::presence::Presence;
 use self::stale::again;
 use super::flow;
+use super::takeover::Watch;
 use super::{
     CancelAnswer, Claim, Claimant, Claimed, ConfigEntry, Due, EventRow, ExecutionFilter, ExecutionRecord,
-    Facts, Failure, Finalization, LogRow, NewEvent, NewExecution, OrganizationRecord, Page, QueueDepth,
-    Renewal, Result, Store, StoreError, Submitted, TakeOver, Verdict, WorkflowRecord,
+    Facts, Failure, Finalization, LogRow, Lost, NewEvent, NewExecution, OrganizationRecord, Page,
+    PresenceShown, QueueDepth, Renewal, Result, Store, StoreError, Submitted, TakeOver, Verdict,
+    WorkflowRecord,
 };
 use crate::execution::{Attempt, Status};
+use crate::process::Identity;
 use crate::vital;
 
 const BACKEND: &str = "postgresql";
@@ -70,7 +73,10 @@ struct Shared {
     marks: Arc<Connections>,
     renewals: Arc<Connections>,
     reads: PgPool,
-    contact: Contact,
+    /// What has been seen of the others.
+    watch: Mutex<Watch>,
+    /// This process, for others on the same host.
+    identity: Option<Identity>,
     presence: Presence,
     waker: Arc<Notify>,
 }
@@ -95,12 +101,29 @@ impl PostgresStore {
             marks: Connections::new(options.clone(), 1, Planning::OnceUnflushed),
             renewals: Connections::new(options.clone(), 1, Planning::EachTime),
             reads: pool(options.clone(), READERS),
-            contact: Contact::default(),
+            watch: Mutex::default(),
+            identity: Identity::own(),
             presence: Presence::new(),
             waker: Arc::default(),
             options,
         };
         Ok(Self { shared: Arc::new(shared), listener: OnceLock::new() })
+    }
+
+    /// As if on a host of its own: no other supervisor's system can tell whether this process lives, and ours tells
+    /// nothing of theirs. For a new store.
+    #[must_use]
+    pub fn on_a_host_of_its_own(mut self) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.identity = None;
+        }
+        self
+    }
+}
+
+impl Shared {
+    fn watch(&self) -> MutexGuard<'_, Watch> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -125,12 +148,22 @@ impl Store for PostgresStore {
         self.shared.waker.notified().await;
     }
 
-    async fn dead_owners(&self, claimant: &Claimant) -> Result<Vec<Uuid>> {
-        presence::dead_owners(&self.shared.reads, claimant).await
+    async fn lost(&self, claimant: &Claimant) -> Result<Lost> {
+        again(|| lost::lost(&self.shared, claimant)).await
     }
 
     async fn hold_presence(&self, claimant: &Claimant) -> Result<()> {
-        self.shared.presence.hold(&self.shared.options, claimant.owner).await
+        let Shared { options, identity, marks, statements, renewals, transactions, .. } = &*self.shared;
+        let others = [marks, statements, renewals, transactions].map(Arc::clone);
+        self.shared.presence.hold(options, claimant, identity.clone(), others).await
+    }
+
+    fn presence(&self) -> PresenceShown {
+        self.shared.presence.told()
+    }
+
+    fn writes_work(&self) -> bool {
+        self.shared.watch().writes_work(Instant::now())
     }
 
     async fn submit(&self, executions: &[NewExecution]) -> Result<Vec<Submitted>> {

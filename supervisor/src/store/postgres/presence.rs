@@ -1,40 +1,31 @@
-//! Showing that we live, and proving that others do not.
+//! Showing the other supervisors that we live.
 //!
-//! A supervisor holds a session advisory lock on a connection of its own. When its process dies the server
-//! frees the lock, so the others need not wait for the lease. Behind a pooler that shares sessions the lock
-//! proves nothing: then it is off, and the lease alone decides.
+//! Twice over: a session advisory lock on a connection of its own, which the server frees when the process dies, and
+//! a beat, which is written on whichever connection works. Either alone shows a life, so whatever becomes of one
+//! connection, a supervisor that still reaches the database is not taken for dead. Behind a pooler that shares
+//! sessions the lock proves nothing: then all of this is off, and the lease alone decides.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection as _, Executor as _, Row};
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
+use super::connections::Connections;
 use super::error::store_error;
-use super::transaction::within;
+use super::transaction::{Query, within};
 use super::{BACKEND, statements};
-use crate::store::columns::At;
+use crate::process::Identity;
 use crate::store::rows::micros;
-use crate::store::{Claimant, Result, StoreError};
+use crate::store::{Claimant, PresenceShown, Result, StoreError};
 use crate::vital;
 
-/// The lock of a dead supervisor is free twice, this far apart.
-const PROOF_INTERVAL: Duration = Duration::from_secs(1);
-
-/// After a start of the server everybody gets this long to take their locks again.
-const SERVER_UP_MIN: Duration = Duration::from_secs(3);
-
-/// How often the connection that holds the lock is tried: often enough that a lost one is noticed, and the lock
-/// taken again, between the two looks of a proof.
-const BEAT: Duration = Duration::from_millis(250);
-const _: () =
-    assert!(BEAT.as_millis() * 4 <= PROOF_INTERVAL.as_millis(), "an owner that lives is proven dead");
+/// How often the connection that holds the lock is tried.
+const TRY: Duration = Duration::from_millis(250);
 
 /// How long any answer on it may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,27 +33,60 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between tries to take the lock again.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// How long a claim waits for the lock to be taken again.
+/// How often a lock that is not free is tried before everything is begun anew.
+const TRIES: u32 = 10;
+
+/// How often we beat,
+const BEAT: Duration = Duration::from_millis(500);
+/// how long one connection has for it before the next is used,
+const BEAT_TIMEOUT: Duration = Duration::from_secs(1);
+/// and how old a beat may be that still shows us alive.
+const BEAT_FRESH: Duration = Duration::from_millis(2500);
+
+/// How long a claim waits until we are seen again.
 const READY_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Whether others can see that we live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The lock that shows that we live.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// Nobody asked for it.
     NotAsked,
-    /// The lock is ours.
+    /// It is ours.
     Held,
-    /// The connection is gone: the lock comes before other work.
-    Lost,
+    /// Its connection is gone.
+    Lost {
+        /// Since when.
+        since: Instant,
+        /// Why it is not taken again yet.
+        why: String,
+    },
     /// A pooler is in the way.
     Off,
 }
 
-/// The lock and the task that keeps it.
+/// What others can see of us.
+#[derive(Clone, Debug)]
+struct Shown {
+    lock: State,
+    beaten_at: Option<Instant>,
+}
+
+impl Shown {
+    fn beats(&self) -> bool {
+        self.beaten_at.is_some_and(|at| at.elapsed() <= BEAT_FRESH)
+    }
+
+    /// Nobody can take us for dead.
+    fn lives(&self) -> bool {
+        !matches!(self.lock, State::Lost { .. }) || self.beats()
+    }
+}
+
+/// The lock and the beat, with the tasks that keep them.
 #[derive(Debug)]
 pub(super) struct Presence {
-    state: watch::Sender<State>,
-    keeper: Mutex<Option<AbortOnDropHandle<()>>>,
+    shown: watch::Sender<Shown>,
+    keepers: Mutex<Vec<AbortOnDropHandle<()>>>,
 }
 
 /// The key of a supervisor's lock.
@@ -71,70 +95,170 @@ pub(super) fn lock_key(owner: Uuid) -> i64 {
     (high ^ low).cast_signed()
 }
 
+/// What the row of a supervisor says of it.
+#[derive(Clone, Debug)]
+struct Card {
+    claimant: Claimant,
+    identity: Option<Identity>,
+}
+
+impl Card {
+    /// Binds it to a statement.
+    fn on<'q>(&'q self, query: Query<'q>) -> Query<'q> {
+        let identity = self.identity.as_ref();
+        query
+            .bind(self.claimant.owner)
+            .bind(micros(self.claimant.lease))
+            .bind(identity.map(|identity| identity.host.as_str()))
+            .bind(identity.map(|identity| i64::from(identity.process_id)))
+            .bind(identity.map(|identity| identity.started.cast_signed()))
+    }
+}
+
 impl Presence {
     pub(super) fn new() -> Self {
-        Self { state: watch::Sender::new(State::NotAsked), keeper: Mutex::default() }
+        let shown = Shown { lock: State::NotAsked, beaten_at: None };
+        Self { shown: watch::Sender::new(shown), keepers: Mutex::default() }
     }
 
     pub(super) fn state(&self) -> State {
-        *self.state.borrow()
+        self.shown.borrow().lock.clone()
     }
 
-    /// Waits until claims may be made: not before the lock is ours again.
+    /// For people.
+    pub(super) fn told(&self) -> PresenceShown {
+        let shown = self.shown.borrow();
+        match &shown.lock {
+            State::NotAsked | State::Off => PresenceShown::NotNeeded,
+            State::Held => PresenceShown::Yes,
+            State::Lost { since, why } => {
+                PresenceShown::Lost { since: since.elapsed(), why: why.clone(), beats: shown.beats() }
+            }
+        }
+    }
+
+    /// Waits until claims may be made: not before others can see that we live.
     pub(super) async fn ready(&self) -> Result<()> {
-        let mut state = self.state.subscribe();
-        let ready = state.wait_for(|state| *state != State::Lost);
+        let mut shown = self.shown.subscribe();
+        let ready = shown.wait_for(Shown::lives);
         match tokio::time::timeout(READY_TIMEOUT, ready).await {
             Ok(_) => Ok(()),
             Err(_) => Err(StoreError::Unreachable {
                 backend: BACKEND,
-                message: "the lock that shows we are alive could not be taken again yet".to_owned(),
+                message: "other supervisors cannot see yet that this one lives".to_owned(),
             }),
         }
     }
 
-    /// Takes the lock and keeps it.
-    pub(super) async fn hold(&self, options: &PgConnectOptions, owner: Uuid) -> Result<()> {
+    /// Takes the lock and keeps it, and beats, on any of these connections.
+    pub(super) async fn hold(
+        &self,
+        options: &PgConnectOptions,
+        claimant: &Claimant,
+        identity: Option<Identity>,
+        others: [Arc<Connections>; 4],
+    ) -> Result<()> {
         if !session_locks_hold(options).await? {
             tracing::warn!(
                 "a pooler shares database sessions, so the death of a supervisor shows only when its lease \
                  ends; give a direct database_url"
             );
-            self.state.send_replace(State::Off);
+            self.shown.send_modify(|shown| shown.lock = State::Off);
             return Ok(());
         }
-        let connection = take(options, owner).await?;
-        self.state.send_replace(State::Held);
-        let keeper = tokio::spawn(vital::turning(
-            "presence",
-            keep(connection, options.clone(), owner, self.state.clone()),
-        ));
-        *self.keeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(AbortOnDropHandle::new(keeper));
+        let card = Card { claimant: *claimant, identity };
+        let held = take(options, &card, None).await?;
+        self.shown.send_modify(|shown| (shown.lock, shown.beaten_at) = (State::Held, Some(Instant::now())));
+        let keep = keep(held, options.clone(), card.clone(), self.shown.clone());
+        let beat = beat_for_ever(others, card, self.shown.clone());
+        let (keep, beat) = (vital::turning("presence", keep), vital::turning("beat", beat));
+        let keepers = [tokio::spawn(keep), tokio::spawn(beat)].map(AbortOnDropHandle::new);
+        self.keepers.lock().unwrap_or_else(PoisonError::into_inner).extend(keepers);
         Ok(())
     }
 }
 
-/// Keeps the lock for ever: a lost connection is noticed within a beat, and the lock taken again.
-async fn keep(
-    mut connection: PgConnection,
-    options: PgConnectOptions,
-    owner: Uuid,
-    state: watch::Sender<State>,
-) {
+/// The connection that holds the lock.
+struct Held {
+    connection: PgConnection,
+    /// Its number at the server.
+    session: i32,
+}
+
+/// Keeps the lock for ever. A lost connection is closed before anything else: for as long as it is open its session
+/// may hold the very lock that is to be taken again.
+async fn keep(mut held: Held, options: PgConnectOptions, card: Card, shown: watch::Sender<Shown>) {
     loop {
-        while within(ANSWER_TIMEOUT, connection.execute("SELECT 1")).await.is_ok() {
-            sleep(BEAT).await;
-        }
-        state.send_replace(State::Lost);
-        tracing::warn!("lost the database connection that shows we are alive; taking it again");
-        connection = loop {
-            match take(&options, owner).await {
-                Ok(connection) => break connection,
-                Err(_) => sleep(RETRY).await,
+        let lost_session = held.session;
+        let why = until_lost(held, &card, &shown).await;
+        tracing::warn!(%why, "lost the database connection that shows we are alive; taking it again");
+        let since = Instant::now();
+        shown.send_modify(|shown| shown.lock = State::Lost { since, why });
+        held = loop {
+            match take(&options, &card, Some(lost_session)).await {
+                Ok(held) => break held,
+                Err(error) => {
+                    let why = error.to_string();
+                    shown.send_modify(|shown| shown.lock = State::Lost { since, why });
+                    sleep(RETRY).await;
+                }
             }
         };
-        state.send_replace(State::Held);
+        tracing::info!("the lock that shows we are alive is ours again");
+        shown.send_modify(|shown| shown.lock = State::Held);
     }
+}
+
+/// Returns when the connection is lost and closed, with the reason.
+async fn until_lost(mut held: Held, card: &Card, shown: &watch::Sender<Shown>) -> String {
+    loop {
+        sleep(TRY).await;
+        // Where no other connection works, this one beats.
+        let beats = shown.borrow().beats();
+        let answer = if beats {
+            within(ANSWER_TIMEOUT, held.connection.execute("SELECT 1")).await
+        } else {
+            within(ANSWER_TIMEOUT, card.on(sqlx::query(statements::BEAT)).execute(&mut held.connection)).await
+        };
+        match answer {
+            Ok(_) if !beats => shown.send_modify(|shown| shown.beaten_at = Some(Instant::now())),
+            Ok(_) => {}
+            // What the server itself refused, it answered: the session lives.
+            Err(StoreError::Unreachable { .. } | StoreError::CommitUnknown { .. }) if !beats => {
+                if let Err(error) = within(ANSWER_TIMEOUT, held.connection.execute("SELECT 1")).await {
+                    return error.to_string();
+                }
+            }
+            Err(_) if !beats => {}
+            Err(error) => return error.to_string(),
+        }
+    }
+}
+
+/// Beats for ever, on the first of these connections that works: the one that worked last comes first.
+async fn beat_for_ever(mut others: [Arc<Connections>; 4], card: Card, shown: watch::Sender<Shown>) {
+    let mut every = tokio::time::interval(BEAT);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        for place in 0..others.len() {
+            if beat(&others[place], &card).await {
+                shown.send_modify(|shown| shown.beaten_at = Some(Instant::now()));
+                others.swap(0, place);
+                break;
+            }
+        }
+    }
+}
+
+async fn beat(connections: &Connections, card: &Card) -> bool {
+    let beaten = tokio::time::timeout(BEAT_TIMEOUT, async {
+        let mut lent = connections.borrow().await.ok()?;
+        card.on(sqlx::query(statements::BEAT)).execute(&mut lent.connection).await.ok()?;
+        connections.give_back(lent);
+        Some(())
+    });
+    matches!(beaten.await, Ok(Some(())))
 }
 
 async fn connect(options: &PgConnectOptions) -> Result<PgConnection> {
@@ -147,21 +271,37 @@ async fn try_lock(connection: &mut PgConnection, key: i64) -> Result<bool> {
     row.try_get(0).map_err(store_error)
 }
 
-/// A connection that holds the lock of this owner.
-async fn take(options: &PgConnectOptions, owner: Uuid) -> Result<PgConnection> {
+/// A connection that holds the lock of this owner. A session of ours that was lost is ended at the server: it may
+/// not have noticed yet.
+async fn take(options: &PgConnectOptions, card: &Card, lost_session: Option<i32>) -> Result<Held> {
     let mut connection = connect(options).await?;
-    // The server must notice a host that fell silent, or the lock would outlive it.
-    let keepalives =
-        "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3";
-    within(ANSWER_TIMEOUT, connection.execute(keepalives)).await?;
-    // Where the lock is not free, our own last session is not over yet (or somebody probes it at this
-    // moment). Until it is, it still shows that we live.
-    while !try_lock(&mut connection, lock_key(owner)).await? {
+    // The server must notice a host that fell silent, or the lock would outlive it. A beat that has to wait must not
+    // take the session with it.
+    let settings = "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; \
+                    SET statement_timeout = '2s'";
+    within(ANSWER_TIMEOUT, connection.execute(settings)).await?;
+    let key = lock_key(card.claimant.owner);
+    let mut tries = TRIES;
+    while !try_lock(&mut connection, key).await? {
+        tries -= 1;
+        if tries == 0 {
+            return Err(StoreError::Unreachable {
+                backend: BACKEND,
+                message: "another session holds the lock that shows we are alive".to_owned(),
+            });
+        }
+        if let Some(session) = lost_session {
+            let end = sqlx::query(statements::END_SESSION).bind(session).bind(key);
+            // Not to be allowed to is no harm: the session ends by itself, if later.
+            let _ended = within(ANSWER_TIMEOUT, end.execute(&mut connection)).await;
+        }
         sleep(RETRY).await;
     }
-    let record = sqlx::query(statements::RECORD_PRESENCE).bind(owner);
+    let row = sqlx::query("SELECT pg_backend_pid()").fetch_one(&mut connection);
+    let session = within(ANSWER_TIMEOUT, row).await?.try_get(0).map_err(store_error)?;
+    let record = card.on(sqlx::query(statements::RECORD_PRESENCE));
     within(ANSWER_TIMEOUT, record.execute(&mut connection)).await?;
-    Ok(connection)
+    Ok(Held { connection, session })
 }
 
 /// Whether a session lock taken on one connection keeps another connection out. Behind a pooler that hands
@@ -175,40 +315,4 @@ pub(super) async fn session_locks_hold(options: &PgConnectOptions) -> Result<boo
         let _ended = tokio::time::timeout(ANSWER_TIMEOUT, connection.close()).await;
     }
     Ok(held)
-}
-
-/// See [`crate::store::Store::dead_owners`].
-pub(super) async fn dead_owners(pool: &PgPool, claimant: &Claimant) -> Result<Vec<Uuid>> {
-    let first = without_lock(pool, claimant).await?;
-    if first.is_empty() {
-        return Ok(Vec::new());
-    }
-    sleep(PROOF_INTERVAL).await;
-    let second = without_lock(pool, claimant).await?;
-    // A renewal in between is a sign of life.
-    let dead = second.into_iter().filter(|(owner, lease)| first.get(owner) == Some(lease));
-    Ok(dead.map(|(owner, _)| owner).collect())
-}
-
-/// Other supervisors with RUNNING rows whose lock is free at this moment, with the end of their last lease.
-async fn without_lock(pool: &PgPool, claimant: &Claimant) -> Result<HashMap<Uuid, Timestamp>> {
-    let query = sqlx::query(statements::OTHERS).bind(claimant.owner).bind(micros(SERVER_UP_MIN));
-    let rows = within(ANSWER_TIMEOUT, query.fetch_all(pool)).await?;
-    let mut others = HashMap::new();
-    for row in rows {
-        let owner: Uuid = row.try_get("owner").map_err(store_error)?;
-        let lease: At = row.try_get("lease_expires_at").map_err(store_error)?;
-        others.insert(owner, lease.0);
-    }
-    if others.is_empty() {
-        return Ok(others);
-    }
-    let owners: Vec<Uuid> = others.keys().copied().collect();
-    let keys: Vec<i64> = owners.iter().copied().map(lock_key).collect();
-    let query = sqlx::query(statements::STILL_DEAD).bind(owners).bind(keys);
-    let rows = within(ANSWER_TIMEOUT, query.fetch_all(pool)).await?;
-    let free: Vec<Uuid> =
-        rows.iter().map(|row| row.try_get("owner")).collect::<sqlx::Result<_>>().map_err(store_error)?;
-    others.retain(|owner, _| free.contains(owner));
-    Ok(others)
 }

@@ -20,6 +20,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, sql: include_str!("migrations/0001_initial.sql") },
     Migration { version: 2, sql: include_str!("migrations/0002_running_index.sql") },
     Migration { version: 3, sql: include_str!("migrations/0003_text.sql") },
+    Migration { version: 4, sql: include_str!("migrations/0004_beats.sql") },
 ];
 
 /// The key of the advisory lock that supervisors which start together take in turn.
@@ -147,7 +148,7 @@ pub(super) async fn facts(shared: &Shared) -> Result<Facts> {
     // not know why.
     let notices_death = match shared.presence.state() {
         State::Held => true,
-        State::Lost | State::Off => false,
+        State::Lost { .. } | State::Off => false,
         State::NotAsked => session_locks_hold(&shared.options).await?,
     };
     let mut connection = within(STATEMENT_TIMEOUT, shared.reads.acquire()).await?;

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::columns::{JsonIn, column, signed, signed_long};
 use super::error::store_error;
+use super::lost::no_contact;
 use super::presence::lock_key;
 use super::statements;
 use super::transaction::{PgSession, Query};
@@ -20,8 +22,9 @@ use crate::store::rows::{
     BackRow, EndedRow, EndingRow, EventRowIn, FailureColumns, Fence, LogRowIn, NewRow, StateRow, micros,
 };
 use crate::store::session::{Candidate, Session};
+use crate::store::takeover::{Answer, WAIT_MAX};
 use crate::store::text::storable;
-use crate::store::{Claimant, Claimed, Failure, NewExecution, Result, TakeOver};
+use crate::store::{Claimant, Claimed, DeadOwner, Failure, NewExecution, Result, TakeOver};
 
 pub(super) mod record {
     //! Rows as records.
@@ -102,14 +105,49 @@ fn failures<'q>(query: Query<'q>, failures: &[&FailureColumns<'_>], stacks: bool
 }
 
 impl PgSession {
-    /// Those of the dead whose locks nobody has taken again; they stay locked until the commit.
-    async fn still_dead(&mut self, dead: &[Uuid]) -> Result<Vec<Uuid>> {
+    /// Those of the dead of whom nothing was heard since; their locks and beats wait for the commit.
+    async fn still_dead(&mut self, dead: &[DeadOwner]) -> Result<Vec<Uuid>> {
         if dead.is_empty() {
             return Ok(Vec::new());
         }
-        let keys: Vec<i64> = dead.iter().copied().map(lock_key).collect();
-        let rows = self.rows(sqlx::query(statements::STILL_DEAD).bind(dead).bind(keys)).await?;
+        let query = sqlx::query(statements::STILL_DEAD)
+            .bind(column(dead, |dead| dead.owner))
+            .bind(column(dead, |dead| lock_key(dead.owner)))
+            .bind(column(dead, |dead| dead.beats))
+            .bind(column(dead, |dead| At(dead.lease_ends)));
+        let rows = self.rows(query).await?;
         rows.iter().map(|row| row.try_get("owner").map_err(store_error)).collect()
+    }
+
+    /// Whether we may judge others at this moment: our own write to the same table comes first, and nothing held it
+    /// up. From here to the commit nobody can keep them from writing to it either.
+    async fn may_judge(&mut self) -> Result<bool> {
+        let asked = Instant::now();
+        let store = Arc::clone(&self.store);
+        if !store.watch().writes_work(asked) {
+            return Ok(false);
+        }
+        if let Err(error) = self.run(sqlx::query(statements::PROBE)).await {
+            store.watch().heard(no_contact(&error), Instant::now());
+            return Err(error);
+        }
+        let waited = asked.elapsed();
+        store.watch().heard(Answer::Wrote { waited }, Instant::now());
+        Ok(waited <= WAIT_MAX)
+    }
+}
+
+impl PgSession {
+    async fn renewed_by(
+        &mut self,
+        statement: &'static str,
+        claimant: &Claimant,
+        held: &[Attempt],
+    ) -> Result<Vec<(Attempt, bool)>> {
+        let query = attempts(sqlx::query(statement), held);
+        let rows = self.rows(query.bind(claimant.owner).bind(micros(claimant.lease))).await?;
+        let read = |row| Ok((record::attempt(row)?, row.try_get("cancel_requested")?));
+        rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
     }
 }
 
@@ -169,19 +207,17 @@ impl Session for PgSession {
         limit: usize,
         take_over: TakeOver<'_>,
     ) -> Result<Vec<Candidate>> {
-        let (all_others, expired, dead) = match take_over {
-            TakeOver::Nothing => (false, false, Vec::new()),
-            TakeOver::AllOthers => (true, false, Vec::new()),
-            TakeOver::Lost { dead } => {
-                (false, self.in_contact_for > claimant.lease, self.still_dead(dead).await?)
+        let (all_others, dead, overdue) = match take_over {
+            TakeOver::Nothing => (false, Vec::new(), &[][..]),
+            TakeOver::AllOthers => (true, Vec::new(), &[][..]),
+            TakeOver::Lost(lost) if lost.is_empty() || !self.may_judge().await? => {
+                (false, Vec::new(), &[][..])
             }
+            TakeOver::Lost(lost) => (false, self.still_dead(&lost.dead).await?, &lost.overdue[..]),
         };
-        let query = sqlx::query(statements::CANDIDATES)
-            .bind(claimant.owner)
-            .bind(all_others)
-            .bind(expired)
-            .bind(micros(claimant.lease))
-            .bind(dead)
+        let query = sqlx::query(statements::CANDIDATES).bind(claimant.owner).bind(all_others).bind(dead);
+        let query = attempts(query, &column(overdue, |row| row.attempt))
+            .bind(column(overdue, |row| At(row.lease_ends)))
             .bind(i64::try_from(limit).unwrap_or(i64::MAX));
         let rows = self.rows(query).await?;
         rows.iter().map(|row| record::candidate(row).map_err(store_error)).collect()
@@ -201,10 +237,12 @@ impl Session for PgSession {
     }
 
     async fn renew(&mut self, claimant: &Claimant, held: &[Attempt]) -> Result<Vec<(Attempt, bool)>> {
-        let query = attempts(sqlx::query(statements::RENEW), held);
-        let rows = self.rows(query.bind(claimant.owner).bind(micros(claimant.lease))).await?;
-        let read = |row| Ok((record::attempt(row)?, row.try_get("cancel_requested")?));
-        rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
+        self.renewed_by(statements::RENEW, claimant, held).await
+    }
+
+    async fn renew_locked(&mut self, claimant: &Claimant, held: &[Attempt]) -> Result<Vec<(Attempt, bool)>> {
+        self.run(sqlx::query("SET LOCAL lock_timeout = '400ms'")).await?;
+        self.renewed_by(statements::RENEW_LOCKED, claimant, held).await
     }
 
     async fn strays(&mut self, claimant: &Claimant, held: &[Attempt]) -> Result<Vec<Attempt>> {

@@ -11,6 +11,7 @@ macro_rules! statements {
 }
 
 statements! {
+    BEAT = "beat",
     BUDGETS = "budgets",
     CANCEL = "cancel",
     CANDIDATES = "candidates",
@@ -19,6 +20,7 @@ statements! {
     CONFIG = "config",
     DELETE_EVENTS = "delete_events",
     DELETE_STATE = "delete_state",
+    END_SESSION = "end_session",
     END_UNCLAIMED = "end_unclaimed",
     EVENTS = "events",
     EXECUTION = "execution",
@@ -35,10 +37,14 @@ statements! {
     NEXT_DUE = "next_due",
     ORGANIZATION = "organization",
     OTHERS = "others",
+    OVERDUE = "overdue",
+    PROBE = "probe",
+    PROBE_BEAT = "probe_beat",
     QUEUE_DEPTH = "queue_depth",
     RECORD_PRESENCE = "record_presence",
     RECORD_STARTED = "record_started",
     RENEW = "renew",
+    RENEW_LOCKED = "renew_locked",
     RENEW_SESSIONS = "renew_sessions",
     REOPEN_UNUSABLE = "reopen_unusable",
     REQUEUE = "requeue",

@@ -10,7 +10,6 @@ use std::time::Duration;
 use sqlx::Executor as _;
 use sqlx::Postgres;
 use sqlx::postgres::{PgArguments, PgRow};
-use tokio::time::Instant;
 
 use super::connections::{Connections, Lent};
 use super::error::{commit_unknown, silent, store_error};
@@ -27,11 +26,9 @@ pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 pub(in crate::store) struct PgSession {
     lent: Lent,
     from: Arc<Connections>,
-    store: Arc<Shared>,
+    pub(super) store: Arc<Shared>,
     extent: Extent,
     timeout: Duration,
-    /// How long the server had answered without a break when this began.
-    pub(super) in_contact_for: Duration,
 }
 
 impl Backend for PostgresStore {
@@ -53,10 +50,9 @@ impl Backend for PostgresStore {
         // A server that was restarted leaves dead connections; beginning finds them.
         let mut tries_left = from.max();
         loop {
-            let lent = within(timeout, from.borrow()).await.inspect_err(|_| self.shared.contact.lost())?;
-            let in_contact_for = self.shared.contact.duration(Instant::now());
+            let lent = within(timeout, from.borrow()).await?;
             let (from, store) = (Arc::clone(from), Arc::clone(&self.shared));
-            let mut session = PgSession { lent, from, store, extent, timeout, in_contact_for };
+            let mut session = PgSession { lent, from, store, extent, timeout };
             let begun = match extent {
                 Extent::OneStatement => Ok(()),
                 Extent::Several => session.open().await,
@@ -89,20 +85,24 @@ async fn committed<T>(limit: Duration, answer: impl Future<Output = sqlx::Result
 
 impl PgSession {
     async fn open(&mut self) -> Result<()> {
-        self.order("BEGIN").await
+        if self.timeout >= STATEMENT_TIMEOUT {
+            return self.order("BEGIN").await;
+        }
+        // What we do not wait for any longer the server must not do later.
+        let limit = self.timeout.as_millis().max(1);
+        let begin = sqlx::AssertSqlSafe(format!("BEGIN; SET LOCAL statement_timeout = {limit}"));
+        within(self.timeout, self.lent.connection.execute(begin)).await.map(drop)
     }
 
     /// Sends a word about the transaction itself.
     pub(super) async fn order(&mut self, word: &'static str) -> Result<()> {
-        let done = within(self.timeout, self.lent.connection.execute(word)).await;
-        self.heard(done.map(drop))
+        within(self.timeout, self.lent.connection.execute(word)).await.map(drop)
     }
 
     /// Commits, and gives the connection back: only now is it good for anybody else.
     pub(super) async fn close(mut self) -> Result<()> {
         if self.extent == Extent::Several {
-            let answer = committed(self.timeout, self.lent.connection.execute("COMMIT")).await;
-            self.heard(answer)?;
+            committed(self.timeout, self.lent.connection.execute("COMMIT")).await?;
         }
         self.from.give_back(self.lent);
         Ok(())
@@ -110,25 +110,13 @@ impl PgSession {
 
     pub(super) async fn rows(&mut self, query: Query<'_>) -> Result<Vec<PgRow>> {
         let answer = query.fetch_all(&mut self.lent.connection);
-        let rows = match self.extent {
+        match self.extent {
             Extent::OneStatement => committed(self.timeout, answer).await,
             Extent::Several => within(self.timeout, answer).await,
-        };
-        self.heard(rows)
+        }
     }
 
     pub(super) async fn run(&mut self, query: Query<'_>) -> Result<()> {
         self.rows(query).await.map(drop)
-    }
-
-    /// Keeps count of how long the server has answered without a break.
-    fn heard<T>(&self, answer: Result<T>) -> Result<T> {
-        match &answer {
-            Err(StoreError::Unreachable { .. } | StoreError::CommitUnknown { .. }) => {
-                self.store.contact.lost()
-            }
-            Ok(_) | Err(_) => self.store.contact.heard(Instant::now()),
-        }
-        answer
     }
 }

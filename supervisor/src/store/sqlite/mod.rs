@@ -12,7 +12,7 @@ mod statements;
 mod unclaimed;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -29,10 +29,11 @@ use uuid::Uuid;
 use self::error::{commit_unknown, store_error};
 use super::flow;
 use super::migration::{Migration, missing, newest, unprepared};
+use super::takeover::Watch;
 use super::{
     CancelAnswer, Claim, Claimant, Claimed, ConfigEntry, Due, EventRow, ExecutionFilter, ExecutionRecord,
-    Facts, Failure, Finalization, LogRow, NewEvent, NewExecution, OrganizationRecord, Page, QueueDepth,
-    Renewal, Result, Store, Submitted, TakeOver, Verdict, WorkflowRecord,
+    Facts, Failure, Finalization, LogRow, Lost, NewEvent, NewExecution, OrganizationRecord, Page,
+    PresenceShown, QueueDepth, Renewal, Result, Store, Submitted, TakeOver, Verdict, WorkflowRecord,
 };
 use crate::execution::{Attempt, Status};
 use crate::private;
@@ -64,6 +65,7 @@ pub struct SqliteStore {
     readers: SqlitePool,
     waker: Arc<Notify>,
     opened_at: Instant,
+    watch: Mutex<Watch>,
 }
 
 impl SqliteStore {
@@ -107,7 +109,13 @@ impl SqliteStore {
             .max_connections(READERS)
             .test_before_acquire(false)
             .connect_lazy_with(options.create_if_missing(false).pragma("query_only", "on"));
-        Ok(Self { writer, readers, waker: Arc::default(), opened_at: Instant::now() })
+        Ok(Self {
+            writer,
+            readers,
+            waker: Arc::default(),
+            opened_at: Instant::now(),
+            watch: Mutex::default(),
+        })
     }
 }
 
@@ -221,8 +229,17 @@ impl Store for SqliteStore {
         flow::renew(self, claimant, held).await
     }
 
-    async fn dead_owners(&self, _claimant: &Claimant) -> Result<Vec<Uuid>> {
-        Ok(Vec::new())
+    async fn lost(&self, claimant: &Claimant) -> Result<Lost> {
+        unclaimed::lost(self, claimant).await
+    }
+
+    fn presence(&self) -> PresenceShown {
+        PresenceShown::NotNeeded
+    }
+
+    fn writes_work(&self) -> bool {
+        // One writer at a time, and nobody else's: what keeps it from writing is no fault of its loops.
+        false
     }
 
     async fn hold_presence(&self, _claimant: &Claimant) -> Result<()> {

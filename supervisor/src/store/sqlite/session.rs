@@ -31,8 +31,6 @@ pub(super) mod record {
 pub(in crate::store) struct SqliteSession {
     transaction: Transaction<'static, Sqlite>,
     now: i64,
-    /// Whether the file has been open for longer than any lease that could have run out meanwhile.
-    opened_at: tokio::time::Instant,
     waker: Arc<Notify>,
     wakes: bool,
 }
@@ -44,7 +42,6 @@ impl Backend for SqliteStore {
         Ok(SqliteSession {
             transaction: self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)?,
             now: now().as_microsecond(),
-            opened_at: self.opened_at,
             waker: self.waker.clone(),
             wakes: false,
         })
@@ -171,11 +168,17 @@ impl Session for SqliteSession {
         let lost = sqlx::query(statements::LOST).bind(claimant.owner.to_string());
         let lost = match take_over {
             TakeOver::Nothing => None,
-            TakeOver::AllOthers => Some(lost.bind(None::<i64>).bind(None::<String>)),
-            TakeOver::Lost { dead } => {
-                // After a standstill of this machine owners get the chance to renew first.
-                let in_contact = self.opened_at.elapsed() > claimant.lease;
-                Some(lost.bind(in_contact.then_some(self.now)).bind(Some(array(dead)?)))
+            TakeOver::AllOthers => Some(lost.bind(None::<String>).bind(None::<String>)),
+            TakeOver::Lost(found) => {
+                let overdue: Vec<_> = found
+                    .overdue
+                    .iter()
+                    .map(|row| {
+                        (row.attempt.execution_id, row.attempt.number, row.lease_ends.as_microsecond())
+                    })
+                    .collect();
+                let dead: Vec<Uuid> = found.dead.iter().map(|dead| dead.owner).collect();
+                Some(lost.bind(Some(array(&overdue)?)).bind(Some(array(&dead)?)))
             }
         };
         let mut rows = match lost {
@@ -209,6 +212,15 @@ impl Session for SqliteSession {
         let rows = self.rows(query).await?;
         let read = |row| Ok((record::attempt(row)?, row.try_get("cancel_requested")?));
         rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
+    }
+
+    async fn renew_locked(
+        &mut self,
+        _claimant: &Claimant,
+        _held: &[Attempt],
+    ) -> Result<Vec<(Attempt, bool)>> {
+        // Nobody locks a row here: a transaction has all of the file.
+        Ok(Vec::new())
     }
 
     async fn strays(&mut self, claimant: &Claimant, held: &[Attempt]) -> Result<Vec<Attempt>> {

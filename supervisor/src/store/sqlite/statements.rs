@@ -34,6 +34,7 @@ statements! {
     MARK_NOTIFIED = "mark_notified",
     NEXT_DUE = "next_due",
     ORGANIZATION = "organization",
+    OVERDUE = "overdue",
     QUEUE_DEPTH = "queue_depth",
     RECORD_STARTED = "record_started",
     RENEW = "renew",

@@ -1,4 +1,4 @@
--- Never waits: a row that is locked is being finalized, cancelled or taken over right now. $1 and $2: the
+-- Never waits: what is free is renewed at once, whoever holds another row. $1 and $2: the
 -- attempts, $3: the owner, $4: the lease in microseconds.
 WITH held AS (
     SELECT executions.id

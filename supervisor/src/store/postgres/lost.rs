@@ -1,0 +1,125 @@
+//! One look at what the other supervisors hold. What follows from all looks together is decided in
+//! [`crate::store::takeover`].
+
+use std::time::Duration;
+
+use sqlx::Row;
+use sqlx::postgres::{PgConnection, PgRow};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::error::store_error;
+use super::session::record;
+use super::transaction::within;
+use super::{Shared, statements};
+use crate::execution::Attempt;
+use crate::process::{Identity, Whereabouts};
+use crate::store::columns::At;
+use crate::store::takeover::{Answer, Lock, Look, OwnerSeen, Process, Sign};
+use crate::store::{Claimant, Lost, OverdueRow, Result, StoreError};
+
+/// How long each question of a look may take.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// So many rows that ran out are watched at once.
+const OVERDUE_MAX: i64 = 1000;
+
+/// See [`crate::store::Store::lost`].
+pub(super) async fn lost(shared: &Shared, claimant: &Claimant) -> Result<Lost> {
+    let looked = look(shared, claimant).await;
+    let mut watch = shared.watch();
+    match looked {
+        Ok(look) => Ok(watch.looked(&look, claimant.lease, Instant::now())),
+        Err(error) => {
+            watch.heard(no_contact(&error), Instant::now());
+            Err(error)
+        }
+    }
+}
+
+/// An error is no contact, whatever it says.
+pub(super) fn no_contact(error: &StoreError) -> Answer {
+    match error {
+        StoreError::Unreachable { .. } | StoreError::CommitUnknown { .. } => Answer::Nothing,
+        StoreError::StalePlan { .. }
+        | StoreError::Refused { .. }
+        | StoreError::Incompatible { .. }
+        | StoreError::Corrupt { .. }
+        | StoreError::Failed { .. } => Answer::Refused,
+    }
+}
+
+/// Writes first, because only who can write may judge those who did not; then looks.
+async fn look(shared: &Shared, claimant: &Claimant) -> Result<Look> {
+    let mut lent = within(LOOK_TIMEOUT, shared.transactions.borrow()).await?;
+    let connection = &mut lent.connection;
+    let asked = Instant::now();
+    within(LOOK_TIMEOUT, sqlx::query(statements::PROBE).execute(&mut *connection)).await?;
+    let beat = sqlx::query(statements::PROBE_BEAT).bind(claimant.owner);
+    within(LOOK_TIMEOUT, beat.execute(&mut *connection)).await?;
+    shared.watch().heard(Answer::Wrote { waited: asked.elapsed() }, Instant::now());
+
+    let rows = sqlx::query(statements::OTHERS).bind(claimant.owner).fetch_all(&mut *connection);
+    let rows = within(LOOK_TIMEOUT, rows).await?;
+    let mut look = Look::default();
+    for row in &rows {
+        look.owners.push(seen(row, shared.identity.as_ref()).map_err(store_error)?);
+        look.server_up_for = duration(row, "up_us").map_err(store_error)?.unwrap_or_default();
+    }
+    if !look.owners.is_empty() {
+        look.overdue = overdue(connection, claimant).await?;
+    }
+    shared.transactions.give_back(lent);
+    Ok(look)
+}
+
+async fn overdue(connection: &mut PgConnection, claimant: &Claimant) -> Result<Vec<(OverdueRow, Uuid)>> {
+    let query = sqlx::query(statements::OVERDUE).bind(claimant.owner).bind(OVERDUE_MAX);
+    let rows = within(LOOK_TIMEOUT, query.fetch_all(connection)).await?;
+    let read = |row: &PgRow| {
+        let attempt: Attempt = record::attempt(row)?;
+        let lease_ends = row.try_get::<At, _>("lease_expires_at")?.0;
+        Ok((OverdueRow { attempt, lease_ends }, row.try_get("lease_owner")?))
+    };
+    rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
+}
+
+fn seen(row: &PgRow, own: Option<&Identity>) -> sqlx::Result<OwnerSeen> {
+    let beats: Option<i64> = row.try_get("beats")?;
+    let lock = match beats {
+        None => Lock::NotShown,
+        Some(_) if row.try_get("lock_held")? => Lock::Held,
+        Some(_) => Lock::Free,
+    };
+    let process = match (own, identity(row)?) {
+        (Some(own), Some(other)) => match own.whereabouts_of(&other) {
+            Whereabouts::Unknown => Process::Unknown,
+            Whereabouts::Lives => Process::Lives,
+            Whereabouts::Gone => Process::Gone,
+        },
+        (Some(_) | None, _) => Process::Unknown,
+    };
+    Ok(OwnerSeen {
+        owner: row.try_get("owner")?,
+        sign: Sign { beats, lease_ends: row.try_get::<At, _>("lease_ends")?.0 },
+        lock,
+        process,
+        lease: duration(row, "lease_us")?,
+    })
+}
+
+fn identity(row: &PgRow) -> sqlx::Result<Option<Identity>> {
+    let host: Option<String> = row.try_get("host")?;
+    let process_id = row.try_get::<Option<i64>, _>("process_id")?.and_then(|id| u32::try_from(id).ok());
+    let started: Option<i64> = row.try_get("process_started")?;
+    Ok(host.zip(process_id).zip(started).map(|((host, process_id), started)| Identity {
+        host,
+        process_id,
+        started: started.cast_unsigned(),
+    }))
+}
+
+fn duration(row: &PgRow, column: &str) -> sqlx::Result<Option<Duration>> {
+    let micros: Option<i64> = row.try_get(column)?;
+    Ok(micros.map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0))))
+}

@@ -1,0 +1,632 @@
+//! All orders of events in a small world: two supervisors, one execution, a database and what goes wrong.
+//!
+//! The rules are those of the product ([`grounds`], and [`Suspects`] for rows that nobody seems to hold); around them
+//! stands as much of claim, renewal, take-over, finalization and release as matters. Each guard can be taken out, and
+//! then the world must find what it guards against.
+//!
+//! Time goes in ticks of one renewal period. A supervisor that is not kept from it renews and looks in every tick.
+
+use std::time::Duration;
+
+use stateright::{Checker, HasDiscoveries, Model, Property};
+use uuid::Uuid;
+
+use super::{Evidence, Grounds, Lock, Process, SILENCE, grounds};
+use crate::execution::Attempt;
+use crate::service::{ClaimsUnderWay, Suspects};
+
+/// One renewal period, which is also how long a silence must last.
+const TICK: Duration = SILENCE;
+const LEASE: u8 = 3;
+/// How long the owner may be frozen: two thirds of a lease.
+const FROZEN_MAX: u8 = 2;
+/// One tick is the silence that counts.
+const SILENT_ENOUGH: u8 = 1;
+/// Nothing counts further than this: no rule asks for more.
+const COUNT_MAX: u8 = LEASE;
+/// After so many ticks in which nothing was in the way, what should have happened must have.
+const PATIENCE: u8 = LEASE;
+
+const SAFE: &str = "nothing is taken from a supervisor that lives and reaches the database";
+const FENCED: &str = "only what the last attempt wrote is stored";
+const PRESENT: &str = "a presence that was lost is taken again";
+const RECOVERED: &str = "what a dead supervisor ran is taken over";
+
+/// What the product does; each can be taken out.
+#[derive(Clone, Copy, Debug)]
+struct Guards {
+    /// A lost presence connection is closed before the lock is taken again.
+    closed_first: bool,
+    /// Only writes of our own are contact.
+    only_writes: bool,
+    /// A row that was locked when we looked is seen anew.
+    locked_is_not_overdue: bool,
+    /// A renewal waits for who looks at its row.
+    renewal_waits: bool,
+    /// A renewal that failed is tried again well within a period.
+    renewal_hurries: bool,
+    /// What was written is known by attempt.
+    keyed_by_attempt: bool,
+    /// A stray is looked up again before it is released.
+    strays_looked_up: bool,
+    /// A beat is a life, whatever became of the lock.
+    beats_count: bool,
+}
+
+const ALL: Guards = Guards {
+    closed_first: true,
+    only_writes: true,
+    locked_is_not_overdue: true,
+    renewal_waits: true,
+    renewal_hurries: true,
+    keyed_by_attempt: true,
+    strays_looked_up: true,
+    beats_count: true,
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Database {
+    Writes,
+    /// It answers, and cannot write: read-only, or its table is locked.
+    Refuses,
+    Away,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Status {
+    Pending,
+    Running,
+    Over,
+}
+
+/// The two supervisors: one runs, and everything happens to it; the other watches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Who {
+    Owner,
+    Prober,
+}
+
+/// The owner's session that holds its lock, at the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Session {
+    Held,
+    /// The owner has given it up, the server has not.
+    Stale,
+    Free,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Life {
+    Lives,
+    Frozen(u8),
+    /// It cannot reach the database.
+    CutOff,
+    Dead,
+}
+
+/// What a supervisor holds, one bit for each attempt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Hands {
+    /// Claimed, and the answer is on its way.
+    arriving: u8,
+    running: u8,
+    /// Over, and not committed.
+    ended: u8,
+}
+
+impl Hands {
+    fn all(self) -> u8 {
+        self.arriving | self.running | self.ended
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct World {
+    database: Database,
+    /// Somebody else has locked the row.
+    locked: bool,
+    /// The prober has locked it for a look.
+    peeked: bool,
+    status: Status,
+    attempt: u8,
+    owner: Who,
+    lease: u8,
+    /// Whose writes to state are stored.
+    stored: u8,
+    life: Life,
+    session: Session,
+    /// No new presence connection can be made.
+    refused: bool,
+    /// What was taken from the owner was taken by right: it was out of reach.
+    excused: bool,
+    hands: [Hands; 2],
+    /// A renewal is under way, and found this stray.
+    renewal: Option<u8>,
+    renewed: bool,
+    looked: bool,
+    heard: bool,
+    silent: u8,
+    free: Option<u8>,
+    overdue: Option<u8>,
+    writes: u8,
+    found: Option<Grounds>,
+    missing: u8,
+    orphaned: u8,
+    faults_left: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Step {
+    Tick,
+    Claim(Who),
+    Arrive(Who),
+    End(Who),
+    Commit(Who),
+    GiveBack(Who),
+    Renew,
+    RenewalAnswered,
+    Look,
+    TakeOver,
+    TakeLock,
+    /// The server gives up a session that its client has closed.
+    SessionEnds,
+    // What goes wrong, and ends.
+    Database(Database),
+    LockRow(bool),
+    Freeze,
+    Thaw,
+    CutOff,
+    Heal,
+    Kill,
+    Refuse(bool),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Delivery {
+    guards: Guards,
+    /// So much goes wrong at most.
+    faults: u8,
+    attempts_max: u8,
+}
+
+fn bit(attempt: u8) -> u8 {
+    1 << attempt
+}
+
+fn more(count: u8) -> u8 {
+    (count + 1).min(COUNT_MAX)
+}
+
+impl World {
+    fn can_write(&self, who: Who) -> bool {
+        self.database == Database::Writes
+            && match who {
+                Who::Owner => self.life == Life::Lives,
+                Who::Prober => true,
+            }
+    }
+
+    fn hands(&mut self, who: Who) -> &mut Hands {
+        &mut self.hands[who as usize]
+    }
+
+    fn is_ours(&self, who: Who, attempt: u8) -> bool {
+        self.status == Status::Running && self.owner == who && self.attempt == attempt
+    }
+
+    fn claimed(&mut self, who: Who) {
+        self.status = Status::Running;
+        self.attempt += 1;
+        (self.owner, self.lease) = (who, LEASE);
+        let attempt = bit(self.attempt);
+        self.hands(who).arriving |= attempt;
+    }
+
+    /// The prober's evidence.
+    fn evidence(&self, guards: Guards) -> Evidence {
+        let ticks = |count: u8| TICK * u32::from(count);
+        Evidence {
+            process: Process::Unknown,
+            lock: if self.session == Session::Free { Lock::Free } else { Lock::Held },
+            free_for: ticks(self.free.unwrap_or(0)),
+            silent_for: ticks(if guards.beats_count { self.silent } else { SILENT_ENOUGH }),
+            overdue_for: self.overdue.map(ticks),
+            writes_for: ticks(self.writes),
+            server_up_for: Duration::from_secs(1000),
+            lease: ticks(LEASE),
+        }
+    }
+
+    /// Whether what the database gives counts as contact.
+    fn contact(&self, guards: Guards) -> bool {
+        match self.database {
+            Database::Writes => true,
+            Database::Refuses => !guards.only_writes,
+            Database::Away => false,
+        }
+    }
+
+    fn look(&mut self, guards: Guards) {
+        self.looked = true;
+        self.found = None;
+        if !self.contact(guards) {
+            return;
+        }
+        if std::mem::take(&mut self.heard) {
+            self.silent = 0;
+        }
+        self.free = (self.session == Session::Free).then(|| self.free.unwrap_or(0));
+        let ran_out = self.status == Status::Running && self.owner == Who::Owner && self.lease == 0;
+        let seen = ran_out && !(self.locked && guards.locked_is_not_overdue);
+        self.overdue = seen.then(|| self.overdue.unwrap_or(0));
+        self.peeked = seen;
+        self.found = grounds(&self.evidence(guards)).filter(|_| self.status == Status::Running);
+    }
+
+    /// Whether what was found is so still.
+    fn still(&self) -> bool {
+        match self.found {
+            Some(Grounds::Overdue) => self.lease == 0,
+            Some(Grounds::Silent | Grounds::ProcessGone) => self.session == Session::Free && !self.heard,
+            None => false,
+        }
+    }
+
+    fn renew(&mut self, guards: Guards) {
+        self.renewed = true;
+        if !self.can_write(Who::Owner) {
+            return;
+        }
+        let hands = self.hands[Who::Owner as usize];
+        let held = (hands.running | hands.ended) & bit(self.attempt) != 0;
+        let ours = self.status == Status::Running && self.owner == Who::Owner;
+        let in_the_way = self.locked || (self.peeked && !guards.renewal_waits);
+        if ours && held && !in_the_way {
+            (self.lease, self.heard) = (LEASE, true);
+        }
+        self.renewal = Some(if ours && !held && self.lease <= 1 { self.attempt } else { 0 });
+    }
+
+    fn renewal_answered(&mut self, guards: Guards) {
+        let Some(stray) = self.renewal.take().filter(|stray| *stray > 0) else { return };
+        let hands = self.hands[Who::Owner as usize];
+        let mut claims = ClaimsUnderWay::default();
+        if hands.arriving != 0 {
+            claims.begin();
+        }
+        let attempt = Attempt::new(Uuid::nil(), u32::from(stray));
+        let settled = !Suspects::default().look(&[attempt], &claims).is_empty();
+        let unheld = settled && hands.all() & bit(stray) == 0;
+        if (unheld || !guards.strays_looked_up) && self.is_ours(Who::Owner, stray) {
+            self.status = Status::Pending;
+        }
+    }
+
+    /// One group with all that has ended.
+    fn commit(&mut self, who: Who, back: bool, guards: Guards) {
+        let ended = std::mem::take(&mut self.hands(who).ended);
+        if !self.is_ours(who, self.attempt) || ended & bit(self.attempt) == 0 {
+            return;
+        }
+        self.status = if back { Status::Pending } else { Status::Over };
+        if !back {
+            // Known by its id only, the first of the group passes for written too.
+            let first = ended.trailing_zeros() as u8;
+            self.stored = if guards.keyed_by_attempt { self.attempt } else { first };
+        }
+    }
+
+    fn tick(&mut self, guards: Guards) {
+        if let Life::Frozen(ticks) = &mut self.life {
+            *ticks += 1;
+        }
+        let owner_writes = self.can_write(Who::Owner);
+        self.heard |= owner_writes;
+        self.lease = self.lease.saturating_sub(1);
+        self.silent = SILENT_ENOUGH;
+        self.writes = if self.contact(guards) { more(self.writes) } else { 0 };
+        (self.overdue, self.free) = (self.overdue.map(more), self.free.map(|_| SILENT_ENOUGH));
+        (self.renewed, self.looked, self.peeked) = (false, false, false);
+        let should_be_present = owner_writes && !self.refused && self.session != Session::Held;
+        self.missing = if should_be_present { more(self.missing) } else { 0 };
+        let orphan = self.life == Life::Dead
+            && self.status == Status::Running
+            && self.owner == Who::Owner
+            && self.can_write(Who::Prober)
+            && !self.locked;
+        self.orphaned = if orphan { more(self.orphaned) } else { 0 };
+    }
+
+    fn goes_wrong(&self, step: Step) -> bool {
+        let lives = self.life == Life::Lives;
+        match step {
+            Step::Database(Database::Refuses | Database::Away) => self.database == Database::Writes,
+            Step::LockRow(true) => !self.locked && self.status == Status::Running,
+            Step::Freeze | Step::CutOff | Step::Kill => lives,
+            Step::Refuse(true) => lives && !self.refused,
+            Step::Database(Database::Writes) | Step::LockRow(false) | Step::Refuse(false) => false,
+            Step::Tick | Step::Renew | Step::RenewalAnswered | Step::Look | Step::TakeOver => false,
+            Step::Claim(_) | Step::Arrive(_) | Step::End(_) | Step::Commit(_) | Step::GiveBack(_) => false,
+            Step::TakeLock | Step::SessionEnds | Step::Thaw | Step::Heal => false,
+        }
+    }
+
+    fn is_possible(&self, step: Step, model: Delivery) -> bool {
+        let guards = model.guards;
+        if self.status == Status::Over {
+            return false;
+        }
+        let lives = |who| who == Who::Prober || self.life == Life::Lives;
+        let mut hands = *self;
+        let mut held = |who| *hands.hands(who);
+        match step {
+            // What nothing keeps it from a supervisor does within a tick.
+            Step::Tick => {
+                let at_rest = self.renewed && self.renewal.is_none() && held(Who::Owner).arriving == 0;
+                let recovers = self.life == Life::Dead && self.is_possible(Step::TakeOver, model);
+                (self.life != Life::Lives || at_rest)
+                    && self.life != Life::Frozen(FROZEN_MAX)
+                    && self.looked
+                    && !recovers
+                    && !self.is_possible(Step::TakeLock, model)
+            }
+            Step::Claim(who) => {
+                let shown = who == Who::Prober || guards.beats_count || self.session == Session::Held;
+                self.can_write(who)
+                    && shown
+                    && self.status == Status::Pending
+                    && self.attempt < model.attempts_max
+            }
+            Step::Arrive(who) => lives(who) && held(who).arriving != 0,
+            Step::End(who) => lives(who) && held(who).running != 0,
+            Step::Commit(who) => self.can_write(who) && !self.locked && held(who).ended != 0,
+            Step::GiveBack(who) => self.is_possible(Step::Commit(who), model),
+            Step::Renew => lives(Who::Owner) && !self.renewed,
+            Step::RenewalAnswered => lives(Who::Owner) && self.renewal.is_some(),
+            Step::Look => !self.looked,
+            Step::TakeOver => {
+                let ours = self.status == Status::Running && self.owner == Who::Owner;
+                self.can_write(Who::Prober) && !self.locked && ours && self.still()
+            }
+            Step::TakeLock => {
+                let closed = self.session == Session::Free || guards.closed_first;
+                self.can_write(Who::Owner) && self.session != Session::Held && !self.refused && closed
+            }
+            Step::SessionEnds => self.session == Session::Stale && guards.closed_first,
+            Step::Database(Database::Writes) => self.database != Database::Writes,
+            Step::LockRow(false) => self.locked,
+            Step::Thaw => matches!(self.life, Life::Frozen(_)),
+            Step::Heal => self.life == Life::CutOff,
+            Step::Refuse(false) => self.refused,
+            Step::Database(_)
+            | Step::LockRow(_)
+            | Step::Freeze
+            | Step::CutOff
+            | Step::Kill
+            | Step::Refuse(_) => self.faults_left > 0 && self.goes_wrong(step),
+        }
+    }
+
+    fn after(mut self, step: Step, model: Delivery) -> Self {
+        let guards = model.guards;
+        self.faults_left -= u8::from(self.goes_wrong(step));
+        match step {
+            Step::Tick => self.tick(guards),
+            Step::Claim(who) => self.claimed(who),
+            Step::Arrive(who) => {
+                let hands = self.hands(who);
+                hands.running |= std::mem::take(&mut hands.arriving);
+            }
+            Step::End(who) => {
+                let hands = self.hands(who);
+                hands.ended |= std::mem::take(&mut hands.running);
+            }
+            Step::Commit(who) => self.commit(who, false, guards),
+            Step::GiveBack(who) => self.commit(who, true, guards),
+            Step::Renew => self.renew(guards),
+            Step::RenewalAnswered => self.renewal_answered(guards),
+            Step::Look => self.look(guards),
+            Step::TakeOver if self.attempt < model.attempts_max => self.claimed(Who::Prober),
+            Step::TakeOver => (self.status, self.owner, self.stored) = (Status::Over, Who::Prober, 0),
+            Step::TakeLock => self.session = Session::Held,
+            Step::SessionEnds => self.session = Session::Free,
+            Step::Database(database) => {
+                (self.database, self.missing, self.orphaned) = (database, 0, 0);
+                // A tick holds many looks of the product: one of them meets what does not last.
+                self.writes = if self.contact(guards) { self.writes } else { 0 };
+                self.renewed &= !(guards.renewal_hurries && database == Database::Writes);
+                // Who is frozen gives nothing up.
+                let notices = database == Database::Away && self.life == Life::Lives;
+                if notices && self.session == Session::Held {
+                    self.session = Session::Stale;
+                }
+            }
+            Step::LockRow(locked) => {
+                (self.locked, self.orphaned) = (locked, 0);
+                self.renewed &= locked || !guards.renewal_hurries;
+            }
+            Step::Freeze => {
+                self.life = Life::Frozen(0);
+                // Frozen and without a lock it cannot be told from a dead one.
+                self.excused |= self.session != Session::Held;
+            }
+            Step::CutOff => (self.life, self.session, self.excused) = (Life::CutOff, Session::Free, true),
+            Step::Thaw | Step::Heal => self.life = Life::Lives,
+            Step::Kill => {
+                (self.life, self.session, self.renewal) = (Life::Dead, Session::Free, None);
+                *self.hands(Who::Owner) = Hands::default();
+            }
+            Step::Refuse(refused) => {
+                self.refused = refused;
+                if refused {
+                    self.session = Session::Free;
+                    self.excused |= matches!(self.life, Life::Frozen(_));
+                }
+            }
+        }
+        self
+    }
+
+    fn is_safe(&self) -> bool {
+        let held = self.hands[Who::Owner as usize].all();
+        self.excused || held == 0 || (self.is_ours(Who::Owner, self.attempt) && held == bit(self.attempt))
+    }
+}
+
+const STEPS: [Step; 29] = [
+    Step::Tick,
+    Step::Claim(Who::Owner),
+    Step::Claim(Who::Prober),
+    Step::Arrive(Who::Owner),
+    Step::Arrive(Who::Prober),
+    Step::End(Who::Owner),
+    Step::End(Who::Prober),
+    Step::Commit(Who::Owner),
+    Step::Commit(Who::Prober),
+    Step::GiveBack(Who::Owner),
+    Step::GiveBack(Who::Prober),
+    Step::Renew,
+    Step::RenewalAnswered,
+    Step::Look,
+    Step::TakeOver,
+    Step::TakeLock,
+    Step::Database(Database::Writes),
+    Step::Database(Database::Refuses),
+    Step::Database(Database::Away),
+    Step::LockRow(true),
+    Step::LockRow(false),
+    Step::Freeze,
+    Step::Thaw,
+    Step::CutOff,
+    Step::Heal,
+    Step::Kill,
+    Step::Refuse(true),
+    Step::Refuse(false),
+    Step::SessionEnds,
+];
+
+impl Model for Delivery {
+    type State = World;
+    type Action = Step;
+
+    fn init_states(&self) -> Vec<World> {
+        vec![World {
+            database: Database::Writes,
+            locked: false,
+            peeked: false,
+            status: Status::Pending,
+            attempt: 0,
+            owner: Who::Owner,
+            lease: 0,
+            stored: 0,
+            life: Life::Lives,
+            session: Session::Held,
+            refused: false,
+            excused: false,
+            hands: [Hands::default(); 2],
+            renewal: None,
+            renewed: false,
+            looked: false,
+            heard: false,
+            silent: 0,
+            free: None,
+            overdue: None,
+            writes: COUNT_MAX,
+            found: None,
+            missing: 0,
+            orphaned: 0,
+            faults_left: self.faults,
+        }]
+    }
+
+    fn actions(&self, world: &World, actions: &mut Vec<Step>) {
+        actions.extend(STEPS.iter().copied().filter(|step| world.is_possible(*step, *self)));
+    }
+
+    fn next_state(&self, world: &World, step: Step) -> Option<World> {
+        Some(world.after(step, *self))
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always(SAFE, |_, world: &World| world.is_safe()),
+            Property::always(FENCED, |_, world: &World| {
+                world.status != Status::Over || [0, world.attempt].contains(&world.stored)
+            }),
+            Property::always(PRESENT, |_, world: &World| world.missing < PATIENCE),
+            Property::always(RECOVERED, |_, world: &World| world.orphaned < PATIENCE),
+            Property::sometimes("an execution ends", |_, world: &World| world.status == Status::Over),
+        ]
+    }
+}
+
+/// What goes wrong in this world, shortest way first.
+fn found(guards: Guards, faults: u8, attempts_max: u8) -> (Vec<&'static str>, usize) {
+    let checker = Delivery { guards, faults, attempts_max }.checker().threads(2);
+    let checker = checker.finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
+    let failures = [SAFE, FENCED, PRESENT, RECOVERED].into_iter().filter(|name| {
+        let Some(path) = checker.discovery(name) else { return false };
+        let steps: Vec<_> = path.into_actions();
+        assert!(!steps.is_empty());
+        true
+    });
+    (failures.collect(), checker.unique_state_count())
+}
+
+#[test]
+fn with_all_guards_nothing_goes_wrong_in_any_order() {
+    // Two things that go wrong at a time, or three attempts.
+    for (faults, attempts_max) in [(2, 1), (1, 3)] {
+        let (failures, states) = found(ALL, faults, attempts_max);
+        assert_eq!(failures, Vec::<&str>::new());
+        assert!(states > 10_000, "only {states} states: the world has become too small to mean anything");
+    }
+}
+
+#[track_caller]
+fn finds(property: &str, without: Guards) {
+    let (failures, _) = found(without, 1, 3);
+    assert_eq!(failures, [property]);
+}
+
+#[test]
+fn fault_a_a_lock_that_waits_for_its_own_session_is_never_taken_again() {
+    finds(PRESENT, Guards { closed_first: false, ..ALL });
+}
+
+#[test]
+fn fault_b_an_answer_that_is_no_write_lets_healthy_runs_be_taken_over() {
+    finds(SAFE, Guards { only_writes: false, ..ALL });
+}
+
+#[test]
+fn fault_b_a_row_somebody_has_locked_is_not_lost() {
+    finds(SAFE, Guards { locked_is_not_overdue: false, ..ALL });
+}
+
+#[test]
+fn fault_b_a_renewal_that_passes_by_what_a_prober_looks_at_loses_it() {
+    finds(SAFE, Guards { renewal_waits: false, ..ALL });
+}
+
+#[test]
+fn fault_b_a_renewal_that_takes_its_time_again_loses_its_row() {
+    // It takes a lock that is lost as well: with it there is a lease of time.
+    let (failures, _) = found(Guards { renewal_hurries: false, ..ALL }, 2, 1);
+    assert_eq!(failures, [SAFE]);
+}
+
+#[test]
+fn fault_c_a_group_known_by_ids_stores_what_a_superseded_attempt_wrote() {
+    finds(FENCED, Guards { keyed_by_attempt: false, ..ALL });
+}
+
+#[test]
+fn fault_c_a_stray_that_is_not_looked_up_again_is_released_while_it_runs() {
+    finds(SAFE, Guards { strays_looked_up: false, ..ALL });
+}
+
+#[test]
+fn fault_d_a_lock_alone_makes_a_living_supervisor_dead() {
+    finds(SAFE, Guards { beats_count: false, ..ALL });
+}
