@@ -43,6 +43,17 @@ struct PartLabel {
     part: String,
 }
 
+/// What the database has not taken, and how long ago it answered last.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unwritten {
+    /// The age of its last answer.
+    pub store_answer_age: Duration,
+    /// Outcomes that it refuses.
+    pub refused: usize,
+    /// Outcomes that are not even on disk.
+    pub in_memory: usize,
+}
+
 /// Everything that is measured. Shared by reference; every method may be called from anywhere.
 #[derive(Debug)]
 pub struct Metrics {
@@ -63,6 +74,9 @@ pub struct Metrics {
     pending: Gauge,
     draining: Gauge,
     ready: Family<PartLabel, Gauge>,
+    store_answer_age_seconds: Real,
+    outcomes_refused: Gauge,
+    outcomes_in_memory: Gauge,
     live_writes_queued_bytes: Gauge,
     live_writes_dropped: Gauge,
 }
@@ -94,6 +108,9 @@ impl Metrics {
             pending: Gauge::default(),
             draining: Gauge::default(),
             ready: Family::default(),
+            store_answer_age_seconds: Real::default(),
+            outcomes_refused: Gauge::default(),
+            outcomes_in_memory: Gauge::default(),
             live_writes_queued_bytes: Gauge::default(),
             live_writes_dropped: Gauge::default(),
         };
@@ -174,6 +191,22 @@ impl Metrics {
         registry.register("draining", "1 once no more work is taken", self.draining.clone());
         registry.register("ready", "1 for each part that does its work", self.ready.clone());
         registry.register_with_unit(
+            "store_answer_age",
+            "How old the last answer of the database is; what is known of it is no younger",
+            Unit::Seconds,
+            self.store_answer_age_seconds.clone(),
+        );
+        registry.register(
+            "outcomes_refused",
+            "Outcomes that the database refuses although it takes others",
+            self.outcomes_refused.clone(),
+        );
+        registry.register(
+            "outcomes_in_memory",
+            "Outcomes that are neither in the database nor on disk yet",
+            self.outcomes_in_memory.clone(),
+        );
+        registry.register_with_unit(
             "live_writes_queued",
             "Live news that wait to be written",
             Unit::Bytes,
@@ -216,8 +249,17 @@ impl Metrics {
     }
 
     /// Everything as text, gauges as they are now.
-    pub fn encode(&self, pool: &PoolView, readiness: &Readiness, bus: &Health) -> String {
+    pub fn encode(
+        &self,
+        pool: &PoolView,
+        readiness: &Readiness,
+        bus: &Health,
+        outcomes: Unwritten,
+    ) -> String {
         self.fill(pool, readiness, bus);
+        self.store_answer_age_seconds.set(outcomes.store_answer_age.as_secs_f64());
+        self.outcomes_refused.set(count(outcomes.refused));
+        self.outcomes_in_memory.set(count(outcomes.in_memory));
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = encode(&mut text, &self.registry);
@@ -263,7 +305,8 @@ mod tests {
         let mut pool = crate::http::view::tests::pool();
         pool.pending = None;
         let part = Part { part: "store".into(), ready: false, detail: String::new() };
-        let text = metrics.encode(&pool, &Readiness::of(vec![part]), &Health::default());
+        let text =
+            metrics.encode(&pool, &Readiness::of(vec![part]), &Health::default(), Unwritten::default());
         for line in [
             "muster_executions_finished_total{status=\"SUCCESS\"} 1",
             "muster_executions_finished_total{status=\"TIMEOUT\"} 0",
@@ -278,7 +321,8 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
         pool.workers.clear();
-        let text = metrics.encode(&pool, &Readiness::of(Vec::new()), &Health::default());
+        let text =
+            metrics.encode(&pool, &Readiness::of(Vec::new()), &Health::default(), Unwritten::default());
         assert!(!text.contains("muster_workers{"), "a state without workers is gone");
     }
 }

@@ -17,6 +17,7 @@ use crate::finalize::RefusedEnd;
 use crate::http::view::{Part, PoolView, Readiness};
 use crate::http::{RecycleTarget, Service, ServiceError};
 use crate::intake::rabbitmq::BrokerHealth;
+use crate::observe::Unwritten;
 use crate::pool::PoolSnapshot;
 use crate::store::{CancelAnswer, Facts, NewExecution, PresenceShown, Submitted};
 
@@ -164,7 +165,12 @@ impl Service for Supervisor {
 
     async fn metrics(&self) -> String {
         let (pool, readiness) = tokio::join!(self.pool(), self.readiness());
-        self.core.metrics.encode(&pool, &readiness, &self.core.bus.health())
+        let unwritten = Unwritten {
+            store_answer_age: self.known.age(),
+            refused: self.core.refused().len(),
+            in_memory: self.core.in_memory_only(),
+        };
+        self.core.metrics.encode(&pool, &readiness, &self.core.bus.health(), unwritten)
     }
 }
 

@@ -30,6 +30,11 @@ impl Known {
         self.facts.look(async move { store.facts().await }).await
     }
 
+    /// How long ago it answered last; zero before its first answer.
+    pub(super) fn age(&self) -> Duration {
+        self.facts.0.borrow().answer.as_ref().map_or(Duration::ZERO, |(_, at)| at.elapsed())
+    }
+
     /// How many rows wait; `None` when that is not known.
     pub(super) async fn pending(&self, store: &Arc<dyn Store>) -> Option<u64> {
         let store = Arc::clone(store);
