@@ -81,6 +81,27 @@ fn what_cannot_be_used_is_dead_lettered_with_the_reason() {
 }
 
 #[test]
+fn whoever_waits_for_what_is_refused_gets_the_reply() {
+    let mut world = World::shared();
+    let installation = world.installation();
+    let supervisor = installation.start();
+    let ids: Vec<_> = (0..3).map(|_| Uuid::now_v7().to_string()).collect();
+    world.queue.publish(&json!({ "execution_id": ids[0], "workflow": "echo", "priority": 99, "sync": true }));
+    world.queue.publish(&json!({ "execution_id": ids[1], "sync": true }));
+    let nowhere = Uuid::now_v7();
+    world.queue.publish(&json!({ "execution_id": ids[2], "workflow_id": nowhere, "sync": true }));
+    for (id, error_type) in ids.iter().zip(["InvalidRequest", "PendingNotFound", "WorkflowNotFound"]) {
+        let reply = world.cache.take(&format!("result:{id}"), SOON);
+        assert_eq!(
+            (&reply["status"], &reply["error_type"]),
+            (&json!("FAILED"), &json!(error_type)),
+            "{reply}"
+        );
+    }
+    world.assert_clean(supervisor, &installation);
+}
+
+#[test]
 fn dead_letters_are_listed_shown_replayed_and_purged() {
     let mut world = World::shared();
     let installation = world.installation();

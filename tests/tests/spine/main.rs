@@ -13,6 +13,7 @@ mod rows;
 mod starts;
 mod system;
 mod time;
+mod values;
 mod violations;
 
 /// Workflows that the suites share, each a file of the workflows folder.
