@@ -1,7 +1,5 @@
 //! What users write passes through the supervisor as they wrote it, or is refused where it comes in.
 
-use std::process::Stdio;
-
 use muster_tests::Installation;
 
 const WORKER: &str = include_str!("text_worker.py");
@@ -11,8 +9,7 @@ fn batch(lines: &[String]) -> Vec<String> {
     let installation = Installation::new().worker(["python3", "-c", WORKER]);
     let file = installation.path("batch.jsonl");
     std::fs::write(&file, lines.join("\n")).unwrap();
-    let mut command = installation.command(&["batch", "--keep-going"]);
-    let output = command.arg(&file).stdin(Stdio::null()).output().unwrap();
+    let output = installation.run(&["batch", "--keep-going", &file.to_string_lossy()]);
     let text = String::from_utf8(output.stdout).unwrap();
     let results: Vec<String> = text.lines().map(str::to_owned).collect();
     assert_eq!(results.len(), lines.len(), "{}", String::from_utf8_lossy(&output.stderr));
