@@ -2,12 +2,16 @@
 //!
 //! A `bytes` field is the JSON value itself, inline (absent or null means none); the code of an inline
 //! source is a string. A message whose name is not known is skipped, as an unknown index is in frames.
+//! Half of a surrogate pair is no text, but a worker that writes its lines by hand (a shell script that cut a
+//! line) can send one; U+FFFD stands for it in every text field, because a log line must not cost its execution.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::de::IgnoredAny;
 
 use crate::codec::{Decoded, EncodeError, Message};
+use crate::value;
 
 /// Why a line is not a message.
 #[derive(Debug, thiserror::Error)]
@@ -33,10 +37,22 @@ pub fn to_line<M: Message>(message: &M) -> Result<String, EncodeError> {
 /// # Errors
 /// When the line is not a message of this direction.
 pub fn from_line<M: Message>(line: &str) -> Result<Decoded<M>, JsonError> {
-    serde_json::from_str(line).map(Decoded::Message).or_else(|error| match unknown_name::<M>(line) {
-        Some(name) => Ok(Decoded::Unknown { name }),
-        None => Err(JsonError::Malformed(error)),
-    })
+    let error = match read(line) {
+        Ok(decoded) => return Ok(decoded),
+        Err(error) => error,
+    };
+    // No `bytes` field changes in silence by this: beside one a worker sends no text but that of a log record, whose
+    // fields are cleaned anyway, and the method of a call, and no method has a name that needs it.
+    match value::mend(line) {
+        Cow::Owned(cleaned) => read(&cleaned).map_err(|_| JsonError::Malformed(error)),
+        Cow::Borrowed(_) => Err(JsonError::Malformed(error)),
+    }
+}
+
+fn read<M: Message>(line: &str) -> Result<Decoded<M>, serde_json::Error> {
+    serde_json::from_str(line)
+        .map(Decoded::Message)
+        .or_else(|error| unknown_name::<M>(line).map(|name| Decoded::Unknown { name }).ok_or(error))
 }
 
 /// The name in `{"SomethingNew": ...}`, when no message of version 1 has it.

@@ -150,6 +150,31 @@ fn json_lines_leave_out_what_has_a_default() {
 }
 
 #[test]
+fn half_a_surrogate_pair_in_a_text_of_a_line_costs_nothing() {
+    let read = |line| json::from_line::<ToSupervisor>(line).unwrap();
+    let log = r#"{"Log":{"run":1,"records":[{"message":"cut \ud83d","fields":{"a":"\udc00","n":1.50}}]}}"#;
+    let Decoded::Message(ToSupervisor::Log { records, .. }) = read(log) else { panic!("not a Log") };
+    assert_eq!(records[0].message, "cut \u{fffd}");
+    assert_eq!(records[0].fields, JsonBytes(br#"{"a":"\ufffd","n":1.50}"#.as_slice().into()));
+    let failed = r#"{"Finished":{"run":1,"outcome":{"Failed":{"error":{"message":"\ude00 \ud83d\ude00"}}}}}"#;
+    let Decoded::Message(ToSupervisor::Finished { outcome: Outcome::Failed { error }, .. }) = read(failed)
+    else {
+        panic!("not a Finished")
+    };
+    assert_eq!(error.message, "\u{fffd} \u{1f600}");
+    // A result is no text for people: it stays as it was written, and is refused where results are checked.
+    let result = r#"{"Finished":{"run":1,"outcome":{"Succeeded":{"result":"\ud83d"}}}}"#;
+    let Decoded::Message(ToSupervisor::Finished { outcome: Outcome::Succeeded { result }, .. }) =
+        read(result)
+    else {
+        panic!("not a Finished")
+    };
+    assert_eq!(result, JsonBytes(br#""\ud83d""#.as_slice().into()));
+    assert_eq!(read(r#"{"Later\ud83d":{}}"#), Decoded::Unknown { name: "Later\u{fffd}".to_owned() });
+    json::from_line::<ToSupervisor>(r#"{"Started":{"run":"\ud83d"}}"#).unwrap_err();
+}
+
+#[test]
 fn json_of_many_lines_becomes_one_line_and_what_is_no_json_is_refused() {
     let finished = |text: &str| ToSupervisor::Finished {
         run: 1,

@@ -44,3 +44,33 @@ fn a_supervisor_runs_it() {
     assert_eq!(run.results[1]["error_message"], "not today");
     installation.assert_nothing_left();
 }
+
+/// Lines written by hand: half of a surrogate pair in the text of a log record, of a progress and of an error.
+const HALVES: &str = r#"
+exec 3>&1 1>&2
+echo '{"Hello":{"protocol_min":1,"protocol_max":1,"implementation":"halves","language":"bash","features":["log","progress"]}}' >&3
+while IFS= read -r line; do
+    run=$(jq '.Execute.run // empty' <<<"$line")
+    case $line in
+        '{"Welcome":'*) echo '{"Ready":{"workflows":["cut"]}}' ;;
+        '{"Execute":'*)
+            echo "{\"Started\":{\"run\":$run}}"
+            echo "{\"Progress\":{\"run\":$run,\"current\":1,\"total\":2,\"message\":\"half \\ud83d\"}}"
+            echo "{\"Log\":{\"run\":$run,\"records\":[{\"logger\":\"\\ude00\",\"message\":\"cut \\ud83d\",\"fields\":{\"a\":\"\\ud83d\"}}]}}"
+            error='{"kind":"Cut","message":"cut in the \ud83d"}'
+            echo "{\"Finished\":{\"run\":$run,\"outcome\":{\"Failed\":{\"error\":$error}},\"log_records\":1}}"
+            echo "{\"Idle\":{\"run\":$run}}"
+            ;;
+    esac >&3
+done
+"#;
+
+#[test]
+fn half_a_surrogate_pair_in_what_people_read_fails_nothing() {
+    let installation = Installation::new().worker(["bash", "-c", HALVES]);
+    let run = installation.batch(&[json!({ "workflow": "cut", "max_attempts": 1 })], &["--keep-going"]);
+    let row = &run.results[0];
+    assert_eq!(row["error_type"], "Cut", "{row} {}", run.stderr);
+    assert_eq!(row["error_message"], "cut in the \u{fffd}");
+    installation.assert_nothing_left();
+}
