@@ -87,7 +87,8 @@ impl Client {
             .agent
             .post(format!("{}{path}", self.url))
             .header("authorization", self.authorization())
-            .send_json(body);
+            .content_type("application/json")
+            .send(body.to_string());
         Response::read(response.unwrap_or_else(|error| panic!("POST {path}: {error}")))
     }
 

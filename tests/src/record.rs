@@ -31,9 +31,10 @@ impl Record {
     /// # Errors
     /// When the server is out of reach or refuses.
     pub fn try_select(&self, sql: &str) -> Result<Vec<Value>, sqlx::Error> {
-        let sql = format!("SELECT to_jsonb(selected) FROM ({sql}) AS selected");
+        let sql = format!("SELECT to_jsonb(selected)::text FROM ({sql}) AS selected");
         let rows = block_on(sqlx::query(AssertSqlSafe(sql)).fetch_all(&self.pool))?;
-        rows.iter().map(|row| row.try_get(0)).collect()
+        let object = |text: &str| serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()));
+        rows.iter().map(|row| object(row.try_get(0)?)).collect()
     }
 
     /// What a SELECT gives, a JSON object per row.
