@@ -2,7 +2,7 @@
 //!
 //! A test makes an [`Installation`] (a temporary folder with settings and workflows), starts a
 //! [`Supervisor`] or a batch in it, talks to it over HTTP, breaks something, and waits with
-//! [`eventually`] for what must come of it. Nothing here looks inside the supervisor: what cannot be seen
+//! [`eventually()`] for what must come of it. Nothing here looks inside the supervisor: what cannot be seen
 //! from outside cannot be relied on.
 //!
 //! The harness panics when it cannot go on: it is only ever called from tests.

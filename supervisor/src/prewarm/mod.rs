@@ -5,7 +5,7 @@
 //! in a task of its own, so it survives whoever asked first. Supervisors share what they loaded through the
 //! bus; without the bus the store alone will do. Secrets come from the store only and stay in memory.
 //!
-//! [`prepare`] then makes of a claimed execution what the worker is told. It is pure.
+//! [`prepare()`] then makes of a claimed execution what the worker is told. It is pure.
 
 mod directory;
 mod flight;
