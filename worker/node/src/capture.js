@@ -36,14 +36,20 @@ export function captureConsole() {
  * debugged run fd 1 is for the result, so prints go to fd 2.
  */
 export function captureStreams(inProcess) {
-  for (const [stream, fd] of [[process.stdout, inProcess ? 2 : 1], [process.stderr, 2]]) {
-    stream.write = (chunk, encoding, done) => {
-      writeAll(fd, typeof chunk === "string" ? Buffer.from(chunk, typeof encoding === "string" ? encoding : "utf8") : chunk);
-      const callback = typeof encoding === "function" ? encoding : done;
-      if (callback) queueMicrotask(callback);
-      return true;
-    };
-  }
+  captureStream(process.stdout, inProcess ? 2 : 1);
+  captureStream(process.stderr, 2);
+}
+
+/** @param {NodeJS.WriteStream} stream @param {number} fd */
+function captureStream(stream, fd) {
+  /** @param {any} chunk @param {any} [encoding] may be the callback @param {() => void} [done] */
+  stream.write = (chunk, encoding, done) => {
+    const charset = /** @type {BufferEncoding} */ (typeof encoding === "string" ? encoding : "utf8");
+    writeAll(fd, typeof chunk === "string" ? Buffer.from(chunk, charset) : chunk);
+    const callback = typeof encoding === "function" ? encoding : done;
+    if (callback) queueMicrotask(callback);
+    return true;
+  };
 }
 
 export function writeAll(fd, data) {

@@ -18,10 +18,16 @@ export function prepareModules(root) {
   }
 }
 
+/**
+ * `module.registerHooks`, which older versions of Node do not have.
+ * @type {((hooks: { resolve: typeof resolve }) => void) | undefined}
+ */
+const registerHere = Reflect.get(modules, "registerHooks");
+
 /** Registers the hooks: in this thread where Node can do that (22.15), else in a thread of Node's own, which takes longer to start. */
 function registerHooks(data) {
   initialize(data);
-  if (modules.registerHooks !== undefined) modules.registerHooks({ resolve });
+  if (registerHere !== undefined) registerHere({ resolve });
   else modules.register(import.meta.url, { data });
 }
 

@@ -26,6 +26,7 @@ export class Host {
   #inline = new Set();
   #worker = null;
   #flags = new Int32Array(new SharedArrayBuffer(4));
+  /** @type {(message: any) => void} */
   #onMessage = () => {};
   #onDeath = null;
   #failure = null;
@@ -206,8 +207,7 @@ async function startInProcess(workerData) {
   const { port1, port2 } = new MessageChannel();
   const { start } = await import("./runtime.js");
   await start(port2, { ...workerData, inProcess: true });
-  port1.terminate = async () => {};
-  return port1;
+  return Object.assign(port1, { terminate: async () => {} });
 }
 
 function exitedBy(code) {

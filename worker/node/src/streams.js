@@ -30,7 +30,7 @@ export function relaunch() {
     env: { ...process.env, MUSTER_STREAMS: `${FRAMES_IN_FD}:${FRAMES_OUT_FD}` },
   });
   // The child decides what signals mean. Ctrl-C reaches it from the terminal, as the two share a group.
-  for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  for (const signal of /** @type {const} */ (["SIGTERM", "SIGHUP"])) process.on(signal, () => child.kill(signal));
   process.on("SIGINT", () => {});
   return new Promise((resolve, reject) => {
     child.on("error", reject);

@@ -15,6 +15,7 @@ const COUNT_MAX = Number.MAX_SAFE_INTEGER;
 const SHOWN_DEPTH_MAX = 20;
 const CAUSES_MAX = 8;
 
+/** @type {(line: string) => boolean} */
 let isOwnLine = () => false;
 
 /** From here on stacks are shown without the lines for which this is true. */

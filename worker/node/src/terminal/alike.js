@@ -34,8 +34,12 @@ function isAlikeObject(then, now) {
   return left.length === masked.length && arePaired(masked, left, then, now);
 }
 
-/** True when each masked key has a key of now for itself. A pairing that leads nowhere is taken back. */
-function arePaired([key, ...others], left, then, now) {
+/**
+ * True when each masked key has a key of now for itself. A pairing that leads nowhere is taken back.
+ * @param {string[]} keys
+ */
+function arePaired(keys, left, then, now) {
+  const [key, ...others] = keys;
   if (key === undefined) return true;
   return left.some(
     (one, at) => isAlikeText(key, one) && isAlike(then[key], now[one]) && arePaired(others, left.toSpliced(at, 1), then, now),
