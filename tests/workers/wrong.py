@@ -4,7 +4,16 @@
 It proves the conformance kit: each sin must fail its own check and no other. Without the SDK, so that a fault
 of the SDK cannot hide here. `wrong.py SIN`, or `wrong.py none`.
 """
-import contextlib, json, math, os, queue, signal, subprocess, sys, threading, time
+import contextlib
+import json
+import math
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
 
 SIN = sys.argv[1]
 sys.setrecursionlimit(5000)

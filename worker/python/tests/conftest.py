@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from supervisor import Worker  # noqa: E402
+from supervisor import Worker
 
 
 @pytest.fixture(scope="module")

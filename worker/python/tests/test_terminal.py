@@ -19,7 +19,7 @@ EXAMPLES = PACKAGE / "examples" / "workflows"
 
 def run(*arguments: str, **more: Any) -> "subprocess.CompletedProcess[str]":
     command: List[str] = [sys.executable, "-m", "muster_worker", *arguments]
-    return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=30, **more)
+    return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=30, check=False, **more)
 
 
 def code(tmp_path: Path, text: str, *arguments: str, **more: Any) -> "subprocess.CompletedProcess[str]":

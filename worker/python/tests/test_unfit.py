@@ -159,8 +159,17 @@ def main(params):
     logging.info("m", extra=fields)
 """
     expected = {
-        **{"nan": "nan", "ok": [1, "x"], "key": {"(1, 2)": 3}, "raw": "b'x'", "at": "2026-01-02", "loop": ["[seen above]"]},
-        **{"price": "1.10", "some": [1], "half": "\ufffd", "zero": "\ufffd", "deep": {"inf": ["inf"]}},
+        "nan": "nan",
+        "ok": [1, "x"],
+        "key": {"(1, 2)": 3},
+        "raw": "b'x'",
+        "at": "2026-01-02",
+        "loop": ["[seen above]"],
+        "price": "1.10",
+        "some": [1],
+        "half": "\ufffd",
+        "zero": "\ufffd",
+        "deep": {"inf": ["inf"]},
         "large": "1" + "0" * 400,
         "bad": "<Bad, repr raised ValueError>",
     }
