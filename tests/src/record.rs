@@ -33,7 +33,8 @@ impl Record {
     pub fn try_select(&self, sql: &str) -> Result<Vec<Value>, sqlx::Error> {
         let sql = format!("SELECT to_jsonb(selected)::text FROM ({sql}) AS selected");
         let rows = block_on(sqlx::query(AssertSqlSafe(sql)).fetch_all(&self.pool))?;
-        let object = |text: &str| serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()));
+        let object =
+            |text: &str| serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()));
         rows.iter().map(|row| object(row.try_get(0)?)).collect()
     }
 
