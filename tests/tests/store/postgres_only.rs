@@ -10,13 +10,25 @@ use muster_supervisor::store::{
 };
 use muster_tests::{Service, Services};
 
-use crate::fixture::{claimant, eventually, line, new_execution, postgres, retry, set, success};
+use crate::fixture::{Fixture, claimant, eventually, line, new_execution, postgres, retry, set, success};
 use crate::hidden::hide;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_schema_of_version_1_is_brought_up_to_date_under_what_runs() {
     let fixture = postgres().await;
     let running = fixture.claimed(&claimant()).await.attempt.execution_id;
+    back_to_version_1(&fixture).await;
+    assert_eq!(fixture.store.facts().await.unwrap().schema_version, 1);
+    fixture.store.migrate().await.unwrap();
+    let facts = fixture.store.facts().await.unwrap();
+    assert_eq!(facts.schema_version, facts.schema_newest);
+    let index = fixture.texts("SELECT pg_get_indexdef('executions_running'::regclass)").await;
+    assert!(index[0].contains("completed_at IS NULL"), "{index:?}");
+    assert_eq!(fixture.status(running).await, Status::Running);
+}
+
+/// Takes away what came after the first version of the schema.
+async fn back_to_version_1(fixture: &Fixture) {
     fixture
         .sql(
             "DROP INDEX executions_running; \
@@ -28,13 +40,34 @@ async fn a_schema_of_version_1_is_brought_up_to_date_under_what_runs() {
              DELETE FROM muster_migrations WHERE version > 1",
         )
         .await;
-    assert_eq!(fixture.store.facts().await.unwrap().schema_version, 1);
-    fixture.store.migrate().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_step_of_the_schema_that_waits_for_a_long_transaction_holds_up_nobody() {
+    let fixture = postgres().await;
+    let id = fixture.claimed(&claimant()).await.attempt.execution_id;
+    back_to_version_1(&fixture).await;
+    let mut reader = fixture.session_of_another().await;
+    sqlx::raw_sql("BEGIN; SELECT count(*) FROM executions").execute(&mut reader).await.unwrap();
+
+    let store = fixture.another_store().await;
+    let migrating = tokio::spawn(async move { store.migrate().await });
+    let waiting = "SELECT pid::text FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'";
+    for _ in 0..3 {
+        eventually("the step waits", async || fixture.texts(waiting).await.pop()).await;
+        let asked = Instant::now();
+        // What a supervisor of the version before does: it waits behind the step, for as long as that waits.
+        fixture
+            .sql(&format!("UPDATE executions SET lease_expires_at = clock_timestamp() WHERE id = '{id}'"))
+            .await;
+        assert!(asked.elapsed() < Duration::from_secs(3), "held up for {:?}", asked.elapsed());
+        eventually("the step lets go", async || fixture.texts(waiting).await.is_empty().then_some(())).await;
+    }
+    assert!(!migrating.is_finished());
+    sqlx::raw_sql("ROLLBACK").execute(&mut reader).await.unwrap();
+    migrating.await.unwrap().unwrap();
     let facts = fixture.store.facts().await.unwrap();
     assert_eq!(facts.schema_version, facts.schema_newest);
-    let index = fixture.texts("SELECT pg_get_indexdef('executions_running'::regclass)").await;
-    assert!(index[0].contains("completed_at IS NULL"), "{index:?}");
-    assert_eq!(fixture.status(running).await, Status::Running);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

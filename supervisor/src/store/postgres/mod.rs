@@ -8,6 +8,7 @@ mod connections;
 mod error;
 mod listen;
 mod lost;
+mod migrate;
 mod presence;
 mod read;
 mod schema;
@@ -130,7 +131,7 @@ impl Shared {
 #[async_trait]
 impl Store for PostgresStore {
     async fn migrate(&self) -> Result<()> {
-        schema::migrate(&self.shared.transactions).await
+        migrate::migrate(&self.shared.transactions).await
     }
 
     async fn facts(&self) -> Result<Facts> {
