@@ -35,6 +35,11 @@ pub const RUN_CHANGES_MAX_BYTES: usize = 16 * 1024 * 1024;
 pub const RUN_CHILDREN_MAX: usize = 1000;
 /// How deep arrays and objects of a value may be nested.
 pub const JSON_DEPTH_MAX: usize = 512;
+/// The largest exponent of a number that is stored, either way. No double has one above 308, and a database that
+/// writes numbers out turns a few characters into as many digits.
+pub const JSON_EXPONENT_MAX: usize = 400;
+/// How many digits a number that is stored may have: where Python, too, stops reading.
+pub const JSON_DIGITS_MAX: usize = 4300;
 /// A progress message longer than this is cut at a character border and marked.
 pub const PROGRESS_MESSAGE_MAX_BYTES: usize = 1024;
 /// The highest count of a progress: what every language holds exactly.

@@ -90,7 +90,7 @@ fn submit(run: &mut Run, name: &str, submission: Submission) -> Result<Answer, E
 
 /// Refuses user data that is out of bounds here, where the run can still do something about it.
 fn fits(name: &str, field: &str, value: &RawValue) -> Result<(), ErrorInfo> {
-    json::check(value.get()).map_err(|unfit| invalid(format!("{}: {}", of(name), unfit.of(field))))
+    json::check(value.get(), field).map_err(|unfit| invalid(format!("{}: {unfit}", of(name))))
 }
 
 fn of(name: &str) -> String {
@@ -106,12 +106,8 @@ fn with<'a, P: Deserialize<'a>>(
         .parse::<P>()
         .map_err(|error| {
             // Serde says what is wrong with a text, and not where in the value it is.
-            let unfit = std::str::from_utf8(&params.0).ok().and_then(|text| json::check(text).err());
-            invalid(format!(
-                "{}: {}",
-                of(name),
-                unfit.map_or_else(|| error.to_string(), |unfit| unfit.of(""))
-            ))
+            let unfit = std::str::from_utf8(&params.0).ok().and_then(|text| json::check(text, "").err());
+            invalid(format!("{}: {}", of(name), unfit.unwrap_or_else(|| error.to_string())))
         })
         .and_then(answer)
         .unwrap_or_else(|error| Answer::Now(CallResult::Err { error }))

@@ -90,14 +90,14 @@ impl RunLogs {
 /// out of bounds beyond that says so in their place.
 fn storable_fields(text: String) -> Option<Box<RawValue>> {
     let fields = json::one_line_raw(RawValue::from_string(text).ok()?);
-    let fields = match json::cleaned(fields.get()) {
+    let fields = match muster_protocol::value::mend(fields.get()) {
         Cow::Borrowed(_) => fields,
         Cow::Owned(clean) => RawValue::from_string(clean).ok()?,
     };
-    match json::check(fields.get()) {
+    match json::check(fields.get(), "fields") {
         Ok(()) => Some(fields),
         Err(unfit) => {
-            let said = std::collections::BTreeMap::from([("left_out", unfit.of("fields"))]);
+            let said = std::collections::BTreeMap::from([("left_out", unfit)]);
             serde_json::value::to_raw_value(&said).ok()
         }
     }

@@ -285,7 +285,7 @@ impl Draft {
     /// User data: any JSON, within the bounds.
     fn data(&mut self, name: &str, raw: Option<&RawValue>) -> Option<Box<RawValue>> {
         let raw = raw?;
-        self.problems.extend(json::check(raw.get()).err().map(|unfit| unfit.of(name)));
+        self.problems.extend(json::check(raw.get(), name).err());
         Some(raw.to_owned())
     }
 

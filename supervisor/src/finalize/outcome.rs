@@ -123,7 +123,7 @@ fn succeeded(result: JsonBytes) -> Outcome {
     }
     let text = String::from_utf8(result.0).map_err(|error| error.to_string());
     let checked = match text.and_then(|text| RawValue::from_string(text).map_err(|error| error.to_string())) {
-        Ok(result) => json::check(result.get()).map(|()| result).map_err(|unfit| unfit.of("result")),
+        Ok(result) => json::check(result.get(), "result").map(|()| result),
         Err(error) => Err(format!("the result is not JSON ({error}): the worker must send JSON text")),
     };
     match checked {

@@ -4,16 +4,20 @@
 //! its bytes, in a loop and not by recursion, so that no value costs more than its length. What is valid JSON and
 //! what is not is serde's to say ([`serde_json::value::RawValue`]); nothing here fails on text that is neither.
 
-mod path;
-mod scan;
 mod shape;
-mod tokens;
 
-pub use scan::{DEPTH_MAX, DIGITS_MAX, EXPONENT_MAX, Reason, Unfit, check};
-pub use shape::{cleaned, one_line, one_line_raw};
-pub use tokens::{Token, tokens};
+pub use shape::{one_line, one_line_raw};
 
+use muster_protocol::value;
 use serde_json::value::RawValue;
+
+/// Holds JSON text that goes by `name` to the bounds of what is stored.
+///
+/// # Errors
+/// What is said of the first thing that is out of bounds: `params.items[3].price: is ...`.
+pub fn check(json: &str, name: &str) -> Result<(), String> {
+    value::check_stored(json.as_bytes(), name).map_err(|unfit| unfit.of_field())
+}
 
 /// What parameters are when nobody gave any.
 pub fn empty_object() -> Box<RawValue> {

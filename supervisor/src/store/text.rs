@@ -4,18 +4,17 @@
 
 use std::borrow::Cow;
 
+use muster_protocol::value;
 use serde_json::value::RawValue;
-
-use crate::json;
 
 /// The text with every character zero replaced.
 pub(super) fn storable(text: &str) -> Cow<'_, str> {
-    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{FFFD}")) } else { Cow::Borrowed(text) }
+    value::clean(text)
 }
 
 /// The JSON text without what no database stores.
 pub(super) fn storable_json(json: &RawValue) -> Cow<'_, str> {
-    json::cleaned(json.get())
+    value::mend(json.get())
 }
 
 #[cfg(test)]

@@ -20,8 +20,8 @@ pub enum Token {
 }
 
 /// The tokens with their places, in order. Blanks, `true`, `false` and `null` are passed over.
-pub fn tokens(json: &str) -> Tokens<'_> {
-    Tokens { bytes: json.as_bytes(), at: 0 }
+pub fn tokens(json: &[u8]) -> Tokens<'_> {
+    Tokens { bytes: json, at: 0 }
 }
 
 /// See [`tokens`].

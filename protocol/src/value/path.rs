@@ -1,0 +1,71 @@
+//! Where something stands in a value, as a person writes it: `result.items[3].price`.
+
+use std::ops::Range;
+
+use super::clean::mend;
+use super::tokens::{Token, tokens};
+
+/// A path longer than this is cut.
+const PATH_MAX_CHARS: usize = 200;
+
+/// One step from the whole to a place in it.
+enum Step {
+    /// An array, and which of its values is next.
+    Item(usize),
+    /// An object, and the key whose value is next, once it is known.
+    Member(Option<Range<usize>>),
+}
+
+/// The path to the token that begins at `offset`. With an empty `root` it begins with the first key.
+pub(super) fn path_to(json: &[u8], offset: usize, root: &str) -> String {
+    let steps = steps_to(json, offset);
+    let mut path = root.to_owned();
+    for step in &steps {
+        match step {
+            Step::Item(number) => path.push_str(&format!("[{number}]")),
+            Step::Member(Some(key)) => push_key(&mut path, json.get(key.clone()).unwrap_or_default()),
+            Step::Member(None) => {}
+        }
+        if let Some((cut, _)) = path.char_indices().nth(PATH_MAX_CHARS) {
+            path.truncate(cut);
+            path.push('…');
+            break;
+        }
+    }
+    let is_key = matches!(steps.last(), Some(Step::Member(None)))
+        && json.get(offset).is_some_and(|byte| *byte == b'"');
+    match (is_key, path.is_empty()) {
+        (true, true) => "a key".to_owned(),
+        (true, false) => format!("a key of {path}"),
+        (false, _) => path,
+    }
+}
+
+fn steps_to(json: &[u8], offset: usize) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for (token, place) in tokens(json).take_while(|(_, place)| place.start < offset) {
+        match (token, steps.last_mut()) {
+            (Token::Open(true), _) => steps.push(Step::Member(None)),
+            (Token::Open(false), _) => steps.push(Step::Item(0)),
+            (Token::Close, _) => drop(steps.pop()),
+            (Token::Comma, Some(Step::Item(number))) => *number += 1,
+            (Token::Comma, Some(Step::Member(key))) => *key = None,
+            (Token::String, Some(Step::Member(key @ None))) => *key = Some(place),
+            (Token::String | Token::Number | Token::Colon | Token::Comma, _) => {}
+        }
+    }
+    steps
+}
+
+/// `.name`, or `["two words"]`. `key` is JSON, its quotes included.
+fn push_key(path: &mut String, key: &[u8]) {
+    let text = String::from_utf8_lossy(key);
+    let name = text.trim_matches('"');
+    let is_plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    match (is_plain, path.is_empty()) {
+        (true, true) => path.push_str(name),
+        (true, false) => path.push_str(&format!(".{name}")),
+        (false, _) => path.push_str(&format!("[{}]", mend(&text))),
+    }
+}
