@@ -139,6 +139,7 @@ fn unreachable(url: &str, error: &BackendError) -> Finding {
         BackendError::Store(StoreError::Incompatible { .. }) => "correct database_url, or what it names",
         BackendError::Store(
             StoreError::Refused { .. }
+            | StoreError::Locked { .. }
             | StoreError::StalePlan { .. }
             | StoreError::Corrupt { .. }
             | StoreError::Failed { .. },

@@ -18,6 +18,6 @@ mod tests;
 
 pub use outbox::{Outbox, OutboxError};
 pub use outcome::{RetryPolicy, finalization};
-pub use refused::RefusedEnd;
+pub use refused::{Cause, RefusedEnd};
 pub use room::Doors;
 pub use writer::{Files, Finalized, Finalizer, Sink};

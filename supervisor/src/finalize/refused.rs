@@ -1,5 +1,5 @@
-//! Ends that the database refuses while it takes others: a trigger or a constraint of somebody's holds one row
-//! back. Each waits aside, on disk where there is an outbox, and is tried again by itself, so that it neither
+//! Ends that the database does not take while it takes others: a trigger or a constraint of somebody's holds one row
+//! back, or a transaction that somebody left open has it locked. Each waits aside, on disk where there is an outbox, and is tried again by itself, so that it neither
 //! holds up its neighbours nor closes the intake.
 
 use std::time::Duration;
@@ -18,6 +18,11 @@ const AGAIN_MIN: Duration = Duration::from_secs(1);
 /// up to this.
 const AGAIN_MAX: Duration = Duration::from_secs(30);
 
+/// A lock goes at any moment, so whether it is gone is asked soon,
+const LOCKED_AGAIN_MIN: Duration = Duration::from_millis(250);
+/// and all the time: whoever waits for the outcome has it within about a second.
+const LOCKED_AGAIN_MAX: Duration = Duration::from_secs(1);
+
 /// An end that the database refuses, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedEnd {
@@ -25,6 +30,42 @@ pub struct RefusedEnd {
     pub attempt: Attempt,
     /// What the database said last.
     pub message: String,
+    /// Why it does not take it.
+    pub cause: Cause,
+}
+
+/// Why the database does not take an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It refuses it: somebody must mend something.
+    Refused,
+    /// Somebody has locked what must be written: it waits for the lock to go.
+    Locked,
+}
+
+impl Cause {
+    /// A lock that no row explains is a trigger's word for a refusal.
+    fn of(error: &StoreError, attempt: Attempt) -> Self {
+        match error {
+            StoreError::Locked { attempts, .. } if attempts.contains(&attempt) => Self::Locked,
+            StoreError::Locked { .. }
+            | StoreError::Unreachable { .. }
+            | StoreError::CommitUnknown { .. }
+            | StoreError::Refused { .. }
+            | StoreError::StalePlan { .. }
+            | StoreError::Incompatible { .. }
+            | StoreError::Corrupt { .. }
+            | StoreError::Failed { .. } => Self::Refused,
+        }
+    }
+
+    /// Waits before the next try: the first, and the longest.
+    fn waits(self) -> (Duration, Duration) {
+        match self {
+            Self::Refused => (AGAIN_MIN, AGAIN_MAX),
+            Self::Locked => (LOCKED_AGAIN_MIN, LOCKED_AGAIN_MAX),
+        }
+    }
 }
 
 /// All of them.
@@ -39,6 +80,7 @@ pub(super) struct Refused {
 struct Waiting {
     attempt: Attempt,
     message: String,
+    cause: Cause,
     kept: Kept,
     wait: Duration,
     due: Instant,
@@ -60,6 +102,7 @@ impl Refused {
                 waiting.push(Waiting {
                     attempt: outbox.read(place)?.attempt,
                     message: "refused before the last start".to_owned(),
+                    cause: Cause::Refused,
                     kept: Kept::Disk(place),
                     wait: AGAIN_MIN,
                     due: Instant::now(),
@@ -78,7 +121,12 @@ impl Refused {
 
     /// True when no more may wait here.
     pub(super) fn is_full(&self) -> bool {
-        self.waiting.len() >= REFUSED_MAX
+        !self.has_room(1)
+    }
+
+    /// True when so many may.
+    pub(super) fn has_room(&self, count: usize) -> bool {
+        self.waiting.len() + count <= REFUSED_MAX
     }
 
     /// How many would be lost with this process.
@@ -89,12 +137,19 @@ impl Refused {
     /// Takes an end that the database refuses.
     pub(super) fn keep(&mut self, end: Finalization, error: &StoreError) {
         let attempt = end.attempt;
-        tracing::error!(%attempt, %error,
-            "the database refuses to write the end of this execution; it is kept and tried again while all \
-             others go on: look for a trigger or a constraint that holds back its row");
+        let cause = Cause::of(error, attempt);
+        match cause {
+            Cause::Refused => tracing::error!(%attempt, %error,
+                "the database refuses to write the end of this execution; it is kept and tried again while all \
+                 others go on: look for a trigger or a constraint that holds back its row"),
+            Cause::Locked => tracing::warn!(%attempt, %error,
+                "somebody has locked the row of this execution, or an entry of state it writes; its end is kept and \
+                 written when the lock goes, and all others go on: look for a transaction that was left open"),
+        }
         let kept = self.store(end);
-        let due = Instant::now() + AGAIN_MIN;
-        self.waiting.push(Waiting { attempt, message: error.to_string(), kept, wait: AGAIN_MIN, due });
+        let wait = cause.waits().0;
+        let due = Instant::now() + wait;
+        self.waiting.push(Waiting { attempt, message: error.to_string(), cause, kept, wait, due });
         self.show();
     }
 
@@ -151,6 +206,7 @@ impl Refused {
             return;
         };
         waiting.message = error.to_string();
+        waiting.is_because(Cause::of(error, attempt));
         // Somebody may have made room.
         if let (Kept::Memory(end), Some(outbox)) = (&waiting.kept, &mut self.outbox)
             && tokio::task::block_in_place(|| outbox.append(std::slice::from_ref(end))).is_ok()
@@ -175,10 +231,11 @@ impl Refused {
     }
 
     fn show(&self) {
-        let shown = self
-            .waiting
-            .iter()
-            .map(|waiting| RefusedEnd { attempt: waiting.attempt, message: waiting.message.clone() });
+        let shown = self.waiting.iter().map(|waiting| RefusedEnd {
+            attempt: waiting.attempt,
+            message: waiting.message.clone(),
+            cause: waiting.cause,
+        });
         self.shown.send_replace(shown.collect());
     }
 }
@@ -186,6 +243,14 @@ impl Refused {
 impl Waiting {
     fn put_off(&mut self, now: Instant) {
         self.due = now + self.wait.mul_f64(1.0 + 0.25 * fastrand::f64());
-        self.wait = (self.wait * 2).min(AGAIN_MAX);
+        self.wait = (self.wait * 2).min(self.cause.waits().1);
+    }
+
+    /// Another cause has waits of its own, from the next try on.
+    fn is_because(&mut self, cause: Cause) {
+        if std::mem::replace(&mut self.cause, cause) != cause {
+            self.wait = cause.waits().0;
+            self.put_off(Instant::now());
+        }
     }
 }

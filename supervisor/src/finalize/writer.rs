@@ -144,6 +144,15 @@ struct Backlog {
     starting: bool,
 }
 
+/// What became of a group.
+struct Written {
+    ends: Vec<Finalization>,
+    /// One for each of the ends.
+    verdicts: Vec<Verdict>,
+    /// What was not written, and why.
+    locked: Vec<(Finalization, StoreError)>,
+}
+
 struct Writer {
     store: Arc<dyn Store>,
     sink: Arc<dyn Sink>,
@@ -168,15 +177,17 @@ impl Writer {
             self.gather(&mut ends, &mut group).await;
             let rest = group.split_off(within(&group, GROUP_MAX_BYTES));
             let group = std::mem::replace(&mut group, rest);
-            let (count, started) = (group.len(), Instant::now());
-            match self.store.finalize(&group).await {
-                Ok(verdicts) => {
-                    self.tell(group, verdicts, started.elapsed()).await;
+            let started = Instant::now();
+            match self.write(group).await {
+                Ok(written) => {
+                    let count = written.ends.len();
+                    self.tell(written.ends, written.verdicts, started.elapsed()).await;
                     self.written(count);
+                    self.put_aside(written.locked, Source::Memory);
                 }
                 // Safe first; whether it is a row or the store is found out there.
-                Err(error) => {
-                    tracing::debug!(%error, count, "a group of ends was not written");
+                Err((group, error)) => {
+                    tracing::debug!(%error, count = group.len(), "a group of ends was not written");
                     self.park(group);
                     self.recover(&mut ends).await;
                 }
@@ -238,23 +249,30 @@ impl Writer {
                 continue;
             };
             let (count, started) = (group.len(), Instant::now());
-            match self.store.finalize(&group).await {
-                Ok(verdicts) => {
+            match self.write(group).await {
+                Ok(written) => {
                     waits = backoff();
                     most = (most * 2).min(GROUP_MAX);
+                    self.put_aside(written.locked, from);
                     self.parked.forget(count, from);
-                    self.tell(group, verdicts, started.elapsed()).await;
+                    let told = written.ends.len();
+                    self.tell(written.ends, written.verdicts, started.elapsed()).await;
                     if from == Source::Memory {
-                        self.written(count);
+                        self.written(told);
                     }
                 }
-                Err(error) if !self.refused.is_full() && self.store_takes_ends().await => match &group[..] {
-                    [end] if suspect == Some(end.attempt) => self.put_aside(end.clone(), from, &error),
-                    // A moment may have refused it, such as a lock that is gone: it is tried once more.
-                    [end] => suspect = Some(end.attempt),
-                    _ => most = count.div_ceil(2),
-                },
-                Err(error) => {
+                Err((group, error)) if !self.refused.is_full() && self.store_takes_ends().await => {
+                    match &group[..] {
+                        [end] if suspect == Some(end.attempt) => {
+                            self.put_aside(vec![(end.clone(), error)], from);
+                            self.parked.forget(1, from);
+                        }
+                        // A moment may have refused it, such as a lock that is gone: it is tried once more.
+                        [end] => suspect = Some(end.attempt),
+                        _ => most = count.div_ceil(2),
+                    }
+                }
+                Err((_, error)) => {
                     if !std::mem::replace(&mut away, true) {
                         self.sink.store_unreachable(true).await;
                     }
@@ -272,6 +290,37 @@ impl Writer {
         }
     }
 
+    /// Writes ends. Those whose rows somebody has locked come back, and the others are written without them. An error
+    /// gives all of them back: some may be written, and say so when they are asked for again.
+    async fn write(&self, group: Vec<Finalization>) -> Result<Written, (Vec<Finalization>, StoreError)> {
+        let (mut ends, mut locked) = (group, Vec::new());
+        let error = loop {
+            let error = match self.store.finalize(&ends).await {
+                Ok(verdicts) => return Ok(Written { ends, verdicts, locked }),
+                Err(error) => error,
+            };
+            let StoreError::Locked { backend, attempts, message } = error else { break error };
+            let aside = |end: &Finalization| attempts.contains(&end.attempt);
+            let (held, free): (Vec<_>, Vec<_>) = ends.into_iter().partition(aside);
+            ends = free;
+            let why = || StoreError::Locked { backend, attempts: attempts.clone(), message: message.clone() };
+            let found_none = held.is_empty();
+            locked.extend(held.into_iter().map(|end| (end, why())));
+            if found_none || !self.refused.has_room(locked.len()) {
+                break why();
+            }
+            if ends.is_empty() {
+                // A table that is locked is no matter of its rows.
+                if self.store_takes_ends().await {
+                    return Ok(Written { ends, verdicts: Vec::new(), locked });
+                }
+                break why();
+            }
+        };
+        let all = locked.into_iter().map(|(end, _)| end).chain(ends).collect();
+        Err((all, error))
+    }
+
     /// Whether the store takes ends at all, shown by one of an execution that is not there. It changes no row.
     async fn store_takes_ends(&self) -> bool {
         let nobody = nobody();
@@ -279,20 +328,23 @@ impl Writer {
         matches!(tokio::time::timeout(PROOF_WITHIN, written).await, Ok(Ok(_)))
     }
 
-    /// Moves the oldest that is parked to those that are refused.
-    fn put_aside(&mut self, end: Finalization, from: Source, error: &StoreError) {
-        let in_memory = |writer: &Self| writer.refused.in_memory();
-        let before = in_memory(self) + usize::from(from == Source::Memory);
-        self.refused.keep(end, error);
-        self.parked.forget(1, from);
-        let after = in_memory(self);
+    /// Keeps these with those that are refused.
+    fn put_aside(&mut self, ends: Vec<(Finalization, StoreError)>, from: Source) {
+        let came_from_memory = if from == Source::Memory { ends.len() } else { 0 };
+        let before = self.refused.in_memory() + came_from_memory;
+        for (end, error) in ends {
+            self.refused.keep(end, &error);
+        }
+        let after = self.refused.in_memory();
         self.backlog
             .send_modify(|backlog| backlog.unwritten = (backlog.unwritten + after).saturating_sub(before));
     }
 
-    /// Tries those again that are due, each by itself.
+    /// Tries those again that are due, each by itself. One that is locked still is not waited for.
     async fn try_refused(&mut self) {
-        for end in self.refused.take_due() {
+        let due = self.refused.take_due();
+        let Ok(locked) = self.store.locked(&due).await else { return };
+        for end in due.into_iter().filter(|end| !locked.contains(&end.attempt)) {
             let (attempt, started) = (end.attempt, Instant::now());
             match self.store.finalize(std::slice::from_ref(&end)).await {
                 Ok(verdicts) => {

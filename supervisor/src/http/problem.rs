@@ -127,6 +127,7 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         let kind = match &error {
             StoreError::Unreachable { .. }
+            | StoreError::Locked { .. }
             | StoreError::StalePlan { .. }
             | StoreError::CommitUnknown { .. } => Kind::Unavailable,
             StoreError::Refused { .. } => Kind::Unstorable,

@@ -13,7 +13,7 @@ use super::supervisor::Supervisor;
 use super::sweep::announce_rows;
 use crate::bus::{Addressed, Order, StatusChange};
 use crate::execution::{Attempt, Request, Status};
-use crate::finalize::RefusedEnd;
+use crate::finalize::{Cause, RefusedEnd};
 use crate::http::view::{Part, PoolView, Readiness};
 use crate::http::{RecycleTarget, Service, ServiceError};
 use crate::intake::rabbitmq::BrokerHealth;
@@ -226,11 +226,15 @@ fn presence_part(shown: PresenceShown) -> Option<Part> {
 /// One row that its database refuses is named, and no reason to take nothing else.
 fn outcomes_part(refused: &[RefusedEnd]) -> Part {
     let Some(first) = refused.first() else { return part("outcomes", true, "all are taken") };
-    let RefusedEnd { attempt, message } = first;
+    let RefusedEnd { attempt, message, cause } = first;
     let count = refused.len();
+    let look_for = match cause {
+        Cause::Refused => "a trigger or a constraint that holds back its row",
+        Cause::Locked => "a transaction that was left open",
+    };
     let detail = format!(
-        "the database refuses {count} of them and takes all others; the first is {attempt}: {message}; look for \
-         a trigger or a constraint that holds back its row"
+        "the database does not take {count} of them and takes all others; the first is {attempt}: {message}; look \
+         for {look_for}"
     );
     part("outcomes", true, detail)
 }

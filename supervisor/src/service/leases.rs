@@ -71,10 +71,13 @@ async fn give_back(store: &dyn Store, claimant: &Claimant, unheld: &[Attempt]) {
     if unheld.is_empty() {
         return;
     }
-    let releases: Vec<_> =
+    let mut releases: Vec<_> =
         unheld.iter().map(|attempt| Finalization::of_stray(*attempt, claimant.owner)).collect();
+    // One that somebody has locked holds up no other.
+    let locked = store.locked(&releases).await.unwrap_or_default();
+    releases.retain(|release| !locked.contains(&release.attempt));
     match store.finalize(&releases).await {
-        Ok(_) => unheld.iter().for_each(|attempt| {
+        Ok(_) => releases.iter().for_each(|Finalization { attempt, .. }| {
             tracing::warn!(%attempt, "a row in our name that we do not hold was released");
         }),
         Err(error) => tracing::warn!(%error, "rows that nobody runs are not released yet; trying again"),

@@ -2,6 +2,8 @@
 
 use uuid::Uuid;
 
+use crate::execution::Attempt;
+
 /// What every method of the store gives.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
@@ -29,6 +31,17 @@ pub enum StoreError {
         /// Which adapter.
         backend: &'static str,
         /// What the driver said.
+        message: String,
+    },
+    /// A lock was not to be had in time. Nothing was written; it may be that of a row, and then the others go without
+    /// it, or that of a table.
+    #[error("somebody holds a lock in the {backend} store: {message}")]
+    Locked {
+        /// Which adapter.
+        backend: &'static str,
+        /// The attempts whose rows, or whose entries of state, somebody has locked, as far as one look told.
+        attempts: Vec<Attempt>,
+        /// What the database said.
         message: String,
     },
     /// The database will not store a value, now or later.
@@ -80,7 +93,10 @@ impl StoreError {
     /// True when the same call may well succeed later without anybody's help.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::CommitUnknown { .. } | Self::StalePlan { .. } => true,
+            Self::Unreachable { .. }
+            | Self::CommitUnknown { .. }
+            | Self::StalePlan { .. }
+            | Self::Locked { .. } => true,
             Self::Refused { .. } | Self::Incompatible { .. } | Self::Corrupt { .. } | Self::Failed { .. } => {
                 false
             }

@@ -136,8 +136,13 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
 
     /// Ends attempts, all in one transaction. A value the database refuses fails only its own execution,
     /// as `ResultNotStorable`. After [`StoreError::CommitUnknown`] call it again with the same
-    /// finalizations: those already written say so.
+    /// finalizations: those already written say so. After [`StoreError::Locked`] with attempts, without these.
     async fn finalize(&self, finalizations: &[Finalization]) -> Result<Vec<Verdict>>;
+
+    /// Which of these cannot be written at this moment because somebody has locked a row they write. Does not wait.
+    async fn locked(&self, _finalizations: &[Finalization]) -> Result<Vec<Attempt>> {
+        Ok(Vec::new())
+    }
 
     /// Terminal rows that have ended at least `older_than` ago and were never published, oldest first.
     async fn unnotified(&self, older_than: Duration, limit: usize) -> Result<Vec<ExecutionRecord>>;

@@ -146,6 +146,15 @@ pub(super) trait Session: Send {
         events: &[EventRowIn<'_>],
     ) -> impl Future<Output = Result<HashSet<Attempt>>> + Send;
 
+    /// Which of these rows somebody else has locked at this moment. Does not wait for them.
+    fn locked(&mut self, ids: &[Uuid]) -> impl Future<Output = Result<HashSet<Uuid>>> + Send;
+
+    /// Which of these entries of state somebody else has locked at this moment. Does not wait for them.
+    fn locked_state(
+        &mut self,
+        keys: &[(Option<Uuid>, &str)],
+    ) -> impl Future<Output = Result<HashSet<(Option<Uuid>, String)>>> + Send;
+
     /// Sends rows back under the fence; gives the attempts written.
     fn requeue(&mut self, rows: &[BackRow]) -> impl Future<Output = Result<HashSet<Attempt>>> + Send;
 

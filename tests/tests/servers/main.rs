@@ -7,6 +7,7 @@ mod consumer;
 mod harness;
 mod leaving;
 mod living;
+mod locked;
 mod loops;
 mod messages;
 mod outages;

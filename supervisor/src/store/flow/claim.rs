@@ -6,7 +6,7 @@ use std::sync::Arc;
 use muster_protocol::error_type;
 use uuid::Uuid;
 
-use super::{standings, statuses};
+use super::{locked_rows, standings, statuses};
 use crate::execution::Status;
 use crate::store::batch::Groups;
 use crate::store::decide::{distinct, end_instead_of_claim, finalized_detail};
@@ -38,14 +38,15 @@ async fn claim_group<B: Backend>(
     executions: &[Arc<NewExecution>],
 ) -> Result<Vec<Claim>> {
     let new = distinct(executions);
-    let mut session = backend.begin(Purpose::Claim, Extent::OneStatement).await?;
-    let mut ours = session.claim(claimant, &new).await?;
-    session.commit().await?;
+    let mut ours = match claim_rows(backend, claimant, &new).await {
+        Err(error @ StoreError::Locked { .. }) => claim_free(backend, claimant, &new, error).await?,
+        claimed => claimed?,
+    };
     let others: Vec<Uuid> = new.iter().map(|new| new.id).filter(|id| !ours.contains_key(id)).collect();
     let others = match standings(backend, &others).await {
         Ok(others) => statuses(&others),
         // What was claimed stays claimed, though this answer cannot be given.
-        Err(StoreError::Unreachable { backend, message }) => {
+        Err(StoreError::Unreachable { backend, message } | StoreError::Locked { backend, message, .. }) => {
             return Err(StoreError::CommitUnknown { backend, message });
         }
         Err(error) => return Err(error),
@@ -56,6 +57,37 @@ async fn claim_group<B: Backend>(
         None => Claim::Elsewhere(others.get(&execution.id).copied().unwrap_or(Status::Running)),
     };
     Ok(executions.iter().map(answer).collect())
+}
+
+async fn claim_rows<B: Backend>(
+    backend: &B,
+    claimant: &Claimant,
+    new: &[&Arc<NewExecution>],
+) -> Result<Taken> {
+    let mut session = backend.begin(Purpose::Claim, Extent::OneStatement).await?;
+    let ours = session.claim(claimant, new).await?;
+    session.commit().await?;
+    Ok(ours)
+}
+
+/// Claims without the rows that somebody has locked. These are there already, so whoever polls claims them when their
+/// locks go. Where no row is locked it is the error.
+async fn claim_free<B: Backend>(
+    backend: &B,
+    claimant: &Claimant,
+    new: &[&Arc<NewExecution>],
+    error: StoreError,
+) -> Result<Taken> {
+    let ids: Vec<Uuid> = new.iter().map(|new| new.id).collect();
+    let locked = locked_rows(backend, &ids).await?;
+    let free: Vec<_> = new.iter().copied().filter(|new| !locked.contains(&new.id)).collect();
+    if locked.is_empty() {
+        Err(error)
+    } else if free.is_empty() {
+        Ok(HashMap::new())
+    } else {
+        claim_rows(backend, claimant, &free).await
+    }
 }
 
 /// See [`crate::store::Store::claim_due`].

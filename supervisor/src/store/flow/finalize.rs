@@ -11,13 +11,44 @@ use crate::store::concede::concessions;
 use crate::store::decide::{Found, Settled, closing_event, distinct, last_writes, settle, standing};
 use crate::store::rows::{BackRow, EndingRow, EventRowIn, FailureColumns, Fence, LogRowIn, StateRow, micros};
 use crate::store::session::{Backend, Extent, Purpose, Session};
-use crate::store::{Finalization, NewExecution, Result, StateWrite, StoreError, Verdict};
+use crate::store::{Finalization, NewExecution, Result, StateChange, StateWrite, StoreError, Verdict};
 
 /// See [`crate::store::Store::finalize`].
 pub(in crate::store) async fn finalize<B: Backend>(
     backend: &B,
     finalizations: &[Finalization],
 ) -> Result<Vec<Verdict>> {
+    match finalize_all(backend, finalizations).await {
+        Err(StoreError::Locked { backend: name, message, .. }) => {
+            let attempts = locked(backend, finalizations).await.unwrap_or_default();
+            Err(StoreError::Locked { backend: name, attempts, message })
+        }
+        answer => answer,
+    }
+}
+
+/// See [`crate::store::Store::locked`].
+pub(in crate::store) async fn locked<B: Backend>(
+    backend: &B,
+    finalizations: &[Finalization],
+) -> Result<Vec<Attempt>> {
+    if finalizations.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
+    let ids: Vec<Uuid> = finalizations.iter().map(|end| end.attempt.execution_id).collect();
+    let rows = session.locked(&ids).await?;
+    let changes = finalizations.iter().flat_map(|end| &end.changes);
+    let keys: Vec<_> = changes.map(|change| (change.organization_id, change.key.as_str())).collect();
+    let entries = if keys.is_empty() { HashSet::new() } else { session.locked_state(&keys).await? };
+    session.commit().await?;
+    let is_entry = |change: &StateChange| entries.contains(&(change.organization_id, change.key.clone()));
+    let is_locked =
+        |end: &&Finalization| rows.contains(&end.attempt.execution_id) || end.changes.iter().any(is_entry);
+    Ok(finalizations.iter().filter(is_locked).map(|end| end.attempt).collect())
+}
+
+async fn finalize_all<B: Backend>(backend: &B, finalizations: &[Finalization]) -> Result<Vec<Verdict>> {
     let mut groups = Groups::of(finalizations);
     while let Some(group) = groups.next_group() {
         let written = finalize_group(backend, group).await;

@@ -6,11 +6,11 @@ mod queue;
 mod renew;
 
 pub(super) use claim::{claim, claim_due};
-pub(super) use finalize::finalize;
+pub(super) use finalize::{finalize, locked};
 pub(super) use queue::{fail_unusable, reopen_unusable, request_cancel, submit};
 pub(super) use renew::{record_events, record_started, renew};
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
@@ -22,6 +22,14 @@ use crate::execution::Status;
 /// In which state each is.
 fn statuses(rows: &[Found]) -> HashMap<Uuid, Status> {
     rows.iter().map(|row| (row.attempt.execution_id, row.status)).collect()
+}
+
+/// Which of these rows somebody has locked at this moment. Does not wait for them.
+pub(super) async fn locked_rows<B: Backend>(backend: &B, ids: &[Uuid]) -> Result<HashSet<Uuid>> {
+    let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
+    let locked = session.locked(ids).await?;
+    session.commit().await?;
+    Ok(locked)
 }
 
 /// Where rows are that a write passed by.

@@ -5,11 +5,12 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::locked_rows;
 use crate::execution::Attempt;
 use crate::store::decide;
 use crate::store::rows::EventRowIn;
 use crate::store::session::{Backend, Extent, Purpose, Session};
-use crate::store::{Claimant, NewEvent, Renewal, Result, Verdict};
+use crate::store::{Claimant, NewEvent, Renewal, Result, StoreError, Verdict};
 
 /// See [`crate::store::Store::renew`].
 pub(in crate::store) async fn renew<B: Backend>(
@@ -100,6 +101,19 @@ pub(in crate::store) async fn record_started<B: Backend>(
     if started.is_empty() {
         return Ok(());
     }
+    match note_started(backend, owner, started).await {
+        Err(StoreError::Locked { .. }) => {}
+        noted => return noted,
+    }
+    // The end notes the start of a row that somebody has locked.
+    let ids: Vec<Uuid> = started.iter().map(|(attempt, _)| attempt.execution_id).collect();
+    let locked = locked_rows(backend, &ids).await?;
+    let free = started.iter().copied().filter(|(attempt, _)| !locked.contains(&attempt.execution_id));
+    let free: Vec<_> = free.collect();
+    if free.is_empty() { Ok(()) } else { note_started(backend, owner, &free).await }
+}
+
+async fn note_started<B: Backend>(backend: &B, owner: Uuid, started: &[(Attempt, Timestamp)]) -> Result<()> {
     let mut session = backend.begin(Purpose::Write, Extent::OneStatement).await?;
     session.record_started(owner, started).await?;
     session.commit().await

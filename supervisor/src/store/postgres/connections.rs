@@ -34,6 +34,9 @@ const SESSION: &str = "SET synchronous_commit = on; SET statement_timeout = '30s
 const ONCE: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
                     SET enable_indexscan = off; SET enable_indexonlyscan = off";
 
+/// Whoever has locked a row must not hold up what is written together with it.
+const NO_LONG_WAIT: &str = "SET lock_timeout = '1s'";
+
 /// How the server plans what is sent.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Planning {
@@ -50,8 +53,8 @@ impl Planning {
     fn settings(self) -> &'static [&'static str] {
         match self {
             Self::EachTime => &[SESSION, "SET plan_cache_mode = force_custom_plan"],
-            Self::Once => &[SESSION, ONCE],
-            Self::OnceUnflushed => &[SESSION, ONCE, "SET synchronous_commit = off"],
+            Self::Once => &[SESSION, ONCE, NO_LONG_WAIT],
+            Self::OnceUnflushed => &[SESSION, ONCE, NO_LONG_WAIT, "SET synchronous_commit = off"],
         }
     }
 

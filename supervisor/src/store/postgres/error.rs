@@ -5,6 +5,9 @@ use sqlx::postgres::PgDatabaseError;
 use super::BACKEND;
 use crate::store::StoreError;
 
+/// What a statement ends with that waited for a lock as long as it may.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
 /// A statement failed, and its transaction with it.
 pub(super) fn store_error(error: sqlx::Error) -> StoreError {
     let backend = BACKEND;
@@ -15,6 +18,9 @@ pub(super) fn store_error(error: sqlx::Error) -> StoreError {
     if let sqlx::Error::Database(database) = &error {
         let sqlstate = database.code().unwrap_or_default().into_owned();
         // The class of a code is its first two characters: postgresql.org/docs/current/errcodes-appendix.html.
+        if sqlstate == LOCK_NOT_AVAILABLE {
+            return StoreError::Locked { backend, attempts: Vec::new(), message };
+        }
         return match sqlstate.get(..2).unwrap_or_default() {
             // A value that is no value, or one that breaks a constraint.
             "22" | "23" => StoreError::Refused { backend, sqlstate, message },
@@ -62,7 +68,10 @@ pub(super) fn store_error(error: sqlx::Error) -> StoreError {
 /// that nothing was written.
 pub(super) fn commit_unknown(error: sqlx::Error) -> StoreError {
     let code = error.as_database_error().and_then(|database| database.code()).unwrap_or_default();
-    if matches!(code.get(..2), Some("22" | "23" | "25" | "40" | "42" | "54")) || is_stale_plan(&error) {
+    let nothing_written = code == LOCK_NOT_AVAILABLE
+        || matches!(code.get(..2), Some("22" | "23" | "25" | "40" | "42" | "54"))
+        || is_stale_plan(&error);
+    if nothing_written {
         return store_error(error);
     }
     StoreError::CommitUnknown { backend: BACKEND, message: said(&error) }

@@ -40,7 +40,9 @@ pub(super) async fn lost(shared: &Shared, claimant: &Claimant) -> Result<Lost> {
 /// An error is no contact, whatever it says.
 pub(super) fn no_contact(error: &StoreError) -> Answer {
     match error {
-        StoreError::Unreachable { .. } | StoreError::CommitUnknown { .. } => Answer::Nothing,
+        StoreError::Unreachable { .. } | StoreError::CommitUnknown { .. } | StoreError::Locked { .. } => {
+            Answer::Nothing
+        }
         StoreError::StalePlan { .. }
         | StoreError::Refused { .. }
         | StoreError::Incompatible { .. }

@@ -215,6 +215,10 @@ impl Store for PostgresStore {
         again(|| flow::finalize(self, finalizations)).await
     }
 
+    async fn locked(&self, finalizations: &[Finalization]) -> Result<Vec<Attempt>> {
+        again(|| flow::locked(self, finalizations)).await
+    }
+
     async fn unnotified(&self, older_than: Duration, limit: usize) -> Result<Vec<ExecutionRecord>> {
         again(|| read::unnotified(self, older_than, limit)).await
     }

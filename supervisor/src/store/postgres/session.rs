@@ -282,6 +282,22 @@ impl Session for PgSession {
         written(&self.rows(event_rows(log_rows(query, lines), events)).await?)
     }
 
+    async fn locked(&mut self, asked: &[Uuid]) -> Result<HashSet<Uuid>> {
+        ids(&self.rows(sqlx::query(statements::LOCKED).bind(asked)).await?)
+    }
+
+    async fn locked_state(
+        &mut self,
+        keys: &[(Option<Uuid>, &str)],
+    ) -> Result<HashSet<(Option<Uuid>, String)>> {
+        let query = sqlx::query(statements::LOCKED_STATE)
+            .bind(column(keys, |(organization_id, _)| *organization_id))
+            .bind(column(keys, |(_, key)| *key));
+        let rows = self.rows(query).await?;
+        let read = |row: &PgRow| Ok((row.try_get("organization_id")?, row.try_get("key")?));
+        rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
+    }
+
     async fn requeue(&mut self, rows: &[BackRow]) -> Result<HashSet<Attempt>> {
         let query = fences(sqlx::query(statements::REQUEUE), &column(rows, |row| row.fence))
             .bind(column(rows, |row| i32::from(row.refund)))

@@ -31,6 +31,8 @@ statements! {
     INSERT_EVENTS = "insert_events",
     INSERT_FENCED_EVENTS = "insert_fenced_events",
     INSERT_LOGS = "insert_logs",
+    LOCKED = "locked",
+    LOCKED_STATE = "locked_state",
     LOGS = "logs",
     MARK_NOTIFIED = "mark_notified",
     MISSING_RIGHTS = "missing_rights",

@@ -55,7 +55,7 @@ impl Backend for PostgresStore {
             let mut session = PgSession { lent, from, store, extent, timeout };
             let begun = match extent {
                 Extent::OneStatement => Ok(()),
-                Extent::Several => session.open().await,
+                Extent::Several => session.open(purpose).await,
             };
             match begun {
                 Ok(()) => return Ok(session),
@@ -84,9 +84,13 @@ async fn committed<T>(limit: Duration, answer: impl Future<Output = sqlx::Result
 }
 
 impl PgSession {
-    async fn open(&mut self) -> Result<()> {
-        if self.timeout >= STATEMENT_TIMEOUT {
-            return self.order("BEGIN").await;
+    async fn open(&mut self, purpose: Purpose) -> Result<()> {
+        match purpose {
+            // Whoever has locked a row must not hold up what is written together with it.
+            Purpose::Write => return self.order("BEGIN; SET LOCAL lock_timeout = '1s'").await,
+            // It passes by the rows that are locked, and measures how long a table is.
+            Purpose::Claim => return self.order("BEGIN").await,
+            Purpose::Renew(_) => {}
         }
         // What we do not wait for any longer the server must not do later.
         let limit = self.timeout.as_millis().max(1);

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::error::store_error;
 use super::transaction::{STATEMENT_TIMEOUT, within};
 use super::{PostgresStore, statements};
-use crate::store::{QueueDepth, Result};
+use crate::store::{QueueDepth, Result, StoreError, flow};
 
 pub(super) async fn depth(store: &PostgresStore) -> Result<QueueDepth> {
     let query = sqlx::query(statements::QUEUE_DEPTH);
@@ -35,11 +35,26 @@ fn duration(row: &PgRow, column: &str) -> sqlx::Result<Option<Duration>> {
     Ok(micros.map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0))))
 }
 
-/// A crash may take the mark, and the end is published once more. So it does not wait for the disk.
+/// A crash may take the mark, and the end is published once more. So it does not wait for the disk. Where somebody has
+/// locked some of the rows the others are marked, and it is an error.
 pub(super) async fn mark_notified(store: &PostgresStore, ids: &[Uuid]) -> Result<()> {
     if ids.is_empty() {
         return Ok(());
     }
+    match mark(store, ids).await {
+        Err(error @ StoreError::Locked { .. }) => {
+            let locked = flow::locked_rows(store, ids).await?;
+            let free: Vec<Uuid> = ids.iter().copied().filter(|id| !locked.contains(id)).collect();
+            if !locked.is_empty() && !free.is_empty() {
+                mark(store, &free).await?;
+            }
+            Err(error)
+        }
+        marked => marked,
+    }
+}
+
+async fn mark(store: &PostgresStore, ids: &[Uuid]) -> Result<()> {
     let marks = &store.shared.marks;
     let mut lent = within(STATEMENT_TIMEOUT, marks.borrow()).await?;
     let query = sqlx::query(statements::MARK_NOTIFIED).bind(ids);

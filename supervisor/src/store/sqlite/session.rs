@@ -266,6 +266,18 @@ impl Session for SqliteSession {
         Ok(written)
     }
 
+    /// Nobody locks single rows here.
+    async fn locked(&mut self, _ids: &[Uuid]) -> Result<HashSet<Uuid>> {
+        Ok(HashSet::new())
+    }
+
+    async fn locked_state(
+        &mut self,
+        _keys: &[(Option<Uuid>, &str)],
+    ) -> Result<HashSet<(Option<Uuid>, String)>> {
+        Ok(HashSet::new())
+    }
+
     async fn requeue(&mut self, rows: &[BackRow]) -> Result<HashSet<Attempt>> {
         let query = sqlx::query(statements::REQUEUE).bind(array(rows)?).bind(self.now);
         written(&self.rows(query).await?)
