@@ -10,7 +10,7 @@ const WORDS: [&str; 6] =
     ["json!", "to_value(", "from_value(", "serde_json::Value", "serde_json::{", "Map<String, Value"];
 
 /// Files that may, and what they put in a tree instead of user data.
-const NAMED: [(&str, &str); 18] = [
+const NAMED: [(&str, &str); 19] = [
     ("cli/check_worker.rs", "the kit's own lines"),
     ("cli/doctor.rs", "findings"),
     ("cli/follow.rs", "how many lines a gap has"),
@@ -19,6 +19,7 @@ const NAMED: [(&str, &str); 18] = [
     ("cli/status.rs", "readiness and pool"),
     ("conformance/", "the kit's own parameters, made here"),
     ("crew/effects.rs", "the supervisor's own events"),
+    ("crew/kin.rs", "the supervisor's own events"),
     ("crew/run.rs", "the supervisor's own events"),
     ("execution/secrets", "secrets, which are looked for and never passed on"),
     ("http/logs.rs", "the end of a stream, and gaps in it"),

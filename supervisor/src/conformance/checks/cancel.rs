@@ -93,7 +93,7 @@ pub(in crate::conformance) async fn ignored(bench: &Bench) -> Checked {
     let _ = session.next(SHORT_GRACE).await;
     session.group.terminate();
     let _ = session.next(SHORT_GRACE).await;
-    session.group.kill();
+    session.group.kill_members();
     let expected = "SIGKILL to the process group ends a worker that ignores everything else";
     if !session.stdout_ends(GONE_WITHIN + SLACK).await {
         return Err(session.fault(expected, "something holds its stdout open").await);

@@ -8,7 +8,8 @@ WITH lost AS (
     FROM executions
     WHERE status = 'RUNNING' AND completed_at IS NULL AND lease_owner <> $1
         AND ($2 OR lease_owner = ANY ($3) OR (id, attempt, lease_expires_at) IN (
-            SELECT * FROM UNNEST($4::uuid[], $5::integer[], $6::timestamptz[])
+            SELECT late.id, late.attempt, late.lease_ends
+            FROM UNNEST($4::uuid[], $5::integer[], $6::timestamptz[]) AS late (id, attempt, lease_ends)
         ))
     ORDER BY lease_expires_at
     LIMIT $7
