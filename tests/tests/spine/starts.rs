@@ -124,7 +124,7 @@ fn a_start_that_waits_for_its_database_answers_and_ends_on_sigterm() {
     eventually("it says what it waits for", SOON, || {
         let Some(response) = supervisor.client().try_get("/readyz") else { return false };
         let detail = response.body["parts"][0]["detail"].as_str().unwrap_or_default();
-        response.status == 503 && detail.starts_with("the database is out of reach: ")
+        response.status == 503 && detail.starts_with("the start waits for the database: ")
     });
     assert!(supervisor.log().contains("waiting for the database"));
     let alive = supervisor.client().get("/healthz");

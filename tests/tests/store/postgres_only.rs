@@ -391,13 +391,7 @@ async fn an_upgrade_ends_sessions_that_rest_and_no_others() {
     let (mut resting, mut present) = (fixture.session_of_another().await, fixture.session_of_another().await);
     sqlx::query("SELECT pg_advisory_lock(1)").execute(&mut present).await.unwrap();
     sqlx::query("SELECT * FROM executions").fetch_all(&mut resting).await.unwrap();
-    fixture
-        .sql(
-            "ALTER TABLE executions DROP COLUMN request_text, DROP COLUMN result_text; \
-             ALTER TABLE state_entries DROP COLUMN value_text; \
-             DELETE FROM muster_migrations WHERE version > 2",
-        )
-        .await;
+    back_to_version_1(&fixture).await;
     fixture.another_store().await.migrate().await.unwrap();
     assert!(sqlx::query("SELECT 1").execute(&mut resting).await.is_err(), "its statements are of before");
     sqlx::query("SELECT 1").execute(&mut present).await.expect("it shows that a supervisor lives");
