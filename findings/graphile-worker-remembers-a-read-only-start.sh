@@ -9,7 +9,7 @@
 #   run() stays pending, and the failures are logged at level debug, which the default logger does not print.
 #   A second process takes the job at once.
 # Why it matters for a supervisor: a rolling restart in the middle of a switch-over leaves workers that look idle. "No
-#   work" and "could not look for work" must be different in log, metrics and readiness; a claim loop counts its failures in
+#   work" and "could not look for work" must differ in log, metrics and readiness; a claim loop counts its failures in
 #   a row; and what is cached must be a value, not an attempt.
 # Versions: graphile-worker 0.17.3 from npm, Node 20.20, PostgreSQL 15.20 (Debian 12).
 # Source: graphile-worker, src/taskIdentifiers.ts (the kept promise) and src/worker.ts ("contiguous fails").
