@@ -20,6 +20,8 @@ use crate::transcripts::Keeper;
 
 /// So many starts in a row without a Ready, and the batch gives up. (A service never does.)
 const GIVE_UP_AFTER: u32 = 5;
+/// A batch whose store refuses an outcome waits for so long for everything else.
+const SETTLED_WITHIN: Duration = Duration::from_secs(5);
 
 /// What a batch is run with.
 #[derive(Debug)]
@@ -124,7 +126,11 @@ pub async fn run(batch: Batch, lines: Lines, report: &mut impl Report) -> Result
     let mut runner = Runner::new(core, keep_going, settings.max_attempts, report);
     let ran = runner.run(lines, ended, Stop { running: stop, reading: stop_reading }).await;
     runner.core.crew.handle().drain(Duration::ZERO);
-    runner.core.settled().await;
+    // What the store refuses is never written; all else is within this time.
+    let limit = if runner.gave_up { SETTLED_WITHIN } else { Duration::MAX };
+    if tokio::time::timeout(limit, runner.core.settled()).await.is_err() {
+        tracing::warn!(?limit, "the batch ends without the outcomes that its store refuses");
+    }
     ran
 }
 

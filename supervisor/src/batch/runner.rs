@@ -15,12 +15,17 @@ use super::input::Line;
 use super::outcome::ResultLine;
 use super::queue::{CLAIM_MAX, Queue};
 use crate::execution::Status;
-use crate::finalize::Finalized;
+use crate::finalize::{Cause, Finalized};
 use crate::service::{Closed, Core, Reservation};
 use crate::store::{Claim, Disposition, Failure, NewExecution, Verdict};
 
 /// Why what a signal stopped was not run.
 const INTERRUPTED: &str = "the batch was interrupted";
+
+/// How often it is looked for ends that the store refuses,
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// and how often each is tried by itself before its line fails: some ten seconds.
+const TRIES_MAX: u32 = 3;
 
 pub(super) struct Runner<'a, R> {
     pub(super) core: Core,
@@ -34,6 +39,8 @@ pub(super) struct Runner<'a, R> {
     later: Vec<(Instant, Arc<NewExecution>)>,
     /// Why nothing more is started, once that is so.
     abandoned: Option<&'static str>,
+    /// The store does not take the end of some line.
+    pub(super) gave_up: bool,
     report: &'a mut R,
 }
 
@@ -47,6 +54,7 @@ impl<'a, R: Report> Runner<'a, R> {
             queue: Queue::default(),
             later: Vec::new(),
             abandoned: None,
+            gave_up: false,
             report,
         }
     }
@@ -60,6 +68,7 @@ impl<'a, R: Report> Runner<'a, R> {
     ) -> Result<(), BatchError> {
         let (mut more_lines, mut unreadable) = (true, None);
         let mut read = Vec::new();
+        let mut look = tokio::time::interval(LOOK_EVERY);
         while more_lines || !self.places.is_empty() || self.queue.len() > 0 {
             if self.fail_bad_lines() {
                 continue;
@@ -86,6 +95,7 @@ impl<'a, R: Report> Runner<'a, R> {
                     lines.close();
                     unreadable = unreadable.or(Some(BatchError::Stopped));
                 }
+                _ = look.tick() => self.give_up_refused(),
                 Some(()) = OptionFuture::from(due.map(tokio::time::sleep_until)) => self.requeue_due(),
                 count = lines.recv_many(&mut read, room), if more_lines && room > 0 => {
                     more_lines = count > 0;
@@ -168,6 +178,29 @@ impl<'a, R: Report> Runner<'a, R> {
                     self.fail(&execution, "another supervisor took the execution over");
                 }
             }
+        }
+    }
+
+    /// A line whose end the store refuses again and again while it takes others ends as failed: whoever reads the
+    /// results must not wait for somebody to mend the store.
+    fn give_up_refused(&mut self) {
+        for end in self.core.refused() {
+            let given_up = end.cause == Cause::Refused && end.tries >= TRIES_MAX;
+            let Some((place, execution)) =
+                given_up.then(|| self.places.remove(&end.attempt.execution_id)).flatten()
+            else {
+                continue;
+            };
+            tracing::error!(attempt = %end.attempt, error = end.message,
+                "the store refuses the end of this execution; its line fails, and its row stays RUNNING: look for a \
+                 trigger or a constraint that holds it back");
+            self.gave_up = true;
+            self.core.desk.ledger().let_go(end.attempt);
+            let message = format!("it ran, and the store refuses its end: {}", end.message);
+            let failure = Failure::new(error_type::RESULT_NOT_STORABLE, message);
+            let workflow = execution.workflow_name.clone().unwrap_or_default();
+            let line = ResultLine::never_ran(execution.id, workflow, Status::Failed, failure);
+            self.end(place, ResultLine { attempt: end.attempt.number, ..line });
         }
     }
 

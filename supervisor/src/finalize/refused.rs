@@ -32,6 +32,8 @@ pub struct RefusedEnd {
     pub message: String,
     /// Why it does not take it.
     pub cause: Cause,
+    /// How often it was tried by itself.
+    pub tries: u32,
 }
 
 /// Why the database does not take an end.
@@ -81,6 +83,7 @@ struct Waiting {
     attempt: Attempt,
     message: String,
     cause: Cause,
+    tries: u32,
     kept: Kept,
     wait: Duration,
     due: Instant,
@@ -103,6 +106,7 @@ impl Refused {
                     attempt: outbox.read(place)?.attempt,
                     message: "refused before the last start".to_owned(),
                     cause: Cause::Refused,
+                    tries: 0,
                     kept: Kept::Disk(place),
                     wait: AGAIN_MIN,
                     due: Instant::now(),
@@ -149,7 +153,7 @@ impl Refused {
         let kept = self.store(end);
         let wait = cause.waits().0;
         let due = Instant::now() + wait;
-        self.waiting.push(Waiting { attempt, message: error.to_string(), cause, kept, wait, due });
+        self.waiting.push(Waiting { attempt, message: error.to_string(), cause, tries: 0, kept, wait, due });
         self.show();
     }
 
@@ -206,6 +210,7 @@ impl Refused {
             return;
         };
         waiting.message = error.to_string();
+        waiting.tries = waiting.tries.saturating_add(1);
         waiting.is_because(Cause::of(error, attempt));
         // Somebody may have made room.
         if let (Kept::Memory(end), Some(outbox)) = (&waiting.kept, &mut self.outbox)
@@ -235,6 +240,7 @@ impl Refused {
             attempt: waiting.attempt,
             message: waiting.message.clone(),
             cause: waiting.cause,
+            tries: waiting.tries,
         });
         self.shown.send_replace(shown.collect());
     }

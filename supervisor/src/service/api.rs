@@ -226,7 +226,7 @@ fn presence_part(shown: PresenceShown) -> Option<Part> {
 /// One row that its database refuses is named, and no reason to take nothing else.
 fn outcomes_part(refused: &[RefusedEnd]) -> Part {
     let Some(first) = refused.first() else { return part("outcomes", true, "all are taken") };
-    let RefusedEnd { attempt, message, cause } = first;
+    let RefusedEnd { attempt, message, cause, tries: _ } = first;
     let count = refused.len();
     let look_for = match cause {
         Cause::Refused => "a trigger or a constraint that holds back its row",

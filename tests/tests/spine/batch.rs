@@ -157,3 +157,23 @@ fn a_worker_in_lines_of_json_and_one_without_features_do_the_same() {
         assert_all_echoed(&run, 100);
     }
 }
+
+#[test]
+fn a_line_whose_end_the_store_refuses_fails_and_the_batch_ends() {
+    let installation = workflows::installed();
+    let data = installation.path("data");
+    let arguments = ["--data-dir", data.to_str().unwrap(), "--keep-going"];
+    assert!(installation.batch(&[json!({ "workflow": "echo" })], &arguments).status.success());
+    installation.embedded_sql(
+        "CREATE TRIGGER hold_back BEFORE UPDATE ON executions
+         WHEN NEW.status <> 'RUNNING' AND NEW.request LIKE '%refuse-me%'
+         BEGIN SELECT RAISE(ABORT, 'the books are closed'); END",
+    );
+    let line = |value: &str| json!({ "workflow": "echo", "params": { "value": value } });
+    let run = installation.batch(&[line("one"), line("refuse-me"), line("two")], &arguments);
+    let statuses: Vec<_> = run.results.iter().map(|result| &result["status"]).collect();
+    assert_eq!(statuses, ["SUCCESS", "FAILED", "SUCCESS"], "{:?}", run.results);
+    assert!(run.results[1]["error_message"].as_str().unwrap().contains("the books are closed"));
+    assert!(run.stderr.contains("the books are closed"), "{}", run.stderr);
+    assert!(!run.status.success());
+}
