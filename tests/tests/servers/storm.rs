@@ -5,8 +5,18 @@ use muster_tests::binaries;
 #[test]
 fn a_small_storm_loses_nothing() {
     // The bar of the recovery time is doubled, as in `takeover`: tests run beside other things.
-    let storm =
-        ["--executions", "300", "--seconds", "20", "--every-seconds", "1", "--recovery-seconds", "10"];
+    let storm = [
+        "--weather",
+        "crashes",
+        "--executions",
+        "300",
+        "--seconds",
+        "20",
+        "--every-seconds",
+        "1",
+        "--recovery-seconds",
+        "10",
+    ];
     let output = binaries::chaos(&storm);
     let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{out}\n{error}");

@@ -1,12 +1,12 @@
 //! The storm: one fault after another, dealt from a shuffled deck, so that every kind comes soon and often.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use muster_tests::{Backends, Cache, Service, Services};
+use muster_tests::{Backends, Cache, Record, Service, Services};
 
-use crate::fleet::{Death, Fleet};
+use crate::fleet::{Death, Fleet, LEASE_SECONDS};
 use crate::say;
 
 /// What can go wrong.
@@ -18,26 +18,75 @@ enum Fault {
     PostgresRestarted,
     RedisFlushed,
     RedisRestarted,
+    PostgresPaused,
+    TableLockedForWriting,
+    TableLocked,
+    RowsLocked,
+    ReadOnly,
+    SupervisorFrozen,
 }
 
-/// Every kind once: the first deck of a storm.
-const KINDS: [Fault; 6] = [
-    Fault::SupervisorKilled,
-    Fault::WorkerKilled,
-    Fault::RabbitMqRestarted,
-    Fault::PostgresRestarted,
-    Fault::RedisFlushed,
-    Fault::RedisRestarted,
-];
-/// What later decks hold besides: processes die more often than servers.
+/// Which faults a storm is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Weather {
+    /// Processes and servers die and come back.
+    Crashes,
+    /// Servers and processes stand still, and what is wanted is locked, each for longer than a lease or for most of one.
+    Stalls,
+    /// Both.
+    All,
+}
+
+impl Weather {
+    /// Every kind once: the first deck of a storm.
+    fn kinds(self) -> Vec<Fault> {
+        let crashes = [
+            Fault::SupervisorKilled,
+            Fault::WorkerKilled,
+            Fault::RabbitMqRestarted,
+            Fault::PostgresRestarted,
+            Fault::RedisFlushed,
+            Fault::RedisRestarted,
+        ];
+        let stalls = [
+            Fault::PostgresPaused,
+            Fault::TableLockedForWriting,
+            Fault::TableLocked,
+            Fault::RowsLocked,
+            Fault::ReadOnly,
+            Fault::SupervisorFrozen,
+        ];
+        match self {
+            Self::Crashes => crashes.to_vec(),
+            Self::Stalls => stalls.to_vec(),
+            Self::All => [crashes, stalls].concat(),
+        }
+    }
+
+    /// What later decks hold besides: processes die more often than servers.
+    fn often(self) -> &'static [Fault] {
+        match self {
+            Self::Crashes | Self::All => &OFTEN,
+            Self::Stalls => &[],
+        }
+    }
+}
+
 const OFTEN: [Fault; 4] =
     [Fault::SupervisorKilled, Fault::SupervisorKilled, Fault::WorkerKilled, Fault::WorkerKilled];
+
+/// How long the database gives no write: longer than a lease with all that is waited beyond it.
+const STALL: Duration = Duration::from_secs(LEASE_SECONDS + 4);
+/// How long a supervisor stands still: most of a lease, and not all of it.
+const FREEZE: Duration = Duration::from_secs(LEASE_SECONDS * 2 / 3);
 
 /// Strikes.
 #[derive(Debug)]
 pub(crate) struct Storm<'a> {
     services: &'a Services,
     cache: Cache,
+    record: Record,
+    weather: Weather,
     random: fastrand::Rng,
     started: Instant,
     deck: Vec<Fault>,
@@ -71,18 +120,19 @@ impl<'a> Storm<'a> {
     pub(crate) fn new(
         services: &'a Services,
         backends: &Backends,
+        weather: Weather,
         random: fastrand::Rng,
         started: Instant,
     ) -> Self {
-        let cache = Cache::of(backends);
-        Self { services, cache, random, started, deck: Vec::new(), blows: Blows::default() }
+        let (cache, record) = (Cache::of(backends), Record::of(backends));
+        Self { services, cache, record, weather, random, started, deck: Vec::new(), blows: Blows::default() }
     }
 
     /// The next fault. Servers are back when it returns.
     pub(crate) fn strike(&mut self, fleet: &mut Fleet) {
         if self.deck.is_empty() {
-            let often = if self.blows.counts.is_empty() { &[][..] } else { &OFTEN[..] };
-            self.deck = [&KINDS[..], often].concat();
+            let often = if self.blows.counts.is_empty() { &[][..] } else { self.weather.often() };
+            self.deck = [&self.weather.kinds(), often].concat();
             self.random.shuffle(&mut self.deck);
         }
         let Some(fault) = self.deck.pop() else { return };
@@ -92,19 +142,49 @@ impl<'a> Storm<'a> {
             Fault::SupervisorKilled => self.blows.deaths.push(fleet.kill_supervisor(&mut self.random)),
             Fault::WorkerKilled => fleet.kill_worker(&mut self.random),
             Fault::RabbitMqRestarted => self.restart(Service::RabbitMq),
-            Fault::PostgresRestarted => {
-                let from = Timestamp::now();
-                self.restart(Service::Postgres);
-                self.blows.database_away.push((from, Timestamp::now()));
-            }
+            Fault::PostgresRestarted => self.away(|storm| storm.restart(Service::Postgres)),
             Fault::RedisFlushed => self.cache.flush(),
             Fault::RedisRestarted => self.restart(Service::Redis),
+            Fault::PostgresPaused => self.away(|storm| {
+                storm.services.pause(Service::Postgres);
+                std::thread::sleep(STALL);
+                storm.services.resume(Service::Postgres);
+            }),
+            // What CREATE INDEX takes, what ALTER TABLE takes, and what a person takes who looks at rows to mend them.
+            Fault::TableLockedForWriting => self.hold("LOCK TABLE executions IN SHARE MODE"),
+            Fault::TableLocked => self.hold("LOCK TABLE executions IN ACCESS EXCLUSIVE MODE"),
+            Fault::RowsLocked => {
+                self.hold("SELECT id FROM executions WHERE completed_at IS NULL FOR UPDATE SKIP LOCKED");
+            }
+            Fault::ReadOnly => self.away(|storm| {
+                storm.record.execute("ALTER SYSTEM SET default_transaction_read_only = on");
+                storm.record.execute("SELECT pg_reload_conf()");
+                std::thread::sleep(STALL);
+                storm.record.execute("ALTER SYSTEM RESET default_transaction_read_only");
+                storm.record.execute("SELECT pg_reload_conf()");
+            }),
+            Fault::SupervisorFrozen => fleet.freeze_supervisor(&mut self.random, FREEZE),
         }
+    }
+
+    /// Somebody has a lock, for as long as the database counts as away.
+    fn hold(&mut self, statement: &str) {
+        self.away(|storm| {
+            let held = storm.record.hold(statement);
+            std::thread::sleep(STALL);
+            drop(held);
+        });
+    }
+
+    fn away(&mut self, trouble: impl FnOnce(&mut Self)) {
+        let from = Timestamp::now();
+        trouble(self);
+        self.blows.database_away.push((from, Timestamp::now()));
     }
 
     /// True once every kind of fault has struck.
     pub(crate) fn has_shown_all(&self) -> bool {
-        self.blows.counts.len() == KINDS.len()
+        self.blows.counts.len() == self.weather.kinds().len()
     }
 
     /// Politely, or as a crash.

@@ -11,6 +11,9 @@ const LEAVES_WITHIN: Duration = Duration::from_secs(60);
 /// Workers leave 2 s after the end of their stdin.
 const WORKERS_GONE_WITHIN: Duration = Duration::from_secs(10);
 
+/// The shortest that leaves room for a machine with other things to do: what stands still for longer loses its runs.
+pub(crate) const LEASE_SECONDS: u64 = 3;
+
 const WORKFLOW: &str = "export default async (params, ctx) => {
   for (let i = 0; i < 3; i++) ctx.log.info(`line ${i} of ${params.n}`);
   await ctx.state.set(`n${params.n}`, ctx.attempt);
@@ -32,6 +35,14 @@ struct Ship {
     supervisor: Supervisor,
 }
 
+impl Ship {
+    /// Under which id it claims; none before it says so.
+    fn owner(&self) -> Option<String> {
+        let pool = self.supervisor.client().try_get("/api/pool")?;
+        pool.body["supervisor"].as_str().map(str::to_owned)
+    }
+}
+
 /// A supervisor that was killed.
 #[derive(Clone, Debug)]
 pub(crate) struct Death {
@@ -48,6 +59,7 @@ impl Fleet {
                 .setting("max_workers", workers)
                 .setting("min_workers", workers.min(2))
                 .setting("graceful_shutdown_seconds", 1)
+                .setting("lease_seconds", LEASE_SECONDS)
                 .workflow("storm.js", WORKFLOW);
             Ship { supervisor: installation.spawn(), installation }
         };
@@ -60,13 +72,25 @@ impl Fleet {
     pub(crate) fn kill_supervisor(&mut self, random: &mut fastrand::Rng) -> Death {
         let struck = random.usize(..self.ships.len());
         let ship = &mut self.ships[struck];
-        let owner = ship.supervisor.client().try_get("/api/pool");
-        let owner = owner.and_then(|response| response.body["supervisor"].as_str().map(str::to_owned));
+        let owner = ship.owner();
         let at = Timestamp::now();
         ship.supervisor.signal(Signal::KILL);
         ship.supervisor.wait_exit(LEAVES_WITHIN);
         ship.supervisor = ship.installation.spawn();
         Death { owner, at }
+    }
+
+    /// Lets a supervisor stand still for a while. Its workers go on.
+    pub(crate) fn freeze_supervisor(&self, random: &mut fastrand::Rng, lasts: Duration) {
+        let ship = &self.ships[random.usize(..self.ships.len())];
+        ship.supervisor.signal(Signal::STOP);
+        std::thread::sleep(lasts);
+        ship.supervisor.signal(Signal::CONT);
+    }
+
+    /// The owner ids of all that live.
+    pub(crate) fn owners(&self) -> Vec<String> {
+        self.ships.iter().filter_map(Ship::owner).collect()
     }
 
     /// Kills a worker, if there is one.

@@ -22,6 +22,8 @@ pub(crate) struct Circumstances {
     pub(crate) took: Duration,
     /// Everything ended and was announced in time.
     pub(crate) drained: bool,
+    /// The owner ids of the supervisors that lived to the end.
+    pub(crate) living: Vec<String>,
     /// Processes that stayed.
     pub(crate) left: Vec<String>,
     /// The bar of the recovery times.
@@ -40,6 +42,7 @@ pub(crate) struct Ledger {
     without_logs: Vec<String>,
     wrong_state: Vec<String>,
     over_attempts: Vec<String>,
+    taken_from_living: Vec<String>,
     unknown_rows: u64,
     statuses: BTreeMap<String, usize>,
     attempts: BTreeMap<u64, usize>,
@@ -79,6 +82,7 @@ impl Ledger {
         let rows = rows(&record);
         let keys = cache.keys().into_iter();
         let (recoveries, disturbed_recoveries) = recoveries(&record, blows);
+        let taken_from_living = taken_from_living(&record, blows, &circumstances.living);
         let mut ledger = Self {
             executions: planned.len(),
             faults: blows.to_string(),
@@ -89,6 +93,7 @@ impl Ledger {
             without_logs: Vec::new(),
             wrong_state: Vec::new(),
             over_attempts: Vec::new(),
+            taken_from_living,
             unknown_rows: rows.len().saturating_sub(planned.len()) as u64,
             statuses: BTreeMap::new(),
             attempts: BTreeMap::new(),
@@ -159,7 +164,7 @@ impl Ledger {
         broken
     }
 
-    fn findings(&self) -> [(&'static str, &Vec<String>); 9] {
+    fn findings(&self) -> [(&'static str, &Vec<String>); 10] {
         [
             ("lost", &self.lost),
             ("finalized twice or never", &self.ended_twice),
@@ -167,6 +172,7 @@ impl Ledger {
             ("incomplete logs", &self.without_logs),
             ("state of another attempt", &self.wrong_state),
             ("more than max_attempts", &self.over_attempts),
+            ("taken from the living", &self.taken_from_living),
             ("keys of executions left", &self.keys_of_executions),
             ("keys without expiry", &self.keys_without_expiry),
             ("processes left", &self.circumstances.left),
@@ -202,6 +208,21 @@ fn rows(record: &Record) -> HashMap<String, Value> {
         FROM executions",
     );
     rows.into_iter().filter_map(|row| Some((row["id"].as_str()?.to_owned(), row))).collect()
+}
+
+/// Executions that were taken over from a supervisor that lived at that moment.
+fn taken_from_living(record: &Record, blows: &Blows, living: &[String]) -> Vec<String> {
+    let died: HashMap<&str, Timestamp> =
+        blows.deaths.iter().filter_map(|death| Some((death.owner.as_deref()?, death.at))).collect();
+    let lost =
+        record.select("SELECT execution_id, supervisor, at FROM execution_events WHERE event = 'lost'");
+    let lost = lost.iter().filter(|row| {
+        let owner = row["supervisor"].as_str().unwrap_or_default();
+        let at = row["at"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+        let before_its_death = died.get(owner).zip(at).is_some_and(|(died, at)| at < *died);
+        before_its_death || living.iter().any(|living| living == owner)
+    });
+    lost.filter_map(|row| row["execution_id"].as_str().map(str::to_owned)).collect()
 }
 
 /// How long what a killed supervisor ran waited to be taken over: undisturbed, and disturbed.

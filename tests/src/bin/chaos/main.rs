@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use muster_tests::{Backends, Services};
 
-use faults::Storm;
+use faults::{Storm, Weather};
 use fleet::Fleet;
 use ledger::Ledger;
 use load::Load;
@@ -45,6 +45,9 @@ struct Arguments {
     /// The pause between two faults.
     #[arg(long, value_name = "SECONDS", default_value_t = 3.0)]
     every_seconds: f64,
+    /// Of what the storm is made.
+    #[arg(long, value_enum, default_value_t = Weather::All)]
+    weather: Weather,
     /// What a supervisor ran is claimed again this soon after its death (99 of 100).
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
     recovery_seconds: f64,
@@ -76,7 +79,7 @@ fn run(arguments: &Arguments, seed: u64, services: &Services, backends: &Backend
     let started = Instant::now();
     let load = Load::start(backends.clone(), arguments.executions, lasts, random.fork());
     let every = Duration::from_secs_f64(arguments.every_seconds);
-    let mut storm = Storm::new(services, backends, random, started);
+    let mut storm = Storm::new(services, backends, arguments.weather, random, started);
     while started.elapsed() < lasts || !load.is_published() || !storm.has_shown_all() {
         // The pace of the storm; nothing waits for anything here.
         std::thread::sleep(every);
@@ -93,9 +96,10 @@ fn run(arguments: &Arguments, seed: u64, services: &Services, backends: &Backend
     let calm = Duration::from_secs(arguments.calm_seconds);
     let drained = ledger::wait_until_all_ended(backends, published.len(), calm);
     let took = started.elapsed();
+    let living = fleet.owners();
     let left = fleet.leave();
     let bar = Duration::from_secs_f64(arguments.recovery_seconds);
-    Ledger::write(backends, &published, &blows, ledger::Circumstances { took, drained, left, bar })
+    Ledger::write(backends, &published, &blows, ledger::Circumstances { took, drained, living, left, bar })
 }
 
 /// Through the handle, so that a closed pipe is no panic.
