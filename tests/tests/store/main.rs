@@ -13,6 +13,7 @@ mod finalization;
 mod fixture;
 mod hidden;
 mod leases;
+mod older;
 mod postgres_only;
 mod queue;
 mod reading;

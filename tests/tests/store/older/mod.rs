@@ -1,0 +1,67 @@
+//! A supervisor of an earlier version that still runs while a newer one has brought the schema up to date: what it
+//! sends still fits, and each reads what the other writes. `version_2/` holds its statements as they were; they
+//! never change.
+
+use std::path::Path;
+
+use muster_supervisor::execution::Status;
+use uuid::Uuid;
+
+use crate::fixture::{claimant, postgres, success};
+
+/// The statements of a version by their names.
+fn statements(version: &str) -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/store/older").join(version);
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files
+        .map(|path| {
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            (name, std::fs::read_to_string(path).unwrap())
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_statement_of_an_older_supervisor_fits_the_schema() {
+    let fixture = postgres().await;
+    let all = statements("version_2");
+    assert_eq!(all.len(), 41);
+    for (name, sql) in all {
+        fixture.sql(&format!("PREPARE older_{name} AS {sql}")).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_and_a_newer_supervisor_read_what_the_other_writes() {
+    let fixture = postgres().await;
+    let all = statements("version_2");
+    let older = |wanted: &str| all.iter().find(|(name, _)| name == wanted).unwrap().1.clone();
+    let (id, owner) = (Uuid::now_v7(), Uuid::now_v7());
+    let mut session = fixture.session_of_another().await;
+    let request = format!(r#"{{"execution_id":"{id}","workflow":"greet","parameters":{{"name":"Ada"}}}}"#);
+    // The older one claims what a message asked for,
+    let claim = format!(
+        "PREPARE older_claim AS {}; \
+         EXECUTE older_claim(ARRAY['{id}']::uuid[], ARRAY[NULL]::uuid[], ARRAY['greet'], ARRAY[NULL]::uuid[], \
+            ARRAY[NULL]::jsonb[], ARRAY['{request}']::jsonb[], ARRAY[3], ARRAY[NULL]::float8[], ARRAY[0], \
+            ARRAY[NULL]::uuid[], '{owner}', 30000000)",
+        older("claim")
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(claim)).execute(&mut session).await.unwrap();
+    assert_eq!(fixture.status(id).await, Status::Running);
+    // it dies, and the newer one runs what it had from what it wrote,
+    let me = claimant();
+    fixture.expire(id).await;
+    let taken = fixture.take_over(&me).await;
+    assert_eq!(taken.len(), 1);
+    let parameters = taken[0].execution.read_request().unwrap().parameters;
+    assert_eq!(parameters.get().replace(' ', ""), r#"{"name":"Ada"}"#);
+    fixture.finalize(success(&me, taken[0].attempt)).await;
+    // and an older one reads the result.
+    let read = format!("PREPARE older_execution AS {}; EXECUTE older_execution('{id}')", older("execution"));
+    sqlx::raw_sql(sqlx::AssertSqlSafe(read)).execute(&mut session).await.unwrap();
+    let row = fixture
+        .texts(&format!("SELECT status || ' ' || result::text FROM executions WHERE id = '{id}'"))
+        .await;
+    assert!(row[0].starts_with("SUCCESS "), "{row:?}");
+}

@@ -1,0 +1,2 @@
+-- $1: the id.
+DELETE FROM execution_events WHERE execution_id = $1

@@ -1,0 +1,2 @@
+-- $1: ids.
+SELECT * FROM executions WHERE id = ANY ($1)

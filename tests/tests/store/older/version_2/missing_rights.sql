@@ -1,0 +1,16 @@
+-- What this user would need and may not do.
+SELECT needed.right_name || ' ' || needed.table_name AS missing
+FROM (
+    VALUES
+    ('executions', 'SELECT'), ('executions', 'INSERT'), ('executions', 'UPDATE'), ('executions', 'DELETE'),
+    ('execution_logs', 'SELECT'), ('execution_logs', 'INSERT'),
+    ('execution_events', 'SELECT'), ('execution_events', 'INSERT'),
+    ('state_entries', 'SELECT'), ('state_entries', 'INSERT'), ('state_entries', 'UPDATE'),
+    ('state_entries', 'DELETE'),
+    ('supervisor_presences', 'SELECT'), ('supervisor_presences', 'INSERT'),
+    ('supervisor_presences', 'UPDATE'), ('supervisor_presences', 'DELETE'),
+    ('organizations', 'SELECT'), ('workflows', 'SELECT'), ('config_entries', 'SELECT'),
+    ('muster_migrations', 'SELECT')
+) AS needed (table_name, right_name)
+WHERE NOT has_table_privilege(needed.table_name, needed.right_name)
+ORDER BY needed.table_name, needed.right_name

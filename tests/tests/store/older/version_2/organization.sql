@@ -1,0 +1,1 @@
+SELECT * FROM organizations WHERE id = $1

@@ -1,0 +1,13 @@
+-- Never waits: a row that is locked is being finalized, cancelled or taken over right now. $1 and $2: the
+-- attempts, $3: the owner, $4: the lease in microseconds.
+WITH held AS (
+    SELECT executions.id
+    FROM executions JOIN UNNEST($1::uuid[], $2::integer[]) AS list (id, attempt)
+        ON executions.id = list.id AND executions.attempt = list.attempt
+    WHERE lease_owner = $3 AND status = 'RUNNING'
+    FOR UPDATE OF executions SKIP LOCKED
+)
+UPDATE executions SET lease_expires_at = clock_timestamp() + $4 * interval '1 microsecond'
+FROM held
+WHERE executions.id = held.id
+RETURNING executions.id, attempt, cancel_requested_at IS NOT NULL AS cancel_requested

@@ -1,0 +1,1 @@
+SELECT * FROM workflows WHERE id = $1 AND is_active

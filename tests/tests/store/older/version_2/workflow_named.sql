@@ -1,0 +1,5 @@
+-- $1: the name, $2: the organization, whose own comes before the global one.
+SELECT * FROM workflows
+WHERE name = $1 AND is_active AND (organization_id IS NULL OR organization_id = $2)
+ORDER BY organization_id IS NULL, id
+LIMIT 1
