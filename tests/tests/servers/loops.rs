@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use muster_tests::{Supervisor, process};
-use rustix::process::Signal;
+use muster_tests::Supervisor;
 use serde_json::json;
 
 use crate::world::{SOON, World};
@@ -12,10 +11,11 @@ use crate::world::{SOON, World};
 type Nudge = fn(&Supervisor);
 
 const NOTHING: Nudge = |_| {};
-/// Somebody must be started in its place.
-const KILL_A_WORKER: Nudge = |supervisor| {
-    let workers = supervisor.workers();
-    process::signal(*workers.last().unwrap(), Signal::KILL);
+/// Others must be started. The answer may be lost with the supervisor.
+const WANT_MORE_WORKERS: Nudge = |supervisor| {
+    let client = supervisor.client().clone();
+    let bounds = json!({ "min_workers": 6, "max_workers": 8 });
+    let _answer = std::thread::spawn(move || client.post("/api/pool/resize", &bounds)).join();
 };
 /// A failure leaves a transcript.
 const FAIL: Nudge = |supervisor| {
@@ -78,7 +78,7 @@ loops! {
     rate: "rate", "rate", NOTHING;
     redis_subscriber: "redis-subscriber", "redis-subscriber", NOTHING;
     redis_writer: "redis-writer", "redis-writer", NOTHING;
-    spawner: "spawner", "spawner", KILL_A_WORKER;
+    spawner: "spawner", "spawner", WANT_MORE_WORKERS;
     starts: "starts", "starts", NOTHING;
     sweep: "sweep", "sweep", NOTHING;
     transcripts: "transcripts", "transcripts", FAIL;
