@@ -55,7 +55,7 @@ pub(super) async fn serve(
             () = closing.cancelled() => break,
         };
         match accepted {
-            Ok((stream, peer)) => match seats.take() {
+            Ok((stream, peer)) => match seats.take().await {
                 Admission::Refused => {}
                 Admission::Seated(seat) => {
                     connections.spawn(converse(stream, peer, router.clone(), seat, closing.clone()));

@@ -17,6 +17,8 @@ const RESERVE: usize = 8;
 
 /// Who was seen within this is not asked to leave.
 const MAY_BE_ABOUT_TO_ASK: Duration = Duration::from_millis(100);
+/// How soon it is looked again whether somebody has become idle.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(10);
 /// Connections that may be on their way out beside all others.
 const LEAVING_MAX: usize = 8;
 
@@ -113,8 +115,18 @@ impl Seats {
         }
     }
 
-    /// A seat for a new connection, if it gets one.
-    pub(super) fn take(&self) -> Admission {
+    /// A seat for a new connection, if it gets one. Where everybody came just now, who is idle shows a moment later.
+    pub(super) async fn take(&self) -> Admission {
+        let deadline = Instant::now() + 2 * MAY_BE_ABOUT_TO_ASK;
+        loop {
+            match self.try_take() {
+                Admission::Refused if Instant::now() < deadline => tokio::time::sleep(LOOK_AGAIN_AFTER).await,
+                decided => return decided,
+            }
+        }
+    }
+
+    fn try_take(&self) -> Admission {
         let mut book = self.lock();
         let now = Instant::now();
         let (is_for_health, in_place_of) =
@@ -251,7 +263,7 @@ mod tests {
     use super::*;
 
     fn seat(seats: &Seats) -> Arc<Seat> {
-        match seats.take() {
+        match seats.try_take() {
             Admission::Seated(seat) => Arc::new(seat),
             Admission::Refused => panic!("refused"),
         }
@@ -281,7 +293,7 @@ mod tests {
         newer.works_on();
         let for_health: Vec<_> = (0..RESERVE).map(|_| seat(&seats)).collect();
         assert!(for_health.iter().all(|seat| seat.is_for_health()) && !newer.is_for_health());
-        assert!(matches!(seats.take(), Admission::Refused), "all of them came just now");
+        assert!(matches!(seats.try_take(), Admission::Refused), "all of them came just now");
         std::thread::sleep(MAY_BE_ABOUT_TO_ASK);
         assert!(seat(&seats).is_for_health() && for_health[0].given_up().is_cancelled());
         // It gave its answer, and idles: now it is the one to leave.
