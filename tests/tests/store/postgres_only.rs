@@ -201,10 +201,17 @@ async fn rule_13_a_lost_lock_is_taken_again_and_the_beat_goes_on_meanwhile() {
     let store = fixture.another_host();
     store.hold_presence(&me).await.unwrap();
     fixture.claimed(&me).await;
-    fixture
-        .sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
-        .await;
-    eventually("it notices", async || (store.presence() != PresenceShown::Yes).then_some(())).await;
+    let holder = "SELECT pid::text FROM pg_locks WHERE locktype = 'advisory' AND granted \
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    let before = fixture.texts(holder).await;
+    assert_eq!(before.len(), 1);
+    fixture.sql(&format!("SELECT pg_terminate_backend({})", before[0])).await;
+    // It may be lost and ours again between two looks, so the session tells.
+    eventually("another session of ours has the lock", async || {
+        let now = fixture.texts(holder).await;
+        (now.len() == 1 && now != before).then_some(())
+    })
+    .await;
     eventually("the lock is ours again", async || (store.presence() == PresenceShown::Yes).then_some(()))
         .await;
     assert_eq!(store.facts().await.unwrap().notices_death, Some(true));
