@@ -121,7 +121,7 @@ impl Seats {
         loop {
             match self.try_take() {
                 Admission::Refused if Instant::now() < deadline => tokio::time::sleep(LOOK_AGAIN_AFTER).await,
-                decided => return decided,
+                decided @ (Admission::Seated(_) | Admission::Refused) => return decided,
             }
         }
     }
