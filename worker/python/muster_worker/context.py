@@ -20,15 +20,22 @@ from .wire.messages import ErrorInfo, Level
 def _execution() -> Execution:
     found = current_or_none()
     if found is None:
-        raise RuntimeError("no execution is running here: `context` works inside a workflow only")
+        raise RuntimeError(
+            "no execution is running here: `context` works in a workflow and in threads, tasks and pool work that it started"
+        )
     return found
+
+
+def _open_execution() -> Execution:
+    execution = _execution()
+    if execution.closed:
+        raise CallError("Closed", f"the execution has ended ({execution.execution_id}); this code was left behind by it")
+    return execution
 
 
 def call_all(calls: List[Tuple[str, Any]]) -> List[Any]:
     """Asks all the questions (method, params) at once; each answer is a value or a `CallError`."""
-    execution = _execution()
-    if execution.closed:
-        raise CallError("Closed", f"execution {execution.execution_id} has ended")
+    execution = _open_execution()
     encoded = [(method, _encoded(method, params)) for method, params in calls]
     return [_answer(value, error) for value, error in execution.port.call_all(encoded)]
 
@@ -81,10 +88,9 @@ class Log:
         execution = _execution()
         interrupt.hold()
         try:
-            if not execution.closed:
-                if message is _NOT_GIVEN:
-                    message = fields.pop("message", "")
-                execution.port.log(make_record(level, execution.workflow, _formatted(message, arguments), fields))
+            if message is _NOT_GIVEN:
+                message = fields.pop("message", "")
+            execution.log(make_record(level, execution.workflow, _formatted(message, arguments), fields))
         finally:
             interrupt.release()
 
@@ -104,7 +110,7 @@ class Config:
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value, or `default` when there is none."""
-        known = _execution().context.get("config")
+        known = _open_execution().context.get("config")
         if isinstance(known, dict) and key in known:
             return known[key]
         value = _call("config.get", {"key": key})
@@ -191,17 +197,17 @@ class Context:
 
     @property
     def cancelled(self) -> bool:
-        """True once the execution is asked to end. The main thread gets `Cancelled`; other threads look here."""
-        return _execution().request is not None
+        """True once the execution is to end, or has. The main thread gets `Cancelled`; other threads look here."""
+        execution = _execution()
+        return execution.request is not None or execution.closed
 
     def progress(self, current: int, total: int = 0, message: str = "") -> None:
-        """Tells watchers how far it is: 3 of 10, or 3 of an unknown number with `total=0`. Never fails."""
-        execution = _execution()
+        """Tells watchers how far it is: 3 of 10, or 3 of an unknown number with `total=0`. Never fails an execution."""
+        execution = _open_execution()
         interrupt.hold()
         try:
-            if not execution.closed:
-                counts = progress_count(current), progress_count(total)
-                execution.port.progress(*counts, progress_message(message))
+            counts = progress_count(current), progress_count(total)
+            execution.port.progress(*counts, progress_message(message))
         finally:
             interrupt.release()
 
@@ -212,7 +218,7 @@ class Context:
 
     def sleep(self, seconds: float) -> Any:
         """Sleeps; a cancel ends it, in every thread. In a coroutine write `await context.sleep(...)`."""
-        execution = _execution()
+        execution = _open_execution()
         if execution.loop is not None and _in_loop():
             import asyncio
 
@@ -220,6 +226,7 @@ class Context:
         if threading.current_thread() is threading.main_thread():
             time.sleep(seconds)
         elif execution.wait_for_cancel(seconds):
+            _open_execution()
             raise execution.cancellation()
         return None
 

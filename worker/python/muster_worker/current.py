@@ -1,7 +1,11 @@
-"""Which execution the calling code belongs to."""
+"""Which execution the calling code belongs to.
+
+An execution belongs to a run, never to the process: what a run started is of that run for good, also after its end.
+"""
 
 from __future__ import annotations
 
+import threading
 from contextvars import ContextVar
 from typing import Optional
 
@@ -10,17 +14,21 @@ from .execution import Execution
 carried: ContextVar[Optional[Execution]] = ContextVar("muster_execution", default=None)
 """Set in the main thread; coroutines and `asyncio.to_thread` inherit it, thread pools are given it."""
 
-_running: Optional[Execution] = None
-"""The execution of the main thread, for threads that user code started without a context."""
+_STARTED_IN = "_muster_execution"
+"""On a thread: the execution that started it."""
 
 
 def current_or_none() -> Optional[Execution]:
-    """The execution the caller belongs to."""
-    return carried.get() or _running
+    """The execution the caller belongs to; none for a thread that no execution started."""
+    found = carried.get()
+    return found if found is not None else getattr(threading.current_thread(), _STARTED_IN, None)
+
+
+def mark_thread(thread: threading.Thread) -> None:
+    """The thread belongs to the execution that starts it."""
+    setattr(thread, _STARTED_IN, current_or_none())
 
 
 def set_running(execution: Optional[Execution]) -> None:
     """Says which execution the main thread is in."""
-    global _running
-    _running = execution
     carried.set(execution)

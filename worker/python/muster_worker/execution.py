@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Dict, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, NamedTuple, Optional
 
 from .errors import Cancelled
 
 if TYPE_CHECKING:
     import asyncio
 
+    from .late import LateLog
     from .port import Port
-    from .wire.messages import Execute
+    from .wire.messages import Execute, LogRecord
 
 
 _making_event = threading.Lock()
@@ -49,6 +50,8 @@ class Execution:
         self.deadline: Optional[float] = None
         self.own_deadline: Optional[float] = None
         self.closed = False
+        self.late: Optional[Callable[[], LateLog]] = None
+        """Gives the log for what comes after the end; a terminal has none."""
         self.request: Optional[CancelRequest] = None
         self._cancelled: Optional[threading.Event] = None
         self.delivered = False
@@ -87,6 +90,19 @@ class Execution:
                 self._cancelled = threading.Event()
         # Asked to end before there was an event to set?
         return self.request is not None or self._cancelled.wait(seconds)
+
+    def log(self, record: LogRecord) -> None:
+        """Takes a log record, now or after the end: what the run left behind still belongs to it."""
+        if not self.closed:
+            self.port.log(record)
+        elif self.late is not None:
+            self.late().add(record)
+
+    def close(self) -> None:
+        """Nothing of the run counts any more; threads of it that sleep in `context.sleep` wake up."""
+        self.closed = True
+        if self._cancelled is not None:
+            self._cancelled.set()
 
     def start_clock(self) -> None:
         """The time the execution has runs from here."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from typing import List, Optional, Tuple
 
 from .calls import Calls
 from .handshake import Terms
+from .late import LateLog
 from .logs import LogBatch
 from .port import Answer
 from .wire.connection import Connection
 from .wire.messages import ErrorInfo, LogRecord
+
+
+_making_late_log = threading.Lock()
 
 
 class FramePort:
@@ -19,6 +24,7 @@ class FramePort:
         self.logs = LogBatch(run, connection.send)
         self.calls: Optional[Calls] = None
         self._terms = terms
+        self._late: Optional[LateLog] = None
 
     def log(self, record: LogRecord) -> None:
         """Batches the record, if the supervisor wants it."""
@@ -32,8 +38,18 @@ class FramePort:
 
     def call_all(self, calls: List[Tuple[str, bytes]]) -> List[Answer]:
         """Asks the supervisor."""
-        if "call" not in self._terms.features or self.calls is None:
+        waiting = self.calls
+        if waiting is None:
+            return [(None, ErrorInfo("Closed", "the execution has ended")) for _ in calls]
+        if "call" not in self._terms.features:
             error = ErrorInfo("NotSupported", "this supervisor answers no calls")
             return [(None, error) for _ in calls]
         self.logs.flush()
-        return self.calls.ask_all(calls)
+        return waiting.ask_all(calls)
+
+    def late_log(self) -> LateLog:
+        """The log for what comes after the end of the run."""
+        with _making_late_log:
+            if self._late is None:
+                self._late = LateLog(self.logs.run, self.logs.send)
+            return self._late

@@ -33,8 +33,8 @@ class LogBatch:
 
     def __init__(self, run: int, send: Callable[..., None]) -> None:
         self.sent = 0
-        self._run = run
-        self._send = send
+        self.run = run
+        self.send = send
         self._lock = threading.Lock()
         self._records: List[LogRecord] = []
         self._bytes = 0
@@ -49,14 +49,14 @@ class LogBatch:
             self._records.append(record)
             self._bytes += len(record.message) + len(record.fields) + 64
             if self._bytes >= LOG_BATCH_MAX_BYTES or len(self._records) >= LOG_BATCH_MAX_RECORDS:
-                self._send(*self._take())
+                self.send(*self._take())
 
     def set_progress(self, current: int, total: int, message: str) -> None:
         """The latest progress replaces one that was not sent yet."""
         with self._lock:
             if not self._records and self._progress is None:
                 self._since = time.monotonic()
-            self._progress = Progress(self._run, current, total, message)
+            self._progress = Progress(self.run, current, total, message)
 
     def flush(self, older_than_seconds: float = 0.0) -> None:
         """Sends what has waited that long."""
@@ -64,7 +64,7 @@ class LogBatch:
             return
         with self._lock:
             if time.monotonic() - self._since >= older_than_seconds:
-                self._send(*self._take())
+                self.send(*self._take())
 
     def take(self) -> List[Any]:
         """The messages that are still to be sent, for one write together with what follows."""
@@ -74,7 +74,7 @@ class LogBatch:
     def _take(self) -> List[Any]:
         messages: List[Any] = []
         if self._records:
-            messages.append(Log(self._run, self._records))
+            messages.append(Log(self.run, self._records))
             self.sent += len(self._records)
             self._records, self._bytes = [], 0
         if self._progress is not None:
@@ -124,9 +124,9 @@ class LoggingHandler(logging.Handler):
             message = _text(record)
             if execution is None:
                 print(f"{record.levelname.lower()} {record.name}: {message}", file=sys.stderr)
-            elif not execution.closed:
+            else:
                 extras = _extras(record)
-                execution.port.log(make_record(_level(record.levelno), shown(record.name), message, extras, record.created))
+                execution.log(make_record(_level(record.levelno), shown(record.name), message, extras, record.created))
         finally:
             interrupt.release()
 

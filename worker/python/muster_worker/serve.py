@@ -21,7 +21,7 @@ def serve(json_mode: bool) -> NoReturn:
     departure = Departure()
     session = Session(connection, departure, bool(os.environ.get("MUSTER_CONFORMANCE")))
     os.register_at_fork(before=streams.flush, after_in_child=lambda: _become_child(connection))
-    carry.into_thread_pools()
+    carry.into_threads()
     try:
         code = session.serve()
     except PeerError as error:

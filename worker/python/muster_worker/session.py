@@ -136,6 +136,7 @@ class Session:
     def _run(self, registry: Registry, execute: Execute) -> None:
         port = FramePort(self.connection, self._terms, execute.run)
         execution = Execution.of(execute, port)
+        execution.late = port.late_log
         port.calls = Calls(execution, self.connection, self.read)
         self.port = port
         self.busy = execution
@@ -161,8 +162,8 @@ class Session:
             # A child that user code forked came back here; the run is the parent's to finish.
             streams.flush()
             os._exit(EXIT_DONE)
-        execution.closed = True
         streams.flush()
+        execution.close()
         parts = [self.connection.encode(one) for one in port.logs.take()]
         metrics = meter.read()
         finished = self.connection.encode(Finished(execution.run, outcome, metrics, port.logs.sent))

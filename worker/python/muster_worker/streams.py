@@ -7,9 +7,24 @@ fd 1, so a print, a C-level write or a child process lands in the execution's lo
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import sys
-from typing import Tuple
+from typing import Any, Tuple
+
+from .current import current_or_none
+
+
+class _RunStream(io.TextIOWrapper):
+    """Text of what an ended run left behind goes to that run's late log: descriptor 1 belongs to the run that is on."""
+
+    def write(self, text: str, /) -> int:
+        """A line per write, so that lines of several processes do not mix and none waits in a buffer."""
+        execution = current_or_none()
+        if execution is None or not execution.closed or execution.late is None or not isinstance(text, str):
+            return super().write(text)
+        execution.late().printed(self.name.strip("<>"), text)
+        return len(text)
 
 
 def take() -> Tuple[int, int]:
@@ -20,8 +35,13 @@ def take() -> Tuple[int, int]:
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
-    write_whole_lines()
+    sys.stdout = sys.__stdout__ = _run_stream(sys.stdout)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _run_stream(sys.stderr)  # type: ignore[misc]
     return in_fd, out_fd
+
+
+def _run_stream(plain: Any) -> Any:
+    return _RunStream(plain.detach(), encoding=plain.encoding, errors="backslashreplace", line_buffering=True)
 
 
 def write_whole_lines() -> None:

@@ -60,7 +60,7 @@ class Run:
         self.finished: Finished = next(one for one in messages if isinstance(one, Finished))
         self.idle: Idle = next(one for one in messages if isinstance(one, Idle))
         self.outcome = self.finished.outcome
-        self.records = [record for one in messages if isinstance(one, Log) for record in one.records]
+        self.records = [record for one in messages if isinstance(one, Log) and one.run == self.finished.run for record in one.records]
 
     @property
     def kind(self) -> str:

@@ -39,7 +39,7 @@ class Desk:
         os.dup2(2, 1)
         streams.write_whole_lines()
         streams.scrub_environment()
-        carry.into_thread_pools()
+        carry.into_threads()
         interrupt.install(lambda: os._exit(128 + 15))
         capture_logging(level)
         self._registry = Registry(workflows_dir, conformance)
@@ -65,7 +65,7 @@ class Desk:
         try:
             return run(execution, job, params)
         finally:
-            execution.closed = True
+            execution.close()
             streams.flush()
 
     def print_result(self, result: bytes) -> None:
