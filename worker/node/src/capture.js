@@ -1,12 +1,11 @@
-// What user code prints: console becomes log records of the run that printed; raw writes go to fd 1 at once.
+// What user code prints: console becomes log records of the run that printed, raw writes go to fd 1 at once. What
+// belongs to no run that goes on is kept out of the log of the one that does.
 
-import { AsyncLocalStorage } from "node:async_hooks";
 import { writeSync } from "node:fs";
 import { format } from "node:util";
+import { LateLog, owner } from "./owner.js";
+import { Run } from "./run.js";
 import { show } from "./values.js";
-
-/** The run the calling code belongs to, through every await and callback. */
-export const currentRun = new AsyncLocalStorage();
 
 const LEVELS = { debug: "Debug", log: "Info", info: "Info", warn: "Warn", error: "Error", trace: "Debug" };
 
@@ -19,13 +18,13 @@ function formatted(values) {
   }
 }
 
-export function captureConsole() {
+/** `post` reaches the main thread. */
+export function captureConsole(post) {
+  const nobody = nobodysLog(post);
   for (const [method, level] of Object.entries(LEVELS)) {
     const plain = (...values) => {
       const message = method === "trace" ? `${formatted(values)}\n${new Error().stack.split("\n").slice(2).join("\n")}` : formatted(values);
-      const run = currentRun.getStore();
-      if (run === undefined) writeAll(2, `${message}\n`);
-      else run.log(level, "console", message, "");
+      (owner.getStore() ?? nobody).log(level, "console", message, "");
     };
     console[method] = plain;
   }
@@ -35,17 +34,22 @@ export function captureConsole() {
  * A thread's stdout goes through the main thread, later; the stream here must not. In the main thread of a
  * debugged run fd 1 is for the result, so prints go to fd 2.
  */
-export function captureStreams(inProcess) {
-  captureStream(process.stdout, inProcess ? 2 : 1);
-  captureStream(process.stderr, 2);
+export function captureStreams(post, inProcess) {
+  captureStream(process.stdout, inProcess ? 2 : 1, nobodysLog(post));
+  captureStream(process.stderr, 2, nobodysLog(post));
 }
 
-/** @param {NodeJS.WriteStream} stream @param {number} fd */
-function captureStream(stream, fd) {
+const nobodysLog = (post) => new LateLog(post, 0, "code of no execution");
+
+/** @param {NodeJS.WriteStream} stream @param {number} fd @param {LateLog} nobody */
+function captureStream(stream, fd, nobody) {
   /** @param {any} chunk @param {any} [encoding] may be the callback @param {() => void} [done] */
   stream.write = (chunk, encoding, done) => {
     const charset = /** @type {BufferEncoding} */ (typeof encoding === "string" ? encoding : "utf8");
-    writeAll(fd, typeof chunk === "string" ? Buffer.from(chunk, charset) : chunk);
+    const bytes = typeof chunk === "string" ? Buffer.from(chunk, charset) : chunk;
+    const whose = owner.getStore();
+    if (whose instanceof Run && !whose.closed) writeAll(fd, bytes);
+    else (whose ?? nobody).log("Info", "print", Buffer.from(bytes).toString().trimEnd(), "");
     const callback = typeof encoding === "function" ? encoding : done;
     if (callback) queueMicrotask(callback);
     return true;

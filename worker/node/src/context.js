@@ -40,19 +40,24 @@ export function contextOf(run) {
       run.post({ type: "progress", current: count(current), total: count(total), message: show(message) });
     },
     sleep: (ms) => sleep(run, ms),
-    fetch: (input, init = {}) => fetch(input, { signal: run.look(), ...init }),
+    fetch: async (input, init = {}) => {
+      run.mustBeOn();
+      return fetch(input, { signal: run.look(), ...init });
+    },
     [RAW]: (method, params) => run.call(method, params),
     submit: async (workflow, params = {}) => (await run.call("execution.submit", { workflow, params })).execution_id,
   };
 }
 
 async function configOf(run, key, fallback = null) {
+  run.mustBeOn();
   const known = run.context.config;
   if (known && Object.hasOwn(known, key)) return known[key] ?? fallback;
   return (await run.call("config.get", { key })) ?? fallback;
 }
 
 async function sleep(run, ms) {
+  run.mustBeOn();
   const signal = run.look();
   try {
     await timer(ms, undefined, { signal });

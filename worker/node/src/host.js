@@ -21,6 +21,10 @@ export class LoadError extends Error {
 export class Host {
   entries = new Map();
   broken = {};
+  /** Why the thread is not to run another execution; null when it may. */
+  worn = null;
+  /** What code of no execution, or of one that has ended, says: the number of its run, or 0, and a log record. */
+  onLate = (run, record) => {};
   #inProcess;
   #limits = { maxYoungGenerationSizeMb: 8 };
   #inline = new Set();
@@ -49,12 +53,15 @@ export class Host {
     this.library.forgetLoaded();
     this.#inline.clear();
     this.#failure = null;
+    this.worn = null;
     const workerData = { flags: this.#flags.buffer, conformance: this.conformance, root: this.library.root };
     this.#worker = this.#inProcess
       ? await startInProcess(workerData)
       : new Worker(RUNTIME, { workerData, stdin: false, name: "muster-user", resourceLimits: this.#limits });
     this.#worker.on("message", (message) => {
       if (message.type === "resources") this.#resourcesAre?.(message.list);
+      else if (message.type === "late") this.onLate(message.late, message.record);
+      else if (message.type === "worn") this.worn = message.reason;
       else this.#onMessage(message);
     });
     this.#worker.on("error", (error) => (this.#failure = error));
@@ -151,8 +158,9 @@ export class Host {
     return new Promise((resolve) => {
       this.#onMessage = (message) => {
         if (message.run !== undefined && message.run !== execution.run) return;
-        if (message.type === "finished") resolve({ outcome: message.outcome });
-        else onMessage(message);
+        if (message.type !== "finished") return onMessage(message);
+        this.worn ??= message.worn;
+        resolve({ outcome: message.outcome });
       };
       this.#onDeath = (failure, code) => resolve({ died: failure ? describe(failure) : exitedBy(code) });
       this.#worker.postMessage({ type: "execute", ...execution });

@@ -24,13 +24,13 @@ export class LogBatch {
 
   constructor(run, least, send) {
     this.#run = run;
-    this.#least = LEVELS.indexOf(least);
+    this.#least = least;
     this.#send = send;
   }
 
   add(record) {
-    if (LEVELS.indexOf(record.level) < this.#least) return;
-    const kept = { ...record, message: cutMessage(record.message), logger: clean(record.logger), fields: fieldsWithin(record.fields) };
+    if (!isLogged(record.level, this.#least)) return;
+    const kept = fitted(record);
     this.#records.push(kept);
     this.#bytes += kept.message.length + kept.fields.length + 64;
     if (this.#bytes >= LOG_BATCH_MAX_BYTES || this.#records.length >= LOG_BATCH_MAX_RECORDS) this.flush();
@@ -67,6 +67,16 @@ export class LogBatch {
   #later() {
     this.#timer ??= setTimeout(() => this.flush(), LOG_BATCH_MAX_AGE_MS);
   }
+}
+
+/** True when a supervisor that asked for `least` and above wants a record of this level. */
+export function isLogged(level, least) {
+  return LEVELS.indexOf(level) >= LEVELS.indexOf(least);
+}
+
+/** A record as it is sent. */
+export function fitted(record) {
+  return { ...record, message: cutMessage(record.message), logger: clean(record.logger), fields: fieldsWithin(record.fields) };
 }
 
 /** The message as it is sent: clean, and whole or cut at a character's border and marked. */

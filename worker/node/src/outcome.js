@@ -42,6 +42,16 @@ export function endedBy({ reason, message }) {
   return { type: "Failed", error: { kind: "WorkflowTimeout", message, stack: "", retryable: null } };
 }
 
+/** The outcome of a run that threw. */
+export function outcomeOf(run, error) {
+  if (error instanceof Rejection) return { type: "Rejected", reason: error.message };
+  const cancellation = run.cancellation;
+  if (cancellation && (error === cancellation || read(error, "name") === "AbortError" || read(error, "cause") === cancellation)) {
+    return endedBy(cancellation);
+  }
+  return { type: "Failed", error: describe(error) };
+}
+
 /** The JSON text of a result; undefined is null, as JavaScript has it inside of arrays. */
 export function toJson(value) {
   const refuse = (why) => refusal("InvalidResult", `the result is refused: ${why}`);

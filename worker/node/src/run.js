@@ -1,8 +1,11 @@
 // One execution in the user thread: its calls, whether it is cancelled, its way out.
 
 import { CallError, callJson, Cancelled } from "./outcome.js";
+import { LateLog } from "./owner.js";
 import { parse } from "./values.js";
 import { CALLS_IN_FLIGHT_MAX } from "./wire/limits.js";
+
+const { now } = Date;
 
 export class Run {
   closed = false;
@@ -12,6 +15,7 @@ export class Run {
   #waiting = new Map();
   #queue = [];
   #nextCall = 0;
+  #late = null;
 
   constructor(execute, post, flags) {
     this.number = execute.run;
@@ -27,12 +31,32 @@ export class Run {
     if (!this.closed) this.#post({ ...message, run: this.number });
   }
 
+  /** Tells how it ended; the first outcome stands. `worn` says why the thread is not to run another one. */
+  finish(outcome, worn = null) {
+    this.post({ type: "finished", outcome, worn });
+    this.closed = true;
+    for (const one of this.#queue.splice(0)) one.reject(ended());
+  }
+
   log(level, logger, message, fields) {
-    this.post({ type: "log", record: { timestamp_us: Date.now() * 1000, level, logger, message, fields } });
+    if (this.closed) return this.#lateLog().log(level, logger, message, fields);
+    this.post({ type: "log", record: { timestamp_us: now() * 1000, level, logger, message, fields } });
+  }
+
+  /** The log of what this run left behind. */
+  #lateLog() {
+    this.#late ??= new LateLog(this.#post, this.number, `after the end of execution ${this.execute.executionId}`);
+    return this.#late;
+  }
+
+  /** Throws once the execution has ended: what it left behind has no say any more. */
+  mustBeOn() {
+    if (this.closed) throw ended();
   }
 
   /** Asks the supervisor; above 64 at once the others wait their turn. */
   call(method, params) {
+    this.mustBeOn();
     const text = callJson(method, params);
     return new Promise((resolve, reject) => {
       this.#queue.push({ method, text, resolve, reject });
@@ -41,9 +65,6 @@ export class Run {
   }
 
   #pump() {
-    if (this.closed) {
-      for (const one of this.#queue.splice(0)) one.reject(new CallError("Closed", "the execution has ended"));
-    }
     while (this.#queue.length > 0 && this.#waiting.size < CALLS_IN_FLIGHT_MAX) {
       const { method, text, resolve, reject } = this.#queue.shift();
       const call = ++this.#nextCall;
@@ -73,4 +94,8 @@ export class Run {
     }
     return this.controller.signal;
   }
+}
+
+function ended() {
+  return new CallError("Closed", "the execution has ended");
 }

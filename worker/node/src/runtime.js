@@ -1,12 +1,14 @@
 // What goes on in the user thread: loads workflow files and runs one execution at a time. The main thread never runs user code.
 
 import { pathToFileURL } from "node:url";
-import { captureConsole, captureStreams, currentRun, writeAll } from "./capture.js";
+import { captureConsole, captureStreams, writeAll } from "./capture.js";
 import { contextOf } from "./context.js";
 import { find, registered } from "./finding.js";
 import { prepareModules } from "./hooks.js";
-import { describe, endedBy, readParams, Rejection, toJson } from "./outcome.js";
+import { describe, outcomeOf, readParams, toJson } from "./outcome.js";
+import { LoadedFile, owner } from "./owner.js";
 import { Run } from "./run.js";
+import { watchStrays } from "./strays.js";
 import { read, show } from "./values.js";
 
 let flags;
@@ -17,8 +19,9 @@ let current = null;
 export async function start(port, data) {
   flags = new Int32Array(data.flags);
   post = (message) => port.postMessage(message);
-  captureStreams(data.inProcess);
-  captureConsole();
+  captureStreams(post, data.inProcess);
+  captureConsole(post);
+  if (!data.inProcess) watchStrays(post);
   if (data.conformance) {
     const { definitions } = await import("./conformance.js");
     for (const [name, run] of definitions(post)) registered.set(name, { name, run, where: "muster-worker" });
@@ -45,7 +48,7 @@ async function load(files) {
   const broken = {};
   for (const file of files) {
     try {
-      await import(pathToFileURL(file).href);
+      await owner.run(new LoadedFile(post, file), () => import(pathToFileURL(file).href));
     } catch (error) {
       if (read(error, "name") === "DuplicateWorkflow") return post({ type: "loadFailed", error: describe(error) });
       broken[file] = describe(error);
@@ -61,14 +64,13 @@ async function execute(message) {
   current = run;
   let outcome;
   try {
-    const result = await currentRun.run(run, () => enter(run));
+    const result = await owner.run(run, () => enter(run));
     outcome = { type: "Succeeded", result: toJson(result) };
   } catch (error) {
     outcome = outcomeOf(run, error);
   }
-  run.post({ type: "finished", outcome });
-  run.closed = true;
-  current = null;
+  run.finish(outcome);
+  if (current === run) current = null;
 }
 
 async function enter(run) {
@@ -76,13 +78,4 @@ async function enter(run) {
   if (timeoutSeconds !== undefined) run.post({ type: "limit", ms: timeoutSeconds * 1000 });
   const params = readParams(run.execute.params);
   return workflow(params, contextOf(run));
-}
-
-function outcomeOf(run, error) {
-  if (error instanceof Rejection) return { type: "Rejected", reason: error.message };
-  const cancellation = run.cancellation;
-  if (cancellation && (error === cancellation || read(error, "name") === "AbortError" || read(error, "cause") === cancellation)) {
-    return endedBy(cancellation);
-  }
-  return { type: "Failed", error: describe(error) };
 }

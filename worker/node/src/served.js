@@ -62,7 +62,8 @@ export class Served {
   /** Runs it and resolves with its outcome. `cancel` is one that came before. */
   async perform(cancel) {
     try {
-      if (this.#host.isDead) await this.#host.start();
+      if (this.#host.worn !== null) await this.#host.restart();
+      else if (this.#host.isDead) await this.#host.start();
       const job = await this.#host.find(this.#execute.workflow, this.#execute.source);
       this.#meter.start();
       this.#connection.send({ type: "Started", run: this.run });
@@ -93,7 +94,7 @@ export class Served {
     const parts = this.#batch.take().map((one) => this.#connection.encode(one));
     parts.push(this.#finished(outcome));
     const recycle = this.#execution.terminated;
-    if (recycle || this.#host.isDead) {
+    if (recycle || this.#host.isDead || this.#host.worn !== null) {
       this.#connection.write(Buffer.concat(parts.splice(0)));
       await this.#host.restart();
     }

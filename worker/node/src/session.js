@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { Host, LoadError } from "./host.js";
+import { fitted, isLogged } from "./log_batch.js";
 import { Meter } from "./meter.js";
 import { describe } from "./outcome.js";
 import { Served } from "./served.js";
@@ -105,6 +106,7 @@ export class Session {
     this.#connection.frameMaxBytes = Math.min(this.#connection.frameMaxBytes, welcome.max_frame_bytes);
     const config = welcome.config ? JSON.parse(welcome.config) : {};
     this.#host = new Host(config.workflows_dir, { conformance: this.#conformance, memoryLimitMb: config.memory_limit_mb });
+    this.#host.onLate = (run, record) => this.#tellLate(run, record);
     try {
       await this.#host.start();
     } catch (error) {
@@ -156,6 +158,14 @@ export class Session {
     await served.finish(outcome);
     this.#running = false;
     this.#next();
+  }
+
+  /** What belongs to no execution that goes on is nobody's log: it travels under the number of the run that ended. */
+  #tellLate(run, record) {
+    if (!this.#ready) process.stderr.write(`${record.message}\n`);
+    else if (!this.#leaving && this.#features.includes("log") && isLogged(record.level, this.#logLevel)) {
+      this.#connection.send({ type: "Log", run, records: [fitted(record)] });
+    }
   }
 
   async #dump(run) {

@@ -31,7 +31,10 @@ export class Run {
     this.idle = messages.at(-1);
     this.outcome = this.finished.outcome;
     this.kind = this.outcome.type;
-    this.records = messages.filter(({ type }) => type === "Log").flatMap(({ records }) => records);
+    const logs = messages.filter(({ type }) => type === "Log");
+    this.records = logs.filter(({ run }) => run === this.finished.run).flatMap(({ records }) => records);
+    /** What belongs to no execution that goes on: the number of its run, or 0, and the message. */
+    this.late = logs.filter(({ run }) => run !== this.finished.run).flatMap(({ run, records }) => records.map(({ message }) => [run, message]));
     this.lines = this.records.map(({ message }) => message);
   }
 

@@ -22,6 +22,7 @@ export async function openHost(folder, options = {}) {
   const conformance = Boolean(process.env.MUSTER_CONFORMANCE);
   scrubEnvironment();
   const host = new Host(folder, { conformance, ...options });
+  host.onLate = (_, record) => say(record.message);
   try {
     await host.start();
     return host;

@@ -7,6 +7,9 @@ export const LOG_BATCH_MAX_BYTES = 64 * 1024;
 export const LOG_BATCH_MAX_RECORDS = 256;
 export const LOG_BATCH_MAX_AGE_MS = 100;
 export const CALLS_IN_FLIGHT_MAX = 64;
+/** Of one execution after its end, in such a time. */
+export const LATE_RECORDS_MAX = 100;
+export const LATE_RECORDS_EVERY_MS = 60_000;
 export const PROGRESS_MESSAGE_MAX_BYTES = 1024;
 export const JSON_DEPTH_MAX = 512;
 export const PROTOCOL_VERSION = 1;

@@ -1,0 +1,58 @@
+// What code does that nobody waits for: errors that nobody catches, and an end of the process. Each is charged to
+// the run it belongs to, and to no other.
+
+import { outcomeOf } from "./outcome.js";
+import { LateLog, LoadedFile, owner } from "./owner.js";
+import { Run } from "./run.js";
+import { show } from "./values.js";
+
+const UNCAUGHT = "uncaughtException";
+const listenerCount = process.listenerCount.bind(process);
+const { nextTick } = process;
+
+/** From here on errors that nobody catches cost their own run only. `post` reaches the main thread. */
+export function watchStrays(post) {
+  const nobody = new LateLog(post, 0, "code of no execution");
+  process.on(UNCAUGHT, (error) => onUncaught(error, post, nobody));
+  keepOwnerInMicrotasks();
+  guardExit();
+}
+
+function onUncaught(error, post, nobody) {
+  const whose = owner.getStore();
+  if (whose instanceof Run && !whose.closed) {
+    // Code that listens itself has decided what its errors mean.
+    if (listenerCount(UNCAUGHT) === 1) whose.finish(outcomeOf(whose, error), "an error that nobody caught");
+    return;
+  }
+  if (whose instanceof Run) post({ type: "worn", reason: "code of an ended execution threw an error that nobody caught" });
+  (whose ?? nobody).log("Error", "muster-worker", `an error that nobody caught: ${show(error)}`, "");
+}
+
+/** Node forgets the owner before it tells of an error in a microtask. */
+function keepOwnerInMicrotasks() {
+  const plain = globalThis.queueMicrotask;
+  globalThis.queueMicrotask = function queueMicrotask(callback) {
+    if (typeof callback !== "function") return plain(callback);
+    plain(() => {
+      try {
+        callback();
+      } catch (error) {
+        nextTick(() => {
+          throw error;
+        });
+      }
+    });
+  };
+}
+
+/** Ends the execution that calls it, and nothing for one that has ended or a file that is loaded. */
+function guardExit() {
+  const plain = process.exit.bind(process);
+  process.exit = /** @returns {never} */ function exit(code) {
+    const whose = owner.getStore();
+    if (whose instanceof LoadedFile) throw new Error("process.exit was called by a workflow file outside of an execution, so nothing was ended");
+    if (whose instanceof Run) whose.mustBeOn();
+    return plain(code);
+  };
+}
