@@ -16,16 +16,16 @@ use crate::message::{ToSupervisor, ToWorker};
 const DECODE_LIMIT_BYTES: usize = 4 * FRAME_MAX_BYTES;
 
 /// A message of one direction.
-pub trait Message: Encode + Decode<()> + serde::Serialize + serde::de::DeserializeOwned {
+pub trait ProtocolMessage: Encode + Decode<()> + serde::Serialize + serde::de::DeserializeOwned {
     /// The names of all messages version 1 has, each at its variant index.
     const NAMES: &'static [&'static str];
 }
 
-impl Message for ToSupervisor {
+impl ProtocolMessage for ToSupervisor {
     const NAMES: &'static [&'static str] = &Self::NAMES;
 }
 
-impl Message for ToWorker {
+impl ProtocolMessage for ToWorker {
     const NAMES: &'static [&'static str] = &Self::NAMES;
 }
 
@@ -95,7 +95,7 @@ fn configuration() -> impl bincode::config::Config {
 ///
 /// # Errors
 /// None that a message of version 1 can cause. The length is not checked here: see [`crate::frame`].
-pub fn encode_into<M: Message>(message: &M, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+pub fn encode_into<M: ProtocolMessage>(message: &M, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     bincode::encode_into_std_write(message, out, configuration())
         .map(|_| ())
         .map_err(|error| EncodeError::Refused(error.to_string()))
@@ -105,7 +105,7 @@ pub fn encode_into<M: Message>(message: &M, out: &mut Vec<u8>) -> Result<(), Enc
 ///
 /// # Errors
 /// When the bytes are not a message of this direction.
-pub fn decode<M: Message>(body: &[u8]) -> Result<Decoded<M>, CodecError> {
+pub fn decode<M: ProtocolMessage>(body: &[u8]) -> Result<Decoded<M>, CodecError> {
     let Some(index) = body.first_chunk::<4>().map(|bytes| u32::from_le_bytes(*bytes)) else {
         return Err(CodecError::TooShort { bytes: body.len() });
     };

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 
 use tokio_util::codec::LengthDelimitedCodec;
 
-use crate::codec::{EncodeError, Message, encode_into};
+use crate::codec::{EncodeError, ProtocolMessage, encode_into};
 use crate::limits::{FRAME_HEADER_BYTES, FRAME_MAX_BYTES};
 
 /// Why no frame can be read.
@@ -76,7 +76,7 @@ pub fn read_body(stream: &mut impl Read, body: &mut Vec<u8>) -> Result<bool, Fra
 ///
 /// # Errors
 /// When the message does not fit in a frame.
-pub fn append_frame<M: Message>(message: &M, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+pub fn append_frame<M: ProtocolMessage>(message: &M, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let start = out.len();
     let appended = append_unchecked(message, start, out);
     if appended.is_err() {
@@ -85,7 +85,11 @@ pub fn append_frame<M: Message>(message: &M, out: &mut Vec<u8>) -> Result<(), En
     appended
 }
 
-fn append_unchecked<M: Message>(message: &M, start: usize, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+fn append_unchecked<M: ProtocolMessage>(
+    message: &M,
+    start: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), EncodeError> {
     let body = start + FRAME_HEADER_BYTES;
     out.resize(body, 0);
     encode_into(message, out)?;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::de::IgnoredAny;
 
-use crate::codec::{Decoded, EncodeError, Message};
+use crate::codec::{Decoded, EncodeError, ProtocolMessage};
 use crate::value;
 
 /// Why a line is not a message.
@@ -28,7 +28,7 @@ pub enum JsonError {
 ///
 /// # Errors
 /// When a `bytes` field does not hold JSON.
-pub fn to_line<M: Message>(message: &M) -> Result<String, EncodeError> {
+pub fn to_line<M: ProtocolMessage>(message: &M) -> Result<String, EncodeError> {
     serde_json::to_string(message).map_err(EncodeError::NotJson)
 }
 
@@ -36,27 +36,27 @@ pub fn to_line<M: Message>(message: &M) -> Result<String, EncodeError> {
 ///
 /// # Errors
 /// When the line is not a message of this direction.
-pub fn from_line<M: Message>(line: &str) -> Result<Decoded<M>, JsonError> {
+pub fn from_line<M: ProtocolMessage>(line: &str) -> Result<Decoded<M>, JsonError> {
     let error = match read(line) {
         Ok(decoded) => return Ok(decoded),
         Err(error) => error,
     };
     // No `bytes` field changes in silence by this: beside one a worker sends no text but that of a log record, whose
     // fields are cleaned anyway, and the method of a call, and no method has a name that needs it.
-    match value::mend(line) {
+    match value::replace_unstorable(line) {
         Cow::Owned(cleaned) => read(&cleaned).map_err(|_| JsonError::Malformed(error)),
         Cow::Borrowed(_) => Err(JsonError::Malformed(error)),
     }
 }
 
-fn read<M: Message>(line: &str) -> Result<Decoded<M>, serde_json::Error> {
+fn read<M: ProtocolMessage>(line: &str) -> Result<Decoded<M>, serde_json::Error> {
     serde_json::from_str(line)
         .map(Decoded::Message)
         .or_else(|error| unknown_name::<M>(line).map(|name| Decoded::Unknown { name }).ok_or(error))
 }
 
 /// The name in `{"SomethingNew": ...}`, when no message of version 1 has it.
-fn unknown_name<M: Message>(line: &str) -> Option<String> {
+fn unknown_name<M: ProtocolMessage>(line: &str) -> Option<String> {
     let object: BTreeMap<String, IgnoredAny> = serde_json::from_str(line).ok()?;
     let mut names = object.into_keys();
     match (names.next(), names.next()) {

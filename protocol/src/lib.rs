@@ -24,7 +24,7 @@ mod shared;
 pub use message::{ToSupervisor, ToWorker};
 pub use names::{error_type, feature, method};
 pub use shared::{
-    CallResult, CancelReason, ErrorInfo, JsonBytes, Level, LogRecord, Metrics, Outcome, Source,
+    CallResult, CancelReason, CodeSource, ErrorInfo, JsonBytes, LogLevel, LogRecord, RunMetrics, RunOutcome,
 };
 
 /// The oldest and the newest protocol version this crate speaks.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::{Decode, Encode};
 use crate::shared::{
-    CallResult, CancelReason, ErrorInfo, JsonBytes, Level, LogRecord, Metrics, Outcome, Source,
+    CallResult, CancelReason, CodeSource, ErrorInfo, JsonBytes, LogLevel, LogRecord, RunMetrics, RunOutcome,
 };
 
 /// What a worker says.
@@ -89,10 +89,10 @@ pub enum ToSupervisor {
         /// Which run.
         run: u32,
         /// How it ended.
-        outcome: Outcome,
+        outcome: RunOutcome,
         /// What it cost.
         #[serde(default)]
-        metrics: Metrics,
+        metrics: RunMetrics,
         /// How many log records this run sent, so that a loss shows.
         #[serde(default)]
         log_records: u64,
@@ -146,7 +146,7 @@ pub enum ToWorker {
         max_frame_bytes: u32,
         /// The least level worth sending.
         #[serde(default)]
-        log_level: Level,
+        log_level: LogLevel,
         /// `{workflows_dir, memory_limit_mb}`.
         #[serde(default, with = "crate::json::inline")]
         config: JsonBytes,
@@ -162,7 +162,7 @@ pub enum ToWorker {
         /// The workflow's name, for people and for [`Source::Named`].
         workflow: String,
         /// What code to run.
-        source: Source,
+        source: CodeSource,
         /// The parameters.
         #[serde(default, with = "crate::json::inline")]
         params: JsonBytes,

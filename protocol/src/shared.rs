@@ -46,7 +46,7 @@ impl std::fmt::Debug for JsonBytes {
 
 /// What code an execution runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
-pub enum Source {
+pub enum CodeSource {
     /// The worker looks the workflow's name up itself.
     Named,
     /// A file below the workflows folder and a function in it; an empty function is the default export.
@@ -68,7 +68,7 @@ pub enum Source {
 
 /// How a run ended, as the worker saw it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
-pub enum Outcome {
+pub enum RunOutcome {
     /// The function returned.
     Succeeded {
         /// What it returned.
@@ -127,7 +127,7 @@ pub enum CancelReason {
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode,
 )]
-pub enum Level {
+pub enum LogLevel {
     /// For the author of the SDK.
     Trace,
     /// For the author of the workflow.
@@ -141,7 +141,7 @@ pub enum Level {
     Error,
 }
 
-impl Level {
+impl LogLevel {
     /// The lower-case name used in records and on screens.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -186,7 +186,7 @@ pub struct LogRecord {
     pub timestamp_us: u64,
     /// How much it matters.
     #[serde(default)]
-    pub level: Level,
+    pub level: LogLevel,
     /// Who wrote it; may be empty.
     #[serde(default)]
     pub logger: String,
@@ -201,7 +201,7 @@ pub struct LogRecord {
 /// What a run cost, as the worker measured it. Zero means not measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[serde(default)]
-pub struct Metrics {
+pub struct RunMetrics {
     /// From Started to Finished.
     pub wall_us: u64,
     /// CPU time in user mode.

@@ -19,7 +19,7 @@ pub const MASK: &str = "***";
 
 /// The first line: which run it was, and who ran it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Header {
+pub struct TranscriptHeader {
     /// [`TRANSCRIPT_VERSION`].
     pub transcript: u16,
     /// The version both sides spoke.
@@ -45,16 +45,16 @@ pub struct Header {
 
 /// A line after the first: what passed, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct TranscriptEntry {
     /// Microseconds since Execute was written.
     pub at_us: u64,
     /// What passed.
-    pub what: What,
+    pub what: EntryKind,
 }
 
 /// What a line tells of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum EntryKind {
     /// The supervisor wrote a frame.
     ToWorker(ToWorker),
     /// The worker wrote a frame.
@@ -62,12 +62,12 @@ pub enum What {
     /// So many frames were not kept here, because there were too many or they were too large.
     Dropped(u64),
     /// How the attempt ended; the last line.
-    Ended(Ended),
+    Ended(RecordedEnd),
 }
 
 /// The supervisor's word on how the attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ended {
+pub struct RecordedEnd {
     /// SUCCESS, FAILED, TIMEOUT or CANCELLED.
     pub status: String,
     /// What kind of failure, as in the record.
@@ -82,9 +82,9 @@ pub struct Ended {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transcript {
     /// Which run it was.
-    pub header: Header,
+    pub header: TranscriptHeader,
     /// What passed, in order.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<TranscriptEntry>,
 }
 
 /// A text that is no transcript.
@@ -121,7 +121,7 @@ impl Transcript {
     pub fn to_text(&self) -> serde_json::Result<String> {
         let mut text = serde_json::to_string(&self.header)? + "\n";
         for entry in &self.entries {
-            text.push_str(&serde_json::to_string(&Row::of(entry))?);
+            text.push_str(&serde_json::to_string(&TranscriptRow::of(entry))?);
             text.push('\n');
         }
         Ok(text)
@@ -134,7 +134,7 @@ impl Transcript {
     pub fn parse(text: &str) -> Result<Self, TranscriptError> {
         let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         let (_, first) = lines.next().ok_or(TranscriptError::Empty)?;
-        let header: Header = serde_json::from_str(first).map_err(TranscriptError::NoHeader)?;
+        let header: TranscriptHeader = serde_json::from_str(first).map_err(TranscriptError::NoHeader)?;
         if header.transcript != TRANSCRIPT_VERSION {
             return Err(TranscriptError::Version(header.transcript));
         }
@@ -145,17 +145,17 @@ impl Transcript {
     }
 
     /// How the attempt ended, if the transcript says.
-    pub fn ended(&self) -> Option<&Ended> {
+    pub fn ended(&self) -> Option<&RecordedEnd> {
         self.entries.iter().rev().find_map(|entry| match &entry.what {
-            What::Ended(ended) => Some(ended),
-            What::ToWorker(_) | What::ToSupervisor(_) | What::Dropped(_) => None,
+            EntryKind::Ended(ended) => Some(ended),
+            EntryKind::ToWorker(_) | EntryKind::ToSupervisor(_) | EntryKind::Dropped(_) => None,
         })
     }
 }
 
 /// An entry as it is written: one of the four.
 #[derive(Default, Serialize)]
-struct Row<'a> {
+struct TranscriptRow<'a> {
     at_us: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     to_worker: Option<&'a ToWorker>,
@@ -164,44 +164,44 @@ struct Row<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     dropped: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ended: Option<&'a Ended>,
+    ended: Option<&'a RecordedEnd>,
 }
 
-impl<'a> Row<'a> {
-    fn of(Entry { at_us, what }: &'a Entry) -> Self {
-        let row = Row { at_us: *at_us, ..Row::default() };
+impl<'a> TranscriptRow<'a> {
+    fn of(TranscriptEntry { at_us, what }: &'a TranscriptEntry) -> Self {
+        let row = TranscriptRow { at_us: *at_us, ..TranscriptRow::default() };
         match what {
-            What::ToWorker(message) => Row { to_worker: Some(message), ..row },
-            What::ToSupervisor(message) => Row { to_supervisor: Some(message), ..row },
-            What::Dropped(count) => Row { dropped: Some(*count), ..row },
-            What::Ended(ended) => Row { ended: Some(ended), ..row },
+            EntryKind::ToWorker(message) => TranscriptRow { to_worker: Some(message), ..row },
+            EntryKind::ToSupervisor(message) => TranscriptRow { to_supervisor: Some(message), ..row },
+            EntryKind::Dropped(count) => TranscriptRow { dropped: Some(*count), ..row },
+            EntryKind::Ended(ended) => TranscriptRow { ended: Some(ended), ..row },
         }
     }
 }
 
 /// An entry as it is read: messages are looked at one by one, because one of a later version is passed over.
 #[derive(Deserialize)]
-struct RowIn<'a> {
+struct TranscriptRowIn<'a> {
     at_us: u64,
     #[serde(borrow)]
     to_worker: Option<&'a RawValue>,
     #[serde(borrow)]
     to_supervisor: Option<&'a RawValue>,
     dropped: Option<u64>,
-    ended: Option<Ended>,
+    ended: Option<RecordedEnd>,
 }
 
 /// `None` for an entry of a later version.
-fn read_entry(line: &str) -> Result<Option<Entry>, JsonError> {
-    let RowIn { at_us, to_worker, to_supervisor, dropped, ended } = serde_json::from_str(line)?;
+fn read_entry(line: &str) -> Result<Option<TranscriptEntry>, JsonError> {
+    let TranscriptRowIn { at_us, to_worker, to_supervisor, dropped, ended } = serde_json::from_str(line)?;
     let what = if let Some(message) = to_worker {
-        known(json::from_line(message.get())?).map(What::ToWorker)
+        known(json::from_line(message.get())?).map(EntryKind::ToWorker)
     } else if let Some(message) = to_supervisor {
-        known(json::from_line(message.get())?).map(What::ToSupervisor)
+        known(json::from_line(message.get())?).map(EntryKind::ToSupervisor)
     } else {
-        dropped.map(What::Dropped).or(ended.map(What::Ended))
+        dropped.map(EntryKind::Dropped).or(ended.map(EntryKind::Ended))
     };
-    Ok(what.map(|what| Entry { at_us, what }))
+    Ok(what.map(|what| TranscriptEntry { at_us, what }))
 }
 
 fn known<M>(decoded: Decoded<M>) -> Option<M> {
@@ -214,7 +214,7 @@ fn known<M>(decoded: Decoded<M>) -> Option<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{JsonBytes, Outcome, Source};
+    use crate::{CodeSource, JsonBytes, RunOutcome};
 
     fn transcript() -> Transcript {
         let execute = ToWorker::Execute {
@@ -222,7 +222,7 @@ mod tests {
             execution_id: "11111111-1111-1111-1111-111111111111".to_owned(),
             attempt: 1,
             workflow: "add".to_owned(),
-            source: Source::Named,
+            source: CodeSource::Named,
             params: JsonBytes(b"{\"a\":1.50}".to_vec()),
             context: JsonBytes(b"{\"config\":{}}".to_vec()),
             timeout_ms: 1000,
@@ -230,14 +230,14 @@ mod tests {
         };
         let finished = ToSupervisor::Finished {
             run: 3,
-            outcome: Outcome::Succeeded { result: JsonBytes(b"[1,2]".to_vec()) },
-            metrics: crate::Metrics::default(),
+            outcome: RunOutcome::Succeeded { result: JsonBytes(b"[1,2]".to_vec()) },
+            metrics: crate::RunMetrics::default(),
             log_records: 0,
         };
-        let ended = Ended { status: "SUCCESS".to_owned(), error_type: None, error_message: None };
-        let entry = |at_us, what| Entry { at_us, what };
+        let ended = RecordedEnd { status: "SUCCESS".to_owned(), error_type: None, error_message: None };
+        let entry = |at_us, what| TranscriptEntry { at_us, what };
         Transcript {
-            header: Header {
+            header: TranscriptHeader {
                 transcript: 1,
                 protocol: 1,
                 execution_id: "11111111-1111-1111-1111-111111111111".to_owned(),
@@ -249,11 +249,11 @@ mod tests {
                 language: "javascript".to_owned(),
             },
             entries: vec![
-                entry(0, What::ToWorker(execute)),
-                entry(90, What::ToSupervisor(ToSupervisor::Started { run: 3 })),
-                entry(95, What::Dropped(2)),
-                entry(120, What::ToSupervisor(finished)),
-                entry(130, What::Ended(ended)),
+                entry(0, EntryKind::ToWorker(execute)),
+                entry(90, EntryKind::ToSupervisor(ToSupervisor::Started { run: 3 })),
+                entry(95, EntryKind::Dropped(2)),
+                entry(120, EntryKind::ToSupervisor(finished)),
+                entry(130, EntryKind::Ended(ended)),
             ],
         }
     }

@@ -7,7 +7,7 @@
 use bytes::{Buf, BytesMut};
 use tokio_util::codec::{Decoder, LengthDelimitedCodec};
 
-use crate::codec::{CodecError, Decoded, EncodeError, Message, decode};
+use crate::codec::{CodecError, Decoded, EncodeError, ProtocolMessage, decode};
 use crate::frame::{BadLength, append_frame, body_length, length_delimited};
 use crate::json::{self, JsonError};
 use crate::limits::{FRAME_HEADER_BYTES, FRAME_MAX_BYTES, POLLUTION_QUOTE_MAX_BYTES, PREAMBLE_MAX_BYTES};
@@ -33,7 +33,7 @@ impl Spelling {
     ///
     /// # Errors
     /// When the message does not fit in a frame, or holds bytes that are not JSON in JSON lines mode.
-    pub fn append<M: Message>(self, message: &M, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    pub fn append<M: ProtocolMessage>(self, message: &M, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         match self {
             Self::Binary => append_frame(message, out),
             Self::JsonLines => {
@@ -103,13 +103,13 @@ pub enum Incoming<M> {
 /// Cuts the bytes of a worker's stdout into messages.
 #[derive(Debug)]
 pub struct WireDecoder {
-    state: State,
+    state: DecoderState,
     frames: LengthDelimitedCodec,
 }
 
 /// `searched` is how much of the input was already looked through in vain for the end of its line.
 #[derive(Clone, Copy, Debug)]
-enum State {
+enum DecoderState {
     /// No message yet; so many bytes of preamble were passed over.
     Preamble { passed: usize, searched: usize },
     /// The worker speaks frames.
@@ -118,7 +118,7 @@ enum State {
     Lines { searched: usize },
 }
 
-impl From<Spelling> for State {
+impl From<Spelling> for DecoderState {
     fn from(spelling: Spelling) -> Self {
         match spelling {
             Spelling::Binary => Self::Frames,
@@ -136,7 +136,7 @@ impl Default for WireDecoder {
 impl WireDecoder {
     /// A decoder that waits for the worker's first byte to learn the spelling.
     pub fn new() -> Self {
-        Self { state: State::Preamble { passed: 0, searched: 0 }, frames: length_delimited() }
+        Self { state: DecoderState::Preamble { passed: 0, searched: 0 }, frames: length_delimited() }
     }
 
     /// A decoder that knows the spelling.
@@ -147,9 +147,9 @@ impl WireDecoder {
     /// The spelling the worker chose, once its first message has begun.
     pub fn spelling(&self) -> Option<Spelling> {
         match self.state {
-            State::Preamble { .. } => None,
-            State::Frames => Some(Spelling::Binary),
-            State::Lines { .. } => Some(Spelling::JsonLines),
+            DecoderState::Preamble { .. } => None,
+            DecoderState::Frames => Some(Spelling::Binary),
+            DecoderState::Lines { .. } => Some(Spelling::JsonLines),
         }
     }
 
@@ -157,17 +157,20 @@ impl WireDecoder {
     ///
     /// # Errors
     /// When the bytes break the protocol. The stream is of no use after that.
-    pub fn next<M: Message>(&mut self, input: &mut BytesMut) -> Result<Option<Incoming<M>>, WireError> {
-        if let State::Preamble { passed, searched } = self.state {
+    pub fn next<M: ProtocolMessage>(
+        &mut self,
+        input: &mut BytesMut,
+    ) -> Result<Option<Incoming<M>>, WireError> {
+        if let DecoderState::Preamble { passed, searched } = self.state {
             match first_message(input) {
                 Some(spelling) => self.state = spelling.into(),
                 None => return self.pass_preamble(passed, searched, input),
             }
         }
         match self.state {
-            State::Preamble { .. } => Ok(None),
-            State::Frames => self.next_frame(input),
-            State::Lines { searched } => self.next_line(searched, input),
+            DecoderState::Preamble { .. } => Ok(None),
+            DecoderState::Frames => self.next_frame(input),
+            DecoderState::Lines { searched } => self.next_line(searched, input),
         }
     }
 
@@ -178,11 +181,13 @@ impl WireDecoder {
     /// When the stream ended inside a message.
     pub fn end(&self, rest: &[u8]) -> Result<Option<String>, WireError> {
         match self.state {
-            State::Preamble { .. } if rest.is_empty() => Ok(None),
-            State::Preamble { .. } => Ok(Some(String::from_utf8_lossy(rest).trim_end().to_owned())),
-            State::Frames if rest.is_empty() => Ok(None),
-            State::Lines { .. } if rest.trim_ascii().is_empty() => Ok(None),
-            State::Frames | State::Lines { .. } => Err(WireError::Truncated { bytes: rest.len() }),
+            DecoderState::Preamble { .. } if rest.is_empty() => Ok(None),
+            DecoderState::Preamble { .. } => Ok(Some(String::from_utf8_lossy(rest).trim_end().to_owned())),
+            DecoderState::Frames if rest.is_empty() => Ok(None),
+            DecoderState::Lines { .. } if rest.trim_ascii().is_empty() => Ok(None),
+            DecoderState::Frames | DecoderState::Lines { .. } => {
+                Err(WireError::Truncated { bytes: rest.len() })
+            }
         }
     }
 
@@ -205,16 +210,19 @@ impl WireDecoder {
         }
         if end.is_none() {
             // An unfinished line may still turn out to be Hello.
-            self.state = State::Preamble { passed, searched: take };
+            self.state = DecoderState::Preamble { passed, searched: take };
             return Ok(None);
         }
         let text = String::from_utf8_lossy(&input[..take]).trim_end().to_owned();
         input.advance(take);
-        self.state = State::Preamble { passed: passed + take, searched: 0 };
+        self.state = DecoderState::Preamble { passed: passed + take, searched: 0 };
         Ok(Some(Incoming::Preamble(text)))
     }
 
-    fn next_frame<M: Message>(&mut self, input: &mut BytesMut) -> Result<Option<Incoming<M>>, WireError> {
+    fn next_frame<M: ProtocolMessage>(
+        &mut self,
+        input: &mut BytesMut,
+    ) -> Result<Option<Incoming<M>>, WireError> {
         let Some(&first) = input.first() else { return Ok(None) };
         if first != 0 {
             return Err(WireError::Polluted { quoted: quote(input) });
@@ -235,7 +243,7 @@ impl WireDecoder {
         Ok(message.map(Incoming::Message))
     }
 
-    fn next_line<M: Message>(
+    fn next_line<M: ProtocolMessage>(
         &mut self,
         mut searched: usize,
         input: &mut BytesMut,
@@ -247,13 +255,13 @@ impl WireDecoder {
                 return Err(BadLength { bytes: length }.into());
             }
             if found.is_none() {
-                self.state = State::Lines { searched: length };
+                self.state = DecoderState::Lines { searched: length };
                 return Ok(None);
             }
             let line = input.split_to(length + 1);
             let line = line.trim_ascii();
             searched = 0;
-            self.state = State::Lines { searched };
+            self.state = DecoderState::Lines { searched };
             match line.first() {
                 // A blank line is nobody's message and nobody's fault.
                 None => {}

@@ -1,7 +1,7 @@
 //! The Muster supervisor: takes workflow executions from a queue, hands each to one warm worker process,
 //! holds it to its limits, and finalizes what comes back.
 //!
-//! Data flows one way through the modules below: intake, claim, prewarm, route, run, finalize, publish,
+//! Data flows one way through the modules below: intake, claim, prewarm, dispatch, run, finalize, notify,
 //! clean up. The decisions of the pool are a pure state machine ([`pool`]).
 
 pub mod access;
@@ -10,13 +10,16 @@ pub mod bus;
 pub mod cli;
 pub mod client;
 pub mod conformance;
-pub mod crew;
+pub mod dispatch;
 pub mod doctor;
 pub mod execution;
+pub mod executor;
 pub mod finalize;
 pub mod http;
 pub mod intake;
 pub mod json;
+pub mod liveness;
+pub mod notify;
 pub mod observe;
 pub mod pool;
 pub mod prewarm;

@@ -84,26 +84,26 @@ pub async fn serving<T>(name: &'static str, work: impl Future<Output = T>) -> T 
 }
 
 /// Watches a loop on a thread of its own, for as long as it is kept.
-pub fn guard(name: &'static str) -> Guard {
-    Guard { name, is_done: false }
+pub fn guard(name: &'static str) -> VitalGuard {
+    VitalGuard { name, is_done: false }
 }
 
 /// See [`guard`].
 #[derive(Debug)]
 #[must_use = "a loop is watched for as long as this lives"]
-pub struct Guard {
+pub struct VitalGuard {
     name: &'static str,
     is_done: bool,
 }
 
-impl Guard {
+impl VitalGuard {
     /// The loop ends as it should.
     pub fn done(mut self) {
         self.is_done = true;
     }
 }
 
-impl Drop for Guard {
+impl Drop for VitalGuard {
     fn drop(&mut self) {
         if !self.is_done && WATCHING.load(Ordering::SeqCst) {
             end(self.name);

@@ -26,19 +26,19 @@ pub enum Consuming {
 
 /// The door.
 #[derive(Clone, Debug)]
-pub struct BrokerDoor {
+pub struct BrokerProxy {
     url: String,
-    state: Arc<State>,
+    state: Arc<ProxyState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct ProxyState {
     broker: String,
     consuming: AtomicU8,
     connections: AtomicUsize,
 }
 
-impl BrokerDoor {
+impl BrokerProxy {
     /// A door before the broker at an `amqp://` URL. It stands for as long as the process.
     #[track_caller]
     pub fn before(url: &str) -> Self {
@@ -46,7 +46,7 @@ impl BrokerDoor {
         let address = address.split('/').next().unwrap_or(address).to_owned();
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap_or_else(|error| panic!("no port: {error}"));
         let ours = listener.local_addr().unwrap_or_else(|error| panic!("no port: {error}"));
-        let state = Arc::new(State {
+        let state = Arc::new(ProxyState {
             broker: address.clone(),
             consuming: AtomicU8::new(Consuming::Allowed as u8),
             connections: AtomicUsize::new(0),
@@ -79,7 +79,7 @@ impl BrokerDoor {
     }
 }
 
-impl State {
+impl ProxyState {
     fn pass(&self, mut client: TcpStream) -> io::Result<()> {
         let mut broker = TcpStream::connect(&self.broker)?;
         let to_client = Arc::new(Mutex::new(client.try_clone()?));

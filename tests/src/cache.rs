@@ -108,7 +108,7 @@ impl Cache {
         &self,
         channel_name: &str,
         at_each: impl Fn(&Value) -> T + Send + 'static,
-    ) -> Heard<T> {
+    ) -> ChannelEvent<T> {
         let (sender, messages) = channel();
         let (ready, listening) = channel();
         let (client, name) = (self.client.clone(), format!("{}:{channel_name}", self.prefix));
@@ -128,7 +128,7 @@ impl Cache {
         });
         let heard = listening.recv_timeout(Duration::from_secs(10));
         heard.unwrap_or_else(|_| panic!("cannot listen to {channel_name}"));
-        Heard { messages }
+        ChannelEvent { messages }
     }
 
     /// Waits until nothing of this execution is left.
@@ -140,11 +140,11 @@ impl Cache {
 
 /// What is heard of a channel.
 #[derive(Debug)]
-pub struct Heard<T> {
+pub struct ChannelEvent<T> {
     messages: Receiver<(Value, T)>,
 }
 
-impl<T> Heard<T> {
+impl<T> ChannelEvent<T> {
     /// Waits for a message that is like this, passing over others.
     #[track_caller]
     pub fn wait_for(&self, within: Duration, like: impl Fn(&Value) -> bool) -> (Value, T) {

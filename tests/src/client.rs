@@ -21,15 +21,15 @@ pub struct Response {
 
 /// Talks to one supervisor.
 #[derive(Clone, Debug)]
-pub struct Client {
+pub struct TestClient {
     agent: ureq::Agent,
     url: String,
-    token: Token,
+    token: ClientToken,
 }
 
 /// What the client shows.
 #[derive(Clone, Debug)]
-pub enum Token {
+pub enum ClientToken {
     /// Nothing.
     None,
     /// This.
@@ -38,9 +38,9 @@ pub enum Token {
     Kept(PathBuf),
 }
 
-impl Client {
+impl TestClient {
     /// A client of the supervisor at `url`.
-    pub fn new(url: String, token: Token) -> Self {
+    pub fn new(url: String, token: ClientToken) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(REQUEST_TIMEOUT))
@@ -50,15 +50,15 @@ impl Client {
 
     /// The same supervisor, as somebody else sees it.
     #[must_use]
-    pub fn showing(&self, token: Token) -> Self {
+    pub fn showing(&self, token: ClientToken) -> Self {
         Self { token, ..self.clone() }
     }
 
     fn authorization(&self) -> String {
         let token = match &self.token {
-            Token::None => String::new(),
-            Token::Given(token) => token.clone(),
-            Token::Kept(file) => std::fs::read_to_string(file).unwrap_or_default(),
+            ClientToken::None => String::new(),
+            ClientToken::Given(token) => token.clone(),
+            ClientToken::Kept(file) => std::fs::read_to_string(file).unwrap_or_default(),
         };
         format!("Bearer {}", token.trim())
     }

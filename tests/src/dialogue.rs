@@ -10,7 +10,7 @@ use bytes::BytesMut;
 use muster_protocol::codec::Decoded;
 use muster_protocol::limits::FRAME_MAX_BYTES;
 use muster_protocol::wire::{Incoming, Spelling, WireDecoder, WireError};
-use muster_protocol::{JsonBytes, Level, Source, ToSupervisor, ToWorker};
+use muster_protocol::{CodeSource, JsonBytes, LogLevel, ToSupervisor, ToWorker};
 use rustix::event::{PollFd, PollFlags, poll};
 use serde_json::Value;
 
@@ -105,7 +105,7 @@ impl Dialogue {
             worker_id: "test".into(),
             features: features.clone(),
             max_frame_bytes: u32::try_from(FRAME_MAX_BYTES).unwrap_or(u32::MAX),
-            log_level: Level::Debug,
+            log_level: LogLevel::Debug,
             config: JsonBytes::of(&serde_json::json!({ "workflows_dir": "/nowhere", "memory_limit_mb": 0 })),
         });
         let ready = self.message();
@@ -121,7 +121,7 @@ impl Dialogue {
             execution_id: "018f4e9c-7d3a-7c10-9b1e-2f6a5d0c4b3a".into(),
             attempt: 1,
             workflow: workflow.into(),
-            source: Source::Named,
+            source: CodeSource::Named,
             params: JsonBytes::of(params),
             context: JsonBytes::of(&serde_json::json!({})),
             timeout_ms: 0,

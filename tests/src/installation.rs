@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::{Client, Supervisor, Token, binaries, eventually, process};
+use crate::{ClientToken, TestClient, TestSupervisor, binaries, eventually, process};
 
 /// How long what a supervisor started may outlive it (a worker leaves 2 s after the end of its stdin).
 const LEFTOVERS_GONE_WITHIN: Duration = Duration::from_secs(8);
@@ -126,7 +126,7 @@ impl Installation {
 
     /// Starts the service and waits until it says it is ready.
     #[track_caller]
-    pub fn start(&self) -> Supervisor {
+    pub fn start(&self) -> TestSupervisor {
         let supervisor = self.spawn();
         supervisor.wait_ready(Duration::from_secs(30));
         supervisor
@@ -134,23 +134,23 @@ impl Installation {
 
     /// Starts the service and waits for nothing.
     #[track_caller]
-    pub fn spawn(&self) -> Supervisor {
+    pub fn spawn(&self) -> TestSupervisor {
         self.spawn_under(&[])
     }
 
     /// Starts the service through a program that takes a command, and waits for nothing.
     #[track_caller]
-    pub fn spawn_under(&self, program: &[&str]) -> Supervisor {
-        let client = Client::new(self.url(), self.token());
-        Supervisor::spawn(self.command_under(program, &["run"]), client, self.path("supervisor.log"))
+    pub fn spawn_under(&self, program: &[&str]) -> TestSupervisor {
+        let client = TestClient::new(self.url(), self.token());
+        TestSupervisor::spawn(self.command_under(program, &["run"]), client, self.path("supervisor.log"))
     }
 
     /// What its supervisors want to be shown.
-    fn token(&self) -> Token {
+    fn token(&self) -> ClientToken {
         match self.settings.get("http_token").map(String::as_str) {
-            None | Some("") => Token::Kept(Path::new(&self.settings["data_dir"]).join("http_token")),
-            Some("none") => Token::None,
-            Some(token) => Token::Given(token.to_owned()),
+            None | Some("") => ClientToken::Kept(Path::new(&self.settings["data_dir"]).join("http_token")),
+            Some("none") => ClientToken::None,
+            Some(token) => ClientToken::Given(token.to_owned()),
         }
     }
 

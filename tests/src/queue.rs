@@ -18,13 +18,13 @@ const PERSISTENT: u8 = 2;
 
 /// Publishes to the queue of a test, and looks at it.
 #[derive(Debug)]
-pub struct Queue {
+pub struct TestQueue {
     url: String,
     name: String,
     channel: Option<(Connection, Channel)>,
 }
 
-impl Queue {
+impl TestQueue {
     /// Of these backends. Supervisors declare it; publish when one is ready.
     pub fn of(backends: &Backends) -> Self {
         Self { url: backends.amqp_url.clone(), name: backends.queue.clone(), channel: None }

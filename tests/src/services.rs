@@ -21,7 +21,7 @@ const PRIVATE_IDLE_SECONDS: &str = "5";
 
 /// One of the three servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Service {
+pub enum ServerKind {
     /// PostgreSQL.
     Postgres,
     /// RabbitMQ.
@@ -30,7 +30,7 @@ pub enum Service {
     Redis,
 }
 
-impl Service {
+impl ServerKind {
     fn name(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",
@@ -131,37 +131,37 @@ impl Services {
 
     /// Starts a server again, with the data it had.
     #[track_caller]
-    pub fn start_again(&self, service: Service) {
+    pub fn start_again(&self, service: ServerKind) {
         script(&self.set, &["start", service.name()]);
     }
 
     /// Asks a server to leave, and waits.
     #[track_caller]
-    pub fn stop(&self, service: Service) {
+    pub fn stop(&self, service: ServerKind) {
         script(&self.set, &["stop", service.name()]);
     }
 
     /// Stops and starts a server.
     #[track_caller]
-    pub fn restart(&self, service: Service) {
+    pub fn restart(&self, service: ServerKind) {
         script(&self.set, &["restart", service.name()]);
     }
 
     /// Ends a server as a crash would.
     #[track_caller]
-    pub fn kill(&self, service: Service) {
+    pub fn kill(&self, service: ServerKind) {
         script(&self.set, &["kill", service.name()]);
     }
 
     /// Stops a server in its tracks: connections stay and nobody answers.
     #[track_caller]
-    pub fn pause(&self, service: Service) {
+    pub fn pause(&self, service: ServerKind) {
         script(&self.set, &["pause", service.name()]);
     }
 
     /// Lets a paused server go on.
     #[track_caller]
-    pub fn resume(&self, service: Service) {
+    pub fn resume(&self, service: ServerKind) {
         script(&self.set, &["resume", service.name()]);
     }
 }

@@ -9,21 +9,21 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::process::{self, ProcessId};
-use crate::{Client, eventually};
+use crate::{TestClient, eventually};
 
 /// How much of the log a failing test shows.
 const LOG_SHOWN_MAX_LINES: usize = 60;
 
 /// The guard of the process: dropping it kills it.
 #[derive(Debug)]
-pub struct Supervisor {
+pub struct TestSupervisor {
     child: Child,
-    client: Client,
+    client: TestClient,
     log: PathBuf,
 }
 
-impl Supervisor {
-    pub(crate) fn spawn(mut command: Command, client: Client, log: PathBuf) -> Self {
+impl TestSupervisor {
+    pub(crate) fn spawn(mut command: Command, client: TestClient, log: PathBuf) -> Self {
         let file = File::options().create(true).append(true).open(&log);
         let file = file.unwrap_or_else(|error| panic!("{}: {error}", log.display()));
         let same = file.try_clone().unwrap_or_else(|error| panic!("{}: {error}", log.display()));
@@ -38,7 +38,7 @@ impl Supervisor {
     }
 
     /// Its HTTP interface.
-    pub fn client(&self) -> &Client {
+    pub fn client(&self) -> &TestClient {
         &self.client
     }
 
@@ -97,7 +97,7 @@ impl Supervisor {
     }
 }
 
-impl Drop for Supervisor {
+impl Drop for TestSupervisor {
     fn drop(&mut self) {
         // A process that is reaped already may have given its number away.
         if matches!(self.child.try_wait(), Ok(None)) {

@@ -6,26 +6,26 @@ use std::io::{Read, Write};
 use std::process::{Child, Command};
 use std::time::Duration;
 
-use muster_protocol::{Level, value};
+use muster_protocol::{LogLevel, value};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::sdk::{Context, Native, WorkflowError};
+use crate::sdk::{Context, NativeEngine, WorkflowError};
 
 #[derive(Deserialize)]
-struct Fail {
+struct FailParameters {
     kind: String,
     message: String,
 }
 
 #[derive(Deserialize)]
-struct Seconds {
+struct SleepParameters {
     seconds: f64,
 }
 
 #[derive(Deserialize)]
-struct Text {
+struct TextParameters {
     #[serde(default)]
     text: String,
     #[serde(default = "one")]
@@ -37,7 +37,7 @@ fn one() -> usize {
 }
 
 #[derive(Deserialize)]
-struct Calls {
+struct CallsParameters {
     method: String,
     #[serde(default)]
     params: Value,
@@ -46,14 +46,14 @@ struct Calls {
 }
 
 #[derive(Deserialize)]
-struct Tell {
+struct TellParameters {
     text: Box<RawValue>,
     times: usize,
     count: Value,
 }
 
 #[derive(Deserialize)]
-struct Number {
+struct NumberParameters {
     #[serde(alias = "count", alias = "code", alias = "bytes")]
     number: usize,
 }
@@ -61,39 +61,39 @@ struct Number {
 type Done = Result<Value, WorkflowError>;
 
 /// Registers all of them, and the no-op that measurements use.
-pub(crate) fn register(native: &mut Native) {
+pub(crate) fn register(native: &mut NativeEngine) {
     native.add_blocking("bench.noop", |_: Value, _| Ok(()));
     // As text: a `Value` has no room for integers of more than 64 bits.
     native.add_blocking("conformance.echo", |params: Box<RawValue>, _| Ok(params));
-    native.add_blocking("conformance.fail", |params: Fail, _| -> Done {
+    native.add_blocking("conformance.fail", |params: FailParameters, _| -> Done {
         Err(WorkflowError::new(params.kind, params.message))
     });
-    native.add_async("conformance.sleep", |params: Seconds, ctx| async move {
+    native.add_async("conformance.sleep", |params: SleepParameters, ctx| async move {
         ctx.sleep(Duration::from_secs_f64(params.seconds)).await
     });
-    native.add_blocking("conformance.ignore_cancel", |params: Seconds, _| {
+    native.add_blocking("conformance.ignore_cancel", |params: SleepParameters, _| {
         crate::trusted::ignore_termination(true);
         std::thread::sleep(Duration::from_secs_f64(params.seconds));
         crate::trusted::ignore_termination(false);
         Ok(())
     });
-    native.add_blocking("conformance.log", |params: Number, ctx: Context| {
+    native.add_blocking("conformance.log", |params: NumberParameters, ctx: Context| {
         for line in 0..params.number {
-            ctx.log().write(Level::Info, format!("line {line}"), &());
+            ctx.log().write(LogLevel::Info, format!("line {line}"), &());
         }
         Ok(())
     });
     native.add_blocking("conformance.tell", tell);
     native.add_async("conformance.call", call);
-    native.add_blocking("conformance.big", |params: Number, _| Ok("x".repeat(params.number)));
+    native.add_blocking("conformance.big", |params: NumberParameters, _| Ok("x".repeat(params.number)));
     register_rude(native);
 }
 
 /// Logs and reports what it is given, whatever that is.
-fn tell(params: Tell, ctx: Context) -> Done {
-    let text: String = serde_json::from_str(&value::mend(params.text.get()))?;
+fn tell(params: TellParameters, ctx: Context) -> Done {
+    let text: String = serde_json::from_str(&value::replace_unstorable(params.text.get()))?;
     let text = text.repeat(params.times);
-    ctx.log().write(Level::Info, &text, &serde_json::json!({ "text": text, "count": params.count }));
+    ctx.log().write(LogLevel::Info, &text, &serde_json::json!({ "text": text, "count": params.count }));
     // Languages without types pass on what is no count; here it becomes one.
     let count = params.count.as_u64().unwrap_or_default();
     ctx.progress(count, count, &text);
@@ -101,19 +101,19 @@ fn tell(params: Tell, ctx: Context) -> Done {
 }
 
 /// Those that touch the process itself.
-fn register_rude(native: &mut Native) {
-    native.add_blocking("conformance.print", |params: Text, _| {
+fn register_rude(native: &mut NativeEngine) {
+    native.add_blocking("conformance.print", |params: TextParameters, _| {
         let mut stdout = std::io::stdout().lock();
         for _ in 0..params.count {
             writeln!(stdout, "{}", params.text)?;
         }
         Ok(stdout.flush()?)
     });
-    native.add_blocking("conformance.raw_print", |params: Text, _| {
+    native.add_blocking("conformance.raw_print", |params: TextParameters, _| {
         rustix::io::write(rustix::stdio::stdout(), params.text.as_bytes())?;
         Ok(())
     });
-    native.add_blocking("conformance.child_print", |params: Text, _| {
+    native.add_blocking("conformance.child_print", |params: TextParameters, _| {
         let mut child = start("sh", &["-c", "printf '%s\\n' \"$0\"", &params.text])?;
         child.wait()?;
         Ok(())
@@ -123,10 +123,10 @@ fn register_rude(native: &mut Native) {
         rustix::process::kill_process(this, rustix::process::Signal::KILL)?;
         Err(WorkflowError::new("StillAlive", "the process survived SIGKILL"))
     });
-    native.add_blocking("conformance.exit", |params: Number, _| -> Done {
+    native.add_blocking("conformance.exit", |params: NumberParameters, _| -> Done {
         std::process::exit(i32::try_from(params.number).unwrap_or(1))
     });
-    native.add_blocking("conformance.hold_pipes", |params: Seconds, _| {
+    native.add_blocking("conformance.hold_pipes", |params: SleepParameters, _| {
         let child = start("sleep", &[&params.seconds.to_string()])?;
         Ok(child.id())
     });
@@ -143,7 +143,7 @@ fn start(program: &str, arguments: &[&str]) -> std::io::Result<Child> {
 }
 
 /// All calls at once, so that the limit of calls in flight is reached.
-async fn call(params: Calls, ctx: Context) -> Result<Vec<Value>, WorkflowError> {
+async fn call(params: CallsParameters, ctx: Context) -> Result<Vec<Value>, WorkflowError> {
     let mut calls: Vec<_> = (0..params.count)
         .map(|_| {
             let (ctx, method, params) = (ctx.clone(), params.method.clone(), params.params.clone());

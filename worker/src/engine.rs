@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use muster_protocol::{ErrorInfo, Outcome, Source};
+use muster_protocol::{CodeSource, ErrorInfo, RunOutcome};
 use serde::Deserialize;
 use std::path::PathBuf;
 
-use crate::run::{Line, Run};
+use crate::run::{Downlink, WorkerRun};
 
 /// What Welcome or the command line settled before user code is loaded.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -44,7 +44,7 @@ pub(crate) trait Engine {
     fn list(&self) -> Vec<Listed>;
 
     /// Runs it, or gives `None` if this is not its business. Must call [`Run::start`] before user code.
-    fn run(&mut self, run: &Arc<Run>, line: &Rc<dyn Line>) -> Option<Outcome>;
+    fn run(&mut self, run: &Arc<WorkerRun>, line: &Rc<dyn Downlink>) -> Option<RunOutcome>;
 
     /// Gets ready for the next execution, while nobody waits. True if there was something to do.
     fn prepare(&mut self) -> bool {
@@ -88,13 +88,13 @@ impl Engines {
         listed
     }
 
-    pub(crate) fn run(&mut self, run: &Arc<Run>, line: &Rc<dyn Line>) -> Outcome {
+    pub(crate) fn run(&mut self, run: &Arc<WorkerRun>, line: &Rc<dyn Downlink>) -> RunOutcome {
         for engine in &mut self.engines {
             if let Some(outcome) = engine.run(run, line) {
                 return outcome;
             }
         }
-        Outcome::Rejected { reason: self.unknown(run) }
+        RunOutcome::Rejected { reason: self.unknown(run) }
     }
 
     pub(crate) fn prepare(&mut self) -> bool {
@@ -109,14 +109,14 @@ impl Engines {
         self.engines.iter().any(|engine| engine.wants_recycling())
     }
 
-    fn unknown(&self, run: &Run) -> String {
+    fn unknown(&self, run: &WorkerRun) -> String {
         match &run.request.source {
-            Source::Named => {
+            CodeSource::Named => {
                 let names: Vec<String> = self.list().into_iter().map(|listed| listed.name).collect();
                 crate::names::not_found(&run.request.workflow, &names)
             }
-            Source::Path { path, .. } => format!("this worker runs no files, and was asked for {path}"),
-            Source::Inline { language, .. } => {
+            CodeSource::Path { path, .. } => format!("this worker runs no files, and was asked for {path}"),
+            CodeSource::Inline { language, .. } => {
                 format!("this worker runs no inline code, and was sent some in {language:?}")
             }
         }

@@ -17,7 +17,7 @@ mod serve;
 mod trusted;
 mod worker;
 
-pub use muster_protocol::{CancelReason, Level};
+pub use muster_protocol::{CancelReason, LogLevel};
 pub use run::{CancelRequest, RunContext};
-pub use sdk::{Config, Context, Log, State, WorkflowError};
+pub use sdk::{ConfigHandle, Context, LogHandle, StateHandle, WorkflowError};
 pub use worker::Worker;

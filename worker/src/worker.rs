@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::engine::Engines;
 use crate::javascript::JavaScript;
-use crate::sdk::{Context, Native, WorkflowError};
+use crate::sdk::{Context, NativeEngine, WorkflowError};
 
 /// A worker. Add workflows, then call [`main`](Worker::main) from the program's `main`.
 ///
@@ -26,7 +26,7 @@ use crate::sdk::{Context, Native, WorkflowError};
 /// ```
 #[derive(Default)]
 pub struct Worker {
-    native: Native,
+    native: NativeEngine,
     javascript: bool,
 }
 

@@ -151,7 +151,7 @@ fn a_cancel_aborts_a_request_that_hangs_and_so_does_a_signal() {
     loop {
         match peer.next() {
             muster_protocol::ToSupervisor::Finished { outcome, .. } => {
-                assert!(matches!(outcome, muster_protocol::Outcome::Cancelled { .. }), "{outcome:?}");
+                assert!(matches!(outcome, muster_protocol::RunOutcome::Cancelled { .. }), "{outcome:?}");
             }
             muster_protocol::ToSupervisor::Idle { .. } => break,
             _ => {}

@@ -5,7 +5,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use muster_protocol::{CallResult, CancelReason, JsonBytes, Level, Outcome, Source};
+use muster_protocol::{CallResult, CancelReason, CodeSource, JsonBytes, LogLevel, RunOutcome};
 use serde_json::{Value, json};
 use support::{Start, examples};
 
@@ -55,7 +55,8 @@ fn a_named_function_is_called_and_a_missing_one_named() {
     std::fs::write(folder.path().join("reports/daily.js"), "export function monthly(p) { return p.n + 1 }")
         .unwrap();
     let mut peer = Start::in_folder(folder.path()).ready();
-    let path = |function: &str| Source::Path { path: "reports/daily.js".into(), function: function.into() };
+    let path =
+        |function: &str| CodeSource::Path { path: "reports/daily.js".into(), function: function.into() };
     let run = peer.execute_with("daily", path("monthly"), &json!({ "n": 1 }), 0);
     assert_eq!(peer.collect(run).result(), json!(2));
     let run = peer.execute_with("daily", path("yearly"), &json!({}), 0);
@@ -96,7 +97,7 @@ fn a_source_the_interpreter_cannot_take_is_a_failure() {
     for code in ["export default () => '\0'", "", "return 1", "\u{feff}export default () => 1 2"] {
         let seen = peer.inline(code, &json!({}));
         match &seen.outcome {
-            Outcome::Failed { error } => assert_eq!(error.kind, "SyntaxError", "{error:?}"),
+            RunOutcome::Failed { error } => assert_eq!(error.kind, "SyntaxError", "{error:?}"),
             other => assert!(seen.rejected().contains("default export"), "{code:?}: {other:?}"),
         }
     }
@@ -351,7 +352,7 @@ fn logs_come_in_order_in_batches_before_what_depends_on_them() {
     );
     assert!(seen.log_frames >= 4 && seen.log_frames <= 12, "{}", seen.log_frames);
     assert_eq!(seen.logs[0].logger, "console");
-    assert_eq!(seen.logs[1000].level, Level::Warn);
+    assert_eq!(seen.logs[1000].level, LogLevel::Warn);
     let error = seen.logs[1000].fields.parse::<Value>().unwrap();
     assert_eq!((&error["name"], &error["message"]), (&json!("Error"), &json!("inner")));
     assert!(error["stack"].as_str().unwrap().contains("    at "), "{error}");
@@ -432,7 +433,7 @@ fn imports_never_leave_the_folder() {
         }
     }
     for path in ["../secret.js", "link.js", absolute.to_str().unwrap()] {
-        let source = Source::Path { path: path.to_owned(), function: String::new() };
+        let source = CodeSource::Path { path: path.to_owned(), function: String::new() };
         let run = peer.execute_with("secret", source, &json!({}), 0);
         peer.collect(run).rejected();
     }
@@ -485,7 +486,7 @@ fn the_examples_do_what_they_say() {
 fn inline_code_in_another_language_is_rejected() {
     let examples = examples();
     let mut peer = Start::in_folder(&examples).ready();
-    let source = Source::Inline { language: "python".to_owned(), code: b"print(1)".to_vec() };
+    let source = CodeSource::Inline { language: "python".to_owned(), code: b"print(1)".to_vec() };
     let run = peer.execute_with("script", source, &json!({}), 0);
     assert!(peer.collect(run).rejected().contains("runs JavaScript"));
 }

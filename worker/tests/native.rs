@@ -2,7 +2,7 @@
 
 mod support;
 
-use muster_protocol::{CallResult, JsonBytes, Outcome};
+use muster_protocol::{CallResult, JsonBytes, RunOutcome};
 use serde_json::{Value, json};
 use support::{Start, examples};
 
@@ -52,7 +52,7 @@ fn a_blocking_workflow_computes_reports_and_ends_when_asked() {
     peer.wait_started(run);
     peer.cancel(run, muster_protocol::CancelReason::User);
     let seen = peer.collect(run);
-    assert!(matches!(seen.outcome, Outcome::Cancelled { .. }), "{:?}", seen.outcome);
+    assert!(matches!(seen.outcome, RunOutcome::Cancelled { .. }), "{:?}", seen.outcome);
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use muster_protocol::{CallResult, CancelReason, ErrorInfo, Outcome, Source, ToSupervisor, ToWorker};
+use muster_protocol::{CallResult, CancelReason, CodeSource, ErrorInfo, RunOutcome, ToSupervisor, ToWorker};
 use serde_json::{Value, json};
 use support::{Start, examples};
 
@@ -20,7 +20,7 @@ fn a_version_nobody_shares_ends_with_71() {
         worker_id: String::new(),
         features: Vec::new(),
         max_frame_bytes: 16_777_215,
-        log_level: muster_protocol::Level::Info,
+        log_level: muster_protocol::LogLevel::Info,
         config: muster_protocol::JsonBytes::NONE,
     });
     assert_eq!(peer.exit().code(), Some(71));
@@ -74,7 +74,7 @@ fn drain_finishes_what_runs_and_says_goodbye() {
     let run = peer.execute("conformance.sleep", &json!({ "seconds": 0.1 }));
     peer.wait_started(run);
     peer.send(&ToWorker::Drain { reason: "recycled".to_owned(), grace_ms: 1000 });
-    assert!(matches!(peer.collect(run).outcome, Outcome::Succeeded { .. }));
+    assert!(matches!(peer.collect(run).outcome, RunOutcome::Succeeded { .. }));
     assert_eq!(peer.next(), ToSupervisor::Goodbye { reason: "recycled".to_owned() });
     assert_eq!(peer.exit().code(), Some(0));
 
@@ -106,7 +106,7 @@ fn pings_and_dumps_are_answered_at_any_time() {
         }
         peer.cancel(run, CancelReason::User);
         let seen = peer.collect(run);
-        assert!(matches!(seen.outcome, Outcome::Cancelled { .. }), "{workflow}: {:?}", seen.outcome);
+        assert!(matches!(seen.outcome, RunOutcome::Cancelled { .. }), "{workflow}: {:?}", seen.outcome);
     }
 }
 
@@ -127,15 +127,15 @@ fn what_was_read_together_with_an_execute_is_not_overlooked() {
     let examples = examples();
     let mut peer = Start::in_folder(&examples).ready();
     for (source, workflow) in [
-        (Source::Named, "conformance.sleep"),
+        (CodeSource::Named, "conformance.sleep"),
         (
-            Source::Inline {
+            CodeSource::Inline {
                 language: String::new(),
                 code: b"export default (p, ctx) => ctx.sleep(1e6)".to_vec(),
             },
             "x",
         ),
-        (Source::Named, "forever"),
+        (CodeSource::Named, "forever"),
     ] {
         let execute = peer.execute_message(workflow, source, &json!({ "seconds": 60 }), 0);
         let ToWorker::Execute { run, .. } = execute else { panic!("an Execute") };
@@ -351,7 +351,7 @@ fn a_worker_that_cannot_start_says_why() {
         worker_id: String::new(),
         features: Vec::new(),
         max_frame_bytes: 16_777_215,
-        log_level: muster_protocol::Level::Info,
+        log_level: muster_protocol::LogLevel::Info,
         config: muster_protocol::JsonBytes::of(&json!({ "workflows_dir": 7 })),
     });
     assert_eq!(peer.exit().code(), Some(65));

@@ -2,14 +2,14 @@
 
 mod support;
 
-use muster_protocol::{CallResult, JsonBytes, Outcome, Source};
+use muster_protocol::{CallResult, CodeSource, JsonBytes, RunOutcome};
 use serde_json::{Value, json};
 use support::{Peer, Seen, Start, examples};
 
 const HALF: &str = "half of a surrogate pair";
 
 fn inline(peer: &mut Peer, code: &str, params: &str) -> Seen {
-    let source = Source::Inline { language: String::new(), code: code.into() };
+    let source = CodeSource::Inline { language: String::new(), code: code.into() };
     peer.run_text("script", source, params)
 }
 
@@ -33,7 +33,7 @@ fn a_double_stays_what_it_is_in_rust() {
     for double in DOUBLES {
         // Through `serde_json::Value`, as the parameters and replies of a Rust workflow go.
         let params = format!(r#"{{"method":"config.get","params":{{"key":"k","n":{double}}}}}"#);
-        let run = peer.run_text("conformance.call", Source::Named, &params);
+        let run = peer.run_text("conformance.call", CodeSource::Named, &params);
         let (sent, given): (f64, f64) =
             (double.parse().unwrap(), run.result()[0]["n"].to_string().parse().unwrap());
         assert_eq!(sent.to_bits(), given.to_bits(), "{double}: {}", run.text());
@@ -45,7 +45,7 @@ fn an_echo_in_rust_is_the_same_text() {
     let examples = examples();
     let mut peer = Start::in_folder(&examples).ready();
     for text in ["18446744073709551616", "-0.0", "1e22", r#"{"b":1,"a":9007199254740993,"a":1.10}"#] {
-        assert_eq!(peer.run_text("conformance.echo", Source::Named, text).text(), text);
+        assert_eq!(peer.run_text("conformance.echo", CodeSource::Named, text).text(), text);
     }
 }
 
@@ -151,7 +151,7 @@ fn what_is_passed_on_arrives_as_it_was_written() {
     let examples = examples();
     let mut peer = Start::in_folder(&examples).ready();
     let code = "export default (p, ctx) => ctx.state.set('k', p)";
-    let source = Source::Inline { language: String::new(), code: code.into() };
+    let source = CodeSource::Inline { language: String::new(), code: code.into() };
     let mut message = peer.execute_message("script", source, &Value::Null, 0);
     if let muster_protocol::ToWorker::Execute { params, .. } = &mut message {
         *params = JsonBytes(br#"{"zz":12345678901234567890123,"aa":-0.0}"#.to_vec());
@@ -162,7 +162,7 @@ fn what_is_passed_on_arrives_as_it_was_written() {
         written = params.0;
         CallResult::Ok { value: JsonBytes::NONE }
     });
-    assert!(matches!(seen.outcome, Outcome::Succeeded { .. }), "{:?}", seen.outcome);
+    assert!(matches!(seen.outcome, RunOutcome::Succeeded { .. }), "{:?}", seen.outcome);
     assert_eq!(
         String::from_utf8(written).unwrap(),
         r#"{"key":"k","value":{"zz":12345678901234567890123,"aa":-0.0}}"#
@@ -259,7 +259,7 @@ fn memory_that_is_still_held_when_it_is_out_is_named_too() {
 fn what_a_rust_workflow_cannot_pass_on_is_refused_with_its_place() {
     let examples = examples();
     let mut peer = Start::in_folder(&examples).ready();
-    let echo = peer.run_text("conformance.echo", Source::Named, r#"{"a":["\u0000"]}"#);
+    let echo = peer.run_text("conformance.echo", CodeSource::Named, r#"{"a":["\u0000"]}"#);
     assert_eq!(echo.error().kind, "InvalidResult");
     let expected = "the result is refused: result.a[0] holds the character U+0000, which databases do not keep; remove it";
     assert_eq!(echo.error().message, expected);
@@ -268,7 +268,7 @@ fn what_a_rust_workflow_cannot_pass_on_is_refused_with_its_place() {
         (r#"{"key":"k","value":{"a b":["x\u0000"]}}"#, r#"state.set is refused: value["a b"][0] holds"#),
     ] {
         let call = format!(r#"{{"method":"state.set","params":{params}}}"#);
-        let seen = peer.run_text("conformance.call", Source::Named, &call);
+        let seen = peer.run_text("conformance.call", CodeSource::Named, &call);
         assert_eq!((seen.error().kind.as_str(), seen.error().retryable), ("InvalidValue", Some(false)));
         assert!(seen.error().message.starts_with(message), "{:?}", seen.error());
     }

@@ -2,8 +2,8 @@
 
 use super::escapes::next_escape;
 use super::path::path_to;
-use super::tokens::{Token, tokens};
-use super::{Problem, Unfit};
+use super::tokens::{JsonToken, tokens};
+use super::{InvalidValue, ValueProblem};
 use crate::limits::{JSON_DEPTH_MAX, JSON_DIGITS_MAX, JSON_EXPONENT_MAX};
 
 /// A number of no more characters than this and without an exponent fits into a double.
@@ -14,7 +14,7 @@ const PLAIN_NUMBER_MAX_BYTES: usize = 300;
 ///
 /// # Errors
 /// The first place that cannot be kept.
-pub fn check(json: &[u8], root: &str) -> Result<(), Unfit> {
+pub fn check(json: &[u8], root: &str) -> Result<(), InvalidValue> {
     first(json, root, beyond_a_double, unfit_text)
 }
 
@@ -22,7 +22,7 @@ pub fn check(json: &[u8], root: &str) -> Result<(), Unfit> {
 ///
 /// # Errors
 /// The first place that this worker cannot hold.
-pub fn check_shape(json: &[u8], root: &str) -> Result<(), Unfit> {
+pub fn check_shape(json: &[u8], root: &str) -> Result<(), InvalidValue> {
     first(json, root, beyond_a_double, |_| None)
 }
 
@@ -31,7 +31,7 @@ pub fn check_shape(json: &[u8], root: &str) -> Result<(), Unfit> {
 ///
 /// # Errors
 /// The first place that is out of bounds.
-pub fn check_stored(json: &[u8], root: &str) -> Result<(), Unfit> {
+pub fn check_stored(json: &[u8], root: &str) -> Result<(), InvalidValue> {
     first(json, root, endless_number, unfit_text)
 }
 
@@ -39,34 +39,34 @@ pub fn check_stored(json: &[u8], root: &str) -> Result<(), Unfit> {
 fn first(
     json: &[u8],
     root: &str,
-    of_number: impl Fn(&[u8]) -> Option<Problem>,
-    of_text: impl Fn(&[u8]) -> Option<Problem>,
-) -> Result<(), Unfit> {
+    of_number: impl Fn(&[u8]) -> Option<ValueProblem>,
+    of_text: impl Fn(&[u8]) -> Option<ValueProblem>,
+) -> Result<(), InvalidValue> {
     let mut depth = 0_usize;
     for (token, place) in tokens(json) {
         let start = place.start;
         let problem = match token {
-            Token::Open(_) => {
+            JsonToken::Open(_) => {
                 depth += 1;
-                (depth > JSON_DEPTH_MAX).then_some(Problem::TooDeep)
+                (depth > JSON_DEPTH_MAX).then_some(ValueProblem::TooDeep)
             }
-            Token::Close => {
+            JsonToken::Close => {
                 depth = depth.saturating_sub(1);
                 None
             }
-            Token::String => of_text(json.get(place).unwrap_or_default()),
-            Token::Number => of_number(json.get(place).unwrap_or_default()),
-            Token::Comma | Token::Colon => None,
+            JsonToken::String => of_text(json.get(place).unwrap_or_default()),
+            JsonToken::Number => of_number(json.get(place).unwrap_or_default()),
+            JsonToken::Comma | JsonToken::Colon => None,
         };
         if let Some(problem) = problem {
-            return Err(Unfit { path: path_to(json, start, root), problem });
+            return Err(InvalidValue { path: path_to(json, start, root), problem });
         }
     }
     Ok(())
 }
 
 /// What is wrong with a string, its quotes included.
-fn unfit_text(string: &[u8]) -> Option<Problem> {
+fn unfit_text(string: &[u8]) -> Option<ValueProblem> {
     let mut at = 0;
     while let Some((_, end, problem)) = next_escape(string, at) {
         if problem.is_some() {
@@ -77,27 +77,27 @@ fn unfit_text(string: &[u8]) -> Option<Problem> {
     None
 }
 
-fn beyond_a_double(number: &[u8]) -> Option<Problem> {
+fn beyond_a_double(number: &[u8]) -> Option<ValueProblem> {
     if number.len() <= PLAIN_NUMBER_MAX_BYTES && !number.iter().any(|byte| matches!(byte, b'e' | b'E')) {
         return None;
     }
     let number = std::str::from_utf8(number).ok().and_then(|number| number.parse::<f64>().ok());
-    (!number.is_some_and(f64::is_finite)).then_some(Problem::TooLarge)
+    (!number.is_some_and(f64::is_finite)).then_some(ValueProblem::TooLarge)
 }
 
-fn endless_number(number: &[u8]) -> Option<Problem> {
+fn endless_number(number: &[u8]) -> Option<ValueProblem> {
     let exponent = number.iter().position(|byte| matches!(byte, b'e' | b'E'));
     let (mantissa, exponent) = number.split_at(exponent.unwrap_or(number.len()));
     if mantissa.len() > JSON_DIGITS_MAX
         && mantissa.iter().filter(|byte| byte.is_ascii_digit()).count() > JSON_DIGITS_MAX
     {
-        return Some(Problem::Digits);
+        return Some(ValueProblem::Digits);
     }
     let exponent = exponent.iter().filter(|byte| byte.is_ascii_digit()).try_fold(0_usize, |number, digit| {
         let number = number * 10 + usize::from(digit - b'0');
         (number <= JSON_EXPONENT_MAX).then_some(number)
     });
-    exponent.is_none().then_some(Problem::Exponent)
+    exponent.is_none().then_some(ValueProblem::Exponent)
 }
 
 #[cfg(test)]
@@ -111,19 +111,19 @@ mod tests {
     #[test]
     fn what_cannot_be_kept_is_told_with_its_place() {
         for (json, place, problem) in [
-            (r#"{"a":[1,{"b c":"x\ud83d"}]}"#, r#"result.a[1]["b c"]"#, Problem::HalfPair),
-            (r#"["\udE00\uD83D"]"#, "result[0]", Problem::HalfPair),
-            (r#"["\ud83d\ud83d\ude00"]"#, "result[0]", Problem::HalfPair),
-            (r#"{"a":{"x\u0000":1}}"#, "a key of result.a", Problem::Nul),
-            (r#"{"x\u0000":1}"#, "a key of result", Problem::Nul),
-            (r#""\\\u0000""#, "result", Problem::Nul),
-            (r#"{"a":"\"{[,","b":[0,1e309]}"#, "result.b[1]", Problem::TooLarge),
-            ("-1E+400", "result", Problem::TooLarge),
+            (r#"{"a":[1,{"b c":"x\ud83d"}]}"#, r#"result.a[1]["b c"]"#, ValueProblem::HalfPair),
+            (r#"["\udE00\uD83D"]"#, "result[0]", ValueProblem::HalfPair),
+            (r#"["\ud83d\ud83d\ude00"]"#, "result[0]", ValueProblem::HalfPair),
+            (r#"{"a":{"x\u0000":1}}"#, "a key of result.a", ValueProblem::Nul),
+            (r#"{"x\u0000":1}"#, "a key of result", ValueProblem::Nul),
+            (r#""\\\u0000""#, "result", ValueProblem::Nul),
+            (r#"{"a":"\"{[,","b":[0,1e309]}"#, "result.b[1]", ValueProblem::TooLarge),
+            ("-1E+400", "result", ValueProblem::TooLarge),
         ] {
             assert_eq!(told(json), format!("{place} {problem}"), "{json}");
         }
         let digits = format!("[1{}]", "0".repeat(309));
-        assert_eq!(told(&digits), format!("result[0] {}", Problem::TooLarge));
+        assert_eq!(told(&digits), format!("result[0] {}", ValueProblem::TooLarge));
     }
 
     #[test]
@@ -160,13 +160,13 @@ mod tests {
     #[test]
     fn what_is_not_stored_is_named_with_its_path() {
         let full = |json: &str| check_stored(json.as_bytes(), "").unwrap_err();
-        let unfit = |path: &str, problem| Unfit { path: path.to_owned(), problem };
+        let unfit = |path: &str, problem| InvalidValue { path: path.to_owned(), problem };
         assert_eq!(full(r#"{"items":[1,2,{"a":0},{"price":1e401}]}"#).path, "items[3].price");
-        assert_eq!(full(r#"{"items":[1,2,{"a":0},{"price":1e401}]}"#).problem, Problem::Exponent);
-        assert_eq!(full(r#"["a","\u0000"]"#), unfit("[1]", Problem::Nul));
-        assert_eq!(full(r#"{"a b":{"c":"x\ud83d"}}"#), unfit("[\"a b\"].c", Problem::HalfPair));
-        assert_eq!(full(r#""\udc00""#), unfit("", Problem::HalfPair));
-        assert_eq!(full(r#"{"a":{"\ud83d":1}}"#), unfit("a key of a", Problem::HalfPair));
+        assert_eq!(full(r#"{"items":[1,2,{"a":0},{"price":1e401}]}"#).problem, ValueProblem::Exponent);
+        assert_eq!(full(r#"["a","\u0000"]"#), unfit("[1]", ValueProblem::Nul));
+        assert_eq!(full(r#"{"a b":{"c":"x\ud83d"}}"#), unfit("[\"a b\"].c", ValueProblem::HalfPair));
+        assert_eq!(full(r#""\udc00""#), unfit("", ValueProblem::HalfPair));
+        assert_eq!(full(r#"{"a":{"\ud83d":1}}"#), unfit("a key of a", ValueProblem::HalfPair));
         assert_eq!(
             said("-1E-401"),
             "parameters: is a number with an exponent beyond 400; write it as a string"
@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(said(&digits(JSON_DIGITS_MAX)), "fits");
         assert_eq!(
             check_stored(digits(JSON_DIGITS_MAX + 1).as_bytes(), "").unwrap_err().problem,
-            Problem::Digits
+            ValueProblem::Digits
         );
     }
 
@@ -203,9 +203,12 @@ mod tests {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert_eq!(said(&nested(JSON_DEPTH_MAX)), "fits");
         let unfit = check_stored(nested(JSON_DEPTH_MAX + 1).as_bytes(), "").unwrap_err();
-        assert_eq!(unfit.problem, Problem::TooDeep);
+        assert_eq!(unfit.problem, ValueProblem::TooDeep);
         assert!(unfit.path.starts_with("[0][0]") && unfit.path.len() < 250, "{}", unfit.path);
-        assert_eq!(check_stored(nested(5_000_000).as_bytes(), "").unwrap_err().problem, Problem::TooDeep);
+        assert_eq!(
+            check_stored(nested(5_000_000).as_bytes(), "").unwrap_err().problem,
+            ValueProblem::TooDeep
+        );
         let objects = format!("{}1{}", "{\"a\":".repeat(600), "}".repeat(600));
         assert!(said(&objects).starts_with("parameters.a.a."));
         assert_eq!(said(&format!("[{}[]]", "[],".repeat(2000))), "fits");

@@ -1,6 +1,6 @@
 //! What a backslash begins in JSON text, and which of it is no text that a store keeps.
 
-use super::Problem;
+use super::ValueProblem;
 
 /// What a backslash begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,11 +12,11 @@ enum Escape {
     /// Two of these: a pair of surrogates.
     Pair,
     /// One of these, and no text.
-    Unfit(Problem),
+    Unfit(ValueProblem),
 }
 
 /// The next escape at or behind `at`: where it begins, where it ends, and what is wrong with it.
-pub(super) fn next_escape(json: &[u8], at: usize) -> Option<(usize, usize, Option<Problem>)> {
+pub(super) fn next_escape(json: &[u8], at: usize) -> Option<(usize, usize, Option<ValueProblem>)> {
     let rest = json.get(at..)?;
     let start = at + rest.iter().position(|byte| *byte == b'\\')?;
     let (length, problem) = match escape(json.get(start..)?) {
@@ -34,12 +34,12 @@ fn escape(text: &[u8]) -> Escape {
         return Escape::Short;
     }
     match unit(text) {
-        Some(0) => Escape::Unfit(Problem::Nul),
+        Some(0) => Escape::Unfit(ValueProblem::Nul),
         Some(0xD800..=0xDBFF) => match text.get(6..).and_then(unit) {
             Some(0xDC00..=0xDFFF) => Escape::Pair,
-            Some(_) | None => Escape::Unfit(Problem::HalfPair),
+            Some(_) | None => Escape::Unfit(ValueProblem::HalfPair),
         },
-        Some(0xDC00..=0xDFFF) => Escape::Unfit(Problem::HalfPair),
+        Some(0xDC00..=0xDFFF) => Escape::Unfit(ValueProblem::HalfPair),
         Some(_) | None => Escape::Unit,
     }
 }

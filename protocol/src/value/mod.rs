@@ -13,6 +13,6 @@ mod problem;
 mod tokens;
 
 pub use check::{check, check_shape, check_stored};
-pub use clean::{clean, mend};
-pub use problem::{Problem, Unfit};
-pub use tokens::{Token, Tokens, tokens};
+pub use clean::{clean, replace_unstorable};
+pub use problem::{InvalidValue, ValueProblem};
+pub use tokens::{JsonToken, JsonTokens, tokens};

@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-use super::clean::mend;
-use super::tokens::{Token, tokens};
+use super::clean::replace_unstorable;
+use super::tokens::{JsonToken, tokens};
 
 /// A path longer than this is cut.
 const PATH_MAX_CHARS: usize = 200;
 
 /// One step from the whole to a place in it.
-enum Step {
+enum PathStep {
     /// An array, and which of its values is next.
     Item(usize),
     /// An object, and the key whose value is next, once it is known.
@@ -22,9 +22,9 @@ pub(super) fn path_to(json: &[u8], offset: usize, root: &str) -> String {
     let mut path = root.to_owned();
     for step in &steps {
         match step {
-            Step::Item(number) => path.push_str(&format!("[{number}]")),
-            Step::Member(Some(key)) => push_key(&mut path, json.get(key.clone()).unwrap_or_default()),
-            Step::Member(None) => {}
+            PathStep::Item(number) => path.push_str(&format!("[{number}]")),
+            PathStep::Member(Some(key)) => push_key(&mut path, json.get(key.clone()).unwrap_or_default()),
+            PathStep::Member(None) => {}
         }
         if let Some((cut, _)) = path.char_indices().nth(PATH_MAX_CHARS) {
             path.truncate(cut);
@@ -32,7 +32,7 @@ pub(super) fn path_to(json: &[u8], offset: usize, root: &str) -> String {
             break;
         }
     }
-    let is_key = matches!(steps.last(), Some(Step::Member(None)))
+    let is_key = matches!(steps.last(), Some(PathStep::Member(None)))
         && json.get(offset).is_some_and(|byte| *byte == b'"');
     match (is_key, path.is_empty()) {
         (true, true) => "a key".to_owned(),
@@ -41,17 +41,17 @@ pub(super) fn path_to(json: &[u8], offset: usize, root: &str) -> String {
     }
 }
 
-fn steps_to(json: &[u8], offset: usize) -> Vec<Step> {
+fn steps_to(json: &[u8], offset: usize) -> Vec<PathStep> {
     let mut steps = Vec::new();
     for (token, place) in tokens(json).take_while(|(_, place)| place.start < offset) {
         match (token, steps.last_mut()) {
-            (Token::Open(true), _) => steps.push(Step::Member(None)),
-            (Token::Open(false), _) => steps.push(Step::Item(0)),
-            (Token::Close, _) => drop(steps.pop()),
-            (Token::Comma, Some(Step::Item(number))) => *number += 1,
-            (Token::Comma, Some(Step::Member(key))) => *key = None,
-            (Token::String, Some(Step::Member(key @ None))) => *key = Some(place),
-            (Token::String | Token::Number | Token::Colon | Token::Comma, _) => {}
+            (JsonToken::Open(true), _) => steps.push(PathStep::Member(None)),
+            (JsonToken::Open(false), _) => steps.push(PathStep::Item(0)),
+            (JsonToken::Close, _) => drop(steps.pop()),
+            (JsonToken::Comma, Some(PathStep::Item(number))) => *number += 1,
+            (JsonToken::Comma, Some(PathStep::Member(key))) => *key = None,
+            (JsonToken::String, Some(PathStep::Member(key @ None))) => *key = Some(place),
+            (JsonToken::String | JsonToken::Number | JsonToken::Colon | JsonToken::Comma, _) => {}
         }
     }
     steps
@@ -66,6 +66,6 @@ fn push_key(path: &mut String, key: &[u8]) {
     match (is_plain, path.is_empty()) {
         (true, true) => path.push_str(name),
         (true, false) => path.push_str(&format!(".{name}")),
-        (false, _) => path.push_str(&format!("[{}]", mend(&text))),
+        (false, _) => path.push_str(&format!("[{}]", replace_unstorable(&text))),
     }
 }

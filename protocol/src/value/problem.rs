@@ -6,7 +6,7 @@ use crate::limits::{JSON_DEPTH_MAX, JSON_DIGITS_MAX, JSON_EXPONENT_MAX};
 
 /// Why a value cannot be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
+pub enum ValueProblem {
     /// Nested deeper than [`JSON_DEPTH_MAX`].
     #[error(
         "is nested more than {JSON_DEPTH_MAX} deep; flatten it, or store it elsewhere and pass a reference"
@@ -31,14 +31,14 @@ pub enum Problem {
 
 /// A place in a value that cannot be kept, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unfit {
+pub struct InvalidValue {
     /// `result.items[0].name`, or `a key of result.items[0]`.
     pub path: String,
     /// What is wrong there.
-    pub problem: Problem,
+    pub problem: ValueProblem,
 }
 
-impl Unfit {
+impl InvalidValue {
     /// The place and, behind a colon, the problem: as the supervisor speaks of each field that it refuses.
     pub fn of_field(&self) -> String {
         if self.path.is_empty() {
@@ -49,7 +49,7 @@ impl Unfit {
     }
 }
 
-impl fmt::Display for Unfit {
+impl fmt::Display for InvalidValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.path, self.problem)
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// What stands at a place of JSON text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Token {
+pub enum JsonToken {
     /// `{` or `[`; true for an object.
     Open(bool),
     /// `}` or `]`.
@@ -20,40 +20,40 @@ pub enum Token {
 }
 
 /// The tokens with their places, in order. Blanks, `true`, `false` and `null` are passed over.
-pub fn tokens(json: &[u8]) -> Tokens<'_> {
-    Tokens { bytes: json, at: 0 }
+pub fn tokens(json: &[u8]) -> JsonTokens<'_> {
+    JsonTokens { bytes: json, at: 0 }
 }
 
 /// See [`tokens`].
 #[derive(Debug)]
-pub struct Tokens<'a> {
+pub struct JsonTokens<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
-impl Iterator for Tokens<'_> {
-    type Item = (Token, Range<usize>);
+impl Iterator for JsonTokens<'_> {
+    type Item = (JsonToken, Range<usize>);
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let start = self.at;
             let token = match self.bytes.get(start)? {
-                b'{' => Token::Open(true),
-                b'[' => Token::Open(false),
-                b'}' | b']' => Token::Close,
-                b',' => Token::Comma,
-                b':' => Token::Colon,
-                b'"' => Token::String,
-                b'-' | b'0'..=b'9' => Token::Number,
+                b'{' => JsonToken::Open(true),
+                b'[' => JsonToken::Open(false),
+                b'}' | b']' => JsonToken::Close,
+                b',' => JsonToken::Comma,
+                b':' => JsonToken::Colon,
+                b'"' => JsonToken::String,
+                b'-' | b'0'..=b'9' => JsonToken::Number,
                 _ => {
                     self.at += 1;
                     continue;
                 }
             };
             self.at = match token {
-                Token::String => end_of_string(self.bytes, start),
-                Token::Number => end_of_number(self.bytes, start),
-                Token::Open(_) | Token::Close | Token::Comma | Token::Colon => start + 1,
+                JsonToken::String => end_of_string(self.bytes, start),
+                JsonToken::Number => end_of_number(self.bytes, start),
+                JsonToken::Open(_) | JsonToken::Close | JsonToken::Comma | JsonToken::Colon => start + 1,
             };
             return Some((token, start..self.at));
         }

@@ -5,7 +5,7 @@ use muster_protocol::codec::{Decoded, EncodeError};
 use muster_protocol::frame::{FrameError, append_frame, read_body};
 use muster_protocol::limits::{FRAME_MAX_BYTES, PREAMBLE_MAX_BYTES};
 use muster_protocol::wire::{Incoming, Spelling, WireDecoder, WireError};
-use muster_protocol::{JsonBytes, Outcome, ToSupervisor, json};
+use muster_protocol::{JsonBytes, RunOutcome, ToSupervisor, json};
 
 const STARTED: ToSupervisor = ToSupervisor::Started { run: 7 };
 const JSON_HELLO: &[u8] = b"{\"Hello\":{\"protocol_min\":1,\"protocol_max\":1}}\n";
@@ -137,7 +137,7 @@ fn lines_that_are_no_messages_say_why() {
 #[test]
 fn json_lines_leave_out_what_has_a_default() {
     let line = r#"{"Finished":{"run":7,"outcome":{"Failed":{"error":{"kind":"E"}}},"later":[1]}}"#;
-    let Decoded::Message(ToSupervisor::Finished { run: 7, outcome: Outcome::Failed { error }, .. }) =
+    let Decoded::Message(ToSupervisor::Finished { run: 7, outcome: RunOutcome::Failed { error }, .. }) =
         json::from_line(line).unwrap()
     else {
         panic!("not a Finished")
@@ -157,14 +157,14 @@ fn half_a_surrogate_pair_in_a_text_of_a_line_costs_nothing() {
     assert_eq!(records[0].message, "cut \u{fffd}");
     assert_eq!(records[0].fields, JsonBytes(br#"{"a":"\ufffd","n":1.50}"#.as_slice().into()));
     let failed = r#"{"Finished":{"run":1,"outcome":{"Failed":{"error":{"message":"\ude00 \ud83d\ude00"}}}}}"#;
-    let Decoded::Message(ToSupervisor::Finished { outcome: Outcome::Failed { error }, .. }) = read(failed)
+    let Decoded::Message(ToSupervisor::Finished { outcome: RunOutcome::Failed { error }, .. }) = read(failed)
     else {
         panic!("not a Finished")
     };
     assert_eq!(error.message, "\u{fffd} \u{1f600}");
     // A result is no text for people: it stays as it was written, and is refused where results are checked.
     let result = r#"{"Finished":{"run":1,"outcome":{"Succeeded":{"result":"\ud83d"}}}}"#;
-    let Decoded::Message(ToSupervisor::Finished { outcome: Outcome::Succeeded { result }, .. }) =
+    let Decoded::Message(ToSupervisor::Finished { outcome: RunOutcome::Succeeded { result }, .. }) =
         read(result)
     else {
         panic!("not a Finished")
@@ -178,7 +178,7 @@ fn half_a_surrogate_pair_in_a_text_of_a_line_costs_nothing() {
 fn json_of_many_lines_becomes_one_line_and_what_is_no_json_is_refused() {
     let finished = |text: &str| ToSupervisor::Finished {
         run: 1,
-        outcome: Outcome::Succeeded { result: JsonBytes(text.into()) },
+        outcome: RunOutcome::Succeeded { result: JsonBytes(text.into()) },
         metrics: Default::default(),
         log_records: 0,
     };

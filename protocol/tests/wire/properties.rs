@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use bytes::BytesMut;
-use muster_protocol::codec::{Decoded, Message, decode};
+use muster_protocol::codec::{Decoded, ProtocolMessage, decode};
 use muster_protocol::frame::read_body;
 use muster_protocol::wire::{Incoming, Spelling, WireDecoder, WireError};
 use muster_protocol::{ToSupervisor, ToWorker, json};
@@ -25,7 +25,7 @@ fn hello() -> ToSupervisor {
     }
 }
 
-fn written<M: Message>(spelling: Spelling, messages: &[M]) -> Vec<u8> {
+fn written<M: ProtocolMessage>(spelling: Spelling, messages: &[M]) -> Vec<u8> {
     let mut stream = Vec::new();
     for message in messages {
         spelling.append(message, &mut stream).unwrap();
@@ -34,7 +34,7 @@ fn written<M: Message>(spelling: Spelling, messages: &[M]) -> Vec<u8> {
 }
 
 /// Feeds the stream in chunks of the given sizes, over and over, and gives all that comes out.
-fn fed<M: Message>(
+fn fed<M: ProtocolMessage>(
     mut decoder: WireDecoder,
     stream: &[u8],
     chunks: &[usize],
@@ -59,7 +59,7 @@ fn messages<M>(messages: Vec<M>) -> Vec<Incoming<M>> {
     messages.into_iter().map(|message| Incoming::Message(Decoded::Message(message))).collect()
 }
 
-fn both_ways<M: Message + PartialEq + Debug>(message: &M) {
+fn both_ways<M: ProtocolMessage + PartialEq + Debug>(message: &M) {
     let mut stream = written(Spelling::Binary, std::slice::from_ref(message));
     let mut body = Vec::new();
     assert!(read_body(&mut stream.as_slice(), &mut body).unwrap());

@@ -1,8 +1,8 @@
 //! One named example of every message and of every variant inside one: what the golden vectors hold.
 
 use muster_protocol::{
-    CallResult, CancelReason, ErrorInfo, JsonBytes, Level, LogRecord, Metrics, Outcome, Source, ToSupervisor,
-    ToWorker, feature, method,
+    CallResult, CancelReason, CodeSource, ErrorInfo, JsonBytes, LogLevel, LogRecord, RunMetrics, RunOutcome,
+    ToSupervisor, ToWorker, feature, method,
 };
 use serde_json::json;
 
@@ -68,7 +68,7 @@ pub(crate) fn to_supervisor() -> Vec<(String, ToSupervisor)> {
     ];
     samples.extend(outcomes().into_iter().map(|(name, outcome)| {
         let metrics =
-            Metrics { wall_us: 1500, cpu_user_us: 900, cpu_system_us: 40, peak_rss_bytes: 52_428_800 };
+            RunMetrics { wall_us: 1500, cpu_user_us: 900, cpu_system_us: 40, peak_rss_bytes: 52_428_800 };
         (name, ToSupervisor::Finished { run: 7, outcome, metrics, log_records: 2 })
     }));
     samples.extend([
@@ -84,7 +84,7 @@ pub(crate) fn to_supervisor() -> Vec<(String, ToSupervisor)> {
 }
 
 fn records() -> Vec<LogRecord> {
-    let levels = [Level::Trace, Level::Debug, Level::Info, Level::Warn, Level::Error];
+    let levels = [LogLevel::Trace, LogLevel::Debug, LogLevel::Info, LogLevel::Warn, LogLevel::Error];
     let plain = levels.map(|level| LogRecord {
         timestamp_us: 1_700_000_000_000_000,
         level,
@@ -98,14 +98,14 @@ fn records() -> Vec<LogRecord> {
 fn full_record() -> LogRecord {
     LogRecord {
         timestamp_us: 1_700_000_000_000_001,
-        level: Level::Warn,
+        level: LogLevel::Warn,
         logger: "app.orders".into(),
         message: "größer als 10 €".into(),
         fields: bytes(&json!({ "order": 12 })),
     }
 }
 
-fn outcomes() -> [(&'static str, Outcome); 8] {
+fn outcomes() -> [(&'static str, RunOutcome); 8] {
     let error = |retryable| ErrorInfo {
         kind: "ValueError".into(),
         message: "amount must be positive".into(),
@@ -113,14 +113,14 @@ fn outcomes() -> [(&'static str, Outcome); 8] {
         retryable,
     };
     [
-        ("Finished.Succeeded", Outcome::Succeeded { result: bytes(&json!({ "greeting": "hello" })) }),
-        ("Finished.Succeeded.none", Outcome::Succeeded { result: JsonBytes::NONE }),
-        ("Finished.Failed", Outcome::Failed { error: error(None) }),
-        ("Finished.Failed.permanent", Outcome::Failed { error: error(Some(false)) }),
-        ("Finished.Failed.retryable", Outcome::Failed { error: error(Some(true)) }),
-        ("Finished.Failed.bare", Outcome::Failed { error: ErrorInfo::default() }),
-        ("Finished.Cancelled", Outcome::Cancelled { message: "stopped at page 3".into() }),
-        ("Finished.Rejected", Outcome::Rejected { reason: "no workflow named 'gret'".into() }),
+        ("Finished.Succeeded", RunOutcome::Succeeded { result: bytes(&json!({ "greeting": "hello" })) }),
+        ("Finished.Succeeded.none", RunOutcome::Succeeded { result: JsonBytes::NONE }),
+        ("Finished.Failed", RunOutcome::Failed { error: error(None) }),
+        ("Finished.Failed.permanent", RunOutcome::Failed { error: error(Some(false)) }),
+        ("Finished.Failed.retryable", RunOutcome::Failed { error: error(Some(true)) }),
+        ("Finished.Failed.bare", RunOutcome::Failed { error: ErrorInfo::default() }),
+        ("Finished.Cancelled", RunOutcome::Cancelled { message: "stopped at page 3".into() }),
+        ("Finished.Rejected", RunOutcome::Rejected { reason: "no workflow named 'gret'".into() }),
     ]
 }
 
@@ -133,7 +133,7 @@ pub(crate) fn to_worker() -> Vec<(String, ToWorker)> {
                 worker_id: "w-3".into(),
                 features: names(&[feature::LOG, feature::CANCEL]),
                 max_frame_bytes: 16_777_215,
-                log_level: Level::Info,
+                log_level: LogLevel::Info,
                 config: bytes(&json!({ "memory_limit_mb": 0, "workflows_dir": "/srv/workflows" })),
             },
         ),
@@ -166,13 +166,13 @@ fn reply(result: CallResult) -> ToWorker {
     ToWorker::Reply { run: 7, call: 1, result }
 }
 
-fn sources() -> [(&'static str, Source); 3] {
+fn sources() -> [(&'static str, CodeSource); 3] {
     [
-        ("Execute.Named", Source::Named),
-        ("Execute.Path", Source::Path { path: "billing/pay.py".into(), function: "pay".into() }),
+        ("Execute.Named", CodeSource::Named),
+        ("Execute.Path", CodeSource::Path { path: "billing/pay.py".into(), function: "pay".into() }),
         (
             "Execute.Inline",
-            Source::Inline {
+            CodeSource::Inline {
                 language: "javascript".into(),
                 code: b"export default () => 'h\xc3\xa9'".to_vec(),
             },
@@ -180,7 +180,7 @@ fn sources() -> [(&'static str, Source); 3] {
     ]
 }
 
-fn execute(source: Source) -> ToWorker {
+fn execute(source: CodeSource) -> ToWorker {
     ToWorker::Execute {
         run: 7,
         execution_id: EXECUTION_ID.into(),

@@ -1,8 +1,8 @@
 //! Random messages of every kind, for the properties.
 
 use muster_protocol::{
-    CallResult, CancelReason, ErrorInfo, JsonBytes, Level, LogRecord, Metrics, Outcome, Source, ToSupervisor,
-    ToWorker,
+    CallResult, CancelReason, CodeSource, ErrorInfo, JsonBytes, LogLevel, LogRecord, RunMetrics, RunOutcome,
+    ToSupervisor, ToWorker,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -30,13 +30,13 @@ fn json_bytes() -> impl Strategy<Value = JsonBytes> {
     prop_oneof![1 => Just(JsonBytes::NONE), 4 => value.prop_map(|value| JsonBytes::of(&value))]
 }
 
-fn level() -> impl Strategy<Value = Level> {
+fn level() -> impl Strategy<Value = LogLevel> {
     prop_oneof![
-        Just(Level::Trace),
-        Just(Level::Debug),
-        Just(Level::Info),
-        Just(Level::Warn),
-        Just(Level::Error)
+        Just(LogLevel::Trace),
+        Just(LogLevel::Debug),
+        Just(LogLevel::Info),
+        Just(LogLevel::Warn),
+        Just(LogLevel::Error)
     ]
 }
 
@@ -57,8 +57,8 @@ fn log_record() -> impl Strategy<Value = LogRecord> {
     )
 }
 
-fn metrics() -> impl Strategy<Value = Metrics> {
-    any::<[u64; 4]>().prop_map(|[wall_us, cpu_user_us, cpu_system_us, peak_rss_bytes]| Metrics {
+fn metrics() -> impl Strategy<Value = RunMetrics> {
+    any::<[u64; 4]>().prop_map(|[wall_us, cpu_user_us, cpu_system_us, peak_rss_bytes]| RunMetrics {
         wall_us,
         cpu_user_us,
         cpu_system_us,
@@ -66,20 +66,21 @@ fn metrics() -> impl Strategy<Value = Metrics> {
     })
 }
 
-fn source() -> impl Strategy<Value = Source> {
+fn source() -> impl Strategy<Value = CodeSource> {
     prop_oneof![
-        Just(Source::Named),
-        (text(), text()).prop_map(|(path, function)| Source::Path { path, function }),
-        (text(), text()).prop_map(|(language, code)| Source::Inline { language, code: code.into_bytes() }),
+        Just(CodeSource::Named),
+        (text(), text()).prop_map(|(path, function)| CodeSource::Path { path, function }),
+        (text(), text())
+            .prop_map(|(language, code)| CodeSource::Inline { language, code: code.into_bytes() }),
     ]
 }
 
-fn outcome() -> impl Strategy<Value = Outcome> {
+fn outcome() -> impl Strategy<Value = RunOutcome> {
     prop_oneof![
-        json_bytes().prop_map(|result| Outcome::Succeeded { result }),
-        error_info().prop_map(|error| Outcome::Failed { error }),
-        text().prop_map(|message| Outcome::Cancelled { message }),
-        text().prop_map(|reason| Outcome::Rejected { reason }),
+        json_bytes().prop_map(|result| RunOutcome::Succeeded { result }),
+        error_info().prop_map(|error| RunOutcome::Failed { error }),
+        text().prop_map(|message| RunOutcome::Cancelled { message }),
+        text().prop_map(|reason| RunOutcome::Rejected { reason }),
     ]
 }
 

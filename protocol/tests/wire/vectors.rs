@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use bytes::BytesMut;
-use muster_protocol::codec::{CodecError, Decoded, Message, decode};
+use muster_protocol::codec::{CodecError, Decoded, ProtocolMessage, decode};
 use muster_protocol::frame::{append_frame, read_body};
 use muster_protocol::wire::{Incoming, Spelling, WireDecoder, WireError};
 use muster_protocol::{ToSupervisor, ToWorker, json};
@@ -39,7 +39,7 @@ pub(crate) enum Direction {
     ToWorker,
 }
 
-pub(crate) fn frame<M: Message>(message: &M) -> Vec<u8> {
+pub(crate) fn frame<M: ProtocolMessage>(message: &M) -> Vec<u8> {
     let mut out = Vec::new();
     append_frame(message, &mut out).unwrap();
     out
@@ -51,7 +51,7 @@ fn framed(body: &[u8]) -> Vec<u8> {
     out
 }
 
-fn positives<M: Message>(direction: Direction, samples: &[(String, M)]) -> Vec<Positive> {
+fn positives<M: ProtocolMessage>(direction: Direction, samples: &[(String, M)]) -> Vec<Positive> {
     let vector = |(name, message): &(String, M)| Positive {
         name: name.clone(),
         direction,
@@ -62,7 +62,7 @@ fn positives<M: Message>(direction: Direction, samples: &[(String, M)]) -> Vec<P
 }
 
 /// Every way of breaking one frame that all messages share: cut at every byte, and one byte too many.
-fn broken<M: Message>(direction: Direction, name: &str, message: &M) -> Vec<Negative> {
+fn broken<M: ProtocolMessage>(direction: Direction, name: &str, message: &M) -> Vec<Negative> {
     let body = &frame(message)[4..];
     let negative = |what: String, stream: Vec<u8>, error: &str| Negative {
         name: format!("{name}.{what}"),
@@ -202,7 +202,7 @@ fn golden_files_are_what_the_code_says() {
 
 #[test]
 fn every_message_has_a_sample_and_its_name_is_its_index() {
-    fn check<M: Message>(samples: &[(String, M)], name: impl Fn(&M) -> &'static str) {
+    fn check<M: ProtocolMessage>(samples: &[(String, M)], name: impl Fn(&M) -> &'static str) {
         for (index, expected) in M::NAMES.iter().enumerate() {
             let of_this = samples.iter().filter(|(_, message)| name(message) == *expected);
             let bodies: Vec<_> = of_this.map(|(_, message)| frame(message)[4]).collect();
@@ -216,7 +216,7 @@ fn every_message_has_a_sample_and_its_name_is_its_index() {
 
 #[test]
 fn every_positive_vector_decodes_to_its_json_and_back() {
-    fn check<M: Message + PartialEq + std::fmt::Debug>(file: &str) {
+    fn check<M: ProtocolMessage + PartialEq + std::fmt::Debug>(file: &str) {
         for vector in read::<Positive>(file) {
             let stream = hex::decode(&vector.hex);
             let (mut rest, mut body) = (stream.as_slice(), Vec::new());
@@ -235,7 +235,7 @@ fn every_positive_vector_decodes_to_its_json_and_back() {
 }
 
 /// What our decoder calls the fault in `stream`.
-fn refusal<M: Message + std::fmt::Debug>(stream: &[u8]) -> &'static str {
+fn refusal<M: ProtocolMessage + std::fmt::Debug>(stream: &[u8]) -> &'static str {
     let mut decoder = WireDecoder::decided(Spelling::Binary);
     match decoder.next::<M>(&mut BytesMut::from(stream)) {
         Ok(accepted) => panic!("accepted as {accepted:?}"),
@@ -269,7 +269,7 @@ fn every_negative_vector_is_refused_for_its_reason() {
 
 #[test]
 fn every_sample_is_refused_when_cut_or_extended() {
-    fn check<M: Message + std::fmt::Debug>(direction: Direction, samples: Vec<(String, M)>) {
+    fn check<M: ProtocolMessage + std::fmt::Debug>(direction: Direction, samples: Vec<(String, M)>) {
         for (name, message) in samples {
             for vector in broken(direction, &name, &message) {
                 assert_eq!(refusal::<M>(&hex::decode(&vector.hex)), vector.error, "{}", vector.name);
@@ -282,7 +282,7 @@ fn every_sample_is_refused_when_cut_or_extended() {
 
 #[test]
 fn messages_of_later_versions_are_skipped_in_both_spellings() {
-    fn check<M: Message>(vector: &Positive) {
+    fn check<M: ProtocolMessage>(vector: &Positive) {
         let body = &hex::decode(&vector.hex)[4..];
         assert!(matches!(decode::<M>(body).unwrap(), Decoded::Unknown { .. }), "{}", vector.name);
         let line = json::from_line::<M>(vector.json.get()).unwrap();

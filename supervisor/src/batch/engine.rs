@@ -7,16 +7,17 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::input::{InputError, Line};
+use super::input::{InputError, InputLine};
 use super::outcome::ResultLine;
 use super::queue::CLAIM_MAX;
-use super::runner::Runner;
+use super::runner::BatchRunner;
 use crate::bus::Bus;
-use crate::finalize::{Finalized, Sink};
-use crate::service::{AfterFailure, Closed, Core, CoreError, Ledger, Parts, Preparer, Slots, claimant};
+use crate::dispatch::{AfterFailure, InFlight, IntakeClosed, Preparer, Slots};
+use crate::finalize::{Finalized, FinalizedSink};
+use crate::service::{Core, CoreError, CoreParts, claimant};
 use crate::settings::Settings;
 use crate::store::{Store, StoreError};
-use crate::transcripts::Keeper;
+use crate::transcripts::TranscriptKeeper;
 
 /// So many starts in a row without a Ready, and the batch gives up. (A service never does.)
 const GIVE_UP_AFTER: u32 = 5;
@@ -33,7 +34,7 @@ pub struct Batch {
     /// Go on after a failure.
     pub keep_going: bool,
     /// Where transcripts are kept, if they are.
-    pub transcripts: Option<Arc<Keeper>>,
+    pub transcripts: Option<Arc<TranscriptKeeper>>,
     /// Cancelled to end the batch early: what runs is cancelled, the rest never starts. Every line has its result.
     pub stop: CancellationToken,
     /// Cancelled when nothing is to be waited for from the file any more.
@@ -41,7 +42,7 @@ pub struct Batch {
 }
 
 /// Where results go.
-pub trait Report {
+pub trait ReportResults {
     /// Called once for each line, with its place in the input, in the order of the ends.
     fn take(&mut self, place: usize, result: ResultLine);
 
@@ -50,7 +51,7 @@ pub trait Report {
 }
 
 /// What ends a batch early.
-pub(super) struct Stop {
+pub(super) struct StopSignals {
     /// What runs is cancelled, and nothing more starts.
     pub(super) running: CancellationToken,
     /// No more lines are taken.
@@ -75,7 +76,7 @@ pub enum BatchError {
 }
 
 /// The lines of a file, as they are read. A reading error is the last item.
-pub type Lines = mpsc::Receiver<Result<Line, InputError>>;
+pub type InputLines = mpsc::Receiver<Result<InputLine, InputError>>;
 
 /// Reads lines on a thread of their own, so that a slow pipe does not hold up the executions. Nobody waits for the
 /// thread: a read of a pipe or a terminal may never come back.
@@ -83,8 +84,8 @@ pub type Lines = mpsc::Receiver<Result<Line, InputError>>;
 /// # Errors
 /// When the system has no thread to give.
 pub fn read_lines(
-    lines: impl Iterator<Item = Result<Line, InputError>> + Send + 'static,
-) -> std::io::Result<Lines> {
+    lines: impl Iterator<Item = Result<InputLine, InputError>> + Send + 'static,
+) -> std::io::Result<InputLines> {
     let (sender, receiver) = mpsc::channel(2 * CLAIM_MAX);
     std::thread::Builder::new().name("lines".to_owned()).spawn(move || {
         for line in lines {
@@ -102,33 +103,33 @@ pub fn read_lines(
 /// # Errors
 /// When the pool cannot be made, the store fails or the file cannot be read to its end. Whatever the file does,
 /// the lines read before it have their results.
-pub async fn run(batch: Batch, lines: Lines, report: &mut impl Report) -> Result<(), BatchError> {
+pub async fn run(batch: Batch, lines: InputLines, report: &mut impl ReportResults) -> Result<(), BatchError> {
     let Batch { settings, store, keep_going, transcripts, stop, stop_reading } = batch;
-    let (ledger, slots) = (Arc::new(Ledger::default()), Slots::new(settings.max_workers));
+    let (in_flight, slots) = (Arc::new(InFlight::default()), Slots::new(settings.max_workers));
     let (ends, ended) = mpsc::unbounded_channel();
     let bus = Bus::unwatched(&settings.key_prefix);
-    let parts = Parts {
+    let parts = CoreParts {
         claimant: claimant(&settings),
         preparer: Preparer::new(Arc::clone(&store), bus.clone(), settings.execution_timeout),
         store,
         bus,
-        ledger: Arc::clone(&ledger),
+        in_flight: Arc::clone(&in_flight),
         slots: Arc::clone(&slots),
-        sink: Arc::new(Ends { ledger, slots, ends }),
+        sink: Arc::new(ResultSink { in_flight, slots, ends }),
         metrics: Arc::default(),
         outbox: None,
-        leftovers: None,
+        orphaned_workers: None,
         give_up_after: Some(GIVE_UP_AFTER),
         transcripts,
         after_failure: if keep_going { AfterFailure::GoOn } else { AfterFailure::Halt },
     };
     let core = Core::start(&settings, parts)?;
-    let mut runner = Runner::new(core, keep_going, settings.max_attempts, report);
-    let ran = runner.run(lines, ended, Stop { running: stop, reading: stop_reading }).await;
-    runner.core.crew.handle().drain(Duration::ZERO);
+    let mut runner = BatchRunner::new(core, keep_going, settings.max_attempts, report);
+    let ran = runner.run(lines, ended, StopSignals { running: stop, reading: stop_reading }).await;
+    runner.core.executor.handle().drain(Duration::ZERO);
     // What the store refuses is never written; all else is within this time.
     let limit = if runner.gave_up { SETTLED_WITHIN } else { Duration::MAX };
-    if tokio::time::timeout(limit, runner.core.settled()).await.is_err() {
+    if tokio::time::timeout(limit, runner.core.drained()).await.is_err() {
         tracing::warn!(?limit, "the batch ends without the outcomes that its store refuses");
     }
     ran
@@ -136,21 +137,21 @@ pub async fn run(batch: Batch, lines: Lines, report: &mut impl Report) -> Result
 
 /// Passes on what is committed.
 #[derive(Debug)]
-struct Ends {
-    ledger: Arc<Ledger>,
+struct ResultSink {
+    in_flight: Arc<InFlight>,
     slots: Arc<Slots>,
     ends: mpsc::UnboundedSender<Finalized>,
 }
 
 #[async_trait]
-impl Sink for Ends {
+impl FinalizedSink for ResultSink {
     async fn finalized(&self, group: Vec<Finalized>, _took: Duration) {
         for finalized in group {
-            self.ledger.let_go(finalized.finalization.attempt);
+            self.in_flight.remove(finalized.finalization.attempt);
             // The batch hears until every line has ended.
             let _ = self.ends.send(finalized);
         }
-        self.slots.open(Closed::Backlog);
+        self.slots.open(IntakeClosed::Backlog);
     }
 
     async fn store_unreachable(&self, _unreachable: bool) {}

@@ -7,7 +7,7 @@ use std::io::{BufRead, Read as _};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::execution::{Draft, Request};
+use crate::execution::{ExecutionRequest, RequestDraft};
 
 /// The longest line: what fits in a frame, after base64 and escapes. A file without line ends must not fill
 /// the memory.
@@ -28,11 +28,11 @@ pub struct InputError {
 
 /// A line that holds something. Empty lines are passed over, but they count.
 #[derive(Debug)]
-pub struct Line {
+pub struct InputLine {
     /// Its place among the lines that hold something, from 0: the place of its result.
     pub index: usize,
     /// What it asks for.
-    pub request: Result<Request, BadLine>,
+    pub request: Result<ExecutionRequest, BadLine>,
 }
 
 /// A line nothing can be run from.
@@ -125,14 +125,14 @@ impl<R: BufRead> Input<R> {
         })
     }
 
-    fn request(&mut self) -> Result<Request, BadLine> {
+    fn request(&mut self) -> Result<ExecutionRequest, BadLine> {
         let number = self.number;
         if let Some(reason) = self.is_no_line() {
             let message = format!("line {number}: {reason}");
             return Err(BadLine { number, execution_id: None, workflow: None, message });
         }
         let mut stated = None;
-        let request = Draft::parse(&self.buffer).and_then(|draft| {
+        let request = RequestDraft::parse(&self.buffer).and_then(|draft| {
             stated = draft.execution_id;
             draft.with_default_id(Uuid::now_v7()).into_request()
         });
@@ -158,13 +158,13 @@ impl<R: BufRead> Input<R> {
 }
 
 impl<R: BufRead> Iterator for Input<R> {
-    type Item = Result<Line, InputError>;
+    type Item = Result<InputLine, InputError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         match self.read() {
             Ok(false) => None,
             Ok(true) => {
-                let line = Line { index: self.index, request: self.request() };
+                let line = InputLine { index: self.index, request: self.request() };
                 self.index += 1;
                 Some(Ok(line))
             }
@@ -194,7 +194,7 @@ fn stated_workflow(line: &[u8]) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn lines(text: &str) -> Vec<Line> {
+    fn lines(text: &str) -> Vec<InputLine> {
         Input::new(text.as_bytes()).map(Result::unwrap).collect()
     }
 

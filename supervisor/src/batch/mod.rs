@@ -1,7 +1,7 @@
 //! A file of executions, run to the end without a service.
 //!
 //! Lines become requests, outcomes become result lines in input order, and the whole becomes a summary and an
-//! exit code: all that is plain and synchronous. [`runner`] runs the requests through the same desk, crew and
+//! exit code: all that is plain and synchronous. [`runner`] runs the requests through the same dispatcher, executor and
 //! finalizer as the service, which [`engine`] puts together.
 
 mod engine;
@@ -12,8 +12,8 @@ mod queue;
 mod runner;
 mod summary;
 
-pub use engine::{Batch, BatchError, Lines, Report, read_lines, run};
-pub use input::{BadLine, Input, InputError, Line};
+pub use engine::{Batch, BatchError, InputLines, ReportResults, read_lines, run};
+pub use input::{BadLine, Input, InputError, InputLine};
 pub use order::InOrder;
 pub use outcome::ResultLine;
 pub use summary::Summary;

@@ -8,7 +8,9 @@ use uuid::Uuid;
 use super::input::BadLine;
 use crate::execution::Status;
 use crate::json;
-use crate::store::{Disposition, ExecutionRecord, Failure, Finalization, NewExecution, Outcome};
+use crate::store::{
+    Disposition, ExecutionFailure, ExecutionOutcome, ExecutionRecord, Finalization, NewExecution,
+};
 
 /// What became of one line of the input. Fields that do not apply are null, so every line has all of them.
 #[derive(Clone, Debug, Serialize)]
@@ -34,7 +36,7 @@ pub struct ResultLine {
 impl ResultLine {
     /// A line that could not be run.
     pub fn bad(line: BadLine) -> Self {
-        let failure = Failure::new(error_type::INVALID_REQUEST, line.message);
+        let failure = ExecutionFailure::new(error_type::INVALID_REQUEST, line.message);
         Self {
             execution_id: line.execution_id,
             workflow: line.workflow,
@@ -43,13 +45,18 @@ impl ResultLine {
     }
 
     /// A line that was not run any more.
-    pub fn never_ran(execution_id: Uuid, workflow: String, status: Status, failure: Failure) -> Self {
+    pub fn never_ran(
+        execution_id: Uuid,
+        workflow: String,
+        status: Status,
+        failure: ExecutionFailure,
+    ) -> Self {
         Self { execution_id: Some(execution_id), workflow: Some(workflow), ..Self::unrun(status, failure) }
     }
 
     /// A line that was not run because of something else than itself.
     pub fn cancelled(execution: &NewExecution, why: &str) -> Self {
-        let failure = Failure::new(error_type::CANCELLED, format!("not run: {why}"));
+        let failure = ExecutionFailure::new(error_type::CANCELLED, format!("not run: {why}"));
         let workflow = execution.workflow_name.clone().unwrap_or_default();
         Self::never_ran(execution.id, workflow, Status::Cancelled, failure)
     }
@@ -62,7 +69,7 @@ impl ResultLine {
         execution: &NewExecution,
     ) -> Self {
         let (result, message) = match finalization.disposition {
-            Disposition::Terminal(Outcome::Success { result }) if status == Status::Success => {
+            Disposition::Terminal(ExecutionOutcome::Success { result }) if status == Status::Success => {
                 (Some(result), None)
             }
             Disposition::Terminal(outcome) => {
@@ -90,7 +97,7 @@ impl ResultLine {
         size_of::<Self>() + result + text(&self.workflow) + text(&self.error_type) + text(&self.error_message)
     }
 
-    fn unrun(status: Status, failure: Failure) -> Self {
+    fn unrun(status: Status, failure: ExecutionFailure) -> Self {
         Self {
             execution_id: None,
             workflow: None,
@@ -135,7 +142,7 @@ mod tests {
     #[test]
     fn a_result_of_several_lines_is_one_line() {
         let pretty = "{\r\n  \"a b\" : [ 1.50,\n -0.0 ]\n}";
-        let mut line = ResultLine::unrun(Status::Success, Failure::default());
+        let mut line = ResultLine::unrun(Status::Success, ExecutionFailure::default());
         line.result = Some(RawValue::from_string(pretty.to_owned()).unwrap());
         let text = line.to_json_line().unwrap();
         assert!(text.contains(r#""result":{"a b":[1.50,-0.0]},"#), "{text}");
@@ -152,7 +159,7 @@ mod tests {
             message: "line 3: invalid request: priority: must be a whole number from 0 to 9, not 12".into(),
         };
         insta::assert_snapshot!(ResultLine::bad(bad).to_json_line().unwrap(), @r#"{"execution_id":null,"workflow":"report","status":"FAILED","result":null,"error_type":"InvalidRequest","error_message":"line 3: invalid request: priority: must be a whole number from 0 to 9, not 12","duration_ms":null,"attempt":0}"#);
-        let cancelled = Failure::new(error_type::CANCELLED, "an execution before it failed");
+        let cancelled = ExecutionFailure::new(error_type::CANCELLED, "an execution before it failed");
         let line = ResultLine::never_ran(Uuid::nil(), "report".into(), Status::Cancelled, cancelled);
         insta::assert_snapshot!(line.to_json_line().unwrap(), @r#"{"execution_id":"00000000-0000-0000-0000-000000000000","workflow":"report","status":"CANCELLED","result":null,"error_type":"CancelledError","error_message":"an execution before it failed","duration_ms":null,"attempt":0}"#);
     }

@@ -14,29 +14,29 @@ pub(super) const CLAIM_MAX: usize = 128;
 /// Executions to claim, and between them the lines nothing can be run from: such a line's failure counts when
 /// its turn comes, so that what stands before it in the file runs whatever stands after it.
 #[derive(Debug, Default)]
-pub(super) struct Queue {
-    lines: VecDeque<Next>,
+pub(super) struct BatchQueue {
+    lines: VecDeque<NextItem>,
 }
 
 #[derive(Debug)]
-enum Next {
+enum NextItem {
     Run(Arc<NewExecution>),
     Bad(usize, BadLine),
 }
 
-impl Queue {
+impl BatchQueue {
     pub(super) fn push(&mut self, execution: Arc<NewExecution>) {
-        self.lines.push_back(Next::Run(execution));
+        self.lines.push_back(NextItem::Run(execution));
     }
 
     /// One that is tried again: it stood before all that waits.
     pub(super) fn push_again(&mut self, execution: Arc<NewExecution>) {
-        self.lines.push_front(Next::Run(execution));
+        self.lines.push_front(NextItem::Run(execution));
     }
 
     /// A line that is bad; `place` is that of its result.
     pub(super) fn push_bad(&mut self, place: usize, bad: BadLine) {
-        self.lines.push_back(Next::Bad(place, bad));
+        self.lines.push_back(NextItem::Bad(place, bad));
     }
 
     pub(super) fn len(&self) -> usize {
@@ -45,25 +45,25 @@ impl Queue {
 
     /// How many executions are among the lines.
     pub(super) fn executions(&self) -> usize {
-        self.lines.iter().filter(|next| matches!(next, Next::Run(_))).count()
+        self.lines.iter().filter(|next| matches!(next, NextItem::Run(_))).count()
     }
 
     /// True while the execution is among the lines.
     pub(super) fn holds(&self, id: Uuid) -> bool {
-        self.lines.iter().any(|next| matches!(next, Next::Run(execution) if execution.id == id))
+        self.lines.iter().any(|next| matches!(next, NextItem::Run(execution) if execution.id == id))
     }
 
     /// How many executions may be claimed before a bad line's turn comes.
     pub(super) fn claimable(&self) -> usize {
-        self.lines.iter().take_while(|next| matches!(next, Next::Run(_))).count()
+        self.lines.iter().take_while(|next| matches!(next, NextItem::Run(_))).count()
     }
 
     /// The next executions, at most `count`, up to a bad line.
     pub(super) fn take(&mut self, count: usize) -> Vec<Arc<NewExecution>> {
         let next = self.lines.drain(..self.claimable().min(count));
         next.filter_map(|next| match next {
-            Next::Run(execution) => Some(execution),
-            Next::Bad(..) => None,
+            NextItem::Run(execution) => Some(execution),
+            NextItem::Bad(..) => None,
         })
         .collect()
     }
@@ -71,8 +71,8 @@ impl Queue {
     /// The bad line whose turn it is, if that is what comes next.
     pub(super) fn take_bad(&mut self) -> Option<(usize, BadLine)> {
         match self.lines.pop_front() {
-            Some(Next::Bad(place, bad)) => Some((place, bad)),
-            Some(run @ Next::Run(_)) => {
+            Some(NextItem::Bad(place, bad)) => Some((place, bad)),
+            Some(run @ NextItem::Run(_)) => {
                 self.lines.push_front(run);
                 None
             }
@@ -85,8 +85,8 @@ impl Queue {
         let (mut executions, mut bad_lines) = (Vec::new(), Vec::new());
         for next in self.lines.drain(..) {
             match next {
-                Next::Run(execution) => executions.push(execution),
-                Next::Bad(place, bad) => bad_lines.push((place, bad)),
+                NextItem::Run(execution) => executions.push(execution),
+                NextItem::Bad(place, bad) => bad_lines.push((place, bad)),
             }
         }
         (executions, bad_lines)

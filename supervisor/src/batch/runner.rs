@@ -10,14 +10,15 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::engine::{BatchError, Lines, Report, Stop};
-use super::input::Line;
+use super::engine::{BatchError, InputLines, ReportResults, StopSignals};
+use super::input::InputLine;
 use super::outcome::ResultLine;
-use super::queue::{CLAIM_MAX, Queue};
+use super::queue::{BatchQueue, CLAIM_MAX};
+use crate::dispatch::{IntakeClosed, SlotReservation};
 use crate::execution::Status;
-use crate::finalize::{Cause, Finalized};
-use crate::service::{Closed, Core, Reservation};
-use crate::store::{Claim, Disposition, Failure, NewExecution, Verdict};
+use crate::finalize::{Finalized, RefusalCause};
+use crate::service::Core;
+use crate::store::{Claim, Disposition, ExecutionFailure, FinalizeResult, NewExecution};
 
 /// Why what a signal stopped was not run.
 const INTERRUPTED: &str = "the batch was interrupted";
@@ -27,14 +28,14 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// and how often each is tried by itself before its line fails: some ten seconds.
 const TRIES_MAX: u32 = 3;
 
-pub(super) struct Runner<'a, R> {
+pub(super) struct BatchRunner<'a, R> {
     pub(super) core: Core,
     keep_going: bool,
     default_max_attempts: u32,
     /// The lines that have not ended, by execution.
     places: HashMap<Uuid, (usize, Arc<NewExecution>)>,
     /// What is to be claimed, in order.
-    queue: Queue,
+    queue: BatchQueue,
     /// What is tried again, and when.
     later: Vec<(Instant, Arc<NewExecution>)>,
     /// Why nothing more is started, once that is so.
@@ -44,14 +45,14 @@ pub(super) struct Runner<'a, R> {
     report: &'a mut R,
 }
 
-impl<'a, R: Report> Runner<'a, R> {
+impl<'a, R: ReportResults> BatchRunner<'a, R> {
     pub(super) fn new(core: Core, keep_going: bool, default_max_attempts: u32, report: &'a mut R) -> Self {
         Self {
             core,
             keep_going,
             default_max_attempts,
             places: HashMap::new(),
-            queue: Queue::default(),
+            queue: BatchQueue::default(),
             later: Vec::new(),
             abandoned: None,
             gave_up: false,
@@ -62,9 +63,9 @@ impl<'a, R: Report> Runner<'a, R> {
     /// Runs all lines. One that cannot be read is their end: what stands before it runs, then it is the error.
     pub(super) async fn run(
         &mut self,
-        mut lines: Lines,
+        mut lines: InputLines,
         mut ended: mpsc::UnboundedReceiver<Finalized>,
-        stop: Stop,
+        stop: StopSignals,
     ) -> Result<(), BatchError> {
         let (mut more_lines, mut unreadable) = (true, None);
         let mut read = Vec::new();
@@ -82,13 +83,13 @@ impl<'a, R: Report> Runner<'a, R> {
             tokio::select! {
                 biased;
                 end = ended.recv() => match end {
-                    Some(finalized) => self.hear(finalized),
+                    Some(finalized) => self.on_finalized(finalized),
                     None => break,
                 },
                 () = stop.running.cancelled(), if self.abandoned != Some(INTERRUPTED) => {
                     self.abandon(INTERRUPTED);
                     self.core.prepared().await;
-                    self.core.crew.handle().drain_now();
+                    self.core.executor.handle().force();
                 }
                 () = stop.reading.cancelled(), if more_lines && !lines.is_closed() => {
                     // What was read already has its results still.
@@ -114,7 +115,7 @@ impl<'a, R: Report> Runner<'a, R> {
         unreadable.map_or(Ok(()), Err)
     }
 
-    fn take(&mut self, line: Line) {
+    fn take(&mut self, line: InputLine) {
         let request = match line.request {
             Ok(request) => request,
             Err(bad) if self.keep_going || self.abandoned.is_some() => {
@@ -148,7 +149,7 @@ impl<'a, R: Report> Runner<'a, R> {
         oldest.is_some_and(|(_, execution)| self.queue.holds(execution.id))
     }
 
-    async fn claim(&mut self, reservation: Reservation) -> Result<(), BatchError> {
+    async fn claim(&mut self, reservation: SlotReservation) -> Result<(), BatchError> {
         let next = self.queue.take(reservation.count());
         let claims = self.core.store.claim(&self.core.claimant, &next).await?;
         let mut claimed = Vec::with_capacity(claims.len());
@@ -159,21 +160,21 @@ impl<'a, R: Report> Runner<'a, R> {
                 Claim::Refused(reason) => self.fail(&execution, &reason),
             }
         }
-        self.core.desk.accept(claimed, reservation);
+        self.core.dispatcher.accept(claimed, reservation);
         Ok(())
     }
 
-    fn hear(&mut self, finalized: Finalized) {
+    fn on_finalized(&mut self, finalized: Finalized) {
         let id = finalized.finalization.attempt.execution_id;
         match finalized.verdict {
-            Verdict::Finished { status, error_type } => {
+            FinalizeResult::Finished { status, error_type } => {
                 if let Some((place, execution)) = self.places.remove(&id) {
                     let result = ResultLine::finished(finalized.finalization, status, error_type, &execution);
                     self.end(place, result);
                 }
             }
-            Verdict::Requeued => self.try_again(id, &finalized.finalization.disposition),
-            Verdict::Superseded => {
+            FinalizeResult::Requeued => self.try_again(id, &finalized.finalization.disposition),
+            FinalizeResult::Superseded => {
                 if let Some((_, execution)) = self.places.get(&id).cloned() {
                     self.fail(&execution, "another supervisor took the execution over");
                 }
@@ -185,7 +186,7 @@ impl<'a, R: Report> Runner<'a, R> {
     /// results must not wait for somebody to mend the store.
     fn give_up_refused(&mut self) {
         for end in self.core.refused() {
-            let given_up = end.cause == Cause::Refused && end.tries >= TRIES_MAX;
+            let given_up = end.cause == RefusalCause::Refused && end.tries >= TRIES_MAX;
             let Some((place, execution)) =
                 given_up.then(|| self.places.remove(&end.attempt.execution_id)).flatten()
             else {
@@ -195,9 +196,9 @@ impl<'a, R: Report> Runner<'a, R> {
                 "the store refuses the end of this execution; its line fails, and its row stays RUNNING: look for a \
                  trigger or a constraint that holds it back");
             self.gave_up = true;
-            self.core.desk.ledger().let_go(end.attempt);
+            self.core.dispatcher.in_flight().remove(end.attempt);
             let message = format!("it ran, and the store refuses its end: {}", end.message);
-            let failure = Failure::new(error_type::RESULT_NOT_STORABLE, message);
+            let failure = ExecutionFailure::new(error_type::RESULT_NOT_STORABLE, message);
             let workflow = execution.workflow_name.clone().unwrap_or_default();
             let line = ResultLine::never_ran(execution.id, workflow, Status::Failed, failure);
             self.end(place, ResultLine { attempt: end.attempt.number, ..line });
@@ -238,7 +239,7 @@ impl<'a, R: Report> Runner<'a, R> {
 
     fn fail(&mut self, execution: &NewExecution, message: &str) {
         if let Some((place, execution)) = self.places.remove(&execution.id) {
-            let failure = Failure::new(error_type::INVALID_REQUEST, message);
+            let failure = ExecutionFailure::new(error_type::INVALID_REQUEST, message);
             let workflow = execution.workflow_name.clone().unwrap_or_default();
             self.end(place, ResultLine::never_ran(execution.id, workflow, Status::Failed, failure));
         }
@@ -249,7 +250,7 @@ impl<'a, R: Report> Runner<'a, R> {
         self.report.take(place, result);
         if !succeeded && !self.keep_going && self.abandoned.is_none() {
             // What runs may finish; what waits for a worker comes back released.
-            self.core.crew.handle().halt();
+            self.core.executor.handle().halt();
             self.abandon("an execution before it failed");
         }
     }
@@ -257,7 +258,7 @@ impl<'a, R: Report> Runner<'a, R> {
     /// Nothing new starts: what is not with a worker is CANCELLED, now or when it comes back.
     fn abandon(&mut self, why: &'static str) {
         self.abandoned = Some(why);
-        self.core.slots.close(Closed::Draining);
+        self.core.slots.close(IntakeClosed::Draining);
         let (waiting, bad_lines) = self.queue.clear();
         let later = std::mem::take(&mut self.later).into_iter().map(|(_, execution)| execution);
         for execution in waiting.into_iter().chain(later) {

@@ -79,10 +79,10 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::store::Failure;
+    use crate::store::ExecutionFailure;
 
     fn result(status: Status, kind: &str) -> ResultLine {
-        ResultLine::never_ran(Uuid::nil(), "w".into(), status, Failure::new(kind, "m"))
+        ResultLine::never_ran(Uuid::nil(), "w".into(), status, ExecutionFailure::new(kind, "m"))
     }
 
     #[test]

@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::test_redis::TestRedis;
-use super::{Addressed, Bus, BusError, CacheKey, Channel, Heard, Order, Settlement, StatusChange, Watch};
+use super::{
+    AddressedCommand, Bus, BusError, BusEvent, CacheKey, Channel, ChannelSubscription, ControlCommand,
+    OutcomeAnnouncement, StatusChange,
+};
 use crate::execution::{Attempt, LogLine, LogStream, Status};
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -33,10 +36,10 @@ fn line(sequence: u64) -> LogLine {
     }
 }
 
-async fn next(watch: &mut Watch) -> (String, Value) {
+async fn next(watch: &mut ChannelSubscription) -> (String, Value) {
     match tokio::time::timeout(LIMIT, watch.next()).await.expect("nothing was heard") {
-        Heard::Message { channel, data } => (channel.to_string(), serde_json::from_slice(&data).unwrap()),
-        Heard::Gap => panic!("a gap"),
+        BusEvent::Message { channel, data } => (channel.to_string(), serde_json::from_slice(&data).unwrap()),
+        BusEvent::Gap => panic!("a gap"),
     }
 }
 
@@ -86,7 +89,9 @@ async fn log_lines_are_live_and_kept_until_the_end(bus: Bus) {
     let kept = bus.live_log(mine.execution_id).await.unwrap();
     assert_eq!(kept.len(), 3);
     assert_eq!(serde_json::from_slice::<Value>(&kept[0]).unwrap(), expected);
-    bus.settle(&[Settlement { status: status(mine, Status::Success), reply: None }]).await.unwrap();
+    bus.announce_outcomes(&[OutcomeAnnouncement { status: status(mine, Status::Success), reply: None }])
+        .await
+        .unwrap();
     assert!(bus.live_log(mine.execution_id).await.unwrap().is_empty());
 }
 
@@ -97,7 +102,9 @@ async fn what_was_posted_comes_before_the_end(bus: Bus) {
     for sequence in 1..=500 {
         bus.log_lines(mine, &[line(sequence)], TIMEOUT);
     }
-    bus.settle(&[Settlement { status: status(mine, Status::Failed), reply: None }]).await.unwrap();
+    bus.announce_outcomes(&[OutcomeAnnouncement { status: status(mine, Status::Failed), reply: None }])
+        .await
+        .unwrap();
     assert_eq!(next(&mut watch).await.1["status"], "RUNNING");
     for sequence in 1..=500 {
         assert_eq!(next(&mut watch).await.1["sequence"], sequence);
@@ -109,19 +116,20 @@ async fn a_reply_finds_its_waiter_early_or_late(bus: Bus) {
     for early in [true, false] {
         let mine = attempt();
         let reply = Bytes::from_static(b"{\"result\":7}");
-        let settlement = Settlement { status: status(mine, Status::Success), reply: Some(reply.clone()) };
+        let settlement =
+            OutcomeAnnouncement { status: status(mine, Status::Success), reply: Some(reply.clone()) };
         let waiter = {
             let bus = bus.clone();
             tokio::spawn(async move { bus.wait_for_reply(mine.execution_id, LIMIT).await })
         };
         if early {
-            bus.settle(std::slice::from_ref(&settlement)).await.unwrap();
+            bus.announce_outcomes(std::slice::from_ref(&settlement)).await.unwrap();
             assert_eq!(waiter.await.unwrap().unwrap(), Some(reply));
         } else {
             waiter.abort();
             let _ = waiter.await;
             // Sent twice after a crash, it is still one reply.
-            bus.settle(&[settlement.clone(), settlement]).await.unwrap();
+            bus.announce_outcomes(&[settlement.clone(), settlement]).await.unwrap();
             let taken = bus.wait_for_reply(mine.execution_id, LIMIT).await.unwrap();
             assert_eq!(taken, Some(reply));
             let again = bus.wait_for_reply(mine.execution_id, Duration::from_millis(20)).await.unwrap();
@@ -131,23 +139,23 @@ async fn a_reply_finds_its_waiter_early_or_late(bus: Bus) {
 }
 
 async fn commands_are_read_and_nonsense_passed_over(bus: Bus) {
-    let mut orders = bus.orders().await;
+    let mut orders = bus.commands().await;
     let id = Uuid::now_v7();
     bus.publish(&Channel::Command, Bytes::from_static(b"nonsense"));
     bus.publish(&Channel::Cancel, Bytes::from(format!("{{\"execution_id\":\"{id}\"}}")));
     bus.publish(&Channel::Command, Bytes::from_static(b"{\"action\":\"recycle_all\"}"));
-    let resize = Addressed {
+    let resize = AddressedCommand {
         supervisor: Some(Uuid::now_v7()),
-        order: Order::Resize { min_workers: 1, max_workers: 4 },
+        order: ControlCommand::Resize { min_workers: 1, max_workers: 4 },
     };
-    bus.give_order(&resize).await.unwrap();
-    bus.give_order(&Order::Cancel { execution_id: id }.into()).await.unwrap();
+    bus.send_command(&resize).await.unwrap();
+    bus.send_command(&ControlCommand::Cancel { execution_id: id }.into()).await.unwrap();
     let mut heard = Vec::new();
     for _ in 0..4 {
         heard.push(tokio::time::timeout(LIMIT, orders.next()).await.expect("a command"));
     }
-    let cancel = Addressed::from(Order::Cancel { execution_id: id });
-    assert_eq!(heard, [cancel.clone(), Order::RecycleAll.into(), resize, cancel]);
+    let cancel = AddressedCommand::from(ControlCommand::Cancel { execution_id: id });
+    assert_eq!(heard, [cancel.clone(), ControlCommand::RecycleAll.into(), resize, cancel]);
 }
 
 async fn a_watch_grows_and_shrinks(bus: Bus) {
@@ -169,7 +177,7 @@ async fn a_slow_listener_hears_of_a_gap_and_holds_up_nobody(bus: Bus) {
     bus.status_changed(&status(attempt(), Status::Running));
     next(&mut last).await;
     let mut messages = 0;
-    while tokio::time::timeout(LIMIT, slow.next()).await.expect("a gap is told") != Heard::Gap {
+    while tokio::time::timeout(LIMIT, slow.next()).await.expect("a gap is told") != BusEvent::Gap {
         messages += 1;
     }
     assert!(messages < 5000, "{messages} messages were kept");
@@ -254,7 +262,9 @@ async fn keys_are_named_and_live_as_documented() {
     ];
     assert_eq!(found, expected);
     let reply = Some(Bytes::from_static(b"{}"));
-    bus.settle(&[Settlement { status: status(mine, Status::Success), reply }]).await.unwrap();
+    bus.announce_outcomes(&[OutcomeAnnouncement { status: status(mine, Status::Success), reply }])
+        .await
+        .unwrap();
     let left: Vec<_> = keys(&server).into_iter().map(seconds).collect();
     assert_eq!(left[1], (format!("muster:result:{id}"), 60));
     assert_eq!(left.len(), 5, "the keys of the run are gone: {left:?}");
@@ -272,17 +282,20 @@ async fn without_a_server_nothing_waits_and_all_comes_back() {
         bus.status_changed(&status(attempt(), Status::Running));
         tokio::task::yield_now().await;
     }
-    let settlement = Settlement { status: status(attempt(), Status::Success), reply: None };
-    while !matches!(bus.settle(std::slice::from_ref(&settlement)).await, Err(BusError::Unreachable(_))) {
+    let settlement = OutcomeAnnouncement { status: status(attempt(), Status::Success), reply: None };
+    while !matches!(
+        bus.announce_outcomes(std::slice::from_ref(&settlement)).await,
+        Err(BusError::Unreachable(_))
+    ) {
         assert!(std::time::Instant::now() < deadline, "a settlement was taken without a server");
     }
     server.start_again();
-    while bus.settle(std::slice::from_ref(&settlement)).await.is_err() {
+    while bus.announce_outcomes(std::slice::from_ref(&settlement)).await.is_err() {
         assert!(std::time::Instant::now() < deadline, "it does not come back: {:?}", bus.health());
         tokio::task::yield_now().await;
     }
     // The listener is told that it missed something, and hears again.
-    while tokio::time::timeout(LIMIT, watch.next()).await.expect("a gap is told") != Heard::Gap {}
+    while tokio::time::timeout(LIMIT, watch.next()).await.expect("a gap is told") != BusEvent::Gap {}
     bus.status_changed(&status(attempt(), Status::Running));
     while next(&mut watch).await.1["status"] != "RUNNING" {}
     assert_eq!(bus.health().problem, None);

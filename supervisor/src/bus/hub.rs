@@ -18,7 +18,7 @@ const CONFIRM_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a listener hears.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum BusEvent {
     /// Something was published.
     Message {
         /// The full name of the channel.
@@ -33,12 +33,12 @@ pub enum Heard {
 #[derive(Debug)]
 struct Listener {
     id: u64,
-    queue: mpsc::Sender<Heard>,
+    queue: mpsc::Sender<BusEvent>,
     missed: AtomicBool,
 }
 
 impl Listener {
-    fn hear(&self, heard: Heard) {
+    fn deliver_event(&self, heard: BusEvent) {
         if self.queue.try_send(heard).is_err() {
             self.missed.store(true, Ordering::Release);
         }
@@ -80,7 +80,7 @@ impl Hub {
     pub(super) fn deliver(&self, channel: &str, data: &Bytes) {
         if let Some((name, listeners)) = self.lock().get(channel) {
             for listener in listeners {
-                listener.hear(Heard::Message { channel: Arc::clone(name), data: data.clone() });
+                listener.deliver_event(BusEvent::Message { channel: Arc::clone(name), data: data.clone() });
             }
         }
     }
@@ -91,7 +91,7 @@ impl Hub {
         let mut told = HashSet::new();
         for listener in channels.values().flat_map(|(_, listeners)| listeners) {
             if told.insert(listener.id) {
-                listener.hear(Heard::Gap);
+                listener.deliver_event(BusEvent::Gap);
             }
         }
     }
@@ -152,18 +152,18 @@ impl Hub {
 pub(super) struct Subscription {
     hub: Arc<Hub>,
     listener: Arc<Listener>,
-    receiver: mpsc::Receiver<Heard>,
+    receiver: mpsc::Receiver<BusEvent>,
     channels: HashSet<String>,
 }
 
 impl Subscription {
     /// The next message, or word of a gap.
-    pub(super) async fn next(&mut self) -> Heard {
+    pub(super) async fn next(&mut self) -> BusEvent {
         if let Ok(heard) = self.receiver.try_recv() {
             return heard;
         }
         if self.listener.missed.swap(false, Ordering::AcqRel) {
-            return Heard::Gap;
+            return BusEvent::Gap;
         }
         match self.receiver.recv().await {
             Some(heard) => heard,

@@ -10,8 +10,8 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::hub::{Hub, Subscription};
-use super::transport::{Transport, Write};
-use super::{BusError, Health};
+use super::transport::{CacheWrite, Transport};
+use super::{BusError, BusHealth};
 
 /// How many writes pass between two sweeps of expired keys.
 const SWEEP_EVERY_WRITES: u32 = 4096;
@@ -25,13 +25,13 @@ pub(super) struct InProcess {
 
 #[derive(Debug, Default)]
 struct Keys {
-    entries: HashMap<String, Entry>,
+    entries: HashMap<String, ExpiringValue>,
     waiting: HashMap<String, VecDeque<oneshot::Sender<Bytes>>>,
     writes_since_sweep: u32,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct ExpiringValue {
     values: VecDeque<Bytes>,
     expires_at: Instant,
 }
@@ -41,18 +41,18 @@ impl InProcess {
         Self { hub: Hub::local(), keys: Mutex::default() }
     }
 
-    fn write(&self, writes: Vec<Write>) {
+    fn write(&self, writes: Vec<CacheWrite>) {
         let mut messages = Vec::new();
         {
             let mut keys = self.lock();
             for write in writes {
                 match write {
-                    Write::Publish { channel, message } => messages.push((channel, message)),
-                    Write::Set { .. }
-                    | Write::Append { .. }
-                    | Write::Push { .. }
-                    | Write::Reply { .. }
-                    | Write::Delete { .. } => keys.write(write),
+                    CacheWrite::Publish { channel, message } => messages.push((channel, message)),
+                    CacheWrite::Set { .. }
+                    | CacheWrite::Append { .. }
+                    | CacheWrite::Push { .. }
+                    | CacheWrite::Reply { .. }
+                    | CacheWrite::Delete { .. } => keys.write(write),
                 }
             }
         }
@@ -67,23 +67,23 @@ impl InProcess {
 }
 
 impl Keys {
-    fn write(&mut self, write: Write) {
+    fn write(&mut self, write: CacheWrite) {
         self.sweep_sometimes();
         match write {
-            Write::Set { key, value, life } => {
+            CacheWrite::Set { key, value, life } => {
                 self.entry(key, life).values = VecDeque::from([value]);
             }
-            Write::Append { key, entries, max_entries, life } => {
+            CacheWrite::Append { key, entries, max_entries, life } => {
                 let values = &mut self.entry(key, life).values;
                 values.extend(entries);
                 values.drain(..values.len().saturating_sub(max_entries));
             }
-            Write::Push { key, value, life } => self.entry(key, life).values.push_back(value),
-            Write::Reply { key, value, life } => self.reply(key, value, life),
-            Write::Delete { keys } => keys.iter().for_each(|key| {
+            CacheWrite::Push { key, value, life } => self.entry(key, life).values.push_back(value),
+            CacheWrite::Reply { key, value, life } => self.reply(key, value, life),
+            CacheWrite::Delete { keys } => keys.iter().for_each(|key| {
                 self.entries.remove(key);
             }),
-            Write::Publish { .. } => {}
+            CacheWrite::Publish { .. } => {}
         }
     }
 
@@ -99,14 +99,16 @@ impl Keys {
         self.entry(key, life).values = VecDeque::from([value]);
     }
 
-    fn live(&mut self, key: &str) -> Option<&mut Entry> {
+    fn live(&mut self, key: &str) -> Option<&mut ExpiringValue> {
         self.entries.get_mut(key).filter(|entry| entry.expires_at > Instant::now())
     }
 
-    fn entry(&mut self, key: String, life: Duration) -> &mut Entry {
+    fn entry(&mut self, key: String, life: Duration) -> &mut ExpiringValue {
         let now = Instant::now();
-        let entry =
-            self.entries.entry(key).or_insert_with(|| Entry { values: VecDeque::new(), expires_at: now });
+        let entry = self
+            .entries
+            .entry(key)
+            .or_insert_with(|| ExpiringValue { values: VecDeque::new(), expires_at: now });
         if entry.expires_at <= now {
             entry.values.clear();
         }
@@ -127,11 +129,11 @@ impl Keys {
 
 #[async_trait]
 impl Transport for InProcess {
-    fn post(&self, writes: Vec<Write>) {
+    fn post(&self, writes: Vec<CacheWrite>) {
         self.write(writes);
     }
 
-    async fn apply(&self, writes: Vec<Write>) -> Result<(), BusError> {
+    async fn apply(&self, writes: Vec<CacheWrite>) -> Result<(), BusError> {
         self.write(writes);
         Ok(())
     }
@@ -164,7 +166,7 @@ impl Transport for InProcess {
         self.hub.subscribe(channels).await
     }
 
-    fn health(&self) -> Health {
-        Health { problem: None, queued_bytes: 0, dropped: 0 }
+    fn health(&self) -> BusHealth {
+        BusHealth { problem: None, queued_bytes: 0, dropped: 0 }
     }
 }

@@ -96,7 +96,7 @@ pub(super) fn log_message(attempt: Attempt, line: &LogLine) -> Bytes {
 
 /// The end of an execution, as it is told to the world once it is committed.
 #[derive(Clone, Debug)]
-pub struct Settlement {
+pub struct OutcomeAnnouncement {
     /// Its terminal state.
     pub status: StatusChange,
     /// The row as JSON, when somebody waits for it (`sync`).
@@ -106,7 +106,7 @@ pub struct Settlement {
 /// A command to supervisors.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
-pub enum Order {
+pub enum ControlCommand {
     /// End an execution.
     Cancel {
         /// Which.
@@ -130,7 +130,7 @@ pub enum Order {
     Reload,
 }
 
-impl Order {
+impl ControlCommand {
     pub(super) fn channel(&self) -> Channel {
         match self {
             Self::Cancel { .. } => Channel::Cancel,
@@ -141,22 +141,22 @@ impl Order {
 
 /// A command and whom it is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Addressed {
+pub struct AddressedCommand {
     /// Only this supervisor; `None` means all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supervisor: Option<Uuid>,
     /// What to do.
     #[serde(flatten)]
-    pub order: Order,
+    pub order: ControlCommand,
 }
 
-impl From<Order> for Addressed {
-    fn from(order: Order) -> Self {
+impl From<ControlCommand> for AddressedCommand {
+    fn from(order: ControlCommand) -> Self {
         Self { supervisor: None, order }
     }
 }
 
-impl Addressed {
+impl AddressedCommand {
     pub(super) fn message(&self) -> Bytes {
         json(self)
     }
@@ -171,7 +171,7 @@ impl Addressed {
         }
         if channel == Channel::Cancel {
             let Cancel { execution_id, supervisor } = serde_json::from_slice(data)?;
-            return Ok(Self { supervisor, order: Order::Cancel { execution_id } });
+            return Ok(Self { supervisor, order: ControlCommand::Cancel { execution_id } });
         }
         serde_json::from_slice(data)
     }

@@ -26,17 +26,17 @@ use bytes::Bytes;
 use serde::Serialize;
 use uuid::Uuid;
 
-pub use hub::Heard;
-pub use messages::{Addressed, Order, Settlement, StatusChange};
+pub use hub::BusEvent;
+pub use messages::{AddressedCommand, ControlCommand, OutcomeAnnouncement, StatusChange};
 pub use names::{
     CACHE_LIFE, CacheKey, Channel, HEARTBEAT_INTERVAL, HEARTBEAT_LIFE, LIVE_LOG_MAX_LINES, Names,
     PENDING_LIFE, REPLY_LIFE, RUN_LIFE_BEYOND_TIMEOUT, UnknownChannel,
 };
 pub use redis::{RedisFacts, inspect};
-pub use watch::{Orders, Watch};
+pub use watch::{ChannelSubscription, CommandSubscription};
 
 use crate::execution::{Attempt, LogLine};
-use transport::{Transport, Write};
+use transport::{CacheWrite, Transport};
 
 /// Why the bus did not do something.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,7 +64,7 @@ impl BusError {
 
 /// How the bus is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Health {
+pub struct BusHealth {
     /// Why it does not work right now; `None` when it does.
     pub problem: Option<String>,
     /// How much waits to be written.
@@ -99,11 +99,11 @@ impl Bus {
     /// # Errors
     /// When the URL cannot be read.
     pub fn redis(url: &str, prefix: &str) -> Result<Self, BusError> {
-        Ok(Self { transport: Arc::new(redis::Redis::new(url)?), names: Names::new(prefix), watched: true })
+        Ok(Self { transport: Arc::new(redis::RedisBus::new(url)?), names: Names::new(prefix), watched: true })
     }
 
     /// How it is.
-    pub fn health(&self) -> Health {
+    pub fn health(&self) -> BusHealth {
         self.transport.health()
     }
 
@@ -131,7 +131,7 @@ impl Bus {
     /// # Errors
     /// When the server is out of reach.
     pub async fn put_pending(&self, id: Uuid, record: Bytes) -> Result<(), BusError> {
-        let write = Write::Set { key: self.names.pending(id), value: record, life: PENDING_LIFE };
+        let write = CacheWrite::Set { key: self.names.pending(id), value: record, life: PENDING_LIFE };
         self.transport.apply(vec![write]).await
     }
 
@@ -145,7 +145,7 @@ impl Bus {
 
     /// Keeps a prewarmed value. It must hold no secret.
     pub fn put_cached(&self, key: &CacheKey, value: Bytes) {
-        self.transport.post(vec![Write::Set { key: self.names.cache(key), value, life: CACHE_LIFE }]);
+        self.transport.post(vec![CacheWrite::Set { key: self.names.cache(key), value, life: CACHE_LIFE }]);
     }
 }
 
@@ -157,7 +157,7 @@ impl Bus {
             return;
         }
         let life = timeout.saturating_add(RUN_LIFE_BEYOND_TIMEOUT);
-        self.transport.post(vec![Write::Set { key: self.names.context(id), value: context, life }]);
+        self.transport.post(vec![CacheWrite::Set { key: self.names.context(id), value: context, life }]);
     }
 
     /// Tells watchers of a change that is not the end: claimed, started, released.
@@ -174,9 +174,10 @@ impl Bus {
         }
         let entries: Vec<Bytes> = lines.iter().map(|line| messages::log_message(attempt, line)).collect();
         let channel = self.names.channel(&Channel::Execution(attempt.execution_id));
-        let publish = |message: &Bytes| Write::Publish { channel: channel.clone(), message: message.clone() };
-        let mut writes: Vec<Write> = entries.iter().map(publish).collect();
-        writes.push(Write::Append {
+        let publish =
+            |message: &Bytes| CacheWrite::Publish { channel: channel.clone(), message: message.clone() };
+        let mut writes: Vec<CacheWrite> = entries.iter().map(publish).collect();
+        writes.push(CacheWrite::Append {
             key: self.names.logs(attempt.execution_id),
             entries,
             max_entries: LIVE_LOG_MAX_LINES,
@@ -192,7 +193,7 @@ impl Bus {
         }
         let key = self.names.changes(attempt.execution_id, attempt.number);
         let life = timeout.saturating_add(RUN_LIFE_BEYOND_TIMEOUT);
-        self.transport.post(vec![Write::Push { key, value: change, life }]);
+        self.transport.post(vec![CacheWrite::Push { key, value: change, life }]);
     }
 
     /// Publishes a message about a run that is neither a status nor a log line, such as its progress.
@@ -201,7 +202,7 @@ impl Bus {
             return;
         }
         let channel = self.names.channel(channel);
-        self.transport.post(vec![Write::Publish { channel, message }]);
+        self.transport.post(vec![CacheWrite::Publish { channel, message }]);
     }
 
     /// Shows that this supervisor lives, and what its pool does.
@@ -209,18 +210,18 @@ impl Bus {
         let channel = self.names.channel(&Channel::Pool);
         let key = self.names.heartbeat(supervisor);
         self.transport.post(vec![
-            Write::Set { key, value: pool.clone(), life: HEARTBEAT_LIFE },
-            Write::Publish { channel, message: pool },
+            CacheWrite::Set { key, value: pool.clone(), life: HEARTBEAT_LIFE },
+            CacheWrite::Publish { channel, message: pool },
         ]);
     }
 
-    fn status_writes(&self, change: &StatusChange) -> Vec<Write> {
+    fn status_writes(&self, change: &StatusChange) -> Vec<CacheWrite> {
         let message = change.message();
         let execution = self.names.channel(&Channel::Execution(change.execution_id));
         let history = self.names.channel(&Channel::Executions);
         vec![
-            Write::Publish { channel: execution, message: message.clone() },
-            Write::Publish { channel: history, message },
+            CacheWrite::Publish { channel: execution, message: message.clone() },
+            CacheWrite::Publish { channel: history, message },
         ]
     }
 }
@@ -232,19 +233,19 @@ impl Bus {
     ///
     /// # Errors
     /// When the server is out of reach; nothing is known of how much was done then.
-    pub async fn settle(&self, settlements: &[Settlement]) -> Result<(), BusError> {
+    pub async fn announce_outcomes(&self, settlements: &[OutcomeAnnouncement]) -> Result<(), BusError> {
         let mut writes = Vec::with_capacity(settlements.len() * 4);
         for settlement in settlements {
             let id = settlement.status.execution_id;
             writes.extend(self.status_writes(&settlement.status));
-            writes.extend(settlement.reply.clone().map(|value| Write::Reply {
+            writes.extend(settlement.reply.clone().map(|value| CacheWrite::Reply {
                 key: self.names.result(id),
                 value,
                 life: REPLY_LIFE,
             }));
             let mut keys = vec![self.names.pending(id), self.names.context(id), self.names.logs(id)];
             keys.extend((1..=settlement.status.attempt).map(|attempt| self.names.changes(id, attempt)));
-            writes.push(Write::Delete { keys });
+            writes.push(CacheWrite::Delete { keys });
         }
         self.transport.apply(writes).await
     }
@@ -261,23 +262,23 @@ impl Bus {
 /// Watching and commanding.
 impl Bus {
     /// Listens to channels.
-    pub async fn watch(&self, channels: &[Channel]) -> Watch {
+    pub async fn watch(&self, channels: &[Channel]) -> ChannelSubscription {
         let named = channels.iter().map(|channel| self.names.channel(channel)).collect();
-        Watch::new(self.transport.subscribe(named).await, self.names.clone())
+        ChannelSubscription::new(self.transport.subscribe(named).await, self.names.clone())
     }
 
     /// The commands for supervisors.
-    pub async fn orders(&self) -> Orders {
-        Orders::new(self.watch(&[Channel::Cancel, Channel::Command]).await)
+    pub async fn commands(&self) -> CommandSubscription {
+        CommandSubscription::new(self.watch(&[Channel::Cancel, Channel::Command]).await)
     }
 
     /// Gives every supervisor a command.
     ///
     /// # Errors
     /// When the server is out of reach.
-    pub async fn give_order(&self, order: &Addressed) -> Result<(), BusError> {
+    pub async fn send_command(&self, order: &AddressedCommand) -> Result<(), BusError> {
         let channel = self.names.channel(&order.order.channel());
-        self.transport.apply(vec![Write::Publish { channel, message: order.message() }]).await
+        self.transport.apply(vec![CacheWrite::Publish { channel, message: order.message() }]).await
     }
 
     /// The live log of a run that is not yet finalized: the messages of its channel, oldest first.

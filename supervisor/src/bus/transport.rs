@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::hub::Subscription;
-use super::{BusError, Health};
+use super::{BusError, BusHealth};
 
 /// One change. Whatever keeps a key also says how long the key lives, so none can stay for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Write {
+pub(super) enum CacheWrite {
     /// Keep a value.
     Set {
         /// Under this key,
@@ -63,7 +63,7 @@ pub(super) enum Write {
     },
 }
 
-impl Write {
+impl CacheWrite {
     /// About how much memory it holds while it waits.
     pub(super) fn size_bytes(&self) -> usize {
         match self {
@@ -81,10 +81,10 @@ impl Write {
 #[async_trait]
 pub(super) trait Transport: std::fmt::Debug + Send + Sync {
     /// Hands writes over without waiting. They are dropped and counted if too much waits already.
-    fn post(&self, writes: Vec<Write>);
+    fn post(&self, writes: Vec<CacheWrite>);
 
     /// Does the writes and says whether they were done. Never dropped silently.
-    async fn apply(&self, writes: Vec<Write>) -> Result<(), BusError>;
+    async fn apply(&self, writes: Vec<CacheWrite>) -> Result<(), BusError>;
 
     /// Reads values, in the order of the keys.
     async fn get(&self, keys: Vec<String>) -> Result<Vec<Option<Bytes>>, BusError>;
@@ -100,5 +100,5 @@ pub(super) trait Transport: std::fmt::Debug + Send + Sync {
     async fn subscribe(&self, channels: Vec<String>) -> Subscription;
 
     /// How it is.
-    fn health(&self) -> Health;
+    fn health(&self) -> BusHealth;
 }

@@ -2,30 +2,30 @@
 
 use bytes::Bytes;
 
-use super::hub::{Heard, Subscription};
-use super::messages::Addressed;
+use super::hub::{BusEvent, Subscription};
+use super::messages::AddressedCommand;
 use super::names::{Channel, Names};
 
 /// Listens to some channels. Dropping it ends that.
 #[derive(Debug)]
-pub struct Watch {
+pub struct ChannelSubscription {
     subscription: Subscription,
     names: Names,
 }
 
-impl Watch {
+impl ChannelSubscription {
     pub(super) fn new(subscription: Subscription, names: Names) -> Self {
         Self { subscription, names }
     }
 
     /// The next message; the channel's name comes without the prefix. Safe to cancel.
-    pub async fn next(&mut self) -> Heard {
+    pub async fn next(&mut self) -> BusEvent {
         match self.subscription.next().await {
-            Heard::Message { channel, data } => {
+            BusEvent::Message { channel, data } => {
                 let channel = self.names.without_prefix(&channel).into();
-                Heard::Message { channel, data }
+                BusEvent::Message { channel, data }
             }
-            Heard::Gap => Heard::Gap,
+            BusEvent::Gap => BusEvent::Gap,
         }
     }
 
@@ -46,22 +46,22 @@ impl Watch {
 
 /// The commands that come in. What is no command is logged and passed over.
 #[derive(Debug)]
-pub struct Orders {
-    watch: Watch,
+pub struct CommandSubscription {
+    watch: ChannelSubscription,
 }
 
-impl Orders {
-    pub(super) fn new(watch: Watch) -> Self {
+impl CommandSubscription {
+    pub(super) fn new(watch: ChannelSubscription) -> Self {
         Self { watch }
     }
 
     /// The next command. Safe to cancel. Commands of a time without connection are lost; a cancel is also a
     /// column of its row.
-    pub async fn next(&mut self) -> Addressed {
+    pub async fn next(&mut self) -> AddressedCommand {
         loop {
             match self.watch.next().await {
-                Heard::Gap => {}
-                Heard::Message { channel, data } => {
+                BusEvent::Gap => {}
+                BusEvent::Message { channel, data } => {
                     if let Some(order) = read(&channel, &data) {
                         return order;
                     }
@@ -71,9 +71,9 @@ impl Orders {
     }
 }
 
-fn read(channel: &str, data: &Bytes) -> Option<Addressed> {
+fn read(channel: &str, data: &Bytes) -> Option<AddressedCommand> {
     let from = if channel == "cancel" { Channel::Cancel } else { Channel::Command };
-    match Addressed::parse(from, data) {
+    match AddressedCommand::parse(from, data) {
         Ok(order) => Some(order),
         Err(error) => {
             tracing::warn!(channel, %error, message = %String::from_utf8_lossy(data), "not a command");

@@ -15,10 +15,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use self::files::{Lines, Output};
+use self::files::{LineReader, ResultOutput};
 use self::records::Records;
 use self::results::Results;
-use super::exit::Failure;
+use super::exit::CommandFailure;
 use super::setting_flags::SettingFlags;
 use crate::batch::{Batch, Input, read_lines, run};
 use crate::observe;
@@ -43,7 +43,7 @@ Examples:
   jq -c '{workflow: \"hello\", params: .}' people.jsonl | supervisor batch - --keep-going
   supervisor batch work.jsonl --max-workers 8 --execution-timeout-seconds 30 --data-dir ./records"
 )]
-pub(crate) struct RunBatch {
+pub(crate) struct BatchCommand {
     /// The file of executions, one JSON object per line; - is standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -57,17 +57,17 @@ pub(crate) struct RunBatch {
     settings: SettingFlags,
 }
 
-impl RunBatch {
-    pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+impl BatchCommand {
+    pub(crate) fn run(self) -> Result<ExitCode, CommandFailure> {
         close_inherited_on_exec();
         let settings = self.settings.load()?;
         observe::start(&settings.log_level, settings.log_format)
-            .map_err(|error| Failure::usage(error.to_string()))?;
-        let lines = Lines::open(&self.file)?;
-        let output = Output::open(self.out.as_deref(), &lines)?;
+            .map_err(|error| CommandFailure::usage(error.to_string()))?;
+        let lines = LineReader::open(&self.file)?;
+        let output = ResultOutput::open(self.out.as_deref(), &lines)?;
         let bar = progress_bar(&lines, &self.file);
         let records = Records::open(&settings)?;
-        let stop = Stop::of(&lines);
+        let stop = BatchSignals::of(&lines);
         let unwritable = stop.clone();
         let mut results =
             Results::new(output, !lines.are_all_there(), bar, move || unwritable.nobody_reads());
@@ -94,13 +94,13 @@ impl RunBatch {
     }
 }
 
-fn failed(error: impl std::fmt::Display) -> Failure {
-    Failure::other(error.to_string())
+fn failed(error: impl std::fmt::Display) -> CommandFailure {
+    CommandFailure::other(error.to_string())
 }
 
 /// What ends a batch early.
 #[derive(Clone)]
-struct Stop {
+struct BatchSignals {
     /// Nothing more runs.
     running: CancellationToken,
     /// No more lines are read either.
@@ -108,8 +108,8 @@ struct Stop {
     lines_are_all_there: bool,
 }
 
-impl Stop {
-    fn of(lines: &Lines) -> Self {
+impl BatchSignals {
+    fn of(lines: &LineReader) -> Self {
         let (running, reading) = (CancellationToken::new(), CancellationToken::new());
         Self { running, reading, lines_are_all_there: lines.are_all_there() }
     }
@@ -147,7 +147,7 @@ impl Stop {
 }
 
 /// Shows how far the batch is, where somebody looks. How many lines there are is known of files only.
-fn progress_bar(lines: &Lines, path: &Path) -> ProgressBar {
+fn progress_bar(lines: &LineReader, path: &Path) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }

@@ -7,15 +7,15 @@ use clap::Args;
 use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
-use super::exit::Failure;
-use crate::execution::Draft;
-use crate::intake::rabbitmq::Publisher;
+use super::exit::CommandFailure;
+use crate::execution::RequestDraft;
+use crate::intake::rabbitmq::QueuePublisher;
 use crate::settings::{Raw, Settings, Sources};
 
 /// Whether to publish to the broker, and where it is.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "RabbitMQ")]
-pub(crate) struct Broker {
+pub(crate) struct BrokerFlags {
     /// Publish to RabbitMQ instead of asking a supervisor. Confirmed: it is in the queue when this returns.
     #[arg(long, conflicts_with_all = ["wait", "follow", "url"])]
     pub(super) amqp: bool,
@@ -30,24 +30,26 @@ pub(crate) struct Broker {
     config: Option<PathBuf>,
 }
 
-impl Broker {
+impl BrokerFlags {
     /// Checks a message as a supervisor would, gives it an id if it has none, and publishes it.
-    pub(super) fn publish(&self, message: &str) -> Result<Uuid, Failure> {
-        let request = Draft::parse(message.as_bytes())
+    pub(super) fn publish(&self, message: &str) -> Result<Uuid, CommandFailure> {
+        let request = RequestDraft::parse(message.as_bytes())
             .map(|draft| draft.with_default_id(Uuid::now_v7()))
-            .and_then(Draft::into_request)
-            .map_err(|error| Failure::usage(error.to_string()))?;
+            .and_then(RequestDraft::into_request)
+            .map_err(|error| CommandFailure::usage(error.to_string()))?;
         let settings = self.settings()?;
         let Some(url) = &settings.amqp_url else {
-            return Err(Failure::usage("--amqp needs a broker: give --amqp-url or set MUSTER_AMQP_URL"));
+            return Err(CommandFailure::usage(
+                "--amqp needs a broker: give --amqp-url or set MUSTER_AMQP_URL",
+            ));
         };
-        let publisher = Publisher::new(url.expose_secret(), &settings.queue)?;
+        let publisher = QueuePublisher::new(url.expose_secret(), &settings.queue)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         runtime.block_on(publisher.publish(&[request.to_stored()]))?;
         Ok(request.execution_id)
     }
 
-    fn settings(&self) -> Result<Settings, Failure> {
+    fn settings(&self) -> Result<Settings, CommandFailure> {
         let given = [("amqp_url", &self.amqp_url), ("queue", &self.queue)];
         let flags: BTreeMap<&'static str, Raw> =
             given.into_iter().filter_map(|(name, value)| Some((name, Raw::Text(value.clone()?)))).collect();

@@ -5,17 +5,17 @@ use std::process::ExitCode;
 use clap::Args;
 use uuid::Uuid;
 
-use super::exit::Failure;
+use super::exit::CommandFailure;
 use super::output::print_line;
-use super::server::Server;
-use crate::http::view::{CancelOutcome, Cancelled};
+use super::server::ServerFlags;
+use crate::http::view::{CancelOutcome, CancelView};
 
 /// Cancel executions, waiting or running.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   supervisor cancel 0198aa00-0000-7000-8000-000000000001
   supervisor list --status RUNNING --json | jq -r '.executions[].execution_id' | xargs supervisor cancel")]
-pub(crate) struct Cancel {
+pub(crate) struct CancelCommand {
     /// Which executions.
     #[arg(value_name = "ID", required = true)]
     ids: Vec<Uuid>,
@@ -23,11 +23,11 @@ pub(crate) struct Cancel {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    server: Server,
+    server: ServerFlags,
 }
 
-impl Cancel {
-    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+impl CancelCommand {
+    pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
         let client = self.server.client()?;
         for id in &self.ids {
             let cancelled = client.cancel(*id)?;
@@ -40,7 +40,7 @@ impl Cancel {
     }
 }
 
-fn describe(cancelled: &Cancelled) -> String {
+fn describe(cancelled: &CancelView) -> String {
     let id = cancelled.execution_id;
     match cancelled.outcome {
         CancelOutcome::Cancelled => format!("{id} was waiting and is CANCELLED"),

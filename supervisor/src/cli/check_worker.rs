@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::exit::Failure;
+use super::exit::CommandFailure;
 use super::output::{note, print, print_line};
-use crate::conformance::{Entry, Level, Report, Verdict, check_worker, describe, junit};
+use crate::conformance::{
+    CheckEntry, CheckVerdict, ConformanceLevel, ConformanceReport, check_worker, describe, junit,
+};
 use crate::process::{Launch, close_inherited_on_exec};
 use crate::settings::find_program;
 
@@ -24,7 +26,7 @@ Examples:
   supervisor check-worker -- ./my-worker
   supervisor check-worker --only cancel --only held-pipes -- python3 -m muster_worker
   supervisor check-worker --json --junit conformance.xml -- node my-worker.js")]
-pub(crate) struct CheckWorker {
+pub(crate) struct CheckWorkerCommand {
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
@@ -42,8 +44,8 @@ pub(crate) struct CheckWorker {
     command: Vec<String>,
 }
 
-impl CheckWorker {
-    pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+impl CheckWorkerCommand {
+    pub(crate) fn run(self) -> Result<ExitCode, CommandFailure> {
         if self.list {
             return list(self.json);
         }
@@ -53,7 +55,7 @@ impl CheckWorker {
         let report = runtime.block_on(async {
             tokio::select! {
                 report = check_worker(launch, &self.only, |entry| self.show(entry)) => {
-                    report.map(Some).map_err(|error| Failure::usage(error.to_string()))
+                    report.map(Some).map_err(|error| CommandFailure::usage(error.to_string()))
                 }
                 () = asked_to_stop() => Ok(None),
             }
@@ -62,21 +64,22 @@ impl CheckWorker {
         let Some(report) = report else { return Ok(ExitCode::from(130)) };
         if let Some(path) = &self.junit {
             let xml = junit(&report, &shell_words::join(&self.command));
-            std::fs::write(path, xml)
-                .map_err(|error| Failure::other(format!("cannot write {}: {error}", path.display())))?;
+            std::fs::write(path, xml).map_err(|error| {
+                CommandFailure::other(format!("cannot write {}: {error}", path.display()))
+            })?;
         }
         self.summarize(&report)?;
         Ok(if report.counts().1 == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    fn show(&self, entry: &Entry) {
+    fn show(&self, entry: &CheckEntry) {
         if self.json {
             return;
         }
         let (word, lines) = match &entry.verdict {
-            Verdict::Passed => ("pass", Vec::new()),
-            Verdict::NotChecked { reason } => ("not checked", vec![reason.clone()]),
-            Verdict::Failed { expected, seen } => {
+            CheckVerdict::Passed => ("pass", Vec::new()),
+            CheckVerdict::NotChecked { reason } => ("not checked", vec![reason.clone()]),
+            CheckVerdict::Failed { expected, seen } => {
                 ("FAIL", vec![format!("expected: {expected}"), format!("    seen: {seen}")])
             }
         };
@@ -89,10 +92,10 @@ impl CheckWorker {
         let _ = print(&text);
     }
 
-    fn summarize(&self, report: &Report) -> Result<(), Failure> {
+    fn summarize(&self, report: &ConformanceReport) -> Result<(), CommandFailure> {
         if self.json {
             let text = serde_json::to_string_pretty(&report.json());
-            return print_line(&text.map_err(|error| Failure::other(error.to_string()))?);
+            return print_line(&text.map_err(|error| CommandFailure::other(error.to_string()))?);
         }
         let (passed, failed, open) = report.counts();
         let mut text = String::from("\n");
@@ -122,33 +125,33 @@ impl CheckWorker {
 }
 
 /// What stands between the worker and its next level.
-fn next_level(report: &Report) -> Option<String> {
+fn next_level(report: &ConformanceReport) -> Option<String> {
     if !report.complete {
         return None;
     }
     let next = match report.level() {
-        Some(level) => Level::ALL.get(level.number() + 1).copied()?,
-        None => Level::Complete,
+        Some(level) => ConformanceLevel::ALL.get(level.number() + 1).copied()?,
+        None => ConformanceLevel::Complete,
     };
-    let of_level = |entry: &&Entry| entry.group.level() == next;
-    let named = |wanted: fn(&Verdict) -> bool| -> Vec<&str> {
+    let of_level = |entry: &&CheckEntry| entry.group.level() == next;
+    let named = |wanted: fn(&CheckVerdict) -> bool| -> Vec<&str> {
         let entries = report.entries.iter().filter(of_level).filter(|entry| wanted(&entry.verdict));
         entries.map(|entry| entry.name).collect()
     };
-    let failed = named(|verdict| matches!(verdict, Verdict::Failed { .. }));
-    let open = named(|verdict| matches!(verdict, Verdict::NotChecked { .. }));
+    let failed = named(|verdict| matches!(verdict, CheckVerdict::Failed { .. }));
+    let open = named(|verdict| matches!(verdict, CheckVerdict::NotChecked { .. }));
     let (word, names) = if failed.is_empty() { ("offer", open) } else { ("mend", failed) };
     Some(format!("for level {} ({next}) {word}: {}", next.number(), names.join(", ")))
 }
 
 /// The worker's command with all of our environment and the two variables of the kit.
-fn launch(command: &[String]) -> Result<Launch, Failure> {
+fn launch(command: &[String]) -> Result<Launch, CommandFailure> {
     let Some((name, arguments)) = command.split_first() else {
-        return Err(Failure::usage("give the worker's command after --"));
+        return Err(CommandFailure::usage("give the worker's command after --"));
     };
-    let program = find_program(name)
-        .filter(|program| program.exists())
-        .ok_or_else(|| Failure::usage(format!("{name} is not there; give a path or a program in PATH")))?;
+    let program = find_program(name).filter(|program| program.exists()).ok_or_else(|| {
+        CommandFailure::usage(format!("{name} is not there; give a path or a program in PATH"))
+    })?;
     let launch = Launch {
         program,
         arguments: arguments.iter().map(Into::into).collect(),
@@ -159,7 +162,7 @@ fn launch(command: &[String]) -> Result<Launch, Failure> {
         .with_variable(muster_protocol::CONFORMANCE_ENV, "1"))
 }
 
-fn list(json: bool) -> Result<ExitCode, Failure> {
+fn list(json: bool) -> Result<ExitCode, CommandFailure> {
     let checks = describe();
     if json {
         let lines: Vec<_> = checks

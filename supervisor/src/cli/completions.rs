@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;
 
-use super::exit::Failure;
+use super::exit::CommandFailure;
 use super::output::print;
 
 /// Print a completion script for a shell.
@@ -14,14 +14,14 @@ use super::output::print;
   supervisor completions bash > /etc/bash_completion.d/supervisor
   supervisor completions zsh > ~/.zfunc/_supervisor
   supervisor completions fish > ~/.config/fish/completions/supervisor.fish")]
-pub(crate) struct Completions {
+pub(crate) struct CompletionsCommand {
     /// Which shell.
     #[arg(value_name = "SHELL")]
     shell: Shell,
 }
 
-impl Completions {
-    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+impl CompletionsCommand {
+    pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut super::Cli::command(), "supervisor", &mut script);
         print(&String::from_utf8_lossy(&script))?;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::exit::Failure;
+use super::exit::CommandFailure;
 use super::output::{print, print_line};
 use super::setting_flags::SettingFlags;
 
@@ -17,7 +17,7 @@ use super::setting_flags::SettingFlags;
   supervisor config
   supervisor config --json | jq '.database_url'
   MUSTER_MAX_WORKERS=20 supervisor config --config deploy/muster.toml")]
-pub(crate) struct Config {
+pub(crate) struct ConfigCommand {
     /// Print a JSON object, for each key its value and its origin.
     #[arg(long)]
     json: bool,
@@ -25,8 +25,8 @@ pub(crate) struct Config {
     settings: SettingFlags,
 }
 
-impl Config {
-    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+impl ConfigCommand {
+    pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
         let settings = self.settings.load()?;
         if self.json {
             print_line(&format!("{:#}", settings.to_json()))?;

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::exit::Failure;
+use super::exit::CommandFailure;
 use super::output::print_line;
-use super::server::Server;
+use super::server::ServerFlags;
 
 /// Print the address of the dashboard, with the token that lets a browser in.
 ///
@@ -15,13 +15,13 @@ use super::server::Server;
 #[command(after_help = "Examples:
   supervisor dashboard
   xdg-open \"$(supervisor dashboard)\"")]
-pub(crate) struct Dashboard {
+pub(crate) struct DashboardCommand {
     #[command(flatten)]
-    server: Server,
+    server: ServerFlags,
 }
 
-impl Dashboard {
-    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+impl DashboardCommand {
+    pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
         print_line(&self.server.client()?.dashboard()?)?;
         Ok(ExitCode::SUCCESS)
     }

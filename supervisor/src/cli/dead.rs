@@ -7,11 +7,11 @@ use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::exit::Failure;
+use super::exit::CommandFailure;
 use super::output::{note, print, print_line};
 use super::setting_flags::SettingFlags;
-use super::terminal::Terminal;
-use crate::intake::rabbitmq::{AmqpError, DeadLetter, DeadLetters, ReplayError, Replayed};
+use super::terminal::OutputStream;
+use crate::intake::rabbitmq::{AmqpError, DeadLetter, DeadLetters, ReplayError, ReplayResult};
 use crate::service::{BackendError, open_store};
 use crate::settings::Settings;
 use crate::store::Durability;
@@ -23,13 +23,13 @@ use crate::store::Durability;
   supervisor dead show 0190b8a0-0000-7000-8000-000000000001
   supervisor dead replay --all           after what was wrong is mended
   supervisor dead purge --yes")]
-pub(crate) struct Dead {
+pub(crate) struct DeadCommand {
     #[command(subcommand)]
-    action: Action,
+    action: DeadAction,
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {
+enum DeadAction {
     /// List the oldest dead letters with their reasons.
     #[command(after_help = "Examples:
   supervisor dead list
@@ -88,30 +88,30 @@ enum Action {
     },
 }
 
-impl Dead {
-    pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+impl DeadCommand {
+    pub(crate) fn run(self) -> Result<ExitCode, CommandFailure> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         runtime.block_on(async {
             match self.action {
-                Action::List { limit, json, settings } => {
+                DeadAction::List { limit, json, settings } => {
                     let letters = open(&settings.load()?).await?.list(limit).await?;
                     if json { print_json(&letters) } else { print_list(&letters) }
                 }
-                Action::Show { id, json, settings } => {
+                DeadAction::Show { id, json, settings } => {
                     let letters = open(&settings.load()?).await?.of_execution(id).await?;
                     if json { print_json(&letters) } else { print_letters(id, &letters) }
                 }
-                Action::Replay { id, settings, all: _ } => replay(id, &settings.load()?).await,
-                Action::Purge { yes, settings } => purge(yes, &settings.load()?).await,
+                DeadAction::Replay { id, settings, all: _ } => replay(id, &settings.load()?).await,
+                DeadAction::Purge { yes, settings } => purge(yes, &settings.load()?).await,
             }
         })?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-async fn open(settings: &Settings) -> Result<DeadLetters, Failure> {
+async fn open(settings: &Settings) -> Result<DeadLetters, CommandFailure> {
     let Some(url) = &settings.amqp_url else {
-        return Err(Failure::usage(
+        return Err(CommandFailure::usage(
             "there are no dead letters without RabbitMQ: set amqp_url (--amqp-url, MUSTER_AMQP_URL); executions of \
              the embedded queue that could not run are in `supervisor list --status FAILED`",
         ));
@@ -119,27 +119,27 @@ async fn open(settings: &Settings) -> Result<DeadLetters, Failure> {
     Ok(DeadLetters::open(url.expose_secret(), &settings.queue).await?)
 }
 
-async fn replay(id: Option<Uuid>, settings: &Settings) -> Result<(), Failure> {
+async fn replay(id: Option<Uuid>, settings: &Settings) -> Result<(), CommandFailure> {
     let dead = open(settings).await?;
     let store = open_store(settings, Durability::Full).await?.store;
-    let Replayed { replayed, reopened } = dead.replay(id, &*store).await?;
+    let ReplayResult { replayed, reopened } = dead.replay(id, &*store).await?;
     if let Some(id) = id.filter(|_| replayed == 0) {
-        return Err(Failure::other(format!(
+        return Err(CommandFailure::other(format!(
             "no dead letter is of execution {id}: see `supervisor dead list`"
         )));
     }
     print_line(&format!("{replayed} replayed, {reopened} of them with a row that was reopened"))
 }
 
-async fn purge(yes: bool, settings: &Settings) -> Result<(), Failure> {
+async fn purge(yes: bool, settings: &Settings) -> Result<(), CommandFailure> {
     let dead = open(settings).await?;
     if !yes {
-        return Err(Failure::usage("this throws all dead letters away; say so with --yes"));
+        return Err(CommandFailure::usage("this throws all dead letters away; say so with --yes"));
     }
     print_line(&format!("{} purged", dead.purge().await?))
 }
 
-fn print_list(letters: &[DeadLetter]) -> Result<(), Failure> {
+fn print_list(letters: &[DeadLetter]) -> Result<(), CommandFailure> {
     if letters.is_empty() {
         note("no dead letters");
     }
@@ -147,24 +147,24 @@ fn print_list(letters: &[DeadLetter]) -> Result<(), Failure> {
         let id = letter.execution_id.map_or_else(|| format!("{:36}", "-"), |id| id.to_string());
         format!("{:>4}  {id}  {}\n", letter.number, letter.reason)
     };
-    print(&Terminal::stdout().text(&letters.iter().map(line).collect::<String>()))
+    print(&OutputStream::stdout().text(&letters.iter().map(line).collect::<String>()))
 }
 
-fn print_letters(id: Uuid, letters: &[DeadLetter]) -> Result<(), Failure> {
+fn print_letters(id: Uuid, letters: &[DeadLetter]) -> Result<(), CommandFailure> {
     if letters.is_empty() {
-        return Err(Failure::other(format!(
+        return Err(CommandFailure::other(format!(
             "no dead letter is of execution {id}: see `supervisor dead list`"
         )));
     }
     let text = |letter: &DeadLetter| format!("reason: {}\n{}\n", letter.reason, letter.message);
-    print(&Terminal::stdout().text(&letters.iter().map(text).collect::<Vec<_>>().join("\n")))
+    print(&OutputStream::stdout().text(&letters.iter().map(text).collect::<Vec<_>>().join("\n")))
 }
 
-fn print_json<T: Serialize>(value: &T) -> Result<(), Failure> {
-    print_line(&serde_json::to_string(value).map_err(|error| Failure::other(error.to_string()))?)
+fn print_json<T: Serialize>(value: &T) -> Result<(), CommandFailure> {
+    print_line(&serde_json::to_string(value).map_err(|error| CommandFailure::other(error.to_string()))?)
 }
 
-impl From<AmqpError> for Failure {
+impl From<AmqpError> for CommandFailure {
     fn from(error: AmqpError) -> Self {
         match error {
             AmqpError::Url(_) | AmqpError::QueueName(_) => Self::usage(error.to_string()),
@@ -174,7 +174,7 @@ impl From<AmqpError> for Failure {
     }
 }
 
-impl From<ReplayError> for Failure {
+impl From<ReplayError> for CommandFailure {
     fn from(error: ReplayError) -> Self {
         match error {
             ReplayError::Amqp(error) => error.into(),
@@ -183,7 +183,7 @@ impl From<ReplayError> for Failure {
     }
 }
 
-impl From<BackendError> for Failure {
+impl From<BackendError> for CommandFailure {
     fn from(error: BackendError) -> Self {
         Self::other(error.to_string())
     }

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::exit::Failure;
+use super::exit::CommandFailure;
 use super::output::print;
 use super::setting_flags::SettingFlags;
-use crate::doctor::{Finding, Verdict, examine, of_problems};
+use crate::doctor::{DoctorFinding, Severity, examine, of_problems};
 use crate::settings::Settings;
 
 /// Check settings, worker, servers and limits: one line each, with what to do about it.
@@ -21,7 +21,7 @@ use crate::settings::Settings;
   supervisor doctor --json | jq '.findings[] | select(.verdict != \"ok\")'
   supervisor doctor --worker-command 'python3 -m muster_worker'
   MUSTER_DATABASE_URL=postgres://... supervisor doctor")]
-pub(crate) struct Doctor {
+pub(crate) struct DoctorCommand {
     /// Print a JSON object: `ok`, and `findings` with check, verdict, seen and mend.
     #[arg(long)]
     json: bool,
@@ -29,13 +29,13 @@ pub(crate) struct Doctor {
     settings: SettingFlags,
 }
 
-impl Doctor {
-    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+impl DoctorCommand {
+    pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
         let findings = match self.settings.load() {
             Ok(settings) => findings(&settings)?,
             Err(error) => of_problems(&error),
         };
-        let ok = findings.iter().all(|finding| finding.verdict < Verdict::Fail);
+        let ok = findings.iter().all(|finding| finding.verdict < Severity::Fail);
         if self.json {
             let report = serde_json::json!({"ok": ok, "findings": findings});
             print(&format!("{report:#}\n"))?;
@@ -46,7 +46,7 @@ impl Doctor {
     }
 }
 
-fn findings(settings: &Settings) -> Result<Vec<Finding>, Failure> {
+fn findings(settings: &Settings) -> Result<Vec<DoctorFinding>, CommandFailure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let findings = runtime.block_on(examine(settings));
     // What hangs was reported, and is not waited for.

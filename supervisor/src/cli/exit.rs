@@ -16,12 +16,12 @@ pub const BUG: u8 = 70;
 
 /// A command that could not do its work.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct CommandFailure {
     code: u8,
     message: String,
 }
 
-impl Failure {
+impl CommandFailure {
     /// The command was used wrongly.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self { code: USAGE, message: message.into() }
@@ -45,13 +45,13 @@ impl Failure {
     }
 }
 
-impl From<SettingsError> for Failure {
+impl From<SettingsError> for CommandFailure {
     fn from(error: SettingsError) -> Self {
         Self::usage(error.to_string())
     }
 }
 
-impl From<ClientError> for Failure {
+impl From<ClientError> for CommandFailure {
     fn from(error: ClientError) -> Self {
         let code = match &error {
             // What the supervisor calls a bad request was a mistake of whoever wrote the command.
@@ -63,7 +63,7 @@ impl From<ClientError> for Failure {
     }
 }
 
-impl From<std::io::Error> for Failure {
+impl From<std::io::Error> for CommandFailure {
     fn from(error: std::io::Error) -> Self {
         Self::other(error.to_string())
     }

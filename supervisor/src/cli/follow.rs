@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use super::exit::Failure;
+use super::exit::CommandFailure;
 use super::human;
 use super::output::note;
-use super::terminal::Terminal;
-use crate::client::{Client, ClientError, Execution};
+use super::terminal::OutputStream;
+use crate::client::{ApiClient, ClientError, Execution};
 use crate::http::view::LogView;
 
 /// How long one question waits for the end.
@@ -19,8 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(300);
 
 /// Waits for the end of an execution: its row, and the row's text as the supervisor sent it.
-pub(crate) fn wait_for_end(client: &Client, id: Uuid) -> Result<(Execution, String), Failure> {
-    let mut patience = Patience::default();
+pub(crate) fn wait_for_end(client: &ApiClient, id: Uuid) -> Result<(Execution, String), CommandFailure> {
+    let mut patience = WaitLimit::default();
     loop {
         match client.execution(id, Some(WAIT)) {
             Ok(answer) => {
@@ -39,11 +39,11 @@ pub(crate) fn wait_for_end(client: &Client, id: Uuid) -> Result<(Execution, Stri
 /// Gives every line of the log to `sink` until the execution is over. A line is given once, also when the
 /// connection breaks on the way.
 pub(crate) fn follow_log(
-    client: &Client,
+    client: &ApiClient,
     id: Uuid,
-    mut sink: impl FnMut(&LogView, &str) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    let mut patience = Patience::default();
+    mut sink: impl FnMut(&LogView, &str) -> Result<(), CommandFailure>,
+) -> Result<(), CommandFailure> {
+    let mut patience = WaitLimit::default();
     let mut last: Option<String> = None;
     loop {
         let events = match client.follow(id, last.as_deref()) {
@@ -58,8 +58,9 @@ pub(crate) fn follow_log(
         for event in events.map_while(Result::ok) {
             match event.event.as_str() {
                 "log" => {
-                    let line: LogView = serde_json::from_str(&event.data)
-                        .map_err(|error| Failure::other(format!("a log line cannot be read: {error}")))?;
+                    let line: LogView = serde_json::from_str(&event.data).map_err(|error| {
+                        CommandFailure::other(format!("a log line cannot be read: {error}"))
+                    })?;
                     sink(&line, &event.data)?;
                     last = event.id.or(last);
                 }
@@ -84,18 +85,18 @@ fn describe_gap(data: &str, id: Uuid) -> String {
 
 /// How much longer a supervisor that does not answer is waited for.
 #[derive(Default)]
-struct Patience {
+struct WaitLimit {
     away_since: Option<Instant>,
 }
 
-impl Patience {
+impl WaitLimit {
     /// It answered.
     fn renew(&mut self) {
         self.away_since = None;
     }
 
     /// It did not: pause, or give up.
-    fn spend(&mut self, id: Uuid, error: ClientError) -> Result<(), Failure> {
+    fn spend(&mut self, id: Uuid, error: ClientError) -> Result<(), CommandFailure> {
         if !error.is_passing() {
             return Err(error.into());
         }
@@ -104,7 +105,7 @@ impl Patience {
             Instant::now()
         });
         if since.elapsed() > PATIENCE {
-            let failure = Failure::from(error);
+            let failure = CommandFailure::from(error);
             note(&format!("execution {id} goes on when a supervisor is back: see `supervisor show {id}`"));
             return Err(failure);
         }
@@ -114,7 +115,7 @@ impl Patience {
 }
 
 /// A log line as people read it.
-pub(crate) fn log_line(line: &LogView, terminal: Terminal) -> String {
+pub(crate) fn log_line(line: &LogView, terminal: OutputStream) -> String {
     let level = line.level.to_ascii_uppercase();
     let (on, off) = match (terminal.has_colours, line.level.as_str()) {
         (true, "error") => ("\x1b[31m", "\x1b[0m"),

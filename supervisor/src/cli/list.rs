@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use clap::Args;
 use uuid::Uuid;
 
-use super::exit::Failure;
+use super::exit::CommandFailure;
 use super::human;
 use super::output::{note, print, print_line};
-use super::server::Server;
-use super::terminal::Terminal;
-use crate::client::{Execution, ExecutionPage};
+use super::server::ServerFlags;
+use super::terminal::OutputStream;
+use crate::client::{Execution, Executions};
 use crate::execution::Status;
 
 /// List executions, newest first.
@@ -19,7 +19,7 @@ use crate::execution::Status;
   supervisor list
   supervisor list --status FAILED --workflow report
   supervisor list --limit 500 --json | jq -r '.executions[].execution_id'")]
-pub(crate) struct List {
+pub(crate) struct ListCommand {
     /// Only these: PENDING, RUNNING, SUCCESS, FAILED, TIMEOUT or CANCELLED.
     #[arg(long, value_name = "STATUS")]
     status: Option<Status>,
@@ -39,11 +39,11 @@ pub(crate) struct List {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    server: Server,
+    server: ServerFlags,
 }
 
-impl List {
-    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+impl ListCommand {
+    pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
         let client = self.server.client()?;
         let query: Vec<(&str, String)> = [
             ("status", self.status.map(|status| status.to_string())),
@@ -60,8 +60,8 @@ impl List {
             print_line(&crate::json::one_line(&answer.body))?;
             return Ok(ExitCode::SUCCESS);
         }
-        let page: ExecutionPage = client.parsed(answer)?;
-        print(&describe(&page.executions, Terminal::stdout()))?;
+        let page: Executions = client.parsed(answer)?;
+        print(&describe(&page.executions, OutputStream::stdout()))?;
         if let Some(cursor) = page.next_cursor {
             note(&format!("there are more: --cursor {cursor}"));
         }
@@ -69,7 +69,7 @@ impl List {
     }
 }
 
-fn describe(executions: &[Execution], terminal: Terminal) -> String {
+fn describe(executions: &[Execution], terminal: OutputStream) -> String {
     let rows: Vec<Vec<String>> = executions.iter().map(|execution| row(execution, terminal)).collect();
     let text = human::table(&["EXECUTION", "STATUS", "TOOK", "CREATED", "WORKFLOW", "ERROR"], &rows);
     if !terminal.has_colours {
@@ -87,7 +87,7 @@ fn describe(executions: &[Execution], terminal: Terminal) -> String {
     format!("{header}\n{coloured}")
 }
 
-fn row(execution: &Execution, terminal: Terminal) -> Vec<String> {
+fn row(execution: &Execution, terminal: OutputStream) -> Vec<String> {
     let error = match (&execution.error_type, &execution.error_message) {
         (Some(kind), Some(message)) => human::first_line(&format!("{kind}: {message}"), 80),
         (Some(kind), None) => kind.clone(),

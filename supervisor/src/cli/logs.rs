@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use clap::Args;
 use uuid::Uuid;
 
-use super::exit::Failure;
+use super::exit::CommandFailure;
 use super::follow::{follow_log, log_line};
 use super::output::{json_line, print, print_line};
-use super::server::Server;
-use super::terminal::Terminal;
+use super::server::ServerFlags;
+use super::terminal::OutputStream;
 use crate::http::view::LogView;
 use crate::json;
 
@@ -19,7 +19,7 @@ use crate::json;
   supervisor logs 0198aa00-0000-7000-8000-000000000001
   supervisor logs 0198aa00-0000-7000-8000-000000000001 --follow
   supervisor logs 0198aa00-0000-7000-8000-000000000001 --json | jq -r .message")]
-pub(crate) struct Logs {
+pub(crate) struct LogsCommand {
     /// Which execution.
     #[arg(value_name = "ID")]
     id: Uuid,
@@ -30,13 +30,13 @@ pub(crate) struct Logs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    server: Server,
+    server: ServerFlags,
 }
 
-impl Logs {
-    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+impl LogsCommand {
+    pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
         let client = self.server.client()?;
-        let terminal = Terminal::stdout();
+        let terminal = OutputStream::stdout();
         if self.follow {
             // A follower waits for a supervisor that went away, so it first makes sure that there was one.
             client.execution(self.id, None)?;
@@ -60,7 +60,7 @@ impl Logs {
         }
     }
 
-    fn describe(&self, line: &LogView, terminal: Terminal) -> String {
+    fn describe(&self, line: &LogView, terminal: OutputStream) -> String {
         let text = match self.json {
             true => json_line(line),
             false => log_line(line, terminal),

@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::exit::Failure;
+use super::exit::CommandFailure;
 use super::output::print_line;
 use super::setting_flags::SettingFlags;
 use crate::service::{BackendError, open_store};
-use crate::store::{Durability, Facts};
+use crate::store::{DatabaseFacts, Durability};
 
 /// Bring the schema of the database up to date; `run` does the same when it starts.
 ///
@@ -17,7 +17,7 @@ use crate::store::{Durability, Facts};
 #[command(after_help = "Examples:
   supervisor migrate
   supervisor migrate --database-url postgres://muster@db/muster")]
-pub(crate) struct Migrate {
+pub(crate) struct MigrateCommand {
     /// Print a JSON object.
     #[arg(long)]
     json: bool,
@@ -25,17 +25,17 @@ pub(crate) struct Migrate {
     settings: SettingFlags,
 }
 
-impl Migrate {
-    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+impl MigrateCommand {
+    pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
         let settings = self.settings.load()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let facts = runtime.block_on(async {
             let store = open_store(&settings, Durability::Full).await?.store;
             store.migrate().await?;
-            Ok::<Facts, BackendError>(store.facts().await?)
+            Ok::<DatabaseFacts, BackendError>(store.facts().await?)
         });
-        let Facts { backend, version, schema_version, .. } =
-            facts.map_err(|error| Failure::other(error.to_string()))?;
+        let DatabaseFacts { backend, version, schema_version, .. } =
+            facts.map_err(|error| CommandFailure::other(error.to_string()))?;
         print_line(&if self.json {
             serde_json::json!({"backend": backend, "version": version, "schema_version": schema_version})
                 .to_string()

@@ -40,7 +40,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use exit::Failure;
+use exit::CommandFailure;
 
 use crate::process::close_to_others;
 
@@ -49,7 +49,7 @@ use crate::process::close_to_others;
 #[command(name = "supervisor", version, about, after_help = EXAMPLES, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: CliCommand,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -60,28 +60,28 @@ const EXAMPLES: &str = "Examples:
 `supervisor COMMAND --help` has examples for each command.";
 
 #[derive(Debug, Subcommand)]
-enum Command {
-    Run(run::Run),
-    Batch(batch::RunBatch),
-    Submit(submit::Submit),
-    Status(status::Status),
-    Top(top::Top),
-    Dashboard(dashboard::Dashboard),
-    List(list::List),
-    Show(show::Show),
-    Logs(logs::Logs),
-    Transcript(transcript::Transcript),
-    Cancel(cancel::Cancel),
-    Retry(retry::Retry),
-    Recycle(recycle::Recycle),
-    Resize(resize::Resize),
-    Reload(reload::Reload),
-    Dead(dead::Dead),
-    Doctor(doctor::Doctor),
-    Config(config::Config),
-    Migrate(migrate::Migrate),
-    CheckWorker(check_worker::CheckWorker),
-    Completions(completions::Completions),
+enum CliCommand {
+    Run(run::RunCommand),
+    Batch(batch::BatchCommand),
+    Submit(submit::SubmitCommand),
+    Status(status::StatusCommand),
+    Top(top::TopCommand),
+    Dashboard(dashboard::DashboardCommand),
+    List(list::ListCommand),
+    Show(show::ShowCommand),
+    Logs(logs::LogsCommand),
+    Transcript(transcript::TranscriptCommand),
+    Cancel(cancel::CancelCommand),
+    Retry(retry::RetryCommand),
+    Recycle(recycle::RecycleCommand),
+    Resize(resize::ResizeCommand),
+    Reload(reload::ReloadCommand),
+    Dead(dead::DeadCommand),
+    Doctor(doctor::DoctorCommand),
+    Config(config::ConfigCommand),
+    Migrate(migrate::MigrateCommand),
+    CheckWorker(check_worker::CheckWorkerCommand),
+    Completions(completions::CompletionsCommand),
 }
 
 /// Runs the command this process was started with.
@@ -94,8 +94,8 @@ pub fn run() -> ExitCode {
     }
 }
 
-impl Command {
-    fn run(self) -> Result<ExitCode, Failure> {
+impl CliCommand {
+    fn run(self) -> Result<ExitCode, CommandFailure> {
         match self {
             Self::Run(command) => command.run(),
             Self::Batch(command) => command.run(),

@@ -2,20 +2,20 @@
 
 use std::io::{ErrorKind, Write as _};
 
-use super::exit::Failure;
+use super::exit::CommandFailure;
 
 /// Writes `text` to stdout. A reader that left early (`supervisor list | head`) is no failure.
-pub(crate) fn print(text: &str) -> Result<(), Failure> {
+pub(crate) fn print(text: &str) -> Result<(), CommandFailure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
-        Err(error) => Err(Failure::other(format!("cannot write to stdout: {error}"))),
+        Err(error) => Err(CommandFailure::other(format!("cannot write to stdout: {error}"))),
         Ok(()) => Ok(()),
     }
 }
 
 /// Writes `text` and a line end to stdout.
-pub(crate) fn print_line(text: &str) -> Result<(), Failure> {
+pub(crate) fn print_line(text: &str) -> Result<(), CommandFailure> {
     print(&format!("{text}\n"))
 }
 

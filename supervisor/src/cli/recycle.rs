@@ -4,17 +4,17 @@ use std::process::ExitCode;
 
 use clap::{ArgGroup, Args};
 
-use super::exit::Failure;
+use super::exit::CommandFailure;
 use super::output::print_line;
-use super::server::Server;
-use crate::http::view::Recycle as Body;
+use super::server::ServerFlags;
+use crate::http::view::RecycleRequest as Body;
 
 /// Replace a worker, or all of them one after another; each replacement is ready before the old one leaves.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("which").required(true).args(["worker", "all"])), after_help = "Examples:
   supervisor recycle worker-3
   supervisor recycle --all")]
-pub(crate) struct Recycle {
+pub(crate) struct RecycleCommand {
     /// Which worker, as `supervisor status` names it.
     #[arg(value_name = "WORKER")]
     worker: Option<String>,
@@ -25,11 +25,11 @@ pub(crate) struct Recycle {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    server: Server,
+    server: ServerFlags,
 }
 
-impl Recycle {
-    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+impl RecycleCommand {
+    pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
         let body = Body { worker: self.worker.clone(), all: self.all };
         let pool = self.server.client()?.command("recycle", &body)?;
         if self.json {

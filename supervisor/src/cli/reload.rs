@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::exit::Failure;
+use super::exit::CommandFailure;
 use super::output::print_line;
-use super::server::Server;
+use super::server::ServerFlags;
 
 /// Read the settings again and roll to workers of a new generation.
 ///
@@ -15,16 +15,16 @@ use super::server::Server;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   supervisor reload")]
-pub(crate) struct Reload {
+pub(crate) struct ReloadCommand {
     /// Print the pool as JSON.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    server: Server,
+    server: ServerFlags,
 }
 
-impl Reload {
-    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+impl ReloadCommand {
+    pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
         let pool = self.server.client()?.command("reload", &serde_json::json!({}))?;
         print_line(&match self.json {
             true => serde_json::to_string(&pool).unwrap_or_default(),

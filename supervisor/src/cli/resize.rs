@@ -4,16 +4,16 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::exit::Failure;
+use super::exit::CommandFailure;
 use super::output::print_line;
-use super::server::Server;
-use crate::http::view::Resize as Body;
+use super::server::ServerFlags;
+use crate::http::view::ResizeRequest as Body;
 
 /// Change how many workers there are, until the next start or reload.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   supervisor resize 4 16")]
-pub(crate) struct Resize {
+pub(crate) struct ResizeCommand {
     /// Workers kept warm.
     #[arg(value_name = "MIN")]
     min_workers: usize,
@@ -24,11 +24,11 @@ pub(crate) struct Resize {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    server: Server,
+    server: ServerFlags,
 }
 
-impl Resize {
-    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+impl ResizeCommand {
+    pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
         let body = Body { min_workers: self.min_workers, max_workers: self.max_workers };
         let pool = self.server.client()?.command("resize", &body)?;
         print_line(&match self.json {

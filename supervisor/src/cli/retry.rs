@@ -5,15 +5,15 @@ use std::process::ExitCode;
 use clap::Args;
 use uuid::Uuid;
 
-use super::exit::Failure;
+use super::exit::CommandFailure;
 use super::output::print_line;
-use super::server::Server;
+use super::server::ServerFlags;
 
 /// Run an execution again with the same request, as a new execution; prints its id.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   supervisor retry 0198aa00-0000-7000-8000-000000000001")]
-pub(crate) struct Retry {
+pub(crate) struct RetryCommand {
     /// Which execution to repeat.
     #[arg(value_name = "ID")]
     id: Uuid,
@@ -21,11 +21,11 @@ pub(crate) struct Retry {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    server: Server,
+    server: ServerFlags,
 }
 
-impl Retry {
-    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+impl RetryCommand {
+    pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
         let accepted = self.server.client()?.retry(self.id)?;
         print_line(&match self.json {
             true => serde_json::to_string(&accepted).unwrap_or_default(),

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use clap::Args;
 use secrecy::SecretString;
 
-use super::exit::Failure;
+use super::exit::CommandFailure;
 use crate::access::known_to;
-use crate::client::{Client, DEFAULT_URL};
+use crate::client::{ApiClient, DEFAULT_URL};
 use crate::settings::{Settings, Sources};
 
 /// Where the supervisor is and how to be let in.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Supervisor")]
-pub(crate) struct Server {
+pub(crate) struct ServerFlags {
     /// Address of the supervisor [default: MUSTER_URL, else http://127.0.0.1:7420].
     #[arg(long, value_name = "URL")]
     url: Option<String>,
@@ -22,9 +22,9 @@ pub(crate) struct Server {
     token: Option<String>,
 }
 
-impl Server {
+impl ServerFlags {
     /// A client for it; nothing is sent yet.
-    pub(crate) fn client(&self) -> Result<Client, Failure> {
+    pub(crate) fn client(&self) -> Result<ApiClient, CommandFailure> {
         let url = self.url.clone().or_else(|| variable("MUSTER_URL"));
         // "none" is the setting of a supervisor without one.
         let token =
@@ -33,7 +33,7 @@ impl Server {
         // Settings that cannot be read are for the commands that need them.
         let settings = Settings::load(&Sources::of_process(None, BTreeMap::new())).ok();
         let fallback = settings.as_ref().and_then(known_to);
-        Ok(Client::new(&url, token.map(SecretString::from))?.or_token(fallback))
+        Ok(ApiClient::new(&url, token.map(SecretString::from))?.or_token(fallback))
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
-use crate::settings::{KEYS, Key, REMOVED, Raw, Settings, SettingsError, Sources};
+use crate::settings::{KEYS, REMOVED, Raw, SettingKey, Settings, SettingsError, Sources};
 
 /// `--config FILE` and one flag per setting.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +44,7 @@ impl Args for SettingFlags {
     }
 }
 
-fn flag(key: &'static Key) -> Arg {
+fn flag(key: &'static SettingKey) -> Arg {
     let default = if key.default.is_empty() { String::new() } else { format!(" [default: {}]", key.default) };
     // A negative number is the setting's to judge: its error says what would be right.
     Arg::new(key.name)

@@ -5,19 +5,19 @@ use std::process::ExitCode;
 use clap::Args;
 use uuid::Uuid;
 
-use super::exit::Failure;
+use super::exit::CommandFailure;
 use super::human;
 use super::output::{print, print_line};
-use super::server::Server;
-use super::terminal::Terminal;
-use crate::client::{Event, Execution};
+use super::server::ServerFlags;
+use super::terminal::OutputStream;
+use crate::client::{Execution, ExecutionEvent};
 
 /// Show an execution: its row and how it got where it is.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   supervisor show 0198aa00-0000-7000-8000-000000000001
   supervisor show 0198aa00-0000-7000-8000-000000000001 --json | jq .result")]
-pub(crate) struct Show {
+pub(crate) struct ShowCommand {
     /// Which execution.
     #[arg(value_name = "ID")]
     id: Uuid,
@@ -25,11 +25,11 @@ pub(crate) struct Show {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    server: Server,
+    server: ServerFlags,
 }
 
-impl Show {
-    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+impl ShowCommand {
+    pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
         let client = self.server.client()?;
         let answer = client.execution(self.id, None)?;
         if self.json {
@@ -38,12 +38,12 @@ impl Show {
         }
         let execution: Execution = client.parsed(answer)?;
         let events = client.events(self.id)?.events;
-        print(&Terminal::stdout().text(&describe(&execution, &events)))?;
+        print(&OutputStream::stdout().text(&describe(&execution, &events)))?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn describe(execution: &Execution, events: &[Event]) -> String {
+fn describe(execution: &Execution, events: &[ExecutionEvent]) -> String {
     let error = execution.error_type.as_ref().map(|kind| {
         format!(
             "{kind}: {}",
@@ -79,7 +79,7 @@ fn describe(execution: &Execution, events: &[Event]) -> String {
     text
 }
 
-fn row(event: &Event) -> Vec<String> {
+fn row(event: &ExecutionEvent) -> Vec<String> {
     vec![
         human::time(event.at),
         event.attempt.to_string(),

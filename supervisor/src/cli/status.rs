@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::exit::Failure;
+use super::exit::CommandFailure;
 use super::human;
 use super::output::{print, print_line};
-use super::server::Server;
+use super::server::ServerFlags;
 use crate::http::view::{PoolView, Readiness};
 
 /// Show whether the supervisor can take work, and what its workers are doing.
@@ -18,16 +18,16 @@ Examples:
   supervisor status
   supervisor status --json | jq '.pool.workers[].state'
   supervisor status --url http://build-7:7420")]
-pub(crate) struct Status {
+pub(crate) struct StatusCommand {
     /// Print a JSON object with readiness and pool.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    server: Server,
+    server: ServerFlags,
 }
 
-impl Status {
-    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+impl StatusCommand {
+    pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
         let client = self.server.client()?;
         let readiness = client.readiness()?;
         let pool = client.pool()?;

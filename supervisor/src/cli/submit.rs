@@ -10,15 +10,15 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::broker::Broker;
-use super::exit::{Failure, of_status};
+use super::broker::BrokerFlags;
+use super::exit::{CommandFailure, of_status};
 use super::follow::{follow_log, log_line, wait_for_end};
 use super::output::{note, print_line};
-use super::server::Server;
-use super::terminal::Terminal;
+use super::server::ServerFlags;
+use super::terminal::OutputStream;
 use crate::client::Execution;
 use crate::execution::Status;
-use crate::http::view::Accepted;
+use crate::http::view::AcceptedView;
 use crate::json;
 
 /// Submit an execution; prints its id, or with --wait its result.
@@ -33,7 +33,7 @@ Examples:
   supervisor submit scratch --code try.js --wait
   supervisor submit hello --amqp         straight into RabbitMQ, no supervisor needed yet"
 )]
-pub(crate) struct Submit {
+pub(crate) struct SubmitCommand {
     /// The workflow's name; with --code what to call the code.
     #[arg(value_name = "WORKFLOW", required_unless_present = "code")]
     workflow: Option<String>,
@@ -71,9 +71,9 @@ pub(crate) struct Submit {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    server: Server,
+    server: ServerFlags,
     #[command(flatten)]
-    broker: Broker,
+    broker: BrokerFlags,
 }
 
 /// A time limit. The supervisor knows the longest.
@@ -86,7 +86,7 @@ fn seconds(given: &str) -> Result<f64, String> {
 
 /// The body, as a queue message has it.
 #[derive(Serialize)]
-struct Message<'a> {
+struct QueueBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     execution_id: Option<Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,8 +109,8 @@ struct Message<'a> {
     priority: Option<u8>,
 }
 
-impl Submit {
-    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+impl SubmitCommand {
+    pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
         let message = self.message()?;
         if self.broker.amqp {
             let id = self.broker.publish(&message)?;
@@ -118,14 +118,14 @@ impl Submit {
             return Ok(ExitCode::SUCCESS);
         }
         let client = self.server.client()?;
-        let accepted: Accepted = client.parsed(client.submit(&message, None)?)?;
+        let accepted: AcceptedView = client.parsed(client.submit(&message, None)?)?;
         let id = accepted.execution_id;
         if !self.wait && !self.follow {
             print_line(&if self.json { format!("{{\"execution_id\":\"{id}\"}}") } else { id.to_string() })?;
             return Ok(ExitCode::SUCCESS);
         }
         if self.follow {
-            let terminal = Terminal::stderr();
+            let terminal = OutputStream::stderr();
             note(&format!("execution {id}"));
             follow_log(&client, id, |line, _| {
                 note(&log_line(line, terminal));
@@ -141,19 +141,19 @@ impl Submit {
             )?;
         }
         if execution.status != Status::Success {
-            note(&Terminal::stderr().text(&describe_failure(&execution)));
+            note(&OutputStream::stderr().text(&describe_failure(&execution)));
         }
         Ok(of_status(execution.status))
     }
 
-    fn message(&self) -> Result<String, Failure> {
+    fn message(&self) -> Result<String, CommandFailure> {
         let code = self.code.as_deref().map(read_code).transpose()?;
         let workflow = self.workflow.as_deref();
         let script_name = self.code.as_deref().map(|path| match workflow {
             Some(name) => name.to_owned(),
             None => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
         });
-        let message = Message {
+        let message = QueueBody {
             execution_id: self.id,
             workflow: workflow.filter(|_| code.is_none()),
             code,
@@ -165,35 +165,37 @@ impl Submit {
             max_attempts: self.max_attempts,
             priority: self.priority,
         };
-        serde_json::to_string(&message).map_err(|error| Failure::other(error.to_string()))
+        serde_json::to_string(&message).map_err(|error| CommandFailure::other(error.to_string()))
     }
 }
 
 /// Reads `JSON`, `@FILE` or `-` and checks that it is JSON.
-pub(crate) fn read_params(given: &str) -> Result<Box<RawValue>, Failure> {
+pub(crate) fn read_params(given: &str) -> Result<Box<RawValue>, CommandFailure> {
     let (place, text) = match (given, given.strip_prefix('@')) {
         ("-", _) => {
             let mut text = String::new();
             let read = std::io::stdin().lock().read_to_string(&mut text);
             read.map_err(|error| {
-                Failure::usage(format!("--params -: standard input cannot be read: {error}"))
+                CommandFailure::usage(format!("--params -: standard input cannot be read: {error}"))
             })?;
             ("standard input", text)
         }
         (_, Some(path)) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| Failure::usage(format!("--params @{path} cannot be read: {error}")))?;
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                CommandFailure::usage(format!("--params @{path} cannot be read: {error}"))
+            })?;
             (path, text)
         }
         (_, None) => ("the argument", given.to_owned()),
     };
     serde_json::from_str(&text)
-        .map_err(|error| Failure::usage(format!("--params: {place} is not JSON: {error}")))
+        .map_err(|error| CommandFailure::usage(format!("--params: {place} is not JSON: {error}")))
 }
 
-fn read_code(path: &Path) -> Result<String, Failure> {
-    let code = std::fs::read(path)
-        .map_err(|error| Failure::usage(format!("--code {} cannot be read: {error}", path.display())))?;
+fn read_code(path: &Path) -> Result<String, CommandFailure> {
+    let code = std::fs::read(path).map_err(|error| {
+        CommandFailure::usage(format!("--code {} cannot be read: {error}", path.display()))
+    })?;
     Ok(base64::engine::general_purpose::STANDARD.encode(code))
 }
 
@@ -216,13 +218,14 @@ mod tests {
     use clap::Parser;
 
     #[derive(Parser)]
-    struct Line {
+    struct SubmitLine {
         #[command(flatten)]
-        submit: Submit,
+        submit: SubmitCommand,
     }
 
     fn message(arguments: &[&str]) -> String {
-        let line = Line::try_parse_from(std::iter::once("submit").chain(arguments.iter().copied())).unwrap();
+        let line =
+            SubmitLine::try_parse_from(std::iter::once("submit").chain(arguments.iter().copied())).unwrap();
         line.submit.message().unwrap()
     }
 
@@ -248,17 +251,17 @@ mod tests {
 
     #[test]
     fn parameters_that_are_no_json_are_refused_with_their_place() {
-        assert!(Line::try_parse_from(["submit"]).is_err());
+        assert!(SubmitLine::try_parse_from(["submit"]).is_err());
         let refused = read_params("{oops}").unwrap_err();
         insta::assert_debug_snapshot!(refused, @r#"
-Failure {
+CommandFailure {
     code: 2,
     message: "--params: the argument is not JSON: key must be a string at line 1 column 2",
 }
 "#);
         let absent = read_params("@/no/such.json").unwrap_err();
         insta::assert_debug_snapshot!(absent, @r#"
-Failure {
+CommandFailure {
     code: 2,
     message: "--params @/no/such.json cannot be read: No such file or directory (os error 2)",
 }

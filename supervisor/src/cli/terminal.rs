@@ -5,14 +5,14 @@ use std::io::IsTerminal;
 
 /// Who reads a stream of ours.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Terminal {
+pub(crate) struct OutputStream {
     /// A terminal obeys control characters. A file or a program gets the text as it is.
     is_terminal: bool,
     /// A terminal that shows colours.
     pub(crate) has_colours: bool,
 }
 
-impl Terminal {
+impl OutputStream {
     /// Who reads stdout.
     pub(crate) fn stdout() -> Self {
         Self::of(&std::io::stdout())
@@ -44,7 +44,7 @@ impl Terminal {
 }
 
 #[cfg(test)]
-impl Terminal {
+impl OutputStream {
     /// A terminal without colours.
     pub(crate) const PLAIN: Self = Self { is_terminal: true, has_colours: false };
     /// A file or a pipe.
@@ -53,13 +53,13 @@ impl Terminal {
 
 #[cfg(test)]
 mod tests {
-    use super::Terminal;
+    use super::OutputStream;
 
     #[test]
     fn a_terminal_is_not_told_what_to_do() {
         let text = "title \x1b]0;owned\x07 \x1b[2J\u{9b}2J\rover\x08\n\tnext é";
         let shown = "title \\u{1b}]0;owned\\u{7} \\u{1b}[2J\\u{9b}2J\\rover\\u{8}\n\tnext é";
-        assert_eq!(Terminal::PLAIN.text(text), shown);
-        assert_eq!(Terminal::PIPE.text(text), text);
+        assert_eq!(OutputStream::PLAIN.text(text), shown);
+        assert_eq!(OutputStream::PIPE.text(text), text);
     }
 }

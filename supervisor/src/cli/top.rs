@@ -10,10 +10,10 @@ use std::time::Duration;
 use clap::Args;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 
-use super::exit::Failure;
-use super::server::Server;
-use crate::client::{Client, ClientError, ExecutionPage};
-use screen::Moment;
+use super::exit::CommandFailure;
+use super::server::ServerFlags;
+use crate::client::{ApiClient, ClientError, Executions};
+use screen::ScreenData;
 
 /// How long a key waits to be looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -27,23 +27,23 @@ const EXECUTIONS: &str = "50";
 Examples:
   supervisor top
   supervisor top --every 0.2 --url http://build-7:7420")]
-pub(crate) struct Top {
+pub(crate) struct TopCommand {
     /// Ask so often, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 0.5)]
     every: f64,
     #[command(flatten)]
-    server: Server,
+    server: ServerFlags,
 }
 
-impl Top {
-    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+impl TopCommand {
+    pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
         if !std::io::stdout().is_terminal() {
-            return Err(Failure::usage(
+            return Err(CommandFailure::usage(
                 "top draws on a terminal; for a program there is `supervisor status --json`",
             ));
         }
         let every = Duration::try_from_secs_f64(self.every)
-            .map_err(|_| Failure::usage("--every must be a number of seconds from 0 on"))?;
+            .map_err(|_| CommandFailure::usage("--every must be a number of seconds from 0 on"))?;
         let client = self.server.client()?;
         // The first look is before the screen is taken, so that its error stays readable.
         let first = look(&client)?;
@@ -57,14 +57,14 @@ impl Top {
 }
 
 /// What there is to see now.
-fn look(client: &Client) -> Result<Moment, ClientError> {
+fn look(client: &ApiClient) -> Result<ScreenData, ClientError> {
     let pool = client.pool()?;
-    let page: ExecutionPage = client.parsed(client.executions(&[("limit", EXECUTIONS.to_owned())])?)?;
-    Ok(Moment { pool, executions: page.executions, trouble: None })
+    let page: Executions = client.parsed(client.executions(&[("limit", EXECUTIONS.to_owned())])?)?;
+    Ok(ScreenData { pool, executions: page.executions, trouble: None })
 }
 
 /// Looks again and again in a thread of its own, so that a slow answer does not hold up the keys.
-fn watch(client: Client, every: Duration) -> Receiver<Result<Moment, ClientError>> {
+fn watch(client: ApiClient, every: Duration) -> Receiver<Result<ScreenData, ClientError>> {
     let (sender, receiver) = mpsc::sync_channel(1);
     std::thread::spawn(move || {
         // The receiver leaves with the screen.
@@ -78,8 +78,8 @@ fn watch(client: Client, every: Duration) -> Receiver<Result<Moment, ClientError
 /// Draws until somebody leaves.
 fn show(
     terminal: &mut ratatui::DefaultTerminal,
-    mut moment: Moment,
-    moments: &Receiver<Result<Moment, ClientError>>,
+    mut moment: ScreenData,
+    moments: &Receiver<Result<ScreenData, ClientError>>,
 ) -> std::io::Result<()> {
     loop {
         terminal.draw(|frame| screen::draw(frame, &moment))?;

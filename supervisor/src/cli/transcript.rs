@@ -10,10 +10,10 @@ use clap::Args;
 use muster_protocol::transcript::Transcript as Frames;
 use uuid::Uuid;
 
-use super::exit::Failure;
+use super::exit::CommandFailure;
 use super::output::{note, print};
-use super::server::Server;
-use super::terminal::Terminal;
+use super::server::ServerFlags;
+use super::terminal::OutputStream;
 use crate::transcripts::describe;
 
 /// Print or save the frames of an execution that did not succeed.
@@ -23,7 +23,7 @@ use crate::transcripts::describe;
 #[command(after_help = "Examples:
   supervisor transcript 0198aa00-0000-7000-8000-000000000001
   supervisor transcript 0198aa00-0000-7000-8000-000000000001 --out failure.jsonl && worker replay failure.jsonl")]
-pub(crate) struct Transcript {
+pub(crate) struct TranscriptCommand {
     /// Which execution.
     #[arg(value_name = "ID")]
     id: Uuid,
@@ -37,23 +37,24 @@ pub(crate) struct Transcript {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    server: Server,
+    server: ServerFlags,
 }
 
-impl Transcript {
-    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+impl TranscriptCommand {
+    pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
         let text = self.server.client()?.transcript(self.id, self.attempt)?.body;
         if let Some(file) = &self.out {
-            let frames = Frames::parse(&text).map_err(|error| Failure::other(error.to_string()))?;
-            save(file, &text)
-                .map_err(|error| Failure::other(format!("cannot write {}: {error}", file.display())))?;
+            let frames = Frames::parse(&text).map_err(|error| CommandFailure::other(error.to_string()))?;
+            save(file, &text).map_err(|error| {
+                CommandFailure::other(format!("cannot write {}: {error}", file.display()))
+            })?;
             let (worker, file) = (worker_of(&frames.header.implementation), file.display());
             note(&format!("saved to {file}; run it again with: {worker} replay {file}"));
         } else if self.json {
             print(&text)?;
         } else {
-            let frames = Frames::parse(&text).map_err(|error| Failure::other(error.to_string()))?;
-            print(&Terminal::stdout().text(&describe(&frames)))?;
+            let frames = Frames::parse(&text).map_err(|error| CommandFailure::other(error.to_string()))?;
+            print(&OutputStream::stdout().text(&describe(&frames)))?;
         }
         Ok(ExitCode::SUCCESS)
     }

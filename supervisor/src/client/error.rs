@@ -1,6 +1,6 @@
 //! Why a supervisor could not be asked.
 
-use crate::http::view::Problem;
+use crate::http::view::ProblemView;
 
 /// Why a supervisor could not be asked, or what it said instead.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +52,7 @@ pub enum ClientError {
 impl ClientError {
     /// The meaning of an answer with an error status.
     pub(super) fn refused(url: &str, status: u16, body: &str) -> Self {
-        match serde_json::from_str::<Problem>(body) {
+        match serde_json::from_str::<ProblemView>(body) {
             Ok(problem) if status == 401 => {
                 let place = match problem.token_file {
                     Some(file) => format!("it is in {file}, for the user the supervisor runs as"),

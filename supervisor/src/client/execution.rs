@@ -48,7 +48,7 @@ pub struct Execution {
 
 /// A page of rows.
 #[derive(Clone, Debug, Deserialize)]
-pub struct ExecutionPage {
+pub struct Executions {
     /// Newest first.
     pub executions: Vec<Execution>,
     /// Where the next page begins.
@@ -57,7 +57,7 @@ pub struct ExecutionPage {
 
 /// A step in the life of an execution.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Event {
+pub struct ExecutionEvent {
     /// When.
     pub at: Timestamp,
     /// What.
@@ -70,7 +70,7 @@ pub struct Event {
 
 /// All steps in the life of an execution.
 #[derive(Clone, Debug, Deserialize)]
-pub struct EventPage {
+pub struct ExecutionEvents {
     /// Oldest first.
-    pub events: Vec<Event>,
+    pub events: Vec<ExecutionEvent>,
 }

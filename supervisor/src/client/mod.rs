@@ -20,10 +20,10 @@ use uuid::Uuid;
 pub use address::reachable;
 pub use error::ClientError;
 pub use events::{EventStream, ServerEvent};
-pub use execution::{Event, EventPage, Execution, ExecutionPage};
+pub use execution::{Execution, ExecutionEvent, ExecutionEvents, Executions};
 
 use crate::access::{dashboard_url, read_named};
-use crate::http::view::{Accepted, Cancelled, LogPage, PoolView, Problem, Readiness};
+use crate::http::view::{AcceptedView, CancelView, LogPage, PoolView, ProblemView, Readiness};
 
 /// Where a supervisor listens unless told otherwise.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:7420";
@@ -36,7 +36,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A supervisor, by its address.
 #[derive(Debug)]
-pub struct Client {
+pub struct ApiClient {
     base: Url,
     /// What was given.
     token: Option<SecretString>,
@@ -49,14 +49,14 @@ pub struct Client {
 
 /// The text of an answer, not yet parsed, so that it can be passed on unchanged.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ResponseText {
     /// True for 200, false for 202: accepted and not finished.
     pub is_final: bool,
     /// JSON.
     pub body: String,
 }
 
-impl Client {
+impl ApiClient {
     /// The supervisor at `url`.
     ///
     /// # Errors
@@ -112,7 +112,7 @@ impl Client {
             return Some(None);
         }
         let body = self.text(&mut response).ok()?;
-        Some(serde_json::from_str::<Problem>(&body).ok().and_then(|problem| problem.token_file))
+        Some(serde_json::from_str::<ProblemView>(&body).ok().and_then(|problem| problem.token_file))
     }
 
     /// A file of ours is of no use to a supervisor elsewhere, and none of its business.
@@ -127,22 +127,22 @@ impl Client {
 
     /// Submits a request, the body of a queue message. With `wait` it answers when the execution is over or
     /// the time is up.
-    pub fn submit(&self, message: &str, wait: Option<Duration>) -> Result<Answer, ClientError> {
+    pub fn submit(&self, message: &str, wait: Option<Duration>) -> Result<ResponseText, ClientError> {
         self.post_text(&["api", "executions"], wait, message)
     }
 
     /// The row of an execution, after waiting for its end so long.
-    pub fn execution(&self, id: Uuid, wait: Option<Duration>) -> Result<Answer, ClientError> {
+    pub fn execution(&self, id: Uuid, wait: Option<Duration>) -> Result<ResponseText, ClientError> {
         self.get(&["api", "executions", &id.to_string()], &wait_query(wait), wait)
     }
 
     /// A page of executions, newest first.
-    pub fn executions(&self, query: &[(&str, String)]) -> Result<Answer, ClientError> {
+    pub fn executions(&self, query: &[(&str, String)]) -> Result<ResponseText, ClientError> {
         self.get(&["api", "executions"], query, None)
     }
 
     /// How an execution got where it is.
-    pub fn events(&self, id: Uuid) -> Result<EventPage, ClientError> {
+    pub fn events(&self, id: Uuid) -> Result<ExecutionEvents, ClientError> {
         self.parsed(self.get(&["api", "executions", &id.to_string(), "events"], &[], None)?)
     }
 
@@ -171,18 +171,18 @@ impl Client {
     }
 
     /// The transcript of an attempt at an execution, or of the latest that has one.
-    pub fn transcript(&self, id: Uuid, attempt: Option<u32>) -> Result<Answer, ClientError> {
+    pub fn transcript(&self, id: Uuid, attempt: Option<u32>) -> Result<ResponseText, ClientError> {
         let query: Vec<_> = attempt.map(|attempt| ("attempt", attempt.to_string())).into_iter().collect();
         self.get(&["api", "executions", &id.to_string(), "transcript"], &query, None)
     }
 
     /// Asks for an execution to end.
-    pub fn cancel(&self, id: Uuid) -> Result<Cancelled, ClientError> {
+    pub fn cancel(&self, id: Uuid) -> Result<CancelView, ClientError> {
         self.parsed(self.post_text(&["api", "executions", &id.to_string(), "cancel"], None, "{}")?)
     }
 
     /// Runs an execution again, as a new one.
-    pub fn retry(&self, id: Uuid) -> Result<Accepted, ClientError> {
+    pub fn retry(&self, id: Uuid) -> Result<AcceptedView, ClientError> {
         self.parsed(self.post_text(&["api", "executions", &id.to_string(), "retry"], None, "{}")?)
     }
 
@@ -205,7 +205,7 @@ impl Client {
     }
 
     /// Reads the JSON of an answer.
-    pub fn parsed<T: DeserializeOwned>(&self, answer: Answer) -> Result<T, ClientError> {
+    pub fn parsed<T: DeserializeOwned>(&self, answer: ResponseText) -> Result<T, ClientError> {
         serde_json::from_str(&answer.body).map_err(|error| self.foreign(&error.to_string()))
     }
 
@@ -214,7 +214,7 @@ impl Client {
         path: &[&str],
         query: &[(&str, String)],
         wait: Option<Duration>,
-    ) -> Result<Answer, ClientError> {
+    ) -> Result<ResponseText, ClientError> {
         self.answer(self.send_get(path, query, wait)?)
     }
 
@@ -236,7 +236,12 @@ impl Client {
         request.call().map_err(|error| self.failed(&error))
     }
 
-    fn post_text(&self, path: &[&str], wait: Option<Duration>, body: &str) -> Result<Answer, ClientError> {
+    fn post_text(
+        &self,
+        path: &[&str],
+        wait: Option<Duration>,
+        body: &str,
+    ) -> Result<ResponseText, ClientError> {
         let mut url = self.url(path);
         let query = wait_query(wait);
         if !query.is_empty() {
@@ -259,12 +264,12 @@ impl Client {
         url
     }
 
-    fn answer(&self, mut response: Response<Body>) -> Result<Answer, ClientError> {
+    fn answer(&self, mut response: Response<Body>) -> Result<ResponseText, ClientError> {
         let status = response.status();
         let body = self.text(&mut response)?;
         match status {
-            StatusCode::OK => Ok(Answer { is_final: true, body }),
-            StatusCode::ACCEPTED => Ok(Answer { is_final: false, body }),
+            StatusCode::OK => Ok(ResponseText { is_final: true, body }),
+            StatusCode::ACCEPTED => Ok(ResponseText { is_final: false, body }),
             refused => Err(ClientError::refused(self.base.as_str(), refused.as_u16(), &body)),
         }
     }

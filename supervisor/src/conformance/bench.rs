@@ -4,19 +4,19 @@ use std::sync::{Arc, OnceLock};
 
 use muster_protocol::wire::Spelling;
 
-use super::check::Finding;
-use super::session::{Introduction, Session};
+use super::check::CheckFailure;
+use super::session::{Introduction, WorkerSession};
 use crate::process::{Launch, Spawner};
 
 /// What the worker said of itself in the first conversation.
 #[derive(Clone, Debug)]
-pub(super) struct Offer {
+pub(super) struct WorkerOffer {
     pub(super) introduction: Introduction,
     pub(super) workflows: Vec<String>,
     pub(super) spelling: Spelling,
 }
 
-impl Offer {
+impl WorkerOffer {
     pub(super) fn has_feature(&self, name: &str) -> bool {
         self.introduction.features.iter().any(|feature| feature == name)
     }
@@ -28,35 +28,35 @@ impl Offer {
 
 /// Starts sessions with the worker under check.
 #[derive(Debug)]
-pub(super) struct Bench {
+pub(super) struct Workbench {
     spawner: Spawner,
     launch: Arc<Launch>,
-    offer: OnceLock<Offer>,
+    offer: OnceLock<WorkerOffer>,
 }
 
-impl Bench {
+impl Workbench {
     pub(super) fn new(spawner: Spawner, launch: Launch) -> Self {
         Self { spawner, launch: Arc::new(launch), offer: OnceLock::new() }
     }
 
     /// A process that has said nothing yet.
-    pub(super) async fn start(&self) -> Result<Session, Finding> {
+    pub(super) async fn start(&self) -> Result<WorkerSession, CheckFailure> {
         let program = self.launch.program.display();
         let child = self.spawner.spawn(Arc::clone(&self.launch)).await;
-        child.and_then(Session::new).map_err(|error| {
-            Finding::failed(format!("{program} starts"), format!("it cannot be started: {error}"))
+        child.and_then(WorkerSession::new).map_err(|error| {
+            CheckFailure::failed(format!("{program} starts"), format!("it cannot be started: {error}"))
         })
     }
 
     /// A process that is Ready, with all the features it offers agreed.
-    pub(super) async fn ready(&self) -> Result<Session, Finding> {
+    pub(super) async fn ready(&self) -> Result<WorkerSession, CheckFailure> {
         let mut session = self.start().await?;
         session.handshake().await?;
         Ok(session)
     }
 
     /// What the worker offers, once a session of it was Ready.
-    pub(super) fn offer(&self) -> Option<&Offer> {
+    pub(super) fn offer(&self) -> Option<&WorkerOffer> {
         self.offer.get()
     }
 
@@ -66,7 +66,7 @@ impl Bench {
     }
 
     /// Keeps what the worker offers. The first word counts.
-    pub(super) fn learn(&self, offer: Offer) {
+    pub(super) fn learn(&self, offer: WorkerOffer) {
         let _ = self.offer.set(offer);
     }
 }

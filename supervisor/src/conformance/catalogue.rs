@@ -3,8 +3,8 @@
 use futures_util::FutureExt as _;
 use muster_protocol::feature;
 
-use super::check::Need::{Feature, Frames, Lines, Workflow};
-use super::check::{Check, Group, Need};
+use super::check::CheckNeed::{Feature, Frames, Lines, Workflow};
+use super::check::{Check, CheckGroup, CheckNeed};
 use super::checks::{
     calls, cancel, drain, ending, execution, framing, growth, handshake, log, streams, values, watching,
 };
@@ -15,7 +15,7 @@ pub struct Description {
     /// Its name.
     pub name: &'static str,
     /// What it is about.
-    pub group: Group,
+    pub group: CheckGroup,
     /// What it holds the worker to.
     pub promise: &'static str,
 }
@@ -37,10 +37,10 @@ macro_rules! checks {
     ($group:ident: $($name:literal $(after $after:literal)?, $promise:literal, [$($need:expr),*], $run:path;)*) => {
         [$(Check {
             name: $name,
-            group: Group::$group,
+            group: CheckGroup::$group,
             promise: $promise,
             after: checks!(@after $($after)?),
-            needs: { const NEEDS: &[Need] = &[$($need),*]; NEEDS },
+            needs: { const NEEDS: &[CheckNeed] = &[$($need),*]; NEEDS },
             run: |bench| $run(bench).boxed(),
         }),*]
     };

@@ -4,30 +4,30 @@ use std::fmt;
 
 use futures_util::future::BoxFuture;
 
-use super::bench::{Bench, Offer};
+use super::bench::{Workbench, WorkerOffer};
 use muster_protocol::wire::Spelling;
 
 /// Why a check did not pass.
 #[derive(Debug)]
-pub(super) enum Finding {
+pub(super) enum CheckFailure {
     /// The worker broke the protocol.
     Failed { expected: String, seen: String },
     /// The worker could not be held to it.
     NotChecked(String),
 }
 
-impl Finding {
+impl CheckFailure {
     pub(super) fn failed(expected: impl Into<String>, seen: impl Into<String>) -> Self {
         Self::Failed { expected: expected.into(), seen: seen.into() }
     }
 }
 
 /// Nothing found is a pass.
-pub(super) type Checked = Result<(), Finding>;
+pub(super) type Checked = Result<(), CheckFailure>;
 
 /// What a worker must offer to be held to a check.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Need {
+pub(super) enum CheckNeed {
     /// A feature in Hello.
     Feature(&'static str),
     /// A workflow in Ready, without the `conformance.` in front of it.
@@ -38,9 +38,9 @@ pub(super) enum Need {
     Lines,
 }
 
-impl Need {
+impl CheckNeed {
     /// Why the worker cannot be held to it, if it cannot.
-    pub(super) fn missing(self, offer: &Offer) -> Option<String> {
+    pub(super) fn missing(self, offer: &WorkerOffer) -> Option<String> {
         match self {
             Self::Feature(name) => {
                 (!offer.has_feature(name)).then(|| format!("does not offer the feature {name}"))
@@ -57,18 +57,18 @@ impl Need {
 /// One promise of SPEC.md, and how to find it broken.
 pub(super) struct Check {
     pub(super) name: &'static str,
-    pub(super) group: Group,
+    pub(super) group: CheckGroup,
     /// The promise, as a sentence about the worker without its subject.
     pub(super) promise: &'static str,
-    pub(super) needs: &'static [Need],
+    pub(super) needs: &'static [CheckNeed],
     /// The check this one builds on: when that did not pass, this one cannot tell anything more.
     pub(super) after: Option<&'static str>,
-    pub(super) run: for<'a> fn(&'a Bench) -> BoxFuture<'a, Checked>,
+    pub(super) run: for<'a> fn(&'a Workbench) -> BoxFuture<'a, Checked>,
 }
 
 /// Checks about one subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Group {
+pub enum CheckGroup {
     /// Hello, Welcome, Ready.
     Handshake,
     /// How messages become bytes.
@@ -93,7 +93,7 @@ pub enum Group {
     Watching,
 }
 
-impl Group {
+impl CheckGroup {
     /// The name used on screens and by `--only`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -112,19 +112,19 @@ impl Group {
     }
 
     /// The level these checks stand for.
-    pub fn level(self) -> Level {
+    pub fn level(self) -> ConformanceLevel {
         match self {
             Self::Handshake
             | Self::Framing
             | Self::Values
             | Self::Execution
             | Self::Streams
-            | Self::Ending => Level::Complete,
-            Self::Log => Level::Log,
-            Self::Cancel => Level::Cancel,
-            Self::Drain => Level::Drain,
-            Self::Calls => Level::Calls,
-            Self::Watching => Level::Watching,
+            | Self::Ending => ConformanceLevel::Complete,
+            Self::Log => ConformanceLevel::Log,
+            Self::Cancel => ConformanceLevel::Cancel,
+            Self::Drain => ConformanceLevel::Drain,
+            Self::Calls => ConformanceLevel::Calls,
+            Self::Watching => ConformanceLevel::Watching,
         }
     }
 }
@@ -132,7 +132,7 @@ impl Group {
 /// How much of the protocol a worker speaks. Each level holds all those before it, in the order in which
 /// SPEC.md's chapter "Write a worker" adds them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Level {
+pub enum ConformanceLevel {
     /// No feature, and nothing missing without one.
     Complete,
     /// Sends its log as records.
@@ -147,7 +147,7 @@ pub enum Level {
     Watching,
 }
 
-impl Level {
+impl ConformanceLevel {
     /// All of them, the least first.
     pub const ALL: [Self; 6] =
         [Self::Complete, Self::Log, Self::Cancel, Self::Drain, Self::Calls, Self::Watching];
@@ -158,7 +158,7 @@ impl Level {
     }
 }
 
-impl fmt::Display for Level {
+impl fmt::Display for ConformanceLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Complete => "complete",

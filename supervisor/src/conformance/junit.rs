@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::report::{Report, Verdict};
+use super::report::{CheckVerdict, ConformanceReport};
 
 /// The whole document.
-pub fn junit(report: &Report, command: &str) -> String {
+pub fn junit(report: &ConformanceReport, command: &str) -> String {
     let (_, failed, open) = report.counts();
     let seconds: f64 = report.entries.iter().map(|entry| entry.took.as_secs_f64()).sum();
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
@@ -25,11 +25,11 @@ pub fn junit(report: &Report, command: &str) -> String {
             entry.took.as_secs_f64(),
         );
         let _ = match &entry.verdict {
-            Verdict::Passed => writeln!(xml, "/>"),
-            Verdict::NotChecked { reason } => {
+            CheckVerdict::Passed => writeln!(xml, "/>"),
+            CheckVerdict::NotChecked { reason } => {
                 writeln!(xml, ">\n    <skipped message=\"{}\"/>\n  </testcase>", escaped(reason))
             }
-            Verdict::Failed { expected, seen } => writeln!(
+            CheckVerdict::Failed { expected, seen } => writeln!(
                 xml,
                 ">\n    <failure message=\"expected: {}\">{}</failure>\n  </testcase>",
                 escaped(expected),
@@ -65,23 +65,23 @@ fn escaped(text: &str) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::super::check::Group;
-    use super::super::report::Entry;
+    use super::super::check::CheckGroup;
+    use super::super::report::CheckEntry;
     use super::*;
 
     #[test]
     fn verdicts_become_cases() {
-        let entry = |name, verdict| Entry {
+        let entry = |name, verdict| CheckEntry {
             name,
-            group: Group::Framing,
+            group: CheckGroup::Framing,
             promise: "keeps it",
             verdict,
             took: Duration::from_millis(1500),
         };
-        let failed = Verdict::Failed { expected: "a < b".into(), seen: "\"b\"\n\u{0}".into() };
-        let open = Verdict::NotChecked { reason: "does not offer it".into() };
-        let entries = vec![entry("one", Verdict::Passed), entry("two", failed), entry("three", open)];
-        let xml = junit(&Report { worker: None, entries, complete: true }, "./worker --x & y");
+        let failed = CheckVerdict::Failed { expected: "a < b".into(), seen: "\"b\"\n\u{0}".into() };
+        let open = CheckVerdict::NotChecked { reason: "does not offer it".into() };
+        let entries = vec![entry("one", CheckVerdict::Passed), entry("two", failed), entry("three", open)];
+        let xml = junit(&ConformanceReport { worker: None, entries, complete: true }, "./worker --x & y");
         assert!(xml.contains("name=\"muster conformance: ./worker --x &amp; y\" tests=\"3\" failures=\"1\" skipped=\"1\" time=\"4.500\""), "{xml}");
         assert!(xml.contains("<testcase classname=\"framing\" name=\"one\" time=\"1.500\"/>"), "{xml}");
         assert!(

@@ -20,8 +20,8 @@ mod same;
 mod session;
 
 pub use catalogue::{Description, describe};
-pub use check::{Group, Level};
+pub use check::{CheckGroup, ConformanceLevel};
 pub use junit::junit;
-pub use report::{Entry, Report, Verdict, Worker};
+pub use report::{CheckEntry, CheckVerdict, ConformanceReport, ReportedWorker};
 pub use run::{KitError, check_worker};
 pub use same::{is_json, is_same_value};

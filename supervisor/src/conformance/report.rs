@@ -5,13 +5,13 @@ use std::time::Duration;
 use muster_protocol::wire::Spelling;
 use serde::Serialize;
 
-use super::bench::Offer;
-use super::check::{Check, Checked, Finding, Group, Level};
+use super::bench::WorkerOffer;
+use super::check::{Check, CheckFailure, CheckGroup, Checked, ConformanceLevel};
 
 /// How one check ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
-pub enum Verdict {
+pub enum CheckVerdict {
     /// The worker keeps the promise.
     Passed,
     /// It does not.
@@ -28,40 +28,40 @@ pub enum Verdict {
     },
 }
 
-impl From<Checked> for Verdict {
+impl From<Checked> for CheckVerdict {
     fn from(checked: Checked) -> Self {
         match checked {
             Ok(()) => Self::Passed,
-            Err(Finding::Failed { expected, seen }) => Self::Failed { expected, seen },
-            Err(Finding::NotChecked(reason)) => Self::NotChecked { reason },
+            Err(CheckFailure::Failed { expected, seen }) => Self::Failed { expected, seen },
+            Err(CheckFailure::NotChecked(reason)) => Self::NotChecked { reason },
         }
     }
 }
 
 /// A check that was run, or passed over.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct CheckEntry {
     /// Its name.
     pub name: &'static str,
     /// What it is about.
-    pub group: Group,
+    pub group: CheckGroup,
     /// What it holds the worker to.
     pub promise: &'static str,
     /// How it ended.
-    pub verdict: Verdict,
+    pub verdict: CheckVerdict,
     /// How long it took.
     pub took: Duration,
 }
 
-impl Entry {
-    pub(super) fn new(check: &Check, verdict: Verdict, took: Duration) -> Self {
+impl CheckEntry {
+    pub(super) fn new(check: &Check, verdict: CheckVerdict, took: Duration) -> Self {
         Self { name: check.name, group: check.group, promise: check.promise, verdict, took }
     }
 }
 
 /// What the worker said of itself.
 #[derive(Clone, Debug, Serialize)]
-pub struct Worker {
+pub struct ReportedWorker {
     /// The name of its SDK.
     pub implementation: String,
     /// Its version.
@@ -76,8 +76,8 @@ pub struct Worker {
     pub features: Vec<String>,
 }
 
-impl From<&Offer> for Worker {
-    fn from(offer: &Offer) -> Self {
+impl From<&WorkerOffer> for ReportedWorker {
+    fn from(offer: &WorkerOffer) -> Self {
         let hello = &offer.introduction;
         Self {
             implementation: hello.implementation.clone(),
@@ -95,52 +95,52 @@ impl From<&Offer> for Worker {
 
 /// The whole of it.
 #[derive(Clone, Debug)]
-pub struct Report {
+pub struct ConformanceReport {
     /// What the worker said of itself, if it came so far.
-    pub worker: Option<Worker>,
+    pub worker: Option<ReportedWorker>,
     /// In the order of the catalogue.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<CheckEntry>,
     /// False when only some checks were asked for: no level can be told then.
     pub complete: bool,
 }
 
-impl Report {
+impl ConformanceReport {
     /// The level the worker reaches: nothing of it and of those before it failed, and something of each passed.
-    pub fn level(&self) -> Option<Level> {
-        let reached = |level: &Level| {
+    pub fn level(&self) -> Option<ConformanceLevel> {
+        let reached = |level: &ConformanceLevel| {
             let mut verdicts = self.entries.iter().filter(|entry| entry.group.level() == *level);
-            let passed = |entry: &Entry| matches!(entry.verdict, Verdict::Passed);
-            let failed = |entry: &Entry| matches!(entry.verdict, Verdict::Failed { .. });
+            let passed = |entry: &CheckEntry| matches!(entry.verdict, CheckVerdict::Passed);
+            let failed = |entry: &CheckEntry| matches!(entry.verdict, CheckVerdict::Failed { .. });
             verdicts.clone().any(passed) && !verdicts.any(failed)
         };
         if !self.complete {
             return None;
         }
-        Level::ALL.into_iter().take_while(reached).last()
+        ConformanceLevel::ALL.into_iter().take_while(reached).last()
     }
 
     /// How many passed, failed and were not checked.
     pub fn counts(&self) -> (usize, usize, usize) {
         self.entries.iter().fold((0, 0, 0), |(passed, failed, open), entry| match entry.verdict {
-            Verdict::Passed => (passed + 1, failed, open),
-            Verdict::Failed { .. } => (passed, failed + 1, open),
-            Verdict::NotChecked { .. } => (passed, failed, open + 1),
+            CheckVerdict::Passed => (passed + 1, failed, open),
+            CheckVerdict::Failed { .. } => (passed, failed + 1, open),
+            CheckVerdict::NotChecked { .. } => (passed, failed, open + 1),
         })
     }
 
     /// The report for programs.
     pub fn json(&self) -> serde_json::Value {
         #[derive(Serialize)]
-        struct Line<'a> {
+        struct ReportLine<'a> {
             name: &'a str,
             group: &'a str,
             promise: &'a str,
             #[serde(flatten)]
-            verdict: &'a Verdict,
+            verdict: &'a CheckVerdict,
             duration_ms: u128,
         }
-        let line = |entry: &'_ Entry| {
-            let line = Line {
+        let line = |entry: &'_ CheckEntry| {
+            let line = ReportLine {
                 name: entry.name,
                 group: entry.group.as_str(),
                 promise: entry.promise,

@@ -8,10 +8,10 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use tokio::sync::Notify;
 
-use super::bench::Bench;
+use super::bench::Workbench;
 use super::catalogue;
 use super::check::Check;
-use super::report::{Entry, Report, Verdict};
+use super::report::{CheckEntry, CheckVerdict, ConformanceReport};
 use crate::process::{Launch, Spawner};
 
 /// So many conversations at once: most of the time of most of them is waiting.
@@ -42,23 +42,23 @@ pub enum KitError {
 pub async fn check_worker(
     launch: Launch,
     only: &[String],
-    mut on_entry: impl FnMut(&Entry),
-) -> Result<Report, KitError> {
+    mut on_entry: impl FnMut(&CheckEntry),
+) -> Result<ConformanceReport, KitError> {
     known(only)?;
-    let bench = Bench::new(Spawner::start()?, launch);
-    let verdicts = Verdicts::default();
+    let bench = Workbench::new(Spawner::start()?, launch);
+    let verdicts = CheckVerdicts::default();
     let checks = with_bases(only);
     let mut running = stream::iter(&checks).map(|check| held(&bench, check, &verdicts)).buffered(AT_ONCE);
     let mut entries = Vec::new();
     while let Some((check, entry)) = running.next().await {
         // What another check builds on is shown when it failed, asked for or not.
-        if wanted(only, check) || matches!(entry.verdict, Verdict::Failed { .. }) {
+        if wanted(only, check) || matches!(entry.verdict, CheckVerdict::Failed { .. }) {
             on_entry(&entry);
             entries.push(entry);
         }
     }
     drop(running);
-    Ok(Report { worker: bench.offer().map(Into::into), entries, complete: only.is_empty() })
+    Ok(ConformanceReport { worker: bench.offer().map(Into::into), entries, complete: only.is_empty() })
 }
 
 /// The checks asked for and those they build on, in the order of the catalogue, where a base stands first.
@@ -77,13 +77,13 @@ fn with_bases(only: &[String]) -> Vec<Check> {
 /// Which checks have ended, and whether they passed. A check waits here for the one it builds on, which was
 /// begun before it.
 #[derive(Default)]
-struct Verdicts {
+struct CheckVerdicts {
     passed: RefCell<BTreeMap<&'static str, bool>>,
     changed: Notify,
 }
 
-impl Verdicts {
-    fn tell(&self, name: &'static str, passed: bool) {
+impl CheckVerdicts {
+    fn publish(&self, name: &'static str, passed: bool) {
         self.passed.borrow_mut().insert(name, passed);
         self.changed.notify_waiters();
     }
@@ -99,22 +99,22 @@ impl Verdicts {
     }
 }
 
-async fn held<'a>(bench: &Bench, check: &'a Check, verdicts: &Verdicts) -> (&'a Check, Entry) {
+async fn held<'a>(bench: &Workbench, check: &'a Check, verdicts: &CheckVerdicts) -> (&'a Check, CheckEntry) {
     let base_passed = match check.after {
         Some(base) => verdicts.passed(base).await,
         None => true,
     };
     let begun = Instant::now();
     let verdict = match obstacle(bench, check, base_passed) {
-        Some(reason) => Verdict::NotChecked { reason },
+        Some(reason) => CheckVerdict::NotChecked { reason },
         None => (check.run)(bench).await.into(),
     };
-    verdicts.tell(check.name, verdict == Verdict::Passed);
-    (check, Entry::new(check, verdict, begun.elapsed()))
+    verdicts.publish(check.name, verdict == CheckVerdict::Passed);
+    (check, CheckEntry::new(check, verdict, begun.elapsed()))
 }
 
 /// Why the worker cannot be held to the check, if it cannot.
-fn obstacle(bench: &Bench, check: &Check, base_passed: bool) -> Option<String> {
+fn obstacle(bench: &Workbench, check: &Check, base_passed: bool) -> Option<String> {
     let missing = bench.offer().and_then(|offer| check.needs.iter().find_map(|need| need.missing(offer)));
     let base = check.after.filter(|_| !base_passed);
     missing.or_else(|| base.map(|base| format!("builds on {base}, which did not pass")))

@@ -20,23 +20,23 @@ pub fn is_json(text: &str) -> bool {
 
 /// A value. Text is UTF-16, because JSON escapes can say what no `str` holds.
 #[derive(Debug, PartialEq)]
-enum Json {
+enum ComparedJson {
     Word(&'static str),
     Number(String),
     Text(Vec<u16>),
-    List(Vec<Json>),
-    Object(BTreeMap<Vec<u16>, Json>),
+    List(Vec<ComparedJson>),
+    Object(BTreeMap<Vec<u16>, ComparedJson>),
 }
 
 /// Reads a text; none when it is not JSON.
-fn parse(text: &str) -> Option<Json> {
-    let mut reader = Reader { rest: text };
+fn parse(text: &str) -> Option<ComparedJson> {
+    let mut reader = ComparedReader { rest: text };
     let value = reader.value()?;
     reader.blank();
     reader.rest.is_empty().then_some(value)
 }
 
-impl Json {
+impl ComparedJson {
     /// True when `other` says the same.
     fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
@@ -82,11 +82,11 @@ fn exact(number: &str) -> (bool, String, i64) {
     (whole.starts_with('-'), stripped.to_owned(), power)
 }
 
-struct Reader<'a> {
+struct ComparedReader<'a> {
     rest: &'a str,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> ComparedReader<'a> {
     fn blank(&mut self) {
         self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
     }
@@ -98,40 +98,40 @@ impl<'a> Reader<'a> {
         true
     }
 
-    fn value(&mut self) -> Option<Json> {
+    fn value(&mut self) -> Option<ComparedJson> {
         for word in ["null", "true", "false"] {
             if self.takes(word) {
-                return Some(Json::Word(word));
+                return Some(ComparedJson::Word(word));
             }
         }
         match self.rest.chars().next()? {
-            '"' => self.text().map(Json::Text),
+            '"' => self.text().map(ComparedJson::Text),
             '[' => self.list(),
             '{' => self.object(),
             _ => self.number(),
         }
     }
 
-    fn list(&mut self) -> Option<Json> {
+    fn list(&mut self) -> Option<ComparedJson> {
         let mut items = Vec::new();
         self.takes("[");
         if self.takes("]") {
-            return Some(Json::List(items));
+            return Some(ComparedJson::List(items));
         }
         loop {
             items.push(self.value()?);
             if self.takes("]") {
-                return Some(Json::List(items));
+                return Some(ComparedJson::List(items));
             }
             self.takes(",").then_some(())?;
         }
     }
 
-    fn object(&mut self) -> Option<Json> {
+    fn object(&mut self) -> Option<ComparedJson> {
         let mut entries = BTreeMap::new();
         self.takes("{");
         if self.takes("}") {
-            return Some(Json::Object(entries));
+            return Some(ComparedJson::Object(entries));
         }
         loop {
             self.blank();
@@ -139,19 +139,19 @@ impl<'a> Reader<'a> {
             self.takes(":").then_some(())?;
             entries.insert(key, self.value()?);
             if self.takes("}") {
-                return Some(Json::Object(entries));
+                return Some(ComparedJson::Object(entries));
             }
             self.takes(",").then_some(())?;
         }
     }
 
-    fn number(&mut self) -> Option<Json> {
+    fn number(&mut self) -> Option<ComparedJson> {
         let end = self.rest.find(|c: char| !c.is_ascii_digit() && !matches!(c, '-' | '+' | '.' | 'e' | 'E'));
         let (number, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
         // Whoever is strict about numbers knows what is one.
         serde_json::from_str::<&serde_json::value::RawValue>(number).ok()?;
         self.rest = rest;
-        Some(Json::Number(number.to_owned()))
+        Some(ComparedJson::Number(number.to_owned()))
     }
 
     fn text(&mut self) -> Option<Vec<u16>> {

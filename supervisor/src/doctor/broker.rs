@@ -2,25 +2,25 @@
 
 use secrecy::ExposeSecret as _;
 
-use super::finding::Finding;
+use super::finding::DoctorFinding;
 use crate::intake::rabbitmq::{AmqpError, Inspection, inspect};
 use crate::settings::{Settings, mask_url};
 
 /// Quorum queues and their delivery limit came with it.
 const VERSION_MIN: (u32, u32) = (3, 8);
 
-pub(super) async fn check(settings: &Settings) -> Vec<Finding> {
+pub(super) async fn check(settings: &Settings) -> Vec<DoctorFinding> {
     let Some(url) = &settings.amqp_url else {
-        return vec![Finding::ok("rabbitmq", "not used: executions wait in the database")];
+        return vec![DoctorFinding::ok("rabbitmq", "not used: executions wait in the database")];
     };
     let url = url.expose_secret();
     match inspect(url, &settings.queue).await {
-        Ok(inspection) => judge(&settings.queue, &inspection),
+        Ok(inspection) => findings_for(&settings.queue, &inspection),
         Err(error) => vec![unusable(&mask_url(url), &error)],
     }
 }
 
-fn judge(queue: &str, found: &Inspection) -> Vec<Finding> {
+fn findings_for(queue: &str, found: &Inspection) -> Vec<DoctorFinding> {
     let version = found.version.as_deref();
     let mut seen = match version {
         Some(version) => format!("{version}, "),
@@ -38,12 +38,12 @@ fn judge(queue: &str, found: &Inspection) -> Vec<Finding> {
     let mut findings = vec![match version.and_then(major_minor) {
         Some(old) if old < VERSION_MIN => {
             let mend = "upgrade it: quorum queues with a delivery limit came with 3.8";
-            Finding::fail("rabbitmq", seen, mend)
+            DoctorFinding::fail("rabbitmq", seen, mend)
         }
-        Some(_) | None => Finding::ok("rabbitmq", seen),
+        Some(_) | None => DoctorFinding::ok("rabbitmq", seen),
     }];
     findings.extend(found.differences.iter().map(|difference| {
-        Finding::warn("rabbitmq", difference, "drain and delete what differs, or set another queue")
+        DoctorFinding::warn("rabbitmq", difference, "drain and delete what differs, or set another queue")
     }));
     findings
 }
@@ -53,7 +53,7 @@ fn major_minor(version: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
-fn unusable(url: &str, error: &AmqpError) -> Finding {
+fn unusable(url: &str, error: &AmqpError) -> DoctorFinding {
     let mend = match error {
         AmqpError::Url(_) => "correct amqp_url",
         AmqpError::QueueName(_) => "set a shorter queue",
@@ -62,13 +62,13 @@ fn unusable(url: &str, error: &AmqpError) -> Finding {
             "check vhost, user and password in amqp_url, and the user's rights: `rabbitmqctl set_permissions`"
         }
     };
-    Finding::fail("rabbitmq", format!("{url}: {error}"), mend)
+    DoctorFinding::fail("rabbitmq", format!("{url}: {error}"), mend)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Verdict;
+    use crate::doctor::Severity;
 
     fn inspection() -> Inspection {
         Inspection {
@@ -83,29 +83,30 @@ mod tests {
 
     #[test]
     fn queues_as_ours_are_well_and_others_are_named() {
-        let [only] = judge("q", &inspection()).try_into().unwrap();
-        assert_eq!(only.verdict, Verdict::Ok);
+        let [only] = findings_for("q", &inspection()).try_into().unwrap();
+        assert_eq!(only.verdict, Severity::Ok);
         assert!(only.seen.starts_with("3.10.8, q: 5 waiting, 2 consumers, 1 dead letters"), "{only}");
         let different = Inspection { differences: vec!["queue q is classic".to_owned()], ..inspection() };
-        let [_, second] = judge("q", &different).try_into().unwrap();
-        assert_eq!((second.verdict, second.seen.as_str()), (Verdict::Warn, "queue q is classic"));
+        let [_, second] = findings_for("q", &different).try_into().unwrap();
+        assert_eq!((second.verdict, second.seen.as_str()), (Severity::Warn, "queue q is classic"));
     }
 
     #[test]
     fn queues_that_are_missing_are_made_by_the_first_start() {
         let missing = Inspection { missing: vec!["queue q".to_owned()], ..inspection() };
-        let findings = judge("q", &missing);
-        assert_eq!(findings[0].verdict, Verdict::Ok);
+        let findings = findings_for("q", &missing);
+        assert_eq!(findings[0].verdict, Severity::Ok);
         assert!(findings[0].seen.contains("queue q not there yet"), "{findings:?}");
     }
 
     #[test]
     fn a_broker_without_quorum_queues_fails() {
-        for (version, verdict) in [("3.7.28", Verdict::Fail), ("3.8.0", Verdict::Ok), ("4.1.0", Verdict::Ok)]
+        for (version, verdict) in
+            [("3.7.28", Severity::Fail), ("3.8.0", Severity::Ok), ("4.1.0", Severity::Ok)]
         {
             let found = Inspection { version: Some(version.to_owned()), ..inspection() };
-            assert_eq!(judge("q", &found)[0].verdict, verdict, "{version}");
+            assert_eq!(findings_for("q", &found)[0].verdict, verdict, "{version}");
         }
-        assert_eq!(judge("q", &Inspection { version: None, ..inspection() })[0].verdict, Verdict::Ok);
+        assert_eq!(findings_for("q", &Inspection { version: None, ..inspection() })[0].verdict, Severity::Ok);
     }
 }

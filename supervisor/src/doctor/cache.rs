@@ -2,7 +2,7 @@
 
 use secrecy::ExposeSecret as _;
 
-use super::finding::Finding;
+use super::finding::DoctorFinding;
 use crate::bus::{BusError, RedisFacts, inspect};
 use crate::settings::{Settings, mask_url};
 
@@ -11,53 +11,53 @@ const MAJOR_MIN: u32 = 5;
 /// The one policy that refuses new writes instead of forgetting old ones.
 const KEEPS_ALL: &str = "noeviction";
 
-pub(super) async fn check(settings: &Settings) -> Vec<Finding> {
+pub(super) async fn check(settings: &Settings) -> Vec<DoctorFinding> {
     let Some(url) = &settings.redis_url else {
-        return vec![Finding::ok("redis", "not used: cache and live views are in the process")];
+        return vec![DoctorFinding::ok("redis", "not used: cache and live views are in the process")];
     };
     let url = url.expose_secret();
     vec![match inspect(url, &settings.key_prefix).await {
-        Ok(facts) => judge(&facts),
+        Ok(facts) => finding_for(&facts),
         Err(error) => unusable(&mask_url(url), &error),
     }]
 }
 
-fn judge(facts: &RedisFacts) -> Finding {
+fn finding_for(facts: &RedisFacts) -> DoctorFinding {
     let RedisFacts { version, eviction, memory_max_bytes, round_trip } = facts;
     let shown = if version.is_empty() { "version not told (INFO is not allowed)" } else { version };
     let seen =
         format!("{shown}, answers in {:.1} ms, keys and channels work", round_trip.as_secs_f64() * 1e3);
     let major: Option<u32> = version.split('.').next().and_then(|major| major.parse().ok());
     if major.is_some_and(|major| major < MAJOR_MIN) {
-        return Finding::fail("redis", seen, "upgrade it: streams came with 5.0");
+        return DoctorFinding::fail("redis", seen, "upgrade it: streams came with 5.0");
     }
     if *memory_max_bytes > 0 && !eviction.is_empty() && eviction != KEEPS_ALL {
         let limit_mb = memory_max_bytes / (1024 * 1024);
         let seen = format!(
             "{seen}; above {limit_mb} MiB it forgets keys ({eviction}), pending records and sync replies too"
         );
-        return Finding::warn(
+        return DoctorFinding::warn(
             "redis",
             seen,
             "set maxmemory-policy noeviction, or give Muster a server of its own",
         );
     }
-    Finding::ok("redis", seen)
+    DoctorFinding::ok("redis", seen)
 }
 
-fn unusable(url: &str, error: &BusError) -> Finding {
+fn unusable(url: &str, error: &BusError) -> DoctorFinding {
     let mend = match error {
         BusError::Url(_) => "correct redis_url",
         BusError::Unreachable(_) => "start it, or correct host and port in redis_url",
         BusError::Refused(_) => "check user and password in redis_url, and what the user may do (`ACL LIST`)",
     };
-    Finding::fail("redis", format!("{url}: {error}"), mend)
+    DoctorFinding::fail("redis", format!("{url}: {error}"), mend)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Verdict;
+    use crate::doctor::Severity;
     use std::time::Duration;
 
     fn facts() -> RedisFacts {
@@ -71,21 +71,24 @@ mod tests {
 
     #[test]
     fn a_server_that_keeps_what_it_is_given_is_well() {
-        let expected = Finding::ok("redis", "7.0.15, answers in 0.2 ms, keys and channels work");
-        assert_eq!(judge(&facts()), expected);
+        let expected = DoctorFinding::ok("redis", "7.0.15, answers in 0.2 ms, keys and channels work");
+        assert_eq!(finding_for(&facts()), expected);
         let unlimited = RedisFacts { eviction: "allkeys-lru".to_owned(), ..facts() };
-        assert_eq!(judge(&unlimited).verdict, Verdict::Ok, "without a limit nothing is forgotten");
+        assert_eq!(finding_for(&unlimited).verdict, Severity::Ok, "without a limit nothing is forgotten");
         let mute = RedisFacts { version: String::new(), eviction: String::new(), ..facts() };
-        assert_eq!(judge(&mute).verdict, Verdict::Ok);
+        assert_eq!(finding_for(&mute).verdict, Severity::Ok);
     }
 
     #[test]
     fn one_that_forgets_is_a_warning_and_an_old_one_fails() {
         let forgets =
             RedisFacts { eviction: "volatile-ttl".to_owned(), memory_max_bytes: 64 << 20, ..facts() };
-        let finding = judge(&forgets);
-        assert_eq!(finding.verdict, Verdict::Warn);
+        let finding = finding_for(&forgets);
+        assert_eq!(finding.verdict, Severity::Warn);
         assert!(finding.seen.contains("above 64 MiB"), "{finding}");
-        assert_eq!(judge(&RedisFacts { version: "4.0.9".to_owned(), ..facts() }).verdict, Verdict::Fail);
+        assert_eq!(
+            finding_for(&RedisFacts { version: "4.0.9".to_owned(), ..facts() }).verdict,
+            Severity::Fail
+        );
     }
 }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use secrecy::ExposeSecret as _;
 
-use super::finding::Finding;
+use super::finding::DoctorFinding;
 use crate::service::{BackendError, open_store, sqlite_path};
 use crate::settings::{Settings, mask_url};
-use crate::store::{Durability, Facts, Store, StoreError};
+use crate::store::{DatabaseFacts, Durability, Store, StoreError};
 
 /// Leases go by the database's clock alone, so this is about the times people read.
 const SKEW_MAX: SignedDuration = SignedDuration::from_secs(2);
@@ -19,7 +19,7 @@ const POSTGRES_MAJOR_MIN: u32 = 13;
 /// What every SQLite file begins with.
 const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
 
-pub(super) async fn check(settings: &Settings) -> Vec<Finding> {
+pub(super) async fn check(settings: &Settings) -> Vec<DoctorFinding> {
     let url = settings.database_url.expose_secret();
     if let Some(path) = sqlite_path(url)
         && let Some(finding) = before_opening(path)
@@ -33,7 +33,7 @@ pub(super) async fn check(settings: &Settings) -> Vec<Finding> {
     };
     match looked.await {
         Ok((store, facts)) => {
-            let mut findings = vec![judge(&facts)];
+            let mut findings = vec![finding_for(&facts)];
             if facts.schema_version == facts.schema_newest {
                 findings.extend(rights(&store).await);
             }
@@ -44,17 +44,17 @@ pub(super) async fn check(settings: &Settings) -> Vec<Finding> {
 }
 
 /// A file that is not there, or is no database, is not opened: that would make it one.
-fn before_opening(path: &Path) -> Option<Finding> {
+fn before_opening(path: &Path) -> Option<DoctorFinding> {
     let shown = path.display();
     let mut file = match std::fs::File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let seen = format!("sqlite {shown}: not there yet; the first start makes it");
-            return Some(Finding::ok("database", seen));
+            return Some(DoctorFinding::ok("database", seen));
         }
         Err(error) => {
             let mend = "give the supervisor's user the right to read and write it";
-            return Some(Finding::fail(
+            return Some(DoctorFinding::fail(
                 "database",
                 format!("sqlite {shown} cannot be opened: {error}"),
                 mend,
@@ -66,39 +66,43 @@ fn before_opening(path: &Path) -> Option<Finding> {
         Ok(()) if magic == SQLITE_MAGIC => None,
         Ok(()) | Err(_) => {
             let mend = "move the file away, or set database_url to another";
-            Some(Finding::fail("database", format!("{shown} is no SQLite database"), mend))
+            Some(DoctorFinding::fail("database", format!("{shown} is no SQLite database"), mend))
         }
     }
 }
 
-fn judge(facts: &Facts) -> Finding {
-    let Facts { backend, version, schema_version, schema_newest, .. } = facts;
+fn finding_for(facts: &DatabaseFacts) -> DoctorFinding {
+    let DatabaseFacts { backend, version, schema_version, schema_newest, .. } = facts;
     let seen = format!("{backend} {version}, schema {schema_version} of {schema_newest}");
     if schema_version > schema_newest {
         let mend = "run the newer supervisor, or restore the database from before its upgrade";
-        return Finding::fail("database", seen, mend);
+        return DoctorFinding::fail("database", seen, mend);
     }
     if schema_version < schema_newest && !facts.may_migrate {
         let mend =
             "grant CREATE on the schema to the database user, or run `supervisor migrate` as its owner";
         let seen = format!("{seen}, and its user may not bring it up to date");
-        return Finding::fail("database", seen, mend);
+        return DoctorFinding::fail("database", seen, mend);
     }
     if facts.notices_death == Some(false) {
         let seen = format!(
             "{seen}; a pooler shares its sessions, so a dead supervisor shows only when its lease ends"
         );
-        return Finding::warn("database", seen, "give a direct database_url, or one with session pooling");
+        return DoctorFinding::warn(
+            "database",
+            seen,
+            "give a direct database_url, or one with session pooling",
+        );
     }
     if facts.clock_ahead.abs() > SKEW_MAX {
         let seen = format!("{seen}; its clock is {} from ours", skew(facts.clock_ahead));
         let mend =
             "synchronise both clocks (chrony, systemd-timesyncd): leases hold, times people read do not";
-        return Finding::warn("database", seen, mend);
+        return DoctorFinding::warn("database", seen, mend);
     }
     if *backend == "postgresql" && major(version).is_some_and(|major| major < POSTGRES_MAJOR_MIN) {
         let seen = format!("{seen}; its project supports it no more");
-        return Finding::warn("database", seen, format!("upgrade to {POSTGRES_MAJOR_MIN} or newer"));
+        return DoctorFinding::warn("database", seen, format!("upgrade to {POSTGRES_MAJOR_MIN} or newer"));
     }
     let seen = if schema_version < schema_newest {
         format!("{seen}: the next start brings it up to date, as does `supervisor migrate`")
@@ -106,8 +110,8 @@ fn judge(facts: &Facts) -> Finding {
         seen
     };
     match facts.notices_death {
-        Some(_) => Finding::ok("database", format!("{seen}, clock {}", skew(facts.clock_ahead))),
-        None => Finding::ok("database", seen),
+        Some(_) => DoctorFinding::ok("database", format!("{seen}, clock {}", skew(facts.clock_ahead))),
+        None => DoctorFinding::ok("database", seen),
     }
 }
 
@@ -121,17 +125,17 @@ fn skew(ahead: SignedDuration) -> String {
 }
 
 /// Every statement fits the schema, and the user may run it.
-async fn rights(store: &Arc<dyn Store>) -> Option<Finding> {
+async fn rights(store: &Arc<dyn Store>) -> Option<DoctorFinding> {
     match store.check_statements().await {
         Ok(()) => None,
         Err(error) => {
             let mend = "run `supervisor migrate`, and grant the user what is missing";
-            Some(Finding::fail("database", error.to_string(), mend))
+            Some(DoctorFinding::fail("database", error.to_string(), mend))
         }
     }
 }
 
-fn unreachable(url: &str, error: &BackendError) -> Finding {
+fn unreachable(url: &str, error: &BackendError) -> DoctorFinding {
     let mend = match error {
         BackendError::Store(StoreError::Unreachable { .. } | StoreError::CommitUnknown { .. }) => {
             "start it, or correct host and port in database_url"
@@ -146,16 +150,16 @@ fn unreachable(url: &str, error: &BackendError) -> Finding {
         ) => "look into the database's own log",
         BackendError::DatabaseUrl | BackendError::Bus(_) => "correct database_url",
     };
-    Finding::fail("database", format!("{url}: {error}"), mend)
+    DoctorFinding::fail("database", format!("{url}: {error}"), mend)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Verdict;
+    use crate::doctor::Severity;
 
-    fn facts() -> Facts {
-        Facts {
+    fn facts() -> DatabaseFacts {
+        DatabaseFacts {
             backend: "postgresql",
             version: "15.5 (Debian 15.5-0+deb12u1)".to_owned(),
             schema_version: 1,
@@ -168,28 +172,28 @@ mod tests {
 
     #[test]
     fn a_database_that_fits_says_what_it_is() {
-        let finding = judge(&facts());
-        assert_eq!(finding.verdict, Verdict::Ok);
+        let finding = finding_for(&facts());
+        assert_eq!(finding.verdict, Severity::Ok);
         assert_eq!(finding.seen, "postgresql 15.5 (Debian 15.5-0+deb12u1), schema 1 of 1, clock 3 ms behind");
     }
 
     #[test]
     fn a_schema_that_is_behind_is_well_only_if_it_can_be_brought_up_to_date() {
-        let behind = Facts { schema_version: 0, ..facts() };
-        assert_eq!(judge(&behind).verdict, Verdict::Ok);
-        assert_eq!(judge(&Facts { may_migrate: false, ..behind }).verdict, Verdict::Fail);
-        assert_eq!(judge(&Facts { may_migrate: false, ..facts() }).verdict, Verdict::Ok);
-        assert_eq!(judge(&Facts { schema_version: 2, ..facts() }).verdict, Verdict::Fail);
+        let behind = DatabaseFacts { schema_version: 0, ..facts() };
+        assert_eq!(finding_for(&behind).verdict, Severity::Ok);
+        assert_eq!(finding_for(&DatabaseFacts { may_migrate: false, ..behind }).verdict, Severity::Fail);
+        assert_eq!(finding_for(&DatabaseFacts { may_migrate: false, ..facts() }).verdict, Severity::Ok);
+        assert_eq!(finding_for(&DatabaseFacts { schema_version: 2, ..facts() }).verdict, Severity::Fail);
     }
 
     #[test]
     fn poolers_clocks_and_old_servers_are_warnings() {
         for odd in [
-            Facts { notices_death: Some(false), ..facts() },
-            Facts { clock_ahead: SignedDuration::from_secs(-9), ..facts() },
-            Facts { version: "12.4".to_owned(), ..facts() },
+            DatabaseFacts { notices_death: Some(false), ..facts() },
+            DatabaseFacts { clock_ahead: SignedDuration::from_secs(-9), ..facts() },
+            DatabaseFacts { version: "12.4".to_owned(), ..facts() },
         ] {
-            assert_eq!(judge(&odd).verdict, Verdict::Warn, "{odd:?}");
+            assert_eq!(finding_for(&odd).verdict, Severity::Warn, "{odd:?}");
         }
     }
 
@@ -197,9 +201,9 @@ mod tests {
     fn a_file_that_is_no_database_is_not_made_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("muster.db");
-        assert_eq!(before_opening(&path).unwrap().verdict, Verdict::Ok);
+        assert_eq!(before_opening(&path).unwrap().verdict, Severity::Ok);
         assert!(!path.exists());
         std::fs::write(&path, "text").unwrap();
-        assert_eq!(before_opening(&path).unwrap().verdict, Verdict::Fail);
+        assert_eq!(before_opening(&path).unwrap().verdict, Severity::Fail);
     }
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, FlockOperation, access, flock, statvfs};
 
-use super::finding::Finding;
-use crate::private::{self, Rights};
+use super::finding::DoctorFinding;
+use crate::private::{self, FolderRights};
 use crate::settings::Settings;
 
 /// With less room than this the outbox may not hold what ends while the database is away.
@@ -22,18 +22,18 @@ struct DataDirFacts {
     /// Why it cannot be written.
     refused: Option<String>,
     /// Who may enter it, when it is there.
-    rights: Option<Rights>,
+    rights: Option<FolderRights>,
     /// Who holds its lock.
     holder: Option<String>,
     room_bytes: u64,
 }
 
-pub(super) async fn data_dir(settings: &Settings) -> Vec<Finding> {
+pub(super) async fn data_dir(settings: &Settings) -> Vec<DoctorFinding> {
     let path = settings.data_dir.clone();
     let looked = tokio::task::spawn_blocking(move || look(path)).await;
     vec![match looked {
-        Ok(facts) => judge(&facts),
-        Err(error) => Finding::fail("data_dir", error.to_string(), "run doctor again"),
+        Ok(facts) => finding_for(&facts),
+        Err(error) => DoctorFinding::fail("data_dir", error.to_string(), "run doctor again"),
     }]
 }
 
@@ -68,54 +68,54 @@ fn holder(lock: &Path) -> Option<String> {
     }
 }
 
-fn judge(facts: &DataDirFacts) -> Finding {
+fn finding_for(facts: &DataDirFacts) -> DoctorFinding {
     let shown = facts.path.display();
     let room_mb = facts.room_bytes / (1024 * 1024);
     if let Some(refused) = &facts.refused {
         let mend = "give the supervisor's user the right to write there, or set another data_dir";
-        return Finding::fail("data_dir", format!("{shown} cannot be written: {refused}"), mend);
+        return DoctorFinding::fail("data_dir", format!("{shown} cannot be written: {refused}"), mend);
     }
-    if let Some(Err(reason)) = facts.rights.as_ref().map(private::judge) {
+    if let Some(Err(reason)) = facts.rights.as_ref().map(private::check_rights) {
         let mend =
             "a supervisor does not start with it: parameters, results and secrets would be open to others";
-        return Finding::fail("data_dir", format!("{shown}: {reason}"), mend);
+        return DoctorFinding::fail("data_dir", format!("{shown}: {reason}"), mend);
     }
     if facts.room_bytes < ROOM_MIN_BYTES {
         let mend = "make room, or set another data_dir: ends are kept there while the database is away";
-        return Finding::warn("data_dir", format!("{shown} has only {room_mb} MiB left"), mend);
+        return DoctorFinding::warn("data_dir", format!("{shown} has only {room_mb} MiB left"), mend);
     }
     if let Some(rights) = facts.rights.as_ref().filter(|rights| rights.is_open()) {
         let mend = format!("the next start makes it its owner's alone; at once: `chmod 700 {shown}`");
-        return Finding::warn(
+        return DoctorFinding::warn(
             "data_dir",
             format!("{shown}: others may enter it (mode {:o})", rights.mode()),
             mend,
         );
     }
     match (&facts.holder, facts.exists) {
-        (Some(holder), _) => Finding::ok(
+        (Some(holder), _) => DoctorFinding::ok(
             "data_dir",
             format!("{shown}: in use by the supervisor in {holder}; a second one needs its own"),
         ),
-        (None, true) => Finding::ok("data_dir", format!("{shown}: writable, in use by nobody")),
-        (None, false) => Finding::ok("data_dir", format!("{shown}: not there yet, and can be made")),
+        (None, true) => DoctorFinding::ok("data_dir", format!("{shown}: writable, in use by nobody")),
+        (None, false) => DoctorFinding::ok("data_dir", format!("{shown}: not there yet, and can be made")),
     }
 }
 
-pub(super) async fn workflows(settings: &Settings) -> Vec<Finding> {
+pub(super) async fn workflows(settings: &Settings) -> Vec<DoctorFinding> {
     let path = settings.workflows_dir.clone();
     let listed = tokio::task::spawn_blocking(move || std::fs::read_dir(path).map(Iterator::count)).await;
     let listed = listed.unwrap_or_else(|error| Err(io::Error::other(error)));
     vec![judge_workflows(&settings.workflows_dir, &listed)]
 }
 
-fn judge_workflows(path: &Path, listed: &io::Result<usize>) -> Finding {
+fn judge_workflows(path: &Path, listed: &io::Result<usize>) -> DoctorFinding {
     let shown = path.display();
     match listed {
-        Ok(0) => Finding::warn("workflows", format!("{shown} is empty"), "put a workflow into it"),
-        Ok(1) => Finding::ok("workflows", format!("{shown}: 1 entry")),
-        Ok(entries) => Finding::ok("workflows", format!("{shown}: {entries} entries")),
-        Err(error) => Finding::warn(
+        Ok(0) => DoctorFinding::warn("workflows", format!("{shown} is empty"), "put a workflow into it"),
+        Ok(1) => DoctorFinding::ok("workflows", format!("{shown}: 1 entry")),
+        Ok(entries) => DoctorFinding::ok("workflows", format!("{shown}: {entries} entries")),
+        Err(error) => DoctorFinding::warn(
             "workflows",
             format!("{shown} cannot be read: {error}"),
             "make it, or set workflows_dir; only inline code can run without it",
@@ -129,7 +129,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
-    use crate::doctor::Verdict;
+    use crate::doctor::Severity;
     use crate::service::DataDir;
 
     #[test]
@@ -137,7 +137,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let facts = look(folder.path().join("a/b"));
         assert_eq!((facts.exists, &facts.refused, &facts.holder), (false, &None, &None));
-        assert_eq!(judge(&facts).verdict, Verdict::Ok);
+        assert_eq!(finding_for(&facts).verdict, Severity::Ok);
         assert!(!folder.path().join("a").exists());
     }
 
@@ -148,7 +148,7 @@ mod tests {
         let held = DataDir::lock(folder.path()).unwrap();
         let note = format!("process {}", std::process::id());
         assert_eq!(look(folder.path().to_owned()).holder.as_deref(), Some(note.as_str()));
-        assert_eq!(judge(&look(folder.path().to_owned())).verdict, Verdict::Ok);
+        assert_eq!(finding_for(&look(folder.path().to_owned())).verdict, Severity::Ok);
         drop(held);
         assert_eq!(look(folder.path().to_owned()).holder, None);
         DataDir::lock(folder.path()).unwrap();
@@ -159,11 +159,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let judged = |mode| {
             std::fs::set_permissions(folder.path(), Permissions::from_mode(mode)).unwrap();
-            judge(&look(folder.path().to_owned()))
+            finding_for(&look(folder.path().to_owned()))
         };
-        assert_eq!(judged(0o700).verdict, Verdict::Ok);
-        assert_eq!(judged(0o755).verdict, Verdict::Warn);
-        assert_eq!(judged(0o1777).verdict, Verdict::Fail);
+        assert_eq!(judged(0o700).verdict, Severity::Ok);
+        assert_eq!(judged(0o755).verdict, Severity::Warn);
+        assert_eq!(judged(0o1777).verdict, Severity::Fail);
     }
 
     #[test]
@@ -171,16 +171,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("file"), "").unwrap();
         let facts = look(folder.path().join("file/data"));
-        assert_eq!(judge(&facts).verdict, Verdict::Fail, "{facts:?}");
+        assert_eq!(finding_for(&facts).verdict, Severity::Fail, "{facts:?}");
         let full = DataDirFacts { refused: None, room_bytes: 1024, ..facts };
-        assert_eq!(judge(&full).verdict, Verdict::Warn);
+        assert_eq!(finding_for(&full).verdict, Severity::Warn);
     }
 
     #[test]
     fn a_folder_of_workflows_may_be_missing_and_it_is_said() {
         let missing = Err(io::Error::from(io::ErrorKind::NotFound));
         let finding = judge_workflows(Path::new("./workflows"), &missing);
-        assert_eq!(finding.verdict, Verdict::Warn);
-        assert_eq!(judge_workflows(Path::new("./workflows"), &Ok(3)).verdict, Verdict::Ok);
+        assert_eq!(finding.verdict, Severity::Warn);
+        assert_eq!(judge_workflows(Path::new("./workflows"), &Ok(3)).verdict, Severity::Ok);
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub enum Severity {
     /// As it should be.
     Ok,
     /// Executions run; something is worse than it could be.
@@ -14,7 +14,7 @@ pub enum Verdict {
     Fail,
 }
 
-impl Verdict {
+impl Severity {
     /// The word at the beginning of a line. A failure is loud.
     fn word(self) -> &'static str {
         match self {
@@ -27,35 +27,35 @@ impl Verdict {
 
 /// One line of the report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct DoctorFinding {
     /// What was looked at: `settings`, `worker`, `database` ...
     pub check: &'static str,
     /// How bad it is.
-    pub verdict: Verdict,
+    pub verdict: Severity,
     /// What was seen.
     pub seen: String,
     /// What to do about it; `None` when there is nothing to do.
     pub mend: Option<String>,
 }
 
-impl Finding {
+impl DoctorFinding {
     /// All is well.
     pub fn ok(check: &'static str, seen: impl Into<String>) -> Self {
-        Self { check, verdict: Verdict::Ok, seen: seen.into(), mend: None }
+        Self { check, verdict: Severity::Ok, seen: seen.into(), mend: None }
     }
 
     /// It works, and could work better.
     pub fn warn(check: &'static str, seen: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { check, verdict: Verdict::Warn, seen: seen.into(), mend: Some(mend.into()) }
+        Self { check, verdict: Severity::Warn, seen: seen.into(), mend: Some(mend.into()) }
     }
 
     /// It does not work.
     pub fn fail(check: &'static str, seen: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { check, verdict: Verdict::Fail, seen: seen.into(), mend: Some(mend.into()) }
+        Self { check, verdict: Severity::Fail, seen: seen.into(), mend: Some(mend.into()) }
     }
 }
 
-impl std::fmt::Display for Finding {
+impl std::fmt::Display for DoctorFinding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // What others said may span lines, and a finding is one.
         let seen = one_line(&self.seen);
@@ -77,10 +77,10 @@ mod tests {
 
     #[test]
     fn a_finding_is_one_line_with_its_mend() {
-        let well = Finding::ok("redis", "7.0.15");
+        let well = DoctorFinding::ok("redis", "7.0.15");
         assert_eq!(well.to_string(), "ok    redis     7.0.15");
-        let bad = Finding::fail("database", "no\n  answer", "start it");
+        let bad = DoctorFinding::fail("database", "no\n  answer", "start it");
         assert_eq!(bad.to_string(), "FAIL  database  no answer; mend: start it");
-        assert!(Verdict::Ok < Verdict::Warn && Verdict::Warn < Verdict::Fail);
+        assert!(Severity::Ok < Severity::Warn && Severity::Warn < Severity::Fail);
     }
 }

@@ -14,9 +14,9 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::unix::pipe;
 use tokio::task::JoinHandle;
 
-use crate::crew::Gear;
+use crate::executor::WorkerSpec;
 use crate::pool::{ExitStatus, HELLO_TIMEOUT};
-use crate::process::{ExitWatch, Group, Spawner};
+use crate::process::{ExitWatch, ProcessGroup, Spawner};
 
 /// After the end of its stdin a worker leaves by itself within this.
 const LEAVES_WITHIN: Duration = Duration::from_secs(3);
@@ -25,7 +25,7 @@ const STDERR_WITHIN: Duration = Duration::from_millis(200);
 
 /// A worker that became Ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Greeting {
+pub(super) struct ReadyWorker {
     /// The name of the SDK or the worker.
     pub(super) implementation: String,
     pub(super) implementation_version: String,
@@ -68,9 +68,9 @@ fn said(stderr: &str) -> String {
 }
 
 /// Kills the group however the handshake ends, also when it is given up in the middle.
-struct Guard(Option<Group>);
+struct KillOnDrop(Option<ProcessGroup>);
 
-impl Drop for Guard {
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
         if let Some(group) = self.0 {
             group.kill();
@@ -79,7 +79,7 @@ impl Drop for Guard {
 }
 
 /// One worker and our ends of its pipes.
-struct Worker {
+struct TriedWorker {
     stdin: Option<pipe::Sender>,
     stdout: pipe::Receiver,
     stderr: JoinHandle<String>,
@@ -87,15 +87,15 @@ struct Worker {
     input: BytesMut,
     preamble: Vec<String>,
     exit: ExitWatch,
-    guard: Guard,
+    guard: KillOnDrop,
     /// A worker may ask to die with the thread that started it.
     _spawner: Spawner,
 }
 
 /// Starts a worker, waits for its Ready for at most `limit`, and makes it leave.
-pub(super) async fn greet(gear: &Gear, limit: Duration) -> Result<Greeting, NotReady> {
+pub(super) async fn greet(spec: &WorkerSpec, limit: Duration) -> Result<ReadyWorker, NotReady> {
     let started = Instant::now();
-    let mut worker = Worker::start(gear).await?;
+    let mut worker = TriedWorker::start(spec).await?;
     let hello = match tokio::time::timeout(HELLO_TIMEOUT.min(limit), worker.hello()).await {
         Ok(hello) => hello,
         Err(_) => return Err(NotReady::NoHello { stderr: worker.kill().await.1 }),
@@ -103,7 +103,7 @@ pub(super) async fn greet(gear: &Gear, limit: Duration) -> Result<Greeting, NotR
     let left = limit.saturating_sub(started.elapsed());
     let ready = async {
         let mut greeting = hello?;
-        worker.welcome(gear, &greeting.features).await?;
+        worker.welcome(spec, &greeting.features).await?;
         greeting.workflows = worker.ready().await?;
         Ok(greeting)
     };
@@ -111,7 +111,7 @@ pub(super) async fn greet(gear: &Gear, limit: Duration) -> Result<Greeting, NotR
         Ok(Ok(greeting)) => {
             let ready_after = started.elapsed();
             let preamble = worker.preamble.first().cloned();
-            Ok(Greeting { ready_after, preamble, left: worker.leave().await, ..greeting })
+            Ok(ReadyWorker { ready_after, preamble, left: worker.leave().await, ..greeting })
         }
         Ok(Err(Some(problem))) => Err(problem),
         Ok(Err(None)) => {
@@ -123,13 +123,13 @@ pub(super) async fn greet(gear: &Gear, limit: Duration) -> Result<Greeting, NotR
 }
 
 /// `None` is the end of its stdout: the process tells why.
-type Heard<T> = Result<T, Option<NotReady>>;
+type NextMessage<T> = Result<T, Option<NotReady>>;
 
-impl Worker {
-    async fn start(gear: &Gear) -> Result<Self, NotReady> {
+impl TriedWorker {
+    async fn start(spec: &WorkerSpec) -> Result<Self, NotReady> {
         let spawner = Spawner::start()?;
-        let child = spawner.spawn(Arc::clone(&gear.launch)).await?;
-        let guard = Guard(Some(child.group));
+        let child = spawner.spawn(Arc::clone(&spec.launch)).await?;
+        let guard = KillOnDrop(Some(child.group));
         let stderr = pipe::Receiver::from_owned_fd(child.stderr)?;
         Ok(Self {
             stdin: Some(pipe::Sender::from_owned_fd(child.stdin)?),
@@ -144,7 +144,7 @@ impl Worker {
         })
     }
 
-    async fn hello(&mut self) -> Heard<Greeting> {
+    async fn hello(&mut self) -> NextMessage<ReadyWorker> {
         let message = self.next().await?;
         let ToSupervisor::Hello {
             protocol_min,
@@ -161,7 +161,7 @@ impl Worker {
         if !(protocol_min..=protocol_max).contains(&PROTOCOL_VERSION) {
             return Err(Some(NotReady::Version { min: protocol_min, max: protocol_max }));
         }
-        Ok(Greeting {
+        Ok(ReadyWorker {
             implementation,
             implementation_version,
             language,
@@ -178,15 +178,15 @@ impl Worker {
         self.decoder.spelling().unwrap_or(Spelling::Binary)
     }
 
-    async fn welcome(&mut self, gear: &Gear, offered: &[String]) -> Heard<()> {
+    async fn welcome(&mut self, spec: &WorkerSpec, offered: &[String]) -> NextMessage<()> {
         let has = |name: &&str| offered.iter().any(|offered| offered == name);
         let welcome = ToWorker::Welcome {
             protocol: PROTOCOL_VERSION,
             worker_id: "doctor".to_owned(),
             features: feature::ALL.iter().filter(|name| has(name)).map(|&name| name.to_owned()).collect(),
             max_frame_bytes: u32::try_from(FRAME_MAX_BYTES).unwrap_or(u32::MAX),
-            log_level: gear.log_level,
-            config: gear.welcome_config.clone(),
+            log_level: spec.log_level,
+            config: spec.welcome_config.clone(),
         };
         let mut bytes = Vec::new();
         let appended = self.spelling().append(&welcome, &mut bytes);
@@ -198,7 +198,7 @@ impl Worker {
         }
     }
 
-    async fn ready(&mut self) -> Heard<Vec<String>> {
+    async fn ready(&mut self) -> NextMessage<Vec<String>> {
         let message = self.next().await?;
         if let ToSupervisor::Ready { workflows } = message {
             return Ok(workflows);
@@ -209,7 +209,7 @@ impl Worker {
         Err(Some(NotReady::Unexpected(name(&message))))
     }
 
-    async fn next(&mut self) -> Heard<ToSupervisor> {
+    async fn next(&mut self) -> NextMessage<ToSupervisor> {
         loop {
             match self.decoder.next::<ToSupervisor>(&mut self.input).map_err(|error| Some(error.into()))? {
                 Some(Incoming::Message(Decoded::Message(message))) => return Ok(message),

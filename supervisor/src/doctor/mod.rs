@@ -16,7 +16,7 @@ mod worker;
 
 use std::time::Duration;
 
-pub use finding::{Finding, Verdict};
+pub use finding::{DoctorFinding, Severity};
 
 use crate::process::walls;
 use crate::settings::{Origin, Settings, SettingsError};
@@ -29,7 +29,7 @@ const SERVER_WITHIN: Duration = Duration::from_secs(20);
 const WORKER_LEAVES_WITHIN: Duration = Duration::from_secs(5);
 
 /// Looks at everything, several things at once, and gives the findings in the order people read them.
-pub async fn examine(settings: &Settings) -> Vec<Finding> {
+pub async fn examine(settings: &Settings) -> Vec<DoctorFinding> {
     let worker_within = worker::ready_within(settings) + WORKER_LEAVES_WITHIN;
     let checks = tokio::join!(
         bounded("data_dir", LOCAL_WITHIN, files::data_dir(settings)),
@@ -50,12 +50,12 @@ pub async fn examine(settings: &Settings) -> Vec<Finding> {
 }
 
 /// What is wrong with settings that cannot be read.
-pub fn of_problems(error: &SettingsError) -> Vec<Finding> {
+pub fn of_problems(error: &SettingsError) -> Vec<DoctorFinding> {
     let mend = "correct it; `supervisor config` shows the settings in force";
-    error.problems.iter().map(|problem| Finding::fail("settings", problem.to_string(), mend)).collect()
+    error.problems.iter().map(|problem| DoctorFinding::fail("settings", problem.to_string(), mend)).collect()
 }
 
-fn of_settings(settings: &Settings) -> Finding {
+fn of_settings(settings: &Settings) -> DoctorFinding {
     let mut places: Vec<String> = Vec::new();
     let mut set = 0;
     for shown in settings.shown() {
@@ -71,22 +71,22 @@ fn of_settings(settings: &Settings) -> Finding {
         }
     }
     if places.is_empty() {
-        return Finding::ok("settings", "all at their defaults");
+        return DoctorFinding::ok("settings", "all at their defaults");
     }
-    Finding::ok("settings", format!("{set} set by {}, the others at their defaults", places.join(", ")))
+    DoctorFinding::ok("settings", format!("{set} set by {}, the others at their defaults", places.join(", ")))
 }
 
 /// A check that takes too long is a finding too.
 async fn bounded(
     check: &'static str,
     limit: Duration,
-    examine: impl Future<Output = Vec<Finding>>,
-) -> Vec<Finding> {
+    examine: impl Future<Output = Vec<DoctorFinding>>,
+) -> Vec<DoctorFinding> {
     match tokio::time::timeout(limit, examine).await {
         Ok(findings) => findings,
         Err(_) => {
             let seen = format!("no result within {} s", limit.as_secs_f64());
-            vec![Finding::fail(check, seen, "look whether the machine or what is checked hangs")]
+            vec![DoctorFinding::fail(check, seen, "look whether the machine or what is checked hangs")]
         }
     }
 }
@@ -99,7 +99,7 @@ mod tests {
     #[tokio::test]
     async fn a_check_that_hangs_is_a_finding() {
         let findings = bounded("redis", Duration::from_millis(10), std::future::pending()).await;
-        assert_eq!(findings[0].verdict, Verdict::Fail);
+        assert_eq!(findings[0].verdict, Severity::Fail);
         assert!(findings[0].seen.contains("within 0.01 s"), "{findings:?}");
     }
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use muster_protocol::{feature, wire::Spelling};
 
-use super::finding::Finding;
-use super::handshake::{Greeting, NotReady, greet};
-use crate::service::gear;
+use super::finding::DoctorFinding;
+use super::handshake::{NotReady, ReadyWorker, greet};
+use crate::service::worker_spec;
 use crate::settings::Settings;
 
 /// A person waits for the answer, whatever worker_start_seconds allows.
@@ -19,48 +19,55 @@ pub(super) fn ready_within(settings: &Settings) -> Duration {
     settings.worker_start.min(READY_WITHIN_MAX)
 }
 
-pub(super) async fn check(settings: &Settings) -> Vec<Finding> {
+pub(super) async fn check(settings: &Settings) -> Vec<DoctorFinding> {
     let command = shell_words::join(&settings.worker_command);
     let limit = ready_within(settings);
-    vec![match gear(settings) {
-        Ok(gear) => {
-            let greeted = greet(&gear, limit).await;
-            judge(&command, &gear.launch.program, limit, &greeted)
+    vec![match worker_spec(settings) {
+        Ok(spec) => {
+            let greeted = greet(&spec, limit).await;
+            finding_for(&command, &spec.launch.program, limit, &greeted)
         }
-        Err(error) => Finding::fail("worker", error.to_string(), "set worker_command"),
+        Err(error) => DoctorFinding::fail("worker", error.to_string(), "set worker_command"),
     }]
 }
 
-fn judge(command: &str, program: &Path, limit: Duration, greeted: &Result<Greeting, NotReady>) -> Finding {
+fn finding_for(
+    command: &str,
+    program: &Path,
+    limit: Duration,
+    greeted: &Result<ReadyWorker, NotReady>,
+) -> DoctorFinding {
     match greeted {
         Ok(greeting) => judge_greeting(greeting, limit),
-        Err(problem) => Finding::fail("worker", format!("{command}: {problem}"), mend(problem, program)),
+        Err(problem) => {
+            DoctorFinding::fail("worker", format!("{command}: {problem}"), fix_for(problem, program))
+        }
     }
 }
 
-fn judge_greeting(greeting: &Greeting, limit: Duration) -> Finding {
+fn judge_greeting(greeting: &ReadyWorker, limit: Duration) -> DoctorFinding {
     let seen = describe(greeting);
     if let Some(text) = &greeting.preamble {
         let mend = "print to stderr instead: stdout carries messages only";
-        return Finding::warn("worker", format!("{seen}; it printed {text:?} before Hello"), mend);
+        return DoctorFinding::warn("worker", format!("{seen}; it printed {text:?} before Hello"), mend);
     }
     if greeting.ready_after > limit / 2 {
         let mend = "make its start faster, or raise worker_start_seconds";
-        return Finding::warn("worker", seen, mend);
+        return DoctorFinding::warn("worker", seen, mend);
     }
     if !greeting.left {
         let mend = "let it exit when its stdin ends: otherwise it outlives a supervisor that dies";
-        return Finding::warn("worker", format!("{seen}; it stayed when its stdin ended"), mend);
+        return DoctorFinding::warn("worker", format!("{seen}; it stayed when its stdin ended"), mend);
     }
     if !greeting.features.iter().any(|offered| offered == feature::CANCEL) {
         let mend = "none is needed; with the feature `cancel` a cancelled run could clean up before SIGTERM";
-        return Finding::ok("worker", format!("{seen}; {mend}"));
+        return DoctorFinding::ok("worker", format!("{seen}; {mend}"));
     }
-    Finding::ok("worker", seen)
+    DoctorFinding::ok("worker", seen)
 }
 
-fn describe(greeting: &Greeting) -> String {
-    let Greeting { implementation, implementation_version, language, features, workflows, .. } = greeting;
+fn describe(greeting: &ReadyWorker) -> String {
+    let ReadyWorker { implementation, implementation_version, language, features, workflows, .. } = greeting;
     let workflows = match workflows.len() {
         0 => "finds workflows by name".to_owned(),
         1 => "1 workflow".to_owned(),
@@ -77,7 +84,7 @@ fn describe(greeting: &Greeting) -> String {
     )
 }
 
-fn mend(problem: &NotReady, program: &Path) -> String {
+fn fix_for(problem: &NotReady, program: &Path) -> String {
     let program = program.display();
     match problem {
         NotReady::Spawn(error) if error.kind() == ErrorKind::NotFound => {
@@ -113,11 +120,11 @@ fn mend(problem: &NotReady, program: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Verdict;
+    use crate::doctor::Severity;
     use crate::pool::ExitStatus;
 
-    fn greeting() -> Greeting {
-        Greeting {
+    fn greeting() -> ReadyWorker {
+        ReadyWorker {
             implementation: "muster-worker".to_owned(),
             implementation_version: "0.1.0".to_owned(),
             language: "javascript".to_owned(),
@@ -134,28 +141,28 @@ mod tests {
     fn a_worker_that_is_ready_says_what_it_is() {
         let finding = judge_greeting(&greeting(), Duration::from_secs(60));
         let seen = "muster-worker 0.1.0 (javascript), ready in 12 ms, finds workflows by name, log cancel";
-        assert_eq!(finding, Finding::ok("worker", seen));
+        assert_eq!(finding, DoctorFinding::ok("worker", seen));
     }
 
     #[test]
     fn what_could_be_better_is_a_warning() {
         let limit = Duration::from_secs(60);
         for odd in [
-            Greeting { preamble: Some("hi".to_owned()), ..greeting() },
-            Greeting { ready_after: Duration::from_secs(31), ..greeting() },
-            Greeting { left: false, ..greeting() },
+            ReadyWorker { preamble: Some("hi".to_owned()), ..greeting() },
+            ReadyWorker { ready_after: Duration::from_secs(31), ..greeting() },
+            ReadyWorker { left: false, ..greeting() },
         ] {
-            assert_eq!(judge_greeting(&odd, limit).verdict, Verdict::Warn, "{odd:?}");
+            assert_eq!(judge_greeting(&odd, limit).verdict, Severity::Warn, "{odd:?}");
         }
     }
 
     #[test]
     fn a_worker_that_does_not_start_fails_with_a_mend() {
         let ended = NotReady::Ended { status: ExitStatus::Code(1), stderr: "No module named x".to_owned() };
-        let finding = judge("python3 -m x", Path::new("/usr/bin/python3"), Duration::ZERO, &Err(ended));
-        assert_eq!(finding.verdict, Verdict::Fail);
+        let finding = finding_for("python3 -m x", Path::new("/usr/bin/python3"), Duration::ZERO, &Err(ended));
+        assert_eq!(finding.verdict, Severity::Fail);
         assert!(finding.seen.contains("No module named x"), "{finding}");
         let missing = NotReady::Spawn(std::io::Error::from(ErrorKind::NotFound));
-        assert!(mend(&missing, Path::new("/no/worker")).contains("install /no/worker"));
+        assert!(fix_for(&missing, Path::new("/no/worker")).contains("install /no/worker"));
     }
 }

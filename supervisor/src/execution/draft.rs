@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::check;
-use super::request::{Request, Target};
+use super::request::{ExecutionRequest, Target};
 use crate::json;
 
 /// Why a request cannot be run: every problem at once, each with the field it is about.
@@ -24,7 +24,7 @@ pub struct InvalidRequest {
 
 /// The fields of a request as far as they are known.
 #[derive(Clone, Debug, Default)]
-pub struct Draft {
+pub struct RequestDraft {
     /// The execution's id, once somebody gave one.
     pub execution_id: Option<Uuid>,
     target: Vec<Target>,
@@ -53,7 +53,7 @@ struct CodeDetail {
 
 /// The same fields, unparsed. Unknown fields are passed over; `null` counts as left out.
 #[derive(Deserialize)]
-struct Fields<'a> {
+struct RequestFields<'a> {
     #[serde(borrow)]
     execution_id: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -99,7 +99,7 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
-impl Draft {
+impl RequestDraft {
     /// Reads a JSON object. Problems of single fields are kept until [`Draft::into_request`].
     ///
     /// # Errors
@@ -113,7 +113,8 @@ impl Draft {
         if json.trim_ascii_start().first() != Some(&b'{') {
             return Err(refuse("it does not begin with {".to_owned()));
         }
-        let fields: Fields = serde_json::from_slice(json).map_err(|error| refuse(error.to_string()))?;
+        let fields: RequestFields =
+            serde_json::from_slice(json).map_err(|error| refuse(error.to_string()))?;
         let mut draft = Self::default();
         draft.read_target(&fields);
         draft.read_data(&fields);
@@ -181,7 +182,7 @@ impl Draft {
     ///
     /// # Errors
     /// Every problem in one error: bad fields, nothing or too much to run, too large for a frame.
-    pub fn into_request(mut self) -> Result<Request, InvalidRequest> {
+    pub fn into_request(mut self) -> Result<ExecutionRequest, InvalidRequest> {
         let target = self.take_target();
         if self.execution_id.is_none() && self.problems.iter().all(|p| !p.starts_with("execution_id:")) {
             self.problems.push("execution_id: is missing; give a UUID".to_owned());
@@ -189,7 +190,7 @@ impl Draft {
         let (Some(execution_id), Some(target)) = (self.execution_id, target) else {
             return Err(InvalidRequest { execution_id: self.execution_id, problems: self.problems });
         };
-        let request = Request {
+        let request = ExecutionRequest {
             execution_id,
             target,
             parameters: self.parameters.unwrap_or_else(json::empty_object),
@@ -240,7 +241,7 @@ impl Draft {
         Some(target)
     }
 
-    fn read_target(&mut self, fields: &Fields<'_>) {
+    fn read_target(&mut self, fields: &RequestFields<'_>) {
         self.execution_id = self.take("execution_id", fields.execution_id, check::uuid);
         let workflow_id = self.take("workflow_id", fields.workflow_id, check::uuid);
         let workflow = self.take("workflow", fields.workflow, check::identifier);
@@ -258,7 +259,7 @@ impl Draft {
         };
     }
 
-    fn read_data(&mut self, fields: &Fields<'_>) {
+    fn read_data(&mut self, fields: &RequestFields<'_>) {
         if fields.parameters.is_some() && fields.params.is_some() {
             self.problems.push("parameters, params: two names of one field; give one of them".to_owned());
         }
@@ -273,7 +274,7 @@ impl Draft {
         self.traceparent = self.take("traceparent", fields.traceparent, check::identifier);
     }
 
-    fn read_limits(&mut self, fields: &Fields<'_>) {
+    fn read_limits(&mut self, fields: &RequestFields<'_>) {
         self.timeout_seconds = self.take("timeout_seconds", fields.timeout_seconds, check::timeout_seconds);
         self.max_attempts = self.take("max_attempts", fields.max_attempts, check::max_attempts);
         self.retry_backoff_seconds =

@@ -16,8 +16,8 @@ mod request_tests;
 
 pub use attempt::Attempt;
 pub use change::Change;
-pub use draft::{Draft, InvalidRequest};
+pub use draft::{InvalidRequest, RequestDraft};
 pub use log::{LogLine, LogStream};
-pub use request::{Request, Target};
+pub use request::{ExecutionRequest, Target};
 pub use secrets::Secrets;
 pub use status::{Status, UnknownStatus};

@@ -8,11 +8,11 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::draft::{Draft, InvalidRequest};
+use super::draft::{InvalidRequest, RequestDraft};
 
 /// Everything one execution was asked for with, checked.
 #[derive(Clone, Debug, Serialize)]
-pub struct Request {
+pub struct ExecutionRequest {
     /// The execution's id: the key of its row.
     pub execution_id: Uuid,
     /// What to run.
@@ -93,13 +93,13 @@ impl Target {
     }
 }
 
-impl Request {
+impl ExecutionRequest {
     /// Reads and checks a complete request: a queue message, or the text of [`Request::to_stored`].
     ///
     /// # Errors
     /// Every problem of the request in one error.
     pub fn parse(json: &[u8]) -> Result<Self, InvalidRequest> {
-        Draft::parse(json)?.into_request()
+        RequestDraft::parse(json)?.into_request()
     }
 
     /// The text a row stores. [`Request::parse`] reads it back.

@@ -5,13 +5,13 @@ use proptest::prelude::*;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Draft, InvalidRequest, Request, Target};
+use super::{ExecutionRequest, InvalidRequest, RequestDraft, Target};
 
 const ID: &str = "0190b8a0-0000-7000-8000-000000000001";
 const OTHER: &str = "0190b8a0-0000-7000-8000-000000000002";
 
-fn parse(value: &serde_json::Value) -> Result<Request, InvalidRequest> {
-    Request::parse(value.to_string().as_bytes())
+fn parse(value: &serde_json::Value) -> Result<ExecutionRequest, InvalidRequest> {
+    ExecutionRequest::parse(value.to_string().as_bytes())
 }
 
 fn problems(value: &serde_json::Value) -> Vec<String> {
@@ -55,7 +55,7 @@ fn user_data_passes_unparsed() {
     // Key order, repeated keys, number spelling and spaces are the user's business.
     let raw = r#"{"b":1.50,"a":12345678901234567890123,"b": 2e3 }"#;
     let message = format!(r#"{{"execution_id":"{ID}","workflow":"w","parameters":{raw}}}"#);
-    let request = Request::parse(message.as_bytes()).unwrap();
+    let request = ExecutionRequest::parse(message.as_bytes()).unwrap();
     assert_eq!(request.parameters.get(), raw);
     assert!(request.to_stored().contains(raw));
 }
@@ -119,17 +119,17 @@ fn exactly_one_thing_to_run() {
 #[test]
 fn the_id_is_required_unless_the_caller_has_one() {
     let message = br#"{"workflow":"w"}"#;
-    let refused = Request::parse(message).unwrap_err();
+    let refused = ExecutionRequest::parse(message).unwrap_err();
     assert_eq!(refused.problems, ["execution_id: is missing; give a UUID"]);
     let id = Uuid::now_v7();
-    let request = Draft::parse(message).unwrap().with_default_id(id).into_request().unwrap();
+    let request = RequestDraft::parse(message).unwrap().with_default_id(id).into_request().unwrap();
     assert_eq!(request.execution_id, id);
 }
 
 #[test]
 fn what_is_no_object_is_refused() {
     for bytes in [&b""[..], b"7", b"[]", b"{", b"\xff{}", br#"{"execution_id":"#] {
-        let refused = Request::parse(bytes).unwrap_err();
+        let refused = ExecutionRequest::parse(bytes).unwrap_err();
         assert!(refused.to_string().starts_with("invalid request: not a JSON object"), "{refused}");
     }
 }
@@ -161,23 +161,25 @@ fn identifiers_and_the_whole_have_a_limit() {
 
 #[test]
 fn a_minimal_message_takes_what_it_lacks_from_the_pending_record() {
-    let minimal = Draft::parse(format!(r#"{{"execution_id":"{ID}","priority":3}}"#).as_bytes()).unwrap();
+    let minimal =
+        RequestDraft::parse(format!(r#"{{"execution_id":"{ID}","priority":3}}"#).as_bytes()).unwrap();
     assert!(minimal.is_minimal());
     let record = json!({"workflow": "w", "parameters": {"a": 1}, "priority": 1, "sync": true}).to_string();
-    let request = minimal.or(Draft::parse(record.as_bytes()).unwrap()).into_request().unwrap();
+    let request = minimal.or(RequestDraft::parse(record.as_bytes()).unwrap()).into_request().unwrap();
     assert_eq!(request.target, Target::Name { workflow: "w".to_owned() });
     assert_eq!((request.parameters.get(), request.priority, request.sync), (r#"{"a":1}"#, 3, true));
 
-    let whole = Draft::parse(format!(r#"{{"execution_id":"{ID}","workflow":"mine"}}"#).as_bytes()).unwrap();
+    let whole =
+        RequestDraft::parse(format!(r#"{{"execution_id":"{ID}","workflow":"mine"}}"#).as_bytes()).unwrap();
     assert!(!whole.is_minimal());
-    let request = whole.or(Draft::parse(record.as_bytes()).unwrap()).into_request().unwrap();
+    let request = whole.or(RequestDraft::parse(record.as_bytes()).unwrap()).into_request().unwrap();
     assert_eq!(request.target, Target::Name { workflow: "mine".to_owned() });
 }
 
 #[test]
 fn problems_of_the_pending_record_say_where_they_are() {
-    let minimal = Draft::of(ID.parse().unwrap());
-    let record = Draft::parse(br#"{"workflow":"w","priority":77}"#).unwrap();
+    let minimal = RequestDraft::of(ID.parse().unwrap());
+    let record = RequestDraft::parse(br#"{"workflow":"w","priority":77}"#).unwrap();
     let refused = minimal.or(record).into_request().unwrap_err();
     assert_eq!(refused.problems, ["pending record: priority: must be a whole number from 0 to 9, not 77"]);
 }
@@ -186,7 +188,7 @@ fn problems_of_the_pending_record_say_where_they_are() {
 fn user_data_out_of_bounds_is_refused_with_its_path() {
     let with = |name: &str, json: &str| {
         let message = format!(r#"{{"execution_id":"{ID}","workflow":"w","{name}":{json}}}"#);
-        Request::parse(message.as_bytes()).unwrap_err().problems.join("; ")
+        ExecutionRequest::parse(message.as_bytes()).unwrap_err().problems.join("; ")
     };
     for (name, json, problem) in [
         (
@@ -204,9 +206,12 @@ fn user_data_out_of_bounds_is_refused_with_its_path() {
     let nested = |depth: usize| format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
     assert!(with("parameters", &nested(999)).contains("…: is nested more than 512 deep"));
     let deepest = format!(r#"{{"execution_id":"{ID}","workflow":"w","parameters":{}}}"#, nested(512));
-    let request = Request::parse(deepest.as_bytes()).unwrap();
+    let request = ExecutionRequest::parse(deepest.as_bytes()).unwrap();
     assert_eq!(request.parameters.get(), nested(512));
-    assert_eq!(Request::parse(request.to_stored().as_bytes()).unwrap().parameters.get(), nested(512));
+    assert_eq!(
+        ExecutionRequest::parse(request.to_stored().as_bytes()).unwrap().parameters.get(),
+        nested(512)
+    );
 }
 
 fn any_request() -> impl Strategy<Value = serde_json::Value> {
@@ -237,13 +242,13 @@ proptest! {
     #[test]
     fn what_is_stored_reads_back_the_same(value in any_request()) {
         let stored = parse(&value).unwrap().to_stored();
-        let again = Request::parse(stored.as_bytes()).unwrap();
+        let again = ExecutionRequest::parse(stored.as_bytes()).unwrap();
         prop_assert_eq!(again.to_stored(), stored);
         prop_assert_eq!(again.target, parse(&value).unwrap().target);
     }
 
     #[test]
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let _ = Request::parse(&bytes);
+        let _ = ExecutionRequest::parse(&bytes);
     }
 }

@@ -19,12 +19,12 @@ const SETS_MAX: usize = 16;
 /// Secret values, to be masked in logs and transcripts.
 #[derive(Clone, Default)]
 pub struct Secrets {
-    sets: Vec<Arc<Set>>,
+    sets: Vec<Arc<SecretSet>>,
 }
 
 /// The secrets of one configuration, with what finds them, which is made when it is first needed.
 #[derive(Default)]
-struct Set {
+struct SecretSet {
     spellings: Spellings,
     finder: OnceLock<Option<AhoCorasick>>,
 }
@@ -51,7 +51,7 @@ impl Secrets {
 
     /// These and more: what a process that was given both may show. `None` when there is nothing new.
     pub fn with(&self, more: &Self) -> Option<Self> {
-        let is_known = |new: &&Arc<Set>| {
+        let is_known = |new: &&Arc<SecretSet>| {
             self.sets.iter().any(|set| Arc::ptr_eq(set, new) || set.spellings.contains(&new.spellings))
         };
         let new: Vec<_> = more.sets.iter().filter(|set| !is_known(set)).cloned().collect();
@@ -147,18 +147,19 @@ impl Secrets {
 
 impl From<Spellings> for Secrets {
     fn from(spellings: Spellings) -> Self {
-        let sets = if spellings.keys.is_empty() { Vec::new() } else { vec![Arc::new(Set::from(spellings))] };
+        let sets =
+            if spellings.keys.is_empty() { Vec::new() } else { vec![Arc::new(SecretSet::from(spellings))] };
         Self { sets }
     }
 }
 
-impl From<Spellings> for Set {
+impl From<Spellings> for SecretSet {
     fn from(spellings: Spellings) -> Self {
         Self { spellings, finder: OnceLock::new() }
     }
 }
 
-impl Set {
+impl SecretSet {
     /// Where secrets stand in a text. They may overlap.
     fn find(&self, text: &str) -> Vec<Range<usize>> {
         let finder = self.finder.get_or_init(|| {

@@ -1,14 +1,14 @@
 //! Finalization: what a run left becomes its row, exactly once.
 //!
 //! [`outcome`] decides what an end means for the row; [`writer`] commits ends in groups. Nothing is published
-//! before it is committed, and nothing is thrown away while the database is out of reach: [`room`] sees to the
+//! before it is committed, and nothing is thrown away while the database is out of reach: [`disk_reserve`] sees to the
 //! space for it before anything runs.
 
+mod disk_reserve;
 mod outbox;
 mod outcome;
-mod parked;
 mod refused;
-mod room;
+mod spill;
 mod writer;
 
 #[cfg(test)]
@@ -16,8 +16,8 @@ mod refused_tests;
 #[cfg(test)]
 mod tests;
 
-pub use outbox::{Outbox, OutboxError};
+pub use disk_reserve::Admission;
+pub use outbox::{OutboxError, OutcomeOutbox};
 pub use outcome::{RetryPolicy, finalization};
-pub use refused::{Cause, RefusedEnd};
-pub use room::Doors;
-pub use writer::{Files, Finalized, Finalizer, Sink};
+pub use refused::{RefusalCause, RefusedOutcome};
+pub use writer::{Finalized, FinalizedSink, Finalizer, SpillFiles};

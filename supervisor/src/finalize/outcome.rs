@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use muster_protocol::{ErrorInfo, JsonBytes, Metrics, error_type};
+use muster_protocol::{ErrorInfo, JsonBytes, RunMetrics, error_type};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::crew::{Completed, RunEvent};
-use crate::execution::{Change, Request, Target};
+use crate::execution::{Change, ExecutionRequest, Target};
+use crate::executor::{CompletedRun, RunEvent};
 use crate::json;
-use crate::pool::Ending;
+use crate::pool::RunEnding;
 use crate::store::{
-    Disposition, Failure, Finalization, NewEvent, NewExecution, Outcome, StateChange, StateWrite,
+    Disposition, ExecutionFailure, ExecutionOutcome, Finalization, NewEvent, NewExecution, StateChange,
+    StateWrite,
 };
 
 /// The wait before the first retry of a request that does not say.
@@ -66,7 +67,7 @@ fn is_final(kind: &str) -> bool {
 
 /// What the store writes for the end of a run, or `None` when another supervisor owns the execution.
 pub fn finalization(
-    completed: Completed,
+    completed: CompletedRun,
     owner: Uuid,
     execution: &NewExecution,
     retry: RetryPolicy,
@@ -89,22 +90,22 @@ pub fn finalization(
     })
 }
 
-fn disposition(ending: Ending, attempt: u32, retry: RetryPolicy) -> Option<Disposition> {
+fn disposition(ending: RunEnding, attempt: u32, retry: RetryPolicy) -> Option<Disposition> {
     Some(match ending {
-        Ending::Succeeded { result } => Disposition::Terminal(succeeded(result)),
-        Ending::Failed { error } => match retry.next(&error) {
+        RunEnding::Succeeded { result } => Disposition::Terminal(succeeded(result)),
+        RunEnding::Failed { error } => match retry.next(&error) {
             Some((delay, max_attempts)) => {
                 Disposition::Retry { failure: failure(error), delay, max_attempts }
             }
-            None => Disposition::Terminal(Outcome::Failed(failure(error))),
+            None => Disposition::Terminal(ExecutionOutcome::Failed(failure(error))),
         },
-        Ending::TimedOut { message } => {
-            Disposition::Terminal(Outcome::TimedOut(Failure::new(error_type::TIMEOUT, message)))
-        }
-        Ending::Cancelled { message } => {
-            Disposition::Terminal(Outcome::Cancelled(Failure::new(error_type::CANCELLED, message)))
-        }
-        Ending::Released { reason, charged } => {
+        RunEnding::TimedOut { message } => Disposition::Terminal(ExecutionOutcome::TimedOut(
+            ExecutionFailure::new(error_type::TIMEOUT, message),
+        )),
+        RunEnding::Cancelled { message } => Disposition::Terminal(ExecutionOutcome::Cancelled(
+            ExecutionFailure::new(error_type::CANCELLED, message),
+        )),
+        RunEnding::Released { reason, charged } => {
             let releases = attempt.saturating_sub(retry.attempts_charged).min(20);
             let longest = RELEASE_BACKOFF.saturating_mul(1 << releases).min(RELEASE_BACKOFF_MAX);
             // The first wait may be nothing: another supervisor may be free. Later ones are never short.
@@ -112,14 +113,14 @@ fn disposition(ending: Ending, attempt: u32, retry: RetryPolicy) -> Option<Dispo
             let delay = shortest + (longest - shortest).mul_f64(retry.jitter);
             Disposition::Release { reason, delay, charged }
         }
-        Ending::Superseded => return None,
+        RunEnding::Superseded => return None,
     })
 }
 
 /// A result must be JSON; it is passed on as the worker wrote it.
-fn succeeded(result: JsonBytes) -> Outcome {
+fn succeeded(result: JsonBytes) -> ExecutionOutcome {
     if result.is_none() {
-        return Outcome::Success { result: RawValue::NULL.to_owned() };
+        return ExecutionOutcome::Success { result: RawValue::NULL.to_owned() };
     }
     let text = String::from_utf8(result.0).map_err(|error| error.to_string());
     let checked = match text.and_then(|text| RawValue::from_string(text).map_err(|error| error.to_string())) {
@@ -127,14 +128,14 @@ fn succeeded(result: JsonBytes) -> Outcome {
         Err(error) => Err(format!("the result is not JSON ({error}): the worker must send JSON text")),
     };
     match checked {
-        Ok(result) => Outcome::Success { result },
-        Err(message) => Outcome::Failed(Failure::new(error_type::INVALID_RESULT, message)),
+        Ok(result) => ExecutionOutcome::Success { result },
+        Err(message) => ExecutionOutcome::Failed(ExecutionFailure::new(error_type::INVALID_RESULT, message)),
     }
 }
 
-fn failure(error: ErrorInfo) -> Failure {
+fn failure(error: ErrorInfo) -> ExecutionFailure {
     let stack = Some(error.stack).filter(|stack| !stack.is_empty());
-    Failure { error_type: error.kind, message: error.message, stack }
+    ExecutionFailure { error_type: error.kind, message: error.message, stack }
 }
 
 /// Writes to state, and the executions to be submitted, apart. Both are in the scope the run had, which is not the
@@ -169,7 +170,7 @@ fn child(
     organization_id: Option<Uuid>,
     parent: &NewExecution,
 ) -> NewExecution {
-    let request = Request {
+    let request = ExecutionRequest {
         execution_id: id,
         target: Target::Name { workflow },
         parameters,
@@ -192,7 +193,7 @@ fn event(event: RunEvent) -> NewEvent {
     NewEvent { at: timestamp(event.at_us), event: event.event.to_owned(), detail: event.detail }
 }
 
-fn metrics_json(metrics: &Metrics) -> Option<Box<RawValue>> {
+fn metrics_json(metrics: &RunMetrics) -> Option<Box<RawValue>> {
     serde_json::value::to_raw_value(metrics).ok()
 }
 
@@ -212,11 +213,11 @@ mod tests {
         RetryPolicy { user_attempts, attempts_charged, backoff: Some(Duration::from_secs(2)), jitter: 0.0 }
     }
 
-    fn failed(kind: &str, retryable: Option<bool>) -> Ending {
-        Ending::Failed { error: ErrorInfo { retryable, ..ErrorInfo::new(kind, "no") } }
+    fn failed(kind: &str, retryable: Option<bool>) -> RunEnding {
+        RunEnding::Failed { error: ErrorInfo { retryable, ..ErrorInfo::new(kind, "no") } }
     }
 
-    fn delay(ending: Ending, policy: RetryPolicy) -> Option<u64> {
+    fn delay(ending: RunEnding, policy: RetryPolicy) -> Option<u64> {
         match disposition(ending, 1, policy) {
             Some(Disposition::Retry { delay, .. }) => Some(delay.as_secs()),
             Some(Disposition::Terminal(_) | Disposition::Release { .. }) | None => None,
@@ -242,14 +243,14 @@ mod tests {
     #[test]
     fn timeouts_and_cancels_are_never_retried() {
         let message = String::new();
-        assert_eq!(delay(Ending::TimedOut { message: message.clone() }, policy(Some(9), 1)), None);
-        assert_eq!(delay(Ending::Cancelled { message }, policy(Some(9), 1)), None);
+        assert_eq!(delay(RunEnding::TimedOut { message: message.clone() }, policy(Some(9), 1)), None);
+        assert_eq!(delay(RunEnding::Cancelled { message }, policy(Some(9), 1)), None);
     }
 
     #[test]
     fn rule_9_what_is_released_again_and_again_waits_longer_each_time() {
         let release = |attempt| {
-            let ending = Ending::Released { reason: String::new(), charged: false };
+            let ending = RunEnding::Released { reason: String::new(), charged: false };
             match disposition(ending, attempt, RetryPolicy { jitter: 0.5, ..policy(None, 1) }) {
                 Some(Disposition::Release { delay, .. }) => delay.as_millis(),
                 other => panic!("{other:?}"),
@@ -263,7 +264,7 @@ mod tests {
     fn a_result_that_is_not_json_fails_and_an_empty_one_is_null() {
         let outcome = succeeded(JsonBytes(b"{\"a\":".to_vec()));
         assert_eq!(outcome.failure().map(|failure| failure.error_type.as_str()), Some("InvalidResult"));
-        let Outcome::Success { result } = succeeded(JsonBytes::NONE) else { panic!() };
+        let ExecutionOutcome::Success { result } = succeeded(JsonBytes::NONE) else { panic!() };
         assert_eq!(result.get(), "null");
     }
 
@@ -285,7 +286,7 @@ mod tests {
     fn children_are_started_from_what_was_submitted_byte_for_byte() {
         let raw = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
         let caller = r#"{"user_id":"1","n":12345678901234567890123, "deep":106.18129360834155}"#;
-        let parent = Request::parse(
+        let parent = ExecutionRequest::parse(
             format!(r#"{{"execution_id":"{}","workflow":"p","caller":{caller}}}"#, Uuid::nil()).as_bytes(),
         );
         let parent = NewExecution::of(&parent.unwrap(), 3);
@@ -311,6 +312,6 @@ mod tests {
 
     #[test]
     fn what_another_supervisor_owns_writes_nothing() {
-        assert!(disposition(Ending::Superseded, 1, policy(Some(3), 1)).is_none());
+        assert!(disposition(RunEnding::Superseded, 1, policy(Some(3), 1)).is_none());
     }
 }

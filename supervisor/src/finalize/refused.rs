@@ -1,13 +1,13 @@
 //! Ends that the database does not take while it takes others: a trigger or a constraint of somebody's holds one row
 //! back, or a transaction that somebody left open has it locked. Each waits aside, on disk where there is an outbox, and is tried again by itself, so that it neither
-//! holds up its neighbours nor closes the intake.
+//! holds up its peers nor closes the intake.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::outbox::{Outbox, OutboxError, Place};
+use super::outbox::{OutboxError, OutcomeOutbox, Place};
 use crate::execution::Attempt;
 use crate::store::{Finalization, StoreError};
 
@@ -25,27 +25,27 @@ const LOCKED_AGAIN_MAX: Duration = Duration::from_secs(1);
 
 /// An end that the database refuses, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RefusedEnd {
+pub struct RefusedOutcome {
     /// Whose.
     pub attempt: Attempt,
     /// What the database said last.
     pub message: String,
     /// Why it does not take it.
-    pub cause: Cause,
+    pub cause: RefusalCause,
     /// How often it was tried by itself.
     pub tries: u32,
 }
 
 /// Why the database does not take an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
+pub enum RefusalCause {
     /// It refuses it: somebody must mend something.
     Refused,
     /// Somebody has locked what must be written: it waits for the lock to go.
     Locked,
 }
 
-impl Cause {
+impl RefusalCause {
     /// A lock that no row explains is a trigger's word for a refusal.
     fn of(error: &StoreError, attempt: Attempt) -> Self {
         match error {
@@ -72,42 +72,42 @@ impl Cause {
 
 /// All of them.
 #[derive(Debug)]
-pub(super) struct Refused {
-    outbox: Option<Outbox>,
-    waiting: Vec<Waiting>,
-    shown: watch::Sender<Vec<RefusedEnd>>,
+pub(super) struct RefusedQueue {
+    outbox: Option<OutcomeOutbox>,
+    waiting: Vec<RetriedOutcome>,
+    shown: watch::Sender<Vec<RefusedOutcome>>,
 }
 
 #[derive(Debug)]
-struct Waiting {
+struct RetriedOutcome {
     attempt: Attempt,
     message: String,
-    cause: Cause,
+    cause: RefusalCause,
     tries: u32,
-    kept: Kept,
+    kept: RefusedOutcomes,
     wait: Duration,
     due: Instant,
 }
 
 #[derive(Debug)]
-enum Kept {
+enum RefusedOutcomes {
     Disk(Place),
     /// The disk did not take it, or there is no outbox.
     Memory(Box<Finalization>),
 }
 
-impl Refused {
+impl RefusedQueue {
     /// What an earlier process left here is due at once.
-    pub(super) fn open(mut outbox: Option<Outbox>) -> Result<Self, OutboxError> {
+    pub(super) fn open(mut outbox: Option<OutcomeOutbox>) -> Result<Self, OutboxError> {
         let mut waiting = Vec::new();
         if let Some(outbox) = &mut outbox {
             for place in outbox.places() {
-                waiting.push(Waiting {
+                waiting.push(RetriedOutcome {
                     attempt: outbox.read(place)?.attempt,
                     message: "refused before the last start".to_owned(),
-                    cause: Cause::Refused,
+                    cause: RefusalCause::Refused,
                     tries: 0,
-                    kept: Kept::Disk(place),
+                    kept: RefusedOutcomes::Disk(place),
                     wait: AGAIN_MIN,
                     due: Instant::now(),
                 });
@@ -119,7 +119,7 @@ impl Refused {
     }
 
     /// What readiness names.
-    pub(super) fn shown(&self) -> watch::Receiver<Vec<RefusedEnd>> {
+    pub(super) fn shown(&self) -> watch::Receiver<Vec<RefusedOutcome>> {
         self.shown.subscribe()
     }
 
@@ -135,41 +135,49 @@ impl Refused {
 
     /// How many would be lost with this process.
     pub(super) fn in_memory(&self) -> usize {
-        self.waiting.iter().filter(|waiting| matches!(waiting.kept, Kept::Memory(_))).count()
+        self.waiting.iter().filter(|waiting| matches!(waiting.kept, RefusedOutcomes::Memory(_))).count()
     }
 
     /// Takes an end that the database refuses.
     pub(super) fn keep(&mut self, end: Finalization, error: &StoreError) {
         let attempt = end.attempt;
-        let cause = Cause::of(error, attempt);
+        let cause = RefusalCause::of(error, attempt);
         match cause {
-            Cause::Refused => tracing::error!(%attempt, %error,
+            RefusalCause::Refused => tracing::error!(%attempt, %error,
                 "the database refuses to write the end of this execution; it is kept and tried again while all \
                  others go on: look for a trigger or a constraint that holds back its row"),
-            Cause::Locked => tracing::warn!(%attempt, %error,
+            RefusalCause::Locked => tracing::warn!(%attempt, %error,
                 "somebody has locked the row of this execution, or an entry of state it writes; its end is kept and \
                  written when the lock goes, and all others go on: look for a transaction that was left open"),
         }
         let kept = self.store(end);
         let wait = cause.waits().0;
         let due = Instant::now() + wait;
-        self.waiting.push(Waiting { attempt, message: error.to_string(), cause, tries: 0, kept, wait, due });
+        self.waiting.push(RetriedOutcome {
+            attempt,
+            message: error.to_string(),
+            cause,
+            tries: 0,
+            kept,
+            wait,
+            due,
+        });
         self.show();
     }
 
-    fn store(&mut self, end: Finalization) -> Kept {
+    fn store(&mut self, end: Finalization) -> RefusedOutcomes {
         let appended = self.outbox.as_mut().map(|outbox| {
             let appended = tokio::task::block_in_place(|| outbox.append(std::slice::from_ref(&end)));
             appended.map(|()| outbox.places().last().copied())
         });
         match appended {
-            Some(Ok(Some(place))) => Kept::Disk(place),
+            Some(Ok(Some(place))) => RefusedOutcomes::Disk(place),
             Some(Err(error)) => {
                 tracing::error!(%error, attempt = %end.attempt,
                     "an outcome is kept in memory only; do not stop this process");
-                Kept::Memory(Box::new(end))
+                RefusedOutcomes::Memory(Box::new(end))
             }
-            Some(Ok(None)) | None => Kept::Memory(Box::new(end)),
+            Some(Ok(None)) | None => RefusedOutcomes::Memory(Box::new(end)),
         }
     }
 
@@ -188,8 +196,8 @@ impl Refused {
         for waiting in self.waiting.iter_mut().filter(|waiting| waiting.due <= now) {
             waiting.put_off(now);
             match (&waiting.kept, &mut self.outbox) {
-                (Kept::Memory(end), _) => taken.push((**end).clone()),
-                (Kept::Disk(place), Some(outbox)) => {
+                (RefusedOutcomes::Memory(end), _) => taken.push((**end).clone()),
+                (RefusedOutcomes::Disk(place), Some(outbox)) => {
                     match tokio::task::block_in_place(|| outbox.read(*place)) {
                         Ok(end) => taken.push(end),
                         Err(error) => {
@@ -197,7 +205,7 @@ impl Refused {
                         }
                     }
                 }
-                (Kept::Disk(_), None) => {}
+                (RefusedOutcomes::Disk(_), None) => {}
             }
         }
         taken
@@ -211,13 +219,13 @@ impl Refused {
         };
         waiting.message = error.to_string();
         waiting.tries = waiting.tries.saturating_add(1);
-        waiting.is_because(Cause::of(error, attempt));
+        waiting.is_because(RefusalCause::of(error, attempt));
         // Somebody may have made room.
-        if let (Kept::Memory(end), Some(outbox)) = (&waiting.kept, &mut self.outbox)
+        if let (RefusedOutcomes::Memory(end), Some(outbox)) = (&waiting.kept, &mut self.outbox)
             && tokio::task::block_in_place(|| outbox.append(std::slice::from_ref(end))).is_ok()
             && let Some(place) = outbox.places().last()
         {
-            waiting.kept = Kept::Disk(*place);
+            waiting.kept = RefusedOutcomes::Disk(*place);
         }
         self.show();
     }
@@ -226,7 +234,7 @@ impl Refused {
     pub(super) fn forget(&mut self, attempt: Attempt) {
         let Some(index) = self.waiting.iter().position(|waiting| waiting.attempt == attempt) else { return };
         let waiting = self.waiting.remove(index);
-        if let (Kept::Disk(place), Some(outbox)) = (waiting.kept, &mut self.outbox)
+        if let (RefusedOutcomes::Disk(place), Some(outbox)) = (waiting.kept, &mut self.outbox)
             && let Err(error) = tokio::task::block_in_place(|| outbox.forget_place(place))
         {
             tracing::warn!(%error, "an outcome that is written may be replayed after a restart, which changes nothing");
@@ -236,7 +244,7 @@ impl Refused {
     }
 
     fn show(&self) {
-        let shown = self.waiting.iter().map(|waiting| RefusedEnd {
+        let shown = self.waiting.iter().map(|waiting| RefusedOutcome {
             attempt: waiting.attempt,
             message: waiting.message.clone(),
             cause: waiting.cause,
@@ -246,14 +254,14 @@ impl Refused {
     }
 }
 
-impl Waiting {
+impl RetriedOutcome {
     fn put_off(&mut self, now: Instant) {
         self.due = now + self.wait.mul_f64(1.0 + 0.25 * fastrand::f64());
         self.wait = (self.wait * 2).min(self.cause.waits().1);
     }
 
     /// Another cause has waits of its own, from the next try on.
-    fn is_because(&mut self, cause: Cause) {
+    fn is_because(&mut self, cause: RefusalCause) {
         if std::mem::replace(&mut self.cause, cause) != cause {
             self.wait = cause.waits().0;
             self.put_off(Instant::now());

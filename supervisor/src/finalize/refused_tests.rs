@@ -10,10 +10,11 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::{Doors, Files, Finalized, Finalizer, Sink};
-use crate::execution::{Attempt, Request, Status};
+use super::{Admission, Finalized, FinalizedSink, Finalizer, SpillFiles};
+use crate::execution::{Attempt, ExecutionRequest, Status};
 use crate::store::{
-    Claim, Claimant, Disposition, Durability, Finalization, NewExecution, Outcome, SqliteStore, Store,
+    Claim, Claimant, Disposition, Durability, ExecutionOutcome, Finalization, NewExecution, SqliteStore,
+    Store,
 };
 
 const WITHIN: Duration = Duration::from_secs(30);
@@ -24,14 +25,14 @@ const REFUSED: u128 = 37;
 
 /// Notes what is written, and whether the store ever counted as out of reach.
 #[derive(Debug)]
-struct Notes {
+struct NotedOutcomes {
     written: watch::Sender<Vec<Uuid>>,
     /// It was out of reach at some time.
     away: watch::Sender<bool>,
     slots: watch::Sender<usize>,
 }
 
-impl Notes {
+impl NotedOutcomes {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             written: watch::Sender::default(),
@@ -48,7 +49,7 @@ impl Notes {
 }
 
 #[async_trait]
-impl Sink for Notes {
+impl FinalizedSink for NotedOutcomes {
     async fn finalized(&self, group: Vec<Finalized>, _took: Duration) {
         self.written.send_modify(|written| {
             written.extend(group.iter().map(|end| end.finalization.attempt.execution_id));
@@ -60,7 +61,7 @@ impl Sink for Notes {
     }
 }
 
-impl Doors for Notes {
+impl Admission for NotedOutcomes {
     fn slots(&self) -> watch::Receiver<usize> {
         self.slots.subscribe()
     }
@@ -88,7 +89,7 @@ async fn claimed(store: &SqliteStore, claimant: &Claimant) -> Vec<Finalization> 
     let new = |number: u128| {
         let id = Uuid::from_u128(number);
         let request = format!(r#"{{"execution_id":"{id}","workflow":"w"}}"#);
-        Arc::new(NewExecution::of(&Request::parse(request.as_bytes()).unwrap(), 3))
+        Arc::new(NewExecution::of(&ExecutionRequest::parse(request.as_bytes()).unwrap(), 3))
     };
     let claims = store.claim(claimant, &(0..MANY).map(new).collect::<Vec<_>>()).await.unwrap();
     claims
@@ -104,7 +105,7 @@ fn success(attempt: Attempt, owner: Uuid) -> Finalization {
     Finalization {
         attempt,
         owner,
-        disposition: Disposition::Terminal(Outcome::Success {
+        disposition: Disposition::Terminal(ExecutionOutcome::Success {
             result: serde_json::value::RawValue::NULL.to_owned(),
         }),
         started_at: None,
@@ -118,18 +119,18 @@ fn success(attempt: Attempt, owner: Uuid) -> Finalization {
     }
 }
 
-struct World {
+struct RefusalWorld {
     folder: tempfile::TempDir,
     store: Arc<SqliteStore>,
-    notes: Arc<Notes>,
+    notes: Arc<NotedOutcomes>,
 }
 
-impl World {
+impl RefusalWorld {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&folder.path().join("db"), Durability::Normal).await.unwrap();
         store.migrate().await.unwrap();
-        Self { folder, store: Arc::new(store), notes: Notes::new() }
+        Self { folder, store: Arc::new(store), notes: NotedOutcomes::new() }
     }
 
     fn database(&self) -> std::path::PathBuf {
@@ -137,7 +138,7 @@ impl World {
     }
 
     fn finalizer(&self) -> Finalizer {
-        let files = Files::open(self.folder.path(), 1 << 30).unwrap();
+        let files = SpillFiles::open(self.folder.path(), 1 << 30).unwrap();
         let store = Arc::clone(&self.store) as Arc<dyn Store>;
         Finalizer::start(store, Arc::clone(&self.notes) as _, Arc::clone(&self.notes) as _, Some(files))
             .unwrap()
@@ -154,7 +155,7 @@ fn claimant() -> Claimant {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_is_refused_waits_alone_outlives_the_process_and_is_written_in_the_end() {
-    let world = World::new().await;
+    let world = RefusalWorld::new().await;
     let ends = claimed(&world.store, &claimant()).await;
     refuse(&world.database(), &format!("NEW.id = '{}'", Uuid::from_u128(REFUSED))).await;
     let finalizer = world.finalizer();
@@ -180,7 +181,7 @@ async fn one_that_is_refused_waits_alone_outlives_the_process_and_is_written_in_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_is_refused_is_tried_again_by_itself() {
-    let world = World::new().await;
+    let world = RefusalWorld::new().await;
     let ends = claimed(&world.store, &claimant()).await;
     refuse(&world.database(), &format!("NEW.id = '{}'", Uuid::from_u128(REFUSED))).await;
     let finalizer = world.finalizer();
@@ -193,7 +194,7 @@ async fn one_that_is_refused_is_tried_again_by_itself() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_refuses_everything_is_out_of_reach() {
-    let world = World::new().await;
+    let world = RefusalWorld::new().await;
     let ends = claimed(&world.store, &claimant()).await;
     execute(&world.database(), "ALTER TABLE executions RENAME TO away").await;
     let finalizer = world.finalizer();

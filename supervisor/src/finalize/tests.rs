@@ -13,8 +13,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use super::room::SLOT_BYTES;
-use super::{Doors, Files, Finalized, Finalizer, Outbox, Sink};
+use super::disk_reserve::SLOT_BYTES;
+use super::{Admission, Finalized, FinalizedSink, Finalizer, OutcomeOutbox, SpillFiles};
 use crate::execution::Attempt;
 use crate::store::{Disposition, Durability, Finalization, SqliteStore, Store};
 
@@ -24,12 +24,12 @@ const WITHIN: Duration = Duration::from_secs(30);
 
 /// Shows how many slots there are, and whether there is room for them.
 #[derive(Debug)]
-struct Entrance {
+struct AdmissionProbe {
     slots: watch::Sender<usize>,
     shut: watch::Sender<bool>,
 }
 
-impl Entrance {
+impl AdmissionProbe {
     fn new(slots: usize) -> Arc<Self> {
         Arc::new(Self { slots: watch::Sender::new(slots), shut: watch::Sender::new(false) })
     }
@@ -37,11 +37,11 @@ impl Entrance {
     async fn becomes_shut(&self, shut: bool) {
         let mut seen = self.shut.subscribe();
         let became = tokio::time::timeout(WITHIN, seen.wait_for(|it| *it == shut)).await;
-        became.unwrap_or_else(|_| panic!("the doors never became shut: {shut}")).unwrap();
+        became.unwrap_or_else(|_| panic!("the admission never became shut: {shut}")).unwrap();
     }
 }
 
-impl Doors for Entrance {
+impl Admission for AdmissionProbe {
     fn slots(&self) -> watch::Receiver<usize> {
         self.slots.subscribe()
     }
@@ -56,7 +56,7 @@ impl Doors for Entrance {
 }
 
 #[async_trait]
-impl Sink for Entrance {
+impl FinalizedSink for AdmissionProbe {
     async fn finalized(&self, _group: Vec<Finalized>, _took: Duration) {}
     async fn store_unreachable(&self, _unreachable: bool) {}
 }
@@ -67,12 +67,13 @@ fn memory_disk() -> (tempfile::TempDir, PathBuf) {
     (folder, path)
 }
 
-async fn started(entrance: &Arc<Entrance>, path: &Path) -> Finalizer {
+async fn started(entrance: &Arc<AdmissionProbe>, path: &Path) -> Finalizer {
     let store = SqliteStore::open(&path.with_extension("db"), Durability::Normal).await.unwrap();
     store.migrate().await.unwrap();
-    let files = Files::open(path.parent().unwrap(), 1 << 30).unwrap();
-    let (sink, doors) = (Arc::clone(entrance) as Arc<dyn Sink>, Arc::clone(entrance) as Arc<dyn Doors>);
-    let finalizer = Finalizer::start(Arc::new(store), sink, doors, Some(files)).unwrap();
+    let files = SpillFiles::open(path.parent().unwrap(), 1 << 30).unwrap();
+    let (sink, admission) =
+        (Arc::clone(entrance) as Arc<dyn FinalizedSink>, Arc::clone(entrance) as Arc<dyn Admission>);
+    let finalizer = Finalizer::start(Arc::new(store), sink, admission, Some(files)).unwrap();
     tokio::time::timeout(WITHIN, finalizer.replayed()).await.unwrap();
     finalizer
 }
@@ -109,7 +110,7 @@ async fn rule_19_without_room_for_every_slot_nothing_is_let_in_until_there_is() 
     let _refusals = hear_refusals();
     limit_files((FIT as u64 + 1) * SLOT_BYTES);
     let (_folder, path) = memory_disk();
-    let entrance = Entrance::new(2 * FIT);
+    let entrance = AdmissionProbe::new(2 * FIT);
     let _finalizer = started(&entrance, &path).await;
     assert!(*entrance.shut.borrow(), "before anything may be claimed");
 
@@ -125,8 +126,8 @@ async fn rule_19_without_room_for_every_slot_nothing_is_let_in_until_there_is() 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rule_19_what_is_set_aside_outlives_the_emptying_of_the_file() {
     let (_folder, path) = memory_disk();
-    Outbox::open(&path, 1 << 20).unwrap().append(&[end(String::new())]).unwrap();
-    let entrance = Entrance::new(2);
+    OutcomeOutbox::open(&path, 1 << 20).unwrap().append(&[end(String::new())]).unwrap();
+    let entrance = AdmissionProbe::new(2);
     let _finalizer = started(&entrance, &path).await;
     let file = path.metadata().unwrap();
     assert_eq!(file.len(), 8, "what an earlier process left is written");
@@ -138,7 +139,7 @@ async fn rule_19_an_end_that_is_too_large_takes_no_room_from_the_others() {
     let _refusals = hear_refusals();
     limit_files((FIT as u64 + 1) * SLOT_BYTES);
     let (_folder, path) = memory_disk();
-    let mut outbox = Outbox::open(&path, 1 << 30).unwrap();
+    let mut outbox = OutcomeOutbox::open(&path, 1 << 30).unwrap();
     outbox.reserve(SLOT_BYTES).unwrap();
     let large = end("x".repeat((FIT + 2) * SLOT_BYTES as usize));
     outbox.append(&[large]).unwrap_err();

@@ -13,12 +13,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::outbox::{Outbox, OutboxError};
-use super::parked::{Group, Parked, Source, within};
-use super::refused::{Refused, RefusedEnd};
-use super::room::{Doors, Room};
+use super::disk_reserve::{Admission, DiskReserve};
+use super::outbox::{OutboxError, OutcomeOutbox};
+use super::refused::{RefusedOutcome, RefusedQueue};
+use super::spill::{SpillPlace, SpillQueue, SpilledGroup, within};
 use crate::execution::Attempt;
-use crate::store::{Disposition, Failure, Finalization, Outcome, Store, StoreError, Verdict};
+use crate::store::{
+    Disposition, ExecutionFailure, ExecutionOutcome, Finalization, FinalizeResult, Store, StoreError,
+};
 use crate::vital;
 
 /// So many ends form one transaction at most,
@@ -39,12 +41,12 @@ pub struct Finalized {
     /// What was asked.
     pub finalization: Finalization,
     /// What became of the row.
-    pub verdict: Verdict,
+    pub verdict: FinalizeResult,
 }
 
 /// Hears of every end that is written, group by group, in order.
 #[async_trait]
-pub trait Sink: std::fmt::Debug + Send + Sync + 'static {
+pub trait FinalizedSink: std::fmt::Debug + Send + Sync + 'static {
     /// These are committed; the commit took so long.
     async fn finalized(&self, group: Vec<Finalized>, took: Duration);
     /// The store cannot be written; what arrives is kept. Called again with `false` when it can.
@@ -56,21 +58,21 @@ const PROOF_WITHIN: Duration = Duration::from_secs(3);
 
 /// Where ends wait on disk.
 #[derive(Debug)]
-pub struct Files {
+pub struct SpillFiles {
     /// While the store is out of reach.
-    outbox: Outbox,
+    outbox: OutcomeOutbox,
     /// While it refuses them and takes others.
-    refused: Outbox,
+    refused: OutcomeOutbox,
 }
 
-impl Files {
+impl SpillFiles {
     /// Opens or makes them in a folder, each of so many bytes at most.
     ///
     /// # Errors
     /// When the disk fails, or one of them is not an outbox.
     pub fn open(folder: &Path, max_bytes: u64) -> Result<Self, OutboxError> {
-        let outbox = Outbox::open(&folder.join("outbox"), max_bytes)?;
-        Ok(Self { outbox, refused: Outbox::open(&folder.join("outbox-refused"), max_bytes)? })
+        let outbox = OutcomeOutbox::open(&folder.join("outbox"), max_bytes)?;
+        Ok(Self { outbox, refused: OutcomeOutbox::open(&folder.join("outbox-refused"), max_bytes)? })
     }
 }
 
@@ -78,35 +80,41 @@ impl Files {
 #[derive(Clone, Debug)]
 pub struct Finalizer {
     ends: mpsc::UnboundedSender<Finalization>,
-    backlog: watch::Sender<Backlog>,
-    refused: watch::Receiver<Vec<RefusedEnd>>,
+    backlog: watch::Sender<WriteBacklog>,
+    refused: watch::Receiver<Vec<RefusedOutcome>>,
 }
 
 impl Finalizer {
     /// Starts the writer. What an earlier process left in the outbox is written first. It runs until every
-    /// handle is gone and all it took is written. The outbox keeps room for as many ends as the doors let in.
+    /// handle is gone and all it took is written. The outbox keeps room for as many ends as the admission let in.
     ///
     /// # Errors
     /// When a file cannot be read.
     pub fn start(
         store: Arc<dyn Store>,
-        sink: Arc<dyn Sink>,
-        doors: Arc<dyn Doors>,
-        files: Option<Files>,
+        sink: Arc<dyn FinalizedSink>,
+        admission: Arc<dyn Admission>,
+        files: Option<SpillFiles>,
     ) -> Result<Self, OutboxError> {
         let (ends, received) = mpsc::unbounded_channel();
         let (outbox, refused) = files.map(|files| (files.outbox, files.refused)).unzip();
-        let (parked, refused) = (Parked::new(outbox), Refused::open(refused)?);
-        let (backlog, _) = watch::channel(Backlog { unwritten: 0, starting: true });
+        let (parked, refused) = (SpillQueue::new(outbox), RefusedQueue::open(refused)?);
+        let (backlog, _) = watch::channel(WriteBacklog { unwritten: 0, starting: true });
         let shown = refused.shown();
-        let writer =
-            Writer { store, sink, backlog: backlog.clone(), parked, refused, room: Room::new(doors) };
+        let writer = GroupWriter {
+            store,
+            sink,
+            backlog: backlog.clone(),
+            parked,
+            refused,
+            room: DiskReserve::new(admission),
+        };
         tokio::spawn(vital::serving("finalizer", writer.run(received)));
         Ok(Self { ends, backlog, refused: shown })
     }
 
     /// The ends that the database refuses although it takes others.
-    pub fn refused(&self) -> Vec<RefusedEnd> {
+    pub fn refused(&self) -> Vec<RefusedOutcome> {
         self.refused.borrow().clone()
     }
 
@@ -129,7 +137,7 @@ impl Finalizer {
         let _ = self.backlog.subscribe().wait_for(|backlog| backlog.unwritten == 0).await;
     }
 
-    /// Returns when what an earlier process left in the outbox is written, and the doors know whether there is room.
+    /// Returns when what an earlier process left in the outbox is written, and the admission know whether there is room.
     /// Claim nothing before.
     pub async fn replayed(&self) {
         let _ = self.backlog.subscribe().wait_for(|backlog| !backlog.starting).await;
@@ -138,31 +146,31 @@ impl Finalizer {
 
 /// What is not written yet.
 #[derive(Clone, Copy, Debug)]
-struct Backlog {
+struct WriteBacklog {
     unwritten: usize,
     /// What an earlier process left is not written yet, or room is not made.
     starting: bool,
 }
 
 /// What became of a group.
-struct Written {
+struct GroupResult {
     ends: Vec<Finalization>,
     /// One for each of the ends.
-    verdicts: Vec<Verdict>,
+    verdicts: Vec<FinalizeResult>,
     /// What was not written, and why.
     locked: Vec<(Finalization, StoreError)>,
 }
 
-struct Writer {
+struct GroupWriter {
     store: Arc<dyn Store>,
-    sink: Arc<dyn Sink>,
-    backlog: watch::Sender<Backlog>,
-    parked: Parked,
-    refused: Refused,
-    room: Room,
+    sink: Arc<dyn FinalizedSink>,
+    backlog: watch::Sender<WriteBacklog>,
+    parked: SpillQueue,
+    refused: RefusedQueue,
+    room: DiskReserve,
 }
 
-impl Writer {
+impl GroupWriter {
     async fn run(mut self, mut ends: mpsc::UnboundedReceiver<Finalization>) {
         if !self.parked.is_empty() {
             tracing::info!(count = self.parked.len(), "writing outcomes that an earlier process kept");
@@ -181,9 +189,9 @@ impl Writer {
             match self.write(group).await {
                 Ok(written) => {
                     let count = written.ends.len();
-                    self.tell(written.ends, written.verdicts, started.elapsed()).await;
+                    self.report_group(written.ends, written.verdicts, started.elapsed()).await;
                     self.written(count);
-                    self.put_aside(written.locked, Source::Memory);
+                    self.put_aside(written.locked, SpillPlace::Memory);
                 }
                 // Safe first; whether it is a row or the store is found out there.
                 Err((group, error)) => {
@@ -215,7 +223,7 @@ impl Writer {
     async fn gather(&self, ends: &mut mpsc::UnboundedReceiver<Finalization>, group: &mut Vec<Finalization>) {
         let until = Instant::now() + GATHER;
         while (BUSY..GROUP_MAX).contains(&group.len())
-            && self.room.doors.inside() >= BUSY
+            && self.room.admission.inside() >= BUSY
             && Instant::now() < until
         {
             tokio::time::sleep(GATHER_STEP).await;
@@ -244,7 +252,7 @@ impl Writer {
         let mut waits = backoff();
         let (mut most, mut suspect, mut away) = (GROUP_MAX, None, false);
         while !self.parked.is_empty() {
-            let Some(Group { ends: group, from }) = self.parked.oldest(most, GROUP_MAX_BYTES) else {
+            let Some(SpilledGroup { ends: group, from }) = self.parked.oldest(most, GROUP_MAX_BYTES) else {
                 self.keep_for(waits.next().unwrap_or(BACKOFF_MAX), ends).await;
                 continue;
             };
@@ -256,8 +264,8 @@ impl Writer {
                     self.put_aside(written.locked, from);
                     self.parked.forget(count, from);
                     let told = written.ends.len();
-                    self.tell(written.ends, written.verdicts, started.elapsed()).await;
-                    if from == Source::Memory {
+                    self.report_group(written.ends, written.verdicts, started.elapsed()).await;
+                    if from == SpillPlace::Memory {
                         self.written(told);
                     }
                 }
@@ -292,11 +300,11 @@ impl Writer {
 
     /// Writes ends. Those whose rows somebody has locked come back, and the others are written without them. An error
     /// gives all of them back: some may be written, and say so when they are asked for again.
-    async fn write(&self, group: Vec<Finalization>) -> Result<Written, (Vec<Finalization>, StoreError)> {
+    async fn write(&self, group: Vec<Finalization>) -> Result<GroupResult, (Vec<Finalization>, StoreError)> {
         let (mut ends, mut locked) = (group, Vec::new());
         let error = loop {
             let error = match self.store.finalize(&ends).await {
-                Ok(verdicts) => return Ok(Written { ends, verdicts, locked }),
+                Ok(verdicts) => return Ok(GroupResult { ends, verdicts, locked }),
                 Err(error) => error,
             };
             let StoreError::Locked { backend, attempts, message } = error else { break error };
@@ -312,7 +320,7 @@ impl Writer {
             if ends.is_empty() {
                 // A table that is locked is no matter of its rows.
                 if self.store_takes_ends().await {
-                    return Ok(Written { ends, verdicts: Vec::new(), locked });
+                    return Ok(GroupResult { ends, verdicts: Vec::new(), locked });
                 }
                 break why();
             }
@@ -329,8 +337,8 @@ impl Writer {
     }
 
     /// Keeps these with those that are refused.
-    fn put_aside(&mut self, ends: Vec<(Finalization, StoreError)>, from: Source) {
-        let came_from_memory = if from == Source::Memory { ends.len() } else { 0 };
+    fn put_aside(&mut self, ends: Vec<(Finalization, StoreError)>, from: SpillPlace) {
+        let came_from_memory = if from == SpillPlace::Memory { ends.len() } else { 0 };
         let before = self.refused.in_memory() + came_from_memory;
         for (end, error) in ends {
             self.refused.keep(end, &error);
@@ -350,7 +358,7 @@ impl Writer {
                 Ok(verdicts) => {
                     let before = self.refused.in_memory();
                     self.refused.forget(attempt);
-                    self.tell(vec![end], verdicts, started.elapsed()).await;
+                    self.report_group(vec![end], verdicts, started.elapsed()).await;
                     self.written(before - self.refused.in_memory());
                 }
                 Err(error) => {
@@ -379,7 +387,7 @@ impl Writer {
         }
     }
 
-    async fn tell(&self, group: Vec<Finalization>, verdicts: Vec<Verdict>, took: Duration) {
+    async fn report_group(&self, group: Vec<Finalization>, verdicts: Vec<FinalizeResult>, took: Duration) {
         let pairs = group.into_iter().zip(verdicts);
         let finalized = pairs.map(|(finalization, verdict)| Finalized { finalization, verdict }).collect();
         self.sink.finalized(finalized, took).await;
@@ -391,7 +399,7 @@ fn nobody() -> Finalization {
     Finalization {
         attempt: Attempt::new(Uuid::now_v7(), 1),
         owner: Uuid::now_v7(),
-        disposition: Disposition::Terminal(Outcome::Failed(Failure::new("Nobody", ""))),
+        disposition: Disposition::Terminal(ExecutionOutcome::Failed(ExecutionFailure::new("Nobody", ""))),
         started_at: None,
         completed_at: jiff::Timestamp::now(),
         duration_ms: None,

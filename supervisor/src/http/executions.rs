@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use super::Api;
 use super::problem::ApiError;
-use super::query::{Body, Id, Query};
-use super::view::{Accepted, CancelOutcome, Cancelled};
-use crate::execution::{Draft, Status};
-use crate::store::{CancelAnswer, EventRow, ExecutionFilter, ExecutionRecord};
+use super::query::{PathId, QueryParameters, RequestBody};
+use super::view::{AcceptedView, CancelOutcome, CancelView};
+use crate::execution::{RequestDraft, Status};
+use crate::store::{CancelResult, EventRow, ExecutionFilter, ExecutionRecord};
 
 /// How many rows a page has when nobody says.
 const PAGE_DEFAULT: usize = 50;
@@ -21,26 +21,26 @@ const PAGE_MAX: usize = 1_000;
 
 /// A page of rows.
 #[derive(Serialize)]
-struct ExecutionPage {
+struct ExecutionPageView {
     executions: Vec<ExecutionRecord>,
     next_cursor: Option<String>,
 }
 
 /// The steps of an execution.
 #[derive(Serialize)]
-struct EventPage {
+struct EventPageView {
     events: Vec<EventRow>,
 }
 
 /// `POST /api/executions`
 pub(super) async fn submit(
     State(api): State<Api>,
-    mut query: Query,
-    body: Body,
+    mut query: QueryParameters,
+    body: RequestBody,
 ) -> Result<Response, ApiError> {
     let wait = query.wait()?;
     query.end()?;
-    let request = Draft::parse(&body.0)?.with_default_id(Uuid::now_v7()).into_request()?;
+    let request = RequestDraft::parse(&body.0)?.with_default_id(Uuid::now_v7()).into_request()?;
     let execution_id = request.execution_id;
     let status = api.service.submit(request).await?;
     if let Some(wait) = wait
@@ -48,7 +48,7 @@ pub(super) async fn submit(
     {
         return Ok(row(record));
     }
-    let accepted = Accepted { execution_id, status: Some(status), retry_of: None };
+    let accepted = AcceptedView { execution_id, status: Some(status), retry_of: None };
     Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())
 }
 
@@ -59,7 +59,7 @@ fn row(record: ExecutionRecord) -> Response {
 }
 
 /// `GET /api/executions`
-pub(super) async fn list(State(api): State<Api>, mut query: Query) -> Result<Response, ApiError> {
+pub(super) async fn list(State(api): State<Api>, mut query: QueryParameters) -> Result<Response, ApiError> {
     let filter = ExecutionFilter {
         status: query.take::<Status>("status")?,
         workflow: query.take("workflow")?,
@@ -70,11 +70,15 @@ pub(super) async fn list(State(api): State<Api>, mut query: Query) -> Result<Res
     query.end()?;
     let page = api.store.executions(&filter).await?;
     let next_cursor = page.next.map(|cursor| cursor.to_string());
-    Ok(Json(ExecutionPage { executions: page.executions, next_cursor }).into_response())
+    Ok(Json(ExecutionPageView { executions: page.executions, next_cursor }).into_response())
 }
 
 /// `GET /api/executions/{id}`
-pub(super) async fn show(State(api): State<Api>, Id(id): Id, mut query: Query) -> Result<Response, ApiError> {
+pub(super) async fn show(
+    State(api): State<Api>,
+    PathId(id): PathId,
+    mut query: QueryParameters,
+) -> Result<Response, ApiError> {
     let wait = query.wait()?;
     query.end()?;
     let record = match wait {
@@ -86,30 +90,30 @@ pub(super) async fn show(State(api): State<Api>, Id(id): Id, mut query: Query) -
 }
 
 /// `GET /api/executions/{id}/events`
-pub(super) async fn events(State(api): State<Api>, Id(id): Id) -> Result<Response, ApiError> {
+pub(super) async fn events(State(api): State<Api>, PathId(id): PathId) -> Result<Response, ApiError> {
     let mut events = api.store.events(id).await?;
     // They are stored when an attempt ends; what others wrote meanwhile belongs between them.
     events.sort_by_key(|event| event.at);
     if events.is_empty() && api.store.execution(id).await?.is_none() {
         return Err(ApiError::no_execution(id));
     }
-    Ok(Json(EventPage { events }).into_response())
+    Ok(Json(EventPageView { events }).into_response())
 }
 
 /// `POST /api/executions/{id}/cancel`
-pub(super) async fn cancel(State(api): State<Api>, Id(id): Id) -> Result<Json<Cancelled>, ApiError> {
+pub(super) async fn cancel(State(api): State<Api>, PathId(id): PathId) -> Result<Json<CancelView>, ApiError> {
     let (outcome, status) = match api.service.cancel(id).await? {
-        CancelAnswer::Cancelled => (CancelOutcome::Cancelled, Status::Cancelled),
-        CancelAnswer::Requested { .. } => (CancelOutcome::Requested, Status::Running),
-        CancelAnswer::AlreadyTerminal(status) => (CancelOutcome::AlreadyFinished, status),
-        CancelAnswer::Tombstone => (CancelOutcome::Unknown, Status::Cancelled),
+        CancelResult::Cancelled => (CancelOutcome::Cancelled, Status::Cancelled),
+        CancelResult::Requested { .. } => (CancelOutcome::Requested, Status::Running),
+        CancelResult::AlreadyTerminal(status) => (CancelOutcome::AlreadyFinished, status),
+        CancelResult::Tombstone => (CancelOutcome::Unknown, Status::Cancelled),
     };
-    Ok(Json(Cancelled { execution_id: id, outcome, status }))
+    Ok(Json(CancelView { execution_id: id, outcome, status }))
 }
 
 /// `POST /api/executions/{id}/retry`
-pub(super) async fn retry(State(api): State<Api>, Id(id): Id) -> Result<Response, ApiError> {
+pub(super) async fn retry(State(api): State<Api>, PathId(id): PathId) -> Result<Response, ApiError> {
     let execution_id = api.service.retry(id).await?;
-    let accepted = Accepted { execution_id, status: Some(Status::Pending), retry_of: Some(id) };
+    let accepted = AcceptedView { execution_id, status: Some(Status::Pending), retry_of: Some(id) };
     Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())
 }

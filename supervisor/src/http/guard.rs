@@ -13,7 +13,7 @@ use axum::response::Response;
 use base64::Engine as _;
 use secrecy::SecretString;
 
-use super::problem::{ApiError, Kind};
+use super::problem::{ApiError, ErrorKind};
 use crate::access::{Access, is_same};
 
 /// Paths anybody may see: they hold no data of executions.
@@ -42,7 +42,7 @@ pub(super) async fn admit(
         && origin.split_once("://").map(|(_, place)| place) != Some(host)
     {
         return Err(ApiError::new(
-            Kind::Forbidden,
+            ErrorKind::Forbidden,
             format!("a page of {origin} may not use this supervisor"),
         ));
     }
@@ -56,7 +56,7 @@ pub(super) async fn admit(
         Access::Open if is_loopback(host) => Visitor::Known,
         Access::Open => {
             let detail = format!("this supervisor is for local programs, not for {host:?}: set http_token");
-            return Err(ApiError::new(Kind::Forbidden, detail));
+            return Err(ApiError::new(ErrorKind::Forbidden, detail));
         }
     };
     request.extensions_mut().insert(visitor);

@@ -19,11 +19,11 @@ pub(super) async fn alive(State(api): State<Api>) -> Response {
 
 /// `GET /readyz`
 pub(super) async fn ready(State(api): State<Api>, Extension(visitor): Extension<Visitor>) -> Response {
-    tell(api.service.readiness().await, visitor)
+    respond(api.service.readiness().await, visitor)
 }
 
 /// The answer to whoever asks for readiness.
-pub(super) fn tell(readiness: Readiness, visitor: Visitor) -> Response {
+pub(super) fn respond(readiness: Readiness, visitor: Visitor) -> Response {
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let readiness = match visitor {
         Visitor::Known => readiness,

@@ -16,9 +16,9 @@ use uuid::Uuid;
 
 use super::Api;
 use super::problem::ApiError;
-use super::query::{Id, Query};
+use super::query::{PathId, QueryParameters};
 use super::view::{LogPage, LogView};
-use crate::bus::{Channel, Heard, Watch};
+use crate::bus::{BusEvent, Channel, ChannelSubscription};
 use crate::execution::Status;
 
 /// How many lines a page has.
@@ -30,18 +30,18 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// A place in a log, as text `ATTEMPT-SEQUENCE`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct LogPosition {
     attempt: u32,
     sequence: u64,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for LogPosition {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}-{}", self.attempt, self.sequence)
     }
 }
 
-impl std::str::FromStr for Place {
+impl std::str::FromStr for LogPosition {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -56,12 +56,12 @@ impl std::str::FromStr for Place {
 /// `GET /api/executions/{id}/logs`
 pub(super) async fn logs(
     State(api): State<Api>,
-    Id(id): Id,
+    PathId(id): PathId,
     headers: HeaderMap,
-    mut query: Query,
+    mut query: QueryParameters,
 ) -> Result<Response, ApiError> {
     let follow = query.switch("follow")?;
-    let after: Option<Place> = query.take("cursor")?;
+    let after: Option<LogPosition> = query.take("cursor")?;
     query.end()?;
     let last = headers.get("last-event-id").and_then(|last| last.to_str().ok()?.parse().ok());
     let after = last.or(after).unwrap_or_default();
@@ -75,7 +75,7 @@ pub(super) async fn logs(
 }
 
 /// What is stored; while the execution runs, also the live lines of the run.
-async fn page(api: &Api, id: Uuid, after: Place) -> Result<Json<LogPage>, ApiError> {
+async fn page(api: &Api, id: Uuid, after: LogPosition) -> Result<Json<LogPage>, ApiError> {
     let rows = api.store.logs(id, (after.attempt, after.sequence), PAGE_LINES).await?;
     let is_full = rows.len() == PAGE_LINES;
     let mut logs: Vec<LogView> = rows.into_iter().map(|row| LogView::new(row.attempt, row.line)).collect();
@@ -87,8 +87,8 @@ async fn page(api: &Api, id: Uuid, after: Place) -> Result<Json<LogPage>, ApiErr
     Ok(Json(LogPage { logs, next_cursor }))
 }
 
-fn place_of(line: &LogView) -> Place {
-    Place { attempt: line.attempt, sequence: line.sequence }
+fn place_of(line: &LogView) -> LogPosition {
+    LogPosition { attempt: line.attempt, sequence: line.sequence }
 }
 
 /// The lines of a run that goes on. None when there are none or the cache is out of reach: the log is stored
@@ -98,10 +98,10 @@ async fn live_lines(api: &Api, id: Uuid) -> Vec<LogView> {
     messages.iter().filter_map(|message| serde_json::from_slice(message).ok()).collect()
 }
 
-fn follow_from(api: Api, id: Uuid, after: Place) -> Response {
+fn follow_from(api: Api, id: Uuid, after: LogPosition) -> Response {
     let (events, receiver) = mpsc::channel(EVENTS_MAX);
     tokio::spawn(async move {
-        let mut follower = Follower { api, id, after, events };
+        let mut follower = LogFollower { api, id, after, events };
         // The error is that the reader left, or a problem it was told of: either way this is over.
         let _ = follower.run().await;
     });
@@ -113,30 +113,30 @@ fn follow_from(api: Api, id: Uuid, after: Place) -> Response {
 }
 
 /// One reader of a live log.
-struct Follower {
+struct LogFollower {
     api: Api,
     id: Uuid,
-    after: Place,
+    after: LogPosition,
     events: mpsc::Sender<Event>,
 }
 
 /// The reader left, the server leaves, or the store is out of reach. The reader may come back with its place.
-struct Gone;
+struct FollowEnd;
 
 /// A message of the execution's channel, as far as it matters here.
 #[derive(Deserialize)]
-struct News {
+struct LogNotification {
     r#type: String,
     status: Option<Status>,
 }
 
-impl Follower {
-    async fn run(&mut self) -> Result<(), Gone> {
+impl LogFollower {
+    async fn run(&mut self) -> Result<(), FollowEnd> {
         // Listening begins before anything is read, so no line can fall between the two.
         let mut watch = self.api.bus.watch(&[Channel::Execution(self.id)]).await;
         loop {
             // The row is read before the log: when it is terminal the log is complete.
-            let record = self.api.store.execution(self.id).await.map_err(|_| Gone)?.ok_or(Gone)?;
+            let record = self.api.store.execution(self.id).await.map_err(|_| FollowEnd)?.ok_or(FollowEnd)?;
             self.send_stored().await?;
             if record.status.is_terminal() {
                 let end = serde_json::json!({"execution_id": self.id, "status": record.status});
@@ -150,25 +150,25 @@ impl Follower {
     }
 
     /// Passes live news on until something happens that the store must be asked about.
-    async fn pass_on(&mut self, watch: &mut Watch) -> Result<(), Gone> {
+    async fn pass_on(&mut self, watch: &mut ChannelSubscription) -> Result<(), FollowEnd> {
         let look = tokio::time::sleep(LOOK_EVERY);
         tokio::pin!(look);
         loop {
             tokio::select! {
                 heard = watch.next() => match heard {
-                    Heard::Gap => return Ok(()),
-                    Heard::Message { data, .. } => if self.pass_on_one(&data).await? { return Ok(()) },
+                    BusEvent::Gap => return Ok(()),
+                    BusEvent::Message { data, .. } => if self.pass_on_one(&data).await? { return Ok(()) },
                 },
                 () = &mut look => return Ok(()),
-                () = self.events.closed() => return Err(Gone),
-                () = self.api.closing.cancelled() => return Err(Gone),
+                () = self.events.closed() => return Err(FollowEnd),
+                () = self.api.closing.cancelled() => return Err(FollowEnd),
             }
         }
     }
 
     /// True when it was a status change.
-    async fn pass_on_one(&mut self, data: &Bytes) -> Result<bool, Gone> {
-        let Ok(news) = serde_json::from_slice::<News>(data) else { return Ok(false) };
+    async fn pass_on_one(&mut self, data: &Bytes) -> Result<bool, FollowEnd> {
+        let Ok(news) = serde_json::from_slice::<LogNotification>(data) else { return Ok(false) };
         if news.r#type == "log" {
             if let Ok(line) = serde_json::from_slice::<LogView>(data) {
                 self.send_live(&line).await?;
@@ -185,10 +185,10 @@ impl Follower {
         Ok(news.status.is_some())
     }
 
-    async fn send_stored(&mut self) -> Result<(), Gone> {
+    async fn send_stored(&mut self) -> Result<(), FollowEnd> {
         loop {
             let after = (self.after.attempt, self.after.sequence);
-            let rows = self.api.store.logs(self.id, after, PAGE_LINES).await.map_err(|_| Gone)?;
+            let rows = self.api.store.logs(self.id, after, PAGE_LINES).await.map_err(|_| FollowEnd)?;
             let is_last = rows.len() < PAGE_LINES;
             for row in rows {
                 self.send_line(&LogView::new(row.attempt, row.line)).await?;
@@ -201,7 +201,7 @@ impl Follower {
 
     /// Sends a line of a run that goes on. The live view keeps the latest lines only (the whole log is stored when
     /// the run ends), so what is missing before it is told.
-    async fn send_live(&mut self, line: &LogView) -> Result<(), Gone> {
+    async fn send_live(&mut self, line: &LogView) -> Result<(), FollowEnd> {
         let (place, after) = (place_of(line), self.after);
         let expected = if place.attempt == after.attempt { after.sequence + 1 } else { 1 };
         if place > after && place.sequence > expected {
@@ -213,7 +213,7 @@ impl Follower {
     }
 
     /// Sends a line unless it was sent before.
-    async fn send_line(&mut self, line: &LogView) -> Result<(), Gone> {
+    async fn send_line(&mut self, line: &LogView) -> Result<(), FollowEnd> {
         let place = place_of(line);
         if place <= self.after {
             return Ok(());
@@ -225,7 +225,7 @@ impl Follower {
         self.send(Event::default().event("log").id(place.to_string()).data(data)).await
     }
 
-    async fn send(&self, event: Event) -> Result<(), Gone> {
-        self.events.send(event).await.map_err(|_| Gone)
+    async fn send(&self, event: Event) -> Result<(), FollowEnd> {
+        self.events.send(event).await.map_err(|_| FollowEnd)
     }
 }

@@ -7,7 +7,6 @@
 
 mod dashboard;
 mod executions;
-mod front;
 mod guard;
 mod health;
 mod logs;
@@ -20,6 +19,7 @@ mod schemas;
 mod server;
 mod service;
 mod socket;
+mod startup_server;
 mod transcript;
 pub mod view;
 mod wait;
@@ -33,8 +33,8 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use tokio_util::sync::CancellationToken;
 
-pub use front::Front;
-pub use service::{RecycleTarget, Service, ServiceError};
+pub use service::{ApiService, RecycleTarget, ServiceError};
+pub use startup_server::StartupServer;
 
 use crate::access::Access;
 use crate::bus::Bus;
@@ -51,7 +51,7 @@ pub struct Api {
     /// Where live news come from.
     pub bus: Bus,
     /// Who does what is asked.
-    pub service: Arc<dyn Service>,
+    pub service: Arc<dyn ApiService>,
     /// Who is let in.
     pub access: Access,
     /// Ends live streams, so that the server can leave.

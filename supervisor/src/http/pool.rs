@@ -5,9 +5,9 @@ use axum::extract::State;
 
 use super::Api;
 use super::problem::ApiError;
-use super::query::Body;
+use super::query::RequestBody;
 use super::service::RecycleTarget;
-use super::view::{PoolView, Recycle, Resize};
+use super::view::{PoolView, RecycleRequest, ResizeRequest};
 use crate::pool::WorkerId;
 
 /// `GET /api/pool`
@@ -16,15 +16,15 @@ pub(super) async fn show(State(api): State<Api>) -> Json<PoolView> {
 }
 
 /// `POST /api/pool/resize`
-pub(super) async fn resize(State(api): State<Api>, body: Body) -> Result<Json<PoolView>, ApiError> {
-    let Resize { min_workers, max_workers } = body.json()?;
+pub(super) async fn resize(State(api): State<Api>, body: RequestBody) -> Result<Json<PoolView>, ApiError> {
+    let ResizeRequest { min_workers, max_workers } = body.json()?;
     api.service.resize(min_workers, max_workers).await?;
     Ok(show(State(api)).await)
 }
 
 /// `POST /api/pool/recycle`
-pub(super) async fn recycle(State(api): State<Api>, body: Body) -> Result<Json<PoolView>, ApiError> {
-    let asked: Recycle = body.json()?;
+pub(super) async fn recycle(State(api): State<Api>, body: RequestBody) -> Result<Json<PoolView>, ApiError> {
+    let asked: RecycleRequest = body.json()?;
     let target = match (asked.worker, asked.all) {
         (Some(name), false) => RecycleTarget::Worker(worker_id(&name)?),
         (None, true) => RecycleTarget::All,

@@ -6,14 +6,14 @@ use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
 use super::service::ServiceError;
-use super::view::Problem;
+use super::view::ProblemView;
 use crate::execution::InvalidRequest;
 use crate::store::StoreError;
 
 /// An error on its way to a client: its kind, which fixes status and title, and what happened.
 #[derive(Debug)]
 pub(super) struct ApiError {
-    kind: Kind,
+    kind: ErrorKind,
     detail: String,
     /// Where the token is kept that was not shown.
     token_file: Option<String>,
@@ -21,7 +21,7 @@ pub(super) struct ApiError {
 
 /// The kinds of errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ErrorKind {
     Invalid,
     Unauthorized,
     Forbidden,
@@ -33,7 +33,7 @@ pub(super) enum Kind {
     Unavailable,
 }
 
-impl Kind {
+impl ErrorKind {
     fn status(self) -> StatusCode {
         match self {
             Self::Invalid => StatusCode::BAD_REQUEST,
@@ -65,7 +65,7 @@ impl Kind {
 }
 
 impl ApiError {
-    pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
+    pub(super) fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into(), token_file: None }
     }
 
@@ -74,11 +74,11 @@ impl ApiError {
         let file = file.map(|file| file.display().to_string());
         let place = file.as_deref().unwrap_or("the setting http_token");
         let detail = format!("show the token in the header `authorization: Bearer TOKEN`; it is in {place}");
-        Self { token_file: file, ..Self::new(Kind::Unauthorized, detail) }
+        Self { token_file: file, ..Self::new(ErrorKind::Unauthorized, detail) }
     }
 
     pub(super) fn invalid(detail: impl Into<String>) -> Self {
-        Self::new(Kind::Invalid, detail)
+        Self::new(ErrorKind::Invalid, detail)
     }
 
     pub(super) fn no_execution(id: uuid::Uuid) -> Self {
@@ -86,7 +86,7 @@ impl ApiError {
     }
 
     pub(super) fn not_found(detail: impl Into<String>) -> Self {
-        Self::new(Kind::NotFound, detail)
+        Self::new(ErrorKind::NotFound, detail)
     }
 }
 
@@ -94,7 +94,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (slug, title) = self.kind.words();
         let status = self.kind.status();
-        let problem = Problem {
+        let problem = ProblemView {
             kind: format!("/problems/{slug}"),
             title: title.to_owned(),
             status: status.as_u16(),
@@ -105,19 +105,19 @@ impl IntoResponse for ApiError {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self.kind {
-            Kind::Unauthorized => {
+            ErrorKind::Unauthorized => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
-            Kind::Unavailable => {
+            ErrorKind::Unavailable => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
-            Kind::Invalid
-            | Kind::Forbidden
-            | Kind::NotFound
-            | Kind::NoSuchMethod
-            | Kind::Conflict
-            | Kind::Unstorable
-            | Kind::Failed => {}
+            ErrorKind::Invalid
+            | ErrorKind::Forbidden
+            | ErrorKind::NotFound
+            | ErrorKind::NoSuchMethod
+            | ErrorKind::Conflict
+            | ErrorKind::Unstorable
+            | ErrorKind::Failed => {}
         }
         response
     }
@@ -129,10 +129,10 @@ impl From<StoreError> for ApiError {
             StoreError::Unreachable { .. }
             | StoreError::Locked { .. }
             | StoreError::StalePlan { .. }
-            | StoreError::CommitUnknown { .. } => Kind::Unavailable,
-            StoreError::Refused { .. } => Kind::Unstorable,
+            | StoreError::CommitUnknown { .. } => ErrorKind::Unavailable,
+            StoreError::Refused { .. } => ErrorKind::Unstorable,
             StoreError::Incompatible { .. } | StoreError::Corrupt { .. } | StoreError::Failed { .. } => {
-                Kind::Failed
+                ErrorKind::Failed
             }
         };
         Self::new(kind, error.to_string())
@@ -142,10 +142,10 @@ impl From<StoreError> for ApiError {
 impl From<ServiceError> for ApiError {
     fn from(error: ServiceError) -> Self {
         match error {
-            ServiceError::NotFound(detail) => Self::new(Kind::NotFound, detail),
+            ServiceError::NotFound(detail) => Self::new(ErrorKind::NotFound, detail),
             ServiceError::Invalid(detail) => Self::invalid(detail),
-            ServiceError::Conflict(detail) => Self::new(Kind::Conflict, detail),
-            ServiceError::Unavailable(detail) => Self::new(Kind::Unavailable, detail),
+            ServiceError::Conflict(detail) => Self::new(ErrorKind::Conflict, detail),
+            ServiceError::Unavailable(detail) => Self::new(ErrorKind::Unavailable, detail),
             ServiceError::Store(error) => error.into(),
         }
     }
@@ -160,7 +160,7 @@ impl From<InvalidRequest> for ApiError {
 /// No endpoint has this path.
 pub(super) async fn no_such_path(uri: Uri) -> ApiError {
     ApiError::new(
-        Kind::NotFound,
+        ErrorKind::NotFound,
         format!("nothing is at {}: the endpoints are in /api/openapi.json", uri.path()),
     )
 }
@@ -168,5 +168,5 @@ pub(super) async fn no_such_path(uri: Uri) -> ApiError {
 /// The endpoint does not know this method.
 pub(super) async fn no_such_method(method: Method, uri: Uri) -> ApiError {
     let detail = format!("{} does not take {method}: the endpoints are in /api/openapi.json", uri.path());
-    ApiError::new(Kind::NoSuchMethod, detail)
+    ApiError::new(ErrorKind::NoSuchMethod, detail)
 }

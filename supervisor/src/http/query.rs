@@ -17,9 +17,9 @@ use super::problem::ApiError;
 const WAIT_MAX: Duration = Duration::from_secs(300);
 
 /// The `{id}` of the path.
-pub(super) struct Id(pub(super) Uuid);
+pub(super) struct PathId(pub(super) Uuid);
 
-impl<S: Send + Sync> FromRequestParts<S> for Id {
+impl<S: Send + Sync> FromRequestParts<S> for PathId {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
@@ -33,9 +33,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 }
 
 /// The parameters of the query, each taken once by name; what is left over is an error.
-pub(super) struct Query(BTreeMap<String, String>);
+pub(super) struct QueryParameters(BTreeMap<String, String>);
 
-impl<S: Send + Sync> FromRequestParts<S> for Query {
+impl<S: Send + Sync> FromRequestParts<S> for QueryParameters {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
@@ -44,7 +44,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
     }
 }
 
-impl Query {
+impl QueryParameters {
     /// The parameter `name`, if it is there and not empty.
     pub(super) fn take<T: FromStr>(&mut self, name: &str) -> Result<Option<T>, ApiError>
     where
@@ -89,9 +89,9 @@ impl Query {
 }
 
 /// The bytes of the body.
-pub(super) struct Body(pub(super) Bytes);
+pub(super) struct RequestBody(pub(super) Bytes);
 
-impl<S: Send + Sync> FromRequest<S> for Body {
+impl<S: Send + Sync> FromRequest<S> for RequestBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
@@ -102,7 +102,7 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     }
 }
 
-impl Body {
+impl RequestBody {
     /// The JSON of the body; an empty body counts as `{}`.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
         let bytes: &[u8] = if self.0.trim_ascii().is_empty() { b"{}" } else { &self.0 };

@@ -11,19 +11,23 @@ pub(super) struct Route {
     pub(super) path: &'static str,
     pub(super) summary: &'static str,
     /// Query and header parameters; `{id}` in the path speaks for itself.
-    pub(super) parameters: &'static [Parameter],
+    pub(super) parameters: &'static [DocumentedParameter],
     /// The schema of the body, if it takes one.
     pub(super) body: Option<&'static str>,
     /// The answers that are no errors.
-    pub(super) answers: &'static [Answer],
+    pub(super) answers: &'static [DocumentedResponse],
     pub(super) handler: MethodRouter<Api>,
 }
 
 /// A parameter of the query: name, JSON type, meaning.
-pub(super) struct Parameter(pub(super) &'static str, pub(super) &'static str, pub(super) &'static str);
+pub(super) struct DocumentedParameter(
+    pub(super) &'static str,
+    pub(super) &'static str,
+    pub(super) &'static str,
+);
 
 /// An answer: status, meaning, media type and schema (empty when it has none).
-pub(super) struct Answer(
+pub(super) struct DocumentedResponse(
     pub(super) u16,
     pub(super) &'static str,
     pub(super) &'static str,
@@ -31,7 +35,7 @@ pub(super) struct Answer(
 );
 
 const JSON: &str = "application/json";
-const WAIT: Parameter = Parameter("wait", "number", "wait so many seconds for the end");
+const WAIT: DocumentedParameter = DocumentedParameter("wait", "number", "wait so many seconds for the end");
 
 /// Every endpoint there is.
 pub(super) fn routes() -> Vec<Route> {
@@ -50,8 +54,8 @@ fn execution_routes() -> Vec<Route> {
             parameters: &[WAIT],
             body: Some("Request"),
             answers: &[
-                Answer(202, "accepted; with ?wait not over yet, then the row", JSON, "Accepted"),
-                Answer(200, "with ?wait: it is over", JSON, "Execution"),
+                DocumentedResponse(202, "accepted; with ?wait not over yet, then the row", JSON, "Accepted"),
+                DocumentedResponse(200, "with ?wait: it is over", JSON, "Execution"),
             ],
             handler: post(executions::submit),
         },
@@ -60,14 +64,18 @@ fn execution_routes() -> Vec<Route> {
             path: "/api/executions",
             summary: "List executions, newest first",
             parameters: &[
-                Parameter("status", "string", "only PENDING, RUNNING, SUCCESS, FAILED, TIMEOUT or CANCELLED"),
-                Parameter("workflow", "string", "only of the workflow of this name"),
-                Parameter("organization", "string", "only of this organization"),
-                Parameter("limit", "integer", "at most so many, 1 to 1000"),
-                Parameter("cursor", "string", "next_cursor of the page before"),
+                DocumentedParameter(
+                    "status",
+                    "string",
+                    "only PENDING, RUNNING, SUCCESS, FAILED, TIMEOUT or CANCELLED",
+                ),
+                DocumentedParameter("workflow", "string", "only of the workflow of this name"),
+                DocumentedParameter("organization", "string", "only of this organization"),
+                DocumentedParameter("limit", "integer", "at most so many, 1 to 1000"),
+                DocumentedParameter("cursor", "string", "next_cursor of the page before"),
             ],
             body: None,
-            answers: &[Answer(200, "a page", JSON, "ExecutionPage")],
+            answers: &[DocumentedResponse(200, "a page", JSON, "ExecutionPage")],
             handler: get(executions::list),
         },
         Route {
@@ -77,8 +85,8 @@ fn execution_routes() -> Vec<Route> {
             parameters: &[WAIT],
             body: None,
             answers: &[
-                Answer(200, "the row", JSON, "Execution"),
-                Answer(202, "with ?wait: not over yet", JSON, "Execution"),
+                DocumentedResponse(200, "the row", JSON, "Execution"),
+                DocumentedResponse(202, "with ?wait: not over yet", JSON, "Execution"),
             ],
             handler: get(executions::show),
         },
@@ -87,11 +95,15 @@ fn execution_routes() -> Vec<Route> {
             path: "/api/executions/{id}/logs",
             summary: "The log of an execution; ?follow sends it live as server-sent events log, gap, status, progress and end",
             parameters: &[
-                Parameter("follow", "boolean", "send events until the execution is over"),
-                Parameter("cursor", "string", "next_cursor of the page before, or the id of an event"),
+                DocumentedParameter("follow", "boolean", "send events until the execution is over"),
+                DocumentedParameter(
+                    "cursor",
+                    "string",
+                    "next_cursor of the page before, or the id of an event",
+                ),
             ],
             body: None,
-            answers: &[Answer(200, "a page, or events", JSON, "LogPage")],
+            answers: &[DocumentedResponse(200, "a page, or events", JSON, "LogPage")],
             handler: get(logs::logs),
         },
         Route {
@@ -100,16 +112,16 @@ fn execution_routes() -> Vec<Route> {
             summary: "How an execution got where it is",
             parameters: &[],
             body: None,
-            answers: &[Answer(200, "all steps", JSON, "EventPage")],
+            answers: &[DocumentedResponse(200, "all steps", JSON, "EventPage")],
             handler: get(executions::events),
         },
         Route {
             method: Method::GET,
             path: "/api/executions/{id}/transcript",
             summary: "The frames of an execution that did not succeed, as lines of JSON; kept by the supervisor that ran it",
-            parameters: &[Parameter("attempt", "integer", "of this attempt; else of the latest")],
+            parameters: &[DocumentedParameter("attempt", "integer", "of this attempt; else of the latest")],
             body: None,
-            answers: &[Answer(200, "the transcript", "application/x-ndjson", "")],
+            answers: &[DocumentedResponse(200, "the transcript", "application/x-ndjson", "")],
             handler: get(transcript::transcript),
         },
         Route {
@@ -118,7 +130,7 @@ fn execution_routes() -> Vec<Route> {
             summary: "Ask for an execution to end",
             parameters: &[],
             body: None,
-            answers: &[Answer(200, "what the cancel did", JSON, "Cancelled")],
+            answers: &[DocumentedResponse(200, "what the cancel did", JSON, "Cancelled")],
             handler: post(executions::cancel),
         },
         Route {
@@ -127,7 +139,7 @@ fn execution_routes() -> Vec<Route> {
             summary: "Run an execution again, as a new one with retry_of",
             parameters: &[],
             body: None,
-            answers: &[Answer(202, "the new execution", JSON, "Accepted")],
+            answers: &[DocumentedResponse(202, "the new execution", JSON, "Accepted")],
             handler: post(executions::retry),
         },
     ]
@@ -140,7 +152,7 @@ fn pool_routes() -> Vec<Route> {
         summary,
         parameters: &[],
         body,
-        answers: &[Answer(200, "the pool after it", JSON, "Pool")],
+        answers: &[DocumentedResponse(200, "the pool after it", JSON, "Pool")],
         handler,
     };
     vec![
@@ -150,7 +162,7 @@ fn pool_routes() -> Vec<Route> {
             summary: "What the pool and its workers are doing",
             parameters: &[],
             body: None,
-            answers: &[Answer(200, "the pool", JSON, "Pool")],
+            answers: &[DocumentedResponse(200, "the pool", JSON, "Pool")],
             handler: get(pool::show),
         },
         command("/api/pool/resize", "Change the bounds of the pool", Some("Resize"), post(pool::resize)),
@@ -178,33 +190,38 @@ fn process_routes() -> Vec<Route> {
         simple(
             "/ws",
             "WebSocket: send {\"subscribe\": [\"execution:ID\", \"executions\", \"pool\"]}, get {\"channel\", \"data\"}",
-            &[Answer(101, "switching to WebSocket", "", "")],
+            &[DocumentedResponse(101, "switching to WebSocket", "", "")],
             get(socket::open),
         ),
         simple(
             "/healthz",
             "Whether the process is alive",
-            &[Answer(200, "alive", "text/plain", "")],
+            &[DocumentedResponse(200, "alive", "text/plain", "")],
             get(health::alive),
         ),
         simple(
             "/readyz",
             "Whether it can take work (503 when not); with the token, part by part",
-            &[Answer(200, "ready", JSON, "Readiness")],
+            &[DocumentedResponse(200, "ready", JSON, "Readiness")],
             get(health::ready),
         ),
         simple(
             "/metrics",
             "Metrics for Prometheus",
-            &[Answer(200, "OpenMetrics", "application/openmetrics-text", "")],
+            &[DocumentedResponse(200, "OpenMetrics", "application/openmetrics-text", "")],
             get(health::metrics),
         ),
         simple(
             "/api/openapi.json",
             "This document",
-            &[Answer(200, "OpenAPI 3.1", JSON, "")],
+            &[DocumentedResponse(200, "OpenAPI 3.1", JSON, "")],
             get(openapi::document),
         ),
-        simple("/", "The dashboard", &[Answer(200, "a page", "text/html", "")], get(dashboard::page)),
+        simple(
+            "/",
+            "The dashboard",
+            &[DocumentedResponse(200, "a page", "text/html", "")],
+            get(dashboard::page),
+        ),
     ]
 }

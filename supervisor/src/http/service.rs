@@ -4,19 +4,19 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::view::{PoolView, Readiness};
-use crate::execution::{Request, Status};
+use crate::execution::{ExecutionRequest, Status};
 use crate::pool::WorkerId;
-use crate::store::{CancelAnswer, StoreError};
+use crate::store::{CancelResult, StoreError};
 
 /// The supervisor, as a client sees it.
 #[async_trait]
-pub trait Service: std::fmt::Debug + Send + Sync + 'static {
+pub trait ApiService: std::fmt::Debug + Send + Sync + 'static {
     /// Commits a PENDING row and wakes whoever may run it. Gives the state of the row, which is another than
     /// PENDING when the id was known already; then nothing changed.
-    async fn submit(&self, request: Request) -> Result<Status, ServiceError>;
+    async fn submit(&self, request: ExecutionRequest) -> Result<Status, ServiceError>;
 
     /// Cancels what waits, asks the owner of what runs, and tells watchers.
-    async fn cancel(&self, id: Uuid) -> Result<CancelAnswer, ServiceError>;
+    async fn cancel(&self, id: Uuid) -> Result<CancelResult, ServiceError>;
 
     /// Submits a new execution with the request of this one; gives its id.
     async fn retry(&self, id: Uuid) -> Result<Uuid, ServiceError>;

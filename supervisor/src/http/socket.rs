@@ -18,7 +18,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Api;
-use crate::bus::{Channel, Heard, Watch};
+use crate::bus::{BusEvent, Channel, ChannelSubscription};
 
 /// The largest message a watcher may send.
 const MESSAGE_MAX_BYTES: usize = 64 * 1024;
@@ -30,7 +30,7 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 /// What a watcher asks for.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wish {
+struct SubscriptionRequest {
     #[serde(default)]
     subscribe: Vec<String>,
     #[serde(default)]
@@ -39,7 +39,7 @@ struct Wish {
 
 /// What it gets.
 #[derive(Serialize)]
-struct News<'a> {
+struct SocketMessage<'a> {
     channel: &'a str,
     data: &'a RawValue,
 }
@@ -49,22 +49,22 @@ pub(super) async fn open(State(api): State<Api>, upgrade: WebSocketUpgrade) -> R
     upgrade.protocols(["muster"]).max_message_size(MESSAGE_MAX_BYTES).on_upgrade(move |socket| async move {
         let watch = api.bus.watch(&[]).await;
         // An error here is a watcher that left.
-        let _ = Watcher::new(socket, watch, PING_EVERY).serve(&api.closing).await;
+        let _ = SocketClient::new(socket, watch, PING_EVERY).serve(&api.closing).await;
     })
 }
 
 /// Who listens at the other end.
-pub(super) struct Watcher {
+pub(super) struct SocketClient {
     socket: WebSocket,
-    watch: Watch,
+    watch: ChannelSubscription,
     ping_every: Duration,
     subscribed: HashSet<Channel>,
     /// Nothing has come since the last ping.
     owes_answer: bool,
 }
 
-impl Watcher {
-    pub(super) fn new(socket: WebSocket, watch: Watch, ping_every: Duration) -> Self {
+impl SocketClient {
+    pub(super) fn new(socket: WebSocket, watch: ChannelSubscription, ping_every: Duration) -> Self {
         Self { socket, watch, ping_every, subscribed: HashSet::new(), owes_answer: false }
     }
 
@@ -79,14 +79,14 @@ impl Watcher {
                     let Some(message) = message else { return Ok(()) };
                     self.owes_answer = false;
                     match message? {
-                        Message::Text(text) => self.obey(text.as_str()).await?,
+                        Message::Text(text) => self.handle_request(text.as_str()).await?,
                         Message::Close(_) => return Ok(()),
                         Message::Binary(_) | Message::Ping(_) | Message::Pong(_) => {}
                     }
                 }
                 heard = self.watch.next() => match heard {
-                    Heard::Gap => self.say(r#"{"gap":true}"#.to_owned()).await?,
-                    Heard::Message { channel, data } => self.pass_on(&channel, &data).await?,
+                    BusEvent::Gap => self.send_text(r#"{"gap":true}"#.to_owned()).await?,
+                    BusEvent::Message { channel, data } => self.pass_on(&channel, &data).await?,
                 },
                 _ = ping.tick() => {
                     if self.owes_answer {
@@ -105,23 +105,23 @@ impl Watcher {
     async fn pass_on(&mut self, channel: &str, data: &Bytes) -> Result<(), axum::Error> {
         // What is no JSON was published by somebody else, and is nothing a watcher could read.
         let Ok(data) = serde_json::from_slice::<&RawValue>(data) else { return Ok(()) };
-        self.say(serde_json::to_string(&News { channel, data }).unwrap_or_default()).await
+        self.send_text(serde_json::to_string(&SocketMessage { channel, data }).unwrap_or_default()).await
     }
 
     /// Does what a wish asks for: all of it, or nothing and says why.
-    async fn obey(&mut self, text: &str) -> Result<(), axum::Error> {
+    async fn handle_request(&mut self, text: &str) -> Result<(), axum::Error> {
         match parse(text).and_then(|wish| self.subscribed_after(&wish).map(|after| (wish, after))) {
-            Ok((Changes { subscribe, unsubscribe }, subscribed)) => {
+            Ok((StatusSubscription { subscribe, unsubscribe }, subscribed)) => {
                 self.subscribed = subscribed;
                 self.watch.remove(&unsubscribe);
                 self.watch.add(&subscribe).await;
                 Ok(())
             }
-            Err(error) => self.say(serde_json::json!({"error": error}).to_string()).await,
+            Err(error) => self.send_text(serde_json::json!({"error": error}).to_string()).await,
         }
     }
 
-    fn subscribed_after(&self, changes: &Changes) -> Result<HashSet<Channel>, String> {
+    fn subscribed_after(&self, changes: &StatusSubscription) -> Result<HashSet<Channel>, String> {
         let mut subscribed = self.subscribed.clone();
         subscribed.retain(|channel| !changes.unsubscribe.contains(channel));
         subscribed.extend(&changes.subscribe);
@@ -135,7 +135,7 @@ impl Watcher {
         Ok(subscribed)
     }
 
-    async fn say(&mut self, text: String) -> Result<(), axum::Error> {
+    async fn send_text(&mut self, text: String) -> Result<(), axum::Error> {
         self.send(Message::Text(text.into())).await
     }
 
@@ -146,16 +146,19 @@ impl Watcher {
 }
 
 /// A wish that was understood.
-struct Changes {
+struct StatusSubscription {
     subscribe: Vec<Channel>,
     unsubscribe: Vec<Channel>,
 }
 
-fn parse(text: &str) -> Result<Changes, String> {
+fn parse(text: &str) -> Result<StatusSubscription, String> {
     let channels = |names: &[String]| -> Result<Vec<Channel>, String> {
         names.iter().map(|name| name.parse::<Channel>().map_err(|error| error.to_string())).collect()
     };
-    let wish = serde_json::from_str::<Wish>(text)
+    let wish = serde_json::from_str::<SubscriptionRequest>(text)
         .map_err(|error| format!("send {{\"subscribe\": [\"executions\"]}}: {error}"))?;
-    Ok(Changes { subscribe: channels(&wish.subscribe)?, unsubscribe: channels(&wish.unsubscribe)? })
+    Ok(StatusSubscription {
+        subscribe: channels(&wish.subscribe)?,
+        unsubscribe: channels(&wish.unsubscribe)?,
+    })
 }

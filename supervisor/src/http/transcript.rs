@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::Api;
 use super::problem::ApiError;
-use super::query::{Id, Query};
+use super::query::{PathId, QueryParameters};
 use crate::execution::Status;
 
 /// So many attempts are looked at to say which have one.
@@ -15,8 +15,8 @@ const ATTEMPTS_LOOKED_AT: u32 = 100;
 /// `GET /api/executions/{id}/transcript`
 pub(super) async fn transcript(
     State(api): State<Api>,
-    Id(id): Id,
-    mut query: Query,
+    PathId(id): PathId,
+    mut query: QueryParameters,
 ) -> Result<Response, ApiError> {
     let attempt: Option<u32> = query.take("attempt")?;
     query.end()?;

@@ -12,7 +12,7 @@ use crate::process::{Wall, walls};
 
 /// The answer to a submitted execution, and to one that was not waited for to its end.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Accepted {
+pub struct AcceptedView {
     /// Its id.
     pub execution_id: Uuid,
     /// Where it is, when that is known.
@@ -25,7 +25,7 @@ pub struct Accepted {
 
 /// The answer to a cancel.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Cancelled {
+pub struct CancelView {
     /// Which execution.
     pub execution_id: Uuid,
     /// What the cancel did.
@@ -255,12 +255,12 @@ pub struct Readiness {
     pub ready: bool,
     /// Each part; none for who shows no token.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub parts: Vec<Part>,
+    pub parts: Vec<ReadinessPart>,
 }
 
 /// One thing the supervisor needs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Part {
+pub struct ReadinessPart {
     /// store, queue, bus, workers, outbox, intake ...
     pub part: String,
     /// Whether it does its work.
@@ -271,7 +271,7 @@ pub struct Part {
 
 impl Readiness {
     /// Ready when all parts are.
-    pub fn of(parts: Vec<Part>) -> Self {
+    pub fn of(parts: Vec<ReadinessPart>) -> Self {
         Self { ready: parts.iter().all(|part| part.ready), parts }
     }
 
@@ -284,7 +284,7 @@ impl Readiness {
 /// New bounds of the pool.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Resize {
+pub struct ResizeRequest {
     /// Workers kept warm.
     pub min_workers: usize,
     /// The most there may be.
@@ -294,7 +294,7 @@ pub struct Resize {
 /// Which workers to replace.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Recycle {
+pub struct RecycleRequest {
     /// This one: `worker-3`, or `3`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker: Option<String>,
@@ -305,7 +305,7 @@ pub struct Recycle {
 
 /// An error, as `application/problem+json` (RFC 9457).
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Problem {
+pub struct ProblemView {
     /// Which kind, as a relative address: `/problems/not-found`.
     #[serde(rename = "type")]
     pub kind: String,

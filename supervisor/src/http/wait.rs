@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::Api;
 use super::problem::ApiError;
-use crate::bus::{Channel, Heard};
+use crate::bus::{BusEvent, Channel};
 use crate::store::ExecutionRecord;
 
 /// How often a waiter looks at the row although nobody told it of a change: the news may have been lost.
@@ -42,10 +42,10 @@ impl Api {
 }
 
 /// Only another status is a reason to read the row again: a run may log and report progress a thousand times a second.
-fn is_news(heard: &Heard) -> bool {
+fn is_news(heard: &BusEvent) -> bool {
     match heard {
-        Heard::Gap => true,
-        Heard::Message { data, .. } => data.starts_with(br#"{"type":"status""#),
+        BusEvent::Gap => true,
+        BusEvent::Message { data, .. } => data.starts_with(br#"{"type":"status""#),
     }
 }
 
@@ -81,8 +81,8 @@ mod tests {
             news.push(is_news(&watch.next().await));
         }
         assert_eq!(news, [false, false, true]);
-        assert!(is_news(&Heard::Gap));
+        assert!(is_news(&BusEvent::Gap));
         let channel = Arc::from("execution:x");
-        assert!(!is_news(&Heard::Message { channel, data: Bytes::new() }));
+        assert!(!is_news(&BusEvent::Message { channel, data: Bytes::new() }));
     }
 }

@@ -18,16 +18,16 @@ use crate::store::{NewExecution, StoreError};
 #[async_trait]
 pub trait Claims: Send + Sync + 'static {
     /// Slots that are taken and not yet used. Dropping it gives them back.
-    type Reservation: Send;
+    type IntakeReservation: Send;
 
     /// Waits for at least one free slot and takes up to `most`. It may be dropped while it waits.
-    async fn reserve(self: Arc<Self>, most: usize) -> Self::Reservation;
+    async fn reserve(self: Arc<Self>, most: usize) -> Self::IntakeReservation;
 
     /// How many slots are in a reservation.
-    fn count(reservation: &Self::Reservation) -> usize;
+    fn count(reservation: &Self::IntakeReservation) -> usize;
 
     /// Gives back all but so many of them.
-    fn keep(reservation: &mut Self::Reservation, most: usize);
+    fn keep(reservation: &mut Self::IntakeReservation, most: usize);
 
     /// Claims these executions, at most as many as slots are reserved, and hands those that became ours on to
     /// their workers. A claim whose commit is unknown is read back in here. The answers come in order.
@@ -38,7 +38,7 @@ pub trait Claims: Send + Sync + 'static {
     async fn claim(
         &self,
         executions: Vec<Arc<NewExecution>>,
-        reservation: Self::Reservation,
+        reservation: Self::IntakeReservation,
     ) -> Result<Vec<ClaimAnswer>, StoreError>;
 }
 

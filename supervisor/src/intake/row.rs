@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::execution::{InvalidRequest, Request, Target};
+use crate::execution::{ExecutionRequest, InvalidRequest, Target};
 use crate::store::NewExecution;
 
 impl NewExecution {
     /// The row of a request. `default_max_attempts` holds for requests that do not say.
-    pub fn of(request: &Request, default_max_attempts: u32) -> Self {
+    pub fn of(request: &ExecutionRequest, default_max_attempts: u32) -> Self {
         let (workflow_id, workflow_name) = match &request.target {
             Target::Id { workflow_id } => (Some(*workflow_id), None),
             Target::Name { workflow } => (None, Some(workflow.clone())),
@@ -35,8 +35,8 @@ impl NewExecution {
     ///
     /// # Errors
     /// When the row's `request` is not one.
-    pub fn read_request(&self) -> Result<Request, InvalidRequest> {
-        Request::parse(self.request.get().as_bytes())
+    pub fn read_request(&self) -> Result<ExecutionRequest, InvalidRequest> {
+        ExecutionRequest::parse(self.request.get().as_bytes())
     }
 }
 
@@ -49,7 +49,7 @@ mod tests {
         let message =
             br#"{"execution_id":"0190b8a0-0000-7000-8000-000000000001","workflow":"w","parameters":{"b":1},
             "caller":{"name":"Ada"},"timeout_seconds":2.5,"priority":3,"sync":true}"#;
-        let request = Request::parse(message).unwrap();
+        let request = ExecutionRequest::parse(message).unwrap();
         let row = NewExecution::of(&request, 3);
         assert_eq!((row.id, row.workflow_id), (request.execution_id, None));
         assert_eq!((row.workflow_name.as_deref(), row.max_attempts), (Some("w"), 3));
@@ -60,8 +60,9 @@ mod tests {
 
     #[test]
     fn a_row_that_holds_no_request_says_so() {
-        let request =
-            Request::parse(br#"{"execution_id":"0190b8a0-0000-7000-8000-000000000001","workflow":"w"}"#);
+        let request = ExecutionRequest::parse(
+            br#"{"execution_id":"0190b8a0-0000-7000-8000-000000000001","workflow":"w"}"#,
+        );
         let mut row = NewExecution::of(&request.unwrap(), 3);
         row.request = RawValue::NULL.to_owned();
         assert!(row.read_request().is_err());

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use muster_protocol::value::{Token, tokens};
+use muster_protocol::value::{JsonToken, tokens};
 use serde_json::value::RawValue;
 
 /// The text on one line. Where it holds line breaks, which can only stand between tokens, every blank between tokens
@@ -15,7 +15,7 @@ pub fn one_line(json: &str) -> Cow<'_, str> {
     let blank = [' ', '\t', '\n', '\r'];
     let mut copied = 0;
     for (token, place) in tokens(json.as_bytes()) {
-        if token == Token::String {
+        if token == JsonToken::String {
             line.extend(json.get(copied..place.start).unwrap_or_default().split(blank));
             line.push_str(json.get(place.clone()).unwrap_or_default());
             copied = place.end;

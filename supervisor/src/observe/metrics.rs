@@ -14,7 +14,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::bus::Health;
+use crate::bus::BusHealth;
 use crate::execution::Status;
 use crate::http::view::{PoolView, Readiness};
 
@@ -56,7 +56,7 @@ pub struct Unwritten {
 
 /// Everything that is measured. Shared by reference; every method may be called from anywhere.
 #[derive(Debug)]
-pub struct Metrics {
+pub struct SupervisorMetrics {
     registry: Registry,
     finished: Family<StatusLabel, Counter>,
     requeued: Counter,
@@ -81,13 +81,13 @@ pub struct Metrics {
     live_writes_dropped: Gauge,
 }
 
-impl Default for Metrics {
+impl Default for SupervisorMetrics {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Metrics {
+impl SupervisorMetrics {
     /// Nothing measured yet.
     pub fn new() -> Self {
         let mut metrics = Self {
@@ -253,7 +253,7 @@ impl Metrics {
         &self,
         pool: &PoolView,
         readiness: &Readiness,
-        bus: &Health,
+        bus: &BusHealth,
         outcomes: Unwritten,
     ) -> String {
         self.fill(pool, readiness, bus);
@@ -266,7 +266,7 @@ impl Metrics {
         text
     }
 
-    fn fill(&self, pool: &PoolView, readiness: &Readiness, bus: &Health) {
+    fn fill(&self, pool: &PoolView, readiness: &Readiness, bus: &BusHealth) {
         self.workers.clear();
         for worker in &pool.workers {
             self.workers.get_or_create(&StateLabel { state: worker.state.clone() }).inc();
@@ -293,20 +293,20 @@ fn count(number: usize) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::view::Part;
+    use crate::http::view::ReadinessPart;
 
     #[test]
     fn what_happened_and_what_is_are_both_in_the_text() {
-        let metrics = Metrics::new();
+        let metrics = SupervisorMetrics::new();
         metrics.finished(Status::Success, Some(Duration::from_millis(3)));
         metrics.finished(Status::Failed, None);
         metrics.committed(2, Duration::from_millis(1));
         metrics.started(Duration::from_micros(300));
         let mut pool = crate::http::view::tests::pool();
         pool.pending = None;
-        let part = Part { part: "store".into(), ready: false, detail: String::new() };
+        let part = ReadinessPart { part: "store".into(), ready: false, detail: String::new() };
         let text =
-            metrics.encode(&pool, &Readiness::of(vec![part]), &Health::default(), Unwritten::default());
+            metrics.encode(&pool, &Readiness::of(vec![part]), &BusHealth::default(), Unwritten::default());
         for line in [
             "muster_executions_finished_total{status=\"SUCCESS\"} 1",
             "muster_executions_finished_total{status=\"TIMEOUT\"} 0",
@@ -322,7 +322,7 @@ mod tests {
         }
         pool.workers.clear();
         let text =
-            metrics.encode(&pool, &Readiness::of(Vec::new()), &Health::default(), Unwritten::default());
+            metrics.encode(&pool, &Readiness::of(Vec::new()), &BusHealth::default(), Unwritten::default());
         assert!(!text.contains("muster_workers{"), "a state without workers is gone");
     }
 }

@@ -10,7 +10,7 @@ use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::Subscriber;
 
-pub use metrics::{Metrics, Unwritten};
+pub use metrics::{SupervisorMetrics, Unwritten};
 
 use crate::settings::LogFormat;
 

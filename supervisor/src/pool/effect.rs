@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use muster_protocol::{CancelReason, ErrorInfo, JsonBytes, Metrics};
+use muster_protocol::{CancelReason, ErrorInfo, JsonBytes, RunMetrics};
 
-use super::event::{Features, WorkerId};
+use super::event::{WorkerFeatures, WorkerId};
 use crate::execution::Attempt;
 
 /// Something to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
+pub enum PoolEffect {
     /// Start a process. It answers with Spawned or SpawnFailed.
     Spawn {
         /// The number the new worker goes by.
@@ -24,7 +24,7 @@ pub enum Effect {
         /// The version both speak.
         protocol: u16,
         /// The features both have.
-        features: Features,
+        features: WorkerFeatures,
     },
     /// Hand it an attempt.
     Execute {
@@ -88,7 +88,7 @@ pub enum Effect {
         cause: KillCause,
     },
     /// The attempt is over, or goes back.
-    Finish(Finish),
+    Finish(RunFinish),
     /// No worker has been able to start this many times in a row; the next try is later.
     StartFailed {
         /// Which worker.
@@ -139,22 +139,22 @@ pub enum KillCause {
 
 /// The end of an attempt in this pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finish {
+pub struct RunFinish {
     /// Which attempt.
     pub attempt: Attempt,
     /// How it ended.
-    pub ending: Ending,
+    pub ending: RunEnding,
     /// The worker that ran it last, if any did.
     pub worker: Option<WorkerId>,
     /// From Started read to Finished read, else to the death of the process; `None` without Started.
     pub duration: Option<Duration>,
     /// What the worker measured.
-    pub metrics: Option<Metrics>,
+    pub metrics: Option<RunMetrics>,
 }
 
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum RunEnding {
     /// The function returned this.
     Succeeded {
         /// JSON text, not yet checked.

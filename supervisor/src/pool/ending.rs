@@ -3,54 +3,54 @@
 use muster_protocol::CancelReason;
 
 use super::config::DEATHS_BEFORE_STARTED_MAX;
-use super::effect::{Effect, Ending, Finish, KillCause};
-use super::event::{Assignment, Exit, WorkerId};
+use super::effect::{KillCause, PoolEffect, RunEnding, RunFinish};
+use super::event::{Assignment, ProcessExit, WorkerId};
 use super::machine::Pool;
-use super::queue::Waiting;
-use super::run::{Phase, Run};
-use super::time::Time;
-use super::verdict::{self, Verdict};
-use super::worker::{Leaving, State};
+use super::outcome::{self, Decided};
+use super::queue::WaitingAssignment;
+use super::run::{PoolRun, RunPhase};
+use super::time::PoolTime;
+use super::worker::{LeavingPhase, WorkerState};
 
 impl Pool {
     /// Takes the run out of a worker, which leaves it on the way out until [`Pool::rest`] says otherwise.
-    pub(super) fn take_run(&mut self, id: WorkerId) -> Option<Run> {
+    pub(super) fn take_run(&mut self, id: WorkerId) -> Option<PoolRun> {
         self.alter(id, |worker, _| {
-            let State::Busy(run) = &worker.state else { return None };
+            let WorkerState::Busy(run) = &worker.state else { return None };
             let leaving = match run.phase {
-                Phase::Sent
-                | Phase::Started
-                | Phase::Finished
-                | Phase::Cancelling { .. }
-                | Phase::Departing => Leaving::Asked,
-                Phase::Terminating => Leaving::Terminated(KillCause::Retired),
-                Phase::Killing => Leaving::Killed,
+                RunPhase::Sent
+                | RunPhase::Started
+                | RunPhase::Finished
+                | RunPhase::Cancelling { .. }
+                | RunPhase::Departing => LeavingPhase::Asked,
+                RunPhase::Terminating => LeavingPhase::Terminated(KillCause::Retired),
+                RunPhase::Killing => LeavingPhase::Killed,
             };
             worker.executions_done += 1;
-            match std::mem::replace(&mut worker.state, State::Leaving(leaving)) {
-                State::Busy(run) => Some(run),
-                State::Starting(_) | State::Idle { .. } | State::Leaving(_) => None,
+            match std::mem::replace(&mut worker.state, WorkerState::Leaving(leaving)) {
+                WorkerState::Busy(run) => Some(run),
+                WorkerState::Starting(_) | WorkerState::Idle { .. } | WorkerState::Leaving(_) => None,
             }
         })?
     }
 
-    /// The end of a run whose worker is idle, doomed or dead: an outcome, or another worker.
+    /// The end of a run whose worker is idle, terminating or dead: an outcome, or another worker.
     pub(super) fn conclude(
         &mut self,
-        now: Time,
+        now: PoolTime,
         id: WorkerId,
-        mut run: Run,
-        exit: Option<&Exit>,
-        effects: &mut Vec<Effect>,
+        mut run: PoolRun,
+        exit: Option<&ProcessExit>,
+        effects: &mut Vec<PoolEffect>,
     ) {
-        let verdict = verdict::judge(&mut run, exit, now);
+        let verdict = outcome::decide(&mut run, exit, now);
         let ending = match verdict {
-            Verdict::Ends(ending) => ending,
-            Verdict::NeverStarted { evidence } => match self.unstarted(&run, evidence) {
+            Decided::Ends(ending) => ending,
+            Decided::NeverStarted { evidence } => match self.unstarted(&run, evidence) {
                 Some(ending) => ending,
                 None => {
                     let (assignment, queued_at) = (run.assignment, run.queued_at);
-                    let waiting = Waiting { assignment, queued_at, deaths: run.deaths + 1 };
+                    let waiting = WaitingAssignment { assignment, queued_at, deaths: run.deaths + 1 };
                     self.queue.finished(assignment.attempt);
                     return self.queue.push_front(waiting);
                 }
@@ -59,7 +59,7 @@ impl Pool {
         let ended_at = run.finished.as_ref().map_or(now, |finished| finished.at);
         self.queue.finished(run.assignment.attempt);
         let halts = run.assignment.halts && is_failure(&ending);
-        effects.push(Effect::Finish(Finish {
+        effects.push(PoolEffect::Finish(RunFinish {
             attempt: run.assignment.attempt,
             ending,
             worker: Some(id),
@@ -73,23 +73,28 @@ impl Pool {
     }
 
     /// What becomes of an attempt whose worker died before Started; `None` to try another worker.
-    fn unstarted(&self, run: &Run, evidence: String) -> Option<Ending> {
+    fn unstarted(&self, run: &PoolRun, evidence: String) -> Option<RunEnding> {
         if let Some(reason) = run.wish {
-            return Some(verdict::unrun_ending(reason, "cancelled before it entered the workflow"));
+            return Some(outcome::unrun_ending(reason, "cancelled before it entered the workflow"));
         }
         if self.draining.is_some() {
             let reason =
                 "its worker ended before it entered the workflow, and the supervisor is shutting down";
-            return Some(Ending::Released { reason: reason.to_owned(), charged: false });
+            return Some(RunEnding::Released { reason: reason.to_owned(), charged: false });
         }
         let deaths = run.deaths + 1;
-        (deaths >= DEATHS_BEFORE_STARTED_MAX).then(|| verdict::never_entered(deaths, &evidence))
+        (deaths >= DEATHS_BEFORE_STARTED_MAX).then(|| outcome::never_entered(deaths, &evidence))
     }
 
     /// The end of an attempt that no worker has.
-    pub(super) fn finish_unrun(&mut self, assignment: Assignment, ending: Ending, effects: &mut Vec<Effect>) {
+    pub(super) fn finish_unrun(
+        &mut self,
+        assignment: Assignment,
+        ending: RunEnding,
+        effects: &mut Vec<PoolEffect>,
+    ) {
         self.queue.finished(assignment.attempt);
-        effects.push(Effect::Finish(Finish {
+        effects.push(PoolEffect::Finish(RunFinish {
             attempt: assignment.attempt,
             ending,
             worker: None,
@@ -104,18 +109,18 @@ impl Pool {
         number: i64,
         reason: CancelReason,
         message: &str,
-        effects: &mut Vec<Effect>,
+        effects: &mut Vec<PoolEffect>,
     ) {
         if let Some(waiting) = self.queue.take(number) {
-            self.finish_unrun(waiting.assignment, verdict::unrun_ending(reason, message), effects);
+            self.finish_unrun(waiting.assignment, outcome::unrun_ending(reason, message), effects);
         }
     }
 }
 
 /// It ended for good, and not well. What goes back or is somebody else's has not ended.
-fn is_failure(ending: &Ending) -> bool {
+fn is_failure(ending: &RunEnding) -> bool {
     match ending {
-        Ending::Failed { .. } | Ending::TimedOut { .. } | Ending::Cancelled { .. } => true,
-        Ending::Succeeded { .. } | Ending::Released { .. } | Ending::Superseded => false,
+        RunEnding::Failed { .. } | RunEnding::TimedOut { .. } | RunEnding::Cancelled { .. } => true,
+        RunEnding::Succeeded { .. } | RunEnding::Released { .. } | RunEnding::Superseded => false,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use muster_protocol::{CancelReason, ErrorInfo, Metrics, Outcome};
+use muster_protocol::{CancelReason, ErrorInfo, RunMetrics, RunOutcome};
 
 use crate::execution::Attempt;
 
@@ -30,7 +30,7 @@ pub struct Assignment {
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum PoolEvent {
     /// A claimed execution wants a worker.
     Submit(Assignment),
     /// Somebody wants an attempt to end. Unknown or finished attempts are ignored.
@@ -98,7 +98,7 @@ pub enum WorkerEvent {
         /// The newest.
         protocol_max: u16,
         /// What it can do.
-        features: Features,
+        features: WorkerFeatures,
     },
     /// It may be given work.
     Ready,
@@ -117,9 +117,9 @@ pub enum WorkerEvent {
         /// Which run.
         run: u32,
         /// How it ended.
-        outcome: Outcome,
+        outcome: RunOutcome,
         /// What it cost.
-        metrics: Metrics,
+        metrics: RunMetrics,
     },
     /// The slot is free.
     Idle {
@@ -136,19 +136,19 @@ pub enum WorkerEvent {
         reason: String,
     },
     /// It broke the protocol on the byte level. The shell stops reading its frames.
-    Violation(Violation),
+    Violation(ProtocolViolation),
     /// A measurement of its resident set while it runs.
     MemorySample {
         /// The resident set.
         rss_bytes: u64,
     },
     /// It is gone and reaped, its group killed, its pipes read dry.
-    Exited(Exit),
+    Exited(ProcessExit),
 }
 
 /// How a worker broke the protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Violation {
+pub enum ProtocolViolation {
     /// Bytes on stdout that are no frame: `StdoutPolluted`.
     Polluted {
         /// What it wrote, and how to mend it.
@@ -163,7 +163,7 @@ pub enum Violation {
 
 /// The evidence a dead process leaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Exit {
+pub struct ProcessExit {
     /// What the system says of its end.
     pub status: ExitStatus,
     /// Its last lines on stderr.
@@ -222,7 +222,7 @@ fn signal_name(signal: i32) -> Option<&'static str> {
 
 /// The features of [`muster_protocol::feature`] that a worker offers and we use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Features {
+pub struct WorkerFeatures {
     /// Sends Log.
     pub log: bool,
     /// Sends Progress.

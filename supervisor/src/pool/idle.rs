@@ -2,14 +2,14 @@
 //! worker a run, and nobody else can. A worker that dies or leaves gives no token back.
 
 use super::event::WorkerId;
-use super::time::Time;
+use super::time::PoolTime;
 
 /// The right to give one worker one run. Made only by [`IdleWorkers::rest`], and not copyable.
 #[derive(Debug)]
 pub(super) struct IdleToken {
     worker: WorkerId,
     turn: u64,
-    since: Time,
+    since: PoolTime,
 }
 
 impl IdleToken {
@@ -30,7 +30,7 @@ pub(super) struct IdleWorkers {
 
 impl IdleWorkers {
     /// Takes a worker in, and returns the turn by which it is found again.
-    pub(super) fn rest(&mut self, worker: WorkerId, is_due: bool, now: Time) -> u64 {
+    pub(super) fn add(&mut self, worker: WorkerId, is_due: bool, now: PoolTime) -> u64 {
         self.turns += 1;
         let token = IdleToken { worker, turn: self.turns, since: now };
         if is_due {
@@ -52,7 +52,7 @@ impl IdleWorkers {
     }
 
     /// The least recently used worker that is not due, and since when it rests.
-    pub(super) fn coldest_fresh(&self) -> Option<(WorkerId, Time)> {
+    pub(super) fn coldest_fresh(&self) -> Option<(WorkerId, PoolTime)> {
         self.fresh.first().map(|token| (token.worker, token.since))
     }
 

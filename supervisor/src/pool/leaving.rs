@@ -3,30 +3,30 @@
 use muster_protocol::CancelReason;
 
 use super::config::DUMP_LEAD;
-use super::effect::{Effect, KillCause};
-use super::event::{Exit, Violation, WorkerId};
+use super::effect::{KillCause, PoolEffect};
+use super::event::{ProcessExit, ProtocolViolation, WorkerId};
 use super::machine::Pool;
-use super::queue::Place;
-use super::run::{Cause, Phase};
-use super::time::Time;
-use super::verdict::describe_timeout;
-use super::worker::{Leaving, Parting, Stage, State};
+use super::outcome::describe_timeout;
+use super::queue::AttemptPlace;
+use super::run::{EndCause, RunPhase};
+use super::time::PoolTime;
+use super::worker::{FarewellPhase, LeavingPhase, StartStage, WorkerState};
 use crate::execution::Attempt;
 
 impl Pool {
     /// Somebody wants an attempt to end.
     pub(super) fn cancel(
         &mut self,
-        now: Time,
+        now: PoolTime,
         attempt: Attempt,
         reason: CancelReason,
         message: String,
-        effects: &mut Vec<Effect>,
+        effects: &mut Vec<PoolEffect>,
     ) {
         match self.queue.place(attempt) {
             None => {}
-            Some(Place::Waiting(number)) => self.cancel_waiting(number, reason, &message, effects),
-            Some(Place::Worker(id)) => self.cancel_run(now, id, reason, message, effects),
+            Some(AttemptPlace::Waiting(number)) => self.cancel_waiting(number, reason, &message, effects),
+            Some(AttemptPlace::Worker(id)) => self.cancel_run(now, id, reason, message, effects),
         }
     }
 
@@ -34,82 +34,91 @@ impl Pool {
     /// and a run that has finished is not asked any more.
     pub(super) fn cancel_run(
         &mut self,
-        now: Time,
+        now: PoolTime,
         id: WorkerId,
         reason: CancelReason,
         message: String,
-        effects: &mut Vec<Effect>,
+        effects: &mut Vec<PoolEffect>,
     ) {
         let (graceful, grace) = (self.config.graceful_shutdown, self.config.cancel_grace());
         self.alter(id, |worker, timers| {
-            let State::Busy(run) = &mut worker.state else { return };
+            let WorkerState::Busy(run) = &mut worker.state else { return };
             match run.phase {
-                Phase::Sent | Phase::Started => {}
-                Phase::Finished => return,
-                Phase::Cancelling { .. } | Phase::Departing | Phase::Terminating | Phase::Killing => {
+                RunPhase::Sent | RunPhase::Started => {}
+                RunPhase::Finished => return,
+                RunPhase::Cancelling { .. }
+                | RunPhase::Departing
+                | RunPhase::Terminating
+                | RunPhase::Killing => {
                     // Too late to decide how it ends, unless it turns out that it never began.
                     run.wish.get_or_insert(reason);
                     return;
                 }
             }
             worker.since = now;
-            run.cause = Some(Cause::Cancel { reason, message: message.clone() });
+            run.cause = Some(EndCause::Cancel { reason, message: message.clone() });
             if worker.features.cancel {
                 let terminate_at = now + grace;
                 let dump_due = worker.features.dump;
-                run.phase = Phase::Cancelling { terminate_at, dump_due };
+                run.phase = RunPhase::Cancelling { terminate_at, dump_due };
                 let (attempt, number) = (run.assignment.attempt, run.number);
                 let first = if dump_due { now + grace.saturating_sub(DUMP_LEAD) } else { terminate_at };
                 worker.set_deadline(timers, Some(first));
-                effects.push(Effect::Cancel { worker: id, run: number, attempt, reason, message, grace });
+                effects.push(PoolEffect::Cancel { worker: id, run: number, attempt, reason, message, grace });
             } else {
-                run.phase = Phase::Terminating;
+                run.phase = RunPhase::Terminating;
                 worker.set_deadline(timers, Some(now + graceful));
-                effects.push(Effect::Terminate { worker: id, cause: KillCause::Cancelled(reason) });
+                effects.push(PoolEffect::Terminate { worker: id, cause: KillCause::Cancelled(reason) });
             }
         });
     }
 
     /// The deadline of a run's phase has passed.
-    pub(super) fn run_deadline(&mut self, now: Time, id: WorkerId, phase: Phase, effects: &mut Vec<Effect>) {
+    pub(super) fn run_deadline(
+        &mut self,
+        now: PoolTime,
+        id: WorkerId,
+        phase: RunPhase,
+        effects: &mut Vec<PoolEffect>,
+    ) {
         match phase {
-            Phase::Sent => {
+            RunPhase::Sent => {
                 self.alter(id, |worker, _| {
-                    if let State::Busy(run) = &mut worker.state {
-                        run.cause.get_or_insert(Cause::NotStarted);
+                    if let WorkerState::Busy(run) = &mut worker.state {
+                        run.cause.get_or_insert(EndCause::NotStarted);
                     }
                 });
                 self.kill_run(now, id, KillCause::NotStarted, effects);
             }
-            Phase::Started => self.time_out(now, id, effects),
-            Phase::Finished => self.not_idle(now, id, effects),
-            Phase::Cancelling { terminate_at, dump_due } => {
+            RunPhase::Started => self.time_out(now, id, effects),
+            RunPhase::Finished => self.not_idle(now, id, effects),
+            RunPhase::Cancelling { terminate_at, dump_due } => {
                 self.escalate(now, id, terminate_at, dump_due, effects);
             }
-            Phase::Departing => {
+            RunPhase::Departing => {
                 self.alter(id, |worker, _| {
-                    if let State::Busy(run) = &mut worker.state {
-                        run.cause.get_or_insert(Cause::Stayed);
+                    if let WorkerState::Busy(run) = &mut worker.state {
+                        run.cause.get_or_insert(EndCause::Stayed);
                     }
                 });
                 self.kill_run(now, id, KillCause::Retired, effects);
             }
-            Phase::Terminating => {
+            RunPhase::Terminating => {
                 let cause = self.kill_cause(id);
                 self.kill_run(now, id, cause, effects);
             }
-            Phase::Killing => {}
+            RunPhase::Killing => {}
         }
     }
 
-    fn time_out(&mut self, now: Time, id: WorkerId, effects: &mut Vec<Effect>) {
-        let Some(State::Busy(run)) = self.workers.get(&id).map(|worker| &worker.state) else { return };
+    fn time_out(&mut self, now: PoolTime, id: WorkerId, effects: &mut Vec<PoolEffect>) {
+        let Some(WorkerState::Busy(run)) = self.workers.get(&id).map(|worker| &worker.state) else { return };
         let message = describe_timeout(run.assignment.timeout);
         self.cancel_run(now, id, CancelReason::Timeout, message, effects);
     }
 
     /// The outcome is there and stands; the worker is stuck between runs and is of no use.
-    fn not_idle(&mut self, now: Time, id: WorkerId, effects: &mut Vec<Effect>) {
+    fn not_idle(&mut self, now: PoolTime, id: WorkerId, effects: &mut Vec<PoolEffect>) {
         let Some(run) = self.take_run(id) else { return };
         self.kill_outright(now, id, KillCause::NotIdle, effects);
         self.conclude(now, id, run, None, effects);
@@ -118,54 +127,60 @@ impl Pool {
     /// A run was asked to end and has not: first the question what it is doing, then SIGTERM.
     fn escalate(
         &mut self,
-        now: Time,
+        now: PoolTime,
         id: WorkerId,
-        terminate_at: Time,
+        terminate_at: PoolTime,
         dump_due: bool,
-        effects: &mut Vec<Effect>,
+        effects: &mut Vec<PoolEffect>,
     ) {
         let cause = self.kill_cause(id);
         let graceful = self.config.graceful_shutdown;
         self.alter(id, |worker, timers| {
-            let State::Busy(run) = &mut worker.state else { return };
+            let WorkerState::Busy(run) = &mut worker.state else { return };
             if dump_due && run.finished.is_none() {
-                effects.push(Effect::Dump { worker: id, run: run.number });
+                effects.push(PoolEffect::Dump { worker: id, run: run.number });
             }
             if now < terminate_at {
-                run.phase = Phase::Cancelling { terminate_at, dump_due: false };
+                run.phase = RunPhase::Cancelling { terminate_at, dump_due: false };
                 worker.set_deadline(timers, Some(terminate_at));
             } else {
-                run.phase = Phase::Terminating;
+                run.phase = RunPhase::Terminating;
                 worker.since = now;
                 worker.set_deadline(timers, Some(now + graceful));
-                effects.push(Effect::Terminate { worker: id, cause });
+                effects.push(PoolEffect::Terminate { worker: id, cause });
             }
         });
     }
 
     /// The name of what a busy worker is being ended for.
     fn kill_cause(&self, id: WorkerId) -> KillCause {
-        let Some(State::Busy(run)) = self.workers.get(&id).map(|worker| &worker.state) else {
+        let Some(WorkerState::Busy(run)) = self.workers.get(&id).map(|worker| &worker.state) else {
             return KillCause::Retired;
         };
         match &run.cause {
-            Some(Cause::Cancel { reason, .. }) => KillCause::Cancelled(*reason),
-            Some(Cause::Memory { .. }) => KillCause::Memory,
-            Some(Cause::Violation(_)) => KillCause::Violation,
-            Some(Cause::NotStarted) => KillCause::NotStarted,
-            Some(Cause::Stayed) | None => KillCause::Retired,
+            Some(EndCause::Cancel { reason, .. }) => KillCause::Cancelled(*reason),
+            Some(EndCause::Memory { .. }) => KillCause::Memory,
+            Some(EndCause::Violation(_)) => KillCause::Violation,
+            Some(EndCause::NotStarted) => KillCause::NotStarted,
+            Some(EndCause::Stayed) | None => KillCause::Retired,
         }
     }
 
     /// SIGKILL to a worker that has a run. The run is concluded when the process is gone.
-    pub(super) fn kill_run(&mut self, now: Time, id: WorkerId, cause: KillCause, effects: &mut Vec<Effect>) {
+    pub(super) fn kill_run(
+        &mut self,
+        now: PoolTime,
+        id: WorkerId,
+        cause: KillCause,
+        effects: &mut Vec<PoolEffect>,
+    ) {
         self.alter(id, |worker, timers| {
-            let State::Busy(run) = &mut worker.state else { return };
-            if run.phase != Phase::Killing {
-                run.phase = Phase::Killing;
+            let WorkerState::Busy(run) = &mut worker.state else { return };
+            if run.phase != RunPhase::Killing {
+                run.phase = RunPhase::Killing;
                 worker.since = now;
                 worker.set_deadline(timers, None);
-                effects.push(Effect::Kill { worker: id, cause });
+                effects.push(PoolEffect::Kill { worker: id, cause });
             }
         });
     }
@@ -173,73 +188,81 @@ impl Pool {
     /// SIGKILL to a worker that has no run.
     pub(super) fn kill_outright(
         &mut self,
-        now: Time,
+        now: PoolTime,
         id: WorkerId,
         cause: KillCause,
-        effects: &mut Vec<Effect>,
+        effects: &mut Vec<PoolEffect>,
     ) {
-        self.part(now, id, Parting::Kill(cause), effects);
+        self.part(now, id, FarewellPhase::Kill(cause), effects);
     }
 
     /// Asks a worker that has no run to leave; signals follow if it does not.
-    pub(super) fn retire(&mut self, now: Time, id: WorkerId, reason: &str, effects: &mut Vec<Effect>) {
-        self.part(now, id, Parting::Retire(reason.to_owned()), effects);
+    pub(super) fn retire(
+        &mut self,
+        now: PoolTime,
+        id: WorkerId,
+        reason: &str,
+        effects: &mut Vec<PoolEffect>,
+    ) {
+        self.part(now, id, FarewellPhase::Retire(reason.to_owned()), effects);
     }
 
-    fn part(&mut self, now: Time, id: WorkerId, parting: Parting, effects: &mut Vec<Effect>) {
+    fn part(&mut self, now: PoolTime, id: WorkerId, parting: FarewellPhase, effects: &mut Vec<PoolEffect>) {
         let graceful = self.config.graceful_shutdown;
         let idle = &mut self.idle;
         let Some(worker) = self.workers.get_mut(&id) else { return };
-        if let State::Idle { turn } = worker.state {
+        if let WorkerState::Idle { turn } = worker.state {
             // Its token is taken out for good.
             idle.discard(turn);
         }
         self.alter(id, |worker, timers| {
             let is_unborn = match &worker.state {
-                State::Starting(stage) => *stage == Stage::Spawning,
-                State::Leaving(Leaving::Unborn(_)) => true,
-                State::Idle { .. }
-                | State::Busy(_)
-                | State::Leaving(Leaving::Asked | Leaving::Terminated(_) | Leaving::Killed) => false,
+                WorkerState::Starting(stage) => *stage == StartStage::Spawning,
+                WorkerState::Leaving(LeavingPhase::NotSpawned(_)) => true,
+                WorkerState::Idle { .. }
+                | WorkerState::Busy(_)
+                | WorkerState::Leaving(
+                    LeavingPhase::Asked | LeavingPhase::Terminated(_) | LeavingPhase::Killed,
+                ) => false,
             };
             worker.since = now;
             worker.set_deadline(timers, None);
             if is_unborn {
-                worker.state = State::Leaving(Leaving::Unborn(parting));
+                worker.state = WorkerState::Leaving(LeavingPhase::NotSpawned(parting));
                 return;
             }
             match parting {
-                Parting::Kill(cause) => {
-                    worker.state = State::Leaving(Leaving::Killed);
-                    effects.push(Effect::Kill { worker: id, cause });
+                FarewellPhase::Kill(cause) => {
+                    worker.state = WorkerState::Leaving(LeavingPhase::Killed);
+                    effects.push(PoolEffect::Kill { worker: id, cause });
                 }
-                Parting::Retire(reason) => {
-                    worker.state = State::Leaving(Leaving::Asked);
+                FarewellPhase::Retire(reason) => {
+                    worker.state = WorkerState::Leaving(LeavingPhase::Asked);
                     worker.set_deadline(timers, Some(now + graceful));
-                    effects.push(Effect::Retire { worker: id, reason });
+                    effects.push(PoolEffect::Retire { worker: id, reason });
                 }
             }
         });
     }
 
     /// A worker on its way out takes too long.
-    pub(super) fn leaving_deadline(&mut self, now: Time, id: WorkerId, effects: &mut Vec<Effect>) {
+    pub(super) fn leaving_deadline(&mut self, now: PoolTime, id: WorkerId, effects: &mut Vec<PoolEffect>) {
         let graceful = self.config.graceful_shutdown;
         self.alter(id, |worker, timers| {
-            let State::Leaving(leaving) = &mut worker.state else { return };
+            let WorkerState::Leaving(leaving) = &mut worker.state else { return };
             match leaving {
-                Leaving::Unborn(_) | Leaving::Killed => {}
-                Leaving::Asked => {
-                    *leaving = Leaving::Terminated(KillCause::Retired);
+                LeavingPhase::NotSpawned(_) | LeavingPhase::Killed => {}
+                LeavingPhase::Asked => {
+                    *leaving = LeavingPhase::Terminated(KillCause::Retired);
                     worker.since = now;
                     worker.set_deadline(timers, Some(now + graceful));
-                    effects.push(Effect::Terminate { worker: id, cause: KillCause::Retired });
+                    effects.push(PoolEffect::Terminate { worker: id, cause: KillCause::Retired });
                 }
-                Leaving::Terminated(cause) => {
+                LeavingPhase::Terminated(cause) => {
                     let cause = *cause;
-                    *leaving = Leaving::Killed;
+                    *leaving = LeavingPhase::Killed;
                     worker.since = now;
-                    effects.push(Effect::Kill { worker: id, cause });
+                    effects.push(PoolEffect::Kill { worker: id, cause });
                 }
             }
         });
@@ -248,71 +271,86 @@ impl Pool {
     /// The worker broke the protocol: it is killed, and a run that has no outcome yet fails by it.
     pub(super) fn violate(
         &mut self,
-        now: Time,
+        now: PoolTime,
         id: WorkerId,
-        violation: Violation,
-        effects: &mut Vec<Effect>,
+        violation: ProtocolViolation,
+        effects: &mut Vec<PoolEffect>,
     ) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         match &mut worker.state {
-            State::Starting(_) => {
-                let (Violation::Polluted { message } | Violation::Broken { message }) = violation;
+            WorkerState::Starting(_) => {
+                let (ProtocolViolation::Polluted { message } | ProtocolViolation::Broken { message }) =
+                    violation;
                 self.kill_outright(now, id, KillCause::Violation, effects);
                 self.start_failed(now, id, format!("it broke the protocol: {message}"), effects);
             }
-            State::Idle { .. } => self.kill_outright(now, id, KillCause::Violation, effects),
-            State::Busy(run) => {
-                run.cause.get_or_insert(Cause::Violation(violation));
+            WorkerState::Idle { .. } => self.kill_outright(now, id, KillCause::Violation, effects),
+            WorkerState::Busy(run) => {
+                run.cause.get_or_insert(EndCause::Violation(violation));
                 self.kill_run(now, id, KillCause::Violation, effects);
             }
-            State::Leaving(_) => {}
+            WorkerState::Leaving(_) => {}
         }
     }
 
     /// The worker leaves of its own accord. With a run in hand it is given time to exit; what becomes of the
     /// run is known only then, because nothing else proves that its code does not run.
-    pub(super) fn goodbye(&mut self, now: Time, id: WorkerId, reason: String, effects: &mut Vec<Effect>) {
+    pub(super) fn goodbye(
+        &mut self,
+        now: PoolTime,
+        id: WorkerId,
+        reason: String,
+        effects: &mut Vec<PoolEffect>,
+    ) {
         let graceful = self.config.graceful_shutdown;
         let Some(worker) = self.workers.get(&id) else { return };
         match &worker.state {
-            State::Starting(_) => {
+            WorkerState::Starting(_) => {
                 self.retire(now, id, "it said Goodbye", effects);
                 self.start_failed(now, id, format!("it said Goodbye before it was Ready: {reason}"), effects);
             }
-            State::Idle { .. } => self.retire(now, id, "it said Goodbye", effects),
-            State::Busy(_) => {
+            WorkerState::Idle { .. } => self.retire(now, id, "it said Goodbye", effects),
+            WorkerState::Busy(_) => {
                 self.alter(id, |worker, timers| {
-                    let State::Busy(run) = &mut worker.state else { return };
+                    let WorkerState::Busy(run) = &mut worker.state else { return };
                     run.goodbye = Some(reason);
                     match run.phase {
-                        Phase::Sent | Phase::Started | Phase::Finished => {
-                            run.phase = Phase::Departing;
+                        RunPhase::Sent | RunPhase::Started | RunPhase::Finished => {
+                            run.phase = RunPhase::Departing;
                             worker.since = now;
                             worker.set_deadline(timers, Some(now + graceful));
                         }
-                        Phase::Cancelling { .. } | Phase::Departing | Phase::Terminating | Phase::Killing => {
-                        }
+                        RunPhase::Cancelling { .. }
+                        | RunPhase::Departing
+                        | RunPhase::Terminating
+                        | RunPhase::Killing => {}
                     }
                 });
             }
-            State::Leaving(_) => {}
+            WorkerState::Leaving(_) => {}
         }
     }
 
     /// The process is gone: the last that is heard of a worker.
-    pub(super) fn exited(&mut self, now: Time, id: WorkerId, exit: &Exit, effects: &mut Vec<Effect>) {
+    pub(super) fn exited(
+        &mut self,
+        now: PoolTime,
+        id: WorkerId,
+        exit: &ProcessExit,
+        effects: &mut Vec<PoolEffect>,
+    ) {
         match self.workers.get(&id).map(|worker| &worker.state) {
             None => return,
-            Some(State::Starting(stage)) => {
+            Some(WorkerState::Starting(stage)) => {
                 let stage = *stage;
                 self.exited_starting(now, id, stage, exit, effects);
             }
-            Some(State::Idle { .. } | State::Busy(_) | State::Leaving(_)) => {}
+            Some(WorkerState::Idle { .. } | WorkerState::Busy(_) | WorkerState::Leaving(_)) => {}
         }
         let Some(worker) = self.remove(id) else { return };
         match worker.state {
-            State::Starting(_) | State::Idle { .. } | State::Leaving(_) => {}
-            State::Busy(run) => self.conclude(now, id, run, Some(exit), effects),
+            WorkerState::Starting(_) | WorkerState::Idle { .. } | WorkerState::Leaving(_) => {}
+            WorkerState::Busy(run) => self.conclude(now, id, run, Some(exit), effects),
         }
     }
 }

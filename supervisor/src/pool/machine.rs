@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use super::census::Census;
 use super::config::PoolConfig;
 use super::draining::Draining;
-use super::effect::Effect;
-use super::event::{Event, WorkerEvent, WorkerId};
+use super::effect::PoolEffect;
+use super::event::{PoolEvent, WorkerEvent, WorkerId};
+use super::failed_starts::FailedStarts;
 use super::idle::IdleWorkers;
-use super::queue::Queue;
-use super::reload::Reload;
-use super::sizing::Surplus;
-use super::starts::Starts;
-use super::time::Time;
-use super::timers::{Alarm, Timer, Timers};
-use super::worker::{State, Worker};
+use super::queue::AssignmentQueue;
+use super::reload::ReloadState;
+use super::sizing::Replacements;
+use super::time::PoolTime;
+use super::timers::{Deadline, DeadlineQueue, TimerOwner};
+use super::worker::{PoolWorker, WorkerState};
+use super::worker_counts::WorkerCounts;
 
 /// The pool: who gets the next execution, when to spawn, retire, recycle, time out, kill and back off.
 ///
@@ -25,15 +25,15 @@ use super::worker::{State, Worker};
 pub struct Pool {
     pub(super) config: PoolConfig,
     /// Ordered, so that walking it (rare) always gives the same decisions for the same events.
-    pub(super) workers: BTreeMap<WorkerId, Worker>,
+    pub(super) workers: BTreeMap<WorkerId, PoolWorker>,
     pub(super) idle: IdleWorkers,
-    pub(super) queue: Queue,
-    pub(super) census: Census,
-    pub(super) timers: Timers,
-    pub(super) alarm: Alarm,
-    pub(super) starts: Starts,
-    pub(super) surplus: Surplus,
-    pub(super) reload: Reload,
+    pub(super) queue: AssignmentQueue,
+    pub(super) counts: WorkerCounts,
+    pub(super) timers: DeadlineQueue,
+    pub(super) alarm: Deadline,
+    pub(super) starts: FailedStarts,
+    pub(super) replacements: Replacements,
+    pub(super) reload: ReloadState,
     pub(super) draining: Option<Draining>,
     /// The generation ordinary spawns belong to.
     pub(super) generation: u64,
@@ -42,23 +42,23 @@ pub struct Pool {
     /// Frames for runs that had ended, and their like.
     pub(super) stale_frames: u64,
     started: bool,
-    latest: Time,
+    latest: PoolTime,
 }
 
 impl Pool {
     /// A pool without workers: [`Pool::start`] makes the first.
-    pub fn new(config: PoolConfig, now: Time) -> Self {
+    pub fn new(config: PoolConfig, now: PoolTime) -> Self {
         Self {
             config: sane(config),
             workers: BTreeMap::new(),
             idle: IdleWorkers::default(),
-            queue: Queue::default(),
-            census: Census::default(),
-            timers: Timers::default(),
-            alarm: Alarm::default(),
-            starts: Starts::default(),
-            surplus: Surplus::default(),
-            reload: Reload::Settled,
+            queue: AssignmentQueue::default(),
+            counts: WorkerCounts::default(),
+            timers: DeadlineQueue::default(),
+            alarm: Deadline::default(),
+            starts: FailedStarts::default(),
+            replacements: Replacements::default(),
+            reload: ReloadState::Settled,
             draining: None,
             generation: 0,
             last_generation: 0,
@@ -70,36 +70,38 @@ impl Pool {
     }
 
     /// Spawns the warm workers. Submits before it wait.
-    pub fn start(&mut self, now: Time, effects: &mut Vec<Effect>) {
+    pub fn start(&mut self, now: PoolTime, effects: &mut Vec<PoolEffect>) {
         let now = now.max(self.latest);
         self.started = true;
         self.finish_step(now, effects);
     }
 
     /// Something happened; what is to be done about it is appended to `effects`, in order.
-    pub fn step(&mut self, now: Time, event: Event, effects: &mut Vec<Effect>) {
+    pub fn step(&mut self, now: PoolTime, event: PoolEvent, effects: &mut Vec<PoolEffect>) {
         let now = now.max(self.latest);
         match event {
-            Event::Submit(assignment) => self.submit(now, assignment, effects),
-            Event::Cancel { attempt, reason, message } => self.cancel(now, attempt, reason, message, effects),
-            Event::Worker { worker, event } => self.worker_event(now, worker, event, effects),
-            Event::Resize { min_workers, max_workers } => {
+            PoolEvent::Submit(assignment) => self.submit(now, assignment, effects),
+            PoolEvent::Cancel { attempt, reason, message } => {
+                self.cancel(now, attempt, reason, message, effects)
+            }
+            PoolEvent::Worker { worker, event } => self.worker_event(now, worker, event, effects),
+            PoolEvent::Resize { min_workers, max_workers } => {
                 self.config = sane(PoolConfig { min_workers, max_workers, ..self.config.clone() });
             }
-            Event::Recycle(worker) => self.recycle(worker),
-            Event::RecycleAll => self.recycle_all(),
-            Event::Reload => self.begin_reload(now, effects),
-            Event::Drain { grace } => self.drain(now, grace, effects),
-            Event::Halt => self.halt(now, effects),
-            Event::DrainNow => self.drain(now, std::time::Duration::ZERO, effects),
-            Event::Tick => {}
+            PoolEvent::Recycle(worker) => self.recycle(worker),
+            PoolEvent::RecycleAll => self.recycle_all(),
+            PoolEvent::Reload => self.begin_reload(now, effects),
+            PoolEvent::Drain { grace } => self.drain(now, grace, effects),
+            PoolEvent::Halt => self.halt(now, effects),
+            PoolEvent::DrainNow => self.drain(now, std::time::Duration::ZERO, effects),
+            PoolEvent::Tick => {}
         }
         self.finish_step(now, effects);
     }
 
     /// New settings. What exists adapts: bounds at once, recycling by what each worker has done so far,
     /// times from the next state on.
-    pub fn set_config(&mut self, now: Time, config: PoolConfig, effects: &mut Vec<Effect>) {
+    pub fn set_config(&mut self, now: PoolTime, config: PoolConfig, effects: &mut Vec<PoolEffect>) {
         let now = now.max(self.latest);
         self.config = sane(config);
         let ids: Vec<WorkerId> = self.workers.keys().copied().collect();
@@ -110,7 +112,7 @@ impl Pool {
                 worker.execution_limit = limit;
                 let aged_at =
                     worker.ready_at.filter(|_| !recycle_after.is_zero()).map(|at| at + recycle_after);
-                timers.set(&mut worker.age_alarm, Timer::Age(id), aged_at);
+                timers.set(&mut worker.age_alarm, TimerOwner::Age(id), aged_at);
             });
         }
         self.finish_step(now, effects);
@@ -118,7 +120,7 @@ impl Pool {
 
     /// When to call [`Pool::step`] with [`Event::Tick`] at the latest. May be earlier than needed: deadlines
     /// that move later leave their entry where it was.
-    pub fn next_deadline(&self) -> Option<Time> {
+    pub fn next_deadline(&self) -> Option<PoolTime> {
         self.timers.next()
     }
 
@@ -126,8 +128,8 @@ impl Pool {
     /// submitted, so it is there until it is told to drain.
     pub fn is_drained(&self) -> bool {
         let leaves = match self.draining {
-            Some(Draining::Until(_) | Draining::Hurried) => true,
-            Some(Draining::Unhurried) | None => false,
+            Some(Draining::Until(_) | Draining::Cancelling) => true,
+            Some(Draining::NoDeadline) | None => false,
         };
         leaves && self.workers.is_empty() && self.queue.held() == 0
     }
@@ -142,34 +144,34 @@ impl Pool {
 
     /// Fires what is due, then brings the pool to its wanted size. Deadlines come after the event of the
     /// same step: a Finished that was read stands, even when the deadline passed a moment before.
-    fn finish_step(&mut self, now: Time, effects: &mut Vec<Effect>) {
+    fn finish_step(&mut self, now: PoolTime, effects: &mut Vec<PoolEffect>) {
         self.latest = now;
         self.fire(now, effects);
         if self.draining.is_some() {
             self.arm_drain(now);
         } else if self.started {
-            self.settle(now, effects);
+            self.adjust(now, effects);
         }
     }
 
-    fn fire(&mut self, now: Time, effects: &mut Vec<Effect>) {
+    fn fire(&mut self, now: PoolTime, effects: &mut Vec<PoolEffect>) {
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
-                Timer::Pool => {
+                TimerOwner::Pool => {
                     if self.timers.rings(&mut self.alarm, timer, now) {
                         self.end_drain_grace(now, effects);
                     }
                 }
-                Timer::Worker(id) => {
+                TimerOwner::Worker(id) => {
                     let Some(worker) = self.workers.get_mut(&id) else { continue };
                     if self.timers.rings(&mut worker.alarm, timer, now) {
                         self.worker_deadline(now, id, effects);
                     }
                 }
-                Timer::Age(id) => {
+                TimerOwner::Age(id) => {
                     let Some(worker) = self.workers.get_mut(&id) else { continue };
                     if self.timers.rings(&mut worker.age_alarm, timer, now) {
-                        self.becomes_due(id, super::worker::Due::Age);
+                        self.becomes_due(id, super::worker::RecycleReason::Age);
                     }
                 }
             }
@@ -177,24 +179,30 @@ impl Pool {
     }
 
     /// The deadline of the state a worker is in has passed.
-    fn worker_deadline(&mut self, now: Time, id: WorkerId, effects: &mut Vec<Effect>) {
+    fn worker_deadline(&mut self, now: PoolTime, id: WorkerId, effects: &mut Vec<PoolEffect>) {
         let Some(worker) = self.workers.get(&id) else { return };
         match &worker.state {
-            State::Starting(stage) => {
+            WorkerState::Starting(stage) => {
                 let stage = *stage;
                 self.start_timed_out(now, id, stage, effects);
             }
-            State::Idle { .. } => {}
-            State::Busy(run) => {
+            WorkerState::Idle { .. } => {}
+            WorkerState::Busy(run) => {
                 let phase = run.phase;
                 self.run_deadline(now, id, phase, effects);
             }
-            State::Leaving(_) => self.leaving_deadline(now, id, effects),
+            WorkerState::Leaving(_) => self.leaving_deadline(now, id, effects),
         }
     }
 
     /// Events of workers that are gone, or never were, change nothing.
-    fn worker_event(&mut self, now: Time, id: WorkerId, event: WorkerEvent, effects: &mut Vec<Effect>) {
+    fn worker_event(
+        &mut self,
+        now: PoolTime,
+        id: WorkerId,
+        event: WorkerEvent,
+        effects: &mut Vec<PoolEffect>,
+    ) {
         if !self.workers.contains_key(&id) {
             return;
         }
@@ -225,26 +233,26 @@ impl Pool {
     pub(super) fn alter<R>(
         &mut self,
         id: WorkerId,
-        change: impl FnOnce(&mut Worker, &mut Timers) -> R,
+        change: impl FnOnce(&mut PoolWorker, &mut DeadlineQueue) -> R,
     ) -> Option<R> {
         let worker = self.workers.get_mut(&id)?;
-        let before = worker.standing();
+        let before = worker.capacity_class();
         let result = change(worker, &mut self.timers);
-        let after = worker.standing();
+        let after = worker.capacity_class();
         if before != after {
-            self.census.leave(before);
-            self.census.enter(after);
+            self.counts.leave(before);
+            self.counts.enter(after);
         }
         Some(result)
     }
 
     /// Takes a worker that is gone out of every table.
-    pub(super) fn remove(&mut self, id: WorkerId) -> Option<Worker> {
+    pub(super) fn remove(&mut self, id: WorkerId) -> Option<PoolWorker> {
         let mut worker = self.workers.remove(&id)?;
-        self.census.leave(worker.standing());
-        self.timers.forget(&mut worker.alarm, Timer::Worker(id));
-        self.timers.forget(&mut worker.age_alarm, Timer::Age(id));
-        if let State::Idle { turn } = worker.state {
+        self.counts.leave(worker.capacity_class());
+        self.timers.forget(&mut worker.alarm, TimerOwner::Worker(id));
+        self.timers.forget(&mut worker.age_alarm, TimerOwner::Age(id));
+        if let WorkerState::Idle { turn } = worker.state {
             // The token dies with its worker.
             self.idle.discard(turn);
         }
@@ -252,10 +260,10 @@ impl Pool {
     }
 }
 
-impl Worker {
+impl PoolWorker {
     /// Sets or clears the deadline of the state the worker is in.
-    pub(super) fn set_deadline(&mut self, timers: &mut Timers, deadline: Option<Time>) {
-        timers.set(&mut self.alarm, Timer::Worker(self.id), deadline);
+    pub(super) fn set_deadline(&mut self, timers: &mut DeadlineQueue, deadline: Option<PoolTime>) {
+        timers.set(&mut self.alarm, TimerOwner::Worker(self.id), deadline);
     }
 }
 

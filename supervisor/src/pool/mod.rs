@@ -5,15 +5,16 @@
 //! the shell turns the outside world into [`Event`]s and [`Effect`]s into system calls. `LIFECYCLE.md`
 //! beside this file shows the states and the invariants.
 
-mod census;
 pub mod config;
 mod draining;
 mod effect;
 mod ending;
 mod event;
+mod failed_starts;
 mod idle;
 mod leaving;
 mod machine;
+mod outcome;
 mod queue;
 mod reload;
 mod routing;
@@ -22,15 +23,16 @@ mod running;
 mod sizing;
 mod snapshot;
 mod starting;
-mod starts;
 mod time;
 mod timers;
-mod verdict;
 mod worker;
+mod worker_counts;
 
 pub use config::{HELLO_TIMEOUT, PoolConfig};
-pub use effect::{Effect, Ending, Finish, KillCause};
-pub use event::{Assignment, Event, Exit, ExitStatus, Features, Violation, WorkerEvent, WorkerId};
+pub use effect::{KillCause, PoolEffect, RunEnding, RunFinish};
+pub use event::{
+    Assignment, ExitStatus, PoolEvent, ProcessExit, ProtocolViolation, WorkerEvent, WorkerFeatures, WorkerId,
+};
 pub use machine::Pool;
 pub use snapshot::{PoolSnapshot, ReloadSnapshot, StartsSnapshot, WorkerSnapshot};
-pub use time::Time;
+pub use time::PoolTime;

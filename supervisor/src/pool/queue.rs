@@ -3,22 +3,22 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::event::{Assignment, WorkerId};
-use super::time::Time;
+use super::time::PoolTime;
 use crate::execution::Attempt;
 
 /// An assignment that waits for a worker.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Waiting {
+pub(super) struct WaitingAssignment {
     pub(super) assignment: Assignment,
     /// When it was first submitted.
-    pub(super) queued_at: Time,
+    pub(super) queued_at: PoolTime,
     /// How many workers died with it before they said Started.
     pub(super) deaths: u8,
 }
 
 /// Where an attempt is.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Place {
+pub(super) enum AttemptPlace {
     /// In the queue, under this number.
     Waiting(i64),
     /// Given to this worker.
@@ -30,15 +30,15 @@ pub(super) enum Place {
 /// Every attempt in the pool has exactly one place. The map is never walked, so its random order cannot
 /// leak into what the pool does.
 #[derive(Debug, Default)]
-pub(super) struct Queue {
+pub(super) struct AssignmentQueue {
     /// Numbered from `first`; `None` where one was cancelled in the midst.
-    waiting: VecDeque<Option<Waiting>>,
+    waiting: VecDeque<Option<WaitingAssignment>>,
     first: i64,
     waiting_count: usize,
-    places: HashMap<Attempt, Place>,
+    places: HashMap<Attempt, AttemptPlace>,
 }
 
-impl Queue {
+impl AssignmentQueue {
     /// Every attempt the pool holds.
     pub(super) fn held(&self) -> usize {
         self.places.len()
@@ -53,30 +53,30 @@ impl Queue {
         self.places.len() - self.waiting_count
     }
 
-    pub(super) fn place(&self, attempt: Attempt) -> Option<Place> {
+    pub(super) fn place(&self, attempt: Attempt) -> Option<AttemptPlace> {
         self.places.get(&attempt).copied()
     }
 
-    pub(super) fn oldest(&self) -> Option<&Waiting> {
+    pub(super) fn oldest(&self) -> Option<&WaitingAssignment> {
         self.waiting.front().and_then(Option::as_ref)
     }
 
-    pub(super) fn push_back(&mut self, waiting: Waiting) {
+    pub(super) fn push_back(&mut self, waiting: WaitingAssignment) {
         let number = self.first + i64::try_from(self.waiting.len()).unwrap_or(i64::MAX);
-        self.places.insert(waiting.assignment.attempt, Place::Waiting(number));
+        self.places.insert(waiting.assignment.attempt, AttemptPlace::Waiting(number));
         self.waiting.push_back(Some(waiting));
         self.waiting_count += 1;
     }
 
-    pub(super) fn push_front(&mut self, waiting: Waiting) {
+    pub(super) fn push_front(&mut self, waiting: WaitingAssignment) {
         self.first -= 1;
-        self.places.insert(waiting.assignment.attempt, Place::Waiting(self.first));
+        self.places.insert(waiting.assignment.attempt, AttemptPlace::Waiting(self.first));
         self.waiting.push_front(Some(waiting));
         self.waiting_count += 1;
     }
 
     /// Takes the oldest out, to be given to a worker or finished.
-    pub(super) fn pop(&mut self) -> Option<Waiting> {
+    pub(super) fn pop(&mut self) -> Option<WaitingAssignment> {
         let oldest = self.waiting.pop_front()??;
         self.first += 1;
         self.waiting_count -= 1;
@@ -86,7 +86,7 @@ impl Queue {
     }
 
     /// Takes one out of the midst.
-    pub(super) fn take(&mut self, number: i64) -> Option<Waiting> {
+    pub(super) fn take(&mut self, number: i64) -> Option<WaitingAssignment> {
         let index = usize::try_from(number - self.first).ok()?;
         let waiting = self.waiting.get_mut(index)?.take()?;
         self.waiting_count -= 1;
@@ -97,7 +97,7 @@ impl Queue {
 
     /// Notes that an attempt was given to a worker.
     pub(super) fn given(&mut self, attempt: Attempt, worker: WorkerId) {
-        self.places.insert(attempt, Place::Worker(worker));
+        self.places.insert(attempt, AttemptPlace::Worker(worker));
     }
 
     /// Notes that an attempt finished.

@@ -3,26 +3,26 @@
 use std::time::Duration;
 
 use super::config::STARTED_TIMEOUT;
-use super::effect::{Effect, Ending};
+use super::effect::{PoolEffect, RunEnding};
 use super::event::{Assignment, WorkerId};
 use super::idle::IdleToken;
 use super::machine::Pool;
-use super::queue::Waiting;
-use super::run::{Phase, Run};
-use super::time::Time;
-use super::worker::{Due, State};
+use super::queue::WaitingAssignment;
+use super::run::{PoolRun, RunPhase};
+use super::time::PoolTime;
+use super::worker::{RecycleReason, WorkerState};
 
 impl Pool {
     /// A claimed execution arrives. One the pool already holds is ignored: an attempt runs once.
-    pub(super) fn submit(&mut self, now: Time, assignment: Assignment, effects: &mut Vec<Effect>) {
+    pub(super) fn submit(&mut self, now: PoolTime, assignment: Assignment, effects: &mut Vec<PoolEffect>) {
         if self.queue.place(assignment.attempt).is_some() {
             return;
         }
         if self.draining.is_some() {
             let reason = "the supervisor is shutting down".to_owned();
-            return self.finish_unrun(assignment, Ending::Released { reason, charged: false }, effects);
+            return self.finish_unrun(assignment, RunEnding::Released { reason, charged: false }, effects);
         }
-        let waiting = Waiting { assignment, queued_at: now, deaths: 0 };
+        let waiting = WaitingAssignment { assignment, queued_at: now, deaths: 0 };
         if self.queue.waiting() == 0
             && self.has_room_to_run()
             && let Some(token) = self.idle.take_warmest()
@@ -38,7 +38,7 @@ impl Pool {
     }
 
     /// Gives waiting attempts to idle workers, oldest to warmest.
-    pub(super) fn assign_waiting(&mut self, now: Time, effects: &mut Vec<Effect>) {
+    pub(super) fn assign_waiting(&mut self, now: PoolTime, effects: &mut Vec<PoolEffect>) {
         while self.queue.waiting() > 0 && self.has_room_to_run() {
             let Some(token) = self.idle.take_warmest() else { return };
             let Some(waiting) = self.queue.pop() else { return };
@@ -47,8 +47,14 @@ impl Pool {
     }
 
     /// Moves an idle worker's token into a run.
-    fn execute(&mut self, now: Time, token: IdleToken, waiting: Waiting, effects: &mut Vec<Effect>) {
-        let Waiting { assignment, queued_at, deaths } = waiting;
+    fn execute(
+        &mut self,
+        now: PoolTime,
+        token: IdleToken,
+        waiting: WaitingAssignment,
+        effects: &mut Vec<PoolEffect>,
+    ) {
+        let WaitingAssignment { assignment, queued_at, deaths } = waiting;
         let id = token.worker();
         let cancel_grace = self.config.cancel_grace();
         let sent = self.alter(id, |worker, timers| {
@@ -56,9 +62,9 @@ impl Pool {
             worker.since = now;
             if worker.runs >= worker.execution_limit && worker.due.is_none() {
                 // Its last one: the replacement is started now, to be Ready when this run is over.
-                worker.due = Some(Due::Spent);
+                worker.due = Some(RecycleReason::Spent);
             }
-            worker.state = State::Busy(Run {
+            worker.state = WorkerState::Busy(PoolRun {
                 number: worker.runs,
                 assignment,
                 queued_at,
@@ -69,7 +75,7 @@ impl Pool {
                 cause: None,
                 wish: None,
                 goodbye: None,
-                phase: Phase::Sent,
+                phase: RunPhase::Sent,
             });
             worker.set_deadline(timers, Some(now + STARTED_TIMEOUT));
             let grace = if worker.features.cancel { cancel_grace } else { Duration::ZERO };
@@ -78,7 +84,7 @@ impl Pool {
         match sent {
             Some((run, grace)) => {
                 self.queue.given(assignment.attempt, id);
-                effects.push(Effect::Execute { worker: id, run, attempt: assignment.attempt, grace });
+                effects.push(PoolEffect::Execute { worker: id, run, attempt: assignment.attempt, grace });
             }
             // A token without its worker does not exist; the attempt would wait on all the same.
             None => self.queue.push_front(waiting),
@@ -89,11 +95,11 @@ impl Pool {
     /// replacement. Above its memory limit it gets no other run, because that one would pay for this one.
     pub(super) fn after_run(
         &mut self,
-        now: Time,
+        now: PoolTime,
         id: WorkerId,
         rss_bytes: u64,
         asks_recycle: bool,
-        effects: &mut Vec<Effect>,
+        effects: &mut Vec<PoolEffect>,
     ) {
         let rss_bytes = self.alter(id, |worker, _| {
             if rss_bytes > 0 {
@@ -104,7 +110,7 @@ impl Pool {
         if self.draining.is_some() {
             self.retire(now, id, "the supervisor is shutting down", effects);
         } else if rss_bytes.is_some_and(|rss_bytes| self.config.is_above_memory_limit(rss_bytes)) {
-            self.retire(now, id, Due::Memory.reason(), effects);
+            self.retire(now, id, RecycleReason::Memory.reason(), effects);
         } else if asks_recycle {
             self.retire(now, id, "it asked to be replaced", effects);
         } else if self.workers.get(&id).is_some_and(|worker| worker.runs == u32::MAX) {
@@ -112,17 +118,17 @@ impl Pool {
             self.retire(now, id, "its run numbers are used up", effects);
         } else {
             // It was too large for a while and is not any more.
-            self.alter(id, |worker, _| worker.due = worker.due.filter(|due| *due != Due::Memory));
-            self.rest(now, id);
+            self.alter(id, |worker, _| worker.due = worker.due.filter(|due| *due != RecycleReason::Memory));
+            self.make_idle(now, id);
         }
     }
 
     /// The one place where a worker becomes idle.
-    pub(super) fn rest(&mut self, now: Time, id: WorkerId) {
+    pub(super) fn make_idle(&mut self, now: PoolTime, id: WorkerId) {
         let Some(worker) = self.workers.get(&id) else { return };
-        let turn = self.idle.rest(id, worker.due.is_some(), now);
+        let turn = self.idle.add(id, worker.due.is_some(), now);
         self.alter(id, |worker, timers| {
-            worker.state = State::Idle { turn };
+            worker.state = WorkerState::Idle { turn };
             worker.since = now;
             worker.set_deadline(timers, None);
         });

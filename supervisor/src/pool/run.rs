@@ -2,41 +2,41 @@
 
 use std::time::Duration;
 
-use muster_protocol::{CancelReason, Metrics, Outcome};
+use muster_protocol::{CancelReason, RunMetrics, RunOutcome};
 
-use super::event::{Assignment, Violation};
-use super::time::Time;
+use super::event::{Assignment, ProtocolViolation};
+use super::time::PoolTime;
 
 /// An attempt that was given to a worker and has not been finished.
 #[derive(Debug)]
-pub(super) struct Run {
+pub(super) struct PoolRun {
     /// Its number in that worker.
     pub(super) number: u32,
     pub(super) assignment: Assignment,
     /// When the attempt was first submitted.
-    pub(super) queued_at: Time,
+    pub(super) queued_at: PoolTime,
     /// How many workers died with it before, without having said Started.
     pub(super) deaths: u8,
-    pub(super) sent_at: Time,
-    pub(super) started_at: Option<Time>,
+    pub(super) sent_at: PoolTime,
+    pub(super) started_at: Option<PoolTime>,
     /// The first Finished read, whatever came after.
-    pub(super) finished: Option<Finished>,
+    pub(super) finished: Option<FinishedReport>,
     /// What made us end it: the first reason stands.
-    pub(super) cause: Option<Cause>,
+    pub(super) cause: Option<EndCause>,
     /// A cancel that came too late to be written, kept for the case that the attempt would be rerouted.
     pub(super) wish: Option<CancelReason>,
     /// The worker said Goodbye, with this reason.
     pub(super) goodbye: Option<String>,
-    pub(super) phase: Phase,
+    pub(super) phase: RunPhase,
 }
 
-impl Run {
+impl PoolRun {
     /// How long the run took, up to `ended_at`; `None` without Started.
     ///
     /// The time between reading Started and reading Finished is the measure. When the reader was held up and
     /// read both at once it is too short; then the worker's own measure counts, as far as it can be true: no
     /// run is longer than the time since it was sent.
-    pub(super) fn duration(&self, ended_at: Time) -> Option<Duration> {
+    pub(super) fn duration(&self, ended_at: PoolTime) -> Option<Duration> {
         let read = ended_at.since(self.started_at?);
         let told =
             self.finished.as_ref().map_or(Duration::ZERO, |it| Duration::from_micros(it.metrics.wall_us));
@@ -46,21 +46,21 @@ impl Run {
 
 /// What the worker said at the end of a run.
 #[derive(Debug)]
-pub(super) struct Finished {
-    pub(super) at: Time,
-    pub(super) outcome: Outcome,
-    pub(super) metrics: Metrics,
+pub(super) struct FinishedReport {
+    pub(super) at: PoolTime,
+    pub(super) outcome: RunOutcome,
+    pub(super) metrics: RunMetrics,
 }
 
 /// Why we ended a run.
 #[derive(Debug)]
-pub(super) enum Cause {
+pub(super) enum EndCause {
     /// Asked to end; the time it was asked.
     Cancel { reason: CancelReason, message: String },
     /// Its resident set was this.
     Memory { rss_bytes: u64 },
     /// It broke the protocol.
-    Violation(Violation),
+    Violation(ProtocolViolation),
     /// No Started in time.
     NotStarted,
     /// It said Goodbye and stayed.
@@ -69,7 +69,7 @@ pub(super) enum Cause {
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(super) enum RunPhase {
     /// Execute is written.
     Sent,
     /// Started was read; its time runs.
@@ -79,7 +79,7 @@ pub(super) enum Phase {
     /// A Cancel is written. SIGTERM follows unless Idle comes first, with a Dump before it if `dump_due`.
     Cancelling {
         /// When SIGTERM comes.
-        terminate_at: Time,
+        terminate_at: PoolTime,
         /// Whether it is still to be asked what it is doing.
         dump_due: bool,
     },
@@ -91,7 +91,7 @@ pub(super) enum Phase {
     Killing,
 }
 
-impl Phase {
+impl RunPhase {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Sent => "sent",

@@ -1,17 +1,17 @@
 //! From Execute to Idle: the frames of a run.
 
-use muster_protocol::{Metrics, Outcome};
+use muster_protocol::{RunMetrics, RunOutcome};
 
 use super::config::IDLE_TIMEOUT;
-use super::effect::{Effect, KillCause};
-use super::event::{Violation, WorkerId};
+use super::effect::{KillCause, PoolEffect};
+use super::event::{ProtocolViolation, WorkerId};
 use super::machine::Pool;
-use super::run::{Cause, Finished, Phase};
-use super::time::Time;
-use super::worker::{Due, State, Worker};
+use super::run::{EndCause, FinishedReport, RunPhase};
+use super::time::PoolTime;
+use super::worker::{PoolWorker, RecycleReason, WorkerState};
 
 /// What a frame about a run is about.
-enum Concern {
+enum FrameSubject {
     /// The run the worker has.
     Current,
     /// A run that has ended.
@@ -22,28 +22,34 @@ enum Concern {
     Unready,
 }
 
-impl Worker {
-    fn concern(&self, run_number: u32) -> Concern {
+impl PoolWorker {
+    fn concern(&self, run_number: u32) -> FrameSubject {
         match &self.state {
-            State::Starting(_) => Concern::Unready,
-            State::Idle { .. } if run_number > self.runs => Concern::Unheard,
-            State::Idle { .. } | State::Leaving(_) => Concern::Ended,
-            State::Busy(run) => match run_number.cmp(&run.number) {
-                std::cmp::Ordering::Less => Concern::Ended,
-                std::cmp::Ordering::Equal => Concern::Current,
-                std::cmp::Ordering::Greater => Concern::Unheard,
+            WorkerState::Starting(_) => FrameSubject::Unready,
+            WorkerState::Idle { .. } if run_number > self.runs => FrameSubject::Unheard,
+            WorkerState::Idle { .. } | WorkerState::Leaving(_) => FrameSubject::Ended,
+            WorkerState::Busy(run) => match run_number.cmp(&run.number) {
+                std::cmp::Ordering::Less => FrameSubject::Ended,
+                std::cmp::Ordering::Equal => FrameSubject::Current,
+                std::cmp::Ordering::Greater => FrameSubject::Unheard,
             },
         }
     }
 }
 
 impl Pool {
-    pub(super) fn run_started(&mut self, now: Time, id: WorkerId, number: u32, effects: &mut Vec<Effect>) {
+    pub(super) fn run_started(
+        &mut self,
+        now: PoolTime,
+        id: WorkerId,
+        number: u32,
+        effects: &mut Vec<PoolEffect>,
+    ) {
         if !self.is_about_current(now, id, number, "Started", effects) {
             return;
         }
         let broken = self.alter(id, |worker, timers| {
-            let State::Busy(run) = &mut worker.state else { return None };
+            let WorkerState::Busy(run) = &mut worker.state else { return None };
             if run.finished.is_some() {
                 return Some("Started after Finished");
             }
@@ -51,21 +57,21 @@ impl Pool {
                 return Some("a second Started");
             }
             run.started_at = Some(now);
-            effects.push(Effect::Started { attempt: run.assignment.attempt, worker: id });
+            effects.push(PoolEffect::Started { attempt: run.assignment.attempt, worker: id });
             match run.phase {
-                Phase::Sent => {
-                    run.phase = Phase::Started;
+                RunPhase::Sent => {
+                    run.phase = RunPhase::Started;
                     let deadline = run.assignment.timeout.map(|timeout| now + timeout);
                     worker.since = now;
                     worker.set_deadline(timers, deadline);
                     None
                 }
-                Phase::Departing => Some("Started after Goodbye"),
-                Phase::Started
-                | Phase::Finished
-                | Phase::Cancelling { .. }
-                | Phase::Terminating
-                | Phase::Killing => None,
+                RunPhase::Departing => Some("Started after Goodbye"),
+                RunPhase::Started
+                | RunPhase::Finished
+                | RunPhase::Cancelling { .. }
+                | RunPhase::Terminating
+                | RunPhase::Killing => None,
             }
         });
         if let Some(Some(message)) = broken {
@@ -75,34 +81,34 @@ impl Pool {
 
     pub(super) fn run_finished(
         &mut self,
-        now: Time,
+        now: PoolTime,
         id: WorkerId,
         number: u32,
-        outcome: Outcome,
-        metrics: Metrics,
-        effects: &mut Vec<Effect>,
+        outcome: RunOutcome,
+        metrics: RunMetrics,
+        effects: &mut Vec<PoolEffect>,
     ) {
         if !self.is_about_current(now, id, number, "Finished", effects) {
             return;
         }
         let is_second = self.alter(id, |worker, timers| {
-            let State::Busy(run) = &mut worker.state else { return false };
+            let WorkerState::Busy(run) = &mut worker.state else { return false };
             if run.finished.is_some() {
                 return true;
             }
-            run.finished = Some(Finished { at: now, outcome, metrics });
+            run.finished = Some(FinishedReport { at: now, outcome, metrics });
             match run.phase {
-                Phase::Sent | Phase::Started => {
-                    run.phase = Phase::Finished;
+                RunPhase::Sent | RunPhase::Started => {
+                    run.phase = RunPhase::Finished;
                     worker.since = now;
                     worker.set_deadline(timers, Some(now + IDLE_TIMEOUT));
                 }
                 // What we have begun goes on until Idle: only that shows that the worker is well.
-                Phase::Finished
-                | Phase::Cancelling { .. }
-                | Phase::Departing
-                | Phase::Terminating
-                | Phase::Killing => {}
+                RunPhase::Finished
+                | RunPhase::Cancelling { .. }
+                | RunPhase::Departing
+                | RunPhase::Terminating
+                | RunPhase::Killing => {}
             }
             false
         });
@@ -113,17 +119,17 @@ impl Pool {
 
     pub(super) fn run_idle(
         &mut self,
-        now: Time,
+        now: PoolTime,
         id: WorkerId,
         number: u32,
         rss_bytes: u64,
         asks_recycle: bool,
-        effects: &mut Vec<Effect>,
+        effects: &mut Vec<PoolEffect>,
     ) {
         if !self.is_about_current(now, id, number, "Idle", effects) {
             return;
         }
-        let Some(State::Busy(run)) = self.workers.get(&id).map(|worker| &worker.state) else { return };
+        let Some(WorkerState::Busy(run)) = self.workers.get(&id).map(|worker| &worker.state) else { return };
         if run.finished.is_none() {
             return self.broken(now, id, "Idle before Finished".to_owned(), effects);
         }
@@ -131,35 +137,35 @@ impl Pool {
         let phase = run.phase;
         self.conclude(now, id, run, None, effects);
         match phase {
-            Phase::Sent | Phase::Started | Phase::Finished | Phase::Cancelling { .. } => {
+            RunPhase::Sent | RunPhase::Started | RunPhase::Finished | RunPhase::Cancelling { .. } => {
                 self.after_run(now, id, rss_bytes, asks_recycle, effects);
             }
             // A worker that was told to go, or said it goes, never serves again, whatever it says now.
-            Phase::Departing | Phase::Terminating | Phase::Killing => {}
+            RunPhase::Departing | RunPhase::Terminating | RunPhase::Killing => {}
         }
     }
 
     /// Sorts out frames about other runs: late ones are counted and dropped, impossible ones end the worker.
     fn is_about_current(
         &mut self,
-        now: Time,
+        now: PoolTime,
         id: WorkerId,
         number: u32,
         frame: &str,
-        effects: &mut Vec<Effect>,
+        effects: &mut Vec<PoolEffect>,
     ) -> bool {
         let Some(worker) = self.workers.get(&id) else { return false };
         match worker.concern(number) {
-            Concern::Current => true,
-            Concern::Ended => {
+            FrameSubject::Current => true,
+            FrameSubject::Ended => {
                 self.stale_frames += 1;
                 false
             }
-            Concern::Unheard => {
+            FrameSubject::Unheard => {
                 self.broken(now, id, format!("{frame} for run {number}, which it was never given"), effects);
                 false
             }
-            Concern::Unready => {
+            FrameSubject::Unready => {
                 self.broken(now, id, format!("{frame} before Ready"), effects);
                 false
             }
@@ -167,38 +173,44 @@ impl Pool {
     }
 
     /// The worker broke the order of the conversation.
-    pub(super) fn broken(&mut self, now: Time, id: WorkerId, message: String, effects: &mut Vec<Effect>) {
-        self.violate(now, id, Violation::Broken { message }, effects);
+    pub(super) fn broken(
+        &mut self,
+        now: PoolTime,
+        id: WorkerId,
+        message: String,
+        effects: &mut Vec<PoolEffect>,
+    ) {
+        self.violate(now, id, ProtocolViolation::Broken { message }, effects);
     }
 
     /// A measurement while a worker lives: it matters while it runs user code.
     pub(super) fn memory_sample(
         &mut self,
-        now: Time,
+        now: PoolTime,
         id: WorkerId,
         rss_bytes: u64,
-        effects: &mut Vec<Effect>,
+        effects: &mut Vec<PoolEffect>,
     ) {
         let kill_bytes = self.config.memory_kill_bytes();
         let is_above_limit = self.config.is_above_memory_limit(rss_bytes);
         let kills = self.alter(id, |worker, _| {
             worker.rss_bytes = rss_bytes;
-            let State::Busy(run) = &mut worker.state else { return false };
+            let WorkerState::Busy(run) = &mut worker.state else { return false };
             match run.phase {
-                Phase::Sent
-                | Phase::Started
-                | Phase::Cancelling { .. }
-                | Phase::Departing
-                | Phase::Terminating => {}
-                Phase::Finished | Phase::Killing => return false,
+                RunPhase::Sent
+                | RunPhase::Started
+                | RunPhase::Cancelling { .. }
+                | RunPhase::Departing
+                | RunPhase::Terminating => {}
+                RunPhase::Finished | RunPhase::Killing => return false,
             }
             if run.finished.is_none() && kill_bytes.is_some_and(|limit| rss_bytes > limit) {
-                run.cause.get_or_insert(Cause::Memory { rss_bytes });
+                run.cause.get_or_insert(EndCause::Memory { rss_bytes });
                 return true;
             }
             if is_above_limit {
                 // Its replacement is started while it still runs.
-                worker.due.get_or_insert(Due::Memory);
+                worker.due.get_or_insert(RecycleReason::Memory);
             }
             false
         });

@@ -5,18 +5,18 @@
 //! replacement is not paired with whom it replaces: [`Surplus`] counts how many of the workers are above
 //! the size of the pool for that reason. `LIFECYCLE.md` has the invariants.
 
-use super::effect::Effect;
+use super::effect::PoolEffect;
 use super::event::WorkerId;
 use super::machine::Pool;
-use super::reload::Reload;
-use super::time::Time;
-use super::timers::Timer;
-use super::verdict;
-use super::worker::{Due, State};
+use super::outcome;
+use super::reload::ReloadState;
+use super::time::PoolTime;
+use super::timers::TimerOwner;
+use super::worker::{RecycleReason, WorkerState};
 
 /// Workers above the size of the pool while others are replaced.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Surplus {
+pub(super) struct Replacements {
     /// Starting workers that are replacements.
     pub(super) replacing: usize,
     /// Replacements that are Ready, and for which no worker that is due has left yet.
@@ -25,7 +25,7 @@ pub(super) struct Surplus {
 
 impl Pool {
     /// Brings the pool to its wanted size. Cheap when there is nothing to do.
-    pub(super) fn settle(&mut self, now: Time, effects: &mut Vec<Effect>) {
+    pub(super) fn adjust(&mut self, now: PoolTime, effects: &mut Vec<PoolEffect>) {
         self.clamp_surplus();
         self.retire_replaced(now, effects);
         self.retire_above_max(now, effects);
@@ -40,13 +40,13 @@ impl Pool {
 
     /// Workers the pool counts as its size: all that serve or will, without those that are there to replace.
     fn seats(&self) -> usize {
-        let surplus = self.surplus.replacing + self.surplus.credits + self.canaries();
-        self.census.serving().saturating_sub(surplus)
+        let replacements = self.replacements.replacing + self.replacements.credits + self.canaries();
+        self.counts.serving().saturating_sub(replacements)
     }
 
     /// Seats whose workers are Ready.
     fn ready_seats(&self) -> usize {
-        (self.census.idle + self.census.busy).saturating_sub(self.surplus.credits)
+        (self.counts.idle + self.counts.busy).saturating_sub(self.replacements.credits)
     }
 
     fn canaries(&self) -> usize {
@@ -55,21 +55,21 @@ impl Pool {
 
     /// Starting workers without the canary of a reload.
     fn ordinary_starting(&self) -> usize {
-        self.census.starting.saturating_sub(self.canaries())
+        self.counts.starting.saturating_sub(self.canaries())
     }
 
     /// A replacement is an ordinary worker as soon as whom it replaces is gone, or when the pool has lost
     /// another one and is below its minimum: then it fills that seat, and the one that is due waits for the
     /// next replacement.
     fn clamp_surplus(&mut self) {
-        let due = self.census.due;
-        let credits = self.surplus.credits.min(due);
-        let replacing = self.surplus.replacing.min(self.ordinary_starting()).min(due - credits);
-        self.surplus = Surplus { replacing, credits };
+        let due = self.counts.due;
+        let credits = self.replacements.credits.min(due);
+        let replacing = self.replacements.replacing.min(self.ordinary_starting()).min(due - credits);
+        self.replacements = Replacements { replacing, credits };
         let lost = self.config.min_workers.saturating_sub(self.seats());
         let filled = lost.min(credits);
-        self.surplus.credits -= filled;
-        self.surplus.replacing -= (lost - filled).min(replacing);
+        self.replacements.credits -= filled;
+        self.replacements.replacing -= (lost - filled).min(replacing);
     }
 
     /// A worker became Ready: it is the canary, or a replacement, or simply one more.
@@ -77,34 +77,34 @@ impl Pool {
         let is_of_old_generation =
             self.workers.get(&id).is_some_and(|worker| worker.generation < self.generation);
         if self.canary_is_ready(id) {
-            self.surplus.credits += 1;
+            self.replacements.credits += 1;
         } else if is_of_old_generation {
             // It began to start before the reload and serves until its own replacement is Ready.
-            self.becomes_due(id, Due::Generation);
-        } else if self.surplus.replacing > 0 {
-            self.surplus.replacing -= 1;
-            self.surplus.credits += 1;
+            self.becomes_due(id, RecycleReason::Generation);
+        } else if self.replacements.replacing > 0 {
+            self.replacements.replacing -= 1;
+            self.replacements.credits += 1;
         }
     }
 
     /// Those whose replacement is Ready go. If others died meanwhile they stay until the pool is whole.
-    fn retire_replaced(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        while self.surplus.credits > 0
+    fn retire_replaced(&mut self, now: PoolTime, effects: &mut Vec<PoolEffect>) {
+        while self.replacements.credits > 0
             && self.ready_seats() >= self.config.min_workers
             && let Some(id) = self.idle.coldest_due()
         {
-            self.surplus.credits -= 1;
+            self.replacements.credits -= 1;
             self.retire_due(now, id, effects);
         }
     }
 
-    fn retire_due(&mut self, now: Time, id: WorkerId, effects: &mut Vec<Effect>) {
+    fn retire_due(&mut self, now: PoolTime, id: WorkerId, effects: &mut Vec<PoolEffect>) {
         let due = self.workers.get(&id).and_then(|worker| worker.due);
-        self.retire(now, id, due.map_or("it is not needed", Due::reason), effects);
+        self.retire(now, id, due.map_or("it is not needed", RecycleReason::reason), effects);
     }
 
     /// After a resize: those that start and serve nobody first, then idle ones; busy ones after their run.
-    fn retire_above_max(&mut self, now: Time, effects: &mut Vec<Effect>) {
+    fn retire_above_max(&mut self, now: PoolTime, effects: &mut Vec<PoolEffect>) {
         while self.seats() > self.config.max_workers {
             let victim = if self.ordinary_starting() > 0 {
                 self.newest_starting()
@@ -122,15 +122,15 @@ impl Pool {
         self.workers
             .values()
             .rev()
-            .find(|worker| matches!(worker.state, State::Starting(_)) && Some(worker.id) != canary)
+            .find(|worker| matches!(worker.state, WorkerState::Starting(_)) && Some(worker.id) != canary)
             .map(|worker| worker.id)
     }
 
     /// Above `min_workers`: who is due goes without a replacement, and who had nothing to do for
     /// `worker_idle` goes, coldest first.
-    fn retire_surplus(&mut self, now: Time, effects: &mut Vec<Effect>) {
+    fn retire_surplus(&mut self, now: PoolTime, effects: &mut Vec<PoolEffect>) {
         while self.ready_seats() > self.config.min_workers
-            && self.surplus.replacing + self.surplus.credits < self.census.due
+            && self.replacements.replacing + self.replacements.credits < self.counts.due
             && let Some(id) = self.idle.coldest_due()
         {
             self.retire_due(now, id, effects);
@@ -145,9 +145,9 @@ impl Pool {
 
     /// Starts what is missing: the warm minimum, what waits for too long, replacements. At most one worker
     /// above `max_workers` serves meanwhile.
-    fn spawn_wanted(&mut self, now: Time, effects: &mut Vec<Effect>) {
+    fn spawn_wanted(&mut self, now: PoolTime, effects: &mut Vec<PoolEffect>) {
         while self.workers.len() < self.config.max_processes()
-            && self.census.serving() - self.canaries() <= self.config.max_workers
+            && self.counts.serving() - self.canaries() <= self.config.max_workers
             && self.starts.allow(now, self.ordinary_starting())
         {
             let is_replacement = if self.seats() < self.config.min_workers || self.is_worker_missing(now) {
@@ -158,31 +158,31 @@ impl Pool {
                 return;
             };
             self.spawn(now, self.generation, effects);
-            self.surplus.replacing += usize::from(is_replacement);
+            self.replacements.replacing += usize::from(is_replacement);
         }
     }
 
     /// Somebody has waited long enough, and one more worker would help: it would have something to run.
-    fn is_worker_missing(&self, now: Time) -> bool {
+    fn is_worker_missing(&self, now: PoolTime) -> bool {
         let Some(oldest) = self.queue.oldest() else { return false };
         let may_run = self.config.max_workers.saturating_sub(self.queue.running());
         let wanted = self.queue.waiting().min(may_run);
-        let has_waited = oldest.queued_at + self.config.scale_up_wait <= now || self.census.serving() == 0;
+        let has_waited = oldest.queued_at + self.config.scale_up_wait <= now || self.counts.serving() == 0;
         has_waited && self.ordinary_starting() < wanted && self.seats() < self.config.max_workers
     }
 
     /// Each worker at the end of its executions may have its replacement started; the others that are due
     /// are replaced one by one.
     fn is_replacement_missing(&self) -> bool {
-        let Surplus { replacing, credits } = self.surplus;
-        let at_once = self.census.spent + usize::from(self.census.due > self.census.spent);
-        replacing + credits < self.census.due && replacing < at_once
+        let Replacements { replacing, credits } = self.replacements;
+        let at_once = self.counts.spent + usize::from(self.counts.due > self.counts.spent);
+        replacing + credits < self.counts.due && replacing < at_once
     }
 
     /// No worker can be started. A batch gives up in the end; a service gives its claims back, uncharged, so
     /// that another supervisor may run them.
-    fn release_hopeless(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        if self.starts.consecutive == 0 || self.census.idle + self.census.busy > 0 {
+    fn release_hopeless(&mut self, now: PoolTime, effects: &mut Vec<PoolEffect>) {
+        if self.starts.consecutive == 0 || self.counts.idle + self.counts.busy > 0 {
             return;
         }
         if let Some(limit) = self.config.give_up_after_start_failures {
@@ -190,7 +190,7 @@ impl Pool {
             while self.starts.gave_up
                 && let Some(waiting) = self.queue.pop()
             {
-                let ending = verdict::gave_up(self.starts.consecutive, self.starts.last_message.as_deref());
+                let ending = outcome::gave_up(self.starts.consecutive, self.starts.last_message.as_deref());
                 self.finish_unrun(waiting.assignment, ending, effects);
             }
             return;
@@ -199,49 +199,49 @@ impl Pool {
             && oldest.queued_at + self.config.worker_start <= now
             && let Some(waiting) = self.queue.pop()
         {
-            let ending = verdict::no_worker(self.starts.last_message.as_deref());
+            let ending = outcome::no_worker(self.starts.last_message.as_deref());
             self.finish_unrun(waiting.assignment, ending, effects);
         }
     }
 
     /// The next moment at which this page would decide differently though nothing happened.
-    fn arm_pool_alarm(&mut self, now: Time) {
+    fn arm_pool_alarm(&mut self, now: PoolTime) {
         let oldest = self.queue.oldest().map(|waiting| waiting.queued_at);
         let scale_up = oldest.map(|queued_at| queued_at + self.config.scale_up_wait);
         let is_failing = self.starts.consecutive > 0;
         let hopeless = oldest.filter(|_| is_failing).map(|queued_at| queued_at + self.config.worker_start);
-        let surplus = self
+        let replacements = self
             .idle
             .coldest_fresh()
             .filter(|_| self.ready_seats() > self.config.min_workers)
             .map(|(_, since)| since + self.config.worker_idle);
-        let candidates = [scale_up, hopeless, surplus, self.starts.next_try];
+        let candidates = [scale_up, hopeless, replacements, self.starts.next_try];
         let next = candidates.into_iter().flatten().filter(|time| *time > now).min();
-        self.timers.set(&mut self.alarm, Timer::Pool, next);
+        self.timers.set(&mut self.alarm, TimerOwner::Pool, next);
     }
 
     /// A person wants one worker replaced.
     pub(super) fn recycle(&mut self, id: WorkerId) {
-        self.becomes_due(id, Due::Asked);
+        self.becomes_due(id, RecycleReason::Asked);
     }
 
     /// A person wants all workers of today replaced.
     pub(super) fn recycle_all(&mut self) {
         let ids: Vec<WorkerId> = self.workers.keys().copied().collect();
         for id in ids {
-            self.becomes_due(id, Due::Asked);
+            self.becomes_due(id, RecycleReason::Asked);
         }
     }
 
     /// Marks a Ready worker as one to be replaced. One that is starting is new, one that leaves is replaced
     /// already.
-    pub(super) fn becomes_due(&mut self, id: WorkerId, due: Due) {
+    pub(super) fn becomes_due(&mut self, id: WorkerId, due: RecycleReason) {
         let idle = &mut self.idle;
         let Some(worker) = self.workers.get(&id) else { return };
         match &worker.state {
-            State::Starting(_) | State::Leaving(_) => return,
-            State::Idle { turn } => idle.becomes_due(*turn),
-            State::Busy(_) => {}
+            WorkerState::Starting(_) | WorkerState::Leaving(_) => return,
+            WorkerState::Idle { turn } => idle.becomes_due(*turn),
+            WorkerState::Busy(_) => {}
         }
         self.alter(id, |worker, _| {
             worker.due.get_or_insert(due);
@@ -249,19 +249,21 @@ impl Pool {
     }
 
     /// Notes the end of a rolling reload.
-    fn note_reloaded(&mut self, effects: &mut Vec<Effect>) {
+    fn note_reloaded(&mut self, effects: &mut Vec<PoolEffect>) {
         // While one is due the roll goes on, and most steps end here without walking the table.
-        if !matches!(self.reload, Reload::Rolling) || self.census.due > 0 {
+        if !matches!(self.reload, ReloadState::Rolling) || self.counts.due > 0 {
             return;
         }
         let generation = self.generation;
-        let serves_old = |worker: &super::worker::Worker| match &worker.state {
-            State::Starting(_) | State::Idle { .. } | State::Busy(_) => worker.generation < generation,
-            State::Leaving(_) => false,
+        let serves_old = |worker: &super::worker::PoolWorker| match &worker.state {
+            WorkerState::Starting(_) | WorkerState::Idle { .. } | WorkerState::Busy(_) => {
+                worker.generation < generation
+            }
+            WorkerState::Leaving(_) => false,
         };
         if !self.workers.values().any(serves_old) {
-            self.reload = Reload::Settled;
-            effects.push(Effect::Reloaded { generation });
+            self.reload = ReloadState::Settled;
+            effects.push(PoolEffect::Reloaded { generation });
         }
     }
 }

@@ -5,9 +5,9 @@ use uuid::Uuid;
 
 use super::event::WorkerId;
 use super::machine::Pool;
-use super::reload::Reload;
-use super::time::Time;
-use super::worker::{Standing, State, Worker};
+use super::reload::ReloadState;
+use super::time::PoolTime;
+use super::worker::{CapacityClass, PoolWorker, WorkerState};
 
 /// The pool at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -119,13 +119,17 @@ pub enum ReloadSnapshot {
 
 impl Pool {
     /// The pool at `now`.
-    pub fn snapshot(&self, now: Time) -> PoolSnapshot {
-        let leaving = self.workers.values().filter(|worker| worker.standing() == Standing::Doomed).count();
+    pub fn snapshot(&self, now: PoolTime) -> PoolSnapshot {
+        let leaving = self
+            .workers
+            .values()
+            .filter(|worker| worker.capacity_class() == CapacityClass::Terminating)
+            .count();
         PoolSnapshot {
             workers: self.workers.values().map(|worker| worker.snapshot(now)).collect(),
-            starting: self.census.starting,
-            idle: self.census.idle,
-            busy: self.census.busy,
+            starting: self.counts.starting,
+            idle: self.counts.idle,
+            busy: self.counts.busy,
             leaving,
             running: self.queue.running(),
             waiting: self.queue.waiting(),
@@ -141,13 +145,13 @@ impl Pool {
             },
             generation: self.generation,
             reload: match &self.reload {
-                Reload::Settled => ReloadSnapshot::Settled,
-                Reload::Wanted { generation } => ReloadSnapshot::Wanted { generation: *generation },
-                Reload::Canary { worker, generation } => {
+                ReloadState::Settled => ReloadSnapshot::Settled,
+                ReloadState::Wanted { generation } => ReloadSnapshot::Wanted { generation: *generation },
+                ReloadState::Canary { worker, generation } => {
                     ReloadSnapshot::Canary { worker: *worker, generation: *generation }
                 }
-                Reload::Rolling => ReloadSnapshot::Rolling,
-                Reload::Failed { generation, message } => {
+                ReloadState::Rolling => ReloadSnapshot::Rolling,
+                ReloadState::Failed { generation, message } => {
                     ReloadSnapshot::Failed { generation: *generation, message: message.clone() }
                 }
             },
@@ -157,11 +161,11 @@ impl Pool {
     }
 }
 
-impl Worker {
-    fn snapshot(&self, now: Time) -> WorkerSnapshot {
+impl PoolWorker {
+    fn snapshot(&self, now: PoolTime) -> WorkerSnapshot {
         let attempt = match &self.state {
-            State::Busy(run) => Some(run.assignment.attempt),
-            State::Starting(_) | State::Idle { .. } | State::Leaving(_) => None,
+            WorkerState::Busy(run) => Some(run.assignment.attempt),
+            WorkerState::Starting(_) | WorkerState::Idle { .. } | WorkerState::Leaving(_) => None,
         };
         WorkerSnapshot {
             worker: self.id,
@@ -174,11 +178,11 @@ impl Worker {
             attempt: attempt.map(|attempt| attempt.number),
             executions_done: self.executions_done,
             rss_bytes: self.rss_bytes,
-            due: self.due.map(super::worker::Due::reason),
+            due: self.due.map(super::worker::RecycleReason::reason),
         }
     }
 }
 
-fn millis(later: Time, earlier: Time) -> u64 {
+fn millis(later: PoolTime, earlier: PoolTime) -> u64 {
     u64::try_from(later.since(earlier).as_millis()).unwrap_or(u64::MAX)
 }

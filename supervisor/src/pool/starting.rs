@@ -3,24 +3,29 @@
 use muster_protocol::{ErrorInfo, PROTOCOL_VERSION};
 
 use super::config::HELLO_TIMEOUT;
-use super::effect::{Effect, KillCause};
-use super::event::{Exit, Features, WorkerId};
+use super::effect::{KillCause, PoolEffect};
+use super::event::{ProcessExit, WorkerFeatures, WorkerId};
 use super::machine::Pool;
-use super::time::Time;
-use super::timers::{Alarm, Timer};
-use super::verdict::stderr_quote;
-use super::worker::{Leaving, Parting, Stage, State, Worker};
+use super::outcome::stderr_quote;
+use super::time::PoolTime;
+use super::timers::{Deadline, TimerOwner};
+use super::worker::{FarewellPhase, LeavingPhase, PoolWorker, StartStage, WorkerState};
 
 impl Pool {
     /// Starts a process of the given generation.
-    pub(super) fn spawn(&mut self, now: Time, generation: u64, effects: &mut Vec<Effect>) -> WorkerId {
+    pub(super) fn spawn(
+        &mut self,
+        now: PoolTime,
+        generation: u64,
+        effects: &mut Vec<PoolEffect>,
+    ) -> WorkerId {
         self.last_worker += 1;
         let id = WorkerId(self.last_worker);
-        let mut worker = Worker {
+        let mut worker = PoolWorker {
             id,
             generation,
             pid: None,
-            features: Features::default(),
+            features: WorkerFeatures::default(),
             spawned_at: now,
             ready_at: None,
             since: now,
@@ -29,77 +34,85 @@ impl Pool {
             rss_bytes: 0,
             execution_limit: self.config.execution_limit(id.0),
             due: None,
-            alarm: Alarm::default(),
-            age_alarm: Alarm::default(),
-            state: State::Starting(Stage::Spawning),
+            alarm: Deadline::default(),
+            age_alarm: Deadline::default(),
+            state: WorkerState::Starting(StartStage::Spawning),
         };
         worker.set_deadline(&mut self.timers, Some(now + HELLO_TIMEOUT.min(self.config.worker_start)));
-        self.census.enter(worker.standing());
+        self.counts.enter(worker.capacity_class());
         self.workers.insert(id, worker);
-        effects.push(Effect::Spawn { worker: id, generation });
+        effects.push(PoolEffect::Spawn { worker: id, generation });
         id
     }
 
-    pub(super) fn spawned(&mut self, now: Time, id: WorkerId, pid: u32, effects: &mut Vec<Effect>) {
+    pub(super) fn spawned(&mut self, now: PoolTime, id: WorkerId, pid: u32, effects: &mut Vec<PoolEffect>) {
         let graceful = self.config.graceful_shutdown;
         self.alter(id, |worker, timers| {
             worker.pid = Some(pid);
             match &mut worker.state {
-                State::Starting(stage) => {
-                    if *stage == Stage::Spawning {
-                        *stage = Stage::Connecting;
+                WorkerState::Starting(stage) => {
+                    if *stage == StartStage::Spawning {
+                        *stage = StartStage::Connecting;
                     }
                 }
-                State::Leaving(leaving @ Leaving::Unborn(_)) => {
+                WorkerState::Leaving(leaving @ LeavingPhase::NotSpawned(_)) => {
                     // It was given up while it came into being: now there is something to end.
-                    match std::mem::replace(leaving, Leaving::Asked) {
-                        Leaving::Unborn(Parting::Kill(cause)) => {
-                            *leaving = Leaving::Killed;
-                            effects.push(Effect::Kill { worker: id, cause });
+                    match std::mem::replace(leaving, LeavingPhase::Asked) {
+                        LeavingPhase::NotSpawned(FarewellPhase::Kill(cause)) => {
+                            *leaving = LeavingPhase::Killed;
+                            effects.push(PoolEffect::Kill { worker: id, cause });
                         }
-                        Leaving::Unborn(Parting::Retire(reason)) => {
-                            effects.push(Effect::Retire { worker: id, reason });
+                        LeavingPhase::NotSpawned(FarewellPhase::Retire(reason)) => {
+                            effects.push(PoolEffect::Retire { worker: id, reason });
                             worker.set_deadline(timers, Some(now + graceful));
                         }
-                        Leaving::Asked | Leaving::Terminated(_) | Leaving::Killed => {}
+                        LeavingPhase::Asked | LeavingPhase::Terminated(_) | LeavingPhase::Killed => {}
                     }
                 }
-                State::Idle { .. }
-                | State::Busy(_)
-                | State::Leaving(Leaving::Asked | Leaving::Terminated(_) | Leaving::Killed) => {}
+                WorkerState::Idle { .. }
+                | WorkerState::Busy(_)
+                | WorkerState::Leaving(
+                    LeavingPhase::Asked | LeavingPhase::Terminated(_) | LeavingPhase::Killed,
+                ) => {}
             }
         });
     }
 
-    pub(super) fn spawn_failed(&mut self, now: Time, id: WorkerId, message: &str, effects: &mut Vec<Effect>) {
+    pub(super) fn spawn_failed(
+        &mut self,
+        now: PoolTime,
+        id: WorkerId,
+        message: &str,
+        effects: &mut Vec<PoolEffect>,
+    ) {
         let Some(worker) = self.workers.get(&id) else { return };
         match &worker.state {
-            State::Starting(_) => {
+            WorkerState::Starting(_) => {
                 self.start_failed(now, id, format!("the process could not be started: {message}"), effects);
             }
             // It had been given up before.
-            State::Leaving(_) => {}
+            WorkerState::Leaving(_) => {}
             // A process that served cannot fail to spawn; its Exited will tell.
-            State::Idle { .. } | State::Busy(_) => return,
+            WorkerState::Idle { .. } | WorkerState::Busy(_) => return,
         }
         self.remove(id);
     }
 
     pub(super) fn hello(
         &mut self,
-        now: Time,
+        now: PoolTime,
         id: WorkerId,
         (protocol_min, protocol_max): (u16, u16),
-        features: Features,
-        effects: &mut Vec<Effect>,
+        features: WorkerFeatures,
+        effects: &mut Vec<PoolEffect>,
     ) {
         let Some(worker) = self.workers.get(&id) else { return };
         match &worker.state {
-            State::Starting(Stage::Spawning | Stage::Connecting) => {}
-            State::Starting(Stage::Loading) | State::Idle { .. } | State::Busy(_) => {
+            WorkerState::Starting(StartStage::Spawning | StartStage::Connecting) => {}
+            WorkerState::Starting(StartStage::Loading) | WorkerState::Idle { .. } | WorkerState::Busy(_) => {
                 return self.broken(now, id, "a second Hello".to_owned(), effects);
             }
-            State::Leaving(_) => return,
+            WorkerState::Leaving(_) => return,
         }
         if protocol_min > PROTOCOL_VERSION || protocol_max < 1 || protocol_min > protocol_max {
             let message = format!(
@@ -113,75 +126,75 @@ impl Pool {
         self.alter(id, |worker, timers| {
             worker.features = features;
             worker.since = now;
-            worker.state = State::Starting(Stage::Loading);
+            worker.state = WorkerState::Starting(StartStage::Loading);
             worker.set_deadline(timers, Some(worker.spawned_at + ready_by));
         });
         let protocol = protocol_max.min(PROTOCOL_VERSION);
-        effects.push(Effect::Welcome { worker: id, protocol, features });
+        effects.push(PoolEffect::Welcome { worker: id, protocol, features });
     }
 
-    pub(super) fn ready(&mut self, now: Time, id: WorkerId, effects: &mut Vec<Effect>) {
+    pub(super) fn ready(&mut self, now: PoolTime, id: WorkerId, effects: &mut Vec<PoolEffect>) {
         let Some(worker) = self.workers.get(&id) else { return };
         match &worker.state {
-            State::Starting(Stage::Loading) => {}
-            State::Starting(Stage::Spawning | Stage::Connecting) => {
+            WorkerState::Starting(StartStage::Loading) => {}
+            WorkerState::Starting(StartStage::Spawning | StartStage::Connecting) => {
                 return self.broken(now, id, "Ready before Hello".to_owned(), effects);
             }
-            State::Idle { .. } | State::Busy(_) => {
+            WorkerState::Idle { .. } | WorkerState::Busy(_) => {
                 return self.broken(now, id, "a second Ready".to_owned(), effects);
             }
-            State::Leaving(_) => return,
+            WorkerState::Leaving(_) => return,
         }
         let recycle_after = self.config.recycle_after;
         self.alter(id, |worker, timers| {
             worker.ready_at = Some(now);
             let aged_at = (!recycle_after.is_zero()).then_some(now + recycle_after);
-            timers.set(&mut worker.age_alarm, Timer::Age(id), aged_at);
+            timers.set(&mut worker.age_alarm, TimerOwner::Age(id), aged_at);
         });
-        self.rest(now, id);
+        self.make_idle(now, id);
         if self.starts.recovered() {
-            effects.push(Effect::StartsRecovered);
+            effects.push(PoolEffect::StartsRecovered);
         }
         self.start_succeeded(id);
     }
 
     pub(super) fn init_failed(
         &mut self,
-        now: Time,
+        now: PoolTime,
         id: WorkerId,
         error: &ErrorInfo,
-        effects: &mut Vec<Effect>,
+        effects: &mut Vec<PoolEffect>,
     ) {
         let Some(worker) = self.workers.get(&id) else { return };
         match &worker.state {
-            State::Starting(_) => {
+            WorkerState::Starting(_) => {
                 let kind = if error.kind.is_empty() { "" } else { ": " };
                 let message = format!("it could not load: {}{kind}{}", error.kind, error.message);
                 self.retire(now, id, "it could not load", effects);
                 self.start_failed(now, id, message, effects);
             }
-            State::Idle { .. } | State::Busy(_) => {
+            WorkerState::Idle { .. } | WorkerState::Busy(_) => {
                 self.broken(now, id, "InitFailed after Ready".to_owned(), effects);
             }
-            State::Leaving(_) => {}
+            WorkerState::Leaving(_) => {}
         }
     }
 
     pub(super) fn start_timed_out(
         &mut self,
-        now: Time,
+        now: PoolTime,
         id: WorkerId,
-        stage: Stage,
-        effects: &mut Vec<Effect>,
+        stage: StartStage,
+        effects: &mut Vec<PoolEffect>,
     ) {
         let Some(worker) = self.workers.get(&id) else { return };
         let waited = now.since(worker.spawned_at).as_secs_f64();
         let message = match stage {
-            Stage::Spawning => format!("no process after {waited:.1} s"),
-            Stage::Connecting => format!(
+            StartStage::Spawning => format!("no process after {waited:.1} s"),
+            StartStage::Connecting => format!(
                 "no Hello within {waited:.1} s: is worker_command a worker? `supervisor check-worker` tells"
             ),
-            Stage::Loading => format!(
+            StartStage::Loading => format!(
                 "not Ready within {waited:.1} s: it loads for too long, or worker_start_seconds is too short"
             ),
         };
@@ -192,16 +205,16 @@ impl Pool {
     /// A worker that was starting is gone.
     pub(super) fn exited_starting(
         &mut self,
-        now: Time,
+        now: PoolTime,
         id: WorkerId,
-        stage: Stage,
-        exit: &Exit,
-        effects: &mut Vec<Effect>,
+        stage: StartStage,
+        exit: &ProcessExit,
+        effects: &mut Vec<PoolEffect>,
     ) {
         let Some(worker) = self.workers.get(&id) else { return };
         let awaited = match stage {
-            Stage::Spawning | Stage::Connecting => "Hello",
-            Stage::Loading => "Ready",
+            StartStage::Spawning | StartStage::Connecting => "Hello",
+            StartStage::Loading => "Ready",
         };
         let message = format!(
             "it ended with {} before it said {awaited}, {:.3} s after its start{}",
@@ -216,10 +229,10 @@ impl Pool {
     /// the table, in whatever state. One of a generation that is being replaced says nothing of the new one.
     pub(super) fn start_failed(
         &mut self,
-        now: Time,
+        now: PoolTime,
         id: WorkerId,
         message: String,
-        effects: &mut Vec<Effect>,
+        effects: &mut Vec<PoolEffect>,
     ) {
         if self.draining.is_some() || self.canary_failed(id, &message, effects) {
             return;
@@ -229,6 +242,6 @@ impl Pool {
         }
         let retry_in = self.starts.failed(now, self.config.jitter_seed, id, &message);
         let consecutive = self.starts.consecutive;
-        effects.push(Effect::StartFailed { worker: id, consecutive, message, retry_in });
+        effects.push(PoolEffect::StartFailed { worker: id, consecutive, message, retry_in });
     }
 }

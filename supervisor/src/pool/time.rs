@@ -5,9 +5,9 @@ use std::time::Duration;
 
 /// A moment on a monotonic clock. The shell maps its `Instant`s to this, a test simply counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Time(Duration);
+pub struct PoolTime(Duration);
 
-impl Time {
+impl PoolTime {
     /// The arbitrary start.
     pub const START: Self = Self(Duration::ZERO);
 
@@ -27,7 +27,7 @@ impl Time {
     }
 }
 
-impl Add<Duration> for Time {
+impl Add<Duration> for PoolTime {
     type Output = Self;
 
     /// Saturates: a limit of "for ever" may be written as `Duration::MAX`.

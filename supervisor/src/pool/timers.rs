@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use super::event::WorkerId;
-use super::time::Time;
+use super::time::PoolTime;
 
 /// Whose deadline it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Timer {
-    /// The pool's own: scale up, retire surplus, try to start again, end a drain.
+pub(super) enum TimerOwner {
+    /// The pool's own: scale up, retire replacements, try to start again, end a drain.
     Pool,
     /// The deadline of the state a worker is in.
     Worker(WorkerId),
@@ -19,20 +19,20 @@ pub(super) enum Timer {
 
 /// One settable deadline: when it is wanted, and where its entry in [`Timers`] stands.
 #[derive(Debug, Default)]
-pub(super) struct Alarm {
-    wanted: Option<Time>,
-    armed: Option<Time>,
+pub(super) struct Deadline {
+    wanted: Option<PoolTime>,
+    armed: Option<PoolTime>,
 }
 
 /// All entries, earliest first.
 #[derive(Debug, Default)]
-pub(super) struct Timers {
-    entries: BTreeSet<(Time, Timer)>,
+pub(super) struct DeadlineQueue {
+    entries: BTreeSet<(PoolTime, TimerOwner)>,
 }
 
-impl Timers {
+impl DeadlineQueue {
     /// Sets or clears `alarm`, which goes by the name `timer`.
-    pub(super) fn set(&mut self, alarm: &mut Alarm, timer: Timer, wanted: Option<Time>) {
+    pub(super) fn set(&mut self, alarm: &mut Deadline, timer: TimerOwner, wanted: Option<PoolTime>) {
         alarm.wanted = wanted;
         let Some(wanted) = wanted else { return };
         match alarm.armed {
@@ -46,7 +46,7 @@ impl Timers {
     }
 
     /// Forgets an alarm whose owner is gone.
-    pub(super) fn forget(&mut self, alarm: &mut Alarm, timer: Timer) {
+    pub(super) fn forget(&mut self, alarm: &mut Deadline, timer: TimerOwner) {
         alarm.wanted = None;
         if let Some(armed) = alarm.armed.take() {
             self.entries.remove(&(armed, timer));
@@ -54,12 +54,12 @@ impl Timers {
     }
 
     /// The earliest entry. It may be earlier than anything wanted, never later.
-    pub(super) fn next(&self) -> Option<Time> {
+    pub(super) fn next(&self) -> Option<PoolTime> {
         self.entries.first().map(|(time, _)| *time)
     }
 
     /// Takes the earliest entry if it is due. The caller hands its alarm to [`Timers::rings`].
-    pub(super) fn pop_due(&mut self, now: Time) -> Option<Timer> {
+    pub(super) fn pop_due(&mut self, now: PoolTime) -> Option<TimerOwner> {
         let (time, _) = self.entries.first()?;
         if *time > now {
             return None;
@@ -69,7 +69,7 @@ impl Timers {
 
     /// True when a popped entry stands for a deadline that has passed; the alarm is cleared then. Otherwise
     /// the entry goes back in at the time wanted by now.
-    pub(super) fn rings(&mut self, alarm: &mut Alarm, timer: Timer, now: Time) -> bool {
+    pub(super) fn rings(&mut self, alarm: &mut Deadline, timer: TimerOwner, now: PoolTime) -> bool {
         alarm.armed = None;
         match alarm.wanted {
             Some(wanted) if wanted <= now => {
@@ -84,7 +84,7 @@ impl Timers {
         }
     }
 
-    fn arm(&mut self, alarm: &mut Alarm, timer: Timer, time: Time) {
+    fn arm(&mut self, alarm: &mut Deadline, timer: TimerOwner, time: PoolTime) {
         self.entries.insert((time, timer));
         alarm.armed = Some(time);
     }

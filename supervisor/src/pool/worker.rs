@@ -1,31 +1,31 @@
 //! One worker process as the pool knows it: a state with its data.
 
 use super::effect::KillCause;
-use super::event::{Features, WorkerId};
-use super::run::{Phase, Run};
-use super::time::Time;
-use super::timers::Alarm;
+use super::event::{WorkerFeatures, WorkerId};
+use super::run::{PoolRun, RunPhase};
+use super::time::PoolTime;
+use super::timers::Deadline;
 
 /// A worker that is alive, or about to be.
 #[derive(Debug)]
-pub(super) struct Worker {
+pub(super) struct PoolWorker {
     pub(super) id: WorkerId,
     pub(super) generation: u64,
     pub(super) pid: Option<u32>,
-    pub(super) features: Features,
-    pub(super) spawned_at: Time,
-    pub(super) ready_at: Option<Time>,
+    pub(super) features: WorkerFeatures,
+    pub(super) spawned_at: PoolTime,
+    pub(super) ready_at: Option<PoolTime>,
     /// When its state, or the phase of its run, last changed.
-    pub(super) since: Time,
+    pub(super) since: PoolTime,
     /// The number of the last run it was given; they count up and are never reused.
     pub(super) runs: u32,
     pub(super) executions_done: u64,
     pub(super) rss_bytes: u64,
     pub(super) execution_limit: u32,
-    pub(super) due: Option<Due>,
-    pub(super) alarm: Alarm,
-    pub(super) age_alarm: Alarm,
-    pub(super) state: State,
+    pub(super) due: Option<RecycleReason>,
+    pub(super) alarm: Deadline,
+    pub(super) age_alarm: Deadline,
+    pub(super) state: WorkerState,
 }
 
 /// What a worker is doing.
@@ -34,20 +34,20 @@ pub(super) struct Worker {
     clippy::large_enum_variant,
     reason = "busy is the common state, and a box would be an allocation per run"
 )]
-pub(super) enum State {
+pub(super) enum WorkerState {
     /// Not yet Ready.
-    Starting(Stage),
+    Starting(StartStage),
     /// Its token lies in the idle stack under this turn.
     Idle { turn: u64 },
     /// It was given a run and has not said Idle.
-    Busy(Run),
+    Busy(PoolRun),
     /// It will not get another run. Waits for its Exited.
-    Leaving(Leaving),
+    Leaving(LeavingPhase),
 }
 
 /// How far a start has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum StartStage {
     /// No process yet.
     Spawning,
     /// Awaits Hello.
@@ -58,9 +58,9 @@ pub(super) enum Stage {
 
 /// How a worker leaves.
 #[derive(Debug)]
-pub(super) enum Leaving {
+pub(super) enum LeavingPhase {
     /// It was given up before its process existed; this is done as soon as it does.
-    Unborn(Parting),
+    NotSpawned(FarewellPhase),
     /// Asked, or leaving of its own accord; SIGTERM comes next.
     Asked,
     /// SIGTERM was sent; SIGKILL comes next.
@@ -71,14 +71,14 @@ pub(super) enum Leaving {
 
 /// What to do with a process that comes into being after it was given up.
 #[derive(Debug)]
-pub(super) enum Parting {
+pub(super) enum FarewellPhase {
     Retire(String),
     Kill(KillCause),
 }
 
 /// Why a worker is to be replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Due {
+pub(super) enum RecycleReason {
     /// It begins, or did, the last of its executions.
     Spent,
     /// It is too old.
@@ -91,7 +91,7 @@ pub(super) enum Due {
     Memory,
 }
 
-impl Due {
+impl RecycleReason {
     pub(super) fn reason(self) -> &'static str {
         match self {
             Self::Spent => "it has done its number of executions",
@@ -105,41 +105,43 @@ impl Due {
 
 /// How a worker counts for the size of the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum CapacityClass {
     /// Will serve.
     Starting,
     /// Serves, and rests.
-    Idle(Option<Due>),
+    Idle(Option<RecycleReason>),
     /// Serves, and will again when its run is over.
-    Busy(Option<Due>),
+    Busy(Option<RecycleReason>),
     /// Will not get another run.
-    Doomed,
+    Terminating,
 }
 
-impl Worker {
-    pub(super) fn standing(&self) -> Standing {
+impl PoolWorker {
+    pub(super) fn capacity_class(&self) -> CapacityClass {
         match &self.state {
-            State::Starting(_) => Standing::Starting,
-            State::Idle { .. } => Standing::Idle(self.due),
-            State::Busy(run) => match run.phase {
-                Phase::Sent | Phase::Started | Phase::Finished | Phase::Cancelling { .. } => {
-                    Standing::Busy(self.due)
+            WorkerState::Starting(_) => CapacityClass::Starting,
+            WorkerState::Idle { .. } => CapacityClass::Idle(self.due),
+            WorkerState::Busy(run) => match run.phase {
+                RunPhase::Sent | RunPhase::Started | RunPhase::Finished | RunPhase::Cancelling { .. } => {
+                    CapacityClass::Busy(self.due)
                 }
-                Phase::Departing | Phase::Terminating | Phase::Killing => Standing::Doomed,
+                RunPhase::Departing | RunPhase::Terminating | RunPhase::Killing => CapacityClass::Terminating,
             },
-            State::Leaving(_) => Standing::Doomed,
+            WorkerState::Leaving(_) => CapacityClass::Terminating,
         }
     }
 
     /// The word for its state on screens.
     pub(super) fn state_name(&self) -> &'static str {
         match &self.state {
-            State::Starting(Stage::Spawning | Stage::Connecting | Stage::Loading) => "starting",
-            State::Idle { .. } => "idle",
-            State::Busy(run) => run.phase.name(),
-            State::Leaving(Leaving::Unborn(_) | Leaving::Asked) => "leaving",
-            State::Leaving(Leaving::Terminated(_)) => "terminating",
-            State::Leaving(Leaving::Killed) => "killed",
+            WorkerState::Starting(StartStage::Spawning | StartStage::Connecting | StartStage::Loading) => {
+                "starting"
+            }
+            WorkerState::Idle { .. } => "idle",
+            WorkerState::Busy(run) => run.phase.name(),
+            WorkerState::Leaving(LeavingPhase::NotSpawned(_) | LeavingPhase::Asked) => "leaving",
+            WorkerState::Leaving(LeavingPhase::Terminated(_)) => "terminating",
+            WorkerState::Leaving(LeavingPhase::Killed) => "killed",
         }
     }
 }

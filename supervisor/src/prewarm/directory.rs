@@ -18,10 +18,10 @@ pub(super) trait Directory: std::fmt::Debug + Send + Sync {
 
 /// The directory that a store holds.
 #[derive(Debug)]
-pub(super) struct OfStore(pub(super) Arc<dyn Store>);
+pub(super) struct StoreDirectory(pub(super) Arc<dyn Store>);
 
 #[async_trait]
-impl Directory for OfStore {
+impl Directory for StoreDirectory {
     async fn workflow(&self, id: Uuid) -> Result<Option<WorkflowRecord>> {
         self.0.workflow(id).await
     }

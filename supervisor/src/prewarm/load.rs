@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
-use super::directory::{Directory, OfStore};
-use super::flight::Flights;
-use super::{PrewarmError, RunConfig, Subject, Warm};
+use super::directory::{Directory, StoreDirectory};
+use super::single_flight::SingleFlight;
+use super::{PrewarmError, ResolvedWorkflow, RunConfig, Subject};
 use crate::bus::{Bus, CacheKey};
 use crate::execution::Secrets;
 use crate::store::{ConfigEntry, OrganizationRecord, Store, StoreError, WorkflowRecord};
@@ -22,19 +22,19 @@ const FRESH_FOR: Duration = Duration::from_secs(2);
 /// How long the bus may take before the store is asked instead.
 const BUS_TIMEOUT: Duration = Duration::from_millis(500);
 
-type Key = (Subject, Option<Uuid>);
-type Loaded = Result<Arc<Warm>, PrewarmError>;
+type PrewarmKey = (Subject, Option<Uuid>);
+type Loaded = Result<Arc<ResolvedWorkflow>, PrewarmError>;
 
 /// Fetches what runs need to know. Share one per supervisor.
 #[derive(Debug)]
 pub struct Prewarm {
-    source: Source,
-    flights: Flights<Key, Loaded>,
+    source: PrewarmSource,
+    flights: SingleFlight<PrewarmKey, Loaded>,
 }
 
 /// Where things are fetched.
 #[derive(Clone, Debug)]
-struct Source {
+struct PrewarmSource {
     store: Arc<dyn Directory>,
     bus: Bus,
 }
@@ -50,11 +50,11 @@ struct SharedConfig {
 impl Prewarm {
     /// Fetches from this store, and shares through this bus.
     pub fn new(store: Arc<dyn Store>, bus: Bus) -> Self {
-        Self::of(Arc::new(OfStore(store)), bus)
+        Self::of(Arc::new(StoreDirectory(store)), bus)
     }
 
     pub(super) fn of(store: Arc<dyn Directory>, bus: Bus) -> Self {
-        Self { source: Source { store, bus }, flights: Flights::new(FRESH_FOR) }
+        Self { source: PrewarmSource { store, bus }, flights: SingleFlight::new(FRESH_FOR) }
     }
 
     /// The workflow, the organization and the merged configuration for a run: of the workflow's organization
@@ -72,8 +72,8 @@ impl Prewarm {
     }
 }
 
-impl Source {
-    async fn load(&self, subject: Subject, caller: Option<Uuid>) -> Result<Warm, PrewarmError> {
+impl PrewarmSource {
+    async fn load(&self, subject: Subject, caller: Option<Uuid>) -> Result<ResolvedWorkflow, PrewarmError> {
         // A workflow known by name only needs its row first, to know whose configuration is asked for.
         let (workflow, cached_config) = match &subject {
             Subject::Id(id) => self.workflow_by_id(*id, caller).await?,
@@ -89,7 +89,7 @@ impl Source {
             let message = format!("organization {} is not active", organization.id);
             return Err(PrewarmError::refused(error_type::INVALID_REQUEST, message));
         }
-        Warm::new(workflow, shared, secrets)
+        ResolvedWorkflow::new(workflow, shared, secrets)
     }
 
     /// The row, and on the same way the configuration it will most likely need.
@@ -163,7 +163,7 @@ impl Source {
     }
 }
 
-impl Warm {
+impl ResolvedWorkflow {
     fn new(
         workflow: Option<WorkflowRecord>,
         shared: SharedConfig,

@@ -8,9 +8,9 @@
 //! [`prepare()`] then makes of a claimed execution what the worker is told. It is pure.
 
 mod directory;
-mod flight;
 mod load;
 mod prepare;
+mod single_flight;
 
 #[cfg(test)]
 mod tests;
@@ -22,10 +22,10 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 pub use load::Prewarm;
-pub use prepare::{Prepared, prepare};
+pub use prepare::{PreparedExecution, prepare};
 
 use crate::execution::{Secrets, Target};
-use crate::store::{Failure, OrganizationRecord, WorkflowRecord};
+use crate::store::{ExecutionFailure, OrganizationRecord, WorkflowRecord};
 
 /// The merged configuration a run may read, by key. Secrets are among the values.
 pub type RunConfig = BTreeMap<String, Box<RawValue>>;
@@ -53,7 +53,7 @@ impl From<&Target> for Subject {
 
 /// What was fetched for a workflow and an organization.
 #[derive(Debug)]
-pub struct Warm {
+pub struct ResolvedWorkflow {
     /// The workflow's row; `None` for inline code and for names only the worker knows.
     pub workflow: Option<WorkflowRecord>,
     /// Whose run it is: the workflow's own organization, else the caller's.
@@ -76,11 +76,11 @@ pub enum PrewarmError {
     Unavailable(String),
     /// It cannot be run: this is its failure.
     #[error("{}: {}", .0.error_type, .0.message)]
-    Refused(Failure),
+    Refused(ExecutionFailure),
 }
 
 impl PrewarmError {
     fn refused(error_type: &str, message: impl Into<String>) -> Self {
-        Self::Refused(Failure::new(error_type, message))
+        Self::Refused(ExecutionFailure::new(error_type, message))
     }
 }

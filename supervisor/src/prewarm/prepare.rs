@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use muster_protocol::limits::FRAME_MAX_BYTES;
-use muster_protocol::{JsonBytes, Source, error_type};
+use muster_protocol::{CodeSource, JsonBytes, error_type};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{PrewarmError, RunConfig, Warm};
-use crate::execution::{Request, Secrets, Target};
+use super::{PrewarmError, ResolvedWorkflow, RunConfig};
+use crate::execution::{ExecutionRequest, Secrets, Target};
 use crate::store::WorkflowRecord;
 
 /// What an Execute frame holds besides names, parameters, code and context.
@@ -19,11 +19,11 @@ const FRAME_OVERHEAD_BYTES: usize = 1024;
 
 /// A claimed execution, ready to be routed.
 #[derive(Clone, Debug)]
-pub struct Prepared {
+pub struct PreparedExecution {
     /// The workflow's name.
     pub workflow: String,
     /// What code to run.
-    pub source: Source,
+    pub source: CodeSource,
     /// The parameters.
     pub params: JsonBytes,
     /// Who and what for, secrets included: for the worker only.
@@ -48,8 +48,8 @@ pub struct Prepared {
 
 /// The context of a run, as the protocol has it.
 #[derive(Serialize)]
-struct Context<'a> {
-    organization: Option<Named<'a>>,
+struct ContextView<'a> {
+    organization: Option<NamedView<'a>>,
     workflow: WorkflowNamed<'a>,
     caller: Option<&'a RawValue>,
     startup: Option<&'a RawValue>,
@@ -60,7 +60,7 @@ struct Context<'a> {
 }
 
 #[derive(Serialize)]
-struct Named<'a> {
+struct NamedView<'a> {
     id: Uuid,
     name: &'a str,
 }
@@ -75,7 +75,11 @@ struct WorkflowNamed<'a> {
 ///
 /// # Errors
 /// When it does not fit in a frame: then it is refused as `InvalidRequest`.
-pub fn prepare(request: Request, warm: &Warm, default_timeout: Duration) -> Result<Prepared, PrewarmError> {
+pub fn prepare(
+    request: ExecutionRequest,
+    warm: &ResolvedWorkflow,
+    default_timeout: Duration,
+) -> Result<PreparedExecution, PrewarmError> {
     let workflow = name(&request.target, warm.workflow.as_ref());
     let context = context(&request, warm, &workflow, &warm.config_json);
     let shown_context = match &warm.shown_config_json {
@@ -89,7 +93,7 @@ pub fn prepare(request: Request, warm: &Warm, default_timeout: Duration) -> Resu
         .unwrap_or(default_timeout);
     let user_attempts =
         request.max_attempts.or(warm.workflow.as_ref().and_then(|workflow| workflow.max_attempts));
-    let prepared = Prepared {
+    let prepared = PreparedExecution {
         source: source(request.target, warm.workflow.as_ref()),
         workflow,
         params: JsonBytes(String::from(Box::<str>::from(request.parameters)).into_bytes()),
@@ -106,12 +110,12 @@ pub fn prepare(request: Request, warm: &Warm, default_timeout: Duration) -> Resu
     prepared.check_size()
 }
 
-impl Prepared {
+impl PreparedExecution {
     fn check_size(self) -> Result<Self, PrewarmError> {
         let source = match &self.source {
-            Source::Named => 0,
-            Source::Path { path, function } => path.len() + function.len(),
-            Source::Inline { language, code } => language.len() + code.len(),
+            CodeSource::Named => 0,
+            CodeSource::Path { path, function } => path.len() + function.len(),
+            CodeSource::Inline { language, code } => language.len() + code.len(),
         };
         let payload = self.params.0.len() + self.context.0.len() + self.workflow.len() + source;
         if payload + FRAME_OVERHEAD_BYTES <= FRAME_MAX_BYTES {
@@ -130,20 +134,25 @@ fn name(target: &Target, workflow: Option<&WorkflowRecord>) -> String {
     workflow.map_or_else(|| target.label(), |workflow| workflow.name.clone())
 }
 
-fn source(target: Target, workflow: Option<&WorkflowRecord>) -> Source {
+fn source(target: Target, workflow: Option<&WorkflowRecord>) -> CodeSource {
     match (target, workflow) {
-        (Target::Code { code, language, .. }, _) => Source::Inline { language, code: code.into_bytes() },
+        (Target::Code { code, language, .. }, _) => CodeSource::Inline { language, code: code.into_bytes() },
         (
             Target::Id { .. } | Target::Name { .. },
             Some(WorkflowRecord { path: Some(path), function_name, .. }),
-        ) => Source::Path { path: path.clone(), function: function_name.clone().unwrap_or_default() },
-        (Target::Id { .. } | Target::Name { .. }, _) => Source::Named,
+        ) => CodeSource::Path { path: path.clone(), function: function_name.clone().unwrap_or_default() },
+        (Target::Id { .. } | Target::Name { .. }, _) => CodeSource::Named,
     }
 }
 
-fn context(request: &Request, warm: &Warm, workflow: &str, config: &RawValue) -> Vec<u8> {
-    let context = Context {
-        organization: warm.organization.as_ref().map(|it| Named { id: it.id, name: &it.name }),
+fn context(
+    request: &ExecutionRequest,
+    warm: &ResolvedWorkflow,
+    workflow: &str,
+    config: &RawValue,
+) -> Vec<u8> {
+    let context = ContextView {
+        organization: warm.organization.as_ref().map(|it| NamedView { id: it.id, name: &it.name }),
         workflow: WorkflowNamed { id: warm.workflow.as_ref().map(|it| it.id), name: workflow },
         caller: request.caller.as_deref(),
         startup: request.startup.as_deref(),

@@ -5,16 +5,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use muster_protocol::Source;
+use muster_protocol::CodeSource;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::directory::Directory;
-use super::{PrewarmError, Subject, Warm, load::Prewarm, prepare};
+use super::{PrewarmError, ResolvedWorkflow, Subject, load::Prewarm, prepare};
 use crate::bus::{Bus, CacheKey};
-use crate::execution::Request;
+use crate::execution::ExecutionRequest;
 use crate::store::{ConfigEntry, OrganizationRecord, Result, StoreError, WorkflowRecord};
 
 const ACME: Uuid = Uuid::from_u128(1);
@@ -24,7 +24,7 @@ const ACME_WORKFLOW: Uuid = Uuid::from_u128(4);
 const MINUTE: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
-struct Shelf {
+struct FakeDirectory {
     loads: AtomicUsize,
     away: AtomicBool,
     gate: Semaphore,
@@ -32,7 +32,7 @@ struct Shelf {
     is_region_secret: AtomicBool,
 }
 
-impl Shelf {
+impl FakeDirectory {
     fn open() -> Arc<Self> {
         Self::with_gate(Semaphore::MAX_PERMITS)
     }
@@ -76,7 +76,7 @@ fn entry(key: &str, value: &Value, is_secret: bool) -> ConfigEntry {
 }
 
 #[async_trait]
-impl Directory for Shelf {
+impl Directory for FakeDirectory {
     async fn workflow(&self, id: Uuid) -> Result<Option<WorkflowRecord>> {
         self.visit().await?;
         Ok(match id {
@@ -108,7 +108,7 @@ impl Directory for Shelf {
     }
 }
 
-fn prewarm(shelf: &Arc<Shelf>, bus: &Bus) -> Prewarm {
+fn prewarm(shelf: &Arc<FakeDirectory>, bus: &Bus) -> Prewarm {
     let directory: Arc<dyn Directory> = Arc::clone(shelf) as Arc<dyn Directory>;
     Prewarm::of(directory, bus.clone())
 }
@@ -117,13 +117,13 @@ fn bus() -> Bus {
     Bus::in_process("test")
 }
 
-fn config(warm: &Warm) -> Value {
+fn config(warm: &ResolvedWorkflow) -> Value {
     serde_json::from_str(warm.config_json.get()).unwrap()
 }
 
 #[tokio::test]
 async fn a_workflow_of_an_organization_brings_its_own_scope() {
-    let prewarm = prewarm(&Shelf::open(), &bus());
+    let prewarm = prewarm(&FakeDirectory::open(), &bus());
     let own = prewarm.prewarm_sdk_cache(Subject::Id(ACME_WORKFLOW), None).await.unwrap();
     assert_eq!(own.organization.as_ref().unwrap().name, "Acme");
     assert_eq!(config(&own), json!({"region": "eu", "token": "s3cret"}));
@@ -137,7 +137,7 @@ async fn a_workflow_of_an_organization_brings_its_own_scope() {
 
 #[tokio::test]
 async fn what_can_never_run_is_refused_by_name() {
-    let prewarm = prewarm(&Shelf::open(), &bus());
+    let prewarm = prewarm(&FakeDirectory::open(), &bus());
     for (subject, organization, error_type) in [
         (Subject::Id(Uuid::from_u128(99)), None, "WorkflowNotFound"),
         (Subject::Code, Some(CLOSED), "InvalidRequest"),
@@ -151,7 +151,7 @@ async fn what_can_never_run_is_refused_by_name() {
 
 #[tokio::test]
 async fn everybody_who_asks_at_once_shares_one_load() {
-    let shelf = Shelf::with_gate(0);
+    let shelf = FakeDirectory::with_gate(0);
     let prewarm = Arc::new(prewarm(&shelf, &bus()));
     let ask = |prewarm: &Arc<Prewarm>| {
         let prewarm = Arc::clone(prewarm);
@@ -176,7 +176,7 @@ async fn everybody_who_asks_at_once_shares_one_load() {
 
 #[tokio::test]
 async fn a_failed_load_is_not_remembered() {
-    let shelf = Shelf::open();
+    let shelf = FakeDirectory::open();
     let prewarm = prewarm(&shelf, &bus());
     shelf.away.store(true, Ordering::SeqCst);
     let error = prewarm.prewarm_sdk_cache(Subject::Code, None).await.unwrap_err();
@@ -187,7 +187,7 @@ async fn a_failed_load_is_not_remembered() {
 
 #[tokio::test]
 async fn supervisors_share_through_the_bus_and_secrets_stay_out_of_it() {
-    let (shelf, bus) = (Shelf::open(), bus());
+    let (shelf, bus) = (FakeDirectory::open(), bus());
     prewarm(&shelf, &bus).prewarm_sdk_cache(Subject::Id(GLOBAL_WORKFLOW), Some(ACME)).await.unwrap();
     let loads = shelf.loads.load(Ordering::SeqCst);
     let keys = [CacheKey::Workflow { id: GLOBAL_WORKFLOW }, CacheKey::Config { organization_id: Some(ACME) }];
@@ -205,7 +205,7 @@ async fn supervisors_share_through_the_bus_and_secrets_stay_out_of_it() {
 
 #[tokio::test]
 async fn what_became_a_secret_is_one_whatever_the_cache_says() {
-    let (shelf, bus) = (Shelf::open(), bus());
+    let (shelf, bus) = (FakeDirectory::open(), bus());
     prewarm(&shelf, &bus).prewarm_sdk_cache(Subject::Code, None).await.unwrap();
     shelf.is_region_secret.store(true, Ordering::SeqCst);
     let warm = prewarm(&shelf, &bus).prewarm_sdk_cache(Subject::Code, None).await.unwrap();
@@ -217,26 +217,30 @@ async fn what_became_a_secret_is_one_whatever_the_cache_says() {
 #[tokio::test]
 async fn without_redis_the_store_will_do() {
     let bus = Bus::redis("redis://127.0.0.1:1/", "test").unwrap();
-    let warm =
-        prewarm(&Shelf::open(), &bus).prewarm_sdk_cache(Subject::Id(ACME_WORKFLOW), None).await.unwrap();
+    let warm = prewarm(&FakeDirectory::open(), &bus)
+        .prewarm_sdk_cache(Subject::Id(ACME_WORKFLOW), None)
+        .await
+        .unwrap();
     assert_eq!(config(&warm)["token"], "s3cret");
 }
 
-fn request(fields: &Value) -> Request {
+fn request(fields: &Value) -> ExecutionRequest {
     let mut message = json!({"execution_id": Uuid::nil()});
     message.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-    Request::parse(message.to_string().as_bytes()).unwrap()
+    ExecutionRequest::parse(message.to_string().as_bytes()).unwrap()
 }
 
 #[tokio::test]
 async fn the_worker_is_told_everything_and_watchers_no_secrets() {
-    let warm =
-        prewarm(&Shelf::open(), &bus()).prewarm_sdk_cache(Subject::Id(ACME_WORKFLOW), None).await.unwrap();
+    let warm = prewarm(&FakeDirectory::open(), &bus())
+        .prewarm_sdk_cache(Subject::Id(ACME_WORKFLOW), None)
+        .await
+        .unwrap();
     let fields = json!({"workflow_id": ACME_WORKFLOW, "parameters": {"day": 1}, "caller": {"name": "Ada"},
         "startup": [1], "form_id": "f", "api_key_id": "k", "traceparent": "t", "retry_backoff_seconds": 2});
     let prepared = prepare(request(&fields), &warm, MINUTE).unwrap();
     assert_eq!(prepared.workflow, "report");
-    let path = Source::Path { path: "reports/daily.js".to_owned(), function: "run".to_owned() };
+    let path = CodeSource::Path { path: "reports/daily.js".to_owned(), function: "run".to_owned() };
     assert_eq!(prepared.source, path);
     assert_eq!(prepared.params.0, br#"{"day":1}"#);
     let mut context = json!({
@@ -255,7 +259,7 @@ async fn the_worker_is_told_everything_and_watchers_no_secrets() {
 
 #[tokio::test]
 async fn the_request_overrides_the_workflow_and_the_default_comes_last() {
-    let prewarm = prewarm(&Shelf::open(), &bus());
+    let prewarm = prewarm(&FakeDirectory::open(), &bus());
     let warm = prewarm.prewarm_sdk_cache(Subject::Id(GLOBAL_WORKFLOW), None).await.unwrap();
     let fields = json!({"workflow_id": GLOBAL_WORKFLOW, "timeout_seconds": 0.5, "max_attempts": 2});
     let prepared = prepare(request(&fields), &warm, MINUTE).unwrap();
@@ -264,19 +268,19 @@ async fn the_request_overrides_the_workflow_and_the_default_comes_last() {
     let none = prewarm.prewarm_sdk_cache(Subject::Name("plain".to_owned()), None).await.unwrap();
     let prepared = prepare(request(&json!({"workflow": "plain"})), &none, MINUTE).unwrap();
     assert_eq!((prepared.timeout, prepared.user_attempts), (MINUTE, None));
-    assert_eq!((prepared.source, prepared.workflow.as_str()), (Source::Named, "plain"));
+    assert_eq!((prepared.source, prepared.workflow.as_str()), (CodeSource::Named, "plain"));
     let context: Value = prepared.context.parse().unwrap();
     assert_eq!(context["workflow"], json!({"id": null, "name": "plain"}));
 
     let code = json!({"code": "cnVu", "script_name": "a.js", "language": "js"});
     let prepared = prepare(request(&code), &none, MINUTE).unwrap();
-    let inline = Source::Inline { language: "js".to_owned(), code: b"run".to_vec() };
+    let inline = CodeSource::Inline { language: "js".to_owned(), code: b"run".to_vec() };
     assert_eq!((prepared.source, prepared.workflow.as_str()), (inline, "a.js"));
 }
 
 #[tokio::test]
 async fn what_does_not_fit_in_a_frame_is_an_invalid_request() {
-    let mut warm = Warm {
+    let mut warm = ResolvedWorkflow {
         workflow: None,
         organization: None,
         config: Arc::default(),

@@ -20,7 +20,7 @@ const OF_THE_FILE_SYSTEM: &str = "lost+found";
 
 /// What is known of who may enter a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rights {
+pub struct FolderRights {
     owner: u32,
     us: u32,
     mode: u32,
@@ -30,7 +30,7 @@ pub struct Rights {
 
 /// Why a folder cannot hold what is for its owner alone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unfit {
+pub enum NotPrivate {
     /// It is somebody else's.
     #[error(
         "it belongs to user {owner}, and this is user {us}: chown it, or choose a folder below it, which is then made for this user alone"
@@ -61,7 +61,7 @@ pub enum Unfit {
     },
 }
 
-impl Rights {
+impl FolderRights {
     /// The permission bits.
     pub fn mode(&self) -> u32 {
         self.mode
@@ -77,13 +77,13 @@ impl Rights {
 ///
 /// # Errors
 /// When it cannot be listed.
-pub fn look(path: &Path) -> io::Result<Rights> {
+pub fn look(path: &Path) -> io::Result<FolderRights> {
     let metadata = path.metadata()?;
     let us = rustix::process::geteuid().as_raw();
     let mode = metadata.mode() & 0o7777;
     let is_sealed = path.join(SEAL).is_file();
     let stranger = if is_sealed || mode & 0o077 == 0 { None } else { stranger_in(path)? };
-    Ok(Rights { owner: metadata.uid(), us, mode, stranger })
+    Ok(FolderRights { owner: metadata.uid(), us, mode, stranger })
 }
 
 fn stranger_in(path: &Path) -> io::Result<Option<String>> {
@@ -100,17 +100,17 @@ fn stranger_in(path: &Path) -> io::Result<Option<String>> {
 ///
 /// # Errors
 /// Why not, and what to do.
-pub fn judge(rights: &Rights) -> Result<(), Unfit> {
-    let Rights { owner, us, mode, stranger } = rights;
+pub fn check_rights(rights: &FolderRights) -> Result<(), NotPrivate> {
+    let FolderRights { owner, us, mode, stranger } = rights;
     if owner != us {
-        return Err(Unfit::Foreign { owner: *owner, us: *us });
+        return Err(NotPrivate::Foreign { owner: *owner, us: *us });
     }
     // The sticky bit is what folders like /tmp have.
     if mode & 0o1000 != 0 {
-        return Err(Unfit::Shared { mode: *mode });
+        return Err(NotPrivate::Shared { mode: *mode });
     }
     match stranger {
-        Some(stranger) => Err(Unfit::Crowded { mode: *mode, stranger: stranger.clone() }),
+        Some(stranger) => Err(NotPrivate::Crowded { mode: *mode, stranger: stranger.clone() }),
         None => Ok(()),
     }
 }
@@ -158,12 +158,15 @@ mod tests {
 
     #[test]
     fn what_others_own_or_share_is_refused_and_said_how_to_mend() {
-        let ours = Rights { owner: 7, us: 7, mode: 0o755, stranger: None };
-        assert_eq!(judge(&ours), Ok(()));
-        let foreign = judge(&Rights { owner: 8, ..ours.clone() }).unwrap_err();
+        let ours = FolderRights { owner: 7, us: 7, mode: 0o755, stranger: None };
+        assert_eq!(check_rights(&ours), Ok(()));
+        let foreign = check_rights(&FolderRights { owner: 8, ..ours.clone() }).unwrap_err();
         assert!(foreign.to_string().contains("belongs to user 8, and this is user 7"), "{foreign}");
-        assert_eq!(judge(&Rights { mode: 0o1777, ..ours.clone() }), Err(Unfit::Shared { mode: 0o1777 }));
-        let crowded = judge(&Rights { stranger: Some("site".into()), ..ours }).unwrap_err();
+        assert_eq!(
+            check_rights(&FolderRights { mode: 0o1777, ..ours.clone() }),
+            Err(NotPrivate::Shared { mode: 0o1777 })
+        );
+        let crowded = check_rights(&FolderRights { stranger: Some("site".into()), ..ours }).unwrap_err();
         assert!(crowded.to_string().contains("chmod 700"), "{crowded}");
     }
 
@@ -174,14 +177,14 @@ mod tests {
         fs::create_dir(path.join("lost+found")).unwrap();
         fs::write(path.join("muster.db-wal"), "").unwrap();
         open(path, 0o755);
-        assert_eq!(judge(&look(path).unwrap()), Ok(()));
+        assert_eq!(check_rights(&look(path).unwrap()), Ok(()));
         fs::write(path.join("index.html"), "").unwrap();
-        assert!(matches!(judge(&look(path).unwrap()), Err(Unfit::Crowded { .. })));
+        assert!(matches!(check_rights(&look(path).unwrap()), Err(NotPrivate::Crowded { .. })));
         open(path, 0o700);
-        assert_eq!(judge(&look(path).unwrap()), Ok(()), "somebody shut it already");
+        assert_eq!(check_rights(&look(path).unwrap()), Ok(()), "somebody shut it already");
         open(path, 0o755);
         fs::write(path.join(SEAL), "").unwrap();
-        assert_eq!(judge(&look(path).unwrap()), Ok(()), "it was used before");
+        assert_eq!(check_rights(&look(path).unwrap()), Ok(()), "it was used before");
     }
 
     #[test]

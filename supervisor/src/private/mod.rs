@@ -11,7 +11,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-pub use folder::{Rights, Unfit, judge, look, tighten};
+pub use folder::{FolderRights, NotPrivate, check_rights, look, tighten};
 
 /// The mode of a file for its owner alone.
 const FILE_MODE: u32 = 0o600;

@@ -9,7 +9,7 @@ use std::io::Read as _;
 
 /// One process at the moment it was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct ObservedProcess {
     /// Its number.
     pub pid: u32,
     /// Its name, as the kernel has it.
@@ -26,7 +26,7 @@ pub struct Seen {
     pub started: u64,
 }
 
-impl Seen {
+impl ObservedProcess {
     /// The process of this number as it is now, or `None` when there is none.
     pub fn read(pid: u32) -> Option<Self> {
         Self::parse(pid, &read_small(&format!("/proc/{pid}/stat"))?)
@@ -55,29 +55,34 @@ impl Seen {
 
 /// All processes of the machine, as far as this process sees them.
 #[derive(Clone, Debug, Default)]
-pub struct Processes(Vec<Seen>);
+pub struct ProcessTable(Vec<ObservedProcess>);
 
-impl Processes {
+impl ProcessTable {
     /// Looks at each process once. What lives all the while is among them; what starts or ends meanwhile may be.
     pub fn read() -> Self {
-        Self(numbers_of_all().filter_map(Seen::read).collect())
+        Self(numbers_of_all().filter_map(ObservedProcess::read).collect())
     }
 
     /// All who live.
-    pub fn into_living(self) -> Vec<Seen> {
+    pub fn into_living(self) -> Vec<ObservedProcess> {
         self.0.into_iter().filter(|seen| !seen.is_dead).collect()
     }
 
     /// The direct children of a process, dead ones that nobody reaped included.
-    pub fn children_of(&self, pid: u32) -> impl Iterator<Item = &Seen> {
+    pub fn children_of(&self, pid: u32) -> impl Iterator<Item = &ObservedProcess> {
         self.0.iter().filter(move |seen| seen.parent == pid)
     }
 
     /// What a process started, and what that started, and so on, without itself. Whoever is in the group that it
     /// leads counts, and in a session that one of them began, and those of whom `is_known` says that they belong to
     /// it: so one is found whose parents have ended.
-    pub fn descendants_of(&self, root: u32, is_known: impl Fn(&Seen) -> bool) -> Vec<Seen> {
-        let known: Vec<&Seen> = self.0.iter().filter(|seen| seen.pid != root && is_known(seen)).collect();
+    pub fn descendants_of(
+        &self,
+        root: u32,
+        is_known: impl Fn(&ObservedProcess) -> bool,
+    ) -> Vec<ObservedProcess> {
+        let known: Vec<&ObservedProcess> =
+            self.0.iter().filter(|seen| seen.pid != root && is_known(seen)).collect();
         let mut members: BTreeSet<u32> = known.iter().map(|seen| seen.pid).collect();
         members.insert(root);
         // A session that one of the known is in is theirs, unless it was there before them: ours, or the root's.
@@ -111,7 +116,7 @@ impl Processes {
 
 /// The direct children of a process, dead ones that nobody reaped included.
 pub fn children(pid: u32) -> Vec<u32> {
-    Processes::read().children_of(pid).map(|seen| seen.pid).collect()
+    ProcessTable::read().children_of(pid).map(|seen| seen.pid).collect()
 }
 
 /// The numbers of all processes. The kernel walks them in order, so none that stays is passed over.
@@ -133,14 +138,14 @@ mod tests {
     use super::*;
 
     /// A process by its number, its parent, its group and its session.
-    fn seen([pid, parent, group, session]: [u32; 4]) -> Seen {
-        Seen { pid, name: "it".to_owned(), is_dead: false, parent, group, session, started: 1 }
+    fn seen([pid, parent, group, session]: [u32; 4]) -> ObservedProcess {
+        ObservedProcess { pid, name: "it".to_owned(), is_dead: false, parent, group, session, started: 1 }
     }
 
     /// Who belongs to process 10, when process 7 of session 5 is the supervisor.
     fn of_ten(processes: &[[u32; 4]], known: &[u32]) -> Vec<u32> {
         let ours = [[1, 0, 1, 1], [std::process::id(), 1, 5, 5], [10, std::process::id(), 10, 5]];
-        let all = Processes(ours.iter().chain(processes).copied().map(seen).collect());
+        let all = ProcessTable(ours.iter().chain(processes).copied().map(seen).collect());
         let found = all.descendants_of(10, |seen| known.contains(&seen.pid));
         found.iter().map(|seen| seen.pid).collect()
     }
@@ -148,10 +153,10 @@ mod tests {
     #[test]
     fn a_line_of_stat_is_read_whatever_the_name() {
         let line = b"77 (a) S 1 (b\n) Z 10 11 12 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 4321 0 0";
-        let seen = Seen::parse(77, line).unwrap();
+        let seen = ObservedProcess::parse(77, line).unwrap();
         assert_eq!((seen.name.as_str(), seen.is_dead), ("a) S 1 (b\n", true));
         assert_eq!((seen.parent, seen.group, seen.session, seen.started), (10, 11, 12, 4321));
-        let ours = Seen::read(std::process::id()).unwrap();
+        let ours = ObservedProcess::read(std::process::id()).unwrap();
         assert!(!ours.is_dead && ours.started > 0);
     }
 
@@ -159,8 +164,8 @@ mod tests {
     fn children_and_theirs_belong_and_neighbours_do_not() {
         let child = [20, 10, 10, 5];
         let grandchild = [21, 20, 21, 5];
-        let neighbour = [30, std::process::id(), 30, 5];
-        assert_eq!(of_ten(&[grandchild, child, neighbour, [31, 30, 30, 5]], &[]), [21, 20]);
+        let peer = [30, std::process::id(), 30, 5];
+        assert_eq!(of_ten(&[grandchild, child, peer, [31, 30, 30, 5]], &[]), [21, 20]);
     }
 
     #[test]

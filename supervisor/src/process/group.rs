@@ -1,16 +1,16 @@
 //! A worker's process group: the unit that is signalled, so that grandchildren do not outlive it.
 
-use super::descendants::Processes;
+use super::descendants::ProcessTable;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 /// The process group a worker leads. Signals are sent only while the leader is not reaped, so that its
 /// number cannot belong to anyone else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Group {
+pub struct ProcessGroup {
     leader: Pid,
 }
 
-impl Group {
+impl ProcessGroup {
     /// The group led by `leader`.
     pub fn led_by(leader: Pid) -> Self {
         Self { leader }
@@ -39,8 +39,8 @@ impl Group {
 
     /// Ends all of the group, and what its leader started in sessions of their own, as far as parents lead there.
     pub fn kill(self) {
-        let escaped = Processes::read().descendants_of(self.id(), |_| false);
+        let escaped = ProcessTable::read().descendants_of(self.id(), |_| false);
         self.kill_members();
-        escaped.iter().filter(|seen| seen.group != self.id()).for_each(super::family::kill);
+        escaped.iter().filter(|seen| seen.group != self.id()).for_each(super::process_tree::kill);
     }
 }

@@ -3,12 +3,12 @@
 use rustix::io::Errno;
 use rustix::process::Pid;
 
-use super::leftovers::boot_id;
+use super::orphaned_workers::boot_id;
 
 /// Names one process for ever: a number that is used again has another start, and a host that was booted again
 /// another id.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub struct ProcessIdentity {
     /// The boot of the host and the namespace in which the number counts.
     pub host: String,
     /// The number.
@@ -19,7 +19,7 @@ pub struct Identity {
 
 /// What the system says of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whereabouts {
+pub enum ProcessLiveness {
     /// It cannot be seen from here.
     Unknown,
     /// It lives.
@@ -28,7 +28,7 @@ pub enum Whereabouts {
     Gone,
 }
 
-impl Identity {
+impl ProcessIdentity {
     /// This process. `None` where the system does not tell, or tells of another namespace.
     pub fn own() -> Option<Self> {
         let process_id = std::process::id();
@@ -44,18 +44,20 @@ impl Identity {
     }
 
     /// Whether another process lives, as far as this one can see.
-    pub fn whereabouts_of(&self, other: &Self) -> Whereabouts {
+    pub fn whereabouts_of(&self, other: &Self) -> ProcessLiveness {
         if other.host != self.host {
-            return Whereabouts::Unknown;
+            return ProcessLiveness::Unknown;
         }
         match stat(other.process_id) {
-            Some((_, started)) if started != other.started => Whereabouts::Gone,
-            Some(('Z' | 'X', _)) => Whereabouts::Gone,
-            Some(_) => Whereabouts::Lives,
+            Some((_, started)) if started != other.started => ProcessLiveness::Gone,
+            Some(('Z' | 'X', _)) => ProcessLiveness::Gone,
+            Some(_) => ProcessLiveness::Lives,
             // Others' processes may be hidden in /proc, and then only the system itself knows.
             None => match i32::try_from(other.process_id).ok().and_then(Pid::from_raw) {
-                Some(pid) if rustix::process::test_kill_process(pid) == Err(Errno::SRCH) => Whereabouts::Gone,
-                Some(_) | None => Whereabouts::Unknown,
+                Some(pid) if rustix::process::test_kill_process(pid) == Err(Errno::SRCH) => {
+                    ProcessLiveness::Gone
+                }
+                Some(_) | None => ProcessLiveness::Unknown,
             },
         }
     }
@@ -77,20 +79,20 @@ mod tests {
     #[test]
     #[expect(clippy::disallowed_methods, reason = "the test needs a process that ends")]
     fn the_system_tells_of_processes_on_this_host_and_of_no_others() {
-        let own = Identity::own().unwrap();
-        assert_eq!(own.whereabouts_of(&own), Whereabouts::Lives);
-        let recycled = Identity { started: own.started + 1, ..own.clone() };
-        assert_eq!(own.whereabouts_of(&recycled), Whereabouts::Gone, "its number was used again");
-        let elsewhere = Identity { host: "another boot".to_owned(), ..recycled };
-        assert_eq!(own.whereabouts_of(&elsewhere), Whereabouts::Unknown);
+        let own = ProcessIdentity::own().unwrap();
+        assert_eq!(own.whereabouts_of(&own), ProcessLiveness::Lives);
+        let recycled = ProcessIdentity { started: own.started + 1, ..own.clone() };
+        assert_eq!(own.whereabouts_of(&recycled), ProcessLiveness::Gone, "its number was used again");
+        let elsewhere = ProcessIdentity { host: "another boot".to_owned(), ..recycled };
+        assert_eq!(own.whereabouts_of(&elsewhere), ProcessLiveness::Unknown);
 
         let mut child =
             std::process::Command::new("sleep").arg("60").stdin(std::process::Stdio::null()).spawn().unwrap();
         let (_, started) = stat(child.id()).unwrap();
-        let other = Identity { process_id: child.id(), started, ..own.clone() };
-        assert_eq!(own.whereabouts_of(&other), Whereabouts::Lives);
+        let other = ProcessIdentity { process_id: child.id(), started, ..own.clone() };
+        assert_eq!(own.whereabouts_of(&other), ProcessLiveness::Lives);
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!(own.whereabouts_of(&other), Whereabouts::Gone);
+        assert_eq!(own.whereabouts_of(&other), ProcessLiveness::Gone);
     }
 }

@@ -16,11 +16,11 @@ const ENVIRONMENT_MAX_BYTES: u64 = 256 * 1024;
 
 /// The mark of one worker process. No other has the same, of whatever supervisor.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Mark {
+pub(crate) struct WorkerMark {
     id: String,
 }
 
-impl Mark {
+impl WorkerMark {
     /// A mark nobody has.
     pub(super) fn new() -> Self {
         Self { id: Uuid::new_v4().simple().to_string() }
@@ -67,11 +67,11 @@ mod tests {
 
     #[test]
     fn only_the_whole_variable_counts() {
-        let found = Mark::find(b"PATH=/bin\0MUSTER_WORKER_ID=abc\0HOME=/\0");
-        assert_eq!(found, Some(Mark::noted("abc")));
-        assert_ne!(Mark::find(b"MUSTER_WORKER_ID=abcd\0"), found);
+        let found = WorkerMark::find(b"PATH=/bin\0MUSTER_WORKER_ID=abc\0HOME=/\0");
+        assert_eq!(found, Some(WorkerMark::noted("abc")));
+        assert_ne!(WorkerMark::find(b"MUSTER_WORKER_ID=abcd\0"), found);
         for other in ["XMUSTER_WORKER_ID=abc\0", "A=MUSTER_WORKER_ID=abc\0", "MUSTER_WORKER_IDS=abc", ""] {
-            assert_eq!(Mark::find(other.as_bytes()), None, "{other:?}");
+            assert_eq!(WorkerMark::find(other.as_bytes()), None, "{other:?}");
         }
     }
 }

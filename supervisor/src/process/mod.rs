@@ -3,35 +3,35 @@
 //! Everything that touches a process lives here, and only here: spawning is a lint error elsewhere. This
 //! module knows nothing of frames, executions or the pool.
 
-mod births;
+mod child_reaper;
 mod descendants;
 mod descriptor_limit;
 mod descriptors;
-mod family;
 mod group;
 mod identity;
 mod launch;
-mod leftovers;
 mod mark;
 mod memory;
-mod orphans;
+mod orphaned_workers;
+mod process_tree;
+mod spawn_counter;
 mod spawner;
 mod wall;
 mod watch;
 
-pub use births::{Birth, Births};
-pub use descendants::{Processes, Seen, children};
+pub use child_reaper::reap_orphans;
+pub use descendants::{ObservedProcess, ProcessTable, children};
 pub use descriptor_limit::{
     DESCRIPTORS_ASIDE, DESCRIPTORS_PER_WORKER, connections_within, descriptors_for, raise_descriptor_limit,
 };
 pub use descriptors::close_inherited_on_exec;
-pub use family::Family;
-pub use group::Group;
-pub use identity::{Identity, Whereabouts};
+pub use group::ProcessGroup;
+pub use identity::{ProcessIdentity, ProcessLiveness};
 pub use launch::{Launch, LaunchError};
-pub use leftovers::{Leftovers, LeftoversError};
 pub use memory::resident_bytes;
-pub use orphans::reap_orphans;
-pub use spawner::{Child, PIPE_BYTES, Spawner};
+pub use orphaned_workers::{OrphanedWorkers, OrphanedWorkersError};
+pub use process_tree::ProcessTree;
+pub use spawn_counter::{SpawnCounter, SpawnOrder};
+pub use spawner::{PIPE_BYTES, SpawnedChild, Spawner};
 pub use wall::{Wall, close_to_others, walls};
 pub use watch::{ExitWatch, abandon};

@@ -14,8 +14,8 @@ use std::time::Duration;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::sync::oneshot;
 
-use super::mark::{MARK_ENV, Mark};
-use super::{Family, Group, Launch};
+use super::mark::{MARK_ENV, WorkerMark};
+use super::{Launch, ProcessGroup, ProcessTree};
 use crate::vital;
 
 /// What we ask a pipe to hold. Unprivileged users share a budget, so less is accepted.
@@ -32,11 +32,11 @@ const OOM_SCORE_WAIT: Duration = Duration::from_micros(500);
 
 /// A process just started: its group, its pidfd and our ends of its pipes.
 #[derive(Debug)]
-pub struct Child {
+pub struct SpawnedChild {
     /// The process group it leads.
-    pub group: Group,
+    pub group: ProcessGroup,
     /// The process and all it will ever start.
-    pub family: Family,
+    pub family: ProcessTree,
     /// Becomes readable when the process ends.
     pub pidfd: OwnedFd,
     /// We write here.
@@ -47,15 +47,15 @@ pub struct Child {
     pub stderr: OwnedFd,
 }
 
-struct Task {
+struct SpawnTask {
     launch: Arc<Launch>,
-    answer: oneshot::Sender<io::Result<Child>>,
+    answer: oneshot::Sender<io::Result<SpawnedChild>>,
 }
 
 /// A handle on the spawning thread. The thread ends when the last handle is gone.
 #[derive(Clone, Debug)]
 pub struct Spawner {
-    tasks: mpsc::Sender<Task>,
+    tasks: mpsc::Sender<SpawnTask>,
 }
 
 impl Spawner {
@@ -64,7 +64,7 @@ impl Spawner {
     /// # Errors
     /// When the system refuses a thread.
     pub fn start() -> io::Result<Self> {
-        let (tasks, received) = mpsc::channel::<Task>();
+        let (tasks, received) = mpsc::channel::<SpawnTask>();
         let oom_score = worker_oom_score(std::fs::read_to_string("/proc/self/oom_score_adj").ok().as_deref());
         std::thread::Builder::new().name("spawner".to_owned()).spawn(move || {
             let watched = vital::guard("spawner");
@@ -84,16 +84,16 @@ impl Spawner {
     ///
     /// # Errors
     /// What the system said.
-    pub async fn spawn(&self, launch: Arc<Launch>) -> io::Result<Child> {
+    pub async fn spawn(&self, launch: Arc<Launch>) -> io::Result<SpawnedChild> {
         let (answer, answered) = oneshot::channel();
         let gone = || io::Error::other("the spawning thread is gone");
-        self.tasks.send(Task { launch, answer }).map_err(|_| gone())?;
+        self.tasks.send(SpawnTask { launch, answer }).map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
 }
 
-fn spawn(launch: &Launch, oom_score: i32) -> io::Result<Child> {
-    let mark = Mark::new();
+fn spawn(launch: &Launch, oom_score: i32) -> io::Result<SpawnedChild> {
+    let mark = WorkerMark::new();
     let mut command = Command::new(&launch.program);
     command
         .args(&launch.arguments)
@@ -107,8 +107,8 @@ fn spawn(launch: &Launch, oom_score: i32) -> io::Result<Child> {
     let mut child = unless_busy(|| start(&mut command))?;
     let missing = || io::Error::other("a pipe of the new process is missing");
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or_else(missing)?;
-    let group = Group::led_by(pid);
-    super::orphans::adopt(child.id());
+    let group = ProcessGroup::led_by(pid);
+    super::child_reaper::adopt(child.id());
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (Some(stdin), Some(stdout), Some(stderr)) = pipes else { return Err(missing()) };
     // The child is not reaped, so its number cannot have been given to another process yet.
@@ -118,7 +118,7 @@ fn spawn(launch: &Launch, oom_score: i32) -> io::Result<Child> {
         let _ = rustix::pipe::fcntl_setpipe_size(pipe, PIPE_BYTES);
     }
     set_oom_score(child.id(), oom_score);
-    Ok(Child { group, family: Family::of(group, mark), pidfd, stdin, stdout, stderr })
+    Ok(SpawnedChild { group, family: ProcessTree::of(group, mark), pidfd, stdin, stdout, stderr })
 }
 
 /// We are not dumpable, and a child is like us until it has all but executed its program: its files are

@@ -22,7 +22,7 @@ pub struct Wall {
 
 /// What the system says of this process.
 #[derive(Clone, Copy, Debug)]
-struct Facts {
+struct ProcessFacts {
     is_dumpable: bool,
     /// This process, and so the workers it starts, may read any other.
     reads_all: bool,
@@ -40,14 +40,14 @@ pub fn close_to_others() {
 
 /// Which walls there are, and whether they stand.
 pub fn walls() -> Vec<Wall> {
-    judge(Facts {
+    assess(ProcessFacts {
         is_dumpable: !matches!(dumpable_behavior(), Ok(DumpableBehavior::NotDumpable)),
         reads_all: capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_PTRACE)),
         core_max: getrlimit(Resource::Core).maximum,
     })
 }
 
-fn judge(facts: Facts) -> Vec<Wall> {
+fn assess(facts: ProcessFacts) -> Vec<Wall> {
     let wall = |name, stands, detail: &str| Wall { name, stands, detail: detail.to_owned() };
     let memory = if facts.is_dumpable {
         wall(
@@ -76,12 +76,12 @@ mod tests {
 
     #[test]
     fn a_wall_that_does_not_stand_says_why() {
-        let stand = |facts| judge(facts).into_iter().map(|wall| wall.stands).collect::<Vec<_>>();
-        let closed = Facts { is_dumpable: false, reads_all: false, core_max: Some(0) };
+        let stand = |facts| assess(facts).into_iter().map(|wall| wall.stands).collect::<Vec<_>>();
+        let closed = ProcessFacts { is_dumpable: false, reads_all: false, core_max: Some(0) };
         assert_eq!(stand(closed), [true, true]);
-        assert_eq!(stand(Facts { is_dumpable: true, ..closed }), [false, true]);
-        assert_eq!(stand(Facts { core_max: None, ..closed }), [true, false]);
-        let root = judge(Facts { reads_all: true, ..closed });
+        assert_eq!(stand(ProcessFacts { is_dumpable: true, ..closed }), [false, true]);
+        assert_eq!(stand(ProcessFacts { core_max: None, ..closed }), [true, false]);
+        let root = assess(ProcessFacts { reads_all: true, ..closed });
         assert!(!root[0].stands && root[0].detail.contains("ordinary user"), "{root:?}");
     }
 }

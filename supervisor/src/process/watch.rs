@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 use tokio::io::unix::AsyncFd;
 
-use super::Group;
+use super::ProcessGroup;
 use crate::pool::ExitStatus;
 
 /// Waits for one process. Other children are never touched: a wait for any child would steal their status.
@@ -21,7 +21,7 @@ impl ExitWatch {
     ///
     /// # Errors
     /// When the runtime cannot watch one more descriptor.
-    pub fn new(group: Group, pidfd: OwnedFd) -> io::Result<Self> {
+    pub fn new(group: ProcessGroup, pidfd: OwnedFd) -> io::Result<Self> {
         Ok(Self { pidfd: super::descriptors::watch_readable(pidfd)?, pid: group.id() })
     }
 
@@ -35,7 +35,7 @@ impl ExitWatch {
     /// Reaps the process and tells how it ended.
     pub fn reap(self) -> ExitStatus {
         let status = waitid(WaitId::PidFd(self.pidfd.get_ref().as_fd()), WaitIdOptions::EXITED);
-        super::orphans::release(self.pid);
+        super::child_reaper::release(self.pid);
         match status {
             Ok(Some(status)) => match (status.exit_status(), status.terminating_signal()) {
                 (Some(code), _) => ExitStatus::Code(code),
@@ -49,8 +49,8 @@ impl ExitWatch {
 
 /// Ends a process that cannot be watched, and reaps it: it lives, so it must be neither forgotten nor left a
 /// zombie. Waits for it, which after a SIGKILL is a moment.
-pub fn abandon(group: Group) {
+pub fn abandon(group: ProcessGroup) {
     group.kill();
     let _ = waitid(WaitId::Pid(group.leader()), WaitIdOptions::EXITED);
-    super::orphans::release(group.id());
+    super::child_reaper::release(group.id());
 }

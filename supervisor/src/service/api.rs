@@ -8,18 +8,18 @@ use jiff::Timestamp;
 use muster_protocol::CancelReason;
 use uuid::Uuid;
 
-use super::known::{Look, SILENT_MAX};
+use super::database_status::{SILENT_MAX, StatusReading};
 use super::supervisor::Supervisor;
-use super::sweep::announce_rows;
-use crate::bus::{Addressed, Order, StatusChange};
-use crate::execution::{Attempt, Request, Status};
-use crate::finalize::{Cause, RefusedEnd};
-use crate::http::view::{Part, PoolView, Readiness};
-use crate::http::{RecycleTarget, Service, ServiceError};
+use crate::bus::{AddressedCommand, ControlCommand, StatusChange};
+use crate::execution::{Attempt, ExecutionRequest, Status};
+use crate::finalize::{RefusalCause, RefusedOutcome};
+use crate::http::view::{PoolView, Readiness, ReadinessPart};
+use crate::http::{ApiService, RecycleTarget, ServiceError};
 use crate::intake::rabbitmq::BrokerHealth;
+use crate::notify::sweep::notify_rows;
 use crate::observe::Unwritten;
 use crate::pool::PoolSnapshot;
-use crate::store::{CancelAnswer, Facts, NewExecution, PresenceShown, Submitted};
+use crate::store::{CancelResult, DatabaseFacts, NewExecution, PresenceShown, Submitted};
 
 /// More workers than this are surely a mistake.
 const WORKERS_MAX: usize = 10_000;
@@ -28,25 +28,28 @@ const WORKERS_MAX: usize = 10_000;
 const PRESENCE_WITHIN: Duration = Duration::from_secs(60);
 
 #[async_trait]
-impl Service for Supervisor {
-    async fn submit(&self, request: Request) -> Result<Status, ServiceError> {
+impl ApiService for Supervisor {
+    async fn submit(&self, request: ExecutionRequest) -> Result<Status, ServiceError> {
         let row = NewExecution::of(&request, self.default_max_attempts());
         self.insert(row).await
     }
 
-    async fn cancel(&self, id: Uuid) -> Result<CancelAnswer, ServiceError> {
+    async fn cancel(&self, id: Uuid) -> Result<CancelResult, ServiceError> {
         let answer = self.request_cancel(id).await?;
         match answer {
-            CancelAnswer::Requested { attempt, owner } if owner == self.core.claimant.owner => {
-                self.core.desk.cancel(attempt, CancelReason::User, "cancelled on request");
+            CancelResult::Requested { attempt, owner } if owner == self.core.claimant.owner => {
+                self.core.dispatcher.cancel(attempt, CancelReason::User, "cancelled on request");
             }
-            CancelAnswer::Requested { owner, .. } => {
+            CancelResult::Requested { owner, .. } => {
                 // The owner learns it at its next renewal anyway; this is the fast way. To the others it is nothing.
-                let order = Addressed { supervisor: Some(owner), order: Order::Cancel { execution_id: id } };
-                let _ = self.core.bus.give_order(&order).await;
+                let order = AddressedCommand {
+                    supervisor: Some(owner),
+                    order: ControlCommand::Cancel { execution_id: id },
+                };
+                let _ = self.core.bus.send_command(&order).await;
             }
             // One that ended here was announced when it was noted.
-            CancelAnswer::Cancelled | CancelAnswer::Tombstone | CancelAnswer::AlreadyTerminal(_) => {}
+            CancelResult::Cancelled | CancelResult::Tombstone | CancelResult::AlreadyTerminal(_) => {}
         }
         Ok(answer)
     }
@@ -61,7 +64,7 @@ impl Service for Supervisor {
         }
         let request =
             record.request.ok_or_else(|| ServiceError::Conflict("its request was not stored".into()))?;
-        let mut request = Request::parse(request.get().as_bytes())
+        let mut request = ExecutionRequest::parse(request.get().as_bytes())
             .map_err(|error| ServiceError::Conflict(format!("its request cannot be run again: {error}")))?;
         request.execution_id = Uuid::now_v7();
         let new = request.execution_id;
@@ -72,9 +75,9 @@ impl Service for Supervisor {
     }
 
     async fn pool(&self) -> PoolView {
-        let snapshot = self.core.crew.handle().snapshot().await;
+        let snapshot = self.core.executor.handle().snapshot().await;
         let pending = self.known.pending(&self.core.store).await;
-        // A crew that is gone has drained.
+        // A executor that is gone has drained.
         let pool = snapshot.map_or(PoolSnapshot { draining: true, ..PoolSnapshot::default() }, |it| it.pool);
         PoolView::of(&pool, self.core.claimant.owner, self.started_at, pending)
     }
@@ -87,24 +90,24 @@ impl Service for Supervisor {
             return Err(ServiceError::Invalid(message));
         }
         self.core.slots.set_workers(max_workers);
-        self.core.crew.handle().resize(min_workers, max_workers);
+        self.core.executor.handle().resize(min_workers, max_workers);
         Ok(())
     }
 
     async fn recycle(&self, target: RecycleTarget) -> Result<(), ServiceError> {
-        let crew = self.core.crew.handle();
+        let executor = self.core.executor.handle();
         let RecycleTarget::Worker(worker) = target else {
-            crew.recycle_all();
+            executor.recycle_all();
             return Ok(());
         };
-        let snapshot = crew.snapshot().await;
+        let snapshot = executor.snapshot().await;
         if !snapshot.is_some_and(|snapshot| snapshot.pool.workers.iter().any(|known| known.worker == worker))
         {
             return Err(ServiceError::NotFound(format!(
                 "no worker {worker}: `supervisor status` lists them"
             )));
         }
-        crew.recycle(worker);
+        executor.recycle(worker);
         Ok(())
     }
 
@@ -138,7 +141,7 @@ impl Service for Supervisor {
     }
 
     fn liveness(&self) -> Result<(), String> {
-        self.pulse.check()?;
+        self.liveness.check()?;
         match self.core.store.presence() {
             PresenceShown::Lost { since, why, beats: false }
                 if since > PRESENCE_WITHIN && self.core.store.writes_work() =>
@@ -176,13 +179,13 @@ impl Service for Supervisor {
 
 impl Supervisor {
     /// Notes the wish in the row: one that waits ends here, and that is told; one that runs is marked.
-    pub(super) async fn request_cancel(&self, id: Uuid) -> Result<CancelAnswer, ServiceError> {
+    pub(super) async fn request_cancel(&self, id: Uuid) -> Result<CancelResult, ServiceError> {
         let answer = self.core.store.request_cancel(id).await?;
         match answer {
-            CancelAnswer::Cancelled | CancelAnswer::Tombstone => {
-                announce_rows(&self.core.store, &self.core.bus, vec![id]);
+            CancelResult::Cancelled | CancelResult::Tombstone => {
+                notify_rows(&self.core.store, &self.core.bus, vec![id]);
             }
-            CancelAnswer::Requested { .. } | CancelAnswer::AlreadyTerminal(_) => {}
+            CancelResult::Requested { .. } | CancelResult::AlreadyTerminal(_) => {}
         }
         Ok(answer)
     }
@@ -208,7 +211,7 @@ impl Supervisor {
 }
 
 /// What others see of us. Without a lock and without a beat they may take over what runs here.
-fn presence_part(shown: PresenceShown) -> Option<Part> {
+fn presence_part(shown: PresenceShown) -> Option<ReadinessPart> {
     match shown {
         PresenceShown::NotNeeded => None,
         PresenceShown::Yes => Some(part("presence", true, "other supervisors see that this one lives")),
@@ -224,13 +227,13 @@ fn presence_part(shown: PresenceShown) -> Option<Part> {
 }
 
 /// One row that its database refuses is named, and no reason to take nothing else.
-fn outcomes_part(refused: &[RefusedEnd]) -> Part {
+fn outcomes_part(refused: &[RefusedOutcome]) -> ReadinessPart {
     let Some(first) = refused.first() else { return part("outcomes", true, "all are taken") };
-    let RefusedEnd { attempt, message, cause, tries: _ } = first;
+    let RefusedOutcome { attempt, message, cause, tries: _ } = first;
     let count = refused.len();
     let look_for = match cause {
-        Cause::Refused => "a trigger or a constraint that holds back its row",
-        Cause::Locked => "a transaction that was left open",
+        RefusalCause::Refused => "a trigger or a constraint that holds back its row",
+        RefusalCause::Locked => "a transaction that was left open",
     };
     let detail = format!(
         "the database does not take {count} of them and takes all others; the first is {attempt}: {message}; look \
@@ -240,7 +243,7 @@ fn outcomes_part(refused: &[RefusedEnd]) -> Part {
 }
 
 /// What the database said last, and when. One that is slow for a moment is as ready as it was.
-fn store_part(facts: &Look<Facts>) -> Part {
+fn store_part(facts: &StatusReading<DatabaseFacts>) -> ReadinessPart {
     let age = facts.age.as_secs();
     let silent = facts.silent_for.filter(|silent| *silent >= SILENT_MAX);
     match (&facts.answer, silent) {
@@ -260,7 +263,7 @@ fn store_part(facts: &Look<Facts>) -> Part {
 }
 
 /// Executions go on without the bus: it is named, and does not make us unready.
-fn bus_part(problem: Option<String>, waiting_for_records: usize) -> Part {
+fn bus_part(problem: Option<String>, waiting_for_records: usize) -> ReadinessPart {
     let waiting = match waiting_for_records {
         0 => String::new(),
         1 => "; 1 message waits for its pending record in Redis".to_owned(),
@@ -277,7 +280,7 @@ fn bus_part(problem: Option<String>, waiting_for_records: usize) -> Part {
 
 /// The store's rows are polled whatever the broker does, so a broker that is away is a degraded intake, named
 /// and not ready. Connected means that the broker has confirmed a consumer, or that no slot is free for one.
-fn queue_part(health: &BrokerHealth, slots_are_free: bool) -> Part {
+fn queue_part(health: &BrokerHealth, slots_are_free: bool) -> ReadinessPart {
     if let Some(problem) = health.problem.as_ref().or(health.consume_problem.as_ref()) {
         return part("queue", false, format!("rabbitmq: {problem}; connecting again"));
     }
@@ -292,6 +295,6 @@ fn queue_part(health: &BrokerHealth, slots_are_free: bool) -> Part {
     part("queue", true, detail)
 }
 
-fn part(part: &str, ready: bool, detail: impl Into<String>) -> Part {
-    Part { part: part.to_owned(), ready, detail: detail.into() }
+fn part(part: &str, ready: bool, detail: impl Into<String>) -> ReadinessPart {
+    ReadinessPart { part: part.to_owned(), ready, detail: detail.into() }
 }

@@ -1,33 +1,33 @@
-//! What the service and a batch have in common: a crew, the desk in front of it, the finalizer behind it.
+//! What the service and a batch have in common: a executor, the dispatcher in front of it, the finalizer behind it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use muster_protocol::{JsonBytes, Level, PROTOCOL_ENV, PROTOCOL_VERSION};
+use muster_protocol::{JsonBytes, LogLevel, PROTOCOL_ENV, PROTOCOL_VERSION};
 use secrecy::ExposeSecret;
 use uuid::Uuid;
 
-use super::desk::{AfterFailure, Desk, Prepare};
-use super::health::Health;
-use super::ledger::Ledger;
-use super::observer::Reporter;
-use super::slots::Slots;
 use crate::bus::Bus;
-use crate::crew::{Crew, CrewError, CrewOptions, Gear, Transcribe};
-use crate::finalize::{Doors, Files, Finalizer, OutboxError, RefusedEnd, Sink};
-use crate::observe::Metrics;
+use crate::dispatch::InFlight;
+use crate::dispatch::RunReporter;
+use crate::dispatch::Slots;
+use crate::dispatch::StartHealth;
+use crate::dispatch::{AfterFailure, Dispatcher, Prepare};
+use crate::executor::{Executor, ExecutorError, ExecutorOptions, TranscriptPolicy, WorkerSpec};
+use crate::finalize::{Admission, FinalizedSink, Finalizer, OutboxError, RefusedOutcome, SpillFiles};
+use crate::observe::SupervisorMetrics;
 use crate::pool::PoolConfig;
-use crate::process::{Launch, LaunchError, Leftovers};
+use crate::process::{Launch, LaunchError, OrphanedWorkers};
 use crate::settings::{Settings, WorkerVariable};
 use crate::store::{Claimant, Store};
-use crate::transcripts::{Folder, FolderError, Keeper};
+use crate::transcripts::{TranscriptFolder, TranscriptFolderError, TranscriptKeeper};
 use crate::vital;
 
 /// How often the rate of ends is looked at, for claiming ahead.
 const RATE_EVERY: Duration = Duration::from_millis(100);
 
-/// How long claimed attempts may take to be handed to the crew when a drain begins.
+/// How long claimed attempts may take to be handed to the executor when a drain begins.
 const PREPARED_WITHIN: Duration = Duration::from_secs(5);
 
 /// The running middle of a supervisor.
@@ -42,23 +42,23 @@ pub struct Core {
     /// What may be claimed.
     pub slots: Arc<Slots>,
     /// What is held.
-    pub ledger: Arc<Ledger>,
+    pub in_flight: Arc<InFlight>,
     /// Takes in what was claimed.
-    pub desk: Arc<Desk>,
+    pub dispatcher: Arc<Dispatcher>,
     /// The workers.
-    pub crew: Crew,
+    pub executor: Executor,
     /// Whether workers start.
-    pub health: Arc<Health>,
+    pub health: Arc<StartHealth>,
     /// What is counted.
-    pub metrics: Arc<Metrics>,
+    pub metrics: Arc<SupervisorMetrics>,
     /// Where transcripts are kept, if they are.
-    pub transcripts: Option<Arc<Keeper>>,
+    pub transcripts: Option<Arc<TranscriptKeeper>>,
     finalizer: Finalizer,
 }
 
 /// What a core is made of.
 #[derive(Debug)]
-pub struct Parts {
+pub struct CoreParts {
     /// Who claims.
     pub claimant: Claimant,
     /// The record.
@@ -66,55 +66,55 @@ pub struct Parts {
     /// Live views.
     pub bus: Bus,
     /// What is held.
-    pub ledger: Arc<Ledger>,
+    pub in_flight: Arc<InFlight>,
     /// What may be claimed.
     pub slots: Arc<Slots>,
     /// Hears of commits.
-    pub sink: Arc<dyn Sink>,
+    pub sink: Arc<dyn FinalizedSink>,
     /// Makes orders of requests.
     pub preparer: Arc<dyn Prepare>,
     /// What is counted.
-    pub metrics: Arc<Metrics>,
+    pub metrics: Arc<SupervisorMetrics>,
     /// Where ends wait on disk while the store is out of reach; a batch has none.
-    pub outbox: Option<Files>,
+    pub outbox: Option<SpillFiles>,
     /// Where process groups are recorded.
-    pub leftovers: Option<Leftovers>,
+    pub orphaned_workers: Option<OrphanedWorkers>,
     /// A batch gives up after so many failed starts; a service never does.
     pub give_up_after: Option<u32>,
     /// Whether a failure ends a batch.
     pub after_failure: AfterFailure,
     /// Where transcripts are kept, if they are.
-    pub transcripts: Option<Arc<Keeper>>,
+    pub transcripts: Option<Arc<TranscriptKeeper>>,
 }
 
 impl Core {
-    /// Starts the crew with the desk before it and the finalizer behind it.
+    /// Starts the executor with the dispatcher before it and the finalizer behind it.
     ///
     /// # Errors
     /// When the system refuses a thread or descriptors.
-    pub fn start(settings: &Settings, parts: Parts) -> Result<Self, CoreError> {
-        let Parts {
+    pub fn start(settings: &Settings, parts: CoreParts) -> Result<Self, CoreError> {
+        let CoreParts {
             claimant,
             store,
             bus,
-            ledger,
+            in_flight,
             slots,
             sink,
             preparer,
             metrics,
             outbox,
-            leftovers,
+            orphaned_workers,
             give_up_after,
             after_failure,
             transcripts,
         } = parts;
         let finalizer =
-            Finalizer::start(Arc::clone(&store), sink, Arc::clone(&slots) as Arc<dyn Doors>, outbox)?;
-        let health = Arc::new(Health::default());
+            Finalizer::start(Arc::clone(&store), sink, Arc::clone(&slots) as Arc<dyn Admission>, outbox)?;
+        let health = Arc::new(StartHealth::default());
         let ended = Arc::new(AtomicUsize::new(0));
-        let reporter = Arc::new(Reporter {
+        let reporter = Arc::new(RunReporter {
             owner: claimant.owner,
-            ledger: Arc::clone(&ledger),
+            in_flight: Arc::clone(&in_flight),
             slots: Arc::clone(&slots),
             finalizer: finalizer.clone(),
             bus: bus.clone(),
@@ -125,23 +125,35 @@ impl Core {
             transcripts: transcripts.clone(),
         });
         let pool = pool_config(settings, give_up_after);
-        let mut gear = gear(settings)?;
+        let mut spec = worker_spec(settings)?;
         if transcripts.is_none() {
-            gear.transcribe = Transcribe::None;
+            spec.transcribe = TranscriptPolicy::None;
         }
-        let options = CrewOptions { pool, gear, leftovers };
-        let crew = Crew::start(options, reporter)?;
-        let desk = Desk::new(
+        let options = ExecutorOptions { pool, spec, orphaned_workers };
+        let executor = Executor::start(options, reporter)?;
+        let dispatcher = Dispatcher::new(
             claimant.owner,
-            Arc::clone(&ledger),
-            crew.handle(),
+            Arc::clone(&in_flight),
+            executor.handle(),
             finalizer.clone(),
             preparer,
             after_failure,
             Arc::clone(&slots),
         );
         tokio::spawn(vital::serving("rate", watch_rate(Arc::downgrade(&slots), ended)));
-        Ok(Self { claimant, store, bus, slots, ledger, desk, crew, health, metrics, transcripts, finalizer })
+        Ok(Self {
+            claimant,
+            store,
+            bus,
+            slots,
+            in_flight,
+            dispatcher,
+            executor,
+            health,
+            metrics,
+            transcripts,
+            finalizer,
+        })
     }
 
     /// Returns when what an earlier process could not write is written. Claim nothing before.
@@ -155,22 +167,22 @@ impl Core {
     }
 
     /// The ends that the database refuses although it takes others.
-    pub fn refused(&self) -> Vec<RefusedEnd> {
+    pub fn refused(&self) -> Vec<RefusedOutcome> {
         self.finalizer.refused()
     }
 
-    /// Returns when what was claimed has reached the crew. Claim nothing meanwhile, and drain after: a crew that has
+    /// Returns when what was claimed has reached the executor. Claim nothing meanwhile, and drain after: a executor that has
     /// drained hears of nothing more.
     pub async fn prepared(&self) {
         let deadline = tokio::time::Instant::now() + PREPARED_WITHIN;
-        while self.ledger.is_preparing() && tokio::time::Instant::now() < deadline {
+        while self.in_flight.is_preparing() && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
-    /// Returns when the crew has ended and every end it reported is committed, or kept in the outbox. Call after a drain.
-    pub async fn settled(&self) {
-        self.crew.ended().await;
+    /// Returns when the executor has ended and every end it reported is committed, or kept in the outbox. Call after a drain.
+    pub async fn drained(&self) {
+        self.executor.ended().await;
         self.finalizer.flushed().await;
         if let Some(transcripts) = &self.transcripts {
             transcripts.flushed().await;
@@ -186,13 +198,13 @@ pub enum CoreError {
     Launch(#[from] LaunchError),
     /// The thread.
     #[error(transparent)]
-    Crew(#[from] CrewError),
+    Executor(#[from] ExecutorError),
     /// The outbox.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
     /// The folder of transcripts.
     #[error(transparent)]
-    Transcripts(#[from] FolderError),
+    Transcripts(#[from] TranscriptFolderError),
     /// The thread that writes them.
     #[error("the thread that writes transcripts cannot start: {0}; raise the limit on threads")]
     Thread(#[from] std::io::Error),
@@ -215,10 +227,13 @@ async fn watch_rate(slots: std::sync::Weak<Slots>, ended: Arc<AtomicUsize>) {
 ///
 /// # Errors
 /// When the folder cannot be made, or the system refuses a thread.
-pub fn transcripts(settings: &Settings, data_dir: &std::path::Path) -> Result<Arc<Keeper>, CoreError> {
+pub fn transcripts(
+    settings: &Settings,
+    data_dir: &std::path::Path,
+) -> Result<Arc<TranscriptKeeper>, CoreError> {
     let max_bytes = settings.transcripts_max_mb.unwrap_or(u64::MAX >> 20).saturating_mul(1024 * 1024);
-    let folder = Folder::open(data_dir.join("transcripts"), max_bytes)?;
-    Ok(Keeper::start(folder)?)
+    let folder = TranscriptFolder::open(data_dir.join("transcripts"), max_bytes)?;
+    Ok(TranscriptKeeper::start(folder)?)
 }
 
 /// What the pool decides by.
@@ -244,7 +259,7 @@ pub fn pool_config(settings: &Settings, give_up_after: Option<u32>) -> PoolConfi
 ///
 /// # Errors
 /// When there is no command.
-pub fn gear(settings: &Settings) -> Result<Gear, LaunchError> {
+pub fn worker_spec(settings: &Settings) -> Result<WorkerSpec, LaunchError> {
     let variables = settings.worker_env.iter().map(|variable| match variable {
         WorkerVariable::Pass { name } => (name.clone(), None),
         WorkerVariable::Set { name, value } => (name.clone(), Some(value.expose_secret().into())),
@@ -258,10 +273,10 @@ pub fn gear(settings: &Settings) -> Result<Gear, LaunchError> {
         "memory_limit_mb": settings.max_worker_memory_mb,
         "api_address": settings.http_bind,
     });
-    Ok(Gear {
+    Ok(WorkerSpec {
         launch: Arc::new(launch),
         welcome_config: JsonBytes::of(&welcome),
-        log_level: Level::Debug,
+        log_level: LogLevel::Debug,
         transcribe: settings.transcripts,
     })
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::private::{self, Unfit};
+use crate::private::{self, NotPrivate};
 
 /// The data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +25,7 @@ pub enum DataDirError {
         /// Which directory.
         path: PathBuf,
         /// Why not, and what to do.
-        reason: Unfit,
+        reason: NotPrivate,
     },
     /// It cannot be made or written.
     #[error("data_dir {path} cannot be used: {source}; make it writable or choose another")]
@@ -90,7 +90,7 @@ pub(super) fn make_private(path: &Path) -> Result<(), DataDirError> {
     let unusable = |source| DataDirError::Unusable { path: path.to_owned(), source };
     private::make_folder(path).map_err(unusable)?;
     let rights = private::look(path).map_err(unusable)?;
-    private::judge(&rights).map_err(|reason| DataDirError::Unfit { path: path.to_owned(), reason })?;
+    private::check_rights(&rights).map_err(|reason| DataDirError::Unfit { path: path.to_owned(), reason })?;
     let changed = private::tighten(path).map_err(unusable)?;
     if rights.is_open() {
         let mode = format!("{:o}", rights.mode());

@@ -1,17 +1,17 @@
-//! The signs of life: the one other supervisors and dashboards see, and the one of the crew's thread.
+//! The signs of life: the one other supervisors and dashboards see, and the one of the executor's thread.
 
 use std::sync::Weak;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::pulse::Loop;
 use super::supervisor::Supervisor;
 use crate::bus::HEARTBEAT_INTERVAL;
-use crate::http::Service;
+use crate::http::ApiService;
+use crate::liveness::VitalLoop;
 
-/// How often the crew's thread is asked whether it still answers.
-const CREW_ASKED_EVERY: Duration = Duration::from_secs(2);
+/// How often the executor's thread is asked whether it still answers.
+const EXECUTOR_ASKED_EVERY: Duration = Duration::from_secs(2);
 
 /// Shows the pool on the bus for as long as the supervisor lives.
 pub(super) async fn beat_for_ever(supervisor: Weak<Supervisor>) {
@@ -26,16 +26,16 @@ pub(super) async fn beat_for_ever(supervisor: Weak<Supervisor>) {
     }
 }
 
-/// Asks the crew's thread for an answer, until it has drained or the supervisor is gone.
-pub(super) async fn watch_crew(supervisor: Weak<Supervisor>) {
-    let mut every = tokio::time::interval(CREW_ASKED_EVERY);
+/// Asks the executor's thread for an answer, until it has drained or the supervisor is gone.
+pub(super) async fn watch_executor(supervisor: Weak<Supervisor>) {
+    let mut every = tokio::time::interval(EXECUTOR_ASKED_EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         every.tick().await;
         let Some(supervisor) = supervisor.upgrade() else { return };
-        if supervisor.core.crew.handle().snapshot().await.is_none() {
-            return supervisor.pulse.rest(Loop::Crew);
+        if supervisor.core.executor.handle().snapshot().await.is_none() {
+            return supervisor.liveness.disarm(VitalLoop::Executor);
         }
-        supervisor.pulse.beat(Loop::Crew);
+        supervisor.liveness.beat(VitalLoop::Executor);
     }
 }

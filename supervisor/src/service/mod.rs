@@ -1,42 +1,19 @@
-//! The service: intake, desk, crew, finalizer and announcer, wired together, started and stopped.
+//! The service: intake, dispatcher, executor, finalizer and notifier, wired together, started and stopped.
 
-mod announcer;
 mod api;
 mod backends;
-mod claims;
+mod commands;
 mod core;
 mod data_dir;
-mod desk;
-mod health;
+mod database_status;
 mod heartbeat;
-mod known;
-mod leases;
-mod ledger;
-mod neighbours;
-mod observer;
-mod orders;
-mod poll;
-mod prepare;
-mod prewarm_gate;
-mod pulse;
 mod run;
-mod slots;
 mod starting;
-mod strays;
 mod supervisor;
-mod sweep;
 
-pub use announcer::Announcer;
 pub use backends::{BackendError, OpenStore, open_bus, open_store, sqlite_path};
-pub use core::{Core, CoreError, Parts, claimant, gear, pool_config, transcripts};
+pub use core::{Core, CoreError, CoreParts, claimant, pool_config, transcripts, worker_spec};
 pub use data_dir::{DataDir, DataDirError};
-pub use desk::{AfterFailure, Desk, Prepare, PrepareError, Prepared};
-pub use health::{Health, StartTrouble};
-pub use ledger::{Claiming, Held, Ledger, Phase, Terms};
-pub use prepare::Preparer;
-pub use pulse::{Loop, Pulse};
 pub use run::{RunError, run};
-pub use slots::{Closed, Reservation, Slot, Slots};
 pub use starting::Starting;
-pub use strays::{ClaimsUnderWay, Suspects};
-pub use supervisor::{Reload, StartError, Supervisor, Tasks};
+pub use supervisor::{ReloadSettings, StartError, Supervisor, Tasks};

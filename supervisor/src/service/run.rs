@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 use super::core::pool_config;
 use super::data_dir::make_private;
 use super::starting::Starting;
-use super::supervisor::{Reload, StartError, Supervisor, Tasks};
+use super::supervisor::{ReloadSettings, StartError, Supervisor, Tasks};
 use crate::access::{Access, TokenError, dashboard_url};
 use crate::client::reachable;
-use crate::http::{Api, Front, Service};
+use crate::http::{Api, ApiService, StartupServer};
 use crate::process::{connections_within, descriptors_for, raise_descriptor_limit, reap_orphans, walls};
 use crate::settings::Settings;
 use crate::vital;
@@ -60,7 +60,7 @@ pub enum RunError {
 ///
 /// # Errors
 /// When it cannot start.
-pub async fn run(settings: Settings, reload: Reload) -> Result<(), RunError> {
+pub async fn run(settings: Settings, reload: ReloadSettings) -> Result<(), RunError> {
     vital::end_on_panic();
     let connections_max = check_descriptors(&settings);
     say_walls();
@@ -71,7 +71,7 @@ pub async fn run(settings: Settings, reload: Reload) -> Result<(), RunError> {
     let (starting, closing) = (Starting::default(), CancellationToken::new());
     let mut settings = settings;
     let access = access(&settings)?;
-    let front = Front::starting(access.clone(), starting.waits_for());
+    let front = StartupServer::starting(access.clone(), starting.waits_for());
     let listener = listen(settings.http_bind).await?;
     if let Some(address) = listener.as_ref().and_then(|listener| listener.local_addr().ok()) {
         say_address(address, &access);
@@ -169,7 +169,7 @@ async fn listen(address: Option<SocketAddr>) -> Result<Option<TcpListener>, RunE
 }
 
 fn serve(
-    front: Front,
+    front: StartupServer,
     listener: TcpListener,
     closing: CancellationToken,
     connections_max: usize,
@@ -182,7 +182,7 @@ fn api(supervisor: &Arc<Supervisor>, access: Access, closing: CancellationToken)
     Api {
         store: Arc::clone(&supervisor.core.store),
         bus: supervisor.core.bus.clone(),
-        service: Arc::clone(supervisor) as Arc<dyn Service>,
+        service: Arc::clone(supervisor) as Arc<dyn ApiService>,
         access,
         closing,
     }
@@ -191,15 +191,15 @@ fn api(supervisor: &Arc<Supervisor>, access: Access, closing: CancellationToken)
 /// Drains; a second signal hurries, a third leaves at once.
 async fn leave(supervisor: Arc<Supervisor>, tasks: Tasks, mut signals: Signals) -> Result<(), usize> {
     let grace = supervisor.settings.read().unwrap_or_else(PoisonError::into_inner).drain;
-    let (hurry, abandon) = (CancellationToken::new(), CancellationToken::new());
-    let (second, third) = (hurry.clone(), abandon.clone());
+    let (force, abandon) = (CancellationToken::new(), CancellationToken::new());
+    let (second, third) = (force.clone(), abandon.clone());
     let hearing = tokio::spawn(async move {
         signals.leave().await;
         second.cancel();
         signals.leave().await;
         third.cancel();
     });
-    let left = tasks.drain(supervisor, grace, hurry, abandon).await;
+    let left = tasks.drain(supervisor, grace, force, abandon).await;
     hearing.abort();
     left
 }
@@ -259,7 +259,7 @@ async fn feed_watchdog(supervisor: Arc<Supervisor>) {
     let mut every = tokio::time::interval(limit / 3);
     loop {
         every.tick().await;
-        match supervisor.pulse.check() {
+        match supervisor.liveness.check() {
             Ok(()) => notify(NotifyState::Watchdog),
             Err(problem) => tracing::error!(problem, "the watchdog is not fed any more"),
         }

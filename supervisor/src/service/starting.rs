@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::backends::{BackendError, OpenStore, open_store};
-use crate::http::view::{Part, Readiness};
+use crate::http::view::{Readiness, ReadinessPart};
 use crate::settings::Settings;
 use crate::store::Durability;
 
@@ -73,5 +73,5 @@ async fn open_and_migrate(settings: &Settings) -> Result<OpenStore, BackendError
 }
 
 fn waiting(part: &str, detail: String) -> Readiness {
-    Readiness::of(vec![Part { part: part.to_owned(), ready: false, detail }])
+    Readiness::of(vec![ReadinessPart { part: part.to_owned(), ready: false, detail }])
 }

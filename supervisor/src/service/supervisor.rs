@@ -1,6 +1,6 @@
 //! A supervisor's life: started in order, run, drained, left.
 //!
-//! On the way in: the data directory is locked, leftovers are killed, the store is opened, and only then is
+//! On the way in: the data directory is locked, orphaned workers are killed, the store is opened, and only then is
 //! anything claimed. On the way out: intake stops, runs go on for their grace, ends are committed and
 //! announced, and only then does the process leave.
 
@@ -14,28 +14,30 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::announcer::Announcer;
 use super::backends::{BackendError, OpenStore, open_bus};
-use super::claims::DeskClaims;
-use super::core::{Core, CoreError, Parts, claimant, transcripts};
+use super::core::{Core, CoreError, CoreParts, claimant, transcripts};
 use super::data_dir::{DataDir, DataDirError};
-use super::desk::{AfterFailure, Prepare};
-use super::known::Known;
-use super::ledger::Ledger;
-use super::neighbours::{Neighbours, watch_for_ever};
-use super::poll::Poll;
-use super::prepare::Preparer;
-use super::pulse::{Loop, Pulse};
-use super::slots::{Closed, Slots};
+use super::database_status::DatabaseStatus;
+use super::heartbeat;
 use super::starting::Starting;
-use super::sweep::sweep_for_ever;
-use super::{heartbeat, leases, orders};
-use crate::finalize::{Files, OutboxError, Sink};
+use crate::dispatch::DispatchClaims;
+use crate::dispatch::InFlight;
+use crate::dispatch::Preparer;
+use crate::dispatch::StorePoll;
+use crate::dispatch::leases;
+use crate::dispatch::{AfterFailure, Prepare};
+use crate::dispatch::{IntakeClosed, Slots};
+use crate::dispatch::{PeerWatch, watch_for_ever};
+use crate::finalize::{FinalizedSink, OutboxError, SpillFiles};
 use crate::intake::rabbitmq::{AmqpError, BrokerHealth, IntakeOptions, RabbitIntake};
-use crate::observe::Metrics;
-use crate::process::{Leftovers, LeftoversError};
+use crate::liveness::{Liveness, VitalLoop};
+use crate::notify::Notifier;
+use crate::notify::control_commands;
+use crate::notify::sweep::sweep_for_ever;
+use crate::observe::SupervisorMetrics;
+use crate::process::{OrphanedWorkers, OrphanedWorkersError};
 use crate::settings::Settings;
-use crate::store::Lost;
+use crate::store::ExpiredOwners;
 use crate::vital;
 
 /// How long the last announcements may take.
@@ -59,26 +61,26 @@ pub struct Supervisor {
     pub broker: OnceLock<watch::Receiver<BrokerHealth>>,
     preparer: Arc<Preparer>,
     /// What the database said last.
-    pub(super) known: Known,
+    pub(super) known: DatabaseStatus,
     /// Whether its loops turn.
-    pub pulse: Arc<Pulse>,
+    pub liveness: Arc<Liveness>,
     /// How settings are read again.
-    reload: Reload,
+    reload: ReloadSettings,
     stop_intake: CancellationToken,
     data_dir: DataDir,
 }
 
 /// Reads the settings again, from where they were read first.
-pub struct Reload(Box<dyn Fn() -> Result<Settings, String> + Send + Sync>);
+pub struct ReloadSettings(Box<dyn Fn() -> Result<Settings, String> + Send + Sync>);
 
-impl Reload {
+impl ReloadSettings {
     /// Reads them with this.
     pub fn with(read: impl Fn() -> Result<Settings, String> + Send + Sync + 'static) -> Self {
         Self(Box::new(read))
     }
 }
 
-impl std::fmt::Debug for Reload {
+impl std::fmt::Debug for ReloadSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Reload")
     }
@@ -92,7 +94,7 @@ pub struct Tasks {
     broker: Option<RabbitIntake>,
     /// Go on until the last end is committed.
     background: JoinSet<()>,
-    announcer: Arc<Announcer>,
+    notifier: Arc<Notifier>,
 }
 
 /// A supervisor cannot start.
@@ -103,7 +105,7 @@ pub enum StartError {
     DataDir(#[from] DataDirError),
     /// The record of worker processes.
     #[error(transparent)]
-    Leftovers(#[from] LeftoversError),
+    OrphanedWorkers(#[from] OrphanedWorkersError),
     /// The outbox.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
@@ -113,7 +115,7 @@ pub enum StartError {
     /// The broker's address.
     #[error(transparent)]
     Amqp(#[from] AmqpError),
-    /// The crew.
+    /// The executor.
     #[error(transparent)]
     Core(#[from] CoreError),
 }
@@ -125,53 +127,53 @@ impl Supervisor {
     /// When a setting cannot be used; a database that does not answer is waited for.
     pub async fn start(
         settings: Settings,
-        reload: Reload,
+        reload: ReloadSettings,
         starting: &Starting,
     ) -> Result<(Arc<Self>, Tasks), StartError> {
         let data_dir = DataDir::lock(&settings.data_dir)?;
-        let (leftovers, killed) = Leftovers::kill_and_open(data_dir.path())?;
+        let (orphaned_workers, killed) = OrphanedWorkers::kill_and_open(data_dir.path())?;
         if killed > 0 {
             tracing::warn!(killed, "killed workers that an earlier supervisor left behind");
         }
         let OpenStore { store, file } = starting.open_store(&settings).await?;
         let shared = file.is_none();
-        let outbox = Files::open(data_dir.path(), OUTBOX_MAX_BYTES)?;
+        let outbox = SpillFiles::open(data_dir.path(), OUTBOX_MAX_BYTES)?;
         let claimant = claimant(&settings);
         starting.when_store_answers(async || Ok(store.hold_presence(&claimant).await?)).await?;
         let bus = open_bus(&settings)?;
-        let ledger = Arc::new(Ledger::default());
+        let in_flight = Arc::new(InFlight::default());
         let slots = Slots::new(settings.max_workers);
-        let metrics = Arc::new(Metrics::new());
-        let announcer = Announcer::start(
+        let metrics = Arc::new(SupervisorMetrics::new());
+        let notifier = Notifier::start(
             Arc::clone(&store),
             bus.clone(),
-            Arc::clone(&ledger),
+            Arc::clone(&in_flight),
             Arc::clone(&slots),
             Arc::clone(&metrics),
         );
         let preparer = Preparer::new(Arc::clone(&store), bus.clone(), settings.execution_timeout);
-        let parts = Parts {
+        let parts = CoreParts {
             claimant,
             preparer: Arc::clone(&preparer) as Arc<dyn Prepare>,
             store,
             bus,
-            ledger,
+            in_flight,
             slots,
-            sink: Arc::clone(&announcer) as Arc<dyn Sink>,
+            sink: Arc::clone(&notifier) as Arc<dyn FinalizedSink>,
             metrics,
             outbox: Some(outbox),
-            leftovers: Some(leftovers),
+            orphaned_workers: Some(orphaned_workers),
             give_up_after: None,
             after_failure: AfterFailure::GoOn,
             transcripts: Some(transcripts(&settings, data_dir.path())?),
         };
         let supervisor = Arc::new(Self {
             core: Core::start(&settings, parts)?,
-            pulse: Arc::new(Pulse::new(settings.lease)),
+            liveness: Arc::new(Liveness::new(settings.lease)),
             settings: RwLock::new(settings),
             started_at: Timestamp::now(),
             broker: OnceLock::new(),
-            known: Known::default(),
+            known: DatabaseStatus::default(),
             preparer,
             reload,
             stop_intake: CancellationToken::new(),
@@ -181,7 +183,7 @@ impl Supervisor {
         starting.wait_for("outbox", "outcomes of an earlier process are being written");
         supervisor.core.replayed().await;
         let broker = supervisor.start_broker()?;
-        let tasks = supervisor.start_tasks(shared, announcer, broker);
+        let tasks = supervisor.start_tasks(shared, notifier, broker);
         tracing::info!(supervisor = %supervisor.core.claimant.owner, "supervisor started");
         Ok((supervisor, tasks))
     }
@@ -195,12 +197,12 @@ impl Supervisor {
             queue: settings.queue.clone(),
             default_max_attempts: settings.max_attempts,
         };
-        let Core { claimant, store, slots, desk, bus, .. } = &self.core;
-        let claims = DeskClaims {
+        let Core { claimant, store, slots, dispatcher, bus, .. } = &self.core;
+        let claims = DispatchClaims {
             claimant: *claimant,
             store: Arc::clone(store),
             slots: Arc::clone(slots),
-            desk: Arc::clone(desk),
+            dispatcher: Arc::clone(dispatcher),
         };
         let intake = RabbitIntake::start(&options, Arc::new(claims), Arc::clone(store), bus.clone())?;
         let _ = self.broker.set(intake.health());
@@ -210,42 +212,45 @@ impl Supervisor {
     fn start_tasks(
         self: &Arc<Self>,
         shared: bool,
-        announcer: Arc<Announcer>,
+        notifier: Arc<Notifier>,
         broker: Option<RabbitIntake>,
     ) -> Tasks {
-        let Core { claimant, store, slots, desk, .. } = &self.core;
-        let (claimant, store, desk) = (*claimant, Arc::clone(store), Arc::clone(desk));
+        let Core { claimant, store, slots, dispatcher, .. } = &self.core;
+        let (claimant, store, dispatcher) = (*claimant, Arc::clone(store), Arc::clone(dispatcher));
         let mut background = JoinSet::new();
-        let pulse = Arc::clone(&self.pulse);
+        let liveness = Arc::clone(&self.liveness);
         // All of them begin now: one that never turns shows too.
-        for begins in [Loop::Crew, Loop::Poll, Loop::Leases] {
-            pulse.beat(begins);
+        for begins in [VitalLoop::Executor, VitalLoop::Poll, VitalLoop::Leases] {
+            liveness.beat(begins);
         }
-        let renewing =
-            leases::renew_for_ever(Arc::clone(&desk), Arc::clone(&store), claimant, Arc::clone(&pulse));
+        let renewing = leases::renew_for_ever(
+            Arc::clone(&dispatcher),
+            Arc::clone(&store),
+            claimant,
+            Arc::clone(&liveness),
+        );
         background.spawn(vital::turning("leases", renewing));
-        let starts = leases::record_starts_for_ever(Arc::clone(&desk), Arc::clone(&store), claimant);
+        let starts = leases::record_starts_for_ever(Arc::clone(&dispatcher), Arc::clone(&store), claimant);
         background.spawn(vital::turning("starts", starts));
         background.spawn(vital::turning("sweep", sweep_for_ever(Arc::clone(&store), self.core.bus.clone())));
         background.spawn(vital::turning("heartbeat", heartbeat::beat_for_ever(Arc::downgrade(self))));
-        background.spawn(vital::serving("crew-watch", heartbeat::watch_crew(Arc::downgrade(self))));
-        let obeying = orders::obey_for_ever(Arc::downgrade(self), self.core.bus.clone());
-        background.spawn(vital::turning("orders", obeying));
-        let neighbours = if shared {
-            let (found, lost) = watch::channel(Lost::default());
-            background
-                .spawn(vital::serving("neighbours", watch_for_ever(Arc::clone(&store), claimant, found)));
-            Neighbours::Some(lost)
+        background.spawn(vital::serving("executor-watch", heartbeat::watch_executor(Arc::downgrade(self))));
+        let commands = control_commands::handle_commands(Arc::downgrade(self), self.core.bus.clone());
+        background.spawn(vital::turning("orders", commands));
+        let peers = if shared {
+            let (found, lost) = watch::channel(ExpiredOwners::default());
+            background.spawn(vital::serving("peers", watch_for_ever(Arc::clone(&store), claimant, found)));
+            PeerWatch::Some(lost)
         } else {
-            Neighbours::None
+            PeerWatch::None
         };
         let mut intake = JoinSet::new();
         let (slots, stop) = (Arc::clone(slots), self.stop_intake.clone());
         let bus = self.core.bus.clone();
         let told = stop.clone();
-        let poll = Poll { desk, store, bus, slots, claimant, neighbours, stop, pulse };
+        let poll = StorePoll { dispatcher, store, bus, slots, claimant, peers, stop, liveness };
         intake.spawn(vital::turning_until("poll", told, poll.run()));
-        Tasks { intake, broker, background, announcer }
+        Tasks { intake, broker, background, notifier }
     }
 
     /// Reads the settings again and rolls the workers. What cannot change in a running supervisor is named.
@@ -261,11 +266,11 @@ impl Supervisor {
             new.http_bind = old.http_bind;
             fixed
         };
-        let gear = super::core::gear(&new).map_err(|error| error.to_string())?;
+        let spec = super::core::worker_spec(&new).map_err(|error| error.to_string())?;
         let pool = super::core::pool_config(&new, None);
         self.core.slots.set_workers(new.max_workers);
         self.preparer.set_default_timeout(new.execution_timeout);
-        self.core.crew.handle().reload(gear, pool);
+        self.core.executor.handle().reload(spec, pool);
         if !fixed.is_empty() {
             tracing::warn!(settings = fixed.join(", "), "changed settings that count from the next start on");
         }
@@ -280,13 +285,13 @@ impl Supervisor {
 
     /// Nothing more is claimed from here on.
     pub fn stop_intake(&self) {
-        self.core.slots.close(Closed::Draining);
+        self.core.slots.close(IntakeClosed::Draining);
         self.stop_intake.cancel();
     }
 }
 
 impl Tasks {
-    /// Leaves: intake stops, runs go on for up to `grace`, ends are committed and announced. `hurry` makes
+    /// Leaves: intake stops, runs go on for up to `grace`, ends are committed and announced. `force` makes
     /// what still runs be cancelled, `abandon` leaves at once.
     ///
     /// # Errors
@@ -295,38 +300,42 @@ impl Tasks {
         mut self,
         supervisor: Arc<Supervisor>,
         grace: Duration,
-        hurry: CancellationToken,
+        force: CancellationToken,
         abandon: CancellationToken,
     ) -> Result<(), usize> {
         let abandoned = tokio::select! {
-            () = self.settle(&supervisor, grace, hurry) => Ok(()),
+            () = self.wind_down(&supervisor, grace, force) => Ok(()),
             () = abandon.cancelled() => Err(supervisor.core.in_memory_only()),
         };
         vital::stand_down();
         self.background.shutdown().await;
         abandoned?;
-        let _ = tokio::time::timeout(ANNOUNCED_WITHIN, self.announcer.announced()).await;
+        let _ = tokio::time::timeout(ANNOUNCED_WITHIN, self.notifier.finished()).await;
         tracing::info!("supervisor left");
         Ok(())
     }
 
-    async fn settle(&mut self, supervisor: &Supervisor, grace: Duration, hurry: CancellationToken) {
+    async fn wind_down(&mut self, supervisor: &Supervisor, grace: Duration, force: CancellationToken) {
         supervisor.stop_intake();
         while self.intake.join_next().await.is_some() {}
         if let Some(broker) = self.broker.take() {
             broker.stop().await;
         }
         supervisor.core.prepared().await;
-        let crew = supervisor.core.crew.handle();
-        tracing::info!(held = supervisor.core.ledger.len(), grace_seconds = grace.as_secs_f64(), "draining");
-        crew.drain(grace);
+        let executor = supervisor.core.executor.handle();
+        tracing::info!(
+            held = supervisor.core.in_flight.len(),
+            grace_seconds = grace.as_secs_f64(),
+            "draining"
+        );
+        executor.drain(grace);
         let hurrying = AbortOnDropHandle::new(tokio::spawn(async move {
-            hurry.cancelled().await;
+            force.cancelled().await;
             tracing::warn!("leaving now: what still runs is cancelled and goes back");
-            crew.drain_now();
+            executor.force();
         }));
         tokio::select! {
-            () = supervisor.core.settled() => {}
+            () = supervisor.core.drained() => {}
             () = tell_what_is_held(supervisor) => {}
         }
         drop(hurrying);
@@ -335,7 +344,7 @@ impl Tasks {
 
 /// A process that holds the only copy of outcomes does not end by itself: says so, and how to leave. Does not end.
 async fn tell_what_is_held(supervisor: &Supervisor) {
-    supervisor.core.crew.ended().await;
+    supervisor.core.executor.ended().await;
     tokio::time::sleep(HELD_TOLD_AFTER).await;
     loop {
         let count = supervisor.core.in_memory_only();

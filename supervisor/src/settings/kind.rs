@@ -5,18 +5,18 @@ mod choice;
 mod number;
 mod text;
 
-pub(crate) use address::{Bind, DatabaseUrl, ServerUrl, Token};
+pub(crate) use address::{BindKind, DatabaseUrl, ServerUrl, TokenKind};
 pub use address::{HttpToken, is_token};
 pub use choice::LogFormat;
-pub(crate) use choice::{Format, Transcripts};
-pub(crate) use number::{Count, Interval, Limit, Millis, Seconds};
+pub(crate) use choice::{FormatKind, TranscriptsKind};
+pub(crate) use number::{CountKind, IntervalKind, LimitKind, MillisKind, SecondsKind};
 pub use text::WorkerVariable;
-pub(crate) use text::{Command, Level, Name, Path, Variables};
+pub(crate) use text::{CommandKind, LevelKind, NameKind, PathKind, VariablesKind};
 
 use super::source::Raw;
 
 /// How one type of value is read and shown.
-pub(crate) trait Kind {
+pub(crate) trait SettingKind {
     /// What the field holds.
     type Value;
     /// What stands for the value in help texts.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::kind::{HttpToken, Kind};
-use super::problem::{Problem, REMOVED, SettingsError, nearest};
+use super::kind::{HttpToken, SettingKind};
+use super::problem::{REMOVED, SettingProblem, SettingsError, nearest};
 use super::source::{Origin, Origins, Raw, Sources, key, raw_of_toml};
 use super::table::{KEYS, Readable, Settings};
 
@@ -27,7 +27,7 @@ impl Settings {
         let mut layers = file_layer(sources, &mut problems);
         layers.extend(environment_layer(sources, &mut problems));
         layers.extend(flag_layer(sources, &mut problems));
-        let read = Readable::read(&mut Reader { layers: &layers, problems: &mut problems });
+        let read = Readable::read(&mut SettingsReader { layers: &layers, problems: &mut problems });
         problems.extend(conflicts(&read));
         match read.whole() {
             Some(settings) if problems.is_empty() => Ok(settings.finish()),
@@ -64,8 +64,8 @@ impl Settings {
 
 /// Where settings that can be read contradict each other. A default floor above the ceiling is no contradiction:
 /// it gives way.
-fn conflicts(read: &Readable) -> Vec<Problem> {
-    let conflict = |key, reason| Problem::Conflict { key, origin: read.origins.get(key), reason };
+fn conflicts(read: &Readable) -> Vec<SettingProblem> {
+    let conflict = |key, reason| SettingProblem::Conflict { key, origin: read.origins.get(key), reason };
     let mut problems = Vec::new();
     if let (Some(least), Some(most)) = (read.min_workers, read.max_workers)
         && least > most
@@ -91,7 +91,7 @@ fn conflicts(read: &Readable) -> Vec<Problem> {
 /// Values by key with the highest-ranking origin.
 type Layers = BTreeMap<&'static str, (Raw, Origin)>;
 
-fn file_layer(sources: &Sources, problems: &mut Vec<Problem>) -> Layers {
+fn file_layer(sources: &Sources, problems: &mut Vec<SettingProblem>) -> Layers {
     let mut layer = Layers::new();
     let (path, table) = match sources.file() {
         Ok(Some(found)) => found,
@@ -112,14 +112,14 @@ fn file_layer(sources: &Sources, problems: &mut Vec<Problem>) -> Layers {
                 layer.insert(key.name, (raw, origin));
             }
             Err(reason) => {
-                problems.push(Problem::Invalid { key: key.name, origin, reason: reason.to_owned() });
+                problems.push(SettingProblem::Invalid { key: key.name, origin, reason: reason.to_owned() });
             }
         }
     }
     layer
 }
 
-fn environment_layer(sources: &Sources, problems: &mut Vec<Problem>) -> Layers {
+fn environment_layer(sources: &Sources, problems: &mut Vec<SettingProblem>) -> Layers {
     let mut layer = Layers::new();
     for (variable, value) in &sources.environment {
         let Some(name) = variable.strip_prefix("MUSTER_") else { continue };
@@ -139,7 +139,7 @@ fn environment_layer(sources: &Sources, problems: &mut Vec<Problem>) -> Layers {
     layer
 }
 
-fn flag_layer(sources: &Sources, problems: &mut Vec<Problem>) -> Layers {
+fn flag_layer(sources: &Sources, problems: &mut Vec<SettingProblem>) -> Layers {
     let mut layer = Layers::new();
     for (name, raw) in &sources.flags {
         let flag = flag_of(name);
@@ -156,12 +156,12 @@ fn flag_layer(sources: &Sources, problems: &mut Vec<Problem>) -> Layers {
 
 /// Says what to do about a name that is no setting: as a key, as it is written, and how its source would
 /// spell another key.
-fn unknown(name: &str, written: &str, origin: Origin, spell: impl Fn(&str) -> String) -> Problem {
+fn unknown(name: &str, written: &str, origin: Origin, spell: impl Fn(&str) -> String) -> SettingProblem {
     if let Some((key, instead)) = REMOVED.iter().find(|(key, _)| *key == name) {
-        return Problem::Removed { key, origin, instead };
+        return SettingProblem::Removed { key, origin, instead };
     }
     let nearest = nearest(name, KEYS.iter().map(|key| key.name)).map(&spell);
-    Problem::Unknown { name: written.to_owned(), origin, nearest }
+    SettingProblem::Unknown { name: written.to_owned(), origin, nearest }
 }
 
 fn flag_of(key: &str) -> String {
@@ -169,14 +169,19 @@ fn flag_of(key: &str) -> String {
 }
 
 /// Hands out the values key by key and collects what is wrong with them.
-pub(super) struct Reader<'a> {
+pub(super) struct SettingsReader<'a> {
     layers: &'a Layers,
-    problems: &'a mut Vec<Problem>,
+    problems: &'a mut Vec<SettingProblem>,
 }
 
-impl Reader<'_> {
+impl SettingsReader<'_> {
     /// The value of `key`, or `None` after noting the problem.
-    pub(super) fn value<K: Kind>(&mut self, key: &'static str, default: &str, kind: &K) -> Option<K::Value> {
+    pub(super) fn value<K: SettingKind>(
+        &mut self,
+        key: &'static str,
+        default: &str,
+        kind: &K,
+    ) -> Option<K::Value> {
         let (raw, origin) = match self.layers.get(key) {
             Some((raw, origin)) => (raw.clone(), origin.clone()),
             None => (Raw::Text(default.to_owned()), Origin::Default),
@@ -184,7 +189,7 @@ impl Reader<'_> {
         match kind.parse(&raw) {
             Ok(value) => Some(value),
             Err(reason) => {
-                self.problems.push(Problem::Invalid { key, origin, reason });
+                self.problems.push(SettingProblem::Invalid { key, origin, reason });
                 None
             }
         }

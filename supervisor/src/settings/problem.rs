@@ -6,7 +6,7 @@ use super::source::Origin;
 
 /// One thing that is wrong.
 #[derive(Debug, thiserror::Error)]
-pub enum Problem {
+pub enum SettingProblem {
     /// The file cannot be used at all.
     #[error("{path} {reason}", path = path.display())]
     File {
@@ -62,10 +62,10 @@ pub enum Problem {
 #[error("{}", list(problems))]
 pub struct SettingsError {
     /// Each problem, in the order of the sources and the table.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<SettingProblem>,
 }
 
-fn list(problems: &[Problem]) -> String {
+fn list(problems: &[SettingProblem]) -> String {
     match problems {
         [only] => format!("invalid settings: {only}"),
         several => {

@@ -5,7 +5,7 @@ use super::table::Settings;
 
 /// One setting: its value with secrets masked, and where it came from.
 #[derive(Clone, Debug)]
-pub struct Shown {
+pub struct ShownSetting {
     /// Its name.
     pub key: &'static str,
     /// Its value, as it would stand in `muster.toml`; `None` when there is none.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::problem::Problem;
-use super::table::{KEYS, Key};
+use super::problem::SettingProblem;
+use super::table::{KEYS, SettingKey};
 
 /// A value as it was written, before it is understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl Sources {
     }
 
     /// Reads the file: its path and its keys, or nothing when there is none.
-    pub(super) fn file(&self) -> Result<Option<(PathBuf, toml::Table)>, Problem> {
+    pub(super) fn file(&self) -> Result<Option<(PathBuf, toml::Table)>, SettingProblem> {
         let path = match &self.config {
             Some(path) => path.clone(),
             None => match self.candidates.iter().find(|path| path.exists()) {
@@ -89,7 +89,7 @@ impl Sources {
                 None => return Ok(None),
             },
         };
-        let problem = |reason: String| Problem::File { path: path.clone(), reason };
+        let problem = |reason: String| SettingProblem::File { path: path.clone(), reason };
         let text =
             std::fs::read_to_string(&path).map_err(|error| problem(format!("cannot be read: {error}")))?;
         let table = text.parse::<toml::Table>().map_err(|error| problem(describe(&error, &text)))?;
@@ -123,7 +123,7 @@ fn word_of_toml(value: &toml::Value) -> Option<String> {
 }
 
 /// The key of this name.
-pub(super) fn key(name: &str) -> Option<&'static Key> {
+pub(super) fn key(name: &str) -> Option<&'static SettingKey> {
     KEYS.iter().find(|key| key.name == name)
 }
 

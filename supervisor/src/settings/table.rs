@@ -7,17 +7,18 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::kind::{
-    self, Bind, Command, DatabaseUrl, Format, HttpToken, Interval, Kind, Level, Limit, LogFormat, Millis,
-    Name, Path, Seconds, ServerUrl, Token, Transcripts, Variables, WorkerVariable,
+    self, BindKind, CommandKind, DatabaseUrl, FormatKind, HttpToken, IntervalKind, LevelKind, LimitKind,
+    LogFormat, MillisKind, NameKind, PathKind, SecondsKind, ServerUrl, SettingKind, TokenKind,
+    TranscriptsKind, VariablesKind, WorkerVariable,
 };
-use super::load::Reader;
-use super::show::Shown;
+use super::load::SettingsReader;
+use super::show::ShownSetting;
 use super::source::Origins;
-use crate::crew::Transcribe;
+use crate::executor::TranscriptPolicy;
 
 /// What is known of a setting beside its value.
 #[derive(Clone, Copy, Debug)]
-pub struct Key {
+pub struct SettingKey {
     /// Its name: the key in the file, and with other letters the variable and the flag.
     pub name: &'static str,
     /// What it means, one paragraph.
@@ -30,7 +31,7 @@ pub struct Key {
     pub is_list: bool,
 }
 
-impl Key {
+impl SettingKey {
     /// The environment variable: `MUSTER_MIN_WORKERS`.
     pub fn variable(&self) -> String {
         format!("MUSTER_{}", self.name.to_ascii_uppercase())
@@ -56,12 +57,12 @@ macro_rules! settings {
         }
 
         /// Every setting there is, in the order people read them.
-        pub static KEYS: &[Key] = &[$( Key {
+        pub static KEYS: &[SettingKey] = &[$( SettingKey {
             name: $key,
             help: concat!($($help),+),
             default: $default,
-            placeholder: <$kind as Kind>::PLACEHOLDER,
-            is_list: <$kind as Kind>::IS_LIST,
+            placeholder: <$kind as SettingKind>::PLACEHOLDER,
+            is_list: <$kind as SettingKind>::IS_LIST,
         } ),+];
 
         /// What could be read of the settings: a field is `None` when its problem was noted.
@@ -72,7 +73,7 @@ macro_rules! settings {
 
         impl Readable {
             /// Reads every key, so that every problem is found.
-            pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+            pub(super) fn read(reader: &mut SettingsReader<'_>) -> Self {
                 Self { $( $field: reader.value($key, $default, &$make), )+ origins: reader.origins() }
             }
 
@@ -84,8 +85,8 @@ macro_rules! settings {
 
         impl Settings {
             /// The settings as a person may see them, secrets masked, in the order of the table.
-            pub fn shown(&self) -> Vec<Shown> {
-                vec![$( Shown {
+            pub fn shown(&self) -> Vec<ShownSetting> {
+                vec![$( ShownSetting {
                     key: $key,
                     value: $make.show(&self.$field),
                     origin: self.origins.get($key),
@@ -95,8 +96,8 @@ macro_rules! settings {
     };
 }
 
-type Count = kind::Count<usize>;
-type Attempts = kind::Count<u32>;
+type Count = kind::CountKind<usize>;
+type Attempts = kind::CountKind<u32>;
 
 /// A year: longer than anything here should wait.
 const YEAR: f64 = 31_536_000.0;
@@ -107,35 +108,35 @@ settings! {
     /// The most workers there ever are.
     "max_workers" => max_workers: usize, Count = Count::new(1, 10_000), default "10";
     /// How long an execution may run when neither it nor its workflow says.
-    "execution_timeout_seconds" => execution_timeout: Duration, Seconds = Seconds::above_zero(YEAR), default "300";
+    "execution_timeout_seconds" => execution_timeout: Duration, SecondsKind = SecondsKind::above_zero(YEAR), default "300";
     /// From SIGTERM to SIGKILL for a worker that does not leave.
-    "graceful_shutdown_seconds" => graceful_shutdown: Duration, Seconds = Seconds::from_zero(YEAR), default "5";
+    "graceful_shutdown_seconds" => graceful_shutdown: Duration, SecondsKind = SecondsKind::from_zero(YEAR), default "5";
     /// Replace a worker after so many executions; 0 means never.
-    "recycle_after_executions" => recycle_after_executions: Option<u64>, Limit = Limit, default "0";
+    "recycle_after_executions" => recycle_after_executions: Option<u64>, LimitKind = LimitKind, default "0";
     /// Replace a worker older than this; 0 means never.
-    "recycle_after_seconds" => recycle_after: Option<Duration>, Interval = Interval(Seconds::from_zero(YEAR)), default "0";
+    "recycle_after_seconds" => recycle_after: Option<Duration>, IntervalKind = IntervalKind(SecondsKind::from_zero(YEAR)), default "0";
     /// Replace a worker that ends an execution above this many MiB, kill it above 1.5 times that; 0 means no limit.
-    "max_worker_memory_mb" => max_worker_memory_mb: Option<u64>, Limit = Limit, default "0";
+    "max_worker_memory_mb" => max_worker_memory_mb: Option<u64>, LimitKind = LimitKind, default "0";
     /// Retire a worker above min_workers that was idle so long.
-    "worker_idle_seconds" => worker_idle: Duration, Seconds = Seconds::from_zero(YEAR), default "60";
+    "worker_idle_seconds" => worker_idle: Duration, SecondsKind = SecondsKind::from_zero(YEAR), default "60";
     /// From spawning a worker to its Ready.
-    "worker_start_seconds" => worker_start: Duration, Seconds = Seconds::above_zero(YEAR), default "60";
+    "worker_start_seconds" => worker_start: Duration, SecondsKind = SecondsKind::above_zero(YEAR), default "60";
     /// Start another worker when the oldest claimed execution has waited so many milliseconds for one.
-    "scale_up_wait_ms" => scale_up_wait: Duration, Millis = Millis { max: 3_600_000 }, default "20";
+    "scale_up_wait_ms" => scale_up_wait: Duration, MillisKind = MillisKind { max: 3_600_000 }, default "20";
     /// How long SIGTERM lets running executions go on.
-    "drain_seconds" => drain: Duration, Seconds = Seconds::from_zero(YEAR), default "300";
+    "drain_seconds" => drain: Duration, SecondsKind = SecondsKind::from_zero(YEAR), default "300";
     /// The program of a worker and its arguments: a TOML array or a shell-quoted string. Default: the `worker` beside the supervisor.
-    "worker_command" => worker_command: Vec<String>, Command = Command, default "";
+    "worker_command" => worker_command: Vec<String>, CommandKind = CommandKind, default "";
     /// Environment variables let through to workers beside PATH, HOME, LANG and TZ: NAME or NAME=VALUE.
-    "worker_env" => worker_env: Vec<WorkerVariable>, Variables = Variables, default "";
+    "worker_env" => worker_env: Vec<WorkerVariable>, VariablesKind = VariablesKind, default "";
     /// The folder of workflow files, given to workers.
-    "workflows_dir" => workflows_dir: PathBuf, Path = Path, default "./workflows";
+    "workflows_dir" => workflows_dir: PathBuf, PathKind = PathKind, default "./workflows";
     /// The folder of the embedded database, the outbox and transcripts.
-    "data_dir" => data_dir: PathBuf, Path = Path, default "./muster-data";
+    "data_dir" => data_dir: PathBuf, PathKind = PathKind, default "./muster-data";
     /// Which executions leave a transcript of their frames in data_dir: failed, all or none.
-    "transcripts" => transcripts: Transcribe, Transcripts = Transcripts, default "failed";
+    "transcripts" => transcripts: TranscriptPolicy, TranscriptsKind = TranscriptsKind, default "failed";
     /// What transcripts may take on disk, in MiB; the oldest give way. 0 means no limit.
-    "transcripts_max_mb" => transcripts_max_mb: Option<u64>, Limit = Limit, default "64";
+    "transcripts_max_mb" => transcripts_max_mb: Option<u64>, LimitKind = LimitKind, default "64";
     /// The database, `postgres://...` or `sqlite://...`. Default: SQLite in data_dir.
     "database_url" => database_url: SecretString, DatabaseUrl = DatabaseUrl, default "";
     /// The RabbitMQ server, `amqp://...` or `amqps://...`. Default: none, the queue is in the database.
@@ -143,19 +144,19 @@ settings! {
     /// The Redis server, `redis://...` or `rediss://...`. Default: none, cache and live views are in process.
     "redis_url" => redis_url: Option<SecretString>, ServerUrl = ServerUrl(&["redis", "rediss"]), default "";
     /// The RabbitMQ queue; its dead letters go to the queue with `.dead` behind the name.
-    "queue" => queue: String, Name = Name { max_bytes: 200 }, default "workflow-executions";
+    "queue" => queue: String, NameKind = NameKind { max_bytes: 200 }, default "workflow-executions";
     /// What Redis keys and channels start with.
-    "key_prefix" => key_prefix: String, Name = Name { max_bytes: 100 }, default "muster";
+    "key_prefix" => key_prefix: String, NameKind = NameKind { max_bytes: 100 }, default "muster";
     /// How long a claim holds without being renewed; it is renewed every third of it.
-    "lease_seconds" => lease: Duration, Seconds = Seconds { min: 1.0, max: 3_600.0 }, default "30";
+    "lease_seconds" => lease: Duration, SecondsKind = SecondsKind { min: 1.0, max: 3_600.0 }, default "30";
     /// How often an execution is tried when its supervisor or host died.
     "max_attempts" => max_attempts: u32, Attempts = Attempts::new(1, 1_000), default "3";
     /// Address of the API, WebSocket, dashboard, health and metrics; empty means none of them.
-    "http_bind" => http_bind: Option<SocketAddr>, Bind = Bind, default "127.0.0.1:7420";
+    "http_bind" => http_bind: Option<SocketAddr>, BindKind = BindKind, default "127.0.0.1:7420";
     /// The bearer token clients of the API must show. Default: one made at the first start, in data_dir/http_token. `none`: every local program is let in; for a loopback http_bind only.
-    "http_token" => http_token: HttpToken, Token = Token, default "";
+    "http_token" => http_token: HttpToken, TokenKind = TokenKind, default "";
     /// What is logged: off, error, warn, info, debug, trace, or a list like `info,muster_supervisor::pool=debug`.
-    "log_level" => log_level: String, Level = Level, default "info";
+    "log_level" => log_level: String, LevelKind = LevelKind, default "info";
     /// How it is logged: auto (text on a terminal, else json), text or json.
-    "log_format" => log_format: LogFormat, Format = Format, default "auto";
+    "log_format" => log_format: LogFormat, FormatKind = FormatKind, default "auto";
 }

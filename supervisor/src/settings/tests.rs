@@ -7,7 +7,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 
 use super::{KEYS, LogFormat, Origin, Raw, Settings, Sources, WorkerVariable};
-use crate::crew::Transcribe;
+use crate::executor::TranscriptPolicy;
 
 fn environment(variables: &[(&str, &str)]) -> Sources {
     let environment =
@@ -55,7 +55,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(settings.database_url.expose_secret(), database);
     assert!(settings.worker_command[0].starts_with('/') && settings.worker_command[0].ends_with("/worker"));
     assert!(settings.shown().iter().all(|shown| shown.origin == Origin::Default));
-    assert_eq!((settings.transcripts, settings.transcripts_max_mb), (Transcribe::Failed, Some(64)));
+    assert_eq!((settings.transcripts, settings.transcripts_max_mb), (TranscriptPolicy::Failed, Some(64)));
     assert_eq!(KEYS.len(), 28);
 }
 

@@ -1,5 +1,5 @@
 //! Several rows in one statement, and still every row for itself: a value the database refuses must not
-//! take its neighbours along.
+//! take its peers along.
 
 use super::error::{Result, StoreError};
 
@@ -15,13 +15,13 @@ use super::error::{Result, StoreError};
 ///     }
 /// }
 /// ```
-pub(super) struct Groups<'a, T, A> {
+pub(super) struct InsertGroups<'a, T, A> {
     /// The next group is the last.
     waiting: Vec<&'a [T]>,
     answers: Vec<A>,
 }
 
-impl<'a, T, A> Groups<'a, T, A> {
+impl<'a, T, A> InsertGroups<'a, T, A> {
     /// All items, at first in one group.
     pub(super) fn of(items: &'a [T]) -> Self {
         let waiting = if items.is_empty() { Vec::new() } else { vec![items] };
@@ -79,7 +79,7 @@ mod tests {
             Ok(group.to_vec())
         };
         let items: Vec<i32> = (0..100).collect();
-        let mut groups = Groups::of(&items);
+        let mut groups = InsertGroups::of(&items);
         let mut writes = 0;
         while let Some(group) = groups.next_group() {
             writes += 1;

@@ -87,21 +87,21 @@ pub enum TakeOver<'a> {
     /// None.
     Nothing,
     /// What [`super::Store::lost`] found, if it is so still.
-    Lost(&'a Lost),
+    Lost(&'a ExpiredOwners),
     /// All of them: the lock on the data directory proves that nobody else lives.
     AllOthers,
 }
 
 /// What may be taken over from other supervisors, as far as has been seen. A take-over checks it again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lost {
+pub struct ExpiredOwners {
     /// Proven dead: all of their rows.
     pub dead: Vec<DeadOwner>,
     /// Not renewed though they could have been: these rows.
     pub overdue: Vec<OverdueRow>,
 }
 
-impl Lost {
+impl ExpiredOwners {
     /// True when nothing may be.
     pub fn is_empty(&self) -> bool {
         self.dead.is_empty() && self.overdue.is_empty()
@@ -148,7 +148,7 @@ pub enum PresenceShown {
 
 /// What a poll brought.
 #[derive(Clone, Debug, Default)]
-pub struct Due {
+pub struct DueExecutions {
     /// Ours to run.
     pub claimed: Vec<Claimed>,
     /// Rows that ended here instead of being run again: CANCELLED because somebody had asked for it,
@@ -165,7 +165,7 @@ pub struct Renewal {
     pub superseded: Vec<Attempt>,
     /// Rows with our name on them that were not on the list and have missed a renewal. Whoever holds the list looks
     /// each of them up again before it goes back: it may have been claimed while this was under way.
-    pub strays: Vec<Attempt>,
+    pub unheld: Vec<Attempt>,
     /// On the list and ours, but somebody has locked their rows: try again soon.
     pub unrenewed: Vec<Attempt>,
 }

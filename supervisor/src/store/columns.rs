@@ -14,47 +14,47 @@ use uuid::Uuid;
 
 /// An id.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Id(pub(super) Uuid);
+pub(super) struct IdColumn(pub(super) Uuid);
 
 /// A moment.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct At(pub(super) Timestamp);
+pub(super) struct TimeColumn(pub(super) Timestamp);
 
 /// JSON text.
 #[derive(Clone, Debug)]
-pub(super) struct Json(pub(super) Box<RawValue>);
+pub(super) struct JsonColumn(pub(super) Box<RawValue>);
 
-impl Type<Sqlite> for Id {
+impl Type<Sqlite> for IdColumn {
     fn type_info() -> SqliteTypeInfo {
         <str as Type<Sqlite>>::type_info()
     }
 }
 
-impl<'r> Decode<'r, Sqlite> for Id {
+impl<'r> Decode<'r, Sqlite> for IdColumn {
     fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
         Ok(Self(<&str as Decode<Sqlite>>::decode(value)?.parse()?))
     }
 }
 
-impl Type<Postgres> for Id {
+impl Type<Postgres> for IdColumn {
     fn type_info() -> PgTypeInfo {
         <Uuid as Type<Postgres>>::type_info()
     }
 }
 
-impl<'r> Decode<'r, Postgres> for Id {
+impl<'r> Decode<'r, Postgres> for IdColumn {
     fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
         <Uuid as Decode<Postgres>>::decode(value).map(Self)
     }
 }
 
-impl Type<Sqlite> for At {
+impl Type<Sqlite> for TimeColumn {
     fn type_info() -> SqliteTypeInfo {
         <i64 as Type<Sqlite>>::type_info()
     }
 }
 
-impl<'r> Decode<'r, Sqlite> for At {
+impl<'r> Decode<'r, Sqlite> for TimeColumn {
     fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
         Ok(Self(Timestamp::from_microsecond(<i64 as Decode<Sqlite>>::decode(value)?)?))
     }
@@ -63,19 +63,19 @@ impl<'r> Decode<'r, Sqlite> for At {
 /// PostgreSQL counts microseconds from the first moment of 2000.
 const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
 
-impl Type<Postgres> for At {
+impl Type<Postgres> for TimeColumn {
     fn type_info() -> PgTypeInfo {
         PgTypeInfo::with_name("TIMESTAMPTZ")
     }
 }
 
-impl PgHasArrayType for At {
+impl PgHasArrayType for TimeColumn {
     fn array_type_info() -> PgTypeInfo {
         PgTypeInfo::with_name("_TIMESTAMPTZ")
     }
 }
 
-impl<'r> Decode<'r, Postgres> for At {
+impl<'r> Decode<'r, Postgres> for TimeColumn {
     fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
         // Prepared statements always answer in binary, where a moment is an eight-byte integer.
         let micros = i64::from_be_bytes(value.as_bytes()?.try_into()?);
@@ -83,7 +83,7 @@ impl<'r> Decode<'r, Postgres> for At {
     }
 }
 
-impl Encode<'_, Postgres> for At {
+impl Encode<'_, Postgres> for TimeColumn {
     fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
         let micros = self.0.as_microsecond().saturating_sub(POSTGRES_EPOCH_US);
         <i64 as Encode<Postgres>>::encode(micros, buffer)
@@ -94,20 +94,20 @@ impl Encode<'_, Postgres> for At {
     }
 }
 
-impl Type<Sqlite> for Json {
+impl Type<Sqlite> for JsonColumn {
     fn type_info() -> SqliteTypeInfo {
         <str as Type<Sqlite>>::type_info()
     }
 }
 
-impl<'r> Decode<'r, Sqlite> for Json {
+impl<'r> Decode<'r, Sqlite> for JsonColumn {
     fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
         let text = <String as Decode<Sqlite>>::decode(value)?;
         Ok(Self(RawValue::from_string(text)?))
     }
 }
 
-impl Type<Postgres> for Json {
+impl Type<Postgres> for JsonColumn {
     fn type_info() -> PgTypeInfo {
         PgTypeInfo::with_name("JSONB")
     }
@@ -117,7 +117,7 @@ impl Type<Postgres> for Json {
     }
 }
 
-impl<'r> Decode<'r, Postgres> for Json {
+impl<'r> Decode<'r, Postgres> for JsonColumn {
     fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
         let is_jsonb = value.type_info().name() == "JSONB";
         let bytes = match value.format() {

@@ -1,7 +1,7 @@
 //! What is given up, and in which order, when the database refuses the end of an attempt: first what only helps to
 //! understand it, last what it is about. How it ended stays: a timeout is a timeout, and what goes back goes back.
 
-use super::finalization::{Disposition, Failure, Finalization, NewEvent, Outcome};
+use super::finalization::{Disposition, ExecutionFailure, ExecutionOutcome, Finalization, NewEvent};
 use crate::execution::{LogLine, LogStream};
 
 /// The same end, with less each time. Text is clean already: see [`super::text`].
@@ -39,18 +39,21 @@ fn without_log(refused: &Finalization, reason: &str) -> Finalization {
 /// Only how it ended. A success whose result, writes or children are refused is none.
 fn bare(refused: &Finalization, reason: &str) -> Finalization {
     let disposition = match &refused.disposition {
-        Disposition::Terminal(Outcome::Success { .. }) => {
+        Disposition::Terminal(ExecutionOutcome::Success { .. }) => {
             let message = format!("the database refused what the run returned, wrote or submitted: {reason}");
-            Disposition::Terminal(Outcome::Failed(Failure::new("ResultNotStorable", message)))
+            Disposition::Terminal(ExecutionOutcome::Failed(ExecutionFailure::new(
+                "ResultNotStorable",
+                message,
+            )))
         }
-        Disposition::Terminal(Outcome::Failed(failure)) => {
-            Disposition::Terminal(Outcome::Failed(plain_failure(failure)))
+        Disposition::Terminal(ExecutionOutcome::Failed(failure)) => {
+            Disposition::Terminal(ExecutionOutcome::Failed(plain_failure(failure)))
         }
-        Disposition::Terminal(Outcome::TimedOut(failure)) => {
-            Disposition::Terminal(Outcome::TimedOut(plain_failure(failure)))
+        Disposition::Terminal(ExecutionOutcome::TimedOut(failure)) => {
+            Disposition::Terminal(ExecutionOutcome::TimedOut(plain_failure(failure)))
         }
-        Disposition::Terminal(Outcome::Cancelled(failure)) => {
-            Disposition::Terminal(Outcome::Cancelled(plain_failure(failure)))
+        Disposition::Terminal(ExecutionOutcome::Cancelled(failure)) => {
+            Disposition::Terminal(ExecutionOutcome::Cancelled(plain_failure(failure)))
         }
         Disposition::Retry { failure, delay, max_attempts } => {
             Disposition::Retry { failure: plain_failure(failure), delay: *delay, max_attempts: *max_attempts }
@@ -88,8 +91,8 @@ fn record(refused: &Finalization, sequence: u64, message: String) -> LogLine {
     }
 }
 
-fn plain_failure(failure: &Failure) -> Failure {
-    Failure {
+fn plain_failure(failure: &ExecutionFailure) -> ExecutionFailure {
+    ExecutionFailure {
         error_type: plain(&failure.error_type),
         message: plain(&failure.message),
         stack: failure.stack.as_deref().map(plain),
@@ -158,7 +161,7 @@ mod tests {
 
     #[test]
     fn fields_go_first_then_the_log_and_the_result_last() {
-        let success = end(Disposition::Terminal(Outcome::Success { result: raw("1") }));
+        let success = end(Disposition::Terminal(ExecutionOutcome::Success { result: raw("1") }));
         assert_eq!(
             concessions(&success, "no").iter().map(kind).collect::<Vec<_>>(),
             [
@@ -176,11 +179,11 @@ mod tests {
 
     #[test]
     fn how_it_ended_stays() {
-        let failure = || Failure::new("Näme", "zu spät \u{1f600}");
+        let failure = || ExecutionFailure::new("Näme", "zu spät \u{1f600}");
         for (disposition, last) in [
-            (Disposition::Terminal(Outcome::TimedOut(failure())), "TIMEOUT N?me"),
-            (Disposition::Terminal(Outcome::Cancelled(failure())), "CANCELLED N?me"),
-            (Disposition::Terminal(Outcome::Failed(failure())), "FAILED N?me"),
+            (Disposition::Terminal(ExecutionOutcome::TimedOut(failure())), "TIMEOUT N?me"),
+            (Disposition::Terminal(ExecutionOutcome::Cancelled(failure())), "CANCELLED N?me"),
+            (Disposition::Terminal(ExecutionOutcome::Failed(failure())), "FAILED N?me"),
             (Disposition::Retry { failure: failure(), delay: Duration::ZERO, max_attempts: 2 }, "retry"),
             (
                 Disposition::Release { reason: "weg".to_owned(), delay: Duration::ZERO, charged: false },

@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::finalization::{Disposition, Failure, Finalization, Outcome, StateWrite, Verdict};
+use super::finalization::{
+    Disposition, ExecutionFailure, ExecutionOutcome, Finalization, FinalizeResult, StateWrite,
+};
 use super::text::storable;
 use super::{UNCHARGED_RELEASES_MAX, claim::NewExecution};
 use crate::execution::{Attempt, Status};
 
 /// What must be known of a locked row to decide whether it goes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Budget {
+pub(super) struct AttemptBudget {
     /// The attempt that ends.
     pub(super) attempt: u32,
     /// How many count, this one included.
@@ -27,9 +29,9 @@ pub(super) struct Budget {
 
 /// What becomes of the row.
 #[derive(Clone, Debug)]
-pub(super) enum Settled<'a> {
+pub(super) enum SettledRow<'a> {
     /// It is over.
-    Terminal(Cow<'a, Outcome>),
+    Terminal(Cow<'a, ExecutionOutcome>),
     /// It waits again.
     Requeue {
         /// For how long at least.
@@ -45,15 +47,15 @@ pub(super) enum Settled<'a> {
     },
 }
 
-impl Settled<'_> {
+impl SettledRow<'_> {
     /// What the caller is told when it was written.
-    pub(super) fn verdict(&self) -> Verdict {
+    pub(super) fn verdict(&self) -> FinalizeResult {
         match self {
-            Self::Terminal(outcome) => Verdict::Finished {
+            Self::Terminal(outcome) => FinalizeResult::Finished {
                 status: outcome.status(),
                 error_type: outcome.failure().map(|failure| failure.error_type.clone()),
             },
-            Self::Requeue { .. } => Verdict::Requeued,
+            Self::Requeue { .. } => FinalizeResult::Requeued,
         }
     }
 
@@ -68,9 +70,12 @@ impl Settled<'_> {
 
 /// Decides what becomes of the row. An outcome stands whatever the row says; what would go back needs the
 /// budget of its locked row, and is `None` without one: the fence did not hold.
-pub(super) fn settle<'a>(disposition: &'a Disposition, budget: Option<&Budget>) -> Option<Settled<'a>> {
+pub(super) fn decide_row<'a>(
+    disposition: &'a Disposition,
+    budget: Option<&AttemptBudget>,
+) -> Option<SettledRow<'a>> {
     let (failure, delay, charged, wanted, reason, event) = match disposition {
-        Disposition::Terminal(outcome) => return Some(Settled::Terminal(Cow::Borrowed(outcome))),
+        Disposition::Terminal(outcome) => return Some(SettledRow::Terminal(Cow::Borrowed(outcome))),
         Disposition::Retry { failure, delay, max_attempts } => {
             let reason = format!("{}: {}", failure.error_type, failure.message);
             (Some(failure), *delay, true, *max_attempts, reason, "retried")
@@ -84,37 +89,38 @@ pub(super) fn settle<'a>(disposition: &'a Disposition, budget: Option<&Budget>) 
     let uncharged_before = budget.attempt.saturating_sub(budget.attempts_charged);
     let refund = !charged && uncharged_before < UNCHARGED_RELEASES_MAX;
     let outcome = if budget.cancel_requested {
-        Outcome::Cancelled(cancelled())
+        ExecutionOutcome::Cancelled(cancelled())
     } else if refund || budget.attempts_charged < max_attempts {
-        return Some(Settled::Requeue { delay, refund, max_attempts, event, reason });
+        return Some(SettledRow::Requeue { delay, refund, max_attempts, event, reason });
     } else {
-        Outcome::Failed(failure.cloned().unwrap_or_else(|| lost(max_attempts, &reason)))
+        ExecutionOutcome::Failed(failure.cloned().unwrap_or_else(|| exhausted_failure(max_attempts, &reason)))
     };
-    Some(Settled::Terminal(Cow::Owned(outcome)))
+    Some(SettledRow::Terminal(Cow::Owned(outcome)))
 }
 
 /// What becomes of a row that nobody runs any more and a poll could claim: `None` means claim it.
-pub(super) fn end_instead_of_claim(budget: Budget) -> Option<Outcome> {
+pub(super) fn end_instead_of_claim(budget: AttemptBudget) -> Option<ExecutionOutcome> {
     if budget.cancel_requested {
-        return Some(Outcome::Cancelled(cancelled()));
+        return Some(ExecutionOutcome::Cancelled(cancelled()));
     }
-    (budget.attempts_charged >= budget.max_attempts)
-        .then(|| Outcome::Failed(lost(budget.max_attempts, "its supervisor died or was cut off")))
+    (budget.attempts_charged >= budget.max_attempts).then(|| {
+        ExecutionOutcome::Failed(exhausted_failure(budget.max_attempts, "its supervisor died or was cut off"))
+    })
 }
 
 /// The failure of everything that was cancelled where no worker said more.
-pub(super) fn cancelled() -> Failure {
-    Failure::new("CancelledError", "cancelled on request")
+pub(super) fn cancelled() -> ExecutionFailure {
+    ExecutionFailure::new("CancelledError", "cancelled on request")
 }
 
-fn lost(max_attempts: u32, reason: &str) -> Failure {
+fn exhausted_failure(max_attempts: u32, reason: &str) -> ExecutionFailure {
     let attempts = if max_attempts == 1 { "the only attempt" } else { "the last attempt allowed" };
-    Failure::new("SupervisorLost", format!("{attempts} was lost: {reason}"))
+    ExecutionFailure::new("SupervisorLost", format!("{attempts} was lost: {reason}"))
 }
 
 /// A row as it was found after a fenced write passed it by.
 #[derive(Clone, Debug)]
-pub(super) struct Found {
+pub(super) struct FoundRow {
     /// The last attempt at it.
     pub(super) attempt: Attempt,
     /// Who claimed that.
@@ -127,29 +133,33 @@ pub(super) struct Found {
 
 /// Whose a row is that a fenced write did not match: an earlier write of ours may have ended the attempt.
 /// `None` means it is still running, and ours.
-pub(super) fn standing(attempt: Attempt, owner: Uuid, found: Option<&Found>) -> Option<Verdict> {
+pub(super) fn current_state(
+    attempt: Attempt,
+    owner: Uuid,
+    found: Option<&FoundRow>,
+) -> Option<FinalizeResult> {
     let Some(found) = found.filter(|found| found.attempt == attempt) else {
-        return Some(Verdict::Superseded);
+        return Some(FinalizeResult::Superseded);
     };
     let ours = found.owner == Some(owner);
     match found.status {
         Status::Running if ours => None,
         // Only its owner can have sent an attempt back.
-        Status::Pending => Some(Verdict::Requeued),
+        Status::Pending => Some(FinalizeResult::Requeued),
         Status::Success | Status::Failed | Status::Timeout | Status::Cancelled if ours => {
-            Some(Verdict::Finished { status: found.status, error_type: found.error_type.clone() })
+            Some(FinalizeResult::Finished { status: found.status, error_type: found.error_type.clone() })
         }
         Status::Running | Status::Success | Status::Failed | Status::Timeout | Status::Cancelled => {
-            Some(Verdict::Superseded)
+            Some(FinalizeResult::Superseded)
         }
     }
 }
 
 /// The event that closes an attempt, with its detail.
-pub(super) fn closing_event(settled: &Settled<'_>) -> (&'static str, Cow<'static, str>) {
+pub(super) fn closing_event(settled: &SettledRow<'_>) -> (&'static str, Cow<'static, str>) {
     match settled {
-        Settled::Terminal(outcome) => ("finalized", finalized_detail(outcome)),
-        Settled::Requeue { delay, refund, event, reason, max_attempts: _ } => {
+        SettledRow::Terminal(outcome) => ("finalized", finalized_detail(outcome)),
+        SettledRow::Requeue { delay, refund, event, reason, max_attempts: _ } => {
             let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
             let reason = storable(reason);
             let detail = serde_json::json!({ "reason": reason, "delay_ms": delay_ms, "charged": !refund });
@@ -159,7 +169,7 @@ pub(super) fn closing_event(settled: &Settled<'_>) -> (&'static str, Cow<'static
 }
 
 /// The detail of a `finalized` event.
-pub(super) fn finalized_detail(outcome: &Outcome) -> Cow<'static, str> {
+pub(super) fn finalized_detail(outcome: &ExecutionOutcome) -> Cow<'static, str> {
     let error_type = outcome.failure().map(|failure| storable(&failure.error_type));
     serde_json::json!({ "status": outcome.status(), "error_type": error_type }).to_string().into()
 }
@@ -191,18 +201,18 @@ pub(super) fn distinct<T: Borrow<NewExecution>>(executions: &[T]) -> Vec<&T> {
 mod tests {
     use super::*;
 
-    fn budget(attempt: u32, attempts_charged: u32, max_attempts: u32) -> Budget {
-        Budget { attempt, attempts_charged, max_attempts, cancel_requested: false }
+    fn budget(attempt: u32, attempts_charged: u32, max_attempts: u32) -> AttemptBudget {
+        AttemptBudget { attempt, attempts_charged, max_attempts, cancel_requested: false }
     }
 
     fn release(charged: bool) -> Disposition {
         Disposition::Release { reason: "drained".to_owned(), delay: Duration::ZERO, charged }
     }
 
-    fn refunds(disposition: &Disposition, budget: Budget) -> Option<bool> {
-        match settle(disposition, Some(&budget)).unwrap() {
-            Settled::Requeue { refund, .. } => Some(refund),
-            Settled::Terminal(_) => None,
+    fn refunds(disposition: &Disposition, budget: AttemptBudget) -> Option<bool> {
+        match decide_row(disposition, Some(&budget)).unwrap() {
+            SettledRow::Requeue { refund, .. } => Some(refund),
+            SettledRow::Terminal(_) => None,
         }
     }
 
@@ -229,18 +239,19 @@ mod tests {
 
     #[test]
     fn a_cancel_request_wins_over_going_back_and_not_over_an_outcome() {
-        let asked = Budget { cancel_requested: true, ..budget(1, 1, 3) };
+        let asked = AttemptBudget { cancel_requested: true, ..budget(1, 1, 3) };
         let release = release(false);
-        let settled = settle(&release, Some(&asked)).unwrap();
+        let settled = decide_row(&release, Some(&asked)).unwrap();
         assert!(
-            matches!(&settled, Settled::Terminal(outcome) if outcome.status() == Status::Cancelled),
+            matches!(&settled, SettledRow::Terminal(outcome) if outcome.status() == Status::Cancelled),
             "{settled:?}"
         );
-        let success =
-            Disposition::Terminal(Outcome::Success { result: serde_json::value::RawValue::NULL.to_owned() });
-        let settled = settle(&success, Some(&asked)).unwrap();
+        let success = Disposition::Terminal(ExecutionOutcome::Success {
+            result: serde_json::value::RawValue::NULL.to_owned(),
+        });
+        let settled = decide_row(&success, Some(&asked)).unwrap();
         assert!(
-            matches!(&settled, Settled::Terminal(outcome) if outcome.status() == Status::Success),
+            matches!(&settled, SettledRow::Terminal(outcome) if outcome.status() == Status::Success),
             "{settled:?}"
         );
     }

@@ -79,11 +79,11 @@ impl Finalization {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Disposition {
     /// It is over.
-    Terminal(Outcome),
+    Terminal(ExecutionOutcome),
     /// User code failed and asked for another try. When no attempts are left it is FAILED with `failure`.
     Retry {
         /// Why this attempt failed.
-        failure: Failure,
+        failure: ExecutionFailure,
         /// How long to wait.
         delay: Duration,
         /// How many attempts whoever asked for retries wants: a row that allows fewer is raised to it. The
@@ -105,18 +105,18 @@ pub enum Disposition {
 
 /// A terminal state with what belongs to it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Outcome {
+pub enum ExecutionOutcome {
     /// SUCCESS.
     Success {
         /// What the function returned.
         result: Box<RawValue>,
     },
     /// FAILED.
-    Failed(Failure),
+    Failed(ExecutionFailure),
     /// TIMEOUT.
-    TimedOut(Failure),
+    TimedOut(ExecutionFailure),
     /// CANCELLED.
-    Cancelled(Failure),
+    Cancelled(ExecutionFailure),
 }
 
 impl Disposition {
@@ -129,7 +129,7 @@ impl Disposition {
     }
 }
 
-impl Outcome {
+impl ExecutionOutcome {
     /// The state of the row.
     pub fn status(&self) -> Status {
         match self {
@@ -149,7 +149,7 @@ impl Outcome {
     }
 
     /// What went wrong, unless it is a success.
-    pub fn failure(&self) -> Option<&Failure> {
+    pub fn failure(&self) -> Option<&ExecutionFailure> {
         match self {
             Self::Success { .. } => None,
             Self::Failed(failure) | Self::TimedOut(failure) | Self::Cancelled(failure) => Some(failure),
@@ -159,7 +159,7 @@ impl Outcome {
 
 /// Why an execution did not succeed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
+pub struct ExecutionFailure {
     /// `error_type`.
     pub error_type: String,
     /// `error_message`.
@@ -168,7 +168,7 @@ pub struct Failure {
     pub stack: Option<String>,
 }
 
-impl Failure {
+impl ExecutionFailure {
     /// A failure without a stack.
     pub fn new(error_type: impl Into<String>, message: impl Into<String>) -> Self {
         Self { error_type: error_type.into(), message: message.into(), stack: None }
@@ -225,7 +225,7 @@ impl NewEvent {
 
 /// What a finalization did to its row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum FinalizeResult {
     /// The row is terminal, by our hand (now, or by an earlier try whose commit we did not hear of). The
     /// status and error type are what was written, which a cancel, used-up attempts or a refused value
     /// may have changed.

@@ -34,17 +34,18 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 pub use claim::{
-    Claim, Claimant, Claimed, DeadOwner, Due, Lost, NewExecution, OverdueRow, PresenceShown, Renewal,
-    Submitted, TakeOver,
+    Claim, Claimant, Claimed, DeadOwner, DueExecutions, ExpiredOwners, NewExecution, OverdueRow,
+    PresenceShown, Renewal, Submitted, TakeOver,
 };
 pub use error::{Result, StoreError};
 pub use finalization::{
-    Disposition, Failure, Finalization, NewEvent, Outcome, StateChange, StateWrite, Verdict,
+    Disposition, ExecutionFailure, ExecutionOutcome, Finalization, FinalizeResult, NewEvent, StateChange,
+    StateWrite,
 };
 pub use postgres::PostgresStore;
 pub use record::{
-    ConfigEntry, Cursor, EventRow, ExecutionFilter, ExecutionRecord, Facts, InvalidCursor, LogRow,
-    OrganizationRecord, Page, QueueDepth, WorkflowRecord,
+    ConfigEntry, Cursor, DatabaseFacts, EventRow, ExecutionFilter, ExecutionRecord, ExecutionRecords,
+    InvalidCursor, LogRow, OrganizationRecord, QueueDepth, WorkflowRecord,
 };
 pub use sqlite::{Durability, SqliteStore};
 
@@ -65,7 +66,7 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     async fn migrate(&self) -> Result<()>;
 
     /// What the database says of itself.
-    async fn facts(&self) -> Result<Facts>;
+    async fn facts(&self) -> Result<DatabaseFacts>;
 
     /// Prepares every statement, so that a schema somebody changed by hand, or a right that is missing, shows
     /// at once and by name.
@@ -78,7 +79,7 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
 
     /// Records an execution that cannot be run (`PendingNotFound`, `InvalidRequest`) as FAILED, if there is
     /// no row yet. Gives the state of the row that was there already.
-    async fn fail_unusable(&self, id: Uuid, failure: &Failure) -> Result<Option<Status>>;
+    async fn fail_unusable(&self, id: Uuid, failure: &ExecutionFailure) -> Result<Option<Status>>;
 
     /// Forgets a row that failed as `PendingNotFound` or `InvalidRequest` without ever having run, so that
     /// its message can be replayed. False: there is no such row.
@@ -106,7 +107,12 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
 
     /// Claims up to `limit` rows: lost RUNNING rows first, then waiting ones by priority with aging. Rows
     /// another supervisor is claiming right now are passed over.
-    async fn claim_due(&self, claimant: &Claimant, limit: usize, take_over: TakeOver<'_>) -> Result<Due>;
+    async fn claim_due(
+        &self,
+        claimant: &Claimant,
+        limit: usize,
+        take_over: TakeOver<'_>,
+    ) -> Result<DueExecutions>;
 
     /// Renews the leases of exactly these attempts, and tells what happened to them. Rows in our name that
     /// are not on the list, and have not been for two thirds of a lease, are named.
@@ -114,7 +120,7 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
 
     /// Looks at what other supervisors hold, and gives what may be taken over by all looks up to now. Call it about
     /// every second: what counts is what did not change from one look to the next.
-    async fn lost(&self, claimant: &Claimant) -> Result<Lost>;
+    async fn expired_owners(&self, claimant: &Claimant) -> Result<ExpiredOwners>;
 
     /// Shows the other supervisors that this one lives, from now until the store is dropped. No-op where the
     /// database cannot tell.
@@ -137,7 +143,7 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     /// Ends attempts, all in one transaction. A value the database refuses fails only its own execution,
     /// as `ResultNotStorable`. After [`StoreError::CommitUnknown`] call it again with the same
     /// finalizations: those already written say so. After [`StoreError::Locked`] with attempts, without these.
-    async fn finalize(&self, finalizations: &[Finalization]) -> Result<Vec<Verdict>>;
+    async fn finalize(&self, finalizations: &[Finalization]) -> Result<Vec<FinalizeResult>>;
 
     /// Which of these cannot be written at this moment because somebody has locked a row they write. Does not wait.
     async fn locked(&self, _finalizations: &[Finalization]) -> Result<Vec<Attempt>> {
@@ -151,7 +157,7 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     async fn mark_notified(&self, ids: &[Uuid]) -> Result<()>;
 
     /// Cancels what waits, asks the owner of what runs, and leaves a tombstone for what is not known yet.
-    async fn request_cancel(&self, id: Uuid) -> Result<CancelAnswer>;
+    async fn request_cancel(&self, id: Uuid) -> Result<CancelResult>;
 
     // Reading.
 
@@ -162,7 +168,7 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     async fn executions_by_id(&self, ids: &[Uuid]) -> Result<Vec<ExecutionRecord>>;
 
     /// Executions, newest first.
-    async fn executions(&self, filter: &ExecutionFilter) -> Result<Page>;
+    async fn executions(&self, filter: &ExecutionFilter) -> Result<ExecutionRecords>;
 
     /// The log of an execution after (attempt, sequence), in that order.
     async fn logs(&self, id: Uuid, after: (u32, u64), limit: usize) -> Result<Vec<LogRow>>;
@@ -192,7 +198,7 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
 
 /// What a cancel did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CancelAnswer {
+pub enum CancelResult {
     /// It waited; it is CANCELLED now, and waits to be published.
     Cancelled,
     /// It runs: the owner learns of it at its next renewal at the latest.

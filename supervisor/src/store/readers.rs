@@ -9,8 +9,8 @@ macro_rules! record_readers {
         use uuid::Uuid;
 
         use $crate::execution::{Attempt, LogLine, LogStream, Status};
-        use $crate::store::columns::{At, Id, Json, unsigned};
-        use $crate::store::decide::{Budget, Found};
+        use $crate::store::columns::{IdColumn, JsonColumn, TimeColumn, unsigned};
+        use $crate::store::decide::{AttemptBudget, FoundRow};
         use $crate::store::rows::parts;
         use $crate::store::session::Candidate;
         use $crate::store::{
@@ -19,19 +19,19 @@ macro_rules! record_readers {
         };
 
         pub(in $crate::store) fn required_id(row: &$row, column: &str) -> Result<Uuid> {
-            Ok(row.try_get::<Id, _>(column)?.0)
+            Ok(row.try_get::<IdColumn, _>(column)?.0)
         }
 
         pub(in $crate::store) fn id(row: &$row, column: &str) -> Result<Option<Uuid>> {
-            Ok(row.try_get::<Option<Id>, _>(column)?.map(|id| id.0))
+            Ok(row.try_get::<Option<IdColumn>, _>(column)?.map(|id| id.0))
         }
 
         fn at(row: &$row, column: &str) -> Result<Option<Timestamp>> {
-            Ok(row.try_get::<Option<At>, _>(column)?.map(|at| at.0))
+            Ok(row.try_get::<Option<TimeColumn>, _>(column)?.map(|at| at.0))
         }
 
         fn json(row: &$row, column: &str) -> Result<Option<Box<RawValue>>> {
-            Ok(row.try_get::<Option<Json>, _>(column)?.map(|json| json.0))
+            Ok(row.try_get::<Option<JsonColumn>, _>(column)?.map(|json| json.0))
         }
 
         /// What was asked for. A row that somebody wrote by hand may hold anything: then it is `null`, which is
@@ -74,7 +74,7 @@ macro_rules! record_readers {
         }
 
         pub(in $crate::store) fn attempt(row: &$row) -> Result<Attempt> {
-            Ok(Attempt::new(row.try_get::<Id, _>("id")?.0, number(row, "attempt")?))
+            Ok(Attempt::new(row.try_get::<IdColumn, _>("id")?.0, number(row, "attempt")?))
         }
 
         pub(in $crate::store) fn claimed(row: &$row) -> Result<Claimed> {
@@ -100,8 +100,8 @@ macro_rules! record_readers {
             })
         }
 
-        pub(in $crate::store) fn budget(row: &$row) -> Result<Budget> {
-            Ok(Budget {
+        pub(in $crate::store) fn budget(row: &$row) -> Result<AttemptBudget> {
+            Ok(AttemptBudget {
                 attempt: number(row, "attempt")?,
                 attempts_charged: number(row, "attempts_charged")?,
                 max_attempts: number(row, "max_attempts")?,
@@ -109,8 +109,8 @@ macro_rules! record_readers {
             })
         }
 
-        pub(in $crate::store) fn found(row: &$row) -> Result<Found> {
-            Ok(Found {
+        pub(in $crate::store) fn found(row: &$row) -> Result<FoundRow> {
+            Ok(FoundRow {
                 attempt: attempt(row)?,
                 owner: id(row, "lease_owner")?,
                 status: status(row)?,
@@ -129,7 +129,7 @@ macro_rules! record_readers {
         pub(in $crate::store) fn execution(row: &$row) -> Result<ExecutionRecord> {
             let request = request(row)?;
             Ok(ExecutionRecord {
-                id: row.try_get::<Id, _>("id")?.0,
+                id: row.try_get::<IdColumn, _>("id")?.0,
                 workflow_id: id(row, "workflow_id")?,
                 workflow_name: row.try_get("workflow_name")?,
                 organization_id: id(row, "organization_id")?,
@@ -154,8 +154,8 @@ macro_rules! record_readers {
                 lease_expires_at: at(row, "lease_expires_at")?,
                 notified_at: at(row, "notified_at")?,
                 cancel_requested_at: at(row, "cancel_requested_at")?,
-                run_after: row.try_get::<At, _>("run_after")?.0,
-                created_at: row.try_get::<At, _>("created_at")?.0,
+                run_after: row.try_get::<TimeColumn, _>("run_after")?.0,
+                created_at: row.try_get::<TimeColumn, _>("created_at")?.0,
                 started_at: at(row, "started_at")?,
                 completed_at: at(row, "completed_at")?,
             })
@@ -167,7 +167,7 @@ macro_rules! record_readers {
                 attempt: number(row, "attempt")?,
                 line: LogLine {
                     sequence: u64::try_from(row.try_get::<i64, _>("sequence")?).unwrap_or_default(),
-                    at_us: row.try_get::<At, _>("logged_at")?.0.as_microsecond(),
+                    at_us: row.try_get::<TimeColumn, _>("logged_at")?.0.as_microsecond(),
                     level: row.try_get("level")?,
                     stream: if stream == LogStream::Stderr.as_str() {
                         LogStream::Stderr
@@ -183,7 +183,7 @@ macro_rules! record_readers {
 
         pub(in $crate::store) fn event(row: &$row) -> Result<EventRow> {
             Ok(EventRow {
-                at: row.try_get::<At, _>("at")?.0,
+                at: row.try_get::<TimeColumn, _>("at")?.0,
                 event: row.try_get("event")?,
                 attempt: number(row, "attempt")?,
                 supervisor: id(row, "supervisor")?,
@@ -193,7 +193,7 @@ macro_rules! record_readers {
 
         pub(in $crate::store) fn workflow(row: &$row) -> Result<WorkflowRecord> {
             Ok(WorkflowRecord {
-                id: row.try_get::<Id, _>("id")?.0,
+                id: row.try_get::<IdColumn, _>("id")?.0,
                 name: row.try_get("name")?,
                 path: row.try_get("path")?,
                 function_name: row.try_get("function_name")?,
@@ -207,7 +207,7 @@ macro_rules! record_readers {
 
         pub(in $crate::store) fn organization(row: &$row) -> Result<OrganizationRecord> {
             Ok(OrganizationRecord {
-                id: row.try_get::<Id, _>("id")?.0,
+                id: row.try_get::<IdColumn, _>("id")?.0,
                 name: row.try_get("name")?,
                 is_active: row.try_get("is_active")?,
             })
@@ -216,7 +216,7 @@ macro_rules! record_readers {
         pub(in $crate::store) fn config_entry(row: &$row) -> Result<ConfigEntry> {
             Ok(ConfigEntry {
                 key: row.try_get("key")?,
-                value: row.try_get::<Json, _>("value")?.0,
+                value: row.try_get::<JsonColumn, _>("value")?.0,
                 is_secret: row.try_get("is_secret")?,
             })
         }

@@ -93,7 +93,7 @@ pub struct ExecutionFilter {
 
 /// One page of a list.
 #[derive(Clone, Debug)]
-pub struct Page {
+pub struct ExecutionRecords {
     /// Newest first.
     pub executions: Vec<ExecutionRecord>,
     /// Where the next page begins; `None` after the last.
@@ -222,7 +222,7 @@ pub struct QueueDepth {
 
 /// What the database says of itself: for doctor, readiness and logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
+pub struct DatabaseFacts {
     /// `sqlite` or `postgresql`.
     pub backend: &'static str,
     /// The server's own version.

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::text::{storable, storable_json};
-use super::{Failure, Finalization, NewExecution};
+use super::{ExecutionFailure, Finalization, NewExecution};
 use crate::execution::{Attempt, LogLine};
 
 /// A duration as the databases count it, short enough to be added to any time.
@@ -60,7 +60,7 @@ impl<'a> NewRow<'a> {
 
 /// What of a request is also in columns of its own, as it was written.
 #[derive(Deserialize)]
-pub(super) struct Parts<'a> {
+pub(super) struct RequestParts<'a> {
     #[serde(borrow, default, deserialize_with = "present")]
     pub(super) parameters: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -73,7 +73,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
 }
 
 /// The parts of a request; `None` for a text that is none, as a row may hold that somebody wrote by hand.
-pub(super) fn parts(request: &RawValue) -> Option<Parts<'_>> {
+pub(super) fn parts(request: &RawValue) -> Option<RequestParts<'_>> {
     serde_json::from_str(request.get()).ok()
 }
 
@@ -101,7 +101,7 @@ pub(super) struct FailureColumns<'a> {
 }
 
 impl<'a> FailureColumns<'a> {
-    pub(super) fn of(failure: Option<&'a Failure>) -> Self {
+    pub(super) fn of(failure: Option<&'a ExecutionFailure>) -> Self {
         failure.map_or_else(Self::default, |failure| Self {
             error_type: Some(storable(&failure.error_type)),
             error_message: Some(storable(&failure.message)),

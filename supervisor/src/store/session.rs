@@ -8,9 +8,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::decide::{Budget, Found};
+use super::decide::{AttemptBudget, FoundRow};
 use super::rows::{BackRow, EndedRow, EndingRow, EventRowIn, Fence, LogRowIn, StateRow};
-use super::{Claimant, Claimed, Failure, NewExecution, Result, TakeOver};
+use super::{Claimant, Claimed, ExecutionFailure, NewExecution, Result, TakeOver};
 use crate::execution::Attempt;
 
 /// A row that a poll found and locked.
@@ -21,13 +21,13 @@ pub(super) struct Candidate {
     /// Who lost it; `None` for a row that waits.
     pub(super) previous_owner: Option<Uuid>,
     /// What decides whether it is run again.
-    pub(super) budget: Budget,
+    pub(super) budget: AttemptBudget,
 }
 
 /// A database that transactions can be begun on.
 pub(super) trait Backend: Send + Sync {
     /// A transaction.
-    type Session: Session;
+    type Session: StoreSession;
 
     /// Begins one.
     fn begin(&self, purpose: Purpose, extent: Extent) -> impl Future<Output = Result<Self::Session>> + Send;
@@ -47,17 +47,17 @@ pub(super) enum Purpose {
 /// How much a transaction will be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Extent {
-    /// One method of [`Session`], and the commit: where the database can, one round trip. Its error may be
+    /// One method of [`StoreSession`], and the commit: where the database can, one round trip. Its error may be
     /// [`super::StoreError::CommitUnknown`].
     OneStatement,
     /// Several.
     Several,
 }
 
-/// One transaction, open. Dropped without [`Session::commit`] it is rolled back.
+/// One transaction, open. Dropped without [`StoreSession::commit`] it is rolled back.
 ///
 /// Methods take no empty lists and answer without order.
-pub(super) trait Session: Send {
+pub(super) trait StoreSession: Send {
     /// Commits it.
     fn commit(self) -> impl Future<Output = Result<()>> + Send;
 
@@ -82,7 +82,7 @@ pub(super) trait Session: Send {
     ) -> impl Future<Output = Result<HashMap<Uuid, Claimed>>> + Send;
 
     /// Where these rows are.
-    fn standing(&mut self, ids: &[Uuid]) -> impl Future<Output = Result<Vec<Found>>> + Send;
+    fn current_state(&mut self, ids: &[Uuid]) -> impl Future<Output = Result<Vec<FoundRow>>> + Send;
 
     /// Locks rows that a poll may claim, in the order to claim them.
     fn candidates(
@@ -121,7 +121,7 @@ pub(super) trait Session: Send {
     ) -> impl Future<Output = Result<Vec<(Attempt, bool)>>> + Send;
 
     /// Rows in this name that are not held and have missed a renewal.
-    fn strays(
+    fn unheld_claims(
         &mut self,
         claimant: &Claimant,
         held: &[Attempt],
@@ -135,7 +135,10 @@ pub(super) trait Session: Send {
     ) -> impl Future<Output = Result<()>> + Send;
 
     /// Locks rows that would go back, and reads what decides about them.
-    fn budgets(&mut self, fences: &[Fence]) -> impl Future<Output = Result<HashMap<Attempt, Budget>>> + Send;
+    fn budgets(
+        &mut self,
+        fences: &[Fence],
+    ) -> impl Future<Output = Result<HashMap<Attempt, AttemptBudget>>> + Send;
 
     /// Writes terminal states under the fence, and the logs and events of those it lets through; gives the attempts
     /// written. The lists of logs and events may be empty, and hold nothing of attempts that do not end here.
@@ -175,10 +178,14 @@ pub(super) trait Session: Send {
 
     /// Cancels a row that waits, asks a row that runs, makes a tombstone of one that is not there. `None`:
     /// it is over already. Otherwise the row as it is now, and whether it is a tombstone.
-    fn cancel(&mut self, id: Uuid) -> impl Future<Output = Result<Option<(Found, bool)>>> + Send;
+    fn cancel(&mut self, id: Uuid) -> impl Future<Output = Result<Option<(FoundRow, bool)>>> + Send;
 
     /// Inserts a row that failed and never ran. False: there is a row already, and it stays as it is.
-    fn insert_unusable(&mut self, id: Uuid, failure: &Failure) -> impl Future<Output = Result<bool>> + Send;
+    fn insert_unusable(
+        &mut self,
+        id: Uuid,
+        failure: &ExecutionFailure,
+    ) -> impl Future<Output = Result<bool>> + Send;
 
     /// Forgets a row that failed for want of a usable message, with its events. False: there is none.
     fn forget_unusable(&mut self, id: Uuid) -> impl Future<Output = Result<bool>> + Send;

@@ -14,7 +14,7 @@ pub(super) fn storable(text: &str) -> Cow<'_, str> {
 
 /// The JSON text without what no database stores.
 pub(super) fn storable_json(json: &RawValue) -> Cow<'_, str> {
-    value::mend(json.get())
+    value::replace_unstorable(json.get())
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ const UNFINISHED: &str = "part";
 
 /// Transcripts cannot be kept or read.
 #[derive(Debug, thiserror::Error)]
-pub enum FolderError {
+pub enum TranscriptFolderError {
     /// The folder, or a file in it.
     #[error("transcripts in {}: {reason}; check the rights and the space of data_dir", folder.display())]
     Io {
@@ -32,29 +32,29 @@ pub enum FolderError {
 
 /// The folder of transcripts.
 #[derive(Debug)]
-pub struct Folder {
+pub struct TranscriptFolder {
     path: PathBuf,
     max_bytes: u64,
-    kept: Mutex<Kept>,
+    kept: Mutex<KeptTranscripts>,
 }
 
 /// What is there, the oldest first.
 #[derive(Debug, Default)]
-struct Kept {
+struct KeptTranscripts {
     files: VecDeque<(PathBuf, u64)>,
     bytes: u64,
 }
 
-impl Folder {
+impl TranscriptFolder {
     /// Opens the folder, made if it is not there, and counts what an earlier process left in it.
     ///
     /// # Errors
     /// When it cannot be made or listed.
-    pub fn open(path: PathBuf, max_bytes: u64) -> Result<Self, FolderError> {
+    pub fn open(path: PathBuf, max_bytes: u64) -> Result<Self, TranscriptFolderError> {
         let listed = private::make_folder(&path).and_then(|()| list(&path));
-        let files = listed.map_err(|reason| FolderError::Io { folder: path.clone(), reason })?;
+        let files = listed.map_err(|reason| TranscriptFolderError::Io { folder: path.clone(), reason })?;
         let bytes = files.iter().map(|(_, bytes)| bytes).sum();
-        let folder = Self { path, max_bytes, kept: Mutex::new(Kept { files, bytes }) };
+        let folder = Self { path, max_bytes, kept: Mutex::new(KeptTranscripts { files, bytes }) };
         folder.make_room();
         Ok(folder)
     }
@@ -63,13 +63,13 @@ impl Folder {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn keep(&self, attempt: Attempt, text: &str) -> Result<(), FolderError> {
+    pub fn keep(&self, attempt: Attempt, text: &str) -> Result<(), TranscriptFolderError> {
         let path = self.file(attempt.execution_id, attempt.number);
         // Whoever reads meanwhile sees a whole transcript or none.
         let unfinished = path.with_extension(UNFINISHED);
         let written =
             private::write(&unfinished, text.as_bytes()).and_then(|()| fs::rename(&unfinished, &path));
-        written.map_err(|reason| FolderError::Io { folder: self.path.clone(), reason })?;
+        written.map_err(|reason| TranscriptFolderError::Io { folder: self.path.clone(), reason })?;
         let bytes = text.len() as u64;
         {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -84,7 +84,7 @@ impl Folder {
     ///
     /// # Errors
     /// When it is there and cannot be read.
-    pub fn read(&self, id: Uuid, attempt: Option<u32>) -> Result<Option<String>, FolderError> {
+    pub fn read(&self, id: Uuid, attempt: Option<u32>) -> Result<Option<String>, TranscriptFolderError> {
         let found = match attempt {
             Some(number) => Some(self.file(id, number)),
             None => self.latest(id),
@@ -93,7 +93,7 @@ impl Folder {
         match fs::read_to_string(path) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(reason) => Err(FolderError::Io { folder: self.path.clone(), reason }),
+            Err(reason) => Err(TranscriptFolderError::Io { folder: self.path.clone(), reason }),
         }
     }
 
@@ -146,14 +146,14 @@ mod tests {
         Attempt::new(Uuid::from_u128(number), 1)
     }
 
-    fn read(folder: &Folder, number: u128) -> Option<usize> {
+    fn read(folder: &TranscriptFolder, number: u128) -> Option<usize> {
         folder.read(Uuid::from_u128(number), None).unwrap().map(|text| text.len())
     }
 
     #[test]
     fn the_oldest_give_way_also_after_a_restart() {
         let directory = tempfile::tempdir().unwrap();
-        let open = || Folder::open(directory.path().join("transcripts"), 250).unwrap();
+        let open = || TranscriptFolder::open(directory.path().join("transcripts"), 250).unwrap();
         let folder = open();
         for number in 0..3 {
             folder.keep(attempt(number), &"x".repeat(100)).unwrap();
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn the_latest_attempt_is_given_unless_another_is_named() {
         let directory = tempfile::tempdir().unwrap();
-        let folder = Folder::open(directory.path().to_owned(), 1 << 20).unwrap();
+        let folder = TranscriptFolder::open(directory.path().to_owned(), 1 << 20).unwrap();
         let id = Uuid::from_u128(7);
         folder.keep(Attempt::new(id, 1), "first").unwrap();
         folder.keep(Attempt::new(id, 2), "second").unwrap();

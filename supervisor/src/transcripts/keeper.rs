@@ -5,13 +5,15 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use jiff::Timestamp;
 use muster_protocol::PROTOCOL_VERSION;
-use muster_protocol::transcript::{self, Entry, Header, TRANSCRIPT_VERSION, Transcript, What};
+use muster_protocol::transcript::{
+    self, EntryKind, TRANSCRIPT_VERSION, Transcript, TranscriptEntry, TranscriptHeader,
+};
 use tokio::sync::oneshot;
 
-use super::folder::{Folder, FolderError};
-use super::tidy;
-use crate::crew::{Recording, unix_us};
+use super::folder::{TranscriptFolder, TranscriptFolderError};
+use super::redact;
 use crate::execution::{Attempt, Secrets, Status};
+use crate::executor::{RunRecording, unix_us};
 use crate::vital;
 
 /// So many recordings wait for the disk at most; a storm of failures leaves the others without a transcript.
@@ -19,7 +21,7 @@ const WAITING_MAX: usize = 64;
 
 /// An attempt that ended, with what was kept of it.
 #[derive(Debug)]
-pub struct Ended {
+pub struct EndedAttempt {
     /// Which attempt.
     pub attempt: Attempt,
     /// The workflow's name.
@@ -31,30 +33,30 @@ pub struct Ended {
     /// and what went wrong.
     pub error_message: Option<String>,
     /// Its frames.
-    pub recording: Recording,
+    pub recording: RunRecording,
     /// What must not be readable.
     pub secrets: Arc<Secrets>,
 }
 
 #[derive(Debug)]
-enum Work {
-    Keep(Box<Ended>),
+enum KeeperTask {
+    Keep(Box<EndedAttempt>),
     Flush(oneshot::Sender<()>),
 }
 
-/// Keeps transcripts. It returns at once: the crew's thread calls it.
+/// Keeps transcripts. It returns at once: the executor's thread calls it.
 #[derive(Debug)]
-pub struct Keeper {
-    folder: Arc<Folder>,
-    work: SyncSender<Work>,
+pub struct TranscriptKeeper {
+    folder: Arc<TranscriptFolder>,
+    work: SyncSender<KeeperTask>,
 }
 
-impl Keeper {
+impl TranscriptKeeper {
     /// Starts the thread. It ends with the last handle.
     ///
     /// # Errors
     /// When the system refuses a thread.
-    pub fn start(folder: Folder) -> Result<Arc<Self>, std::io::Error> {
+    pub fn start(folder: TranscriptFolder) -> Result<Arc<Self>, std::io::Error> {
         let folder = Arc::new(folder);
         let (work, received) = sync_channel(WAITING_MAX);
         let to = Arc::clone(&folder);
@@ -65,8 +67,8 @@ impl Keeper {
     }
 
     /// Takes an attempt that ended.
-    pub fn keep(&self, ended: Ended) {
-        match self.work.try_send(Work::Keep(Box::new(ended))) {
+    pub fn keep(&self, ended: EndedAttempt) {
+        match self.work.try_send(KeeperTask::Keep(Box::new(ended))) {
             Ok(()) | Err(TrySendError::Disconnected(_)) => {}
             Err(TrySendError::Full(_)) => {
                 tracing::debug!("too many failures at once: one leaves no transcript");
@@ -75,7 +77,7 @@ impl Keeper {
     }
 
     /// The files.
-    pub fn folder(&self) -> &Arc<Folder> {
+    pub fn folder(&self) -> &Arc<TranscriptFolder> {
         &self.folder
     }
 
@@ -83,7 +85,7 @@ impl Keeper {
     pub async fn flushed(&self) {
         let (answer, answered) = oneshot::channel();
         let work = self.work.clone();
-        let asked = tokio::task::spawn_blocking(move || work.send(Work::Flush(answer)).is_ok());
+        let asked = tokio::task::spawn_blocking(move || work.send(KeeperTask::Flush(answer)).is_ok());
         if asked.await.unwrap_or(false) {
             // The thread may be gone; then nothing is left to wait for.
             let _ = answered.await;
@@ -91,20 +93,20 @@ impl Keeper {
     }
 }
 
-fn write_all(folder: &Folder, work: &Receiver<Work>) {
+fn write_all(folder: &TranscriptFolder, work: &Receiver<KeeperTask>) {
     let watched = vital::guard("transcripts");
     for work in work {
         if vital::is_struck("transcripts") {
             return;
         }
         match work {
-            Work::Keep(ended) => {
+            KeeperTask::Keep(ended) => {
                 let attempt = ended.attempt;
                 if let Err(error) = write(folder, *ended) {
                     tracing::warn!(%attempt, %error, "the transcript of an execution is lost");
                 }
             }
-            Work::Flush(answer) => {
+            KeeperTask::Flush(answer) => {
                 let _ = answer.send(());
             }
         }
@@ -115,27 +117,27 @@ fn write_all(folder: &Folder, work: &Receiver<Work>) {
 #[derive(Debug, thiserror::Error)]
 enum WriteError {
     #[error(transparent)]
-    Folder(#[from] FolderError),
+    Folder(#[from] TranscriptFolderError),
     #[error("a frame cannot be spelled as JSON: {0}")]
     Spelling(#[from] serde_json::Error),
 }
 
-fn write(folder: &Folder, ended: Ended) -> Result<(), WriteError> {
+fn write(folder: &TranscriptFolder, ended: EndedAttempt) -> Result<(), WriteError> {
     let attempt = ended.attempt;
     let text = transcript(ended).to_text()?;
     Ok(folder.keep(attempt, &text)?)
 }
 
-fn transcript(ended: Ended) -> Transcript {
-    let Ended { attempt, workflow, status, error_type, error_message, recording, secrets } = ended;
+fn transcript(ended: EndedAttempt) -> Transcript {
+    let EndedAttempt { attempt, workflow, status, error_type, error_message, recording, secrets } = ended;
     let (lasted_us, identity) = (recording.elapsed_us(), Arc::clone(&recording.identity));
     let began_us = unix_us().saturating_sub_unsigned(lasted_us);
     let mut entries = recording.into_entries();
-    tidy::entries(&mut entries, &secrets);
-    let last = transcript::Ended { status: status.to_string(), error_type, error_message };
+    redact::entries(&mut entries, &secrets);
+    let last = transcript::RecordedEnd { status: status.to_string(), error_type, error_message };
     let at_us = entries.last().map_or(lasted_us, |entry| entry.at_us);
-    entries.push(Entry { at_us, what: What::Ended(last) });
-    let header = Header {
+    entries.push(TranscriptEntry { at_us, what: EntryKind::Ended(last) });
+    let header = TranscriptHeader {
         transcript: TRANSCRIPT_VERSION,
         protocol: PROTOCOL_VERSION,
         execution_id: attempt.execution_id.to_string(),

@@ -5,9 +5,9 @@
 
 mod folder;
 mod keeper;
+mod redact;
 mod show;
-mod tidy;
 
-pub use folder::{Folder, FolderError};
-pub use keeper::{Ended, Keeper};
+pub use folder::{TranscriptFolder, TranscriptFolderError};
+pub use keeper::{EndedAttempt, TranscriptKeeper};
 pub use show::describe;

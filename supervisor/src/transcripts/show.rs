@@ -2,21 +2,21 @@
 
 use std::fmt::Write as _;
 
-use muster_protocol::transcript::{Ended, Entry, Header, Transcript, What};
-use muster_protocol::{CallResult, ErrorInfo, JsonBytes, Outcome, Source, ToSupervisor, ToWorker};
+use muster_protocol::transcript::{EntryKind, RecordedEnd, Transcript, TranscriptEntry, TranscriptHeader};
+use muster_protocol::{CallResult, CodeSource, ErrorInfo, JsonBytes, RunOutcome, ToSupervisor, ToWorker};
 
 /// A value is cut after so many characters; `--json` and `--out` have all of it.
 const SHOWN_MAX_CHARACTERS: usize = 400;
 
 /// The transcript as text.
 pub fn describe(transcript: &Transcript) -> String {
-    let Header { execution_id, attempt, workflow, recorded_at, .. } = &transcript.header;
-    let Header { implementation, implementation_version, language, .. } = &transcript.header;
+    let TranscriptHeader { execution_id, attempt, workflow, recorded_at, .. } = &transcript.header;
+    let TranscriptHeader { implementation, implementation_version, language, .. } = &transcript.header;
     let mut text = format!(
         "execution {execution_id}, attempt {attempt}: {workflow}\n\
          recorded {recorded_at} with {implementation} {implementation_version} ({language})\n\n"
     );
-    for Entry { at_us, what } in &transcript.entries {
+    for TranscriptEntry { at_us, what } in &transcript.entries {
         for line in lines(what) {
             let seconds = *at_us as f64 / 1e6;
             // Writing to a string cannot fail.
@@ -26,10 +26,10 @@ pub fn describe(transcript: &Transcript) -> String {
     text
 }
 
-fn lines(what: &What) -> Vec<String> {
+fn lines(what: &EntryKind) -> Vec<String> {
     match what {
-        What::ToWorker(message) => vec![format!("> {}", to_worker(message))],
-        What::ToSupervisor(ToSupervisor::Log { records, .. }) => records
+        EntryKind::ToWorker(message) => vec![format!("> {}", to_worker(message))],
+        EntryKind::ToSupervisor(ToSupervisor::Log { records, .. }) => records
             .iter()
             .map(|record| {
                 let fields = if record.fields.is_none() { String::new() } else { json(&record.fields) };
@@ -37,9 +37,9 @@ fn lines(what: &What) -> Vec<String> {
                 format!("< Log {:5} {}", record.level.as_str(), text.trim_end())
             })
             .collect(),
-        What::ToSupervisor(message) => vec![format!("< {}", to_supervisor(message))],
-        What::Dropped(count) => vec![format!("  … {count} frames were not kept …")],
-        What::Ended(Ended { status, error_type, error_message }) => {
+        EntryKind::ToSupervisor(message) => vec![format!("< {}", to_supervisor(message))],
+        EntryKind::Dropped(count) => vec![format!("  … {count} frames were not kept …")],
+        EntryKind::Ended(RecordedEnd { status, error_type, error_message }) => {
             let kind = error_type.as_deref().map(|kind| format!(" {kind}:")).unwrap_or_default();
             let message = error_message.as_deref().map(|message| format!(" {message}")).unwrap_or_default();
             vec![format!("  {status}{kind}{message}")]
@@ -51,9 +51,9 @@ fn to_worker(message: &ToWorker) -> String {
     match message {
         ToWorker::Execute { source, params, timeout_ms, .. } => {
             let source = match source {
-                Source::Named => String::new(),
-                Source::Path { path, function } => format!(" {path} {function}"),
-                Source::Inline { language, code } => format!(" {} bytes of {language} code", code.len()),
+                CodeSource::Named => String::new(),
+                CodeSource::Path { path, function } => format!(" {path} {function}"),
+                CodeSource::Inline { language, code } => format!(" {} bytes of {language} code", code.len()),
             };
             let limit = match timeout_ms {
                 0 => "no time limit".to_owned(),
@@ -84,10 +84,10 @@ fn to_supervisor(message: &ToSupervisor) -> String {
         }
         ToSupervisor::Call { call, method, params, .. } => format!("{name} {call} {method} {}", json(params)),
         ToSupervisor::Finished { outcome, .. } => match outcome {
-            Outcome::Succeeded { result } => format!("{name} Succeeded {}", json(result)),
-            Outcome::Failed { error } => format!("{name} Failed {}{}", self::error(error), stack(error)),
-            Outcome::Cancelled { message } => format!("{name} Cancelled {}", cut(message)),
-            Outcome::Rejected { reason } => format!("{name} Rejected {}", cut(reason)),
+            RunOutcome::Succeeded { result } => format!("{name} Succeeded {}", json(result)),
+            RunOutcome::Failed { error } => format!("{name} Failed {}{}", self::error(error), stack(error)),
+            RunOutcome::Cancelled { message } => format!("{name} Cancelled {}", cut(message)),
+            RunOutcome::Rejected { reason } => format!("{name} Rejected {}", cut(reason)),
         },
         ToSupervisor::Stacks { text, .. } => format!("{name}\n{}", indented(text)),
         ToSupervisor::Hello { .. }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use muster_supervisor::pool::ExitStatus;
-use muster_supervisor::process::{Child, ExitWatch, Spawner};
+use muster_supervisor::process::{ExitWatch, SpawnedChild, Spawner};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::launch;
@@ -14,7 +14,7 @@ use crate::launch;
 const SOON: Duration = Duration::from_secs(10);
 
 /// Writes a line to a child that copies its stdin to its stdout, and gives what comes back.
-fn echo(child: &Child) -> String {
+fn echo(child: &SpawnedChild) -> String {
     let mut input = File::from(child.stdin.try_clone().unwrap());
     let output = File::from(child.stdout.try_clone().unwrap());
     // A child that died does not read, which the missing answer tells better.
@@ -24,14 +24,14 @@ fn echo(child: &Child) -> String {
     line
 }
 
-async fn end(child: Child) -> ExitStatus {
+async fn end(child: SpawnedChild) -> ExitStatus {
     let watch = ExitWatch::new(child.group, child.pidfd).unwrap();
     child.group.kill();
     watch.ended().await;
     watch.reap()
 }
 
-fn status_of_process(child: &Child, key: &str) -> String {
+fn status_of_process(child: &SpawnedChild, key: &str) -> String {
     let status = fs::read_to_string(format!("/proc/{}/{key}", child.group.id())).unwrap();
     status.trim().to_owned()
 }

@@ -83,6 +83,6 @@ async fn the_list_of_children_is_whole_while_others_of_them_end() {
     }
     abandon(child.group);
     eventually("the child that stayed has ended with its group", || {
-        muster_supervisor::process::Seen::read(staying).is_none_or(|seen| seen.is_dead)
+        muster_supervisor::process::ObservedProcess::read(staying).is_none_or(|seen| seen.is_dead)
     });
 }

@@ -1,8 +1,9 @@
-//! User data is text from end to end: no source makes a tree of JSON, but for those named here with their reason.
+//! What the sources themselves must hold: a type name means one thing, statements name their columns, and user data is
+//! text from end to end: no source makes a tree of JSON, but for those named here with their reason.
 
 #![expect(clippy::unwrap_used, reason = "a failed assumption is a failed test")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What makes or takes a tree of JSON, or rewrites what it is given.
@@ -18,16 +19,16 @@ const NAMED: [(&str, &str); 19] = [
     ("cli/reload.rs", "nothing: an empty body"),
     ("cli/status.rs", "readiness and pool"),
     ("conformance/", "the kit's own parameters, made here"),
-    ("crew/effects.rs", "the supervisor's own events"),
-    ("crew/kin.rs", "the supervisor's own events"),
-    ("crew/run.rs", "the supervisor's own events"),
+    ("executor/effects.rs", "the supervisor's own events"),
+    ("executor/descendants.rs", "the supervisor's own events"),
+    ("executor/run.rs", "the supervisor's own events"),
     ("execution/secrets", "secrets, which are looked for and never passed on"),
     ("http/logs.rs", "the end of a stream, and gaps in it"),
     ("http/openapi.rs", "the description of the interface"),
     ("http/schemas.rs", "the description of the interface"),
     ("http/socket.rs", "the words for a bad wish"),
     ("service/core.rs", "what a worker is welcomed with"),
-    ("service/observer.rs", "progress: two numbers and a text"),
+    ("dispatch/run_reporter.rs", "progress: two numbers and a text"),
     ("settings/show.rs", "settings"),
     ("store/decide.rs", "the details of closing events"),
 ];
@@ -97,4 +98,38 @@ fn no_statement_leaves_its_columns_to_the_table() {
             );
         }
     }
+}
+
+/// Names of types that two places may have, with the reason.
+const SHARED_NAMES: [(&str, &str); 0] = [];
+
+/// The name of the type that a line at the margin declares.
+fn declared(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("pub").map_or(line, |rest| {
+        let rest =
+            rest.strip_prefix('(').and_then(|rest| rest.split_once(')')).map_or(rest, |(_, rest)| rest);
+        rest.trim_start()
+    });
+    let rest =
+        ["struct ", "enum ", "trait ", "type ", "union "].iter().find_map(|kind| rest.strip_prefix(kind))?;
+    rest.split(|character: char| !character.is_alphanumeric() && character != '_').next()
+}
+
+#[test]
+fn a_type_name_means_one_thing_in_the_workspace() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut files = Vec::new();
+    for package in ["protocol/src", "worker/src", "supervisor/src", "tests/src"] {
+        sources(&root.join(package), &mut files);
+    }
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for file in &files {
+        let text = std::fs::read_to_string(file).unwrap();
+        for name in text.lines().filter_map(declared) {
+            let place = file.strip_prefix(root).unwrap().display().to_string();
+            places.entry(name.to_owned()).or_default().push(place);
+        }
+    }
+    places.retain(|name, places| places.len() > 1 && !SHARED_NAMES.iter().any(|(shared, _)| shared == name));
+    assert!(places.is_empty(), "one word, two meanings: {places:#?}");
 }

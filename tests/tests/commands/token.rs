@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use muster_tests::{Token, eventually};
+use muster_tests::{ClientToken, eventually};
 
 use super::{installed, run};
 
@@ -44,14 +44,14 @@ fn by_default_there_is_a_token_that_commands_find_by_themselves() {
     assert!(code == Some(0) && out.contains("workers"), "{out}");
 
     // Nobody else is let in, and a stranger of this machine learns where the token is, and not what it is.
-    let stranger = supervisor.client().showing(Token::None);
+    let stranger = supervisor.client().showing(ClientToken::None);
     for path in ["/api/pool", "/api/executions", "/metrics", "/api/openapi.json", "/ws"] {
         let refused = stranger.get(path);
         assert_eq!((refused.status, &refused.body["token_file"]), (401, &json_text(&file)), "{path}");
         assert!(!refused.body.to_string().contains(&token), "{path}");
     }
     assert_eq!(stranger.post("/api/executions", &serde_json::json!({ "workflow": "echo" })).status, 401);
-    let wrong = supervisor.client().showing(Token::Given(format!("{token}x")));
+    let wrong = supervisor.client().showing(ClientToken::Given(format!("{token}x")));
     assert_eq!(wrong.get("/api/pool").status, 401);
     assert_eq!(stranger.get("/healthz").status, 200);
     let ready = stranger.get("/readyz");
@@ -82,7 +82,7 @@ fn who_insists_has_an_api_without_a_token_on_loopback_only() {
     let installation = installed().setting("http_token", "none");
     let supervisor = installation.start();
     assert!(!installation.path("data/http_token").exists());
-    assert_eq!(supervisor.client().showing(Token::None).get("/api/pool").status, 200);
+    assert_eq!(supervisor.client().showing(ClientToken::None).get("/api/pool").status, 200);
     assert_eq!(run(&installation, &["list"]).code, 0);
     assert_eq!(run(&installation, &["dashboard"]).out.trim(), format!("{}/", installation.url()));
     let said = run(&installation, &["run", "--http-bind", "0.0.0.0:0"]);

@@ -1,4 +1,4 @@
-//! Transcripts: a failure of production, on a desk.
+//! Transcripts: a failure of production, on a dispatcher.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output, Stdio};
@@ -38,7 +38,7 @@ fn replay(installation: &Installation, file: &str, arguments: &[&str]) -> (Optio
 }
 
 /// An installation with the workflow, a supervisor, what it reads, and an execution that failed.
-fn failed() -> (Installation, muster_tests::Supervisor, String) {
+fn failed() -> (Installation, muster_tests::TestSupervisor, String) {
     let installation = Installation::new().workflow("pay.js", FAILING);
     let supervisor = installation.start();
     installation.embedded_sql(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use muster_tests::{Queue, Supervisor};
+use muster_tests::{TestQueue, TestSupervisor};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ const RACERS: usize = 4;
 const RACE_MAX_MS: u64 = 60;
 
 #[track_caller]
-fn cancel(supervisor: &Supervisor, id: &str) -> Value {
+fn cancel(supervisor: &TestSupervisor, id: &str) -> Value {
     let response = supervisor.client().post(&format!("/api/executions/{id}/cancel"), &json!({}));
     assert_eq!(response.status, 200, "{}", response.body);
     response.body
@@ -100,8 +100,8 @@ fn a_running_execution_is_cancelled_whichever_way_the_cancel_comes() {
     let [by_neighbour, by_redis, by_column] = &ids[..] else { panic!("three") };
     ids.iter().for_each(|id| drop(world.record.started(id, SOON)));
     // Started after everything was claimed, so it owns none of them.
-    let neighbour = beside.start();
-    assert_eq!(cancel(&neighbour, by_neighbour)["outcome"], "requested");
+    let peer = beside.start();
+    assert_eq!(cancel(&peer, by_neighbour)["outcome"], "requested");
     world.cache.publish("cancel", &json!({ "execution_id": by_redis }));
     world
         .record
@@ -111,7 +111,7 @@ fn a_running_execution_is_cancelled_whichever_way_the_cancel_comes() {
         assert_cancelled(&row);
         assert_eq!(row["attempt"], 1, "{row}");
     }
-    assert!(neighbour.terminate(SOON).success());
+    assert!(peer.terminate(SOON).success());
     world.assert_clean(supervisor, &installation);
 }
 
@@ -123,7 +123,7 @@ fn a_cancel_that_races_the_end_leaves_one_terminal_state() {
     let seed = fastrand::u64(..);
     let mut random = fastrand::Rng::with_seed(seed);
     let heard = world.cache.listen("executions", |_| ());
-    let racers: Vec<_> = (0..RACERS).map(|_| (random.fork(), Queue::of(&world.backends))).collect();
+    let racers: Vec<_> = (0..RACERS).map(|_| (random.fork(), TestQueue::of(&world.backends))).collect();
     let ids: Vec<String> = std::thread::scope(|scope| {
         let racers: Vec<_> = racers
             .into_iter()
@@ -163,7 +163,7 @@ fn a_cancel_that_races_the_end_leaves_one_terminal_state() {
 }
 
 /// Submits and cancels; gives the ids.
-fn race(supervisor: &Supervisor, queue: &mut Queue, random: &mut fastrand::Rng) -> Vec<String> {
+fn race(supervisor: &TestSupervisor, queue: &mut TestQueue, random: &mut fastrand::Rng) -> Vec<String> {
     let mut one = |_| {
         let parameters = json!({ "ms": random.u64(0..RACE_MAX_MS) });
         let id = queue.submit(json!({ "workflow": "sleep", "parameters": parameters }));
@@ -187,7 +187,7 @@ fn a_cancel_published_on_redis_ends_what_waits() {
 }
 
 /// How often watchers were told that this one ended.
-fn told_cancelled(heard: &muster_tests::Heard<()>) -> usize {
+fn told_cancelled(heard: &muster_tests::ChannelEvent<()>) -> usize {
     heard.so_far().iter().filter(|message| message["status"] == "CANCELLED").count()
 }
 
@@ -219,15 +219,15 @@ fn a_cancel_is_noted_once_however_many_supervisors_hear_of_it() {
         .collect();
     ids.iter().for_each(|id| drop(world.record.started(id, SOON)));
     let besides = [(); 3].map(|()| world.installation());
-    let neighbours: Vec<_> = besides.iter().map(muster_tests::Installation::start).collect();
-    assert_eq!(cancel(&neighbours[0], &ids[0])["outcome"], "requested");
-    assert_eq!(cancel(&neighbours[1], &ids[0])["outcome"], "requested", "asked again");
+    let peers: Vec<_> = besides.iter().map(muster_tests::Installation::start).collect();
+    assert_eq!(cancel(&peers[0], &ids[0])["outcome"], "requested");
+    assert_eq!(cancel(&peers[1], &ids[0])["outcome"], "requested", "asked again");
     world.cache.publish("cancel", &json!({ "execution_id": ids[1] }));
     // A later command on the same connection says that the cancels were heard.
     world.cache.publish("command", &json!({ "action": "resize", "min_workers": 1, "max_workers": 7 }));
-    for neighbour in &neighbours {
+    for peer in &peers {
         muster_tests::eventually("the commands are obeyed", SOON, || {
-            neighbour.client().get("/api/pool").body["max_workers"] == 7
+            peer.client().get("/api/pool").body["max_workers"] == 7
         });
     }
     let noted = |id: &String| {
@@ -236,8 +236,8 @@ fn a_cancel_is_noted_once_however_many_supervisors_hear_of_it() {
     };
     assert_eq!(noted(&ids[0]), 1, "by two supervisors");
     assert!(noted(&ids[1]) <= 1, "by whoever hears it first, if its owner does not");
-    for neighbour in neighbours {
-        assert!(neighbour.terminate(SOON).success());
+    for peer in peers {
+        assert!(peer.terminate(SOON).success());
     }
     world.assert_clean(supervisor, &installation);
 }

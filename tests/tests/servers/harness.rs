@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use muster_tests::{Service, Services, eventually};
+use muster_tests::{ServerKind, Services, eventually};
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
@@ -33,8 +33,8 @@ fn shared_servers_answer_and_every_test_has_its_own_names() {
 fn a_private_server_can_be_killed_and_comes_back() {
     let services = Services::private();
     let backends = services.fresh();
-    services.kill(Service::Redis);
+    services.kill(ServerKind::Redis);
     assert!(block_on(ping(&backends.redis_url)).is_err());
-    services.start_again(Service::Redis);
+    services.start_again(ServerKind::Redis);
     eventually("Redis is back", Duration::from_secs(10), || block_on(ping(&backends.redis_url)).is_ok());
 }

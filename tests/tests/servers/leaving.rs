@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use muster_tests::{Installation, Service, Services, Supervisor, eventually, process};
+use muster_tests::{Installation, ServerKind, Services, TestSupervisor, eventually, process};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::world::{SOON, World};
 /// A supervisor that has two outcomes in memory, was asked to leave twice, and has said what it waits for. Its log
 /// goes through another process, because the bound on files is for all it writes.
 #[track_caller]
-fn holds_outcomes_and_was_asked_twice(world: &mut World) -> (Installation, Supervisor, Vec<String>) {
+fn holds_outcomes_and_was_asked_twice(world: &mut World) -> (Installation, TestSupervisor, Vec<String>) {
     let installation = world.installation();
     let supervisor = installation.spawn_under(&["/bin/bash", "-c", "exec \"$0\" \"$@\" > >(cat) 2>&1"]);
     supervisor.wait_ready(SOON);
@@ -20,7 +20,7 @@ fn holds_outcomes_and_was_asked_twice(world: &mut World) -> (Installation, Super
         .collect();
     ids.iter().for_each(|id| drop(world.record.started(id, SOON)));
     supervisor.limit_files(1);
-    world.services.kill(Service::Postgres);
+    world.services.kill(ServerKind::Postgres);
     eventually("the outcomes are in memory only", SOON, || supervisor.log().contains("in memory only"));
     supervisor.signal(Signal::TERM);
     eventually("it is asked to leave", SOON, || supervisor.log().contains("draining"));
@@ -40,7 +40,7 @@ fn a_third_signal_leaves_without_outcomes_that_nobody_takes() {
     eventually("it says what", SOON, || {
         supervisor.log().contains("left at the third signal with 2 outcomes")
     });
-    world.services.start_again(Service::Postgres);
+    world.services.start_again(ServerKind::Postgres);
     let supervisor = installation.start();
     for id in &ids {
         let row = world.record.finished(id, SOON);
@@ -55,7 +55,7 @@ fn with_space_on_disk_again_a_supervisor_leaves_and_nothing_runs_twice() {
     let (installation, mut supervisor, ids) = holds_outcomes_and_was_asked_twice(&mut world);
     supervisor.limit_files(1 << 40);
     assert!(supervisor.wait_exit(SOON).success());
-    world.services.start_again(Service::Postgres);
+    world.services.start_again(ServerKind::Postgres);
     let supervisor = installation.start();
     for id in &ids {
         let row = world.record.finished(id, SOON);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use muster_tests::{Installation, Service, Services, Supervisor, eventually};
+use muster_tests::{Installation, ServerKind, Services, TestSupervisor, eventually};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -19,8 +19,8 @@ const TROUBLE: Duration = Duration::from_secs(6);
 struct Pair {
     world: World,
     id: String,
-    owner: (Supervisor, Installation),
-    other: (Supervisor, Installation),
+    owner: (TestSupervisor, Installation),
+    other: (TestSupervisor, Installation),
 }
 
 impl Pair {
@@ -162,12 +162,12 @@ fn rule_13_a_death_on_another_host_shows_by_its_silence() {
     // The leases are far too long to explain what happens here.
     let [doomed_place, heir_place] =
         [world.installation(), world.installation()].map(|place| place.setting("lease_seconds", 600));
-    let doomed = doomed_place.start();
+    let terminating = doomed_place.start();
     let id = world.queue.submit(json!({ "workflow": "second" }));
     world.record.started(&id, SOON);
     let heir = heir_place.start();
     world.record.execute("UPDATE supervisor_presences SET host = owner::text");
-    doomed.kill();
+    terminating.kill();
     let killed = std::time::Instant::now();
     let row = world.record.finished(&id, SOON);
     assert_eq!((&row["status"], &row["attempt"]), (&json!("SUCCESS"), &json!(2)), "{row}");
@@ -182,9 +182,9 @@ fn rule_13_after_a_database_that_stood_still_claims_go_on_at_once() {
     let places = [world.installation(), world.installation()];
     let [one, other] = [places[0].start(), places[1].start()];
     // Longer than any answer is waited for on the connection that shows that we live.
-    world.services.pause(Service::Postgres);
+    world.services.pause(ServerKind::Postgres);
     std::thread::sleep(Duration::from_secs(7));
-    world.services.resume(Service::Postgres);
+    world.services.resume(ServerKind::Postgres);
     let back = std::time::Instant::now();
     let ids: Vec<_> = (0..5).map(|_| world.queue.submit(json!({ "workflow": "echo" }))).collect();
     for id in &ids {

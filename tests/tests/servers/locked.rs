@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use muster_tests::{Installation, Supervisor, eventually};
+use muster_tests::{Installation, TestSupervisor, eventually};
 use serde_json::json;
 
 use crate::world::{SOON, World};
@@ -14,13 +14,13 @@ const UNHELD: Duration = Duration::from_secs(15);
 /// From the end of a lock to the end of what it held up; on an idle machine it is a second.
 const FREED: Duration = Duration::from_secs(4);
 
-fn supervisor(world: &World) -> (Supervisor, Installation) {
+fn supervisor(world: &World) -> (TestSupervisor, Installation) {
     let installation = world.installation().setting("lease_seconds", LEASE.as_secs());
     (installation.start(), installation)
 }
 
 #[track_caller]
-fn is_set_aside(supervisor: &Supervisor, id: &str) {
+fn is_set_aside(supervisor: &TestSupervisor, id: &str) {
     eventually(&format!("{id} is named as locked"), UNHELD, || {
         let named = |line: &str| line.contains("somebody has locked") && line.contains(id);
         supervisor.log().lines().any(|line| named(line) && line.contains("\"WARN\""))

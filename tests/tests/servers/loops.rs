@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use muster_tests::Supervisor;
+use muster_tests::TestSupervisor;
 use serde_json::json;
 
 use crate::world::{SOON, World};
 
 /// What makes a loop on a thread of its own look whether it is to end.
-type Nudge = fn(&Supervisor);
+type Nudge = fn(&TestSupervisor);
 
 const NOTHING: Nudge = |_| {};
 /// Others must be started. The answer may be lost with the supervisor.
@@ -61,9 +61,9 @@ macro_rules! loops {
 }
 
 loops! {
-    announcer: "announcer", "announcer", NOTHING;
-    crew: "crew", "crew", NOTHING;
-    crew_watch: "crew-watch", "crew-watch", NOTHING;
+    notifier: "notifier", "notifier", NOTHING;
+    executor: "executor", "executor", NOTHING;
+    executor_watch: "executor-watch", "executor-watch", NOTHING;
     finalizer: "finalizer", "finalizer", NOTHING;
     finalizer_that_panics: "finalizer", "finalizer!", NOTHING;
     heartbeat: "heartbeat", "heartbeat", NOTHING;

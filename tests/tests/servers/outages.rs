@@ -1,7 +1,7 @@
 //! Each of the three servers goes away in mid-run and comes back: nothing is lost, nothing ends twice, and
 //! readiness names what is broken.
 
-use muster_tests::{Service, Services, Supervisor, eventually};
+use muster_tests::{ServerKind, Services, TestSupervisor, eventually};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ fn runs_end_while_postgresql_is_away() {
     let supervisor = installation.start();
     let kept =
         running(&mut world, json!({ "workflow": "sleep", "parameters": { "ms": 1500 }, "sync": true }));
-    world.services.kill(Service::Postgres);
+    world.services.kill(ServerKind::Postgres);
     let store = unready_part(&supervisor, "store");
     assert!(!store["detail"].as_str().unwrap().is_empty(), "{store}");
     let outbox = installation.path("data/outbox");
@@ -31,7 +31,7 @@ fn runs_end_while_postgresql_is_away() {
     // Another process finishes what this one could not.
     supervisor.kill();
     let supervisor = installation.spawn();
-    world.services.start_again(Service::Postgres);
+    world.services.start_again(ServerKind::Postgres);
     supervisor.wait_ready(SOON);
     for id in &kept {
         let row = world.record.finished(id, SOON);
@@ -43,7 +43,7 @@ fn runs_end_while_postgresql_is_away() {
 
     // A restart that is over before a run is.
     let through = running(&mut world, json!({ "workflow": "sleep", "parameters": { "ms": 4000 } }));
-    world.services.restart(Service::Postgres);
+    world.services.restart(ServerKind::Postgres);
     for id in &through {
         let row = world.record.finished(id, SOON);
         assert_eq!((&row["status"], &row["attempt"]), (&json!("SUCCESS"), &json!(1)), "{row}");
@@ -93,7 +93,7 @@ fn long_runs_and_restarts_are_no_matter_to_rabbitmq() {
     assert!(!supervisor.log().contains("rabbitmq was lost"), "the connection held: {}", supervisor.log());
 
     let through = running(&mut world, json!({ "workflow": "sleep", "parameters": { "ms": 1500 } }));
-    world.services.kill(Service::RabbitMq);
+    world.services.kill(ServerKind::RabbitMq);
     let queue = unready_part(&supervisor, "queue");
     assert!(queue["detail"].as_str().unwrap().starts_with("rabbitmq: "), "{queue}");
     for id in &through {
@@ -102,7 +102,7 @@ fn long_runs_and_restarts_are_no_matter_to_rabbitmq() {
     // Without a broker the rows are still polled.
     let by_http = supervisor.client().submit(&json!({ "workflow": "echo" }));
     assert_eq!(world.record.finished(&by_http, SOON)["status"], "SUCCESS");
-    world.services.start_again(Service::RabbitMq);
+    world.services.start_again(ServerKind::RabbitMq);
     supervisor.wait_ready(SOON);
     let next = world.queue.submit(json!({ "workflow": "echo" }));
     assert_eq!(world.record.finished(&next, SOON)["status"], "SUCCESS");
@@ -121,7 +121,7 @@ fn redis_may_forget_everything_and_go() {
         assert_eq!(world.record.finished(id, SOON)["status"], "SUCCESS");
     }
     let through = running(&mut world, json!({ "workflow": "sleep", "parameters": { "ms": 1000 } }));
-    world.services.kill(Service::Redis);
+    world.services.kill(ServerKind::Redis);
     for id in &through {
         assert_eq!(world.record.finished(id, SOON)["status"], "SUCCESS", "it needs no cache to end");
     }
@@ -141,7 +141,7 @@ fn redis_may_forget_everything_and_go() {
         assert!(world.record.execution(id).is_none(), "that nobody can ask is no evidence: {bus}");
     }
 
-    world.services.start_again(Service::Redis);
+    world.services.start_again(ServerKind::Redis);
     world.cache.set(&format!("pending:{minimal}"), r#"{"workflow":"echo","parameters":"found"}"#);
     let row = world.record.finished(&minimal, SOON);
     assert_eq!((&row["status"], &row["result"]), (&json!("SUCCESS"), &json!("found")), "{row}");
@@ -162,7 +162,7 @@ fn running(world: &mut World, request: Value) -> Vec<String> {
 
 /// Waits until readiness says that this part, and no other, is broken.
 #[track_caller]
-fn unready_part(supervisor: &Supervisor, name: &str) -> Value {
+fn unready_part(supervisor: &TestSupervisor, name: &str) -> Value {
     eventually(&format!("readiness names {name}"), SOON, || {
         let response = supervisor.client().get("/readyz");
         part(&response.body, name).filter(|part| response.status == 503 && part["ready"] == false)

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use muster_tests::{BrokerDoor, Consuming, Service, Services, Supervisor, eventually};
+use muster_tests::{BrokerProxy, Consuming, ServerKind, Services, TestSupervisor, eventually};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -14,14 +14,14 @@ const LOOK: Duration = Duration::from_secs(12);
 const CONNECTIONS_MAX: usize = 15;
 const LINES_MAX: usize = 10;
 
-fn queue_part(supervisor: &Supervisor) -> Value {
+fn queue_part(supervisor: &TestSupervisor) -> Value {
     let parts = supervisor.client().get("/readyz").body["parts"].as_array().cloned().unwrap_or_default();
     parts.into_iter().find(|part| part["part"] == "queue").unwrap_or_default()
 }
 
 /// Looks for a while: not once does readiness say that the queue works.
 #[track_caller]
-fn never_says_connected(supervisor: &Supervisor, named: &str) {
+fn never_says_connected(supervisor: &TestSupervisor, named: &str) {
     eventually("readiness names it", SOON, || {
         queue_part(supervisor)["detail"].as_str().is_some_and(|detail| detail.contains(named))
     });
@@ -36,7 +36,7 @@ fn never_says_connected(supervisor: &Supervisor, named: &str) {
 #[test]
 fn a_consumer_that_is_refused_or_never_confirmed_is_named_and_tried_in_peace() {
     let mut world = World::shared();
-    let door = BrokerDoor::before(&world.backends.amqp_url);
+    let door = BrokerProxy::before(&world.backends.amqp_url);
     let installation = world.installation().setting("amqp_url", door.url());
     for (consuming, named) in [(Consuming::Refused, "ACCESS_REFUSED"), (Consuming::Unanswered, "leader")] {
         door.set(consuming);
@@ -67,7 +67,7 @@ fn messages_that_wait_for_redis_are_named_and_run_when_it_is_back() {
     let mut world = World::on(Services::private());
     let installation = world.installation();
     let supervisor = installation.start();
-    world.services.kill(Service::Redis);
+    world.services.kill(ServerKind::Redis);
     let ids: Vec<_> = (0..3).map(|_| Uuid::now_v7().to_string()).collect();
     for id in &ids {
         world.queue.publish(&json!({ "execution_id": id, "workflow": "echo" }));
@@ -80,7 +80,7 @@ fn messages_that_wait_for_redis_are_named_and_run_when_it_is_back() {
     };
     eventually("readiness counts them", SOON, || bus().contains("3 messages wait for their pending records"));
     assert!(supervisor.log().contains("messages wait for their pending record in Redis"));
-    world.services.start_again(Service::Redis);
+    world.services.start_again(ServerKind::Redis);
     for id in &ids {
         assert_eq!(world.record.finished(id, SOON)["status"], "SUCCESS");
     }

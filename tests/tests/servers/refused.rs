@@ -33,7 +33,7 @@ fn a_row_whose_end_is_refused_holds_up_nobody_and_ends_when_it_may() {
     let refused: Vec<_> = CODES.iter().map(|code| submit(Some(code))).collect();
     let others: Vec<_> = (0..40).map(|_| submit(None)).collect();
     for id in &others {
-        assert_eq!(world.record.finished(id, SOON)["status"], "SUCCESS", "a neighbour is held up");
+        assert_eq!(world.record.finished(id, SOON)["status"], "SUCCESS", "a peer is held up");
     }
     eventually("all refused ones are named", SOON, || {
         let log = supervisor.log();

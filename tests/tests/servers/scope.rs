@@ -1,7 +1,7 @@
 //! Whose state, configuration and children a run has: decided once, and the same for reading and for writing, on
 //! both stores.
 
-use muster_tests::{Installation, Supervisor};
+use muster_tests::{Installation, TestSupervisor};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -25,7 +25,7 @@ fn with_workflows(installation: Installation) -> Installation {
 /// A workflow of organization A is run by callers of no organization and of another: the state, the configuration
 /// and the children are A's, and nobody else's.
 #[track_caller]
-fn one_scope(supervisor: &Supervisor, sql: impl Fn(&str)) {
+fn one_scope(supervisor: &TestSupervisor, sql: impl Fn(&str)) {
     let [acme, other, counter, own] = [(); 4].map(|()| Uuid::now_v7().to_string());
     sql(&format!(
         "INSERT INTO workflows (id, name, path, organization_id) VALUES

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use muster_tests::{Response, Service, Services, Supervisor, eventually};
+use muster_tests::{Response, ServerKind, Services, TestSupervisor, eventually};
 
 use crate::world::{SOON, World};
 
@@ -13,7 +13,7 @@ const TRIES: usize = 5;
 
 /// Asks for readiness and metrics, which must be answered at once.
 #[track_caller]
-fn answers_at_once(supervisor: &Supervisor) -> Response {
+fn answers_at_once(supervisor: &TestSupervisor) -> Response {
     for path in ["/metrics", "/readyz"] {
         let took: Vec<_> = (0..TRIES)
             .map(|_| {
@@ -37,9 +37,9 @@ fn readiness_and_metrics_answer_at_once_whatever_the_servers_do() {
     let world = World::on(Services::private());
     let installation = world.installation();
     let supervisor = installation.start();
-    for service in [Service::Redis, Service::RabbitMq, Service::Postgres] {
+    for service in [ServerKind::Redis, ServerKind::RabbitMq, ServerKind::Postgres] {
         world.services.pause(service);
-        if service == Service::Postgres {
+        if service == ServerKind::Postgres {
             eventually("readiness says that the database is silent", SOON, || {
                 let response = answers_at_once(&supervisor);
                 let store = part(&response, "store");
@@ -54,7 +54,7 @@ fn readiness_and_metrics_answer_at_once_whatever_the_servers_do() {
         world.services.resume(service);
         supervisor.wait_ready(SOON);
     }
-    for service in [Service::Redis, Service::RabbitMq, Service::Postgres] {
+    for service in [ServerKind::Redis, ServerKind::RabbitMq, ServerKind::Postgres] {
         world.services.kill(service);
         let until = Instant::now() + Duration::from_secs(3);
         while Instant::now() < until {

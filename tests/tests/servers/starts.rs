@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use muster_tests::{Backends, Installation, Record, Service, Services, Supervisor, eventually, process};
+use muster_tests::{
+    Backends, Installation, Record, ServerKind, Services, TestSupervisor, eventually, process,
+};
 use serde_json::json;
 
 use crate::world::{SOON, World};
@@ -10,7 +12,7 @@ use crate::world::{SOON, World};
 /// Waits until readiness says that the start waits for this, then until something is done about it, then until
 /// the supervisor is ready.
 #[track_caller]
-fn waits_for(supervisor: &Supervisor, what: &str, then: impl FnOnce()) {
+fn waits_for(supervisor: &TestSupervisor, what: &str, then: impl FnOnce()) {
     eventually(&format!("readiness says {what}"), SOON, || {
         assert!(process::is_alive(supervisor.id()), "the supervisor ended instead of waiting");
         supervisor.client().try_get("/readyz").is_some_and(|response| {
@@ -89,8 +91,8 @@ fn a_database_that_goes_away_in_the_middle_of_a_start_is_waited_for() {
             .count("pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%supervisor_presences%'")
             > 0
     });
-    world.services.kill(Service::Postgres);
+    world.services.kill(ServerKind::Postgres);
     drop(held);
-    waits_for(&supervisor, "out of reach", || world.services.start_again(Service::Postgres));
+    waits_for(&supervisor, "out of reach", || world.services.start_again(ServerKind::Postgres));
     assert!(supervisor.terminate(Duration::from_secs(20)).success());
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use muster_tests::{Supervisor, eventually};
+use muster_tests::{TestSupervisor, eventually};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -27,13 +27,13 @@ fn what_a_killed_supervisor_ran_is_taken_over_before_its_lease_ends() {
     // The lease is far too long to explain what happens here.
     let doomed_place = world.installation().setting("lease_seconds", 600);
     let heir_place = world.installation().setting("lease_seconds", 600);
-    let doomed = doomed_place.start();
+    let terminating = doomed_place.start();
     let mut ids = hanging(&mut world, 3, &json!({ "workflow": "second" }));
     let only = hanging(&mut world, 1, &json!({ "workflow": "second", "max_attempts": 1 })).remove(0);
     let heir = heir_place.start();
 
     let killed_at = Timestamp::now();
-    doomed.kill();
+    terminating.kill();
     for id in &ids {
         let row = world.record.finished(id, SOON);
         assert_eq!((&row["status"], &row["result"]), (&json!("SUCCESS"), &json!(2)), "{row}");
@@ -122,7 +122,7 @@ fn while_deaths_are_being_proven_the_broker_has_the_slots() {
     world.assert_clean(supervisor, &installation);
 }
 
-fn runs(supervisor: &Supervisor) -> u64 {
+fn runs(supervisor: &TestSupervisor) -> u64 {
     supervisor.client().get("/api/pool").body["running"].as_u64().unwrap()
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use muster_tests::{Backends, Cache, Installation, Queue, Record, Services, Supervisor, eventually};
+use muster_tests::{Backends, Cache, Installation, Record, Services, TestQueue, TestSupervisor, eventually};
 
 /// How long something may take that takes moments on an idle machine.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
@@ -29,7 +29,7 @@ const CHATTY: &str = "export default async (params, ctx) => {
 pub(crate) struct World {
     pub(crate) backends: Backends,
     pub(crate) record: Record,
-    pub(crate) queue: Queue,
+    pub(crate) queue: TestQueue,
     pub(crate) cache: Cache,
     pub(crate) services: Services,
 }
@@ -47,7 +47,7 @@ impl World {
         let backends = services.fresh();
         Self {
             record: Record::of(&backends),
-            queue: Queue::of(&backends),
+            queue: TestQueue::of(&backends),
             cache: Cache::of(&backends),
             backends,
             services,
@@ -68,7 +68,7 @@ impl World {
     /// Lets the supervisor leave, and checks what must hold after any test: every execution has ended exactly
     /// once, no message is left, every key will go, no process is left.
     #[track_caller]
-    pub(crate) fn assert_clean(&mut self, supervisor: Supervisor, installation: &Installation) {
+    pub(crate) fn assert_clean(&mut self, supervisor: TestSupervisor, installation: &Installation) {
         eventually("all ends are announced", SOON, || {
             self.record.count("executions WHERE notified_at IS NULL") == 0
         });

@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use muster_tests::binaries::repository;
-use muster_tests::{Client, Installation, Supervisor, eventually, process};
+use muster_tests::{Installation, TestClient, TestSupervisor, eventually, process};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -85,16 +85,16 @@ fn sleeping(installation: &Installation) -> Vec<String> {
     lines.filter(|line| line.starts_with("sleep")).collect()
 }
 
-fn events(client: &Client, id: &str) -> Vec<Value> {
+fn events(client: &TestClient, id: &str) -> Vec<Value> {
     let body = client.get(&format!("/api/executions/{id}/events")).body;
     body["events"].as_array().cloned().unwrap_or_else(|| panic!("no list of events: {body}"))
 }
 
-fn left_by(client: &Client, id: &str) -> Option<Value> {
+fn left_by(client: &TestClient, id: &str) -> Option<Value> {
     events(client, id).into_iter().find(|event| event["event"] == "left_processes")
 }
 
-fn run(client: &Client, how: &str) -> (String, Value) {
+fn run(client: &TestClient, how: &str) -> (String, Value) {
     let id = client.submit(&json!({ "workflow": "leaves", "parameters": { "how": how } }));
     let row = client.finished(&id, SOON);
     assert_eq!(row["status"], "SUCCESS", "{how}: {row}");
@@ -202,7 +202,7 @@ fn what_a_thread_goes_on_to_print_shows_no_secret_and_is_in_nobodys_log() {
     stop(supervisor, &installation);
 }
 
-fn stop(supervisor: Supervisor, installation: &Installation) {
+fn stop(supervisor: TestSupervisor, installation: &Installation) {
     assert!(supervisor.terminate(SOON).success());
     installation.assert_nothing_left();
 }

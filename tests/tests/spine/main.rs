@@ -1,11 +1,11 @@
 //! The spine, with the real binaries on the embedded default: executions in, exactly one right end each.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops where it stands")]
 
+mod admission;
 mod batch;
 mod batch_memory;
 mod batch_pipes;
 mod deaths;
-mod doors;
 mod left;
 mod recycling;
 mod room;

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use muster_tests::{Installation, Supervisor, eventually, rogue};
+use muster_tests::{Installation, TestSupervisor, eventually, rogue};
 use serde_json::json;
 
 const SOON: Duration = Duration::from_secs(20);
 /// What a new worker takes to become Ready; a caller that waits for a start waits at least so long.
 const START: Duration = Duration::from_millis(800);
 
-fn idle_workers(supervisor: &Supervisor) -> usize {
+fn idle_workers(supervisor: &TestSupervisor) -> usize {
     let pool = supervisor.client().get("/api/pool").body;
     let workers = pool["workers"].as_array().cloned().unwrap_or_default();
     workers.iter().filter(|worker| worker["state"] == "idle").count()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use muster_tests::{Client, process};
+use muster_tests::{TestClient, process};
 use serde_json::{Value, json};
 
 use crate::workflows;
@@ -10,7 +10,7 @@ use crate::workflows;
 const SOON: Duration = Duration::from_secs(20);
 
 #[track_caller]
-fn ended(client: &Client, request: &Value) -> (String, Value) {
+fn ended(client: &TestClient, request: &Value) -> (String, Value) {
     let id = client.submit(request);
     let row = client.finished(&id, SOON);
     (id, row)

@@ -4,14 +4,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use muster_tests::{Installation, Supervisor, binaries, eventually, rogue};
+use muster_tests::{Installation, TestSupervisor, binaries, eventually, rogue};
 use serde_json::json;
 
 const SOON: Duration = Duration::from_secs(30);
 
 /// Waits until readiness is lost and says this.
 #[track_caller]
-fn says(supervisor: &Supervisor, reason: &str) {
+fn says(supervisor: &TestSupervisor, reason: &str) {
     eventually(&format!("readiness says {reason:?}"), SOON, || {
         let Some(response) = supervisor.client().try_get("/readyz") else { return false };
         response.status == 503 && response.body.to_string().contains(reason)
@@ -20,7 +20,7 @@ fn says(supervisor: &Supervisor, reason: &str) {
 }
 
 #[track_caller]
-fn recovers(supervisor: &Supervisor) {
+fn recovers(supervisor: &TestSupervisor) {
     supervisor.wait_ready(SOON);
     let id = supervisor.client().submit(&json!({ "workflow": "echo", "parameters": 5 }));
     let row = supervisor.client().finished(&id, SOON);

@@ -3,26 +3,26 @@
 use std::sync::Arc;
 
 use muster_supervisor::execution::Status;
-use muster_supervisor::store::{CancelAnswer, Claim, TakeOver, Verdict};
+use muster_supervisor::store::{CancelResult, Claim, FinalizeResult, TakeOver};
 use uuid::Uuid;
 
 use crate::fixture::{Fixture, claimant, new_execution, release, retry, success};
 
 pub(crate) async fn rule_20_a_waiting_row_is_cancelled_at_once(fixture: Fixture) {
     let id = fixture.submitted().await;
-    assert_eq!(fixture.store.request_cancel(id).await.unwrap(), CancelAnswer::Cancelled);
+    assert_eq!(fixture.store.request_cancel(id).await.unwrap(), CancelResult::Cancelled);
     let row = fixture.row(id).await;
     assert_eq!((row.status, row.error_type.as_deref()), (Status::Cancelled, Some("CancelledError")));
     assert!(row.completed_at.is_some());
     assert!(fixture.take_pending().await.is_empty());
     let again = fixture.store.request_cancel(id).await.unwrap();
-    assert_eq!(again, CancelAnswer::AlreadyTerminal(Status::Cancelled));
+    assert_eq!(again, CancelResult::AlreadyTerminal(Status::Cancelled));
     assert_eq!(fixture.event_names(id).await, ["cancelled"]);
 }
 
 pub(crate) async fn rule_20_an_unknown_id_leaves_a_tombstone(fixture: Fixture) {
     let late = Arc::new(new_execution());
-    assert_eq!(fixture.store.request_cancel(late.id).await.unwrap(), CancelAnswer::Tombstone);
+    assert_eq!(fixture.store.request_cancel(late.id).await.unwrap(), CancelResult::Tombstone);
     let claims = fixture.store.claim(&claimant(), &[late]).await.unwrap();
     assert!(matches!(claims[..], [Claim::Elsewhere(Status::Cancelled)]), "{claims:?}");
 }
@@ -32,7 +32,7 @@ pub(crate) async fn rule_20_a_running_row_is_asked_and_learns_it_at_renewal(fixt
     let attempt = fixture.claimed(&me).await.attempt;
     let other = fixture.claimed(&me).await.attempt;
     let answer = fixture.store.request_cancel(attempt.execution_id).await.unwrap();
-    assert_eq!(answer, CancelAnswer::Requested { attempt, owner: me.owner });
+    assert_eq!(answer, CancelResult::Requested { attempt, owner: me.owner });
     let row = fixture.row(attempt.execution_id).await;
     assert_eq!((row.status, row.error_type), (Status::Running, None));
     assert!(row.cancel_requested_at.is_some() && row.completed_at.is_none());
@@ -59,7 +59,7 @@ pub(crate) async fn rule_20_a_cancelled_row_does_not_go_back(fixture: Fixture) {
         fixture.store.request_cancel(attempt.execution_id).await.unwrap();
         let verdict = fixture.finalize(end(&me, attempt)).await;
         let error_type = Some("CancelledError".to_owned());
-        assert_eq!(verdict, Verdict::Finished { status: Status::Cancelled, error_type });
+        assert_eq!(verdict, FinalizeResult::Finished { status: Status::Cancelled, error_type });
         assert_eq!(fixture.status(attempt.execution_id).await, Status::Cancelled);
     }
 }
@@ -77,15 +77,15 @@ pub(crate) async fn rule_20_cancel_against_finalize_gives_one_terminal_state(fix
         let status = fixture.status(attempt.execution_id).await;
         match (answer, verdict) {
             // The cancel came first: a success stands, a release does not go back.
-            (CancelAnswer::Requested { .. }, Verdict::Finished { status: written, .. }) => {
+            (CancelResult::Requested { .. }, FinalizeResult::Finished { status: written, .. }) => {
                 assert_eq!(status, written);
                 assert_eq!(status, if round % 2 == 0 { Status::Success } else { Status::Cancelled });
             }
-            (CancelAnswer::AlreadyTerminal(seen), Verdict::Finished { status: written, .. }) => {
+            (CancelResult::AlreadyTerminal(seen), FinalizeResult::Finished { status: written, .. }) => {
                 assert_eq!((status, seen), (written, Status::Success));
             }
             // The release came first.
-            (CancelAnswer::Cancelled, Verdict::Requeued) => assert_eq!(status, Status::Cancelled),
+            (CancelResult::Cancelled, FinalizeResult::Requeued) => assert_eq!(status, Status::Cancelled),
             other => panic!("{other:?}"),
         }
         let finals = fixture.event_names(attempt.execution_id).await;
@@ -99,6 +99,6 @@ pub(crate) async fn rule_21_an_outcome_stands_against_a_cancel_request(fixture: 
     let attempt = fixture.claimed(&me).await.attempt;
     fixture.store.request_cancel(attempt.execution_id).await.unwrap();
     let verdict = fixture.finalize(success(&me, attempt)).await;
-    assert_eq!(verdict, Verdict::Finished { status: Status::Success, error_type: None });
-    assert_eq!(fixture.store.request_cancel(Uuid::new_v4()).await.unwrap(), CancelAnswer::Tombstone);
+    assert_eq!(verdict, FinalizeResult::Finished { status: Status::Success, error_type: None });
+    assert_eq!(fixture.store.request_cancel(Uuid::new_v4()).await.unwrap(), CancelResult::Tombstone);
 }

@@ -73,9 +73,9 @@ async fn rule_3_the_clock_of_the_database_says_what_is_due_and_what_has_run_out(
     let waiting = new_execution();
     store.submit(std::slice::from_ref(&waiting)).await.unwrap();
     let due = async || {
-        let mut lost = store.lost(&prober).await.unwrap();
+        let mut lost = store.expired_owners(&prober).await.unwrap();
         for _ in 0..3 {
-            lost = store.lost(&prober).await.unwrap();
+            lost = store.expired_owners(&prober).await.unwrap();
         }
         let due = store.claim_due(&prober, 10, TakeOver::Lost(&lost)).await.unwrap();
         due.claimed.into_iter().map(|claimed| claimed.attempt.execution_id).collect::<Vec<_>>()

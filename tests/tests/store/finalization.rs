@@ -5,18 +5,19 @@ use std::time::Duration;
 use jiff::Timestamp;
 use muster_supervisor::execution::{Attempt, Status};
 use muster_supervisor::store::{
-    Claimant, Disposition, Failure, Finalization, NewEvent, Outcome, StateChange, StateWrite, Verdict,
+    Claimant, Disposition, ExecutionFailure, ExecutionOutcome, Finalization, FinalizeResult, NewEvent,
+    StateChange, StateWrite,
 };
 use uuid::Uuid;
 
 use crate::fixture::{Fixture, claimant, ending, line, new_execution, raw, release, retry, set, success};
 
-fn finished(status: Status) -> Verdict {
-    Verdict::Finished { status, error_type: None }
+fn finished(status: Status) -> FinalizeResult {
+    FinalizeResult::Finished { status, error_type: None }
 }
 
-fn failed(error_type: &str) -> Verdict {
-    Verdict::Finished { status: Status::Failed, error_type: Some(error_type.to_owned()) }
+fn failed(error_type: &str) -> FinalizeResult {
+    FinalizeResult::Finished { status: Status::Failed, error_type: Some(error_type.to_owned()) }
 }
 
 /// An ending with something of everything.
@@ -41,12 +42,12 @@ pub(crate) async fn rule_14_after_a_take_over_nothing_of_the_old_attempt_is_writ
         |owner: &Claimant, attempt| full(owner, attempt, success(owner, attempt).disposition, "late");
     let late = success_of(&old, lost);
     let child = late.children[0].id;
-    assert_eq!(fixture.finalize(late).await, Verdict::Superseded);
-    assert_eq!(fixture.finalize(release(&old, lost, true)).await, Verdict::Superseded);
-    assert_eq!(fixture.finalize(retry(&old, lost)).await, Verdict::Superseded);
+    assert_eq!(fixture.finalize(late).await, FinalizeResult::Superseded);
+    assert_eq!(fixture.finalize(release(&old, lost, true)).await, FinalizeResult::Superseded);
+    assert_eq!(fixture.finalize(retry(&old, lost)).await, FinalizeResult::Superseded);
     // Neither the right attempt in the wrong name nor the right name with the wrong attempt.
-    assert_eq!(fixture.finalize(success_of(&old, taken)).await, Verdict::Superseded);
-    assert_eq!(fixture.finalize(success_of(&new, lost)).await, Verdict::Superseded);
+    assert_eq!(fixture.finalize(success_of(&old, taken)).await, FinalizeResult::Superseded);
+    assert_eq!(fixture.finalize(success_of(&new, lost)).await, FinalizeResult::Superseded);
 
     assert_eq!(fixture.status(lost.execution_id).await, Status::Running);
     assert!(fixture.store.logs(lost.execution_id, (0, 0), 10).await.unwrap().is_empty());
@@ -56,7 +57,11 @@ pub(crate) async fn rule_14_after_a_take_over_nothing_of_the_old_attempt_is_writ
 
     let on_time = success_of(&new, taken);
     assert_eq!(fixture.finalize(on_time).await, finished(Status::Success));
-    assert_eq!(fixture.finalize(success_of(&old, lost)).await, Verdict::Superseded, "terminal, and not ours");
+    assert_eq!(
+        fixture.finalize(success_of(&old, lost)).await,
+        FinalizeResult::Superseded,
+        "terminal, and not ours"
+    );
     let logs = fixture.store.logs(lost.execution_id, (0, 0), 10).await.unwrap();
     assert_eq!(logs.iter().map(|row| row.attempt).collect::<Vec<_>>(), [2, 2]);
 }
@@ -77,8 +82,8 @@ pub(crate) async fn rule_14_two_attempts_in_one_group_write_what_the_fence_lets_
         };
         let group = [late.clone(), end, late_release];
         let verdicts = fixture.store.finalize(&group).await.unwrap();
-        let written = if goes_back { Verdict::Requeued } else { finished(Status::Success) };
-        assert_eq!(verdicts, [Verdict::Superseded, written, Verdict::Superseded]);
+        let written = if goes_back { FinalizeResult::Requeued } else { finished(Status::Success) };
+        assert_eq!(verdicts, [FinalizeResult::Superseded, written, FinalizeResult::Superseded]);
         assert!(fixture.store.state(None, "late").await.unwrap().is_none(), "state of a superseded attempt");
         assert!(fixture.store.execution(late.children[0].id).await.unwrap().is_none(), "and its child");
         let logs = fixture.store.logs(lost.execution_id, (0, 0), 10).await.unwrap();
@@ -92,20 +97,26 @@ pub(crate) async fn rule_14_several_outcomes_are_one_call(fixture: Fixture) {
     for _ in 0..6 {
         attempts.push(fixture.claimed(&me).await.attempt);
     }
-    let failure =
-        |kind: &str| Failure { stack: Some("at line 3".to_owned()), ..Failure::new(kind, "because") };
+    let failure = |kind: &str| ExecutionFailure {
+        stack: Some("at line 3".to_owned()),
+        ..ExecutionFailure::new(kind, "because")
+    };
     let ends = [
         success(&me, attempts[0]),
-        ending(&me, attempts[1], Disposition::Terminal(Outcome::Failed(failure("ValueError")))),
-        ending(&me, attempts[2], Disposition::Terminal(Outcome::TimedOut(failure("TimeoutError")))),
-        ending(&me, attempts[3], Disposition::Terminal(Outcome::Cancelled(failure("CancelledError")))),
+        ending(&me, attempts[1], Disposition::Terminal(ExecutionOutcome::Failed(failure("ValueError")))),
+        ending(&me, attempts[2], Disposition::Terminal(ExecutionOutcome::TimedOut(failure("TimeoutError")))),
+        ending(
+            &me,
+            attempts[3],
+            Disposition::Terminal(ExecutionOutcome::Cancelled(failure("CancelledError"))),
+        ),
         release(&me, attempts[4], false),
         success(&claimant(), attempts[5]),
     ];
     let verdicts = fixture.store.finalize(&ends).await.unwrap();
     assert_eq!(verdicts[0], finished(Status::Success));
     assert_eq!(verdicts[1], failed("ValueError"));
-    assert_eq!(verdicts[4..], [Verdict::Requeued, Verdict::Superseded]);
+    assert_eq!(verdicts[4..], [FinalizeResult::Requeued, FinalizeResult::Superseded]);
     let expected = [
         Status::Success,
         Status::Failed,
@@ -129,12 +140,12 @@ pub(crate) async fn rule_14_several_outcomes_are_one_call(fixture: Fixture) {
 
 pub(crate) async fn rule_15_changes_apply_with_every_terminal_state(fixture: Fixture) {
     let me = claimant();
-    let failure = || Failure::new("X", "y");
+    let failure = || ExecutionFailure::new("X", "y");
     let outcomes = [
-        ("success", Outcome::Success { result: raw("null") }),
-        ("failed", Outcome::Failed(failure())),
-        ("timeout", Outcome::TimedOut(failure())),
-        ("cancelled", Outcome::Cancelled(failure())),
+        ("success", ExecutionOutcome::Success { result: raw("null") }),
+        ("failed", ExecutionOutcome::Failed(failure())),
+        ("timeout", ExecutionOutcome::TimedOut(failure())),
+        ("cancelled", ExecutionOutcome::Cancelled(failure())),
     ];
     for (key, outcome) in outcomes {
         let attempt = fixture.claimed(&me).await.attempt;
@@ -155,7 +166,7 @@ pub(crate) async fn rule_15_changes_never_apply_with_a_retry_and_logs_always_per
         let attempt = end.attempt;
         let full = full(&me, attempt, end.disposition, key);
         let child = full.children[0].id;
-        assert_eq!(fixture.finalize(full).await, Verdict::Requeued);
+        assert_eq!(fixture.finalize(full).await, FinalizeResult::Requeued);
         assert!(fixture.store.state(None, key).await.unwrap().is_none());
         assert!(fixture.store.execution(child).await.unwrap().is_none());
         let logs = fixture.store.logs(attempt.execution_id, (0, 0), 10).await.unwrap();
@@ -209,7 +220,7 @@ pub(crate) async fn rule_16_a_refused_value_does_not_poison_the_group(fixture: F
         let mut end = Finalization { logs: vec![line(1, "kept")], ..success(&me, attempt) };
         if number == 4 {
             let result = raw(r#"{"text":"a\u0000b"}"#);
-            end.disposition = Disposition::Terminal(Outcome::Success { result });
+            end.disposition = Disposition::Terminal(ExecutionOutcome::Success { result });
         }
         ends.push(end);
     }
@@ -235,10 +246,11 @@ pub(crate) async fn rule_16_character_zero_in_a_log_fails_nothing(fixture: Fixtu
     let mut bad = line(1, "zero \0 here");
     bad.logger = "log\0ger".to_owned();
     bad.fields = Some(raw(r#"{"a":"\u0000"}"#));
-    let failure = Failure { stack: Some("st\0ack".to_owned()), ..Failure::new("Bad\0", "mess\0age") };
+    let failure =
+        ExecutionFailure { stack: Some("st\0ack".to_owned()), ..ExecutionFailure::new("Bad\0", "mess\0age") };
     let end = Finalization {
         logs: vec![bad],
-        ..ending(&me, attempt, Disposition::Terminal(Outcome::Failed(failure)))
+        ..ending(&me, attempt, Disposition::Terminal(ExecutionOutcome::Failed(failure)))
     };
     fixture.finalize(end).await;
     let row = fixture.row(attempt.execution_id).await;
@@ -261,7 +273,7 @@ pub(crate) async fn rule_17_finalizing_again_says_what_was_written(fixture: Fixt
         release(&me, three, false),
     ];
     let first = fixture.store.finalize(&ends).await.unwrap();
-    assert_eq!(first, [finished(Status::Success), Verdict::Requeued, Verdict::Requeued]);
+    assert_eq!(first, [finished(Status::Success), FinalizeResult::Requeued, FinalizeResult::Requeued]);
     let events = fixture.event_names(one.execution_id).await;
     assert_eq!(fixture.store.finalize(&ends).await.unwrap(), first);
     assert_eq!(fixture.event_names(one.execution_id).await, events);
@@ -312,7 +324,7 @@ pub(crate) async fn a_retry_goes_back_while_attempts_are_left(fixture: Fixture) 
     let me = claimant();
     let mut attempt = fixture.claimed(&me).await.attempt;
     for _ in 0..2 {
-        assert_eq!(fixture.finalize(retry(&me, attempt)).await, Verdict::Requeued);
+        assert_eq!(fixture.finalize(retry(&me, attempt)).await, FinalizeResult::Requeued);
         attempt = fixture.take_pending_as(&me).await.pop().unwrap();
     }
     assert_eq!(attempt.number, 3);
@@ -321,7 +333,7 @@ pub(crate) async fn a_retry_goes_back_while_attempts_are_left(fixture: Fixture) 
     assert_eq!((row.attempts_charged, row.error_message.as_deref()), (3, Some("no such thing")));
 
     let later = fixture.claimed(&me).await.attempt;
-    let failure = Failure::new("ValueError", "not now");
+    let failure = ExecutionFailure::new("ValueError", "not now");
     let disposition = Disposition::Retry { failure, delay: Duration::from_secs(60), max_attempts: 3 };
     fixture.finalize(ending(&me, later, disposition)).await;
     assert!(fixture.take_pending().await.is_empty(), "it waits for its backoff");
@@ -333,12 +345,16 @@ pub(crate) async fn a_retry_may_raise_how_many_attempts_there_are(fixture: Fixtu
     let me = claimant();
     let mut attempt = fixture.claimed(&me).await.attempt;
     let wants_five = |attempt| {
-        let failure = Failure::new("ValueError", "not yet");
+        let failure = ExecutionFailure::new("ValueError", "not yet");
         let disposition = Disposition::Retry { failure, delay: Duration::ZERO, max_attempts: 5 };
         ending(&me, attempt, disposition)
     };
     for number in 1..5 {
-        assert_eq!(fixture.finalize(wants_five(attempt)).await, Verdict::Requeued, "attempt {number} of 5");
+        assert_eq!(
+            fixture.finalize(wants_five(attempt)).await,
+            FinalizeResult::Requeued,
+            "attempt {number} of 5"
+        );
         attempt = fixture.take_pending_as(&me).await.pop().unwrap();
     }
     assert_eq!(attempt.number, 5);
@@ -347,9 +363,9 @@ pub(crate) async fn a_retry_may_raise_how_many_attempts_there_are(fixture: Fixtu
 
     // A row that allows more than was asked for keeps what it allows: it also counts attempts that were lost.
     let lost = fixture.claimed(&me).await.attempt;
-    let failure = Failure::new("ValueError", "not yet");
+    let failure = ExecutionFailure::new("ValueError", "not yet");
     let wants_two = Disposition::Retry { failure, delay: Duration::ZERO, max_attempts: 2 };
-    assert_eq!(fixture.finalize(ending(&me, lost, wants_two)).await, Verdict::Requeued);
+    assert_eq!(fixture.finalize(ending(&me, lost, wants_two)).await, FinalizeResult::Requeued);
     for number in 2..=3 {
         let taken = fixture.take_over(&claimant()).await.pop().unwrap();
         assert_eq!(taken.attempt.number, number);
@@ -360,7 +376,7 @@ pub(crate) async fn large_values_come_back_whole(fixture: Fixture) {
     let me = claimant();
     let attempt = fixture.claimed(&me).await.attempt;
     let text = format!("\"{}\"", "x\\n\\\"ü".repeat(700_000));
-    let outcome = Outcome::Success { result: raw(&text) };
+    let outcome = ExecutionOutcome::Success { result: raw(&text) };
     let logs = (1..=20_000).map(|sequence| line(sequence, "a line of some length, as logs are")).collect();
     let end = Finalization { logs, ..ending(&me, attempt, Disposition::Terminal(outcome)) };
     assert_eq!(fixture.finalize(end).await, finished(Status::Success));

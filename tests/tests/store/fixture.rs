@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use muster_supervisor::execution::{Attempt, LogLine, LogStream, Status};
 use muster_supervisor::store::{
-    Claim, Claimant, Claimed, Disposition, Durability, ExecutionRecord, Failure, Finalization, NewExecution,
-    Outcome, PostgresStore, SqliteStore, StateChange, StateWrite, Store, TakeOver,
+    Claim, Claimant, Claimed, Disposition, Durability, ExecutionFailure, ExecutionOutcome, ExecutionRecord,
+    Finalization, NewExecution, PostgresStore, SqliteStore, StateChange, StateWrite, Store, TakeOver,
 };
 use muster_tests::Services;
 use serde_json::value::RawValue;
@@ -192,7 +192,10 @@ impl Fixture {
         self.store.claim_due(claimant, 100, TakeOver::AllOthers).await.unwrap().claimed
     }
 
-    pub(crate) async fn finalize(&self, finalization: Finalization) -> muster_supervisor::store::Verdict {
+    pub(crate) async fn finalize(
+        &self,
+        finalization: Finalization,
+    ) -> muster_supervisor::store::FinalizeResult {
         self.store.finalize(&[finalization]).await.unwrap().pop().unwrap()
     }
 
@@ -244,7 +247,11 @@ pub(crate) fn ending(claimant: &Claimant, attempt: Attempt, disposition: Disposi
 }
 
 pub(crate) fn success(claimant: &Claimant, attempt: Attempt) -> Finalization {
-    ending(claimant, attempt, Disposition::Terminal(Outcome::Success { result: raw(r#"{"ok":true}"#) }))
+    ending(
+        claimant,
+        attempt,
+        Disposition::Terminal(ExecutionOutcome::Success { result: raw(r#"{"ok":true}"#) }),
+    )
 }
 
 pub(crate) fn release(claimant: &Claimant, attempt: Attempt, charged: bool) -> Finalization {
@@ -253,7 +260,7 @@ pub(crate) fn release(claimant: &Claimant, attempt: Attempt, charged: bool) -> F
 }
 
 pub(crate) fn retry(claimant: &Claimant, attempt: Attempt) -> Finalization {
-    let failure = Failure::new("ValueError", "no such thing");
+    let failure = ExecutionFailure::new("ValueError", "no such thing");
     ending(claimant, attempt, Disposition::Retry { failure, delay: Duration::ZERO, max_attempts: 0 })
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use muster_supervisor::execution::{Attempt, Status};
-use muster_supervisor::store::{Claimant, Finalization, Lost, Store, TakeOver, Verdict};
+use muster_supervisor::store::{Claimant, ExpiredOwners, Finalization, FinalizeResult, Store, TakeOver};
 
 use crate::fixture::{Fixture, LEASE, claimant, eventually, success};
 
@@ -28,10 +28,10 @@ pub(crate) async fn rule_10_a_row_in_our_name_that_nobody_holds_is_named(fixture
     let stray = fixture.claimed(&me).await.attempt;
     let held = fixture.claimed(&me).await.attempt;
     let renewal = fixture.store.renew(&me, &[held]).await.unwrap();
-    assert_eq!(renewal.strays, [], "a claim whose answer is still on its way is no stray");
+    assert_eq!(renewal.unheld, [], "a claim whose answer is still on its way is no stray");
     fixture.age("lease_expires_at", stray.execution_id, LEASE.as_secs().cast_signed()).await;
     let renewal = fixture.store.renew(&me, &[held]).await.unwrap();
-    assert_eq!(renewal.strays, [stray]);
+    assert_eq!(renewal.unheld, [stray]);
     assert_eq!(fixture.status(stray.execution_id).await, Status::Running, "its holder decides");
     fixture.finalize(Finalization::of_stray(stray, me.owner)).await;
     let row = fixture.row(stray.execution_id).await;
@@ -49,7 +49,7 @@ pub(crate) async fn rule_10_a_later_attempt_is_a_stray_though_an_earlier_one_is_
     fixture.age("lease_expires_at", later.execution_id, LEASE.as_secs().cast_signed()).await;
     // The earlier one is on the list for as long as its end is not known to be committed.
     let renewal = fixture.store.renew(&me, &[earlier]).await.unwrap();
-    assert_eq!(renewal.strays, [later]);
+    assert_eq!(renewal.unheld, [later]);
 }
 
 pub(crate) async fn rule_10_renewal_tells_who_was_superseded(fixture: Fixture) {
@@ -59,7 +59,7 @@ pub(crate) async fn rule_10_renewal_tells_who_was_superseded(fixture: Fixture) {
     let held = fixture.claimed(&me).await.attempt;
     let renewal = fixture.store.renew(&me, &[lost, held]).await.unwrap();
     assert_eq!(renewal.superseded, [lost]);
-    assert_eq!((renewal.cancel_requested.len(), renewal.strays.len()), (0, 0));
+    assert_eq!((renewal.cancel_requested.len(), renewal.unheld.len()), (0, 0));
     let unknown = Attempt::new(uuid::Uuid::new_v4(), 1);
     assert_eq!(fixture.store.renew(&me, &[unknown]).await.unwrap().superseded, [unknown]);
 }
@@ -85,13 +85,13 @@ pub(crate) async fn rule_11_an_expired_lease_still_finalizes(fixture: Fixture) {
     assert_eq!(renewal, Default::default());
     fixture.expire(ended.execution_id).await;
     let verdict = fixture.finalize(success(&me, ended)).await;
-    assert_eq!(verdict, Verdict::Finished { status: Status::Success, error_type: None });
+    assert_eq!(verdict, FinalizeResult::Finished { status: Status::Success, error_type: None });
 }
 
 /// What a prober with a short lease finds lost after a while of looking.
-async fn found_lost(store: &dyn Store, prober: &Claimant) -> Lost {
+async fn found_lost(store: &dyn Store, prober: &Claimant) -> ExpiredOwners {
     eventually("a row is lost", async || {
-        let lost = store.lost(prober).await.unwrap();
+        let lost = store.expired_owners(prober).await.unwrap();
         (!lost.is_empty()).then_some(lost)
     })
     .await
@@ -103,7 +103,7 @@ pub(crate) async fn rule_12_take_over_waits_for_a_renewal_that_could_have_come(f
     let store = fixture.another_store().await;
     let opened = tokio::time::Instant::now();
     let prober = Claimant { lease: Duration::from_millis(900), ..claimant() };
-    assert!(store.lost(&prober).await.unwrap().is_empty(), "it was seen for the first time");
+    assert!(store.expired_owners(&prober).await.unwrap().is_empty(), "it was seen for the first time");
     let lost = found_lost(&*store, &prober).await;
     assert!(opened.elapsed() > prober.lease / 3, "lost after {:?}", opened.elapsed());
     let taken = store.claim_due(&prober, 10, TakeOver::Lost(&lost)).await.unwrap().claimed;
@@ -120,7 +120,7 @@ pub(crate) async fn rule_12_what_is_renewed_after_the_last_look_is_not_taken_ove
     fixture.store.renew(&owner, &[held]).await.unwrap();
     let due = store.claim_due(&prober, 10, TakeOver::Lost(&lost)).await.unwrap();
     assert!(due.claimed.is_empty(), "{due:?}");
-    assert!(store.lost(&prober).await.unwrap().is_empty());
+    assert!(store.expired_owners(&prober).await.unwrap().is_empty());
 }
 
 pub(crate) async fn a_start_is_recorded_only_under_the_fence(fixture: Fixture) {

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use muster_supervisor::execution::{Attempt, Status};
 use muster_supervisor::store::{
-    Claim, Claimant, DeadOwner, Finalization, Lost, PostgresStore, PresenceShown, Store as _, StoreError,
-    TakeOver, Verdict,
+    Claim, Claimant, DeadOwner, ExpiredOwners, Finalization, FinalizeResult, PostgresStore, PresenceShown,
+    Store as _, StoreError, TakeOver,
 };
-use muster_tests::{Service, Services};
+use muster_tests::{ServerKind, Services};
 
 use crate::fixture::{Fixture, claimant, eventually, line, new_execution, postgres, retry, set, success};
 use crate::hidden::hide;
@@ -119,12 +119,12 @@ async fn rule_13_a_supervisor_that_holds_its_lock_is_not_proven_dead_and_one_tha
         fixture.claimed(claimant).await;
     }
     let (store, prober) = (fixture.another_host(), claimant());
-    assert!(store.lost(&prober).await.unwrap().is_empty(), "all three live");
+    assert!(store.expired_owners(&prober).await.unwrap().is_empty(), "all three live");
 
     drop(two);
     let died = Instant::now();
     let lost = eventually("the proof", async || {
-        let lost = store.lost(&prober).await.unwrap();
+        let lost = store.expired_owners(&prober).await.unwrap();
         (!lost.is_empty()).then_some(lost)
     })
     .await;
@@ -150,10 +150,10 @@ async fn rule_13_the_proof_is_checked_again_inside_the_take_over() {
         let lease_ends = fixture.row(id).await.lease_expires_at.unwrap();
         let beats = beats[0].parse::<i64>().unwrap() - missed;
         let dead = DeadOwner { owner: revived.owner, beats: Some(beats), lease_ends };
-        Lost { dead: vec![dead], overdue: Vec::new() }
+        ExpiredOwners { dead: vec![dead], overdue: Vec::new() }
     };
-    let taken = async |lost: &Lost| {
-        prober.lost(&me).await.unwrap();
+    let taken = async |lost: &ExpiredOwners| {
+        prober.expired_owners(&me).await.unwrap();
         prober.claim_due(&me, 10, TakeOver::Lost(lost)).await.unwrap().claimed.len()
     };
     assert_eq!(taken(&proof(0).await).await, 0, "it took its lock again in the meantime");
@@ -182,11 +182,11 @@ async fn rule_13_a_process_that_ended_on_this_host_is_proven_dead_at_once() {
     let started = "UPDATE supervisor_presences SET process_started = process_started - 1";
     fixture.sql(&format!("{started} WHERE owner = '{}'", gone.owner)).await;
     let (store, prober) = (fixture.another_store().await, claimant());
-    assert!(store.lost(&prober).await.unwrap().is_empty(), "its session is not over yet");
+    assert!(store.expired_owners(&prober).await.unwrap().is_empty(), "its session is not over yet");
     drop((one, two));
     let died = Instant::now();
     let lost = eventually("the proof", async || {
-        let lost = store.lost(&prober).await.unwrap();
+        let lost = store.expired_owners(&prober).await.unwrap();
         (!lost.is_empty()).then_some(lost)
     })
     .await;
@@ -232,12 +232,12 @@ async fn rule_13_an_older_supervisor_is_judged_by_its_leases() {
     let (store, prober) = (fixture.another_host(), Claimant { lease: Duration::from_secs(1), ..claimant() });
     let until = Instant::now() + Duration::from_secs(7);
     while Instant::now() < until {
-        assert!(store.lost(&prober).await.unwrap().is_empty(), "a free lock proves nothing");
+        assert!(store.expired_owners(&prober).await.unwrap().is_empty(), "a free lock proves nothing");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     fixture.expire(id).await;
     eventually("its lease decides", async || {
-        let lost = store.lost(&prober).await.unwrap();
+        let lost = store.expired_owners(&prober).await.unwrap();
         (!lost.overdue.is_empty()).then_some(())
     })
     .await;
@@ -255,7 +255,10 @@ async fn rule_13_behind_a_transaction_pooler_the_lock_is_off_and_the_lease_alone
     let claims = store.claim(&me, &[std::sync::Arc::new(crate::fixture::new_execution())]).await.unwrap();
     assert!(matches!(claims[..], [Claim::Claimed(_)]), "work goes on without the lock: {claims:?}");
     // Nothing was promised, so a lock that is free proves nothing.
-    assert!(fixture.store.lost(&claimant()).await.unwrap().is_empty(), "and its lease has not run out");
+    assert!(
+        fixture.store.expired_owners(&claimant()).await.unwrap().is_empty(),
+        "and its lease has not run out"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -307,19 +310,19 @@ async fn an_outage_is_survived() {
     let attempts: Vec<_> =
         store.claimed_by(me.owner, &ids).await.unwrap().iter().map(|claimed| claimed.attempt).collect();
 
-    let services = in_background(services, |services| services.kill(Service::Postgres)).await;
+    let services = in_background(services, |services| services.kill(ServerKind::Postgres)).await;
     let ends: Vec<_> = attempts.iter().map(|attempt| success(&me, *attempt)).collect();
     let began = Instant::now();
     let error = store.finalize(&ends).await.unwrap_err();
     assert!(matches!(error, StoreError::Unreachable { .. } | StoreError::CommitUnknown { .. }), "{error}");
     assert!(error.is_passing() && began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 
-    let services = in_background(services, |services| services.start_again(Service::Postgres)).await;
+    let services = in_background(services, |services| services.start_again(ServerKind::Postgres)).await;
     let verdicts = eventually("the server's return", async || store.finalize(&ends).await.ok()).await;
-    let finished = Verdict::Finished { status: Status::Success, error_type: None };
+    let finished = FinalizeResult::Finished { status: Status::Success, error_type: None };
     assert_eq!(verdicts, vec![finished; 4]);
     // Every connection in every pool is dead after a restart; each is found out without an error for long.
-    let services = in_background(services, |services| services.restart(Service::Postgres)).await;
+    let services = in_background(services, |services| services.restart(ServerKind::Postgres)).await;
     eventually("renewals", async || store.renew(&me, &attempts).await.ok()).await;
     eventually("reads", async || store.execution(ids[0]).await.ok().flatten()).await;
     let more = eventually("claims", async || store.claim_due(&me, 1, TakeOver::Nothing).await.ok()).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use muster_supervisor::execution::Status;
-use muster_supervisor::store::{Failure, NewExecution, Submitted, TakeOver};
+use muster_supervisor::store::{ExecutionFailure, NewExecution, Submitted, TakeOver};
 use uuid::Uuid;
 
 use crate::fixture::{Fixture, claimant, new_execution, raw};
@@ -91,7 +91,7 @@ pub(crate) async fn rule_7_submitting_commits_a_row_and_wakes_the_poll(fixture: 
 }
 
 pub(crate) async fn rule_23_an_unusable_execution_is_recorded_only_if_nothing_is_known(fixture: Fixture) {
-    let failure = Failure::new("PendingNotFound", "no pending record");
+    let failure = ExecutionFailure::new("PendingNotFound", "no pending record");
     let unknown = Uuid::new_v4();
     assert_eq!(fixture.store.fail_unusable(unknown, &failure).await.unwrap(), None);
     let row = fixture.row(unknown).await;
@@ -108,7 +108,7 @@ pub(crate) async fn rule_23_an_unusable_execution_is_recorded_only_if_nothing_is
 
 pub(crate) async fn rule_24_only_unusable_rows_can_be_reopened(fixture: Fixture) {
     let unusable = new_execution();
-    let failure = Failure::new("InvalidRequest", "no workflow");
+    let failure = ExecutionFailure::new("InvalidRequest", "no workflow");
     fixture.store.fail_unusable(unusable.id, &failure).await.unwrap();
     assert!(fixture.store.reopen_unusable(unusable.id).await.unwrap());
     assert!(!fixture.store.reopen_unusable(unusable.id).await.unwrap());
@@ -117,7 +117,10 @@ pub(crate) async fn rule_24_only_unusable_rows_can_be_reopened(fixture: Fixture)
 
     let me = claimant();
     let failed = fixture.claimed(&me).await.attempt;
-    let outcome = muster_supervisor::store::Outcome::Failed(Failure::new("InvalidRequest", "by the user"));
+    let outcome = muster_supervisor::store::ExecutionOutcome::Failed(ExecutionFailure::new(
+        "InvalidRequest",
+        "by the user",
+    ));
     let disposition = muster_supervisor::store::Disposition::Terminal(outcome);
     fixture.finalize(crate::fixture::ending(&me, failed, disposition)).await;
     assert!(!fixture.store.reopen_unusable(failed.execution_id).await.unwrap(), "it ran");

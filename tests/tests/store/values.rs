@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use muster_supervisor::execution::{LogLine, Status};
 use muster_supervisor::store::{
-    Disposition, Failure, Finalization, NewExecution, Outcome, TakeOver, Verdict,
+    Disposition, ExecutionFailure, ExecutionOutcome, Finalization, FinalizeResult, NewExecution, TakeOver,
 };
 
 use crate::fixture::{Fixture, claimant, ending, line, new_execution, raw, release, retry, set, success};
@@ -62,7 +62,7 @@ pub(crate) async fn results_and_state_come_back_byte_for_byte(fixture: Fixture) 
     let me = claimant();
     for text in TEXTS {
         let attempt = fixture.claimed(&me).await.attempt;
-        let outcome = Outcome::Success { result: raw(text) };
+        let outcome = ExecutionOutcome::Success { result: raw(text) };
         let end = Finalization {
             changes: vec![set("key", text)],
             ..ending(&me, attempt, Disposition::Terminal(outcome))
@@ -82,7 +82,10 @@ pub(crate) async fn half_characters_in_log_fields_fail_nothing(fixture: Fixture)
         changes: vec![set("kept", "1")],
         ..success(&me, attempt)
     };
-    assert_eq!(fixture.finalize(end).await, Verdict::Finished { status: Status::Success, error_type: None });
+    assert_eq!(
+        fixture.finalize(end).await,
+        FinalizeResult::Finished { status: Status::Success, error_type: None }
+    );
     let logs = fixture.store.logs(attempt.execution_id, (0, 0), 10).await.unwrap();
     let fields: serde_json::Value =
         serde_json::from_str(logs[0].line.fields.as_ref().unwrap().get()).unwrap();
@@ -103,9 +106,11 @@ pub(crate) async fn rule_16_a_refused_end_gives_up_fields_then_its_log_and_stays
     let me = claimant();
     fixture.refuse("INSERT", "execution_logs", "NEW.message = 'no fields' AND NEW.fields IS NOT NULL").await;
     fixture.refuse("INSERT", "execution_logs", "NEW.message = 'never'").await;
-    let timed_out = || Disposition::Terminal(Outcome::TimedOut(Failure::new("TimeoutError", "after 1 s")));
+    let timed_out = || {
+        Disposition::Terminal(ExecutionOutcome::TimedOut(ExecutionFailure::new("TimeoutError", "after 1 s")))
+    };
     let due = || Disposition::Retry {
-        failure: Failure::new("ValueError", "not yet"),
+        failure: ExecutionFailure::new("ValueError", "not yet"),
         delay: Duration::ZERO,
         max_attempts: 3,
     };
@@ -122,9 +127,10 @@ pub(crate) async fn rule_16_a_refused_end_gives_up_fields_then_its_log_and_stays
         ends.push(Finalization { logs, changes: vec![set(word, "1")], ..ending(&me, attempt, disposition) });
     }
     let verdicts = fixture.store.finalize(&ends).await.unwrap();
-    let timeout = Verdict::Finished { status: Status::Timeout, error_type: Some("TimeoutError".to_owned()) };
-    let done = Verdict::Finished { status: Status::Success, error_type: None };
-    assert_eq!(verdicts, [timeout.clone(), timeout.clone(), Verdict::Requeued, done, timeout]);
+    let timeout =
+        FinalizeResult::Finished { status: Status::Timeout, error_type: Some("TimeoutError".to_owned()) };
+    let done = FinalizeResult::Finished { status: Status::Success, error_type: None };
+    assert_eq!(verdicts, [timeout.clone(), timeout.clone(), FinalizeResult::Requeued, done, timeout]);
 
     let (messages, fields) = log_of(&fixture, &ends[0]).await;
     assert_eq!((&messages[..2], fields), (&["no fields".to_owned(), "second".to_owned()][..], 0));
@@ -153,8 +159,8 @@ pub(crate) async fn rule_16_a_result_that_is_refused_costs_its_own_execution_onl
     let kinds: Vec<_> = verdicts
         .iter()
         .map(|verdict| match verdict {
-            Verdict::Finished { error_type, .. } => error_type.as_deref().unwrap_or("-"),
-            Verdict::Requeued | Verdict::Superseded => "lost",
+            FinalizeResult::Finished { error_type, .. } => error_type.as_deref().unwrap_or("-"),
+            FinalizeResult::Requeued | FinalizeResult::Superseded => "lost",
         })
         .collect();
     assert_eq!(kinds, ["-", "-", "ResultNotStorable", "-", "-"]);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use muster_supervisor::conformance::is_json;
-use muster_tests::{Installation, Queue, Services, eventually};
+use muster_tests::{Installation, Services, TestQueue, eventually};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -129,7 +129,7 @@ pub(crate) fn http(client: &Client, texts: &[Text]) -> Fates {
 }
 
 /// All texts as messages.
-pub(crate) fn rabbitmq(client: &Client, queue: &mut Queue, texts: &[Text]) -> Fates {
+pub(crate) fn rabbitmq(client: &Client, queue: &mut TestQueue, texts: &[Text]) -> Fates {
     let mut dead = 0;
     let sent: Vec<_> = texts
         .iter()
@@ -186,7 +186,7 @@ pub(crate) fn all(make: impl Fn(Installation) -> Installation, texts: &[Text]) -
     let on_sqlite = http(&Client::of(&embedded), texts);
     assert!(supervisor.terminate(Duration::from_secs(30)).success());
     let backends = Services::shared().fresh();
-    let mut queue = Queue::of(&backends);
+    let mut queue = TestQueue::of(&backends);
     let shared = make(Installation::new().backends(&backends).setting("http_token", "none"));
     let supervisor = shared.start();
     let client = Client::of(&shared);

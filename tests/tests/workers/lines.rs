@@ -1,6 +1,6 @@
 //! The worker in bash and jq: alone, and under a supervisor.
 
-use muster_protocol::{Outcome, ToSupervisor};
+use muster_protocol::{RunOutcome, ToSupervisor};
 use muster_tests::{Dialogue, Installation};
 use serde_json::json;
 
@@ -21,7 +21,7 @@ fn it_speaks_lines_of_json() {
     worker.execute(2, "fail", &json!({ "kind": "Bad \"luck\"", "message": "two\nlines" }));
     assert_eq!(worker.message(), ToSupervisor::Started { run: 2 });
     let finished = worker.message();
-    let ToSupervisor::Finished { outcome: Outcome::Failed { error }, .. } = finished else {
+    let ToSupervisor::Finished { outcome: RunOutcome::Failed { error }, .. } = finished else {
         panic!("{finished:?}")
     };
     assert_eq!((error.kind.as_str(), error.message.as_str()), ("Bad \"luck\"", "two\nlines"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use muster_protocol::codec::Decoded;
 use muster_protocol::wire::{Incoming, WireError};
-use muster_protocol::{CancelReason, JsonBytes, Outcome, ToSupervisor, ToWorker};
+use muster_protocol::{CancelReason, JsonBytes, RunOutcome, ToSupervisor, ToWorker};
 use muster_tests::{Dialogue, eventually, process, rogue};
 use serde_json::json;
 
@@ -24,7 +24,7 @@ fn started(flags: &[&str]) -> Dialogue {
 }
 
 fn is_echo(message: &ToSupervisor, run: u32) -> bool {
-    let echo = Outcome::Succeeded { result: JsonBytes::of(&[1]) };
+    let echo = RunOutcome::Succeeded { result: JsonBytes::of(&[1]) };
     matches!(message, ToSupervisor::Finished { run: of, outcome, .. } if *of == run && *outcome == echo)
 }
 
@@ -45,7 +45,7 @@ fn it_behaves_in_both_spellings() {
             grace_ms: 1,
         });
         let cancelled = worker.message();
-        let expected = Outcome::Cancelled { message: "enough".into() };
+        let expected = RunOutcome::Cancelled { message: "enough".into() };
         assert!(matches!(cancelled, ToSupervisor::Finished { run: 2, outcome, .. } if outcome == expected));
         assert!(matches!(worker.message(), ToSupervisor::Idle { run: 2, .. }));
         worker.execute(3, "log", &json!({ "count": 300 }));

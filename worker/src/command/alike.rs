@@ -1,27 +1,27 @@
 //! When something is as it was in a recording, in which secrets are masked.
 
-use muster_protocol::Outcome;
+use muster_protocol::RunOutcome;
 use muster_protocol::transcript::MASK;
 use serde_json::{Map, Value};
 
 use super::recorded::value;
 
 /// The words of Cancelled and Rejected hold times and paths, so their kind is what counts.
-pub(super) fn is_alike_outcome(then: &Outcome, now: &Outcome) -> bool {
+pub(super) fn is_alike_outcome(then: &RunOutcome, now: &RunOutcome) -> bool {
     match (then, now) {
-        (Outcome::Succeeded { result: then }, Outcome::Succeeded { result: now }) => {
+        (RunOutcome::Succeeded { result: then }, RunOutcome::Succeeded { result: now }) => {
             is_alike(&value(then), &value(now))
         }
-        (Outcome::Failed { error: then }, Outcome::Failed { error: now }) => {
+        (RunOutcome::Failed { error: then }, RunOutcome::Failed { error: now }) => {
             then.kind == now.kind && is_alike_text(&then.message, &now.message)
         }
-        (Outcome::Cancelled { .. }, Outcome::Cancelled { .. })
-        | (Outcome::Rejected { .. }, Outcome::Rejected { .. }) => true,
+        (RunOutcome::Cancelled { .. }, RunOutcome::Cancelled { .. })
+        | (RunOutcome::Rejected { .. }, RunOutcome::Rejected { .. }) => true,
         (
-            Outcome::Succeeded { .. }
-            | Outcome::Failed { .. }
-            | Outcome::Cancelled { .. }
-            | Outcome::Rejected { .. },
+            RunOutcome::Succeeded { .. }
+            | RunOutcome::Failed { .. }
+            | RunOutcome::Cancelled { .. }
+            | RunOutcome::Rejected { .. },
             _,
         ) => false,
     }

@@ -21,13 +21,13 @@ Examples:
   worker replay failure.jsonl
   worker serve --json          (play the supervisor yourself, one line of JSON per message)"
 )]
-pub(crate) struct Arguments {
+pub(crate) struct WorkerArguments {
     #[command(subcommand)]
-    pub(crate) command: Option<Command>,
+    pub(crate) command: Option<WorkerCommand>,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum WorkerCommand {
     /// Serve a supervisor on stdin and stdout
     #[command(after_help = "\
 Examples:
@@ -51,7 +51,7 @@ Examples:
   worker run report --config @config.json --state @state.json
 
 Exit status: 0 the workflow succeeded, 1 it failed, 124 it ran out of time, 2 the command line makes no sense.")]
-    Run(Run),
+    Run(RunArguments),
     /// Run a recorded execution again, with the answers it got then, and show the first difference
     #[command(after_help = "\
 Examples:
@@ -60,7 +60,7 @@ Examples:
   worker replay failure.jsonl --config api_key=the-real-one      (secrets are masked in transcripts)
 
 Exit status: 0 it did the same again, 1 it did not, 2 the file cannot be replayed.")]
-    Replay(Replay),
+    Replay(ReplayArguments),
     /// List the workflows that are there, and where
     #[command(after_help = "\
 Examples:
@@ -77,7 +77,7 @@ Examples:
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Run {
+pub(crate) struct RunArguments {
     /// The workflow's name; with --code only a label
     #[arg(required_unless_present = "code")]
     pub(crate) workflow: Option<String>,
@@ -97,11 +97,11 @@ pub(crate) struct Run {
     #[arg(long, value_name = "KEY=VALUE|@FILE", value_parser = entries)]
     pub(crate) state: Vec<Entries>,
     #[command(flatten)]
-    pub(crate) folder: Folder,
+    pub(crate) folder: FolderFlags,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Replay {
+pub(crate) struct ReplayArguments {
     /// A transcript, saved with `supervisor transcript ID --out FILE`
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
@@ -109,12 +109,12 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "KEY=VALUE|@FILE", value_parser = entries)]
     pub(crate) config: Vec<Entries>,
     #[command(flatten)]
-    pub(crate) folder: Folder,
+    pub(crate) folder: FolderFlags,
 }
 
 /// Where workflows come from, and what they may use.
 #[derive(Debug, Args)]
-pub(crate) struct Folder {
+pub(crate) struct FolderFlags {
     /// Where workflow files are
     #[arg(long, value_name = "DIR", default_value_os_t = workflows_dir())]
     pub(crate) workflows_dir: PathBuf,
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn every_command_has_examples() {
-        let mut command = <Arguments as clap::CommandFactory>::command();
+        let mut command = <WorkerArguments as clap::CommandFactory>::command();
         command.build();
         assert!(command.render_long_help().to_string().contains("Examples:\n  worker list"));
         for command in command.get_subcommands_mut().filter(|command| command.get_name() != "help") {

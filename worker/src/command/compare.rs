@@ -1,10 +1,10 @@
 //! A run beside the recorded one: it gets the answers of then, and the first thing it does otherwise counts.
 
-use muster_protocol::{CallResult, ErrorInfo, JsonBytes, LogRecord, Outcome, method};
+use muster_protocol::{CallResult, ErrorInfo, JsonBytes, LogRecord, RunOutcome, method};
 use serde_json::Value;
 
 use super::alike::{is_alike, is_alike_outcome, is_alike_text};
-use super::recorded::{Call, Recorded, value};
+use super::recorded::{Recorded, RecordedCall, value};
 use super::shown::describe;
 
 /// Where two runs part.
@@ -20,7 +20,8 @@ impl Recorded {
         let asked = value(params);
         let number = self.calls_made;
         self.calls_made += 1;
-        let is_same = |call: &Call| !call.used && call.method == method && is_alike(&call.params, &asked);
+        let is_same =
+            |call: &RecordedCall| !call.used && call.method == method && is_alike(&call.params, &asked);
         let is_known = self.is_whole() || number < self.calls_in_order;
         let expected = self.calls.get(number).filter(|_| is_known);
         let chosen = if expected.is_some_and(is_same) {
@@ -72,7 +73,7 @@ impl Recorded {
     }
 
     /// The run ended.
-    pub(super) fn finished(&mut self, outcome: &Outcome) {
+    pub(super) fn finished(&mut self, outcome: &RunOutcome) {
         if let Some(call) = self.calls[..self.calls_in_order].get(self.calls_made) {
             let then = format!("{} {}", call.method, call.params);
             self.differs(format!("call {}", self.calls_made + 1), then, "no further call".to_owned());
@@ -88,7 +89,7 @@ impl Recorded {
         match self.outcome.clone() {
             Some(then) if is_alike_outcome(&then, outcome) => {}
             Some(then) => self.differs("the outcome".to_owned(), describe(&then), describe(outcome)),
-            None if self.succeeded_unseen() && matches!(outcome, Outcome::Succeeded { .. }) => {}
+            None if self.succeeded_unseen() && matches!(outcome, RunOutcome::Succeeded { .. }) => {}
             None => self.differs("the outcome".to_owned(), self.then(), describe(outcome)),
         }
     }
@@ -136,9 +137,9 @@ mod tests {
     use std::time::Duration;
 
     use muster_protocol::CancelReason;
-    use muster_protocol::transcript::{Ended, Transcript};
+    use muster_protocol::transcript::{RecordedEnd, Transcript};
 
-    use super::super::recorded::Cancelled;
+    use super::super::recorded::RecordedCancel;
     use super::*;
     use serde_json::json;
 
@@ -147,7 +148,7 @@ mod tests {
         recorded.calls = calls
             .iter()
             .zip(1..)
-            .map(|((method, params, result), number)| Call {
+            .map(|((method, params, result), number)| RecordedCall {
                 number,
                 method: (*method).to_owned(),
                 params: params.clone(),
@@ -190,7 +191,7 @@ mod tests {
         let mut waiting = recorded(&[("state.get", a.clone(), None)]);
         assert_eq!(ask(&mut waiting, "state.get", &a), json!("NotRecorded"));
         let mut cancelled = recorded(&[("state.get", a.clone(), None)]);
-        cancelled.cancel = Some(Cancelled {
+        cancelled.cancel = Some(RecordedCancel {
             after_started: Duration::ZERO,
             reason: CancelReason::User,
             message: String::new(),
@@ -218,14 +219,15 @@ mod tests {
 
     #[test]
     fn a_success_whose_result_was_not_kept_is_what_the_supervisor_says() {
-        let ended = |status: &str| Ended { status: status.to_owned(), error_type: None, error_message: None };
-        let succeeded = Outcome::Succeeded { result: JsonBytes::of(&json!(1)) };
+        let ended =
+            |status: &str| RecordedEnd { status: status.to_owned(), error_type: None, error_message: None };
+        let succeeded = RunOutcome::Succeeded { result: JsonBytes::of(&json!(1)) };
         let mut recorded = recorded(&[]);
         (recorded.ended, recorded.dropped) = (Some(ended("SUCCESS")), 1);
         assert_eq!(recorded.then(), "no Finished was kept: the supervisor recorded SUCCESS");
         recorded.finished(&succeeded);
         assert!(recorded.difference.is_none());
-        recorded.finished(&Outcome::Cancelled { message: String::new() });
+        recorded.finished(&RunOutcome::Cancelled { message: String::new() });
         assert_eq!(recorded.difference.unwrap().place, "the outcome");
         let mut killed = super::tests::recorded(&[]);
         killed.ended = Some(ended("TIMEOUT"));

@@ -5,12 +5,12 @@ use std::io::{self, Write};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use muster_protocol::{JsonBytes, Outcome};
+use muster_protocol::{JsonBytes, RunOutcome};
 
-use super::arguments::Folder;
+use super::arguments::FolderFlags;
 use super::terminal::TerminalLine;
 use crate::engine::{Engines, Init};
-use crate::run::{Line, Run, Waker};
+use crate::run::{Downlink, Waker, WorkerRun};
 use crate::serve::exit;
 
 /// Why a command line cannot be followed, and the exit code that means.
@@ -34,14 +34,14 @@ impl From<String> for Refusal {
 }
 
 /// Engines that are ready, and the line of a run that nobody speaks to.
-pub(super) struct Here {
+pub(super) struct LocalRun {
     engines: Engines,
     waker: Arc<Waker>,
 }
 
-impl Here {
+impl LocalRun {
     /// Gets the engines ready. A folder that is not there is named, if the workflow is to be found in it.
-    pub(super) fn open(mut engines: Engines, folder: &Folder, is_named: bool) -> Result<Self, Refusal> {
+    pub(super) fn open(mut engines: Engines, folder: &FolderFlags, is_named: bool) -> Result<Self, Refusal> {
         let workflows_dir = std::path::absolute(&folder.workflows_dir)
             .map_err(|error| format!("--workflows-dir {}: {error}", folder.workflows_dir.display()))?;
         if is_named && !workflows_dir.is_dir() {
@@ -70,8 +70,8 @@ impl Here {
     }
 
     /// Runs it to its end.
-    pub(super) fn run(mut self, run: &Arc<Run>) -> Outcome {
-        let line: Rc<dyn Line> = Rc::new(TerminalLine { waker: self.waker });
+    pub(super) fn run(mut self, run: &Arc<WorkerRun>) -> RunOutcome {
+        let line: Rc<dyn Downlink> = Rc::new(TerminalLine { waker: self.waker });
         run.conclude(self.engines.run(run, &line))
     }
 }

@@ -21,7 +21,7 @@ use muster_protocol::{CONFORMANCE_ENV, PROTOCOL_ENV};
 
 use crate::serve::exit;
 use crate::worker::Worker;
-use arguments::{Arguments, Command};
+use arguments::{WorkerArguments, WorkerCommand};
 
 /// The environment variables that are for the worker and not for user code.
 const OWN_VARIABLES: [&str; 2] = [PROTOCOL_ENV, CONFORMANCE_ENV];
@@ -33,18 +33,18 @@ pub(crate) fn main(worker: Worker) -> ExitCode {
     let asked_to_serve = std::env::var_os(PROTOCOL_ENV).is_some();
     let conformance = std::env::var_os(CONFORMANCE_ENV).is_some_and(|value| value == "1");
     crate::trusted::remove_environment(&OWN_VARIABLES);
-    let arguments = match Arguments::try_parse() {
+    let arguments = match WorkerArguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return ExitCode::from(refuse(&error, asked_to_serve)),
     };
     let engines = worker.into_engines(conformance);
     let code = match arguments.command {
-        Some(Command::Serve { json }) => {
+        Some(WorkerCommand::Serve { json }) => {
             crate::serve::serve(engines, if json { Spelling::JsonLines } else { Spelling::Binary })
         }
-        Some(Command::Run(options)) => run::run(engines, options),
-        Some(Command::Replay(options)) => replay::replay(engines, options),
-        Some(Command::List { workflows_dir, json }) => list::list(engines, workflows_dir, json),
+        Some(WorkerCommand::Run(options)) => run::run(engines, options),
+        Some(WorkerCommand::Replay(options)) => replay::replay(engines, options),
+        Some(WorkerCommand::List { workflows_dir, json }) => list::list(engines, workflows_dir, json),
         None if asked_to_serve => crate::serve::serve(engines, Spelling::Binary),
         None => help(),
     };
@@ -53,7 +53,7 @@ pub(crate) fn main(worker: Worker) -> ExitCode {
 
 /// Without arguments and without a supervisor there is nothing to do but to say what could be done.
 fn help() -> u8 {
-    let text = Arguments::command().render_long_help();
+    let text = WorkerArguments::command().render_long_help();
     if std::io::stdout().is_terminal() || std::io::stdin().is_terminal() {
         // If nobody reads the help, nobody needs it.
         let _ = write!(std::io::stdout().lock(), "{text}");

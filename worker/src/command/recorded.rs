@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use muster_protocol::transcript::{Ended, Transcript, What};
-use muster_protocol::{CallResult, CancelReason, JsonBytes, Outcome, ToSupervisor, ToWorker};
+use muster_protocol::transcript::{EntryKind, RecordedEnd, Transcript};
+use muster_protocol::{CallResult, CancelReason, JsonBytes, RunOutcome, ToSupervisor, ToWorker};
 use serde_json::Value;
 
 use super::compare::Difference;
@@ -14,17 +14,17 @@ pub(super) struct Recorded {
     /// The frame that began it; none when it was too large to be kept.
     pub(super) execute: Option<ToWorker>,
     /// The first cancel, if there was one.
-    pub(super) cancel: Option<Cancelled>,
+    pub(super) cancel: Option<RecordedCancel>,
     /// How it ended; none when the worker was ended, or when it was too large to be kept.
-    pub(super) outcome: Option<Outcome>,
+    pub(super) outcome: Option<RunOutcome>,
     /// The supervisor's word on it.
-    pub(super) ended: Option<Ended>,
+    pub(super) ended: Option<RecordedEnd>,
     /// So many frames were not kept.
     pub(super) dropped: u64,
     /// The first thing that was not as it was then.
     pub(super) difference: Option<Difference>,
     pub(super) config: BTreeMap<String, Value>,
-    pub(super) calls: Vec<Call>,
+    pub(super) calls: Vec<RecordedCall>,
     /// So many calls stand before the first gap. After it nobody knows what was asked, and in which place.
     pub(super) calls_in_order: usize,
     pub(super) calls_made: usize,
@@ -34,7 +34,7 @@ pub(super) struct Recorded {
 
 /// A cancel, as it came then.
 #[derive(Clone)]
-pub(super) struct Cancelled {
+pub(super) struct RecordedCancel {
     pub(super) after_started: Duration,
     pub(super) reason: CancelReason,
     pub(super) message: String,
@@ -42,7 +42,7 @@ pub(super) struct Cancelled {
 }
 
 /// What the run asked then, and the answer.
-pub(super) struct Call {
+pub(super) struct RecordedCall {
     pub(super) number: u32,
     pub(super) method: String,
     pub(super) params: Value,
@@ -70,14 +70,14 @@ impl Recorded {
         let mut started_us = 0;
         for entry in &transcript.entries {
             match &entry.what {
-                What::ToWorker(message) => {
+                EntryKind::ToWorker(message) => {
                     let after_started = Duration::from_micros(entry.at_us.saturating_sub(started_us));
                     recorded.take_sent(message, after_started);
                 }
-                What::ToSupervisor(ToSupervisor::Started { .. }) => started_us = entry.at_us,
-                What::ToSupervisor(message) => recorded.take_heard(message),
-                What::Dropped(frames) => recorded.dropped += frames,
-                What::Ended(ended) => recorded.ended = Some(ended.clone()),
+                EntryKind::ToSupervisor(ToSupervisor::Started { .. }) => started_us = entry.at_us,
+                EntryKind::ToSupervisor(message) => recorded.take_heard(message),
+                EntryKind::Dropped(frames) => recorded.dropped += frames,
+                EntryKind::Ended(ended) => recorded.ended = Some(ended.clone()),
             }
         }
         recorded
@@ -89,7 +89,7 @@ impl Recorded {
             ToWorker::Cancel { reason, message, grace_ms, .. } => {
                 let grace = Duration::from_millis(u64::from(*grace_ms));
                 let (reason, message) = (*reason, message.clone());
-                self.cancel.get_or_insert(Cancelled { after_started, reason, message, grace });
+                self.cancel.get_or_insert(RecordedCancel { after_started, reason, message, grace });
             }
             ToWorker::Reply { call, result, .. } => {
                 if let Some(asked) = self.calls.iter_mut().find(|asked| asked.number == *call) {
@@ -111,7 +111,7 @@ impl Recorded {
             }
             ToSupervisor::Call { call, method, params, .. } => {
                 let (method, params) = (method.clone(), value(params));
-                self.calls.push(Call { number: *call, method, params, result: None, used: false });
+                self.calls.push(RecordedCall { number: *call, method, params, result: None, used: false });
                 if self.is_whole() {
                     self.calls_in_order = self.calls.len();
                 }

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use muster_protocol::transcript::{Header, Transcript};
-use muster_protocol::{JsonBytes, Level, LogRecord, Outcome, Source, ToWorker};
+use muster_protocol::transcript::{Transcript, TranscriptHeader};
+use muster_protocol::{CodeSource, JsonBytes, LogLevel, LogRecord, RunOutcome, ToWorker};
 use serde_json::{Map, Value};
 
-use super::arguments::Replay as Options;
-use super::here::{Here, Refusal, keep_stdout_for_the_result, write_result};
-use super::recorded::{Cancelled, Recorded};
+use super::arguments::ReplayArguments as Options;
+use super::here::{LocalRun, Refusal, keep_stdout_for_the_result, write_result};
+use super::recorded::{Recorded, RecordedCancel};
 use super::shown::{beginning, describe, side_by_side};
-use super::terminal::Terminal;
+use super::terminal::RunTerminal;
 use crate::engine::Engines;
-use crate::run::{Request, Run, Uplink, Waker};
+use crate::run::{RunRequest, Uplink, Waker, WorkerRun};
 use crate::serve::exit;
 
 const EXIT_DIFFERENT: u8 = 1;
@@ -42,24 +42,24 @@ fn replay_file(engines: Engines, options: Options) -> Result<u8, Refusal> {
     let request =
         request(execute, &config).map_err(|reason| format!("{file}: cannot be replayed: {reason}"))?;
     let mut result_to = keep_stdout_for_the_result()?;
-    let here = Here::open(engines, &options.folder, matches!(request.source, Source::Named))?;
+    let here = LocalRun::open(engines, &options.folder, matches!(request.source, CodeSource::Named))?;
     introduce(&transcript.header, here.language());
 
     let (started, starts) = channel();
     let cancel = recorded.cancel.clone();
     let uplink = Arc::new(Replaying {
-        terminal: Terminal::new(BTreeMap::new(), BTreeMap::new()),
+        terminal: RunTerminal::new(BTreeMap::new(), BTreeMap::new()),
         recorded: Mutex::new(recorded),
         started,
     });
-    let run = Run::new(request, Arc::clone(&uplink) as Arc<dyn Uplink>);
+    let run = WorkerRun::new(request, Arc::clone(&uplink) as Arc<dyn Uplink>);
     if let Some(cancel) = cancel {
         let (run, waker) = (Arc::clone(&run), here.waker());
         // It waits for Started, and ends with the process at the latest.
         std::thread::spawn(move || starts.recv().is_ok().then(|| cancel_as_then(&run, &waker, &cancel)));
     }
     let outcome = here.run(&run);
-    if let Outcome::Succeeded { result } = &outcome
+    if let RunOutcome::Succeeded { result } = &outcome
         && let Err(error) = write_result(&mut result_to, result)
     {
         exit::complain(&format!("the result cannot be written: {error}"));
@@ -69,9 +69,9 @@ fn replay_file(engines: Engines, options: Options) -> Result<u8, Refusal> {
 }
 
 /// The request the recorded Execute carried, with what is given in the place of masked values.
-fn request(execute: ToWorker, config: &Config) -> Result<Request, String> {
-    let request = Request::of(execute).map_err(|_| "the recorded Execute is no Execute")?;
-    Ok(Request { context_text: unmasked(request.context_text, config)?, ..request })
+fn request(execute: ToWorker, config: &Config) -> Result<RunRequest, String> {
+    let request = RunRequest::of(execute).map_err(|_| "the recorded Execute is no Execute")?;
+    Ok(RunRequest { context_text: unmasked(request.context_text, config)?, ..request })
 }
 
 /// The context with what is given in the place of masked values.
@@ -94,9 +94,15 @@ fn unmasked(context: JsonBytes, config: &Config) -> Result<JsonBytes, String> {
     Ok(JsonBytes::of(&parsed))
 }
 
-fn introduce(header: &Header, language: &str) {
-    let Header {
-        execution_id, attempt, workflow, recorded_at, implementation, implementation_version, ..
+fn introduce(header: &TranscriptHeader, language: &str) {
+    let TranscriptHeader {
+        execution_id,
+        attempt,
+        workflow,
+        recorded_at,
+        implementation,
+        implementation_version,
+        ..
     } = header;
     exit::complain(&format!(
         "replaying execution {execution_id}, attempt {attempt}: {workflow}, recorded {recorded_at} with \
@@ -113,14 +119,14 @@ fn introduce(header: &Header, language: &str) {
 }
 
 /// Ends the run as somebody did then: as long after Started.
-fn cancel_as_then(run: &Run, waker: &Waker, cancel: &Cancelled) {
+fn cancel_as_then(run: &WorkerRun, waker: &Waker, cancel: &RecordedCancel) {
     std::thread::sleep(cancel.after_started);
     run.cancellation.request(cancel.reason, &cancel.message, cancel.grace);
     waker.wake();
 }
 
 /// Says what differs first, and both outcomes.
-fn report(recorded: &mut Recorded, outcome: &Outcome) -> u8 {
+fn report(recorded: &mut Recorded, outcome: &RunOutcome) -> u8 {
     recorded.finished(outcome);
     if recorded.dropped > 0 {
         let frames = recorded.dropped;
@@ -149,7 +155,7 @@ fn report(recorded: &mut Recorded, outcome: &Outcome) -> u8 {
 
 /// The way out of a run that is compared with an earlier one.
 struct Replaying {
-    terminal: Terminal,
+    terminal: RunTerminal,
     recorded: Mutex<Recorded>,
     started: Sender<()>,
 }
@@ -166,8 +172,8 @@ impl Uplink for Replaying {
         let _ = self.started.send(());
     }
 
-    fn log_level(&self) -> Option<Level> {
-        Some(Level::Debug)
+    fn log_level(&self) -> Option<LogLevel> {
+        Some(LogLevel::Debug)
     }
 
     fn log(&self, run: u32, record: LogRecord) {
@@ -179,7 +185,7 @@ impl Uplink for Replaying {
         self.terminal.progress(run, current, total, message);
     }
 
-    fn call(&self, run: &Run, call: u32, method: &str, params: JsonBytes) {
+    fn call(&self, run: &WorkerRun, call: u32, method: &str, params: JsonBytes) {
         let answer = self.recorded().answer(method, &params);
         if let Some(result) = answer {
             run.reply(call, result);

@@ -5,14 +5,14 @@ use std::io::Read;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use muster_protocol::{CancelReason, ErrorInfo, JsonBytes, Outcome, Source};
+use muster_protocol::{CancelReason, CodeSource, ErrorInfo, JsonBytes, RunOutcome};
 use serde_json::json;
 
-use super::arguments::{Entries, Run as Options};
-use super::here::{Here, Refusal, keep_stdout_for_the_result, write_result};
-use super::terminal::Terminal;
+use super::arguments::{Entries, RunArguments as Options};
+use super::here::{LocalRun, Refusal, keep_stdout_for_the_result, write_result};
+use super::terminal::RunTerminal;
 use crate::engine::Engines;
-use crate::run::{Request, Run, Uplink};
+use crate::run::{RunRequest, Uplink, WorkerRun};
 use crate::serve::exit;
 
 const EXIT_FAILED: u8 = 1;
@@ -29,22 +29,22 @@ fn run_options(engines: Engines, mut options: Options) -> Result<u8, Refusal> {
     let state: Entries = std::mem::take(&mut options.state).into_iter().flatten().collect();
     let request = request(&options, &config)?;
     let result_to = keep_stdout_for_the_result()?;
-    let terminal = Arc::new(Terminal::new(config, state));
-    let here = Here::open(engines, &options.folder, matches!(request.source, Source::Named))?;
-    let run = Run::new(request, Arc::clone(&terminal) as Arc<dyn Uplink>);
+    let terminal = Arc::new(RunTerminal::new(config, state));
+    let here = LocalRun::open(engines, &options.folder, matches!(request.source, CodeSource::Named))?;
+    let run = WorkerRun::new(request, Arc::clone(&terminal) as Arc<dyn Uplink>);
     let outcome = here.run(&run);
     Ok(report(&run, outcome, &terminal, result_to))
 }
 
 /// The request an Execute frame would have carried.
-fn request(options: &Options, config: &Entries) -> Result<Request, String> {
+fn request(options: &Options, config: &Entries) -> Result<RunRequest, String> {
     let params = params(options.params.as_deref())?;
     let source = match &options.code {
-        None => Source::Named,
+        None => CodeSource::Named,
         Some(file) => {
             let code = std::fs::read(file)
                 .map_err(|error| format!("--code {}: cannot be read: {error}", file.display()))?;
-            Source::Inline { language: String::new(), code }
+            CodeSource::Inline { language: String::new(), code }
         }
     };
     let label = || {
@@ -53,7 +53,7 @@ fn request(options: &Options, config: &Entries) -> Result<Request, String> {
     };
     let workflow = options.workflow.clone().unwrap_or_else(label);
     let context = json!({ "workflow": { "id": null, "name": workflow }, "config": config });
-    Ok(Request {
+    Ok(RunRequest {
         run: 1,
         execution_id: "00000000-0000-0000-0000-000000000000".to_owned(),
         attempt: 1,
@@ -89,26 +89,26 @@ fn params(given: Option<&str>) -> Result<JsonBytes, String> {
     Ok(JsonBytes(text.into_bytes()))
 }
 
-fn report(run: &Arc<Run>, outcome: Outcome, terminal: &Terminal, mut result_to: File) -> u8 {
+fn report(run: &Arc<WorkerRun>, outcome: RunOutcome, terminal: &RunTerminal, mut result_to: File) -> u8 {
     let reason = run.cancellation.get().map(|request| request.reason);
     match outcome {
-        Outcome::Succeeded { result } => {
+        RunOutcome::Succeeded { result } => {
             if let Err(error) = write_result(&mut result_to, &result) {
                 exit::complain(&format!("the result cannot be written: {error}"));
                 return EXIT_FAILED;
             }
             exit::DONE
         }
-        Outcome::Failed { error } => {
-            terminal.say("error", &explain(&error));
+        RunOutcome::Failed { error } => {
+            terminal.print("error", &explain(&error));
             EXIT_FAILED
         }
-        Outcome::Rejected { reason } => {
-            terminal.say("error", &reason);
+        RunOutcome::Rejected { reason } => {
+            terminal.print("error", &reason);
             EXIT_FAILED
         }
-        Outcome::Cancelled { message } => {
-            terminal.say("error", &message);
+        RunOutcome::Cancelled { message } => {
+            terminal.print("error", &message);
             if reason == Some(CancelReason::Timeout) { EXIT_TIMED_OUT } else { EXIT_CANCELLED }
         }
     }

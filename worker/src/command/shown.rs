@@ -1,6 +1,6 @@
 //! What a replay shows of values: a line each, however large they are.
 
-use muster_protocol::Outcome;
+use muster_protocol::RunOutcome;
 
 use super::recorded::value;
 
@@ -10,12 +10,12 @@ const SHOWN_MAX_CHARACTERS: usize = 400;
 const BEFORE_CHARACTERS: usize = 100;
 
 /// An outcome on one line.
-pub(super) fn describe(outcome: &Outcome) -> String {
+pub(super) fn describe(outcome: &RunOutcome) -> String {
     match outcome {
-        Outcome::Succeeded { result } => format!("Succeeded {}", value(result)),
-        Outcome::Failed { error } => format!("Failed {}: {}", error.kind, error.message),
-        Outcome::Cancelled { message } => format!("Cancelled: {message}"),
-        Outcome::Rejected { reason } => format!("Rejected: {reason}"),
+        RunOutcome::Succeeded { result } => format!("Succeeded {}", value(result)),
+        RunOutcome::Failed { error } => format!("Failed {}: {}", error.kind, error.message),
+        RunOutcome::Cancelled { message } => format!("Cancelled: {message}"),
+        RunOutcome::Rejected { reason } => format!("Rejected: {reason}"),
     }
 }
 

@@ -5,28 +5,28 @@ use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use muster_protocol::{CallResult, CancelReason, ErrorInfo, JsonBytes, Level, LogRecord, method};
+use muster_protocol::{CallResult, CancelReason, ErrorInfo, JsonBytes, LogLevel, LogRecord, method};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Value, json};
 
-use crate::run::{Line, Run, Uplink, Waker};
+use crate::run::{Downlink, Uplink, Waker, WorkerRun};
 
 /// Answers calls and prints what the run says.
-pub(crate) struct Terminal {
+pub(crate) struct RunTerminal {
     began: Instant,
     colour: bool,
     config: BTreeMap<String, Value>,
     state: Mutex<BTreeMap<String, Value>>,
 }
 
-impl Terminal {
+impl RunTerminal {
     pub(crate) fn new(config: BTreeMap<String, Value>, state: BTreeMap<String, Value>) -> Self {
         let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         Self { began: Instant::now(), colour, config, state: Mutex::new(state) }
     }
 
     /// Prints one line on stderr.
-    pub(crate) fn say(&self, label: &str, text: &str) {
+    pub(crate) fn print(&self, label: &str, text: &str) {
         let colour = match label {
             "error" => "31",
             "warn" => "33",
@@ -49,17 +49,17 @@ impl Terminal {
             method::STATE_GET => Ok(state.get(&key).cloned().unwrap_or_default()),
             method::STATE_SET => {
                 let value = params.get("value").cloned().unwrap_or_default();
-                self.say("state", &format!("{key} = {value}"));
+                self.print("state", &format!("{key} = {value}"));
                 state.insert(key, value);
                 Ok(Value::Null)
             }
             method::STATE_DELETE => {
-                self.say("state", &format!("{key} deleted"));
+                self.print("state", &format!("{key} deleted"));
                 state.remove(&key);
                 Ok(Value::Null)
             }
             method::EXECUTION_SUBMIT => {
-                self.say("submit", &format!("{params} (not run: there is no supervisor here)"));
+                self.print("submit", &format!("{params} (not run: there is no supervisor here)"));
                 Ok(json!({ "execution_id": "00000000-0000-0000-0000-000000000001" }))
             }
             other => Err(ErrorInfo::new("UnknownMethod", format!("there is no method {other:?}"))),
@@ -67,11 +67,11 @@ impl Terminal {
     }
 }
 
-impl Uplink for Terminal {
+impl Uplink for RunTerminal {
     fn started(&self, _run: u32) {}
 
-    fn log_level(&self) -> Option<Level> {
-        Some(Level::Debug)
+    fn log_level(&self) -> Option<LogLevel> {
+        Some(LogLevel::Debug)
     }
 
     fn log(&self, _run: u32, record: LogRecord) {
@@ -81,15 +81,15 @@ impl Uplink for Terminal {
                 text.push_str(&format!("  {name}={value}"));
             }
         }
-        self.say(record.level.as_str(), &text);
+        self.print(record.level.as_str(), &text);
     }
 
     fn progress(&self, _run: u32, current: u64, total: u64, message: &str) {
         let of = if total > 0 { format!("/{total}") } else { String::new() };
-        self.say("progress", format!("{current}{of} {message}").trim_end());
+        self.print("progress", format!("{current}{of} {message}").trim_end());
     }
 
-    fn call(&self, run: &Run, call: u32, method: &str, params: JsonBytes) {
+    fn call(&self, run: &WorkerRun, call: u32, method: &str, params: JsonBytes) {
         let result = match self.answer(method, &params) {
             Ok(value) => CallResult::Ok { value: JsonBytes::of(&value) },
             Err(error) => CallResult::Err { error },
@@ -103,8 +103,8 @@ pub(crate) struct TerminalLine {
     pub(crate) waker: Arc<Waker>,
 }
 
-impl Line for TerminalLine {
-    fn pump(&self, _run: &Arc<Run>, timeout: Option<Duration>) {
+impl Downlink for TerminalLine {
+    fn pump(&self, _run: &Arc<WorkerRun>, timeout: Option<Duration>) {
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         let mut fds = [PollFd::from_borrowed_fd(self.waker.fd(), PollFlags::IN)];
         if poll(&mut fds, timeout.as_ref()).is_ok_and(|ready| ready > 0) {
@@ -112,7 +112,7 @@ impl Line for TerminalLine {
         }
     }
 
-    fn lend(&self, run: &Arc<Run>, body: &mut dyn FnMut()) {
+    fn lend(&self, run: &Arc<WorkerRun>, body: &mut dyn FnMut()) {
         let Some(timeout) = run.request.timeout else { return body() };
         // Native code cannot look at the clock itself, so a thread does.
         let watched = Arc::clone(run);

@@ -5,10 +5,10 @@ use std::rc::Rc;
 use rquickjs::function::{Func, Opt};
 use rquickjs::{ArrayBuffer, Ctx, Exception, Function, Object, Result};
 
-use super::host::Host;
+use super::host::RealmHost;
 
 /// The `native` object of prelude.js.
-pub(crate) fn native<'js>(ctx: &Ctx<'js>, host: &Rc<Host>) -> Result<Object<'js>> {
+pub(crate) fn native<'js>(ctx: &Ctx<'js>, host: &Rc<RealmHost>) -> Result<Object<'js>> {
     let native = Object::new(ctx.clone())?;
     about_the_run(&native, host)?;
     waiting(&native, host)?;
@@ -16,7 +16,7 @@ pub(crate) fn native<'js>(ctx: &Ctx<'js>, host: &Rc<Host>) -> Result<Object<'js>
     Ok(native)
 }
 
-fn about_the_run(native: &Object<'_>, host: &Rc<Host>) -> Result<()> {
+fn about_the_run(native: &Object<'_>, host: &Rc<RealmHost>) -> Result<()> {
     let at = Rc::clone(host);
     native.set(
         "log",
@@ -43,7 +43,7 @@ fn about_the_run(native: &Object<'_>, host: &Rc<Host>) -> Result<()> {
     native.set("listen", Func::from(move || at.listen()))
 }
 
-fn waiting(native: &Object<'_>, host: &Rc<Host>) -> Result<()> {
+fn waiting(native: &Object<'_>, host: &Rc<RealmHost>) -> Result<()> {
     let at = Rc::clone(host);
     native.set("timer", Func::from(move |delay_ms: f64| at.start_timer(delay_ms)))?;
     let at = Rc::clone(host);
@@ -54,7 +54,7 @@ fn waiting(native: &Object<'_>, host: &Rc<Host>) -> Result<()> {
     native.set("unfetch", Func::from(move |id: u32| at.abandon_fetch(id)))
 }
 
-fn bytes<'js>(ctx: &Ctx<'js>, native: &Object<'js>, host: &Rc<Host>) -> Result<()> {
+fn bytes<'js>(ctx: &Ctx<'js>, native: &Object<'js>, host: &Rc<RealmHost>) -> Result<()> {
     let at = Rc::clone(host);
     let fetch = move |ctx: Ctx<'js>, request: String, body: Opt<Option<ArrayBuffer<'js>>>| -> Result<u32> {
         let body = body.0.flatten().map(|body| copy(&ctx, &body)).transpose()?;

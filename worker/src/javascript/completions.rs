@@ -23,12 +23,12 @@ pub(crate) struct Completion {
 /// The answers of one execution that it has not taken yet. Late ones of an earlier execution end up in a queue
 /// that nobody reads.
 #[derive(Clone)]
-pub(crate) struct Completions {
+pub(crate) struct CompletionQueue {
     queue: Arc<Mutex<Vec<Completion>>>,
     waker: Arc<Waker>,
 }
 
-impl Completions {
+impl CompletionQueue {
     pub(crate) fn new(waker: Arc<Waker>) -> Self {
         Self { queue: Arc::default(), waker }
     }

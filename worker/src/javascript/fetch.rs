@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use ureq::Agent;
 use ureq::unversioned::transport::{Connector as _, DefaultConnector};
 
-use super::completions::{Completion, Completions, Payload};
+use super::completions::{Completion, CompletionQueue, Payload};
 use super::forbidden::{Allowed, BeforeProxy};
 
 /// Requests of one execution that are under way at once; the others wait.
@@ -35,12 +35,12 @@ pub(crate) fn abandoned() -> usize {
 /// The requests of one execution.
 pub(crate) struct Fetches {
     agent: Agent,
-    completions: Completions,
-    state: Arc<Mutex<State>>,
+    completions: CompletionQueue,
+    state: Arc<Mutex<FetchState>>,
 }
 
 #[derive(Default)]
-struct State {
+struct FetchState {
     running: usize,
     waiting: VecDeque<Job>,
     over: bool,
@@ -48,19 +48,19 @@ struct State {
 
 struct Job {
     id: u32,
-    request: Request,
+    request: FetchRequest,
     body: Option<Vec<u8>>,
 }
 
 #[derive(Deserialize)]
-pub(crate) struct Request {
+pub(crate) struct FetchRequest {
     url: String,
     method: String,
     headers: Vec<(String, String)>,
     redirect: String,
 }
 
-impl std::fmt::Display for Request {
+impl std::fmt::Display for FetchRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.method, self.url)
     }
@@ -77,7 +77,7 @@ struct Head {
 }
 
 impl Fetches {
-    pub(crate) fn new(completions: Completions, time_left: Option<Duration>) -> Self {
+    pub(crate) fn new(completions: CompletionQueue, time_left: Option<Duration>) -> Self {
         let limit = time_left.map_or(LONGEST, |left| left.min(LONGEST));
         let config = Agent::config_builder()
             .http_status_as_error(false)
@@ -91,7 +91,7 @@ impl Fetches {
     }
 
     /// Begins a request; its answer comes as a completion.
-    pub(crate) fn begin(&self, id: u32, request: Request, body: Option<Vec<u8>>) {
+    pub(crate) fn begin(&self, id: u32, request: FetchRequest, body: Option<Vec<u8>>) {
         let mut state = lock(&self.state);
         state.waiting.push_back(Job { id, request, body });
         if state.running >= PARALLEL_MAX {
@@ -130,12 +130,12 @@ impl Drop for Fetches {
     }
 }
 
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+fn lock(state: &Mutex<FetchState>) -> MutexGuard<'_, FetchState> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One helper thread: takes requests until there is none left.
-fn work(agent: &Agent, completions: &Completions, state: &Mutex<State>) {
+fn work(agent: &Agent, completions: &CompletionQueue, state: &Mutex<FetchState>) {
     loop {
         let mut locked = lock(state);
         let Some(job) = locked.waiting.pop_front() else {
@@ -159,7 +159,7 @@ fn words(error: &ureq::Error) -> String {
     if let ureq::Error::Other(ours) = error { ours.to_string() } else { error.to_string() }
 }
 
-fn perform(agent: &Agent, request: Request, body: Option<&[u8]>) -> Result<Payload, ureq::Error> {
+fn perform(agent: &Agent, request: FetchRequest, body: Option<&[u8]>) -> Result<Payload, ureq::Error> {
     let mut builder = ureq::http::Request::builder().method(request.method.as_str()).uri(&request.url);
     for (name, value) in &request.headers {
         builder = builder.header(name, value);

@@ -18,7 +18,7 @@ const LIST_DEPTH: usize = 8;
 
 /// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum FolderError {
+pub(crate) enum WorkflowFileError {
     #[error("there is no file {path} in the workflows folder {folder}")]
     NotFound { path: String, folder: String },
     #[error("{path} leads outside the workflows folder {folder}, which is not allowed")]
@@ -37,30 +37,30 @@ pub(crate) enum FolderError {
 
 /// The folder, by its path: it may be replaced as a whole while the worker runs.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Folder {
+pub(crate) struct WorkflowFolder {
     path: Option<PathBuf>,
 }
 
-impl Folder {
+impl WorkflowFolder {
     pub(crate) fn new(path: Option<PathBuf>) -> Self {
         Self { path }
     }
 
     /// Reads a file as it is now.
-    pub(crate) fn read(&self, path: &str) -> Result<String, FolderError> {
-        let Some(folder) = &self.path else { return Err(FolderError::NoFolder) };
+    pub(crate) fn read(&self, path: &str) -> Result<String, WorkflowFileError> {
+        let Some(folder) = &self.path else { return Err(WorkflowFileError::NoFolder) };
         let fd = open_beneath(folder, path).map_err(|error| explain(error, folder, path))?;
         let mut file = File::from(fd);
         let metadata = file.metadata().map_err(|error| io(path, &error))?;
         if !metadata.is_file() {
-            return Err(FolderError::NotAFile { path: path.to_owned() });
+            return Err(WorkflowFileError::NotAFile { path: path.to_owned() });
         }
         if metadata.len() > SOURCE_MAX_BYTES {
-            return Err(FolderError::TooLarge { path: path.to_owned(), bytes: metadata.len() });
+            return Err(WorkflowFileError::TooLarge { path: path.to_owned(), bytes: metadata.len() });
         }
         let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1);
         file.read_to_end(&mut bytes).map_err(|error| io(path, &error))?;
-        String::from_utf8(bytes).map_err(|_| FolderError::NotText { path: path.to_owned() })
+        String::from_utf8(bytes).map_err(|_| WorkflowFileError::NotText { path: path.to_owned() })
     }
 
     /// The names of all workflows, sorted.
@@ -94,17 +94,17 @@ fn open_beneath(folder: &Path, path: &str) -> Result<OwnedFd, Errno> {
     }
 }
 
-fn explain(error: Errno, folder: &Path, path: &str) -> FolderError {
+fn explain(error: Errno, folder: &Path, path: &str) -> WorkflowFileError {
     let (path, shown) = (path.to_owned(), folder.display().to_string());
     match error {
-        Errno::NOENT | Errno::NOTDIR => FolderError::NotFound { path, folder: shown },
-        Errno::XDEV | Errno::LOOP => FolderError::Outside { path, folder: shown },
-        other => FolderError::Io { path, reason: std::io::Error::from(other).to_string() },
+        Errno::NOENT | Errno::NOTDIR => WorkflowFileError::NotFound { path, folder: shown },
+        Errno::XDEV | Errno::LOOP => WorkflowFileError::Outside { path, folder: shown },
+        other => WorkflowFileError::Io { path, reason: std::io::Error::from(other).to_string() },
     }
 }
 
-fn io(path: &str, error: &std::io::Error) -> FolderError {
-    FolderError::Io { path: path.to_owned(), reason: error.to_string() }
+fn io(path: &str, error: &std::io::Error) -> WorkflowFileError {
+    WorkflowFileError::Io { path: path.to_owned(), reason: error.to_string() }
 }
 
 fn list_into(folder: &Path, prefix: &str, depth: usize, names: &mut Vec<String>) {
@@ -169,23 +169,23 @@ mod tests {
         std::os::unix::fs::symlink(outside.path().join("secret.js"), inside.path().join("link.js")).unwrap();
         std::os::unix::fs::symlink(outside.path(), inside.path().join("folder")).unwrap();
         std::os::unix::fs::symlink("fine.js", inside.path().join("alias.js")).unwrap();
-        let folder = Folder::new(Some(inside.path().to_owned()));
+        let folder = WorkflowFolder::new(Some(inside.path().to_owned()));
 
         assert_eq!(folder.read("fine.js").unwrap(), "2");
         assert_eq!(folder.read("alias.js").unwrap(), "2");
         let name = outside.path().file_name().unwrap().to_str().unwrap();
         for path in ["link.js", "folder/secret.js", &format!("../{name}/secret.js"), "/etc/passwd"] {
-            assert!(matches!(folder.read(path), Err(FolderError::Outside { .. })), "{path}");
+            assert!(matches!(folder.read(path), Err(WorkflowFileError::Outside { .. })), "{path}");
         }
-        assert!(matches!(folder.read("none.js"), Err(FolderError::NotFound { .. })));
+        assert!(matches!(folder.read("none.js"), Err(WorkflowFileError::NotFound { .. })));
     }
 
     #[test]
     fn what_is_no_regular_file_is_refused_without_waiting_for_it() {
         let inside = tempfile::tempdir().unwrap();
         std::fs::create_dir(inside.path().join("folder.js")).unwrap();
-        let folder = Folder::new(Some(inside.path().to_owned()));
-        assert!(matches!(folder.read("folder.js"), Err(FolderError::NotAFile { .. })));
+        let folder = WorkflowFolder::new(Some(inside.path().to_owned()));
+        assert!(matches!(folder.read("folder.js"), Err(WorkflowFileError::NotAFile { .. })));
     }
 
     #[test]
@@ -196,6 +196,6 @@ mod tests {
             std::fs::write(inside.path().join(path), "export default () => 1").unwrap();
         }
         std::fs::write(inside.path().join("helper.js"), "export const n = 1").unwrap();
-        assert_eq!(Folder::new(Some(inside.path().to_owned())).list(), ["hello", "reports/daily"]);
+        assert_eq!(WorkflowFolder::new(Some(inside.path().to_owned())).list(), ["hello", "reports/daily"]);
     }
 }

@@ -42,7 +42,7 @@ impl Resolver for Allowed {
         for address in &found[..] {
             match forbidden(*address) {
                 None => allowed.push(*address),
-                Some(reason) => refused = Some(Refused { address: *address, reason }),
+                Some(reason) => refused = Some(ForbiddenAddress { address: *address, reason }),
             }
         }
         match refused {
@@ -62,7 +62,7 @@ impl Connector for BeforeProxy {
 
     fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<()>, Error> {
         match written(details.uri).and_then(|address| Some((address, forbidden(address)?))) {
-            Some((address, reason)) => Err(Error::Other(Box::new(Refused { address, reason }))),
+            Some((address, reason)) => Err(Error::Other(Box::new(ForbiddenAddress { address, reason }))),
             None => Ok(None),
         }
     }
@@ -83,7 +83,7 @@ fn written(uri: &Uri) -> Option<SocketAddr> {
 /// Why a request does not go there.
 #[derive(Debug, thiserror::Error)]
 #[error("a workflow may not go to {address}: {reason}")]
-struct Refused {
+struct ForbiddenAddress {
     address: SocketAddr,
     reason: &'static str,
 }

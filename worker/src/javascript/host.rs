@@ -8,12 +8,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use muster_protocol::{CallResult, CancelReason, JsonBytes, Level, value};
+use muster_protocol::{CallResult, CancelReason, JsonBytes, LogLevel, value};
 
-use super::completions::{Completion, Completions};
-use super::fetch::{Fetches, Request};
-use super::timers::Timers;
-use crate::run::{Line, Run, refused_call};
+use super::completions::{Completion, CompletionQueue};
+use super::fetch::{FetchRequest, Fetches};
+use super::timers::RealmTimers;
+use crate::run::{Downlink, WorkerRun, refused_call};
 
 /// How often a busy interpreter looks for messages.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
@@ -22,9 +22,9 @@ const DEADLINE_GRACE: Duration = Duration::from_millis(1000);
 
 /// The state of one realm.
 #[derive(Default)]
-pub(crate) struct Host {
+pub(crate) struct RealmHost {
     active: RefCell<Option<Active>>,
-    timers: RefCell<Timers>,
+    timers: RefCell<RealmTimers>,
     calls: Cell<u32>,
     outstanding: Cell<usize>,
     listens: Cell<bool>,
@@ -33,16 +33,16 @@ pub(crate) struct Host {
 }
 
 struct Active {
-    run: Arc<Run>,
-    line: Rc<dyn Line>,
-    completions: Completions,
+    run: Arc<WorkerRun>,
+    line: Rc<dyn Downlink>,
+    completions: CompletionQueue,
     fetches: Option<Fetches>,
 }
 
-impl Host {
+impl RealmHost {
     /// Gives the realm its execution.
-    pub(crate) fn enter(&self, run: Arc<Run>, line: Rc<dyn Line>) {
-        let completions = Completions::new(line.waker());
+    pub(crate) fn enter(&self, run: Arc<WorkerRun>, line: Rc<dyn Downlink>) {
+        let completions = CompletionQueue::new(line.waker());
         *self.active.borrow_mut() = Some(Active { run, line, completions, fetches: None });
     }
 
@@ -50,12 +50,13 @@ impl Host {
         self.active.borrow_mut().as_mut().map(use_it).unwrap_or_default()
     }
 
-    fn run(&self) -> Option<Arc<Run>> {
+    fn run(&self) -> Option<Arc<WorkerRun>> {
         self.with(|active| Some(Arc::clone(&active.run)))
     }
 
     pub(crate) fn log(&self, level: i32, logger: &str, message: &str, fields: Option<String>) {
-        const LEVELS: [Level; 5] = [Level::Trace, Level::Debug, Level::Info, Level::Warn, Level::Error];
+        const LEVELS: [LogLevel; 5] =
+            [LogLevel::Trace, LogLevel::Debug, LogLevel::Info, LogLevel::Warn, LogLevel::Error];
         let level = usize::try_from(level).ok().and_then(|level| LEVELS.get(level)).copied();
         let fields = fields.map_or(JsonBytes::NONE, |fields| JsonBytes(fields.into_bytes()));
         if let Some(run) = self.run() {
@@ -89,8 +90,8 @@ impl Host {
 
     /// Begins a request; gives the id its completion will carry.
     pub(crate) fn fetch(&self, request: &str, body: Option<Vec<u8>>) -> Result<u32, String> {
-        let request: Request =
-            serde_json::from_str(&value::mend(request)).map_err(|error| error.to_string())?;
+        let request: FetchRequest =
+            serde_json::from_str(&value::replace_unstorable(request)).map_err(|error| error.to_string())?;
         let id = self.next_id();
         self.with(|active| {
             active.run.set_activity(&format!("last asked: {request}"));

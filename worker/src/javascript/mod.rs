@@ -18,12 +18,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_protocol::{ErrorInfo, Outcome, Source};
+use muster_protocol::{CodeSource, ErrorInfo, RunOutcome};
 
 use crate::engine::{Engine, Init, Listed};
 use crate::names;
-use crate::run::{Line, Run};
-use folder::{Folder, FolderError};
+use crate::run::{Downlink, WorkerRun};
+use folder::{WorkflowFileError, WorkflowFolder};
 use modules::INLINE_PREFIX;
 use realm::{Prelude, Realm};
 use script::Script;
@@ -37,7 +37,7 @@ const SHORT_RUN: Duration = Duration::from_millis(5);
 /// Runs JavaScript. The engine of everything that no native workflow takes.
 #[derive(Default)]
 pub(crate) struct JavaScript {
-    folder: Folder,
+    folder: WorkflowFolder,
     memory_limit_mb: u64,
     prelude: Option<Prelude>,
     /// The realm of the next execution.
@@ -52,7 +52,7 @@ impl Engine for JavaScript {
     }
 
     fn init(&mut self, init: &Init) -> Result<(), ErrorInfo> {
-        self.folder = Folder::new(init.workflows_dir.clone());
+        self.folder = WorkflowFolder::new(init.workflows_dir.clone());
         if let Some(address) = init.api_address {
             forbidden::api_listens_on(address);
         }
@@ -67,14 +67,14 @@ impl Engine for JavaScript {
         self.folder.list().into_iter().map(listed).collect()
     }
 
-    fn run(&mut self, run: &Arc<Run>, line: &Rc<dyn Line>) -> Option<Outcome> {
+    fn run(&mut self, run: &Arc<WorkerRun>, line: &Rc<dyn Downlink>) -> Option<RunOutcome> {
         let script = match self.find(run) {
             Ok(script) => script,
-            Err(reason) => return Some(Outcome::Rejected { reason }),
+            Err(reason) => return Some(RunOutcome::Rejected { reason }),
         };
         let realm = match self.spare.take().map_or_else(|| self.realm(), Ok) {
             Ok(realm) => realm,
-            Err(error) => return Some(Outcome::Failed { error }),
+            Err(error) => return Some(RunOutcome::Failed { error }),
         };
         run.start();
         realm.host.enter(Arc::clone(run), Rc::clone(line));
@@ -112,10 +112,10 @@ impl JavaScript {
     }
 
     /// The script to run, or why there is none.
-    fn find(&self, run: &Run) -> Result<Script, String> {
+    fn find(&self, run: &WorkerRun) -> Result<Script, String> {
         let default = || "default".to_owned();
         match &run.request.source {
-            Source::Named => {
+            CodeSource::Named => {
                 let workflow = &run.request.workflow;
                 if !names::is_well_formed(workflow) {
                     return Err(format!(
@@ -125,20 +125,20 @@ impl JavaScript {
                 let name = format!("{workflow}.js");
                 match self.folder.read(&name) {
                     Ok(source) => Ok(Script { name, source, function: default() }),
-                    Err(FolderError::NotFound { folder, .. }) => {
+                    Err(WorkflowFileError::NotFound { folder, .. }) => {
                         Err(format!("{} ({folder})", names::not_found(workflow, &self.folder.list())))
                     }
                     Err(error) => Err(error.to_string()),
                 }
             }
-            Source::Path { path, function } => {
+            CodeSource::Path { path, function } => {
                 let name = folder::resolve_import("", path)
                     .ok_or_else(|| format!("{path} leads outside the workflows folder"))?;
                 let source = self.folder.read(&name).map_err(|error| error.to_string())?;
                 let function = if function.is_empty() { default() } else { function.clone() };
                 Ok(Script { name, source, function })
             }
-            Source::Inline { language, code } => {
+            CodeSource::Inline { language, code } => {
                 if !matches!(language.to_ascii_lowercase().as_str(), "" | "javascript" | "js") {
                     return Err(format!("this worker runs JavaScript, and was sent code in {language:?}"));
                 }

@@ -4,7 +4,7 @@ use rquickjs::loader::{ImportAttributes, Loader, Resolver};
 use rquickjs::module::Declared;
 use rquickjs::{Ctx, Error, Exception, Module, Result};
 
-use super::folder::{Folder, resolve_import};
+use super::folder::{WorkflowFolder, resolve_import};
 
 /// What the name of inline code begins with. Its imports are relative to the workflows folder.
 pub(crate) const INLINE_PREFIX: &str = "inline:";
@@ -35,7 +35,7 @@ impl Resolver for Imports {
     }
 }
 
-impl Loader for Folder {
+impl Loader for WorkflowFolder {
     fn load<'js>(
         &mut self,
         ctx: &Ctx<'js>,

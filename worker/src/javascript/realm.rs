@@ -11,8 +11,8 @@ use rquickjs::runtime::RejectionTracker;
 use rquickjs::{CatchResultExt, Context, Ctx, FromJs, Function, Module, Object, Persistent, Result, Runtime};
 
 use super::bindings;
-use super::folder::Folder;
-use super::host::Host;
+use super::folder::WorkflowFolder;
+use super::host::RealmHost;
 use super::modules::Imports;
 use crate::trusted::load_own_bytecode;
 
@@ -63,7 +63,7 @@ impl Prelude {
 pub(crate) struct Realm {
     // Fields are dropped in this order: values before the context, which owns the runtime.
     pub(crate) kit: Rc<Persistent<Object<'static>>>,
-    pub(crate) host: Rc<Host>,
+    pub(crate) host: Rc<RealmHost>,
     pub(crate) memory_limit_mb: u64,
     pub(crate) context: Context,
 }
@@ -73,7 +73,7 @@ impl Realm {
     /// When there is no memory for an interpreter, or the limit leaves none.
     pub(crate) fn new(
         prelude: &Prelude,
-        folder: &Folder,
+        folder: &WorkflowFolder,
         memory_limit_mb: u64,
     ) -> std::result::Result<Self, ErrorInfo> {
         let failed = |error: &dyn std::fmt::Display| {
@@ -83,7 +83,7 @@ impl Realm {
         runtime.set_max_stack_size(STACK_BYTES);
         runtime.set_gc_threshold(GC_THRESHOLD_BYTES);
         runtime.set_loader(Imports, folder.clone());
-        let host = Rc::new(Host::default());
+        let host = Rc::new(RealmHost::default());
         let interrupt = Rc::clone(&host);
         runtime.set_interrupt_handler(Some(Box::new(move || interrupt.must_stop())));
         let context = Context::full(&runtime).map_err(|error| failed(&error))?;
@@ -121,7 +121,11 @@ fn track_rejections(kit: Weak<Persistent<Object<'static>>>) -> RejectionTracker 
     })
 }
 
-fn install<'js>(ctx: &Ctx<'js>, prelude: &Prelude, host: &Rc<Host>) -> Result<Persistent<Object<'static>>> {
+fn install<'js>(
+    ctx: &Ctx<'js>,
+    prelude: &Prelude,
+    host: &Rc<RealmHost>,
+) -> Result<Persistent<Object<'static>>> {
     let native = bindings::native(ctx, host)?;
     let web = Rc::clone(&prelude.web);
     native.set(
@@ -148,7 +152,7 @@ mod tests {
     #[test]
     fn a_realm_takes_what_is_set_aside_for_it() {
         let prelude = Prelude::compile().unwrap();
-        let realm = Realm::new(&prelude, &Folder::default(), 0).unwrap();
+        let realm = Realm::new(&prelude, &WorkflowFolder::default(), 0).unwrap();
         let usage = usize::try_from(realm.context.runtime().memory_usage().malloc_size).unwrap();
         assert!((REALM_BYTES / 8..REALM_BYTES).contains(&usage), "{usage}");
     }

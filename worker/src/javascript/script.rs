@@ -1,12 +1,12 @@
 //! One execution in a realm: the module is loaded, its function called, and the event loop turned until the
 //! function has settled or has to end.
 
-use muster_protocol::{ErrorInfo, JsonBytes, Outcome, error_type, value};
+use muster_protocol::{ErrorInfo, JsonBytes, RunOutcome, error_type, value};
 use rquickjs::promise::PromiseState;
 use rquickjs::{ArrayBuffer, Ctx, Function, Module, Object, Persistent, Promise, Value};
 
 use super::completions::{Completion, Payload};
-use super::host::Host;
+use super::host::RealmHost;
 use super::realm::Realm;
 
 /// Jobs between two looks at the clock: an endless chain of promises must not escape the deadline.
@@ -22,7 +22,7 @@ pub(crate) struct Script {
 }
 
 /// Why a script did not give a result.
-enum Stop {
+enum ScriptStop {
     /// It threw; the exception is pending in the context.
     Threw,
     /// The interpreter cannot take it, such as text with a NUL byte for a source.
@@ -37,49 +37,51 @@ enum Stop {
     Stalled,
 }
 
-impl From<rquickjs::Error> for Stop {
+impl From<rquickjs::Error> for ScriptStop {
     fn from(error: rquickjs::Error) -> Self {
         if error.is_exception() { Self::Threw } else { Self::Unfit(error.to_string()) }
     }
 }
 
 /// Runs the script in the realm, which must have been given its execution.
-pub(crate) fn execute(realm: &Realm, script: &Script) -> Outcome {
+pub(crate) fn execute(realm: &Realm, script: &Script) -> RunOutcome {
     let outcome = realm.context.with(|ctx| {
         let Ok(kit) = Persistent::clone(&realm.kit).restore(&ctx) else {
-            return Outcome::Failed { error: ErrorInfo::new("InterpreterFailed", "the realm is not usable") };
+            return RunOutcome::Failed {
+                error: ErrorInfo::new("InterpreterFailed", "the realm is not usable"),
+            };
         };
-        let stage = Stage { ctx, kit, host: &realm.host, memory_limit_mb: realm.memory_limit_mb };
+        let stage = ScriptStage { ctx, kit, host: &realm.host, memory_limit_mb: realm.memory_limit_mb };
         let stop = match stage.run(script) {
             Ok(result) => {
                 // A warning that cannot be given does not make a success a failure.
                 let _ = stage.call_kit("warnOfUnhandled", ());
-                return Outcome::Succeeded { result };
+                return RunOutcome::Succeeded { result };
             }
             Err(stop) => stop,
         };
         match stop {
-            Stop::Rejected(reason) => Outcome::Rejected { reason },
-            Stop::Ended => stage.ended(),
-            Stop::Threw if stage.host.was_interrupted() => stage.ended(),
-            Stop::Threw => Outcome::Failed { error: stage.describe() },
-            Stop::Unfit(reason) => {
+            ScriptStop::Rejected(reason) => RunOutcome::Rejected { reason },
+            ScriptStop::Ended => stage.ended(),
+            ScriptStop::Threw if stage.host.was_interrupted() => stage.ended(),
+            ScriptStop::Threw => RunOutcome::Failed { error: stage.describe() },
+            ScriptStop::Unfit(reason) => {
                 let message = format!("{} cannot be run: {reason}", script.name);
-                Outcome::Failed { error: ErrorInfo::new("SyntaxError", message) }
+                RunOutcome::Failed { error: ErrorInfo::new("SyntaxError", message) }
             }
-            Stop::Refused(why) => Outcome::Failed { error: refused(&why) },
-            Stop::Stalled => Outcome::Failed { error: stalled() },
+            ScriptStop::Refused(why) => RunOutcome::Failed { error: refused(&why) },
+            ScriptStop::Stalled => RunOutcome::Failed { error: stalled() },
         }
     });
     match outcome {
         // Nothing but null was thrown by an interpreter that is full: there was no room left for the error itself.
-        Outcome::Failed { error } if error.stack.is_empty() && realm.is_full() => {
-            Outcome::Failed { error: out_of_memory(realm.memory_limit_mb) }
+        RunOutcome::Failed { error } if error.stack.is_empty() && realm.is_full() => {
+            RunOutcome::Failed { error: out_of_memory(realm.memory_limit_mb) }
         }
-        outcome @ (Outcome::Succeeded { .. }
-        | Outcome::Failed { .. }
-        | Outcome::Cancelled { .. }
-        | Outcome::Rejected { .. }) => outcome,
+        outcome @ (RunOutcome::Succeeded { .. }
+        | RunOutcome::Failed { .. }
+        | RunOutcome::Cancelled { .. }
+        | RunOutcome::Rejected { .. }) => outcome,
     }
 }
 
@@ -96,33 +98,33 @@ fn stalled() -> ErrorInfo {
     )
 }
 
-struct Stage<'js, 'a> {
+struct ScriptStage<'js, 'a> {
     ctx: Ctx<'js>,
     kit: Object<'js>,
-    host: &'a Host,
+    host: &'a RealmHost,
     memory_limit_mb: u64,
 }
 
-impl<'js> Stage<'js, '_> {
-    fn run(&self, script: &Script) -> Result<JsonBytes, Stop> {
+impl<'js> ScriptStage<'js, '_> {
+    fn run(&self, script: &Script) -> Result<JsonBytes, ScriptStop> {
         let module = Module::declare(self.ctx.clone(), script.name.as_str(), script.source.as_str())?;
         let (module, evaluated) = module.eval()?;
         self.settle::<Value<'js>>(&evaluated)?;
         let exports = module.namespace()?;
         let entry: Value<'js> = exports.get(script.function.as_str())?;
         let Some(entry) = entry.as_function() else {
-            return Err(Stop::Rejected(no_such_function(script, &exports)));
+            return Err(ScriptStop::Rejected(no_such_function(script, &exports)));
         };
         let start: Function<'js> = self.kit.get("start")?;
         let promise: Promise<'js> = start.call((entry.clone(),))?;
         let result: rquickjs::String<'js> = self.settle(&promise)?;
         let result = result.to_string()?;
-        value::check(result.as_bytes(), "result").map_err(|unfit| Stop::Refused(unfit.to_string()))?;
+        value::check(result.as_bytes(), "result").map_err(|unfit| ScriptStop::Refused(unfit.to_string()))?;
         Ok(JsonBytes(result.into_bytes()))
     }
 
     /// Turns the event loop until the promise has settled.
-    fn settle<T: rquickjs::FromJs<'js>>(&self, promise: &Promise<'js>) -> Result<T, Stop> {
+    fn settle<T: rquickjs::FromJs<'js>>(&self, promise: &Promise<'js>) -> Result<T, ScriptStop> {
         let mut told = false;
         loop {
             self.run_jobs()?;
@@ -130,7 +132,7 @@ impl<'js> Stage<'js, '_> {
                 return Ok(promise.finish()?);
             }
             if self.host.is_over() {
-                return Err(Stop::Ended);
+                return Err(ScriptStop::Ended);
             }
             if !told && self.host.cancelled().is_some() {
                 told = true;
@@ -141,25 +143,25 @@ impl<'js> Stage<'js, '_> {
                 continue;
             }
             if !self.host.wait() {
-                return Err(Stop::Stalled);
+                return Err(ScriptStop::Stalled);
             }
         }
     }
 
-    fn run_jobs(&self) -> Result<(), Stop> {
+    fn run_jobs(&self) -> Result<(), ScriptStop> {
         let mut jobs = 0_u32;
         while self.ctx.execute_pending_job() {
             jobs = jobs.wrapping_add(1);
             if jobs.is_multiple_of(JOBS_PER_LOOK) && self.host.must_stop() {
-                return Err(Stop::Ended);
+                return Err(ScriptStop::Ended);
             }
         }
-        if self.host.was_interrupted() { Err(Stop::Ended) } else { Ok(()) }
+        if self.host.was_interrupted() { Err(ScriptStop::Ended) } else { Ok(()) }
     }
 
     /// Gives the workflow what has come: answers first, then timers. One timer at a time, because its jobs run
     /// before the next one's.
-    fn deliver(&self) -> Result<bool, Stop> {
+    fn deliver(&self) -> Result<bool, ScriptStop> {
         let completions = self.host.completions();
         let any = !completions.is_empty();
         for completion in completions {
@@ -173,7 +175,7 @@ impl<'js> Stage<'js, '_> {
         Ok(true)
     }
 
-    fn complete(&self, completion: Completion) -> Result<(), Stop> {
+    fn complete(&self, completion: Completion) -> Result<(), ScriptStop> {
         let text = |json: JsonBytes| String::from_utf8_lossy(&json.0).into_owned();
         match completion.result {
             Ok(Payload::Value(value)) => self.call_kit("settle", (completion.id, true, text(value))),
@@ -185,7 +187,7 @@ impl<'js> Stage<'js, '_> {
         }
     }
 
-    fn call_kit<A: rquickjs::function::IntoArgs<'js>>(&self, name: &str, args: A) -> Result<(), Stop> {
+    fn call_kit<A: rquickjs::function::IntoArgs<'js>>(&self, name: &str, args: A) -> Result<(), ScriptStop> {
         let function: Function<'js> = self.kit.get(name)?;
         Ok(function.call(args)?)
     }
@@ -197,7 +199,7 @@ impl<'js> Stage<'js, '_> {
             .kit
             .get::<_, Function<'js>>("describe")
             .and_then(|describe| describe.call::<_, String>((thrown,)));
-        match described.map(|text| serde_json::from_str::<ErrorInfo>(&value::mend(&text))) {
+        match described.map(|text| serde_json::from_str::<ErrorInfo>(&value::replace_unstorable(&text))) {
             Ok(Ok(error)) => explain_memory(error, self.memory_limit_mb),
             Ok(Err(_)) | Err(_) => {
                 self.ctx.catch();
@@ -207,7 +209,7 @@ impl<'js> Stage<'js, '_> {
     }
 
     /// The outcome of a run that was ended, with the place where the interpreter was.
-    fn ended(&self) -> Outcome {
+    fn ended(&self) -> RunOutcome {
         let place =
             self.ctx.catch().into_object().and_then(|thrown| thrown.get::<_, String>("stack").ok()).and_then(
                 |stack| {
@@ -217,9 +219,9 @@ impl<'js> Stage<'js, '_> {
         let message = self.host.cancelled().unwrap_or_default();
         match place {
             Some(place) if !place.is_empty() => {
-                Outcome::Cancelled { message: format!("{message} ({place})") }
+                RunOutcome::Cancelled { message: format!("{message} ({place})") }
             }
-            Some(_) | None => Outcome::Cancelled { message },
+            Some(_) | None => RunOutcome::Cancelled { message },
         }
     }
 }

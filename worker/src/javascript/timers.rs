@@ -9,13 +9,13 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Timers that have not fired.
 #[derive(Debug, Default)]
-pub(crate) struct Timers {
+pub(crate) struct RealmTimers {
     last: u32,
     queue: BinaryHeap<Reverse<(Instant, u32)>>,
     live: HashSet<u32>,
 }
 
-impl Timers {
+impl RealmTimers {
     /// Starts one; gives its id.
     pub(crate) fn start(&mut self, now: Instant, delay: Duration) -> u32 {
         self.last = self.last.wrapping_add(1);
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn timers_fire_in_the_order_of_their_times_and_stopped_ones_never() {
         let now = Instant::now();
-        let mut timers = Timers::default();
+        let mut timers = RealmTimers::default();
         let late = timers.start(now, Duration::from_millis(20));
         let stopped = timers.start(now, Duration::from_millis(5));
         let early = timers.start(now, Duration::from_millis(10));

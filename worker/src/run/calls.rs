@@ -10,38 +10,38 @@ use muster_protocol::limits::CALLS_IN_FLIGHT_MAX;
 use muster_protocol::{CallResult, ErrorInfo, JsonBytes};
 
 /// What to do with an answer.
-pub(crate) type Answer = Box<dyn FnOnce(CallResult) + Send>;
+pub(crate) type OnAnswer = Box<dyn FnOnce(CallResult) + Send>;
 /// Writes a call to the wire.
-pub(crate) type Write<'a> = &'a mut dyn FnMut(u32, &str, JsonBytes);
+pub(crate) type WriteCall<'a> = &'a mut dyn FnMut(u32, &str, JsonBytes);
 
 /// The calls of one run.
 #[derive(Default)]
-pub(crate) struct Calls {
-    state: Mutex<State>,
+pub(crate) struct RunCalls {
+    state: Mutex<CallsState>,
 }
 
 #[derive(Default)]
-struct State {
+struct CallsState {
     last: u32,
-    in_flight: HashMap<u32, InFlight>,
-    waiting: VecDeque<Waiting>,
+    in_flight: HashMap<u32, PendingCall>,
+    waiting: VecDeque<WaitingCall>,
 }
 
-struct InFlight {
+struct PendingCall {
     method: String,
-    answer: Answer,
+    answer: OnAnswer,
 }
 
-struct Waiting {
+struct WaitingCall {
     method: String,
     params: JsonBytes,
-    answer: Answer,
+    answer: OnAnswer,
 }
 
-impl Calls {
+impl RunCalls {
     /// Sends a call now, or when its turn comes.
-    pub(crate) fn begin(&self, method: &str, params: JsonBytes, answer: Answer, send: Write<'_>) {
-        let waiting = Waiting { method: method.to_owned(), params, answer };
+    pub(crate) fn begin(&self, method: &str, params: JsonBytes, answer: OnAnswer, send: WriteCall<'_>) {
+        let waiting = WaitingCall { method: method.to_owned(), params, answer };
         let mut state = self.lock();
         if state.in_flight.len() >= CALLS_IN_FLIGHT_MAX {
             state.waiting.push_back(waiting);
@@ -53,7 +53,7 @@ impl Calls {
     }
 
     /// Hands an answer to whoever waits for it. One nobody waits for is dropped.
-    pub(crate) fn finish(&self, call: u32, result: CallResult, send: Write<'_>) {
+    pub(crate) fn finish(&self, call: u32, result: CallResult, send: WriteCall<'_>) {
         let mut state = self.lock();
         let Some(done) = state.in_flight.remove(&call) else { return };
         let next = state.waiting.pop_front().map(|waiting| {
@@ -71,7 +71,7 @@ impl Calls {
     /// Fails everything that waits, because no answer can come any more.
     pub(crate) fn fail_all(&self, error: &ErrorInfo) {
         let mut state = self.lock();
-        let answers: Vec<Answer> = std::mem::take(&mut state.in_flight)
+        let answers: Vec<OnAnswer> = std::mem::take(&mut state.in_flight)
             .into_values()
             .map(|call| call.answer)
             .chain(std::mem::take(&mut state.waiting).into_iter().map(|call| call.answer))
@@ -87,15 +87,15 @@ impl Calls {
         self.lock().in_flight.values().map(|call| call.method.clone()).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, CallsState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn admit(&mut self, waiting: Waiting) -> (u32, JsonBytes) {
+impl CallsState {
+    fn admit(&mut self, waiting: WaitingCall) -> (u32, JsonBytes) {
         self.last = self.last.wrapping_add(1);
-        self.in_flight.insert(self.last, InFlight { method: waiting.method, answer: waiting.answer });
+        self.in_flight.insert(self.last, PendingCall { method: waiting.method, answer: waiting.answer });
         (self.last, waiting.params)
     }
 }
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_call_beyond_the_limit_waits_for_a_reply() {
-        let calls = Calls::default();
+        let calls = RunCalls::default();
         let answered = Arc::new(AtomicU32::new(0));
         let mut sent = Vec::new();
         for _ in 0..=CALLS_IN_FLIGHT_MAX {

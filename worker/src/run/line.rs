@@ -3,31 +3,31 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_protocol::{JsonBytes, Level, LogRecord};
+use muster_protocol::{JsonBytes, LogLevel, LogRecord};
 
-use super::Run;
+use super::WorkerRun;
 
 /// The way out: safe to use from every thread, never waits for an answer.
 pub(crate) trait Uplink: Send + Sync {
     /// User code is about to be entered. Returns when this is on its way.
     fn started(&self, run: u32);
     /// The least level worth writing; none when nobody takes records.
-    fn log_level(&self) -> Option<Level>;
+    fn log_level(&self) -> Option<LogLevel>;
     /// One log record. May be held back for a moment to travel with others.
     fn log(&self, run: u32, record: LogRecord);
     /// The latest progress.
     fn progress(&self, run: u32, current: u64, total: u64, message: &str);
     /// A question; its answer comes through [`Run::reply`].
-    fn call(&self, run: &Run, call: u32, method: &str, params: JsonBytes);
+    fn call(&self, run: &WorkerRun, call: u32, method: &str, params: JsonBytes);
 }
 
 /// The way in, owned by the thread that runs executions.
-pub(crate) trait Line {
+pub(crate) trait Downlink {
     /// Takes what has come in (replies, a cancel) and gives it to the run. Waits for something at most
     /// `timeout`; returns early when [`Waker::wake`] is called. `None` waits without a limit.
-    fn pump(&self, run: &Arc<Run>, timeout: Option<Duration>);
+    fn pump(&self, run: &Arc<WorkerRun>, timeout: Option<Duration>);
     /// Lets another thread do the pumping while `body` runs on this one.
-    fn lend(&self, run: &Arc<Run>, body: &mut dyn FnMut());
+    fn lend(&self, run: &Arc<WorkerRun>, body: &mut dyn FnMut());
     /// Ends a `pump` that waits, from any thread.
     fn waker(&self) -> Arc<Waker>;
 }

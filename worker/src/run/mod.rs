@@ -18,14 +18,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use muster_protocol::limits::{
     IDENTIFIER_MAX_BYTES, LOG_MESSAGE_MAX_BYTES, PROGRESS_MAX, PROGRESS_MESSAGE_MAX_BYTES,
 };
-use muster_protocol::{CallResult, CancelReason, ErrorInfo, JsonBytes, Level, LogRecord, Outcome};
+use muster_protocol::{CallResult, CancelReason, ErrorInfo, JsonBytes, LogLevel, LogRecord, RunOutcome};
 
-pub(crate) use calls::Calls;
+pub(crate) use calls::RunCalls;
 pub use cancellation::CancelRequest;
 pub(crate) use cancellation::Cancellation;
-pub(crate) use line::{Line, Uplink, Waker};
-pub(crate) use request::Request;
+pub(crate) use line::{Downlink, Uplink, Waker};
 pub use request::RunContext;
+pub(crate) use request::RunRequest;
 pub(crate) use text::refused_call;
 
 /// How much later than its deadline a run is ended when no Cancel comes: the supervisor's clock starts when
@@ -33,10 +33,10 @@ pub(crate) use text::refused_call;
 const DEADLINE_SLACK: Duration = Duration::from_millis(20);
 
 /// An execution while this process has it.
-pub(crate) struct Run {
-    pub(crate) request: Request,
+pub(crate) struct WorkerRun {
+    pub(crate) request: RunRequest,
     pub(crate) cancellation: Cancellation,
-    pub(crate) calls: Calls,
+    pub(crate) calls: RunCalls,
     uplink: Arc<dyn Uplink>,
     started: OnceLock<Instant>,
     log_records: AtomicU64,
@@ -44,12 +44,12 @@ pub(crate) struct Run {
     activity: Mutex<String>,
 }
 
-impl Run {
-    pub(crate) fn new(request: Request, uplink: Arc<dyn Uplink>) -> Arc<Self> {
+impl WorkerRun {
+    pub(crate) fn new(request: RunRequest, uplink: Arc<dyn Uplink>) -> Arc<Self> {
         Arc::new(Self {
             request,
             cancellation: Cancellation::default(),
-            calls: Calls::default(),
+            calls: RunCalls::default(),
             uplink,
             started: OnceLock::new(),
             log_records: AtomicU64::new(0),
@@ -83,12 +83,12 @@ impl Run {
     }
 
     /// True if somebody wants log records of this level.
-    pub(crate) fn wants(&self, level: Level) -> bool {
+    pub(crate) fn wants(&self, level: LogLevel) -> bool {
         self.uplink.log_level().is_some_and(|least| level >= least) && !self.is_over()
     }
 
     /// Writes one line to the run's log, unless nobody wants its level.
-    pub(crate) fn log(&self, level: Level, logger: &str, message: &str, fields: JsonBytes) {
+    pub(crate) fn log(&self, level: LogLevel, logger: &str, message: &str, fields: JsonBytes) {
         if !self.wants(level) {
             return;
         }
@@ -171,21 +171,21 @@ impl Run {
     /// Ends the run: what a thread it left behind still says is nobody's business. Gives what the outcome is
     /// called when a cancel came before it; work that ended in spite of one counts only when the supervisor
     /// merely wants to leave.
-    pub(crate) fn conclude(&self, outcome: Outcome) -> Outcome {
+    pub(crate) fn conclude(&self, outcome: RunOutcome) -> RunOutcome {
         self.over.store(true, Ordering::Release);
         match (outcome, self.cancellation.get()) {
-            (Outcome::Succeeded { result }, Some(cancel)) if cancel.reason != CancelReason::Shutdown => {
+            (RunOutcome::Succeeded { result }, Some(cancel)) if cancel.reason != CancelReason::Shutdown => {
                 drop(result);
-                Outcome::Cancelled { message: cancel.describe() }
+                RunOutcome::Cancelled { message: cancel.describe() }
             }
-            (Outcome::Failed { .. }, Some(cancel)) => Outcome::Cancelled { message: cancel.describe() },
-            (Outcome::Succeeded { result }, _) => Outcome::Succeeded { result },
-            (Outcome::Failed { error }, None) => Outcome::Failed { error: text::error(&error) },
-            (Outcome::Cancelled { message }, _) => {
-                Outcome::Cancelled { message: text::cut(&message, LOG_MESSAGE_MAX_BYTES) }
+            (RunOutcome::Failed { .. }, Some(cancel)) => RunOutcome::Cancelled { message: cancel.describe() },
+            (RunOutcome::Succeeded { result }, _) => RunOutcome::Succeeded { result },
+            (RunOutcome::Failed { error }, None) => RunOutcome::Failed { error: text::error(&error) },
+            (RunOutcome::Cancelled { message }, _) => {
+                RunOutcome::Cancelled { message: text::cut(&message, LOG_MESSAGE_MAX_BYTES) }
             }
-            (Outcome::Rejected { reason }, _) => {
-                Outcome::Rejected { reason: text::cut(&reason, LOG_MESSAGE_MAX_BYTES) }
+            (RunOutcome::Rejected { reason }, _) => {
+                RunOutcome::Rejected { reason: text::cut(&reason, LOG_MESSAGE_MAX_BYTES) }
             }
         }
     }

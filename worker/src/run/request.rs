@@ -3,25 +3,25 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use muster_protocol::{JsonBytes, Source, ToWorker};
+use muster_protocol::{CodeSource, JsonBytes, ToWorker};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// One execution to run.
 #[derive(Debug)]
-pub(crate) struct Request {
+pub(crate) struct RunRequest {
     pub(crate) run: u32,
     pub(crate) execution_id: String,
     pub(crate) attempt: u32,
     pub(crate) workflow: String,
-    pub(crate) source: Source,
+    pub(crate) source: CodeSource,
     pub(crate) params: JsonBytes,
     pub(crate) context_text: JsonBytes,
     pub(crate) timeout: Option<Duration>,
     pub(crate) context: OnceLock<RunContext>,
 }
 
-impl Request {
+impl RunRequest {
     /// What an Execute asks for; any other message is given back.
     pub(crate) fn of(message: ToWorker) -> Result<Self, Box<ToWorker>> {
         match message {

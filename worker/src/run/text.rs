@@ -1,7 +1,7 @@
 //! What a run says to people, in a form that every store keeps: cut, and mended instead of refused.
 
 use muster_protocol::limits::{IDENTIFIER_MAX_BYTES, LOG_MESSAGE_MAX_BYTES};
-use muster_protocol::value::{self, Unfit};
+use muster_protocol::value::{self, InvalidValue};
 use muster_protocol::{ErrorInfo, JsonBytes, error_type};
 use serde_json::json;
 
@@ -38,7 +38,7 @@ pub(super) fn fields(fields: JsonBytes) -> JsonBytes {
         return JsonBytes::of(&json!({ "fields_dropped_bytes": fields.0.len() }));
     }
     let text = String::from_utf8_lossy(&fields.0);
-    let mended = value::mend(&text);
+    let mended = value::replace_unstorable(&text);
     if let Err(unfit) = value::check(mended.as_bytes(), "") {
         return JsonBytes::of(&json!({ "fields_dropped": unfit.to_string() }));
     }
@@ -47,7 +47,7 @@ pub(super) fn fields(fields: JsonBytes) -> JsonBytes {
 }
 
 /// The error of a call whose parameters cannot be kept.
-pub(crate) fn refused_call(method: &str, unfit: &Unfit) -> ErrorInfo {
+pub(crate) fn refused_call(method: &str, unfit: &InvalidValue) -> ErrorInfo {
     let mut error = ErrorInfo::new(error_type::INVALID_VALUE, format!("{method} is refused: {unfit}"));
     error.retryable = Some(false);
     error

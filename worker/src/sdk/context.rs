@@ -9,19 +9,19 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::WorkflowError;
-use super::handles::{Config, Log, State};
-use crate::run::{CancelRequest, Run, RunContext};
+use super::handles::{ConfigHandle, LogHandle, StateHandle};
+use crate::run::{CancelRequest, RunContext, WorkerRun};
 
 /// An execution, as its workflow sees it. Cheap to clone, and usable from every thread.
 ///
 /// What waits is `async`. A blocking workflow waits with [`wait`](Self::wait) and [`pause`](Self::pause).
 #[derive(Clone)]
 pub struct Context {
-    run: Arc<Run>,
+    run: Arc<WorkerRun>,
 }
 
 impl Context {
-    pub(crate) fn new(run: Arc<Run>) -> Self {
+    pub(crate) fn new(run: Arc<WorkerRun>) -> Self {
         Self { run }
     }
 
@@ -89,8 +89,8 @@ impl Context {
     }
 
     /// The execution's log.
-    pub fn log(&self) -> Log<'_> {
-        Log::new(&self.run)
+    pub fn log(&self) -> LogHandle<'_> {
+        LogHandle::new(&self.run)
     }
 
     /// Reports how far the execution is; `total` 0 means unknown.
@@ -99,13 +99,13 @@ impl Context {
     }
 
     /// The configuration.
-    pub fn config(&self) -> Config<'_> {
-        Config::new(self)
+    pub fn config(&self) -> ConfigHandle<'_> {
+        ConfigHandle::new(self)
     }
 
     /// The state that outlives executions.
-    pub fn state(&self) -> State<'_> {
-        State::new(self)
+    pub fn state(&self) -> StateHandle<'_> {
+        StateHandle::new(self)
     }
 
     /// Submits another execution, which begins when this one has ended well or badly. Gives its id.
@@ -115,11 +115,11 @@ impl Context {
     pub async fn submit(&self, workflow: &str, params: &impl Serialize) -> Result<String, WorkflowError> {
         // A struct and no `Value`: what was given arrives as it was written.
         #[derive(Serialize)]
-        struct Submit<'a, P> {
+        struct SubmitCall<'a, P> {
             workflow: &'a str,
             params: &'a P,
         }
-        let reply: Value = self.call(method::EXECUTION_SUBMIT, &Submit { workflow, params }).await?;
+        let reply: Value = self.call(method::EXECUTION_SUBMIT, &SubmitCall { workflow, params }).await?;
         let id = reply.get("execution_id").and_then(Value::as_str).map(str::to_owned);
         id.ok_or_else(|| WorkflowError::new("InvalidReply", "the supervisor gave no execution_id"))
     }

@@ -1,7 +1,7 @@
 //! How a workflow fails.
 
 use muster_protocol::ErrorInfo;
-use muster_protocol::value::Unfit;
+use muster_protocol::value::InvalidValue;
 
 use crate::run::{CancelRequest, refused_call};
 
@@ -33,7 +33,7 @@ impl WorkflowError {
     }
 
     /// The error of a call whose parameters cannot be kept.
-    pub(crate) fn refused(method: &str, unfit: &Unfit) -> Self {
+    pub(crate) fn refused(method: &str, unfit: &InvalidValue) -> Self {
         Self::from_info(refused_call(method, unfit))
     }
 

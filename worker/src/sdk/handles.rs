@@ -1,49 +1,49 @@
 //! The parts of a context: log, configuration, state.
 
-use muster_protocol::{JsonBytes, Level, method};
+use muster_protocol::{JsonBytes, LogLevel, method};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::json;
 
 use super::context::Context;
 use super::error::WorkflowError;
-use crate::run::Run;
+use crate::run::WorkerRun;
 
 /// The log of an execution.
 #[derive(Clone, Copy)]
-pub struct Log<'a> {
-    run: &'a Run,
+pub struct LogHandle<'a> {
+    run: &'a WorkerRun,
 }
 
-impl<'a> Log<'a> {
-    pub(crate) fn new(run: &'a Run) -> Self {
+impl<'a> LogHandle<'a> {
+    pub(crate) fn new(run: &'a WorkerRun) -> Self {
         Self { run }
     }
 
     /// For the author of the workflow.
     pub fn debug(&self, message: impl AsRef<str>) {
-        self.write(Level::Debug, message, &());
+        self.write(LogLevel::Debug, message, &());
     }
 
     /// For who runs it.
     pub fn info(&self, message: impl AsRef<str>) {
-        self.write(Level::Info, message, &());
+        self.write(LogLevel::Info, message, &());
     }
 
     /// Something a person may want to look at.
     pub fn warn(&self, message: impl AsRef<str>) {
-        self.write(Level::Warn, message, &());
+        self.write(LogLevel::Warn, message, &());
     }
 
     /// Something went wrong.
     pub fn error(&self, message: impl AsRef<str>) {
-        self.write(Level::Error, message, &());
+        self.write(LogLevel::Error, message, &());
     }
 
     /// Any level, with further values: something that serializes to a JSON object, or `()`.
     ///
     /// Never fails: fields that cannot be written are left out, and the record says so.
-    pub fn write(&self, level: Level, message: impl AsRef<str>, fields: &impl Serialize) {
+    pub fn write(&self, level: LogLevel, message: impl AsRef<str>, fields: &impl Serialize) {
         let fields = match serde_json::to_vec(fields) {
             Ok(fields) if fields == b"null" => JsonBytes::NONE,
             Ok(fields) => JsonBytes(fields),
@@ -55,11 +55,11 @@ impl<'a> Log<'a> {
 
 /// The configuration an execution may see: the organization's entries over the global ones.
 #[derive(Clone, Copy)]
-pub struct Config<'a> {
+pub struct ConfigHandle<'a> {
     context: &'a Context,
 }
 
-impl<'a> Config<'a> {
+impl<'a> ConfigHandle<'a> {
     pub(crate) fn new(context: &'a Context) -> Self {
         Self { context }
     }
@@ -78,11 +78,11 @@ impl<'a> Config<'a> {
 
 /// State that outlives executions. What is written here is applied when the execution ends.
 #[derive(Clone, Copy)]
-pub struct State<'a> {
+pub struct StateHandle<'a> {
     context: &'a Context,
 }
 
-impl<'a> State<'a> {
+impl<'a> StateHandle<'a> {
     pub(crate) fn new(context: &'a Context) -> Self {
         Self { context }
     }
@@ -102,11 +102,11 @@ impl<'a> State<'a> {
     pub async fn set(&self, key: &str, value: &impl Serialize) -> Result<(), WorkflowError> {
         // A struct and no `Value`: what was given arrives as it was written.
         #[derive(Serialize)]
-        struct Set<'a, V> {
+        struct SetState<'a, V> {
             key: &'a str,
             value: &'a V,
         }
-        self.context.call::<IgnoredAny>(method::STATE_SET, &Set { key, value }).await.map(|_| ())
+        self.context.call::<IgnoredAny>(method::STATE_SET, &SetState { key, value }).await.map(|_| ())
     }
 
     /// Removes an entry.

@@ -8,5 +8,5 @@ mod trace;
 
 pub use context::Context;
 pub use error::WorkflowError;
-pub use handles::{Config, Log, State};
-pub(crate) use native::Native;
+pub use handles::{ConfigHandle, LogHandle, StateHandle};
+pub(crate) use native::NativeEngine;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Poll, Wake, Waker};
 use std::time::Instant;
 
-use muster_protocol::{ErrorInfo, JsonBytes, Outcome, Source, error_type, value};
+use muster_protocol::{CodeSource, ErrorInfo, JsonBytes, RunOutcome, error_type, value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::Runtime;
@@ -17,27 +17,27 @@ use tokio::runtime::Runtime;
 use super::context::Context;
 use super::error::WorkflowError;
 use crate::engine::{Engine, Init, Listed};
-use crate::run::{Line, Run};
+use crate::run::{Downlink, WorkerRun};
 
-type Answer = Result<JsonBytes, WorkflowError>;
-type Task = Pin<Box<dyn Future<Output = Answer>>>;
+type CallReply = Result<JsonBytes, WorkflowError>;
+type WorkflowFuture = Pin<Box<dyn Future<Output = CallReply>>>;
 
-type Call<T> = Box<dyn Fn(&JsonBytes, Context) -> Result<T, WorkflowError>>;
+type CallFuture<T> = Box<dyn Fn(&JsonBytes, Context) -> Result<T, WorkflowError>>;
 
 enum Workflow {
-    Blocking(Call<JsonBytes>),
-    Async(Call<Task>),
+    Blocking(CallFuture<JsonBytes>),
+    Async(CallFuture<WorkflowFuture>),
 }
 
 /// The registered workflows.
 #[derive(Default)]
-pub(crate) struct Native {
+pub(crate) struct NativeEngine {
     workflows: BTreeMap<String, Workflow>,
     duplicate: Option<String>,
     runtime: Option<Runtime>,
 }
 
-impl Native {
+impl NativeEngine {
     pub(crate) fn add_blocking<P, R, F>(&mut self, name: &str, function: F)
     where
         P: DeserializeOwned,
@@ -55,7 +55,7 @@ impl Native {
         F: Fn(P, Context) -> Fut + 'static,
         Fut: Future<Output = Result<R, WorkflowError>> + 'static,
     {
-        let run = move |params: &JsonBytes, context| -> Result<Task, WorkflowError> {
+        let run = move |params: &JsonBytes, context| -> Result<WorkflowFuture, WorkflowError> {
             let future = function(decode(params)?, context);
             Ok(Box::pin(async move { encode(&future.await?) }))
         };
@@ -69,7 +69,7 @@ impl Native {
     }
 }
 
-impl Engine for Native {
+impl Engine for NativeEngine {
     fn language(&self) -> Option<&'static str> {
         None
     }
@@ -87,8 +87,8 @@ impl Engine for Native {
         self.workflows.keys().map(listed).collect()
     }
 
-    fn run(&mut self, run: &Arc<Run>, line: &Rc<dyn Line>) -> Option<Outcome> {
-        if !matches!(run.request.source, Source::Named) {
+    fn run(&mut self, run: &Arc<WorkerRun>, line: &Rc<dyn Downlink>) -> Option<RunOutcome> {
+        if !matches!(run.request.source, CodeSource::Named) {
             return None;
         }
         let workflow = self.workflows.get(&run.request.workflow)?;
@@ -107,8 +107,8 @@ impl Engine for Native {
             answer = caught.unwrap_or_else(|_| Err(take_panic()));
         });
         Some(match answer {
-            Ok(result) => Outcome::Succeeded { result },
-            Err(error) => Outcome::Failed { error: error.into() },
+            Ok(result) => RunOutcome::Succeeded { result },
+            Err(error) => RunOutcome::Failed { error: error.into() },
         })
     }
 }
@@ -116,9 +116,9 @@ impl Engine for Native {
 /// Runs an async workflow to its end, or until it had its time to react to a cancel.
 fn drive(
     slot: &mut Option<Runtime>,
-    run: &Run,
-    begin: impl FnOnce() -> Result<Task, WorkflowError>,
-) -> Answer {
+    run: &WorkerRun,
+    begin: impl FnOnce() -> Result<WorkflowFuture, WorkflowError>,
+) -> CallReply {
     let runtime = match slot.take() {
         Some(runtime) => runtime,
         None => tokio::runtime::Builder::new_current_thread().enable_all().build()?,
@@ -140,7 +140,7 @@ fn drive(
     answer
 }
 
-async fn end_of_cleaning_up(run: &Run) -> &crate::run::CancelRequest {
+async fn end_of_cleaning_up(run: &WorkerRun) -> &crate::run::CancelRequest {
     let request = run.cancellation.requested().await;
     tokio::time::sleep(request.stop_at().saturating_duration_since(Instant::now())).await;
     request
@@ -157,7 +157,7 @@ fn decode<P: DeserializeOwned>(params: &JsonBytes) -> Result<P, WorkflowError> {
     })
 }
 
-fn encode<R: Serialize>(result: &R) -> Answer {
+fn encode<R: Serialize>(result: &R) -> CallReply {
     let json = serde_json::to_vec(result).map_err(|error| refused(&error))?;
     value::check(&json, "result").map_err(|unfit| refused(&unfit))?;
     Ok(JsonBytes(json))

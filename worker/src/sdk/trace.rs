@@ -6,16 +6,16 @@
 use std::fmt::Debug;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
-use muster_protocol::{JsonBytes, Level};
+use muster_protocol::{JsonBytes, LogLevel};
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 
-use crate::run::Run;
+use crate::run::WorkerRun;
 
-static CURRENT: RwLock<Weak<Run>> = RwLock::new(Weak::new());
+static CURRENT: RwLock<Weak<WorkerRun>> = RwLock::new(Weak::new());
 
 /// Sends events to the run's log, unless the program has a subscriber of its own.
 pub(crate) fn install() {
@@ -24,7 +24,7 @@ pub(crate) fn install() {
 }
 
 /// Makes this the run that events belong to.
-pub(crate) fn enter(run: &Arc<Run>) {
+pub(crate) fn enter(run: &Arc<WorkerRun>) {
     *CURRENT.write().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(run);
 }
 
@@ -38,30 +38,30 @@ impl<S: Subscriber> Layer<S> for RunLog {
         if !run.wants(level) {
             return;
         }
-        let mut parts = Parts::default();
+        let mut parts = TraceFields::default();
         event.record(&mut parts);
         let fields = if parts.fields.is_empty() { JsonBytes::NONE } else { JsonBytes::of(&parts.fields) };
         run.log(level, event.metadata().target(), &parts.message, fields);
     }
 }
 
-fn level(level: tracing::Level) -> Level {
+fn level(level: tracing::Level) -> LogLevel {
     match level {
-        tracing::Level::TRACE => Level::Trace,
-        tracing::Level::DEBUG => Level::Debug,
-        tracing::Level::INFO => Level::Info,
-        tracing::Level::WARN => Level::Warn,
-        tracing::Level::ERROR => Level::Error,
+        tracing::Level::TRACE => LogLevel::Trace,
+        tracing::Level::DEBUG => LogLevel::Debug,
+        tracing::Level::INFO => LogLevel::Info,
+        tracing::Level::WARN => LogLevel::Warn,
+        tracing::Level::ERROR => LogLevel::Error,
     }
 }
 
 #[derive(Default)]
-struct Parts {
+struct TraceFields {
     message: String,
     fields: Map<String, Value>,
 }
 
-impl Parts {
+impl TraceFields {
     fn put(&mut self, field: &Field, value: Value) {
         match (field.name(), value) {
             ("message", Value::String(text)) => self.message = text,
@@ -70,7 +70,7 @@ impl Parts {
     }
 }
 
-impl Visit for Parts {
+impl Visit for TraceFields {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         self.put(field, format!("{value:?}").into());
     }

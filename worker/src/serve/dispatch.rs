@@ -8,26 +8,26 @@ use muster_protocol::{CancelReason, ErrorInfo, ToSupervisor, ToWorker};
 
 use super::exit;
 use super::inbox::{Inbox, InboxError};
-use super::outbox::Outbox;
-use crate::run::{Run, Waker};
+use super::outbox::MessageWriter;
+use crate::run::{Waker, WorkerRun};
 
 /// The grace of a run whose supervisor is gone.
 const ORPHAN_GRACE: Duration = Duration::from_millis(1000);
 
 /// The receiving end's decisions.
-pub(crate) struct Dispatch {
-    pub(crate) outbox: Arc<Outbox>,
+pub(crate) struct MessageHandler {
+    pub(crate) outbox: Arc<MessageWriter>,
     draining: AtomicBool,
     drain_reason: Mutex<String>,
 }
 
-impl Dispatch {
-    pub(crate) fn new(outbox: Arc<Outbox>) -> Self {
+impl MessageHandler {
+    pub(crate) fn new(outbox: Arc<MessageWriter>) -> Self {
         Self { outbox, draining: AtomicBool::new(false), drain_reason: Mutex::new(String::new()) }
     }
 
     /// Waits for messages at most `timeout`, and gives them to the run. Old log batches leave meanwhile.
-    pub(crate) fn pump(&self, inbox: &mut Inbox, waker: &Waker, run: &Run, timeout: Option<Duration>) {
+    pub(crate) fn pump(&self, inbox: &mut Inbox, waker: &Waker, run: &WorkerRun, timeout: Option<Duration>) {
         // What was read together with an earlier message shows on no descriptor.
         let any = self.take_buffered(inbox, run);
         let due = self.outbox.flush_when_due();
@@ -43,7 +43,7 @@ impl Dispatch {
     }
 
     /// True if there was something.
-    fn take_buffered(&self, inbox: &mut Inbox, run: &Run) -> bool {
+    fn take_buffered(&self, inbox: &mut Inbox, run: &WorkerRun) -> bool {
         let mut any = false;
         loop {
             match inbox.next_buffered() {
@@ -56,7 +56,7 @@ impl Dispatch {
     }
 
     /// A message that came while `run` is under way.
-    fn while_running(&self, message: ToWorker, run: &Run) {
+    fn while_running(&self, message: ToWorker, run: &WorkerRun) {
         let current = run.request.run;
         match message {
             ToWorker::Cancel { run: number, reason, message, grace_ms } if number == current => {

@@ -16,9 +16,9 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
 };
 
-use super::dispatch::Dispatch;
+use super::dispatch::MessageHandler;
 use super::inbox::Inbox;
-use crate::run::{Run, Waker};
+use crate::run::{Waker, WorkerRun};
 
 /// How long native code runs before another thread reads for it. A call of it shortens this to nothing.
 const ALARM: Duration = Duration::from_millis(2);
@@ -29,7 +29,7 @@ const ORPHAN_LIFE: Duration = Duration::from_millis(1500);
 
 /// What the first thread and the second share.
 pub(crate) struct Lifeline {
-    slot: Mutex<Slot>,
+    slot: Mutex<PlannedExit>,
     returned: Condvar,
     alarm: OwnedFd,
     armed: AtomicBool,
@@ -37,11 +37,11 @@ pub(crate) struct Lifeline {
     stopping: AtomicBool,
 }
 
-enum Slot {
+enum PlannedExit {
     /// The first thread has the inbox.
     Empty,
     /// To be taken by the second thread when the alarm rings.
-    Lent(Box<Inbox>, Arc<Run>),
+    Lent(Box<Inbox>, Arc<WorkerRun>),
     /// The second thread has it.
     Reading,
     /// The second thread was asked to give it back and did.
@@ -53,11 +53,11 @@ impl Lifeline {
     ///
     /// # Errors
     /// When the process is out of descriptors or threads.
-    pub(crate) fn start(input: Arc<OwnedFd>, dispatch: Arc<Dispatch>) -> std::io::Result<Arc<Self>> {
+    pub(crate) fn start(input: Arc<OwnedFd>, dispatch: Arc<MessageHandler>) -> std::io::Result<Arc<Self>> {
         let alarm =
             timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
         let lifeline = Arc::new(Self {
-            slot: Mutex::new(Slot::Empty),
+            slot: Mutex::new(PlannedExit::Empty),
             returned: Condvar::new(),
             alarm,
             armed: AtomicBool::new(false),
@@ -73,16 +73,16 @@ impl Lifeline {
     }
 
     /// Hands the inbox over for as long as native code runs.
-    pub(crate) fn lend(&self, inbox: Box<Inbox>, run: Arc<Run>) {
-        *self.lock() = Slot::Lent(inbox, run);
+    pub(crate) fn lend(&self, inbox: Box<Inbox>, run: Arc<WorkerRun>) {
+        *self.lock() = PlannedExit::Lent(inbox, run);
         if !self.armed.swap(true, Ordering::AcqRel) {
             self.set_alarm(ALARM);
         }
     }
 
     /// Native code waits for the supervisor, so the second thread should read at once.
-    pub(crate) fn hurry(&self) {
-        if matches!(*self.lock(), Slot::Lent(..)) {
+    pub(crate) fn force(&self) {
+        if matches!(*self.lock(), PlannedExit::Lent(..)) {
             self.armed.store(true, Ordering::Release);
             self.set_alarm(Duration::from_nanos(1));
         }
@@ -91,22 +91,22 @@ impl Lifeline {
     /// Takes the inbox back. `None` only if it was never lent.
     pub(crate) fn take_back(&self) -> Option<Box<Inbox>> {
         let mut slot = self.lock();
-        if matches!(*slot, Slot::Reading) {
+        if matches!(*slot, PlannedExit::Reading) {
             self.stopping.store(true, Ordering::Release);
             self.stop.wake();
         }
         loop {
-            match std::mem::replace(&mut *slot, Slot::Empty) {
-                Slot::Lent(inbox, _) | Slot::Returned(inbox) => return Some(inbox),
-                Slot::Empty => return None,
-                Slot::Reading => *slot = Slot::Reading,
+            match std::mem::replace(&mut *slot, PlannedExit::Empty) {
+                PlannedExit::Lent(inbox, _) | PlannedExit::Returned(inbox) => return Some(inbox),
+                PlannedExit::Empty => return None,
+                PlannedExit::Reading => *slot = PlannedExit::Reading,
             }
             slot = self.returned.wait(slot).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     /// The second thread: waits for the alarm or the supervisor's end.
-    fn watch(&self, input: &OwnedFd, dispatch: &Dispatch) {
+    fn watch(&self, input: &OwnedFd, dispatch: &MessageHandler) {
         loop {
             // No events are asked for on the input: its end is reported anyway, and data wakes nobody.
             let mut fds = [PollFd::new(&self.alarm, PollFlags::IN), PollFd::new(input, PollFlags::empty())];
@@ -125,7 +125,7 @@ impl Lifeline {
     }
 
     /// The supervisor is gone: the first thread has this long to see it and leave in good order.
-    fn outlive(&self, dispatch: &Dispatch) -> ! {
+    fn outlive(&self, dispatch: &MessageHandler) -> ! {
         let end = Instant::now() + ORPHAN_LIFE;
         self.read_for_the_run(dispatch);
         std::thread::sleep(end.saturating_duration_since(Instant::now()));
@@ -133,11 +133,11 @@ impl Lifeline {
     }
 
     /// Reads until the first thread wants the inbox back, or the stream ends.
-    fn read_for_the_run(&self, dispatch: &Dispatch) {
+    fn read_for_the_run(&self, dispatch: &MessageHandler) {
         let mut slot = self.lock();
-        let (mut inbox, run) = match std::mem::replace(&mut *slot, Slot::Reading) {
-            Slot::Lent(inbox, run) => (inbox, run),
-            other @ (Slot::Empty | Slot::Reading | Slot::Returned(_)) => {
+        let (mut inbox, run) = match std::mem::replace(&mut *slot, PlannedExit::Reading) {
+            PlannedExit::Lent(inbox, run) => (inbox, run),
+            other @ (PlannedExit::Empty | PlannedExit::Reading | PlannedExit::Returned(_)) => {
                 *slot = other;
                 return;
             }
@@ -147,7 +147,7 @@ impl Lifeline {
         while !self.stopping.load(Ordering::Acquire) && !inbox.ended() {
             dispatch.pump(&mut inbox, &self.stop, &run, Some(LOOK_EVERY));
         }
-        *self.lock() = Slot::Returned(inbox);
+        *self.lock() = PlannedExit::Returned(inbox);
         self.returned.notify_all();
     }
 
@@ -157,7 +157,7 @@ impl Lifeline {
         let _ = timerfd_settime(&self.alarm, TimerfdTimerFlags::empty(), &timer);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Slot> {
+    fn lock(&self) -> MutexGuard<'_, PlannedExit> {
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

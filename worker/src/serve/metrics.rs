@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
-use muster_protocol::Metrics;
+use muster_protocol::RunMetrics;
 
 use crate::trusted::{ResourceUsage, resource_usage};
 
@@ -25,9 +25,9 @@ impl Meter {
     }
 
     /// The cost of the run that ends now, and the resident set after it.
-    pub(crate) fn read(&mut self, started: Instant) -> (Metrics, u64) {
+    pub(crate) fn read(&mut self, started: Instant) -> (RunMetrics, u64) {
         let now = resource_usage();
-        let metrics = Metrics {
+        let metrics = RunMetrics {
             wall_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
             cpu_user_us: now.cpu_user_us.saturating_sub(self.last.cpu_user_us),
             cpu_system_us: now.cpu_system_us.saturating_sub(self.last.cpu_system_us),
@@ -43,11 +43,11 @@ impl Meter {
 struct ResidentSet {
     statm: Option<File>,
     page_bytes: u64,
-    known: Option<Known>,
+    known: Option<KnownRss>,
 }
 
 #[derive(Clone, Copy)]
-struct Known {
+struct KnownRss {
     bytes: u64,
     at: Instant,
     peak_bytes: u64,
@@ -68,7 +68,7 @@ impl ResidentSet {
             Some(known) if known.peak_bytes == peak_bytes && known.at.elapsed() < KNOWN_FOR => known.bytes,
             Some(_) | None => {
                 let bytes = self.read();
-                self.known = Some(Known { bytes, at: Instant::now(), peak_bytes });
+                self.known = Some(KnownRss { bytes, at: Instant::now(), peak_bytes });
                 bytes
             }
         }
@@ -95,7 +95,7 @@ mod tests {
         let mut resident = ResidentSet::new();
         let first = resident.bytes(1);
         assert!(first > 100 * 1024, "{first}");
-        resident.known = Some(Known { bytes: 7, at: Instant::now() + KNOWN_FOR, peak_bytes: 1 });
+        resident.known = Some(KnownRss { bytes: 7, at: Instant::now() + KNOWN_FOR, peak_bytes: 1 });
         assert_eq!(resident.bytes(1), 7, "the peak is where it was");
         assert!(resident.bytes(2) > 100 * 1024, "the peak has moved");
     }

@@ -19,24 +19,24 @@ use std::sync::Arc;
 use muster_protocol::codec::EncodeError;
 use muster_protocol::limits::FRAME_MAX_BYTES;
 use muster_protocol::wire::Spelling;
-use muster_protocol::{ErrorInfo, Outcome, PROTOCOL_VERSION, ToSupervisor, ToWorker, error_type, feature};
+use muster_protocol::{ErrorInfo, PROTOCOL_VERSION, RunOutcome, ToSupervisor, ToWorker, error_type, feature};
 
 use crate::engine::{Engines, Init};
-use crate::run::{Line, Request, Run, Uplink, Waker};
-use dispatch::Dispatch;
+use crate::run::{Downlink, RunRequest, Uplink, Waker, WorkerRun};
+use dispatch::MessageHandler;
 use inbox::Inbox;
 use lifeline::Lifeline;
 use line::FrameLine;
 use metrics::Meter;
-use outbox::Outbox;
+use outbox::MessageWriter;
 
 /// A conversation that ended before its time, with the exit code it means.
-struct Failure {
+struct ServeFailure {
     code: u8,
     message: String,
 }
 
-impl Failure {
+impl ServeFailure {
     fn new(code: u8, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
@@ -53,44 +53,49 @@ pub(crate) fn serve(engines: Engines, spelling: Spelling) -> u8 {
     }
 }
 
-fn converse(mut engines: Engines, spelling: Spelling) -> Result<(), Failure> {
+fn converse(mut engines: Engines, spelling: Spelling) -> Result<(), ServeFailure> {
     let streams = streams::take().map_err(|error| {
-        Failure::new(exit::BUG, format!("cannot take over the standard streams: {error}"))
+        ServeFailure::new(exit::BUG, format!("cannot take over the standard streams: {error}"))
     })?;
     let input = Arc::new(streams.input);
-    let outbox = Arc::new(Outbox::new(streams.output, spelling));
+    let outbox = Arc::new(MessageWriter::new(streams.output, spelling));
     let mut inbox = Box::new(Inbox::new(Arc::clone(&input), spelling));
     let Some(init) = shake_hands(&mut inbox, &outbox, engines.language())? else { return Ok(()) };
 
-    let dispatch = Arc::new(Dispatch::new(Arc::clone(&outbox)));
+    let dispatch = Arc::new(MessageHandler::new(Arc::clone(&outbox)));
     let lifeline = Lifeline::start(input, Arc::clone(&dispatch))
-        .map_err(|error| Failure::new(exit::BUG, format!("cannot start the second thread: {error}")))?;
-    outbox.settle(init.log_level, init.max_frame_bytes, &init.features, Arc::clone(&lifeline));
+        .map_err(|error| ServeFailure::new(exit::BUG, format!("cannot start the second thread: {error}")))?;
+    outbox.agree(init.log_level, init.max_frame_bytes, &init.features, Arc::clone(&lifeline));
     match engines.init(&init.settings) {
         Ok(workflows) => send(&outbox, ToSupervisor::Ready { workflows }),
         Err(error) => {
             let message = format!("cannot start: {}", error.message);
             send(&outbox, ToSupervisor::InitFailed { error });
-            return Err(Failure::new(exit::INIT_FAILED, message));
+            return Err(ServeFailure::new(exit::INIT_FAILED, message));
         }
     }
     let waker = Arc::new(
-        Waker::new().map_err(|error| Failure::new(exit::BUG, format!("cannot make an eventfd: {error}")))?,
+        Waker::new()
+            .map_err(|error| ServeFailure::new(exit::BUG, format!("cannot make an eventfd: {error}")))?,
     );
     let line = Rc::new(FrameLine { inbox: RefCell::new(Some(inbox)), dispatch, lifeline, waker });
-    Server { engines, outbox, line, meter: Meter::new() }.run()
+    WorkerServer { engines, outbox, line, meter: Meter::new() }.run()
 }
 
 /// What Welcome settled.
 struct Welcomed {
     settings: Init,
-    log_level: muster_protocol::Level,
+    log_level: muster_protocol::LogLevel,
     max_frame_bytes: u32,
     features: Vec<String>,
 }
 
 /// Hello and Welcome. `None` when the supervisor left before it said anything.
-fn shake_hands(inbox: &mut Inbox, outbox: &Outbox, language: &str) -> Result<Option<Welcomed>, Failure> {
+fn shake_hands(
+    inbox: &mut Inbox,
+    outbox: &MessageWriter,
+    language: &str,
+) -> Result<Option<Welcomed>, ServeFailure> {
     send(
         outbox,
         ToSupervisor::Hello {
@@ -104,16 +109,16 @@ fn shake_hands(inbox: &mut Inbox, outbox: &Outbox, language: &str) -> Result<Opt
         },
     );
     loop {
-        match inbox.next().map_err(|error| Failure::new(exit::PEER_FAULT, error.to_string()))? {
+        match inbox.next().map_err(|error| ServeFailure::new(exit::PEER_FAULT, error.to_string()))? {
             None => return Ok(None),
             Some(ToWorker::Welcome { protocol, features, max_frame_bytes, log_level, config, .. }) => {
                 if protocol != PROTOCOL_VERSION {
                     let message =
                         format!("the supervisor speaks version {protocol}, this worker {PROTOCOL_VERSION}");
-                    return Err(Failure::new(exit::NO_COMMON_VERSION, message));
+                    return Err(ServeFailure::new(exit::NO_COMMON_VERSION, message));
                 }
                 let settings = config.parse::<Option<Init>>().map_err(|error| {
-                    Failure::new(exit::PEER_FAULT, format!("Welcome.config cannot be read: {error}"))
+                    ServeFailure::new(exit::PEER_FAULT, format!("Welcome.config cannot be read: {error}"))
                 })?;
                 let settings = settings.unwrap_or_default();
                 return Ok(Some(Welcomed { settings, log_level, max_frame_bytes, features }));
@@ -130,28 +135,28 @@ fn shake_hands(inbox: &mut Inbox, outbox: &Outbox, language: &str) -> Result<Opt
                 | ToWorker::Dump { .. }),
             ) => {
                 let message = format!("expected Welcome, the supervisor sent {}", other.name());
-                return Err(Failure::new(exit::PEER_FAULT, message));
+                return Err(ServeFailure::new(exit::PEER_FAULT, message));
             }
         }
     }
 }
 
-fn send(outbox: &Outbox, message: ToSupervisor) {
+fn send(outbox: &MessageWriter, message: ToSupervisor) {
     if let Err(error) = outbox.send(&[message]) {
         exit::complain(&format!("a message was lost: {error}"));
     }
 }
 
 /// A worker that is Ready.
-struct Server {
+struct WorkerServer {
     engines: Engines,
-    outbox: Arc<Outbox>,
+    outbox: Arc<MessageWriter>,
     line: Rc<FrameLine>,
     meter: Meter,
 }
 
-impl Server {
-    fn run(mut self) -> Result<(), Failure> {
+impl WorkerServer {
+    fn run(mut self) -> Result<(), ServeFailure> {
         loop {
             if let Some(reason) = self.line.dispatch.draining() {
                 send(&self.outbox, ToSupervisor::Goodbye { reason });
@@ -159,34 +164,34 @@ impl Server {
             }
             let next = self.line.inbox.borrow_mut().as_mut().map(|inbox| inbox.next());
             match next {
-                Some(Ok(Some(message))) => match Request::of(message) {
+                Some(Ok(Some(message))) => match RunRequest::of(message) {
                     Ok(request) => self.execute(request),
                     Err(other) => self.line.dispatch.at_any_time(*other),
                 },
                 Some(Ok(None)) | None => return Ok(()),
-                Some(Err(error)) => return Err(Failure::new(exit::PEER_FAULT, error.to_string())),
+                Some(Err(error)) => return Err(ServeFailure::new(exit::PEER_FAULT, error.to_string())),
             }
         }
     }
 
-    fn execute(&mut self, request: Request) {
+    fn execute(&mut self, request: RunRequest) {
         let number = request.run;
         let uplink: Arc<dyn Uplink> = Arc::clone(&self.outbox) as Arc<dyn Uplink>;
-        let run = Run::new(request, uplink);
-        let line: Rc<dyn Line> = Rc::clone(&self.line) as Rc<dyn Line>;
+        let run = WorkerRun::new(request, uplink);
+        let line: Rc<dyn Downlink> = Rc::clone(&self.line) as Rc<dyn Downlink>;
         let outcome = run.conclude(self.engines.run(&run, &line));
         let (metrics, rss_bytes) = self.meter.read(run.started_at());
         let log_records = run.log_records();
         let finished = |outcome| ToSupervisor::Finished { run: number, outcome, metrics, log_records };
         let idle = ToSupervisor::Idle { run: number, rss_bytes, recycle: self.engines.wants_recycling() };
         let bytes = match &outcome {
-            Outcome::Succeeded { result } => result.0.len(),
-            Outcome::Failed { .. } | Outcome::Cancelled { .. } | Outcome::Rejected { .. } => 0,
+            RunOutcome::Succeeded { result } => result.0.len(),
+            RunOutcome::Failed { .. } | RunOutcome::Cancelled { .. } | RunOutcome::Rejected { .. } => 0,
         };
         let sent = self.outbox.send(&[finished(outcome), idle.clone()]);
         if let Err(error) = sent {
             let error = explain_unsendable(&error, bytes);
-            let sent = self.outbox.send(&[finished(Outcome::Failed { error }), idle]);
+            let sent = self.outbox.send(&[finished(RunOutcome::Failed { error }), idle]);
             if let Err(error) = sent {
                 exit::complain(&format!("the outcome of run {number} was lost: {error}"));
             }

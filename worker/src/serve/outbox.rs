@@ -14,10 +14,10 @@ use muster_protocol::limits::{
     FRAME_MAX_BYTES, LOG_BATCH_MAX_AGE_MS, LOG_BATCH_MAX_BYTES, LOG_BATCH_MAX_RECORDS,
 };
 use muster_protocol::wire::Spelling;
-use muster_protocol::{CallResult, ErrorInfo, JsonBytes, Level, LogRecord, ToSupervisor, feature};
+use muster_protocol::{CallResult, ErrorInfo, JsonBytes, LogLevel, LogRecord, ToSupervisor, feature};
 
 use super::lifeline::Lifeline;
-use crate::run::{Run, Uplink};
+use crate::run::{Uplink, WorkerRun};
 
 /// The size a record takes beside its texts.
 const RECORD_OVERHEAD_BYTES: usize = 48;
@@ -26,24 +26,24 @@ const RECORD_OVERHEAD_BYTES: usize = 48;
 const PROGRESS_EVERY: Duration = Duration::from_millis(20);
 
 /// Writes messages.
-pub(crate) struct Outbox {
-    state: Mutex<State>,
+pub(crate) struct MessageWriter {
+    state: Mutex<WriterState>,
     spelling: Spelling,
     log_level: AtomicU8,
     max_frame_bytes: AtomicUsize,
     broken: AtomicBool,
-    agreed: OnceLock<Agreed>,
+    agreed: OnceLock<AgreedFeatures>,
 }
 
 /// What Welcome settled once and for all. Without it nothing is agreed.
-struct Agreed {
+struct AgreedFeatures {
     lifeline: Arc<Lifeline>,
     log: bool,
     progress: bool,
     call: bool,
 }
 
-struct State {
+struct WriterState {
     output: std::fs::File,
     bytes: Vec<u8>,
     batch: Vec<LogRecord>,
@@ -54,9 +54,9 @@ struct State {
     progress_sent: Option<Instant>,
 }
 
-impl Outbox {
+impl MessageWriter {
     pub(crate) fn new(output: OwnedFd, spelling: Spelling) -> Self {
-        let state = State {
+        let state = WriterState {
             output: output.into(),
             bytes: Vec::with_capacity(4096),
             batch: Vec::new(),
@@ -69,7 +69,7 @@ impl Outbox {
         Self {
             state: Mutex::new(state),
             spelling,
-            log_level: AtomicU8::new(Level::Info as u8),
+            log_level: AtomicU8::new(LogLevel::Info as u8),
             max_frame_bytes: AtomicUsize::new(FRAME_MAX_BYTES),
             broken: AtomicBool::new(false),
             agreed: OnceLock::new(),
@@ -77,9 +77,9 @@ impl Outbox {
     }
 
     /// Takes over what Welcome settled.
-    pub(crate) fn settle(
+    pub(crate) fn agree(
         &self,
-        level: Level,
+        level: LogLevel,
         max_frame_bytes: u32,
         features: &[String],
         lifeline: Arc<Lifeline>,
@@ -90,7 +90,7 @@ impl Outbox {
         let has = |name: &str| features.iter().any(|feature| feature == name);
         let (log, progress, call) = (has(feature::LOG), has(feature::PROGRESS), has(feature::CALL));
         // Welcome comes once; a second one changes nothing.
-        let _ = self.agreed.set(Agreed { lifeline, log, progress, call });
+        let _ = self.agreed.set(AgreedFeatures { lifeline, log, progress, call });
     }
 
     /// Writes the log batch and then the messages, in one go.
@@ -130,9 +130,9 @@ impl Outbox {
         None
     }
 
-    fn flush(&self, state: &mut State) {
+    fn flush(&self, state: &mut WriterState) {
         if !state.bytes.is_empty() && !self.broken.load(Ordering::Relaxed) {
-            let State { output, bytes, .. } = state;
+            let WriterState { output, bytes, .. } = state;
             if output.write_all(bytes).is_err() {
                 self.broken.store(true, Ordering::Relaxed);
             }
@@ -142,12 +142,12 @@ impl Outbox {
         state.bytes.shrink_to(256 * 1024);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, WriterState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl WriterState {
     /// How long what is held back may still wait.
     fn due_in(&self) -> Option<Duration> {
         let left = |since: Instant, limit: Duration| limit.saturating_sub(since.elapsed());
@@ -177,13 +177,14 @@ impl State {
     }
 }
 
-impl Uplink for Outbox {
+impl Uplink for MessageWriter {
     fn started(&self, run: u32) {
         let _ = self.send(&[ToSupervisor::Started { run }]);
     }
 
-    fn log_level(&self) -> Option<Level> {
-        const LEVELS: [Level; 5] = [Level::Trace, Level::Debug, Level::Info, Level::Warn, Level::Error];
+    fn log_level(&self) -> Option<LogLevel> {
+        const LEVELS: [LogLevel; 5] =
+            [LogLevel::Trace, LogLevel::Debug, LogLevel::Info, LogLevel::Warn, LogLevel::Error];
         let level = LEVELS.get(usize::from(self.log_level.load(Ordering::Relaxed))).copied();
         self.agreed.get().is_some_and(|agreed| agreed.log).then(|| level.unwrap_or_default())
     }
@@ -219,13 +220,13 @@ impl Uplink for Outbox {
         }
     }
 
-    fn call(&self, run: &Run, call: u32, method: &str, params: JsonBytes) {
+    fn call(&self, run: &WorkerRun, call: u32, method: &str, params: JsonBytes) {
         let number = run.request.run;
         let Some(agreed) = self.agreed.get().filter(|agreed| agreed.call) else {
             let error = ErrorInfo::new("NotSupported", "this supervisor answers no calls");
             return run.reply(call, CallResult::Err { error });
         };
-        agreed.lifeline.hurry();
+        agreed.lifeline.force();
         let sent = self.send(&[ToSupervisor::Call { run: number, call, method: method.to_owned(), params }]);
         if let Err(error) = sent {
             let error = ErrorInfo::new("CallTooLarge", format!("{method} does not fit in a frame: {error}"));

@@ -15,7 +15,8 @@ use bytes::BytesMut;
 use muster_protocol::codec::Decoded;
 use muster_protocol::wire::{Incoming, Spelling, WireDecoder};
 use muster_protocol::{
-    CallResult, CancelReason, ErrorInfo, JsonBytes, Level, LogRecord, Outcome, Source, ToSupervisor, ToWorker,
+    CallResult, CancelReason, CodeSource, ErrorInfo, JsonBytes, LogLevel, LogRecord, RunOutcome,
+    ToSupervisor, ToWorker,
 };
 use serde_json::{Value, json};
 
@@ -35,7 +36,7 @@ pub struct Peer {
 /// Everything a run said.
 #[derive(Debug)]
 pub struct Seen {
-    pub outcome: Outcome,
+    pub outcome: RunOutcome,
     pub logs: Vec<LogRecord>,
     pub log_frames: usize,
     pub progress: Vec<(u64, u64, String)>,
@@ -49,35 +50,35 @@ impl Seen {
     /// The result as it was written.
     pub fn text(&self) -> &str {
         match &self.outcome {
-            Outcome::Succeeded { result } => std::str::from_utf8(&result.0).unwrap(),
+            RunOutcome::Succeeded { result } => std::str::from_utf8(&result.0).unwrap(),
             other => panic!("not a success: {other:?}\n{:?}", self.logs),
         }
     }
 
     pub fn result(&self) -> Value {
         match &self.outcome {
-            Outcome::Succeeded { result } => serde_json::from_slice(&result.0).unwrap(),
+            RunOutcome::Succeeded { result } => serde_json::from_slice(&result.0).unwrap(),
             other => panic!("not a success: {other:?}\n{:?}", self.logs),
         }
     }
 
     pub fn error(&self) -> &ErrorInfo {
         match &self.outcome {
-            Outcome::Failed { error } => error,
+            RunOutcome::Failed { error } => error,
             other => panic!("not a failure: {other:?}"),
         }
     }
 
     pub fn rejected(&self) -> &str {
         match &self.outcome {
-            Outcome::Rejected { reason } => reason,
+            RunOutcome::Rejected { reason } => reason,
             other => panic!("not rejected: {other:?}"),
         }
     }
 
     pub fn cancelled(&self) -> &str {
         match &self.outcome {
-            Outcome::Cancelled { message } => message,
+            RunOutcome::Cancelled { message } => message,
             other => panic!("not cancelled: {other:?}"),
         }
     }
@@ -131,7 +132,7 @@ impl<'a> Start<'a> {
             worker_id: "test".to_owned(),
             features: muster_protocol::feature::ALL.map(str::to_owned).to_vec(),
             max_frame_bytes: 16_777_215,
-            log_level: Level::Debug,
+            log_level: LogLevel::Debug,
             config: JsonBytes::of(
                 &json!({ "workflows_dir": self.workflows, "memory_limit_mb": self.memory_limit_mb, "api_address": self.api_address }),
             ),
@@ -260,10 +261,16 @@ impl Peer {
     }
 
     pub fn execute(&mut self, workflow: &str, params: &Value) -> u32 {
-        self.execute_with(workflow, Source::Named, params, 0)
+        self.execute_with(workflow, CodeSource::Named, params, 0)
     }
 
-    pub fn execute_with(&mut self, workflow: &str, source: Source, params: &Value, timeout_ms: u64) -> u32 {
+    pub fn execute_with(
+        &mut self,
+        workflow: &str,
+        source: CodeSource,
+        params: &Value,
+        timeout_ms: u64,
+    ) -> u32 {
         let message = self.execute_message(workflow, source, params, timeout_ms);
         self.send(&message);
         self.next_run
@@ -273,7 +280,7 @@ impl Peer {
     pub fn execute_message(
         &mut self,
         workflow: &str,
-        source: Source,
+        source: CodeSource,
         params: &Value,
         timeout_ms: u64,
     ) -> ToWorker {
@@ -298,7 +305,7 @@ impl Peer {
     }
 
     /// Runs it with parameters as they are written here.
-    pub fn run_text(&mut self, workflow: &str, source: Source, params: &str) -> Seen {
+    pub fn run_text(&mut self, workflow: &str, source: CodeSource, params: &str) -> Seen {
         let mut message = self.execute_message(workflow, source, &Value::Null, 0);
         if let ToWorker::Execute { params: bytes, .. } = &mut message {
             *bytes = JsonBytes(params.into());
@@ -330,7 +337,7 @@ impl Peer {
     pub fn collect_with(&mut self, run: u32, mut answer: impl FnMut(&str, JsonBytes) -> CallResult) -> Seen {
         let began = Instant::now();
         let mut seen = Seen {
-            outcome: Outcome::Rejected { reason: "nothing came".to_owned() },
+            outcome: RunOutcome::Rejected { reason: "nothing came".to_owned() },
             logs: Vec::new(),
             log_frames: 0,
             progress: Vec::new(),
@@ -380,7 +387,7 @@ impl Peer {
     }
 
     pub fn start_inline(&mut self, code: &str, params: &Value, timeout_ms: u64) -> u32 {
-        let source = Source::Inline { language: String::new(), code: code.as_bytes().to_vec() };
+        let source = CodeSource::Inline { language: String::new(), code: code.as_bytes().to_vec() };
         self.execute_with("script", source, params, timeout_ms)
     }
 }

@@ -23,8 +23,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::hub::{Hub, Subscription};
-use super::transport::{Transport, Write};
-use super::{BusError, Health};
+use super::transport::{CacheWrite, Transport};
+use super::{BusError, BusHealth};
 use crate::vital;
 
 pub use inspect::{RedisFacts, inspect};
@@ -40,19 +40,19 @@ const BLOCK_MAX: Duration = Duration::from_secs(5);
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Redis {
+pub(super) struct RedisBus {
     client: Client,
     hub: Arc<Hub>,
-    queue: mpsc::UnboundedSender<Work>,
-    link: watch::Receiver<Link>,
-    load: Arc<Load>,
+    queue: mpsc::UnboundedSender<PendingWrites>,
+    link: watch::Receiver<RedisConnection>,
+    load: Arc<WriterLoad>,
     tasks: [JoinHandle<()>; 2],
 }
 
 /// Writes on their way.
 #[derive(Debug)]
-struct Work {
-    writes: Vec<Write>,
+struct PendingWrites {
+    writes: Vec<CacheWrite>,
     /// The part of [`Load::queued_bytes`] that is given back when it is done.
     bytes: usize,
     done: Option<oneshot::Sender<Result<(), BusError>>>,
@@ -60,14 +60,14 @@ struct Work {
 
 /// What waits, and what could not.
 #[derive(Debug, Default)]
-struct Load {
+struct WriterLoad {
     queued_bytes: AtomicUsize,
     dropped: AtomicU64,
 }
 
 /// The state of the connection for writes and plain reads.
 #[derive(Clone)]
-enum Link {
+enum RedisConnection {
     /// The first attempt, or the first after a loss, is under way.
     Connecting,
     /// It works.
@@ -76,7 +76,7 @@ enum Link {
     Down(String),
 }
 
-impl std::fmt::Debug for Link {
+impl std::fmt::Debug for RedisConnection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Connecting => "Connecting",
@@ -86,7 +86,7 @@ impl std::fmt::Debug for Link {
     }
 }
 
-impl Redis {
+impl RedisBus {
     /// Starts to connect, and returns at once.
     ///
     /// # Errors
@@ -94,9 +94,9 @@ impl Redis {
     pub(super) fn new(url: &str) -> Result<Self, BusError> {
         let client = Client::open(url).map_err(|error| BusError::Url(error.to_string()))?;
         let hub = Hub::new();
-        let load = Arc::new(Load::default());
+        let load = Arc::new(WriterLoad::default());
         let (queue, work) = mpsc::unbounded_channel();
-        let (link_sender, link) = watch::channel(Link::Connecting);
+        let (link_sender, link) = watch::channel(RedisConnection::Connecting);
         let tasks = [
             tokio::spawn(vital::serving(
                 "redis-writer",
@@ -112,11 +112,13 @@ impl Redis {
 
     async fn connection(&self) -> Result<MultiplexedConnection, BusError> {
         let mut link = self.link.clone();
-        let state = link.wait_for(|link| !matches!(link, Link::Connecting)).await;
+        let state = link.wait_for(|link| !matches!(link, RedisConnection::Connecting)).await;
         match state.as_deref() {
-            Ok(Link::Up(connection)) => Ok(connection.clone()),
-            Ok(Link::Down(reason)) => Err(BusError::Unreachable(reason.clone())),
-            Ok(Link::Connecting) | Err(_) => Err(BusError::Unreachable("shutting down".to_owned())),
+            Ok(RedisConnection::Up(connection)) => Ok(connection.clone()),
+            Ok(RedisConnection::Down(reason)) => Err(BusError::Unreachable(reason.clone())),
+            Ok(RedisConnection::Connecting) | Err(_) => {
+                Err(BusError::Unreachable("shutting down".to_owned()))
+            }
         }
     }
 
@@ -126,7 +128,7 @@ impl Redis {
     }
 }
 
-impl Drop for Redis {
+impl Drop for RedisBus {
     fn drop(&mut self) {
         for task in &self.tasks {
             task.abort();
@@ -135,25 +137,25 @@ impl Drop for Redis {
 }
 
 #[async_trait]
-impl Transport for Redis {
-    fn post(&self, writes: Vec<Write>) {
-        let bytes = writes.iter().map(Write::size_bytes).sum();
+impl Transport for RedisBus {
+    fn post(&self, writes: Vec<CacheWrite>) {
+        let bytes = writes.iter().map(CacheWrite::size_bytes).sum();
         let count = writes.len() as u64;
         if self.load.queued_bytes.fetch_add(bytes, Ordering::Relaxed) > QUEUE_MAX_BYTES
-            || matches!(*self.link.borrow(), Link::Down(_))
+            || matches!(*self.link.borrow(), RedisConnection::Down(_))
         {
             self.load.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
             self.load.dropped.fetch_add(count, Ordering::Relaxed);
             return;
         }
-        if self.queue.send(Work { writes, bytes, done: None }).is_err() {
+        if self.queue.send(PendingWrites { writes, bytes, done: None }).is_err() {
             vital::is_gone("redis-writer");
         }
     }
 
-    async fn apply(&self, writes: Vec<Write>) -> Result<(), BusError> {
+    async fn apply(&self, writes: Vec<CacheWrite>) -> Result<(), BusError> {
         let (done, answer) = oneshot::channel();
-        if self.queue.send(Work { writes, bytes: 0, done: Some(done) }).is_err() {
+        if self.queue.send(PendingWrites { writes, bytes: 0, done: Some(done) }).is_err() {
             vital::is_gone("redis-writer");
         }
         answer.await.unwrap_or_else(|_| Err(BusError::Unreachable("shutting down".to_owned())))
@@ -201,13 +203,13 @@ impl Transport for Redis {
         self.hub.subscribe(channels).await
     }
 
-    fn health(&self) -> Health {
+    fn health(&self) -> BusHealth {
         let problem = match &*self.link.borrow() {
-            Link::Up(_) => None,
-            Link::Connecting => Some("connecting".to_owned()),
-            Link::Down(reason) => Some(reason.clone()),
+            RedisConnection::Up(_) => None,
+            RedisConnection::Connecting => Some("connecting".to_owned()),
+            RedisConnection::Down(reason) => Some(reason.clone()),
         };
-        Health {
+        BusHealth {
             problem,
             queued_bytes: self.load.queued_bytes.load(Ordering::Relaxed),
             dropped: self.load.dropped.load(Ordering::Relaxed),

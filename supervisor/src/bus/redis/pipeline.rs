@@ -2,40 +2,40 @@
 
 use redis::{Pipeline, Value};
 
-use super::super::transport::Write;
+use super::super::transport::CacheWrite;
 
 /// The one field of a stream entry.
 const ENTRY_FIELD: &str = "data";
 
 /// Adds a write, and gives how many answers it will have.
-pub(super) fn add(pipeline: &mut Pipeline, write: &Write) -> usize {
+pub(super) fn add(pipeline: &mut Pipeline, write: &CacheWrite) -> usize {
     let before = pipeline.len();
     match write {
-        Write::Set { key, value, life } => {
+        CacheWrite::Set { key, value, life } => {
             pipeline.cmd("SET").arg(key).arg(&value[..]).arg("PX").arg(milliseconds(*life));
         }
-        Write::Append { key, entries, max_entries, life } => {
+        CacheWrite::Append { key, entries, max_entries, life } => {
             for entry in entries {
                 pipeline.cmd("XADD").arg(key).arg("MAXLEN").arg("~").arg(*max_entries);
                 pipeline.arg("*").arg(ENTRY_FIELD).arg(&entry[..]);
             }
             pipeline.cmd("PEXPIRE").arg(key).arg(milliseconds(*life));
         }
-        Write::Push { key, value, life } => {
+        CacheWrite::Push { key, value, life } => {
             pipeline.cmd("RPUSH").arg(key).arg(&value[..]);
             pipeline.cmd("PEXPIRE").arg(key).arg(milliseconds(*life));
         }
-        Write::Reply { key, value, life } => {
+        CacheWrite::Reply { key, value, life } => {
             pipeline.cmd("MULTI").cmd("DEL").arg(key);
             pipeline.cmd("LPUSH").arg(key).arg(&value[..]);
             pipeline.cmd("PEXPIRE").arg(key).arg(milliseconds(*life)).cmd("EXEC");
         }
-        Write::Delete { keys } => {
+        CacheWrite::Delete { keys } => {
             if !keys.is_empty() {
                 pipeline.cmd("DEL").arg(keys);
             }
         }
-        Write::Publish { channel, message } => {
+        CacheWrite::Publish { channel, message } => {
             pipeline.cmd("PUBLISH").arg(channel).arg(&message[..]);
         }
     }

@@ -24,7 +24,7 @@ pub(super) async fn run(client: Client, hub: Arc<Hub>) {
         let error = match tokio::time::timeout(CONNECT_TIMEOUT, client.get_async_pubsub()).await {
             Ok(Ok(connection)) => {
                 let (sink, stream) = connection.split();
-                let mut ears = Ears { hub: &hub, sink, stream, heard: HashSet::new() };
+                let mut ears = SubscriberConnection { hub: &hub, sink, stream, heard: HashSet::new() };
                 ears.listen(lost_before, || delays_left = delays()).await.to_string()
             }
             Ok(Err(error)) => error.to_string(),
@@ -37,14 +37,14 @@ pub(super) async fn run(client: Client, hub: Arc<Hub>) {
 }
 
 /// One connection and what it is subscribed to.
-struct Ears<'a> {
+struct SubscriberConnection<'a> {
     hub: &'a Hub,
     sink: PubSubSink,
     stream: PubSubStream,
     heard: HashSet<String>,
 }
 
-impl Ears<'_> {
+impl SubscriberConnection<'_> {
     /// Follows the hub's wishes and hands over what comes, until the connection is lost.
     async fn listen(&mut self, lost_before: bool, connected: impl FnOnce()) -> RedisError {
         let mut wanted = self.hub.watch_wanted();

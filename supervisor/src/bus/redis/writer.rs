@@ -10,7 +10,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{Client, RedisError};
 use tokio::sync::{mpsc, watch};
 
-use super::{Link, Load, RESPONSE_TIMEOUT, Work, connect, delays, pipeline};
+use super::{PendingWrites, RESPONSE_TIMEOUT, RedisConnection, WriterLoad, connect, delays, pipeline};
 use crate::bus::BusError;
 
 /// At most so many pieces of work in one pipeline.
@@ -22,10 +22,15 @@ const GATHER: Duration = Duration::from_millis(2);
 /// An idle connection is tried this often.
 const PING_INTERVAL: Duration = Duration::from_secs(1);
 
-type Queue = mpsc::UnboundedReceiver<Work>;
+type WriteQueue = mpsc::UnboundedReceiver<PendingWrites>;
 
 /// Serves the queue until it is closed.
-pub(super) async fn run(client: Client, mut queue: Queue, link: watch::Sender<Link>, load: Arc<Load>) {
+pub(super) async fn run(
+    client: Client,
+    mut queue: WriteQueue,
+    link: watch::Sender<RedisConnection>,
+    load: Arc<WriterLoad>,
+) {
     let mut pauses = delays();
     let mut reported = false;
     loop {
@@ -33,20 +38,20 @@ pub(super) async fn run(client: Client, mut queue: Queue, link: watch::Sender<Li
             Ok(connection) => {
                 tracing::info!("redis is connected");
                 (reported, pauses) = (false, delays());
-                link.send_replace(Link::Up(connection.clone()));
+                link.send_replace(RedisConnection::Up(connection.clone()));
                 match serve(connection, &mut queue, &load).await {
-                    Served::Closed => return,
-                    Served::Lost(error) => tracing::warn!(%error, "the connection to redis was lost"),
+                    ServedBatch::Closed => return,
+                    ServedBatch::Lost(error) => tracing::warn!(%error, "the connection to redis was lost"),
                 }
                 // The first new attempt comes soon, and what waits may wait for it.
-                link.send_replace(Link::Connecting);
+                link.send_replace(RedisConnection::Connecting);
                 tokio::time::sleep(pauses.next().unwrap_or(PING_INTERVAL)).await;
             }
             Err(error) => {
                 if !std::mem::replace(&mut reported, true) {
                     tracing::warn!(%error, "redis is out of reach; executions go on without live views");
                 }
-                link.send_replace(Link::Down(error.to_string()));
+                link.send_replace(RedisConnection::Down(error.to_string()));
                 let pause = pauses.next().unwrap_or(PING_INTERVAL);
                 if refuse(&mut queue, &load, &error, pause).await.is_closed() {
                     return;
@@ -56,7 +61,7 @@ pub(super) async fn run(client: Client, mut queue: Queue, link: watch::Sender<Li
     }
 }
 
-enum Served {
+enum ServedBatch {
     /// Nobody will send work any more.
     Closed,
     /// The connection is of no use any more.
@@ -76,12 +81,16 @@ impl QueueState {
     }
 }
 
-async fn serve(mut connection: MultiplexedConnection, queue: &mut Queue, load: &Load) -> Served {
+async fn serve(
+    mut connection: MultiplexedConnection,
+    queue: &mut WriteQueue,
+    load: &WriterLoad,
+) -> ServedBatch {
     let mut batch = Vec::with_capacity(BATCH_MAX);
     loop {
         let received = tokio::time::timeout(PING_INTERVAL, queue.recv_many(&mut batch, BATCH_MAX)).await;
         let sent = match received {
-            Ok(0) => return Served::Closed,
+            Ok(0) => return ServedBatch::Closed,
             Ok(count) => {
                 // Somebody who waits for an answer is not kept waiting.
                 let nobody_waits = batch.iter().all(|work| work.done.is_none());
@@ -95,7 +104,7 @@ async fn serve(mut connection: MultiplexedConnection, queue: &mut Queue, load: &
             Err(_) => redis::cmd("PING").query_async::<()>(&mut connection).await,
         };
         if let Err(error) = sent {
-            return Served::Lost(error);
+            return ServedBatch::Lost(error);
         }
     }
 }
@@ -103,8 +112,8 @@ async fn serve(mut connection: MultiplexedConnection, queue: &mut Queue, load: &
 /// Sends a batch and answers it. An error means that the connection is lost.
 async fn send(
     connection: &mut MultiplexedConnection,
-    batch: &mut Vec<Work>,
-    load: &Load,
+    batch: &mut Vec<PendingWrites>,
+    load: &WriterLoad,
 ) -> Result<(), RedisError> {
     let mut commands = redis::Pipeline::new();
     let answers_of: Vec<usize> = batch
@@ -120,7 +129,7 @@ async fn send(
     let answers = match answers {
         Ok(answers) => answers,
         Err(error) => {
-            settle_all(batch, load, &BusError::of(&error));
+            complete_all(batch, load, &BusError::of(&error));
             return Err(error);
         }
     };
@@ -128,18 +137,18 @@ async fn send(
     for (work, count) in batch.drain(..).zip(answers_of) {
         let (mine, others) = rest.split_at(count.min(rest.len()));
         rest = others;
-        settle(work, load, pipeline::refusal(mine).map(BusError::Refused));
+        complete(work, load, pipeline::refusal(mine).map(BusError::Refused));
     }
     Ok(())
 }
 
-fn settle_all(batch: &mut Vec<Work>, load: &Load, error: &BusError) {
+fn complete_all(batch: &mut Vec<PendingWrites>, load: &WriterLoad, error: &BusError) {
     for work in batch.drain(..) {
-        settle(work, load, Some(error.clone()));
+        complete(work, load, Some(error.clone()));
     }
 }
 
-fn settle(work: Work, load: &Load, error: Option<BusError>) {
+fn complete(work: PendingWrites, load: &WriterLoad, error: Option<BusError>) {
     load.queued_bytes.fetch_sub(work.bytes, Ordering::Relaxed);
     match (work.done, error) {
         // Whoever waited may have gone away; the writes are done all the same.
@@ -154,12 +163,17 @@ fn settle(work: Work, load: &Load, error: Option<BusError>) {
 }
 
 /// Answers everything with "out of reach" for as long as the pause lasts.
-async fn refuse(queue: &mut Queue, load: &Load, error: &RedisError, pause: Duration) -> QueueState {
+async fn refuse(
+    queue: &mut WriteQueue,
+    load: &WriterLoad,
+    error: &RedisError,
+    pause: Duration,
+) -> QueueState {
     let error = BusError::Unreachable(error.to_string());
     let refuse_all = async {
         let mut batch = Vec::new();
         while queue.recv_many(&mut batch, BATCH_MAX).await > 0 {
-            settle_all(&mut batch, load, &error);
+            complete_all(&mut batch, load, &error);
         }
     };
     match tokio::time::timeout(pause, refuse_all).await {

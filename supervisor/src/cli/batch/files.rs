@@ -6,18 +6,18 @@ use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use crate::cli::exit::Failure;
+use crate::cli::exit::CommandFailure;
 
 /// Where the lines come from.
-pub(super) struct Lines {
+pub(super) struct LineReader {
     file: File,
     found: Metadata,
     name: String,
 }
 
-impl Lines {
+impl LineReader {
     /// Opens a file; `-` is standard input.
-    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+    pub(super) fn open(path: &Path) -> Result<Self, CommandFailure> {
         let is_stdin = path == Path::new("-");
         let name = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
         let opened = if is_stdin {
@@ -26,7 +26,8 @@ impl Lines {
             File::open(path)
         };
         let read = opened.and_then(|file| Ok((file.metadata()?, file)));
-        let (found, file) = read.map_err(|error| Failure::usage(format!("cannot read {name}: {error}")))?;
+        let (found, file) =
+            read.map_err(|error| CommandFailure::usage(format!("cannot read {name}: {error}")))?;
         Ok(Self { file, found, name })
     }
 
@@ -52,17 +53,17 @@ impl Lines {
 }
 
 /// Where the results go.
-pub(super) struct Output {
+pub(super) struct ResultOutput {
     file: Box<dyn Write + Send>,
     /// Somebody at the other end of a pipe or a terminal wants each result as soon as it is there.
     pub(super) is_watched: bool,
 }
 
-impl Output {
+impl ResultOutput {
     /// Opens a file, or standard output. A file is emptied only once it is known not to be the one that is read.
-    pub(super) fn open(path: Option<&Path>, lines: &Lines) -> Result<Self, Failure> {
+    pub(super) fn open(path: Option<&Path>, lines: &LineReader) -> Result<Self, CommandFailure> {
         let name = path.map_or("standard output".to_owned(), |path| path.display().to_string());
-        let failed = |error: io::Error| Failure::usage(format!("cannot write {name}: {error}"));
+        let failed = |error: io::Error| CommandFailure::usage(format!("cannot write {name}: {error}"));
         let file = match path {
             Some(path) => OpenOptions::new().write(true).create(true).truncate(false).open(path),
             None => io::stdout().as_fd().try_clone_to_owned().map(File::from),
@@ -70,7 +71,7 @@ impl Output {
         .map_err(failed)?;
         let found = file.metadata().map_err(failed)?;
         if is_same_file(&found, &lines.found) {
-            return Err(Failure::usage(format!(
+            return Err(CommandFailure::usage(format!(
                 "the results would overwrite the lines: {} and {name} are the same file; name another one with --out",
                 lines.name
             )));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::failed;
-use crate::cli::exit::Failure;
+use crate::cli::exit::CommandFailure;
 use crate::service::DataDir;
 use crate::settings::{DATABASE_FILE, Origin, Settings};
 
@@ -19,7 +19,7 @@ pub(super) struct Records {
 impl Records {
     /// Only the flag asks for records that stay: a data folder in the settings file or in the environment is that
     /// of the service, which may be running in it.
-    pub(super) fn open(settings: &Settings) -> Result<Self, Failure> {
+    pub(super) fn open(settings: &Settings) -> Result<Self, CommandFailure> {
         match settings.origin("data_dir") {
             Origin::Flag(_) => {
                 let kept = DataDir::lock(&settings.data_dir).map_err(failed)?;

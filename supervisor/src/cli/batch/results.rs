@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use indicatif::ProgressBar;
 
-use super::files::Output;
-use crate::batch::{InOrder, Report, ResultLine, Summary};
-use crate::cli::exit::Failure;
+use super::files::ResultOutput;
+use crate::batch::{InOrder, ReportResults, ResultLine, Summary};
+use crate::cli::exit::CommandFailure;
 use crate::cli::output::note;
 
 /// So many results may wait for a line before them,
@@ -32,7 +32,7 @@ pub(super) struct Results<F> {
 
 impl<F: FnMut()> Results<F> {
     /// `lines_come_late` when whoever writes the lines may wait for results.
-    pub(super) fn new(output: Output, lines_come_late: bool, bar: ProgressBar, unwritable: F) -> Self {
+    pub(super) fn new(output: ResultOutput, lines_come_late: bool, bar: ProgressBar, unwritable: F) -> Self {
         Self {
             order: InOrder::default(),
             summary: Summary::default(),
@@ -60,7 +60,7 @@ impl<F: FnMut()> Results<F> {
     }
 
     /// Says what came of it all.
-    pub(super) fn finish(mut self, started: Instant) -> Result<ExitCode, Failure> {
+    pub(super) fn finish(mut self, started: Instant) -> Result<ExitCode, CommandFailure> {
         self.bar.finish_and_clear();
         let flushed = if self.problem.is_none() { self.output.flush() } else { Ok(()) };
         note(self.summary.describe(started.elapsed()).trim_end());
@@ -68,13 +68,13 @@ impl<F: FnMut()> Results<F> {
             note(&reason);
         }
         if let Some(error) = self.problem.or(flushed.err()) {
-            return Err(Failure::other(format!("cannot write the results: {error}")));
+            return Err(CommandFailure::other(format!("cannot write the results: {error}")));
         }
         Ok(if self.summary.all_succeeded() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 
-impl<F: FnMut()> Report for Results<F> {
+impl<F: FnMut()> ReportResults for Results<F> {
     fn take(&mut self, place: usize, result: ResultLine) {
         self.bar.inc(1);
         if result.error_type.as_deref() == Some(muster_protocol::error_type::WORKER_INIT_FAILED) {

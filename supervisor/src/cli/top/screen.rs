@@ -13,14 +13,14 @@ use crate::http::view::{PoolView, WorkerView};
 
 /// Everything on the screen.
 #[derive(Debug)]
-pub(super) struct Moment {
+pub(super) struct ScreenData {
     pub(super) pool: PoolView,
     pub(super) executions: Vec<Execution>,
     /// Why this is not the present.
     pub(super) trouble: Option<String>,
 }
 
-pub(super) fn draw(frame: &mut Frame<'_>, moment: &Moment) {
+pub(super) fn draw(frame: &mut Frame<'_>, moment: &ScreenData) {
     let workers = u16::try_from(moment.pool.workers.len()).unwrap_or(u16::MAX).saturating_add(1);
     // Workers take at most half of the screen: the executions below are what moves.
     let workers = workers.min(frame.area().height / 2);
@@ -32,7 +32,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, moment: &Moment) {
     draw_executions(frame, bottom, &moment.executions);
 }
 
-fn draw_head(frame: &mut Frame<'_>, area: Rect, moment: &Moment) {
+fn draw_head(frame: &mut Frame<'_>, area: Rect, moment: &ScreenData) {
     let pool = &moment.pool;
     let dim = Style::new().add_modifier(Modifier::DIM);
     let bold = Style::new().add_modifier(Modifier::BOLD);
@@ -138,7 +138,7 @@ mod tests {
         let row = r#"{"execution_id":"0198aa00-0000-7000-8000-000000000001","workflow":"report","status":"FAILED",
             "error_type":"ValueError","error_message":"no rows\nat all","duration_ms":1250,"attempt":1,"max_attempts":3,
             "created_at":"2026-01-01T00:00:00Z"}"#;
-        let moment = Moment {
+        let moment = ScreenData {
             pool: crate::http::view::tests::pool(),
             executions: vec![serde_json::from_str(row).unwrap()],
             trouble: Some("no supervisor answers".into()),

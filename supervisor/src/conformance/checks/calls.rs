@@ -3,26 +3,26 @@
 use std::collections::BTreeSet;
 
 use muster_protocol::limits::CALLS_IN_FLIGHT_MAX;
-use muster_protocol::{CallResult, ErrorInfo, JsonBytes, Outcome, ToSupervisor, ToWorker, method};
+use muster_protocol::{CallResult, ErrorInfo, JsonBytes, RunOutcome, ToSupervisor, ToWorker, method};
 use serde_json::{Value, json};
 
-use crate::conformance::bench::Bench;
-use crate::conformance::check::{Checked, Finding};
-use crate::conformance::session::{Session, brief, shown};
+use crate::conformance::bench::Workbench;
+use crate::conformance::check::{CheckFailure, Checked};
+use crate::conformance::session::{WorkerSession, brief, shown};
 
 fn reply(run: u32, call: u32, value: &Value) -> ToWorker {
     ToWorker::Reply { run, call, result: CallResult::Ok { value: JsonBytes::of(value) } }
 }
 
 /// Starts so many Calls and hears them all before any is answered. Gives their numbers.
-async fn waiting(session: &mut Session, count: usize) -> Result<(u32, Vec<u32>), Finding> {
+async fn waiting(session: &mut WorkerSession, count: usize) -> Result<(u32, Vec<u32>), CheckFailure> {
     let params = json!({ "key": "größe" });
     let asked = json!({ "method": method::CONFIG_GET, "params": params, "count": count });
     let run = session.begin("call", &asked).await?;
     let mut calls = Vec::new();
     while calls.len() < count {
         let expected = format!("Call {} of {count}, before any is answered", calls.len() + 1);
-        match session.hear(&expected).await? {
+        match session.expect_message(&expected).await? {
             ToSupervisor::Call { run: calling, call, method, params: sent }
                 if calling == run
                     && method == muster_protocol::method::CONFIG_GET
@@ -41,21 +41,21 @@ async fn waiting(session: &mut Session, count: usize) -> Result<(u32, Vec<u32>),
     Ok((run, calls))
 }
 
-pub(in crate::conformance) async fn call(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn call(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let (run, calls) = waiting(&mut session, 1).await?;
     let value = json!({ "region": "eu-1", "größe": [1, null] });
-    session.say(&reply(run, calls[0], &value)).await?;
+    session.send(&reply(run, calls[0], &value)).await?;
     let ended = session.until_idle(run).await?;
     session.must_return(&ended, &json!([value]), "a Call").await
 }
 
 /// All the calls a run may have waiting, answered last first.
-pub(in crate::conformance) async fn at_once(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn at_once(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let (run, calls) = waiting(&mut session, CALLS_IN_FLIGHT_MAX).await?;
     for (place, &call) in calls.iter().enumerate().rev() {
-        session.say(&reply(run, call, &json!(place))).await?;
+        session.send(&reply(run, call, &json!(place))).await?;
     }
     let ended = session.until_idle(run).await?;
     let places: Vec<_> = (0..CALLS_IN_FLIGHT_MAX).collect();
@@ -64,13 +64,13 @@ pub(in crate::conformance) async fn at_once(bench: &Bench) -> Checked {
         .await
 }
 
-pub(in crate::conformance) async fn unknown_method(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn unknown_method(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let asked = json!({ "method": "conformance.no_such_method", "params": {}, "count": 1 });
     let run = session.begin("call", &asked).await?;
     // The session answers every Call with UnknownMethod.
     let ended = session.until_idle(run).await?;
-    let right = matches!(&ended.outcome, Outcome::Failed { error } if error.kind == "UnknownMethod");
+    let right = matches!(&ended.outcome, RunOutcome::Failed { error } if error.kind == "UnknownMethod");
     if !right {
         let expected =
             "a Call answered with an error fails the workflow that does not catch it, with its kind";
@@ -80,15 +80,15 @@ pub(in crate::conformance) async fn unknown_method(bench: &Bench) -> Checked {
 }
 
 /// A Reply to nobody: of a run that is over, and of a call that was never made.
-pub(in crate::conformance) async fn late_reply(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn late_reply(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let (run, calls) = waiting(&mut session, 1).await?;
     let error = ErrorInfo::new("NotThis", "of a call nobody made");
     let stray = calls[0].wrapping_add(1_000);
-    session.say(&ToWorker::Reply { run, call: stray, result: CallResult::Err { error } }).await?;
-    session.say(&reply(run, calls[0], &json!(1))).await?;
+    session.send(&ToWorker::Reply { run, call: stray, result: CallResult::Err { error } }).await?;
+    session.send(&reply(run, calls[0], &json!(1))).await?;
     let ended = session.until_idle(run).await?;
     session.must_return(&ended, &json!([1]), "a Call beside a Reply to nobody").await?;
-    session.say(&reply(run, calls[0], &json!(2))).await?;
+    session.send(&reply(run, calls[0], &json!(2))).await?;
     session.still_works("a Reply to a run that is over").await
 }

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use muster_protocol::{CancelReason, Outcome, ToSupervisor, ToWorker};
+use muster_protocol::{CancelReason, RunOutcome, ToSupervisor, ToWorker};
 use serde_json::json;
 
 use super::{GONE_WITHIN, LONG_SECONDS, SLACK, must_be_cancelled};
-use crate::conformance::bench::Bench;
+use crate::conformance::bench::Workbench;
 use crate::conformance::check::Checked;
-use crate::conformance::session::{GRACE_MS, Heard, Session, shown};
+use crate::conformance::session::{GRACE_MS, NextFrame, WorkerSession, shown};
 
 /// How long a worker that ignores everything is given before each signal.
 const SHORT_GRACE: Duration = Duration::from_millis(300);
@@ -20,21 +20,21 @@ fn cancel(run: u32, reason: CancelReason) -> ToWorker {
 }
 
 /// A run that sleeps until it is cancelled.
-async fn asleep(bench: &Bench) -> Result<(Session, u32), crate::conformance::check::Finding> {
+async fn asleep(bench: &Workbench) -> Result<(WorkerSession, u32), crate::conformance::check::CheckFailure> {
     let mut session = bench.ready().await?;
     let run = session.begin("sleep", &json!({ "seconds": LONG_SECONDS })).await?;
     Ok((session, run))
 }
 
-pub(in crate::conformance) async fn running(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn running(bench: &Workbench) -> Checked {
     let (mut session, run) = asleep(bench).await?;
-    session.say(&cancel(run, CancelReason::User)).await?;
+    session.send(&cancel(run, CancelReason::User)).await?;
     ends_in_time(&mut session, run).await?;
     session.still_works("a cancelled run").await
 }
 
 /// The run must end within its grace, and be Cancelled.
-async fn ends_in_time(session: &mut Session, run: u32) -> Checked {
+async fn ends_in_time(session: &mut WorkerSession, run: u32) -> Checked {
     let asked = Instant::now();
     let ended = session.until_finished(run).await?;
     let took = asked.elapsed();
@@ -45,25 +45,25 @@ async fn ends_in_time(session: &mut Session, run: u32) -> Checked {
     session.idle(run).await
 }
 
-pub(in crate::conformance) async fn idle(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn idle(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
-    session.say(&cancel(1, CancelReason::User)).await?;
+    session.send(&cancel(1, CancelReason::User)).await?;
     session.still_works("a Cancel before its run").await?;
-    session.say(&cancel(1, CancelReason::User)).await?;
-    session.say(&cancel(77, CancelReason::Shutdown)).await?;
+    session.send(&cancel(1, CancelReason::User)).await?;
+    session.send(&cancel(77, CancelReason::Shutdown)).await?;
     session.still_works("a Cancel of a run that is over").await
 }
 
 /// The Cancel arrives with the Execute, while the run ends or even before it began: any outcome is right,
 /// and there is exactly one.
-pub(in crate::conformance) async fn finishing(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn finishing(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     for _ in 0..20 {
         let (run, execute) = session.execute("echo", &json!("short"));
         let bytes = session.bytes_of(&[&execute, &cancel(run, CancelReason::User)])?;
         session.write(&bytes).await?;
         let ended = session.until_finished_from_start(run).await?;
-        let legal = matches!(ended.outcome, Outcome::Succeeded { .. } | Outcome::Cancelled { .. });
+        let legal = matches!(ended.outcome, RunOutcome::Succeeded { .. } | RunOutcome::Cancelled { .. });
         if !legal {
             let expected = "a run that is cancelled while it ends is Succeeded or Cancelled";
             return Err(session.fault(expected, format!("{:?}", ended.outcome)).await);
@@ -73,22 +73,22 @@ pub(in crate::conformance) async fn finishing(bench: &Bench) -> Checked {
     session.still_works("a Cancel that crossed the Finished").await
 }
 
-pub(in crate::conformance) async fn twice(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn twice(bench: &Workbench) -> Checked {
     let (mut session, run) = asleep(bench).await?;
     let first = cancel(run, CancelReason::User);
     let second = cancel(run, CancelReason::Shutdown);
     let bytes = session.bytes_of(&[&first, &second])?;
     session.write(&bytes).await?;
     ends_in_time(&mut session, run).await?;
-    session.say(&second).await?;
+    session.send(&second).await?;
     session.still_works("a run cancelled twice").await
 }
 
 /// User code that swallows everything dies with its process group.
-pub(in crate::conformance) async fn ignored(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn ignored(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let run = session.begin("ignore_cancel", &json!({ "seconds": LONG_SECONDS })).await?;
-    session.say(&cancel(run, CancelReason::User)).await?;
+    session.send(&cancel(run, CancelReason::User)).await?;
     // The grace, shortened: user code that swallows a Cancel lets it pass. What it says meanwhile does not matter.
     let _ = session.next(SHORT_GRACE).await;
     session.group.terminate();
@@ -105,7 +105,7 @@ pub(in crate::conformance) async fn ignored(bench: &Bench) -> Checked {
 }
 
 /// The worker may hold the limit itself, but not before its time. If it does not, the kit cancels it.
-pub(in crate::conformance) async fn deadline(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn deadline(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let (run, mut execute) = session.execute("sleep", &json!({ "seconds": LONG_SECONDS }));
     if let ToWorker::Execute { timeout_ms, .. } = &mut execute {
@@ -113,20 +113,22 @@ pub(in crate::conformance) async fn deadline(bench: &Bench) -> Checked {
     }
     // The limit counts from Started, which is not before this.
     let asked = Instant::now();
-    session.say(&execute).await?;
+    session.send(&execute).await?;
     session.started(run).await?;
     let expected = "a run with a time limit ends with Outcome Cancelled, not before the limit";
     match session.next(TIMEOUT).await {
-        Ok(Heard::Message(ToSupervisor::Finished { outcome: Outcome::Cancelled { .. }, .. }))
+        Ok(NextFrame::Message(ToSupervisor::Finished { outcome: RunOutcome::Cancelled { .. }, .. }))
             if asked.elapsed() >= TIMEOUT =>
         {
             session.idle(run).await?;
         }
-        Ok(Heard::Message(message)) => return Err(session.fault(expected, shown(&message)).await),
-        Ok(Heard::Later | Heard::End) => return Err(session.fault(expected, "the end of stdout").await),
+        Ok(NextFrame::Message(message)) => return Err(session.fault(expected, shown(&message)).await),
+        Ok(NextFrame::Later | NextFrame::End) => {
+            return Err(session.fault(expected, "the end of stdout").await);
+        }
         // Nothing yet: the limit is the supervisor's to hold.
         Err(_) => {
-            session.say(&cancel(run, CancelReason::Timeout)).await?;
+            session.send(&cancel(run, CancelReason::Timeout)).await?;
             ends_in_time(&mut session, run).await?;
         }
     }

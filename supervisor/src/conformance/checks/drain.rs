@@ -4,9 +4,9 @@ use muster_protocol::{ToSupervisor, ToWorker};
 use serde_json::json;
 
 use super::{GONE_WITHIN, SLACK};
-use crate::conformance::bench::Bench;
+use crate::conformance::bench::Workbench;
 use crate::conformance::check::Checked;
-use crate::conformance::session::{Session, shown};
+use crate::conformance::session::{WorkerSession, shown};
 use crate::pool::ExitStatus;
 
 /// Long enough for the Drain to find the run running.
@@ -16,28 +16,28 @@ fn drain() -> ToWorker {
     ToWorker::Drain { reason: "check-worker says so".to_owned(), grace_ms: 5_000 }
 }
 
-pub(in crate::conformance) async fn idle(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn idle(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
-    session.say(&drain()).await?;
+    session.send(&drain()).await?;
     let expected = "Goodbye in answer to Drain";
-    match session.hear(expected).await? {
+    match session.expect_message(expected).await? {
         ToSupervisor::Goodbye { .. } => leaves(&mut session).await,
         other => Err(session.fault(expected, shown(&other)).await),
     }
 }
 
-pub(in crate::conformance) async fn running(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn running(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let run = session.begin("sleep", &json!({ "seconds": SHORT_SECONDS })).await?;
-    session.say(&drain()).await?;
+    session.send(&drain()).await?;
     let ended = session.until_finished(run).await?;
-    if !matches!(ended.outcome, muster_protocol::Outcome::Succeeded { .. }) {
+    if !matches!(ended.outcome, muster_protocol::RunOutcome::Succeeded { .. }) {
         let expected = "what runs when Drain comes is finished";
         return Err(session.fault(expected, format!("{:?}", ended.outcome)).await);
     }
     let expected = "Goodbye after the run that Drain found, with or without an Idle";
     loop {
-        match session.hear(expected).await? {
+        match session.expect_message(expected).await? {
             ToSupervisor::Goodbye { .. } => return leaves(&mut session).await,
             ToSupervisor::Idle { run: idle, .. } if idle == run => {}
             other => return Err(session.fault(expected, shown(&other)).await),
@@ -46,7 +46,7 @@ pub(in crate::conformance) async fn running(bench: &Bench) -> Checked {
 }
 
 /// Goodbye is the last message, and the process ends with 0. Its stdin is still open.
-async fn leaves(session: &mut Session) -> Checked {
+async fn leaves(session: &mut WorkerSession) -> Checked {
     session.hear_the_end("nothing follows Goodbye", GONE_WITHIN + SLACK).await?;
     let expected = "the worker exits with 0 after Goodbye";
     match session.exit(GONE_WITHIN + SLACK).await {

@@ -4,15 +4,15 @@ use muster_protocol::ToSupervisor;
 use serde_json::{Value, json};
 
 use super::{GONE_WITHIN, LONG_SECONDS, SLACK};
-use crate::conformance::bench::Bench;
+use crate::conformance::bench::Workbench;
 use crate::conformance::check::Checked;
-use crate::conformance::session::{Heard, Session, shown};
+use crate::conformance::session::{NextFrame, WorkerSession, shown};
 use crate::pool::ExitStatus;
 
 /// The exit code that user code is asked to end with.
 const EXIT_CODE: i32 = 7;
 
-pub(in crate::conformance) async fn stdin_end_idle(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn stdin_end_idle(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     session.still_works("Ready").await?;
     session.hang_up();
@@ -25,20 +25,20 @@ pub(in crate::conformance) async fn stdin_end_idle(bench: &Bench) -> Checked {
     }
 }
 
-pub(in crate::conformance) async fn stdin_end_running(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn stdin_end_running(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let run = session.begin("sleep", &json!({ "seconds": LONG_SECONDS })).await?;
     session.hang_up();
     must_die(&mut session, run, "a running worker is gone within 2 s of the end of stdin").await
 }
 
-pub(in crate::conformance) async fn terminate_idle(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn terminate_idle(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     session.group.terminate();
     must_die(&mut session, 0, "an idle worker is gone within 2 s of SIGTERM").await
 }
 
-pub(in crate::conformance) async fn terminate_running(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn terminate_running(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let run = session.begin("sleep", &json!({ "seconds": LONG_SECONDS })).await?;
     session.group.terminate();
@@ -46,26 +46,26 @@ pub(in crate::conformance) async fn terminate_running(bench: &Bench) -> Checked 
     let expected = "a run ends within 2 s of SIGTERM";
     loop {
         match session.next(GONE_WITHIN + SLACK).await {
-            Ok(Heard::End) => return Ok(()),
-            Ok(Heard::Message(ToSupervisor::Finished { run: finished, .. })) if finished == run => {
+            Ok(NextFrame::End) => return Ok(()),
+            Ok(NextFrame::Message(ToSupervisor::Finished { run: finished, .. })) if finished == run => {
                 return Ok(());
             }
-            Ok(Heard::Message(message)) if is_last_words(&message, run) => {}
-            Ok(Heard::Message(message)) => return Err(session.fault(expected, shown(&message)).await),
-            Ok(Heard::Later) => {}
+            Ok(NextFrame::Message(message)) if is_last_words(&message, run) => {}
+            Ok(NextFrame::Message(message)) => return Err(session.fault(expected, shown(&message)).await),
+            Ok(NextFrame::Later) => {}
             Err(seen) => return Err(session.fault(expected, seen).await),
         }
     }
 }
 
 /// The worker may still end the run and say Goodbye, and then it must be gone.
-async fn must_die(session: &mut Session, run: u32, expected: &str) -> Checked {
+async fn must_die(session: &mut WorkerSession, run: u32, expected: &str) -> Checked {
     loop {
         match session.next(GONE_WITHIN + SLACK).await {
-            Ok(Heard::End) => break,
-            Ok(Heard::Message(message)) if is_last_words(&message, run) => {}
-            Ok(Heard::Message(message)) => return Err(session.fault(expected, shown(&message)).await),
-            Ok(Heard::Later) => {}
+            Ok(NextFrame::End) => break,
+            Ok(NextFrame::Message(message)) if is_last_words(&message, run) => {}
+            Ok(NextFrame::Message(message)) => return Err(session.fault(expected, shown(&message)).await),
+            Ok(NextFrame::Later) => {}
             Err(seen) => return Err(session.fault(expected, seen).await),
         }
     }
@@ -92,16 +92,16 @@ fn is_last_words(message: &ToSupervisor, ended: u32) -> bool {
     }
 }
 
-pub(in crate::conformance) async fn crash(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn crash(bench: &Workbench) -> Checked {
     ends_by_itself(bench, "crash", &json!({}), ExitStatus::Signal(9)).await
 }
 
-pub(in crate::conformance) async fn exit(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn exit(bench: &Workbench) -> Checked {
     ends_by_itself(bench, "exit", &json!({ "code": EXIT_CODE }), ExitStatus::Code(EXIT_CODE)).await
 }
 
 /// User code that ends the process shows in its exit status, and in no Finished.
-async fn ends_by_itself(bench: &Bench, workflow: &str, params: &Value, status: ExitStatus) -> Checked {
+async fn ends_by_itself(bench: &Workbench, workflow: &str, params: &Value, status: ExitStatus) -> Checked {
     let mut session = bench.ready().await?;
     session.begin(workflow, params).await?;
     let expected = format!("conformance.{workflow} ends the process with {status}, and says no more");

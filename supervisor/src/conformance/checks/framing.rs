@@ -1,20 +1,20 @@
 //! How messages become bytes, in both directions.
 
 use muster_protocol::wire::Spelling;
-use muster_protocol::{Source, ToSupervisor, ToWorker, feature};
+use muster_protocol::{CodeSource, ToSupervisor, ToWorker, feature};
 use serde_json::{Value, json};
 
 use super::{GONE_WITHIN, SLACK};
-use crate::conformance::bench::Bench;
+use crate::conformance::bench::Workbench;
 use crate::conformance::check::Checked;
-use crate::conformance::session::{Session, shown, welcome};
+use crate::conformance::session::{WorkerSession, shown, welcome};
 
 /// Parameters that fit into no pipe.
 const LARGE_BYTES: usize = 1024 * 1024;
 /// When so much lies in the pipe, the worker waits for its reader.
 const PIPE_FULL_BYTES: u64 = 64 * 1024;
 
-pub(in crate::conformance) async fn single_bytes(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn single_bytes(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let (run, execute) = session.execute("echo", &json!("byte by byte"));
     let bytes = session.bytes_of(&[&execute])?;
@@ -23,7 +23,7 @@ pub(in crate::conformance) async fn single_bytes(bench: &Bench) -> Checked {
     session.must_return(&ended, &json!("byte by byte"), "an Execute written byte by byte").await
 }
 
-pub(in crate::conformance) async fn split_messages(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn split_messages(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     // Inside the length, right after it, inside the message's number, in the middle, before the last byte.
     for cut in [2, 4, 6, 60, usize::MAX] {
@@ -39,7 +39,7 @@ pub(in crate::conformance) async fn split_messages(bench: &Bench) -> Checked {
 }
 
 /// What is joined with the Execute is what the worker must know anyway, or may pass over.
-pub(in crate::conformance) async fn joined_messages(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn joined_messages(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let (run, execute) = session.execute("echo", &json!("joined"));
     let mut bytes = Vec::new();
@@ -51,7 +51,7 @@ pub(in crate::conformance) async fn joined_messages(bench: &Bench) -> Checked {
         ])?);
         session.write(&bytes).await?;
         let expected = "Pong to the Ping in front of an Execute in the same write";
-        match session.hear(expected).await? {
+        match session.expect_message(expected).await? {
             ToSupervisor::Pong { nonce: 1 } => {}
             other => return Err(session.fault(expected, shown(&other)).await),
         }
@@ -65,12 +65,12 @@ pub(in crate::conformance) async fn joined_messages(bench: &Bench) -> Checked {
     session.must_return(&ended, &json!("joined"), "an Execute between two other messages in one write").await
 }
 
-pub(in crate::conformance) async fn unknown_messages(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn unknown_messages(bench: &Workbench) -> Checked {
     let mut session = bench.start().await?;
     let hello = session.hello().await?;
     let later = later_message(session.spelling());
     session.write(&later).await?;
-    session.say(&welcome(&hello.features)).await?;
+    session.send(&welcome(&hello.features)).await?;
     session.write(&later).await?;
     session.hear_ready().await?;
     session.write(&later).await?;
@@ -91,7 +91,7 @@ fn later_message(spelling: Spelling) -> Vec<u8> {
     }
 }
 
-pub(in crate::conformance) async fn unknown_fields(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn unknown_fields(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let (run, execute) = session.execute("echo", &json!("with more"));
     let mut line = serde_json::to_value(&execute).unwrap_or_default();
@@ -101,7 +101,7 @@ pub(in crate::conformance) async fn unknown_fields(bench: &Bench) -> Checked {
     session.must_return(&ended, &json!("with more"), "an Execute with a field of a later version").await
 }
 
-pub(in crate::conformance) async fn large_params(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn large_params(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let large = large(LARGE_BYTES);
     let ended = session.run("echo", &large).await?;
@@ -110,18 +110,18 @@ pub(in crate::conformance) async fn large_params(bench: &Bench) -> Checked {
 }
 
 /// The kit reads only when the worker waits for it, and then a little at a time.
-pub(in crate::conformance) async fn slow_reader(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn slow_reader(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let large = large(LARGE_BYTES / 2);
     let (run, execute) = session.execute("echo", &large);
-    session.say(&execute).await?;
+    session.send(&execute).await?;
     if !session.unread(PIPE_FULL_BYTES).await {
         let expected = "the outcome of an echo of 512 KiB is written while nobody reads";
         return Err(session.fault(expected, "little or nothing was written").await);
     }
     let pings = bench.offers(feature::PING);
     if pings {
-        session.say(&ToWorker::Ping { nonce: 7 }).await?;
+        session.send(&ToWorker::Ping { nonce: 7 }).await?;
     }
     session.read_slowly(4096);
     let ended = session.whole(run).await?;
@@ -133,13 +133,13 @@ fn large(bytes: usize) -> Value {
     json!({ "text": "0123456789abcde\n".repeat(bytes / 16) })
 }
 
-pub(in crate::conformance) async fn empty_frame(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn empty_frame(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     session.write(&[0; 4]).await?;
     must_leave(&mut session, "a frame of no bytes").await
 }
 
-pub(in crate::conformance) async fn broken_frame(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn broken_frame(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     // A Cancel that breaks off after its run.
     session.write(&[0, 0, 0, 8, 2, 0, 0, 0, 1, 0, 0, 0]).await?;
@@ -151,7 +151,7 @@ pub(in crate::conformance) async fn broken_frame(bench: &Bench) -> Checked {
 }
 
 /// A peer that breaks the protocol cannot be understood any more: the worker leaves, with whatever code.
-async fn must_leave(session: &mut Session, after: &str) -> Checked {
+async fn must_leave(session: &mut WorkerSession, after: &str) -> Checked {
     session.hear_the_end(&format!("the worker leaves after {after}"), GONE_WITHIN + SLACK).await?;
     match session.exit(GONE_WITHIN + SLACK).await {
         Some(_) => Ok(()),
@@ -160,15 +160,15 @@ async fn must_leave(session: &mut Session, after: &str) -> Checked {
 }
 
 /// Code that is no text: a legal frame, and no legal program.
-pub(in crate::conformance) async fn invalid_utf8(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn invalid_utf8(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let (run, mut execute) = session.execute("inline", &json!(null));
     if let ToWorker::Execute { source, .. } = &mut execute {
-        *source = Source::Inline { language: String::new(), code: vec![0xff, 0xfe, b'(', 0x80] };
+        *source = CodeSource::Inline { language: String::new(), code: vec![0xff, 0xfe, b'(', 0x80] };
     }
-    session.say(&execute).await?;
+    session.send(&execute).await?;
     let ended = session.whole(run).await?;
-    if matches!(ended.outcome, muster_protocol::Outcome::Succeeded { .. }) {
+    if matches!(ended.outcome, muster_protocol::RunOutcome::Succeeded { .. }) {
         let expected = "inline code that is not UTF-8 is Failed or Rejected";
         return Err(session.fault(expected, format!("{:?}", ended.outcome)).await);
     }

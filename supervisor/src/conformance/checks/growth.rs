@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use muster_protocol::ToSupervisor;
 use serde_json::json;
 
-use crate::conformance::bench::Bench;
-use crate::conformance::check::{Checked, Finding};
-use crate::conformance::session::Session;
+use crate::conformance::bench::Workbench;
+use crate::conformance::check::{CheckFailure, Checked};
+use crate::conformance::session::WorkerSession;
 use crate::process::resident_bytes;
 
 /// Caches, code and heaps find their size in these.
@@ -27,7 +27,7 @@ struct Footprint {
     resident_bytes: u64,
 }
 
-pub(in crate::conformance) async fn growth(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn growth(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let pid = process_id(&session);
     let begun = Instant::now();
@@ -35,7 +35,7 @@ pub(in crate::conformance) async fn growth(bench: &Bench) -> Checked {
     let round = begun.elapsed() * (ROUND_EXECUTIONS / PACE_EXECUTIONS);
     if round > ROUND_WITHIN {
         let reason = format!("too slow: {ROUND_EXECUTIONS} executions would take {round:.0?}");
-        return Err(Finding::NotChecked(reason));
+        return Err(CheckFailure::NotChecked(reason));
     }
     executions(&mut session, WARM_UP_EXECUTIONS).await?;
     let mut before = footprint(pid)?;
@@ -59,13 +59,13 @@ pub(in crate::conformance) async fn growth(bench: &Bench) -> Checked {
     Ok(())
 }
 
-async fn executions(session: &mut Session, count: u32) -> Checked {
+async fn executions(session: &mut WorkerSession, count: u32) -> Checked {
     for done in 0..count {
         let (run, execute) = session.execute("echo", &json!({ "number": done }));
-        session.say(&execute).await?;
+        session.send(&execute).await?;
         let expected = format!("execution {done} of {count} ends");
         loop {
-            match session.hear(&expected).await? {
+            match session.expect_message(&expected).await? {
                 ToSupervisor::Idle { run: idle, .. } if idle == run => break,
                 ToSupervisor::Started { .. } | ToSupervisor::Finished { .. } | ToSupervisor::Log { .. } => {}
                 other => return Err(session.fault(expected, format!("{other:?}")).await),
@@ -76,7 +76,7 @@ async fn executions(session: &mut Session, count: u32) -> Checked {
 }
 
 /// The worker may be the child of a script: its Hello says who it is, if that is in the group.
-fn process_id(session: &Session) -> u32 {
+fn process_id(session: &WorkerSession) -> u32 {
     let group = session.group.id();
     session.introduced_pid().filter(|&pid| pid != group && is_child(pid, group)).unwrap_or(group)
 }
@@ -86,10 +86,10 @@ fn is_child(pid: u32, parent: u32) -> bool {
     status.lines().any(|line| line.strip_prefix("PPid:").is_some_and(|id| id.trim() == parent.to_string()))
 }
 
-fn footprint(pid: u32) -> Result<Footprint, Finding> {
+fn footprint(pid: u32) -> Result<Footprint, CheckFailure> {
     let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd")).map(Iterator::count).ok();
     match (descriptors, resident_bytes(pid)) {
         (Some(descriptors), Some(resident_bytes)) => Ok(Footprint { descriptors, resident_bytes }),
-        (None, _) | (_, None) => Err(Finding::NotChecked("/proc does not show the process".to_owned())),
+        (None, _) | (_, None) => Err(CheckFailure::NotChecked("/proc does not show the process".to_owned())),
     }
 }

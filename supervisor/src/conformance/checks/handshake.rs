@@ -6,9 +6,9 @@ use muster_protocol::{JsonBytes, PROTOCOL_VERSION, ToSupervisor, ToWorker, featu
 use serde_json::json;
 
 use super::{GONE_WITHIN, SLACK};
-use crate::conformance::bench::Bench;
-use crate::conformance::check::{Checked, Finding};
-use crate::conformance::session::{Heard, shown, welcome};
+use crate::conformance::bench::Workbench;
+use crate::conformance::check::{CheckFailure, Checked};
+use crate::conformance::session::{NextFrame, shown, welcome};
 use crate::pool::ExitStatus;
 
 /// How long a slow supervisor takes for its Welcome.
@@ -16,7 +16,7 @@ const SLOW_WELCOME: Duration = Duration::from_millis(300);
 /// A version no worker speaks.
 const FAR_VERSION: u16 = u16::MAX;
 
-pub(in crate::conformance) async fn hello(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn hello(bench: &Workbench) -> Checked {
     let mut session = bench.start().await?;
     let hello = session.hello().await?;
     if (hello.protocol_min..=hello.protocol_max).contains(&PROTOCOL_VERSION) {
@@ -26,28 +26,28 @@ pub(in crate::conformance) async fn hello(bench: &Bench) -> Checked {
     Err(session.fault("the versions in Hello include 1", seen).await)
 }
 
-pub(in crate::conformance) async fn ready(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn ready(bench: &Workbench) -> Checked {
     let mut session = bench.start().await?;
     bench.learn(session.handshake().await?);
     Ok(())
 }
 
-pub(in crate::conformance) async fn slow_welcome(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn slow_welcome(bench: &Workbench) -> Checked {
     let mut session = bench.start().await?;
     let hello = session.hello().await?;
     let expected = "the worker waits for Welcome and says nothing meanwhile";
     match session.next(SLOW_WELCOME).await {
         // Nothing came: that is what the time was for.
         Err(_) => {}
-        Ok(Heard::Message(message)) => return Err(session.fault(expected, shown(&message)).await),
-        Ok(Heard::Later) => return Err(session.fault(expected, "a message of a later version").await),
-        Ok(Heard::End) => return Err(session.fault(expected, "the end of stdout").await),
+        Ok(NextFrame::Message(message)) => return Err(session.fault(expected, shown(&message)).await),
+        Ok(NextFrame::Later) => return Err(session.fault(expected, "a message of a later version").await),
+        Ok(NextFrame::End) => return Err(session.fault(expected, "the end of stdout").await),
     }
-    session.say(&welcome(&hello.features)).await?;
+    session.send(&welcome(&hello.features)).await?;
     session.hear_ready().await.map(drop)
 }
 
-pub(in crate::conformance) async fn no_welcome(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn no_welcome(bench: &Workbench) -> Checked {
     let mut session = bench.start().await?;
     session.hello().await?;
     session.hang_up();
@@ -57,14 +57,14 @@ pub(in crate::conformance) async fn no_welcome(bench: &Bench) -> Checked {
     }
 }
 
-pub(in crate::conformance) async fn version_mismatch(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn version_mismatch(bench: &Workbench) -> Checked {
     let mut session = bench.start().await?;
     let hello = session.hello().await?;
     let mut other = welcome(&hello.features);
     if let ToWorker::Welcome { protocol, .. } = &mut other {
         *protocol = FAR_VERSION;
     }
-    session.say(&other).await?;
+    session.send(&other).await?;
     let expected = "the worker exits with 71 after a Welcome of version 65535";
     match session.exit(GONE_WITHIN + SLACK).await {
         Some(ExitStatus::Code(71)) => Ok(()),
@@ -74,10 +74,10 @@ pub(in crate::conformance) async fn version_mismatch(bench: &Bench) -> Checked {
 }
 
 /// A feature that was offered and not agreed on is not used.
-pub(in crate::conformance) async fn agreed_features(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn agreed_features(bench: &Workbench) -> Checked {
     let mut session = bench.start().await?;
     session.hello().await?;
-    session.say(&welcome(&[])).await?;
+    session.send(&welcome(&[])).await?;
     session.hear_ready().await?;
     let ended = session.run("log", &json!({ "count": 10 })).await?;
     if ended.records.is_empty() {
@@ -89,18 +89,18 @@ pub(in crate::conformance) async fn agreed_features(bench: &Bench) -> Checked {
 
 /// Nothing in the protocol makes a worker fail to start, so a folder that is not there has to do. A worker
 /// that can live without it is not checked.
-pub(in crate::conformance) async fn init_failed(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn init_failed(bench: &Workbench) -> Checked {
     let mut session = bench.start().await?;
     let hello = session.hello().await?;
     let mut nowhere = welcome(&hello.features);
     if let ToWorker::Welcome { config, .. } = &mut nowhere {
         *config = JsonBytes::of(&json!({ "workflows_dir": "/dev/null", "memory_limit_mb": 0 }));
     }
-    session.say(&nowhere).await?;
-    let error = match session.hear("InitFailed or Ready").await? {
+    session.send(&nowhere).await?;
+    let error = match session.expect_message("InitFailed or Ready").await? {
         ToSupervisor::InitFailed { error } => error,
         ToSupervisor::Ready { .. } => {
-            return Err(Finding::NotChecked("starts without its workflows folder".to_owned()));
+            return Err(CheckFailure::NotChecked("starts without its workflows folder".to_owned()));
         }
         other => return Err(session.fault("InitFailed or Ready", shown(&other)).await),
     };

@@ -1,21 +1,21 @@
 //! Log records: complete, in order, in bounds.
 
-use muster_protocol::Level;
+use muster_protocol::LogLevel;
 use muster_protocol::limits::LOG_BATCH_MAX_RECORDS;
 use serde_json::json;
 
-use crate::conformance::bench::Bench;
+use crate::conformance::bench::Workbench;
 use crate::conformance::check::Checked;
-use crate::conformance::session::{Ended, Session};
+use crate::conformance::session::{Ended, WorkerSession};
 
 /// Many batches.
 const MANY_RECORDS: usize = 5_000;
 
-pub(in crate::conformance) async fn records(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn records(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let ended = session.run("log", &json!({ "count": 3 })).await?;
     must_be_complete(&mut session, &ended, 3).await?;
-    if let Some(record) = ended.records.iter().find(|record| record.level != Level::Info) {
+    if let Some(record) = ended.records.iter().find(|record| record.level != LogLevel::Info) {
         let seen = format!("level {} in {:?}", record.level.as_str(), record.message);
         return Err(session.fault("records of conformance.log have the level info", seen).await);
     }
@@ -24,7 +24,7 @@ pub(in crate::conformance) async fn records(bench: &Bench) -> Checked {
     must_be_complete(&mut session, &ended, 2).await
 }
 
-pub(in crate::conformance) async fn many_records(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn many_records(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let ended = session.run("log", &json!({ "count": MANY_RECORDS })).await?;
     must_be_complete(&mut session, &ended, MANY_RECORDS).await?;
@@ -36,7 +36,7 @@ pub(in crate::conformance) async fn many_records(bench: &Bench) -> Checked {
 }
 
 /// `line 0`, `line 1` and so on, all before Finished, which counts them.
-async fn must_be_complete(session: &mut Session, ended: &Ended, count: usize) -> Checked {
+async fn must_be_complete(session: &mut WorkerSession, ended: &Ended, count: usize) -> Checked {
     let wrong = (0..count).find(|&number| {
         ended.records.get(number).is_none_or(|record| record.message != format!("line {number}"))
     });

@@ -15,10 +15,10 @@ pub(super) mod watching;
 
 use std::time::Duration;
 
-use muster_protocol::Outcome;
+use muster_protocol::RunOutcome;
 
-use super::session::{Ended, Session};
-use crate::conformance::check::Finding;
+use super::session::{Ended, WorkerSession};
+use crate::conformance::check::CheckFailure;
 
 /// A worker whose supervisor is gone, or that was asked to leave while idle, is gone within this.
 pub(super) const GONE_WITHIN: Duration = Duration::from_secs(2);
@@ -28,10 +28,14 @@ pub(super) const SLACK: Duration = Duration::from_secs(1);
 pub(super) const LONG_SECONDS: u32 = 120;
 
 /// The run must have ended as asked, and not by itself.
-async fn must_be_cancelled(session: &mut Session, ended: &Ended, what: &str) -> Result<(), Finding> {
+async fn must_be_cancelled(
+    session: &mut WorkerSession,
+    ended: &Ended,
+    what: &str,
+) -> Result<(), CheckFailure> {
     match &ended.outcome {
-        Outcome::Cancelled { .. } => Ok(()),
-        other @ (Outcome::Succeeded { .. } | Outcome::Failed { .. } | Outcome::Rejected { .. }) => {
+        RunOutcome::Cancelled { .. } => Ok(()),
+        other @ (RunOutcome::Succeeded { .. } | RunOutcome::Failed { .. } | RunOutcome::Rejected { .. }) => {
             let expected = format!("{what} ends the run with Outcome Cancelled");
             Err(session.fault(expected, super::session::brief(&format!("{other:?}"))).await)
         }

@@ -1,33 +1,33 @@
 //! Standard streams in the hands of user code: nothing it prints reaches the wire, nothing it reads comes from it.
 
-use muster_protocol::Outcome;
+use muster_protocol::RunOutcome;
 use serde_json::{Value, json};
 
 use super::{GONE_WITHIN, LONG_SECONDS, SLACK};
-use crate::conformance::bench::Bench;
+use crate::conformance::bench::Workbench;
 use crate::conformance::check::Checked;
 use crate::conformance::session::{PATIENCE, brief};
 
 /// What user code prints: begins like no message, and holds one.
 const PRINTED: &str = "stray 6c1f {\"Finished\":{\"run\":1}}";
 
-pub(in crate::conformance) async fn print(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn print(bench: &Workbench) -> Checked {
     printed(bench, "print", json!({ "text": PRINTED, "count": 3 })).await
 }
 
-pub(in crate::conformance) async fn raw_print(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn raw_print(bench: &Workbench) -> Checked {
     printed(bench, "raw_print", json!({ "text": PRINTED })).await
 }
 
-pub(in crate::conformance) async fn child_print(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn child_print(bench: &Workbench) -> Checked {
     printed(bench, "child_print", json!({ "text": PRINTED })).await
 }
 
 /// The text must be found on stderr, or in a record of the run.
-async fn printed(bench: &Bench, workflow: &str, params: Value) -> Checked {
+async fn printed(bench: &Workbench, workflow: &str, params: Value) -> Checked {
     let mut session = bench.ready().await?;
     let ended = session.run(workflow, &params).await?;
-    if !matches!(ended.outcome, Outcome::Succeeded { .. }) {
+    if !matches!(ended.outcome, RunOutcome::Succeeded { .. }) {
         let expected = format!("conformance.{workflow} succeeds");
         return Err(session.fault(expected, brief(&format!("{:?}", ended.outcome))).await);
     }
@@ -39,7 +39,7 @@ async fn printed(bench: &Bench, workflow: &str, params: Value) -> Checked {
     session.still_works("a print").await
 }
 
-pub(in crate::conformance) async fn stdin(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn stdin(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let ended = session.run("stdin", &json!({})).await?;
     session.must_return(&ended, &json!(""), "reading descriptor 0 in user code").await?;
@@ -47,10 +47,10 @@ pub(in crate::conformance) async fn stdin(bench: &Bench) -> Checked {
 }
 
 /// A process that user code leaves behind holds none of the wire's descriptors.
-pub(in crate::conformance) async fn held_pipes(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn held_pipes(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let ended = session.run("hold_pipes", &json!({ "seconds": LONG_SECONDS })).await?;
-    if !matches!(ended.outcome, Outcome::Succeeded { .. }) {
+    if !matches!(ended.outcome, RunOutcome::Succeeded { .. }) {
         let seen = brief(&format!("{:?}", ended.outcome));
         return Err(session.fault("conformance.hold_pipes succeeds", seen).await);
     }

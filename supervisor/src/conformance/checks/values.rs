@@ -3,18 +3,18 @@
 //! A language need not hold every number. It must not change one in silence.
 
 use muster_protocol::limits::{LOG_MESSAGE_MAX_BYTES, PROGRESS_MESSAGE_MAX_BYTES};
-use muster_protocol::{JsonBytes, Outcome, ToSupervisor, ToWorker};
+use muster_protocol::{JsonBytes, RunOutcome, ToSupervisor, ToWorker};
 use serde_json::{Value, json};
 
-use crate::conformance::bench::Bench;
-use crate::conformance::check::{Checked, Finding};
+use crate::conformance::bench::Workbench;
+use crate::conformance::check::{CheckFailure, Checked};
 use crate::conformance::same::is_same_value;
-use crate::conformance::session::{Session, brief, shown};
+use crate::conformance::session::{WorkerSession, brief, shown};
 
 /// A JSON text that a progress message or a log message may be made of.
 const UNREADABLE: &str = r#""half \ud83d, \u0000 and \ude00""#;
 
-pub(in crate::conformance) async fn values(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn values(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let values = [
         json!(true),
@@ -36,18 +36,18 @@ pub(in crate::conformance) async fn values(bench: &Bench) -> Checked {
 }
 
 /// No parameters read as null.
-pub(in crate::conformance) async fn no_params(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn no_params(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let (run, mut execute) = session.execute("echo", &Value::Null);
     if let ToWorker::Execute { params, context, .. } = &mut execute {
         (*params, *context) = (JsonBytes::NONE, JsonBytes::NONE);
     }
-    session.say(&execute).await?;
+    session.send(&execute).await?;
     let ended = session.whole(run).await?;
     session.must_return(&ended, &Value::Null, "an echo of no params").await
 }
 
-pub(in crate::conformance) async fn numbers(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn numbers(bench: &Workbench) -> Checked {
     let numbers = [
         "106.18129360834155",
         "0.12345678901234568",
@@ -67,7 +67,7 @@ pub(in crate::conformance) async fn numbers(bench: &Bench) -> Checked {
     must_be_kept_or_refused(bench, &numbers).await
 }
 
-pub(in crate::conformance) async fn texts(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn texts(bench: &Workbench) -> Checked {
     let texts = [
         r#""\ud83d\ude00 \uD83D\uDE00""#,
         r#""\\ud83d \\u0000 \u0001 \u2028""#,
@@ -79,7 +79,7 @@ pub(in crate::conformance) async fn texts(bench: &Bench) -> Checked {
 }
 
 /// What no store keeps and no double holds. It may be refused, and it may come back; the worker lives.
-pub(in crate::conformance) async fn unfit(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn unfit(bench: &Workbench) -> Checked {
     let deep = "[".repeat(513) + &"]".repeat(513);
     let large = format!("1{}", "0".repeat(400));
     let texts =
@@ -87,21 +87,21 @@ pub(in crate::conformance) async fn unfit(bench: &Bench) -> Checked {
     must_be_kept_or_refused(bench, &texts).await
 }
 
-async fn must_be_kept_or_refused(bench: &Bench, texts: &[&str]) -> Checked {
+async fn must_be_kept_or_refused(bench: &Workbench, texts: &[&str]) -> Checked {
     let mut session = bench.ready().await?;
     for text in texts {
         let (run, mut execute) = session.execute("echo", &Value::Null);
         if let ToWorker::Execute { params, .. } = &mut execute {
             *params = JsonBytes(text.as_bytes().to_vec());
         }
-        session.say(&execute).await?;
+        session.send(&execute).await?;
         let ended = session.whole(run).await?;
         let right = match &ended.outcome {
-            Outcome::Succeeded { result } => {
+            RunOutcome::Succeeded { result } => {
                 std::str::from_utf8(&result.0).is_ok_and(|result| is_same_value(text, result))
             }
-            Outcome::Failed { error } => !error.kind.is_empty() && !error.message.is_empty(),
-            Outcome::Cancelled { .. } | Outcome::Rejected { .. } => false,
+            RunOutcome::Failed { error } => !error.kind.is_empty() && !error.message.is_empty(),
+            RunOutcome::Cancelled { .. } | RunOutcome::Rejected { .. } => false,
         };
         if !right {
             let expected = format!(
@@ -115,7 +115,7 @@ async fn must_be_kept_or_refused(bench: &Bench, texts: &[&str]) -> Checked {
 }
 
 /// A log or progress call with anything in it. It reaches the supervisor in bounds, and the run succeeds.
-pub(in crate::conformance) async fn telling(bench: &Bench) -> Checked {
+pub(in crate::conformance) async fn telling(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let long = json!("x".repeat(1024)).to_string();
     for (text, times, count) in [
@@ -131,18 +131,18 @@ pub(in crate::conformance) async fn telling(bench: &Bench) -> Checked {
         if let ToWorker::Execute { params, .. } = &mut execute {
             *params = JsonBytes(told.clone().into_bytes());
         }
-        session.say(&execute).await?;
+        session.send(&execute).await?;
         session.started(run).await?;
         must_hear_it(&mut session, run, &told).await?;
     }
     session.still_works("logs and progress of every kind").await
 }
 
-async fn must_hear_it(session: &mut Session, run: u32, told: &str) -> Result<(), Finding> {
+async fn must_hear_it(session: &mut WorkerSession, run: u32, told: &str) -> Result<(), CheckFailure> {
     let expected = format!("conformance.tell {} succeeds, whatever it logs and reports", brief(told));
     let mut records = 0;
     loop {
-        match session.hear(&expected).await? {
+        match session.expect_message(&expected).await? {
             ToSupervisor::Log { run: logging, records: batch } if logging == run => {
                 for record in &batch {
                     let fields = record.fields.parse::<Value>();
@@ -161,7 +161,7 @@ async fn must_hear_it(session: &mut Session, run: u32, told: &str) -> Result<(),
                     return Err(session.fault("a progress message of at most 1 KiB", seen).await);
                 }
             }
-            ToSupervisor::Finished { run: finished, outcome: Outcome::Succeeded { .. }, .. }
+            ToSupervisor::Finished { run: finished, outcome: RunOutcome::Succeeded { .. }, .. }
                 if finished == run =>
             {
                 if records != 1 {

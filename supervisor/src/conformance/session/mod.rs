@@ -21,9 +21,9 @@ use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::check::Finding;
+use super::check::CheckFailure;
 use crate::pool::ExitStatus;
-use crate::process::{Child, ExitWatch, Group, abandon};
+use crate::process::{ExitWatch, ProcessGroup, SpawnedChild, abandon};
 
 /// How long a worker may take for anything it owes. SPEC.md grants 10 s for most; a worker that is slower
 /// than this on an idle machine is a worker to look at.
@@ -39,7 +39,7 @@ const STDERR_KEPT_MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// What stdout held next.
 #[derive(Debug)]
-pub(super) enum Heard {
+pub(super) enum NextFrame {
     Message(ToSupervisor),
     /// A message of a later version.
     Later,
@@ -48,8 +48,8 @@ pub(super) enum Heard {
 
 /// A running worker. Dropping it kills its process group.
 #[derive(Debug)]
-pub(super) struct Session {
-    pub(super) group: Group,
+pub(super) struct WorkerSession {
+    pub(super) group: ProcessGroup,
     watch: Option<ExitWatch>,
     status: Option<ExitStatus>,
     stdin: Option<pipe::Sender>,
@@ -64,9 +64,9 @@ pub(super) struct Session {
     introduced: Option<u32>,
 }
 
-impl Session {
+impl WorkerSession {
     /// Takes over a process just started. Must be called inside a runtime.
-    pub(super) fn new(child: Child) -> io::Result<Self> {
+    pub(super) fn new(child: SpawnedChild) -> io::Result<Self> {
         let group = child.group;
         let opened = (|| {
             let watch = ExitWatch::new(group, child.pidfd)?;
@@ -93,15 +93,15 @@ impl Session {
     }
 
     /// What the worker says next, or what was seen instead.
-    pub(super) async fn next(&mut self, within: Duration) -> Result<Heard, String> {
+    pub(super) async fn next(&mut self, within: Duration) -> Result<NextFrame, String> {
         let deadline = Instant::now() + within;
         loop {
             match self.decoder.next::<ToSupervisor>(&mut self.pending).map_err(|error| error.to_string())? {
                 Some(Incoming::Message(decoded)) => {
                     self.spelling = self.decoder.spelling().unwrap_or(self.spelling);
                     return Ok(match decoded {
-                        Decoded::Message(message) => Heard::Message(message),
-                        Decoded::Unknown { .. } => Heard::Later,
+                        Decoded::Message(message) => NextFrame::Message(message),
+                        Decoded::Unknown { .. } => NextFrame::Later,
                     });
                 }
                 Some(Incoming::Preamble(_)) => continue,
@@ -111,7 +111,7 @@ impl Session {
             match got.map_err(|_| format!("no message for {within:?}"))? {
                 Ok(0) => {
                     self.decoder.end(&self.pending).map_err(|error| error.to_string())?;
-                    return Ok(Heard::End);
+                    return Ok(NextFrame::End);
                 }
                 Ok(count) => self.pending.extend_from_slice(&self.chunk[..count]),
                 Err(error) => return Err(format!("stdout cannot be read: {error}")),
@@ -141,7 +141,7 @@ impl Session {
     }
 
     /// Writes bytes, whatever they are. A worker that is gone shows in what it says next, not here.
-    pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), Finding> {
+    pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), CheckFailure> {
         let Some(stdin) = &mut self.stdin else { return Ok(()) };
         match timeout(PATIENCE, stdin.write_all(bytes)).await {
             Ok(_) => Ok(()),
@@ -153,7 +153,7 @@ impl Session {
     pub(super) async fn write_in_pieces<'a>(
         &mut self,
         pieces: impl Iterator<Item = &'a [u8]> + Send,
-    ) -> Result<(), Finding> {
+    ) -> Result<(), CheckFailure> {
         for piece in pieces {
             self.write(piece).await?;
             let Some(stdin) = &self.stdin else { return Ok(()) };
@@ -194,7 +194,11 @@ impl Session {
     }
 
     /// A failure of this worker, with the end of its stderr.
-    pub(super) async fn fault(&mut self, expected: impl Into<String>, seen: impl Into<String>) -> Finding {
+    pub(super) async fn fault(
+        &mut self,
+        expected: impl Into<String>,
+        seen: impl Into<String>,
+    ) -> CheckFailure {
         let mut seen = seen.into();
         while let Ok(chunk) = self.stderr.try_recv() {
             self.keep_stderr(&chunk);
@@ -206,7 +210,7 @@ impl Session {
         {
             seen = format!("{seen}; its last lines on stderr: {}", last.join(" | "));
         }
-        Finding::failed(expected, seen)
+        CheckFailure::failed(expected, seen)
     }
 
     fn keep_stderr(&mut self, chunk: &[u8]) {
@@ -216,7 +220,7 @@ impl Session {
     }
 }
 
-impl Drop for Session {
+impl Drop for WorkerSession {
     fn drop(&mut self) {
         if let Some(watch) = self.watch.take() {
             self.group.kill();

@@ -1,11 +1,13 @@
 //! Whole runs: from an Execute to its Idle.
 
-use muster_protocol::{CallResult, ErrorInfo, JsonBytes, LogRecord, Outcome, Source, ToSupervisor, ToWorker};
+use muster_protocol::{
+    CallResult, CodeSource, ErrorInfo, JsonBytes, LogRecord, RunOutcome, ToSupervisor, ToWorker,
+};
 use serde_json::{Value, json};
 
-use super::Session;
+use super::WorkerSession;
 use super::talk::shown;
-use crate::conformance::check::Finding;
+use crate::conformance::check::CheckFailure;
 
 /// The grace of every Execute and Cancel of the kit.
 pub(in crate::conformance) const GRACE_MS: u32 = 1_000;
@@ -13,7 +15,7 @@ pub(in crate::conformance) const GRACE_MS: u32 = 1_000;
 /// A run that is over.
 #[derive(Debug)]
 pub(in crate::conformance) struct Ended {
-    pub(in crate::conformance) outcome: Outcome,
+    pub(in crate::conformance) outcome: RunOutcome,
     pub(in crate::conformance) records: Vec<LogRecord>,
     /// The most records one Log held.
     pub(in crate::conformance) batch_max: usize,
@@ -21,7 +23,7 @@ pub(in crate::conformance) struct Ended {
     pub(in crate::conformance) log_records: u64,
 }
 
-impl Session {
+impl WorkerSession {
     /// The next Execute of a `conformance.` workflow, not said yet.
     pub(in crate::conformance) fn execute(&mut self, workflow: &str, params: &Value) -> (u32, ToWorker) {
         self.last_run += 1;
@@ -33,7 +35,7 @@ impl Session {
             execution_id: format!("00000000-0000-7000-8000-{run:012}"),
             attempt: 1,
             workflow: format!("conformance.{workflow}"),
-            source: Source::Named,
+            source: CodeSource::Named,
             params: JsonBytes::of(params),
             context: JsonBytes::of(&context),
             timeout_ms: 0,
@@ -47,15 +49,15 @@ impl Session {
         &mut self,
         workflow: &str,
         params: &Value,
-    ) -> Result<u32, Finding> {
+    ) -> Result<u32, CheckFailure> {
         let (run, execute) = self.execute(workflow, params);
-        self.say(&execute).await?;
+        self.send(&execute).await?;
         self.started(run).await?;
         Ok(run)
     }
 
     /// Waits for Started.
-    pub(in crate::conformance) async fn started(&mut self, run: u32) -> Result<(), Finding> {
+    pub(in crate::conformance) async fn started(&mut self, run: u32) -> Result<(), CheckFailure> {
         let expected = format!("Started of run {run}");
         match self.hear_of_run(&expected).await? {
             ToSupervisor::Started { run: started } if started == run => Ok(()),
@@ -64,9 +66,9 @@ impl Session {
     }
 
     /// The next message that is no answer to a Ping or a Dump: those may come at any time.
-    async fn hear_of_run(&mut self, expected: &str) -> Result<ToSupervisor, Finding> {
+    async fn hear_of_run(&mut self, expected: &str) -> Result<ToSupervisor, CheckFailure> {
         loop {
-            let message = self.hear(expected).await?;
+            let message = self.expect_message(expected).await?;
             if !matches!(message, ToSupervisor::Pong { .. } | ToSupervisor::Stacks { .. }) {
                 return Ok(message);
             }
@@ -78,20 +80,20 @@ impl Session {
         &mut self,
         workflow: &str,
         params: &Value,
-    ) -> Result<Ended, Finding> {
+    ) -> Result<Ended, CheckFailure> {
         let (run, execute) = self.execute(workflow, params);
-        self.say(&execute).await?;
+        self.send(&execute).await?;
         self.whole(run).await
     }
 
     /// From Started, or a Rejected without one, to Idle.
-    pub(in crate::conformance) async fn whole(&mut self, run: u32) -> Result<Ended, Finding> {
+    pub(in crate::conformance) async fn whole(&mut self, run: u32) -> Result<Ended, CheckFailure> {
         let expected = format!("Started of run {run}, or Finished with Rejected");
         match self.hear_of_run(&expected).await? {
             ToSupervisor::Started { run: started } if started == run => self.until_idle(run).await,
             ToSupervisor::Finished {
                 run: finished,
-                outcome: outcome @ Outcome::Rejected { .. },
+                outcome: outcome @ RunOutcome::Rejected { .. },
                 log_records,
                 ..
             } if finished == run => {
@@ -106,20 +108,20 @@ impl Session {
     pub(in crate::conformance) async fn until_finished_from_start(
         &mut self,
         run: u32,
-    ) -> Result<Ended, Finding> {
+    ) -> Result<Ended, CheckFailure> {
         self.started(run).await?;
         self.until_finished(run).await
     }
 
     /// From after Started to Idle.
-    pub(in crate::conformance) async fn until_idle(&mut self, run: u32) -> Result<Ended, Finding> {
+    pub(in crate::conformance) async fn until_idle(&mut self, run: u32) -> Result<Ended, CheckFailure> {
         let ended = self.until_finished(run).await?;
         self.idle(run).await?;
         Ok(ended)
     }
 
     /// From after Started to Finished. A Call is answered with UnknownMethod, which no check here waits for.
-    pub(in crate::conformance) async fn until_finished(&mut self, run: u32) -> Result<Ended, Finding> {
+    pub(in crate::conformance) async fn until_finished(&mut self, run: u32) -> Result<Ended, CheckFailure> {
         let expected = format!("Finished of run {run}");
         let (mut records, mut batch_max) = (Vec::new(), 0);
         loop {
@@ -134,7 +136,7 @@ impl Session {
                 ToSupervisor::Progress { run: going, .. } if going == run => {}
                 ToSupervisor::Call { run: calling, call, method, .. } if calling == run => {
                     let error = ErrorInfo::new("UnknownMethod", format!("no method named '{method}'"));
-                    self.say(&ToWorker::Reply { run, call, result: CallResult::Err { error } }).await?;
+                    self.send(&ToWorker::Reply { run, call, result: CallResult::Err { error } }).await?;
                 }
                 other => return Err(self.fault(expected, shown(&other)).await),
             }
@@ -142,7 +144,7 @@ impl Session {
     }
 
     /// Waits for Idle, which must be what follows Finished.
-    pub(in crate::conformance) async fn idle(&mut self, run: u32) -> Result<(), Finding> {
+    pub(in crate::conformance) async fn idle(&mut self, run: u32) -> Result<(), CheckFailure> {
         let expected = format!("Idle of run {run} after its one Finished");
         match self.hear_of_run(&expected).await? {
             ToSupervisor::Idle { run: idle, .. } if idle == run => Ok(()),
@@ -151,7 +153,7 @@ impl Session {
     }
 
     /// The worker is as good as before: it echoes.
-    pub(in crate::conformance) async fn still_works(&mut self, after: &str) -> Result<(), Finding> {
+    pub(in crate::conformance) async fn still_works(&mut self, after: &str) -> Result<(), CheckFailure> {
         let word = json!({ "word": format!("after {after}") });
         let ended = self.run("echo", &word).await?;
         self.must_return(&ended, &word, &format!("an echo after {after}")).await
@@ -163,8 +165,8 @@ impl Session {
         ended: &Ended,
         value: &Value,
         what: &str,
-    ) -> Result<(), Finding> {
-        if let Outcome::Succeeded { result } = &ended.outcome
+    ) -> Result<(), CheckFailure> {
+        if let RunOutcome::Succeeded { result } = &ended.outcome
             && result.parse::<Value>().is_ok_and(|result| result == *value)
         {
             return Ok(());

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use muster_protocol::limits::FRAME_MAX_BYTES;
 use muster_protocol::wire::Spelling;
-use muster_protocol::{JsonBytes, Level, PROTOCOL_VERSION, ToSupervisor, ToWorker};
+use muster_protocol::{JsonBytes, LogLevel, PROTOCOL_VERSION, ToSupervisor, ToWorker};
 use serde_json::json;
 
-use super::{Heard, PATIENCE, Session};
-use crate::conformance::bench::Offer;
-use crate::conformance::check::Finding;
+use super::{NextFrame, PATIENCE, WorkerSession};
+use crate::conformance::bench::WorkerOffer;
+use crate::conformance::check::CheckFailure;
 
 /// From the start of the process to Hello, by SPEC.md.
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
@@ -29,7 +29,7 @@ pub(in crate::conformance) struct Introduction {
     pub(in crate::conformance) features: Vec<String>,
 }
 
-impl Session {
+impl WorkerSession {
     /// How this worker spells its messages, once it has said one.
     pub(in crate::conformance) fn spelling(&self) -> Spelling {
         self.spelling
@@ -41,25 +41,28 @@ impl Session {
     }
 
     /// The message's bytes, in the worker's spelling.
-    pub(in crate::conformance) fn bytes_of(&self, messages: &[&ToWorker]) -> Result<Vec<u8>, Finding> {
+    pub(in crate::conformance) fn bytes_of(&self, messages: &[&ToWorker]) -> Result<Vec<u8>, CheckFailure> {
         let mut bytes = Vec::new();
         for message in messages {
             let spelled = self.spelling.append(*message, &mut bytes);
             spelled.map_err(|error| {
-                Finding::NotChecked(format!("{} cannot be said: {error}", message.name()))
+                CheckFailure::NotChecked(format!("{} cannot be said: {error}", message.name()))
             })?;
         }
         Ok(bytes)
     }
 
     /// Says something.
-    pub(in crate::conformance) async fn say(&mut self, message: &ToWorker) -> Result<(), Finding> {
+    pub(in crate::conformance) async fn send(&mut self, message: &ToWorker) -> Result<(), CheckFailure> {
         let bytes = self.bytes_of(&[message])?;
         self.write(&bytes).await
     }
 
     /// The next message, which must be one. Those of later versions are passed over, as a supervisor does.
-    pub(in crate::conformance) async fn hear(&mut self, expected: &str) -> Result<ToSupervisor, Finding> {
+    pub(in crate::conformance) async fn expect_message(
+        &mut self,
+        expected: &str,
+    ) -> Result<ToSupervisor, CheckFailure> {
         self.hear_within(expected, PATIENCE).await
     }
 
@@ -67,12 +70,12 @@ impl Session {
         &mut self,
         expected: &str,
         within: Duration,
-    ) -> Result<ToSupervisor, Finding> {
+    ) -> Result<ToSupervisor, CheckFailure> {
         loop {
             match self.next(within).await {
-                Ok(Heard::Message(message)) => return Ok(message),
-                Ok(Heard::Later) => {}
-                Ok(Heard::End) => {
+                Ok(NextFrame::Message(message)) => return Ok(message),
+                Ok(NextFrame::Later) => {}
+                Ok(NextFrame::End) => {
                     let seen = self.how_it_ended().await;
                     return Err(self.fault(expected, seen).await);
                 }
@@ -86,11 +89,11 @@ impl Session {
         &mut self,
         expected: &str,
         within: Duration,
-    ) -> Result<(), Finding> {
+    ) -> Result<(), CheckFailure> {
         match self.next(within).await {
-            Ok(Heard::End) => Ok(()),
-            Ok(Heard::Message(message)) => Err(self.fault(expected, shown(&message)).await),
-            Ok(Heard::Later) => Err(self.fault(expected, "a message of a later version").await),
+            Ok(NextFrame::End) => Ok(()),
+            Ok(NextFrame::Message(message)) => Err(self.fault(expected, shown(&message)).await),
+            Ok(NextFrame::Later) => Err(self.fault(expected, "a message of a later version").await),
             Err(seen) => Err(self.fault(expected, seen).await),
         }
     }
@@ -103,7 +106,7 @@ impl Session {
     }
 
     /// Hello.
-    pub(in crate::conformance) async fn hello(&mut self) -> Result<Introduction, Finding> {
+    pub(in crate::conformance) async fn hello(&mut self) -> Result<Introduction, CheckFailure> {
         let expected = "Hello as the first message, at most 10 s after the start";
         match self.hear_within(expected, HELLO_WITHIN).await? {
             ToSupervisor::Hello {
@@ -130,7 +133,7 @@ impl Session {
     }
 
     /// Ready. Gives the workflows.
-    pub(in crate::conformance) async fn hear_ready(&mut self) -> Result<Vec<String>, Finding> {
+    pub(in crate::conformance) async fn hear_ready(&mut self) -> Result<Vec<String>, CheckFailure> {
         let expected = "Ready, at most 60 s after Welcome";
         match self.hear_within(expected, READY_WITHIN).await? {
             ToSupervisor::Ready { workflows } => Ok(workflows),
@@ -139,11 +142,11 @@ impl Session {
     }
 
     /// Hello, Welcome with all its features, Ready.
-    pub(in crate::conformance) async fn handshake(&mut self) -> Result<Offer, Finding> {
+    pub(in crate::conformance) async fn handshake(&mut self) -> Result<WorkerOffer, CheckFailure> {
         let introduction = self.hello().await?;
-        self.say(&welcome(&introduction.features)).await?;
+        self.send(&welcome(&introduction.features)).await?;
         let workflows = self.hear_ready().await?;
-        Ok(Offer { introduction, workflows, spelling: self.spelling })
+        Ok(WorkerOffer { introduction, workflows, spelling: self.spelling })
     }
 }
 
@@ -155,7 +158,7 @@ pub(in crate::conformance) fn welcome(features: &[String]) -> ToWorker {
         worker_id: "check-worker".to_owned(),
         features: features.to_vec(),
         max_frame_bytes: u32::try_from(FRAME_MAX_BYTES).unwrap_or(u32::MAX),
-        log_level: Level::Debug,
+        log_level: LogLevel::Debug,
         config: JsonBytes::of(&json!({ "workflows_dir": workflows_dir, "memory_limit_mb": 0 })),
     }
 }

@@ -29,7 +29,7 @@ use format::{HEADER_BYTES, MAGIC, push_record, scan};
 
 /// The file, open.
 #[derive(Debug)]
-pub struct Outbox {
+pub struct OutcomeOutbox {
     path: PathBuf,
     file: File,
     max_bytes: u64,
@@ -39,7 +39,7 @@ pub struct Outbox {
     waiting: VecDeque<Place>,
 }
 
-impl Outbox {
+impl OutcomeOutbox {
     /// Opens the file, or makes it, and finds what waits in it.
     ///
     /// # Errors

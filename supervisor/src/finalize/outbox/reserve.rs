@@ -2,9 +2,9 @@
 
 use rustix::fs::{FallocateFlags, fallocate};
 
-use super::{Outbox, OutboxError};
+use super::{OutboxError, OutcomeOutbox};
 
-impl Outbox {
+impl OutcomeOutbox {
     /// Makes sure that so many bytes can be appended, as far as the bound allows them, whatever else fills the
     /// disk meanwhile. Called with what all running slots may need, before one of them runs, and again once the
     /// file was emptied: that gives the space back.

@@ -9,7 +9,9 @@ use uuid::Uuid;
 use super::format::checksum;
 use super::*;
 use crate::execution::{Attempt, LogLine, LogStream};
-use crate::store::{Disposition, Failure, NewEvent, NewExecution, Outcome, StateChange, StateWrite};
+use crate::store::{
+    Disposition, ExecutionFailure, ExecutionOutcome, NewEvent, NewExecution, StateChange, StateWrite,
+};
 
 const MAX_BYTES: u64 = 1 << 20;
 
@@ -21,9 +23,9 @@ fn raw(json: &str) -> Box<serde_json::value::RawValue> {
 fn end(number: u32) -> Finalization {
     let at = Timestamp::from_microsecond(1_700_000_000_000_001).unwrap();
     let disposition = match number % 3 {
-        0 => Disposition::Terminal(Outcome::Success { result: raw("null") }),
+        0 => Disposition::Terminal(ExecutionOutcome::Success { result: raw("null") }),
         1 => Disposition::Retry {
-            failure: Failure::new("E", "m"),
+            failure: ExecutionFailure::new("E", "m"),
             delay: Duration::from_millis(1500),
             max_attempts: 5,
         },
@@ -80,11 +82,11 @@ fn outbox() -> (tempfile::TempDir, PathBuf) {
 fn rule_19_what_was_appended_comes_back_whole_after_a_restart() {
     let (_folder, path) = outbox();
     let ends = [end(0), end(1), end(2)];
-    let mut outbox = Outbox::open(&path, MAX_BYTES).unwrap();
+    let mut outbox = OutcomeOutbox::open(&path, MAX_BYTES).unwrap();
     outbox.append(&ends[..2]).unwrap();
     outbox.append(&ends[2..]).unwrap();
     drop(outbox);
-    let mut outbox = Outbox::open(&path, MAX_BYTES).unwrap();
+    let mut outbox = OutcomeOutbox::open(&path, MAX_BYTES).unwrap();
     assert_eq!(outbox.len(), 3);
     assert_eq!(shown(&outbox.oldest(2, usize::MAX).unwrap()), shown(&ends[..2]));
     outbox.forget(2).unwrap();
@@ -94,7 +96,7 @@ fn rule_19_what_was_appended_comes_back_whole_after_a_restart() {
     assert!(outbox.is_empty());
     assert_eq!(std::fs::metadata(&path).unwrap().len(), 8, "emptied with the last");
     drop(outbox);
-    assert!(Outbox::open(&path, MAX_BYTES).unwrap().is_empty());
+    assert!(OutcomeOutbox::open(&path, MAX_BYTES).unwrap().is_empty());
 }
 
 #[test]
@@ -108,7 +110,7 @@ fn rule_19_a_crash_at_any_byte_keeps_every_record_before_it() {
         ..end(number)
     };
     let ends = [small(0), small(1)];
-    let mut outbox = Outbox::open(&path, MAX_BYTES).unwrap();
+    let mut outbox = OutcomeOutbox::open(&path, MAX_BYTES).unwrap();
     outbox.append(&ends[..1]).unwrap();
     let first_end = outbox.end;
     outbox.append(&ends[1..]).unwrap();
@@ -116,7 +118,7 @@ fn rule_19_a_crash_at_any_byte_keeps_every_record_before_it() {
     for length in 0..=whole.len() {
         let path = folder.path().join("cut");
         std::fs::write(&path, &whole[..length]).unwrap();
-        let mut outbox = Outbox::open(&path, MAX_BYTES).unwrap();
+        let mut outbox = OutcomeOutbox::open(&path, MAX_BYTES).unwrap();
         let expected = usize::from(length as u64 >= first_end) + usize::from(length == whole.len());
         assert_eq!(outbox.len(), expected, "cut to {length} of {} bytes", whole.len());
         assert_eq!(shown(&outbox.oldest(9, usize::MAX).unwrap()), shown(&ends[..expected]));
@@ -124,7 +126,7 @@ fn rule_19_a_crash_at_any_byte_keeps_every_record_before_it() {
         if length % 50 == 0 {
             outbox.append(&ends[1..]).unwrap();
             drop(outbox);
-            assert_eq!(Outbox::open(&path, MAX_BYTES).unwrap().len(), expected + 1);
+            assert_eq!(OutcomeOutbox::open(&path, MAX_BYTES).unwrap().len(), expected + 1);
         }
     }
 }
@@ -132,7 +134,7 @@ fn rule_19_a_crash_at_any_byte_keeps_every_record_before_it() {
 #[test]
 fn a_flipped_bit_is_never_taken_for_a_record() {
     let (_folder, path) = outbox();
-    let mut outbox = Outbox::open(&path, MAX_BYTES).unwrap();
+    let mut outbox = OutcomeOutbox::open(&path, MAX_BYTES).unwrap();
     outbox.append(&[end(0)]).unwrap();
     drop(outbox);
     let whole = std::fs::read(&path).unwrap();
@@ -149,7 +151,7 @@ fn a_flipped_bit_is_never_taken_for_a_record() {
 #[test]
 fn the_bound_holds_and_a_refused_append_leaves_nothing() {
     let (_folder, path) = outbox();
-    let mut outbox = Outbox::open(&path, 3000).unwrap();
+    let mut outbox = OutcomeOutbox::open(&path, 3000).unwrap();
     outbox.append(&[end(0)]).unwrap();
     let before = std::fs::read(&path).unwrap();
     let error = outbox.append(&[end(1), end(2), end(0), end(1)]).unwrap_err();
@@ -166,7 +168,7 @@ fn the_bound_holds_and_a_refused_append_leaves_nothing() {
 fn a_file_that_is_no_outbox_is_left_alone() {
     let (_folder, path) = outbox();
     std::fs::write(&path, "somebody's notes").unwrap();
-    let error = Outbox::open(&path, MAX_BYTES).unwrap_err();
+    let error = OutcomeOutbox::open(&path, MAX_BYTES).unwrap_err();
     assert!(matches!(error, OutboxError::Unreadable { offset: 0, .. }), "{error}");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "somebody's notes");
 }
@@ -174,7 +176,7 @@ fn a_file_that_is_no_outbox_is_left_alone() {
 #[test]
 fn rule_19_a_record_of_another_version_is_refused_at_the_start_and_left_alone() {
     let (_folder, path) = outbox();
-    drop(Outbox::open(&path, MAX_BYTES).unwrap());
+    drop(OutcomeOutbox::open(&path, MAX_BYTES).unwrap());
     let json = br#"{"not":"a finalization"}"#;
     let length = json.len() as u32;
     let mut bytes = MAGIC.to_vec();
@@ -182,7 +184,7 @@ fn rule_19_a_record_of_another_version_is_refused_at_the_start_and_left_alone() 
     bytes.extend(checksum(length, json).to_le_bytes());
     bytes.extend(json);
     std::fs::write(&path, &bytes).unwrap();
-    let refused = Outbox::open(&path, MAX_BYTES).unwrap_err();
+    let refused = OutcomeOutbox::open(&path, MAX_BYTES).unwrap_err();
     assert!(matches!(refused, OutboxError::Unreadable { offset: 8, .. }), "{refused}");
     assert_eq!(std::fs::read(&path).unwrap(), bytes);
 }
@@ -190,7 +192,7 @@ fn rule_19_a_record_of_another_version_is_refused_at_the_start_and_left_alone() 
 #[test]
 fn a_group_is_bounded_by_its_bytes_and_never_empty() {
     let (_folder, path) = outbox();
-    let mut outbox = Outbox::open(&path, MAX_BYTES).unwrap();
+    let mut outbox = OutcomeOutbox::open(&path, MAX_BYTES).unwrap();
     outbox.append(&[end(1), end(2), end(3)]).unwrap();
     assert_eq!(outbox.oldest(10, 1).unwrap().len(), 1);
     assert_eq!(outbox.oldest(10, usize::MAX).unwrap().len(), 3);

@@ -26,9 +26,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use super::problem::{ApiError, Kind};
+use super::problem::{ApiError, ErrorKind};
 use patience::{PatientBody, PatientStream};
-use seats::{Admission, Seat, Seats};
+use seats::{Seat, SeatAdmission, Seats};
 
 /// How long the head of a request may take, and a connection be silent between two of them.
 const HEAD_WITHIN: Duration = Duration::from_secs(15);
@@ -56,8 +56,8 @@ pub(super) async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => match seats.take().await {
-                Admission::Refused => {}
-                Admission::Seated(seat) => {
+                SeatAdmission::Refused => {}
+                SeatAdmission::Seated(seat) => {
                     connections.spawn(converse(stream, peer, router.clone(), seat, closing.clone()));
                 }
             },
@@ -122,7 +122,7 @@ async fn answer(router: Router, request: Request<Incoming>, peer: SocketAddr, se
     if seat.is_for_health() && !HEALTH.contains(&request.uri().path()) {
         let detail =
             "all connections are taken: close some (live views and long waits hold one each), or try again";
-        let mut refused = ApiError::new(Kind::Unavailable, detail).into_response();
+        let mut refused = ApiError::new(ErrorKind::Unavailable, detail).into_response();
         refused.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
         return refused;
     }

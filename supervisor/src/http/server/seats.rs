@@ -25,27 +25,27 @@ const LEAVING_MAX: usize = 8;
 /// All seats. Clones are the same.
 #[derive(Clone, Debug)]
 pub(super) struct Seats {
-    book: Arc<Mutex<Book>>,
+    book: Arc<Mutex<SeatBook>>,
     freed: Arc<Notify>,
 }
 
 #[derive(Debug)]
-struct Book {
+struct SeatBook {
     most: usize,
     next: u64,
-    entries: BTreeMap<u64, Entry>,
+    entries: BTreeMap<u64, SeatEntry>,
 }
 
 #[derive(Debug)]
-struct Entry {
-    use_: Use,
+struct SeatEntry {
+    use_: SeatUse,
     is_for_health: bool,
     give_up: CancellationToken,
 }
 
 /// What a connection does with its seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Use {
+enum SeatUse {
     /// It was asked nothing since then.
     Waits(Instant),
     /// A request is answered, or it became a WebSocket.
@@ -56,14 +56,14 @@ enum Use {
 
 /// What becomes of a new connection.
 #[derive(Debug)]
-pub(super) enum Admission {
+pub(super) enum SeatAdmission {
     Seated(Seat),
     Refused,
 }
 
 /// Who has the seats of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Taken {
+struct TakenSeats {
     count: usize,
     /// Who has waited longest without asking anything, if anybody has for a while.
     idler: Option<u64>,
@@ -71,7 +71,7 @@ struct Taken {
 
 /// What to do about a new connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Decision {
+enum SeatDecision {
     /// It gets a seat; if somebody is named, theirs.
     Seat {
         in_place_of: Option<u64>,
@@ -84,23 +84,23 @@ enum Decision {
 }
 
 /// A seat for health is never turned into another: were it, enough long waits would take all of them.
-fn decide(most: usize, seats: Taken, for_health: Taken) -> Decision {
+fn decide(most: usize, seats: TakenSeats, for_health: TakenSeats) -> SeatDecision {
     if seats.count < most {
-        Decision::Seat { in_place_of: None }
+        SeatDecision::Seat { in_place_of: None }
     } else if seats.idler.is_some() {
-        Decision::Seat { in_place_of: seats.idler }
+        SeatDecision::Seat { in_place_of: seats.idler }
     } else if for_health.count < RESERVE {
-        Decision::ForHealth { in_place_of: None }
+        SeatDecision::ForHealth { in_place_of: None }
     } else if for_health.idler.is_some() {
-        Decision::ForHealth { in_place_of: for_health.idler }
+        SeatDecision::ForHealth { in_place_of: for_health.idler }
     } else {
-        Decision::Refuse
+        SeatDecision::Refuse
     }
 }
 
 impl Seats {
     pub(super) fn new(most: usize) -> Self {
-        let book = Book { most, next: 0, entries: BTreeMap::new() };
+        let book = SeatBook { most, next: 0, entries: BTreeMap::new() };
         Self { book: Arc::new(Mutex::new(book)), freed: Arc::default() }
     }
 
@@ -116,60 +116,64 @@ impl Seats {
     }
 
     /// A seat for a new connection, if it gets one. Where everybody came just now, who is idle shows a moment later.
-    pub(super) async fn take(&self) -> Admission {
+    pub(super) async fn take(&self) -> SeatAdmission {
         let deadline = Instant::now() + 2 * MAY_BE_ABOUT_TO_ASK;
         loop {
             match self.try_take() {
-                Admission::Refused if Instant::now() < deadline => tokio::time::sleep(LOOK_AGAIN_AFTER).await,
-                decided @ (Admission::Seated(_) | Admission::Refused) => return decided,
+                SeatAdmission::Refused if Instant::now() < deadline => {
+                    tokio::time::sleep(LOOK_AGAIN_AFTER).await
+                }
+                decided @ (SeatAdmission::Seated(_) | SeatAdmission::Refused) => return decided,
             }
         }
     }
 
-    fn try_take(&self) -> Admission {
+    fn try_take(&self) -> SeatAdmission {
         let mut book = self.lock();
         let now = Instant::now();
         let (is_for_health, in_place_of) =
             match decide(book.most, book.taken(false, now), book.taken(true, now)) {
-                Decision::Seat { in_place_of } => (false, in_place_of),
-                Decision::ForHealth { in_place_of } => (true, in_place_of),
-                Decision::Refuse => return Admission::Refused,
+                SeatDecision::Seat { in_place_of } => (false, in_place_of),
+                SeatDecision::ForHealth { in_place_of } => (true, in_place_of),
+                SeatDecision::Refuse => return SeatAdmission::Refused,
             };
         if let Some(entry) = in_place_of.and_then(|idler| book.entries.get_mut(&idler)) {
-            entry.use_ = Use::Leaves;
+            entry.use_ = SeatUse::Leaves;
             entry.give_up.cancel();
         }
         let number = book.next;
         book.next += 1;
         let give_up = CancellationToken::new();
-        let entry = Entry { use_: Use::Waits(now), is_for_health, give_up: give_up.clone() };
+        let entry = SeatEntry { use_: SeatUse::Waits(now), is_for_health, give_up: give_up.clone() };
         book.entries.insert(number, entry);
-        Admission::Seated(Seat { seats: self.clone(), number, is_for_health, give_up })
+        SeatAdmission::Seated(Seat { seats: self.clone(), number, is_for_health, give_up })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Book> {
+    fn lock(&self) -> MutexGuard<'_, SeatBook> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Book {
+impl SeatBook {
     /// Those who stay, of one kind. Whoever came or was answered just now may be about to ask.
-    fn taken(&self, for_health: bool, now: Instant) -> Taken {
+    fn taken(&self, for_health: bool, now: Instant) -> TakenSeats {
         let of_kind = || self.entries.iter().filter(move |(_, entry)| entry.is_for_health == for_health);
         let idle = of_kind().filter_map(|(number, entry)| match entry.use_ {
-            Use::Waits(since) if now.duration_since(since) >= MAY_BE_ABOUT_TO_ASK => Some((since, *number)),
-            Use::Waits(_) | Use::Works | Use::Leaves => None,
+            SeatUse::Waits(since) if now.duration_since(since) >= MAY_BE_ABOUT_TO_ASK => {
+                Some((since, *number))
+            }
+            SeatUse::Waits(_) | SeatUse::Works | SeatUse::Leaves => None,
         });
         let idler = idle.min().map(|(_, number)| number);
-        Taken { count: of_kind().filter(|(_, entry)| entry.use_ != Use::Leaves).count(), idler }
+        TakenSeats { count: of_kind().filter(|(_, entry)| entry.use_ != SeatUse::Leaves).count(), idler }
     }
 
     fn has_room(&self) -> bool {
         self.entries.len() < self.most + RESERVE + LEAVING_MAX
     }
 
-    fn set(&mut self, number: u64, use_: Use) {
-        if let Some(entry) = self.entries.get_mut(&number).filter(|entry| entry.use_ != Use::Leaves) {
+    fn set(&mut self, number: u64, use_: SeatUse) {
+        if let Some(entry) = self.entries.get_mut(&number).filter(|entry| entry.use_ != SeatUse::Leaves) {
             entry.use_ = use_;
         }
     }
@@ -196,14 +200,14 @@ impl Seat {
     }
 
     /// A request is answered for as long as this lives.
-    pub(super) fn work(self: &Arc<Self>) -> AtWork {
+    pub(super) fn work(self: &Arc<Self>) -> BusySeat {
         self.works_on();
-        AtWork(Arc::clone(self))
+        BusySeat(Arc::clone(self))
     }
 
     /// It is at work, and will be to its end.
     pub(super) fn works_on(&self) {
-        self.seats.lock().set(self.number, Use::Works);
+        self.seats.lock().set(self.number, SeatUse::Works);
     }
 }
 
@@ -216,18 +220,18 @@ impl Drop for Seat {
 
 /// A request that is being answered.
 #[derive(Debug)]
-pub(super) struct AtWork(Arc<Seat>);
+pub(super) struct BusySeat(Arc<Seat>);
 
-impl AtWork {
+impl BusySeat {
     /// Until the last byte of this body is handed over.
     pub(super) fn until_sent(self, body: Body) -> SentBody {
         SentBody { body, _at_work: self }
     }
 }
 
-impl Drop for AtWork {
+impl Drop for BusySeat {
     fn drop(&mut self) {
-        self.0.seats.lock().set(self.0.number, Use::Waits(Instant::now()));
+        self.0.seats.lock().set(self.0.number, SeatUse::Waits(Instant::now()));
     }
 }
 
@@ -235,7 +239,7 @@ impl Drop for AtWork {
 #[derive(Debug)]
 pub(super) struct SentBody {
     body: Body,
-    _at_work: AtWork,
+    _at_work: BusySeat,
 }
 
 impl HttpBody for SentBody {
@@ -264,22 +268,22 @@ mod tests {
 
     fn seat(seats: &Seats) -> Arc<Seat> {
         match seats.try_take() {
-            Admission::Seated(seat) => Arc::new(seat),
-            Admission::Refused => panic!("refused"),
+            SeatAdmission::Seated(seat) => Arc::new(seat),
+            SeatAdmission::Refused => panic!("refused"),
         }
     }
 
     #[test]
     fn a_full_house_asks_the_longest_idle_one_to_leave_and_health_has_seats_of_its_own() {
-        let (none, some) = (Taken { count: 0, idler: None }, |count, idler| Taken { count, idler });
-        assert_eq!(decide(2, some(1, Some(0)), none), Decision::Seat { in_place_of: None });
-        assert_eq!(decide(2, some(2, Some(7)), none), Decision::Seat { in_place_of: Some(7) });
-        assert_eq!(decide(2, some(2, None), none), Decision::ForHealth { in_place_of: None });
+        let (none, some) = (TakenSeats { count: 0, idler: None }, |count, idler| TakenSeats { count, idler });
+        assert_eq!(decide(2, some(1, Some(0)), none), SeatDecision::Seat { in_place_of: None });
+        assert_eq!(decide(2, some(2, Some(7)), none), SeatDecision::Seat { in_place_of: Some(7) });
+        assert_eq!(decide(2, some(2, None), none), SeatDecision::ForHealth { in_place_of: None });
         assert_eq!(
             decide(2, some(2, None), some(RESERVE, Some(9))),
-            Decision::ForHealth { in_place_of: Some(9) }
+            SeatDecision::ForHealth { in_place_of: Some(9) }
         );
-        assert_eq!(decide(2, some(2, None), some(RESERVE, None)), Decision::Refuse);
+        assert_eq!(decide(2, some(2, None), some(RESERVE, None)), SeatDecision::Refuse);
     }
 
     #[test]
@@ -293,7 +297,7 @@ mod tests {
         newer.works_on();
         let for_health: Vec<_> = (0..RESERVE).map(|_| seat(&seats)).collect();
         assert!(for_health.iter().all(|seat| seat.is_for_health()) && !newer.is_for_health());
-        assert!(matches!(seats.try_take(), Admission::Refused), "all of them came just now");
+        assert!(matches!(seats.try_take(), SeatAdmission::Refused), "all of them came just now");
         std::thread::sleep(MAY_BE_ABOUT_TO_ASK);
         assert!(seat(&seats).is_for_health() && for_health[0].given_up().is_cancelled());
         // It gave its answer, and idles: now it is the one to leave.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::served::serve;
-use crate::client::{Execution, ExecutionPage};
+use crate::client::{Execution, Executions};
 use crate::execution::Status;
 use crate::http::view::CancelOutcome;
 
@@ -18,7 +18,7 @@ async fn submitted_shown_listed_and_cancelled() {
 
     let query = [("status", "PENDING".to_owned()), ("limit", "1".to_owned())];
     let body = served.ask(move |client| client.executions(&query).unwrap().body).await;
-    let page: ExecutionPage = serde_json::from_str(&body).unwrap();
+    let page: Executions = serde_json::from_str(&body).unwrap();
     assert_eq!(page.executions.iter().map(|row| row.execution_id).collect::<Vec<_>>(), [id]);
 
     let cancelled = served.ask(move |client| client.cancel(id).unwrap()).await;

@@ -8,11 +8,11 @@ async fn commands_reach_the_pool() {
     let served = serve(None).await;
     let pool = served
         .ask(|client| {
-            client.command("resize", &view::Resize { min_workers: 2, max_workers: 4 }).unwrap();
+            client.command("resize", &view::ResizeRequest { min_workers: 2, max_workers: 4 }).unwrap();
             client
-                .command("recycle", &view::Recycle { worker: Some("worker-3".into()), all: false })
+                .command("recycle", &view::RecycleRequest { worker: Some("worker-3".into()), all: false })
                 .unwrap();
-            client.command("recycle", &view::Recycle { worker: None, all: true }).unwrap();
+            client.command("recycle", &view::RecycleRequest { worker: None, all: true }).unwrap();
             client.command("reload", &serde_json::json!({})).unwrap()
         })
         .await;

@@ -9,68 +9,72 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::stand::Stand;
+use super::stand::FakeService;
 use crate::access::Access;
-use crate::bus::{Bus, Settlement, StatusChange};
-use crate::client::Client;
-use crate::execution::{Attempt, LogLine, LogStream, Request, Status};
-use crate::http::view::{self, Part, Readiness};
-use crate::http::{Api, Front, Service};
+use crate::bus::{Bus, OutcomeAnnouncement, StatusChange};
+use crate::client::ApiClient;
+use crate::execution::{Attempt, ExecutionRequest, LogLine, LogStream, Status};
+use crate::http::view::{self, Readiness, ReadinessPart};
+use crate::http::{Api, ApiService, StartupServer};
 use crate::store::{
-    Claim, Claimant, Disposition, Durability, Finalization, NewExecution, Outcome, SqliteStore, Store,
-    Verdict,
+    Claim, Claimant, Disposition, Durability, ExecutionOutcome, Finalization, FinalizeResult, NewExecution,
+    SqliteStore, Store,
 };
 
 /// A server on a free port, and what is behind it.
-pub(super) struct Served {
+pub(super) struct TestServer {
     pub(super) url: String,
     pub(super) store: Arc<dyn Store>,
     pub(super) bus: Bus,
-    pub(super) stand: Arc<Stand>,
-    pub(super) front: Front,
+    pub(super) stand: Arc<FakeService>,
+    pub(super) front: StartupServer,
     pub(super) api: Api,
     closing: CancellationToken,
     _folder: tempfile::TempDir,
 }
 
-impl Drop for Served {
+impl Drop for TestServer {
     fn drop(&mut self) {
         self.closing.cancel();
     }
 }
 
-pub(super) async fn serve(token: Option<&str>) -> Served {
+pub(super) async fn serve(token: Option<&str>) -> TestServer {
     let served = start(token).await;
     served.front.open(served.api.clone());
     served
 }
 
 /// A server whose supervisor starts still, and waits for the database.
-pub(super) async fn start(token: Option<&str>) -> Served {
+pub(super) async fn start(token: Option<&str>) -> TestServer {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&folder.path().join("muster.db"), Durability::Normal).await.unwrap();
     let store: Arc<dyn Store> = Arc::new(store);
     store.migrate().await.unwrap();
     let bus = Bus::in_process("muster");
-    let stand = Arc::new(Stand { store: Arc::clone(&store), commands: Mutex::default() });
+    let stand = Arc::new(FakeService { store: Arc::clone(&store), commands: Mutex::default() });
     let closing = CancellationToken::new();
     let api = Api {
         store: Arc::clone(&store),
         bus: bus.clone(),
-        service: Arc::clone(&stand) as Arc<dyn Service>,
+        service: Arc::clone(&stand) as Arc<dyn ApiService>,
         access: token.map_or(Access::Open, |token| Access::Token { token: token.into(), file: None }),
         closing: closing.clone(),
     };
-    let waits = Part { part: "store".into(), ready: false, detail: "the database is out of reach: x".into() };
+    let waits = ReadinessPart {
+        part: "store".into(),
+        ready: false,
+        detail: "the database is out of reach: x".into(),
+    };
     let (_, waits_for) = tokio::sync::watch::channel(Readiness::of(vec![waits]));
-    let front = Front::starting(api.access.clone(), waits_for);
+    let front = StartupServer::starting(api.access.clone(), waits_for);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(front.clone().serve(listener, closing.clone(), 64));
-    Served { url, store, bus, stand, front, api, closing, _folder: folder }
+    TestServer { url, store, bus, stand, front, api, closing, _folder: folder }
 }
 
-impl Served {
+impl TestServer {
     pub(super) fn address(&self) -> &str {
         self.url.trim_start_matches("http://")
     }
@@ -78,22 +82,23 @@ impl Served {
     /// Asks the server from a thread, as the command line does.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
-        question: impl FnOnce(Client) -> T + Send + 'static,
+        question: impl FnOnce(ApiClient) -> T + Send + 'static,
     ) -> T {
         let url = self.url.clone();
-        tokio::task::spawn_blocking(move || question(Client::new(&url, None).unwrap())).await.unwrap()
+        tokio::task::spawn_blocking(move || question(ApiClient::new(&url, None).unwrap())).await.unwrap()
     }
 
     pub(super) async fn submit(&self, message: &'static str) -> Uuid {
         let body = self.ask(|client| client.submit(message, None).unwrap().body).await;
-        serde_json::from_str::<view::Accepted>(&body).unwrap().execution_id
+        serde_json::from_str::<view::AcceptedView>(&body).unwrap().execution_id
     }
 
     /// Claims the execution: from here on it runs.
     pub(super) async fn claim(&self, id: Uuid) -> (Claimant, Attempt) {
         let claimant = Claimant { owner: Uuid::now_v7(), lease: Duration::from_secs(30) };
         let request =
-            Request::parse(format!(r#"{{"execution_id":"{id}","workflow":"w"}}"#).as_bytes()).unwrap();
+            ExecutionRequest::parse(format!(r#"{{"execution_id":"{id}","workflow":"w"}}"#).as_bytes())
+                .unwrap();
         let claim =
             self.store.claim(&claimant, &[Arc::new(NewExecution::of(&request, 3))]).await.unwrap().remove(0);
         let Claim::Claimed(claimed) = claim else { panic!("{claim:?}") };
@@ -105,7 +110,7 @@ impl Served {
         let finalization = Finalization {
             attempt,
             owner: claimant.owner,
-            disposition: Disposition::Terminal(Outcome::Success {
+            disposition: Disposition::Terminal(ExecutionOutcome::Success {
                 result: RawValue::from_string("{\"n\": 1.50}".to_owned()).unwrap(),
             }),
             started_at: Some(Timestamp::now()),
@@ -118,9 +123,12 @@ impl Served {
             events: Vec::new(),
         };
         let verdicts = self.store.finalize(&[finalization]).await.unwrap();
-        assert!(matches!(verdicts[0], Verdict::Finished { status: Status::Success, .. }), "{verdicts:?}");
+        assert!(
+            matches!(verdicts[0], FinalizeResult::Finished { status: Status::Success, .. }),
+            "{verdicts:?}"
+        );
         let status = StatusChange::new(attempt, Status::Success, Timestamp::now());
-        self.bus.settle(&[Settlement { status, reply: None }]).await.unwrap();
+        self.bus.announce_outcomes(&[OutcomeAnnouncement { status, reply: None }]).await.unwrap();
     }
 }
 
@@ -137,7 +145,7 @@ pub(super) fn line(sequence: u64) -> LogLine {
 }
 
 /// What the server says to a raw request: status, content type, body.
-pub(super) async fn raw(served: &Served, method: &str, path: &str, body: &str, headers: &str) -> String {
+pub(super) async fn raw(served: &TestServer, method: &str, path: &str, body: &str, headers: &str) -> String {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let address = served.address();
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();

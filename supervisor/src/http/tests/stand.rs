@@ -5,19 +5,19 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use crate::execution::{Request, Status};
-use crate::http::view::{self, Part, PoolView, Readiness};
-use crate::http::{RecycleTarget, Service, ServiceError};
-use crate::store::{CancelAnswer, NewExecution, Store, Submitted};
+use crate::execution::{ExecutionRequest, Status};
+use crate::http::view::{self, PoolView, Readiness, ReadinessPart};
+use crate::http::{ApiService, RecycleTarget, ServiceError};
+use crate::store::{CancelResult, NewExecution, Store, Submitted};
 
 /// The stand-in for a supervisor.
 #[derive(Debug)]
-pub(super) struct Stand {
+pub(super) struct FakeService {
     pub(super) store: Arc<dyn Store>,
     pub(super) commands: Mutex<Vec<String>>,
 }
 
-impl Stand {
+impl FakeService {
     fn note(&self, command: String) -> Result<(), ServiceError> {
         self.commands.lock().unwrap().push(command);
         Ok(())
@@ -25,8 +25,8 @@ impl Stand {
 }
 
 #[async_trait]
-impl Service for Stand {
-    async fn submit(&self, request: Request) -> Result<Status, ServiceError> {
+impl ApiService for FakeService {
+    async fn submit(&self, request: ExecutionRequest) -> Result<Status, ServiceError> {
         let rows = [NewExecution::of(&request, 3)];
         Ok(match self.store.submit(&rows).await?.remove(0) {
             Submitted::Inserted => Status::Pending,
@@ -35,7 +35,7 @@ impl Service for Stand {
         })
     }
 
-    async fn cancel(&self, id: Uuid) -> Result<CancelAnswer, ServiceError> {
+    async fn cancel(&self, id: Uuid) -> Result<CancelResult, ServiceError> {
         Ok(self.store.request_cancel(id).await?)
     }
 
@@ -60,7 +60,11 @@ impl Service for Stand {
     }
 
     async fn readiness(&self) -> Readiness {
-        Readiness::of(vec![Part { part: "workers".into(), ready: false, detail: "none can start".into() }])
+        Readiness::of(vec![ReadinessPart {
+            part: "workers".into(),
+            ready: false,
+            detail: "none can start".into(),
+        }])
     }
 
     fn liveness(&self) -> Result<(), String> {

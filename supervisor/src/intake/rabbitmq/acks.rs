@@ -29,7 +29,7 @@ impl Acks {
     }
 
     /// Closes deliveries: as many as possible by one acknowledgement, and never one that stays open.
-    pub(super) fn settle(&mut self, tags: impl IntoIterator<Item = u64>) -> Vec<Ack> {
+    pub(super) fn acknowledge(&mut self, tags: impl IntoIterator<Item = u64>) -> Vec<Ack> {
         let mut done: Vec<u64> = tags.into_iter().filter(|tag| self.open.remove(tag)).collect();
         done.sort_unstable();
         let first_open = self.open.first().copied().unwrap_or(u64::MAX);
@@ -49,10 +49,10 @@ mod tests {
     fn a_finished_beginning_is_one_acknowledgement() {
         let mut acks = Acks::default();
         (1..=5).for_each(|tag| acks.delivered(tag));
-        assert_eq!(acks.settle([2, 1]), [Ack { tag: 2, multiple: true }]);
-        assert_eq!(acks.settle([4]), [Ack { tag: 4, multiple: false }]);
-        assert_eq!(acks.settle([5, 3]), [Ack { tag: 5, multiple: true }]);
-        assert_eq!(acks.settle([5]), []);
+        assert_eq!(acks.acknowledge([2, 1]), [Ack { tag: 2, multiple: true }]);
+        assert_eq!(acks.acknowledge([4]), [Ack { tag: 4, multiple: false }]);
+        assert_eq!(acks.acknowledge([5, 3]), [Ack { tag: 5, multiple: true }]);
+        assert_eq!(acks.acknowledge([5]), []);
         assert_eq!(acks.open(), 0);
     }
 
@@ -65,7 +65,7 @@ mod tests {
             broker.iter().for_each(|tag| acks.delivered(*tag));
             let mut open = broker.clone();
             for batch in order.chunks(cut) {
-                for ack in acks.settle(batch.iter().copied()) {
+                for ack in acks.acknowledge(batch.iter().copied()) {
                     prop_assert!(broker.remove(&ack.tag), "an unknown tag closes the channel");
                     if ack.multiple {
                         broker.retain(|tag| *tag > ack.tag);

@@ -13,9 +13,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::connect::{AmqpError, QueueNames, answered, connect, parse};
-use super::grave::Grave;
-use super::rows::{OfStore, Rows};
-use super::session::Session;
+use super::dead_letter_publisher::DeadLetterPublisher;
+use super::rows::{IntakeRows, StoreRows};
+use super::session::ConsumerSession;
 use super::topology;
 use crate::bus::Bus;
 use crate::intake::Claims;
@@ -61,11 +61,11 @@ pub struct BrokerHealth {
 
 /// What sessions share.
 #[derive(Debug)]
-pub(super) struct Shared<C> {
+pub(super) struct IntakeShared<C> {
     pub(super) claims: Arc<C>,
-    pub(super) rows: Arc<dyn Rows>,
+    pub(super) rows: Arc<dyn IntakeRows>,
     pub(super) bus: Bus,
-    pub(super) grave: Arc<Grave>,
+    pub(super) dead_letters: Arc<DeadLetterPublisher>,
     pub(super) names: QueueNames,
     pub(super) default_max_attempts: u32,
     pub(super) health: watch::Sender<BrokerHealth>,
@@ -90,25 +90,25 @@ impl RabbitIntake {
         store: Arc<dyn Store>,
         bus: Bus,
     ) -> Result<Self, AmqpError> {
-        Self::start_on(options, claims, Arc::new(OfStore { store, bus: bus.clone() }), bus)
+        Self::start_on(options, claims, Arc::new(StoreRows { store, bus: bus.clone() }), bus)
     }
 
     pub(super) fn start_on<C: Claims>(
         options: &IntakeOptions,
         claims: Arc<C>,
-        rows: Arc<dyn Rows>,
+        rows: Arc<dyn IntakeRows>,
         bus: Bus,
     ) -> Result<Self, AmqpError> {
         let uri = parse(&options.url)?;
         let not_yet = BrokerHealth { problem: Some("connecting".to_owned()), ..BrokerHealth::default() };
         let (health_sender, health) = watch::channel(not_yet);
         let names = QueueNames::new(&options.queue)?;
-        let grave = Arc::new(Grave::new(uri.clone(), names.clone(), Arc::clone(&rows)));
-        let shared = Shared {
+        let dead_letters = Arc::new(DeadLetterPublisher::new(uri.clone(), names.clone(), Arc::clone(&rows)));
+        let shared = IntakeShared {
             claims,
             rows,
             bus,
-            grave,
+            dead_letters,
             names,
             default_max_attempts: options.default_max_attempts,
             health: health_sender,
@@ -135,12 +135,12 @@ impl RabbitIntake {
     }
 }
 
-async fn consume_for_ever<C: Claims>(uri: AMQPUri, shared: Shared<C>, stop: CancellationToken) {
+async fn consume_for_ever<C: Claims>(uri: AMQPUri, shared: IntakeShared<C>, stop: CancellationToken) {
     let mut pauses = delays();
     let mut told = String::new();
     loop {
         let opened = tokio::select! {
-            opened = Line::open(&uri, &shared) => opened,
+            opened = ConsumerConnection::open(&uri, &shared) => opened,
             () = stop.cancelled() => return,
         };
         let served = match opened {
@@ -170,21 +170,21 @@ async fn consume_for_ever<C: Claims>(uri: AMQPUri, shared: Shared<C>, stop: Canc
 }
 
 /// One connection, from the handshake to its end.
-struct Line<'a, C: Claims> {
+struct ConsumerConnection<'a, C: Claims> {
     connection: Connection,
-    session: Session<'a, C>,
+    session: ConsumerSession<'a, C>,
     differences: Vec<String>,
 }
 
-impl<'a, C: Claims> Line<'a, C> {
-    async fn open(uri: &AMQPUri, shared: &'a Shared<C>) -> Result<Self, AmqpError> {
+impl<'a, C: Claims> ConsumerConnection<'a, C> {
+    async fn open(uri: &AMQPUri, shared: &'a IntakeShared<C>) -> Result<Self, AmqpError> {
         let connection = connect(uri, "intake").await?;
         let differences = topology::declare(&connection, &shared.names).await?.differences;
-        let session = Session::open(&connection, shared).await?;
+        let session = ConsumerSession::open(&connection, shared).await?;
         Ok(Self { connection, session, differences })
     }
 
-    async fn serve(mut self, shared: &Shared<C>, stop: &CancellationToken) -> Result<(), AmqpError> {
+    async fn serve(mut self, shared: &IntakeShared<C>, stop: &CancellationToken) -> Result<(), AmqpError> {
         // Told once, and not with each new connection.
         if shared.health.borrow().differences != self.differences {
             for difference in &self.differences {
@@ -195,7 +195,7 @@ impl<'a, C: Claims> Line<'a, C> {
             health.problem = None;
             health.differences = std::mem::take(&mut self.differences);
         });
-        let lost = Lost(watch::Sender::new(None));
+        let lost = ConnectionLoss(watch::Sender::new(None));
         tokio::select! {
             // The session ends by itself when the connection is lost: a claim must not be broken off.
             served = self.session.run(stop, &lost) => served?,
@@ -208,9 +208,9 @@ impl<'a, C: Claims> Line<'a, C> {
 
 /// Whether the connection is lost, and why.
 #[derive(Debug)]
-pub(super) struct Lost(watch::Sender<Option<AmqpError>>);
+pub(super) struct ConnectionLoss(watch::Sender<Option<AmqpError>>);
 
-impl Lost {
+impl ConnectionLoss {
     /// Returns once it is lost. Safe to cancel.
     pub(super) async fn reason(&self) -> AmqpError {
         let mut lost = self.0.subscribe();
@@ -224,7 +224,7 @@ impl Lost {
 }
 
 /// Notes when the connection is lost. Does not end.
-async fn watch_connection(connection: &Connection, lost: &Lost) {
+async fn watch_connection(connection: &Connection, lost: &ConnectionLoss) {
     let mut events = std::pin::pin!(connection.events_listener());
     while let Some(event) = events.next().await {
         if let Event::Error(error) = event {

@@ -8,13 +8,13 @@
 //! messages that could not be used.
 
 mod acks;
-mod arrival;
+mod confirmed_publisher;
 mod connect;
-mod dead;
-mod grave;
+mod dead_letter_publisher;
+mod dead_letters;
+mod delivery;
 mod greeting;
 mod intake;
-mod line;
 mod prefetch;
 mod publisher;
 mod rows;
@@ -27,9 +27,9 @@ mod test_broker;
 mod tests;
 
 pub use connect::AmqpError;
-pub use dead::{DeadLetter, DeadLetters, ReplayError, Replayed};
+pub use dead_letters::{DeadLetter, DeadLetters, ReplayError, ReplayResult};
 pub use intake::{BrokerHealth, IntakeOptions, RabbitIntake};
-pub use publisher::Publisher;
+pub use publisher::QueuePublisher;
 pub use topology::{Inspection, inspect};
 
 /// The header of a dead letter that says why it is one.

@@ -2,22 +2,22 @@
 
 use lapin::BasicProperties;
 
+use super::confirmed_publisher::{ConfirmedPublisher, OutgoingMessage};
 use super::connect::{AmqpError, QueueNames, parse};
-use super::line::{Outgoing, PublishLine};
 
 /// Publishes requests to the queue. It connects when it is first used, and again after a failure.
 #[derive(Debug)]
-pub struct Publisher {
-    line: PublishLine,
+pub struct QueuePublisher {
+    line: ConfirmedPublisher,
 }
 
-impl Publisher {
+impl QueuePublisher {
     /// A publisher for this queue. Connects to nothing yet.
     ///
     /// # Errors
     /// When the URL or the name cannot be used.
     pub fn new(url: &str, queue: &str) -> Result<Self, AmqpError> {
-        Ok(Self { line: PublishLine::new(parse(url)?, QueueNames::new(queue)?, "publisher") })
+        Ok(Self { line: ConfirmedPublisher::new(parse(url)?, QueueNames::new(queue)?, "publisher") })
     }
 
     /// Publishes requests (the text of queue messages), in order, and returns when the broker keeps all of
@@ -27,12 +27,13 @@ impl Publisher {
     /// # Errors
     /// When the broker is out of reach, or does not confirm in time.
     pub async fn publish<B: AsRef<[u8]>>(&self, messages: &[B]) -> Result<(), AmqpError> {
-        let outgoing: Vec<Outgoing<'_>> = messages.iter().map(|body| self.outgoing(body.as_ref())).collect();
+        let outgoing: Vec<OutgoingMessage<'_>> =
+            messages.iter().map(|body| self.outgoing(body.as_ref())).collect();
         self.line.publish(&outgoing).await
     }
 
-    fn outgoing<'a>(&self, body: &'a [u8]) -> Outgoing<'a> {
-        Outgoing {
+    fn outgoing<'a>(&self, body: &'a [u8]) -> OutgoingMessage<'a> {
+        OutgoingMessage {
             exchange: "".into(),
             routing_key: self.line.names().queue.clone(),
             body,

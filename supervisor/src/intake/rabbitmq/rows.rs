@@ -8,32 +8,32 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::bus::{Bus, Settlement, StatusChange};
+use crate::bus::{Bus, OutcomeAnnouncement, StatusChange};
 use crate::execution::Attempt;
-use crate::store::{ExecutionRecord, Failure, NewExecution, Result, Store, Submitted};
+use crate::store::{ExecutionFailure, ExecutionRecord, NewExecution, Result, Store, Submitted};
 
 /// How long the cache may take to answer.
 const BUS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// See the methods of [`Store`].
 #[async_trait]
-pub(super) trait Rows: std::fmt::Debug + Send + Sync {
+pub(super) trait IntakeRows: std::fmt::Debug + Send + Sync {
     /// What a claim of an existing row may be asked with; `None` without a row.
     async fn known(&self, id: Uuid) -> Result<Option<NewExecution>>;
     async fn submit(&self, executions: &[NewExecution]) -> Result<Vec<Submitted>>;
     /// Whoever waits for the reply of one that failed here gets it.
-    async fn fail_unusable(&self, id: Uuid, failure: &Failure, sync: bool) -> Result<()>;
+    async fn fail_unusable(&self, id: Uuid, failure: &ExecutionFailure, sync: bool) -> Result<()>;
 }
 
 /// The rows of a store.
 #[derive(Debug)]
-pub(super) struct OfStore {
+pub(super) struct StoreRows {
     pub(super) store: Arc<dyn Store>,
     pub(super) bus: Bus,
 }
 
 #[async_trait]
-impl Rows for OfStore {
+impl IntakeRows for StoreRows {
     async fn known(&self, id: Uuid) -> Result<Option<NewExecution>> {
         Ok(self.store.execution(id).await?.map(stand_in))
     }
@@ -42,7 +42,7 @@ impl Rows for OfStore {
         self.store.submit(executions).await
     }
 
-    async fn fail_unusable(&self, id: Uuid, failure: &Failure, sync: bool) -> Result<()> {
+    async fn fail_unusable(&self, id: Uuid, failure: &ExecutionFailure, sync: bool) -> Result<()> {
         let known = self.store.fail_unusable(id, failure).await?;
         // A row that was there already has been, or will be, answered by whoever ended it.
         if sync && known.is_none() {
@@ -52,11 +52,12 @@ impl Rows for OfStore {
     }
 }
 
-impl OfStore {
+impl StoreRows {
     /// Sends the reply. Without the bus there is nobody to tell: whoever waits there waits in vain as for any other.
     async fn reply(&self, id: Uuid) -> Result<()> {
         let Some(record) = self.store.execution(id).await? else { return Ok(()) };
-        let told = tokio::time::timeout(BUS_TIMEOUT, self.bus.settle(&[failed_unrun(&record)])).await;
+        let told =
+            tokio::time::timeout(BUS_TIMEOUT, self.bus.announce_outcomes(&[failed_unrun(&record)])).await;
         match told {
             Ok(Ok(())) => self.store.mark_notified(&[id]).await?,
             Ok(Err(error)) => {
@@ -69,14 +70,14 @@ impl OfStore {
 }
 
 /// What is said of a row that ended without an attempt, to whoever waits for it.
-fn failed_unrun(record: &ExecutionRecord) -> Settlement {
+fn failed_unrun(record: &ExecutionRecord) -> OutcomeAnnouncement {
     let at = record.completed_at.unwrap_or(record.created_at);
     let status = StatusChange {
         error_type: record.error_type.clone(),
         error_message: record.error_message.clone(),
         ..StatusChange::new(Attempt::new(record.id, record.attempt), record.status, at)
     };
-    Settlement { status, reply: serde_json::to_vec(record).ok().map(Bytes::from) }
+    OutcomeAnnouncement { status, reply: serde_json::to_vec(record).ok().map(Bytes::from) }
 }
 
 /// Stands for a row that exists: a claim takes the row's own request.

@@ -15,13 +15,13 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::intake::IntakeOptions;
-use super::rows::Rows;
+use super::rows::IntakeRows;
 use super::test_broker::TestBroker;
-use super::{BrokerHealth, DeadLetters, Publisher, RabbitIntake, inspect};
+use super::{BrokerHealth, DeadLetters, QueuePublisher, RabbitIntake, inspect};
 use crate::bus::Bus;
 use crate::execution::Status;
 use crate::intake::{ClaimAnswer, Claims};
-use crate::store::{Failure, NewExecution, Result, StoreError, Submitted};
+use crate::store::{ExecutionFailure, NewExecution, Result, StoreError, Submitted};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -70,7 +70,7 @@ impl Board {
 
 #[async_trait]
 impl Claims for Board {
-    type Reservation = OwnedSemaphorePermit;
+    type IntakeReservation = OwnedSemaphorePermit;
 
     async fn reserve(self: Arc<Self>, most: usize) -> OwnedSemaphorePermit {
         let mut permit = Arc::clone(&self.slots).acquire_owned().await.unwrap();
@@ -120,13 +120,13 @@ impl Claims for Board {
 }
 
 #[async_trait]
-impl Rows for Board {
+impl IntakeRows for Board {
     async fn known(&self, id: Uuid) -> Result<Option<NewExecution>> {
         self.reachable()?;
         let known = self.rows.lock().unwrap().contains_key(&id);
         Ok(known.then(|| {
             let request = format!(r#"{{"execution_id":"{id}","workflow":"w"}}"#);
-            NewExecution::of(&crate::execution::Request::parse(request.as_bytes()).unwrap(), 3)
+            NewExecution::of(&crate::execution::ExecutionRequest::parse(request.as_bytes()).unwrap(), 3)
         }))
     }
 
@@ -140,7 +140,7 @@ impl Rows for Board {
         Ok(executions.iter().map(insert).collect())
     }
 
-    async fn fail_unusable(&self, id: Uuid, failure: &Failure, _sync: bool) -> Result<()> {
+    async fn fail_unusable(&self, id: Uuid, failure: &ExecutionFailure, _sync: bool) -> Result<()> {
         self.reachable()?;
         let failed = (Status::Failed, Some(failure.error_type.clone()));
         self.rows.lock().unwrap().entry(id).or_insert(failed);
@@ -154,7 +154,7 @@ struct Scene {
     queue: String,
     board: Arc<Board>,
     bus: Bus,
-    publisher: Publisher,
+    publisher: QueuePublisher,
 }
 
 impl Scene {
@@ -164,14 +164,14 @@ impl Scene {
             queue: queue.to_owned(),
             board: Board::new(slots),
             bus: Bus::in_process("test"),
-            publisher: Publisher::new(&broker.url(), queue).unwrap(),
+            publisher: QueuePublisher::new(&broker.url(), queue).unwrap(),
         }
     }
 
     fn consume(&self) -> RabbitIntake {
         let options =
             IntakeOptions { url: self.url.clone(), queue: self.queue.clone(), default_max_attempts: 3 };
-        let rows = Arc::clone(&self.board) as Arc<dyn Rows>;
+        let rows = Arc::clone(&self.board) as Arc<dyn IntakeRows>;
         RabbitIntake::start_on(&options, Arc::clone(&self.board), rows, self.bus.clone()).unwrap()
     }
 
@@ -410,7 +410,7 @@ async fn it_stops_also_while_the_broker_is_away() {
         queue: "q".to_owned(),
         default_max_attempts: 3,
     };
-    let rows = Arc::clone(&board) as Arc<dyn Rows>;
+    let rows = Arc::clone(&board) as Arc<dyn IntakeRows>;
     let intake = RabbitIntake::start_on(&options, board, rows, Bus::in_process("test")).unwrap();
     healthy(&intake, |health| health.problem.as_deref().is_some_and(|problem| problem != "connecting")).await;
     tokio::time::timeout(LIMIT, intake.stop()).await.expect("it stops");
@@ -418,6 +418,8 @@ async fn it_stops_also_while_the_broker_is_away() {
 
 #[test]
 fn wrong_settings_are_refused_at_once() {
-    assert!(Publisher::new("redis://x", "q").unwrap_err().to_string().starts_with("amqp_url cannot be used"));
-    assert!(Publisher::new("amqp://x", &"q".repeat(300)).unwrap_err().to_string().contains("too long"));
+    assert!(
+        QueuePublisher::new("redis://x", "q").unwrap_err().to_string().starts_with("amqp_url cannot be used")
+    );
+    assert!(QueuePublisher::new("amqp://x", &"q".repeat(300)).unwrap_err().to_string().contains("too long"));
 }

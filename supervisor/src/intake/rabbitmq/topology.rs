@@ -94,13 +94,13 @@ async fn found<T>(asked: Result<T, lapin::Error>, channel: &Channel) -> Result<b
 }
 
 /// The topology as it is after [`declare`].
-pub(super) struct Declared {
+pub(super) struct DeclaredTopology {
     dead: Queue,
     /// What is not as we would have made it.
     pub(super) differences: Vec<String>,
 }
 
-impl Declared {
+impl DeclaredTopology {
     /// How many dead letters there were.
     pub(super) fn dead_letters(&self) -> u32 {
         self.dead.message_count()
@@ -108,7 +108,10 @@ impl Declared {
 }
 
 /// Makes sure that exchange and queues exist. One that exists with other arguments is used as it is.
-pub(super) async fn declare(connection: &Connection, names: &QueueNames) -> Result<Declared, AmqpError> {
+pub(super) async fn declare(
+    connection: &Connection,
+    names: &QueueNames,
+) -> Result<DeclaredTopology, AmqpError> {
     let mut differences = Vec::new();
     declare_exchange(connection, &names.dead, &mut differences).await?;
     let dead = declare_queue(connection, &names.dead, quorum(), &mut differences).await?;
@@ -118,7 +121,7 @@ pub(super) async fn declare(connection: &Connection, names: &QueueNames) -> Resu
     answered(bound).await?;
     close(&channel).await;
     declare_queue(connection, &names.queue, main_arguments(names), &mut differences).await?;
-    Ok(Declared { dead, differences })
+    Ok(DeclaredTopology { dead, differences })
 }
 
 async fn declare_exchange(

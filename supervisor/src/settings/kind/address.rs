@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Kind, single};
+use super::{SettingKind, single};
 use crate::settings::mask::{MASK, mask_url};
 use crate::settings::source::Raw;
 
 /// The URL of a server that may be left out.
 pub(crate) struct ServerUrl(pub(crate) &'static [&'static str]);
 
-impl Kind for ServerUrl {
+impl SettingKind for ServerUrl {
     type Value = Option<SecretString>;
     const PLACEHOLDER: &'static str = "URL";
 
@@ -33,7 +33,7 @@ impl Kind for ServerUrl {
 /// The URL of the database; empty until it is computed from data_dir.
 pub(crate) struct DatabaseUrl;
 
-impl Kind for DatabaseUrl {
+impl SettingKind for DatabaseUrl {
     type Value = SecretString;
     const PLACEHOLDER: &'static str = "URL";
 
@@ -65,9 +65,9 @@ fn check_url(text: &str, schemes: &[&str]) -> Result<(), String> {
 }
 
 /// Where to listen; empty means nowhere.
-pub(crate) struct Bind;
+pub(crate) struct BindKind;
 
-impl Kind for Bind {
+impl SettingKind for BindKind {
     type Value = Option<SocketAddr>;
     const PLACEHOLDER: &'static str = "ADDRESS:PORT";
 
@@ -121,9 +121,9 @@ pub fn is_token(text: &str) -> bool {
 }
 
 /// A secret that travels in an HTTP header.
-pub(crate) struct Token;
+pub(crate) struct TokenKind;
 
-impl Kind for Token {
+impl SettingKind for TokenKind {
     type Value = HttpToken;
     const PLACEHOLDER: &'static str = "TOKEN";
 

@@ -1,7 +1,7 @@
 //! Settings that are one of a few words.
 
-use super::{Kind, single};
-use crate::crew::Transcribe;
+use super::{SettingKind, single};
+use crate::executor::TranscriptPolicy;
 use crate::settings::source::Raw;
 
 /// How logs are written.
@@ -16,9 +16,9 @@ pub enum LogFormat {
 }
 
 /// The choice of a [`LogFormat`].
-pub(crate) struct Format;
+pub(crate) struct FormatKind;
 
-impl Kind for Format {
+impl SettingKind for FormatKind {
     type Value = LogFormat;
     const PLACEHOLDER: &'static str = "FORMAT";
 
@@ -35,23 +35,23 @@ const FORMATS: [(&str, LogFormat); 3] =
     [("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
 
 /// The choice of which executions leave a transcript.
-pub(crate) struct Transcripts;
+pub(crate) struct TranscriptsKind;
 
-impl Kind for Transcripts {
-    type Value = Transcribe;
+impl SettingKind for TranscriptsKind {
+    type Value = TranscriptPolicy;
     const PLACEHOLDER: &'static str = "WHICH";
 
-    fn parse(&self, raw: &Raw) -> Result<Transcribe, String> {
+    fn parse(&self, raw: &Raw) -> Result<TranscriptPolicy, String> {
         chosen(raw, &TRANSCRIPTS)
     }
 
-    fn show(&self, value: &Transcribe) -> toml::Value {
+    fn show(&self, value: &TranscriptPolicy) -> toml::Value {
         word(*value, &TRANSCRIPTS)
     }
 }
 
-const TRANSCRIPTS: [(&str, Transcribe); 3] =
-    [("failed", Transcribe::Failed), ("all", Transcribe::All), ("none", Transcribe::None)];
+const TRANSCRIPTS: [(&str, TranscriptPolicy); 3] =
+    [("failed", TranscriptPolicy::Failed), ("all", TranscriptPolicy::All), ("none", TranscriptPolicy::None)];
 
 /// The value of the word, in whatever case it is written.
 fn chosen<T: Copy>(raw: &Raw, choices: &[(&str, T)]) -> Result<T, String> {

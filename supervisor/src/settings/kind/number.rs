@@ -2,23 +2,23 @@
 
 use std::time::Duration;
 
-use super::{Kind, single};
+use super::{SettingKind, single};
 use crate::settings::source::Raw;
 
 /// A whole number within bounds.
-pub(crate) struct Count<T> {
+pub(crate) struct CountKind<T> {
     min: u64,
     max: u64,
     number: std::marker::PhantomData<T>,
 }
 
-impl<T> Count<T> {
+impl<T> CountKind<T> {
     pub(crate) fn new(min: u64, max: u64) -> Self {
         Self { min, max, number: std::marker::PhantomData }
     }
 }
 
-impl<T: TryFrom<u64> + Copy + ToString> Kind for Count<T> {
+impl<T: TryFrom<u64> + Copy + ToString> SettingKind for CountKind<T> {
     type Value = T;
     const PLACEHOLDER: &'static str = "N";
 
@@ -36,9 +36,9 @@ impl<T: TryFrom<u64> + Copy + ToString> Kind for Count<T> {
 }
 
 /// A whole number where 0 means "no limit".
-pub(crate) struct Limit;
+pub(crate) struct LimitKind;
 
-impl Kind for Limit {
+impl SettingKind for LimitKind {
     type Value = Option<u64>;
     const PLACEHOLDER: &'static str = "N";
 
@@ -61,14 +61,14 @@ fn whole(text: &str) -> Result<u64, String> {
 }
 
 /// A time in seconds, fractions allowed.
-pub(crate) struct Seconds {
+pub(crate) struct SecondsKind {
     /// At least this; more than 0 when it is [`f64::MIN_POSITIVE`].
     pub(crate) min: f64,
     /// At most this.
     pub(crate) max: f64,
 }
 
-impl Seconds {
+impl SecondsKind {
     pub(crate) fn from_zero(max: f64) -> Self {
         Self { min: 0.0, max }
     }
@@ -78,7 +78,7 @@ impl Seconds {
     }
 }
 
-impl Kind for Seconds {
+impl SettingKind for SecondsKind {
     type Value = Duration;
     const PLACEHOLDER: &'static str = "SECONDS";
 
@@ -102,9 +102,9 @@ impl Kind for Seconds {
 }
 
 /// A time in seconds where 0 means "never".
-pub(crate) struct Interval(pub(crate) Seconds);
+pub(crate) struct IntervalKind(pub(crate) SecondsKind);
 
-impl Kind for Interval {
+impl SettingKind for IntervalKind {
     type Value = Option<Duration>;
     const PLACEHOLDER: &'static str = "SECONDS";
 
@@ -118,12 +118,12 @@ impl Kind for Interval {
 }
 
 /// A time in whole milliseconds.
-pub(crate) struct Millis {
+pub(crate) struct MillisKind {
     /// At most this.
     pub(crate) max: u64,
 }
 
-impl Kind for Millis {
+impl SettingKind for MillisKind {
     type Value = Duration;
     const PLACEHOLDER: &'static str = "MILLISECONDS";
 

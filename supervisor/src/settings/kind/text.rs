@@ -4,18 +4,18 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
-use super::{Kind, single};
+use super::{SettingKind, single};
 use crate::settings::mask::MASK;
 use crate::settings::program::{default_worker, find_program};
 use crate::settings::source::{Raw, absolute};
 
 /// A short name without spaces.
-pub(crate) struct Name {
+pub(crate) struct NameKind {
     /// The longest one.
     pub(crate) max_bytes: usize,
 }
 
-impl Kind for Name {
+impl SettingKind for NameKind {
     type Value = String;
     const PLACEHOLDER: &'static str = "NAME";
 
@@ -36,9 +36,9 @@ impl Kind for Name {
 }
 
 /// A folder. A relative one is taken from the working directory.
-pub(crate) struct Path;
+pub(crate) struct PathKind;
 
-impl Kind for Path {
+impl SettingKind for PathKind {
     type Value = PathBuf;
     const PLACEHOLDER: &'static str = "FOLDER";
 
@@ -56,9 +56,9 @@ impl Kind for Path {
 }
 
 /// A program and its arguments. The program is resolved; one that is nowhere stays as it was written.
-pub(crate) struct Command;
+pub(crate) struct CommandKind;
 
-impl Kind for Command {
+impl SettingKind for CommandKind {
     type Value = Vec<String>;
     const PLACEHOLDER: &'static str = "COMMAND";
 
@@ -104,9 +104,9 @@ pub enum WorkerVariable {
 }
 
 /// A list of environment variables.
-pub(crate) struct Variables;
+pub(crate) struct VariablesKind;
 
-impl Kind for Variables {
+impl SettingKind for VariablesKind {
     type Value = Vec<WorkerVariable>;
     const PLACEHOLDER: &'static str = "NAME[=VALUE]";
     const IS_LIST: bool = true;
@@ -152,9 +152,9 @@ fn variable(word: &str) -> Result<WorkerVariable, String> {
 }
 
 /// What is logged.
-pub(crate) struct Level;
+pub(crate) struct LevelKind;
 
-impl Kind for Level {
+impl SettingKind for LevelKind {
     type Value = String;
     const PLACEHOLDER: &'static str = "LEVEL";
 

@@ -8,12 +8,13 @@ use uuid::Uuid;
 
 use super::{locked_rows, standings, statuses};
 use crate::execution::Status;
-use crate::store::batch::Groups;
+use crate::store::batch::InsertGroups;
 use crate::store::decide::{distinct, end_instead_of_claim, finalized_detail};
 use crate::store::rows::{EndedRow, EventRowIn, FailureColumns};
-use crate::store::session::{Backend, Candidate, Extent, Purpose, Session};
+use crate::store::session::{Backend, Candidate, Extent, Purpose, StoreSession};
 use crate::store::{
-    Claim, Claimant, Claimed, Due, Failure, NewExecution, Outcome, Result, StoreError, TakeOver,
+    Claim, Claimant, Claimed, DueExecutions, ExecutionFailure, ExecutionOutcome, NewExecution, Result,
+    StoreError, TakeOver,
 };
 
 /// See [`crate::store::Store::claim`].
@@ -22,7 +23,7 @@ pub(in crate::store) async fn claim<B: Backend>(
     claimant: &Claimant,
     executions: &[Arc<NewExecution>],
 ) -> Result<Vec<Claim>> {
-    let mut groups = Groups::of(executions);
+    let mut groups = InsertGroups::of(executions);
     while let Some(group) = groups.next_group() {
         let written = claim_group(backend, claimant, group).await;
         if let Some((_, error)) = groups.written(group, written)? {
@@ -63,7 +64,7 @@ async fn claim_rows<B: Backend>(
     backend: &B,
     claimant: &Claimant,
     new: &[&Arc<NewExecution>],
-) -> Result<Taken> {
+) -> Result<TakenRows> {
     let mut session = backend.begin(Purpose::Claim, Extent::OneStatement).await?;
     let ours = session.claim(claimant, new).await?;
     session.commit().await?;
@@ -77,7 +78,7 @@ async fn claim_free<B: Backend>(
     claimant: &Claimant,
     new: &[&Arc<NewExecution>],
     error: StoreError,
-) -> Result<Taken> {
+) -> Result<TakenRows> {
     let ids: Vec<Uuid> = new.iter().map(|new| new.id).collect();
     let locked = locked_rows(backend, &ids).await?;
     let free: Vec<_> = new.iter().copied().filter(|new| !locked.contains(&new.id)).collect();
@@ -96,14 +97,14 @@ pub(in crate::store) async fn claim_due<B: Backend>(
     claimant: &Claimant,
     limit: usize,
     take_over: TakeOver<'_>,
-) -> Result<Due> {
+) -> Result<DueExecutions> {
     if limit == 0 {
-        return Ok(Due::default());
+        return Ok(DueExecutions::default());
     }
-    match poll(backend, claimant, limit, take_over, Care::Together).await {
+    match poll(backend, claimant, limit, take_over, ClaimCare::Together).await {
         // One row may be the reason, and must not keep the others waiting.
         Err(StoreError::Refused { .. } | StoreError::Failed { .. }) => {
-            poll(backend, claimant, limit, take_over, Care::Apart).await
+            poll(backend, claimant, limit, take_over, ClaimCare::Apart).await
         }
         answer => answer,
     }
@@ -111,7 +112,7 @@ pub(in crate::store) async fn claim_due<B: Backend>(
 
 /// How rows are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Care {
+enum ClaimCare {
     /// All in one statement.
     Together,
     /// So that a row that cannot be taken stands alone.
@@ -123,8 +124,8 @@ async fn poll<B: Backend>(
     claimant: &Claimant,
     limit: usize,
     take_over: TakeOver<'_>,
-    care: Care,
-) -> Result<Due> {
+    care: ClaimCare,
+) -> Result<DueExecutions> {
     let mut session = backend.begin(Purpose::Claim, Extent::Several).await?;
     let candidates = session.candidates(claimant, limit, take_over).await?;
     let lost: Vec<_> = candidates.iter().filter_map(lost_event).collect();
@@ -141,9 +142,9 @@ async fn poll<B: Backend>(
     }
     end(&mut session, claimant, &over).await?;
     let mut ours = match care {
-        Care::Together if wanted.is_empty() => HashMap::new(),
-        Care::Together => session.take(claimant, &wanted).await?,
-        Care::Apart => {
+        ClaimCare::Together if wanted.is_empty() => HashMap::new(),
+        ClaimCare::Together => session.take(claimant, &wanted).await?,
+        ClaimCare::Apart => {
             let (ours, refused) = take_apart(&mut session, claimant, &wanted).await?;
             for (id, reason) in &refused {
                 let row = candidates.iter().find(|candidate| candidate.attempt.execution_id == *id);
@@ -156,17 +157,17 @@ async fn poll<B: Backend>(
     };
     session.commit().await?;
     let ended = over.iter().map(|(row, outcome)| (row.attempt.execution_id, outcome.status())).collect();
-    Ok(Due { claimed: wanted.iter().filter_map(|id| ours.remove(id)).collect(), ended })
+    Ok(DueExecutions { claimed: wanted.iter().filter_map(|id| ours.remove(id)).collect(), ended })
 }
 
-type Taken = HashMap<Uuid, Claimed>;
+type TakenRows = HashMap<Uuid, Claimed>;
 
 /// Takes rows by halves until those that cannot be taken stand alone; they come back with the reason.
-async fn take_apart<S: Session>(
+async fn take_apart<S: StoreSession>(
     session: &mut S,
     claimant: &Claimant,
     wanted: &[Uuid],
-) -> Result<(Taken, Vec<(Uuid, String)>)> {
+) -> Result<(TakenRows, Vec<(Uuid, String)>)> {
     let (mut ours, mut refused) = (HashMap::new(), Vec::new());
     let mut waiting = if wanted.is_empty() { Vec::new() } else { vec![wanted] };
     while let Some(group) = waiting.pop() {
@@ -189,14 +190,14 @@ async fn take_apart<S: Session>(
 }
 
 /// Ends a row that cannot be taken. One that cannot be ended either stays, and a person is told.
-async fn fail_refused<'a, S: Session>(
+async fn fail_refused<'a, S: StoreSession>(
     session: &mut S,
     claimant: &Claimant,
     row: &'a Candidate,
     reason: &str,
-) -> Result<Option<(&'a Candidate, Outcome)>> {
+) -> Result<Option<(&'a Candidate, ExecutionOutcome)>> {
     let message = format!("the execution cannot be read back from its row: {reason}");
-    let over = [(row, Outcome::Failed(Failure::new(error_type::INVALID_REQUEST, message)))];
+    let over = [(row, ExecutionOutcome::Failed(ExecutionFailure::new(error_type::INVALID_REQUEST, message)))];
     session.mark().await?;
     match end(session, claimant, &over).await {
         Ok(()) => Ok(over.into_iter().next()),
@@ -214,11 +215,15 @@ fn lost_event(candidate: &Candidate) -> Option<EventRowIn<'static>> {
     candidate.previous_owner.map(|owner| EventRowIn::of(candidate.attempt, Some(owner), "lost"))
 }
 
-async fn end<S: Session>(session: &mut S, claimant: &Claimant, over: &[(&Candidate, Outcome)]) -> Result<()> {
+async fn end<S: StoreSession>(
+    session: &mut S,
+    claimant: &Claimant,
+    over: &[(&Candidate, ExecutionOutcome)],
+) -> Result<()> {
     if over.is_empty() {
         return Ok(());
     }
-    let row = |(candidate, outcome): &'_ (&Candidate, Outcome)| EventRowIn {
+    let row = |(candidate, outcome): &'_ (&Candidate, ExecutionOutcome)| EventRowIn {
         detail: Some(finalized_detail(outcome)),
         ..EventRowIn::of(candidate.attempt, Some(claimant.owner), "finalized")
     };

@@ -6,18 +6,20 @@ use uuid::Uuid;
 
 use super::standings;
 use crate::execution::Attempt;
-use crate::store::batch::Groups;
+use crate::store::batch::InsertGroups;
 use crate::store::concede::concessions;
-use crate::store::decide::{Found, Settled, closing_event, distinct, last_writes, settle, standing};
+use crate::store::decide::{
+    FoundRow, SettledRow, closing_event, current_state, decide_row, distinct, last_writes,
+};
 use crate::store::rows::{BackRow, EndingRow, EventRowIn, FailureColumns, Fence, LogRowIn, StateRow, micros};
-use crate::store::session::{Backend, Extent, Purpose, Session};
-use crate::store::{Finalization, NewExecution, Result, StateChange, StateWrite, StoreError, Verdict};
+use crate::store::session::{Backend, Extent, Purpose, StoreSession};
+use crate::store::{Finalization, FinalizeResult, NewExecution, Result, StateChange, StateWrite, StoreError};
 
 /// See [`crate::store::Store::finalize`].
 pub(in crate::store) async fn finalize<B: Backend>(
     backend: &B,
     finalizations: &[Finalization],
-) -> Result<Vec<Verdict>> {
+) -> Result<Vec<FinalizeResult>> {
     match finalize_all(backend, finalizations).await {
         Err(StoreError::Locked { backend: name, message, .. }) => {
             let attempts = locked(backend, finalizations).await.unwrap_or_default();
@@ -48,8 +50,11 @@ pub(in crate::store) async fn locked<B: Backend>(
     Ok(finalizations.iter().filter(is_locked).map(|end| end.attempt).collect())
 }
 
-async fn finalize_all<B: Backend>(backend: &B, finalizations: &[Finalization]) -> Result<Vec<Verdict>> {
-    let mut groups = Groups::of(finalizations);
+async fn finalize_all<B: Backend>(
+    backend: &B,
+    finalizations: &[Finalization],
+) -> Result<Vec<FinalizeResult>> {
+    let mut groups = InsertGroups::of(finalizations);
     while let Some(group) = groups.next_group() {
         let written = finalize_group(backend, group).await;
         if let Some((offender, error)) = groups.written(group, written)? {
@@ -60,14 +65,18 @@ async fn finalize_all<B: Backend>(backend: &B, finalizations: &[Finalization]) -
 }
 
 /// Writes as much of a refused end as the database takes.
-async fn concede<B: Backend>(backend: &B, refused: &Finalization, mut error: StoreError) -> Result<Verdict> {
+async fn concede<B: Backend>(
+    backend: &B,
+    refused: &Finalization,
+    mut error: StoreError,
+) -> Result<FinalizeResult> {
     for lesser in concessions(refused, &error.to_string()) {
         match finalize_group(backend, std::slice::from_ref(&lesser)).await {
             Err(refusal @ StoreError::Refused { .. }) => error = refusal,
             answered => {
                 let attempt = refused.attempt;
                 tracing::warn!(%attempt, %error, "a part of an outcome was refused and left out; its log says which");
-                return Ok(answered?.into_iter().next().unwrap_or(Verdict::Superseded));
+                return Ok(answered?.into_iter().next().unwrap_or(FinalizeResult::Superseded));
             }
         }
     }
@@ -75,31 +84,34 @@ async fn concede<B: Backend>(backend: &B, refused: &Finalization, mut error: Sto
 }
 
 /// A finalization and what becomes of its row; `None` when there is no row to send back.
-type Ending<'a> = (&'a Finalization, Option<Settled<'a>>);
+type EndingPair<'a> = (&'a Finalization, Option<SettledRow<'a>>);
 
 /// The attempts that the fence let through. By attempt and not by execution: one that was superseded may be written
 /// in the same group as the one that superseded it.
-struct Written {
+struct FencedWrites {
     over: HashSet<Attempt>,
     back: HashSet<Attempt>,
 }
 
-impl Written {
-    fn let_through(&self, (finalization, settled): &Ending<'_>) -> bool {
+impl FencedWrites {
+    fn let_through(&self, (finalization, settled): &EndingPair<'_>) -> bool {
         match settled {
-            Some(Settled::Terminal(_)) => self.over.contains(&finalization.attempt),
-            Some(Settled::Requeue { .. }) => self.back.contains(&finalization.attempt),
+            Some(SettledRow::Terminal(_)) => self.over.contains(&finalization.attempt),
+            Some(SettledRow::Requeue { .. }) => self.back.contains(&finalization.attempt),
             None => false,
         }
     }
 }
 
 /// The fenced writes come first; everything else is written for those they let through, and for nobody else.
-async fn finalize_group<B: Backend>(backend: &B, finalizations: &[Finalization]) -> Result<Vec<Verdict>> {
+async fn finalize_group<B: Backend>(
+    backend: &B,
+    finalizations: &[Finalization],
+) -> Result<Vec<FinalizeResult>> {
     let extent = if finalizations.iter().all(is_plain) { Extent::OneStatement } else { Extent::Several };
     let mut session = backend.begin(Purpose::Write, extent).await?;
     let endings = settle_all(&mut session, finalizations).await?;
-    let mut written = Written { over: finish(&mut session, &endings).await?, back: HashSet::new() };
+    let mut written = FencedWrites { over: finish(&mut session, &endings).await?, back: HashSet::new() };
     if extent == Extent::Several {
         written.back = requeue(&mut session, &endings).await?;
         let won: Vec<_> = endings.iter().filter(|ending| written.let_through(ending)).collect();
@@ -119,36 +131,37 @@ fn is_plain(finalization: &Finalization) -> bool {
         && finalization.children.is_empty()
 }
 
-fn verdict(ending: &Ending<'_>, written: &Written, found: &[Found]) -> Verdict {
+fn verdict(ending: &EndingPair<'_>, written: &FencedWrites, found: &[FoundRow]) -> FinalizeResult {
     let (finalization, settled) = ending;
     let attempt = finalization.attempt;
     match settled {
         Some(settled) if written.let_through(ending) => settled.verdict(),
         Some(_) | None => {
             let row = found.iter().find(|row| row.attempt.execution_id == attempt.execution_id);
-            standing(attempt, finalization.owner, row).unwrap_or(Verdict::Superseded)
+            current_state(attempt, finalization.owner, row).unwrap_or(FinalizeResult::Superseded)
         }
     }
 }
 
 /// Decides what becomes of each row. An outcome needs nothing from the database; what would go back needs the
 /// budget and the cancel request of its row, which is locked from here on.
-async fn settle_all<'a, S: Session>(
+async fn settle_all<'a, S: StoreSession>(
     session: &mut S,
     finalizations: &'a [Finalization],
-) -> Result<Vec<Ending<'a>>> {
+) -> Result<Vec<EndingPair<'a>>> {
     let goes_back = |finalization: &&Finalization| !finalization.disposition.status().is_terminal();
     let fences: Vec<Fence> = finalizations.iter().filter(goes_back).map(Fence::of).collect();
     let budgets = if fences.is_empty() { HashMap::new() } else { session.budgets(&fences).await? };
     let settled = |finalization: &'a Finalization| {
-        (finalization, settle(&finalization.disposition, budgets.get(&finalization.attempt)))
+        (finalization, decide_row(&finalization.disposition, budgets.get(&finalization.attempt)))
     };
     Ok(finalizations.iter().map(settled).collect())
 }
 
 /// Ends what is over; gives the attempts written.
-async fn finish<S: Session>(session: &mut S, endings: &[Ending<'_>]) -> Result<HashSet<Attempt>> {
-    let over: Vec<&Ending<'_>> = endings.iter().filter(|(_, settled)| is_over(settled.as_ref())).collect();
+async fn finish<S: StoreSession>(session: &mut S, endings: &[EndingPair<'_>]) -> Result<HashSet<Attempt>> {
+    let over: Vec<&EndingPair<'_>> =
+        endings.iter().filter(|(_, settled)| is_over(settled.as_ref())).collect();
     if over.is_empty() {
         return Ok(HashSet::new());
     }
@@ -157,16 +170,16 @@ async fn finish<S: Session>(session: &mut S, endings: &[Ending<'_>]) -> Result<H
 }
 
 /// Sends back what is to be run again; gives the attempts written.
-async fn requeue<S: Session>(session: &mut S, endings: &[Ending<'_>]) -> Result<HashSet<Attempt>> {
+async fn requeue<S: StoreSession>(session: &mut S, endings: &[EndingPair<'_>]) -> Result<HashSet<Attempt>> {
     let rows: Vec<BackRow> = endings.iter().filter_map(back_row).collect();
     if rows.is_empty() {
         return Ok(HashSet::new());
     }
     let written = session.requeue(&rows).await?;
-    let back = |(finalization, settled): &&Ending<'_>| {
+    let back = |(finalization, settled): &&EndingPair<'_>| {
         !is_over(settled.as_ref()) && written.contains(&finalization.attempt)
     };
-    let back: Vec<&Ending<'_>> = endings.iter().filter(back).collect();
+    let back: Vec<&EndingPair<'_>> = endings.iter().filter(back).collect();
     let (lines, events) = (lines(&back), events(&back));
     if !lines.is_empty() {
         session.insert_logs(&lines).await?;
@@ -177,12 +190,12 @@ async fn requeue<S: Session>(session: &mut S, endings: &[Ending<'_>]) -> Result<
     Ok(written)
 }
 
-fn is_over(settled: Option<&Settled<'_>>) -> bool {
-    matches!(settled, Some(Settled::Terminal(_)))
+fn is_over(settled: Option<&SettledRow<'_>>) -> bool {
+    matches!(settled, Some(SettledRow::Terminal(_)))
 }
 
-fn ending_row<'a>((finalization, settled): &'a Ending<'_>) -> Option<EndingRow<'a>> {
-    let Some(Settled::Terminal(outcome)) = settled else { return None };
+fn ending_row<'a>((finalization, settled): &'a EndingPair<'_>) -> Option<EndingRow<'a>> {
+    let Some(SettledRow::Terminal(outcome)) = settled else { return None };
     Some(EndingRow {
         fence: Fence::of(finalization),
         status: outcome.status().as_str(),
@@ -195,8 +208,8 @@ fn ending_row<'a>((finalization, settled): &'a Ending<'_>) -> Option<EndingRow<'
     })
 }
 
-fn back_row((finalization, settled): &Ending<'_>) -> Option<BackRow> {
-    let Some(Settled::Requeue { delay, refund, max_attempts, .. }) = settled else { return None };
+fn back_row((finalization, settled): &EndingPair<'_>) -> Option<BackRow> {
+    let Some(SettledRow::Requeue { delay, refund, max_attempts, .. }) = settled else { return None };
     Some(BackRow {
         fence: Fence::of(finalization),
         refund: u8::from(*refund),
@@ -205,8 +218,8 @@ fn back_row((finalization, settled): &Ending<'_>) -> Option<BackRow> {
     })
 }
 
-fn lines<'a>(endings: &[&Ending<'a>]) -> Vec<LogRowIn<'a>> {
-    let of = |(finalization, _): &&Ending<'a>| {
+fn lines<'a>(endings: &[&EndingPair<'a>]) -> Vec<LogRowIn<'a>> {
+    let of = |(finalization, _): &&EndingPair<'a>| {
         let attempt = finalization.attempt;
         finalization.logs.iter().map(move |line| LogRowIn::of(attempt, line))
     };
@@ -214,7 +227,7 @@ fn lines<'a>(endings: &[&Ending<'a>]) -> Vec<LogRowIn<'a>> {
 }
 
 /// What happened to each, and last that it ended.
-fn events<'a>(endings: &[&Ending<'a>]) -> Vec<EventRowIn<'a>> {
+fn events<'a>(endings: &[&EndingPair<'a>]) -> Vec<EventRowIn<'a>> {
     let mut events = Vec::with_capacity(endings.len() * 2);
     for (finalization, settled) in endings {
         let (attempt, owner) = (finalization.attempt, Some(finalization.owner));
@@ -233,7 +246,7 @@ fn events<'a>(endings: &[&Ending<'a>]) -> Vec<EventRowIn<'a>> {
 }
 
 /// What terminal rows bring with them: writes to state, and children.
-async fn write_consequences<S: Session>(session: &mut S, won: &[&Ending<'_>]) -> Result<()> {
+async fn write_consequences<S: StoreSession>(session: &mut S, won: &[&EndingPair<'_>]) -> Result<()> {
     let over: Vec<&Finalization> = won
         .iter()
         .filter(|(_, settled)| is_over(settled.as_ref()))
@@ -259,7 +272,8 @@ async fn write_consequences<S: Session>(session: &mut S, won: &[&Ending<'_>]) ->
     if !children.is_empty() {
         session.insert_pending(&children).await?;
     }
-    let waits_at_once = |(_, settled): &&&Ending<'_>| settled.as_ref().is_some_and(Settled::waits_at_once);
+    let waits_at_once =
+        |(_, settled): &&&EndingPair<'_>| settled.as_ref().is_some_and(SettledRow::waits_at_once);
     if !children.is_empty() || won.iter().any(|ending| waits_at_once(&ending)) {
         session.wake().await?;
     }

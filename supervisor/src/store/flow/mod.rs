@@ -15,12 +15,12 @@ use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 use super::Result;
-use super::decide::Found;
-use super::session::{Backend, Extent, Purpose, Session};
+use super::decide::FoundRow;
+use super::session::{Backend, Extent, Purpose, StoreSession};
 use crate::execution::Status;
 
 /// In which state each is.
-fn statuses(rows: &[Found]) -> HashMap<Uuid, Status> {
+fn statuses(rows: &[FoundRow]) -> HashMap<Uuid, Status> {
     rows.iter().map(|row| (row.attempt.execution_id, row.status)).collect()
 }
 
@@ -33,12 +33,12 @@ pub(super) async fn locked_rows<B: Backend>(backend: &B, ids: &[Uuid]) -> Result
 }
 
 /// Where rows are that a write passed by.
-async fn standings<B: Backend>(backend: &B, ids: &[Uuid]) -> Result<Vec<Found>> {
+async fn standings<B: Backend>(backend: &B, ids: &[Uuid]) -> Result<Vec<FoundRow>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
     let mut session = backend.begin(Purpose::Write, Extent::OneStatement).await?;
-    let found = session.standing(ids).await?;
+    let found = session.current_state(ids).await?;
     session.commit().await?;
     Ok(found)
 }

@@ -6,18 +6,18 @@ use uuid::Uuid;
 
 use super::statuses;
 use crate::execution::{Attempt, Status};
-use crate::store::batch::Groups;
-use crate::store::decide::{Found, distinct, finalized_detail};
+use crate::store::batch::InsertGroups;
+use crate::store::decide::{FoundRow, distinct, finalized_detail};
 use crate::store::rows::EventRowIn;
-use crate::store::session::{Backend, Extent, Purpose, Session};
-use crate::store::{CancelAnswer, Failure, NewExecution, Outcome, Result, Submitted};
+use crate::store::session::{Backend, Extent, Purpose, StoreSession};
+use crate::store::{CancelResult, ExecutionFailure, ExecutionOutcome, NewExecution, Result, Submitted};
 
 /// See [`crate::store::Store::submit`].
 pub(in crate::store) async fn submit<B: Backend>(
     backend: &B,
     executions: &[NewExecution],
 ) -> Result<Vec<Submitted>> {
-    let mut groups = Groups::of(executions);
+    let mut groups = InsertGroups::of(executions);
     while let Some(group) = groups.next_group() {
         let written = submit_group(backend, group).await;
         if let Some((_, error)) = groups.written(group, written)? {
@@ -33,7 +33,7 @@ async fn submit_group<B: Backend>(backend: &B, executions: &[NewExecution]) -> R
     let inserted = session.insert_pending(&new).await?;
     let known: Vec<Uuid> = new.iter().map(|new| new.id).filter(|id| !inserted.contains(id)).collect();
     let known: HashMap<Uuid, Status> =
-        if known.is_empty() { HashMap::new() } else { statuses(&session.standing(&known).await?) };
+        if known.is_empty() { HashMap::new() } else { statuses(&session.current_state(&known).await?) };
     if !inserted.is_empty() {
         session.wake().await?;
     }
@@ -45,25 +45,25 @@ async fn submit_group<B: Backend>(backend: &B, executions: &[NewExecution]) -> R
 }
 
 /// See [`crate::store::Store::request_cancel`].
-pub(in crate::store) async fn request_cancel<B: Backend>(backend: &B, id: Uuid) -> Result<CancelAnswer> {
+pub(in crate::store) async fn request_cancel<B: Backend>(backend: &B, id: Uuid) -> Result<CancelResult> {
     let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
     let Some((row, tombstone)) = session.cancel(id).await? else {
-        let row = session.standing(&[id]).await?.pop();
+        let row = session.current_state(&[id]).await?.pop();
         session.commit().await?;
         return Ok(match row {
             // Somebody asked before: that is noted, and once is enough.
-            Some(Found { status: Status::Running, owner: Some(owner), attempt, .. }) => {
-                CancelAnswer::Requested { attempt, owner }
+            Some(FoundRow { status: Status::Running, owner: Some(owner), attempt, .. }) => {
+                CancelResult::Requested { attempt, owner }
             }
-            row => CancelAnswer::AlreadyTerminal(row.map_or(Status::Cancelled, |row| row.status)),
+            row => CancelResult::AlreadyTerminal(row.map_or(Status::Cancelled, |row| row.status)),
         });
     };
     let (answer, event) = match row.owner {
         Some(owner) if row.status == Status::Running => {
-            (CancelAnswer::Requested { attempt: row.attempt, owner }, "cancel_requested")
+            (CancelResult::Requested { attempt: row.attempt, owner }, "cancel_requested")
         }
-        Some(_) | None if tombstone => (CancelAnswer::Tombstone, "cancelled"),
-        Some(_) | None => (CancelAnswer::Cancelled, "cancelled"),
+        Some(_) | None if tombstone => (CancelResult::Tombstone, "cancelled"),
+        Some(_) | None => (CancelResult::Cancelled, "cancelled"),
     };
     session.insert_events(&[EventRowIn::of(row.attempt, None, event)]).await?;
     session.commit().await?;
@@ -74,17 +74,17 @@ pub(in crate::store) async fn request_cancel<B: Backend>(backend: &B, id: Uuid) 
 pub(in crate::store) async fn fail_unusable<B: Backend>(
     backend: &B,
     id: Uuid,
-    failure: &Failure,
+    failure: &ExecutionFailure,
 ) -> Result<Option<Status>> {
     let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
     let present = if session.insert_unusable(id, failure).await? {
-        let outcome = Outcome::Failed(failure.clone());
+        let outcome = ExecutionOutcome::Failed(failure.clone());
         let never_ran = Attempt::new(id, 0);
         let event = EventRowIn::of(never_ran, None, "finalized");
         session.insert_events(&[EventRowIn { detail: Some(finalized_detail(&outcome)), ..event }]).await?;
         None
     } else {
-        session.standing(&[id]).await?.pop().map(|row| row.status)
+        session.current_state(&[id]).await?.pop().map(|row| row.status)
     };
     session.commit().await?;
     Ok(present)

@@ -9,8 +9,8 @@ use super::locked_rows;
 use crate::execution::Attempt;
 use crate::store::decide;
 use crate::store::rows::EventRowIn;
-use crate::store::session::{Backend, Extent, Purpose, Session};
-use crate::store::{Claimant, NewEvent, Renewal, Result, StoreError, Verdict};
+use crate::store::session::{Backend, Extent, Purpose, StoreSession};
+use crate::store::{Claimant, FinalizeResult, NewEvent, Renewal, Result, StoreError};
 
 /// See [`crate::store::Store::renew`].
 pub(in crate::store) async fn renew<B: Backend>(
@@ -23,7 +23,7 @@ pub(in crate::store) async fn renew<B: Backend>(
     let mut renewed = if held.is_empty() { Vec::new() } else { session.renew(claimant, held).await? };
     let missing = without(held, &renewed);
     let (superseded, locked) = why_missing(&mut session, claimant.owner, &missing).await?;
-    let strays = session.strays(claimant, held).await?;
+    let unheld = session.unheld_claims(claimant, held).await?;
     session.commit().await?;
 
     if !locked.is_empty() {
@@ -33,7 +33,7 @@ pub(in crate::store) async fn renew<B: Backend>(
     Ok(Renewal {
         cancel_requested: cancel_requested.collect(),
         superseded,
-        strays,
+        unheld,
         unrenewed: without(&locked, &renewed),
     })
 }
@@ -70,7 +70,7 @@ async fn renew_locked<B: Backend>(
 
 /// Those that somebody else owns now, and those that are ours and locked. The others among what was not renewed we
 /// have ended ourselves.
-async fn why_missing<S: Session>(
+async fn why_missing<S: StoreSession>(
     session: &mut S,
     owner: Uuid,
     missing: &[Attempt],
@@ -80,13 +80,13 @@ async fn why_missing<S: Session>(
         return Ok((superseded, locked));
     }
     let ids: Vec<Uuid> = missing.iter().map(|attempt| attempt.execution_id).collect();
-    let rows = session.standing(&ids).await?;
+    let rows = session.current_state(&ids).await?;
     for attempt in missing {
         let row = rows.iter().find(|row| row.attempt.execution_id == attempt.execution_id);
-        match decide::standing(*attempt, owner, row) {
-            Some(Verdict::Superseded) => superseded.push(*attempt),
+        match decide::current_state(*attempt, owner, row) {
+            Some(FinalizeResult::Superseded) => superseded.push(*attempt),
             None => locked.push(*attempt),
-            Some(Verdict::Finished { .. } | Verdict::Requeued) => {}
+            Some(FinalizeResult::Finished { .. } | FinalizeResult::Requeued) => {}
         }
     }
     Ok((superseded, locked))

@@ -90,11 +90,11 @@ pub(super) struct Connections {
     planning: Planning,
     max: u32,
     permits: Arc<Semaphore>,
-    resting: Mutex<Vec<Resting>>,
+    resting: Mutex<Vec<RestingConnection>>,
 }
 
 #[derive(Debug)]
-struct Resting {
+struct RestingConnection {
     connection: PgConnection,
     born: Instant,
     since: Instant,
@@ -103,7 +103,7 @@ struct Resting {
 /// One that is lent. Dropped instead of given back it is closed: the server rolls back, and neither a silent
 /// network nor half an answer can reach whoever would get it next.
 #[derive(Debug)]
-pub(super) struct Lent {
+pub(super) struct BorrowedConnection {
     pub(super) connection: PgConnection,
     born: Instant,
     permit: OwnedSemaphorePermit,
@@ -122,17 +122,17 @@ impl Connections {
     }
 
     /// One that is believed to work: the one that was used last, or a new one.
-    pub(super) async fn borrow(&self) -> sqlx::Result<Lent> {
+    pub(super) async fn borrow(&self) -> sqlx::Result<BorrowedConnection> {
         let permit = timeout(ACQUIRE_TIMEOUT, Arc::clone(&self.permits).acquire_owned()).await;
         let permit = permit.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)?;
-        while let Some(Resting { mut connection, born, since }) = self.last_used() {
+        while let Some(RestingConnection { mut connection, born, since }) = self.last_used() {
             if since.elapsed() < TRUSTED_FOR || answers(&mut connection).await {
-                return Ok(Lent { connection, born, permit });
+                return Ok(BorrowedConnection { connection, born, permit });
             }
         }
         let connected = timeout(ACQUIRE_TIMEOUT, self.connect()).await;
         let connection = connected.map_err(|_| sqlx::Error::PoolTimedOut)??;
-        Ok(Lent { connection, born: Instant::now(), permit })
+        Ok(BorrowedConnection { connection, born: Instant::now(), permit })
     }
 
     async fn connect(&self) -> sqlx::Result<PgConnection> {
@@ -142,24 +142,24 @@ impl Connections {
     }
 
     /// Takes one back, in good order: no transaction is open on it, and no answer is missing.
-    pub(super) fn give_back(&self, lent: Lent) {
-        let Lent { connection, born, permit } = lent;
+    pub(super) fn give_back(&self, lent: BorrowedConnection) {
+        let BorrowedConnection { connection, born, permit } = lent;
         let now = Instant::now();
         let mut resting = self.resting();
         resting.retain(|resting| now.duration_since(resting.since) < REST_MAX);
         if now.duration_since(born) < AGE_MAX {
-            resting.push(Resting { connection, born, since: now });
+            resting.push(RestingConnection { connection, born, since: now });
         }
         drop(resting);
         // Whoever waits for a permit finds it resting.
         drop(permit);
     }
 
-    fn last_used(&self) -> Option<Resting> {
+    fn last_used(&self) -> Option<RestingConnection> {
         self.resting().pop()
     }
 
-    fn resting(&self) -> MutexGuard<'_, Vec<Resting>> {
+    fn resting(&self) -> MutexGuard<'_, Vec<RestingConnection>> {
         self.resting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -11,12 +11,12 @@ use uuid::Uuid;
 use super::error::store_error;
 use super::session::record;
 use super::transaction::within;
-use super::{Shared, statements};
+use super::{StoreShared, statements};
 use crate::execution::Attempt;
-use crate::process::{Identity, Whereabouts};
-use crate::store::columns::At;
-use crate::store::takeover::{Answer, Lock, Look, OwnerSeen, Process, Sign};
-use crate::store::{Claimant, Lost, OverdueRow, Result, StoreError};
+use crate::process::{ProcessIdentity, ProcessLiveness};
+use crate::store::columns::TimeColumn;
+use crate::store::takeover::{Answer, LockEvidence, Look, OwnerSeen, ProcessEvidence, Sign};
+use crate::store::{Claimant, ExpiredOwners, OverdueRow, Result, StoreError};
 
 /// How long each question of a look may take.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -25,13 +25,13 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
 const OVERDUE_MAX: i64 = 1000;
 
 /// See [`crate::store::Store::lost`].
-pub(super) async fn lost(shared: &Shared, claimant: &Claimant) -> Result<Lost> {
+pub(super) async fn lost(shared: &StoreShared, claimant: &Claimant) -> Result<ExpiredOwners> {
     let looked = look(shared, claimant).await;
     let mut watch = shared.watch();
     match looked {
         Ok(look) => Ok(watch.looked(&look, claimant.lease, Instant::now())),
         Err(error) => {
-            watch.heard(no_contact(&error), Instant::now());
+            watch.observe(no_contact(&error), Instant::now());
             Err(error)
         }
     }
@@ -52,14 +52,14 @@ pub(super) fn no_contact(error: &StoreError) -> Answer {
 }
 
 /// Writes first, because only who can write may judge those who did not; then looks.
-async fn look(shared: &Shared, claimant: &Claimant) -> Result<Look> {
+async fn look(shared: &StoreShared, claimant: &Claimant) -> Result<Look> {
     let mut lent = within(LOOK_TIMEOUT, shared.transactions.borrow()).await?;
     let connection = &mut lent.connection;
     let asked = Instant::now();
     within(LOOK_TIMEOUT, sqlx::query(statements::PROBE).execute(&mut *connection)).await?;
     let beat = sqlx::query(statements::PROBE_BEAT).bind(claimant.owner);
     within(LOOK_TIMEOUT, beat.execute(&mut *connection)).await?;
-    shared.watch().heard(Answer::Wrote { waited: asked.elapsed() }, Instant::now());
+    shared.watch().observe(Answer::Wrote { waited: asked.elapsed() }, Instant::now());
 
     let rows = sqlx::query(statements::OTHERS).bind(claimant.owner).fetch_all(&mut *connection);
     let rows = within(LOOK_TIMEOUT, rows).await?;
@@ -80,41 +80,41 @@ async fn overdue(connection: &mut PgConnection, claimant: &Claimant) -> Result<V
     let rows = within(LOOK_TIMEOUT, query.fetch_all(connection)).await?;
     let read = |row: &PgRow| {
         let attempt: Attempt = record::attempt(row)?;
-        let lease_ends = row.try_get::<At, _>("lease_expires_at")?.0;
+        let lease_ends = row.try_get::<TimeColumn, _>("lease_expires_at")?.0;
         Ok((OverdueRow { attempt, lease_ends }, row.try_get("lease_owner")?))
     };
     rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
 }
 
-fn seen(row: &PgRow, own: Option<&Identity>) -> sqlx::Result<OwnerSeen> {
+fn seen(row: &PgRow, own: Option<&ProcessIdentity>) -> sqlx::Result<OwnerSeen> {
     let beats: Option<i64> = row.try_get("beats")?;
     let lock = match beats {
-        None => Lock::NotShown,
-        Some(_) if row.try_get("lock_held")? => Lock::Held,
-        Some(_) => Lock::Free,
+        None => LockEvidence::NotShown,
+        Some(_) if row.try_get("lock_held")? => LockEvidence::Held,
+        Some(_) => LockEvidence::Free,
     };
     let process = match (own, identity(row)?) {
         (Some(own), Some(other)) => match own.whereabouts_of(&other) {
-            Whereabouts::Unknown => Process::Unknown,
-            Whereabouts::Lives => Process::Lives,
-            Whereabouts::Gone => Process::Gone,
+            ProcessLiveness::Unknown => ProcessEvidence::Unknown,
+            ProcessLiveness::Lives => ProcessEvidence::Lives,
+            ProcessLiveness::Gone => ProcessEvidence::Gone,
         },
-        (Some(_) | None, _) => Process::Unknown,
+        (Some(_) | None, _) => ProcessEvidence::Unknown,
     };
     Ok(OwnerSeen {
         owner: row.try_get("owner")?,
-        sign: Sign { beats, lease_ends: row.try_get::<At, _>("lease_ends")?.0 },
+        sign: Sign { beats, lease_ends: row.try_get::<TimeColumn, _>("lease_ends")?.0 },
         lock,
         process,
         lease: duration(row, "lease_us")?,
     })
 }
 
-fn identity(row: &PgRow) -> sqlx::Result<Option<Identity>> {
+fn identity(row: &PgRow) -> sqlx::Result<Option<ProcessIdentity>> {
     let host: Option<String> = row.try_get("host")?;
     let process_id = row.try_get::<Option<i64>, _>("process_id")?.and_then(|id| u32::try_from(id).ok());
     let started: Option<i64> = row.try_get("process_started")?;
-    Ok(host.zip(process_id).zip(started).map(|((host, process_id), started)| Identity {
+    Ok(host.zip(process_id).zip(started).map(|((host, process_id), started)| ProcessIdentity {
         host,
         process_id,
         started: started.cast_unsigned(),

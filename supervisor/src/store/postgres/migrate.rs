@@ -11,7 +11,7 @@ use super::error::store_error;
 use super::schema::{check_encoding, version};
 use super::transaction::{STATEMENT_TIMEOUT, within};
 use super::{BACKEND, statements};
-use crate::store::columns::At;
+use crate::store::columns::TimeColumn;
 use crate::store::migration::{Migration, missing, newest};
 use crate::store::rows::micros;
 use crate::store::{Result, StoreError};
@@ -131,7 +131,7 @@ async fn renew_sessions(connection: &mut PgConnection) {
     let left = async {
         let now =
             within(STATEMENT_TIMEOUT, sqlx::query("SELECT clock_timestamp()").fetch_one(&mut *connection));
-        let changed_at: At = now.await?.try_get(0).map_err(store_error)?;
+        let changed_at: TimeColumn = now.await?.try_get(0).map_err(store_error)?;
         for pass in 0..RENEWALS_MAX {
             let rested = if pass < GENTLE_RENEWALS { TRIED_AFTER } else { Duration::ZERO };
             let query = sqlx::query(statements::RENEW_SESSIONS).bind(changed_at).bind(micros(rested));

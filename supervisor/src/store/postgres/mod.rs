@@ -38,13 +38,13 @@ use self::stale::again;
 use super::flow;
 use super::takeover::Watch;
 use super::{
-    CancelAnswer, Claim, Claimant, Claimed, ConfigEntry, Due, EventRow, ExecutionFilter, ExecutionRecord,
-    Facts, Failure, Finalization, LogRow, Lost, NewEvent, NewExecution, OrganizationRecord, Page,
-    PresenceShown, QueueDepth, Renewal, Result, Store, StoreError, Submitted, TakeOver, Verdict,
-    WorkflowRecord,
+    CancelResult, Claim, Claimant, Claimed, ConfigEntry, DatabaseFacts, DueExecutions, EventRow,
+    ExecutionFailure, ExecutionFilter, ExecutionRecord, ExecutionRecords, ExpiredOwners, Finalization,
+    FinalizeResult, LogRow, NewEvent, NewExecution, OrganizationRecord, PresenceShown, QueueDepth, Renewal,
+    Result, Store, StoreError, Submitted, TakeOver, WorkflowRecord,
 };
 use crate::execution::{Attempt, Status};
-use crate::process::Identity;
+use crate::process::ProcessIdentity;
 use crate::vital;
 
 const BACKEND: &str = "postgresql";
@@ -61,13 +61,13 @@ const READERS: u32 = 5;
 /// The service's store.
 #[derive(Debug)]
 pub struct PostgresStore {
-    shared: Arc<Shared>,
+    shared: Arc<StoreShared>,
     listener: OnceLock<AbortOnDropHandle<()>>,
 }
 
 /// What transactions need of the store.
 #[derive(Debug)]
-struct Shared {
+struct StoreShared {
     options: PgConnectOptions,
     transactions: Arc<Connections>,
     statements: Arc<Connections>,
@@ -77,7 +77,7 @@ struct Shared {
     /// What has been seen of the others.
     watch: Mutex<Watch>,
     /// This process, for others on the same host.
-    identity: Option<Identity>,
+    identity: Option<ProcessIdentity>,
     presence: Presence,
     waker: Arc<Notify>,
 }
@@ -96,14 +96,14 @@ impl PostgresStore {
         })?;
         // What was asked of the database is in the events and metrics, not in a log line for each statement.
         let options = options.application_name("muster").disable_statement_logging();
-        let shared = Shared {
+        let shared = StoreShared {
             transactions: Connections::new(options.clone(), WRITERS, Planning::EachTime),
             statements: Connections::new(options.clone(), QUICK_WRITERS, Planning::Once),
             marks: Connections::new(options.clone(), 1, Planning::OnceUnflushed),
             renewals: Connections::new(options.clone(), 1, Planning::EachTime),
             reads: pool(options.clone(), READERS),
             watch: Mutex::default(),
-            identity: Identity::own(),
+            identity: ProcessIdentity::own(),
             presence: Presence::new(),
             waker: Arc::default(),
             options,
@@ -122,7 +122,7 @@ impl PostgresStore {
     }
 }
 
-impl Shared {
+impl StoreShared {
     fn watch(&self) -> MutexGuard<'_, Watch> {
         self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -134,7 +134,7 @@ impl Store for PostgresStore {
         migrate::migrate(&self.shared.transactions).await
     }
 
-    async fn facts(&self) -> Result<Facts> {
+    async fn facts(&self) -> Result<DatabaseFacts> {
         schema::facts(&self.shared).await
     }
 
@@ -149,18 +149,18 @@ impl Store for PostgresStore {
         self.shared.waker.notified().await;
     }
 
-    async fn lost(&self, claimant: &Claimant) -> Result<Lost> {
+    async fn expired_owners(&self, claimant: &Claimant) -> Result<ExpiredOwners> {
         again(|| lost::lost(&self.shared, claimant)).await
     }
 
     async fn hold_presence(&self, claimant: &Claimant) -> Result<()> {
-        let Shared { options, identity, marks, statements, renewals, transactions, .. } = &*self.shared;
+        let StoreShared { options, identity, marks, statements, renewals, transactions, .. } = &*self.shared;
         let others = [marks, statements, renewals, transactions].map(Arc::clone);
         self.shared.presence.hold(options, claimant, identity.clone(), others).await
     }
 
     fn presence(&self) -> PresenceShown {
-        self.shared.presence.told()
+        self.shared.presence.shown()
     }
 
     fn writes_work(&self) -> bool {
@@ -171,7 +171,7 @@ impl Store for PostgresStore {
         again(|| flow::submit(self, executions)).await
     }
 
-    async fn fail_unusable(&self, id: Uuid, failure: &Failure) -> Result<Option<Status>> {
+    async fn fail_unusable(&self, id: Uuid, failure: &ExecutionFailure) -> Result<Option<Status>> {
         again(|| flow::fail_unusable(self, id, failure)).await
     }
 
@@ -195,7 +195,12 @@ impl Store for PostgresStore {
         again(|| read::claimed_by(self, owner, ids)).await
     }
 
-    async fn claim_due(&self, claimant: &Claimant, limit: usize, take_over: TakeOver<'_>) -> Result<Due> {
+    async fn claim_due(
+        &self,
+        claimant: &Claimant,
+        limit: usize,
+        take_over: TakeOver<'_>,
+    ) -> Result<DueExecutions> {
         again(|| flow::claim_due(self, claimant, limit, take_over)).await
     }
 
@@ -211,7 +216,7 @@ impl Store for PostgresStore {
         again(|| flow::record_events(self, owner, events)).await
     }
 
-    async fn finalize(&self, finalizations: &[Finalization]) -> Result<Vec<Verdict>> {
+    async fn finalize(&self, finalizations: &[Finalization]) -> Result<Vec<FinalizeResult>> {
         again(|| flow::finalize(self, finalizations)).await
     }
 
@@ -227,7 +232,7 @@ impl Store for PostgresStore {
         again(|| unclaimed::mark_notified(self, ids)).await
     }
 
-    async fn request_cancel(&self, id: Uuid) -> Result<CancelAnswer> {
+    async fn request_cancel(&self, id: Uuid) -> Result<CancelResult> {
         again(|| flow::request_cancel(self, id)).await
     }
 
@@ -239,7 +244,7 @@ impl Store for PostgresStore {
         again(|| read::executions_by_id(self, ids)).await
     }
 
-    async fn executions(&self, filter: &ExecutionFilter) -> Result<Page> {
+    async fn executions(&self, filter: &ExecutionFilter) -> Result<ExecutionRecords> {
         again(|| read::executions(self, filter)).await
     }
 

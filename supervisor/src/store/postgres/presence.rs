@@ -17,9 +17,9 @@ use uuid::Uuid;
 
 use super::connections::Connections;
 use super::error::store_error;
-use super::transaction::{Query, within};
+use super::transaction::{PostgresQuery, within};
 use super::{BACKEND, statements};
-use crate::process::Identity;
+use crate::process::ProcessIdentity;
 use crate::store::rows::micros;
 use crate::store::{Claimant, PresenceShown, Result, StoreError};
 use crate::vital;
@@ -48,7 +48,7 @@ const READY_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The lock that shows that we live.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum LockState {
     /// Nobody asked for it.
     NotAsked,
     /// It is ours.
@@ -66,26 +66,26 @@ pub(super) enum State {
 
 /// What others can see of us.
 #[derive(Clone, Debug)]
-struct Shown {
-    lock: State,
+struct PresenceState {
+    lock: LockState,
     beaten_at: Option<Instant>,
 }
 
-impl Shown {
+impl PresenceState {
     fn beats(&self) -> bool {
         self.beaten_at.is_some_and(|at| at.elapsed() <= BEAT_FRESH)
     }
 
     /// Nobody can take us for dead.
     fn lives(&self) -> bool {
-        !matches!(self.lock, State::Lost { .. }) || self.beats()
+        !matches!(self.lock, LockState::Lost { .. }) || self.beats()
     }
 }
 
 /// The lock and the beat, with the tasks that keep them.
 #[derive(Debug)]
 pub(super) struct Presence {
-    shown: watch::Sender<Shown>,
+    shown: watch::Sender<PresenceState>,
     keepers: Mutex<Vec<AbortOnDropHandle<()>>>,
 }
 
@@ -97,14 +97,14 @@ pub(super) fn lock_key(owner: Uuid) -> i64 {
 
 /// What the row of a supervisor says of it.
 #[derive(Clone, Debug)]
-struct Card {
+struct PresenceRow {
     claimant: Claimant,
-    identity: Option<Identity>,
+    identity: Option<ProcessIdentity>,
 }
 
-impl Card {
+impl PresenceRow {
     /// Binds it to a statement.
-    fn on<'q>(&'q self, query: Query<'q>) -> Query<'q> {
+    fn on<'q>(&'q self, query: PostgresQuery<'q>) -> PostgresQuery<'q> {
         let identity = self.identity.as_ref();
         query
             .bind(self.claimant.owner)
@@ -117,21 +117,21 @@ impl Card {
 
 impl Presence {
     pub(super) fn new() -> Self {
-        let shown = Shown { lock: State::NotAsked, beaten_at: None };
+        let shown = PresenceState { lock: LockState::NotAsked, beaten_at: None };
         Self { shown: watch::Sender::new(shown), keepers: Mutex::default() }
     }
 
-    pub(super) fn state(&self) -> State {
+    pub(super) fn state(&self) -> LockState {
         self.shown.borrow().lock.clone()
     }
 
     /// For people.
-    pub(super) fn told(&self) -> PresenceShown {
+    pub(super) fn shown(&self) -> PresenceShown {
         let shown = self.shown.borrow();
         match &shown.lock {
-            State::NotAsked | State::Off => PresenceShown::NotNeeded,
-            State::Held => PresenceShown::Yes,
-            State::Lost { since, why } => {
+            LockState::NotAsked | LockState::Off => PresenceShown::NotNeeded,
+            LockState::Held => PresenceShown::Yes,
+            LockState::Lost { since, why } => {
                 PresenceShown::Lost { since: since.elapsed(), why: why.clone(), beats: shown.beats() }
             }
         }
@@ -140,7 +140,7 @@ impl Presence {
     /// Waits until claims may be made: not before others can see that we live.
     pub(super) async fn ready(&self) -> Result<()> {
         let mut shown = self.shown.subscribe();
-        let ready = shown.wait_for(Shown::lives);
+        let ready = shown.wait_for(PresenceState::lives);
         match tokio::time::timeout(READY_TIMEOUT, ready).await {
             Ok(_) => Ok(()),
             Err(_) => Err(StoreError::Unreachable {
@@ -155,7 +155,7 @@ impl Presence {
         &self,
         options: &PgConnectOptions,
         claimant: &Claimant,
-        identity: Option<Identity>,
+        identity: Option<ProcessIdentity>,
         others: [Arc<Connections>; 4],
     ) -> Result<()> {
         if !session_locks_hold(options).await? {
@@ -163,12 +163,13 @@ impl Presence {
                 "a pooler shares database sessions, so the death of a supervisor shows only when its lease \
                  ends; give a direct database_url"
             );
-            self.shown.send_modify(|shown| shown.lock = State::Off);
+            self.shown.send_modify(|shown| shown.lock = LockState::Off);
             return Ok(());
         }
-        let card = Card { claimant: *claimant, identity };
+        let card = PresenceRow { claimant: *claimant, identity };
         let held = take(options, &card, None).await?;
-        self.shown.send_modify(|shown| (shown.lock, shown.beaten_at) = (State::Held, Some(Instant::now())));
+        self.shown
+            .send_modify(|shown| (shown.lock, shown.beaten_at) = (LockState::Held, Some(Instant::now())));
         let keep = keep(held, options.clone(), card.clone(), self.shown.clone());
         let beat = beat_for_ever(others, card, self.shown.clone());
         let (keep, beat) = (vital::turning("presence", keep), vital::turning("beat", beat));
@@ -179,7 +180,7 @@ impl Presence {
 }
 
 /// The connection that holds the lock.
-struct Held {
+struct HeldLock {
     connection: PgConnection,
     /// Its number at the server.
     session: i32,
@@ -187,30 +188,35 @@ struct Held {
 
 /// Keeps the lock for ever. A lost connection is closed before anything else: for as long as it is open its session
 /// may hold the very lock that is to be taken again.
-async fn keep(mut held: Held, options: PgConnectOptions, card: Card, shown: watch::Sender<Shown>) {
+async fn keep(
+    mut held: HeldLock,
+    options: PgConnectOptions,
+    card: PresenceRow,
+    shown: watch::Sender<PresenceState>,
+) {
     loop {
         let lost_session = held.session;
         let why = until_lost(held, &card, &shown).await;
         tracing::warn!(%why, "lost the database connection that shows we are alive; taking it again");
         let since = Instant::now();
-        shown.send_modify(|shown| shown.lock = State::Lost { since, why });
+        shown.send_modify(|shown| shown.lock = LockState::Lost { since, why });
         held = loop {
             match take(&options, &card, Some(lost_session)).await {
                 Ok(held) => break held,
                 Err(error) => {
                     let why = error.to_string();
-                    shown.send_modify(|shown| shown.lock = State::Lost { since, why });
+                    shown.send_modify(|shown| shown.lock = LockState::Lost { since, why });
                     sleep(RETRY).await;
                 }
             }
         };
         tracing::info!("the lock that shows we are alive is ours again");
-        shown.send_modify(|shown| shown.lock = State::Held);
+        shown.send_modify(|shown| shown.lock = LockState::Held);
     }
 }
 
 /// Returns when the connection is lost and closed, with the reason.
-async fn until_lost(mut held: Held, card: &Card, shown: &watch::Sender<Shown>) -> String {
+async fn until_lost(mut held: HeldLock, card: &PresenceRow, shown: &watch::Sender<PresenceState>) -> String {
     loop {
         sleep(TRY).await;
         // Where no other connection works, this one beats.
@@ -236,7 +242,11 @@ async fn until_lost(mut held: Held, card: &Card, shown: &watch::Sender<Shown>) -
 }
 
 /// Beats for ever, on the first of these connections that works: the one that worked last comes first.
-async fn beat_for_ever(mut others: [Arc<Connections>; 4], card: Card, shown: watch::Sender<Shown>) {
+async fn beat_for_ever(
+    mut others: [Arc<Connections>; 4],
+    card: PresenceRow,
+    shown: watch::Sender<PresenceState>,
+) {
     let mut every = tokio::time::interval(BEAT);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -251,7 +261,7 @@ async fn beat_for_ever(mut others: [Arc<Connections>; 4], card: Card, shown: wat
     }
 }
 
-async fn beat(connections: &Connections, card: &Card) -> bool {
+async fn beat(connections: &Connections, card: &PresenceRow) -> bool {
     let beaten = tokio::time::timeout(BEAT_TIMEOUT, async {
         let mut lent = connections.borrow().await.ok()?;
         card.on(sqlx::query(statements::BEAT)).execute(&mut lent.connection).await.ok()?;
@@ -273,7 +283,7 @@ async fn try_lock(connection: &mut PgConnection, key: i64) -> Result<bool> {
 
 /// A connection that holds the lock of this owner. A session of ours that was lost is ended at the server: it may
 /// not have noticed yet.
-async fn take(options: &PgConnectOptions, card: &Card, lost_session: Option<i32>) -> Result<Held> {
+async fn take(options: &PgConnectOptions, card: &PresenceRow, lost_session: Option<i32>) -> Result<HeldLock> {
     let mut connection = connect(options).await?;
     // The server must notice a host that fell silent, or the lock would outlive it. A beat that has to wait must not
     // take the session with it.
@@ -301,7 +311,7 @@ async fn take(options: &PgConnectOptions, card: &Card, lost_session: Option<i32>
     let session = within(ANSWER_TIMEOUT, row).await?.try_get(0).map_err(store_error)?;
     let record = card.on(sqlx::query(statements::RECORD_PRESENCE));
     within(ANSWER_TIMEOUT, record.execute(&mut connection)).await?;
-    Ok(Held { connection, session })
+    Ok(HeldLock { connection, session })
 }
 
 /// Whether a session lock taken on one connection keeps another connection out. Behind a pooler that hands

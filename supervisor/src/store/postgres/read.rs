@@ -10,13 +10,13 @@ use uuid::Uuid;
 use super::columns::{signed, signed_long};
 use super::error::store_error;
 use super::session::record;
-use super::transaction::{Query, STATEMENT_TIMEOUT, within};
+use super::transaction::{PostgresQuery, STATEMENT_TIMEOUT, within};
 use super::{PostgresStore, statements};
-use crate::store::columns::{At, Json};
+use crate::store::columns::{JsonColumn, TimeColumn};
 use crate::store::rows::micros;
 use crate::store::{
-    Claimed, ConfigEntry, Cursor, EventRow, ExecutionFilter, ExecutionRecord, LogRow, OrganizationRecord,
-    Page, Result, StoreError, WorkflowRecord,
+    Claimed, ConfigEntry, Cursor, EventRow, ExecutionFilter, ExecutionRecord, ExecutionRecords, LogRow,
+    OrganizationRecord, Result, StoreError, WorkflowRecord,
 };
 
 fn count(limit: usize) -> i64 {
@@ -25,7 +25,7 @@ fn count(limit: usize) -> i64 {
 
 async fn all<T>(
     store: &PostgresStore,
-    query: Query<'_>,
+    query: PostgresQuery<'_>,
     read: fn(&PgRow) -> sqlx::Result<T>,
 ) -> Result<Vec<T>> {
     let rows = ask(store, query).await?;
@@ -33,7 +33,7 @@ async fn all<T>(
 }
 
 /// A session whose statements no longer fit the schema forgets them.
-async fn ask(store: &PostgresStore, query: Query<'_>) -> Result<Vec<PgRow>> {
+async fn ask(store: &PostgresStore, query: PostgresQuery<'_>) -> Result<Vec<PgRow>> {
     let mut connection = within(STATEMENT_TIMEOUT, store.shared.reads.acquire()).await?;
     let answer = within(STATEMENT_TIMEOUT, query.fetch_all(&mut *connection)).await;
     if let Err(StoreError::StalePlan { .. }) = answer {
@@ -44,7 +44,7 @@ async fn ask(store: &PostgresStore, query: Query<'_>) -> Result<Vec<PgRow>> {
 
 async fn one<T>(
     store: &PostgresStore,
-    query: Query<'_>,
+    query: PostgresQuery<'_>,
     read: fn(&PgRow) -> sqlx::Result<T>,
 ) -> Result<Option<T>> {
     let rows = ask(store, query).await?;
@@ -69,16 +69,16 @@ pub(super) async fn claimed_by(store: &PostgresStore, owner: Uuid, ids: &[Uuid])
     all(store, sqlx::query(statements::CLAIMED_BY).bind(ids).bind(owner), record::claimed).await
 }
 
-pub(super) async fn executions(store: &PostgresStore, filter: &ExecutionFilter) -> Result<Page> {
+pub(super) async fn executions(store: &PostgresStore, filter: &ExecutionFilter) -> Result<ExecutionRecords> {
     let query = sqlx::query(statements::EXECUTIONS)
         .bind(filter.status.map(|status| status.as_str()))
         .bind(filter.workflow.as_deref())
         .bind(filter.organization_id)
-        .bind(filter.cursor.map(|cursor| At(cursor.created_at)))
+        .bind(filter.cursor.map(|cursor| TimeColumn(cursor.created_at)))
         .bind(filter.cursor.map(|cursor| cursor.id))
         .bind(count(filter.limit));
     let executions = all(store, query, record::execution).await?;
-    Ok(Page { next: Cursor::after(&executions, filter.limit), executions })
+    Ok(ExecutionRecords { next: Cursor::after(&executions, filter.limit), executions })
 }
 
 pub(super) async fn unnotified(
@@ -135,5 +135,5 @@ pub(super) async fn state(
     key: &str,
 ) -> Result<Option<Box<RawValue>>> {
     let query = sqlx::query(statements::STATE).bind(organization_id).bind(key);
-    one(store, query, |row| row.try_get::<Json, _>("value").map(|json| json.0)).await
+    one(store, query, |row| row.try_get::<JsonColumn, _>("value").map(|json| json.0)).await
 }

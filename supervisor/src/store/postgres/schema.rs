@@ -6,12 +6,12 @@ use sqlx::{Executor as _, Row, SqlSafeStr as _};
 
 use super::error::store_error;
 use super::migrate::MIGRATIONS;
-use super::presence::{State, session_locks_hold};
+use super::presence::{LockState, session_locks_hold};
 use super::transaction::{STATEMENT_TIMEOUT, within};
-use super::{BACKEND, Shared, statements};
-use crate::store::columns::{At, unsigned};
+use super::{BACKEND, StoreShared, statements};
+use crate::store::columns::{TimeColumn, unsigned};
 use crate::store::migration::{newest, unprepared};
-use crate::store::{Facts, Result, StoreError};
+use crate::store::{DatabaseFacts, Result, StoreError};
 
 /// Text is UTF-8 everywhere else; in another encoding there are characters that can never be written.
 pub(super) async fn check_encoding(connection: &mut PgConnection) -> Result<()> {
@@ -67,13 +67,13 @@ async fn check_rights(connection: &mut PgConnection) -> Result<()> {
 }
 
 /// See [`crate::store::Store::facts`].
-pub(super) async fn facts(shared: &Shared) -> Result<Facts> {
+pub(super) async fn facts(shared: &StoreShared) -> Result<DatabaseFacts> {
     // First what connects by itself: the pool would try a closed port again until its time is up, and then
     // not know why.
     let notices_death = match shared.presence.state() {
-        State::Held => true,
-        State::Lost { .. } | State::Off => false,
-        State::NotAsked => session_locks_hold(&shared.options).await?,
+        LockState::Held => true,
+        LockState::Lost { .. } | LockState::Off => false,
+        LockState::NotAsked => session_locks_hold(&shared.options).await?,
     };
     let mut connection = within(STATEMENT_TIMEOUT, shared.reads.acquire()).await?;
     let before = Timestamp::now();
@@ -84,10 +84,10 @@ pub(super) async fn facts(shared: &Shared) -> Result<Facts> {
     );
     let row = within(STATEMENT_TIMEOUT, query.fetch_one(&mut *connection)).await?;
     judge_encoding(row.try_get("encoding").map_err(store_error)?)?;
-    let theirs: At = row.try_get("now").map_err(store_error)?;
+    let theirs: TimeColumn = row.try_get("now").map_err(store_error)?;
     // Their clock was read about half-way between our two readings.
     let ours = before + Timestamp::now().duration_since(before) / 2;
-    Ok(Facts {
+    Ok(DatabaseFacts {
         backend: BACKEND,
         version: row.try_get("version").map_err(store_error)?,
         schema_version: version(&mut connection).await?,

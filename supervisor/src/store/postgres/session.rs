@@ -14,17 +14,17 @@ use super::error::store_error;
 use super::lost::no_contact;
 use super::presence::lock_key;
 use super::statements;
-use super::transaction::{PgSession, Query};
+use super::transaction::{PgSession, PostgresQuery};
 use crate::execution::Attempt;
-use crate::store::columns::At;
-use crate::store::decide::{Budget, Found};
+use crate::store::columns::TimeColumn;
+use crate::store::decide::{AttemptBudget, FoundRow};
 use crate::store::rows::{
     BackRow, EndedRow, EndingRow, EventRowIn, FailureColumns, Fence, LogRowIn, NewRow, StateRow, micros,
 };
-use crate::store::session::{Candidate, Session};
+use crate::store::session::{Candidate, StoreSession};
 use crate::store::takeover::{Answer, WAIT_MAX};
 use crate::store::text::storable;
-use crate::store::{Claimant, Claimed, DeadOwner, Failure, NewExecution, Result, TakeOver};
+use crate::store::{Claimant, Claimed, DeadOwner, ExecutionFailure, NewExecution, Result, TakeOver};
 
 pub(super) mod record {
     //! Rows as records.
@@ -47,20 +47,20 @@ fn claimed(rows: &[PgRow]) -> Result<HashMap<Uuid, Claimed>> {
     rows.iter().map(read).collect()
 }
 
-fn fences<'q>(query: Query<'q>, fences: &[Fence]) -> Query<'q> {
+fn fences<'q>(query: PostgresQuery<'q>, fences: &[Fence]) -> PostgresQuery<'q> {
     query
         .bind(column(fences, |fence| fence.id))
         .bind(column(fences, |fence| signed(fence.attempt)))
         .bind(column(fences, |fence| fence.owner))
 }
 
-fn attempts<'q>(query: Query<'q>, attempts: &[Attempt]) -> Query<'q> {
+fn attempts<'q>(query: PostgresQuery<'q>, attempts: &[Attempt]) -> PostgresQuery<'q> {
     query
         .bind(column(attempts, |attempt| attempt.execution_id))
         .bind(column(attempts, |attempt| signed(attempt.number)))
 }
 
-fn new_rows<'q>(query: Query<'q>, rows: &[NewRow<'_>]) -> Query<'q> {
+fn new_rows<'q>(query: PostgresQuery<'q>, rows: &[NewRow<'_>]) -> PostgresQuery<'q> {
     query
         .bind(column(rows, |row| row.id))
         .bind(column(rows, |row| row.workflow_id))
@@ -74,22 +74,22 @@ fn new_rows<'q>(query: Query<'q>, rows: &[NewRow<'_>]) -> Query<'q> {
         .bind(column(rows, |row| row.retry_of))
 }
 
-fn event_rows<'q>(query: Query<'q>, events: &[EventRowIn<'_>]) -> Query<'q> {
+fn event_rows<'q>(query: PostgresQuery<'q>, events: &[EventRowIn<'_>]) -> PostgresQuery<'q> {
     query
         .bind(column(events, |event| event.id))
-        .bind(column(events, |event| event.at.map(At)))
+        .bind(column(events, |event| event.at.map(TimeColumn)))
         .bind(column(events, |event| event.event))
         .bind(column(events, |event| signed(event.attempt)))
         .bind(column(events, |event| event.supervisor))
         .bind(column(events, |event| event.detail.as_deref().map(JsonIn)))
 }
 
-fn log_rows<'q>(query: Query<'q>, lines: &[LogRowIn<'_>]) -> Query<'q> {
+fn log_rows<'q>(query: PostgresQuery<'q>, lines: &[LogRowIn<'_>]) -> PostgresQuery<'q> {
     query
         .bind(column(lines, |line| line.id))
         .bind(column(lines, |line| signed(line.attempt)))
         .bind(column(lines, |line| signed_long(line.sequence)))
-        .bind(column(lines, |line| At(line.at)))
+        .bind(column(lines, |line| TimeColumn(line.at)))
         .bind(column(lines, |line| line.level))
         .bind(column(lines, |line| line.stream))
         .bind(column(lines, |line| line.logger.as_ref()))
@@ -97,7 +97,11 @@ fn log_rows<'q>(query: Query<'q>, lines: &[LogRowIn<'_>]) -> Query<'q> {
         .bind(column(lines, |line| line.fields.as_deref().map(JsonIn)))
 }
 
-fn failures<'q>(query: Query<'q>, failures: &[&FailureColumns<'_>], stacks: bool) -> Query<'q> {
+fn failures<'q>(
+    query: PostgresQuery<'q>,
+    failures: &[&FailureColumns<'_>],
+    stacks: bool,
+) -> PostgresQuery<'q> {
     let query = query
         .bind(column(failures, |failure| failure.error_type.as_deref()))
         .bind(column(failures, |failure| failure.error_message.as_deref()));
@@ -114,7 +118,7 @@ impl PgSession {
             .bind(column(dead, |dead| dead.owner))
             .bind(column(dead, |dead| lock_key(dead.owner)))
             .bind(column(dead, |dead| dead.beats))
-            .bind(column(dead, |dead| At(dead.lease_ends)));
+            .bind(column(dead, |dead| TimeColumn(dead.lease_ends)));
         let rows = self.rows(query).await?;
         rows.iter().map(|row| row.try_get("owner").map_err(store_error)).collect()
     }
@@ -128,11 +132,11 @@ impl PgSession {
             return Ok(false);
         }
         if let Err(error) = self.run(sqlx::query(statements::PROBE)).await {
-            store.watch().heard(no_contact(&error), Instant::now());
+            store.watch().observe(no_contact(&error), Instant::now());
             return Err(error);
         }
         let waited = asked.elapsed();
-        store.watch().heard(Answer::Wrote { waited }, Instant::now());
+        store.watch().observe(Answer::Wrote { waited }, Instant::now());
         Ok(waited <= WAIT_MAX)
     }
 }
@@ -151,7 +155,7 @@ impl PgSession {
     }
 }
 
-impl Session for PgSession {
+impl StoreSession for PgSession {
     async fn commit(self) -> Result<()> {
         self.close().await
     }
@@ -196,7 +200,7 @@ impl Session for PgSession {
         answer.iter().map(|row| read(row).map_err(store_error)).collect()
     }
 
-    async fn standing(&mut self, ids: &[Uuid]) -> Result<Vec<Found>> {
+    async fn current_state(&mut self, ids: &[Uuid]) -> Result<Vec<FoundRow>> {
         let rows = self.rows(sqlx::query(statements::STANDING).bind(ids)).await?;
         rows.iter().map(|row| record::found(row).map_err(store_error)).collect()
     }
@@ -217,7 +221,7 @@ impl Session for PgSession {
         };
         let query = sqlx::query(statements::CANDIDATES).bind(claimant.owner).bind(all_others).bind(dead);
         let query = attempts(query, &column(overdue, |row| row.attempt))
-            .bind(column(overdue, |row| At(row.lease_ends)))
+            .bind(column(overdue, |row| TimeColumn(row.lease_ends)))
             .bind(i64::try_from(limit).unwrap_or(i64::MAX));
         let rows = self.rows(query).await?;
         rows.iter().map(|row| record::candidate(row).map_err(store_error)).collect()
@@ -245,8 +249,8 @@ impl Session for PgSession {
         self.renewed_by(statements::RENEW_LOCKED, claimant, held).await
     }
 
-    async fn strays(&mut self, claimant: &Claimant, held: &[Attempt]) -> Result<Vec<Attempt>> {
-        let query = attempts(sqlx::query(statements::STRAYS), held)
+    async fn unheld_claims(&mut self, claimant: &Claimant, held: &[Attempt]) -> Result<Vec<Attempt>> {
+        let query = attempts(sqlx::query(statements::UNHELD), held)
             .bind(claimant.owner)
             .bind(micros(claimant.lease / 3));
         let rows = self.rows(query).await?;
@@ -256,10 +260,10 @@ impl Session for PgSession {
     async fn record_started(&mut self, owner: Uuid, started: &[(Attempt, Timestamp)]) -> Result<()> {
         let held = column(started, |(attempt, _)| *attempt);
         let query = attempts(sqlx::query(statements::RECORD_STARTED), &held);
-        self.run(query.bind(column(started, |(_, at)| At(*at))).bind(owner)).await
+        self.run(query.bind(column(started, |(_, at)| TimeColumn(*at))).bind(owner)).await
     }
 
-    async fn budgets(&mut self, rows: &[Fence]) -> Result<HashMap<Attempt, Budget>> {
+    async fn budgets(&mut self, rows: &[Fence]) -> Result<HashMap<Attempt, AttemptBudget>> {
         let rows = self.rows(fences(sqlx::query(statements::BUDGETS), rows)).await?;
         let read = |row| Ok((record::attempt(row)?, record::budget(row)?));
         rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
@@ -277,8 +281,8 @@ impl Session for PgSession {
         let query = failures(query, &column(endings, |ending| &ending.failure), true)
             .bind(column(endings, |ending| ending.duration_ms.map(signed_long)))
             .bind(column(endings, |ending| ending.metrics.map(JsonIn)))
-            .bind(column(endings, |ending| ending.started_at.map(At)))
-            .bind(column(endings, |ending| At(ending.completed_at)));
+            .bind(column(endings, |ending| ending.started_at.map(TimeColumn)))
+            .bind(column(endings, |ending| TimeColumn(ending.completed_at)));
         written(&self.rows(event_rows(log_rows(query, lines), events)).await?)
     }
 
@@ -334,13 +338,13 @@ impl Session for PgSession {
         self.run(query).await
     }
 
-    async fn cancel(&mut self, id: Uuid) -> Result<Option<(Found, bool)>> {
+    async fn cancel(&mut self, id: Uuid) -> Result<Option<(FoundRow, bool)>> {
         let row = self.rows(sqlx::query(statements::CANCEL).bind(id)).await?.pop();
         let read = |row: PgRow| Ok((record::found(&row)?, row.try_get("tombstone")?));
         row.map(read).transpose().map_err(store_error)
     }
 
-    async fn insert_unusable(&mut self, id: Uuid, failure: &Failure) -> Result<bool> {
+    async fn insert_unusable(&mut self, id: Uuid, failure: &ExecutionFailure) -> Result<bool> {
         let query = sqlx::query(statements::FAIL_UNUSABLE)
             .bind(id)
             .bind(storable(&failure.error_type).into_owned())

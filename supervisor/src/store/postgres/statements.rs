@@ -54,7 +54,7 @@ statements! {
     STANDING = "standing",
     STATE = "state",
     STILL_DEAD = "still_dead",
-    STRAYS = "strays",
+    UNHELD = "unheld",
     SUBMIT = "submit",
     TAKE = "take",
     UNNOTIFIED = "unnotified",

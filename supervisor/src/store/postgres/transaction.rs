@@ -11,22 +11,22 @@ use sqlx::Executor as _;
 use sqlx::Postgres;
 use sqlx::postgres::{PgArguments, PgRow};
 
-use super::connections::{Connections, Lent};
+use super::connections::{BorrowedConnection, Connections};
 use super::error::{commit_unknown, silent, store_error};
-use super::{BACKEND, PostgresStore, Shared};
+use super::{BACKEND, PostgresStore, StoreShared};
 use crate::store::session::{Backend, Extent, Purpose};
 use crate::store::{Result, StoreError};
 
-pub(super) type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
+pub(super) type PostgresQuery<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
 
 /// How long any one statement may take before the connection counts as dead.
 pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A transaction. Whoever drops it uncommitted loses its connection too.
 pub(in crate::store) struct PgSession {
-    lent: Lent,
+    lent: BorrowedConnection,
     from: Arc<Connections>,
-    pub(super) store: Arc<Shared>,
+    pub(super) store: Arc<StoreShared>,
     extent: Extent,
     timeout: Duration,
 }
@@ -112,7 +112,7 @@ impl PgSession {
         Ok(())
     }
 
-    pub(super) async fn rows(&mut self, query: Query<'_>) -> Result<Vec<PgRow>> {
+    pub(super) async fn rows(&mut self, query: PostgresQuery<'_>) -> Result<Vec<PgRow>> {
         let answer = query.fetch_all(&mut self.lent.connection);
         match self.extent {
             Extent::OneStatement => committed(self.timeout, answer).await,
@@ -120,7 +120,7 @@ impl PgSession {
         }
     }
 
-    pub(super) async fn run(&mut self, query: Query<'_>) -> Result<()> {
+    pub(super) async fn run(&mut self, query: PostgresQuery<'_>) -> Result<()> {
         self.rows(query).await.map(drop)
     }
 }

@@ -1,7 +1,7 @@
 //! The embedded store: one SQLite file in WAL mode, one connection that writes, a few that read.
 //!
 //! All writes of the process queue up at the writing connection, so a transaction never fails for a
-//! neighbour's sake. The clock of leases is this process's own: nobody else opens the file.
+//! peer's sake. The clock of leases is this process's own: nobody else opens the file.
 
 #[cfg(test)]
 mod durability_tests;
@@ -31,9 +31,10 @@ use super::flow;
 use super::migration::{Migration, missing, newest, unprepared};
 use super::takeover::Watch;
 use super::{
-    CancelAnswer, Claim, Claimant, Claimed, ConfigEntry, Due, EventRow, ExecutionFilter, ExecutionRecord,
-    Facts, Failure, Finalization, LogRow, Lost, NewEvent, NewExecution, OrganizationRecord, Page,
-    PresenceShown, QueueDepth, Renewal, Result, Store, Submitted, TakeOver, Verdict, WorkflowRecord,
+    CancelResult, Claim, Claimant, Claimed, ConfigEntry, DatabaseFacts, DueExecutions, EventRow,
+    ExecutionFailure, ExecutionFilter, ExecutionRecord, ExecutionRecords, ExpiredOwners, Finalization,
+    FinalizeResult, LogRow, NewEvent, NewExecution, OrganizationRecord, PresenceShown, QueueDepth, Renewal,
+    Result, Store, Submitted, TakeOver, WorkflowRecord,
 };
 use crate::execution::{Attempt, Status};
 use crate::private;
@@ -166,10 +167,10 @@ impl Store for SqliteStore {
         commit(transaction).await
     }
 
-    async fn facts(&self) -> Result<Facts> {
+    async fn facts(&self) -> Result<DatabaseFacts> {
         let mut connection = self.readers.acquire().await.map_err(store_error)?;
         let version = sqlx::query("SELECT sqlite_version()").fetch_one(&mut *connection).await;
-        Ok(Facts {
+        Ok(DatabaseFacts {
             backend: BACKEND,
             version: version.and_then(|row| row.try_get(0)).map_err(store_error)?,
             schema_version: schema_version(&mut connection).await?,
@@ -193,7 +194,7 @@ impl Store for SqliteStore {
         flow::submit(self, executions).await
     }
 
-    async fn fail_unusable(&self, id: Uuid, failure: &Failure) -> Result<Option<Status>> {
+    async fn fail_unusable(&self, id: Uuid, failure: &ExecutionFailure) -> Result<Option<Status>> {
         flow::fail_unusable(self, id, failure).await
     }
 
@@ -221,7 +222,12 @@ impl Store for SqliteStore {
         read::claimed_by(self, owner, ids).await
     }
 
-    async fn claim_due(&self, claimant: &Claimant, limit: usize, take_over: TakeOver<'_>) -> Result<Due> {
+    async fn claim_due(
+        &self,
+        claimant: &Claimant,
+        limit: usize,
+        take_over: TakeOver<'_>,
+    ) -> Result<DueExecutions> {
         flow::claim_due(self, claimant, limit, take_over).await
     }
 
@@ -229,7 +235,7 @@ impl Store for SqliteStore {
         flow::renew(self, claimant, held).await
     }
 
-    async fn lost(&self, claimant: &Claimant) -> Result<Lost> {
+    async fn expired_owners(&self, claimant: &Claimant) -> Result<ExpiredOwners> {
         unclaimed::lost(self, claimant).await
     }
 
@@ -254,7 +260,7 @@ impl Store for SqliteStore {
         flow::record_events(self, owner, events).await
     }
 
-    async fn finalize(&self, finalizations: &[Finalization]) -> Result<Vec<Verdict>> {
+    async fn finalize(&self, finalizations: &[Finalization]) -> Result<Vec<FinalizeResult>> {
         flow::finalize(self, finalizations).await
     }
 
@@ -266,7 +272,7 @@ impl Store for SqliteStore {
         unclaimed::mark_notified(self, ids).await
     }
 
-    async fn request_cancel(&self, id: Uuid) -> Result<CancelAnswer> {
+    async fn request_cancel(&self, id: Uuid) -> Result<CancelResult> {
         flow::request_cancel(self, id).await
     }
 
@@ -278,7 +284,7 @@ impl Store for SqliteStore {
         read::executions_by_id(self, ids).await
     }
 
-    async fn executions(&self, filter: &ExecutionFilter) -> Result<Page> {
+    async fn executions(&self, filter: &ExecutionFilter) -> Result<ExecutionRecords> {
         read::executions(self, filter).await
     }
 

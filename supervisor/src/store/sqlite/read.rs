@@ -9,11 +9,11 @@ use uuid::Uuid;
 use super::error::store_error;
 use super::session::{array, record};
 use super::{SqliteStore, statements};
-use crate::store::columns::{Json, now};
+use crate::store::columns::{JsonColumn, now};
 use crate::store::rows::micros;
 use crate::store::{
-    Claimed, ConfigEntry, Cursor, EventRow, ExecutionFilter, ExecutionRecord, LogRow, OrganizationRecord,
-    Page, Result, WorkflowRecord,
+    Claimed, ConfigEntry, Cursor, EventRow, ExecutionFilter, ExecutionRecord, ExecutionRecords, LogRow,
+    OrganizationRecord, Result, WorkflowRecord,
 };
 
 fn count(limit: usize) -> i64 {
@@ -38,7 +38,7 @@ pub(super) async fn claimed_by(store: &SqliteStore, owner: Uuid, ids: &[Uuid]) -
     rows.iter().map(|row| record::claimed(row).map_err(store_error)).collect()
 }
 
-pub(super) async fn executions(store: &SqliteStore, filter: &ExecutionFilter) -> Result<Page> {
+pub(super) async fn executions(store: &SqliteStore, filter: &ExecutionFilter) -> Result<ExecutionRecords> {
     let rows = sqlx::query(statements::EXECUTIONS)
         .bind(filter.status.map(|status| status.as_str()))
         .bind(filter.workflow.as_deref())
@@ -51,7 +51,7 @@ pub(super) async fn executions(store: &SqliteStore, filter: &ExecutionFilter) ->
         .map_err(store_error)?;
     let executions: Vec<ExecutionRecord> =
         rows.iter().map(record::execution).collect::<sqlx::Result<_>>().map_err(store_error)?;
-    Ok(Page { next: Cursor::after(&executions, filter.limit), executions })
+    Ok(ExecutionRecords { next: Cursor::after(&executions, filter.limit), executions })
 }
 
 pub(super) async fn unnotified(
@@ -127,5 +127,5 @@ pub(super) async fn state(
 ) -> Result<Option<Box<RawValue>>> {
     let query = sqlx::query(statements::STATE).bind(organization_id.map(|id| id.to_string())).bind(key);
     let row = query.fetch_optional(&store.readers).await.map_err(store_error)?;
-    row.map(|row| row.try_get::<Json, _>("value").map(|json| json.0)).transpose().map_err(store_error)
+    row.map(|row| row.try_get::<JsonColumn, _>("value").map(|json| json.0)).transpose().map_err(store_error)
 }

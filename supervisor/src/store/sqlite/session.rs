@@ -14,13 +14,13 @@ use super::error::{commit_unknown, store_error};
 use super::{BACKEND, SqliteStore, statements};
 use crate::execution::Attempt;
 use crate::store::columns::now;
-use crate::store::decide::{Budget, Found};
+use crate::store::decide::{AttemptBudget, FoundRow};
 use crate::store::rows::{
     BackRow, EndedRow, EndingRow, EventRowIn, Fence, LogRowIn, NewRow, StateRow, micros,
 };
-use crate::store::session::{Backend, Candidate, Extent, Purpose, Session};
+use crate::store::session::{Backend, Candidate, Extent, Purpose, StoreSession};
 use crate::store::text::storable;
-use crate::store::{Claimant, Claimed, Failure, NewExecution, Result, StoreError, TakeOver};
+use crate::store::{Claimant, Claimed, ExecutionFailure, NewExecution, Result, StoreError, TakeOver};
 
 pub(super) mod record {
     //! Rows as records.
@@ -48,7 +48,7 @@ impl Backend for SqliteStore {
     }
 }
 
-type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
+type SqliteQuery<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 
 /// The parameter that holds several rows.
 pub(super) fn array<T: Serialize>(rows: &[T]) -> Result<String> {
@@ -75,17 +75,21 @@ fn claimed(rows: &[SqliteRow]) -> Result<HashMap<Uuid, Claimed>> {
 }
 
 impl SqliteSession {
-    async fn rows(&mut self, query: Query<'_>) -> Result<Vec<SqliteRow>> {
+    async fn rows(&mut self, query: SqliteQuery<'_>) -> Result<Vec<SqliteRow>> {
         query.fetch_all(&mut *self.transaction).await.map_err(store_error)
     }
 
-    async fn run(&mut self, query: Query<'_>) -> Result<()> {
+    async fn run(&mut self, query: SqliteQuery<'_>) -> Result<()> {
         query.execute(&mut *self.transaction).await.map_err(store_error)?;
         Ok(())
     }
 
     /// Runs a statement that claims rows, and notes it among their events.
-    async fn claims(&mut self, claimant: &Claimant, query: Query<'_>) -> Result<HashMap<Uuid, Claimed>> {
+    async fn claims(
+        &mut self,
+        claimant: &Claimant,
+        query: SqliteQuery<'_>,
+    ) -> Result<HashMap<Uuid, Claimed>> {
         let claimed = claimed(&self.rows(query).await?)?;
         let owner = Some(claimant.owner);
         let events: Vec<_> =
@@ -111,7 +115,7 @@ impl SqliteSession {
     }
 }
 
-impl Session for SqliteSession {
+impl StoreSession for SqliteSession {
     async fn commit(self) -> Result<()> {
         self.transaction.commit().await.map_err(commit_unknown)?;
         if self.wakes {
@@ -153,7 +157,7 @@ impl Session for SqliteSession {
         self.claims(claimant, query).await
     }
 
-    async fn standing(&mut self, ids: &[Uuid]) -> Result<Vec<Found>> {
+    async fn current_state(&mut self, ids: &[Uuid]) -> Result<Vec<FoundRow>> {
         let rows = self.rows(sqlx::query(statements::STANDING).bind(array(ids)?)).await?;
         rows.iter().map(|row| record::found(row).map_err(store_error)).collect()
     }
@@ -223,8 +227,8 @@ impl Session for SqliteSession {
         Ok(Vec::new())
     }
 
-    async fn strays(&mut self, claimant: &Claimant, held: &[Attempt]) -> Result<Vec<Attempt>> {
-        let query = sqlx::query(statements::STRAYS)
+    async fn unheld_claims(&mut self, claimant: &Claimant, held: &[Attempt]) -> Result<Vec<Attempt>> {
+        let query = sqlx::query(statements::UNHELD)
             .bind(array(held)?)
             .bind(claimant.owner.to_string())
             .bind(self.now + micros(claimant.lease / 3));
@@ -241,7 +245,7 @@ impl Session for SqliteSession {
         self.run(query).await
     }
 
-    async fn budgets(&mut self, fences: &[Fence]) -> Result<HashMap<Attempt, Budget>> {
+    async fn budgets(&mut self, fences: &[Fence]) -> Result<HashMap<Attempt, AttemptBudget>> {
         let rows = self.rows(sqlx::query(statements::BUDGETS).bind(array(fences)?)).await?;
         let read = |row| Ok((record::attempt(row)?, record::budget(row)?));
         rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
@@ -306,14 +310,14 @@ impl Session for SqliteSession {
         self.run(sqlx::query(statements::DELETE_STATE).bind(array(rows)?)).await
     }
 
-    async fn cancel(&mut self, id: Uuid) -> Result<Option<(Found, bool)>> {
+    async fn cancel(&mut self, id: Uuid) -> Result<Option<(FoundRow, bool)>> {
         let query = sqlx::query(statements::CANCEL).bind(id.to_string()).bind(self.now);
         let row = query.fetch_optional(&mut *self.transaction).await.map_err(store_error)?;
         let read = |row: SqliteRow| Ok((record::found(&row)?, row.try_get("tombstone")?));
         row.map(read).transpose().map_err(store_error)
     }
 
-    async fn insert_unusable(&mut self, id: Uuid, failure: &Failure) -> Result<bool> {
+    async fn insert_unusable(&mut self, id: Uuid, failure: &ExecutionFailure) -> Result<bool> {
         let query = sqlx::query(statements::FAIL_UNUSABLE)
             .bind(id.to_string())
             .bind(storable(&failure.error_type).into_owned())

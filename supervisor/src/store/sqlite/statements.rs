@@ -43,7 +43,7 @@ statements! {
     SET_STATE = "set_state",
     STANDING = "standing",
     STATE = "state",
-    STRAYS = "strays",
+    UNHELD = "unheld",
     SUBMIT = "submit",
     TAKE = "take",
     UNNOTIFIED = "unnotified",

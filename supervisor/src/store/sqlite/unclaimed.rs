@@ -11,32 +11,32 @@ use uuid::Uuid;
 use super::error::store_error;
 use super::session::{array, record};
 use super::{SqliteStore, statements};
-use crate::store::columns::{At, Id, now};
-use crate::store::takeover::{Answer, Lock, Look, OwnerSeen, Process, Sign};
-use crate::store::{Claimant, Lost, OverdueRow, QueueDepth, Result};
+use crate::store::columns::{IdColumn, TimeColumn, now};
+use crate::store::takeover::{Answer, LockEvidence, Look, OwnerSeen, ProcessEvidence, Sign};
+use crate::store::{Claimant, ExpiredOwners, OverdueRow, QueueDepth, Result};
 
 /// Rows that ran out, by the same rules as elsewhere. Only for whoever opens one file twice: a service locks its
 /// folder, and then all others are lost.
-pub(super) async fn lost(store: &SqliteStore, claimant: &Claimant) -> Result<Lost> {
+pub(super) async fn lost(store: &SqliteStore, claimant: &Claimant) -> Result<ExpiredOwners> {
     let query =
         sqlx::query(statements::OVERDUE).bind(claimant.owner.to_string()).bind(now().as_microsecond());
     let rows = query.fetch_all(&store.readers).await.map_err(store_error)?;
     let read = |row: &SqliteRow| {
-        let lease_ends = row.try_get::<At, _>("lease_expires_at")?.0;
+        let lease_ends = row.try_get::<TimeColumn, _>("lease_expires_at")?.0;
         let row_seen = OverdueRow { attempt: record::attempt(row)?, lease_ends };
-        Ok((row_seen, row.try_get::<Id, _>("lease_owner")?.0))
+        Ok((row_seen, row.try_get::<IdColumn, _>("lease_owner")?.0))
     };
     let overdue: Vec<_> = rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)?;
     let owners = overdue.iter().map(|(row, owner)| OwnerSeen {
         owner: *owner,
         sign: Sign { beats: None, lease_ends: row.lease_ends },
-        lock: Lock::NotShown,
-        process: Process::Unknown,
+        lock: LockEvidence::NotShown,
+        process: ProcessEvidence::Unknown,
         lease: None,
     });
     let look = Look { owners: owners.collect(), server_up_for: store.opened_at.elapsed(), overdue };
     let mut watch = store.watch.lock().unwrap_or_else(PoisonError::into_inner);
-    watch.heard(Answer::Wrote { waited: Duration::ZERO }, Instant::now());
+    watch.observe(Answer::Wrote { waited: Duration::ZERO }, Instant::now());
     Ok(watch.looked(&look, claimant.lease, Instant::now()))
 }
 

@@ -30,24 +30,24 @@ pub(in crate::store) enum Answer {
 
 /// Since when our writes have worked.
 #[derive(Clone, Copy, Debug, Default)]
-pub(in crate::store) struct Contact(Option<Unbroken>);
+pub(in crate::store) struct Contact(Option<UnbrokenContact>);
 
 #[derive(Clone, Copy, Debug)]
-struct Unbroken {
+struct UnbrokenContact {
     since: Instant,
     last: Instant,
 }
 
 impl Contact {
     /// What a write of our own gave, now.
-    pub(in crate::store) fn heard(&mut self, answer: Answer, now: Instant) {
+    pub(in crate::store) fn observe(&mut self, answer: Answer, now: Instant) {
         self.0 = match answer {
             Answer::Wrote { waited } if waited <= WAIT_MAX => {
                 let since = self.still(now).map_or(now, |unbroken| unbroken.since);
-                Some(Unbroken { since, last: now })
+                Some(UnbrokenContact { since, last: now })
             }
             // It works again, from now on.
-            Answer::Wrote { .. } => Some(Unbroken { since: now, last: now }),
+            Answer::Wrote { .. } => Some(UnbrokenContact { since: now, last: now }),
             Answer::Refused | Answer::Nothing => None,
         };
     }
@@ -62,7 +62,7 @@ impl Contact {
         self.still(now).is_some()
     }
 
-    fn still(&self, now: Instant) -> Option<Unbroken> {
+    fn still(&self, now: Instant) -> Option<UnbrokenContact> {
         self.0.filter(|unbroken| now.saturating_duration_since(unbroken.last) <= SILENCE_MAX)
     }
 }
@@ -79,11 +79,11 @@ mod tests {
             let (mut contact, start) = (Contact::default(), Instant::now());
             let at = |seconds| start + Duration::from_secs(seconds);
             assert_eq!(contact.duration(at(9)), Duration::ZERO);
-            (10..=15).for_each(|second| contact.heard(QUICK, at(second)));
+            (10..=15).for_each(|second| contact.observe(QUICK, at(second)));
             assert_eq!(contact.duration(at(15)), Duration::from_secs(5));
-            contact.heard(broken, at(16));
+            contact.observe(broken, at(16));
             assert!(!contact.works(at(16)) && contact.duration(at(16)).is_zero(), "{broken:?} is no contact");
-            contact.heard(QUICK, at(17));
+            contact.observe(QUICK, at(17));
             assert_eq!(contact.duration(at(18)), Duration::from_secs(1));
         }
     }
@@ -92,8 +92,8 @@ mod tests {
     fn rule_12_a_write_that_had_to_wait_counts_from_its_answer() {
         let (mut contact, start) = (Contact::default(), Instant::now());
         let at = |millis| start + Duration::from_millis(millis);
-        contact.heard(QUICK, at(0));
-        contact.heard(Answer::Wrote { waited: Duration::from_millis(1100) }, at(1900));
+        contact.observe(QUICK, at(0));
+        contact.observe(Answer::Wrote { waited: Duration::from_millis(1100) }, at(1900));
         assert_eq!(contact.duration(at(2000)), Duration::from_millis(100));
     }
 
@@ -101,9 +101,9 @@ mod tests {
     fn rule_12_a_supervisor_that_stood_still_begins_anew() {
         let (mut contact, start) = (Contact::default(), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
-        (0..=10).for_each(|second| contact.heard(QUICK, at(second)));
+        (0..=10).for_each(|second| contact.observe(QUICK, at(second)));
         assert!(contact.duration(at(20)).is_zero(), "it was suspended, and has written nothing since");
-        contact.heard(QUICK, at(20));
+        contact.observe(QUICK, at(20));
         assert_eq!(contact.duration(at(21)), Duration::from_secs(1));
     }
 }

@@ -18,7 +18,7 @@ pub(super) const SILENCE: Duration = Duration::from_secs(5);
 
 /// What the operating system of our own host says about the process of an owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Process {
+pub(super) enum ProcessEvidence {
     /// It is on another host, or behind a wall.
     Unknown,
     /// It lives, though it may be stopped.
@@ -29,7 +29,7 @@ pub(super) enum Process {
 
 /// What the database shows of an owner's session lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Lock {
+pub(super) enum LockEvidence {
     /// The owner never showed that its death can be seen: an older supervisor, or one behind a pooler.
     NotShown,
     /// A session holds it.
@@ -42,9 +42,9 @@ pub(super) enum Lock {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Evidence {
     /// The word of the operating system.
-    pub(super) process: Process,
+    pub(super) process: ProcessEvidence,
     /// The lock.
-    pub(super) lock: Lock,
+    pub(super) lock: LockEvidence,
     /// For how long we have looked and seen nobody hold the lock; zero unless it is free.
     pub(super) free_for: Duration,
     /// For how long we have looked and seen no beat and no renewal of the owner.
@@ -86,15 +86,18 @@ pub(super) fn grounds(evidence: &Evidence) -> Option<Grounds> {
 fn dead(evidence: &Evidence) -> Option<Grounds> {
     // A lock that is held is a life, or a session that the server has not given up yet.
     match (evidence.lock, evidence.process) {
-        (Lock::Free, Process::Gone) => Some(Grounds::ProcessGone),
-        (Lock::Free, Process::Unknown) => {
+        (LockEvidence::Free, ProcessEvidence::Gone) => Some(Grounds::ProcessGone),
+        (LockEvidence::Free, ProcessEvidence::Unknown) => {
             let could_be_heard = evidence.writes_for.min(evidence.server_up_for);
             let silence = evidence.silent_for.min(evidence.free_for).min(could_be_heard);
             (silence >= SILENCE).then_some(Grounds::Silent)
         }
         // What lives here, or shows nothing, or holds its lock, is judged by its leases alone.
-        (Lock::Free, Process::Lives)
-        | (Lock::Held | Lock::NotShown, Process::Unknown | Process::Lives | Process::Gone) => None,
+        (LockEvidence::Free, ProcessEvidence::Lives)
+        | (
+            LockEvidence::Held | LockEvidence::NotShown,
+            ProcessEvidence::Unknown | ProcessEvidence::Lives | ProcessEvidence::Gone,
+        ) => None,
     }
 }
 
@@ -102,7 +105,7 @@ fn dead(evidence: &Evidence) -> Option<Grounds> {
 fn overdue(evidence: &Evidence) -> bool {
     let Some(overdue_for) = evidence.overdue_for else { return false };
     // Signs that the owner lives: then it gets as long again as it had.
-    let lives = evidence.lock == Lock::Held || evidence.process == Process::Lives;
+    let lives = evidence.lock == LockEvidence::Held || evidence.process == ProcessEvidence::Lives;
     let wait = if lives { evidence.lease } else { renewal_period(evidence.lease) };
     overdue_for.min(evidence.writes_for) >= wait && evidence.server_up_for > evidence.lease
 }
@@ -120,8 +123,8 @@ mod tests {
     /// Every combination of what may matter, on both sides of each bound.
     fn everything() -> impl Iterator<Item = Evidence> {
         let times = [0, 4, 5, 9, 10, 29, 30, 31].map(seconds);
-        let processes = [Process::Unknown, Process::Lives, Process::Gone];
-        let locks = [Lock::NotShown, Lock::Held, Lock::Free];
+        let processes = [ProcessEvidence::Unknown, ProcessEvidence::Lives, ProcessEvidence::Gone];
+        let locks = [LockEvidence::NotShown, LockEvidence::Held, LockEvidence::Free];
         let overdue = move || [None].into_iter().chain(times.into_iter().map(Some));
         processes.into_iter().flat_map(move |process| {
             locks.into_iter().flat_map(move |lock| {
@@ -162,7 +165,7 @@ mod tests {
                 || matches!(grounds, None | Some(Grounds::ProcessGone | Grounds::Silent))
         });
         always("a proof needs a free lock", |evidence, grounds| {
-            evidence.lock == Lock::Free || matches!(grounds, None | Some(Grounds::Overdue))
+            evidence.lock == LockEvidence::Free || matches!(grounds, None | Some(Grounds::Overdue))
         });
     }
 
@@ -192,7 +195,7 @@ mod tests {
     #[test]
     fn rule_12_who_shows_that_it_lives_gets_twice_the_lease() {
         always("a life", |evidence, grounds| {
-            let lives = evidence.lock == Lock::Held || evidence.process == Process::Lives;
+            let lives = evidence.lock == LockEvidence::Held || evidence.process == ProcessEvidence::Lives;
             !(lives && grounds == Some(Grounds::Overdue)) || evidence.overdue_for >= Some(LEASE)
         });
     }
@@ -200,7 +203,7 @@ mod tests {
     #[test]
     fn rule_13_what_lives_on_this_host_is_never_proven_dead() {
         always("the word of the system", |evidence, grounds| {
-            evidence.process != Process::Lives || matches!(grounds, None | Some(Grounds::Overdue))
+            evidence.process != ProcessEvidence::Lives || matches!(grounds, None | Some(Grounds::Overdue))
         });
     }
 
@@ -211,7 +214,7 @@ mod tests {
                 || (evidence.silent_for >= SILENCE && evidence.free_for >= SILENCE)
         });
         always("gone", |evidence, grounds| {
-            (evidence.lock == Lock::Free && evidence.process == Process::Gone)
+            (evidence.lock == LockEvidence::Free && evidence.process == ProcessEvidence::Gone)
                 == (grounds == Some(Grounds::ProcessGone))
         });
     }
@@ -219,8 +222,8 @@ mod tests {
     #[test]
     fn what_is_lost_is_taken_over_in_the_end() {
         let lost = Evidence {
-            process: Process::Unknown,
-            lock: Lock::NotShown,
+            process: ProcessEvidence::Unknown,
+            lock: LockEvidence::NotShown,
             free_for: SILENCE,
             silent_for: seconds(60),
             overdue_for: Some(seconds(30)),
@@ -228,12 +231,12 @@ mod tests {
             server_up_for: seconds(60),
             lease: LEASE,
         };
-        for process in [Process::Unknown, Process::Lives, Process::Gone] {
-            for lock in [Lock::NotShown, Lock::Held, Lock::Free] {
+        for process in [ProcessEvidence::Unknown, ProcessEvidence::Lives, ProcessEvidence::Gone] {
+            for lock in [LockEvidence::NotShown, LockEvidence::Held, LockEvidence::Free] {
                 assert!(grounds(&Evidence { process, lock, ..lost }).is_some(), "{process:?} {lock:?}");
             }
         }
-        let silent = Evidence { lock: Lock::Free, overdue_for: None, silent_for: SILENCE, ..lost };
+        let silent = Evidence { lock: LockEvidence::Free, overdue_for: None, silent_for: SILENCE, ..lost };
         assert_eq!(grounds(&silent), Some(Grounds::Silent));
     }
 }

@@ -11,9 +11,9 @@ use std::time::Duration;
 use stateright::{Checker, HasDiscoveries, Model, Property};
 use uuid::Uuid;
 
-use super::{Evidence, Grounds, Lock, Process, SILENCE, grounds};
+use super::{Evidence, Grounds, LockEvidence, ProcessEvidence, SILENCE, grounds};
+use crate::dispatch::{ClaimsUnderWay, UnheldClaims};
 use crate::execution::Attempt;
-use crate::service::{ClaimsUnderWay, Suspects};
 
 /// One renewal period, which is also how long a silence must last.
 const TICK: Duration = SILENCE;
@@ -73,7 +73,7 @@ enum Database {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Status {
+enum ModelStatus {
     Pending,
     Running,
     Over,
@@ -88,7 +88,7 @@ enum Who {
 
 /// The owner's session that holds its lock, at the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Session {
+enum ModelSession {
     Held,
     /// The owner has given it up, the server has not.
     Stale,
@@ -121,20 +121,20 @@ impl Hands {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct World {
+struct ModelWorld {
     database: Database,
     /// Somebody else has locked the row.
     locked: bool,
     /// The prober has locked it for a look.
     peeked: bool,
-    status: Status,
+    status: ModelStatus,
     attempt: u8,
     owner: Who,
     lease: u8,
     /// Whose writes to state are stored.
     stored: u8,
     life: Life,
-    session: Session,
+    session: ModelSession,
     /// No new presence connection can be made.
     refused: bool,
     /// What was taken from the owner was taken by right: it was out of reach.
@@ -156,7 +156,7 @@ struct World {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Step {
+enum ModelStep {
     Tick,
     Claim(Who),
     Arrive(Who),
@@ -182,7 +182,7 @@ enum Step {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Delivery {
+struct ModelDelivery {
     guards: Guards,
     /// So much goes wrong at most.
     faults: u8,
@@ -197,7 +197,7 @@ fn more(count: u8) -> u8 {
     (count + 1).min(COUNT_MAX)
 }
 
-impl World {
+impl ModelWorld {
     fn can_write(&self, who: Who) -> bool {
         self.database == Database::Writes
             && match who {
@@ -211,11 +211,11 @@ impl World {
     }
 
     fn is_ours(&self, who: Who, attempt: u8) -> bool {
-        self.status == Status::Running && self.owner == who && self.attempt == attempt
+        self.status == ModelStatus::Running && self.owner == who && self.attempt == attempt
     }
 
     fn claimed(&mut self, who: Who) {
-        self.status = Status::Running;
+        self.status = ModelStatus::Running;
         self.attempt += 1;
         (self.owner, self.lease) = (who, LEASE);
         let attempt = bit(self.attempt);
@@ -226,8 +226,8 @@ impl World {
     fn evidence(&self, guards: Guards) -> Evidence {
         let ticks = |count: u8| TICK * u32::from(count);
         Evidence {
-            process: Process::Unknown,
-            lock: if self.session == Session::Free { Lock::Free } else { Lock::Held },
+            process: ProcessEvidence::Unknown,
+            lock: if self.session == ModelSession::Free { LockEvidence::Free } else { LockEvidence::Held },
             free_for: ticks(self.free.unwrap_or(0)),
             silent_for: ticks(if guards.beats_count { self.silent } else { SILENT_ENOUGH }),
             overdue_for: self.overdue.map(ticks),
@@ -255,19 +255,19 @@ impl World {
         if std::mem::take(&mut self.heard) {
             self.silent = 0;
         }
-        self.free = (self.session == Session::Free).then(|| self.free.unwrap_or(0));
-        let ran_out = self.status == Status::Running && self.owner == Who::Owner && self.lease == 0;
+        self.free = (self.session == ModelSession::Free).then(|| self.free.unwrap_or(0));
+        let ran_out = self.status == ModelStatus::Running && self.owner == Who::Owner && self.lease == 0;
         let seen = ran_out && !(self.locked && guards.locked_is_not_overdue);
         self.overdue = seen.then(|| self.overdue.unwrap_or(0));
         self.peeked = seen;
-        self.found = grounds(&self.evidence(guards)).filter(|_| self.status == Status::Running);
+        self.found = grounds(&self.evidence(guards)).filter(|_| self.status == ModelStatus::Running);
     }
 
     /// Whether what was found is so still.
     fn still(&self) -> bool {
         match self.found {
             Some(Grounds::Overdue) => self.lease == 0,
-            Some(Grounds::Silent | Grounds::ProcessGone) => self.session == Session::Free && !self.heard,
+            Some(Grounds::Silent | Grounds::ProcessGone) => self.session == ModelSession::Free && !self.heard,
             None => false,
         }
     }
@@ -279,7 +279,7 @@ impl World {
         }
         let hands = self.hands[Who::Owner as usize];
         let held = (hands.running | hands.ended) & bit(self.attempt) != 0;
-        let ours = self.status == Status::Running && self.owner == Who::Owner;
+        let ours = self.status == ModelStatus::Running && self.owner == Who::Owner;
         let in_the_way = self.locked || (self.peeked && !guards.renewal_waits);
         if ours && held && !in_the_way {
             (self.lease, self.heard) = (LEASE, true);
@@ -295,10 +295,10 @@ impl World {
             claims.begin();
         }
         let attempt = Attempt::new(Uuid::nil(), u32::from(stray));
-        let settled = !Suspects::default().look(&[attempt], &claims).is_empty();
+        let settled = !UnheldClaims::default().look(&[attempt], &claims).is_empty();
         let unheld = settled && hands.all() & bit(stray) == 0;
         if (unheld || !guards.strays_looked_up) && self.is_ours(Who::Owner, stray) {
-            self.status = Status::Pending;
+            self.status = ModelStatus::Pending;
         }
     }
 
@@ -308,7 +308,7 @@ impl World {
         if !self.is_ours(who, self.attempt) || ended & bit(self.attempt) == 0 {
             return;
         }
-        self.status = if back { Status::Pending } else { Status::Over };
+        self.status = if back { ModelStatus::Pending } else { ModelStatus::Over };
         if !back {
             // Known by its id only, the first of the group passes for written too.
             let first = ended.trailing_zeros() as u8;
@@ -327,33 +327,43 @@ impl World {
         self.writes = if self.contact(guards) { more(self.writes) } else { 0 };
         (self.overdue, self.free) = (self.overdue.map(more), self.free.map(|_| SILENT_ENOUGH));
         (self.renewed, self.looked, self.peeked) = (false, false, false);
-        let should_be_present = owner_writes && !self.refused && self.session != Session::Held;
+        let should_be_present = owner_writes && !self.refused && self.session != ModelSession::Held;
         self.missing = if should_be_present { more(self.missing) } else { 0 };
         let orphan = self.life == Life::Dead
-            && self.status == Status::Running
+            && self.status == ModelStatus::Running
             && self.owner == Who::Owner
             && self.can_write(Who::Prober)
             && !self.locked;
         self.orphaned = if orphan { more(self.orphaned) } else { 0 };
     }
 
-    fn goes_wrong(&self, step: Step) -> bool {
+    fn goes_wrong(&self, step: ModelStep) -> bool {
         let lives = self.life == Life::Lives;
         match step {
-            Step::Database(Database::Refuses | Database::Away) => self.database == Database::Writes,
-            Step::LockRow(true) => !self.locked && self.status == Status::Running,
-            Step::Freeze | Step::CutOff | Step::Kill => lives,
-            Step::Refuse(true) => lives && !self.refused,
-            Step::Database(Database::Writes) | Step::LockRow(false) | Step::Refuse(false) => false,
-            Step::Tick | Step::Renew | Step::RenewalAnswered | Step::Look | Step::TakeOver => false,
-            Step::Claim(_) | Step::Arrive(_) | Step::End(_) | Step::Commit(_) | Step::GiveBack(_) => false,
-            Step::TakeLock | Step::SessionEnds | Step::Thaw | Step::Heal => false,
+            ModelStep::Database(Database::Refuses | Database::Away) => self.database == Database::Writes,
+            ModelStep::LockRow(true) => !self.locked && self.status == ModelStatus::Running,
+            ModelStep::Freeze | ModelStep::CutOff | ModelStep::Kill => lives,
+            ModelStep::Refuse(true) => lives && !self.refused,
+            ModelStep::Database(Database::Writes) | ModelStep::LockRow(false) | ModelStep::Refuse(false) => {
+                false
+            }
+            ModelStep::Tick
+            | ModelStep::Renew
+            | ModelStep::RenewalAnswered
+            | ModelStep::Look
+            | ModelStep::TakeOver => false,
+            ModelStep::Claim(_)
+            | ModelStep::Arrive(_)
+            | ModelStep::End(_)
+            | ModelStep::Commit(_)
+            | ModelStep::GiveBack(_) => false,
+            ModelStep::TakeLock | ModelStep::SessionEnds | ModelStep::Thaw | ModelStep::Heal => false,
         }
     }
 
-    fn is_possible(&self, step: Step, model: Delivery) -> bool {
+    fn is_possible(&self, step: ModelStep, model: ModelDelivery) -> bool {
         let guards = model.guards;
-        if self.status == Status::Over {
+        if self.status == ModelStatus::Over {
             return false;
         }
         let lives = |who| who == Who::Prober || self.life == Life::Lives;
@@ -361,105 +371,109 @@ impl World {
         let mut held = |who| *hands.hands(who);
         match step {
             // What nothing keeps it from a supervisor does within a tick.
-            Step::Tick => {
+            ModelStep::Tick => {
                 let at_rest = self.renewed && self.renewal.is_none() && held(Who::Owner).arriving == 0;
-                let recovers = self.life == Life::Dead && self.is_possible(Step::TakeOver, model);
+                let recovers = self.life == Life::Dead && self.is_possible(ModelStep::TakeOver, model);
                 (self.life != Life::Lives || at_rest)
                     && self.life != Life::Frozen(FROZEN_MAX)
                     && self.looked
                     && !recovers
-                    && !self.is_possible(Step::TakeLock, model)
+                    && !self.is_possible(ModelStep::TakeLock, model)
             }
-            Step::Claim(who) => {
-                let shown = who == Who::Prober || guards.beats_count || self.session == Session::Held;
+            ModelStep::Claim(who) => {
+                let shown = who == Who::Prober || guards.beats_count || self.session == ModelSession::Held;
                 self.can_write(who)
                     && shown
-                    && self.status == Status::Pending
+                    && self.status == ModelStatus::Pending
                     && self.attempt < model.attempts_max
             }
-            Step::Arrive(who) => lives(who) && held(who).arriving != 0,
-            Step::End(who) => lives(who) && held(who).running != 0,
-            Step::Commit(who) => self.can_write(who) && !self.locked && held(who).ended != 0,
-            Step::GiveBack(who) => self.is_possible(Step::Commit(who), model),
-            Step::Renew => lives(Who::Owner) && !self.renewed,
-            Step::RenewalAnswered => lives(Who::Owner) && self.renewal.is_some(),
-            Step::Look => !self.looked,
-            Step::TakeOver => {
-                let ours = self.status == Status::Running && self.owner == Who::Owner;
+            ModelStep::Arrive(who) => lives(who) && held(who).arriving != 0,
+            ModelStep::End(who) => lives(who) && held(who).running != 0,
+            ModelStep::Commit(who) => self.can_write(who) && !self.locked && held(who).ended != 0,
+            ModelStep::GiveBack(who) => self.is_possible(ModelStep::Commit(who), model),
+            ModelStep::Renew => lives(Who::Owner) && !self.renewed,
+            ModelStep::RenewalAnswered => lives(Who::Owner) && self.renewal.is_some(),
+            ModelStep::Look => !self.looked,
+            ModelStep::TakeOver => {
+                let ours = self.status == ModelStatus::Running && self.owner == Who::Owner;
                 self.can_write(Who::Prober) && !self.locked && ours && self.still()
             }
-            Step::TakeLock => {
-                let closed = self.session == Session::Free || guards.closed_first;
-                self.can_write(Who::Owner) && self.session != Session::Held && !self.refused && closed
+            ModelStep::TakeLock => {
+                let closed = self.session == ModelSession::Free || guards.closed_first;
+                self.can_write(Who::Owner) && self.session != ModelSession::Held && !self.refused && closed
             }
-            Step::SessionEnds => self.session == Session::Stale && guards.closed_first,
-            Step::Database(Database::Writes) => self.database != Database::Writes,
-            Step::LockRow(false) => self.locked,
-            Step::Thaw => matches!(self.life, Life::Frozen(_)),
-            Step::Heal => self.life == Life::CutOff,
-            Step::Refuse(false) => self.refused,
-            Step::Database(_)
-            | Step::LockRow(_)
-            | Step::Freeze
-            | Step::CutOff
-            | Step::Kill
-            | Step::Refuse(_) => self.faults_left > 0 && self.goes_wrong(step),
+            ModelStep::SessionEnds => self.session == ModelSession::Stale && guards.closed_first,
+            ModelStep::Database(Database::Writes) => self.database != Database::Writes,
+            ModelStep::LockRow(false) => self.locked,
+            ModelStep::Thaw => matches!(self.life, Life::Frozen(_)),
+            ModelStep::Heal => self.life == Life::CutOff,
+            ModelStep::Refuse(false) => self.refused,
+            ModelStep::Database(_)
+            | ModelStep::LockRow(_)
+            | ModelStep::Freeze
+            | ModelStep::CutOff
+            | ModelStep::Kill
+            | ModelStep::Refuse(_) => self.faults_left > 0 && self.goes_wrong(step),
         }
     }
 
-    fn after(mut self, step: Step, model: Delivery) -> Self {
+    fn after(mut self, step: ModelStep, model: ModelDelivery) -> Self {
         let guards = model.guards;
         self.faults_left -= u8::from(self.goes_wrong(step));
         match step {
-            Step::Tick => self.tick(guards),
-            Step::Claim(who) => self.claimed(who),
-            Step::Arrive(who) => {
+            ModelStep::Tick => self.tick(guards),
+            ModelStep::Claim(who) => self.claimed(who),
+            ModelStep::Arrive(who) => {
                 let hands = self.hands(who);
                 hands.running |= std::mem::take(&mut hands.arriving);
             }
-            Step::End(who) => {
+            ModelStep::End(who) => {
                 let hands = self.hands(who);
                 hands.ended |= std::mem::take(&mut hands.running);
             }
-            Step::Commit(who) => self.commit(who, false, guards),
-            Step::GiveBack(who) => self.commit(who, true, guards),
-            Step::Renew => self.renew(guards),
-            Step::RenewalAnswered => self.renewal_answered(guards),
-            Step::Look => self.look(guards),
-            Step::TakeOver if self.attempt < model.attempts_max => self.claimed(Who::Prober),
-            Step::TakeOver => (self.status, self.owner, self.stored) = (Status::Over, Who::Prober, 0),
-            Step::TakeLock => self.session = Session::Held,
-            Step::SessionEnds => self.session = Session::Free,
-            Step::Database(database) => {
+            ModelStep::Commit(who) => self.commit(who, false, guards),
+            ModelStep::GiveBack(who) => self.commit(who, true, guards),
+            ModelStep::Renew => self.renew(guards),
+            ModelStep::RenewalAnswered => self.renewal_answered(guards),
+            ModelStep::Look => self.look(guards),
+            ModelStep::TakeOver if self.attempt < model.attempts_max => self.claimed(Who::Prober),
+            ModelStep::TakeOver => {
+                (self.status, self.owner, self.stored) = (ModelStatus::Over, Who::Prober, 0)
+            }
+            ModelStep::TakeLock => self.session = ModelSession::Held,
+            ModelStep::SessionEnds => self.session = ModelSession::Free,
+            ModelStep::Database(database) => {
                 (self.database, self.missing, self.orphaned) = (database, 0, 0);
                 // A tick holds many looks of the product: one of them meets what does not last.
                 self.writes = if self.contact(guards) { self.writes } else { 0 };
                 self.renewed &= !(guards.renewal_hurries && database == Database::Writes);
                 // Who is frozen gives nothing up.
                 let notices = database == Database::Away && self.life == Life::Lives;
-                if notices && self.session == Session::Held {
-                    self.session = Session::Stale;
+                if notices && self.session == ModelSession::Held {
+                    self.session = ModelSession::Stale;
                 }
             }
-            Step::LockRow(locked) => {
+            ModelStep::LockRow(locked) => {
                 (self.locked, self.orphaned) = (locked, 0);
                 self.renewed &= locked || !guards.renewal_hurries;
             }
-            Step::Freeze => {
+            ModelStep::Freeze => {
                 self.life = Life::Frozen(0);
                 // Frozen and without a lock it cannot be told from a dead one.
-                self.excused |= self.session != Session::Held;
+                self.excused |= self.session != ModelSession::Held;
             }
-            Step::CutOff => (self.life, self.session, self.excused) = (Life::CutOff, Session::Free, true),
-            Step::Thaw | Step::Heal => self.life = Life::Lives,
-            Step::Kill => {
-                (self.life, self.session, self.renewal) = (Life::Dead, Session::Free, None);
+            ModelStep::CutOff => {
+                (self.life, self.session, self.excused) = (Life::CutOff, ModelSession::Free, true)
+            }
+            ModelStep::Thaw | ModelStep::Heal => self.life = Life::Lives,
+            ModelStep::Kill => {
+                (self.life, self.session, self.renewal) = (Life::Dead, ModelSession::Free, None);
                 *self.hands(Who::Owner) = Hands::default();
             }
-            Step::Refuse(refused) => {
+            ModelStep::Refuse(refused) => {
                 self.refused = refused;
                 if refused {
-                    self.session = Session::Free;
+                    self.session = ModelSession::Free;
                     self.excused |= matches!(self.life, Life::Frozen(_));
                 }
             }
@@ -473,54 +487,54 @@ impl World {
     }
 }
 
-const STEPS: [Step; 29] = [
-    Step::Tick,
-    Step::Claim(Who::Owner),
-    Step::Claim(Who::Prober),
-    Step::Arrive(Who::Owner),
-    Step::Arrive(Who::Prober),
-    Step::End(Who::Owner),
-    Step::End(Who::Prober),
-    Step::Commit(Who::Owner),
-    Step::Commit(Who::Prober),
-    Step::GiveBack(Who::Owner),
-    Step::GiveBack(Who::Prober),
-    Step::Renew,
-    Step::RenewalAnswered,
-    Step::Look,
-    Step::TakeOver,
-    Step::TakeLock,
-    Step::Database(Database::Writes),
-    Step::Database(Database::Refuses),
-    Step::Database(Database::Away),
-    Step::LockRow(true),
-    Step::LockRow(false),
-    Step::Freeze,
-    Step::Thaw,
-    Step::CutOff,
-    Step::Heal,
-    Step::Kill,
-    Step::Refuse(true),
-    Step::Refuse(false),
-    Step::SessionEnds,
+const STEPS: [ModelStep; 29] = [
+    ModelStep::Tick,
+    ModelStep::Claim(Who::Owner),
+    ModelStep::Claim(Who::Prober),
+    ModelStep::Arrive(Who::Owner),
+    ModelStep::Arrive(Who::Prober),
+    ModelStep::End(Who::Owner),
+    ModelStep::End(Who::Prober),
+    ModelStep::Commit(Who::Owner),
+    ModelStep::Commit(Who::Prober),
+    ModelStep::GiveBack(Who::Owner),
+    ModelStep::GiveBack(Who::Prober),
+    ModelStep::Renew,
+    ModelStep::RenewalAnswered,
+    ModelStep::Look,
+    ModelStep::TakeOver,
+    ModelStep::TakeLock,
+    ModelStep::Database(Database::Writes),
+    ModelStep::Database(Database::Refuses),
+    ModelStep::Database(Database::Away),
+    ModelStep::LockRow(true),
+    ModelStep::LockRow(false),
+    ModelStep::Freeze,
+    ModelStep::Thaw,
+    ModelStep::CutOff,
+    ModelStep::Heal,
+    ModelStep::Kill,
+    ModelStep::Refuse(true),
+    ModelStep::Refuse(false),
+    ModelStep::SessionEnds,
 ];
 
-impl Model for Delivery {
-    type State = World;
-    type Action = Step;
+impl Model for ModelDelivery {
+    type State = ModelWorld;
+    type Action = ModelStep;
 
-    fn init_states(&self) -> Vec<World> {
-        vec![World {
+    fn init_states(&self) -> Vec<ModelWorld> {
+        vec![ModelWorld {
             database: Database::Writes,
             locked: false,
             peeked: false,
-            status: Status::Pending,
+            status: ModelStatus::Pending,
             attempt: 0,
             owner: Who::Owner,
             lease: 0,
             stored: 0,
             life: Life::Lives,
-            session: Session::Held,
+            session: ModelSession::Held,
             refused: false,
             excused: false,
             hands: [Hands::default(); 2],
@@ -539,30 +553,32 @@ impl Model for Delivery {
         }]
     }
 
-    fn actions(&self, world: &World, actions: &mut Vec<Step>) {
+    fn actions(&self, world: &ModelWorld, actions: &mut Vec<ModelStep>) {
         actions.extend(STEPS.iter().copied().filter(|step| world.is_possible(*step, *self)));
     }
 
-    fn next_state(&self, world: &World, step: Step) -> Option<World> {
+    fn next_state(&self, world: &ModelWorld, step: ModelStep) -> Option<ModelWorld> {
         Some(world.after(step, *self))
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always(SAFE, |_, world: &World| world.is_safe()),
-            Property::always(FENCED, |_, world: &World| {
-                world.status != Status::Over || [0, world.attempt].contains(&world.stored)
+            Property::always(SAFE, |_, world: &ModelWorld| world.is_safe()),
+            Property::always(FENCED, |_, world: &ModelWorld| {
+                world.status != ModelStatus::Over || [0, world.attempt].contains(&world.stored)
             }),
-            Property::always(PRESENT, |_, world: &World| world.missing < PATIENCE),
-            Property::always(RECOVERED, |_, world: &World| world.orphaned < PATIENCE),
-            Property::sometimes("an execution ends", |_, world: &World| world.status == Status::Over),
+            Property::always(PRESENT, |_, world: &ModelWorld| world.missing < PATIENCE),
+            Property::always(RECOVERED, |_, world: &ModelWorld| world.orphaned < PATIENCE),
+            Property::sometimes("an execution ends", |_, world: &ModelWorld| {
+                world.status == ModelStatus::Over
+            }),
         ]
     }
 }
 
 /// What goes wrong in this world, shortest way first.
 fn found(guards: Guards, faults: u8, attempts_max: u8) -> (Vec<&'static str>, usize) {
-    let checker = Delivery { guards, faults, attempts_max }.checker().threads(2);
+    let checker = ModelDelivery { guards, faults, attempts_max }.checker().threads(2);
     let checker = checker.finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
     let failures = [SAFE, FENCED, PRESENT, RECOVERED].into_iter().filter(|name| {
         let Some(path) = checker.discovery(name) else { return false };

@@ -11,9 +11,9 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::contact::{Answer, Contact};
-use super::{Evidence, Grounds, Lock, Process, grounds};
+use super::{Evidence, Grounds, LockEvidence, ProcessEvidence, grounds};
 use crate::execution::Attempt;
-use crate::store::{DeadOwner, Lost, OverdueRow};
+use crate::store::{DeadOwner, ExpiredOwners, OverdueRow};
 
 /// What changes while an owner lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,8 +29,8 @@ pub(in crate::store) struct Sign {
 pub(in crate::store) struct OwnerSeen {
     pub(in crate::store) owner: Uuid,
     pub(in crate::store) sign: Sign,
-    pub(in crate::store) lock: Lock,
-    pub(in crate::store) process: Process,
+    pub(in crate::store) lock: LockEvidence,
+    pub(in crate::store) process: ProcessEvidence,
     /// Its own lease, where it is known.
     pub(in crate::store) lease: Option<Duration>,
 }
@@ -46,7 +46,7 @@ pub(in crate::store) struct Look {
 
 /// What has been heard of an owner.
 #[derive(Clone, Copy, Debug)]
-struct Heard {
+struct OwnerNews {
     sign: Sign,
     since: Instant,
     /// Since when nobody was seen to hold its lock.
@@ -57,14 +57,14 @@ struct Heard {
 #[derive(Debug, Default)]
 pub(in crate::store) struct Watch {
     contact: Contact,
-    signs: HashMap<Uuid, Heard>,
+    signs: HashMap<Uuid, OwnerNews>,
     overdue: HashMap<Attempt, (Timestamp, Instant)>,
 }
 
 impl Watch {
     /// What a write of our own gave.
-    pub(in crate::store) fn heard(&mut self, answer: Answer, now: Instant) {
-        self.contact.heard(answer, now);
+    pub(in crate::store) fn observe(&mut self, answer: Answer, now: Instant) {
+        self.contact.observe(answer, now);
     }
 
     /// True when our own writes work.
@@ -73,9 +73,9 @@ impl Watch {
     }
 
     /// Takes in a look, and gives what may be taken over by all that has been seen up to now.
-    pub(in crate::store) fn looked(&mut self, look: &Look, lease: Duration, now: Instant) -> Lost {
+    pub(in crate::store) fn looked(&mut self, look: &Look, lease: Duration, now: Instant) -> ExpiredOwners {
         self.remember(look, now);
-        let mut lost = Lost::default();
+        let mut lost = ExpiredOwners::default();
         for seen in &look.owners {
             let evidence = self.evidence(seen, None, look.server_up_for, lease, now);
             if let Some(grounds @ (Grounds::ProcessGone | Grounds::Silent)) = grounds(&evidence) {
@@ -100,12 +100,12 @@ impl Watch {
     fn remember(&mut self, look: &Look, now: Instant) {
         self.signs.retain(|owner, _| look.owners.iter().any(|seen| seen.owner == *owner));
         for seen in &look.owners {
-            let unheard = Heard { sign: seen.sign, since: now, free_since: None };
+            let unheard = OwnerNews { sign: seen.sign, since: now, free_since: None };
             let heard = self.signs.entry(seen.owner).or_insert(unheard);
             if heard.sign != seen.sign {
                 (heard.sign, heard.since) = (seen.sign, now);
             }
-            heard.free_since = (seen.lock == Lock::Free).then(|| heard.free_since.unwrap_or(now));
+            heard.free_since = (seen.lock == LockEvidence::Free).then(|| heard.free_since.unwrap_or(now));
         }
         // What is locked, renewed or gone at one look is seen for the first time at the next.
         self.overdue.retain(|attempt, (ends, _)| {
@@ -154,9 +154,10 @@ mod tests {
         OverdueRow { attempt: Attempt::new(Uuid::from_u128(1), 1), lease_ends }
     }
 
-    fn look(beats: i64, lock: Lock, overdue: Option<OverdueRow>) -> Look {
+    fn look(beats: i64, lock: LockEvidence, overdue: Option<OverdueRow>) -> Look {
         let sign = Sign { beats: Some(beats), lease_ends: Timestamp::UNIX_EPOCH };
-        let owner = OwnerSeen { owner: OWNER, sign, lock, process: Process::Unknown, lease: Some(LEASE) };
+        let owner =
+            OwnerSeen { owner: OWNER, sign, lock, process: ProcessEvidence::Unknown, lease: Some(LEASE) };
         Look {
             owners: vec![owner],
             overdue: overdue.into_iter().map(|row| (row, OWNER)).collect(),
@@ -169,7 +170,7 @@ mod tests {
         let (mut watch, start) = (Watch::default(), Instant::now());
         let each = given.into_iter().enumerate().map(|(second, (answer, look))| {
             let now = start + Duration::from_secs(second as u64);
-            watch.heard(answer, now);
+            watch.observe(answer, now);
             let lost = watch.looked(&look, LEASE, now);
             (lost.dead.len(), lost.overdue.len())
         });
@@ -178,8 +179,8 @@ mod tests {
 
     #[test]
     fn rule_12_a_row_that_was_locked_or_renewed_between_two_looks_is_seen_anew() {
-        let at = |ends| (WROTE, look(0, Lock::Held, Some(row(ends))));
-        let locked = (WROTE, look(0, Lock::Held, None));
+        let at = |ends| (WROTE, look(0, LockEvidence::Held, Some(row(ends))));
+        let locked = (WROTE, look(0, LockEvidence::Held, None));
         assert_eq!(looks([at(1), at(1), at(1), at(1)]).pop(), Some((0, 1)), "three seconds, the lease again");
         assert_eq!(looks([at(1), at(1), at(1), at(2)]).pop(), Some((0, 0)), "renewed");
         assert_eq!(looks([at(1), at(1), locked, at(1), at(1)]).pop(), Some((0, 0)), "locked meanwhile");
@@ -187,7 +188,7 @@ mod tests {
 
     #[test]
     fn rule_12_a_write_of_ours_that_failed_begins_the_time_anew() {
-        let at = |answer| (answer, look(0, Lock::Held, Some(row(1))));
+        let at = |answer| (answer, look(0, LockEvidence::Held, Some(row(1))));
         for broken in [Answer::Refused, Answer::Nothing, Answer::Wrote { waited: Duration::from_secs(2) }] {
             assert_eq!(looks([WROTE, WROTE, broken, WROTE, WROTE].map(at)).pop(), Some((0, 0)), "{broken:?}");
         }
@@ -196,14 +197,15 @@ mod tests {
     #[test]
     fn rule_13_five_seconds_without_a_beat_and_without_a_lock_are_a_death() {
         let silent = |lock| (WROTE, look(1, lock, None));
-        let given: Vec<_> = (0..7).map(|_| silent(Lock::Free)).collect();
+        let given: Vec<_> = (0..7).map(|_| silent(LockEvidence::Free)).collect();
         assert_eq!(looks(given), [(0, 0), (0, 0), (0, 0), (0, 0), (0, 0), (1, 0), (1, 0)]);
-        let beating = (0..20).map(|second| (WROTE, look(second / 4, Lock::Free, None)));
+        let beating = (0..20).map(|second| (WROTE, look(second / 4, LockEvidence::Free, None)));
         assert!(looks(beating).iter().all(|lost| *lost == (0, 0)), "it beats, if slowly");
         // Frozen for a while, and its connection is lost as it goes on: it gets its time to beat.
-        let lost_late = (0..9).map(|second| silent(if second < 6 { Lock::Held } else { Lock::Free }));
+        let lost_late =
+            (0..9).map(|second| silent(if second < 6 { LockEvidence::Held } else { LockEvidence::Free }));
         assert!(looks(lost_late).iter().all(|lost| *lost == (0, 0)), "the lock has only just become free");
-        let held = (0..20).map(|_| silent(Lock::Held));
+        let held = (0..20).map(|_| silent(LockEvidence::Held));
         assert!(looks(held).iter().all(|lost| *lost == (0, 0)), "its session lives");
     }
 }

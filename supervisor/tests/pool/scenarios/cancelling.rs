@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use muster_protocol::CancelReason;
-use muster_supervisor::pool::{Effect, Ending, ExitStatus, KillCause, WorkerEvent, WorkerId};
+use muster_supervisor::pool::{ExitStatus, KillCause, PoolEffect, RunEnding, WorkerEvent, WorkerId};
 
 use super::stage::{ALL, NONE, Stage, cancelled, error, failure, is_released, seconds, succeeded, success};
 
@@ -21,7 +21,7 @@ fn a_timeout_is_counted_from_started() {
     assert_eq!(stage.effects(), []);
     stage.wait_ms(1);
     let effects = stage.effects();
-    assert!(matches!(effects[0], Effect::Cancel { reason: CancelReason::Timeout, .. }), "{effects:?}");
+    assert!(matches!(effects[0], PoolEffect::Cancel { reason: CancelReason::Timeout, .. }), "{effects:?}");
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn a_worker_that_heeds_the_cancel_is_used_again() {
     stage.finished(worker, run, cancelled());
     stage.idle(worker, run);
     let finish = stage.finish();
-    assert!(matches!(finish.ending, Ending::TimedOut { .. }), "{finish:?}");
+    assert!(matches!(finish.ending, RunEnding::TimedOut { .. }), "{finish:?}");
     assert_eq!(finish.duration, Some(Duration::from_millis(1_020)));
     assert_eq!(stage.running(None).1, worker);
 }
@@ -44,24 +44,24 @@ fn one_that_ignores_everything_gets_cancel_dump_sigterm_sigkill() {
     let mut stage = Stage::warm(|config| config.graceful_shutdown = seconds(3));
     let (_, worker, _) = stage.running(Some(seconds(1)));
     stage.wait(seconds(1));
-    assert!(matches!(stage.effects()[0], Effect::Cancel { grace, .. } if grace == seconds(1)));
+    assert!(matches!(stage.effects()[0], PoolEffect::Cancel { grace, .. } if grace == seconds(1)));
     stage.wait_ms(899);
     assert_eq!(stage.effects(), []);
     stage.wait_ms(1);
-    assert!(matches!(stage.effects()[..], [Effect::Dump { .. }]));
+    assert!(matches!(stage.effects()[..], [PoolEffect::Dump { .. }]));
     stage.wait_ms(100);
     // It will not serve any more, so its replacement is started at once.
     let effects = stage.effects();
-    assert_eq!(effects[0], Effect::Terminate { worker, cause: TIMEOUT });
-    assert!(matches!(effects[1..], [Effect::Spawn { .. }]), "{effects:?}");
+    assert_eq!(effects[0], PoolEffect::Terminate { worker, cause: TIMEOUT });
+    assert!(matches!(effects[1..], [PoolEffect::Spawn { .. }]), "{effects:?}");
     stage.wait_ms(2_999);
     assert_eq!(stage.effects(), []);
     stage.wait_ms(1);
-    assert_eq!(stage.effects(), [Effect::Kill { worker, cause: TIMEOUT }]);
+    assert_eq!(stage.effects(), [PoolEffect::Kill { worker, cause: TIMEOUT }]);
     stage.exits(worker, ExitStatus::Signal(9));
     let finish = stage.finish();
     assert!(
-        matches!(&finish.ending, Ending::TimedOut { message } if message.contains("killed")),
+        matches!(&finish.ending, RunEnding::TimedOut { message } if message.contains("killed")),
         "{finish:?}"
     );
     assert_eq!(finish.duration, Some(seconds(5)));
@@ -74,7 +74,7 @@ fn a_worker_without_cancel_goes_straight_to_sigterm() {
     stage.effects();
     let (_, worker, _) = stage.running(Some(seconds(1)));
     stage.wait(seconds(1));
-    assert_eq!(stage.effects()[0], Effect::Terminate { worker, cause: TIMEOUT });
+    assert_eq!(stage.effects()[0], PoolEffect::Terminate { worker, cause: TIMEOUT });
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn twenty_timeouts_at_once_are_no_later_than_one() {
         stage.running(Some(seconds(1)));
     }
     stage.wait(seconds(1));
-    let cancels = stage.effects().iter().filter(|effect| matches!(effect, Effect::Cancel { .. })).count();
+    let cancels = stage.effects().iter().filter(|effect| matches!(effect, PoolEffect::Cancel { .. })).count();
     assert_eq!(cancels, 20);
 }
 
@@ -102,11 +102,11 @@ fn a_finished_read_before_the_cancel_stands() {
 
 #[test]
 fn a_success_after_the_cancel_was_written_is_what_the_first_reason_says() {
-    let is_right = |reason, ending: &Ending| match reason {
-        CancelReason::User => matches!(ending, Ending::Cancelled { .. }),
-        CancelReason::Timeout => matches!(ending, Ending::TimedOut { .. }),
+    let is_right = |reason, ending: &RunEnding| match reason {
+        CancelReason::User => matches!(ending, RunEnding::Cancelled { .. }),
+        CancelReason::Timeout => matches!(ending, RunEnding::TimedOut { .. }),
         CancelReason::Shutdown => *ending == succeeded(),
-        CancelReason::LeaseLost => *ending == Ending::Superseded,
+        CancelReason::LeaseLost => *ending == RunEnding::Superseded,
     };
     for reason in [CancelReason::User, CancelReason::Timeout, CancelReason::Shutdown, CancelReason::LeaseLost]
     {
@@ -143,10 +143,10 @@ fn what_waits_is_cancelled_at_once() {
     stage.running(None);
     let waiting = stage.submit();
     stage.cancel(waiting, CancelReason::User);
-    assert!(matches!(stage.ending(), Ending::Cancelled { .. }));
+    assert!(matches!(stage.ending(), RunEnding::Cancelled { .. }));
     let waiting = stage.submit();
     stage.cancel(waiting, CancelReason::LeaseLost);
-    assert_eq!(stage.ending(), Ending::Superseded);
+    assert_eq!(stage.ending(), RunEnding::Superseded);
     let waiting = stage.submit();
     stage.cancel(waiting, CancelReason::Shutdown);
     assert!(is_released(&stage.ending()));
@@ -159,7 +159,7 @@ fn a_cancelled_run_whose_worker_dies_before_started_is_not_rerouted() {
     let (worker, _) = stage.execute();
     stage.cancel(attempt, CancelReason::User);
     stage.exits(worker, ExitStatus::Code(1));
-    assert!(matches!(stage.ending(), Ending::Cancelled { .. }));
+    assert!(matches!(stage.ending(), RunEnding::Cancelled { .. }));
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_cancel_during_the_kill_of_a_silent_worker_is_not_forgotten() {
     stage.wait(seconds(10));
     stage.cancel(attempt, CancelReason::User);
     stage.exits(worker, ExitStatus::Signal(9));
-    assert!(matches!(stage.ending(), Ending::Cancelled { .. }));
+    assert!(matches!(stage.ending(), RunEnding::Cancelled { .. }));
 }
 
 #[test]
@@ -181,12 +181,12 @@ fn a_late_result_during_the_kill_grace_never_makes_a_dying_worker_idle() {
     assert_eq!(stage.state(worker), "terminating");
     stage.effects();
     stage.succeeds(worker, run);
-    assert!(matches!(stage.ending(), Ending::TimedOut { .. }));
+    assert!(matches!(stage.ending(), RunEnding::TimedOut { .. }));
     assert_eq!(stage.state(worker), "terminating", "it leaves all the same");
     stage.submit();
     assert_eq!(stage.executes(), [], "and gets nothing more");
     stage.wait(seconds(5));
-    assert!(stage.effects().contains(&Effect::Kill { worker, cause: KillCause::Retired }));
+    assert!(stage.effects().contains(&PoolEffect::Kill { worker, cause: KillCause::Retired }));
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn cooperation_without_idle_in_the_grace_is_no_health() {
     stage.wait(seconds(1));
     assert_eq!(stage.state(worker), "terminating");
     stage.exits(worker, ExitStatus::Signal(15));
-    assert!(matches!(stage.ending(), Ending::TimedOut { .. }));
+    assert!(matches!(stage.ending(), RunEnding::TimedOut { .. }));
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn a_cancel_outcome_of_the_workers_own_is_a_timeout_only_at_the_deadline() {
     stage.wait_ms(960);
     stage.finished(worker, run, cancelled());
     stage.idle(worker, run);
-    assert!(matches!(stage.ending(), Ending::TimedOut { .. }), "its clock began a moment before ours");
+    assert!(matches!(stage.ending(), RunEnding::TimedOut { .. }), "its clock began a moment before ours");
 
     let (_, worker, run) = stage.running(Some(seconds(1)));
     stage.wait_ms(500);

@@ -1,7 +1,7 @@
 //! Leaving in order.
 
 use muster_protocol::CancelReason;
-use muster_supervisor::pool::{Effect, Event, ExitStatus, WorkerEvent};
+use muster_supervisor::pool::{ExitStatus, PoolEffect, PoolEvent, WorkerEvent};
 
 use super::stage::{Stage, cancelled, executed, failure, is_released, seconds, succeeded, success};
 
@@ -9,10 +9,10 @@ use super::stage::{Stage, cancelled, executed, failure, is_released, seconds, su
 fn a_drain_releases_what_waits_retires_what_rests_and_lets_the_rest_run() {
     let mut stage = Stage::warm(|config| (config.min_workers, config.max_workers) = (2, 2));
     let (_, first, run) = stage.running(None);
-    stage.step(Event::Resize { min_workers: 1, max_workers: 1 });
+    stage.step(PoolEvent::Resize { min_workers: 1, max_workers: 1 });
     stage.effects();
     let waiting = stage.submit();
-    stage.step(Event::Drain { grace: seconds(300) });
+    stage.step(PoolEvent::Drain { grace: seconds(300) });
     let finish = stage.finish();
     assert_eq!(finish.attempt, waiting);
     assert!(is_released(&finish.ending));
@@ -21,8 +21,8 @@ fn a_drain_releases_what_waits_retires_what_rests_and_lets_the_rest_run() {
     stage.effects();
     stage.succeeds(first, run);
     let effects = stage.effects();
-    assert!(matches!(&effects[0], Effect::Finish(finish) if finish.ending == succeeded()), "{effects:?}");
-    assert!(matches!(effects[1], Effect::Retire { .. }), "{effects:?}");
+    assert!(matches!(&effects[0], PoolEffect::Finish(finish) if finish.ending == succeeded()), "{effects:?}");
+    assert!(matches!(effects[1], PoolEffect::Retire { .. }), "{effects:?}");
     let leaving: Vec<_> = stage.snapshot().workers.iter().map(|one| one.worker).collect();
     for worker in leaving {
         assert!(!stage.pool.is_drained());
@@ -36,12 +36,15 @@ fn a_drain_releases_what_waits_retires_what_rests_and_lets_the_rest_run() {
 fn what_outlives_the_grace_is_cancelled_and_released() {
     let mut stage = Stage::warm(|_| {});
     let (_, worker, _) = stage.running(None);
-    stage.step(Event::Drain { grace: seconds(30) });
+    stage.step(PoolEvent::Drain { grace: seconds(30) });
     stage.wait_ms(29_999);
     assert_eq!(stage.effects(), []);
     stage.wait_ms(1);
     let effects = stage.effects();
-    assert!(matches!(effects[..], [Effect::Cancel { reason: CancelReason::Shutdown, .. }]), "{effects:?}");
+    assert!(
+        matches!(effects[..], [PoolEffect::Cancel { reason: CancelReason::Shutdown, .. }]),
+        "{effects:?}"
+    );
     stage.wait(seconds(10));
     stage.exits(worker, ExitStatus::Signal(9));
     assert!(is_released(&stage.ending()));
@@ -52,16 +55,16 @@ fn what_outlives_the_grace_is_cancelled_and_released() {
 fn a_second_word_cancels_at_once() {
     let mut stage = Stage::warm(|_| {});
     stage.running(None);
-    stage.step(Event::Drain { grace: seconds(300) });
+    stage.step(PoolEvent::Drain { grace: seconds(300) });
     stage.effects();
-    stage.step(Event::DrainNow);
-    assert!(matches!(stage.effects()[..], [Effect::Cancel { reason: CancelReason::Shutdown, .. }]));
+    stage.step(PoolEvent::DrainNow);
+    assert!(matches!(stage.effects()[..], [PoolEffect::Cancel { reason: CancelReason::Shutdown, .. }]));
 }
 
 #[test]
 fn what_comes_while_draining_is_released_at_once() {
     let mut stage = Stage::warm(|_| {});
-    stage.step(Event::Drain { grace: seconds(300) });
+    stage.step(PoolEvent::Drain { grace: seconds(300) });
     stage.effects();
     assert_eq!(stage.pool.free_slots(), 0);
     stage.submit();
@@ -73,7 +76,7 @@ fn a_death_before_started_while_draining_is_released_not_rerouted() {
     let mut stage = Stage::warm(|_| {});
     stage.submit();
     let (worker, _) = stage.execute();
-    stage.step(Event::Drain { grace: seconds(300) });
+    stage.step(PoolEvent::Drain { grace: seconds(300) });
     stage.effects();
     stage.exits(worker, ExitStatus::Signal(9));
     assert!(is_released(&stage.ending()));
@@ -84,10 +87,10 @@ fn a_death_before_started_while_draining_is_released_not_rerouted() {
 fn a_pool_that_starts_and_must_leave_leaves() {
     let mut stage = Stage::cold(|config| config.min_workers = 1);
     let worker = stage.spawns()[0];
-    stage.step(Event::DrainNow);
+    stage.step(PoolEvent::DrainNow);
     assert_eq!(stage.effects(), [], "there is no process to end yet");
     stage.says(worker, WorkerEvent::Spawned { pid: 7 });
-    assert!(matches!(stage.effects()[..], [Effect::Retire { .. }]));
+    assert!(matches!(stage.effects()[..], [PoolEffect::Retire { .. }]));
     stage.exits(worker, ExitStatus::Code(0));
     assert!(stage.pool.is_drained());
 }
@@ -96,13 +99,13 @@ fn a_pool_that_starts_and_must_leave_leaves() {
 fn a_halt_lets_what_runs_take_its_time_and_can_still_be_hurried() {
     let mut stage = Stage::warm(|_| {});
     let (_, worker, run) = stage.running(None);
-    stage.step(Event::Halt);
+    stage.step(PoolEvent::Halt);
     stage.wait(seconds(100_000_000));
     assert_eq!(stage.effects(), []);
     assert_eq!(stage.state(worker), "running");
-    stage.step(Event::Drain { grace: seconds(1) });
+    stage.step(PoolEvent::Drain { grace: seconds(1) });
     stage.wait(seconds(1));
-    assert!(matches!(stage.effects()[..], [Effect::Cancel { reason: CancelReason::Shutdown, .. }]));
+    assert!(matches!(stage.effects()[..], [PoolEffect::Cancel { reason: CancelReason::Shutdown, .. }]));
     stage.finished(worker, run, cancelled());
     stage.idle(worker, run);
     assert!(is_released(&stage.ending()));
@@ -114,13 +117,13 @@ fn a_halt_lets_what_runs_take_its_time_and_can_still_be_hurried() {
 fn a_halted_pool_answers_for_what_still_comes() {
     let mut stage = Stage::warm(|_| {});
     let worker = stage.snapshot().workers[0].worker;
-    stage.step(Event::Halt);
+    stage.step(PoolEvent::Halt);
     stage.exits(worker, ExitStatus::Code(0));
     stage.effects();
     assert!(!stage.pool.is_drained());
     stage.submit();
     assert!(is_released(&stage.ending()));
-    stage.step(Event::DrainNow);
+    stage.step(PoolEvent::DrainNow);
     assert!(stage.pool.is_drained());
 }
 
@@ -137,10 +140,10 @@ fn a_failure_that_halts_starts_nothing_that_waits() {
         stage.finished(worker, run, outcome);
         stage.idle(worker, run);
         let effects = stage.effects();
-        assert!(matches!(&effects[0], Effect::Finish(finish) if finish.attempt == first), "{effects:?}");
+        assert!(matches!(&effects[0], PoolEffect::Finish(finish) if finish.attempt == first), "{effects:?}");
         if halts {
             assert!(
-                matches!(&effects[1], Effect::Finish(finish)
+                matches!(&effects[1], PoolEffect::Finish(finish)
                     if finish.attempt == second && is_released(&finish.ending)),
                 "{effects:?}"
             );

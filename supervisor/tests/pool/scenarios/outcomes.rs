@@ -1,11 +1,11 @@
 //! How the evidence becomes an ending.
 
-use muster_protocol::Outcome;
-use muster_supervisor::pool::{Ending, Exit, ExitStatus, WorkerEvent};
+use muster_protocol::RunOutcome;
+use muster_supervisor::pool::{ExitStatus, ProcessExit, RunEnding, WorkerEvent};
 
 use super::stage::{Stage, cancelled, error, failure, seconds, succeeded, success};
 
-fn ending_of(outcome: Outcome) -> Ending {
+fn ending_of(outcome: RunOutcome) -> RunEnding {
     let mut stage = Stage::warm(|_| {});
     let (_, worker, run) = stage.running(None);
     stage.finished(worker, run, outcome);
@@ -42,13 +42,13 @@ fn what_the_sdk_says_on_our_behalf_stays() {
 #[test]
 fn rejected_is_workflow_not_found_and_never_rerouted() {
     let reason = "no workflow `greet`; there are: hello".to_owned();
-    let ending = ending_of(Outcome::Rejected { reason: reason.clone() });
+    let ending = ending_of(RunOutcome::Rejected { reason: reason.clone() });
     assert_eq!(error(&ending), ("WorkflowNotFound", reason.as_str()), "also after Started");
 
     let mut stage = Stage::warm(|config| config.min_workers = 2);
     stage.submit();
     let (worker, run) = stage.execute();
-    stage.finished(worker, run, Outcome::Rejected { reason });
+    stage.finished(worker, run, RunOutcome::Rejected { reason });
     stage.idle(worker, run);
     let finish = stage.finish();
     assert_eq!(error(&finish.ending).0, "WorkflowNotFound");
@@ -78,7 +78,7 @@ fn a_crash_says_what_is_known() {
     let (_, worker, _) = stage.running(None);
     stage.wait_ms(1_500);
     let stderr_tail = (1..=15).map(|line| format!("line {line}")).collect();
-    stage.says(worker, WorkerEvent::Exited(Exit { status: ExitStatus::Signal(11), stderr_tail }));
+    stage.says(worker, WorkerEvent::Exited(ProcessExit { status: ExitStatus::Signal(11), stderr_tail }));
     let finish = stage.finish();
     let (kind, message) = error(&finish.ending);
     assert_eq!(kind, "WorkerCrashed");
@@ -92,7 +92,7 @@ fn a_crash_with_long_lines_keeps_the_end_within_two_kibibytes() {
     let mut stage = Stage::warm(|_| {});
     let (_, worker, _) = stage.running(None);
     let stderr_tail = vec!["ä".repeat(5_000), "the last word".to_owned()];
-    stage.says(worker, WorkerEvent::Exited(Exit { status: ExitStatus::Code(2), stderr_tail }));
+    stage.says(worker, WorkerEvent::Exited(ProcessExit { status: ExitStatus::Code(2), stderr_tail }));
     let ending = stage.ending();
     let (_, message) = error(&ending);
     assert!(message.len() <= 2_048 && message.ends_with("the last word"), "{} bytes", message.len());

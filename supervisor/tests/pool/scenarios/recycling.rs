@@ -1,7 +1,9 @@
 //! Replacing workers without anybody noticing: recycling and reloads.
 
 use muster_protocol::ErrorInfo;
-use muster_supervisor::pool::{Effect, Event, ExitStatus, PoolConfig, ReloadSnapshot, WorkerEvent, WorkerId};
+use muster_supervisor::pool::{
+    ExitStatus, PoolConfig, PoolEffect, PoolEvent, ReloadSnapshot, WorkerEvent, WorkerId,
+};
 
 use super::stage::{ALL, Stage, executed, seconds, spawned};
 
@@ -13,7 +15,8 @@ fn the_replacement_is_started_when_the_last_execution_begins() {
     stage.effects();
     stage.submit();
     let effects = stage.effects();
-    let [Effect::Execute { worker: again, .. }, Effect::Spawn { worker: replacement, .. }] = effects[..]
+    let [PoolEffect::Execute { worker: again, .. }, PoolEffect::Spawn { worker: replacement, .. }] =
+        effects[..]
     else {
         panic!("{effects:?}")
     };
@@ -25,7 +28,7 @@ fn the_replacement_is_started_when_the_last_execution_begins() {
     stage.becomes_ready(replacement, ALL);
     let effects = stage.effects();
     assert!(
-        matches!(effects[1..], [Effect::Retire { worker: retired, .. }] if retired == worker),
+        matches!(effects[1..], [PoolEffect::Retire { worker: retired, .. }] if retired == worker),
         "{effects:?}"
     );
     assert_eq!(stage.snapshot().idle, 2);
@@ -58,7 +61,7 @@ fn with_one_execution_per_worker_an_unsaturated_pool_never_makes_anybody_wait() 
         stage.wait_ms(1);
         stage.succeeds(worker, run);
         let finishes =
-            stage.effects().into_iter().filter(|effect| matches!(effect, Effect::Finish(_))).count();
+            stage.effects().into_iter().filter(|effect| matches!(effect, PoolEffect::Finish(_))).count();
         assert_eq!(finishes, 1, "recycling loses no result");
     }
     assert!(stage.snapshot().workers.iter().any(|worker| worker.worker.0 > 300), "workers are replaced");
@@ -77,7 +80,7 @@ fn above_the_minimum_too_a_worker_serves_until_its_replacement_is_ready() {
     let mut stage = Stage::warm(|config| (config.min_workers, config.recycle_after_executions) = (2, 1));
     let first = stage.running(None);
     stage.running(None);
-    stage.step(Event::Resize { min_workers: 0, max_workers: 4 });
+    stage.step(PoolEvent::Resize { min_workers: 0, max_workers: 4 });
     stage.succeeds(first.1, first.2);
     assert_eq!(stage.state(first.1), "idle");
     assert_eq!(stage.snapshot().starting, 2);
@@ -136,7 +139,7 @@ fn above_its_memory_limit_a_worker_gets_no_other_run() {
     stage.says(worker, WorkerEvent::Idle { run, rss_bytes: 1_001, recycle: false });
     let effects = stage.effects();
     assert!(
-        matches!(effects[..], [Effect::Finish(_), Effect::Retire { .. }, Effect::Spawn { .. }]),
+        matches!(effects[..], [PoolEffect::Finish(_), PoolEffect::Retire { .. }, PoolEffect::Spawn { .. }]),
         "{effects:?}"
     );
 }
@@ -167,7 +170,7 @@ fn a_worker_that_asks_is_replaced() {
 #[test]
 fn one_worker_can_be_recycled_by_hand() {
     let mut stage = Stage::warm(|config| config.min_workers = 2);
-    stage.step(Event::Recycle(WorkerId(2)));
+    stage.step(PoolEvent::Recycle(WorkerId(2)));
     let replacement = stage.spawns();
     assert_eq!(replacement, [WorkerId(3)]);
     stage.becomes_ready(WorkerId(3), ALL);
@@ -177,7 +180,7 @@ fn one_worker_can_be_recycled_by_hand() {
 #[test]
 fn all_are_recycled_one_by_one_and_never_fewer_serve() {
     let mut stage = Stage::warm(|config| config.min_workers = 3);
-    stage.step(Event::RecycleAll);
+    stage.step(PoolEvent::RecycleAll);
     for _ in 0..3 {
         let replacement = stage.spawns();
         assert_eq!(replacement.len(), 1, "one at a time");
@@ -191,18 +194,18 @@ fn all_are_recycled_one_by_one_and_never_fewer_serve() {
 #[test]
 fn a_reload_touches_nobody_before_one_of_the_new_generation_is_ready() {
     let mut stage = Stage::warm(|config| config.min_workers = 2);
-    stage.step(Event::Reload);
-    assert_eq!(stage.effects(), [Effect::Spawn { worker: WorkerId(3), generation: 1 }]);
+    stage.step(PoolEvent::Reload);
+    assert_eq!(stage.effects(), [PoolEffect::Spawn { worker: WorkerId(3), generation: 1 }]);
     stage.wait_ms(500);
     assert_eq!(stage.effects(), []);
     stage.becomes_ready(WorkerId(3), ALL);
     let effects = stage.effects();
     assert!(
-        matches!(effects[1..], [Effect::Retire { .. }, Effect::Spawn { generation: 1, .. }]),
+        matches!(effects[1..], [PoolEffect::Retire { .. }, PoolEffect::Spawn { generation: 1, .. }]),
         "{effects:?}"
     );
     stage.becomes_ready(WorkerId(4), ALL);
-    assert!(stage.effects().contains(&Effect::Reloaded { generation: 1 }));
+    assert!(stage.effects().contains(&PoolEffect::Reloaded { generation: 1 }));
     assert_eq!(stage.snapshot().reload, ReloadSnapshot::Settled);
     assert!(stage.snapshot().workers.iter().all(|one| one.state == "leaving" || one.generation == 1));
 }
@@ -210,14 +213,14 @@ fn a_reload_touches_nobody_before_one_of_the_new_generation_is_ready() {
 #[test]
 fn a_new_generation_that_cannot_start_leaves_the_old_one_serving() {
     let mut stage = Stage::warm(|config| config.min_workers = 2);
-    stage.step(Event::Reload);
+    stage.step(PoolEvent::Reload);
     stage.says(WorkerId(3), WorkerEvent::Spawned { pid: 9 });
     stage.says(WorkerId(3), WorkerEvent::Hello { protocol_min: 1, protocol_max: 1, features: ALL });
     stage.effects();
     stage.says(WorkerId(3), WorkerEvent::InitFailed { error: ErrorInfo::new("SyntaxError", "line 3") });
     let effects = stage.effects();
     assert!(
-        matches!(effects[..], [Effect::Retire { .. }, Effect::ReloadFailed { generation: 1, .. }]),
+        matches!(effects[..], [PoolEffect::Retire { .. }, PoolEffect::ReloadFailed { generation: 1, .. }]),
         "{effects:?}"
     );
     stage.exits(WorkerId(3), ExitStatus::Code(69));
@@ -226,7 +229,7 @@ fn a_new_generation_that_cannot_start_leaves_the_old_one_serving() {
     assert!(matches!(snapshot.reload, ReloadSnapshot::Failed { generation: 1, .. }));
     assert_eq!(snapshot.starts.consecutive_failures, 0, "the pool itself is well");
     stage.exits(WorkerId(1), ExitStatus::Signal(9));
-    assert_eq!(stage.effects(), [Effect::Spawn { worker: WorkerId(4), generation: 0 }]);
+    assert_eq!(stage.effects(), [PoolEffect::Spawn { worker: WorkerId(4), generation: 0 }]);
 }
 
 #[test]
@@ -234,10 +237,10 @@ fn a_reload_waits_for_nobodys_backoff() {
     let mut stage = Stage::cold(|_| {});
     stage.says(WorkerId(1), WorkerEvent::SpawnFailed { message: "no such file".to_owned() });
     stage.effects();
-    stage.step(Event::Reload);
-    assert_eq!(stage.effects(), [Effect::Spawn { worker: WorkerId(2), generation: 1 }]);
+    stage.step(PoolEvent::Reload);
+    assert_eq!(stage.effects(), [PoolEffect::Spawn { worker: WorkerId(2), generation: 1 }]);
     stage.becomes_ready(WorkerId(2), ALL);
-    assert!(stage.effects().contains(&Effect::StartsRecovered));
+    assert!(stage.effects().contains(&PoolEffect::StartsRecovered));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Who gets the next execution.
 
-use muster_supervisor::pool::{Assignment, Event, ExitStatus, WorkerEvent, WorkerId};
+use muster_supervisor::pool::{Assignment, ExitStatus, PoolEvent, WorkerEvent, WorkerId};
 
 use super::stage::{ALL, NONE, Stage, error, seconds, succeeded};
 
@@ -49,7 +49,7 @@ fn the_most_recently_used_worker_is_used_first() {
 fn an_attempt_submitted_twice_runs_once() {
     let mut stage = Stage::warm(|config| config.min_workers = 2);
     let (attempt, ..) = stage.running(None);
-    stage.step(Event::Submit(Assignment { attempt, timeout: None, halts: false }));
+    stage.step(PoolEvent::Submit(Assignment { attempt, timeout: None, halts: false }));
     assert_eq!(stage.effects(), []);
 }
 
@@ -66,14 +66,14 @@ fn a_worker_that_dies_before_started_costs_nothing() {
     stage.succeeds(second, 1);
     let effects = stage.effects();
     let mut finished =
-        effects.iter().filter(|effect| matches!(effect, muster_supervisor::pool::Effect::Finish(_)));
+        effects.iter().filter(|effect| matches!(effect, muster_supervisor::pool::PoolEffect::Finish(_)));
     assert!(
-        matches!(finished.next(), Some(muster_supervisor::pool::Effect::Finish(finish)) if finish.attempt == later)
+        matches!(finished.next(), Some(muster_supervisor::pool::PoolEffect::Finish(finish)) if finish.attempt == later)
     );
     assert!(
         effects.iter().any(|effect| matches!(
             effect,
-            muster_supervisor::pool::Effect::Execute { worker, attempt: executed, .. }
+            muster_supervisor::pool::PoolEffect::Execute { worker, attempt: executed, .. }
                 if *worker == second && *executed == attempt
         )),
         "rerouted to the front: {effects:?}"
@@ -146,7 +146,7 @@ fn a_worker_without_cancel_is_told_of_no_grace() {
     stage.submit();
     let effects = stage.effects();
     assert!(
-        matches!(&effects[0], muster_supervisor::pool::Effect::Execute { grace, .. } if grace.is_zero()),
+        matches!(&effects[0], muster_supervisor::pool::PoolEffect::Execute { grace, .. } if grace.is_zero()),
         "{effects:?}"
     );
 }
@@ -170,7 +170,7 @@ fn events_of_unknown_workers_and_attempts_change_nothing() {
     let before = stage.snapshot();
     stage.says(WorkerId(99), WorkerEvent::Ready);
     stage.exits(WorkerId(99), ExitStatus::Code(0));
-    stage.step(Event::Recycle(WorkerId(99)));
+    stage.step(PoolEvent::Recycle(WorkerId(99)));
     assert_eq!(stage.effects(), []);
     assert_eq!(stage.snapshot(), before);
 }

@@ -1,6 +1,6 @@
 //! How many workers there are.
 
-use muster_supervisor::pool::{Effect, Event, ExitStatus, KillCause, WorkerEvent, WorkerId};
+use muster_supervisor::pool::{ExitStatus, KillCause, PoolEffect, PoolEvent, WorkerEvent, WorkerId};
 
 use super::stage::{ALL, Stage, seconds};
 
@@ -54,7 +54,7 @@ fn surplus_idle_workers_retire_the_coldest_first() {
     stage.wait_ms(49_999);
     assert_eq!(stage.effects(), []);
     stage.wait_ms(1);
-    assert!(matches!(stage.effects()[..], [Effect::Retire { worker, .. }] if worker == first.1));
+    assert!(matches!(stage.effects()[..], [PoolEffect::Retire { worker, .. }] if worker == first.1));
     stage.exits(first.1, ExitStatus::Code(0));
     stage.wait(seconds(600));
     assert_eq!(stage.effects(), [], "the last one is warm for ever");
@@ -63,13 +63,13 @@ fn surplus_idle_workers_retire_the_coldest_first() {
 #[test]
 fn a_retired_worker_that_stays_is_signalled_and_killed() {
     let mut stage = Stage::warm(|config| config.graceful_shutdown = seconds(5));
-    stage.step(Event::Drain { grace: seconds(60) });
-    assert!(matches!(stage.effects()[..], [Effect::Retire { .. }]));
+    stage.step(PoolEvent::Drain { grace: seconds(60) });
+    assert!(matches!(stage.effects()[..], [PoolEffect::Retire { .. }]));
     stage.wait(seconds(5));
     let worker = WorkerId(1);
-    assert_eq!(stage.effects(), [Effect::Terminate { worker, cause: KillCause::Retired }]);
+    assert_eq!(stage.effects(), [PoolEffect::Terminate { worker, cause: KillCause::Retired }]);
     stage.wait(seconds(5));
-    assert_eq!(stage.effects(), [Effect::Kill { worker, cause: KillCause::Retired }]);
+    assert_eq!(stage.effects(), [PoolEffect::Kill { worker, cause: KillCause::Retired }]);
     assert!(!stage.pool.is_drained());
     stage.exits(worker, ExitStatus::Signal(9));
     assert!(stage.pool.is_drained());
@@ -79,12 +79,12 @@ fn a_retired_worker_that_stays_is_signalled_and_killed() {
 fn a_smaller_ceiling_retires_idle_workers_at_once_and_busy_ones_after_their_run() {
     let mut stage = Stage::warm(|config| config.min_workers = 4);
     let runs = [stage.running(None), stage.running(None)];
-    stage.step(Event::Resize { min_workers: 1, max_workers: 1 });
+    stage.step(PoolEvent::Resize { min_workers: 1, max_workers: 1 });
     let retired = stage.effects();
-    assert!(matches!(retired[..], [Effect::Retire { .. }, Effect::Retire { .. }]), "{retired:?}");
+    assert!(matches!(retired[..], [PoolEffect::Retire { .. }, PoolEffect::Retire { .. }]), "{retired:?}");
     let (_, worker, run) = runs[0];
     stage.succeeds(worker, run);
-    assert!(matches!(stage.effects()[..], [Effect::Finish(_), Effect::Retire { .. }]));
+    assert!(matches!(stage.effects()[..], [PoolEffect::Finish(_), PoolEffect::Retire { .. }]));
     assert_eq!(stage.snapshot().busy, 1);
 }
 
@@ -92,7 +92,7 @@ fn a_smaller_ceiling_retires_idle_workers_at_once_and_busy_ones_after_their_run(
 fn a_smaller_ceiling_holds_for_executions_too() {
     let mut stage = Stage::warm(|config| config.min_workers = 3);
     let runs = [stage.running(None), stage.running(None), stage.running(None)];
-    stage.step(Event::Resize { min_workers: 1, max_workers: 1 });
+    stage.step(PoolEvent::Resize { min_workers: 1, max_workers: 1 });
     stage.submit();
     let (_, worker, run) = runs[0];
     stage.succeeds(worker, run);
@@ -102,6 +102,6 @@ fn a_smaller_ceiling_holds_for_executions_too() {
 #[test]
 fn a_larger_minimum_is_filled_at_once() {
     let mut stage = Stage::warm(|_| {});
-    stage.step(Event::Resize { min_workers: 3, max_workers: 4 });
+    stage.step(PoolEvent::Resize { min_workers: 3, max_workers: 4 });
     assert_eq!(stage.spawns().len(), 2);
 }

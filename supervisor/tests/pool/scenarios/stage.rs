@@ -2,17 +2,24 @@
 
 use std::time::Duration;
 
-use muster_protocol::{CancelReason, ErrorInfo, JsonBytes, Metrics, Outcome};
+use muster_protocol::{CancelReason, ErrorInfo, JsonBytes, RunMetrics, RunOutcome};
 use muster_supervisor::execution::Attempt;
 use muster_supervisor::pool::{
-    Assignment, Effect, Ending, Event, Exit, ExitStatus, Features, Finish, Pool, PoolConfig, PoolSnapshot,
-    Time, Violation, WorkerEvent, WorkerId,
+    Assignment, ExitStatus, Pool, PoolConfig, PoolEffect, PoolEvent, PoolSnapshot, PoolTime, ProcessExit,
+    ProtocolViolation, RunEnding, RunFinish, WorkerEvent, WorkerFeatures, WorkerId,
 };
 use uuid::Uuid;
 
-pub(crate) const ALL: Features =
-    Features { log: true, progress: true, call: true, cancel: true, ping: true, drain: true, dump: true };
-pub(crate) const NONE: Features = Features {
+pub(crate) const ALL: WorkerFeatures = WorkerFeatures {
+    log: true,
+    progress: true,
+    call: true,
+    cancel: true,
+    ping: true,
+    drain: true,
+    dump: true,
+};
+pub(crate) const NONE: WorkerFeatures = WorkerFeatures {
     log: false,
     progress: false,
     call: false,
@@ -24,8 +31,8 @@ pub(crate) const NONE: Features = Features {
 
 pub(crate) struct Stage {
     pub(crate) pool: Pool,
-    pub(crate) now: Time,
-    effects: Vec<Effect>,
+    pub(crate) now: PoolTime,
+    effects: Vec<PoolEffect>,
     submitted: u128,
 }
 
@@ -35,8 +42,8 @@ impl Stage {
         let mut config = PoolConfig { min_workers: 1, max_workers: 4, ..PoolConfig::default() };
         change(&mut config);
         let mut stage = Self {
-            pool: Pool::new(config, Time::START),
-            now: Time::START,
+            pool: Pool::new(config, PoolTime::START),
+            now: PoolTime::START,
             effects: Vec::new(),
             submitted: 0,
         };
@@ -54,12 +61,12 @@ impl Stage {
         stage
     }
 
-    pub(crate) fn step(&mut self, event: Event) {
+    pub(crate) fn step(&mut self, event: PoolEvent) {
         self.pool.step(self.now, event, &mut self.effects);
     }
 
     pub(crate) fn says(&mut self, worker: WorkerId, event: WorkerEvent) {
-        self.step(Event::Worker { worker, event });
+        self.step(PoolEvent::Worker { worker, event });
     }
 
     /// Lets time pass, ticking at each deadline on the way.
@@ -67,10 +74,10 @@ impl Stage {
         let target = self.now + duration;
         while let Some(deadline) = self.pool.next_deadline().filter(|deadline| *deadline <= target) {
             self.now = deadline;
-            self.step(Event::Tick);
+            self.step(PoolEvent::Tick);
         }
         self.now = target;
-        self.step(Event::Tick);
+        self.step(PoolEvent::Tick);
     }
 
     pub(crate) fn wait_ms(&mut self, milliseconds: u64) {
@@ -78,7 +85,7 @@ impl Stage {
     }
 
     /// Everything wanted since this was last asked.
-    pub(crate) fn effects(&mut self) -> Vec<Effect> {
+    pub(crate) fn effects(&mut self) -> Vec<PoolEffect> {
         std::mem::take(&mut self.effects)
     }
 
@@ -86,7 +93,7 @@ impl Stage {
         self.effects().iter().filter_map(spawned).collect()
     }
 
-    pub(crate) fn becomes_ready(&mut self, worker: WorkerId, features: Features) {
+    pub(crate) fn becomes_ready(&mut self, worker: WorkerId, features: WorkerFeatures) {
         self.says(worker, WorkerEvent::Spawned { pid: 100 });
         self.says(worker, WorkerEvent::Hello { protocol_min: 1, protocol_max: 1, features });
         self.says(worker, WorkerEvent::Ready);
@@ -108,12 +115,12 @@ impl Stage {
     fn submit_assignment(&mut self, timeout: Option<Duration>, halts: bool) -> Attempt {
         self.submitted += 1;
         let attempt = Attempt::new(Uuid::from_u128(self.submitted), 1);
-        self.step(Event::Submit(Assignment { attempt, timeout, halts }));
+        self.step(PoolEvent::Submit(Assignment { attempt, timeout, halts }));
         attempt
     }
 
     pub(crate) fn cancel(&mut self, attempt: Attempt, reason: CancelReason) {
-        self.step(Event::Cancel { attempt, reason, message: "because".to_owned() });
+        self.step(PoolEvent::Cancel { attempt, reason, message: "because".to_owned() });
     }
 
     /// The worker and the run number of the only Execute since this was last asked.
@@ -136,8 +143,8 @@ impl Stage {
         (attempt, worker, run)
     }
 
-    pub(crate) fn finished(&mut self, worker: WorkerId, run: u32, outcome: Outcome) {
-        self.says(worker, WorkerEvent::Finished { run, outcome, metrics: Metrics::default() });
+    pub(crate) fn finished(&mut self, worker: WorkerId, run: u32, outcome: RunOutcome) {
+        self.says(worker, WorkerEvent::Finished { run, outcome, metrics: RunMetrics::default() });
     }
 
     pub(crate) fn idle(&mut self, worker: WorkerId, run: u32) {
@@ -150,27 +157,27 @@ impl Stage {
     }
 
     pub(crate) fn exits(&mut self, worker: WorkerId, status: ExitStatus) {
-        self.says(worker, WorkerEvent::Exited(Exit { status, stderr_tail: Vec::new() }));
+        self.says(worker, WorkerEvent::Exited(ProcessExit { status, stderr_tail: Vec::new() }));
     }
 
     pub(crate) fn pollutes(&mut self, worker: WorkerId) {
         let message = "hello world".to_owned();
-        self.says(worker, WorkerEvent::Violation(Violation::Polluted { message }));
+        self.says(worker, WorkerEvent::Violation(ProtocolViolation::Polluted { message }));
     }
 
     /// The only Finish since this was last asked.
-    pub(crate) fn finish(&mut self) -> Finish {
+    pub(crate) fn finish(&mut self) -> RunFinish {
         let mut finishes = self.finishes();
         assert_eq!(finishes.len(), 1, "{finishes:?}");
         finishes.remove(0)
     }
 
-    pub(crate) fn ending(&mut self) -> Ending {
+    pub(crate) fn ending(&mut self) -> RunEnding {
         self.finish().ending
     }
 
-    pub(crate) fn finishes(&mut self) -> Vec<Finish> {
-        let finish = |effect| if let Effect::Finish(finish) = effect { Some(finish) } else { None };
+    pub(crate) fn finishes(&mut self) -> Vec<RunFinish> {
+        let finish = |effect| if let PoolEffect::Finish(finish) = effect { Some(finish) } else { None };
         self.effects().into_iter().filter_map(finish).collect()
     }
 
@@ -185,49 +192,49 @@ impl Stage {
 }
 
 /// The worker an effect starts.
-pub(crate) fn spawned(effect: &Effect) -> Option<WorkerId> {
-    if let Effect::Spawn { worker, .. } = effect { Some(*worker) } else { None }
+pub(crate) fn spawned(effect: &PoolEffect) -> Option<WorkerId> {
+    if let PoolEffect::Spawn { worker, .. } = effect { Some(*worker) } else { None }
 }
 
 /// The run an effect begins.
-pub(crate) fn executed(effect: &Effect) -> Option<(WorkerId, u32, Attempt)> {
-    if let Effect::Execute { worker, run, attempt, .. } = effect {
+pub(crate) fn executed(effect: &PoolEffect) -> Option<(WorkerId, u32, Attempt)> {
+    if let PoolEffect::Execute { worker, run, attempt, .. } = effect {
         Some((*worker, *run, *attempt))
     } else {
         None
     }
 }
 
-pub(crate) fn success() -> Outcome {
-    Outcome::Succeeded { result: JsonBytes(b"42".to_vec()) }
+pub(crate) fn success() -> RunOutcome {
+    RunOutcome::Succeeded { result: JsonBytes(b"42".to_vec()) }
 }
 
-pub(crate) fn succeeded() -> Ending {
-    Ending::Succeeded { result: JsonBytes(b"42".to_vec()) }
+pub(crate) fn succeeded() -> RunEnding {
+    RunEnding::Succeeded { result: JsonBytes(b"42".to_vec()) }
 }
 
-pub(crate) fn failure(kind: &str) -> Outcome {
-    Outcome::Failed { error: ErrorInfo::new(kind, "no") }
+pub(crate) fn failure(kind: &str) -> RunOutcome {
+    RunOutcome::Failed { error: ErrorInfo::new(kind, "no") }
 }
 
-pub(crate) fn cancelled() -> Outcome {
-    Outcome::Cancelled { message: "stopped".to_owned() }
+pub(crate) fn cancelled() -> RunOutcome {
+    RunOutcome::Cancelled { message: "stopped".to_owned() }
 }
 
 /// The final error type and message of an ending that is a failure.
-pub(crate) fn error(ending: &Ending) -> (&str, &str) {
+pub(crate) fn error(ending: &RunEnding) -> (&str, &str) {
     match ending {
-        Ending::Failed { error } => (&error.kind, &error.message),
-        Ending::Succeeded { .. }
-        | Ending::TimedOut { .. }
-        | Ending::Cancelled { .. }
-        | Ending::Released { .. }
-        | Ending::Superseded => panic!("not a failure: {ending:?}"),
+        RunEnding::Failed { error } => (&error.kind, &error.message),
+        RunEnding::Succeeded { .. }
+        | RunEnding::TimedOut { .. }
+        | RunEnding::Cancelled { .. }
+        | RunEnding::Released { .. }
+        | RunEnding::Superseded => panic!("not a failure: {ending:?}"),
     }
 }
 
-pub(crate) fn is_released(ending: &Ending) -> bool {
-    matches!(ending, Ending::Released { charged: false, .. })
+pub(crate) fn is_released(ending: &RunEnding) -> bool {
+    matches!(ending, RunEnding::Released { charged: false, .. })
 }
 
 pub(crate) fn seconds(seconds: u64) -> Duration {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use muster_protocol::ErrorInfo;
-use muster_supervisor::pool::{Effect, ExitStatus, KillCause, WorkerEvent, WorkerId};
+use muster_supervisor::pool::{ExitStatus, KillCause, PoolEffect, WorkerEvent, WorkerId};
 
 use super::stage::{ALL, NONE, Stage, error, is_released, seconds};
 
@@ -19,7 +19,7 @@ fn hello_is_answered_with_the_version_both_speak() {
     stage.says(WorkerId(1), WorkerEvent::Spawned { pid: 7 });
     stage.effects();
     stage.says(WorkerId(1), WorkerEvent::Hello { protocol_min: 1, protocol_max: 9, features: ALL });
-    assert_eq!(stage.effects(), [Effect::Welcome { worker: WorkerId(1), protocol: 1, features: ALL }]);
+    assert_eq!(stage.effects(), [PoolEffect::Welcome { worker: WorkerId(1), protocol: 1, features: ALL }]);
     assert_eq!(stage.state(WorkerId(1)), "starting");
     stage.says(WorkerId(1), WorkerEvent::Ready);
     assert_eq!(stage.state(WorkerId(1)), "idle");
@@ -32,9 +32,9 @@ fn no_common_version_is_a_failed_start() {
     stage.effects();
     stage.says(WorkerId(1), WorkerEvent::Hello { protocol_min: 2, protocol_max: 3, features: ALL });
     let effects = stage.effects();
-    assert!(matches!(&effects[0], Effect::Retire { .. }), "{effects:?}");
+    assert!(matches!(&effects[0], PoolEffect::Retire { .. }), "{effects:?}");
     assert!(
-        matches!(&effects[1], Effect::StartFailed { message, .. } if message.contains("2 to 3")),
+        matches!(&effects[1], PoolEffect::StartFailed { message, .. } if message.contains("2 to 3")),
         "{effects:?}"
     );
 }
@@ -48,8 +48,8 @@ fn a_worker_that_says_nothing_is_killed_after_ten_seconds() {
     assert_eq!(stage.effects(), []);
     stage.wait_ms(1);
     let effects = stage.effects();
-    assert_eq!(effects[0], Effect::Kill { worker: WorkerId(1), cause: KillCause::StartTimeout });
-    assert!(matches!(effects[1], Effect::StartFailed { consecutive: 1, .. }), "{effects:?}");
+    assert_eq!(effects[0], PoolEffect::Kill { worker: WorkerId(1), cause: KillCause::StartTimeout });
+    assert!(matches!(effects[1], PoolEffect::StartFailed { consecutive: 1, .. }), "{effects:?}");
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn a_worker_that_never_gets_ready_is_killed_after_worker_start() {
     stage.wait_ms(29_999);
     assert_eq!(stage.effects(), []);
     stage.wait_ms(1);
-    assert!(matches!(stage.effects()[0], Effect::Kill { cause: KillCause::StartTimeout, .. }));
+    assert!(matches!(stage.effects()[0], PoolEffect::Kill { cause: KillCause::StartTimeout, .. }));
 }
 
 #[test]
@@ -69,11 +69,11 @@ fn a_failed_start_quotes_exit_status_and_stderr() {
     let mut stage = Stage::cold(|_| {});
     stage.says(WorkerId(1), WorkerEvent::Spawned { pid: 7 });
     let stderr_tail = vec!["Traceback".to_owned(), "ImportError: no module named x".to_owned()];
-    let exit = muster_supervisor::pool::Exit { status: ExitStatus::Code(1), stderr_tail };
+    let exit = muster_supervisor::pool::ProcessExit { status: ExitStatus::Code(1), stderr_tail };
     stage.effects();
     stage.says(WorkerId(1), WorkerEvent::Exited(exit));
     let effects = stage.effects();
-    let Effect::StartFailed { message, .. } = &effects[0] else { panic!("{effects:?}") };
+    let PoolEffect::StartFailed { message, .. } = &effects[0] else { panic!("{effects:?}") };
     assert!(message.contains("exit status 1") && message.contains("ImportError"), "{message}");
 }
 
@@ -87,8 +87,8 @@ fn failed_starts_back_off_one_at_a_time_up_to_ten_seconds() {
         }
         let effects = stage.effects();
         for effect in &effects {
-            assert!(matches!(effect, Effect::StartFailed { .. }), "no spawn without a wait: {effect:?}");
-            if let Effect::StartFailed { retry_in, .. } = effect {
+            assert!(matches!(effect, PoolEffect::StartFailed { .. }), "no spawn without a wait: {effect:?}");
+            if let PoolEffect::StartFailed { retry_in, .. } = effect {
                 waits.push(*retry_in);
             }
         }
@@ -112,8 +112,8 @@ fn one_ready_worker_ends_the_trouble_and_the_pool_fills_up() {
     assert_eq!(tried.len(), 1);
     stage.becomes_ready(tried[0], ALL);
     let effects = stage.effects();
-    assert!(effects.contains(&Effect::StartsRecovered), "{effects:?}");
-    assert_eq!(effects.iter().filter(|effect| matches!(effect, Effect::Spawn { .. })).count(), 2);
+    assert!(effects.contains(&PoolEffect::StartsRecovered), "{effects:?}");
+    assert_eq!(effects.iter().filter(|effect| matches!(effect, PoolEffect::Spawn { .. })).count(), 2);
     assert_eq!(stage.snapshot().starts.consecutive_failures, 0);
     assert_eq!(
         stage.snapshot().starts.last_message.as_deref(),
@@ -138,7 +138,7 @@ fn init_failed_says_why_and_the_worker_may_leave_by_itself() {
     stage.says(WorkerId(1), WorkerEvent::InitFailed { error });
     let effects = stage.effects();
     assert!(
-        matches!(&effects[1], Effect::StartFailed { message, .. } if message.contains("SyntaxError: line 3")),
+        matches!(&effects[1], PoolEffect::StartFailed { message, .. } if message.contains("SyntaxError: line 3")),
         "{effects:?}"
     );
     stage.exits(WorkerId(1), ExitStatus::Code(69));
@@ -192,9 +192,9 @@ fn a_worker_given_up_before_its_process_exists_is_killed_when_it_does() {
     stage.effects();
     stage.wait(seconds(10));
     assert!(
-        stage.effects().iter().all(|effect| !matches!(effect, Effect::Kill { .. })),
+        stage.effects().iter().all(|effect| !matches!(effect, PoolEffect::Kill { .. })),
         "nothing to kill yet"
     );
     stage.says(WorkerId(1), WorkerEvent::Spawned { pid: 7 });
-    assert_eq!(stage.effects(), [Effect::Kill { worker: WorkerId(1), cause: KillCause::StartTimeout }]);
+    assert_eq!(stage.effects(), [PoolEffect::Kill { worker: WorkerId(1), cause: KillCause::StartTimeout }]);
 }

@@ -1,6 +1,6 @@
 //! Workers that break the conversation.
 
-use muster_supervisor::pool::{Effect, ExitStatus, KillCause, WorkerEvent, WorkerId};
+use muster_supervisor::pool::{ExitStatus, KillCause, PoolEffect, WorkerEvent, WorkerId};
 
 use super::stage::{ALL, Stage, error, failure, succeeded, success};
 
@@ -10,7 +10,7 @@ fn a_second_finished_kills_the_worker_and_the_first_stands() {
     let (_, worker, run) = stage.running(None);
     stage.finished(worker, run, success());
     stage.finished(worker, run, failure("Late"));
-    assert_eq!(stage.effects()[0], Effect::Kill { worker, cause: KillCause::Violation });
+    assert_eq!(stage.effects()[0], PoolEffect::Kill { worker, cause: KillCause::Violation });
     stage.exits(worker, ExitStatus::Signal(9));
     assert_eq!(stage.ending(), succeeded());
 }
@@ -68,8 +68,8 @@ fn stray_text_on_stdout_fails_the_run_and_costs_only_the_worker() {
     let (_, worker, _) = stage.running(None);
     stage.pollutes(worker);
     let effects = stage.effects();
-    assert_eq!(effects[0], Effect::Kill { worker, cause: KillCause::Violation });
-    assert!(matches!(effects[1..], [Effect::Spawn { .. }]), "its replacement: {effects:?}");
+    assert_eq!(effects[0], PoolEffect::Kill { worker, cause: KillCause::Violation });
+    assert!(matches!(effects[1..], [PoolEffect::Spawn { .. }]), "its replacement: {effects:?}");
     stage.exits(worker, ExitStatus::Signal(9));
     assert_eq!(error(&stage.ending()), ("StdoutPolluted", "hello world"));
 }
@@ -79,7 +79,7 @@ fn an_idle_worker_that_pollutes_is_killed_and_replaced() {
     let mut stage = Stage::warm(|_| {});
     stage.pollutes(WorkerId(1));
     let effects = stage.effects();
-    assert!(matches!(effects[..], [Effect::Kill { .. }, Effect::Spawn { .. }]), "{effects:?}");
+    assert!(matches!(effects[..], [PoolEffect::Kill { .. }, PoolEffect::Spawn { .. }]), "{effects:?}");
     stage.submit();
     assert_eq!(stage.executes(), []);
 }
@@ -91,7 +91,7 @@ fn ready_before_hello_is_a_failed_start() {
     stage.effects();
     stage.says(WorkerId(1), WorkerEvent::Ready);
     let effects = stage.effects();
-    assert!(matches!(effects[..], [Effect::Kill { .. }, Effect::StartFailed { .. }]), "{effects:?}");
+    assert!(matches!(effects[..], [PoolEffect::Kill { .. }, PoolEffect::StartFailed { .. }]), "{effects:?}");
 }
 
 #[test]

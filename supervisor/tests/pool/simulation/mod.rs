@@ -5,7 +5,7 @@
 //! `MUSTER_SIM_SEED=17 cargo test -p muster-supervisor --test pool`. More schedules:
 //! `MUSTER_SIM_SCHEDULES=100000`.
 
-mod ledger;
+mod in_flight;
 mod model;
 mod world;
 

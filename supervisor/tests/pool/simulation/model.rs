@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use muster_protocol::{ErrorInfo, JsonBytes, Metrics, Outcome};
+use muster_protocol::{ErrorInfo, JsonBytes, RunMetrics, RunOutcome};
 use muster_supervisor::execution::Attempt;
-use muster_supervisor::pool::{Exit, ExitStatus, Features, Violation, WorkerEvent};
+use muster_supervisor::pool::{ExitStatus, ProcessExit, ProtocolViolation, WorkerEvent, WorkerFeatures};
 
 use super::world::Climate;
 
@@ -14,7 +14,7 @@ use super::world::Climate;
 pub(crate) struct Model {
     pub(crate) start: Start,
     pub(crate) leaves: Leaves,
-    pub(crate) features: Features,
+    pub(crate) features: WorkerFeatures,
     /// The pool was told that the process exists.
     pub(crate) is_spawned: bool,
     /// The pool may give it a run.
@@ -158,7 +158,7 @@ impl Model {
             } else {
                 Leaves::Politely
             },
-            features: Features {
+            features: WorkerFeatures {
                 log: all,
                 progress: all,
                 call: all,
@@ -228,7 +228,7 @@ impl Plan {
         let started = (ms(rng, 0, 3), WorkerEvent::Started { run });
         let done_at = started.0 + if quick { ms(rng, 0, 5) } else { ms(rng, 5, 3_000) };
         let idle_at = done_at + ms(rng, 0, 2);
-        let fine = finished(run, Outcome::Succeeded { result: JsonBytes(b"1".to_vec()) });
+        let fine = finished(run, RunOutcome::Succeeded { result: JsonBytes(b"1".to_vec()) });
         let done = (done_at, fine.clone());
         let rss_bytes = if self == Self::GrowsALittle { limit_bytes + 1 } else { 1_000 };
         let idle = |recycle| (idle_at, WorkerEvent::Idle { run, rss_bytes, recycle });
@@ -238,15 +238,15 @@ impl Plan {
             Self::Succeeds | Self::GrowsALittle => vec![started, done, idle(false)],
             Self::Fails => {
                 let kind = pick(rng, &["", "ValueError", "TimeoutError", "ResultTooLarge"]);
-                let outcome = Outcome::Failed { error: ErrorInfo::new(kind, "no") };
+                let outcome = RunOutcome::Failed { error: ErrorInfo::new(kind, "no") };
                 vec![started, (done_at, finished(run, outcome)), idle(false)]
             }
             Self::Rejects => {
-                let outcome = Outcome::Rejected { reason: "unknown workflow".to_owned() };
+                let outcome = RunOutcome::Rejected { reason: "unknown workflow".to_owned() };
                 vec![(done_at, finished(run, outcome)), idle(false)]
             }
             Self::GivesUp => {
-                let outcome = Outcome::Cancelled { message: "I stop".to_owned() };
+                let outcome = RunOutcome::Cancelled { message: "I stop".to_owned() };
                 vec![started, (done_at, finished(run, outcome)), idle(false)]
             }
             Self::Hangs => vec![started],
@@ -268,7 +268,7 @@ impl Plan {
             Self::OtherRun => vec![started, (done_at, WorkerEvent::Started { run: run + 7 })],
             Self::EarlierRun => {
                 let earlier = run.saturating_sub(1);
-                let stale = finished(earlier, Outcome::Rejected { reason: String::new() });
+                let stale = finished(earlier, RunOutcome::Rejected { reason: String::new() });
                 let stale_idle = WorkerEvent::Idle { run: earlier, rss_bytes, recycle: false };
                 vec![started, (done_at, stale), (done_at, stale_idle), done, idle(false)]
             }
@@ -296,17 +296,17 @@ impl Plan {
     }
 }
 
-pub(crate) fn finished(run: u32, outcome: Outcome) -> WorkerEvent {
-    WorkerEvent::Finished { run, outcome, metrics: Metrics::default() }
+pub(crate) fn finished(run: u32, outcome: RunOutcome) -> WorkerEvent {
+    WorkerEvent::Finished { run, outcome, metrics: RunMetrics::default() }
 }
 
 pub(crate) fn exited(rng: &mut Rng, status: ExitStatus) -> WorkerEvent {
     let stderr_tail = (0..rng.usize(..14)).map(|line| format!("line {line}")).collect();
-    WorkerEvent::Exited(Exit { status, stderr_tail })
+    WorkerEvent::Exited(ProcessExit { status, stderr_tail })
 }
 
 fn polluted() -> WorkerEvent {
-    WorkerEvent::Violation(Violation::Polluted { message: "hello world".to_owned() })
+    WorkerEvent::Violation(ProtocolViolation::Polluted { message: "hello world".to_owned() })
 }
 
 pub(crate) fn ms(rng: &mut Rng, from: u64, to: u64) -> Duration {

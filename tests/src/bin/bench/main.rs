@@ -10,13 +10,13 @@ mod service;
 
 /// Benchmarks. Every ratio is measured side by side in one run, because machines are noisy.
 #[derive(Parser)]
-struct Arguments {
+struct BenchArguments {
     #[command(subcommand)]
-    what: What,
+    what: BenchKind,
 }
 
 #[derive(Subcommand)]
-enum What {
+enum BenchKind {
     /// A pool's round trip beside a bare pipe's, with both ends on one core and on two.
     Pool {
         /// Round trips per measurement.
@@ -44,10 +44,10 @@ enum What {
 }
 
 fn main() -> anyhow::Result<()> {
-    match Arguments::parse().what {
-        What::Pool { round_trips, worker } => round_trip::compare(round_trips, worker),
-        What::Batch { executions } => batch::run(executions),
-        What::Service { executions } => service::run(executions),
-        What::Echo => ping_pong::echo(),
+    match BenchArguments::parse().what {
+        BenchKind::Pool { round_trips, worker } => round_trip::compare(round_trips, worker),
+        BenchKind::Batch { executions } => batch::run(executions),
+        BenchKind::Service { executions } => service::run(executions),
+        BenchKind::Echo => ping_pong::echo(),
     }
 }

@@ -1,4 +1,4 @@
-//! The pool's round trip: submit to outcome, through the crew and a real worker, with nothing else around it.
+//! The pool's round trip: submit to outcome, through the executor and a real worker, with nothing else around it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use muster_protocol::{CONFORMANCE_ENV, JsonBytes, Level, PROTOCOL_ENV, Source};
-use muster_supervisor::crew::{
-    Completed, Crew, CrewHandle, CrewOptions, Gear, Observer, Order, Progress, RunConfig, Transcribe,
-};
+use muster_protocol::{CONFORMANCE_ENV, CodeSource, JsonBytes, LogLevel, PROTOCOL_ENV};
 use muster_supervisor::execution::{Attempt, Change, LogLine};
-use muster_supervisor::pool::{Ending, PoolConfig, WorkerId};
+use muster_supervisor::executor::{
+    CompletedRun, Executor, ExecutorHandle, ExecutorObserver, ExecutorOptions, RunConfig, RunProgress,
+    RunSpec, TranscriptPolicy, WorkerSpec,
+};
+use muster_supervisor::pool::{PoolConfig, RunEnding, WorkerId};
 use muster_supervisor::process::Launch;
 use rustix::process::Pid;
 use tokio::sync::Notify;
@@ -64,11 +65,11 @@ fn measure(
         let launch = Launch::new(&[worker.display().to_string()], Vec::new())?
             .with_variable(PROTOCOL_ENV, "1")
             .with_variable(CONFORMANCE_ENV, "1");
-        let gear = Gear {
+        let spec = WorkerSpec {
             launch: Arc::new(launch),
             welcome_config: JsonBytes::NONE,
-            log_level: Level::Info,
-            transcribe: Transcribe::Failed,
+            log_level: LogLevel::Info,
+            transcribe: TranscriptPolicy::Failed,
         };
         let pool = PoolConfig {
             min_workers: workers as usize,
@@ -76,11 +77,11 @@ fn measure(
             ..PoolConfig::default()
         };
         let driver = Arc::new(Driver::default());
-        let crew = Crew::start(
-            CrewOptions { pool, gear, leftovers: None },
-            Arc::clone(&driver) as Arc<dyn Observer>,
+        let executor = Executor::start(
+            ExecutorOptions { pool, spec, orphaned_workers: None },
+            Arc::clone(&driver) as Arc<dyn ExecutorObserver>,
         )?;
-        let handle = crew.handle();
+        let handle = executor.handle();
         driver.handle.set(handle.clone()).map_err(|_| anyhow::anyhow!("started twice"))?;
         let pids = ready(&handle, workers as usize).await?;
         for pid in &pids {
@@ -94,16 +95,16 @@ fn measure(
         let wall = started.elapsed() / round_trips;
         let cpu = (ping_pong::cpu_time() + workers_cpu(&pids) - cpu_before) / round_trips;
         handle.drain(Duration::ZERO);
-        crew.ended().await;
+        executor.ended().await;
         anyhow::ensure!(driver.failed.load(Ordering::Relaxed) == 0, "some executions failed");
         Ok(Cost { wall, cpu })
     })
 }
 
-async fn ready(handle: &CrewHandle, workers: usize) -> anyhow::Result<Vec<u32>> {
+async fn ready(handle: &ExecutorHandle, workers: usize) -> anyhow::Result<Vec<u32>> {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
-        let snapshot = handle.snapshot().await.ok_or_else(|| anyhow::anyhow!("the crew is gone"))?;
+        let snapshot = handle.snapshot().await.ok_or_else(|| anyhow::anyhow!("the executor is gone"))?;
         let idle = snapshot.pool.workers.iter().filter(|worker| worker.state == "idle");
         let pids: Vec<u32> = idle.filter_map(|worker| worker.pid).collect();
         if pids.len() == workers {
@@ -128,7 +129,7 @@ fn workers_cpu(pids: &[u32]) -> Duration {
 /// Submits the next execution when one ends, as many at once as there are workers.
 #[derive(Default)]
 struct Driver {
-    handle: std::sync::OnceLock<CrewHandle>,
+    handle: std::sync::OnceLock<ExecutorHandle>,
     left: AtomicU32,
     open: AtomicU32,
     failed: AtomicU32,
@@ -136,7 +137,7 @@ struct Driver {
 }
 
 impl Driver {
-    async fn run(&self, handle: &CrewHandle, round_trips: u32, workers: u32) {
+    async fn run(&self, handle: &ExecutorHandle, round_trips: u32, workers: u32) {
         let first = workers.min(round_trips);
         self.left.store(round_trips - first, Ordering::Relaxed);
         self.open.store(round_trips, Ordering::Relaxed);
@@ -147,13 +148,13 @@ impl Driver {
     }
 }
 
-fn order() -> Order {
+fn order() -> RunSpec {
     static NEXT_ID: AtomicU32 = AtomicU32::new(1);
-    Order {
+    RunSpec {
         attempt: Attempt::new(Uuid::from_u128(NEXT_ID.fetch_add(1, Ordering::Relaxed).into()), 1),
         timeout: Some(Duration::from_secs(300)),
         workflow: "conformance.echo".to_owned(),
-        source: Source::Named,
+        source: CodeSource::Named,
         params: JsonBytes(b"{}".to_vec()),
         context: JsonBytes::NONE,
         organization_id: None,
@@ -163,9 +164,9 @@ fn order() -> Order {
     }
 }
 
-impl Observer for Driver {
-    fn finished(&self, completed: Completed) {
-        if !matches!(completed.finish.ending, Ending::Succeeded { .. }) {
+impl ExecutorObserver for Driver {
+    fn finished(&self, completed: CompletedRun) {
+        if !matches!(completed.finish.ending, RunEnding::Succeeded { .. }) {
             self.failed.fetch_add(1, Ordering::Relaxed);
         }
         if self.left.load(Ordering::Relaxed) > 0 {
@@ -181,7 +182,7 @@ impl Observer for Driver {
 
     fn started(&self, _: Attempt, _: WorkerId, _: i64) {}
     fn logged(&self, _: Attempt, _: &[LogLine]) {}
-    fn progressed(&self, _: Attempt, _: &Progress) {}
+    fn progressed(&self, _: Attempt, _: &RunProgress) {}
     fn changed(&self, _: Attempt, _: &Change) {}
     fn start_failed(&self, _: u32, _: &str, _: Duration) {}
     fn starts_recovered(&self) {}

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use muster_supervisor::intake::rabbitmq::Publisher;
+use muster_supervisor::intake::rabbitmq::QueuePublisher;
 use sqlx::{Connection, PgConnection, Row};
 use uuid::Uuid;
 
@@ -25,11 +25,11 @@ pub(crate) fn run(executions: u32) -> anyhow::Result<()> {
 }
 
 async fn measure(servers: &Servers, executions: u32) -> anyhow::Result<String> {
-    let publisher = Publisher::new(servers.url("MUSTER_AMQP_URL")?, "workflow-executions")?;
+    let publisher = QueuePublisher::new(servers.url("MUSTER_AMQP_URL")?, "workflow-executions")?;
     let messages: Vec<Vec<u8>> = (0..executions).map(|_| message(Uuid::now_v7(), false)).collect();
     publisher.publish(&messages).await?;
     let folder = tempfile::tempdir()?;
-    let supervisor = Supervisor::start(servers, folder.path())?;
+    let supervisor = MeasuredSupervisor::start(servers, folder.path())?;
     let mut database = connect(servers.url("MUSTER_DATABASE_URL")?).await?;
     let started = Instant::now();
     loop {
@@ -83,7 +83,7 @@ async fn count_done(database: &mut PgConnection) -> i64 {
 }
 
 /// One execution at a time, from publishing its message to its sync reply.
-async fn idle_latency(servers: &Servers, publisher: &Publisher) -> anyhow::Result<(f64, f64)> {
+async fn idle_latency(servers: &Servers, publisher: &QueuePublisher) -> anyhow::Result<(f64, f64)> {
     let mut redis = redis::Client::open(servers.url("MUSTER_REDIS_URL")?)?.get_connection()?;
     let mut times = Vec::with_capacity(IDLE_ROUNDS);
     for _ in 0..IDLE_ROUNDS {
@@ -135,9 +135,9 @@ impl Drop for Servers {
 }
 
 /// The supervisor under measurement, killed at the end.
-struct Supervisor(Child);
+struct MeasuredSupervisor(Child);
 
-impl Supervisor {
+impl MeasuredSupervisor {
     #[expect(clippy::disallowed_methods, reason = "the bench runs the binary as a user does")]
     fn start(servers: &Servers, folder: &Path) -> anyhow::Result<Self> {
         let log = std::fs::File::create(folder.join("log"))?;
@@ -189,7 +189,7 @@ fn ticks(pid: u32) -> u64 {
     fields.filter_map(|text| text.parse::<u64>().ok()).sum()
 }
 
-impl Drop for Supervisor {
+impl Drop for MeasuredSupervisor {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use muster_tests::{Backends, Cache, Record, Service, Services};
+use muster_tests::{Backends, Cache, Record, ServerKind, Services};
 
 use crate::fleet::{Death, Fleet, LEASE_SECONDS};
 use crate::say;
@@ -141,14 +141,14 @@ impl<'a> Storm<'a> {
         match fault {
             Fault::SupervisorKilled => self.blows.deaths.push(fleet.kill_supervisor(&mut self.random)),
             Fault::WorkerKilled => fleet.kill_worker(&mut self.random),
-            Fault::RabbitMqRestarted => self.restart(Service::RabbitMq),
-            Fault::PostgresRestarted => self.away(|storm| storm.restart(Service::Postgres)),
+            Fault::RabbitMqRestarted => self.restart(ServerKind::RabbitMq),
+            Fault::PostgresRestarted => self.away(|storm| storm.restart(ServerKind::Postgres)),
             Fault::RedisFlushed => self.cache.flush(),
-            Fault::RedisRestarted => self.restart(Service::Redis),
+            Fault::RedisRestarted => self.restart(ServerKind::Redis),
             Fault::PostgresPaused => self.away(|storm| {
-                storm.services.pause(Service::Postgres);
+                storm.services.pause(ServerKind::Postgres);
                 std::thread::sleep(STALL);
-                storm.services.resume(Service::Postgres);
+                storm.services.resume(ServerKind::Postgres);
             }),
             // What CREATE INDEX takes, what ALTER TABLE takes, and what a person takes who looks at rows to mend them.
             Fault::TableLockedForWriting => self.hold("LOCK TABLE executions IN SHARE MODE"),
@@ -188,7 +188,7 @@ impl<'a> Storm<'a> {
     }
 
     /// Politely, or as a crash.
-    fn restart(&mut self, service: Service) {
+    fn restart(&mut self, service: ServerKind) {
         if self.random.bool() {
             self.services.restart(service);
         } else {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use muster_tests::{Backends, Installation, Supervisor, process};
+use muster_tests::{Backends, Installation, TestSupervisor, process};
 use rustix::process::Signal;
 
 const READY_WITHIN: Duration = Duration::from_secs(120);
@@ -32,7 +32,7 @@ pub(crate) struct Fleet {
 #[derive(Debug)]
 struct Ship {
     installation: Installation,
-    supervisor: Supervisor,
+    supervisor: TestSupervisor,
 }
 
 impl Ship {

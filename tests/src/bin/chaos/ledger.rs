@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use muster_tests::{Backends, Cache, Queue, Record};
+use muster_tests::{Backends, Cache, Record, TestQueue};
 use serde_json::Value;
 
 use crate::faults::Blows;
@@ -32,7 +32,7 @@ pub(crate) struct Circumstances {
 
 /// The ledger.
 #[derive(Debug)]
-pub(crate) struct Ledger {
+pub(crate) struct ChaosRecord {
     executions: usize,
     faults: String,
     circumstances: Circumstances,
@@ -71,14 +71,14 @@ pub(crate) fn wait_until_all_ended(backends: &Backends, count: usize, within: Du
     }
 }
 
-impl Ledger {
+impl ChaosRecord {
     pub(crate) fn write(
         backends: &Backends,
         planned: &[Planned],
         blows: &Blows,
         circumstances: Circumstances,
     ) -> Self {
-        let (record, cache, mut queue) = (Record::of(backends), Cache::of(backends), Queue::of(backends));
+        let (record, cache, mut queue) = (Record::of(backends), Cache::of(backends), TestQueue::of(backends));
         let rows = rows(&record);
         let keys = cache.keys().into_iter();
         let (recoveries, disturbed_recoveries) = recoveries(&record, blows);
@@ -180,7 +180,7 @@ impl Ledger {
     }
 }
 
-impl std::fmt::Display for Ledger {
+impl std::fmt::Display for ChaosRecord {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Circumstances { took, bar, .. } = &self.circumstances;
         writeln!(f, "{:26} {} in {:.0} s", "executions", self.executions, took.as_secs_f64())?;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use muster_tests::{Backends, Queue};
+use muster_tests::{Backends, TestQueue};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -25,13 +25,13 @@ pub(crate) struct Planned {
 
 /// The publisher, at work.
 #[derive(Debug)]
-pub(crate) struct Load {
+pub(crate) struct ChaosLoad {
     publisher: JoinHandle<Vec<Planned>>,
     done: Arc<AtomicUsize>,
     wanted: usize,
 }
 
-impl Load {
+impl ChaosLoad {
     /// Starts to publish, evenly over the time.
     pub(crate) fn start(
         backends: Backends,
@@ -42,7 +42,7 @@ impl Load {
         let done = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&done);
         let publisher = std::thread::spawn(move || {
-            let mut queue = Queue::of(&backends);
+            let mut queue = TestQueue::of(&backends);
             let started = Instant::now();
             let one = |number: usize| {
                 let due = over.mul_f64(number as f64 / wanted as f64);

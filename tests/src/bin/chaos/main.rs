@@ -15,8 +15,8 @@ use muster_tests::{Backends, Services};
 
 use faults::{Storm, Weather};
 use fleet::Fleet;
-use ledger::Ledger;
-use load::Load;
+use ledger::ChaosRecord;
+use load::ChaosLoad;
 
 /// Breaks everything around running executions, and counts.
 #[derive(Debug, Parser)]
@@ -26,7 +26,7 @@ use load::Load;
   scripts/chaos
   scripts/chaos --executions 500 --seconds 20 --seed 7    the storm of an earlier run again"
 )]
-struct Arguments {
+struct ChaosArguments {
     /// So many executions are published.
     #[arg(long, default_value_t = 5000)]
     executions: usize,
@@ -57,7 +57,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = ChaosArguments::parse();
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..));
     say(&format!("seed {seed}: repeat this storm with --seed {seed}"));
     let services = Services::private();
@@ -72,12 +72,12 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn run(arguments: &Arguments, seed: u64, services: &Services, backends: &Backends) -> Ledger {
+fn run(arguments: &ChaosArguments, seed: u64, services: &Services, backends: &Backends) -> ChaosRecord {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut fleet = Fleet::start(backends, arguments.supervisors, arguments.workers);
     let lasts = Duration::from_secs(arguments.seconds);
     let started = Instant::now();
-    let load = Load::start(backends.clone(), arguments.executions, lasts, random.fork());
+    let load = ChaosLoad::start(backends.clone(), arguments.executions, lasts, random.fork());
     let every = Duration::from_secs_f64(arguments.every_seconds);
     let mut storm = Storm::new(services, backends, arguments.weather, random, started);
     while started.elapsed() < lasts || !load.is_published() || !storm.has_shown_all() {
@@ -99,7 +99,12 @@ fn run(arguments: &Arguments, seed: u64, services: &Services, backends: &Backend
     let living = fleet.owners();
     let left = fleet.leave();
     let bar = Duration::from_secs_f64(arguments.recovery_seconds);
-    Ledger::write(backends, &published, &blows, ledger::Circumstances { took, drained, living, left, bar })
+    ChaosRecord::write(
+        backends,
+        &published,
+        &blows,
+        ledger::Circumstances { took, drained, living, left, bar },
+    )
 }
 
 /// Through the handle, so that a closed pipe is no panic.

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use muster_protocol::limits::FRAME_MAX_BYTES;
 use muster_protocol::wire::Spelling;
-use muster_protocol::{JsonBytes, Outcome, ToSupervisor};
+use muster_protocol::{JsonBytes, RunOutcome, ToSupervisor};
 use rustix::process::{Signal, getpid, kill_process};
 
 use crate::sins::Sins;
@@ -81,13 +81,13 @@ pub(crate) fn flooding_child() -> io::Result<()> {
 }
 
 /// The result the flags ask for in place of the honest one.
-pub(crate) fn result(sins: &Sins) -> Option<Outcome> {
+pub(crate) fn result(sins: &Sins) -> Option<RunOutcome> {
     let result = match sins.big_result {
         Some(bytes) => JsonBytes::of(&"x".repeat(bytes)),
         None if sins.invalid_result => JsonBytes(b"{\"half\": ".to_vec()),
         None => return None,
     };
-    Some(Outcome::Succeeded { result })
+    Some(RunOutcome::Succeeded { result })
 }
 
 /// A message of a version to come.

@@ -4,7 +4,8 @@ use std::io;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use muster_protocol::{
-    JsonBytes, Level, LogRecord, Metrics, Outcome, ToSupervisor, ToWorker, limits::LOG_BATCH_MAX_RECORDS,
+    JsonBytes, LogLevel, LogRecord, RunMetrics, RunOutcome, ToSupervisor, ToWorker,
+    limits::LOG_BATCH_MAX_RECORDS,
 };
 use serde_json::Value;
 
@@ -27,7 +28,7 @@ pub(crate) fn run(
         }
         if sins.exit_after_finished {
             let started = ToSupervisor::Started { run };
-            let finished = finished(run, Outcome::Succeeded { result: params.clone() }, 0);
+            let finished = finished(run, RunOutcome::Succeeded { result: params.clone() }, 0);
             let both = wire.bytes(&[started, finished])?;
             wire.write(&both)?;
             return Ok(Some(0));
@@ -48,8 +49,8 @@ pub(crate) fn run(
     Ok(None)
 }
 
-fn finished(run: u32, outcome: Outcome, log_records: u64) -> ToSupervisor {
-    ToSupervisor::Finished { run, outcome, metrics: Metrics::default(), log_records }
+fn finished(run: u32, outcome: RunOutcome, log_records: u64) -> ToSupervisor {
+    ToSupervisor::Finished { run, outcome, metrics: RunMetrics::default(), log_records }
 }
 
 fn before_started(wire: &mut Wire, sins: &Sins, run: u32) -> io::Result<Option<u8>> {
@@ -65,7 +66,7 @@ fn before_started(wire: &mut Wire, sins: &Sins, run: u32) -> io::Result<Option<u
         misdeeds::crash();
     }
     if sins.wrong_run {
-        let outcome = Outcome::Succeeded { result: JsonBytes::of("not yours") };
+        let outcome = RunOutcome::Succeeded { result: JsonBytes::of("not yours") };
         wire.send(&finished(run + 1000, outcome, 0))?;
     }
     Ok(None)
@@ -123,7 +124,7 @@ fn after_started(wire: &mut Wire, sins: &Sins, run: u32, log_records: &mut u64) 
 
 fn after_finished(wire: &mut Wire, sins: &Sins, run: u32) -> io::Result<()> {
     if sins.second_finished {
-        let outcome = Outcome::Succeeded { result: JsonBytes::of("the second") };
+        let outcome = RunOutcome::Succeeded { result: JsonBytes::of("the second") };
         wire.send(&finished(run, outcome, 0))?;
     }
     if sins.started_after_finished {
@@ -142,24 +143,24 @@ fn work(
     workflow: &str,
     params: &JsonBytes,
     log_records: &mut u64,
-) -> io::Result<Outcome> {
+) -> io::Result<RunOutcome> {
     let value: Value = params.parse().unwrap_or_default();
     match workflow {
         "sleep" => sleep(wire, run, value["seconds"].as_f64().unwrap_or_default()),
         "log" => {
             *log_records += log(wire, run, value["count"].as_u64().unwrap_or_default())?;
-            Ok(Outcome::Succeeded { result: JsonBytes::NONE })
+            Ok(RunOutcome::Succeeded { result: JsonBytes::NONE })
         }
-        _ => Ok(Outcome::Succeeded { result: params.clone() }),
+        _ => Ok(RunOutcome::Succeeded { result: params.clone() }),
     }
 }
 
-fn sleep(wire: &mut Wire, run: u32, seconds: f64) -> io::Result<Outcome> {
+fn sleep(wire: &mut Wire, run: u32, seconds: f64) -> io::Result<RunOutcome> {
     let deadline = Instant::now() + Duration::try_from_secs_f64(seconds).unwrap_or_default();
     while let Ok(message) = wire.receive_until(deadline) {
         match message {
             ToWorker::Cancel { run: cancelled, message, .. } if cancelled == run => {
-                return Ok(Outcome::Cancelled { message });
+                return Ok(RunOutcome::Cancelled { message });
             }
             ToWorker::Ping { nonce } => wire.send(&ToSupervisor::Pong { nonce })?,
             ToWorker::Dump { run } => wire.send(&ToSupervisor::Stacks { run, text: "asleep".into() })?,
@@ -171,7 +172,7 @@ fn sleep(wire: &mut Wire, run: u32, seconds: f64) -> io::Result<Outcome> {
             | ToWorker::Execute { .. } => {}
         }
     }
-    Ok(Outcome::Succeeded { result: JsonBytes::NONE })
+    Ok(RunOutcome::Succeeded { result: JsonBytes::NONE })
 }
 
 fn log(wire: &mut Wire, run: u32, count: u64) -> io::Result<u64> {
@@ -186,7 +187,7 @@ fn record(number: u64) -> LogRecord {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     LogRecord {
         timestamp_us: u64::try_from(now.as_micros()).unwrap_or_default(),
-        level: Level::Info,
+        level: LogLevel::Info,
         logger: "rogue".into(),
         message: format!("line {number}"),
         fields: JsonBytes::NONE,

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::arrival::Unusable;
 use super::super::connect::AmqpError;
-use super::{Ready, Session};
+use super::{ConsumerSession, ReadyDelivery};
+use crate::intake::rabbitmq::delivery::UnusableDelivery;
 use crate::intake::{ClaimAnswer, Claims};
 use crate::store::{NewExecution, Submitted};
 
@@ -19,12 +19,16 @@ const HOLD_MAX: Duration = Duration::from_secs(5);
 /// The pause after the store did not answer.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 
-impl<C: Claims> Session<'_, C> {
+impl<C: Claims> ConsumerSession<'_, C> {
     /// Claims as many as there are slots for, and acknowledges what has a row now.
-    pub(super) async fn claim(&mut self, reservation: C::Reservation, slots: usize) -> Result<(), AmqpError> {
+    pub(super) async fn claim(
+        &mut self,
+        reservation: C::IntakeReservation,
+        slots: usize,
+    ) -> Result<(), AmqpError> {
         let had_slots_for_all = slots >= self.ready.len();
         let window_open = self.acks.open();
-        let batch: Vec<Ready> = self.ready.drain(..slots.min(self.ready.len())).collect();
+        let batch: Vec<ReadyDelivery> = self.ready.drain(..slots.min(self.ready.len())).collect();
         let mut seen = HashSet::with_capacity(batch.len());
         let (batch, twins): (Vec<_>, Vec<_>) =
             batch.into_iter().partition(|ready| seen.insert(ready.execution.id));
@@ -45,7 +49,7 @@ impl<C: Claims> Session<'_, C> {
                 ClaimAnswer::Refused(reason) => {
                     let id = Some(ready.execution.id);
                     let sync = is_sync(&ready.execution);
-                    self.unusable.push(Unusable::invalid(ready.message, id, reason).with_sync(sync));
+                    self.unusable.push(UnusableDelivery::invalid(ready.message, id, reason).with_sync(sync));
                 }
             }
         }
@@ -58,7 +62,7 @@ impl<C: Claims> Session<'_, C> {
     }
 
     /// Puts deliveries back in front, and leaves the store alone for a moment.
-    pub(super) fn hold_back(&mut self, batch: impl DoubleEndedIterator<Item = Ready>) {
+    pub(super) fn hold_back(&mut self, batch: impl DoubleEndedIterator<Item = ReadyDelivery>) {
         batch.rev().for_each(|ready| self.ready.push_front(ready));
         self.store_away_until = Some(Instant::now() + STORE_PAUSE);
     }
@@ -69,7 +73,7 @@ impl<C: Claims> Session<'_, C> {
         if overdue == 0 || self.store_is_away() {
             return Ok(());
         }
-        let batch: Vec<Ready> = self.ready.drain(..overdue).collect();
+        let batch: Vec<ReadyDelivery> = self.ready.drain(..overdue).collect();
         let rows: Vec<NewExecution> = batch.iter().map(|ready| (*ready.execution).clone()).collect();
         let submitted = match self.shared.rows.submit(&rows).await {
             Ok(submitted) => submitted,
@@ -87,7 +91,7 @@ impl<C: Claims> Session<'_, C> {
                 Submitted::Refused(reason) => {
                     let id = Some(ready.execution.id);
                     let sync = is_sync(&ready.execution);
-                    self.unusable.push(Unusable::invalid(ready.message, id, reason).with_sync(sync));
+                    self.unusable.push(UnusableDelivery::invalid(ready.message, id, reason).with_sync(sync));
                 }
             }
         }

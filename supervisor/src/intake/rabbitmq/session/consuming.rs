@@ -9,17 +9,17 @@ use lapin::options::{
 };
 use lapin::types::FieldTable;
 
-use super::super::arrival::Message;
 use super::super::connect::{AmqpError, answered};
-use super::Session;
+use super::ConsumerSession;
 use crate::intake::Claims;
+use crate::intake::rabbitmq::delivery::Delivery;
 
 /// So many deliveries are taken from the channel at once.
 const ARRIVE_MAX: usize = 512;
 /// How long leaving waits for dead letters that are on their way.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(3);
 
-impl<C: Claims> Session<'_, C> {
+impl<C: Claims> ConsumerSession<'_, C> {
     pub(super) async fn consume(&mut self, window: u16) -> Result<(), AmqpError> {
         match self.open_consumer(window).await {
             Ok(consumer) => self.consumer = Some(consumer),
@@ -73,7 +73,7 @@ impl<C: Claims> Session<'_, C> {
 
     pub(super) async fn acknowledge(&mut self, tags: Vec<u64>) -> Result<(), AmqpError> {
         let count = tags.len() as u64;
-        self.settle(tags).await?;
+        self.send_acks(tags).await?;
         self.shared.health.send_if_modified(|health| {
             health.taken += count;
             false
@@ -81,8 +81,8 @@ impl<C: Claims> Session<'_, C> {
         Ok(())
     }
 
-    pub(super) async fn settle(&mut self, tags: impl IntoIterator<Item = u64>) -> Result<(), AmqpError> {
-        for ack in self.acks.settle(tags) {
+    pub(super) async fn send_acks(&mut self, tags: impl IntoIterator<Item = u64>) -> Result<(), AmqpError> {
+        for ack in self.acks.acknowledge(tags) {
             let options = BasicAckOptions { multiple: ack.multiple };
             answered(self.channel.basic_ack(ack.tag, options)).await?;
         }
@@ -94,11 +94,11 @@ impl<C: Claims> Session<'_, C> {
         if let Some(consumer) = self.consumer.take() {
             answered(self.channel.basic_cancel(consumer.tag(), BasicCancelOptions::default())).await?;
         }
-        // Half-buried messages would come back and be buried twice.
-        if let Some(burying) = self.burying.take()
-            && let Ok(buried) = tokio::time::timeout(LEAVE_PATIENCE, burying).await
+        // Half-dead_lettered messages would come back and be dead_lettered twice.
+        if let Some(dead_lettering) = self.dead_lettering.take()
+            && let Ok(dead_lettered) = tokio::time::timeout(LEAVE_PATIENCE, dead_lettering).await
         {
-            self.forget(buried).await?;
+            self.forget(dead_lettered).await?;
         }
         if self.acks.open() > 0 {
             let everything = BasicNackOptions { multiple: true, requeue: true };
@@ -110,7 +110,7 @@ impl<C: Claims> Session<'_, C> {
 }
 
 /// The next delivery and whatever came with it. Waits for ever without a consumer.
-pub(super) async fn deliveries(consumer: &mut Option<Consumer>) -> Result<Vec<Message>, AmqpError> {
+pub(super) async fn deliveries(consumer: &mut Option<Consumer>) -> Result<Vec<Delivery>, AmqpError> {
     let Some(consumer) = consumer else { return std::future::pending().await };
     let ended = || AmqpError::Unreachable("the consumer was cancelled by the broker".to_owned());
     let mut messages = vec![message(consumer.next().await.ok_or_else(ended)??)];
@@ -124,6 +124,6 @@ pub(super) async fn deliveries(consumer: &mut Option<Consumer>) -> Result<Vec<Me
     Ok(messages)
 }
 
-fn message(delivery: lapin::message::Delivery) -> Message {
-    Message { tag: delivery.delivery_tag, body: delivery.data, properties: delivery.properties }
+fn message(delivery: lapin::message::Delivery) -> Delivery {
+    Delivery { tag: delivery.delivery_tag, body: delivery.data, properties: delivery.properties }
 }

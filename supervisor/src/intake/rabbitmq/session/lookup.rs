@@ -9,11 +9,11 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::super::arrival::{self, Message, Unusable, Wanted};
-use super::{Aside, Ready, Session};
+use super::{AwaitingRecord, ConsumerSession, ReadyDelivery};
 use crate::bus::Bus;
-use crate::execution::Draft;
+use crate::execution::RequestDraft;
 use crate::intake::Claims;
+use crate::intake::rabbitmq::delivery::{self, Delivery, IdentifiedDelivery, UnusableDelivery};
 use crate::store::NewExecution;
 
 /// A pending record may come this much later than its message.
@@ -23,13 +23,13 @@ const ASK_EVERY: Duration = Duration::from_millis(200);
 /// How long the cache may take to answer.
 const BUS_TIMEOUT: Duration = Duration::from_secs(1);
 
-impl<C: Claims> Session<'_, C> {
+impl<C: Claims> ConsumerSession<'_, C> {
     /// Reads what came, looks up what it leaves out, and puts each where it belongs.
-    pub(super) async fn arrive(&mut self, messages: Vec<Message>) {
+    pub(super) async fn arrive(&mut self, messages: Vec<Delivery>) {
         let mut wanted = Vec::with_capacity(messages.len());
         for message in messages {
             self.acks.delivered(message.tag);
-            match arrival::read(message) {
+            match delivery::read(message) {
                 Ok(one) => wanted.push(one),
                 Err(unusable) => self.unusable.push(*unusable),
             }
@@ -38,7 +38,7 @@ impl<C: Claims> Session<'_, C> {
     }
 
     /// Completes messages by their pending records. What needs one that is not there goes aside.
-    pub(super) async fn look_up(&mut self, wanted: Vec<Wanted>) {
+    pub(super) async fn look_up(&mut self, wanted: Vec<IdentifiedDelivery>) {
         if wanted.is_empty() {
             return;
         }
@@ -52,7 +52,7 @@ impl<C: Claims> Session<'_, C> {
                 None if wanted.draft.is_minimal()
                     || (records.is_none() && !wanted.draft.has_parameters()) =>
                 {
-                    self.aside.push(Aside { wanted, row_read: false, missed: Duration::ZERO });
+                    self.aside.push(AwaitingRecord { wanted, row_read: false, missed: Duration::ZERO });
                 }
                 None => self.complete(wanted, None),
             }
@@ -62,26 +62,28 @@ impl<C: Claims> Session<'_, C> {
         }
     }
 
-    pub(super) fn complete(&mut self, wanted: Wanted, record: Option<&Bytes>) {
-        let Wanted { message, id, draft } = wanted;
+    pub(super) fn complete(&mut self, wanted: IdentifiedDelivery, record: Option<&Bytes>) {
+        let IdentifiedDelivery { message, id, draft } = wanted;
         let sync = draft.is_sync();
-        let draft = match record.map(|record| Draft::parse(record)) {
+        let draft = match record.map(|record| RequestDraft::parse(record)) {
             None => draft,
             Some(Ok(record)) => draft.or(record),
             Some(Err(error)) => {
                 let reason = format!("pending record: {error}");
-                return self.unusable.push(Unusable::invalid(message, Some(id), reason).with_sync(sync));
+                return self
+                    .unusable
+                    .push(UnusableDelivery::invalid(message, Some(id), reason).with_sync(sync));
             }
         };
         let sync = sync || draft.is_sync();
         match draft.into_request() {
             Ok(request) => {
                 let execution = Arc::new(NewExecution::of(&request, self.shared.default_max_attempts));
-                self.ready.push_back(Ready { message, execution, since: Instant::now() });
+                self.ready.push_back(ReadyDelivery { message, execution, since: Instant::now() });
             }
             Err(error) => {
                 let reason = error.problems.join("; ");
-                self.unusable.push(Unusable::invalid(message, Some(id), reason).with_sync(sync));
+                self.unusable.push(UnusableDelivery::invalid(message, Some(id), reason).with_sync(sync));
             }
         }
     }
@@ -97,9 +99,9 @@ impl<C: Claims> Session<'_, C> {
             match row {
                 Ok(Some(row)) => {
                     let (message, execution) = (aside.wanted.message, Arc::new(row));
-                    self.ready.push_back(Ready { message, execution, since: Instant::now() });
+                    self.ready.push_back(ReadyDelivery { message, execution, since: Instant::now() });
                 }
-                Ok(None) => self.aside.push(Aside { row_read: true, ..aside }),
+                Ok(None) => self.aside.push(AwaitingRecord { row_read: true, ..aside }),
                 Err(error) => {
                     tracing::debug!(%error, "a minimal message waits for the store");
                     self.aside.push(aside);
@@ -138,9 +140,9 @@ impl<C: Claims> Session<'_, C> {
                 aside.missed += elapsed;
             }
             if aside.missed > PENDING_PATIENCE {
-                let Wanted { message, id, draft } = aside.wanted;
+                let IdentifiedDelivery { message, id, draft } = aside.wanted;
                 let sync = draft.is_sync();
-                self.unusable.push(Unusable::pending_not_found(message, id).with_sync(sync));
+                self.unusable.push(UnusableDelivery::pending_not_found(message, id).with_sync(sync));
             } else {
                 self.aside.push(aside);
             }
@@ -148,7 +150,7 @@ impl<C: Claims> Session<'_, C> {
     }
 }
 
-impl<C: Claims> Session<'_, C> {
+impl<C: Claims> ConsumerSession<'_, C> {
     /// Readiness and the log say how many messages can run only when Redis is back.
     fn tell_waiting(&self, count: usize) {
         let before = self.shared.health.borrow().waiting_for_records;

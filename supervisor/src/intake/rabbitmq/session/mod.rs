@@ -22,10 +22,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::acks::Acks;
-use super::arrival::{Message, Unusable, Wanted};
 use super::connect::{AmqpError, answered};
-use super::grave::Buried;
-use super::intake::{Lost, Shared};
+use super::dead_letter_publisher::DeadLetterResult;
+use super::delivery::{Delivery, IdentifiedDelivery, UnusableDelivery};
+use super::intake::{ConnectionLoss, IntakeShared};
 use super::prefetch::{PREFETCH_MAX, Prefetch};
 use crate::intake::Claims;
 use crate::store::NewExecution;
@@ -39,16 +39,16 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// A delivery that waits for a slot.
 #[derive(Debug)]
-struct Ready {
-    message: Message,
+struct ReadyDelivery {
+    message: Delivery,
     execution: Arc<NewExecution>,
     since: Instant,
 }
 
 /// A delivery that waits for its pending record.
 #[derive(Debug)]
-struct Aside {
-    wanted: Wanted,
+struct AwaitingRecord {
+    wanted: IdentifiedDelivery,
     /// Its row has been looked for. Whoever submits writes the row before the message, so once is enough.
     row_read: bool,
     /// How long the cache has answered, and held no record.
@@ -58,30 +58,30 @@ struct Aside {
 type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// See the module.
-pub(in crate::intake::rabbitmq) struct Session<'a, C: Claims> {
-    shared: &'a Shared<C>,
+pub(in crate::intake::rabbitmq) struct ConsumerSession<'a, C: Claims> {
+    shared: &'a IntakeShared<C>,
     channel: Channel,
     acks: Acks,
     consumer: Option<Consumer>,
     prefetch: Prefetch,
-    ready: VecDeque<Ready>,
-    aside: Vec<Aside>,
-    unusable: Vec<Unusable>,
+    ready: VecDeque<ReadyDelivery>,
+    aside: Vec<AwaitingRecord>,
+    unusable: Vec<UnusableDelivery>,
     /// Unusable messages on their way to the dead letters.
-    burying: Option<Pending<Buried>>,
+    dead_lettering: Option<Pending<DeadLetterResult>>,
     /// They could not be dead-lettered: not tried again before this.
     bury_after: Instant,
     /// Whoever waits for a slot on our behalf, and since when.
-    reserving: Option<(Pending<C::Reservation>, Instant)>,
+    reserving: Option<(Pending<C::IntakeReservation>, Instant)>,
     /// The store did not answer: nothing is tried before this.
     store_away_until: Option<Instant>,
     asked_at: Instant,
 }
 
-impl<'a, C: Claims> Session<'a, C> {
+impl<'a, C: Claims> ConsumerSession<'a, C> {
     pub(in crate::intake::rabbitmq) async fn open(
         connection: &Connection,
-        shared: &'a Shared<C>,
+        shared: &'a IntakeShared<C>,
     ) -> Result<Self, AmqpError> {
         Ok(Self {
             shared,
@@ -92,7 +92,7 @@ impl<'a, C: Claims> Session<'a, C> {
             ready: VecDeque::new(),
             aside: Vec::new(),
             unusable: Vec::new(),
-            burying: None,
+            dead_lettering: None,
             bury_after: Instant::now(),
             reserving: None,
             store_away_until: None,
@@ -104,13 +104,13 @@ impl<'a, C: Claims> Session<'a, C> {
     pub(in crate::intake::rabbitmq) async fn run(
         &mut self,
         stop: &CancellationToken,
-        lost: &Lost,
+        lost: &ConnectionLoss,
     ) -> Result<(), AmqpError> {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             self.want_slots();
-            self.bury();
+            self.dead_letter();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return self.leave().await,
@@ -119,9 +119,9 @@ impl<'a, C: Claims> Session<'a, C> {
                     self.reserving = None;
                     self.use_slots(reservation).await?;
                 }
-                buried = when(self.burying.as_mut()) => {
-                    self.burying = None;
-                    self.forget(buried).await?;
+                dead_lettered = when(self.dead_lettering.as_mut()) => {
+                    self.dead_lettering = None;
+                    self.forget(dead_lettered).await?;
                 }
                 _ = tick.tick() => self.look_after().await?,
                 messages = deliveries(&mut self.consumer) => self.arrive(messages?).await,
@@ -147,7 +147,7 @@ impl<'a, C: Claims> Session<'a, C> {
         self.store_away_until.is_some_and(|until| until > Instant::now())
     }
 
-    async fn use_slots(&mut self, mut reservation: C::Reservation) -> Result<(), AmqpError> {
+    async fn use_slots(&mut self, mut reservation: C::IntakeReservation) -> Result<(), AmqpError> {
         let slots = C::count(&reservation);
         if !self.ready.is_empty() {
             C::keep(&mut reservation, self.ready.len());

@@ -6,25 +6,25 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::connect::AmqpError;
-use super::super::grave::Buried;
-use super::Session;
+use super::ConsumerSession;
 use crate::intake::Claims;
+use crate::intake::rabbitmq::dead_letter_publisher::DeadLetterResult;
 
 /// The pause after the dead letters could not be reached.
 const BURY_PAUSE: Duration = Duration::from_secs(1);
 
-impl<C: Claims> Session<'_, C> {
+impl<C: Claims> ConsumerSession<'_, C> {
     /// Sends what cannot be used on its way to the dead letters, without waiting for it.
-    pub(super) fn bury(&mut self) {
-        if self.burying.is_none() && !self.unusable.is_empty() && self.bury_after <= Instant::now() {
+    pub(super) fn dead_letter(&mut self) {
+        if self.dead_lettering.is_none() && !self.unusable.is_empty() && self.bury_after <= Instant::now() {
             let unusable = std::mem::take(&mut self.unusable);
-            self.burying = Some(Box::pin(Arc::clone(&self.shared.grave).bury(unusable)));
+            self.dead_lettering = Some(Box::pin(Arc::clone(&self.shared.dead_letters).publish(unusable)));
         }
     }
 
     /// Acknowledges what is among the dead letters now.
-    pub(super) async fn forget(&mut self, buried: Buried) -> Result<(), AmqpError> {
-        let Buried { done, left, problem } = buried;
+    pub(super) async fn forget(&mut self, dead_lettered: DeadLetterResult) -> Result<(), AmqpError> {
+        let DeadLetterResult { done, left, problem } = dead_lettered;
         for unusable in &done {
             tracing::warn!(execution = ?unusable.id, reason = unusable.reason(), "message dead-lettered");
         }
@@ -34,7 +34,7 @@ impl<C: Claims> Session<'_, C> {
         }
         self.unusable.extend(left);
         let count = done.len() as u64;
-        self.settle(done.iter().map(|unusable| unusable.message.tag)).await?;
+        self.send_acks(done.iter().map(|unusable| unusable.message.tag)).await?;
         self.shared.health.send_modify(|health| {
             health.dead_lettered += count;
             health.dead_letter_problem = problem;

@@ -16,10 +16,10 @@ impl World {
         }
         assert_eq!(snapshot.workers.len(), self.workers.len(), "the pool's workers are not the world's");
         let count = |names: &[&str]| snapshot.workers.iter().filter(|one| names.contains(&one.state)).count();
-        assert_eq!(snapshot.starting, count(&["starting"]), "the census drifts");
-        assert_eq!(snapshot.idle, count(&["idle"]), "the census drifts");
-        assert_eq!(snapshot.busy, count(&["sent", "running", "finished", "cancelling"]), "the census drifts");
-        let open = self.ledger.open().len();
+        assert_eq!(snapshot.starting, count(&["starting"]), "the counts drifts");
+        assert_eq!(snapshot.idle, count(&["idle"]), "the counts drifts");
+        assert_eq!(snapshot.busy, count(&["sent", "running", "finished", "cancelling"]), "the counts drifts");
+        let open = self.in_flight.open().len();
         assert_eq!(snapshot.running + snapshot.waiting, open, "an attempt is lost or invented");
         self.check_states_end(&snapshot.workers);
         if !self.is_draining {
@@ -45,7 +45,7 @@ impl World {
         for worker in workers {
             let attempt =
                 worker.execution_id.zip(worker.attempt).map(|(id, number)| Attempt::new(id, number));
-            let is_unlimited = attempt.is_some_and(|attempt| self.ledger.is_unlimited(attempt));
+            let is_unlimited = attempt.is_some_and(|attempt| self.in_flight.is_unlimited(attempt));
             if let Some(limit) = limit(worker.state, is_unlimited) {
                 let since = Duration::from_millis(worker.since_ms);
                 assert!(since <= limit, "{} has been {} for {since:?}", worker.worker, worker.state);
@@ -84,7 +84,7 @@ impl World {
         if self.is_draining {
             return;
         }
-        assert!(self.ledger.is_at_rest(), "lost: {:?}", self.ledger.open());
+        assert!(self.in_flight.is_at_rest(), "lost: {:?}", self.in_flight.open());
         assert!(!snapshot.starts.gave_up || snapshot.starts.consecutive_failures >= 5);
         if snapshot.starts.gave_up {
             return;
@@ -94,7 +94,7 @@ impl World {
         assert!(snapshot.starts.consecutive_failures == 0 || is_whole, "the pool has not recovered");
         // A run that takes for ever may keep its worker, its replacement and the end of a reload waiting.
         let is_replacing = !self.config.recycle_after.is_zero();
-        if !is_replacing && self.ledger.open().is_empty() {
+        if !is_replacing && self.in_flight.open().is_empty() {
             assert_eq!(snapshot.busy, 0);
             assert_eq!(
                 snapshot.idle, self.config.min_workers,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use muster_protocol::CancelReason;
 use muster_supervisor::execution::Attempt;
-use muster_supervisor::pool::{Assignment, Event, WorkerEvent, WorkerId};
+use muster_supervisor::pool::{Assignment, PoolEvent, WorkerEvent, WorkerId};
 use uuid::Uuid;
 
 use super::super::model::{ms, pick};
@@ -32,10 +32,10 @@ impl World {
             29 | 30 if is_rough => self.resize(),
             31 => {
                 let worker = WorkerId(self.rng.u64(0..12));
-                self.step(Event::Recycle(worker));
+                self.step(PoolEvent::Recycle(worker));
             }
-            32 => self.step(Event::RecycleAll),
-            33 | 34 => self.step(Event::Reload),
+            32 => self.step(PoolEvent::RecycleAll),
+            33 | 34 => self.step(PoolEvent::Reload),
             35 if is_rough => {
                 self.is_bad_build = true;
                 let mended_in = ms(&mut self.rng, 10, 60_000);
@@ -44,15 +44,15 @@ impl World {
             36 if is_rough && self.rng.u8(..) < 30 => {
                 self.is_draining = true;
                 let grace = ms(&mut self.rng, 0, 5_000);
-                self.step(Event::Drain { grace });
+                self.step(PoolEvent::Drain { grace });
             }
             37 if is_rough && self.rng.u8(..) < 20 => {
                 self.is_draining = true;
-                self.step(Event::DrainNow);
+                self.step(PoolEvent::DrainNow);
             }
             38 if is_rough && self.rng.u8(..) < 20 => {
                 self.is_draining = true;
-                self.step(Event::Halt);
+                self.step(PoolEvent::Halt);
             }
             _ => self.strangers(),
         }
@@ -61,10 +61,10 @@ impl World {
     /// Events about things that are gone or never were.
     fn strangers(&mut self) {
         let worker = WorkerId(90_000);
-        self.step(Event::Worker { worker, event: WorkerEvent::Ready });
+        self.step(PoolEvent::Worker { worker, event: WorkerEvent::Ready });
         let attempt = Attempt::new(Uuid::from_u128(u128::MAX), 1);
-        self.step(Event::Cancel { attempt, reason: CancelReason::User, message: String::new() });
-        self.step(Event::Recycle(worker));
+        self.step(PoolEvent::Cancel { attempt, reason: CancelReason::User, message: String::new() });
+        self.step(PoolEvent::Recycle(worker));
     }
 
     fn submit(&mut self) {
@@ -77,18 +77,18 @@ impl World {
             Climate::Rough => Some(timeout).filter(|_| self.rng.u8(..) > 10),
             Climate::Fair => Some(Duration::from_secs(10)).filter(|_| self.rng.bool()),
         };
-        self.ledger.submit(attempt, timeout.is_none());
-        self.step(Event::Submit(Assignment { attempt, timeout, halts: self.is_batch }));
+        self.in_flight.submit(attempt, timeout.is_none());
+        self.step(PoolEvent::Submit(Assignment { attempt, timeout, halts: self.is_batch }));
         if self.rng.u8(..) < 10 {
             // Delivered twice.
-            if self.ledger.open().contains(&attempt) {
-                self.step(Event::Submit(Assignment { attempt, timeout, halts: self.is_batch }));
+            if self.in_flight.open().contains(&attempt) {
+                self.step(PoolEvent::Submit(Assignment { attempt, timeout, halts: self.is_batch }));
             }
         }
     }
 
     fn cancel_one(&mut self) {
-        let open: Vec<Attempt> = self.ledger.open().iter().copied().collect();
+        let open: Vec<Attempt> = self.in_flight.open().iter().copied().collect();
         if open.is_empty() {
             return;
         }
@@ -96,8 +96,8 @@ impl World {
         let reasons =
             [CancelReason::User, CancelReason::User, CancelReason::LeaseLost, CancelReason::Shutdown];
         let reason = pick(&mut self.rng, &reasons);
-        self.ledger.entry(attempt).asked.push(reason);
-        self.step(Event::Cancel { attempt, reason, message: "because".to_owned() });
+        self.in_flight.entry(attempt).asked.push(reason);
+        self.step(PoolEvent::Cancel { attempt, reason, message: "because".to_owned() });
     }
 
     fn resize(&mut self) {
@@ -105,6 +105,6 @@ impl World {
         let max_workers = self.rng.usize(min_workers.max(1)..=8);
         self.config.min_workers = min_workers;
         self.config.max_workers = max_workers;
-        self.step(Event::Resize { min_workers, max_workers });
+        self.step(PoolEvent::Resize { min_workers, max_workers });
     }
 }

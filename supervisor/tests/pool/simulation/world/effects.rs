@@ -4,47 +4,47 @@ use std::time::Duration;
 
 use muster_protocol::CancelReason;
 use muster_supervisor::execution::Attempt;
-use muster_supervisor::pool::{Effect, Ending, ReloadSnapshot, WorkerEvent, WorkerId};
+use muster_supervisor::pool::{PoolEffect, ReloadSnapshot, RunEnding, WorkerEvent, WorkerId};
 
 use super::super::model::{Model, ModelRun, Plan};
 use super::{Climate, Happening, World};
 
 impl World {
     /// Does what the pool wants, and checks that it may want it.
-    pub(super) fn obey(&mut self, effect: Effect) {
+    pub(super) fn obey(&mut self, effect: PoolEffect) {
         match effect {
-            Effect::Spawn { worker, generation } => self.spawn(worker, generation),
-            Effect::Welcome { worker, .. } => {
+            PoolEffect::Spawn { worker, generation } => self.spawn(worker, generation),
+            PoolEffect::Welcome { worker, .. } => {
                 self.live(worker);
             }
-            Effect::Execute { worker, run, attempt, .. } => self.execute(worker, run, attempt),
-            Effect::Started { attempt, worker } => {
-                assert!(self.ledger.entry(attempt).was_started && self.live(worker).run.is_some());
+            PoolEffect::Execute { worker, run, attempt, .. } => self.execute(worker, run, attempt),
+            PoolEffect::Started { attempt, worker } => {
+                assert!(self.in_flight.entry(attempt).was_started && self.live(worker).run.is_some());
             }
-            Effect::Cancel { worker, run, attempt, reason, .. } => {
+            PoolEffect::Cancel { worker, run, attempt, reason, .. } => {
                 self.told(attempt, reason);
                 self.react_to_cancel(worker, run);
             }
-            Effect::Dump { worker, run } => {
+            PoolEffect::Dump { worker, run } => {
                 let model = self.live(worker);
                 assert!(model.features.dump, "a Dump to a worker that takes none");
                 assert!(model.run.as_ref().is_some_and(|held| held.number == run), "a Dump for no run");
             }
-            Effect::Retire { worker, .. } => self.react_to_retire(worker),
-            Effect::Terminate { worker, cause } => self.react_to_sigterm(worker, cause),
-            Effect::Kill { worker, cause } => self.react_to_sigkill(worker, cause),
-            Effect::Finish(finish) => {
+            PoolEffect::Retire { worker, .. } => self.react_to_retire(worker),
+            PoolEffect::Terminate { worker, cause } => self.react_to_sigterm(worker, cause),
+            PoolEffect::Kill { worker, cause } => self.react_to_sigkill(worker, cause),
+            PoolEffect::Finish(finish) => {
                 let are_starts_failing = self.pool.snapshot(self.now).starts.consecutive_failures > 0;
-                self.ledger.finish(&finish, self.is_draining, are_starts_failing);
+                self.in_flight.finish(&finish, self.is_draining, are_starts_failing);
                 self.is_draining |= self.is_batch && finish.worker.is_some() && ends_badly(&finish.ending);
             }
-            Effect::StartFailed { retry_in, .. } => {
+            PoolEffect::StartFailed { retry_in, .. } => {
                 self.not_before = Some(self.now + retry_in);
                 assert!(self.climate == Climate::Rough, "a start failed in a fair world");
                 assert!(retry_in <= Duration::from_secs(13), "a backoff of {retry_in:?}");
             }
-            Effect::StartsRecovered => self.not_before = None,
-            Effect::ReloadFailed { .. } | Effect::Reloaded { .. } => {}
+            PoolEffect::StartsRecovered => self.not_before = None,
+            PoolEffect::ReloadFailed { .. } | PoolEffect::Reloaded { .. } => {}
         }
     }
 
@@ -74,8 +74,8 @@ impl World {
     }
 
     fn execute(&mut self, worker: WorkerId, run: u32, attempt: Attempt) {
-        self.ledger.executes(attempt, worker);
-        let running = self.ledger.held_by_workers();
+        self.in_flight.executes(attempt, worker);
+        let running = self.in_flight.held_by_workers();
         assert!(running <= self.config.max_workers || self.is_draining, "{running} executions at once");
         let plan = Plan::draw(&mut self.rng, self.climate);
         let limit_bytes = self.config.memory_limit_bytes;
@@ -99,7 +99,7 @@ impl World {
     }
 
     pub(super) fn told(&mut self, attempt: Attempt, reason: CancelReason) {
-        let entry = self.ledger.entry(attempt);
+        let entry = self.in_flight.entry(attempt);
         assert!(!entry.is_over, "a cancel of {attempt}, which is over");
         assert!(entry.outcome.is_none(), "a cancel of {attempt} after its Finished was read");
         entry.told.get_or_insert(reason);
@@ -107,6 +107,6 @@ impl World {
 }
 
 /// Nothing follows it in a batch.
-fn ends_badly(ending: &Ending) -> bool {
-    matches!(ending, Ending::Failed { .. } | Ending::TimedOut { .. } | Ending::Cancelled { .. })
+fn ends_badly(ending: &RunEnding) -> bool {
+    matches!(ending, RunEnding::Failed { .. } | RunEnding::TimedOut { .. } | RunEnding::Cancelled { .. })
 }

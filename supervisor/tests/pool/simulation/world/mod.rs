@@ -14,9 +14,9 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
 
 use fastrand::Rng;
-use muster_supervisor::pool::{Effect, Event, Pool, PoolConfig, Time, WorkerEvent, WorkerId};
+use muster_supervisor::pool::{Pool, PoolConfig, PoolEffect, PoolEvent, PoolTime, WorkerEvent, WorkerId};
 
-use super::ledger::Ledger;
+use super::in_flight::Ledger;
 use super::model::{Model, ms, pick};
 
 /// What kind of workers live here.
@@ -43,13 +43,13 @@ pub(crate) struct World {
     climate: Climate,
     pub(crate) config: PoolConfig,
     pool: Pool,
-    now: Time,
-    effects: Vec<Effect>,
-    agenda: BinaryHeap<Reverse<(Time, u64)>>,
+    now: PoolTime,
+    effects: Vec<PoolEffect>,
+    agenda: BinaryHeap<Reverse<(PoolTime, u64)>>,
     happenings: BTreeMap<u64, Happening>,
     next_happening: u64,
     workers: BTreeMap<WorkerId, Model>,
-    ledger: Ledger,
+    in_flight: Ledger,
     commands_left: u32,
     submitted: u128,
     is_bad_build: bool,
@@ -57,7 +57,7 @@ pub(crate) struct World {
     /// The first failure halts the pool.
     is_batch: bool,
     /// The end of the backoff after a failed start.
-    not_before: Option<Time>,
+    not_before: Option<PoolTime>,
     /// What happened, line by line, if it is wanted: writing it takes longer than playing it.
     trace: Option<Vec<String>>,
     steps: u64,
@@ -82,20 +82,20 @@ impl World {
         };
         let is_batch = climate == Climate::Rough && rng.u8(..) < 20;
         let is_bad_build = climate == Climate::Rough && rng.u8(..) < 40;
-        let pool = Pool::new(config.clone(), Time::START);
+        let pool = Pool::new(config.clone(), PoolTime::START);
         let commands_left = rng.u32(10..60);
         Self {
             rng,
             climate,
             config,
             pool,
-            now: Time::START,
+            now: PoolTime::START,
             effects: Vec::new(),
             agenda: BinaryHeap::new(),
             happenings: BTreeMap::new(),
             next_happening: 0,
             workers: BTreeMap::new(),
-            ledger: Ledger::default(),
+            in_flight: Ledger::default(),
             commands_left,
             submitted: 0,
             is_bad_build,
@@ -125,11 +125,11 @@ impl World {
         self.play_until_quiet();
         self.check_quiet();
         self.is_draining = true;
-        self.step(Event::Drain { grace: Duration::from_secs(1) });
+        self.step(PoolEvent::Drain { grace: Duration::from_secs(1) });
         self.play_until_quiet();
         assert!(self.pool.is_drained(), "the drain does not end: {:?}", self.pool.snapshot(self.now));
         assert!(self.workers.is_empty(), "processes are left behind: {:?}", self.workers.keys());
-        assert!(self.ledger.open().is_empty(), "lost: {:?}", self.ledger.open());
+        assert!(self.in_flight.open().is_empty(), "lost: {:?}", self.in_flight.open());
         assert_eq!(self.pool.next_deadline().filter(|_| self.step_tick_to_the_end()), None);
     }
 
@@ -138,7 +138,7 @@ impl World {
         for _ in 0..10 {
             let Some(deadline) = self.pool.next_deadline() else { return false };
             self.now = self.now.max(deadline);
-            self.step(Event::Tick);
+            self.step(PoolEvent::Tick);
         }
         true
     }
@@ -146,7 +146,7 @@ impl World {
     /// Runs until nothing is on the agenda and no attempt is open; idle pools may keep their timers.
     fn play_until_quiet(&mut self) {
         let started = self.steps;
-        let mut quiet_since: Option<Time> = None;
+        let mut quiet_since: Option<PoolTime> = None;
         loop {
             assert!(self.steps - started < 200_000, "the pool does not come to rest");
             let agenda = self.agenda.peek().map(|Reverse((time, _))| *time);
@@ -154,8 +154,8 @@ impl World {
             if self.is_draining && self.pool.is_drained() && agenda.is_none() {
                 return;
             }
-            if agenda.is_none() && self.ledger.is_at_rest() && !self.is_draining {
-                // Let surplus workers retire, replacements settle and backoffs end.
+            if agenda.is_none() && self.in_flight.is_at_rest() && !self.is_draining {
+                // Let replacements workers retire, replacements settle and backoffs end.
                 let since = *quiet_since.get_or_insert(self.now);
                 if self.now.since(since) > Duration::from_secs(60) {
                     return;
@@ -170,13 +170,13 @@ impl World {
         }
     }
 
-    fn tick(&mut self, deadline: Time) {
+    fn tick(&mut self, deadline: PoolTime) {
         assert!(deadline >= self.now, "a deadline that has passed was not acted on");
         // The shell's clock is never exactly on time.
         let late = if self.rng.bool() { Duration::ZERO } else { ms(&mut self.rng, 0, 3) };
         let next = self.agenda.peek().map(|Reverse((time, _))| *time);
         self.now = next.map_or(deadline + late, |next| next.min(deadline + late));
-        self.step(Event::Tick);
+        self.step(PoolEvent::Tick);
     }
 
     fn next_happening(&mut self) {
@@ -206,7 +206,7 @@ impl World {
         }
     }
 
-    fn step(&mut self, event: Event) {
+    fn step(&mut self, event: PoolEvent) {
         let at = self.now.since_start();
         self.note(|| format!("{at:>10.3?} {event:?}"));
         self.pool.step(self.now, event, &mut self.effects);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use muster_protocol::Outcome;
+use muster_protocol::RunOutcome;
 use muster_supervisor::pool::{ExitStatus, KillCause, WorkerEvent, WorkerId};
 
 use super::super::model::{Leaves, exited, finished, ms};
@@ -16,8 +16,8 @@ impl World {
         assert!(model.features.cancel, "a Cancel to a worker that takes none");
         assert!(model.run.as_ref().is_some_and(|held| held.number == run), "a Cancel for no run");
         let leaves = model.leaves;
-        let ended = Outcome::Cancelled { message: "stopped".to_owned() };
-        let won = Outcome::Succeeded { result: muster_protocol::JsonBytes(b"2".to_vec()) };
+        let ended = RunOutcome::Cancelled { message: "stopped".to_owned() };
+        let won = RunOutcome::Succeeded { result: muster_protocol::JsonBytes(b"2".to_vec()) };
         let outcome = if succeeds { won } else { ended };
         let idle = WorkerEvent::Idle { run, rss_bytes: 1_000, recycle: false };
         let finish_in = Duration::from_micros(u64::from(how_fast) * 300);
@@ -65,11 +65,11 @@ impl World {
         let leaves = model.leaves;
         let held = model.run.clone();
         if let (KillCause::Cancelled(reason), Some(held)) = (cause, &held)
-            && self.ledger.entry(held.attempt).told.is_none()
+            && self.in_flight.entry(held.attempt).told.is_none()
         {
             self.told(held.attempt, reason);
         }
-        let result = Outcome::Succeeded { result: muster_protocol::JsonBytes(b"3".to_vec()) };
+        let result = RunOutcome::Succeeded { result: muster_protocol::JsonBytes(b"3".to_vec()) };
         match leaves {
             Leaves::Politely | Leaves::Slowly | Leaves::AtSigterm => {
                 self.schedule(exits_in, Happening::Worker(worker, exit));

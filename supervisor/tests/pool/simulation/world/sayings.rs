@@ -1,6 +1,6 @@
 //! What a worker's process says.
 
-use muster_supervisor::pool::{Event, WorkerEvent, WorkerId};
+use muster_supervisor::pool::{PoolEvent, WorkerEvent, WorkerId};
 
 use super::World;
 
@@ -18,13 +18,13 @@ impl World {
             }
             WorkerEvent::Started { run } => {
                 if let Some(held) = model.run.as_ref().filter(|held| held.number == *run) {
-                    let entry = self.ledger.entry(held.attempt);
+                    let entry = self.in_flight.entry(held.attempt);
                     entry.was_started |= !entry.is_over && entry.outcome.is_none();
                 }
             }
             WorkerEvent::Finished { run, outcome, .. } => {
                 if let Some(held) = model.run.as_ref().filter(|held| held.number == *run) {
-                    let entry = self.ledger.entry(held.attempt);
+                    let entry = self.in_flight.entry(held.attempt);
                     if !entry.is_over && entry.outcome.is_none() {
                         entry.outcome = Some(outcome.clone());
                     }
@@ -34,7 +34,7 @@ impl World {
                 let ends = model.run.as_ref().is_some_and(|held| held.number == *run);
                 if ends
                     && let Some(held) = &model.run
-                    && self.ledger.entry(held.attempt).outcome.is_some()
+                    && self.in_flight.entry(held.attempt).outcome.is_some()
                 {
                     model.run = None;
                     model.is_idle = !model.was_terminated && !model.was_killed && !model.was_retired;
@@ -48,11 +48,11 @@ impl World {
             | WorkerEvent::MemorySample { .. } => {}
         }
         if is_gone && let Some(held) = self.workers.remove(&id).and_then(|model| model.run) {
-            let entry = self.ledger.entry(held.attempt);
+            let entry = self.in_flight.entry(held.attempt);
             if entry.worker == Some(id) {
                 entry.worker = None;
             }
         }
-        self.step(Event::Worker { worker: id, event });
+        self.step(PoolEvent::Worker { worker: id, event });
     }
 }

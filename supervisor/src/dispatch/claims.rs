@@ -1,0 +1,85 @@
+//! From a broker's messages to the dispatcher: claims that are committed before anything is acknowledged.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::dispatcher::Dispatcher;
+use super::slots::{SlotReservation, Slots};
+use crate::intake::{ClaimAnswer, Claims};
+use crate::store::{Claim, Claimant, Claimed, NewExecution, Store, StoreError};
+
+/// What a consumer of messages needs of this supervisor.
+#[derive(Debug)]
+pub(crate) struct DispatchClaims {
+    pub(crate) claimant: Claimant,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) slots: Arc<Slots>,
+    pub(crate) dispatcher: Arc<Dispatcher>,
+}
+
+#[async_trait]
+impl Claims for DispatchClaims {
+    type IntakeReservation = SlotReservation;
+
+    async fn reserve(self: Arc<Self>, most: usize) -> SlotReservation {
+        self.slots.reserve(most).await
+    }
+
+    fn count(reservation: &SlotReservation) -> usize {
+        reservation.count()
+    }
+
+    fn keep(reservation: &mut SlotReservation, most: usize) {
+        reservation.keep(most);
+    }
+
+    async fn claim(
+        &self,
+        executions: Vec<Arc<NewExecution>>,
+        reservation: SlotReservation,
+    ) -> Result<Vec<ClaimAnswer>, StoreError> {
+        let _under_way = self.dispatcher.in_flight().claiming();
+        let claims = match self.store.claim(&self.claimant, &executions).await {
+            Ok(claims) => claims,
+            Err(lost @ StoreError::CommitUnknown { .. }) => {
+                self.take_back_committed(&executions, reservation).await?;
+                return Err(lost);
+            }
+            Err(error) => return Err(error),
+        };
+        let mut ours = Vec::with_capacity(claims.len());
+        let answers = claims.into_iter().map(|claim| match claim {
+            Claim::Claimed(claimed) => {
+                ours.push(claimed);
+                ClaimAnswer::Taken
+            }
+            Claim::Elsewhere(status) => ClaimAnswer::Elsewhere(status),
+            Claim::Refused(reason) => ClaimAnswer::Refused(reason),
+        });
+        let answers = answers.collect();
+        self.dispatcher.accept(ours, reservation);
+        Ok(answers)
+    }
+}
+
+impl DispatchClaims {
+    /// The connection was lost in mid-commit: what is in our name and not in our hands was claimed just now
+    /// and goes to the dispatcher, whether by that commit or by the poll, which may bring it there too. The caller
+    /// asks for all of them again: those answer that they run, and what the same commit refused or left alone
+    /// gets the answer that was lost.
+    async fn take_back_committed(
+        &self,
+        executions: &[Arc<NewExecution>],
+        reservation: SlotReservation,
+    ) -> Result<(), StoreError> {
+        let ids: Vec<_> = executions.iter().map(|execution| execution.id).collect();
+        // Noted before the rows are read: one that ends meanwhile is RUNNING in what was read, and held no more.
+        let held = self.dispatcher.in_flight().attempts();
+        let written = self.store.claimed_by(self.claimant.owner, &ids).await?;
+        let new: Vec<Claimed> =
+            written.into_iter().filter(|claimed| !held.contains(&claimed.attempt)).collect();
+        self.dispatcher.accept(new, reservation);
+        Ok(())
+    }
+}

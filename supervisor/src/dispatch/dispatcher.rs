@@ -1,0 +1,208 @@
+//! The dispatcher between claim and executor: takes claimed attempts in, prepares them, hands them over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use muster_protocol::{CancelReason, ErrorInfo};
+use uuid::Uuid;
+
+use super::in_flight::{CancelFound, InFlight, InFlightPhase, OutcomeTerms};
+use super::prewarm_gate::PrewarmGate;
+use super::slots::{SlotReservation, Slots};
+use crate::execution::Attempt;
+use crate::executor::{CompletedRun, ExecutorHandle, RunSpec, unix_us};
+use crate::finalize::{Finalizer, RetryPolicy, finalization};
+use crate::pool::RunEnding;
+use crate::store::{Claimed, ExecutionFailure, NewExecution};
+
+/// So many attempts are prepared at once.
+const PREPARE_AT_ONCE: usize = 32;
+
+/// Turns a claimed request into an order: looks up the workflow, fetches the configuration, writes the context.
+#[async_trait]
+pub trait Prepare: Send + Sync + std::fmt::Debug + 'static {
+    /// Prepares one attempt.
+    async fn prepare(
+        &self,
+        attempt: Attempt,
+        execution: &NewExecution,
+    ) -> Result<PreparedAttempt, PrepareError>;
+}
+
+/// An attempt that can be handed to a worker.
+#[derive(Debug)]
+pub struct PreparedAttempt {
+    /// What the worker is told.
+    pub order: RunSpec,
+    /// What matters at its end.
+    pub terms: OutcomeTerms,
+}
+
+/// Why an attempt cannot be handed to a worker.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PrepareError {
+    /// The request can never be run: this is its failure.
+    #[error("{}", .0.message)]
+    Refused(ExecutionFailure),
+    /// What it needs is out of reach: the attempt goes back, uncharged.
+    #[error("cannot prepare the execution: {0}")]
+    Unavailable(String),
+}
+
+/// Takes in, prepares, hands over.
+#[derive(Debug)]
+pub struct Dispatcher {
+    owner: Uuid,
+    in_flight: Arc<InFlight>,
+    executor: ExecutorHandle,
+    finalizer: Finalizer,
+    preparer: Arc<dyn Prepare>,
+    after_failure: AfterFailure,
+    gate: Arc<PrewarmGate>,
+}
+
+/// What an execution that ends without success means for those behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterFailure {
+    /// Nothing.
+    GoOn,
+    /// Nothing more is started. One that is tried again has not ended; whoever hears of its last end halts then.
+    Halt,
+}
+
+impl Dispatcher {
+    /// A dispatcher in front of a executor.
+    pub fn new(
+        owner: Uuid,
+        in_flight: Arc<InFlight>,
+        executor: ExecutorHandle,
+        finalizer: Finalizer,
+        preparer: Arc<dyn Prepare>,
+        after_failure: AfterFailure,
+        slots: Arc<Slots>,
+    ) -> Arc<Self> {
+        let gate = PrewarmGate::new(slots);
+        Arc::new(Self { owner, in_flight, executor, finalizer, preparer, after_failure, gate })
+    }
+
+    /// What is held.
+    pub fn in_flight(&self) -> &InFlight {
+        &self.in_flight
+    }
+
+    /// Takes in what was claimed with a reservation, and prepares it in the background, in order. What is held
+    /// already is passed over.
+    pub fn accept(self: &Arc<Self>, claimed: Vec<Claimed>, mut reservation: SlotReservation) {
+        let mut taken = Vec::with_capacity(claimed.len());
+        for claimed in claimed {
+            let Some(slot) = reservation.take() else {
+                tracing::error!(attempt = %claimed.attempt, "claimed more than was reserved; its lease will run out");
+                continue;
+            };
+            if self.in_flight.insert(&claimed, slot) {
+                taken.push(claimed);
+            }
+        }
+        if taken.is_empty() {
+            return;
+        }
+        let dispatcher = Arc::clone(self);
+        tokio::spawn(async move {
+            let prepared = futures_util::stream::iter(taken).map(|claimed| {
+                let dispatcher = &dispatcher;
+                async move {
+                    let prepared = dispatcher.preparer.prepare(claimed.attempt, &claimed.execution).await;
+                    (claimed.attempt, prepared)
+                }
+            });
+            let mut prepared = prepared.buffered(PREPARE_AT_ONCE);
+            while let Some((attempt, prepared)) = prepared.next().await {
+                dispatcher.hand_over(attempt, prepared);
+            }
+        });
+    }
+
+    /// Gives a prepared attempt to the executor, unless a cancel came first.
+    fn hand_over(&self, attempt: Attempt, prepared: Result<PreparedAttempt, PrepareError>) {
+        let ending = match prepared {
+            Ok(PreparedAttempt { mut order, terms }) => {
+                self.gate.succeeded();
+                let mut in_flight = self.in_flight.lock();
+                let Some(held) = in_flight.get_mut(&attempt) else { return };
+                let is_last = terms.user_attempts.is_none_or(|attempts| held.attempts_charged >= attempts);
+                order.halts = is_last && self.after_failure == AfterFailure::Halt;
+                held.terms = terms;
+                match std::mem::replace(&mut held.phase, InFlightPhase::Ended) {
+                    InFlightPhase::Preparing { slot, cancel: None } => {
+                        held.phase =
+                            InFlightPhase::Submitted { slot, started_at_us: None, since_us: unix_us() };
+                        // Under the lock, so that a cancel finds the attempt in the executor or here, never between.
+                        self.executor.submit(order);
+                        return;
+                    }
+                    InFlightPhase::Preparing { cancel: Some((reason, message)), .. } => {
+                        ending_before_start(reason, message)
+                    }
+                    // An attempt is prepared once.
+                    InFlightPhase::Submitted { .. } | InFlightPhase::Ended => return,
+                }
+            }
+            Err(PrepareError::Refused(failure)) => {
+                if self.after_failure == AfterFailure::Halt {
+                    self.executor.halt();
+                }
+                RunEnding::Failed { error: ErrorInfo::new(failure.error_type, failure.message) }
+            }
+            Err(error @ PrepareError::Unavailable(_)) => {
+                tracing::warn!(%attempt, %error, "execution goes back");
+                self.gate.failed();
+                RunEnding::Released { reason: error.to_string(), charged: false }
+            }
+        };
+        self.end_unstarted(attempt, ending);
+    }
+
+    /// Ends an attempt that never reached the executor.
+    fn end_unstarted(&self, attempt: Attempt, ending: RunEnding) {
+        let Some((execution, retry)) = self.in_flight.lock().get_mut(&attempt).map(|held| {
+            held.phase = InFlightPhase::Ended;
+            let retry = RetryPolicy {
+                user_attempts: None,
+                attempts_charged: held.attempts_charged,
+                backoff: Some(Duration::from_secs(1)),
+                jitter: fastrand::f64(),
+            };
+            (Arc::clone(&held.execution), retry)
+        }) else {
+            return;
+        };
+        let completed = CompletedRun::unstarted(attempt, ending);
+        match finalization(completed, self.owner, &execution, retry) {
+            Some(finalization) => self.finalizer.finalize(finalization),
+            None => {
+                self.in_flight.remove(attempt);
+            }
+        }
+    }
+
+    /// Wants an attempt to end, wherever it is. One we do not hold is somebody else's.
+    pub fn cancel(&self, attempt: Attempt, reason: CancelReason, message: &str) {
+        match self.in_flight.cancel(attempt, reason, message) {
+            CancelFound::Submitted => self.executor.cancel(attempt, reason, message),
+            CancelFound::Noted | CancelFound::Nothing => {}
+        }
+    }
+}
+
+/// What a cancel means for an attempt no worker has seen.
+fn ending_before_start(reason: CancelReason, message: String) -> RunEnding {
+    match reason {
+        CancelReason::User => RunEnding::Cancelled { message },
+        CancelReason::Shutdown | CancelReason::Timeout => {
+            RunEnding::Released { reason: message, charged: false }
+        }
+        CancelReason::LeaseLost => RunEnding::Superseded,
+    }
+}

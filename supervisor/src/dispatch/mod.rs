@@ -1,0 +1,30 @@
+//! From a claim to a worker: how much may be claimed, what is claimed, what a run needs to know, who gets it.
+//!
+//! An execution comes in by a poll of the store or by a broker's message ([`claims`], [`poll`]), takes a slot
+//! ([`slots`]), is held until its outcome is committed ([`in_flight`]), is prepared ([`prepare`]) and handed to the
+//! executor ([`dispatcher`]). What the executor reports goes on from [`run_reporter`]. Nothing here knows SQL, frames
+//! or processes.
+
+mod claims;
+mod dispatcher;
+mod in_flight;
+pub(crate) mod leases;
+mod peers;
+mod poll;
+mod prepare;
+mod prewarm_gate;
+mod run_reporter;
+mod slots;
+mod start_health;
+mod unheld_claims;
+
+pub(crate) use claims::DispatchClaims;
+pub use dispatcher::{AfterFailure, Dispatcher, Prepare, PrepareError, PreparedAttempt};
+pub use in_flight::{ClaimUnderWay, InFlight, InFlightAttempt, InFlightPhase, OutcomeTerms};
+pub(crate) use peers::{PeerWatch, watch_for_ever};
+pub(crate) use poll::StorePoll;
+pub use prepare::Preparer;
+pub(crate) use run_reporter::RunReporter;
+pub use slots::{IntakeClosed, Slot, SlotReservation, Slots};
+pub use start_health::{StartHealth, StartTrouble};
+pub use unheld_claims::{ClaimsUnderWay, UnheldClaims};

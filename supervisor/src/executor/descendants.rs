@@ -1,0 +1,76 @@
+//! What workers' processes started: looked for when a run is over, and ended with the run or with the worker.
+//!
+//! Looking reads /proc and ending waits, so both happen away from the executor's thread. A run after which nobody was
+//! started, by anyone, costs one small read.
+
+use std::rc::Rc;
+
+use serde_json::json;
+
+use super::executor_loop::ExecutorLoop;
+use super::link::WorkerLink;
+use super::reader::WorkerReader;
+use crate::execution::Attempt;
+use crate::pool::WorkerEvent;
+use crate::process::ObservedProcess;
+
+/// So many of the processes that were left are named.
+const NAMED_MAX: usize = 20;
+
+impl ExecutorLoop {
+    /// Asks a worker's group to end. Who descends from it is noted before, because when it ends what ties them is
+    /// lost. A kill comes after this, and does not wait to look again.
+    pub(super) fn terminate(self: &Rc<Self>, link: &Rc<WorkerLink>) {
+        let Some(family) = link.family() else { return };
+        let looked = self.background.spawn_blocking(move || family.members());
+        let link = Rc::clone(link);
+        tokio::task::spawn_local(async move {
+            link.note_descendants(looked.await.unwrap_or_default());
+            link.terminate();
+        });
+    }
+
+    /// Says what an attempt left running.
+    fn note_left(&self, link: &WorkerLink, attempt: Attempt, left: &[ObservedProcess]) {
+        let named: Vec<_> = left.iter().take(NAMED_MAX).collect();
+        let names: Vec<&str> = named.iter().map(|seen| seen.name.as_str()).collect();
+        tracing::warn!(worker = %link.id, %attempt, count = left.len(), names = names.join(", "), "execution left processes running; they were ended, and the worker with them");
+        let processes: Vec<_> =
+            named.iter().map(|seen| json!({ "pid": seen.pid, "name": seen.name })).collect();
+        if let Some(run) = self.state.borrow_mut().run_mut(attempt) {
+            run.note("left_processes", json!({ "count": left.len(), "processes": processes }));
+        }
+    }
+}
+
+impl WorkerReader {
+    /// A run is over. What it left running is ended first, and the worker that it was left in serves no other.
+    pub(super) fn finish_descendants(&self, run: u32, rss_bytes: u64, recycle: bool) {
+        let (engine, link) = (Rc::clone(&self.engine), Rc::clone(&self.link));
+        let (since, now) = link.look(&engine.births);
+        let undisturbed = now.is_some() && since == now;
+        let (Some(attempt), Some(family), false) = (link.attempt_of(run), link.family(), undisturbed) else {
+            return engine.worker(link.id, WorkerEvent::Idle { run, rss_bytes, recycle });
+        };
+        let ended = engine.background.spawn_blocking(move || family.end_born_since(since));
+        tokio::task::spawn_local(async move {
+            let left = ended.await.unwrap_or_default();
+            if !left.is_empty() {
+                engine.note_left(&link, attempt, &left);
+            }
+            let recycle = recycle || !left.is_empty();
+            engine.worker(link.id, WorkerEvent::Idle { run, rss_bytes, recycle });
+        });
+    }
+
+    /// The worker has ended and is not reaped: nobody it started outlives it.
+    pub(super) async fn end_descendants(&self) {
+        let Some(family) = self.link.family() else { return };
+        let noted = self.link.take_descendants();
+        let left = self.engine.background.spawn_blocking(move || family.end_all(noted)).await;
+        let (left, held) = (left.unwrap_or_default(), self.link.run.get());
+        if let (Some((_, attempt)), false) = (held, left.is_empty()) {
+            self.engine.note_left(&self.link, attempt, &left);
+        }
+    }
+}

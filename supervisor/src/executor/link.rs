@@ -1,0 +1,189 @@
+//! The shell's end of one worker: where to write, whom to signal, whose run it is.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use muster_protocol::ToWorker;
+use muster_protocol::codec::EncodeError;
+use muster_protocol::wire::Spelling;
+use serde::Serialize;
+
+use super::stdin::{StdinWriter, WriteProgress, flush};
+use super::thread::WorkerSpec;
+use crate::execution::{Attempt, Secrets};
+use crate::pool::{WorkerFeatures, WorkerId};
+use crate::process::{ObservedProcess, ProcessGroup, ProcessTree, SpawnCounter, SpawnOrder};
+
+/// One worker, from the decision to start it to its end.
+#[derive(Debug)]
+pub(super) struct WorkerLink {
+    pub(super) id: WorkerId,
+    /// What its generation is started with.
+    pub(super) spec: Arc<WorkerSpec>,
+    pub(super) outgoing: RefCell<StdinWriter>,
+    /// The run it was given last, until it said Idle.
+    pub(super) run: Cell<Option<(u32, Attempt)>>,
+    /// What both sides have agreed on.
+    pub(super) features: Cell<WorkerFeatures>,
+    pub(super) identity: RefCell<Arc<AnnouncedIdentity>>,
+    /// All that its process was ever given: what it kept of an earlier run may be shown by anything later.
+    secrets: RefCell<Arc<Secrets>>,
+    spelling: Cell<Spelling>,
+    /// The last that was born when it was last looked, and when that was.
+    born: Cell<Option<(SpawnOrder, Instant)>>,
+    group: Cell<Option<ProcessGroup>>,
+    family: RefCell<Option<ProcessTree>>,
+    /// Who descended from it when it was signalled.
+    descendants: RefCell<Vec<ObservedProcess>>,
+    /// A kill was asked for before the process existed.
+    terminating: Cell<bool>,
+    /// Encoded messages pass through here, so that the hot path does not allocate.
+    scratch: RefCell<Vec<u8>>,
+}
+
+/// What a worker says of itself, for screens.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct AnnouncedIdentity {
+    /// The name of the SDK or the worker.
+    pub implementation: String,
+    /// Its version.
+    pub implementation_version: String,
+    /// The language of the workflows it runs.
+    pub language: String,
+    /// Names it can run; empty means it decides per execution.
+    pub workflows: Vec<String>,
+}
+
+impl WorkerLink {
+    pub(super) fn new(id: WorkerId, spec: Arc<WorkerSpec>) -> Rc<Self> {
+        Rc::new(Self {
+            id,
+            spec,
+            outgoing: RefCell::default(),
+            run: Cell::new(None),
+            features: Cell::default(),
+            identity: RefCell::default(),
+            secrets: RefCell::default(),
+            spelling: Cell::new(Spelling::Binary),
+            born: Cell::new(None),
+            group: Cell::new(None),
+            family: RefCell::default(),
+            descendants: RefCell::default(),
+            terminating: Cell::new(false),
+            scratch: RefCell::default(),
+        })
+    }
+
+    /// The process exists.
+    pub(super) fn spawned(&self, family: ProcessTree) {
+        let group = family.group();
+        self.group.set(Some(group));
+        self.family.replace(Some(family));
+        if self.terminating.get() {
+            group.kill_members();
+        }
+    }
+
+    /// A run begins. While one follows the other, the look after the last one counts for the next one too.
+    pub(super) fn begin_run(&self, births: &SpawnCounter) {
+        let is_fresh = |(_, at): (SpawnOrder, Instant)| at.elapsed() < LOOK_COUNTS_FOR;
+        if !self.born.get().is_some_and(is_fresh) {
+            self.look(births);
+        }
+    }
+
+    /// Looks who was born last. Gives who it was at the last look.
+    pub(super) fn look(&self, births: &SpawnCounter) -> (Option<SpawnOrder>, Option<SpawnOrder>) {
+        let now = births.last();
+        let before = self.born.replace(now.map(|birth| (birth, Instant::now())));
+        (before.map(|(birth, _)| birth), now)
+    }
+
+    /// All that the worker started, while it is not reaped.
+    pub(super) fn family(&self) -> Option<ProcessTree> {
+        self.group.get()?;
+        self.family.borrow().clone()
+    }
+
+    /// Remembers who descends from it.
+    pub(super) fn note_descendants(&self, descendants: Vec<ObservedProcess>) {
+        self.descendants.borrow_mut().extend(descendants);
+    }
+
+    /// Who did.
+    pub(super) fn take_descendants(&self) -> Vec<ObservedProcess> {
+        self.descendants.take()
+    }
+
+    /// The process is about to be reaped: its number may belong to another one after this.
+    pub(super) fn reaping(&self) {
+        self.group.set(None);
+    }
+
+    /// It is given these secrets too. Gives all that it knows.
+    pub(super) fn add_secrets(&self, new: &Secrets) -> Arc<Secrets> {
+        let mut known = self.secrets.borrow_mut();
+        if let Some(all) = known.with(new) {
+            *known = Arc::new(all);
+        }
+        Arc::clone(&known)
+    }
+
+    /// All the secrets its process was ever given.
+    pub(super) fn secrets(&self) -> Arc<Secrets> {
+        Arc::clone(&self.secrets.borrow())
+    }
+
+    pub(super) fn set_spelling(&self, spelling: Spelling) {
+        self.spelling.set(spelling);
+    }
+
+    pub(super) fn process_id(&self) -> Option<u32> {
+        self.group.get().map(ProcessGroup::id)
+    }
+
+    pub(super) fn terminate(&self) {
+        if let Some(group) = self.group.get() {
+            group.terminate();
+        }
+    }
+
+    pub(super) fn kill(&self) {
+        match self.group.get() {
+            Some(group) => group.kill_members(),
+            None => self.terminating.set(true),
+        }
+    }
+
+    /// The attempt of a run it speaks of, if that is the run it was given last.
+    pub(super) fn attempt_of(&self, run: u32) -> Option<Attempt> {
+        self.run.get().filter(|(current, _)| *current == run).map(|(_, attempt)| attempt)
+    }
+
+    /// Writes a message to the worker, or keeps what its pipe does not take.
+    pub(super) fn send(self: &Rc<Self>, message: &ToWorker) -> Result<(), EncodeError> {
+        let mut scratch = self.scratch.borrow_mut();
+        scratch.clear();
+        self.spelling.get().append(message, &mut scratch)?;
+        let sent = self.outgoing.borrow_mut().send(&scratch);
+        match sent {
+            WriteProgress::Done => {}
+            WriteProgress::NeedsFlush => {
+                tokio::task::spawn_local(flush(Rc::clone(self)));
+            }
+            WriteProgress::Overflow => self.kill(),
+        }
+        if scratch.capacity() > LARGE_SCRATCH_BYTES {
+            *scratch = Vec::new();
+        }
+        Ok(())
+    }
+}
+
+/// Whoever is born between two runs of a worker counts as born in the second, if that begins so soon.
+const LOOK_COUNTS_FOR: Duration = Duration::from_millis(10);
+
+/// A scratch buffer that grew above this for one message is given back.
+const LARGE_SCRATCH_BYTES: usize = 256 * 1024;

@@ -1,0 +1,231 @@
+//! The log of one run, in memory and bounded.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use muster_protocol::limits::{LOG_MESSAGE_MAX_BYTES, RUN_LOGS_HEAD_MAX_BYTES, RUN_LOGS_TAIL_MAX_BYTES};
+use muster_protocol::{LogLevel, LogRecord};
+use serde_json::value::RawValue;
+
+use super::clock::unix_us;
+use super::head_tail::{HeadAndTail, HeadTailBuffer};
+use crate::execution::{LogLine, LogStream, Secrets};
+use crate::json;
+
+/// Collects lines and numbers them, in the order they were read.
+#[derive(Debug)]
+pub(super) struct RunLogs {
+    secrets: Arc<Secrets>,
+    sequence: u64,
+    lines: HeadTailBuffer<LogLine>,
+    /// Records from the SDK, to compare with what it says it sent.
+    pub(super) records: u64,
+}
+
+impl RunLogs {
+    /// A log in which these are masked.
+    pub(super) fn new(secrets: Arc<Secrets>) -> Self {
+        let lines = HeadTailBuffer::new(RUN_LOGS_HEAD_MAX_BYTES, RUN_LOGS_TAIL_MAX_BYTES);
+        Self { secrets, sequence: 0, lines, records: 0 }
+    }
+
+    /// These are masked from now on.
+    pub(super) fn mask_by(&mut self, secrets: Arc<Secrets>) {
+        self.secrets = secrets;
+    }
+
+    /// Takes a record of the SDK.
+    pub(super) fn record(&mut self, record: LogRecord) -> LogLine {
+        self.records += 1;
+        let fields = String::from_utf8(record.fields.0).ok().filter(|text| !text.is_empty());
+        let at_us = if record.timestamp_us == 0 { None } else { i64::try_from(record.timestamp_us).ok() };
+        self.push(LogLine {
+            sequence: 0,
+            at_us: at_us.unwrap_or_else(unix_us),
+            level: record.level.as_str().to_owned(),
+            stream: LogStream::Log,
+            logger: record.logger,
+            message: record.message,
+            fields: fields.and_then(storable_fields),
+        })
+    }
+
+    /// Takes a line of stderr.
+    pub(super) fn stderr(&mut self, message: String) -> LogLine {
+        self.push(line(LogLevel::Info, LogStream::Stderr, "", message))
+    }
+
+    /// Adds a remark of the supervisor's own.
+    pub(super) fn remark(&mut self, level: LogLevel, message: String) -> LogLine {
+        self.push(line(level, LogStream::Log, "muster", message))
+    }
+
+    fn push(&mut self, mut line: LogLine) -> LogLine {
+        mask(&mut line, &self.secrets);
+        self.sequence += 1;
+        line.sequence = self.sequence;
+        cut(&mut line.message);
+        self.lines.push(line.size_bytes(), || line.clone());
+        line
+    }
+
+    /// All lines that were kept. Where lines were dropped a line says how many, under the number of the first.
+    pub(super) fn into_lines(self) -> Vec<LogLine> {
+        let HeadAndTail { head: mut lines, dropped, tail } = self.lines.into_kept();
+        if dropped.items > 0 {
+            let of_text = dropped.bytes - dropped.items * size_of::<LogLine>() as u64;
+            let message = format!(
+                "{} lines ({of_text} bytes) were dropped here: a run keeps the first 12 MiB and the last 4 MiB of its log",
+                dropped.items
+            );
+            let sequence = first_missing(lines.iter().chain(&tail));
+            lines.push(LogLine { sequence, ..line(LogLevel::Warn, LogStream::Log, "muster", message) });
+        }
+        lines.extend(tail);
+        lines
+    }
+}
+
+/// Fields on one line, without what no database stores: a line of a log never costs its execution anything. What is
+/// out of bounds beyond that says so in their place.
+fn storable_fields(text: String) -> Option<Box<RawValue>> {
+    let fields = json::one_line_raw(RawValue::from_string(text).ok()?);
+    let fields = match muster_protocol::value::replace_unstorable(fields.get()) {
+        Cow::Borrowed(_) => fields,
+        Cow::Owned(clean) => RawValue::from_string(clean).ok()?,
+    };
+    match json::check(fields.get(), "fields") {
+        Ok(()) => Some(fields),
+        Err(unfit) => {
+            let said = std::collections::BTreeMap::from([("left_out", unfit)]);
+            serde_json::value::to_raw_value(&said).ok()
+        }
+    }
+}
+
+/// The first number that none of the lines has; they are in order, from 1 on.
+fn first_missing<'a>(lines: impl Iterator<Item = &'a LogLine>) -> u64 {
+    1 + lines.zip(1..).take_while(|(line, number)| line.sequence == *number).count() as u64
+}
+
+fn line(level: LogLevel, stream: LogStream, logger: &str, message: String) -> LogLine {
+    LogLine {
+        sequence: 0,
+        at_us: unix_us(),
+        level: level.as_str().to_owned(),
+        stream,
+        logger: logger.to_owned(),
+        message,
+        fields: None,
+    }
+}
+
+fn mask(line: &mut LogLine, secrets: &Secrets) {
+    if secrets.is_empty() {
+        return;
+    }
+    secrets.mask_in(&mut line.message);
+    secrets.mask_in(&mut line.logger);
+    if let Some(fields) = &line.fields
+        && let Cow::Owned(masked) = secrets.mask_json(fields.get())
+    {
+        line.fields = RawValue::from_string(masked).ok();
+    }
+}
+
+/// Cuts a message that is too long at a character border and says how much is gone.
+fn cut(message: &mut String) {
+    if message.len() <= LOG_MESSAGE_MAX_BYTES {
+        return;
+    }
+    let whole = message.len();
+    message.truncate(message.floor_char_boundary(LOG_MESSAGE_MAX_BYTES));
+    let gone = whole - message.len();
+    message.push_str(&format!("… ({gone} bytes cut)"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_beginning_and_the_end_are_kept_and_the_gap_says_how_much() {
+        let mut logs = RunLogs::new(Arc::default());
+        let text = "x".repeat(60_000);
+        for _ in 0..400 {
+            logs.stderr(text.clone());
+        }
+        let lines = logs.into_lines();
+        assert_eq!(lines.first().map(|line| line.sequence), Some(1));
+        assert_eq!(lines.last().map(|line| line.sequence), Some(400));
+        let gap = lines.iter().position(|line| line.logger == "muster").unwrap();
+        let dropped = 400 - (lines.len() as u64 - 1);
+        assert!(lines[gap].message.starts_with(&format!("{dropped} lines ({} bytes)", dropped * 60_000)));
+        assert_eq!(lines[gap].sequence, lines[gap - 1].sequence + 1);
+        assert_eq!(lines[gap + 1].sequence, lines[gap].sequence + dropped);
+        let bytes: usize = lines.iter().map(LogLine::size_bytes).sum();
+        assert!(bytes <= RUN_LOGS_HEAD_MAX_BYTES + RUN_LOGS_TAIL_MAX_BYTES + 1024);
+    }
+
+    #[test]
+    fn the_gap_has_a_number_that_no_line_has() {
+        let mut logs = RunLogs::new(Arc::default());
+        let mut with_fields = |bytes: usize| {
+            let fields = muster_protocol::JsonBytes(format!("\"{}\"", "x".repeat(bytes)).into_bytes());
+            logs.record(LogRecord {
+                timestamp_us: 0,
+                level: LogLevel::Info,
+                logger: String::new(),
+                message: String::new(),
+                fields,
+            });
+        };
+        // The second is too long for what is left of the beginning, the third for the end.
+        for bytes in [RUN_LOGS_HEAD_MAX_BYTES - 1024, 2048, RUN_LOGS_TAIL_MAX_BYTES, 1] {
+            with_fields(bytes);
+        }
+        let mut numbers: Vec<_> = logs.into_lines().iter().map(|line| line.sequence).collect();
+        numbers.sort();
+        assert_eq!(numbers, [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn secrets_are_masked_in_messages_prints_and_fields() {
+        let mut logs = RunLogs::new(Arc::new(Secrets::of([("password", r#""hunter2""#)])));
+        let printed = logs.stderr("password: hunter2".to_owned());
+        let logged = logs.record(LogRecord {
+            timestamp_us: 0,
+            level: LogLevel::Info,
+            logger: String::new(),
+            message: "with hunter2".to_owned(),
+            fields: muster_protocol::JsonBytes(br#"{"pw":"hunter\u0032","n":1.0}"#.to_vec()),
+        });
+        assert_eq!((printed.message.as_str(), logged.message.as_str()), ("password: ***", "with ***"));
+        assert_eq!(logged.fields.unwrap().get(), r#"{"pw":"***","n":1.0}"#);
+    }
+
+    #[test]
+    fn fields_become_one_line_that_can_be_stored() {
+        let mut logs = RunLogs::new(Arc::default());
+        let mut fields = |text: &str| {
+            let fields = muster_protocol::JsonBytes(text.into());
+            let (logger, message) = (String::new(), String::new());
+            let line =
+                logs.record(LogRecord { timestamp_us: 0, level: LogLevel::Info, logger, message, fields });
+            line.fields.map(|fields| fields.get().to_owned())
+        };
+        assert_eq!(fields("{\r\n \"a\": 1.50 ,\n\"b\" : \"x \\n\"}").unwrap(), r#"{"a":1.50,"b":"x \n"}"#);
+        assert_eq!(fields(r#"{"k\ud83d":"\u0000"}"#).unwrap(), r#"{"k\ufffd":"\ufffd"}"#);
+        let left_out = fields(r#"{"a":[1e999]}"#).unwrap();
+        assert!(left_out.starts_with(r#"{"left_out":"fields.a[0]: is a number"#), "{left_out}");
+        assert_eq!(fields("{oops"), None);
+    }
+
+    #[test]
+    fn a_long_message_is_cut_at_a_character_and_marked() {
+        let mut logs = RunLogs::new(Arc::default());
+        let line = logs.stderr("ä".repeat(LOG_MESSAGE_MAX_BYTES));
+        assert!(line.message.starts_with('ä') && line.message.ends_with("bytes cut)"));
+        assert!(line.message.len() < LOG_MESSAGE_MAX_BYTES + 64);
+    }
+}

@@ -1,0 +1,202 @@
+//! What each message of a worker leads to.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use muster_protocol::{
+    CallResult, ErrorInfo, JsonBytes, LogLevel, LogRecord, ToSupervisor, ToWorker, feature,
+};
+
+use super::calls;
+use super::link::AnnouncedIdentity;
+use super::observer::RunProgress;
+use super::reader::WorkerReader;
+use super::run::CallAnswer;
+use crate::execution::Attempt;
+use crate::pool::{WorkerEvent, WorkerFeatures};
+
+impl WorkerReader {
+    /// Takes a message. `more_follows` tells that bytes of a next one are at hand already.
+    pub(super) fn on_message(&mut self, message: ToSupervisor, more_follows: bool) {
+        self.record(&message);
+        match message {
+            ToSupervisor::Hello {
+                protocol_min,
+                protocol_max,
+                implementation,
+                implementation_version,
+                language,
+                features,
+                pid: _,
+            } => {
+                let workflows = Vec::new();
+                *self.link.identity.borrow_mut() = Arc::new(AnnouncedIdentity {
+                    implementation,
+                    implementation_version,
+                    language,
+                    workflows,
+                });
+                let features = known_features(&features);
+                self.send_event(WorkerEvent::Hello { protocol_min, protocol_max, features });
+            }
+            ToSupervisor::Ready { workflows } => {
+                Arc::make_mut(&mut self.link.identity.borrow_mut()).workflows = workflows;
+                self.send_event(WorkerEvent::Ready);
+            }
+            ToSupervisor::InitFailed { error } => self.send_event(WorkerEvent::InitFailed { error }),
+            ToSupervisor::Started { run } => self.send_event(WorkerEvent::Started { run }),
+            ToSupervisor::Log { run, records } => self.log(run, records),
+            ToSupervisor::Progress { run, current, total, message } => {
+                self.progress(run, RunProgress { current, total, message });
+            }
+            ToSupervisor::Call { run, call, method, params } => self.call(run, call, &method, &params),
+            ToSupervisor::Finished { run, outcome, metrics, log_records } => {
+                self.check_records(run, log_records);
+                // What the run printed is in the pipe by now. When Idle is at hand too, once is enough.
+                if !more_follows {
+                    self.drain_stderr();
+                }
+                self.send_event(WorkerEvent::Finished { run, outcome, metrics });
+            }
+            ToSupervisor::Idle { run, rss_bytes, recycle } => {
+                self.drain_stderr();
+                self.end_stderr_line();
+                self.lines.forget_tail();
+                self.finish_descendants(run, rss_bytes, recycle);
+            }
+            // A Pong shows that the worker's frames flow; it is no reason to do anything.
+            ToSupervisor::Pong { nonce: _ } => {}
+            ToSupervisor::Goodbye { reason } => self.send_event(WorkerEvent::Goodbye { reason }),
+            ToSupervisor::Stacks { run, text } => {
+                if let Some(attempt) = self.link.attempt_of(run) {
+                    self.engine.remark(
+                        attempt,
+                        LogLevel::Warn,
+                        format!("what the worker was doing:\n{text}"),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Keeps a frame of the run it is about, for a transcript.
+    fn record(&self, message: &ToSupervisor) {
+        let Some(attempt) = run_of(message).and_then(|run| self.link.attempt_of(run)) else { return };
+        let mut state = self.engine.state.borrow_mut();
+        if let Some(recording) = state.run_mut(attempt).and_then(|run| run.recording.as_mut()) {
+            recording.received(message);
+        }
+    }
+
+    fn send_event(&self, event: WorkerEvent) {
+        self.engine.worker(self.link.id, event);
+    }
+
+    fn progress(&self, run: u32, mut progress: RunProgress) {
+        let Some(attempt) = self.link.attempt_of(run) else { return };
+        if let Some(run) = self.engine.state.borrow_mut().run_mut(attempt) {
+            run.secrets.mask_in(&mut progress.message);
+        }
+        self.engine.observer.progressed(attempt, &progress);
+    }
+
+    fn log(&self, run: u32, records: Vec<LogRecord>) {
+        let Some(attempt) = self.link.attempt_of(run) else { return };
+        let mut state = self.engine.state.borrow_mut();
+        let Some(run) = state.run_mut(attempt) else { return };
+        let lines: Vec<_> = records.into_iter().map(|record| run.logs.record(record)).collect();
+        self.engine.observer.logged(attempt, &lines);
+    }
+
+    /// Says so in the log when records were lost on the way.
+    fn check_records(&self, run: u32, sent: u64) {
+        let Some(attempt) = self.link.attempt_of(run) else { return };
+        let received = self.engine.state.borrow_mut().run_mut(attempt).map_or(0, |run| run.logs.records);
+        if sent > received {
+            let message = format!("{} of {sent} log records never arrived from the worker", sent - received);
+            self.engine.remark(attempt, LogLevel::Warn, message);
+        }
+    }
+
+    fn call(&self, run: u32, call: u32, method: &str, params: &JsonBytes) {
+        let known = self.link.attempt_of(run);
+        let mut state = self.engine.state.borrow_mut();
+        let held = known.and_then(|attempt| Some((attempt, state.run_mut(attempt)?)));
+        let answer = match held {
+            Some((attempt, run_state)) => match calls::answer(run_state, method, params) {
+                CallAnswer::Now(result) => result,
+                CallAnswer::Changed(result, change) => {
+                    let shown = change.masked(&run_state.secrets);
+                    self.engine.observer.changed(attempt, &shown);
+                    result
+                }
+                CallAnswer::ReadState { key } => {
+                    run_state.calls_in_flight += 1;
+                    let organization = run_state.order.organization_id;
+                    drop(state);
+                    return self.read_state(attempt, run, call, organization, key);
+                }
+            },
+            None => CallResult::Err { error: ErrorInfo::new("RunEnded", format!("run {run} is over")) },
+        };
+        self.engine.send_in_run(&mut state, self.link.id, &ToWorker::Reply { run, call, result: answer });
+    }
+
+    fn read_state(
+        &self,
+        attempt: Attempt,
+        run: u32,
+        call: u32,
+        organization: Option<uuid::Uuid>,
+        key: String,
+    ) {
+        let read = self.engine.background.spawn(self.engine.observer.read_state(organization, key));
+        let (engine, worker) = (Rc::clone(&self.engine), self.link.id);
+        tokio::task::spawn_local(async move {
+            let result = match read.await.map_err(|error| error.to_string()).and_then(|read| read) {
+                Ok(text) => calls::value_of(text),
+                Err(message) => CallResult::Err { error: ErrorInfo::new("StateUnavailable", message) },
+            };
+            let mut state = engine.state.borrow_mut();
+            if let Some(run) = state.run_mut(attempt) {
+                run.calls_in_flight = run.calls_in_flight.saturating_sub(1);
+            }
+            // The run may be over, and its worker in another one: a reply is only for who asked.
+            let asked = state.links.get(&worker).is_some_and(|link| link.attempt_of(run) == Some(attempt));
+            if asked {
+                engine.send_in_run(&mut state, worker, &ToWorker::Reply { run, call, result });
+            }
+        });
+    }
+}
+
+/// The run a message is part of. Idle comes when it is over.
+fn run_of(message: &ToSupervisor) -> Option<u32> {
+    match message {
+        ToSupervisor::Started { run }
+        | ToSupervisor::Log { run, .. }
+        | ToSupervisor::Progress { run, .. }
+        | ToSupervisor::Call { run, .. }
+        | ToSupervisor::Finished { run, .. }
+        | ToSupervisor::Stacks { run, .. } => Some(*run),
+        ToSupervisor::Hello { .. }
+        | ToSupervisor::Ready { .. }
+        | ToSupervisor::InitFailed { .. }
+        | ToSupervisor::Idle { .. }
+        | ToSupervisor::Pong { .. }
+        | ToSupervisor::Goodbye { .. } => None,
+    }
+}
+
+fn known_features(names: &[String]) -> WorkerFeatures {
+    let has = |name: &str| names.iter().any(|known| known == name);
+    WorkerFeatures {
+        log: has(feature::LOG),
+        progress: has(feature::PROGRESS),
+        call: has(feature::CALL),
+        cancel: has(feature::CANCEL),
+        ping: has(feature::PING),
+        drain: has(feature::DRAIN),
+        dump: has(feature::DUMP),
+    }
+}

@@ -1,0 +1,34 @@
+//! The executor: the asynchronous shell around the [`pool`](crate::pool)'s decisions.
+//!
+//! One thread with one small runtime owns every worker's pipes, timers and the pool itself, so that a frame
+//! read from one worker can become a frame written to another without crossing a thread. The shell turns
+//! what it reads into events and effects into system calls; it decides nothing. It knows nothing of queues
+//! or databases: what the rest of the supervisor hears is the [`Observer`].
+
+mod calls;
+mod changes;
+mod clock;
+mod descendants;
+mod effects;
+mod executor_loop;
+mod handle;
+mod head_tail;
+mod link;
+mod logs;
+mod messages;
+mod observer;
+mod reader;
+mod recording;
+mod run;
+mod run_spec;
+mod stderr;
+mod stdin;
+mod thread;
+
+pub use clock::unix_us;
+pub use handle::{Executor, ExecutorHandle, ExecutorSnapshot, WorkerIdentity};
+pub use link::AnnouncedIdentity;
+pub use observer::{CompletedRun, ExecutorObserver, RunEvent, RunProgress};
+pub use recording::{RunRecording, TranscriptPolicy};
+pub use run_spec::{RunConfig, RunSpec};
+pub use thread::{ExecutorError, ExecutorOptions, WorkerSpec};

@@ -1,0 +1,319 @@
+//! One worker's life: spawned, read until it ends, reaped.
+//!
+//! Reading never waits for anything but the worker. Frames are read before stderr and before the news of its
+//! death, so that a reply followed by an exit is a reply.
+
+use std::cmp::Ordering;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use futures_util::future::OptionFuture;
+use muster_protocol::ToSupervisor;
+use muster_protocol::codec::Decoded;
+use muster_protocol::wire::{Incoming, WireDecoder, WireError};
+use rustix::io::Errno;
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe;
+use tokio::time::Instant;
+
+use super::executor_loop::ExecutorLoop;
+use super::link::WorkerLink;
+use super::stderr::StderrLines;
+use crate::pool::{ProcessExit, ProtocolViolation, WorkerEvent};
+use crate::process::{ExitWatch, PIPE_BYTES, SpawnedChild, abandon};
+
+/// So many lines that belong to no run are shown of a worker between two runs.
+const LINES_OUTSIDE_MAX: u32 = 100;
+/// One read takes so much at most.
+const READ_BYTES: usize = 64 * 1024;
+/// After the end of the process, how long its stderr may be held open by what it left behind.
+const STDERR_AFTER_EXIT: Duration = Duration::from_millis(50);
+/// A worker that ends its stdout must end itself within this.
+const EXIT_AFTER_STDOUT: Duration = Duration::from_secs(1);
+
+/// Starts the process and stays with it to its end.
+pub(super) async fn run_worker(engine: Rc<ExecutorLoop>, link: Rc<WorkerLink>) {
+    let spec = Arc::clone(&link.spec);
+    match engine.spawner.spawn(Arc::clone(&spec.launch)).await.and_then(|child| adopt(&engine, &link, child))
+    {
+        Ok((reader, stdout, watch)) => {
+            engine.worker(link.id, WorkerEvent::Spawned { pid: link.process_id().unwrap_or_default() });
+            reader.read_to_the_end(stdout, watch).await;
+        }
+        Err(error) => {
+            let program = spec.launch.program.display();
+            let message = format!("cannot start {program}: {error}; {}", fix_for(&error));
+            engine.worker(link.id, WorkerEvent::SpawnFailed { message });
+        }
+    }
+    engine.state.borrow_mut().links.remove(&link.id);
+}
+
+/// What to do about a process that cannot be started.
+fn fix_for(error: &io::Error) -> &'static str {
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE | Errno::NFILE) => "raise `ulimit -n` or lower max_workers",
+        Some(Errno::AGAIN | Errno::NOMEM) => "raise the limits on processes and memory, or lower max_workers",
+        _ => "check worker_command",
+    }
+}
+
+fn adopt(
+    engine: &Rc<ExecutorLoop>,
+    link: &Rc<WorkerLink>,
+    child: SpawnedChild,
+) -> io::Result<(WorkerReader, pipe::Receiver, ExitWatch)> {
+    let group = child.group;
+    let adopted = (|| {
+        let watch = ExitWatch::new(group, child.pidfd)?;
+        let stdin = pipe::Sender::from_owned_fd(child.stdin)?;
+        let stdout = pipe::Receiver::from_owned_fd(child.stdout)?;
+        let stderr = pipe::Receiver::from_owned_fd(child.stderr)?;
+        Ok((watch, stdin, stdout, stderr))
+    })();
+    let (watch, stdin, stdout, stderr) = adopted.inspect_err(|_: &io::Error| abandon(group))?;
+    if let Some(orphaned_workers) = &mut engine.state.borrow_mut().orphaned_workers
+        && let Err(error) = orphaned_workers.remember(&child.family)
+    {
+        tracing::warn!(%error, "worker not recorded");
+    }
+    link.outgoing.borrow_mut().open(stdin);
+    link.spawned(child.family);
+    let reader = WorkerReader {
+        engine: Rc::clone(engine),
+        link: Rc::clone(link),
+        decoder: WireDecoder::new(),
+        input: BytesMut::with_capacity(READ_BYTES),
+        frames_end: None,
+        stderr,
+        stderr_open: true,
+        lines: StderrLines::default(),
+        scratch: vec![0; READ_BYTES].into_boxed_slice(),
+        unknown_messages: 0,
+        lines_outside: 0,
+    };
+    Ok((reader, stdout, watch))
+}
+
+/// Reads one worker.
+pub(super) struct WorkerReader {
+    pub(super) engine: Rc<ExecutorLoop>,
+    pub(super) link: Rc<WorkerLink>,
+    decoder: WireDecoder,
+    input: BytesMut,
+    /// Why no more frames are read, once that is so.
+    frames_end: Option<FramesEnd>,
+    stderr: pipe::Receiver,
+    stderr_open: bool,
+    pub(super) lines: StderrLines,
+    scratch: Box<[u8]>,
+    unknown_messages: u64,
+    /// Lines of stderr since its last run.
+    lines_outside: u32,
+}
+
+/// Why a worker's frames are not read any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FramesEnd {
+    /// It broke the protocol; what it still writes is read and thrown away.
+    Broken,
+    /// It closed its stdout.
+    Closed,
+}
+
+impl WorkerReader {
+    async fn read_to_the_end(mut self, mut stdout: pipe::Receiver, watch: ExitWatch) {
+        let mut must_end_at = None;
+        loop {
+            let closed = self.frames_end == Some(FramesEnd::Closed);
+            if closed {
+                must_end_at.get_or_insert_with(|| Instant::now() + EXIT_AFTER_STDOUT);
+            }
+            tokio::select! {
+                biased;
+                // First, because what it left behind may write for ever; what itself wrote is read after it.
+                () = watch.ended() => break,
+                read = stdout.read_buf(&mut self.input), if !closed => self.took_stdout(read.unwrap_or(0)),
+                read = self.stderr.read(&mut self.scratch), if self.stderr_open => {
+                    self.took_stderr(read.unwrap_or(0));
+                    // A pipe that is always full would otherwise keep the thread from everybody else.
+                    tokio::task::yield_now().await;
+                }
+                Some(()) = OptionFuture::from(must_end_at.map(tokio::time::sleep_until)) => {
+                    self.violated("the worker closed its stdout and went on".to_owned());
+                    watch.ended().await;
+                    break;
+                }
+            }
+        }
+        self.drain_stdout(&stdout);
+        self.reap(watch).await;
+    }
+
+    /// The process has ended: takes what it left, ends what it left behind, tells how it ended.
+    async fn reap(mut self, watch: ExitWatch) {
+        // The dead leader still holds its number, so the group is its own; whoever is left in it goes now.
+        self.link.kill();
+        self.end_descendants().await;
+        self.link.reaping();
+        let _ = tokio::time::timeout(STDERR_AFTER_EXIT, self.read_stderr_to_its_end()).await;
+        self.end_stderr_line();
+        self.link.outgoing.borrow_mut().close();
+        let secrets = self.link.secrets();
+        let stderr_tail = self.lines.tail().iter().map(|line| secrets.mask(line).into_owned()).collect();
+        let exit = ProcessExit { status: watch.reap(), stderr_tail };
+        tracing::debug!(worker = %self.link.id, status = %exit.status, "worker ended");
+        self.engine.worker(self.link.id, WorkerEvent::Exited(exit));
+    }
+
+    fn took_stdout(&mut self, read: usize) {
+        if read == 0 {
+            if !self.input.is_empty() && self.frames_end.is_none() {
+                let left = self.input.len();
+                tracing::warn!(worker = %self.link.id, left, "worker's stdout ended inside a frame");
+            }
+            self.frames_end = Some(FramesEnd::Closed);
+            return;
+        }
+        self.take_frames();
+        if self.input.is_empty() && self.input.capacity() < READ_BYTES {
+            // All of it was handed out: take a fresh buffer instead of creeping through reallocations.
+            self.input = BytesMut::with_capacity(READ_BYTES);
+        }
+    }
+
+    fn take_frames(&mut self) {
+        while self.frames_end.is_none() {
+            match self.decoder.next::<ToSupervisor>(&mut self.input) {
+                Ok(Some(Incoming::Message(Decoded::Message(message)))) => {
+                    if let Some(spelling) = self.decoder.spelling() {
+                        self.link.set_spelling(spelling);
+                    }
+                    let more_follows = !self.input.is_empty();
+                    self.on_message(message, more_follows);
+                }
+                Ok(Some(Incoming::Message(Decoded::Unknown { name }))) => self.skip(&name),
+                Ok(Some(Incoming::Preamble(text))) => {
+                    tracing::info!(worker = %self.link.id, text, "worker printed before Hello");
+                }
+                Ok(None) => return,
+                Err(error) => self.broke(&error),
+            }
+        }
+        self.input.clear();
+    }
+
+    fn skip(&mut self, name: &str) {
+        self.unknown_messages += 1;
+        if self.unknown_messages == 1 {
+            tracing::info!(worker = %self.link.id, name, "skipping a message of a later protocol version");
+        }
+    }
+
+    fn broke(&mut self, error: &WireError) {
+        if error.is_pollution() {
+            let message =
+                format!("{error}; stdout carries frames only: print to stderr, or let the SDK redirect it");
+            self.report(ProtocolViolation::Polluted { message });
+        } else {
+            self.violated(error.to_string());
+        }
+    }
+
+    fn violated(&mut self, message: String) {
+        self.report(ProtocolViolation::Broken { message });
+    }
+
+    fn report(&mut self, violation: ProtocolViolation) {
+        let shown = format!("{violation:?}");
+        let shown = self.link.secrets().mask(&shown).into_owned();
+        tracing::warn!(worker = %self.link.id, violation = shown, "worker broke the protocol");
+        self.frames_end = Some(FramesEnd::Broken);
+        self.engine.worker(self.link.id, WorkerEvent::Violation(violation));
+    }
+
+    /// Takes all that is in the stdout pipe. All that a dead process wrote is there, whoever else holds the pipe.
+    fn drain_stdout(&mut self, stdout: &pipe::Receiver) {
+        let mut taken = 0;
+        while self.frames_end.is_none() && taken < PIPE_BYTES {
+            let read = read_now(stdout, &mut self.scratch);
+            if read == 0 {
+                return;
+            }
+            taken += read;
+            self.input.extend_from_slice(&self.scratch[..read]);
+            self.take_frames();
+        }
+    }
+
+    /// Takes all that is in the stderr pipe, without waiting: what the run wrote is there. No more than a pipe holds,
+    /// because what is younger was not in it: a child that writes without end must not keep the executor's only thread.
+    pub(super) fn drain_stderr(&mut self) {
+        let mut taken = 0;
+        while self.stderr_open && taken < PIPE_BYTES {
+            let read = read_now(&self.stderr, &mut self.scratch);
+            if read == 0 {
+                return;
+            }
+            taken += read;
+            self.took_stderr(read);
+        }
+    }
+
+    async fn read_stderr_to_its_end(&mut self) {
+        while self.stderr_open {
+            let read = self.stderr.read(&mut self.scratch).await.unwrap_or(0);
+            self.took_stderr(read);
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Takes what was just read into the scratch buffer; nothing is the end.
+    fn took_stderr(&mut self, read: usize) {
+        if read == 0 {
+            self.stderr_open = false;
+        }
+        for line in self.lines.take(&self.scratch[..read], &self.link.secrets()) {
+            self.attribute(line);
+        }
+    }
+
+    /// Ends a line without an end: the run is over, or the process is.
+    pub(super) fn end_stderr_line(&mut self) {
+        if let Some(line) = self.lines.flush() {
+            self.attribute(line);
+        }
+    }
+
+    /// A line belongs to the run the worker holds; between runs it goes to the supervisor's own log, without the
+    /// secrets of any run that was before.
+    fn attribute(&mut self, mut line: String) {
+        let Some((_, attempt)) = self.link.run.get() else {
+            self.link.secrets().mask_in(&mut line);
+            self.lines_outside += 1;
+            match self.lines_outside.cmp(&LINES_OUTSIDE_MAX) {
+                Ordering::Less => {
+                    tracing::info!(worker = %self.link.id, line, "worker wrote to stderr outside of a run");
+                }
+                Ordering::Equal => {
+                    tracing::warn!(worker = %self.link.id, line, "worker goes on writing to stderr outside of a run; no more of it is shown before its next run");
+                }
+                Ordering::Greater => {}
+            }
+            return;
+        };
+        self.lines_outside = 0;
+        if let Some(run) = self.engine.state.borrow_mut().run_mut(attempt) {
+            let line = run.logs.stderr(line);
+            self.engine.observer.logged(attempt, std::slice::from_ref(&line));
+        }
+    }
+}
+
+/// Reads once without waiting, straight from the descriptor: the runtime may not have heard of new bytes yet.
+fn read_now(pipe: &pipe::Receiver, buffer: &mut [u8]) -> usize {
+    rustix::io::retry_on_intr(|| rustix::io::read(pipe, &mut *buffer)).unwrap_or(0)
+}

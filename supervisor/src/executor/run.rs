@@ -1,0 +1,135 @@
+//! What the shell holds of one attempt from its submission to its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use muster_protocol::CallResult;
+use serde::Serialize;
+use serde_json::value::to_raw_value;
+use uuid::Uuid;
+
+use super::changes::PendingChanges;
+use super::clock::unix_us;
+use super::logs::RunLogs;
+use super::observer::{CompletedRun, RunEvent};
+use super::recording::RunRecording;
+use super::run_spec::RunSpec;
+use crate::execution::{Change, Secrets};
+use crate::pool::{RunEnding, RunFinish};
+
+/// The detail of the event that every execution has: written without a detour over a map.
+#[derive(Serialize)]
+struct StartedBy {
+    worker: String,
+    /// Whose state and configuration it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization_id: Option<Uuid>,
+}
+
+/// One attempt in the executor's hands.
+#[derive(Debug)]
+pub(super) struct ExecutorRun {
+    pub(super) order: RunSpec,
+    pub(super) logs: RunLogs,
+    pub(super) changes: PendingChanges,
+    pub(super) calls_in_flight: usize,
+    pub(super) recording: Option<RunRecording>,
+    /// What must not be read of it: its own secrets, and all its worker was given before.
+    pub(super) secrets: Arc<Secrets>,
+    started_at_us: Option<i64>,
+    events: Vec<RunEvent>,
+}
+
+impl ExecutorRun {
+    pub(super) fn new(order: RunSpec) -> Self {
+        Self {
+            logs: RunLogs::new(Arc::clone(&order.secrets)),
+            secrets: Arc::clone(&order.secrets),
+            order,
+            changes: PendingChanges::default(),
+            calls_in_flight: 0,
+            recording: None,
+            started_at_us: None,
+            events: Vec::new(),
+        }
+    }
+
+    /// It is given to a worker that knows these.
+    pub(super) fn mask_by(&mut self, secrets: Arc<Secrets>) {
+        self.logs.mask_by(Arc::clone(&secrets));
+        self.secrets = secrets;
+    }
+
+    /// User code is entered. What was needed only to hand the attempt to another worker is let go.
+    pub(super) fn started(&mut self, at_us: i64, worker: impl std::fmt::Display) {
+        self.started_at_us = Some(at_us);
+        self.order.params = muster_protocol::JsonBytes::NONE;
+        self.order.context = muster_protocol::JsonBytes::NONE;
+        let organization_id = self.order.organization_id;
+        self.note_at(at_us, "started", &StartedBy { worker: worker.to_string(), organization_id });
+    }
+
+    /// Remembers a step on the way.
+    pub(super) fn note(&mut self, event: &'static str, detail: serde_json::Value) {
+        self.note_at(unix_us(), event, &detail);
+    }
+
+    fn note_at(&mut self, at_us: i64, event: &'static str, detail: &impl Serialize) {
+        let detail = to_raw_value(detail).ok();
+        self.events.push(RunEvent { at_us, event, detail });
+    }
+
+    /// The end.
+    pub(super) fn complete(self, mut finish: RunFinish) -> CompletedRun {
+        mask(&mut finish.ending, &self.secrets);
+        CompletedRun {
+            started_at_us: self.started_at_us,
+            finished_at_us: self.finished_at(finish.duration),
+            logs: self.logs.into_lines(),
+            organization_id: self.order.organization_id,
+            changes: self.changes.into_list(),
+            events: self.events,
+            recording: self.recording,
+            secrets: self.secrets,
+            finish,
+        }
+    }
+
+    /// A started run ended its duration after its start; one that never started ends now.
+    fn finished_at(&self, duration: Option<Duration>) -> i64 {
+        match (self.started_at_us, duration) {
+            (Some(started), Some(duration)) => {
+                started.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX))
+            }
+            (Some(_) | None, _) => unix_us(),
+        }
+    }
+}
+
+/// What people will read of an end holds no secret of the run.
+fn mask(ending: &mut RunEnding, secrets: &Secrets) {
+    if secrets.is_empty() {
+        return;
+    }
+    match ending {
+        RunEnding::Failed { error } => secrets.mask_error(error),
+        RunEnding::TimedOut { message }
+        | RunEnding::Cancelled { message }
+        | RunEnding::Released { reason: message, .. } => secrets.mask_in(message),
+        RunEnding::Succeeded { .. } | RunEnding::Superseded => {}
+    }
+}
+
+/// What a call leads to.
+#[derive(Debug)]
+pub(super) enum CallAnswer {
+    /// The reply is known.
+    Now(CallResult),
+    /// The reply is known, and this change is new.
+    Changed(CallResult, Change),
+    /// The committed state must be read first.
+    ReadState {
+        /// Which key.
+        key: String,
+    },
+}

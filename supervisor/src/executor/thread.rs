@@ -1,0 +1,165 @@
+//! The executor's thread: one small runtime on which everything about the workers happens.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use muster_protocol::{JsonBytes, LogLevel};
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+use tokio_util::sync::CancellationToken;
+
+use super::clock::Clock;
+use super::executor_loop::{ExecutorLoop, ExecutorState, WorkerSpecs};
+use super::handle::{Executor, ExecutorCommand, ExecutorHandle};
+use super::observer::ExecutorObserver;
+use super::recording::TranscriptPolicy;
+use crate::pool::{Pool, PoolConfig, PoolEvent, WorkerEvent};
+use crate::process::{Launch, OrphanedWorkers, Spawner, resident_bytes};
+use crate::vital;
+
+/// How often the memory of running workers is looked at.
+const MEMORY_EVERY: Duration = Duration::from_millis(500);
+
+/// What workers are started with.
+#[derive(Clone, Debug)]
+pub struct WorkerSpec {
+    /// The command.
+    pub launch: Arc<Launch>,
+    /// `{workflows_dir, memory_limit_mb}`.
+    pub welcome_config: JsonBytes,
+    /// The least level worth sending.
+    pub log_level: LogLevel,
+    /// Which executions leave a transcript.
+    pub transcribe: TranscriptPolicy,
+}
+
+/// What a executor needs to start.
+#[derive(Debug)]
+pub struct ExecutorOptions {
+    /// What the pool decides by.
+    pub pool: PoolConfig,
+    /// What its workers are started with.
+    pub spec: WorkerSpec,
+    /// Where process groups are recorded, if they are.
+    pub orphaned_workers: Option<OrphanedWorkers>,
+}
+
+/// The executor cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecutorError {
+    /// The system refuses a thread or a descriptor.
+    #[error("the executor's thread cannot start: {0}; raise the limits on threads and open files")]
+    Thread(#[from] io::Error),
+}
+
+impl Executor {
+    /// Starts the thread and, on it, the pool. Answers that wait for a database are awaited on the runtime
+    /// this is called in.
+    ///
+    /// # Errors
+    /// When the system refuses a thread or a descriptor.
+    pub fn start(
+        options: ExecutorOptions,
+        observer: Arc<dyn ExecutorObserver>,
+    ) -> Result<Self, ExecutorError> {
+        let spawner = Spawner::start()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        let (commands, received) = mpsc::unbounded_channel();
+        let ended = CancellationToken::new();
+        let end = ended.clone().drop_guard();
+        let background = tokio::runtime::Handle::current();
+        std::thread::Builder::new().name("executor".to_owned()).spawn(move || {
+            let work = LocalSet::new();
+            work.block_on(&runtime, async move {
+                let clock = Clock::start();
+                let state = ExecutorState {
+                    memory_limited: options.pool.memory_limit_bytes > 0,
+                    pool: Pool::new(options.pool, clock.now()),
+                    links: BTreeMap::new(),
+                    runs: HashMap::new(),
+                    specs: WorkerSpecs::new(options.spec),
+                    orphaned_workers: options.orphaned_workers,
+                };
+                let engine = ExecutorLoop::new(state, clock, observer, spawner, background);
+                // A task among tasks: a command given by an end that was just heard is obeyed in the same turn,
+                // while the root of a runtime is polled only after another look at the descriptors.
+                let served =
+                    tokio::task::spawn_local(vital::serving("executor", serve(engine, received))).await;
+                if let Err(error) = served
+                    && let Ok(panic) = error.try_into_panic()
+                {
+                    std::panic::resume_unwind(panic);
+                }
+            });
+            // Dropped here, or by a panic of this thread: either way nobody waits for it in vain.
+            drop(end);
+        })?;
+        Ok(Self { handle: ExecutorHandle { commands }, ended })
+    }
+}
+
+/// Serves commands until a drain is over.
+async fn serve(engine: Rc<ExecutorLoop>, mut commands: mpsc::UnboundedReceiver<ExecutorCommand>) {
+    tokio::task::spawn_local(Rc::clone(&engine).keep_time());
+    tokio::task::spawn_local(watch_memory(Rc::clone(&engine)));
+    engine.start();
+    loop {
+        tokio::select! {
+            biased;
+            () = engine.drained.notified() => return,
+            command = commands.recv() => match command {
+                Some(command) => handle_command(&engine, command),
+                None => break,
+            },
+        }
+    }
+    // Every handle is gone: nobody can hear of an end any more.
+    engine.handle(PoolEvent::DrainNow);
+    engine.drained.notified().await;
+}
+
+/// Does what is asked.
+fn handle_command(engine: &Rc<ExecutorLoop>, command: ExecutorCommand) {
+    match command {
+        ExecutorCommand::Submit(order) => engine.submit(*order),
+        ExecutorCommand::Cancel { attempt, reason, message } => {
+            engine.handle(PoolEvent::Cancel { attempt, reason, message })
+        }
+        ExecutorCommand::Resize { min_workers, max_workers } => {
+            engine.handle(PoolEvent::Resize { min_workers, max_workers })
+        }
+        ExecutorCommand::Recycle(worker) => engine.handle(PoolEvent::Recycle(worker)),
+        ExecutorCommand::RecycleAll => engine.handle(PoolEvent::RecycleAll),
+        ExecutorCommand::Reload { spec, config } => engine.reload(spec, config),
+        ExecutorCommand::Drain { grace } => engine.handle(PoolEvent::Drain { grace }),
+        ExecutorCommand::Halt => engine.handle(PoolEvent::Halt),
+        ExecutorCommand::DrainNow => engine.handle(PoolEvent::DrainNow),
+        ExecutorCommand::Snapshot(answer) => {
+            let _ = answer.send(engine.snapshot());
+        }
+    }
+}
+
+/// Looks at the memory of the workers that run something, if there is a limit.
+async fn watch_memory(engine: Rc<ExecutorLoop>) {
+    let mut every = tokio::time::interval(MEMORY_EVERY);
+    loop {
+        every.tick().await;
+        let running: Vec<_> = {
+            let state = engine.state.borrow();
+            if !state.memory_limited {
+                continue;
+            }
+            let running = state.links.values().filter(|link| link.run.get().is_some());
+            running.filter_map(|link| Some((link.id, link.process_id()?))).collect()
+        };
+        for (worker, pid) in running {
+            if let Some(rss_bytes) = resident_bytes(pid) {
+                engine.worker(worker, WorkerEvent::MemorySample { rss_bytes });
+            }
+        }
+    }
+}

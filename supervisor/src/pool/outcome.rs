@@ -1,0 +1,261 @@
+//! How a run ended, decided from the evidence in this order: a complete Finished, our own reason for the
+//! kill, a violation on the wire, the exit status. Pure functions, total over every combination.
+
+use std::time::Duration;
+
+use muster_protocol::limits::{CRASH_MESSAGE_MAX_BYTES, CRASH_STDERR_LINES};
+use muster_protocol::{CancelReason, ErrorInfo, RunOutcome, error_type};
+
+use super::config::DEADLINE_TOLERANCE;
+use super::effect::RunEnding;
+use super::event::{ProcessExit, ProtocolViolation};
+use super::run::{EndCause, PoolRun, RunPhase};
+use super::time::PoolTime;
+
+/// What the evidence says.
+#[derive(Debug)]
+pub(super) enum Decided {
+    /// It ended like this.
+    Ends(RunEnding),
+    /// Its worker died before Started: user code was not entered, so another worker may try.
+    NeverStarted {
+        /// What is known about the death.
+        evidence: String,
+    },
+}
+
+/// Decides how a run ended. Takes the outcome out of it, and leaves its time and metrics.
+pub(super) fn decide(run: &mut PoolRun, exit: Option<&ProcessExit>, now: PoolTime) -> Decided {
+    let outcome = run.finished.as_mut().map(|finished| {
+        let nothing = RunOutcome::Cancelled { message: String::new() };
+        (finished.at, std::mem::replace(&mut finished.outcome, nothing))
+    });
+    match (&run.cause, outcome) {
+        (Some(EndCause::Cancel { reason, message }), outcome) => {
+            Decided::Ends(after_cancel(*reason, message, outcome.map(|(_, outcome)| outcome), run))
+        }
+        (
+            Some(EndCause::Memory { .. } | EndCause::Violation(_) | EndCause::NotStarted | EndCause::Stayed)
+            | None,
+            Some((at, outcome)),
+        ) => Decided::Ends(as_reported(outcome, at, run)),
+        (cause, None) => {
+            let ending = match cause {
+                Some(EndCause::Memory { rss_bytes }) => out_of_memory(*rss_bytes),
+                Some(EndCause::Violation(violation)) => violated(violation),
+                Some(EndCause::NotStarted | EndCause::Stayed | EndCause::Cancel { .. }) | None => {
+                    failed(error_type::WORKER_CRASHED, crash_message(run, exit, now))
+                }
+            };
+            if run.started_at.is_some() {
+                return Decided::Ends(ending);
+            }
+            let evidence = match ending {
+                RunEnding::Failed { error } => error.message,
+                RunEnding::Succeeded { .. }
+                | RunEnding::TimedOut { .. }
+                | RunEnding::Cancelled { .. }
+                | RunEnding::Released { .. }
+                | RunEnding::Superseded => String::new(),
+            };
+            Decided::NeverStarted { evidence }
+        }
+    }
+}
+
+/// The first Cancel reason written decides; only a shutdown keeps what the run still gave.
+fn after_cancel(
+    reason: CancelReason,
+    message: &str,
+    outcome: Option<RunOutcome>,
+    run: &PoolRun,
+) -> RunEnding {
+    match reason {
+        CancelReason::User => RunEnding::Cancelled { message: or_default(message, "cancelled") },
+        CancelReason::Timeout => RunEnding::TimedOut { message: format!("{message}; {}", how_it_ended(run)) },
+        CancelReason::LeaseLost => RunEnding::Superseded,
+        CancelReason::Shutdown => match outcome {
+            Some(RunOutcome::Succeeded { result }) => RunEnding::Succeeded { result },
+            Some(RunOutcome::Failed { .. } | RunOutcome::Cancelled { .. } | RunOutcome::Rejected { .. })
+            | None => RunEnding::Released {
+                reason: or_default(message, "the supervisor is shutting down"),
+                charged: false,
+            },
+        },
+    }
+}
+
+/// The worker's own word, when we did not ask it to end.
+fn as_reported(outcome: RunOutcome, at: PoolTime, run: &PoolRun) -> RunEnding {
+    match outcome {
+        RunOutcome::Succeeded { result } => RunEnding::Succeeded { result },
+        RunOutcome::Failed { error } => RunEnding::Failed { error: with_final_kind(error) },
+        RunOutcome::Rejected { reason } => failed(error_type::WORKFLOW_NOT_FOUND, reason),
+        RunOutcome::Cancelled { message } if is_past_deadline(run, at) => {
+            let message = or_default(&message, "it ended by itself");
+            RunEnding::TimedOut {
+                message: format!("{}; {message}", describe_timeout(run.assignment.timeout)),
+            }
+        }
+        RunOutcome::Cancelled { message } => failed(
+            error_type::EXECUTION_ERROR,
+            format!("the worker reported a cancellation that nobody had asked for: {message}"),
+        ),
+    }
+}
+
+/// The worker's clock for the run starts a moment before ours, so "at the deadline" has a tolerance.
+fn is_past_deadline(run: &PoolRun, at: PoolTime) -> bool {
+    match (run.duration(at), run.assignment.timeout) {
+        (Some(duration), Some(timeout)) => duration + DEADLINE_TOLERANCE.min(timeout / 10) >= timeout,
+        (None, Some(_)) | (Some(_) | None, None) => false,
+    }
+}
+
+/// A user's own error that bears one of our names is told from ours. Three of our names are raised by the SDK
+/// on our behalf and stay.
+fn with_final_kind(mut error: ErrorInfo) -> ErrorInfo {
+    let is_from_sdk = [error_type::RESULT_TOO_LARGE, error_type::INVALID_RESULT, error_type::OUT_OF_MEMORY]
+        .contains(&error.kind.as_str());
+    if error.kind.is_empty() {
+        error_type::EXECUTION_ERROR.clone_into(&mut error.kind);
+    } else if !is_from_sdk && error_type::RESERVED.contains(&error.kind.as_str()) {
+        error.kind.insert_str(0, "User.");
+    }
+    error
+}
+
+/// What a reason makes of an attempt whose code was never entered.
+pub(super) fn unrun_ending(reason: CancelReason, message: &str) -> RunEnding {
+    match reason {
+        CancelReason::User => {
+            RunEnding::Cancelled { message: or_default(message, "cancelled before it ran") }
+        }
+        CancelReason::Timeout => {
+            RunEnding::TimedOut { message: or_default(message, "out of time before it ran") }
+        }
+        CancelReason::LeaseLost => RunEnding::Superseded,
+        CancelReason::Shutdown => RunEnding::Released {
+            reason: or_default(message, "the supervisor is shutting down"),
+            charged: false,
+        },
+    }
+}
+
+/// The end of an attempt that kills worker after worker.
+pub(super) fn never_entered(deaths: u8, evidence: &str) -> RunEnding {
+    let message = format!(
+        "{deaths} workers in a row ended with this execution before they entered the workflow; the last: \
+         {evidence}"
+    );
+    failed(error_type::WORKER_CRASHED, cut(message))
+}
+
+fn violated(violation: &ProtocolViolation) -> RunEnding {
+    match violation {
+        ProtocolViolation::Polluted { message } => failed(error_type::STDOUT_POLLUTED, message.clone()),
+        ProtocolViolation::Broken { message } => failed(error_type::PROTOCOL_VIOLATION, message.clone()),
+    }
+}
+
+fn out_of_memory(rss_bytes: u64) -> RunEnding {
+    let mebibytes = rss_bytes / (1024 * 1024);
+    failed(
+        error_type::OUT_OF_MEMORY,
+        format!(
+            "the worker had {mebibytes} MiB resident, above 1.5 times max_worker_memory_mb, and was killed"
+        ),
+    )
+}
+
+fn failed(kind: &str, message: String) -> RunEnding {
+    RunEnding::Failed { error: ErrorInfo::new(kind, message) }
+}
+
+/// What is known about a process that ended without a Finished.
+fn crash_message(run: &PoolRun, exit: Option<&ProcessExit>, now: PoolTime) -> String {
+    let status = exit.map_or_else(|| "no known status".to_owned(), |exit| exit.status.to_string());
+    let (doing, since) = match run.started_at {
+        Some(started_at) => ("in the workflow", started_at),
+        None => ("with an Execute it had not answered with Started", run.sent_at),
+    };
+    let mut message =
+        format!("the worker ended with {status} after {:.3} s {doing}", now.since(since).as_secs_f64());
+    match &run.cause {
+        Some(EndCause::NotStarted) => message.push_str("; it was killed for not saying Started in time"),
+        Some(EndCause::Stayed) => message.push_str("; it was killed for staying after its Goodbye"),
+        Some(EndCause::Cancel { .. } | EndCause::Memory { .. } | EndCause::Violation(_)) | None => {}
+    }
+    if let Some(reason) = &run.goodbye {
+        message.push_str("; it had said Goodbye: ");
+        message.push_str(reason);
+    }
+    if let Some(exit) = exit {
+        message.push_str(&stderr_quote(&exit.stderr_tail));
+    }
+    cut(message)
+}
+
+/// The last lines of stderr, as the end of a sentence; the oldest go first when there is too much.
+pub(super) fn stderr_quote(stderr_tail: &[String]) -> String {
+    let lines = &stderr_tail[stderr_tail.len().saturating_sub(CRASH_STDERR_LINES)..];
+    if lines.is_empty() {
+        return "; nothing on stderr".to_owned();
+    }
+    // Room for the sentence before the quote.
+    let room = CRASH_MESSAGE_MAX_BYTES - 512;
+    let mut quote = lines.join("\n");
+    if quote.len() > room {
+        let cut_at = (quote.len() - room..=quote.len()).find(|at| quote.is_char_boundary(*at));
+        quote = format!("…{}", &quote[cut_at.unwrap_or(quote.len())..]);
+    }
+    format!("; last lines on stderr:\n{quote}")
+}
+
+fn cut(mut message: String) -> String {
+    if message.len() > CRASH_MESSAGE_MAX_BYTES {
+        let room = CRASH_MESSAGE_MAX_BYTES - '…'.len_utf8();
+        let at = (0..=room).rev().find(|at| message.is_char_boundary(*at)).unwrap_or(0);
+        message.truncate(at);
+        message.push('…');
+    }
+    message
+}
+
+/// The first half of a timeout's message.
+pub(super) fn describe_timeout(timeout: Option<Duration>) -> String {
+    format!("timed out after {} s", timeout.unwrap_or_default().as_secs_f64())
+}
+
+/// The second half: what it took to end it.
+fn how_it_ended(run: &PoolRun) -> &'static str {
+    match run.phase {
+        RunPhase::Sent | RunPhase::Started | RunPhase::Finished | RunPhase::Cancelling { .. } => {
+            "it ended when it was asked to"
+        }
+        RunPhase::Departing => "it left",
+        RunPhase::Terminating => "it was ended by SIGTERM",
+        RunPhase::Killing => "it ignored SIGTERM and was killed",
+    }
+}
+
+fn or_default(message: &str, default: &str) -> String {
+    if message.is_empty() { default.to_owned() } else { message.to_owned() }
+}
+
+/// The end of what waits when a batch gives up starting workers.
+pub(super) fn gave_up(consecutive: u32, last_message: Option<&str>) -> RunEnding {
+    let last_message = last_message.unwrap_or("unknown");
+    let message =
+        format!("no worker could be started, {consecutive} times in a row; the last: {last_message}");
+    failed(error_type::WORKER_INIT_FAILED, cut(message))
+}
+
+/// The end of what waits when a service has had no worker for too long.
+pub(super) fn no_worker(last_message: Option<&str>) -> RunEnding {
+    let last_message = last_message.unwrap_or("unknown");
+    RunEnding::Released {
+        reason: cut(format!("no worker can be started here; the last: {last_message}")),
+        charged: false,
+    }
+}

@@ -1,0 +1,169 @@
+//! All that one worker ever started, as far as a plain process can tell: found, and ended for certain.
+//!
+//! These functions read /proc and wait, so they are called where waiting holds up nobody.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use super::ProcessGroup;
+use super::descendants::{ObservedProcess, ProcessTable};
+use super::mark::WorkerMark;
+use super::spawn_counter::{SpawnCounter, SpawnOrder};
+
+/// More births than this since a run began are not looked at one by one.
+const PROBED_MAX: u32 = 64;
+/// How far up parents are followed.
+const ANCESTORS_MAX: usize = 64;
+/// What a run has asked to end may take so long to do so before it counts as left.
+const ENDING_BY_ITSELF: Duration = Duration::from_millis(20);
+/// How long what is killed may take to be gone. Longer takes only what hangs in the kernel.
+const GONE_WITHIN: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// A worker's process and all that descends from it.
+#[derive(Clone, Debug)]
+pub struct ProcessTree {
+    root: ProcessGroup,
+    mark: WorkerMark,
+    /// When the worker started: nobody older belongs to it.
+    started: u64,
+}
+
+impl ProcessTree {
+    /// The family of a worker that was started with this mark. Its leader must not be reaped.
+    pub(super) fn of(root: ProcessGroup, mark: WorkerMark) -> Self {
+        let started = ObservedProcess::read(root.id()).map_or(0, |seen| seen.started);
+        Self { root, mark, started }
+    }
+
+    /// The group the worker leads.
+    pub fn group(&self) -> ProcessGroup {
+        self.root
+    }
+
+    /// Its mark.
+    pub(super) fn mark(&self) -> &WorkerMark {
+        &self.mark
+    }
+
+    /// All who live, without the worker itself.
+    pub fn members(&self) -> Vec<ObservedProcess> {
+        let known = |seen: &ObservedProcess| seen.started >= self.started && self.mark.is_on(seen.pid);
+        let mut found = ProcessTable::read().descendants_of(self.root.id(), known);
+        found.retain(|seen| !seen.is_dead && seen.started >= self.started);
+        found
+    }
+
+    /// Ends all who were born after a moment, whatever their parents did since. Gives those that had to be ended.
+    pub fn end_born_since(&self, since: Option<SpawnOrder>) -> Vec<ObservedProcess> {
+        let births = SpawnCounter::open();
+        let patience = Instant::now() + ENDING_BY_ITSELF;
+        let mut left = self.born_since(since, &births);
+        while !left.is_empty() && Instant::now() < patience {
+            std::thread::sleep(LOOK_EVERY);
+            left = self.born_since(since, &births);
+        }
+        end(left, || self.born_since(since, &births))
+    }
+
+    /// Ends all but the worker itself, and those of an earlier look, who may have lost what binds them to it since.
+    pub fn end_all(&self, known: Vec<ObservedProcess>) -> Vec<ObservedProcess> {
+        let mut members = self.members();
+        let others = known.into_iter().filter(lives);
+        let others: Vec<ObservedProcess> =
+            others.filter(|seen| !members.iter().any(|it| it.pid == seen.pid)).collect();
+        members.extend(others);
+        end(members, || self.members())
+    }
+
+    fn born_since(&self, since: Option<SpawnOrder>, births: &SpawnCounter) -> Vec<ObservedProcess> {
+        let (Some(since), Some(now)) = (since, births.last()) else { return self.members() };
+        match since.until(now, PROBED_MAX) {
+            Some(numbers) => numbers.filter_map(|number| self.probe(number)).collect(),
+            None => {
+                let mut members = self.members();
+                members.retain(|seen| since.is_before(seen.pid, now));
+                members
+            }
+        }
+    }
+
+    /// The member with this number, if it is one. Threads have numbers too, and are nobody.
+    fn probe(&self, number: u32) -> Option<ObservedProcess> {
+        let seen =
+            ObservedProcess::read(number).filter(|seen| !seen.is_dead && seen.started >= self.started)?;
+        let is_process = pid(number).is_some_and(|pid| pidfd_open(pid, PidfdFlags::empty()).is_ok());
+        (is_process && self.is_member(&seen)).then_some(seen)
+    }
+
+    fn is_member(&self, seen: &ObservedProcess) -> bool {
+        let root = self.root.id();
+        if seen.pid == root {
+            return false;
+        }
+        if seen.group == root || self.mark.is_on(seen.pid) {
+            return true;
+        }
+        let mut parent = seen.parent;
+        for _ in 0..ANCESTORS_MAX {
+            if parent == root {
+                return true;
+            }
+            let Some(next) = ObservedProcess::read(parent).filter(|next| next.started >= self.started) else {
+                return false;
+            };
+            if self.mark.is_on(parent) {
+                return true;
+            }
+            parent = next.parent;
+        }
+        false
+    }
+}
+
+/// Kills these, and whoever is found by looking again, until nobody is. What a killed process had started before it
+/// was killed is found by the next look.
+fn end(first: Vec<ObservedProcess>, look_again: impl Fn() -> Vec<ObservedProcess>) -> Vec<ObservedProcess> {
+    let deadline = Instant::now() + GONE_WITHIN;
+    let (mut ended, mut living) = (Vec::new(), first);
+    while !living.is_empty() {
+        for seen in living {
+            kill(&seen);
+            if !ended.contains(&seen) {
+                ended.push(seen);
+            }
+        }
+        if Instant::now() >= deadline {
+            tracing::warn!(processes = ended.len(), "killed processes of a worker are not gone yet");
+            break;
+        }
+        living = look_again();
+        living.extend(ended.iter().filter(|seen| lives(seen)).cloned());
+        living.dedup_by_key(|seen| seen.pid);
+        if !living.is_empty() {
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+    ended
+}
+
+/// Kills the process that was seen, and no other: a number that was given to another process since is noticed after
+/// the descriptor holds on to whoever has it.
+pub(super) fn kill(seen: &ObservedProcess) {
+    let Some(pid) = pid(seen.pid) else { return };
+    let Ok(descriptor) = pidfd_open(pid, PidfdFlags::empty()) else { return };
+    if lives(seen) {
+        // One that ended by itself is what was wanted.
+        let _ = pidfd_send_signal(&descriptor, Signal::KILL);
+    }
+}
+
+/// True while the very process that was seen lives.
+fn lives(seen: &ObservedProcess) -> bool {
+    ObservedProcess::read(seen.pid).is_some_and(|now| now.started == seen.started && !now.is_dead)
+}
+
+fn pid(number: u32) -> Option<Pid> {
+    i32::try_from(number).ok().and_then(Pid::from_raw)
+}
