@@ -3,7 +3,7 @@
 
 import { writeSync } from "node:fs";
 import { format } from "node:util";
-import { LateLog, owner } from "./owner.js";
+import { owner } from "./owner.js";
 import { Run } from "./run.js";
 import { show } from "./values.js";
 
@@ -18,9 +18,8 @@ function formatted(values) {
   }
 }
 
-/** `post` reaches the main thread. */
-export function captureConsole(post) {
-  const nobody = nobodysLog(post);
+/** `nobody` is the log of code without an owner. */
+export function captureConsole(nobody) {
   for (const [method, level] of Object.entries(LEVELS)) {
     const plain = (...values) => {
       const message = method === "trace" ? `${formatted(values)}\n${new Error().stack.split("\n").slice(2).join("\n")}` : formatted(values);
@@ -34,14 +33,12 @@ export function captureConsole(post) {
  * A thread's stdout goes through the main thread, later; the stream here must not. In the main thread of a
  * debugged run fd 1 is for the result, so prints go to fd 2.
  */
-export function captureStreams(post, inProcess) {
-  captureStream(process.stdout, inProcess ? 2 : 1, nobodysLog(post));
-  captureStream(process.stderr, 2, nobodysLog(post));
+export function captureStreams(nobody, inProcess) {
+  captureStream(process.stdout, inProcess ? 2 : 1, nobody);
+  captureStream(process.stderr, 2, nobody);
 }
 
-const nobodysLog = (post) => new LateLog(post, 0, "code of no execution");
-
-/** @param {NodeJS.WriteStream} stream @param {number} fd @param {LateLog} nobody */
+/** @param {NodeJS.WriteStream} stream @param {number} fd @param {import("./owner.js").LateLog} nobody */
 function captureStream(stream, fd, nobody) {
   /** @param {any} chunk @param {any} [encoding] may be the callback @param {() => void} [done] */
   stream.write = (chunk, encoding, done) => {

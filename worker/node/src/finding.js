@@ -10,11 +10,18 @@ export const registered = globalThis[Symbol.for("muster-worker.workflows")];
 /** What inline code registered, by its text. */
 const remembered = new Map();
 
-/** The function a job means, with what was registered beside it. */
-export async function find({ workflow, job }) {
+/** The files that runs had loaded. */
+const loaded = new Set();
+
+/** The function a job means, with what was registered beside it. `onLoaded` is called when a file was loaded for it. */
+export async function find({ workflow, job }, onLoaded) {
   if (job.kind === "registered") return registered.get(workflow);
   if (job.kind === "inline") return findInline(workflow, job.code);
   const module = await import(pathToFileURL(job.file).href);
+  if (!loaded.has(job.file)) {
+    loaded.add(job.file);
+    onLoaded();
+  }
   if (job.function) return named(module, job);
   if (typeof module.default === "function") return { run: module.default };
   return single([...registered.values()].filter((one) => one.where.startsWith(`${job.file}:`)), job.file);

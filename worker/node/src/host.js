@@ -10,6 +10,9 @@ const TERMINATE_MS = 300;
 /** Modules cannot be unloaded in Node, so a thread that holds so many of inline code is replaced. */
 const INLINE_MODULES_MAX = 500;
 
+/** The thread cannot be made what it was, and has not entered user code: the execution is for another one. */
+const UNFIT = {};
+
 /** A mistake in the workflows folder that no execution can be run beside. */
 export class LoadError extends Error {
   constructor(info) {
@@ -154,10 +157,19 @@ export class Host {
   }
 
   /** Runs one execution. Resolves with its outcome, or with `died` when the thread ended under it. */
-  execute(execution, onMessage) {
+  async execute(execution, onMessage) {
+    for (;;) {
+      const ended = await this.#execute(execution, onMessage);
+      if (ended !== UNFIT) return ended;
+      await this.restart();
+    }
+  }
+
+  #execute(execution, onMessage) {
     return new Promise((resolve) => {
       this.#onMessage = (message) => {
         if (message.run !== undefined && message.run !== execution.run) return;
+        if (message.type === "unfit") return resolve(UNFIT);
         if (message.type !== "finished") return onMessage(message);
         this.worn ??= message.worn;
         resolve({ outcome: message.outcome });

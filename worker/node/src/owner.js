@@ -17,11 +17,11 @@ export class LateLog {
   #sinceMs = -Infinity;
   #records = 0;
 
-  /** `run` is the number of the run that ended, or 0; `about` says in words whose records these are. */
-  constructor(post, run, about) {
+  /** `run` is the number of the run that ended; or 0, and `about` says in words whose records these are. */
+  constructor(post, run, about = "") {
     this.#post = post;
     this.#run = run;
-    this.#about = about;
+    this.#about = about === "" ? "" : `${about}: `;
   }
 
   log(level, logger, message, fields) {
@@ -30,7 +30,7 @@ export class LateLog {
     this.#records += 1;
     if (this.#records > LATE_RECORDS_MAX) return;
     const last = this.#records === LATE_RECORDS_MAX ? " (more of its records are dropped for a minute)" : "";
-    const record = { timestamp_us: timeMs * 1000, level, logger, message: `${this.#about}: ${message}${last}`, fields };
+    const record = { timestamp_us: timeMs * 1000, level, logger, message: `${this.#about}${message}${last}`, fields };
     this.#post({ type: "late", late: this.#run, record });
   }
 }

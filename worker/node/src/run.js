@@ -11,6 +11,8 @@ export class Run {
   closed = false;
   looked = false;
   controller = new AbortController();
+  /** Threads that its code started and that have not ended. */
+  threads = new Set();
   #post;
   #waiting = new Map();
   #queue = [];
@@ -33,6 +35,10 @@ export class Run {
 
   /** Tells how it ended; the first outcome stands. `worn` says why the thread is not to run another one. */
   finish(outcome, worn = null) {
+    if (this.threads.size > 0 && !this.closed) {
+      worn ??= "a thread that the execution started runs on";
+      this.log("Warn", "muster-worker", `${worn}, so the worker's own thread is replaced, and that one ended with it`, "");
+    }
     this.post({ type: "finished", outcome, worn });
     this.closed = true;
     for (const one of this.#queue.splice(0)) one.reject(ended());
@@ -45,7 +51,7 @@ export class Run {
 
   /** The log of what this run left behind. */
   #lateLog() {
-    this.#late ??= new LateLog(this.#post, this.number, `after the end of execution ${this.execute.executionId}`);
+    this.#late ??= new LateLog(this.#post, this.number);
     return this.#late;
   }
 

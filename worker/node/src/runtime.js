@@ -3,30 +3,41 @@
 import { pathToFileURL } from "node:url";
 import { captureConsole, captureStreams, writeAll } from "./capture.js";
 import { contextOf } from "./context.js";
+import { guardDescriptors } from "./descriptors.js";
 import { find, registered } from "./finding.js";
 import { prepareModules } from "./hooks.js";
 import { describe, outcomeOf, readParams, toJson } from "./outcome.js";
-import { LoadedFile, owner } from "./owner.js";
+import { LateLog, LoadedFile, owner } from "./owner.js";
+import { Pristine } from "./pristine.js";
 import { Run } from "./run.js";
 import { watchStrays } from "./strays.js";
 import { read, show } from "./values.js";
 
 let flags;
+let nobody;
 let post;
 let current = null;
+/** Null under a debugger, where there is one run only. */
+let pristine = null;
 
 /** Attends to the main thread's messages from here on. */
 export async function start(port, data) {
   flags = new Int32Array(data.flags);
-  post = (message) => port.postMessage(message);
-  captureStreams(post, data.inProcess);
-  captureConsole(post);
-  if (!data.inProcess) watchStrays(post);
+  const send = port.postMessage.bind(port);
+  post = (message) => send(message);
+  nobody = new LateLog(post, 0, "code of no execution");
+  captureStreams(nobody, data.inProcess);
+  captureConsole(nobody);
+  if (!data.inProcess) watchStrays(post, nobody);
   if (data.conformance) {
     const { definitions } = await import("./conformance.js");
     for (const [name, run] of definitions(post)) registered.set(name, { name, run, where: "muster-worker" });
   }
   if (data.root) prepareModules(data.root);
+  if (!data.inProcess) {
+    guardDescriptors();
+    pristine = new Pristine();
+  }
   port.on("message", heed);
 }
 
@@ -55,11 +66,16 @@ async function load(files) {
       writeAll(2, `${file} cannot be loaded: ${show(error)}\n`);
     }
   }
+  pristine?.accept();
   const names = [...registered.values()].map(({ name, where }) => ({ name, where }));
   post({ type: "loaded", names, broken });
 }
 
 async function execute(message) {
+  if (pristine?.putBack() === false) {
+    nobody.log("Warn", "muster-worker", "what an execution changed cannot be put back, so the worker's thread is replaced", "");
+    return post({ type: "unfit", run: message.run });
+  }
   const run = new Run(message, post, flags);
   current = run;
   let outcome;
@@ -74,7 +90,7 @@ async function execute(message) {
 }
 
 async function enter(run) {
-  const { run: workflow, timeoutSeconds } = await find(run.execute);
+  const { run: workflow, timeoutSeconds } = await find(run.execute, () => pristine?.accept());
   if (timeoutSeconds !== undefined) run.post({ type: "limit", ms: timeoutSeconds * 1000 });
   const params = readParams(run.execute.params);
   return workflow(params, contextOf(run));

@@ -2,7 +2,7 @@
 // the run it belongs to, and to no other.
 
 import { outcomeOf } from "./outcome.js";
-import { LateLog, LoadedFile, owner } from "./owner.js";
+import { LoadedFile, owner } from "./owner.js";
 import { Run } from "./run.js";
 import { show } from "./values.js";
 
@@ -10,12 +10,20 @@ const UNCAUGHT = "uncaughtException";
 const listenerCount = process.listenerCount.bind(process);
 const { nextTick } = process;
 
-/** From here on errors that nobody catches cost their own run only. `post` reaches the main thread. */
-export function watchStrays(post) {
-  const nobody = new LateLog(post, 0, "code of no execution");
+/** From here on errors that nobody catches cost their own run only. `post` reaches the main thread, `nobody` is the log of code without an owner. */
+export function watchStrays(post, nobody) {
   process.on(UNCAUGHT, (error) => onUncaught(error, post, nobody));
+  process.on("worker", (thread) => noteThread(thread));
   keepOwnerInMicrotasks();
   guardExit();
+}
+
+/** A thread that outlives the execution that started it. */
+function noteThread(thread) {
+  const whose = owner.getStore();
+  if (!(whose instanceof Run)) return;
+  whose.threads.add(thread);
+  thread.once("exit", () => whose.threads.delete(thread));
 }
 
 function onUncaught(error, post, nobody) {
@@ -49,10 +57,12 @@ function keepOwnerInMicrotasks() {
 /** Ends the execution that calls it, and nothing for one that has ended or a file that is loaded. */
 function guardExit() {
   const plain = process.exit.bind(process);
-  process.exit = /** @returns {never} */ function exit(code) {
+  /** @type {any} */
+  const guarded = function exit(code) {
     const whose = owner.getStore();
     if (whose instanceof LoadedFile) throw new Error("process.exit was called by a workflow file outside of an execution, so nothing was ended");
     if (whose instanceof Run) whose.mustBeOn();
     return plain(code);
   };
+  process.exit = guarded;
 }

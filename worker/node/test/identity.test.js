@@ -47,7 +47,7 @@ for (const [name, statement] of Object.entries(STRAYS)) {
     const late = [...two.late, ...three.late];
     assert.equal(late.length, 1, JSON.stringify(late));
     assert.equal(late[0][0], one.finished.run);
-    assert.match(late[0][1], new RegExp(`after the end of execution run-${one.finished.run}: an error that nobody caught: .*(stray|ECONNREFUSED)`, "s"));
+    assert.match(late[0][1], /^an error that nobody caught: .*(stray|ECONNREFUSED)/s);
   });
 }
 
@@ -90,7 +90,7 @@ test("logs and prints after the end are never in the next run's log", async () =
     const stderr = worker.stderr;
     const { one, two } = await leave(statement);
     assert.deepEqual([two.result, two.lines, worker.stderr], ["two", [], stderr], statement);
-    assert.deepEqual(two.late, [[one.finished.run, `after the end of execution run-${one.finished.run}: ${message}`]], statement);
+    assert.deepEqual(two.late, [[one.finished.run, message]], statement);
   }
 });
 

@@ -1,0 +1,29 @@
+// The user thread as a run is to find it: before each one, what the last one changed is put back. See the README for
+// what a warm thread keeps.
+
+import { Environment } from "./environment.js";
+import { Intrinsics } from "./intrinsics.js";
+import { Listeners } from "./listeners.js";
+
+export class Pristine {
+  #environment = new Environment();
+  #listeners = new Listeners();
+  #intrinsics = new Intrinsics();
+
+  /** What files of the workflows folder changed while they were loaded stays: they are loaded once. */
+  accept() {
+    this.#environment.accept();
+    this.#intrinsics.accept();
+    this.#listeners.accept();
+  }
+
+  /** Called when a run is about to begin, as what the last one left behind may act until then. False when it cannot be done. */
+  putBack() {
+    this.#environment.putBack();
+    const isBack = this.#intrinsics.putBack();
+    this.#listeners.putBack();
+    if (process.hasUncaughtExceptionCaptureCallback()) process.setUncaughtExceptionCaptureCallback(null);
+    if (process.exitCode !== undefined) process.exitCode = undefined;
+    return isBack;
+  }
+}

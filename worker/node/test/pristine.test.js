@@ -1,0 +1,123 @@
+// What one execution changes in its process the next one does not find.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Supervisor } from "./supervisor.js";
+import { folderOf } from "./terminal.js";
+
+let worker;
+before(async () => (worker = await Supervisor.start({ env: { KEPT: "as it was" } })));
+after(() => worker.kill());
+
+/** What code of its own, that is not in the module cache yet, finds. */
+let serial = 0;
+const look = async (expression) => (await worker.code(`export default async () => (${expression}); // ${++serial}`)).result;
+
+const LEAKS = {
+  "an intrinsic of the SDK": ["JSON.stringify = () => '\"wrong\"'", "JSON.stringify({ a: 1 })", '{"a":1}'],
+  "toJSON for all": ["Object.defineProperty(Object.prototype, 'toJSON', { value: () => 'wrong', configurable: true })", "({ a: 1 })", { a: 1 }],
+  "toJSON of big integers": ["BigInt.prototype.toJSON = () => 'wrong'", "2n ** 60n > 1n && [5n]", [5]],
+  "the clock": ["Date.now = () => 7", "Date.now() > 7", true],
+  "the class of the clock": ["globalThis.Date = class { static now() { return 7; } }", "new Date(0).getTime()", 0],
+  "an array's method": ["Array.prototype.map = () => ['wrong']", "[1].map((n) => n)", [1]],
+  "what iterates": ["Object.getPrototypeOf([][Symbol.iterator]()).next = () => ({ done: true })", "[...[1, 2]]", [1, 2]],
+  "a text's method": ["String.prototype.replace = () => 'wrong'", "'a'.replace('a', 'b')", "b"],
+  "a map's method": ["Map.prototype.get = () => 'wrong'", "new Map([[1, 2]]).get(1)", 2],
+  "promises": ["Promise.all = async () => ['wrong']", "await Promise.all([1])", [1]],
+  "every object": ["Object.prototype.stranger = 1", "Object.keys(Object.prototype).length + ({}.stranger ?? 0)", 0],
+  "every array": ["Array.prototype.stranger = 1", "[].stranger ?? null", null],
+  "a global that is gone": ["delete globalThis.structuredClone", "structuredClone(1)", 1],
+  "timers": ["globalThis.setTimeout = (f) => f()", "await new Promise((done) => setTimeout(done, 1, 5))", 5],
+  "the console": ["console.log = () => { throw new Error('wrong'); }", "console.log('x') ?? 1", 1],
+  "a stream's write": ["process.stdout.write = () => { throw new Error('wrong'); }", "process.stdout.write('x\\n')", true],
+  "the end of a stream": ["process.stdout.end(); process.stderr.destroy()", "process.stdout.write('x\\n')", true],
+  "stacks": ["Error.stackTraceLimit = 0; Error.prepareStackTrace = () => 'wrong'", "new Error('x').stack.split('\\n').length > 1", true],
+  "the environment": ["process.env.KEPT = 'wrong'; process.env.NEW = '1'", "[process.env.KEPT, process.env.NEW ?? null]", ["as it was", null]],
+  "a variable that is gone": ["delete process.env.KEPT", "process.env.KEPT", "as it was"],
+  "a defined variable": ["Object.defineProperty(process.env, 'NEW', { value: '1', writable: true, enumerable: true, configurable: true })", "process.env.NEW ?? null", null],
+  "another environment": ["process.env = { KEPT: 'wrong' }", "process.env.KEPT", "as it was"],
+  "the environment of children": ["process.env.KEPT = 'wrong'", "(await import('node:child_process')).execSync('echo $KEPT').toString()", "as it was\n"],
+  "the exit code": ["process.exitCode = 7", "process.exitCode ?? null", null],
+  "process.exit": ["process.exit = () => 'wrong'", "process.exit.name", "exit"],
+  "who listens to the process": ["process.on('uncaughtException', () => {}); process.on('beforeExit', () => {})", "[process.listenerCount('uncaughtException'), process.listenerCount('beforeExit')]", [1, 0]],
+  "that nobody listens any more": ["process.removeAllListeners()", "process.listenerCount('uncaughtException')", 1],
+  "who gets uncaught errors": ["process.setUncaughtExceptionCaptureCallback(() => {})", "process.hasUncaughtExceptionCaptureCallback()", false],
+  "the store of a context": ["(globalThis.store ??= new (require('node:async_hooks').AsyncLocalStorage)()).enterWith('wrong')", "globalThis.store.getStore() ?? null", null],
+};
+
+for (const [what, [leak, expression, expected]] of Object.entries(LEAKS)) {
+  test(`the next execution does not find ${what}`, async () => {
+    const leaking = (body) => worker.code(`import { createRequire } from "node:module"; const require = createRequire("/"); export default async () => { ${body} };`);
+    const one = await leaking(`${leak};`);
+    assert.equal(one.kind, "Succeeded", JSON.stringify(one.outcome));
+    assert.deepEqual(await look(expression), expected);
+    const late = await leaking(`setTimeout(() => { ${leak}; }, 20);`);
+    assert.equal(late.kind, "Succeeded", JSON.stringify(late.outcome));
+    await worker.run("conformance.sleep", { seconds: 0.05 });
+    assert.deepEqual(await look(expression), expected, "changed after the end");
+  });
+}
+
+test("results are right whatever the executions before did", async () => {
+  const values = { text: "a", list: [1, 2.5, null], n: 9007199254740991 };
+  assert.deepEqual((await worker.run("conformance.echo", values)).result, values);
+});
+
+test("what cannot be put back costs the thread, not the next execution", async () => {
+  await worker.code("export default () => { globalThis.kept = 1; JSON.stringify = () => 'wrong'; Object.freeze(JSON); };");
+  const next = await worker.code("export default () => [typeof globalThis.kept, JSON.stringify([1])];");
+  assert.deepEqual(next.result, ["undefined", "[1]"]);
+  assert.match(next.late.map(([, message]) => message).join(), /cannot be put back/);
+});
+
+test("what the files of the folder set up while they are loaded stays", async () => {
+  const extend = (name) => `process.env.OF_${name} = "1"; Array.prototype.of${name} = () => "${name}"; process.on("exit", () => {});`;
+  const result = (name) => `[process.env.OF_${name}, [].of${name}(), process.listenerCount("exit") > 0]`;
+  const folder = folderOf({
+    "named.js": `import { workflow } from "muster-worker"; ${extend("named")} workflow("named", () => ${result("named")});`,
+    "plain.js": `${extend("plain")} export default () => ${result("plain")};`,
+    "leak.js": "export default () => { process.env.OF_named = 'wrong'; delete process.env.OF_plain; Array.prototype.ofplain = null; process.removeAllListeners('exit'); };",
+  });
+  const other = await Supervisor.start({ workflowsDir: folder });
+  try {
+    for (let round = 0; round < 3; round++) {
+      assert.deepEqual((await other.run("named")).result, ["1", "named", true]);
+      assert.deepEqual((await other.run("plain")).result, ["1", "plain", true]);
+      assert.equal((await other.run("leak")).kind, "Succeeded");
+    }
+  } finally {
+    other.kill();
+  }
+});
+
+test("modules and their globals stay", async () => {
+  const counts = "let n = 0; export default () => [++n, (globalThis.counted = (globalThis.counted ?? 0) + 1)];";
+  assert.deepEqual((await worker.code(counts)).result, [1, 1]);
+  assert.deepEqual((await worker.code(counts)).result, [2, 2]);
+});
+
+test("a standard descriptor that is closed stays open", async () => {
+  const print = "import fs from 'node:fs'; export default () => { process.stdout.write('still '); fs.writeSync(2, 'here'); };";
+  for (const close of ["fs.closeSync(1)", "fs.closeSync(2)", "fs.closeSync(0)", "await new Promise((done) => fs.close(1, done))", "fs.createWriteStream(null, { fd: 1 }).destroy(); fs.createReadStream(null, { fd: 0 }).destroy()"]) {
+    const before = worker.stderr.length;
+    const one = await worker.code(`import fs from "node:fs"; export default async () => { ${close}; await new Promise((done) => setTimeout(done, 10)); };`);
+    assert.equal(one.kind, "Succeeded", JSON.stringify(one.outcome));
+    await worker.code(`${print} // ${close}`);
+    await worker.stderrWith("still here");
+    assert.equal(worker.stderr.slice(before), "still here", close);
+    worker.stderr = worker.stderr.slice(0, before);
+  }
+});
+
+test("the frames cannot be closed", async () => {
+  const code = "import fs from 'node:fs'; export default () => { try { fs.closeSync(4); } catch (error) { return error.code; } };";
+  assert.equal((await worker.code(code)).result, "EBADF");
+});
+
+test("a thread that outlives its execution is ended with the worker's own, and a warning says so", async () => {
+  const start = (more) => worker.code(`import { Worker } from "node:worker_threads"; import { once } from "node:events";
+    export default async () => { const thread = globalThis.thread = new Worker("setInterval(() => {}, 5)", { eval: true }); await once(thread, "online"); ${more} };`);
+  assert.match((await start("")).lines[0], /a thread that the execution started runs on/);
+  assert.equal(await look("typeof globalThis.thread"), "undefined");
+  assert.deepEqual((await start("await thread.terminate();")).lines, []);
+});
