@@ -9,9 +9,9 @@ from __future__ import annotations
 import _thread
 import sys
 import threading
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
-from . import current
+from . import current, on_import
 
 _POOLS: Dict[str, Tuple[str, Tuple[str, ...]]] = {
     "concurrent.futures.thread": ("ThreadPoolExecutor", ("submit",)),
@@ -22,21 +22,38 @@ _POOLS: Dict[str, Tuple[str, Tuple[str, ...]]] = {
 
 def into_threads() -> None:
     """Wraps what starts threads, once; the pools only when somebody imports them."""
+    on_import.install()
     _wrap_threads()
-    sys.meta_path.insert(0, _OnImport())
+    for module in _POOLS:
+        on_import.when_imported(module, _wrap_pool)
 
 
-class _Carried:
+class Carried:
     """A function that runs in the execution it was handed over from."""
 
     def __init__(self, function: Any) -> None:
         self._function = function
         self._execution = current.current_or_none()
+        self._calls: List[int] = []
+        self._was_called = False
+        if self._execution is not None:
+            self._execution.handed_over(self)
+
+    @property
+    def is_at_work(self) -> bool:
+        """True while it runs, or is still to run."""
+        return bool(self._calls) or not self._was_called
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         # It stays set: callbacks of the work run in the same thread, after the function.
         current.carried.set(self._execution)
-        return self._function(*args, **keywords)
+        # A list, because `map` calls one function in several threads, and these two are atomic.
+        self._calls.append(1)
+        try:
+            return self._function(*args, **keywords)
+        finally:
+            self._was_called = True
+            self._calls.pop()
 
 
 def _wrap_threads() -> None:
@@ -44,11 +61,11 @@ def _wrap_threads() -> None:
     plain_new = _thread.start_new_thread
 
     def start(self: threading.Thread) -> None:
-        current.mark_thread(self)
+        current.mark_thread(self, sys._getframe(1))
         plain_start(self)
 
     def start_new_thread(function: Any, /, *args: Any) -> int:
-        return plain_new(_Carried(function) if callable(function) else function, *args)
+        return plain_new(Carried(function) if callable(function) else function, *args)
 
     start.__doc__ = plain_start.__doc__
     start_new_thread.__doc__ = plain_new.__doc__
@@ -65,33 +82,7 @@ def _wrap_pool(module: Any) -> None:
 
 def _handing_over(plain: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Any, function: Any, /, *args: Any, **keywords: Any) -> Any:
-        return plain(self, _Carried(function), *args, **keywords)
+        return plain(self, Carried(function), *args, **keywords)
 
     method.__name__, method.__doc__ = plain.__name__, plain.__doc__
     return method
-
-
-class _OnImport:
-    """Waits for the modules of the pools to be imported."""
-
-    def __init__(self) -> None:
-        self._awaited = set(_POOLS)
-
-    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
-        """The import system's question; answers each of the names once."""
-        if name not in self._awaited:
-            return None
-        self._awaited.remove(name)
-        import importlib.util
-
-        spec = importlib.util.find_spec(name)
-        if spec is None or spec.loader is None:
-            return None
-        execute = spec.loader.exec_module
-
-        def exec_module(module: Any) -> None:
-            execute(module)
-            _wrap_pool(module)
-
-        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
-        return spec

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import threading
 from contextvars import ContextVar
+from types import FrameType
 from typing import Optional
 
 from .execution import Execution
+from .user_code import is_user_code
 
 carried: ContextVar[Optional[Execution]] = ContextVar("muster_execution", default=None)
 """Set in the main thread; coroutines and `asyncio.to_thread` inherit it, thread pools are given it."""
@@ -24,9 +26,12 @@ def current_or_none() -> Optional[Execution]:
     return found if found is not None else getattr(threading.current_thread(), _STARTED_IN, None)
 
 
-def mark_thread(thread: threading.Thread) -> None:
-    """The thread belongs to the execution that starts it."""
-    setattr(thread, _STARTED_IN, current_or_none())
+def mark_thread(thread: threading.Thread, starter: FrameType) -> None:
+    """The thread belongs to the execution that starts it, and is missed at its end if user code started it."""
+    execution = current_or_none()
+    setattr(thread, _STARTED_IN, execution)
+    if execution is not None:
+        execution.threads.append((thread, is_user_code(starter)))
 
 
 def set_running(execution: Optional[Execution]) -> None:

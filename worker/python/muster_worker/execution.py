@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Callable, Dict, NamedTuple, Optional
+import weakref
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from .errors import Cancelled
 
 if TYPE_CHECKING:
     import asyncio
 
+    from .carry import Carried
     from .late import LateLog
     from .port import Port
     from .wire.messages import Execute, LogRecord
@@ -52,6 +54,9 @@ class Execution:
         self.closed = False
         self.late: Optional[Callable[[], LateLog]] = None
         """Gives the log for what comes after the end; a terminal has none."""
+        self.threads: List[Tuple[threading.Thread, bool]] = []
+        """The threads that were started in it, and whether user code itself started them."""
+        self._handed_over: Optional[weakref.WeakSet[Carried]] = None
         self.request: Optional[CancelRequest] = None
         self._cancelled: Optional[threading.Event] = None
         self.delivered = False
@@ -103,6 +108,17 @@ class Execution:
         self.closed = True
         if self._cancelled is not None:
             self._cancelled.set()
+
+    def handed_over(self, work: Carried) -> None:
+        """Notes what is given to a pool or a raw thread. Work that is cancelled there is simply gone one day."""
+        if self._handed_over is None:
+            self._handed_over = weakref.WeakSet()
+        self._handed_over.add(work)
+
+    @property
+    def pool_work(self) -> int:
+        """How much of that is not done yet."""
+        return 0 if self._handed_over is None else sum(one.is_at_work for one in list(self._handed_over))
 
     def start_clock(self) -> None:
         """The time the execution has runs from here."""

@@ -9,6 +9,7 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Optional, Sequence, Set
 
+from . import on_import, user_code
 from .sources import stamp_of
 
 if TYPE_CHECKING:
@@ -86,9 +87,10 @@ class Loader(importlib.machinery.SourceFileLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Runs the module's code, marked as the user's: a cancel may break into it."""
-        vars(module)["__muster_user_code__"] = True
+        user_code.mark(module)
+        execute = super().exec_module
         try:
-            super().exec_module(module)
+            on_import.outermost(lambda: execute(module))
         except BaseException:
             self._library.forget(self.path)
             raise

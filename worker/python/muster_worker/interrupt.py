@@ -15,6 +15,7 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Callable, Optional, Type
 
 from .errors import Cancelled
+from .user_code import is_user_code
 
 try:
     # Asked after each execution, and ten times faster than the public one, which makes enums of what are none.
@@ -122,7 +123,7 @@ def _imports_foreign_code(frame: Optional[FrameType]) -> bool:
         if frame.f_code.co_name == "<module>":
             body = frame
         elif filename == "<frozen importlib._bootstrap>":
-            if body is None or not body.f_globals.get("__muster_user_code__"):
+            if body is None or not is_user_code(body):
                 return True
         frame = frame.f_back
     return False

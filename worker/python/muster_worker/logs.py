@@ -161,10 +161,14 @@ def _level(number: int) -> Level:
     return Level.Trace
 
 
+handler = LoggingHandler()
+"""The one that the root logger is given."""
+
+
 def capture_logging(least: Level) -> None:
     """Makes `logging` write into executions. A later `basicConfig` changes nothing, as the root has a handler."""
     root = logging.getLogger()
-    root.addHandler(LoggingHandler())
+    root.addHandler(handler)
     root.setLevel(_LEVELS[least])
     # At debug level asyncio tells with each loop which selector it found, which is each time the same.
     logging.getLogger("asyncio").setLevel(max(_LEVELS[least], logging.INFO))

@@ -10,6 +10,7 @@ import sys
 from types import ModuleType
 from typing import Dict, Iterator, List, NamedTuple, Optional
 
+from . import user_code
 from .errors import Rejection, describe
 from .loading import Library
 from .runner import Job, Uninterruptible
@@ -119,6 +120,7 @@ class Registry:
             linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
             module = ModuleType(_INLINE_MODULE)
             module.__file__ = filename
+            user_code.mark(module)
             sys.modules[_INLINE_MODULE] = module
             exec(compile(text, filename, "exec", dont_inherit=True), vars(module))
             return _pick(module, "", "the code", workflow)

@@ -18,11 +18,13 @@ from .errors import Rejection, describe
 from .execution import Execution
 from .frame_port import FramePort
 from .handshake import NoCommonVersion, Terms, greet
+from .leftovers import left_running, still_running
 from .logs import capture_logging
 from .metrics import Meter, resident_bytes
 from .registry import Registry
 from .results import too_large
 from .runner import run
+from .surroundings import Surroundings
 from .watcher import Watcher
 from .wire.connection import Connection, PeerError
 from .wire.limits import (
@@ -68,8 +70,11 @@ class Session:
         self._inbox: Deque[Execute] = collections.deque()
         self._early_cancel: Optional[Cancel] = None
         self._draining: Optional[str] = None
+        self.recycle_wanted = False
+        """True once only a new process can be as this one was."""
         self.port: Optional[FramePort] = None
         self._watcher = Watcher(self)
+        self._surroundings: Surroundings
         self._pid = os.getpid()
 
     # The main thread.
@@ -106,11 +111,12 @@ class Session:
 
     def _load(self) -> Optional[Registry]:
         interrupt.install(self._terminated)
+        self._surroundings = Surroundings()
         self._watcher.start()
         self.busy = _LOADING
         try:
             registry = Registry(self._terms.config.get("workflows_dir"), self._conformance)
-            registry.load()
+            self._surroundings.load(registry.load)
         except Exception as error:
             self.connection.send(InitFailed(describe(error)))
             return None
@@ -152,7 +158,7 @@ class Session:
         else:
             self.connection.send(Started(execute.run))
             execution.start_clock()
-            outcome = run(execution, job, execute.params)
+            outcome = self._surroundings.run(run, execution, job, execute.params)
         self._finish(execution, port, outcome, meter, registry)
 
     def _finish(
@@ -170,8 +176,13 @@ class Session:
         if not self.connection.fits(finished):
             outcome = too_large(len(finished) - FRAME_HEADER_BYTES, self.connection.frame_max_bytes)
             finished = self.connection.encode(Finished(execution.run, outcome, metrics, port.logs.sent))
-        recycle = registry.recycle_wanted or execution.broke_import
-        idle = self.connection.encode(Idle(execution.run, resident_bytes(), recycle))
+        if left_running(execution):
+            # Those who wait for the outcome do not wait for what was left behind.
+            self.connection.write(b"".join((*parts, finished)))
+            parts, finished = [], b""
+            self._miss(execution)
+        self.recycle_wanted |= registry.recycle_wanted or execution.broke_import
+        idle = self.connection.encode(Idle(execution.run, resident_bytes(), self.recycle_wanted))
         # Before the supervisor can know that the slot is free, an Execute must not look like a second one.
         self.busy = None
         self.port = None
@@ -179,6 +190,24 @@ class Session:
         port.calls = None
         interrupt.restore()
         self.connection.write(b"".join((*parts, finished, idle)))
+        # The supervisor is busy with the outcome meanwhile.
+        self._put_back(execution)
+
+    def _miss(self, execution: Execution) -> None:
+        names = still_running(execution)
+        if names:
+            self.recycle_wanted = True
+            streams.say(
+                f"execution {execution.execution_id} left threads running ({', '.join(names[:5])}); "
+                "this worker asks to be replaced: join them before the workflow returns"
+            )
+
+    def _put_back(self, execution: Execution) -> None:
+        try:
+            self._surroundings.put_back()
+        except Exception as error:
+            streams.say(f"what execution {execution.execution_id} changed cannot be put back: {error}; this worker leaves")
+            self._draining = "its process cannot be put back as it was"
 
     def _terminated(self) -> None:
         """A SIGTERM that finds no user code running."""

@@ -18,12 +18,18 @@ from .current import current_or_none
 class _RunStream(io.TextIOWrapper):
     """Text of what an ended run left behind goes to that run's late log: descriptor 1 belongs to the run that is on."""
 
+    def __init__(self, buffer: Any, number: int, encoding: str) -> None:
+        # A line per write, so that lines of several processes do not mix and none waits in a buffer.
+        super().__init__(buffer, encoding=encoding, errors="backslashreplace", line_buffering=True)
+        self.number = number
+        self.given_encoding = encoding
+
     def write(self, text: str, /) -> int:
-        """A line per write, so that lines of several processes do not mix and none waits in a buffer."""
+        """Writes the text."""
         execution = current_or_none()
         if execution is None or not execution.closed or execution.late is None or not isinstance(text, str):
             return super().write(text)
-        execution.late().printed(self.name.strip("<>"), text)
+        execution.late().printed("stdout" if self.number == 1 else "stderr", text)
         return len(text)
 
 
@@ -35,13 +41,31 @@ def take() -> Tuple[int, int]:
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
-    sys.stdout = sys.__stdout__ = _run_stream(sys.stdout)  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = _run_stream(sys.stderr)  # type: ignore[misc]
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        plain = getattr(sys, name)
+        stream = _RunStream(plain.detach(), number, plain.encoding)
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
     return in_fd, out_fd
 
 
-def _run_stream(plain: Any) -> Any:
-    return _RunStream(plain.detach(), encoding=plain.encoding, errors="backslashreplace", line_buffering=True)
+def is_fit(stream: Any) -> bool:
+    """False when user code has closed the stream, or changed how it writes."""
+    try:
+        return not stream.closed and bool(stream.line_buffering) and stream.encoding == stream.given_encoding
+    except ValueError:
+        # Detached from its descriptor.
+        return False
+
+
+def made_anew(stream: Any) -> Any:
+    """A stream as this one was when it was made."""
+    try:
+        stream.flush()
+    except ValueError:
+        pass
+    raw = io.FileIO(stream.number, "w", closefd=False)
+    return _RunStream(io.BufferedWriter(raw), stream.number, stream.given_encoding)
 
 
 def write_whole_lines() -> None:
@@ -61,11 +85,20 @@ def is_child() -> bool:
     return loads or multiprocessing.parent_process() is not None
 
 
+def say(text: str) -> None:
+    """A line for the operator, past whatever user code has made of `sys.stderr`."""
+    try:
+        os.write(2, f"{text}\n".encode("utf-8", "replace"))
+    except OSError:
+        # User code has closed it, and nobody else can be told.
+        return
+
+
 def flush() -> None:
     """Pushes out what user code printed without a line's end."""
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
         try:
-            stream.flush()
+            getattr(sys, name).flush()
         except (OSError, ValueError, AttributeError):
             # User code closed or replaced it; there is nothing to save.
             continue

@@ -135,22 +135,40 @@ def test_what_was_left_behind_stays_with_its_run(tmp_path: Path, way: str) -> No
         assert "of the second" not in json.dumps(outcomes)
 
 
-def test_an_error_in_a_thread_left_behind_is_told_to_its_run(worker: Worker) -> None:
-    left = "import threading, time\ndef main(params):\n    def fail():\n        time.sleep(0.2)\n        raise ValueError('left behind')\n    threading.Thread(target=fail).start()\n"
-    first = worker.code(left)
-    second = worker.run("conformance.sleep", {"seconds": 0.6})
-    assert second.lines == []
-    assert "ValueError: left behind" in late_lines(second, first.finished.run)
-    assert "ValueError" not in worker.stderr
+LEFT_TO_ITSELF = """
+import threading
+from muster_worker import workflow
+on, left = threading.Event(), []
+def linger():
+    on.wait()
+    %s
+@workflow
+def leave():
+    left.append(threading.Thread(target=linger))
+    left[0].start()
+@workflow
+def meet():
+    on.set()
+    left[0].join()
+"""
 
 
-def test_a_flood_from_the_past_is_bounded(worker: Worker) -> None:
-    left = "import threading, time\ndef main(params):\n    def flood():\n        time.sleep(0.1)\n        for n in range(10_000): print('flood', n)\n    threading.Thread(target=flood).start()\n"
-    first = worker.code(left)
-    second = worker.run("conformance.sleep", {"seconds": 0.8})
-    late = late_lines(second, first.finished.run)
-    assert len(late) == 100
-    assert late[-1] == "the run goes on logging after its end; no more is kept"
+def test_an_error_in_a_thread_left_behind_is_told_to_its_run(tmp_path: Path) -> None:
+    (tmp_path / "left.py").write_text(LEFT_TO_ITSELF % "raise ValueError('left behind')")
+    with Worker(tmp_path) as worker:
+        first, second = worker.run("leave"), worker.run("meet")
+        assert second.lines == []
+        assert "ValueError: left behind" in late_lines(second, first.finished.run)
+        assert "ValueError" not in worker.stderr
+
+
+def test_a_flood_from_the_past_is_bounded(tmp_path: Path) -> None:
+    (tmp_path / "left.py").write_text(LEFT_TO_ITSELF % "for n in range(10_000): print('flood', n)")
+    with Worker(tmp_path) as worker:
+        first, second = worker.run("leave"), worker.run("meet")
+        late = late_lines(second, first.finished.run)
+        assert (len(late), late[0]) == (100, "flood 0")
+        assert late[-1] == "the run goes on logging after its end; no more is kept"
 
 
 def test_a_sleeper_of_an_ended_run_wakes_up(tmp_path: Path) -> None:

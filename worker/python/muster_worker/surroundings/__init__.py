@@ -1,0 +1,74 @@
+"""The process as a run finds it: what user code changed is put back after the run.
+
+Two kinds. The process itself (`Process`, `Streams`, `Signals`) is as it was before any user code was loaded. What
+libraries keep (`Aspect`s) is as it was when all was loaded, and what a module sets while it is imported later stays,
+as the module does. Variables of a context are a run's own: it works in a copy.
+
+Not put back is what nobody can tell from work: globals of modules, caches, monkeypatches.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from typing import Any, Callable, Tuple, TypeVar
+
+from .. import logs, on_import
+from .aspect import Aspect
+from .environment import Environment
+from .interpreter import Interpreter, Streams
+from .libraries import Libraries
+from .loggers import Loggers
+from .numbers import Numbers
+from .process import Process
+from .signals import Signals
+
+_Result = TypeVar("_Result")
+
+
+class Surroundings:
+    """Made when the worker has set itself up, and before any user code is loaded."""
+
+    def __init__(self) -> None:
+        self._context = contextvars.copy_context()
+        self._process = (Process(), Streams(), Signals())
+        self._numbers = Numbers()
+        self._aspects: Tuple[Aspect, ...] = (Environment(), Interpreter(), Loggers(logs.handler), Libraries())
+
+    def load(self, load: Callable[[], _Result]) -> _Result:
+        """Loads user code; what it sets is what every run finds."""
+        try:
+            return self._context.run(load)
+        finally:
+            for one in self._process:
+                one.put_back()
+            for aspect in self._aspects:
+                aspect.note()
+            self._numbers.note(self._context)
+            on_import.around_imports(self._import)
+
+    def run(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
+        """Calls it in a context of its own."""
+        context = self._context.copy()
+        if self._numbers.context_is_shared:
+            context.run(self._numbers.copy_context)
+        return context.run(function, *arguments)
+
+    def put_back(self) -> None:
+        """Makes everything as it was noted."""
+        for one in self._process:
+            one.put_back()
+        for aspect in self._aspects:
+            aspect.put_back()
+        self._numbers.put_back()
+
+    def _import(self, load: Callable[[], None]) -> None:
+        """An import in the middle of a run: what it sets is kept, what the run has set is not."""
+        on_import.around_imports(None)
+        try:
+            before = [aspect.read() for aspect in self._aspects]
+            self._context.run(load)
+            for aspect, values in zip(self._aspects, before):
+                aspect.adopt(values)
+            self._numbers.note(self._context)
+        finally:
+            on_import.around_imports(self._import)

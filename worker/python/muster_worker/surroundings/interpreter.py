@@ -1,0 +1,112 @@
+"""Settings of the interpreter: standard streams, hooks, limits, warnings, where modules are found."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import warnings
+from typing import Any, Callable, Dict, Tuple
+
+from .. import streams
+from .aspect import Aspect
+
+
+def _set_filters(filters: Tuple[Any, ...]) -> None:
+    warnings.filters[:] = filters  # type: ignore[index]
+    changed = getattr(warnings, "_filters_mutated", None) or getattr(warnings, "_filters_mutated_lock_held", None)
+    if changed is not None:
+        changed()
+
+
+def _set_path(path: Tuple[str, ...]) -> None:
+    sys.path[:] = path
+
+
+def _set_collecting(enabled: bool) -> None:
+    (gc.enable if enabled else gc.disable)()
+
+
+_WRITERS: Dict[str, Callable[[Any], None]] = {
+    "filters": _set_filters,
+    "path": _set_path,
+    "argv": lambda value: sys.argv.__setitem__(slice(None), value),
+    "showwarning": lambda value: setattr(warnings, "showwarning", value),
+    "excepthook": lambda value: setattr(sys, "excepthook", value),
+    "unraisablehook": lambda value: setattr(sys, "unraisablehook", value),
+    "displayhook": lambda value: setattr(sys, "displayhook", value),
+    "threading.excepthook": lambda value: setattr(threading, "excepthook", value),
+    "recursionlimit": sys.setrecursionlimit,
+    "switchinterval": sys.setswitchinterval,
+    "collecting": _set_collecting,
+    "thresholds": lambda value: gc.set_threshold(*value.of),
+    "int_digits": lambda value: sys.set_int_max_str_digits(value),
+}
+
+
+class _Whole:
+    """Keeps a tuple that is one value from being taken for a list of several."""
+
+    def __init__(self, of: Tuple[Any, ...]) -> None:
+        self.of = of
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Whole) and self.of == other.of
+
+
+class Interpreter(Aspect):
+    """What a run finds in `sys`, `warnings`, `gc` and `threading`. A debugger stays where it is."""
+
+    def glance(self) -> Any:
+        """The same values as `read`, as fast as they can be had."""
+        return [
+            list(warnings.filters),
+            list(sys.path),
+            list(sys.argv),
+            warnings.showwarning,
+            sys.excepthook,
+            sys.unraisablehook,
+            sys.displayhook,
+            threading.excepthook,
+            sys.getrecursionlimit(),
+            sys.getswitchinterval(),
+            gc.isenabled(),
+            gc.get_threshold(),
+            _int_digits(),
+        ]
+
+    def read(self) -> Dict[Any, Any]:
+        """All the values as they are."""
+        values = dict(zip(_WRITERS, self.glance()))
+        for name in ("filters", "path", "argv"):
+            values[name] = tuple(values[name])
+        values["thresholds"] = _Whole(values["thresholds"])
+        return values
+
+    def write(self, name: Any, value: Any) -> None:
+        """Puts one value back."""
+        _WRITERS[name](value)
+
+
+_sys = vars(sys)
+_STREAMS = ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__")
+
+
+class Streams:
+    """`sys.stdin`, `sys.stdout` and `sys.stderr`, noted before any user code is loaded."""
+
+    def __init__(self) -> None:
+        self._noted = (sys.stdin, sys.stdout, sys.stderr)
+
+    def put_back(self) -> None:
+        """Puts them back, made anew where they were closed, or changed so that lines would wait in a buffer."""
+        stdin, stdout, stderr = self._noted
+        if not (streams.is_fit(stdout) and streams.is_fit(stderr)):
+            stdout, stderr = streams.made_anew(stdout), streams.made_anew(stderr)
+            self._noted = (stdin, stdout, stderr)
+        # Written without a look: one of them may have been deleted.
+        for name, stream in zip(_STREAMS, self._noted * 2):
+            _sys[name] = stream
+
+
+_int_digits: Callable[[], Any] = getattr(sys, "get_int_max_str_digits", lambda: None)

@@ -1,0 +1,60 @@
+"""How numbers come about: decimal's contexts, and the generators of random numbers."""
+
+from __future__ import annotations
+
+import contextvars
+import decimal
+from types import ModuleType
+from typing import Any, Callable, Dict, List
+
+from .. import on_import
+
+_SEEDERS = {"random": ("seed", "setstate"), "numpy.random": ("seed", "set_state")}
+"""By module: what makes its generator predictable. The first, called with nothing, makes it random again."""
+
+
+class Numbers:
+    """A generator that a run has seeded would give the next run the same numbers again."""
+
+    def __init__(self) -> None:
+        self.context_is_shared = False
+        """True when decimal's context was made while modules were loaded, and a copy of a context would share it."""
+        self._template = _template()
+        self._touched: Dict[str, Callable[[], Any]] = {}
+        for module in _SEEDERS:
+            on_import.when_imported(module, self._watch)
+
+    def note(self, context: contextvars.Context) -> None:
+        """From now on this is how it should be."""
+        self.context_is_shared = any(variable.name == "decimal_context" for variable in context)
+        self._template = _template()
+        self._touched.clear()
+
+    def copy_context(self) -> None:
+        """In a run's context: makes decimal's own."""
+        decimal.setcontext(decimal.getcontext().copy())
+
+    def put_back(self) -> None:
+        """Makes it as it was noted; a generator that was seeded begins anew, with a seed of the system's."""
+        while self._touched:
+            self._touched.popitem()[1]()
+        if _template() != self._template:
+            decimal.DefaultContext.prec, decimal.DefaultContext.rounding = self._template
+
+    def _watch(self, module: ModuleType) -> None:
+        names = _SEEDERS[module.__name__]
+        plain: List[Callable[..., Any]] = [getattr(module, name) for name in names]
+        for name, function in zip(names, plain):
+            setattr(module, name, self._noting(module.__name__, function, plain[0]))
+
+    def _noting(self, module: str, function: Callable[..., Any], seed: Callable[[], Any]) -> Callable[..., Any]:
+        def noted(*arguments: Any, **keywords: Any) -> Any:
+            self._touched[module] = seed
+            return function(*arguments, **keywords)
+
+        noted.__name__, noted.__doc__ = function.__name__, function.__doc__
+        return noted
+
+
+def _template() -> Any:
+    return decimal.DefaultContext.prec, decimal.DefaultContext.rounding

@@ -1,0 +1,75 @@
+"""Working directory, umask, limits, and the three standard descriptors.
+
+What costs as much to ask as to write is written after each run.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+from typing import Any, Dict, List, Tuple
+
+from .aspect import CannotPutBack
+
+_STANDARD = (0, 1, 2)
+
+
+class Process:
+    """Noted before any user code is loaded."""
+
+    def __init__(self) -> None:
+        self._directory = os.getcwd()
+        self._umask = os.umask(0o077)
+        os.umask(self._umask)
+        self._copies: List[int] = [_copy_of(one) for one in _STANDARD]
+        self._limits: Dict[int, Tuple[int, int]] = {}
+        """What the limits were before user code set them."""
+        self._watch_limits()
+
+    def put_back(self) -> None:
+        """Makes it as it was noted."""
+        os.umask(self._umask)
+        while self._limits:
+            _set_limit(*self._limits.popitem())
+        for copy, descriptor in zip(self._copies, _STANDARD):
+            os.dup2(copy, descriptor)
+        # A pipe's end that asyncio was given is the same pipe for everybody.
+        if not os.get_blocking(2):
+            os.set_blocking(2, True)
+        try:
+            if os.getcwd() == self._directory:
+                return
+        except FileNotFoundError:
+            # The run has deleted the folder it was in.
+            pass
+        os.chdir(self._directory)
+
+
+    def _watch_limits(self) -> None:
+        def setrlimit(which: int, limits: Any, /) -> None:
+            before = resource.getrlimit(which)
+            _setrlimit(which, limits)
+            self._limits.setdefault(which, before)
+
+        setrlimit.__doc__ = _setrlimit.__doc__
+        resource.setrlimit = setrlimit
+
+
+_setrlimit = resource.setrlimit
+
+
+def _set_limit(which: int, wanted: Tuple[int, int]) -> None:
+    try:
+        _setrlimit(which, wanted)
+    except ValueError as error:
+        raise CannotPutBack(f"the limit of {_limit_name(which)} was lowered for good ({error})") from error
+
+
+def _limit_name(which: int) -> str:
+    return next((name for name, value in vars(resource).items() if name.startswith("RLIMIT_") and value == which), str(which))
+
+
+def _copy_of(descriptor: int) -> int:
+    copy = os.dup(descriptor)
+    os.set_inheritable(copy, False)
+    return copy

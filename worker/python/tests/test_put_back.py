@@ -1,0 +1,188 @@
+"""The second run finds the process as the first one did, whatever that has done to it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from supervisor import Worker
+
+SPOILT = {
+    # name: (imports, what run one does, what run two sees)
+    "directory": ("os, tempfile", "os.chdir(tempfile.mkdtemp())", "os.getcwd()"),
+    "deleted directory": ("os, tempfile", "d = tempfile.mkdtemp(); os.chdir(d); os.rmdir(d)", "os.getcwd()"),
+    "umask": ("os", "os.umask(0)", "[os.umask(0o22), os.umask(0o22)][0]"),
+    "variable": ("os", "os.environ['LEAK'] = 'secret'", "os.environ.get('LEAK')"),
+    "variable removed": ("os", "del os.environ['PATH']", "os.environ.get('PATH')"),
+    "all variables removed": ("os", "os.environ.clear()", "sorted(os.environ)"),
+    "variable of children": ("os, subprocess", "os.putenv('LEAK', 'secret')", "subprocess.run(['env'], stdout=-1, text=True).stdout.count('LEAK')"),
+    "other environ": ("os", "os.environ = {}", "len(os.environ)"),
+    "alarm": ("signal, time", "signal.alarm(1)", "time.sleep(1.2)"),
+    "timer": ("signal, time", "signal.setitimer(signal.ITIMER_REAL, 0.3, 0.3)", "time.sleep(0.5)"),
+    "profiling timer": ("signal", "signal.setitimer(signal.ITIMER_PROF, 0.1)", "[n for n in range(10_000_000) if n < 0]"),
+    "alarm by libc": ("ctypes, time", "ctypes.CDLL(None).alarm(1)", "time.sleep(1.2)"),
+    "signal held back": (
+        "signal, threading",
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [10]); signal.pthread_kill(threading.main_thread().ident, 10)",
+        "sorted(signal.pthread_sigmask(0, []))",
+    ),
+    "handlers": ("signal", "[signal.signal(n, signal.SIG_IGN) for n in (2, 10, 13, 14, 17, 40)]", "[str(signal.getsignal(n)) for n in range(1, 32)]"),
+    "wakeup descriptor": ("os, signal", "r, w = os.pipe(); os.set_blocking(w, False); signal.set_wakeup_fd(w)", "signal.set_wakeup_fd(-1)"),
+    "mask": ("signal", "signal.pthread_sigmask(signal.SIG_BLOCK, [2, 15])", "sorted(signal.pthread_sigmask(0, []))"),
+    "stdout closed": ("sys", "sys.stdout.close()", "print('here') or sys.stdout.line_buffering"),
+    "stdout detached": ("sys", "sys.stdout.detach()", "print('here') or sys.stdout.line_buffering"),
+    "stdout replaced": ("io, sys", "sys.stdout = sys.stderr = sys.stdin = io.StringIO()", "[type(s).__name__ for s in (sys.stdin, sys.stdout, sys.stderr)]"),
+    "stdout reconfigured": ("sys", "sys.stdout.reconfigure(line_buffering=False, encoding='latin-1')", "[sys.stdout.line_buffering, sys.stdout.encoding]"),
+    "stdout deleted": ("sys", "del sys.stdout", "print('here')"),
+    "descriptors closed": ("os", "os.close(0); os.close(1); os.close(2)", "[os.isatty(n) or os.fstat(n).st_size for n in (0, 1, 2)]"),
+    "descriptor replaced": ("os, tempfile", "f = tempfile.TemporaryFile(); os.dup2(f.fileno(), 1)", "os.readlink('/proc/self/fd/1') == os.readlink('/proc/self/fd/2')"),
+    "descriptor not blocking": ("os", "os.set_blocking(2, False)", "os.get_blocking(1)"),
+    "dictConfig": (
+        "logging, logging.config",
+        "logging.getLogger('before'); logging.config.dictConfig({'version': 1, 'root': {'level': 'CRITICAL'}})",
+        "logging.getLogger('before').isEnabledFor(20) and not logging.getLogger('before').disabled and len(logging.getLogger().handlers)",
+    ),
+    "basicConfig": ("logging", "logging.basicConfig(level=10, force=True)", "[logging.getLogger().level, [type(h).__name__ for h in logging.getLogger().handlers]]"),
+    "logging disabled": ("logging", "logging.disable(50)", "logging.getLogger('a').isEnabledFor(40)"),
+    "logger": (
+        "logging",
+        "l = logging.getLogger('lib'); l.propagate = False; l.disabled = True; l.setLevel(50); l.addHandler(logging.StreamHandler()); l.addFilter(lambda r: False)",
+        "[(l.propagate, l.disabled, l.level, len(l.handlers), len(l.filters)) for l in [logging.getLogger('lib')]]",
+    ),
+    "root logger flag": ("logging", "logging.root.disabled = True; logging.raiseExceptions = False", "[logging.root.disabled, logging.raiseExceptions]"),
+    "root filter": ("logging", "logging.root.addFilter(lambda r: False); logging.root.handlers[0].addFilter(lambda r: False); logging.root.handlers[0].setLevel(50)", "[len(logging.root.filters), len(logging.root.handlers[0].filters), logging.root.handlers[0].level]"),
+    "warnings": ("warnings", "warnings.simplefilter('error')", "warnings.warn('harmless')"),
+    "warnings shown": ("logging, warnings", "logging.captureWarnings(False)", "warnings.showwarning.__module__"),
+    "socket": ("socket", "socket.setdefaulttimeout(0.001)", "socket.getdefaulttimeout()"),
+    "locale": ("locale", "locale.setlocale(locale.LC_ALL, 'C.UTF-8' if locale.setlocale(locale.LC_ALL) == 'C' else 'C')", "locale.setlocale(locale.LC_ALL)"),
+    "decimal": ("decimal", "decimal.getcontext().prec = 3", "str(decimal.Decimal(1) / 3)"),
+    "decimal for threads": ("decimal, concurrent.futures", "decimal.DefaultContext.prec = 3", "str(decimal.Decimal(1) / 3)"),
+    "random": ("random", "random.seed(42)", "random.random() == 0.6394267984578837"),
+    "random state": ("random", "random.setstate(random.Random(42).getstate())", "random.random() == 0.6394267984578837"),
+    "policy": (
+        "asyncio, warnings",
+        "warnings.simplefilter('ignore'); P = type('P', (asyncio.DefaultEventLoopPolicy,), {}); asyncio.set_event_loop_policy(P())",
+        "type(asyncio.get_event_loop_policy()).__name__",
+    ),
+    "loop": ("asyncio", "asyncio.set_event_loop(asyncio.new_event_loop()); asyncio.get_event_loop_policy().get_event_loop().close()", "asyncio.get_event_loop_policy()._local._loop is None"),
+    "loop told": ("asyncio", "asyncio.run(asyncio.sleep(0))", "asyncio.get_event_loop_policy()._local._set_called"),
+    "recursion": ("sys", "sys.setrecursionlimit(200)", "sys.getrecursionlimit()"),
+    "digits": ("sys", "getattr(sys, 'set_int_max_str_digits', print)(0)", "getattr(sys, 'get_int_max_str_digits', lambda: 0)()"),
+    "hooks": ("sys, threading", "sys.excepthook = sys.unraisablehook = sys.displayhook = threading.excepthook = print", "[h.__name__ for h in (sys.excepthook, sys.unraisablehook, sys.displayhook, threading.excepthook)]"),
+    "collector": ("gc", "gc.disable(); gc.set_threshold(1, 1, 1)", "[gc.isenabled(), gc.get_threshold()]"),
+    "path": ("sys", "sys.path.insert(0, '/elsewhere'); sys.argv.append('x')", "[sys.path, sys.argv]"),
+    "limit": ("resource", "resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))", "resource.getrlimit(resource.RLIMIT_NOFILE)"),
+}
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_what_a_run_changes_is_put_back(worker: Worker, name: str) -> None:
+    imports, spoil, look = SPOILT[name]
+    seen = f"import {imports}\ndef main(params):\n    return {look}\n"
+    before = worker.code(seen).result
+    spoilt = worker.code(f"import {imports}\ndef main(params):\n    {spoil}\n    return 'spoilt'\n")
+    assert spoilt.result == "spoilt"
+    again = worker.code(seen)
+    assert again.result == before
+    assert not again.idle.recycle and not spoilt.idle.recycle
+    logged = worker.code("import logging\ndef main(params):\n    logging.info('info')\n    logging.getLogger('some').debug('debug')\n    print('printed')\n")
+    assert logged.lines == ["info"]
+    worker.stderr_with("printed")
+
+
+def test_a_context_variable_is_of_one_run(tmp_path: Path) -> None:
+    (tmp_path / "tenant.py").write_text(
+        "import contextvars, decimal\n"
+        "from muster_worker import workflow\n"
+        "tenant = contextvars.ContextVar('tenant', default='nobody')\n"
+        "decimal.getcontext().prec = 5\n"
+        "@workflow\n"
+        "def serve(name: str):\n"
+        "    before = [tenant.get(), str(decimal.Decimal(1) / 3)]\n"
+        "    tenant.set(name)\n"
+        "    decimal.getcontext().prec = 9\n"
+        "    return before\n"
+    )
+    with Worker(tmp_path) as worker:
+        for name in ("one", "two", "three"):
+            assert worker.run("serve", {"name": name}).result == ["nobody", "0.33333"]
+
+
+LIBRARY = """
+import contextvars, decimal, logging, os, signal, socket, sys, threading, warnings
+warnings.filterwarnings("ignore", message="of the library")
+os.environ["OF_LIBRARY"] = "1"
+logging.getLogger("library").addHandler(logging.NullHandler())
+logging.getLogger("library").setLevel(40)
+sys.path.append("/of/library")
+decimal.getcontext().prec = 7
+var = contextvars.ContextVar("var")
+var.set("of the library")
+socket.setdefaulttimeout(9)
+"""
+USER = """
+import decimal, logging, os, socket, sys, warnings
+from muster_worker import workflow
+
+def look():
+    import library
+    return [
+        os.environ.get("OF_LIBRARY"), os.environ.get("OF_RUN"), logging.getLogger("library").level,
+        len(logging.getLogger("library").handlers), "/of/library" in sys.path, "/of/run" in sys.path,
+        [one[0] for one in warnings.filters if one[1] and "library" in one[1].pattern],
+        [one[0] for one in warnings.filters if one[1] and "run" in one[1].pattern], socket.getdefaulttimeout(),
+    ]
+
+@workflow
+def first():
+    os.environ["OF_RUN"] = "1"
+    sys.path.append("/of/run")
+    warnings.filterwarnings("error", message="of the run")
+    logging.getLogger("library").propagate = False
+    look()
+    socket.setdefaulttimeout(1)
+
+@workflow
+def then():
+    import library
+    return [*look(), logging.getLogger("library").propagate, str(decimal.Decimal(1) / 3), library.var.get(None)]
+"""
+
+
+def test_what_a_module_sets_while_it_is_imported_stays_as_the_module_does(tmp_path: Path) -> None:
+    (tmp_path / "installed").mkdir()
+    (tmp_path / "installed" / "library.py").write_text(LIBRARY)
+    (tmp_path / "workflows").mkdir()
+    (tmp_path / "workflows" / "user.py").write_text(USER)
+    path = f"{Path(__file__).parent.parent}:{tmp_path / 'installed'}"
+    with Worker(tmp_path / "workflows", command=["env", f"PYTHONPATH={path}", os.sys.executable, "-m", "muster_worker"]) as worker:
+        assert worker.run("first").kind == "Succeeded"
+        expected = ["1", None, 40, 1, True, False, ["ignore"], [], 9, True, "0.3333333", "of the library"]
+        assert worker.run("then").result == expected
+        assert worker.run("then").result == expected
+
+
+def test_what_a_changed_file_sets_is_there_from_then_on(tmp_path: Path) -> None:
+    file = tmp_path / "setting.py"
+    text = "import os\nfrom muster_worker import workflow\nos.environ['MODE'] = '%s'\n@workflow\ndef mode():\n    before, os.environ['MODE'] = os.environ['MODE'], 'run'\n    return before\n"
+    file.write_text(text % "one")
+    with Worker(tmp_path) as worker:
+        assert [worker.run("mode").result for _ in range(2)] == ["one", "one"]
+        file.write_text(text % "three")
+        assert [worker.run("mode").result for _ in range(3)] == ["three"] * 3
+
+
+def test_a_failed_run_is_put_back_too(worker: Worker) -> None:
+    assert worker.code("import os\ndef main(params):\n    os.environ['LEAK'] = '1'\n    1/0\n").kind == "Failed"
+    run = worker.start_code("import os, time\ndef main(params):\n    os.environ['LEAK'] = '1'\n    os.chdir('/')\n    time.sleep(60)\n")
+    worker.cancel(run)
+    assert worker.finish().kind == "Cancelled"
+    assert worker.code("import os\ndef main(params):\n    return ['LEAK' in os.environ, os.getcwd()]\n").result == [False, os.getcwd()]
+
+
+def test_what_a_file_does_to_the_process_while_it_is_loaded_is_put_back(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("import muster_worker, os, signal, sys\nos.chdir('/')\nos.umask(0)\nsignal.alarm(1)\nsys.stdout = None\nsignal.signal(15, signal.SIG_IGN)\n")
+    with Worker(tmp_path) as worker:
+        code = "import os, sys, time\ndef main(params):\n    time.sleep(1.2)\n    print('here')\n    return [os.getcwd(), os.umask(0o22)]\n"
+        assert worker.code(code).result == [os.getcwd(), 0o22]
