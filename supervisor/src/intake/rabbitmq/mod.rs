@@ -10,6 +10,7 @@
 mod acks;
 mod confirmed_publisher;
 mod connect;
+pub mod consumer;
 mod dead_letter_publisher;
 mod dead_letters;
 mod delivery;
