@@ -41,6 +41,12 @@ class InvalidResult(MusterError):
     """What the workflow returned is not JSON."""
 
 
+class LoadTimeout(MusterError):
+    """A workflow file that takes too long to be loaded."""
+
+    retryable = None
+
+
 class WorkflowTimeout(MusterError):
     """The workflow's own `timeout=` passed, before the execution's."""
 

@@ -30,7 +30,7 @@ STANDARD = _standard_names()
 
 
 class Finder:
-    """Finds the folder's modules before anything installed, but never in place of the standard library."""
+    """Finds the folder's modules, but never in place of what is installed: one file would break all that import it."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
@@ -38,7 +38,7 @@ class Finder:
     def find_spec(self, name: str, path: Optional[Sequence[str]], target: Any = None) -> Any:
         """The import system's question."""
         top_level = path is None
-        if top_level and name in STANDARD:
+        if top_level and (name in STANDARD or self._library.is_installed(name)):
             return None
         inside = os.path.join(self._library.root, "")
         for folder in [self._library.root] if path is None else list(path):

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Callable, Optional, Type
 
@@ -36,6 +37,12 @@ _depth = 0
 _masks = threading.local()
 _target: Optional[Execution] = None
 _on_terminate_outside: Optional[Callable[[], None]] = None
+_load_ends: Optional[float] = None
+_INSIST_SECONDS = 0.2
+
+
+class TookTooLong(BaseException):
+    """Raised in a file that is loaded and does not come back."""
 
 
 def install(on_terminate_outside: Callable[[], None]) -> None:
@@ -86,6 +93,18 @@ def leave() -> None:
     _target = None
 
 
+def limit_load(seconds: Optional[float]) -> None:
+    """From now on the main thread loads a file, for so long at most; None when it has done so."""
+    global _load_ends
+    _load_ends = None if seconds is None else time.monotonic() + seconds
+
+
+def check_load() -> None:
+    """Breaks into a file that takes too long. For the watcher."""
+    if _load_ends is not None and time.monotonic() >= _load_ends and _main is not None:
+        signal.pthread_kill(_main, WAKE)
+
+
 def wake() -> None:
     """Asks the main thread to look at what is due. For any thread."""
     if _depth == 0 and _main is not None:
@@ -93,6 +112,11 @@ def wake() -> None:
 
 
 def _on_wake(signum: int, frame: Optional[FrameType]) -> None:
+    global _load_ends
+    if _load_ends is not None and time.monotonic() >= _load_ends and not _depth:
+        # Once more soon, for code that swallows it.
+        _load_ends = time.monotonic() + _INSIST_SECONDS
+        raise TookTooLong
     # The watcher asks again at its next tick, until the import is through.
     if not _imports_foreign_code(frame):
         _deliver()

@@ -14,8 +14,12 @@ import sys
 from types import ModuleType
 from typing import Dict, List
 
+from . import on_import
 from .importing import STANDARD, Finder, Loader
-from .sources import SourceFile, Stamp, imports_of, stamp_of
+from .sources import SourceFile, Stamp, imports_of, mentions_sdk, stamp_of
+
+OWN = "muster_workflows"
+"""The package that every module of the folder can be imported from, whatever else has its name."""
 
 
 class Library:
@@ -29,10 +33,30 @@ class Library:
         self._closures: Dict[str, List[str]] = {}
         self._version = 0
         self._closures_version = -1
-        sys.meta_path.insert(0, Finder(self))
+        self._installed: Dict[str, bool] = {}
+        own = sys.modules[OWN] = ModuleType(OWN)
+        own.__path__ = [self.root]
+        self._finder = Finder(self)
+        sys.meta_path.insert(0, self._finder)
         # For children of multiprocessing's spawn, which get sys.path and nothing else from us.
         if self.root not in sys.path:
             sys.path.append(self.root)
+
+    def is_installed(self, name: str) -> bool:
+        """True when a top-level name leads to a module outside of the folder."""
+        known = self._installed.get(name)
+        if known is None:
+            self._installed[name] = known = on_import.is_elsewhere(name, self.root, self._finder)
+            if known:
+                self._warn_of(name)
+        return known
+
+    def _warn_of(self, name: str) -> None:
+        """Says so of a helper, which is there to be imported; a workflow file rarely is."""
+        for path in (os.path.join(self.root, f"{name}.py"), os.path.join(self.root, name, "__init__.py")):
+            if os.path.isfile(path) and not mentions_sdk(path):
+                text = f"has the name of an installed module, which is what `import {name}` finds"
+                print(f"{path} {text}; write `import {OWN}.{name}`, or rename it", file=sys.stderr)
 
     def module(self, path: str) -> ModuleType:
         """The module of a file, loaded or reloaded if it or a helper of it changed."""
@@ -90,12 +114,16 @@ class Library:
         return module
 
     def _import(self, name: str, path: str) -> ModuleType:
-        if all(part.isidentifier() or "-" in part for part in name.split(".")) and name.split(".")[0] not in STANDARD:
+        top = name.split(".")[0]
+        plain = all(part.isidentifier() or "-" in part for part in name.split("."))
+        if plain and top not in STANDARD and not self.is_installed(top):
             module = importlib.import_module(name)
             if getattr(module, "__file__", None) == path:
                 return module
         # Another module owns the name (a workflow file called email.py, say): it gets one of its own.
-        name = f"muster_workflows.{name}"
+        name = f"{OWN}.{name}"
+        if plain:
+            return importlib.import_module(name)
         spec = importlib.util.spec_from_file_location(name, path, loader=Loader(name, path, self))
         if spec is None or spec.loader is None:
             raise ImportError(f"{path} cannot be loaded")

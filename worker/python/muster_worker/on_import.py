@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from types import ModuleType
@@ -73,6 +74,17 @@ def when_imported(name: str, action: Action) -> None:
         action(module)
     else:
         _watch.awaited.setdefault(name, []).append(action)
+
+
+def is_elsewhere(name: str, folder: str, finder: Any) -> bool:
+    """True when a finder other than this one has a module of that name, outside of the folder."""
+    for one in list(sys.meta_path):
+        find = None if one is finder or one is _watch else getattr(one, "find_spec", None)
+        spec = None if find is None else find(name, None, None)
+        # A folder without an `__init__.py` has no loader, and is nobody's in particular.
+        if spec is not None and getattr(spec, "loader", None) is not None and spec.origin is not None:
+            return not os.path.realpath(spec.origin).startswith(os.path.join(folder, ""))
+    return False
 
 
 def outermost(load: Callable[[], None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import linecache
 import os
 import re
@@ -11,13 +12,14 @@ from types import ModuleType
 from typing import Dict, Iterator, List, NamedTuple, Optional
 
 from . import user_code
-from .errors import Rejection, describe
+from .errors import Cancelled, LoadTimeout, Rejection, describe
+from .guarded import LoadGuard
 from .loading import Library
 from .runner import Job, Uninterruptible
+from .sources import mentions_sdk
 from .wire.messages import Inline, Named, Path, Source
 from .workflow import Definition, definition_of
 
-_MENTION = re.compile(rb"\bmuster_worker\b")
 _SKIPPED_FOLDERS = {"__pycache__", "node_modules", "site-packages"}
 _INLINE_MODULE = "__muster_inline__"
 
@@ -36,11 +38,17 @@ class Entry(NamedTuple):
 class Registry:
     """The workflows of one folder."""
 
-    def __init__(self, folder: Optional[str], conformance: bool = False) -> None:
+    def __init__(
+        self, folder: Optional[str], conformance: bool = False, load_seconds: Optional[float] = None
+    ) -> None:
+        self._guard = LoadGuard(load_seconds)
+        self._is_served = load_seconds is not None
         self._library = Library(folder) if folder and os.path.isdir(folder) else None
         self._folder = folder
         self._entries: Dict[str, Entry] = {}
         self._broken: Dict[str, BaseException] = {}
+        self._slow: Dict[str, bytes] = {}
+        """Of the broken files those that did not come back, and their content."""
         self._own: Dict[str, Definition] = {}
         if conformance:
             from .conformance import definitions
@@ -69,6 +77,11 @@ class Registry:
         for path in self._candidates():
             self._load_file(path)
 
+    def _load_what_may_hold(self, workflow: str) -> None:
+        for path in self._candidates():
+            if self._is_worth_a_try(path) or _may_hold(path, workflow):
+                self._load_file(path)
+
     def find(self, workflow: str, source: Source) -> Job:
         """How to get the function. No user code is entered here; what cannot be run at all is a Rejection."""
         if isinstance(source, Inline):
@@ -91,7 +104,7 @@ class Registry:
         elif entry is not None:
             del self._entries[workflow]
         if workflow not in self._entries:
-            self.load()
+            self._load_what_may_hold(workflow)
         if workflow in self._entries:
             return self._entries[workflow].definition
         for path, error in self._broken.items():
@@ -142,23 +155,40 @@ class Registry:
             return []
         return [one for one in _python_files(library.root) if one in self._broken or library.changed(one)]
 
+    def _is_worth_a_try(self, path: str) -> bool:
+        """False for a file that did not come back and is as it was: whoever looks for another workflow cannot wait."""
+        seen = self._slow.get(path)
+        return seen is None or seen != _digest_of(path)
+
     def _load_file(self, path: str) -> None:
         assert self._library is not None
-        if not _mentions_sdk(path):
+        if not mentions_sdk(path):
             return
+        library = self._library
         try:
-            module = self._library.module(path)
-        except (Exception, SystemExit) as error:
-            # A script without a guard that calls `exit` must not take the worker along.
-            if path not in self._broken:
-                print(f"{path} cannot be loaded:\n{describe(error).stack}", file=sys.stderr)
-            self._broken[path] = error
+            module = self._guard.load(path, lambda: library.module(path))
+        except Cancelled:
+            raise
+        except BaseException as error:
+            # Whatever it is, as a script's `exit` or a test tool's way to skip, it must not take the worker along.
+            if isinstance(error, KeyboardInterrupt) and not self._is_served:
+                raise
+            self._note_broken(path, error)
             return
         self._read(path, module)
+
+    def _note_broken(self, path: str, error: BaseException) -> None:
+        if path not in self._broken:
+            told = describe(error)
+            print(f"{path} cannot be loaded: {told.kind}: {told.message}\n{told.stack}", file=sys.stderr)
+        if isinstance(error, LoadTimeout):
+            self._slow[path] = _digest_of(path)
+        self._broken[path] = error
 
     def _read(self, path: str, module: ModuleType) -> None:
         """Takes over the module's workflows in place of those the file had before."""
         self._broken.pop(path, None)
+        self._slow.pop(path, None)
         self._entries = {
             name: entry for name, entry in self._entries.items() if entry.path != path and os.path.isfile(entry.path)
         }
@@ -194,13 +224,12 @@ def _python_files(root: str) -> Iterator[str]:
                 yield os.path.join(folder, name)
 
 
-def _mentions_sdk(path: str) -> bool:
-    """Only files that import the SDK can define workflows; the others are helpers, loaded when imported."""
+def _digest_of(path: str) -> bytes:
     try:
         with open(path, "rb") as source:
-            return _MENTION.search(source.read()) is not None
+            return hashlib.blake2b(source.read(), digest_size=16).digest()
     except OSError:
-        return False
+        return b""
 
 
 def _may_hold(path: str, workflow: str) -> bool:

@@ -55,6 +55,8 @@ from .wire.messages import (
 )
 
 _LOADING = object()
+LOAD_SECONDS = 10.0
+"""What each file of the workflows folder has to be loaded in, where the supervisor does not say."""
 
 
 class Session:
@@ -115,7 +117,9 @@ class Session:
         self._watcher.start()
         self.busy = _LOADING
         try:
-            registry = Registry(self._terms.config.get("workflows_dir"), self._conformance)
+            config = self._terms.config
+            load_seconds = config.get("worker_load_seconds", LOAD_SECONDS)
+            registry = Registry(config.get("workflows_dir"), self._conformance, load_seconds)
             self._surroundings.load(registry.load)
         except Exception as error:
             self.connection.send(InitFailed(describe(error)))

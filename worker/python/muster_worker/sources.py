@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import hashlib
 import os
+import re
 import time
 from typing import Dict, List, Set, Tuple
 
 _RACY_NS = 100_000_000
+_MENTION = re.compile(rb"\bmuster_worker\b")
 
 Stamp = Tuple[int, int, int, int]
 
@@ -84,3 +86,12 @@ def _absolute(module: str, level: int, name: str) -> str:
 def _prefixes(name: str) -> List[str]:
     parts = name.split(".")
     return [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
+
+
+def mentions_sdk(path: str) -> bool:
+    """Only files that import the SDK can define workflows; the others are helpers, loaded when imported."""
+    try:
+        with open(path, "rb") as source:
+            return _MENTION.search(source.read()) is not None
+    except OSError:
+        return False

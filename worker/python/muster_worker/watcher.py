@@ -87,6 +87,7 @@ class Watcher:
             self._read_if_free()
         if session.connection.ended and not self._is_lost:
             self._lose()
+        interrupt.check_load()
         execution, port = session.busy, session.port
         if port is not None:
             port.logs.flush(LOG_BATCH_MAX_AGE_SECONDS)

@@ -7,7 +7,7 @@ import time
 import pytest
 from supervisor import Worker
 
-from muster_worker.wire.messages import Call, Finished, Idle, Ok, Progress, Reply, Started
+from muster_worker.wire.messages import Call, Finished, Idle, Log, Ok, Progress, Reply, Started
 
 SLEEP = "import time\ndef main(params):\n    time.sleep(60)\n"
 BUSY = "def main(params):\n    while True: pass\n"
@@ -193,8 +193,9 @@ def test_own_timeout_of_a_workflow(shared: Worker) -> None:
 
 
 def test_returning_a_value_after_the_cancel_is_told_as_it_is(shared: Worker) -> None:
-    code = "import time\ndef main(params):\n    try:\n        time.sleep(60)\n    except BaseException:\n        return 'saved'\n"
+    code = "import logging, time\ndef main(params):\n    try:\n        logging.info('in')\n        time.sleep(60)\n    except BaseException:\n        return 'saved'\n"
     run = shared.start_code(code)
+    shared.expect(Log)
     shared.cancel(run)
     assert shared.finish().result == "saved"
 
