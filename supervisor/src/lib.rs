@@ -2,31 +2,22 @@
 //! holds it to its limits, and finalizes what comes back.
 //!
 //! Data flows one way through the modules below: intake, claim, prewarm, dispatch, run, finalize, notify,
-//! clean up. The decisions of the pool are a pure state machine ([`pool`]).
+//! clean up. The decisions of the pool are a pure state machine ([`muster_core::pool`]).
 
 pub mod access;
 pub mod batch;
-pub mod bus;
 pub mod cli;
 pub mod client;
 pub mod conformance;
 pub mod dispatch;
 pub mod doctor;
-pub mod execution;
 pub mod executor;
 pub mod finalize;
 pub mod http;
-pub mod intake;
-pub mod json;
 pub mod liveness;
 pub mod notify;
 pub mod observe;
-pub mod pool;
 pub mod prewarm;
-pub mod private;
-pub mod process;
 pub mod service;
 pub mod settings;
-pub mod store;
 pub mod transcripts;
-pub mod vital;

@@ -1,12 +1,12 @@
 //! What can run an execution: the registry of native workflows, the JavaScript interpreter.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use muster_protocol::{CodeSource, ErrorInfo, RunOutcome};
 use serde::Deserialize;
-use std::path::PathBuf;
 
 use crate::run::{Downlink, WorkerRun};
 

@@ -6,11 +6,11 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
+use muster_system::private;
 use rustix::rand::{GetRandomFlags, getrandom};
 use secrecy::SecretString;
 
 use super::TOKEN_FILE;
-use crate::private;
 use crate::settings::is_token;
 
 /// How many random bytes a token is made of.

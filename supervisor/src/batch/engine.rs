@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use muster_bus::Bus;
+use muster_store::{Store, StoreError};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -11,12 +13,10 @@ use super::input::{InputError, InputLine};
 use super::outcome::ResultLine;
 use super::queue::CLAIM_MAX;
 use super::runner::BatchRunner;
-use crate::bus::Bus;
 use crate::dispatch::{AfterFailure, InFlight, IntakeClosed, Preparer, Slots};
 use crate::finalize::{Finalized, FinalizedSink};
 use crate::service::{Core, CoreError, CoreParts, claimant};
 use crate::settings::Settings;
-use crate::store::{Store, StoreError};
 use crate::transcripts::TranscriptKeeper;
 
 /// So many starts in a row without a Ready, and the batch gives up. (A service never does.)

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{BufRead, Read as _};
 
+use muster_core::execution::{ExecutionRequest, RequestDraft};
 use serde::Deserialize;
 use uuid::Uuid;
-
-use crate::execution::{ExecutionRequest, RequestDraft};
 
 /// The longest line: what fits in a frame, after base64 and escapes. A file without line ends must not fill
 /// the memory.

@@ -1,16 +1,16 @@
 //! One result line.
 
+use muster_core::execution::Status;
+use muster_core::json;
 use muster_protocol::error_type;
+use muster_store::{
+    Disposition, ExecutionFailure, ExecutionOutcome, ExecutionRecord, Finalization, NewExecution,
+};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::input::BadLine;
-use crate::execution::Status;
-use crate::json;
-use crate::store::{
-    Disposition, ExecutionFailure, ExecutionOutcome, ExecutionRecord, Finalization, NewExecution,
-};
 
 /// What became of one line of the input. Fields that do not apply are null, so every line has all of them.
 #[derive(Clone, Debug, Serialize)]

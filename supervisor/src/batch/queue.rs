@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use muster_store::NewExecution;
 use uuid::Uuid;
 
 use super::input::BadLine;
-use crate::store::NewExecution;
 
 /// One claim takes so many lines at most, and so many wait for it.
 pub(super) const CLAIM_MAX: usize = 128;

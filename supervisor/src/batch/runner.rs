@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::OptionFuture;
+use muster_core::execution::Status;
 use muster_protocol::error_type;
+use muster_store::{Claim, Disposition, ExecutionFailure, FinalizeResult, NewExecution};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -15,10 +17,8 @@ use super::input::InputLine;
 use super::outcome::ResultLine;
 use super::queue::{BatchQueue, CLAIM_MAX};
 use crate::dispatch::{IntakeClosed, SlotReservation};
-use crate::execution::Status;
 use crate::finalize::{Finalized, RefusalCause};
 use crate::service::Core;
-use crate::store::{Claim, Disposition, ExecutionFailure, FinalizeResult, NewExecution};
 
 /// Why what a signal stopped was not run.
 const INTERRUPTED: &str = "the batch was interrupted";

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use muster_core::execution::Status;
+
 use super::outcome::ResultLine;
-use crate::execution::Status;
 
 /// Counts results as they are written.
 #[derive(Clone, Debug, Default)]
@@ -76,10 +77,10 @@ impl Summary {
 
 #[cfg(test)]
 mod tests {
+    use muster_store::ExecutionFailure;
     use uuid::Uuid;
 
     use super::*;
-    use crate::store::ExecutionFailure;
 
     fn result(status: Status, kind: &str) -> ResultLine {
         ResultLine::never_ran(Uuid::nil(), "w".into(), status, ExecutionFailure::new(kind, "m"))

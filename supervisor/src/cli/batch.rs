@@ -12,6 +12,8 @@ use std::time::Instant;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use muster_store::{Durability, SqliteStore, Store as _};
+use muster_system::process::close_inherited_on_exec;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -22,9 +24,7 @@ use super::exit::CommandFailure;
 use super::setting_flags::SettingFlags;
 use crate::batch::{Batch, Input, read_lines, run};
 use crate::observe;
-use crate::process::close_inherited_on_exec;
 use crate::service::transcripts;
-use crate::store::{Durability, SqliteStore, Store as _};
 
 /// Run every line of a JSONL file through a pool of its own; no service is needed.
 ///

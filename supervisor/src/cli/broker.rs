@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
+use muster_core::execution::RequestDraft;
+use muster_intake::rabbitmq::QueuePublisher;
 use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
 use super::exit::CommandFailure;
-use crate::execution::RequestDraft;
-use crate::intake::rabbitmq::QueuePublisher;
 use crate::settings::{Raw, Settings, Sources};
 
 /// Whether to publish to the broker, and where it is.

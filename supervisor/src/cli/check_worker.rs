@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use muster_system::process::{Launch, close_inherited_on_exec};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit::CommandFailure;
@@ -11,7 +12,6 @@ use super::output::{note, print, print_line};
 use crate::conformance::{
     CheckEntry, CheckVerdict, ConformanceLevel, ConformanceReport, check_worker, describe, junit,
 };
-use crate::process::{Launch, close_inherited_on_exec};
 use crate::settings::find_program;
 
 /// Check that an executable is a worker: drive it through the protocol and say what it keeps.

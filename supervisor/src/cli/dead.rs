@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use muster_intake::rabbitmq::{AmqpError, DeadLetter, DeadLetters, ReplayError, ReplayResult};
+use muster_store::Durability;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use uuid::Uuid;
@@ -11,10 +13,8 @@ use super::exit::CommandFailure;
 use super::output::{note, print, print_line};
 use super::setting_flags::SettingFlags;
 use super::terminal::OutputStream;
-use crate::intake::rabbitmq::{AmqpError, DeadLetter, DeadLetters, ReplayError, ReplayResult};
 use crate::service::{BackendError, open_store};
 use crate::settings::Settings;
-use crate::store::Durability;
 
 /// Look after dead letters: messages that could not be used, with the reason.
 #[derive(Debug, Args)]

@@ -3,8 +3,9 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use muster_core::execution::Status;
+
 use crate::client::ClientError;
-use crate::execution::Status;
 use crate::settings::SettingsError;
 
 /// The command line or the settings are wrong.

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-
-use crate::execution::Status;
+use muster_core::execution::Status;
 
 /// A duration in the unit that fits: `12 ms`, `1.25 s`, `3 m 20 s`, `2 h 05 m`, `3 d 4 h`.
 pub(crate) fn duration(time: Duration) -> String {

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use muster_core::execution::Status;
 use uuid::Uuid;
 
 use super::exit::CommandFailure;
@@ -11,7 +12,6 @@ use super::output::{note, print, print_line};
 use super::server::ServerFlags;
 use super::terminal::OutputStream;
 use crate::client::{Execution, Executions};
-use crate::execution::Status;
 
 /// List executions, newest first.
 #[derive(Debug, Args)]
@@ -57,7 +57,7 @@ impl ListCommand {
         .collect();
         let answer = client.executions(&query)?;
         if self.json {
-            print_line(&crate::json::one_line(&answer.body))?;
+            print_line(&muster_core::json::one_line(&answer.body))?;
             return Ok(ExitCode::SUCCESS);
         }
         let page: Executions = client.parsed(answer)?;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use muster_core::json;
 use uuid::Uuid;
 
 use super::exit::CommandFailure;
@@ -11,7 +12,6 @@ use super::output::{json_line, print, print_line};
 use super::server::ServerFlags;
 use super::terminal::OutputStream;
 use crate::http::view::LogView;
-use crate::json;
 
 /// Print the log of an execution.
 #[derive(Debug, Args)]

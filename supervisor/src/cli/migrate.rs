@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use muster_store::{DatabaseFacts, Durability};
 
 use super::exit::CommandFailure;
 use super::output::print_line;
 use super::setting_flags::SettingFlags;
 use crate::service::{BackendError, open_store};
-use crate::store::{DatabaseFacts, Durability};
 
 /// Bring the schema of the database up to date; `run` does the same when it starts.
 ///

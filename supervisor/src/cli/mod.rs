@@ -39,10 +39,8 @@ mod tests;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-
 use exit::CommandFailure;
-
-use crate::process::close_to_others;
+use muster_system::process::close_to_others;
 
 /// Runs workflow executions in a pool of warm worker processes, and finalizes each exactly once.
 #[derive(Debug, Parser)]

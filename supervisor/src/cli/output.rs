@@ -22,7 +22,7 @@ pub(crate) fn print_line(text: &str) -> Result<(), CommandFailure> {
 /// JSON on one line, whatever line breaks the user data in it has.
 pub(crate) fn json_line<T: serde::Serialize + ?Sized>(value: &T) -> String {
     let text = serde_json::to_string(value).unwrap_or_default();
-    crate::json::one_line(&text).into_owned()
+    muster_core::json::one_line(&text).into_owned()
 }
 
 /// Writes a line to stderr, if anybody listens there.

@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use muster_system::process::close_inherited_on_exec;
 
 use super::exit::CommandFailure;
 use super::setting_flags::SettingFlags;
-use crate::process::close_inherited_on_exec;
 use crate::service::{ReloadSettings, run};
 use crate::{observe, settings::Settings};
 

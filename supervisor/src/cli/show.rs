@@ -33,7 +33,7 @@ impl ShowCommand {
         let client = self.server.client()?;
         let answer = client.execution(self.id, None)?;
         if self.json {
-            print_line(&crate::json::one_line(&answer.body))?;
+            print_line(&muster_core::json::one_line(&answer.body))?;
             return Ok(ExitCode::SUCCESS);
         }
         let execution: Execution = client.parsed(answer)?;

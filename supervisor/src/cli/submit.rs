@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use base64::Engine as _;
 use clap::Args;
+use muster_core::execution::Status;
+use muster_core::json;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -17,9 +19,7 @@ use super::output::{note, print_line};
 use super::server::ServerFlags;
 use super::terminal::OutputStream;
 use crate::client::Execution;
-use crate::execution::Status;
 use crate::http::view::AcceptedView;
-use crate::json;
 
 /// Submit an execution; prints its id, or with --wait its result.
 #[derive(Debug, Args)]

@@ -1,11 +1,10 @@
 //! The fields of a row that the command line shows.
 
 use jiff::Timestamp;
+use muster_core::execution::Status;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
-
-use crate::execution::Status;
 
 /// A row, as far as it is shown. Values of users stay JSON text.
 #[derive(Clone, Debug, Deserialize)]

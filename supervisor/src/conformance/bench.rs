@@ -3,10 +3,10 @@
 use std::sync::{Arc, OnceLock};
 
 use muster_protocol::wire::Spelling;
+use muster_system::process::{Launch, Spawner};
 
 use super::check::CheckFailure;
 use super::session::{Introduction, WorkerSession};
-use crate::process::{Launch, Spawner};
 
 /// What the worker said of itself in the first conversation.
 #[derive(Clone, Debug)]

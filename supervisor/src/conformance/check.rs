@@ -3,9 +3,9 @@
 use std::fmt;
 
 use futures_util::future::BoxFuture;
+use muster_protocol::wire::Spelling;
 
 use super::bench::{Workbench, WorkerOffer};
-use muster_protocol::wire::Spelling;
 
 /// Why a check did not pass.
 #[derive(Debug)]

@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
+use muster_system::process::{Launch, Spawner};
 use tokio::sync::Notify;
 
 use super::bench::Workbench;
 use super::catalogue;
 use super::check::Check;
 use super::report::{CheckEntry, CheckVerdict, ConformanceReport};
-use crate::process::{Launch, Spawner};
 
 /// So many conversations at once: most of the time of most of them is waiting.
 const AT_ONCE: usize = 3;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use muster_intake::{ClaimAnswer, Claims};
+use muster_store::{Claim, Claimant, Claimed, NewExecution, Store, StoreError};
 
 use super::dispatcher::Dispatcher;
 use super::slots::{SlotReservation, Slots};
-use crate::intake::{ClaimAnswer, Claims};
-use crate::store::{Claim, Claimant, Claimed, NewExecution, Store, StoreError};
 
 /// What a consumer of messages needs of this supervisor.
 #[derive(Debug)]

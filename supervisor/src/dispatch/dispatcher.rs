@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
+use muster_core::execution::Attempt;
+use muster_core::pool::RunEnding;
 use muster_protocol::{CancelReason, ErrorInfo};
+use muster_store::{Claimed, ExecutionFailure, NewExecution};
 use uuid::Uuid;
 
 use super::in_flight::{CancelFound, InFlight, InFlightPhase, OutcomeTerms};
 use super::prewarm_gate::PrewarmGate;
 use super::slots::{SlotReservation, Slots};
-use crate::execution::Attempt;
 use crate::executor::{CompletedRun, ExecutorHandle, RunSpec, unix_us};
 use crate::finalize::{Finalizer, RetryPolicy, finalization};
-use crate::pool::RunEnding;
-use crate::store::{Claimed, ExecutionFailure, NewExecution};
 
 /// So many attempts are prepared at once.
 const PREPARE_AT_ONCE: usize = 32;

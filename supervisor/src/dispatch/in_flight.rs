@@ -8,13 +8,13 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use muster_core::execution::Attempt;
 use muster_protocol::CancelReason;
+use muster_store::{Claimed, NewExecution};
+use muster_store::{ClaimsUnderWay, UnheldClaims};
 use uuid::Uuid;
 
 use super::slots::Slot;
-use super::unheld_claims::{ClaimsUnderWay, UnheldClaims};
-use crate::execution::Attempt;
-use crate::store::{Claimed, NewExecution};
 
 /// One attempt in our hands.
 #[derive(Debug)]
@@ -194,9 +194,10 @@ impl InFlight {
 
 #[cfg(test)]
 mod tests {
+    use muster_core::execution::ExecutionRequest;
+
     use super::*;
     use crate::dispatch::Slots;
-    use crate::execution::ExecutionRequest;
 
     fn claimed() -> Claimed {
         let id = Uuid::from_u128(1);

@@ -6,16 +6,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_core::execution::Attempt;
 use muster_protocol::CancelReason;
+use muster_store::UnheldClaims;
+use muster_store::{Claimant, Finalization, Renewal, Store};
 use tokio::time::Instant;
 
 use super::dispatcher::Dispatcher;
 use super::in_flight::InFlightPhase;
-use super::unheld_claims::UnheldClaims;
-use crate::execution::Attempt;
 use crate::executor::unix_us;
 use crate::liveness::{Liveness, VitalLoop};
-use crate::store::{Claimant, Finalization, Renewal, Store};
 
 /// A run that lasts longer than this has its start recorded while it runs.
 const RECORD_START_AFTER: Duration = Duration::from_millis(250);

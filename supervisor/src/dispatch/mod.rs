@@ -16,7 +16,6 @@ mod prewarm_gate;
 mod run_reporter;
 mod slots;
 mod start_health;
-mod unheld_claims;
 
 pub(crate) use claims::DispatchClaims;
 pub use dispatcher::{AfterFailure, Dispatcher, Prepare, PrepareError, PreparedAttempt};
@@ -27,4 +26,3 @@ pub use prepare::Preparer;
 pub(crate) use run_reporter::RunReporter;
 pub use slots::{IntakeClosed, Slot, SlotReservation, Slots};
 pub use start_health::{StartHealth, StartTrouble};
-pub use unheld_claims::{ClaimsUnderWay, UnheldClaims};

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_store::{Claimant, ExpiredOwners, Store};
 use tokio::sync::watch;
-
-use crate::store::{Claimant, ExpiredOwners, Store};
 
 /// How often we look.
 const LOOK_EVERY: Duration = Duration::from_millis(900);

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_bus::Bus;
+use muster_store::{Claimant, Store, TakeOver};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::dispatcher::Dispatcher;
 use super::peers::PeerWatch;
 use super::slots::{SlotReservation, Slots};
-use crate::bus::Bus;
 use crate::liveness::{Liveness, VitalLoop};
 use crate::notify::sweep::notify_rows;
-use crate::store::{Claimant, Store, TakeOver};
 
 /// A poll takes up to so many at once.
 const CLAIM_MAX: usize = 128;

@@ -5,15 +5,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use muster_bus::Bus;
+use muster_core::execution::Attempt;
 use muster_protocol::error_type;
+use muster_store::{ExecutionFailure, NewExecution, Store};
 
 use super::dispatcher::{Prepare, PrepareError, PreparedAttempt};
 use super::in_flight::OutcomeTerms;
-use crate::bus::Bus;
-use crate::execution::Attempt;
 use crate::executor::RunSpec;
 use crate::prewarm::{Prewarm, PrewarmError, Subject, prepare};
-use crate::store::{ExecutionFailure, NewExecution, Store};
 
 /// Fetches what a run needs, shows its context to watchers, and writes its order.
 #[derive(Debug)]

@@ -10,19 +10,19 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use muster_bus::{Bus, Channel, StatusChange};
+use muster_core::execution::{Attempt, Change, LogLine, Secrets, Status};
+use muster_core::pool::WorkerId;
+use muster_store::{Disposition, Finalization, NewExecution, Store};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::in_flight::{InFlight, InFlightPhase};
 use super::slots::{IntakeClosed, Slots};
-use crate::bus::{Bus, Channel, StatusChange};
 use crate::dispatch::StartHealth;
-use crate::execution::{Attempt, Change, LogLine, Secrets, Status};
 use crate::executor::{CompletedRun, ExecutorObserver, RunProgress, RunRecording};
 use crate::finalize::{Finalizer, RetryPolicy, finalization};
 use crate::observe::SupervisorMetrics;
-use crate::pool::WorkerId;
-use crate::store::{Disposition, Finalization, NewExecution, Store};
 use crate::transcripts::{EndedAttempt, TranscriptKeeper};
 
 /// Above so many ends that wait to be written nothing more is claimed.

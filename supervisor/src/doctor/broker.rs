@@ -1,9 +1,9 @@
 //! RabbitMQ: reachable, of a version with quorum queues, with queues as ours are.
 
+use muster_intake::rabbitmq::{AmqpError, Inspection, inspect};
 use secrecy::ExposeSecret as _;
 
 use super::finding::DoctorFinding;
-use crate::intake::rabbitmq::{AmqpError, Inspection, inspect};
 use crate::settings::{Settings, mask_url};
 
 /// Quorum queues and their delivery limit came with it.

@@ -1,9 +1,9 @@
 //! Redis: reachable, of a version with streams, and not one that forgets what it was given.
 
+use muster_bus::{BusError, RedisFacts, inspect};
 use secrecy::ExposeSecret as _;
 
 use super::finding::DoctorFinding;
-use crate::bus::{BusError, RedisFacts, inspect};
 use crate::settings::{Settings, mask_url};
 
 /// Streams came with it.

@@ -5,12 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
+use muster_store::{DatabaseFacts, Durability, Store, StoreError};
 use secrecy::ExposeSecret as _;
 
 use super::finding::DoctorFinding;
 use crate::service::{BackendError, open_store, sqlite_path};
 use crate::settings::{Settings, mask_url};
-use crate::store::{DatabaseFacts, Durability, Store, StoreError};
 
 /// Leases go by the database's clock alone, so this is about the times people read.
 const SKEW_MAX: SignedDuration = SignedDuration::from_secs(2);

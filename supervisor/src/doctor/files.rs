@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use muster_system::private::{self, FolderRights};
 use rustix::fs::{Access, FlockOperation, access, flock, statvfs};
 
 use super::finding::DoctorFinding;
-use crate::private::{self, FolderRights};
 use crate::settings::Settings;
 
 /// With less room than this the outbox may not hold what ends while the database is away.

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use muster_core::pool::{ExitStatus, HELLO_TIMEOUT};
 use muster_protocol::codec::Decoded;
 use muster_protocol::limits::{CRASH_STDERR_LINES, FRAME_MAX_BYTES};
 use muster_protocol::wire::{Incoming, Spelling, WireDecoder, WireError};
 use muster_protocol::{ErrorInfo, PROTOCOL_VERSION, ToSupervisor, ToWorker, feature};
+use muster_system::process::{ExitWatch, ProcessGroup, Spawner};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::unix::pipe;
 use tokio::task::JoinHandle;
 
 use crate::executor::WorkerSpec;
-use crate::pool::{ExitStatus, HELLO_TIMEOUT};
-use crate::process::{ExitWatch, ProcessGroup, Spawner};
 
 /// After the end of its stdin a worker leaves by itself within this.
 const LEAVES_WITHIN: Duration = Duration::from_secs(3);

@@ -1,9 +1,9 @@
 //! The limit on open files, against what a full pool needs; and the walls around the supervisor's secrets.
 
+use muster_system::process::{Wall, descriptors_for};
 use rustix::process::{Resource, getrlimit};
 
 use super::finding::DoctorFinding;
-use crate::process::{Wall, descriptors_for};
 use crate::service::pool_config;
 use crate::settings::Settings;
 

@@ -18,7 +18,8 @@ use std::time::Duration;
 
 pub use finding::{DoctorFinding, Severity};
 
-use crate::process::walls;
+use muster_system::process::walls;
+
 use crate::settings::{Origin, Settings, SettingsError};
 
 /// No check of a folder, an address or a limit takes longer.

@@ -119,9 +119,10 @@ fn fix_for(problem: &NotReady, program: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use muster_core::pool::ExitStatus;
+
     use super::*;
     use crate::doctor::Severity;
-    use crate::pool::ExitStatus;
 
     fn greeting() -> ReadyWorker {
         ReadyWorker {

@@ -2,6 +2,8 @@
 //!
 //! Every Call has its Reply. Writes are pending changes kept with the run; nothing here touches a database.
 
+use muster_core::execution::{Change, check};
+use muster_core::json;
 use muster_protocol::limits::{CALLS_IN_FLIGHT_MAX, IDENTIFIER_MAX_BYTES};
 use muster_protocol::{CallResult, ErrorInfo, JsonBytes, method};
 use serde::Deserialize;
@@ -9,8 +11,6 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::run::{CallAnswer, ExecutorRun};
-use crate::execution::{Change, check};
-use crate::json;
 
 #[derive(Deserialize)]
 struct StateKey {
@@ -141,10 +141,11 @@ pub(super) fn value_of(text: Option<String>) -> CallResult {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::execution::Attempt;
-    use crate::executor::RunSpec;
+    use muster_core::execution::Attempt;
     use muster_protocol::CodeSource;
+
+    use super::*;
+    use crate::executor::RunSpec;
 
     fn run() -> ExecutorRun {
         ExecutorRun::new(RunSpec {

@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
+use muster_core::execution::Change;
 use muster_protocol::ErrorInfo;
 use muster_protocol::limits::{RUN_CHANGES_MAX_BYTES, RUN_CHILDREN_MAX};
-
-use crate::execution::Change;
 
 /// The pending changes of one run.
 #[derive(Debug, Default)]

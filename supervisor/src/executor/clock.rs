@@ -2,7 +2,7 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use crate::pool::PoolTime;
+use muster_core::pool::PoolTime;
 
 /// The monotonic clock of one executor.
 #[derive(Clone, Copy, Debug)]

@@ -5,14 +5,14 @@
 
 use std::rc::Rc;
 
+use muster_core::execution::Attempt;
+use muster_core::pool::WorkerEvent;
+use muster_system::process::ObservedProcess;
 use serde_json::json;
 
 use super::executor_loop::ExecutorLoop;
 use super::link::WorkerLink;
 use super::reader::WorkerReader;
-use crate::execution::Attempt;
-use crate::pool::WorkerEvent;
-use crate::process::ObservedProcess;
 
 /// So many of the processes that were left are named.
 const NAMED_MAX: usize = 20;

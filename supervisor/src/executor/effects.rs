@@ -2,9 +2,12 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-
 use std::time::Duration;
 
+use muster_core::execution::Attempt;
+use muster_core::pool::{
+    KillCause, PoolEffect, ProtocolViolation, RunFinish, WorkerEvent, WorkerFeatures, WorkerId,
+};
 use muster_protocol::{CancelReason, LogLevel, ToWorker, feature};
 use serde_json::json;
 
@@ -14,10 +17,6 @@ use super::link::WorkerLink;
 use super::reader;
 use super::recording::RunRecording;
 use super::run::ExecutorRun;
-use crate::execution::Attempt;
-use crate::pool::{
-    KillCause, PoolEffect, ProtocolViolation, RunFinish, WorkerEvent, WorkerFeatures, WorkerId,
-};
 
 impl ExecutorLoop {
     /// Does one effect. Whatever it leads to comes back as an event of its own, later.

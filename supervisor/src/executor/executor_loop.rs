@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use muster_core::execution::Attempt;
+use muster_core::pool::{Pool, PoolConfig, PoolEffect, PoolEvent, PoolTime, WorkerEvent, WorkerId};
+use muster_system::process::{OrphanedWorkers, SpawnCounter, Spawner};
 use tokio::sync::Notify;
 
 use super::clock::Clock;
@@ -14,9 +17,6 @@ use super::observer::ExecutorObserver;
 use super::run::ExecutorRun;
 use super::run_spec::RunSpec;
 use super::thread::WorkerSpec;
-use crate::execution::Attempt;
-use crate::pool::{Pool, PoolConfig, PoolEffect, PoolEvent, PoolTime, WorkerEvent, WorkerId};
-use crate::process::{OrphanedWorkers, SpawnCounter, Spawner};
 
 /// Everything the executor's thread owns.
 pub(super) struct ExecutorLoop {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use muster_core::execution::Attempt;
+use muster_core::pool::{PoolConfig, PoolSnapshot, WorkerId};
 use muster_protocol::CancelReason;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
@@ -10,8 +12,6 @@ use tokio_util::sync::CancellationToken;
 use super::link::AnnouncedIdentity;
 use super::run_spec::RunSpec;
 use super::thread::WorkerSpec;
-use crate::execution::Attempt;
-use crate::pool::{PoolConfig, PoolSnapshot, WorkerId};
 
 /// What the thread is asked to do.
 #[derive(Debug)]

@@ -5,16 +5,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use muster_core::execution::{Attempt, Secrets};
+use muster_core::pool::{WorkerFeatures, WorkerId};
 use muster_protocol::ToWorker;
 use muster_protocol::codec::EncodeError;
 use muster_protocol::wire::Spelling;
+use muster_system::process::{ObservedProcess, ProcessGroup, ProcessTree, SpawnCounter, SpawnOrder};
 use serde::Serialize;
 
 use super::stdin::{StdinWriter, WriteProgress, flush};
 use super::thread::WorkerSpec;
-use crate::execution::{Attempt, Secrets};
-use crate::pool::{WorkerFeatures, WorkerId};
-use crate::process::{ObservedProcess, ProcessGroup, ProcessTree, SpawnCounter, SpawnOrder};
 
 /// One worker, from the decision to start it to its end.
 #[derive(Debug)]

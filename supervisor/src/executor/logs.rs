@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use muster_core::execution::{LogLine, LogStream, Secrets};
+use muster_core::json;
 use muster_protocol::limits::{LOG_MESSAGE_MAX_BYTES, RUN_LOGS_HEAD_MAX_BYTES, RUN_LOGS_TAIL_MAX_BYTES};
 use muster_protocol::{LogLevel, LogRecord};
 use serde_json::value::RawValue;
 
 use super::clock::unix_us;
 use super::head_tail::{HeadAndTail, HeadTailBuffer};
-use crate::execution::{LogLine, LogStream, Secrets};
-use crate::json;
 
 /// Collects lines and numbers them, in the order they were read.
 #[derive(Debug)]

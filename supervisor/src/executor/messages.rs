@@ -3,6 +3,8 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use muster_core::execution::Attempt;
+use muster_core::pool::{WorkerEvent, WorkerFeatures};
 use muster_protocol::{
     CallResult, ErrorInfo, JsonBytes, LogLevel, LogRecord, ToSupervisor, ToWorker, feature,
 };
@@ -12,8 +14,6 @@ use super::link::AnnouncedIdentity;
 use super::observer::RunProgress;
 use super::reader::WorkerReader;
 use super::run::CallAnswer;
-use crate::execution::Attempt;
-use crate::pool::{WorkerEvent, WorkerFeatures};
 
 impl WorkerReader {
     /// Takes a message. `more_follows` tells that bytes of a next one are at hand already.

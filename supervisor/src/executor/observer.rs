@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use muster_core::execution::{Attempt, Change, LogLine, Secrets};
+use muster_core::pool::{RunEnding, RunFinish, WorkerId};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::clock::unix_us;
 use super::recording::RunRecording;
-use crate::execution::{Attempt, Change, LogLine, Secrets};
-use crate::pool::{RunEnding, RunFinish, WorkerId};
 
 /// Hears what happens. Every method is called on the executor's thread and must return at once: put the news in
 /// a queue and leave.

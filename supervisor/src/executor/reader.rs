@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use futures_util::future::OptionFuture;
+use muster_core::pool::{ProcessExit, ProtocolViolation, WorkerEvent};
 use muster_protocol::ToSupervisor;
 use muster_protocol::codec::Decoded;
 use muster_protocol::wire::{Incoming, WireDecoder, WireError};
+use muster_system::process::{ExitWatch, PIPE_BYTES, SpawnedChild, abandon};
 use rustix::io::Errno;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
@@ -22,8 +24,6 @@ use tokio::time::Instant;
 use super::executor_loop::ExecutorLoop;
 use super::link::WorkerLink;
 use super::stderr::StderrLines;
-use crate::pool::{ProcessExit, ProtocolViolation, WorkerEvent};
-use crate::process::{ExitWatch, PIPE_BYTES, SpawnedChild, abandon};
 
 /// So many lines that belong to no run are shown of a worker between two runs.
 const LINES_OUTSIDE_MAX: u32 = 100;

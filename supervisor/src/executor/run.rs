@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_core::execution::{Change, Secrets};
+use muster_core::pool::{RunEnding, RunFinish};
 use muster_protocol::CallResult;
 use serde::Serialize;
 use serde_json::value::to_raw_value;
@@ -14,8 +16,6 @@ use super::logs::RunLogs;
 use super::observer::{CompletedRun, RunEvent};
 use super::recording::RunRecording;
 use super::run_spec::RunSpec;
-use crate::execution::{Change, Secrets};
-use crate::pool::{RunEnding, RunFinish};
 
 /// The detail of the event that every execution has: written without a detour over a map.
 #[derive(Serialize)]

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_core::execution::{Attempt, Secrets};
+use muster_core::pool::Assignment;
 use muster_protocol::{CodeSource, JsonBytes};
 use uuid::Uuid;
-
-use crate::execution::{Attempt, Secrets};
-use crate::pool::Assignment;
 
 pub use crate::prewarm::RunConfig;
 

@@ -2,9 +2,8 @@
 
 use std::collections::VecDeque;
 
+use muster_core::execution::Secrets;
 use muster_protocol::limits::{CRASH_STDERR_LINES, LOG_MESSAGE_MAX_BYTES};
-
-use crate::execution::Secrets;
 
 /// Cuts bytes into lines of lossy UTF-8 and remembers the last few for the message of a crash.
 #[derive(Debug, Default)]

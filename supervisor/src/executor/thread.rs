@@ -6,7 +6,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_core::pool::{Pool, PoolConfig, PoolEvent, WorkerEvent};
 use muster_protocol::{JsonBytes, LogLevel};
+use muster_system::process::{Launch, OrphanedWorkers, Spawner, resident_bytes};
+use muster_system::vital;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
@@ -16,9 +19,6 @@ use super::executor_loop::{ExecutorLoop, ExecutorState, WorkerSpecs};
 use super::handle::{Executor, ExecutorCommand, ExecutorHandle};
 use super::observer::ExecutorObserver;
 use super::recording::TranscriptPolicy;
-use crate::pool::{Pool, PoolConfig, PoolEvent, WorkerEvent};
-use crate::process::{Launch, OrphanedWorkers, Spawner, resident_bytes};
-use crate::vital;
 
 /// How often the memory of running workers is looked at.
 const MEMORY_EVERY: Duration = Duration::from_millis(500);

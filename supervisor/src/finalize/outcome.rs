@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use muster_core::execution::{Change, ExecutionRequest, Target};
+use muster_core::json;
+use muster_core::pool::RunEnding;
 use muster_protocol::{ErrorInfo, JsonBytes, RunMetrics, error_type};
-use serde_json::value::RawValue;
-use uuid::Uuid;
-
-use crate::execution::{Change, ExecutionRequest, Target};
-use crate::executor::{CompletedRun, RunEvent};
-use crate::json;
-use crate::pool::RunEnding;
-use crate::store::{
+use muster_store::{
     Disposition, ExecutionFailure, ExecutionOutcome, Finalization, NewEvent, NewExecution, StateChange,
     StateWrite,
 };
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::executor::{CompletedRun, RunEvent};
 
 /// The wait before the first retry of a request that does not say.
 const DEFAULT_BACKOFF: Duration = Duration::from_secs(1);

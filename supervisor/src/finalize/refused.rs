@@ -4,12 +4,12 @@
 
 use std::time::Duration;
 
+use muster_core::execution::Attempt;
+use muster_store::{Finalization, StoreError};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::outbox::{OutboxError, OutcomeOutbox, Place};
-use crate::execution::Attempt;
-use crate::store::{Finalization, StoreError};
 
 /// With so many the fault is not of single rows any more: the store counts as one that refuses everything.
 const REFUSED_MAX: usize = 256;

@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use muster_core::execution::{Attempt, ExecutionRequest, Status};
+use muster_store::{
+    Claim, Claimant, Disposition, Durability, ExecutionOutcome, Finalization, NewExecution, SqliteStore,
+    Store,
+};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _};
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{Admission, Finalized, FinalizedSink, Finalizer, SpillFiles};
-use crate::execution::{Attempt, ExecutionRequest, Status};
-use crate::store::{
-    Claim, Claimant, Disposition, Durability, ExecutionOutcome, Finalization, NewExecution, SqliteStore,
-    Store,
-};
 
 const WITHIN: Duration = Duration::from_secs(30);
 /// So many ends are written together.

@@ -1,7 +1,8 @@
 //! Ends that could not be written yet: on disk where there is an outbox, else in memory.
 
+use muster_store::Finalization;
+
 use super::outbox::{OutboxError, OutcomeOutbox};
-use crate::store::Finalization;
 
 /// Keeps ends in order until the store takes them.
 #[derive(Debug, Default)]

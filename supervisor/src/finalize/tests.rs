@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use muster_core::execution::Attempt;
+use muster_store::{Disposition, Durability, Finalization, SqliteStore, Store};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::disk_reserve::SLOT_BYTES;
 use super::{Admission, Finalized, FinalizedSink, Finalizer, OutcomeOutbox, SpillFiles};
-use crate::execution::Attempt;
-use crate::store::{Disposition, Durability, Finalization, SqliteStore, Store};
 
 /// So many slots have room, and twice as many have not.
 const FIT: usize = 64;

@@ -9,6 +9,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::FutureExt as _;
+use muster_core::execution::Attempt;
+use muster_store::{
+    Disposition, ExecutionFailure, ExecutionOutcome, Finalization, FinalizeResult, Store, StoreError,
+};
+use muster_system::vital;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -17,11 +22,6 @@ use super::disk_reserve::{Admission, DiskReserve};
 use super::outbox::{OutboxError, OutcomeOutbox};
 use super::refused::{RefusedOutcome, RefusedQueue};
 use super::spill::{SpillPlace, SpillQueue, SpilledGroup, within};
-use crate::execution::Attempt;
-use crate::store::{
-    Disposition, ExecutionFailure, ExecutionOutcome, Finalization, FinalizeResult, Store, StoreError,
-};
-use crate::vital;
 
 /// So many ends form one transaction at most,
 const GROUP_MAX: usize = 256;

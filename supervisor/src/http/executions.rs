@@ -4,6 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use muster_core::execution::{RequestDraft, Status};
+use muster_store::{CancelResult, EventRow, ExecutionFilter, ExecutionRecord};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -11,8 +13,6 @@ use super::Api;
 use super::problem::ApiError;
 use super::query::{PathId, QueryParameters, RequestBody};
 use super::view::{AcceptedView, CancelOutcome, CancelView};
-use crate::execution::{RequestDraft, Status};
-use crate::store::{CancelResult, EventRow, ExecutionFilter, ExecutionRecord};
 
 /// How many rows a page has when nobody says.
 const PAGE_DEFAULT: usize = 50;

@@ -10,6 +10,8 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
+use muster_bus::{BusEvent, Channel, ChannelSubscription};
+use muster_core::execution::Status;
 use serde::Deserialize;
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -18,8 +20,6 @@ use super::Api;
 use super::problem::ApiError;
 use super::query::{PathId, QueryParameters};
 use super::view::{LogPage, LogView};
-use crate::bus::{BusEvent, Channel, ChannelSubscription};
-use crate::execution::Status;
 
 /// How many lines a page has.
 const PAGE_LINES: usize = 1_000;
@@ -221,7 +221,7 @@ impl LogFollower {
         self.after = place;
         // Rows of an earlier version may hold line breaks, which end a line of an event.
         let data = serde_json::to_string(line).unwrap_or_default();
-        let data = crate::json::one_line(&data);
+        let data = muster_core::json::one_line(&data);
         self.send(Event::default().event("log").id(place.to_string()).data(data)).await
     }
 

@@ -36,9 +36,10 @@ use tokio_util::sync::CancellationToken;
 pub use service::{ApiService, RecycleTarget, ServiceError};
 pub use startup_server::StartupServer;
 
+use muster_bus::Bus;
+use muster_store::Store;
+
 use crate::access::Access;
-use crate::bus::Bus;
-use crate::store::Store;
 
 /// The largest body taken: what fits in a frame, after base64 and escapes.
 const BODY_MAX_BYTES: usize = 32 * 1024 * 1024;

@@ -2,13 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
+use muster_core::pool::WorkerId;
 
 use super::Api;
 use super::problem::ApiError;
 use super::query::RequestBody;
 use super::service::RecycleTarget;
 use super::view::{PoolView, RecycleRequest, ResizeRequest};
-use crate::pool::WorkerId;
 
 /// `GET /api/pool`
 pub(super) async fn show(State(api): State<Api>) -> Json<PoolView> {

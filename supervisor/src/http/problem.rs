@@ -4,11 +4,11 @@ use std::path::Path;
 
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use muster_core::execution::InvalidRequest;
+use muster_store::StoreError;
 
 use super::service::ServiceError;
 use super::view::ProblemView;
-use crate::execution::InvalidRequest;
-use crate::store::StoreError;
 
 /// An error on its way to a client: its kind, which fixes status and title, and what happened.
 #[derive(Debug)]

@@ -1,12 +1,12 @@
 //! What the HTTP interface needs the supervisor to do.
 
 use async_trait::async_trait;
+use muster_core::execution::{ExecutionRequest, Status};
+use muster_core::pool::WorkerId;
+use muster_store::{CancelResult, StoreError};
 use uuid::Uuid;
 
 use super::view::{PoolView, Readiness};
-use crate::execution::{ExecutionRequest, Status};
-use crate::pool::WorkerId;
-use crate::store::{CancelResult, StoreError};
 
 /// The supervisor, as a client sees it.
 #[async_trait]

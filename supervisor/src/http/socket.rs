@@ -12,13 +12,13 @@ use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::response::Response;
 use bytes::Bytes;
+use muster_bus::{BusEvent, Channel, ChannelSubscription};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Api;
-use crate::bus::{BusEvent, Channel, ChannelSubscription};
 
 /// The largest message a watcher may send.
 const MESSAGE_MAX_BYTES: usize = 64 * 1024;

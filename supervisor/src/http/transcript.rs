@@ -3,11 +3,11 @@
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use muster_core::execution::Status;
 
 use super::Api;
 use super::problem::ApiError;
 use super::query::{PathId, QueryParameters};
-use crate::execution::Status;
 
 /// So many attempts are looked at to say which have one.
 const ATTEMPTS_LOOKED_AT: u32 = 100;

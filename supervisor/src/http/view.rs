@@ -2,13 +2,12 @@
 //! them, so the two cannot drift apart.
 
 use jiff::Timestamp;
+use muster_core::execution::{LogLine, LogStream, Status};
+use muster_core::pool::{PoolSnapshot, ReloadSnapshot, WorkerSnapshot};
+use muster_system::process::{Wall, walls};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
-
-use crate::execution::{LogLine, LogStream, Status};
-use crate::pool::{PoolSnapshot, ReloadSnapshot, WorkerSnapshot};
-use crate::process::{Wall, walls};
 
 /// The answer to a submitted execution, and to one that was not waited for to its end.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use muster_bus::{BusEvent, Channel};
+use muster_store::ExecutionRecord;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::Api;
 use super::problem::ApiError;
-use crate::bus::{BusEvent, Channel};
-use crate::store::ExecutionRecord;
 
 /// How often a waiter looks at the row although nobody told it of a change: the news may have been lost.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -54,10 +54,10 @@ mod tests {
     use std::sync::Arc;
 
     use bytes::Bytes;
+    use muster_bus::{Bus, StatusChange};
+    use muster_core::execution::{Attempt, LogLine, LogStream, Status};
 
     use super::*;
-    use crate::bus::{Bus, StatusChange};
-    use crate::execution::{Attempt, LogLine, LogStream, Status};
 
     #[tokio::test]
     async fn the_row_is_read_for_a_status_and_a_gap_and_for_nothing_else() {

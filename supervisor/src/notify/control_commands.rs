@@ -3,9 +3,8 @@
 use std::sync::Weak;
 
 use async_trait::async_trait;
+use muster_bus::{Bus, ControlCommand};
 use uuid::Uuid;
-
-use crate::bus::{Bus, ControlCommand};
 
 /// Who carries out commands.
 #[async_trait]

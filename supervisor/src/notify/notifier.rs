@@ -7,18 +7,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use muster_bus::{Bus, OutcomeAnnouncement, StatusChange};
+use muster_core::execution::Status;
+use muster_store::{Disposition, Finalization, FinalizeResult, Store};
+use muster_system::vital;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use super::sweep::{from_rows, mark};
-use crate::bus::{Bus, OutcomeAnnouncement, StatusChange};
 use crate::dispatch::{InFlight, InFlightAttempt};
 use crate::dispatch::{IntakeClosed, Slots};
-use crate::execution::Status;
 use crate::finalize::{Finalized, FinalizedSink};
 use crate::observe::SupervisorMetrics;
-use crate::store::{Disposition, Finalization, FinalizeResult, Store};
-use crate::vital;
 
 /// While the bus is out of reach, how many announcements are kept in memory. The sweep finds the others.
 const KEPT_MAX: usize = 10_000;

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use muster_bus::{Bus, OutcomeAnnouncement, StatusChange};
+use muster_core::execution::Attempt;
+use muster_store::{ExecutionRecord, Store};
 use uuid::Uuid;
-
-use crate::bus::{Bus, OutcomeAnnouncement, StatusChange};
-use crate::execution::Attempt;
-use crate::store::{ExecutionRecord, Store};
 
 /// A row that ended this long ago and was not announced was left by a crash.
 const LEFT_AFTER: Duration = Duration::from_secs(5);

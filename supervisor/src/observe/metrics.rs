@@ -6,6 +6,8 @@
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use muster_bus::BusHealth;
+use muster_core::execution::Status;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -14,8 +16,6 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::bus::BusHealth;
-use crate::execution::Status;
 use crate::http::view::{PoolView, Readiness};
 
 /// Seconds, from a warm round trip to the longest runs.

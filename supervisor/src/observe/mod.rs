@@ -1,7 +1,7 @@
 //! What the supervisor says about itself: its log and its metrics.
 //!
 //! One event is one line with structured fields, on stderr. ERROR means a person must act. The logs of
-//! executions are not here: they are data, see [`crate::execution::LogLine`].
+//! executions are not here: they are data, see [`muster_core::execution::LogLine`].
 
 mod metrics;
 

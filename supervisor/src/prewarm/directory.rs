@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use muster_store::{ConfigEntry, OrganizationRecord, Result, Store, WorkflowRecord};
 use uuid::Uuid;
-
-use crate::store::{ConfigEntry, OrganizationRecord, Result, Store, WorkflowRecord};
 
 /// See the methods of the same names of [`Store`].
 #[async_trait]

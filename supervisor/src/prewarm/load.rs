@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use muster_bus::{Bus, CacheKey};
+use muster_core::execution::Secrets;
 use muster_protocol::error_type;
+use muster_store::{ConfigEntry, OrganizationRecord, Store, StoreError, WorkflowRecord};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
@@ -13,9 +16,6 @@ use uuid::Uuid;
 use super::directory::{Directory, StoreDirectory};
 use super::single_flight::SingleFlight;
 use super::{PrewarmError, ResolvedWorkflow, RunConfig, Subject};
-use crate::bus::{Bus, CacheKey};
-use crate::execution::Secrets;
-use crate::store::{ConfigEntry, OrganizationRecord, Store, StoreError, WorkflowRecord};
 
 /// How long a load is used again by this process. Short, so that deleting a cached key is soon seen.
 const FRESH_FOR: Duration = Duration::from_secs(2);

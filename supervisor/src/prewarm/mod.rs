@@ -24,8 +24,8 @@ use uuid::Uuid;
 pub use load::Prewarm;
 pub use prepare::{PreparedExecution, prepare};
 
-use crate::execution::{Secrets, Target};
-use crate::store::{ExecutionFailure, OrganizationRecord, WorkflowRecord};
+use muster_core::execution::{Secrets, Target};
+use muster_store::{ExecutionFailure, OrganizationRecord, WorkflowRecord};
 
 /// The merged configuration a run may read, by key. Secrets are among the values.
 pub type RunConfig = BTreeMap<String, Box<RawValue>>;

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use muster_core::execution::{ExecutionRequest, Secrets, Target};
 use muster_protocol::limits::FRAME_MAX_BYTES;
 use muster_protocol::{CodeSource, JsonBytes, error_type};
+use muster_store::WorkflowRecord;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{PrewarmError, ResolvedWorkflow, RunConfig};
-use crate::execution::{ExecutionRequest, Secrets, Target};
-use crate::store::WorkflowRecord;
 
 /// What an Execute frame holds besides names, parameters, code and context.
 const FRAME_OVERHEAD_BYTES: usize = 1024;

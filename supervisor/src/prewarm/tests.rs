@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use muster_bus::{Bus, CacheKey};
+use muster_core::execution::ExecutionRequest;
 use muster_protocol::CodeSource;
+use muster_store::{ConfigEntry, OrganizationRecord, Result, StoreError, WorkflowRecord};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -13,9 +16,6 @@ use uuid::Uuid;
 
 use super::directory::Directory;
 use super::{PrewarmError, ResolvedWorkflow, Subject, load::Prewarm, prepare};
-use crate::bus::{Bus, CacheKey};
-use crate::execution::ExecutionRequest;
-use crate::store::{ConfigEntry, OrganizationRecord, Result, StoreError, WorkflowRecord};
 
 const ACME: Uuid = Uuid::from_u128(1);
 const CLOSED: Uuid = Uuid::from_u128(2);

@@ -5,21 +5,21 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use muster_bus::{AddressedCommand, ControlCommand, StatusChange};
+use muster_core::execution::{Attempt, ExecutionRequest, Status};
+use muster_core::pool::PoolSnapshot;
+use muster_intake::rabbitmq::BrokerHealth;
 use muster_protocol::CancelReason;
+use muster_store::{CancelResult, DatabaseFacts, NewExecution, PresenceShown, Submitted};
 use uuid::Uuid;
 
 use super::database_status::{SILENT_MAX, StatusReading};
 use super::supervisor::Supervisor;
-use crate::bus::{AddressedCommand, ControlCommand, StatusChange};
-use crate::execution::{Attempt, ExecutionRequest, Status};
 use crate::finalize::{RefusalCause, RefusedOutcome};
 use crate::http::view::{PoolView, Readiness, ReadinessPart};
 use crate::http::{ApiService, RecycleTarget, ServiceError};
-use crate::intake::rabbitmq::BrokerHealth;
 use crate::notify::sweep::notify_rows;
 use crate::observe::Unwritten;
-use crate::pool::PoolSnapshot;
-use crate::store::{CancelResult, DatabaseFacts, NewExecution, PresenceShown, Submitted};
 
 /// More workers than this are surely a mistake.
 const WORKERS_MAX: usize = 10_000;

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use muster_bus::{Bus, BusError};
+use muster_store::{Durability, PostgresStore, SqliteStore, Store, StoreError};
 use secrecy::ExposeSecret;
 
-use crate::bus::{Bus, BusError};
 use crate::settings::Settings;
-use crate::store::{Durability, PostgresStore, SqliteStore, Store, StoreError};
 
 /// A store, and whether other supervisors may share it.
 #[derive(Debug)]

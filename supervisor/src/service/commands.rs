@@ -1,14 +1,14 @@
 //! What a supervisor does about a command that came over the bus.
 
 use async_trait::async_trait;
+use muster_bus::ControlCommand;
+use muster_core::pool::WorkerId;
 use muster_protocol::CancelReason;
 use uuid::Uuid;
 
 use super::supervisor::Supervisor;
-use crate::bus::ControlCommand;
 use crate::http::{ApiService, RecycleTarget};
 use crate::notify::control_commands::HandleCommand;
-use crate::pool::WorkerId;
 
 #[async_trait]
 impl HandleCommand for Supervisor {

@@ -4,11 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use muster_bus::Bus;
+use muster_core::pool::PoolConfig;
 use muster_protocol::{JsonBytes, LogLevel, PROTOCOL_ENV, PROTOCOL_VERSION};
+use muster_store::{Claimant, Store};
+use muster_system::process::{Launch, LaunchError, OrphanedWorkers};
+use muster_system::vital;
 use secrecy::ExposeSecret;
 use uuid::Uuid;
 
-use crate::bus::Bus;
 use crate::dispatch::InFlight;
 use crate::dispatch::RunReporter;
 use crate::dispatch::Slots;
@@ -17,12 +21,8 @@ use crate::dispatch::{AfterFailure, Dispatcher, Prepare};
 use crate::executor::{Executor, ExecutorError, ExecutorOptions, TranscriptPolicy, WorkerSpec};
 use crate::finalize::{Admission, FinalizedSink, Finalizer, OutboxError, RefusedOutcome, SpillFiles};
 use crate::observe::SupervisorMetrics;
-use crate::pool::PoolConfig;
-use crate::process::{Launch, LaunchError, OrphanedWorkers};
 use crate::settings::{Settings, WorkerVariable};
-use crate::store::{Claimant, Store};
 use crate::transcripts::{TranscriptFolder, TranscriptFolderError, TranscriptKeeper};
-use crate::vital;
 
 /// How often the rate of ends is looked at, for claiming ahead.
 const RATE_EVERY: Duration = Duration::from_millis(100);

@@ -4,9 +4,8 @@ use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use muster_system::private::{self, NotPrivate};
 use rustix::fs::{FlockOperation, flock};
-
-use crate::private::{self, NotPrivate};
 
 /// The data directory cannot be used.
 #[derive(Debug, thiserror::Error)]

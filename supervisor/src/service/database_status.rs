@@ -4,10 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_store::{DatabaseFacts, QueueDepth, Store, StoreError};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
-
-use crate::store::{DatabaseFacts, QueueDepth, Store, StoreError};
 
 /// Whoever asks waits for a new answer for so long.
 const PATIENCE: Duration = Duration::from_millis(120);

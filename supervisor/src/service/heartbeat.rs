@@ -4,9 +4,9 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use bytes::Bytes;
+use muster_bus::HEARTBEAT_INTERVAL;
 
 use super::supervisor::Supervisor;
-use crate::bus::HEARTBEAT_INTERVAL;
 use crate::http::ApiService;
 use crate::liveness::VitalLoop;
 

@@ -5,6 +5,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use muster_system::process::{
+    connections_within, descriptors_for, raise_descriptor_limit, reap_orphans, walls,
+};
+use muster_system::vital;
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -18,9 +22,7 @@ use super::supervisor::{ReloadSettings, StartError, Supervisor, Tasks};
 use crate::access::{Access, TokenError, dashboard_url};
 use crate::client::reachable;
 use crate::http::{Api, ApiService, StartupServer};
-use crate::process::{connections_within, descriptors_for, raise_descriptor_limit, reap_orphans, walls};
 use crate::settings::Settings;
-use crate::vital;
 
 /// Live streams and last answers get so long at the end.
 const HTTP_CLOSES_WITHIN: Duration = Duration::from_secs(2);

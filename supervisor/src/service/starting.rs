@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use muster_store::Durability;
 use tokio::sync::watch;
 
 use super::backends::{BackendError, OpenStore, open_store};
 use crate::http::view::{Readiness, ReadinessPart};
 use crate::settings::Settings;
-use crate::store::Durability;
 
 /// How often a database that does not answer is tried.
 const OPEN_AGAIN_AFTER: Duration = Duration::from_secs(1);

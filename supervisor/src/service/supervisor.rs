@@ -8,6 +8,10 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use muster_intake::rabbitmq::{AmqpError, BrokerHealth, IntakeOptions, RabbitIntake};
+use muster_store::ExpiredOwners;
+use muster_system::process::{OrphanedWorkers, OrphanedWorkersError};
+use muster_system::vital;
 use secrecy::ExposeSecret;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -29,16 +33,12 @@ use crate::dispatch::{AfterFailure, Prepare};
 use crate::dispatch::{IntakeClosed, Slots};
 use crate::dispatch::{PeerWatch, watch_for_ever};
 use crate::finalize::{FinalizedSink, OutboxError, SpillFiles};
-use crate::intake::rabbitmq::{AmqpError, BrokerHealth, IntakeOptions, RabbitIntake};
 use crate::liveness::{Liveness, VitalLoop};
 use crate::notify::Notifier;
 use crate::notify::control_commands;
 use crate::notify::sweep::sweep_for_ever;
 use crate::observe::SupervisorMetrics;
-use crate::process::{OrphanedWorkers, OrphanedWorkersError};
 use crate::settings::Settings;
-use crate::store::ExpiredOwners;
-use crate::vital;
 
 /// How long the last announcements may take.
 const ANNOUNCED_WITHIN: Duration = Duration::from_secs(5);

@@ -155,7 +155,7 @@ settings! {
     "http_bind" => http_bind: Option<SocketAddr>, BindKind = BindKind, default "127.0.0.1:7420";
     /// The bearer token clients of the API must show. Default: one made at the first start, in data_dir/http_token. `none`: every local program is let in; for a loopback http_bind only.
     "http_token" => http_token: HttpToken, TokenKind = TokenKind, default "";
-    /// What is logged: off, error, warn, info, debug, trace, or a list like `info,muster_supervisor::pool=debug`.
+    /// What is logged: off, error, warn, info, debug, trace, or a list like `info,muster_core::pool=debug`.
     "log_level" => log_level: String, LevelKind = LevelKind, default "info";
     /// How it is logged: auto (text on a terminal, else json), text or json.
     "log_format" => log_format: LogFormat, FormatKind = FormatKind, default "auto";

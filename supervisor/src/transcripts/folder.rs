@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
+use muster_core::execution::Attempt;
+use muster_system::private;
 use uuid::Uuid;
-
-use crate::execution::Attempt;
-use crate::private;
 
 /// What the name of a transcript ends with,
 const ENDING: &str = "jsonl";

@@ -4,17 +4,17 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use jiff::Timestamp;
+use muster_core::execution::{Attempt, Secrets, Status};
 use muster_protocol::PROTOCOL_VERSION;
 use muster_protocol::transcript::{
     self, EntryKind, TRANSCRIPT_VERSION, Transcript, TranscriptEntry, TranscriptHeader,
 };
+use muster_system::vital;
 use tokio::sync::oneshot;
 
 use super::folder::{TranscriptFolder, TranscriptFolderError};
 use super::redact;
-use crate::execution::{Attempt, Secrets, Status};
 use crate::executor::{RunRecording, unix_us};
-use crate::vital;
 
 /// So many recordings wait for the disk at most; a storm of failures leaves the others without a transcript.
 const WAITING_MAX: usize = 64;

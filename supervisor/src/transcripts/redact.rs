@@ -4,13 +4,12 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use muster_core::execution::Secrets;
 use muster_protocol::transcript::{EntryKind, MASK, TranscriptEntry};
 use muster_protocol::{CallResult, JsonBytes, RunOutcome, ToSupervisor, ToWorker};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-
-use crate::execution::Secrets;
 
 /// Tidies the frames of one run.
 pub(super) fn entries(entries: &mut [TranscriptEntry], secrets: &Secrets) {
@@ -137,8 +136,9 @@ fn json(bytes: &mut JsonBytes, secrets: &Secrets) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use muster_protocol::CodeSource;
+
+    use super::*;
 
     fn line(what: EntryKind) -> String {
         match what {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use muster_supervisor::execution::Status;
-use muster_supervisor::store::{CancelResult, Claim, FinalizeResult, TakeOver};
+use muster_core::execution::Status;
+use muster_store::{CancelResult, Claim, FinalizeResult, TakeOver};
 use uuid::Uuid;
 
 use crate::fixture::{Fixture, claimant, new_execution, release, retry, success};

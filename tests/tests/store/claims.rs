@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use muster_supervisor::execution::Status;
-use muster_supervisor::store::{Claim, TakeOver};
+use muster_core::execution::Status;
+use muster_store::{Claim, TakeOver};
 
 use crate::fixture::{Fixture, claimant, new_execution, release, success};
 
@@ -71,10 +71,8 @@ pub(crate) async fn rule_4_a_duplicate_changes_nothing(fixture: Fixture) {
     let again = fixture.store.claim(&me, &delivery).await.unwrap();
     assert!(matches!(again[..], [Claim::Elsewhere(Status::Success)]), "{again:?}");
 
-    let later = Arc::new(muster_supervisor::store::NewExecution {
-        delay: std::time::Duration::from_secs(60),
-        ..new_execution()
-    });
+    let later =
+        Arc::new(muster_store::NewExecution { delay: std::time::Duration::from_secs(60), ..new_execution() });
     fixture.store.submit(std::slice::from_ref(&later)).await.unwrap();
     let early = fixture.store.claim(&me, &[later]).await.unwrap();
     assert!(matches!(early[..], [Claim::Elsewhere(Status::Pending)]), "{early:?}");

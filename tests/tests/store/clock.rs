@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use muster_supervisor::execution::Attempt;
-use muster_supervisor::store::{Claim, Claimant, Disposition, NewExecution, Store, TakeOver};
+use muster_core::execution::Attempt;
+use muster_store::{Claim, Claimant, Disposition, NewExecution, Store, TakeOver};
 use uuid::Uuid;
 
 use crate::fixture::{Fixture, LEASE, claimant, ending, new_execution, postgres};

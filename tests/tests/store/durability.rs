@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use muster_supervisor::store::Claim;
+use muster_store::Claim;
 
 use crate::fixture::{claimant, new_execution, postgres, success};
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use muster_supervisor::execution::{Attempt, Status};
-use muster_supervisor::store::{
+use muster_core::execution::{Attempt, Status};
+use muster_store::{
     Claimant, Disposition, ExecutionFailure, ExecutionOutcome, Finalization, FinalizeResult, NewEvent,
     StateChange, StateWrite,
 };

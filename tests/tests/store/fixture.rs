@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use muster_supervisor::execution::{Attempt, LogLine, LogStream, Status};
-use muster_supervisor::store::{
+use muster_core::execution::{Attempt, LogLine, LogStream, Status};
+use muster_store::{
     Claim, Claimant, Claimed, Disposition, Durability, ExecutionFailure, ExecutionOutcome, ExecutionRecord,
     Finalization, NewExecution, PostgresStore, SqliteStore, StateChange, StateWrite, Store, TakeOver,
 };
@@ -192,10 +192,7 @@ impl Fixture {
         self.store.claim_due(claimant, 100, TakeOver::AllOthers).await.unwrap().claimed
     }
 
-    pub(crate) async fn finalize(
-        &self,
-        finalization: Finalization,
-    ) -> muster_supervisor::store::FinalizeResult {
+    pub(crate) async fn finalize(&self, finalization: Finalization) -> muster_store::FinalizeResult {
         self.store.finalize(&[finalization]).await.unwrap().pop().unwrap()
     }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use muster_supervisor::execution::{Attempt, Status};
-use muster_supervisor::store::{Claimant, ExpiredOwners, Finalization, FinalizeResult, Store, TakeOver};
+use muster_core::execution::{Attempt, Status};
+use muster_store::{Claimant, ExpiredOwners, Finalization, FinalizeResult, Store, TakeOver};
 
 use crate::fixture::{Fixture, LEASE, claimant, eventually, success};
 

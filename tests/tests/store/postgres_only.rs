@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use muster_supervisor::execution::{Attempt, Status};
-use muster_supervisor::store::{
+use muster_core::execution::{Attempt, Status};
+use muster_store::{
     Claim, Claimant, DeadOwner, ExpiredOwners, Finalization, FinalizeResult, PostgresStore, PresenceShown,
     Store as _, StoreError, TakeOver,
 };

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use muster_supervisor::execution::Status;
-use muster_supervisor::store::{ExecutionFailure, NewExecution, Submitted, TakeOver};
+use muster_core::execution::Status;
+use muster_store::{ExecutionFailure, NewExecution, Submitted, TakeOver};
 use uuid::Uuid;
 
 use crate::fixture::{Fixture, claimant, new_execution, raw};
@@ -117,11 +117,9 @@ pub(crate) async fn rule_24_only_unusable_rows_can_be_reopened(fixture: Fixture)
 
     let me = claimant();
     let failed = fixture.claimed(&me).await.attempt;
-    let outcome = muster_supervisor::store::ExecutionOutcome::Failed(ExecutionFailure::new(
-        "InvalidRequest",
-        "by the user",
-    ));
-    let disposition = muster_supervisor::store::Disposition::Terminal(outcome);
+    let outcome =
+        muster_store::ExecutionOutcome::Failed(ExecutionFailure::new("InvalidRequest", "by the user"));
+    let disposition = muster_store::Disposition::Terminal(outcome);
     fixture.finalize(crate::fixture::ending(&me, failed, disposition)).await;
     assert!(!fixture.store.reopen_unusable(failed.execution_id).await.unwrap(), "it ran");
 }

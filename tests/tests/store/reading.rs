@@ -1,8 +1,8 @@
 //! What can be asked.
 
 use jiff::Timestamp;
-use muster_supervisor::execution::Status;
-use muster_supervisor::store::{ExecutionFilter, Finalization, NewEvent, NewExecution};
+use muster_core::execution::Status;
+use muster_store::{ExecutionFilter, Finalization, NewEvent, NewExecution};
 use uuid::Uuid;
 
 use crate::fixture::{Fixture, claimant, line, new_execution, raw, success};
@@ -132,7 +132,7 @@ pub(crate) async fn an_organizations_config_replaces_the_global_one(fixture: Fix
         .await;
     let read = async |organization| {
         let entries = fixture.store.config(organization).await.unwrap();
-        let tell = |entry: &muster_supervisor::store::ConfigEntry| {
+        let tell = |entry: &muster_store::ConfigEntry| {
             format!("{}={}{}", entry.key, entry.value, if entry.is_secret { " (secret)" } else { "" })
         };
         entries.iter().map(tell).collect::<Vec<_>>()

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use muster_supervisor::execution::{LogLine, Status};
-use muster_supervisor::store::{
+use muster_core::execution::{LogLine, Status};
+use muster_store::{
     Disposition, ExecutionFailure, ExecutionOutcome, Finalization, FinalizeResult, NewExecution, TakeOver,
 };
 

@@ -13,7 +13,6 @@ use std::fmt::Write as _;
 use muster_supervisor::conformance::{is_json, is_same_value};
 use muster_tests::Installation;
 use muster_tests::binaries::repository;
-
 use ways::{Fate, Fates};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/values/golden.txt");

@@ -138,10 +138,10 @@ mod tests {
 
     use muster_protocol::CancelReason;
     use muster_protocol::transcript::{RecordedEnd, Transcript};
+    use serde_json::json;
 
     use super::super::recorded::RecordedCancel;
     use super::*;
-    use serde_json::json;
 
     fn recorded(calls: &[(&str, Value, Option<Value>)]) -> Recorded {
         let mut recorded = Recorded::of(&empty(), BTreeMap::new());

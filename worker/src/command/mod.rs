@@ -14,6 +14,7 @@ mod terminal;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
+use arguments::{WorkerArguments, WorkerCommand};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use muster_protocol::wire::Spelling;
@@ -21,7 +22,6 @@ use muster_protocol::{CONFORMANCE_ENV, PROTOCOL_ENV};
 
 use crate::serve::exit;
 use crate::worker::Worker;
-use arguments::{WorkerArguments, WorkerCommand};
 
 /// The environment variables that are for the worker and not for user code.
 const OWN_VARIABLES: [&str; 2] = [PROTOCOL_ENV, CONFORMANCE_ENV];

@@ -18,15 +18,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use folder::{WorkflowFileError, WorkflowFolder};
+use modules::INLINE_PREFIX;
 use muster_protocol::{CodeSource, ErrorInfo, RunOutcome};
+use realm::{Prelude, Realm};
+use script::Script;
 
 use crate::engine::{Engine, Init, Listed};
 use crate::names;
 use crate::run::{Downlink, WorkerRun};
-use folder::{WorkflowFileError, WorkflowFolder};
-use modules::INLINE_PREFIX;
-use realm::{Prelude, Realm};
-use script::Script;
 
 /// A worker with more requests than this still under way for executions that have ended asks to be replaced.
 const ABANDONED_FETCHES_MAX: usize = 16;

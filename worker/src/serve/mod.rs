@@ -16,19 +16,19 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use muster_protocol::codec::EncodeError;
-use muster_protocol::limits::FRAME_MAX_BYTES;
-use muster_protocol::wire::Spelling;
-use muster_protocol::{ErrorInfo, PROTOCOL_VERSION, RunOutcome, ToSupervisor, ToWorker, error_type, feature};
-
-use crate::engine::{Engines, Init};
-use crate::run::{Downlink, RunRequest, Uplink, Waker, WorkerRun};
 use dispatch::MessageHandler;
 use inbox::Inbox;
 use lifeline::Lifeline;
 use line::FrameLine;
 use metrics::Meter;
+use muster_protocol::codec::EncodeError;
+use muster_protocol::limits::FRAME_MAX_BYTES;
+use muster_protocol::wire::Spelling;
+use muster_protocol::{ErrorInfo, PROTOCOL_VERSION, RunOutcome, ToSupervisor, ToWorker, error_type, feature};
 use outbox::MessageWriter;
+
+use crate::engine::{Engines, Init};
+use crate::run::{Downlink, RunRequest, Uplink, Waker, WorkerRun};
 
 /// A conversation that ended before its time, with the exit code it means.
 struct ServeFailure {

@@ -1,5 +1,6 @@
 //! How a moment is drawn.
 
+use muster_core::execution::Status;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -8,7 +9,6 @@ use ratatui::widgets::{Paragraph, Row, Table};
 
 use crate::cli::human;
 use crate::client::Execution;
-use crate::execution::Status;
 use crate::http::view::{PoolView, WorkerView};
 
 /// Everything on the screen.

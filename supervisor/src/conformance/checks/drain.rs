@@ -1,5 +1,6 @@
 //! Drain: finish what runs, say Goodbye, exit with 0.
 
+use muster_core::pool::ExitStatus;
 use muster_protocol::{ToSupervisor, ToWorker};
 use serde_json::json;
 
@@ -7,7 +8,6 @@ use super::{GONE_WITHIN, SLACK};
 use crate::conformance::bench::Workbench;
 use crate::conformance::check::Checked;
 use crate::conformance::session::{WorkerSession, shown};
-use crate::pool::ExitStatus;
 
 /// Long enough for the Drain to find the run running.
 const SHORT_SECONDS: f64 = 0.3;

@@ -1,5 +1,6 @@
 //! How the process ends: with its supervisor, by a signal, by user code.
 
+use muster_core::pool::ExitStatus;
 use muster_protocol::ToSupervisor;
 use serde_json::{Value, json};
 
@@ -7,7 +8,6 @@ use super::{GONE_WITHIN, LONG_SECONDS, SLACK};
 use crate::conformance::bench::Workbench;
 use crate::conformance::check::Checked;
 use crate::conformance::session::{NextFrame, WorkerSession, shown};
-use crate::pool::ExitStatus;
 
 /// The exit code that user code is asked to end with.
 const EXIT_CODE: i32 = 7;

@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use muster_protocol::ToSupervisor;
+use muster_system::process::resident_bytes;
 use serde_json::json;
 
 use crate::conformance::bench::Workbench;
 use crate::conformance::check::{CheckFailure, Checked};
 use crate::conformance::session::WorkerSession;
-use crate::process::resident_bytes;
 
 /// Caches, code and heaps find their size in these.
 const WARM_UP_EXECUTIONS: u32 = 200;

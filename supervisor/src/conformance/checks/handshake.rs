@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use muster_core::pool::ExitStatus;
 use muster_protocol::{JsonBytes, PROTOCOL_VERSION, ToSupervisor, ToWorker, feature};
 use serde_json::json;
 
@@ -9,7 +10,6 @@ use super::{GONE_WITHIN, SLACK};
 use crate::conformance::bench::Workbench;
 use crate::conformance::check::{CheckFailure, Checked};
 use crate::conformance::session::{NextFrame, shown, welcome};
-use crate::pool::ExitStatus;
 
 /// How long a slow supervisor takes for its Welcome.
 const SLOW_WELCOME: Duration = Duration::from_millis(300);

@@ -13,17 +13,17 @@ use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use muster_core::pool::ExitStatus;
 use muster_protocol::ToSupervisor;
 use muster_protocol::codec::Decoded;
 use muster_protocol::wire::{Incoming, Spelling, WireDecoder};
+use muster_system::process::{ExitWatch, ProcessGroup, SpawnedChild, abandon};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::check::CheckFailure;
-use crate::pool::ExitStatus;
-use crate::process::{ExitWatch, ProcessGroup, SpawnedChild, abandon};
 
 /// How long a worker may take for anything it owes. SPEC.md grants 10 s for most; a worker that is slower
 /// than this on an idle machine is a worker to look at.

@@ -22,10 +22,10 @@ use std::path::{Path, PathBuf};
 
 pub use error::OutboxError;
 
-use crate::private;
-use crate::store::Finalization;
 pub(in crate::finalize) use format::Place;
 use format::{HEADER_BYTES, MAGIC, push_record, scan};
+use muster_store::Finalization;
+use muster_system::private;
 
 /// The file, open.
 #[derive(Debug)]

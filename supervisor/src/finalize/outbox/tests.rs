@@ -4,14 +4,14 @@ use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use muster_core::execution::{Attempt, LogLine, LogStream};
+use muster_store::{
+    Disposition, ExecutionFailure, ExecutionOutcome, NewEvent, NewExecution, StateChange, StateWrite,
+};
 use uuid::Uuid;
 
 use super::format::checksum;
 use super::*;
-use crate::execution::{Attempt, LogLine, LogStream};
-use crate::store::{
-    Disposition, ExecutionFailure, ExecutionOutcome, NewEvent, NewExecution, StateChange, StateWrite,
-};
 
 const MAX_BYTES: u64 = 1 << 20;
 

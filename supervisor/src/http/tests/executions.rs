@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use muster_core::execution::Status;
+
 use super::served::serve;
 use crate::client::{Execution, Executions};
-use crate::execution::Status;
 use crate::http::view::CancelOutcome;
 
 #[tokio::test(flavor = "multi_thread")]

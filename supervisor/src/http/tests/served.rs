@@ -4,6 +4,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use muster_bus::{Bus, OutcomeAnnouncement, StatusChange};
+use muster_core::execution::{Attempt, ExecutionRequest, LogLine, LogStream, Status};
+use muster_store::{
+    Claim, Claimant, Disposition, Durability, ExecutionOutcome, Finalization, FinalizeResult, NewExecution,
+    SqliteStore, Store,
+};
 use serde_json::value::RawValue;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -11,15 +17,9 @@ use uuid::Uuid;
 
 use super::stand::FakeService;
 use crate::access::Access;
-use crate::bus::{Bus, OutcomeAnnouncement, StatusChange};
 use crate::client::ApiClient;
-use crate::execution::{Attempt, ExecutionRequest, LogLine, LogStream, Status};
 use crate::http::view::{self, Readiness, ReadinessPart};
 use crate::http::{Api, ApiService, StartupServer};
-use crate::store::{
-    Claim, Claimant, Disposition, Durability, ExecutionOutcome, Finalization, FinalizeResult, NewExecution,
-    SqliteStore, Store,
-};
 
 /// A server on a free port, and what is behind it.
 pub(super) struct TestServer {

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::WebSocketUpgrade;
+use muster_bus::Bus;
+use muster_core::execution::Attempt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::served::{line, serve};
-use crate::bus::Bus;
-use crate::execution::Attempt;
 use crate::http::socket::SocketClient;
 
 /// A WebSocket by hand: the frames are short, and no client library is needed elsewhere.

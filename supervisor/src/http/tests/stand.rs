@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use muster_core::execution::{ExecutionRequest, Status};
+use muster_store::{CancelResult, NewExecution, Store, Submitted};
 use uuid::Uuid;
 
-use crate::execution::{ExecutionRequest, Status};
 use crate::http::view::{self, PoolView, Readiness, ReadinessPart};
 use crate::http::{ApiService, RecycleTarget, ServiceError};
-use crate::store::{CancelResult, NewExecution, Store, Submitted};
 
 /// The stand-in for a supervisor.
 #[derive(Debug)]

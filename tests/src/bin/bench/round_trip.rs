@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use muster_core::execution::{Attempt, Change, LogLine};
+use muster_core::pool::{PoolConfig, RunEnding, WorkerId};
 use muster_protocol::{CONFORMANCE_ENV, CodeSource, JsonBytes, LogLevel, PROTOCOL_ENV};
-use muster_supervisor::execution::{Attempt, Change, LogLine};
 use muster_supervisor::executor::{
     CompletedRun, Executor, ExecutorHandle, ExecutorObserver, ExecutorOptions, RunConfig, RunProgress,
     RunSpec, TranscriptPolicy, WorkerSpec,
 };
-use muster_supervisor::pool::{PoolConfig, RunEnding, WorkerId};
-use muster_supervisor::process::Launch;
+use muster_system::process::Launch;
 use rustix::process::Pid;
 use tokio::sync::Notify;
 use uuid::Uuid;

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use muster_supervisor::intake::rabbitmq::QueuePublisher;
+use muster_intake::rabbitmq::QueuePublisher;
 use sqlx::{Connection, PgConnection, Row};
 use uuid::Uuid;
 

@@ -11,12 +11,11 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use muster_tests::{Backends, Services};
-
 use faults::{Storm, Weather};
 use fleet::Fleet;
 use ledger::ChaosRecord;
 use load::ChaosLoad;
+use muster_tests::{Backends, Services};
 
 /// Breaks everything around running executions, and counts.
 #[derive(Debug, Parser)]

@@ -18,7 +18,6 @@ use std::process::ExitCode;
 use clap::Parser;
 use muster_protocol::wire::Spelling;
 use muster_protocol::{ToSupervisor, ToWorker};
-
 use sins::Sins;
 use wire::Wire;
 

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use muster_supervisor::execution::Status;
+use muster_core::execution::Status;
 use uuid::Uuid;
 
 use crate::fixture::{claimant, postgres, success};

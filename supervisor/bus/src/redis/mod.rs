@@ -1,0 +1,238 @@
+//! The service's bus: Redis.
+//!
+//! Three kinds of connections: one for writes and plain reads, kept by [`writer`]; one for everything
+//! somebody listens to, kept by [`subscriber`]; and one for each blocking read, so that it holds up nobody.
+//! All of them come back by themselves, for ever, with backoff and jitter. While Redis is away executions
+//! go on: droppable writes are dropped and counted, awaited ones answer that it is out of reach.
+
+mod inspect;
+mod pipeline;
+mod subscriber;
+mod writer;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use backon::BackoffBuilder as _;
+use bytes::Bytes;
+use muster_system::vital;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, FromRedisValue, RedisError};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use super::hub::{Hub, Subscription};
+use super::transport::{CacheWrite, Transport};
+use super::{BusError, BusHealth};
+
+pub use inspect::{RedisFacts, inspect};
+
+/// Droppable writes that wait hold at most this much; beyond it they are dropped.
+const QUEUE_MAX_BYTES: usize = 32 * 1024 * 1024;
+/// How long to wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long to wait for an answer. The library's own default of 500 ms is too short for a busy server.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A blocking read asks again after this long at most, so that a dead server shows.
+const BLOCK_MAX: Duration = Duration::from_secs(5);
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct RedisBus {
+    client: Client,
+    hub: Arc<Hub>,
+    queue: mpsc::UnboundedSender<PendingWrites>,
+    link: watch::Receiver<RedisConnection>,
+    load: Arc<WriterLoad>,
+    tasks: [JoinHandle<()>; 2],
+}
+
+/// Writes on their way.
+#[derive(Debug)]
+struct PendingWrites {
+    writes: Vec<CacheWrite>,
+    /// The part of [`Load::queued_bytes`] that is given back when it is done.
+    bytes: usize,
+    done: Option<oneshot::Sender<Result<(), BusError>>>,
+}
+
+/// What waits, and what could not.
+#[derive(Debug, Default)]
+struct WriterLoad {
+    queued_bytes: AtomicUsize,
+    dropped: AtomicU64,
+}
+
+/// The state of the connection for writes and plain reads.
+#[derive(Clone)]
+enum RedisConnection {
+    /// The first attempt, or the first after a loss, is under way.
+    Connecting,
+    /// It works.
+    Up(MultiplexedConnection),
+    /// It does not, and this is why.
+    Down(String),
+}
+
+impl std::fmt::Debug for RedisConnection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Connecting => "Connecting",
+            Self::Up(_) => "Up",
+            Self::Down(_) => "Down",
+        })
+    }
+}
+
+impl RedisBus {
+    /// Starts to connect, and returns at once.
+    ///
+    /// # Errors
+    /// When the URL cannot be read.
+    pub(super) fn new(url: &str) -> Result<Self, BusError> {
+        let client = Client::open(url).map_err(|error| BusError::Url(error.to_string()))?;
+        let hub = Hub::new();
+        let load = Arc::new(WriterLoad::default());
+        let (queue, work) = mpsc::unbounded_channel();
+        let (link_sender, link) = watch::channel(RedisConnection::Connecting);
+        let tasks = [
+            tokio::spawn(vital::serving(
+                "redis-writer",
+                writer::run(client.clone(), work, link_sender, Arc::clone(&load)),
+            )),
+            tokio::spawn(vital::turning(
+                "redis-subscriber",
+                subscriber::run(client.clone(), Arc::clone(&hub)),
+            )),
+        ];
+        Ok(Self { client, hub, queue, link, load, tasks })
+    }
+
+    async fn connection(&self) -> Result<MultiplexedConnection, BusError> {
+        let mut link = self.link.clone();
+        let state = link.wait_for(|link| !matches!(link, RedisConnection::Connecting)).await;
+        match state.as_deref() {
+            Ok(RedisConnection::Up(connection)) => Ok(connection.clone()),
+            Ok(RedisConnection::Down(reason)) => Err(BusError::Unreachable(reason.clone())),
+            Ok(RedisConnection::Connecting) | Err(_) => {
+                Err(BusError::Unreachable("shutting down".to_owned()))
+            }
+        }
+    }
+
+    async fn query<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, BusError> {
+        let mut connection = self.connection().await?;
+        command.query_async(&mut connection).await.map_err(|error| BusError::of(&error))
+    }
+}
+
+impl Drop for RedisBus {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+#[async_trait]
+impl Transport for RedisBus {
+    fn post(&self, writes: Vec<CacheWrite>) {
+        let bytes = writes.iter().map(CacheWrite::size_bytes).sum();
+        let count = writes.len() as u64;
+        if self.load.queued_bytes.fetch_add(bytes, Ordering::Relaxed) > QUEUE_MAX_BYTES
+            || matches!(*self.link.borrow(), RedisConnection::Down(_))
+        {
+            self.load.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            self.load.dropped.fetch_add(count, Ordering::Relaxed);
+            return;
+        }
+        if self.queue.send(PendingWrites { writes, bytes, done: None }).is_err() {
+            vital::is_gone("redis-writer");
+        }
+    }
+
+    async fn apply(&self, writes: Vec<CacheWrite>) -> Result<(), BusError> {
+        let (done, answer) = oneshot::channel();
+        if self.queue.send(PendingWrites { writes, bytes: 0, done: Some(done) }).is_err() {
+            vital::is_gone("redis-writer");
+        }
+        answer.await.unwrap_or_else(|_| Err(BusError::Unreachable("shutting down".to_owned())))
+    }
+
+    async fn get(&self, keys: Vec<String>) -> Result<Vec<Option<Bytes>>, BusError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let values: Vec<Option<Vec<u8>>> = self.query(redis::cmd("MGET").arg(keys)).await?;
+        Ok(values.into_iter().map(|value| value.map(Bytes::from)).collect())
+    }
+
+    async fn entries(&self, key: &str) -> Result<Vec<Bytes>, BusError> {
+        let mut command = redis::cmd("XRANGE");
+        command.arg(key).arg("-").arg("+");
+        let entries: Vec<(String, Vec<(String, Vec<u8>)>)> = self.query(&command).await?;
+        let values = entries.into_iter().filter_map(|(_, fields)| fields.into_iter().next());
+        Ok(values.map(|(_, value)| Bytes::from(value)).collect())
+    }
+
+    async fn take(&self, key: &str, wait: Duration) -> Result<Option<Bytes>, BusError> {
+        let deadline = tokio::time::Instant::now() + wait;
+        let mut connection = connect(&self.client, None).await.map_err(|error| BusError::of(&error))?;
+        loop {
+            let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            // Zero would block for ever.
+            let block = left.min(BLOCK_MAX).max(Duration::from_millis(1));
+            let mut command = redis::cmd("BLPOP");
+            command.arg(key).arg(block.as_secs_f64());
+            let answer = command.query_async::<Option<(String, Vec<u8>)>>(&mut connection);
+            match tokio::time::timeout(block + RESPONSE_TIMEOUT, answer).await {
+                Ok(Ok(None)) => {}
+                Ok(Ok(Some((_, value)))) => return Ok(Some(Bytes::from(value))),
+                Ok(Err(error)) => return Err(BusError::of(&error)),
+                Err(_) => return Err(BusError::Unreachable("no answer in time".to_owned())),
+            }
+        }
+    }
+
+    async fn subscribe(&self, channels: Vec<String>) -> Subscription {
+        self.hub.subscribe(channels).await
+    }
+
+    fn health(&self) -> BusHealth {
+        let problem = match &*self.link.borrow() {
+            RedisConnection::Up(_) => None,
+            RedisConnection::Connecting => Some("connecting".to_owned()),
+            RedisConnection::Down(reason) => Some(reason.clone()),
+        };
+        BusHealth {
+            problem,
+            queued_bytes: self.load.queued_bytes.load(Ordering::Relaxed),
+            dropped: self.load.dropped.load(Ordering::Relaxed),
+        }
+    }
+}
+
+async fn connect(
+    client: &Client,
+    response_timeout: Option<Duration>,
+) -> Result<MultiplexedConnection, RedisError> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT_TIMEOUT))
+        .set_response_timeout(response_timeout);
+    client.get_multiplexed_async_connection_with_config(&config).await
+}
+
+/// How long to wait between attempts to connect: rising, jittered, without end.
+fn delays() -> impl Iterator<Item = Duration> + Send {
+    backon::ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(50))
+        .with_max_delay(Duration::from_secs(3))
+        .with_jitter()
+        .without_max_times()
+        .build()
+}

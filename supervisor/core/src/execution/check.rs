@@ -1,0 +1,122 @@
+//! The rule of each request field: what is accepted, and the words for what is not.
+//!
+//! A rule takes the field's raw JSON and gives the value or a problem that says what would be right.
+
+use base64::Engine as _;
+use muster_protocol::limits::{FRAME_MAX_BYTES, IDENTIFIER_MAX_BYTES};
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+/// The longest timeout: a year.
+const TIMEOUT_MAX_SECONDS: f64 = 365.0 * 86_400.0;
+/// The longest first backoff: a day.
+const BACKOFF_MAX_SECONDS: f64 = 86_400.0;
+/// The most attempts anything may be charged.
+const ATTEMPTS_MAX: u32 = 1000;
+/// The highest priority.
+const PRIORITY_MAX: u8 = 9;
+/// What a frame holds beside the user data of the request: names, numbers, organization, workflow and config.
+const FRAME_RESERVE_BYTES: usize = 64 * 1024;
+/// How much of a wrong value an error quotes.
+const QUOTE_MAX_CHARS: usize = 60;
+
+pub(super) fn uuid(raw: &RawValue) -> Result<Uuid, String> {
+    read(raw, "must be a UUID")
+}
+
+pub(super) fn boolean(raw: &RawValue) -> Result<bool, String> {
+    read(raw, "must be true or false")
+}
+
+pub(super) fn identifier(raw: &RawValue) -> Result<String, String> {
+    let text: String = read(raw, "must be a string")?;
+    name(&text)?;
+    Ok(text)
+}
+
+/// The rule of names: of workflows, keys, whatever else is looked up by its text.
+pub fn name(text: &str) -> Result<(), String> {
+    if text.is_empty() {
+        Err("must not be empty".to_owned())
+    } else if text.len() > IDENTIFIER_MAX_BYTES {
+        Err(format!("is {} bytes long; at most {IDENTIFIER_MAX_BYTES} are allowed", text.len()))
+    } else if text.chars().any(char::is_control) {
+        Err(format!("must not hold control characters, but is {}", quote(&format!("{text:?}"))))
+    } else {
+        Ok(())
+    }
+}
+
+pub(super) fn code(raw: &RawValue) -> Result<String, String> {
+    let text: String = read(raw, "must be a string of base64")?;
+    let bytes = base64::engine::general_purpose::STANDARD
+        .decode(text.trim_ascii())
+        .map_err(|error| format!("must be base64: {error}"))?;
+    let code =
+        String::from_utf8(bytes).map_err(|_| "must be UTF-8 source text under the base64".to_owned())?;
+    if code.trim_ascii().is_empty() { Err("must not be empty".to_owned()) } else { Ok(code) }
+}
+
+pub(super) fn object(raw: &RawValue) -> Result<Box<RawValue>, String> {
+    // The text is valid JSON already, so its first character tells its type.
+    if raw.get().starts_with('{') {
+        Ok(raw.to_owned())
+    } else {
+        Err(format!("must be a JSON object, not {}", quote(raw.get())))
+    }
+}
+
+pub(super) fn timeout_seconds(raw: &RawValue) -> Result<f64, String> {
+    let expected = format!("must be a number of seconds above 0 and at most {TIMEOUT_MAX_SECONDS}");
+    let seconds: f64 = read(raw, &expected)?;
+    // Also false for what is no number.
+    let fits = seconds > 0.0 && seconds <= TIMEOUT_MAX_SECONDS;
+    if fits { Ok(seconds) } else { Err(wrong(raw, &expected)) }
+}
+
+pub(super) fn backoff_seconds(raw: &RawValue) -> Result<f64, String> {
+    let expected = format!("must be a number of seconds from 0 to {BACKOFF_MAX_SECONDS}");
+    let seconds: f64 = read(raw, &expected)?;
+    if (0.0..=BACKOFF_MAX_SECONDS).contains(&seconds) { Ok(seconds) } else { Err(wrong(raw, &expected)) }
+}
+
+pub(super) fn max_attempts(raw: &RawValue) -> Result<u32, String> {
+    let expected = format!("must be a whole number from 1 to {ATTEMPTS_MAX}");
+    let attempts: u32 = read(raw, &expected)?;
+    if (1..=ATTEMPTS_MAX).contains(&attempts) { Ok(attempts) } else { Err(wrong(raw, &expected)) }
+}
+
+pub(super) fn priority(raw: &RawValue) -> Result<u8, String> {
+    let expected = format!("must be a whole number from 0 to {PRIORITY_MAX}");
+    let priority: u8 = read(raw, &expected)?;
+    if priority <= PRIORITY_MAX { Ok(priority) } else { Err(wrong(raw, &expected)) }
+}
+
+/// Whether user data of this size leaves room in a frame for the rest of an Execute.
+pub fn frame_size(payload_bytes: usize) -> Result<(), String> {
+    let limit = FRAME_MAX_BYTES - FRAME_RESERVE_BYTES;
+    if payload_bytes <= limit {
+        return Ok(());
+    }
+    Err(format!(
+        "parameters, code, caller, startup: {payload_bytes} bytes together; at most {limit} fit in a frame, \
+         so pass large data by reference (a URL or a path)"
+    ))
+}
+
+fn read<T: DeserializeOwned>(raw: &RawValue, expected: &str) -> Result<T, String> {
+    serde_json::from_str(raw.get()).map_err(|_| wrong(raw, expected))
+}
+
+fn wrong(raw: &RawValue, expected: &str) -> String {
+    format!("{expected}, not {}", quote(raw.get()))
+}
+
+fn quote(text: &str) -> String {
+    let mut quoted: String = text.chars().take(QUOTE_MAX_CHARS).collect();
+    if quoted.len() < text.len() {
+        quoted.push('…');
+    }
+    quoted
+}

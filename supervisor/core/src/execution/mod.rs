@@ -1,0 +1,23 @@
+//! What an execution is, in the words every other module uses.
+//!
+//! Plain data: no I/O, no SQL, no frames.
+
+mod attempt;
+mod change;
+pub mod check;
+mod draft;
+mod log;
+mod request;
+mod secrets;
+mod status;
+
+#[cfg(test)]
+mod request_tests;
+
+pub use attempt::Attempt;
+pub use change::Change;
+pub use draft::{InvalidRequest, RequestDraft};
+pub use log::{LogLine, LogStream};
+pub use request::{ExecutionRequest, Target};
+pub use secrets::Secrets;
+pub use status::{Status, UnknownStatus};

@@ -1,0 +1,186 @@
+//! Looking after dead letters: list, show, replay, purge.
+//!
+//! Listing takes the letters out without acknowledging and gives them back by closing the channel, so they
+//! stay where they are whatever happens meanwhile.
+
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicGetOptions, QueuePurgeOptions};
+use lapin::types::AMQPValue;
+use lapin::{BasicProperties, Channel, Connection};
+use muster_core::execution::RequestDraft;
+use muster_store::{Store, StoreError};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::REASON_HEADER;
+use super::connect::{AmqpError, QueueNames, answered, connect, parse};
+use super::publisher::QueuePublisher;
+use super::topology;
+
+/// A message that could not be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeadLetter {
+    /// Its place in the queue, from 1. It changes when others before it leave.
+    pub number: usize,
+    /// Which execution it was meant for, if that can be read.
+    pub execution_id: Option<Uuid>,
+    /// Why it is here.
+    pub reason: String,
+    /// The message itself; bytes that are no UTF-8 are replaced.
+    pub message: String,
+}
+
+/// What became of a replay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ReplayResult {
+    /// Back in the queue.
+    pub replayed: usize,
+    /// How many of them had a row that had failed for want of a usable message, and is gone now.
+    pub reopened: usize,
+}
+
+/// Why dead letters could not be replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The broker.
+    #[error(transparent)]
+    Amqp(#[from] AmqpError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The dead letters of a queue.
+#[derive(Debug)]
+pub struct DeadLetters {
+    connection: Connection,
+    publisher: QueuePublisher,
+    names: QueueNames,
+}
+
+impl DeadLetters {
+    /// Connects.
+    ///
+    /// # Errors
+    /// When the broker is out of reach or refuses.
+    pub async fn open(url: &str, queue: &str) -> Result<Self, AmqpError> {
+        let names = QueueNames::new(queue)?;
+        let connection = connect(&parse(url)?, "dead letters").await?;
+        topology::declare(&connection, &names).await?;
+        Ok(Self { connection, publisher: QueuePublisher::new(url, queue)?, names })
+    }
+
+    /// The oldest `limit` letters.
+    ///
+    /// # Errors
+    /// When the broker is out of reach or refuses.
+    pub async fn list(&self, limit: usize) -> Result<Vec<DeadLetter>, AmqpError> {
+        let channel = self.channel().await?;
+        let mut letters = Vec::new();
+        while letters.len() < limit
+            && let Some(delivery) = self.take(&channel).await?
+        {
+            letters.push(letter(letters.len() + 1, &delivery));
+        }
+        give_back(&channel).await?;
+        Ok(letters)
+    }
+
+    /// The letters of one execution.
+    ///
+    /// # Errors
+    /// When the broker is out of reach or refuses.
+    pub async fn of_execution(&self, id: Uuid) -> Result<Vec<DeadLetter>, AmqpError> {
+        let mut letters = self.list(usize::MAX).await?;
+        letters.retain(|letter| letter.execution_id == Some(id));
+        Ok(letters)
+    }
+
+    /// Puts letters back in the queue: those of one execution, or all that are there now. The row of an
+    /// execution that failed only for want of a usable message is forgotten first; others stay as they are,
+    /// and their message will change nothing.
+    ///
+    /// # Errors
+    /// When the broker or the database is out of reach; what was not replayed stays where it is.
+    pub async fn replay(&self, only: Option<Uuid>, store: &dyn Store) -> Result<ReplayResult, ReplayError> {
+        let channel = self.channel().await?;
+        let mut replayed = ReplayResult::default();
+        // What comes back while we replay is not replayed again.
+        let mut left = self.count().await?;
+        while left > 0
+            && let Some(delivery) = self.take(&channel).await?
+        {
+            left -= 1;
+            let id = execution_id(&delivery.data);
+            if only.is_some() && id != only {
+                continue;
+            }
+            if let Some(id) = id
+                && store.reopen_unusable(id).await?
+            {
+                replayed.reopened += 1;
+            }
+            self.publisher.publish(&[&delivery.data]).await?;
+            let done = channel.basic_ack(delivery.delivery_tag, BasicAckOptions::default());
+            answered(done).await.map_err(AmqpError::from)?;
+            replayed.replayed += 1;
+        }
+        give_back(&channel).await?;
+        Ok(replayed)
+    }
+
+    /// Throws all letters away, and says how many there were.
+    ///
+    /// # Errors
+    /// When the broker is out of reach or refuses.
+    pub async fn purge(&self) -> Result<u32, AmqpError> {
+        let channel = self.channel().await?;
+        let purged = channel.queue_purge(self.names.dead.clone(), QueuePurgeOptions::default());
+        Ok(answered(purged).await?)
+    }
+
+    async fn count(&self) -> Result<u32, AmqpError> {
+        Ok(topology::declare(&self.connection, &self.names).await?.dead_letters())
+    }
+
+    async fn channel(&self) -> Result<Channel, AmqpError> {
+        Ok(answered(self.connection.create_channel()).await?)
+    }
+
+    async fn take(&self, channel: &Channel) -> Result<Option<Delivery>, AmqpError> {
+        let taken = channel.basic_get(self.names.dead.clone(), BasicGetOptions::default());
+        let taken = answered(taken).await?;
+        Ok(taken.map(|message| message.delivery))
+    }
+}
+
+/// Closes the channel: what was taken and not acknowledged goes back to its place.
+async fn give_back(channel: &Channel) -> Result<(), AmqpError> {
+    Ok(answered(channel.close(200, "seen".into())).await?)
+}
+
+fn letter(number: usize, delivery: &Delivery) -> DeadLetter {
+    DeadLetter {
+        number,
+        execution_id: execution_id(&delivery.data),
+        reason: reason(&delivery.properties),
+        message: String::from_utf8_lossy(&delivery.data).into_owned(),
+    }
+}
+
+fn execution_id(body: &[u8]) -> Option<Uuid> {
+    RequestDraft::parse(body).ok().and_then(|draft| draft.execution_id)
+}
+
+/// Our header, or what the broker itself noted when it gave up.
+fn reason(properties: &BasicProperties) -> String {
+    let headers = properties.headers().as_ref();
+    let ours = headers.and_then(|headers| headers.inner().get(REASON_HEADER));
+    match ours {
+        Some(AMQPValue::LongString(text)) => text.to_string(),
+        Some(_) | None => match headers.and_then(|headers| headers.inner().get("x-first-death-reason")) {
+            Some(AMQPValue::LongString(text)) => format!("dead-lettered by rabbitmq: {text}"),
+            Some(_) | None => "unknown".to_owned(),
+        },
+    }
+}

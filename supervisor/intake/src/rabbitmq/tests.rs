@@ -1,0 +1,425 @@
+//! The consumer, the publisher and the dead letters against a real broker.
+//!
+//! Starting a broker takes seconds, so the scenarios share one; each has a queue of its own.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use muster_bus::Bus;
+use muster_core::execution::Status;
+use muster_store::{ExecutionFailure, NewExecution, Result, StoreError, Submitted};
+use serde_json::json;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::intake::IntakeOptions;
+use super::rows::IntakeRows;
+use super::test_broker::TestBroker;
+use super::{BrokerHealth, DeadLetters, QueuePublisher, RabbitIntake, inspect};
+use crate::{ClaimAnswer, Claims};
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Rows in memory, slots, and a switch that makes the store go away.
+#[derive(Debug)]
+struct Board {
+    rows: Mutex<HashMap<Uuid, (Status, Option<String>)>>,
+    runs: AtomicUsize,
+    claims: AtomicUsize,
+    slots: Arc<Semaphore>,
+    keep_slots: AtomicBool,
+    away: AtomicBool,
+}
+
+impl Board {
+    fn new(slots: usize) -> Arc<Self> {
+        Arc::new(Self {
+            rows: Mutex::default(),
+            runs: AtomicUsize::new(0),
+            claims: AtomicUsize::new(0),
+            slots: Arc::new(Semaphore::new(slots)),
+            keep_slots: AtomicBool::new(false),
+            away: AtomicBool::new(false),
+        })
+    }
+
+    fn runs(&self) -> usize {
+        self.runs.load(Ordering::SeqCst)
+    }
+
+    fn count(&self, status: Status) -> usize {
+        self.rows.lock().unwrap().values().filter(|(found, _)| *found == status).count()
+    }
+
+    fn failure(&self, id: Uuid) -> Option<String> {
+        self.rows.lock().unwrap().get(&id).and_then(|(_, failure)| failure.clone())
+    }
+
+    fn reachable(&self) -> Result<()> {
+        if self.away.load(Ordering::SeqCst) {
+            return Err(StoreError::Unreachable { backend: "test", message: "away".to_owned() });
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Claims for Board {
+    type IntakeReservation = OwnedSemaphorePermit;
+
+    async fn reserve(self: Arc<Self>, most: usize) -> OwnedSemaphorePermit {
+        let mut permit = Arc::clone(&self.slots).acquire_owned().await.unwrap();
+        while permit.num_permits() < most
+            && let Ok(another) = Arc::clone(&self.slots).try_acquire_owned()
+        {
+            permit.merge(another);
+        }
+        permit
+    }
+
+    fn keep(reservation: &mut OwnedSemaphorePermit, most: usize) {
+        drop(reservation.split(reservation.num_permits().saturating_sub(most)));
+    }
+
+    fn count(reservation: &OwnedSemaphorePermit) -> usize {
+        reservation.num_permits()
+    }
+
+    async fn claim(
+        &self,
+        executions: Vec<Arc<NewExecution>>,
+        reservation: OwnedSemaphorePermit,
+    ) -> Result<Vec<ClaimAnswer>> {
+        self.reachable()?;
+        assert!(executions.len() <= reservation.num_permits(), "claimed more than was reserved");
+        self.claims.fetch_add(1, Ordering::SeqCst);
+        if self.keep_slots.load(Ordering::SeqCst) {
+            reservation.forget();
+        }
+        let mut rows = self.rows.lock().unwrap();
+        let answers = executions.iter().map(|execution| {
+            if execution.request.get().contains("refuse me") {
+                return ClaimAnswer::Refused("the database says no".to_owned());
+            }
+            match rows.get(&execution.id) {
+                None | Some((Status::Pending, _)) => {
+                    rows.insert(execution.id, (Status::Running, None));
+                    self.runs.fetch_add(1, Ordering::SeqCst);
+                    ClaimAnswer::Taken
+                }
+                Some((status, _)) => ClaimAnswer::Elsewhere(*status),
+            }
+        });
+        Ok(answers.collect())
+    }
+}
+
+#[async_trait]
+impl IntakeRows for Board {
+    async fn known(&self, id: Uuid) -> Result<Option<NewExecution>> {
+        self.reachable()?;
+        let known = self.rows.lock().unwrap().contains_key(&id);
+        Ok(known.then(|| {
+            let request = format!(r#"{{"execution_id":"{id}","workflow":"w"}}"#);
+            NewExecution::of(&muster_core::execution::ExecutionRequest::parse(request.as_bytes()).unwrap(), 3)
+        }))
+    }
+
+    async fn submit(&self, executions: &[NewExecution]) -> Result<Vec<Submitted>> {
+        self.reachable()?;
+        let mut rows = self.rows.lock().unwrap();
+        let insert = |execution: &NewExecution| {
+            rows.entry(execution.id).or_insert((Status::Pending, None));
+            Submitted::Inserted
+        };
+        Ok(executions.iter().map(insert).collect())
+    }
+
+    async fn fail_unusable(&self, id: Uuid, failure: &ExecutionFailure, _sync: bool) -> Result<()> {
+        self.reachable()?;
+        let failed = (Status::Failed, Some(failure.error_type.clone()));
+        self.rows.lock().unwrap().entry(id).or_insert(failed);
+        Ok(())
+    }
+}
+
+/// One queue with its consumer.
+struct Scene {
+    url: String,
+    queue: String,
+    board: Arc<Board>,
+    bus: Bus,
+    publisher: QueuePublisher,
+}
+
+impl Scene {
+    fn new(broker: &TestBroker, queue: &str, slots: usize) -> Self {
+        Self {
+            url: broker.url(),
+            queue: queue.to_owned(),
+            board: Board::new(slots),
+            bus: Bus::in_process("test"),
+            publisher: QueuePublisher::new(&broker.url(), queue).unwrap(),
+        }
+    }
+
+    fn consume(&self) -> RabbitIntake {
+        let options =
+            IntakeOptions { url: self.url.clone(), queue: self.queue.clone(), default_max_attempts: 3 };
+        let rows = Arc::clone(&self.board) as Arc<dyn IntakeRows>;
+        RabbitIntake::start_on(&options, Arc::clone(&self.board), rows, self.bus.clone()).unwrap()
+    }
+
+    async fn publish(&self, count: usize) -> Vec<Uuid> {
+        let ids: Vec<Uuid> = (0..count).map(|_| Uuid::now_v7()).collect();
+        let bodies: Vec<Vec<u8>> = ids.iter().map(|id| whole(*id)).collect();
+        self.publisher.publish(&bodies).await.unwrap();
+        ids
+    }
+
+    async fn queue_is_empty(&self) {
+        eventually("the queue is empty", async || {
+            inspect(&self.url, &self.queue).await.is_ok_and(|found| found.messages == 0)
+        })
+        .await;
+    }
+
+    async fn dead(&self) -> Vec<super::DeadLetter> {
+        DeadLetters::open(&self.url, &self.queue).await.unwrap().list(100).await.unwrap()
+    }
+}
+
+fn whole(id: Uuid) -> Vec<u8> {
+    json!({"execution_id": id, "workflow": "w", "parameters": {"n": 1}}).to_string().into_bytes()
+}
+
+async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
+    let deadline = Instant::now() + LIMIT;
+    while !condition().await {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn healthy(intake: &RabbitIntake, condition: impl FnMut(&BrokerHealth) -> bool) {
+    let mut health = intake.health();
+    tokio::time::timeout(LIMIT, health.wait_for(condition)).await.expect("in time").unwrap();
+}
+
+async fn every_message_is_claimed_once_and_acknowledged(broker: &TestBroker) {
+    let scene = Scene::new(broker, "many", 50);
+    scene.publish(5000).await;
+    let intake = scene.consume();
+    eventually("all run", async || scene.board.runs() == 5000).await;
+    scene.queue_is_empty().await;
+    intake.stop().await;
+    let claims = scene.board.claims.load(Ordering::SeqCst);
+    assert!(claims < 1000, "claims are batched, but there were {claims}");
+    assert_eq!(inspect(&scene.url, "many").await.unwrap().messages, 0);
+}
+
+async fn the_same_message_three_times_is_one_run(broker: &TestBroker) {
+    let scene = Scene::new(broker, "twins", 10);
+    let id = Uuid::now_v7();
+    scene.publisher.publish(&[whole(id), whole(id), whole(id)]).await.unwrap();
+    let intake = scene.consume();
+    eventually("it runs", async || scene.board.runs() == 1).await;
+    scene.publisher.publish(&[whole(id)]).await.unwrap();
+    scene.queue_is_empty().await;
+    healthy(&intake, |health| health.consuming).await;
+    intake.stop().await;
+    assert_eq!((scene.board.runs(), inspect(&scene.url, "twins").await.unwrap().messages), (1, 0));
+}
+
+async fn unusable_messages_are_dead_lettered_with_the_reason(broker: &TestBroker) {
+    let scene = Scene::new(broker, "unusable", 10);
+    let (bad, refused, good) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
+    let bodies = [
+        b"nonsense".to_vec(),
+        json!({"execution_id": bad, "workflow": "w", "priority": 77}).to_string().into_bytes(),
+        json!({"execution_id": refused, "workflow": "w", "parameters": "refuse me"}).to_string().into_bytes(),
+        whole(good),
+    ];
+    scene.publisher.publish(&bodies).await.unwrap();
+    let intake = scene.consume();
+    healthy(&intake, |health| health.dead_lettered == 3).await;
+    eventually("the good one runs", async || scene.board.runs() == 1).await;
+    scene.queue_is_empty().await;
+    intake.stop().await;
+    let letters = scene.dead().await;
+    let find = |id| letters.iter().find(|letter| letter.execution_id == id).unwrap();
+    assert!(find(None).reason.starts_with("InvalidRequest: not a JSON object"), "{letters:?}");
+    assert_eq!(
+        find(Some(bad)).reason,
+        "InvalidRequest: priority: must be a whole number from 0 to 9, not 77"
+    );
+    assert_eq!(find(Some(refused)).reason, "InvalidRequest: the database says no");
+    assert_eq!(scene.board.failure(bad).as_deref(), Some("InvalidRequest"));
+    assert_eq!(letters.len(), 3);
+
+    let dead = DeadLetters::open(&scene.url, "unusable").await.unwrap();
+    assert_eq!(dead.of_execution(bad).await.unwrap().len(), 1);
+    assert_eq!(dead.purge().await.unwrap(), 3);
+    assert!(scene.dead().await.is_empty());
+}
+
+async fn minimal_messages_use_their_row_or_their_pending_record(broker: &TestBroker) {
+    let scene = Scene::new(broker, "minimal", 10);
+    let minimal = |id: Uuid| json!({ "execution_id": id }).to_string().into_bytes();
+    let (row, record, late, never) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
+    scene.board.rows.lock().unwrap().insert(row, (Status::Pending, None));
+    scene.bus.put_pending(record, Bytes::from_static(br#"{"workflow":"w"}"#)).await.unwrap();
+    let intake = scene.consume();
+    let bodies: Vec<Vec<u8>> = [row, record, late, never].into_iter().map(minimal).collect();
+    scene.publisher.publish(&bodies).await.unwrap();
+    eventually("two run", async || scene.board.runs() == 2).await;
+    scene.bus.put_pending(late, Bytes::from_static(br#"{"workflow":"w"}"#)).await.unwrap();
+    eventually("the late one runs", async || scene.board.runs() == 3).await;
+    // Others are not held up by one that waits for its record.
+    scene.publish(20).await;
+    eventually("the others run", async || scene.board.runs() == 23).await;
+    assert_eq!(scene.board.failure(never), None, "it is given some seconds");
+    eventually("it is given up", async || scene.board.failure(never).is_some()).await;
+    assert_eq!(scene.board.failure(never).as_deref(), Some("PendingNotFound"));
+    healthy(&intake, |health| health.dead_lettered == 1).await;
+    scene.queue_is_empty().await;
+    intake.stop().await;
+    assert!(scene.dead().await[0].reason.starts_with("PendingNotFound"));
+}
+
+async fn without_slots_deliveries_stop_and_what_is_held_becomes_rows(broker: &TestBroker) {
+    let scene = Scene::new(broker, "slots", 4);
+    scene.board.keep_slots.store(true, Ordering::SeqCst);
+    scene.publish(30).await;
+    let intake = scene.consume();
+    eventually("as many run as there are slots", async || scene.board.runs() == 4).await;
+    healthy(&intake, |health| !health.consuming).await;
+    // The queue keeps the rest for others; only what was on its way is held, and then kept as rows.
+    let waiting = inspect(&scene.url, "slots").await.unwrap().messages;
+    assert!(waiting >= 15, "only {waiting} left in the queue");
+    let held = 26 - waiting as usize;
+    eventually("what is held becomes rows", async || scene.board.count(Status::Pending) == held).await;
+    // A slot becomes free: the next message comes.
+    scene.board.slots.add_permits(1);
+    eventually("one more runs", async || scene.board.runs() == 5).await;
+    intake.stop().await;
+    // What was neither claimed nor kept went back.
+    let kept = scene.board.rows.lock().unwrap().len();
+    assert_eq!(inspect(&scene.url, "slots").await.unwrap().messages as usize, 30 - kept);
+}
+
+async fn without_the_store_messages_wait_and_nothing_is_lost(broker: &TestBroker) {
+    let scene = Scene::new(broker, "away", 10);
+    scene.board.away.store(true, Ordering::SeqCst);
+    scene.publish(100).await;
+    scene
+        .publisher
+        .publish(&[json!({"execution_id": Uuid::now_v7(), "sync": 3}).to_string().into_bytes()])
+        .await
+        .unwrap();
+    let intake = scene.consume();
+    healthy(&intake, |health| health.consuming).await;
+    healthy(&intake, |health| !health.consuming).await;
+    assert_eq!(scene.board.runs(), 0);
+    scene.board.away.store(false, Ordering::SeqCst);
+    eventually("all run", async || scene.board.runs() == 100).await;
+    scene.queue_is_empty().await;
+    intake.stop().await;
+    assert_eq!((scene.board.count(Status::Failed), scene.dead().await.len()), (1, 1));
+}
+
+async fn a_queue_with_other_arguments_is_used_and_reported(broker: &TestBroker) {
+    use lapin::options::QueueDeclareOptions;
+    let scene = Scene::new(broker, "classic", 10);
+    let uri = super::connect::parse(&scene.url).unwrap();
+    let connection = super::connect::connect(&uri, "test").await.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+    channel.queue_declare("classic".into(), durable, lapin::types::FieldTable::default()).await.unwrap();
+    scene.publish(3).await;
+    let intake = scene.consume();
+    eventually("all run", async || scene.board.runs() == 3).await;
+    let differences = intake.health().borrow().differences.clone();
+    assert!(differences[0].contains("queue classic exists with other arguments"), "{differences:?}");
+    intake.stop().await;
+    assert_eq!(inspect(&scene.url, "classic").await.unwrap().differences.len(), 1);
+}
+
+async fn a_blocked_broker_is_reported_and_survived(broker: &TestBroker) {
+    let scene = Scene::new(broker, "blocked", 10);
+    // More than may be on their way at first.
+    scene.publisher.publish(&vec![b"nonsense".to_vec(); 25]).await.unwrap();
+    scene.publish(5).await;
+    broker.control(&["set_vm_memory_high_watermark", "0.000001"]);
+    let intake = scene.consume();
+    // Nothing can be published, so nothing can be dead-lettered; consuming goes on.
+    eventually("all run", async || scene.board.runs() == 5).await;
+    healthy(&intake, |health| health.dead_letter_problem.is_some()).await;
+    let error = scene.publisher.publish(&[b"more nonsense".to_vec()]).await.unwrap_err();
+    assert!(error.to_string().contains("is it short of memory or disk?"), "{error}");
+    broker.control(&["set_vm_memory_high_watermark", "0.4"]);
+    healthy(&intake, |health| health.dead_lettered >= 25 && health.dead_letter_problem.is_none()).await;
+    scene.queue_is_empty().await;
+    intake.stop().await;
+}
+
+#[tokio::test]
+async fn on_a_real_broker() {
+    let broker = TestBroker::start().await;
+    every_message_is_claimed_once_and_acknowledged(&broker).await;
+    the_same_message_three_times_is_one_run(&broker).await;
+    unusable_messages_are_dead_lettered_with_the_reason(&broker).await;
+    minimal_messages_use_their_row_or_their_pending_record(&broker).await;
+    without_slots_deliveries_stop_and_what_is_held_becomes_rows(&broker).await;
+    without_the_store_messages_wait_and_nothing_is_lost(&broker).await;
+    a_queue_with_other_arguments_is_used_and_reported(&broker).await;
+    a_blocked_broker_is_reported_and_survived(&broker).await;
+}
+
+#[tokio::test]
+async fn a_restart_of_the_broker_loses_nothing() {
+    let mut broker = TestBroker::start().await;
+    let scene = Scene::new(&broker, "restart", 20);
+    let intake = scene.consume();
+    healthy(&intake, |health| health.consuming).await;
+    for (round, end) in [(1, TestBroker::stop as fn(&mut TestBroker)), (2, TestBroker::kill)] {
+        scene.publish(500).await;
+        // It ends in the midst of deliveries and acknowledgements.
+        eventually("some run", async || scene.board.runs() > round * 500 - 500).await;
+        end(&mut broker);
+        healthy(&intake, |health| health.problem.is_some()).await;
+        broker.start_again().await;
+        eventually("all run", async || scene.board.runs() == round * 500).await;
+        scene.queue_is_empty().await;
+    }
+    intake.stop().await;
+    assert_eq!(scene.board.runs(), 1000);
+    assert_eq!(inspect(&broker.url(), "restart").await.unwrap().messages, 0);
+}
+
+#[tokio::test]
+async fn it_stops_also_while_the_broker_is_away() {
+    let board = Board::new(1);
+    let options = IntakeOptions {
+        url: "amqp://127.0.0.1:1/%2f".to_owned(),
+        queue: "q".to_owned(),
+        default_max_attempts: 3,
+    };
+    let rows = Arc::clone(&board) as Arc<dyn IntakeRows>;
+    let intake = RabbitIntake::start_on(&options, board, rows, Bus::in_process("test")).unwrap();
+    healthy(&intake, |health| health.problem.as_deref().is_some_and(|problem| problem != "connecting")).await;
+    tokio::time::timeout(LIMIT, intake.stop()).await.expect("it stops");
+}
+
+#[test]
+fn wrong_settings_are_refused_at_once() {
+    assert!(
+        QueuePublisher::new("redis://x", "q").unwrap_err().to_string().starts_with("amqp_url cannot be used")
+    );
+    assert!(QueuePublisher::new("amqp://x", &"q".repeat(300)).unwrap_err().to_string().contains("too long"));
+}

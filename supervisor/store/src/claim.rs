@@ -1,0 +1,170 @@
+//! What goes into the queue, and what a claim gives back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use muster_core::execution::{Attempt, Status};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+/// An execution as it is submitted. Everything needed to run it: after the claim nothing else is read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NewExecution {
+    /// Chosen by whoever submits; the same id twice is one execution.
+    pub id: Uuid,
+    /// The row of `workflows`, when it names one.
+    pub workflow_id: Option<Uuid>,
+    /// The name people see.
+    pub workflow_name: Option<String>,
+    /// Who it runs for.
+    pub organization_id: Option<Uuid>,
+    /// Who asked, as it is given to the worker.
+    pub caller: Option<Box<RawValue>>,
+    /// The whole resolved request: a JSON object. Its `parameters` also fill the column of that name.
+    pub request: Box<RawValue>,
+    /// How often it may be run, counting the charged attempts only. At least 1.
+    pub max_attempts: u32,
+    /// Its own time limit; `None` takes the default of whoever runs it.
+    pub timeout_seconds: Option<f64>,
+    /// 0 to 9; larger goes first among the rows that wait.
+    pub priority: u8,
+    /// The execution this one repeats.
+    pub retry_of: Option<Uuid>,
+    /// It may not be claimed before this long from now.
+    #[serde(default)]
+    pub delay: Duration,
+}
+
+/// What became of a submitted execution.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Submitted {
+    /// It waits.
+    Inserted,
+    /// There was a row with this id already, in this state. Nothing was changed.
+    Exists(Status),
+    /// The database will not store it, for this reason. Nothing was written.
+    Refused(String),
+}
+
+/// Who claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claimant {
+    /// Made anew at each boot of a supervisor.
+    pub owner: Uuid,
+    /// How long a claim holds without renewal.
+    pub lease: Duration,
+}
+
+/// An execution that is ours to run.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// The fence of everything written about this run.
+    pub attempt: Attempt,
+    /// How many attempts count against `max_attempts`, this one included.
+    pub attempts_charged: u32,
+    /// What to run.
+    pub execution: Arc<NewExecution>,
+}
+
+/// The answer to a claim of one message.
+#[derive(Clone, Debug)]
+pub enum Claim {
+    /// Ours: run it.
+    Claimed(Claimed),
+    /// Not ours: acknowledge and forget. PENDING means it is not due yet; RUNNING may even be our own
+    /// earlier claim of the same message.
+    Elsewhere(Status),
+    /// The database will not store the request, for this reason. Nothing was written.
+    Refused(String),
+}
+
+/// Which RUNNING rows of other supervisors a poll may take over.
+#[derive(Clone, Copy, Debug)]
+pub enum TakeOver<'a> {
+    /// None.
+    Nothing,
+    /// What [`super::Store::lost`] found, if it is so still.
+    Lost(&'a ExpiredOwners),
+    /// All of them: the lock on the data directory proves that nobody else lives.
+    AllOthers,
+}
+
+/// What may be taken over from other supervisors, as far as has been seen. A take-over checks it again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExpiredOwners {
+    /// Proven dead: all of their rows.
+    pub dead: Vec<DeadOwner>,
+    /// Not renewed though they could have been: these rows.
+    pub overdue: Vec<OverdueRow>,
+}
+
+impl ExpiredOwners {
+    /// True when nothing may be.
+    pub fn is_empty(&self) -> bool {
+        self.dead.is_empty() && self.overdue.is_empty()
+    }
+}
+
+/// An owner, with what was heard of it last: anything newer shows that it lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeadOwner {
+    /// Which.
+    pub owner: Uuid,
+    /// How often it had beaten.
+    pub beats: Option<i64>,
+    /// When the last of its leases ends.
+    pub lease_ends: Timestamp,
+}
+
+/// A row, with the end of its lease: a renewal moves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OverdueRow {
+    /// The attempt that runs, or ran.
+    pub attempt: Attempt,
+    /// When its lease ran out.
+    pub lease_ends: Timestamp,
+}
+
+/// What others can see of this supervisor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PresenceShown {
+    /// Nobody needs to see anything, or nobody could.
+    NotNeeded,
+    /// They see that it lives.
+    Yes,
+    /// Its lock is lost.
+    Lost {
+        /// For how long.
+        since: Duration,
+        /// Why it is not taken again yet.
+        why: String,
+        /// It beats all the same, so nobody takes it for dead.
+        beats: bool,
+    },
+}
+
+/// What a poll brought.
+#[derive(Clone, Debug, Default)]
+pub struct DueExecutions {
+    /// Ours to run.
+    pub claimed: Vec<Claimed>,
+    /// Rows that ended here instead of being run again: CANCELLED because somebody had asked for it,
+    /// FAILED `SupervisorLost` because their attempts are used up. They wait to be published.
+    pub ended: Vec<(Uuid, Status)>,
+}
+
+/// What a renewal brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Renewal {
+    /// Somebody wants these to end.
+    pub cancel_requested: Vec<Attempt>,
+    /// Somebody else owns these now: end them, write nothing.
+    pub superseded: Vec<Attempt>,
+    /// Rows with our name on them that were not on the list and have missed a renewal. Whoever holds the list looks
+    /// each of them up again before it goes back: it may have been claimed while this was under way.
+    pub unheld: Vec<Attempt>,
+    /// On the list and ours, but somebody has locked their rows: try again soon.
+    pub unrenewed: Vec<Attempt>,
+}

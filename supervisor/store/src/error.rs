@@ -1,0 +1,104 @@
+//! Everything that can go wrong between us and the database, by what the caller does about it.
+
+use muster_core::execution::Attempt;
+use uuid::Uuid;
+
+/// What every method of the store gives.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// Why the store could not do something. The variants differ in what the caller does next.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Nothing was written. Try again later, for ever: runs go on meanwhile.
+    #[error("the {backend} store is out of reach: {message}")]
+    Unreachable {
+        /// Which adapter.
+        backend: &'static str,
+        /// What the driver said.
+        message: String,
+    },
+    /// The connection was lost in mid-commit: it may have been written. Ask again ([`Store::finalize`] and
+    /// [`Store::submit`] may simply be repeated; after a claim ask [`Store::claimed_by`]).
+    ///
+    /// [`Store::finalize`]: super::Store::finalize
+    /// [`Store::submit`]: super::Store::submit
+    /// [`Store::claimed_by`]: super::Store::claimed_by
+    #[error(
+        "the connection to the {backend} store was lost during a commit, so what was written must be read back: {message}"
+    )]
+    CommitUnknown {
+        /// Which adapter.
+        backend: &'static str,
+        /// What the driver said.
+        message: String,
+    },
+    /// A lock was not to be had in time. Nothing was written; it may be that of a row, and then the others go without
+    /// it, or that of a table.
+    #[error("somebody holds a lock in the {backend} store: {message}")]
+    Locked {
+        /// Which adapter.
+        backend: &'static str,
+        /// The attempts whose rows, or whose entries of state, somebody has locked, as far as one look told.
+        attempts: Vec<Attempt>,
+        /// What the database said.
+        message: String,
+    },
+    /// The database will not store a value, now or later.
+    #[error("the {backend} store refused a value (SQLSTATE {sqlstate}): {message}")]
+    Refused {
+        /// Which adapter.
+        backend: &'static str,
+        /// Its five-letter code, or SQLite's result code.
+        sqlstate: String,
+        /// What the database said.
+        message: String,
+    },
+    /// A column changed its type under a statement that was prepared before. Nothing was written; the statement is
+    /// prepared anew for whoever asks again.
+    #[error("the schema of the {backend} store changed under a prepared statement: {message}")]
+    StalePlan {
+        /// Which adapter.
+        backend: &'static str,
+        /// What the database said.
+        message: String,
+    },
+    /// The schema or the server is not one we can work with.
+    #[error("the {backend} store does not fit this supervisor: {message}")]
+    Incompatible {
+        /// Which adapter.
+        backend: &'static str,
+        /// What is wrong and what to do.
+        message: String,
+    },
+    /// A row says something no supervisor writes.
+    #[error("the row of execution {id} is damaged: {message}; repair or delete it by hand")]
+    Corrupt {
+        /// Which row.
+        id: Uuid,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// Anything else: a statement the server rejects, a disk that is full. Somebody must look.
+    #[error("the {backend} store failed: {message}")]
+    Failed {
+        /// Which adapter.
+        backend: &'static str,
+        /// What the database said.
+        message: String,
+    },
+}
+
+impl StoreError {
+    /// True when the same call may well succeed later without anybody's help.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. }
+            | Self::CommitUnknown { .. }
+            | Self::StalePlan { .. }
+            | Self::Locked { .. } => true,
+            Self::Refused { .. } | Self::Incompatible { .. } | Self::Corrupt { .. } | Self::Failed { .. } => {
+                false
+            }
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The end of an attempt, as it is written to the database in one transaction.
+//!
+//! These are also the records of the outbox, so they serialize and they carry the owner.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use muster_core::execution::{Attempt, LogLine, Status};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::claim::NewExecution;
+
+/// Everything the end of one attempt writes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Finalization {
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// Who claimed it: with the attempt, the fence.
+    pub owner: Uuid,
+    /// What becomes of the row.
+    pub disposition: Disposition,
+    /// When Started was read.
+    pub started_at: Option<Timestamp>,
+    /// When the attempt ended.
+    pub completed_at: Timestamp,
+    /// Started read to Finished read, on a monotonic clock.
+    pub duration_ms: Option<u64>,
+    /// What the run cost.
+    pub metrics: Option<Box<RawValue>>,
+    /// The whole log of the attempt: kept whatever the disposition.
+    pub logs: Vec<LogLine>,
+    /// Writes to state: applied in order, and only if the row becomes terminal.
+    pub changes: Vec<StateChange>,
+    /// Executions the run submitted: inserted as PENDING rows, and only if the row becomes terminal.
+    pub children: Vec<NewExecution>,
+    /// How the attempt got here. The store itself adds `claimed` and the closing event.
+    pub events: Vec<NewEvent>,
+}
+
+impl Finalization {
+    /// The end of an attempt in this owner's name that nobody runs: it goes back at once, uncharged.
+    pub fn of_stray(attempt: Attempt, owner: Uuid) -> Self {
+        Self {
+            attempt,
+            owner,
+            disposition: Disposition::Release {
+                reason: "its supervisor did not know of it".to_owned(),
+                delay: Duration::ZERO,
+                charged: false,
+            },
+            started_at: None,
+            completed_at: super::columns::now(),
+            duration_ms: None,
+            metrics: None,
+            logs: Vec::new(),
+            changes: Vec::new(),
+            children: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// About what it takes in memory and in a statement: the bound of a group.
+    pub fn size_bytes(&self) -> usize {
+        let result = match &self.disposition {
+            Disposition::Terminal(outcome) => outcome.result().map_or(0, |result| result.get().len()),
+            Disposition::Retry { .. } | Disposition::Release { .. } => 0,
+        };
+        let logs: usize = self.logs.iter().map(LogLine::size_bytes).sum();
+        let changes: usize = self.changes.iter().map(StateChange::size_bytes).sum();
+        let children: usize = self.children.iter().map(|child| child.request.get().len()).sum();
+        size_of::<Self>() + result + logs + changes + children
+    }
+}
+
+/// What becomes of the row when an attempt ends. If somebody asked for a cancel, a row that would go back
+/// becomes CANCELLED instead.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Disposition {
+    /// It is over.
+    Terminal(ExecutionOutcome),
+    /// User code failed and asked for another try. When no attempts are left it is FAILED with `failure`.
+    Retry {
+        /// Why this attempt failed.
+        failure: ExecutionFailure,
+        /// How long to wait.
+        delay: Duration,
+        /// How many attempts whoever asked for retries wants: a row that allows fewer is raised to it. The
+        /// row itself was fixed at the claim, before its workflow was read.
+        #[serde(default)]
+        max_attempts: u32,
+    },
+    /// The attempt was lost or given back. When no attempts are left it is FAILED `SupervisorLost`.
+    Release {
+        /// Why, for the events.
+        reason: String,
+        /// How long to wait.
+        delay: Duration,
+        /// False: user code cannot have been entered, or we are the ones who leave. The attempt is then
+        /// not charged, at most ten times in the life of an execution.
+        charged: bool,
+    },
+}
+
+/// A terminal state with what belongs to it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum ExecutionOutcome {
+    /// SUCCESS.
+    Success {
+        /// What the function returned.
+        result: Box<RawValue>,
+    },
+    /// FAILED.
+    Failed(ExecutionFailure),
+    /// TIMEOUT.
+    TimedOut(ExecutionFailure),
+    /// CANCELLED.
+    Cancelled(ExecutionFailure),
+}
+
+impl Disposition {
+    /// The state the row gets if nothing speaks against it (a cancel request, used-up attempts).
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Terminal(outcome) => outcome.status(),
+            Self::Retry { .. } | Self::Release { .. } => Status::Pending,
+        }
+    }
+}
+
+impl ExecutionOutcome {
+    /// The state of the row.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Success { .. } => Status::Success,
+            Self::Failed(_) => Status::Failed,
+            Self::TimedOut(_) => Status::Timeout,
+            Self::Cancelled(_) => Status::Cancelled,
+        }
+    }
+
+    /// What the function returned, if it is a success.
+    pub fn result(&self) -> Option<&RawValue> {
+        match self {
+            Self::Success { result } => Some(result),
+            Self::Failed(_) | Self::TimedOut(_) | Self::Cancelled(_) => None,
+        }
+    }
+
+    /// What went wrong, unless it is a success.
+    pub fn failure(&self) -> Option<&ExecutionFailure> {
+        match self {
+            Self::Success { .. } => None,
+            Self::Failed(failure) | Self::TimedOut(failure) | Self::Cancelled(failure) => Some(failure),
+        }
+    }
+}
+
+/// Why an execution did not succeed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecutionFailure {
+    /// `error_type`.
+    pub error_type: String,
+    /// `error_message`.
+    pub message: String,
+    /// `error_stack`.
+    pub stack: Option<String>,
+}
+
+impl ExecutionFailure {
+    /// A failure without a stack.
+    pub fn new(error_type: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { error_type: error_type.into(), message: message.into(), stack: None }
+    }
+}
+
+/// A pending write to state.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StateChange {
+    /// Whose state; `None` is the global one.
+    pub organization_id: Option<Uuid>,
+    /// Which entry.
+    pub key: String,
+    /// What happens to it.
+    pub write: StateWrite,
+}
+
+impl StateChange {
+    fn size_bytes(&self) -> usize {
+        let value = match &self.write {
+            StateWrite::Set(value) => value.get().len(),
+            StateWrite::Delete => 0,
+        };
+        self.key.len() + value
+    }
+}
+
+/// What happens to an entry of state.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum StateWrite {
+    /// It has this value from now on; `null` is one.
+    Set(Box<RawValue>),
+    /// It is gone.
+    Delete,
+}
+
+/// A step in the life of an execution.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NewEvent {
+    /// When.
+    pub at: Timestamp,
+    /// What: a word in the past tense, such as `started` or `timeout_signalled`.
+    pub event: String,
+    /// A JSON object of what matters about it.
+    pub detail: Option<Box<RawValue>>,
+}
+
+impl NewEvent {
+    /// An event without detail.
+    pub fn new(at: Timestamp, event: impl Into<String>) -> Self {
+        Self { at, event: event.into(), detail: None }
+    }
+}
+
+/// What a finalization did to its row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FinalizeResult {
+    /// The row is terminal, by our hand (now, or by an earlier try whose commit we did not hear of). The
+    /// status and error type are what was written, which a cancel, used-up attempts or a refused value
+    /// may have changed.
+    Finished {
+        /// The state of the row.
+        status: Status,
+        /// Its `error_type`.
+        error_type: Option<String>,
+    },
+    /// The row waits to be claimed again.
+    Requeued,
+    /// The attempt is not ours any more: nothing was written, and nothing may be published.
+    Superseded,
+}

@@ -1,0 +1,241 @@
+//! Making rows ours, from messages and from the poll.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use muster_core::execution::Status;
+use muster_protocol::error_type;
+use uuid::Uuid;
+
+use super::{locked_rows, standings, statuses};
+use crate::batch::InsertGroups;
+use crate::decide::{distinct, end_instead_of_claim, finalized_detail};
+use crate::rows::{EndedRow, EventRowIn, FailureColumns};
+use crate::session::{Backend, Candidate, Extent, Purpose, StoreSession};
+use crate::{
+    Claim, Claimant, Claimed, DueExecutions, ExecutionFailure, ExecutionOutcome, NewExecution, Result,
+    StoreError, TakeOver,
+};
+
+/// See [`crate::Store::claim`].
+pub(crate) async fn claim<B: Backend>(
+    backend: &B,
+    claimant: &Claimant,
+    executions: &[Arc<NewExecution>],
+) -> Result<Vec<Claim>> {
+    let mut groups = InsertGroups::of(executions);
+    while let Some(group) = groups.next_group() {
+        let written = claim_group(backend, claimant, group).await;
+        if let Some((_, error)) = groups.written(group, written)? {
+            groups.answer(Claim::Refused(error.to_string()));
+        }
+    }
+    Ok(groups.into_answers())
+}
+
+async fn claim_group<B: Backend>(
+    backend: &B,
+    claimant: &Claimant,
+    executions: &[Arc<NewExecution>],
+) -> Result<Vec<Claim>> {
+    let new = distinct(executions);
+    let mut ours = match claim_rows(backend, claimant, &new).await {
+        Err(error @ StoreError::Locked { .. }) => claim_free(backend, claimant, &new, error).await?,
+        claimed => claimed?,
+    };
+    let others: Vec<Uuid> = new.iter().map(|new| new.id).filter(|id| !ours.contains_key(id)).collect();
+    let others = match standings(backend, &others).await {
+        Ok(others) => statuses(&others),
+        // What was claimed stays claimed, though this answer cannot be given.
+        Err(StoreError::Unreachable { backend, message } | StoreError::Locked { backend, message, .. }) => {
+            return Err(StoreError::CommitUnknown { backend, message });
+        }
+        Err(error) => return Err(error),
+    };
+    // The same id twice is one claim: the first place gets it.
+    let answer = |execution: &Arc<NewExecution>| match ours.remove(&execution.id) {
+        Some(claimed) => Claim::Claimed(claimed),
+        None => Claim::Elsewhere(others.get(&execution.id).copied().unwrap_or(Status::Running)),
+    };
+    Ok(executions.iter().map(answer).collect())
+}
+
+async fn claim_rows<B: Backend>(
+    backend: &B,
+    claimant: &Claimant,
+    new: &[&Arc<NewExecution>],
+) -> Result<TakenRows> {
+    let mut session = backend.begin(Purpose::Claim, Extent::OneStatement).await?;
+    let ours = session.claim(claimant, new).await?;
+    session.commit().await?;
+    Ok(ours)
+}
+
+/// Claims without the rows that somebody has locked. These are there already, so whoever polls claims them when their
+/// locks go. Where no row is locked it is the error.
+async fn claim_free<B: Backend>(
+    backend: &B,
+    claimant: &Claimant,
+    new: &[&Arc<NewExecution>],
+    error: StoreError,
+) -> Result<TakenRows> {
+    let ids: Vec<Uuid> = new.iter().map(|new| new.id).collect();
+    let locked = locked_rows(backend, &ids).await?;
+    let free: Vec<_> = new.iter().copied().filter(|new| !locked.contains(&new.id)).collect();
+    if locked.is_empty() {
+        Err(error)
+    } else if free.is_empty() {
+        Ok(HashMap::new())
+    } else {
+        claim_rows(backend, claimant, &free).await
+    }
+}
+
+/// See [`crate::Store::claim_due`].
+pub(crate) async fn claim_due<B: Backend>(
+    backend: &B,
+    claimant: &Claimant,
+    limit: usize,
+    take_over: TakeOver<'_>,
+) -> Result<DueExecutions> {
+    if limit == 0 {
+        return Ok(DueExecutions::default());
+    }
+    match poll(backend, claimant, limit, take_over, ClaimCare::Together).await {
+        // One row may be the reason, and must not keep the others waiting.
+        Err(StoreError::Refused { .. } | StoreError::Failed { .. }) => {
+            poll(backend, claimant, limit, take_over, ClaimCare::Apart).await
+        }
+        answer => answer,
+    }
+}
+
+/// How rows are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ClaimCare {
+    /// All in one statement.
+    Together,
+    /// So that a row that cannot be taken stands alone.
+    Apart,
+}
+
+async fn poll<B: Backend>(
+    backend: &B,
+    claimant: &Claimant,
+    limit: usize,
+    take_over: TakeOver<'_>,
+    care: ClaimCare,
+) -> Result<DueExecutions> {
+    let mut session = backend.begin(Purpose::Claim, Extent::Several).await?;
+    let candidates = session.candidates(claimant, limit, take_over).await?;
+    let lost: Vec<_> = candidates.iter().filter_map(lost_event).collect();
+    if !lost.is_empty() {
+        session.insert_events(&lost).await?;
+    }
+    let mut wanted = Vec::new();
+    let mut over = Vec::new();
+    for candidate in &candidates {
+        match end_instead_of_claim(candidate.budget) {
+            Some(outcome) => over.push((candidate, outcome)),
+            None => wanted.push(candidate.attempt.execution_id),
+        }
+    }
+    end(&mut session, claimant, &over).await?;
+    let mut ours = match care {
+        ClaimCare::Together if wanted.is_empty() => HashMap::new(),
+        ClaimCare::Together => session.take(claimant, &wanted).await?,
+        ClaimCare::Apart => {
+            let (ours, refused) = take_apart(&mut session, claimant, &wanted).await?;
+            for (id, reason) in &refused {
+                let row = candidates.iter().find(|candidate| candidate.attempt.execution_id == *id);
+                if let Some(row) = row {
+                    over.extend(fail_refused(&mut session, claimant, row, reason).await?);
+                }
+            }
+            ours
+        }
+    };
+    session.commit().await?;
+    let ended = over.iter().map(|(row, outcome)| (row.attempt.execution_id, outcome.status())).collect();
+    Ok(DueExecutions { claimed: wanted.iter().filter_map(|id| ours.remove(id)).collect(), ended })
+}
+
+type TakenRows = HashMap<Uuid, Claimed>;
+
+/// Takes rows by halves until those that cannot be taken stand alone; they come back with the reason.
+async fn take_apart<S: StoreSession>(
+    session: &mut S,
+    claimant: &Claimant,
+    wanted: &[Uuid],
+) -> Result<(TakenRows, Vec<(Uuid, String)>)> {
+    let (mut ours, mut refused) = (HashMap::new(), Vec::new());
+    let mut waiting = if wanted.is_empty() { Vec::new() } else { vec![wanted] };
+    while let Some(group) = waiting.pop() {
+        session.mark().await?;
+        match (session.take(claimant, group).await, group) {
+            (Ok(taken), _) => ours.extend(taken),
+            (Err(error @ (StoreError::Refused { .. } | StoreError::Failed { .. })), [id]) => {
+                session.back_to_mark().await?;
+                refused.push((*id, error.to_string()));
+            }
+            (Err(StoreError::Refused { .. } | StoreError::Failed { .. }), _) => {
+                session.back_to_mark().await?;
+                let (left, right) = group.split_at(group.len() / 2);
+                waiting.extend([right, left]);
+            }
+            (Err(error), _) => return Err(error),
+        }
+    }
+    Ok((ours, refused))
+}
+
+/// Ends a row that cannot be taken. One that cannot be ended either stays, and a person is told.
+async fn fail_refused<'a, S: StoreSession>(
+    session: &mut S,
+    claimant: &Claimant,
+    row: &'a Candidate,
+    reason: &str,
+) -> Result<Option<(&'a Candidate, ExecutionOutcome)>> {
+    let message = format!("the execution cannot be read back from its row: {reason}");
+    let over = [(row, ExecutionOutcome::Failed(ExecutionFailure::new(error_type::INVALID_REQUEST, message)))];
+    session.mark().await?;
+    match end(session, claimant, &over).await {
+        Ok(()) => Ok(over.into_iter().next()),
+        Err(error @ (StoreError::Refused { .. } | StoreError::Failed { .. })) => {
+            session.back_to_mark().await?;
+            let id = row.attempt.execution_id;
+            tracing::error!(%id, %error, reason, "a row can neither be claimed nor ended; repair or delete it");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn lost_event(candidate: &Candidate) -> Option<EventRowIn<'static>> {
+    candidate.previous_owner.map(|owner| EventRowIn::of(candidate.attempt, Some(owner), "lost"))
+}
+
+async fn end<S: StoreSession>(
+    session: &mut S,
+    claimant: &Claimant,
+    over: &[(&Candidate, ExecutionOutcome)],
+) -> Result<()> {
+    if over.is_empty() {
+        return Ok(());
+    }
+    let row = |(candidate, outcome): &'_ (&Candidate, ExecutionOutcome)| EventRowIn {
+        detail: Some(finalized_detail(outcome)),
+        ..EventRowIn::of(candidate.attempt, Some(claimant.owner), "finalized")
+    };
+    let events: Vec<EventRowIn<'static>> = over.iter().map(row).collect();
+    let rows: Vec<_> = over
+        .iter()
+        .map(|(candidate, outcome)| EndedRow {
+            id: candidate.attempt.execution_id,
+            status: outcome.status().as_str(),
+            failure: FailureColumns::of(outcome.failure()),
+        })
+        .collect();
+    session.end_unclaimed(claimant.owner, &rows).await?;
+    session.insert_events(&events).await
+}

@@ -1,0 +1,44 @@
+//! The rules of delivery, written once over the statements of either adapter.
+
+mod claim;
+mod finalize;
+mod queue;
+mod renew;
+
+pub(super) use claim::{claim, claim_due};
+pub(super) use finalize::{finalize, locked};
+pub(super) use queue::{fail_unusable, reopen_unusable, request_cancel, submit};
+pub(super) use renew::{record_events, record_started, renew};
+
+use std::collections::{HashMap, HashSet};
+
+use muster_core::execution::Status;
+use uuid::Uuid;
+
+use super::Result;
+use super::decide::FoundRow;
+use super::session::{Backend, Extent, Purpose, StoreSession};
+
+/// In which state each is.
+fn statuses(rows: &[FoundRow]) -> HashMap<Uuid, Status> {
+    rows.iter().map(|row| (row.attempt.execution_id, row.status)).collect()
+}
+
+/// Which of these rows somebody has locked at this moment. Does not wait for them.
+pub(super) async fn locked_rows<B: Backend>(backend: &B, ids: &[Uuid]) -> Result<HashSet<Uuid>> {
+    let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
+    let locked = session.locked(ids).await?;
+    session.commit().await?;
+    Ok(locked)
+}
+
+/// Where rows are that a write passed by.
+async fn standings<B: Backend>(backend: &B, ids: &[Uuid]) -> Result<Vec<FoundRow>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut session = backend.begin(Purpose::Write, Extent::OneStatement).await?;
+    let found = session.current_state(ids).await?;
+    session.commit().await?;
+    Ok(found)
+}

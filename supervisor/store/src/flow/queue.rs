@@ -1,0 +1,96 @@
+//! Rows that wait, and rows that never will.
+
+use std::collections::HashMap;
+
+use muster_core::execution::{Attempt, Status};
+use uuid::Uuid;
+
+use super::statuses;
+use crate::batch::InsertGroups;
+use crate::decide::{FoundRow, distinct, finalized_detail};
+use crate::rows::EventRowIn;
+use crate::session::{Backend, Extent, Purpose, StoreSession};
+use crate::{CancelResult, ExecutionFailure, ExecutionOutcome, NewExecution, Result, Submitted};
+
+/// See [`crate::Store::submit`].
+pub(crate) async fn submit<B: Backend>(backend: &B, executions: &[NewExecution]) -> Result<Vec<Submitted>> {
+    let mut groups = InsertGroups::of(executions);
+    while let Some(group) = groups.next_group() {
+        let written = submit_group(backend, group).await;
+        if let Some((_, error)) = groups.written(group, written)? {
+            groups.answer(Submitted::Refused(error.to_string()));
+        }
+    }
+    Ok(groups.into_answers())
+}
+
+async fn submit_group<B: Backend>(backend: &B, executions: &[NewExecution]) -> Result<Vec<Submitted>> {
+    let new = distinct(executions);
+    let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
+    let inserted = session.insert_pending(&new).await?;
+    let known: Vec<Uuid> = new.iter().map(|new| new.id).filter(|id| !inserted.contains(id)).collect();
+    let known: HashMap<Uuid, Status> =
+        if known.is_empty() { HashMap::new() } else { statuses(&session.current_state(&known).await?) };
+    if !inserted.is_empty() {
+        session.wake().await?;
+    }
+    session.commit().await?;
+    let answer = |execution: &NewExecution| {
+        known.get(&execution.id).map_or(Submitted::Inserted, |status| Submitted::Exists(*status))
+    };
+    Ok(executions.iter().map(answer).collect())
+}
+
+/// See [`crate::Store::request_cancel`].
+pub(crate) async fn request_cancel<B: Backend>(backend: &B, id: Uuid) -> Result<CancelResult> {
+    let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
+    let Some((row, tombstone)) = session.cancel(id).await? else {
+        let row = session.current_state(&[id]).await?.pop();
+        session.commit().await?;
+        return Ok(match row {
+            // Somebody asked before: that is noted, and once is enough.
+            Some(FoundRow { status: Status::Running, owner: Some(owner), attempt, .. }) => {
+                CancelResult::Requested { attempt, owner }
+            }
+            row => CancelResult::AlreadyTerminal(row.map_or(Status::Cancelled, |row| row.status)),
+        });
+    };
+    let (answer, event) = match row.owner {
+        Some(owner) if row.status == Status::Running => {
+            (CancelResult::Requested { attempt: row.attempt, owner }, "cancel_requested")
+        }
+        Some(_) | None if tombstone => (CancelResult::Tombstone, "cancelled"),
+        Some(_) | None => (CancelResult::Cancelled, "cancelled"),
+    };
+    session.insert_events(&[EventRowIn::of(row.attempt, None, event)]).await?;
+    session.commit().await?;
+    Ok(answer)
+}
+
+/// See [`crate::Store::fail_unusable`].
+pub(crate) async fn fail_unusable<B: Backend>(
+    backend: &B,
+    id: Uuid,
+    failure: &ExecutionFailure,
+) -> Result<Option<Status>> {
+    let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
+    let present = if session.insert_unusable(id, failure).await? {
+        let outcome = ExecutionOutcome::Failed(failure.clone());
+        let never_ran = Attempt::new(id, 0);
+        let event = EventRowIn::of(never_ran, None, "finalized");
+        session.insert_events(&[EventRowIn { detail: Some(finalized_detail(&outcome)), ..event }]).await?;
+        None
+    } else {
+        session.current_state(&[id]).await?.pop().map(|row| row.status)
+    };
+    session.commit().await?;
+    Ok(present)
+}
+
+/// See [`crate::Store::reopen_unusable`].
+pub(crate) async fn reopen_unusable<B: Backend>(backend: &B, id: Uuid) -> Result<bool> {
+    let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
+    let forgotten = session.forget_unusable(id).await?;
+    session.commit().await?;
+    Ok(forgotten)
+}

@@ -1,0 +1,162 @@
+//! Bringing the schema up to date under supervisors that run.
+
+use std::time::Duration;
+
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection as _, Executor as _, Row};
+use tokio::time::{Instant, sleep};
+
+use super::connections::Connections;
+use super::error::store_error;
+use super::schema::{check_encoding, version};
+use super::transaction::{STATEMENT_TIMEOUT, within};
+use super::{BACKEND, statements};
+use crate::columns::TimeColumn;
+use crate::migration::{Migration, missing, newest};
+use crate::rows::micros;
+use crate::{Result, StoreError};
+
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, sql: include_str!("migrations/0001_initial.sql") },
+    Migration { version: 2, sql: include_str!("migrations/0002_running_index.sql") },
+    Migration { version: 3, sql: include_str!("migrations/0003_text.sql") },
+    Migration { version: 4, sql: include_str!("migrations/0004_beats.sql") },
+];
+
+/// The key of the advisory lock that supervisors which start together take in turn.
+const MIGRATION_LOCK: i64 = 0x6d75_7374_6572;
+
+/// A step may read all of a large table, and whoever starts meanwhile waits for it.
+const MIGRATION_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// Whoever wants a table waits behind a step that waits for it, so a step waits for moments only,
+const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = 500";
+/// and lets the others pass in between.
+const LOCK_PAUSE: Duration = Duration::from_secs(1);
+
+/// See [`crate::Store::migrate`]. The first thing of a start: a database that is away is told at once.
+pub(super) async fn migrate(connections: &Connections) -> Result<()> {
+    let mut lent = within(STATEMENT_TIMEOUT, connections.borrow()).await?;
+    check_encoding(&mut lent.connection).await?;
+    let deadline = Instant::now() + MIGRATION_TIMEOUT;
+    let mut told = false;
+    let before = loop {
+        match apply_missing(&mut lent.connection).await? {
+            Applied::From(version) => break version,
+            Applied::TableInUse if Instant::now() < deadline => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!(
+                        "the schema cannot be brought up to date while a transaction holds one of its tables; trying \
+                         again every second: end long queries and idle transactions on this database"
+                    );
+                }
+                sleep(LOCK_PAUSE).await;
+            }
+            Applied::TableInUse => {
+                let message =
+                    "a transaction holds one of its tables, so its schema cannot be brought up to date";
+                return Err(StoreError::Unreachable { backend: BACKEND, message: message.to_owned() });
+            }
+        }
+    };
+    if (1..newest(MIGRATIONS)).contains(&before) {
+        renew_sessions(&mut lent.connection).await;
+    }
+    connections.give_back(lent);
+    Ok(())
+}
+
+/// What came of a try.
+enum Applied {
+    /// The schema is up to date, and was at this version.
+    From(u32),
+    /// A step met a lock, and nothing was changed.
+    TableInUse,
+}
+
+/// Applies the steps that are missing, all or none.
+async fn apply_missing(connection: &mut PgConnection) -> Result<Applied> {
+    let mut transaction = within(STATEMENT_TIMEOUT, connection.begin()).await?;
+    within(STATEMENT_TIMEOUT, transaction.execute("SET LOCAL statement_timeout = 0")).await?;
+    let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK);
+    within(MIGRATION_TIMEOUT, lock.execute(&mut *transaction)).await?;
+    let applied = version(&mut transaction).await?;
+    for migration in missing(BACKEND, MIGRATIONS, applied)? {
+        // A role that may only read and write rows can still start on a schema that is up to date.
+        let table = "CREATE TABLE IF NOT EXISTS muster_migrations (version integer PRIMARY KEY, applied_at timestamptz NOT NULL)";
+        within(STATEMENT_TIMEOUT, transaction.execute(table)).await?;
+        within(STATEMENT_TIMEOUT, transaction.execute(LOCK_TIMEOUT)).await?;
+        if !apply(&mut transaction, migration).await? {
+            within(STATEMENT_TIMEOUT, transaction.rollback()).await?;
+            return Ok(Applied::TableInUse);
+        }
+        let record =
+            sqlx::query("INSERT INTO muster_migrations (version, applied_at) VALUES ($1, clock_timestamp())")
+                .bind(i32::try_from(migration.version).unwrap_or(i32::MAX));
+        within(STATEMENT_TIMEOUT, record.execute(&mut *transaction)).await?;
+    }
+    within(STATEMENT_TIMEOUT, transaction.commit()).await?;
+    Ok(Applied::From(applied))
+}
+
+/// Applies one step. False when it met a lock.
+async fn apply(connection: &mut PgConnection, migration: &Migration) -> Result<bool> {
+    let step = async {
+        match sqlx::raw_sql(migration.sql).execute(connection).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_locked(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    };
+    within(MIGRATION_TIMEOUT, step).await
+}
+
+/// `lock_not_available`: the lock timeout is over.
+fn is_locked(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("55P03"))
+}
+
+/// How often sessions are looked for that prepared their statements for the schema of before,
+const RENEWALS_MAX: u32 = 30;
+/// how many of these times only those count that are tried before they are used again, because they rested,
+const GENTLE_RENEWALS: u32 = 25;
+const TRIED_AFTER: Duration = Duration::from_millis(1500);
+/// and how long the pause is.
+const RENEWAL_PAUSE: Duration = Duration::from_millis(100);
+
+/// Ends sessions of other supervisors that rest. A supervisor of an earlier version keeps statements that fail once
+/// a column was added, for as long as it keeps their sessions; it makes a new session where one is gone. The lock
+/// that shows that it lives is in a session that is let be. That this cannot be done is no reason not to start.
+async fn renew_sessions(connection: &mut PgConnection) {
+    let left = async {
+        let now =
+            within(STATEMENT_TIMEOUT, sqlx::query("SELECT clock_timestamp()").fetch_one(&mut *connection));
+        let changed_at: TimeColumn = now.await?.try_get(0).map_err(store_error)?;
+        for pass in 0..RENEWALS_MAX {
+            let rested = if pass < GENTLE_RENEWALS { TRIED_AFTER } else { Duration::ZERO };
+            let query = sqlx::query(statements::RENEW_SESSIONS).bind(changed_at).bind(micros(rested));
+            let row = within(STATEMENT_TIMEOUT, query.fetch_one(&mut *connection)).await?;
+            if row.try_get::<i64, _>("sessions").map_err(store_error)? == 0 {
+                return Ok(());
+            }
+            tokio::time::sleep(RENEWAL_PAUSE).await;
+        }
+        Ok(())
+    };
+    if let Err(error) = left.await {
+        let error: StoreError = error;
+        tracing::warn!(%error, "supervisors of an earlier version may fail to read rows until they are restarted");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_count_from_one_without_gaps() {
+        let versions: Vec<u32> = MIGRATIONS.iter().map(|migration| migration.version).collect();
+        let expected: Vec<u32> = (1..).take(versions.len()).collect();
+        assert_eq!(versions, expected);
+    }
+}

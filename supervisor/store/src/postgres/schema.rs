@@ -1,0 +1,113 @@
+//! What the server says of itself, and whether it will do.
+
+use jiff::Timestamp;
+use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::{Executor as _, Row, SqlSafeStr as _};
+
+use super::error::store_error;
+use super::migrate::MIGRATIONS;
+use super::presence::{LockState, session_locks_hold};
+use super::transaction::{STATEMENT_TIMEOUT, within};
+use super::{BACKEND, StoreShared, statements};
+use crate::columns::{TimeColumn, unsigned};
+use crate::migration::{newest, unprepared};
+use crate::{DatabaseFacts, Result, StoreError};
+
+/// Text is UTF-8 everywhere else; in another encoding there are characters that can never be written.
+pub(super) async fn check_encoding(connection: &mut PgConnection) -> Result<()> {
+    let encoding = sqlx::query("SELECT current_setting('server_encoding')");
+    let row = within(STATEMENT_TIMEOUT, encoding.fetch_one(connection)).await?;
+    judge_encoding(row.try_get(0).map_err(store_error)?)
+}
+
+fn judge_encoding(encoding: &str) -> Result<()> {
+    if encoding == "UTF8" {
+        return Ok(());
+    }
+    let message = format!(
+        "it needs encoding UTF8, and this database has {encoding}; make another with \
+         `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0` and set database_url to it"
+    );
+    Err(StoreError::Incompatible { backend: BACKEND, message })
+}
+
+/// The version of the schema; 0 in a database without one.
+pub(super) async fn version(connection: &mut PgConnection) -> Result<u32> {
+    let exists = sqlx::query("SELECT to_regclass('muster_migrations') IS NOT NULL");
+    let row = within(STATEMENT_TIMEOUT, exists.fetch_one(&mut *connection)).await?;
+    if !row.try_get::<bool, _>(0).map_err(store_error)? {
+        return Ok(0);
+    }
+    let newest = sqlx::query("SELECT coalesce(max(version), 0) FROM muster_migrations");
+    let row = within(STATEMENT_TIMEOUT, newest.fetch_one(connection)).await?;
+    row.try_get(0).map(unsigned).map_err(store_error)
+}
+
+/// See [`crate::Store::check_statements`].
+pub(super) async fn check_statements(pool: &PgPool) -> Result<()> {
+    let mut connection = within(STATEMENT_TIMEOUT, pool.acquire()).await?;
+    for (name, sql) in statements::ALL {
+        let prepared = within(STATEMENT_TIMEOUT, connection.prepare(sql.into_sql_str())).await;
+        prepared.map_err(|error| unprepared(BACKEND, name, &error))?;
+    }
+    check_rights(&mut connection).await
+}
+
+/// The server looks at rights only when a statement is run, so what is prepared may still be forbidden.
+async fn check_rights(connection: &mut PgConnection) -> Result<()> {
+    let rows =
+        within(STATEMENT_TIMEOUT, sqlx::query(statements::MISSING_RIGHTS).fetch_all(connection)).await?;
+    let missing: Vec<String> =
+        rows.iter().map(|row| row.try_get("missing")).collect::<sqlx::Result<_>>().map_err(store_error)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let message = format!("the database user may not {}; grant it", missing.join(", "));
+    Err(StoreError::Incompatible { backend: BACKEND, message })
+}
+
+/// See [`crate::Store::facts`].
+pub(super) async fn facts(shared: &StoreShared) -> Result<DatabaseFacts> {
+    // First what connects by itself: the pool would try a closed port again until its time is up, and then
+    // not know why.
+    let notices_death = match shared.presence.state() {
+        LockState::Held => true,
+        LockState::Lost { .. } | LockState::Off => false,
+        LockState::NotAsked => session_locks_hold(&shared.options).await?,
+    };
+    let mut connection = within(STATEMENT_TIMEOUT, shared.reads.acquire()).await?;
+    let before = Timestamp::now();
+    let query = sqlx::query(
+        "SELECT clock_timestamp() AS now, current_setting('server_version') AS version, \
+         current_setting('server_encoding') AS encoding, \
+         coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_migrate",
+    );
+    let row = within(STATEMENT_TIMEOUT, query.fetch_one(&mut *connection)).await?;
+    judge_encoding(row.try_get("encoding").map_err(store_error)?)?;
+    let theirs: TimeColumn = row.try_get("now").map_err(store_error)?;
+    // Their clock was read about half-way between our two readings.
+    let ours = before + Timestamp::now().duration_since(before) / 2;
+    Ok(DatabaseFacts {
+        backend: BACKEND,
+        version: row.try_get("version").map_err(store_error)?,
+        schema_version: version(&mut connection).await?,
+        schema_newest: newest(MIGRATIONS),
+        may_migrate: row.try_get("may_migrate").map_err(store_error)?,
+        clock_ahead: theirs.0.duration_since(ours),
+        notices_death: Some(notices_death),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_utf8_will_do() {
+        assert!(judge_encoding("UTF8").is_ok());
+        for encoding in ["SQL_ASCII", "LATIN1"] {
+            let refused = judge_encoding(encoding).unwrap_err().to_string();
+            assert!(refused.contains("needs encoding UTF8") && refused.contains(encoding), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! How rows become records, once for both databases.
+
+/// Defines the functions that turn a database's rows into records.
+macro_rules! record_readers {
+    ($row:ty) => {
+        use jiff::Timestamp;
+        use muster_core::execution::{Attempt, LogLine, LogStream, Status};
+        use serde_json::value::RawValue;
+        use sqlx::{Result, Row};
+        use uuid::Uuid;
+
+        use $crate::columns::{IdColumn, JsonColumn, TimeColumn, unsigned};
+        use $crate::decide::{AttemptBudget, FoundRow};
+        use $crate::rows::parts;
+        use $crate::session::Candidate;
+        use $crate::{
+            Claimed, ConfigEntry, EventRow, ExecutionRecord, LogRow, NewExecution, OrganizationRecord,
+            WorkflowRecord,
+        };
+
+        pub(crate) fn required_id(row: &$row, column: &str) -> Result<Uuid> {
+            Ok(row.try_get::<IdColumn, _>(column)?.0)
+        }
+
+        pub(crate) fn id(row: &$row, column: &str) -> Result<Option<Uuid>> {
+            Ok(row.try_get::<Option<IdColumn>, _>(column)?.map(|id| id.0))
+        }
+
+        fn at(row: &$row, column: &str) -> Result<Option<Timestamp>> {
+            Ok(row.try_get::<Option<TimeColumn>, _>(column)?.map(|at| at.0))
+        }
+
+        fn json(row: &$row, column: &str) -> Result<Option<Box<RawValue>>> {
+            Ok(row.try_get::<Option<JsonColumn>, _>(column)?.map(|json| json.0))
+        }
+
+        /// What was asked for. A row that somebody wrote by hand may hold anything: then it is `null`, which is
+        /// refused where it is read.
+        fn request(row: &$row) -> Result<Option<Box<RawValue>>> {
+            let text: Option<String> = row.try_get("request")?;
+            Ok(text.map(|text| RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned())))
+        }
+
+        /// The caller as it was written; the column is a copy that a database may have spelled in its own way.
+        fn caller(row: &$row, request: Option<&RawValue>) -> Result<Option<Box<RawValue>>> {
+            match request.and_then(parts).and_then(|parts| parts.caller) {
+                Some(caller) => Ok(Some(caller.to_owned())),
+                None => json(row, "caller"),
+            }
+        }
+
+        /// The parameters, likewise.
+        fn parameters(row: &$row, request: Option<&RawValue>) -> Result<Option<Box<RawValue>>> {
+            match request.and_then(parts).and_then(|parts| parts.parameters) {
+                Some(parameters) => Ok(Some(parameters.to_owned())),
+                None => json(row, "parameters"),
+            }
+        }
+
+        fn number(row: &$row, column: &str) -> Result<u32> {
+            row.try_get::<i32, _>(column).map(unsigned)
+        }
+
+        fn priority(row: &$row) -> Result<u8> {
+            Ok(u8::try_from(number(row, "priority")?).unwrap_or(u8::MAX))
+        }
+
+        pub(crate) fn status(row: &$row) -> Result<Status> {
+            let text: &str = row.try_get("status")?;
+            text.parse().map_err(|error| sqlx::Error::ColumnDecode {
+                index: "status".to_owned(),
+                source: Box::<muster_core::execution::UnknownStatus>::new(error),
+            })
+        }
+
+        pub(crate) fn attempt(row: &$row) -> Result<Attempt> {
+            Ok(Attempt::new(row.try_get::<IdColumn, _>("id")?.0, number(row, "attempt")?))
+        }
+
+        pub(crate) fn claimed(row: &$row) -> Result<Claimed> {
+            let attempt = attempt(row)?;
+            let request = request(row)?.unwrap_or_else(|| RawValue::NULL.to_owned());
+            let execution = NewExecution {
+                id: attempt.execution_id,
+                workflow_id: id(row, "workflow_id")?,
+                workflow_name: row.try_get("workflow_name")?,
+                organization_id: id(row, "organization_id")?,
+                caller: caller(row, Some(&request))?,
+                request,
+                max_attempts: number(row, "max_attempts")?,
+                timeout_seconds: row.try_get("timeout_seconds")?,
+                priority: priority(row)?,
+                retry_of: id(row, "retry_of")?,
+                delay: std::time::Duration::ZERO,
+            };
+            Ok(Claimed {
+                attempt,
+                attempts_charged: number(row, "attempts_charged")?,
+                execution: std::sync::Arc::new(execution),
+            })
+        }
+
+        pub(crate) fn budget(row: &$row) -> Result<AttemptBudget> {
+            Ok(AttemptBudget {
+                attempt: number(row, "attempt")?,
+                attempts_charged: number(row, "attempts_charged")?,
+                max_attempts: number(row, "max_attempts")?,
+                cancel_requested: row.try_get("cancel_requested")?,
+            })
+        }
+
+        pub(crate) fn found(row: &$row) -> Result<FoundRow> {
+            Ok(FoundRow {
+                attempt: attempt(row)?,
+                owner: id(row, "lease_owner")?,
+                status: status(row)?,
+                error_type: row.try_get("error_type")?,
+            })
+        }
+
+        pub(crate) fn candidate(row: &$row) -> Result<Candidate> {
+            Ok(Candidate {
+                attempt: attempt(row)?,
+                previous_owner: id(row, "lease_owner")?,
+                budget: budget(row)?,
+            })
+        }
+
+        pub(crate) fn execution(row: &$row) -> Result<ExecutionRecord> {
+            let request = request(row)?;
+            Ok(ExecutionRecord {
+                id: row.try_get::<IdColumn, _>("id")?.0,
+                workflow_id: id(row, "workflow_id")?,
+                workflow_name: row.try_get("workflow_name")?,
+                organization_id: id(row, "organization_id")?,
+                caller: caller(row, request.as_deref())?,
+                parameters: parameters(row, request.as_deref())?,
+                request,
+                status: status(row)?,
+                execution_model: row.try_get("execution_model")?,
+                result: json(row, "result")?,
+                error_type: row.try_get("error_type")?,
+                error_message: row.try_get("error_message")?,
+                error_stack: row.try_get("error_stack")?,
+                duration_ms: row.try_get("duration_ms")?,
+                metrics: json(row, "metrics")?,
+                attempt: number(row, "attempt")?,
+                attempts_charged: number(row, "attempts_charged")?,
+                max_attempts: number(row, "max_attempts")?,
+                timeout_seconds: row.try_get("timeout_seconds")?,
+                priority: priority(row)?,
+                retry_of: id(row, "retry_of")?,
+                lease_owner: id(row, "lease_owner")?,
+                lease_expires_at: at(row, "lease_expires_at")?,
+                notified_at: at(row, "notified_at")?,
+                cancel_requested_at: at(row, "cancel_requested_at")?,
+                run_after: row.try_get::<TimeColumn, _>("run_after")?.0,
+                created_at: row.try_get::<TimeColumn, _>("created_at")?.0,
+                started_at: at(row, "started_at")?,
+                completed_at: at(row, "completed_at")?,
+            })
+        }
+
+        pub(crate) fn log(row: &$row) -> Result<LogRow> {
+            let stream: &str = row.try_get("stream")?;
+            Ok(LogRow {
+                attempt: number(row, "attempt")?,
+                line: LogLine {
+                    sequence: u64::try_from(row.try_get::<i64, _>("sequence")?).unwrap_or_default(),
+                    at_us: row.try_get::<TimeColumn, _>("logged_at")?.0.as_microsecond(),
+                    level: row.try_get("level")?,
+                    stream: if stream == LogStream::Stderr.as_str() {
+                        LogStream::Stderr
+                    } else {
+                        LogStream::Log
+                    },
+                    logger: row.try_get("logger")?,
+                    message: row.try_get("message")?,
+                    fields: json(row, "fields")?,
+                },
+            })
+        }
+
+        pub(crate) fn event(row: &$row) -> Result<EventRow> {
+            Ok(EventRow {
+                at: row.try_get::<TimeColumn, _>("at")?.0,
+                event: row.try_get("event")?,
+                attempt: number(row, "attempt")?,
+                supervisor: id(row, "supervisor")?,
+                detail: json(row, "detail")?,
+            })
+        }
+
+        pub(crate) fn workflow(row: &$row) -> Result<WorkflowRecord> {
+            Ok(WorkflowRecord {
+                id: row.try_get::<IdColumn, _>("id")?.0,
+                name: row.try_get("name")?,
+                path: row.try_get("path")?,
+                function_name: row.try_get("function_name")?,
+                language: row.try_get("language")?,
+                organization_id: id(row, "organization_id")?,
+                timeout_seconds: row.try_get("timeout_seconds")?,
+                max_attempts: row.try_get::<Option<i32>, _>("max_attempts")?.map(unsigned),
+                is_active: row.try_get("is_active")?,
+            })
+        }
+
+        pub(crate) fn organization(row: &$row) -> Result<OrganizationRecord> {
+            Ok(OrganizationRecord {
+                id: row.try_get::<IdColumn, _>("id")?.0,
+                name: row.try_get("name")?,
+                is_active: row.try_get("is_active")?,
+            })
+        }
+
+        pub(crate) fn config_entry(row: &$row) -> Result<ConfigEntry> {
+            Ok(ConfigEntry {
+                key: row.try_get("key")?,
+                value: row.try_get::<JsonColumn, _>("value")?.0,
+                is_secret: row.try_get("is_secret")?,
+            })
+        }
+    };
+}
+
+pub(crate) use record_readers;

@@ -1,0 +1,70 @@
+//! A request as a row, and back.
+
+use std::time::Duration;
+
+use muster_core::execution::{ExecutionRequest, InvalidRequest, Target};
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::NewExecution;
+
+impl NewExecution {
+    /// The row of a request. `default_max_attempts` holds for requests that do not say.
+    pub fn of(request: &ExecutionRequest, default_max_attempts: u32) -> Self {
+        let (workflow_id, workflow_name) = match &request.target {
+            Target::Id { workflow_id } => (Some(*workflow_id), None),
+            Target::Name { workflow } => (None, Some(workflow.clone())),
+            Target::Code { script_name, .. } => (None, Some(script_name.clone())),
+        };
+        Self {
+            id: request.execution_id,
+            workflow_id,
+            workflow_name,
+            organization_id: request.organization_id,
+            caller: request.caller.clone(),
+            // Strings, numbers and raw JSON: there is no way to fail, and null would be refused on reading.
+            request: to_raw_value(request).unwrap_or_else(|_| RawValue::NULL.to_owned()),
+            max_attempts: request.max_attempts.unwrap_or(default_max_attempts),
+            timeout_seconds: request.timeout_seconds,
+            priority: request.priority,
+            retry_of: None,
+            delay: Duration::ZERO,
+        }
+    }
+
+    /// The request the row was made of. A row that somebody wrote by hand may hold none.
+    ///
+    /// # Errors
+    /// When the row's `request` is not one.
+    pub fn read_request(&self) -> Result<ExecutionRequest, InvalidRequest> {
+        ExecutionRequest::parse(self.request.get().as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_becomes_a_row_and_comes_back() {
+        let message =
+            br#"{"execution_id":"0190b8a0-0000-7000-8000-000000000001","workflow":"w","parameters":{"b":1},
+            "caller":{"name":"Ada"},"timeout_seconds":2.5,"priority":3,"sync":true}"#;
+        let request = ExecutionRequest::parse(message).unwrap();
+        let row = NewExecution::of(&request, 3);
+        assert_eq!((row.id, row.workflow_id), (request.execution_id, None));
+        assert_eq!((row.workflow_name.as_deref(), row.max_attempts), (Some("w"), 3));
+        assert_eq!((row.timeout_seconds, row.priority), (Some(2.5), 3));
+        assert_eq!(row.caller.as_ref().unwrap().get(), r#"{"name":"Ada"}"#);
+        assert_eq!(row.read_request().unwrap().to_stored(), request.to_stored());
+    }
+
+    #[test]
+    fn a_row_that_holds_no_request_says_so() {
+        let request = ExecutionRequest::parse(
+            br#"{"execution_id":"0190b8a0-0000-7000-8000-000000000001","workflow":"w"}"#,
+        );
+        let mut row = NewExecution::of(&request.unwrap(), 3);
+        row.request = RawValue::NULL.to_owned();
+        assert!(row.read_request().is_err());
+    }
+}

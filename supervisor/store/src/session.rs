@@ -1,0 +1,192 @@
+//! What an adapter must be able to do inside one transaction. The rules of delivery are written once over
+//! these, in [`super::flow`]; the adapters only know their SQL.
+
+use std::collections::{HashMap, HashSet};
+use std::future::Future;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use muster_core::execution::Attempt;
+use uuid::Uuid;
+
+use super::decide::{AttemptBudget, FoundRow};
+use super::rows::{BackRow, EndedRow, EndingRow, EventRowIn, Fence, LogRowIn, StateRow};
+use super::{Claimant, Claimed, ExecutionFailure, NewExecution, Result, TakeOver};
+
+/// A row that a poll found and locked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Candidate {
+    /// The last attempt at it; 0 before the first.
+    pub(crate) attempt: Attempt,
+    /// Who lost it; `None` for a row that waits.
+    pub(crate) previous_owner: Option<Uuid>,
+    /// What decides whether it is run again.
+    pub(crate) budget: AttemptBudget,
+}
+
+/// A database that transactions can be begun on.
+pub(crate) trait Backend: Send + Sync {
+    /// A transaction.
+    type Session: StoreSession;
+
+    /// Begins one.
+    fn begin(&self, purpose: Purpose, extent: Extent) -> impl Future<Output = Result<Self::Session>> + Send;
+}
+
+/// What a transaction is for: it may need a connection of its own, or have to wait for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Makes rows ours.
+    Claim,
+    /// Keeps them ours; must be over well before the lease is.
+    Renew(Claimant),
+    /// Anything else.
+    Write,
+}
+
+/// How much a transaction will be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// One method of [`StoreSession`], and the commit: where the database can, one round trip. Its error may be
+    /// [`super::StoreError::CommitUnknown`].
+    OneStatement,
+    /// Several.
+    Several,
+}
+
+/// One transaction, open. Dropped without [`StoreSession::commit`] it is rolled back.
+///
+/// Methods take no empty lists and answer without order.
+pub(crate) trait StoreSession: Send {
+    /// Commits it.
+    fn commit(self) -> impl Future<Output = Result<()>> + Send;
+
+    /// Notes a place to go back to. One at a time: the last one counts.
+    fn mark(&mut self) -> impl Future<Output = Result<()>> + Send;
+
+    /// Undoes what was done since the last mark, an error included.
+    fn back_to_mark(&mut self) -> impl Future<Output = Result<()>> + Send;
+
+    /// Wakes whoever polls, if and when this commits.
+    fn wake(&mut self) -> impl Future<Output = Result<()>> + Send;
+
+    /// Inserts rows that wait; gives those that were not there.
+    fn insert_pending(&mut self, new: &[&NewExecution])
+    -> impl Future<Output = Result<HashSet<Uuid>>> + Send;
+
+    /// Inserts rows that run, or takes those that wait and are due; notes it among their events.
+    fn claim(
+        &mut self,
+        claimant: &Claimant,
+        new: &[&Arc<NewExecution>],
+    ) -> impl Future<Output = Result<HashMap<Uuid, Claimed>>> + Send;
+
+    /// Where these rows are.
+    fn current_state(&mut self, ids: &[Uuid]) -> impl Future<Output = Result<Vec<FoundRow>>> + Send;
+
+    /// Locks rows that a poll may claim, in the order to claim them.
+    fn candidates(
+        &mut self,
+        claimant: &Claimant,
+        limit: usize,
+        take_over: TakeOver<'_>,
+    ) -> impl Future<Output = Result<Vec<Candidate>>> + Send;
+
+    /// Claims locked rows; notes it among their events.
+    fn take(
+        &mut self,
+        claimant: &Claimant,
+        ids: &[Uuid],
+    ) -> impl Future<Output = Result<HashMap<Uuid, Claimed>>> + Send;
+
+    /// Ends locked rows.
+    fn end_unclaimed(
+        &mut self,
+        owner: Uuid,
+        rows: &[EndedRow<'_>],
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Renews leases; gives those renewed, and whether a cancel is requested.
+    fn renew(
+        &mut self,
+        claimant: &Claimant,
+        held: &[Attempt],
+    ) -> impl Future<Output = Result<Vec<(Attempt, bool)>>> + Send;
+
+    /// The same for rows that were locked a moment ago: waits for them, though not for long.
+    fn renew_locked(
+        &mut self,
+        claimant: &Claimant,
+        held: &[Attempt],
+    ) -> impl Future<Output = Result<Vec<(Attempt, bool)>>> + Send;
+
+    /// Rows in this name that are not held and have missed a renewal.
+    fn unheld_claims(
+        &mut self,
+        claimant: &Claimant,
+        held: &[Attempt],
+    ) -> impl Future<Output = Result<Vec<Attempt>>> + Send;
+
+    /// Notes when attempts started.
+    fn record_started(
+        &mut self,
+        owner: Uuid,
+        started: &[(Attempt, Timestamp)],
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Locks rows that would go back, and reads what decides about them.
+    fn budgets(
+        &mut self,
+        fences: &[Fence],
+    ) -> impl Future<Output = Result<HashMap<Attempt, AttemptBudget>>> + Send;
+
+    /// Writes terminal states under the fence, and the logs and events of those it lets through; gives the attempts
+    /// written. The lists of logs and events may be empty, and hold nothing of attempts that do not end here.
+    fn finish(
+        &mut self,
+        endings: &[EndingRow<'_>],
+        lines: &[LogRowIn<'_>],
+        events: &[EventRowIn<'_>],
+    ) -> impl Future<Output = Result<HashSet<Attempt>>> + Send;
+
+    /// Which of these rows somebody else has locked at this moment. Does not wait for them.
+    fn locked(&mut self, ids: &[Uuid]) -> impl Future<Output = Result<HashSet<Uuid>>> + Send;
+
+    /// Which of these entries of state somebody else has locked at this moment. Does not wait for them.
+    fn locked_state(
+        &mut self,
+        keys: &[(Option<Uuid>, &str)],
+    ) -> impl Future<Output = Result<HashSet<(Option<Uuid>, String)>>> + Send;
+
+    /// Sends rows back under the fence; gives the attempts written.
+    fn requeue(&mut self, rows: &[BackRow]) -> impl Future<Output = Result<HashSet<Attempt>>> + Send;
+
+    /// Stores logs.
+    fn insert_logs(&mut self, lines: &[LogRowIn<'_>]) -> impl Future<Output = Result<()>> + Send;
+
+    /// Stores events.
+    fn insert_events(&mut self, events: &[EventRowIn<'_>]) -> impl Future<Output = Result<()>> + Send;
+
+    /// Stores events of attempts that are still those of their supervisors.
+    fn insert_fenced_events(&mut self, events: &[EventRowIn<'_>]) -> impl Future<Output = Result<()>> + Send;
+
+    /// Writes entries of state, each key once.
+    fn set_state(&mut self, rows: &[StateRow<'_>]) -> impl Future<Output = Result<()>> + Send;
+
+    /// Deletes entries of state.
+    fn delete_state(&mut self, rows: &[StateRow<'_>]) -> impl Future<Output = Result<()>> + Send;
+
+    /// Cancels a row that waits, asks a row that runs, makes a tombstone of one that is not there. `None`:
+    /// it is over already. Otherwise the row as it is now, and whether it is a tombstone.
+    fn cancel(&mut self, id: Uuid) -> impl Future<Output = Result<Option<(FoundRow, bool)>>> + Send;
+
+    /// Inserts a row that failed and never ran. False: there is a row already, and it stays as it is.
+    fn insert_unusable(
+        &mut self,
+        id: Uuid,
+        failure: &ExecutionFailure,
+    ) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Forgets a row that failed for want of a usable message, with its events. False: there is none.
+    fn forget_unusable(&mut self, id: Uuid) -> impl Future<Output = Result<bool>> + Send;
+}

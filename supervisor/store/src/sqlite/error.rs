@@ -1,0 +1,58 @@
+//! What SQLite's errors mean to a caller.
+
+use super::BACKEND;
+use crate::StoreError;
+
+/// The primary result codes that are told apart: sqlite.org/rescode.html.
+mod code {
+    pub(super) const BUSY: u32 = 5;
+    pub(super) const LOCKED: u32 = 6;
+    pub(super) const IO_ERROR: u32 = 10;
+    pub(super) const CORRUPT: u32 = 11;
+    pub(super) const FULL: u32 = 13;
+    pub(super) const CANNOT_OPEN: u32 = 14;
+    pub(super) const TOO_BIG: u32 = 18;
+    pub(super) const CONSTRAINT: u32 = 19;
+    pub(super) const MISMATCH: u32 = 20;
+    pub(super) const NOT_A_DATABASE: u32 = 26;
+}
+
+/// A statement failed, and its transaction with it.
+pub(super) fn store_error(error: sqlx::Error) -> StoreError {
+    let backend = BACKEND;
+    let message = error.to_string();
+    if let sqlx::Error::Database(database) = &error {
+        let code = database.code().and_then(|code| code.parse::<u32>().ok()).unwrap_or_default();
+        return match code & 0xff {
+            code::BUSY | code::LOCKED | code::IO_ERROR | code::FULL | code::CANNOT_OPEN => {
+                StoreError::Unreachable { backend, message }
+            }
+            code::TOO_BIG | code::CONSTRAINT | code::MISMATCH => {
+                StoreError::Refused { backend, sqlstate: code.to_string(), message }
+            }
+            code::CORRUPT | code::NOT_A_DATABASE => StoreError::Incompatible {
+                backend,
+                message: format!("{message}; move the file away or restore it from a copy"),
+            },
+            // JSON nested too deep for SQLite has no code of its own.
+            _ if database.message().contains("malformed JSON") => {
+                StoreError::Refused { backend, sqlstate: code.to_string(), message }
+            }
+            _ => StoreError::Failed { backend, message },
+        };
+    }
+    let out_of_reach = matches!(
+        error,
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed
+    );
+    if out_of_reach {
+        StoreError::Unreachable { backend, message }
+    } else {
+        StoreError::Failed { backend, message }
+    }
+}
+
+/// A commit failed: SQLite may have written it or not.
+pub(super) fn commit_unknown(error: sqlx::Error) -> StoreError {
+    StoreError::CommitUnknown { backend: BACKEND, message: error.to_string() }
+}

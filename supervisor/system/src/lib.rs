@@ -1,0 +1,6 @@
+//! What a supervisor needs of the operating system: worker processes, files and folders for their owner alone, and
+//! the end of a process whose loops have ended. Nothing here knows executions, frames or databases.
+
+pub mod private;
+pub mod process;
+pub mod vital;
