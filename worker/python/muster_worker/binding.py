@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import typing
 from typing import Any, Callable, Dict, List, Tuple
 
+from . import hints
 from .conversion import Mismatch, convert
 from .errors import InvalidParameters
+from .params import Digits, read_params
 
 _EMPTY = inspect.Parameter.empty
+_ONE_VALUE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 class Signature:
@@ -24,26 +26,33 @@ class Signature:
         self._function = function
         self._parameters: Dict[str, inspect.Parameter] = {}
         self._types: Dict[str, Any] = {}
+        self._digits = Digits.OF_DOUBLES
         self._read = False
         self.takes_whole = False
 
     def _load(self) -> None:
-        self._parameters = dict(inspect.signature(self._function).parameters)
-        try:
-            self._types = typing.get_type_hints(self._function)
-        except Exception:
-            # An annotation that cannot be evaluated is documentation; the parameter is not checked.
-            self._types = {}
-        names = [name for name, one in self._parameters.items() if one.kind is not one.VAR_KEYWORD]
-        self.takes_whole = names == ["params"] and len(self._parameters) == 1
+        self._parameters = dict(hints.signature_of(self._function).parameters)
+        self._types = hints.of_function(self._function, self._parameters)
+        self.takes_whole = list(self._parameters) == ["params"] and self._parameters["params"].kind in _ONE_VALUE
+        taken = [kind for name, kind in self._types.items() if name in self._parameters]
+        if hints.wants_decimals(taken):
+            self._digits = Digits.ALL
+        elif hints.wants_integers(taken):
+            self._digits = Digits.OF_INTEGERS
         self._read = True
+
+    def arguments(self, workflow: str, params: bytes) -> Tuple[List[Any], Dict[str, Any]]:
+        """Positional and keyword arguments for a call, from the JSON text of the parameters."""
+        if not self._read:
+            self._load()
+        return self.bind(workflow, read_params(params, self._digits))
 
     def bind(self, workflow: str, params: Any) -> Tuple[List[Any], Dict[str, Any]]:
         """Positional and keyword arguments for a call."""
         if not self._read:
             self._load()
         if self.takes_whole:
-            return [params], {}
+            return self._bind_whole(workflow, params)
         if params is None:
             params = {}
         if not isinstance(params, dict):
@@ -53,15 +62,24 @@ class Signature:
             )
         return self._bind_object(workflow, params)
 
+    def _bind_whole(self, workflow: str, params: Any) -> Tuple[List[Any], Dict[str, Any]]:
+        if params is None and self._parameters["params"].default is not _EMPTY:
+            return [], {}
+        problems: List[str] = []
+        whole = self._checked("params", params, problems)
+        if problems:
+            raise InvalidParameters(f"workflow {workflow!r}: {problems[0]}")
+        return [whole], {}
+
     def _bind_object(self, workflow: str, params: Dict[str, Any]) -> Tuple[List[Any], Dict[str, Any]]:
         positional: List[Any] = []
         keywords: Dict[str, Any] = {}
         problems: List[str] = []
         rest = dict(params)
-        takes_any = False
+        others = ""
         for name, parameter in self._parameters.items():
             if parameter.kind is parameter.VAR_KEYWORD:
-                takes_any = True
+                others = name
             elif parameter.kind is parameter.VAR_POSITIONAL:
                 continue
             elif name in rest:
@@ -72,23 +90,30 @@ class Signature:
                     keywords[name] = value
             elif parameter.default is _EMPTY:
                 problems.append(f"{name!r} is missing")
-        if takes_any:
-            keywords.update(rest)
+            elif parameter.kind is parameter.POSITIONAL_ONLY:
+                # What comes after it must not move into its place.
+                positional.append(parameter.default)
+        if others:
+            kind = self._types.get(others, Any)
+            keywords.update((name, self._checked(name, value, problems, kind)) for name, value in rest.items())
         else:
             problems.extend(self._unexpected(name) for name in rest)
         if problems:
             raise InvalidParameters(f"workflow {workflow!r}: " + "; ".join(problems) + f" (it takes: {self._describe()})")
         return positional, keywords
 
-    def _checked(self, name: str, value: Any, problems: List[str]) -> Any:
+    def _checked(self, name: str, value: Any, problems: List[str], kind: Any = None) -> Any:
         try:
-            return convert(self._types.get(name, Any), value, name)
+            return convert(self._types.get(name, Any) if kind is None else kind, value, name)
         except Mismatch as mismatch:
             problems.append(str(mismatch))
-            return value
+        except RecursionError:
+            problems.append(f"{name!r} is nested too deep for its annotation to be checked")
+        return value
 
     def _unexpected(self, name: str) -> str:
-        near = difflib.get_close_matches(name, self._parameters, n=1)
+        nameable = [one for one, parameter in self._parameters.items() if parameter.kind is not parameter.VAR_POSITIONAL]
+        near = difflib.get_close_matches(name, nameable, n=1)
         return f"{name!r} is not a parameter" + (f", did you mean {near[0]!r}?" if near else "")
 
     def _describe(self) -> str:

@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
+import enum
 import json
 import math
 import re
 from typing import Any
 
 from .errors import InvalidParameters
+from .exact import Exact, may_lose_digits
 from .values import TOO_DEEP, TOO_LARGE, step
 
 # Only a number this long can be more than a double or an int takes.
 _LARGE_NUMBER = re.compile(r"[eE]\+?\d{3}|\d{300}")
 
 
-def read_params(text: bytes) -> Any:
+class Digits(enum.Enum):
+    """What the annotations ask of numbers with a point or an exponent."""
+
+    OF_DOUBLES = "no more digits than a double has"
+    OF_INTEGERS = "those of whole numbers, however they are written"
+    ALL = "all, as they were written"
+
+
+def read_params(text: bytes, digits: Digits = Digits.OF_DOUBLES) -> Any:
     """The parameters, or `InvalidParameters` with the place that Python cannot hold."""
     if not text:
         return None
     # As text: of bytes the parser would first find out which of five encodings they are in.
     decoded = text.decode("utf-8")
     try:
-        value = json.loads(decoded, parse_int=_integer) if _LARGE_NUMBER.search(decoded) else json.loads(decoded)
+        if digits is Digits.ALL or (digits is Digits.OF_INTEGERS and may_lose_digits(decoded)):
+            # The binding refuses what is too large, where it is not asked for as it was written.
+            return json.loads(decoded, parse_float=Exact, parse_int=_exact_integer)
+        if not _LARGE_NUMBER.search(decoded):
+            return json.loads(decoded)
+        value = json.loads(decoded, parse_int=_integer)
     except RecursionError:
         raise InvalidParameters(f"the parameters are refused: params {TOO_DEEP}") from None
-    if _LARGE_NUMBER.search(decoded):
-        place = _find_too_large(value)
-        if place:
-            raise InvalidParameters(f"the parameters are refused: {place} {TOO_LARGE}")
+    place = _find_too_large(value)
+    if place:
+        raise InvalidParameters(f"the parameters are refused: {place} {TOO_LARGE}")
     return value
 
 
@@ -37,6 +51,13 @@ def _integer(digits: str) -> Any:
         return int(digits)
     except ValueError:
         return math.inf
+
+
+def _exact_integer(digits: str) -> Any:
+    try:
+        return int(digits)
+    except ValueError:
+        return Exact(digits)
 
 
 def _find_too_large(value: Any) -> str:

@@ -24,7 +24,7 @@ from .wire.messages import ErrorInfo, Failed
 
 def plain(value: Any) -> Any:
     """A value that JSON does not know, in terms of values it knows; for `json.dumps`."""
-    if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
+    if isinstance(value, (datetime.datetime, datetime.date, datetime.time)) and type(value).__name__ != "NaTType":
         return value.isoformat()
     if isinstance(value, datetime.timedelta):
         return value.total_seconds()
@@ -36,9 +36,13 @@ def plain(value: Any) -> Any:
         return list(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    dump = getattr(value, "model_dump", None)
-    if callable(dump) and not isinstance(value, type):
-        return dump(mode="json")
+    if not isinstance(value, type):
+        # By the names that the parameters of the next workflow need, too.
+        if hasattr(value, "model_dump"):
+            return value.model_dump(mode="json", by_alias=True)
+        if hasattr(value, "__fields__") and hasattr(value, "parse_obj"):
+            return json.loads(value.json(by_alias=True))
+    # Pandas' missing moment is a datetime that is none, and lands here too.
     raise TypeError(f"a value of type {type(value).__name__} is not JSON")
 
 

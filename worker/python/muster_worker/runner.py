@@ -7,7 +7,6 @@ from typing import Any, Callable
 from . import current, interrupt
 from .errors import InvalidResult, Rejection, WorkflowTimeout, describe, is_cancellation
 from .execution import Execution
-from .params import read_params
 from .results import to_json
 from .wire.messages import Cancelled, Failed, Outcome, Rejected, Succeeded
 from .workflow import Definition
@@ -50,8 +49,7 @@ def _run(execution: Execution, job: Job, params: bytes) -> Outcome:
     definition = job()
     if definition.timeout_seconds is not None:
         execution.limit(definition.timeout_seconds)
-    value = read_params(params)
-    positional, keywords = definition.signature.bind(execution.workflow, value)
+    positional, keywords = definition.signature.arguments(execution.workflow, params)
     result = definition.function(*positional, **keywords)
     if definition.is_async or hasattr(result, "__await__"):
         result = _run_coroutine(execution, result)

@@ -100,10 +100,32 @@ def find_unfit(value: Any, root: str, plain: Callable[[Any], Any]) -> str:
             try:
                 waiting.append((plain(one), path, depth, (one, above)))
             except TypeError:
-                return f"{_short(path)} is of type {type(one).__module__}.{type(one).__qualname__}; JSON has no such value"
+                return f"{_short(path)} {_foreign(one)}"
             continue
         waiting.extend((inner, place, depth + 1, (one, above)) for inner, place in reversed(children))
     return ""
+
+
+_HINTS = {
+    "ndarray": "write .tolist()",
+    "DataFrame": 'write .to_dict("records")',
+    "Series": "write .tolist(), or .to_dict() to keep the index",
+    "Index": "write .tolist()",
+    "NAType": "write None",
+    "NaTType": "write None",
+    "Timedelta": "write .total_seconds()",
+    "datetime64": "write str(...)",
+    "timedelta64": "write str(...)",
+}
+
+
+def _foreign(value: Any) -> str:
+    """What is wrong with a value of a type that JSON does not know, and what to write instead where that is known."""
+    kind = type(value)
+    hint = ""
+    if kind.__module__.partition(".")[0] in ("numpy", "pandas"):
+        hint = "; " + _HINTS.get(kind.__name__, "write .item()" if hasattr(value, "item") else "write str(...)")
+    return f"is of type {kind.__module__}.{kind.__qualname__}; JSON has no such value{hint}"
 
 
 def _unfit_here(value: Any, depth: int, above: _Above) -> str:
