@@ -13,6 +13,7 @@
 from . import streams
 from .context import Context, context
 from .errors import CallError, Cancelled, InvalidParameters, InvalidResult, MusterError
+from .hooks import on_run_end, on_run_start, on_worker_start
 from .interrupt import shield
 from .version import __version__
 from .workflow import workflow
@@ -29,6 +30,9 @@ __all__ = [
     "MusterError",
     "__version__",
     "context",
+    "on_run_end",
+    "on_run_start",
+    "on_worker_start",
     "shield",
     "workflow",
 ]

@@ -22,7 +22,8 @@ _POOLS: Dict[str, Tuple[str, Tuple[str, ...]]] = {
 
 def into_threads() -> None:
     """Wraps what starts threads, once; the pools only when somebody imports them."""
-    on_import.install()
+    if not on_import.install():
+        return
     _wrap_threads()
     for module in _POOLS:
         on_import.when_imported(module, _wrap_pool)

@@ -9,7 +9,7 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Optional, Sequence, Set
 
-from . import on_import, user_code
+from . import hooks, on_import, user_code
 from .sources import stamp_of
 
 if TYPE_CHECKING:
@@ -88,10 +88,12 @@ class Loader(importlib.machinery.SourceFileLoader):
     def exec_module(self, module: ModuleType) -> None:
         """Runs the module's code, marked as the user's: a cancel may break into it."""
         user_code.mark(module)
+        hooks.forget(module.__name__)
         execute = super().exec_module
         try:
             on_import.outermost(lambda: execute(module))
         except BaseException:
+            hooks.forget(module.__name__)
             self._library.forget(self.path)
             raise
 

@@ -12,9 +12,9 @@ import importlib.util
 import os
 import sys
 from types import ModuleType
-from typing import Dict, List
+from typing import Dict, List, Set
 
-from . import on_import
+from . import hooks, on_import
 from .importing import STANDARD, Finder, Loader
 from .sources import SourceFile, Stamp, imports_of, mentions_sdk, stamp_of
 
@@ -143,9 +143,15 @@ class Library:
         if file is None:
             return
         sys.modules.pop(file.module, None)
+        hooks.forget(file.module)
         parent, _, child = file.module.rpartition(".")
         if parent in sys.modules and hasattr(sys.modules[parent], child):
             delattr(sys.modules[parent], child)
+
+    def reach(self, path: str) -> Set[str]:
+        """The file's module, the modules that it imports, and those that these import in the folder."""
+        files = [self.files[one] for one in self._closure(path) if one in self.files]
+        return {one.module for one in files}.union(*(one.imports for one in files))
 
     def _closure(self, path: str) -> List[str]:
         """The file and, transitively, the files of the folder that it imports."""

@@ -61,10 +61,12 @@ def _wrap(loader: Any, actions: List[Action], around: Optional[Around]) -> None:
 _watch = _Watch()
 
 
-def install() -> None:
-    """Asks to be asked, once."""
-    if _watch not in sys.meta_path:
-        sys.meta_path.insert(0, _watch)
+def install() -> bool:
+    """Asks to be asked; False when that has been done."""
+    if _watch in sys.meta_path:
+        return False
+    sys.meta_path.insert(0, _watch)
+    return True
 
 
 def when_imported(name: str, action: Action) -> None:

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import linecache
 import os
-import re
 import sys
+from functools import partial
 from types import ModuleType
-from typing import Dict, Iterator, List, NamedTuple, Optional
+from typing import Dict, List, NamedTuple, Optional
 
-from . import user_code
+from . import hooks, user_code
 from .errors import Cancelled, LoadTimeout, Rejection, describe
 from .guarded import LoadGuard
 from .loading import Library
+from .picking import DuplicateWorkflow, definitions_in, pick
 from .runner import Job, Uninterruptible
-from .sources import mentions_sdk
+from .sources import digest_at, may_hold, mentions_sdk, python_files
 from .wire.messages import Inline, Named, Path, Source
-from .workflow import Definition, definition_of
-
-_SKIPPED_FOLDERS = {"__pycache__", "node_modules", "site-packages"}
-_INLINE_MODULE = "__muster_inline__"
-
-
-class DuplicateWorkflow(Exception):
-    """Two functions claim one name; the message says where."""
+from .workflow import Definition
 
 
 class Entry(NamedTuple):
@@ -39,8 +32,13 @@ class Registry:
     """The workflows of one folder."""
 
     def __init__(
-        self, folder: Optional[str], conformance: bool = False, load_seconds: Optional[float] = None
+        self,
+        folder: Optional[str],
+        conformance: bool = False,
+        load_seconds: Optional[float] = None,
+        with_hooks: bool = True,
     ) -> None:
+        self._with_hooks = with_hooks
         self._guard = LoadGuard(load_seconds)
         self._is_served = load_seconds is not None
         self._library = Library(folder) if folder and os.path.isdir(folder) else None
@@ -77,9 +75,9 @@ class Registry:
         for path in self._candidates():
             self._load_file(path)
 
-    def _load_what_may_hold(self, workflow: str) -> None:
+    def _load_whatmay_hold(self, workflow: str) -> None:
         for path in self._candidates():
-            if self._is_worth_a_try(path) or _may_hold(path, workflow):
+            if self._is_worth_a_try(path) or may_hold(path, workflow):
                 self._load_file(path)
 
     def find(self, workflow: str, source: Source) -> Job:
@@ -97,18 +95,17 @@ class Registry:
         return lambda: self._by_name(workflow)
 
     def _by_name(self, workflow: str) -> Definition:
-        library = self._need_library()
         entry = self._entries.get(workflow)
         if entry is not None and os.path.isfile(entry.path):
-            self._read(entry.path, library.module(entry.path))
+            self._read(entry.path, self._module(entry.path))
         elif entry is not None:
             del self._entries[workflow]
         if workflow not in self._entries:
-            self._load_what_may_hold(workflow)
+            self._load_whatmay_hold(workflow)
         if workflow in self._entries:
             return self._entries[workflow].definition
         for path, error in self._broken.items():
-            if _may_hold(path, workflow):
+            if may_hold(path, workflow):
                 raise error
         raise Rejection(self._not_found(workflow))
 
@@ -121,7 +118,7 @@ class Registry:
             raise Rejection(f"there is no file {source.path!r} in the workflows folder {library.root}")
         if not path.endswith(".py"):
             raise Rejection(f"{source.path!r} is not a Python file; this worker runs .py files")
-        return lambda: _pick(library.module(path), source.function, source.path, workflow)
+        return lambda: pick(self._module(path), source.function, source.path, workflow)
 
     def _find_inline(self, workflow: str, source: Inline) -> Job:
         if source.language.lower() not in ("", "python", "py", "python3"):
@@ -131,12 +128,12 @@ class Registry:
             filename = f"<inline {workflow or 'code'}>"
             text = source.code.decode("utf-8")
             linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
-            module = ModuleType(_INLINE_MODULE)
+            module = ModuleType(hooks.INLINE_MODULE)
             module.__file__ = filename
             user_code.mark(module)
-            sys.modules[_INLINE_MODULE] = module
+            sys.modules[hooks.INLINE_MODULE] = module
             exec(compile(text, filename, "exec", dont_inherit=True), vars(module))
-            return _pick(module, "", "the code", workflow)
+            return pick(module, "", "the code", workflow)
 
         return job
 
@@ -153,20 +150,28 @@ class Registry:
         library = self._library
         if library is None:
             return []
-        return [one for one in _python_files(library.root) if one in self._broken or library.changed(one)]
+        return [one for one in python_files(library.root) if one in self._broken or library.changed(one)]
 
     def _is_worth_a_try(self, path: str) -> bool:
         """False for a file that did not come back and is as it was: whoever looks for another workflow cannot wait."""
         seen = self._slow.get(path)
-        return seen is None or seen != _digest_of(path)
+        return seen is None or seen != digest_at(path)
+
+    def _module(self, path: str) -> ModuleType:
+        library = self._need_library()
+        module = library.module(path)
+        for definition in definitions_in(module):
+            definition.reach = partial(library.reach, path)
+        if self._with_hooks:
+            hooks.start_worker(partial(library.reach, path))
+        return module
 
     def _load_file(self, path: str) -> None:
         assert self._library is not None
         if not mentions_sdk(path):
             return
-        library = self._library
         try:
-            module = self._guard.load(path, lambda: library.module(path))
+            module = self._guard.load(path, lambda: self._module(path))
         except Cancelled:
             raise
         except BaseException as error:
@@ -182,7 +187,7 @@ class Registry:
             told = describe(error)
             print(f"{path} cannot be loaded: {told.kind}: {told.message}\n{told.stack}", file=sys.stderr)
         if isinstance(error, LoadTimeout):
-            self._slow[path] = _digest_of(path)
+            self._slow[path] = digest_at(path)
         self._broken[path] = error
 
     def _read(self, path: str, module: ModuleType) -> None:
@@ -192,7 +197,7 @@ class Registry:
         self._entries = {
             name: entry for name, entry in self._entries.items() if entry.path != path and os.path.isfile(entry.path)
         }
-        for definition in _definitions(module):
+        for definition in definitions_in(module):
             other = self._entries.get(definition.name)
             taken = other.definition if other else self._own.get(definition.name)
             if taken is not None and taken is not definition:
@@ -214,62 +219,3 @@ class Registry:
         if self._broken:
             text += f"; {', '.join(self._broken)} could not be loaded"
         return text
-
-
-def _python_files(root: str) -> Iterator[str]:
-    for folder, folders, files in os.walk(root):
-        folders[:] = sorted(one for one in folders if one not in _SKIPPED_FOLDERS and not one.startswith("."))
-        for name in sorted(files):
-            if name.endswith(".py") and not name.startswith("."):
-                yield os.path.join(folder, name)
-
-
-def _digest_of(path: str) -> bytes:
-    try:
-        with open(path, "rb") as source:
-            return hashlib.blake2b(source.read(), digest_size=16).digest()
-    except OSError:
-        return b""
-
-
-def _may_hold(path: str, workflow: str) -> bool:
-    try:
-        with open(path, "rb") as source:
-            return re.search(rb"\b" + re.escape(workflow.encode()) + rb"\b", source.read()) is not None
-    except OSError:
-        return False
-
-
-def _definitions(module: ModuleType) -> List[Definition]:
-    """The workflows a module defines itself, not those it imported from another file."""
-    found = [definition_of(value) for value in vars(module).values()]
-    own = [one for one in found if one is not None and one.function.__module__ == module.__name__]
-    names: Dict[str, Definition] = {}
-    for definition in own:
-        if names.setdefault(definition.name, definition) is not definition:
-            raise DuplicateWorkflow(
-                f"two workflows are called {definition.name!r}: {names[definition.name].where} and {definition.where}"
-            )
-    return own
-
-
-def _pick(module: ModuleType, function: str, where: str, workflow: str) -> Definition:
-    """The function asked for; without one the single `@workflow`, else `main`."""
-    definitions = _definitions(module)
-    if function:
-        for definition in definitions:
-            if function in (definition.name, definition.function.__name__):
-                return definition
-        value = vars(module).get(function)
-        if not callable(value):
-            raise Rejection(f"{where!r} has no function {function!r}")
-        return definition_of(value) or Definition(value, function)
-    if len(definitions) == 1:
-        return definitions[0]
-    if definitions:
-        names = ", ".join(one.name for one in definitions)
-        raise Rejection(f"{where} has several workflows ({names}): say which one")
-    main = vars(module).get("main")
-    if not callable(main):
-        raise Rejection(f"{where} has neither a function with @workflow nor a function main(params)")
-    return Definition(main, workflow)

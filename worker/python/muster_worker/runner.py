@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from . import current, interrupt
+from . import current, hooks, interrupt
 from .errors import InvalidResult, Rejection, WorkflowTimeout, describe, is_cancellation
 from .execution import Execution
 from .results import to_json
@@ -46,15 +46,30 @@ def _run(execution: Execution, job: Job, params: bytes) -> Outcome:
         interrupt.release()
         if execution.due():
             raise execution.take_cancel()
-    definition = job()
+    text = call(execution, job(), params)
+    interrupt.leave()
+    return Succeeded(text)
+
+
+def call(execution: Execution, definition: Definition, params: bytes, with_hooks: bool = True) -> bytes:
+    """Calls the function with the parameters; its result as JSON text."""
     if definition.timeout_seconds is not None:
         execution.limit(definition.timeout_seconds)
-    positional, keywords = definition.signature.arguments(execution.workflow, params)
-    result = definition.function(*positional, **keywords)
-    if definition.is_async or hasattr(result, "__await__"):
-        result = _run_coroutine(execution, result)
-    interrupt.leave()
-    return Succeeded(to_json(result))
+    try:
+        if with_hooks:
+            hooks.start_run(definition.reach)
+        positional, keywords = definition.signature.arguments(execution.workflow, params)
+        result = definition.function(*positional, **keywords)
+        if definition.is_async or hasattr(result, "__await__"):
+            result = _run_coroutine(execution, result)
+        text = to_json(result)
+    except BaseException as error:
+        if with_hooks:
+            hooks.end_run(error)
+        raise
+    if with_hooks:
+        hooks.end_run(None)
+    return text
 
 
 def _run_coroutine(execution: Execution, awaitable: Any) -> Any:

@@ -7,8 +7,9 @@ import hashlib
 import os
 import re
 import time
-from typing import Dict, List, Set, Tuple
+from typing import Dict, Iterator, List, Set, Tuple
 
+_SKIPPED_FOLDERS = {"__pycache__", "node_modules", "site-packages"}
 _RACY_NS = 100_000_000
 _MENTION = re.compile(rb"\bmuster_worker\b")
 
@@ -93,5 +94,32 @@ def mentions_sdk(path: str) -> bool:
     try:
         with open(path, "rb") as source:
             return _MENTION.search(source.read()) is not None
+    except OSError:
+        return False
+
+
+def python_files(root: str) -> Iterator[str]:
+    """Every source file of the folder, in an order that does not change."""
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(one for one in folders if one not in _SKIPPED_FOLDERS and not one.startswith("."))
+        for name in sorted(files):
+            if name.endswith(".py") and not name.startswith("."):
+                yield os.path.join(folder, name)
+
+
+def digest_at(path: str) -> bytes:
+    """What tells whether the file at that path has changed."""
+    try:
+        with open(path, "rb") as source:
+            return _digest_of(source.read())
+    except OSError:
+        return b""
+
+
+def may_hold(path: str, workflow: str) -> bool:
+    """True when the name of the workflow stands in the file."""
+    try:
+        with open(path, "rb") as source:
+            return re.search(rb"\b" + re.escape(workflow.encode()) + rb"\b", source.read()) is not None
     except OSError:
         return False

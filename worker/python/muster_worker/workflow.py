@@ -7,6 +7,7 @@ import re
 from typing import Any, Callable, Optional, TypeVar, overload
 
 from .binding import Signature
+from .hooks import Reach
 
 _MARK = "__muster_workflow__"
 _NAME = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
@@ -25,6 +26,8 @@ class Definition:
         self.timeout_seconds = timeout_seconds
         self.is_async = inspect.iscoroutinefunction(function)
         self.signature = Signature(function)
+        self.reach: Reach = lambda: None
+        """The modules that its file imports, for hooks."""
 
     @property
     def where(self) -> str:

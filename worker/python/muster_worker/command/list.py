@@ -15,7 +15,7 @@ _EXIT_FAILED = 1
 
 def list_command(options: argparse.Namespace) -> int:
     """Names and places on stdout; what is wrong on stderr, and in the exit code."""
-    registry = Registry(options.workflows_dir, bool(os.environ.get("MUSTER_CONFORMANCE")))
+    registry = Registry(options.workflows_dir, bool(os.environ.get("MUSTER_CONFORMANCE")), with_hooks=False)
     out = sys.stdout
     sys.stdout = sys.stderr
     try:
