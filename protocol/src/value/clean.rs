@@ -6,23 +6,23 @@ use super::escapes::next_escape;
 
 /// JSON text in which U+FFFD stands for what no store keeps in text: U+0000 and half surrogate pairs.
 pub fn replace_unstorable(json: &str) -> Cow<'_, str> {
-    let (mut mended, mut kept, mut at) = (String::new(), 0, 0);
+    let (mut fixed, mut kept, mut at) = (String::new(), 0, 0);
     if !json.contains("\\u") {
         return Cow::Borrowed(json);
     }
     while let Some((start, end, problem)) = next_escape(json.as_bytes(), at) {
         at = end;
         if problem.is_some() {
-            mended.push_str(json.get(kept..start).unwrap_or_default());
-            mended.push_str("\\ufffd");
+            fixed.push_str(json.get(kept..start).unwrap_or_default());
+            fixed.push_str("\\ufffd");
             kept = end;
         }
     }
     if kept == 0 {
         return Cow::Borrowed(json);
     }
-    mended.push_str(json.get(kept..).unwrap_or_default());
-    Cow::Owned(mended)
+    fixed.push_str(json.get(kept..).unwrap_or_default());
+    Cow::Owned(fixed)
 }
 
 /// Text in which U+FFFD stands for U+0000.

@@ -1,7 +1,7 @@
 //! What JSON text may hold so that every store keeps it and every worker reads it, and what to do with the rest.
 //!
 //! A value that people rely on (parameters, a result, state) is refused with its place; what is only read (a log, a
-//! progress message, an error) is mended. Text is looked at in a loop and never made a tree of, so that no value
+//! progress message, an error) is fixed. Text is looked at in a loop and never made a tree of, so that no value
 //! costs more than its length. This is no validator: what it is given must be JSON already, and nothing here fails
 //! on text that is none.
 

@@ -43,7 +43,7 @@ pub struct Batch {
 
 /// Where results go.
 pub trait ReportResults {
-    /// Called once for each line, with its place in the input, in the order of the ends.
+    /// Called once for each line, with its place in the input, in the order of the outcomes.
     fn take(&mut self, place: usize, result: ResultLine);
 
     /// True while so much waits for a line that has not ended that no more lines should be taken.
@@ -130,7 +130,7 @@ pub async fn run(batch: Batch, lines: InputLines, report: &mut impl ReportResult
     // What the store refuses is never written; all else is within this time.
     let limit = if runner.gave_up { SETTLED_WITHIN } else { Duration::MAX };
     if tokio::time::timeout(limit, runner.core.drained()).await.is_err() {
-        tracing::warn!(?limit, "the batch ends without the outcomes that its store refuses");
+        tracing::warn!(?limit, "the batch ends without the outcomes that its database refuses");
     }
     ran
 }

@@ -23,7 +23,7 @@ use crate::service::Core;
 /// Why what a signal stopped was not run.
 const INTERRUPTED: &str = "the batch was interrupted";
 
-/// How often it is looked for ends that the store refuses,
+/// How often it is looked for outcomes that the store refuses,
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// and how often each is tried by itself before its line fails: some ten seconds.
 const TRIES_MAX: u32 = 3;
@@ -183,7 +183,7 @@ impl<'a, R: ReportResults> BatchRunner<'a, R> {
     }
 
     /// A line whose end the store refuses again and again while it takes others ends as failed: whoever reads the
-    /// results must not wait for somebody to mend the store.
+    /// results must not wait for somebody to fix the store.
     fn give_up_refused(&mut self) {
         for end in self.core.refused() {
             let given_up = end.cause == RefusalCause::Refused && end.tries >= TRIES_MAX;
@@ -197,7 +197,7 @@ impl<'a, R: ReportResults> BatchRunner<'a, R> {
                  trigger or a constraint that holds it back");
             self.gave_up = true;
             self.core.dispatcher.in_flight().remove(end.attempt);
-            let message = format!("it ran, and the store refuses its end: {}", end.message);
+            let message = format!("it ran, and the database refuses its outcome: {}", end.message);
             let failure = ExecutionFailure::new(error_type::RESULT_NOT_STORABLE, message);
             let workflow = execution.workflow_name.clone().unwrap_or_default();
             let line = ResultLine::never_ran(execution.id, workflow, Status::Failed, failure);

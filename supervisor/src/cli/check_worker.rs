@@ -140,7 +140,7 @@ fn next_level(report: &ConformanceReport) -> Option<String> {
     };
     let failed = named(|verdict| matches!(verdict, CheckVerdict::Failed { .. }));
     let open = named(|verdict| matches!(verdict, CheckVerdict::NotChecked { .. }));
-    let (word, names) = if failed.is_empty() { ("offer", open) } else { ("mend", failed) };
+    let (word, names) = if failed.is_empty() { ("offer", open) } else { ("fix", failed) };
     Some(format!("for level {} ({next}) {word}: {}", next.number(), names.join(", ")))
 }
 

@@ -21,7 +21,7 @@ use crate::settings::Settings;
 #[command(after_help = "Examples:
   supervisor dead list
   supervisor dead show 0190b8a0-0000-7000-8000-000000000001
-  supervisor dead replay --all           after what was wrong is mended
+  supervisor dead replay --all           after what was wrong is fixed
   supervisor dead purge --yes")]
 pub(crate) struct DeadCommand {
     #[command(subcommand)]

@@ -22,7 +22,7 @@ use crate::settings::Settings;
   supervisor doctor --worker-command 'python3 -m muster_worker'
   MUSTER_DATABASE_URL=postgres://... supervisor doctor")]
 pub(crate) struct DoctorCommand {
-    /// Print a JSON object: `ok`, and `findings` with check, verdict, seen and mend.
+    /// Print a JSON object: `ok`, and `findings` with check, verdict, seen and fix.
     #[arg(long)]
     json: bool,
     #[command(flatten)]

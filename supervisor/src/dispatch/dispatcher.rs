@@ -156,7 +156,7 @@ impl Dispatcher {
                 RunEnding::Failed { error: ErrorInfo::new(failure.error_type, failure.message) }
             }
             Err(error @ PrepareError::Unavailable(_)) => {
-                tracing::warn!(%attempt, %error, "execution goes back");
+                tracing::warn!(execution_id = %attempt.execution_id, attempt = attempt.number, %error, "execution goes back");
                 self.gate.failed();
                 RunEnding::Released { reason: error.to_string(), charged: false }
             }

@@ -1,7 +1,7 @@
 //! What this supervisor holds: every claimed attempt from its claim to its commit.
 //!
 //! The registry of what is in flight is what leases are renewed for and what cancels are addressed to. An attempt stays in it until
-//! its end is committed, so that its lease is kept while the database is slow.
+//! its outcome is committed, so that its lease is kept while the database is slow.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -68,7 +68,7 @@ pub enum InFlightPhase {
         /// When the executor got it.
         since_us: i64,
     },
-    /// Its end waits to be committed.
+    /// Its outcome waits to be committed.
     Ended,
 }
 
@@ -186,7 +186,7 @@ impl InFlight {
         }
     }
 
-    /// Its end is committed, or is not ours to commit.
+    /// Its outcome is committed, or is not ours to commit.
     pub fn remove(&self, attempt: Attempt) -> Option<InFlightAttempt> {
         self.lock().remove(&attempt)
     }

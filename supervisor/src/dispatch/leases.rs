@@ -49,7 +49,7 @@ pub(crate) async fn renew_for_ever(
             Err(error) if failed => tracing::debug!(%error, "leases not renewed yet"),
             Err(error) => {
                 failed = true;
-                tracing::warn!(%error, held = held.len(), "leases not renewed; runs go on");
+                tracing::warn!(%error, held = held.len(), "cannot renew leases; executions go on");
             }
         }
         tokio::time::sleep_until(started + if failed { force } else { period }).await;
@@ -78,9 +78,9 @@ async fn give_back(store: &dyn Store, claimant: &Claimant, unheld: &[Attempt]) {
     releases.retain(|release| !locked.contains(&release.attempt));
     match store.finalize(&releases).await {
         Ok(_) => releases.iter().for_each(|Finalization { attempt, .. }| {
-            tracing::warn!(%attempt, "a row in our name that we do not hold was released");
+            tracing::warn!(execution_id = %attempt.execution_id, attempt = attempt.number, "released a claim that nobody holds");
         }),
-        Err(error) => tracing::warn!(%error, "rows that nobody runs are not released yet; trying again"),
+        Err(error) => tracing::warn!(%error, "cannot release claims that nobody holds; trying again"),
     }
 }
 
@@ -98,7 +98,7 @@ pub(crate) async fn record_starts_for_ever(
             continue;
         }
         if let Err(error) = store.record_started(claimant.owner, &started).await {
-            tracing::debug!(%error, "starts not recorded; the end of the run records them");
+            tracing::debug!(%error, "cannot record that executions started; their outcome records it");
         }
     }
 }

@@ -27,7 +27,7 @@ pub(crate) async fn watch_for_ever(
 ) {
     while !found.is_closed() {
         let lost = store.expired_owners(&claimant).await.unwrap_or_else(|error| {
-            tracing::debug!(%error, "cannot see how the other supervisors are");
+            tracing::debug!(%error, "cannot look at the other supervisors");
             ExpiredOwners::default()
         });
         found.send_if_modified(|known| {

@@ -59,7 +59,7 @@ impl StorePoll {
                 Ok(due) => {
                     fails = false;
                     for (id, status) in &due.ended {
-                        tracing::info!(%id, %status, "execution ended without another run");
+                        tracing::info!(execution_id = %id, %status, "execution ended without another run");
                     }
                     if !due.ended.is_empty() {
                         notify_rows(&store, &bus, due.ended.iter().map(|(id, _)| *id).collect());

@@ -57,7 +57,7 @@ impl PrewarmGate {
         state.is_closed = true;
         self.slots.close(IntakeClosed::PrewarmFails);
         let pause = self.pause_min.saturating_mul(1 << beyond.min(10)).min(PAUSE_MAX);
-        tracing::warn!(pause_seconds = pause.as_secs_f64(), "nothing can be prepared: the intake pauses");
+        tracing::warn!(pause_seconds = pause.as_secs_f64(), "cannot prepare executions; claiming is paused");
         let gate = Arc::downgrade(self);
         tokio::spawn(async move {
             tokio::time::sleep(pause).await;

@@ -25,7 +25,7 @@ use crate::finalize::{Finalizer, RetryPolicy, finalization};
 use crate::observe::SupervisorMetrics;
 use crate::transcripts::{EndedAttempt, TranscriptKeeper};
 
-/// Above so many ends that wait to be written nothing more is claimed.
+/// Above so many outcomes that wait to be written nothing more is claimed.
 const BACKLOG_MAX: usize = 4096;
 
 /// After so many failed starts in a row nothing more is claimed until one works.

@@ -30,11 +30,11 @@ pub enum IntakeClosed {
     StoreUnreachable,
     /// No worker can be started.
     WorkersFail,
-    /// Too many ends wait to be written.
+    /// Too many outcomes wait to be written.
     Backlog,
     /// What executions need to know cannot be fetched.
     PrewarmFails,
-    /// Their ends could not be kept while the store is out of reach.
+    /// Their outcomes could not be kept while the store is out of reach.
     NoRoom,
 }
 

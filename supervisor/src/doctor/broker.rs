@@ -37,8 +37,8 @@ fn findings_for(queue: &str, found: &Inspection) -> Vec<DoctorFinding> {
     seen.push_str("; consumer timeout not readable, anything above 10 s will do");
     let mut findings = vec![match version.and_then(major_minor) {
         Some(old) if old < VERSION_MIN => {
-            let mend = "upgrade it: quorum queues with a delivery limit came with 3.8";
-            DoctorFinding::fail("rabbitmq", seen, mend)
+            let fix = "upgrade it: quorum queues with a delivery limit came with 3.8";
+            DoctorFinding::fail("rabbitmq", seen, fix)
         }
         Some(_) | None => DoctorFinding::ok("rabbitmq", seen),
     }];
@@ -54,7 +54,7 @@ fn major_minor(version: &str) -> Option<(u32, u32)> {
 }
 
 fn unusable(url: &str, error: &AmqpError) -> DoctorFinding {
-    let mend = match error {
+    let fix = match error {
         AmqpError::Url(_) => "correct amqp_url",
         AmqpError::QueueName(_) => "set a shorter queue",
         AmqpError::Unreachable(_) => "start it, or correct host, port, user and password in amqp_url",
@@ -62,7 +62,7 @@ fn unusable(url: &str, error: &AmqpError) -> DoctorFinding {
             "check vhost, user and password in amqp_url, and the user's rights: `rabbitmqctl set_permissions`"
         }
     };
-    DoctorFinding::fail("rabbitmq", format!("{url}: {error}"), mend)
+    DoctorFinding::fail("rabbitmq", format!("{url}: {error}"), fix)
 }
 
 #[cfg(test)]

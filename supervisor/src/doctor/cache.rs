@@ -46,12 +46,12 @@ fn finding_for(facts: &RedisFacts) -> DoctorFinding {
 }
 
 fn unusable(url: &str, error: &BusError) -> DoctorFinding {
-    let mend = match error {
+    let fix = match error {
         BusError::Url(_) => "correct redis_url",
         BusError::Unreachable(_) => "start it, or correct host and port in redis_url",
         BusError::Refused(_) => "check user and password in redis_url, and what the user may do (`ACL LIST`)",
     };
-    DoctorFinding::fail("redis", format!("{url}: {error}"), mend)
+    DoctorFinding::fail("redis", format!("{url}: {error}"), fix)
 }
 
 #[cfg(test)]

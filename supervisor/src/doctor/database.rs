@@ -53,11 +53,11 @@ fn before_opening(path: &Path) -> Option<DoctorFinding> {
             return Some(DoctorFinding::ok("database", seen));
         }
         Err(error) => {
-            let mend = "give the supervisor's user the right to read and write it";
+            let fix = "give the supervisor's user the right to read and write it";
             return Some(DoctorFinding::fail(
                 "database",
                 format!("sqlite {shown} cannot be opened: {error}"),
-                mend,
+                fix,
             ));
         }
     };
@@ -65,8 +65,8 @@ fn before_opening(path: &Path) -> Option<DoctorFinding> {
     match file.read_exact(&mut magic) {
         Ok(()) if magic == SQLITE_MAGIC => None,
         Ok(()) | Err(_) => {
-            let mend = "move the file away, or set database_url to another";
-            Some(DoctorFinding::fail("database", format!("{shown} is no SQLite database"), mend))
+            let fix = "move the file away, or set database_url to another";
+            Some(DoctorFinding::fail("database", format!("{shown} is no SQLite database"), fix))
         }
     }
 }
@@ -75,14 +75,13 @@ fn finding_for(facts: &DatabaseFacts) -> DoctorFinding {
     let DatabaseFacts { backend, version, schema_version, schema_newest, .. } = facts;
     let seen = format!("{backend} {version}, schema {schema_version} of {schema_newest}");
     if schema_version > schema_newest {
-        let mend = "run the newer supervisor, or restore the database from before its upgrade";
-        return DoctorFinding::fail("database", seen, mend);
+        let fix = "run the newer supervisor, or restore the database from before its upgrade";
+        return DoctorFinding::fail("database", seen, fix);
     }
     if schema_version < schema_newest && !facts.may_migrate {
-        let mend =
-            "grant CREATE on the schema to the database user, or run `supervisor migrate` as its owner";
+        let fix = "grant CREATE on the schema to the database user, or run `supervisor migrate` as its owner";
         let seen = format!("{seen}, and its user may not bring it up to date");
-        return DoctorFinding::fail("database", seen, mend);
+        return DoctorFinding::fail("database", seen, fix);
     }
     if facts.notices_death == Some(false) {
         let seen = format!(
@@ -96,9 +95,9 @@ fn finding_for(facts: &DatabaseFacts) -> DoctorFinding {
     }
     if facts.clock_ahead.abs() > SKEW_MAX {
         let seen = format!("{seen}; its clock is {} from ours", skew(facts.clock_ahead));
-        let mend =
+        let fix =
             "synchronise both clocks (chrony, systemd-timesyncd): leases hold, times people read do not";
-        return DoctorFinding::warn("database", seen, mend);
+        return DoctorFinding::warn("database", seen, fix);
     }
     if *backend == "postgresql" && major(version).is_some_and(|major| major < POSTGRES_MAJOR_MIN) {
         let seen = format!("{seen}; its project supports it no more");
@@ -129,14 +128,14 @@ async fn rights(store: &Arc<dyn Store>) -> Option<DoctorFinding> {
     match store.check_statements().await {
         Ok(()) => None,
         Err(error) => {
-            let mend = "run `supervisor migrate`, and grant the user what is missing";
-            Some(DoctorFinding::fail("database", error.to_string(), mend))
+            let fix = "run `supervisor migrate`, and grant the user what is missing";
+            Some(DoctorFinding::fail("database", error.to_string(), fix))
         }
     }
 }
 
 fn unreachable(url: &str, error: &BackendError) -> DoctorFinding {
-    let mend = match error {
+    let fix = match error {
         BackendError::Store(StoreError::Unreachable { .. } | StoreError::CommitUnknown { .. }) => {
             "start it, or correct host and port in database_url"
         }
@@ -150,7 +149,7 @@ fn unreachable(url: &str, error: &BackendError) -> DoctorFinding {
         ) => "look into the database's own log",
         BackendError::DatabaseUrl | BackendError::Bus(_) => "correct database_url",
     };
-    DoctorFinding::fail("database", format!("{url}: {error}"), mend)
+    DoctorFinding::fail("database", format!("{url}: {error}"), fix)
 }
 
 #[cfg(test)]

@@ -72,24 +72,24 @@ fn finding_for(facts: &DataDirFacts) -> DoctorFinding {
     let shown = facts.path.display();
     let room_mb = facts.room_bytes / (1024 * 1024);
     if let Some(refused) = &facts.refused {
-        let mend = "give the supervisor's user the right to write there, or set another data_dir";
-        return DoctorFinding::fail("data_dir", format!("{shown} cannot be written: {refused}"), mend);
+        let fix = "give the supervisor's user the right to write there, or set another data_dir";
+        return DoctorFinding::fail("data_dir", format!("{shown} cannot be written: {refused}"), fix);
     }
     if let Some(Err(reason)) = facts.rights.as_ref().map(private::check_rights) {
-        let mend =
+        let fix =
             "a supervisor does not start with it: parameters, results and secrets would be open to others";
-        return DoctorFinding::fail("data_dir", format!("{shown}: {reason}"), mend);
+        return DoctorFinding::fail("data_dir", format!("{shown}: {reason}"), fix);
     }
     if facts.room_bytes < ROOM_MIN_BYTES {
-        let mend = "make room, or set another data_dir: ends are kept there while the database is away";
-        return DoctorFinding::warn("data_dir", format!("{shown} has only {room_mb} MiB left"), mend);
+        let fix = "make room, or set another data_dir: outcomes are kept there while the database is away";
+        return DoctorFinding::warn("data_dir", format!("{shown} has only {room_mb} MiB left"), fix);
     }
     if let Some(rights) = facts.rights.as_ref().filter(|rights| rights.is_open()) {
-        let mend = format!("the next start makes it its owner's alone; at once: `chmod 700 {shown}`");
+        let fix = format!("the next start makes it its owner's alone; at once: `chmod 700 {shown}`");
         return DoctorFinding::warn(
             "data_dir",
             format!("{shown}: others may enter it (mode {:o})", rights.mode()),
-            mend,
+            fix,
         );
     }
     match (&facts.holder, facts.exists) {

@@ -35,23 +35,24 @@ pub struct DoctorFinding {
     /// What was seen.
     pub seen: String,
     /// What to do about it; `None` when there is nothing to do.
-    pub mend: Option<String>,
+    #[serde(rename = "mend")]
+    pub fix: Option<String>,
 }
 
 impl DoctorFinding {
     /// All is well.
     pub fn ok(check: &'static str, seen: impl Into<String>) -> Self {
-        Self { check, verdict: Severity::Ok, seen: seen.into(), mend: None }
+        Self { check, verdict: Severity::Ok, seen: seen.into(), fix: None }
     }
 
     /// It works, and could work better.
-    pub fn warn(check: &'static str, seen: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { check, verdict: Severity::Warn, seen: seen.into(), mend: Some(mend.into()) }
+    pub fn warn(check: &'static str, seen: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { check, verdict: Severity::Warn, seen: seen.into(), fix: Some(fix.into()) }
     }
 
     /// It does not work.
-    pub fn fail(check: &'static str, seen: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { check, verdict: Severity::Fail, seen: seen.into(), mend: Some(mend.into()) }
+    pub fn fail(check: &'static str, seen: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { check, verdict: Severity::Fail, seen: seen.into(), fix: Some(fix.into()) }
     }
 }
 
@@ -60,8 +61,8 @@ impl std::fmt::Display for DoctorFinding {
         // What others said may span lines, and a finding is one.
         let seen = one_line(&self.seen);
         write!(f, "{:<5} {:<9} {seen}", self.verdict.word(), self.check)?;
-        match &self.mend {
-            Some(mend) => write!(f, "; mend: {}", one_line(mend)),
+        match &self.fix {
+            Some(fix) => write!(f, "; fix: {}", one_line(fix)),
             None => Ok(()),
         }
     }
@@ -80,7 +81,7 @@ mod tests {
         let well = DoctorFinding::ok("redis", "7.0.15");
         assert_eq!(well.to_string(), "ok    redis     7.0.15");
         let bad = DoctorFinding::fail("database", "no\n  answer", "start it");
-        assert_eq!(bad.to_string(), "FAIL  database  no answer; mend: start it");
+        assert_eq!(bad.to_string(), "FAIL  database  no answer; fix: start it");
         assert!(Severity::Ok < Severity::Warn && Severity::Warn < Severity::Fail);
     }
 }

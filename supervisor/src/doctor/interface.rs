@@ -95,12 +95,12 @@ fn finding_for(address: SocketAddr, occupant: &Occupant) -> DoctorFinding {
             "end that program, or set another http_bind",
         ),
         Occupant::Refused(error) => {
-            let mend = if error.kind() == io::ErrorKind::PermissionDenied {
+            let fix = if error.kind() == io::ErrorKind::PermissionDenied {
                 "set http_bind to a port above 1023"
             } else {
                 "set http_bind to an address of this machine"
             };
-            DoctorFinding::fail("http", format!("cannot listen on {address}: {error}"), mend)
+            DoctorFinding::fail("http", format!("cannot listen on {address}: {error}"), fix)
         }
     }
 }
@@ -121,8 +121,8 @@ fn judge_token(ip: IpAddr, token: &TokenState) -> Option<DoctorFinding> {
             "leave http_token out: one is made, and commands find it by themselves",
         )),
         TokenState::Unusable(reason) => {
-            let mend = "delete the file, or run doctor as the supervisor's user";
-            Some(DoctorFinding::fail("http", reason.clone(), mend))
+            let fix = "delete the file, or run doctor as the supervisor's user";
+            Some(DoctorFinding::fail("http", reason.clone(), fix))
         }
         TokenState::Given { .. } | TokenState::Kept => None,
     }

@@ -33,11 +33,11 @@ fn finding_for(workers: usize, processes: usize, hard: Option<u64>) -> DoctorFin
     if hard >= most {
         return DoctorFinding::ok("limits", seen);
     }
-    let mend = format!("set LimitNOFILE={most} in the unit (nofile in limits.conf), or lower max_workers");
+    let fix = format!("set LimitNOFILE={most} in the unit (nofile in limits.conf), or lower max_workers");
     if hard < least {
-        DoctorFinding::fail("limits", seen, mend)
+        DoctorFinding::fail("limits", seen, fix)
     } else {
-        DoctorFinding::warn("limits", seen, mend)
+        DoctorFinding::warn("limits", seen, fix)
     }
 }
 

@@ -1,4 +1,4 @@
-//! `supervisor doctor`: looks at everything a supervisor needs, says what it saw and how to mend it.
+//! `supervisor doctor`: looks at everything a supervisor needs, says what it saw and how to fix it.
 //!
 //! A check gathers facts (each in a file of its own, with its own time limit) and a pure function makes
 //! findings of them. Nothing is changed: no folder or file is made, no schema migrated, no queue declared.
@@ -52,8 +52,8 @@ pub async fn examine(settings: &Settings) -> Vec<DoctorFinding> {
 
 /// What is wrong with settings that cannot be read.
 pub fn of_problems(error: &SettingsError) -> Vec<DoctorFinding> {
-    let mend = "correct it; `supervisor config` shows the settings in force";
-    error.problems.iter().map(|problem| DoctorFinding::fail("settings", problem.to_string(), mend)).collect()
+    let fix = "correct it; `supervisor config` shows the settings in force";
+    error.problems.iter().map(|problem| DoctorFinding::fail("settings", problem.to_string(), fix)).collect()
 }
 
 fn of_settings(settings: &Settings) -> DoctorFinding {

@@ -48,20 +48,20 @@ fn finding_for(
 fn judge_greeting(greeting: &ReadyWorker, limit: Duration) -> DoctorFinding {
     let seen = describe(greeting);
     if let Some(text) = &greeting.preamble {
-        let mend = "print to stderr instead: stdout carries messages only";
-        return DoctorFinding::warn("worker", format!("{seen}; it printed {text:?} before Hello"), mend);
+        let fix = "print to stderr instead: stdout carries messages only";
+        return DoctorFinding::warn("worker", format!("{seen}; it printed {text:?} before Hello"), fix);
     }
     if greeting.ready_after > limit / 2 {
-        let mend = "make its start faster, or raise worker_start_seconds";
-        return DoctorFinding::warn("worker", seen, mend);
+        let fix = "make its start faster, or raise worker_start_seconds";
+        return DoctorFinding::warn("worker", seen, fix);
     }
     if !greeting.left {
-        let mend = "let it exit when its stdin ends: otherwise it outlives a supervisor that dies";
-        return DoctorFinding::warn("worker", format!("{seen}; it stayed when its stdin ended"), mend);
+        let fix = "let it exit when its stdin ends: otherwise it outlives a supervisor that dies";
+        return DoctorFinding::warn("worker", format!("{seen}; it stayed when its stdin ended"), fix);
     }
     if !greeting.features.iter().any(|offered| offered == feature::CANCEL) {
-        let mend = "none is needed; with the feature `cancel` a cancelled run could clean up before SIGTERM";
-        return DoctorFinding::ok("worker", format!("{seen}; {mend}"));
+        let fix = "none is needed; with the feature `cancel` a cancelled run could clean up before SIGTERM";
+        return DoctorFinding::ok("worker", format!("{seen}; {fix}"));
     }
     DoctorFinding::ok("worker", seen)
 }

@@ -34,7 +34,7 @@ impl ExecutorLoop {
     fn note_left(&self, link: &WorkerLink, attempt: Attempt, left: &[ObservedProcess]) {
         let named: Vec<_> = left.iter().take(NAMED_MAX).collect();
         let names: Vec<&str> = named.iter().map(|seen| seen.name.as_str()).collect();
-        tracing::warn!(worker = %link.id, %attempt, count = left.len(), names = names.join(", "), "execution left processes running; they were ended, and the worker with them");
+        tracing::warn!(worker = %link.id, execution_id = %attempt.execution_id, attempt = attempt.number, count = left.len(), names = names.join(", "), "execution left processes running; they were ended, and the worker with them");
         let processes: Vec<_> =
             named.iter().map(|seen| json!({ "pid": seen.pid, "name": seen.name })).collect();
         if let Some(run) = self.state.borrow_mut().run_mut(attempt) {

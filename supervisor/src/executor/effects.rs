@@ -68,7 +68,7 @@ impl ExecutorLoop {
                 self.observer.start_failed(consecutive, &message, retry_in);
             }
             PoolEffect::Reloaded { generation } => {
-                tracing::info!(generation, "workers of the new generation serve")
+                tracing::info!(generation, "reload finished: workers of the new generation serve")
             }
             PoolEffect::ReloadFailed { worker, generation, message } => {
                 tracing::error!(

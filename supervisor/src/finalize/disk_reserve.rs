@@ -63,11 +63,11 @@ impl DiskReserve {
         self.again_at = made.is_err().then(|| Instant::now() + AGAIN_AFTER);
         match made {
             Err(error) if !was_missing => {
-                tracing::error!(%error, slots, "no room for what executions may leave; nothing is claimed until there is");
+                tracing::error!(%error, slots, "not enough disk space for outcomes; claiming is paused until there is");
                 self.admission.no_room(true);
             }
             Ok(()) if was_missing => {
-                tracing::info!(slots, "there is room for what executions may leave");
+                tracing::info!(slots, "enough disk space for outcomes again; claiming goes on");
                 self.admission.no_room(false);
             }
             Ok(()) | Err(_) => {}

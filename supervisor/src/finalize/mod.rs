@@ -1,6 +1,6 @@
 //! Finalization: what a run left becomes its row, exactly once.
 //!
-//! [`outcome`] decides what an end means for the row; [`writer`] commits ends in groups. Nothing is published
+//! [`outcome`] decides what an outcome means for the row; [`writer`] commits outcomes in groups. Nothing is published
 //! before it is committed, and nothing is thrown away while the database is out of reach: [`disk_reserve`] sees to the
 //! space for it before anything runs.
 

@@ -1,4 +1,4 @@
-//! Ends that the database does not take while it takes others: a trigger or a constraint of somebody's holds one row
+//! Outcomes that the database does not take while it takes others: a trigger or a constraint of somebody's holds one row
 //! back, or a transaction that somebody left open has it locked. Each waits aside, on disk where there is an outbox, and is tried again by itself, so that it neither
 //! holds up its peers nor closes the intake.
 
@@ -23,7 +23,7 @@ const LOCKED_AGAIN_MIN: Duration = Duration::from_millis(250);
 /// and all the time: whoever waits for the outcome has it within about a second.
 const LOCKED_AGAIN_MAX: Duration = Duration::from_secs(1);
 
-/// An end that the database refuses, for people.
+/// An outcome that the database refuses, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedOutcome {
     /// Whose.
@@ -36,10 +36,10 @@ pub struct RefusedOutcome {
     pub tries: u32,
 }
 
-/// Why the database does not take an end.
+/// Why the database does not take an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalCause {
-    /// It refuses it: somebody must mend something.
+    /// It refuses it: somebody must fix something.
     Refused,
     /// Somebody has locked what must be written: it waits for the lock to go.
     Locked,
@@ -138,7 +138,7 @@ impl RefusedQueue {
         self.waiting.iter().filter(|waiting| matches!(waiting.kept, RefusedOutcomes::Memory(_))).count()
     }
 
-    /// Takes an end that the database refuses.
+    /// Takes an outcome that the database refuses.
     pub(super) fn keep(&mut self, end: Finalization, error: &StoreError) {
         let attempt = end.attempt;
         let cause = RefusalCause::of(error, attempt);
@@ -147,7 +147,7 @@ impl RefusedQueue {
                 "the database refuses to write the end of this execution; it is kept and tried again while all \
                  others go on: look for a trigger or a constraint that holds back its row"),
             RefusalCause::Locked => tracing::warn!(%attempt, %error,
-                "somebody has locked the row of this execution, or an entry of state it writes; its end is kept and \
+                "somebody has locked the row of this execution, or an entry of state it writes; its outcome is kept and \
                  written when the lock goes, and all others go on: look for a transaction that was left open"),
         }
         let kept = self.store(end);
@@ -213,7 +213,7 @@ impl RefusedQueue {
 
     /// It is refused again.
     pub(super) fn again(&mut self, attempt: Attempt, error: &StoreError) {
-        tracing::debug!(%attempt, %error, "still refused");
+        tracing::debug!(execution_id = %attempt.execution_id, attempt = attempt.number, %error, "still refused");
         let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.attempt == attempt) else {
             return;
         };
@@ -239,7 +239,7 @@ impl RefusedQueue {
         {
             tracing::warn!(%error, "an outcome that is written may be replayed after a restart, which changes nothing");
         }
-        tracing::info!(%attempt, "the database took an end that it had refused");
+        tracing::info!(execution_id = %attempt.execution_id, attempt = attempt.number, "the database took an outcome that it had refused before");
         self.show();
     }
 

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::{Admission, Finalized, FinalizedSink, Finalizer, SpillFiles};
 
 const WITHIN: Duration = Duration::from_secs(30);
-/// So many ends are written together.
+/// So many outcomes are written together.
 const MANY: u128 = 100;
 /// One of them is refused.
 const REFUSED: u128 = 37;
@@ -156,10 +156,10 @@ fn claimant() -> Claimant {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_is_refused_waits_alone_outlives_the_process_and_is_written_in_the_end() {
     let world = RefusalWorld::new().await;
-    let ends = claimed(&world.store, &claimant()).await;
+    let outcomes = claimed(&world.store, &claimant()).await;
     refuse(&world.database(), &format!("NEW.id = '{}'", Uuid::from_u128(REFUSED))).await;
     let finalizer = world.finalizer();
-    ends.into_iter().for_each(|end| finalizer.finalize(end));
+    outcomes.into_iter().for_each(|end| finalizer.finalize(end));
     world.notes.written(MANY as usize - 1).await;
     tokio::time::timeout(WITHIN, finalizer.flushed()).await.expect("the refused one is safe on disk");
     let refused = finalizer.refused();
@@ -182,10 +182,10 @@ async fn one_that_is_refused_waits_alone_outlives_the_process_and_is_written_in_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_is_refused_is_tried_again_by_itself() {
     let world = RefusalWorld::new().await;
-    let ends = claimed(&world.store, &claimant()).await;
+    let outcomes = claimed(&world.store, &claimant()).await;
     refuse(&world.database(), &format!("NEW.id = '{}'", Uuid::from_u128(REFUSED))).await;
     let finalizer = world.finalizer();
-    ends.into_iter().for_each(|end| finalizer.finalize(end));
+    outcomes.into_iter().for_each(|end| finalizer.finalize(end));
     world.notes.written(MANY as usize - 1).await;
     execute(&world.database(), "DROP TRIGGER hold_back").await;
     world.notes.written(MANY as usize).await;
@@ -195,10 +195,10 @@ async fn one_that_is_refused_is_tried_again_by_itself() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_refuses_everything_is_out_of_reach() {
     let world = RefusalWorld::new().await;
-    let ends = claimed(&world.store, &claimant()).await;
+    let outcomes = claimed(&world.store, &claimant()).await;
     execute(&world.database(), "ALTER TABLE executions RENAME TO away").await;
     let finalizer = world.finalizer();
-    ends.into_iter().for_each(|end| finalizer.finalize(end));
+    outcomes.into_iter().for_each(|end| finalizer.finalize(end));
     let mut away = world.notes.away.subscribe();
     let closed = tokio::time::timeout(WITHIN, away.wait_for(|away| *away)).await;
     closed.expect("the intake closes").unwrap();

@@ -1,10 +1,10 @@
-//! Ends that could not be written yet: on disk where there is an outbox, else in memory.
+//! Outcomes that could not be written yet: on disk where there is an outbox, else in memory.
 
 use muster_store::Finalization;
 
 use super::outbox::{OutboxError, OutcomeOutbox};
 
-/// Keeps ends in order until the store takes them.
+/// Keeps outcomes in order until the store takes them.
 #[derive(Debug, Default)]
 pub(super) struct SpillQueue {
     outbox: Option<OutcomeOutbox>,
@@ -30,7 +30,7 @@ impl SpillQueue {
         self.outbox.as_ref().map_or(0, OutcomeOutbox::len)
     }
 
-    /// Sets space aside for ends that are to come. Memory is not asked.
+    /// Sets space aside for outcomes that are to come. Memory is not asked.
     pub(super) fn reserve(&self, bytes: u64) -> Result<(), OutboxError> {
         let Some(outbox) = &self.outbox else { return Ok(()) };
         tokio::task::block_in_place(|| outbox.reserve(bytes))
@@ -61,7 +61,7 @@ impl SpillQueue {
     pub(super) fn oldest(&mut self, limit: usize, max_bytes: usize) -> Option<SpilledGroup> {
         if let Some(outbox) = self.outbox.as_mut().filter(|outbox| !outbox.is_empty()) {
             return match tokio::task::block_in_place(|| outbox.oldest(limit, max_bytes)) {
-                Ok(ends) => Some(SpilledGroup { ends, from: SpillPlace::Disk }),
+                Ok(outcomes) => Some(SpilledGroup { outcomes, from: SpillPlace::Disk }),
                 Err(error) => {
                     tracing::error!(%error, "kept outcomes cannot be read back; trying again");
                     None
@@ -69,7 +69,7 @@ impl SpillQueue {
             };
         }
         let count = within(&self.memory, max_bytes).min(limit);
-        Some(SpilledGroup { ends: self.memory[..count].to_vec(), from: SpillPlace::Memory })
+        Some(SpilledGroup { outcomes: self.memory[..count].to_vec(), from: SpillPlace::Memory })
     }
 
     /// The store has the oldest so many of where they came from.
@@ -87,24 +87,24 @@ impl SpillQueue {
     }
 }
 
-/// Ends to be written together.
+/// Outcomes to be written together.
 #[derive(Debug)]
 pub(super) struct SpilledGroup {
-    pub(super) ends: Vec<Finalization>,
+    pub(super) outcomes: Vec<Finalization>,
     pub(super) from: SpillPlace,
 }
 
-/// Where ends wait.
+/// Where outcomes wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SpillPlace {
     Disk,
     Memory,
 }
 
-/// How many of the first ends hold at most so many bytes together; at least one, if there is one.
-pub(super) fn within(ends: &[Finalization], max_bytes: usize) -> usize {
+/// How many of the first outcomes hold at most so many bytes together; at least one, if there is one.
+pub(super) fn within(outcomes: &[Finalization], max_bytes: usize) -> usize {
     let mut bytes = 0;
-    let fits = ends.iter().take_while(|end| {
+    let fits = outcomes.iter().take_while(|end| {
         let is_first = bytes == 0;
         bytes += end.size_bytes();
         is_first || bytes <= max_bytes

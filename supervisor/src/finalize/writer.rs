@@ -1,4 +1,4 @@
-//! Group commit: ends that arrive while a commit runs form the next one. An idle supervisor adds no wait; a busy
+//! Group commit: outcomes that arrive while a commit runs form the next one. An idle supervisor adds no wait; a busy
 //! one gathers for some milliseconds more, because a row in a large group costs the database a third of what it
 //! costs in a small one.
 
@@ -23,7 +23,7 @@ use super::outbox::{OutboxError, OutcomeOutbox};
 use super::refused::{RefusedOutcome, RefusedQueue};
 use super::spill::{SpillPlace, SpillQueue, SpilledGroup, within};
 
-/// So many ends form one transaction at most,
+/// So many outcomes form one transaction at most,
 const GROUP_MAX: usize = 256;
 /// and so many bytes, unless one alone has more: a statement must be done within its time.
 const GROUP_MAX_BYTES: usize = 8 * 1024 * 1024;
@@ -35,7 +35,7 @@ const GATHER: Duration = Duration::from_millis(10);
 /// and no longer than some come within this.
 const GATHER_STEP: Duration = Duration::from_millis(2);
 
-/// An end that is written.
+/// An outcome that is written.
 #[derive(Debug)]
 pub struct Finalized {
     /// What was asked.
@@ -44,7 +44,7 @@ pub struct Finalized {
     pub verdict: FinalizeResult,
 }
 
-/// Hears of every end that is written, group by group, in order.
+/// Hears of every outcome that is written, group by group, in order.
 #[async_trait]
 pub trait FinalizedSink: std::fmt::Debug + Send + Sync + 'static {
     /// These are committed; the commit took so long.
@@ -56,7 +56,7 @@ pub trait FinalizedSink: std::fmt::Debug + Send + Sync + 'static {
 /// How long a store that refused something has to show that it takes other things.
 const PROOF_WITHIN: Duration = Duration::from_secs(3);
 
-/// Where ends wait on disk.
+/// Where outcomes wait on disk.
 #[derive(Debug)]
 pub struct SpillFiles {
     /// While the store is out of reach.
@@ -76,17 +76,17 @@ impl SpillFiles {
     }
 }
 
-/// Takes ends and writes them.
+/// Takes outcomes and writes them.
 #[derive(Clone, Debug)]
 pub struct Finalizer {
-    ends: mpsc::UnboundedSender<Finalization>,
+    outcomes: mpsc::UnboundedSender<Finalization>,
     backlog: watch::Sender<WriteBacklog>,
     refused: watch::Receiver<Vec<RefusedOutcome>>,
 }
 
 impl Finalizer {
     /// Starts the writer. What an earlier process left in the outbox is written first. It runs until every
-    /// handle is gone and all it took is written. The outbox keeps room for as many ends as the admission let in.
+    /// handle is gone and all it took is written. The outbox keeps room for as many outcomes as the admission let in.
     ///
     /// # Errors
     /// When a file cannot be read.
@@ -96,7 +96,7 @@ impl Finalizer {
         admission: Arc<dyn Admission>,
         files: Option<SpillFiles>,
     ) -> Result<Self, OutboxError> {
-        let (ends, received) = mpsc::unbounded_channel();
+        let (outcomes, received) = mpsc::unbounded_channel();
         let (outbox, refused) = files.map(|files| (files.outbox, files.refused)).unzip();
         let (parked, refused) = (SpillQueue::new(outbox), RefusedQueue::open(refused)?);
         let (backlog, _) = watch::channel(WriteBacklog { unwritten: 0, starting: true });
@@ -110,23 +110,23 @@ impl Finalizer {
             room: DiskReserve::new(admission),
         };
         tokio::spawn(vital::serving("finalizer", writer.run(received)));
-        Ok(Self { ends, backlog, refused: shown })
+        Ok(Self { outcomes, backlog, refused: shown })
     }
 
-    /// The ends that the database refuses although it takes others.
+    /// The outcomes that the database refuses although it takes others.
     pub fn refused(&self) -> Vec<RefusedOutcome> {
         self.refused.borrow().clone()
     }
 
-    /// Takes an end. It returns at once: the pool's thread calls it.
+    /// Takes an outcome. It returns at once: the pool's thread calls it.
     pub fn finalize(&self, finalization: Finalization) {
         self.backlog.send_modify(|backlog| backlog.unwritten += 1);
-        if self.ends.send(finalization).is_err() {
+        if self.outcomes.send(finalization).is_err() {
             vital::is_gone("finalizer");
         }
     }
 
-    /// How many ends are in memory only: neither written nor on disk.
+    /// How many outcomes are in memory only: neither written nor on disk.
     pub fn backlog(&self) -> usize {
         self.backlog.borrow().unwritten
     }
@@ -154,8 +154,8 @@ struct WriteBacklog {
 
 /// What became of a group.
 struct GroupResult {
-    ends: Vec<Finalization>,
-    /// One for each of the ends.
+    outcomes: Vec<Finalization>,
+    /// One for each of the outcomes.
     verdicts: Vec<FinalizeResult>,
     /// What was not written, and why.
     locked: Vec<(Finalization, StoreError)>,
@@ -171,70 +171,74 @@ struct GroupWriter {
 }
 
 impl GroupWriter {
-    async fn run(mut self, mut ends: mpsc::UnboundedReceiver<Finalization>) {
+    async fn run(mut self, mut outcomes: mpsc::UnboundedReceiver<Finalization>) {
         if !self.parked.is_empty() {
             tracing::info!(count = self.parked.len(), "writing outcomes that an earlier process kept");
-            self.recover(&mut ends).await;
+            self.recover(&mut outcomes).await;
         } else {
             self.room.make(&self.parked);
         }
         self.try_refused().await;
         self.backlog.send_modify(|backlog| backlog.starting = false);
         let mut group = Vec::with_capacity(GROUP_MAX);
-        while !group.is_empty() || self.next(&mut ends, &mut group).await {
-            self.gather(&mut ends, &mut group).await;
+        while !group.is_empty() || self.next(&mut outcomes, &mut group).await {
+            self.gather(&mut outcomes, &mut group).await;
             let rest = group.split_off(within(&group, GROUP_MAX_BYTES));
             let group = std::mem::replace(&mut group, rest);
             let started = Instant::now();
             match self.write(group).await {
                 Ok(written) => {
-                    let count = written.ends.len();
-                    self.report_group(written.ends, written.verdicts, started.elapsed()).await;
+                    let count = written.outcomes.len();
+                    self.report_group(written.outcomes, written.verdicts, started.elapsed()).await;
                     self.written(count);
                     self.put_aside(written.locked, SpillPlace::Memory);
                 }
                 // Safe first; whether it is a row or the store is found out there.
                 Err((group, error)) => {
-                    tracing::debug!(%error, count = group.len(), "a group of ends was not written");
+                    tracing::debug!(%error, count = group.len(), "outcomes were not committed");
                     self.park(group);
-                    self.recover(&mut ends).await;
+                    self.recover(&mut outcomes).await;
                 }
             }
         }
     }
 
-    /// Waits for ends, and sees to their room meanwhile. False when every handle is gone.
+    /// Waits for outcomes, and sees to their room meanwhile. False when every handle is gone.
     async fn next(
         &mut self,
-        ends: &mut mpsc::UnboundedReceiver<Finalization>,
+        outcomes: &mut mpsc::UnboundedReceiver<Finalization>,
         group: &mut Vec<Finalization>,
     ) -> bool {
         loop {
             tokio::select! {
-                count = ends.recv_many(group, GROUP_MAX) => return count > 0,
+                count = outcomes.recv_many(group, GROUP_MAX) => return count > 0,
                 () = self.room.due() => self.room.make(&self.parked),
                 () = self.refused.due() => self.try_refused().await,
             }
         }
     }
 
-    /// Fills up a group while ends come fast. Nobody is woken for each of them meanwhile. Callers who all wait for
-    /// the ends in this group send nothing new before it is written, so nothing is gathered for them.
-    async fn gather(&self, ends: &mut mpsc::UnboundedReceiver<Finalization>, group: &mut Vec<Finalization>) {
+    /// Fills up a group while outcomes come fast. Nobody is woken for each of them meanwhile. Callers who all wait for
+    /// the outcomes in this group send nothing new before it is written, so nothing is gathered for them.
+    async fn gather(
+        &self,
+        outcomes: &mut mpsc::UnboundedReceiver<Finalization>,
+        group: &mut Vec<Finalization>,
+    ) {
         let until = Instant::now() + GATHER;
         while (BUSY..GROUP_MAX).contains(&group.len())
             && self.room.admission.inside() >= BUSY
             && Instant::now() < until
         {
             tokio::time::sleep(GATHER_STEP).await;
-            let more = ends.recv_many(group, GROUP_MAX - group.len()).now_or_never();
+            let more = outcomes.recv_many(group, GROUP_MAX - group.len()).now_or_never();
             if more.unwrap_or(0) == 0 {
                 return;
             }
         }
     }
 
-    /// Keeps ends where they are safe; what only memory holds still counts as unwritten.
+    /// Keeps outcomes where they are safe; what only memory holds still counts as unwritten.
     fn park(&mut self, group: Vec<Finalization>) {
         let (count, before) = (group.len(), self.parked.on_disk());
         self.parked.keep(group);
@@ -246,14 +250,15 @@ impl GroupWriter {
     }
 
     /// Tries again and again until the store has taken all that is parked; keeps what arrives meanwhile. A
-    /// commit whose end is unknown is simply repeated: rows already written say so. What the store refuses while
-    /// it takes other ends is found by halves, and goes aside.
-    async fn recover(&mut self, ends: &mut mpsc::UnboundedReceiver<Finalization>) {
+    /// commit whose outcome is unknown is simply repeated: rows already written say so. What the store refuses while
+    /// it takes other outcomes is found by halves, and goes aside.
+    async fn recover(&mut self, outcomes: &mut mpsc::UnboundedReceiver<Finalization>) {
         let mut waits = backoff();
         let (mut most, mut suspect, mut away) = (GROUP_MAX, None, false);
         while !self.parked.is_empty() {
-            let Some(SpilledGroup { ends: group, from }) = self.parked.oldest(most, GROUP_MAX_BYTES) else {
-                self.keep_for(waits.next().unwrap_or(BACKOFF_MAX), ends).await;
+            let Some(SpilledGroup { outcomes: group, from }) = self.parked.oldest(most, GROUP_MAX_BYTES)
+            else {
+                self.keep_for(waits.next().unwrap_or(BACKOFF_MAX), outcomes).await;
                 continue;
             };
             let (count, started) = (group.len(), Instant::now());
@@ -263,8 +268,8 @@ impl GroupWriter {
                     most = (most * 2).min(GROUP_MAX);
                     self.put_aside(written.locked, from);
                     self.parked.forget(count, from);
-                    let told = written.ends.len();
-                    self.report_group(written.ends, written.verdicts, started.elapsed()).await;
+                    let told = written.outcomes.len();
+                    self.report_group(written.outcomes, written.verdicts, started.elapsed()).await;
                     if from == SpillPlace::Memory {
                         self.written(told);
                     }
@@ -287,7 +292,7 @@ impl GroupWriter {
                     report(&error, self.parked.len());
                     let safe = self.parked.keep_memory_on_disk();
                     self.written(safe);
-                    self.keep_for(waits.next().unwrap_or(BACKOFF_MAX), ends).await;
+                    self.keep_for(waits.next().unwrap_or(BACKOFF_MAX), outcomes).await;
                 }
             }
         }
@@ -298,38 +303,38 @@ impl GroupWriter {
         }
     }
 
-    /// Writes ends. Those whose rows somebody has locked come back, and the others are written without them. An error
+    /// Writes outcomes. Those whose rows somebody has locked come back, and the others are written without them. An error
     /// gives all of them back: some may be written, and say so when they are asked for again.
     async fn write(&self, group: Vec<Finalization>) -> Result<GroupResult, (Vec<Finalization>, StoreError)> {
-        let (mut ends, mut locked) = (group, Vec::new());
+        let (mut outcomes, mut locked) = (group, Vec::new());
         let error = loop {
-            let error = match self.store.finalize(&ends).await {
-                Ok(verdicts) => return Ok(GroupResult { ends, verdicts, locked }),
+            let error = match self.store.finalize(&outcomes).await {
+                Ok(verdicts) => return Ok(GroupResult { outcomes, verdicts, locked }),
                 Err(error) => error,
             };
             let StoreError::Locked { backend, attempts, message } = error else { break error };
             let aside = |end: &Finalization| attempts.contains(&end.attempt);
-            let (held, free): (Vec<_>, Vec<_>) = ends.into_iter().partition(aside);
-            ends = free;
+            let (held, free): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(aside);
+            outcomes = free;
             let why = || StoreError::Locked { backend, attempts: attempts.clone(), message: message.clone() };
             let found_none = held.is_empty();
             locked.extend(held.into_iter().map(|end| (end, why())));
             if found_none || !self.refused.has_room(locked.len()) {
                 break why();
             }
-            if ends.is_empty() {
+            if outcomes.is_empty() {
                 // A table that is locked is no matter of its rows.
                 if self.store_takes_ends().await {
-                    return Ok(GroupResult { ends, verdicts: Vec::new(), locked });
+                    return Ok(GroupResult { outcomes, verdicts: Vec::new(), locked });
                 }
                 break why();
             }
         };
-        let all = locked.into_iter().map(|(end, _)| end).chain(ends).collect();
+        let all = locked.into_iter().map(|(end, _)| end).chain(outcomes).collect();
         Err((all, error))
     }
 
-    /// Whether the store takes ends at all, shown by one of an execution that is not there. It changes no row.
+    /// Whether the store takes outcomes at all, shown by one of an execution that is not there. It changes no row.
     async fn store_takes_ends(&self) -> bool {
         let nobody = nobody();
         let written = self.store.finalize(std::slice::from_ref(&nobody));
@@ -337,10 +342,10 @@ impl GroupWriter {
     }
 
     /// Keeps these with those that are refused.
-    fn put_aside(&mut self, ends: Vec<(Finalization, StoreError)>, from: SpillPlace) {
-        let came_from_memory = if from == SpillPlace::Memory { ends.len() } else { 0 };
+    fn put_aside(&mut self, outcomes: Vec<(Finalization, StoreError)>, from: SpillPlace) {
+        let came_from_memory = if from == SpillPlace::Memory { outcomes.len() } else { 0 };
         let before = self.refused.in_memory() + came_from_memory;
-        for (end, error) in ends {
+        for (end, error) in outcomes {
             self.refused.keep(end, &error);
         }
         let after = self.refused.in_memory();
@@ -371,13 +376,13 @@ impl GroupWriter {
     }
 
     /// Waits, and parks what arrives meanwhile.
-    async fn keep_for(&mut self, wait: Duration, ends: &mut mpsc::UnboundedReceiver<Finalization>) {
+    async fn keep_for(&mut self, wait: Duration, outcomes: &mut mpsc::UnboundedReceiver<Finalization>) {
         let deadline = Instant::now() + wait;
         let mut group = Vec::new();
         loop {
             tokio::select! {
                 () = tokio::time::sleep_until(deadline) => return,
-                count = ends.recv_many(&mut group, GROUP_MAX) => {
+                count = outcomes.recv_many(&mut group, GROUP_MAX) => {
                     if count == 0 {
                         return tokio::time::sleep_until(deadline).await;
                     }
@@ -411,7 +416,7 @@ fn nobody() -> Finalization {
     }
 }
 
-/// Soon after the return of a store that was away its ends are written, and the intake opens again.
+/// Soon after the return of a store that was away its outcomes are written, and the intake opens again.
 const BACKOFF_MAX: Duration = Duration::from_millis(500);
 
 fn backoff() -> impl Iterator<Item = Duration> {
@@ -425,8 +430,8 @@ fn backoff() -> impl Iterator<Item = Duration> {
 
 fn report(error: &StoreError, waiting: usize) {
     if error.is_passing() {
-        tracing::warn!(%error, waiting, "ends cannot be written yet; they are kept");
+        tracing::warn!(%error, waiting, "cannot commit outcomes; kept in the outbox, retrying");
     } else {
-        tracing::error!(%error, waiting, "the store refuses to write ends; they are kept until it is mended");
+        tracing::error!(%error, waiting, "the database refuses outcomes; they are kept until it is fixed");
     }
 }

@@ -98,7 +98,7 @@ impl Notification {
         end: (Status, Option<String>),
     ) {
         let attempt = finalization.attempt;
-        // Of an end that an earlier process kept only the row knows whether somebody waits for it.
+        // Of an outcome that an earlier process kept only the row knows whether somebody waits for it.
         let Some(held) = held.filter(|held| !held.terms.sync) else {
             return self.rows.push(attempt.execution_id);
         };
@@ -135,7 +135,7 @@ impl FinalizedSink for Notifier {
                 }
                 FinalizeResult::Requeued => {
                     self.metrics.requeued();
-                    tracing::info!(%attempt, "execution goes back to the queue");
+                    tracing::info!(execution_id = %attempt.execution_id, attempt = attempt.number, "execution goes back to the queue");
                     let at = finalization.completed_at;
                     let workflow = held.and_then(|held| held.execution.workflow_name.clone());
                     let pending = StatusChange::new(attempt, Status::Pending, at);
@@ -195,7 +195,7 @@ async fn publish_group(
                 mark(&*store, group.iter().map(|settlement| settlement.status.execution_id).collect()).await;
             }
             Err(error) => {
-                tracing::debug!(%error, count = group.len(), "announcements wait for the bus");
+                tracing::debug!(%error, count = group.len(), "outcomes wait to be published until redis answers");
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
         }

@@ -21,7 +21,7 @@ pub(crate) async fn mark(store: &dyn Store, ids: Vec<Uuid>) -> bool {
     }
     let marked = store.mark_notified(&ids).await;
     if let Err(error) = &marked {
-        tracing::debug!(%error, "announced executions are announced again later");
+        tracing::debug!(%error, "cannot mark outcomes as published; they are published again later");
     }
     marked.is_ok()
 }

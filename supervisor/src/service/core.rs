@@ -24,7 +24,7 @@ use crate::observe::SupervisorMetrics;
 use crate::settings::{Settings, WorkerVariable};
 use crate::transcripts::{TranscriptFolder, TranscriptFolderError, TranscriptKeeper};
 
-/// How often the rate of ends is looked at, for claiming ahead.
+/// How often the rate of outcomes is looked at, for claiming ahead.
 const RATE_EVERY: Duration = Duration::from_millis(100);
 
 /// How long claimed attempts may take to be handed to the executor when a drain begins.
@@ -75,7 +75,7 @@ pub struct CoreParts {
     pub preparer: Arc<dyn Prepare>,
     /// What is counted.
     pub metrics: Arc<SupervisorMetrics>,
-    /// Where ends wait on disk while the store is out of reach; a batch has none.
+    /// Where outcomes wait on disk while the store is out of reach; a batch has none.
     pub outbox: Option<SpillFiles>,
     /// Where process groups are recorded.
     pub orphaned_workers: Option<OrphanedWorkers>,
@@ -161,12 +161,12 @@ impl Core {
         self.finalizer.replayed().await;
     }
 
-    /// How many ends would be lost with this process.
+    /// How many outcomes would be lost with this process.
     pub fn in_memory_only(&self) -> usize {
         self.finalizer.backlog()
     }
 
-    /// The ends that the database refuses although it takes others.
+    /// The outcomes that the database refuses although it takes others.
     pub fn refused(&self) -> Vec<RefusedOutcome> {
         self.finalizer.refused()
     }
@@ -180,7 +180,7 @@ impl Core {
         }
     }
 
-    /// Returns when the executor has ended and every end it reported is committed, or kept in the outbox. Call after a drain.
+    /// Returns when the executor has ended and every outcome it reported is committed, or kept in the outbox. Call after a drain.
     pub async fn drained(&self) {
         self.executor.ended().await;
         self.finalizer.flushed().await;

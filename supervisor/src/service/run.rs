@@ -85,7 +85,7 @@ pub async fn run(settings: Settings, reload: ReloadSettings) -> Result<(), RunEr
         started = Supervisor::start(settings, reload, &starting) => started?,
         // It waits for a database, or for what an earlier process kept: nothing is claimed yet.
         () = signals.leave() => {
-            tracing::info!("asked to leave before the start was over");
+            tracing::info!("asked to stop before the start was over");
             return Ok(());
         }
     };
@@ -240,7 +240,7 @@ impl Signals {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
                 _ = self.hang_up.recv() => match supervisor.reload() {
-                    Ok(()) => tracing::info!("settings read again; workers are being replaced"),
+                    Ok(()) => tracing::info!("settings reloaded; replacing workers"),
                     Err(error) => tracing::error!(error, "settings not reloaded; the old ones stay in force"),
                 },
             }
@@ -263,7 +263,7 @@ async fn feed_watchdog(supervisor: Arc<Supervisor>) {
         every.tick().await;
         match supervisor.liveness.check() {
             Ok(()) => notify(NotifyState::Watchdog),
-            Err(problem) => tracing::error!(problem, "the watchdog is not fed any more"),
+            Err(problem) => tracing::error!(problem, "the watchdog is not notified any more"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A supervisor's life: started in order, run, drained, left.
 //!
 //! On the way in: the data directory is locked, orphaned workers are killed, the store is opened, and only then is
-//! anything claimed. On the way out: intake stops, runs go on for their grace, ends are committed and
+//! anything claimed. On the way out: intake stops, runs go on for their grace, outcomes are committed and
 //! announced, and only then does the process leave.
 
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -133,7 +133,7 @@ impl Supervisor {
         let data_dir = DataDir::lock(&settings.data_dir)?;
         let (orphaned_workers, killed) = OrphanedWorkers::kill_and_open(data_dir.path())?;
         if killed > 0 {
-            tracing::warn!(killed, "killed workers that an earlier supervisor left behind");
+            tracing::warn!(killed, "killed orphaned workers that an earlier supervisor left behind");
         }
         let OpenStore { store, file } = starting.open_store(&settings).await?;
         let shared = file.is_none();
@@ -291,7 +291,7 @@ impl Supervisor {
 }
 
 impl Tasks {
-    /// Leaves: intake stops, runs go on for up to `grace`, ends are committed and announced. `force` makes
+    /// Leaves: intake stops, runs go on for up to `grace`, outcomes are committed and announced. `force` makes
     /// what still runs be cancelled, `abandon` leaves at once.
     ///
     /// # Errors
@@ -331,7 +331,7 @@ impl Tasks {
         executor.drain(grace);
         let hurrying = AbortOnDropHandle::new(tokio::spawn(async move {
             force.cancelled().await;
-            tracing::warn!("leaving now: what still runs is cancelled and goes back");
+            tracing::warn!("forced shutdown: cancelling running executions, returning them to the queue");
             executor.force();
         }));
         tokio::select! {

@@ -103,7 +103,7 @@ fn write_all(folder: &TranscriptFolder, work: &Receiver<KeeperTask>) {
             KeeperTask::Keep(ended) => {
                 let attempt = ended.attempt;
                 if let Err(error) = write(folder, *ended) {
-                    tracing::warn!(%attempt, %error, "the transcript of an execution is lost");
+                    tracing::warn!(execution_id = %attempt.execution_id, attempt = attempt.number, %error, "the transcript of an execution is lost");
                 }
             }
             KeeperTask::Flush(answer) => {

@@ -29,7 +29,7 @@ fn findings<'a>(report: &'a Value, check: &str) -> Vec<&'a Value> {
     found
 }
 
-/// The only finding of a check, with this verdict; gives what was seen and the mend.
+/// The only finding of a check, with this verdict; gives what was seen and the fix.
 #[track_caller]
 fn only<'a>(report: &'a Value, check: &str, verdict: &str) -> (&'a str, &'a str) {
     let found = findings(report, check);
@@ -95,7 +95,7 @@ fn a_worker_that_cannot_start_fails_with_the_reason() {
     };
     let ends = script("ends", "#!/bin/sh\necho 'no such module: muster' >&2\nexit 3\n");
     let talks = script("talks", "#!/bin/sh\nexec cat /dev/zero | tr '\\0' 'x'\n");
-    for (command, seen, mend) in [
+    for (command, seen, fix) in [
         (vec!["/no/such/worker".to_owned()], "cannot be started", "install /no/such/worker"),
         (vec![ends], "on stderr: no such module: muster", "by hand"),
         (vec![talks], "before Hello", "print to stderr"),
@@ -105,12 +105,12 @@ fn a_worker_that_cannot_start_fails_with_the_reason() {
         let (code, report) = doctor(&installation);
         let found = only(&report, "worker", "fail");
         assert_eq!((code, &report["ok"]), (1, &Value::Bool(false)), "{report:#}");
-        assert!(found.0.contains(seen) && found.1.contains(mend), "{found:?}");
+        assert!(found.0.contains(seen) && found.1.contains(fix), "{found:?}");
         installation.assert_nothing_left();
     }
     let said = run(&installed().worker(["/no/such/worker"]), &["doctor"]);
     let line = said.out.lines().find(|line| line.starts_with("FAIL  worker")).unwrap();
-    assert!(line.contains("; mend: "), "{line}");
+    assert!(line.contains("; fix: "), "{line}");
 }
 
 #[test]
@@ -137,8 +137,8 @@ fn servers_that_are_not_there_fail_and_passwords_do_not_show() {
     let (code, report) = doctor(&installation);
     assert_eq!(code, 1);
     for check in ["database", "rabbitmq", "redis"] {
-        let (seen, mend) = only(&report, check, "fail");
-        assert!(seen.contains("refused") && mend.starts_with("start it"), "{seen}; {mend}");
+        let (seen, fix) = only(&report, check, "fail");
+        assert!(seen.contains("refused") && fix.starts_with("start it"), "{seen}; {fix}");
     }
     assert!(!report.to_string().contains("s3cret"), "{report:#}");
 }
@@ -177,7 +177,7 @@ fn a_database_that_does_not_exist_is_named() {
     let services = Services::shared();
     let url = services.fresh().database_url.replace("/test_", "/absent_");
     let (code, report) = doctor(&installed().setting("database_url", url));
-    let (seen, mend) = only(&report, "database", "fail");
+    let (seen, fix) = only(&report, "database", "fail");
     assert!(code == 1 && seen.contains("does not exist"), "{seen}");
-    assert!(mend.contains("correct database_url"), "{mend}");
+    assert!(fix.contains("correct database_url"), "{fix}");
 }

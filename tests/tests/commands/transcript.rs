@@ -96,8 +96,8 @@ fn a_mended_workflow_differs_and_the_first_difference_is_shown() {
     let (installation, _supervisor, id) = failed();
     let file = installation.path("failure.jsonl");
     assert_eq!(run(&installation, &["transcript", &id, "--out", file.to_str().unwrap()]).code, 0);
-    let mended = FAILING.replace("> 40", "> 400");
-    std::fs::write(installation.path("workflows/pay.js"), &mended).unwrap();
+    let fixed = FAILING.replace("> 40", "> 400");
+    std::fs::write(installation.path("workflows/pay.js"), &fixed).unwrap();
     let (code, out, err) = replay(&installation, "failure.jsonl", &[]);
     assert_eq!((code, out.as_str()), (Some(1), "41\n"), "{err}");
     assert!(err.contains("the first difference is the outcome"), "{err}");

@@ -1,4 +1,4 @@
-//! A worker command that cannot start: the service stays up, says what is wrong, and recovers when it is mended.
+//! A worker command that cannot start: the service stays up, says what is wrong, and recovers when it is fixed.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -65,12 +65,12 @@ fn workers_that_do_not_come_up_say_why() {
     ];
     for (flags, reason) in cases {
         let installation = Installation::new();
-        let mended = installation.path("mended");
-        let flags = [flags, &["--until", mended.to_str().unwrap()]].concat();
+        let fixed = installation.path("fixed");
+        let flags = [flags, &["--until", fixed.to_str().unwrap()]].concat();
         let installation = installation.worker(rogue(&flags));
         let supervisor = installation.spawn();
         says(&supervisor, reason);
-        fs::write(&mended, "").unwrap();
+        fs::write(&fixed, "").unwrap();
         recovers(&supervisor);
         drop(supervisor);
         installation.assert_nothing_left();
@@ -82,12 +82,12 @@ fn workers_that_never_come_up_say_so_in_time() {
     let cases: [(&[&str], &str); 2] = [(&["--never-hello"], "Hello"), (&["--never-ready"], "Ready")];
     for (flags, reason) in cases {
         let installation = Installation::new();
-        let mended = installation.path("mended");
-        let flags = [flags, &["--until", mended.to_str().unwrap()]].concat();
+        let fixed = installation.path("fixed");
+        let flags = [flags, &["--until", fixed.to_str().unwrap()]].concat();
         let installation = installation.worker(rogue(&flags)).setting("worker_start_seconds", 2);
         let supervisor = installation.spawn();
         says(&supervisor, reason);
-        fs::write(&mended, "").unwrap();
+        fs::write(&fixed, "").unwrap();
         recovers(&supervisor);
     }
 }

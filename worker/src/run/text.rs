@@ -1,4 +1,4 @@
-//! What a run says to people, in a form that every store keeps: cut, and mended instead of refused.
+//! What a run says to people, in a form that every store keeps: cut, and fixed instead of refused.
 
 use muster_protocol::limits::{IDENTIFIER_MAX_BYTES, LOG_MESSAGE_MAX_BYTES};
 use muster_protocol::value::{self, InvalidValue};
@@ -38,12 +38,12 @@ pub(super) fn fields(fields: JsonBytes) -> JsonBytes {
         return JsonBytes::of(&json!({ "fields_dropped_bytes": fields.0.len() }));
     }
     let text = String::from_utf8_lossy(&fields.0);
-    let mended = value::replace_unstorable(&text);
-    if let Err(unfit) = value::check(mended.as_bytes(), "") {
+    let fixed = value::replace_unstorable(&text);
+    if let Err(unfit) = value::check(fixed.as_bytes(), "") {
         return JsonBytes::of(&json!({ "fields_dropped": unfit.to_string() }));
     }
-    let mended = mended.into_owned();
-    JsonBytes(if mended.starts_with('{') { mended } else { format!("{{\"value\":{mended}}}") }.into_bytes())
+    let fixed = fixed.into_owned();
+    JsonBytes(if fixed.starts_with('{') { fixed } else { format!("{{\"value\":{fixed}}}") }.into_bytes())
 }
 
 /// The error of a call whose parameters cannot be kept.

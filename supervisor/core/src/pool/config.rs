@@ -14,7 +14,7 @@ pub const DUMP_LEAD: Duration = Duration::from_millis(100);
 pub const CANCEL_GRACE_MAX: Duration = Duration::from_secs(1);
 /// The wait after the first failed start. It doubles with each further one,
 pub const BACKOFF_BASE: Duration = Duration::from_millis(200);
-/// up to this, so that a mended worker is found within seconds.
+/// up to this, so that a fixed worker is found within seconds.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// An attempt whose workers died so often before they said Started fails: it may well be the reason.
 pub const DEATHS_BEFORE_STARTED_MAX: u8 = 3;

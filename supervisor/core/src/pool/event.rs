@@ -151,7 +151,7 @@ pub enum WorkerEvent {
 pub enum ProtocolViolation {
     /// Bytes on stdout that are no frame: `StdoutPolluted`.
     Polluted {
-        /// What it wrote, and how to mend it.
+        /// What it wrote, and how to fix it.
         message: String,
     },
     /// A hostile length, an undecodable body, half a frame: `ProtocolViolation`.

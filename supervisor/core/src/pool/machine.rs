@@ -267,7 +267,7 @@ impl PoolWorker {
     }
 }
 
-/// Bounds that make no sense are mended rather than obeyed: the settings layer reports them to a person.
+/// Bounds that make no sense are fixed rather than obeyed: the settings layer reports them to a person.
 fn sane(config: PoolConfig) -> PoolConfig {
     let max_workers = config.max_workers.max(1);
     PoolConfig { min_workers: config.min_workers.min(max_workers), max_workers, ..config }

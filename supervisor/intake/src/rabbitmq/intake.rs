@@ -155,7 +155,7 @@ async fn consume_for_ever<C: Claims>(uri: AMQPUri, shared: IntakeShared<C>, stop
         }
         let (pause, reason) = (pauses.next().unwrap_or(PAUSE_MAX), error.to_string());
         if std::mem::replace(&mut told, reason.clone()) != reason {
-            tracing::warn!(reason, "nothing is consumed from rabbitmq; connecting again and again");
+            tracing::warn!(reason, "rabbitmq is out of reach; reconnecting");
         }
         tracing::debug!(reason, retry_in_ms = pause.as_millis(), "no rabbitmq");
         shared.health.send_modify(|health| {

@@ -60,9 +60,9 @@ impl StoreRows {
         match told {
             Ok(Ok(())) => self.store.mark_notified(&[id]).await?,
             Ok(Err(error)) => {
-                tracing::warn!(execution = %id, %error, "a refusal could not be sent as a reply")
+                tracing::warn!(execution_id = %id, %error, "a refusal could not be sent as a reply")
             }
-            Err(_) => tracing::warn!(execution = %id, "a refusal could not be sent as a reply in time"),
+            Err(_) => tracing::warn!(execution_id = %id, "a refusal could not be sent as a reply in time"),
         }
         Ok(())
     }

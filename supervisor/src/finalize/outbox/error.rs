@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-/// Why an end could not be kept, or not be read back.
+/// Why an outcome could not be kept, or not be read back.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
     /// The bound is reached. Take nothing new until the store is back.
@@ -15,7 +15,7 @@ pub enum OutboxError {
         max_bytes: u64,
     },
     /// The disk failed or is full. What was in the file before is still there.
-    #[error("the outbox {path} cannot be used: {source}; make room on its disk or mend it")]
+    #[error("the outbox {path} cannot be used: {source}; make room on its disk or fix it")]
     Disk {
         /// The file.
         path: PathBuf,

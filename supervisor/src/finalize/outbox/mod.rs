@@ -1,4 +1,4 @@
-//! Where ends wait on disk while the store is out of reach.
+//! Where outcomes wait on disk while the store is out of reach.
 //!
 //! One append-only file: a magic number, then records of length, checksum and JSON. An append returns after
 //! the disk has it. What a crash left half-written at the end was never promised to anybody; it is cut off
@@ -69,7 +69,7 @@ impl OutcomeOutbox {
         };
         let mut outbox = Self { path: path.to_owned(), file, max_bytes, end, waiting };
         outbox.cut_torn_record().map_err(disk)?;
-        // A record of another version is found now, where a person reads the error, and not while ends wait.
+        // A record of another version is found now, where a person reads the error, and not while outcomes wait.
         for place in outbox.waiting.clone() {
             outbox.read(place)?;
         }
@@ -101,7 +101,7 @@ impl OutcomeOutbox {
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     }
 
-    /// How many ends wait.
+    /// How many outcomes wait.
     pub fn len(&self) -> usize {
         self.waiting.len()
     }
@@ -111,7 +111,7 @@ impl OutcomeOutbox {
         self.waiting.is_empty()
     }
 
-    /// Keeps these ends: when it returns they are on disk.
+    /// Keeps these outcomes: when it returns they are on disk.
     ///
     /// # Errors
     /// When the bound or the disk does not allow it; then none of them is kept.
@@ -130,7 +130,7 @@ impl OutcomeOutbox {
         self.reserve(bytes.len() as u64)?;
         let written = self.file.write_all_at(&bytes, self.end).and_then(|()| self.file.sync_data());
         if let Err(error) = written {
-            // What the disk has of it must not come back: the caller keeps these ends elsewhere now. If even
+            // What the disk has of it must not come back: the caller keeps these outcomes elsewhere now. If even
             // this fails, a replay of them changes nothing that is finalized by then.
             let _cut = self.file.set_len(self.end);
             return Err(self.disk(error));
@@ -140,7 +140,7 @@ impl OutcomeOutbox {
         Ok(())
     }
 
-    /// The oldest ends, at most so many and so many bytes but at least one, in the order they were appended. They
+    /// The oldest outcomes, at most so many and so many bytes but at least one, in the order they were appended. They
     /// stay until forgotten.
     ///
     /// # Errors
@@ -156,7 +156,7 @@ impl OutcomeOutbox {
         places.into_iter().map(|place| self.read(place)).collect()
     }
 
-    /// Where the ends lie, oldest first.
+    /// Where the outcomes lie, oldest first.
     pub(super) fn places(&self) -> Vec<Place> {
         self.waiting.iter().copied().collect()
     }
@@ -173,10 +173,10 @@ impl OutcomeOutbox {
         })
     }
 
-    /// Forgets the oldest ends: the store has them. The file is emptied with the last one.
+    /// Forgets the oldest outcomes: the store has them. The file is emptied with the last one.
     ///
     /// # Errors
-    /// When the disk fails. The ends are then replayed once more after a restart, which changes nothing.
+    /// When the disk fails. The outcomes are then replayed once more after a restart, which changes nothing.
     pub fn forget(&mut self, count: usize) -> Result<(), OutboxError> {
         self.waiting.drain(..count.min(self.waiting.len()));
         self.empty_when_done()

@@ -1,4 +1,4 @@
-//! Space that is promised before a run begins, so that its end has a place whatever else fills the disk.
+//! Space that is promised before a run begins, so that its outcome has a place whatever else fills the disk.
 
 use rustix::fs::{FallocateFlags, fallocate};
 

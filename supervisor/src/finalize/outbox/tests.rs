@@ -19,7 +19,7 @@ fn raw(json: &str) -> Box<serde_json::value::RawValue> {
     serde_json::value::RawValue::from_string(json.to_owned()).unwrap()
 }
 
-/// An end with something in every field, so that a field that does not come back shows.
+/// An outcome with something in every field, so that a field that does not come back shows.
 fn end(number: u32) -> Finalization {
     let at = Timestamp::from_microsecond(1_700_000_000_000_001).unwrap();
     let disposition = match number % 3 {
@@ -68,8 +68,8 @@ fn end(number: u32) -> Finalization {
 }
 
 /// Rendered, because raw JSON has no equality.
-fn shown(ends: &[Finalization]) -> Vec<String> {
-    ends.iter().map(|end| format!("{end:?}")).collect()
+fn shown(outcomes: &[Finalization]) -> Vec<String> {
+    outcomes.iter().map(|end| format!("{end:?}")).collect()
 }
 
 fn outbox() -> (tempfile::TempDir, PathBuf) {
@@ -81,17 +81,17 @@ fn outbox() -> (tempfile::TempDir, PathBuf) {
 #[test]
 fn rule_19_what_was_appended_comes_back_whole_after_a_restart() {
     let (_folder, path) = outbox();
-    let ends = [end(0), end(1), end(2)];
+    let outcomes = [end(0), end(1), end(2)];
     let mut outbox = OutcomeOutbox::open(&path, MAX_BYTES).unwrap();
-    outbox.append(&ends[..2]).unwrap();
-    outbox.append(&ends[2..]).unwrap();
+    outbox.append(&outcomes[..2]).unwrap();
+    outbox.append(&outcomes[2..]).unwrap();
     drop(outbox);
     let mut outbox = OutcomeOutbox::open(&path, MAX_BYTES).unwrap();
     assert_eq!(outbox.len(), 3);
-    assert_eq!(shown(&outbox.oldest(2, usize::MAX).unwrap()), shown(&ends[..2]));
+    assert_eq!(shown(&outbox.oldest(2, usize::MAX).unwrap()), shown(&outcomes[..2]));
     outbox.forget(2).unwrap();
-    assert_eq!(shown(&outbox.oldest(10, usize::MAX).unwrap()), shown(&ends[2..]));
-    outbox.append(&ends[..1]).unwrap();
+    assert_eq!(shown(&outbox.oldest(10, usize::MAX).unwrap()), shown(&outcomes[2..]));
+    outbox.append(&outcomes[..1]).unwrap();
     outbox.forget(2).unwrap();
     assert!(outbox.is_empty());
     assert_eq!(std::fs::metadata(&path).unwrap().len(), 8, "emptied with the last");
@@ -109,11 +109,11 @@ fn rule_19_a_crash_at_any_byte_keeps_every_record_before_it() {
         events: Vec::new(),
         ..end(number)
     };
-    let ends = [small(0), small(1)];
+    let outcomes = [small(0), small(1)];
     let mut outbox = OutcomeOutbox::open(&path, MAX_BYTES).unwrap();
-    outbox.append(&ends[..1]).unwrap();
+    outbox.append(&outcomes[..1]).unwrap();
     let first_end = outbox.end;
-    outbox.append(&ends[1..]).unwrap();
+    outbox.append(&outcomes[1..]).unwrap();
     let whole = std::fs::read(&path).unwrap();
     for length in 0..=whole.len() {
         let path = folder.path().join("cut");
@@ -121,10 +121,10 @@ fn rule_19_a_crash_at_any_byte_keeps_every_record_before_it() {
         let mut outbox = OutcomeOutbox::open(&path, MAX_BYTES).unwrap();
         let expected = usize::from(length as u64 >= first_end) + usize::from(length == whole.len());
         assert_eq!(outbox.len(), expected, "cut to {length} of {} bytes", whole.len());
-        assert_eq!(shown(&outbox.oldest(9, usize::MAX).unwrap()), shown(&ends[..expected]));
+        assert_eq!(shown(&outbox.oldest(9, usize::MAX).unwrap()), shown(&outcomes[..expected]));
         // And it goes on from there. (Not every time: each append waits for the disk.)
         if length % 50 == 0 {
-            outbox.append(&ends[1..]).unwrap();
+            outbox.append(&outcomes[1..]).unwrap();
             drop(outbox);
             assert_eq!(OutcomeOutbox::open(&path, MAX_BYTES).unwrap().len(), expected + 1);
         }

@@ -79,7 +79,7 @@ impl Watch {
         for seen in &look.owners {
             let evidence = self.evidence(seen, None, look.server_up_for, lease, now);
             if let Some(grounds @ (Grounds::ProcessGone | Grounds::Silent)) = grounds(&evidence) {
-                tracing::debug!(owner = %seen.owner, ?grounds, "proven dead");
+                tracing::debug!(supervisor = %seen.owner, ?grounds, "proven dead");
                 lost.dead.push(DeadOwner {
                     owner: seen.owner,
                     beats: seen.sign.beats,

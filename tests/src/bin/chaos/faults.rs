@@ -150,7 +150,7 @@ impl<'a> Storm<'a> {
                 std::thread::sleep(STALL);
                 storm.services.resume(ServerKind::Postgres);
             }),
-            // What CREATE INDEX takes, what ALTER TABLE takes, and what a person takes who looks at rows to mend them.
+            // What CREATE INDEX takes, what ALTER TABLE takes, and what a person takes who looks at rows to fix them.
             Fault::TableLockedForWriting => self.hold("LOCK TABLE executions IN SHARE MODE"),
             Fault::TableLocked => self.hold("LOCK TABLE executions IN ACCESS EXCLUSIVE MODE"),
             Fault::RowsLocked => {

@@ -83,7 +83,7 @@ impl<C: Claims> ConsumerSession<'_, C> {
                 return Ok(());
             }
         };
-        tracing::debug!(count = batch.len(), "no slot in time: messages wait as rows");
+        tracing::debug!(count = batch.len(), "no free slot in time; messages are kept as rows");
         let mut done = Vec::with_capacity(batch.len());
         for (ready, submitted) in batch.into_iter().zip(submitted) {
             match submitted {

@@ -41,7 +41,7 @@ impl<C: Claims> ConsumerSession<'_, C> {
         }
         let was_confirmed = self.shared.health.borrow().confirmed;
         if !was_confirmed {
-            tracing::info!(queue = %self.shared.names.queue, "rabbitmq is connected, and we consume");
+            tracing::info!(queue = %self.shared.names.queue, "rabbitmq is connected; consuming");
         }
         self.shared.health.send_if_modified(|health| {
             let before = (health.confirmed, health.consuming);

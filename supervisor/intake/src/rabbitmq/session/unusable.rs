@@ -26,7 +26,11 @@ impl<C: Claims> ConsumerSession<'_, C> {
     pub(super) async fn forget(&mut self, dead_lettered: DeadLetterResult) -> Result<(), AmqpError> {
         let DeadLetterResult { done, left, problem } = dead_lettered;
         for unusable in &done {
-            tracing::warn!(execution = ?unusable.id, reason = unusable.reason(), "message dead-lettered");
+            tracing::warn!(
+                execution_id = unusable.id.map(tracing::field::display),
+                reason = unusable.reason(),
+                "message dead-lettered"
+            );
         }
         if let Some(problem) = &problem {
             tracing::warn!(problem, waiting = left.len(), "cannot dead-letter messages; trying again");

@@ -14,7 +14,7 @@ impl World {
     pub(super) fn command(&mut self) {
         if self.commands_left == 0 {
             if self.is_bad_build {
-                self.schedule(Duration::ZERO, Happening::Mended);
+                self.schedule(Duration::ZERO, Happening::Fixed);
             }
             return;
         }
@@ -39,7 +39,7 @@ impl World {
             35 if is_rough => {
                 self.is_bad_build = true;
                 let mended_in = ms(&mut self.rng, 10, 60_000);
-                self.schedule(mended_in, Happening::Mended);
+                self.schedule(mended_in, Happening::Fixed);
             }
             36 if is_rough && self.rng.u8(..) < 30 => {
                 self.is_draining = true;

@@ -35,7 +35,7 @@ enum Happening {
     /// Only if the worker still has that run.
     InRun(WorkerId, u32, WorkerEvent),
     Command,
-    Mended,
+    Fixed,
 }
 
 pub(crate) struct World {
@@ -185,9 +185,9 @@ impl World {
         let Some(happening) = self.happenings.remove(&number) else { return };
         match happening {
             Happening::Command => self.command(),
-            Happening::Mended => {
+            Happening::Fixed => {
                 self.is_bad_build = false;
-                self.note(|| "the build is mended".to_owned());
+                self.note(|| "the build is fixed".to_owned());
             }
             Happening::InRun(id, run, event) => {
                 let has_run = self

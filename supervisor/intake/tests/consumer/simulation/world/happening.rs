@@ -14,7 +14,7 @@ use super::troubles::Trouble;
 #[derive(Debug)]
 pub(super) enum Happening {
     Command,
-    Mended(Trouble),
+    Fixed(Trouble),
     /// It reaches the broker, on this channel.
     AtBroker(ChannelNumber, Request),
     /// It reaches the consumer, from this channel.

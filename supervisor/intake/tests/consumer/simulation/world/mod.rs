@@ -154,7 +154,7 @@ impl World {
     fn happens(&mut self, happening: Happening) {
         match happening {
             Happening::Command => self.command(),
-            Happening::Mended(trouble) => self.mended(trouble),
+            Happening::Fixed(trouble) => self.fixed(trouble),
             Happening::AtBroker(channel, request) => self.at_broker(channel, request),
             Happening::FromBroker(channel, event) => self.broker_says(channel, event),
             Happening::Delivery(channel, messages) => self.delivery(channel, &messages),

@@ -132,7 +132,7 @@ impl World {
             Trouble::SlotsTaken(_) => lasts = Trouble::SlotsTaken(self.slots.take_all()),
         }
         let for_long = ms(&mut self.rng, 1, 15_000);
-        self.schedule(for_long, Happening::Mended(lasts));
+        self.schedule(for_long, Happening::Fixed(lasts));
     }
 
     fn lose_connection(&mut self) {
@@ -156,7 +156,7 @@ impl World {
         }
     }
 
-    pub(super) fn mended(&mut self, trouble: Trouble) {
+    pub(super) fn fixed(&mut self, trouble: Trouble) {
         self.note(|| format!("           .. no more {}", trouble.name()));
         match trouble {
             Trouble::ConnectionLost | Trouble::ConsumerCancelled | Trouble::OthersTake => {}
@@ -179,7 +179,7 @@ impl World {
     fn end_of_troubles(&mut self) {
         let trouble =
             [Trouble::BrokerAway, Trouble::ConsumersRefused, Trouble::BrokerBlocked, Trouble::StoreAway];
-        trouble.into_iter().chain([Trouble::CacheAway]).for_each(|trouble| self.mended(trouble));
+        trouble.into_iter().chain([Trouble::CacheAway]).for_each(|trouble| self.fixed(trouble));
         self.ended_at = Some(self.now);
     }
 }
