@@ -4,3 +4,4 @@
 pub mod execution;
 pub mod json;
 pub mod pool;
+pub mod process;

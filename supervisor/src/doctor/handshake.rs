@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use muster_core::pool::{ExitStatus, HELLO_TIMEOUT};
+use muster_core::pool::HELLO_TIMEOUT;
+use muster_core::process::ExitStatus;
 use muster_protocol::codec::Decoded;
 use muster_protocol::limits::{CRASH_STDERR_LINES, FRAME_MAX_BYTES};
 use muster_protocol::wire::{Incoming, Spelling, WireDecoder, WireError};

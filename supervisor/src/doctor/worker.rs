@@ -119,7 +119,7 @@ fn fix_for(problem: &NotReady, program: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use muster_core::pool::ExitStatus;
+    use muster_core::process::ExitStatus;
 
     use super::*;
     use crate::doctor::Severity;

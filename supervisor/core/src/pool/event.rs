@@ -5,6 +5,7 @@ use std::time::Duration;
 use muster_protocol::{CancelReason, ErrorInfo, RunMetrics, RunOutcome};
 
 use crate::execution::Attempt;
+use crate::process::ExitStatus;
 
 /// One worker process. Numbers rise and are never reused, so an event or a kill that names a worker can
 /// never reach its successor.
@@ -168,56 +169,6 @@ pub struct ProcessExit {
     pub status: ExitStatus,
     /// Its last lines on stderr.
     pub stderr_tail: Vec<String>,
-}
-
-/// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExitStatus {
-    /// It exited with this code.
-    Code(i32),
-    /// This signal ended it.
-    Signal(i32),
-    /// The system could not say.
-    Unknown,
-}
-
-impl std::fmt::Display for ExitStatus {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Code(code) => write!(f, "exit status {code}"),
-            Self::Signal(signal) => match signal_name(*signal) {
-                Some(name) => write!(f, "signal {signal} ({name})"),
-                None => write!(f, "signal {signal}"),
-            },
-            Self::Unknown => f.write_str("an unknown exit status"),
-        }
-    }
-}
-
-/// The signals that end processes, by their Linux numbers.
-fn signal_name(signal: i32) -> Option<&'static str> {
-    let name = match signal {
-        1 => "SIGHUP",
-        2 => "SIGINT",
-        3 => "SIGQUIT",
-        4 => "SIGILL",
-        5 => "SIGTRAP",
-        6 => "SIGABRT",
-        7 => "SIGBUS",
-        8 => "SIGFPE",
-        9 => "SIGKILL",
-        10 => "SIGUSR1",
-        11 => "SIGSEGV",
-        12 => "SIGUSR2",
-        13 => "SIGPIPE",
-        14 => "SIGALRM",
-        15 => "SIGTERM",
-        24 => "SIGXCPU",
-        25 => "SIGXFSZ",
-        31 => "SIGSYS",
-        _ => return None,
-    };
-    Some(name)
 }
 
 /// The features of [`muster_protocol::feature`] that a worker offers and we use.

@@ -31,7 +31,7 @@ mod worker_counts;
 pub use config::{HELLO_TIMEOUT, PoolConfig};
 pub use effect::{KillCause, PoolEffect, RunEnding, RunFinish};
 pub use event::{
-    Assignment, ExitStatus, PoolEvent, ProcessExit, ProtocolViolation, WorkerEvent, WorkerFeatures, WorkerId,
+    Assignment, PoolEvent, ProcessExit, ProtocolViolation, WorkerEvent, WorkerFeatures, WorkerId,
 };
 pub use machine::Pool;
 pub use snapshot::{PoolSnapshot, ReloadSnapshot, StartsSnapshot, WorkerSnapshot};

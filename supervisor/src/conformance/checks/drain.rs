@@ -1,6 +1,6 @@
 //! Drain: finish what runs, say Goodbye, exit with 0.
 
-use muster_core::pool::ExitStatus;
+use muster_core::process::ExitStatus;
 use muster_protocol::{ToSupervisor, ToWorker};
 use serde_json::json;
 

@@ -1,6 +1,6 @@
 //! How the process ends: with its supervisor, by a signal, by user code.
 
-use muster_core::pool::ExitStatus;
+use muster_core::process::ExitStatus;
 use muster_protocol::ToSupervisor;
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use muster_core::pool::ExitStatus;
+use muster_core::process::ExitStatus;
 use muster_protocol::{JsonBytes, PROTOCOL_VERSION, ToSupervisor, ToWorker, feature};
 use serde_json::json;
 

@@ -13,7 +13,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use muster_core::pool::ExitStatus;
+use muster_core::process::ExitStatus;
 use muster_protocol::ToSupervisor;
 use muster_protocol::codec::Decoded;
 use muster_protocol::wire::{Incoming, Spelling, WireDecoder};

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use muster_core::pool::ExitStatus;
+use muster_core::process::ExitStatus;
 use muster_system::process::{ExitWatch, SpawnedChild, Spawner};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 

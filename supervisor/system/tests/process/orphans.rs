@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::time::{Duration, Instant};
 
-use muster_core::pool::ExitStatus;
+use muster_core::process::ExitStatus;
 use muster_system::process::{ExitWatch, Spawner, abandon, reap_orphans};
 use rustix::process::{Pid, Signal, getpid, kill_process, set_child_subreaper};
 

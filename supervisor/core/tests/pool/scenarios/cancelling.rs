@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use muster_core::pool::{ExitStatus, KillCause, PoolEffect, RunEnding, WorkerEvent, WorkerId};
+use muster_core::pool::{KillCause, PoolEffect, RunEnding, WorkerEvent, WorkerId};
+use muster_core::process::ExitStatus;
 use muster_protocol::CancelReason;
 
 use super::stage::{ALL, NONE, Stage, cancelled, error, failure, is_released, seconds, succeeded, success};

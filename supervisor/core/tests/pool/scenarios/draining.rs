@@ -1,6 +1,7 @@
 //! Leaving in order.
 
-use muster_core::pool::{ExitStatus, PoolEffect, PoolEvent, WorkerEvent};
+use muster_core::pool::{PoolEffect, PoolEvent, WorkerEvent};
+use muster_core::process::ExitStatus;
 use muster_protocol::CancelReason;
 
 use super::stage::{Stage, cancelled, executed, failure, is_released, seconds, succeeded, success};

@@ -1,6 +1,7 @@
 //! How the evidence becomes an ending.
 
-use muster_core::pool::{ExitStatus, ProcessExit, RunEnding, WorkerEvent};
+use muster_core::pool::{ProcessExit, RunEnding, WorkerEvent};
+use muster_core::process::ExitStatus;
 use muster_protocol::RunOutcome;
 
 use super::stage::{Stage, cancelled, error, failure, seconds, succeeded, success};

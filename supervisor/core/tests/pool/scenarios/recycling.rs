@@ -1,8 +1,7 @@
 //! Replacing workers without anybody noticing: recycling and reloads.
 
-use muster_core::pool::{
-    ExitStatus, PoolConfig, PoolEffect, PoolEvent, ReloadSnapshot, WorkerEvent, WorkerId,
-};
+use muster_core::pool::{PoolConfig, PoolEffect, PoolEvent, ReloadSnapshot, WorkerEvent, WorkerId};
+use muster_core::process::ExitStatus;
 use muster_protocol::ErrorInfo;
 
 use super::stage::{ALL, Stage, executed, seconds, spawned};

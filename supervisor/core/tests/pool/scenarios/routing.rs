@@ -1,6 +1,7 @@
 //! Who gets the next execution.
 
-use muster_core::pool::{Assignment, ExitStatus, PoolEvent, WorkerEvent, WorkerId};
+use muster_core::pool::{Assignment, PoolEvent, WorkerEvent, WorkerId};
+use muster_core::process::ExitStatus;
 
 use super::stage::{ALL, NONE, Stage, error, seconds, succeeded};
 

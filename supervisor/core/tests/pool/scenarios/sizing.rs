@@ -1,6 +1,7 @@
 //! How many workers there are.
 
-use muster_core::pool::{ExitStatus, KillCause, PoolEffect, PoolEvent, WorkerEvent, WorkerId};
+use muster_core::pool::{KillCause, PoolEffect, PoolEvent, WorkerEvent, WorkerId};
+use muster_core::process::ExitStatus;
 
 use super::stage::{ALL, Stage, seconds};
 

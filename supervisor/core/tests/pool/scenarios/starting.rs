@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use muster_core::pool::{ExitStatus, KillCause, PoolEffect, WorkerEvent, WorkerId};
+use muster_core::pool::{KillCause, PoolEffect, WorkerEvent, WorkerId};
+use muster_core::process::ExitStatus;
 use muster_protocol::ErrorInfo;
 
 use super::stage::{ALL, NONE, Stage, error, is_released, seconds};

@@ -1,6 +1,7 @@
 //! Workers that break the conversation.
 
-use muster_core::pool::{ExitStatus, KillCause, PoolEffect, WorkerEvent, WorkerId};
+use muster_core::pool::{KillCause, PoolEffect, WorkerEvent, WorkerId};
+use muster_core::process::ExitStatus;
 
 use super::stage::{ALL, Stage, error, failure, succeeded, success};
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use muster_core::execution::Attempt;
-use muster_core::pool::{ExitStatus, ProcessExit, ProtocolViolation, WorkerEvent, WorkerFeatures};
+use muster_core::pool::{ProcessExit, ProtocolViolation, WorkerEvent, WorkerFeatures};
+use muster_core::process::ExitStatus;
 use muster_protocol::{ErrorInfo, JsonBytes, RunMetrics, RunOutcome};
 
 use super::world::Climate;

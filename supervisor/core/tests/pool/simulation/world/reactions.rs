@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use muster_core::pool::{ExitStatus, KillCause, WorkerEvent, WorkerId};
+use muster_core::pool::{KillCause, WorkerEvent, WorkerId};
+use muster_core::process::ExitStatus;
 use muster_protocol::RunOutcome;
 
 use super::super::model::{Leaves, exited, finished, ms};
