@@ -5,6 +5,7 @@
 //! clean up. The decisions of the pool are a pure state machine ([`muster_core::pool`]).
 
 pub mod access;
+pub mod api;
 pub mod batch;
 pub mod cli;
 pub mod client;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::exit::CommandFailure;
 use super::output::print_line;
 use super::server::ServerFlags;
-use crate::http::view::{CancelOutcome, CancelView};
+use crate::api::{CancelOutcome, CancelView};
 
 /// Cancel executions, waiting or running.
 #[derive(Debug, Args)]

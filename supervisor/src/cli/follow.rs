@@ -8,8 +8,8 @@ use super::exit::CommandFailure;
 use super::human;
 use super::output::note;
 use super::terminal::OutputStream;
+use crate::api::LogView;
 use crate::client::{ApiClient, ClientError, Execution};
-use crate::http::view::LogView;
 
 /// How long one question waits for the end.
 const WAIT: Duration = Duration::from_secs(30);

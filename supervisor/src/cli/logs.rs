@@ -11,7 +11,7 @@ use super::follow::{follow_log, log_line};
 use super::output::{json_line, print, print_line};
 use super::server::ServerFlags;
 use super::terminal::OutputStream;
-use crate::http::view::LogView;
+use crate::api::LogView;
 
 /// Print the log of an execution.
 #[derive(Debug, Args)]

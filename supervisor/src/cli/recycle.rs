@@ -7,7 +7,7 @@ use clap::{ArgGroup, Args};
 use super::exit::CommandFailure;
 use super::output::print_line;
 use super::server::ServerFlags;
-use crate::http::view::RecycleRequest as Body;
+use crate::api::RecycleRequest as Body;
 
 /// Replace a worker, or all of them one after another; each replacement is ready before the old one leaves.
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use clap::Args;
 use super::exit::CommandFailure;
 use super::output::print_line;
 use super::server::ServerFlags;
-use crate::http::view::ResizeRequest as Body;
+use crate::api::ResizeRequest as Body;
 
 /// Change how many workers there are, until the next start or reload.
 #[derive(Debug, Args)]

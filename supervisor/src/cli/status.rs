@@ -8,7 +8,7 @@ use super::exit::CommandFailure;
 use super::human;
 use super::output::{print, print_line};
 use super::server::ServerFlags;
-use crate::http::view::{PoolView, Readiness};
+use crate::api::{PoolView, Readiness};
 
 /// Show whether the supervisor can take work, and what its workers are doing.
 #[derive(Debug, Args)]

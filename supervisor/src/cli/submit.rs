@@ -18,8 +18,8 @@ use super::follow::{follow_log, log_line, wait_for_end};
 use super::output::{note, print_line};
 use super::server::ServerFlags;
 use super::terminal::OutputStream;
+use crate::api::AcceptedView;
 use crate::client::Execution;
-use crate::http::view::AcceptedView;
 
 /// Submit an execution; prints its id, or with --wait its result.
 #[derive(Debug, Args)]

@@ -1,6 +1,6 @@
 //! Why a supervisor could not be asked.
 
-use crate::http::view::ProblemView;
+use crate::api::ProblemView;
 
 /// Why a supervisor could not be asked, or what it said instead.
 #[derive(Debug, thiserror::Error)]

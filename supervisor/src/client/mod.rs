@@ -23,7 +23,7 @@ pub use events::{EventStream, ServerEvent};
 pub use execution::{Execution, ExecutionEvent, ExecutionEvents, Executions};
 
 use crate::access::{dashboard_url, read_named};
-use crate::http::view::{AcceptedView, CancelView, LogPage, PoolView, ProblemView, Readiness};
+use crate::api::{AcceptedView, CancelView, LogPage, PoolView, ProblemView, Readiness};
 
 /// Where a supervisor listens unless told otherwise.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:7420";

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::Api;
 use super::problem::ApiError;
 use super::query::{PathId, QueryParameters, RequestBody};
-use super::view::{AcceptedView, CancelOutcome, CancelView};
+use crate::api::{AcceptedView, CancelOutcome, CancelView};
 
 /// How many rows a page has when nobody says.
 const PAGE_DEFAULT: usize = 50;

@@ -7,7 +7,7 @@ use axum::{Extension, Json};
 
 use super::Api;
 use super::guard::Visitor;
-use super::view::Readiness;
+use crate::api::Readiness;
 
 /// `GET /healthz`: whether the loops of this process turn. A server that is away does not count.
 pub(super) async fn alive(State(api): State<Api>) -> Response {

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::Api;
 use super::problem::ApiError;
 use super::query::{PathId, QueryParameters};
-use super::view::{LogPage, LogView};
+use crate::api::{LogPage, LogView};
 
 /// How many lines a page has.
 const PAGE_LINES: usize = 1_000;

@@ -1,7 +1,7 @@
 //! The HTTP interface: executions, the pool, health, metrics, live views and the dashboard.
 //!
 //! It translates between HTTP and three things: the [`Store`] for reading rows, the [`Bus`] for what is
-//! live, and the [`Service`] for everything that changes something. It decides nothing about executions.
+//! live, and the [`ApiService`] for everything that changes something. It decides nothing about executions.
 //! Every endpoint is a row of the table in `routes`, from which both the router and the OpenAPI document
 //! are made.
 
@@ -17,11 +17,9 @@ mod query;
 mod routes;
 mod schemas;
 mod server;
-mod service;
 mod socket;
 mod startup_server;
 mod transcript;
-pub mod view;
 mod wait;
 
 #[cfg(test)]
@@ -33,13 +31,13 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use tokio_util::sync::CancellationToken;
 
-pub use service::{ApiService, RecycleTarget, ServiceError};
 pub use startup_server::StartupServer;
 
 use muster_bus::Bus;
 use muster_store::Store;
 
 use crate::access::Access;
+use crate::api::ApiService;
 
 /// The largest body taken: what fits in a frame, after base64 and escapes.
 const BODY_MAX_BYTES: usize = 32 * 1024 * 1024;

@@ -7,8 +7,7 @@ use muster_core::pool::WorkerId;
 use super::Api;
 use super::problem::ApiError;
 use super::query::RequestBody;
-use super::service::RecycleTarget;
-use super::view::{PoolView, RecycleRequest, ResizeRequest};
+use crate::api::{PoolView, RecycleRequest, RecycleTarget, ResizeRequest};
 
 /// `GET /api/pool`
 pub(super) async fn show(State(api): State<Api>) -> Json<PoolView> {

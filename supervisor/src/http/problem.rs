@@ -7,8 +7,7 @@ use axum::response::{IntoResponse, Response};
 use muster_core::execution::InvalidRequest;
 use muster_store::StoreError;
 
-use super::service::ServiceError;
-use super::view::ProblemView;
+use crate::api::{ProblemView, ServiceError};
 
 /// An error on its way to a client: its kind, which fixes status and title, and what happened.
 #[derive(Debug)]

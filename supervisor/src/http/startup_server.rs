@@ -17,9 +17,9 @@ use tower::ServiceExt as _;
 
 use super::guard::Visitor;
 use super::problem::{ApiError, ErrorKind};
-use super::view::Readiness;
 use super::{Api, guard, health, server};
 use crate::access::Access;
+use crate::api::Readiness;
 
 /// What answers. Clones are the same.
 #[derive(Clone, Debug)]

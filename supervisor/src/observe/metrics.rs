@@ -16,7 +16,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::http::view::{PoolView, Readiness};
+use crate::api::{PoolView, Readiness};
 
 /// Seconds, from a warm round trip to the longest runs.
 const RUN_BUCKETS: [f64; 14] =
@@ -293,7 +293,7 @@ fn count(number: usize) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::view::ReadinessPart;
+    use crate::api::ReadinessPart;
 
     #[test]
     fn what_happened_and_what_is_are_both_in_the_text() {
@@ -302,7 +302,7 @@ mod tests {
         metrics.finished(Status::Failed, None);
         metrics.committed(2, Duration::from_millis(1));
         metrics.started(Duration::from_micros(300));
-        let mut pool = crate::http::view::tests::pool();
+        let mut pool = crate::api::tests::pool();
         pool.pending = None;
         let part = ReadinessPart { part: "store".into(), ready: false, detail: String::new() };
         let text =

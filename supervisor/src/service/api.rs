@@ -15,9 +15,8 @@ use uuid::Uuid;
 
 use super::database_status::{SILENT_MAX, StatusReading};
 use super::supervisor::Supervisor;
+use crate::api::{ApiService, PoolView, Readiness, ReadinessPart, RecycleTarget, ServiceError};
 use crate::finalize::{RefusalCause, RefusedOutcome};
-use crate::http::view::{PoolView, Readiness, ReadinessPart};
-use crate::http::{ApiService, RecycleTarget, ServiceError};
 use crate::notify::sweep::notify_rows;
 use crate::observe::Unwritten;
 

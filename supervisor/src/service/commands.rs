@@ -7,7 +7,7 @@ use muster_protocol::CancelReason;
 use uuid::Uuid;
 
 use super::supervisor::Supervisor;
-use crate::http::{ApiService, RecycleTarget};
+use crate::api::{ApiService, RecycleTarget};
 use crate::notify::control_commands::HandleCommand;
 
 #[async_trait]

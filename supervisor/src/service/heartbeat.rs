@@ -7,7 +7,7 @@ use bytes::Bytes;
 use muster_bus::HEARTBEAT_INTERVAL;
 
 use super::supervisor::Supervisor;
-use crate::http::ApiService;
+use crate::api::ApiService;
 use crate::liveness::VitalLoop;
 
 /// How often the executor's thread is asked whether it still answers.

@@ -20,8 +20,9 @@ use super::data_dir::make_private;
 use super::starting::Starting;
 use super::supervisor::{ReloadSettings, StartError, Supervisor, Tasks};
 use crate::access::{Access, TokenError, dashboard_url};
+use crate::api::ApiService;
 use crate::client::reachable;
-use crate::http::{Api, ApiService, StartupServer};
+use crate::http::{Api, StartupServer};
 use crate::settings::Settings;
 
 /// Live streams and last answers get so long at the end.

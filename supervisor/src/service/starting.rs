@@ -6,7 +6,7 @@ use muster_store::Durability;
 use tokio::sync::watch;
 
 use super::backends::{BackendError, OpenStore, open_store};
-use crate::http::view::{Readiness, ReadinessPart};
+use crate::api::{Readiness, ReadinessPart};
 use crate::settings::Settings;
 
 /// How often a database that does not answer is tried.

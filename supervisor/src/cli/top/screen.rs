@@ -7,9 +7,9 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Row, Table};
 
+use crate::api::{PoolView, WorkerView};
 use crate::cli::human;
 use crate::client::Execution;
-use crate::http::view::{PoolView, WorkerView};
 
 /// Everything on the screen.
 #[derive(Debug)]
@@ -139,7 +139,7 @@ mod tests {
             "error_type":"ValueError","error_message":"no rows\nat all","duration_ms":1250,"attempt":1,"max_attempts":3,
             "created_at":"2026-01-01T00:00:00Z"}"#;
         let moment = ScreenData {
-            pool: crate::http::view::tests::pool(),
+            pool: crate::api::tests::pool(),
             executions: vec![serde_json::from_str(row).unwrap()],
             trouble: Some("no supervisor answers".into()),
         };

@@ -5,8 +5,8 @@ use std::time::Duration;
 use muster_core::execution::Status;
 
 use super::served::serve;
+use crate::api::CancelOutcome;
 use crate::client::{Execution, Executions};
-use crate::http::view::CancelOutcome;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn submitted_shown_listed_and_cancelled() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::served::{line, serve};
-use crate::http::view::LogView;
+use crate::api::LogView;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_followed_log_comes_live_once_and_complete() {

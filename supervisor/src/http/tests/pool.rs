@@ -1,18 +1,18 @@
 //! Commands to the pool.
 
 use super::served::serve;
-use crate::http::view;
+use crate::api;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_reach_the_pool() {
     let served = serve(None).await;
     let pool = served
         .ask(|client| {
-            client.command("resize", &view::ResizeRequest { min_workers: 2, max_workers: 4 }).unwrap();
+            client.command("resize", &api::ResizeRequest { min_workers: 2, max_workers: 4 }).unwrap();
             client
-                .command("recycle", &view::RecycleRequest { worker: Some("worker-3".into()), all: false })
+                .command("recycle", &api::RecycleRequest { worker: Some("worker-3".into()), all: false })
                 .unwrap();
-            client.command("recycle", &view::RecycleRequest { worker: None, all: true }).unwrap();
+            client.command("recycle", &api::RecycleRequest { worker: None, all: true }).unwrap();
             client.command("reload", &serde_json::json!({})).unwrap()
         })
         .await;

@@ -17,8 +17,8 @@ use uuid::Uuid;
 
 use super::stand::FakeService;
 use crate::access::Access;
+use crate::api::{self, Readiness, ReadinessPart};
 use crate::client::ApiClient;
-use crate::http::view::{self, Readiness, ReadinessPart};
 use crate::http::{Api, ApiService, StartupServer};
 
 /// A server on a free port, and what is behind it.
@@ -90,7 +90,7 @@ impl TestServer {
 
     pub(super) async fn submit(&self, message: &'static str) -> Uuid {
         let body = self.ask(|client| client.submit(message, None).unwrap().body).await;
-        serde_json::from_str::<view::AcceptedView>(&body).unwrap().execution_id
+        serde_json::from_str::<api::AcceptedView>(&body).unwrap().execution_id
     }
 
     /// Claims the execution: from here on it runs.

@@ -7,8 +7,7 @@ use muster_core::execution::{ExecutionRequest, Status};
 use muster_store::{CancelResult, NewExecution, Store, Submitted};
 use uuid::Uuid;
 
-use crate::http::view::{self, PoolView, Readiness, ReadinessPart};
-use crate::http::{ApiService, RecycleTarget, ServiceError};
+use crate::api::{self, ApiService, PoolView, Readiness, ReadinessPart, RecycleTarget, ServiceError};
 
 /// The stand-in for a supervisor.
 #[derive(Debug)]
@@ -44,7 +43,7 @@ impl ApiService for FakeService {
     }
 
     async fn pool(&self) -> PoolView {
-        view::tests::pool()
+        api::tests::pool()
     }
 
     async fn resize(&self, min_workers: usize, max_workers: usize) -> Result<(), ServiceError> {

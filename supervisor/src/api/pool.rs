@@ -1,99 +1,10 @@
-//! The JSON of the API that is not a row of a table. The server writes these types and the client reads
-//! them, so the two cannot drift apart.
+//! What is shown of the pool, and how it is told to change.
 
 use jiff::Timestamp;
-use muster_core::execution::{LogLine, LogStream, Status};
 use muster_core::pool::{PoolSnapshot, ReloadSnapshot, WorkerSnapshot};
 use muster_system::process::{Wall, walls};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use uuid::Uuid;
-
-/// The answer to a submitted execution, and to one that was not waited for to its end.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct AcceptedView {
-    /// Its id.
-    pub execution_id: Uuid,
-    /// Where it is, when that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<Status>,
-    /// The execution it repeats.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry_of: Option<Uuid>,
-}
-
-/// The answer to a cancel.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct CancelView {
-    /// Which execution.
-    pub execution_id: Uuid,
-    /// What the cancel did.
-    pub outcome: CancelOutcome,
-    /// Where the execution is now.
-    pub status: Status,
-}
-
-/// What a cancel did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CancelOutcome {
-    /// It waited and will never run.
-    Cancelled,
-    /// It runs, and its worker is asked to end it.
-    Requested,
-    /// It was over before.
-    AlreadyFinished,
-    /// Nobody knows this id; should its message come, nothing will run.
-    Unknown,
-}
-
-/// A line of an execution's log.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct LogView {
-    /// Which attempt wrote it.
-    pub attempt: u32,
-    /// Its place in the attempt's log, from 1.
-    pub sequence: u64,
-    /// When.
-    pub at: Timestamp,
-    /// trace, debug, info, warn or error.
-    pub level: String,
-    /// Where it came from.
-    pub stream: LogStream,
-    /// Who wrote it; may be empty.
-    #[serde(default)]
-    pub logger: String,
-    /// The text.
-    pub message: String,
-    /// Further values.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fields: Option<Box<RawValue>>,
-}
-
-impl LogView {
-    /// A line of this attempt.
-    pub fn new(attempt: u32, line: LogLine) -> Self {
-        Self {
-            attempt,
-            sequence: line.sequence,
-            at: Timestamp::from_microsecond(line.at_us).unwrap_or(Timestamp::UNIX_EPOCH),
-            level: line.level,
-            stream: line.stream,
-            logger: line.logger,
-            message: line.message,
-            fields: line.fields,
-        }
-    }
-}
-
-/// A page of a log.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct LogPage {
-    /// In the order of attempt and sequence.
-    pub logs: Vec<LogView>,
-    /// Where the next page begins; `None` after the last line there is so far.
-    pub next_cursor: Option<String>,
-}
 
 /// What the pool and its workers are doing.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -247,39 +158,6 @@ fn seconds(ms: u64) -> f64 {
     std::time::Duration::from_millis(ms).as_secs_f64()
 }
 
-/// Whether the supervisor can take work, part by part.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Readiness {
-    /// True when every part is.
-    pub ready: bool,
-    /// Each part; none for who shows no token.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub parts: Vec<ReadinessPart>,
-}
-
-/// One thing the supervisor needs.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ReadinessPart {
-    /// store, queue, bus, workers, outbox, intake ...
-    pub part: String,
-    /// Whether it does its work.
-    pub ready: bool,
-    /// In words: what it is, or what is wrong and what to do.
-    pub detail: String,
-}
-
-impl Readiness {
-    /// Ready when all parts are.
-    pub fn of(parts: Vec<ReadinessPart>) -> Self {
-        Self { ready: parts.iter().all(|part| part.ready), parts }
-    }
-
-    /// What a stranger may know: errors of a database or of a worker may quote what is none of theirs.
-    pub fn without_parts(self) -> Self {
-        Self { parts: Vec::new(), ..self }
-    }
-}
-
 /// New bounds of the pool.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -300,23 +178,6 @@ pub struct RecycleRequest {
     /// All of them, one after another.
     #[serde(default)]
     pub all: bool,
-}
-
-/// An error, as `application/problem+json` (RFC 9457).
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ProblemView {
-    /// Which kind, as a relative address: `/problems/not-found`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// The kind in words.
-    pub title: String,
-    /// The HTTP status.
-    pub status: u16,
-    /// What happened here, and what to do.
-    pub detail: String,
-    /// For a program of the supervisor's machine that showed no token: the file that keeps it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token_file: Option<String>,
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What the HTTP interface needs the supervisor to do.
+//! What a supervisor does for who asks.
 
 use async_trait::async_trait;
 use muster_core::execution::{ExecutionRequest, Status};
@@ -6,7 +6,7 @@ use muster_core::pool::WorkerId;
 use muster_store::{CancelResult, StoreError};
 use uuid::Uuid;
 
-use super::view::{PoolView, Readiness};
+use super::{PoolView, Readiness};
 
 /// The supervisor, as a client sees it.
 #[async_trait]

@@ -1,0 +1,93 @@
+//! What is answered about an execution beside its row: that it was taken, cancelled, and its log.
+
+use jiff::Timestamp;
+use muster_core::execution::{LogLine, LogStream, Status};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+/// The answer to a submitted execution, and to one that was not waited for to its end.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AcceptedView {
+    /// Its id.
+    pub execution_id: Uuid,
+    /// Where it is, when that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+    /// The execution it repeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<Uuid>,
+}
+
+/// The answer to a cancel.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CancelView {
+    /// Which execution.
+    pub execution_id: Uuid,
+    /// What the cancel did.
+    pub outcome: CancelOutcome,
+    /// Where the execution is now.
+    pub status: Status,
+}
+
+/// What a cancel did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelOutcome {
+    /// It waited and will never run.
+    Cancelled,
+    /// It runs, and its worker is asked to end it.
+    Requested,
+    /// It was over before.
+    AlreadyFinished,
+    /// Nobody knows this id; should its message come, nothing will run.
+    Unknown,
+}
+
+/// A line of an execution's log.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LogView {
+    /// Which attempt wrote it.
+    pub attempt: u32,
+    /// Its place in the attempt's log, from 1.
+    pub sequence: u64,
+    /// When.
+    pub at: Timestamp,
+    /// trace, debug, info, warn or error.
+    pub level: String,
+    /// Where it came from.
+    pub stream: LogStream,
+    /// Who wrote it; may be empty.
+    #[serde(default)]
+    pub logger: String,
+    /// The text.
+    pub message: String,
+    /// Further values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Box<RawValue>>,
+}
+
+impl LogView {
+    /// A line of this attempt.
+    pub fn new(attempt: u32, line: LogLine) -> Self {
+        Self {
+            attempt,
+            sequence: line.sequence,
+            at: Timestamp::from_microsecond(line.at_us).unwrap_or(Timestamp::UNIX_EPOCH),
+            level: line.level,
+            stream: line.stream,
+            logger: line.logger,
+            message: line.message,
+            fields: line.fields,
+        }
+    }
+}
+
+/// A page of a log.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LogPage {
+    /// In the order of attempt and sequence.
+    pub logs: Vec<LogView>,
+    /// Where the next page begins; `None` after the last line there is so far.
+    pub next_cursor: Option<String>,
+}

@@ -1,0 +1,20 @@
+//! What a supervisor is asked for and what it answers, however it is asked: the trait that the service stands behind,
+//! and the values that are shown.
+//!
+//! The HTTP interface speaks it, the service answers in it, the command line reads it; none of them knows another.
+//! The server writes these types and the client reads them, so the two cannot drift apart.
+
+mod execution;
+mod pool;
+mod problem;
+mod readiness;
+mod service;
+
+pub use execution::{AcceptedView, CancelOutcome, CancelView, LogPage, LogView};
+pub use pool::{PoolView, RecycleRequest, ResizeRequest, WallView, WorkerView};
+pub use problem::ProblemView;
+pub use readiness::{Readiness, ReadinessPart};
+pub use service::{ApiService, RecycleTarget, ServiceError};
+
+#[cfg(test)]
+pub(crate) use pool::tests;

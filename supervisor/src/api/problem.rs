@@ -1,0 +1,20 @@
+//! How a client is told that something went wrong.
+
+use serde::{Deserialize, Serialize};
+
+/// An error, as `application/problem+json` (RFC 9457).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ProblemView {
+    /// Which kind, as a relative address: `/problems/not-found`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened here, and what to do.
+    pub detail: String,
+    /// For a program of the supervisor's machine that showed no token: the file that keeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<String>,
+}
