@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
-use muster_core::execution::Attempt;
-use muster_core::pool::RunEnding;
+use muster_core::execution::{Attempt, CompletedRun, RunEnding};
 use muster_protocol::{CancelReason, ErrorInfo};
 use muster_store::{Claimed, ExecutionFailure, NewExecution};
 use uuid::Uuid;
@@ -14,7 +13,7 @@ use uuid::Uuid;
 use super::in_flight::{CancelFound, InFlight, InFlightPhase, OutcomeTerms};
 use super::prewarm_gate::PrewarmGate;
 use super::slots::{SlotReservation, Slots};
-use crate::executor::{CompletedRun, ExecutorHandle, RunSpec, unix_us};
+use crate::executor::{ExecutorHandle, RunSpec, unix_us};
 use crate::finalize::{Finalizer, RetryPolicy, finalization};
 
 /// So many attempts are prepared at once.
@@ -178,7 +177,7 @@ impl Dispatcher {
         }) else {
             return;
         };
-        let completed = CompletedRun::unstarted(attempt, ending);
+        let completed = CompletedRun::unstarted(attempt, ending, unix_us());
         match finalization(completed, self.owner, &execution, retry) {
             Some(finalization) => self.finalizer.finalize(finalization),
             None => {

@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use muster_bus::{Bus, Channel, StatusChange};
-use muster_core::execution::{Attempt, Change, LogLine, Secrets, Status};
+use muster_core::execution::{Attempt, Change, CompletedRun, LogLine, Status};
 use muster_core::pool::WorkerId;
 use muster_store::{Disposition, Finalization, NewExecution, Store};
 use serde_json::json;
@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::in_flight::{InFlight, InFlightPhase};
 use super::slots::{IntakeClosed, Slots};
 use crate::dispatch::StartHealth;
-use crate::executor::{CompletedRun, ExecutorObserver, RunProgress, RunRecording};
+use crate::executor::{ExecutorObserver, RunProgress, RunRecording};
 use crate::finalize::{Finalizer, RetryPolicy, finalization};
 use crate::observe::SupervisorMetrics;
 use crate::transcripts::{EndedAttempt, TranscriptKeeper};
@@ -57,13 +57,7 @@ impl RunReporter {
 
 impl RunReporter {
     /// Keeps the frames of an attempt that ended. One that goes back has not.
-    fn transcribe(
-        &self,
-        recording: RunRecording,
-        secrets: Arc<Secrets>,
-        finalization: &Finalization,
-        execution: &NewExecution,
-    ) {
+    fn transcribe(&self, recording: RunRecording, finalization: &Finalization, execution: &NewExecution) {
         let Some(keeper) = &self.transcripts else { return };
         let (status, failure) = match &finalization.disposition {
             Disposition::Terminal(outcome) => (outcome.status(), outcome.failure()),
@@ -81,7 +75,6 @@ impl RunReporter {
             error_type: failure.map(|failure| failure.error_type.clone()),
             error_message: failure.map(|failure| failure.message.clone()),
             recording,
-            secrets,
         });
     }
 }
@@ -125,9 +118,8 @@ impl ExecutorObserver for RunReporter {
         }
     }
 
-    fn finished(&self, mut completed: CompletedRun) {
-        let attempt = completed.finish.attempt;
-        let recording = completed.recording.take().map(|frames| (frames, Arc::clone(&completed.secrets)));
+    fn finished(&self, completed: CompletedRun, recording: Option<RunRecording>) {
+        let attempt = completed.attempt;
         self.ended.fetch_add(1, Ordering::Relaxed);
         let (execution, retry) = {
             let mut held = self.in_flight.lock();
@@ -144,8 +136,8 @@ impl ExecutorObserver for RunReporter {
         };
         match finalization(completed, self.owner, &execution, retry) {
             Some(finalization) => {
-                if let Some((frames, secrets)) = recording {
-                    self.transcribe(frames, secrets, &finalization, &execution);
+                if let Some(recording) = recording {
+                    self.transcribe(recording, &finalization, &execution);
                 }
                 self.finalizer.finalize(finalization);
             }

@@ -145,7 +145,8 @@ impl ExecutorLoop {
         let identity = state.links.get(&worker).map(|link| Arc::clone(&link.identity.borrow()));
         if let Some(held) = state.runs.get_mut(&attempt) {
             // The frame is written, so it need not be copied to be kept.
-            held.recording = RunRecording::begin(transcribe, execute, identity.unwrap_or_default());
+            let identity = identity.unwrap_or_default();
+            held.recording = RunRecording::begin(transcribe, execute, identity, Arc::clone(&secrets));
             held.mask_by(secrets);
         }
     }
@@ -167,7 +168,8 @@ impl ExecutorLoop {
                 link.run.set(None);
             }
         }
-        self.observer.finished(run.complete(finish));
+        let (completed, recording) = run.complete(finish);
+        self.observer.finished(completed, recording);
     }
 
     /// Writes a message about the run a worker holds, and keeps it with the run's other frames.

@@ -3,33 +3,26 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use muster_core::execution::Secrets;
 use muster_protocol::transcript::{EntryKind, TranscriptEntry};
 use muster_protocol::{CallResult, CodeSource, JsonBytes, LogRecord, RunOutcome, ToSupervisor, ToWorker};
 
 use super::head_tail::{HeadAndTail, HeadTailBuffer};
 use super::link::AnnouncedIdentity;
+use crate::settings::TranscriptPolicy;
 
 /// What is kept of the beginning, Execute with its parameters included,
 const HEAD_MAX_BYTES: usize = 1024 * 1024;
 /// and of the end.
 const TAIL_MAX_BYTES: usize = 256 * 1024;
 
-/// Which executions leave a transcript.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TranscriptPolicy {
-    /// None: nothing is kept.
-    None,
-    /// Those that do not succeed.
-    Failed,
-    /// All.
-    All,
-}
-
 /// The frames of a run from its Execute on.
 #[derive(Debug)]
 pub struct RunRecording {
     /// Who ran it.
     pub identity: Arc<AnnouncedIdentity>,
+    /// What must not be readable in it: all its worker was ever given.
+    pub secrets: Arc<Secrets>,
     transcribe: TranscriptPolicy,
     began: Instant,
     entries: HeadTailBuffer<TranscriptEntry>,
@@ -41,12 +34,14 @@ impl RunRecording {
         transcribe: TranscriptPolicy,
         execute: ToWorker,
         identity: Arc<AnnouncedIdentity>,
+        secrets: Arc<Secrets>,
     ) -> Option<Self> {
         if transcribe == TranscriptPolicy::None {
             return None;
         }
         let mut recording = Self {
             identity,
+            secrets,
             transcribe,
             began: Instant::now(),
             entries: HeadTailBuffer::new(HEAD_MAX_BYTES, TAIL_MAX_BYTES),
@@ -185,7 +180,8 @@ mod tests {
 
     #[test]
     fn the_beginning_and_the_end_are_kept_and_the_gap_is_counted() {
-        let begun = RunRecording::begin(TranscriptPolicy::Failed, execute(10), Arc::default());
+        let begun =
+            RunRecording::begin(TranscriptPolicy::Failed, execute(10), Arc::default(), Arc::default());
         let mut recording = begun.unwrap();
         for number in 0..3000 {
             recording.received(&progress(number, 1000));
@@ -203,7 +199,8 @@ mod tests {
 
     #[test]
     fn a_frame_that_is_too_large_is_counted_and_what_follows_is_kept() {
-        let begun = RunRecording::begin(TranscriptPolicy::Failed, execute(2 << 20), Arc::default());
+        let begun =
+            RunRecording::begin(TranscriptPolicy::Failed, execute(2 << 20), Arc::default(), Arc::default());
         let mut recording = begun.unwrap();
         recording.received(&progress(7, 10));
         let entries = recording.into_entries();
@@ -220,11 +217,14 @@ mod tests {
             log_records: 0,
         };
         for (transcribe, kept) in [(TranscriptPolicy::Failed, 1), (TranscriptPolicy::All, 2)] {
-            let mut recording = RunRecording::begin(transcribe, execute(0), Arc::default()).unwrap();
+            let mut recording =
+                RunRecording::begin(transcribe, execute(0), Arc::default(), Arc::default()).unwrap();
             recording.received(&success);
             assert_eq!(recording.is_wanted(true), transcribe == TranscriptPolicy::All);
             assert_eq!(recording.into_entries().len(), kept);
         }
-        assert!(RunRecording::begin(TranscriptPolicy::None, execute(0), Arc::default()).is_none());
+        assert!(
+            RunRecording::begin(TranscriptPolicy::None, execute(0), Arc::default(), Arc::default()).is_none()
+        );
     }
 }

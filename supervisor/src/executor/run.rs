@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_core::execution::{Change, Secrets};
-use muster_core::pool::{RunEnding, RunFinish};
+use muster_core::execution::{Change, CompletedRun, RunEnding, RunEvent, Secrets};
+use muster_core::pool::RunFinish;
 use muster_protocol::CallResult;
 use serde::Serialize;
 use serde_json::value::to_raw_value;
@@ -13,7 +13,6 @@ use uuid::Uuid;
 use super::changes::PendingChanges;
 use super::clock::unix_us;
 use super::logs::RunLogs;
-use super::observer::{CompletedRun, RunEvent};
 use super::recording::RunRecording;
 use super::run_spec::RunSpec;
 
@@ -79,20 +78,24 @@ impl ExecutorRun {
         self.events.push(RunEvent { at_us, event, detail });
     }
 
-    /// The end.
-    pub(super) fn complete(self, mut finish: RunFinish) -> CompletedRun {
-        mask(&mut finish.ending, &self.secrets);
-        CompletedRun {
+    /// The end, and the frames that passed, if they are kept.
+    pub(super) fn complete(self, finish: RunFinish) -> (CompletedRun, Option<RunRecording>) {
+        let RunFinish { attempt, mut ending, worker: _, duration, metrics } = finish;
+        mask(&mut ending, &self.secrets);
+        let finished_at_us = self.finished_at(duration);
+        let completed = CompletedRun {
+            attempt,
+            ending,
+            duration,
+            metrics,
             started_at_us: self.started_at_us,
-            finished_at_us: self.finished_at(finish.duration),
+            finished_at_us,
             logs: self.logs.into_lines(),
             organization_id: self.order.organization_id,
             changes: self.changes.into_list(),
             events: self.events,
-            recording: self.recording,
-            secrets: self.secrets,
-            finish,
-        }
+        };
+        (completed, self.recording)
     }
 
     /// A started run ended its duration after its start; one that never started ends now.

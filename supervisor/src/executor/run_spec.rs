@@ -3,12 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_core::execution::{Attempt, Secrets};
+use muster_core::execution::{Attempt, RunConfig, Secrets};
 use muster_core::pool::Assignment;
 use muster_protocol::{CodeSource, JsonBytes};
 use uuid::Uuid;
-
-pub use crate::prewarm::RunConfig;
 
 /// One attempt, with everything its worker needs.
 #[derive(Clone, Debug)]

@@ -18,7 +18,7 @@ use super::clock::Clock;
 use super::executor_loop::{ExecutorLoop, ExecutorState, WorkerSpecs};
 use super::handle::{Executor, ExecutorCommand, ExecutorHandle};
 use super::observer::ExecutorObserver;
-use super::recording::TranscriptPolicy;
+use crate::settings::TranscriptPolicy;
 
 /// How often the memory of running workers is looked at.
 const MEMORY_EVERY: Duration = Duration::from_millis(500);

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use muster_core::execution::{Change, ExecutionRequest, Target};
+use muster_core::execution::{Change, CompletedRun, ExecutionRequest, RunEnding, RunEvent, Target};
 use muster_core::json;
-use muster_core::pool::RunEnding;
 use muster_protocol::{ErrorInfo, JsonBytes, RunMetrics, error_type};
 use muster_store::{
     Disposition, ExecutionFailure, ExecutionOutcome, Finalization, NewEvent, NewExecution, StateChange,
@@ -13,8 +12,6 @@ use muster_store::{
 };
 use serde_json::value::RawValue;
 use uuid::Uuid;
-
-use crate::executor::{CompletedRun, RunEvent};
 
 /// The wait before the first retry of a request that does not say.
 const DEFAULT_BACKOFF: Duration = Duration::from_secs(1);
@@ -72,17 +69,16 @@ pub fn finalization(
     execution: &NewExecution,
     retry: RetryPolicy,
 ) -> Option<Finalization> {
-    let finish = completed.finish;
-    let disposition = disposition(finish.ending, finish.attempt.number, retry)?;
+    let disposition = disposition(completed.ending, completed.attempt.number, retry)?;
     let (changes, children) = split(completed.changes, completed.organization_id, execution);
     Some(Finalization {
-        attempt: finish.attempt,
+        attempt: completed.attempt,
         owner,
         disposition,
         started_at: completed.started_at_us.map(timestamp),
         completed_at: timestamp(completed.finished_at_us),
-        duration_ms: finish.duration.map(round_ms),
-        metrics: finish.metrics.as_ref().and_then(metrics_json),
+        duration_ms: completed.duration.map(round_ms),
+        metrics: completed.metrics.as_ref().and_then(metrics_json),
         logs: completed.logs,
         changes,
         children,

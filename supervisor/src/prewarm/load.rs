@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use muster_bus::{Bus, CacheKey};
-use muster_core::execution::Secrets;
+use muster_core::execution::{RunConfig, Secrets};
 use muster_protocol::error_type;
 use muster_store::{ConfigEntry, OrganizationRecord, Store, StoreError, WorkflowRecord};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::directory::{Directory, StoreDirectory};
 use super::single_flight::SingleFlight;
-use super::{PrewarmError, ResolvedWorkflow, RunConfig, Subject};
+use super::{PrewarmError, ResolvedWorkflow, Subject};
 
 /// How long a load is used again by this process. Short, so that deleting a cached key is soon seen.
 const FRESH_FOR: Duration = Duration::from_secs(2);

@@ -15,7 +15,6 @@ mod single_flight;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
@@ -24,11 +23,8 @@ use uuid::Uuid;
 pub use load::Prewarm;
 pub use prepare::{PreparedExecution, prepare};
 
-use muster_core::execution::{Secrets, Target};
+use muster_core::execution::{RunConfig, Secrets, Target};
 use muster_store::{ExecutionFailure, OrganizationRecord, WorkflowRecord};
-
-/// The merged configuration a run may read, by key. Secrets are among the values.
-pub type RunConfig = BTreeMap<String, Box<RawValue>>;
 
 /// Which workflow is to be prewarmed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use muster_core::execution::{ExecutionRequest, Secrets, Target};
+use muster_core::execution::{ExecutionRequest, RunConfig, Secrets, Target};
 use muster_protocol::limits::FRAME_MAX_BYTES;
 use muster_protocol::{CodeSource, JsonBytes, error_type};
 use muster_store::WorkflowRecord;
@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{PrewarmError, ResolvedWorkflow, RunConfig};
+use super::{PrewarmError, ResolvedWorkflow};
 
 /// What an Execute frame holds besides names, parameters, code and context.
 const FRAME_OVERHEAD_BYTES: usize = 1024;

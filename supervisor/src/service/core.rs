@@ -18,10 +18,10 @@ use crate::dispatch::RunReporter;
 use crate::dispatch::Slots;
 use crate::dispatch::StartHealth;
 use crate::dispatch::{AfterFailure, Dispatcher, Prepare};
-use crate::executor::{Executor, ExecutorError, ExecutorOptions, TranscriptPolicy, WorkerSpec};
+use crate::executor::{Executor, ExecutorError, ExecutorOptions, WorkerSpec};
 use crate::finalize::{Admission, FinalizedSink, Finalizer, OutboxError, RefusedOutcome, SpillFiles};
 use crate::observe::SupervisorMetrics;
-use crate::settings::{Settings, WorkerVariable};
+use crate::settings::{Settings, TranscriptPolicy, WorkerVariable};
 use crate::transcripts::{TranscriptFolder, TranscriptFolderError, TranscriptKeeper};
 
 /// How often the rate of outcomes is looked at, for claiming ahead.

@@ -9,12 +9,11 @@ use secrecy::SecretString;
 use super::kind::{
     self, BindKind, CommandKind, DatabaseUrl, FormatKind, HttpToken, IntervalKind, LevelKind, LimitKind,
     LogFormat, MillisKind, NameKind, PathKind, SecondsKind, ServerUrl, SettingKind, TokenKind,
-    TranscriptsKind, VariablesKind, WorkerVariable,
+    TranscriptPolicy, TranscriptsKind, VariablesKind, WorkerVariable,
 };
 use super::load::SettingsReader;
 use super::show::ShownSetting;
 use super::source::Origins;
-use crate::executor::TranscriptPolicy;
 
 /// What is known of a setting beside its value.
 #[derive(Clone, Copy, Debug)]

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
-use super::{KEYS, LogFormat, Origin, Raw, Settings, Sources, WorkerVariable};
-use crate::executor::TranscriptPolicy;
+use super::{KEYS, LogFormat, Origin, Raw, Settings, Sources, TranscriptPolicy, WorkerVariable};
 
 fn environment(variables: &[(&str, &str)]) -> Sources {
     let environment =

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use jiff::Timestamp;
-use muster_core::execution::{Attempt, Secrets, Status};
+use muster_core::execution::{Attempt, Status};
 use muster_protocol::PROTOCOL_VERSION;
 use muster_protocol::transcript::{
     self, EntryKind, TRANSCRIPT_VERSION, Transcript, TranscriptEntry, TranscriptHeader,
@@ -34,8 +34,6 @@ pub struct EndedAttempt {
     pub error_message: Option<String>,
     /// Its frames.
     pub recording: RunRecording,
-    /// What must not be readable.
-    pub secrets: Arc<Secrets>,
 }
 
 #[derive(Debug)]
@@ -129,8 +127,9 @@ fn write(folder: &TranscriptFolder, ended: EndedAttempt) -> Result<(), WriteErro
 }
 
 fn transcript(ended: EndedAttempt) -> Transcript {
-    let EndedAttempt { attempt, workflow, status, error_type, error_message, recording, secrets } = ended;
+    let EndedAttempt { attempt, workflow, status, error_type, error_message, recording } = ended;
     let (lasted_us, identity) = (recording.elapsed_us(), Arc::clone(&recording.identity));
+    let secrets = Arc::clone(&recording.secrets);
     let began_us = unix_us().saturating_sub_unsigned(lasted_us);
     let mut entries = recording.into_entries();
     redact::entries(&mut entries, &secrets);

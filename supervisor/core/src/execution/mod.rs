@@ -5,6 +5,8 @@
 mod attempt;
 mod change;
 pub mod check;
+mod completed;
+mod config;
 mod draft;
 mod log;
 mod request;
@@ -16,6 +18,8 @@ mod request_tests;
 
 pub use attempt::Attempt;
 pub use change::Change;
+pub use completed::{CompletedRun, RunEnding, RunEvent};
+pub use config::RunConfig;
 pub use draft::{InvalidRequest, RequestDraft};
 pub use log::{LogLine, LogStream};
 pub use request::{ExecutionRequest, Target};

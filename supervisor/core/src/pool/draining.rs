@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use muster_protocol::CancelReason;
 
-use super::effect::{PoolEffect, RunEnding};
+use super::effect::PoolEffect;
 use super::event::WorkerId;
 use super::machine::Pool;
 use super::reload::ReloadState;
@@ -12,6 +12,7 @@ use super::sizing::Replacements;
 use super::time::PoolTime;
 use super::timers::TimerOwner;
 use super::worker::WorkerState;
+use crate::execution::RunEnding;
 
 /// The pool takes no more work. What runs goes on:
 #[derive(Clone, Copy, Debug)]

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use muster_protocol::{CancelReason, ErrorInfo, JsonBytes, RunMetrics};
+use muster_protocol::{CancelReason, RunMetrics};
 
 use super::event::{WorkerFeatures, WorkerId};
-use crate::execution::Attempt;
+use crate::execution::{Attempt, RunEnding};
 
 /// Something to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,38 +150,4 @@ pub struct RunFinish {
     pub duration: Option<Duration>,
     /// What the worker measured.
     pub metrics: Option<RunMetrics>,
-}
-
-/// How an attempt ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RunEnding {
-    /// The function returned this.
-    Succeeded {
-        /// JSON text, not yet checked.
-        result: JsonBytes,
-    },
-    /// It failed. The kind is the final error_type, the user's own kinds already told from ours.
-    Failed {
-        /// Why.
-        error: ErrorInfo,
-    },
-    /// The deadline passed.
-    TimedOut {
-        /// What a person should read: after how long, and how it ended.
-        message: String,
-    },
-    /// Somebody asked for it.
-    Cancelled {
-        /// What a person should read.
-        message: String,
-    },
-    /// It goes back to be claimed again. The process that may have run it is reaped.
-    Released {
-        /// Why.
-        reason: String,
-        /// False when user code cannot have been entered, or when we are the ones who leave.
-        charged: bool,
-    },
-    /// Another supervisor owns it: nothing may be written.
-    Superseded,
 }

@@ -3,7 +3,7 @@
 use muster_protocol::CancelReason;
 
 use super::config::DEATHS_BEFORE_STARTED_MAX;
-use super::effect::{KillCause, PoolEffect, RunEnding, RunFinish};
+use super::effect::{KillCause, PoolEffect, RunFinish};
 use super::event::{Assignment, ProcessExit, WorkerId};
 use super::machine::Pool;
 use super::outcome::{self, Decided};
@@ -11,6 +11,7 @@ use super::queue::WaitingAssignment;
 use super::run::{PoolRun, RunPhase};
 use super::time::PoolTime;
 use super::worker::{LeavingPhase, WorkerState};
+use crate::execution::RunEnding;
 
 impl Pool {
     /// Takes the run out of a worker, which leaves it on the way out until [`Pool::rest`] says otherwise.

@@ -29,7 +29,7 @@ mod worker;
 mod worker_counts;
 
 pub use config::{HELLO_TIMEOUT, PoolConfig};
-pub use effect::{KillCause, PoolEffect, RunEnding, RunFinish};
+pub use effect::{KillCause, PoolEffect, RunFinish};
 pub use event::{
     Assignment, PoolEvent, ProcessExit, ProtocolViolation, WorkerEvent, WorkerFeatures, WorkerId,
 };

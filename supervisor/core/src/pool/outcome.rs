@@ -7,10 +7,10 @@ use muster_protocol::limits::{CRASH_MESSAGE_MAX_BYTES, CRASH_STDERR_LINES};
 use muster_protocol::{CancelReason, ErrorInfo, RunOutcome, error_type};
 
 use super::config::DEADLINE_TOLERANCE;
-use super::effect::RunEnding;
 use super::event::{ProcessExit, ProtocolViolation};
 use super::run::{EndCause, PoolRun, RunPhase};
 use super::time::PoolTime;
+use crate::execution::RunEnding;
 
 /// What the evidence says.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::config::STARTED_TIMEOUT;
-use super::effect::{PoolEffect, RunEnding};
+use super::effect::PoolEffect;
 use super::event::{Assignment, WorkerId};
 use super::idle::IdleToken;
 use super::machine::Pool;
@@ -11,6 +11,7 @@ use super::queue::WaitingAssignment;
 use super::run::{PoolRun, RunPhase};
 use super::time::PoolTime;
 use super::worker::{RecycleReason, WorkerState};
+use crate::execution::RunEnding;
 
 impl Pool {
     /// A claimed execution arrives. One the pool already holds is ignored: an attempt runs once.

@@ -1,7 +1,6 @@
 //! Settings that are one of a few words.
 
 use super::{SettingKind, single};
-use crate::executor::TranscriptPolicy;
 use crate::settings::source::Raw;
 
 /// How logs are written.
@@ -33,6 +32,17 @@ impl SettingKind for FormatKind {
 
 const FORMATS: [(&str, LogFormat); 3] =
     [("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
+
+/// Which executions leave a transcript.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TranscriptPolicy {
+    /// None: nothing is kept.
+    None,
+    /// Those that do not succeed.
+    Failed,
+    /// All.
+    All,
+}
 
 /// The choice of which executions leave a transcript.
 pub(crate) struct TranscriptsKind;

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use muster_core::execution::{Attempt, Change, LogLine};
-use muster_core::pool::{PoolConfig, RunEnding, WorkerId};
+use muster_core::execution::{Attempt, Change, CompletedRun, LogLine, RunConfig, RunEnding};
+use muster_core::pool::{PoolConfig, WorkerId};
 use muster_protocol::{CONFORMANCE_ENV, CodeSource, JsonBytes, LogLevel, PROTOCOL_ENV};
 use muster_supervisor::executor::{
-    CompletedRun, Executor, ExecutorHandle, ExecutorObserver, ExecutorOptions, RunConfig, RunProgress,
-    RunSpec, TranscriptPolicy, WorkerSpec,
+    Executor, ExecutorHandle, ExecutorObserver, ExecutorOptions, RunProgress, RunRecording, RunSpec,
+    WorkerSpec,
 };
+use muster_supervisor::settings::TranscriptPolicy;
 use muster_system::process::Launch;
 use rustix::process::Pid;
 use tokio::sync::Notify;
@@ -165,8 +166,8 @@ fn order() -> RunSpec {
 }
 
 impl ExecutorObserver for Driver {
-    fn finished(&self, completed: CompletedRun) {
-        if !matches!(completed.finish.ending, RunEnding::Succeeded { .. }) {
+    fn finished(&self, completed: CompletedRun, _: Option<RunRecording>) {
+        if !matches!(completed.ending, RunEnding::Succeeded { .. }) {
             self.failed.fetch_add(1, Ordering::Relaxed);
         }
         if self.left.load(Ordering::Relaxed) > 0 {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use muster_core::pool::{KillCause, PoolEffect, RunEnding, WorkerEvent, WorkerId};
+use muster_core::execution::RunEnding;
+use muster_core::pool::{KillCause, PoolEffect, WorkerEvent, WorkerId};
 use muster_core::process::ExitStatus;
 use muster_protocol::CancelReason;
 

@@ -1,6 +1,7 @@
 //! How the evidence becomes an ending.
 
-use muster_core::pool::{ProcessExit, RunEnding, WorkerEvent};
+use muster_core::execution::RunEnding;
+use muster_core::pool::{ProcessExit, WorkerEvent};
 use muster_core::process::ExitStatus;
 use muster_protocol::RunOutcome;
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use muster_core::execution::Attempt;
+use muster_core::execution::{Attempt, RunEnding};
 use muster_core::pool::{
     Assignment, Pool, PoolConfig, PoolEffect, PoolEvent, PoolSnapshot, PoolTime, ProcessExit,
-    ProtocolViolation, RunEnding, RunFinish, WorkerEvent, WorkerFeatures, WorkerId,
+    ProtocolViolation, RunFinish, WorkerEvent, WorkerFeatures, WorkerId,
 };
 use muster_core::process::ExitStatus;
 use muster_protocol::{CancelReason, ErrorInfo, JsonBytes, RunMetrics, RunOutcome};

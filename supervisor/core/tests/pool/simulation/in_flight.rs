@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use muster_core::execution::Attempt;
-use muster_core::pool::{RunEnding, RunFinish, WorkerId};
+use muster_core::execution::{Attempt, RunEnding};
+use muster_core::pool::{RunFinish, WorkerId};
 use muster_protocol::{CancelReason, RunOutcome, error_type};
 
 /// All attempts ever submitted.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use muster_core::execution::Attempt;
-use muster_core::pool::{PoolEffect, ReloadSnapshot, RunEnding, WorkerEvent, WorkerId};
+use muster_core::execution::{Attempt, RunEnding};
+use muster_core::pool::{PoolEffect, ReloadSnapshot, WorkerEvent, WorkerId};
 use muster_protocol::CancelReason;
 
 use super::super::model::{Model, ModelRun, Plan};
