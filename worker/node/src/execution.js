@@ -1,5 +1,6 @@
 // One execution in the main thread: its clock, its cancel, and the end of a thread that does not heed it.
 
+import { warning } from "./log_batch.js";
 import { endedBy } from "./outcome.js";
 
 const WATCH_MS = 30;
@@ -72,7 +73,7 @@ export class Execution {
     const message = this.#looked
       ? "the code heard of its cancel and did not end in time, so its thread was ended; no further finally block ran"
       : "the code did not react to its cancel, so its thread was ended and no finally block ran; ctx.signal, ctx.sleep or ctx.cancelled give it time";
-    return { timestamp_us: Date.now() * 1000, level: "Warn", logger: "muster-worker", message, fields: "" };
+    return warning(message);
   }
 
   /** The outcome, from what the user thread said last: how it ended, or of what it `died`. */

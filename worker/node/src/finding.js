@@ -13,18 +13,27 @@ const remembered = new Map();
 /** The files that runs had loaded. */
 const loaded = new Set();
 
-/** The function a job means, with what was registered beside it. `onLoaded` is called when a file was loaded for it. */
-export async function find({ workflow, job }, onLoaded) {
+/** The function a run means, with what was registered beside it. `onLoaded` is called when a file was loaded for it. */
+export async function find(run, onLoaded) {
+  const { workflow, job } = run.execute;
   if (job.kind === "registered") return registered.get(workflow);
   if (job.kind === "inline") return findInline(workflow, job.code);
-  const module = await import(pathToFileURL(job.file).href);
-  if (!loaded.has(job.file)) {
-    loaded.add(job.file);
-    onLoaded();
-  }
+  const module = loaded.has(job.file) ? await importFile(job.file) : await load(run, job.file, onLoaded);
   if (job.function) return named(module, job);
   if (typeof module.default === "function") return { run: module.default };
   return single([...registered.values()].filter((one) => one.where.startsWith(`${job.file}:`)), job.file);
+}
+
+const importFile = (file) => import(pathToFileURL(file).href);
+
+/** The main thread looks at the clock meanwhile. */
+async function load(run, file, onLoaded) {
+  run.post({ type: "importing", file });
+  const module = await importFile(file);
+  run.post({ type: "imported" });
+  loaded.add(file);
+  onLoaded();
+  return module;
 }
 
 /** Inline code has names of its own: they neither clash with those of the folder nor stay. */

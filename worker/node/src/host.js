@@ -1,19 +1,18 @@
-// The user thread as the main thread sees it: started, given one execution at a time, ended when it must be.
+// User code as the main thread sees it: what there is to run, and a thread to run it on, one execution at a time.
 
 import { createHash } from "node:crypto";
-import { MessageChannel, Worker } from "node:worker_threads";
 import { Library } from "./library.js";
-import { describe, Rejection } from "./outcome.js";
+import { LOAD_TIMEOUT, Loading } from "./loading.js";
+import { warning } from "./log_batch.js";
+import { Rejection } from "./outcome.js";
+import { UserThread } from "./thread.js";
 
-const RUNTIME = new URL("./user_thread.js", import.meta.url);
-const TERMINATE_MS = 300;
 /** Modules cannot be unloaded in Node, so a thread that holds so many of inline code is replaced. */
 const INLINE_MODULES_MAX = 500;
-
 /** The thread cannot be made what it was, and has not entered user code: the execution is for another one. */
 const UNFIT = {};
 
-/** A mistake in the workflows folder that no execution can be run beside. */
+/** A mistake in a workflow file: `info` is the error as a supervisor is told of it. */
 export class LoadError extends Error {
   constructor(info) {
     super(info.message);
@@ -24,22 +23,19 @@ export class LoadError extends Error {
 export class Host {
   entries = new Map();
   broken = {};
-  /** Why the thread is not to run another execution; null when it may. */
-  worn = null;
+  /** True once a thread could not be ended, because it hangs in native code. */
+  isHung = false;
   /** What code of no execution, or of one that has ended, says: the number of its run, or 0, and a log record. */
   onLate = (run, record) => {};
   #inProcess;
   #limits = { maxYoungGenerationSizeMb: 8 };
   #inline = new Set();
-  #worker = null;
-  #flags = new Int32Array(new SharedArrayBuffer(4));
-  /** @type {(message: any) => void} */
-  #onMessage = () => {};
-  #onDeath = null;
-  #failure = null;
-  #resourcesAre = null;
+  /** @type {UserThread | null} */
+  #thread = null;
+  #loading;
 
   constructor(folder, options) {
+    this.#loading = new Loading(options.loadSeconds);
     this.library = new Library(folder);
     this.conformance = options.conformance;
     this.#inProcess = options.inProcess ?? false;
@@ -51,40 +47,67 @@ export class Host {
     return [...new Set([...this.entries.keys(), ...this.library.fileNames()])].sort();
   }
 
-  /** Starts the thread and loads the files that register workflows. */
+  /** Starts a thread and loads the files that register workflows. Those that do not come back are left out. */
   async start() {
-    this.library.forgetLoaded();
-    this.#inline.clear();
-    this.#failure = null;
-    this.worn = null;
-    const workerData = { flags: this.#flags.buffer, conformance: this.conformance, root: this.library.root };
-    this.#worker = this.#inProcess
-      ? await startInProcess(workerData)
-      : new Worker(RUNTIME, { workerData, stdin: false, name: "muster-user", resourceLimits: this.#limits });
-    this.#worker.on("message", (message) => {
-      if (message.type === "resources") this.#resourcesAre?.(message.list);
-      else if (message.type === "late") this.onLate(message.late, message.record);
-      else if (message.type === "worn") this.worn = message.reason;
-      else this.#onMessage(message);
-    });
-    this.#worker.on("error", (error) => (this.#failure = error));
-    this.#worker.on("exit", (code) => this.#exited(code));
-    const files = this.library.registering();
-    for (const file of files) this.library.noteLoaded(file);
-    const answer = await new Promise((resolve, reject) => {
-      this.#onMessage = resolve;
-      this.#onDeath = (failure) => reject(failure ?? new Error("the user thread ended while it loaded the workflows"));
-      this.#worker.postMessage({ type: "load", files });
-    });
-    this.#onDeath = null;
-    this.#onMessage = () => {};
-    if (answer.type === "loadFailed") {
-      // What it did load must not run beside the mistake.
-      await this.stop();
-      throw new LoadError(answer.error);
+    do {
+      this.library.forgetLoaded();
+      this.#inline.clear();
+      this.#thread = await UserThread.start({
+        conformance: this.conformance,
+        root: this.library.root,
+        limits: this.#limits,
+        inProcess: this.#inProcess,
+        onLate: (run, record) => this.onLate(run, record),
+      });
+    } while (!(await this.#load()));
+  }
+
+  /** False when a file did not come back; the thread is ended then. */
+  async #load() {
+    this.broken = {};
+    for (const file of this.library.registering()) {
+      this.library.noteLoaded(file);
+      const fingerprint = this.library.fingerprint(file);
+      const known = this.#loading.whyLeftOut(file, fingerprint);
+      const began = performance.now();
+      const { type, error, died } = known === null ? await this.#ask({ type: "load", file }, file) : { type: "leftOut", error: known };
+      if (type === "duplicate") throw await this.#loadError(error);
+      if (error || died) this.#tellBroken(file, error ?? died);
+      if (died) {
+        this.#loading.leaveOut(file, fingerprint, died, performance.now() - began);
+        await this.stop();
+        return false;
+      }
     }
-    this.broken = answer.broken;
-    this.entries = new Map(answer.names.map(({ name, where }) => [name, where]));
+    const { names, died } = await this.#ask({ type: "names" }, "the workflows folder");
+    if (died) throw await this.#loadError(died);
+    this.entries = new Map(names.map(({ name, where }) => [name, where]));
+    this.#loading.done();
+    return true;
+  }
+
+  /** What the thread answers, or of what it died: it is ended when it does not answer in time. */
+  async #ask(question, file) {
+    const timer = this.#limitLoading(file, this.#loading.nextMs);
+    const answer = await this.#thread.converse(question, (message, done) => done(message));
+    clearTimeout(timer);
+    return answer;
+  }
+
+  /** Ends the thread unless the file is loaded in time. A debugger may stop it for as long as it likes. */
+  #limitLoading(file, limitMs) {
+    return this.#inProcess ? undefined : setTimeout(() => this.#thread?.giveUp(this.#loading.timedOut(file, limitMs)), limitMs);
+  }
+
+  #tellBroken(file, error) {
+    this.broken[file] = error;
+    this.onLate(0, warning(`${file} cannot be loaded: ${error.stack || `${error.kind}: ${error.message}`}`));
+  }
+
+  /** What the thread did load must not run beside such a mistake. */
+  async #loadError(error) {
+    await this.stop();
+    return new LoadError(error);
   }
 
   /** Ends the thread, whatever it does, and starts another. */
@@ -93,17 +116,22 @@ export class Host {
     await this.start();
   }
 
-  /** Ends the thread. False when it hangs in native code and did not end in time. */
+  /** Ends the thread. False when one hangs in native code and did not end in time. */
   async stop() {
-    const worker = this.#worker;
-    this.#worker = null;
-    if (worker === null) return true;
-    worker.removeAllListeners("exit");
-    let timer;
-    const late = new Promise((resolve) => (timer = setTimeout(resolve, TERMINATE_MS, false)));
-    const ended = await Promise.race([worker.terminate().then(() => true), late]);
-    clearTimeout(timer);
-    return ended;
+    const thread = this.#thread;
+    this.#thread = null;
+    if (thread !== null && !(await thread.stop())) this.isHung = true;
+    return !this.isHung;
+  }
+
+  /** Before an execution, and after one: a thread that can run the next. */
+  async renew() {
+    if (this.isSpent) await this.restart();
+  }
+
+  /** True when there is no thread to run on, or one that must not run another execution. */
+  get isSpent() {
+    return this.#thread === null || this.#thread.isDead || this.#thread.worn !== null;
   }
 
   /** What to run, with a fresh thread if the files changed; a Rejection when there is no such thing. */
@@ -120,7 +148,10 @@ export class Host {
       await this.restart();
       return this.find(workflow, source);
     }
-    if (job.file !== undefined) this.library.noteLoaded(job.file);
+    if (job.file === undefined) return job;
+    const broken = this.#loading.whyLeftOut(job.file, this.library.fingerprint(job.file));
+    if (broken !== null) throw new LoadError(broken);
+    this.library.noteLoaded(job.file);
     return job;
   }
 
@@ -151,9 +182,8 @@ export class Host {
     const names = this.names();
     const where = this.library.folder ?? "any workflows folder";
     const known = names.length > 0 ? `; there are ${names.slice(0, 10).join(", ")}${names.length > 10 ? " ..." : ""}` : "";
-    const broken = Object.keys(this.broken);
-    const mend = broken.length > 0 ? `; ${broken.join(", ")} could not be loaded` : "";
-    return `there is no workflow ${JSON.stringify(workflow)} in ${where}${known}${mend}`;
+    const broken = Object.entries(this.broken).map(([file, { message }]) => (message.startsWith(file) ? message : `${file} could not be loaded: ${message}`));
+    return [`there is no workflow ${JSON.stringify(workflow)} in ${where}${known}`, ...broken].join("; ");
   }
 
   /** Runs one execution. Resolves with its outcome, or with `died` when the thread ended under it. */
@@ -165,71 +195,52 @@ export class Host {
     }
   }
 
-  #execute(execution, onMessage) {
-    return new Promise((resolve) => {
-      this.#onMessage = (message) => {
-        if (message.run !== undefined && message.run !== execution.run) return;
-        if (message.type === "unfit") return resolve(UNFIT);
-        if (message.type !== "finished") return onMessage(message);
-        this.worn ??= message.worn;
-        resolve({ outcome: message.outcome });
-      };
-      this.#onDeath = (failure, code) => resolve({ died: failure ? describe(failure) : exitedBy(code) });
-      this.#worker.postMessage({ type: "execute", ...execution });
-    }).finally(() => {
-      this.#onMessage = () => {};
-      this.#onDeath = null;
+  async #execute(execution, onMessage) {
+    let importing = null;
+    const ended = await this.#thread.converse({ type: "execute", ...execution }, (message, done) => {
+      if (message.run !== undefined && message.run !== execution.run) return;
+      switch (message.type) {
+        case "unfit":
+          return done(UNFIT);
+        case "importing":
+          importing = { file: message.file, timer: this.#limitLoading(message.file, this.#loading.importMs) };
+          return;
+        case "imported":
+          clearTimeout(importing.timer);
+          importing = null;
+          return;
+        case "finished":
+          this.#thread.worn ??= message.worn;
+          return done({ outcome: message.outcome });
+        default:
+          return onMessage(message);
+      }
     });
+    if (importing !== null) this.#importEnded(importing, ended);
+    return ended;
+  }
+
+  /** An execution ended while a file was loaded for it. One that hung is not tried again before it changes. */
+  #importEnded({ file, timer }, { died }) {
+    clearTimeout(timer);
+    if (died?.kind === LOAD_TIMEOUT) this.#loading.leaveOut(file, this.library.fingerprint(file), died, 0);
   }
 
   post(message) {
-    this.#worker?.postMessage(message);
+    this.#thread?.post(message);
   }
 
   cancel(run, reason, message) {
-    Atomics.store(this.#flags, 0, run);
-    this.post({ type: "cancel", run, reason, message });
+    this.#thread?.cancel(run, reason, message);
   }
 
   /** What the thread's event loop waits for; null when it does not answer. */
-  resources(waitMs) {
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#resourcesAre?.(null), waitMs);
-      this.#resourcesAre = (list) => {
-        clearTimeout(timer);
-        this.#resourcesAre = null;
-        resolve(list);
-      };
-      this.post({ type: "resources" });
-    });
+  async resources(waitMs) {
+    return this.#thread === null ? null : this.#thread.resources(waitMs);
   }
 
   /** Ends the thread under its execution, which then resolves with `died`. */
   terminate() {
-    this.#worker?.terminate();
+    this.#thread?.terminate();
   }
-
-  #exited(code) {
-    this.#worker = null;
-    const onDeath = this.#onDeath;
-    if (onDeath !== null) onDeath(this.#failure, code);
-    else if (this.#failure !== null) process.stderr.write(`user code failed between executions: ${this.#failure.stack}\n`);
-  }
-
-  /** True when there is no thread to run on. */
-  get isDead() {
-    return this.#worker === null;
-  }
-}
-
-/** For debuggers: user code in the main thread, where `node --inspect` stops it. It cannot be ended. */
-async function startInProcess(workerData) {
-  const { port1, port2 } = new MessageChannel();
-  const { start } = await import("./runtime.js");
-  await start(port2, { ...workerData, inProcess: true });
-  return Object.assign(port1, { terminate: async () => {} });
-}
-
-function exitedBy(code) {
-  return { kind: "ProcessExit", message: `the workflow called process.exit(${code})`, stack: "", retryable: null };
 }

@@ -71,6 +71,13 @@ export class Library {
     }
   }
 
+  /** Another text when the file, or one it imports, has another content. */
+  fingerprint(file) {
+    return this.#closure(file)
+      .map((one) => this.#read(one).digest)
+      .join();
+  }
+
   /** True when the thread holds an older content of the file, or of one it imports. */
   isStale(file) {
     return this.#closure(file).some((one) => this.#loaded.has(one) && this.#loaded.get(one) !== this.#read(one).digest);

@@ -74,6 +74,11 @@ export function isLogged(level, least) {
   return LEVELS.indexOf(level) >= LEVELS.indexOf(least);
 }
 
+/** A record of the SDK's own. */
+export function warning(message) {
+  return { timestamp_us: Date.now() * 1000, level: "Warn", logger: "muster-worker", message, fields: "" };
+}
+
 /** A record as it is sent. */
 export function fitted(record) {
   return { ...record, message: cutMessage(record.message), logger: clean(record.logger), fields: fieldsWithin(record.fields) };

@@ -1,7 +1,7 @@
 // What goes on in the user thread: loads workflow files and runs one execution at a time. The main thread never runs user code.
 
 import { pathToFileURL } from "node:url";
-import { captureConsole, captureStreams, writeAll } from "./capture.js";
+import { captureConsole, captureStreams } from "./capture.js";
 import { contextOf } from "./context.js";
 import { guardDescriptors } from "./descriptors.js";
 import { find, registered } from "./finding.js";
@@ -11,7 +11,7 @@ import { LateLog, LoadedFile, owner } from "./owner.js";
 import { Pristine } from "./pristine.js";
 import { Run } from "./run.js";
 import { watchStrays } from "./strays.js";
-import { read, show } from "./values.js";
+import { read } from "./values.js";
 
 let flags;
 let nobody;
@@ -42,7 +42,8 @@ export async function start(port, data) {
 }
 
 function heed(message) {
-  if (message.type === "load") load(message.files);
+  if (message.type === "load") load(message.file);
+  else if (message.type === "names") tellNames();
   else if (message.type === "resources") post({ type: "resources", list: waitedFor() });
   else if (message.type === "execute") execute(message);
   else if (current?.number !== message.run) return;
@@ -54,21 +55,20 @@ function waitedFor() {
   return process.getActiveResourcesInfo().filter((name) => name !== "MessagePort");
 }
 
-/** Imports the files that register workflows. A broken file costs only its own workflows. */
-async function load(files) {
-  const broken = {};
-  for (const file of files) {
-    try {
-      await owner.run(new LoadedFile(post, file), () => import(pathToFileURL(file).href));
-    } catch (error) {
-      if (read(error, "name") === "DuplicateWorkflow") return post({ type: "loadFailed", error: describe(error) });
-      broken[file] = describe(error);
-      writeAll(2, `${file} cannot be loaded: ${show(error)}\n`);
-    }
+/** Imports a file that registers workflows, and says how that went. */
+async function load(file) {
+  try {
+    await owner.run(new LoadedFile(post, file), () => import(pathToFileURL(file).href));
+    post({ type: "loaded", error: null });
+  } catch (error) {
+    post({ type: read(error, "name") === "DuplicateWorkflow" ? "duplicate" : "loaded", error: describe(error) });
   }
+}
+
+/** All that are to be loaded at the start are: what they changed stays. */
+function tellNames() {
   pristine?.accept();
-  const names = [...registered.values()].map(({ name, where }) => ({ name, where }));
-  post({ type: "loaded", names, broken });
+  post({ type: "names", names: [...registered.values()].map(({ name, where }) => ({ name, where })) });
 }
 
 async function execute(message) {
@@ -90,7 +90,7 @@ async function execute(message) {
 }
 
 async function enter(run) {
-  const { run: workflow, timeoutSeconds } = await find(run.execute, () => pristine?.accept());
+  const { run: workflow, timeoutSeconds } = await find(run, () => pristine?.accept());
   if (timeoutSeconds !== undefined) run.post({ type: "limit", ms: timeoutSeconds * 1000 });
   const params = readParams(run.execute.params);
   return workflow(params, contextOf(run));

@@ -62,8 +62,7 @@ export class Served {
   /** Runs it and resolves with its outcome. `cancel` is one that came before. */
   async perform(cancel) {
     try {
-      if (this.#host.worn !== null) await this.#host.restart();
-      else if (this.#host.isDead) await this.#host.start();
+      await this.#host.renew();
       const job = await this.#host.find(this.#execute.workflow, this.#execute.source);
       this.#meter.start();
       this.#connection.send({ type: "Started", run: this.run });
@@ -93,11 +92,12 @@ export class Served {
   async finish(outcome) {
     const parts = this.#batch.take().map((one) => this.#connection.encode(one));
     parts.push(this.#finished(outcome));
-    const recycle = this.#execution.terminated;
-    if (recycle || this.#host.isDead || this.#host.worn !== null) {
+    const isTerminated = this.#execution.terminated;
+    if (isTerminated || this.#host.isSpent) {
       this.#connection.write(Buffer.concat(parts.splice(0)));
       await this.#host.restart();
     }
+    const recycle = isTerminated || this.#host.isHung;
     parts.push(this.#connection.encode({ type: "Idle", run: this.run, rss_bytes: this.#meter.rssBytes(), recycle }));
     this.#connection.write(Buffer.concat(parts));
     this.#meter.rest();

@@ -105,7 +105,11 @@ export class Session {
     this.#logLevel = welcome.log_level;
     this.#connection.frameMaxBytes = Math.min(this.#connection.frameMaxBytes, welcome.max_frame_bytes);
     const config = welcome.config ? JSON.parse(welcome.config) : {};
-    this.#host = new Host(config.workflows_dir, { conformance: this.#conformance, memoryLimitMb: config.memory_limit_mb });
+    this.#host = new Host(config.workflows_dir, {
+      conformance: this.#conformance,
+      memoryLimitMb: config.memory_limit_mb,
+      loadSeconds: config.worker_load_seconds,
+    });
     this.#host.onLate = (run, record) => this.#tellLate(run, record);
     try {
       await this.#host.start();

@@ -59,10 +59,19 @@ function guardExit() {
   const plain = process.exit.bind(process);
   /** @type {any} */
   const guarded = function exit(code) {
-    const whose = owner.getStore();
-    if (whose instanceof LoadedFile) throw new Error("process.exit was called by a workflow file outside of an execution, so nothing was ended");
-    if (whose instanceof Run) whose.mustBeOn();
+    refuse("process.exit");
     return plain(code);
   };
   process.exit = guarded;
+  const kill = process.kill.bind(process);
+  process.kill = (pid, signal) => {
+    if (pid === process.pid && signal !== 0) refuse("process.kill");
+    return kill(pid, signal);
+  };
+}
+
+function refuse(call) {
+  const whose = owner.getStore();
+  if (whose instanceof LoadedFile) throw new Error(`${call} was called by a workflow file outside of an execution, so nothing was ended`);
+  if (whose instanceof Run) whose.mustBeOn();
 }

@@ -1,0 +1,118 @@
+// A file that does not let itself be loaded costs its own workflows, and that within its time.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Supervisor } from "./supervisor.js";
+import { folderOf, run, write } from "./terminal.js";
+
+const REGISTER = 'import { workflow } from "muster-worker";\n';
+const GOOD = `${REGISTER}workflow("good", () => "good");`;
+
+async function withFolder(files, action) {
+  const folder = folderOf(files);
+  const worker = await Supervisor.start({ workflowsDir: folder, config: { worker_load_seconds: 0.5 } });
+  try {
+    await action(worker, folder);
+  } finally {
+    worker.kill();
+  }
+}
+
+const BAD = {
+  "waits for ever": "await new Promise(() => {});",
+  "waits for what is long": "import { setTimeout as timer } from 'node:timers/promises'; await timer(60_000);",
+  "never comes back": "while (true);",
+  "sleeps": "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);",
+  "hangs in native code": "import { execSync } from 'node:child_process'; execSync('sleep 5');",
+  "prints without end": "while (true) console.log('noise '.repeat(100));",
+  "registers without end": "for (let n = 0; ; n++) workflow(`w${n}`, () => n);",
+  "exits": "process.exit(0);",
+  "exits at once": "process.reallyExit(0);",
+  "kills the process": "process.kill(process.pid, 'SIGKILL');",
+  "throws": "throw new Error('no');",
+  "throws what is no error": "throw null;",
+  "is no JavaScript": "const ;",
+  "imports what is not there": "import './none.js';",
+  "hangs in what it imports": "import './lib/hangs.js';",
+};
+
+for (const [what, text] of Object.entries(BAD)) {
+  test(`a file that ${what}`, () =>
+    withFolder({ "a_bad.js": `${REGISTER}${text}\nworkflow("bad", () => 1);`, "good.js": GOOD, "lib/hangs.js": "while (true);" }, async (worker) => {
+      assert.equal(worker.ready.type, "Ready", JSON.stringify(worker.ready));
+      assert.ok(worker.ready.workflows.includes("good"));
+      assert.equal((await worker.run("good")).result, "good");
+      const { outcome } = await worker.run("bad");
+      assert.equal(outcome.type, "Rejected");
+      assert.match(outcome.reason, /there is no workflow "bad" .*; .*a_bad\.js (could not be loaded|was still being loaded after 0\.5 s)/);
+      assert.match(worker.stderr, /a_bad\.js cannot be loaded: /);
+      assert.ok(worker.stderr.length < 100_000, `${worker.stderr.length} characters on stderr`);
+    }));
+}
+
+test("a file that acts after it was loaded keeps its workflows", () =>
+  withFolder({ "a_bad.js": `${REGISTER}setTimeout(() => { throw new Error("later"); }); Promise.reject(new Error("rejected")); workflow("bad", () => 1);`, "good.js": GOOD }, async (worker) => {
+    assert.equal((await worker.run("good")).result, "good");
+    assert.equal((await worker.run("bad")).result, 1);
+  }));
+
+test("several that hang cost a bounded time", async () => {
+  const files = Object.fromEntries(Array.from({ length: 5 }, (_, n) => [`bad${n}.js`, `${REGISTER}while (true);`]));
+  const began = Date.now();
+  await withFolder({ ...files, "good.js": GOOD }, async (worker) => {
+    assert.ok(Date.now() - began < 8000, `${Date.now() - began} ms`);
+    assert.equal((await worker.run("good")).result, "good");
+    // What is known to hang is not waited for again when the thread is replaced.
+    const again = Date.now();
+    assert.equal((await worker.code("export default () => { while (true); };", {}, { timeoutMs: 50 })).kind, "Cancelled");
+    assert.equal((await worker.run("good")).result, "good");
+    assert.ok(Date.now() - again < 2000, `${Date.now() - again} ms`);
+  });
+});
+
+test("a file that is mended is loaded again, also what it imports", () =>
+  withFolder({ "bad.js": `${REGISTER}import "./lib/one.js"; workflow("bad", () => "mended");`, "lib/one.js": "await new Promise(() => {});", "good.js": GOOD }, async (worker, folder) => {
+    assert.equal((await worker.run("bad")).kind, "Failed");
+    write(folder, "lib/one.js", "export {};");
+    assert.equal((await worker.run("bad")).result, "mended");
+    assert.equal((await worker.run("good")).result, "good");
+  }));
+
+for (const [what, text] of Object.entries({ "waits for ever": "await new Promise(() => {});", "never comes back": "while (true);", "hangs in native code": "import { execSync } from 'node:child_process'; execSync('sleep 5');" })) {
+  test(`a file of an execution that ${what}`, () =>
+    withFolder({ "bad.js": `${text}\nexport default () => 1;`, "good.js": GOOD }, async (worker) => {
+      const first = await worker.run("bad");
+      assert.equal(first.error.kind, "LoadTimeout", JSON.stringify(first.outcome));
+      assert.match(first.error.message, /bad\.js was still being loaded after 0\.5 s; move what waits/);
+      assert.equal(first.idle.recycle, what === "hangs in native code");
+      assert.equal((await worker.run("good")).result, "good");
+      const again = await worker.run("bad");
+      assert.deepEqual([again.error.kind, again.ms < 400], ["LoadTimeout", true]);
+    }));
+}
+
+test("an execution may take longer than its file may take to be loaded", () =>
+  withFolder({ "slow.js": "export default (p, ctx) => ctx.sleep(800);" }, async (worker) => {
+    assert.equal((await worker.run("slow")).kind, "Succeeded");
+    assert.equal((await worker.run("slow")).kind, "Succeeded");
+  }));
+
+test("a file with the name of a package shadows it for nobody", () =>
+  withFolder(
+    {
+      "yaml.js": `${REGISTER}import { parse } from "yaml"; workflow("uses", () => parse());`,
+      "path.js": `${REGISTER}import { sep } from "path"; workflow("path", () => sep);`,
+      "other.js": `${REGISTER}import { parse } from "yaml"; workflow("other", () => parse());`,
+      "node_modules/yaml/package.json": '{"main":"index.js","type":"module"}',
+      "node_modules/yaml/index.js": "export const parse = () => 'the package';",
+    },
+    async (worker) => {
+      assert.deepEqual([(await worker.run("uses")).result, (await worker.run("other")).result, (await worker.run("path")).result], ["the package", "the package", "/"]);
+    },
+  ));
+
+test("list names what cannot be loaded, and does not wait for ever", () => {
+  const listed = run(["list", "--workflows-dir", folderOf({ "bad.js": `${REGISTER}throw new TypeError("no");`, "good.js": GOOD })]);
+  assert.deepEqual([listed.status, /good +.*good\.js/.test(listed.stdout)], [1, true]);
+  assert.match(listed.stderr, /bad\.js cannot be loaded: TypeError: no/);
+});
