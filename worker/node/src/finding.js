@@ -4,6 +4,8 @@ import { pathToFileURL } from "node:url";
 import { SDK_URL } from "./hooks.js";
 import "./index.js";
 import { Rejection } from "./outcome.js";
+import { labelOf } from "./source_files.js";
+import { stripTypes } from "./typescript.js";
 
 /** The workflows by name, as `workflow()` notes them. */
 export const registered = globalThis[Symbol.for("muster-worker.workflows")];
@@ -17,10 +19,11 @@ const loaded = new Set();
 export async function find(run, onLoaded) {
   const { workflow, job } = run.execute;
   if (job.kind === "registered") return registered.get(workflow);
-  if (job.kind === "inline") return findInline(workflow, job.code);
+  if (job.kind === "inline") return findInline(workflow, job.isTypeScript ? stripTypes(job.code, labelOf(workflow), null) : job.code);
   const module = loaded.has(job.file) ? await importFile(job.file) : await load(run, job.file, onLoaded);
   if (job.function) return named(module, job);
-  if (typeof module.default === "function") return { run: module.default };
+  const main = mainOf(module);
+  if (main !== null) return { run: main };
   return single([...registered.values()].filter((one) => one.where.startsWith(`${job.file}:`)), job.file);
 }
 
@@ -58,8 +61,15 @@ function single(found, where) {
   throw new Rejection(`${where} has no default export and registers no workflow`);
 }
 
+/** The function of a default export, also of one that was compiled to CommonJS; null when there is none. */
+function mainOf(module) {
+  const exported = typeof module.default === "object" ? module.default?.default : module.default;
+  return typeof exported === "function" ? exported : null;
+}
+
 function named(module, job) {
-  if (typeof module[job.function] === "function") return { run: module[job.function] };
+  const exported = module[job.function] ?? module.default?.[job.function];
+  if (typeof exported === "function") return { run: exported };
   if (registered.has(job.function)) return registered.get(job.function);
   throw new Rejection(`${job.file} exports no function ${job.function}`);
 }
@@ -67,6 +77,5 @@ function named(module, job) {
 /** Code in a data URL can import by full URL only. */
 function inlineUrl(workflow, text) {
   const code = text.replace(/(\bfrom\s*|\bimport\s*\(?\s*)(["'])muster-worker\2/g, `$1"${SDK_URL}"`);
-  const label = `inline-${workflow.replace(/[^\w.-]/g, "_") || "code"}.js`;
-  return `data:text/javascript;base64,${Buffer.from(`${code}\n//# sourceURL=${label}`).toString("base64")}`;
+  return `data:text/javascript;base64,${Buffer.from(`${code}\n//# sourceURL=${labelOf(workflow)}`).toString("base64")}`;
 }

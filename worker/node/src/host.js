@@ -5,10 +5,14 @@ import { Library } from "./library.js";
 import { LOAD_TIMEOUT, Loading } from "./loading.js";
 import { warning } from "./log_batch.js";
 import { Rejection } from "./outcome.js";
+import { isTypeScript, labelOf } from "./source_files.js";
+import { sourcesOf, withPlace } from "./syntax.js";
 import { UserThread } from "./thread.js";
 
 /** Modules cannot be unloaded in Node, so a thread that holds so many of inline code is replaced. */
 const INLINE_MODULES_MAX = 500;
+/** What inline code may be called. */
+const LANGUAGES = ["", "javascript", "js", "node", "typescript", "ts"];
 /** The thread cannot be made what it was, and has not entered user code: the execution is for another one. */
 const UNFIT = {};
 
@@ -33,6 +37,7 @@ export class Host {
   /** @type {UserThread | null} */
   #thread = null;
   #loading;
+  #readsTypeScript = false;
 
   constructor(folder, options) {
     this.#loading = new Loading(options.loadSeconds);
@@ -55,6 +60,7 @@ export class Host {
       this.#thread = await UserThread.start({
         conformance: this.conformance,
         root: this.library.root,
+        hasTypeScript: (this.#readsTypeScript = this.library.hasTypeScript()),
         limits: this.#limits,
         inProcess: this.#inProcess,
         onLate: (run, record) => this.onLate(run, record),
@@ -72,7 +78,7 @@ export class Host {
       const began = performance.now();
       const { type, error, died } = known === null ? await this.#ask({ type: "load", file }, file) : { type: "leftOut", error: known };
       if (type === "duplicate") throw await this.#loadError(error);
-      if (error || died) this.#tellBroken(file, error ?? died);
+      if (error || died) await this.#tellBroken(file, error ?? died);
       if (died) {
         this.#loading.leaveOut(file, fingerprint, died, performance.now() - began);
         await this.stop();
@@ -99,7 +105,8 @@ export class Host {
     return this.#inProcess ? undefined : setTimeout(() => this.#thread?.giveUp(this.#loading.timedOut(file, limitMs)), limitMs);
   }
 
-  #tellBroken(file, error) {
+  async #tellBroken(file, cause) {
+    const error = await withPlace(cause, () => sourcesOf(this.library.closure(file)));
     this.broken[file] = error;
     this.onLate(0, warning(`${file} cannot be loaded: ${error.stack || `${error.kind}: ${error.message}`}`));
   }
@@ -144,7 +151,8 @@ export class Host {
       job = this.#findFile(workflow, source);
     }
     if (job === null) throw new Rejection(this.#notFound(workflow));
-    if (job.file !== undefined && this.library.isStale(job.file)) {
+    const isNewKind = !this.#readsTypeScript && isTypeScript(job.file ?? "");
+    if (job.file !== undefined && (isNewKind || this.library.isStale(job.file))) {
       await this.restart();
       return this.find(workflow, source);
     }
@@ -156,14 +164,13 @@ export class Host {
   }
 
   async #findInline(source) {
-    if (!["", "javascript", "js", "node"].includes(source.language.toLowerCase())) {
-      throw new Rejection(`the code is ${source.language}; this worker runs JavaScript`);
-    }
+    const language = source.language.toLowerCase();
+    if (!LANGUAGES.includes(language)) throw new Rejection(`the code is ${source.language}; this worker runs JavaScript and TypeScript`);
     if (source.code === null) throw new Rejection("the code is not UTF-8 text");
     const digest = createHash("sha1").update(source.code).digest("base64");
     if (!this.#inline.has(digest) && this.#inline.size >= INLINE_MODULES_MAX) await this.restart();
     this.#inline.add(digest);
-    return { kind: "inline", code: source.code };
+    return { kind: "inline", code: source.code, isTypeScript: ["typescript", "ts"].includes(language) };
   }
 
   #findFile(workflow, source) {
@@ -217,6 +224,7 @@ export class Host {
       }
     });
     if (importing !== null) this.#importEnded(importing, ended);
+    if (ended.outcome?.type === "Failed") ended.outcome.error = await withPlace(ended.outcome.error, () => this.#sourcesOf(execution));
     return ended;
   }
 
@@ -224,6 +232,11 @@ export class Host {
   #importEnded({ file, timer }, { died }) {
     clearTimeout(timer);
     if (died?.kind === LOAD_TIMEOUT) this.#loading.leaveOut(file, this.library.fingerprint(file), died, 0);
+  }
+
+  #sourcesOf({ workflow, job }) {
+    if (job.kind === "inline") return [{ name: labelOf(workflow), text: job.code }];
+    return job.file === undefined ? [] : sourcesOf(this.library.closure(job.file));
   }
 
   post(message) {

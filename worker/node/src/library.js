@@ -5,15 +5,12 @@
 
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync, realpathSync, statSync } from "node:fs";
-import { dirname, join, relative, resolve, sep } from "node:path";
+import { join, relative, resolve, sep } from "node:path";
 import { Rejection } from "./outcome.js";
+import { EXTENSIONS, hasDefaultExport, importsOf, isSource, isTypeScript, registersWorkflows, withoutExtension } from "./source_files.js";
 
 const NAME = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/;
-const EXTENSIONS = [".js", ".mjs"];
 const SKIPPED = new Set(["node_modules", "__pycache__"]);
-const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*["'](\.{1,2}\/[^"']+|\/[^"']+)["']/g;
-const MENTION = /["']muster-worker["']/;
-const DEFAULT_EXPORT = /\bexport\s+default\b|\bas\s+default\b/;
 const RACY_MS = 100;
 
 export class Library {
@@ -39,7 +36,7 @@ export class Library {
   fileNames() {
     return this.#all()
       .filter((file) => this.#read(file).hasDefault)
-      .map((file) => relative(this.root, file).replace(/\.m?js$/, "").split(sep).join("/"))
+      .map((file) => withoutExtension(relative(this.root, file)).split(sep).join("/"))
       .filter((name) => NAME.test(name));
   }
 
@@ -58,29 +55,29 @@ export class Library {
       throw new Rejection(`${path} is not below the workflows folder ${this.root}`);
     }
     if (!existsSync(real)) throw new Rejection(`there is no file ${path} in the workflows folder ${this.root}`);
-    if (!EXTENSIONS.some((extension) => real.endsWith(extension))) {
-      throw new Rejection(`${path} is not a JavaScript file; this worker runs .js and .mjs files`);
+    if (!isSource(real)) {
+      throw new Rejection(`${path} is not a JavaScript file; this worker runs files that end with ${EXTENSIONS.join(", ")}`);
     }
     return real;
   }
 
   /** Notes what the thread is about to load. */
   noteLoaded(file) {
-    for (const one of this.#closure(file)) {
+    for (const one of this.closure(file)) {
       if (!this.#loaded.has(one)) this.#loaded.set(one, this.#read(one).digest);
     }
   }
 
   /** Another text when the file, or one it imports, has another content. */
   fingerprint(file) {
-    return this.#closure(file)
+    return this.closure(file)
       .map((one) => this.#read(one).digest)
       .join();
   }
 
   /** True when the thread holds an older content of the file, or of one it imports. */
   isStale(file) {
-    return this.#closure(file).some((one) => this.#loaded.has(one) && this.#loaded.get(one) !== this.#read(one).digest);
+    return this.closure(file).some((one) => this.#loaded.has(one) && this.#loaded.get(one) !== this.#read(one).digest);
   }
 
   /** A new thread has loaded nothing yet. */
@@ -88,11 +85,20 @@ export class Library {
     this.#loaded.clear();
   }
 
-  #all() {
-    return this.root === null ? [] : walk(this.root);
+  /** True when there is TypeScript among the files. */
+  hasTypeScript() {
+    return this.#all().some(isTypeScript);
   }
 
-  #closure(file) {
+  #all() {
+    const files = this.root === null ? [] : walk(this.root);
+    // Beside what it was compiled to, a source is not run.
+    const compiled = new Set(files.filter((file) => !isTypeScript(file)).map(withoutExtension));
+    return files.filter((file) => !isTypeScript(file) || !compiled.has(withoutExtension(file)));
+  }
+
+  /** The file and all that it imports by relative paths, and what those import. */
+  closure(file) {
     const found = [file];
     for (const one of found) {
       for (const path of this.#read(one).imports) if (!found.includes(path)) found.push(path);
@@ -105,13 +111,12 @@ export class Library {
     const stamp = stampOf(file);
     if (known?.stamp === stamp && !known.racy) return known;
     const text = stamp === null ? "" : readFileSync(file, "utf8");
-    const imports = [...text.matchAll(IMPORT)].map(([, path]) => resolve(dirname(file), path));
     const entry = {
       stamp,
-      registers: MENTION.test(text),
-      hasDefault: DEFAULT_EXPORT.test(text),
+      registers: registersWorkflows(text),
+      hasDefault: hasDefaultExport(text),
       digest: createHash("sha1").update(text).digest("base64"),
-      imports: imports.filter((path) => existsSync(path)),
+      imports: importsOf(file, text),
       // Within one tick of the file system's clock equal stamps do not mean equal content.
       racy: stamp !== null && Date.now() - Number(stamp.split(":")[0]) / 1e6 < RACY_MS,
     };
@@ -132,6 +137,6 @@ function walk(folder) {
     .flatMap((entry) => {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) return walk(path);
-      return EXTENSIONS.some((extension) => entry.name.endsWith(extension)) ? [path] : [];
+      return isSource(entry.name) ? [path] : [];
     });
 }

@@ -33,7 +33,7 @@ export async function start(port, data) {
     const { definitions } = await import("./conformance.js");
     for (const [name, run] of definitions(post)) registered.set(name, { name, run, where: "muster-worker" });
   }
-  if (data.root) prepareModules(data.root);
+  if (data.root) prepareModules(data.root, data.hasTypeScript);
   if (!data.inProcess) {
     guardDescriptors();
     pristine = new Pristine();

@@ -22,9 +22,9 @@ export class UserThread {
   #resourcesAre = null;
 
   /** Starts one. `onLate` gets what belongs to no execution that goes on: a run's number or 0, and a log record. */
-  static async start({ conformance, root, limits, inProcess, onLate }) {
+  static async start({ conformance, root, hasTypeScript, limits, inProcess, onLate }) {
     const flags = new Int32Array(new SharedArrayBuffer(4));
-    const workerData = { flags: flags.buffer, conformance, root };
+    const workerData = { flags: flags.buffer, conformance, root, hasTypeScript };
     const worker = inProcess
       ? await startInProcess(workerData)
       : new Worker(RUNTIME, { workerData, stdin: false, name: "muster-user", resourceLimits: limits });
