@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import traceback
@@ -43,6 +44,12 @@ class InvalidResult(MusterError):
 
 class LoadTimeout(MusterError):
     """A workflow file that takes too long to be loaded."""
+
+    retryable = None
+
+
+class LoadCrash(MusterError):
+    """A workflow file that ends the process, or holds it up where nothing can break in."""
 
     retryable = None
 
@@ -142,11 +149,16 @@ def is_own(filename: str) -> bool:
     return filename.startswith(_PACKAGE)
 
 
+def _imports(filename: str) -> bool:
+    """True for a frame of the import system, which tells nothing about a file that cannot be loaded."""
+    return filename.startswith("<frozen importlib") or filename == importlib.__file__
+
+
 def _drop_own_frames(formatted: traceback.TracebackException, seen: Set[int]) -> None:
     if id(formatted) in seen:
         return
     seen.add(id(formatted))
-    kept = [frame for frame in formatted.stack if not is_own(frame.filename)]
+    kept = [frame for frame in formatted.stack if not (is_own(frame.filename) or _imports(frame.filename))]
     formatted.stack = traceback.StackSummary.from_list(kept)
     for linked in (formatted.__cause__, formatted.__context__, *(getattr(formatted, "exceptions", None) or ())):
         if linked is not None:
