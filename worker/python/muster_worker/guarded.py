@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 from typing import Callable, NoReturn, Optional, TypeVar
 
@@ -10,6 +11,7 @@ from .errors import LoadTimeout
 
 _Loaded = TypeVar("_Loaded")
 _LIMIT_LEAST_SECONDS = 2.0
+_LAST_SECONDS = 2.0
 
 
 class LoadGuard:
@@ -17,6 +19,11 @@ class LoadGuard:
 
     def __init__(self, seconds: Optional[float]) -> None:
         self._seconds = seconds
+
+    @property
+    def seconds(self) -> float:
+        """What the next file has."""
+        return self._seconds or 0.0
 
     def load(self, path: str, load: Callable[[], _Loaded]) -> _Loaded:
         """Loads it. Every way in which that ends is an exception, and any of them may be a `BaseException`."""
@@ -29,6 +36,9 @@ class LoadGuard:
 
         os._exit = refuse
         interrupt.limit_load(self._seconds)
+        if self._seconds is not None:
+            # For C code that does not come back to Python. It says where it was, and ends the process.
+            faulthandler.dump_traceback_later(self._seconds + _LAST_SECONDS, exit=True, file=2)
         try:
             return load()
         except interrupt.TookTooLong as error:
@@ -38,4 +48,5 @@ class LoadGuard:
             raise LoadTimeout(text).with_traceback(error.__traceback__) from None
         finally:
             interrupt.limit_load(None)
+            faulthandler.cancel_dump_traceback_later()
             os._exit = leave

@@ -10,9 +10,10 @@ from functools import partial
 from types import ModuleType
 from typing import Dict, List, NamedTuple, Optional
 
-from . import hooks, user_code
-from .errors import Cancelled, LoadTimeout, Rejection, describe
+from . import hooks, probe, user_code
+from .errors import Cancelled, LoadCrash, LoadTimeout, Rejection, describe
 from .guarded import LoadGuard
+from .load_journal import Journal
 from .loading import Library
 from .picking import DuplicateWorkflow, definitions_in, pick
 from .runner import Job, Uninterruptible
@@ -45,6 +46,7 @@ class Registry:
         self._folder = folder
         self._entries: Dict[str, Entry] = {}
         self._broken: Dict[str, BaseException] = {}
+        self._journal: Optional[Journal] = None
         self._slow: Dict[str, bytes] = {}
         """Of the broken files those that did not come back, and their content."""
         self._own: Dict[str, Definition] = {}
@@ -72,12 +74,42 @@ class Registry:
 
     def load(self) -> None:
         """Loads every workflow file that is new or changed. A broken file costs only its own workflows."""
-        for path in self._candidates():
-            self._load_file(path)
+        candidates = self._candidates()
+        if not self._is_served or self._library is None:
+            for path in candidates:
+                self._load_file(path)
+            return
+        self._journal = journal = Journal(self._library.root)
+        try:
+            for path in filter(mentions_sdk, candidates):
+                problem = journal.found(path) or self._find_out(journal, path)
+                if problem is not None:
+                    self._note_broken(path, problem)
+                    continue
+                journal.about_to_load(path)
+                self._load_file(path)
+                slow = self._broken.get(path)
+                if isinstance(slow, LoadTimeout):
+                    journal.note(path, slow)
+        finally:
+            journal.through()
+
+    def _find_out(self, journal: Journal, path: str) -> Optional[LoadCrash]:
+        """Whether a file at which a worker died would end this one too."""
+        if path not in journal.suspects:
+            return None
+        library = self._need_library()
+        words = probe.problem_of(lambda: library.module(path), self._guard.seconds)
+        if not words:
+            return None
+        problem = LoadCrash(f"{path} {words}")
+        journal.note(path, problem)
+        return problem
 
     def _load_whatmay_hold(self, workflow: str) -> None:
         for path in self._candidates():
-            if self._is_worth_a_try(path) or may_hold(path, workflow):
+            crashes = isinstance(self._broken.get(path), LoadCrash)
+            if self._is_worth_a_try(path) or (may_hold(path, workflow) and not crashes):
                 self._load_file(path)
 
     def find(self, workflow: str, source: Source) -> Job:
@@ -186,7 +218,7 @@ class Registry:
         if path not in self._broken:
             told = describe(error)
             print(f"{path} cannot be loaded: {told.kind}: {told.message}\n{told.stack}", file=sys.stderr)
-        if isinstance(error, LoadTimeout):
+        if isinstance(error, (LoadCrash, LoadTimeout)):
             self._slow[path] = digest_at(path)
         self._broken[path] = error
 
@@ -194,6 +226,8 @@ class Registry:
         """Takes over the module's workflows in place of those the file had before."""
         self._broken.pop(path, None)
         self._slow.pop(path, None)
+        if self._journal is not None:
+            self._journal.clear(path)
         self._entries = {
             name: entry for name, entry in self._entries.items() if entry.path != path and os.path.isfile(entry.path)
         }

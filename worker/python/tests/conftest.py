@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Iterator
@@ -12,6 +13,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from supervisor import Worker
+
+
+@pytest.fixture(scope="session", autouse=True)
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Workers tell each other what crashed them, in the temporary folder."""
+    os.environ["TMPDIR"] = str(tmp_path_factory.mktemp("of_workers"))
 
 
 @pytest.fixture(scope="module")

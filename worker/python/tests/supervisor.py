@@ -109,11 +109,22 @@ class Worker:
         self._reader = threading.Thread(target=self._read_stderr, daemon=True)
         self._reader.start()
         if handshake:
-            self.hello = self.expect(Hello)
-            settings = {**(config or {}), **({"workflows_dir": str(workflows_dir)} if workflows_dir else {})}
-            self.send(Welcome(1, "w1", list(features), max_frame_bytes, log_level, json.dumps(settings).encode()))
+            self.greet(workflows_dir, config or {}, features, max_frame_bytes, log_level)
             self.ready = self.receive()
             assert isinstance(self.ready, (Ready, InitFailed)), self.ready
+
+    def greet(
+        self,
+        workflows_dir: Optional[Path],
+        config: Dict[str, Any],
+        features: Any = FEATURES,
+        max_frame_bytes: int = 16_777_215,
+        log_level: Level = Level.Info,
+    ) -> None:
+        """Hears Hello and says Welcome."""
+        self.hello = self.expect(Hello)
+        settings = {**config, **({"workflows_dir": str(workflows_dir)} if workflows_dir else {})}
+        self.send(Welcome(1, "w1", list(features), max_frame_bytes, log_level, json.dumps(settings).encode()))
 
     def __enter__(self) -> Worker:
         return self

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import List
 
 import pytest
-from supervisor import PACKAGE, Worker
+from supervisor import PACKAGE, Ended, Worker
 
 HEAD = "from muster_worker import context, workflow\n"
 GOOD = HEAD + "@workflow\ndef good():\n    return 'good'\n"
@@ -91,6 +91,71 @@ def test_a_file_that_leaves(tmp_path: Path, name: str) -> None:
         worker.stderr_with("a.py cannot be loaded")
         assert worker.run("bad").error.kind == kind
         assert worker.run("good").result == "good"
+
+
+CRASHES = {
+    "segfault": ("import ctypes\nctypes.string_at(0)\n", "ends the process with SIGSEGV"),
+    "abort": ("os.abort()\n", "ends the process with SIGABRT"),
+    "kill": ("os.kill(os.getpid(), 9)\n", "ends the process with SIGKILL"),
+    "exit of C": ("import ctypes\nctypes.CDLL(None)._exit(0)\n", "ends the process with exit code 0"),
+    "hangs in C": ("import re\nre.match(r'(a+)+$', 'a' * 60 + 'b')\n", "was not loaded within 0.3 s, in C code"),
+    "hangs behind a mask": ("import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\ntime.sleep(600)\n", "was not loaded within 0.3 s, in C code"),
+}
+
+
+@pytest.mark.parametrize("name", CRASHES)
+def test_a_file_that_ends_the_process_ends_one(tmp_path: Path, name: str) -> None:
+    text, words = CRASHES[name]
+    (tmp_path / "a.py").write_text(BAD + text)
+    (tmp_path / "b.py").write_text(GOOD)
+    config = {"worker_load_seconds": 0.3}
+    with Worker(tmp_path, config=config, handshake=False) as first:
+        first.greet(tmp_path, config)
+        with pytest.raises(Ended):
+            first.receive()
+    for _ in range(2):
+        with Worker(tmp_path, config=config) as worker:
+            assert workflows(worker) == ["good"]
+            assert worker.run("good").result == "good"
+            assert words in worker.stderr_with(f"{tmp_path}/a.py cannot be loaded: LoadCrash")
+            error = worker.run("bad").error
+            assert (error.kind, words in error.message) == ("LoadCrash", True)
+            assert worker.run("good").result == "good"
+    (tmp_path / "a.py").write_text(BAD)
+    with Worker(tmp_path, config=config) as worker:
+        assert workflows(worker) == ["bad", "good"]
+
+
+def test_a_file_that_hangs_is_waited_for_once(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text(BAD + "import helper\n")
+    (tmp_path / "helper.py").write_text("import time\ntime.sleep(600)\n")
+    (tmp_path / "b.py").write_text(GOOD)
+    config = {"worker_load_seconds": 3}
+    with Worker(tmp_path, config=config) as worker:
+        assert workflows(worker) == ["good"]
+    began = time.monotonic()
+    with Worker(tmp_path, config=config) as worker:
+        assert workflows(worker) == ["good"]
+        assert time.monotonic() - began < 2.5
+        assert worker.run("bad").error.kind == "LoadTimeout"
+        (tmp_path / "helper.py").write_text("")
+        assert worker.run("bad").result == "bad"
+    with Worker(tmp_path, config=config) as worker:
+        assert workflows(worker) == ["bad", "good"]
+
+
+def test_a_worker_that_was_killed_while_it_loaded_blames_no_file_for_long(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text(BAD + "open(os.environ['STARTED'], 'w').close()\nwhile not os.path.exists(os.environ['GO']): time.sleep(0.01)\n")
+    started, go = tmp_path / "started", tmp_path / "go"
+    command = ["env", f"STARTED={started}", f"GO={go}", sys.executable, "-m", "muster_worker"]
+    with Worker(tmp_path, command=command, handshake=False) as first:
+        first.greet(tmp_path, {})
+        while not started.exists():
+            time.sleep(0.005)
+    go.write_text("")
+    with Worker(tmp_path, command=command) as worker:
+        assert workflows(worker) == ["bad"]
+        assert worker.run("bad").result == "bad"
 
 
 def test_a_child_forked_while_loading_exits(tmp_path: Path) -> None:
