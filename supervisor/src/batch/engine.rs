@@ -110,7 +110,7 @@ pub async fn run(batch: Batch, lines: InputLines, report: &mut impl ReportResult
     let bus = Bus::unwatched(&settings.key_prefix);
     let parts = CoreParts {
         claimant: claimant(&settings),
-        preparer: Preparer::new(Arc::clone(&store), bus.clone(), settings.execution_timeout),
+        preparer: Preparer::new(store.clone(), bus.clone(), settings.execution_timeout),
         store,
         bus,
         in_flight: Arc::clone(&in_flight),

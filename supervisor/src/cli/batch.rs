@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use muster_store::{Durability, SqliteStore, Store as _};
+use muster_store::{Durability, SchemaStore as _, SqliteStore};
 use muster_system::process::close_inherited_on_exec;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;

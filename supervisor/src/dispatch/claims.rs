@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use muster_intake::{ClaimAnswer, Claims};
-use muster_store::{Claim, Claimant, Claimed, NewExecution, Store, StoreError};
+use muster_store::{Claim, ClaimStore, Claimant, Claimed, NewExecution, StoreError};
 
 use super::dispatcher::Dispatcher;
 use super::slots::{SlotReservation, Slots};
@@ -13,7 +13,7 @@ use super::slots::{SlotReservation, Slots};
 #[derive(Debug)]
 pub(crate) struct DispatchClaims {
     pub(crate) claimant: Claimant,
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) store: Arc<dyn ClaimStore>,
     pub(crate) slots: Arc<Slots>,
     pub(crate) dispatcher: Arc<Dispatcher>,
 }

@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use muster_core::execution::Attempt;
 use muster_protocol::CancelReason;
-use muster_store::UnheldClaims;
-use muster_store::{Claimant, Finalization, Renewal, Store};
+use muster_store::{ClaimStore, Claimant, Finalization, OutcomeStore, Renewal, Store, UnheldClaims};
 use tokio::time::Instant;
 
 use super::dispatcher::Dispatcher;
@@ -67,7 +66,7 @@ fn act(dispatcher: &Dispatcher, renewal: Renewal) {
 }
 
 /// Releases rows that nobody runs.
-async fn give_back(store: &dyn Store, claimant: &Claimant, unheld: &[Attempt]) {
+async fn give_back(store: &dyn OutcomeStore, claimant: &Claimant, unheld: &[Attempt]) {
     if unheld.is_empty() {
         return;
     }
@@ -87,7 +86,7 @@ async fn give_back(store: &dyn Store, claimant: &Claimant, unheld: &[Attempt]) {
 /// Writes `started_at` of runs that last, so that people see since when they run.
 pub(crate) async fn record_starts_for_ever(
     dispatcher: Arc<Dispatcher>,
-    store: Arc<dyn Store>,
+    store: Arc<dyn ClaimStore>,
     claimant: Claimant,
 ) {
     let mut every = tokio::time::interval(RECORD_START_AFTER);

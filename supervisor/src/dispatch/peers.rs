@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_store::{Claimant, ExpiredOwners, Store};
+use muster_store::{Claimant, ExpiredOwners, PeerStore};
 use tokio::sync::watch;
 
 /// How often we look.
@@ -21,7 +21,7 @@ pub(crate) enum PeerWatch {
 /// Looks for as long as somebody wants to know, whether there are free slots or not: what is lost must have been seen
 /// for a while before it may be taken over.
 pub(crate) async fn watch_for_ever(
-    store: Arc<dyn Store>,
+    store: Arc<dyn PeerStore>,
     claimant: Claimant,
     found: watch::Sender<ExpiredOwners>,
 ) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muster_bus::Bus;
-use muster_store::{Claimant, Store, TakeOver};
+use muster_store::{Claimant, Store, TakeOver, WaitingStore};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -62,7 +62,7 @@ impl StorePoll {
                         tracing::info!(execution_id = %id, %status, "execution ended without another run");
                     }
                     if !due.ended.is_empty() {
-                        notify_rows(&store, &bus, due.ended.iter().map(|(id, _)| *id).collect());
+                        notify_rows(store.clone(), &bus, due.ended.iter().map(|(id, _)| *id).collect());
                     }
                     let found = !due.claimed.is_empty();
                     dispatcher.accept(due.claimed, reservation);
@@ -113,7 +113,7 @@ async fn lost_more(peers: &mut PeerWatch) {
 }
 
 /// Waits until a row may be due: told by the database, or by the time of the next one, or by the clock.
-async fn wait(store: &dyn Store) {
+async fn wait(store: &dyn WaitingStore) {
     let next = store.next_due().await.ok().flatten().unwrap_or(POLL_EVERY);
     // A row that is due now and was passed over is being claimed by somebody else: look again soon, not at once.
     let jitter = Duration::from_millis(fastrand::u64(0..50));

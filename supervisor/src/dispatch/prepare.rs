@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use muster_bus::Bus;
 use muster_core::execution::Attempt;
 use muster_protocol::error_type;
-use muster_store::{ExecutionFailure, NewExecution, Store};
+use muster_store::{DefinitionStore, ExecutionFailure, NewExecution};
 
 use super::dispatcher::{Prepare, PrepareError, PreparedAttempt};
 use super::in_flight::OutcomeTerms;
@@ -25,7 +25,7 @@ pub struct Preparer {
 
 impl Preparer {
     /// Fetches from this store, and shares through this bus.
-    pub fn new(store: Arc<dyn Store>, bus: Bus, default_timeout: Duration) -> Arc<Self> {
+    pub fn new(store: Arc<dyn DefinitionStore>, bus: Bus, default_timeout: Duration) -> Arc<Self> {
         let preparer =
             Self { prewarm: Prewarm::new(store, bus.clone()), bus, default_timeout_us: AtomicU64::new(0) };
         preparer.set_default_timeout(default_timeout);

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use muster_bus::{Bus, Channel, StatusChange};
 use muster_core::execution::{Attempt, Change, CompletedRun, LogLine, Status};
 use muster_core::pool::WorkerId;
-use muster_store::{Disposition, Finalization, NewExecution, Store};
+use muster_store::{Disposition, Finalization, NewExecution, StateStore};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -39,7 +39,7 @@ pub(crate) struct RunReporter {
     pub(crate) slots: Arc<Slots>,
     pub(crate) finalizer: Finalizer,
     pub(crate) bus: Bus,
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) store: Arc<dyn StateStore>,
     pub(crate) health: Arc<StartHealth>,
     pub(crate) metrics: Arc<SupervisorMetrics>,
     /// How many attempts have ended, for the rate.

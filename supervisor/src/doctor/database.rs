@@ -2,10 +2,9 @@
 
 use std::io::Read as _;
 use std::path::Path;
-use std::sync::Arc;
 
 use jiff::SignedDuration;
-use muster_store::{DatabaseFacts, Durability, Store, StoreError};
+use muster_store::{DatabaseFacts, Durability, SchemaStore, StoreError};
 use secrecy::ExposeSecret as _;
 
 use super::finding::DoctorFinding;
@@ -35,7 +34,7 @@ pub(super) async fn check(settings: &Settings) -> Vec<DoctorFinding> {
         Ok((store, facts)) => {
             let mut findings = vec![finding_for(&facts)];
             if facts.schema_version == facts.schema_newest {
-                findings.extend(rights(&store).await);
+                findings.extend(rights(&*store).await);
             }
             findings
         }
@@ -124,7 +123,7 @@ fn skew(ahead: SignedDuration) -> String {
 }
 
 /// Every statement fits the schema, and the user may run it.
-async fn rights(store: &Arc<dyn Store>) -> Option<DoctorFinding> {
+async fn rights(store: &dyn SchemaStore) -> Option<DoctorFinding> {
     match store.check_statements().await {
         Ok(()) => None,
         Err(error) => {

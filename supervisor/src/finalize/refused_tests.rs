@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use muster_core::execution::{Attempt, ExecutionRequest, Status};
 use muster_store::{
-    Claim, Claimant, Disposition, Durability, ExecutionOutcome, Finalization, NewExecution, SqliteStore,
-    Store,
+    Claim, ClaimStore as _, Claimant, Disposition, Durability, ExecutionOutcome, ExecutionStore as _,
+    Finalization, NewExecution, SchemaStore as _, SqliteStore,
 };
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _};
@@ -139,7 +139,7 @@ impl RefusalWorld {
 
     fn finalizer(&self) -> Finalizer {
         let files = SpillFiles::open(self.folder.path(), 1 << 30).unwrap();
-        let store = Arc::clone(&self.store) as Arc<dyn Store>;
+        let store = self.store.clone();
         Finalizer::start(store, Arc::clone(&self.notes) as _, Arc::clone(&self.notes) as _, Some(files))
             .unwrap()
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use muster_core::execution::Attempt;
-use muster_store::{Disposition, Durability, Finalization, SqliteStore, Store};
+use muster_store::{Disposition, Durability, Finalization, SchemaStore as _, SqliteStore};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;

@@ -11,7 +11,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::FutureExt as _;
 use muster_core::execution::Attempt;
 use muster_store::{
-    Disposition, ExecutionFailure, ExecutionOutcome, Finalization, FinalizeResult, Store, StoreError,
+    Disposition, ExecutionFailure, ExecutionOutcome, Finalization, FinalizeResult, OutcomeStore, StoreError,
 };
 use muster_system::vital;
 use tokio::sync::{mpsc, watch};
@@ -91,7 +91,7 @@ impl Finalizer {
     /// # Errors
     /// When a file cannot be read.
     pub fn start(
-        store: Arc<dyn Store>,
+        store: Arc<dyn OutcomeStore>,
         sink: Arc<dyn FinalizedSink>,
         admission: Arc<dyn Admission>,
         files: Option<SpillFiles>,
@@ -162,7 +162,7 @@ struct GroupResult {
 }
 
 struct GroupWriter {
-    store: Arc<dyn Store>,
+    store: Arc<dyn OutcomeStore>,
     sink: Arc<dyn FinalizedSink>,
     backlog: watch::Sender<WriteBacklog>,
     parked: SpillQueue,

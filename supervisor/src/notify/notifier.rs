@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use muster_bus::{Bus, OutcomeAnnouncement, StatusChange};
 use muster_core::execution::Status;
-use muster_store::{Disposition, Finalization, FinalizeResult, Store};
+use muster_store::{Disposition, Finalization, FinalizeResult, NotificationStore};
 use muster_system::vital;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -40,7 +40,7 @@ pub struct Notifier {
 impl Notifier {
     /// Starts the task that talks to the bus.
     pub fn start(
-        store: Arc<dyn Store>,
+        store: Arc<dyn NotificationStore>,
         bus: Bus,
         in_flight: Arc<InFlight>,
         slots: Arc<Slots>,
@@ -169,7 +169,7 @@ enum NotifierMessage {
 
 /// Sends what is committed, as many at once as there are.
 async fn publish_group(
-    store: Arc<dyn Store>,
+    store: Arc<dyn NotificationStore>,
     bus: Bus,
     mut news: mpsc::UnboundedReceiver<NotifierMessage>,
     waiting: Arc<AtomicUsize>,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use muster_bus::{Bus, OutcomeAnnouncement, StatusChange};
 use muster_core::execution::Attempt;
-use muster_store::{ExecutionRecord, Store};
+use muster_store::{ExecutionRecord, NotificationStore};
 use uuid::Uuid;
 
 /// A row that ended this long ago and was not announced was left by a crash.
@@ -15,7 +15,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(5);
 const SWEEP_MAX: usize = 200;
 
 /// True when it is noted that these are announced.
-pub(crate) async fn mark(store: &dyn Store, ids: Vec<Uuid>) -> bool {
+pub(crate) async fn mark(store: &dyn NotificationStore, ids: Vec<Uuid>) -> bool {
     if ids.is_empty() {
         return true;
     }
@@ -27,7 +27,7 @@ pub(crate) async fn mark(store: &dyn Store, ids: Vec<Uuid>) -> bool {
 }
 
 /// Announces what a crash left unannounced, for ever.
-pub(crate) async fn sweep_for_ever(store: Arc<dyn Store>, bus: Bus) {
+pub(crate) async fn sweep_for_ever(store: Arc<dyn NotificationStore>, bus: Bus) {
     let mut every = tokio::time::interval(SWEEP_EVERY);
     loop {
         every.tick().await;
@@ -38,7 +38,7 @@ pub(crate) async fn sweep_for_ever(store: Arc<dyn Store>, bus: Bus) {
 
 /// Announces one page; gives how many, or `None` when the store or the bus is out of reach. What could not be marked
 /// counts as out of reach: the same page would come again at once.
-async fn sweep(store: &dyn Store, bus: &Bus) -> Option<usize> {
+async fn sweep(store: &dyn NotificationStore, bus: &Bus) -> Option<usize> {
     let left = store.unnotified(LEFT_AFTER, SWEEP_MAX).await.ok()?;
     let settlements: Vec<_> = left.iter().map(settlement).collect();
     bus.announce_outcomes(&settlements).await.ok()?;
@@ -47,8 +47,8 @@ async fn sweep(store: &dyn Store, bus: &Bus) -> Option<usize> {
 
 /// Announces rows that ended where nothing ran: cancelled while they waited, out of attempts. In the
 /// background; what it cannot announce the sweep will.
-pub(crate) fn notify_rows(store: &Arc<dyn Store>, bus: &Bus, ids: Vec<Uuid>) {
-    let (store, bus) = (Arc::clone(store), bus.clone());
+pub(crate) fn notify_rows(store: Arc<dyn NotificationStore>, bus: &Bus, ids: Vec<Uuid>) {
+    let bus = bus.clone();
     tokio::spawn(async move {
         let Some(settlements) = from_rows(&*store, &ids).await else { return };
         if bus.announce_outcomes(&settlements).await.is_ok() {
@@ -59,7 +59,10 @@ pub(crate) fn notify_rows(store: &Arc<dyn Store>, bus: &Bus, ids: Vec<Uuid>) {
 }
 
 /// What is to be said of rows, if they can be read. Of one that is not over there is nothing to say.
-pub(crate) async fn from_rows(store: &dyn Store, ids: &[Uuid]) -> Option<Vec<OutcomeAnnouncement>> {
+pub(crate) async fn from_rows(
+    store: &dyn NotificationStore,
+    ids: &[Uuid],
+) -> Option<Vec<OutcomeAnnouncement>> {
     if ids.is_empty() {
         return Some(Vec::new());
     }

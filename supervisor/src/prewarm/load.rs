@@ -8,12 +8,11 @@ use bytes::Bytes;
 use muster_bus::{Bus, CacheKey};
 use muster_core::execution::{RunConfig, Secrets};
 use muster_protocol::error_type;
-use muster_store::{ConfigEntry, OrganizationRecord, Store, StoreError, WorkflowRecord};
+use muster_store::{ConfigEntry, DefinitionStore, OrganizationRecord, StoreError, WorkflowRecord};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
-use super::directory::{Directory, StoreDirectory};
 use super::single_flight::SingleFlight;
 use super::{PrewarmError, ResolvedWorkflow, Subject};
 
@@ -35,7 +34,7 @@ pub struct Prewarm {
 /// Where things are fetched.
 #[derive(Clone, Debug)]
 struct PrewarmSource {
-    store: Arc<dyn Directory>,
+    store: Arc<dyn DefinitionStore>,
     bus: Bus,
 }
 
@@ -49,11 +48,7 @@ struct SharedConfig {
 
 impl Prewarm {
     /// Fetches from this store, and shares through this bus.
-    pub fn new(store: Arc<dyn Store>, bus: Bus) -> Self {
-        Self::of(Arc::new(StoreDirectory(store)), bus)
-    }
-
-    pub(super) fn of(store: Arc<dyn Directory>, bus: Bus) -> Self {
+    pub fn new(store: Arc<dyn DefinitionStore>, bus: Bus) -> Self {
         Self { source: PrewarmSource { store, bus }, flights: SingleFlight::new(FRESH_FOR) }
     }
 

@@ -7,7 +7,6 @@
 //!
 //! [`prepare()`] then makes of a claimed execution what the worker is told. It is pure.
 
-mod directory;
 mod load;
 mod prepare;
 mod single_flight;

@@ -8,13 +8,12 @@ use async_trait::async_trait;
 use muster_bus::{Bus, CacheKey};
 use muster_core::execution::ExecutionRequest;
 use muster_protocol::CodeSource;
-use muster_store::{ConfigEntry, OrganizationRecord, Result, StoreError, WorkflowRecord};
+use muster_store::{ConfigEntry, DefinitionStore, OrganizationRecord, Result, StoreError, WorkflowRecord};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::directory::Directory;
 use super::{PrewarmError, ResolvedWorkflow, Subject, load::Prewarm, prepare};
 
 const ACME: Uuid = Uuid::from_u128(1);
@@ -24,7 +23,7 @@ const ACME_WORKFLOW: Uuid = Uuid::from_u128(4);
 const MINUTE: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
-struct FakeDirectory {
+struct FakeDefinitions {
     loads: AtomicUsize,
     away: AtomicBool,
     gate: Semaphore,
@@ -32,7 +31,7 @@ struct FakeDirectory {
     is_region_secret: AtomicBool,
 }
 
-impl FakeDirectory {
+impl FakeDefinitions {
     fn open() -> Arc<Self> {
         Self::with_gate(Semaphore::MAX_PERMITS)
     }
@@ -76,7 +75,7 @@ fn entry(key: &str, value: &Value, is_secret: bool) -> ConfigEntry {
 }
 
 #[async_trait]
-impl Directory for FakeDirectory {
+impl DefinitionStore for FakeDefinitions {
     async fn workflow(&self, id: Uuid) -> Result<Option<WorkflowRecord>> {
         self.visit().await?;
         Ok(match id {
@@ -108,9 +107,8 @@ impl Directory for FakeDirectory {
     }
 }
 
-fn prewarm(shelf: &Arc<FakeDirectory>, bus: &Bus) -> Prewarm {
-    let directory: Arc<dyn Directory> = Arc::clone(shelf) as Arc<dyn Directory>;
-    Prewarm::of(directory, bus.clone())
+fn prewarm(shelf: &Arc<FakeDefinitions>, bus: &Bus) -> Prewarm {
+    Prewarm::new(shelf.clone(), bus.clone())
 }
 
 fn bus() -> Bus {
@@ -123,7 +121,7 @@ fn config(warm: &ResolvedWorkflow) -> Value {
 
 #[tokio::test]
 async fn a_workflow_of_an_organization_brings_its_own_scope() {
-    let prewarm = prewarm(&FakeDirectory::open(), &bus());
+    let prewarm = prewarm(&FakeDefinitions::open(), &bus());
     let own = prewarm.prewarm_sdk_cache(Subject::Id(ACME_WORKFLOW), None).await.unwrap();
     assert_eq!(own.organization.as_ref().unwrap().name, "Acme");
     assert_eq!(config(&own), json!({"region": "eu", "token": "s3cret"}));
@@ -137,7 +135,7 @@ async fn a_workflow_of_an_organization_brings_its_own_scope() {
 
 #[tokio::test]
 async fn what_can_never_run_is_refused_by_name() {
-    let prewarm = prewarm(&FakeDirectory::open(), &bus());
+    let prewarm = prewarm(&FakeDefinitions::open(), &bus());
     for (subject, organization, error_type) in [
         (Subject::Id(Uuid::from_u128(99)), None, "WorkflowNotFound"),
         (Subject::Code, Some(CLOSED), "InvalidRequest"),
@@ -151,7 +149,7 @@ async fn what_can_never_run_is_refused_by_name() {
 
 #[tokio::test]
 async fn everybody_who_asks_at_once_shares_one_load() {
-    let shelf = FakeDirectory::with_gate(0);
+    let shelf = FakeDefinitions::with_gate(0);
     let prewarm = Arc::new(prewarm(&shelf, &bus()));
     let ask = |prewarm: &Arc<Prewarm>| {
         let prewarm = Arc::clone(prewarm);
@@ -176,7 +174,7 @@ async fn everybody_who_asks_at_once_shares_one_load() {
 
 #[tokio::test]
 async fn a_failed_load_is_not_remembered() {
-    let shelf = FakeDirectory::open();
+    let shelf = FakeDefinitions::open();
     let prewarm = prewarm(&shelf, &bus());
     shelf.away.store(true, Ordering::SeqCst);
     let error = prewarm.prewarm_sdk_cache(Subject::Code, None).await.unwrap_err();
@@ -187,7 +185,7 @@ async fn a_failed_load_is_not_remembered() {
 
 #[tokio::test]
 async fn supervisors_share_through_the_bus_and_secrets_stay_out_of_it() {
-    let (shelf, bus) = (FakeDirectory::open(), bus());
+    let (shelf, bus) = (FakeDefinitions::open(), bus());
     prewarm(&shelf, &bus).prewarm_sdk_cache(Subject::Id(GLOBAL_WORKFLOW), Some(ACME)).await.unwrap();
     let loads = shelf.loads.load(Ordering::SeqCst);
     let keys = [CacheKey::Workflow { id: GLOBAL_WORKFLOW }, CacheKey::Config { organization_id: Some(ACME) }];
@@ -205,7 +203,7 @@ async fn supervisors_share_through_the_bus_and_secrets_stay_out_of_it() {
 
 #[tokio::test]
 async fn what_became_a_secret_is_one_whatever_the_cache_says() {
-    let (shelf, bus) = (FakeDirectory::open(), bus());
+    let (shelf, bus) = (FakeDefinitions::open(), bus());
     prewarm(&shelf, &bus).prewarm_sdk_cache(Subject::Code, None).await.unwrap();
     shelf.is_region_secret.store(true, Ordering::SeqCst);
     let warm = prewarm(&shelf, &bus).prewarm_sdk_cache(Subject::Code, None).await.unwrap();
@@ -217,7 +215,7 @@ async fn what_became_a_secret_is_one_whatever_the_cache_says() {
 #[tokio::test]
 async fn without_redis_the_store_will_do() {
     let bus = Bus::redis("redis://127.0.0.1:1/", "test").unwrap();
-    let warm = prewarm(&FakeDirectory::open(), &bus)
+    let warm = prewarm(&FakeDefinitions::open(), &bus)
         .prewarm_sdk_cache(Subject::Id(ACME_WORKFLOW), None)
         .await
         .unwrap();
@@ -232,7 +230,7 @@ fn request(fields: &Value) -> ExecutionRequest {
 
 #[tokio::test]
 async fn the_worker_is_told_everything_and_watchers_no_secrets() {
-    let warm = prewarm(&FakeDirectory::open(), &bus())
+    let warm = prewarm(&FakeDefinitions::open(), &bus())
         .prewarm_sdk_cache(Subject::Id(ACME_WORKFLOW), None)
         .await
         .unwrap();
@@ -259,7 +257,7 @@ async fn the_worker_is_told_everything_and_watchers_no_secrets() {
 
 #[tokio::test]
 async fn the_request_overrides_the_workflow_and_the_default_comes_last() {
-    let prewarm = prewarm(&FakeDirectory::open(), &bus());
+    let prewarm = prewarm(&FakeDefinitions::open(), &bus());
     let warm = prewarm.prewarm_sdk_cache(Subject::Id(GLOBAL_WORKFLOW), None).await.unwrap();
     let fields = json!({"workflow_id": GLOBAL_WORKFLOW, "timeout_seconds": 0.5, "max_attempts": 2});
     let prepared = prepare(request(&fields), &warm, MINUTE).unwrap();

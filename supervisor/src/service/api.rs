@@ -75,7 +75,7 @@ impl ApiService for Supervisor {
 
     async fn pool(&self) -> PoolView {
         let snapshot = self.core.executor.handle().snapshot().await;
-        let pending = self.known.pending(&self.core.store).await;
+        let pending = self.known.pending(self.core.store.clone()).await;
         // A executor that is gone has drained.
         let pool = snapshot.map_or(PoolSnapshot { draining: true, ..PoolSnapshot::default() }, |it| it.pool);
         PoolView::of(&pool, self.core.claimant.owner, self.started_at, pending)
@@ -115,7 +115,7 @@ impl ApiService for Supervisor {
     }
 
     async fn readiness(&self) -> Readiness {
-        let store = store_part(&self.known.facts(&self.core.store).await);
+        let store = store_part(&self.known.facts(self.core.store.clone()).await);
         let workers = match self.core.health.start_trouble() {
             None => part("workers", true, "workers start"),
             Some(trouble) => part(
@@ -182,7 +182,7 @@ impl Supervisor {
         let answer = self.core.store.request_cancel(id).await?;
         match answer {
             CancelResult::Cancelled | CancelResult::Tombstone => {
-                notify_rows(&self.core.store, &self.core.bus, vec![id]);
+                notify_rows(self.core.store.clone(), &self.core.bus, vec![id]);
             }
             CancelResult::Requested { .. } | CancelResult::AlreadyTerminal(_) => {}
         }

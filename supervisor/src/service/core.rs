@@ -109,7 +109,7 @@ impl Core {
             transcripts,
         } = parts;
         let finalizer =
-            Finalizer::start(Arc::clone(&store), sink, Arc::clone(&slots) as Arc<dyn Admission>, outbox)?;
+            Finalizer::start(store.clone(), sink, Arc::clone(&slots) as Arc<dyn Admission>, outbox)?;
         let health = Arc::new(StartHealth::default());
         let ended = Arc::new(AtomicUsize::new(0));
         let reporter = Arc::new(RunReporter {
@@ -118,7 +118,7 @@ impl Core {
             slots: Arc::clone(&slots),
             finalizer: finalizer.clone(),
             bus: bus.clone(),
-            store: Arc::clone(&store),
+            store: store.clone(),
             health: Arc::clone(&health),
             metrics: Arc::clone(&metrics),
             ended: Arc::clone(&ended),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_store::{DatabaseFacts, QueueDepth, Store, StoreError};
+use muster_store::{DatabaseFacts, QueueDepth, SchemaStore, StoreError, WaitingStore};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
@@ -24,8 +24,7 @@ pub(super) struct DatabaseStatus {
 
 impl DatabaseStatus {
     /// What it says of itself.
-    pub(super) async fn facts(&self, store: &Arc<dyn Store>) -> StatusReading<DatabaseFacts> {
-        let store = Arc::clone(store);
+    pub(super) async fn facts(&self, store: Arc<dyn SchemaStore>) -> StatusReading<DatabaseFacts> {
         self.facts.look(async move { store.facts().await }).await
     }
 
@@ -35,8 +34,7 @@ impl DatabaseStatus {
     }
 
     /// How many rows wait; `None` when that is not known.
-    pub(super) async fn pending(&self, store: &Arc<dyn Store>) -> Option<u64> {
-        let store = Arc::clone(store);
+    pub(super) async fn pending(&self, store: Arc<dyn WaitingStore>) -> Option<u64> {
         let look = self.depth.look(async move { store.queue_depth().await }).await;
         match look.answer {
             Some(Ok(depth)) if look.age < NUMBER_FOR => Some(depth.pending),

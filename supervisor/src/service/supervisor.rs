@@ -145,13 +145,13 @@ impl Supervisor {
         let slots = Slots::new(settings.max_workers);
         let metrics = Arc::new(SupervisorMetrics::new());
         let notifier = Notifier::start(
-            Arc::clone(&store),
+            store.clone(),
             bus.clone(),
             Arc::clone(&in_flight),
             Arc::clone(&slots),
             Arc::clone(&metrics),
         );
-        let preparer = Preparer::new(Arc::clone(&store), bus.clone(), settings.execution_timeout);
+        let preparer = Preparer::new(store.clone(), bus.clone(), settings.execution_timeout);
         let parts = CoreParts {
             claimant,
             preparer: Arc::clone(&preparer) as Arc<dyn Prepare>,
@@ -200,7 +200,7 @@ impl Supervisor {
         let Core { claimant, store, slots, dispatcher, bus, .. } = &self.core;
         let claims = DispatchClaims {
             claimant: *claimant,
-            store: Arc::clone(store),
+            store: store.clone(),
             slots: Arc::clone(slots),
             dispatcher: Arc::clone(dispatcher),
         };
@@ -230,16 +230,16 @@ impl Supervisor {
             Arc::clone(&liveness),
         );
         background.spawn(vital::turning("leases", renewing));
-        let starts = leases::record_starts_for_ever(Arc::clone(&dispatcher), Arc::clone(&store), claimant);
+        let starts = leases::record_starts_for_ever(Arc::clone(&dispatcher), store.clone(), claimant);
         background.spawn(vital::turning("starts", starts));
-        background.spawn(vital::turning("sweep", sweep_for_ever(Arc::clone(&store), self.core.bus.clone())));
+        background.spawn(vital::turning("sweep", sweep_for_ever(store.clone(), self.core.bus.clone())));
         background.spawn(vital::turning("heartbeat", heartbeat::beat_for_ever(Arc::downgrade(self))));
         background.spawn(vital::serving("executor-watch", heartbeat::watch_executor(Arc::downgrade(self))));
         let commands = control_commands::handle_commands(Arc::downgrade(self), self.core.bus.clone());
         background.spawn(vital::turning("orders", commands));
         let peers = if shared {
             let (found, lost) = watch::channel(ExpiredOwners::default());
-            background.spawn(vital::serving("peers", watch_for_ever(Arc::clone(&store), claimant, found)));
+            background.spawn(vital::serving("peers", watch_for_ever(store.clone(), claimant, found)));
             PeerWatch::Some(lost)
         } else {
             PeerWatch::None

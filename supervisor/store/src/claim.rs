@@ -85,7 +85,7 @@ pub enum Claim {
 pub enum TakeOver<'a> {
     /// None.
     Nothing,
-    /// What [`super::Store::lost`] found, if it is so still.
+    /// What [`super::PeerStore::expired_owners`] found, if it is so still.
     Lost(&'a ExpiredOwners),
     /// All of them: the lock on the data directory proves that nobody else lives.
     AllOthers,

@@ -17,12 +17,12 @@ pub enum StoreError {
         /// What the driver said.
         message: String,
     },
-    /// The connection was lost in mid-commit: it may have been written. Ask again ([`Store::finalize`] and
-    /// [`Store::submit`] may simply be repeated; after a claim ask [`Store::claimed_by`]).
+    /// The connection was lost in mid-commit: it may have been written. Ask again ([`finalize`] and [`submit`]
+    /// may simply be repeated; after a claim ask [`claimed_by`]).
     ///
-    /// [`Store::finalize`]: super::Store::finalize
-    /// [`Store::submit`]: super::Store::submit
-    /// [`Store::claimed_by`]: super::Store::claimed_by
+    /// [`finalize`]: super::OutcomeStore::finalize
+    /// [`submit`]: super::QueueStore::submit
+    /// [`claimed_by`]: super::ClaimStore::claimed_by
     #[error(
         "the connection to the {backend} store was lost during a commit, so what was written must be read back: {message}"
     )]

@@ -25,12 +25,18 @@ pub(crate) struct Candidate {
 }
 
 /// A database that transactions can be begun on.
-pub(crate) trait Backend: Send + Sync {
+pub(crate) trait Backend: std::fmt::Debug + Send + Sync + 'static {
+    /// How many sessions may each hold a plan of an earlier schema for one statement.
+    const PLANS_MAX: u32;
+
     /// A transaction.
     type Session: StoreSession;
 
     /// Begins one.
     fn begin(&self, purpose: Purpose, extent: Extent) -> impl Future<Output = Result<Self::Session>> + Send;
+
+    /// Reads outside of any transaction which of these run in this owner's name.
+    fn claims_of(&self, owner: Uuid, ids: &[Uuid]) -> impl Future<Output = Result<Vec<Claimed>>> + Send;
 }
 
 /// What a transaction is for: it may need a connection of its own, or have to wait for something.
@@ -166,9 +172,6 @@ pub(crate) trait StoreSession: Send {
 
     /// Stores events.
     fn insert_events(&mut self, events: &[EventRowIn<'_>]) -> impl Future<Output = Result<()>> + Send;
-
-    /// Stores events of attempts that are still those of their supervisors.
-    fn insert_fenced_events(&mut self, events: &[EventRowIn<'_>]) -> impl Future<Output = Result<()>> + Send;
 
     /// Writes entries of state, each key once.
     fn set_state(&mut self, rows: &[StateRow<'_>]) -> impl Future<Output = Result<()>> + Send;

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use muster_core::execution::{Attempt, LogLine, LogStream, Status};
 use muster_store::{
     Claim, Claimant, Claimed, Disposition, Durability, ExecutionFailure, ExecutionOutcome, ExecutionRecord,
-    Finalization, NewExecution, PostgresStore, SqliteStore, StateChange, StateWrite, Store, TakeOver,
+    Finalization, NewExecution, PostgresStore, SchemaStore as _, SqliteStore, StateChange, StateWrite, Store,
+    TakeOver,
 };
 use muster_tests::Services;
 use serde_json::value::RawValue;

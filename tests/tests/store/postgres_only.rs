@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use muster_core::execution::{Attempt, Status};
 use muster_store::{
-    Claim, Claimant, DeadOwner, ExpiredOwners, Finalization, FinalizeResult, PostgresStore, PresenceShown,
-    Store as _, StoreError, TakeOver,
+    Claim, ClaimStore as _, Claimant, DeadOwner, ExecutionStore as _, ExpiredOwners, Finalization,
+    FinalizeResult, OutcomeStore as _, PeerStore as _, PostgresStore, PresenceShown, SchemaStore as _,
+    StoreError, TakeOver,
 };
 use muster_tests::{ServerKind, Services};
 

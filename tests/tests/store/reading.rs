@@ -77,10 +77,10 @@ pub(crate) async fn events_tell_how_an_execution_got_where_it_is(fixture: Fixtur
     let at = Timestamp::from_microsecond(1_700_000_000_000_001).unwrap();
     let signalled =
         NewEvent { detail: Some(raw(r#"{"signal":15}"#)), ..NewEvent::new(at, "timeout_signalled") };
-    fixture.store.record_events(me.owner, &[(attempt, NewEvent::new(at, "started"))]).await.unwrap();
-    let stranger = claimant().owner;
-    fixture.store.record_events(stranger, &[(attempt, NewEvent::new(at, "forged"))]).await.unwrap();
-    fixture.finalize(Finalization { events: vec![signalled], ..success(&me, attempt) }).await;
+    let forged = vec![NewEvent::new(at, "forged")];
+    fixture.finalize(Finalization { events: forged, ..success(&claimant(), attempt) }).await;
+    let events = vec![NewEvent::new(at, "started"), signalled];
+    fixture.finalize(Finalization { events, ..success(&me, attempt) }).await;
     let events = fixture.store.events(attempt.execution_id).await.unwrap();
     let names: Vec<_> = events.iter().map(|event| event.event.as_str()).collect();
     assert_eq!(names, ["claimed", "started", "timeout_signalled", "finalized"]);

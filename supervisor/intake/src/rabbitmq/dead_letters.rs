@@ -8,7 +8,7 @@ use lapin::options::{BasicAckOptions, BasicGetOptions, QueuePurgeOptions};
 use lapin::types::AMQPValue;
 use lapin::{BasicProperties, Channel, Connection};
 use muster_core::execution::RequestDraft;
-use muster_store::{Store, StoreError};
+use muster_store::{QueueStore, StoreError};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -102,7 +102,11 @@ impl DeadLetters {
     ///
     /// # Errors
     /// When the broker or the database is out of reach; what was not replayed stays where it is.
-    pub async fn replay(&self, only: Option<Uuid>, store: &dyn Store) -> Result<ReplayResult, ReplayError> {
+    pub async fn replay(
+        &self,
+        only: Option<Uuid>,
+        store: &dyn QueueStore,
+    ) -> Result<ReplayResult, ReplayError> {
         let channel = self.channel().await?;
         let mut replayed = ReplayResult::default();
         // What comes back while we replay is not replayed again.

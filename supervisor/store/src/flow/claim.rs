@@ -3,22 +3,52 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use muster_core::execution::Status;
+use async_trait::async_trait;
+use jiff::Timestamp;
+use muster_core::execution::{Attempt, Status};
 use muster_protocol::error_type;
 use uuid::Uuid;
 
-use super::{locked_rows, standings, statuses};
+use super::renew::{record_started, renew};
+use super::{again, locked_rows, standings, statuses};
 use crate::batch::InsertGroups;
 use crate::decide::{distinct, end_instead_of_claim, finalized_detail};
 use crate::rows::{EndedRow, EventRowIn, FailureColumns};
 use crate::session::{Backend, Candidate, Extent, Purpose, StoreSession};
 use crate::{
-    Claim, Claimant, Claimed, DueExecutions, ExecutionFailure, ExecutionOutcome, NewExecution, Result,
-    StoreError, TakeOver,
+    Claim, ClaimStore, Claimant, Claimed, DueExecutions, ExecutionFailure, ExecutionOutcome, NewExecution,
+    Renewal, Result, StoreError, TakeOver,
 };
 
-/// See [`crate::Store::claim`].
-pub(crate) async fn claim<B: Backend>(
+#[async_trait]
+impl<B: Backend> ClaimStore for B {
+    async fn claim(&self, claimant: &Claimant, executions: &[Arc<NewExecution>]) -> Result<Vec<Claim>> {
+        again(B::PLANS_MAX, || claim(self, claimant, executions)).await
+    }
+
+    async fn claimed_by(&self, owner: Uuid, ids: &[Uuid]) -> Result<Vec<Claimed>> {
+        again(B::PLANS_MAX, || self.claims_of(owner, ids)).await
+    }
+
+    async fn claim_due(
+        &self,
+        claimant: &Claimant,
+        limit: usize,
+        take_over: TakeOver<'_>,
+    ) -> Result<DueExecutions> {
+        again(B::PLANS_MAX, || claim_due(self, claimant, limit, take_over)).await
+    }
+
+    async fn renew(&self, claimant: &Claimant, held: &[Attempt]) -> Result<Renewal> {
+        again(B::PLANS_MAX, || renew(self, claimant, held)).await
+    }
+
+    async fn record_started(&self, owner: Uuid, started: &[(Attempt, Timestamp)]) -> Result<()> {
+        again(B::PLANS_MAX, || record_started(self, owner, started)).await
+    }
+}
+
+async fn claim<B: Backend>(
     backend: &B,
     claimant: &Claimant,
     executions: &[Arc<NewExecution>],
@@ -91,8 +121,7 @@ async fn claim_free<B: Backend>(
     }
 }
 
-/// See [`crate::Store::claim_due`].
-pub(crate) async fn claim_due<B: Backend>(
+async fn claim_due<B: Backend>(
     backend: &B,
     claimant: &Claimant,
     limit: usize,

@@ -2,22 +2,32 @@
 
 use std::collections::{HashMap, HashSet};
 
+use async_trait::async_trait;
 use muster_core::execution::Attempt;
 use uuid::Uuid;
 
-use super::standings;
+use super::{again, standings};
 use crate::batch::InsertGroups;
 use crate::concede::concessions;
 use crate::decide::{FoundRow, SettledRow, closing_event, current_state, decide_row, distinct, last_writes};
 use crate::rows::{BackRow, EndingRow, EventRowIn, FailureColumns, Fence, LogRowIn, StateRow, micros};
 use crate::session::{Backend, Extent, Purpose, StoreSession};
-use crate::{Finalization, FinalizeResult, NewExecution, Result, StateChange, StateWrite, StoreError};
+use crate::{
+    Finalization, FinalizeResult, NewExecution, OutcomeStore, Result, StateChange, StateWrite, StoreError,
+};
 
-/// See [`crate::Store::finalize`].
-pub(crate) async fn finalize<B: Backend>(
-    backend: &B,
-    finalizations: &[Finalization],
-) -> Result<Vec<FinalizeResult>> {
+#[async_trait]
+impl<B: Backend> OutcomeStore for B {
+    async fn finalize(&self, finalizations: &[Finalization]) -> Result<Vec<FinalizeResult>> {
+        again(B::PLANS_MAX, || finalize(self, finalizations)).await
+    }
+
+    async fn locked(&self, finalizations: &[Finalization]) -> Result<Vec<Attempt>> {
+        again(B::PLANS_MAX, || locked(self, finalizations)).await
+    }
+}
+
+async fn finalize<B: Backend>(backend: &B, finalizations: &[Finalization]) -> Result<Vec<FinalizeResult>> {
     match finalize_all(backend, finalizations).await {
         Err(StoreError::Locked { backend: name, message, .. }) => {
             let attempts = locked(backend, finalizations).await.unwrap_or_default();
@@ -27,8 +37,7 @@ pub(crate) async fn finalize<B: Backend>(
     }
 }
 
-/// See [`crate::Store::locked`].
-pub(crate) async fn locked<B: Backend>(backend: &B, finalizations: &[Finalization]) -> Result<Vec<Attempt>> {
+async fn locked<B: Backend>(backend: &B, finalizations: &[Finalization]) -> Result<Vec<Attempt>> {
     if finalizations.is_empty() {
         return Ok(Vec::new());
     }

@@ -1,14 +1,13 @@
-//! The rules of delivery, written once over the statements of either adapter.
+//! The rules of delivery, written once over the statements of either adapter: the roles that follow them are
+//! implemented here for every [`Backend`].
 
+mod again;
 mod claim;
 mod finalize;
 mod queue;
 mod renew;
 
-pub(super) use claim::{claim, claim_due};
-pub(super) use finalize::{finalize, locked};
-pub(super) use queue::{fail_unusable, reopen_unusable, request_cancel, submit};
-pub(super) use renew::{record_events, record_started, renew};
+pub(crate) use again::again;
 
 use std::collections::{HashMap, HashSet};
 

@@ -2,18 +2,37 @@
 
 use std::collections::HashMap;
 
+use async_trait::async_trait;
 use muster_core::execution::{Attempt, Status};
 use uuid::Uuid;
 
-use super::statuses;
+use super::{again, statuses};
 use crate::batch::InsertGroups;
 use crate::decide::{FoundRow, distinct, finalized_detail};
 use crate::rows::EventRowIn;
 use crate::session::{Backend, Extent, Purpose, StoreSession};
-use crate::{CancelResult, ExecutionFailure, ExecutionOutcome, NewExecution, Result, Submitted};
+use crate::{CancelResult, ExecutionFailure, ExecutionOutcome, NewExecution, QueueStore, Result, Submitted};
 
-/// See [`crate::Store::submit`].
-pub(crate) async fn submit<B: Backend>(backend: &B, executions: &[NewExecution]) -> Result<Vec<Submitted>> {
+#[async_trait]
+impl<B: Backend> QueueStore for B {
+    async fn submit(&self, executions: &[NewExecution]) -> Result<Vec<Submitted>> {
+        again(B::PLANS_MAX, || submit(self, executions)).await
+    }
+
+    async fn request_cancel(&self, id: Uuid) -> Result<CancelResult> {
+        again(B::PLANS_MAX, || request_cancel(self, id)).await
+    }
+
+    async fn fail_unusable(&self, id: Uuid, failure: &ExecutionFailure) -> Result<Option<Status>> {
+        again(B::PLANS_MAX, || fail_unusable(self, id, failure)).await
+    }
+
+    async fn reopen_unusable(&self, id: Uuid) -> Result<bool> {
+        again(B::PLANS_MAX, || reopen_unusable(self, id)).await
+    }
+}
+
+async fn submit<B: Backend>(backend: &B, executions: &[NewExecution]) -> Result<Vec<Submitted>> {
     let mut groups = InsertGroups::of(executions);
     while let Some(group) = groups.next_group() {
         let written = submit_group(backend, group).await;
@@ -41,8 +60,7 @@ async fn submit_group<B: Backend>(backend: &B, executions: &[NewExecution]) -> R
     Ok(executions.iter().map(answer).collect())
 }
 
-/// See [`crate::Store::request_cancel`].
-pub(crate) async fn request_cancel<B: Backend>(backend: &B, id: Uuid) -> Result<CancelResult> {
+async fn request_cancel<B: Backend>(backend: &B, id: Uuid) -> Result<CancelResult> {
     let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
     let Some((row, tombstone)) = session.cancel(id).await? else {
         let row = session.current_state(&[id]).await?.pop();
@@ -67,8 +85,7 @@ pub(crate) async fn request_cancel<B: Backend>(backend: &B, id: Uuid) -> Result<
     Ok(answer)
 }
 
-/// See [`crate::Store::fail_unusable`].
-pub(crate) async fn fail_unusable<B: Backend>(
+async fn fail_unusable<B: Backend>(
     backend: &B,
     id: Uuid,
     failure: &ExecutionFailure,
@@ -87,8 +104,7 @@ pub(crate) async fn fail_unusable<B: Backend>(
     Ok(present)
 }
 
-/// See [`crate::Store::reopen_unusable`].
-pub(crate) async fn reopen_unusable<B: Backend>(backend: &B, id: Uuid) -> Result<bool> {
+async fn reopen_unusable<B: Backend>(backend: &B, id: Uuid) -> Result<bool> {
     let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
     let forgotten = session.forget_unusable(id).await?;
     session.commit().await?;

@@ -8,12 +8,11 @@ use uuid::Uuid;
 
 use super::locked_rows;
 use crate::decide;
-use crate::rows::EventRowIn;
 use crate::session::{Backend, Extent, Purpose, StoreSession};
-use crate::{Claimant, FinalizeResult, NewEvent, Renewal, Result, StoreError};
+use crate::{Claimant, FinalizeResult, Renewal, Result, StoreError};
 
-/// See [`crate::Store::renew`].
-pub(crate) async fn renew<B: Backend>(backend: &B, claimant: &Claimant, held: &[Attempt]) -> Result<Renewal> {
+/// See [`crate::ClaimStore::renew`].
+pub(super) async fn renew<B: Backend>(backend: &B, claimant: &Claimant, held: &[Attempt]) -> Result<Renewal> {
     // Two steps: what is free is renewed and committed at once, whoever holds another row.
     let mut session = backend.begin(Purpose::Renew(*claimant), Extent::Several).await?;
     let mut renewed = if held.is_empty() { Vec::new() } else { session.renew(claimant, held).await? };
@@ -88,8 +87,8 @@ async fn why_missing<S: StoreSession>(
     Ok((superseded, locked))
 }
 
-/// See [`crate::Store::record_started`].
-pub(crate) async fn record_started<B: Backend>(
+/// See [`crate::ClaimStore::record_started`].
+pub(super) async fn record_started<B: Backend>(
     backend: &B,
     owner: Uuid,
     started: &[(Attempt, Timestamp)],
@@ -112,25 +111,5 @@ pub(crate) async fn record_started<B: Backend>(
 async fn note_started<B: Backend>(backend: &B, owner: Uuid, started: &[(Attempt, Timestamp)]) -> Result<()> {
     let mut session = backend.begin(Purpose::Write, Extent::OneStatement).await?;
     session.record_started(owner, started).await?;
-    session.commit().await
-}
-
-/// See [`crate::Store::record_events`].
-pub(crate) async fn record_events<B: Backend>(
-    backend: &B,
-    owner: Uuid,
-    events: &[(Attempt, NewEvent)],
-) -> Result<()> {
-    if events.is_empty() {
-        return Ok(());
-    }
-    let rows: Vec<EventRowIn<'_>> = events
-        .iter()
-        .map(|(attempt, event)| {
-            EventRowIn::of(*attempt, Some(owner), &event.event).at(event.at).with(event.detail.as_deref())
-        })
-        .collect();
-    let mut session = backend.begin(Purpose::Write, Extent::OneStatement).await?;
-    session.insert_fenced_events(&rows).await?;
     session.commit().await
 }

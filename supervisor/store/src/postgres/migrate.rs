@@ -34,7 +34,7 @@ const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = 500";
 /// and lets the others pass in between.
 const LOCK_PAUSE: Duration = Duration::from_secs(1);
 
-/// See [`crate::Store::migrate`]. The first thing of a start: a database that is away is told at once.
+/// See [`crate::SchemaStore::migrate`]. The first thing of a start: a database that is away is told at once.
 pub(super) async fn migrate(connections: &Connections) -> Result<()> {
     let mut lent = within(STATEMENT_TIMEOUT, connections.borrow()).await?;
     check_encoding(&mut lent.connection).await?;

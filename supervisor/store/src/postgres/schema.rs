@@ -1,17 +1,18 @@
 //! What the server says of itself, and whether it will do.
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{Executor as _, Row, SqlSafeStr as _};
 
 use super::error::store_error;
-use super::migrate::MIGRATIONS;
+use super::migrate::{MIGRATIONS, migrate};
 use super::presence::{LockState, session_locks_hold};
 use super::transaction::{STATEMENT_TIMEOUT, within};
-use super::{BACKEND, StoreShared, statements};
+use super::{BACKEND, PostgresStore, StoreShared, statements};
 use crate::columns::{TimeColumn, unsigned};
 use crate::migration::{newest, unprepared};
-use crate::{DatabaseFacts, Result, StoreError};
+use crate::{DatabaseFacts, Result, SchemaStore, StoreError};
 
 /// Text is UTF-8 everywhere else; in another encoding there are characters that can never be written.
 pub(super) async fn check_encoding(connection: &mut PgConnection) -> Result<()> {
@@ -43,8 +44,22 @@ pub(super) async fn version(connection: &mut PgConnection) -> Result<u32> {
     row.try_get(0).map(unsigned).map_err(store_error)
 }
 
-/// See [`crate::Store::check_statements`].
-pub(super) async fn check_statements(pool: &PgPool) -> Result<()> {
+#[async_trait]
+impl SchemaStore for PostgresStore {
+    async fn migrate(&self) -> Result<()> {
+        migrate(&self.shared.transactions).await
+    }
+
+    async fn facts(&self) -> Result<DatabaseFacts> {
+        facts(&self.shared).await
+    }
+
+    async fn check_statements(&self) -> Result<()> {
+        check_statements(&self.shared.reads).await
+    }
+}
+
+async fn check_statements(pool: &PgPool) -> Result<()> {
     let mut connection = within(STATEMENT_TIMEOUT, pool.acquire()).await?;
     for (name, sql) in statements::ALL {
         let prepared = within(STATEMENT_TIMEOUT, connection.prepare(sql.into_sql_str())).await;
@@ -66,8 +81,7 @@ async fn check_rights(connection: &mut PgConnection) -> Result<()> {
     Err(StoreError::Incompatible { backend: BACKEND, message })
 }
 
-/// See [`crate::Store::facts`].
-pub(super) async fn facts(shared: &StoreShared) -> Result<DatabaseFacts> {
+async fn facts(shared: &StoreShared) -> Result<DatabaseFacts> {
     // First what connects by itself: the pool would try a closed port again until its time is up, and then
     // not know why.
     let notices_death = match shared.presence.state() {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::columns::{JsonIn, column, signed, signed_long};
 use super::error::store_error;
-use super::lost::no_contact;
+use super::peers::no_contact;
 use super::presence::lock_key;
 use super::statements;
 use super::transaction::{PgSession, PostgresQuery};
@@ -316,10 +316,6 @@ impl StoreSession for PgSession {
 
     async fn insert_events(&mut self, events: &[EventRowIn<'_>]) -> Result<()> {
         self.run(event_rows(sqlx::query(statements::INSERT_EVENTS), events)).await
-    }
-
-    async fn insert_fenced_events(&mut self, events: &[EventRowIn<'_>]) -> Result<()> {
-        self.run(event_rows(sqlx::query(statements::INSERT_FENCED_EVENTS), events)).await
     }
 
     async fn set_state(&mut self, rows: &[StateRow<'_>]) -> Result<()> {

@@ -29,7 +29,6 @@ statements! {
     FAIL_UNUSABLE = "fail_unusable",
     FINISH = "finish",
     INSERT_EVENTS = "insert_events",
-    INSERT_FENCED_EVENTS = "insert_fenced_events",
     INSERT_LOGS = "insert_logs",
     LOCKED = "locked",
     LOCKED_STATE = "locked_state",

@@ -10,12 +10,15 @@ use std::time::Duration;
 use sqlx::Executor as _;
 use sqlx::Postgres;
 use sqlx::postgres::{PgArguments, PgRow};
+use uuid::Uuid;
 
 use super::connections::{BorrowedConnection, Connections};
 use super::error::{commit_unknown, silent, store_error};
-use super::{BACKEND, PostgresStore, StoreShared};
+use super::read::all;
+use super::session::record;
+use super::{BACKEND, PostgresStore, StoreShared, statements};
 use crate::session::{Backend, Extent, Purpose};
-use crate::{Result, StoreError};
+use crate::{Claimed, Result, StoreError};
 
 pub(super) type PostgresQuery<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
 
@@ -32,6 +35,8 @@ pub(crate) struct PgSession {
 }
 
 impl Backend for PostgresStore {
+    const PLANS_MAX: u32 = super::PLANS_MAX;
+
     type Session = PgSession;
 
     async fn begin(&self, purpose: Purpose, extent: Extent) -> Result<PgSession> {
@@ -64,6 +69,10 @@ impl Backend for PostgresStore {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    async fn claims_of(&self, owner: Uuid, ids: &[Uuid]) -> Result<Vec<Claimed>> {
+        all(self, || sqlx::query(statements::CLAIMED_BY).bind(ids).bind(owner), record::claimed).await
     }
 }
 

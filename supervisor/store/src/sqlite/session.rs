@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::error::{commit_unknown, store_error};
+use super::read::all;
 use super::{BACKEND, SqliteStore, statements};
 use crate::columns::now;
 use crate::decide::{AttemptBudget, FoundRow};
@@ -34,6 +35,9 @@ pub(crate) struct SqliteSession {
 }
 
 impl Backend for SqliteStore {
+    /// SQLite prepares anew by itself.
+    const PLANS_MAX: u32 = 0;
+
     type Session = SqliteSession;
 
     async fn begin(&self, _purpose: Purpose, _extent: Extent) -> Result<SqliteSession> {
@@ -44,9 +48,14 @@ impl Backend for SqliteStore {
             wakes: false,
         })
     }
+
+    async fn claims_of(&self, owner: Uuid, ids: &[Uuid]) -> Result<Vec<Claimed>> {
+        let query = sqlx::query(statements::CLAIMED_BY).bind(array(ids)?).bind(owner.to_string());
+        all(self, query, record::claimed).await
+    }
 }
 
-type SqliteQuery<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
+pub(super) type SqliteQuery<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 
 /// The parameter that holds several rows.
 pub(super) fn array<T: Serialize>(rows: &[T]) -> Result<String> {
@@ -291,11 +300,6 @@ impl StoreSession for SqliteSession {
 
     async fn insert_events(&mut self, events: &[EventRowIn<'_>]) -> Result<()> {
         let query = sqlx::query(statements::INSERT_EVENTS).bind(self.dated(events)?);
-        self.run(query).await
-    }
-
-    async fn insert_fenced_events(&mut self, events: &[EventRowIn<'_>]) -> Result<()> {
-        let query = sqlx::query(statements::INSERT_FENCED_EVENTS).bind(self.dated(events)?);
         self.run(query).await
     }
 

@@ -27,7 +27,6 @@ statements! {
     FAIL_UNUSABLE = "fail_unusable",
     FINISH = "finish",
     INSERT_EVENTS = "insert_events",
-    INSERT_FENCED_EVENTS = "insert_fenced_events",
     INSERT_LOGS = "insert_logs",
     LOGS = "logs",
     LOST = "lost",

@@ -1,8 +1,10 @@
 //! One look at what the other supervisors hold. What follows from all looks together is decided in
 //! [`crate::takeover`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use muster_core::execution::Attempt;
 use muster_system::process::{ProcessIdentity, ProcessLiveness};
 use sqlx::Row;
@@ -13,10 +15,12 @@ use uuid::Uuid;
 use super::error::store_error;
 use super::session::record;
 use super::transaction::within;
-use super::{StoreShared, statements};
+use super::waiting::duration;
+use super::{PLANS_MAX, PostgresStore, StoreShared, statements};
 use crate::columns::TimeColumn;
+use crate::flow::again;
 use crate::takeover::{Answer, LockEvidence, Look, OwnerSeen, ProcessEvidence, Sign};
-use crate::{Claimant, ExpiredOwners, OverdueRow, Result, StoreError};
+use crate::{Claimant, ExpiredOwners, OverdueRow, PeerStore, PresenceShown, Result, StoreError};
 
 /// How long each question of a look may take.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -24,8 +28,28 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
 /// So many rows that ran out are watched at once.
 const OVERDUE_MAX: i64 = 1000;
 
-/// See [`crate::Store::lost`].
-pub(super) async fn lost(shared: &StoreShared, claimant: &Claimant) -> Result<ExpiredOwners> {
+#[async_trait]
+impl PeerStore for PostgresStore {
+    async fn expired_owners(&self, claimant: &Claimant) -> Result<ExpiredOwners> {
+        again(PLANS_MAX, || expired_owners(&self.shared, claimant)).await
+    }
+
+    async fn hold_presence(&self, claimant: &Claimant) -> Result<()> {
+        let StoreShared { options, identity, marks, statements, renewals, transactions, .. } = &*self.shared;
+        let others = [marks, statements, renewals, transactions].map(Arc::clone);
+        self.shared.presence.hold(options, claimant, identity.clone(), others).await
+    }
+
+    fn presence(&self) -> PresenceShown {
+        self.shared.presence.shown()
+    }
+
+    fn writes_work(&self) -> bool {
+        self.shared.watch().writes_work(Instant::now())
+    }
+}
+
+async fn expired_owners(shared: &StoreShared, claimant: &Claimant) -> Result<ExpiredOwners> {
     let looked = look(shared, claimant).await;
     let mut watch = shared.watch();
     match looked {
@@ -119,9 +143,4 @@ fn identity(row: &PgRow) -> sqlx::Result<Option<ProcessIdentity>> {
         process_id,
         started: started.cast_unsigned(),
     }))
-}
-
-fn duration(row: &PgRow, column: &str) -> sqlx::Result<Option<Duration>> {
-    let micros: Option<i64> = row.try_get(column)?;
-    Ok(micros.map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0))))
 }

@@ -1,0 +1,52 @@
+//! What waits, and when it is due.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use muster_system::vital;
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::error::store_error;
+use super::listen::listen_for_ever;
+use super::transaction::{STATEMENT_TIMEOUT, within};
+use super::{PLANS_MAX, PostgresStore, statements};
+use crate::flow::again;
+use crate::{QueueDepth, Result, WaitingStore};
+
+#[async_trait]
+impl WaitingStore for PostgresStore {
+    async fn queue_depth(&self) -> Result<QueueDepth> {
+        let row = again(PLANS_MAX, || ask(self, statements::QUEUE_DEPTH)).await?;
+        let pending: i64 = row.try_get("pending").map_err(store_error)?;
+        let waited = duration(&row, "waited_us").map_err(store_error)?;
+        Ok(QueueDepth {
+            pending: u64::try_from(pending).unwrap_or_default(),
+            // Rows that are not due yet have not waited.
+            oldest_wait: waited.filter(|waited| !waited.is_zero()),
+        })
+    }
+
+    async fn next_due(&self) -> Result<Option<Duration>> {
+        let row = again(PLANS_MAX, || ask(self, statements::NEXT_DUE)).await?;
+        duration(&row, "wait_us").map_err(store_error)
+    }
+
+    async fn woken(&self) {
+        let listen = || listen_for_ever(self.shared.reads.clone(), self.shared.waker.clone());
+        self.listener
+            .get_or_init(|| AbortOnDropHandle::new(tokio::spawn(vital::turning("listener", listen()))));
+        self.shared.waker.notified().await;
+    }
+}
+
+async fn ask(store: &PostgresStore, statement: &'static str) -> Result<PgRow> {
+    within(STATEMENT_TIMEOUT, sqlx::query(statement).fetch_one(&store.shared.reads)).await
+}
+
+/// A number of microseconds; less than none is none.
+pub(super) fn duration(row: &PgRow, column: &str) -> sqlx::Result<Option<Duration>> {
+    let micros: Option<i64> = row.try_get(column)?;
+    Ok(micros.map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0))))
+}

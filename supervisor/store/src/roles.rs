@@ -1,0 +1,210 @@
+//! What the record does for each part of the supervisor.
+//!
+//! Whoever needs one thing of the record takes the trait of that role; whoever wires the parts together takes
+//! [`Store`], which is all of them. Every write is one transaction. Answers come in the order of what was asked.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use muster_core::execution::{Attempt, Status};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::{
+    CancelResult, Claim, Claimant, Claimed, ConfigEntry, DatabaseFacts, DueExecutions, EventRow,
+    ExecutionFailure, ExecutionFilter, ExecutionRecord, ExecutionRecords, ExpiredOwners, Finalization,
+    FinalizeResult, LogRow, NewExecution, OrganizationRecord, PresenceShown, QueueDepth, Renewal, Result,
+    Submitted, TakeOver, WorkflowRecord,
+};
+
+/// The whole record: one database in all its roles.
+pub trait Store:
+    SchemaStore
+    + QueueStore
+    + WaitingStore
+    + ClaimStore
+    + PeerStore
+    + OutcomeStore
+    + NotificationStore
+    + ExecutionStore
+    + DefinitionStore
+    + StateStore
+{
+}
+
+impl<T> Store for T where
+    T: SchemaStore
+        + QueueStore
+        + WaitingStore
+        + ClaimStore
+        + PeerStore
+        + OutcomeStore
+        + NotificationStore
+        + ExecutionStore
+        + DefinitionStore
+        + StateStore
+{
+}
+
+/// The database itself.
+#[async_trait]
+pub trait SchemaStore: Debug + Send + Sync + 'static {
+    /// Brings the schema up to date, under a lock.
+    async fn migrate(&self) -> Result<()>;
+
+    /// What the database says of itself.
+    async fn facts(&self) -> Result<DatabaseFacts>;
+
+    /// Prepares every statement, so that a schema somebody changed by hand, or a right that is missing, shows
+    /// at once and by name.
+    async fn check_statements(&self) -> Result<()>;
+}
+
+/// What comes into the queue, and what is taken out of it before it runs.
+#[async_trait]
+pub trait QueueStore: Debug + Send + Sync + 'static {
+    /// Inserts PENDING rows; rows that exist stay as they are, so it may be repeated.
+    async fn submit(&self, executions: &[NewExecution]) -> Result<Vec<Submitted>>;
+
+    /// Cancels what waits, asks the owner of what runs, and leaves a tombstone for what is not known yet.
+    async fn request_cancel(&self, id: Uuid) -> Result<CancelResult>;
+
+    /// Records an execution that cannot be run (`PendingNotFound`, `InvalidRequest`) as FAILED, if there is
+    /// no row yet. Gives the state of the row that was there already.
+    async fn fail_unusable(&self, id: Uuid, failure: &ExecutionFailure) -> Result<Option<Status>>;
+
+    /// Forgets a row that failed as `PendingNotFound` or `InvalidRequest` without ever having run, so that
+    /// its message can be replayed. False: there is no such row.
+    async fn reopen_unusable(&self, id: Uuid) -> Result<bool>;
+}
+
+/// What waits, and when it is due.
+#[async_trait]
+pub trait WaitingStore: Debug + Send + Sync + 'static {
+    /// How much waits.
+    async fn queue_depth(&self) -> Result<QueueDepth>;
+
+    /// How long until the next waiting row is due; zero when one is due now, `None` when none waits.
+    async fn next_due(&self) -> Result<Option<Duration>>;
+
+    /// Returns when a row may have become due since the last call: a hint to poll now. Never an error; it
+    /// just stays silent while the database is out of reach.
+    async fn woken(&self);
+}
+
+/// Making executions ours, and keeping them ours while they run.
+#[async_trait]
+pub trait ClaimStore: Debug + Send + Sync + 'static {
+    /// Claims the executions of messages: inserts each as RUNNING, or takes the row that waits. A row that
+    /// waits already keeps its own request.
+    async fn claim(&self, claimant: &Claimant, executions: &[Arc<NewExecution>]) -> Result<Vec<Claim>>;
+
+    /// Which of these are RUNNING in this owner's name: the way to read back a claim whose commit is
+    /// unknown. The caller knows which of them it holds already.
+    async fn claimed_by(&self, owner: Uuid, ids: &[Uuid]) -> Result<Vec<Claimed>>;
+
+    /// Claims up to `limit` rows: lost RUNNING rows first, then waiting ones by priority with aging. Rows
+    /// another supervisor is claiming right now are passed over.
+    async fn claim_due(
+        &self,
+        claimant: &Claimant,
+        limit: usize,
+        take_over: TakeOver<'_>,
+    ) -> Result<DueExecutions>;
+
+    /// Renews the leases of exactly these attempts, and tells what happened to them. Rows in our name that
+    /// are not on the list, and have not been for two thirds of a lease, are named.
+    async fn renew(&self, claimant: &Claimant, held: &[Attempt]) -> Result<Renewal>;
+
+    /// Writes `started_at` of runs that last, if they are still ours.
+    async fn record_started(&self, owner: Uuid, started: &[(Attempt, Timestamp)]) -> Result<()>;
+}
+
+/// The supervisors that share the database: what they lost, and what they see of this one.
+#[async_trait]
+pub trait PeerStore: Debug + Send + Sync + 'static {
+    /// Looks at what other supervisors hold, and gives what may be taken over by all looks up to now. Call it about
+    /// every second: what counts is what did not change from one look to the next.
+    async fn expired_owners(&self, claimant: &Claimant) -> Result<ExpiredOwners>;
+
+    /// Shows the other supervisors that this one lives, from now until the store is dropped. No-op where the
+    /// database cannot tell.
+    async fn hold_presence(&self, claimant: &Claimant) -> Result<()>;
+
+    /// What they see of this one.
+    fn presence(&self) -> PresenceShown;
+
+    /// True when the last look of [`PeerStore::expired_owners`] could write, and was not long ago.
+    fn writes_work(&self) -> bool;
+}
+
+/// Writing what attempts came to, fenced.
+#[async_trait]
+pub trait OutcomeStore: Debug + Send + Sync + 'static {
+    /// Ends attempts, all in one transaction. A value the database refuses fails only its own execution,
+    /// as `ResultNotStorable`. After [`crate::StoreError::CommitUnknown`] call it again with the same
+    /// finalizations: those already written say so. After [`crate::StoreError::Locked`] with attempts, without these.
+    async fn finalize(&self, finalizations: &[Finalization]) -> Result<Vec<FinalizeResult>>;
+
+    /// Which of these cannot be written at this moment because somebody has locked a row they write. Does not wait.
+    async fn locked(&self, finalizations: &[Finalization]) -> Result<Vec<Attempt>>;
+}
+
+/// What is over and must be told, and noting that it was.
+#[async_trait]
+pub trait NotificationStore: Debug + Send + Sync + 'static {
+    /// The rows of these executions, in no order; those that are not there are left out.
+    async fn executions_by_id(&self, ids: &[Uuid]) -> Result<Vec<ExecutionRecord>>;
+
+    /// Terminal rows that have ended at least `older_than` ago and were never published, oldest first.
+    async fn unnotified(&self, older_than: Duration, limit: usize) -> Result<Vec<ExecutionRecord>>;
+
+    /// Notes that the end of these was published.
+    async fn mark_notified(&self, ids: &[Uuid]) -> Result<()>;
+}
+
+/// Reading executions, for whoever asks.
+#[async_trait]
+pub trait ExecutionStore: Debug + Send + Sync + 'static {
+    /// The row of one execution.
+    async fn execution(&self, id: Uuid) -> Result<Option<ExecutionRecord>>;
+
+    /// Executions, newest first.
+    async fn executions(&self, filter: &ExecutionFilter) -> Result<ExecutionRecords>;
+
+    /// The log of an execution after (attempt, sequence), in that order.
+    async fn logs(&self, id: Uuid, after: (u32, u64), limit: usize) -> Result<Vec<LogRow>>;
+
+    /// How an execution got where it is.
+    async fn events(&self, id: Uuid) -> Result<Vec<EventRow>>;
+}
+
+/// What a run needs to know before it starts: its workflow, its organization, their configuration.
+#[async_trait]
+pub trait DefinitionStore: Debug + Send + Sync + 'static {
+    /// An active workflow.
+    async fn workflow(&self, id: Uuid) -> Result<Option<WorkflowRecord>>;
+
+    /// The active workflow of this name: the organization's own, else the global one.
+    async fn workflow_named(
+        &self,
+        name: &str,
+        organization_id: Option<Uuid>,
+    ) -> Result<Option<WorkflowRecord>>;
+
+    /// An organization.
+    async fn organization(&self, id: Uuid) -> Result<Option<OrganizationRecord>>;
+
+    /// The configuration an organization sees: the global entries, replaced by its own. By key.
+    async fn config(&self, organization_id: Option<Uuid>) -> Result<Vec<ConfigEntry>>;
+}
+
+/// The state that runs share.
+#[async_trait]
+pub trait StateStore: Debug + Send + Sync + 'static {
+    /// One entry of state.
+    async fn state(&self, organization_id: Option<Uuid>, key: &str) -> Result<Option<Box<RawValue>>>;
+}

@@ -1,0 +1,87 @@
+//! The schema of the file, and what the database says of itself.
+
+use async_trait::async_trait;
+use jiff::SignedDuration;
+use sqlx::{Executor as _, Row as _, SqlSafeStr as _};
+
+use super::error::{commit_unknown, store_error};
+use super::{BACKEND, SqliteStore, statements};
+use crate::migration::{Migration, missing, newest, unprepared};
+use crate::{DatabaseFacts, Result, SchemaStore};
+
+const MIGRATIONS: &[Migration] =
+    &[Migration { version: 1, sql: include_str!("migrations/0001_initial.sql") }];
+
+/// The version of the schema; 0 in a file without one.
+async fn schema_version(connection: &mut sqlx::SqliteConnection) -> Result<u32> {
+    let table = sqlx::query("SELECT 1 FROM sqlite_schema WHERE name = 'muster_migrations'");
+    if table.fetch_optional(&mut *connection).await.map_err(store_error)?.is_none() {
+        return Ok(0);
+    }
+    let row = sqlx::query("SELECT coalesce(max(version), 0) FROM muster_migrations")
+        .fetch_one(connection)
+        .await
+        .map_err(store_error)?;
+    row.try_get(0).map_err(store_error)
+}
+
+#[async_trait]
+impl SchemaStore for SqliteStore {
+    async fn migrate(&self) -> Result<()> {
+        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)?;
+        let applied = schema_version(&mut transaction).await?;
+        sqlx::query("CREATE TABLE IF NOT EXISTS muster_migrations (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL) STRICT")
+            .execute(&mut *transaction)
+            .await
+            .map_err(store_error)?;
+        for migration in missing(BACKEND, MIGRATIONS, applied)? {
+            sqlx::raw_sql(migration.sql).execute(&mut *transaction).await.map_err(store_error)?;
+            sqlx::query("INSERT INTO muster_migrations (version, applied_at) VALUES (?1, ?2)")
+                .bind(migration.version)
+                .bind(crate::columns::now().as_microsecond())
+                .execute(&mut *transaction)
+                .await
+                .map_err(store_error)?;
+        }
+        transaction.commit().await.map_err(commit_unknown)
+    }
+
+    async fn facts(&self) -> Result<DatabaseFacts> {
+        let mut connection = self.readers.acquire().await.map_err(store_error)?;
+        let version = sqlx::query("SELECT sqlite_version()").fetch_one(&mut *connection).await;
+        Ok(DatabaseFacts {
+            backend: BACKEND,
+            version: version.and_then(|row| row.try_get(0)).map_err(store_error)?,
+            schema_version: schema_version(&mut connection).await?,
+            schema_newest: newest(MIGRATIONS),
+            may_migrate: true,
+            clock_ahead: SignedDuration::ZERO,
+            notices_death: None,
+        })
+    }
+
+    async fn check_statements(&self) -> Result<()> {
+        let mut connection = self.readers.acquire().await.map_err(store_error)?;
+        for (name, sql) in statements::ALL {
+            let prepared = connection.prepare(sql.into_sql_str()).await.map_err(store_error);
+            prepared.map_err(|error| unprepared(BACKEND, name, &error))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Durability, StoreError};
+
+    #[tokio::test]
+    async fn a_schema_from_the_future_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("muster.db"), Durability::Full).await.unwrap();
+        store.migrate().await.unwrap();
+        sqlx::query("INSERT INTO muster_migrations VALUES (999, 0)").execute(&store.writer).await.unwrap();
+        let error = store.migrate().await.unwrap_err();
+        assert!(matches!(error, StoreError::Incompatible { .. }), "{error}");
+    }
+}

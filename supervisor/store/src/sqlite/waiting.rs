@@ -1,0 +1,37 @@
+//! What waits, and when it is due.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::Row as _;
+
+use super::error::store_error;
+use super::{SqliteStore, statements};
+use crate::columns::now;
+use crate::{QueueDepth, Result, WaitingStore};
+
+#[async_trait]
+impl WaitingStore for SqliteStore {
+    async fn queue_depth(&self) -> Result<QueueDepth> {
+        let row = sqlx::query(statements::QUEUE_DEPTH).fetch_one(&self.readers).await.map_err(store_error)?;
+        let pending: i64 = row.try_get("pending").map_err(store_error)?;
+        let oldest: Option<i64> = row.try_get("oldest").map_err(store_error)?;
+        let waited = |due: i64| u64::try_from(now().as_microsecond() - due).ok().map(Duration::from_micros);
+        Ok(QueueDepth {
+            pending: u64::try_from(pending).unwrap_or_default(),
+            oldest_wait: oldest.and_then(waited),
+        })
+    }
+
+    async fn next_due(&self) -> Result<Option<Duration>> {
+        let row = sqlx::query(statements::NEXT_DUE).fetch_one(&self.readers).await.map_err(store_error)?;
+        let due: Option<i64> = row.try_get(0).map_err(store_error)?;
+        let until =
+            |due: i64| Duration::from_micros(u64::try_from(due - now().as_microsecond()).unwrap_or(0));
+        Ok(due.map(until))
+    }
+
+    async fn woken(&self) {
+        self.waker.notified().await;
+    }
+}
