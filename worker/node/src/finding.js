@@ -33,9 +33,9 @@ const importFile = (file) => import(pathToFileURL(file).href);
 async function load(run, file, onLoaded) {
   run.post({ type: "importing", file });
   const module = await importFile(file);
+  await onLoaded();
   run.post({ type: "imported" });
   loaded.add(file);
-  onLoaded();
   return module;
 }
 

@@ -1,6 +1,8 @@
 // User code as the main thread sees it: what there is to run, and a thread to run it on, one execution at a time.
 
 import { createHash } from "node:crypto";
+import { HookFiles } from "./hook_files.js";
+import { fileJob, inlineJob, notFound } from "./jobs.js";
 import { Library } from "./library.js";
 import { LOAD_TIMEOUT, Loading } from "./loading.js";
 import { warning } from "./log_batch.js";
@@ -11,8 +13,6 @@ import { UserThread } from "./thread.js";
 
 /** Modules cannot be unloaded in Node, so a thread that holds so many of inline code is replaced. */
 const INLINE_MODULES_MAX = 500;
-/** What inline code may be called. */
-const LANGUAGES = ["", "javascript", "js", "node", "typescript", "ts"];
 /** The thread cannot be made what it was, and has not entered user code: the execution is for another one. */
 const UNFIT = {};
 
@@ -38,6 +38,7 @@ export class Host {
   #thread = null;
   #loading;
   #readsTypeScript = false;
+  #hooks = new HookFiles();
 
   constructor(folder, options) {
     this.#loading = new Loading(options.loadSeconds);
@@ -71,23 +72,29 @@ export class Host {
   /** False when a file did not come back; the thread is ended then. */
   async #load() {
     this.broken = {};
+    this.#hooks.begin();
     for (const file of this.library.registering()) {
       this.library.noteLoaded(file);
       const fingerprint = this.library.fingerprint(file);
       const known = this.#loading.whyLeftOut(file, fingerprint);
       const began = performance.now();
-      const { type, error, died } = known === null ? await this.#ask({ type: "load", file }, file) : { type: "leftOut", error: known };
+      const { type, error, died, failed = [] } = known === null ? await this.#ask({ type: "load", file }, file) : { type: "leftOut", error: known };
       if (type === "duplicate") throw await this.#loadError(error);
       if (error || died) await this.#tellBroken(file, error ?? died);
+      for (const one of failed) {
+        this.#hooks.fail(one.file, one.error);
+        await this.#tellBroken(one.file, one.error);
+      }
       if (died) {
         this.#loading.leaveOut(file, fingerprint, died, performance.now() - began);
         await this.stop();
         return false;
       }
     }
-    const { names, died } = await this.#ask({ type: "names" }, "the workflows folder");
+    const { names, hookFiles, died } = await this.#ask({ type: "names" }, "the workflows folder");
     if (died) throw await this.#loadError(died);
     this.entries = new Map(names.map(({ name, where }) => [name, where]));
+    this.#hooks.done(hookFiles);
     this.#loading.done();
     return true;
   }
@@ -144,13 +151,13 @@ export class Host {
   /** What to run, with a fresh thread if the files changed; a Rejection when there is no such thing. */
   async find(workflow, source) {
     if (source.type === "Inline") return this.#findInline(source);
-    let job = this.#findFile(workflow, source);
+    let job = fileJob(this.library, this.entries, workflow, source);
     if (job === null && this.library.hasNews()) {
       // A file that came, or was mended, after the start.
       await this.restart();
-      job = this.#findFile(workflow, source);
+      job = fileJob(this.library, this.entries, workflow, source);
     }
-    if (job === null) throw new Rejection(this.#notFound(workflow));
+    if (job === null) throw new Rejection(notFound(workflow, this.library.folder, this.names(), this.broken));
     const isNewKind = !this.#readsTypeScript && isTypeScript(job.file ?? "");
     if (job.file !== undefined && (isNewKind || this.library.isStale(job.file))) {
       await this.restart();
@@ -160,37 +167,24 @@ export class Host {
     const broken = this.#loading.whyLeftOut(job.file, this.library.fingerprint(job.file));
     if (broken !== null) throw new LoadError(broken);
     this.library.noteLoaded(job.file);
-    return job;
+    return this.#hooks.isEmpty ? job : this.#withHooks(job);
+  }
+
+  /** The job with the hook files that its own file imports. Those that could not be started are tried again. */
+  async #withHooks(job) {
+    const files = this.library.closure(job.file);
+    if (this.#hooks.errorOf(files) !== null && this.#hooks.isTimeToRetry) await this.restart();
+    const error = this.#hooks.errorOf(files);
+    if (error !== null) throw new LoadError(error);
+    return { ...job, near: this.#hooks.near(files) };
   }
 
   async #findInline(source) {
-    const language = source.language.toLowerCase();
-    if (!LANGUAGES.includes(language)) throw new Rejection(`the code is ${source.language}; this worker runs JavaScript and TypeScript`);
-    if (source.code === null) throw new Rejection("the code is not UTF-8 text");
+    const job = inlineJob(source);
     const digest = createHash("sha1").update(source.code).digest("base64");
     if (!this.#inline.has(digest) && this.#inline.size >= INLINE_MODULES_MAX) await this.restart();
     this.#inline.add(digest);
-    return { kind: "inline", code: source.code, isTypeScript: ["typescript", "ts"].includes(language) };
-  }
-
-  #findFile(workflow, source) {
-    if (source.type === "Path") return { kind: "file", file: this.library.fileAt(source.path), function: source.function };
-    const where = this.entries.get(workflow);
-    if (where !== undefined) {
-      const file = where.replace(/:\d+$/, "");
-      return { kind: "registered", file: file === "muster-worker" ? undefined : file };
-    }
-    const file = this.library.fileOf(workflow);
-    if (file !== null) return { kind: "file", file, function: "" };
-    return null;
-  }
-
-  #notFound(workflow) {
-    const names = this.names();
-    const where = this.library.folder ?? "any workflows folder";
-    const known = names.length > 0 ? `; there are ${names.slice(0, 10).join(", ")}${names.length > 10 ? " ..." : ""}` : "";
-    const broken = Object.entries(this.broken).map(([file, { message }]) => (message.startsWith(file) ? message : `${file} could not be loaded: ${message}`));
-    return [`there is no workflow ${JSON.stringify(workflow)} in ${where}${known}`, ...broken].join("; ");
+    return job;
   }
 
   /** Runs one execution. Resolves with its outcome, or with `died` when the thread ended under it. */

@@ -63,6 +63,15 @@ export function workflow<Params = any, Result = unknown>(
   options?: { timeoutSeconds?: number },
 ): Run<Params, Result>;
 
+/** Called once in each worker, when the file it stands in has been loaded, and awaited: connection pools, clients. */
+export function onWorkerStart<Hook extends () => unknown>(run: Hook): Hook;
+
+/** Called before each run, with its context, and awaited. */
+export function onRunStart<Hook extends (ctx: Context) => unknown>(run: Hook): Hook;
+
+/** Called after each run, with its context and what it threw, or null, and awaited. What it throws is logged. */
+export function onRunEnd<Hook extends (ctx: Context, error: unknown) => unknown>(run: Hook): Hook;
+
 /** The execution was asked to end: the reason of `ctx.signal`, the rejection of `ctx.sleep`. */
 export class Cancelled extends Error {
   readonly reason: "User" | "Timeout" | "Shutdown" | "LeaseLost" | "WorkflowTimeout";

@@ -1,5 +1,7 @@
 // What a workflow file imports.
 
+import { addHook } from "./run_hooks.js";
+
 export { CallError, Cancelled } from "./outcome.js";
 
 // Shared by every copy of the package in the process: the worker's own and one in a project's node_modules.
@@ -26,6 +28,19 @@ export function workflow(name, run, options = {}) {
   }
   registered.set(name, { name, run, timeoutSeconds, where });
   return run;
+}
+
+/** Called once in each worker, when the file it stands in has been loaded, and awaited. */
+export const onWorkerStart = (run) => addHook("workerStart", run, fileOfCaller());
+
+/** Called before each run, with its context, and awaited. */
+export const onRunStart = (run) => addHook("runStart", run, fileOfCaller());
+
+/** Called after each run, with its context and what it threw, or null, and awaited. */
+export const onRunEnd = (run) => addHook("runEnd", run, fileOfCaller());
+
+function fileOfCaller() {
+  return callerOf(new Error().stack.replace(/\n.*/, "")).replace(/:\d+$/, "");
 }
 
 /** File and line of the second frame of a stack: who called `workflow`. */

@@ -6,20 +6,28 @@ import { Intrinsics } from "./intrinsics.js";
 import { Listeners } from "./listeners.js";
 
 export class Pristine {
+  #hooks;
   #environment = new Environment();
   #listeners = new Listeners();
   #intrinsics = new Intrinsics();
+
+  /** @param {import("./run_hooks.js").RunHooks} hooks */
+  constructor(hooks) {
+    this.#hooks = hooks;
+  }
 
   /** What files of the workflows folder changed while they were loaded stays: they are loaded once. */
   accept() {
     this.#environment.accept();
     this.#intrinsics.accept();
     this.#listeners.accept();
+    this.#hooks.accept();
   }
 
   /** Called when a run is about to begin, as what the last one left behind may act until then. False when it cannot be done. */
   putBack() {
     this.#environment.putBack();
+    this.#hooks.putBack();
     const isBack = this.#intrinsics.putBack();
     this.#listeners.putBack();
     if (process.hasUncaughtExceptionCaptureCallback()) process.setUncaughtExceptionCaptureCallback(null);

@@ -13,6 +13,8 @@ export class Run {
   controller = new AbortController();
   /** Threads that its code started and that have not ended. */
   threads = new Set();
+  /** What is called, and waited for, when an error that nobody caught ends it. */
+  onUncaught = async (error) => {};
   #post;
   #waiting = new Map();
   #queue = [];

@@ -10,6 +10,7 @@ import { describe, outcomeOf, readParams, toJson } from "./outcome.js";
 import { LateLog, LoadedFile, owner } from "./owner.js";
 import { Pristine } from "./pristine.js";
 import { Run } from "./run.js";
+import { RunHooks } from "./run_hooks.js";
 import { watchStrays } from "./strays.js";
 import { read } from "./values.js";
 
@@ -17,6 +18,7 @@ let flags;
 let nobody;
 let post;
 let current = null;
+const hooks = new RunHooks();
 /** Null under a debugger, where there is one run only. */
 let pristine = null;
 
@@ -36,7 +38,7 @@ export async function start(port, data) {
   if (data.root) prepareModules(data.root, data.hasTypeScript);
   if (!data.inProcess) {
     guardDescriptors();
-    pristine = new Pristine();
+    pristine = new Pristine(hooks);
   }
   port.on("message", heed);
 }
@@ -58,8 +60,11 @@ function waitedFor() {
 /** Imports a file that registers workflows, and says how that went. */
 async function load(file) {
   try {
-    await owner.run(new LoadedFile(post, file), () => import(pathToFileURL(file).href));
-    post({ type: "loaded", error: null });
+    const failed = await owner.run(new LoadedFile(post, file), async () => {
+      await import(pathToFileURL(file).href);
+      return hooks.startWorker(describe);
+    });
+    post({ type: "loaded", error: null, failed });
   } catch (error) {
     post({ type: read(error, "name") === "DuplicateWorkflow" ? "duplicate" : "loaded", error: describe(error) });
   }
@@ -68,7 +73,7 @@ async function load(file) {
 /** All that are to be loaded at the start are: what they changed stays. */
 function tellNames() {
   pristine?.accept();
-  post({ type: "names", names: [...registered.values()].map(({ name, where }) => ({ name, where })) });
+  post({ type: "names", names: [...registered.values()].map(({ name, where }) => ({ name, where })), hookFiles: hooks.files() });
 }
 
 async function execute(message) {
@@ -89,9 +94,30 @@ async function execute(message) {
   if (current === run) current = null;
 }
 
+/** A file was loaded for a run, and may have brought hooks. */
+async function startHooks() {
+  const [failed] = await hooks.startWorker(describe);
+  pristine?.accept();
+  if (failed !== undefined) throw Object.assign(new Error(failed.error.message), { name: failed.error.kind, stack: failed.error.stack });
+}
+
+/** Finds the workflow and calls it, between the hooks. */
 async function enter(run) {
-  const { run: workflow, timeoutSeconds } = await find(run, () => pristine?.accept());
+  const { run: workflow, timeoutSeconds } = await find(run, startHooks);
   if (timeoutSeconds !== undefined) run.post({ type: "limit", ms: timeoutSeconds * 1000 });
   const params = readParams(run.execute.params);
-  return workflow(params, contextOf(run));
+  const ctx = contextOf(run);
+  if (hooks.isEmpty) return workflow(params, ctx);
+  const log = run.log.bind(run);
+  run.onUncaught = (error) => hooks.endRun(ctx, error, log);
+  await hooks.startRun(ctx, run.execute.job.near ?? [], log);
+  let result;
+  try {
+    result = await workflow(params, ctx);
+  } catch (error) {
+    await hooks.endRun(ctx, error, log);
+    throw error;
+  }
+  await hooks.endRun(ctx, null, log);
+  return result;
 }

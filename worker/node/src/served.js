@@ -97,7 +97,7 @@ export class Served {
       this.#connection.write(Buffer.concat(parts.splice(0)));
       await this.#host.restart();
     }
-    const recycle = isTerminated || this.#host.isHung;
+    const recycle = isTerminated || this.#host.isHung || isOutOfMemory(outcome);
     parts.push(this.#connection.encode({ type: "Idle", run: this.run, rss_bytes: this.#meter.rssBytes(), recycle }));
     this.#connection.write(Buffer.concat(parts));
     this.#meter.rest();
@@ -145,6 +145,9 @@ export class Served {
     this.#connection.write(encoded);
   }
 }
+
+/** A heap that was full once leaves the process's memory in pieces. */
+const isOutOfMemory = ({ type, error }) => type === "Failed" && error.kind === "OutOfMemory";
 
 function tooLarge(size, limit) {
   const message = `the outcome takes ${size} bytes and a frame holds ${limit}; store the data and return a reference`;

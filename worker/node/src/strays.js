@@ -30,7 +30,7 @@ function onUncaught(error, post, nobody) {
   const whose = owner.getStore();
   if (whose instanceof Run && !whose.closed) {
     // Code that listens itself has decided what its errors mean.
-    if (listenerCount(UNCAUGHT) === 1) whose.finish(outcomeOf(whose, error), "an error that nobody caught");
+    if (listenerCount(UNCAUGHT) === 1) whose.onUncaught(error).finally(() => whose.finish(outcomeOf(whose, error), "an error that nobody caught"));
     return;
   }
   if (whose instanceof Run) post({ type: "worn", reason: "code of an ended execution threw an error that nobody caught" });

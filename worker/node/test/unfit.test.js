@@ -160,6 +160,7 @@ test("memory that ran out has a name", async () => {
   try {
     const run = await tight.code("export default () => { const all = []; for (;;) all.push({ n: all.length }); };");
     assert.equal(run.error.kind, "OutOfMemory", JSON.stringify(run.error));
+    assert.equal(run.idle.recycle, true);
     assert.deepEqual((await tight.run("conformance.echo", { a: 1 })).result, { a: 1 });
   } finally {
     tight.kill();
