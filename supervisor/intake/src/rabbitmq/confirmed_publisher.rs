@@ -60,40 +60,49 @@ impl ConfirmedPublisher {
     /// Publishes messages, in order, and returns when the broker keeps all of them in a queue. After an error
     /// it is unknown which it keeps.
     pub(super) async fn publish(&self, messages: &[OutgoingMessage<'_>]) -> Result<(), AmqpError> {
+        for batch in messages.chunks(BATCH) {
+            self.publish_each(batch).await.into_iter().collect::<Result<(), AmqpError>>()?;
+        }
+        Ok(())
+    }
+
+    /// Publishes at most [`BATCH`] messages, in order, and says of each whether the broker keeps it in a queue. After an
+    /// error that is unknown.
+    pub(super) async fn publish_each(&self, messages: &[OutgoingMessage<'_>]) -> Vec<Result<(), AmqpError>> {
         let mut open = self.open.lock().await;
         // A connection that has been idle may have died unseen: one new one is tried.
         let reused = open.is_some();
-        let mut published = self.publish_on(&mut open, messages).await;
-        if reused && matches!(published, Err(AmqpError::Unreachable(_))) {
+        let mut results = self.publish_on(&mut open, messages).await;
+        if reused && results.iter().any(|result| matches!(result, Err(AmqpError::Unreachable(_)))) {
             *open = None;
-            published = self.publish_on(&mut open, messages).await;
+            results = self.publish_on(&mut open, messages).await;
         }
-        if published.is_err() {
+        if results.iter().any(Result::is_err) {
             *open = None;
         }
-        published
+        results
     }
 
     async fn publish_on(
         &self,
         open: &mut Option<OpenChannel>,
         messages: &[OutgoingMessage<'_>],
-    ) -> Result<(), AmqpError> {
+    ) -> Vec<Result<(), AmqpError>> {
         let open = match open {
             Some(open) => open,
-            None => open.insert(self.connect().await?),
+            None => match self.connect().await {
+                Ok(connected) => open.insert(connected),
+                Err(error) => return vec![Err(error); messages.len()],
+            },
         };
-        for batch in messages.chunks(BATCH) {
-            let publish = batch.iter().map(|message| publish_one(&open.channel, message));
-            match tokio::time::timeout(CONFIRM_TIMEOUT, join_all(publish)).await {
-                Ok(confirmed) => confirmed.into_iter().collect::<Result<(), AmqpError>>()?,
-                Err(_) => {
-                    let reason = "no answer in time; is it short of memory or disk?";
-                    return Err(AmqpError::NotConfirmed(reason.to_owned()));
-                }
+        let publish = messages.iter().map(|message| publish_one(&open.channel, message));
+        match tokio::time::timeout(CONFIRM_TIMEOUT, join_all(publish)).await {
+            Ok(results) => results,
+            Err(_) => {
+                let reason = "no answer in time; is it short of memory or disk?".to_owned();
+                vec![Err(AmqpError::NotConfirmed(reason)); messages.len()]
             }
         }
-        Ok(())
     }
 
     async fn connect(&self) -> Result<OpenChannel, AmqpError> {

@@ -9,9 +9,8 @@ use lapin::uri::AMQPUri;
 
 use super::REASON_HEADER;
 use super::confirmed_publisher::{ConfirmedPublisher, OutgoingMessage};
-use super::connect::QueueNames;
-use super::delivery::UnusableDelivery;
-use super::rows::IntakeRows;
+use super::connect::{AmqpError, QueueNames};
+use super::delivery::Delivery;
 
 /// A header has a limit; a reason is for a person.
 const REASON_MAX_BYTES: usize = 4096;
@@ -19,58 +18,34 @@ const REASON_MAX_BYTES: usize = 4096;
 /// Where unusable messages go.
 #[derive(Debug)]
 pub(super) struct DeadLetterPublisher {
-    line: ConfirmedPublisher,
-    rows: Arc<dyn IntakeRows>,
+    publisher: ConfirmedPublisher,
 }
 
-/// What became of unusable messages.
+/// A message that goes to the dead letters.
 #[derive(Debug)]
-pub(super) struct DeadLetterResult {
-    /// Recorded and dead-lettered: these may be acknowledged.
-    pub(super) done: Vec<UnusableDelivery>,
-    /// To be tried again.
-    pub(super) left: Vec<UnusableDelivery>,
-    /// Why some are left.
-    pub(super) problem: Option<String>,
+pub(super) struct DeadLetterDraft {
+    pub(super) message: Arc<Delivery>,
+    /// Why, for the header.
+    pub(super) reason: String,
 }
 
 impl DeadLetterPublisher {
-    pub(super) fn new(uri: AMQPUri, names: QueueNames, rows: Arc<dyn IntakeRows>) -> Self {
-        Self { line: ConfirmedPublisher::new(uri, names, "dead letters"), rows }
+    pub(super) fn new(uri: AMQPUri, names: QueueNames) -> Self {
+        Self { publisher: ConfirmedPublisher::new(uri, names, "dead letters") }
     }
 
-    /// Fails the rows of their executions, where there are none, and dead-letters the messages.
-    pub(super) async fn publish(self: Arc<Self>, unusable: Vec<UnusableDelivery>) -> DeadLetterResult {
-        let mut dead_lettered =
-            DeadLetterResult { done: Vec::with_capacity(unusable.len()), left: Vec::new(), problem: None };
-        for unusable in unusable {
-            let recorded = match unusable.id {
-                Some(id) => self.rows.fail_unusable(id, &unusable.failure, unusable.sync).await,
-                None => Ok(()),
-            };
-            match recorded {
-                Ok(()) => dead_lettered.done.push(unusable),
-                Err(error) => {
-                    dead_lettered.problem = Some(error.to_string());
-                    dead_lettered.left.push(unusable);
-                }
-            }
-        }
-        let outgoing: Vec<OutgoingMessage<'_>> =
-            dead_lettered.done.iter().map(|unusable| self.outgoing(unusable)).collect();
-        if let Err(error) = self.line.publish(&outgoing).await {
-            dead_lettered.problem = Some(error.to_string());
-            dead_lettered.left.append(&mut dead_lettered.done);
-        }
-        dead_lettered
+    /// Publishes dead letters, and says of each whether the broker keeps it. After an error that is unknown.
+    pub(super) async fn publish(&self, letters: &[DeadLetterDraft]) -> Vec<Result<(), AmqpError>> {
+        let outgoing: Vec<OutgoingMessage<'_>> = letters.iter().map(|letter| self.outgoing(letter)).collect();
+        self.publisher.publish_each(&outgoing).await
     }
 
-    fn outgoing<'a>(&self, unusable: &'a UnusableDelivery) -> OutgoingMessage<'a> {
+    fn outgoing<'a>(&self, letter: &'a DeadLetterDraft) -> OutgoingMessage<'a> {
         OutgoingMessage {
-            exchange: self.line.names().dead.clone(),
+            exchange: self.publisher.names().dead.clone(),
             routing_key: "".into(),
-            body: &unusable.message.body,
-            properties: with_reason(&unusable.message.properties, &unusable.reason()),
+            body: &letter.message.body,
+            properties: with_reason(&letter.message.properties, &letter.reason),
         }
     }
 }

@@ -1,29 +1,20 @@
-//! The consumer's life around its sessions: connect, serve, lose the connection, connect again, for ever.
+//! The running consumer, as the service starts, watches and stops it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use backon::BackoffBuilder as _;
-use futures_util::StreamExt as _;
-use lapin::uri::AMQPUri;
-use lapin::{Connection, Event};
-use muster_bus::Bus;
-use muster_store::Store;
-use muster_system::vital;
-use serde::Serialize;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::connect::{AmqpError, QueueNames, answered, connect, parse};
+use super::connect::{AmqpError, QueueNames, parse};
+use super::consumer::{BrokerHealth, ConsumerConfig};
 use super::dead_letter_publisher::DeadLetterPublisher;
 use super::rows::{IntakeRows, StoreRows};
-use super::session::ConsumerSession;
-use super::topology;
+use super::shell::{ConsumerParts, ConsumerShell};
 use crate::Claims;
-
-/// The longest pause between two tries.
-const PAUSE_MAX: Duration = Duration::from_secs(3);
+use muster_bus::Bus;
+use muster_store::Store;
+use muster_system::vital;
 
 /// What the consumer must know.
 #[derive(Clone, Debug)]
@@ -34,41 +25,6 @@ pub struct IntakeOptions {
     pub queue: String,
     /// For requests that do not say how many attempts they may have.
     pub default_max_attempts: u32,
-}
-
-/// How the consumer is: for readiness.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct BrokerHealth {
-    /// Why there is no connection; `None` when there is one.
-    pub problem: Option<String>,
-    /// Why the last consumer was not opened, until one is: it was refused, or never answered.
-    pub consume_problem: Option<String>,
-    /// The broker has confirmed a consumer on this connection. There is none before a slot is free.
-    pub confirmed: bool,
-    /// Whether messages are on their way to us right now. False while no slot is free.
-    pub consuming: bool,
-    /// Messages that cannot be run before Redis can be asked for their pending record.
-    pub waiting_for_records: usize,
-    /// Why unusable messages cannot be dead-lettered. Consuming goes on.
-    pub dead_letter_problem: Option<String>,
-    /// Queues that are not as we would have made them.
-    pub differences: Vec<String>,
-    /// Messages taken since the start: claimed, or known already.
-    pub taken: u64,
-    /// Messages dead-lettered since the start.
-    pub dead_lettered: u64,
-}
-
-/// What sessions share.
-#[derive(Debug)]
-pub(super) struct IntakeShared<C> {
-    pub(super) claims: Arc<C>,
-    pub(super) rows: Arc<dyn IntakeRows>,
-    pub(super) bus: Bus,
-    pub(super) dead_letters: Arc<DeadLetterPublisher>,
-    pub(super) names: QueueNames,
-    pub(super) default_max_attempts: u32,
-    pub(super) health: watch::Sender<BrokerHealth>,
 }
 
 /// The running consumer.
@@ -100,25 +56,17 @@ impl RabbitIntake {
         bus: Bus,
     ) -> Result<Self, AmqpError> {
         let uri = parse(&options.url)?;
-        let not_yet = BrokerHealth { problem: Some("connecting".to_owned()), ..BrokerHealth::default() };
-        let (health_sender, health) = watch::channel(not_yet);
         let names = QueueNames::new(&options.queue)?;
-        let dead_letters = Arc::new(DeadLetterPublisher::new(uri.clone(), names.clone(), Arc::clone(&rows)));
-        let shared = IntakeShared {
-            claims,
-            rows,
-            bus,
-            dead_letters,
-            names,
+        let (health_sender, health) = watch::channel(BrokerHealth::connecting());
+        let dead_letters = Arc::new(DeadLetterPublisher::new(uri.clone(), names.clone()));
+        let parts = ConsumerParts { uri, names, claims, rows, bus, dead_letters, health: health_sender };
+        let config = ConsumerConfig {
             default_max_attempts: options.default_max_attempts,
-            health: health_sender,
+            jitter_seed: fastrand::u64(..),
         };
         let stop = CancellationToken::new();
-        let task = tokio::spawn(vital::turning_until(
-            "rabbitmq",
-            stop.clone(),
-            consume_for_ever(uri, shared, stop.clone()),
-        ));
+        let shell = ConsumerShell::new(parts, config);
+        let task = tokio::spawn(vital::turning_until("rabbitmq", stop.clone(), shell.run(stop.clone())));
         Ok(Self { health, stop, task })
     }
 
@@ -133,114 +81,4 @@ impl RabbitIntake {
         // The task does not panic; if it did, its message is in the log and there is nothing left to stop.
         let _ = self.task.await;
     }
-}
-
-async fn consume_for_ever<C: Claims>(uri: AMQPUri, shared: IntakeShared<C>, stop: CancellationToken) {
-    let mut pauses = delays();
-    let mut told = String::new();
-    loop {
-        let opened = tokio::select! {
-            opened = ConsumerConnection::open(&uri, &shared) => opened,
-            () = stop.cancelled() => return,
-        };
-        let served = match opened {
-            Ok(line) => line.serve(&shared, &stop).await,
-            Err(error) => Err(error),
-        };
-        let Err(error) = served else { return };
-        // A connection proves nothing: a broker that lets us in and no consumer through is left alone for as
-        // long as one that is away.
-        if shared.health.borrow().confirmed {
-            (pauses, told) = (delays(), String::new());
-        }
-        let (pause, reason) = (pauses.next().unwrap_or(PAUSE_MAX), error.to_string());
-        if std::mem::replace(&mut told, reason.clone()) != reason {
-            tracing::warn!(reason, "rabbitmq is out of reach; reconnecting");
-        }
-        tracing::debug!(reason, retry_in_ms = pause.as_millis(), "no rabbitmq");
-        shared.health.send_modify(|health| {
-            health.problem = Some(reason);
-            (health.consuming, health.confirmed, health.waiting_for_records) = (false, false, 0);
-        });
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = stop.cancelled() => return,
-        }
-    }
-}
-
-/// One connection, from the handshake to its end.
-struct ConsumerConnection<'a, C: Claims> {
-    connection: Connection,
-    session: ConsumerSession<'a, C>,
-    differences: Vec<String>,
-}
-
-impl<'a, C: Claims> ConsumerConnection<'a, C> {
-    async fn open(uri: &AMQPUri, shared: &'a IntakeShared<C>) -> Result<Self, AmqpError> {
-        let connection = connect(uri, "intake").await?;
-        let differences = topology::declare(&connection, &shared.names).await?.differences;
-        let session = ConsumerSession::open(&connection, shared).await?;
-        Ok(Self { connection, session, differences })
-    }
-
-    async fn serve(mut self, shared: &IntakeShared<C>, stop: &CancellationToken) -> Result<(), AmqpError> {
-        // Told once, and not with each new connection.
-        if shared.health.borrow().differences != self.differences {
-            for difference in &self.differences {
-                tracing::warn!(difference, "rabbitmq is not set up as expected");
-            }
-        }
-        shared.health.send_modify(|health| {
-            health.problem = None;
-            health.differences = std::mem::take(&mut self.differences);
-        });
-        let lost = ConnectionLoss(watch::Sender::new(None));
-        tokio::select! {
-            // The session ends by itself when the connection is lost: a claim must not be broken off.
-            served = self.session.run(stop, &lost) => served?,
-            () = watch_connection(&self.connection, &lost) => {}
-        }
-        answered(self.connection.close(200, "done".into())).await?;
-        Ok(())
-    }
-}
-
-/// Whether the connection is lost, and why.
-#[derive(Debug)]
-pub(super) struct ConnectionLoss(watch::Sender<Option<AmqpError>>);
-
-impl ConnectionLoss {
-    /// Returns once it is lost. Safe to cancel.
-    pub(super) async fn reason(&self) -> AmqpError {
-        let mut lost = self.0.subscribe();
-        let reason = lost.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
-        match reason {
-            Some(reason) => reason,
-            // The sender lives in `self`.
-            None => std::future::pending().await,
-        }
-    }
-}
-
-/// Notes when the connection is lost. Does not end.
-async fn watch_connection(connection: &Connection, lost: &ConnectionLoss) {
-    let mut events = std::pin::pin!(connection.events_listener());
-    while let Some(event) = events.next().await {
-        if let Event::Error(error) = event {
-            lost.0.send_replace(Some(error.into()));
-        }
-    }
-    lost.0.send_replace(Some(AmqpError::Unreachable("the connection was closed".to_owned())));
-    std::future::pending().await
-}
-
-/// How long to wait between attempts to connect: rising, jittered, without end.
-fn delays() -> impl Iterator<Item = Duration> + Send {
-    backon::ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(100))
-        .with_max_delay(PAUSE_MAX)
-        .with_jitter()
-        .without_max_times()
-        .build()
 }

@@ -4,10 +4,9 @@
 //! claim is committed, or as soon as a row stands for it. Nothing is lost when the broker or the connection
 //! goes: what was not acknowledged comes again, and its row says what to do.
 //!
-//! [`RabbitIntake`] consumes ([`session`] is its heart), [`Publisher`] submits, [`DeadLetters`] looks after
-//! messages that could not be used.
+//! [`RabbitIntake`] consumes: [`consumer`] decides, and [`shell`] does what it says. [`QueuePublisher`] submits, and
+//! [`DeadLetters`] looks after messages that could not be used.
 
-mod acks;
 mod confirmed_publisher;
 mod connect;
 pub mod consumer;
@@ -16,10 +15,9 @@ mod dead_letters;
 mod delivery;
 mod greeting;
 mod intake;
-mod prefetch;
 mod publisher;
 mod rows;
-mod session;
+mod shell;
 mod topology;
 
 #[cfg(test)]
@@ -28,8 +26,9 @@ mod test_broker;
 mod tests;
 
 pub use connect::AmqpError;
+pub use consumer::BrokerHealth;
 pub use dead_letters::{DeadLetter, DeadLetters, ReplayError, ReplayResult};
-pub use intake::{BrokerHealth, IntakeOptions, RabbitIntake};
+pub use intake::{IntakeOptions, RabbitIntake};
 pub use publisher::QueuePublisher;
 pub use topology::{Inspection, inspect};
 

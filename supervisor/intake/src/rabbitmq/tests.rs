@@ -350,6 +350,38 @@ async fn a_queue_with_other_arguments_is_used_and_reported(broker: &TestBroker) 
     assert_eq!(inspect(&scene.url, "classic").await.unwrap().differences.len(), 1);
 }
 
+/// Of a quorum queue without a delivery limit too, which puts at its end what is nacked.
+async fn leaving_gives_messages_back_in_their_place(broker: &TestBroker) {
+    use lapin::options::{BasicGetOptions, QueueDeclareOptions};
+    use lapin::types::{AMQPValue, FieldTable};
+    let scene = Scene::new(broker, "order", 4);
+    scene.board.keep_slots.store(true, Ordering::SeqCst);
+    let uri = super::connect::parse(&scene.url).unwrap();
+    let connection = super::connect::connect(&uri, "test").await.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+    let mut quorum = FieldTable::default();
+    quorum.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+    channel.queue_declare("order".into(), durable, quorum).await.unwrap();
+    let ids = scene.publish(30).await;
+    let intake = scene.consume();
+    eventually("as many run as there are slots", async || scene.board.runs() == 4).await;
+    healthy(&intake, |health| !health.consuming).await;
+    let waiting = inspect(&scene.url, "order").await.unwrap().messages;
+    assert!(waiting < 26, "none is held");
+    intake.stop().await;
+    let mut left = Vec::new();
+    while left.len() < 26 {
+        let Some(message) = channel.basic_get("order".into(), BasicGetOptions::default()).await.unwrap()
+        else {
+            continue;
+        };
+        let draft = muster_core::execution::RequestDraft::parse(&message.delivery.data).unwrap();
+        left.push(draft.execution_id.unwrap());
+    }
+    assert_eq!(left, ids[4..], "{waiting} were not held");
+}
+
 async fn a_blocked_broker_is_reported_and_survived(broker: &TestBroker) {
     let scene = Scene::new(broker, "blocked", 10);
     // More than may be on their way at first.
@@ -378,6 +410,7 @@ async fn on_a_real_broker() {
     without_slots_deliveries_stop_and_what_is_held_becomes_rows(&broker).await;
     without_the_store_messages_wait_and_nothing_is_lost(&broker).await;
     a_queue_with_other_arguments_is_used_and_reported(&broker).await;
+    leaving_gives_messages_back_in_their_place(&broker).await;
     a_blocked_broker_is_reported_and_survived(&broker).await;
 }
 

@@ -33,16 +33,9 @@ impl ConsumerMachine {
         self.health.consume_problem = None;
     }
 
-    pub(super) fn consumer_refused(
-        &mut self,
-        now: PoolTime,
-        number: ChannelNumber,
-        problem: String,
-        actions: &mut Vec<ConsumerAction>,
-    ) {
+    pub(super) fn consumer_refused(&mut self, number: ChannelNumber, problem: String) {
         if self.connection.number() == Some(number) {
-            self.health.consume_problem = Some(problem.clone());
-            self.channel_lost(now, number, problem, actions);
+            self.health.consume_problem = Some(problem);
         }
     }
 

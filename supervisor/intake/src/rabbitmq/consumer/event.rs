@@ -35,8 +35,10 @@ pub enum ConsumerEvent {
     ConsumerRefused {
         /// The channel it was asked for on.
         channel: ChannelNumber,
-        /// Why, for a person.
+        /// What readiness says of it.
         problem: String,
+        /// Why there is no connection from now on.
+        reason: String,
     },
     /// The consumer has ended as it was asked to, and what was on its way has been delivered.
     ConsumerStopped {

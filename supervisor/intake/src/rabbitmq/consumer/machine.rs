@@ -9,8 +9,8 @@ use super::claiming::StoreWrite;
 use super::connection::{BrokerConnection, ChannelNumber, Reconnects};
 use super::dead_letters::DeadLetters;
 use super::event::ConsumerEvent;
+use super::health::BrokerHealth;
 use super::lookup::AwaitingRecord;
-use crate::rabbitmq::BrokerHealth;
 
 /// The numbers the consumer works with.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +54,7 @@ impl ConsumerMachine {
             connection: BrokerConnection::Waiting { until: now },
             last_channel: ChannelNumber::default(),
             reconnects: Reconnects::new(config.jitter_seed),
-            health: BrokerHealth { problem: Some("connecting".to_owned()), ..BrokerHealth::default() },
+            health: BrokerHealth::connecting(),
             slots_wanted_since: None,
             write: PendingCall::Idle,
             records: PendingCall::Idle,
@@ -79,8 +79,9 @@ impl ConsumerMachine {
                 self.channel_lost(now, channel, reason, actions);
             }
             ConsumerEvent::ConsumerStarted { channel } => self.consumer_started(channel, actions),
-            ConsumerEvent::ConsumerRefused { channel, problem } => {
-                self.consumer_refused(now, channel, problem, actions);
+            ConsumerEvent::ConsumerRefused { channel, problem, reason } => {
+                self.consumer_refused(channel, problem);
+                self.channel_lost(now, channel, reason, actions);
             }
             ConsumerEvent::ConsumerStopped { channel } => self.consumer_stopped(channel, actions),
             ConsumerEvent::Delivered { channel, messages } => self.delivered(now, channel, messages),

@@ -15,6 +15,7 @@ mod consuming;
 mod content;
 mod dead_letters;
 mod event;
+mod health;
 mod invariant;
 mod leaving;
 mod lookup;
@@ -27,6 +28,7 @@ pub use action::{ConsumerAction, ConsumerNotice, LetterReason, UnrecordedFailure
 pub use connection::ChannelNumber;
 pub use content::MessageContent;
 pub use event::{ConsumerEvent, IncomingMessage};
+pub use health::BrokerHealth;
 pub use invariant::ConsumerInvariant;
 pub use machine::{ConsumerConfig, ConsumerMachine};
 pub use snapshot::ConsumerSnapshot;

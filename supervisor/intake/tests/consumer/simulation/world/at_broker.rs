@@ -101,7 +101,8 @@ impl World {
                 // A queue without a leader does not answer; another refusal comes at once.
                 let after = if self.rng.bool() { Duration::from_secs(5) } else { Duration::ZERO };
                 let problem = "no consumer".to_owned();
-                let refused = ConsumerEvent::ConsumerRefused { channel: number, problem };
+                let refused =
+                    ConsumerEvent::ConsumerRefused { channel: number, reason: problem.clone(), problem };
                 self.schedule(after, Happening::FromBroker(number, refused));
             }
             Request::Consume { window } => {
