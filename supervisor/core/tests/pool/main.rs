@@ -3,3 +3,5 @@
 
 mod scenarios;
 mod simulation;
+#[path = "../simulator/mod.rs"]
+mod simulator;

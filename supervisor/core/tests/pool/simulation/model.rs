@@ -9,6 +9,7 @@ use muster_core::process::ExitStatus;
 use muster_protocol::{ErrorInfo, JsonBytes, RunMetrics, RunOutcome};
 
 use super::world::Climate;
+use crate::simulator::{ms, pick};
 
 /// A simulated process.
 #[derive(Debug)]
@@ -308,12 +309,4 @@ pub(crate) fn exited(rng: &mut Rng, status: ExitStatus) -> WorkerEvent {
 
 fn polluted() -> WorkerEvent {
     WorkerEvent::Violation(ProtocolViolation::Polluted { message: "hello world".to_owned() })
-}
-
-pub(crate) fn ms(rng: &mut Rng, from: u64, to: u64) -> Duration {
-    Duration::from_micros(rng.u64(from * 1_000..=to * 1_000))
-}
-
-pub(crate) fn pick<T: Copy>(rng: &mut Rng, choices: &[T]) -> T {
-    choices[rng.usize(..choices.len())]
 }

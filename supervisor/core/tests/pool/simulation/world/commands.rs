@@ -7,8 +7,8 @@ use muster_core::pool::{Assignment, PoolEvent, WorkerEvent, WorkerId};
 use muster_protocol::CancelReason;
 use uuid::Uuid;
 
-use super::super::model::{ms, pick};
 use super::{Climate, Happening, World};
+use crate::simulator::{ms, pick};
 
 impl World {
     pub(super) fn command(&mut self) {

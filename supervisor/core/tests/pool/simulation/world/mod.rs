@@ -9,15 +9,15 @@ mod effects;
 mod reactions;
 mod sayings;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fastrand::Rng;
 use muster_core::pool::{Pool, PoolConfig, PoolEffect, PoolEvent, PoolTime, WorkerEvent, WorkerId};
 
 use super::in_flight::Ledger;
-use super::model::{Model, ms, pick};
+use super::model::Model;
+use crate::simulator::{Agenda, Schedule, ms, pick};
 
 /// What kind of workers live here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,9 +45,7 @@ pub(crate) struct World {
     pool: Pool,
     now: PoolTime,
     effects: Vec<PoolEffect>,
-    agenda: BinaryHeap<Reverse<(PoolTime, u64)>>,
-    happenings: BTreeMap<u64, Happening>,
-    next_happening: u64,
+    agenda: Agenda<Happening>,
     workers: BTreeMap<WorkerId, Model>,
     in_flight: Ledger,
     commands_left: u32,
@@ -91,9 +89,7 @@ impl World {
             pool,
             now: PoolTime::START,
             effects: Vec::new(),
-            agenda: BinaryHeap::new(),
-            happenings: BTreeMap::new(),
-            next_happening: 0,
+            agenda: Agenda::new(),
             workers: BTreeMap::new(),
             in_flight: Ledger::default(),
             commands_left,
@@ -105,32 +101,6 @@ impl World {
             trace: is_traced.then(Vec::new),
             steps: 0,
         }
-    }
-
-    pub(crate) fn trace(&self) -> Vec<String> {
-        self.trace.clone().unwrap_or_default()
-    }
-
-    pub(crate) fn steps(&self) -> u64 {
-        self.steps
-    }
-
-    /// Plays the whole schedule: commands, then rest, then the end.
-    pub(crate) fn run(&mut self) {
-        let config = format!("{:?}", self.config);
-        self.note(|| config);
-        self.pool.start(self.now, &mut self.effects);
-        self.after_step();
-        self.schedule(Duration::ZERO, Happening::Command);
-        self.play_until_quiet();
-        self.check_quiet();
-        self.is_draining = true;
-        self.step(PoolEvent::Drain { grace: Duration::from_secs(1) });
-        self.play_until_quiet();
-        assert!(self.pool.is_drained(), "the drain does not end: {:?}", self.pool.snapshot(self.now));
-        assert!(self.workers.is_empty(), "processes are left behind: {:?}", self.workers.keys());
-        assert!(self.in_flight.open().is_empty(), "lost: {:?}", self.in_flight.open());
-        assert_eq!(self.pool.next_deadline().filter(|_| self.step_tick_to_the_end()), None);
     }
 
     /// Deadlines left over from an alarm that moved must come to an end too.
@@ -149,7 +119,7 @@ impl World {
         let mut quiet_since: Option<PoolTime> = None;
         loop {
             assert!(self.steps - started < 200_000, "the pool does not come to rest");
-            let agenda = self.agenda.peek().map(|Reverse((time, _))| *time);
+            let agenda = self.agenda.next_time();
             let deadline = self.pool.next_deadline();
             if self.is_draining && self.pool.is_drained() && agenda.is_none() {
                 return;
@@ -174,15 +144,14 @@ impl World {
         assert!(deadline >= self.now, "a deadline that has passed was not acted on");
         // The shell's clock is never exactly on time.
         let late = if self.rng.bool() { Duration::ZERO } else { ms(&mut self.rng, 0, 3) };
-        let next = self.agenda.peek().map(|Reverse((time, _))| *time);
+        let next = self.agenda.next_time();
         self.now = next.map_or(deadline + late, |next| next.min(deadline + late));
         self.step(PoolEvent::Tick);
     }
 
     fn next_happening(&mut self) {
-        let Some(Reverse((time, number))) = self.agenda.pop() else { return };
+        let Some((time, happening)) = self.agenda.pop() else { return };
         self.now = self.now.max(time);
-        let Some(happening) = self.happenings.remove(&number) else { return };
         match happening {
             Happening::Command => self.command(),
             Happening::Fixed => {
@@ -225,14 +194,40 @@ impl World {
     }
 
     fn schedule(&mut self, after: Duration, happening: Happening) {
-        self.next_happening += 1;
-        self.agenda.push(Reverse((self.now + after, self.next_happening)));
-        self.happenings.insert(self.next_happening, happening);
+        self.agenda.enter(self.now + after, happening);
     }
 
     fn note(&mut self, line: impl FnOnce() -> String) {
         if let Some(trace) = &mut self.trace {
             trace.push(line());
         }
+    }
+}
+
+impl Schedule for World {
+    /// Plays the whole schedule: commands, then rest, then the end.
+    fn run(&mut self) {
+        let config = format!("{:?}", self.config);
+        self.note(|| config);
+        self.pool.start(self.now, &mut self.effects);
+        self.after_step();
+        self.schedule(Duration::ZERO, Happening::Command);
+        self.play_until_quiet();
+        self.check_quiet();
+        self.is_draining = true;
+        self.step(PoolEvent::Drain { grace: Duration::from_secs(1) });
+        self.play_until_quiet();
+        assert!(self.pool.is_drained(), "the drain does not end: {:?}", self.pool.snapshot(self.now));
+        assert!(self.workers.is_empty(), "processes are left behind: {:?}", self.workers.keys());
+        assert!(self.in_flight.open().is_empty(), "lost: {:?}", self.in_flight.open());
+        assert_eq!(self.pool.next_deadline().filter(|_| self.step_tick_to_the_end()), None);
+    }
+
+    fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    fn trace(&self) -> Vec<String> {
+        self.trace.clone().unwrap_or_default()
     }
 }

@@ -6,8 +6,9 @@ use muster_core::pool::{KillCause, WorkerEvent, WorkerId};
 use muster_core::process::ExitStatus;
 use muster_protocol::RunOutcome;
 
-use super::super::model::{Leaves, exited, finished, ms};
+use super::super::model::{Leaves, exited, finished};
 use super::{Happening, World};
+use crate::simulator::ms;
 
 impl World {
     pub(super) fn react_to_cancel(&mut self, worker: WorkerId, run: u32) {
