@@ -268,6 +268,34 @@ async fn unusable_messages_are_dead_lettered_with_the_reason(broker: &TestBroker
     assert!(scene.dead().await.is_empty());
 }
 
+/// Its headers fill a frame as they are: with a reason beside them it breaks the connection of whoever publishes it.
+async fn a_letter_that_can_never_go_does_not_hold_up_the_others(broker: &TestBroker) {
+    use lapin::options::BasicPublishOptions;
+    use lapin::types::{AMQPValue, FieldTable};
+    let scene = Scene::new(broker, "poison", 10);
+    scene.publish(1).await;
+    let uri = super::connect::parse(&scene.url).unwrap();
+    let connection = super::connect::connect(&uri, "test").await.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    let mut headers = FieldTable::default();
+    headers.insert("filling".into(), AMQPValue::LongString("x".repeat(131_000).into()));
+    let properties = lapin::BasicProperties::default().with_headers(headers);
+    let options = BasicPublishOptions::default();
+    let sent = channel.basic_publish("".into(), "poison".into(), options, b"nonsense", properties).await;
+    sent.unwrap().await.unwrap();
+    scene.publisher.publish(&vec![b"more nonsense".to_vec(); 7]).await.unwrap();
+    let intake = scene.consume();
+    healthy(&intake, |health| health.dead_lettered == 7).await;
+    let too_large = |problem: &String| problem.contains("frame_too_large");
+    healthy(&intake, |health| health.dead_letter_problem.as_ref().is_some_and(too_large)).await;
+    intake.stop().await;
+    assert_eq!(
+        inspect(&scene.url, "poison").await.unwrap().messages,
+        1,
+        "nobody takes it, and it is not lost"
+    );
+}
+
 async fn minimal_messages_use_their_row_or_their_pending_record(broker: &TestBroker) {
     let scene = Scene::new(broker, "minimal", 10);
     let minimal = |id: Uuid| json!({ "execution_id": id }).to_string().into_bytes();
@@ -406,6 +434,7 @@ async fn on_a_real_broker() {
     every_message_is_claimed_once_and_acknowledged(&broker).await;
     the_same_message_three_times_is_one_run(&broker).await;
     unusable_messages_are_dead_lettered_with_the_reason(&broker).await;
+    a_letter_that_can_never_go_does_not_hold_up_the_others(&broker).await;
     minimal_messages_use_their_row_or_their_pending_record(&broker).await;
     without_slots_deliveries_stop_and_what_is_held_becomes_rows(&broker).await;
     without_the_store_messages_wait_and_nothing_is_lost(&broker).await;

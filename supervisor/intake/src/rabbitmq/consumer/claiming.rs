@@ -58,11 +58,13 @@ impl ConsumerMachine {
             return;
         }
         let Some(channel) = self.connection.open_channel() else { return };
-        let most = match channel.consuming {
-            _ if !channel.ready.is_empty() => CLAIM_MAX,
+        let most = if !channel.ready.is_empty() {
+            CLAIM_MAX
+        } else if matches!(channel.consuming, Consuming::Stopped) {
             // More may be ready by the time there are slots; what is not needed goes back then.
-            Consuming::Stopped => PREFETCH_MAX,
-            Consuming::Starting | Consuming::Running | Consuming::Stopping { .. } => return,
+            PREFETCH_MAX
+        } else {
+            return;
         };
         self.slots_wanted_since = Some(now);
         actions.push(ConsumerAction::ReserveSlots { most });
