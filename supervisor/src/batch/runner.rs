@@ -192,7 +192,7 @@ impl<'a, R: ReportResults> BatchRunner<'a, R> {
             else {
                 continue;
             };
-            tracing::error!(attempt = %end.attempt, error = end.message,
+            tracing::error!(execution_id = %end.attempt.execution_id, attempt = end.attempt.number, error = end.message,
                 "the store refuses the end of this execution; its line fails, and its row stays RUNNING: look for a \
                  trigger or a constraint that holds it back");
             self.gave_up = true;

@@ -97,7 +97,7 @@ impl Dispatcher {
         let mut taken = Vec::with_capacity(claimed.len());
         for claimed in claimed {
             let Some(slot) = reservation.take() else {
-                tracing::error!(attempt = %claimed.attempt, "claimed more than was reserved; its lease will run out");
+                tracing::error!(execution_id = %claimed.attempt.execution_id, attempt = claimed.attempt.number, "claimed more than was reserved; its lease will run out");
                 continue;
             };
             if self.in_flight.insert(&claimed, slot) {

@@ -60,7 +60,7 @@ fn act(dispatcher: &Dispatcher, renewal: Renewal) {
         dispatcher.cancel(attempt, CancelReason::User, "cancelled on request");
     }
     for attempt in renewal.superseded {
-        tracing::warn!(%attempt, "another supervisor took this execution over; ending the run here");
+        tracing::warn!(execution_id = %attempt.execution_id, attempt = attempt.number, "another supervisor took this execution over; ending the run here");
         dispatcher.cancel(attempt, CancelReason::LeaseLost, "another supervisor owns this execution now");
     }
 }

@@ -61,6 +61,19 @@ impl RefusalCause {
         }
     }
 
+    /// Says it to people. ERROR, because one of them must act, only where no lock explains it.
+    fn tell(self, attempt: Attempt, error: &StoreError) {
+        let (execution_id, attempt) = (attempt.execution_id, attempt.number);
+        match self {
+            Self::Refused => tracing::error!(%execution_id, attempt, %error,
+                "the database refuses to write the outcome of this execution; it is kept and tried again while all \
+                 others go on: look for a trigger or a constraint that holds back its row"),
+            Self::Locked => tracing::warn!(%execution_id, attempt, %error,
+                "somebody has locked the row of this execution, or an entry of state it writes; its outcome is kept and \
+                 written when the lock goes, and all others go on: look for a transaction that was left open"),
+        }
+    }
+
     /// Waits before the next try: the first, and the longest.
     fn waits(self) -> (Duration, Duration) {
         match self {
@@ -142,14 +155,7 @@ impl RefusedQueue {
     pub(super) fn keep(&mut self, end: Finalization, error: &StoreError) {
         let attempt = end.attempt;
         let cause = RefusalCause::of(error, attempt);
-        match cause {
-            RefusalCause::Refused => tracing::error!(%attempt, %error,
-                "the database refuses to write the end of this execution; it is kept and tried again while all \
-                 others go on: look for a trigger or a constraint that holds back its row"),
-            RefusalCause::Locked => tracing::warn!(%attempt, %error,
-                "somebody has locked the row of this execution, or an entry of state it writes; its outcome is kept and \
-                 written when the lock goes, and all others go on: look for a transaction that was left open"),
-        }
+        cause.tell(attempt, error);
         let kept = self.store(end);
         let wait = cause.waits().0;
         let due = Instant::now() + wait;
@@ -173,7 +179,7 @@ impl RefusedQueue {
         match appended {
             Some(Ok(Some(place))) => RefusedOutcomes::Disk(place),
             Some(Err(error)) => {
-                tracing::error!(%error, attempt = %end.attempt,
+                tracing::error!(%error, execution_id = %end.attempt.execution_id, attempt = end.attempt.number,
                     "an outcome is kept in memory only; do not stop this process");
                 RefusedOutcomes::Memory(Box::new(end))
             }
@@ -219,7 +225,11 @@ impl RefusedQueue {
         };
         waiting.message = error.to_string();
         waiting.tries = waiting.tries.saturating_add(1);
-        waiting.is_because(RefusalCause::of(error, attempt));
+        let cause = RefusalCause::of(error, attempt);
+        if cause != waiting.cause {
+            cause.tell(attempt, error);
+        }
+        waiting.is_because(cause);
         // Somebody may have made room.
         if let (RefusedOutcomes::Memory(end), Some(outbox)) = (&waiting.kept, &mut self.outbox)
             && tokio::task::block_in_place(|| outbox.append(std::slice::from_ref(end))).is_ok()

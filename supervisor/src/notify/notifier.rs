@@ -143,7 +143,7 @@ impl FinalizedSink for Notifier {
                 }
                 FinalizeResult::Superseded => {
                     self.metrics.superseded();
-                    tracing::warn!(%attempt, "another supervisor owns this execution; its outcome here changes nothing");
+                    tracing::warn!(execution_id = %attempt.execution_id, attempt = attempt.number, "another supervisor owns this execution; its outcome here changes nothing");
                 }
             }
         }

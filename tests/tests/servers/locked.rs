@@ -108,7 +108,7 @@ fn a_table_that_is_locked_is_no_matter_of_its_rows() {
         String::from_utf8_lossy(&bytes).contains(&id)
     });
     eventually("the store counts as one that takes no writes", UNHELD, || {
-        owner.log().contains("ends cannot be written yet")
+        owner.log().contains("cannot commit outcomes")
     });
     drop(held);
     world.record.finished(&id, UNHELD);

@@ -79,7 +79,7 @@ async fn concede<B: Backend>(
             Err(refusal @ StoreError::Refused { .. }) => error = refusal,
             answered => {
                 let attempt = refused.attempt;
-                tracing::warn!(%attempt, %error, "a part of an outcome was refused and left out; its log says which");
+                tracing::warn!(execution_id = %attempt.execution_id, attempt = attempt.number, %error, "a part of an outcome was refused and left out; its log says which");
                 return Ok(answered?.into_iter().next().unwrap_or(FinalizeResult::Superseded));
             }
         }
