@@ -85,28 +85,6 @@ impl Hub {
         }
     }
 
-    /// Tells everybody that messages were lost.
-    pub(crate) fn gap(&self) {
-        let channels = self.lock();
-        let mut told = HashSet::new();
-        for listener in channels.values().flat_map(|(_, listeners)| listeners) {
-            if told.insert(listener.id) {
-                listener.deliver_event(BusEvent::Gap);
-            }
-        }
-    }
-
-    /// The channels somebody listens to, and the number of this set.
-    pub(crate) fn wanted(&self) -> (u64, HashSet<String>) {
-        let channels = self.lock();
-        (*self.wanted.borrow(), channels.keys().cloned().collect())
-    }
-
-    /// Follows changes of the set of channels.
-    pub(crate) fn watch_wanted(&self) -> watch::Receiver<u64> {
-        self.wanted.subscribe()
-    }
-
     /// The server has confirmed the set of this number.
     pub(crate) fn confirm(&self, number: u64) {
         self.confirmed.send_replace(number);
@@ -144,6 +122,32 @@ impl Hub {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Channels> {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What an adapter with a server needs of it.
+#[cfg(feature = "redis")]
+impl Hub {
+    /// Tells everybody that messages were lost.
+    pub(crate) fn gap(&self) {
+        let channels = self.lock();
+        let mut told = HashSet::new();
+        for listener in channels.values().flat_map(|(_, listeners)| listeners) {
+            if told.insert(listener.id) {
+                listener.deliver_event(BusEvent::Gap);
+            }
+        }
+    }
+
+    /// The channels somebody listens to, and the number of this set.
+    pub(crate) fn wanted(&self) -> (u64, HashSet<String>) {
+        let channels = self.lock();
+        (*self.wanted.borrow(), channels.keys().cloned().collect())
+    }
+
+    /// Follows changes of the set of channels.
+    pub(crate) fn watch_wanted(&self) -> watch::Receiver<u64> {
+        self.wanted.subscribe()
     }
 }
 

@@ -10,13 +10,20 @@ mod hub;
 mod in_process;
 mod messages;
 mod names;
+#[cfg(feature = "redis")]
 mod redis;
+#[cfg(not(feature = "redis"))]
+#[path = "without_redis.rs"]
+mod redis;
+mod redis_facts;
 mod transport;
 mod watch;
 
 #[cfg(test)]
+#[cfg(feature = "redis")]
 mod contract_tests;
 #[cfg(test)]
+#[cfg(feature = "redis")]
 mod test_redis;
 
 use std::sync::Arc;
@@ -32,7 +39,8 @@ pub use names::{
     CACHE_LIFE, CacheKey, Channel, HEARTBEAT_INTERVAL, HEARTBEAT_LIFE, LIVE_LOG_MAX_LINES, Names,
     PENDING_LIFE, REPLY_LIFE, RUN_LIFE_BEYOND_TIMEOUT, UnknownChannel,
 };
-pub use redis::{RedisFacts, inspect};
+pub use redis::inspect;
+pub use redis_facts::RedisFacts;
 pub use watch::{ChannelSubscription, CommandSubscription};
 
 use muster_core::execution::{Attempt, LogLine};
@@ -44,22 +52,17 @@ pub enum BusError {
     /// The setting is wrong.
     #[error("redis_url cannot be used ({0}): give redis://HOST:PORT/DB or rediss://…")]
     Url(String),
+    /// The setting asks for what is not in this build.
+    #[error(
+        "this supervisor was built without Redis: leave redis_url unset, or build it with the feature `redis`"
+    )]
+    NotBuilt,
     /// It may work again later.
     #[error("redis is out of reach: {0}")]
     Unreachable(String),
     /// The server answered with an error.
     #[error("redis refused: {0}")]
     Refused(String),
-}
-
-impl BusError {
-    fn of(error: &::redis::RedisError) -> Self {
-        if error.is_io_error() || error.is_connection_dropped() || error.is_timeout() {
-            Self::Unreachable(error.to_string())
-        } else {
-            Self::Refused(error.to_string())
-        }
-    }
 }
 
 /// How the bus is.
@@ -97,9 +100,9 @@ impl Bus {
     /// runtime and no server.
     ///
     /// # Errors
-    /// When the URL cannot be read.
+    /// When the URL cannot be read, or this build is one without Redis.
     pub fn redis(url: &str, prefix: &str) -> Result<Self, BusError> {
-        Ok(Self { transport: Arc::new(redis::RedisBus::new(url)?), names: Names::new(prefix), watched: true })
+        Ok(Self { transport: redis::open(url)?, names: Names::new(prefix), watched: true })
     }
 
     /// How it is.

@@ -63,6 +63,7 @@ pub(crate) enum CacheWrite {
     },
 }
 
+#[cfg(feature = "redis")]
 impl CacheWrite {
     /// About how much memory it holds while it waits.
     pub(crate) fn size_bytes(&self) -> usize {

@@ -48,6 +48,7 @@ fn finding_for(facts: &RedisFacts) -> DoctorFinding {
 fn unusable(url: &str, error: &BusError) -> DoctorFinding {
     let fix = match error {
         BusError::Url(_) => "correct redis_url",
+        BusError::NotBuilt => "install a build with Redis, or leave redis_url unset",
         BusError::Unreachable(_) => "start it, or correct host and port in redis_url",
         BusError::Refused(_) => "check user and password in redis_url, and what the user may do (`ACL LIST`)",
     };
@@ -90,5 +91,12 @@ mod tests {
             finding_for(&RedisFacts { version: "4.0.9".to_owned(), ..facts() }).verdict,
             Severity::Fail
         );
+    }
+
+    #[test]
+    fn a_build_without_redis_says_so_and_what_to_do() {
+        let finding = unusable("redis://cache", &BusError::NotBuilt);
+        assert_eq!(finding.verdict, Severity::Fail);
+        assert!(finding.to_string().contains("built without Redis: leave redis_url unset"), "{finding}");
     }
 }

@@ -138,6 +138,9 @@ fn unreachable(url: &str, error: &BackendError) -> DoctorFinding {
         BackendError::Store(StoreError::Unreachable { .. } | StoreError::CommitUnknown { .. }) => {
             "start it, or correct host and port in database_url"
         }
+        BackendError::Store(StoreError::NotBuilt) => {
+            "install a build with PostgreSQL, or set database_url to sqlite://FILE"
+        }
         BackendError::Store(StoreError::Incompatible { .. }) => "correct database_url, or what it names",
         BackendError::Store(
             StoreError::Refused { .. }

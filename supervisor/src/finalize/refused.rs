@@ -55,6 +55,7 @@ impl RefusalCause {
             | StoreError::CommitUnknown { .. }
             | StoreError::Refused { .. }
             | StoreError::StalePlan { .. }
+            | StoreError::NotBuilt
             | StoreError::Incompatible { .. }
             | StoreError::Corrupt { .. }
             | StoreError::Failed { .. } => Self::Refused,

@@ -130,9 +130,10 @@ impl From<StoreError> for ApiError {
             | StoreError::StalePlan { .. }
             | StoreError::CommitUnknown { .. } => ErrorKind::Unavailable,
             StoreError::Refused { .. } => ErrorKind::Unstorable,
-            StoreError::Incompatible { .. } | StoreError::Corrupt { .. } | StoreError::Failed { .. } => {
-                ErrorKind::Failed
-            }
+            StoreError::NotBuilt
+            | StoreError::Incompatible { .. }
+            | StoreError::Corrupt { .. }
+            | StoreError::Failed { .. } => ErrorKind::Failed,
         };
         Self::new(kind, error.to_string())
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use muster_bus::{Bus, BusError};
-use muster_store::{Durability, PostgresStore, SqliteStore, Store, StoreError};
+use muster_store::{Durability, SqliteStore, Store, StoreError, open_postgres};
 use secrecy::ExposeSecret;
 
 use crate::settings::Settings;
@@ -43,7 +43,7 @@ pub async fn open_store(settings: &Settings, durability: Durability) -> Result<O
         return Ok(OpenStore { store, file: Some(path.to_owned()) });
     }
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        return Ok(OpenStore { store: Arc::new(PostgresStore::new(url)?), file: None });
+        return Ok(OpenStore { store: open_postgres(url)?, file: None });
     }
     Err(BackendError::DatabaseUrl)
 }

@@ -1,15 +1,7 @@
-//! How our types lie in columns, once for both databases.
-//!
-//! SQLite keeps ids and JSON as TEXT and times as integer microseconds; PostgreSQL has types of its own.
+//! The types of our columns. Each adapter says how they lie in its database.
 
 use jiff::Timestamp;
 use serde_json::value::RawValue;
-use sqlx::decode::Decode;
-use sqlx::encode::{Encode, IsNull};
-use sqlx::error::BoxDynError;
-use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueFormat, PgValueRef};
-use sqlx::sqlite::{SqliteTypeInfo, SqliteValueRef};
-use sqlx::{Postgres, Sqlite, Type, TypeInfo as _, ValueRef as _};
 use uuid::Uuid;
 
 /// An id.
@@ -23,111 +15,6 @@ pub(crate) struct TimeColumn(pub(super) Timestamp);
 /// JSON text.
 #[derive(Clone, Debug)]
 pub(crate) struct JsonColumn(pub(super) Box<RawValue>);
-
-impl Type<Sqlite> for IdColumn {
-    fn type_info() -> SqliteTypeInfo {
-        <str as Type<Sqlite>>::type_info()
-    }
-}
-
-impl<'r> Decode<'r, Sqlite> for IdColumn {
-    fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
-        Ok(Self(<&str as Decode<Sqlite>>::decode(value)?.parse()?))
-    }
-}
-
-impl Type<Postgres> for IdColumn {
-    fn type_info() -> PgTypeInfo {
-        <Uuid as Type<Postgres>>::type_info()
-    }
-}
-
-impl<'r> Decode<'r, Postgres> for IdColumn {
-    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
-        <Uuid as Decode<Postgres>>::decode(value).map(Self)
-    }
-}
-
-impl Type<Sqlite> for TimeColumn {
-    fn type_info() -> SqliteTypeInfo {
-        <i64 as Type<Sqlite>>::type_info()
-    }
-}
-
-impl<'r> Decode<'r, Sqlite> for TimeColumn {
-    fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
-        Ok(Self(Timestamp::from_microsecond(<i64 as Decode<Sqlite>>::decode(value)?)?))
-    }
-}
-
-/// PostgreSQL counts microseconds from the first moment of 2000.
-const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
-
-impl Type<Postgres> for TimeColumn {
-    fn type_info() -> PgTypeInfo {
-        PgTypeInfo::with_name("TIMESTAMPTZ")
-    }
-}
-
-impl PgHasArrayType for TimeColumn {
-    fn array_type_info() -> PgTypeInfo {
-        PgTypeInfo::with_name("_TIMESTAMPTZ")
-    }
-}
-
-impl<'r> Decode<'r, Postgres> for TimeColumn {
-    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
-        // Prepared statements always answer in binary, where a moment is an eight-byte integer.
-        let micros = i64::from_be_bytes(value.as_bytes()?.try_into()?);
-        Ok(Self(Timestamp::from_microsecond(micros.saturating_add(POSTGRES_EPOCH_US))?))
-    }
-}
-
-impl Encode<'_, Postgres> for TimeColumn {
-    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
-        let micros = self.0.as_microsecond().saturating_sub(POSTGRES_EPOCH_US);
-        <i64 as Encode<Postgres>>::encode(micros, buffer)
-    }
-
-    fn size_hint(&self) -> usize {
-        size_of::<i64>()
-    }
-}
-
-impl Type<Sqlite> for JsonColumn {
-    fn type_info() -> SqliteTypeInfo {
-        <str as Type<Sqlite>>::type_info()
-    }
-}
-
-impl<'r> Decode<'r, Sqlite> for JsonColumn {
-    fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
-        let text = <String as Decode<Sqlite>>::decode(value)?;
-        Ok(Self(RawValue::from_string(text)?))
-    }
-}
-
-impl Type<Postgres> for JsonColumn {
-    fn type_info() -> PgTypeInfo {
-        PgTypeInfo::with_name("JSONB")
-    }
-
-    fn compatible(ty: &PgTypeInfo) -> bool {
-        *ty == <Self as Type<Postgres>>::type_info() || <str as Type<Postgres>>::compatible(ty)
-    }
-}
-
-impl<'r> Decode<'r, Postgres> for JsonColumn {
-    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
-        let is_jsonb = value.type_info().name() == "JSONB";
-        let bytes = match value.format() {
-            // One byte of version, then the text.
-            PgValueFormat::Binary if is_jsonb => value.as_bytes()?.get(1..).unwrap_or_default(),
-            PgValueFormat::Binary | PgValueFormat::Text => value.as_bytes()?,
-        };
-        Ok(Self(RawValue::from_string(std::str::from_utf8(bytes)?.to_owned())?))
-    }
-}
 
 /// The moment now, by this process's clock, with the microseconds a database keeps.
 pub(crate) fn now() -> Timestamp {

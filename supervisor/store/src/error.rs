@@ -62,6 +62,12 @@ pub enum StoreError {
         /// What the database said.
         message: String,
     },
+    /// The setting asks for what is not in this build.
+    #[error(
+        "this supervisor was built without PostgreSQL: set database_url to sqlite://FILE, or build it with the \
+         feature `postgres`"
+    )]
+    NotBuilt,
     /// The schema or the server is not one we can work with.
     #[error("the {backend} store does not fit this supervisor: {message}")]
     Incompatible {
@@ -96,9 +102,11 @@ impl StoreError {
             | Self::CommitUnknown { .. }
             | Self::StalePlan { .. }
             | Self::Locked { .. } => true,
-            Self::Refused { .. } | Self::Incompatible { .. } | Self::Corrupt { .. } | Self::Failed { .. } => {
-                false
-            }
+            Self::Refused { .. }
+            | Self::NotBuilt
+            | Self::Incompatible { .. }
+            | Self::Corrupt { .. }
+            | Self::Failed { .. } => false,
         }
     }
 }

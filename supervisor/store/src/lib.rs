@@ -17,6 +17,7 @@ mod error;
 mod finalization;
 mod flow;
 mod migration;
+#[cfg(feature = "postgres")]
 mod postgres;
 mod readers;
 mod record;
@@ -25,9 +26,15 @@ mod roles;
 mod rows;
 mod session;
 mod sqlite;
+#[cfg_attr(
+    all(not(feature = "postgres"), not(test)),
+    expect(dead_code, reason = "SQLite gives less evidence than the rules weigh")
+)]
 mod takeover;
 mod text;
 mod unheld_claims;
+#[cfg(not(feature = "postgres"))]
+mod without_postgres;
 
 use std::time::Duration;
 
@@ -42,7 +49,8 @@ pub use finalization::{
     Disposition, ExecutionFailure, ExecutionOutcome, Finalization, FinalizeResult, NewEvent, StateChange,
     StateWrite,
 };
-pub use postgres::PostgresStore;
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresStore, open_postgres};
 pub use record::{
     ConfigEntry, Cursor, DatabaseFacts, EventRow, ExecutionFilter, ExecutionRecord, ExecutionRecords,
     InvalidCursor, LogRow, OrganizationRecord, QueueDepth, WorkflowRecord,
@@ -53,6 +61,8 @@ pub use roles::{
 };
 pub use sqlite::{Durability, SqliteStore};
 pub use unheld_claims::{ClaimsUnderWay, UnheldClaims};
+#[cfg(not(feature = "postgres"))]
+pub use without_postgres::open_postgres;
 
 use muster_core::execution::{Attempt, Status};
 

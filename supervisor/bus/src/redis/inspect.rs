@@ -6,24 +6,11 @@ use redis::aio::MultiplexedConnection;
 use redis::{Client, RedisError};
 use uuid::Uuid;
 
-use super::super::BusError;
+use super::super::{BusError, RedisFacts};
 use super::{RESPONSE_TIMEOUT, connect};
 
 /// How long the probe keys would live if nobody deleted them.
 const PROBE_LIFE: Duration = Duration::from_secs(10);
-
-/// What a server says of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RedisFacts {
-    /// Its version; empty when it may not be asked.
-    pub version: String,
-    /// What it does when its memory is full; empty when it may not be asked.
-    pub eviction: String,
-    /// How much memory it may use; 0 means all there is.
-    pub memory_max_bytes: u64,
-    /// One PING and its answer.
-    pub round_trip: Duration,
-}
 
 /// Connects, asks, and tries what the bus does on two probe keys, which expire by themselves if they are not
 /// deleted.

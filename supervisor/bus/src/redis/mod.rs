@@ -27,7 +27,7 @@ use super::hub::{Hub, Subscription};
 use super::transport::{CacheWrite, Transport};
 use super::{BusError, BusHealth};
 
-pub use inspect::{RedisFacts, inspect};
+pub use inspect::inspect;
 
 /// Droppable writes that wait hold at most this much; beyond it they are dropped.
 const QUEUE_MAX_BYTES: usize = 32 * 1024 * 1024;
@@ -38,9 +38,27 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A blocking read asks again after this long at most, so that a dead server shows.
 const BLOCK_MAX: Duration = Duration::from_secs(5);
 
+/// Starts to connect, and returns at once.
+///
+/// # Errors
+/// When the URL cannot be read.
+pub(super) fn open(url: &str) -> Result<Arc<dyn Transport>, BusError> {
+    Ok(Arc::new(RedisBus::new(url)?))
+}
+
+impl BusError {
+    fn of(error: &RedisError) -> Self {
+        if error.is_io_error() || error.is_connection_dropped() || error.is_timeout() {
+            Self::Unreachable(error.to_string())
+        } else {
+            Self::Refused(error.to_string())
+        }
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
-pub(super) struct RedisBus {
+struct RedisBus {
     client: Client,
     hub: Arc<Hub>,
     queue: mpsc::UnboundedSender<PendingWrites>,
@@ -87,11 +105,7 @@ impl std::fmt::Debug for RedisConnection {
 }
 
 impl RedisBus {
-    /// Starts to connect, and returns at once.
-    ///
-    /// # Errors
-    /// When the URL cannot be read.
-    pub(super) fn new(url: &str) -> Result<Self, BusError> {
+    fn new(url: &str) -> Result<Self, BusError> {
         let client = Client::open(url).map_err(|error| BusError::Url(error.to_string()))?;
         let hub = Hub::new();
         let load = Arc::new(WriterLoad::default());

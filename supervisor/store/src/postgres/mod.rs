@@ -17,6 +17,7 @@ mod schema;
 mod session;
 mod statements;
 mod transaction;
+mod types;
 mod waiting;
 
 use std::str::FromStr;
@@ -31,7 +32,7 @@ use tokio_util::task::AbortOnDropHandle;
 use self::connections::{Connections, Planning, pool};
 use self::presence::Presence;
 use super::takeover::Watch;
-use super::{Result, StoreError};
+use super::{Result, Store, StoreError};
 
 const BACKEND: &str = "postgresql";
 
@@ -69,6 +70,14 @@ struct StoreShared {
     identity: Option<ProcessIdentity>,
     presence: Presence,
     waker: Arc<Notify>,
+}
+
+/// A store at a `postgres://` URL. Connects when it is first used.
+///
+/// # Errors
+/// When the URL cannot be read.
+pub fn open_postgres(url: &str) -> Result<Arc<dyn Store>> {
+    Ok(Arc::new(PostgresStore::new(url)?))
 }
 
 impl PostgresStore {

@@ -69,6 +69,7 @@ pub(super) fn no_contact(error: &StoreError) -> Answer {
         }
         StoreError::StalePlan { .. }
         | StoreError::Refused { .. }
+        | StoreError::NotBuilt
         | StoreError::Incompatible { .. }
         | StoreError::Corrupt { .. }
         | StoreError::Failed { .. } => Answer::Refused,

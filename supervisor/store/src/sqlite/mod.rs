@@ -3,6 +3,7 @@
 //! All writes of the process queue up at the writing connection, so a transaction never fails for a
 //! peer's sake. The clock of leases is this process's own: nobody else opens the file.
 
+mod columns;
 mod definitions;
 #[cfg(test)]
 mod durability_tests;

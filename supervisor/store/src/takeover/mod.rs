@@ -10,7 +10,9 @@ mod watch;
 
 use std::time::Duration;
 
-pub(super) use contact::{Answer, WAIT_MAX};
+pub(super) use contact::Answer;
+#[cfg(feature = "postgres")]
+pub(super) use contact::WAIT_MAX;
 pub(super) use watch::{Look, OwnerSeen, Sign, Watch};
 
 /// An owner whose lock is free and of which nothing has been heard for so long is dead, if it would have been heard.

@@ -1,0 +1,18 @@
+//! Stands where the Redis adapter would be in a build without it: whoever asks for one is told.
+
+use std::sync::Arc;
+
+use super::transport::Transport;
+use super::{BusError, RedisFacts};
+
+pub(super) fn open(_url: &str) -> Result<Arc<dyn Transport>, BusError> {
+    Err(BusError::NotBuilt)
+}
+
+/// Looks at a Redis server.
+///
+/// # Errors
+/// Always: this build has nothing to look with.
+pub async fn inspect(_url: &str, _prefix: &str) -> Result<RedisFacts, BusError> {
+    Err(BusError::NotBuilt)
+}
