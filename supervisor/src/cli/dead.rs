@@ -167,7 +167,9 @@ fn print_json<T: Serialize>(value: &T) -> Result<(), CommandFailure> {
 impl From<AmqpError> for CommandFailure {
     fn from(error: AmqpError) -> Self {
         match error {
-            AmqpError::Url(_) | AmqpError::QueueName(_) => Self::usage(error.to_string()),
+            AmqpError::Url(_) | AmqpError::NotBuilt | AmqpError::QueueName(_) => {
+                Self::usage(error.to_string())
+            }
             AmqpError::Unreachable(_) => Self::unavailable(error.to_string()),
             AmqpError::Refused(_) | AmqpError::NotConfirmed(_) => Self::other(error.to_string()),
         }

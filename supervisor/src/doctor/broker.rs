@@ -56,6 +56,7 @@ fn major_minor(version: &str) -> Option<(u32, u32)> {
 fn unusable(url: &str, error: &AmqpError) -> DoctorFinding {
     let fix = match error {
         AmqpError::Url(_) => "correct amqp_url",
+        AmqpError::NotBuilt => "install a build with RabbitMQ, or leave amqp_url unset",
         AmqpError::QueueName(_) => "set a shorter queue",
         AmqpError::Unreachable(_) => "start it, or correct host, port, user and password in amqp_url",
         AmqpError::Refused(_) | AmqpError::NotConfirmed(_) => {

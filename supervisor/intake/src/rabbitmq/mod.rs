@@ -4,33 +4,22 @@
 //! claim is committed, or as soon as a row stands for it. Nothing is lost when the broker or the connection
 //! goes: what was not acknowledged comes again, and its row says what to do.
 //!
-//! [`RabbitIntake`] consumes: [`consumer`] decides, and [`shell`] does what it says. [`QueuePublisher`] submits, and
+//! [`RabbitIntake`] consumes: [`consumer`] decides, and `broker` does what it says, where this build has it. [`QueuePublisher`] submits, and
 //! [`DeadLetters`] looks after messages that could not be used.
 
-mod confirmed_publisher;
-mod connect;
+#[cfg(feature = "rabbitmq")]
+mod broker;
+#[cfg(not(feature = "rabbitmq"))]
+#[path = "without_broker.rs"]
+mod broker;
 pub mod consumer;
-mod dead_letter_publisher;
-mod dead_letters;
-mod delivery;
-mod greeting;
-mod intake;
-mod publisher;
-mod rows;
-mod shell;
-mod topology;
+mod error;
+mod facts;
 
-#[cfg(test)]
-mod test_broker;
-#[cfg(test)]
-mod tests;
-
-pub use connect::AmqpError;
+pub use broker::{DeadLetters, QueuePublisher, RabbitIntake, inspect};
 pub use consumer::BrokerHealth;
-pub use dead_letters::{DeadLetter, DeadLetters, ReplayError, ReplayResult};
-pub use intake::{IntakeOptions, RabbitIntake};
-pub use publisher::QueuePublisher;
-pub use topology::{Inspection, inspect};
+pub use error::{AmqpError, ReplayError};
+pub use facts::{DeadLetter, Inspection, IntakeOptions, ReplayResult};
 
 /// The header of a dead letter that says why it is one.
 pub const REASON_HEADER: &str = "x-muster-reason";

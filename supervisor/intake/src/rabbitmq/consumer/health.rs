@@ -32,7 +32,7 @@ impl BrokerHealth {
     }
 
     /// Becomes like `other`, and says whether anybody must be told. A message taken is no news.
-    pub(in crate::rabbitmq) fn follow(&mut self, other: &Self) -> bool {
+    pub fn follow(&mut self, other: &Self) -> bool {
         if self == other {
             return false;
         }

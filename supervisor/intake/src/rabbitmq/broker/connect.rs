@@ -1,10 +1,12 @@
-//! Connecting, and the words for what can go wrong.
+//! Connecting, and waiting for answers.
 
 use std::time::Duration;
 
 use lapin::types::ShortString;
 use lapin::uri::AMQPUri;
 use lapin::{Connection, ConnectionProperties, ErrorKind};
+
+use crate::rabbitmq::AmqpError;
 
 /// How long to wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -17,26 +19,6 @@ const HEARTBEAT_SECONDS: u16 = 10;
 const PRECONDITION_FAILED: u16 = 406;
 /// The code of "there is no such queue or exchange".
 const NOT_FOUND: u16 = 404;
-
-/// Why RabbitMQ did not do something.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AmqpError {
-    /// The setting is wrong.
-    #[error("amqp_url cannot be used ({0}): give amqp://USER:PASSWORD@HOST:PORT/VHOST or amqps://…")]
-    Url(String),
-    /// The name of the queue is longer than AMQP allows.
-    #[error("the queue name {0:?} is too long: at most 250 bytes")]
-    QueueName(String),
-    /// It may work again later.
-    #[error("rabbitmq is out of reach: {0}")]
-    Unreachable(String),
-    /// The broker answered with an error.
-    #[error("rabbitmq refused: {0}")]
-    Refused(String),
-    /// A message was sent, and the broker did not say that it keeps it.
-    #[error("rabbitmq did not confirm the message: {0}")]
-    NotConfirmed(String),
-}
 
 impl From<lapin::Error> for AmqpError {
     fn from(error: lapin::Error) -> Self {

@@ -8,47 +8,14 @@ use lapin::options::{BasicAckOptions, BasicGetOptions, QueuePurgeOptions};
 use lapin::types::AMQPValue;
 use lapin::{BasicProperties, Channel, Connection};
 use muster_core::execution::RequestDraft;
-use muster_store::{QueueStore, StoreError};
-use serde::Serialize;
+use muster_store::QueueStore;
 use uuid::Uuid;
 
-use super::REASON_HEADER;
-use super::connect::{AmqpError, QueueNames, answered, connect, parse};
+use super::connect::{QueueNames, answered, connect, parse};
 use super::publisher::QueuePublisher;
 use super::topology;
-
-/// A message that could not be used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct DeadLetter {
-    /// Its place in the queue, from 1. It changes when others before it leave.
-    pub number: usize,
-    /// Which execution it was meant for, if that can be read.
-    pub execution_id: Option<Uuid>,
-    /// Why it is here.
-    pub reason: String,
-    /// The message itself; bytes that are no UTF-8 are replaced.
-    pub message: String,
-}
-
-/// What became of a replay.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct ReplayResult {
-    /// Back in the queue.
-    pub replayed: usize,
-    /// How many of them had a row that had failed for want of a usable message, and is gone now.
-    pub reopened: usize,
-}
-
-/// Why dead letters could not be replayed.
-#[derive(Debug, thiserror::Error)]
-pub enum ReplayError {
-    /// The broker.
-    #[error(transparent)]
-    Amqp(#[from] AmqpError),
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
+use crate::rabbitmq::REASON_HEADER;
+use crate::rabbitmq::{AmqpError, DeadLetter, ReplayError, ReplayResult};
 
 /// The dead letters of a queue.
 #[derive(Debug)]

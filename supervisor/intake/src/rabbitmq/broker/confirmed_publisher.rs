@@ -12,8 +12,9 @@ use lapin::uri::AMQPUri;
 use lapin::{BasicProperties, Channel, Connection};
 use tokio::sync::Mutex;
 
-use super::connect::{AmqpError, QueueNames, answered, connect};
+use super::connect::{QueueNames, answered, connect};
 use super::topology;
+use crate::rabbitmq::AmqpError;
 
 /// So many messages wait for their confirmation at once.
 const BATCH: usize = 1000;

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::ConsumerParts;
 use crate::Claims;
+use crate::rabbitmq::broker::dead_letter_publisher::DeadLetterDraft;
 use crate::rabbitmq::consumer::{ConsumerEvent, UnrecordedFailure};
-use crate::rabbitmq::dead_letter_publisher::DeadLetterDraft;
 use muster_store::NewExecution;
 
 /// How long the cache may take to answer.

@@ -2,7 +2,7 @@
 
 use tracing::{debug, info, warn};
 
-use crate::rabbitmq::connect::QueueNames;
+use crate::rabbitmq::broker::connect::QueueNames;
 use crate::rabbitmq::consumer::ConsumerNotice;
 
 pub(super) fn tell(notice: &ConsumerNotice, names: &QueueNames) {

@@ -6,10 +6,11 @@ use lapin::uri::AMQPUri;
 
 use super::channel::OpenChannel;
 use super::requests::ChannelRequest;
-use crate::rabbitmq::connect::{AmqpError, QueueNames, answered, connect};
+use crate::rabbitmq::AmqpError;
+use crate::rabbitmq::broker::connect::{QueueNames, answered, connect};
+use crate::rabbitmq::broker::dead_letter_publisher::DeadLetterDraft;
+use crate::rabbitmq::broker::topology;
 use crate::rabbitmq::consumer::{Acknowledgement, ChannelNumber, ConsumerEvent, LetterReason};
-use crate::rabbitmq::dead_letter_publisher::DeadLetterDraft;
-use crate::rabbitmq::topology;
 
 /// See the module.
 pub(super) enum BrokerLink {

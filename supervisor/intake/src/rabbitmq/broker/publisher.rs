@@ -3,7 +3,8 @@
 use lapin::BasicProperties;
 
 use super::confirmed_publisher::{ConfirmedPublisher, OutgoingMessage};
-use super::connect::{AmqpError, QueueNames, parse};
+use super::connect::{QueueNames, parse};
+use crate::rabbitmq::AmqpError;
 
 /// Publishes requests to the queue. It connects when it is first used, and again after a failure.
 #[derive(Debug)]

@@ -7,10 +7,11 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::uri::AMQPUri;
 
-use super::REASON_HEADER;
 use super::confirmed_publisher::{ConfirmedPublisher, OutgoingMessage};
-use super::connect::{AmqpError, QueueNames};
+use super::connect::QueueNames;
 use super::delivery::Delivery;
+use crate::rabbitmq::AmqpError;
+use crate::rabbitmq::REASON_HEADER;
 
 /// A header has a limit; a reason is for a person.
 const REASON_MAX_BYTES: usize = 4096;

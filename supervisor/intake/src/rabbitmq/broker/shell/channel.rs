@@ -11,11 +11,11 @@ use lapin::{Channel, Connection, Consumer, Event};
 
 use super::requests::{ChannelAnswer, ChannelRequest, acknowledge, cancel, close, consume};
 use super::when;
-use crate::rabbitmq::connect::AmqpError;
+use crate::rabbitmq::AmqpError;
+use crate::rabbitmq::broker::delivery::Delivery;
 use crate::rabbitmq::consumer::{
     Acknowledgement, ChannelNumber, ConsumerEvent, IncomingMessage, MessageContent,
 };
-use crate::rabbitmq::delivery::Delivery;
 
 /// So many deliveries are taken from the channel at once.
 const DELIVERIES_MAX: usize = 512;

@@ -17,10 +17,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::intake::IntakeOptions;
 use super::rows::IntakeRows;
 use super::test_broker::TestBroker;
-use super::{BrokerHealth, DeadLetters, QueuePublisher, RabbitIntake, inspect};
+use crate::rabbitmq::{
+    BrokerHealth, DeadLetter, DeadLetters, IntakeOptions, QueuePublisher, RabbitIntake, inspect,
+};
 use crate::{ClaimAnswer, Claims};
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -189,7 +190,7 @@ impl Scene {
         .await;
     }
 
-    async fn dead(&self) -> Vec<super::DeadLetter> {
+    async fn dead(&self) -> Vec<DeadLetter> {
         DeadLetters::open(&self.url, &self.queue).await.unwrap().list(100).await.unwrap()
     }
 }

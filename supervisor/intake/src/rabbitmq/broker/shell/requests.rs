@@ -7,9 +7,10 @@ use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, B
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Connection, Consumer};
 
-use crate::rabbitmq::connect::{AmqpError, answered};
+use crate::rabbitmq::AmqpError;
+use crate::rabbitmq::broker::connect::answered;
+use crate::rabbitmq::broker::delivery::Delivery;
 use crate::rabbitmq::consumer::Acknowledgement;
-use crate::rabbitmq::delivery::Delivery;
 
 /// What a channel is asked.
 #[derive(Debug)]
@@ -41,6 +42,7 @@ pub(super) async fn consume(channel: Channel, queue: ShortString, window: u16) -
         )),
         Err(
             refused @ (AmqpError::Url(_)
+            | AmqpError::NotBuilt
             | AmqpError::QueueName(_)
             | AmqpError::Refused(_)
             | AmqpError::NotConfirmed(_)),

@@ -6,26 +6,16 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::connect::{AmqpError, QueueNames, parse};
-use super::consumer::{BrokerHealth, ConsumerConfig};
+use super::connect::{QueueNames, parse};
 use super::dead_letter_publisher::DeadLetterPublisher;
 use super::rows::{IntakeRows, StoreRows};
 use super::shell::{ConsumerParts, ConsumerShell};
 use crate::Claims;
+use crate::rabbitmq::consumer::{BrokerHealth, ConsumerConfig};
+use crate::rabbitmq::{AmqpError, IntakeOptions};
 use muster_bus::Bus;
 use muster_store::Store;
 use muster_system::vital;
-
-/// What the consumer must know.
-#[derive(Clone, Debug)]
-pub struct IntakeOptions {
-    /// `amqp://…` or `amqps://…`.
-    pub url: String,
-    /// The queue's name.
-    pub queue: String,
-    /// For requests that do not say how many attempts they may have.
-    pub default_max_attempts: u32,
-}
 
 /// The running consumer.
 #[derive(Debug)]

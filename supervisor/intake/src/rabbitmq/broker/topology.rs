@@ -4,29 +4,13 @@ use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptio
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Connection, ExchangeKind, Queue};
 
-use super::connect::{AmqpError, QueueNames, answered, connect, is_absent, is_mismatch, parse};
+use super::connect::{QueueNames, answered, connect, is_absent, is_mismatch, parse};
 use super::greeting;
+use crate::rabbitmq::{AmqpError, Inspection};
 
 /// A message is delivered so often before the broker gives up on it. High: a supervisor that dies is no
 /// message's fault, and attempts are counted in the row.
 const DELIVERY_LIMIT: i32 = 1_000_000;
-
-/// What a look at the broker found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Inspection {
-    /// What the broker calls itself. `None` over TLS, where its greeting is not ours to read.
-    pub version: Option<String>,
-    /// Queues and exchanges that are not there yet: a consumer makes them.
-    pub missing: Vec<String>,
-    /// Messages that wait.
-    pub messages: u32,
-    /// Supervisors that consume right now.
-    pub consumers: u32,
-    /// Dead letters.
-    pub dead: u32,
-    /// Queues that exist with other arguments than ours, and what to do about it.
-    pub differences: Vec<String>,
-}
 
 /// Looks at the topology and changes nothing: what is not there is not made. For `doctor`.
 ///

@@ -19,10 +19,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::connect::QueueNames;
-use super::consumer::{BrokerHealth, ConsumerAction, ConsumerConfig, ConsumerEvent, ConsumerMachine};
 use super::dead_letter_publisher::DeadLetterPublisher;
 use super::rows::IntakeRows;
 use crate::Claims;
+use crate::rabbitmq::consumer::{
+    BrokerHealth, ConsumerAction, ConsumerConfig, ConsumerEvent, ConsumerMachine,
+};
 use link::BrokerLink;
 use muster_bus::Bus;
 use muster_core::pool::PoolTime;

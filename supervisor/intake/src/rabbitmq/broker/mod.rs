@@ -1,0 +1,23 @@
+//! All that speaks with the broker.
+
+mod confirmed_publisher;
+mod connect;
+mod dead_letter_publisher;
+mod dead_letters;
+mod delivery;
+mod greeting;
+mod intake;
+mod publisher;
+mod rows;
+mod shell;
+mod topology;
+
+#[cfg(test)]
+mod test_broker;
+#[cfg(test)]
+mod tests;
+
+pub use dead_letters::DeadLetters;
+pub use intake::RabbitIntake;
+pub use publisher::QueuePublisher;
+pub use topology::inspect;

@@ -1,0 +1,39 @@
+//! The words for what can go wrong.
+
+use muster_store::StoreError;
+
+/// Why RabbitMQ did not do something.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AmqpError {
+    /// The setting is wrong.
+    #[error("amqp_url cannot be used ({0}): give amqp://USER:PASSWORD@HOST:PORT/VHOST or amqps://…")]
+    Url(String),
+    /// The setting asks for what is not in this build.
+    #[error(
+        "this supervisor was built without RabbitMQ: leave amqp_url unset, or build it with the feature `rabbitmq`"
+    )]
+    NotBuilt,
+    /// The name of the queue is longer than AMQP allows.
+    #[error("the queue name {0:?} is too long: at most 250 bytes")]
+    QueueName(String),
+    /// It may work again later.
+    #[error("rabbitmq is out of reach: {0}")]
+    Unreachable(String),
+    /// The broker answered with an error.
+    #[error("rabbitmq refused: {0}")]
+    Refused(String),
+    /// A message was sent, and the broker did not say that it keeps it.
+    #[error("rabbitmq did not confirm the message: {0}")]
+    NotConfirmed(String),
+}
+
+/// Why dead letters could not be replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The broker.
+    #[error(transparent)]
+    Amqp(#[from] AmqpError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,54 @@
+//! What callers give and are given, whether or not this build has RabbitMQ.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+/// What the consumer must know.
+#[derive(Clone, Debug)]
+pub struct IntakeOptions {
+    /// `amqp://…` or `amqps://…`.
+    pub url: String,
+    /// The queue's name.
+    pub queue: String,
+    /// For requests that do not say how many attempts they may have.
+    pub default_max_attempts: u32,
+}
+
+/// What a look at the broker found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspection {
+    /// What the broker calls itself. `None` over TLS, where its greeting is not ours to read.
+    pub version: Option<String>,
+    /// Queues and exchanges that are not there yet: a consumer makes them.
+    pub missing: Vec<String>,
+    /// Messages that wait.
+    pub messages: u32,
+    /// Supervisors that consume right now.
+    pub consumers: u32,
+    /// Dead letters.
+    pub dead: u32,
+    /// Queues that exist with other arguments than ours, and what to do about it.
+    pub differences: Vec<String>,
+}
+
+/// A message that could not be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeadLetter {
+    /// Its place in the queue, from 1. It changes when others before it leave.
+    pub number: usize,
+    /// Which execution it was meant for, if that can be read.
+    pub execution_id: Option<Uuid>,
+    /// Why it is here.
+    pub reason: String,
+    /// The message itself; bytes that are no UTF-8 are replaced.
+    pub message: String,
+}
+
+/// What became of a replay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ReplayResult {
+    /// Back in the queue.
+    pub replayed: usize,
+    /// How many of them had a row that had failed for want of a usable message, and is gone now.
+    pub reopened: usize,
+}

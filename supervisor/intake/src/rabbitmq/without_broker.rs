@@ -1,0 +1,120 @@
+//! Stands where RabbitMQ would be in a build without it: whoever asks for it is told, so nothing of this exists ever.
+
+use std::sync::Arc;
+
+use muster_bus::Bus;
+use muster_store::{QueueStore, Store};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::{AmqpError, BrokerHealth, DeadLetter, Inspection, IntakeOptions, ReplayError, ReplayResult};
+use crate::Claims;
+
+/// The consumer that this build has not.
+#[derive(Debug)]
+pub enum RabbitIntake {}
+
+impl RabbitIntake {
+    /// Refuses to start.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn start<C: Claims>(
+        _options: &IntakeOptions,
+        _claims: Arc<C>,
+        _store: Arc<dyn Store>,
+        _bus: Bus,
+    ) -> Result<Self, AmqpError> {
+        Err(AmqpError::NotBuilt)
+    }
+
+    /// How it is.
+    pub fn health(&self) -> watch::Receiver<BrokerHealth> {
+        match *self {}
+    }
+
+    /// Stops consuming.
+    pub async fn stop(self) {
+        match self {}
+    }
+}
+
+/// The publisher that this build has not.
+#[derive(Debug)]
+pub enum QueuePublisher {}
+
+impl QueuePublisher {
+    /// Refuses to publish.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn new(_url: &str, _queue: &str) -> Result<Self, AmqpError> {
+        Err(AmqpError::NotBuilt)
+    }
+
+    /// Publishes requests.
+    ///
+    /// # Errors
+    /// Never: there is no publisher.
+    pub async fn publish<B: AsRef<[u8]>>(&self, _messages: &[B]) -> Result<(), AmqpError> {
+        match *self {}
+    }
+}
+
+/// The dead letters that this build cannot look after.
+#[derive(Debug)]
+pub enum DeadLetters {}
+
+impl DeadLetters {
+    /// Refuses to connect.
+    ///
+    /// # Errors
+    /// Always.
+    pub async fn open(_url: &str, _queue: &str) -> Result<Self, AmqpError> {
+        Err(AmqpError::NotBuilt)
+    }
+
+    /// The oldest letters.
+    ///
+    /// # Errors
+    /// Never: there are no letters.
+    pub async fn list(&self, _limit: usize) -> Result<Vec<DeadLetter>, AmqpError> {
+        match *self {}
+    }
+
+    /// Those of one execution.
+    ///
+    /// # Errors
+    /// Never: there are no letters.
+    pub async fn of_execution(&self, _id: Uuid) -> Result<Vec<DeadLetter>, AmqpError> {
+        match *self {}
+    }
+
+    /// Puts letters back in the queue.
+    ///
+    /// # Errors
+    /// Never: there are no letters.
+    pub async fn replay(
+        &self,
+        _only: Option<Uuid>,
+        _store: &dyn QueueStore,
+    ) -> Result<ReplayResult, ReplayError> {
+        match *self {}
+    }
+
+    /// Throws all away.
+    ///
+    /// # Errors
+    /// Never: there are no letters.
+    pub async fn purge(&self) -> Result<u32, AmqpError> {
+        match *self {}
+    }
+}
+
+/// Looks at the broker.
+///
+/// # Errors
+/// Always: this build has nothing to look with.
+pub async fn inspect(_url: &str, _queue: &str) -> Result<Inspection, AmqpError> {
+    Err(AmqpError::NotBuilt)
+}
