@@ -103,8 +103,11 @@ class Signature:
         return positional, keywords
 
     def _checked(self, name: str, value: Any, problems: List[str], kind: Any = None) -> Any:
+        kind = self._types.get(name, Any) if kind is None else kind
+        if kind is Any and self._digits is Digits.OF_DOUBLES:
+            return value
         try:
-            return convert(self._types.get(name, Any) if kind is None else kind, value, name)
+            return convert(kind, value, name)
         except Mismatch as mismatch:
             problems.append(str(mismatch))
         except RecursionError:

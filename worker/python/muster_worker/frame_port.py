@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import List, Optional, Tuple
+from typing import Callable, List, Optional, Tuple
 
 from .calls import Calls
 from .handshake import Terms
@@ -14,7 +14,7 @@ from .wire.connection import Connection
 from .wire.messages import ErrorInfo, LogRecord
 
 
-_making_late_log = threading.Lock()
+_making = threading.Lock()
 
 
 class FramePort:
@@ -23,6 +23,8 @@ class FramePort:
     def __init__(self, connection: Connection, terms: Terms, run: int) -> None:
         self.logs = LogBatch(run, connection.send)
         self.calls: Optional[Calls] = None
+        self.open_calls: Optional[Callable[[], Calls]] = None
+        """Makes `calls` when the first is asked; None once the run has ended."""
         self._terms = terms
         self._late: Optional[LateLog] = None
 
@@ -38,7 +40,7 @@ class FramePort:
 
     def call_all(self, calls: List[Tuple[str, bytes]]) -> List[Answer]:
         """Asks the supervisor."""
-        waiting = self.calls
+        waiting = self._calls()
         if waiting is None:
             return [(None, ErrorInfo("Closed", "the execution has ended")) for _ in calls]
         if "call" not in self._terms.features:
@@ -47,9 +49,15 @@ class FramePort:
         self.logs.flush()
         return waiting.ask_all(calls)
 
+    def _calls(self) -> Optional[Calls]:
+        with _making:
+            if self.calls is None and self.open_calls is not None:
+                self.calls = self.open_calls()
+            return self.calls
+
     def late_log(self) -> LateLog:
         """The log for what comes after the end of the run."""
-        with _making_late_log:
+        with _making:
             if self._late is None:
                 self._late = LateLog(self.logs.run, self.logs.send)
             return self._late

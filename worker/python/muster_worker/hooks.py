@@ -59,19 +59,23 @@ def forget(module: str) -> None:
             del hooks[key]
 
 
+def are_waiting() -> bool:
+    """True when there are hooks that have not been called yet."""
+    return bool(_not_started)
+
+
 def start_worker(reach: Reach) -> None:
     """Calls what is within reach and has not been called yet."""
-    if _not_started:
-        modules = reach()
-        for key in [one for one in _not_started if _is_within(one, modules)]:
-            # What it sets stays, as that of a module that is imported.
-            on_import.outermost(_not_started[key])
-            _not_started.pop(key, None)
+    modules = reach()
+    for key in [one for one in _not_started if _is_within(one, modules)]:
+        # What it sets stays, as that of a module that is imported.
+        on_import.outermost(_not_started[key])
+        _not_started.pop(key, None)
 
 
 def start_run(reach: Reach) -> None:
     """Calls every hook, in the order in which they came."""
-    for key, hook in _ready(_run_starts):
+    for key, hook in _ready(_run_starts) if _run_starts else ():
         try:
             hook()
         except Exception:
@@ -82,7 +86,7 @@ def start_run(reach: Reach) -> None:
 
 def end_run(error: Optional[BaseException]) -> None:
     """Calls every hook, the last one first."""
-    for key, hook in reversed(_ready(_run_ends)):
+    for key, hook in reversed(_ready(_run_ends)) if _run_ends else ():
         try:
             hook(error)
         except Exception:

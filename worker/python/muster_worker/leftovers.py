@@ -6,6 +6,7 @@ import sys
 import time
 from typing import List
 
+from . import streams
 from .execution import Execution
 from .user_code import runs_user_code
 
@@ -26,11 +27,17 @@ def left_running(execution: Execution) -> List[str]:
     return names
 
 
-def still_running(execution: Execution) -> List[str]:
-    """The same, after a moment in which they may end."""
+def stay_behind(execution: Execution) -> bool:
+    """Gives what runs on a moment to end; says so, if it does not."""
     end = time.monotonic() + _PATIENCE_SECONDS
     while True:
         names = left_running(execution)
-        if not names or time.monotonic() >= end:
-            return names
+        if not names:
+            return False
+        if time.monotonic() >= end:
+            streams.say(
+                f"execution {execution.execution_id} left threads running ({', '.join(names[:5])}); "
+                "this worker asks to be replaced: join them before the workflow returns"
+            )
+            return True
         time.sleep(_LOOK_SECONDS)

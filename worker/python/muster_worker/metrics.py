@@ -10,23 +10,29 @@ import time
 from .wire.messages import Metrics
 
 _MAXRSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
+_getrusage, _SELF = resource.getrusage, resource.RUSAGE_SELF
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class Meter:
-    """Runs from its making."""
+    """Measures one run after another. What the process used between two of them, next to nothing, is the later one's."""
 
     def __init__(self) -> None:
         self._started_ns = time.monotonic_ns()
-        self._usage = resource.getrusage(resource.RUSAGE_SELF)
+        self._usage = _getrusage(_SELF)
+
+    def start(self) -> None:
+        """A run begins."""
+        self._started_ns = time.monotonic_ns()
 
     def read(self) -> Metrics:
         """What was used since."""
-        now = resource.getrusage(resource.RUSAGE_SELF)
+        before, now = self._usage, _getrusage(_SELF)
+        self._usage = now
         return Metrics(
             (time.monotonic_ns() - self._started_ns) // 1000,
-            int((now.ru_utime - self._usage.ru_utime) * 1_000_000),
-            int((now.ru_stime - self._usage.ru_stime) * 1_000_000),
+            int((now.ru_utime - before.ru_utime) * 1_000_000),
+            int((now.ru_stime - before.ru_stime) * 1_000_000),
             now.ru_maxrss * _MAXRSS_UNIT_BYTES,
         )
 

@@ -14,6 +14,16 @@ from .values import TOO_DEEP, TOO_LARGE, step
 
 # Only a number this long can be more than a double or an int takes.
 _LARGE_NUMBER = re.compile(r"[eE]\+?\d{3}|\d{300}")
+_LONG_CHARACTERS = 300
+
+
+_scan = vars(json.JSONDecoder())["scan_once"]
+
+
+def _may_be_large(text: str) -> bool:
+    if len(text) < _LONG_CHARACTERS and "e" not in text and "E" not in text:
+        return False
+    return _LARGE_NUMBER.search(text) is not None
 
 
 class Digits(enum.Enum):
@@ -34,9 +44,13 @@ def read_params(text: bytes, digits: Digits = Digits.OF_DOUBLES) -> Any:
         if digits is Digits.ALL or (digits is Digits.OF_INTEGERS and may_lose_digits(decoded)):
             # The binding refuses what is too large, where it is not asked for as it was written.
             return json.loads(decoded, parse_float=Exact, parse_int=_exact_integer)
-        if not _LARGE_NUMBER.search(decoded):
-            return json.loads(decoded)
+        if not _may_be_large(decoded):
+            value, end = _scan(decoded, 0)
+            # What stands around a value, or is wrong with it, is for the parser's own words.
+            return value if end == len(decoded) else json.loads(decoded)
         value = json.loads(decoded, parse_int=_integer)
+    except StopIteration:
+        return json.loads(decoded)
     except RecursionError:
         raise InvalidParameters(f"the parameters are refused: params {TOO_DEEP}") from None
     place = _find_too_large(value)

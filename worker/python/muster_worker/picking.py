@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 from types import ModuleType
-from typing import Dict, List
+from typing import Dict, List, Optional
 
 from .errors import Rejection
 from .workflow import Definition, definition_of
@@ -46,3 +47,18 @@ def pick(module: ModuleType, function: str, where: str, workflow: str) -> Defini
     if not callable(main):
         raise Rejection(f"{where} has neither a function with @workflow nor a function main(params)")
     return Definition(main, workflow)
+
+
+def not_found(workflow: str, names: List[str], folder: Optional[str], is_there: bool, broken: List[str]) -> str:
+    """Why there is no workflow of that name, and which there are."""
+    if folder and not is_there:
+        return f"there is no workflow {workflow!r}: the workflows folder {folder} does not exist"
+    text = f"there is no workflow {workflow!r} in {folder or 'any workflows folder'}"
+    near = difflib.get_close_matches(workflow, names, n=1)
+    if near:
+        text += f"; did you mean {near[0]!r}?"
+    elif names:
+        text += f"; there are {', '.join(names[:10])}" + (" ..." if len(names) > 10 else "")
+    if broken:
+        text += f"; {', '.join(broken)} could not be loaded"
+    return text

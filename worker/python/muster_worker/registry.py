@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import linecache
 import os
 import sys
@@ -15,7 +14,7 @@ from .errors import Cancelled, LoadCrash, LoadTimeout, Rejection, describe
 from .guarded import LoadGuard
 from .load_journal import Journal
 from .loading import Library
-from .picking import DuplicateWorkflow, definitions_in, pick
+from .picking import DuplicateWorkflow, definitions_in, not_found, pick
 from .runner import Job, Uninterruptible
 from .sources import digest_at, may_hold, mentions_sdk, python_files
 from .wire.messages import Inline, Named, Path, Source
@@ -47,6 +46,8 @@ class Registry:
         self._entries: Dict[str, Entry] = {}
         self._broken: Dict[str, BaseException] = {}
         self._journal: Optional[Journal] = None
+        self._read_from: Dict[str, ModuleType] = {}
+        """The module of each file as it was when its workflows were taken over."""
         self._slow: Dict[str, bytes] = {}
         """Of the broken files those that did not come back, and their content."""
         self._own: Dict[str, Definition] = {}
@@ -106,7 +107,7 @@ class Registry:
         journal.note(path, problem)
         return problem
 
-    def _load_whatmay_hold(self, workflow: str) -> None:
+    def _load_what_may_hold(self, workflow: str) -> None:
         for path in self._candidates():
             crashes = isinstance(self._broken.get(path), LoadCrash)
             if self._is_worth_a_try(path) or (may_hold(path, workflow) and not crashes):
@@ -129,11 +130,13 @@ class Registry:
     def _by_name(self, workflow: str) -> Definition:
         entry = self._entries.get(workflow)
         if entry is not None and os.path.isfile(entry.path):
-            self._read(entry.path, self._module(entry.path))
+            module = self._module(entry.path)
+            if self._read_from.get(entry.path) is not module:
+                self._read(entry.path, module)
         elif entry is not None:
             del self._entries[workflow]
         if workflow not in self._entries:
-            self._load_whatmay_hold(workflow)
+            self._load_what_may_hold(workflow)
         if workflow in self._entries:
             return self._entries[workflow].definition
         for path, error in self._broken.items():
@@ -192,9 +195,10 @@ class Registry:
     def _module(self, path: str) -> ModuleType:
         library = self._need_library()
         module = library.module(path)
-        for definition in definitions_in(module):
-            definition.reach = partial(library.reach, path)
-        if self._with_hooks:
+        if self._read_from.get(path) is not module:
+            for definition in definitions_in(module):
+                definition.reach = partial(library.reach, path)
+        if self._with_hooks and hooks.are_waiting():
             hooks.start_worker(partial(library.reach, path))
         return module
 
@@ -224,6 +228,7 @@ class Registry:
 
     def _read(self, path: str, module: ModuleType) -> None:
         """Takes over the module's workflows in place of those the file had before."""
+        self._read_from[path] = module
         self._broken.pop(path, None)
         self._slow.pop(path, None)
         if self._journal is not None:
@@ -242,14 +247,4 @@ class Registry:
             self._entries[definition.name] = Entry(path, definition)
 
     def _not_found(self, workflow: str) -> str:
-        if self._folder and self._library is None:
-            return f"there is no workflow {workflow!r}: the workflows folder {self._folder} does not exist"
-        text = f"there is no workflow {workflow!r} in {self._folder or 'any workflows folder'}"
-        near = difflib.get_close_matches(workflow, self.names(), n=1)
-        if near:
-            text += f"; did you mean {near[0]!r}?"
-        elif self.names():
-            text += f"; there are {', '.join(self.names()[:10])}" + (" ..." if len(self.names()) > 10 else "")
-        if self._broken:
-            text += f"; {', '.join(self._broken)} could not be loaded"
-        return text
+        return not_found(workflow, self.names(), self._folder, self._library is not None, list(self._broken))

@@ -15,7 +15,7 @@ import enum
 import json
 import pathlib
 import uuid
-from typing import Any, Tuple
+from typing import Any, Callable, Tuple
 
 from .errors import InvalidResult
 from .values import find_unfit, may_be_unfit
@@ -46,7 +46,19 @@ def plain(value: Any) -> Any:
     raise TypeError(f"a value of type {type(value).__name__} is not JSON")
 
 
-_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=plain)
+def _make_encoder() -> Callable[[Any], str]:
+    """`JSONEncoder.encode` makes this for each call; and user code may replace what it makes it of."""
+    encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=plain)
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return encoder.encode
+    # Without a memory of what it is in: a value that holds itself ends in RecursionError, and is looked at then.
+    chunks = make(None, plain, json.encoder.encode_basestring, None, ":", ",", False, False, False)
+    join = "".join
+    return lambda value: join(chunks(value, 0))
+
+
+_encode = _make_encoder()
 
 
 def to_json(value: Any) -> bytes:
@@ -60,7 +72,7 @@ def to_json(value: Any) -> bytes:
 def encode(value: Any, root: str) -> Tuple[bytes, str]:
     """The JSON text of a value, or why it has none that can be kept, beginning with its place below `root`."""
     try:
-        text = _encoder.encode(value).encode("utf-8")
+        text = _encode(value).encode("utf-8")
     except (TypeError, ValueError, RecursionError) as error:
         return b"", find_unfit(value, root, plain) or f"{root or 'the value'} cannot be written as JSON ({error})"
     if may_be_unfit(text):

@@ -20,7 +20,7 @@ def serve(json_mode: bool) -> NoReturn:
     connection = Connection(*streams.take(), json_mode)
     departure = Departure()
     session = Session(connection, departure, bool(os.environ.get("MUSTER_CONFORMANCE")))
-    os.register_at_fork(before=streams.flush, after_in_child=lambda: _become_child(connection))
+    os.register_at_fork(before=streams.flush, after_in_child=lambda: _become_child(session))
     carry.into_threads()
     try:
         code = session.serve()
@@ -33,8 +33,10 @@ def serve(json_mode: bool) -> NoReturn:
     departure.orderly(code)
 
 
-def _become_child(connection: Connection) -> None:
+def _become_child(session: Session) -> None:
     """In a child that user code forked: no frames and no watcher."""
+    session.is_child = True
+    connection = session.connection
     for descriptor in (connection.in_fd, connection.out_fd):
         try:
             os.close(descriptor)

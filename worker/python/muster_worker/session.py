@@ -18,7 +18,7 @@ from .errors import Rejection, describe
 from .execution import Execution
 from .frame_port import FramePort
 from .handshake import NoCommonVersion, Terms, greet
-from .leftovers import left_running, still_running
+from .leftovers import left_running, stay_behind
 from .logs import capture_logging
 from .metrics import Meter, resident_bytes
 from .registry import Registry
@@ -77,7 +77,9 @@ class Session:
         self.port: Optional[FramePort] = None
         self._watcher = Watcher(self)
         self._surroundings: Surroundings
-        self._pid = os.getpid()
+        self._meter: Meter
+        self.is_child = False
+        """True in a child that user code forked."""
 
     # The main thread.
 
@@ -127,6 +129,7 @@ class Session:
         finally:
             streams.flush()
             self.busy = None
+        self._meter = Meter()
         self.connection.send(Ready(registry.names()))
         return registry
 
@@ -147,14 +150,14 @@ class Session:
         port = FramePort(self.connection, self._terms, execute.run)
         execution = Execution.of(execute, port)
         execution.late = port.late_log
-        port.calls = Calls(execution, self.connection, self.read)
+        port.open_calls = lambda: Calls(execution, self.connection, self.read)
         self.port = port
         self.busy = execution
         early, self._early_cancel = self._early_cancel, None
         if early is not None and early.run == execute.run:
             self._cancel(early)
         self._watcher.nudge()
-        meter = Meter()
+        self._meter.start()
         try:
             job = registry.find(execute.workflow, execute.source)
         except Rejection as rejection:
@@ -163,19 +166,17 @@ class Session:
             self.connection.send(Started(execute.run))
             execution.start_clock()
             outcome = self._surroundings.run(run, execution, job, execute.params)
-        self._finish(execution, port, outcome, meter, registry)
+        self._finish(execution, port, outcome, registry)
 
-    def _finish(
-        self, execution: Execution, port: FramePort, outcome: Outcome, meter: Meter, registry: Registry
-    ) -> None:
-        if os.getpid() != self._pid:
+    def _finish(self, execution: Execution, port: FramePort, outcome: Outcome, registry: Registry) -> None:
+        if self.is_child:
             # A child that user code forked came back here; the run is the parent's to finish.
             streams.flush()
             os._exit(EXIT_DONE)
         streams.flush()
         execution.close()
         parts = [self.connection.encode(one) for one in port.logs.take()]
-        metrics = meter.read()
+        metrics = self._meter.read()
         finished = self.connection.encode(Finished(execution.run, outcome, metrics, port.logs.sent))
         if not self.connection.fits(finished):
             outcome = too_large(len(finished) - FRAME_HEADER_BYTES, self.connection.frame_max_bytes)
@@ -184,27 +185,18 @@ class Session:
             # Those who wait for the outcome do not wait for what was left behind.
             self.connection.write(b"".join((*parts, finished)))
             parts, finished = [], b""
-            self._miss(execution)
+            self.recycle_wanted |= stay_behind(execution)
         self.recycle_wanted |= registry.recycle_wanted or execution.broke_import
         idle = self.connection.encode(Idle(execution.run, resident_bytes(), self.recycle_wanted))
         # Before the supervisor can know that the slot is free, an Execute must not look like a second one.
         self.busy = None
         self.port = None
         # Calls know their execution, which knows its port: cut here, or it is work for the garbage collector.
-        port.calls = None
+        port.calls = port.open_calls = None
         interrupt.restore()
         self.connection.write(b"".join((*parts, finished, idle)))
         # The supervisor is busy with the outcome meanwhile.
         self._put_back(execution)
-
-    def _miss(self, execution: Execution) -> None:
-        names = still_running(execution)
-        if names:
-            self.recycle_wanted = True
-            streams.say(
-                f"execution {execution.execution_id} left threads running ({', '.join(names[:5])}); "
-                "this worker asks to be replaced: join them before the workflow returns"
-            )
 
     def _put_back(self, execution: Execution) -> None:
         try:

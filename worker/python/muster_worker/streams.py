@@ -23,6 +23,12 @@ class _RunStream(io.TextIOWrapper):
         super().__init__(buffer, encoding=encoding, errors="backslashreplace", line_buffering=True)
         self.number = number
         self.given_encoding = encoding
+        self.is_as_made = True
+
+    def reconfigure(self, **keywords: Any) -> None:
+        """Changes how it writes, for the run that asks for it."""
+        self.is_as_made = False
+        super().reconfigure(**keywords)
 
     def write(self, text: str, /) -> int:
         """Writes the text."""
@@ -52,7 +58,7 @@ def take() -> Tuple[int, int]:
 def is_fit(stream: Any) -> bool:
     """False when user code has closed the stream, or changed how it writes."""
     try:
-        return not stream.closed and bool(stream.line_buffering) and stream.encoding == stream.given_encoding
+        return not stream.closed and stream.is_as_made
     except ValueError:
         # Detached from its descriptor.
         return False

@@ -10,7 +10,17 @@ import pytest
 
 from muster_worker.wire import binary, json_lines
 from muster_worker.wire.connection import Connection, PeerError
-from muster_worker.wire.messages import TO_SUPERVISOR, TO_WORKER
+from muster_worker.wire.messages import (
+    TO_SUPERVISOR,
+    TO_WORKER,
+    ErrorInfo,
+    Failed,
+    Finished,
+    Idle,
+    Metrics,
+    Started,
+    Succeeded,
+)
 
 FOLDER = Path(__file__).resolve().parents[3] / "protocol" / "vectors"
 DIRECTIONS = {"to_supervisor": TO_SUPERVISOR, "to_worker": TO_WORKER}
@@ -65,3 +75,17 @@ def test_rejected() -> None:
             with pytest.raises(binary.DecodeError):
                 binary.decode(DIRECTIONS[vector["direction"]], data[4:])
                 pytest.fail(f"{vector['name']} was accepted")
+
+
+def test_quick_frames_are_the_same_bytes() -> None:
+    connection = Connection(0, 1)
+    for number in (0, 1, 7, 2**32 - 1):
+        metrics = Metrics(number, 2**64 - 1, 3, number * 5)
+        for message in (
+            Started(number),
+            Idle(number, number * 7, number % 2 == 0),
+            Finished(number, Succeeded(b'{"a":1}' * number if number < 9 else b""), metrics, number),
+            Finished(number, Failed(ErrorInfo("Kind", "why")), metrics, number),
+        ):
+            body = binary.encode(TO_SUPERVISOR, message)
+            assert connection.encode(message) == len(body).to_bytes(4, "big") + body

@@ -10,6 +10,7 @@ Not put back is what nobody can tell from work: globals of modules, caches, monk
 from __future__ import annotations
 
 import contextvars
+import os
 from typing import Any, Callable, Tuple, TypeVar
 
 from .. import logs, on_import
@@ -21,6 +22,7 @@ from .loggers import Loggers
 from .numbers import Numbers
 from .process import Process
 from .signals import Signals
+from .touched import Touched
 
 _Result = TypeVar("_Result")
 
@@ -30,20 +32,25 @@ class Surroundings:
 
     def __init__(self) -> None:
         self._context = contextvars.copy_context()
-        self._process = (Process(), Streams(), Signals())
-        self._numbers = Numbers()
-        self._aspects: Tuple[Aspect, ...] = (Environment(), Interpreter(), Loggers(logs.handler), Libraries())
+        self._process, self._streams, self._signals = Process(), Streams(), Signals()
+        self._touched = Touched()
+        self._environ = os.environ
+        note = self._touched.by.add
+        self._numbers = Numbers(note)
+        self._interpreter, self._libraries = Interpreter(), Libraries()
+        self._loggers = Loggers(logs.handler, note)
+        self._aspects: Tuple[Aspect, ...] = (Environment(note), self._interpreter, self._loggers, self._libraries)
 
     def load(self, load: Callable[[], _Result]) -> _Result:
         """Loads user code; what it sets is what every run finds."""
         try:
             return self._context.run(load)
         finally:
-            for one in self._process:
-                one.put_back()
+            self._put_process_back()
             for aspect in self._aspects:
                 aspect.note()
             self._numbers.note(self._context)
+            self._touched.by.clear()
             on_import.around_imports(self._import)
 
     def run(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
@@ -54,12 +61,33 @@ class Surroundings:
         return context.run(function, *arguments)
 
     def put_back(self) -> None:
-        """Makes everything as it was noted."""
-        for one in self._process:
-            one.put_back()
+        """Makes everything as it was noted. After most runs it is, and to see that costs little."""
+        self._process.put_back()
+        if self._touched.by or not self._is_as_noted() or self._touched.has_foreign_code():
+            self._put_all_back()
+
+    def _is_as_noted(self) -> bool:
+        """What user code changes without a call that is noted by `Touched`."""
+        return (
+            os.environ is self._environ
+            and self._streams.are_as_noted()
+            and self._interpreter.is_as_noted()
+            and self._loggers.are_as_noted()
+            and self._libraries.are_as_noted()
+        )
+
+    def _put_all_back(self) -> None:
+        self._put_process_back()
         for aspect in self._aspects:
             aspect.put_back()
         self._numbers.put_back()
+        self._touched.by.clear()
+
+    def _put_process_back(self) -> None:
+        self._process.put_back()
+        self._streams.put_back()
+        self._process.look()
+        self._signals.put_back()
 
     def _import(self, load: Callable[[], None]) -> None:
         """An import in the middle of a run: what it sets is kept, what the run has set is not."""
@@ -69,6 +97,6 @@ class Surroundings:
             self._context.run(load)
             for aspect, values in zip(self._aspects, before):
                 aspect.adopt(values)
-            self._numbers.note(self._context)
+            self._numbers.look_at(self._context)
         finally:
             on_import.around_imports(self._import)

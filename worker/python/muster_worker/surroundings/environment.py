@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, Set
+from typing import Any, Callable, Dict, Set
 
 from .aspect import GONE, Aspect
 
@@ -13,8 +13,9 @@ _putenv, _unsetenv = os.putenv, os.unsetenv
 class Environment(Aspect):
     """Known by the names that were set or removed: to compare all of them after each run would cost more than that."""
 
-    def __init__(self) -> None:
+    def __init__(self, note: Callable[[str], None]) -> None:
         super().__init__()
+        self._note = note
         self._environ = os.environ
         self._data: Dict[Any, Any] = vars(os.environ)["_data"]
         self._touched: Set[bytes] = set()
@@ -25,9 +26,11 @@ class Environment(Aspect):
         def putenv(name: Any, value: Any, /) -> None:
             _putenv(name, value)
             self._touched.add(os.fsencode(name))
+            self._note("environment")
 
         def unsetenv(name: Any, /) -> None:
             self._touched.add(os.fsencode(name))
+            self._note("environment")
             _unsetenv(name)
 
         putenv.__doc__, unsetenv.__doc__ = _putenv.__doc__, _unsetenv.__doc__

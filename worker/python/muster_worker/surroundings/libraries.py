@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import _locale
+import decimal
 import sys
 from typing import Any, Dict, List
 
 from .aspect import Aspect
+
+# Taken before it is watched: to ask is no change.
+_setlocale = _locale.setlocale
 
 
 class Libraries(Aspect):
@@ -17,15 +21,24 @@ class Libraries(Aspect):
         modules = sys.modules
         return [
             modules["_socket"].getdefaulttimeout() if "_socket" in modules else None,
-            _locale.setlocale(_locale.LC_ALL, None) if "locale" in modules else None,
+            _setlocale(_locale.LC_ALL, None) if "locale" in modules else None,
             _policy(modules["asyncio.events"]) if "asyncio.events" in modules else None,
+            decimal.DefaultContext.prec,
+            decimal.DefaultContext.rounding,
         ]
+
+    def are_as_noted(self) -> bool:
+        """True when nothing has to be put back, as far as it is changed without a function that is watched."""
+        mark = self._mark
+        if mark is None or "asyncio.events" in sys.modules:
+            return bool(self.glance() == mark)
+        return bool(decimal.DefaultContext.prec == mark[3])
 
     def read(self) -> Dict[Any, Any]:
         """All the values as they are."""
-        values = dict(zip(("timeout", "locale", "loop"), self.glance()))
+        values = dict(zip(("timeout", "locale", "loop", "prec", "rounding"), self.glance()))
         # Also before anybody can have changed it: one cannot ask later what it was.
-        values["locale"] = _locale.setlocale(_locale.LC_ALL, None)
+        values["locale"] = _setlocale(_locale.LC_ALL, None)
         return values
 
     def write(self, name: Any, value: Any) -> None:
@@ -33,7 +46,9 @@ class Libraries(Aspect):
         if name == "timeout" and "_socket" in sys.modules:
             sys.modules["_socket"].setdefaulttimeout(value)
         elif name == "locale":
-            _locale.setlocale(_locale.LC_ALL, value)
+            _setlocale(_locale.LC_ALL, value)
+        elif name in ("prec", "rounding"):
+            setattr(decimal.DefaultContext, name, value)
         elif name == "loop" and "asyncio.events" in sys.modules:
             _set_policy(sys.modules["asyncio.events"], *(value or (None, None, False)))
 

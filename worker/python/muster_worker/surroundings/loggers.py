@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import logging
 from operator import attrgetter
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, List
 
 from .aspect import GONE, Aspect
+
+def _noting(plain: Any, note: Callable[[str], None]) -> Any:
+    def method(filterer: logging.Filterer, filter: Any) -> None:
+        note("filter")
+        plain(filterer, filter)
+
+    method.__name__, method.__doc__ = plain.__name__, plain.__doc__
+    return method
+
 
 _switches = attrgetter("level", "propagate", "disabled")
 _lists = attrgetter("handlers", "filters")
@@ -16,13 +25,64 @@ _NEW = {"level": logging.NOTSET, "propagate": True, "disabled": False, "handlers
 class Loggers(Aspect):
     """Each attribute of each logger, the root's name being empty; of the module, and of the SDK's own handler."""
 
-    def __init__(self, own: logging.Handler) -> None:
+    def __init__(self, own: logging.Handler, note: Callable[[str], None]) -> None:
         super().__init__()
         self._own = own
         self._root = logging.getLogger()
         self._manager = self._root.manager
         self._known = 0
         self._loggers: List[logging.Logger] = []
+        self._handlers: List[List[logging.Handler]] = []
+        self._lengths: List[int] = []
+        self._quick: Any = None
+        self._watch(note)
+
+    @staticmethod
+    def _watch(note: Callable[[str], None]) -> None:
+        """Notes that a logger is changed; lists of handlers that are changed in place are looked at, by their lengths."""
+
+        def set_attribute(logger: logging.Logger, name: str, value: Any) -> None:
+            note("logger")
+            object.__setattr__(logger, name, value)
+
+        logging.Logger.__setattr__ = set_attribute  # type: ignore[method-assign,assignment]
+        for name in ("addFilter", "removeFilter"):
+            setattr(logging.Filterer, name, _noting(getattr(logging.Filterer, name), note))
+
+    def note(self) -> None:
+        """From now on this is how it should be."""
+        super().note()
+        self._settle()
+
+    def put_back(self) -> None:
+        """Makes it as it was noted."""
+        super().put_back()
+        self._settle()
+
+    def are_as_noted(self) -> bool:
+        """True when nothing has to be put back, and nothing is noted."""
+        disable, raises, level, filters, root_handlers, root_filters = self._quick
+        own, root, manager = self._own, self._root, self._manager
+        return (
+            self._mark is not None
+            and len(manager.loggerDict) == self._known
+            and list(map(len, self._handlers)) == self._lengths
+            and root.handlers == root_handlers
+            and root.filters == root_filters
+            and own.level == level
+            and own.filters == filters
+            and manager.disable == disable
+            and logging.raiseExceptions is raises
+        )
+
+    def _settle(self) -> None:
+        self._handlers = [logger.handlers for logger in self._loggers]
+        self._lengths = list(map(len, self._handlers))
+        self._quick = self._look()
+
+    def _look(self) -> Any:
+        own, root = self._own, self._root
+        return self._manager.disable, logging.raiseExceptions, own.level, own.filters[:], root.handlers[:], root.filters[:]
 
     def glance(self) -> Any:
         """What decides about every logger, as fast as it can be had."""

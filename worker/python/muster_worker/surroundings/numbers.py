@@ -16,19 +16,22 @@ _SEEDERS = {"random": ("seed", "setstate"), "numpy.random": ("seed", "set_state"
 class Numbers:
     """A generator that a run has seeded would give the next run the same numbers again."""
 
-    def __init__(self) -> None:
+    def __init__(self, note: Callable[[str], None]) -> None:
+        self._note = note
         self.context_is_shared = False
         """True when decimal's context was made while modules were loaded, and a copy of a context would share it."""
-        self._template = _template()
         self._touched: Dict[str, Callable[[], Any]] = {}
         for module in _SEEDERS:
             on_import.when_imported(module, self._watch)
 
     def note(self, context: contextvars.Context) -> None:
         """From now on this is how it should be."""
-        self.context_is_shared = any(variable.name == "decimal_context" for variable in context)
-        self._template = _template()
         self._touched.clear()
+        self.look_at(context)
+
+    def look_at(self, context: contextvars.Context) -> None:
+        """Finds out whether decimal's context is in what every run gets a copy of."""
+        self.context_is_shared = any(variable.name == "decimal_context" for variable in context)
 
     def copy_context(self) -> None:
         """In a run's context: makes decimal's own."""
@@ -38,8 +41,6 @@ class Numbers:
         """Makes it as it was noted; a generator that was seeded begins anew, with a seed of the system's."""
         while self._touched:
             self._touched.popitem()[1]()
-        if _template() != self._template:
-            decimal.DefaultContext.prec, decimal.DefaultContext.rounding = self._template
 
     def _watch(self, module: ModuleType) -> None:
         names = _SEEDERS[module.__name__]
@@ -50,11 +51,8 @@ class Numbers:
     def _noting(self, module: str, function: Callable[..., Any], seed: Callable[[], Any]) -> Callable[..., Any]:
         def noted(*arguments: Any, **keywords: Any) -> Any:
             self._touched[module] = seed
+            self._note(module)
             return function(*arguments, **keywords)
 
         noted.__name__, noted.__doc__ = function.__name__, function.__doc__
         return noted
-
-
-def _template() -> Any:
-    return decimal.DefaultContext.prec, decimal.DefaultContext.rounding

@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Tuple
 from .aspect import CannotPutBack
 
 _STANDARD = (0, 1, 2)
+_umask, _dup2, _chdir, _set_blocking = os.umask, os.dup2, os.chdir, os.set_blocking
 
 
 class Process:
@@ -28,21 +29,26 @@ class Process:
 
     def put_back(self) -> None:
         """Makes it as it was noted."""
-        os.umask(self._umask)
+        stdin, stdout, stderr = self._copies
+        _dup2(stdin, 0)
+        _dup2(stdout, 1)
+        _dup2(stderr, 2)
         while self._limits:
             _set_limit(*self._limits.popitem())
-        for copy, descriptor in zip(self._copies, _STANDARD):
-            os.dup2(copy, descriptor)
+
+    def look(self) -> None:
+        """Puts back what is known by `Touched`."""
+        _umask(self._umask)
         # A pipe's end that asyncio was given is the same pipe for everybody.
         if not os.get_blocking(2):
-            os.set_blocking(2, True)
+            _set_blocking(2, True)
         try:
             if os.getcwd() == self._directory:
                 return
         except FileNotFoundError:
             # The run has deleted the folder it was in.
             pass
-        os.chdir(self._directory)
+        _chdir(self._directory)
 
 
     def _watch_limits(self) -> None:

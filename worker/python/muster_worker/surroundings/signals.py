@@ -1,4 +1,7 @@
-"""Signal handlers, timers, the signal mask and the descriptor that signals are written to."""
+"""Signal handlers, timers, the signal mask and the descriptor that signals are written to.
+
+All functions are taken before they are wrapped: see `touched`.
+"""
 
 from __future__ import annotations
 

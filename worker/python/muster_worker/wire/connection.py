@@ -16,6 +16,7 @@ from . import binary, json_lines
 from .layout import DecodeError
 from .limits import FRAME_HEADER_BYTES, FRAME_MAX_BYTES
 from .messages import TO_SUPERVISOR, TO_WORKER
+from .quick import FRAMES
 
 _READ_BYTES = 64 * 1024
 """What a pipe holds. For more, the buffer of each read would be mapped into the process and out again."""
@@ -42,6 +43,10 @@ class Connection:
         """The message as it goes over the wire, its head included."""
         if self.json_mode:
             return json_lines.encode(TO_SUPERVISOR, message) + b"\n"
+        quick = FRAMES.get(type(message))
+        frame = None if quick is None else quick(message)
+        if frame is not None:
+            return frame
         body = binary.encode(TO_SUPERVISOR, message)
         return len(body).to_bytes(FRAME_HEADER_BYTES, "big") + body
 
@@ -76,8 +81,12 @@ class Connection:
         if not data:
             self.ended = True
             return []
-        self._buffer += data
         messages: List[Any] = []
+        if not (self._buffer or self.json_mode) and len(data) == FRAME_HEADER_BYTES + int.from_bytes(data[:4], "big") > 4:
+            # One whole frame, as nearly always.
+            message = self._decode(data[FRAME_HEADER_BYTES:])
+            return [] if message is None else [message]
+        self._buffer += data
         while True:
             body = self._next_line() if self.json_mode else self._next_frame()
             if body is None:
