@@ -63,10 +63,11 @@ impl CheckWorkerCommand {
         // The workers were killed when their conversations were dropped.
         let Some(report) = report else { return Ok(ExitCode::from(130)) };
         if let Some(path) = &self.junit {
-            let xml = junit(&report, &shell_words::join(&self.command));
-            std::fs::write(path, xml).map_err(|error| {
-                CommandFailure::other(format!("cannot write {}: {error}", path.display()))
-            })?;
+            let failed =
+                |why: String| CommandFailure::other(format!("cannot write {}: {why}", path.display()));
+            let xml = junit(&report, &shell_words::join(&self.command))
+                .map_err(|error| failed(error.to_string()))?;
+            std::fs::write(path, xml).map_err(|error| failed(error.to_string()))?;
         }
         self.summarize(&report)?;
         Ok(if report.counts().1 == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -1,64 +1,40 @@
 //! The report as JUnit XML, which build servers read.
 
-use std::fmt::Write as _;
+use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
-use super::report::{CheckVerdict, ConformanceReport};
+use super::report::{CheckEntry, CheckVerdict, ConformanceReport};
 
-/// The whole document.
-pub fn junit(report: &ConformanceReport, command: &str) -> String {
-    let (_, failed, open) = report.counts();
-    let seconds: f64 = report.entries.iter().map(|entry| entry.took.as_secs_f64()).sum();
-    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    // Writing to a String cannot fail.
-    let _ = writeln!(
-        xml,
-        "<testsuite name=\"muster conformance: {}\" tests=\"{}\" failures=\"{failed}\" skipped=\"{open}\" time=\"{seconds:.3}\">",
-        escaped(command),
-        report.entries.len(),
-    );
-    for entry in &report.entries {
-        let _ = write!(
-            xml,
-            "  <testcase classname=\"{}\" name=\"{}\" time=\"{:.3}\"",
-            entry.group.as_str(),
-            entry.name,
-            entry.took.as_secs_f64(),
-        );
-        let _ = match &entry.verdict {
-            CheckVerdict::Passed => writeln!(xml, "/>"),
-            CheckVerdict::NotChecked { reason } => {
-                writeln!(xml, ">\n    <skipped message=\"{}\"/>\n  </testcase>", escaped(reason))
-            }
-            CheckVerdict::Failed { expected, seen } => writeln!(
-                xml,
-                ">\n    <failure message=\"expected: {}\">{}</failure>\n  </testcase>",
-                escaped(expected),
-                escaped(&format!("seen: {seen}")),
-            ),
-        };
-    }
-    xml.push_str("</testsuite>\n");
-    xml
+/// The whole document: one suite, named after the worker's `command`.
+///
+/// # Errors
+/// When a text cannot be written as XML.
+pub fn junit(report: &ConformanceReport, command: &str) -> Result<String, SerializeError> {
+    let name = format!("muster conformance: {command}");
+    let mut suite = TestSuite::new(name.as_str());
+    suite.set_time(report.entries.iter().map(|entry| entry.took).sum());
+    suite.add_test_cases(report.entries.iter().map(case));
+    let mut document = Report::new(name.as_str());
+    document.set_time(report.entries.iter().map(|entry| entry.took).sum()).add_test_suite(suite);
+    document.to_string()
 }
 
-/// Text for XML 1.0, which knows no control characters, not even escaped ones.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' => out.push_str("&#10;"),
-            '\t' => out.push_str("&#9;"),
-            control if control.is_control() || matches!(control, '\u{fffe}' | '\u{ffff}') => {
-                out.push('\u{fffd}')
-            }
-            plain => out.push(plain),
+fn case(entry: &CheckEntry) -> TestCase {
+    let status = match &entry.verdict {
+        CheckVerdict::Passed => TestCaseStatus::success(),
+        CheckVerdict::NotChecked { reason } => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(reason.as_str());
+            status
         }
-    }
-    out
+        CheckVerdict::Failed { expected, seen } => {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_message(format!("expected: {expected}")).set_description(format!("seen: {seen}"));
+            status
+        }
+    };
+    let mut case = TestCase::new(entry.name, status);
+    case.set_classname(entry.group.as_str()).set_time(entry.took);
+    case
 }
 
 #[cfg(test)]
@@ -66,7 +42,6 @@ mod tests {
     use std::time::Duration;
 
     use super::super::check::CheckGroup;
-    use super::super::report::CheckEntry;
     use super::*;
 
     #[test]
@@ -81,15 +56,21 @@ mod tests {
         let failed = CheckVerdict::Failed { expected: "a < b".into(), seen: "\"b\"\n\u{0}".into() };
         let open = CheckVerdict::NotChecked { reason: "does not offer it".into() };
         let entries = vec![entry("one", CheckVerdict::Passed), entry("two", failed), entry("three", open)];
-        let xml = junit(&ConformanceReport { worker: None, entries, complete: true }, "./worker --x & y");
-        assert!(xml.contains("name=\"muster conformance: ./worker --x &amp; y\" tests=\"3\" failures=\"1\" skipped=\"1\" time=\"4.500\""), "{xml}");
-        assert!(xml.contains("<testcase classname=\"framing\" name=\"one\" time=\"1.500\"/>"), "{xml}");
-        assert!(
-            xml.contains(
-                "<failure message=\"expected: a &lt; b\">seen: &quot;b&quot;&#10;\u{fffd}</failure>"
-            ),
-            "{xml}"
-        );
-        assert!(xml.contains("<skipped message=\"does not offer it\"/>"), "{xml}");
+        let report = ConformanceReport { worker: None, entries, complete: true };
+        insta::assert_snapshot!(junit(&report, "./worker --x & y").unwrap(), @r#"
+        <?xml version="1.0" encoding="UTF-8"?>
+        <testsuites name="muster conformance: ./worker --x &amp; y" tests="3" skipped="1" failures="1" errors="0" time="4.500">
+            <testsuite name="muster conformance: ./worker --x &amp; y" tests="3" skipped="1" errors="0" failures="1" time="4.500">
+                <testcase name="one" classname="framing" time="1.500"/>
+                <testcase name="two" classname="framing" time="1.500">
+                    <failure message="expected: a &lt; b">seen: &quot;b&quot;
+        </failure>
+                </testcase>
+                <testcase name="three" classname="framing" time="1.500">
+                    <skipped message="does not offer it"/>
+                </testcase>
+            </testsuite>
+        </testsuites>
+        "#);
     }
 }
