@@ -24,4 +24,20 @@ impl Installation {
         });
         done.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
+
+    /// The texts in the first column of what a SELECT gives.
+    ///
+    /// # Panics
+    /// When the database is not there or refuses.
+    #[track_caller]
+    pub fn embedded_texts(&self, sql: &str) -> Vec<String> {
+        let texts: sqlx::Result<Vec<String>> = block_on(async {
+            let options = SqliteConnectOptions::new().filename(self.path("data/muster.db"));
+            let mut connection: SqliteConnection = options.connect().await?;
+            let texts = sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_all(&mut connection).await?;
+            connection.close().await?;
+            Ok(texts)
+        });
+        texts.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
 }
