@@ -142,6 +142,9 @@ pub enum LogLevel {
 }
 
 impl LogLevel {
+    /// Every level, the least first.
+    pub const ALL: [Self; 5] = [Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error];
+
     /// The lower-case name used in records and on screens.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -4,34 +4,42 @@ use jiff::Timestamp;
 use muster_core::execution::{LogLine, LogStream, Status};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
+use super::schema::log_levels;
+
 /// The answer to a submitted execution, and to one that was not waited for to its end.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Accepted)]
 pub struct AcceptedView {
     /// Its id.
     pub execution_id: Uuid,
     /// Where it is, when that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub status: Option<Status>,
     /// The execution it repeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub retry_of: Option<Uuid>,
 }
 
 /// The answer to a cancel.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Cancelled)]
 pub struct CancelView {
     /// Which execution.
     pub execution_id: Uuid,
     /// What the cancel did.
+    #[schema(schema_with = CancelOutcome::schema)]
     pub outcome: CancelOutcome,
     /// Where the execution is now.
     pub status: Status,
 }
 
 /// What a cancel did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelOutcome {
     /// It waited and will never run.
@@ -45,7 +53,8 @@ pub enum CancelOutcome {
 }
 
 /// A line of an execution's log.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = LogLine)]
 pub struct LogView {
     /// Which attempt wrote it.
     pub attempt: u32,
@@ -54,8 +63,10 @@ pub struct LogView {
     /// When.
     pub at: Timestamp,
     /// trace, debug, info, warn or error.
+    #[schema(schema_with = log_levels)]
     pub level: String,
     /// Where it came from.
+    #[schema(schema_with = LogStream::schema)]
     pub stream: LogStream,
     /// Who wrote it; may be empty.
     #[serde(default)]
@@ -64,6 +75,7 @@ pub struct LogView {
     pub message: String,
     /// Further values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object, required = false)]
     pub fields: Option<Box<RawValue>>,
 }
 
@@ -84,7 +96,7 @@ impl LogView {
 }
 
 /// A page of a log.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct LogPage {
     /// In the order of attempt and sequence.
     pub logs: Vec<LogView>,

@@ -2,16 +2,18 @@
 //! and the values that are shown.
 //!
 //! The HTTP interface speaks it, the service answers in it, the command line reads it; none of them knows another.
-//! The server writes these types and the client reads them, so the two cannot drift apart.
+//! The server writes these types and the client reads them, so the two cannot drift apart,
+//! and the OpenAPI document is derived from them.
 
 mod execution;
 mod pool;
 mod problem;
 mod readiness;
+mod schema;
 mod service;
 
 pub use execution::{AcceptedView, CancelOutcome, CancelView, LogPage, LogView};
-pub use pool::{PoolView, RecycleRequest, ResizeRequest, WallView, WorkerView};
+pub use pool::{PoolView, RecycleRequest, ReloadView, ResizeRequest, WallView, WorkerView};
 pub use problem::ProblemView;
 pub use readiness::{Readiness, ReadinessPart};
 pub use service::{ApiService, RecycleTarget, ServiceError};

@@ -4,10 +4,14 @@ use jiff::Timestamp;
 use muster_core::pool::{PoolSnapshot, ReloadSnapshot, WorkerSnapshot};
 use muster_system::process::{Wall, walls};
 use serde::{Deserialize, Serialize};
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
+use super::schema::wall_names;
+
 /// What the pool and its workers are doing.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Pool)]
 pub struct PoolView {
     /// The boot of the supervisor.
     pub supervisor: Uuid,
@@ -33,8 +37,9 @@ pub struct PoolView {
     pub pending: Option<u64>,
     /// What is wrong with starting workers, if anything.
     pub problem: Option<String>,
-    /// How far a reload is: `settled`, `canary`, `rolling` or `failed`.
-    pub reload: String,
+    /// How far a reload is.
+    #[schema(schema_with = ReloadView::schema)]
+    pub reload: ReloadView,
     /// What keeps workers away from the supervisor's secrets.
     #[serde(default)]
     pub walls: Vec<WallView>,
@@ -42,10 +47,28 @@ pub struct PoolView {
     pub workers: Vec<WorkerView>,
 }
 
+/// How far a reload is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReloadView {
+    /// All workers are of one generation.
+    Settled,
+    /// It is asked for, and begins as soon as there is room.
+    Wanted,
+    /// The first worker of the new generation starts.
+    Canary,
+    /// The others are replaced, one after another.
+    Rolling,
+    /// The first worker of the new generation could not start.
+    Failed,
+}
+
 /// Something that keeps others away from the supervisor's secrets.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Wall)]
 pub struct WallView {
     /// `memory` or `cores`.
+    #[schema(schema_with = wall_names)]
     pub wall: String,
     /// Whether it holds.
     pub stands: bool,
@@ -76,13 +99,12 @@ impl PoolView {
             pending,
             problem: problem(pool),
             reload: match pool.reload {
-                ReloadSnapshot::Settled => "settled",
-                ReloadSnapshot::Wanted { .. } => "wanted",
-                ReloadSnapshot::Canary { .. } => "canary",
-                ReloadSnapshot::Rolling => "rolling",
-                ReloadSnapshot::Failed { .. } => "failed",
-            }
-            .to_owned(),
+                ReloadSnapshot::Settled => ReloadView::Settled,
+                ReloadSnapshot::Wanted { .. } => ReloadView::Wanted,
+                ReloadSnapshot::Canary { .. } => ReloadView::Canary,
+                ReloadSnapshot::Rolling => ReloadView::Rolling,
+                ReloadSnapshot::Failed { .. } => ReloadView::Failed,
+            },
             walls: walls().into_iter().map(WallView::of).collect(),
             workers: pool.workers.iter().map(WorkerView::of).collect(),
         }
@@ -110,7 +132,8 @@ fn problem(pool: &PoolSnapshot) -> Option<String> {
 }
 
 /// One worker.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Worker)]
 pub struct WorkerView {
     /// Its name.
     pub worker: String,
@@ -159,21 +182,26 @@ fn seconds(ms: u64) -> f64 {
 }
 
 /// New bounds of the pool.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Resize)]
 pub struct ResizeRequest {
     /// Workers kept warm.
+    #[schema(minimum = 1)]
     pub min_workers: usize,
     /// The most there may be.
+    #[schema(maximum = 10_000)]
     pub max_workers: usize,
 }
 
 /// Which workers to replace.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Recycle)]
 pub struct RecycleRequest {
     /// This one: `worker-3`, or `3`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub worker: Option<String>,
     /// All of them, one after another.
     #[serde(default)]
@@ -212,7 +240,7 @@ pub(crate) mod tests {
             oldest_wait_seconds: 0.0,
             pending: Some(3),
             problem: None,
-            reload: "settled".to_owned(),
+            reload: ReloadView::Settled,
             walls: Vec::new(),
             workers: vec![worker("worker-1", "running", Some(Uuid::nil())), worker("worker-2", "idle", None)],
         }

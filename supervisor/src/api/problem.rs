@@ -1,9 +1,11 @@
 //! How a client is told that something went wrong.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// An error, as `application/problem+json` (RFC 9457).
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Problem)]
 pub struct ProblemView {
     /// Which kind, as a relative address: `/problems/not-found`.
     #[serde(rename = "type")]
@@ -16,5 +18,6 @@ pub struct ProblemView {
     pub detail: String,
     /// For a program of the supervisor's machine that showed no token: the file that keeps it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub token_file: Option<String>,
 }

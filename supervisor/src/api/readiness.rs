@@ -1,19 +1,21 @@
 //! Whether the supervisor can take work, in words for people and programs.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Whether the supervisor can take work, part by part.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Readiness {
     /// True when every part is.
     pub ready: bool,
     /// Each part; none for who shows no token.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(inline)]
     pub parts: Vec<ReadinessPart>,
 }
 
 /// One thing the supervisor needs.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ReadinessPart {
     /// store, queue, bus, workers, outbox, intake ...
     pub part: String,

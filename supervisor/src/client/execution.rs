@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 /// A row, as far as it is shown. Values of users stay JSON text.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Execution {
     /// Which.
     pub execution_id: Uuid,
@@ -18,8 +19,10 @@ pub struct Execution {
     /// Where it is.
     pub status: Status,
     /// The input.
+    #[cfg_attr(test, schema(value_type = Value, required = false))]
     pub parameters: Option<Box<RawValue>>,
     /// What the function returned.
+    #[cfg_attr(test, schema(value_type = Value, required = false))]
     pub result: Option<Box<RawValue>>,
     /// What kind of failure.
     pub error_type: Option<String>,
@@ -47,6 +50,7 @@ pub struct Execution {
 
 /// A page of rows.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Executions {
     /// Newest first.
     pub executions: Vec<Execution>,
@@ -56,6 +60,7 @@ pub struct Executions {
 
 /// A step in the life of an execution.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct ExecutionEvent {
     /// When.
     pub at: Timestamp,
@@ -64,11 +69,13 @@ pub struct ExecutionEvent {
     /// In which attempt.
     pub attempt: u32,
     /// What matters about it.
+    #[cfg_attr(test, schema(value_type = Option<Object>))]
     pub detail: Option<Box<RawValue>>,
 }
 
 /// All steps in the life of an execution.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct ExecutionEvents {
     /// Oldest first.
     pub events: Vec<ExecutionEvent>,

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use muster_core::execution::{RequestDraft, Status};
 use muster_store::{CancelResult, EventRow, ExecutionFilter, ExecutionRecord};
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Api;
@@ -20,15 +21,20 @@ const PAGE_DEFAULT: usize = 50;
 const PAGE_MAX: usize = 1_000;
 
 /// A page of rows.
-#[derive(Serialize)]
-struct ExecutionPageView {
+#[derive(Serialize, ToSchema)]
+#[schema(as = ExecutionPage)]
+pub(super) struct ExecutionPageView {
+    /// Newest first.
     executions: Vec<ExecutionRecord>,
+    /// Where the next page begins; null after the last.
     next_cursor: Option<String>,
 }
 
 /// The steps of an execution.
-#[derive(Serialize)]
-struct EventPageView {
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventPage)]
+pub(super) struct EventPageView {
+    /// Oldest first.
     events: Vec<EventRow>,
 }
 

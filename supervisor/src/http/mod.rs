@@ -3,7 +3,7 @@
 //! It translates between HTTP and three things: the [`Store`] for reading rows, the [`Bus`] for what is
 //! live, and the [`ApiService`] for everything that changes something. It decides nothing about executions.
 //! Every endpoint is a row of the table in `routes`, from which both the router and the OpenAPI document
-//! are made.
+//! are made; what is said of bodies and answers comes from their types.
 
 mod dashboard;
 mod executions;
@@ -15,8 +15,8 @@ mod pool;
 mod problem;
 mod query;
 mod routes;
-mod schemas;
 mod server;
+mod shape;
 mod socket;
 mod startup_server;
 mod transcript;

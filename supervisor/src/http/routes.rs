@@ -1,41 +1,57 @@
 //! The table of endpoints.
 
-use axum::http::Method;
 use axum::routing::{MethodRouter, get, post};
+use muster_core::execution::RequestDraft;
+use muster_store::ExecutionRecord;
+use utoipa::ToSchema;
+use utoipa::openapi::path::HttpMethod;
+use utoipa::openapi::schema::Type;
 
+use super::executions::{EventPageView, ExecutionPageView};
+use super::shape::Shape;
 use super::{Api, dashboard, executions, health, logs, openapi, pool, socket, transcript};
+use crate::api::{AcceptedView, CancelView, LogPage, PoolView, Readiness, RecycleRequest, ResizeRequest};
 
 /// One endpoint: how it is reached and what the OpenAPI document says of it.
 pub(super) struct Route {
-    pub(super) method: Method,
+    pub(super) method: HttpMethod,
     pub(super) path: &'static str,
+    /// What the clients that are generated from the document call it.
+    pub(super) operation_id: &'static str,
     pub(super) summary: &'static str,
-    /// Query and header parameters; `{id}` in the path speaks for itself.
-    pub(super) parameters: &'static [DocumentedParameter],
-    /// The schema of the body, if it takes one.
-    pub(super) body: Option<&'static str>,
+    /// Parameters of the query; `{id}` in the path speaks for itself.
+    pub(super) parameters: Vec<DocumentedParameter>,
+    /// The body, if it takes one.
+    pub(super) body: Option<Shape>,
     /// The answers that are no errors.
-    pub(super) answers: &'static [DocumentedResponse],
+    pub(super) answers: Vec<DocumentedResponse>,
     pub(super) handler: MethodRouter<Api>,
 }
 
 /// A parameter of the query: name, JSON type, meaning.
-pub(super) struct DocumentedParameter(
-    pub(super) &'static str,
-    pub(super) &'static str,
-    pub(super) &'static str,
-);
+pub(super) struct DocumentedParameter(pub(super) &'static str, pub(super) Type, pub(super) &'static str);
 
-/// An answer: status, meaning, media type and schema (empty when it has none).
-pub(super) struct DocumentedResponse(
-    pub(super) u16,
-    pub(super) &'static str,
-    pub(super) &'static str,
-    pub(super) &'static str,
-);
+/// An answer. Some have no body, and some bodies no schema.
+pub(super) struct DocumentedResponse {
+    pub(super) status: u16,
+    pub(super) meaning: &'static str,
+    pub(super) media_type: Option<&'static str>,
+    pub(super) shape: Option<Shape>,
+}
 
-const JSON: &str = "application/json";
-const WAIT: DocumentedParameter = DocumentedParameter("wait", "number", "wait so many seconds for the end");
+pub(super) const JSON: &str = "application/json";
+const WAIT: DocumentedParameter =
+    DocumentedParameter("wait", Type::Number, "wait so many seconds for the end");
+
+/// An answer of JSON.
+fn json<T: ToSchema>(status: u16, meaning: &'static str) -> DocumentedResponse {
+    DocumentedResponse { status, meaning, media_type: Some(JSON), shape: Some(Shape::of::<T>()) }
+}
+
+/// An answer whose inside is described elsewhere.
+fn other(meaning: &'static str, media_type: &'static str) -> DocumentedResponse {
+    DocumentedResponse { status: 200, meaning, media_type: Some(media_type), shape: None }
+}
 
 /// Every endpoint there is.
 pub(super) fn routes() -> Vec<Route> {
@@ -48,180 +64,213 @@ pub(super) fn routes() -> Vec<Route> {
 fn execution_routes() -> Vec<Route> {
     vec![
         Route {
-            method: Method::POST,
+            method: HttpMethod::Post,
             path: "/api/executions",
+            operation_id: "submitExecution",
             summary: "Submit an execution: the body of a queue message, execution_id optional",
-            parameters: &[WAIT],
-            body: Some("Request"),
-            answers: &[
-                DocumentedResponse(202, "accepted; with ?wait not over yet, then the row", JSON, "Accepted"),
-                DocumentedResponse(200, "with ?wait: it is over", JSON, "Execution"),
+            parameters: vec![WAIT],
+            body: Some(Shape::of::<RequestDraft>()),
+            answers: vec![
+                json::<AcceptedView>(202, "accepted; with ?wait not over yet, then the row"),
+                json::<ExecutionRecord>(200, "with ?wait: it is over"),
             ],
             handler: post(executions::submit),
         },
         Route {
-            method: Method::GET,
+            method: HttpMethod::Get,
             path: "/api/executions",
+            operation_id: "listExecutions",
             summary: "List executions, newest first",
-            parameters: &[
+            parameters: vec![
                 DocumentedParameter(
                     "status",
-                    "string",
+                    Type::String,
                     "only PENDING, RUNNING, SUCCESS, FAILED, TIMEOUT or CANCELLED",
                 ),
-                DocumentedParameter("workflow", "string", "only of the workflow of this name"),
-                DocumentedParameter("organization", "string", "only of this organization"),
-                DocumentedParameter("limit", "integer", "at most so many, 1 to 1000"),
-                DocumentedParameter("cursor", "string", "next_cursor of the page before"),
+                DocumentedParameter("workflow", Type::String, "only of the workflow of this name"),
+                DocumentedParameter("organization", Type::String, "only of this organization"),
+                DocumentedParameter("limit", Type::Integer, "at most so many, 1 to 1000"),
+                DocumentedParameter("cursor", Type::String, "next_cursor of the page before"),
             ],
             body: None,
-            answers: &[DocumentedResponse(200, "a page", JSON, "ExecutionPage")],
+            answers: vec![json::<ExecutionPageView>(200, "a page")],
             handler: get(executions::list),
         },
         Route {
-            method: Method::GET,
+            method: HttpMethod::Get,
             path: "/api/executions/{id}",
+            operation_id: "getExecution",
             summary: "One execution",
-            parameters: &[WAIT],
+            parameters: vec![WAIT],
             body: None,
-            answers: &[
-                DocumentedResponse(200, "the row", JSON, "Execution"),
-                DocumentedResponse(202, "with ?wait: not over yet", JSON, "Execution"),
+            answers: vec![
+                json::<ExecutionRecord>(200, "the row"),
+                json::<ExecutionRecord>(202, "with ?wait: not over yet"),
             ],
             handler: get(executions::show),
         },
         Route {
-            method: Method::GET,
+            method: HttpMethod::Get,
             path: "/api/executions/{id}/logs",
+            operation_id: "getExecutionLogs",
             summary: "The log of an execution; ?follow sends it live as server-sent events log, gap, status, progress and end",
-            parameters: &[
-                DocumentedParameter("follow", "boolean", "send events until the execution is over"),
+            parameters: vec![
+                DocumentedParameter("follow", Type::Boolean, "send events until the execution is over"),
                 DocumentedParameter(
                     "cursor",
-                    "string",
+                    Type::String,
                     "next_cursor of the page before, or the id of an event",
                 ),
             ],
             body: None,
-            answers: &[DocumentedResponse(200, "a page, or events", JSON, "LogPage")],
+            answers: vec![json::<LogPage>(200, "a page, or events")],
             handler: get(logs::logs),
         },
         Route {
-            method: Method::GET,
+            method: HttpMethod::Get,
             path: "/api/executions/{id}/events",
+            operation_id: "getExecutionEvents",
             summary: "How an execution got where it is",
-            parameters: &[],
+            parameters: vec![],
             body: None,
-            answers: &[DocumentedResponse(200, "all steps", JSON, "EventPage")],
+            answers: vec![json::<EventPageView>(200, "all steps")],
             handler: get(executions::events),
         },
         Route {
-            method: Method::GET,
+            method: HttpMethod::Get,
             path: "/api/executions/{id}/transcript",
+            operation_id: "getExecutionTranscript",
             summary: "The frames of an execution that did not succeed, as lines of JSON; kept by the supervisor that ran it",
-            parameters: &[DocumentedParameter("attempt", "integer", "of this attempt; else of the latest")],
+            parameters: vec![DocumentedParameter(
+                "attempt",
+                Type::Integer,
+                "of this attempt; else of the latest",
+            )],
             body: None,
-            answers: &[DocumentedResponse(200, "the transcript", "application/x-ndjson", "")],
+            answers: vec![other("the transcript", "application/x-ndjson")],
             handler: get(transcript::transcript),
         },
         Route {
-            method: Method::POST,
+            method: HttpMethod::Post,
             path: "/api/executions/{id}/cancel",
+            operation_id: "cancelExecution",
             summary: "Ask for an execution to end",
-            parameters: &[],
+            parameters: vec![],
             body: None,
-            answers: &[DocumentedResponse(200, "what the cancel did", JSON, "Cancelled")],
+            answers: vec![json::<CancelView>(200, "what the cancel did")],
             handler: post(executions::cancel),
         },
         Route {
-            method: Method::POST,
+            method: HttpMethod::Post,
             path: "/api/executions/{id}/retry",
+            operation_id: "retryExecution",
             summary: "Run an execution again, as a new one with retry_of",
-            parameters: &[],
+            parameters: vec![],
             body: None,
-            answers: &[DocumentedResponse(202, "the new execution", JSON, "Accepted")],
+            answers: vec![json::<AcceptedView>(202, "the new execution")],
             handler: post(executions::retry),
         },
     ]
 }
 
 fn pool_routes() -> Vec<Route> {
-    let command = |path, summary, body, handler| Route {
-        method: Method::POST,
+    let command = |path, operation_id, summary, body, handler| Route {
+        method: HttpMethod::Post,
         path,
+        operation_id,
         summary,
-        parameters: &[],
+        parameters: vec![],
         body,
-        answers: &[DocumentedResponse(200, "the pool after it", JSON, "Pool")],
+        answers: vec![json::<PoolView>(200, "the pool after it")],
         handler,
     };
     vec![
         Route {
-            method: Method::GET,
+            method: HttpMethod::Get,
             path: "/api/pool",
+            operation_id: "getPool",
             summary: "What the pool and its workers are doing",
-            parameters: &[],
+            parameters: vec![],
             body: None,
-            answers: &[DocumentedResponse(200, "the pool", JSON, "Pool")],
+            answers: vec![json::<PoolView>(200, "the pool")],
             handler: get(pool::show),
         },
-        command("/api/pool/resize", "Change the bounds of the pool", Some("Resize"), post(pool::resize)),
+        command(
+            "/api/pool/resize",
+            "resizePool",
+            "Change the bounds of the pool",
+            Some(Shape::of::<ResizeRequest>()),
+            post(pool::resize),
+        ),
         command(
             "/api/pool/recycle",
+            "recyclePool",
             "Replace workers, none before its replacement is ready",
-            Some("Recycle"),
+            Some(Shape::of::<RecycleRequest>()),
             post(pool::recycle),
         ),
-        command("/api/pool/reload", "Read the settings again and roll the workers", None, post(pool::reload)),
+        command(
+            "/api/pool/reload",
+            "reloadPool",
+            "Read the settings again and roll the workers",
+            None,
+            post(pool::reload),
+        ),
     ]
 }
 
 fn process_routes() -> Vec<Route> {
-    let simple = |path, summary, answers, handler| Route {
-        method: Method::GET,
+    let simple = |path, operation_id, summary, answer, handler| Route {
+        method: HttpMethod::Get,
         path,
+        operation_id,
         summary,
-        parameters: &[],
+        parameters: vec![],
         body: None,
-        answers,
+        answers: vec![answer],
         handler,
     };
     vec![
         simple(
             "/ws",
+            "openWebSocket",
             "WebSocket: send {\"subscribe\": [\"execution:ID\", \"executions\", \"pool\"]}, get {\"channel\", \"data\"}",
-            &[DocumentedResponse(101, "switching to WebSocket", "", "")],
+            DocumentedResponse {
+                status: 101,
+                meaning: "switching to WebSocket",
+                media_type: None,
+                shape: None,
+            },
             get(socket::open),
         ),
         simple(
             "/healthz",
+            "getHealth",
             "Whether the process is alive",
-            &[DocumentedResponse(200, "alive", "text/plain", "")],
+            other("alive", "text/plain"),
             get(health::alive),
         ),
         simple(
             "/readyz",
+            "getReadiness",
             "Whether it can take work (503 when not); with the token, part by part",
-            &[DocumentedResponse(200, "ready", JSON, "Readiness")],
+            json::<Readiness>(200, "ready"),
             get(health::ready),
         ),
         simple(
             "/metrics",
+            "getMetrics",
             "Metrics for Prometheus",
-            &[DocumentedResponse(200, "OpenMetrics", "application/openmetrics-text", "")],
+            other("OpenMetrics", "application/openmetrics-text"),
             get(health::metrics),
         ),
         simple(
             "/api/openapi.json",
+            "getOpenApi",
             "This document",
-            &[DocumentedResponse(200, "OpenAPI 3.1", JSON, "")],
+            other("OpenAPI 3.1", JSON),
             get(openapi::document),
         ),
-        simple(
-            "/",
-            "The dashboard",
-            &[DocumentedResponse(200, "a page", "text/html", "")],
-            get(dashboard::page),
-        ),
+        simple("/", "getDashboard", "The dashboard", other("a page", "text/html"), get(dashboard::page)),
     ]
 }

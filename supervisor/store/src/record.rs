@@ -6,25 +6,30 @@ use jiff::{SignedDuration, Timestamp};
 use muster_core::execution::{LogLine, Status};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use uuid::Uuid;
 
 /// A row of `executions`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Execution)]
 pub struct ExecutionRecord {
-    /// Which.
+    /// Its id, the same in every attempt.
     #[serde(rename = "execution_id")]
     pub id: Uuid,
     /// The row of `workflows` it names.
     pub workflow_id: Option<Uuid>,
-    /// The name people see. Serialized as `workflow`, as in messages and batch results.
+    /// The name people see.
     #[serde(rename = "workflow")]
     pub workflow_name: Option<String>,
     /// Who it runs for.
     pub organization_id: Option<Uuid>,
     /// Who asked.
+    #[schema(value_type = Option<Object>)]
     pub caller: Option<Box<RawValue>>,
     /// The input. Not part of lists.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Value, required = false)]
     pub parameters: Option<Box<RawValue>>,
     /// The rest of the request. Not part of lists, never serialized: it is ours.
     #[serde(skip)]
@@ -32,8 +37,10 @@ pub struct ExecutionRecord {
     /// Where it is.
     pub status: Status,
     /// Always `process`.
+    #[schema(schema_with = execution_models)]
     pub execution_model: String,
     /// What the function returned. Not part of lists.
+    #[schema(value_type = Value)]
     pub result: Option<Box<RawValue>>,
     /// What kind of failure.
     pub error_type: Option<String>,
@@ -44,6 +51,7 @@ pub struct ExecutionRecord {
     /// Started read to Finished read.
     pub duration_ms: Option<i64>,
     /// What it cost.
+    #[schema(value_type = Option<Object>)]
     pub metrics: Option<Box<RawValue>>,
     /// The number of the last attempt; 0 before the first.
     pub attempt: u32,
@@ -73,6 +81,11 @@ pub struct ExecutionRecord {
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub completed_at: Option<Timestamp>,
+}
+
+/// There is but one way to run an execution.
+fn execution_models() -> Object {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["process"])).build()
 }
 
 /// Which executions to list, newest first.
@@ -151,7 +164,8 @@ pub struct LogRow {
 }
 
 /// A row of `execution_events`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Event)]
 pub struct EventRow {
     /// When.
     pub at: Timestamp,
@@ -162,6 +176,7 @@ pub struct EventRow {
     /// The boot of a supervisor that did it.
     pub supervisor: Option<Uuid>,
     /// What matters about it.
+    #[schema(value_type = Option<Object>)]
     pub detail: Option<Box<RawValue>>,
 }
 

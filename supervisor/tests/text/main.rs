@@ -14,7 +14,7 @@ const WORDS: [&str; 6] =
     ["json!", "to_value(", "from_value(", "serde_json::Value", "serde_json::{", "Map<String, Value"];
 
 /// Files that may, and what they put in a tree instead of user data.
-const NAMED: [(&str, &str); 19] = [
+const NAMED: [(&str, &str); 17] = [
     ("src/cli/check_worker.rs", "the kit's own lines"),
     ("src/cli/doctor.rs", "findings"),
     ("src/cli/follow.rs", "how many lines a gap has"),
@@ -27,8 +27,6 @@ const NAMED: [(&str, &str); 19] = [
     ("src/executor/run.rs", "the supervisor's own events"),
     ("core/src/execution/secrets", "secrets, which are looked for and never passed on"),
     ("src/http/logs.rs", "the end of a stream, and gaps in it"),
-    ("src/http/openapi.rs", "the description of the interface"),
-    ("src/http/schemas.rs", "the description of the interface"),
     ("src/http/socket.rs", "the words for a bad wish"),
     ("src/service/core.rs", "what a worker is welcomed with"),
     ("src/dispatch/run_reporter.rs", "progress: two numbers and a text"),

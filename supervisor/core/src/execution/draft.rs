@@ -4,8 +4,12 @@
 //! A draft collects every problem it meets, so that whoever wrote the message reads all of them at once. It
 //! does no I/O: the intake looks up the pending record and [merges](Draft::or) it.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use super::check;
@@ -52,46 +56,79 @@ struct CodeDetail {
 }
 
 /// The same fields, unparsed. Unknown fields are passed over; `null` counts as left out.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(description = "One of workflow_id, workflow and code says what to run.")]
 struct RequestFields<'a> {
     #[serde(borrow)]
+    #[schema(value_type = Option<Uuid>)]
     execution_id: Option<&'a RawValue>,
     #[serde(borrow)]
+    #[schema(value_type = Option<Uuid>)]
     workflow_id: Option<&'a RawValue>,
     #[serde(borrow)]
+    #[schema(value_type = Option<String>)]
     workflow: Option<&'a RawValue>,
     #[serde(borrow)]
+    #[schema(value_type = Option<String>, content_encoding = "base64")]
     code: Option<&'a RawValue>,
     #[serde(borrow)]
+    #[schema(value_type = Option<String>)]
     script_name: Option<&'a RawValue>,
     #[serde(borrow)]
+    #[schema(value_type = Option<String>)]
     language: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
+    #[schema(value_type = Value, required = false)]
     parameters: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
+    #[schema(ignore)]
     params: Option<&'a RawValue>,
     #[serde(borrow)]
+    #[schema(value_type = Option<Uuid>)]
     organization_id: Option<&'a RawValue>,
     #[serde(borrow)]
+    #[schema(value_type = Option<Object>)]
     caller: Option<&'a RawValue>,
     #[serde(borrow)]
+    #[schema(value_type = Value, required = false)]
     startup: Option<&'a RawValue>,
     #[serde(borrow)]
+    #[schema(value_type = Option<String>)]
     form_id: Option<&'a RawValue>,
     #[serde(borrow)]
+    #[schema(value_type = Option<String>)]
     api_key_id: Option<&'a RawValue>,
     #[serde(borrow)]
+    #[schema(value_type = Option<f64>, exclusive_minimum = 0)]
     timeout_seconds: Option<&'a RawValue>,
     #[serde(borrow)]
+    #[schema(value_type = Option<u32>, minimum = 1)]
     max_attempts: Option<&'a RawValue>,
     #[serde(borrow)]
+    #[schema(value_type = Option<f64>, minimum = 0)]
     retry_backoff_seconds: Option<&'a RawValue>,
     #[serde(borrow)]
+    #[schema(value_type = Option<bool>)]
     sync: Option<&'a RawValue>,
     #[serde(borrow)]
+    #[schema(value_type = Option<u8>, minimum = 0, maximum = 9)]
     priority: Option<&'a RawValue>,
     #[serde(borrow)]
+    #[schema(value_type = Option<String>)]
     traceparent: Option<&'a RawValue>,
+}
+
+/// A draft is documented by the fields it is read from.
+impl PartialSchema for RequestDraft {
+    fn schema() -> RefOr<Schema> {
+        RequestFields::schema()
+    }
+}
+
+impl ToSchema for RequestDraft {
+    fn name() -> Cow<'static, str> {
+        "Request".into()
+    }
 }
 
 /// Parameters may be `null` on purpose, so their `null` is a value.

@@ -1,9 +1,10 @@
 //! The states a row can be in.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The state of an execution's row. The last four are terminal: exactly one of them is ever written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Status {
     /// Waits to be claimed.

@@ -1,6 +1,7 @@
 //! The client and the server, over a real socket and the embedded store.
 
 mod answers;
+mod documented;
 mod executions;
 mod logs;
 mod pool;

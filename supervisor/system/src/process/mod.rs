@@ -33,5 +33,5 @@ pub use orphaned_workers::{OrphanedWorkers, OrphanedWorkersError};
 pub use process_tree::ProcessTree;
 pub use spawn_counter::{SpawnCounter, SpawnOrder};
 pub use spawner::{PIPE_BYTES, SpawnedChild, Spawner};
-pub use wall::{Wall, close_to_others, walls};
+pub use wall::{WALL_NAMES, Wall, close_to_others, walls};
 pub use watch::{ExitWatch, abandon};

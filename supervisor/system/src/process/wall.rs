@@ -9,10 +9,15 @@ use rustix::process::{
 };
 use rustix::thread::{CapabilitySet, capabilities};
 
+const MEMORY: &str = "memory";
+const CORES: &str = "cores";
+/// What the walls are called.
+pub const WALL_NAMES: [&str; 2] = [MEMORY, CORES];
+
 /// Something that keeps others out, and whether it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wall {
-    /// What it is called: `memory` or `cores`.
+    /// What it is called: one of [`WALL_NAMES`].
     pub name: &'static str,
     /// Whether it holds.
     pub stands: bool,
@@ -50,22 +55,18 @@ pub fn walls() -> Vec<Wall> {
 fn assess(facts: ProcessFacts) -> Vec<Wall> {
     let wall = |name, stands, detail: &str| Wall { name, stands, detail: detail.to_owned() };
     let memory = if facts.is_dumpable {
-        wall(
-            "memory",
-            false,
-            "the system refused to close the supervisor's memory to workers of the same user",
-        )
+        wall(MEMORY, false, "the system refused to close the supervisor's memory to workers of the same user")
     } else if facts.reads_all {
         let detail = "workers may read every process, because the supervisor runs as an administrator: run it as an \
                       ordinary user";
-        wall("memory", false, detail)
+        wall(MEMORY, false, detail)
     } else {
-        wall("memory", true, "the supervisor's memory, environment and descriptors are closed to its workers")
+        wall(MEMORY, true, "the supervisor's memory, environment and descriptors are closed to its workers")
     };
     let cores = if facts.core_max == Some(0) {
-        wall("cores", true, "neither the supervisor nor a worker leaves a core dump")
+        wall(CORES, true, "neither the supervisor nor a worker leaves a core dump")
     } else {
-        wall("cores", false, "the system refused to bound core dumps, which hold secrets")
+        wall(CORES, false, "the system refused to bound core dumps, which hold secrets")
     };
     vec![memory, cores]
 }
@@ -79,6 +80,7 @@ mod tests {
         let stand = |facts| assess(facts).into_iter().map(|wall| wall.stands).collect::<Vec<_>>();
         let closed = ProcessFacts { is_dumpable: false, reads_all: false, core_max: Some(0) };
         assert_eq!(stand(closed), [true, true]);
+        assert!(assess(closed).into_iter().map(|wall| wall.name).eq(WALL_NAMES));
         assert_eq!(stand(ProcessFacts { is_dumpable: true, ..closed }), [false, true]);
         assert_eq!(stand(ProcessFacts { core_max: None, ..closed }), [true, false]);
         let root = assess(ProcessFacts { reads_all: true, ..closed });
