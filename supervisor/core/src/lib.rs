@@ -2,6 +2,7 @@
 //! touches a process, a disk or a network, so that a simulation of it links none of them.
 
 pub mod execution;
+pub mod invariant;
 pub mod json;
 pub mod pool;
 pub mod process;

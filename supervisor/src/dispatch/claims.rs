@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use muster_core::check_invariant;
+use muster_core::execution::DeliveryInvariant;
 use muster_intake::{ClaimAnswer, Claims};
 use muster_store::{Claim, ClaimStore, Claimant, Claimed, NewExecution, StoreError};
 
@@ -48,6 +50,12 @@ impl Claims for DispatchClaims {
             }
             Err(error) => return Err(error),
         };
+        let (asked, answered) = (executions.len(), claims.len());
+        check_invariant!(
+            asked == answered,
+            DeliveryInvariant::RowBeforeAck,
+            "{answered} answers to a claim of {asked} executions"
+        );
         let mut ours = Vec::with_capacity(claims.len());
         let answers = claims.into_iter().map(|claim| match claim {
             Claim::Claimed(claimed) => {

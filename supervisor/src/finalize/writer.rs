@@ -9,7 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::FutureExt as _;
-use muster_core::execution::Attempt;
+use muster_core::check_invariant;
+use muster_core::execution::{Attempt, DeliveryInvariant};
 use muster_store::{
     Disposition, ExecutionFailure, ExecutionOutcome, Finalization, FinalizeResult, OutcomeStore, StoreError,
 };
@@ -309,7 +310,15 @@ impl GroupWriter {
         let (mut outcomes, mut locked) = (group, Vec::new());
         let error = loop {
             let error = match self.store.finalize(&outcomes).await {
-                Ok(verdicts) => return Ok(GroupResult { outcomes, verdicts, locked }),
+                Ok(verdicts) => {
+                    let (given, answered) = (outcomes.len(), verdicts.len());
+                    check_invariant!(
+                        given == answered,
+                        DeliveryInvariant::FencedWrite,
+                        "{answered} verdicts for {given} outcomes"
+                    );
+                    return Ok(GroupResult { outcomes, verdicts, locked });
+                }
                 Err(error) => error,
             };
             let StoreError::Locked { backend, attempts, message } = error else { break error };

@@ -7,7 +7,10 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use muster_bus::BusHealth;
-use muster_core::execution::Status;
+use muster_core::execution::{DeliveryInvariant, Status};
+use muster_core::invariant::{Invariant, violations};
+use muster_core::pool::PoolInvariant;
+use muster_intake::rabbitmq::consumer::ConsumerInvariant;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -31,6 +34,11 @@ type Real = Gauge<f64, AtomicU64>;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StatusLabel {
     status: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InvariantLabel {
+    id: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -79,6 +87,7 @@ pub struct SupervisorMetrics {
     outcomes_in_memory: Gauge,
     live_writes_queued_bytes: Gauge,
     live_writes_dropped: Gauge,
+    invariant_violations: Family<InvariantLabel, Counter>,
 }
 
 impl Default for SupervisorMetrics {
@@ -113,6 +122,7 @@ impl SupervisorMetrics {
             outcomes_in_memory: Gauge::default(),
             live_writes_queued_bytes: Gauge::default(),
             live_writes_dropped: Gauge::default(),
+            invariant_violations: Family::default(),
         };
         for status in [Status::Success, Status::Failed, Status::Timeout, Status::Cancelled] {
             // A series that is there from the start makes the first failure an increase.
@@ -217,6 +227,11 @@ impl SupervisorMetrics {
             "Live news dropped since the start",
             self.live_writes_dropped.clone(),
         );
+        registry.register(
+            "invariant_violations",
+            "What always holds and was seen not to: each is a fault of the supervisor, to be reported",
+            self.invariant_violations.clone(),
+        );
     }
 
     /// An execution reached this terminal state after running so long.
@@ -283,7 +298,30 @@ impl SupervisorMetrics {
         }
         self.live_writes_queued_bytes.set(count(bus.queued_bytes));
         self.live_writes_dropped.set(i64::try_from(bus.dropped).unwrap_or(i64::MAX));
+        for id in watched() {
+            let counter = self.invariant_violations.get_or_create(&InvariantLabel { id });
+            counter.inc_by(violations(id).saturating_sub(counter.get()));
+        }
     }
+}
+
+/// What is looked at in production too, where looking costs nothing: a test holds it against the sources. The others are
+/// for simulations and tests, and a zero would say too much of them.
+fn watched() -> impl Iterator<Item = &'static str> {
+    let pool = [
+        PoolInvariant::CeilingOfRuns,
+        PoolInvariant::CeilingOfWorkers,
+        PoolInvariant::CountsAgree,
+        PoolInvariant::NeverSpins,
+        PoolInvariant::NoIdleBesideWork,
+        PoolInvariant::OneFinish,
+        PoolInvariant::OneRun,
+    ];
+    let delivery =
+        [DeliveryInvariant::FencedWrite, DeliveryInvariant::FinishedWins, DeliveryInvariant::RowBeforeAck];
+    let consumer = [ConsumerInvariant::OneWrite];
+    let pool = pool.into_iter().map(Invariant::id);
+    pool.chain(delivery.into_iter().map(Invariant::id)).chain(consumer.into_iter().map(Invariant::id))
 }
 
 fn count(number: usize) -> i64 {
@@ -317,6 +355,9 @@ mod tests {
             "muster_workers{state=\"idle\"} 1",
             "muster_executions_pending -1",
             "muster_ready{part=\"store\"} 0",
+            "muster_invariant_violations_total{id=\"pool.one-finish\"} 0",
+            "muster_invariant_violations_total{id=\"delivery.fenced-write\"} 0",
+            "muster_invariant_violations_total{id=\"consumer.one-write\"} 0",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }

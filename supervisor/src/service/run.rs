@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use muster_core::invariant::report_violations_to;
 use muster_system::process::{
     connections_within, descriptors_for, raise_descriptor_limit, reap_orphans, walls,
 };
@@ -67,6 +68,12 @@ pub async fn run(settings: Settings, reload: ReloadSettings) -> Result<(), RunEr
     vital::end_on_panic();
     let connections_max = check_descriptors(&settings);
     say_walls();
+    report_violations_to(|id, seen| {
+        tracing::error!(
+            invariant = id,
+            "a fault of the supervisor, which goes on: report it with this line. {seen}"
+        );
+    });
     if std::process::id() == 1 {
         tokio::spawn(vital::turning("reaper", reap_for_ever(signal(SignalKind::child())?)));
     }

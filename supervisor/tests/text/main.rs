@@ -6,6 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use muster_core::execution::DeliveryInvariant;
+use muster_core::invariant::Invariant;
+use muster_core::pool::PoolInvariant;
+use muster_intake::rabbitmq::consumer::ConsumerInvariant;
+
 /// The packages of the supervisor, from its folder.
 const PACKAGES: [&str; 6] = ["src", "core/src", "system/src", "store/src", "bus/src", "intake/src"];
 
@@ -138,4 +143,62 @@ fn a_type_name_means_one_thing_in_the_workspace() {
     }
     places.retain(|name, places| places.len() > 1 && !SHARED_NAMES.iter().any(|(shared, _)| shared == name));
     assert!(places.is_empty(), "one word, two meanings: {places:#?}");
+}
+
+/// The invariants of one part: their ids, the page that has them, and the tests that look at each.
+fn assert_named<I: Invariant>(page: &str, prefix: &str, tests: Option<&str>) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join(page)).unwrap();
+    let named: BTreeSet<&str> = text.split('`').filter(|word| word.starts_with(prefix)).collect();
+    let ids: BTreeSet<&str> = I::ALL.iter().copied().map(Invariant::id).collect();
+    assert_eq!(named, ids, "{page} and the code name other invariants");
+    let Some(folder) = tests else { return };
+    let mut files = Vec::new();
+    sources(&root.join(folder), &mut files);
+    let tests: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    let unseen: Vec<_> =
+        I::ALL.iter().filter(|one| !tests.contains(&format!("Invariant::{one:?}"))).collect();
+    assert!(unseen.is_empty(), "nothing in {folder} looks at {unseen:?}");
+}
+
+#[test]
+fn pages_simulations_and_code_name_the_same_invariants() {
+    assert_named::<PoolInvariant>("core/src/pool/LIFECYCLE.md", "pool.", Some("core/tests/pool/simulation"));
+    let page = "intake/src/rabbitmq/consumer/CONSUMER.md";
+    assert_named::<ConsumerInvariant>(page, "consumer.", Some("intake/tests/consumer/simulation"));
+    assert_named::<DeliveryInvariant>("../CONTRIBUTING.md", "delivery.", None);
+}
+
+/// The invariants that a text names, such as `PoolInvariant::OneRun`.
+fn invariants_in(text: &str) -> BTreeSet<String> {
+    let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric()).collect::<String>();
+    text.match_indices("Invariant::")
+        .map(|(at, _)| {
+            let part: String = text[..at].chars().rev().take_while(|c| c.is_alphanumeric()).collect();
+            let part: String = part.chars().rev().collect();
+            format!("{part}Invariant::{}", word(&text[at + "Invariant::".len()..]))
+        })
+        .collect()
+}
+
+#[test]
+fn the_metric_shows_the_invariants_that_are_looked_at_in_production() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    for package in PACKAGES {
+        sources(&root.join(package), &mut files);
+    }
+    let mut looked_at = BTreeSet::new();
+    for file in files.iter().filter(|file| !file.ends_with("core/src/invariant.rs")) {
+        let text = std::fs::read_to_string(file).unwrap();
+        for check in text.split("check_invariant!(").skip(1) {
+            looked_at.extend(invariants_in(check.split(");").next().unwrap()));
+        }
+    }
+    let metrics = std::fs::read_to_string(root.join("src/observe/metrics.rs")).unwrap();
+    let (_, watched) = metrics.split_once("fn watched()").unwrap();
+    let mut shown = invariants_in(watched.split("\n}\n").next().unwrap());
+    // The trait, not an enum.
+    shown.remove("Invariant::id");
+    assert_eq!(shown, looked_at);
 }

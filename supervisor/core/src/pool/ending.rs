@@ -1,17 +1,19 @@
 //! The end of a run: an outcome, or another worker.
 
-use muster_protocol::CancelReason;
+use muster_protocol::{CancelReason, RunOutcome};
 
 use super::config::DEATHS_BEFORE_STARTED_MAX;
 use super::effect::{KillCause, PoolEffect, RunFinish};
 use super::event::{Assignment, ProcessExit, WorkerId};
+use super::invariant::PoolInvariant;
 use super::machine::Pool;
 use super::outcome::{self, Decided};
 use super::queue::WaitingAssignment;
 use super::run::{PoolRun, RunPhase};
 use super::time::PoolTime;
 use super::worker::{LeavingPhase, WorkerState};
-use crate::execution::RunEnding;
+use crate::check_invariant;
+use crate::execution::{DeliveryInvariant, RunEnding};
 
 impl Pool {
     /// Takes the run out of a worker, which leaves it on the way out until [`Pool::rest`] says otherwise.
@@ -44,6 +46,11 @@ impl Pool {
         exit: Option<&ProcessExit>,
         effects: &mut Vec<PoolEffect>,
     ) {
+        let has_succeeded = run.cause.is_none()
+            && run
+                .finished
+                .as_ref()
+                .is_some_and(|finished| matches!(finished.outcome, RunOutcome::Succeeded { .. }));
         let verdict = outcome::decide(&mut run, exit, now);
         let ending = match verdict {
             Decided::Ends(ending) => ending,
@@ -58,7 +65,17 @@ impl Pool {
             },
         };
         let ended_at = run.finished.as_ref().map_or(now, |finished| finished.at);
-        self.queue.finished(run.assignment.attempt);
+        let attempt = run.assignment.attempt;
+        check_invariant!(
+            self.queue.finished(attempt),
+            PoolInvariant::OneFinish,
+            "{attempt} finishes, and the pool does not hold it"
+        );
+        check_invariant!(
+            !has_succeeded || matches!(ending, RunEnding::Succeeded { .. }),
+            DeliveryInvariant::FinishedWins,
+            "{attempt} succeeded, and became {ending:?}"
+        );
         let halts = run.assignment.halts && is_failure(&ending);
         effects.push(PoolEffect::Finish(RunFinish {
             attempt: run.assignment.attempt,

@@ -151,7 +151,9 @@ impl Pool {
             self.arm_drain(now);
         } else if self.started {
             self.adjust(now, effects);
+            self.check_size();
         }
+        self.check_step(now);
     }
 
     fn fire(&mut self, now: PoolTime, effects: &mut Vec<PoolEffect>) {

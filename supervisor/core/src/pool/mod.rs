@@ -12,6 +12,7 @@ mod ending;
 mod event;
 mod failed_starts;
 mod idle;
+mod invariant;
 mod leaving;
 mod machine;
 mod outcome;
@@ -33,6 +34,7 @@ pub use effect::{KillCause, PoolEffect, RunFinish};
 pub use event::{
     Assignment, PoolEvent, ProcessExit, ProtocolViolation, WorkerEvent, WorkerFeatures, WorkerId,
 };
+pub use invariant::PoolInvariant;
 pub use machine::Pool;
 pub use snapshot::{PoolSnapshot, ReloadSnapshot, StartsSnapshot, WorkerSnapshot};
 pub use time::PoolTime;

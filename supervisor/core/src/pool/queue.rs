@@ -100,9 +100,9 @@ impl AssignmentQueue {
         self.places.insert(attempt, AttemptPlace::Worker(worker));
     }
 
-    /// Notes that an attempt finished.
-    pub(super) fn finished(&mut self, attempt: Attempt) {
-        self.places.remove(&attempt);
+    /// Notes that an attempt finished. False when it is not held.
+    pub(super) fn finished(&mut self, attempt: Attempt) -> bool {
+        self.places.remove(&attempt).is_some()
     }
 
     /// The front is always an attempt, never a gap, so that [`Queue::oldest`] is a look.

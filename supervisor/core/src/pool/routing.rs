@@ -6,11 +6,13 @@ use super::config::STARTED_TIMEOUT;
 use super::effect::PoolEffect;
 use super::event::{Assignment, WorkerId};
 use super::idle::IdleToken;
+use super::invariant::PoolInvariant;
 use super::machine::Pool;
 use super::queue::WaitingAssignment;
 use super::run::{PoolRun, RunPhase};
 use super::time::PoolTime;
 use super::worker::{RecycleReason, WorkerState};
+use crate::check_invariant;
 use crate::execution::RunEnding;
 
 impl Pool {
@@ -59,6 +61,12 @@ impl Pool {
         let id = token.worker();
         let cancel_grace = self.config.cancel_grace();
         let sent = self.alter(id, |worker, timers| {
+            check_invariant!(
+                matches!(worker.state, WorkerState::Idle { .. }),
+                PoolInvariant::OneRun,
+                "an Execute to {id}, which is {:?}",
+                worker.state
+            );
             worker.runs += 1;
             worker.since = now;
             if worker.runs >= worker.execution_limit && worker.due.is_none() {
@@ -85,6 +93,12 @@ impl Pool {
         match sent {
             Some((run, grace)) => {
                 self.queue.given(assignment.attempt, id);
+                let (running, most) = (self.queue.running(), self.config.max_workers);
+                check_invariant!(
+                    running <= most,
+                    PoolInvariant::CeilingOfRuns,
+                    "{running} executions at once, of {most}"
+                );
                 effects.push(PoolEffect::Execute { worker: id, run, attempt: assignment.attempt, grace });
             }
             // A token without its worker does not exist; the attempt would wait on all the same.

@@ -5,11 +5,13 @@ use muster_protocol::{ErrorInfo, PROTOCOL_VERSION};
 use super::config::HELLO_TIMEOUT;
 use super::effect::{KillCause, PoolEffect};
 use super::event::{ProcessExit, WorkerFeatures, WorkerId};
+use super::invariant::PoolInvariant;
 use super::machine::Pool;
 use super::outcome::stderr_quote;
 use super::time::PoolTime;
 use super::timers::{Deadline, TimerOwner};
 use super::worker::{FarewellPhase, LeavingPhase, PoolWorker, StartStage, WorkerState};
+use crate::check_invariant;
 
 impl Pool {
     /// Starts a process of the given generation.
@@ -41,6 +43,12 @@ impl Pool {
         worker.set_deadline(&mut self.timers, Some(now + HELLO_TIMEOUT.min(self.config.worker_start)));
         self.counts.enter(worker.capacity_class());
         self.workers.insert(id, worker);
+        let (processes, most) = (self.workers.len(), self.config.max_processes());
+        check_invariant!(
+            processes <= most,
+            PoolInvariant::CeilingOfWorkers,
+            "{processes} processes, of {most}"
+        );
         effects.push(PoolEffect::Spawn { worker: id, generation });
         id
     }

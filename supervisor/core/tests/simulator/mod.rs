@@ -3,6 +3,8 @@
 //! A failing schedule prints its seed and its last steps. To see it again: `MUSTER_SIM_SEED=17`. More schedules:
 //! `MUSTER_SIM_SCHEDULES=100000`.
 
+mod require;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::io::Write;
@@ -11,6 +13,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use muster_core::pool::PoolTime;
+
+pub(crate) use require::require;
 
 /// A world in which a machine lives, drawn from a seed.
 pub(crate) trait Schedule {

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_core::execution::{Attempt, RunEnding};
-use muster_core::pool::{RunFinish, WorkerId};
+use muster_core::pool::{PoolInvariant, RunFinish, WorkerId};
 use muster_protocol::{CancelReason, RunOutcome, error_type};
+
+use crate::simulator::require;
 
 /// All attempts ever submitted.
 #[derive(Debug, Default)]
@@ -67,11 +69,19 @@ impl Ledger {
 
     pub(crate) fn executes(&mut self, attempt: Attempt, worker: WorkerId) {
         let entry = self.entry(attempt);
-        assert!(!entry.is_over, "{attempt} is executed after it finished");
-        assert!(entry.worker.is_none(), "{attempt} is executed while {:?} has it", entry.worker);
-        assert!(!entry.was_started, "{attempt} is executed again though user code was entered");
+        require(!entry.is_over, PoolInvariant::OneFinish, || {
+            format!("{attempt} is executed after it finished")
+        });
+        require(entry.worker.is_none(), PoolInvariant::OneWorker, || {
+            format!("{attempt} is executed while {:?} has it", entry.worker)
+        });
+        require(!entry.was_started, PoolInvariant::OneWorker, || {
+            format!("{attempt} is executed again though user code was entered")
+        });
         entry.executes += 1;
-        assert!(entry.executes <= 3, "{attempt} is executed more than three times");
+        require(entry.executes <= 3, PoolInvariant::OneWorker, || {
+            format!("{attempt} is executed more than three times")
+        });
         entry.worker = Some(worker);
         entry.outcome = None;
         entry.told = None;
@@ -82,14 +92,14 @@ impl Ledger {
         let attempt = finish.attempt;
         self.open.remove(&attempt);
         let entry = self.entry(attempt);
-        assert!(!entry.is_over, "{attempt} finished twice");
+        require(!entry.is_over, PoolInvariant::OneFinish, || format!("{attempt} finished twice"));
         entry.is_over = true;
-        assert_eq!(
-            finish.duration.is_some(),
-            entry.was_started,
-            "{attempt}: a duration is there exactly if Started was read"
-        );
-        assert!(finish.worker.is_none() || entry.executes > 0, "{attempt} never ran, yet a worker is named");
+        require(finish.duration.is_some() == entry.was_started, PoolInvariant::HonestEnding, || {
+            format!("{attempt}: a duration is there exactly if Started was read")
+        });
+        require(finish.worker.is_none() || entry.executes > 0, PoolInvariant::HonestEnding, || {
+            format!("{attempt} never ran, yet a worker is named")
+        });
         let ending = &finish.ending;
         let was_asked = |reason| entry.asked.contains(&reason);
         match (entry.told, &entry.outcome) {
@@ -156,7 +166,9 @@ impl Ledger {
             expect(entry.worker.is_none() || entry.outcome.is_some(), entry, finish);
         }
         if let RunEnding::Failed { error } = ending {
-            assert!(error.message.len() <= 2_048, "a message of {} bytes", error.message.len());
+            require(error.message.len() <= 2_048, PoolInvariant::HonestEnding, || {
+                format!("a message of {} bytes", error.message.len())
+            });
         }
     }
 }
@@ -166,5 +178,7 @@ fn failed_as(ending: &RunEnding, kinds: &[&str]) -> bool {
 }
 
 fn expect(holds: bool, entry: &Entry, finish: &RunFinish) {
-    assert!(holds, "the evidence does not allow this ending: {finish:?}, evidence {entry:?}");
+    require(holds, PoolInvariant::HonestEnding, || {
+        format!("the evidence does not allow this ending: {finish:?}, evidence {entry:?}")
+    });
 }

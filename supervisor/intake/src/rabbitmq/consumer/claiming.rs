@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_core::check_invariant;
 use muster_core::pool::PoolTime;
 use muster_store::{NewExecution, Submitted};
 use uuid::Uuid;
@@ -11,6 +12,7 @@ use uuid::Uuid;
 use super::action::{ConsumerAction, ConsumerNotice};
 use super::call::PendingCall;
 use super::channel::{ConsumerChannel, Consuming, ReadyDelivery};
+use super::invariant::ConsumerInvariant;
 use super::machine::ConsumerMachine;
 use super::prefetch::PREFETCH_MAX;
 use crate::ClaimAnswer;
@@ -96,6 +98,11 @@ impl ConsumerMachine {
         let had_slots_for_all = (slots >= channel.ready.len()).then(|| channel.acks.open());
         let most = slots.min(CLAIM_MAX).min(channel.ready.len());
         let batch: Vec<ReadyDelivery> = channel.ready.drain(..most).collect();
+        check_invariant!(
+            self.write.is_idle(),
+            ConsumerInvariant::OneWrite,
+            "a claim begins beside another write"
+        );
         actions.push(ConsumerAction::Claim { executions: once_each(&batch) });
         self.write = PendingCall::Waiting(StoreWrite::Claim { batch, had_slots_for_all });
     }
@@ -135,6 +142,11 @@ impl ConsumerMachine {
         let overdue = channel.ready.iter().take_while(|ready| now.since(ready.since) >= HOLD_MAX).count();
         if overdue > 0 {
             let batch: Vec<ReadyDelivery> = channel.ready.drain(..overdue).collect();
+            check_invariant!(
+                self.write.is_idle(),
+                ConsumerInvariant::OneWrite,
+                "deliveries are kept as rows beside another write"
+            );
             actions.push(ConsumerAction::KeepAsRows { executions: once_each(&batch) });
             self.write = PendingCall::Waiting(StoreWrite::Keep { batch });
         }

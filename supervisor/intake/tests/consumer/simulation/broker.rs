@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use muster_intake::rabbitmq::consumer::{Acknowledgement, ChannelNumber, ConsumerInvariant};
 
-use super::require::require;
+use crate::simulator::require;
 
 /// Messages go by their number, in the order they were published.
 #[derive(Debug, Default)]

@@ -3,7 +3,6 @@
 
 mod broker;
 mod message;
-mod require;
 mod slots;
 mod store;
 mod world;

@@ -3,7 +3,7 @@
 use muster_core::pool::PoolTime;
 use muster_intake::rabbitmq::consumer::ConsumerInvariant;
 
-use super::require::require;
+use crate::simulator::require;
 
 /// See the module.
 #[derive(Debug)]

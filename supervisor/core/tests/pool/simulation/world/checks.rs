@@ -3,24 +3,37 @@
 use std::time::Duration;
 
 use muster_core::execution::Attempt;
-use muster_core::pool::{PoolSnapshot, WorkerSnapshot};
+use muster_core::pool::{PoolInvariant, PoolSnapshot, WorkerSnapshot};
 
 use super::{Climate, World};
+use crate::simulator::require;
 
 impl World {
     /// What must hold after every step.
     pub(super) fn check(&self) {
         let snapshot = self.pool.snapshot(self.now);
         if let Some(deadline) = self.pool.next_deadline() {
-            assert!(deadline > self.now, "the next deadline is not in the future");
+            require(deadline > self.now, PoolInvariant::NeverSpins, || {
+                "the next deadline is not in the future".into()
+            });
         }
-        assert_eq!(snapshot.workers.len(), self.workers.len(), "the pool's workers are not the world's");
+        require(snapshot.workers.len() == self.workers.len(), PoolInvariant::CountsAgree, || {
+            "the pool's workers are not the world's".into()
+        });
         let count = |names: &[&str]| snapshot.workers.iter().filter(|one| names.contains(&one.state)).count();
-        assert_eq!(snapshot.starting, count(&["starting"]), "the counts drifts");
-        assert_eq!(snapshot.idle, count(&["idle"]), "the counts drifts");
-        assert_eq!(snapshot.busy, count(&["sent", "running", "finished", "cancelling"]), "the counts drifts");
+        require(snapshot.starting == count(&["starting"]), PoolInvariant::CountsAgree, || {
+            "the counts drifts".into()
+        });
+        require(snapshot.idle == count(&["idle"]), PoolInvariant::CountsAgree, || "the counts drifts".into());
+        require(
+            snapshot.busy == count(&["sent", "running", "finished", "cancelling"]),
+            PoolInvariant::CountsAgree,
+            || "the counts drifts".into(),
+        );
         let open = self.in_flight.open().len();
-        assert_eq!(snapshot.running + snapshot.waiting, open, "an attempt is lost or invented");
+        require(snapshot.running + snapshot.waiting == open, PoolInvariant::OneFinish, || {
+            "an attempt is lost or invented".into()
+        });
         self.check_states_end(&snapshot.workers);
         if !self.is_draining {
             self.check_size(&snapshot);
@@ -48,7 +61,9 @@ impl World {
             let is_unlimited = attempt.is_some_and(|attempt| self.in_flight.is_unlimited(attempt));
             if let Some(limit) = limit(worker.state, is_unlimited) {
                 let since = Duration::from_millis(worker.since_ms);
-                assert!(since <= limit, "{} has been {} for {since:?}", worker.worker, worker.state);
+                require(since <= limit, PoolInvariant::StatesEnd, || {
+                    format!("{} has been {} for {since:?}", worker.worker, worker.state)
+                });
             }
         }
     }
@@ -59,22 +74,30 @@ impl World {
         let is_full = self.workers.len() >= self.config.max_processes();
         let may_run = self.config.max_workers.saturating_sub(snapshot.running);
         if snapshot.waiting > 0 && may_run > 0 {
-            assert_eq!(snapshot.idle, 0, "an idle worker beside waiting work");
+            require(snapshot.idle == 0, PoolInvariant::NoIdleBesideWork, || {
+                "an idle worker beside waiting work".into()
+            });
             let has_waited = Duration::from_millis(snapshot.oldest_wait_ms)
                 > self.config.scale_up_wait + Duration::from_millis(5);
             if has_waited && !is_failing && !is_full {
                 let is_at_ceiling = snapshot.starting + snapshot.busy >= self.config.max_workers;
-                assert!(snapshot.starting > 0 || is_at_ceiling, "work waits and nothing starts");
+                require(snapshot.starting > 0 || is_at_ceiling, PoolInvariant::WaitStartsWorker, || {
+                    "work waits and nothing starts".into()
+                });
             }
         }
         if !is_failing && !is_full {
             let serving = snapshot.starting + snapshot.idle + snapshot.busy;
-            assert!(serving >= self.config.min_workers, "{serving} workers are fewer than the minimum");
+            require(serving >= self.config.min_workers, PoolInvariant::WarmMinimum, || {
+                format!("{serving} workers are fewer than the minimum")
+            });
         }
         if self.climate == Climate::Fair {
             let was_ready_once = self.now.since_start() > Duration::from_millis(400);
             let ready = snapshot.idle + snapshot.busy;
-            assert!(!was_ready_once || ready >= self.config.min_workers, "a dip to {ready} Ready workers");
+            require(!was_ready_once || ready >= self.config.min_workers, PoolInvariant::WarmMinimum, || {
+                format!("a dip to {ready} Ready workers")
+            });
         }
     }
 
@@ -84,26 +107,38 @@ impl World {
         if self.is_draining {
             return;
         }
-        assert!(self.in_flight.is_at_rest(), "lost: {:?}", self.in_flight.open());
-        assert!(!snapshot.starts.gave_up || snapshot.starts.consecutive_failures >= 5);
+        require(self.in_flight.is_at_rest(), PoolInvariant::OneFinish, || {
+            format!("lost: {:?}", self.in_flight.open())
+        });
+        require(
+            !snapshot.starts.gave_up || snapshot.starts.consecutive_failures >= 5,
+            PoolInvariant::Backoff,
+            || "it gave up too early".into(),
+        );
         if snapshot.starts.gave_up {
             return;
         }
         // A start that failed is tried again when a worker is needed, and then it succeeds.
         let is_whole = snapshot.idle + snapshot.busy >= self.config.min_workers;
-        assert!(snapshot.starts.consecutive_failures == 0 || is_whole, "the pool has not recovered");
+        require(snapshot.starts.consecutive_failures == 0 || is_whole, PoolInvariant::ComesToRest, || {
+            "the pool has not recovered".into()
+        });
         // A run that takes for ever may keep its worker, its replacement and the end of a reload waiting.
         let is_replacing = !self.config.recycle_after.is_zero();
         if !is_replacing && self.in_flight.open().is_empty() {
-            assert_eq!(snapshot.busy, 0);
-            assert_eq!(
-                snapshot.idle, self.config.min_workers,
-                "a quiet pool is of its smallest size: {snapshot:#?}"
-            );
-            assert_eq!(snapshot.starting, 0);
-            assert!(
+            require(snapshot.busy == 0, PoolInvariant::ComesToRest, || {
+                "a worker is busy with nothing".into()
+            });
+            require(snapshot.idle == self.config.min_workers, PoolInvariant::ComesToRest, || {
+                format!("a quiet pool is of its smallest size: {snapshot:#?}")
+            });
+            require(snapshot.starting == 0, PoolInvariant::ComesToRest, || {
+                "a worker starts for nothing".into()
+            });
+            require(
                 snapshot.workers.iter().all(|one| one.generation == snapshot.generation),
-                "an old generation stays"
+                PoolInvariant::ComesToRest,
+                || "an old generation stays".into(),
             );
         }
     }

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use muster_core::execution::{Attempt, RunEnding};
-use muster_core::pool::{PoolEffect, ReloadSnapshot, WorkerEvent, WorkerId};
+use muster_core::pool::{PoolEffect, PoolInvariant, ReloadSnapshot, WorkerEvent, WorkerId};
 use muster_protocol::CancelReason;
 
 use super::super::model::{Model, ModelRun, Plan};
 use super::{Climate, Happening, World};
+use crate::simulator::require;
 
 impl World {
     /// Does what the pool wants, and checks that it may want it.
@@ -19,7 +20,11 @@ impl World {
             }
             PoolEffect::Execute { worker, run, attempt, .. } => self.execute(worker, run, attempt),
             PoolEffect::Started { attempt, worker } => {
-                assert!(self.in_flight.entry(attempt).was_started && self.live(worker).run.is_some());
+                require(
+                    self.in_flight.entry(attempt).was_started && self.live(worker).run.is_some(),
+                    PoolInvariant::AddressesLive,
+                    || "a Started of nothing".into(),
+                );
             }
             PoolEffect::Cancel { worker, run, attempt, reason, .. } => {
                 self.told(attempt, reason);
@@ -27,8 +32,14 @@ impl World {
             }
             PoolEffect::Dump { worker, run } => {
                 let model = self.live(worker);
-                assert!(model.features.dump, "a Dump to a worker that takes none");
-                assert!(model.run.as_ref().is_some_and(|held| held.number == run), "a Dump for no run");
+                require(model.features.dump, PoolInvariant::AddressesLive, || {
+                    "a Dump to a worker that takes none".into()
+                });
+                require(
+                    model.run.as_ref().is_some_and(|held| held.number == run),
+                    PoolInvariant::AddressesLive,
+                    || "a Dump for no run".into(),
+                );
             }
             PoolEffect::Retire { worker, .. } => self.react_to_retire(worker),
             PoolEffect::Terminate { worker, cause } => self.react_to_sigterm(worker, cause),
@@ -40,8 +51,12 @@ impl World {
             }
             PoolEffect::StartFailed { retry_in, .. } => {
                 self.not_before = Some(self.now + retry_in);
-                assert!(self.climate == Climate::Rough, "a start failed in a fair world");
-                assert!(retry_in <= Duration::from_secs(13), "a backoff of {retry_in:?}");
+                require(self.climate == Climate::Rough, PoolInvariant::Backoff, || {
+                    "a start failed in a fair world".into()
+                });
+                require(retry_in <= Duration::from_secs(13), PoolInvariant::Backoff, || {
+                    format!("a backoff of {retry_in:?}")
+                });
             }
             PoolEffect::StartsRecovered => self.not_before = None,
             PoolEffect::ReloadFailed { .. } | PoolEffect::Reloaded { .. } => {}
@@ -56,33 +71,41 @@ impl World {
     }
 
     fn spawn(&mut self, worker: WorkerId, generation: u64) {
-        assert!(!self.is_draining, "a spawn while draining");
+        require(!self.is_draining, PoolInvariant::DrainEnds, || "a spawn while draining".into());
         let snapshot = self.pool.snapshot(self.now);
         let is_early = self.not_before.is_some_and(|not_before| self.now < not_before);
-        assert!(!is_early || generation > snapshot.generation, "a spawn before the backoff is over");
+        require(!is_early || generation > snapshot.generation, PoolInvariant::Backoff, || {
+            "a spawn before the backoff is over".into()
+        });
         let canary = usize::from(matches!(snapshot.reload, ReloadSnapshot::Canary { .. }));
         let serving = snapshot.starting + snapshot.idle + snapshot.busy;
         let ceiling = self.config.max_workers.max(snapshot.running) + 1 + canary;
-        assert!(serving <= ceiling, "{serving} workers serve");
+        require(serving <= ceiling, PoolInvariant::CeilingOfWorkers, || format!("{serving} workers serve"));
         let model = Model::draw(&mut self.rng, self.climate, self.is_bad_build);
         for (after, event) in model.start_script(&mut self.rng) {
             self.schedule(after, Happening::Worker(worker, event));
         }
         assert!(self.workers.insert(worker, model).is_none(), "{worker} was spawned twice");
         let processes = self.workers.len();
-        assert!(processes <= self.config.max_processes(), "{processes} processes");
+        require(processes <= self.config.max_processes(), PoolInvariant::CeilingOfWorkers, || {
+            format!("{processes} processes")
+        });
     }
 
     fn execute(&mut self, worker: WorkerId, run: u32, attempt: Attempt) {
         self.in_flight.executes(attempt, worker);
         let running = self.in_flight.held_by_workers();
-        assert!(running <= self.config.max_workers || self.is_draining, "{running} executions at once");
+        require(running <= self.config.max_workers || self.is_draining, PoolInvariant::CeilingOfRuns, || {
+            format!("{running} executions at once")
+        });
         let plan = Plan::draw(&mut self.rng, self.climate);
         let limit_bytes = self.config.memory_limit_bytes;
         let script = plan.script(&mut self.rng, run, limit_bytes);
         let model = self.live(worker);
-        assert!(model.is_idle && model.run.is_none(), "an Execute to {worker}, which is not idle");
-        assert!(run > model.runs, "run numbers count up");
+        require(model.is_idle && model.run.is_none(), PoolInvariant::OneRun, || {
+            format!("an Execute to {worker}, which is not idle")
+        });
+        require(run > model.runs, PoolInvariant::OneRun, || "run numbers count up".into());
         model.is_idle = false;
         model.runs = run;
         model.run = Some(ModelRun { number: run, attempt });
@@ -100,8 +123,10 @@ impl World {
 
     pub(super) fn told(&mut self, attempt: Attempt, reason: CancelReason) {
         let entry = self.in_flight.entry(attempt);
-        assert!(!entry.is_over, "a cancel of {attempt}, which is over");
-        assert!(entry.outcome.is_none(), "a cancel of {attempt} after its Finished was read");
+        require(!entry.is_over, PoolInvariant::OneFinish, || format!("a cancel of {attempt}, which is over"));
+        require(entry.outcome.is_none(), PoolInvariant::AddressesLive, || {
+            format!("a cancel of {attempt} after its Finished was read")
+        });
         entry.told.get_or_insert(reason);
     }
 }

@@ -13,11 +13,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fastrand::Rng;
-use muster_core::pool::{Pool, PoolConfig, PoolEffect, PoolEvent, PoolTime, WorkerEvent, WorkerId};
+use muster_core::pool::{
+    Pool, PoolConfig, PoolEffect, PoolEvent, PoolInvariant, PoolTime, WorkerEvent, WorkerId,
+};
 
 use super::in_flight::Ledger;
 use super::model::Model;
-use crate::simulator::{Agenda, Schedule, ms, pick};
+use crate::simulator::{Agenda, Schedule, ms, pick, require};
 
 /// What kind of workers live here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +120,9 @@ impl World {
         let started = self.steps;
         let mut quiet_since: Option<PoolTime> = None;
         loop {
-            assert!(self.steps - started < 200_000, "the pool does not come to rest");
+            require(self.steps - started < 200_000, PoolInvariant::ComesToRest, || {
+                "the pool does not come to rest".into()
+            });
             let agenda = self.agenda.next_time();
             let deadline = self.pool.next_deadline();
             if self.is_draining && self.pool.is_drained() && agenda.is_none() {
@@ -217,9 +221,15 @@ impl Schedule for World {
         self.is_draining = true;
         self.step(PoolEvent::Drain { grace: Duration::from_secs(1) });
         self.play_until_quiet();
-        assert!(self.pool.is_drained(), "the drain does not end: {:?}", self.pool.snapshot(self.now));
-        assert!(self.workers.is_empty(), "processes are left behind: {:?}", self.workers.keys());
-        assert!(self.in_flight.open().is_empty(), "lost: {:?}", self.in_flight.open());
+        require(self.pool.is_drained(), PoolInvariant::DrainEnds, || {
+            format!("the drain does not end: {:?}", self.pool.snapshot(self.now))
+        });
+        require(self.workers.is_empty(), PoolInvariant::DrainEnds, || {
+            format!("processes are left behind: {:?}", self.workers.keys())
+        });
+        require(self.in_flight.open().is_empty(), PoolInvariant::OneFinish, || {
+            format!("lost: {:?}", self.in_flight.open())
+        });
         assert_eq!(self.pool.next_deadline().filter(|_| self.step_tick_to_the_end()), None);
     }
 

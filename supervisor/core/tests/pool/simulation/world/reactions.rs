@@ -2,21 +2,27 @@
 
 use std::time::Duration;
 
-use muster_core::pool::{KillCause, WorkerEvent, WorkerId};
+use muster_core::pool::{KillCause, PoolInvariant, WorkerEvent, WorkerId};
 use muster_core::process::ExitStatus;
 use muster_protocol::RunOutcome;
 
 use super::super::model::{Leaves, exited, finished};
 use super::{Happening, World};
-use crate::simulator::ms;
+use crate::simulator::{ms, require};
 
 impl World {
     pub(super) fn react_to_cancel(&mut self, worker: WorkerId, run: u32) {
         let how_fast = self.rng.u8(..);
         let succeeds = self.rng.u8(..) < 60;
         let model = self.live(worker);
-        assert!(model.features.cancel, "a Cancel to a worker that takes none");
-        assert!(model.run.as_ref().is_some_and(|held| held.number == run), "a Cancel for no run");
+        require(model.features.cancel, PoolInvariant::AddressesLive, || {
+            "a Cancel to a worker that takes none".into()
+        });
+        require(
+            model.run.as_ref().is_some_and(|held| held.number == run),
+            PoolInvariant::AddressesLive,
+            || "a Cancel for no run".into(),
+        );
         let leaves = model.leaves;
         let ended = RunOutcome::Cancelled { message: "stopped".to_owned() };
         let won = RunOutcome::Succeeded { result: muster_protocol::JsonBytes(b"2".to_vec()) };
@@ -44,9 +50,17 @@ impl World {
         let exits_in = ms(&mut self.rng, 0, 30);
         let exit = exited(&mut self.rng, ExitStatus::Code(0));
         let model = self.live(worker);
-        assert!(model.is_spawned, "{worker} is retired before it exists");
-        assert!(model.run.is_none(), "{worker} is retired with a run in hand");
-        assert!(!model.was_retired && !model.was_terminated && !model.was_killed);
+        require(model.is_spawned, PoolInvariant::AddressesLive, || {
+            format!("{worker} is retired before it exists")
+        });
+        require(model.run.is_none(), PoolInvariant::OneRun, || {
+            format!("{worker} is retired with a run in hand")
+        });
+        require(
+            !model.was_retired && !model.was_terminated && !model.was_killed,
+            PoolInvariant::AddressesLive,
+            || "a Retire to a worker that leaves".into(),
+        );
         model.was_retired = true;
         model.is_idle = false;
         if matches!(model.leaves, Leaves::Politely | Leaves::Slowly) {
@@ -58,9 +72,10 @@ impl World {
         let exits_in = ms(&mut self.rng, 0, 300);
         let exit = exited(&mut self.rng, ExitStatus::Signal(15));
         let model = self.live(worker);
-        assert!(
+        require(
             model.is_spawned && !model.was_terminated && !model.was_killed,
-            "a second SIGTERM to {worker}"
+            PoolInvariant::AddressesLive,
+            || format!("a second SIGTERM to {worker}"),
         );
         model.was_terminated = true;
         model.is_idle = false;
@@ -99,7 +114,9 @@ impl World {
         let exits_in = ms(&mut self.rng, 0, 20);
         let exit = exited(&mut self.rng, ExitStatus::Signal(9));
         let model = self.live(worker);
-        assert!(model.is_spawned && !model.was_killed, "a second SIGKILL to {worker}");
+        require(model.is_spawned && !model.was_killed, PoolInvariant::AddressesLive, || {
+            format!("a second SIGKILL to {worker}")
+        });
         model.was_killed = true;
         model.is_idle = false;
         self.schedule(exits_in, Happening::Worker(worker, exit));

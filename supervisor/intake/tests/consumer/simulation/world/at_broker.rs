@@ -7,9 +7,8 @@ use muster_intake::rabbitmq::consumer::{
     Acknowledgement, ChannelNumber, ConsumerEvent, ConsumerInvariant, IncomingMessage, MessageContent,
 };
 
-use super::super::require::require;
 use super::{Happening, Request, Shell, ShellConsumer, World};
-use crate::simulator::ms;
+use crate::simulator::{ms, require};
 
 impl World {
     pub(super) fn open_channel(&mut self, number: ChannelNumber) {

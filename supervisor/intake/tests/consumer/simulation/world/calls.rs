@@ -11,9 +11,8 @@ use muster_protocol::error_type;
 use muster_store::NewExecution;
 use uuid::Uuid;
 
-use super::super::require::require;
 use super::{Call, Climate, Happening, World};
-use crate::simulator::ms;
+use crate::simulator::{ms, require};
 
 /// What a simulation must have met to be worth something.
 pub(super) const WORDS: [&str; 12] = [

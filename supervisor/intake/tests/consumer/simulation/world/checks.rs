@@ -5,8 +5,8 @@ use std::time::Duration;
 use muster_intake::rabbitmq::consumer::{ConsumerAction, ConsumerInvariant};
 
 use super::super::message::Kind;
-use super::super::require::require;
 use super::{Climate, ShellConsumer, World};
+use crate::simulator::require;
 
 /// A delivery that could be claimed is held no longer: 5 s, then one call to the store after another that is under way.
 const HELD_MAX: Duration = Duration::from_secs(12);
