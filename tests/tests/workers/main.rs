@@ -3,5 +3,6 @@
 mod isolation;
 mod lines;
 mod minimal;
+mod neighbours;
 mod rogue;
 mod same;
