@@ -6,15 +6,17 @@ import { parse } from "./values.js";
 import { CALLS_IN_FLIGHT_MAX } from "./wire/limits.js";
 
 const { now } = Date;
+/** @type {(error: any) => Promise<void>} */
+const doNothing = async () => {};
 
 export class Run {
   closed = false;
   looked = false;
   controller = new AbortController();
-  /** Threads that its code started and that have not ended. */
-  threads = new Set();
+  /** Threads that its code started and that have not ended; null when there was none. */
+  threads = null;
   /** What is called, and waited for, when an error that nobody caught ends it. */
-  onUncaught = async (error) => {};
+  onUncaught = doNothing;
   #post;
   #waiting = new Map();
   #queue = [];
@@ -37,7 +39,7 @@ export class Run {
 
   /** Tells how it ended; the first outcome stands. `worn` says why the thread is not to run another one. */
   finish(outcome, worn = null) {
-    if (this.threads.size > 0 && !this.closed) {
+    if (this.threads?.size > 0 && !this.closed) {
       worn ??= "a thread that the execution started runs on";
       this.log("Warn", "muster-worker", `${worn}, so the worker's own thread is replaced, and that one ended with it`, "");
     }

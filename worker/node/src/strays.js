@@ -22,6 +22,7 @@ export function watchStrays(post, nobody) {
 function noteThread(thread) {
   const whose = owner.getStore();
   if (!(whose instanceof Run)) return;
+  whose.threads ??= new Set();
   whose.threads.add(thread);
   thread.once("exit", () => whose.threads.delete(thread));
 }
