@@ -13,8 +13,8 @@ use uuid::Uuid;
 const SOON: Duration = Duration::from_secs(60);
 
 const LEAVES: &str = "
-import os, subprocess, threading, time
-from muster_worker import context, workflow
+import os, subprocess, time
+from muster_worker import workflow
 
 SLEEP = ['sleep', '1000']
 
@@ -46,29 +46,44 @@ def leaves(how, then=None):
         except BaseException:
             pass
     return os.getpid()
+";
 
-def wait_for(name):
-    while not os.path.exists(name):
+/// A worker without an SDK, which would have it replaced for the thread: what a run leaves in it prints secrets on.
+const HAUNTED: &str = r#"
+import json, os, sys, threading, time
+
+def wait_for(path):
+    while not os.path.exists(path):
         time.sleep(0.005)
 
-@workflow
-def haunts():
-    secret = context.config.get('token')
-    def haunt():
-        wait_for('between')
-        os.write(2, f'between {secret}\\n'.encode())
-        wait_for('during')
-        os.write(2, f'during {secret}\\n'.encode())
-        open('told', 'w').close()
-    threading.Thread(target=haunt, daemon=True).start()
-    return 'haunted'
+def haunt(secret):
+    wait_for('between')
+    os.write(2, f'between {secret}\n'.encode())
+    wait_for('during')
+    os.write(2, f'during {secret}\n'.encode())
+    open('told', 'w').close()
 
-@workflow
-def waits():
-    open('during', 'w').close()
-    wait_for('told')
-    return 'told'
-";
+def say(kind, **message):
+    print(json.dumps({kind: message}, separators=(',', ':')), flush=True)
+
+say('Hello', protocol_min=1, protocol_max=1, implementation='haunted', language='python', pid=os.getpid(), features=[])
+for line in sys.stdin:
+    (kind, message), = json.loads(line).items()
+    if kind == 'Welcome':
+        say('Ready', workflows=['haunts', 'waits'])
+    elif kind == 'Execute':
+        run = message['run']
+        say('Started', run=run)
+        if message['workflow'] == 'haunts':
+            threading.Thread(target=haunt, args=[message['context']['config']['token']], daemon=True).start()
+            result = 'haunted'
+        else:
+            open('during', 'w').close()
+            wait_for('told')
+            result = 'told'
+        say('Finished', run=run, outcome={'Succeeded': {'result': result}}, log_records=0)
+        say('Idle', run=run)
+"#;
 
 fn installation() -> Installation {
     Installation::new()
@@ -176,6 +191,8 @@ fn what_a_supervisor_that_died_left_is_ended_by_the_next_start() {
 #[test]
 fn what_a_thread_goes_on_to_print_shows_no_secret_and_is_in_nobodys_log() {
     let installation = installation();
+    fs::write(installation.path("haunted.py"), HAUNTED).unwrap();
+    let installation = installation.worker(["python3", "haunted.py"]);
     let supervisor = installation.start();
     let [haunted, other] = [(); 2].map(|()| Uuid::now_v7().to_string());
     let secret = format!("hush-{}", Uuid::now_v7().simple());
