@@ -41,6 +41,13 @@ impl WorkerMark {
         &self.id
     }
 
+    /// True when a process shows no environment at all: it is about to execute a program, or was given none.
+    pub(super) fn is_hidden(pid: u32) -> bool {
+        let mut byte = [0];
+        let file = std::fs::File::open(format!("/proc/{pid}/environ"));
+        file.and_then(|mut file| file.read(&mut byte)).is_ok_and(|read| read == 0)
+    }
+
     /// The mark a process was started with. One whose environment we may not read was not started by us.
     pub(super) fn read(pid: u32) -> Option<Self> {
         let mut environment = Vec::new();

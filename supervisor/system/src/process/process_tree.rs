@@ -19,6 +19,10 @@ const ANCESTORS_MAX: usize = 64;
 const ENDING_BY_ITSELF: Duration = Duration::from_millis(20);
 /// How long what is killed may take to be gone. Longer takes only what hangs in the kernel.
 const GONE_WITHIN: Duration = Duration::from_secs(2);
+/// How long a process may take from its old program to the environment of its next.
+const EXECUTES_WITHIN: Duration = Duration::from_millis(50);
+/// The parent of the kernel's own threads, which never have an environment.
+const KERNEL_THREADS: u32 = 2;
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// A worker's process and all that descends from it.
@@ -94,7 +98,20 @@ impl ProcessTree {
         let seen =
             ObservedProcess::read(number).filter(|seen| !seen.is_dead && seen.started >= self.started)?;
         let is_process = pid(number).is_some_and(|pid| pidfd_open(pid, PidfdFlags::empty()).is_ok());
-        (is_process && self.is_member(&seen)).then_some(seen)
+        (is_process && (self.is_member(&seen) || self.is_member_after_exec(&seen))).then_some(seen)
+    }
+
+    /// Between two programs a process has no environment, and so no mark. One that left its parents and its group
+    /// would be missed by a look at just that moment, so its next program is waited for.
+    fn is_member_after_exec(&self, seen: &ObservedProcess) -> bool {
+        if seen.parent == KERNEL_THREADS {
+            return false;
+        }
+        let patience = Instant::now() + EXECUTES_WITHIN;
+        while WorkerMark::is_hidden(seen.pid) && Instant::now() < patience {
+            std::thread::sleep(LOOK_EVERY);
+        }
+        self.mark.is_on(seen.pid)
     }
 
     fn is_member(&self, seen: &ObservedProcess) -> bool {
