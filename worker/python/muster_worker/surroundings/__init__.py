@@ -63,8 +63,13 @@ class Surroundings:
     def put_back(self) -> None:
         """Makes everything as it was noted. After most runs it is, and to see that costs little."""
         self._process.put_back()
-        if self._touched.by or not self._is_as_noted() or self._touched.has_foreign_code():
+        if self._touched.by or not self._is_as_noted():
             self._put_all_back()
+        elif self._touched.has_foreign_code():
+            # What Python keeps for itself only Python code changes.
+            self._process.look()
+            self._signals.put_back()
+            self._libraries.put_back()
 
     def _is_as_noted(self) -> bool:
         """What user code changes without a call that is noted by `Touched`."""

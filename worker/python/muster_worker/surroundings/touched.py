@@ -2,7 +2,7 @@
 
 To ask the system after each run what it could have changed costs several times what a short run does. Python code
 changes it by a few functions of `os` and `signal`; those are wrapped, and note that they were called. Once the process
-holds C code that is not Python's own, which needs none of them, everything is looked at after each run.
+holds C code that is not Python's own, which needs none of them, the process is looked at after each run.
 """
 
 from __future__ import annotations
