@@ -138,11 +138,6 @@ export class Host {
     return !this.isHung;
   }
 
-  /** Before an execution, and after one: a thread that can run the next. */
-  async renew() {
-    if (this.isSpent) await this.restart();
-  }
-
   /** True when there is no thread to run on, or one that must not run another execution. */
   get isSpent() {
     return this.#thread === null || this.#thread.isDead || this.#thread.worn !== null;

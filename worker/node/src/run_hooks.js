@@ -23,9 +23,10 @@ export class RunHooks {
   }
 
   putBack() {
-    all.workerStart.length = this.#kept.workerStart;
-    all.runStart.length = this.#kept.runStart;
-    all.runEnd.length = this.#kept.runEnd;
+    const kept = this.#kept;
+    if (all.workerStart.length !== kept.workerStart) all.workerStart.length = kept.workerStart;
+    if (all.runStart.length !== kept.runStart) all.runStart.length = kept.runStart;
+    if (all.runEnd.length !== kept.runEnd) all.runEnd.length = kept.runEnd;
   }
 
   get isEmpty() {

@@ -62,7 +62,7 @@ export class Served {
   /** Runs it and resolves with its outcome. `cancel` is one that came before. */
   async perform(cancel) {
     try {
-      await this.#host.renew();
+      if (this.#host.isSpent) await this.#host.restart();
       const job = await this.#host.find(this.#execute.workflow, this.#execute.source);
       this.#meter.start();
       this.#connection.send({ type: "Started", run: this.run });
