@@ -15,7 +15,7 @@ const FRAME_END: u8 = 0xce;
 
 /// What becomes of `basic.consume`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Consuming {
+pub enum ConsumeAnswer {
     /// The broker gets it.
     Allowed,
     /// Nobody answers, as a quorum queue without a leader does not.
@@ -48,7 +48,7 @@ impl BrokerProxy {
         let ours = listener.local_addr().unwrap_or_else(|error| panic!("no port: {error}"));
         let state = Arc::new(ProxyState {
             broker: address.clone(),
-            consuming: AtomicU8::new(Consuming::Allowed as u8),
+            consuming: AtomicU8::new(ConsumeAnswer::Allowed as u8),
             connections: AtomicUsize::new(0),
         });
         let door = Self { url: url.replace(&address, &ours.to_string()), state: Arc::clone(&state) };
@@ -69,7 +69,7 @@ impl BrokerProxy {
     }
 
     /// From now on this becomes of `basic.consume`.
-    pub fn set(&self, consuming: Consuming) {
+    pub fn set(&self, consuming: ConsumeAnswer) {
         self.state.consuming.store(consuming as u8, Ordering::Relaxed);
     }
 
@@ -95,10 +95,10 @@ impl ProxyState {
             let is_method = frame[0] == METHOD_FRAME;
             if is_method && method == CONSUME {
                 let now = self.consuming.load(Ordering::Relaxed);
-                if now == Consuming::Unanswered as u8 {
+                if now == ConsumeAnswer::Unanswered as u8 {
                     continue;
                 }
-                if now == Consuming::Refused as u8 {
+                if now == ConsumeAnswer::Refused as u8 {
                     refused.push(channel);
                     lock(&to_client).write_all(&close(channel))?;
                     continue;

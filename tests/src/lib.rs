@@ -27,7 +27,7 @@ mod services;
 mod supervisor;
 
 pub use batch::BatchRun;
-pub use broker_door::{BrokerProxy, Consuming};
+pub use broker_door::{BrokerProxy, ConsumeAnswer};
 pub use cache::{Cache, ChannelEvent};
 pub use client::{ClientToken, Response, TestClient};
 pub use dialogue::Dialogue;

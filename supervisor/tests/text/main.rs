@@ -108,9 +108,6 @@ fn no_statement_leaves_its_columns_to_the_table() {
     }
 }
 
-/// Names of types that two places may have, with the reason.
-const SHARED_NAMES: [(&str, &str); 0] = [];
-
 /// The name of the type that a line at the margin declares.
 fn declared(line: &str) -> Option<&str> {
     let rest = line.strip_prefix("pub").map_or(line, |rest| {
@@ -135,13 +132,17 @@ fn a_type_name_means_one_thing_in_the_workspace() {
     }
     let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for file in &files {
+        // What stands in for a part that is left out of a build has its names.
+        if file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("without_")) {
+            continue;
+        }
         let text = std::fs::read_to_string(file).unwrap();
         for name in text.lines().filter_map(declared) {
             let place = file.strip_prefix(root).unwrap().display().to_string();
             places.entry(name.to_owned()).or_default().push(place);
         }
     }
-    places.retain(|name, places| places.len() > 1 && !SHARED_NAMES.iter().any(|(shared, _)| shared == name));
+    places.retain(|_, places| places.len() > 1);
     assert!(places.is_empty(), "one word, two meanings: {places:#?}");
 }
 

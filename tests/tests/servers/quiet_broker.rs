@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use muster_tests::{BrokerProxy, Consuming, ServerKind, Services, TestSupervisor, eventually};
+use muster_tests::{BrokerProxy, ConsumeAnswer, ServerKind, Services, TestSupervisor, eventually};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -38,7 +38,9 @@ fn a_consumer_that_is_refused_or_never_confirmed_is_named_and_tried_in_peace() {
     let mut world = World::shared();
     let door = BrokerProxy::before(&world.backends.amqp_url);
     let installation = world.installation().setting("amqp_url", door.url());
-    for (consuming, named) in [(Consuming::Refused, "ACCESS_REFUSED"), (Consuming::Unanswered, "leader")] {
+    for (consuming, named) in
+        [(ConsumeAnswer::Refused, "ACCESS_REFUSED"), (ConsumeAnswer::Unanswered, "leader")]
+    {
         door.set(consuming);
         let supervisor = installation.spawn();
         eventually("it answers", SOON, || supervisor.client().try_get("/healthz").is_some());
@@ -54,7 +56,7 @@ fn a_consumer_that_is_refused_or_never_confirmed_is_named_and_tried_in_peace() {
             .filter(|line| line.contains("rabbit") || line.contains("lapin") || line.contains("ACCESS"))
             .collect();
         assert!(broker_lines.len() <= LINES_MAX, "{} lines: {broker_lines:#?}", broker_lines.len());
-        door.set(Consuming::Allowed);
+        door.set(ConsumeAnswer::Allowed);
         supervisor.wait_ready(SOON);
         let id = world.queue.submit(json!({ "workflow": "echo" }));
         assert_eq!(world.record.finished(&id, SOON)["status"], "SUCCESS");

@@ -23,11 +23,11 @@ pub(crate) struct RunCalls {
 #[derive(Default)]
 struct CallsState {
     last: u32,
-    in_flight: HashMap<u32, PendingCall>,
+    in_flight: HashMap<u32, CallUnderWay>,
     waiting: VecDeque<WaitingCall>,
 }
 
-struct PendingCall {
+struct CallUnderWay {
     method: String,
     answer: OnAnswer,
 }
@@ -95,7 +95,7 @@ impl RunCalls {
 impl CallsState {
     fn admit(&mut self, waiting: WaitingCall) -> (u32, JsonBytes) {
         self.last = self.last.wrapping_add(1);
-        self.in_flight.insert(self.last, PendingCall { method: waiting.method, answer: waiting.answer });
+        self.in_flight.insert(self.last, CallUnderWay { method: waiting.method, answer: waiting.answer });
         (self.last, waiting.params)
     }
 }

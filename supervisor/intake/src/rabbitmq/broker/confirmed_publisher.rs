@@ -39,11 +39,11 @@ pub(super) struct ConfirmedPublisher {
     uri: AMQPUri,
     names: QueueNames,
     purpose: &'static str,
-    open: Mutex<Option<OpenChannel>>,
+    open: Mutex<Option<ConfirmChannel>>,
 }
 
 #[derive(Debug)]
-struct OpenChannel {
+struct ConfirmChannel {
     channel: Channel,
     /// Closes the connection when it is dropped.
     _connection: Connection,
@@ -86,7 +86,7 @@ impl ConfirmedPublisher {
 
     async fn publish_on(
         &self,
-        open: &mut Option<OpenChannel>,
+        open: &mut Option<ConfirmChannel>,
         messages: &[OutgoingMessage<'_>],
     ) -> Vec<Result<(), AmqpError>> {
         let open = match open {
@@ -106,12 +106,12 @@ impl ConfirmedPublisher {
         }
     }
 
-    async fn connect(&self) -> Result<OpenChannel, AmqpError> {
+    async fn connect(&self) -> Result<ConfirmChannel, AmqpError> {
         let connection = connect(&self.uri, self.purpose).await?;
         topology::declare(&connection, &self.names).await?;
         let channel = answered(connection.create_channel()).await?;
         answered(channel.confirm_select(ConfirmSelectOptions::default())).await?;
-        Ok(OpenChannel { channel, _connection: connection })
+        Ok(ConfirmChannel { channel, _connection: connection })
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) const DEAD_LETTER_MAX: usize = 1000;
 
 /// What is under way to the dead letters.
 #[derive(Debug, Default)]
-pub(super) struct DeadLetters {
+pub(super) struct DeadLetterQueue {
     pub(super) call: PendingCall<DeadLettering>,
     /// They could not be dead-lettered: nothing is tried before this.
     retry_at: Option<PoolTime>,
@@ -41,7 +41,7 @@ impl DeadLettering {
     }
 }
 
-impl DeadLetters {
+impl DeadLetterQueue {
     pub(super) fn in_call(&self) -> usize {
         self.call.waiting().map_or(0, |dead_lettering| dead_lettering.batch().len())
     }

@@ -7,7 +7,7 @@ use super::call::PendingCall;
 use super::channel::ConsumerChannel;
 use super::claiming::StoreWrite;
 use super::connection::{BrokerConnection, ChannelNumber, Reconnects};
-use super::dead_letters::DeadLetters;
+use super::dead_letters::DeadLetterQueue;
 use super::event::ConsumerEvent;
 use super::health::BrokerHealth;
 use super::lookup::AwaitingRecord;
@@ -38,7 +38,7 @@ pub struct ConsumerMachine {
     pub(super) write: PendingCall<StoreWrite>,
     pub(super) records: PendingCall<Vec<AwaitingRecord>>,
     pub(super) rows: PendingCall<Vec<AwaitingRecord>>,
-    pub(super) dead_letters: DeadLetters,
+    pub(super) dead_letters: DeadLetterQueue,
     /// The store did not answer: nothing is claimed or kept before this.
     pub(super) store_away_until: Option<PoolTime>,
     /// The cache did not answer when it was last asked.
@@ -59,7 +59,7 @@ impl ConsumerMachine {
             write: PendingCall::Idle,
             records: PendingCall::Idle,
             rows: PendingCall::Idle,
-            dead_letters: DeadLetters::default(),
+            dead_letters: DeadLetterQueue::default(),
             store_away_until: None,
             cache_is_away: false,
             latest: now,
