@@ -271,19 +271,20 @@ async fn unusable_messages_are_dead_lettered_with_the_reason(broker: &TestBroker
 
 /// Its headers fill a frame as they are: with a reason beside them it breaks the connection of whoever publishes it.
 async fn a_letter_that_can_never_go_does_not_hold_up_the_others(broker: &TestBroker) {
-    use lapin::options::BasicPublishOptions;
+    use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
     use lapin::types::{AMQPValue, FieldTable};
     let scene = Scene::new(broker, "poison", 10);
     scene.publish(1).await;
     let uri = super::connect::parse(&scene.url).unwrap();
     let connection = super::connect::connect(&uri, "test").await.unwrap();
     let channel = connection.create_channel().await.unwrap();
+    channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
     let mut headers = FieldTable::default();
     headers.insert("filling".into(), AMQPValue::LongString("x".repeat(131_000).into()));
     let properties = lapin::BasicProperties::default().with_headers(headers);
     let options = BasicPublishOptions::default();
     let sent = channel.basic_publish("".into(), "poison".into(), options, b"nonsense", properties).await;
-    sent.unwrap().await.unwrap();
+    assert!(sent.unwrap().await.unwrap().is_ack());
     scene.publisher.publish(&vec![b"more nonsense".to_vec(); 7]).await.unwrap();
     let intake = scene.consume();
     healthy(&intake, |health| health.dead_lettered == 7).await;
