@@ -10,6 +10,13 @@ use muster_intake::rabbitmq::consumer::{
 use super::{Happening, Request, Shell, ShellConsumer, World};
 use crate::simulator::{ms, require};
 
+/// When the consumer is told.
+enum Heard {
+    Now,
+    Never,
+    In(Duration),
+}
+
 impl World {
     pub(super) fn open_channel(&mut self, number: ChannelNumber) {
         assert!(self.shell.is_none(), "a channel is opened beside another");
@@ -42,6 +49,10 @@ impl World {
         let shell = self.shell();
         shell.is_closing = true;
         let number = shell.number;
+        let is_written = self.calls.write && self.calls.write_channel == Some(number);
+        require(!is_written, ConsumerInvariant::NoNeedlessRedelivery, || {
+            "a write is not acknowledged".into()
+        });
         self.send_to_broker(number, Request::Close);
     }
 
@@ -170,14 +181,23 @@ impl World {
         }
     }
 
-    /// What a channel that was given up still says may reach the consumer, which must not care.
-    fn is_heard(&mut self, number: ChannelNumber) -> bool {
-        self.shell.as_ref().is_some_and(|shell| shell.number == number) || self.rng.bool()
+    /// What a channel that was given up still says may reach the consumer, however late, and it must not care.
+    fn is_heard(&mut self, number: ChannelNumber) -> Heard {
+        if self.shell.as_ref().is_some_and(|shell| shell.number == number) {
+            return Heard::Now;
+        }
+        match self.rng.u8(0..3) {
+            0 => Heard::Never,
+            1 => Heard::Now,
+            _ => Heard::In(ms(&mut self.rng, 0, 3_000)),
+        }
     }
 
     pub(super) fn delivery(&mut self, number: ChannelNumber, sent: &[(u64, usize)]) {
-        if !self.is_heard(number) {
-            return;
+        match self.is_heard(number) {
+            Heard::Now => {}
+            Heard::Never => return,
+            Heard::In(after) => return self.schedule(after, Happening::Delivery(number, sent.to_vec())),
         }
         let content = |message: usize| MessageContent::read(&self.messages[message].body);
         let messages =
@@ -190,8 +210,10 @@ impl World {
     }
 
     pub(super) fn broker_says(&mut self, number: ChannelNumber, event: ConsumerEvent) {
-        if !self.is_heard(number) {
-            return;
+        match self.is_heard(number) {
+            Heard::Now => {}
+            Heard::Never => return,
+            Heard::In(after) => return self.schedule(after, Happening::FromBroker(number, event)),
         }
         let mut is_closed = false;
         if let Some(shell) = self.shell.as_mut().filter(|shell| shell.number == number) {

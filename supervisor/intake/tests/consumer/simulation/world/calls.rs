@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use muster_core::execution::Status;
 use muster_intake::ClaimAnswer;
-use muster_intake::rabbitmq::consumer::{ConsumerEvent, ConsumerInvariant, LetterReason, UnrecordedFailure};
+use muster_intake::rabbitmq::consumer::{
+    ChannelNumber, ConsumerEvent, ConsumerInvariant, LetterReason, UnrecordedFailure,
+};
 use muster_protocol::error_type;
 use muster_store::NewExecution;
 use uuid::Uuid;
@@ -34,6 +36,8 @@ pub(super) const WORDS: [&str; 12] = [
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
     pub(super) write: bool,
+    /// The channel that the deliveries of the write came on.
+    pub(super) write_channel: Option<ChannelNumber>,
     records: bool,
     rows: bool,
     letters: bool,
@@ -56,6 +60,7 @@ impl World {
     fn begin_write(&mut self, executions: &[Arc<NewExecution>]) {
         let was_idle = !std::mem::replace(&mut self.calls.write, true);
         require(was_idle, ConsumerInvariant::OneWrite, || "a write begins beside another".into());
+        self.calls.write_channel = self.shell.as_ref().map(|shell| shell.number);
         let ids: BTreeSet<Uuid> = executions.iter().map(|execution| execution.id).collect();
         let is_set = ids.len() == executions.len() && !ids.is_empty();
         require(is_set, ConsumerInvariant::ClaimFits, || "an execution twice, or none".into());

@@ -59,7 +59,6 @@ pub(crate) struct World {
     /// The store has failed somebody.
     store_trouble: PoolTime,
     left_at: Option<PoolTime>,
-    finished_at: Option<PoolTime>,
     /// When the store last answered a write.
     written_at: PoolTime,
     /// When a channel was last lost.
@@ -99,7 +98,6 @@ impl World {
             ended_at: None,
             store_trouble: PoolTime::START,
             left_at: None,
-            finished_at: None,
             written_at: PoolTime::START,
             lost_at: None,
             met,
@@ -258,12 +256,15 @@ impl Schedule for World {
         self.publish_some(12);
         let a_moment = ms(&mut self.rng, 0, 400);
         self.play_until(a_moment, |_| false);
+        if self.climate == Climate::Rough {
+            self.any_trouble();
+        }
         self.left_at = Some(self.now);
         self.step(ConsumerEvent::Leave);
         self.play_until(Duration::from_secs(60), |world| world.machine.is_finished());
-        self.finished_at = Some(self.now);
-        self.play_until(Duration::from_secs(10), |_| false);
         self.check_has_left();
+        self.play_until(Duration::from_secs(10), |_| false);
+        self.check_all_is_back();
     }
 
     fn steps(&self) -> u64 {

@@ -72,11 +72,10 @@ impl World {
             let count = if self.rng.u8(..) < 30 { 40 } else { self.rng.usize(1..=5) };
             self.publish_some(count);
         } else {
-            let trouble = match self.climate {
-                Climate::Rough => pick(&mut self.rng, &ALL),
-                Climate::Fair => Trouble::SlotsTaken(0),
-            };
-            self.begins(trouble);
+            match self.climate {
+                Climate::Rough => self.any_trouble(),
+                Climate::Fair => self.begins(Trouble::SlotsTaken(0)),
+            }
         }
     }
 
@@ -99,6 +98,11 @@ impl World {
             self.broker.queue.push_back(number);
         }
         self.pump();
+    }
+
+    pub(super) fn any_trouble(&mut self) {
+        let trouble = pick(&mut self.rng, &ALL);
+        self.begins(trouble);
     }
 
     fn begins(&mut self, trouble: Trouble) {
