@@ -159,7 +159,7 @@ pub enum ToWorker {
         execution_id: String,
         /// Which attempt, from 1.
         attempt: u32,
-        /// The workflow's name, for people and for [`Source::Named`].
+        /// The workflow's name, for people and for [`CodeSource::Named`].
         workflow: String,
         /// What code to run.
         source: CodeSource,

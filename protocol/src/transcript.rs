@@ -1,6 +1,6 @@
 //! Transcripts: the frames of one run, written down so that a person can read them and a worker replay them.
 //!
-//! A transcript is lines of JSON: a [`Header`], then an [`Entry`] for each frame in the order it passed, in the
+//! A transcript is lines of JSON: a [`TranscriptHeader`], then an [`TranscriptEntry`] for each frame in the order it passed, in the
 //! spelling of JSON lines mode, and last how the attempt ended. The format is frozen like the messages in it:
 //! readers pass over keys and entries they do not know.
 

@@ -1,7 +1,7 @@
 //! The harness of the suites: it drives the real binaries, on real processes, files and servers.
 //!
 //! A test makes an [`Installation`] (a temporary folder with settings and workflows), starts a
-//! [`Supervisor`] or a batch in it, talks to it over HTTP, breaks something, and waits with
+//! [`TestSupervisor`] or a batch in it, talks to it over HTTP, breaks something, and waits with
 //! [`eventually()`] for what must come of it. Nothing here looks inside the supervisor: what cannot be seen
 //! from outside cannot be relied on.
 //!

@@ -43,7 +43,7 @@ pub(crate) trait Engine {
     /// The workflows that are there now.
     fn list(&self) -> Vec<Listed>;
 
-    /// Runs it, or gives `None` if this is not its business. Must call [`Run::start`] before user code.
+    /// Runs it, or gives `None` if this is not its business. Must call [`WorkerRun::start`] before user code.
     fn run(&mut self, run: &Arc<WorkerRun>, line: &Rc<dyn Downlink>) -> Option<RunOutcome>;
 
     /// Gets ready for the next execution, while nobody waits. True if there was something to do.

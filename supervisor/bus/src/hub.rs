@@ -1,7 +1,7 @@
 //! Who listens to what inside this process.
 //!
 //! A publisher never waits for a listener: one that is too slow misses messages and is told so by
-//! [`Heard::Gap`], whereupon it looks at the record instead.
+//! [`BusEvent::Gap`], whereupon it looks at the record instead.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -4,7 +4,7 @@
 //! [`Bus`] speaks of executions; the two adapters (in process, the embedded default; Redis, the service) know
 //! only keys and channels, and one contract suite runs on both. Nothing here is the truth: that is the
 //! `store`. So while a run lasts the bus never makes anybody wait, and what it cannot take is dropped and
-//! counted. Only [`Bus::settle`], after the commit of an outcome, is awaited, and its caller tries again.
+//! counted. Only [`Bus::announce_outcomes`], after the commit of an outcome, is awaited, and its caller tries again.
 
 mod hub;
 mod in_process;

@@ -1,9 +1,9 @@
-//! The executor: the asynchronous shell around the [`pool`](crate::pool)'s decisions.
+//! The executor: the asynchronous shell around the [`pool`](muster_core::pool)'s decisions.
 //!
 //! One thread with one small runtime owns every worker's pipes, timers and the pool itself, so that a frame
 //! read from one worker can become a frame written to another without crossing a thread. The shell turns
 //! what it reads into events and effects into system calls; it decides nothing. It knows nothing of queues
-//! or databases: what the rest of the supervisor hears is the [`Observer`].
+//! or databases: what the rest of the supervisor hears is the [`ExecutorObserver`].
 
 mod calls;
 mod changes;

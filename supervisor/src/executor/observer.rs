@@ -14,11 +14,11 @@ use super::recording::RunRecording;
 pub trait ExecutorObserver: Send + Sync + 'static {
     /// The attempt entered user code.
     fn started(&self, attempt: Attempt, worker: WorkerId, at_us: i64);
-    /// New lines of its log, for live views; the whole log comes with [`Observer::finished`].
+    /// New lines of its log, for live views; the whole log comes with [`ExecutorObserver::finished`].
     fn logged(&self, attempt: Attempt, lines: &[LogLine]);
     /// How far it is, for live views.
     fn progressed(&self, attempt: Attempt, progress: &RunProgress);
-    /// It asked for a change, for watchers; all its changes come with [`Observer::finished`].
+    /// It asked for a change, for watchers; all its changes come with [`ExecutorObserver::finished`].
     fn changed(&self, attempt: Attempt, change: &Change);
     /// The attempt is over, or goes back. The frames that passed come with it, if they are kept.
     fn finished(&self, completed: CompletedRun, recording: Option<RunRecording>);

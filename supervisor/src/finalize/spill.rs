@@ -57,7 +57,7 @@ impl SpillQueue {
     }
 
     /// The oldest, at most so many and so many bytes; what is on disk is older than what is in memory. They stay
-    /// until [`Parked::forget`]. `None` when the disk does not give them back now.
+    /// until [`SpillQueue::forget`]. `None` when the disk does not give them back now.
     pub(super) fn oldest(&mut self, limit: usize, max_bytes: usize) -> Option<SpilledGroup> {
         if let Some(outbox) = self.outbox.as_mut().filter(|outbox| !outbox.is_empty()) {
             return match tokio::task::block_in_place(|| outbox.oldest(limit, max_bytes)) {

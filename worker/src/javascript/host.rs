@@ -1,6 +1,6 @@
 //! What an execution can ask of this process: the other side of `native` in prelude.js.
 //!
-//! A host is made with its realm, before it is known what will run in it; [`Host::enter`] gives it its
+//! A host is made with its realm, before it is known what will run in it; [`RealmHost::enter`] gives it its
 //! execution. It holds no JavaScript values, so it is never part of a reference cycle.
 
 use std::cell::{Cell, RefCell};

@@ -17,7 +17,7 @@ pub(crate) trait Uplink: Send + Sync {
     fn log(&self, run: u32, record: LogRecord);
     /// The latest progress.
     fn progress(&self, run: u32, current: u64, total: u64, message: &str);
-    /// A question; its answer comes through [`Run::reply`].
+    /// A question; its answer comes through [`WorkerRun::reply`].
     fn call(&self, run: &WorkerRun, call: u32, method: &str, params: JsonBytes);
 }
 

@@ -1,8 +1,8 @@
 //! One run: an execution while it is in this process, seen from every thread that has to do with it.
 //!
-//! A [`Run`] holds what was asked for, the cancel request, the calls that wait for their reply, and the way
+//! A [`WorkerRun`] holds what was asked for, the cancel request, the calls that wait for their reply, and the way
 //! out for logs and progress ([`Uplink`]). Who reads the replies and cancels is not its business: that is a
-//! [`Line`], of which there is one for frames and one for a terminal.
+//! [`Downlink`], of which there is one for frames and one for a terminal.
 
 mod calls;
 mod cancellation;

@@ -71,7 +71,7 @@ struct RedisBus {
 #[derive(Debug)]
 struct PendingWrites {
     writes: Vec<CacheWrite>,
-    /// The part of [`Load::queued_bytes`] that is given back when it is done.
+    /// The part of [`WriterLoad::queued_bytes`] that is given back when it is done.
     bytes: usize,
     done: Option<oneshot::Sender<Result<(), BusError>>>,
 }

@@ -2,7 +2,7 @@
 //! not yet complete.
 //!
 //! A draft collects every problem it meets, so that whoever wrote the message reads all of them at once. It
-//! does no I/O: the intake looks up the pending record and [merges](Draft::or) it.
+//! does no I/O: the intake looks up the pending record and [merges](RequestDraft::or) it.
 
 use std::borrow::Cow;
 
@@ -137,7 +137,7 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&
 }
 
 impl RequestDraft {
-    /// Reads a JSON object. Problems of single fields are kept until [`Draft::into_request`].
+    /// Reads a JSON object. Problems of single fields are kept until [`RequestDraft::into_request`].
     ///
     /// # Errors
     /// When the bytes are no JSON object at all.

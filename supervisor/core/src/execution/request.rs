@@ -1,6 +1,6 @@
 //! What somebody wants run: the resolved request.
 //!
-//! A [`Request`] is complete and checked. It is what a row stores (`executions.request`), so nothing is ever
+//! A [`ExecutionRequest`] is complete and checked. It is what a row stores (`executions.request`), so nothing is ever
 //! read from the message again after the claim. How a message or a pending record becomes one is in
 //! [`super::draft`]. User data stays raw JSON text from end to end.
 
@@ -94,7 +94,7 @@ impl Target {
 }
 
 impl ExecutionRequest {
-    /// Reads and checks a complete request: a queue message, or the text of [`Request::to_stored`].
+    /// Reads and checks a complete request: a queue message, or the text of [`ExecutionRequest::to_stored`].
     ///
     /// # Errors
     /// Every problem of the request in one error.
@@ -102,7 +102,7 @@ impl ExecutionRequest {
         RequestDraft::parse(json)?.into_request()
     }
 
-    /// The text a row stores. [`Request::parse`] reads it back.
+    /// The text a row stores. [`ExecutionRequest::parse`] reads it back.
     pub fn to_stored(&self) -> String {
         // A struct of strings, numbers and raw JSON has no way to fail; an empty text would be refused on reading.
         serde_json::to_string(self).unwrap_or_default()

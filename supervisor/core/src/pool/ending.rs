@@ -16,7 +16,7 @@ use crate::check_invariant;
 use crate::execution::{DeliveryInvariant, RunEnding};
 
 impl Pool {
-    /// Takes the run out of a worker, which leaves it on the way out until [`Pool::rest`] says otherwise.
+    /// Takes the run out of a worker, which leaves it on the way out until [`Pool::make_idle`] says otherwise.
     pub(super) fn take_run(&mut self, id: WorkerId) -> Option<PoolRun> {
         self.alter(id, |worker, _| {
             let WorkerState::Busy(run) = &worker.state else { return None };

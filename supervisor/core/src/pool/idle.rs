@@ -4,7 +4,7 @@
 use super::event::WorkerId;
 use super::time::PoolTime;
 
-/// The right to give one worker one run. Made only by [`IdleWorkers::rest`], and not copyable.
+/// The right to give one worker one run. Made only by [`IdleWorkers::add`], and not copyable.
 #[derive(Debug)]
 pub(super) struct IdleToken {
     worker: WorkerId,

@@ -19,7 +19,7 @@ use super::worker_counts::WorkerCounts;
 /// The pool: who gets the next execution, when to spawn, retire, recycle, time out, kill and back off.
 ///
 /// Feed it what happens with [`Pool::step`] and do what it says; call it again no later than at
-/// [`Pool::next_deadline`] with [`Event::Tick`]. It never blocks, never panics, and ignores what concerns
+/// [`Pool::next_deadline`] with [`PoolEvent::Tick`]. It never blocks, never panics, and ignores what concerns
 /// workers and attempts that are gone.
 #[derive(Debug)]
 pub struct Pool {
@@ -118,7 +118,7 @@ impl Pool {
         self.finish_step(now, effects);
     }
 
-    /// When to call [`Pool::step`] with [`Event::Tick`] at the latest. May be earlier than needed: deadlines
+    /// When to call [`Pool::step`] with [`PoolEvent::Tick`] at the latest. May be earlier than needed: deadlines
     /// that move later leave their entry where it was.
     pub fn next_deadline(&self) -> Option<PoolTime> {
         self.timers.next()

@@ -2,7 +2,7 @@
 //!
 //! Who gets the next execution, when to spawn, retire, recycle, time out, kill and back off is decided
 //! here and nowhere else. Nothing here reads a clock, draws a random number, touches a process or awaits:
-//! the shell turns the outside world into [`Event`]s and [`Effect`]s into system calls. `LIFECYCLE.md`
+//! the shell turns the outside world into [`PoolEvent`]s and [`PoolEffect`]s into system calls. `LIFECYCLE.md`
 //! beside this file shows the states and the invariants.
 
 pub mod config;

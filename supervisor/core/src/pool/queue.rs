@@ -105,7 +105,7 @@ impl AssignmentQueue {
         self.places.remove(&attempt).is_some()
     }
 
-    /// The front is always an attempt, never a gap, so that [`Queue::oldest`] is a look.
+    /// The front is always an attempt, never a gap, so that [`AssignmentQueue::oldest`] is a look.
     fn trim(&mut self) {
         while let Some(None) = self.waiting.front() {
             self.waiting.pop_front();

@@ -2,7 +2,7 @@
 //! always true, so nothing can drift.
 //!
 //! A worker that is due to be replaced serves on until its replacement is Ready. Workers are alike, so a
-//! replacement is not paired with whom it replaces: [`Surplus`] counts how many of the workers are above
+//! replacement is not paired with whom it replaces: [`Replacements`] counts how many of the workers are above
 //! the size of the pool for that reason. `LIFECYCLE.md` has the invariants.
 
 use super::effect::PoolEffect;

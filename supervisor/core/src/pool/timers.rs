@@ -17,7 +17,7 @@ pub(super) enum TimerOwner {
     Age(WorkerId),
 }
 
-/// One settable deadline: when it is wanted, and where its entry in [`Timers`] stands.
+/// One settable deadline: when it is wanted, and where its entry in [`DeadlineQueue`] stands.
 #[derive(Debug, Default)]
 pub(super) struct Deadline {
     wanted: Option<PoolTime>,
@@ -58,7 +58,7 @@ impl DeadlineQueue {
         self.entries.first().map(|(time, _)| *time)
     }
 
-    /// Takes the earliest entry if it is due. The caller hands its alarm to [`Timers::rings`].
+    /// Takes the earliest entry if it is due. The caller hands its alarm to [`DeadlineQueue::rings`].
     pub(super) fn pop_due(&mut self, now: PoolTime) -> Option<TimerOwner> {
         let (time, _) = self.entries.first()?;
         if *time > now {

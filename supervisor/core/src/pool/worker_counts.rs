@@ -2,7 +2,7 @@
 
 use super::worker::{CapacityClass, RecycleReason};
 
-/// Counts by [`Standing`]. What is in none of them is terminating.
+/// Counts by [`CapacityClass`]. What is in none of them is terminating.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct WorkerCounts {
     pub(super) starting: usize,

@@ -32,7 +32,7 @@ impl ProcessGroup {
         let _ = kill_process_group(self.leader, Signal::TERM);
     }
 
-    /// Ends all of the group. What left it is for its [`super::Family`] to find.
+    /// Ends all of the group. What left it is for its [`super::ProcessTree`] to find.
     pub fn kill_members(self) {
         let _ = kill_process_group(self.leader, Signal::KILL);
     }
