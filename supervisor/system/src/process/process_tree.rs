@@ -93,8 +93,11 @@ impl ProcessTree {
         }
     }
 
-    /// The member with this number, if it is one. Threads have numbers too, and are nobody.
+    /// The member with this number, if it is one. The worker itself, which has the mark, is none. Threads have numbers too, and are nobody.
     fn probe(&self, number: u32) -> Option<ObservedProcess> {
+        if number == self.root.id() {
+            return None;
+        }
         let seen =
             ObservedProcess::read(number).filter(|seen| !seen.is_dead && seen.started >= self.started)?;
         let is_process = pid(number).is_some_and(|pid| pidfd_open(pid, PidfdFlags::empty()).is_ok());
@@ -116,9 +119,6 @@ impl ProcessTree {
 
     fn is_member(&self, seen: &ObservedProcess) -> bool {
         let root = self.root.id();
-        if seen.pid == root {
-            return false;
-        }
         if seen.group == root || self.mark.is_on(seen.pid) {
             return true;
         }
