@@ -1,37 +1,43 @@
-//! What the executor reports, passed on: ends to the finalizer, the rest to live views.
+//! What the executor tells, passed on in order: ends to the finalizer, the rest to live views.
 //!
-//! Called on the executor's thread, so nothing here waits.
+//! A task of the runtime, so that what takes as long as it is large (JSON for live views, a result to be checked, an
+//! error to be masked) keeps nobody's limit waiting. What is very large is looked through on a thread for it, one after
+//! another, and what comes behind it goes on meanwhile.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use muster_bus::{Bus, Channel, StatusChange};
-use muster_core::execution::{Attempt, Change, CompletedRun, LogLine, Status};
-use muster_core::pool::WorkerId;
+use muster_core::execution::{Attempt, Change, Status};
 use muster_store::{Disposition, Finalization, NewExecution, StateStore};
 use serde_json::json;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::in_flight::{InFlight, InFlightPhase};
 use super::slots::{IntakeClosed, Slots};
 use crate::dispatch::StartHealth;
-use crate::executor::{ExecutorObserver, RunProgress, RunRecording};
+use crate::executor::{
+    EndedRun, ExecutorEvent, ExecutorEvents, LiveEvent, RunProgress, RunRecording, StateQuestion,
+};
 use crate::finalize::{Finalizer, RetryPolicy, finalization};
 use crate::observe::SupervisorMetrics;
 use crate::transcripts::{EndedAttempt, TranscriptKeeper};
 
-/// Above so many outcomes that wait to be written nothing more is claimed.
+/// Above so many ends that wait to be written nothing more is claimed.
 const BACKLOG_MAX: usize = 4096;
 
 /// After so many failed starts in a row nothing more is claimed until one works.
 const START_FAILURES_CLOSE: u32 = 3;
 
-/// Passes on what the executor reports.
+/// An end with more than this is looked through on a thread for it.
+const LARGE_BYTES: usize = 64 * 1024;
+
+/// Passes on what the executor tells.
 #[derive(Debug)]
 pub(crate) struct RunReporter {
     pub(crate) owner: Uuid,
@@ -49,13 +55,117 @@ pub(crate) struct RunReporter {
 }
 
 impl RunReporter {
-    fn timeout(&self, attempt: Attempt) -> Duration {
-        let held = self.in_flight.lock();
-        held.get(&attempt).and_then(|held| held.terms.timeout).unwrap_or_default()
+    /// Passes on until the executor is gone and all that it told is passed on.
+    pub(crate) async fn run(self: Arc<Self>, mut events: ExecutorEvents) {
+        let (large, turn) = (TaskTracker::new(), Arc::new(Semaphore::new(1)));
+        let mut taken = Vec::new();
+        while events.take(&mut taken).await > 0 {
+            for event in taken.drain(..) {
+                match event {
+                    ExecutorEvent::Started { attempt, worker: _, at_us } => self.started(attempt, at_us),
+                    ExecutorEvent::Live(live) => self.show(live),
+                    ExecutorEvent::Finished(ended) if ended.size_bytes() > LARGE_BYTES => {
+                        large.spawn(Arc::clone(&self).finish_large(ended, Arc::clone(&turn)));
+                    }
+                    ExecutorEvent::Finished(ended) => self.finished(*ended),
+                    ExecutorEvent::ReadState(question) => self.read_state(question),
+                    ExecutorEvent::StartFailed { consecutive, message } => {
+                        self.start_failed(consecutive, &message);
+                    }
+                    ExecutorEvent::StartsRecovered => {
+                        self.health.starts_recovered();
+                        self.slots.open(IntakeClosed::WorkersFail);
+                    }
+                }
+            }
+        }
+        large.close();
+        large.wait().await;
     }
-}
 
-impl RunReporter {
+    async fn finish_large(self: Arc<Self>, ended: Box<EndedRun>, turn: Arc<Semaphore>) {
+        // Nobody closes it, so the turn always comes.
+        let _turn = turn.acquire().await;
+        let _ = tokio::task::spawn_blocking(move || self.finished(*ended)).await;
+    }
+
+    fn started(&self, attempt: Attempt, at_us: i64) {
+        let workflow = {
+            let mut held = self.in_flight.lock();
+            let Some(held) = held.get_mut(&attempt) else { return };
+            if let InFlightPhase::Submitted { started_at_us, since_us, .. } = &mut held.phase {
+                *started_at_us = Some(at_us);
+                let waited_us = u64::try_from(at_us - *since_us).unwrap_or_default();
+                self.metrics.started(Duration::from_micros(waited_us));
+            }
+            held.execution.workflow_name.clone()
+        };
+        let at = Timestamp::from_microsecond(at_us).unwrap_or(Timestamp::UNIX_EPOCH);
+        let change = StatusChange { workflow, ..StatusChange::new(attempt, Status::Running, at) };
+        self.bus.status_changed(&change);
+    }
+
+    fn show(&self, live: LiveEvent) {
+        match live {
+            LiveEvent::Logged(attempt, lines) => self.bus.log_lines(attempt, &lines, self.timeout(attempt)),
+            LiveEvent::Progressed(attempt, progress) => self.progressed(attempt, &progress),
+            LiveEvent::Changed(attempt, change, secrets) => {
+                let shown = Change::clone(&change).masked(&secrets);
+                if let Ok(shown) = serde_json::to_vec(&shown) {
+                    self.bus.change_noted(attempt, Bytes::from(shown), self.timeout(attempt));
+                }
+            }
+        }
+    }
+
+    fn progressed(&self, attempt: Attempt, progress: &RunProgress) {
+        let message = json!({
+            "type": "progress",
+            "execution_id": attempt.execution_id,
+            "attempt": attempt.number,
+            "current": progress.current,
+            "total": progress.total,
+            "message": progress.message,
+        });
+        self.bus.publish(&Channel::Execution(attempt.execution_id), Bytes::from(message.to_string()));
+    }
+
+    fn finished(&self, ended: EndedRun) {
+        let attempt = ended.attempt();
+        self.ended.fetch_add(1, Ordering::Relaxed);
+        let Some((execution, retry)) = self.in_flight.lock().get(&attempt).map(|held| {
+            let retry = RetryPolicy {
+                user_attempts: held.terms.user_attempts,
+                attempts_charged: held.attempts_charged,
+                backoff: held.terms.backoff,
+                jitter: fastrand::f64(),
+            };
+            (Arc::clone(&held.execution), retry)
+        }) else {
+            return;
+        };
+        let (completed, recording) = ended.complete();
+        let outcome = finalization(completed, self.owner, &execution, retry);
+        // The slot goes back here: the next execution may be claimed while this one is written.
+        if let Some(held) = self.in_flight.lock().get_mut(&attempt) {
+            held.phase = InFlightPhase::Ended;
+        }
+        match outcome {
+            Some(finalization) => {
+                if let Some(recording) = recording {
+                    self.transcribe(recording, &finalization, &execution);
+                }
+                self.finalizer.finalize(finalization);
+            }
+            None => {
+                self.in_flight.remove(attempt);
+            }
+        }
+        if self.finalizer.backlog() > BACKLOG_MAX {
+            self.slots.close(IntakeClosed::Backlog);
+        }
+    }
+
     /// Keeps the frames of an attempt that ended. One that goes back has not.
     fn transcribe(&self, recording: RunRecording, finalization: &Finalization, execution: &NewExecution) {
         let Some(keeper) = &self.transcripts else { return };
@@ -77,101 +187,27 @@ impl RunReporter {
             recording,
         });
     }
-}
 
-impl ExecutorObserver for RunReporter {
-    fn started(&self, attempt: Attempt, _worker: WorkerId, at_us: i64) {
-        let workflow = {
-            let mut held = self.in_flight.lock();
-            let Some(held) = held.get_mut(&attempt) else { return };
-            if let InFlightPhase::Submitted { started_at_us, since_us, .. } = &mut held.phase {
-                *started_at_us = Some(at_us);
-                let waited_us = u64::try_from(at_us - *since_us).unwrap_or_default();
-                self.metrics.started(Duration::from_micros(waited_us));
-            }
-            held.execution.workflow_name.clone()
-        };
-        let at = Timestamp::from_microsecond(at_us).unwrap_or(Timestamp::UNIX_EPOCH);
-        let change = StatusChange { workflow, ..StatusChange::new(attempt, Status::Running, at) };
-        self.bus.status_changed(&change);
-    }
-
-    fn logged(&self, attempt: Attempt, lines: &[LogLine]) {
-        self.bus.log_lines(attempt, lines, self.timeout(attempt));
-    }
-
-    fn progressed(&self, attempt: Attempt, progress: &RunProgress) {
-        let message = json!({
-            "type": "progress",
-            "execution_id": attempt.execution_id,
-            "attempt": attempt.number,
-            "current": progress.current,
-            "total": progress.total,
-            "message": progress.message,
-        });
-        self.bus.publish(&Channel::Execution(attempt.execution_id), Bytes::from(message.to_string()));
-    }
-
-    fn changed(&self, attempt: Attempt, change: &Change) {
-        if let Ok(change) = serde_json::to_vec(change) {
-            self.bus.change_noted(attempt, Bytes::from(change), self.timeout(attempt));
-        }
-    }
-
-    fn finished(&self, completed: CompletedRun, recording: Option<RunRecording>) {
-        let attempt = completed.attempt;
-        self.ended.fetch_add(1, Ordering::Relaxed);
-        let (execution, retry) = {
-            let mut held = self.in_flight.lock();
-            let Some(held) = held.get_mut(&attempt) else { return };
-            // The slot goes back here: the next execution may be claimed while this one is written.
-            held.phase = InFlightPhase::Ended;
-            let retry = RetryPolicy {
-                user_attempts: held.terms.user_attempts,
-                attempts_charged: held.attempts_charged,
-                backoff: held.terms.backoff,
-                jitter: fastrand::f64(),
-            };
-            (Arc::clone(&held.execution), retry)
-        };
-        match finalization(completed, self.owner, &execution, retry) {
-            Some(finalization) => {
-                if let Some(recording) = recording {
-                    self.transcribe(recording, &finalization, &execution);
-                }
-                self.finalizer.finalize(finalization);
-            }
-            None => {
-                self.in_flight.remove(attempt);
-            }
-        }
-        if self.finalizer.backlog() > BACKLOG_MAX {
-            self.slots.close(IntakeClosed::Backlog);
-        }
-    }
-
-    fn start_failed(&self, consecutive: u32, message: &str, _retry_in: Duration) {
+    fn start_failed(&self, consecutive: u32, message: &str) {
         self.health.start_failed(consecutive, message);
         if consecutive >= START_FAILURES_CLOSE {
             self.slots.close(IntakeClosed::WorkersFail);
         }
     }
 
-    fn starts_recovered(&self) {
-        self.health.starts_recovered();
-        self.slots.open(IntakeClosed::WorkersFail);
+    fn read_state(&self, question: StateQuestion) {
+        let StateQuestion { organization, key, answer } = question;
+        let store = Arc::clone(&self.store);
+        tokio::spawn(async move {
+            let read = store.state(organization, &key).await;
+            let value = read.map(|value| value.map(|value| String::from(Box::<str>::from(value))));
+            // The executor may be gone: then nobody waits.
+            let _ = answer.send(value.map_err(|error| error.to_string()));
+        });
     }
 
-    fn read_state(
-        &self,
-        organization: Option<Uuid>,
-        key: String,
-    ) -> BoxFuture<'static, Result<Option<String>, String>> {
-        let store = Arc::clone(&self.store);
-        async move {
-            let value = store.state(organization, &key).await.map_err(|error| error.to_string())?;
-            Ok(value.map(|value| String::from(Box::<str>::from(value))))
-        }
-        .boxed()
+    fn timeout(&self, attempt: Attempt) -> Duration {
+        let held = self.in_flight.lock();
+        held.get(&attempt).and_then(|held| held.terms.timeout).unwrap_or_default()
     }
 }

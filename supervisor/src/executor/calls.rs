@@ -72,7 +72,7 @@ fn get_state(run: &ExecutorRun, key: String) -> CallAnswer {
 
 /// Keeps a change with the run, and answers with this value.
 fn changed(run: &mut ExecutorRun, change: Change, value: Option<String>) -> Result<CallAnswer, ErrorInfo> {
-    let change = run.changes.put(change)?.clone();
+    let change = run.changes.put(change)?;
     Ok(CallAnswer::Changed(value_of(value), change))
 }
 

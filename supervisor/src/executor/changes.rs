@@ -1,6 +1,7 @@
 //! What a run asks to be changed when it ends: bounded, and the last write of a key counts.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use muster_core::execution::Change;
 use muster_protocol::ErrorInfo;
@@ -9,7 +10,8 @@ use muster_protocol::limits::{RUN_CHANGES_MAX_BYTES, RUN_CHILDREN_MAX};
 /// The pending changes of one run.
 #[derive(Debug, Default)]
 pub(super) struct PendingChanges {
-    list: Vec<Change>,
+    /// Shared with live views, so that a large value is not copied for them.
+    list: Vec<Arc<Change>>,
     /// Where the write of a key stands in the list.
     written: HashMap<String, usize>,
     children: usize,
@@ -18,11 +20,13 @@ pub(super) struct PendingChanges {
 
 impl PendingChanges {
     /// Takes a change. A write takes the place of an earlier one of its key.
-    pub(super) fn put(&mut self, change: Change) -> Result<&Change, ErrorInfo> {
+    pub(super) fn put(&mut self, change: Change) -> Result<Arc<Change>, ErrorInfo> {
+        let change = Arc::new(change);
         let key = key_of(&change);
         let place = key.and_then(|key| self.written.get(key)).copied();
-        let replaced = place.and_then(|place| self.list.get(place)).map_or(0, size_bytes);
-        let bytes = self.bytes - replaced + size_bytes(&change);
+        let replaced =
+            place.and_then(|place| self.list.get(place)).map_or(0, |replaced| replaced.size_bytes());
+        let bytes = self.bytes - replaced + change.size_bytes();
         if bytes > RUN_CHANGES_MAX_BYTES {
             return Err(too_many(format!(
                 "the changes of one execution hold {RUN_CHANGES_MAX_BYTES} bytes at most, and this one would make \
@@ -33,11 +37,8 @@ impl PendingChanges {
             return Err(too_many(format!("one execution submits {RUN_CHILDREN_MAX} others at most")));
         }
         self.bytes = bytes;
-        let place = match (place, key) {
-            (Some(place), _) => {
-                self.list[place] = change;
-                place
-            }
+        match (place, key) {
+            (Some(place), _) => self.list[place] = Arc::clone(&change),
             (None, key) => {
                 match key {
                     Some(key) => {
@@ -45,21 +46,25 @@ impl PendingChanges {
                     }
                     None => self.children += 1,
                 }
-                self.list.push(change);
-                self.list.len() - 1
+                self.list.push(Arc::clone(&change));
             }
-        };
-        Ok(&self.list[place])
+        }
+        Ok(change)
     }
 
     /// What the run wrote to a key, if it did.
     pub(super) fn of_key(&self, key: &str) -> Option<&Change> {
-        self.list.get(*self.written.get(key)?)
+        self.list.get(*self.written.get(key)?).map(|change| &**change)
+    }
+
+    /// How much they hold.
+    pub(super) fn size_bytes(&self) -> usize {
+        self.bytes
     }
 
     /// All of them, to be applied.
     pub(super) fn into_list(self) -> Vec<Change> {
-        self.list
+        self.list.into_iter().map(Arc::unwrap_or_clone).collect()
     }
 }
 
@@ -68,15 +73,6 @@ fn key_of(change: &Change) -> Option<&str> {
         Change::SetState { key, .. } | Change::DeleteState { key } => Some(key),
         Change::Submit { .. } => None,
     }
-}
-
-fn size_bytes(change: &Change) -> usize {
-    let payload = match change {
-        Change::SetState { key, value } => key.len() + value.get().len(),
-        Change::DeleteState { key } => key.len(),
-        Change::Submit { workflow, parameters, .. } => workflow.len() + parameters.get().len(),
-    };
-    size_of::<Change>() + payload
 }
 
 fn too_many(message: String) -> ErrorInfo {

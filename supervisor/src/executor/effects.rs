@@ -12,6 +12,7 @@ use muster_protocol::{CancelReason, LogLevel, ToWorker, feature};
 use serde_json::json;
 
 use super::clock::unix_us;
+use super::events::{ExecutorEvent, LiveEvent};
 use super::executor_loop::{ExecutorLoop, ExecutorState};
 use super::link::WorkerLink;
 use super::reader;
@@ -34,7 +35,7 @@ impl ExecutorLoop {
                 if let Some(run) = state.runs.get_mut(&attempt) {
                     run.started(at_us, worker);
                 }
-                self.observer.started(attempt, worker, at_us);
+                self.events.tell(ExecutorEvent::Started { attempt, worker, at_us });
             }
             PoolEffect::Cancel { worker, run, attempt, reason, message, grace } => {
                 note(
@@ -65,7 +66,7 @@ impl ExecutorLoop {
             PoolEffect::Finish(finish) => self.finish(state, finish),
             PoolEffect::StartFailed { worker, consecutive, message, retry_in } => {
                 tracing::warn!(%worker, consecutive, retry_in_ms = whole_ms(retry_in), reason = message, "worker did not start");
-                self.observer.start_failed(consecutive, &message, retry_in);
+                self.events.tell(ExecutorEvent::StartFailed { consecutive, message });
             }
             PoolEffect::Reloaded { generation } => {
                 tracing::info!(generation, "reload finished: workers of the new generation serve")
@@ -80,7 +81,7 @@ impl ExecutorLoop {
             }
             PoolEffect::StartsRecovered => {
                 tracing::info!("workers start again");
-                self.observer.starts_recovered();
+                self.events.tell(ExecutorEvent::StartsRecovered);
             }
         }
     }
@@ -168,8 +169,7 @@ impl ExecutorLoop {
                 link.run.set(None);
             }
         }
-        let (completed, recording) = run.complete(finish);
-        self.observer.finished(completed, recording);
+        self.events.tell(ExecutorEvent::Finished(Box::new(run.end(finish))));
     }
 
     /// Writes a message about the run a worker holds, and keeps it with the run's other frames.
@@ -203,7 +203,7 @@ impl ExecutorLoop {
     pub(super) fn remark(&self, attempt: Attempt, level: LogLevel, message: String) {
         if let Some(run) = self.state.borrow_mut().runs.get_mut(&attempt) {
             let line = run.logs.remark(level, message);
-            self.observer.logged(attempt, &[line]);
+            self.events.show(LiveEvent::Logged(attempt, vec![line]));
         }
     }
 }

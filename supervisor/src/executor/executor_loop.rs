@@ -11,9 +11,9 @@ use muster_system::process::{OrphanedWorkers, SpawnCounter, Spawner};
 use tokio::sync::Notify;
 
 use super::clock::Clock;
+use super::events::EventSender;
 use super::handle::{ExecutorSnapshot, WorkerIdentity};
 use super::link::{AnnouncedIdentity, WorkerLink};
-use super::observer::ExecutorObserver;
 use super::run::ExecutorRun;
 use super::run_spec::RunSpec;
 use super::thread::WorkerSpec;
@@ -21,7 +21,7 @@ use super::thread::WorkerSpec;
 /// Everything the executor's thread owns.
 pub(super) struct ExecutorLoop {
     pub(super) clock: Clock,
-    pub(super) observer: Arc<dyn ExecutorObserver>,
+    pub(super) events: EventSender,
     pub(super) spawner: Spawner,
     /// Tells whether anything was started since.
     pub(super) births: SpawnCounter,
@@ -67,13 +67,13 @@ impl ExecutorLoop {
     pub(super) fn new(
         state: ExecutorState,
         clock: Clock,
-        observer: Arc<dyn ExecutorObserver>,
+        events: EventSender,
         spawner: Spawner,
         background: tokio::runtime::Handle,
     ) -> Rc<Self> {
         Rc::new(Self {
             clock,
-            observer,
+            events,
             spawner,
             births: SpawnCounter::open(),
             state: RefCell::new(state),

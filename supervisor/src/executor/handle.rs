@@ -55,7 +55,7 @@ pub struct ExecutorHandle {
 }
 
 impl ExecutorHandle {
-    /// Hands over a claimed attempt. Its end is told to the observer, whatever happens.
+    /// Hands over a claimed attempt. Its end is told, whatever happens.
     pub fn submit(&self, order: RunSpec) {
         self.send(ExecutorCommand::Submit(Box::new(order)));
     }

@@ -8,10 +8,11 @@ use muster_core::pool::{WorkerEvent, WorkerFeatures};
 use muster_protocol::{
     CallResult, ErrorInfo, JsonBytes, LogLevel, LogRecord, ToSupervisor, ToWorker, feature,
 };
+use tokio::sync::oneshot;
 
 use super::calls;
+use super::events::{ExecutorEvent, LiveEvent, RunProgress, StateQuestion};
 use super::link::AnnouncedIdentity;
-use super::observer::RunProgress;
 use super::reader::WorkerReader;
 use super::run::CallAnswer;
 
@@ -97,7 +98,7 @@ impl WorkerReader {
         if let Some(run) = self.engine.state.borrow_mut().run_mut(attempt) {
             run.secrets.mask_in(&mut progress.message);
         }
-        self.engine.observer.progressed(attempt, &progress);
+        self.engine.events.show(LiveEvent::Progressed(attempt, progress));
     }
 
     fn log(&self, run: u32, records: Vec<LogRecord>) {
@@ -105,7 +106,7 @@ impl WorkerReader {
         let mut state = self.engine.state.borrow_mut();
         let Some(run) = state.run_mut(attempt) else { return };
         let lines: Vec<_> = records.into_iter().map(|record| run.logs.record(record)).collect();
-        self.engine.observer.logged(attempt, &lines);
+        self.engine.events.show(LiveEvent::Logged(attempt, lines));
     }
 
     /// Says so in the log when records were lost on the way.
@@ -126,8 +127,8 @@ impl WorkerReader {
             Some((attempt, run_state)) => match calls::answer(run_state, method, params) {
                 CallAnswer::Now(result) => result,
                 CallAnswer::Changed(result, change) => {
-                    let shown = change.masked(&run_state.secrets);
-                    self.engine.observer.changed(attempt, &shown);
+                    let secrets = Arc::clone(&run_state.secrets);
+                    self.engine.events.show(LiveEvent::Changed(attempt, change, secrets));
                     result
                 }
                 CallAnswer::ReadState { key } => {
@@ -150,10 +151,12 @@ impl WorkerReader {
         organization: Option<uuid::Uuid>,
         key: String,
     ) {
-        let read = self.engine.background.spawn(self.engine.observer.read_state(organization, key));
+        let (answer, answered) = oneshot::channel();
+        self.engine.events.tell(ExecutorEvent::ReadState(StateQuestion { organization, key, answer }));
         let (engine, worker) = (Rc::clone(&self.engine), self.link.id);
         tokio::task::spawn_local(async move {
-            let result = match read.await.map_err(|error| error.to_string()).and_then(|read| read) {
+            let read = answered.await.unwrap_or_else(|_| Err("the supervisor leaves".to_owned()));
+            let result = match read {
                 Ok(text) => calls::value_of(text),
                 Err(message) => CallResult::Err { error: ErrorInfo::new("StateUnavailable", message) },
             };

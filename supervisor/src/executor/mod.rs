@@ -3,20 +3,21 @@
 //! One thread with one small runtime owns every worker's pipes, timers and the pool itself, so that a frame
 //! read from one worker can become a frame written to another without crossing a thread. The shell turns
 //! what it reads into events and effects into system calls; it decides nothing. It knows nothing of queues
-//! or databases: what the rest of the supervisor hears is the [`ExecutorObserver`].
+//! or databases: what the rest of the supervisor hears are the [`ExecutorEvent`]s of one channel. It does no work that
+//! takes as long as a payload is large: what does is done where it is heard, or on a thread for it.
 
 mod calls;
 mod changes;
 mod clock;
 mod descendants;
 mod effects;
+mod events;
 mod executor_loop;
 mod handle;
 mod head_tail;
 mod link;
 mod logs;
 mod messages;
-mod observer;
 mod reader;
 mod recording;
 mod run;
@@ -26,9 +27,10 @@ mod stdin;
 mod thread;
 
 pub use clock::unix_us;
+pub use events::{ExecutorEvent, ExecutorEvents, LiveEvent, RunProgress, StateQuestion};
 pub use handle::{Executor, ExecutorHandle, ExecutorSnapshot, WorkerIdentity};
 pub use link::AnnouncedIdentity;
-pub use observer::{ExecutorObserver, RunProgress};
 pub use recording::RunRecording;
+pub use run::EndedRun;
 pub use run_spec::RunSpec;
 pub use thread::{ExecutorError, ExecutorOptions, WorkerSpec};

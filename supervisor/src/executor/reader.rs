@@ -21,6 +21,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::time::Instant;
 
+use super::events::LiveEvent;
 use super::executor_loop::ExecutorLoop;
 use super::link::WorkerLink;
 use super::stderr::StderrLines;
@@ -308,7 +309,7 @@ impl WorkerReader {
         self.lines_outside = 0;
         if let Some(run) = self.engine.state.borrow_mut().run_mut(attempt) {
             let line = run.logs.stderr(line);
-            self.engine.observer.logged(attempt, std::slice::from_ref(&line));
+            self.engine.events.show(LiveEvent::Logged(attempt, vec![line]));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_core::execution::{Change, CompletedRun, RunEnding, RunEvent, Secrets};
+use muster_core::execution::{Attempt, Change, CompletedRun, RunEnding, RunEvent, Secrets};
 use muster_core::pool::RunFinish;
 use muster_protocol::CallResult;
 use serde::Serialize;
@@ -78,24 +78,10 @@ impl ExecutorRun {
         self.events.push(RunEvent { at_us, event, detail });
     }
 
-    /// The end, and the frames that passed, if they are kept.
-    pub(super) fn complete(self, finish: RunFinish) -> (CompletedRun, Option<RunRecording>) {
-        let RunFinish { attempt, mut ending, worker: _, duration, metrics } = finish;
-        mask(&mut ending, &self.secrets);
-        let finished_at_us = self.finished_at(duration);
-        let completed = CompletedRun {
-            attempt,
-            ending,
-            duration,
-            metrics,
-            started_at_us: self.started_at_us,
-            finished_at_us,
-            logs: self.logs.into_lines(),
-            organization_id: self.order.organization_id,
-            changes: self.changes.into_list(),
-            events: self.events,
-        };
-        (completed, self.recording)
+    /// It is over.
+    pub(super) fn end(self, finish: RunFinish) -> EndedRun {
+        let finished_at_us = self.finished_at(finish.duration);
+        EndedRun { run: self, finish, finished_at_us }
     }
 
     /// A started run ended its duration after its start; one that never started ends now.
@@ -106,6 +92,55 @@ impl ExecutorRun {
             }
             (Some(_) | None, _) => unix_us(),
         }
+    }
+}
+
+/// An attempt that is over, as the executor held it.
+#[derive(Debug)]
+pub struct EndedRun {
+    run: ExecutorRun,
+    finish: RunFinish,
+    finished_at_us: i64,
+}
+
+impl EndedRun {
+    /// Which attempt.
+    pub fn attempt(&self) -> Attempt {
+        self.finish.attempt
+    }
+
+    /// How much of it must be looked through before it can be recorded.
+    pub fn size_bytes(&self) -> usize {
+        let ending = match &self.finish.ending {
+            RunEnding::Succeeded { result } => result.0.len(),
+            RunEnding::Failed { error } => error.message.len() + error.stack.len(),
+            RunEnding::TimedOut { message }
+            | RunEnding::Cancelled { message }
+            | RunEnding::Released { reason: message, .. } => message.len(),
+            RunEnding::Superseded => 0,
+        };
+        ending + self.run.changes.size_bytes()
+    }
+
+    /// The end, and the frames that passed, if they are kept. Takes as long as there is text to be masked, so it is
+    /// not for the executor's thread.
+    pub fn complete(self) -> (CompletedRun, Option<RunRecording>) {
+        let Self { run, finish, finished_at_us } = self;
+        let RunFinish { attempt, mut ending, worker: _, duration, metrics } = finish;
+        mask(&mut ending, &run.secrets);
+        let completed = CompletedRun {
+            attempt,
+            ending,
+            duration,
+            metrics,
+            started_at_us: run.started_at_us,
+            finished_at_us,
+            logs: run.logs.into_lines(),
+            organization_id: run.order.organization_id,
+            changes: run.changes.into_list(),
+            events: run.events,
+        };
+        (completed, run.recording)
     }
 }
 
@@ -129,7 +164,7 @@ pub(super) enum CallAnswer {
     /// The reply is known.
     Now(CallResult),
     /// The reply is known, and this change is new.
-    Changed(CallResult, Change),
+    Changed(CallResult, Arc<Change>),
     /// The committed state must be read first.
     ReadState {
         /// Which key.

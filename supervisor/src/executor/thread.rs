@@ -15,9 +15,9 @@ use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
+use super::events::{self, ExecutorEvents};
 use super::executor_loop::{ExecutorLoop, ExecutorState, WorkerSpecs};
 use super::handle::{Executor, ExecutorCommand, ExecutorHandle};
-use super::observer::ExecutorObserver;
 use crate::settings::TranscriptPolicy;
 
 /// How often the memory of running workers is looked at.
@@ -56,18 +56,16 @@ pub enum ExecutorError {
 }
 
 impl Executor {
-    /// Starts the thread and, on it, the pool. Answers that wait for a database are awaited on the runtime
-    /// this is called in.
+    /// Starts the thread and, on it, the pool. What happens there comes out of the channel, in order and to the last
+    /// end. What takes long is done on the runtime this is called in.
     ///
     /// # Errors
     /// When the system refuses a thread or a descriptor.
-    pub fn start(
-        options: ExecutorOptions,
-        observer: Arc<dyn ExecutorObserver>,
-    ) -> Result<Self, ExecutorError> {
+    pub fn start(options: ExecutorOptions) -> Result<(Self, ExecutorEvents), ExecutorError> {
         let spawner = Spawner::start()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let (commands, received) = mpsc::unbounded_channel();
+        let (told, events) = events::channel();
         let ended = CancellationToken::new();
         let end = ended.clone().drop_guard();
         let background = tokio::runtime::Handle::current();
@@ -83,7 +81,7 @@ impl Executor {
                     specs: WorkerSpecs::new(options.spec),
                     orphaned_workers: options.orphaned_workers,
                 };
-                let engine = ExecutorLoop::new(state, clock, observer, spawner, background);
+                let engine = ExecutorLoop::new(state, clock, told, spawner, background);
                 // A task among tasks: a command given by an end that was just heard is obeyed in the same turn,
                 // while the root of a runtime is polled only after another look at the descriptors.
                 let served =
@@ -97,7 +95,7 @@ impl Executor {
             // Dropped here, or by a panic of this thread: either way nobody waits for it in vain.
             drop(end);
         })?;
-        Ok(Self { handle: ExecutorHandle { commands }, ended })
+        Ok((Self { handle: ExecutorHandle { commands }, ended }, events))
     }
 }
 

@@ -11,6 +11,7 @@ use muster_store::{Claimant, Store};
 use muster_system::process::{Launch, LaunchError, OrphanedWorkers};
 use muster_system::vital;
 use secrecy::ExposeSecret;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::dispatch::InFlight;
@@ -53,6 +54,8 @@ pub struct Core {
     pub metrics: Arc<SupervisorMetrics>,
     /// Where transcripts are kept, if they are.
     pub transcripts: Option<Arc<TranscriptKeeper>>,
+    /// Passes on what the executor tells.
+    reporting: TaskTracker,
     finalizer: Finalizer,
 }
 
@@ -130,7 +133,10 @@ impl Core {
             spec.transcribe = TranscriptPolicy::None;
         }
         let options = ExecutorOptions { pool, spec, orphaned_workers };
-        let executor = Executor::start(options, reporter)?;
+        let (executor, events) = Executor::start(options)?;
+        let reporting = TaskTracker::new();
+        reporting.spawn(vital::serving("reporter", reporter.run(events)));
+        reporting.close();
         let dispatcher = Dispatcher::new(
             claimant.owner,
             Arc::clone(&in_flight),
@@ -152,6 +158,7 @@ impl Core {
             health,
             metrics,
             transcripts,
+            reporting,
             finalizer,
         })
     }
@@ -183,6 +190,7 @@ impl Core {
     /// Returns when the executor has ended and every outcome it reported is committed, or kept in the outbox. Call after a drain.
     pub async fn drained(&self) {
         self.executor.ended().await;
+        self.reporting.wait().await;
         self.finalizer.flushed().await;
         if let Some(transcripts) = &self.transcripts {
             transcripts.flushed().await;

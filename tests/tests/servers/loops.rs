@@ -76,6 +76,7 @@ loops! {
     presence: "presence", "presence", NOTHING;
     rabbitmq: "rabbitmq", "rabbitmq", NOTHING;
     rate: "rate", "rate", NOTHING;
+    reporter: "reporter", "reporter", NOTHING;
     redis_subscriber: "redis-subscriber", "redis-subscriber", NOTHING;
     redis_writer: "redis-writer", "redis-writer", NOTHING;
     spawner: "spawner", "spawner", WANT_MORE_WORKERS;

@@ -37,6 +37,16 @@ pub enum Change {
 }
 
 impl Change {
+    /// What it costs in memory, for the bound of a run's changes.
+    pub fn size_bytes(&self) -> usize {
+        let payload = match self {
+            Self::SetState { key, value } => key.len() + value.get().len(),
+            Self::DeleteState { key } => key.len(),
+            Self::Submit { workflow, parameters, .. } => workflow.len() + parameters.get().len(),
+        };
+        size_of::<Self>() + payload
+    }
+
     /// The change as watchers may see it.
     #[must_use]
     pub fn masked(mut self, secrets: &Secrets) -> Self {

@@ -5,19 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-use muster_core::execution::{Attempt, Change, CompletedRun, LogLine, RunConfig, RunEnding};
-use muster_core::pool::{PoolConfig, WorkerId};
+use muster_core::execution::{Attempt, RunConfig, RunEnding};
+use muster_core::pool::PoolConfig;
 use muster_protocol::{CONFORMANCE_ENV, CodeSource, JsonBytes, LogLevel, PROTOCOL_ENV};
 use muster_supervisor::executor::{
-    Executor, ExecutorHandle, ExecutorObserver, ExecutorOptions, RunProgress, RunRecording, RunSpec,
-    WorkerSpec,
+    Executor, ExecutorEvent, ExecutorEvents, ExecutorHandle, ExecutorOptions, RunSpec, WorkerSpec,
 };
 use muster_supervisor::settings::TranscriptPolicy;
 use muster_system::process::Launch;
 use rustix::process::Pid;
-use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::pin;
@@ -77,27 +73,23 @@ fn measure(
             max_workers: workers as usize,
             ..PoolConfig::default()
         };
-        let driver = Arc::new(Driver::default());
-        let executor = Executor::start(
-            ExecutorOptions { pool, spec, orphaned_workers: None },
-            Arc::clone(&driver) as Arc<dyn ExecutorObserver>,
-        )?;
+        let (executor, events) = Executor::start(ExecutorOptions { pool, spec, orphaned_workers: None })?;
         let handle = executor.handle();
-        driver.handle.set(handle.clone()).map_err(|_| anyhow::anyhow!("started twice"))?;
+        let mut driver = Driver { handle: handle.clone(), events, failed: 0 };
         let pids = ready(&handle, workers as usize).await?;
         for pid in &pids {
             pin::process(Pid::from_raw(*pid as i32), there)?;
         }
         // A round to warm up, then the one that counts.
-        driver.run(&handle, round_trips / 10, workers).await;
+        driver.run(round_trips / 10, workers).await;
         let cpu_before = ping_pong::cpu_time() + workers_cpu(&pids);
         let started = Instant::now();
-        driver.run(&handle, round_trips, workers).await;
+        driver.run(round_trips, workers).await;
         let wall = started.elapsed() / round_trips;
         let cpu = (ping_pong::cpu_time() + workers_cpu(&pids) - cpu_before) / round_trips;
         handle.drain(Duration::ZERO);
         executor.ended().await;
-        anyhow::ensure!(driver.failed.load(Ordering::Relaxed) == 0, "some executions failed");
+        anyhow::ensure!(driver.failed == 0, "some executions failed");
         Ok(Cost { wall, cpu })
     })
 }
@@ -127,25 +119,36 @@ fn workers_cpu(pids: &[u32]) -> Duration {
     times.sum()
 }
 
-/// Submits the next execution when one ends, as many at once as there are workers.
-#[derive(Default)]
+/// Submits the next execution when one ends. So many are at the pool as there are workers, and as many behind them, as
+/// where claims run ahead: the pool never waits for us.
 struct Driver {
-    handle: std::sync::OnceLock<ExecutorHandle>,
-    left: AtomicU32,
-    open: AtomicU32,
-    failed: AtomicU32,
-    done: Notify,
+    handle: ExecutorHandle,
+    events: ExecutorEvents,
+    failed: u32,
 }
 
 impl Driver {
-    async fn run(&self, handle: &ExecutorHandle, round_trips: u32, workers: u32) {
-        let first = workers.min(round_trips);
-        self.left.store(round_trips - first, Ordering::Relaxed);
-        self.open.store(round_trips, Ordering::Relaxed);
+    async fn run(&mut self, round_trips: u32, workers: u32) {
+        let first = (2 * workers).min(round_trips);
+        let (mut left, mut open) = (round_trips - first, round_trips);
         for _ in 0..first {
-            handle.submit(order());
+            self.handle.submit(order());
         }
-        self.done.notified().await;
+        let mut taken = Vec::new();
+        while open > 0 && self.events.take(&mut taken).await > 0 {
+            for event in taken.drain(..) {
+                let ExecutorEvent::Finished(ended) = event else { continue };
+                let (completed, _) = ended.complete();
+                if !matches!(completed.ending, RunEnding::Succeeded { .. }) {
+                    self.failed += 1;
+                }
+                open -= 1;
+                if left > 0 {
+                    left -= 1;
+                    self.handle.submit(order());
+                }
+            }
+        }
     }
 }
 
@@ -162,32 +165,5 @@ fn order() -> RunSpec {
         config: Arc::new(RunConfig::new()),
         secrets: Arc::default(),
         halts: false,
-    }
-}
-
-impl ExecutorObserver for Driver {
-    fn finished(&self, completed: CompletedRun, _: Option<RunRecording>) {
-        if !matches!(completed.ending, RunEnding::Succeeded { .. }) {
-            self.failed.fetch_add(1, Ordering::Relaxed);
-        }
-        if self.left.load(Ordering::Relaxed) > 0 {
-            self.left.fetch_sub(1, Ordering::Relaxed);
-            if let Some(handle) = self.handle.get() {
-                handle.submit(order());
-            }
-        }
-        if self.open.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.done.notify_one();
-        }
-    }
-
-    fn started(&self, _: Attempt, _: WorkerId, _: i64) {}
-    fn logged(&self, _: Attempt, _: &[LogLine]) {}
-    fn progressed(&self, _: Attempt, _: &RunProgress) {}
-    fn changed(&self, _: Attempt, _: &Change) {}
-    fn start_failed(&self, _: u32, _: &str, _: Duration) {}
-    fn starts_recovered(&self) {}
-    fn read_state(&self, _: Option<Uuid>, _: String) -> BoxFuture<'static, Result<Option<String>, String>> {
-        async { Ok(None) }.boxed()
     }
 }

@@ -1,0 +1,181 @@
+//! What the executor tells the rest of the supervisor: one channel, in the order in which it happened.
+//!
+//! Ends are never dropped, and the slots bound how many there can be. Live views are: while more of them wait than
+//! fit in memory, the next ones are left out, because nobody may hold up the executor's thread and the whole log
+//! comes with the end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use muster_core::execution::{Attempt, Change, LogLine, Secrets};
+use muster_core::pool::WorkerId;
+use muster_system::vital;
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+use super::run::EndedRun;
+
+/// So much for live views waits at most.
+const LIVE_WAITING_MAX_BYTES: usize = 16 * 1024 * 1024;
+/// So many are taken off the channel at once.
+const EVENTS_AT_ONCE: usize = 256;
+
+/// Something that happened, or that a run asks for.
+#[derive(Debug)]
+pub enum ExecutorEvent {
+    /// The attempt entered user code.
+    Started {
+        /// Which attempt.
+        attempt: Attempt,
+        /// Where.
+        worker: WorkerId,
+        /// When Started was read, in microseconds since the Unix epoch.
+        at_us: i64,
+    },
+    /// News for live views.
+    Live(LiveEvent),
+    /// The attempt is over, or goes back.
+    Finished(Box<EndedRun>),
+    /// A run asks for the committed value of a key, as JSON text.
+    ReadState(StateQuestion),
+    /// Workers cannot be started.
+    StartFailed {
+        /// How many starts failed in a row.
+        consecutive: u32,
+        /// Why, for a person.
+        message: String,
+    },
+    /// Workers can be started again.
+    StartsRecovered,
+}
+
+/// What only live views need.
+#[derive(Debug)]
+pub enum LiveEvent {
+    /// New lines of its log; the whole log comes with the end.
+    Logged(Attempt, Vec<LogLine>),
+    /// How far it is.
+    Progressed(Attempt, RunProgress),
+    /// It asked for a change, which may hold these secrets; all its changes come with the end.
+    Changed(Attempt, Arc<Change>, Arc<Secrets>),
+}
+
+impl LiveEvent {
+    fn size_bytes(&self) -> usize {
+        size_of::<Self>()
+            + match self {
+                Self::Logged(_, lines) => lines.iter().map(LogLine::size_bytes).sum(),
+                Self::Progressed(_, progress) => progress.message.len(),
+                Self::Changed(_, change, _) => change.size_bytes(),
+            }
+    }
+}
+
+/// The committed value of a key is wanted.
+#[derive(Debug)]
+pub struct StateQuestion {
+    /// Whose state; `None` is the global one.
+    pub organization: Option<Uuid>,
+    /// Which key.
+    pub key: String,
+    /// Where the answer goes. Without one the run is told that its state is out of reach.
+    pub answer: oneshot::Sender<Result<Option<String>, String>>,
+}
+
+/// How far a run is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunProgress {
+    /// So many are done,
+    pub current: u64,
+    /// of so many; 0 means unknown.
+    pub total: u64,
+    /// A word about it.
+    pub message: String,
+}
+
+/// A channel, from the executor to whoever passes on what it tells.
+pub(super) fn channel() -> (EventSender, ExecutorEvents) {
+    let (events, received) = mpsc::unbounded_channel();
+    let live_bytes = Arc::new(AtomicUsize::new(0));
+    let sender = EventSender { events, live_bytes: Arc::clone(&live_bytes) };
+    (sender, ExecutorEvents { events: received, live_bytes })
+}
+
+/// The executor's end of the channel. Nothing here waits.
+#[derive(Debug)]
+pub(super) struct EventSender {
+    events: mpsc::UnboundedSender<ExecutorEvent>,
+    live_bytes: Arc<AtomicUsize>,
+}
+
+impl EventSender {
+    /// Tells it.
+    pub(super) fn tell(&self, event: ExecutorEvent) {
+        if self.events.send(event).is_err() {
+            vital::is_gone("reporter");
+        }
+    }
+
+    /// Shows it, unless too much that is to be shown waits already.
+    pub(super) fn show(&self, live: LiveEvent) {
+        let bytes = live.size_bytes();
+        if self.live_bytes.fetch_add(bytes, Ordering::Relaxed) > LIVE_WAITING_MAX_BYTES {
+            self.live_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            return;
+        }
+        self.tell(ExecutorEvent::Live(live));
+    }
+}
+
+/// Hears what the executor tells.
+#[derive(Debug)]
+pub struct ExecutorEvents {
+    events: mpsc::UnboundedReceiver<ExecutorEvent>,
+    live_bytes: Arc<AtomicUsize>,
+}
+
+impl ExecutorEvents {
+    /// Takes what there is, in order, and waits for the first. Nothing is taken once the executor is gone.
+    pub async fn take(&mut self, into: &mut Vec<ExecutorEvent>) -> usize {
+        let before = into.len();
+        let taken = self.events.recv_many(into, EVENTS_AT_ONCE).await;
+        let live = into[before..].iter().map(|event| match event {
+            ExecutorEvent::Live(live) => live.size_bytes(),
+            ExecutorEvent::Started { .. }
+            | ExecutorEvent::Finished(_)
+            | ExecutorEvent::ReadState(_)
+            | ExecutorEvent::StartFailed { .. }
+            | ExecutorEvent::StartsRecovered => 0,
+        });
+        self.live_bytes.fetch_sub(live.sum(), Ordering::Relaxed);
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn progress(attempt: Attempt, bytes: usize) -> LiveEvent {
+        LiveEvent::Progressed(attempt, RunProgress { message: "x".repeat(bytes), ..RunProgress::default() })
+    }
+
+    #[tokio::test]
+    async fn live_views_are_left_out_while_too_much_waits_and_ends_never_are() {
+        let (sender, mut events) = channel();
+        let attempt = Attempt::new(Uuid::nil(), 1);
+        for _ in 0..40 {
+            sender.show(progress(attempt, 1 << 20));
+            sender.tell(ExecutorEvent::StartsRecovered);
+        }
+        let mut taken = Vec::new();
+        events.take(&mut taken).await;
+        let live = taken.iter().filter(|event| matches!(event, ExecutorEvent::Live(_))).count();
+        assert_eq!((live, taken.len()), (16, 40 + 16));
+        sender.show(progress(attempt, 1));
+        taken.clear();
+        assert_eq!(events.take(&mut taken).await, 1, "there is room again");
+        drop(sender);
+        assert_eq!(events.take(&mut taken).await, 0);
+    }
+}
