@@ -100,6 +100,42 @@ pub enum Incoming<M> {
     Preamble(String),
 }
 
+/// Something a worker's stdout held, with its message not read yet.
+#[derive(Debug)]
+pub enum Piece {
+    /// The bytes of a message.
+    Message(WholeMessage),
+    /// Text before Hello.
+    Preamble(String),
+}
+
+/// The bytes of one message, all of them. Reading it takes as long as it is large, and can be done anywhere.
+#[derive(Debug)]
+pub struct WholeMessage {
+    spelling: Spelling,
+    bytes: BytesMut,
+}
+
+impl WholeMessage {
+    /// How large it is.
+    pub fn size_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When it is no message of this direction.
+    pub fn read<M: ProtocolMessage>(&self) -> Result<Decoded<M>, WireError> {
+        Ok(match self.spelling {
+            Spelling::Binary => decode(&self.bytes)?,
+            Spelling::JsonLines => {
+                json::from_line(std::str::from_utf8(self.bytes.trim_ascii()).map_err(JsonError::from)?)?
+            }
+        })
+    }
+}
+
 /// Cuts the bytes of a worker's stdout into messages.
 #[derive(Debug)]
 pub struct WireDecoder {
@@ -153,7 +189,7 @@ impl WireDecoder {
         }
     }
 
-    /// Takes the next message off the front of `input`, or `None` when more bytes are needed.
+    /// Takes the next message off the front of `input` and reads it, or `None` when more bytes are needed.
     ///
     /// # Errors
     /// When the bytes break the protocol. The stream is of no use after that.
@@ -161,6 +197,18 @@ impl WireDecoder {
         &mut self,
         input: &mut BytesMut,
     ) -> Result<Option<Incoming<M>>, WireError> {
+        Ok(match self.cut(input)? {
+            Some(Piece::Message(message)) => Some(Incoming::Message(message.read()?)),
+            Some(Piece::Preamble(text)) => Some(Incoming::Preamble(text)),
+            None => None,
+        })
+    }
+
+    /// Takes the next message off the front of `input` unread, or `None` when more bytes are needed.
+    ///
+    /// # Errors
+    /// When the bytes break the protocol. The stream is of no use after that.
+    pub fn cut(&mut self, input: &mut BytesMut) -> Result<Option<Piece>, WireError> {
         if let DecoderState::Preamble { passed, searched } = self.state {
             match first_message(input) {
                 Some(spelling) => self.state = spelling.into(),
@@ -192,12 +240,12 @@ impl WireDecoder {
     }
 
     /// Passes over one line of text before Hello, or the part of it that stands before a frame.
-    fn pass_preamble<M>(
+    fn pass_preamble(
         &mut self,
         passed: usize,
         searched: usize,
         input: &mut BytesMut,
-    ) -> Result<Option<Incoming<M>>, WireError> {
+    ) -> Result<Option<Piece>, WireError> {
         let end = input[searched..].iter().position(|&byte| byte == 0 || byte == b'\n');
         let take = match end.map(|at| searched + at) {
             Some(at) if input[at] == b'\n' => at + 1,
@@ -216,13 +264,10 @@ impl WireDecoder {
         let text = String::from_utf8_lossy(&input[..take]).trim_end().to_owned();
         input.advance(take);
         self.state = DecoderState::Preamble { passed: passed + take, searched: 0 };
-        Ok(Some(Incoming::Preamble(text)))
+        Ok(Some(Piece::Preamble(text)))
     }
 
-    fn next_frame<M: ProtocolMessage>(
-        &mut self,
-        input: &mut BytesMut,
-    ) -> Result<Option<Incoming<M>>, WireError> {
+    fn next_frame(&mut self, input: &mut BytesMut) -> Result<Option<Piece>, WireError> {
         let Some(&first) = input.first() else { return Ok(None) };
         if first != 0 {
             return Err(WireError::Polluted { quoted: quote(input) });
@@ -236,18 +281,13 @@ impl WireDecoder {
             return Ok(None);
         }
         let body = self.frames.decode(input).map_err(|_| BadLength { bytes: whole })?;
-        let message = body.map(|body| decode(&body)).transpose()?;
         if input.is_empty() && whole > BUFFER_KEPT_MAX_BYTES {
             *input = BytesMut::new();
         }
-        Ok(message.map(Incoming::Message))
+        Ok(body.map(|bytes| Piece::Message(WholeMessage { spelling: Spelling::Binary, bytes })))
     }
 
-    fn next_line<M: ProtocolMessage>(
-        &mut self,
-        mut searched: usize,
-        input: &mut BytesMut,
-    ) -> Result<Option<Incoming<M>>, WireError> {
+    fn next_line(&mut self, mut searched: usize, input: &mut BytesMut) -> Result<Option<Piece>, WireError> {
         loop {
             let found = input[searched..].iter().position(|&byte| byte == b'\n');
             let length = found.map_or(input.len(), |at| searched + at);
@@ -258,16 +298,15 @@ impl WireDecoder {
                 self.state = DecoderState::Lines { searched: length };
                 return Ok(None);
             }
-            let line = input.split_to(length + 1);
-            let line = line.trim_ascii();
+            let bytes = input.split_to(length + 1);
+            let line = bytes.trim_ascii();
             searched = 0;
             self.state = DecoderState::Lines { searched };
-            match line.first() {
+            match line.first().copied() {
                 // A blank line is nobody's message and nobody's fault.
                 None => {}
                 Some(b'{') => {
-                    let text = std::str::from_utf8(line).map_err(JsonError::from)?;
-                    return Ok(Some(Incoming::Message(json::from_line(text)?)));
+                    return Ok(Some(Piece::Message(WholeMessage { spelling: Spelling::JsonLines, bytes })));
                 }
                 Some(_) => return Err(WireError::Polluted { quoted: quote(line) }),
             }

@@ -30,34 +30,55 @@ struct Submission {
     params: Option<Box<RawValue>>,
 }
 
-/// Answers a call, or says what must be read for the answer.
-pub(super) fn answer(run: &mut ExecutorRun, name: &str, params: &JsonBytes) -> CallAnswer {
-    if run.calls_in_flight >= CALLS_IN_FLIGHT_MAX {
-        return refuse(
-            "Busy",
-            format!("{CALLS_IN_FLIGHT_MAX} calls of this run are waiting already: await some first"),
-        );
+/// What a run asks for, checked.
+#[derive(Debug)]
+pub(super) enum Question {
+    Config { key: String },
+    State { key: String },
+    Change(Change),
+}
+
+impl Question {
+    /// Reads a call. Takes as long as its parameters are large.
+    pub(super) fn read(name: &str, params: &JsonBytes) -> Result<Self, ErrorInfo> {
+        match name {
+            method::CONFIG_GET => with(name, params, |StateKey { key }| Ok(Self::Config { key })),
+            method::STATE_GET => {
+                with(name, params, |StateKey { key }| Ok(Self::State { key: check_key(key)? }))
+            }
+            method::STATE_SET => with(name, params, |KeyValue { key, value }| {
+                let key = check_key(key)?;
+                fits(name, "value", &value)?;
+                Ok(Self::Change(Change::SetState { key, value }))
+            }),
+            method::STATE_DELETE => with(name, params, |StateKey { key }| {
+                Ok(Self::Change(Change::DeleteState { key: check_key(key)? }))
+            }),
+            method::EXECUTION_SUBMIT => with(name, params, |submission| submit(name, submission)),
+            unknown => Err(ErrorInfo::new(
+                "UnknownMethod",
+                format!(
+                    "{unknown:?} is no method: use config.get, state.get, state.set, state.delete or execution.submit"
+                ),
+            )),
+        }
     }
-    match name {
-        method::CONFIG_GET => with(name, params, |StateKey { key }| {
-            Ok(CallAnswer::Now(value_of(run.order.config.get(&key).map(|value| value.get().to_owned()))))
-        }),
-        method::STATE_GET => with(name, params, |StateKey { key }| Ok(get_state(run, check_key(key)?))),
-        method::STATE_SET => with(name, params, |KeyValue { key, value }| {
-            let key = check_key(key)?;
-            fits(name, "value", &value)?;
-            changed(run, Change::SetState { key, value }, None)
-        }),
-        method::STATE_DELETE => with(name, params, |StateKey { key }| {
-            changed(run, Change::DeleteState { key: check_key(key)? }, None)
-        }),
-        method::EXECUTION_SUBMIT => with(name, params, |submission| submit(run, name, submission)),
-        unknown => refuse(
-            "UnknownMethod",
-            format!(
-                "{unknown:?} is no method: use config.get, state.get, state.set, state.delete or execution.submit"
-            ),
-        ),
+}
+
+/// Answers a call, or says what must be read for the answer.
+pub(super) fn answer(run: &mut ExecutorRun, question: Result<Question, ErrorInfo>) -> CallAnswer {
+    if run.calls_in_flight >= CALLS_IN_FLIGHT_MAX {
+        let message =
+            format!("{CALLS_IN_FLIGHT_MAX} calls of this run are waiting already: await some first");
+        return refuse(ErrorInfo::new("Busy", message));
+    }
+    match question {
+        Ok(Question::Config { key }) => {
+            CallAnswer::Now(value_of(run.order.config.get(&key).map(|value| value.get().to_owned())))
+        }
+        Ok(Question::State { key }) => get_state(run, key),
+        Ok(Question::Change(change)) => changed(run, change),
+        Err(error) => refuse(error),
     }
 }
 
@@ -70,13 +91,19 @@ fn get_state(run: &ExecutorRun, key: String) -> CallAnswer {
     }
 }
 
-/// Keeps a change with the run, and answers with this value.
-fn changed(run: &mut ExecutorRun, change: Change, value: Option<String>) -> Result<CallAnswer, ErrorInfo> {
-    let change = run.changes.put(change)?;
-    Ok(CallAnswer::Changed(value_of(value), change))
+/// Keeps a change with the run, and tells it the id of a child.
+fn changed(run: &mut ExecutorRun, change: Change) -> CallAnswer {
+    let told = match &change {
+        Change::Submit { execution_id, .. } => Some(format!("{{\"execution_id\":\"{execution_id}\"}}")),
+        Change::SetState { .. } | Change::DeleteState { .. } => None,
+    };
+    match run.changes.put(change) {
+        Ok(change) => CallAnswer::Changed(value_of(told), change),
+        Err(error) => refuse(error),
+    }
 }
 
-fn submit(run: &mut ExecutorRun, name: &str, submission: Submission) -> Result<CallAnswer, ErrorInfo> {
+fn submit(name: &str, submission: Submission) -> Result<Question, ErrorInfo> {
     check::name(&submission.workflow)
         .map_err(|problem| invalid(format!("{}: workflow: {problem}", of(name))))?;
     let execution_id = Uuid::now_v7();
@@ -84,8 +111,7 @@ fn submit(run: &mut ExecutorRun, name: &str, submission: Submission) -> Result<C
     fits(name, "params", &parameters)?;
     check::frame_size(parameters.get().len() + submission.workflow.len())
         .map_err(|problem| invalid(format!("{}: {problem}", of(name))))?;
-    let change = Change::Submit { execution_id, workflow: submission.workflow, parameters };
-    changed(run, change, Some(format!("{{\"execution_id\":\"{execution_id}\"}}")))
+    Ok(Question::Change(Change::Submit { execution_id, workflow: submission.workflow, parameters }))
 }
 
 /// Refuses user data that is out of bounds here, where the run can still do something about it.
@@ -100,17 +126,14 @@ fn of(name: &str) -> String {
 fn with<'a, P: Deserialize<'a>>(
     name: &str,
     params: &'a JsonBytes,
-    answer: impl FnOnce(P) -> Result<CallAnswer, ErrorInfo>,
-) -> CallAnswer {
-    params
-        .parse::<P>()
-        .map_err(|error| {
-            // Serde says what is wrong with a text, and not where in the value it is.
-            let unfit = std::str::from_utf8(&params.0).ok().and_then(|text| json::check(text, "").err());
-            invalid(format!("{}: {}", of(name), unfit.unwrap_or_else(|| error.to_string())))
-        })
-        .and_then(answer)
-        .unwrap_or_else(|error| CallAnswer::Now(CallResult::Err { error }))
+    read: impl FnOnce(P) -> Result<Question, ErrorInfo>,
+) -> Result<Question, ErrorInfo> {
+    let parsed = params.parse::<P>().map_err(|error| {
+        // Serde says what is wrong with a text, and not where in the value it is.
+        let unfit = std::str::from_utf8(&params.0).ok().and_then(|text| json::check(text, "").err());
+        invalid(format!("{}: {}", of(name), unfit.unwrap_or_else(|| error.to_string())))
+    });
+    parsed.and_then(read)
 }
 
 fn check_key(key: String) -> Result<String, ErrorInfo> {
@@ -130,8 +153,8 @@ fn invalid(message: String) -> ErrorInfo {
     ErrorInfo::new("InvalidCall", message)
 }
 
-fn refuse(kind: &str, message: String) -> CallAnswer {
-    CallAnswer::Now(CallResult::Err { error: ErrorInfo::new(kind, message) })
+fn refuse(error: ErrorInfo) -> CallAnswer {
+    CallAnswer::Now(CallResult::Err { error })
 }
 
 /// A value as a reply; none is `null`.
@@ -167,7 +190,7 @@ mod tests {
     }
 
     fn call(run: &mut ExecutorRun, method: &str, params: &str) -> String {
-        match answer(run, method, &JsonBytes(params.into())) {
+        match answer(run, Question::read(method, &JsonBytes(params.into()))) {
             CallAnswer::Now(CallResult::Ok { value }) | CallAnswer::Changed(CallResult::Ok { value }, _) => {
                 String::from_utf8(value.0).unwrap()
             }

@@ -15,6 +15,7 @@ use super::clock::unix_us;
 use super::events::{ExecutorEvent, LiveEvent};
 use super::executor_loop::{ExecutorLoop, ExecutorState};
 use super::link::WorkerLink;
+use super::logs;
 use super::reader;
 use super::recording::RunRecording;
 use super::run::ExecutorRun;
@@ -202,7 +203,7 @@ impl ExecutorLoop {
     /// Adds a remark to the log of a run.
     pub(super) fn remark(&self, attempt: Attempt, level: LogLevel, message: String) {
         if let Some(run) = self.state.borrow_mut().runs.get_mut(&attempt) {
-            let line = run.logs.remark(level, message);
+            let line = run.logs.take(logs::remarked(level, message, &run.secrets));
             self.events.show(LiveEvent::Logged(attempt, vec![line]));
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use muster_core::execution::Attempt;
 use muster_core::pool::{Pool, PoolConfig, PoolEffect, PoolEvent, PoolTime, WorkerEvent, WorkerId};
 use muster_system::process::{OrphanedWorkers, SpawnCounter, Spawner};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use super::clock::Clock;
 use super::events::EventSender;
@@ -26,8 +26,10 @@ pub(super) struct ExecutorLoop {
     /// Tells whether anything was started since.
     pub(super) births: SpawnCounter,
     pub(super) state: RefCell<ExecutorState>,
-    /// Where answers that must wait for a database are awaited.
+    /// Where work is done that takes long.
     pub(super) background: tokio::runtime::Handle,
+    /// Whose turn it is to have something large read: it must not take every processor from who keeps limits.
+    pub(super) large: Semaphore,
     /// Notified when a drain is over.
     pub(super) drained: Notify,
     timer: DeadlineTimer,
@@ -78,6 +80,7 @@ impl ExecutorLoop {
             births: SpawnCounter::open(),
             state: RefCell::new(state),
             background,
+            large: Semaphore::new(1),
             drained: Notify::new(),
             timer: DeadlineTimer::default(),
             effects: RefCell::default(),

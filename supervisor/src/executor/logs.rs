@@ -1,7 +1,6 @@
 //! The log of one run, in memory and bounded.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use muster_core::execution::{LogLine, LogStream, Secrets};
 use muster_core::json;
@@ -15,7 +14,6 @@ use super::head_tail::{HeadAndTail, HeadTailBuffer};
 /// Collects lines and numbers them, in the order they were read.
 #[derive(Debug)]
 pub(super) struct RunLogs {
-    secrets: Arc<Secrets>,
     sequence: u64,
     lines: HeadTailBuffer<LogLine>,
     /// Records from the SDK, to compare with what it says it sent.
@@ -23,48 +21,22 @@ pub(super) struct RunLogs {
 }
 
 impl RunLogs {
-    /// A log in which these are masked.
-    pub(super) fn new(secrets: Arc<Secrets>) -> Self {
+    /// An empty log.
+    pub(super) fn new() -> Self {
         let lines = HeadTailBuffer::new(RUN_LOGS_HEAD_MAX_BYTES, RUN_LOGS_TAIL_MAX_BYTES);
-        Self { secrets, sequence: 0, lines, records: 0 }
+        Self { sequence: 0, lines, records: 0 }
     }
 
-    /// These are masked from now on.
-    pub(super) fn mask_by(&mut self, secrets: Arc<Secrets>) {
-        self.secrets = secrets;
-    }
-
-    /// Takes a record of the SDK.
-    pub(super) fn record(&mut self, record: LogRecord) -> LogLine {
+    /// Takes a line that was made of a record of the SDK.
+    pub(super) fn take_record(&mut self, line: LogLine) -> LogLine {
         self.records += 1;
-        let fields = String::from_utf8(record.fields.0).ok().filter(|text| !text.is_empty());
-        let at_us = if record.timestamp_us == 0 { None } else { i64::try_from(record.timestamp_us).ok() };
-        self.push(LogLine {
-            sequence: 0,
-            at_us: at_us.unwrap_or_else(unix_us),
-            level: record.level.as_str().to_owned(),
-            stream: LogStream::Log,
-            logger: record.logger,
-            message: record.message,
-            fields: fields.and_then(storable_fields),
-        })
+        self.take(line)
     }
 
-    /// Takes a line of stderr.
-    pub(super) fn stderr(&mut self, message: String) -> LogLine {
-        self.push(line(LogLevel::Info, LogStream::Stderr, "", message))
-    }
-
-    /// Adds a remark of the supervisor's own.
-    pub(super) fn remark(&mut self, level: LogLevel, message: String) -> LogLine {
-        self.push(line(level, LogStream::Log, "muster", message))
-    }
-
-    fn push(&mut self, mut line: LogLine) -> LogLine {
-        mask(&mut line, &self.secrets);
+    /// Takes the next line, and gives it with its number.
+    pub(super) fn take(&mut self, mut line: LogLine) -> LogLine {
         self.sequence += 1;
         line.sequence = self.sequence;
-        cut(&mut line.message);
         self.lines.push(line.size_bytes(), || line.clone());
         line
     }
@@ -84,6 +56,40 @@ impl RunLogs {
         lines.extend(tail);
         lines
     }
+}
+
+/// The line of a record of the SDK, with these masked in it. Like all lines it has its number from the log that takes it.
+pub(super) fn recorded(record: &LogRecord, secrets: &Secrets) -> LogLine {
+    let fields = std::str::from_utf8(&record.fields.0).ok().filter(|text| !text.is_empty());
+    let at_us = if record.timestamp_us == 0 { None } else { i64::try_from(record.timestamp_us).ok() };
+    fit_to_show(
+        LogLine {
+            sequence: 0,
+            at_us: at_us.unwrap_or_else(unix_us),
+            level: record.level.as_str().to_owned(),
+            stream: LogStream::Log,
+            logger: record.logger.clone(),
+            message: record.message.clone(),
+            fields: fields.and_then(|text| storable_fields(text.to_owned())),
+        },
+        secrets,
+    )
+}
+
+/// A line of stderr.
+pub(super) fn printed(message: String, secrets: &Secrets) -> LogLine {
+    fit_to_show(line(LogLevel::Info, LogStream::Stderr, "", message), secrets)
+}
+
+/// A remark of the supervisor's own.
+pub(super) fn remarked(level: LogLevel, message: String, secrets: &Secrets) -> LogLine {
+    fit_to_show(line(level, LogStream::Log, "muster", message), secrets)
+}
+
+fn fit_to_show(mut line: LogLine, secrets: &Secrets) -> LogLine {
+    mask(&mut line, secrets);
+    cut(&mut line.message);
+    line
 }
 
 /// Fields on one line, without what no database stores: a line of a log never costs its execution anything. What is
@@ -150,10 +156,10 @@ mod tests {
 
     #[test]
     fn the_beginning_and_the_end_are_kept_and_the_gap_says_how_much() {
-        let mut logs = RunLogs::new(Arc::default());
+        let mut logs = RunLogs::new();
         let text = "x".repeat(60_000);
         for _ in 0..400 {
-            logs.stderr(text.clone());
+            logs.take(printed(text.clone(), &Secrets::default()));
         }
         let lines = logs.into_lines();
         assert_eq!(lines.first().map(|line| line.sequence), Some(1));
@@ -169,16 +175,11 @@ mod tests {
 
     #[test]
     fn the_gap_has_a_number_that_no_line_has() {
-        let mut logs = RunLogs::new(Arc::default());
+        let mut logs = RunLogs::new();
         let mut with_fields = |bytes: usize| {
             let fields = muster_protocol::JsonBytes(format!("\"{}\"", "x".repeat(bytes)).into_bytes());
-            logs.record(LogRecord {
-                timestamp_us: 0,
-                level: LogLevel::Info,
-                logger: String::new(),
-                message: String::new(),
-                fields,
-            });
+            let record = LogRecord { fields, ..LogRecord::default() };
+            logs.take_record(recorded(&record, &Secrets::default()));
         };
         // The second is too long for what is left of the beginning, the third for the end.
         for bytes in [RUN_LOGS_HEAD_MAX_BYTES - 1024, 2048, RUN_LOGS_TAIL_MAX_BYTES, 1] {
@@ -191,27 +192,23 @@ mod tests {
 
     #[test]
     fn secrets_are_masked_in_messages_prints_and_fields() {
-        let mut logs = RunLogs::new(Arc::new(Secrets::of([("password", r#""hunter2""#)])));
-        let printed = logs.stderr("password: hunter2".to_owned());
-        let logged = logs.record(LogRecord {
-            timestamp_us: 0,
-            level: LogLevel::Info,
-            logger: String::new(),
+        let secrets = Secrets::of([("password", r#""hunter2""#)]);
+        let printed = printed("password: hunter2".to_owned(), &secrets);
+        let record = LogRecord {
             message: "with hunter2".to_owned(),
             fields: muster_protocol::JsonBytes(br#"{"pw":"hunter\u0032","n":1.0}"#.to_vec()),
-        });
+            ..LogRecord::default()
+        };
+        let logged = recorded(&record, &secrets);
         assert_eq!((printed.message.as_str(), logged.message.as_str()), ("password: ***", "with ***"));
         assert_eq!(logged.fields.unwrap().get(), r#"{"pw":"***","n":1.0}"#);
     }
 
     #[test]
     fn fields_become_one_line_that_can_be_stored() {
-        let mut logs = RunLogs::new(Arc::default());
-        let mut fields = |text: &str| {
+        let fields = |text: &str| {
             let fields = muster_protocol::JsonBytes(text.into());
-            let (logger, message) = (String::new(), String::new());
-            let line =
-                logs.record(LogRecord { timestamp_us: 0, level: LogLevel::Info, logger, message, fields });
+            let line = recorded(&LogRecord { fields, ..LogRecord::default() }, &Secrets::default());
             line.fields.map(|fields| fields.get().to_owned())
         };
         assert_eq!(fields("{\r\n \"a\": 1.50 ,\n\"b\" : \"x \\n\"}").unwrap(), r#"{"a":1.50,"b":"x \n"}"#);
@@ -223,8 +220,7 @@ mod tests {
 
     #[test]
     fn a_long_message_is_cut_at_a_character_and_marked() {
-        let mut logs = RunLogs::new(Arc::default());
-        let line = logs.stderr("ä".repeat(LOG_MESSAGE_MAX_BYTES));
+        let line = printed("ä".repeat(LOG_MESSAGE_MAX_BYTES), &Secrets::default());
         assert!(line.message.starts_with('ä') && line.message.ends_with("bytes cut)"));
         assert!(line.message.len() < LOG_MESSAGE_MAX_BYTES + 64);
     }

@@ -3,23 +3,33 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use muster_core::execution::Attempt;
+use muster_core::execution::{Attempt, LogLine};
 use muster_core::pool::{WorkerEvent, WorkerFeatures};
-use muster_protocol::{
-    CallResult, ErrorInfo, JsonBytes, LogLevel, LogRecord, ToSupervisor, ToWorker, feature,
-};
+use muster_protocol::{CallResult, ErrorInfo, LogLevel, ToSupervisor, ToWorker, feature};
 use tokio::sync::oneshot;
 
-use super::calls;
+use super::calls::{self, Question};
 use super::events::{ExecutorEvent, LiveEvent, RunProgress, StateQuestion};
 use super::link::AnnouncedIdentity;
+use super::news::{ReadyNews, WorkerNews};
 use super::reader::WorkerReader;
 use super::run::CallAnswer;
 
 impl WorkerReader {
     /// Takes a message. `more_follows` tells that bytes of a next one are at hand already.
-    pub(super) fn on_message(&mut self, message: ToSupervisor, more_follows: bool) {
+    pub(super) fn on_news(&mut self, news: WorkerNews, more_follows: bool) {
+        let WorkerNews { message, ready } = news;
         self.record(&message);
+        match ready {
+            ReadyNews::Logged { run, lines } => self.log(run, lines),
+            ReadyNews::Remarked { run, line } => self.remark(run, line),
+            ReadyNews::Progressed { run, progress } => self.progress(run, progress),
+            ReadyNews::Asked { run, call, question } => self.call(run, call, question),
+            ReadyNews::AsItCame => self.on_message(message, more_follows),
+        }
+    }
+
+    fn on_message(&mut self, message: ToSupervisor, more_follows: bool) {
         match message {
             ToSupervisor::Hello {
                 protocol_min,
@@ -46,11 +56,6 @@ impl WorkerReader {
             }
             ToSupervisor::InitFailed { error } => self.send_event(WorkerEvent::InitFailed { error }),
             ToSupervisor::Started { run } => self.send_event(WorkerEvent::Started { run }),
-            ToSupervisor::Log { run, records } => self.log(run, records),
-            ToSupervisor::Progress { run, current, total, message } => {
-                self.progress(run, RunProgress { current, total, message });
-            }
-            ToSupervisor::Call { run, call, method, params } => self.call(run, call, &method, &params),
             ToSupervisor::Finished { run, outcome, metrics, log_records } => {
                 self.check_records(run, log_records);
                 // What the run printed is in the pipe by now. When Idle is at hand too, once is enough.
@@ -68,15 +73,11 @@ impl WorkerReader {
             // A Pong shows that the worker's frames flow; it is no reason to do anything.
             ToSupervisor::Pong { nonce: _ } => {}
             ToSupervisor::Goodbye { reason } => self.send_event(WorkerEvent::Goodbye { reason }),
-            ToSupervisor::Stacks { run, text } => {
-                if let Some(attempt) = self.link.attempt_of(run) {
-                    self.engine.remark(
-                        attempt,
-                        LogLevel::Warn,
-                        format!("what the worker was doing:\n{text}"),
-                    );
-                }
-            }
+            // Made into something else, and taken as that.
+            ToSupervisor::Log { .. }
+            | ToSupervisor::Progress { .. }
+            | ToSupervisor::Call { .. }
+            | ToSupervisor::Stacks { .. } => {}
         }
     }
 
@@ -93,19 +94,24 @@ impl WorkerReader {
         self.engine.worker(self.link.id, event);
     }
 
-    fn progress(&self, run: u32, mut progress: RunProgress) {
+    fn progress(&self, run: u32, progress: RunProgress) {
         let Some(attempt) = self.link.attempt_of(run) else { return };
-        if let Some(run) = self.engine.state.borrow_mut().run_mut(attempt) {
-            run.secrets.mask_in(&mut progress.message);
-        }
         self.engine.events.show(LiveEvent::Progressed(attempt, progress));
     }
 
-    fn log(&self, run: u32, records: Vec<LogRecord>) {
+    fn remark(&self, run: u32, line: LogLine) {
         let Some(attempt) = self.link.attempt_of(run) else { return };
         let mut state = self.engine.state.borrow_mut();
         let Some(run) = state.run_mut(attempt) else { return };
-        let lines: Vec<_> = records.into_iter().map(|record| run.logs.record(record)).collect();
+        let line = run.logs.take(line);
+        self.engine.events.show(LiveEvent::Logged(attempt, vec![line]));
+    }
+
+    fn log(&self, run: u32, lines: Vec<LogLine>) {
+        let Some(attempt) = self.link.attempt_of(run) else { return };
+        let mut state = self.engine.state.borrow_mut();
+        let Some(run) = state.run_mut(attempt) else { return };
+        let lines = lines.into_iter().map(|line| run.logs.take_record(line)).collect();
         self.engine.events.show(LiveEvent::Logged(attempt, lines));
     }
 
@@ -119,12 +125,12 @@ impl WorkerReader {
         }
     }
 
-    fn call(&self, run: u32, call: u32, method: &str, params: &JsonBytes) {
+    fn call(&self, run: u32, call: u32, question: Result<Question, ErrorInfo>) {
         let known = self.link.attempt_of(run);
         let mut state = self.engine.state.borrow_mut();
         let held = known.and_then(|attempt| Some((attempt, state.run_mut(attempt)?)));
         let answer = match held {
-            Some((attempt, run_state)) => match calls::answer(run_state, method, params) {
+            Some((attempt, run_state)) => match calls::answer(run_state, question) {
                 CallAnswer::Now(result) => result,
                 CallAnswer::Changed(result, change) => {
                     let secrets = Arc::clone(&run_state.secrets);

@@ -18,6 +18,7 @@ mod head_tail;
 mod link;
 mod logs;
 mod messages;
+mod news;
 mod reader;
 mod recording;
 mod run;

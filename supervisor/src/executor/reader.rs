@@ -12,9 +12,8 @@ use std::time::Duration;
 use bytes::BytesMut;
 use futures_util::future::OptionFuture;
 use muster_core::pool::{ProcessExit, ProtocolViolation, WorkerEvent};
-use muster_protocol::ToSupervisor;
 use muster_protocol::codec::Decoded;
-use muster_protocol::wire::{Incoming, WireDecoder, WireError};
+use muster_protocol::wire::{Piece, WholeMessage, WireDecoder, WireError};
 use muster_system::process::{ExitWatch, PIPE_BYTES, SpawnedChild, abandon};
 use rustix::io::Errno;
 use tokio::io::AsyncReadExt;
@@ -24,6 +23,8 @@ use tokio::time::Instant;
 use super::events::LiveEvent;
 use super::executor_loop::ExecutorLoop;
 use super::link::WorkerLink;
+use super::logs;
+use super::news;
 use super::stderr::StderrLines;
 
 /// So many lines that belong to no run are shown of a worker between two runs.
@@ -137,7 +138,7 @@ impl WorkerReader {
                 biased;
                 // First, because what it left behind may write for ever; what itself wrote is read after it.
                 () = watch.ended() => break,
-                read = stdout.read_buf(&mut self.input), if !closed => self.took_stdout(read.unwrap_or(0)),
+                read = stdout.read_buf(&mut self.input), if !closed => self.took_stdout(read.unwrap_or(0)).await,
                 read = self.stderr.read(&mut self.scratch), if self.stderr_open => {
                     self.took_stderr(read.unwrap_or(0));
                     // A pipe that is always full would otherwise keep the thread from everybody else.
@@ -150,7 +151,7 @@ impl WorkerReader {
                 }
             }
         }
-        self.drain_stdout(&stdout);
+        self.drain_stdout(&stdout).await;
         self.reap(watch).await;
     }
 
@@ -170,7 +171,7 @@ impl WorkerReader {
         self.engine.worker(self.link.id, WorkerEvent::Exited(exit));
     }
 
-    fn took_stdout(&mut self, read: usize) {
+    async fn took_stdout(&mut self, read: usize) {
         if read == 0 {
             if !self.input.is_empty() && self.frames_end.is_none() {
                 let left = self.input.len();
@@ -179,25 +180,18 @@ impl WorkerReader {
             self.frames_end = Some(FramesEnd::Closed);
             return;
         }
-        self.take_frames();
+        self.take_frames().await;
         if self.input.is_empty() && self.input.capacity() < READ_BYTES {
             // All of it was handed out: take a fresh buffer instead of creeping through reallocations.
             self.input = BytesMut::with_capacity(READ_BYTES);
         }
     }
 
-    fn take_frames(&mut self) {
+    async fn take_frames(&mut self) {
         while self.frames_end.is_none() {
-            match self.decoder.next::<ToSupervisor>(&mut self.input) {
-                Ok(Some(Incoming::Message(Decoded::Message(message)))) => {
-                    if let Some(spelling) = self.decoder.spelling() {
-                        self.link.set_spelling(spelling);
-                    }
-                    let more_follows = !self.input.is_empty();
-                    self.on_message(message, more_follows);
-                }
-                Ok(Some(Incoming::Message(Decoded::Unknown { name }))) => self.skip(&name),
-                Ok(Some(Incoming::Preamble(text))) => {
+            match self.decoder.cut(&mut self.input) {
+                Ok(Some(Piece::Message(whole))) => self.take_message(whole).await,
+                Ok(Some(Piece::Preamble(text))) => {
                     tracing::info!(worker = %self.link.id, text, "worker printed before Hello");
                 }
                 Ok(None) => return,
@@ -205,6 +199,33 @@ impl WorkerReader {
             }
         }
         self.input.clear();
+    }
+
+    /// Reads a message and does what it leads to. A large one is read on a thread for it, one after another; nothing
+    /// else of this worker is taken meanwhile.
+    async fn take_message(&mut self, whole: WholeMessage) {
+        let secrets = self.link.secrets();
+        let read = if whole.size_bytes() <= news::LARGE_BYTES {
+            news::read(&whole, &secrets)
+        } else {
+            // Nobody closes it, so the turn always comes.
+            let _turn = self.engine.large.acquire().await;
+            let reading = self.engine.background.spawn_blocking(move || news::read(&whole, &secrets));
+            // Only the end of the process breaks it off.
+            let Ok(read) = reading.await else { return };
+            read
+        };
+        match read {
+            Ok(Decoded::Message(news)) => {
+                if let Some(spelling) = self.decoder.spelling() {
+                    self.link.set_spelling(spelling);
+                }
+                let more_follows = !self.input.is_empty();
+                self.on_news(news, more_follows);
+            }
+            Ok(Decoded::Unknown { name }) => self.skip(&name),
+            Err(error) => self.broke(&error),
+        }
     }
 
     fn skip(&mut self, name: &str) {
@@ -237,7 +258,7 @@ impl WorkerReader {
     }
 
     /// Takes all that is in the stdout pipe. All that a dead process wrote is there, whoever else holds the pipe.
-    fn drain_stdout(&mut self, stdout: &pipe::Receiver) {
+    async fn drain_stdout(&mut self, stdout: &pipe::Receiver) {
         let mut taken = 0;
         while self.frames_end.is_none() && taken < PIPE_BYTES {
             let read = read_now(stdout, &mut self.scratch);
@@ -246,7 +267,7 @@ impl WorkerReader {
             }
             taken += read;
             self.input.extend_from_slice(&self.scratch[..read]);
-            self.take_frames();
+            self.take_frames().await;
         }
     }
 
@@ -308,7 +329,7 @@ impl WorkerReader {
         };
         self.lines_outside = 0;
         if let Some(run) = self.engine.state.borrow_mut().run_mut(attempt) {
-            let line = run.logs.stderr(line);
+            let line = run.logs.take(logs::printed(line, &run.secrets));
             self.engine.events.show(LiveEvent::Logged(attempt, vec![line]));
         }
     }

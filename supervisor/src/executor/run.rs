@@ -42,7 +42,7 @@ pub(super) struct ExecutorRun {
 impl ExecutorRun {
     pub(super) fn new(order: RunSpec) -> Self {
         Self {
-            logs: RunLogs::new(Arc::clone(&order.secrets)),
+            logs: RunLogs::new(),
             secrets: Arc::clone(&order.secrets),
             order,
             changes: PendingChanges::default(),
@@ -55,7 +55,6 @@ impl ExecutorRun {
 
     /// It is given to a worker that knows these.
     pub(super) fn mask_by(&mut self, secrets: Arc<Secrets>) {
-        self.logs.mask_by(Arc::clone(&secrets));
         self.secrets = secrets;
     }
 

@@ -1,0 +1,77 @@
+//! A message of a worker, read and made ready: all of the work on it that takes as long as it is large, in one place,
+//! so that it can be done anywhere. What is left for the executor's thread is to hand it on.
+
+use muster_core::execution::{LogLine, Secrets};
+use muster_protocol::codec::Decoded;
+use muster_protocol::wire::{WholeMessage, WireError};
+use muster_protocol::{ErrorInfo, LogLevel, ToSupervisor};
+
+use super::calls::Question;
+use super::events::RunProgress;
+use super::logs;
+
+/// A message with more than this is read on a thread for it.
+pub(super) const LARGE_BYTES: usize = 64 * 1024;
+
+/// A message, and what was made of it.
+#[derive(Debug)]
+pub(super) struct WorkerNews {
+    /// As it came.
+    pub(super) message: ToSupervisor,
+    pub(super) ready: ReadyNews,
+}
+
+/// What a message of a run was made into: masked, cut, parsed.
+#[derive(Debug)]
+pub(super) enum ReadyNews {
+    /// Lines of the run's log, one for each record.
+    Logged { run: u32, lines: Vec<LogLine> },
+    /// A remark for the run's log.
+    Remarked { run: u32, line: LogLine },
+    /// How far the run is.
+    Progressed { run: u32, progress: RunProgress },
+    /// What the run asks for, or why that makes no sense.
+    Asked { run: u32, call: u32, question: Result<Question, ErrorInfo> },
+    /// The message says it all.
+    AsItCame,
+}
+
+/// Reads a message. These are masked in what people will read.
+pub(super) fn read(whole: &WholeMessage, secrets: &Secrets) -> Result<Decoded<WorkerNews>, WireError> {
+    Ok(match whole.read::<ToSupervisor>()? {
+        Decoded::Message(message) => {
+            let ready = make_ready(&message, secrets);
+            Decoded::Message(WorkerNews { message, ready })
+        }
+        Decoded::Unknown { name } => Decoded::Unknown { name },
+    })
+}
+
+fn make_ready(message: &ToSupervisor, secrets: &Secrets) -> ReadyNews {
+    match message {
+        ToSupervisor::Log { run, records } => {
+            let lines = records.iter().map(|record| logs::recorded(record, secrets)).collect();
+            ReadyNews::Logged { run: *run, lines }
+        }
+        ToSupervisor::Stacks { run, text } => {
+            let said = format!("what the worker was doing:\n{text}");
+            ReadyNews::Remarked { run: *run, line: logs::remarked(LogLevel::Warn, said, secrets) }
+        }
+        ToSupervisor::Progress { run, current, total, message } => {
+            let message = secrets.mask(message).into_owned();
+            let progress = RunProgress { current: *current, total: *total, message };
+            ReadyNews::Progressed { run: *run, progress }
+        }
+        ToSupervisor::Call { run, call, method, params } => {
+            ReadyNews::Asked { run: *run, call: *call, question: Question::read(method, params) }
+        }
+        ToSupervisor::Hello { .. }
+        | ToSupervisor::Ready { .. }
+        | ToSupervisor::InitFailed { .. }
+        | ToSupervisor::Started { .. }
+        | ToSupervisor::Finished { .. }
+        | ToSupervisor::Idle { .. }
+        | ToSupervisor::Pong { .. }
+        | ToSupervisor::Goodbye { .. } => ReadyNews::AsItCame,
+    }
+}
