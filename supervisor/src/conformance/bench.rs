@@ -2,29 +2,10 @@
 
 use std::sync::{Arc, OnceLock};
 
-use muster_protocol::wire::Spelling;
 use muster_system::process::{Launch, Spawner};
 
-use super::check::CheckFailure;
-use super::session::{Introduction, WorkerSession};
-
-/// What the worker said of itself in the first conversation.
-#[derive(Clone, Debug)]
-pub(super) struct WorkerOffer {
-    pub(super) introduction: Introduction,
-    pub(super) workflows: Vec<String>,
-    pub(super) spelling: Spelling,
-}
-
-impl WorkerOffer {
-    pub(super) fn has_feature(&self, name: &str) -> bool {
-        self.introduction.features.iter().any(|feature| feature == name)
-    }
-
-    pub(super) fn has_workflow(&self, name: &str) -> bool {
-        self.workflows.iter().any(|workflow| workflow.strip_prefix("conformance.") == Some(name))
-    }
-}
+use super::failure::CheckFailure;
+use super::session::{WorkerOffer, WorkerSession};
 
 /// Starts sessions with the worker under check.
 #[derive(Debug)]

@@ -13,6 +13,7 @@ mod bench;
 mod catalogue;
 mod check;
 mod checks;
+mod failure;
 mod junit;
 mod report;
 mod run;

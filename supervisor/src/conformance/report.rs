@@ -5,8 +5,9 @@ use std::time::Duration;
 use muster_protocol::wire::Spelling;
 use serde::Serialize;
 
-use super::bench::WorkerOffer;
-use super::check::{Check, CheckFailure, CheckGroup, Checked, ConformanceLevel};
+use super::check::{Check, CheckGroup, ConformanceLevel};
+use super::failure::{CheckFailure, Checked};
+use super::session::WorkerOffer;
 
 /// How one check ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -7,7 +7,7 @@ use muster_protocol::{CallResult, ErrorInfo, JsonBytes, RunOutcome, ToSupervisor
 use serde_json::{Value, json};
 
 use crate::conformance::bench::Workbench;
-use crate::conformance::check::{CheckFailure, Checked};
+use crate::conformance::failure::{CheckFailure, Checked};
 use crate::conformance::session::{WorkerSession, brief, shown};
 
 fn reply(run: u32, call: u32, value: &Value) -> ToWorker {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{GONE_WITHIN, LONG_SECONDS, SLACK, must_be_cancelled};
 use crate::conformance::bench::Workbench;
-use crate::conformance::check::Checked;
+use crate::conformance::failure::{CheckFailure, Checked};
 use crate::conformance::session::{GRACE_MS, NextFrame, WorkerSession, shown};
 
 /// How long a worker that ignores everything is given before each signal.
@@ -20,7 +20,7 @@ fn cancel(run: u32, reason: CancelReason) -> ToWorker {
 }
 
 /// A run that sleeps until it is cancelled.
-async fn asleep(bench: &Workbench) -> Result<(WorkerSession, u32), crate::conformance::check::CheckFailure> {
+async fn asleep(bench: &Workbench) -> Result<(WorkerSession, u32), CheckFailure> {
     let mut session = bench.ready().await?;
     let run = session.begin("sleep", &json!({ "seconds": LONG_SECONDS })).await?;
     Ok((session, run))

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{GONE_WITHIN, SLACK};
 use crate::conformance::bench::Workbench;
-use crate::conformance::check::Checked;
+use crate::conformance::failure::Checked;
 use crate::conformance::session::{WorkerSession, shown};
 
 /// Long enough for the Drain to find the run running.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{GONE_WITHIN, LONG_SECONDS, SLACK};
 use crate::conformance::bench::Workbench;
-use crate::conformance::check::Checked;
+use crate::conformance::failure::Checked;
 use crate::conformance::session::{NextFrame, WorkerSession, shown};
 
 /// The exit code that user code is asked to end with.

@@ -5,7 +5,7 @@ use muster_protocol::{CodeSource, RunOutcome, ToWorker, error_type};
 use serde_json::json;
 
 use crate::conformance::bench::Workbench;
-use crate::conformance::check::Checked;
+use crate::conformance::failure::Checked;
 use crate::conformance::session::{WorkerSession, brief};
 
 /// How many executions a worker takes one after another.

@@ -7,7 +7,7 @@ use muster_system::process::resident_bytes;
 use serde_json::json;
 
 use crate::conformance::bench::Workbench;
-use crate::conformance::check::{CheckFailure, Checked};
+use crate::conformance::failure::{CheckFailure, Checked};
 use crate::conformance::session::WorkerSession;
 
 /// Caches, code and heaps find their size in these.

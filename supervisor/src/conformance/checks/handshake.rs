@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{GONE_WITHIN, SLACK};
 use crate::conformance::bench::Workbench;
-use crate::conformance::check::{CheckFailure, Checked};
+use crate::conformance::failure::{CheckFailure, Checked};
 use crate::conformance::session::{NextFrame, shown, welcome};
 
 /// How long a slow supervisor takes for its Welcome.

@@ -5,7 +5,7 @@ use muster_protocol::limits::LOG_BATCH_MAX_RECORDS;
 use serde_json::json;
 
 use crate::conformance::bench::Workbench;
-use crate::conformance::check::Checked;
+use crate::conformance::failure::Checked;
 use crate::conformance::session::{Ended, WorkerSession};
 
 /// Many batches.

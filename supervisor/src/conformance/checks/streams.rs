@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{GONE_WITHIN, LONG_SECONDS, SLACK};
 use crate::conformance::bench::Workbench;
-use crate::conformance::check::Checked;
+use crate::conformance::failure::Checked;
 use crate::conformance::session::{PATIENCE, brief};
 
 /// What user code prints: begins like no message, and holds one.

@@ -7,7 +7,7 @@ use muster_protocol::{JsonBytes, RunOutcome, ToSupervisor, ToWorker};
 use serde_json::{Value, json};
 
 use crate::conformance::bench::Workbench;
-use crate::conformance::check::{CheckFailure, Checked};
+use crate::conformance::failure::{CheckFailure, Checked};
 use crate::conformance::same::is_same_value;
 use crate::conformance::session::{WorkerSession, brief, shown};
 

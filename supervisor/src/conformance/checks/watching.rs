@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::LONG_SECONDS;
 use crate::conformance::bench::Workbench;
-use crate::conformance::check::Checked;
+use crate::conformance::failure::Checked;
 use crate::conformance::session::{WorkerSession, shown};
 
 /// The largest nonce there is: what a double can hold.

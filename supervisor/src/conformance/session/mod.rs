@@ -3,11 +3,13 @@
 //! This file is the process and its pipes; [`talk`] says and hears messages, [`runs`] plays whole runs. Stdout
 //! is read only when a check asks for it, so that a check can be a slow reader; stderr is always read.
 
+mod offer;
 mod runs;
 mod talk;
 
+pub(super) use offer::WorkerOffer;
 pub(super) use runs::{Ended, GRACE_MS, brief};
-pub(super) use talk::{Introduction, shown, welcome};
+pub(super) use talk::{shown, welcome};
 
 use std::io;
 use std::time::Duration;
@@ -23,7 +25,7 @@ use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::check::CheckFailure;
+use super::failure::CheckFailure;
 
 /// How long a worker may take for anything it owes. SPEC.md grants 10 s for most; a worker that is slower
 /// than this on an idle machine is a worker to look at.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::WorkerSession;
 use super::talk::shown;
-use crate::conformance::check::CheckFailure;
+use crate::conformance::failure::CheckFailure;
 
 /// The grace of every Execute and Cancel of the kit.
 pub(in crate::conformance) const GRACE_MS: u32 = 1_000;

@@ -7,9 +7,9 @@ use muster_protocol::wire::Spelling;
 use muster_protocol::{JsonBytes, LogLevel, PROTOCOL_VERSION, ToSupervisor, ToWorker};
 use serde_json::json;
 
+use super::offer::{Introduction, WorkerOffer};
 use super::{NextFrame, PATIENCE, WorkerSession};
-use crate::conformance::bench::WorkerOffer;
-use crate::conformance::check::CheckFailure;
+use crate::conformance::failure::CheckFailure;
 
 /// From the start of the process to Hello, by SPEC.md.
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
@@ -17,17 +17,6 @@ const HELLO_WITHIN: Duration = Duration::from_secs(10);
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// How long the end of the process may follow the end of its stdout, for a finding to tell how it ended.
 const STATUS_WITHIN: Duration = Duration::from_secs(1);
-
-/// A Hello.
-#[derive(Clone, Debug)]
-pub(in crate::conformance) struct Introduction {
-    pub(in crate::conformance) protocol_min: u16,
-    pub(in crate::conformance) protocol_max: u16,
-    pub(in crate::conformance) implementation: String,
-    pub(in crate::conformance) implementation_version: String,
-    pub(in crate::conformance) language: String,
-    pub(in crate::conformance) features: Vec<String>,
-}
 
 impl WorkerSession {
     /// How this worker spells its messages, once it has said one.
