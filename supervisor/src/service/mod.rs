@@ -8,12 +8,16 @@ mod data_dir;
 mod database_status;
 mod heartbeat;
 mod run;
+mod start;
 mod starting;
 mod supervisor;
+mod tasks;
 
 pub use backends::{BackendError, OpenStore, open_bus, open_store, sqlite_path};
 pub use core::{Core, CoreError, CoreParts, claimant, pool_config, transcripts, worker_spec};
 pub use data_dir::{DataDir, DataDirError};
 pub use run::{RunError, run};
+pub use start::StartError;
 pub use starting::Starting;
-pub use supervisor::{ReloadSettings, StartError, Supervisor, Tasks};
+pub use supervisor::{ReloadSettings, Supervisor};
+pub use tasks::Tasks;

@@ -18,8 +18,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::core::pool_config;
 use super::data_dir::make_private;
+use super::start::StartError;
 use super::starting::Starting;
-use super::supervisor::{ReloadSettings, StartError, Supervisor, Tasks};
+use super::supervisor::{ReloadSettings, Supervisor};
+use super::tasks::Tasks;
 use crate::access::{Access, TokenError, dashboard_url};
 use crate::api::ApiService;
 use crate::client::reachable;

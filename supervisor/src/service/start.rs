@@ -1,0 +1,140 @@
+//! A supervisor's start, in order: the data directory is locked, orphaned workers are killed, the store is opened, and
+//! only then is anything claimed.
+
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use jiff::Timestamp;
+use muster_intake::rabbitmq::{AmqpError, IntakeOptions, RabbitIntake};
+use muster_system::process::{OrphanedWorkers, OrphanedWorkersError};
+use secrecy::ExposeSecret;
+use tokio_util::sync::CancellationToken;
+
+use super::backends::{BackendError, OpenStore, open_bus};
+use super::core::{Core, CoreError, CoreParts, claimant, transcripts};
+use super::data_dir::{DataDir, DataDirError};
+use super::database_status::DatabaseStatus;
+use super::starting::Starting;
+use super::supervisor::{ReloadSettings, Supervisor};
+use super::tasks::Tasks;
+use crate::dispatch::{AfterFailure, DispatchClaims, InFlight, Prepare, Preparer, Slots};
+use crate::finalize::{FinalizedSink, OutboxError, SpillFiles};
+use crate::liveness::Liveness;
+use crate::notify::Notifier;
+use crate::observe::SupervisorMetrics;
+use crate::settings::Settings;
+
+/// The most the outbox may hold.
+const OUTBOX_MAX_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// A supervisor cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The record of worker processes.
+    #[error(transparent)]
+    OrphanedWorkers(#[from] OrphanedWorkersError),
+    /// The outbox.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    /// A backend.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    /// The broker's address.
+    #[error(transparent)]
+    Amqp(#[from] AmqpError),
+    /// The executor.
+    #[error(transparent)]
+    Core(#[from] CoreError),
+}
+
+impl Supervisor {
+    /// Starts everything. Work is claimed from here on.
+    ///
+    /// # Errors
+    /// When a setting cannot be used; a database that does not answer is waited for.
+    pub async fn start(
+        settings: Settings,
+        reload: ReloadSettings,
+        starting: &Starting,
+    ) -> Result<(Arc<Self>, Tasks), StartError> {
+        let data_dir = DataDir::lock(&settings.data_dir)?;
+        let (orphaned_workers, killed) = OrphanedWorkers::kill_and_open(data_dir.path())?;
+        if killed > 0 {
+            tracing::warn!(killed, "killed orphaned workers that an earlier supervisor left behind");
+        }
+        let OpenStore { store, file } = starting.open_store(&settings).await?;
+        let shared = file.is_none();
+        let outbox = SpillFiles::open(data_dir.path(), OUTBOX_MAX_BYTES)?;
+        let claimant = claimant(&settings);
+        starting.when_store_answers(async || Ok(store.hold_presence(&claimant).await?)).await?;
+        let bus = open_bus(&settings)?;
+        let in_flight = Arc::new(InFlight::default());
+        let slots = Slots::new(settings.max_workers);
+        let metrics = Arc::new(SupervisorMetrics::new());
+        let notifier = Notifier::start(
+            store.clone(),
+            bus.clone(),
+            Arc::clone(&in_flight),
+            Arc::clone(&slots),
+            Arc::clone(&metrics),
+        );
+        let preparer = Preparer::new(store.clone(), bus.clone(), settings.execution_timeout);
+        let parts = CoreParts {
+            claimant,
+            preparer: Arc::clone(&preparer) as Arc<dyn Prepare>,
+            store,
+            bus,
+            in_flight,
+            slots,
+            sink: Arc::clone(&notifier) as Arc<dyn FinalizedSink>,
+            metrics,
+            outbox: Some(outbox),
+            orphaned_workers: Some(orphaned_workers),
+            give_up_after: None,
+            after_failure: AfterFailure::GoOn,
+            transcripts: Some(transcripts(&settings, data_dir.path())?),
+        };
+        let supervisor = Arc::new(Self {
+            core: Core::start(&settings, parts)?,
+            liveness: Arc::new(Liveness::new(settings.lease)),
+            settings: RwLock::new(settings),
+            started_at: Timestamp::now(),
+            broker: OnceLock::new(),
+            known: DatabaseStatus::default(),
+            preparer,
+            reload,
+            stop_intake: CancellationToken::new(),
+            data_dir,
+        });
+        // Their rows are in the name of a process that is gone: written after a poll they might be run again.
+        starting.wait_for("outbox", "outcomes of an earlier process are being written");
+        supervisor.core.replayed().await;
+        let broker = supervisor.start_broker()?;
+        let tasks = Tasks::start(&supervisor, shared, notifier, broker);
+        tracing::info!(supervisor = %supervisor.core.claimant.owner, "supervisor started");
+        Ok((supervisor, tasks))
+    }
+
+    /// Starts to consume from RabbitMQ, if there is one.
+    fn start_broker(&self) -> Result<Option<RabbitIntake>, AmqpError> {
+        let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(url) = &settings.amqp_url else { return Ok(None) };
+        let options = IntakeOptions {
+            url: url.expose_secret().to_owned(),
+            queue: settings.queue.clone(),
+            default_max_attempts: settings.max_attempts,
+        };
+        let Core { claimant, store, slots, dispatcher, bus, .. } = &self.core;
+        let claims = DispatchClaims {
+            claimant: *claimant,
+            store: store.clone(),
+            slots: Arc::clone(slots),
+            dispatcher: Arc::clone(dispatcher),
+        };
+        let intake = RabbitIntake::start(&options, Arc::new(claims), Arc::clone(store), bus.clone())?;
+        let _ = self.broker.set(intake.health());
+        Ok(Some(intake))
+    }
+}

@@ -1,0 +1,155 @@
+//! What turns in a supervisor, and its end: intake stops, runs go on for their grace, outcomes are committed and
+//! announced, and only then does the process leave.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use muster_intake::rabbitmq::RabbitIntake;
+use muster_store::ExpiredOwners;
+use muster_system::vital;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::core::Core;
+use super::heartbeat;
+use super::supervisor::Supervisor;
+use crate::dispatch::{PeerWatch, StorePoll, leases, watch_for_ever};
+use crate::liveness::VitalLoop;
+use crate::notify::sweep::sweep_for_ever;
+use crate::notify::{Notifier, control_commands};
+
+/// How long the last announcements may take.
+const ANNOUNCED_WITHIN: Duration = Duration::from_secs(5);
+/// When what holds up the end is told first, and how often.
+const HELD_TOLD_AFTER: Duration = Duration::from_secs(2);
+const HELD_TOLD_EVERY: Duration = Duration::from_secs(30);
+/// What ends with the supervisor.
+#[derive(Debug)]
+pub struct Tasks {
+    /// Stop when told; awaited before the drain.
+    intake: JoinSet<()>,
+    broker: Option<RabbitIntake>,
+    /// Go on until the last end is committed.
+    background: JoinSet<()>,
+    notifier: Arc<Notifier>,
+}
+
+impl Tasks {
+    /// Starts everything that turns. With others on the store, who is lost is watched.
+    pub(super) fn start(
+        supervisor: &Arc<Supervisor>,
+        shared: bool,
+        notifier: Arc<Notifier>,
+        broker: Option<RabbitIntake>,
+    ) -> Self {
+        let Core { claimant, store, slots, dispatcher, .. } = &supervisor.core;
+        let (claimant, store, dispatcher) = (*claimant, Arc::clone(store), Arc::clone(dispatcher));
+        let mut background = JoinSet::new();
+        let liveness = Arc::clone(&supervisor.liveness);
+        // All of them begin now: one that never turns shows too.
+        for begins in [VitalLoop::Executor, VitalLoop::Poll, VitalLoop::Leases] {
+            liveness.beat(begins);
+        }
+        let renewing = leases::renew_for_ever(
+            Arc::clone(&dispatcher),
+            Arc::clone(&store),
+            claimant,
+            Arc::clone(&liveness),
+        );
+        background.spawn(vital::turning("leases", renewing));
+        let starts = leases::record_starts_for_ever(Arc::clone(&dispatcher), store.clone(), claimant);
+        background.spawn(vital::turning("starts", starts));
+        background.spawn(vital::turning("sweep", sweep_for_ever(store.clone(), supervisor.core.bus.clone())));
+        background.spawn(vital::turning("heartbeat", heartbeat::beat_for_ever(Arc::downgrade(supervisor))));
+        background
+            .spawn(vital::serving("executor-watch", heartbeat::watch_executor(Arc::downgrade(supervisor))));
+        let commands =
+            control_commands::handle_commands(Arc::downgrade(supervisor), supervisor.core.bus.clone());
+        background.spawn(vital::turning("orders", commands));
+        let peers = if shared {
+            let (found, lost) = watch::channel(ExpiredOwners::default());
+            background.spawn(vital::serving("peers", watch_for_ever(store.clone(), claimant, found)));
+            PeerWatch::Some(lost)
+        } else {
+            PeerWatch::None
+        };
+        let mut intake = JoinSet::new();
+        let (slots, stop) = (Arc::clone(slots), supervisor.stop_intake.clone());
+        let bus = supervisor.core.bus.clone();
+        let told = stop.clone();
+        let poll = StorePoll { dispatcher, store, bus, slots, claimant, peers, stop, liveness };
+        intake.spawn(vital::turning_until("poll", told, poll.run()));
+        Self { intake, broker, background, notifier }
+    }
+
+    /// Leaves: intake stops, runs go on for up to `grace`, outcomes are committed and announced. `force` makes
+    /// what still runs be cancelled, `abandon` leaves at once.
+    ///
+    /// # Errors
+    /// When it was abandoned: so many outcomes were neither in the database nor on disk.
+    pub async fn drain(
+        mut self,
+        supervisor: Arc<Supervisor>,
+        grace: Duration,
+        force: CancellationToken,
+        abandon: CancellationToken,
+    ) -> Result<(), usize> {
+        let abandoned = tokio::select! {
+            () = self.wind_down(&supervisor, grace, force) => Ok(()),
+            () = abandon.cancelled() => Err(supervisor.core.in_memory_only()),
+        };
+        vital::stand_down();
+        self.background.shutdown().await;
+        abandoned?;
+        let _ = tokio::time::timeout(ANNOUNCED_WITHIN, self.notifier.finished()).await;
+        tracing::info!("supervisor left");
+        Ok(())
+    }
+
+    async fn wind_down(&mut self, supervisor: &Supervisor, grace: Duration, force: CancellationToken) {
+        supervisor.stop_intake();
+        while self.intake.join_next().await.is_some() {}
+        if let Some(broker) = self.broker.take() {
+            broker.stop().await;
+        }
+        supervisor.core.prepared().await;
+        let executor = supervisor.core.executor.handle();
+        tracing::info!(
+            held = supervisor.core.in_flight.len(),
+            grace_seconds = grace.as_secs_f64(),
+            "draining"
+        );
+        executor.drain(grace);
+        let hurrying = AbortOnDropHandle::new(tokio::spawn(async move {
+            force.cancelled().await;
+            tracing::warn!("forced shutdown: cancelling running executions, returning them to the queue");
+            executor.force();
+        }));
+        tokio::select! {
+            () = supervisor.core.drained() => {}
+            () = tell_what_is_held(supervisor) => {}
+        }
+        drop(hurrying);
+    }
+}
+
+/// A process that holds the only copy of outcomes does not end by itself: says so, and how to leave. Does not end.
+async fn tell_what_is_held(supervisor: &Supervisor) {
+    supervisor.core.executor.ended().await;
+    tokio::time::sleep(HELD_TOLD_AFTER).await;
+    loop {
+        let count = supervisor.core.in_memory_only();
+        if count > 0 {
+            tracing::error!(
+                count,
+                data_dir = %supervisor.data_dir().display(),
+                "outcomes are in memory only, since neither the database nor data_dir takes them, so this process \
+                 stays: bring the database back, or free space in data_dir; a third signal (SIGTERM or SIGINT) \
+                 leaves without them, and their executions are run again"
+            );
+        }
+        tokio::time::sleep(HELD_TOLD_EVERY).await;
+    }
+}
