@@ -16,7 +16,7 @@ use super::handle::{ExecutorSnapshot, WorkerIdentity};
 use super::link::{AnnouncedIdentity, WorkerLink};
 use super::run::ExecutorRun;
 use super::run_spec::RunSpec;
-use super::thread::WorkerSpec;
+use super::worker_spec::WorkerSpec;
 
 /// Everything the executor's thread owns.
 pub(super) struct ExecutorLoop {

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::link::AnnouncedIdentity;
 use super::run_spec::RunSpec;
-use super::thread::WorkerSpec;
+use super::worker_spec::WorkerSpec;
 
 /// What the thread is asked to do.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use muster_system::process::{ObservedProcess, ProcessGroup, ProcessTree, SpawnCo
 use serde::Serialize;
 
 use super::stdin::{StdinWriter, WriteProgress, flush};
-use super::thread::WorkerSpec;
+use super::worker_spec::WorkerSpec;
 
 /// One worker, from the decision to start it to its end.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct WorkerLink {
     pub(super) id: WorkerId,
     /// What its generation is started with.
     pub(super) spec: Arc<WorkerSpec>,
-    pub(super) outgoing: RefCell<StdinWriter>,
+    pub(super) outgoing: Rc<RefCell<StdinWriter>>,
     /// The run it was given last, until it said Idle.
     pub(super) run: Cell<Option<(u32, Attempt)>>,
     /// What both sides have agreed on.
@@ -61,7 +61,7 @@ impl WorkerLink {
         Rc::new(Self {
             id,
             spec,
-            outgoing: RefCell::default(),
+            outgoing: Rc::default(),
             run: Cell::new(None),
             features: Cell::default(),
             identity: RefCell::default(),
@@ -163,7 +163,7 @@ impl WorkerLink {
     }
 
     /// Writes a message to the worker, or keeps what its pipe does not take.
-    pub(super) fn send(self: &Rc<Self>, message: &ToWorker) -> Result<(), EncodeError> {
+    pub(super) fn send(&self, message: &ToWorker) -> Result<(), EncodeError> {
         let mut scratch = self.scratch.borrow_mut();
         scratch.clear();
         self.spelling.get().append(message, &mut scratch)?;
@@ -171,7 +171,7 @@ impl WorkerLink {
         match sent {
             WriteProgress::Done => {}
             WriteProgress::NeedsFlush => {
-                tokio::task::spawn_local(flush(Rc::clone(self)));
+                tokio::task::spawn_local(flush(Rc::clone(&self.outgoing)));
             }
             WriteProgress::Overflow => self.kill(),
         }

@@ -26,6 +26,7 @@ mod run_spec;
 mod stderr;
 mod stdin;
 mod thread;
+mod worker_spec;
 
 pub use clock::unix_us;
 pub use events::{ExecutorEvent, ExecutorEvents, LiveEvent, RunProgress, StateQuestion};
@@ -34,4 +35,5 @@ pub use link::AnnouncedIdentity;
 pub use recording::RunRecording;
 pub use run::EndedRun;
 pub use run_spec::RunSpec;
-pub use thread::{ExecutorError, ExecutorOptions, WorkerSpec};
+pub use thread::{ExecutorError, ExecutorOptions};
+pub use worker_spec::WorkerSpec;

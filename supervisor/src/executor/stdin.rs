@@ -2,13 +2,12 @@
 //!
 //! Nobody waits for a worker to read. What it is owed is kept here, and bounded.
 
+use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 
 use bytes::{Buf as _, BytesMut};
 use tokio::net::unix::pipe;
-
-use super::link::WorkerLink;
 
 /// A worker that is owed more than this does not read its stdin while it keeps asking.
 const OWED_MAX_BYTES: usize = 64 * 1024 * 1024;
@@ -95,11 +94,11 @@ fn write_now(pipe: &pipe::Sender, bytes: &[u8]) -> io::Result<usize> {
 }
 
 /// Writes what a worker is owed as it reads. Ends when all is written or the pipe is gone.
-pub(super) async fn flush(link: Rc<WorkerLink>) {
+pub(super) async fn flush(owing: Rc<RefCell<StdinWriter>>) {
     loop {
-        let Some(pipe) = link.outgoing.borrow().pipe.clone() else { break };
+        let Some(pipe) = owing.borrow().pipe.clone() else { break };
         let writable = pipe.writable().await;
-        let mut outgoing = link.outgoing.borrow_mut();
+        let mut outgoing = owing.borrow_mut();
         match writable.and_then(|()| write_now(&pipe, &outgoing.owed)) {
             Ok(written) => {
                 outgoing.owed.advance(written);

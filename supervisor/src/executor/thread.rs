@@ -3,12 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use muster_core::pool::{Pool, PoolConfig, PoolEvent, WorkerEvent};
-use muster_protocol::{JsonBytes, LogLevel};
-use muster_system::process::{Launch, OrphanedWorkers, Spawner, resident_bytes};
+use muster_system::process::{OrphanedWorkers, Spawner, resident_bytes};
 use muster_system::vital;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
@@ -18,23 +16,10 @@ use super::clock::Clock;
 use super::events::{self, ExecutorEvents};
 use super::executor_loop::{ExecutorLoop, ExecutorState, WorkerSpecs};
 use super::handle::{Executor, ExecutorCommand, ExecutorHandle};
-use crate::settings::TranscriptPolicy;
+use super::worker_spec::WorkerSpec;
 
 /// How often the memory of running workers is looked at.
 const MEMORY_EVERY: Duration = Duration::from_millis(500);
-
-/// What workers are started with.
-#[derive(Clone, Debug)]
-pub struct WorkerSpec {
-    /// The command.
-    pub launch: Arc<Launch>,
-    /// `{workflows_dir, memory_limit_mb}`.
-    pub welcome_config: JsonBytes,
-    /// The least level worth sending.
-    pub log_level: LogLevel,
-    /// Which executions leave a transcript.
-    pub transcribe: TranscriptPolicy,
-}
 
 /// What a executor needs to start.
 #[derive(Debug)]
