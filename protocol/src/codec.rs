@@ -6,8 +6,14 @@
 
 pub(crate) use bincode::{Decode, Encode};
 
+use bincode::de::Decoder;
+use bincode::enc::Encoder;
+use bincode::error;
+use bytes::Bytes;
+
 use crate::limits::FRAME_MAX_BYTES;
 use crate::message::{ToSupervisor, ToWorker};
+use crate::shared::{JsonBytes, TextBytes};
 
 /// A hostile length inside a body must not make us allocate more than an honest frame could need.
 ///
@@ -119,3 +125,24 @@ pub fn decode<M: ProtocolMessage>(body: &[u8]) -> Result<Decoded<M>, CodecError>
     }
     Ok(Decoded::Message(message))
 }
+
+/// Bytes that are shared are a length and the bytes, like a list of bytes.
+macro_rules! shared_bytes {
+    ($($name:ident),*) => {$(
+        impl Encode for $name {
+            fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), error::EncodeError> {
+                self.0[..].encode(encoder)
+            }
+        }
+
+        impl<Context> Decode<Context> for $name {
+            fn decode<D: Decoder<Context = Context>>(decoder: &mut D) -> Result<Self, error::DecodeError> {
+                Vec::decode(decoder).map(|bytes: Vec<u8>| Self(Bytes::from(bytes)))
+            }
+        }
+
+        bincode::impl_borrow_decode!($name);
+    )*};
+}
+
+shared_bytes!(JsonBytes, TextBytes);

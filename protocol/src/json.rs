@@ -87,8 +87,7 @@ pub(crate) mod inline {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<JsonBytes, D::Error> {
         let value = Option::<Box<RawValue>>::deserialize(from)?;
-        Ok(value
-            .map_or(JsonBytes::NONE, |value| JsonBytes(Box::<str>::from(value).into_boxed_bytes().into())))
+        Ok(value.map_or(JsonBytes::NONE, |value| JsonBytes::from(String::from(Box::<str>::from(value)))))
     }
 }
 
@@ -96,11 +95,13 @@ pub(crate) mod inline {
 pub(crate) mod text_bytes {
     use serde::{Deserialize, Deserializer, Serializer, ser::Error as _};
 
-    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(std::str::from_utf8(bytes).map_err(S::Error::custom)?)
+    use crate::shared::TextBytes;
+
+    pub(crate) fn serialize<S: Serializer>(bytes: &TextBytes, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(std::str::from_utf8(&bytes.0).map_err(S::Error::custom)?)
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
-        String::deserialize(from).map(String::into_bytes)
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<TextBytes, D::Error> {
+        String::deserialize(from).map(TextBytes::from)
     }
 }

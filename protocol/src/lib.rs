@@ -25,6 +25,7 @@ pub use message::{ToSupervisor, ToWorker};
 pub use names::{error_type, feature, method};
 pub use shared::{
     CallResult, CancelReason, CodeSource, ErrorInfo, JsonBytes, LogLevel, LogRecord, RunMetrics, RunOutcome,
+    TextBytes,
 };
 
 /// The oldest and the newest protocol version this crate speaks.

@@ -1,27 +1,72 @@
 //! Types that messages of both directions are made of. Their layout is frozen: see SPEC.md.
 
+use std::string::FromUtf8Error;
+
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::codec::{Decode, Encode};
 
-/// JSON text that travels unparsed. Empty means "none".
+/// JSON text that travels unparsed. Empty means "none". A clone is the same bytes, not a copy.
 ///
 /// In frames it is a length and the bytes; in JSON lines mode it is the value itself, inline.
-#[derive(Clone, Default, PartialEq, Eq, Encode, Decode)]
-pub struct JsonBytes(pub Vec<u8>);
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct JsonBytes(pub Bytes);
+
+/// Text that travels unread: the code of an execution. A clone is the same bytes, not a copy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TextBytes(pub Bytes);
+
+impl From<Vec<u8>> for TextBytes {
+    fn from(text: Vec<u8>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<String> for TextBytes {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<Vec<u8>> for JsonBytes {
+    fn from(json: Vec<u8>) -> Self {
+        Self(json.into())
+    }
+}
+
+impl From<String> for JsonBytes {
+    fn from(json: String) -> Self {
+        Self(json.into())
+    }
+}
+
+impl From<&str> for JsonBytes {
+    fn from(json: &str) -> Self {
+        Self::from(json.to_owned())
+    }
+}
 
 impl JsonBytes {
     /// No value.
-    pub const NONE: Self = Self(Vec::new());
+    pub const NONE: Self = Self(Bytes::new());
 
     /// The JSON text of a value. A value that cannot be JSON (a map with keys that are no strings) is none.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Self {
-        Self(serde_json::to_vec(value).unwrap_or_default())
+        Self::from(serde_json::to_vec(value).unwrap_or_default())
     }
 
     /// True when there is no value.
     pub fn is_none(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The text itself. Its bytes are not copied where nobody else holds them.
+    ///
+    /// # Errors
+    /// When the bytes are not UTF-8.
+    pub fn into_text(self) -> Result<String, FromUtf8Error> {
+        String::from_utf8(self.0.into())
     }
 
     /// Parses the text; none parses as `null`.
@@ -62,7 +107,7 @@ pub enum CodeSource {
         language: String,
         /// The source text, as UTF-8.
         #[serde(with = "crate::json::text_bytes")]
-        code: Vec<u8>,
+        code: TextBytes,
     },
 }
 

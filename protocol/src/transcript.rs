@@ -223,14 +223,14 @@ mod tests {
             attempt: 1,
             workflow: "add".to_owned(),
             source: CodeSource::Named,
-            params: JsonBytes(b"{\"a\":1.50}".to_vec()),
-            context: JsonBytes(b"{\"config\":{}}".to_vec()),
+            params: JsonBytes::from(b"{\"a\":1.50}".to_vec()),
+            context: JsonBytes::from(b"{\"config\":{}}".to_vec()),
             timeout_ms: 1000,
             grace_ms: 500,
         };
         let finished = ToSupervisor::Finished {
             run: 3,
-            outcome: RunOutcome::Succeeded { result: JsonBytes(b"[1,2]".to_vec()) },
+            outcome: RunOutcome::Succeeded { result: JsonBytes::from(b"[1,2]".to_vec()) },
             metrics: crate::RunMetrics::default(),
             log_records: 0,
         };

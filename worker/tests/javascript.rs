@@ -486,7 +486,7 @@ fn the_examples_do_what_they_say() {
 fn inline_code_in_another_language_is_rejected() {
     let examples = examples();
     let mut peer = Start::in_folder(&examples).ready();
-    let source = CodeSource::Inline { language: "python".to_owned(), code: b"print(1)".to_vec() };
+    let source = CodeSource::Inline { language: "python".to_owned(), code: b"print(1)".to_vec().into() };
     let run = peer.execute_with("script", source, &json!({}), 0);
     assert!(peer.collect(run).rejected().contains("runs JavaScript"));
 }

@@ -131,7 +131,7 @@ fn what_was_read_together_with_an_execute_is_not_overlooked() {
         (
             CodeSource::Inline {
                 language: String::new(),
-                code: b"export default (p, ctx) => ctx.sleep(1e6)".to_vec(),
+                code: b"export default (p, ctx) => ctx.sleep(1e6)".to_vec().into(),
             },
             "x",
         ),

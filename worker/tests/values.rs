@@ -9,7 +9,7 @@ use support::{Peer, Seen, Start, examples};
 const HALF: &str = "half of a surrogate pair";
 
 fn inline(peer: &mut Peer, code: &str, params: &str) -> Seen {
-    let source = CodeSource::Inline { language: String::new(), code: code.into() };
+    let source = CodeSource::Inline { language: String::new(), code: code.to_owned().into() };
     peer.run_text("script", source, params)
 }
 
@@ -151,15 +151,15 @@ fn what_is_passed_on_arrives_as_it_was_written() {
     let examples = examples();
     let mut peer = Start::in_folder(&examples).ready();
     let code = "export default (p, ctx) => ctx.state.set('k', p)";
-    let source = CodeSource::Inline { language: String::new(), code: code.into() };
+    let source = CodeSource::Inline { language: String::new(), code: code.to_owned().into() };
     let mut message = peer.execute_message("script", source, &Value::Null, 0);
     if let muster_protocol::ToWorker::Execute { params, .. } = &mut message {
-        *params = JsonBytes(br#"{"zz":12345678901234567890123,"aa":-0.0}"#.to_vec());
+        *params = JsonBytes::from(br#"{"zz":12345678901234567890123,"aa":-0.0}"#.to_vec());
     }
     peer.send(&message);
     let mut written = Vec::new();
     let seen = peer.collect_with(1, |_, params| {
-        written = params.0;
+        written = params.0.to_vec();
         CallResult::Ok { value: JsonBytes::NONE }
     });
     assert!(matches!(seen.outcome, RunOutcome::Succeeded { .. }), "{:?}", seen.outcome);

@@ -69,7 +69,7 @@ fn a_preamble_above_its_limit_is_pollution_with_or_without_lines() {
     let lines = b"tick tock\n".repeat(PREAMBLE_MAX_BYTES / 10 + 1);
     let one_line = b"z".repeat(PREAMBLE_MAX_BYTES + 1);
     for text in [lines, one_line] {
-        let (mut decoder, mut input) = (WireDecoder::new(), BytesMut::from(text.as_slice()));
+        let (mut decoder, mut input) = (WireDecoder::new(), BytesMut::from(text.to_vec()));
         let error = loop {
             match next(&mut decoder, &mut input) {
                 Ok(Some(Incoming::Preamble(_))) => {}
@@ -155,7 +155,7 @@ fn half_a_surrogate_pair_in_a_text_of_a_line_costs_nothing() {
     let log = r#"{"Log":{"run":1,"records":[{"message":"cut \ud83d","fields":{"a":"\udc00","n":1.50}}]}}"#;
     let Decoded::Message(ToSupervisor::Log { records, .. }) = read(log) else { panic!("not a Log") };
     assert_eq!(records[0].message, "cut \u{fffd}");
-    assert_eq!(records[0].fields, JsonBytes(br#"{"a":"\ufffd","n":1.50}"#.as_slice().into()));
+    assert_eq!(records[0].fields, JsonBytes::from(br#"{"a":"\ufffd","n":1.50}"#.to_vec()));
     let failed = r#"{"Finished":{"run":1,"outcome":{"Failed":{"error":{"message":"\ude00 \ud83d\ude00"}}}}}"#;
     let Decoded::Message(ToSupervisor::Finished { outcome: RunOutcome::Failed { error }, .. }) = read(failed)
     else {
@@ -169,7 +169,7 @@ fn half_a_surrogate_pair_in_a_text_of_a_line_costs_nothing() {
     else {
         panic!("not a Finished")
     };
-    assert_eq!(result, JsonBytes(br#""\ud83d""#.as_slice().into()));
+    assert_eq!(result, JsonBytes::from(br#""\ud83d""#.to_vec()));
     assert_eq!(read(r#"{"Later\ud83d":{}}"#), Decoded::Unknown { name: "Later\u{fffd}".to_owned() });
     json::from_line::<ToSupervisor>(r#"{"Started":{"run":"\ud83d"}}"#).unwrap_err();
 }
@@ -178,7 +178,7 @@ fn half_a_surrogate_pair_in_a_text_of_a_line_costs_nothing() {
 fn json_of_many_lines_becomes_one_line_and_what_is_no_json_is_refused() {
     let finished = |text: &str| ToSupervisor::Finished {
         run: 1,
-        outcome: RunOutcome::Succeeded { result: JsonBytes(text.into()) },
+        outcome: RunOutcome::Succeeded { result: JsonBytes::from(text) },
         metrics: Default::default(),
         log_records: 0,
     };

@@ -174,7 +174,7 @@ fn sources() -> [(&'static str, CodeSource); 3] {
             "Execute.Inline",
             CodeSource::Inline {
                 language: "javascript".into(),
-                code: b"export default () => 'h\xc3\xa9'".to_vec(),
+                code: b"export default () => 'h\xc3\xa9'".to_vec().into(),
             },
         ),
     ]

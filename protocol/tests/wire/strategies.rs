@@ -70,8 +70,7 @@ fn source() -> impl Strategy<Value = CodeSource> {
     prop_oneof![
         Just(CodeSource::Named),
         (text(), text()).prop_map(|(path, function)| CodeSource::Path { path, function }),
-        (text(), text())
-            .prop_map(|(language, code)| CodeSource::Inline { language, code: code.into_bytes() }),
+        (text(), text()).prop_map(|(language, code)| CodeSource::Inline { language, code: code.into() }),
     ]
 }
 

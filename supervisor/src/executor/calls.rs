@@ -159,7 +159,7 @@ fn refuse(error: ErrorInfo) -> CallAnswer {
 
 /// A value as a reply; none is `null`.
 pub(super) fn value_of(text: Option<String>) -> CallResult {
-    CallResult::Ok { value: JsonBytes(text.unwrap_or_else(|| "null".to_owned()).into_bytes()) }
+    CallResult::Ok { value: JsonBytes::from(text.unwrap_or_else(|| "null".to_owned())) }
 }
 
 #[cfg(test)]
@@ -190,9 +190,9 @@ mod tests {
     }
 
     fn call(run: &mut ExecutorRun, method: &str, params: &str) -> String {
-        match answer(run, Question::read(method, &JsonBytes(params.into()))) {
+        match answer(run, Question::read(method, &JsonBytes::from(params))) {
             CallAnswer::Now(CallResult::Ok { value }) | CallAnswer::Changed(CallResult::Ok { value }, _) => {
-                String::from_utf8(value.0).unwrap()
+                value.into_text().unwrap()
             }
             CallAnswer::Now(CallResult::Err { error })
             | CallAnswer::Changed(CallResult::Err { error }, _) => {

@@ -177,7 +177,7 @@ mod tests {
     fn the_gap_has_a_number_that_no_line_has() {
         let mut logs = RunLogs::new();
         let mut with_fields = |bytes: usize| {
-            let fields = muster_protocol::JsonBytes(format!("\"{}\"", "x".repeat(bytes)).into_bytes());
+            let fields = muster_protocol::JsonBytes::from(format!("\"{}\"", "x".repeat(bytes)));
             let record = LogRecord { fields, ..LogRecord::default() };
             logs.take_record(recorded(&record, &Secrets::default()));
         };
@@ -196,7 +196,7 @@ mod tests {
         let printed = printed("password: hunter2".to_owned(), &secrets);
         let record = LogRecord {
             message: "with hunter2".to_owned(),
-            fields: muster_protocol::JsonBytes(br#"{"pw":"hunter\u0032","n":1.0}"#.to_vec()),
+            fields: muster_protocol::JsonBytes::from(br#"{"pw":"hunter\u0032","n":1.0}"#.to_vec()),
             ..LogRecord::default()
         };
         let logged = recorded(&record, &secrets);
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn fields_become_one_line_that_can_be_stored() {
         let fields = |text: &str| {
-            let fields = muster_protocol::JsonBytes(text.into());
+            let fields = muster_protocol::JsonBytes::from(text);
             let line = recorded(&LogRecord { fields, ..LogRecord::default() }, &Secrets::default());
             line.fields.map(|fields| fields.get().to_owned())
         };

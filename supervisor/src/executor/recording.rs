@@ -100,7 +100,7 @@ fn to_worker_bytes(message: &ToWorker) -> usize {
             let code = match source {
                 CodeSource::Named => 0,
                 CodeSource::Path { path, function } => path.len() + function.len(),
-                CodeSource::Inline { code, .. } => code.len(),
+                CodeSource::Inline { code, .. } => code.0.len(),
             };
             workflow.len() + code + json_bytes(params) + json_bytes(context)
         }
@@ -154,7 +154,7 @@ mod tests {
             attempt: 1,
             workflow: "w".into(),
             source: CodeSource::Named,
-            params: JsonBytes(vec![b' '; params_bytes]),
+            params: JsonBytes::from(vec![b' '; params_bytes]),
             context: JsonBytes::NONE,
             timeout_ms: 0,
             grace_ms: 0,

@@ -118,7 +118,7 @@ fn succeeded(result: JsonBytes) -> ExecutionOutcome {
     if result.is_none() {
         return ExecutionOutcome::Success { result: RawValue::NULL.to_owned() };
     }
-    let text = String::from_utf8(result.0).map_err(|error| error.to_string());
+    let text = result.into_text().map_err(|error| error.to_string());
     let checked = match text.and_then(|text| RawValue::from_string(text).map_err(|error| error.to_string())) {
         Ok(result) => json::check(result.get(), "result").map(|()| result),
         Err(error) => Err(format!("the result is not JSON ({error}): the worker must send JSON text")),
@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_result_that_is_not_json_fails_and_an_empty_one_is_null() {
-        let outcome = succeeded(JsonBytes(b"{\"a\":".to_vec()));
+        let outcome = succeeded(JsonBytes::from(b"{\"a\":".to_vec()));
         assert_eq!(outcome.failure().map(|failure| failure.error_type.as_str()), Some("InvalidResult"));
         let ExecutionOutcome::Success { result } = succeeded(JsonBytes::NONE) else { panic!() };
         assert_eq!(result.get(), "null");
@@ -271,7 +271,7 @@ mod tests {
             (r#"["\ud83d"]"#, "result[0]: holds half of a surrogate pair"),
             ("1e100000", "result: is a number with an exponent beyond 400"),
         ] {
-            let outcome = succeeded(JsonBytes(result.into()));
+            let outcome = succeeded(JsonBytes::from(result));
             let failure = outcome.failure().unwrap();
             assert_eq!(failure.error_type, "InvalidResult");
             assert!(failure.message.starts_with(path), "{}", failure.message);

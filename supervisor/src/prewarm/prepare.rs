@@ -96,8 +96,8 @@ pub fn prepare(
     let prepared = PreparedExecution {
         source: source(request.target, warm.workflow.as_ref()),
         workflow,
-        params: JsonBytes(String::from(Box::<str>::from(request.parameters)).into_bytes()),
-        context: JsonBytes(context),
+        params: JsonBytes::from(String::from(Box::<str>::from(request.parameters))),
+        context: JsonBytes::from(context),
         shown_context,
         organization_id: warm.organization.as_ref().map(|organization| organization.id),
         config: Arc::clone(&warm.config),
@@ -115,7 +115,7 @@ impl PreparedExecution {
         let source = match &self.source {
             CodeSource::Named => 0,
             CodeSource::Path { path, function } => path.len() + function.len(),
-            CodeSource::Inline { language, code } => language.len() + code.len(),
+            CodeSource::Inline { language, code } => language.len() + code.0.len(),
         };
         let payload = self.params.0.len() + self.context.0.len() + self.workflow.len() + source;
         if payload + FRAME_OVERHEAD_BYTES <= FRAME_MAX_BYTES {
@@ -136,7 +136,7 @@ fn name(target: &Target, workflow: Option<&WorkflowRecord>) -> String {
 
 fn source(target: Target, workflow: Option<&WorkflowRecord>) -> CodeSource {
     match (target, workflow) {
-        (Target::Code { code, language, .. }, _) => CodeSource::Inline { language, code: code.into_bytes() },
+        (Target::Code { code, language, .. }, _) => CodeSource::Inline { language, code: code.into() },
         (
             Target::Id { .. } | Target::Name { .. },
             Some(WorkflowRecord { path: Some(path), function_name, .. }),

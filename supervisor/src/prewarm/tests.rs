@@ -240,7 +240,7 @@ async fn the_worker_is_told_everything_and_watchers_no_secrets() {
     assert_eq!(prepared.workflow, "report");
     let path = CodeSource::Path { path: "reports/daily.js".to_owned(), function: "run".to_owned() };
     assert_eq!(prepared.source, path);
-    assert_eq!(prepared.params.0, br#"{"day":1}"#);
+    assert_eq!(&prepared.params.0[..], br#"{"day":1}"#);
     let mut context = json!({
         "organization": {"id": ACME, "name": "Acme"}, "workflow": {"id": ACME_WORKFLOW, "name": "report"},
         "caller": {"name": "Ada"}, "startup": [1], "form_id": "f", "api_key_id": "k", "traceparent": "t",
@@ -272,7 +272,7 @@ async fn the_request_overrides_the_workflow_and_the_default_comes_last() {
 
     let code = json!({"code": "cnVu", "script_name": "a.js", "language": "js"});
     let prepared = prepare(request(&code), &none, MINUTE).unwrap();
-    let inline = CodeSource::Inline { language: "js".to_owned(), code: b"run".to_vec() };
+    let inline = CodeSource::Inline { language: "js".to_owned(), code: b"run".to_vec().into() };
     assert_eq!((prepared.source, prepared.workflow.as_str()), (inline, "a.js"));
 }
 

@@ -130,7 +130,7 @@ fn json(bytes: &mut JsonBytes, secrets: &Secrets) {
         }
     };
     if let Cow::Owned(masked) = secrets.mask_json(text) {
-        bytes.0 = masked.into_bytes();
+        bytes.0 = masked.into();
     }
 }
 
@@ -162,8 +162,8 @@ mod tests {
             attempt: 1,
             workflow: "w".into(),
             source: CodeSource::Named,
-            params: JsonBytes(params.into()),
-            context: JsonBytes(context.into()),
+            params: JsonBytes::from(params),
+            context: JsonBytes::from(context),
             timeout_ms: 0,
             grace_ms: 0,
         })
@@ -184,11 +184,11 @@ mod tests {
     fn the_answer_to_a_question_for_a_secret_is_masked_whole() {
         let secrets = Secrets::of([("pin", "7")]);
         let call = |call, key: &str| {
-            let params = JsonBytes(format!(r#"{{"key":"{key}"}}"#).into_bytes());
+            let params = JsonBytes::from(format!(r#"{{"key":"{key}"}}"#).into_bytes());
             EntryKind::ToSupervisor(ToSupervisor::Call { run: 1, call, method: "config.get".into(), params })
         };
         let reply = |call| {
-            let result = CallResult::Ok { value: JsonBytes(b"7".to_vec()) };
+            let result = CallResult::Ok { value: JsonBytes::from(b"7".to_vec()) };
             EntryKind::ToWorker(ToWorker::Reply { run: 1, call, result })
         };
         let lines = tidied(vec![call(1, "pin"), call(2, "other"), reply(2), reply(1)], &secrets);

@@ -53,7 +53,9 @@ fn to_worker(message: &ToWorker) -> String {
             let source = match source {
                 CodeSource::Named => String::new(),
                 CodeSource::Path { path, function } => format!(" {path} {function}"),
-                CodeSource::Inline { language, code } => format!(" {} bytes of {language} code", code.len()),
+                CodeSource::Inline { language, code } => {
+                    format!(" {} bytes of {language} code", code.0.len())
+                }
             };
             let limit = match timeout_ms {
                 0 => "no time limit".to_owned(),

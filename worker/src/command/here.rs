@@ -87,7 +87,7 @@ pub(super) fn keep_stdout_for_the_result() -> Result<File, String> {
 
 /// Writes a result as a line.
 pub(super) fn write_result(to: &mut File, result: &JsonBytes) -> io::Result<()> {
-    let mut line = if result.is_none() { b"null".to_vec() } else { result.0.clone() };
+    let mut line = if result.is_none() { b"null".to_vec() } else { result.0.to_vec() };
     line.push(b'\n');
     to.write_all(&line)
 }

@@ -44,7 +44,7 @@ fn request(options: &Options, config: &Entries) -> Result<RunRequest, String> {
         Some(file) => {
             let code = std::fs::read(file)
                 .map_err(|error| format!("--code {}: cannot be read: {error}", file.display()))?;
-            CodeSource::Inline { language: String::new(), code }
+            CodeSource::Inline { language: String::new(), code: code.into() }
         }
     };
     let label = || {
@@ -86,7 +86,7 @@ fn params(given: Option<&str>) -> Result<JsonBytes, String> {
     };
     serde_json::from_str::<serde::de::IgnoredAny>(&text)
         .map_err(|error| format!("--params from {from} is not JSON: {error}"))?;
-    Ok(JsonBytes(text.into_bytes()))
+    Ok(JsonBytes::from(text))
 }
 
 fn report(run: &Arc<WorkerRun>, outcome: RunOutcome, terminal: &RunTerminal, mut result_to: File) -> u8 {

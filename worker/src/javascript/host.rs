@@ -58,7 +58,7 @@ impl RealmHost {
         const LEVELS: [LogLevel; 5] =
             [LogLevel::Trace, LogLevel::Debug, LogLevel::Info, LogLevel::Warn, LogLevel::Error];
         let level = usize::try_from(level).ok().and_then(|level| LEVELS.get(level)).copied();
-        let fields = fields.map_or(JsonBytes::NONE, |fields| JsonBytes(fields.into_bytes()));
+        let fields = fields.map_or(JsonBytes::NONE, JsonBytes::from);
         if let Some(run) = self.run() {
             run.log(level.unwrap_or_default(), logger, message, fields);
         }
@@ -80,7 +80,7 @@ impl RealmHost {
         };
         run.set_activity(&format!("last asked: {method}"));
         match value::check(params.as_bytes(), "") {
-            Ok(()) => run.call(method, JsonBytes(params.into_bytes()), move |result| {
+            Ok(()) => run.call(method, JsonBytes::from(params), move |result| {
                 completions.reply(id, result);
             }),
             Err(unfit) => completions.reply(id, CallResult::Err { error: refused_call(method, &unfit) }),

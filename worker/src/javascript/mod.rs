@@ -142,7 +142,7 @@ impl JavaScript {
                 if !matches!(language.to_ascii_lowercase().as_str(), "" | "javascript" | "js") {
                     return Err(format!("this worker runs JavaScript, and was sent code in {language:?}"));
                 }
-                let source = String::from_utf8(code.clone())
+                let source = String::from_utf8(code.0.to_vec())
                     .map_err(|_| "the inline code is not UTF-8 text".to_owned())?;
                 let label: String = run.request.workflow.chars().filter(|c| !c.is_control()).collect();
                 let name = format!("{INLINE_PREFIX}{label}");

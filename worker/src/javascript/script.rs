@@ -120,7 +120,7 @@ impl<'js> ScriptStage<'js, '_> {
         let result: rquickjs::String<'js> = self.settle(&promise)?;
         let result = result.to_string()?;
         value::check(result.as_bytes(), "result").map_err(|unfit| ScriptStop::Refused(unfit.to_string()))?;
-        Ok(JsonBytes(result.into_bytes()))
+        Ok(JsonBytes::from(result))
     }
 
     /// Turns the event loop until the promise has settled.

@@ -43,7 +43,7 @@ pub(super) fn fields(fields: JsonBytes) -> JsonBytes {
         return JsonBytes::of(&json!({ "fields_dropped": unfit.to_string() }));
     }
     let fixed = fixed.into_owned();
-    JsonBytes(if fixed.starts_with('{') { fixed } else { format!("{{\"value\":{fixed}}}") }.into_bytes())
+    JsonBytes::from(if fixed.starts_with('{') { fixed } else { format!("{{\"value\":{fixed}}}") })
 }
 
 /// The error of a call whose parameters cannot be kept.
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn what_no_store_keeps_is_mended_or_left_out() {
-        let told = |json: &str| String::from_utf8(fields(JsonBytes(json.into())).0).unwrap();
+        let told = |json: &str| fields(JsonBytes::from(json)).into_text().unwrap();
         assert_eq!(cut("a\0b", 10), "a\u{fffd}b");
         assert_eq!(told(r#"{"a":"\ud83d","b\u0000":1}"#), r#"{"a":"\ufffd","b\ufffd":1}"#);
         assert_eq!(told("[1]"), r#"{"value":[1]}"#);

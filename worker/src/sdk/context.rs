@@ -159,7 +159,7 @@ impl Context {
         method: &str,
         params: &impl Serialize,
     ) -> Result<T, WorkflowError> {
-        let params = JsonBytes(serde_json::to_vec(params)?);
+        let params = JsonBytes::from(serde_json::to_vec(params)?);
         value::check(&params.0, "").map_err(|unfit| WorkflowError::refused(method, &unfit))?;
         let (answer, answered) = tokio::sync::oneshot::channel();
         self.run.set_activity(&format!("last asked: {method}"));

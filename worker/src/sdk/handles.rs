@@ -46,7 +46,7 @@ impl<'a> LogHandle<'a> {
     pub fn write(&self, level: LogLevel, message: impl AsRef<str>, fields: &impl Serialize) {
         let fields = match serde_json::to_vec(fields) {
             Ok(fields) if fields == b"null" => JsonBytes::NONE,
-            Ok(fields) => JsonBytes(fields),
+            Ok(fields) => JsonBytes::from(fields),
             Err(error) => JsonBytes::of(&json!({ "fields_dropped": error.to_string() })),
         };
         self.run.log(level, "", message.as_ref(), fields);

@@ -160,7 +160,7 @@ fn decode<P: DeserializeOwned>(params: &JsonBytes) -> Result<P, WorkflowError> {
 fn encode<R: Serialize>(result: &R) -> CallReply {
     let json = serde_json::to_vec(result).map_err(|error| refused(&error))?;
     value::check(&json, "result").map_err(|unfit| refused(&unfit))?;
-    Ok(JsonBytes(json))
+    Ok(JsonBytes::from(json))
 }
 
 fn refused(why: &dyn std::fmt::Display) -> WorkflowError {

@@ -308,7 +308,7 @@ impl Peer {
     pub fn run_text(&mut self, workflow: &str, source: CodeSource, params: &str) -> Seen {
         let mut message = self.execute_message(workflow, source, &Value::Null, 0);
         if let ToWorker::Execute { params: bytes, .. } = &mut message {
-            *bytes = JsonBytes(params.into());
+            *bytes = JsonBytes::from(params);
         }
         self.send(&message);
         self.collect(self.next_run)
@@ -387,7 +387,7 @@ impl Peer {
     }
 
     pub fn start_inline(&mut self, code: &str, params: &Value, timeout_ms: u64) -> u32 {
-        let source = CodeSource::Inline { language: String::new(), code: code.as_bytes().to_vec() };
+        let source = CodeSource::Inline { language: String::new(), code: code.to_owned().into() };
         self.execute_with("script", source, params, timeout_ms)
     }
 }

@@ -164,7 +164,7 @@ pub(in crate::conformance) async fn invalid_utf8(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let (run, mut execute) = session.execute("inline", &json!(null));
     if let ToWorker::Execute { source, .. } = &mut execute {
-        *source = CodeSource::Inline { language: String::new(), code: vec![0xff, 0xfe, b'(', 0x80] };
+        *source = CodeSource::Inline { language: String::new(), code: vec![0xff, 0xfe, b'(', 0x80].into() };
     }
     session.send(&execute).await?;
     let ended = session.whole(run).await?;

@@ -92,7 +92,7 @@ async fn must_be_kept_or_refused(bench: &Workbench, texts: &[&str]) -> Checked {
     for text in texts {
         let (run, mut execute) = session.execute("echo", &Value::Null);
         if let ToWorker::Execute { params, .. } = &mut execute {
-            *params = JsonBytes(text.as_bytes().to_vec());
+            *params = JsonBytes::from(*text);
         }
         session.send(&execute).await?;
         let ended = session.whole(run).await?;
@@ -129,7 +129,7 @@ pub(in crate::conformance) async fn telling(bench: &Workbench) -> Checked {
         let told = format!(r#"{{"text":{text},"times":{times},"count":{count}}}"#);
         let (run, mut execute) = session.execute("tell", &Value::Null);
         if let ToWorker::Execute { params, .. } = &mut execute {
-            *params = JsonBytes(told.clone().into_bytes());
+            *params = JsonBytes::from(told.clone());
         }
         session.send(&execute).await?;
         session.started(run).await?;

@@ -159,7 +159,7 @@ fn order() -> RunSpec {
         timeout: Some(Duration::from_secs(300)),
         workflow: "conformance.echo".to_owned(),
         source: CodeSource::Named,
-        params: JsonBytes(b"{}".to_vec()),
+        params: JsonBytes::from(b"{}".to_vec()),
         context: JsonBytes::NONE,
         organization_id: None,
         config: Arc::new(RunConfig::new()),

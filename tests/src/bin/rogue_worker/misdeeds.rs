@@ -84,7 +84,7 @@ pub(crate) fn flooding_child() -> io::Result<()> {
 pub(crate) fn result(sins: &Sins) -> Option<RunOutcome> {
     let result = match sins.big_result {
         Some(bytes) => JsonBytes::of(&"x".repeat(bytes)),
-        None if sins.invalid_result => JsonBytes(b"{\"half\": ".to_vec()),
+        None if sins.invalid_result => JsonBytes::from(b"{\"half\": ".to_vec()),
         None => return None,
     };
     Some(RunOutcome::Succeeded { result })

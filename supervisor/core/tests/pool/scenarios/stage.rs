@@ -207,11 +207,11 @@ pub(crate) fn executed(effect: &PoolEffect) -> Option<(WorkerId, u32, Attempt)> 
 }
 
 pub(crate) fn success() -> RunOutcome {
-    RunOutcome::Succeeded { result: JsonBytes(b"42".to_vec()) }
+    RunOutcome::Succeeded { result: JsonBytes::from(b"42".to_vec()) }
 }
 
 pub(crate) fn succeeded() -> RunEnding {
-    RunEnding::Succeeded { result: JsonBytes(b"42".to_vec()) }
+    RunEnding::Succeeded { result: JsonBytes::from(b"42".to_vec()) }
 }
 
 pub(crate) fn failure(kind: &str) -> RunOutcome {

@@ -230,7 +230,7 @@ impl Plan {
         let started = (ms(rng, 0, 3), WorkerEvent::Started { run });
         let done_at = started.0 + if quick { ms(rng, 0, 5) } else { ms(rng, 5, 3_000) };
         let idle_at = done_at + ms(rng, 0, 2);
-        let fine = finished(run, RunOutcome::Succeeded { result: JsonBytes(b"1".to_vec()) });
+        let fine = finished(run, RunOutcome::Succeeded { result: JsonBytes::from(b"1".to_vec()) });
         let done = (done_at, fine.clone());
         let rss_bytes = if self == Self::GrowsALittle { limit_bytes + 1 } else { 1_000 };
         let idle = |recycle| (idle_at, WorkerEvent::Idle { run, rss_bytes, recycle });

@@ -25,7 +25,7 @@ impl World {
         );
         let leaves = model.leaves;
         let ended = RunOutcome::Cancelled { message: "stopped".to_owned() };
-        let won = RunOutcome::Succeeded { result: muster_protocol::JsonBytes(b"2".to_vec()) };
+        let won = RunOutcome::Succeeded { result: muster_protocol::JsonBytes::from(b"2".to_vec()) };
         let outcome = if succeeds { won } else { ended };
         let idle = WorkerEvent::Idle { run, rss_bytes: 1_000, recycle: false };
         let finish_in = Duration::from_micros(u64::from(how_fast) * 300);
@@ -86,7 +86,7 @@ impl World {
         {
             self.told(held.attempt, reason);
         }
-        let result = RunOutcome::Succeeded { result: muster_protocol::JsonBytes(b"3".to_vec()) };
+        let result = RunOutcome::Succeeded { result: muster_protocol::JsonBytes::from(b"3".to_vec()) };
         match leaves {
             Leaves::Politely | Leaves::Slowly | Leaves::AtSigterm => {
                 self.schedule(exits_in, Happening::Worker(worker, exit));
