@@ -7,6 +7,7 @@
 pub(crate) use bincode::{Decode, Encode};
 
 use bincode::de::Decoder;
+use bincode::de::read::Reader as _;
 use bincode::enc::Encoder;
 use bincode::error;
 use bytes::Bytes;
@@ -21,8 +22,14 @@ use crate::shared::{JsonBytes, TextBytes};
 /// the wire: four frames is the smallest round bound that no honest frame meets.
 const DECODE_LIMIT_BYTES: usize = 4 * FRAME_MAX_BYTES;
 
+/// A payload of so many bytes is shared with its frame. A shorter one is copied, so that it does not keep the buffer it
+/// came in.
+const SHARED_MIN_BYTES: usize = 64 * 1024;
+
 /// A message of one direction.
-pub trait ProtocolMessage: Encode + Decode<()> + serde::Serialize + serde::de::DeserializeOwned {
+pub trait ProtocolMessage:
+    Encode + Decode<FrameBytes> + serde::Serialize + serde::de::DeserializeOwned
+{
     /// The names of all messages version 1 has, each at its variant index.
     const NAMES: &'static [&'static str];
 }
@@ -112,13 +119,25 @@ pub fn encode_into<M: ProtocolMessage>(message: &M, out: &mut Vec<u8>) -> Result
 /// # Errors
 /// When the bytes are not a message of this direction.
 pub fn decode<M: ProtocolMessage>(body: &[u8]) -> Result<Decoded<M>, CodecError> {
+    decode_with(body, FrameBytes::default())
+}
+
+/// Reads one body, which goes on to hold the large payloads of its message.
+///
+/// # Errors
+/// When the bytes are not a message of this direction.
+pub fn decode_shared<M: ProtocolMessage>(body: &Bytes) -> Result<Decoded<M>, CodecError> {
+    decode_with(body, FrameBytes(body.clone()))
+}
+
+fn decode_with<M: ProtocolMessage>(body: &[u8], frame: FrameBytes) -> Result<Decoded<M>, CodecError> {
     let Some(index) = body.first_chunk::<4>().map(|bytes| u32::from_le_bytes(*bytes)) else {
         return Err(CodecError::TooShort { bytes: body.len() });
     };
     let Some(name) = M::NAMES.get(index as usize) else {
         return Ok(Decoded::Unknown { name: format!("message {index}") });
     };
-    let (message, consumed) = bincode::decode_from_slice(body, configuration())
+    let (message, consumed) = bincode::decode_from_slice_with_context(body, configuration(), frame)
         .map_err(|error| CodecError::Malformed { name, reason: error.to_string() })?;
     if consumed != body.len() {
         return Err(CodecError::TrailingBytes { name, consumed, bytes: body.len() });
@@ -126,8 +145,33 @@ pub fn decode<M: ProtocolMessage>(body: &[u8]) -> Result<Decoded<M>, CodecError>
     Ok(Decoded::Message(message))
 }
 
-/// Bytes that are shared are a length and the bytes, like a list of bytes.
-macro_rules! shared_bytes {
+/// The frame that a message is read from. Nothing else knows it.
+#[derive(Debug, Default)]
+pub struct FrameBytes(Bytes);
+
+/// Reads a length and the bytes: shared with the frame where they are many.
+fn payload<D: Decoder<Context = FrameBytes>>(decoder: &mut D) -> Result<Bytes, error::DecodeError> {
+    let length = u64::decode(decoder)?;
+    let length = usize::try_from(length).map_err(|_| error::DecodeError::OutsideUsizeRange(length))?;
+    decoder.claim_container_read::<u8>(length)?;
+    let address = decoder.reader().peek_read(length).map(|bytes| bytes.as_ptr().addr());
+    let frame = &decoder.context().0;
+    let start = address.and_then(|address| address.checked_sub(frame.as_ptr().addr()));
+    let range = start.map(|start| start..start + length).filter(|range| range.end <= frame.len());
+    if let Some(range) = range
+        && length >= SHARED_MIN_BYTES
+    {
+        let shared = frame.slice(range);
+        decoder.reader().consume(length);
+        return Ok(shared);
+    }
+    let mut bytes = vec![0; length];
+    decoder.reader().read(&mut bytes)?;
+    Ok(Bytes::from(bytes))
+}
+
+/// Bytes that may be shared are a length and the bytes, like a list of bytes.
+macro_rules! payloads {
     ($($name:ident),*) => {$(
         impl Encode for $name {
             fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), error::EncodeError> {
@@ -135,14 +179,16 @@ macro_rules! shared_bytes {
             }
         }
 
-        impl<Context> Decode<Context> for $name {
-            fn decode<D: Decoder<Context = Context>>(decoder: &mut D) -> Result<Self, error::DecodeError> {
-                Vec::decode(decoder).map(|bytes: Vec<u8>| Self(Bytes::from(bytes)))
+        impl Decode<FrameBytes> for $name {
+            fn decode<D: Decoder<Context = FrameBytes>>(
+                decoder: &mut D,
+            ) -> Result<Self, error::DecodeError> {
+                payload(decoder).map(Self)
             }
         }
 
-        bincode::impl_borrow_decode!($name);
+        bincode::impl_borrow_decode_with_context!($name, FrameBytes);
     )*};
 }
 
-shared_bytes!(JsonBytes, TextBytes);
+payloads!(JsonBytes, TextBytes);

@@ -12,6 +12,7 @@ use crate::shared::{
 
 /// What a worker says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[bincode(decode_context = "crate::codec::FrameBytes")]
 pub enum ToSupervisor {
     /// 0: the first message, at most ten seconds after the start and before user code is imported.
     Hello {
@@ -131,6 +132,7 @@ pub enum ToSupervisor {
 
 /// What the supervisor says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[bincode(decode_context = "crate::codec::FrameBytes")]
 pub enum ToWorker {
     /// 0: the answer to Hello.
     Welcome {

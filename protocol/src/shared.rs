@@ -91,6 +91,7 @@ impl std::fmt::Debug for JsonBytes {
 
 /// What code an execution runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[bincode(decode_context = "crate::codec::FrameBytes")]
 pub enum CodeSource {
     /// The worker looks the workflow's name up itself.
     Named,
@@ -113,6 +114,7 @@ pub enum CodeSource {
 
 /// How a run ended, as the worker saw it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[bincode(decode_context = "crate::codec::FrameBytes")]
 pub enum RunOutcome {
     /// The function returned.
     Succeeded {
@@ -141,6 +143,7 @@ pub enum RunOutcome {
 
 /// The answer to a Call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[bincode(decode_context = "crate::codec::FrameBytes")]
 pub enum CallResult {
     /// It worked.
     Ok {
@@ -228,6 +231,7 @@ impl ErrorInfo {
 
 /// One line of a run's log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[bincode(decode_context = "crate::codec::FrameBytes")]
 pub struct LogRecord {
     /// Microseconds since the Unix epoch, on the worker's clock.
     #[serde(default)]

@@ -4,13 +4,14 @@
 //! anything else before Hello is preamble, kept for the log. Later, a first byte other than 0x00 where a
 //! frame should begin is stray text, and recognised at once.
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio_util::codec::{Decoder, LengthDelimitedCodec};
 
-use crate::codec::{CodecError, Decoded, EncodeError, ProtocolMessage, decode};
+use crate::codec::{CodecError, Decoded, EncodeError, ProtocolMessage, decode_shared};
 use crate::frame::{BadLength, append_frame, body_length, length_delimited};
 use crate::json::{self, JsonError};
 use crate::limits::{FRAME_HEADER_BYTES, FRAME_MAX_BYTES, POLLUTION_QUOTE_MAX_BYTES, PREAMBLE_MAX_BYTES};
+use crate::message::ToSupervisor;
 
 /// What the first line of a worker in JSON lines mode begins with.
 const JSON_HELLO: &[u8] = b"{\"Hello\"";
@@ -113,7 +114,7 @@ pub enum Piece {
 #[derive(Debug)]
 pub struct WholeMessage {
     spelling: Spelling,
-    bytes: BytesMut,
+    bytes: Bytes,
 }
 
 impl WholeMessage {
@@ -122,13 +123,21 @@ impl WholeMessage {
         self.bytes.len()
     }
 
+    /// True when it is the end of a run in a frame: its result is shared with the frame, so that reading it takes no
+    /// longer for being large.
+    pub fn is_framed_end(&self) -> bool {
+        let index = self.bytes.first_chunk::<4>().map(|index| u32::from_le_bytes(*index));
+        let name = index.and_then(|index| ToSupervisor::NAMES.get(index as usize));
+        self.spelling == Spelling::Binary && name == Some(&"Finished")
+    }
+
     /// Reads it.
     ///
     /// # Errors
     /// When it is no message of this direction.
     pub fn read<M: ProtocolMessage>(&self) -> Result<Decoded<M>, WireError> {
         Ok(match self.spelling {
-            Spelling::Binary => decode(&self.bytes)?,
+            Spelling::Binary => decode_shared(&self.bytes)?,
             Spelling::JsonLines => {
                 json::from_line(std::str::from_utf8(self.bytes.trim_ascii()).map_err(JsonError::from)?)?
             }
@@ -284,7 +293,8 @@ impl WireDecoder {
         if input.is_empty() && whole > BUFFER_KEPT_MAX_BYTES {
             *input = BytesMut::new();
         }
-        Ok(body.map(|bytes| Piece::Message(WholeMessage { spelling: Spelling::Binary, bytes })))
+        Ok(body
+            .map(|bytes| Piece::Message(WholeMessage { spelling: Spelling::Binary, bytes: bytes.freeze() })))
     }
 
     fn next_line(&mut self, mut searched: usize, input: &mut BytesMut) -> Result<Option<Piece>, WireError> {
@@ -306,7 +316,8 @@ impl WireDecoder {
                 // A blank line is nobody's message and nobody's fault.
                 None => {}
                 Some(b'{') => {
-                    return Ok(Some(Piece::Message(WholeMessage { spelling: Spelling::JsonLines, bytes })));
+                    let (spelling, bytes) = (Spelling::JsonLines, bytes.freeze());
+                    return Ok(Some(Piece::Message(WholeMessage { spelling, bytes })));
                 }
                 Some(_) => return Err(WireError::Polluted { quoted: quote(line) }),
             }

@@ -4,8 +4,8 @@ use bytes::BytesMut;
 use muster_protocol::codec::{Decoded, EncodeError};
 use muster_protocol::frame::{FrameError, append_frame, read_body};
 use muster_protocol::limits::{FRAME_MAX_BYTES, PREAMBLE_MAX_BYTES};
-use muster_protocol::wire::{Incoming, Spelling, WireDecoder, WireError};
-use muster_protocol::{JsonBytes, RunOutcome, ToSupervisor, json};
+use muster_protocol::wire::{Incoming, Piece, Spelling, WireDecoder, WireError};
+use muster_protocol::{JsonBytes, RunMetrics, RunOutcome, ToSupervisor, json};
 
 const STARTED: ToSupervisor = ToSupervisor::Started { run: 7 };
 const JSON_HELLO: &[u8] = b"{\"Hello\":{\"protocol_min\":1,\"protocol_max\":1}}\n";
@@ -28,6 +28,28 @@ fn preamble(text: &str) -> Option<Incoming<ToSupervisor>> {
 
 fn message(message: ToSupervisor) -> Option<Incoming<ToSupervisor>> {
     Some(Incoming::Message(Decoded::Message(message)))
+}
+
+#[test]
+fn a_large_payload_is_the_frame_s_own_bytes_and_a_short_one_is_a_copy() {
+    let result_of = |bytes: usize| {
+        let result = JsonBytes::of(&"x".repeat(bytes));
+        let outcome = RunOutcome::Succeeded { result };
+        let finished =
+            ToSupervisor::Finished { run: 7, outcome, metrics: RunMetrics::default(), log_records: 0 };
+        let mut frame = Vec::new();
+        Spelling::Binary.append(&finished, &mut frame).unwrap();
+        let mut input = BytesMut::from(frame.as_slice());
+        let held = input.as_ptr_range();
+        let Some(Piece::Message(whole)) = WireDecoder::new().cut(&mut input).unwrap() else { panic!("cut") };
+        assert!(whole.is_framed_end());
+        let Decoded::Message(read) = whole.read::<ToSupervisor>().unwrap() else { panic!("known") };
+        assert_eq!(read, finished);
+        let ToSupervisor::Finished { outcome: RunOutcome::Succeeded { result }, .. } = read else { panic!() };
+        held.contains(&result.0.as_ptr())
+    };
+    assert!(result_of(1 << 20));
+    assert!(!result_of(100));
 }
 
 #[test]
@@ -69,7 +91,7 @@ fn a_preamble_above_its_limit_is_pollution_with_or_without_lines() {
     let lines = b"tick tock\n".repeat(PREAMBLE_MAX_BYTES / 10 + 1);
     let one_line = b"z".repeat(PREAMBLE_MAX_BYTES + 1);
     for text in [lines, one_line] {
-        let (mut decoder, mut input) = (WireDecoder::new(), BytesMut::from(text.to_vec()));
+        let (mut decoder, mut input) = (WireDecoder::new(), BytesMut::from(text.as_slice()));
         let error = loop {
             match next(&mut decoder, &mut input) {
                 Ok(Some(Incoming::Preamble(_))) => {}

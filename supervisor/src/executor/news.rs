@@ -3,6 +3,7 @@
 
 use muster_core::execution::{LogLine, Secrets};
 use muster_protocol::codec::Decoded;
+use muster_protocol::limits::LOG_BATCH_MAX_BYTES;
 use muster_protocol::wire::{WholeMessage, WireError};
 use muster_protocol::{ErrorInfo, LogLevel, ToSupervisor};
 
@@ -10,8 +11,14 @@ use super::calls::Question;
 use super::events::RunProgress;
 use super::logs;
 
-/// A message with more than this is read on a thread for it.
-pub(super) const LARGE_BYTES: usize = 64 * 1024;
+/// A message with more than this is read on a thread for it. A full batch of log records is not among them.
+const LARGE_BYTES: usize = 4 * LOG_BATCH_MAX_BYTES;
+
+/// True when reading the message takes so long that it is not for the executor's thread. The end of a run in a frame
+/// never does, so it is known before the limit of the run can pass.
+pub(super) fn takes_long(whole: &WholeMessage) -> bool {
+    whole.size_bytes() > LARGE_BYTES && !whole.is_framed_end()
+}
 
 /// A message, and what was made of it.
 #[derive(Debug)]

@@ -205,7 +205,7 @@ impl WorkerReader {
     /// else of this worker is taken meanwhile.
     async fn take_message(&mut self, whole: WholeMessage) {
         let secrets = self.link.secrets();
-        let read = if whole.size_bytes() <= news::LARGE_BYTES {
+        let read = if !news::takes_long(&whole) {
             news::read(&whole, &secrets)
         } else {
             // Nobody closes it, so the turn always comes.
