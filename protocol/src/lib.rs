@@ -17,10 +17,12 @@ pub mod transcript;
 pub mod value;
 pub mod wire;
 
+mod description;
 mod message;
 mod names;
 mod shared;
 
+pub use description::{BrokenFile, DeclaredConcurrency, DeclaredRetry, WorkflowDescription};
 pub use message::{ToSupervisor, ToWorker};
 pub use names::{error_type, feature, method};
 pub use shared::{

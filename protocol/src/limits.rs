@@ -44,3 +44,11 @@ pub const JSON_DIGITS_MAX: usize = 4300;
 pub const PROGRESS_MESSAGE_MAX_BYTES: usize = 1024;
 /// The highest count of a progress: what every language holds exactly.
 pub const PROGRESS_MAX: u64 = (1 << 53) - 1;
+/// How many workflows, and how many broken files, a worker may describe.
+pub const DESCRIBED_MAX: usize = 10_000;
+/// How much a worker may describe, in bytes of text and JSON.
+pub const DESCRIPTIONS_MAX_BYTES: usize = 16 * 1024 * 1024;
+/// The parameter schema of one workflow.
+pub const SCHEMA_MAX_BYTES: usize = 64 * 1024;
+/// How many limits by name a workflow may declare.
+pub const DECLARED_LIMITS_MAX: usize = 4;

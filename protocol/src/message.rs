@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::codec::{Decode, Encode};
+use crate::description::{BrokenFile, WorkflowDescription};
 use crate::shared::{
     CallResult, CancelReason, CodeSource, ErrorInfo, JsonBytes, LogLevel, LogRecord, RunMetrics, RunOutcome,
 };
@@ -128,6 +129,19 @@ pub enum ToSupervisor {
         #[serde(default)]
         text: String,
     },
+    /// 12: what the code declares of its workflows, for the supervisor to enforce. It adds to what was described
+    /// before; a name or a file described again is described anew.
+    Describe {
+        /// All that the worker described before counts no more.
+        #[serde(default)]
+        replaces: bool,
+        /// Workflows it can run.
+        #[serde(default)]
+        workflows: Vec<WorkflowDescription>,
+        /// Files it could not load.
+        #[serde(default)]
+        broken: Vec<BrokenFile>,
+    },
 }
 
 /// What the supervisor says.
@@ -223,7 +237,7 @@ pub enum ToWorker {
 
 impl ToSupervisor {
     /// The names of the messages, each at its variant index.
-    pub const NAMES: [&'static str; 12] = [
+    pub const NAMES: [&'static str; 13] = [
         "Hello",
         "Ready",
         "InitFailed",
@@ -236,6 +250,7 @@ impl ToSupervisor {
         "Pong",
         "Goodbye",
         "Stacks",
+        "Describe",
     ];
 
     /// The message's name, for logs and counters.
@@ -253,6 +268,7 @@ impl ToSupervisor {
             Self::Pong { .. } => "Pong",
             Self::Goodbye { .. } => "Goodbye",
             Self::Stacks { .. } => "Stacks",
+            Self::Describe { .. } => "Describe",
         }
     }
 }

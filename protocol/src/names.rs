@@ -16,8 +16,10 @@ pub mod feature {
     pub const DRAIN: &str = "drain";
     /// Answers Dump with Stacks.
     pub const DUMP: &str = "dump";
+    /// Sends Describe.
+    pub const DESCRIBE: &str = "describe";
     /// All of them, in the order of SPEC.md.
-    pub const ALL: [&str; 7] = [LOG, PROGRESS, CALL, CANCEL, PING, DRAIN, DUMP];
+    pub const ALL: [&str; 8] = [LOG, PROGRESS, CALL, CANCEL, PING, DRAIN, DUMP, DESCRIBE];
 }
 
 /// The methods of Call.
@@ -55,6 +57,8 @@ pub mod error_type {
     pub const INVALID_RESULT: &str = "InvalidResult";
     /// A value given to a call (state, the parameters of a child) cannot be kept. An SDK says so at the call.
     pub const INVALID_VALUE: &str = "InvalidValue";
+    /// The parameters are not what the workflow declares. A worker says so, too.
+    pub const INVALID_PARAMETERS: &str = "InvalidParameters";
     /// The database refused the value.
     pub const RESULT_NOT_STORABLE: &str = "ResultNotStorable";
     /// The worker said it cannot run this.

@@ -1,8 +1,9 @@
 //! One named example of every message and of every variant inside one: what the golden vectors hold.
 
 use muster_protocol::{
-    CallResult, CancelReason, CodeSource, ErrorInfo, JsonBytes, LogLevel, LogRecord, RunMetrics, RunOutcome,
-    ToSupervisor, ToWorker, feature, method,
+    BrokenFile, CallResult, CancelReason, CodeSource, DeclaredConcurrency, DeclaredRetry, ErrorInfo,
+    JsonBytes, LogLevel, LogRecord, RunMetrics, RunOutcome, ToSupervisor, ToWorker, WorkflowDescription,
+    feature, method,
 };
 use serde_json::json;
 
@@ -80,7 +81,50 @@ pub(crate) fn to_supervisor() -> Vec<(String, ToSupervisor)> {
         ("Goodbye", ToSupervisor::Goodbye { reason: "drained".into() }),
         ("Stacks", ToSupervisor::Stacks { run: 7, text: "main\n  sleep (greet.py:12)".into() }),
     ]);
+    samples.extend(descriptions());
     samples.into_iter().map(|(name, message)| (name.to_owned(), message)).collect()
+}
+
+fn descriptions() -> [(&'static str, ToSupervisor); 4] {
+    let describe = |replaces, workflows, broken| ToSupervisor::Describe { replaces, workflows, broken };
+    let bare = WorkflowDescription { name: "greet".into(), ..WorkflowDescription::default() };
+    let broken = BrokenFile {
+        file: "billing/pay.py".into(),
+        error: ErrorInfo::new("SyntaxError", "invalid syntax (pay.py, line 3)"),
+    };
+    [
+        ("Describe", describe(true, vec![full_description()], vec![broken])),
+        ("Describe.bare", describe(false, vec![bare], Vec::new())),
+        ("Describe.many", describe(false, vec![full_description(), full_description()], Vec::new())),
+        ("Describe.nothing", describe(true, Vec::new(), Vec::new())),
+    ]
+}
+
+fn full_description() -> WorkflowDescription {
+    WorkflowDescription {
+        name: "daily/report".into(),
+        description: "Writes the report.".into(),
+        source_file: "daily/report.py".into(),
+        timeout_ms: Some(30_000),
+        retry: DeclaredRetry {
+            max_attempts: Some(3),
+            backoff_ms: Some(5000),
+            backoff_factor_percent: Some(200),
+            backoff_max_ms: Some(60_000),
+            retry_on: names(&["Unreachable"]),
+            give_up_on: names(&["NoSuchReport"]),
+        },
+        concurrency: DeclaredConcurrency {
+            total: Some(20),
+            per_key: Some(2),
+            key: "organization".into(),
+            on_full: "wait".into(),
+        },
+        limits: names(&["crm"]),
+        queue: "reports".into(),
+        parameters: bytes(&json!({ "type": "object", "required": ["day"] })),
+        more: bytes(&json!({ "later": true })),
+    }
 }
 
 fn records() -> Vec<LogRecord> {

@@ -63,6 +63,10 @@ fn limits_are_the_ones_in_the_code() {
         ("64 KiB of text", limits::PREAMBLE_MAX_BYTES == 64 * 1024),
         ("64 KiB, 256 records or 100 ms", limits::LOG_BATCH_MAX_RECORDS == 256),
         ("the first 12 and the last 4", limits::RUN_LOGS_HEAD_MAX_BYTES == 12 * 1024 * 1024),
+        ("at most 16 MiB, 10,000 workflows", limits::DESCRIPTIONS_MAX_BYTES == 16 * 1024 * 1024),
+        ("10,000 broken files", limits::DESCRIBED_MAX == 10_000),
+        ("schema at most 64 KiB", limits::SCHEMA_MAX_BYTES == 64 * 1024),
+        ("it shares with others, at most 4", limits::DECLARED_LIMITS_MAX == 4),
         ("At most 64 Calls", limits::CALLS_IN_FLIGHT_MAX == 64),
     ] {
         assert!(SPECIFICATION.contains(shown) && limit, "SPEC.md and limits.rs differ on: {shown}");

@@ -1,8 +1,8 @@
 //! Random messages of every kind, for the properties.
 
 use muster_protocol::{
-    CallResult, CancelReason, CodeSource, ErrorInfo, JsonBytes, LogLevel, LogRecord, RunMetrics, RunOutcome,
-    ToSupervisor, ToWorker,
+    BrokenFile, CallResult, CancelReason, CodeSource, DeclaredConcurrency, DeclaredRetry, ErrorInfo,
+    JsonBytes, LogLevel, LogRecord, RunMetrics, RunOutcome, ToSupervisor, ToWorker, WorkflowDescription,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -83,6 +83,75 @@ fn outcome() -> impl Strategy<Value = RunOutcome> {
     ]
 }
 
+fn count() -> impl Strategy<Value = Option<u32>> {
+    option::of(any::<u32>())
+}
+
+fn retry() -> impl Strategy<Value = DeclaredRetry> {
+    (
+        count(),
+        option::of(any::<u64>()),
+        count(),
+        option::of(any::<u64>()),
+        vec(text(), 0..3),
+        vec(text(), 0..3),
+    )
+        .prop_map(
+            |(max_attempts, backoff_ms, backoff_factor_percent, backoff_max_ms, retry_on, give_up_on)| {
+                DeclaredRetry {
+                    max_attempts,
+                    backoff_ms,
+                    backoff_factor_percent,
+                    backoff_max_ms,
+                    retry_on,
+                    give_up_on,
+                }
+            },
+        )
+}
+
+fn concurrency() -> impl Strategy<Value = DeclaredConcurrency> {
+    (count(), count(), text(), text()).prop_map(|(total, per_key, key, on_full)| DeclaredConcurrency {
+        total,
+        per_key,
+        key,
+        on_full,
+    })
+}
+
+fn description() -> impl Strategy<Value = WorkflowDescription> {
+    let texts = (text(), text(), text(), text());
+    (texts, option::of(any::<u64>()), retry(), concurrency(), vec(text(), 0..3), json_bytes(), json_bytes())
+        .prop_map(
+            |(
+                (name, description, source_file, queue),
+                timeout_ms,
+                retry,
+                concurrency,
+                limits,
+                parameters,
+                more,
+            )| {
+                WorkflowDescription {
+                    name,
+                    description,
+                    source_file,
+                    timeout_ms,
+                    retry,
+                    concurrency,
+                    limits,
+                    queue,
+                    parameters,
+                    more,
+                }
+            },
+        )
+}
+
+fn broken_file() -> impl Strategy<Value = BrokenFile> {
+    (text(), error_info()).prop_map(|(file, error)| BrokenFile { file, error })
+}
+
 fn hello() -> impl Strategy<Value = ToSupervisor> {
     (any::<(u16, u16, u32)>(), text(), text(), text(), vec(text(), 0..5)).prop_map(
         |((protocol_min, protocol_max, pid), implementation, implementation_version, language, features)| {
@@ -122,6 +191,8 @@ pub(crate) fn to_supervisor() -> impl Strategy<Value = ToSupervisor> {
         any::<u64>().prop_map(|nonce| ToSupervisor::Pong { nonce }),
         text().prop_map(|reason| ToSupervisor::Goodbye { reason }),
         (any::<u32>(), text()).prop_map(|(run, text)| ToSupervisor::Stacks { run, text }),
+        (any::<bool>(), vec(description(), 0..3), vec(broken_file(), 0..3))
+            .prop_map(|(replaces, workflows, broken)| ToSupervisor::Describe { replaces, workflows, broken }),
     ]
 }
 

@@ -141,6 +141,7 @@ fn negatives() -> Vec<Negative> {
             patched(frame(find_down("Reply.Ok")), 20, &a_gibibyte),
             "malformed",
         ),
+        ("Describe.hostile_count", Up, patched(frame(find_up("Describe")), 9, &huge), "malformed"),
         ("Drain.invalid_utf8", Down, patched(frame(find_down("Drain")), 16, &[0xc3, 0x28]), "malformed"),
     ];
     vectors.extend(cases.into_iter().map(|(name, direction, stream, error)| Negative {
@@ -162,9 +163,9 @@ fn skipped() -> Vec<Positive> {
         hex: hex::encode(&framed(&[&index.to_le_bytes(), rest].concat())),
     };
     vec![
-        vector("later.next", Direction::ToSupervisor, 12, &[1, 2, 3], r#"{"Later":{"run":7}}"#),
+        vector("later.next", Direction::ToSupervisor, 1000, &[1, 2, 3], r#"{"Later":{"run":7}}"#),
         vector("later.last", Direction::ToSupervisor, u32::MAX, &[], r#"{"Much later":null}"#),
-        vector("later.next", Direction::ToWorker, 7, &[1, 2, 3], r#"{"Later":{"run":7}}"#),
+        vector("later.next", Direction::ToWorker, 1000, &[1, 2, 3], r#"{"Later":{"run":7}}"#),
         vector("later.last", Direction::ToWorker, u32::MAX, &[], r#"{"Much later":null}"#),
     ]
 }

@@ -200,14 +200,18 @@ impl TriedWorker {
     }
 
     async fn ready(&mut self) -> NextMessage<Vec<String>> {
-        let message = self.next().await?;
-        if let ToSupervisor::Ready { workflows } = message {
-            return Ok(workflows);
+        loop {
+            let message = self.next().await?;
+            if let ToSupervisor::Ready { workflows } = message {
+                return Ok(workflows);
+            }
+            if let ToSupervisor::InitFailed { error } = message {
+                return Err(Some(NotReady::InitFailed(error)));
+            }
+            if !matches!(message, ToSupervisor::Describe { .. }) {
+                return Err(Some(NotReady::Unexpected(name(&message))));
+            }
         }
-        if let ToSupervisor::InitFailed { error } = message {
-            return Err(Some(NotReady::InitFailed(error)));
-        }
-        Err(Some(NotReady::Unexpected(name(&message))))
     }
 
     async fn next(&mut self) -> NextMessage<ToSupervisor> {
@@ -275,5 +279,6 @@ fn name(message: &ToSupervisor) -> &'static str {
         ToSupervisor::Pong { .. } => "Pong",
         ToSupervisor::Goodbye { .. } => "Goodbye",
         ToSupervisor::Stacks { .. } => "Stacks",
+        ToSupervisor::Describe { .. } => "Describe",
     }
 }

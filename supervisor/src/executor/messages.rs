@@ -70,6 +70,8 @@ impl WorkerReader {
                 self.lines.forget_tail();
                 self.finish_descendants(run, rss_bytes, recycle);
             }
+            // Nobody asks for it yet.
+            ToSupervisor::Describe { .. } => {}
             // A Pong shows that the worker's frames flow; it is no reason to do anything.
             ToSupervisor::Pong { nonce: _ } => {}
             ToSupervisor::Goodbye { reason } => self.send_event(WorkerEvent::Goodbye { reason }),
@@ -193,7 +195,8 @@ fn run_of(message: &ToSupervisor) -> Option<u32> {
         | ToSupervisor::InitFailed { .. }
         | ToSupervisor::Idle { .. }
         | ToSupervisor::Pong { .. }
-        | ToSupervisor::Goodbye { .. } => None,
+        | ToSupervisor::Goodbye { .. }
+        | ToSupervisor::Describe { .. } => None,
     }
 }
 

@@ -79,6 +79,7 @@ fn make_ready(message: &ToSupervisor, secrets: &Secrets) -> ReadyNews {
         | ToSupervisor::Finished { .. }
         | ToSupervisor::Idle { .. }
         | ToSupervisor::Pong { .. }
-        | ToSupervisor::Goodbye { .. } => ReadyNews::AsItCame,
+        | ToSupervisor::Goodbye { .. }
+        | ToSupervisor::Describe { .. } => ReadyNews::AsItCame,
     }
 }

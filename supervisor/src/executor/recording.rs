@@ -131,7 +131,8 @@ fn to_supervisor_bytes(message: &ToSupervisor) -> usize {
         | ToSupervisor::InitFailed { .. }
         | ToSupervisor::Started { .. }
         | ToSupervisor::Idle { .. }
-        | ToSupervisor::Pong { .. } => 0,
+        | ToSupervisor::Pong { .. }
+        | ToSupervisor::Describe { .. } => 0,
     }
 }
 

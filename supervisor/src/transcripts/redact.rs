@@ -113,7 +113,8 @@ fn to_supervisor(message: &mut ToSupervisor, secrets: &Secrets) {
         | ToSupervisor::Started { .. }
         | ToSupervisor::Idle { .. }
         | ToSupervisor::Pong { .. }
-        | ToSupervisor::Goodbye { .. } => {}
+        | ToSupervisor::Goodbye { .. }
+        | ToSupervisor::Describe { .. } => {}
     }
 }
 

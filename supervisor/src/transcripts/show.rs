@@ -99,7 +99,8 @@ fn to_supervisor(message: &ToSupervisor) -> String {
         | ToSupervisor::Log { .. }
         | ToSupervisor::Idle { .. }
         | ToSupervisor::Pong { .. }
-        | ToSupervisor::Goodbye { .. } => name.to_owned(),
+        | ToSupervisor::Goodbye { .. }
+        | ToSupervisor::Describe { .. } => name.to_owned(),
     }
 }
 

@@ -128,7 +128,8 @@ impl Recorded {
             | ToSupervisor::Idle { .. }
             | ToSupervisor::Pong { .. }
             | ToSupervisor::Goodbye { .. }
-            | ToSupervisor::Stacks { .. } => {}
+            | ToSupervisor::Stacks { .. }
+            | ToSupervisor::Describe { .. } => {}
         }
     }
 

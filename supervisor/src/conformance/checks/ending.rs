@@ -88,7 +88,8 @@ fn is_last_words(message: &ToSupervisor, ended: u32) -> bool {
         | ToSupervisor::Started { .. }
         | ToSupervisor::Progress { .. }
         | ToSupervisor::Call { .. }
-        | ToSupervisor::Pong { .. } => false,
+        | ToSupervisor::Pong { .. }
+        | ToSupervisor::Describe { .. } => false,
     }
 }
 

@@ -49,6 +49,32 @@ const METRICS = struct({
   "peak_rss_bytes?": u64,
 });
 
+const WORKFLOW_DESCRIPTION = struct({
+  name: text,
+  "description?": text,
+  "source_file?": text,
+  "timeout_ms?": option(u64),
+  "retry?": struct({
+    "max_attempts?": option(u32),
+    "backoff_ms?": option(u64),
+    "backoff_factor_percent?": option(u32),
+    "backoff_max_ms?": option(u64),
+    "retry_on?": list(text),
+    "give_up_on?": list(text),
+  }),
+  "concurrency?": struct({
+    "total?": option(u32),
+    "per_key?": option(u32),
+    "key?": text,
+    "on_full?": text,
+  }),
+  "limits?": list(text),
+  "queue?": text,
+  "parameters?": json,
+  "more?": json,
+});
+const BROKEN_FILE = struct({ file: text, "error?": ERROR_INFO });
+
 const SOURCE = variants("Source", {
   Named: {},
   Path: { path: text, function: text },
@@ -83,6 +109,11 @@ export const TO_SUPERVISOR = variants("ToSupervisor", {
   Pong: { nonce: u64 },
   Goodbye: { "reason?": text },
   Stacks: { run: u32, "text?": text },
+  Describe: {
+    "replaces?": bool,
+    "workflows?": list(WORKFLOW_DESCRIPTION),
+    "broken?": list(BROKEN_FILE),
+  },
 });
 
 export const TO_WORKER = variants("ToWorker", {

@@ -15,6 +15,7 @@ __all__ = ["DecodeError", "decode", "encode"]
 
 _U32 = struct.Struct("<I")
 _U64 = struct.Struct("<Q")
+_NUMBERS = {"u32": _U32, "u64": _U64}
 
 
 def encode(variants: Variants, message: Any) -> bytes:
@@ -62,6 +63,8 @@ def _build(kind: Any) -> Tuple[Encoder, Decoder]:
         return _option(get_args(kind)[0])
     if kind is str:
         return _encode_text, _decode_text
+    if hasattr(kind, "__metadata__"):
+        return _number(_NUMBERS[kind.__metadata__[0]])
     if kind is bool:
         return _encode_bool, _decode_bool
     return encoder_of(kind, _codec), decoder_of(kind, _codec)
@@ -94,6 +97,16 @@ def _decode_bool(body: bytes, at: int) -> Tuple[bool, int]:
     if at >= len(body) or body[at] > 1:
         raise no_boolean(at)
     return body[at] == 1, at + 1
+
+
+def _number(layout: struct.Struct) -> Tuple[Encoder, Decoder]:
+    def write(value: int, out: List[bytes]) -> None:
+        out.append(layout.pack(value))
+
+    def read(body: bytes, at: int) -> Tuple[int, int]:
+        return layout.unpack_from(body, at)[0], at + layout.size
+
+    return write, read
 
 
 def _option(inner: Any) -> Tuple[Encoder, Decoder]:

@@ -255,6 +255,58 @@ class Stacks(NamedTuple):
     text: str
 
 
+class DeclaredRetry(NamedTuple):
+    """When it is tried again."""
+
+    max_attempts: Optional[U32] = None
+    backoff_ms: Optional[U64] = None
+    backoff_factor_percent: Optional[U32] = None
+    backoff_max_ms: Optional[U64] = None
+    retry_on: List[str] = []
+    give_up_on: List[str] = []
+
+
+class DeclaredConcurrency(NamedTuple):
+    """How many run at once."""
+
+    total: Optional[U32] = None
+    per_key: Optional[U32] = None
+    key: str = ""
+    on_full: str = ""
+
+
+@_requires("name")
+class WorkflowDescription(NamedTuple):
+    """What the code declares of one workflow; what is none or empty is not declared."""
+
+    name: str
+    description: str = ""
+    source_file: str = ""
+    timeout_ms: Optional[U64] = None
+    retry: DeclaredRetry = DeclaredRetry()
+    concurrency: DeclaredConcurrency = DeclaredConcurrency()
+    limits: List[str] = []
+    queue: str = ""
+    parameters: JsonText = b""
+    more: JsonText = b""
+
+
+@_requires("file")
+class BrokenFile(NamedTuple):
+    """A file that could not be loaded."""
+
+    file: str
+    error: ErrorInfo
+
+
+class Describe(NamedTuple):
+    """What the code declares, for the supervisor to enforce."""
+
+    replaces: bool
+    workflows: List[WorkflowDescription]
+    broken: List[BrokenFile]
+
+
 @_requires("protocol", "max_frame_bytes")
 class Welcome(NamedTuple):
     """The answer to Hello."""
@@ -324,7 +376,7 @@ class Dump(NamedTuple):
 
 TO_SUPERVISOR = Variants(
     "ToSupervisor",
-    *(Hello, Ready, InitFailed, Started, Log, Progress, Call, Finished, Idle, Pong, Goodbye, Stacks),
+    *(Hello, Ready, InitFailed, Started, Log, Progress, Call, Finished, Idle, Pong, Goodbye, Stacks, Describe),
 )
 TO_WORKER = Variants("ToWorker", Welcome, Execute, Cancel, Reply, Ping, Drain, Dump)
 
