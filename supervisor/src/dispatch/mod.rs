@@ -17,6 +17,9 @@ mod run_reporter;
 mod slots;
 mod start_health;
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 pub(crate) use claims::DispatchClaims;
 pub use dispatcher::{AfterFailure, Dispatcher, Prepare, PrepareError, PreparedAttempt};
 pub use in_flight::{ClaimUnderWay, InFlight, InFlightAttempt, InFlightPhase, OutcomeTerms};

@@ -13,6 +13,8 @@ mod descendants;
 mod effects;
 mod events;
 mod executor_loop;
+#[cfg(test)]
+mod fake;
 mod handle;
 mod head_tail;
 mod link;
@@ -30,6 +32,8 @@ mod worker_spec;
 
 pub use clock::unix_us;
 pub use events::{ExecutorEvent, ExecutorEvents, LiveEvent, RunProgress, StateQuestion};
+#[cfg(test)]
+pub(crate) use fake::FakeExecutor;
 pub use handle::{Executor, ExecutorHandle, ExecutorSnapshot, WorkerIdentity};
 pub use link::AnnouncedIdentity;
 pub use recording::RunRecording;

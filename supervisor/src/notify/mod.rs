@@ -6,5 +6,7 @@
 pub(crate) mod control_commands;
 mod notifier;
 pub(crate) mod sweep;
+#[cfg(test)]
+mod tests;
 
 pub use notifier::Notifier;

@@ -1,0 +1,79 @@
+//! An executor without a thread and without workers: a test hears what it is asked, and says what happens.
+
+use std::time::Duration;
+
+use muster_core::execution::{Attempt, RunEnding};
+use muster_core::pool::RunFinish;
+use muster_protocol::CancelReason;
+use tokio::sync::mpsc;
+
+use super::clock::unix_us;
+use super::events::{self, EventSender, ExecutorEvent, ExecutorEvents};
+use super::handle::{ExecutorCommand, ExecutorHandle};
+use super::run::ExecutorRun;
+use super::run_spec::RunSpec;
+
+const WITHIN: Duration = Duration::from_secs(20);
+
+/// The far end of an [`ExecutorHandle`], and the near end of its [`ExecutorEvents`].
+#[derive(Debug)]
+pub(crate) struct FakeExecutor {
+    commands: mpsc::UnboundedReceiver<ExecutorCommand>,
+    events: EventSender,
+}
+
+impl FakeExecutor {
+    /// Both channels, and the executor between them.
+    pub(crate) fn start() -> (Self, ExecutorHandle, ExecutorEvents) {
+        let (commands, received) = mpsc::unbounded_channel();
+        let (events, told) = events::channel();
+        (Self { commands: received, events }, ExecutorHandle { commands }, told)
+    }
+
+    /// The next command is an attempt to be run: this one.
+    pub(crate) async fn submitted(&mut self) -> RunSpec {
+        let next = self.next().await;
+        let ExecutorCommand::Submit(spec) = next else {
+            panic!("asked for something else than a run: {next:?}")
+        };
+        *spec
+    }
+
+    /// The next command is a cancel: of this attempt, for this reason.
+    pub(crate) async fn cancelled(&mut self) -> (Attempt, CancelReason) {
+        let next = self.next().await;
+        let ExecutorCommand::Cancel { attempt, reason, .. } = next else {
+            panic!("asked for something else than a cancel: {next:?}")
+        };
+        (attempt, reason)
+    }
+
+    /// The next command is to start nothing more.
+    pub(crate) async fn halted(&mut self) {
+        let next = self.next().await;
+        assert!(matches!(next, ExecutorCommand::Halt), "asked for something else than a halt: {next:?}");
+    }
+
+    /// It was asked for nothing that has not been looked at.
+    pub(crate) fn is_idle(&mut self) -> bool {
+        self.commands.is_empty()
+    }
+
+    /// Tells what happened.
+    pub(crate) fn tell(&self, event: ExecutorEvent) {
+        self.events.tell(event);
+    }
+
+    /// Tells that an attempt is over.
+    pub(crate) fn finish(&self, spec: RunSpec, ending: RunEnding) {
+        let finish = RunFinish { attempt: spec.attempt, ending, worker: None, duration: None, metrics: None };
+        let mut run = ExecutorRun::new(spec);
+        run.started(unix_us(), "a fake");
+        self.tell(ExecutorEvent::Finished(Box::new(run.end(finish))));
+    }
+
+    async fn next(&mut self) -> ExecutorCommand {
+        let asked = tokio::time::timeout(WITHIN, self.commands.recv()).await;
+        asked.expect("the executor was asked for nothing").expect("the handle is gone")
+    }
+}
