@@ -30,7 +30,25 @@ class CancelRequest(NamedTuple):
 
 
 class Execution:
-    """The state of one run. Fields are written by the main thread and the watcher, one word at a time."""
+    """The state of one run. Fields are written by the main thread and the watcher, one word at a time.
+
+    What few runs ever set has its first value here, once for all of them.
+    """
+
+    deadline: Optional[float] = None
+    own_deadline: Optional[float] = None
+    closed = False
+    late: Optional[Callable[[], LateLog]] = None
+    """Gives the log for what comes after the end; a terminal has none."""
+    request: Optional[CancelRequest] = None
+    delivered = False
+    task_told = False
+    broke_import = False
+    loop: Optional[asyncio.AbstractEventLoop] = None
+    task: Optional[asyncio.Task[Any]] = None
+    _handed_over: Optional[weakref.WeakSet[Carried]] = None
+    _cancelled: Optional[threading.Event] = None
+    _context: Optional[Dict[str, Any]] = None
 
     def __init__(
         self,
@@ -49,23 +67,9 @@ class Execution:
         self.workflow = workflow
         self.timeout_seconds: Optional[float] = timeout_ms / 1000 if timeout_ms else None
         self.started = time.monotonic()
-        self.deadline: Optional[float] = None
-        self.own_deadline: Optional[float] = None
-        self.closed = False
-        self.late: Optional[Callable[[], LateLog]] = None
-        """Gives the log for what comes after the end; a terminal has none."""
         self.threads: List[Tuple[threading.Thread, bool]] = []
         """The threads that were started in it, and whether user code itself started them."""
-        self._handed_over: Optional[weakref.WeakSet[Carried]] = None
-        self.request: Optional[CancelRequest] = None
-        self._cancelled: Optional[threading.Event] = None
-        self.delivered = False
-        self.task_told = False
-        self.broke_import = False
-        self.loop: Optional[asyncio.AbstractEventLoop] = None
-        self.task: Optional[asyncio.Task[Any]] = None
         self._context_text = context
-        self._context: Optional[Dict[str, Any]] = None
 
     @classmethod
     def of(cls, execute: Execute, port: Port) -> Execution:

@@ -20,13 +20,14 @@ _making = threading.Lock()
 class FramePort:
     """Uses no feature that was not agreed on."""
 
+    calls: Optional[Calls] = None
+    _late: Optional[LateLog] = None
+
     def __init__(self, connection: Connection, terms: Terms, run: int) -> None:
         self.logs = LogBatch(run, connection.send)
-        self.calls: Optional[Calls] = None
         self.open_calls: Optional[Callable[[], Calls]] = None
         """Makes `calls` when the first is asked; None once the run has ended."""
         self._terms = terms
-        self._late: Optional[LateLog] = None
 
     def log(self, record: LogRecord) -> None:
         """Batches the record, if the supervisor wants it."""

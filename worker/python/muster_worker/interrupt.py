@@ -80,10 +80,10 @@ def _reset_in_child() -> None:
     _after_fork()
 
 
-def enter(execution: Execution) -> None:
-    """Names the execution to break into. It is still held: the next `release` opens it."""
+def enter(execution: Execution, is_held: bool = True) -> None:
+    """Names the execution to break into. One that is held is opened by the next `release`."""
     global _target, _depth
-    _depth = 1
+    _depth = int(is_held)
     _target = execution
 
 

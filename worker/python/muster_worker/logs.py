@@ -31,15 +31,16 @@ _LEVELS = {Level.Trace: 5, Level.Debug: 10, Level.Info: 20, Level.Warn: 30, Leve
 class LogBatch:
     """The records and the progress of one run that were not sent yet."""
 
+    sent = 0
+    _bytes = 0
+    _progress: Optional[Progress] = None
+    _since = 0.0
+
     def __init__(self, run: int, send: Callable[..., None]) -> None:
-        self.sent = 0
         self.run = run
         self.send = send
         self._lock = threading.Lock()
         self._records: List[LogRecord] = []
-        self._bytes = 0
-        self._progress: Optional[Progress] = None
-        self._since = 0.0
 
     def add(self, record: LogRecord) -> None:
         """Takes a record; sends the batch when it is full."""
@@ -68,6 +69,8 @@ class LogBatch:
 
     def take(self) -> List[Any]:
         """The messages that are still to be sent, for one write together with what follows."""
+        if not self._records and self._progress is None:
+            return []
         with self._lock:
             return self._take()
 

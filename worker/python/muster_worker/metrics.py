@@ -19,7 +19,7 @@ class Meter:
 
     def __init__(self) -> None:
         self._started_ns = time.monotonic_ns()
-        self._usage = _getrusage(_SELF)
+        self._user, self._system, _ = _getrusage(_SELF)[:3]
 
     def start(self) -> None:
         """A run begins."""
@@ -27,14 +27,15 @@ class Meter:
 
     def read(self) -> Metrics:
         """What was used since."""
-        before, now = self._usage, _getrusage(_SELF)
-        self._usage = now
-        return Metrics(
+        user, system, peak = _getrusage(_SELF)[:3]
+        metrics = Metrics(
             (time.monotonic_ns() - self._started_ns) // 1000,
-            int((now.ru_utime - before.ru_utime) * 1_000_000),
-            int((now.ru_stime - before.ru_stime) * 1_000_000),
-            now.ru_maxrss * _MAXRSS_UNIT_BYTES,
+            int((user - self._user) * 1_000_000),
+            int((system - self._system) * 1_000_000),
+            peak * _MAXRSS_UNIT_BYTES,
         )
+        self._user, self._system = user, system
+        return metrics
 
 
 _RESIDENT_FRESH_SECONDS = 0.01

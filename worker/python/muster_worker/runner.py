@@ -41,11 +41,10 @@ def run(execution: Execution, job: Job, params: bytes) -> Outcome:
 
 def _run(execution: Execution, job: Job, params: bytes) -> Outcome:
     current.set_running(execution)
-    interrupt.enter(execution)
-    if not isinstance(job, Uninterruptible):
-        interrupt.release()
-        if execution.due():
-            raise execution.take_cancel()
+    interrupt.enter(execution, isinstance(job, Uninterruptible))
+    # One that was asked for before anybody could be told.
+    if execution.request is not None and not isinstance(job, Uninterruptible) and execution.due():
+        raise execution.take_cancel()
     text = call(execution, job(), params)
     interrupt.leave()
     return Succeeded(text)

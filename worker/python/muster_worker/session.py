@@ -175,7 +175,7 @@ class Session:
             os._exit(EXIT_DONE)
         streams.flush()
         execution.close()
-        parts = [self.connection.encode(one) for one in port.logs.take()]
+        parts = list(map(self.connection.encode, port.logs.take()))
         metrics = self._meter.read()
         finished = self.connection.encode(Finished(execution.run, outcome, metrics, port.logs.sent))
         if not self.connection.fits(finished):

@@ -102,12 +102,15 @@ def say(text: str) -> None:
 
 def flush() -> None:
     """Pushes out what user code printed without a line's end."""
-    for name in ("stdout", "stderr"):
-        try:
-            getattr(sys, name).flush()
-        except (OSError, ValueError, AttributeError):
-            # User code closed or replaced it; there is nothing to save.
-            continue
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError, AttributeError):
+        # User code closed or replaced it; there is nothing to save.
+        pass
+    try:
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):
+        pass
 
 
 def scrub_environment() -> None:

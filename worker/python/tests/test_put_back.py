@@ -18,6 +18,7 @@ SPOILT = {
     "all variables removed": ("os", "os.environ.clear()", "sorted(os.environ)"),
     "variable of children": ("os, subprocess", "os.putenv('LEAK', 'secret')", "subprocess.run(['env'], stdout=-1, text=True).stdout.count('LEAK')"),
     "other environ": ("os", "os.environ = {}", "len(os.environ)"),
+    "equal environ": ("os", "os.environ = dict(os.environ)", "type(os.environ).__name__"),
     "alarm": ("signal, time", "signal.alarm(1)", "time.sleep(1.2)"),
     "timer": ("signal, time", "signal.setitimer(signal.ITIMER_REAL, 0.3, 0.3)", "time.sleep(0.5)"),
     "profiling timer": ("signal", "signal.setitimer(signal.ITIMER_PROF, 0.1)", "[n for n in range(10_000_000) if n < 0]"),

@@ -14,13 +14,18 @@ from muster_worker.wire.messages import (
     TO_SUPERVISOR,
     TO_WORKER,
     ErrorInfo,
+    Execute,
     Failed,
     Finished,
     Idle,
+    Inline,
     Metrics,
+    Named,
     Started,
     Succeeded,
 )
+from muster_worker.wire.messages import Path as PathSource
+from muster_worker.wire.quick import execute_of
 
 FOLDER = Path(__file__).resolve().parents[3] / "protocol" / "vectors"
 DIRECTIONS = {"to_supervisor": TO_SUPERVISOR, "to_worker": TO_WORKER}
@@ -75,6 +80,35 @@ def test_rejected() -> None:
             with pytest.raises(binary.DecodeError):
                 binary.decode(DIRECTIONS[vector["direction"]], data[4:])
                 pytest.fail(f"{vector['name']} was accepted")
+
+
+def framed(body: bytes) -> bytes:
+    return len(body).to_bytes(4, "big") + body
+
+
+def test_an_execute_is_read_quickly_as_the_general_decoder_reads_it() -> None:
+    usual = Execute(7, "0f1e2d3c-0000-4000-8000-00000000abcd", 3, "daily/größe", Named(), b'{"a":1}', b"{}", 2**63, 5000)
+    others = (
+        usual._replace(params=b"", context=b"", workflow=""),
+        usual._replace(execution_id="short"),
+        usual._replace(execution_id="ö" * 18),
+        usual._replace(source=PathSource("a.py", "f")),
+        usual._replace(source=Inline("python", b"def f(): pass")),
+    )
+    assert execute_of(framed(binary.encode(TO_WORKER, usual))) == usual
+    for message in (usual, *others):
+        body = binary.encode(TO_WORKER, message)
+        frame = framed(body)
+        assert execute_of(frame) in (message, None)
+        for end in range(len(frame)):
+            assert execute_of(frame[:end]) is None
+        assert execute_of(frame + b"\0") is None and execute_of(framed(body + b"\0")) is None
+        for at in range(4, len(frame)):
+            for byte in (0, 1, 0x80, 0xFF):
+                changed = bytearray(frame)
+                changed[at] = byte
+                read = execute_of(bytes(changed))
+                assert read is None or read == binary.decode(TO_WORKER, bytes(changed[4:]))
 
 
 def test_quick_frames_are_the_same_bytes() -> None:

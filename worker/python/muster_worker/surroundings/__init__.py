@@ -10,12 +10,12 @@ Not put back is what nobody can tell from work: globals of modules, caches, monk
 from __future__ import annotations
 
 import contextvars
-import os
 from typing import Any, Callable, Tuple, TypeVar
 
 from .. import logs, on_import
 from .aspect import Aspect
 from .environment import Environment
+from .glance import Glance
 from .interpreter import Interpreter, Streams
 from .libraries import Libraries
 from .loggers import Loggers
@@ -34,12 +34,11 @@ class Surroundings:
         self._context = contextvars.copy_context()
         self._process, self._streams, self._signals = Process(), Streams(), Signals()
         self._touched = Touched()
-        self._environ = os.environ
         note = self._touched.by.add
         self._numbers = Numbers(note)
-        self._interpreter, self._libraries = Interpreter(), Libraries()
-        self._loggers = Loggers(logs.handler, note)
-        self._aspects: Tuple[Aspect, ...] = (Environment(note), self._interpreter, self._loggers, self._libraries)
+        self._libraries, self._loggers = Libraries(), Loggers(logs.handler, note)
+        self._glance = Glance(logs.handler)
+        self._aspects: Tuple[Aspect, ...] = (Environment(note), Interpreter(), self._loggers, self._libraries)
 
     def load(self, load: Callable[[], _Result]) -> _Result:
         """Loads user code; what it sets is what every run finds."""
@@ -50,7 +49,7 @@ class Surroundings:
             for aspect in self._aspects:
                 aspect.note()
             self._numbers.note(self._context)
-            self._touched.by.clear()
+            self._settle()
             on_import.around_imports(self._import)
 
     def run(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
@@ -73,19 +72,17 @@ class Surroundings:
 
     def _is_as_noted(self) -> bool:
         """What user code changes without a call that is noted by `Touched`."""
-        return (
-            os.environ is self._environ
-            and self._streams.are_as_noted()
-            and self._interpreter.is_as_noted()
-            and self._loggers.are_as_noted()
-            and self._libraries.are_as_noted()
-        )
+        return self._glance.is_as_noted() and self._loggers.are_as_noted() and self._libraries.are_as_noted()
 
     def _put_all_back(self) -> None:
         self._put_process_back()
         for aspect in self._aspects:
             aspect.put_back()
         self._numbers.put_back()
+        self._settle()
+
+    def _settle(self) -> None:
+        self._glance.note()
         self._touched.by.clear()
 
     def _put_process_back(self) -> None:
@@ -103,5 +100,6 @@ class Surroundings:
             for aspect, values in zip(self._aspects, before):
                 aspect.adopt(values)
             self._numbers.look_at(self._context)
+            self._glance.forget()
         finally:
             on_import.around_imports(self._import)

@@ -75,21 +75,6 @@ class Interpreter(Aspect):
             _int_digits(),
         ]
 
-    def is_as_noted(self) -> bool:
-        """Compares what is changed without a function that is watched; and makes no list of the present values."""
-        mark = self._mark
-        return (
-            mark is not None
-            and warnings.filters == mark[0]
-            and sys.path == mark[1]
-            and sys.argv == mark[2]
-            and warnings.showwarning is mark[3]
-            and sys.excepthook is mark[4]
-            and sys.unraisablehook is mark[5]
-            and sys.displayhook is mark[6]
-            and threading.excepthook is mark[7]
-        )
-
     def read(self) -> Dict[Any, Any]:
         """All the values as they are."""
         values = dict(zip(_WRITERS, self.glance()))
@@ -112,22 +97,6 @@ class Streams:
 
     def __init__(self) -> None:
         self._noted: Tuple[Any, Any, Any] = (sys.stdin, sys.stdout, sys.stderr)
-
-    def are_as_noted(self) -> bool:
-        """True when nothing has to be put back."""
-        stdin, stdout, stderr = self._noted
-        get: Any = _sys.get
-        try:
-            return (
-                get("stdout") is stdout
-                and get("stderr") is stderr
-                and get("stdin") is stdin
-                and bool(stdout.is_as_made and stderr.is_as_made)
-                and not (stdout.closed or stderr.closed)
-            )
-        except ValueError:
-            # Detached from its descriptor.
-            return False
 
     def put_back(self) -> None:
         """Puts them back, made anew where they were closed, or changed so that lines would wait in a buffer."""

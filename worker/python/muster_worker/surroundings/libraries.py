@@ -28,11 +28,8 @@ class Libraries(Aspect):
         ]
 
     def are_as_noted(self) -> bool:
-        """True when nothing has to be put back, as far as it is changed without a function that is watched."""
-        mark = self._mark
-        if mark is None or "asyncio.events" in sys.modules:
-            return bool(self.glance() == mark)
-        return bool(decimal.DefaultContext.prec == mark[3])
+        """True when the loop is the one that was noted: the rest is noted, or seen at a glance."""
+        return "asyncio.events" not in sys.modules or bool(self.glance() == self._mark)
 
     def read(self) -> Dict[Any, Any]:
         """All the values as they are."""

@@ -34,7 +34,6 @@ class Loggers(Aspect):
         self._loggers: List[logging.Logger] = []
         self._handlers: List[List[logging.Handler]] = []
         self._lengths: List[int] = []
-        self._quick: Any = None
         self._watch(note)
 
     @staticmethod
@@ -60,29 +59,12 @@ class Loggers(Aspect):
         self._settle()
 
     def are_as_noted(self) -> bool:
-        """True when nothing has to be put back, and nothing is noted."""
-        disable, raises, level, filters, root_handlers, root_filters = self._quick
-        own, root, manager = self._own, self._root, self._manager
-        return (
-            self._mark is not None
-            and len(manager.loggerDict) == self._known
-            and list(map(len, self._handlers)) == self._lengths
-            and root.handlers == root_handlers
-            and root.filters == root_filters
-            and own.level == level
-            and own.filters == filters
-            and manager.disable == disable
-            and logging.raiseExceptions is raises
-        )
+        """True when no logger is new, and none has more handlers or fewer: the rest is noted, or seen at a glance."""
+        return len(self._manager.loggerDict) == self._known and list(map(len, self._handlers)) == self._lengths
 
     def _settle(self) -> None:
         self._handlers = [logger.handlers for logger in self._loggers]
         self._lengths = list(map(len, self._handlers))
-        self._quick = self._look()
-
-    def _look(self) -> Any:
-        own, root = self._own, self._root
-        return self._manager.disable, logging.raiseExceptions, own.level, own.filters[:], root.handlers[:], root.filters[:]
 
     def glance(self) -> Any:
         """What decides about every logger, as fast as it can be had."""

@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import select
 import threading
-from typing import Any, List, Optional
+from typing import Any, List, Mapping, Optional, Union
 
 from . import binary, json_lines
 from .layout import DecodeError
 from .limits import FRAME_HEADER_BYTES, FRAME_MAX_BYTES
 from .messages import TO_SUPERVISOR, TO_WORKER
-from .quick import FRAMES
+from .quick import FRAMES, Quick, execute_of
 
 _READ_BYTES = 64 * 1024
 """What a pipe holds. For more, the buffer of each read would be mapped into the process and out again."""
@@ -36,17 +36,18 @@ class Connection:
         self.frame_max_bytes = FRAME_MAX_BYTES
         self.reading = threading.Lock()
         self.ended = False
+        self._quick: Mapping[Any, Quick] = {} if json_mode else FRAMES
         self._writing = threading.Lock()
         self._buffer = bytearray()
 
     def encode(self, message: Any) -> bytes:
         """The message as it goes over the wire, its head included."""
-        if self.json_mode:
-            return json_lines.encode(TO_SUPERVISOR, message) + b"\n"
-        quick = FRAMES.get(type(message))
+        quick = self._quick.get(type(message))
         frame = None if quick is None else quick(message)
         if frame is not None:
             return frame
+        if self.json_mode:
+            return json_lines.encode(TO_SUPERVISOR, message) + b"\n"
         body = binary.encode(TO_SUPERVISOR, message)
         return len(body).to_bytes(FRAME_HEADER_BYTES, "big") + body
 
@@ -61,10 +62,12 @@ class Connection:
     def write(self, data: bytes) -> None:
         """Writes all of it, or nothing more is ever written: a broken pipe means the supervisor is gone."""
         with self._writing:
-            view = memoryview(data)
+            rest: Union[bytes, memoryview] = data
             try:
-                while view:
-                    view = view[os.write(self.out_fd, view) :]
+                written = os.write(self.out_fd, rest)
+                while written < len(rest):
+                    rest = memoryview(rest)[written:]
+                    written = os.write(self.out_fd, rest)
             except BrokenPipeError:
                 self.ended = True
 
@@ -81,12 +84,16 @@ class Connection:
         if not data:
             self.ended = True
             return []
-        messages: List[Any] = []
-        if not (self._buffer or self.json_mode) and len(data) == FRAME_HEADER_BYTES + int.from_bytes(data[:4], "big") > 4:
+        if not (self._buffer or self.json_mode):
             # One whole frame, as nearly always.
-            message = self._decode(data[FRAME_HEADER_BYTES:])
-            return [] if message is None else [message]
+            message = execute_of(data)
+            if message is not None:
+                return [message]
+            if len(data) == FRAME_HEADER_BYTES + int.from_bytes(data[:4], "big") > 4:
+                message = self._decode(data[FRAME_HEADER_BYTES:])
+                return [] if message is None else [message]
         self._buffer += data
+        messages: List[Any] = []
         while True:
             body = self._next_line() if self.json_mode else self._next_frame()
             if body is None:
