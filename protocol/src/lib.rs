@@ -37,5 +37,11 @@ pub const PROTOCOL_VERSION: u16 = 1;
 /// command-line program. Its value is the newest version the supervisor speaks.
 pub const PROTOCOL_ENV: &str = "MUSTER_PROTOCOL";
 
+/// The environment variable that names one worker process and no other.
+pub const WORKER_ID_ENV: &str = "MUSTER_WORKER_ID";
+
+/// The environment variable with the number of the descriptor that is a template's end of its channel.
+pub const TEMPLATE_FD_ENV: &str = "MUSTER_TEMPLATE_FD";
+
 /// The environment variable that switches on the workflows of the conformance kit.
 pub const CONFORMANCE_ENV: &str = "MUSTER_CONFORMANCE";

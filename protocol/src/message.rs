@@ -142,6 +142,31 @@ pub enum ToSupervisor {
         #[serde(default)]
         broken: Vec<BrokenFile>,
     },
+    /// 13: the answer to Fork, when the child exists. Its pidfd is in the channel by then.
+    Forked {
+        /// The Fork's.
+        worker_id: String,
+        /// The child's process id, as the template sees it.
+        pid: u32,
+        /// What the template has loaded is not what is there to load any more: it asks to be replaced.
+        #[serde(default)]
+        recycle: bool,
+    },
+    /// 14: a child of the template has ended, and is about to be reaped.
+    Exited {
+        /// As in its Forked.
+        pid: u32,
+        /// How, as `waitpid` gives it.
+        status: u32,
+    },
+    /// 15: the answer to Fork, when there is no child. The worker is started without the template.
+    ForkFailed {
+        /// The Fork's.
+        worker_id: String,
+        /// Why, for a person.
+        #[serde(default)]
+        message: String,
+    },
 }
 
 /// What the supervisor says.
@@ -233,11 +258,16 @@ pub enum ToWorker {
         /// Which run.
         run: u32,
     },
+    /// 7: make a worker of yourself. Its standard streams are in the channel by then.
+    Fork {
+        /// What the child's [`crate::WORKER_ID_ENV`] says from then on.
+        worker_id: String,
+    },
 }
 
 impl ToSupervisor {
     /// The names of the messages, each at its variant index.
-    pub const NAMES: [&'static str; 13] = [
+    pub const NAMES: [&'static str; 16] = [
         "Hello",
         "Ready",
         "InitFailed",
@@ -251,6 +281,9 @@ impl ToSupervisor {
         "Goodbye",
         "Stacks",
         "Describe",
+        "Forked",
+        "Exited",
+        "ForkFailed",
     ];
 
     /// The message's name, for logs and counters.
@@ -269,13 +302,17 @@ impl ToSupervisor {
             Self::Goodbye { .. } => "Goodbye",
             Self::Stacks { .. } => "Stacks",
             Self::Describe { .. } => "Describe",
+            Self::Forked { .. } => "Forked",
+            Self::Exited { .. } => "Exited",
+            Self::ForkFailed { .. } => "ForkFailed",
         }
     }
 }
 
 impl ToWorker {
     /// The names of the messages, each at its variant index.
-    pub const NAMES: [&'static str; 7] = ["Welcome", "Execute", "Cancel", "Reply", "Ping", "Drain", "Dump"];
+    pub const NAMES: [&'static str; 8] =
+        ["Welcome", "Execute", "Cancel", "Reply", "Ping", "Drain", "Dump", "Fork"];
 
     /// The message's name, for logs and counters.
     pub fn name(&self) -> &'static str {
@@ -287,6 +324,7 @@ impl ToWorker {
             Self::Ping { .. } => "Ping",
             Self::Drain { .. } => "Drain",
             Self::Dump { .. } => "Dump",
+            Self::Fork { .. } => "Fork",
         }
     }
 }

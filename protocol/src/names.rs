@@ -18,8 +18,12 @@ pub mod feature {
     pub const DUMP: &str = "dump";
     /// Sends Describe.
     pub const DESCRIBE: &str = "describe";
+    /// Takes Fork: loads once, and makes workers of itself. Offered only where [`crate::TEMPLATE_FD_ENV`] is set.
+    pub const TEMPLATE: &str = "template";
+    /// Those that any worker can have.
+    pub const OF_EVERY_WORKER: [&str; 8] = [LOG, PROGRESS, CALL, CANCEL, PING, DRAIN, DUMP, DESCRIBE];
     /// All of them, in the order of SPEC.md.
-    pub const ALL: [&str; 8] = [LOG, PROGRESS, CALL, CANCEL, PING, DRAIN, DUMP, DESCRIBE];
+    pub const ALL: [&str; 9] = [LOG, PROGRESS, CALL, CANCEL, PING, DRAIN, DUMP, DESCRIBE, TEMPLATE];
 }
 
 /// The methods of Call.

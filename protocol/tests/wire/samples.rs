@@ -9,6 +9,8 @@ use serde_json::json;
 
 const EXECUTION_ID: &str = "018f4e9c-7d3a-7c10-9b1e-2f6a5d0c4b3a";
 
+const WORKER_ID: &str = "5f0e8a3c9b7d4e21a6c4d2f1b0e98765";
+
 fn bytes(value: &serde_json::Value) -> JsonBytes {
     JsonBytes::of(value)
 }
@@ -80,6 +82,11 @@ pub(crate) fn to_supervisor() -> Vec<(String, ToSupervisor)> {
         ("Pong.largest", ToSupervisor::Pong { nonce: (1 << 53) - 1 }),
         ("Goodbye", ToSupervisor::Goodbye { reason: "drained".into() }),
         ("Stacks", ToSupervisor::Stacks { run: 7, text: "main\n  sleep (greet.py:12)".into() }),
+        ("Forked", ToSupervisor::Forked { worker_id: WORKER_ID.into(), pid: 4712, recycle: false }),
+        ("Forked.recycle", ToSupervisor::Forked { worker_id: WORKER_ID.into(), pid: 4712, recycle: true }),
+        ("Exited", ToSupervisor::Exited { pid: 4712, status: 0 }),
+        ("Exited.signal", ToSupervisor::Exited { pid: 4712, status: 9 }),
+        ("ForkFailed", ToSupervisor::ForkFailed { worker_id: WORKER_ID.into(), message: "2 threads".into() }),
     ]);
     samples.extend(descriptions());
     samples.into_iter().map(|(name, message)| (name.to_owned(), message)).collect()
@@ -190,6 +197,7 @@ pub(crate) fn to_worker() -> Vec<(String, ToWorker)> {
         ("Ping", ToWorker::Ping { nonce: 42 }),
         ("Drain", ToWorker::Drain { reason: "recycled after 1000 executions".into(), grace_ms: 5000 }),
         ("Dump", ToWorker::Dump { run: 7 }),
+        ("Fork", ToWorker::Fork { worker_id: WORKER_ID.into() }),
     ];
     samples.extend(sources().map(|(name, source)| (name, execute(source))));
     samples.extend(

@@ -193,6 +193,13 @@ pub(crate) fn to_supervisor() -> impl Strategy<Value = ToSupervisor> {
         (any::<u32>(), text()).prop_map(|(run, text)| ToSupervisor::Stacks { run, text }),
         (any::<bool>(), vec(description(), 0..3), vec(broken_file(), 0..3))
             .prop_map(|(replaces, workflows, broken)| ToSupervisor::Describe { replaces, workflows, broken }),
+        (text(), any::<u32>(), any::<bool>()).prop_map(|(worker_id, pid, recycle)| ToSupervisor::Forked {
+            worker_id,
+            pid,
+            recycle
+        }),
+        (any::<u32>(), any::<u32>()).prop_map(|(pid, status)| ToSupervisor::Exited { pid, status }),
+        (text(), text()).prop_map(|(worker_id, message)| ToSupervisor::ForkFailed { worker_id, message }),
     ]
 }
 
@@ -251,5 +258,6 @@ pub(crate) fn to_worker() -> impl Strategy<Value = ToWorker> {
         any::<u64>().prop_map(|nonce| ToWorker::Ping { nonce }),
         (any::<u32>(), text()).prop_map(|(grace_ms, reason)| ToWorker::Drain { reason, grace_ms }),
         any::<u32>().prop_map(|run| ToWorker::Dump { run }),
+        text().prop_map(|worker_id| ToWorker::Fork { worker_id }),
     ]
 }

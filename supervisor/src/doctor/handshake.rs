@@ -157,7 +157,7 @@ impl TriedWorker {
             pid: _,
         } = message
         else {
-            return Err(Some(NotReady::Unexpected(name(&message))));
+            return Err(Some(NotReady::Unexpected(message.name())));
         };
         if !(protocol_min..=protocol_max).contains(&PROTOCOL_VERSION) {
             return Err(Some(NotReady::Version { min: protocol_min, max: protocol_max }));
@@ -209,7 +209,7 @@ impl TriedWorker {
                 return Err(Some(NotReady::InitFailed(error)));
             }
             if !matches!(message, ToSupervisor::Describe { .. }) {
-                return Err(Some(NotReady::Unexpected(name(&message))));
+                return Err(Some(NotReady::Unexpected(message.name())));
             }
         }
     }
@@ -263,22 +263,4 @@ async fn last_lines(stream: pipe::Receiver) -> String {
         last.push_back(String::from_utf8_lossy(&line).trim_end().to_owned());
     }
     Vec::from(last).join(" | ")
-}
-
-fn name(message: &ToSupervisor) -> &'static str {
-    match message {
-        ToSupervisor::Hello { .. } => "Hello",
-        ToSupervisor::Ready { .. } => "Ready",
-        ToSupervisor::InitFailed { .. } => "InitFailed",
-        ToSupervisor::Started { .. } => "Started",
-        ToSupervisor::Log { .. } => "Log",
-        ToSupervisor::Progress { .. } => "Progress",
-        ToSupervisor::Call { .. } => "Call",
-        ToSupervisor::Finished { .. } => "Finished",
-        ToSupervisor::Idle { .. } => "Idle",
-        ToSupervisor::Pong { .. } => "Pong",
-        ToSupervisor::Goodbye { .. } => "Goodbye",
-        ToSupervisor::Stacks { .. } => "Stacks",
-        ToSupervisor::Describe { .. } => "Describe",
-    }
 }

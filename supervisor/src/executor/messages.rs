@@ -75,6 +75,7 @@ impl WorkerReader {
             // A Pong shows that the worker's frames flow; it is no reason to do anything.
             ToSupervisor::Pong { nonce: _ } => {}
             ToSupervisor::Goodbye { reason } => self.send_event(WorkerEvent::Goodbye { reason }),
+            ToSupervisor::Forked { .. } | ToSupervisor::Exited { .. } | ToSupervisor::ForkFailed { .. } => {}
             // Made into something else, and taken as that.
             ToSupervisor::Log { .. }
             | ToSupervisor::Progress { .. }
@@ -195,8 +196,11 @@ fn run_of(message: &ToSupervisor) -> Option<u32> {
         | ToSupervisor::InitFailed { .. }
         | ToSupervisor::Idle { .. }
         | ToSupervisor::Pong { .. }
-        | ToSupervisor::Goodbye { .. }
-        | ToSupervisor::Describe { .. } => None,
+        | ToSupervisor::Describe { .. }
+        | ToSupervisor::Forked { .. }
+        | ToSupervisor::Exited { .. }
+        | ToSupervisor::ForkFailed { .. }
+        | ToSupervisor::Goodbye { .. } => None,
     }
 }
 

@@ -79,7 +79,10 @@ fn make_ready(message: &ToSupervisor, secrets: &Secrets) -> ReadyNews {
         | ToSupervisor::Finished { .. }
         | ToSupervisor::Idle { .. }
         | ToSupervisor::Pong { .. }
-        | ToSupervisor::Goodbye { .. }
-        | ToSupervisor::Describe { .. } => ReadyNews::AsItCame,
+        | ToSupervisor::Describe { .. }
+        | ToSupervisor::Forked { .. }
+        | ToSupervisor::Exited { .. }
+        | ToSupervisor::ForkFailed { .. }
+        | ToSupervisor::Goodbye { .. } => ReadyNews::AsItCame,
     }
 }

@@ -107,9 +107,11 @@ fn to_worker_bytes(message: &ToWorker) -> usize {
         ToWorker::Cancel { message, .. } => message.len(),
         ToWorker::Reply { result: CallResult::Ok { value }, .. } => json_bytes(value),
         ToWorker::Reply { result: CallResult::Err { error }, .. } => error.message.len() + error.stack.len(),
-        ToWorker::Welcome { .. } | ToWorker::Ping { .. } | ToWorker::Drain { .. } | ToWorker::Dump { .. } => {
-            0
-        }
+        ToWorker::Welcome { .. }
+        | ToWorker::Ping { .. }
+        | ToWorker::Drain { .. }
+        | ToWorker::Dump { .. }
+        | ToWorker::Fork { .. } => 0,
     }
 }
 
@@ -132,7 +134,10 @@ fn to_supervisor_bytes(message: &ToSupervisor) -> usize {
         | ToSupervisor::Started { .. }
         | ToSupervisor::Idle { .. }
         | ToSupervisor::Pong { .. }
-        | ToSupervisor::Describe { .. } => 0,
+        | ToSupervisor::Describe { .. }
+        | ToSupervisor::Forked { .. }
+        | ToSupervisor::Exited { .. }
+        | ToSupervisor::ForkFailed { .. } => 0,
     }
 }
 

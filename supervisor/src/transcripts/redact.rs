@@ -60,8 +60,11 @@ fn to_worker(message: &mut ToWorker, secrets: &Secrets) {
             CallResult::Ok { value } => json(value, secrets),
             CallResult::Err { error } => secrets.mask_error(error),
         },
-        ToWorker::Welcome { .. } | ToWorker::Ping { .. } | ToWorker::Drain { .. } | ToWorker::Dump { .. } => {
-        }
+        ToWorker::Welcome { .. }
+        | ToWorker::Ping { .. }
+        | ToWorker::Drain { .. }
+        | ToWorker::Dump { .. }
+        | ToWorker::Fork { .. } => {}
     }
 }
 
@@ -113,8 +116,11 @@ fn to_supervisor(message: &mut ToSupervisor, secrets: &Secrets) {
         | ToSupervisor::Started { .. }
         | ToSupervisor::Idle { .. }
         | ToSupervisor::Pong { .. }
-        | ToSupervisor::Goodbye { .. }
-        | ToSupervisor::Describe { .. } => {}
+        | ToSupervisor::Describe { .. }
+        | ToSupervisor::Forked { .. }
+        | ToSupervisor::Exited { .. }
+        | ToSupervisor::ForkFailed { .. }
+        | ToSupervisor::Goodbye { .. } => {}
     }
 }
 

@@ -72,9 +72,11 @@ fn to_worker(message: &ToWorker) -> String {
         ToWorker::Reply { call, result: CallResult::Err { error }, .. } => {
             format!("Reply {call} {}", self::error(error))
         }
-        ToWorker::Welcome { .. } | ToWorker::Ping { .. } | ToWorker::Drain { .. } | ToWorker::Dump { .. } => {
-            message.name().to_owned()
-        }
+        ToWorker::Welcome { .. }
+        | ToWorker::Ping { .. }
+        | ToWorker::Drain { .. }
+        | ToWorker::Dump { .. }
+        | ToWorker::Fork { .. } => message.name().to_owned(),
     }
 }
 
@@ -99,8 +101,11 @@ fn to_supervisor(message: &ToSupervisor) -> String {
         | ToSupervisor::Log { .. }
         | ToSupervisor::Idle { .. }
         | ToSupervisor::Pong { .. }
-        | ToSupervisor::Goodbye { .. }
-        | ToSupervisor::Describe { .. } => name.to_owned(),
+        | ToSupervisor::Describe { .. }
+        | ToSupervisor::Forked { .. }
+        | ToSupervisor::Exited { .. }
+        | ToSupervisor::ForkFailed { .. }
+        | ToSupervisor::Goodbye { .. } => name.to_owned(),
     }
 }
 

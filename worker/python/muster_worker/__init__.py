@@ -13,7 +13,7 @@
 from . import streams
 from .context import Context, context
 from .errors import CallError, Cancelled, InvalidParameters, InvalidResult, MusterError
-from .hooks import on_run_end, on_run_start, on_worker_start
+from .hooks import after_fork, on_run_end, on_run_start, on_worker_start
 from .interrupt import shield
 from .version import __version__
 from .workflow import workflow
@@ -29,6 +29,7 @@ __all__ = [
     "InvalidResult",
     "MusterError",
     "__version__",
+    "after_fork",
     "context",
     "on_run_end",
     "on_run_start",

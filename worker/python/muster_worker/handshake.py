@@ -9,7 +9,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 from .version import __version__
 from .wire.connection import Connection, PeerError
 from .wire.limits import PROTOCOL_VERSION
-from .wire.messages import FEATURES, Hello, Level, Welcome
+from .wire.messages import FEATURES, TEMPLATE, Hello, Level, Welcome
 
 
 class NoCommonVersion(Exception):
@@ -24,10 +24,11 @@ class Terms(NamedTuple):
     config: Dict[str, Any]
 
 
-def greet(connection: Connection) -> Optional[Tuple[Terms, List[Any]]]:
+def greet(connection: Connection, is_template: bool = False) -> Optional[Tuple[Terms, List[Any]]]:
     """Says Hello and waits for Welcome; returns what came with it too, or None when the supervisor leaves instead."""
     names = ("muster-worker-python", __version__, "python")
-    connection.send(Hello(PROTOCOL_VERSION, PROTOCOL_VERSION, *names, os.getpid(), list(FEATURES)))
+    features = [*FEATURES, TEMPLATE] if is_template else list(FEATURES)
+    connection.send(Hello(PROTOCOL_VERSION, PROTOCOL_VERSION, *names, os.getpid(), features))
     messages: List[Any] = []
     while not messages:
         messages = connection.receive()

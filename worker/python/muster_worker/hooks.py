@@ -14,6 +14,7 @@ _log = logging.getLogger("muster_worker")
 _Key = Tuple[str, str]
 _run_starts: Dict[_Key, Callable[[], Any]] = {}
 _run_ends: Dict[_Key, Callable[[Optional[BaseException]], Any]] = {}
+_after_forks: Dict[_Key, Callable[[], Any]] = {}
 _not_started: Dict[_Key, Callable[[], Any]] = {}
 Reach = Callable[[], Optional[Set[str]]]
 """The modules that a workflow's file imports, itself included; None stands for all."""
@@ -26,6 +27,16 @@ def on_worker_start(function: Hook) -> Hook:
     What it raises costs the workflows of the files that import it, and it is called again for the next one.
     """
     _not_started[_key(function)] = function
+    return function
+
+
+def after_fork(function: Hook) -> Hook:
+    """Called in each worker that a template has made, before its first run: it opens anew what was opened at import.
+
+    A connection that is open in the template would be shared by all its workers. Without a template it is not called.
+    What it raises is the end of that worker's start.
+    """
+    _after_forks[_key(function)] = function
     return function
 
 
@@ -54,7 +65,7 @@ def _key(function: Any) -> _Key:
 
 def forget(module: str) -> None:
     """Drops the hooks of a module that is loaded anew."""
-    for hooks in (_run_starts, _run_ends, _not_started):
+    for hooks in (_run_starts, _run_ends, _not_started, _after_forks):
         for key in [one for one in hooks if one[0] == module]:
             del hooks[key]
 
@@ -71,6 +82,12 @@ def start_worker(reach: Reach) -> None:
         # What it sets stays, as that of a module that is imported.
         on_import.outermost(_not_started[key])
         _not_started.pop(key, None)
+
+
+def call_after_fork() -> None:
+    """In a worker that its template made, in the order in which they came."""
+    for hook in list(_after_forks.values()):
+        hook()
 
 
 def start_run(reach: Reach) -> None:

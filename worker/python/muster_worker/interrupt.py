@@ -15,6 +15,7 @@ import time
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Callable, Optional, Type
 
+from . import forks
 from .errors import Cancelled
 from .user_code import is_user_code
 
@@ -72,8 +73,11 @@ def _after_fork() -> None:
 
 
 def _reset_in_child() -> None:
-    """A forked child is an ordinary process: signals end it, nobody cancels it."""
+    """A forked child is an ordinary process: signals end it, nobody cancels it. A worker stays as it is."""
     global _target, _depth
+    if forks.makes_worker():
+        _after_fork()
+        return
     _target, _depth = None, 0
     signal.signal(WAKE, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

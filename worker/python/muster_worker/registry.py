@@ -16,7 +16,7 @@ from .load_journal import Journal
 from .loading import Library
 from .picking import DuplicateWorkflow, definitions_in, not_found, pick
 from .runner import Job, Uninterruptible
-from .sources import digest_at, may_hold, mentions_sdk, python_files
+from .sources import Stamp, digest_at, may_hold, mentions_sdk, python_files, stamp_of
 from .wire.messages import Inline, Named, Path, Source
 from .workflow import Definition
 
@@ -50,6 +50,8 @@ class Registry:
         """The module of each file as it was when its workflows were taken over."""
         self._slow: Dict[str, bytes] = {}
         """Of the broken files those that did not come back, and their content."""
+        self._loaded: Dict[str, Stamp] = {}
+        """All files of the folder as they were before they were loaded."""
         self._own: Dict[str, Definition] = {}
         if conformance:
             from .conformance import definitions
@@ -60,6 +62,26 @@ class Registry:
     def recycle_wanted(self) -> bool:
         """True when only a new process can have the folder's present state."""
         return self._library is not None and self._library.recycle_wanted
+
+    def start_hooks(self) -> None:
+        """In a worker that its template made: what is to be done once in each worker. A failure costs what it always costs."""
+        self._with_hooks = True
+        if hooks.are_waiting():
+            for path in list(self._read_from):
+                self._load_file(path)
+
+    def is_current(self) -> bool:
+        """False when what is loaded is not what a new process would load."""
+        return not self._loaded or self._loaded == self._state_of_files()
+
+    def _state_of_files(self) -> Dict[str, Stamp]:
+        stamps: Dict[str, Stamp] = {}
+        for path in python_files(self._library.root) if self._library is not None else ():
+            try:
+                stamps[path] = stamp_of(path)
+            except OSError:
+                continue
+        return stamps
 
     def names(self) -> List[str]:
         """What can be run by name."""
@@ -80,6 +102,7 @@ class Registry:
             for path in candidates:
                 self._load_file(path)
             return
+        self._loaded = self._state_of_files()
         self._journal = journal = Journal(self._library.root)
         try:
             for path in filter(mentions_sdk, candidates):

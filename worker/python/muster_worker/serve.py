@@ -7,7 +7,7 @@ import sys
 import traceback
 from typing import NoReturn
 
-from . import carry, current, streams
+from . import carry, current, forks, streams
 from .departure import Departure
 from .port import ChildPort
 from .session import Session
@@ -35,6 +35,8 @@ def serve(json_mode: bool) -> NoReturn:
 
 def _become_child(session: Session) -> None:
     """In a child that user code forked: no frames and no watcher."""
+    if forks.makes_worker():
+        return
     session.is_child = True
     connection = session.connection
     for descriptor in (connection.in_fd, connection.out_fd):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import collections
 import os
+import socket
 import sys
 from typing import Any, Deque, Optional
 
-from . import interrupt, stacks, streams
+from . import hooks, interrupt, stacks, streams
 from .calls import Calls
 from .departure import Departure
 from .errors import Rejection, describe
@@ -25,6 +26,7 @@ from .registry import Registry
 from .results import too_large
 from .runner import run
 from .surroundings import Surroundings
+from .template import Template, take_channel
 from .watcher import Watcher
 from .wire.connection import Connection, PeerError
 from .wire.limits import (
@@ -35,6 +37,7 @@ from .wire.limits import (
     FRAME_HEADER_BYTES,
 )
 from .wire.messages import (
+    TEMPLATE,
     Cancel,
     CancelReason,
     Drain,
@@ -71,7 +74,7 @@ class Session:
         self._terms: Terms
         self._inbox: Deque[Execute] = collections.deque()
         self._early_cancel: Optional[Cancel] = None
-        self._draining: Optional[str] = None
+        self.draining: Optional[str] = None
         self.recycle_wanted = False
         """True once only a new process can be as this one was."""
         self.port: Optional[FramePort] = None
@@ -80,48 +83,62 @@ class Session:
         self._meter: Meter
         self.is_child = False
         """True in a child that user code forked."""
+        self._channel = take_channel()
 
     # The main thread.
 
     def serve(self) -> int:
         """Runs until the supervisor says so or is gone; returns the exit code."""
         streams.scrub_environment()
-        code = self._greet()
+        code = self._greet(self._channel is not None)
         if code is not None:
             return code
+        self._prepare()
         registry = self._load()
         if registry is None:
             return EXIT_INIT_FAILED
+        if self._channel is not None:
+            code = self._serve_as_template(self._channel, registry)
+            if code is not None:
+                return code
+        self._meter = Meter()
+        self.connection.send(Ready(registry.names()))
         while True:
             execute = self._next_execute()
             if execute is None:
                 return EXIT_DONE
             self._run(registry, execute)
 
-    def _greet(self) -> Optional[int]:
+    def _greet(self, is_template: bool) -> Optional[int]:
         """Settles the terms; an exit code when there will be no session."""
         try:
-            settled = greet(self.connection)
+            settled = greet(self.connection, is_template)
         except NoCommonVersion as problem:
             print(problem, file=sys.stderr)
             return EXIT_NO_COMMON_VERSION
         if settled is None:
             return EXIT_DONE
         self._terms, early = settled
-        capture_logging(self._terms.log_level)
         for message in early:
             self.dispatch(message)
         return None
 
-    def _load(self) -> Optional[Registry]:
+    def _prepare(self) -> None:
+        """Sets the process up, before any user code is loaded."""
+        if self._channel is not None and TEMPLATE not in self._terms.features:
+            self._channel.close()
+            self._channel = None
+        capture_logging(self._terms.log_level)
         interrupt.install(self._terminated)
         self._surroundings = Surroundings()
         self._watcher.start()
+
+    def _load(self) -> Optional[Registry]:
         self.busy = _LOADING
         try:
             config = self._terms.config
             load_seconds = config.get("worker_load_seconds", LOAD_SECONDS)
-            registry = Registry(config.get("workflows_dir"), self._conformance, load_seconds)
+            registry = Registry(config.get("workflows_dir"), self._conformance, load_seconds, self._channel is None)
             self._surroundings.load(registry.load)
         except Exception as error:
             self.connection.send(InitFailed(describe(error)))
@@ -129,17 +146,42 @@ class Session:
         finally:
             streams.flush()
             self.busy = None
-        self._meter = Meter()
-        self.connection.send(Ready(registry.names()))
         return registry
+
+    def _serve_as_template(self, channel: socket.socket, registry: Registry) -> Optional[int]:
+        """Makes workers until it is time to leave. In each of them: None, when it is all but Ready."""
+        self._watcher.stop()
+        template = Template(self, channel, registry)
+        self.connection.send(Ready(registry.names()))
+        code, birth = template.serve()
+        if birth is None:
+            return code
+        self.connection = template.be_born(birth)
+        self._channel = None
+        code = self._greet(False)
+        if code is not None:
+            return code
+        self._surroundings.be_born()
+        self._watcher.start()
+        self.busy = _LOADING
+        try:
+            self._surroundings.outside_of_runs(hooks.call_after_fork)
+            registry.start_hooks()
+        except Exception as error:
+            self.connection.send(InitFailed(describe(error)))
+            return EXIT_INIT_FAILED
+        finally:
+            streams.flush()
+            self.busy = None
+        return None
 
     def _next_execute(self) -> Optional[Execute]:
         with self.connection.reading:
             while True:
                 if self._inbox:
                     return self._inbox.popleft()
-                if self._draining is not None:
-                    self.connection.send(Goodbye(self._draining))
+                if self.draining is not None:
+                    self.connection.send(Goodbye(self.draining))
                     return None
                 if self.connection.ended:
                     return None
@@ -203,7 +245,7 @@ class Session:
             self._surroundings.put_back()
         except Exception as error:
             streams.say(f"what execution {execution.execution_id} changed cannot be put back: {error}; this worker leaves")
-            self._draining = "its process cannot be put back as it was"
+            self.draining = "its process cannot be put back as it was"
 
     def _terminated(self) -> None:
         """A SIGTERM that finds no user code running."""
@@ -238,7 +280,7 @@ class Session:
         elif isinstance(message, Ping):
             self.connection.send(Pong(message.nonce))
         elif isinstance(message, Drain):
-            self._draining = message.reason or "drained"
+            self.draining = message.reason or "drained"
         elif isinstance(message, Dump):
             self.connection.send(Stacks(message.run, stacks.of_all_threads(self.busy)))
         else:
@@ -248,7 +290,7 @@ class Session:
         if isinstance(self.busy, Execution) or self._inbox:
             raise PeerError(f"Execute {execute.run} came while another run is on")
         # One that comes after Drain is refused by not starting it: the supervisor hands it to another worker.
-        if self._draining is None:
+        if self.draining is None:
             self._inbox.append(execute)
 
     def _is_current(self, run_number: int) -> bool:

@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 import traceback
-from typing import TYPE_CHECKING, Any, NoReturn, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from . import interrupt
 from .execution import Execution
@@ -33,11 +33,24 @@ class Watcher:
         self._session = session
         self._asleep = False
         self._is_lost = False
+        self._is_over = False
+        self._thread: Optional[threading.Thread] = None
         self._alarm: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def start(self) -> None:
         """Starts the thread."""
-        threading.Thread(target=self._loop, name="muster-watcher", daemon=True).start()
+        self._is_over = False
+        self._thread = threading.Thread(target=self._loop, name="muster-watcher", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread, when there is nothing to watch."""
+        self._is_over = True
+        self._alarm.put(None)
+        if self._thread is not None:
+            self._thread.join()
+        self._alarm = queue.SimpleQueue()
+        self._asleep = False
 
     def nudge(self) -> None:
         """Says that there is work again. Costs nothing while the watcher is awake."""
@@ -53,10 +66,10 @@ class Watcher:
             traceback.print_exc()
             self._session.departure.now(EXIT_SDK_BUG)
 
-    def _watch(self) -> NoReturn:
+    def _watch(self) -> None:
         seen: Optional[Any] = None
         quiet_ticks = 0
-        while True:
+        while not self._is_over:
             busy = self._session.busy
             if busy is None:
                 quiet_ticks += 1

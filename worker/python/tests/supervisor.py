@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 from muster_worker.wire import binary
 from muster_worker.wire.messages import (
@@ -93,25 +93,31 @@ class Worker:
         max_frame_bytes: int = 16_777_215,
         log_level: Level = Level.Info,
         command: Optional[List[str]] = None,
+        variables: Optional[Dict[str, str]] = None,
+        pass_fds: Sequence[int] = (),
     ) -> None:
-        self.process = subprocess.Popen(
+        self.process: Any = subprocess.Popen(
             command or [sys.executable, "-m", "muster_worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment(MUSTER_PROTOCOL="1", MUSTER_CONFORMANCE="1"),
+            env=environment(MUSTER_PROTOCOL="1", MUSTER_CONFORMANCE="1", **(variables or {})),
+            pass_fds=pass_fds,
             start_new_session=True,
             bufsize=0,
         )
+        self._read()
+        if handshake:
+            self.greet(workflows_dir, config or {}, features, max_frame_bytes, log_level)
+            self.ready = self.receive()
+            assert isinstance(self.ready, (Ready, InitFailed)), self.ready
+
+    def _read(self) -> None:
         self._buffer = bytearray()
         self._run = 0
         self._stderr: List[bytes] = []
         self._reader = threading.Thread(target=self._read_stderr, daemon=True)
         self._reader.start()
-        if handshake:
-            self.greet(workflows_dir, config or {}, features, max_frame_bytes, log_level)
-            self.ready = self.receive()
-            assert isinstance(self.ready, (Ready, InitFailed)), self.ready
 
     def greet(
         self,

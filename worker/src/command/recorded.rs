@@ -99,7 +99,8 @@ impl Recorded {
             ToWorker::Welcome { .. }
             | ToWorker::Ping { .. }
             | ToWorker::Drain { .. }
-            | ToWorker::Dump { .. } => {}
+            | ToWorker::Dump { .. }
+            | ToWorker::Fork { .. } => {}
         }
     }
 
@@ -129,7 +130,10 @@ impl Recorded {
             | ToSupervisor::Pong { .. }
             | ToSupervisor::Goodbye { .. }
             | ToSupervisor::Stacks { .. }
-            | ToSupervisor::Describe { .. } => {}
+            | ToSupervisor::Describe { .. }
+            | ToSupervisor::Forked { .. }
+            | ToSupervisor::Exited { .. }
+            | ToSupervisor::ForkFailed { .. } => {}
         }
     }
 

@@ -51,7 +51,8 @@ impl RunRequest {
             | ToWorker::Reply { .. }
             | ToWorker::Ping { .. }
             | ToWorker::Drain { .. }
-            | ToWorker::Dump { .. }) => Err(Box::new(other)),
+            | ToWorker::Dump { .. }
+            | ToWorker::Fork { .. }) => Err(Box::new(other)),
         }
     }
 

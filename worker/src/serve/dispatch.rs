@@ -75,6 +75,7 @@ impl MessageHandler {
             | ToWorker::Cancel { .. }
             | ToWorker::Reply { .. }
             | ToWorker::Dump { .. }
+            | ToWorker::Fork { .. }
             | ToWorker::Welcome { .. }) => self.at_any_time(other),
         }
     }
@@ -96,6 +97,7 @@ impl MessageHandler {
             ToWorker::Cancel { .. }
             | ToWorker::Reply { .. }
             | ToWorker::Welcome { .. }
+            | ToWorker::Fork { .. }
             | ToWorker::Execute { .. } => {}
         }
     }

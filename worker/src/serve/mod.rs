@@ -105,7 +105,7 @@ fn shake_hands(
             implementation_version: env!("CARGO_PKG_VERSION").to_owned(),
             language: language.to_owned(),
             pid: std::process::id(),
-            features: feature::ALL.map(str::to_owned).to_vec(),
+            features: feature::OF_EVERY_WORKER.map(str::to_owned).to_vec(),
         },
     );
     loop {
@@ -132,7 +132,8 @@ fn shake_hands(
                 other @ (ToWorker::Execute { .. }
                 | ToWorker::Cancel { .. }
                 | ToWorker::Reply { .. }
-                | ToWorker::Dump { .. }),
+                | ToWorker::Dump { .. }
+                | ToWorker::Fork { .. }),
             ) => {
                 let message = format!("expected Welcome, the supervisor sent {}", other.name());
                 return Err(ServeFailure::new(exit::PEER_FAULT, message));

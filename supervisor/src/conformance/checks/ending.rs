@@ -89,7 +89,10 @@ fn is_last_words(message: &ToSupervisor, ended: u32) -> bool {
         | ToSupervisor::Progress { .. }
         | ToSupervisor::Call { .. }
         | ToSupervisor::Pong { .. }
-        | ToSupervisor::Describe { .. } => false,
+        | ToSupervisor::Describe { .. }
+        | ToSupervisor::Forked { .. }
+        | ToSupervisor::Exited { .. }
+        | ToSupervisor::ForkFailed { .. } => false,
     }
 }
 

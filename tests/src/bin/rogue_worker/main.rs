@@ -55,7 +55,10 @@ fn serve(sins: &Sins) -> std::io::Result<u8> {
             ToWorker::Ping { nonce } => wire.send(&ToSupervisor::Pong { nonce })?,
             ToWorker::Dump { run } => wire.send(&ToSupervisor::Stacks { run, text: "idle".into() })?,
             // A Cancel or a Reply that crossed the Finished, or a second Welcome.
-            ToWorker::Cancel { .. } | ToWorker::Reply { .. } | ToWorker::Welcome { .. } => {}
+            ToWorker::Cancel { .. }
+            | ToWorker::Reply { .. }
+            | ToWorker::Welcome { .. }
+            | ToWorker::Fork { .. } => {}
         }
     }
     Ok(0)

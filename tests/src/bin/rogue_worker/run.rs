@@ -169,6 +169,7 @@ fn sleep(wire: &mut Wire, run: u32, seconds: f64) -> io::Result<RunOutcome> {
             | ToWorker::Cancel { .. }
             | ToWorker::Reply { .. }
             | ToWorker::Welcome { .. }
+            | ToWorker::Fork { .. }
             | ToWorker::Execute { .. } => {}
         }
     }

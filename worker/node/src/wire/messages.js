@@ -114,6 +114,9 @@ export const TO_SUPERVISOR = variants("ToSupervisor", {
     "workflows?": list(WORKFLOW_DESCRIPTION),
     "broken?": list(BROKEN_FILE),
   },
+  Forked: { worker_id: text, pid: u32, "recycle?": bool },
+  Exited: { pid: u32, status: u32 },
+  ForkFailed: { worker_id: text, "message?": text },
 });
 
 export const TO_WORKER = variants("ToWorker", {
@@ -141,6 +144,7 @@ export const TO_WORKER = variants("ToWorker", {
   Ping: { nonce: u64 },
   Drain: { "reason?": text, "grace_ms?": u32 },
   Dump: { run: u32 },
+  Fork: { worker_id: text },
 });
 
 export const FEATURES = ["log", "progress", "call", "cancel", "ping", "drain", "dump"];

@@ -38,7 +38,8 @@ class Surroundings:
         self._numbers = Numbers(note)
         self._libraries, self._loggers = Libraries(), Loggers(logs.handler, note)
         self._glance = Glance(logs.handler)
-        self._aspects: Tuple[Aspect, ...] = (Environment(note), Interpreter(), self._loggers, self._libraries)
+        self._environment = Environment(note)
+        self._aspects: Tuple[Aspect, ...] = (self._environment, Interpreter(), self._loggers, self._libraries)
 
     def load(self, load: Callable[[], _Result]) -> _Result:
         """Loads user code; what it sets is what every run finds."""
@@ -58,6 +59,16 @@ class Surroundings:
         if self._numbers.context_is_shared:
             context.run(self._numbers.copy_context)
         return context.run(function, *arguments)
+
+    def be_born(self) -> None:
+        """In a worker that its template made: streams, id and random numbers are its own."""
+        self._environment.note()
+        self._process.be_born()
+        self._numbers.seed_anew()
+
+    def outside_of_runs(self, function: Callable[[], None]) -> None:
+        """Calls what belongs to the process: what it sets is what every run finds."""
+        on_import.outermost(function)
 
     def put_back(self) -> None:
         """Makes everything as it was noted. After most runs it is, and to see that costs little."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import decimal
+import sys
 from types import ModuleType
 from typing import Any, Callable, Dict, List
 
@@ -41,6 +42,13 @@ class Numbers:
         """Makes it as it was noted; a generator that was seeded begins anew, with a seed of the system's."""
         while self._touched:
             self._touched.popitem()[1]()
+
+    def seed_anew(self) -> None:
+        """In a worker that its template made: all of them would have the same numbers. `random` sees to itself."""
+        numpy = sys.modules.get("numpy.random")
+        if numpy is not None:
+            numpy.seed()
+            self._touched.clear()
 
     def _watch(self, module: ModuleType) -> None:
         names = _SEEDERS[module.__name__]

@@ -27,6 +27,11 @@ class Process:
         """What the limits were before user code set them."""
         self._watch_limits()
 
+    def be_born(self) -> None:
+        """The standard descriptors are others than those of the template; they are noted in the same places."""
+        for copy, descriptor in zip(self._copies, _STANDARD):
+            _dup2(descriptor, copy, inheritable=False)
+
     def put_back(self) -> None:
         """Makes it as it was noted."""
         stdin, stdout, stderr = self._copies

@@ -305,6 +305,29 @@ class Describe(NamedTuple):
     replaces: bool
     workflows: List[WorkflowDescription]
     broken: List[BrokenFile]
+@_requires("worker_id", "pid")
+class Forked(NamedTuple):
+    """The answer to Fork: the child exists."""
+
+    worker_id: str
+    pid: U32
+    recycle: bool
+
+
+@_requires("pid", "status")
+class Exited(NamedTuple):
+    """A child of the template has ended."""
+
+    pid: U32
+    status: U32
+
+
+@_requires("worker_id")
+class ForkFailed(NamedTuple):
+    """The answer to Fork: there is no child."""
+
+    worker_id: str
+    message: str
 
 
 @_requires("protocol", "max_frame_bytes")
@@ -374,10 +397,20 @@ class Dump(NamedTuple):
     run: U32
 
 
+@_requires("worker_id")
+class Fork(NamedTuple):
+    """Make a worker of yourself."""
+
+    worker_id: str
+
+
 TO_SUPERVISOR = Variants(
     "ToSupervisor",
     *(Hello, Ready, InitFailed, Started, Log, Progress, Call, Finished, Idle, Pong, Goodbye, Stacks, Describe),
+    *(Forked, Exited, ForkFailed),
 )
-TO_WORKER = Variants("ToWorker", Welcome, Execute, Cancel, Reply, Ping, Drain, Dump)
+TO_WORKER = Variants("ToWorker", Welcome, Execute, Cancel, Reply, Ping, Drain, Dump, Fork)
 
+TEMPLATE = "template"
+"""Offered besides, by a process that was given a channel for it."""
 FEATURES: Tuple[str, ...] = ("log", "progress", "call", "cancel", "ping", "drain", "dump")
