@@ -1,7 +1,7 @@
 //! What is shown of the pool, and how it is told to change.
 
 use jiff::Timestamp;
-use muster_core::pool::{PoolSnapshot, ReloadSnapshot, WorkerSnapshot};
+use muster_core::pool::{Isolation, PoolSnapshot, ReloadSnapshot, WorkerBinding, WorkerSnapshot};
 use muster_system::process::{Wall, walls};
 use serde::{Deserialize, Serialize};
 use utoipa::{PartialSchema, ToSchema};
@@ -25,6 +25,10 @@ pub struct PoolView {
     pub min_workers: usize,
     /// The most there may be.
     pub max_workers: usize,
+    /// Which executions may share a worker.
+    #[serde(default)]
+    #[schema(schema_with = IsolationView::schema)]
+    pub isolation: IsolationView,
     /// Which build and settings serve: rises with every reload.
     pub generation: u64,
     /// Executions a worker holds.
@@ -45,6 +49,29 @@ pub struct PoolView {
     pub walls: Vec<WallView>,
     /// Every worker there is, oldest first.
     pub workers: Vec<WorkerView>,
+}
+
+/// Which executions may share a worker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IsolationView {
+    /// All.
+    #[default]
+    None,
+    /// Those of one organization.
+    Organization,
+    /// None: each has a process of its own.
+    Execution,
+}
+
+impl IsolationView {
+    fn of(isolation: Isolation) -> Self {
+        match isolation {
+            Isolation::None => Self::None,
+            Isolation::Organization => Self::Organization,
+            Isolation::Execution => Self::Execution,
+        }
+    }
 }
 
 /// How far a reload is.
@@ -92,6 +119,7 @@ impl PoolView {
             draining: pool.draining,
             min_workers: pool.min_workers,
             max_workers: pool.max_workers,
+            isolation: IsolationView::of(pool.isolation),
             generation: pool.generation,
             running: pool.running,
             waiting: pool.waiting,
@@ -155,6 +183,10 @@ pub struct WorkerView {
     pub execution_id: Option<Uuid>,
     /// Which attempt.
     pub attempt: Option<u32>,
+    /// The organization that alone it may serve, where workers are bound to one: its id, or `none` for executions
+    /// without one.
+    #[serde(default)]
+    pub organization: Option<String>,
     /// Why it is to be replaced, if it is.
     pub due: Option<String>,
 }
@@ -172,8 +204,18 @@ impl WorkerView {
             rss_bytes: Some(worker.rss_bytes).filter(|bytes| *bytes > 0),
             execution_id: worker.execution_id,
             attempt: worker.attempt,
+            organization: worker.binding.and_then(organization),
             due: worker.due.map(ToOwned::to_owned),
         }
+    }
+}
+
+/// Whom a worker is bound to, as a person reads it.
+fn organization(binding: WorkerBinding) -> Option<String> {
+    match binding {
+        WorkerBinding::Anyone => None,
+        WorkerBinding::Only(None) => Some("none".to_owned()),
+        WorkerBinding::Only(Some(id)) => Some(id.to_string()),
     }
 }
 
@@ -225,6 +267,7 @@ pub(crate) mod tests {
             rss_bytes: Some(12 * 1024 * 1024),
             execution_id,
             attempt: execution_id.map(|_| 1),
+            organization: None,
             due: None,
         };
         PoolView {
@@ -234,6 +277,7 @@ pub(crate) mod tests {
             draining: false,
             min_workers: 2,
             max_workers: 10,
+            isolation: IsolationView::None,
             generation: 1,
             running: 1,
             waiting: 0,

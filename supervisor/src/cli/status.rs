@@ -8,7 +8,7 @@ use super::exit::CommandFailure;
 use super::human;
 use super::output::{print, print_line};
 use super::server::ServerFlags;
-use crate::api::{PoolView, Readiness};
+use crate::api::{IsolationView, PoolView, Readiness};
 
 /// Show whether the supervisor can take work, and what its workers are doing.
 #[derive(Debug, Args)]
@@ -60,10 +60,15 @@ fn describe(readiness: &Readiness, pool: &PoolView) -> String {
         text.push_str(&format!("  problem    {problem}\n"));
     }
     text.push_str(&format!(
-        "\n{} of {} to {} workers, {} running, {} waiting for a worker, {} in the queue\n\n",
+        "\n{} of {} to {} workers{}, {} running, {} waiting for a worker, {} in the queue\n\n",
         pool.workers.len(),
         pool.min_workers,
         pool.max_workers,
+        match pool.isolation {
+            IsolationView::None => "",
+            IsolationView::Organization => " for one organization each",
+            IsolationView::Execution => " for one execution each",
+        },
         pool.running,
         pool.waiting,
         pool.pending.map_or_else(|| "?".to_owned(), |pending| pending.to_string()),
@@ -72,13 +77,14 @@ fn describe(readiness: &Readiness, pool: &PoolView) -> String {
     text
 }
 
-/// The table of workers.
+/// The table of workers. Whom they are bound to is shown where they are bound to anybody.
 fn workers(pool: &PoolView) -> String {
+    let are_bound = pool.isolation == IsolationView::Organization;
     let rows: Vec<Vec<String>> = pool
         .workers
         .iter()
         .map(|worker| {
-            vec![
+            let mut row = vec![
                 worker.worker.clone(),
                 worker.pid.map(|pid| pid.to_string()).unwrap_or_default(),
                 worker.state.clone(),
@@ -87,8 +93,12 @@ fn workers(pool: &PoolView) -> String {
                 human::seconds(worker.age_seconds),
                 worker.rss_bytes.map(human::mebibytes).unwrap_or_default(),
                 worker.execution_id.map(|id| id.to_string()).unwrap_or_default(),
-            ]
+            ];
+            row.extend(are_bound.then(|| worker.organization.clone().unwrap_or_default()));
+            row
         })
         .collect();
-    human::table(&["WORKER", "PID", "STATE", "FOR", "RUN", "AGE", "MEMORY", "EXECUTION"], &rows)
+    let mut header = vec!["WORKER", "PID", "STATE", "FOR", "RUN", "AGE", "MEMORY", "EXECUTION"];
+    header.extend(are_bound.then_some("ORGANIZATION"));
+    human::table(&header, &rows)
 }

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
+use muster_core::pool::Isolation;
 use muster_protocol::{feature, wire::Spelling};
 
 use super::finding::DoctorFinding;
@@ -14,6 +15,9 @@ use crate::settings::Settings;
 /// A person waits for the answer, whatever worker_start_seconds allows.
 const READY_WITHIN_MAX: Duration = Duration::from_secs(120);
 
+/// A start that takes no longer may come before every execution.
+const QUICK_START: Duration = Duration::from_millis(50);
+
 /// How long the worker may take to be Ready.
 pub(super) fn ready_within(settings: &Settings) -> Duration {
     settings.worker_start.min(READY_WITHIN_MAX)
@@ -22,13 +26,32 @@ pub(super) fn ready_within(settings: &Settings) -> Duration {
 pub(super) async fn check(settings: &Settings) -> Vec<DoctorFinding> {
     let command = shell_words::join(&settings.worker_command);
     let limit = ready_within(settings);
-    vec![match worker_spec(settings) {
+    match worker_spec(settings) {
         Ok(spec) => {
             let greeted = greet(&spec, limit).await;
-            finding_for(&command, &spec.launch.program, limit, &greeted)
+            let mut findings = vec![finding_for(&command, &spec.launch.program, limit, &greeted)];
+            findings.extend(greeted.ok().and_then(|greeting| judge_isolation(settings.isolation, &greeting)));
+            findings
         }
-        Err(error) => DoctorFinding::fail("worker", error.to_string(), "set worker_command"),
-    }]
+        Err(error) => vec![DoctorFinding::fail("worker", error.to_string(), "set worker_command")],
+    }
+}
+
+/// What it costs that each execution has a process of its own.
+fn judge_isolation(isolation: Isolation, greeting: &ReadyWorker) -> Option<DoctorFinding> {
+    match isolation {
+        Isolation::None | Isolation::Organization => return None,
+        Isolation::Execution => {}
+    }
+    let start_ms = greeting.ready_after.as_millis();
+    let seen =
+        format!("each execution has a process of its own, and a start takes {start_ms} ms of a processor");
+    Some(if greeting.ready_after <= QUICK_START {
+        DoctorFinding::ok("isolation", seen)
+    } else {
+        let fix = "make the worker's start faster (fewer imports), or set isolation = \"organization\" if that is enough";
+        DoctorFinding::warn("isolation", seen, fix)
+    })
 }
 
 fn finding_for(
@@ -155,6 +178,19 @@ mod tests {
         ] {
             assert_eq!(judge_greeting(&odd, limit).verdict, Severity::Warn, "{odd:?}");
         }
+    }
+
+    #[test]
+    fn a_process_for_each_execution_costs_a_start() {
+        let verdict = |isolation, milliseconds| {
+            let ready_after = Duration::from_millis(milliseconds);
+            let finding = judge_isolation(isolation, &ReadyWorker { ready_after, ..greeting() });
+            finding.map(|finding| finding.verdict)
+        };
+        assert_eq!(verdict(Isolation::None, 400), None);
+        assert_eq!(verdict(Isolation::Organization, 400), None);
+        assert_eq!(verdict(Isolation::Execution, 12), Some(Severity::Ok));
+        assert_eq!(verdict(Isolation::Execution, 400), Some(Severity::Warn));
     }
 
     #[test]

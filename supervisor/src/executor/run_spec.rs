@@ -35,6 +35,11 @@ pub struct RunSpec {
 
 impl RunSpec {
     pub(super) fn assignment(&self) -> Assignment {
-        Assignment { attempt: self.attempt, timeout: self.timeout, halts: self.halts }
+        Assignment {
+            attempt: self.attempt,
+            organization_id: self.organization_id,
+            timeout: self.timeout,
+            halts: self.halts,
+        }
     }
 }

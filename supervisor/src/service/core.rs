@@ -250,6 +250,7 @@ pub fn pool_config(settings: &Settings, give_up_after: Option<u32>) -> PoolConfi
     PoolConfig {
         min_workers: settings.min_workers,
         max_workers: settings.max_workers,
+        isolation: settings.isolation,
         graceful_shutdown: settings.graceful_shutdown,
         recycle_after_executions: u32::try_from(settings.recycle_after_executions.unwrap_or(0))
             .unwrap_or(u32::MAX),

@@ -7,7 +7,7 @@ mod text;
 
 pub(crate) use address::{BindKind, DatabaseUrl, ServerUrl, TokenKind};
 pub use address::{HttpToken, is_token};
-pub(crate) use choice::{FormatKind, TranscriptsKind};
+pub(crate) use choice::{FormatKind, IsolationKind, TranscriptsKind};
 pub use choice::{LogFormat, TranscriptPolicy};
 pub(crate) use number::{CountKind, IntervalKind, LimitKind, MillisKind, SecondsKind};
 pub use text::WorkerVariable;

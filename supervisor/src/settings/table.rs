@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use muster_core::pool::Isolation;
 use secrecy::SecretString;
 
 use super::kind::{
-    self, BindKind, CommandKind, DatabaseUrl, FormatKind, HttpToken, IntervalKind, LevelKind, LimitKind,
-    LogFormat, MillisKind, NameKind, PathKind, SecondsKind, ServerUrl, SettingKind, TokenKind,
+    self, BindKind, CommandKind, DatabaseUrl, FormatKind, HttpToken, IntervalKind, IsolationKind, LevelKind,
+    LimitKind, LogFormat, MillisKind, NameKind, PathKind, SecondsKind, ServerUrl, SettingKind, TokenKind,
     TranscriptPolicy, TranscriptsKind, VariablesKind, WorkerVariable,
 };
 use super::load::SettingsReader;
@@ -106,11 +107,13 @@ settings! {
     "min_workers" => min_workers: usize, Count = Count::new(1, 10_000), default "2";
     /// The most workers there ever are.
     "max_workers" => max_workers: usize, Count = Count::new(1, 10_000), default "10";
+    /// Which executions may share a worker: none (all may), organization (those of one organization), execution (each has a process of its own).
+    "isolation" => isolation: Isolation, IsolationKind = IsolationKind, default "none";
     /// How long an execution may run when neither it nor its workflow says.
     "execution_timeout_seconds" => execution_timeout: Duration, SecondsKind = SecondsKind::above_zero(YEAR), default "300";
     /// From SIGTERM to SIGKILL for a worker that does not leave.
     "graceful_shutdown_seconds" => graceful_shutdown: Duration, SecondsKind = SecondsKind::from_zero(YEAR), default "5";
-    /// Replace a worker after so many executions; 0 means never.
+    /// Replace a worker after so many executions, as soon as its replacement is ready; 0 means never. A hard bound of one is isolation = execution.
     "recycle_after_executions" => recycle_after_executions: Option<u64>, LimitKind = LimitKind, default "0";
     /// Replace a worker older than this; 0 means never.
     "recycle_after_seconds" => recycle_after: Option<Duration>, IntervalKind = IntervalKind(SecondsKind::from_zero(YEAR)), default "0";

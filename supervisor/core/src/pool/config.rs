@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::isolation::Isolation;
+
 /// Spawn to Hello.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// Execute to Started.
@@ -26,6 +28,10 @@ pub const RUNS_PER_PROCESS_MAX: u32 = 4_000_000_000;
 /// A run whose resident set is above this many hundredths of the memory limit is killed.
 pub const MEMORY_KILL_PERCENT: u64 = 150;
 
+/// A worker that is bound to an organization serves it for so many times as long as it took to start, before it
+/// gives way to another organization while its own has work. So changing over takes at most a fifth of its time.
+pub const STARTS_BEFORE_GIVING_WAY: u32 = 4;
+
 /// What a person may choose about the pool. Zero means "never" or "none" where a field says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolConfig {
@@ -33,6 +39,8 @@ pub struct PoolConfig {
     pub min_workers: usize,
     /// The most executions that run at once, and the most workers that serve (see `LIFECYCLE.md`). At least 1.
     pub max_workers: usize,
+    /// Which executions may share a worker.
+    pub isolation: Isolation,
     /// SIGTERM to SIGKILL; also how long a retired worker may take to leave before SIGTERM.
     pub graceful_shutdown: Duration,
     /// Replace a worker after so many executions, jittered upward by up to 10 %; 0 is never.
@@ -58,6 +66,7 @@ impl Default for PoolConfig {
         Self {
             min_workers: 2,
             max_workers: 10,
+            isolation: Isolation::None,
             graceful_shutdown: Duration::from_secs(5),
             recycle_after_executions: 0,
             recycle_after: Duration::ZERO,
@@ -78,7 +87,8 @@ impl PoolConfig {
     }
 
     /// The most processes that can be alive at once: those that serve, one replacement, one canary of a
-    /// reload, and as many that were told to leave and have not yet gone. The shell budgets descriptors by it.
+    /// reload, and as many that were told to leave and have not yet gone, or are at their only run. The shell
+    /// budgets descriptors by it.
     pub fn max_processes(&self) -> usize {
         self.max_workers.saturating_mul(2).saturating_add(2)
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use muster_protocol::{CancelReason, ErrorInfo, RunMetrics, RunOutcome};
+use uuid::Uuid;
 
 use crate::execution::Attempt;
 use crate::process::ExitStatus;
@@ -23,6 +24,8 @@ impl std::fmt::Display for WorkerId {
 pub struct Assignment {
     /// Which attempt.
     pub attempt: Attempt,
+    /// The organization whose configuration and state it has; those without one are a unit of their own.
+    pub organization_id: Option<Uuid>,
     /// The time it has from Started; `None` means no limit.
     pub timeout: Option<Duration>,
     /// Nothing that waits is started once this one has ended without success: the rest of a batch.

@@ -2,9 +2,16 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::config::{BACKOFF_BASE, BACKOFF_MAX, hash};
+use super::effect::PoolEffect;
 use super::event::WorkerId;
+use super::isolation::Isolation;
+use super::machine::Pool;
+use super::outcome;
 use super::time::PoolTime;
+use super::worker::CapacityClass;
 
 /// The record of failed starts since the last worker that became Ready.
 #[derive(Debug, Default)]
@@ -48,6 +55,49 @@ impl FailedStarts {
         match self.next_try {
             None => true,
             Some(next_try) => starting == 0 && next_try <= now,
+        }
+    }
+}
+
+impl Pool {
+    /// No worker can be started. A batch gives up in the end; a service gives its claims back, uncharged, so
+    /// that another supervisor may run them. What a worker that is Ready will serve goes on waiting for it.
+    pub(super) fn release_hopeless(&mut self, now: PoolTime, effects: &mut Vec<PoolEffect>) {
+        let consecutive = self.starts.consecutive;
+        if consecutive == 0 {
+            return;
+        }
+        let gives_up = self.config.give_up_after_start_failures.map(|limit| consecutive >= limit);
+        self.starts.gave_up |= gives_up == Some(true) && self.counts.idle + self.counts.busy == 0;
+        let mut next = self.queue.first();
+        while let Some((number, waiting)) = self.queue.waiting_from(next) {
+            next = number + 1;
+            let is_late = gives_up.unwrap_or(waiting.queued_at + self.config.worker_start <= now);
+            if !is_late || self.will_be_served(waiting.assignment.organization_id) {
+                continue;
+            }
+            let Some(waiting) = self.queue.take(number) else { return };
+            let last_message = self.starts.last_message.as_deref();
+            let ending = match gives_up {
+                Some(_) => outcome::gave_up(consecutive, last_message),
+                None => outcome::no_worker(last_message),
+            };
+            self.starts.gave_up |= gives_up.is_some();
+            self.finish_unrun(waiting.assignment, ending, effects);
+        }
+    }
+
+    /// A Ready worker will be free for the organization, sooner or later.
+    fn will_be_served(&self, organization_id: Option<Uuid>) -> bool {
+        match self.config.isolation {
+            Isolation::None | Isolation::Execution => self.counts.idle + self.counts.busy > 0,
+            Isolation::Organization => self.workers.values().any(|worker| match worker.capacity_class() {
+                CapacityClass::Idle(_) | CapacityClass::Busy(_) => {
+                    let binding = self.config.isolation.binding(worker.served);
+                    binding.is_some_and(|binding| binding.admits(organization_id))
+                }
+                CapacityClass::Starting | CapacityClass::LastRun | CapacityClass::Terminating => false,
+            }),
         }
     }
 }

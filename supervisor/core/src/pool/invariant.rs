@@ -16,15 +16,19 @@ crate::invariants! {
         OneWorker = "pool.one-worker",
         /// A worker has at most one run; an Execute goes only to an idle worker; its run numbers count up.
         OneRun = "pool.one-run",
+        /// Under `isolation = organization` a worker is given runs of one organization only, those without one being a unit.
+        OneOrganization = "pool.one-organization",
+        /// Under `isolation = execution` a worker is given one Execute in its life.
+        OneExecution = "pool.one-execution",
         /// At most `max_workers` executions are with workers, those that are being ended included.
         CeilingOfRuns = "pool.ceiling-of-runs",
         /// A spawn goes beyond the ceiling only for replacements, and by no more than their bounds.
         CeilingOfWorkers = "pool.ceiling-of-workers",
         /// While starts succeed, workers that serve or start are never fewer than `min_workers`.
         WarmMinimum = "pool.warm-minimum",
-        /// No idle worker stands beside a waiting execution that may run.
+        /// No idle worker stands beside a waiting execution that may run and that it may serve.
         NoIdleBesideWork = "pool.no-idle-beside-work",
-        /// No execution waits long without a start under way, unless the pool is at its ceiling.
+        /// No execution waits long without a start under way, unless the pool is at its ceiling with work that came before.
         WaitStartsWorker = "pool.wait-starts-worker",
         /// Every state but Idle, and Started without a timeout, ends in bounded time.
         StatesEnd = "pool.states-end",
@@ -68,11 +72,11 @@ impl Pool {
 
     /// What can be seen of a pool that is brought to its size at the end of a step.
     pub(super) fn check_size(&self) {
-        let (waiting, idle) = (self.queue.waiting(), self.counts.idle);
+        let (waiting, idle) = (self.queue.waiting(), self.counts.idle - self.idle.bound());
         check_invariant!(
             waiting == 0 || idle == 0 || !self.has_room_to_run(),
             PoolInvariant::NoIdleBesideWork,
-            "{idle} workers are idle while {waiting} attempts wait"
+            "{idle} workers that may serve anyone are idle while {waiting} attempts wait"
         );
     }
 }

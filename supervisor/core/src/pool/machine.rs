@@ -103,7 +103,11 @@ impl Pool {
     /// times from the next state on.
     pub fn set_config(&mut self, now: PoolTime, config: PoolConfig, effects: &mut Vec<PoolEffect>) {
         let now = now.max(self.latest);
+        let is_isolated_anew = config.isolation != self.config.isolation;
         self.config = sane(config);
+        if is_isolated_anew {
+            self.apply_isolation(now, effects);
+        }
         let ids: Vec<WorkerId> = self.workers.keys().copied().collect();
         for id in ids {
             let limit = self.config.execution_limit(id.0);

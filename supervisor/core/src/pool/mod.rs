@@ -13,6 +13,7 @@ mod event;
 mod failed_starts;
 mod idle;
 mod invariant;
+mod isolation;
 mod leaving;
 mod machine;
 mod outcome;
@@ -35,6 +36,7 @@ pub use event::{
     Assignment, PoolEvent, ProcessExit, ProtocolViolation, WorkerEvent, WorkerFeatures, WorkerId,
 };
 pub use invariant::PoolInvariant;
+pub use isolation::{Isolation, WorkerBinding};
 pub use machine::Pool;
 pub use snapshot::{PoolSnapshot, ReloadSnapshot, StartsSnapshot, WorkerSnapshot};
 pub use time::PoolTime;

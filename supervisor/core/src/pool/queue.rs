@@ -61,6 +61,23 @@ impl AssignmentQueue {
         self.waiting.front().and_then(Option::as_ref)
     }
 
+    /// The number of the oldest, or of the next to come.
+    pub(super) fn first(&self) -> i64 {
+        self.first
+    }
+
+    /// The first that waits under `number` or a later one, and its number.
+    pub(super) fn waiting_from(&self, number: i64) -> Option<(i64, &WaitingAssignment)> {
+        let start = usize::try_from((number - self.first).max(0)).ok()?;
+        let (at, waiting) = self
+            .waiting
+            .iter()
+            .enumerate()
+            .skip(start)
+            .find_map(|(at, waiting)| waiting.as_ref().map(|waiting| (at, waiting)))?;
+        Some((self.first + i64::try_from(at).ok()?, waiting))
+    }
+
     pub(super) fn push_back(&mut self, waiting: WaitingAssignment) {
         let number = self.first + i64::try_from(self.waiting.len()).unwrap_or(i64::MAX);
         self.places.insert(waiting.assignment.attempt, AttemptPlace::Waiting(number));

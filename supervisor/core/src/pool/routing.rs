@@ -7,6 +7,7 @@ use super::effect::PoolEffect;
 use super::event::{Assignment, WorkerId};
 use super::idle::IdleToken;
 use super::invariant::PoolInvariant;
+use super::isolation::{GIVES_WAY, Isolation, ServedRuns, WorkerBinding};
 use super::machine::Pool;
 use super::queue::WaitingAssignment;
 use super::run::{PoolRun, RunPhase};
@@ -28,7 +29,7 @@ impl Pool {
         let waiting = WaitingAssignment { assignment, queued_at: now, deaths: 0 };
         if self.queue.waiting() == 0
             && self.has_room_to_run()
-            && let Some(token) = self.idle.take_warmest()
+            && let Some(token) = self.idle.take_for(assignment.organization_id)
         {
             return self.execute(now, token, waiting, effects);
         }
@@ -40,11 +41,21 @@ impl Pool {
         self.queue.running() < self.config.max_workers
     }
 
-    /// Gives waiting attempts to idle workers, oldest to warmest.
+    /// Gives waiting attempts to idle workers, oldest to warmest. One that no idle worker may serve is passed over.
     pub(super) fn assign_waiting(&mut self, now: PoolTime, effects: &mut Vec<PoolEffect>) {
-        while self.queue.waiting() > 0 && self.has_room_to_run() {
-            let Some(token) = self.idle.take_warmest() else { return };
-            let Some(waiting) = self.queue.pop() else { return };
+        let mut next = self.queue.first();
+        while !self.idle.is_empty()
+            && self.has_room_to_run()
+            && let Some((number, waiting)) = self.queue.waiting_from(next)
+        {
+            next = number + 1;
+            let Some(token) = self.idle.take_for(waiting.assignment.organization_id) else { continue };
+            if number > self.queue.first() && self.gives_way(now, token.worker()) {
+                self.retire(now, token.worker(), GIVES_WAY, effects);
+                next = number;
+                continue;
+            }
+            let Some(waiting) = self.queue.take(number) else { return };
             self.execute(now, token, waiting, effects);
         }
     }
@@ -59,7 +70,7 @@ impl Pool {
     ) {
         let WaitingAssignment { assignment, queued_at, deaths } = waiting;
         let id = token.worker();
-        let cancel_grace = self.config.cancel_grace();
+        let (isolation, cancel_grace) = (self.config.isolation, self.config.cancel_grace());
         let sent = self.alter(id, |worker, timers| {
             check_invariant!(
                 matches!(worker.state, WorkerState::Idle { .. }),
@@ -67,9 +78,14 @@ impl Pool {
                 "an Execute to {id}, which is {:?}",
                 worker.state
             );
+            check_isolation(isolation, worker.served, assignment);
             worker.runs += 1;
+            worker.served = worker.served.and(assignment.organization_id);
             worker.since = now;
-            if worker.runs >= worker.execution_limit && worker.due.is_none() {
+            if isolation.binding(worker.served).is_none() {
+                // Nothing waits for its replacement: it will never serve again.
+                worker.due = Some(RecycleReason::Isolation);
+            } else if worker.runs >= worker.execution_limit && worker.due.is_none() {
                 // Its last one: the replacement is started now, to be Ready when this run is over.
                 worker.due = Some(RecycleReason::Spent);
             }
@@ -116,36 +132,55 @@ impl Pool {
         asks_recycle: bool,
         effects: &mut Vec<PoolEffect>,
     ) {
-        let rss_bytes = self.alter(id, |worker, _| {
+        let isolation = self.config.isolation;
+        let after = self.alter(id, |worker, _| {
             if rss_bytes > 0 {
                 worker.rss_bytes = rss_bytes;
             }
-            worker.rss_bytes
+            let binding = isolation.binding(worker.served);
+            let may_serve = worker.due != Some(RecycleReason::Isolation);
+            (worker.rss_bytes, worker.runs, binding.filter(|_| may_serve))
         });
+        let Some((rss_bytes, runs, binding)) = after else { return };
+        let Some(binding) = binding else {
+            return self.retire(now, id, RecycleReason::Isolation.reason(), effects);
+        };
         if self.draining.is_some() {
             self.retire(now, id, "the supervisor is shutting down", effects);
-        } else if rss_bytes.is_some_and(|rss_bytes| self.config.is_above_memory_limit(rss_bytes)) {
+        } else if self.config.is_above_memory_limit(rss_bytes) {
             self.retire(now, id, RecycleReason::Memory.reason(), effects);
         } else if asks_recycle {
             self.retire(now, id, "it asked to be replaced", effects);
-        } else if self.workers.get(&id).is_some_and(|worker| worker.runs == u32::MAX) {
+        } else if runs == u32::MAX {
             // No replacement has been able to start for a very long time.
             self.retire(now, id, "its run numbers are used up", effects);
         } else {
             // It was too large for a while and is not any more.
             self.alter(id, |worker, _| worker.due = worker.due.filter(|due| *due != RecycleReason::Memory));
-            self.make_idle(now, id);
+            self.make_idle(now, id, binding);
         }
     }
 
-    /// The one place where a worker becomes idle.
-    pub(super) fn make_idle(&mut self, now: PoolTime, id: WorkerId) {
+    /// The one place where a worker becomes idle, for those whom it may serve.
+    pub(super) fn make_idle(&mut self, now: PoolTime, id: WorkerId, binding: WorkerBinding) {
         let Some(worker) = self.workers.get(&id) else { return };
-        let turn = self.idle.add(id, worker.due.is_some(), now);
+        let turn = self.idle.add(id, worker.due.is_some(), binding, now);
         self.alter(id, |worker, timers| {
             worker.state = WorkerState::Idle { turn };
             worker.since = now;
             worker.set_deadline(timers, None);
         });
     }
+}
+
+/// A token is for whom its worker may serve, so this holds whatever the pool decided.
+fn check_isolation(isolation: Isolation, served: ServedRuns, assignment: Assignment) {
+    let is_admitted =
+        isolation.binding(served).is_some_and(|binding| binding.admits(assignment.organization_id));
+    let invariant = match isolation {
+        Isolation::None => PoolInvariant::OneRun,
+        Isolation::Organization => PoolInvariant::OneOrganization,
+        Isolation::Execution => PoolInvariant::OneExecution,
+    };
+    check_invariant!(is_admitted, invariant, "{assignment:?} to a worker that has served {served:?}");
 }

@@ -8,7 +8,6 @@
 use super::effect::PoolEffect;
 use super::event::WorkerId;
 use super::machine::Pool;
-use super::outcome;
 use super::reload::ReloadState;
 use super::time::PoolTime;
 use super::timers::TimerOwner;
@@ -30,6 +29,7 @@ impl Pool {
         self.retire_replaced(now, effects);
         self.retire_above_max(now, effects);
         self.assign_waiting(now, effects);
+        self.make_room(now, effects);
         self.retire_surplus(now, effects);
         self.spawn_canary(now, effects);
         self.spawn_wanted(now, effects);
@@ -44,6 +44,13 @@ impl Pool {
         self.counts.serving().saturating_sub(replacements)
     }
 
+    /// How many seats are filled whoever waits: the warm minimum, or as many as there are runs whose workers will not
+    /// serve again. So where each execution has a process of its own the next one is started as soon as a run is handed
+    /// over, and a pool that is never out of work finds a Ready worker at the end of every run that took as long as a start.
+    fn warm_seats(&self) -> usize {
+        self.counts.last_run.clamp(self.config.min_workers, self.config.max_workers)
+    }
+
     /// Seats whose workers are Ready.
     fn ready_seats(&self) -> usize {
         (self.counts.idle + self.counts.busy).saturating_sub(self.replacements.credits)
@@ -54,14 +61,14 @@ impl Pool {
     }
 
     /// Starting workers without the canary of a reload.
-    fn ordinary_starting(&self) -> usize {
+    pub(super) fn ordinary_starting(&self) -> usize {
         self.counts.starting.saturating_sub(self.canaries())
     }
 
     /// A replacement is an ordinary worker as soon as whom it replaces is gone, or when the pool has lost
     /// another one and is below its minimum: then it fills that seat, and the one that is due waits for the
     /// next replacement.
-    fn clamp_surplus(&mut self) {
+    pub(super) fn clamp_surplus(&mut self) {
         let due = self.counts.due;
         let credits = self.replacements.credits.min(due);
         let replacing = self.replacements.replacing.min(self.ordinary_starting()).min(due - credits);
@@ -126,16 +133,16 @@ impl Pool {
             .map(|worker| worker.id)
     }
 
-    /// Above `min_workers`: who is due goes without a replacement, and who had nothing to do for
+    /// Above the warm seats: who is due goes without a replacement, and who had nothing to do for
     /// `worker_idle` goes, coldest first.
     fn retire_surplus(&mut self, now: PoolTime, effects: &mut Vec<PoolEffect>) {
-        while self.ready_seats() > self.config.min_workers
+        while self.ready_seats() > self.warm_seats()
             && self.replacements.replacing + self.replacements.credits < self.counts.due
             && let Some(id) = self.idle.coldest_due()
         {
             self.retire_due(now, id, effects);
         }
-        while self.ready_seats() > self.config.min_workers
+        while self.ready_seats() > self.warm_seats()
             && let Some((id, since)) = self.idle.coldest_fresh()
             && since + self.config.worker_idle <= now
         {
@@ -150,7 +157,7 @@ impl Pool {
             && self.counts.serving() - self.canaries() <= self.config.max_workers
             && self.starts.allow(now, self.ordinary_starting())
         {
-            let is_replacement = if self.seats() < self.config.min_workers || self.is_worker_missing(now) {
+            let is_replacement = if self.seats() < self.warm_seats() || self.is_worker_missing(now) {
                 false
             } else if self.is_replacement_missing() {
                 true
@@ -164,11 +171,18 @@ impl Pool {
 
     /// Somebody has waited long enough, and one more worker would help: it would have something to run.
     fn is_worker_missing(&self, now: PoolTime) -> bool {
-        let Some(oldest) = self.queue.oldest() else { return false };
-        let may_run = self.config.max_workers.saturating_sub(self.queue.running());
-        let wanted = self.queue.waiting().min(may_run);
-        let has_waited = oldest.queued_at + self.config.scale_up_wait <= now || self.counts.serving() == 0;
-        has_waited && self.ordinary_starting() < wanted && self.seats() < self.config.max_workers
+        let has_waited = self.has_oldest_waited(now) || self.counts.serving() == 0;
+        has_waited && self.ordinary_starting() < self.runnable() && self.seats() < self.config.max_workers
+    }
+
+    /// Waiting attempts that could run if they had workers.
+    pub(super) fn runnable(&self) -> usize {
+        self.queue.waiting().min(self.config.max_workers.saturating_sub(self.queue.running()))
+    }
+
+    /// The oldest attempt has waited so long for a worker that another one may be started.
+    pub(super) fn has_oldest_waited(&self, now: PoolTime) -> bool {
+        self.queue.oldest().is_some_and(|oldest| oldest.queued_at + self.config.scale_up_wait <= now)
     }
 
     /// Each worker at the end of its executions may have its replacement started; the others that are due
@@ -177,31 +191,6 @@ impl Pool {
         let Replacements { replacing, credits } = self.replacements;
         let at_once = self.counts.spent + usize::from(self.counts.due > self.counts.spent);
         replacing + credits < self.counts.due && replacing < at_once
-    }
-
-    /// No worker can be started. A batch gives up in the end; a service gives its claims back, uncharged, so
-    /// that another supervisor may run them.
-    fn release_hopeless(&mut self, now: PoolTime, effects: &mut Vec<PoolEffect>) {
-        if self.starts.consecutive == 0 || self.counts.idle + self.counts.busy > 0 {
-            return;
-        }
-        if let Some(limit) = self.config.give_up_after_start_failures {
-            self.starts.gave_up |= self.starts.consecutive >= limit;
-            while self.starts.gave_up
-                && let Some(waiting) = self.queue.pop()
-            {
-                let ending = outcome::gave_up(self.starts.consecutive, self.starts.last_message.as_deref());
-                self.finish_unrun(waiting.assignment, ending, effects);
-            }
-            return;
-        }
-        while let Some(oldest) = self.queue.oldest()
-            && oldest.queued_at + self.config.worker_start <= now
-            && let Some(waiting) = self.queue.pop()
-        {
-            let ending = outcome::no_worker(self.starts.last_message.as_deref());
-            self.finish_unrun(waiting.assignment, ending, effects);
-        }
     }
 
     /// The next moment at which this page would decide differently though nothing happened.
@@ -213,7 +202,7 @@ impl Pool {
         let replacements = self
             .idle
             .coldest_fresh()
-            .filter(|_| self.ready_seats() > self.config.min_workers)
+            .filter(|_| self.ready_seats() > self.warm_seats())
             .map(|(_, since)| since + self.config.worker_idle);
         let candidates = [scale_up, hopeless, replacements, self.starts.next_try];
         let next = candidates.into_iter().flatten().filter(|time| *time > now).min();

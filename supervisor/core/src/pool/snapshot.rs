@@ -4,6 +4,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::event::WorkerId;
+use super::isolation::{Isolation, WorkerBinding};
 use super::machine::Pool;
 use super::reload::ReloadState;
 use super::time::PoolTime;
@@ -18,7 +19,7 @@ pub struct PoolSnapshot {
     pub starting: usize,
     /// Workers that wait for a run.
     pub idle: usize,
-    /// Workers that have a run and will serve again.
+    /// Workers that have a run and are not on their way out.
     pub busy: usize,
     /// Workers on their way out, some of them with a run that is being ended.
     pub leaving: usize,
@@ -34,6 +35,8 @@ pub struct PoolSnapshot {
     pub min_workers: usize,
     /// The upper bound.
     pub max_workers: usize,
+    /// Which executions may share a worker.
+    pub isolation: Isolation,
     /// Trouble with starting workers.
     pub starts: StartsSnapshot,
     /// The generation that serves.
@@ -68,6 +71,8 @@ pub struct WorkerSnapshot {
     pub attempt: Option<u32>,
     /// Runs it ended.
     pub executions_done: u64,
+    /// For whom it may be used when it is free; `None` when it may not be used again.
+    pub binding: Option<WorkerBinding>,
     /// Its resident set when it was last measured; 0 is unknown.
     pub rss_bytes: u64,
     /// Why it is to be replaced, if it is.
@@ -126,10 +131,14 @@ impl Pool {
             .filter(|worker| worker.capacity_class() == CapacityClass::Terminating)
             .count();
         PoolSnapshot {
-            workers: self.workers.values().map(|worker| worker.snapshot(now)).collect(),
+            workers: self
+                .workers
+                .values()
+                .map(|worker| worker.snapshot(now, self.config.isolation))
+                .collect(),
             starting: self.counts.starting,
             idle: self.counts.idle,
-            busy: self.counts.busy,
+            busy: self.counts.busy + self.counts.last_run,
             leaving,
             running: self.queue.running(),
             waiting: self.queue.waiting(),
@@ -137,6 +146,7 @@ impl Pool {
             free_slots: self.free_slots(),
             min_workers: self.config.min_workers,
             max_workers: self.config.max_workers,
+            isolation: self.config.isolation,
             starts: StartsSnapshot {
                 consecutive_failures: self.starts.consecutive,
                 last_message: self.starts.last_message.clone(),
@@ -162,7 +172,7 @@ impl Pool {
 }
 
 impl PoolWorker {
-    fn snapshot(&self, now: PoolTime) -> WorkerSnapshot {
+    fn snapshot(&self, now: PoolTime, isolation: Isolation) -> WorkerSnapshot {
         let attempt = match &self.state {
             WorkerState::Busy(run) => Some(run.assignment.attempt),
             WorkerState::Starting(_) | WorkerState::Idle { .. } | WorkerState::Leaving(_) => None,
@@ -177,6 +187,7 @@ impl PoolWorker {
             execution_id: attempt.map(|attempt| attempt.execution_id),
             attempt: attempt.map(|attempt| attempt.number),
             executions_done: self.executions_done,
+            binding: isolation.binding(self.served),
             rss_bytes: self.rss_bytes,
             due: self.due.map(super::worker::RecycleReason::reason),
         }

@@ -6,6 +6,7 @@ use super::config::HELLO_TIMEOUT;
 use super::effect::{KillCause, PoolEffect};
 use super::event::{ProcessExit, WorkerFeatures, WorkerId};
 use super::invariant::PoolInvariant;
+use super::isolation::{ServedRuns, WorkerBinding};
 use super::machine::Pool;
 use super::outcome::stderr_quote;
 use super::time::PoolTime;
@@ -32,6 +33,7 @@ impl Pool {
             ready_at: None,
             since: now,
             runs: 0,
+            served: ServedRuns::Nobodys,
             executions_done: 0,
             rss_bytes: 0,
             execution_limit: self.config.execution_limit(id.0),
@@ -159,7 +161,7 @@ impl Pool {
             let aged_at = (!recycle_after.is_zero()).then_some(now + recycle_after);
             timers.set(&mut worker.age_alarm, TimerOwner::Age(id), aged_at);
         });
-        self.make_idle(now, id);
+        self.make_idle(now, id, WorkerBinding::Anyone);
         if self.starts.recovered() {
             effects.push(PoolEffect::StartsRecovered);
         }

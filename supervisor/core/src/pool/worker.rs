@@ -2,6 +2,7 @@
 
 use super::effect::KillCause;
 use super::event::{WorkerFeatures, WorkerId};
+use super::isolation::ServedRuns;
 use super::run::{PoolRun, RunPhase};
 use super::time::PoolTime;
 use super::timers::Deadline;
@@ -19,6 +20,8 @@ pub(super) struct PoolWorker {
     pub(super) since: PoolTime,
     /// The number of the last run it was given; they count up and are never reused.
     pub(super) runs: u32,
+    /// Whose they were.
+    pub(super) served: ServedRuns,
     pub(super) executions_done: u64,
     pub(super) rss_bytes: u64,
     pub(super) execution_limit: u32,
@@ -89,6 +92,8 @@ pub(super) enum RecycleReason {
     Generation,
     /// It was seen above its memory limit while it ran.
     Memory,
+    /// After the run it has it may serve nobody: this is no wish, it leaves whether or not it is replaced.
+    Isolation,
 }
 
 impl RecycleReason {
@@ -99,6 +104,7 @@ impl RecycleReason {
             Self::Asked => "a recycle was asked for",
             Self::Generation => "a newer generation serves",
             Self::Memory => "it is above its memory limit",
+            Self::Isolation => "its isolation allows it no other execution",
         }
     }
 }
@@ -112,6 +118,8 @@ pub(super) enum CapacityClass {
     Idle(Option<RecycleReason>),
     /// Serves, and will again when its run is over.
     Busy(Option<RecycleReason>),
+    /// Has the last run it will ever have.
+    LastRun,
     /// Will not get another run.
     Terminating,
 }
@@ -123,7 +131,10 @@ impl PoolWorker {
             WorkerState::Idle { .. } => CapacityClass::Idle(self.due),
             WorkerState::Busy(run) => match run.phase {
                 RunPhase::Sent | RunPhase::Started | RunPhase::Finished | RunPhase::Cancelling { .. } => {
-                    CapacityClass::Busy(self.due)
+                    match self.due {
+                        Some(RecycleReason::Isolation) => CapacityClass::LastRun,
+                        due => CapacityClass::Busy(due),
+                    }
                 }
                 RunPhase::Departing | RunPhase::Terminating | RunPhase::Killing => CapacityClass::Terminating,
             },

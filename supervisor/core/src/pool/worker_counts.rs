@@ -8,6 +8,8 @@ pub(super) struct WorkerCounts {
     pub(super) starting: usize,
     pub(super) idle: usize,
     pub(super) busy: usize,
+    /// Busy with the last run they will ever have.
+    pub(super) last_run: usize,
     /// Idle or busy, and to be replaced.
     pub(super) due: usize,
     /// Of those, the ones at the end of their executions.
@@ -31,6 +33,7 @@ impl WorkerCounts {
                 self.busy += 1;
                 self.enter_due(due);
             }
+            CapacityClass::LastRun => self.last_run += 1,
             CapacityClass::Terminating => {}
         }
     }
@@ -46,6 +49,7 @@ impl WorkerCounts {
                 self.busy -= 1;
                 self.leave_due(due);
             }
+            CapacityClass::LastRun => self.last_run -= 1,
             CapacityClass::Terminating => {}
         }
     }

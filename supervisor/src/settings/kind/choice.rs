@@ -1,5 +1,7 @@
 //! Settings that are one of a few words.
 
+use muster_core::pool::Isolation;
+
 use super::{SettingKind, single};
 use crate::settings::source::Raw;
 
@@ -62,6 +64,28 @@ impl SettingKind for TranscriptsKind {
 
 const TRANSCRIPTS: [(&str, TranscriptPolicy); 3] =
     [("failed", TranscriptPolicy::Failed), ("all", TranscriptPolicy::All), ("none", TranscriptPolicy::None)];
+
+/// The choice of an [`Isolation`].
+pub(crate) struct IsolationKind;
+
+impl SettingKind for IsolationKind {
+    type Value = Isolation;
+    const PLACEHOLDER: &'static str = "WHAT";
+
+    fn parse(&self, raw: &Raw) -> Result<Isolation, String> {
+        chosen(raw, &ISOLATIONS)
+    }
+
+    fn show(&self, value: &Isolation) -> toml::Value {
+        word(*value, &ISOLATIONS)
+    }
+}
+
+const ISOLATIONS: [(&str, Isolation); 3] = [
+    ("none", Isolation::None),
+    ("organization", Isolation::Organization),
+    ("execution", Isolation::Execution),
+];
 
 /// The value of the word, in whatever case it is written.
 fn chosen<T: Copy>(raw: &Raw, choices: &[(&str, T)]) -> Result<T, String> {

@@ -2,6 +2,7 @@
 
 mod cancelling;
 mod draining;
+mod isolation;
 mod outcomes;
 mod recycling;
 mod routing;

@@ -50,7 +50,7 @@ fn the_most_recently_used_worker_is_used_first() {
 fn an_attempt_submitted_twice_runs_once() {
     let mut stage = Stage::warm(|config| config.min_workers = 2);
     let (attempt, ..) = stage.running(None);
-    stage.step(PoolEvent::Submit(Assignment { attempt, timeout: None, halts: false }));
+    stage.step(PoolEvent::Submit(Assignment { attempt, organization_id: None, timeout: None, halts: false }));
     assert_eq!(stage.effects(), []);
 }
 

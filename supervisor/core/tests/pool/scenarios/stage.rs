@@ -105,18 +105,29 @@ impl Stage {
     }
 
     pub(crate) fn submit_with(&mut self, timeout: Option<Duration>) -> Attempt {
-        self.submit_assignment(timeout, false)
+        self.submit_assignment(None, timeout, false)
+    }
+
+    /// Submits an attempt of the organization of this number; 0 is none.
+    pub(crate) fn submit_for(&mut self, organization: u128) -> Attempt {
+        let organization_id = Some(organization).filter(|id| *id > 0).map(Uuid::from_u128);
+        self.submit_assignment(organization_id, None, false)
     }
 
     /// Submits an attempt that nothing follows if it fails.
     pub(crate) fn submit_halting(&mut self) -> Attempt {
-        self.submit_assignment(None, true)
+        self.submit_assignment(None, None, true)
     }
 
-    fn submit_assignment(&mut self, timeout: Option<Duration>, halts: bool) -> Attempt {
+    fn submit_assignment(
+        &mut self,
+        organization_id: Option<Uuid>,
+        timeout: Option<Duration>,
+        halts: bool,
+    ) -> Attempt {
         self.submitted += 1;
         let attempt = Attempt::new(Uuid::from_u128(self.submitted), 1);
-        self.step(PoolEvent::Submit(Assignment { attempt, timeout, halts }));
+        self.step(PoolEvent::Submit(Assignment { attempt, organization_id, timeout, halts }));
         attempt
     }
 

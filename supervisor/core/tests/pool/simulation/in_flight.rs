@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_core::execution::{Attempt, RunEnding};
-use muster_core::pool::{PoolInvariant, RunFinish, WorkerId};
+use muster_core::pool::{Assignment, PoolInvariant, PoolTime, RunFinish, WorkerId};
 use muster_protocol::{CancelReason, RunOutcome, error_type};
+use uuid::Uuid;
 
 use crate::simulator::require;
 
@@ -21,6 +22,8 @@ pub(crate) struct Entry {
     pub(crate) is_over: bool,
     /// It has no timeout.
     pub(crate) is_unlimited: bool,
+    pub(crate) organization_id: Option<Uuid>,
+    pub(crate) submitted_at: PoolTime,
     /// The worker that has it, from Execute until its exit or Idle.
     pub(crate) worker: Option<WorkerId>,
     pub(crate) executes: u32,
@@ -34,8 +37,11 @@ pub(crate) struct Entry {
 }
 
 impl Ledger {
-    pub(crate) fn submit(&mut self, attempt: Attempt, is_unlimited: bool) {
-        self.attempts.insert(attempt, Entry { is_unlimited, ..Entry::default() });
+    pub(crate) fn submit(&mut self, assignment: Assignment, now: PoolTime) {
+        let Assignment { attempt, organization_id, timeout, halts: _ } = assignment;
+        let is_unlimited = timeout.is_none();
+        let entry = Entry { is_unlimited, organization_id, submitted_at: now, ..Entry::default() };
+        self.attempts.insert(attempt, entry);
         self.open.insert(attempt);
     }
 
@@ -48,6 +54,12 @@ impl Ledger {
 
     pub(crate) fn open(&self) -> &BTreeSet<Attempt> {
         &self.open
+    }
+
+    /// Whose attempts wait for a worker.
+    pub(crate) fn waiting_organizations(&self) -> BTreeSet<Option<Uuid>> {
+        let entries = self.open.iter().filter_map(|attempt| self.attempts.get(attempt));
+        entries.filter(|entry| entry.worker.is_none()).map(|entry| entry.organization_id).collect()
     }
 
     pub(crate) fn is_unlimited(&self, attempt: Attempt) -> bool {

@@ -1,12 +1,14 @@
 //! What a simulated worker does: drawn once at its spawn, and once for each of its runs.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use fastrand::Rng;
 use muster_core::execution::Attempt;
-use muster_core::pool::{ProcessExit, ProtocolViolation, WorkerEvent, WorkerFeatures};
+use muster_core::pool::{Isolation, PoolTime, ProcessExit, ProtocolViolation, WorkerEvent, WorkerFeatures};
 use muster_core::process::ExitStatus;
 use muster_protocol::{ErrorInfo, JsonBytes, RunMetrics, RunOutcome};
+use uuid::Uuid;
 
 use super::world::Climate;
 use crate::simulator::{ms, pick};
@@ -29,6 +31,12 @@ pub(crate) struct Model {
     /// The run it has, from Execute until its Idle or its death.
     pub(crate) run: Option<ModelRun>,
     pub(crate) runs: u32,
+    /// Whose they were.
+    pub(crate) served: BTreeSet<Option<Uuid>>,
+    /// It may not be used again.
+    pub(crate) has_last_run: bool,
+    pub(crate) spawned_at: PoolTime,
+    pub(crate) ready_at: PoolTime,
 }
 
 /// A run in a simulated process.
@@ -150,7 +158,7 @@ const LEAVES: [Leaves; 6] = [
 ];
 
 impl Model {
-    pub(crate) fn draw(rng: &mut Rng, climate: Climate, is_bad_build: bool) -> Self {
+    pub(crate) fn draw(rng: &mut Rng, climate: Climate, is_bad_build: bool, now: PoolTime) -> Self {
         let is_bad = is_bad_build || (climate == Climate::Rough && rng.u8(..) < 12);
         let all = rng.bool();
         Self {
@@ -177,7 +185,29 @@ impl Model {
             was_killed: false,
             run: None,
             runs: 0,
+            served: BTreeSet::new(),
+            has_last_run: false,
+            spawned_at: now,
+            ready_at: now,
         }
+    }
+
+    /// Whether a run of the organization may share the process with those it has had.
+    pub(crate) fn may_serve(&self, isolation: Isolation, organization_id: Option<Uuid>) -> bool {
+        match isolation {
+            Isolation::None => true,
+            Isolation::Organization => self.served.iter().all(|served| *served == organization_id),
+            Isolation::Execution => self.served.is_empty(),
+        }
+    }
+
+    /// Notes whether there is nobody any more whom it may serve with the runs it has had.
+    pub(crate) fn look_for_last_run(&mut self, isolation: Isolation) {
+        self.has_last_run |= match isolation {
+            Isolation::None => false,
+            Isolation::Organization => self.served.len() > 1,
+            Isolation::Execution => !self.served.is_empty(),
+        };
     }
 
     /// Everything a start will say, with the time of each.

@@ -1,9 +1,10 @@
 //! What must hold: after every step, and when the pool has come to rest.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use muster_core::execution::Attempt;
-use muster_core::pool::{PoolInvariant, PoolSnapshot, WorkerSnapshot};
+use muster_core::pool::{Isolation, PoolInvariant, PoolSnapshot, WorkerId, WorkerSnapshot};
 
 use super::{Climate, World};
 use crate::simulator::require;
@@ -74,8 +75,14 @@ impl World {
         let is_full = self.workers.len() >= self.config.max_processes();
         let may_run = self.config.max_workers.saturating_sub(snapshot.running);
         if snapshot.waiting > 0 && may_run > 0 {
-            require(snapshot.idle == 0, PoolInvariant::NoIdleBesideWork, || {
-                "an idle worker beside waiting work".into()
+            let waiting =
+                if snapshot.idle > 0 { self.in_flight.waiting_organizations() } else { BTreeSet::new() };
+            let is_useful = |worker: &WorkerSnapshot| {
+                let may_serve = |id| self.workers[&worker.worker].may_serve(self.config.isolation, id);
+                worker.state == "idle" && waiting.iter().any(|id| may_serve(*id))
+            };
+            require(!snapshot.workers.iter().any(is_useful), PoolInvariant::NoIdleBesideWork, || {
+                "an idle worker beside waiting work that it may do".into()
             });
             let has_waited = Duration::from_millis(snapshot.oldest_wait_ms)
                 > self.config.scale_up_wait + Duration::from_millis(5);
@@ -87,7 +94,7 @@ impl World {
             }
         }
         if !is_failing && !is_full {
-            let serving = snapshot.starting + snapshot.idle + snapshot.busy;
+            let serving = self.serving(snapshot);
             require(serving >= self.config.min_workers, PoolInvariant::WarmMinimum, || {
                 format!("{serving} workers are fewer than the minimum")
             });
@@ -95,10 +102,56 @@ impl World {
         if self.climate == Climate::Fair {
             let was_ready_once = self.now.since_start() > Duration::from_millis(400);
             let ready = snapshot.idle + snapshot.busy;
-            require(!was_ready_once || ready >= self.config.min_workers, PoolInvariant::WarmMinimum, || {
-                format!("a dip to {ready} Ready workers")
-            });
+            // Where workers are not for everyone, some leave before others are there.
+            let dips = self.config.isolation != Isolation::None;
+            require(
+                dips || !was_ready_once || ready >= self.config.min_workers,
+                PoolInvariant::WarmMinimum,
+                || format!("a dip to {ready} Ready workers"),
+            );
         }
+    }
+
+    /// Workers that serve or will, without those that have the last run that their isolation allows them.
+    pub(super) fn serving(&self, snapshot: &PoolSnapshot) -> usize {
+        let has_last_run = |worker: &&WorkerSnapshot| {
+            let is_busy = ["sent", "running", "finished", "cancelling"].contains(&worker.state);
+            is_busy && self.workers[&worker.worker].has_last_run
+        };
+        let last_runs = snapshot.workers.iter().filter(has_last_run).count();
+        snapshot.starting + snapshot.idle + snapshot.busy - last_runs
+    }
+
+    /// An attempt is about to be given to a worker: one that may run it, and not for ever before its elders.
+    pub(super) fn check_isolation(&mut self, worker: WorkerId, attempt: Attempt) {
+        let snapshot = self.pool.snapshot(self.now);
+        let isolation = self.config.isolation;
+        let entry = self.in_flight.entry(attempt);
+        let (organization_id, submitted_at) = (entry.organization_id, entry.submitted_at);
+        // One that had a worker before is first in the queue whatever its age.
+        let is_first = entry.executes > 0;
+        let model = self.live(worker);
+        let invariant = match isolation {
+            Isolation::None => return,
+            Isolation::Organization => PoolInvariant::OneOrganization,
+            Isolation::Execution => PoolInvariant::OneExecution,
+        };
+        require(model.may_serve(isolation, organization_id), invariant, || {
+            format!("{worker} has served {:?} and is given a run of {organization_id:?}", model.served)
+        });
+        let start = model.ready_at.since(model.spawned_at);
+        let is_worth_its_start = self.now.since(self.live(worker).ready_at) > 5 * start;
+        let is_failing = snapshot.starts.consecutive_failures > 0;
+        let is_full = self.serving(&snapshot) < self.config.max_workers
+            || self.workers.len() >= self.config.max_processes();
+        let oldest_wait = Duration::from_millis(snapshot.oldest_wait_ms);
+        let has_waited = !is_first
+            && oldest_wait > self.config.scale_up_wait + Duration::from_millis(5)
+            && self.now.since(submitted_at) + Duration::from_millis(1) < oldest_wait;
+        let is_held_up = has_waited && is_worth_its_start && !is_failing && !is_full && !self.is_draining;
+        require(!is_held_up || snapshot.starting > 0, PoolInvariant::WaitStartsWorker, || {
+            format!("{worker} passes over an attempt that has waited {oldest_wait:?}, and nothing starts")
+        });
     }
 
     /// Nothing to do for a while: the pool is whole and as small as it should be.

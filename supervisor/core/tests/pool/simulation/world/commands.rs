@@ -7,7 +7,7 @@ use muster_core::pool::{Assignment, PoolEvent, WorkerEvent, WorkerId};
 use muster_protocol::CancelReason;
 use uuid::Uuid;
 
-use super::{Climate, Happening, World};
+use super::{Climate, Happening, ISOLATIONS, World};
 use crate::simulator::{ms, pick};
 
 impl World {
@@ -54,6 +54,7 @@ impl World {
                 self.is_draining = true;
                 self.step(PoolEvent::Halt);
             }
+            39 if is_rough => self.isolate(),
             _ => self.strangers(),
         }
     }
@@ -77,12 +78,14 @@ impl World {
             Climate::Rough => Some(timeout).filter(|_| self.rng.u8(..) > 10),
             Climate::Fair => Some(Duration::from_secs(10)).filter(|_| self.rng.bool()),
         };
-        self.in_flight.submit(attempt, timeout.is_none());
-        self.step(PoolEvent::Submit(Assignment { attempt, timeout, halts: self.is_batch }));
+        let organization_id = Some(self.rng.u128(0..4)).filter(|id| *id > 0).map(Uuid::from_u128);
+        let assignment = Assignment { attempt, organization_id, timeout, halts: self.is_batch };
+        self.in_flight.submit(assignment, self.now);
+        self.step(PoolEvent::Submit(assignment));
         if self.rng.u8(..) < 10 {
             // Delivered twice.
             if self.in_flight.open().contains(&attempt) {
-                self.step(PoolEvent::Submit(Assignment { attempt, timeout, halts: self.is_batch }));
+                self.step(PoolEvent::Submit(assignment));
             }
         }
     }
@@ -98,6 +101,16 @@ impl World {
         let reason = pick(&mut self.rng, &reasons);
         self.in_flight.entry(attempt).asked.push(reason);
         self.step(PoolEvent::Cancel { attempt, reason, message: "because".to_owned() });
+    }
+
+    /// New settings for a pool that runs.
+    fn isolate(&mut self) {
+        self.config.isolation = pick(&mut self.rng, &ISOLATIONS);
+        let isolation = self.config.isolation;
+        self.note(|| format!("isolation = {isolation:?}"));
+        self.workers.values_mut().for_each(|model| model.look_for_last_run(isolation));
+        self.pool.set_config(self.now, self.config.clone(), &mut self.effects);
+        self.after_step();
     }
 
     fn resize(&mut self) {

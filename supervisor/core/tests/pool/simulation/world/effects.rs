@@ -78,10 +78,10 @@ impl World {
             "a spawn before the backoff is over".into()
         });
         let canary = usize::from(matches!(snapshot.reload, ReloadSnapshot::Canary { .. }));
-        let serving = snapshot.starting + snapshot.idle + snapshot.busy;
+        let serving = self.serving(&snapshot);
         let ceiling = self.config.max_workers.max(snapshot.running) + 1 + canary;
         require(serving <= ceiling, PoolInvariant::CeilingOfWorkers, || format!("{serving} workers serve"));
-        let model = Model::draw(&mut self.rng, self.climate, self.is_bad_build);
+        let model = Model::draw(&mut self.rng, self.climate, self.is_bad_build, self.now);
         for (after, event) in model.start_script(&mut self.rng) {
             self.schedule(after, Happening::Worker(worker, event));
         }
@@ -93,14 +93,17 @@ impl World {
     }
 
     fn execute(&mut self, worker: WorkerId, run: u32, attempt: Attempt) {
+        self.check_isolation(worker, attempt);
         self.in_flight.executes(attempt, worker);
         let running = self.in_flight.held_by_workers();
         require(running <= self.config.max_workers || self.is_draining, PoolInvariant::CeilingOfRuns, || {
             format!("{running} executions at once")
         });
+        let organization_id = self.in_flight.entry(attempt).organization_id;
         let plan = Plan::draw(&mut self.rng, self.climate);
         let limit_bytes = self.config.memory_limit_bytes;
         let script = plan.script(&mut self.rng, run, limit_bytes);
+        let isolation = self.config.isolation;
         let model = self.live(worker);
         require(model.is_idle && model.run.is_none(), PoolInvariant::OneRun, || {
             format!("an Execute to {worker}, which is not idle")
@@ -108,6 +111,8 @@ impl World {
         require(run > model.runs, PoolInvariant::OneRun, || "run numbers count up".into());
         model.is_idle = false;
         model.runs = run;
+        model.served.insert(organization_id);
+        model.look_for_last_run(isolation);
         model.run = Some(ModelRun { number: run, attempt });
         self.note(|| format!("           .. {worker} will be {plan:?}"));
         for (after, event) in script {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use muster_core::pool::{
-    Pool, PoolConfig, PoolEffect, PoolEvent, PoolInvariant, PoolTime, WorkerEvent, WorkerId,
+    Isolation, Pool, PoolConfig, PoolEffect, PoolEvent, PoolInvariant, PoolTime, WorkerEvent, WorkerId,
 };
 
 use super::in_flight::Ledger;
@@ -63,6 +63,9 @@ pub(crate) struct World {
     steps: u64,
 }
 
+const ISOLATIONS: [Isolation; 4] =
+    [Isolation::None, Isolation::None, Isolation::Organization, Isolation::Execution];
+
 impl World {
     pub(crate) fn new(seed: u64, climate: Climate, is_traced: bool) -> Self {
         let mut rng = Rng::with_seed(seed);
@@ -70,6 +73,7 @@ impl World {
         let config = PoolConfig {
             min_workers,
             max_workers: rng.usize(min_workers.max(1)..=6),
+            isolation: pick(&mut rng, &ISOLATIONS),
             graceful_shutdown: ms(&mut rng, 50, 5_000),
             recycle_after_executions: pick(&mut rng, &[0, 0, 1, 2, 5, 20]),
             recycle_after: pick(&mut rng, &[0, 0, 0, 2_000, 10_000].map(Duration::from_millis)),

@@ -15,6 +15,7 @@ impl World {
             WorkerEvent::Ready => {
                 model.is_idle = !model.was_ready && !model.was_retired && !model.was_killed;
                 model.was_ready = true;
+                model.ready_at = self.now;
             }
             WorkerEvent::Started { run } => {
                 if let Some(held) = model.run.as_ref().filter(|held| held.number == *run) {
