@@ -12,7 +12,7 @@ import importlib.util
 import os
 import sys
 from types import ModuleType
-from typing import Dict, List, Set
+from typing import Dict, List, Optional, Set
 
 from . import hooks, on_import
 from .importing import STANDARD, Finder, Loader
@@ -60,19 +60,31 @@ class Library:
 
     def module(self, path: str) -> ModuleType:
         """The module of a file, loaded or reloaded if it or a helper of it changed."""
+        current = self.current(path)
+        if current is not None:
+            return current
         file = self.files.get(path)
         if file is None or file.module not in sys.modules:
             return self._load(path)
         closure = self._closure(path)
         changed = {one for one in closure if self.files[one].changed(one)}
-        # A helper may be current by now and still not be the one this file was built with.
         stale = changed | {one for one in closure if file.built_from.get(one) not in (None, self.files[one].digest)}
-        if not stale:
-            return sys.modules[file.module]
         for one in closure:
             if one in changed or one == path or stale.intersection(self._closure(one)[1:]):
                 self.forget(one)
         return self._load(path)
+
+    def current(self, path: str) -> Optional[ModuleType]:
+        """The module of a file, if it is loaded and neither it nor a helper of it has changed."""
+        file = self.files.get(path)
+        if file is None:
+            return None
+        files, built_from = self.files, file.built_from
+        for one in self._closure(path):
+            # A helper may be current by now and still not be the one this file was built with.
+            if files[one].changed(one) or built_from.get(one, files[one].digest) != files[one].digest:
+                return None
+        return sys.modules.get(file.module)
 
     def changed(self, path: str) -> bool:
         """True for a file that is new or not as it was loaded."""

@@ -152,6 +152,8 @@ class Registry:
 
     def _by_name(self, workflow: str) -> Definition:
         entry = self._entries.get(workflow)
+        if entry is not None and self._is_as_read(entry.path):
+            return entry.definition
         if entry is not None and os.path.isfile(entry.path):
             module = self._module(entry.path)
             if self._read_from.get(entry.path) is not module:
@@ -166,6 +168,13 @@ class Registry:
             if may_hold(path, workflow):
                 raise error
         raise Rejection(self._not_found(workflow))
+
+    def _is_as_read(self, path: str) -> bool:
+        """True when the file's workflows are those that were taken over from it, and no hook of its waits to be called."""
+        if hooks.are_waiting():
+            return False
+        module = self._need_library().current(path)
+        return module is not None and module is self._read_from.get(path)
 
     def _find_path(self, workflow: str, source: Path) -> Job:
         library = self._need_library()
