@@ -29,6 +29,8 @@ class Signature:
         self._digits = Digits.OF_DOUBLES
         self._read = False
         self.takes_whole = False
+        self._is_whole_as_read = False
+        """True for parameters that are taken whole, and that no annotation says anything of."""
 
     def _load(self) -> None:
         self._parameters = dict(hints.signature_of(self._function).parameters)
@@ -39,13 +41,17 @@ class Signature:
             self._digits = Digits.ALL
         elif hints.wants_integers(taken):
             self._digits = Digits.OF_INTEGERS
+        self._is_whole_as_read = self.takes_whole and self._types.get("params", Any) is Any
         self._read = True
 
     def arguments(self, workflow: str, params: bytes) -> Tuple[List[Any], Dict[str, Any]]:
         """Positional and keyword arguments for a call, from the JSON text of the parameters."""
         if not self._read:
             self._load()
-        return self.bind(workflow, read_params(params, self._digits))
+        value = read_params(params, self._digits)
+        if self._is_whole_as_read and value is not None:
+            return [value], {}
+        return self.bind(workflow, value)
 
     def bind(self, workflow: str, params: Any) -> Tuple[List[Any], Dict[str, Any]]:
         """Positional and keyword arguments for a call."""

@@ -126,9 +126,9 @@ class Execution:
 
     def start_clock(self) -> None:
         """The time the execution has runs from here."""
-        self.started = time.monotonic()
+        self.started = started = time.monotonic()
         if self.timeout_seconds is not None:
-            self.deadline = self.started + self.timeout_seconds
+            self.deadline = started + self.timeout_seconds
 
     def limit(self, seconds: float) -> None:
         """The workflow's own limit, beside the execution's."""

@@ -195,9 +195,10 @@ class Session:
         port.open_calls = lambda: Calls(execution, self.connection, self.read)
         self.port = port
         self.busy = execution
-        early, self._early_cancel = self._early_cancel, None
-        if early is not None and early.run == execute.run:
-            self._cancel(early)
+        if self._early_cancel is not None:
+            early, self._early_cancel = self._early_cancel, None
+            if early.run == execute.run:
+                self._cancel(early)
         self._watcher.nudge()
         self._meter.start()
         try:
@@ -215,28 +216,29 @@ class Session:
             # A child that user code forked came back here; the run is the parent's to finish.
             streams.flush()
             os._exit(EXIT_DONE)
+        connection, logs = self.connection, port.logs
         streams.flush()
         execution.close()
-        parts = list(map(self.connection.encode, port.logs.take()))
+        parts = list(map(connection.encode, logs.take()))
         metrics = self._meter.read()
-        finished = self.connection.encode(Finished(execution.run, outcome, metrics, port.logs.sent))
-        if not self.connection.fits(finished):
-            outcome = too_large(len(finished) - FRAME_HEADER_BYTES, self.connection.frame_max_bytes)
-            finished = self.connection.encode(Finished(execution.run, outcome, metrics, port.logs.sent))
+        finished = connection.encode(Finished(execution.run, outcome, metrics, logs.sent))
+        if not connection.fits(finished):
+            outcome = too_large(len(finished) - FRAME_HEADER_BYTES, connection.frame_max_bytes)
+            finished = connection.encode(Finished(execution.run, outcome, metrics, logs.sent))
         if left_running(execution):
             # Those who wait for the outcome do not wait for what was left behind.
-            self.connection.write(b"".join((*parts, finished)))
+            connection.write(b"".join((*parts, finished)))
             parts, finished = [], b""
             self.recycle_wanted |= stay_behind(execution)
         self.recycle_wanted |= registry.recycle_wanted or execution.broke_import
-        idle = self.connection.encode(Idle(execution.run, resident_bytes(), self.recycle_wanted))
+        idle = connection.encode(Idle(execution.run, resident_bytes(), self.recycle_wanted))
         # Before the supervisor can know that the slot is free, an Execute must not look like a second one.
         self.busy = None
         self.port = None
         # Calls know their execution, which knows its port: cut here, or it is work for the garbage collector.
         port.calls = port.open_calls = None
         interrupt.restore()
-        self.connection.write(b"".join((*parts, finished, idle)))
+        connection.write(b"".join((*parts, finished, idle)))
         # The supervisor is busy with the outcome meanwhile.
         self._put_back(execution)
 
