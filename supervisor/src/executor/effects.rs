@@ -125,8 +125,7 @@ impl ExecutorLoop {
         grace: Duration,
     ) {
         let (Some(link), Some(held)) = (state.links.get(&worker), state.runs.get(&attempt)) else { return };
-        link.run.set(Some((run, attempt)));
-        link.begin_run(&self.births);
+        link.begin_run(run, attempt, &self.births);
         let order = &held.order;
         let secrets = link.add_secrets(&order.secrets);
         let execute = ToWorker::Execute {

@@ -13,6 +13,7 @@ use muster_protocol::wire::Spelling;
 use muster_system::process::{ObservedProcess, ProcessGroup, ProcessTree, SpawnCounter, SpawnOrder};
 use serde::Serialize;
 
+use super::late::KnownRuns;
 use super::stdin::{StdinWriter, WriteProgress, flush};
 use super::worker_spec::WorkerSpec;
 
@@ -25,6 +26,8 @@ pub(super) struct WorkerLink {
     pub(super) outgoing: Rc<RefCell<StdinWriter>>,
     /// The run it was given last, until it said Idle.
     pub(super) run: Cell<Option<(u32, Attempt)>>,
+    /// And those before it, for what it says late.
+    pub(super) known_runs: RefCell<KnownRuns>,
     /// What both sides have agreed on.
     pub(super) features: Cell<WorkerFeatures>,
     pub(super) identity: RefCell<Arc<AnnouncedIdentity>>,
@@ -63,6 +66,7 @@ impl WorkerLink {
             spec,
             outgoing: Rc::default(),
             run: Cell::new(None),
+            known_runs: RefCell::default(),
             features: Cell::default(),
             identity: RefCell::default(),
             secrets: RefCell::default(),
@@ -87,7 +91,9 @@ impl WorkerLink {
     }
 
     /// A run begins. While one follows the other, the look after the last one counts for the next one too.
-    pub(super) fn begin_run(&self, births: &SpawnCounter) {
+    pub(super) fn begin_run(&self, run: u32, attempt: Attempt, births: &SpawnCounter) {
+        self.run.set(Some((run, attempt)));
+        self.known_runs.borrow_mut().add(run, attempt);
         let is_fresh = |(_, at): (SpawnOrder, Instant)| at.elapsed() < LOOK_COUNTS_FOR;
         if !self.born.get().is_some_and(is_fresh) {
             self.look(births);

@@ -110,8 +110,10 @@ impl WorkerReader {
         self.engine.events.show(LiveEvent::Logged(attempt, vec![line]));
     }
 
-    fn log(&self, run: u32, lines: Vec<LogLine>) {
-        let Some(attempt) = self.link.attempt_of(run) else { return };
+    fn log(&mut self, run: u32, lines: Vec<LogLine>) {
+        let Some(attempt) = self.link.attempt_of(run) else {
+            return self.late.recorded(self.link.id, run, &self.link.known_runs.borrow(), &lines);
+        };
         let mut state = self.engine.state.borrow_mut();
         let Some(run) = state.run_mut(attempt) else { return };
         let lines = lines.into_iter().map(|line| run.logs.take_record(line)).collect();

@@ -17,6 +17,7 @@ mod executor_loop;
 mod fake;
 mod handle;
 mod head_tail;
+mod late;
 mod link;
 mod logs;
 mod messages;

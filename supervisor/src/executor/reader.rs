@@ -3,7 +3,6 @@
 //! Reading never waits for anything but the worker. Frames are read before stderr and before the news of its
 //! death, so that a reply followed by an exit is a reply.
 
-use std::cmp::Ordering;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -22,13 +21,12 @@ use tokio::time::Instant;
 
 use super::events::LiveEvent;
 use super::executor_loop::ExecutorLoop;
+use super::late::LateLog;
 use super::link::WorkerLink;
 use super::logs;
 use super::news;
 use super::stderr::StderrLines;
 
-/// So many lines that belong to no run are shown of a worker between two runs.
-const LINES_OUTSIDE_MAX: u32 = 100;
 /// One read takes so much at most.
 const READ_BYTES: usize = 64 * 1024;
 /// After the end of the process, how long its stderr may be held open by what it left behind.
@@ -95,7 +93,7 @@ fn adopt(
         lines: StderrLines::default(),
         scratch: vec![0; READ_BYTES].into_boxed_slice(),
         unknown_messages: 0,
-        lines_outside: 0,
+        late: LateLog::default(),
     };
     Ok((reader, stdout, watch))
 }
@@ -113,8 +111,8 @@ pub(super) struct WorkerReader {
     pub(super) lines: StderrLines,
     scratch: Box<[u8]>,
     unknown_messages: u64,
-    /// Lines of stderr since its last run.
-    lines_outside: u32,
+    /// What it says that is in no execution's log.
+    pub(super) late: LateLog,
 }
 
 /// Why a worker's frames are not read any more.
@@ -315,19 +313,8 @@ impl WorkerReader {
     fn attribute(&mut self, mut line: String) {
         let Some((_, attempt)) = self.link.run.get() else {
             self.link.secrets().mask_in(&mut line);
-            self.lines_outside += 1;
-            match self.lines_outside.cmp(&LINES_OUTSIDE_MAX) {
-                Ordering::Less => {
-                    tracing::info!(worker = %self.link.id, line, "worker wrote to stderr outside of a run");
-                }
-                Ordering::Equal => {
-                    tracing::warn!(worker = %self.link.id, line, "worker goes on writing to stderr outside of a run; no more of it is shown before its next run");
-                }
-                Ordering::Greater => {}
-            }
-            return;
+            return self.late.printed(self.link.id, &line);
         };
-        self.lines_outside = 0;
         if let Some(run) = self.engine.state.borrow_mut().run_mut(attempt) {
             let line = run.logs.take(logs::printed(line, &run.secrets));
             self.engine.events.show(LiveEvent::Logged(attempt, vec![line]));

@@ -1,6 +1,7 @@
 //! Workers on their own, with the test in the supervisor's place.
 
 mod isolation;
+mod late;
 mod lines;
 mod minimal;
 mod neighbours;
