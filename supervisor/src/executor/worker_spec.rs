@@ -12,7 +12,7 @@ use crate::settings::TranscriptPolicy;
 pub struct WorkerSpec {
     /// The command.
     pub launch: Arc<Launch>,
-    /// `{workflows_dir, memory_limit_mb}`.
+    /// `{workflows_dir, memory_limit_mb, worker_load_seconds, api_address}`.
     pub welcome_config: JsonBytes,
     /// The least level worth sending.
     pub log_level: LogLevel,

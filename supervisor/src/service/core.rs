@@ -280,6 +280,7 @@ pub fn worker_spec(settings: &Settings) -> Result<WorkerSpec, LaunchError> {
     let welcome = serde_json::json!({
         "workflows_dir": workflows_dir,
         "memory_limit_mb": settings.max_worker_memory_mb,
+        "worker_load_seconds": settings.worker_load.as_secs_f64(),
         "api_address": settings.http_bind,
     });
     Ok(WorkerSpec {

@@ -123,6 +123,8 @@ settings! {
     "worker_idle_seconds" => worker_idle: Duration, SecondsKind = SecondsKind::from_zero(YEAR), default "60";
     /// From spawning a worker to its Ready.
     "worker_start_seconds" => worker_start: Duration, SecondsKind = SecondsKind::above_zero(YEAR), default "60";
+    /// What one workflow file may take to be loaded, before the worker goes on without it. Well below worker_start_seconds.
+    "worker_load_seconds" => worker_load: Duration, SecondsKind = SecondsKind::above_zero(YEAR), default "10";
     /// Start another worker when the oldest claimed execution has waited so many milliseconds for one.
     "scale_up_wait_ms" => scale_up_wait: Duration, MillisKind = MillisKind { max: 3_600_000 }, default "20";
     /// How long SIGTERM lets running executions go on.

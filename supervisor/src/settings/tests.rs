@@ -261,6 +261,7 @@ recycle_after_seconds = 0                  # default
 max_worker_memory_mb = 0                   # default
 worker_idle_seconds = 60                   # default
 worker_start_seconds = 60                  # default
+worker_load_seconds = 10                   # default
 scale_up_wait_ms = 20                      # default
 drain_seconds = 300                        # default
 worker_command = ["/opt/worker", "-v"]     # FOLDER/muster.toml
