@@ -26,6 +26,26 @@ impl std::fmt::Display for ExitStatus {
     }
 }
 
+impl ExitStatus {
+    /// What `abort` leaves: a runtime gave up.
+    const ABORTED: Self = Self::Signal(6);
+
+    /// The line with which its runtime gave up for want of memory, if that is how it ended. The lines are its last ones
+    /// on stderr: a runtime that aborts for this has no other way to say so.
+    pub fn memory_ran_out(self, last_lines: &[String]) -> Option<&str> {
+        let told = last_lines.iter().find(|line| tells_of_refused_memory(line));
+        told.filter(|_| self == Self::ABORTED).map(String::as_str)
+    }
+}
+
+/// True for the line that a runtime writes when the memory it needs is refused, before it aborts.
+pub fn tells_of_refused_memory(line: &str) -> bool {
+    let is_of_v8 = line.contains("JavaScript heap out of memory");
+    let is_of_rust = line.contains("memory allocation of ") && line.contains(" bytes failed");
+    let is_of_cpp = line.contains("terminate called") && line.contains("std::bad_alloc");
+    is_of_v8 || is_of_rust || is_of_cpp
+}
+
 /// The signals that end processes, by their Linux numbers.
 fn signal_name(signal: i32) -> Option<&'static str> {
     let name = match signal {

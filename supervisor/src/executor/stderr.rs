@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use muster_core::execution::Secrets;
+use muster_core::process::tells_of_refused_memory;
 use muster_protocol::limits::{CRASH_STDERR_LINES, LOG_MESSAGE_MAX_BYTES};
 
 /// Cuts bytes into lines of lossy UTF-8 and remembers the last few for the message of a crash.
@@ -10,6 +11,8 @@ use muster_protocol::limits::{CRASH_STDERR_LINES, LOG_MESSAGE_MAX_BYTES};
 pub(super) struct StderrLines {
     partial: Vec<u8>,
     tail: VecDeque<String>,
+    /// A line older than these that tells why a runtime gives up: what follows it may be long.
+    told: Option<String>,
 }
 
 impl StderrLines {
@@ -39,7 +42,8 @@ impl StderrLines {
         let text = String::from_utf8_lossy(&self.partial).trim_end_matches(['\n', '\r']).to_owned();
         self.partial.clear();
         if self.tail.len() == CRASH_STDERR_LINES {
-            self.tail.pop_front();
+            let oldest = self.tail.pop_front();
+            self.told = oldest.filter(|line| tells_of_refused_memory(line)).or_else(|| self.told.take());
         }
         self.tail.push_back(text.clone());
         Some(text)
@@ -48,11 +52,12 @@ impl StderrLines {
     /// Forgets the lines of an earlier run: they do not explain the crash of a later one.
     pub(super) fn forget_tail(&mut self) {
         self.tail.clear();
+        self.told = None;
     }
 
-    /// The last lines, oldest first.
+    /// The last lines, oldest first, behind one that tells why.
     pub(super) fn tail(&self) -> Vec<String> {
-        self.tail.iter().cloned().collect()
+        self.told.iter().chain(&self.tail).cloned().collect()
     }
 }
 
@@ -76,6 +81,20 @@ mod tests {
         assert_eq!(lines.flush().as_deref(), Some("\u{fffd}thr"));
         assert_eq!(lines.flush(), None);
         assert_eq!(lines.tail(), ["one", "two", "\u{fffd}thr"]);
+    }
+
+    #[test]
+    fn a_line_that_tells_why_outlives_those_behind_it_but_not_its_run() {
+        let (mut lines, none) = (StderrLines::default(), Secrets::default());
+        lines.take(b"FATAL ERROR: JavaScript heap out of memory\n", &none);
+        for frame in 0..100 {
+            lines.take(format!("{frame}: 0xb78db3\n").as_bytes(), &none);
+        }
+        let tail = lines.tail();
+        assert_eq!(tail.len(), CRASH_STDERR_LINES + 1);
+        assert!(tail[0].starts_with("FATAL ERROR") && tail[1].starts_with("90: "), "{tail:?}");
+        lines.forget_tail();
+        assert_eq!(lines.tail(), [""; 0]);
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! Executions that follow each other in one Node worker, under a real supervisor: what one leaves behind or changes, the
 //! next ones do not meet.
 
+use std::time::Duration;
+
 use muster_tests::Installation;
 use muster_tests::binaries::repository;
 use serde_json::{Value, json};
+
+const SOON: Duration = Duration::from_secs(60);
 
 /// One workflow for each thing an execution may leave behind, and one that looks.
 const WORKFLOWS: &str = "
@@ -42,4 +46,48 @@ fn what_one_execution_leaves_behind_in_a_node_worker_meets_no_other() {
         let right = if asked["workflow"] == "looks" { &expected } else { &json!("left") };
         assert_eq!(&row["result"], right, "{asked}: {row}");
     }
+}
+
+/// One allocation larger than all that is left: Node ends the process at once.
+const HUNGRY: &str = "
+import { existsSync, writeFileSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
+import { workflow } from 'muster-worker';
+workflow('takes', async () => {
+  while (!existsSync('neighbour')) await wait(5);
+  return new Array(2 ** 24).fill(1.5).length;
+});
+workflow('neighbour', async () => {
+  writeFileSync('neighbour', '');
+  while (!existsSync('over')) await wait(5);
+  return process.pid;
+});
+workflow('next', () => process.pid);
+";
+
+#[test]
+fn a_node_worker_that_ends_for_want_of_memory_says_so_and_harms_no_neighbour() {
+    let command = repository("worker/node/bin/muster-worker");
+    let installation = Installation::new()
+        .worker([command.display().to_string()])
+        .setting("min_workers", 2)
+        .setting("max_workers", 2)
+        .setting("max_worker_memory_mb", 100)
+        .workflow("hungry.js", HUNGRY);
+    let supervisor = installation.start();
+    let client = supervisor.client();
+    let submit = |workflow: &str| client.submit(&json!({ "workflow": workflow, "max_attempts": 1 }));
+    let [hungry, neighbour] = ["takes", "neighbour"].map(submit);
+    let row = client.finished(&hungry, SOON);
+    assert_eq!((&row["status"], &row["error_type"]), (&json!("FAILED"), &json!("OutOfMemory")), "{row}");
+    let message = row["error_message"].as_str().unwrap();
+    assert!(message.contains("JavaScript heap out of memory") && message.contains("SIGABRT"), "{message}");
+    let next = client.finished(&submit("next"), SOON);
+    assert_eq!(next["status"], "SUCCESS", "{next}");
+    std::fs::write(installation.path("over"), "").unwrap();
+    let row = client.finished(&neighbour, SOON);
+    assert_eq!(row["status"], "SUCCESS", "{row}");
+    assert_ne!(row["result"], next["result"], "the next one ran where the first had been");
+    assert!(supervisor.terminate(SOON).success());
+    installation.assert_nothing_left();
 }

@@ -43,9 +43,10 @@ pub(super) fn decide(run: &mut PoolRun, exit: Option<&ProcessExit>, now: PoolTim
             let ending = match cause {
                 Some(EndCause::Memory { rss_bytes }) => out_of_memory(*rss_bytes),
                 Some(EndCause::Violation(violation)) => violated(violation),
-                Some(EndCause::NotStarted | EndCause::Stayed | EndCause::Cancel { .. }) | None => {
+                Some(EndCause::NotStarted | EndCause::Stayed | EndCause::Cancel { .. }) => {
                     failed(error_type::WORKER_CRASHED, crash_message(run, exit, now))
                 }
+                None => crashed(run, exit, now),
             };
             if run.started_at.is_some() {
                 return Decided::Ends(ending);
@@ -172,15 +173,21 @@ fn failed(kind: &str, message: String) -> RunEnding {
     RunEnding::Failed { error: ErrorInfo::new(kind, message) }
 }
 
+/// The end of a process that nobody had asked to end.
+fn crashed(run: &PoolRun, exit: Option<&ProcessExit>, now: PoolTime) -> RunEnding {
+    let told = exit.and_then(|exit| exit.status.memory_ran_out(&exit.stderr_tail));
+    match told {
+        Some(line) => {
+            let message = format!("memory was refused: {line}; {}", how_it_crashed(run, exit, now));
+            failed(error_type::OUT_OF_MEMORY, cut(message))
+        }
+        None => failed(error_type::WORKER_CRASHED, crash_message(run, exit, now)),
+    }
+}
+
 /// What is known about a process that ended without a Finished.
 fn crash_message(run: &PoolRun, exit: Option<&ProcessExit>, now: PoolTime) -> String {
-    let status = exit.map_or_else(|| "no known status".to_owned(), |exit| exit.status.to_string());
-    let (doing, since) = match run.started_at {
-        Some(started_at) => ("in the workflow", started_at),
-        None => ("with an Execute it had not answered with Started", run.sent_at),
-    };
-    let mut message =
-        format!("the worker ended with {status} after {:.3} s {doing}", now.since(since).as_secs_f64());
+    let mut message = how_it_crashed(run, exit, now);
     match &run.cause {
         Some(EndCause::NotStarted) => message.push_str("; it was killed for not saying Started in time"),
         Some(EndCause::Stayed) => message.push_str("; it was killed for staying after its Goodbye"),
@@ -194,6 +201,15 @@ fn crash_message(run: &PoolRun, exit: Option<&ProcessExit>, now: PoolTime) -> St
         message.push_str(&stderr_quote(&exit.stderr_tail));
     }
     cut(message)
+}
+
+fn how_it_crashed(run: &PoolRun, exit: Option<&ProcessExit>, now: PoolTime) -> String {
+    let status = exit.map_or_else(|| "no known status".to_owned(), |exit| exit.status.to_string());
+    let (doing, since) = match run.started_at {
+        Some(started_at) => ("in the workflow", started_at),
+        None => ("with an Execute it had not answered with Started", run.sent_at),
+    };
+    format!("the worker ended with {status} after {:.3} s {doing}", now.since(since).as_secs_f64())
 }
 
 /// The last lines of stderr, as the end of a sentence; the oldest go first when there is too much.

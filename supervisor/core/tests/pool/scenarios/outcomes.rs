@@ -90,6 +90,27 @@ fn a_crash_says_what_is_known() {
 }
 
 #[test]
+fn a_runtime_that_gave_up_for_want_of_memory_is_named() {
+    let refused = "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory";
+    for (status, line, kind) in [
+        (ExitStatus::Signal(6), refused, "OutOfMemory"),
+        (ExitStatus::Signal(6), "memory allocation of 1048576 bytes failed", "OutOfMemory"),
+        (ExitStatus::Signal(6), "assertion failed", "WorkerCrashed"),
+        (ExitStatus::Signal(11), refused, "WorkerCrashed"),
+        (ExitStatus::Code(1), refused, "WorkerCrashed"),
+    ] {
+        let mut stage = Stage::warm(|_| {});
+        let (_, worker, _) = stage.running(None);
+        let stderr_tail = vec!["before".to_owned(), line.to_owned(), "1: 0xb78db3 node::Abort".to_owned()];
+        stage.says(worker, WorkerEvent::Exited(ProcessExit { status, stderr_tail }));
+        let ending = stage.ending();
+        let (told, message) = error(&ending);
+        assert_eq!(told, kind, "{status}, {line}");
+        assert!(message.contains(line) && message.contains(&status.to_string()), "{message}");
+    }
+}
+
+#[test]
 fn a_crash_with_long_lines_keeps_the_end_within_two_kibibytes() {
     let mut stage = Stage::warm(|_| {});
     let (_, worker, _) = stage.running(None);
