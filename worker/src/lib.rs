@@ -4,6 +4,8 @@
 //! in a terminal. A workflow is a function of its parameters (anything serde can read) and a [`Context`], and
 //! gives a result (anything serde can write) or a [`WorkflowError`]. `examples/rust_worker.rs` is a whole one.
 //!
+//! [`testing`] runs a workflow in a unit test.
+//!
 //! The `worker` binary of this package is such a worker too: it runs JavaScript.
 
 mod command;
@@ -14,6 +16,7 @@ mod names;
 mod run;
 mod sdk;
 mod serve;
+pub mod testing;
 mod trusted;
 mod worker;
 

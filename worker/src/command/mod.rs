@@ -11,6 +11,8 @@ mod run;
 mod shown;
 mod terminal;
 
+pub(crate) use terminal::TerminalLine;
+
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::task::{Poll, Wake, Waker};
 use std::time::Instant;
 
@@ -173,11 +173,14 @@ thread_local! {
 
 /// Keeps where a panic happened, beside what the hook before this one does.
 fn remember_panics() {
-    let before = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        LAST_PANIC.set(Some(info.to_string()));
-        before(info);
-    }));
+    static HOOKED: Once = Once::new();
+    HOOKED.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            LAST_PANIC.set(Some(info.to_string()));
+            before(info);
+        }));
+    });
 }
 
 fn take_panic() -> WorkflowError {
