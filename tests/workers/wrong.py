@@ -119,7 +119,7 @@ def call(run):
         send("Call", run=run.number, call=number, method=method, params=params)
     values = {}
     while len(values) < count:
-        number, result = run.replies.get()
+        number, result = reply_to(run)
         if number in range(count):
             values[len(values) if SIN == "mixes-replies" else number] = result
         elif SIN == "takes-any-reply":
@@ -127,9 +127,37 @@ def call(run):
     return [value_of(values[number]) for number in range(count)]
 
 
+def linger(run):
+    threading.Thread(target=speak, args=[run], daemon=True).start()
+
+
+def speak(run):
+    while not os.path.exists(run.params["until"]):
+        time.sleep(0.002)
+    logs_as = worker.run if SIN == "logs-for-another" else run
+    send("Log", run=logs_as.number, records=[{"level": "Info", "message": "left behind"}])
+    told = "Closed"
+    if SIN == "calls-for-another":
+        told = "answered"
+        send("Call", run=worker.run.number, call=77, method="config.get", params={"key": "left"})
+    with open(run.params["done"], "w") as file:
+        file.write(told)
+
+
+def disturb(run):
+    os.chdir("/")
+
+
 def one_call(run, number, method, params):
     send("Call", run=run.number, call=number, method=method, params=params)
-    return value_of(run.replies.get()[1])
+    return value_of(reply_to(run)[1])
+
+
+def reply_to(run):
+    while not run.cancelled.is_set():
+        with contextlib.suppress(queue.Empty):
+            return run.replies.get(timeout=0.02)
+    raise Cancelled
 
 
 def value_of(result):
@@ -221,6 +249,9 @@ WORKFLOWS = {
     "child_print": child_print,
     "log": log,
     "call": call,
+    "linger": linger,
+    "disturb": disturb,
+    "surroundings": lambda run: os.getcwd(),
     "crash": crash,
     "exit": lambda run: os._exit(0 if SIN == "hides-exit-codes" else run.params["code"]),
     "big": big,
@@ -259,6 +290,8 @@ def execute(run, fields):
         if SIN != "never-starts":
             send("Started", run=run.number)
         finish(run, outcome_of(run, work or (lambda run: None)))
+        if SIN != "puts-nothing-back":
+            os.chdir(home)
 
 
 class Worker:
@@ -310,7 +343,7 @@ class Worker:
             self.execute(fields)
         elif name == "Cancel":
             self.cancel(fields)
-        elif name == "Reply" and run and fields["run"] == run.number:
+        elif name == "Reply" and run and (fields["run"] == run.number or SIN == "takes-replies-of-any-run"):
             run.replies.put((fields["call"], fields["result"]))
         elif name == "Ping" and not (run and SIN == "silent-while-running"):
             send("Pong", nonce=int(float(fields["nonce"])) if SIN != "wrong-nonce" else fields["nonce"] % 2**32)
@@ -353,7 +386,7 @@ def terminated(_number, _frame):
         os._exit(143)
 
 
-worker, features = Worker(), []
+worker, features, home = Worker(), [], os.getcwd()
 signal.signal(signal.SIGTERM, terminated)
 stream = messages()
 if SIN == "versions-2-to-3":
@@ -380,6 +413,9 @@ if first["Welcome"]["protocol"] != 1 and SIN != "any-version":
 if SIN == "init-fails-with-1" and first["Welcome"]["config"]["workflows_dir"] == "/dev/null":
     send("InitFailed", error={"kind": "NoFolder", "message": "no workflows folder"})
     os._exit(1)
+folder = first["Welcome"]["config"]["workflows_dir"]
+if SIN == "waits-for-files" and os.path.isdir(folder) and os.listdir(folder):
+    time.sleep(30)
 if SIN != "hasty":
     send("Ready", workflows=["conformance." + name for name in WORKFLOWS])
 

@@ -3,6 +3,7 @@
 //! They misbehave on purpose, so they are there only when `MUSTER_CONFORMANCE=1` says so.
 
 use std::io::{Read, Write};
+use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::time::Duration;
 
@@ -46,6 +47,12 @@ struct CallsParameters {
 }
 
 #[derive(Deserialize)]
+struct LingerParameters {
+    until: PathBuf,
+    done: PathBuf,
+}
+
+#[derive(Deserialize)]
 struct TellParameters {
     text: Box<RawValue>,
     times: usize,
@@ -85,6 +92,7 @@ pub(crate) fn register(native: &mut NativeEngine) {
     });
     native.add_blocking("conformance.tell", tell);
     native.add_async("conformance.call", call);
+    native.add_blocking("conformance.linger", linger);
     native.add_blocking("conformance.big", |params: NumberParameters, _| Ok("x".repeat(params.number)));
     register_rude(native);
 }
@@ -97,6 +105,23 @@ fn tell(params: TellParameters, ctx: Context) -> Done {
     // Languages without types pass on what is no count; here it becomes one.
     let count = params.count.as_u64().unwrap_or_default();
     ctx.progress(count, count, &text);
+    Ok(Value::Null)
+}
+
+/// Leaves a thread that logs and calls once a file is there, and writes into another one what it was told.
+fn linger(params: LingerParameters, ctx: Context) -> Done {
+    std::thread::spawn(move || {
+        while !params.until.exists() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        ctx.log().info("left behind");
+        let told = match ctx.wait(ctx.config().get::<Value>("left")) {
+            Ok(_) => "answered".to_owned(),
+            Err(error) => error.kind().to_owned(),
+        };
+        // Whoever waits for it does so for a while only.
+        let _ = std::fs::write(&params.done, told);
+    });
     Ok(Value::Null)
 }
 

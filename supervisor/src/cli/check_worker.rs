@@ -10,7 +10,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::exit::CommandFailure;
 use super::output::{note, print, print_line};
 use crate::conformance::{
-    CheckEntry, CheckVerdict, ConformanceLevel, ConformanceReport, check_worker, describe, junit,
+    CheckEntry, CheckVerdict, CheckedWorker, ConformanceLevel, ConformanceReport, check_worker, describe,
+    junit,
 };
 use crate::settings::find_program;
 
@@ -25,6 +26,7 @@ use crate::settings::find_program;
 Examples:
   supervisor check-worker -- ./my-worker
   supervisor check-worker --only cancel --only held-pipes -- python3 -m muster_worker
+  supervisor check-worker --hanging-file tests/hangs.py -- python3 -m muster_worker
   supervisor check-worker --json --junit conformance.xml -- node my-worker.js")]
 pub(crate) struct CheckWorkerCommand {
     /// Print the report as JSON.
@@ -36,6 +38,9 @@ pub(crate) struct CheckWorkerCommand {
     /// Only this check, or this group of checks. May be given several times.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
+    /// A workflow file in the worker's language that hangs while it is loaded, to check that it costs only itself.
+    #[arg(long, value_name = "FILE")]
+    hanging_file: Option<PathBuf>,
     /// Say what is checked, and check nothing.
     #[arg(long, conflicts_with_all = ["junit", "only"])]
     list: bool,
@@ -50,11 +55,12 @@ impl CheckWorkerCommand {
             return list(self.json);
         }
         close_inherited_on_exec();
-        let launch = launch(&self.command)?;
+        let subject =
+            CheckedWorker { launch: launch(&self.command)?, hanging_file: self.hanging_file.clone() };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let report = runtime.block_on(async {
             tokio::select! {
-                report = check_worker(launch, &self.only, |entry| self.show(entry)) => {
+                report = check_worker(subject, &self.only, |entry| self.show(entry)) => {
                     report.map(Some).map_err(|error| CommandFailure::usage(error.to_string()))
                 }
                 () = asked_to_stop() => Ok(None),

@@ -1,5 +1,6 @@
 //! What all checks share: how the worker is started, and what it said it offers.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use muster_system::process::{Launch, Spawner};
@@ -12,12 +13,18 @@ use super::session::{WorkerOffer, WorkerSession};
 pub(super) struct Workbench {
     spawner: Spawner,
     launch: Arc<Launch>,
+    hanging_file: Option<PathBuf>,
     offer: OnceLock<WorkerOffer>,
 }
 
 impl Workbench {
-    pub(super) fn new(spawner: Spawner, launch: Launch) -> Self {
-        Self { spawner, launch: Arc::new(launch), offer: OnceLock::new() }
+    pub(super) fn new(spawner: Spawner, launch: Launch, hanging_file: Option<PathBuf>) -> Self {
+        Self { spawner, launch: Arc::new(launch), hanging_file, offer: OnceLock::new() }
+    }
+
+    /// A workflow file that does not come back while it is loaded, if somebody gave one.
+    pub(super) fn hanging_file(&self) -> Option<&Path> {
+        self.hanging_file.as_deref()
     }
 
     /// A process that has said nothing yet.

@@ -6,7 +6,8 @@ use muster_protocol::feature;
 use super::check::CheckNeed::{Feature, Frames, Lines, Workflow};
 use super::check::{Check, CheckGroup, CheckNeed};
 use super::checks::{
-    calls, cancel, drain, ending, execution, framing, growth, handshake, log, streams, values, watching,
+    calls, cancel, drain, ending, execution, framing, growth, handshake, isolation, log, streams, values,
+    watching,
 };
 
 /// A check as it is listed.
@@ -53,6 +54,7 @@ pub(super) fn all() -> Vec<Check> {
         .chain(handshake_and_framing())
         .chain(values_and_runs())
         .chain(features())
+        .chain(isolation())
         .collect()
 }
 
@@ -169,4 +171,19 @@ fn features() -> Vec<Check> {
         "dump", "says what user code is doing", [Feature(feature::DUMP), Workflow("sleep")], watching::dump;
     };
     log.into_iter().chain(cancel).chain(drain).chain(calls).chain(watching).collect()
+}
+
+fn isolation() -> Vec<Check> {
+    let isolation = checks! { Isolation:
+        "late-log", "logs what a run left behind under the number of no other run",
+            [Feature(feature::LOG), Feature(feature::CALL), Workflow("linger"), Workflow("call")], isolation::late_log;
+        "late-call", "refuses what a run left behind a call in the name of another",
+            [Feature(feature::CALL), Workflow("linger"), Workflow("call")], isolation::late_call;
+        "other-reply", "gives no run the Reply to a Call of the run before it",
+            [Feature(feature::CALL), Feature(feature::CANCEL), Workflow("call")], isolation::other_reply;
+        "put-back", "puts back what a run changed, or asks to be replaced",
+            [Workflow("disturb"), Workflow("surroundings")], isolation::put_back;
+        "bounded-loading", "goes on without a file that hangs while it is loaded", [], isolation::bounded_loading;
+    };
+    isolation.into_iter().collect()
 }

@@ -75,6 +75,8 @@ pub enum CheckGroup {
     Calls,
     /// Ping and Dump.
     Watching,
+    /// Runs that follow each other in one process.
+    Isolation,
 }
 
 impl CheckGroup {
@@ -92,6 +94,7 @@ impl CheckGroup {
             Self::Drain => "drain",
             Self::Calls => "calls",
             Self::Watching => "watching",
+            Self::Isolation => "isolation",
         }
     }
 
@@ -109,6 +112,7 @@ impl CheckGroup {
             Self::Drain => ConformanceLevel::Drain,
             Self::Calls => ConformanceLevel::Calls,
             Self::Watching => ConformanceLevel::Watching,
+            Self::Isolation => ConformanceLevel::Isolation,
         }
     }
 }
@@ -129,12 +133,14 @@ pub enum ConformanceLevel {
     Calls,
     /// Answers while user code runs.
     Watching,
+    /// Lets no run meet another.
+    Isolation,
 }
 
 impl ConformanceLevel {
     /// All of them, the least first.
-    pub const ALL: [Self; 6] =
-        [Self::Complete, Self::Log, Self::Cancel, Self::Drain, Self::Calls, Self::Watching];
+    pub const ALL: [Self; 7] =
+        [Self::Complete, Self::Log, Self::Cancel, Self::Drain, Self::Calls, Self::Watching, Self::Isolation];
 
     /// Its number: 0 is a complete worker without features.
     pub fn number(self) -> usize {
@@ -151,6 +157,7 @@ impl fmt::Display for ConformanceLevel {
             Self::Drain => "drain",
             Self::Calls => "calls",
             Self::Watching => "watching",
+            Self::Isolation => "isolation",
         })
     }
 }

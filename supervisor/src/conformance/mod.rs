@@ -24,5 +24,5 @@ pub use catalogue::{Description, describe};
 pub use check::{CheckGroup, ConformanceLevel};
 pub use junit::junit;
 pub use report::{CheckEntry, CheckVerdict, ConformanceReport, ReportedWorker};
-pub use run::{KitError, check_worker};
+pub use run::{CheckedWorker, KitError, check_worker};
 pub use same::{is_json, is_same_value};

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use futures_util::StreamExt as _;
@@ -33,6 +34,15 @@ pub enum KitError {
     Thread(#[from] std::io::Error),
 }
 
+/// What is checked.
+#[derive(Debug)]
+pub struct CheckedWorker {
+    /// How it is started.
+    pub launch: Launch,
+    /// A workflow file of its language that does not come back while it is loaded, for the check of that.
+    pub hanging_file: Option<PathBuf>,
+}
+
 /// Holds the worker to the checks, or to those of these names. `on_entry` sees each entry in order.
 ///
 /// Must be called inside a runtime. Dropping the future kills the workers it started.
@@ -40,12 +50,12 @@ pub enum KitError {
 /// # Errors
 /// When a name is unknown. What is wrong with the worker is in the report.
 pub async fn check_worker(
-    launch: Launch,
+    subject: CheckedWorker,
     only: &[String],
     mut on_entry: impl FnMut(&CheckEntry),
 ) -> Result<ConformanceReport, KitError> {
     known(only)?;
-    let bench = Workbench::new(Spawner::start()?, launch);
+    let bench = Workbench::new(Spawner::start()?, subject.launch, subject.hanging_file);
     let verdicts = CheckVerdicts::default();
     let checks = with_bases(only);
     let mut running = stream::iter(&checks).map(|check| held(&bench, check, &verdicts)).buffered(AT_ONCE);

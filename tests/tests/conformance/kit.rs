@@ -1,11 +1,18 @@
 //! Runs `supervisor check-worker` and reads its report.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::Command;
 
 use muster_tests::Installation;
 use muster_tests::binaries::repository;
 use serde_json::Value;
+
+/// A workflow file that does not come back while it is loaded, in the language of the worker.
+fn hanging_file(command: &[&str]) -> PathBuf {
+    let is_python = command.first().is_some_and(|program| program.ends_with("python3"));
+    repository(if is_python { "tests/workers/hangs.py" } else { "tests/workers/hangs.js" })
+}
 
 /// What the kit said.
 pub(crate) struct Kit {
@@ -19,7 +26,8 @@ impl Kit {
     pub(crate) fn run(command: &[&str], variable: Option<(&str, &str)>, flags: &[&str]) -> Self {
         let installation = Installation::new();
         let mut kit: Command = installation.command(&["check-worker", "--json"]);
-        kit.args(flags).arg("--").args(command).envs(variable);
+        kit.args(flags).arg("--hanging-file").arg(hanging_file(command));
+        kit.arg("--").args(command).envs(variable);
         #[expect(clippy::disallowed_methods, reason = "the kit is the program under test")]
         let output = kit.output().unwrap();
         installation.assert_nothing_left();

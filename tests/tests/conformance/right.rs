@@ -15,7 +15,7 @@ fn assert_reaches(kit: &Kit, level: u64, not_checked: &[&str]) {
 #[test]
 fn the_default_worker() {
     let kit = Kit::run(&[binaries::worker().to_str().unwrap()], None, &[]);
-    assert_reaches(&kit, 5, &["init-failed", "unknown-fields"]);
+    assert_reaches(&kit, 6, &["init-failed", "put-back", "unknown-fields"]);
 }
 
 #[test]
@@ -23,13 +23,13 @@ fn the_python_sdk() {
     let path = repository("worker/python");
     let variable = Some(("PYTHONPATH", path.to_str().unwrap()));
     let kit = Kit::run(&["python3", "-m", "muster_worker"], variable, &[]);
-    assert_reaches(&kit, 5, &["init-failed", "unknown-fields"]);
+    assert_reaches(&kit, 6, &["init-failed", "unknown-fields"]);
 }
 
 #[test]
 fn the_node_sdk() {
     let kit = Kit::run(&[repository("worker/node/bin/muster-worker").to_str().unwrap()], None, &[]);
-    assert_reaches(&kit, 5, &["unknown-fields"]);
+    assert_reaches(&kit, 6, &["unknown-fields"]);
 }
 
 #[test]

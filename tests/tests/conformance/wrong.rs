@@ -53,7 +53,7 @@ const SINS: [(&str, &str, &str); 46] = [
 ];
 
 /// The others, so that neither list is too long to read.
-const MORE_SINS: [(&str, &str, &str); 15] = [
+const MORE_SINS: [(&str, &str, &str); 20] = [
     ("leaves-with-3", "drain", "drain-idle"),
     ("drops-the-run", "drain", "drain-running"),
     ("misspells-methods", "calls", "call"),
@@ -64,6 +64,11 @@ const MORE_SINS: [(&str, &str, &str); 15] = [
     ("wrong-nonce", "watching", "ping-idle"),
     ("silent-while-running", "watching", "ping-running"),
     ("empty-stacks", "watching", "dump"),
+    ("logs-for-another", "isolation", "late-log"),
+    ("calls-for-another", "isolation", "late-call"),
+    ("takes-replies-of-any-run", "isolation", "other-reply"),
+    ("puts-nothing-back", "isolation", "put-back"),
+    ("waits-for-files", "isolation", "bounded-loading"),
     ("rounds-numbers", "values", "numbers"),
     ("sorts-into-lists", "values", "texts"),
     ("mends-halves", "values", "unfit"),
@@ -100,13 +105,13 @@ macro_rules! groups {
     };
 }
 
-groups! { handshake, framing, values, execution, streams, ending, log, cancel, drain, calls, watching }
+groups! { handshake, framing, values, execution, streams, ending, log, cancel, drain, calls, watching, isolation }
 
 #[test]
 fn without_a_sin_nothing_fails() {
     let kit = Kit::on_sinner("none", &[]);
     assert!(kit.with("failed").is_empty(), "{:#?}", kit.with("failed"));
-    assert_eq!((&kit.report["level"], kit.exit_code), (&5.into(), Some(0)));
+    assert_eq!((&kit.report["level"], kit.exit_code), (&6.into(), Some(0)));
 }
 
 /// What a level builds on can be missing, and the levels below still count.

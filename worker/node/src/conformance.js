@@ -1,7 +1,7 @@
 // The workflows of the conformance kit, offered when MUSTER_CONFORMANCE is set. See protocol/SPEC.md.
 
 import { spawnSync } from "node:child_process";
-import { readFileSync, writeSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import { setTimeout as timer } from "node:timers/promises";
 import { RAW } from "./context.js";
 
@@ -38,6 +38,29 @@ export function definitions(post) {
     },
     call: ({ method, params = null, count = 1 }, ctx) =>
       Promise.all(Array.from({ length: count }, () => ctx[RAW](method, params))),
+    linger({ until, done }, ctx) {
+      const timer = setInterval(async () => {
+        if (!existsSync(until)) return;
+        clearInterval(timer);
+        ctx.log.info("left behind");
+        const told = await ctx[RAW]("config.get", { key: "left" }).then(
+          () => "answered",
+          (error) => error.kind ?? error.name,
+        );
+        writeFileSync(done, told);
+      }, 2);
+    },
+    disturb() {
+      process.env.MUSTER_DISTURBED = "1";
+      process.exitCode = 3;
+      Array.prototype.disturbed = true;
+    },
+    surroundings: () => ({
+      directory: process.cwd(),
+      variable: process.env.MUSTER_DISTURBED ?? null,
+      exit_code: process.exitCode ?? null,
+      prototypes: [].disturbed ?? null,
+    }),
     crash() {
       process.kill(process.pid, "SIGKILL");
     },

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import Any, Callable, Dict, List
 
@@ -89,6 +90,46 @@ def call(method: str, params: Any = None, count: int = 1) -> List[Any]:
     return answers
 
 
+def linger(until: str, done: str) -> None:
+    """Leaves a thread that logs and calls once the file `until` is there, and writes into `done` what it was told."""
+
+    def speak() -> None:
+        while not os.path.exists(until):
+            time.sleep(0.002)
+        context.log.info("left behind")
+        try:
+            context.config.get("left")
+            told = "answered"
+        except CallError as error:
+            told = error.kind
+        with open(done, "w", encoding="utf-8") as file:
+            file.write(told)
+
+    threading.Thread(target=speak, daemon=True).start()
+
+
+def disturb() -> None:
+    """Changes what the next run could find."""
+    os.chdir("/")
+    os.umask(0)
+    os.environ["MUSTER_DISTURBED"] = "1"
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    signal.setitimer(signal.ITIMER_REAL, 3600)
+
+
+def surroundings() -> Dict[str, Any]:
+    """What a run finds of that."""
+    mask = os.umask(0o22)
+    os.umask(mask)
+    return {
+        "directory": os.getcwd(),
+        "umask": mask,
+        "variable": os.environ.get("MUSTER_DISTURBED"),
+        "signal": str(signal.getsignal(signal.SIGUSR1)),
+        "is_timer_on": signal.getitimer(signal.ITIMER_REAL)[0] > 0,
+    }
+
+
 def crash() -> None:
     """Kills its own process."""
     os.kill(os.getpid(), signal.SIGKILL)
@@ -117,6 +158,7 @@ def stdin() -> str:
 
 _ALL: List[Callable[..., Any]] = [
     *(echo, fail, sleep, ignore_cancel, print_, raw_print, child_print),
+    *(linger, disturb, surroundings),
     *(log, tell, call, crash, exit_, big, hold_pipes, stdin),
 ]
 

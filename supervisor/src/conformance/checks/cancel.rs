@@ -15,7 +15,7 @@ const SHORT_GRACE: Duration = Duration::from_millis(300);
 /// The time limit of the run that meets it.
 const TIMEOUT: Duration = Duration::from_millis(300);
 
-fn cancel(run: u32, reason: CancelReason) -> ToWorker {
+pub(super) fn cancel(run: u32, reason: CancelReason) -> ToWorker {
     ToWorker::Cancel { run, reason, message: "check-worker says so".to_owned(), grace_ms: GRACE_MS }
 }
 
@@ -42,7 +42,8 @@ async fn ends_in_time(session: &mut WorkerSession, run: u32) -> Checked {
     if took > Duration::from_millis(GRACE_MS.into()) + SLACK {
         return Err(session.fault("the run ends within the grace of 1 s", format!("it took {took:?}")).await);
     }
-    session.idle(run).await
+    session.idle(run).await?;
+    Ok(())
 }
 
 pub(in crate::conformance) async fn idle(bench: &Workbench) -> Checked {

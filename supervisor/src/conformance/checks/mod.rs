@@ -8,6 +8,7 @@ pub(super) mod execution;
 pub(super) mod framing;
 pub(super) mod growth;
 pub(super) mod handshake;
+pub(super) mod isolation;
 pub(super) mod log;
 pub(super) mod streams;
 pub(super) mod values;

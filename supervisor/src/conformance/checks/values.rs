@@ -167,7 +167,7 @@ async fn must_hear_it(session: &mut WorkerSession, run: u32, told: &str) -> Resu
                 if records != 1 {
                     return Err(session.fault("one log record", format!("{records}")).await);
                 }
-                return session.idle(run).await;
+                return session.idle(run).await.map(|_recycle| ());
             }
             other => return Err(session.fault(expected, shown(&other)).await),
         }

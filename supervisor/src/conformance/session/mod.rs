@@ -9,7 +9,7 @@ mod talk;
 
 pub(super) use offer::WorkerOffer;
 pub(super) use runs::{Ended, GRACE_MS, brief};
-pub(super) use talk::{shown, welcome};
+pub(super) use talk::{shown, welcome, welcome_in};
 
 use std::io;
 use std::time::Duration;

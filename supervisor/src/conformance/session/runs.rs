@@ -21,6 +21,8 @@ pub(in crate::conformance) struct Ended {
     pub(in crate::conformance) batch_max: usize,
     /// What Finished said of the number of records.
     pub(in crate::conformance) log_records: u64,
+    /// What Idle said of the worker's use, once it was heard.
+    pub(in crate::conformance) asks_recycle: bool,
 }
 
 impl WorkerSession {
@@ -59,18 +61,20 @@ impl WorkerSession {
     /// Waits for Started.
     pub(in crate::conformance) async fn started(&mut self, run: u32) -> Result<(), CheckFailure> {
         let expected = format!("Started of run {run}");
-        match self.hear_of_run(&expected).await? {
+        match self.hear_of_run(run, &expected).await? {
             ToSupervisor::Started { run: started } if started == run => Ok(()),
             other => Err(self.fault(expected, shown(&other)).await),
         }
     }
 
-    /// The next message that is no answer to a Ping or a Dump: those may come at any time.
-    async fn hear_of_run(&mut self, expected: &str) -> Result<ToSupervisor, CheckFailure> {
+    /// The next message that is no answer to a Ping or a Dump, and no record of an earlier run or of none: those may
+    /// come at any time.
+    async fn hear_of_run(&mut self, run: u32, expected: &str) -> Result<ToSupervisor, CheckFailure> {
         loop {
-            let message = self.expect_message(expected).await?;
-            if !matches!(message, ToSupervisor::Pong { .. } | ToSupervisor::Stacks { .. }) {
-                return Ok(message);
+            match self.expect_message(expected).await? {
+                ToSupervisor::Pong { .. } | ToSupervisor::Stacks { .. } => {}
+                ToSupervisor::Log { run: logging, .. } if logging < run => {}
+                message => return Ok(message),
             }
         }
     }
@@ -89,7 +93,7 @@ impl WorkerSession {
     /// From Started, or a Rejected without one, to Idle.
     pub(in crate::conformance) async fn whole(&mut self, run: u32) -> Result<Ended, CheckFailure> {
         let expected = format!("Started of run {run}, or Finished with Rejected");
-        match self.hear_of_run(&expected).await? {
+        match self.hear_of_run(run, &expected).await? {
             ToSupervisor::Started { run: started } if started == run => self.until_idle(run).await,
             ToSupervisor::Finished {
                 run: finished,
@@ -97,8 +101,8 @@ impl WorkerSession {
                 log_records,
                 ..
             } if finished == run => {
-                self.idle(run).await?;
-                Ok(Ended { outcome, records: Vec::new(), batch_max: 0, log_records })
+                let asks_recycle = self.idle(run).await?;
+                Ok(Ended { outcome, records: Vec::new(), batch_max: 0, log_records, asks_recycle })
             }
             other => Err(self.fault(expected, shown(&other)).await),
         }
@@ -125,9 +129,9 @@ impl WorkerSession {
         let expected = format!("Finished of run {run}");
         let (mut records, mut batch_max) = (Vec::new(), 0);
         loop {
-            match self.hear_of_run(&expected).await? {
+            match self.hear_of_run(run, &expected).await? {
                 ToSupervisor::Finished { run: finished, outcome, log_records, .. } if finished == run => {
-                    return Ok(Ended { outcome, records, batch_max, log_records });
+                    return Ok(Ended { outcome, records, batch_max, log_records, asks_recycle: false });
                 }
                 ToSupervisor::Log { run: logging, records: batch } if logging == run => {
                     batch_max = batch_max.max(batch.len());
@@ -143,11 +147,11 @@ impl WorkerSession {
         }
     }
 
-    /// Waits for Idle, which must be what follows Finished.
-    pub(in crate::conformance) async fn idle(&mut self, run: u32) -> Result<(), CheckFailure> {
+    /// Waits for Idle, which must be what follows Finished. True when the worker asks to be replaced.
+    pub(in crate::conformance) async fn idle(&mut self, run: u32) -> Result<bool, CheckFailure> {
         let expected = format!("Idle of run {run} after its one Finished");
-        match self.hear_of_run(&expected).await? {
-            ToSupervisor::Idle { run: idle, .. } if idle == run => Ok(()),
+        match self.hear_of_run(run, &expected).await? {
+            ToSupervisor::Idle { run: idle, recycle, .. } if idle == run => Ok(recycle),
             other => Err(self.fault(expected, shown(&other)).await),
         }
     }
@@ -157,6 +161,21 @@ impl WorkerSession {
         let word = json!({ "word": format!("after {after}") });
         let ended = self.run("echo", &word).await?;
         self.must_return(&ended, &word, &format!("an echo after {after}")).await
+    }
+
+    /// The run must have succeeded. Gives its result.
+    pub(in crate::conformance) async fn must_succeed(
+        &mut self,
+        ended: &Ended,
+        what: &str,
+    ) -> Result<Value, CheckFailure> {
+        if let RunOutcome::Succeeded { result } = &ended.outcome
+            && let Ok(result) = result.parse()
+        {
+            return Ok(result);
+        }
+        let seen = brief(&format!("{:?}", ended.outcome));
+        Err(self.fault(format!("conformance.{what} succeeds"), seen).await)
     }
 
     /// The run must have succeeded with this value.

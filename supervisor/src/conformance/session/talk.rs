@@ -1,5 +1,6 @@
 //! Single messages: said, heard, and the handshake made of them.
 
+use std::path::Path;
 use std::time::Duration;
 
 use muster_protocol::limits::FRAME_MAX_BYTES;
@@ -142,13 +143,27 @@ impl WorkerSession {
 /// The Welcome of version 1 with these features.
 pub(in crate::conformance) fn welcome(features: &[String]) -> ToWorker {
     let workflows_dir = std::env::current_dir().unwrap_or_default().join("workflows");
+    welcome_in(&workflows_dir, LOAD_SECONDS, features)
+}
+
+/// What a workflow file may take to be loaded, by SPEC.md.
+const LOAD_SECONDS: u64 = 10;
+
+/// The Welcome to this folder, each of whose files may take so long to be loaded.
+pub(in crate::conformance) fn welcome_in(
+    workflows_dir: &Path,
+    load_seconds: u64,
+    features: &[String],
+) -> ToWorker {
+    let config =
+        json!({ "workflows_dir": workflows_dir, "memory_limit_mb": 0, "worker_load_seconds": load_seconds });
     ToWorker::Welcome {
         protocol: PROTOCOL_VERSION,
         worker_id: "check-worker".to_owned(),
         features: features.to_vec(),
         max_frame_bytes: u32::try_from(FRAME_MAX_BYTES).unwrap_or(u32::MAX),
         log_level: LogLevel::Debug,
-        config: JsonBytes::of(&json!({ "workflows_dir": workflows_dir, "memory_limit_mb": 0 })),
+        config: JsonBytes::of(&config),
     }
 }
 
