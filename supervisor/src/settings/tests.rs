@@ -40,6 +40,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(settings.max_worker_memory_mb, None);
     assert_eq!(settings.worker_idle, Duration::from_secs(60));
     assert_eq!(settings.worker_start, Duration::from_secs(60));
+    assert_eq!(settings.worker_load, Duration::from_secs(10));
     assert_eq!(settings.scale_up_wait, Duration::from_millis(20));
     assert_eq!(settings.drain, Duration::from_secs(300));
     assert_eq!(settings.lease, Duration::from_secs(30));
@@ -55,7 +56,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert!(settings.worker_command[0].starts_with('/') && settings.worker_command[0].ends_with("/worker"));
     assert!(settings.shown().iter().all(|shown| shown.origin == Origin::Default));
     assert_eq!((settings.transcripts, settings.transcripts_max_mb), (TranscriptPolicy::Failed, Some(64)));
-    assert_eq!(KEYS.len(), 28);
+    assert_eq!(KEYS.len(), 29);
 }
 
 #[test]
