@@ -56,7 +56,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert!(settings.worker_command[0].starts_with('/') && settings.worker_command[0].ends_with("/worker"));
     assert!(settings.shown().iter().all(|shown| shown.origin == Origin::Default));
     assert_eq!((settings.transcripts, settings.transcripts_max_mb), (TranscriptPolicy::Failed, Some(64)));
-    assert_eq!(KEYS.len(), 29);
+    assert_eq!(KEYS.len(), 30);
 }
 
 #[test]
@@ -255,6 +255,7 @@ fn what_is_printed_masks_secrets_and_can_be_read_again() {
     insta::assert_snapshot!(text.replace(&folder, "FOLDER"), @r#"
 min_workers = 2                            # default
 max_workers = 10                           # default
+isolation = "none"                         # default
 execution_timeout_seconds = 300            # default
 graceful_shutdown_seconds = 5              # default
 recycle_after_executions = 0               # default
