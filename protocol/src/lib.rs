@@ -10,6 +10,7 @@
 //! write a worker in another language; `vectors/` holds golden bytes that any language can test against.
 
 pub mod codec;
+pub mod compare;
 pub mod frame;
 pub mod json;
 pub mod limits;

@@ -4,6 +4,12 @@
 //! spelling of JSON lines mode, and last how the attempt ended. The format is frozen like the messages in it:
 //! readers pass over keys and entries they do not know.
 
+mod difference;
+mod shown;
+
+pub use difference::TranscriptDifference;
+pub use shown::{beginning, side_by_side};
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 

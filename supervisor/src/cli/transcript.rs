@@ -6,8 +6,8 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Args;
-use muster_protocol::transcript::Transcript as Frames;
+use clap::{Args, Subcommand};
+use muster_protocol::transcript::{Transcript as Frames, beginning, side_by_side};
 use uuid::Uuid;
 
 use super::exit::CommandFailure;
@@ -20,13 +20,21 @@ use crate::transcripts::describe;
 ///
 /// The supervisor that ran it keeps them (setting `transcripts`), secrets masked. A worker replays a saved one.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(
+    after_help = "Examples:
   supervisor transcript 0198aa00-0000-7000-8000-000000000001
-  supervisor transcript 0198aa00-0000-7000-8000-000000000001 --out failure.jsonl && worker replay failure.jsonl")]
+  supervisor transcript 0198aa00-0000-7000-8000-000000000001 --out failure.jsonl && worker replay failure.jsonl
+  supervisor transcript diff failure.jsonl again.jsonl",
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true
+)]
 pub(crate) struct TranscriptCommand {
+    #[command(subcommand)]
+    command: Option<TranscriptSubcommand>,
     /// Which execution.
-    #[arg(value_name = "ID")]
-    id: Uuid,
+    #[arg(value_name = "ID", required = true)]
+    id: Option<Uuid>,
     /// Of this attempt; else of the latest.
     #[arg(long, value_name = "N")]
     attempt: Option<u32>,
@@ -40,9 +48,69 @@ pub(crate) struct TranscriptCommand {
     server: ServerFlags,
 }
 
+/// What else there is to do with transcripts.
+#[derive(Debug, Subcommand)]
+enum TranscriptSubcommand {
+    /// Compare two saved transcripts, and show the first difference.
+    ///
+    /// Calls, log records and the outcome are compared, values exactly: 1 and 1.0 differ. Where the first masks a
+    /// secret, any text is the same.
+    #[command(after_help = "Examples:
+  worker replay failure.jsonl --out again.jsonl
+  supervisor transcript diff failure.jsonl again.jsonl
+
+Exit status: 0 they tell the same, 1 they do not, 2 a file cannot be read.")]
+    Diff(DiffArguments),
+}
+
+#[derive(Debug, Args)]
+struct DiffArguments {
+    /// The transcript of the earlier run.
+    #[arg(value_name = "RECORDED")]
+    recorded: PathBuf,
+    /// The transcript of the later run.
+    #[arg(value_name = "REPLAYED")]
+    replayed: PathBuf,
+}
+
+impl DiffArguments {
+    fn run(&self) -> Result<ExitCode, CommandFailure> {
+        let (recorded, replayed) = (read(&self.recorded)?, read(&self.replayed)?);
+        for (file, frames) in [(&self.recorded, recorded.dropped()), (&self.replayed, replayed.dropped())] {
+            if frames > 0 {
+                let file = file.display();
+                note(&format!("{file} lacks {frames} frames; calls and logs after the gap are not compared"));
+            }
+        }
+        let Some(difference) = recorded.first_difference(&replayed) else {
+            print(
+                &OutputStream::stdout().text(&format!("the same: {}\n", beginning(&replayed.told_outcome()))),
+            )?;
+            return Ok(ExitCode::SUCCESS);
+        };
+        let (then, now) = side_by_side(&difference.recorded, &difference.replayed);
+        let place = difference.place;
+        let told = format!("the first difference is {place}\n  recorded: {then}\n  replayed: {now}\n");
+        print(&OutputStream::stdout().text(&told))?;
+        Ok(ExitCode::FAILURE)
+    }
+}
+
+/// Reads a transcript that was saved.
+fn read(file: &Path) -> Result<Frames, CommandFailure> {
+    let shown = file.display();
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| CommandFailure::usage(format!("{shown} cannot be read: {error}")))?;
+    Frames::parse(&text).map_err(|error| CommandFailure::usage(format!("{shown}: {error}")))
+}
+
 impl TranscriptCommand {
     pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
-        let text = self.server.client()?.transcript(self.id, self.attempt)?.body;
+        if let Some(TranscriptSubcommand::Diff(files)) = &self.command {
+            return files.run();
+        }
+        let id = self.id.ok_or_else(|| CommandFailure::usage("name an execution by its id"))?;
+        let text = self.server.client()?.transcript(id, self.attempt)?.body;
         if let Some(file) = &self.out {
             let frames = Frames::parse(&text).map_err(|error| CommandFailure::other(error.to_string()))?;
             save(file, &text).map_err(|error| {

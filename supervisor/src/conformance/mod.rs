@@ -17,7 +17,6 @@ mod failure;
 mod junit;
 mod report;
 mod run;
-mod same;
 mod session;
 
 pub use catalogue::{Description, describe};
@@ -25,4 +24,3 @@ pub use check::{CheckGroup, ConformanceLevel};
 pub use junit::junit;
 pub use report::{CheckEntry, CheckVerdict, ConformanceReport, ReportedWorker};
 pub use run::{CheckedWorker, KitError, check_worker};
-pub use same::{is_json, is_same_value};

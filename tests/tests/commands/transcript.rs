@@ -120,6 +120,36 @@ fn a_mended_workflow_differs_and_the_first_difference_is_shown() {
 }
 
 #[test]
+fn two_transcripts_are_compared_whoever_wrote_them() {
+    let (installation, _supervisor, id) = failed();
+    let path = |name: &str| installation.path(name).to_str().unwrap().to_owned();
+    assert_eq!(run(&installation, &["transcript", &id, "--out", &path("failure.jsonl")]).code, 0);
+    let diff =
+        |other: &str| run(&installation, &["transcript", "diff", &path("failure.jsonl"), &path(other)]);
+    let (code, _, err) = replay(&installation, "failure.jsonl", &["--out", &path("again.jsonl")]);
+    assert!(code == Some(0) && err.contains("supervisor transcript diff"), "{err}");
+    let mode = std::fs::metadata(path("again.jsonl")).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+    let same = diff("again.jsonl");
+    assert_eq!((same.code, same.out.starts_with("the same: Failed RangeError")), (0, true), "{}", same.out);
+
+    let fixed = FAILING.replace("> 40", "> 400");
+    std::fs::write(installation.path("workflows/pay.js"), fixed).unwrap();
+    assert_eq!(replay(&installation, "failure.jsonl", &["--out", &path("fixed.jsonl")]).0, Some(1));
+    let other = diff("fixed.jsonl");
+    assert_eq!(other.code, 1, "{}", other.err);
+    assert!(
+        other.out.starts_with("the first difference is the outcome\n  recorded: Failed"),
+        "{}",
+        other.out
+    );
+    assert!(other.out.ends_with("replayed: Succeeded 41\n"), "{}", other.out);
+    std::fs::write(path("none.jsonl"), "").unwrap();
+    let none = diff("none.jsonl");
+    assert!(none.code == 2 && none.err.contains("none.jsonl: the file is empty"), "{}", none.err);
+}
+
+#[test]
 fn a_secret_is_nowhere_a_person_looks() {
     let (installation, supervisor, id) = failed();
     let client = supervisor.client();

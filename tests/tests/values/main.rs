@@ -10,7 +10,7 @@ mod ways;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use muster_supervisor::conformance::{is_json, is_same_value};
+use muster_protocol::compare::{is_json, is_same_value};
 use muster_tests::Installation;
 use muster_tests::binaries::repository;
 use ways::{Fate, Fates};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use muster_supervisor::conformance::is_json;
+use muster_protocol::compare::is_json;
 use muster_tests::{Installation, Services, TestQueue, eventually};
 use serde::Deserialize;
 use serde_json::value::RawValue;

@@ -7,6 +7,8 @@ import * as binary from "../src/wire/binary.js";
 import { Decoder, PeerError } from "../src/wire/decoder.js";
 import * as jsonLines from "../src/wire/json_lines.js";
 import { TO_SUPERVISOR, TO_WORKER } from "../src/wire/messages.js";
+import { isAlike } from "../src/terminal/alike.js";
+import { parse, write } from "../src/values.js";
 
 const FOLDER = new URL("../../../protocol/vectors/", import.meta.url);
 const DIRECTIONS = { to_supervisor: TO_SUPERVISOR, to_worker: TO_WORKER };
@@ -49,4 +51,13 @@ test("rejected", options, () => {
       assert.throws(() => binary.decode(DIRECTIONS[vector.direction], body(vector)), binary.DecodeError, vector.name);
     }
   }
+});
+
+test("replayed values: the same or not", options, () => {
+  const rows = readFileSync(new URL("replayed_values.jsonl", FOLDER), "utf8").trimEnd().split("\n").map(parse);
+  assert.ok(rows.length > 30);
+  // There is one kind of number here: of a pair that only differs in it nothing can be said.
+  const isOneKind = ({ then, now, same }) => !same && typeof then === "number" && Object.is(then, now);
+  assert.equal(rows.filter(isOneKind).length, 3);
+  for (const row of rows.filter((row) => !isOneKind(row))) assert.equal(isAlike(row.then, row.now), row.same, write(row));
 });

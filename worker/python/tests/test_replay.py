@@ -30,7 +30,7 @@ def main(params):
 def shop() -> Transcript:
     made = Transcript(SHOP).log("begins").call("state.get", {"key": "seen"}, 41)
     made.call("state.set", {"key": "seen", "value": 42}, None).log("seen 41", level=Level.Warn)
-    return made.call("execution.submit", {"params": {"n": 1.0}, "workflow": "next"}, {"execution_id": "child-1"})
+    return made.call("execution.submit", {"params": {"n": 1}, "workflow": "next"}, {"execution_id": "child-1"})
 
 
 def replay(path: str, *arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -8,6 +8,7 @@ from typing import Any, Dict, List
 
 import pytest
 
+from muster_worker.command.json_values import same
 from muster_worker.wire import binary, json_lines
 from muster_worker.wire.connection import Connection, PeerError
 from muster_worker.wire.messages import (
@@ -60,6 +61,13 @@ def test_skipped(vector: Dict[str, Any]) -> None:
     variants = DIRECTIONS[vector["direction"]]
     assert binary.decode(variants, body(vector)) is None
     assert json_lines.decode(variants, json.dumps(vector["json"]).encode()) is None
+
+
+def test_replayed_values() -> None:
+    rows = [json.loads(line) for line in (FOLDER / "replayed_values.jsonl").read_text().splitlines()]
+    assert len(rows) > 30
+    for row in rows:
+        assert same(row["then"], row["now"]) is row["same"], row
 
 
 def test_rejected() -> None:

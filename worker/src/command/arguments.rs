@@ -105,6 +105,9 @@ pub(crate) struct ReplayArguments {
     /// A transcript, saved with `supervisor transcript ID --out FILE`
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+    /// Save what it does now as a transcript too, for `supervisor transcript diff`; secrets are not masked in it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
     /// Configuration entries in the place of masked ones; VALUE is JSON or else text, FILE holds a JSON object
     #[arg(long, value_name = "KEY=VALUE|@FILE", value_parser = entries)]
     pub(crate) config: Vec<Entries>,

@@ -1,14 +1,12 @@
 //! The command line of a worker program: serve a supervisor, run one execution here or run it again, list workflows.
 
-mod alike;
 mod arguments;
-mod compare;
 mod here;
 mod list;
 mod recorded;
 mod replay;
+mod replayed;
 mod run;
-mod shown;
 mod terminal;
 
 pub(crate) use terminal::TerminalLine;

@@ -1,35 +1,25 @@
-//! What a recorded run did, step by step, and how far a replay has come in it.
+//! What a recorded run was told, and the answers that a replay still gets of it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use muster_protocol::transcript::{EntryKind, RecordedEnd, Transcript};
-use muster_protocol::{CallResult, CancelReason, JsonBytes, RunOutcome, ToSupervisor, ToWorker};
+use muster_protocol::compare::is_alike;
+use muster_protocol::transcript::{EntryKind, Transcript};
+use muster_protocol::{CallResult, CancelReason, ErrorInfo, JsonBytes, ToSupervisor, ToWorker, method};
 use serde_json::Value;
 
-use super::compare::Difference;
-
-/// The recording, and how far a replay has come in it.
+/// What was sent to the run, and how far a replay has come in it.
 pub(super) struct Recorded {
     /// The frame that began it; none when it was too large to be kept.
     pub(super) execute: Option<ToWorker>,
     /// The first cancel, if there was one.
     pub(super) cancel: Option<RecordedCancel>,
-    /// How it ended; none when the worker was ended, or when it was too large to be kept.
-    pub(super) outcome: Option<RunOutcome>,
-    /// The supervisor's word on it.
-    pub(super) ended: Option<RecordedEnd>,
-    /// So many frames were not kept.
-    pub(super) dropped: u64,
-    /// The first thing that was not as it was then.
-    pub(super) difference: Option<Difference>,
-    pub(super) config: BTreeMap<String, Value>,
-    pub(super) calls: Vec<RecordedCall>,
+    config: BTreeMap<String, Value>,
+    calls: Vec<RecordedCall>,
     /// So many calls stand before the first gap. After it nobody knows what was asked, and in which place.
-    pub(super) calls_in_order: usize,
-    pub(super) calls_made: usize,
-    pub(super) logs: Vec<(&'static str, String)>,
-    pub(super) logs_written: usize,
+    calls_in_order: usize,
+    calls_made: usize,
+    is_whole: bool,
 }
 
 /// A cancel, as it came then.
@@ -42,12 +32,12 @@ pub(super) struct RecordedCancel {
 }
 
 /// What the run asked then, and the answer.
-pub(super) struct RecordedCall {
-    pub(super) number: u32,
-    pub(super) method: String,
-    pub(super) params: Value,
-    pub(super) result: Option<CallResult>,
-    pub(super) used: bool,
+struct RecordedCall {
+    number: u32,
+    method: String,
+    params: String,
+    result: Option<CallResult>,
+    used: bool,
 }
 
 impl Recorded {
@@ -56,16 +46,11 @@ impl Recorded {
         let mut recorded = Self {
             execute: None,
             cancel: None,
-            outcome: None,
-            ended: None,
-            dropped: 0,
-            difference: None,
             config,
             calls: Vec::new(),
             calls_in_order: 0,
             calls_made: 0,
-            logs: Vec::new(),
-            logs_written: 0,
+            is_whole: true,
         };
         let mut started_us = 0;
         for entry in &transcript.entries {
@@ -75,9 +60,11 @@ impl Recorded {
                     recorded.take_sent(message, after_started);
                 }
                 EntryKind::ToSupervisor(ToSupervisor::Started { .. }) => started_us = entry.at_us,
-                EntryKind::ToSupervisor(message) => recorded.take_heard(message),
-                EntryKind::Dropped(frames) => recorded.dropped += frames,
-                EntryKind::Ended(ended) => recorded.ended = Some(ended.clone()),
+                EntryKind::ToSupervisor(ToSupervisor::Call { call, method, params, .. }) => {
+                    recorded.take_call(*call, method, params);
+                }
+                EntryKind::Dropped(_) => recorded.is_whole = false,
+                EntryKind::ToSupervisor(_) | EntryKind::Ended(_) => {}
             }
         }
         recorded
@@ -104,46 +91,116 @@ impl Recorded {
         }
     }
 
-    fn take_heard(&mut self, message: &ToSupervisor) {
-        match message {
-            ToSupervisor::Log { records, .. } if self.is_whole() => {
-                let lines = records.iter().map(|record| (record.level.as_str(), record.message.clone()));
-                self.logs.extend(lines);
-            }
-            ToSupervisor::Call { call, method, params, .. } => {
-                let (method, params) = (method.clone(), value(params));
-                self.calls.push(RecordedCall { number: *call, method, params, result: None, used: false });
-                if self.is_whole() {
-                    self.calls_in_order = self.calls.len();
-                }
-            }
-            ToSupervisor::Finished { outcome, .. } => {
-                self.outcome.get_or_insert_with(|| outcome.clone());
-            }
-            ToSupervisor::Log { .. }
-            | ToSupervisor::Hello { .. }
-            | ToSupervisor::Ready { .. }
-            | ToSupervisor::InitFailed { .. }
-            | ToSupervisor::Started { .. }
-            | ToSupervisor::Progress { .. }
-            | ToSupervisor::Idle { .. }
-            | ToSupervisor::Pong { .. }
-            | ToSupervisor::Goodbye { .. }
-            | ToSupervisor::Stacks { .. }
-            | ToSupervisor::Describe { .. }
-            | ToSupervisor::Forked { .. }
-            | ToSupervisor::Exited { .. }
-            | ToSupervisor::ForkFailed { .. } => {}
+    fn take_call(&mut self, number: u32, method: &str, params: &JsonBytes) {
+        let (method, params) = (method.to_owned(), text(params));
+        self.calls.push(RecordedCall { number, method, params, result: None, used: false });
+        if self.is_whole {
+            self.calls_in_order = self.calls.len();
         }
     }
 
-    /// False after a gap.
-    pub(super) fn is_whole(&self) -> bool {
-        self.dropped == 0
+    /// The run asks: the answer of then. None when then too it never came, and the run was cancelled.
+    pub(super) fn answer(&mut self, method: &str, params: &JsonBytes) -> Option<CallResult> {
+        let asked = text(params);
+        let number = self.calls_made;
+        self.calls_made += 1;
+        let is_same =
+            |call: &RecordedCall| !call.used && call.method == method && is_alike(&call.params, &asked);
+        let in_its_place = self.calls[..self.calls_in_order].get(number).is_some_and(is_same);
+        let chosen = if in_its_place { Some(number) } else { self.calls.iter().position(is_same) };
+        let given = self.given(method, params);
+        let Some(call) = chosen.and_then(|chosen| self.calls.get_mut(chosen)) else {
+            return given.or_else(|| Some(not_recorded(method)));
+        };
+        call.used = true;
+        if call.result.is_none() && given.is_none() && self.cancel.is_some() {
+            return None;
+        }
+        given.or(call.result.clone()).or_else(|| Some(not_recorded(method)))
+    }
+
+    /// The configuration entry that was given in the place of a masked one.
+    fn given(&self, method: &str, params: &JsonBytes) -> Option<CallResult> {
+        if method != method::CONFIG_GET {
+            return None;
+        }
+        let asked = params.parse::<Value>().ok()?;
+        let value = self.config.get(asked.get("key")?.as_str()?)?;
+        Some(CallResult::Ok { value: JsonBytes::of(value) })
     }
 }
 
-/// JSON that is nothing, or broken, is null.
-pub(super) fn value(json: &JsonBytes) -> Value {
-    json.parse().unwrap_or(Value::Null)
+fn text(json: &JsonBytes) -> String {
+    String::from_utf8_lossy(&json.0).into_owned()
+}
+
+fn not_recorded(method: &str) -> CallResult {
+    let message = format!("the recording has no answer to this {method}");
+    CallResult::Err { error: ErrorInfo::new("NotRecorded", message) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A recording of these calls with their answers; where there is no call there is a gap.
+    fn recorded(frames: &[Option<(&str, Option<i64>)>]) -> Recorded {
+        let header = json!({"transcript": 1, "protocol": 1, "execution_id": "e", "attempt": 1, "workflow": "w",
+            "recorded_at": "t"});
+        let mut lines = vec![header.to_string()];
+        for (call, frame) in (1..).zip(frames) {
+            let Some((key, answer)) = frame else {
+                lines.push(json!({"at_us": 1, "dropped": 3}).to_string());
+                continue;
+            };
+            let asked = json!({"run": 1, "call": call, "method": "state.get", "params": {"key": key}});
+            lines.push(json!({"at_us": 1, "to_supervisor": {"Call": asked}}).to_string());
+            if let Some(value) = answer {
+                let reply = json!({"run": 1, "call": call, "result": {"Ok": {"value": value}}});
+                lines.push(json!({"at_us": 1, "to_worker": {"Reply": reply}}).to_string());
+            }
+        }
+        Recorded::of(&Transcript::parse(&lines.join("\n")).unwrap(), BTreeMap::new())
+    }
+
+    fn ask(recorded: &mut Recorded, key: &str) -> Value {
+        match recorded.answer("state.get", &JsonBytes::of(&json!({ "key": key }))) {
+            Some(CallResult::Ok { value }) => value.parse().unwrap(),
+            Some(CallResult::Err { error }) => json!(error.kind),
+            None => json!("never"),
+        }
+    }
+
+    #[test]
+    fn calls_in_another_order_still_get_their_answers_once() {
+        let mut recorded = recorded(&[Some(("a", Some(1))), Some(("b", Some(2)))]);
+        assert_eq!(ask(&mut recorded, "b"), json!(2));
+        assert_eq!(ask(&mut recorded, "a"), json!(1));
+        assert_eq!(ask(&mut recorded, "a"), json!("NotRecorded"));
+    }
+
+    #[test]
+    fn an_answer_that_never_came_comes_only_where_a_cancel_does_not_end_the_wait() {
+        let mut waiting = recorded(&[Some(("a", None))]);
+        assert_eq!(ask(&mut waiting, "a"), json!("NotRecorded"));
+        let mut cancelled = recorded(&[Some(("a", None))]);
+        cancelled.cancel = Some(RecordedCancel {
+            after_started: Duration::ZERO,
+            reason: CancelReason::User,
+            message: String::new(),
+            grace: Duration::ZERO,
+        });
+        assert_eq!(ask(&mut cancelled, "a"), json!("never"));
+    }
+
+    #[test]
+    fn after_a_gap_calls_find_their_equal() {
+        let mut recorded = recorded(&[Some(("a", Some(1))), None, Some(("b", Some(2)))]);
+        assert_eq!(ask(&mut recorded, "a"), json!(1));
+        assert_eq!(ask(&mut recorded, "lost"), json!("NotRecorded"));
+        assert_eq!(ask(&mut recorded, "b"), json!(2));
+        assert_eq!(ask(&mut recorded, "b"), json!("NotRecorded"));
+    }
 }

@@ -1,17 +1,21 @@
 //! `worker replay`: a recorded execution again, with the answers it got then.
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use muster_protocol::transcript::{Transcript, TranscriptHeader};
-use muster_protocol::{CodeSource, JsonBytes, LogLevel, LogRecord, RunOutcome, ToWorker};
+use muster_protocol::transcript::{Transcript, TranscriptHeader, beginning, side_by_side};
+use muster_protocol::{CodeSource, JsonBytes, LogLevel, LogRecord, RunOutcome, ToSupervisor, ToWorker};
 use serde_json::{Map, Value};
 
 use super::arguments::ReplayArguments as Options;
 use super::here::{LocalRun, Refusal, keep_stdout_for_the_result, write_result};
 use super::recorded::{Recorded, RecordedCancel};
-use super::shown::{beginning, describe, side_by_side};
+use super::replayed::Replayed;
 use super::terminal::RunTerminal;
 use crate::engine::Engines;
 use crate::run::{RunRequest, Uplink, Waker, WorkerRun};
@@ -39,17 +43,18 @@ fn replay_file(engines: Engines, options: Options) -> Result<u8, Refusal> {
              and code; use `worker run` with the parameters"
         )
     })?;
-    let request =
-        request(execute, &config).map_err(|reason| format!("{file}: cannot be replayed: {reason}"))?;
+    let request = request(execute.clone(), &config)
+        .map_err(|reason| format!("{file}: cannot be replayed: {reason}"))?;
     let mut result_to = keep_stdout_for_the_result()?;
     let here = LocalRun::open(engines, &options.folder, matches!(request.source, CodeSource::Named))?;
     introduce(&transcript.header, here.language());
 
     let (started, starts) = channel();
     let cancel = recorded.cancel.clone();
+    let replayed = Replayed::begin(&transcript.header, request.run, execute, here.language());
     let uplink = Arc::new(Replaying {
         terminal: RunTerminal::new(BTreeMap::new(), BTreeMap::new()),
-        recorded: Mutex::new(recorded),
+        both: Mutex::new((recorded, replayed)),
         started,
     });
     let run = WorkerRun::new(request, Arc::clone(&uplink) as Arc<dyn Uplink>);
@@ -64,7 +69,17 @@ fn replay_file(engines: Engines, options: Options) -> Result<u8, Refusal> {
     {
         exit::complain(&format!("the result cannot be written: {error}"));
     }
-    let code = report(&mut uplink.recorded(), &outcome);
+    let mut both = uplink.both();
+    let replayed = &mut both.1;
+    replayed.finished(outcome);
+    let code = report(&transcript, replayed.transcript());
+    if let Some(out) = &options.out {
+        save(out, replayed.transcript())?;
+        let out = out.display();
+        exit::complain(&format!(
+            "saved to {out}; compare again with: supervisor transcript diff {file} {out}"
+        ));
+    }
     Ok(code)
 }
 
@@ -126,48 +141,58 @@ fn cancel_as_then(run: &WorkerRun, waker: &Waker, cancel: &RecordedCancel) {
 }
 
 /// Says what differs first, and both outcomes.
-fn report(recorded: &mut Recorded, outcome: &RunOutcome) -> u8 {
-    recorded.finished(outcome);
-    if recorded.dropped > 0 {
-        let frames = recorded.dropped;
+fn report(recorded: &Transcript, replayed: &Transcript) -> u8 {
+    let frames = recorded.dropped();
+    if frames > 0 {
         exit::complain(&format!(
             "{frames} frames of the recording were not kept; calls and logs after the gap were not compared"
         ));
     }
-    let replayed = describe(outcome);
-    match &recorded.difference {
+    match recorded.first_difference(replayed) {
         None => {
-            exit::complain(&format!("the same again: {}", beginning(&replayed)));
+            exit::complain(&format!("the same again: {}", beginning(&replayed.told_outcome())));
             exit::DONE
         }
         Some(difference) => {
-            let where_ = &difference.place;
+            let place = &difference.place;
             let (then, now) = side_by_side(&difference.recorded, &difference.replayed);
             exit::complain(&format!(
-                "the first difference is {where_}\n  recorded: {then}\n  replayed: {now}"
+                "the first difference is {place}\n  recorded: {then}\n  replayed: {now}"
             ));
-            let (then, now) = side_by_side(&recorded.then(), &replayed);
+            let (then, now) = side_by_side(&recorded.told_outcome(), &replayed.told_outcome());
             exit::complain(&format!("the outcomes\n  recorded: {then}\n  replayed: {now}"));
             EXIT_DIFFERENT
         }
     }
 }
 
+/// Writes a transcript for nobody else: parameters and results are people's data.
+fn save(out: &Path, transcript: &Transcript) -> Result<(), Refusal> {
+    let text = transcript.to_text().map_err(std::io::Error::other);
+    let written = text.and_then(|text| {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(out)?;
+        file.write_all(text.as_bytes())
+    });
+    written.map_err(|error| format!("--out {}: cannot be written: {error}", out.display()).into())
+}
+
 /// The way out of a run that is compared with an earlier one.
 struct Replaying {
     terminal: RunTerminal,
-    recorded: Mutex<Recorded>,
+    /// What was, and what is now.
+    both: Mutex<(Recorded, Replayed)>,
     started: Sender<()>,
 }
 
 impl Replaying {
-    fn recorded(&self) -> MutexGuard<'_, Recorded> {
-        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
+    fn both(&self) -> MutexGuard<'_, (Recorded, Replayed)> {
+        self.both.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Uplink for Replaying {
-    fn started(&self, _run: u32) {
+    fn started(&self, run: u32) {
+        self.both().1.heard(ToSupervisor::Started { run });
         // Nobody waits for it unless a cancel was recorded.
         let _ = self.started.send(());
     }
@@ -177,7 +202,7 @@ impl Uplink for Replaying {
     }
 
     fn log(&self, run: u32, record: LogRecord) {
-        self.recorded().logged(&record);
+        self.both().1.logged(record.clone());
         self.terminal.log(run, record);
     }
 
@@ -186,7 +211,16 @@ impl Uplink for Replaying {
     }
 
     fn call(&self, run: &WorkerRun, call: u32, method: &str, params: JsonBytes) {
-        let answer = self.recorded().answer(method, &params);
+        let answer = {
+            let (recorded, replayed) = &mut *self.both();
+            let answer = recorded.answer(method, &params);
+            let run = run.request.run;
+            replayed.heard(ToSupervisor::Call { run, call, method: method.to_owned(), params });
+            if let Some(result) = answer.clone() {
+                replayed.sent(ToWorker::Reply { run, call, result });
+            }
+            answer
+        };
         if let Some(result) = answer {
             run.reply(call, result);
         }

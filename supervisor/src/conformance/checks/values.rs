@@ -2,13 +2,13 @@
 //!
 //! A language need not hold every number. It must not change one in silence.
 
+use muster_protocol::compare::is_same_value;
 use muster_protocol::limits::{LOG_MESSAGE_MAX_BYTES, PROGRESS_MESSAGE_MAX_BYTES};
 use muster_protocol::{JsonBytes, RunOutcome, ToSupervisor, ToWorker};
 use serde_json::{Value, json};
 
 use crate::conformance::bench::Workbench;
 use crate::conformance::failure::{CheckFailure, Checked};
-use crate::conformance::same::is_same_value;
 use crate::conformance::session::{WorkerSession, brief, shown};
 
 /// A JSON text that a progress message or a log message may be made of.

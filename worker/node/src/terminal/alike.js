@@ -2,10 +2,10 @@
 
 export const MASK = "***";
 
-/** Equal JSON values, but for what the recording masks. */
+/** Equal JSON values, but for what the recording masks. JavaScript has one kind of number, so 1 and 1.0 are equal here. */
 export function isAlike(then, now) {
   if (typeof then === "string" && typeof now === "string") return isAlikeText(then, now);
-  if (!isContainer(then) || !isContainer(now) || Array.isArray(then) !== Array.isArray(now)) return then === now;
+  if (!isContainer(then) || !isContainer(now) || Array.isArray(then) !== Array.isArray(now)) return Object.is(then, now);
   if (Array.isArray(then)) return then.length === now.length && then.every((one, at) => isAlike(one, now[at]));
   return isAlikeObject(then, now);
 }

@@ -6,6 +6,7 @@ The texts of a recording hold masks in the place of secrets. A mask stands for a
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any, Dict, List, Optional
 
@@ -20,7 +21,7 @@ def parsed(text: bytes) -> Any:
 
 
 def same(then: Any, now: Any) -> bool:
-    """Equal as JSON, but for what the recording masks: the order of keys is free, 1 is 1.0, and true is not 1."""
+    """Equal as JSON, but for what the recording masks: the order of keys is free, and 1 is neither 1.0 nor true."""
     return parting(then, now) is None
 
 
@@ -52,8 +53,10 @@ def parting(then: Any, now: Any) -> Optional[str]:
         return None if len(then) == len(now) else f"[{min(len(then), len(now))}]"
     if isinstance(then, str) and isinstance(now, str):
         return None if same_text(then, now) else ""
-    # In Python True == 1.
-    equal = isinstance(then, bool) == isinstance(now, bool) and then == now
+    # In Python True == 1 == 1.0, and 0.0 == -0.0.
+    equal = type(then) is type(now) and then == now
+    if equal and isinstance(then, float) and then == 0:
+        equal = math.copysign(1, then) == math.copysign(1, now)
     return None if equal else ""
 
 

@@ -1,32 +1,18 @@
-//! What a replay shows of values: a line each, however large they are.
-
-use muster_protocol::RunOutcome;
-
-use super::recorded::value;
+//! Long texts on a line: their beginning, or where two of them part.
 
 /// So much of a text is shown,
 const SHOWN_MAX_CHARACTERS: usize = 400;
 /// so much of it before the place that matters.
 const BEFORE_CHARACTERS: usize = 100;
 
-/// An outcome on one line.
-pub(super) fn describe(outcome: &RunOutcome) -> String {
-    match outcome {
-        RunOutcome::Succeeded { result } => format!("Succeeded {}", value(result)),
-        RunOutcome::Failed { error } => format!("Failed {}: {}", error.kind, error.message),
-        RunOutcome::Cancelled { message } => format!("Cancelled: {message}"),
-        RunOutcome::Rejected { reason } => format!("Rejected: {reason}"),
-    }
-}
-
 /// Two texts side by side, around the first place where they differ.
-pub(super) fn side_by_side(then: &str, now: &str) -> (String, String) {
+pub fn side_by_side(then: &str, now: &str) -> (String, String) {
     let place = then.chars().zip(now.chars()).take_while(|(then, now)| then == now).count();
     (around(then, place), around(now, place))
 }
 
 /// The beginning of a text.
-pub(super) fn beginning(text: &str) -> String {
+pub fn beginning(text: &str) -> String {
     around(text, 0)
 }
 

@@ -1,0 +1,111 @@
+//! Whether two JSON texts say the same: the one rule of the conformance kit, and the one of transcripts.
+//!
+//! Both look at the texts themselves, because what most readers make of them forgets digits and half surrogate pairs.
+
+mod alike;
+mod reader;
+
+pub use alike::{is_alike, is_alike_text};
+
+use reader::ComparedJson;
+
+/// True when `got` says what `given` says. An integer is the same only digit for digit; a number with a point or an
+/// exponent when it is the same double, its sign included. False when one of them is not JSON.
+pub fn is_same_value(given: &str, got: &str) -> bool {
+    match (ComparedJson::parse(given), ComparedJson::parse(got)) {
+        (Some(given), Some(got)) => is_same(&given, &got),
+        _ => false,
+    }
+}
+
+/// True when a text is JSON.
+pub fn is_json(text: &str) -> bool {
+    ComparedJson::parse(text).is_some()
+}
+
+fn is_same(given: &ComparedJson, got: &ComparedJson) -> bool {
+    match (given, got) {
+        (ComparedJson::Number(given), ComparedJson::Number(got)) => is_same_number(given, got),
+        (ComparedJson::List(given), ComparedJson::List(got)) => {
+            given.len() == got.len() && given.iter().zip(got).all(|(given, got)| is_same(given, got))
+        }
+        (ComparedJson::Object(given), ComparedJson::Object(got)) => {
+            given.len() == got.len()
+                && given.iter().zip(got).all(|((key, given), (name, got))| key == name && is_same(given, got))
+        }
+        (
+            ComparedJson::Word(_)
+            | ComparedJson::Number(_)
+            | ComparedJson::Text(_)
+            | ComparedJson::List(_)
+            | ComparedJson::Object(_),
+            _,
+        ) => given == got,
+    }
+}
+
+fn is_same_number(given: &str, got: &str) -> bool {
+    if is_double(given) { is_same_double(given, got) } else { exact(given) == exact(got) }
+}
+
+/// True when it is written with a point or an exponent.
+fn is_double(number: &str) -> bool {
+    number.contains(['.', 'e', 'E'])
+}
+
+fn is_same_double(one: &str, other: &str) -> bool {
+    let bits = |text: &str| text.parse().map(f64::to_bits).ok();
+    bits(one) == bits(other)
+}
+
+/// Sign, digits without zeros around them, and the power of ten of the last digit.
+fn exact(number: &str) -> (bool, String, i64) {
+    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{}{fraction}", whole.trim_start_matches('-'));
+    let stripped = digits.trim_start_matches('0').trim_end_matches('0');
+    if stripped.is_empty() {
+        return (false, String::new(), 0);
+    }
+    let zeros = digits.len() - digits.trim_end_matches('0').len();
+    let power = exponent.trim_start_matches('+').parse::<i64>().unwrap_or(i64::MAX / 2);
+    let length = |count: usize| i64::try_from(count).unwrap_or(i64::MAX / 4);
+    let power = power - length(fraction.len()) + length(zeros);
+    (whole.starts_with('-'), stripped.to_owned(), power)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reader_tells_what_is_the_same() {
+        let same = |one: &str, other: &str| is_same_value(one, other);
+        for (one, other) in [
+            ("1e22", "1e+22"),
+            ("1e22", "10000000000000000000000"),
+            ("10000000000000000000000", "1e+22"),
+            ("0.1", "0.10"),
+            ("-0", "0"),
+            ("\"\\ud83d\\ude00\"", "\"\u{1f600}\""),
+            (r#"{"a":1,"b":2,"a":3}"#, r#"{ "b":2, "a":3 }"#),
+        ] {
+            assert!(same(one, other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("9007199254740993", "9007199254740992"),
+            ("9223372036854775808", "9223372036854776000"),
+            ("18446744073709551616", "1.8446744073709552e19"),
+            ("-0.0", "0.0"),
+            ("0.1", "0.10000000000000002"),
+            ("1", "\"1\""),
+            ("\"\\ud83d\"", "\"\u{fffd}\""),
+            (r#"{"a":1}"#, r#"{"a":1,"b":2}"#),
+        ] {
+            assert!(!same(one, other), "{one} {other}");
+        }
+        for text in ["", "[1,]", "{1:2}", "nul", "01", "\"a\nb\"", "\u{feff}1", "1 2", "NaN", "'a'"] {
+            assert!(!is_json(text), "{text}");
+        }
+    }
+}
