@@ -18,6 +18,7 @@ pub mod http;
 pub mod liveness;
 pub mod notify;
 pub mod observe;
+mod peer;
 pub mod prewarm;
 pub mod service;
 pub mod settings;

@@ -1,23 +1,18 @@
 //! Starts one worker as the pool would, up to its Ready, and tells it to leave again.
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
 use muster_core::pool::HELLO_TIMEOUT;
 use muster_core::process::ExitStatus;
-use muster_protocol::codec::Decoded;
 use muster_protocol::limits::{CRASH_STDERR_LINES, FRAME_MAX_BYTES};
-use muster_protocol::wire::{Incoming, Spelling, WireDecoder, WireError};
+use muster_protocol::wire::{Spelling, WireError};
 use muster_protocol::{ErrorInfo, PROTOCOL_VERSION, ToSupervisor, ToWorker, feature};
-use muster_system::process::{ExitWatch, ProcessGroup, Spawner};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::unix::pipe;
-use tokio::task::JoinHandle;
+use muster_system::process::Spawner;
 
 use crate::executor::WorkerSpec;
+use crate::peer::{HeardFrame, UnheardFrame, WorkerPeer};
 
 /// After the end of its stdin a worker leaves by itself within this.
 const LEAVES_WITHIN: Duration = Duration::from_secs(3);
@@ -68,27 +63,10 @@ fn said(stderr: &str) -> String {
     if stderr.is_empty() { String::new() } else { format!("; on stderr: {stderr}") }
 }
 
-/// Kills the group however the handshake ends, also when it is given up in the middle.
-struct KillOnDrop(Option<ProcessGroup>);
-
-impl Drop for KillOnDrop {
-    fn drop(&mut self) {
-        if let Some(group) = self.0 {
-            group.kill();
-        }
-    }
-}
-
-/// One worker and our ends of its pipes.
+/// One worker, and what it printed before Hello.
 struct TriedWorker {
-    stdin: Option<pipe::Sender>,
-    stdout: pipe::Receiver,
-    stderr: JoinHandle<String>,
-    decoder: WireDecoder,
-    input: BytesMut,
+    peer: WorkerPeer,
     preamble: Vec<String>,
-    exit: ExitWatch,
-    guard: KillOnDrop,
     /// A worker may ask to die with the thread that started it.
     _spawner: Spawner,
 }
@@ -130,19 +108,7 @@ impl TriedWorker {
     async fn start(spec: &WorkerSpec) -> Result<Self, NotReady> {
         let spawner = Spawner::start()?;
         let child = spawner.spawn(Arc::clone(&spec.launch)).await?;
-        let guard = KillOnDrop(Some(child.group));
-        let stderr = pipe::Receiver::from_owned_fd(child.stderr)?;
-        Ok(Self {
-            stdin: Some(pipe::Sender::from_owned_fd(child.stdin)?),
-            stdout: pipe::Receiver::from_owned_fd(child.stdout)?,
-            stderr: tokio::spawn(last_lines(stderr)),
-            decoder: WireDecoder::new(),
-            input: BytesMut::new(),
-            preamble: Vec::new(),
-            exit: ExitWatch::new(child.group, child.pidfd)?,
-            guard,
-            _spawner: spawner,
-        })
+        Ok(Self { peer: WorkerPeer::new(child)?, preamble: Vec::new(), _spawner: spawner })
     }
 
     async fn hello(&mut self) -> NextMessage<ReadyWorker> {
@@ -168,15 +134,11 @@ impl TriedWorker {
             language,
             features,
             workflows: Vec::new(),
-            spelling: self.spelling(),
+            spelling: self.peer.spelling(),
             ready_after: Duration::ZERO,
             preamble: None,
             left: false,
         })
-    }
-
-    fn spelling(&self) -> Spelling {
-        self.decoder.spelling().unwrap_or(Spelling::Binary)
     }
 
     async fn welcome(&mut self, spec: &WorkerSpec, offered: &[String]) -> NextMessage<()> {
@@ -189,14 +151,7 @@ impl TriedWorker {
             log_level: spec.log_level,
             config: spec.welcome_config.clone(),
         };
-        let mut bytes = Vec::new();
-        let appended = self.spelling().append(&welcome, &mut bytes);
-        appended.map_err(|error| Some(NotReady::Spawn(io::Error::other(error))))?;
-        match &mut self.stdin {
-            // A worker that does not read any more has ended, and its stdout says so.
-            Some(stdin) => stdin.write_all(&bytes).await.map_err(|_| None),
-            None => Err(None),
-        }
+        self.peer.say(&welcome).await.map_err(|error| Some(NotReady::Spawn(error)))
     }
 
     async fn ready(&mut self) -> NextMessage<Vec<String>> {
@@ -216,51 +171,25 @@ impl TriedWorker {
 
     async fn next(&mut self) -> NextMessage<ToSupervisor> {
         loop {
-            match self.decoder.next::<ToSupervisor>(&mut self.input).map_err(|error| Some(error.into()))? {
-                Some(Incoming::Message(Decoded::Message(message))) => return Ok(message),
-                Some(Incoming::Message(Decoded::Unknown { .. })) => {}
-                Some(Incoming::Preamble(text)) => self.preamble.push(text),
-                None => {
-                    if self.stdout.read_buf(&mut self.input).await.unwrap_or(0) == 0 {
-                        return Err(None);
-                    }
-                }
+            match self.peer.hear().await {
+                Ok(HeardFrame::Message(message)) => return Ok(message),
+                Ok(HeardFrame::Later) => {}
+                Ok(HeardFrame::Preamble(text)) => self.preamble.push(text),
+                Ok(HeardFrame::End) | Err(UnheardFrame::Read(_)) => return Err(None),
+                Err(UnheardFrame::Wire(error)) => return Err(Some(error.into())),
             }
         }
     }
 
     /// Ends its stdin, which is how every worker is told to leave. False when it had to be killed.
     async fn leave(mut self) -> bool {
-        self.stdin = None;
-        let left = tokio::time::timeout(LEAVES_WITHIN, self.exit.ended()).await.is_ok();
-        self.kill().await;
-        left
+        self.peer.hang_up();
+        self.peer.exit(LEAVES_WITHIN).await.is_some()
     }
 
     /// Ends the process and gives how it ended, and the end of its stderr.
     async fn kill(mut self) -> (ExitStatus, String) {
-        self.stdin = None;
-        // One that ended its stdout is ending: its own status says more than our signal.
-        let _ = tokio::time::timeout(STDERR_WITHIN, self.exit.ended()).await;
-        if let Some(group) = self.guard.0.take() {
-            group.kill();
-        }
-        self.exit.ended().await;
-        let status = self.exit.reap();
-        let stderr = tokio::time::timeout(STDERR_WITHIN, self.stderr).await;
-        (status, stderr.ok().and_then(Result::ok).unwrap_or_default())
+        let status = self.peer.kill(STDERR_WITHIN).await;
+        (status, self.peer.last_words(CRASH_STDERR_LINES, STDERR_WITHIN).await)
     }
-}
-
-/// The last lines of a stream, joined, when it ends.
-async fn last_lines(stream: pipe::Receiver) -> String {
-    let mut lines = BufReader::new(stream).split(b'\n');
-    let mut last = VecDeque::new();
-    while let Ok(Some(line)) = lines.next_segment().await {
-        if last.len() == CRASH_STDERR_LINES {
-            last.pop_front();
-        }
-        last.push_back(String::from_utf8_lossy(&line).trim_end().to_owned());
-    }
-    Vec::from(last).join(" | ")
 }

@@ -92,9 +92,9 @@ pub(in crate::conformance) async fn ignored(bench: &Workbench) -> Checked {
     session.send(&cancel(run, CancelReason::User)).await?;
     // The grace, shortened: user code that swallows a Cancel lets it pass. What it says meanwhile does not matter.
     let _ = session.next(SHORT_GRACE).await;
-    session.group.terminate();
+    session.group().terminate();
     let _ = session.next(SHORT_GRACE).await;
-    session.group.kill_members();
+    session.group().kill_members();
     let expected = "SIGKILL to the process group ends a worker that ignores everything else";
     if !session.stdout_ends(GONE_WITHIN + SLACK).await {
         return Err(session.fault(expected, "something holds its stdout open").await);

@@ -34,14 +34,14 @@ pub(in crate::conformance) async fn stdin_end_running(bench: &Workbench) -> Chec
 
 pub(in crate::conformance) async fn terminate_idle(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
-    session.group.terminate();
+    session.group().terminate();
     must_die(&mut session, 0, "an idle worker is gone within 2 s of SIGTERM").await
 }
 
 pub(in crate::conformance) async fn terminate_running(bench: &Workbench) -> Checked {
     let mut session = bench.ready().await?;
     let run = session.begin("sleep", &json!({ "seconds": LONG_SECONDS })).await?;
-    session.group.terminate();
+    session.group().terminate();
     // The worker may end with its run, or live on without it.
     let expected = "a run ends within 2 s of SIGTERM";
     loop {

@@ -77,7 +77,7 @@ async fn executions(session: &mut WorkerSession, count: u32) -> Checked {
 
 /// The worker may be the child of a script: its Hello says who it is, if that is in the group.
 fn process_id(session: &WorkerSession) -> u32 {
-    let group = session.group.id();
+    let group = session.group().id();
     session.introduced_pid().filter(|&pid| pid != group && is_child(pid, group)).unwrap_or(group)
 }
 

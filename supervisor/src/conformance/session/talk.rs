@@ -22,7 +22,7 @@ const STATUS_WITHIN: Duration = Duration::from_secs(1);
 impl WorkerSession {
     /// How this worker spells its messages, once it has said one.
     pub(in crate::conformance) fn spelling(&self) -> Spelling {
-        self.spelling
+        self.peer.spelling()
     }
 
     /// The process id in Hello.
@@ -34,7 +34,7 @@ impl WorkerSession {
     pub(in crate::conformance) fn bytes_of(&self, messages: &[&ToWorker]) -> Result<Vec<u8>, CheckFailure> {
         let mut bytes = Vec::new();
         for message in messages {
-            let spelled = self.spelling.append(*message, &mut bytes);
+            let spelled = self.spelling().append(*message, &mut bytes);
             spelled.map_err(|error| {
                 CheckFailure::NotChecked(format!("{} cannot be said: {error}", message.name()))
             })?;
@@ -136,7 +136,7 @@ impl WorkerSession {
         let introduction = self.hello().await?;
         self.send(&welcome(&introduction.features)).await?;
         let workflows = self.hear_ready().await?;
-        Ok(WorkerOffer { introduction, workflows, spelling: self.spelling })
+        Ok(WorkerOffer { introduction, workflows, spelling: self.spelling() })
     }
 }
 
