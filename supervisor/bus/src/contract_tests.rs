@@ -112,32 +112,6 @@ async fn what_was_posted_comes_before_the_end(bus: Bus) {
     assert_eq!(next(&mut watch).await.1["status"], "FAILED");
 }
 
-async fn a_reply_finds_its_waiter_early_or_late(bus: Bus) {
-    for early in [true, false] {
-        let mine = attempt();
-        let reply = Bytes::from_static(b"{\"result\":7}");
-        let settlement =
-            OutcomeAnnouncement { status: status(mine, Status::Success), reply: Some(reply.clone()) };
-        let waiter = {
-            let bus = bus.clone();
-            tokio::spawn(async move { bus.wait_for_reply(mine.execution_id, LIMIT).await })
-        };
-        if early {
-            bus.announce_outcomes(std::slice::from_ref(&settlement)).await.unwrap();
-            assert_eq!(waiter.await.unwrap().unwrap(), Some(reply));
-        } else {
-            waiter.abort();
-            let _ = waiter.await;
-            // Sent twice after a crash, it is still one reply.
-            bus.announce_outcomes(&[settlement.clone(), settlement]).await.unwrap();
-            let taken = bus.wait_for_reply(mine.execution_id, LIMIT).await.unwrap();
-            assert_eq!(taken, Some(reply));
-            let again = bus.wait_for_reply(mine.execution_id, Duration::from_millis(20)).await.unwrap();
-            assert_eq!(again, None);
-        }
-    }
-}
-
 async fn commands_are_read_and_nonsense_passed_over(bus: Bus) {
     let mut orders = bus.commands().await;
     let id = Uuid::now_v7();
@@ -209,7 +183,6 @@ contract!(
     statuses_reach_the_execution_and_the_history,
     log_lines_are_live_and_kept_until_the_end,
     what_was_posted_comes_before_the_end,
-    a_reply_finds_its_waiter_early_or_late,
     commands_are_read_and_nonsense_passed_over,
     a_watch_grows_and_shrinks,
     a_slow_listener_hears_of_a_gap_and_holds_up_nobody,
@@ -268,6 +241,20 @@ async fn keys_are_named_and_live_as_documented() {
     let left: Vec<_> = keys(&server).into_iter().map(seconds).collect();
     assert_eq!(left[1], (format!("muster:result:{id}"), 60));
     assert_eq!(left.len(), 5, "the keys of the run are gone: {left:?}");
+}
+
+#[tokio::test]
+async fn a_reply_that_is_sent_twice_after_a_crash_is_still_one() {
+    let server = TestRedis::start();
+    let bus = Bus::redis(&server.url(), "muster").unwrap();
+    let mine = attempt();
+    let reply = Some(Bytes::from_static(b"{\"result\":7}"));
+    let settlement = OutcomeAnnouncement { status: status(mine, Status::Success), reply };
+    bus.announce_outcomes(&[settlement.clone(), settlement]).await.unwrap();
+    let mut list = ::redis::cmd("LRANGE");
+    list.arg(format!("muster:result:{}", mine.execution_id)).arg(0).arg(-1);
+    let replies: Vec<String> = list.query(&mut server.connection()).unwrap();
+    assert_eq!(replies, ["{\"result\":7}"]);
 }
 
 #[tokio::test]

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::hub::{Hub, Subscription};
@@ -26,7 +25,6 @@ pub(crate) struct InProcess {
 #[derive(Debug, Default)]
 struct Keys {
     entries: HashMap<String, ExpiringValue>,
-    waiting: HashMap<String, VecDeque<oneshot::Sender<Bytes>>>,
     writes_since_sweep: u32,
 }
 
@@ -70,7 +68,7 @@ impl Keys {
     fn write(&mut self, write: CacheWrite) {
         self.sweep_sometimes();
         match write {
-            CacheWrite::Set { key, value, life } => {
+            CacheWrite::Set { key, value, life } | CacheWrite::Reply { key, value, life } => {
                 self.entry(key, life).values = VecDeque::from([value]);
             }
             CacheWrite::Append { key, entries, max_entries, life } => {
@@ -79,24 +77,11 @@ impl Keys {
                 values.drain(..values.len().saturating_sub(max_entries));
             }
             CacheWrite::Push { key, value, life } => self.entry(key, life).values.push_back(value),
-            CacheWrite::Reply { key, value, life } => self.reply(key, value, life),
             CacheWrite::Delete { keys } => keys.iter().for_each(|key| {
                 self.entries.remove(key);
             }),
             CacheWrite::Publish { .. } => {}
         }
-    }
-
-    fn reply(&mut self, key: String, mut value: Bytes, life: Duration) {
-        // A waiter that has gone away gives the value back.
-        while let Some(waiter) = self.waiting.get_mut(&key).and_then(VecDeque::pop_front) {
-            match waiter.send(value) {
-                Ok(()) => return,
-                Err(returned) => value = returned,
-            }
-        }
-        self.waiting.remove(&key);
-        self.entry(key, life).values = VecDeque::from([value]);
     }
 
     fn live(&mut self, key: &str) -> Option<&mut ExpiringValue> {
@@ -122,7 +107,6 @@ impl Keys {
             self.writes_since_sweep = 0;
             let now = Instant::now();
             self.entries.retain(|_, entry| entry.expires_at > now);
-            self.waiting.retain(|_, waiters| waiters.iter().any(|waiter| !waiter.is_closed()));
         }
     }
 }
@@ -145,21 +129,6 @@ impl Transport for InProcess {
 
     async fn entries(&self, key: &str) -> Result<Vec<Bytes>, BusError> {
         Ok(self.lock().live(key).map(|entry| entry.values.iter().cloned().collect()).unwrap_or_default())
-    }
-
-    async fn take(&self, key: &str, wait: Duration) -> Result<Option<Bytes>, BusError> {
-        let (sender, mut receiver) = oneshot::channel();
-        {
-            let mut keys = self.lock();
-            if let Some(value) = keys.live(key).and_then(|entry| entry.values.pop_front()) {
-                return Ok(Some(value));
-            }
-            keys.waiting.entry(key.to_owned()).or_default().push_back(sender);
-        }
-        let taken = tokio::time::timeout(wait, &mut receiver).await.ok().and_then(Result::ok);
-        // A reply of the last moment is not lost: either we have it now, or its sender sees us gone.
-        receiver.close();
-        Ok(taken.or_else(|| receiver.try_recv().ok()))
     }
 
     async fn subscribe(&self, channels: Vec<String>) -> Subscription {

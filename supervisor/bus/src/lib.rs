@@ -252,14 +252,6 @@ impl Bus {
         }
         self.transport.apply(writes).await
     }
-
-    /// Waits for the sync reply of an execution; `None` when the time is up. Takes it: one waiter gets it.
-    ///
-    /// # Errors
-    /// When the server is out of reach.
-    pub async fn wait_for_reply(&self, id: Uuid, wait: Duration) -> Result<Option<Bytes>, BusError> {
-        self.transport.take(&self.names.result(id), wait).await
-    }
 }
 
 /// Watching and commanding.

@@ -93,9 +93,6 @@ pub(crate) trait Transport: std::fmt::Debug + Send + Sync {
     /// Reads all entries of a stream.
     async fn entries(&self, key: &str) -> Result<Vec<Bytes>, BusError>;
 
-    /// Waits for a list to hold an item and takes it; `None` when the time is up.
-    async fn take(&self, key: &str, wait: Duration) -> Result<Option<Bytes>, BusError>;
-
     /// Listens. When it returns, what is published from now on is heard, unless the server is out of
     /// reach: then the subscription begins with a gap once it is back.
     async fn subscribe(&self, channels: Vec<String>) -> Subscription;

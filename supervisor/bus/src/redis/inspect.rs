@@ -20,7 +20,7 @@ const PROBE_LIFE: Duration = Duration::from_secs(10);
 pub async fn inspect(url: &str, prefix: &str) -> Result<RedisFacts, BusError> {
     let client = Client::open(url).map_err(|error| BusError::Url(error.to_string()))?;
     let asked = async {
-        let mut connection = connect(&client, Some(RESPONSE_TIMEOUT)).await?;
+        let mut connection = connect(&client, RESPONSE_TIMEOUT).await?;
         let before = Instant::now();
         redis::cmd("PING").exec_async(&mut connection).await?;
         let round_trip = before.elapsed();

@@ -35,8 +35,6 @@ const QUEUE_MAX_BYTES: usize = 32 * 1024 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long to wait for an answer. The library's own default of 500 ms is too short for a busy server.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
-/// A blocking read asks again after this long at most, so that a dead server shows.
-const BLOCK_MAX: Duration = Duration::from_secs(5);
 
 /// Starts to connect, and returns at once.
 ///
@@ -59,7 +57,6 @@ impl BusError {
 /// See the module.
 #[derive(Debug)]
 struct RedisBus {
-    client: Client,
     hub: Arc<Hub>,
     queue: mpsc::UnboundedSender<PendingWrites>,
     link: watch::Receiver<RedisConnection>,
@@ -116,12 +113,9 @@ impl RedisBus {
                 "redis-writer",
                 writer::run(client.clone(), work, link_sender, Arc::clone(&load)),
             )),
-            tokio::spawn(vital::turning(
-                "redis-subscriber",
-                subscriber::run(client.clone(), Arc::clone(&hub)),
-            )),
+            tokio::spawn(vital::turning("redis-subscriber", subscriber::run(client, Arc::clone(&hub)))),
         ];
-        Ok(Self { client, hub, queue, link, load, tasks })
+        Ok(Self { hub, queue, link, load, tasks })
     }
 
     async fn connection(&self) -> Result<MultiplexedConnection, BusError> {
@@ -191,28 +185,6 @@ impl Transport for RedisBus {
         Ok(values.map(|(_, value)| Bytes::from(value)).collect())
     }
 
-    async fn take(&self, key: &str, wait: Duration) -> Result<Option<Bytes>, BusError> {
-        let deadline = tokio::time::Instant::now() + wait;
-        let mut connection = connect(&self.client, None).await.map_err(|error| BusError::of(&error))?;
-        loop {
-            let left = deadline.saturating_duration_since(tokio::time::Instant::now());
-            if left.is_zero() {
-                return Ok(None);
-            }
-            // Zero would block for ever.
-            let block = left.min(BLOCK_MAX).max(Duration::from_millis(1));
-            let mut command = redis::cmd("BLPOP");
-            command.arg(key).arg(block.as_secs_f64());
-            let answer = command.query_async::<Option<(String, Vec<u8>)>>(&mut connection);
-            match tokio::time::timeout(block + RESPONSE_TIMEOUT, answer).await {
-                Ok(Ok(None)) => {}
-                Ok(Ok(Some((_, value)))) => return Ok(Some(Bytes::from(value))),
-                Ok(Err(error)) => return Err(BusError::of(&error)),
-                Err(_) => return Err(BusError::Unreachable("no answer in time".to_owned())),
-            }
-        }
-    }
-
     async fn subscribe(&self, channels: Vec<String>) -> Subscription {
         self.hub.subscribe(channels).await
     }
@@ -231,13 +203,10 @@ impl Transport for RedisBus {
     }
 }
 
-async fn connect(
-    client: &Client,
-    response_timeout: Option<Duration>,
-) -> Result<MultiplexedConnection, RedisError> {
+async fn connect(client: &Client, response_timeout: Duration) -> Result<MultiplexedConnection, RedisError> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECT_TIMEOUT))
-        .set_response_timeout(response_timeout);
+        .set_response_timeout(Some(response_timeout));
     client.get_multiplexed_async_connection_with_config(&config).await
 }
 

@@ -34,7 +34,7 @@ pub(super) async fn run(
     let mut pauses = delays();
     let mut reported = false;
     loop {
-        match connect(&client, Some(RESPONSE_TIMEOUT)).await {
+        match connect(&client, RESPONSE_TIMEOUT).await {
             Ok(connection) => {
                 tracing::info!("redis is connected");
                 (reported, pauses) = (false, delays());
