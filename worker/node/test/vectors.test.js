@@ -33,6 +33,23 @@ for (const name of ["to_supervisor", "to_worker"]) {
   });
 }
 
+test("whole numbers of every size, and texts that look broken and are not", () => {
+  for (const rss_bytes of [0, 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1, 2n ** 53n, 2n ** 64n - 1n]) {
+    const message = { type: "Idle", run: 2 ** 32 - 1, rss_bytes, recycle: true };
+    const written = binary.encode(TO_SUPERVISOR, message);
+    assert.equal(written.readBigUInt64LE(8), BigInt(rss_bytes));
+    assert.deepEqual(binary.decode(TO_SUPERVISOR, written), message);
+  }
+  assert.throws(() => binary.encode(TO_SUPERVISOR, { type: "Idle", run: 1, recycle: true }), TypeError);
+  for (const reason of ["", "größer", "\ufeffmark", "\ufffd stands here", "😀".repeat(100)]) {
+    const message = { type: "Goodbye", reason };
+    assert.deepEqual(binary.decode(TO_SUPERVISOR, binary.encode(TO_SUPERVISOR, message)), message);
+  }
+  const broken = Buffer.from(binary.encode(TO_SUPERVISOR, { type: "Goodbye", reason: "a\ufffd" }));
+  broken[13] = 0xff;
+  assert.throws(() => binary.decode(TO_SUPERVISOR, broken), binary.DecodeError);
+});
+
 test("skipped", options, () => {
   for (const vector of load("skipped")) {
     const variants = DIRECTIONS[vector.direction];

@@ -3,6 +3,7 @@
 
 import { isUtf8 } from "node:buffer";
 
+const TWO_TO_32 = 2 ** 32;
 const fatalUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The bytes are not a message of this direction. */
@@ -10,9 +11,9 @@ export class DecodeError extends Error {
   name = "DecodeError";
 }
 
-/** The body of one frame. */
-export function encode(variants, message) {
-  const writer = new Writer();
+/** The body of one frame, behind so many bytes for its head. */
+export function encode(variants, message, headBytes = 0) {
+  const writer = new Writer(headBytes);
   writer.write(variants, message);
   return writer.done();
 }
@@ -31,7 +32,11 @@ export function decode(variants, body) {
 
 class Writer {
   #buffer = Buffer.allocUnsafe(256);
-  #at = 0;
+  #at;
+
+  constructor(at) {
+    this.#at = at;
+  }
 
   done() {
     return this.#buffer.subarray(0, this.#at);
@@ -80,9 +85,17 @@ class Writer {
 
   #uint(bytes, value) {
     this.#room(bytes);
-    if (bytes === 8) this.#buffer.writeBigUInt64LE(BigInt(value), this.#at);
+    if (bytes === 8) this.#uint64(value);
+    else if (bytes === 4) this.#buffer.writeUInt32LE(value, this.#at);
     else this.#buffer.writeUIntLE(value, this.#at, bytes);
     this.#at += bytes;
+  }
+
+  // Nearly all are small, and a BigInt is an object to be made.
+  #uint64(value) {
+    if (!(value < TWO_TO_32)) return this.#buffer.writeBigUInt64LE(BigInt(value), this.#at);
+    this.#buffer.writeUInt32LE(Number(value), this.#at);
+    this.#buffer.writeUInt32LE(0, this.#at + 4);
   }
 
   #text(value) {
@@ -147,7 +160,9 @@ class Reader {
 
   #uint(bytes) {
     const start = this.#take(bytes);
+    if (bytes === 4) return this.#body.readUInt32LE(start);
     if (bytes < 8) return this.#body.readUIntLE(start, bytes);
+    if (this.#body.readUInt32LE(start + 4) === 0) return this.#body.readUInt32LE(start);
     const value = this.#body.readBigUInt64LE(start);
     return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
   }
@@ -170,6 +185,9 @@ class Reader {
   #text() {
     const length = this.#length();
     const start = this.#take(length);
+    // What is no UTF-8 is read as U+FFFD. Where there is none, which is nearly always, the slow decoder need not look.
+    const text = this.#body.toString("utf8", start, start + length);
+    if (!text.includes("\ufffd")) return text;
     try {
       return fatalUtf8.decode(this.#body.subarray(start, start + length));
     } catch {

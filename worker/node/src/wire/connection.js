@@ -45,10 +45,9 @@ export class Connection {
   /** The message as it goes over the wire, its head included. */
   encode(message) {
     if (this.#jsonMode) return Buffer.concat([jsonLines.encode(TO_SUPERVISOR, message), Buffer.of(NEWLINE)]);
-    const body = binary.encode(TO_SUPERVISOR, message);
-    const head = Buffer.allocUnsafe(FRAME_HEADER_BYTES);
-    head.writeUInt32BE(body.length);
-    return Buffer.concat([head, body]);
+    const frame = binary.encode(TO_SUPERVISOR, message, FRAME_HEADER_BYTES);
+    frame.writeUInt32BE(frame.length - FRAME_HEADER_BYTES);
+    return frame;
   }
 
   /** True when the supervisor takes a message of this size. */
@@ -58,7 +57,7 @@ export class Connection {
 
   /** Writes the messages in one go. */
   send(...messages) {
-    this.write(Buffer.concat(messages.map((one) => this.encode(one))));
+    this.write(messages.length === 1 ? this.encode(messages[0]) : Buffer.concat(messages.map((one) => this.encode(one))));
   }
 
   /** Writes all of it. A broken pipe means the supervisor is gone; reading will tell. */
