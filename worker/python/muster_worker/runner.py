@@ -27,9 +27,15 @@ class Uninterruptible:
 
 def run(execution: Execution, job: Job, params: bytes) -> Outcome:
     """The outcome of an execution. Never raises: a cancel that comes too late changes nothing."""
+    current.set_running(execution)
     try:
         try:
-            return _run(execution, job, params)
+            is_held = isinstance(job, Uninterruptible)
+            interrupt.enter(execution, is_held)
+            # One that was asked for before anybody could be told.
+            if execution.request is not None and not is_held and execution.due():
+                raise execution.take_cancel()
+            return Succeeded(call(execution, job(), params))
         finally:
             interrupt.leave()
     except BaseException as error:
@@ -37,17 +43,6 @@ def run(execution: Execution, job: Job, params: bytes) -> Outcome:
         return _outcome_of(execution, error)
     finally:
         current.set_running(None)
-
-
-def _run(execution: Execution, job: Job, params: bytes) -> Outcome:
-    current.set_running(execution)
-    interrupt.enter(execution, isinstance(job, Uninterruptible))
-    # One that was asked for before anybody could be told.
-    if execution.request is not None and not isinstance(job, Uninterruptible) and execution.due():
-        raise execution.take_cancel()
-    text = call(execution, job(), params)
-    interrupt.leave()
-    return Succeeded(text)
 
 
 def call(execution: Execution, definition: Definition, params: bytes, with_hooks: bool = True) -> bytes:

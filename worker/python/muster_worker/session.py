@@ -43,9 +43,7 @@ from .wire.messages import (
     Drain,
     Dump,
     Execute,
-    Finished,
     Goodbye,
-    Idle,
     InitFailed,
     Outcome,
     Ping,
@@ -54,7 +52,6 @@ from .wire.messages import (
     Rejected,
     Reply,
     Stacks,
-    Started,
 )
 
 _LOADING = object()
@@ -185,7 +182,11 @@ class Session:
                     return None
                 if self.connection.ended:
                     return None
-                for message in self.connection.receive():
+                messages = self.connection.receive()
+                if len(messages) == 1 and type(messages[0]) is Execute and self.draining is None:
+                    # As nearly always.
+                    return messages[0]
+                for message in messages:
                     self.dispatch(message)
 
     def _run(self, registry: Registry, execute: Execute) -> None:
@@ -206,7 +207,7 @@ class Session:
         except Rejection as rejection:
             outcome: Outcome = Rejected(str(rejection))
         else:
-            self.connection.send(Started(execute.run))
+            self.connection.write(self.connection.started(execute.run))
             execution.start_clock()
             outcome = self._surroundings.run(run, execution, job, execute.params)
         self._finish(execution, port, outcome, registry)
@@ -221,17 +222,17 @@ class Session:
         execution.close()
         parts = list(map(connection.encode, logs.take()))
         metrics = self._meter.read()
-        finished = connection.encode(Finished(execution.run, outcome, metrics, logs.sent))
+        finished = connection.finished(execution.run, outcome, metrics, logs.sent)
         if not connection.fits(finished):
             outcome = too_large(len(finished) - FRAME_HEADER_BYTES, connection.frame_max_bytes)
-            finished = connection.encode(Finished(execution.run, outcome, metrics, logs.sent))
+            finished = connection.finished(execution.run, outcome, metrics, logs.sent)
         if left_running(execution):
             # Those who wait for the outcome do not wait for what was left behind.
             connection.write(b"".join((*parts, finished)))
             parts, finished = [], b""
             self.recycle_wanted |= stay_behind(execution)
         self.recycle_wanted |= registry.recycle_wanted or execution.broke_import
-        idle = connection.encode(Idle(execution.run, resident_bytes(), self.recycle_wanted))
+        idle = connection.idle(execution.run, resident_bytes(), self.recycle_wanted)
         # Before the supervisor can know that the slot is free, an Execute must not look like a second one.
         self.busy = None
         self.port = None

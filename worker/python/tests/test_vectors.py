@@ -123,11 +123,12 @@ def test_quick_frames_are_the_same_bytes() -> None:
     connection = Connection(0, 1)
     for number in (0, 1, 7, 2**32 - 1):
         metrics = Metrics(number, 2**64 - 1, 3, number * 5)
-        for message in (
-            Started(number),
-            Idle(number, number * 7, number % 2 == 0),
-            Finished(number, Succeeded(b'{"a":1}' * number if number < 9 else b""), metrics, number),
-            Finished(number, Failed(ErrorInfo("Kind", "why")), metrics, number),
+        result = Succeeded(b'{"a":1}' * number if number < 9 else b"")
+        failure = Failed(ErrorInfo("Kind", "why"))
+        for encoded, message in (
+            (connection.started(number), Started(number)),
+            (connection.idle(number, number * 7, number % 2 == 0), Idle(number, number * 7, number % 2 == 0)),
+            (connection.finished(number, result, metrics, number), Finished(number, result, metrics, number)),
+            (connection.finished(number, failure, metrics, number), Finished(number, failure, metrics, number)),
         ):
-            body = binary.encode(TO_SUPERVISOR, message)
-            assert connection.encode(message) == len(body).to_bytes(4, "big") + body
+            assert encoded == framed(binary.encode(TO_SUPERVISOR, message))

@@ -10,13 +10,12 @@ from __future__ import annotations
 import os
 import select
 import threading
-from typing import Any, List, Mapping, Optional, Union
+from typing import Any, List, Optional, Union
 
-from . import binary, json_lines
+from . import binary, json_lines, quick
 from .layout import DecodeError
 from .limits import FRAME_HEADER_BYTES, FRAME_MAX_BYTES
-from .messages import TO_SUPERVISOR, TO_WORKER
-from .quick import FRAMES, Quick, execute_of
+from .messages import TO_SUPERVISOR, TO_WORKER, Finished, Idle, Metrics, Outcome, Started, Succeeded
 
 _READ_BYTES = 64 * 1024
 """What a pipe holds. For more, the buffer of each read would be mapped into the process and out again."""
@@ -36,20 +35,29 @@ class Connection:
         self.frame_max_bytes = FRAME_MAX_BYTES
         self.reading = threading.Lock()
         self.ended = False
-        self._quick: Mapping[Any, Quick] = {} if json_mode else FRAMES
         self._writing = threading.Lock()
         self._buffer = bytearray()
 
     def encode(self, message: Any) -> bytes:
         """The message as it goes over the wire, its head included."""
-        quick = self._quick.get(type(message))
-        frame = None if quick is None else quick(message)
-        if frame is not None:
-            return frame
         if self.json_mode:
             return json_lines.encode(TO_SUPERVISOR, message) + b"\n"
         body = binary.encode(TO_SUPERVISOR, message)
         return len(body).to_bytes(FRAME_HEADER_BYTES, "big") + body
+
+    def started(self, run: int) -> bytes:
+        """Started, encoded."""
+        return self.encode(Started(run)) if self.json_mode else quick.started(run)
+
+    def finished(self, run: int, outcome: Outcome, metrics: Metrics, log_records: int) -> bytes:
+        """Finished, encoded."""
+        if self.json_mode or type(outcome) is not Succeeded:
+            return self.encode(Finished(run, outcome, metrics, log_records))
+        return quick.succeeded(run, outcome.result, metrics, log_records)
+
+    def idle(self, run: int, rss_bytes: int, recycle: bool) -> bytes:
+        """Idle, encoded."""
+        return self.encode(Idle(run, rss_bytes, recycle)) if self.json_mode else quick.idle(run, rss_bytes, recycle)
 
     def fits(self, encoded: bytes) -> bool:
         """True when the supervisor takes a message of this size."""
@@ -86,7 +94,7 @@ class Connection:
             return []
         if not (self._buffer or self.json_mode):
             # One whole frame, as nearly always.
-            message = execute_of(data)
+            message = quick.execute_of(data)
             if message is not None:
                 return [message]
             if len(data) == FRAME_HEADER_BYTES + int.from_bytes(data[:4], "big") > 4:

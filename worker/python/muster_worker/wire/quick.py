@@ -6,48 +6,39 @@ The general codec takes several times as long as all the rest of a short run. Te
 from __future__ import annotations
 
 import struct
-from typing import Any, Callable, Dict, Optional
+from typing import Optional
 
 from .limits import FRAME_HEADER_BYTES
-from .messages import OUTCOME, SOURCE, TO_SUPERVISOR, TO_WORKER, Execute, Finished, Idle, Named, Started, Succeeded
+from .messages import OUTCOME, SOURCE, TO_SUPERVISOR, TO_WORKER, Execute, Finished, Idle, Metrics, Named, Started, Succeeded
 
-Quick = Callable[[Any], Optional[bytes]]
-
-_LENGTH = struct.Struct(">I").pack
-_STARTED = struct.Struct("<II").pack
-_IDLE = struct.Struct("<IIQ?").pack
-_SUCCEEDED = struct.Struct("<IIIQ").pack
-_REST = struct.Struct("<QQQQQ").pack
-
-_started, _finished, _idle = (TO_SUPERVISOR.index[one] for one in (Started, Finished, Idle))
-_succeeded = OUTCOME.index[Succeeded]
-_STARTED_HEAD, _IDLE_HEAD = _LENGTH(8), _LENGTH(17)
+_length, _u32 = struct.Struct(">I").pack, struct.Struct("<I").pack
+_STARTED_HEAD = _length(8) + _u32(TO_SUPERVISOR.index[Started])
+_IDLE_HEAD = _length(17) + _u32(TO_SUPERVISOR.index[Idle])
+_FINISHED, _SUCCEEDED = TO_SUPERVISOR.index[Finished], OUTCOME.index[Succeeded]
 _FINISHED_BYTES = 20 + 40
+_to_result = struct.Struct("<IIIQ").pack
+_from_result = struct.Struct("<QQQQQ").pack
+_idle_rest = struct.Struct("<IQ?").pack
 
 
-def _of_started(message: Started) -> bytes:
-    return _STARTED_HEAD + _STARTED(_started, message[0])
+def started(run: int) -> bytes:
+    """The frame of Started."""
+    return _STARTED_HEAD + _u32(run)
 
 
-def _of_idle(message: Idle) -> bytes:
-    return _IDLE_HEAD + _IDLE(_idle, *message)
-
-
-def _of_finished(message: Finished) -> Optional[bytes]:
-    run, outcome, metrics, log_records = message
-    if type(outcome) is not Succeeded:
-        return None
-    result = outcome[0]
+def succeeded(run: int, result: bytes, metrics: Metrics, log_records: int) -> bytes:
+    """The frame of Finished, with a result."""
     size = len(result)
-    head = _LENGTH(_FINISHED_BYTES + size) + _SUCCEEDED(_finished, run, _succeeded, size)
-    return b"".join((head, result, _REST(*metrics, log_records)))
+    head = _length(_FINISHED_BYTES + size) + _to_result(_FINISHED, run, _SUCCEEDED, size)
+    return head + result + _from_result(*metrics, log_records)
 
 
-FRAMES: Dict[Any, Quick] = {Started: _of_started, Idle: _of_idle, Finished: _of_finished}
-"""The frame of a message; None for one that is not as most are."""
+def idle(run: int, rss_bytes: int, recycle: bool) -> bytes:
+    """The frame of Idle."""
+    return _IDLE_HEAD + _idle_rest(run, rss_bytes, recycle)
 
 
-_EXECUTE_HEAD = struct.pack("<I", TO_WORKER.index[Execute])
+_EXECUTE_HEAD = _u32(TO_WORKER.index[Execute])
 _ID_BYTES = 36
 _to_name, _NAME_AT = struct.Struct(f"<8xIQ{_ID_BYTES}sIQ").unpack_from, 32 + _ID_BYTES
 _to_params, _to_context, _to_end = (struct.Struct(one).unpack_from for one in ("<IQ", "<Q", "<QI"))
@@ -70,7 +61,7 @@ def execute_of(frame: bytes) -> Optional[Execute]:
         context_end = context_at + length
         timeout_ms, grace_ms = _to_end(frame, context_end)
         end = context_end + _END_BYTES
-        if source != _named_source or id_bytes != _ID_BYTES or end != len(frame) or frame[:4] != _LENGTH(end - 4):
+        if source != _named_source or id_bytes != _ID_BYTES or end != len(frame) or frame[:4] != _length(end - 4):
             return None
         name = frame[_NAME_AT:name_end].decode()
         params, context = frame[params_at:params_end], frame[context_at:context_end]
