@@ -19,7 +19,7 @@ use crate::finalize::{Finalizer, RetryPolicy, finalization};
 /// So many attempts are prepared at once.
 const PREPARE_AT_ONCE: usize = 32;
 
-/// Turns a claimed request into an order: looks up the workflow, fetches the configuration, writes the context.
+/// Turns a claimed request into what a worker is told: looks up the workflow, fetches the configuration, writes the context.
 #[async_trait]
 pub trait Prepare: Send + Sync + std::fmt::Debug + 'static {
     /// Prepares one attempt.
@@ -34,7 +34,7 @@ pub trait Prepare: Send + Sync + std::fmt::Debug + 'static {
 #[derive(Debug)]
 pub struct PreparedAttempt {
     /// What the worker is told.
-    pub order: RunSpec,
+    pub spec: RunSpec,
     /// What matters at its end.
     pub terms: OutcomeTerms,
 }
@@ -72,7 +72,7 @@ pub enum AfterFailure {
 }
 
 impl Dispatcher {
-    /// A dispatcher in front of a executor.
+    /// A dispatcher in front of an executor.
     pub fn new(
         owner: Uuid,
         in_flight: Arc<InFlight>,
@@ -126,19 +126,19 @@ impl Dispatcher {
     /// Gives a prepared attempt to the executor, unless a cancel came first.
     fn hand_over(&self, attempt: Attempt, prepared: Result<PreparedAttempt, PrepareError>) {
         let ending = match prepared {
-            Ok(PreparedAttempt { mut order, terms }) => {
+            Ok(PreparedAttempt { mut spec, terms }) => {
                 self.gate.succeeded();
                 let mut in_flight = self.in_flight.lock();
                 let Some(held) = in_flight.get_mut(&attempt) else { return };
                 let is_last = terms.user_attempts.is_none_or(|attempts| held.attempts_charged >= attempts);
-                order.halts = is_last && self.after_failure == AfterFailure::Halt;
+                spec.halts = is_last && self.after_failure == AfterFailure::Halt;
                 held.terms = terms;
                 match std::mem::replace(&mut held.phase, InFlightPhase::Ended) {
                     InFlightPhase::Preparing { slot, cancel: None } => {
                         held.phase =
                             InFlightPhase::Submitted { slot, started_at_us: None, since_us: unix_us() };
                         // Under the lock, so that a cancel finds the attempt in the executor or here, never between.
-                        self.executor.submit(order);
+                        self.executor.submit(spec);
                         return;
                     }
                     InFlightPhase::Preparing { cancel: Some((reason, message)), .. } => {

@@ -1,4 +1,4 @@
-//! Prewarming before routing: a claimed row becomes an order.
+//! Prewarming before routing: a claimed row becomes what a worker is told.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,7 @@ use super::in_flight::OutcomeTerms;
 use crate::executor::RunSpec;
 use crate::prewarm::{Prewarm, PrewarmError, Subject, prepare};
 
-/// Fetches what a run needs, shows its context to watchers, and writes its order.
+/// Fetches what a run needs, shows its context to watchers, and writes what its worker is told.
 #[derive(Debug)]
 pub struct Preparer {
     prewarm: Prewarm,
@@ -60,7 +60,7 @@ impl Prepare for Preparer {
             sync: ready.sync,
             timeout: Some(ready.timeout),
         };
-        let order = RunSpec {
+        let spec = RunSpec {
             attempt,
             timeout: Some(ready.timeout),
             workflow: ready.workflow,
@@ -72,7 +72,7 @@ impl Prepare for Preparer {
             secrets: ready.secrets,
             halts: false,
         };
-        Ok(PreparedAttempt { order, terms })
+        Ok(PreparedAttempt { spec, terms })
     }
 }
 

@@ -74,7 +74,7 @@ pub(super) fn answer(run: &mut ExecutorRun, question: Result<Question, ErrorInfo
     }
     match question {
         Ok(Question::Config { key }) => {
-            CallAnswer::Now(value_of(run.order.config.get(&key).map(|value| value.get().to_owned())))
+            CallAnswer::Now(value_of(run.spec.config.get(&key).map(|value| value.get().to_owned())))
         }
         Ok(Question::State { key }) => get_state(run, key),
         Ok(Question::Change(change)) => changed(run, change),

@@ -126,17 +126,17 @@ impl ExecutorLoop {
     ) {
         let (Some(link), Some(held)) = (state.links.get(&worker), state.runs.get(&attempt)) else { return };
         link.begin_run(run, attempt, &self.births);
-        let order = &held.order;
-        let secrets = link.add_secrets(&order.secrets);
+        let spec = &held.spec;
+        let secrets = link.add_secrets(&spec.secrets);
         let execute = ToWorker::Execute {
             run,
             execution_id: attempt.execution_id.to_string(),
             attempt: attempt.number,
-            workflow: order.workflow.clone(),
-            source: order.source.clone(),
-            params: order.params.clone(),
-            context: order.context.clone(),
-            timeout_ms: order
+            workflow: spec.workflow.clone(),
+            source: spec.source.clone(),
+            params: spec.params.clone(),
+            context: spec.context.clone(),
+            timeout_ms: spec
                 .timeout
                 .map_or(0, |timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
             grace_ms: whole_ms(grace),

@@ -103,9 +103,9 @@ impl ExecutorLoop {
     }
 
     /// Takes a claimed attempt.
-    pub(super) fn submit(self: &Rc<Self>, order: RunSpec) {
-        let assignment = order.assignment();
-        self.state.borrow_mut().runs.insert(assignment.attempt, ExecutorRun::new(order));
+    pub(super) fn submit(self: &Rc<Self>, spec: RunSpec) {
+        let assignment = spec.assignment();
+        self.state.borrow_mut().runs.insert(assignment.attempt, ExecutorRun::new(spec));
         self.handle(PoolEvent::Submit(assignment));
     }
 

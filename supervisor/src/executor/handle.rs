@@ -56,8 +56,8 @@ pub struct ExecutorHandle {
 
 impl ExecutorHandle {
     /// Hands over a claimed attempt. Its end is told, whatever happens.
-    pub fn submit(&self, order: RunSpec) {
-        self.send(ExecutorCommand::Submit(Box::new(order)));
+    pub fn submit(&self, spec: RunSpec) {
+        self.send(ExecutorCommand::Submit(Box::new(spec)));
     }
 
     /// Wants an attempt to end.

@@ -144,7 +144,7 @@ impl WorkerReader {
                 }
                 CallAnswer::ReadState { key } => {
                     run_state.calls_in_flight += 1;
-                    let organization = run_state.order.organization_id;
+                    let organization = run_state.spec.organization_id;
                     drop(state);
                     return self.read_state(attempt, run, call, organization, key);
                 }

@@ -28,7 +28,7 @@ struct StartedBy {
 /// One attempt in the executor's hands.
 #[derive(Debug)]
 pub(super) struct ExecutorRun {
-    pub(super) order: RunSpec,
+    pub(super) spec: RunSpec,
     pub(super) logs: RunLogs,
     pub(super) changes: PendingChanges,
     pub(super) calls_in_flight: usize,
@@ -40,11 +40,11 @@ pub(super) struct ExecutorRun {
 }
 
 impl ExecutorRun {
-    pub(super) fn new(order: RunSpec) -> Self {
+    pub(super) fn new(spec: RunSpec) -> Self {
         Self {
             logs: RunLogs::new(),
-            secrets: Arc::clone(&order.secrets),
-            order,
+            secrets: Arc::clone(&spec.secrets),
+            spec,
             changes: PendingChanges::default(),
             calls_in_flight: 0,
             recording: None,
@@ -61,9 +61,9 @@ impl ExecutorRun {
     /// User code is entered. What was needed only to hand the attempt to another worker is let go.
     pub(super) fn started(&mut self, at_us: i64, worker: impl std::fmt::Display) {
         self.started_at_us = Some(at_us);
-        self.order.params = muster_protocol::JsonBytes::NONE;
-        self.order.context = muster_protocol::JsonBytes::NONE;
-        let organization_id = self.order.organization_id;
+        self.spec.params = muster_protocol::JsonBytes::NONE;
+        self.spec.context = muster_protocol::JsonBytes::NONE;
+        let organization_id = self.spec.organization_id;
         self.note_at(at_us, "started", &StartedBy { worker: worker.to_string(), organization_id });
     }
 
@@ -135,7 +135,7 @@ impl EndedRun {
             started_at_us: run.started_at_us,
             finished_at_us,
             logs: run.logs.into_lines(),
-            organization_id: run.order.organization_id,
+            organization_id: run.spec.organization_id,
             changes: run.changes.into_list(),
             events: run.events,
         };

@@ -1,4 +1,4 @@
-//! What the service and a batch have in common: a executor, the dispatcher in front of it, the finalizer behind it.
+//! What the service and a batch have in common: an executor, the dispatcher in front of it, the finalizer behind it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -74,7 +74,7 @@ pub struct CoreParts {
     pub slots: Arc<Slots>,
     /// Hears of commits.
     pub sink: Arc<dyn FinalizedSink>,
-    /// Makes orders of requests.
+    /// Makes of requests what workers are told.
     pub preparer: Arc<dyn Prepare>,
     /// What is counted.
     pub metrics: Arc<SupervisorMetrics>,
@@ -178,7 +178,7 @@ impl Core {
         self.finalizer.refused()
     }
 
-    /// Returns when what was claimed has reached the executor. Claim nothing meanwhile, and drain after: a executor that has
+    /// Returns when what was claimed has reached the executor. Claim nothing meanwhile, and drain after: an executor that has
     /// drained hears of nothing more.
     pub async fn prepared(&self) {
         let deadline = tokio::time::Instant::now() + PREPARED_WITHIN;

@@ -33,21 +33,21 @@ async fn a_row_becomes_a_run_with_the_terms_of_its_request() {
     line.sql("INSERT INTO config_entries VALUES (NULL, 'region', '\"eu\"', 0)").await;
     let asked =
         json!({"parameters": {"a": 1.50}, "sync": true, "max_attempts": 2, "retry_backoff_seconds": 3});
-    let PreparedAttempt { order, terms } = prepared(&preparer, &request(&asked)).await.unwrap();
-    assert_eq!((order.workflow.as_str(), order.source), ("w", CodeSource::Named));
-    assert_eq!(&order.params.0[..], br#"{"a":1.5}"#);
-    let context: Value = order.context.parse().unwrap();
+    let PreparedAttempt { spec, terms } = prepared(&preparer, &request(&asked)).await.unwrap();
+    assert_eq!((spec.workflow.as_str(), spec.source), ("w", CodeSource::Named));
+    assert_eq!(&spec.params.0[..], br#"{"a":1.5}"#);
+    let context: Value = spec.context.parse().unwrap();
     assert_eq!(context["config"], json!({"region": "eu"}));
-    assert_eq!((order.timeout, terms.timeout), (Some(MINUTE), Some(MINUTE)));
+    assert_eq!((spec.timeout, terms.timeout), (Some(MINUTE), Some(MINUTE)));
     assert_eq!(
         (terms.user_attempts, terms.backoff, terms.sync),
         (Some(2), Some(Duration::from_secs(3)), true)
     );
-    assert!(!order.halts);
+    assert!(!spec.halts);
 
     preparer.set_default_timeout(2 * MINUTE);
     let later = prepared(&preparer, &request(&json!({}))).await.unwrap();
-    assert_eq!((later.order.timeout, later.terms.sync), (Some(2 * MINUTE), false));
+    assert_eq!((later.spec.timeout, later.terms.sync), (Some(2 * MINUTE), false));
 }
 
 #[tokio::test]

@@ -132,7 +132,7 @@ impl Driver {
         let first = (2 * workers).min(round_trips);
         let (mut left, mut open) = (round_trips - first, round_trips);
         for _ in 0..first {
-            self.handle.submit(order());
+            self.handle.submit(spec());
         }
         let mut taken = Vec::new();
         while open > 0 && self.events.take(&mut taken).await > 0 {
@@ -145,14 +145,14 @@ impl Driver {
                 open -= 1;
                 if left > 0 {
                     left -= 1;
-                    self.handle.submit(order());
+                    self.handle.submit(spec());
                 }
             }
         }
     }
 }
 
-fn order() -> RunSpec {
+fn spec() -> RunSpec {
     static NEXT_ID: AtomicU32 = AtomicU32::new(1);
     RunSpec {
         attempt: Attempt::new(Uuid::from_u128(NEXT_ID.fetch_add(1, Ordering::Relaxed).into()), 1),
