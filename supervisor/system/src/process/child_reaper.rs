@@ -1,6 +1,7 @@
-//! As process 1 of a container: reaping what others left behind.
+//! As process 1 of a container, or as the heir of a template's workers: reaping what others left behind.
 //!
-//! Orphans of the whole container become children of process 1. Our own workers are reaped by whoever
+//! Orphans of the whole container become children of process 1; those of our own descendants become ours when we have
+//! asked to inherit them, which we do for the workers of a template that ends before them. Our own workers are reaped by whoever
 //! watches them, and must not be touched here: their exit status would be lost.
 
 use std::collections::HashSet;
@@ -20,7 +21,15 @@ pub(super) fn release(pid: u32) {
     OURS.lock().unwrap_or_else(PoisonError::into_inner).remove(&pid);
 }
 
-/// Reaps every dead child that is not ours. Call on SIGCHLD, when this is process 1.
+/// From now on, whoever descends from this process becomes its child when its parent ends.
+///
+/// # Errors
+/// What the system said.
+pub fn inherit_orphans() -> std::io::Result<()> {
+    Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
+}
+
+/// Reaps every dead child that is not ours. Call on SIGCHLD, when this is process 1 or inherits orphans.
 pub fn reap_orphans() {
     let strangers: Vec<u32> = {
         let ours = OURS.lock().unwrap_or_else(PoisonError::into_inner);

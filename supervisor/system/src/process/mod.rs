@@ -7,7 +7,9 @@ mod child_reaper;
 mod descendants;
 mod descriptor_limit;
 mod descriptors;
+mod fork_channel;
 mod group;
+mod group_signal;
 mod identity;
 mod launch;
 mod mark;
@@ -19,13 +21,15 @@ mod spawner;
 mod wall;
 mod watch;
 
-pub use child_reaper::reap_orphans;
+pub use child_reaper::{inherit_orphans, reap_orphans};
 pub use descendants::{ObservedProcess, ProcessTable, children};
 pub use descriptor_limit::{
     DESCRIPTORS_ASIDE, DESCRIPTORS_PER_WORKER, connections_within, descriptors_for, raise_descriptor_limit,
 };
 pub use descriptors::close_inherited_on_exec;
+pub use fork_channel::{ForkChannel, ForkRequest};
 pub use group::ProcessGroup;
+pub use group_signal::{kill_group, terminate_group};
 pub use identity::{ProcessIdentity, ProcessLiveness};
 pub use launch::{Launch, LaunchError};
 pub use memory::resident_bytes;

@@ -5,17 +5,18 @@
 //! would make every spawn fork the supervisor's whole address space instead of using posix_spawn.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use rustix::io::FdFlags;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::sync::oneshot;
 
 use super::mark::{MARK_ENV, WorkerMark};
-use super::{Launch, ProcessGroup, ProcessTree};
+use super::{ForkChannel, Launch, ProcessGroup, ProcessTree};
 use crate::vital;
 
 /// What we ask a pipe to hold. Unprivileged users share a budget, so less is accepted.
@@ -49,6 +50,8 @@ pub struct SpawnedChild {
 
 struct SpawnTask {
     launch: Arc<Launch>,
+    /// What the child inherits besides, with the variable that tells it the number.
+    inherited: Option<(&'static str, OwnedFd)>,
     answer: oneshot::Sender<io::Result<SpawnedChild>>,
 }
 
@@ -73,7 +76,7 @@ impl Spawner {
                     return;
                 }
                 // A caller that is gone leaves the child to the drop of its pipes: EOF is its lifeline.
-                let _ = task.answer.send(spawn(&task.launch, oom_score));
+                let _ = task.answer.send(spawn(&task.launch, task.inherited, oom_score));
             }
             watched.done();
         })?;
@@ -85,14 +88,40 @@ impl Spawner {
     /// # Errors
     /// What the system said.
     pub async fn spawn(&self, launch: Arc<Launch>) -> io::Result<SpawnedChild> {
+        self.spawn_with(launch, None).await
+    }
+
+    /// Starts a process that may be a template: the number of its end of the channel is in a variable of this name.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub async fn spawn_with_channel(
+        &self,
+        launch: Arc<Launch>,
+        variable: &'static str,
+    ) -> io::Result<(SpawnedChild, ForkChannel)> {
+        let (channel, theirs) = ForkChannel::pair()?;
+        let child = self.spawn_with(launch, Some((variable, theirs))).await?;
+        Ok((child, channel))
+    }
+
+    async fn spawn_with(
+        &self,
+        launch: Arc<Launch>,
+        inherited: Option<(&'static str, OwnedFd)>,
+    ) -> io::Result<SpawnedChild> {
         let (answer, answered) = oneshot::channel();
         let gone = || io::Error::other("the spawning thread is gone");
-        self.tasks.send(SpawnTask { launch, answer }).map_err(|_| gone())?;
+        self.tasks.send(SpawnTask { launch, inherited, answer }).map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
 }
 
-fn spawn(launch: &Launch, oom_score: i32) -> io::Result<SpawnedChild> {
+fn spawn(
+    launch: &Launch,
+    inherited: Option<(&'static str, OwnedFd)>,
+    oom_score: i32,
+) -> io::Result<SpawnedChild> {
     let mark = WorkerMark::new();
     let mut command = Command::new(&launch.program);
     command
@@ -104,6 +133,11 @@ fn spawn(launch: &Launch, oom_score: i32) -> io::Result<SpawnedChild> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
+    if let Some((variable, descriptor)) = &inherited {
+        // Nobody else starts a process meanwhile: this is the only thread that does.
+        rustix::io::fcntl_setfd(descriptor, FdFlags::empty())?;
+        command.env(variable, descriptor.as_raw_fd().to_string());
+    }
     let mut child = unless_busy(|| start(&mut command))?;
     let missing = || io::Error::other("a pipe of the new process is missing");
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or_else(missing)?;

@@ -25,6 +25,14 @@ impl ExitWatch {
         Ok(Self { pidfd: super::descriptors::watch_readable(pidfd)?, pid: group.id() })
     }
 
+    /// A handle on the process, to signal it by.
+    ///
+    /// # Errors
+    /// When there are no more descriptors.
+    pub fn handle(&self) -> io::Result<OwnedFd> {
+        self.pidfd.get_ref().try_clone()
+    }
+
     /// Returns when the process has ended. It is not reaped yet, so its group can still be signalled.
     pub async fn ended(&self) {
         // The readiness is never cleared: a process ends once. A failure to poll counts as an end, because
@@ -34,16 +42,26 @@ impl ExitWatch {
 
     /// Reaps the process and tells how it ended.
     pub fn reap(self) -> ExitStatus {
-        let status = waitid(WaitId::PidFd(self.pidfd.get_ref().as_fd()), WaitIdOptions::EXITED);
+        self.reap_if_ours().unwrap_or(ExitStatus::Unknown)
+    }
+
+    /// Reaps the process and tells how it ended. `None` for one that is the child of a template which still lives: that
+    /// reaps it.
+    pub fn reap_if_ours(&self) -> Option<ExitStatus> {
+        let pidfd = WaitId::PidFd(self.pidfd.get_ref().as_fd());
+        let status = waitid(pidfd, WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+        let status = status.ok().flatten()?;
+        Some(match (status.exit_status(), status.terminating_signal()) {
+            (Some(code), _) => ExitStatus::Code(code),
+            (None, Some(signal)) => ExitStatus::Signal(signal),
+            (None, None) => ExitStatus::Unknown,
+        })
+    }
+}
+
+impl Drop for ExitWatch {
+    fn drop(&mut self) {
         super::child_reaper::release(self.pid);
-        match status {
-            Ok(Some(status)) => match (status.exit_status(), status.terminating_signal()) {
-                (Some(code), _) => ExitStatus::Code(code),
-                (None, Some(signal)) => ExitStatus::Signal(signal),
-                (None, None) => ExitStatus::Unknown,
-            },
-            Ok(None) | Err(_) => ExitStatus::Unknown,
-        }
     }
 }
 
