@@ -13,7 +13,10 @@ mod schema;
 mod service;
 
 pub use execution::{AcceptedView, CancelOutcome, CancelView, LogPage, LogView};
-pub use pool::{IsolationView, PoolView, RecycleRequest, ReloadView, ResizeRequest, WallView, WorkerView};
+pub use pool::{
+    IsolationView, PoolView, RecycleRequest, ReloadView, ResizeRequest, TemplateStateView, TemplateView,
+    WallView, WorkerView,
+};
 pub use problem::ProblemView;
 pub use readiness::{Readiness, ReadinessPart};
 pub use service::{ApiService, RecycleTarget, ServiceError};

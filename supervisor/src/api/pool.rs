@@ -1,7 +1,9 @@
 //! What is shown of the pool, and how it is told to change.
 
 use jiff::Timestamp;
-use muster_core::pool::{Isolation, PoolSnapshot, ReloadSnapshot, WorkerBinding, WorkerSnapshot};
+use muster_core::pool::{
+    Isolation, PoolSnapshot, ReloadSnapshot, TemplateSnapshot, WorkerBinding, WorkerSnapshot,
+};
 use muster_system::process::{Wall, walls};
 use serde::{Deserialize, Serialize};
 use utoipa::{PartialSchema, ToSchema};
@@ -44,6 +46,9 @@ pub struct PoolView {
     /// How far a reload is.
     #[schema(schema_with = ReloadView::schema)]
     pub reload: ReloadView,
+    /// What the workers of the generation that serves are made of.
+    #[serde(default)]
+    pub template: TemplateView,
     /// What keeps workers away from the supervisor's secrets.
     #[serde(default)]
     pub walls: Vec<WallView>,
@@ -71,6 +76,61 @@ impl IsolationView {
             Isolation::Organization => Self::Organization,
             Isolation::Execution => Self::Execution,
         }
+    }
+}
+
+/// Whether workers are made of a template: a process that has loaded all there is, and forks.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = Template)]
+pub struct TemplateView {
+    /// How it stands.
+    #[schema(schema_with = TemplateStateView::schema)]
+    pub state: TemplateStateView,
+    /// Its process, as the worker it is numbered as.
+    pub worker: Option<String>,
+    /// The number of its process.
+    pub pid: Option<u32>,
+    /// Why there is none, if it failed.
+    pub problem: Option<String>,
+    /// When another one is started, if it failed.
+    pub retry_in_seconds: Option<f64>,
+}
+
+/// How a template stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TemplateStateView {
+    /// The setting is off, or no worker was started yet.
+    #[default]
+    None,
+    /// These workers have none.
+    Absent,
+    /// It loads; workers wait for it.
+    Starting,
+    /// Workers are made of it.
+    Stands,
+    /// It failed: workers start without.
+    Broken,
+}
+
+impl TemplateView {
+    fn of(pool: &PoolSnapshot) -> Self {
+        let (state, worker) = match &pool.template {
+            TemplateSnapshot::None => (TemplateStateView::None, None),
+            TemplateSnapshot::Absent => (TemplateStateView::Absent, None),
+            TemplateSnapshot::Starting { worker } => (TemplateStateView::Starting, Some(*worker)),
+            TemplateSnapshot::Standing { worker, .. } => (TemplateStateView::Stands, Some(*worker)),
+            TemplateSnapshot::Broken { message, retry_in_ms } => {
+                return Self {
+                    state: TemplateStateView::Broken,
+                    problem: Some(message.clone()),
+                    retry_in_seconds: Some(seconds(*retry_in_ms)),
+                    ..Self::default()
+                };
+            }
+        };
+        let pid = pool.workers.iter().find(|one| Some(one.worker) == worker).and_then(|one| one.pid);
+        Self { state, worker: worker.map(|worker| worker.to_string()), pid, ..Self::default() }
     }
 }
 
@@ -133,8 +193,9 @@ impl PoolView {
                 ReloadSnapshot::Rolling => ReloadView::Rolling,
                 ReloadSnapshot::Failed { .. } => ReloadView::Failed,
             },
+            template: TemplateView::of(pool),
             walls: walls().into_iter().map(WallView::of).collect(),
-            workers: pool.workers.iter().map(WorkerView::of).collect(),
+            workers: pool.workers.iter().filter(|one| !one.is_template).map(WorkerView::of).collect(),
         }
     }
 }
@@ -285,6 +346,7 @@ pub(crate) mod tests {
             pending: Some(3),
             problem: None,
             reload: ReloadView::Settled,
+            template: TemplateView::default(),
             walls: Vec::new(),
             workers: vec![worker("worker-1", "running", Some(Uuid::nil())), worker("worker-2", "idle", None)],
         }

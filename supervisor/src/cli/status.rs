@@ -8,7 +8,7 @@ use super::exit::CommandFailure;
 use super::human;
 use super::output::{print, print_line};
 use super::server::ServerFlags;
-use crate::api::{IsolationView, PoolView, Readiness};
+use crate::api::{IsolationView, PoolView, Readiness, TemplateStateView, TemplateView};
 
 /// Show whether the supervisor can take work, and what its workers are doing.
 #[derive(Debug, Args)]
@@ -56,6 +56,9 @@ fn describe(readiness: &Readiness, pool: &PoolView) -> String {
         let mark = if wall.stands { "stands" } else { "DOES NOT STAND" };
         text.push_str(&format!("  {:10} {mark}: {}\n", wall.wall, wall.detail));
     }
+    if let Some(line) = template(&pool.template) {
+        text.push_str(&format!("  {:10} {line}\n", "template"));
+    }
     if let Some(problem) = &pool.problem {
         text.push_str(&format!("  problem    {problem}\n"));
     }
@@ -75,6 +78,21 @@ fn describe(readiness: &Readiness, pool: &PoolView) -> String {
     ));
     text.push_str(&workers(pool));
     text
+}
+
+/// How the template stands, where there is one or should be.
+fn template(view: &TemplateView) -> Option<String> {
+    let process = view.pid.map(|pid| format!(", process {pid}")).unwrap_or_default();
+    match view.state {
+        TemplateStateView::None | TemplateStateView::Absent => None,
+        TemplateStateView::Starting => Some(format!("starts{process}: workers wait for it")),
+        TemplateStateView::Stands => Some(format!("stands{process}: workers are made of it")),
+        TemplateStateView::Broken => Some(format!(
+            "BROKEN, tried again in {}: each worker loads by itself: {}",
+            human::seconds(view.retry_in_seconds.unwrap_or_default()),
+            view.problem.as_deref().unwrap_or_default()
+        )),
+    }
 }
 
 /// The table of workers. Whom they are bound to is shown where they are bound to anybody.

@@ -19,12 +19,27 @@ use super::logs;
 use super::reader;
 use super::recording::RunRecording;
 use super::run::ExecutorRun;
+use super::template;
 
 impl ExecutorLoop {
     /// Does one effect. Whatever it leads to comes back as an event of its own, later.
     pub(super) fn apply(self: &Rc<Self>, state: &mut ExecutorState, effect: PoolEffect) {
         match effect {
-            PoolEffect::Spawn { worker, generation } => self.spawn(state, worker, generation),
+            PoolEffect::Spawn { worker, generation, offers_template } => {
+                let link = new_link(state, worker, generation);
+                tokio::task::spawn_local(reader::run_worker(Rc::clone(self), link, offers_template));
+            }
+            PoolEffect::Fork { worker, template, generation } => {
+                let link = new_link(state, worker, generation);
+                tokio::task::spawn_local(template::run_forked(Rc::clone(self), link, template));
+            }
+            PoolEffect::TemplateStands { worker, generation } => {
+                tracing::info!(%worker, generation, "template stands: workers are made of it from now on");
+                self.inherit_workers();
+            }
+            PoolEffect::TemplateFailed { worker, message, retry_in } => {
+                tracing::warn!(%worker, retry_in_ms = whole_ms(retry_in), reason = message, "template failed: until the next one stands each worker loads by itself");
+            }
             PoolEffect::Welcome { worker, protocol, features } => {
                 self.welcome(state, worker, protocol, features)
             }
@@ -87,13 +102,6 @@ impl ExecutorLoop {
         }
     }
 
-    fn spawn(self: &Rc<Self>, state: &mut ExecutorState, worker: WorkerId, generation: u64) {
-        let spec = state.specs.of(generation);
-        let link = WorkerLink::new(worker, spec);
-        state.links.insert(worker, Rc::clone(&link));
-        tokio::task::spawn_local(reader::run_worker(Rc::clone(self), link));
-    }
-
     fn welcome(
         self: &Rc<Self>,
         state: &ExecutorState,
@@ -105,6 +113,10 @@ impl ExecutorLoop {
         // Its own generation's: the newest may be one that cannot start.
         let spec = &link.spec;
         link.features.set(features);
+        if !features.template {
+            // Nothing will go over its channel.
+            link.template.take();
+        }
         let welcome = ToWorker::Welcome {
             protocol,
             worker_id: worker.to_string(),
@@ -208,6 +220,12 @@ impl ExecutorLoop {
     }
 }
 
+fn new_link(state: &mut ExecutorState, worker: WorkerId, generation: u64) -> Rc<WorkerLink> {
+    let link = WorkerLink::new(worker, state.specs.of(generation));
+    state.links.insert(worker, Rc::clone(&link));
+    link
+}
+
 fn note(state: &mut ExecutorState, attempt: Attempt, event: &'static str, detail: serde_json::Value) {
     if let Some(run) = state.runs.get_mut(&attempt) {
         run.note(event, detail);
@@ -232,7 +250,7 @@ fn cancel_event(reason: CancelReason) -> &'static str {
 }
 
 fn feature_names(features: WorkerFeatures) -> Vec<String> {
-    let WorkerFeatures { log, progress, call, cancel, ping, drain, dump } = features;
+    let WorkerFeatures { log, progress, call, cancel, ping, drain, dump, template } = features;
     [
         (log, feature::LOG),
         (progress, feature::PROGRESS),
@@ -241,6 +259,7 @@ fn feature_names(features: WorkerFeatures) -> Vec<String> {
         (ping, feature::PING),
         (drain, feature::DRAIN),
         (dump, feature::DUMP),
+        (template, feature::TEMPLATE),
     ]
     .into_iter()
     .filter(|(has, _)| *has)

@@ -26,6 +26,8 @@ pub(super) struct ExecutorLoop {
     /// Tells whether anything was started since.
     pub(super) births: SpawnCounter,
     pub(super) state: RefCell<ExecutorState>,
+    /// What templates made becomes ours when they end.
+    pub(super) inherits: Cell<bool>,
     /// Where work is done that takes long.
     pub(super) background: tokio::runtime::Handle,
     /// Whose turn it is to have something large read: it must not take every processor from who keeps limits.
@@ -79,6 +81,7 @@ impl ExecutorLoop {
             spawner,
             births: SpawnCounter::open(),
             state: RefCell::new(state),
+            inherits: Cell::new(false),
             background,
             large: Semaphore::new(1),
             drained: Notify::new(),

@@ -1,6 +1,7 @@
 //! The shell's end of one worker: where to write, whom to signal, whose run it is.
 
 use std::cell::{Cell, RefCell};
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,11 +11,14 @@ use muster_core::pool::{WorkerFeatures, WorkerId};
 use muster_protocol::ToWorker;
 use muster_protocol::codec::EncodeError;
 use muster_protocol::wire::Spelling;
-use muster_system::process::{ObservedProcess, ProcessGroup, ProcessTree, SpawnCounter, SpawnOrder};
+use muster_system::process::{
+    ObservedProcess, ProcessGroup, ProcessTree, SpawnCounter, SpawnOrder, kill_group, terminate_group,
+};
 use serde::Serialize;
 
 use super::late::KnownRuns;
 use super::stdin::{StdinWriter, WriteProgress, flush};
+use super::template::TemplateLink;
 use super::worker_spec::WorkerSpec;
 
 /// One worker, from the decision to start it to its end.
@@ -37,6 +41,10 @@ pub(super) struct WorkerLink {
     /// The last that was born when it was last looked, and when that was.
     born: Cell<Option<(SpawnOrder, Instant)>>,
     group: Cell<Option<ProcessGroup>>,
+    /// Signals go through this, where somebody else may reap the process.
+    handle: RefCell<Option<OwnedFd>>,
+    /// Its channel, if it was offered to be a template.
+    pub(super) template: RefCell<Option<Rc<TemplateLink>>>,
     family: RefCell<Option<ProcessTree>>,
     /// Who descended from it when it was signalled.
     descendants: RefCell<Vec<ObservedProcess>>,
@@ -73,6 +81,8 @@ impl WorkerLink {
             spelling: Cell::new(Spelling::Binary),
             born: Cell::new(None),
             group: Cell::new(None),
+            handle: RefCell::default(),
+            template: RefCell::default(),
             family: RefCell::default(),
             descendants: RefCell::default(),
             terminating: Cell::new(false),
@@ -150,16 +160,29 @@ impl WorkerLink {
         self.group.get().map(ProcessGroup::id)
     }
 
+    /// The group it leads, while it is not reaped.
+    pub(super) fn group(&self) -> Option<ProcessGroup> {
+        self.group.get()
+    }
+
+    /// From now on it is signalled through this.
+    pub(super) fn signal_through(&self, handle: Option<OwnedFd>) {
+        self.handle.replace(handle);
+    }
+
     pub(super) fn terminate(&self) {
-        if let Some(group) = self.group.get() {
-            group.terminate();
+        match (&*self.handle.borrow(), self.group.get()) {
+            (Some(handle), Some(_)) => terminate_group(handle),
+            (None, Some(group)) => group.terminate(),
+            (_, None) => {}
         }
     }
 
     pub(super) fn kill(&self) {
-        match self.group.get() {
-            Some(group) => group.kill_members(),
-            None => self.terminating.set(true),
+        match (&*self.handle.borrow(), self.group.get()) {
+            (Some(handle), Some(_)) => kill_group(handle),
+            (None, Some(group)) => group.kill_members(),
+            (_, None) => self.terminating.set(true),
         }
     }
 

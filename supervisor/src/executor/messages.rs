@@ -75,7 +75,9 @@ impl WorkerReader {
             // A Pong shows that the worker's frames flow; it is no reason to do anything.
             ToSupervisor::Pong { nonce: _ } => {}
             ToSupervisor::Goodbye { reason } => self.send_event(WorkerEvent::Goodbye { reason }),
-            ToSupervisor::Forked { .. } | ToSupervisor::Exited { .. } | ToSupervisor::ForkFailed { .. } => {}
+            ToSupervisor::Forked { worker_id, pid, recycle } => self.forked(&worker_id, pid, recycle),
+            ToSupervisor::Exited { pid, status } => self.child_exited(pid, status),
+            ToSupervisor::ForkFailed { worker_id, message } => self.fork_failed(&worker_id, message),
             // Made into something else, and taken as that.
             ToSupervisor::Log { .. }
             | ToSupervisor::Progress { .. }
@@ -93,7 +95,7 @@ impl WorkerReader {
         }
     }
 
-    fn send_event(&self, event: WorkerEvent) {
+    pub(super) fn send_event(&self, event: WorkerEvent) {
         self.engine.worker(self.link.id, event);
     }
 
@@ -216,5 +218,6 @@ fn known_features(names: &[String]) -> WorkerFeatures {
         ping: has(feature::PING),
         drain: has(feature::DRAIN),
         dump: has(feature::DUMP),
+        template: has(feature::TEMPLATE),
     }
 }

@@ -28,6 +28,7 @@ mod run;
 mod run_spec;
 mod stderr;
 mod stdin;
+mod template;
 mod thread;
 mod worker_spec;
 

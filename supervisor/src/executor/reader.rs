@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use futures_util::future::OptionFuture;
 use muster_core::pool::{ProcessExit, ProtocolViolation, WorkerEvent};
+use muster_protocol::TEMPLATE_FD_ENV;
 use muster_protocol::codec::Decoded;
 use muster_protocol::wire::{Piece, WholeMessage, WireDecoder, WireError};
 use muster_system::process::{ExitWatch, PIPE_BYTES, SpawnedChild, abandon};
@@ -26,6 +27,7 @@ use super::link::WorkerLink;
 use super::logs;
 use super::news;
 use super::stderr::StderrLines;
+use super::template::{ExitNews, TemplateLink, exit_status};
 
 /// One read takes so much at most.
 const READ_BYTES: usize = 64 * 1024;
@@ -35,13 +37,12 @@ const STDERR_AFTER_EXIT: Duration = Duration::from_millis(50);
 const EXIT_AFTER_STDOUT: Duration = Duration::from_secs(1);
 
 /// Starts the process and stays with it to its end.
-pub(super) async fn run_worker(engine: Rc<ExecutorLoop>, link: Rc<WorkerLink>) {
+pub(super) async fn run_worker(engine: Rc<ExecutorLoop>, link: Rc<WorkerLink>, offers_template: bool) {
     let spec = Arc::clone(&link.spec);
-    match engine.spawner.spawn(Arc::clone(&spec.launch)).await.and_then(|child| adopt(&engine, &link, child))
-    {
+    match start(&engine, &link, offers_template).await.and_then(|child| adopt(&engine, &link, child)) {
         Ok((reader, stdout, watch)) => {
             engine.worker(link.id, WorkerEvent::Spawned { pid: link.process_id().unwrap_or_default() });
-            reader.read_to_the_end(stdout, watch).await;
+            reader.read_to_the_end(stdout, watch, None).await;
         }
         Err(error) => {
             let program = spec.launch.program.display();
@@ -50,6 +51,16 @@ pub(super) async fn run_worker(engine: Rc<ExecutorLoop>, link: Rc<WorkerLink>) {
         }
     }
     engine.state.borrow_mut().links.remove(&link.id);
+}
+
+async fn start(engine: &ExecutorLoop, link: &WorkerLink, offers_template: bool) -> io::Result<SpawnedChild> {
+    let launch = Arc::clone(&link.spec.launch);
+    if !offers_template {
+        return engine.spawner.spawn(launch).await;
+    }
+    let (child, channel) = engine.spawner.spawn_with_channel(launch, TEMPLATE_FD_ENV).await?;
+    link.template.replace(Some(TemplateLink::new(channel)));
+    Ok(child)
 }
 
 /// What to do about a process that cannot be started.
@@ -61,7 +72,8 @@ fn fix_for(error: &io::Error) -> &'static str {
     }
 }
 
-fn adopt(
+/// Takes over a process that is there.
+pub(super) fn adopt(
     engine: &Rc<ExecutorLoop>,
     link: &Rc<WorkerLink>,
     child: SpawnedChild,
@@ -125,7 +137,13 @@ enum FramesEnd {
 }
 
 impl WorkerReader {
-    async fn read_to_the_end(mut self, mut stdout: pipe::Receiver, watch: ExitWatch) {
+    /// Stays with the worker to its end. `told` brings the news of it where the worker is a template's.
+    pub(super) async fn read_to_the_end(
+        mut self,
+        mut stdout: pipe::Receiver,
+        watch: ExitWatch,
+        told: Option<ExitNews>,
+    ) {
         let mut must_end_at = None;
         loop {
             let closed = self.frames_end == Some(FramesEnd::Closed);
@@ -150,23 +168,29 @@ impl WorkerReader {
             }
         }
         self.drain_stdout(&stdout).await;
-        self.reap(watch).await;
+        self.reap(watch, told).await;
     }
 
     /// The process has ended: takes what it left, ends what it left behind, tells how it ended.
-    async fn reap(mut self, watch: ExitWatch) {
+    async fn reap(mut self, watch: ExitWatch, told: Option<ExitNews>) {
         // The dead leader still holds its number, so the group is its own; whoever is left in it goes now.
         self.link.kill();
-        self.end_descendants().await;
+        if let Some(template) = self.link.template.take().filter(|_| self.link.features.get().template) {
+            // Those who descend from it are the workers it made, and live on.
+            template.close();
+        } else {
+            self.end_descendants().await;
+        }
         self.link.reaping();
         let _ = tokio::time::timeout(STDERR_AFTER_EXIT, self.read_stderr_to_its_end()).await;
         self.end_stderr_line();
         self.link.outgoing.borrow_mut().close();
         let secrets = self.link.secrets();
         let stderr_tail = self.lines.tail().iter().map(|line| secrets.mask(line).into_owned()).collect();
-        let exit = ProcessExit { status: watch.reap(), stderr_tail };
+        let exit = ProcessExit { status: exit_status(watch, told).await, stderr_tail };
         tracing::debug!(worker = %self.link.id, status = %exit.status, "worker ended");
         self.engine.worker(self.link.id, WorkerEvent::Exited(exit));
+        self.engine.reap_inherited();
     }
 
     async fn took_stdout(&mut self, read: usize) {
@@ -243,7 +267,7 @@ impl WorkerReader {
         }
     }
 
-    fn violated(&mut self, message: String) {
+    pub(super) fn violated(&mut self, message: String) {
         self.report(ProtocolViolation::Broken { message });
     }
 

@@ -22,7 +22,7 @@ use crate::dispatch::{AfterFailure, Dispatcher, Prepare};
 use crate::executor::{Executor, ExecutorError, ExecutorOptions, WorkerSpec};
 use crate::finalize::{Admission, FinalizedSink, Finalizer, OutboxError, RefusedOutcome, SpillFiles};
 use crate::observe::SupervisorMetrics;
-use crate::settings::{Settings, TranscriptPolicy, WorkerVariable};
+use crate::settings::{Settings, TemplatePolicy, TranscriptPolicy, WorkerVariable};
 use crate::transcripts::{TranscriptFolder, TranscriptFolderError, TranscriptKeeper};
 
 /// How often the rate of outcomes is looked at, for claiming ahead.
@@ -251,6 +251,7 @@ pub fn pool_config(settings: &Settings, give_up_after: Option<u32>) -> PoolConfi
         min_workers: settings.min_workers,
         max_workers: settings.max_workers,
         isolation: settings.isolation,
+        template: settings.template == TemplatePolicy::Auto,
         graceful_shutdown: settings.graceful_shutdown,
         recycle_after_executions: u32::try_from(settings.recycle_after_executions.unwrap_or(0))
             .unwrap_or(u32::MAX),

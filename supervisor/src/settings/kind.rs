@@ -7,8 +7,8 @@ mod text;
 
 pub(crate) use address::{BindKind, DatabaseUrl, ServerUrl, TokenKind};
 pub use address::{HttpToken, is_token};
-pub(crate) use choice::{FormatKind, IsolationKind, TranscriptsKind};
-pub use choice::{LogFormat, TranscriptPolicy};
+pub(crate) use choice::{FormatKind, IsolationKind, TemplateKind, TranscriptsKind};
+pub use choice::{LogFormat, TemplatePolicy, TranscriptPolicy};
 pub(crate) use number::{CountKind, IntervalKind, LimitKind, MillisKind, SecondsKind};
 pub use text::WorkerVariable;
 pub(crate) use text::{CommandKind, LevelKind, NameKind, PathKind, VariablesKind};

@@ -17,7 +17,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use kind::{HttpToken, LogFormat, TranscriptPolicy, WorkerVariable, is_token};
+pub use kind::{HttpToken, LogFormat, TemplatePolicy, TranscriptPolicy, WorkerVariable, is_token};
 pub use load::{DATABASE_FILE, NOT_SETTINGS};
 pub use mask::mask_url;
 pub use problem::{REMOVED, SettingProblem, SettingsError};

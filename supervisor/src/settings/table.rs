@@ -9,8 +9,8 @@ use secrecy::SecretString;
 
 use super::kind::{
     self, BindKind, CommandKind, DatabaseUrl, FormatKind, HttpToken, IntervalKind, IsolationKind, LevelKind,
-    LimitKind, LogFormat, MillisKind, NameKind, PathKind, SecondsKind, ServerUrl, SettingKind, TokenKind,
-    TranscriptPolicy, TranscriptsKind, VariablesKind, WorkerVariable,
+    LimitKind, LogFormat, MillisKind, NameKind, PathKind, SecondsKind, ServerUrl, SettingKind, TemplateKind,
+    TemplatePolicy, TokenKind, TranscriptPolicy, TranscriptsKind, VariablesKind, WorkerVariable,
 };
 use super::load::SettingsReader;
 use super::show::ShownSetting;
@@ -109,6 +109,8 @@ settings! {
     "max_workers" => max_workers: usize, Count = Count::new(1, 10_000), default "10";
     /// Which executions may share a worker: none (all may), organization (those of one organization), execution (each has a process of its own).
     "isolation" => isolation: Isolation, IsolationKind = IsolationKind, default "none";
+    /// Make workers of a template, a process that has loaded all there is and forks: auto (if the worker can) or off.
+    "template" => template: TemplatePolicy, TemplateKind = TemplateKind, default "auto";
     /// How long an execution may run when neither it nor its workflow says.
     "execution_timeout_seconds" => execution_timeout: Duration, SecondsKind = SecondsKind::above_zero(YEAR), default "300";
     /// From SIGTERM to SIGKILL for a worker that does not leave.

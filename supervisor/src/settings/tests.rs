@@ -256,6 +256,7 @@ fn what_is_printed_masks_secrets_and_can_be_read_again() {
 min_workers = 2                            # default
 max_workers = 10                           # default
 isolation = "none"                         # default
+template = "auto"                          # default
 execution_timeout_seconds = 300            # default
 graceful_shutdown_seconds = 5              # default
 recycle_after_executions = 0               # default

@@ -13,6 +13,7 @@ mod room;
 mod rows;
 mod starts;
 mod system;
+mod templates;
 mod time;
 mod values;
 mod violations;

@@ -32,6 +32,18 @@ pub const MEMORY_KILL_PERCENT: u64 = 150;
 /// gives way to another organization while its own has work. So changing over takes at most a fifth of its time.
 pub const STARTS_BEFORE_GIVING_WAY: u32 = 4;
 
+/// A template that was asked for a worker has made it within this.
+pub const FORK_TIMEOUT: Duration = Duration::from_secs(5);
+/// So many workers a template is asked for at once. It makes one after the other.
+pub const FORKS_AT_ONCE: usize = 4;
+/// The wait after a template that failed. It doubles with each further one: what it could not load or lose it will
+/// rarely do the next time, and each try costs as much as a start,
+pub const TEMPLATE_BACKOFF_BASE: Duration = Duration::from_secs(1);
+/// up to this.
+pub const TEMPLATE_BACKOFF_MAX: Duration = Duration::from_secs(300);
+/// So many templates are alive at once: the one that serves, the next one, that of a reload, and those that leave.
+const TEMPLATES_MAX: usize = 4;
+
 /// What a person may choose about the pool. Zero means "never" or "none" where a field says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolConfig {
@@ -41,6 +53,8 @@ pub struct PoolConfig {
     pub max_workers: usize,
     /// Which executions may share a worker.
     pub isolation: Isolation,
+    /// A generation has a template, if its workers can be made of one.
+    pub template: bool,
     /// SIGTERM to SIGKILL; also how long a retired worker may take to leave before SIGTERM.
     pub graceful_shutdown: Duration,
     /// Replace a worker after so many executions, jittered upward by up to 10 %; 0 is never.
@@ -67,6 +81,7 @@ impl Default for PoolConfig {
             min_workers: 2,
             max_workers: 10,
             isolation: Isolation::None,
+            template: false,
             graceful_shutdown: Duration::from_secs(5),
             recycle_after_executions: 0,
             recycle_after: Duration::ZERO,
@@ -87,10 +102,11 @@ impl PoolConfig {
     }
 
     /// The most processes that can be alive at once: those that serve, one replacement, one canary of a
-    /// reload, and as many that were told to leave and have not yet gone, or are at their only run. The shell
+    /// reload, and as many that were told to leave and have not yet gone, or are at their only run; and templates. The shell
     /// budgets descriptors by it.
     pub fn max_processes(&self) -> usize {
-        self.max_workers.saturating_mul(2).saturating_add(2)
+        let templates = if self.template { TEMPLATES_MAX } else { 0 };
+        self.max_workers.saturating_mul(2).saturating_add(2 + templates)
     }
 
     /// How many executions worker number `worker` may do, or the end of its run numbers.

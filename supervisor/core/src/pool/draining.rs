@@ -58,8 +58,10 @@ impl Pool {
     }
 
     fn retire_unneeded(&mut self, now: PoolTime, effects: &mut Vec<PoolEffect>) {
-        for id in self.ids_where(|state| matches!(state, WorkerState::Starting(_) | WorkerState::Idle { .. }))
-        {
+        let is_unneeded = |state: &WorkerState| {
+            matches!(state, WorkerState::Starting(_) | WorkerState::Idle { .. } | WorkerState::Template(_))
+        };
+        for id in self.ids_where(is_unneeded) {
             self.retire(now, id, "the supervisor is shutting down", effects);
         }
     }

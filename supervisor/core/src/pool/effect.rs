@@ -10,12 +10,39 @@ use crate::execution::{Attempt, RunEnding};
 /// Something to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PoolEffect {
+    /// Have a template make a worker. It answers with Spawned or ForkFailed.
+    Fork {
+        /// The number the new worker goes by.
+        worker: WorkerId,
+        /// The template.
+        template: WorkerId,
+        /// Which build and settings.
+        generation: u64,
+    },
+    /// A template has loaded all there is: workers are made of it from now on.
+    TemplateStands {
+        /// Which process.
+        worker: WorkerId,
+        /// The generation it is of.
+        generation: u64,
+    },
+    /// A template could not load, cannot make workers or has ended. Workers start without until the next one stands.
+    TemplateFailed {
+        /// Which process.
+        worker: WorkerId,
+        /// Why, for a person.
+        message: String,
+        /// When the next one is started.
+        retry_in: Duration,
+    },
     /// Start a process. It answers with Spawned or SpawnFailed.
     Spawn {
         /// The number the new worker goes by.
         worker: WorkerId,
         /// Which build and settings: rises with every reload.
         generation: u64,
+        /// It may be a template if it can.
+        offers_template: bool,
     },
     /// Answer its Hello.
     Welcome {

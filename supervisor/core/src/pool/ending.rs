@@ -32,7 +32,10 @@ impl Pool {
             worker.executions_done += 1;
             match std::mem::replace(&mut worker.state, WorkerState::Leaving(leaving)) {
                 WorkerState::Busy(run) => Some(run),
-                WorkerState::Starting(_) | WorkerState::Idle { .. } | WorkerState::Leaving(_) => None,
+                WorkerState::Starting(_)
+                | WorkerState::Idle { .. }
+                | WorkerState::Template(_)
+                | WorkerState::Leaving(_) => None,
             }
         })?
     }

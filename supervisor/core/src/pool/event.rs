@@ -95,6 +95,13 @@ pub enum WorkerEvent {
         /// What the system said.
         message: String,
     },
+    /// A worker that a template was asked for is not there. Nothing else comes from it, unless it is started anew.
+    ForkFailed {
+        /// Why.
+        message: String,
+    },
+    /// A template says that what it has loaded is not what is there by now.
+    TemplateStale,
     /// Its first message.
     Hello {
         /// The oldest protocol version it speaks.
@@ -191,4 +198,6 @@ pub struct WorkerFeatures {
     pub drain: bool,
     /// Answers Dump.
     pub dump: bool,
+    /// Takes Fork.
+    pub template: bool,
 }

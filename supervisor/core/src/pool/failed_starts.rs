@@ -96,7 +96,10 @@ impl Pool {
                     let binding = self.config.isolation.binding(worker.served);
                     binding.is_some_and(|binding| binding.admits(organization_id))
                 }
-                CapacityClass::Starting | CapacityClass::LastRun | CapacityClass::Terminating => false,
+                CapacityClass::Starting
+                | CapacityClass::LastRun
+                | CapacityClass::Template
+                | CapacityClass::Terminating => false,
             }),
         }
     }

@@ -38,6 +38,10 @@ crate::invariants! {
         Backoff = "pool.backoff",
         /// The counts and places that decisions are made from are those of the workers and attempts there are.
         CountsAgree = "pool.counts-agree",
+        /// A template is asked for workers while it stands, by workers of its generation, a few at once.
+        ForkOfStanding = "pool.fork-of-standing",
+        /// A generation has at most one template that stands and one that starts, and none when it is over.
+        OneTemplate = "pool.one-template",
         /// The next deadline is in the future.
         NeverSpins = "pool.never-spins",
         /// With nothing to do the pool comes to rest at its smallest size, whole and of one generation.

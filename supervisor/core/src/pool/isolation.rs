@@ -102,8 +102,8 @@ impl Pool {
             let Some(worker) = self.workers.get(&id) else { continue };
             let binding = self.config.isolation.binding(worker.served);
             match (&worker.state, binding) {
-                (WorkerState::Starting(_) | WorkerState::Leaving(_), _) | (WorkerState::Busy(_), Some(_)) => {
-                }
+                (WorkerState::Starting(_) | WorkerState::Template(_) | WorkerState::Leaving(_), _)
+                | (WorkerState::Busy(_), Some(_)) => {}
                 (WorkerState::Idle { turn }, Some(binding)) => self.idle.rebind(*turn, binding),
                 (WorkerState::Idle { .. }, None) => {
                     self.retire(now, id, RecycleReason::Isolation.reason(), effects);

@@ -6,11 +6,11 @@ use super::config::DUMP_LEAD;
 use super::effect::{KillCause, PoolEffect};
 use super::event::{ProcessExit, ProtocolViolation, WorkerId};
 use super::machine::Pool;
-use super::outcome::describe_timeout;
+use super::outcome::{describe_timeout, stderr_quote};
 use super::queue::AttemptPlace;
 use super::run::{EndCause, RunPhase};
 use super::time::PoolTime;
-use super::worker::{FarewellPhase, LeavingPhase, StartStage, WorkerState};
+use super::worker::{FarewellPhase, LeavingPhase, StartStage, TemplatePhase, WorkerState};
 use crate::execution::Attempt;
 
 impl Pool {
@@ -215,9 +215,18 @@ impl Pool {
             // Its token is taken out for good.
             idle.discard(turn);
         }
+        if matches!(worker.state, WorkerState::Starting(StartStage::Awaiting)) {
+            // Nobody was asked for it.
+            self.remove(id);
+            return;
+        }
         self.alter(id, |worker, timers| {
             let is_unborn = match &worker.state {
-                WorkerState::Starting(stage) => *stage == StartStage::Spawning,
+                WorkerState::Starting(stage) => match stage {
+                    StartStage::Awaiting | StartStage::Forking { .. } | StartStage::Spawning => true,
+                    StartStage::Connecting | StartStage::Loading => false,
+                },
+                WorkerState::Template(phase) => *phase == TemplatePhase::Spawning,
                 WorkerState::Leaving(LeavingPhase::NotSpawned(_)) => true,
                 WorkerState::Idle { .. }
                 | WorkerState::Busy(_)
@@ -284,6 +293,12 @@ impl Pool {
                 self.kill_outright(now, id, KillCause::Violation, effects);
                 self.start_failed(now, id, format!("it broke the protocol: {message}"), effects);
             }
+            WorkerState::Template(_) => {
+                let (ProtocolViolation::Polluted { message } | ProtocolViolation::Broken { message }) =
+                    violation;
+                self.template_failed(now, id, format!("it broke the protocol: {message}"), effects);
+                self.kill_outright(now, id, KillCause::Violation, effects);
+            }
             WorkerState::Idle { .. } => self.kill_outright(now, id, KillCause::Violation, effects),
             WorkerState::Busy(run) => {
                 run.cause.get_or_insert(EndCause::Violation(violation));
@@ -308,6 +323,10 @@ impl Pool {
             WorkerState::Starting(_) => {
                 self.retire(now, id, "it said Goodbye", effects);
                 self.start_failed(now, id, format!("it said Goodbye before it was Ready: {reason}"), effects);
+            }
+            WorkerState::Template(_) => {
+                self.template_failed(now, id, format!("it said Goodbye: {reason}"), effects);
+                self.retire(now, id, "it said Goodbye", effects);
             }
             WorkerState::Idle { .. } => self.retire(now, id, "it said Goodbye", effects),
             WorkerState::Busy(_) => {
@@ -345,11 +364,18 @@ impl Pool {
                 let stage = *stage;
                 self.exited_starting(now, id, stage, exit, effects);
             }
+            Some(WorkerState::Template(_)) => {
+                let message = format!("it ended with {}{}", exit.status, stderr_quote(&exit.stderr_tail));
+                self.template_failed(now, id, message, effects);
+            }
             Some(WorkerState::Idle { .. } | WorkerState::Busy(_) | WorkerState::Leaving(_)) => {}
         }
         let Some(worker) = self.remove(id) else { return };
         match worker.state {
-            WorkerState::Starting(_) | WorkerState::Idle { .. } | WorkerState::Leaving(_) => {}
+            WorkerState::Starting(_)
+            | WorkerState::Idle { .. }
+            | WorkerState::Template(_)
+            | WorkerState::Leaving(_) => {}
             WorkerState::Busy(run) => self.conclude(now, id, run, Some(exit), effects),
         }
     }

@@ -11,6 +11,7 @@ use super::idle::IdleWorkers;
 use super::queue::AssignmentQueue;
 use super::reload::ReloadState;
 use super::sizing::Replacements;
+use super::templates::Templates;
 use super::time::PoolTime;
 use super::timers::{Deadline, DeadlineQueue, TimerOwner};
 use super::worker::{PoolWorker, WorkerState};
@@ -34,6 +35,7 @@ pub struct Pool {
     pub(super) starts: FailedStarts,
     pub(super) replacements: Replacements,
     pub(super) reload: ReloadState,
+    pub(super) templates: Templates,
     pub(super) draining: Option<Draining>,
     /// The generation ordinary spawns belong to.
     pub(super) generation: u64,
@@ -59,6 +61,7 @@ impl Pool {
             starts: FailedStarts::default(),
             replacements: Replacements::default(),
             reload: ReloadState::Settled,
+            templates: Templates::new(),
             draining: None,
             generation: 0,
             last_generation: 0,
@@ -88,8 +91,8 @@ impl Pool {
             PoolEvent::Resize { min_workers, max_workers } => {
                 self.config = sane(PoolConfig { min_workers, max_workers, ..self.config.clone() });
             }
-            PoolEvent::Recycle(worker) => self.recycle(worker),
-            PoolEvent::RecycleAll => self.recycle_all(),
+            PoolEvent::Recycle(worker) => self.recycle(now, worker, effects),
+            PoolEvent::RecycleAll => self.recycle_all(now, effects),
             PoolEvent::Reload => self.begin_reload(now, effects),
             PoolEvent::Drain { grace } => self.drain(now, grace, effects),
             PoolEvent::Halt => self.halt(now, effects),
@@ -197,6 +200,10 @@ impl Pool {
                 let phase = run.phase;
                 self.run_deadline(now, id, phase, effects);
             }
+            WorkerState::Template(phase) => {
+                let phase = *phase;
+                self.template_timed_out(now, id, phase, effects);
+            }
             WorkerState::Leaving(_) => self.leaving_deadline(now, id, effects),
         }
     }
@@ -215,6 +222,8 @@ impl Pool {
         match event {
             WorkerEvent::Spawned { pid } => self.spawned(now, id, pid, effects),
             WorkerEvent::SpawnFailed { message } => self.spawn_failed(now, id, &message, effects),
+            WorkerEvent::ForkFailed { message } => self.fork_failed(now, id, message, effects),
+            WorkerEvent::TemplateStale => self.template_is_stale(now, id, effects),
             WorkerEvent::Hello { protocol_min, protocol_max, features } => {
                 self.hello(now, id, (protocol_min, protocol_max), features, effects);
             }

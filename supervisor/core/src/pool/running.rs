@@ -25,7 +25,7 @@ enum FrameSubject {
 impl PoolWorker {
     fn concern(&self, run_number: u32) -> FrameSubject {
         match &self.state {
-            WorkerState::Starting(_) => FrameSubject::Unready,
+            WorkerState::Starting(_) | WorkerState::Template(_) => FrameSubject::Unready,
             WorkerState::Idle { .. } if run_number > self.runs => FrameSubject::Unheard,
             WorkerState::Idle { .. } | WorkerState::Leaving(_) => FrameSubject::Ended,
             WorkerState::Busy(run) => match run_number.cmp(&run.number) {

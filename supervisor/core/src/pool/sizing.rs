@@ -25,6 +25,7 @@ pub(super) struct Replacements {
 impl Pool {
     /// Brings the pool to its wanted size. Cheap when there is nothing to do.
     pub(super) fn adjust(&mut self, now: PoolTime, effects: &mut Vec<PoolEffect>) {
+        self.adjust_templates(now, effects);
         self.clamp_surplus();
         self.retire_replaced(now, effects);
         self.retire_above_max(now, effects);
@@ -204,21 +205,22 @@ impl Pool {
             .coldest_fresh()
             .filter(|_| self.ready_seats() > self.warm_seats())
             .map(|(_, since)| since + self.config.worker_idle);
-        let candidates = [scale_up, hopeless, replacements, self.starts.next_try];
+        let candidates = [scale_up, hopeless, replacements, self.starts.next_try, self.next_template()];
         let next = candidates.into_iter().flatten().filter(|time| *time > now).min();
         self.timers.set(&mut self.alarm, TimerOwner::Pool, next);
     }
 
     /// A person wants one worker replaced.
-    pub(super) fn recycle(&mut self, id: WorkerId) {
+    pub(super) fn recycle(&mut self, now: PoolTime, id: WorkerId, effects: &mut Vec<PoolEffect>) {
+        self.template_is_stale(now, id, effects);
         self.becomes_due(id, RecycleReason::Asked);
     }
 
     /// A person wants all workers of today replaced.
-    pub(super) fn recycle_all(&mut self) {
+    pub(super) fn recycle_all(&mut self, now: PoolTime, effects: &mut Vec<PoolEffect>) {
         let ids: Vec<WorkerId> = self.workers.keys().copied().collect();
         for id in ids {
-            self.becomes_due(id, RecycleReason::Asked);
+            self.recycle(now, id, effects);
         }
     }
 
@@ -228,7 +230,7 @@ impl Pool {
         let idle = &mut self.idle;
         let Some(worker) = self.workers.get(&id) else { return };
         match &worker.state {
-            WorkerState::Starting(_) | WorkerState::Leaving(_) => return,
+            WorkerState::Starting(_) | WorkerState::Template(_) | WorkerState::Leaving(_) => return,
             WorkerState::Idle { turn } => idle.becomes_due(*turn),
             WorkerState::Busy(_) => {}
         }
@@ -248,7 +250,7 @@ impl Pool {
             WorkerState::Starting(_) | WorkerState::Idle { .. } | WorkerState::Busy(_) => {
                 worker.generation < generation
             }
-            WorkerState::Leaving(_) => false,
+            WorkerState::Template(_) | WorkerState::Leaving(_) => false,
         };
         if !self.workers.values().any(serves_old) {
             self.reload = ReloadState::Settled;

@@ -7,6 +7,7 @@ use super::event::WorkerId;
 use super::isolation::{Isolation, WorkerBinding};
 use super::machine::Pool;
 use super::reload::ReloadState;
+use super::templates::TemplateState;
 use super::time::PoolTime;
 use super::worker::{CapacityClass, PoolWorker, WorkerState};
 
@@ -43,6 +44,8 @@ pub struct PoolSnapshot {
     pub generation: u64,
     /// How far a reload has come.
     pub reload: ReloadSnapshot,
+    /// What workers of the generation that serves are made of.
+    pub template: TemplateSnapshot,
     /// The pool takes no more work.
     pub draining: bool,
     /// Frames that came for runs that had ended, since the pool was made.
@@ -59,8 +62,10 @@ pub struct WorkerSnapshot {
     /// Which build and settings.
     pub generation: u64,
     /// `starting`, `idle`, `sent`, `running`, `finished`, `cancelling`, `departing`, `terminating`, `killed`
-    /// or `leaving`.
+    /// or `leaving`; `awaiting_template` while its template loads; `template_starting` or `template` for one that makes workers and is none.
     pub state: &'static str,
+    /// It makes workers, or was to, and is none.
+    pub is_template: bool,
     /// How long it has been in that state.
     pub since_ms: u64,
     /// How long ago it was spawned.
@@ -90,6 +95,36 @@ pub struct StartsSnapshot {
     pub next_try_ms: Option<u64>,
     /// A batch has given up.
     pub gave_up: bool,
+}
+
+/// Whether workers are made of a template.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum TemplateSnapshot {
+    /// The setting is off, or no process has been started yet.
+    #[default]
+    None,
+    /// These workers have none: each starts by itself.
+    Absent,
+    /// It loads; workers wait for it.
+    Starting {
+        /// Its process.
+        worker: WorkerId,
+    },
+    /// Workers are made of it.
+    Standing {
+        /// Its process.
+        worker: WorkerId,
+        /// Another one starts, because files have changed.
+        is_replaced: bool,
+    },
+    /// It failed: workers start without.
+    Broken {
+        /// Why.
+        message: String,
+        /// When another one is started.
+        retry_in_ms: u64,
+    },
 }
 
 /// How far the last reload has come.
@@ -165,8 +200,29 @@ impl Pool {
                     ReloadSnapshot::Failed { generation: *generation, message: message.clone() }
                 }
             },
+            template: self.template_snapshot(now),
             draining: self.draining.is_some(),
             stale_frames: self.stale_frames,
+        }
+    }
+}
+
+impl Pool {
+    fn template_snapshot(&self, now: PoolTime) -> TemplateSnapshot {
+        let Some(template) = self.templates.get(&self.generation) else { return TemplateSnapshot::None };
+        match template.state {
+            TemplateState::Untried => TemplateSnapshot::None,
+            TemplateState::Absent => TemplateSnapshot::Absent,
+            TemplateState::Offered(worker) | TemplateState::Loading(worker) => {
+                TemplateSnapshot::Starting { worker }
+            }
+            TemplateState::Standing(worker) => {
+                TemplateSnapshot::Standing { worker, is_replaced: template.coming.is_some() }
+            }
+            TemplateState::Broken { retry_at } => TemplateSnapshot::Broken {
+                message: template.last_message.clone().unwrap_or_default(),
+                retry_in_ms: millis(retry_at, now),
+            },
         }
     }
 }
@@ -175,13 +231,17 @@ impl PoolWorker {
     fn snapshot(&self, now: PoolTime, isolation: Isolation) -> WorkerSnapshot {
         let attempt = match &self.state {
             WorkerState::Busy(run) => Some(run.assignment.attempt),
-            WorkerState::Starting(_) | WorkerState::Idle { .. } | WorkerState::Leaving(_) => None,
+            WorkerState::Starting(_)
+            | WorkerState::Idle { .. }
+            | WorkerState::Template(_)
+            | WorkerState::Leaving(_) => None,
         };
         WorkerSnapshot {
             worker: self.id,
             pid: self.pid,
             generation: self.generation,
             state: self.state_name(),
+            is_template: self.features.template || self.capacity_class() == CapacityClass::Template,
             since_ms: millis(now, self.since),
             age_ms: millis(now, self.spawned_at),
             execution_id: attempt.map(|attempt| attempt.execution_id),

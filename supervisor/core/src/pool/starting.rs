@@ -11,20 +11,33 @@ use super::machine::Pool;
 use super::outcome::stderr_quote;
 use super::time::PoolTime;
 use super::timers::{Deadline, TimerOwner};
-use super::worker::{FarewellPhase, LeavingPhase, PoolWorker, StartStage, WorkerState};
+use super::worker::{FarewellPhase, LeavingPhase, PoolWorker, StartStage, TemplatePhase, WorkerState};
 use crate::check_invariant;
 
 impl Pool {
-    /// Starts a process of the given generation.
+    /// Starts a worker of the given generation.
     pub(super) fn spawn(
         &mut self,
         now: PoolTime,
         generation: u64,
         effects: &mut Vec<PoolEffect>,
     ) -> WorkerId {
+        let id = self.add_worker(now, generation, WorkerState::Starting(StartStage::Spawning));
+        let (processes, most) = (self.workers.len(), self.config.max_processes());
+        check_invariant!(
+            processes <= most,
+            PoolInvariant::CeilingOfWorkers,
+            "{processes} processes, of {most}"
+        );
+        self.begin_start(now, id, effects);
+        id
+    }
+
+    /// A new worker, of which nothing is there yet.
+    pub(super) fn add_worker(&mut self, now: PoolTime, generation: u64, state: WorkerState) -> WorkerId {
         self.last_worker += 1;
         let id = WorkerId(self.last_worker);
-        let mut worker = PoolWorker {
+        let worker = PoolWorker {
             id,
             generation,
             pid: None,
@@ -38,31 +51,34 @@ impl Pool {
             rss_bytes: 0,
             execution_limit: self.config.execution_limit(id.0),
             due: None,
+            is_offered_template: false,
             alarm: Deadline::default(),
             age_alarm: Deadline::default(),
-            state: WorkerState::Starting(StartStage::Spawning),
+            state,
         };
-        worker.set_deadline(&mut self.timers, Some(now + HELLO_TIMEOUT.min(self.config.worker_start)));
         self.counts.enter(worker.capacity_class());
         self.workers.insert(id, worker);
-        let (processes, most) = (self.workers.len(), self.config.max_processes());
-        check_invariant!(
-            processes <= most,
-            PoolInvariant::CeilingOfWorkers,
-            "{processes} processes, of {most}"
-        );
-        effects.push(PoolEffect::Spawn { worker: id, generation });
         id
     }
 
     pub(super) fn spawned(&mut self, now: PoolTime, id: WorkerId, pid: u32, effects: &mut Vec<PoolEffect>) {
         let graceful = self.config.graceful_shutdown;
+        let hello_within = HELLO_TIMEOUT.min(self.config.worker_start);
+        self.fork_is_over(now, id, true, effects);
         self.alter(id, |worker, timers| {
             worker.pid = Some(pid);
             match &mut worker.state {
                 WorkerState::Starting(stage) => {
-                    if *stage == StartStage::Spawning {
+                    if let StartStage::Forking { .. } = stage {
+                        worker.set_deadline(timers, Some(now + hello_within));
+                        worker.state = WorkerState::Starting(StartStage::Connecting);
+                    } else if *stage == StartStage::Spawning {
                         *stage = StartStage::Connecting;
+                    }
+                }
+                WorkerState::Template(phase) => {
+                    if *phase == TemplatePhase::Spawning {
+                        *phase = TemplatePhase::Connecting;
                     }
                 }
                 WorkerState::Leaving(leaving @ LeavingPhase::NotSpawned(_)) => {
@@ -100,6 +116,10 @@ impl Pool {
             WorkerState::Starting(_) => {
                 self.start_failed(now, id, format!("the process could not be started: {message}"), effects);
             }
+            WorkerState::Template(_) => {
+                let message = format!("the process could not be started: {message}");
+                self.template_failed(now, id, message, effects);
+            }
             // It had been given up before.
             WorkerState::Leaving(_) => {}
             // A process that served cannot fail to spawn; its Exited will tell.
@@ -113,13 +133,25 @@ impl Pool {
         now: PoolTime,
         id: WorkerId,
         (protocol_min, protocol_max): (u16, u16),
-        features: WorkerFeatures,
+        offered: WorkerFeatures,
         effects: &mut Vec<PoolEffect>,
     ) {
         let Some(worker) = self.workers.get(&id) else { return };
+        // A template without a channel could be given nothing.
+        let template = offered.template && worker.is_offered_template && self.config.template;
+        let features = WorkerFeatures { template, ..offered };
         match &worker.state {
-            WorkerState::Starting(StartStage::Spawning | StartStage::Connecting) => {}
-            WorkerState::Starting(StartStage::Loading) | WorkerState::Idle { .. } | WorkerState::Busy(_) => {
+            WorkerState::Starting(
+                StartStage::Awaiting
+                | StartStage::Forking { .. }
+                | StartStage::Spawning
+                | StartStage::Connecting,
+            )
+            | WorkerState::Template(TemplatePhase::Spawning | TemplatePhase::Connecting) => {}
+            WorkerState::Starting(StartStage::Loading)
+            | WorkerState::Template(TemplatePhase::Loading | TemplatePhase::Standing)
+            | WorkerState::Idle { .. }
+            | WorkerState::Busy(_) => {
                 return self.broken(now, id, "a second Hello".to_owned(), effects);
             }
             WorkerState::Leaving(_) => return,
@@ -129,16 +161,22 @@ impl Pool {
                 "it speaks protocol versions {protocol_min} to {protocol_max}, this supervisor speaks 1 to \
                  {PROTOCOL_VERSION}: update the older of the two"
             );
+            let is_template = matches!(worker.state, WorkerState::Template(_));
             self.retire(now, id, &message, effects);
+            if is_template {
+                return self.template_failed(now, id, message, effects);
+            }
             return self.start_failed(now, id, message, effects);
         }
         let ready_by = self.config.worker_start;
-        self.alter(id, |worker, timers| {
-            worker.features = features;
-            worker.since = now;
-            worker.state = WorkerState::Starting(StartStage::Loading);
-            worker.set_deadline(timers, Some(worker.spawned_at + ready_by));
-        });
+        if !self.becomes_template(now, id, features, effects) {
+            self.alter(id, |worker, timers| {
+                worker.features = features;
+                worker.since = now;
+                worker.state = WorkerState::Starting(StartStage::Loading);
+                worker.set_deadline(timers, Some(worker.spawned_at + ready_by));
+            });
+        }
         let protocol = protocol_max.min(PROTOCOL_VERSION);
         effects.push(PoolEffect::Welcome { worker: id, protocol, features });
     }
@@ -147,8 +185,20 @@ impl Pool {
         let Some(worker) = self.workers.get(&id) else { return };
         match &worker.state {
             WorkerState::Starting(StartStage::Loading) => {}
-            WorkerState::Starting(StartStage::Spawning | StartStage::Connecting) => {
+            WorkerState::Template(TemplatePhase::Loading) => {
+                return self.template_stands(now, id, effects);
+            }
+            WorkerState::Starting(
+                StartStage::Awaiting
+                | StartStage::Forking { .. }
+                | StartStage::Spawning
+                | StartStage::Connecting,
+            )
+            | WorkerState::Template(TemplatePhase::Spawning | TemplatePhase::Connecting) => {
                 return self.broken(now, id, "Ready before Hello".to_owned(), effects);
+            }
+            WorkerState::Template(TemplatePhase::Standing) => {
+                return self.broken(now, id, "a second Ready".to_owned(), effects);
             }
             WorkerState::Idle { .. } | WorkerState::Busy(_) => {
                 return self.broken(now, id, "a second Ready".to_owned(), effects);
@@ -177,9 +227,13 @@ impl Pool {
     ) {
         let Some(worker) = self.workers.get(&id) else { return };
         match &worker.state {
-            WorkerState::Starting(_) => {
+            WorkerState::Starting(_) | WorkerState::Template(_) => {
                 let kind = if error.kind.is_empty() { "" } else { ": " };
                 let message = format!("it could not load: {}{kind}{}", error.kind, error.message);
+                if matches!(worker.state, WorkerState::Template(_)) {
+                    self.template_failed(now, id, message, effects);
+                    return self.retire(now, id, "it could not load", effects);
+                }
                 self.retire(now, id, "it could not load", effects);
                 self.start_failed(now, id, message, effects);
             }
@@ -200,6 +254,8 @@ impl Pool {
         let Some(worker) = self.workers.get(&id) else { return };
         let waited = now.since(worker.spawned_at).as_secs_f64();
         let message = match stage {
+            // These are the template's deadlines.
+            StartStage::Awaiting | StartStage::Forking { .. } => return,
             StartStage::Spawning => format!("no process after {waited:.1} s"),
             StartStage::Connecting => format!(
                 "no Hello within {waited:.1} s: is worker_command a worker? `supervisor check-worker` tells"
@@ -223,7 +279,10 @@ impl Pool {
     ) {
         let Some(worker) = self.workers.get(&id) else { return };
         let awaited = match stage {
-            StartStage::Spawning | StartStage::Connecting => "Hello",
+            StartStage::Awaiting
+            | StartStage::Forking { .. }
+            | StartStage::Spawning
+            | StartStage::Connecting => "Hello",
             StartStage::Loading => "Ready",
         };
         let message = format!(

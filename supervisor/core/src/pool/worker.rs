@@ -26,6 +26,8 @@ pub(super) struct PoolWorker {
     pub(super) rss_bytes: u64,
     pub(super) execution_limit: u32,
     pub(super) due: Option<RecycleReason>,
+    /// Its process was started with all that a template needs.
+    pub(super) is_offered_template: bool,
     pub(super) alarm: Deadline,
     pub(super) age_alarm: Deadline,
     pub(super) state: WorkerState,
@@ -44,6 +46,8 @@ pub(super) enum WorkerState {
     Idle { turn: u64 },
     /// It was given a run and has not said Idle.
     Busy(PoolRun),
+    /// It is a template: it makes workers, and is none.
+    Template(TemplatePhase),
     /// It will not get another run. Waits for its Exited.
     Leaving(LeavingPhase),
 }
@@ -51,12 +55,32 @@ pub(super) enum WorkerState {
 /// How far a start has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StartStage {
+    /// Its process is to be made of a template, when that stands and is free.
+    Awaiting,
+    /// The template was asked for it.
+    Forking {
+        /// Which one.
+        template: WorkerId,
+    },
     /// No process yet.
     Spawning,
     /// Awaits Hello.
     Connecting,
     /// Welcomed, awaits Ready.
     Loading,
+}
+
+/// How far a template has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TemplatePhase {
+    /// No process yet.
+    Spawning,
+    /// Awaits Hello.
+    Connecting,
+    /// Welcomed, awaits Ready.
+    Loading,
+    /// It is asked for workers.
+    Standing,
 }
 
 /// How a worker leaves.
@@ -120,6 +144,8 @@ pub(super) enum CapacityClass {
     Busy(Option<RecycleReason>),
     /// Has the last run it will ever have.
     LastRun,
+    /// Never gets a run, but makes those who do.
+    Template,
     /// Will not get another run.
     Terminating,
 }
@@ -138,6 +164,7 @@ impl PoolWorker {
                 }
                 RunPhase::Departing | RunPhase::Terminating | RunPhase::Killing => CapacityClass::Terminating,
             },
+            WorkerState::Template(_) => CapacityClass::Template,
             WorkerState::Leaving(_) => CapacityClass::Terminating,
         }
     }
@@ -145,9 +172,17 @@ impl PoolWorker {
     /// The word for its state on screens.
     pub(super) fn state_name(&self) -> &'static str {
         match &self.state {
-            WorkerState::Starting(StartStage::Spawning | StartStage::Connecting | StartStage::Loading) => {
-                "starting"
-            }
+            WorkerState::Starting(StartStage::Awaiting) => "awaiting_template",
+            WorkerState::Starting(
+                StartStage::Forking { .. }
+                | StartStage::Spawning
+                | StartStage::Connecting
+                | StartStage::Loading,
+            ) => "starting",
+            WorkerState::Template(
+                TemplatePhase::Spawning | TemplatePhase::Connecting | TemplatePhase::Loading,
+            ) => "template_starting",
+            WorkerState::Template(TemplatePhase::Standing) => "template",
             WorkerState::Idle { .. } => "idle",
             WorkerState::Busy(run) => run.phase.name(),
             WorkerState::Leaving(LeavingPhase::NotSpawned(_) | LeavingPhase::Asked) => "leaving",

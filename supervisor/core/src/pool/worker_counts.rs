@@ -34,7 +34,7 @@ impl WorkerCounts {
                 self.enter_due(due);
             }
             CapacityClass::LastRun => self.last_run += 1,
-            CapacityClass::Terminating => {}
+            CapacityClass::Template | CapacityClass::Terminating => {}
         }
     }
 
@@ -50,7 +50,7 @@ impl WorkerCounts {
                 self.leave_due(due);
             }
             CapacityClass::LastRun => self.last_run -= 1,
-            CapacityClass::Terminating => {}
+            CapacityClass::Template | CapacityClass::Terminating => {}
         }
     }
 

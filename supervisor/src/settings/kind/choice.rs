@@ -87,6 +87,33 @@ const ISOLATIONS: [(&str, Isolation); 3] = [
     ("execution", Isolation::Execution),
 ];
 
+/// Whether workers are made of a template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TemplatePolicy {
+    /// If they can be.
+    Auto,
+    /// Each loads by itself.
+    Off,
+}
+
+/// The choice of a [`TemplatePolicy`].
+pub(crate) struct TemplateKind;
+
+impl SettingKind for TemplateKind {
+    type Value = TemplatePolicy;
+    const PLACEHOLDER: &'static str = "WHETHER";
+
+    fn parse(&self, raw: &Raw) -> Result<TemplatePolicy, String> {
+        chosen(raw, &TEMPLATES)
+    }
+
+    fn show(&self, value: &TemplatePolicy) -> toml::Value {
+        word(*value, &TEMPLATES)
+    }
+}
+
+const TEMPLATES: [(&str, TemplatePolicy); 2] = [("auto", TemplatePolicy::Auto), ("off", TemplatePolicy::Off)];
+
 /// The value of the word, in whatever case it is written.
 fn chosen<T: Copy>(raw: &Raw, choices: &[(&str, T)]) -> Result<T, String> {
     let text = single(raw)?;

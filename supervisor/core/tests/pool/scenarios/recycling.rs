@@ -194,7 +194,10 @@ fn all_are_recycled_one_by_one_and_never_fewer_serve() {
 fn a_reload_touches_nobody_before_one_of_the_new_generation_is_ready() {
     let mut stage = Stage::warm(|config| config.min_workers = 2);
     stage.step(PoolEvent::Reload);
-    assert_eq!(stage.effects(), [PoolEffect::Spawn { worker: WorkerId(3), generation: 1 }]);
+    assert_eq!(
+        stage.effects(),
+        [PoolEffect::Spawn { worker: WorkerId(3), generation: 1, offers_template: false }]
+    );
     stage.wait_ms(500);
     assert_eq!(stage.effects(), []);
     stage.becomes_ready(WorkerId(3), ALL);
@@ -228,7 +231,10 @@ fn a_new_generation_that_cannot_start_leaves_the_old_one_serving() {
     assert!(matches!(snapshot.reload, ReloadSnapshot::Failed { generation: 1, .. }));
     assert_eq!(snapshot.starts.consecutive_failures, 0, "the pool itself is well");
     stage.exits(WorkerId(1), ExitStatus::Signal(9));
-    assert_eq!(stage.effects(), [PoolEffect::Spawn { worker: WorkerId(4), generation: 0 }]);
+    assert_eq!(
+        stage.effects(),
+        [PoolEffect::Spawn { worker: WorkerId(4), generation: 0, offers_template: false }]
+    );
 }
 
 #[test]
@@ -237,7 +243,10 @@ fn a_reload_waits_for_nobodys_backoff() {
     stage.says(WorkerId(1), WorkerEvent::SpawnFailed { message: "no such file".to_owned() });
     stage.effects();
     stage.step(PoolEvent::Reload);
-    assert_eq!(stage.effects(), [PoolEffect::Spawn { worker: WorkerId(2), generation: 1 }]);
+    assert_eq!(
+        stage.effects(),
+        [PoolEffect::Spawn { worker: WorkerId(2), generation: 1, offers_template: false }]
+    );
     stage.becomes_ready(WorkerId(2), ALL);
     assert!(stage.effects().contains(&PoolEffect::StartsRecovered));
 }

@@ -19,6 +19,7 @@ pub(crate) const ALL: WorkerFeatures = WorkerFeatures {
     ping: true,
     drain: true,
     dump: true,
+    template: false,
 };
 pub(crate) const NONE: WorkerFeatures = WorkerFeatures {
     log: false,
@@ -28,6 +29,7 @@ pub(crate) const NONE: WorkerFeatures = WorkerFeatures {
     ping: false,
     drain: false,
     dump: false,
+    template: false,
 };
 
 pub(crate) struct Stage {

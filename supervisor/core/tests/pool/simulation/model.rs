@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use muster_core::execution::Attempt;
-use muster_core::pool::{Isolation, PoolTime, ProcessExit, ProtocolViolation, WorkerEvent, WorkerFeatures};
+use muster_core::pool::{
+    Isolation, PoolTime, ProcessExit, ProtocolViolation, WorkerEvent, WorkerFeatures, WorkerId,
+};
 use muster_core::process::ExitStatus;
 use muster_protocol::{ErrorInfo, JsonBytes, RunMetrics, RunOutcome};
 use uuid::Uuid;
@@ -37,7 +39,38 @@ pub(crate) struct Model {
     pub(crate) has_last_run: bool,
     pub(crate) spawned_at: PoolTime,
     pub(crate) ready_at: PoolTime,
+    /// How it makes workers, if it does.
+    pub(crate) template: Option<Template>,
+    /// The template that was asked for it.
+    pub(crate) forked_by: Option<WorkerId>,
 }
+
+/// How a template takes a Fork.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Template {
+    Makes,
+    /// It asks to be replaced with each.
+    MakesAndIsStale,
+    /// It has a thread of its own.
+    Refuses,
+    /// It never answers.
+    Hangs,
+    /// It dies at the fork.
+    Dies,
+    /// It dies a while later.
+    DiesLater,
+}
+
+const TEMPLATES: [Template; 8] = [
+    Template::Makes,
+    Template::Makes,
+    Template::Makes,
+    Template::MakesAndIsStale,
+    Template::Refuses,
+    Template::Hangs,
+    Template::Dies,
+    Template::DiesLater,
+];
 
 /// A run in a simulated process.
 #[derive(Clone, Debug)]
@@ -176,7 +209,10 @@ impl Model {
                 ping: all,
                 drain: all,
                 dump: all || rng.bool(),
+                template: false,
             },
+            template: None,
+            forked_by: None,
             is_spawned: false,
             is_idle: false,
             was_ready: false,
@@ -208,6 +244,15 @@ impl Model {
             Isolation::Organization => self.served.len() > 1,
             Isolation::Execution => !self.served.is_empty(),
         };
+    }
+
+    /// One that was offered to be a template, and is.
+    pub(crate) fn draw_template(&mut self, rng: &mut Rng, climate: Climate) {
+        self.features.template = true;
+        self.template = Some(match climate {
+            Climate::Fair => pick(rng, &TEMPLATES[..4]),
+            Climate::Rough => pick(rng, &TEMPLATES),
+        });
     }
 
     /// Everything a start will say, with the time of each.

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use muster_core::execution::Attempt;
-use muster_core::pool::{Isolation, PoolInvariant, PoolSnapshot, WorkerId, WorkerSnapshot};
+use muster_core::pool::config::{FORK_TIMEOUT, FORKS_AT_ONCE};
+use muster_core::pool::{Isolation, PoolInvariant, PoolSnapshot, TemplateSnapshot, WorkerId, WorkerSnapshot};
 
 use super::{Climate, World};
 use crate::simulator::require;
@@ -18,13 +19,16 @@ impl World {
                 "the next deadline is not in the future".into()
             });
         }
-        require(snapshot.workers.len() == self.workers.len(), PoolInvariant::CountsAgree, || {
+        let count = |names: &[&str]| snapshot.workers.iter().filter(|one| names.contains(&one.state)).count();
+        let unborn = count(&["awaiting_template"]);
+        require(snapshot.workers.len() == self.workers.len() + unborn, PoolInvariant::CountsAgree, || {
             "the pool's workers are not the world's".into()
         });
-        let count = |names: &[&str]| snapshot.workers.iter().filter(|one| names.contains(&one.state)).count();
-        require(snapshot.starting == count(&["starting"]), PoolInvariant::CountsAgree, || {
-            "the counts drifts".into()
-        });
+        require(
+            snapshot.starting == count(&["starting", "awaiting_template"]),
+            PoolInvariant::CountsAgree,
+            || "the counts drifts".into(),
+        );
         require(snapshot.idle == count(&["idle"]), PoolInvariant::CountsAgree, || "the counts drifts".into());
         require(
             snapshot.busy == count(&["sent", "running", "finished", "cancelling"]),
@@ -35,9 +39,29 @@ impl World {
         require(snapshot.running + snapshot.waiting == open, PoolInvariant::OneFinish, || {
             "an attempt is lost or invented".into()
         });
+        self.check_templates(&snapshot);
         self.check_states_end(&snapshot.workers);
         if !self.is_draining {
             self.check_size(&snapshot);
+        }
+    }
+
+    /// A generation has one template that stands, one that starts, and none when it is over.
+    fn check_templates(&self, snapshot: &PoolSnapshot) {
+        let of = |state, generation| {
+            let is_one = |one: &&WorkerSnapshot| one.state == state && one.generation == generation;
+            snapshot.workers.iter().filter(is_one).count()
+        };
+        for one in snapshot.workers.iter().filter(|one| one.state.starts_with("template")) {
+            let (stands, starts) = (of("template", one.generation), of("template_starting", one.generation));
+            require(stands <= 1 && starts <= 1, PoolInvariant::OneTemplate, || {
+                format!("{stands} templates of generation {} stand and {starts} start", one.generation)
+            });
+            require(
+                one.generation >= snapshot.generation && self.config.template,
+                PoolInvariant::OneTemplate,
+                || format!("{} is a template of a generation that is over", one.worker),
+            );
         }
     }
 
@@ -46,7 +70,12 @@ impl World {
         let limit = |state, is_unlimited: bool| {
             let slack = Duration::from_millis(10);
             let limit = match state {
-                "starting" => self.config.worker_start.max(Duration::from_secs(10)),
+                "starting" | "template_starting" => {
+                    self.config.worker_start.max(Duration::from_secs(10)) + FORK_TIMEOUT
+                }
+                "awaiting_template" => {
+                    self.config.worker_start.max(Duration::from_secs(10)) + 3 * FORK_TIMEOUT
+                }
                 "sent" | "finished" => Duration::from_secs(10),
                 "running" if self.climate == Climate::Rough && !is_unlimited => Duration::from_secs(3),
                 "cancelling" => Duration::from_secs(1),
@@ -56,11 +85,15 @@ impl World {
             };
             Some(limit + slack)
         };
+        // One behind the other, at a template that does not answer.
+        let forks = FORK_TIMEOUT * FORKS_AT_ONCE as u32;
         for worker in workers {
             let attempt =
                 worker.execution_id.zip(worker.attempt).map(|(id, number)| Attempt::new(id, number));
             let is_unlimited = attempt.is_some_and(|attempt| self.in_flight.is_unlimited(attempt));
             if let Some(limit) = limit(worker.state, is_unlimited) {
+                let is_unborn = self.config.template && worker.pid.is_none();
+                let limit = limit + if is_unborn { forks } else { Duration::ZERO };
                 let since = Duration::from_millis(worker.since_ms);
                 require(since <= limit, PoolInvariant::StatesEnd, || {
                     format!("{} has been {} for {since:?}", worker.worker, worker.state)
@@ -72,7 +105,7 @@ impl World {
     /// The warm minimum, no idle worker beside waiting work, no waiting without a start under way.
     fn check_size(&self, snapshot: &PoolSnapshot) {
         let is_failing = snapshot.starts.consecutive_failures > 0 || snapshot.starts.gave_up;
-        let is_full = self.workers.len() >= self.config.max_processes();
+        let is_full = snapshot.workers.len() >= self.config.max_processes();
         let may_run = self.config.max_workers.saturating_sub(snapshot.running);
         if snapshot.waiting > 0 && may_run > 0 {
             let waiting =
@@ -100,7 +133,9 @@ impl World {
             });
         }
         if self.climate == Climate::Fair {
-            let was_ready_once = self.now.since_start() > Duration::from_millis(400);
+            // Two starts, one after the other, and the fork between them.
+            let within = Duration::from_millis(if self.config.template { 800 } else { 400 });
+            let was_ready_once = self.now.since_start() > within;
             let ready = snapshot.idle + snapshot.busy;
             // Where workers are not for everyone, some leave before others are there.
             let dips = self.config.isolation != Isolation::None;
@@ -143,7 +178,7 @@ impl World {
         let is_worth_its_start = self.now.since(self.live(worker).ready_at) > 5 * start;
         let is_failing = snapshot.starts.consecutive_failures > 0;
         let is_full = self.serving(&snapshot) < self.config.max_workers
-            || self.workers.len() >= self.config.max_processes();
+            || snapshot.workers.len() >= self.config.max_processes();
         let oldest_wait = Duration::from_millis(snapshot.oldest_wait_ms);
         let has_waited = !is_first
             && oldest_wait > self.config.scale_up_wait + Duration::from_millis(5)
@@ -171,6 +206,10 @@ impl World {
         if snapshot.starts.gave_up {
             return;
         }
+        // A run without a limit may end only now, and then a worker is started, which may take long to fail.
+        if self.not_before.is_some_and(|not_before| self.now < not_before + Duration::from_secs(10)) {
+            return;
+        }
         // A start that failed is tried again when a worker is needed, and then it succeeds.
         let is_whole = snapshot.idle + snapshot.busy >= self.config.min_workers;
         require(snapshot.starts.consecutive_failures == 0 || is_whole, PoolInvariant::ComesToRest, || {
@@ -184,6 +223,16 @@ impl World {
             });
             require(snapshot.idle == self.config.min_workers, PoolInvariant::ComesToRest, || {
                 format!("a quiet pool is of its smallest size: {snapshot:#?}")
+            });
+            let is_settled = matches!(
+                snapshot.template,
+                TemplateSnapshot::None
+                    | TemplateSnapshot::Absent
+                    | TemplateSnapshot::Standing { .. }
+                    | TemplateSnapshot::Broken { .. }
+            );
+            require(is_settled, PoolInvariant::ComesToRest, || {
+                format!("a template neither stands nor is given up: {:?}", snapshot.template)
             });
             require(snapshot.starting == 0, PoolInvariant::ComesToRest, || {
                 "a worker starts for nothing".into()

@@ -3,18 +3,35 @@
 use std::time::Duration;
 
 use muster_core::execution::{Attempt, RunEnding};
+use muster_core::pool::config::FORKS_AT_ONCE;
 use muster_core::pool::{PoolEffect, PoolInvariant, ReloadSnapshot, WorkerEvent, WorkerId};
+use muster_core::process::ExitStatus;
 use muster_protocol::CancelReason;
 
-use super::super::model::{Model, ModelRun, Plan};
+use super::super::model::{Model, ModelRun, Plan, Start, Template, exited};
 use super::{Climate, Happening, World};
-use crate::simulator::require;
+use crate::simulator::{ms, require};
 
 impl World {
     /// Does what the pool wants, and checks that it may want it.
     pub(super) fn obey(&mut self, effect: PoolEffect) {
         match effect {
-            PoolEffect::Spawn { worker, generation } => self.spawn(worker, generation),
+            PoolEffect::Spawn { worker, generation, offers_template } => {
+                self.spawn(worker, generation, offers_template);
+            }
+            PoolEffect::Fork { worker, template, .. } => self.fork(worker, template),
+            PoolEffect::TemplateStands { worker, .. } => {
+                let is_one = self.live(worker).template.is_some();
+                require(is_one, PoolInvariant::OneTemplate, || format!("{worker} is no template"));
+            }
+            PoolEffect::TemplateFailed { retry_in, .. } => {
+                require(self.climate == Climate::Rough, PoolInvariant::OneTemplate, || {
+                    "a template failed in a fair world".into()
+                });
+                require(retry_in <= Duration::from_secs(375), PoolInvariant::Backoff, || {
+                    format!("a template comes again after {retry_in:?}")
+                });
+            }
             PoolEffect::Welcome { worker, .. } => {
                 self.live(worker);
             }
@@ -70,18 +87,25 @@ impl World {
         }
     }
 
-    fn spawn(&mut self, worker: WorkerId, generation: u64) {
+    fn spawn(&mut self, worker: WorkerId, generation: u64, offers_template: bool) {
         require(!self.is_draining, PoolInvariant::DrainEnds, || "a spawn while draining".into());
         let snapshot = self.pool.snapshot(self.now);
         let is_early = self.not_before.is_some_and(|not_before| self.now < not_before);
-        require(!is_early || generation > snapshot.generation, PoolInvariant::Backoff, || {
+        let is_template =
+            snapshot.workers.iter().any(|one| one.worker == worker && one.state == "template_starting");
+        require(!is_early || is_template || generation > snapshot.generation, PoolInvariant::Backoff, || {
             "a spawn before the backoff is over".into()
         });
         let canary = usize::from(matches!(snapshot.reload, ReloadSnapshot::Canary { .. }));
         let serving = self.serving(&snapshot);
         let ceiling = self.config.max_workers.max(snapshot.running) + 1 + canary;
-        require(serving <= ceiling, PoolInvariant::CeilingOfWorkers, || format!("{serving} workers serve"));
-        let model = Model::draw(&mut self.rng, self.climate, self.is_bad_build, self.now);
+        require(is_template || serving <= ceiling, PoolInvariant::CeilingOfWorkers, || {
+            format!("{serving} workers serve")
+        });
+        let mut model = Model::draw(&mut self.rng, self.climate, self.is_bad_build, self.now);
+        if offers_template && self.has_templates {
+            model.draw_template(&mut self.rng, self.climate);
+        }
         for (after, event) in model.start_script(&mut self.rng) {
             self.schedule(after, Happening::Worker(worker, event));
         }
@@ -90,6 +114,64 @@ impl World {
         require(processes <= self.config.max_processes(), PoolInvariant::CeilingOfWorkers, || {
             format!("{processes} processes")
         });
+    }
+
+    /// A template is asked for a worker.
+    fn fork(&mut self, worker: WorkerId, template: WorkerId) {
+        require(!self.is_draining, PoolInvariant::DrainEnds, || "a fork while draining".into());
+        let model = self.live(template);
+        let stands = model.was_ready && !model.was_retired && !model.was_terminated && !model.was_killed;
+        let how = model.template.filter(|_| stands);
+        let under_way =
+            self.workers.values().filter(|model| model.forked_by == Some(template) && !model.is_spawned);
+        require(how.is_some() && under_way.count() < FORKS_AT_ONCE, PoolInvariant::ForkOfStanding, || {
+            format!("a Fork of {worker} at {template}, which does not stand, or has too many")
+        });
+        let mut model = Model::draw(&mut self.rng, self.climate, self.is_bad_build, self.now);
+        model.forked_by = Some(template);
+        if matches!(model.start, Start::SpawnFails) {
+            model.start = Start::Good;
+        }
+        let script = match how {
+            Some(Template::Makes | Template::MakesAndIsStale | Template::DiesLater) => {
+                model.start_script(&mut self.rng)
+            }
+            Some(Template::Refuses) => {
+                let message = "2 threads".to_owned();
+                vec![(ms(&mut self.rng, 0, 3), WorkerEvent::ForkFailed { message })]
+            }
+            Some(Template::Hangs | Template::Dies) | None => Vec::new(),
+        };
+        for (after, event) in script {
+            self.schedule(after, Happening::Worker(worker, event));
+        }
+        match how {
+            Some(Template::MakesAndIsStale) => {
+                let after = ms(&mut self.rng, 0, 5);
+                self.schedule(after, Happening::Worker(template, WorkerEvent::TemplateStale));
+            }
+            Some(Template::Dies) => self.dies(template, 5),
+            Some(Template::DiesLater) => self.dies(template, 3_000),
+            Some(Template::Makes | Template::Refuses | Template::Hangs) | None => {}
+        }
+        assert!(self.workers.insert(worker, model).is_none(), "{worker} was made twice");
+    }
+
+    fn dies(&mut self, template: WorkerId, within_ms: u64) {
+        let after = ms(&mut self.rng, 0, within_ms);
+        let event = exited(&mut self.rng, ExitStatus::Signal(9));
+        self.schedule(after, Happening::Worker(template, event));
+    }
+
+    /// A template is gone: who was asked of it and is not there will not come.
+    pub(super) fn end_forks_of(&mut self, template: WorkerId) {
+        let is_lost = |model: &Model| model.forked_by == Some(template) && !model.is_spawned;
+        let lost: Vec<_> =
+            self.workers.iter().filter(|(_, model)| is_lost(model)).map(|(id, _)| *id).collect();
+        for id in lost {
+            let message = "the template has ended".to_owned();
+            self.worker_says(id, WorkerEvent::ForkFailed { message });
+        }
     }
 
     fn execute(&mut self, worker: WorkerId, run: u32, attempt: Attempt) {

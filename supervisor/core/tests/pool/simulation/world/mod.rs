@@ -53,6 +53,8 @@ pub(crate) struct World {
     commands_left: u32,
     submitted: u128,
     is_bad_build: bool,
+    /// Workers of these builds can be templates.
+    has_templates: bool,
     is_draining: bool,
     /// The first failure halts the pool.
     is_batch: bool,
@@ -71,6 +73,7 @@ impl World {
         let mut rng = Rng::with_seed(seed);
         let min_workers = rng.usize(0..=3);
         let config = PoolConfig {
+            template: rng.bool(),
             min_workers,
             max_workers: rng.usize(min_workers.max(1)..=6),
             isolation: pick(&mut rng, &ISOLATIONS),
@@ -86,6 +89,7 @@ impl World {
         };
         let is_batch = climate == Climate::Rough && rng.u8(..) < 20;
         let is_bad_build = climate == Climate::Rough && rng.u8(..) < 40;
+        let has_templates = rng.u8(..) < 200;
         let pool = Pool::new(config.clone(), PoolTime::START);
         let commands_left = rng.u32(10..60);
         Self {
@@ -101,6 +105,7 @@ impl World {
             commands_left,
             submitted: 0,
             is_bad_build,
+            has_templates,
             is_draining: false,
             is_batch,
             not_before: None,

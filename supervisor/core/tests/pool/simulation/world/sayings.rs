@@ -11,9 +11,10 @@ impl World {
         let mut is_gone = false;
         match &event {
             WorkerEvent::Spawned { .. } => model.is_spawned = true,
-            WorkerEvent::SpawnFailed { .. } => is_gone = true,
+            WorkerEvent::SpawnFailed { .. } | WorkerEvent::ForkFailed { .. } => is_gone = true,
             WorkerEvent::Ready => {
-                model.is_idle = !model.was_ready && !model.was_retired && !model.was_killed;
+                model.is_idle =
+                    model.template.is_none() && !model.was_ready && !model.was_retired && !model.was_killed;
                 model.was_ready = true;
                 model.ready_at = self.now;
             }
@@ -43,6 +44,7 @@ impl World {
             }
             WorkerEvent::Exited(_) => is_gone = true,
             WorkerEvent::Hello { .. }
+            | WorkerEvent::TemplateStale
             | WorkerEvent::InitFailed { .. }
             | WorkerEvent::Goodbye { .. }
             | WorkerEvent::Violation(_)
@@ -54,6 +56,10 @@ impl World {
                 entry.worker = None;
             }
         }
+        let has_exited = matches!(event, WorkerEvent::Exited(_));
         self.step(PoolEvent::Worker { worker: id, event });
+        if has_exited {
+            self.end_forks_of(id);
+        }
     }
 }
