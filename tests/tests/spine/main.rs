@@ -6,6 +6,7 @@ mod batch;
 mod batch_memory;
 mod batch_pipes;
 mod deaths;
+mod isolation;
 mod lateness;
 mod left;
 mod recycling;

@@ -1,229 +1,17 @@
-//! Which runs may share a process.
+//! A process for each execution, and what a changed isolation does to a pool that runs.
 
 use muster_core::pool::{
-    Isolation, PoolConfig, PoolEffect, PoolEvent, ReloadSnapshot, WorkerBinding, WorkerEvent, WorkerId,
+    Isolation, PoolConfig, PoolEffect, PoolEvent, ReloadSnapshot, WorkerEvent, WorkerId,
 };
 use muster_core::process::ExitStatus;
-use uuid::Uuid;
 
-use super::stage::{ALL, Stage, executed, seconds, spawned};
-
-fn of_organizations(min_workers: usize, max_workers: usize) -> Stage {
-    Stage::warm(|config| {
-        (config.min_workers, config.max_workers) = (min_workers, max_workers);
-        config.isolation = Isolation::Organization;
-    })
-}
+use super::stage::{ALL, Stage, executed, retired, seconds, spawned};
 
 fn of_executions(min_workers: usize, max_workers: usize) -> Stage {
     Stage::warm(|config| {
         (config.min_workers, config.max_workers) = (min_workers, max_workers);
         config.isolation = Isolation::Execution;
     })
-}
-
-/// Runs one attempt to its end, and gives the worker that had it.
-fn serves(stage: &mut Stage, organization: u128) -> WorkerId {
-    stage.submit_for(organization);
-    let (worker, run) = stage.execute();
-    stage.says(worker, WorkerEvent::Started { run });
-    stage.succeeds(worker, run);
-    worker
-}
-
-/// Three workers that rest, bound to one organization.
-fn all_serve_the_first(stage: &mut Stage) {
-    for _ in 0..3 {
-        stage.submit_for(1);
-    }
-    for (worker, run, _) in stage.executes() {
-        stage.succeeds(worker, run);
-    }
-    stage.effects();
-}
-
-fn binding(stage: &Stage, worker: WorkerId) -> Option<WorkerBinding> {
-    stage.snapshot().workers.iter().find(|one| one.worker == worker).and_then(|one| one.binding)
-}
-
-fn retired(effects: &[PoolEffect]) -> Vec<WorkerId> {
-    let retired = |effect: &PoolEffect| {
-        if let PoolEffect::Retire { worker, .. } = effect { Some(*worker) } else { None }
-    };
-    effects.iter().filter_map(retired).collect()
-}
-
-#[test]
-fn a_worker_is_offered_to_no_other_organization() {
-    let mut stage = of_organizations(2, 2);
-    let first = serves(&mut stage, 1);
-    let second = serves(&mut stage, 2);
-    assert_ne!(first, second);
-    assert_eq!(serves(&mut stage, 1), first, "though the other one is warmer");
-    assert_eq!(serves(&mut stage, 2), second);
-    assert_eq!(binding(&stage, first), Some(WorkerBinding::Only(Some(Uuid::from_u128(1)))));
-}
-
-#[test]
-fn executions_without_an_organization_are_a_unit_of_their_own() {
-    let mut stage = of_organizations(2, 2);
-    let nobodys = serves(&mut stage, 0);
-    assert_eq!(serves(&mut stage, 0), nobodys);
-    assert_ne!(serves(&mut stage, 1), nobodys);
-    assert_eq!(binding(&stage, nobodys), Some(WorkerBinding::Only(None)));
-}
-
-#[test]
-fn an_attempt_that_never_began_has_bound_its_worker_all_the_same() {
-    let mut stage = of_organizations(1, 1);
-    let attempt = stage.submit_for(1);
-    let (worker, _) = stage.execute();
-    stage.cancel(attempt, muster_protocol::CancelReason::User);
-    stage.finished(worker, 1, super::stage::cancelled());
-    stage.idle(worker, 1);
-    stage.effects();
-    stage.submit_for(2);
-    assert_eq!(stage.executes(), []);
-}
-
-#[test]
-fn below_the_ceiling_another_organization_gets_a_worker_more() {
-    let mut stage = of_organizations(1, 2);
-    let first = serves(&mut stage, 1);
-    stage.effects();
-    stage.submit_for(2);
-    assert_eq!(stage.effects(), [], "the idle worker is not for it");
-    stage.wait_ms(20);
-    let second = stage.spawns();
-    assert_eq!(second.len(), 1);
-    stage.becomes_ready(second[0], ALL);
-    assert_eq!(stage.execute().0, second[0]);
-    assert_eq!(stage.state(first), "idle");
-}
-
-#[test]
-fn at_the_ceiling_the_least_useful_worker_gives_way() {
-    let mut stage = of_organizations(3, 3);
-    stage.submit_for(1);
-    let (busy, run) = stage.execute();
-    stage.submit_for(1);
-    let (longest, longest_run) = stage.execute();
-    let only = serves(&mut stage, 2);
-    stage.succeeds(longest, longest_run);
-    stage.succeeds(busy, run);
-    stage.effects();
-    stage.submit_for(3);
-    stage.wait_ms(19);
-    assert_eq!(stage.effects(), []);
-    stage.wait_ms(1);
-    let effects = stage.effects();
-    assert_eq!(
-        retired(&effects),
-        [longest],
-        "of the organization that has two, the longest idle: {effects:?}"
-    );
-    let fresh: Vec<WorkerId> = effects.iter().filter_map(spawned).collect();
-    assert_eq!(fresh.len(), 1);
-    stage.becomes_ready(fresh[0], ALL);
-    assert_eq!(stage.execute().0, fresh[0]);
-    assert_eq!((stage.state(busy), stage.state(only)), ("idle", "idle"));
-}
-
-#[test]
-fn as_many_give_way_as_wait() {
-    let mut stage = of_organizations(3, 3);
-    all_serve_the_first(&mut stage);
-    stage.submit_for(2);
-    stage.submit_for(3);
-    stage.wait_ms(20);
-    let effects = stage.effects();
-    assert_eq!(retired(&effects).len(), 2, "{effects:?}");
-    assert_eq!(effects.iter().filter_map(spawned).count(), 2);
-}
-
-/// A build that cannot start takes no more than one worker away, whatever waits.
-#[test]
-fn while_starts_fail_one_worker_gives_way_and_no_other() {
-    let mut stage = of_organizations(3, 3);
-    all_serve_the_first(&mut stage);
-    stage.submit_for(2);
-    stage.wait_ms(20);
-    let mut effects = stage.effects();
-    for _ in 0..5 {
-        for worker in effects.iter().filter_map(spawned) {
-            stage.says(worker, WorkerEvent::SpawnFailed { message: "no such file".to_owned() });
-        }
-        stage.submit_for(3);
-        stage.wait(seconds(5));
-        effects = stage.effects();
-        assert_eq!(retired(&effects), []);
-    }
-    assert_eq!(stage.snapshot().idle, 2);
-    stage.submit_for(1);
-    assert_eq!(stage.executes().len(), 1, "who has workers is served");
-}
-
-#[test]
-fn what_only_others_workers_could_serve_goes_back_while_starts_fail() {
-    let mut stage = Stage::warm(|config| {
-        (config.min_workers, config.max_workers) = (1, 2);
-        (config.isolation, config.worker_start) = (Isolation::Organization, seconds(3));
-    });
-    serves(&mut stage, 1);
-    stage.effects();
-    let other = stage.submit_for(2);
-    let mut finishes = Vec::new();
-    for _ in 0..50 {
-        stage.wait_ms(100);
-        for effect in stage.effects() {
-            if let PoolEffect::Spawn { worker, .. } = effect {
-                stage.says(worker, WorkerEvent::SpawnFailed { message: "no such file".to_owned() });
-            }
-            if let PoolEffect::Finish(finish) = effect {
-                finishes.push(finish);
-            }
-        }
-    }
-    assert_eq!(finishes.len(), 1, "{finishes:?}");
-    assert_eq!(finishes[0].attempt, other);
-    assert!(super::stage::is_released(&finishes[0].ending), "{finishes:?}");
-    assert_eq!(serves(&mut stage, 1), WorkerId(1));
-}
-
-/// One organization that never runs out of work does not keep another one waiting for ever, nor does it have its
-/// workers taken away at every end.
-#[test]
-fn nobody_is_passed_over_for_ever() {
-    let mut stage = of_organizations(1, 1);
-    let mut worker = WorkerId(1);
-    stage.submit_for(1);
-    let mut run = stage.execute().1;
-    stage.wait(seconds(1));
-    let other = stage.submit_for(2);
-    for _ in 0..5 {
-        stage.submit_for(1);
-    }
-    stage.wait_ms(100);
-    // Its start took no time, so it has been worth it.
-    stage.succeeds(worker, run);
-    let effects = stage.effects();
-    assert_eq!(retired(&effects), [worker], "{effects:?}");
-    worker = effects.iter().find_map(spawned).unwrap();
-    stage.wait(seconds(2));
-    stage.becomes_ready(worker, ALL);
-    let (_, number, attempt) = stage.executes()[0];
-    assert_eq!(attempt, other, "the oldest comes first");
-    run = number;
-    // Now the others are the oldest, but this one has work too, and its start took two seconds.
-    stage.submit_for(2);
-    stage.wait(seconds(3));
-    stage.succeeds(worker, run);
-    let (again, number) = stage.execute();
-    assert_eq!((again, number), (worker, 2));
-    stage.wait(seconds(5));
-    stage.submit_for(2);
-    stage.succeeds(worker, 2);
-    assert_eq!(retired(&stage.effects()), [worker]);
 }
 
 #[test]
@@ -316,8 +104,8 @@ fn a_reload_replaces_those_that_stand_ready() {
 #[test]
 fn what_is_asked_for_while_a_pool_runs_holds_at_once() {
     let mut stage = Stage::warm(|config| (config.min_workers, config.max_workers) = (3, 3));
-    let used = serves(&mut stage, 1);
-    assert_eq!(serves(&mut stage, 2), used);
+    let used = stage.serves(1);
+    assert_eq!(stage.serves(2), used);
     stage.submit_for(3);
     let (busy, run) = stage.execute();
     stage.submit_for(3);
@@ -335,4 +123,24 @@ fn what_is_asked_for_while_a_pool_runs_holds_at_once() {
     assert_eq!(retired(&stage.effects()), [used], "it has served several: {busy:?}");
     stage.succeeds(fine, fine_run);
     assert_eq!(stage.state(fine), "idle");
+}
+
+#[test]
+fn an_idle_worker_that_has_served_several_leaves_at_once() {
+    let mut stage = Stage::warm(|_| {});
+    let used = stage.serves(1);
+    assert_eq!(stage.serves(2), used);
+    let isolate = |stage: &mut Stage, isolation| {
+        let config = PoolConfig { min_workers: 1, max_workers: 4, isolation, ..PoolConfig::default() };
+        let mut effects = Vec::new();
+        stage.pool.set_config(stage.now, config, &mut effects);
+        effects
+    };
+    let effects = isolate(&mut stage, Isolation::Organization);
+    assert_eq!(retired(&effects), [used]);
+    let fresh = effects.iter().find_map(spawned).unwrap();
+    stage.becomes_ready(fresh, ALL);
+    stage.effects();
+    assert_eq!(stage.serves(3), fresh);
+    assert_eq!(retired(&isolate(&mut stage, Isolation::Execution)), [fresh]);
 }

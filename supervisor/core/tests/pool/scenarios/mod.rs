@@ -3,6 +3,7 @@
 mod cancelling;
 mod draining;
 mod isolation;
+mod organization;
 mod outcomes;
 mod recycling;
 mod routing;

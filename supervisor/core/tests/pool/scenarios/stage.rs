@@ -137,6 +137,15 @@ impl Stage {
         self.step(PoolEvent::Cancel { attempt, reason, message: "because".to_owned() });
     }
 
+    /// Runs one attempt of the organization of this number to its end, and gives the worker that had it.
+    pub(crate) fn serves(&mut self, organization: u128) -> WorkerId {
+        self.submit_for(organization);
+        let (worker, run) = self.execute();
+        self.says(worker, WorkerEvent::Started { run });
+        self.succeeds(worker, run);
+        worker
+    }
+
     /// The worker and the run number of the only Execute since this was last asked.
     pub(crate) fn execute(&mut self) -> (WorkerId, u32) {
         let executes = self.executes();
@@ -208,6 +217,14 @@ impl Stage {
 /// The worker an effect starts.
 pub(crate) fn spawned(effect: &PoolEffect) -> Option<WorkerId> {
     if let PoolEffect::Spawn { worker, .. } = effect { Some(*worker) } else { None }
+}
+
+/// The workers that effects ask to leave.
+pub(crate) fn retired(effects: &[PoolEffect]) -> Vec<WorkerId> {
+    let retired = |effect: &PoolEffect| {
+        if let PoolEffect::Retire { worker, .. } = effect { Some(*worker) } else { None }
+    };
+    effects.iter().filter_map(retired).collect()
 }
 
 /// The run an effect begins.
