@@ -8,14 +8,16 @@ use muster_core::pool::HELLO_TIMEOUT;
 use muster_core::process::ExitStatus;
 use muster_protocol::limits::{CRASH_STDERR_LINES, FRAME_MAX_BYTES};
 use muster_protocol::wire::{Spelling, WireError};
-use muster_protocol::{ErrorInfo, PROTOCOL_VERSION, ToSupervisor, ToWorker, feature};
-use muster_system::process::Spawner;
+use muster_protocol::{ErrorInfo, PROTOCOL_VERSION, TEMPLATE_FD_ENV, ToSupervisor, ToWorker, feature};
+use muster_system::process::{ForkChannel, Spawner};
 
 use crate::executor::WorkerSpec;
 use crate::peer::{HeardFrame, UnheardFrame, WorkerPeer};
 
 /// After the end of its stdin a worker leaves by itself within this.
 const LEAVES_WITHIN: Duration = Duration::from_secs(3);
+/// A template makes a worker within this.
+const FORKS_WITHIN: Duration = Duration::from_secs(5);
 /// What a process that ended wrote to stderr is there within this.
 const STDERR_WITHIN: Duration = Duration::from_millis(200);
 
@@ -34,6 +36,8 @@ pub(super) struct ReadyWorker {
     pub(super) ready_after: Duration,
     /// Text on stdout before Hello, if any.
     pub(super) preamble: Option<String>,
+    /// Fork to Ready of a worker that was made of it, or why none could be; `None` if it is no template.
+    pub(super) forked: Option<Result<Duration, String>>,
     /// Whether it left by itself when told to.
     pub(super) left: bool,
 }
@@ -67,14 +71,21 @@ fn said(stderr: &str) -> String {
 struct TriedWorker {
     peer: WorkerPeer,
     preamble: Vec<String>,
+    /// Its own end of what it was offered, if it was.
+    channel: Option<ForkChannel>,
     /// A worker may ask to die with the thread that started it.
     _spawner: Spawner,
 }
 
 /// Starts a worker, waits for its Ready for at most `limit`, and makes it leave.
-pub(super) async fn greet(spec: &WorkerSpec, limit: Duration) -> Result<ReadyWorker, NotReady> {
+/// One that may be a template is asked for a worker, too.
+pub(super) async fn greet(
+    spec: &WorkerSpec,
+    limit: Duration,
+    offers_template: bool,
+) -> Result<ReadyWorker, NotReady> {
     let started = Instant::now();
-    let mut worker = TriedWorker::start(spec).await?;
+    let mut worker = TriedWorker::start(spec, offers_template).await?;
     let hello = match tokio::time::timeout(HELLO_TIMEOUT.min(limit), worker.hello()).await {
         Ok(hello) => hello,
         Err(_) => return Err(NotReady::NoHello { stderr: worker.kill().await.1 }),
@@ -90,7 +101,8 @@ pub(super) async fn greet(spec: &WorkerSpec, limit: Duration) -> Result<ReadyWor
         Ok(Ok(greeting)) => {
             let ready_after = started.elapsed();
             let preamble = worker.preamble.first().cloned();
-            Ok(ReadyWorker { ready_after, preamble, left: worker.leave().await, ..greeting })
+            let forked = worker.try_fork(spec, &greeting.features).await;
+            Ok(ReadyWorker { ready_after, preamble, forked, left: worker.leave().await, ..greeting })
         }
         Ok(Err(Some(problem))) => Err(problem),
         Ok(Err(None)) => {
@@ -105,10 +117,66 @@ pub(super) async fn greet(spec: &WorkerSpec, limit: Duration) -> Result<ReadyWor
 type NextMessage<T> = Result<T, Option<NotReady>>;
 
 impl TriedWorker {
-    async fn start(spec: &WorkerSpec) -> Result<Self, NotReady> {
+    async fn start(spec: &WorkerSpec, offers_template: bool) -> Result<Self, NotReady> {
         let spawner = Spawner::start()?;
-        let child = spawner.spawn(Arc::clone(&spec.launch)).await?;
-        Ok(Self { peer: WorkerPeer::new(child)?, preamble: Vec::new(), _spawner: spawner })
+        let launch = Arc::clone(&spec.launch);
+        let (child, channel) = if offers_template {
+            let (child, channel) = spawner.spawn_with_channel(launch, TEMPLATE_FD_ENV).await?;
+            (child, Some(channel))
+        } else {
+            (spawner.spawn(launch).await?, None)
+        };
+        Ok(Self { peer: WorkerPeer::new(child)?, preamble: Vec::new(), channel, _spawner: spawner })
+    }
+
+    /// Asks a template for a worker: how long that took to be Ready, or why there is none.
+    async fn try_fork(&mut self, spec: &WorkerSpec, features: &[String]) -> Option<Result<Duration, String>> {
+        let is_template = features.iter().any(|offered| offered == feature::TEMPLATE);
+        let channel = self.channel.take().filter(|_| is_template)?;
+        let began = Instant::now();
+        let forked = tokio::time::timeout(FORKS_WITHIN, self.fork(spec, &channel)).await;
+        Some(match forked {
+            Ok(Ok(())) => Ok(began.elapsed()),
+            Ok(Err(message)) => Err(message),
+            Err(_) => Err(format!("it made no worker within {} s", FORKS_WITHIN.as_secs())),
+        })
+    }
+
+    async fn fork(&mut self, spec: &WorkerSpec, channel: &ForkChannel) -> Result<(), String> {
+        let request = channel.request().map_err(|error| error.to_string())?;
+        let worker_id = request.worker_id().to_owned();
+        self.peer.say(&ToWorker::Fork { worker_id }).await.map_err(|error| error.to_string())?;
+        let ended = |problem: Option<NotReady>| {
+            problem.map_or_else(|| "it ended".to_owned(), |problem| problem.to_string())
+        };
+        let child = loop {
+            match self.next().await.map_err(ended)? {
+                ToSupervisor::Forked { .. } => break channel.accept(request, self.peer.group),
+                ToSupervisor::ForkFailed { message, .. } => return Err(message),
+                ToSupervisor::Hello { .. }
+                | ToSupervisor::Ready { .. }
+                | ToSupervisor::InitFailed { .. }
+                | ToSupervisor::Started { .. }
+                | ToSupervisor::Log { .. }
+                | ToSupervisor::Progress { .. }
+                | ToSupervisor::Call { .. }
+                | ToSupervisor::Finished { .. }
+                | ToSupervisor::Idle { .. }
+                | ToSupervisor::Pong { .. }
+                | ToSupervisor::Goodbye { .. }
+                | ToSupervisor::Stacks { .. }
+                | ToSupervisor::Describe { .. }
+                | ToSupervisor::Exited { .. } => {}
+            }
+        };
+        let peer = child.and_then(WorkerPeer::new).map_err(|error| error.to_string())?;
+        let spawner = Spawner::start().map_err(|error| error.to_string())?;
+        let mut child = Self { peer, preamble: Vec::new(), channel: None, _spawner: spawner };
+        let greeting = child.hello().await.map_err(ended)?;
+        child.welcome(spec, &greeting.features).await.map_err(ended)?;
+        child.ready().await.map_err(ended)?;
+        child.leave().await;
+        Ok(())
     }
 
     async fn hello(&mut self) -> NextMessage<ReadyWorker> {
@@ -137,6 +205,7 @@ impl TriedWorker {
             spelling: self.peer.spelling(),
             ready_after: Duration::ZERO,
             preamble: None,
+            forked: None,
             left: false,
         })
     }

@@ -10,7 +10,7 @@ use muster_protocol::{feature, wire::Spelling};
 use super::finding::DoctorFinding;
 use super::handshake::{NotReady, ReadyWorker, greet};
 use crate::service::worker_spec;
-use crate::settings::Settings;
+use crate::settings::{Settings, TemplatePolicy};
 
 /// A person waits for the answer, whatever worker_start_seconds allows.
 const READY_WITHIN_MAX: Duration = Duration::from_secs(120);
@@ -28,13 +28,38 @@ pub(super) async fn check(settings: &Settings) -> Vec<DoctorFinding> {
     let limit = ready_within(settings);
     match worker_spec(settings) {
         Ok(spec) => {
-            let greeted = greet(&spec, limit).await;
+            let greeted = greet(&spec, limit, settings.template == TemplatePolicy::Auto).await;
             let mut findings = vec![finding_for(&command, &spec.launch.program, limit, &greeted)];
-            findings.extend(greeted.ok().and_then(|greeting| judge_isolation(settings.isolation, &greeting)));
+            if let Ok(greeting) = greeted {
+                findings.extend(judge_template(&greeting));
+                findings.extend(judge_isolation(settings.isolation, &greeting));
+            }
             findings
         }
         Err(error) => vec![DoctorFinding::fail("worker", error.to_string(), "set worker_command")],
     }
+}
+
+/// Whether workers can be made of it, where it says that they can.
+fn judge_template(greeting: &ReadyWorker) -> Option<DoctorFinding> {
+    Some(match greeting.forked.as_ref()? {
+        Ok(forked) => DoctorFinding::ok(
+            "template",
+            format!(
+                "a worker is made of it in {} ms, where one that loads takes {} ms",
+                forked.as_millis(),
+                greeting.ready_after.as_millis()
+            ),
+        ),
+        Err(problem) => {
+            let fix = "do at the start of each worker what cannot be shared (`@on_worker_start`), or set template = \"off\"";
+            DoctorFinding::warn(
+                "template",
+                format!("no worker can be made of it, each loads by itself: {problem}"),
+                fix,
+            )
+        }
+    })
 }
 
 /// What it costs that each execution has a process of its own.
@@ -43,10 +68,14 @@ fn judge_isolation(isolation: Isolation, greeting: &ReadyWorker) -> Option<Docto
         Isolation::None | Isolation::Organization => return None,
         Isolation::Execution => {}
     }
-    let start_ms = greeting.ready_after.as_millis();
+    let start = match &greeting.forked {
+        Some(Ok(forked)) => *forked,
+        Some(Err(_)) | None => greeting.ready_after,
+    };
+    let start_ms = start.as_millis();
     let seen =
         format!("each execution has a process of its own, and a start takes {start_ms} ms of a processor");
-    Some(if greeting.ready_after <= QUICK_START {
+    Some(if start <= QUICK_START {
         DoctorFinding::ok("isolation", seen)
     } else {
         let fix = "make the worker's start faster (fewer imports), or set isolation = \"organization\" if that is enough";
@@ -157,6 +186,7 @@ mod tests {
             spelling: Spelling::Binary,
             ready_after: Duration::from_millis(12),
             preamble: None,
+            forked: None,
             left: true,
         }
     }
@@ -191,6 +221,19 @@ mod tests {
         assert_eq!(verdict(Isolation::Organization, 400), None);
         assert_eq!(verdict(Isolation::Execution, 12), Some(Severity::Ok));
         assert_eq!(verdict(Isolation::Execution, 400), Some(Severity::Warn));
+    }
+
+    #[test]
+    fn a_template_says_what_a_worker_of_it_costs_or_why_there_is_none() {
+        let of = |forked| ReadyWorker { ready_after: Duration::from_millis(700), forked, ..greeting() };
+        assert_eq!(judge_template(&of(None)), None);
+        let good = of(Some(Ok(Duration::from_millis(6))));
+        let seen = "a worker is made of it in 6 ms, where one that loads takes 700 ms";
+        assert_eq!(judge_template(&good), Some(DoctorFinding::ok("template", seen)));
+        let isolated = judge_isolation(Isolation::Execution, &good).map(|finding| finding.verdict);
+        assert_eq!(isolated, Some(Severity::Ok), "its start is the fork");
+        let bad = judge_template(&of(Some(Err("2 threads: poller".to_owned())))).unwrap();
+        assert!(bad.verdict == Severity::Warn && bad.seen.contains("poller"), "{bad}");
     }
 
     #[test]
