@@ -44,7 +44,8 @@ impl Pool {
     /// Gives waiting attempts to idle workers, oldest to warmest. One that no idle worker may serve is passed over.
     pub(super) fn assign_waiting(&mut self, now: PoolTime, effects: &mut Vec<PoolEffect>) {
         let mut next = self.queue.first();
-        while !self.idle.is_empty()
+        while self.queue.waiting() > 0
+            && !self.idle.is_empty()
             && self.has_room_to_run()
             && let Some((number, waiting)) = self.queue.waiting_from(next)
         {

@@ -49,7 +49,7 @@ impl Pool {
     /// serve again. So where each execution has a process of its own the next one is started as soon as a run is handed
     /// over, and a pool that is never out of work finds a Ready worker at the end of every run that took as long as a start.
     fn warm_seats(&self) -> usize {
-        self.counts.last_run.clamp(self.config.min_workers, self.config.max_workers)
+        self.counts.last_run.min(self.config.max_workers).max(self.config.min_workers)
     }
 
     /// Seats whose workers are Ready.
