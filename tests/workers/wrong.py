@@ -17,7 +17,7 @@ import time
 
 SIN = sys.argv[1]
 sys.setrecursionlimit(5000)
-FEATURES = ["log", "progress", "call", "cancel", "ping", "drain", "dump"]
+FEATURES = ["log", "progress", "call", "cancel", "ping", "drain", "dump", "describe"]
 FRAME_MAX_BYTES = 16_777_215
 
 incoming, outgoing = os.dup(0), os.dup(1)
@@ -257,6 +257,7 @@ WORKFLOWS = {
     "big": big,
     "hold_pipes": hold_pipes,
     "stdin": lambda run: os.read(0, 1).decode(),
+    "declared": lambda run: None,
 }
 
 
@@ -386,6 +387,14 @@ def terminated(_number, _frame):
         os._exit(143)
 
 
+def describe():
+    retry = {"max_attempts": 3, "backoff_ms": 2500, "backoff_factor_percent": 150, "backoff_max_ms": 60000,
+             "retry_on": ["Busy"], "give_up_on": ["Fatal"]}
+    timeout_ms = 90.5 if SIN == "seconds-for-milliseconds" else 90500
+    declared = {"name": "conformance.declared", "timeout_ms": int(timeout_ms), "retry": retry}
+    send("Describe", replaces=True, workflows=[declared, {"name": "conformance.echo"}])
+
+
 worker, features, home = Worker(), [], os.getcwd()
 signal.signal(signal.SIGTERM, terminated)
 stream = messages()
@@ -416,6 +425,8 @@ if SIN == "init-fails-with-1" and first["Welcome"]["config"]["workflows_dir"] ==
 folder = first["Welcome"]["config"]["workflows_dir"]
 if SIN == "waits-for-files" and os.path.isdir(folder) and os.listdir(folder):
     time.sleep(30)
+if "describe" in features or SIN == "describes-anyway":
+    describe()
 if SIN != "hasty":
     send("Ready", workflows=["conformance." + name for name in WORKFLOWS])
 

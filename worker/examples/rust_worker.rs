@@ -11,7 +11,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use muster_worker::{Context, Worker, WorkflowError};
+use muster_worker::{Context, Worker, WorkflowError, WorkflowPolicy};
 use serde::{Deserialize, Serialize};
 
 #[derive(Deserialize)]
@@ -62,5 +62,10 @@ fn primes(params: Primes, ctx: Context) -> Result<usize, WorkflowError> {
 }
 
 fn main() -> ExitCode {
-    Worker::new().workflow("visit", visit).blocking("primes", primes).main()
+    Worker::new()
+        .workflow("visit", visit)
+        .blocking("primes", primes)
+        // For the supervisor to enforce: it ends a run after two minutes, and tries another failure once more.
+        .declare("primes", WorkflowPolicy::new().timeout(Duration::from_secs(120)).retries(1))
+        .main()
 }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::sdk::{Context, NativeEngine, WorkflowError};
+use crate::sdk::{Context, NativeEngine, WorkflowError, WorkflowPolicy};
 
 #[derive(Deserialize)]
 struct FailParameters {
@@ -93,6 +93,8 @@ pub(crate) fn register(native: &mut NativeEngine) {
     native.add_blocking("conformance.tell", tell);
     native.add_async("conformance.call", call);
     native.add_blocking("conformance.linger", linger);
+    native.add_blocking("conformance.declared", |_: Value, _| Ok(()));
+    native.declare("conformance.declared", declared());
     native.add_blocking("conformance.big", |params: NumberParameters, _| Ok("x".repeat(params.number)));
     register_rude(native);
 }
@@ -123,6 +125,21 @@ fn linger(params: LingerParameters, ctx: Context) -> Done {
         let _ = std::fs::write(&params.done, told);
     });
     Ok(Value::Null)
+}
+
+/// What the kit looks for in the description of `conformance.declared`.
+fn declared() -> WorkflowPolicy {
+    WorkflowPolicy::new()
+        .timeout(Duration::from_millis(90_500))
+        .retries(2)
+        .backoff(Duration::from_millis(2500))
+        .backoff_factor_percent(150)
+        .backoff_max(Duration::from_secs(60))
+        .retry_on(["Busy"])
+        .give_up_on(["Fatal"])
+        .parameters(
+            &serde_json::json!({ "type": "object", "properties": { "count": { "type": "integer" } } }),
+        )
 }
 
 /// Those that touch the process itself.

@@ -1,11 +1,12 @@
 //! What can run an execution: the registry of native workflows, the JavaScript interpreter.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use muster_protocol::{CodeSource, ErrorInfo, RunOutcome};
+use muster_protocol::{CodeSource, ErrorInfo, RunOutcome, WorkflowDescription};
 use serde::Deserialize;
 
 use crate::run::{Downlink, WorkerRun};
@@ -42,6 +43,14 @@ pub(crate) trait Engine {
 
     /// The workflows that are there now.
     fn list(&self) -> Vec<Listed>;
+
+    /// What is declared of them.
+    fn describe(&mut self) -> Vec<WorkflowDescription>;
+
+    /// What is declared otherwise than it was described before.
+    fn describe_anew(&mut self) -> Vec<WorkflowDescription> {
+        Vec::new()
+    }
 
     /// Runs it, or gives `None` if this is not its business. Must call [`WorkerRun::start`] before user code.
     fn run(&mut self, run: &Arc<WorkerRun>, line: &Rc<dyn Downlink>) -> Option<RunOutcome>;
@@ -86,6 +95,19 @@ impl Engines {
         listed.sort();
         listed.dedup_by(|later, earlier| later.name == earlier.name);
         listed
+    }
+
+    /// What is declared of each, by the engine that would run it.
+    pub(crate) fn describe(&mut self) -> Vec<WorkflowDescription> {
+        let mut described = BTreeMap::new();
+        for one in self.engines.iter_mut().flat_map(|engine| engine.describe()) {
+            described.entry(one.name.clone()).or_insert(one);
+        }
+        described.into_values().collect()
+    }
+
+    pub(crate) fn describe_anew(&mut self) -> Vec<WorkflowDescription> {
+        self.engines.iter_mut().flat_map(|engine| engine.describe_anew()).collect()
     }
 
     pub(crate) fn run(&mut self, run: &Arc<WorkerRun>, line: &Rc<dyn Downlink>) -> RunOutcome {

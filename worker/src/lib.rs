@@ -22,5 +22,5 @@ mod worker;
 
 pub use muster_protocol::{CancelReason, LogLevel};
 pub use run::{CancelRequest, RunContext};
-pub use sdk::{ConfigHandle, Context, LogHandle, StateHandle, WorkflowError};
+pub use sdk::{ConfigHandle, Context, LogHandle, StateHandle, WorkflowError, WorkflowPolicy};
 pub use worker::Worker;

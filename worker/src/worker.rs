@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::engine::Engines;
 use crate::javascript::JavaScript;
-use crate::sdk::{Context, NativeEngine, WorkflowError};
+use crate::sdk::{Context, NativeEngine, WorkflowError, WorkflowPolicy};
 
 /// A worker. Add workflows, then call [`main`](Worker::main) from the program's `main`.
 ///
@@ -60,6 +60,13 @@ impl Worker {
         F: Fn(P, Context) -> Result<R, WorkflowError> + 'static,
     {
         self.native.add_blocking(name, function);
+        self
+    }
+
+    /// Declares what a workflow wants of the supervisor: its time limit, retries, the schema of its parameters.
+    #[must_use]
+    pub fn declare(mut self, name: &str, policy: WorkflowPolicy) -> Self {
+        self.native.declare(name, policy);
         self
     }
 

@@ -11,6 +11,7 @@ mod problem;
 mod readiness;
 mod schema;
 mod service;
+mod workflows;
 
 pub use execution::{AcceptedView, CancelOutcome, CancelView, LogPage, LogView};
 pub use pool::{
@@ -20,6 +21,7 @@ pub use pool::{
 pub use problem::ProblemView;
 pub use readiness::{Readiness, ReadinessPart};
 pub use service::{ApiService, RecycleTarget, ServiceError};
+pub use workflows::{BrokenFileView, WorkflowView, WorkflowWishes, WorkflowsView};
 
 #[cfg(test)]
 pub(crate) use pool::tests;

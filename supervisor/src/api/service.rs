@@ -6,7 +6,7 @@ use muster_core::pool::WorkerId;
 use muster_store::{CancelResult, StoreError};
 use uuid::Uuid;
 
-use super::{PoolView, Readiness};
+use super::{PoolView, Readiness, WorkflowsView};
 
 /// The supervisor, as a client sees it.
 #[async_trait]
@@ -20,6 +20,9 @@ pub trait ApiService: std::fmt::Debug + Send + Sync + 'static {
 
     /// Submits a new execution with the request of this one; gives its id.
     async fn retry(&self, id: Uuid) -> Result<Uuid, ServiceError>;
+
+    /// What the workers described of their workflows.
+    fn workflows(&self) -> WorkflowsView;
 
     /// What the pool is doing.
     async fn pool(&self) -> PoolView;

@@ -13,6 +13,7 @@ use super::input::{InputError, InputLine};
 use super::outcome::ResultLine;
 use super::queue::CLAIM_MAX;
 use super::runner::BatchRunner;
+use crate::descriptions::Descriptions;
 use crate::dispatch::{AfterFailure, InFlight, IntakeClosed, Preparer, Slots};
 use crate::finalize::{Finalized, FinalizedSink};
 use crate::service::{Core, CoreError, CoreParts, claimant};
@@ -108,9 +109,16 @@ pub async fn run(batch: Batch, lines: InputLines, report: &mut impl ReportResult
     let (in_flight, slots) = (Arc::new(InFlight::default()), Slots::new(settings.max_workers));
     let (ends, ended) = mpsc::unbounded_channel();
     let bus = Bus::unwatched(&settings.key_prefix);
+    let descriptions = Arc::<Descriptions>::default();
     let parts = CoreParts {
         claimant: claimant(&settings),
-        preparer: Preparer::new(store.clone(), bus.clone(), settings.execution_timeout),
+        preparer: Preparer::new(
+            store.clone(),
+            bus.clone(),
+            settings.execution_timeout,
+            Arc::clone(&descriptions),
+        ),
+        descriptions,
         store,
         bus,
         in_flight: Arc::clone(&in_flight),

@@ -23,7 +23,7 @@ pub use events::{EventStream, ServerEvent};
 pub use execution::{Execution, ExecutionEvent, ExecutionEvents, Executions};
 
 use crate::access::{dashboard_url, read_named};
-use crate::api::{AcceptedView, CancelView, LogPage, PoolView, ProblemView, Readiness};
+use crate::api::{AcceptedView, CancelView, LogPage, PoolView, ProblemView, Readiness, WorkflowsView};
 
 /// Where a supervisor listens unless told otherwise.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:7420";
@@ -189,6 +189,11 @@ impl ApiClient {
     /// What the pool is doing.
     pub fn pool(&self) -> Result<PoolView, ClientError> {
         self.parsed(self.get(&["api", "pool"], &[], None)?)
+    }
+
+    /// What the code declares of its workflows.
+    pub fn workflows(&self) -> Result<WorkflowsView, ClientError> {
+        self.parsed(self.get(&["api", "workflows"], &[], None)?)
     }
 
     /// Changes the pool: `resize`, `recycle` or `reload`.

@@ -6,8 +6,8 @@ use muster_protocol::feature;
 use super::check::CheckNeed::{Feature, Frames, Lines, Workflow};
 use super::check::{Check, CheckGroup, CheckNeed};
 use super::checks::{
-    calls, cancel, drain, ending, execution, framing, growth, handshake, isolation, log, streams, values,
-    watching,
+    calls, cancel, describe, drain, ending, execution, framing, growth, handshake, isolation, log, streams,
+    values, watching,
 };
 
 /// A check as it is listed.
@@ -170,7 +170,14 @@ fn features() -> Vec<Check> {
             watching::ping_running;
         "dump", "says what user code is doing", [Feature(feature::DUMP), Workflow("sleep")], watching::dump;
     };
-    log.into_iter().chain(cancel).chain(drain).chain(calls).chain(watching).collect()
+    let describe = checks! { Describe:
+        "describe", "describes before Ready what the code declares", [Feature(feature::DESCRIBE), Workflow("declared")],
+            describe::declared;
+        "describe-unasked", "describes nothing when Welcome does not list it", [Feature(feature::DESCRIBE)],
+            describe::unasked;
+    };
+    let log = log.into_iter().chain(cancel).chain(drain).chain(calls).chain(watching);
+    log.chain(describe).collect()
 }
 
 fn isolation() -> Vec<Check> {

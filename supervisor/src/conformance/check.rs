@@ -75,6 +75,8 @@ pub enum CheckGroup {
     Calls,
     /// Ping and Dump.
     Watching,
+    /// Describe.
+    Describe,
     /// Runs that follow each other in one process.
     Isolation,
 }
@@ -94,6 +96,7 @@ impl CheckGroup {
             Self::Drain => "drain",
             Self::Calls => "calls",
             Self::Watching => "watching",
+            Self::Describe => "describe",
             Self::Isolation => "isolation",
         }
     }
@@ -111,7 +114,7 @@ impl CheckGroup {
             Self::Cancel => ConformanceLevel::Cancel,
             Self::Drain => ConformanceLevel::Drain,
             Self::Calls => ConformanceLevel::Calls,
-            Self::Watching => ConformanceLevel::Watching,
+            Self::Watching | Self::Describe => ConformanceLevel::Watching,
             Self::Isolation => ConformanceLevel::Isolation,
         }
     }

@@ -1,7 +1,6 @@
 //! The dispatcher between claim and executor: takes claimed attempts in, prepares them, hands them over.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
@@ -130,8 +129,8 @@ impl Dispatcher {
                 self.gate.succeeded();
                 let mut in_flight = self.in_flight.lock();
                 let Some(held) = in_flight.get_mut(&attempt) else { return };
-                let is_last = terms.user_attempts.is_none_or(|attempts| held.attempts_charged >= attempts);
-                spec.halts = is_last && self.after_failure == AfterFailure::Halt;
+                spec.attempts_charged = held.attempts_charged;
+                spec.failure_halts = self.after_failure == AfterFailure::Halt;
                 held.terms = terms;
                 match std::mem::replace(&mut held.phase, InFlightPhase::Ended) {
                     InFlightPhase::Preparing { slot, cancel: None } => {
@@ -168,10 +167,9 @@ impl Dispatcher {
         let Some((execution, retry)) = self.in_flight.lock().get_mut(&attempt).map(|held| {
             held.phase = InFlightPhase::Ended;
             let retry = RetryPolicy {
-                user_attempts: None,
                 attempts_charged: held.attempts_charged,
-                backoff: Some(Duration::from_secs(1)),
                 jitter: fastrand::f64(),
+                ..RetryPolicy::default()
             };
             (Arc::clone(&held.execution), retry)
         }) else {

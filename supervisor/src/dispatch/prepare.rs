@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use muster_bus::Bus;
-use muster_core::execution::Attempt;
-use muster_protocol::error_type;
+use muster_core::execution::{Attempt, ExecutionRequest, Target};
+use muster_protocol::{JsonBytes, error_type};
 use muster_store::{DefinitionStore, ExecutionFailure, NewExecution};
+use serde_json::value::RawValue;
 
 use super::dispatcher::{Prepare, PrepareError, PreparedAttempt};
 use super::in_flight::OutcomeTerms;
-use crate::executor::RunSpec;
-use crate::prewarm::{Prewarm, PrewarmError, Subject, prepare};
+use crate::descriptions::{DescribedWorkflow, Descriptions};
+use crate::executor::{RunSpec, time_limit};
+use crate::prewarm::{Prewarm, PrewarmError, Subject, prepare, resolve};
 
 /// Fetches what a run needs, shows its context to watchers, and writes what its worker is told.
 #[derive(Debug)]
@@ -21,15 +23,41 @@ pub struct Preparer {
     prewarm: Prewarm,
     bus: Bus,
     default_timeout_us: AtomicU64,
+    descriptions: Arc<Descriptions>,
 }
 
 impl Preparer {
     /// Fetches from this store, and shares through this bus.
-    pub fn new(store: Arc<dyn DefinitionStore>, bus: Bus, default_timeout: Duration) -> Arc<Self> {
-        let preparer =
-            Self { prewarm: Prewarm::new(store, bus.clone()), bus, default_timeout_us: AtomicU64::new(0) };
+    pub fn new(
+        store: Arc<dyn DefinitionStore>,
+        bus: Bus,
+        default_timeout: Duration,
+        descriptions: Arc<Descriptions>,
+    ) -> Arc<Self> {
+        let prewarm = Prewarm::new(store, bus.clone());
+        let preparer = Self { prewarm, bus, default_timeout_us: AtomicU64::new(0), descriptions };
         preparer.set_default_timeout(default_timeout);
         Arc::new(preparer)
+    }
+
+    /// Refuses parameters that the code does not take, where that is known: with an unknown workflow, or a database that
+    /// is away, it is found out later.
+    ///
+    /// # Errors
+    /// All that is wrong with them.
+    pub async fn check_parameters(&self, request: &ExecutionRequest) -> Result<(), String> {
+        match &request.target {
+            Target::Name { workflow } if self.descriptions.named(workflow).is_none() => return Ok(()),
+            Target::Name { .. } | Target::Id { .. } => {}
+            Target::Code { .. } => return Ok(()),
+        }
+        let subject = Subject::from(&request.target);
+        let Ok(warm) = self.prewarm.prewarm_sdk_cache(subject, request.organization_id).await else {
+            return Ok(());
+        };
+        let (workflow, source) = resolve(request.target.clone(), warm.workflow.as_ref());
+        let Some(described) = self.descriptions.of(&workflow, &source) else { return Ok(()) };
+        described.check(&request.parameters).map_err(|problems| format!("workflow {workflow:?}: {problems}"))
     }
 
     /// For runs that are prepared from now on.
@@ -52,17 +80,23 @@ impl Prepare for Preparer {
         let subject = Subject::from(&request.target);
         let warm = self.prewarm.prewarm_sdk_cache(subject, request.organization_id).await.map_err(refusal)?;
         let default_timeout = Duration::from_micros(self.default_timeout_us.load(Ordering::Relaxed));
-        let ready = prepare(request, &warm, default_timeout).map_err(refusal)?;
-        self.bus.put_context(attempt.execution_id, ready.shown_context, ready.timeout);
+        let ready = prepare(request, &warm).map_err(refusal)?;
+        let described = self.descriptions.of(&ready.workflow, &ready.source);
+        if let Some(described) = &described {
+            check(described, &ready.params)?;
+        }
+        let timeout = time_limit(ready.timeout, described.as_deref(), default_timeout);
+        self.bus.put_context(attempt.execution_id, ready.shown_context, timeout.unwrap_or(default_timeout));
         let terms = OutcomeTerms {
             user_attempts: ready.user_attempts,
             backoff: ready.retry_backoff,
             sync: ready.sync,
-            timeout: Some(ready.timeout),
+            timeout: Some(timeout.unwrap_or(default_timeout)),
         };
         let spec = RunSpec {
             attempt,
-            timeout: Some(ready.timeout),
+            stated_timeout: ready.timeout,
+            default_timeout,
             workflow: ready.workflow,
             source: ready.source,
             params: ready.params,
@@ -70,10 +104,21 @@ impl Prepare for Preparer {
             organization_id: ready.organization_id,
             config: ready.config,
             secrets: ready.secrets,
-            halts: false,
+            stated_attempts: ready.user_attempts,
+            attempts_charged: 0,
+            failure_halts: false,
         };
         Ok(PreparedAttempt { spec, terms })
     }
+}
+
+/// What the code does not take is refused before a worker is asked.
+fn check(described: &DescribedWorkflow, params: &JsonBytes) -> Result<(), PrepareError> {
+    // What is no JSON was refused where it came in.
+    let Ok(parameters) = params.parse::<&RawValue>() else { return Ok(()) };
+    described.check(parameters).map_err(|problems| {
+        PrepareError::Refused(ExecutionFailure::new(error_type::INVALID_PARAMETERS, problems))
+    })
 }
 
 fn refusal(error: PrewarmError) -> PrepareError {

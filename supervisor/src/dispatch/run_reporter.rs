@@ -133,11 +133,13 @@ impl RunReporter {
     fn finished(&self, ended: EndedRun) {
         let attempt = ended.attempt();
         self.ended.fetch_add(1, Ordering::Relaxed);
+        let declared = ended.declared_retry();
         let Some((execution, retry)) = self.in_flight.lock().get(&attempt).map(|held| {
             let retry = RetryPolicy {
                 user_attempts: held.terms.user_attempts,
                 attempts_charged: held.attempts_charged,
                 backoff: held.terms.backoff,
+                declared,
                 jitter: fastrand::f64(),
             };
             (Arc::clone(&held.execution), retry)

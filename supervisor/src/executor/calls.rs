@@ -5,12 +5,13 @@
 use muster_core::execution::{Change, check};
 use muster_core::json;
 use muster_protocol::limits::{CALLS_IN_FLIGHT_MAX, IDENTIFIER_MAX_BYTES};
-use muster_protocol::{CallResult, ErrorInfo, JsonBytes, method};
+use muster_protocol::{CallResult, ErrorInfo, JsonBytes, error_type, method};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::run::{CallAnswer, ExecutorRun};
+use crate::descriptions::Descriptions;
 
 #[derive(Deserialize)]
 struct StateKey {
@@ -62,6 +63,20 @@ impl Question {
                 ),
             )),
         }
+    }
+}
+
+impl Question {
+    /// Refuses a child with parameters that its code does not take, where the parent can still do something about it.
+    pub(super) fn check(self, descriptions: &Descriptions) -> Result<Self, ErrorInfo> {
+        if let Self::Change(Change::Submit { workflow, parameters, .. }) = &self
+            && let Some(described) = descriptions.named(workflow)
+        {
+            described.check(parameters).map_err(|problems| {
+                ErrorInfo::new(error_type::INVALID_PARAMETERS, format!("workflow {workflow:?}: {problems}"))
+            })?;
+        }
+        Ok(self)
     }
 }
 
@@ -173,7 +188,8 @@ mod tests {
     fn run() -> ExecutorRun {
         ExecutorRun::new(RunSpec {
             attempt: Attempt::new(Uuid::nil(), 1),
-            timeout: None,
+            stated_timeout: None,
+            default_timeout: std::time::Duration::MAX,
             workflow: "w".into(),
             source: CodeSource::Named,
             params: JsonBytes::NONE,
@@ -185,7 +201,9 @@ mod tests {
                     .collect(),
             ),
             secrets: std::sync::Arc::default(),
-            halts: false,
+            stated_attempts: None,
+            attempts_charged: 1,
+            failure_halts: false,
         })
     }
 

@@ -139,6 +139,10 @@ impl ExecutorLoop {
         let (Some(link), Some(held)) = (state.links.get(&worker), state.runs.get(&attempt)) else { return };
         link.begin_run(run, attempt, &self.births);
         let spec = &held.spec;
+        // What the code declares may be known only now: it was prepared while no worker was there.
+        let described = self.descriptions.of(&spec.workflow, &spec.source);
+        let assignment = spec.assignment(described.as_deref());
+        state.pool.refine(worker, assignment);
         let secrets = link.add_secrets(&spec.secrets);
         let execute = ToWorker::Execute {
             run,
@@ -148,7 +152,7 @@ impl ExecutorLoop {
             source: spec.source.clone(),
             params: spec.params.clone(),
             context: spec.context.clone(),
-            timeout_ms: spec
+            timeout_ms: assignment
                 .timeout
                 .map_or(0, |timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
             grace_ms: whole_ms(grace),
@@ -157,6 +161,7 @@ impl ExecutorLoop {
         let transcribe = state.specs.newest.transcribe;
         let identity = state.links.get(&worker).map(|link| Arc::clone(&link.identity.borrow()));
         if let Some(held) = state.runs.get_mut(&attempt) {
+            held.described = described;
             // The frame is written, so it need not be copied to be kept.
             let identity = identity.unwrap_or_default();
             held.recording = RunRecording::begin(transcribe, execute, identity, Arc::clone(&secrets));
@@ -221,7 +226,7 @@ impl ExecutorLoop {
 }
 
 fn new_link(state: &mut ExecutorState, worker: WorkerId, generation: u64) -> Rc<WorkerLink> {
-    let link = WorkerLink::new(worker, state.specs.of(generation));
+    let link = WorkerLink::new(worker, state.specs.of(generation), generation);
     state.links.insert(worker, Rc::clone(&link));
     link
 }
@@ -250,7 +255,7 @@ fn cancel_event(reason: CancelReason) -> &'static str {
 }
 
 fn feature_names(features: WorkerFeatures) -> Vec<String> {
-    let WorkerFeatures { log, progress, call, cancel, ping, drain, dump, template } = features;
+    let WorkerFeatures { log, progress, call, cancel, ping, drain, dump, template, describe } = features;
     [
         (log, feature::LOG),
         (progress, feature::PROGRESS),
@@ -260,6 +265,7 @@ fn feature_names(features: WorkerFeatures) -> Vec<String> {
         (drain, feature::DRAIN),
         (dump, feature::DUMP),
         (template, feature::TEMPLATE),
+        (describe, feature::DESCRIBE),
     ]
     .into_iter()
     .filter(|(has, _)| *has)

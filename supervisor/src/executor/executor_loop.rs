@@ -17,12 +17,15 @@ use super::link::{AnnouncedIdentity, WorkerLink};
 use super::run::ExecutorRun;
 use super::run_spec::RunSpec;
 use super::worker_spec::WorkerSpec;
+use crate::descriptions::Descriptions;
 
 /// Everything the executor's thread owns.
 pub(super) struct ExecutorLoop {
     pub(super) clock: Clock,
     pub(super) events: EventSender,
     pub(super) spawner: Spawner,
+    /// What the code declares.
+    pub(super) descriptions: Arc<Descriptions>,
     /// Tells whether anything was started since.
     pub(super) births: SpawnCounter,
     pub(super) state: RefCell<ExecutorState>,
@@ -73,12 +76,14 @@ impl ExecutorLoop {
         clock: Clock,
         events: EventSender,
         spawner: Spawner,
+        descriptions: Arc<Descriptions>,
         background: tokio::runtime::Handle,
     ) -> Rc<Self> {
         Rc::new(Self {
             clock,
             events,
             spawner,
+            descriptions,
             births: SpawnCounter::open(),
             state: RefCell::new(state),
             inherits: Cell::new(false),
@@ -107,7 +112,7 @@ impl ExecutorLoop {
 
     /// Takes a claimed attempt.
     pub(super) fn submit(self: &Rc<Self>, spec: RunSpec) {
-        let assignment = spec.assignment();
+        let assignment = spec.assignment(None);
         self.state.borrow_mut().runs.insert(assignment.attempt, ExecutorRun::new(spec));
         self.handle(PoolEvent::Submit(assignment));
     }

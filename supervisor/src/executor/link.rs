@@ -20,6 +20,7 @@ use super::late::KnownRuns;
 use super::stdin::{StdinWriter, WriteProgress, flush};
 use super::template::TemplateLink;
 use super::worker_spec::WorkerSpec;
+use crate::descriptions::DescribedSet;
 
 /// One worker, from the decision to start it to its end.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ pub(super) struct WorkerLink {
     pub(super) id: WorkerId,
     /// What its generation is started with.
     pub(super) spec: Arc<WorkerSpec>,
+    pub(super) generation: u64,
     pub(super) outgoing: Rc<RefCell<StdinWriter>>,
     /// The run it was given last, until it said Idle.
     pub(super) run: Cell<Option<(u32, Attempt)>>,
@@ -35,6 +37,9 @@ pub(super) struct WorkerLink {
     /// What both sides have agreed on.
     pub(super) features: Cell<WorkerFeatures>,
     pub(super) identity: RefCell<Arc<AnnouncedIdentity>>,
+    /// What it described, until it is Ready.
+    described: RefCell<Option<DescribedSet>>,
+    ready: Cell<bool>,
     /// All that its process was ever given: what it kept of an earlier run may be shown by anything later.
     secrets: RefCell<Arc<Secrets>>,
     spelling: Cell<Spelling>,
@@ -68,15 +73,18 @@ pub struct AnnouncedIdentity {
 }
 
 impl WorkerLink {
-    pub(super) fn new(id: WorkerId, spec: Arc<WorkerSpec>) -> Rc<Self> {
+    pub(super) fn new(id: WorkerId, spec: Arc<WorkerSpec>, generation: u64) -> Rc<Self> {
         Rc::new(Self {
             id,
             spec,
+            generation,
             outgoing: Rc::default(),
             run: Cell::new(None),
             known_runs: RefCell::default(),
             features: Cell::default(),
             identity: RefCell::default(),
+            described: RefCell::default(),
+            ready: Cell::new(false),
             secrets: RefCell::default(),
             spelling: Cell::new(Spelling::Binary),
             born: Cell::new(None),
@@ -88,6 +96,25 @@ impl WorkerLink {
             terminating: Cell::new(false),
             scratch: RefCell::default(),
         })
+    }
+
+    /// Keeps what it describes before it is Ready; gives back what it describes later.
+    pub(super) fn describe_before_ready(
+        &self,
+        set: DescribedSet,
+        problems: &mut Vec<String>,
+    ) -> Option<DescribedSet> {
+        if self.ready.get() {
+            return Some(set);
+        }
+        problems.extend(self.described.borrow_mut().get_or_insert_default().merge(set));
+        None
+    }
+
+    /// It is Ready: gives what it described by now.
+    pub(super) fn ready(&self) -> Option<DescribedSet> {
+        self.ready.set(true);
+        self.described.take()
     }
 
     /// The process exists.

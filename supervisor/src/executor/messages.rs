@@ -14,6 +14,7 @@ use super::link::AnnouncedIdentity;
 use super::news::{ReadyNews, WorkerNews};
 use super::reader::WorkerReader;
 use super::run::CallAnswer;
+use crate::descriptions::DescribedSet;
 
 impl WorkerReader {
     /// Takes a message. `more_follows` tells that bytes of a next one are at hand already.
@@ -25,6 +26,7 @@ impl WorkerReader {
             ReadyNews::Remarked { run, line } => self.remark(run, line),
             ReadyNews::Progressed { run, progress } => self.progress(run, progress),
             ReadyNews::Asked { run, call, question } => self.call(run, call, question),
+            ReadyNews::Described { set, problems } => self.described(set, problems),
             ReadyNews::AsItCame => self.on_message(message, more_follows),
         }
     }
@@ -52,6 +54,10 @@ impl WorkerReader {
             }
             ToSupervisor::Ready { workflows } => {
                 Arc::make_mut(&mut self.link.identity.borrow_mut()).workflows = workflows;
+                // Before it may be given anything. A template runs nothing, and says nothing of it.
+                if !self.link.features.get().template {
+                    self.engine.descriptions.ready(self.link.generation, self.link.ready());
+                }
                 self.send_event(WorkerEvent::Ready);
             }
             ToSupervisor::InitFailed { error } => self.send_event(WorkerEvent::InitFailed { error }),
@@ -70,8 +76,6 @@ impl WorkerReader {
                 self.lines.forget_tail();
                 self.finish_descendants(run, rss_bytes, recycle);
             }
-            // Nobody asks for it yet.
-            ToSupervisor::Describe { .. } => {}
             // A Pong shows that the worker's frames flow; it is no reason to do anything.
             ToSupervisor::Pong { nonce: _ } => {}
             ToSupervisor::Goodbye { reason } => self.send_event(WorkerEvent::Goodbye { reason }),
@@ -82,7 +86,21 @@ impl WorkerReader {
             ToSupervisor::Log { .. }
             | ToSupervisor::Progress { .. }
             | ToSupervisor::Call { .. }
-            | ToSupervisor::Stacks { .. } => {}
+            | ToSupervisor::Stacks { .. }
+            | ToSupervisor::Describe { .. } => {}
+        }
+    }
+
+    /// Keeps what it described: until it is Ready with the worker, then with the pool.
+    fn described(&self, set: DescribedSet, mut problems: Vec<String>) {
+        if !self.link.features.get().describe {
+            return;
+        }
+        if let Some(set) = self.link.describe_before_ready(set, &mut problems) {
+            problems.extend(self.engine.descriptions.add(self.link.generation, set));
+        }
+        for problem in problems {
+            tracing::warn!(worker = %self.link.id, problem, "worker's description of its workflows");
         }
     }
 
@@ -219,5 +237,6 @@ fn known_features(names: &[String]) -> WorkerFeatures {
         drain: has(feature::DRAIN),
         dump: has(feature::DUMP),
         template: has(feature::TEMPLATE),
+        describe: has(feature::DESCRIBE),
     }
 }

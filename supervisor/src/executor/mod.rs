@@ -40,6 +40,6 @@ pub use handle::{Executor, ExecutorHandle, ExecutorSnapshot, WorkerIdentity};
 pub use link::AnnouncedIdentity;
 pub use recording::RunRecording;
 pub use run::EndedRun;
-pub use run_spec::RunSpec;
+pub use run_spec::{RunSpec, time_limit};
 pub use thread::{ExecutorError, ExecutorOptions};
 pub use worker_spec::WorkerSpec;

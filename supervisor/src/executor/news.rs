@@ -10,6 +10,7 @@ use muster_protocol::{ErrorInfo, LogLevel, ToSupervisor};
 use super::calls::Question;
 use super::events::RunProgress;
 use super::logs;
+use crate::descriptions::{DescribedSet, Descriptions};
 
 /// A message with more than this is read on a thread for it. A full batch of log records is not among them.
 const LARGE_BYTES: usize = 4 * LOG_BATCH_MAX_BYTES;
@@ -39,22 +40,28 @@ pub(super) enum ReadyNews {
     Progressed { run: u32, progress: RunProgress },
     /// What the run asks for, or why that makes no sense.
     Asked { run: u32, call: u32, question: Result<Question, ErrorInfo> },
+    /// What it described, and what of that does not count.
+    Described { set: DescribedSet, problems: Vec<String> },
     /// The message says it all.
     AsItCame,
 }
 
 /// Reads a message. These are masked in what people will read.
-pub(super) fn read(whole: &WholeMessage, secrets: &Secrets) -> Result<Decoded<WorkerNews>, WireError> {
+pub(super) fn read(
+    whole: &WholeMessage,
+    secrets: &Secrets,
+    descriptions: &Descriptions,
+) -> Result<Decoded<WorkerNews>, WireError> {
     Ok(match whole.read::<ToSupervisor>()? {
         Decoded::Message(message) => {
-            let ready = make_ready(&message, secrets);
+            let ready = make_ready(&message, secrets, descriptions);
             Decoded::Message(WorkerNews { message, ready })
         }
         Decoded::Unknown { name } => Decoded::Unknown { name },
     })
 }
 
-fn make_ready(message: &ToSupervisor, secrets: &Secrets) -> ReadyNews {
+fn make_ready(message: &ToSupervisor, secrets: &Secrets, descriptions: &Descriptions) -> ReadyNews {
     match message {
         ToSupervisor::Log { run, records } => {
             let lines = records.iter().map(|record| logs::recorded(record, secrets)).collect();
@@ -70,7 +77,12 @@ fn make_ready(message: &ToSupervisor, secrets: &Secrets) -> ReadyNews {
             ReadyNews::Progressed { run: *run, progress }
         }
         ToSupervisor::Call { run, call, method, params } => {
-            ReadyNews::Asked { run: *run, call: *call, question: Question::read(method, params) }
+            let question = Question::read(method, params).and_then(|question| question.check(descriptions));
+            ReadyNews::Asked { run: *run, call: *call, question }
+        }
+        ToSupervisor::Describe { replaces, workflows, broken } => {
+            let (set, problems) = DescribedSet::read(*replaces, workflows, broken);
+            ReadyNews::Described { set, problems }
         }
         ToSupervisor::Hello { .. }
         | ToSupervisor::Ready { .. }
@@ -79,7 +91,6 @@ fn make_ready(message: &ToSupervisor, secrets: &Secrets) -> ReadyNews {
         | ToSupervisor::Finished { .. }
         | ToSupervisor::Idle { .. }
         | ToSupervisor::Pong { .. }
-        | ToSupervisor::Describe { .. }
         | ToSupervisor::Forked { .. }
         | ToSupervisor::Exited { .. }
         | ToSupervisor::ForkFailed { .. }

@@ -228,11 +228,13 @@ impl WorkerReader {
     async fn take_message(&mut self, whole: WholeMessage) {
         let secrets = self.link.secrets();
         let read = if !news::takes_long(&whole) {
-            news::read(&whole, &secrets)
+            news::read(&whole, &secrets, &self.engine.descriptions)
         } else {
             // Nobody closes it, so the turn always comes.
             let _turn = self.engine.large.acquire().await;
-            let reading = self.engine.background.spawn_blocking(move || news::read(&whole, &secrets));
+            let descriptions = Arc::clone(&self.engine.descriptions);
+            let reading =
+                self.engine.background.spawn_blocking(move || news::read(&whole, &secrets, &descriptions));
             // Only the end of the process breaks it off.
             let Ok(read) = reading.await else { return };
             read

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use muster_core::execution::{Attempt, Change, CompletedRun, RunEnding, RunEvent, Secrets};
 use muster_core::pool::RunFinish;
-use muster_protocol::CallResult;
+use muster_protocol::{CallResult, DeclaredRetry};
 use serde::Serialize;
 use serde_json::value::to_raw_value;
 use uuid::Uuid;
@@ -15,6 +15,7 @@ use super::clock::unix_us;
 use super::logs::RunLogs;
 use super::recording::RunRecording;
 use super::run_spec::RunSpec;
+use crate::descriptions::DescribedWorkflow;
 
 /// The detail of the event that every execution has: written without a detour over a map.
 #[derive(Serialize)]
@@ -35,6 +36,8 @@ pub(super) struct ExecutorRun {
     pub(super) recording: Option<RunRecording>,
     /// What must not be read of it: its own secrets, and all its worker was given before.
     pub(super) secrets: Arc<Secrets>,
+    /// What the code declared when it was given to its worker.
+    pub(super) described: Option<Arc<DescribedWorkflow>>,
     started_at_us: Option<i64>,
     events: Vec<RunEvent>,
 }
@@ -48,6 +51,7 @@ impl ExecutorRun {
             changes: PendingChanges::default(),
             calls_in_flight: 0,
             recording: None,
+            described: None,
             started_at_us: None,
             events: Vec::new(),
         }
@@ -106,6 +110,11 @@ impl EndedRun {
     /// Which attempt.
     pub fn attempt(&self) -> Attempt {
         self.finish.attempt
+    }
+
+    /// How the code wants it to be tried again.
+    pub fn declared_retry(&self) -> DeclaredRetry {
+        self.run.described.as_ref().map_or_else(DeclaredRetry::default, |it| it.declared.retry.clone())
     }
 
     /// How much of it must be looked through before it can be recorded.

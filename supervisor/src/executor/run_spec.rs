@@ -8,13 +8,17 @@ use muster_core::pool::Assignment;
 use muster_protocol::{CodeSource, JsonBytes};
 use uuid::Uuid;
 
+use crate::descriptions::{DescribedWorkflow, TimeLimit};
+
 /// One attempt, with everything its worker needs.
 #[derive(Clone, Debug)]
 pub struct RunSpec {
     /// Which attempt.
     pub attempt: Attempt,
-    /// The time it has from Started; `None` means no limit.
-    pub timeout: Option<Duration>,
+    /// The time it has from Started, as the request or the workflow's row says.
+    pub stated_timeout: Option<Duration>,
+    /// The time it has when neither they nor the code say.
+    pub default_timeout: Duration,
     /// The workflow's name.
     pub workflow: String,
     /// What code to run.
@@ -29,17 +33,39 @@ pub struct RunSpec {
     pub config: Arc<RunConfig>,
     /// The secret ones among its values: masked in logs, errors and transcripts.
     pub secrets: Arc<Secrets>,
-    /// Nothing that waits is started once this one has ended without success.
-    pub halts: bool,
+    /// How many attempts a user failure may be charged, as the request or the row says.
+    pub stated_attempts: Option<u32>,
+    /// How many are charged, this one included.
+    pub attempts_charged: u32,
+    /// Nothing that waits is started once an execution has ended without success.
+    pub failure_halts: bool,
 }
 
 impl RunSpec {
-    pub(super) fn assignment(&self) -> Assignment {
+    /// What the pool must know of it, by what is known of the code.
+    pub(super) fn assignment(&self, described: Option<&DescribedWorkflow>) -> Assignment {
+        let timeout = time_limit(self.stated_timeout, described, self.default_timeout);
+        let attempts = self.stated_attempts.or(described.and_then(|it| it.declared.retry.max_attempts));
+        let is_last = attempts.is_none_or(|attempts| self.attempts_charged >= attempts);
         Assignment {
             attempt: self.attempt,
             organization_id: self.organization_id,
-            timeout: self.timeout,
-            halts: self.halts,
+            timeout,
+            halts: self.failure_halts && is_last,
         }
+    }
+}
+
+/// The time a run has: what was stated, else what the code declares, else the default. `None` means no limit.
+pub fn time_limit(
+    stated: Option<Duration>,
+    described: Option<&DescribedWorkflow>,
+    default: Duration,
+) -> Option<Duration> {
+    match (stated, described.and_then(DescribedWorkflow::time_limit)) {
+        (Some(stated), _) => Some(stated),
+        (None, Some(TimeLimit::Within(declared))) => Some(declared),
+        (None, Some(TimeLimit::Unlimited)) => None,
+        (None, None) => Some(default),
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use muster_core::pool::{Pool, PoolConfig, PoolEvent, WorkerEvent};
@@ -17,6 +18,7 @@ use super::events::{self, ExecutorEvents};
 use super::executor_loop::{ExecutorLoop, ExecutorState, WorkerSpecs};
 use super::handle::{Executor, ExecutorCommand, ExecutorHandle};
 use super::worker_spec::WorkerSpec;
+use crate::descriptions::Descriptions;
 
 /// How often the memory of running workers is looked at.
 const MEMORY_EVERY: Duration = Duration::from_millis(500);
@@ -30,6 +32,8 @@ pub struct ExecutorOptions {
     pub spec: WorkerSpec,
     /// Where process groups are recorded, if they are.
     pub orphaned_workers: Option<OrphanedWorkers>,
+    /// Where is kept what workers describe.
+    pub descriptions: Arc<Descriptions>,
 }
 
 /// The executor cannot start.
@@ -66,7 +70,7 @@ impl Executor {
                     specs: WorkerSpecs::new(options.spec),
                     orphaned_workers: options.orphaned_workers,
                 };
-                let engine = ExecutorLoop::new(state, clock, told, spawner, background);
+                let engine = ExecutorLoop::new(state, clock, told, spawner, options.descriptions, background);
                 // A task among tasks: a command given by an end that was just heard is obeyed in the same turn,
                 // while the root of a runtime is polled only after another look at the descriptors.
                 let served =

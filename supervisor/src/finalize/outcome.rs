@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use muster_core::execution::{Change, CompletedRun, ExecutionRequest, RunEnding, RunEvent, Target};
 use muster_core::json;
-use muster_protocol::{ErrorInfo, JsonBytes, RunMetrics, error_type};
+use muster_protocol::{DeclaredRetry, ErrorInfo, JsonBytes, RunMetrics, error_type};
 use muster_store::{
     Disposition, ExecutionFailure, ExecutionOutcome, Finalization, NewEvent, NewExecution, StateChange,
     StateWrite,
@@ -15,6 +15,8 @@ use uuid::Uuid;
 
 /// The wait before the first retry of a request that does not say.
 const DEFAULT_BACKOFF: Duration = Duration::from_secs(1);
+/// How the wait grows from one retry to the next when the code does not say.
+const DOUBLED_PERCENT: u32 = 200;
 /// No retry waits longer.
 const BACKOFF_MAX: Duration = Duration::from_secs(3600);
 /// A released execution waits up to this long before the next claim. It doubles with each release before,
@@ -23,15 +25,17 @@ const RELEASE_BACKOFF: Duration = Duration::from_millis(500);
 const RELEASE_BACKOFF_MAX: Duration = Duration::from_secs(60);
 
 /// Whether and when a failed execution is tried again.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RetryPolicy {
-    /// How many attempts a user failure may be charged; `None` when neither the request nor the workflow
-    /// asked for retries.
+    /// How many attempts a user failure may be charged; `None` when neither the request nor the workflow's row
+    /// says.
     pub user_attempts: Option<u32>,
     /// How many attempts are charged, this one included.
     pub attempts_charged: u32,
-    /// The wait before the first retry; it doubles with each.
+    /// The wait before the first retry, if the request says.
     pub backoff: Option<Duration>,
+    /// What the code says.
+    pub declared: DeclaredRetry,
     /// A number in 0..1 that spreads the retries of executions that failed together.
     pub jitter: f64,
 }
@@ -40,13 +44,32 @@ impl RetryPolicy {
     /// The next attempt after this failure: the wait before it and how many attempts there may be, or `None`
     /// when the failure is final.
     fn next(&self, error: &ErrorInfo) -> Option<(Duration, u32)> {
-        let attempts = self.user_attempts.filter(|attempts| self.attempts_charged < *attempts)?;
-        if attempts <= 1 || error.retryable == Some(false) || is_final(&error.kind) {
+        let attempts = self.user_attempts.or(self.declared.max_attempts);
+        let attempts = attempts.filter(|attempts| self.attempts_charged < *attempts)?;
+        if attempts <= 1 || error.retryable == Some(false) || is_final(&error.kind) || self.gives_up_on(error)
+        {
             return None;
         }
-        let doublings = self.attempts_charged.saturating_sub(1).min(20);
-        let wait = self.backoff.unwrap_or(DEFAULT_BACKOFF).saturating_mul(1 << doublings).min(BACKOFF_MAX);
-        Some((wait.mul_f64(1.0 + 0.25 * self.jitter), attempts))
+        Some((self.wait().mul_f64(1.0 + 0.25 * self.jitter), attempts))
+    }
+
+    fn gives_up_on(&self, error: &ErrorInfo) -> bool {
+        let named = |list: &[String]| list.contains(&error.kind);
+        let DeclaredRetry { retry_on, give_up_on, .. } = &self.declared;
+        named(give_up_on) || !(retry_on.is_empty() || named(retry_on))
+    }
+
+    /// The wait before the next attempt: the first wait, longer by the factor with each attempt, within its bounds.
+    fn wait(&self) -> Duration {
+        let DeclaredRetry { backoff_ms, backoff_factor_percent, backoff_max_ms, .. } = &self.declared;
+        let first = self.backoff.or(backoff_ms.map(Duration::from_millis)).unwrap_or(DEFAULT_BACKOFF);
+        let longest =
+            backoff_max_ms.map_or(BACKOFF_MAX, |longest| Duration::from_millis(longest).min(BACKOFF_MAX));
+        let factor = f64::from(backoff_factor_percent.unwrap_or(DOUBLED_PERCENT)) / 100.0;
+        let retries_before = i32::try_from(self.attempts_charged.saturating_sub(1)).unwrap_or(i32::MAX);
+        let wait = first.as_secs_f64() * factor.powi(retries_before);
+        // What is no time, or more than there is, is more than the longest.
+        Duration::try_from_secs_f64(wait).map_or(longest, |wait| wait.min(longest))
     }
 }
 
@@ -206,7 +229,12 @@ mod tests {
     use super::*;
 
     fn policy(user_attempts: Option<u32>, attempts_charged: u32) -> RetryPolicy {
-        RetryPolicy { user_attempts, attempts_charged, backoff: Some(Duration::from_secs(2)), jitter: 0.0 }
+        RetryPolicy {
+            user_attempts,
+            attempts_charged,
+            backoff: Some(Duration::from_secs(2)),
+            ..RetryPolicy::default()
+        }
     }
 
     fn failed(kind: &str, retryable: Option<bool>) -> RunEnding {

@@ -21,6 +21,7 @@ mod socket;
 mod startup_server;
 mod transcript;
 mod wait;
+mod workflows;
 
 #[cfg(test)]
 mod tests;

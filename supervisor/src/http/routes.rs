@@ -9,8 +9,10 @@ use utoipa::openapi::schema::Type;
 
 use super::executions::{EventPageView, ExecutionPageView};
 use super::shape::Shape;
-use super::{Api, dashboard, executions, health, logs, openapi, pool, socket, transcript};
-use crate::api::{AcceptedView, CancelView, LogPage, PoolView, Readiness, RecycleRequest, ResizeRequest};
+use super::{Api, dashboard, executions, health, logs, openapi, pool, socket, transcript, workflows};
+use crate::api::{
+    AcceptedView, CancelView, LogPage, PoolView, Readiness, RecycleRequest, ResizeRequest, WorkflowsView,
+};
 
 /// One endpoint: how it is reached and what the OpenAPI document says of it.
 pub(super) struct Route {
@@ -194,6 +196,16 @@ fn pool_routes() -> Vec<Route> {
             body: None,
             answers: vec![json::<PoolView>(200, "the pool")],
             handler: get(pool::show),
+        },
+        Route {
+            method: HttpMethod::Get,
+            path: "/api/workflows",
+            operation_id: "getWorkflows",
+            summary: "What the code of this supervisor's workers declares of its workflows, and the files that cannot be loaded",
+            parameters: vec![],
+            body: None,
+            answers: vec![json::<WorkflowsView>(200, "by name")],
+            handler: get(workflows::show),
         },
         command(
             "/api/pool/resize",

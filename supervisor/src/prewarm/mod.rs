@@ -20,7 +20,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 pub use load::Prewarm;
-pub use prepare::{PreparedExecution, prepare};
+pub use prepare::{PreparedExecution, prepare, resolve};
 
 use muster_core::execution::{RunConfig, Secrets, Target};
 use muster_store::{ExecutionFailure, OrganizationRecord, WorkflowRecord};

@@ -36,8 +36,8 @@ pub struct PreparedExecution {
     pub config: Arc<RunConfig>,
     /// The secret ones among its values.
     pub secrets: Arc<Secrets>,
-    /// The time it has from Started.
-    pub timeout: Duration,
+    /// The time it has from Started, if the request or the workflow says.
+    pub timeout: Option<Duration>,
     /// How many attempts a user failure may be charged, if the request or the workflow says.
     pub user_attempts: Option<u32>,
     /// The wait before the first retry, if the request says.
@@ -78,7 +78,6 @@ struct WorkflowNamed<'a> {
 pub fn prepare(
     request: ExecutionRequest,
     warm: &ResolvedWorkflow,
-    default_timeout: Duration,
 ) -> Result<PreparedExecution, PrewarmError> {
     let workflow = name(&request.target, warm.workflow.as_ref());
     let context = context(&request, warm, &workflow, &warm.config_json);
@@ -89,8 +88,7 @@ pub fn prepare(
     let timeout = request
         .timeout_seconds
         .or(warm.workflow.as_ref().and_then(|workflow| workflow.timeout_seconds))
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .unwrap_or(default_timeout);
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let user_attempts =
         request.max_attempts.or(warm.workflow.as_ref().and_then(|workflow| workflow.max_attempts));
     let prepared = PreparedExecution {
@@ -108,6 +106,11 @@ pub fn prepare(
         sync: request.sync,
     };
     prepared.check_size()
+}
+
+/// The name and the code of what will be run.
+pub fn resolve(target: Target, workflow: Option<&WorkflowRecord>) -> (String, CodeSource) {
+    (name(&target, workflow), source(target, workflow))
 }
 
 impl PreparedExecution {

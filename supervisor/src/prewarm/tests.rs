@@ -20,7 +20,6 @@ const ACME: Uuid = Uuid::from_u128(1);
 const CLOSED: Uuid = Uuid::from_u128(2);
 const GLOBAL_WORKFLOW: Uuid = Uuid::from_u128(3);
 const ACME_WORKFLOW: Uuid = Uuid::from_u128(4);
-const MINUTE: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 struct FakeDefinitions {
@@ -236,7 +235,7 @@ async fn the_worker_is_told_everything_and_watchers_no_secrets() {
         .unwrap();
     let fields = json!({"workflow_id": ACME_WORKFLOW, "parameters": {"day": 1}, "caller": {"name": "Ada"},
         "startup": [1], "form_id": "f", "api_key_id": "k", "traceparent": "t", "retry_backoff_seconds": 2});
-    let prepared = prepare(request(&fields), &warm, MINUTE).unwrap();
+    let prepared = prepare(request(&fields), &warm).unwrap();
     assert_eq!(prepared.workflow, "report");
     let path = CodeSource::Path { path: "reports/daily.js".to_owned(), function: "run".to_owned() };
     assert_eq!(prepared.source, path);
@@ -250,28 +249,28 @@ async fn the_worker_is_told_everything_and_watchers_no_secrets() {
     context["config"].as_object_mut().unwrap().remove("token");
     assert_eq!(serde_json::from_slice::<Value>(&prepared.shown_context).unwrap(), context);
     assert_eq!(prepared.config["token"].get(), "\"s3cret\"");
-    assert_eq!(prepared.timeout, Duration::from_millis(7500));
+    assert_eq!(prepared.timeout, Some(Duration::from_millis(7500)));
     assert_eq!((prepared.user_attempts, prepared.retry_backoff), (Some(4), Some(Duration::from_secs(2))));
     assert_eq!(prepared.organization_id, Some(ACME));
 }
 
 #[tokio::test]
-async fn the_request_overrides_the_workflow_and_the_default_comes_last() {
+async fn the_request_overrides_the_workflow() {
     let prewarm = prewarm(&FakeDefinitions::open(), &bus());
     let warm = prewarm.prewarm_sdk_cache(Subject::Id(GLOBAL_WORKFLOW), None).await.unwrap();
     let fields = json!({"workflow_id": GLOBAL_WORKFLOW, "timeout_seconds": 0.5, "max_attempts": 2});
-    let prepared = prepare(request(&fields), &warm, MINUTE).unwrap();
-    assert_eq!((prepared.timeout, prepared.user_attempts), (Duration::from_millis(500), Some(2)));
+    let prepared = prepare(request(&fields), &warm).unwrap();
+    assert_eq!((prepared.timeout, prepared.user_attempts), (Some(Duration::from_millis(500)), Some(2)));
 
     let none = prewarm.prewarm_sdk_cache(Subject::Name("plain".to_owned()), None).await.unwrap();
-    let prepared = prepare(request(&json!({"workflow": "plain"})), &none, MINUTE).unwrap();
-    assert_eq!((prepared.timeout, prepared.user_attempts), (MINUTE, None));
+    let prepared = prepare(request(&json!({"workflow": "plain"})), &none).unwrap();
+    assert_eq!((prepared.timeout, prepared.user_attempts), (None, None));
     assert_eq!((prepared.source, prepared.workflow.as_str()), (CodeSource::Named, "plain"));
     let context: Value = prepared.context.parse().unwrap();
     assert_eq!(context["workflow"], json!({"id": null, "name": "plain"}));
 
     let code = json!({"code": "cnVu", "script_name": "a.js", "language": "js"});
-    let prepared = prepare(request(&code), &none, MINUTE).unwrap();
+    let prepared = prepare(request(&code), &none).unwrap();
     let inline = CodeSource::Inline { language: "js".to_owned(), code: b"run".to_vec().into() };
     assert_eq!((prepared.source, prepared.workflow.as_str()), (inline, "a.js"));
 }
@@ -287,7 +286,7 @@ async fn what_does_not_fit_in_a_frame_is_an_invalid_request() {
         shown_config_json: None,
     };
     warm.config_json = to_raw_value(&"x".repeat(16_777_215)).unwrap();
-    match prepare(request(&json!({"workflow": "w"})), &warm, MINUTE) {
+    match prepare(request(&json!({"workflow": "w"})), &warm) {
         Err(PrewarmError::Refused(failure)) => {
             assert_eq!(failure.error_type, "InvalidRequest");
             assert!(failure.message.contains("fit in a frame"), "{}", failure.message);

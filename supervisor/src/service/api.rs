@@ -15,7 +15,9 @@ use uuid::Uuid;
 
 use super::database_status::{SILENT_MAX, StatusReading};
 use super::supervisor::Supervisor;
-use crate::api::{ApiService, PoolView, Readiness, ReadinessPart, RecycleTarget, ServiceError};
+use crate::api::{
+    ApiService, PoolView, Readiness, ReadinessPart, RecycleTarget, ServiceError, WorkflowsView,
+};
 use crate::finalize::{RefusalCause, RefusedOutcome};
 use crate::notify::sweep::notify_rows;
 use crate::observe::Unwritten;
@@ -29,8 +31,13 @@ const PRESENCE_WITHIN: Duration = Duration::from_secs(60);
 #[async_trait]
 impl ApiService for Supervisor {
     async fn submit(&self, request: ExecutionRequest) -> Result<Status, ServiceError> {
+        self.preparer.check_parameters(&request).await.map_err(ServiceError::Invalid)?;
         let row = NewExecution::of(&request, self.default_max_attempts());
         self.insert(row).await
+    }
+
+    fn workflows(&self) -> WorkflowsView {
+        self.core.descriptions.view()
     }
 
     async fn cancel(&self, id: Uuid) -> Result<CancelResult, ServiceError> {

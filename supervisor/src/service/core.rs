@@ -14,6 +14,7 @@ use secrecy::ExposeSecret;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use crate::descriptions::Descriptions;
 use crate::dispatch::InFlight;
 use crate::dispatch::RunReporter;
 use crate::dispatch::Slots;
@@ -54,6 +55,8 @@ pub struct Core {
     pub metrics: Arc<SupervisorMetrics>,
     /// Where transcripts are kept, if they are.
     pub transcripts: Option<Arc<TranscriptKeeper>>,
+    /// What the code declares.
+    pub descriptions: Arc<Descriptions>,
     /// Passes on what the executor tells.
     reporting: TaskTracker,
     finalizer: Finalizer,
@@ -88,6 +91,8 @@ pub struct CoreParts {
     pub after_failure: AfterFailure,
     /// Where transcripts are kept, if they are.
     pub transcripts: Option<Arc<TranscriptKeeper>>,
+    /// What the code declares.
+    pub descriptions: Arc<Descriptions>,
 }
 
 impl Core {
@@ -110,6 +115,7 @@ impl Core {
             give_up_after,
             after_failure,
             transcripts,
+            descriptions,
         } = parts;
         let finalizer =
             Finalizer::start(store.clone(), sink, Arc::clone(&slots) as Arc<dyn Admission>, outbox)?;
@@ -132,7 +138,8 @@ impl Core {
         if transcripts.is_none() {
             spec.transcribe = TranscriptPolicy::None;
         }
-        let options = ExecutorOptions { pool, spec, orphaned_workers };
+        let options =
+            ExecutorOptions { pool, spec, orphaned_workers, descriptions: Arc::clone(&descriptions) };
         let (executor, events) = Executor::start(options)?;
         let reporting = TaskTracker::new();
         reporting.spawn(vital::serving("reporter", reporter.run(events)));
@@ -158,6 +165,7 @@ impl Core {
             health,
             metrics,
             transcripts,
+            descriptions,
             reporting,
             finalizer,
         })

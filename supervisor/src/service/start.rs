@@ -16,6 +16,7 @@ use super::database_status::DatabaseStatus;
 use super::starting::Starting;
 use super::supervisor::{ReloadSettings, Supervisor};
 use super::tasks::Tasks;
+use crate::descriptions::Descriptions;
 use crate::dispatch::{AfterFailure, DispatchClaims, InFlight, Prepare, Preparer, Slots};
 use crate::finalize::{FinalizedSink, OutboxError, SpillFiles};
 use crate::liveness::Liveness;
@@ -80,7 +81,9 @@ impl Supervisor {
             Arc::clone(&slots),
             Arc::clone(&metrics),
         );
-        let preparer = Preparer::new(store.clone(), bus.clone(), settings.execution_timeout);
+        let descriptions = Arc::<Descriptions>::default();
+        let preparer =
+            Preparer::new(store.clone(), bus.clone(), settings.execution_timeout, Arc::clone(&descriptions));
         let parts = CoreParts {
             claimant,
             preparer: Arc::clone(&preparer) as Arc<dyn Prepare>,
@@ -95,6 +98,7 @@ impl Supervisor {
             give_up_after: None,
             after_failure: AfterFailure::GoOn,
             transcripts: Some(transcripts(&settings, data_dir.path())?),
+            descriptions,
         };
         let supervisor = Arc::new(Self {
             core: Core::start(&settings, parts)?,

@@ -53,7 +53,7 @@ const SINS: [(&str, &str, &str); 46] = [
 ];
 
 /// The others, so that neither list is too long to read.
-const MORE_SINS: [(&str, &str, &str); 20] = [
+const MORE_SINS: [(&str, &str, &str); 22] = [
     ("leaves-with-3", "drain", "drain-idle"),
     ("drops-the-run", "drain", "drain-running"),
     ("misspells-methods", "calls", "call"),
@@ -74,6 +74,8 @@ const MORE_SINS: [(&str, &str, &str); 20] = [
     ("mends-halves", "values", "unfit"),
     ("fails-for-a-count", "values", "telling"),
     ("logs-without-bounds", "values", "telling"),
+    ("seconds-for-milliseconds", "describe", "describe"),
+    ("describes-anyway", "describe", "describe-unasked"),
 ];
 
 fn fails_only(sin: &str, check: &str, flags: &[&str]) -> Result<(), String> {
@@ -105,7 +107,7 @@ macro_rules! groups {
     };
 }
 
-groups! { handshake, framing, values, execution, streams, ending, log, cancel, drain, calls, watching, isolation }
+groups! { handshake, framing, values, execution, streams, ending, log, cancel, drain, calls, watching, describe, isolation }
 
 #[test]
 fn without_a_sin_nothing_fails() {

@@ -5,6 +5,20 @@ import { existsSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import { setTimeout as timer } from "node:timers/promises";
 import { RAW } from "./context.js";
 
+/** What the kit looks for in the description of one. */
+export const DECLARED = {
+  "conformance.declared": {
+    timeout: 90.5,
+    retries: 2,
+    backoff: 2.5,
+    backoffFactor: 1.5,
+    backoffMax: 60,
+    retryOn: ["Busy"],
+    giveUpOn: ["Fatal"],
+    parameters: { type: "object", properties: { count: { type: "integer" } } },
+  },
+};
+
 /** All of them by name. `post` reaches the main thread. */
 export function definitions(post) {
   return Object.entries({
@@ -70,6 +84,7 @@ export function definitions(post) {
     },
     big: ({ bytes }) => "x".repeat(bytes),
     hold_pipes: ({ seconds }) => spawnSync("/bin/sh", ["-c", `sleep ${Number(seconds)} &`], { stdio: "inherit" }).status,
+    declared: () => null,
     stdin: () => readFileSync(0, "utf8"),
   }).map(([name, run]) => [`conformance.${name}`, run]);
 }

@@ -26,7 +26,11 @@ export class LoadError extends Error {
 
 export class Host {
   entries = new Map();
+  /** What registered workflows declare. */
+  policies = new Map();
   broken = {};
+  /** Counts how often the workflows were loaded. */
+  version = 0;
   /** True once a thread could not be ended, because it hangs in native code. */
   isHung = false;
   /** What code of no execution, or of one that has ended, says: the number of its run, or 0, and a log record. */
@@ -94,6 +98,8 @@ export class Host {
     const { names, hookFiles, died } = await this.#ask({ type: "names" }, "the workflows folder");
     if (died) throw await this.#loadError(died);
     this.entries = new Map(names.map(({ name, where }) => [name, where]));
+    this.policies = new Map(names.map(({ name, policy }) => [name, policy]));
+    this.version++;
     this.#hooks.done(hookFiles);
     this.#loading.done();
     return true;

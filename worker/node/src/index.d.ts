@@ -52,15 +52,49 @@ export interface Context {
 
 export type Run<Params = any, Result = unknown> = (params: Params, ctx: Context) => Result | Promise<Result>;
 
+/** What a workflow wants of the supervisor. Of a file with a default export it is the literal `export const muster = { … }`. */
+export interface Policy {
+  /** A line or two for people. */
+  description?: string;
+  /** The hard limit of a run, in seconds. It may be longer than the supervisor's own. */
+  timeout?: number;
+  /** The same, as it was called first. */
+  timeoutSeconds?: number;
+  /** How often a failure is tried again. */
+  retries?: number;
+  /** The wait before the first retry, in seconds. */
+  backoff?: number;
+  /** By how much each further wait is longer; 2 unless it is said. */
+  backoffFactor?: number;
+  /** No wait is longer, in seconds. */
+  backoffMax?: number;
+  /** Only these errors are tried again: classes, or their names. */
+  retryOn?: ErrorType | ErrorType[];
+  /** These are never tried again. */
+  giveUpOn?: ErrorType | ErrorType[];
+  /** How many may run at once; with a `key`, how many of each. A supervisor without such limits shows it. */
+  maxConcurrent?: number;
+  /** `organization`, `workflow`, `caller` or `parameters.<path>`. */
+  key?: string;
+  /** Limits by name that it shares with others, at most four. */
+  limits?: string | string[];
+  /** Where it waits. */
+  queue?: string;
+  /** The JSON Schema of the parameters: what does not fit is refused before a worker is asked. */
+  parameters?: object;
+}
+
+type ErrorType = string | (new (...args: any[]) => Error);
+
 /**
  * Makes a function a workflow that can be run by name. Returns the function unchanged.
  *
- * `timeoutSeconds` holds beside the execution's own limit; the smaller one wins.
+ * The options are for the supervisor, which enforces them where neither the request nor the workflow's row says otherwise.
  */
 export function workflow<Params = any, Result = unknown>(
   name: string,
   run: Run<Params, Result>,
-  options?: { timeoutSeconds?: number },
+  options?: Policy,
 ): Run<Params, Result>;
 
 /** Called once in each worker, when the file it stands in has been loaded, and awaited: connection pools, clients. */

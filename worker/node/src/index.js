@@ -1,5 +1,6 @@
 // What a workflow file imports.
 
+import { policyOf } from "./policy.js";
 import { addHook } from "./run_hooks.js";
 
 export { CallError, Cancelled } from "./outcome.js";
@@ -15,10 +16,7 @@ export function workflow(name, run, options = {}) {
     throw new TypeError(`workflow name ${JSON.stringify(name)}: use letters, digits, "_", "-", "." and "/" between them`);
   }
   if (typeof run !== "function") throw new TypeError(`workflow ${name}: the second argument must be a function`);
-  const { timeoutSeconds } = options;
-  if (timeoutSeconds !== undefined && !(timeoutSeconds > 0)) {
-    throw new TypeError(`workflow ${name}: timeoutSeconds must be a number above 0`);
-  }
+  const policy = declared(name, options);
   const where = callerOf(new Error().stack);
   const other = registered.get(name);
   if (other !== undefined) {
@@ -26,8 +24,16 @@ export function workflow(name, run, options = {}) {
     error.name = "DuplicateWorkflow";
     throw error;
   }
-  registered.set(name, { name, run, timeoutSeconds, where });
+  registered.set(name, { name, run, policy, where });
   return run;
+}
+
+function declared(name, options) {
+  try {
+    return policyOf(options);
+  } catch (error) {
+    throw new TypeError(`workflow ${name}: ${error.message}`);
+  }
 }
 
 /** Called once in each worker, when the file it stands in has been loaded, and awaited. */

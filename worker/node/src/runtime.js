@@ -8,6 +8,7 @@ import { find, registered } from "./finding.js";
 import { prepareModules } from "./hooks.js";
 import { describe, outcomeOf, readParams, toJson } from "./outcome.js";
 import { LateLog, LoadedFile, owner } from "./owner.js";
+import { policyOf } from "./policy.js";
 import { Pristine } from "./pristine.js";
 import { Run } from "./run.js";
 import { RunHooks } from "./run_hooks.js";
@@ -32,8 +33,8 @@ export async function start(port, data) {
   captureConsole(nobody);
   if (!data.inProcess) watchStrays(post, nobody);
   if (data.conformance) {
-    const { definitions } = await import("./conformance.js");
-    for (const [name, run] of definitions(post)) registered.set(name, { name, run, where: "muster-worker" });
+    const { DECLARED, definitions } = await import("./conformance.js");
+    for (const [name, run] of definitions(post)) registered.set(name, { name, run, policy: policyOf(DECLARED[name]), where: "muster-worker" });
   }
   if (data.root) prepareModules(data.root, data.hasTypeScript);
   if (!data.inProcess) {
@@ -73,7 +74,7 @@ async function load(file) {
 /** All that are to be loaded at the start are: what they changed stays. */
 function tellNames() {
   pristine?.accept();
-  post({ type: "names", names: [...registered.values()].map(({ name, where }) => ({ name, where })), hookFiles: hooks.files() });
+  post({ type: "names", names: [...registered.values()].map(({ name, where, policy }) => ({ name, where, policy })), hookFiles: hooks.files() });
 }
 
 async function execute(message) {
@@ -103,8 +104,8 @@ async function startHooks() {
 
 /** Finds the workflow and calls it, between the hooks. */
 async function enter(run) {
-  const { run: workflow, timeoutSeconds } = await find(run, startHooks);
-  if (timeoutSeconds !== undefined) run.post({ type: "limit", ms: timeoutSeconds * 1000 });
+  const { run: workflow, policy } = await find(run, startHooks);
+  if (policy?.timeout_ms != null) run.post({ type: "limit", ms: policy.timeout_ms });
   const params = readParams(run.execute.params);
   const ctx = contextOf(run);
   if (hooks.isEmpty) return workflow(params, ctx);

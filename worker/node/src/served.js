@@ -21,14 +21,17 @@ export class Served {
   #execute;
   #execution;
   #batch;
+  /** The supervisor knows the workflow's own limit, and enforces it. */
+  #isLimited;
 
   /** `desk` is what the executions of a process share. */
-  constructor({ connection, host, meter, features, logLevel }, execute) {
+  constructor({ connection, host, meter, features, logLevel, described }, execute) {
     this.#connection = connection;
     this.#host = host;
     this.#meter = meter;
     this.#features = features;
     this.#execute = execute;
+    this.#isLimited = execute.source.type === "Named" && described.has(execute.workflow);
     this.#execution = new Execution(host, execute.run, execute.workflow);
     this.#batch = new LogBatch(execute.run, logLevel, (...messages) => connection.send(...messages));
     meter.start();
@@ -88,8 +91,8 @@ export class Served {
     return execution.settle(ended);
   }
 
-  /** Says how it ended, and that the slot is free. */
-  async finish(outcome) {
+  /** Says how it ended, and that the slot is free; before that what is to be said in between. */
+  async finish(outcome, between) {
     const parts = this.#batch.take().map((one) => this.#connection.encode(one));
     parts.push(this.#finished(outcome));
     const isTerminated = this.#execution.terminated;
@@ -98,6 +101,7 @@ export class Served {
       await this.#host.restart();
     }
     const recycle = isTerminated || this.#host.isHung || isOutOfMemory(outcome);
+    between();
     parts.push(this.#connection.encode({ type: "Idle", run: this.run, rss_bytes: this.#meter.rssBytes(), recycle }));
     this.#connection.write(Buffer.concat(parts));
     this.#meter.rest();
@@ -124,6 +128,7 @@ export class Served {
       case "looked":
         return this.#execution.looked();
       case "limit":
+        if (this.#isLimited) return;
         return this.#execution.limit(message.ms, this.#execute.grace_ms);
       case "exit":
         return exitAtOnce(message.code);

@@ -1,6 +1,7 @@
 // The conversation with the supervisor: handshake, executions one after another, the end.
 
 import { readFileSync } from "node:fs";
+import { descriptionsOf } from "./describing.js";
 import { Host, LoadError } from "./host.js";
 import { fitted, isLogged } from "./log_batch.js";
 import { Meter } from "./meter.js";
@@ -39,6 +40,9 @@ export class Session {
   #draining = null;
   #leaving = false;
   #ready = false;
+  /** The workflows whose limits the supervisor knows. */
+  #described = new Set();
+  #describedVersion = -1;
   #terminatedMs = -Infinity;
   #resolve;
 
@@ -117,10 +121,21 @@ export class Session {
       this.#connection.send({ type: "InitFailed", error: error instanceof LoadError ? error.info : describe(error) });
       return this.#leave(EXIT_INIT_FAILED);
     }
+    // Before Ready, so that it counts for the first Execute.
+    this.#describe();
     this.#connection.send({ type: "Ready", workflows: this.#host.names() });
     this.#meter.rest();
     this.#ready = true;
     this.#next();
+  }
+
+  /** Describes the workflows to a supervisor that listens, if they were loaded since. */
+  #describe() {
+    if (!this.#features.includes("describe") || this.#host.version === this.#describedVersion) return;
+    this.#describedVersion = this.#host.version;
+    const messages = descriptionsOf(this.#host);
+    this.#described = new Set(messages.flatMap((message) => message.workflows.map(({ name }) => name)));
+    this.#connection.send(...messages);
   }
 
   #accept(execute) {
@@ -153,13 +168,13 @@ export class Session {
   }
 
   async #run(execute, cancel) {
-    const desk = { connection: this.#connection, host: this.#host, meter: this.#meter, features: this.#features, logLevel: this.#logLevel };
+    const desk = { connection: this.#connection, host: this.#host, meter: this.#meter, features: this.#features, logLevel: this.#logLevel, described: this.#described };
     const served = new Served(desk, execute);
     this.#served = served;
     const outcome = await served.perform(cancel);
     // Before the supervisor can know that the slot is free, an Execute must not look like a second one.
     this.#served = null;
-    await served.finish(outcome);
+    await served.finish(outcome, () => this.#describe());
     this.#running = false;
     this.#next();
   }

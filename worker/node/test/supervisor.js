@@ -51,6 +51,8 @@ export class Run {
 
 export class Supervisor {
   stderr = "";
+  /** What it described. */
+  described = [];
   #bytes = Buffer.alloc(0);
   #messages = [];
   #wake = () => {};
@@ -97,7 +99,9 @@ export class Supervisor {
       assert.equal(this.#bytes[0], 0, `stdout is polluted: ${this.#bytes.subarray(0, 256)}`);
       const end = 4 + this.#bytes.readUInt32BE(0);
       if (this.#bytes.length < end) break;
-      this.#messages.push(binary.decode(TO_SUPERVISOR, this.#bytes.subarray(4, end)));
+      const message = binary.decode(TO_SUPERVISOR, this.#bytes.subarray(4, end));
+      // May come at any time, so nobody waits for it.
+      (message.type === "Describe" ? this.described : this.#messages).push(message);
       this.#bytes = this.#bytes.subarray(end);
     }
     this.#wake();

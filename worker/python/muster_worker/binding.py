@@ -14,6 +14,7 @@ from . import hints
 from .conversion import Mismatch, convert
 from .errors import InvalidParameters
 from .params import Digits, read_params
+from .schema import schema_of
 
 _EMPTY = inspect.Parameter.empty
 _ONE_VALUE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -43,6 +44,16 @@ class Signature:
             self._digits = Digits.OF_INTEGERS
         self._is_whole_as_read = self.takes_whole and self._types.get("params", Any) is Any
         self._read = True
+
+    def schema(self) -> bytes:
+        """What it takes, as JSON Schema; empty when nothing can be said."""
+        try:
+            if not self._read:
+                self._load()
+        except Exception:
+            # Told when it runs.
+            return b""
+        return schema_of(self._parameters, self._types, self.takes_whole)
 
     def arguments(self, workflow: str, params: bytes) -> Tuple[List[Any], Dict[str, Any]]:
         """Positional and keyword arguments for a call, from the JSON text of the parameters."""

@@ -13,6 +13,8 @@ from typing import Any, Callable, Dict, List
 
 from .context import call_all, context
 from .errors import CallError
+from .policy import NOTHING_DECLARED, Policy
+from .wire.messages import DeclaredRetry
 from .workflow import Definition
 
 
@@ -156,11 +158,19 @@ def stdin() -> str:
     return os.read(0, 65536).decode()
 
 
+def declared(count: int = 1) -> int:
+    """Declares what its description must hold."""
+    return count
+
+
 _ALL: List[Callable[..., Any]] = [
     *(echo, fail, sleep, ignore_cancel, print_, raw_print, child_print),
     *(linger, disturb, surroundings),
-    *(log, tell, call, crash, exit_, big, hold_pipes, stdin),
+    *(log, tell, call, crash, exit_, big, hold_pipes, stdin, declared),
 ]
+
+
+_DECLARED = Policy(90.5, DeclaredRetry(3, 2500, 150, 60_000, ["Busy"], ["Fatal"]))
 
 
 def definitions() -> Dict[str, Definition]:
@@ -168,5 +178,5 @@ def definitions() -> Dict[str, Definition]:
     found = {}
     for function in _ALL:
         name = f"conformance.{function.__name__.rstrip('_')}"
-        found[name] = Definition(function, name)
+        found[name] = Definition(function, name, _DECLARED if function is declared else NOTHING_DECLARED)
     return found

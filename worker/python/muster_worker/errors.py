@@ -55,7 +55,7 @@ class LoadCrash(MusterError):
 
 
 class WorkflowTimeout(MusterError):
-    """The workflow's own `timeout=` passed, before the execution's."""
+    """The workflow's own `timeout=` passed, before the execution's: where no supervisor enforces it."""
 
     retryable = None
 

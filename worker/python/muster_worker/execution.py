@@ -37,6 +37,8 @@ class Execution:
 
     deadline: Optional[float] = None
     own_deadline: Optional[float] = None
+    is_limited = False
+    """True when the supervisor knows the workflow's own limit and enforces it."""
     closed = False
     late: Optional[Callable[[], LateLog]] = None
     """Gives the log for what comes after the end; a terminal has none."""

@@ -15,9 +15,14 @@ Convert = Callable[[Any, Any, str], Any]
 Record = Callable[[Any, Any, str, Convert], Any]
 
 
+def is_model(kind: Any) -> bool:
+    """True for what checks its fields itself: models and dataclasses of pydantic."""
+    return any(hasattr(kind, name) for name in ("__pydantic_validator__", "model_validate", "parse_obj"))
+
+
 def record_of(kind: Any) -> Optional[Record]:
     """How to make one of a class; None when it is no such class."""
-    if hasattr(kind, "__pydantic_validator__") or hasattr(kind, "model_validate") or hasattr(kind, "parse_obj"):
+    if is_model(kind):
         return _model
     if dataclasses.is_dataclass(kind):
         return _dataclass

@@ -52,6 +52,8 @@ class Registry:
         """Of the broken files those that did not come back, and their content."""
         self._loaded: Dict[str, Stamp] = {}
         """All files of the folder as they were before they were loaded."""
+        self.version = 0
+        """Counts what changed of the workflows and the broken files."""
         self._own: Dict[str, Definition] = {}
         if conformance:
             from .conformance import definitions
@@ -160,6 +162,7 @@ class Registry:
                 self._read(entry.path, module)
         elif entry is not None:
             del self._entries[workflow]
+            self.version += 1
         if workflow not in self._entries:
             self._load_what_may_hold(workflow)
         if workflow in self._entries:
@@ -257,10 +260,12 @@ class Registry:
         if isinstance(error, (LoadCrash, LoadTimeout)):
             self._slow[path] = digest_at(path)
         self._broken[path] = error
+        self.version += 1
 
     def _read(self, path: str, module: ModuleType) -> None:
         """Takes over the module's workflows in place of those the file had before."""
         self._read_from[path] = module
+        self.version += 1
         self._broken.pop(path, None)
         self._slow.pop(path, None)
         if self._journal is not None:

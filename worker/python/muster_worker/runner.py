@@ -47,8 +47,8 @@ def run(execution: Execution, job: Job, params: bytes) -> Outcome:
 
 def call(execution: Execution, definition: Definition, params: bytes, with_hooks: bool = True) -> bytes:
     """Calls the function with the parameters; its result as JSON text."""
-    if definition.timeout_seconds is not None:
-        execution.limit(definition.timeout_seconds)
+    if definition.policy.timeout_seconds is not None and not execution.is_limited:
+        execution.limit(definition.policy.timeout_seconds)
     try:
         if with_hooks:
             hooks.start_run(definition.reach)

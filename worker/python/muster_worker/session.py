@@ -10,11 +10,12 @@ import collections
 import os
 import socket
 import sys
-from typing import Any, Deque, Optional
+from typing import Any, Deque, List, Optional, Set, Tuple
 
 from . import hooks, interrupt, stacks, streams
 from .calls import Calls
 from .departure import Departure
+from .describing import descriptions
 from .errors import Rejection, describe
 from .execution import Execution
 from .frame_port import FramePort
@@ -40,11 +41,13 @@ from .wire.messages import (
     TEMPLATE,
     Cancel,
     CancelReason,
+    Describe,
     Drain,
     Dump,
     Execute,
     Goodbye,
     InitFailed,
+    Named,
     Outcome,
     Ping,
     Pong,
@@ -68,6 +71,11 @@ class Session:
         self.busy: Optional[Any] = None
         """The execution that runs, or a mark while user code is loaded."""
         self._conformance = conformance
+        self._described: Set[str] = set()
+        """The workflows whose limits the supervisor knows."""
+        self._described_version = -1
+        self._made: Optional[Tuple[int, List[Describe]]] = None
+        """What was made to be described, and of which version of the workflows."""
         self._terms: Terms
         self._inbox: Deque[Execute] = collections.deque()
         self._early_cancel: Optional[Cancel] = None
@@ -99,6 +107,8 @@ class Session:
             if code is not None:
                 return code
         self._meter = Meter()
+        # Before Ready, so that it counts for the first Execute.
+        self._describe(registry)
         self.connection.send(Ready(registry.names()))
         while True:
             execute = self._next_execute()
@@ -148,6 +158,8 @@ class Session:
     def _serve_as_template(self, channel: socket.socket, registry: Registry) -> Optional[int]:
         """Makes workers until it is time to leave. In each of them: None, when it is all but Ready."""
         self._watcher.stop()
+        # Once for all that it makes.
+        self._descriptions(registry)
         template = Template(self, channel, registry)
         self.connection.send(Ready(registry.names()))
         code, birth = template.serve()
@@ -172,6 +184,21 @@ class Session:
             self.busy = None
         return None
 
+    def _describe(self, registry: Registry) -> None:
+        """Describes the workflows to a supervisor that asks for it, if they are not as they were."""
+        if "describe" not in self._terms.features or registry.version == self._described_version:
+            return
+        self._described_version, messages = self._descriptions(registry)
+        self.connection.write(b"".join(self.connection.encode(one) for one in messages))
+        self._described = {one.name for message in messages for one in message.workflows}
+
+    def _descriptions(self, registry: Registry) -> Tuple[int, List[Describe]]:
+        """The version of the workflows and what there is to say of it."""
+        if self._made is None or self._made[0] != registry.version:
+            folder = self._terms.config.get("workflows_dir")
+            self._made = registry.version, list(descriptions(registry.entries(), registry.broken(), folder))
+        return self._made
+
     def _next_execute(self) -> Optional[Execute]:
         with self.connection.reading:
             while True:
@@ -193,6 +220,7 @@ class Session:
         port = FramePort(self.connection, self._terms, execute.run)
         execution = Execution.of(execute, port)
         execution.late = port.late_log
+        execution.is_limited = isinstance(execute.source, Named) and execute.workflow in self._described
         port.open_calls = lambda: Calls(execution, self.connection, self.read)
         self.port = port
         self.busy = execution
@@ -232,6 +260,8 @@ class Session:
             parts, finished = [], b""
             self.recycle_wanted |= stay_behind(execution)
         self.recycle_wanted |= registry.recycle_wanted or execution.broke_import
+        if registry.version != self._described_version:
+            self._describe(registry)
         idle = connection.idle(execution.run, resident_bytes(), self.recycle_wanted)
         # Before the supervisor can know that the slot is free, an Execute must not look like a second one.
         self.busy = None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import Any, Callable, Optional, TypeVar, overload
+from typing import Any, Callable, Iterable, Optional, TypeVar, Union, overload
 
 from .binding import Signature
 from .hooks import Reach
+from .policy import NOTHING_DECLARED, ErrorType, Policy, policy_of
 
 _MARK = "__muster_workflow__"
 _NAME = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
@@ -18,12 +19,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 class Definition:
     """A function that can be run by name."""
 
-    def __init__(
-        self, function: Callable[..., Any], name: str, timeout_seconds: Optional[float] = None
-    ) -> None:
+    def __init__(self, function: Callable[..., Any], name: str, policy: Policy = NOTHING_DECLARED) -> None:
         self.function = function
         self.name = name
-        self.timeout_seconds = timeout_seconds
+        self.policy = policy
         self.is_async = inspect.iscoroutinefunction(function)
         self.signature = Signature(function)
         self.reach: Reach = lambda: None
@@ -41,25 +40,59 @@ def workflow(function: Function) -> Function: ...
 
 
 @overload
-def workflow(*, name: Optional[str] = None, timeout: Optional[float] = None) -> Callable[[Function], Function]: ...
+def workflow(
+    *,
+    name: Optional[str] = None,
+    timeout: Optional[float] = None,
+    retries: Optional[int] = None,
+    backoff: Optional[float] = None,
+    backoff_factor: Optional[float] = None,
+    backoff_max: Optional[float] = None,
+    retry_on: Union[ErrorType, Iterable[ErrorType]] = (),
+    give_up_on: Union[ErrorType, Iterable[ErrorType]] = (),
+    max_concurrent: Optional[int] = None,
+    key: Optional[str] = None,
+    limits: Union[str, Iterable[str]] = (),
+    queue: Optional[str] = None,
+) -> Callable[[Function], Function]: ...
 
 
-def workflow(function: Any = None, *, name: Optional[str] = None, timeout: Optional[float] = None) -> Any:
+def workflow(
+    function: Any = None,
+    *,
+    name: Optional[str] = None,
+    timeout: Optional[float] = None,
+    retries: Optional[int] = None,
+    backoff: Optional[float] = None,
+    backoff_factor: Optional[float] = None,
+    backoff_max: Optional[float] = None,
+    retry_on: Any = (),
+    give_up_on: Any = (),
+    max_concurrent: Optional[int] = None,
+    key: Optional[str] = None,
+    limits: Any = (),
+    queue: Optional[str] = None,
+) -> Any:
     """Makes a function, sync or async, a workflow: `@workflow` or `@workflow(name=..., timeout=...)`.
 
-    The function itself is returned unchanged, so it can be called and tested as it stands. `timeout` is
-    in seconds and holds beside the execution's own; the smaller one wins.
+    The function itself is returned unchanged, so it can be called and tested as it stands. The rest is for the
+    supervisor, which enforces it where neither the request nor the workflow's row says otherwise: `timeout` is the
+    limit of a run in seconds; a failure is tried again `retries` times, `backoff` seconds later, each time
+    `backoff_factor` times longer up to `backoff_max`, for errors in `retry_on` (all, if it is empty) and not in
+    `give_up_on`. `max_concurrent` of them, for each `key` if there is one, `limits` and `queue` are wishes, which a
+    supervisor that has no such limits only shows.
     """
+    policy = policy_of(
+        timeout, retries, backoff, backoff_factor, backoff_max, retry_on, give_up_on, max_concurrent, key, limits, queue
+    )
 
     def mark(target: Any) -> Any:
         chosen = name or target.__name__
         if not _NAME.fullmatch(chosen):
             raise ValueError(f"workflow name {chosen!r}: use letters, digits, '_', '-', '.' and '/' between them")
-        setattr(target, _MARK, Definition(target, chosen, timeout))
+        setattr(target, _MARK, Definition(target, chosen, policy))
         return target
 
-    if timeout is not None and not timeout > 0:
-        raise ValueError(f"workflow timeout {timeout!r}: it must be a number of seconds above 0")
     if function is None:
         return mark
     if not callable(function):

@@ -23,6 +23,7 @@ from muster_worker.wire.messages import (
     TO_WORKER,
     Cancel,
     CancelReason,
+    Describe,
     Execute,
     Finished,
     Hello,
@@ -114,6 +115,8 @@ class Worker:
 
     def _read(self) -> None:
         self._buffer = bytearray()
+        self.described: List[Describe] = []
+        """What it described. May come at any time, so nobody waits for it."""
         self._run = 0
         self._stderr: List[bytes] = []
         self._reader = threading.Thread(target=self._read_stderr, daemon=True)
@@ -175,6 +178,9 @@ class Worker:
         out = self.process.stdout.fileno()
         while True:
             message = self._next()
+            if isinstance(message, Describe):
+                self.described.append(message)
+                continue
             if message is not None:
                 return message
             ready, _, _ = select.select([out], [], [], max(0.0, end - time.monotonic()))

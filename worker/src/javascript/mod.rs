@@ -5,6 +5,7 @@
 
 mod bindings;
 mod completions;
+mod declaration;
 mod fetch;
 mod folder;
 mod forbidden;
@@ -14,19 +15,22 @@ mod realm;
 mod script;
 mod timers;
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use folder::{WorkflowFileError, WorkflowFolder};
 use modules::INLINE_PREFIX;
-use muster_protocol::{CodeSource, ErrorInfo, RunOutcome};
+use muster_protocol::{CodeSource, ErrorInfo, RunOutcome, WorkflowDescription};
 use realm::{Prelude, Realm};
 use script::Script;
 
 use crate::engine::{Engine, Init, Listed};
 use crate::names;
 use crate::run::{Downlink, WorkerRun};
+use crate::sdk::WorkflowPolicy;
+use crate::serve::exit;
 
 /// A worker with more requests than this still under way for executions that have ended asks to be replaced.
 const ABANDONED_FETCHES_MAX: usize = 16;
@@ -40,6 +44,10 @@ pub(crate) struct JavaScript {
     folder: WorkflowFolder,
     memory_limit_mb: u64,
     prelude: Option<Prelude>,
+    /// The literals that workflows were described by.
+    declared: BTreeMap<String, String>,
+    /// Workflows whose files declare something else by now.
+    changed: Vec<WorkflowDescription>,
     /// The realm of the next execution.
     spare: Option<Realm>,
     /// The realm of the last one, if taking it apart could wait.
@@ -67,11 +75,25 @@ impl Engine for JavaScript {
         self.folder.list().into_iter().map(listed).collect()
     }
 
+    fn describe(&mut self) -> Vec<WorkflowDescription> {
+        let names = self.folder.list();
+        let described = names.into_iter().map(|name| {
+            let source = self.folder.read(&format!("{name}.js")).unwrap_or_default();
+            self.described(&name, &source)
+        });
+        described.collect()
+    }
+
+    fn describe_anew(&mut self) -> Vec<WorkflowDescription> {
+        std::mem::take(&mut self.changed)
+    }
+
     fn run(&mut self, run: &Arc<WorkerRun>, line: &Rc<dyn Downlink>) -> Option<RunOutcome> {
         let script = match self.find(run) {
             Ok(script) => script,
             Err(reason) => return Some(RunOutcome::Rejected { reason }),
         };
+        self.note_declaration(run, &script);
         let realm = match self.spare.take().map_or_else(|| self.realm(), Ok) {
             Ok(realm) => realm,
             Err(error) => return Some(RunOutcome::Failed { error }),
@@ -109,6 +131,33 @@ impl JavaScript {
     fn realm(&self) -> Result<Realm, ErrorInfo> {
         let prelude = self.prelude.clone().map_or_else(Prelude::compile, Ok)?;
         Realm::new(&prelude, &self.folder, self.memory_limit_mb)
+    }
+
+    /// What a file declares, remembered.
+    fn described(&mut self, name: &str, source: &str) -> WorkflowDescription {
+        let literal = declaration::literal_in(source);
+        match literal {
+            Some(literal) => self.declared.insert(name.to_owned(), literal.to_owned()),
+            None => self.declared.remove(name),
+        };
+        let file = format!("{name}.js");
+        let policy = literal.map_or_else(|| Ok(WorkflowPolicy::new()), declaration::read);
+        let policy = policy.unwrap_or_else(|why| {
+            exit::complain(&format!("{file}: `export const muster` does not count: {why}"));
+            WorkflowPolicy::new()
+        });
+        policy.describe(name, &file)
+    }
+
+    /// The file of a workflow may have changed since it was described.
+    fn note_declaration(&mut self, run: &WorkerRun, script: &Script) {
+        let name = &run.request.workflow;
+        if matches!(run.request.source, CodeSource::Named)
+            && declaration::literal_in(&script.source) != self.declared.get(name).map(String::as_str)
+        {
+            let described = self.described(name, &script.source);
+            self.changed.push(described);
+        }
     }
 
     /// The script to run, or why there is none.

@@ -4,9 +4,11 @@ mod context;
 mod error;
 mod handles;
 mod native;
+mod policy;
 mod trace;
 
 pub use context::Context;
 pub use error::WorkflowError;
 pub use handles::{ConfigHandle, LogHandle, StateHandle};
 pub(crate) use native::NativeEngine;
+pub use policy::WorkflowPolicy;

@@ -9,13 +9,14 @@ use std::sync::{Arc, Once};
 use std::task::{Poll, Wake, Waker};
 use std::time::Instant;
 
-use muster_protocol::{CodeSource, ErrorInfo, JsonBytes, RunOutcome, error_type, value};
+use muster_protocol::{CodeSource, ErrorInfo, JsonBytes, RunOutcome, WorkflowDescription, error_type, value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::Runtime;
 
 use super::context::Context;
 use super::error::WorkflowError;
+use super::policy::WorkflowPolicy;
 use crate::engine::{Engine, Init, Listed};
 use crate::run::{Downlink, WorkerRun};
 
@@ -34,6 +35,7 @@ enum Workflow {
 pub(crate) struct NativeEngine {
     workflows: BTreeMap<String, Workflow>,
     duplicate: Option<String>,
+    policies: BTreeMap<String, WorkflowPolicy>,
     runtime: Option<Runtime>,
 }
 
@@ -62,6 +64,10 @@ impl NativeEngine {
         self.add(name, Workflow::Async(Box::new(run)));
     }
 
+    pub(crate) fn declare(&mut self, name: &str, policy: WorkflowPolicy) {
+        self.policies.insert(name.to_owned(), policy);
+    }
+
     fn add(&mut self, name: &str, workflow: Workflow) {
         if self.workflows.insert(name.to_owned(), workflow).is_some() {
             self.duplicate = Some(name.to_owned());
@@ -77,6 +83,10 @@ impl Engine for NativeEngine {
     fn init(&mut self, _init: &Init) -> Result<(), ErrorInfo> {
         remember_panics();
         super::trace::install();
+        if let Some(name) = self.policies.keys().find(|name| !self.workflows.contains_key(*name)) {
+            let message = format!("a policy is declared for {name:?}, and no workflow is registered as that");
+            return Err(ErrorInfo::new("UnknownWorkflow", message));
+        }
         self.duplicate.as_ref().map_or(Ok(()), |name| {
             Err(ErrorInfo::new("DuplicateWorkflow", format!("two workflows are registered as {name:?}")))
         })
@@ -85,6 +95,12 @@ impl Engine for NativeEngine {
     fn list(&self) -> Vec<Listed> {
         let listed = |name: &String| Listed { name: name.clone(), origin: "built in".to_owned() };
         self.workflows.keys().map(listed).collect()
+    }
+
+    fn describe(&mut self) -> Vec<WorkflowDescription> {
+        let nothing = WorkflowPolicy::new();
+        let policy = |name: &String| self.policies.get(name).unwrap_or(&nothing);
+        self.workflows.keys().map(|name| policy(name).describe(name, "")).collect()
     }
 
     fn run(&mut self, run: &Arc<WorkerRun>, line: &Rc<dyn Downlink>) -> Option<RunOutcome> {

@@ -24,11 +24,16 @@ use metrics::Meter;
 use muster_protocol::codec::EncodeError;
 use muster_protocol::limits::FRAME_MAX_BYTES;
 use muster_protocol::wire::Spelling;
-use muster_protocol::{ErrorInfo, PROTOCOL_VERSION, RunOutcome, ToSupervisor, ToWorker, error_type, feature};
+use muster_protocol::{
+    ErrorInfo, PROTOCOL_VERSION, RunOutcome, ToSupervisor, ToWorker, WorkflowDescription, error_type, feature,
+};
 use outbox::MessageWriter;
 
 use crate::engine::{Engines, Init};
 use crate::run::{Downlink, RunRequest, Uplink, Waker, WorkerRun};
+
+/// So many workflows are described in one message.
+const DESCRIBED_AT_ONCE: usize = 200;
 
 /// A conversation that ended before its time, with the exit code it means.
 struct ServeFailure {
@@ -65,9 +70,16 @@ fn converse(mut engines: Engines, spelling: Spelling) -> Result<(), ServeFailure
     let dispatch = Arc::new(MessageHandler::new(Arc::clone(&outbox)));
     let lifeline = Lifeline::start(input, Arc::clone(&dispatch))
         .map_err(|error| ServeFailure::new(exit::BUG, format!("cannot start the second thread: {error}")))?;
+    let describes = init.features.iter().any(|known| known == feature::DESCRIBE);
     outbox.agree(init.log_level, init.max_frame_bytes, &init.features, Arc::clone(&lifeline));
     match engines.init(&init.settings) {
-        Ok(workflows) => send(&outbox, ToSupervisor::Ready { workflows }),
+        Ok(workflows) => {
+            // Before Ready, so that it counts for the first Execute.
+            if describes {
+                describe(&outbox, true, engines.describe());
+            }
+            send(&outbox, ToSupervisor::Ready { workflows });
+        }
         Err(error) => {
             let message = format!("cannot start: {}", error.message);
             send(&outbox, ToSupervisor::InitFailed { error });
@@ -79,7 +91,7 @@ fn converse(mut engines: Engines, spelling: Spelling) -> Result<(), ServeFailure
             .map_err(|error| ServeFailure::new(exit::BUG, format!("cannot make an eventfd: {error}")))?,
     );
     let line = Rc::new(FrameLine { inbox: RefCell::new(Some(inbox)), dispatch, lifeline, waker });
-    WorkerServer { engines, outbox, line, meter: Meter::new() }.run()
+    WorkerServer { engines, outbox, line, describes, meter: Meter::new() }.run()
 }
 
 /// What Welcome settled.
@@ -148,11 +160,21 @@ fn send(outbox: &MessageWriter, message: ToSupervisor) {
     }
 }
 
+/// Describes workflows, in messages that are far from a frame's end.
+fn describe(outbox: &MessageWriter, replaces: bool, workflows: Vec<WorkflowDescription>) {
+    for (number, some) in workflows.chunks(DESCRIBED_AT_ONCE).enumerate() {
+        let (replaces, workflows) = (replaces && number == 0, some.to_vec());
+        send(outbox, ToSupervisor::Describe { replaces, workflows, broken: Vec::new() });
+    }
+}
+
 /// A worker that is Ready.
 struct WorkerServer {
     engines: Engines,
     outbox: Arc<MessageWriter>,
     line: Rc<FrameLine>,
+    /// The supervisor listens to descriptions.
+    describes: bool,
     meter: Meter,
 }
 
@@ -181,6 +203,10 @@ impl WorkerServer {
         let run = WorkerRun::new(request, uplink);
         let line: Rc<dyn Downlink> = Rc::clone(&self.line) as Rc<dyn Downlink>;
         let outcome = run.conclude(self.engines.run(&run, &line));
+        let changed = self.engines.describe_anew();
+        if self.describes {
+            describe(&self.outbox, false, changed);
+        }
         let (metrics, rss_bytes) = self.meter.read(run.started_at());
         let log_records = run.log_records();
         let finished = |outcome| ToSupervisor::Finished { run: number, outcome, metrics, log_records };

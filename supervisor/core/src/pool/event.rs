@@ -200,4 +200,6 @@ pub struct WorkerFeatures {
     pub dump: bool,
     /// Takes Fork.
     pub template: bool,
+    /// Sends Describe.
+    pub describe: bool,
 }

@@ -4,7 +4,7 @@ use muster_protocol::{RunMetrics, RunOutcome};
 
 use super::config::IDLE_TIMEOUT;
 use super::effect::{KillCause, PoolEffect};
-use super::event::{ProtocolViolation, WorkerId};
+use super::event::{Assignment, ProtocolViolation, WorkerId};
 use super::machine::Pool;
 use super::run::{EndCause, FinishedReport, RunPhase};
 use super::time::PoolTime;
@@ -38,6 +38,17 @@ impl PoolWorker {
 }
 
 impl Pool {
+    /// What is known better of the attempt a worker has than when it was submitted. Its time counts from Started, so
+    /// this is for before.
+    pub fn refine(&mut self, id: WorkerId, assignment: Assignment) {
+        self.alter(id, |worker, _| {
+            let WorkerState::Busy(run) = &mut worker.state else { return };
+            if run.assignment.attempt == assignment.attempt && run.started_at.is_none() {
+                run.assignment = assignment;
+            }
+        });
+    }
+
     pub(super) fn run_started(
         &mut self,
         now: PoolTime,

@@ -2,6 +2,7 @@
 
 pub(super) mod calls;
 pub(super) mod cancel;
+pub(super) mod describe;
 pub(super) mod drain;
 pub(super) mod ending;
 pub(super) mod execution;

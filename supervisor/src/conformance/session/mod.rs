@@ -45,12 +45,14 @@ pub(super) struct WorkerSession {
     peer: WorkerPeer,
     last_run: u32,
     introduced: Option<u32>,
+    /// What it described, as it came.
+    pub(super) descriptions: Vec<ToSupervisor>,
 }
 
 impl WorkerSession {
     /// Takes over a process just started. Must be called inside a runtime.
     pub(super) fn new(child: SpawnedChild) -> io::Result<Self> {
-        Ok(Self { peer: WorkerPeer::new(child)?, last_run: 0, introduced: None })
+        Ok(Self { peer: WorkerPeer::new(child)?, last_run: 0, introduced: None, descriptions: Vec::new() })
     }
 
     /// The worker's process group.
@@ -65,6 +67,10 @@ impl WorkerSession {
             let heard = timeout_at(deadline, self.peer.hear()).await;
             match heard.map_err(|_| format!("no message for {within:?}"))? {
                 Ok(HeardFrame::Preamble(_)) => {}
+                // May come at any time: whoever asks for it looks there.
+                Ok(HeardFrame::Message(message @ ToSupervisor::Describe { .. })) => {
+                    self.descriptions.push(message)
+                }
                 Ok(HeardFrame::Message(message)) => return Ok(NextFrame::Message(message)),
                 Ok(HeardFrame::Later) => return Ok(NextFrame::Later),
                 Ok(HeardFrame::End) => return Ok(NextFrame::End),

@@ -7,7 +7,9 @@ use muster_core::execution::{ExecutionRequest, Status};
 use muster_store::{CancelResult, NewExecution, Store, Submitted};
 use uuid::Uuid;
 
-use crate::api::{self, ApiService, PoolView, Readiness, ReadinessPart, RecycleTarget, ServiceError};
+use crate::api::{
+    self, ApiService, PoolView, Readiness, ReadinessPart, RecycleTarget, ServiceError, WorkflowsView,
+};
 
 /// The stand-in for a supervisor.
 #[derive(Debug)]
@@ -25,6 +27,10 @@ impl FakeService {
 
 #[async_trait]
 impl ApiService for FakeService {
+    fn workflows(&self) -> WorkflowsView {
+        WorkflowsView::default()
+    }
+
     async fn submit(&self, request: ExecutionRequest) -> Result<Status, ServiceError> {
         let rows = [NewExecution::of(&request, 3)];
         Ok(match self.store.submit(&rows).await?.remove(0) {

@@ -73,7 +73,12 @@ fn measure(
             max_workers: workers as usize,
             ..PoolConfig::default()
         };
-        let (executor, events) = Executor::start(ExecutorOptions { pool, spec, orphaned_workers: None })?;
+        let (executor, events) = Executor::start(ExecutorOptions {
+            pool,
+            spec,
+            orphaned_workers: None,
+            descriptions: Arc::default(),
+        })?;
         let handle = executor.handle();
         let mut driver = Driver { handle: handle.clone(), events, failed: 0 };
         let pids = ready(&handle, workers as usize).await?;
@@ -156,7 +161,8 @@ fn spec() -> RunSpec {
     static NEXT_ID: AtomicU32 = AtomicU32::new(1);
     RunSpec {
         attempt: Attempt::new(Uuid::from_u128(NEXT_ID.fetch_add(1, Ordering::Relaxed).into()), 1),
-        timeout: Some(Duration::from_secs(300)),
+        stated_timeout: None,
+        default_timeout: Duration::from_secs(300),
         workflow: "conformance.echo".to_owned(),
         source: CodeSource::Named,
         params: JsonBytes::from(b"{}".to_vec()),
@@ -164,6 +170,8 @@ fn spec() -> RunSpec {
         organization_id: None,
         config: Arc::new(RunConfig::new()),
         secrets: Arc::default(),
-        halts: false,
+        stated_attempts: None,
+        attempts_charged: 1,
+        failure_halts: false,
     }
 }

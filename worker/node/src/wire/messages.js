@@ -147,4 +147,4 @@ export const TO_WORKER = variants("ToWorker", {
   Fork: { worker_id: text },
 });
 
-export const FEATURES = ["log", "progress", "call", "cancel", "ping", "drain", "dump"];
+export const FEATURES = ["log", "progress", "call", "cancel", "ping", "drain", "dump", "describe"];

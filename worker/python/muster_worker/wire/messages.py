@@ -413,4 +413,4 @@ TO_WORKER = Variants("ToWorker", Welcome, Execute, Cancel, Reply, Ping, Drain, D
 
 TEMPLATE = "template"
 """Offered besides, by a process that was given a channel for it."""
-FEATURES: Tuple[str, ...] = ("log", "progress", "call", "cancel", "ping", "drain", "dump")
+FEATURES: Tuple[str, ...] = ("log", "progress", "call", "cancel", "ping", "drain", "dump", "describe")

@@ -20,6 +20,7 @@ pub(crate) const ALL: WorkerFeatures = WorkerFeatures {
     drain: true,
     dump: true,
     template: false,
+    describe: true,
 };
 pub(crate) const NONE: WorkerFeatures = WorkerFeatures {
     log: false,
@@ -30,6 +31,7 @@ pub(crate) const NONE: WorkerFeatures = WorkerFeatures {
     drain: false,
     dump: false,
     template: false,
+    describe: false,
 };
 
 pub(crate) struct Stage {

@@ -210,6 +210,7 @@ impl Model {
                 drain: all,
                 dump: all || rng.bool(),
                 template: false,
+                describe: all,
             },
             template: None,
             forked_by: None,

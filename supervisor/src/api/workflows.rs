@@ -1,0 +1,103 @@
+//! What the code declares of its workflows, for people and programs.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+/// What the workers of this supervisor described.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = Workflows)]
+pub struct WorkflowsView {
+    /// By name. Workers that decide per execution describe a workflow when they first load it, or never.
+    #[schema(inline)]
+    pub workflows: Vec<WorkflowView>,
+    /// Files whose workflows nobody can run.
+    #[schema(inline)]
+    pub broken: Vec<BrokenFileView>,
+}
+
+/// One workflow, as its code declares it. What the code does not say is left out; a request and the workflow's row
+/// come before it.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = DescribedWorkflow)]
+pub struct WorkflowView {
+    /// By which it is submitted.
+    pub name: String,
+    /// A line or two.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Where it is written.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub source_file: String,
+    /// The limit of a run, which is enforced; 0 means no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub timeout_seconds: Option<f64>,
+    /// How many attempts there may be, the first included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub max_attempts: Option<u32>,
+    /// The wait before the second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub backoff_seconds: Option<f64>,
+    /// By how much each further wait is longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub backoff_factor: Option<f64>,
+    /// No wait is longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub backoff_max_seconds: Option<f64>,
+    /// Error types that another attempt may help; none means all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retry_on: Vec<String>,
+    /// Error types that no other attempt helps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub give_up_on: Vec<String>,
+    /// What the code wishes and this supervisor does not enforce: how many run at once, limits it shares, its queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, inline)]
+    pub wishes: Option<WorkflowWishes>,
+    /// The JSON Schema of its parameters. Others are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>, nullable = false)]
+    pub parameters: Option<Box<RawValue>>,
+}
+
+/// What code wishes of a supervisor that limits how many run at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WorkflowWishes {
+    /// So many at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub max_concurrent: Option<u32>,
+    /// So many at most with the same key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub max_concurrent_per_key: Option<u32>,
+    /// What the key is.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub key: String,
+    /// What happens to one more.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub on_full: String,
+    /// Limits by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<String>,
+    /// Where it waits.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub queue: String,
+}
+
+/// A file that could not be loaded.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = BrokenFile)]
+pub struct BrokenFileView {
+    /// Relative to the workflows folder if it is in it.
+    pub file: String,
+    /// The type of the error.
+    pub error_type: String,
+    /// Why.
+    pub error_message: String,
+}

@@ -1,0 +1,41 @@
+// What the worker describes of its workflows to a supervisor that listens.
+
+import { readFileSync } from "node:fs";
+import { relative } from "node:path";
+import { policyIn, policyOf } from "./policy.js";
+
+/** So many workflows go into one message: far from a frame's end, whatever their schemas. */
+const AT_ONCE = 200;
+
+/** Everything there is, in place of what was described before. */
+export function descriptionsOf(host) {
+  const { root } = host.library;
+  const within = (file) => (root !== null && file.startsWith(`${root}/`) ? relative(root, file) : file);
+  const described = new Map();
+  for (const name of host.library.fileNames()) {
+    const file = host.library.fileOf(name);
+    if (file !== null) described.set(name, { ...policyOfFile(file), name, source_file: within(file) });
+  }
+  for (const [name, where] of host.entries) {
+    described.set(name, { ...host.policies.get(name), name, source_file: within(where.replace(/:\d+$/, "")) });
+  }
+  const workflows = [...described.values()];
+  const broken = Object.entries(host.broken).map(([file, { kind, message, stack }]) => ({
+    file: within(file),
+    error: { kind, message, stack: (stack ?? "").slice(0, 1000), retryable: null },
+  }));
+  const messages = [{ type: "Describe", replaces: true, workflows: workflows.splice(0, AT_ONCE), broken }];
+  while (workflows.length > 0) {
+    messages.push({ type: "Describe", replaces: false, workflows: workflows.splice(0, AT_ONCE), broken: [] });
+  }
+  return messages;
+}
+
+function policyOfFile(file) {
+  try {
+    return policyIn(readFileSync(file, "utf8")) ?? policyOf({});
+  } catch (error) {
+    process.stderr.write(`${file}: "export const muster" does not count: it must be a plain literal (${error.message})\n`);
+    return policyOf({});
+  }
+}

@@ -1,0 +1,196 @@
+//! `export const muster = { timeout: 30, … }`: what a JavaScript workflow declares.
+//!
+//! It is read when the worker starts, long before an execution may enter user code, so the file is not run for it: the
+//! text of the literal is cut out and evaluated alone, in a bare interpreter with a limit of time and memory. It sees
+//! nothing of the file and of us. What is no plain literal there is named and not declared.
+
+use std::time::{Duration, Instant};
+
+use rquickjs::{CatchResultExt, Context, Runtime};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::sdk::WorkflowPolicy;
+
+const MARK: &str = "export const muster";
+/// A literal longer than this is no declaration.
+const LITERAL_MAX_BYTES: usize = 64 * 1024;
+const EVALUATED_WITHIN: Duration = Duration::from_millis(200);
+const MEMORY_MAX_BYTES: usize = 16 * 1024 * 1024;
+const STACK_BYTES: usize = 256 * 1024;
+/// A hundred years: more seconds are a mistake.
+const SECONDS_MAX: f64 = 3_155_760_000.0;
+
+/// The keys of a declaration.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct Declaration {
+    description: String,
+    timeout: Option<f64>,
+    retries: Option<u32>,
+    backoff: Option<f64>,
+    backoff_factor: Option<f64>,
+    backoff_max: Option<f64>,
+    retry_on: Vec<String>,
+    give_up_on: Vec<String>,
+    max_concurrent: Option<u32>,
+    key: String,
+    limits: Vec<String>,
+    queue: String,
+    parameters: Option<Box<RawValue>>,
+}
+
+/// The literal a file declares itself with, if it has one: from the first brace to the one that closes it.
+pub(crate) fn literal_in(source: &str) -> Option<&str> {
+    let at = source.match_indices(MARK).map(|(at, _)| at).find(|at| {
+        // In the first column, so that neither a comment nor a text that speaks of it is taken for one.
+        *at == 0 || source.as_bytes().get(at - 1) == Some(&b'\n')
+    })?;
+    let rest = source.get(at + MARK.len()..)?.trim_start().strip_prefix('=')?.trim_start();
+    rest.starts_with('{').then_some(())?;
+    let end = closing_brace(rest)?;
+    rest.get(..=end).filter(|literal| literal.len() <= LITERAL_MAX_BYTES)
+}
+
+/// Where the first brace is closed. Texts and comments are passed over.
+fn closing_brace(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(byte) = bytes.get(at) {
+        match (byte, bytes.get(at + 1)) {
+            (b'{', _) => depth += 1,
+            (b'}', _) => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at);
+                }
+            }
+            (b'/', Some(b'/')) => at += text.get(at..)?.find('\n')?,
+            (b'/', Some(b'*')) => at += text.get(at..)?.find("*/")? + 1,
+            (quote @ (b'"' | b'\'' | b'`'), _) => {
+                at += 1;
+                while bytes.get(at)? != quote {
+                    at += if bytes.get(at) == Some(&b'\\') { 2 } else { 1 };
+                }
+            }
+            (_, _) => {}
+        }
+        at += 1;
+    }
+    None
+}
+
+/// What a literal declares.
+///
+/// # Errors
+/// When it is no literal, or says what cannot be declared.
+pub(crate) fn read(literal: &str) -> Result<WorkflowPolicy, String> {
+    let json = evaluate(literal)?;
+    let declared: Declaration = serde_json::from_str(&json).map_err(|error| error.to_string())?;
+    let mut policy = WorkflowPolicy::new()
+        .description(declared.description)
+        .retry_on(declared.retry_on)
+        .give_up_on(declared.give_up_on)
+        .key(declared.key)
+        .limits(declared.limits)
+        .queue(declared.queue);
+    if let Some(timeout) = seconds("timeout", declared.timeout)? {
+        if timeout.is_zero() {
+            return Err("timeout must be more than 0 seconds".to_owned());
+        }
+        policy = policy.timeout(timeout);
+    }
+    if let Some(retries) = declared.retries {
+        policy = policy.retries(retries);
+    }
+    if let Some(backoff) = seconds("backoff", declared.backoff)? {
+        policy = policy.backoff(backoff);
+    }
+    if let Some(longest) = seconds("backoffMax", declared.backoff_max)? {
+        policy = policy.backoff_max(longest);
+    }
+    if let Some(factor) = seconds("backoffFactor", declared.backoff_factor)? {
+        policy = policy.backoff_factor_percent(u32::try_from(factor.as_millis() / 10).unwrap_or(u32::MAX));
+    }
+    if let Some(count) = declared.max_concurrent {
+        policy = policy.max_concurrent(count);
+    }
+    Ok(match declared.parameters {
+        Some(schema) => policy.parameters(&schema),
+        None => policy,
+    })
+}
+
+fn seconds(key: &str, value: Option<f64>) -> Result<Option<Duration>, String> {
+    let Some(value) = value else { return Ok(None) };
+    if !(0.0..=SECONDS_MAX).contains(&value) {
+        return Err(format!("{key} must be a number of at least 0"));
+    }
+    Ok(Some(Duration::from_secs_f64(value)))
+}
+
+fn evaluate(literal: &str) -> Result<String, String> {
+    let runtime = Runtime::new().map_err(|error| error.to_string())?;
+    runtime.set_memory_limit(MEMORY_MAX_BYTES);
+    runtime.set_max_stack_size(STACK_BYTES);
+    let started = Instant::now();
+    runtime.set_interrupt_handler(Some(Box::new(move || started.elapsed() > EVALUATED_WITHIN)));
+    let context = Context::full(&runtime).map_err(|error| error.to_string())?;
+    context.with(|ctx| {
+        ctx.eval::<String, _>(format!("JSON.stringify(({literal}))"))
+            .catch(&ctx)
+            .map_err(|error| format!("it must be a plain literal ({})", error.to_string().trim()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_literal_is_found_wherever_it_ends() {
+        let source = "import x from './x.js'\n// export const muster = {no: 1}\nexport const muster = { queue: \"}\", \
+                      /* } */ limits: ['a', `}`], // }\n parameters: { type: 'object' } };\nexport default () => 1";
+        let literal = literal_in(source).unwrap();
+        assert!(literal.starts_with("{ queue") && literal.ends_with("'object' } }"), "{literal}");
+        for none in [
+            "",
+            "export const muster = 5",
+            "export const muster = {",
+            " export const muster = {}",
+            "export const musters = {}",
+        ] {
+            assert_eq!(literal_in(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_literal_is_evaluated_alone_and_within_bounds() {
+        let described = read(
+            "{ timeout: 60 * 1.5, retries: 2, backoff: 0.5, backoffFactor: 1.5, giveUpOn: ['Fatal'], maxConcurrent: 2,
+               key: 'organization', parameters: { type: 'object', properties: { n: { minimum: 1 } } } }",
+        );
+        let described = described.unwrap().describe("w", "w.js");
+        assert_eq!((described.timeout_ms, described.retry.max_attempts), (Some(90_000), Some(3)));
+        assert_eq!(
+            (described.retry.backoff_ms, described.retry.backoff_factor_percent),
+            (Some(500), Some(150))
+        );
+        assert_eq!((described.concurrency.total, described.concurrency.per_key), (None, Some(2)));
+        assert_eq!(
+            described.parameters.into_text().unwrap(),
+            r#"{"type":"object","properties":{"n":{"minimum":1}}}"#
+        );
+        for (literal, why) in [
+            ("{ timeout: LIMIT }", "plain literal"),
+            ("{ timeout: (() => { while (true) {} })() }", "plain literal"),
+            ("{ timout: 1 }", "unknown field `timout`"),
+            ("{ timeout: '30' }", "invalid type"),
+            ("{ timeout: 0 }", "more than 0"),
+            ("{ backoff: -1 }", "at least 0"),
+        ] {
+            let error = read(literal).unwrap_err();
+            assert!(error.contains(why), "{literal}: {error}");
+        }
+    }
+}
