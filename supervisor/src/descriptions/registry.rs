@@ -87,3 +87,94 @@ impl DescribedWorkflow {
         if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use muster_protocol::{BrokenFile, JsonBytes, WorkflowDescription};
+
+    use super::*;
+
+    fn set(replaces: bool, names: &[&str]) -> DescribedSet {
+        let described =
+            |name: &&str| WorkflowDescription { name: (*name).to_owned(), ..WorkflowDescription::default() };
+        let workflows: Vec<_> = names.iter().map(described).collect();
+        DescribedSet::read(replaces, &workflows, &[]).0
+    }
+
+    fn names(descriptions: &Descriptions) -> Vec<String> {
+        descriptions.all().iter().map(|it| it.declared.name.clone()).collect()
+    }
+
+    #[test]
+    fn the_last_word_of_the_newest_generation_that_serves_counts() {
+        let descriptions = Descriptions::default();
+        descriptions.ready(1, Some(set(true, &["a", "b"])));
+        // One that decides per execution adds what it comes to know.
+        descriptions.ready(1, None);
+        assert!(descriptions.add(1, set(false, &["c"])).is_empty());
+        assert_eq!(names(&descriptions), ["a", "b", "c"]);
+        descriptions.ready(2, Some(set(true, &["a"])));
+        descriptions.ready(1, Some(set(true, &["old"])));
+        descriptions.add(1, set(false, &["old"]));
+        assert_eq!(names(&descriptions), ["a"]);
+        descriptions.add(2, set(true, &["d"]));
+        assert_eq!(names(&descriptions), ["d"]);
+        descriptions.ready(3, None);
+        assert!(names(&descriptions).is_empty());
+    }
+
+    #[test]
+    fn a_name_that_a_row_gives_to_another_file_is_another_workflow() {
+        let descriptions = Descriptions::default();
+        let described = WorkflowDescription {
+            name: "pay".into(),
+            source_file: "pay.py".into(),
+            ..WorkflowDescription::default()
+        };
+        descriptions.ready(1, Some(DescribedSet::read(true, &[described], &[]).0));
+        let path = |path: &str| CodeSource::Path { path: path.to_owned(), function: String::new() };
+        assert!(descriptions.of("pay", &CodeSource::Named).is_some());
+        assert!(descriptions.of("pay", &path("pay.py")).is_some());
+        assert!(descriptions.of("pay", &path("v2/pay.py")).is_none());
+        assert!(descriptions.of("other", &path("pay.py")).is_none());
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_told_and_left_out() {
+        let described = |name: &str, parameters: &str| WorkflowDescription {
+            name: name.to_owned(),
+            parameters: JsonBytes::from(parameters),
+            limits: vec!["l".to_owned(); 5],
+            ..WorkflowDescription::default()
+        };
+        let workflows =
+            [described("", "{}"), described("odd", "[1"), described("fine", r#"{"type":"object"}"#)];
+        let broken = [BrokenFile { file: "x.py".to_owned(), error: ErrorInfo::new("SyntaxError", "no") }];
+        let (set, problems) = DescribedSet::read(true, &workflows, &broken);
+        let descriptions = Descriptions::default();
+        descriptions.ready(1, Some(set));
+        assert_eq!(names(&descriptions), ["fine", "odd"]);
+        assert_eq!(problems.len(), 4, "{problems:?}");
+        assert!(problems[0].contains("a name of 1 to 1024 bytes"), "{problems:?}");
+        assert!(problems[2].starts_with("odd: its parameters are not checked"), "{problems:?}");
+        let fine = descriptions.named("fine").unwrap();
+        assert_eq!(fine.declared.limits.len(), 4);
+        let parameters = RawValue::from_string("[]".to_owned()).unwrap();
+        assert_eq!(fine.check(&parameters), Err("parameters: must be an object, and is a list".to_owned()));
+        assert_eq!(descriptions.view().broken[0].file, "x.py");
+    }
+
+    #[test]
+    fn what_a_worker_describes_is_bounded() {
+        let long = |number: usize| WorkflowDescription {
+            name: format!("w{number}"),
+            description: "x".repeat(1024 * 1024),
+            ..WorkflowDescription::default()
+        };
+        let workflows: Vec<_> = (0..20).map(long).collect();
+        let (set, problems) = DescribedSet::read(true, &workflows, &[]);
+        let descriptions = Descriptions::default();
+        descriptions.ready(1, Some(set));
+        assert_eq!((descriptions.all().len(), problems.len()), (15, 5), "{problems:?}");
+    }
+}

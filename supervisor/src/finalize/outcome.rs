@@ -265,6 +265,43 @@ mod tests {
     }
 
     #[test]
+    fn what_the_code_declares_counts_where_the_request_says_nothing() {
+        let declared = DeclaredRetry {
+            max_attempts: Some(4),
+            backoff_ms: Some(3000),
+            backoff_factor_percent: Some(300),
+            backoff_max_ms: Some(10_000),
+            retry_on: Vec::new(),
+            give_up_on: vec!["Fatal".to_owned()],
+        };
+        let policy = |attempts_charged| RetryPolicy {
+            attempts_charged,
+            declared: declared.clone(),
+            ..RetryPolicy::default()
+        };
+        assert_eq!(
+            [1, 2, 3].map(|charged| delay(failed("Busy", None), policy(charged))),
+            [Some(3), Some(9), Some(10)]
+        );
+        assert_eq!(delay(failed("Busy", None), policy(4)), None);
+        assert_eq!(delay(failed("Fatal", None), policy(1)), None);
+        let stated =
+            RetryPolicy { user_attempts: Some(2), backoff: Some(Duration::from_secs(1)), ..policy(1) };
+        assert_eq!(delay(failed("Busy", None), stated.clone()), Some(1));
+        assert_eq!(delay(failed("Busy", None), RetryPolicy { attempts_charged: 2, ..stated }), None);
+        let only = DeclaredRetry { retry_on: vec!["Later".to_owned()], ..declared.clone() };
+        let only = RetryPolicy { declared: only, ..policy(1) };
+        assert_eq!(delay(failed("Later", None), only.clone()), Some(3));
+        assert_eq!(delay(failed("Busy", None), only), None);
+        let odd = DeclaredRetry {
+            backoff_factor_percent: Some(u32::MAX),
+            backoff_max_ms: None,
+            ..declared.clone()
+        };
+        assert_eq!(delay(failed("Busy", None), RetryPolicy { declared: odd, ..policy(3) }), Some(3600));
+    }
+
+    #[test]
     fn timeouts_and_cancels_are_never_retried() {
         let message = String::new();
         assert_eq!(delay(RunEnding::TimedOut { message: message.clone() }, policy(Some(9), 1)), None);

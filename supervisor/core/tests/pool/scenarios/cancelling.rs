@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use muster_core::execution::RunEnding;
-use muster_core::pool::{KillCause, PoolEffect, WorkerEvent, WorkerId};
+use muster_core::pool::{Assignment, KillCause, PoolEffect, WorkerEvent, WorkerId};
 use muster_core::process::ExitStatus;
 use muster_protocol::CancelReason;
 
@@ -230,4 +230,25 @@ fn a_short_graceful_shutdown_shortens_the_cancel_grace() {
     stage.effects();
     stage.wait_ms(300);
     assert_eq!(stage.state(worker), "terminating");
+}
+
+/// What the code declares is known once a worker is there, after the attempt was submitted.
+#[test]
+fn a_limit_that_is_known_only_at_execute_counts_from_started() {
+    let mut stage = Stage::warm(|_| {});
+    let attempt = stage.submit();
+    let (worker, run) = stage.execute();
+    let limited = |timeout| Assignment { attempt, timeout, halts: false };
+    stage.pool.refine(worker, limited(Some(seconds(1))));
+    stage.wait_ms(500);
+    stage.says(worker, WorkerEvent::Started { run });
+    // Later it is as it was.
+    stage.pool.refine(worker, limited(None));
+    stage.wait_ms(999);
+    assert!(!stage.effects().iter().any(|effect| matches!(effect, PoolEffect::Cancel { .. })));
+    stage.wait_ms(1);
+    let effects = stage.effects();
+    let is_timeout =
+        |effect: &PoolEffect| matches!(effect, PoolEffect::Cancel { reason: CancelReason::Timeout, .. });
+    assert!(effects.iter().any(is_timeout), "{effects:?}");
 }
