@@ -94,9 +94,9 @@ impl TestLine {
             transcripts: None,
         });
         tokio::spawn(reporter.run(events));
-        let preparer = options
-            .preparer
-            .unwrap_or_else(|| Preparer::new(store.clone(), bus.clone(), Duration::from_secs(60)));
+        let preparer = options.preparer.unwrap_or_else(|| {
+            Preparer::new(store.clone(), bus.clone(), Duration::from_secs(60), Arc::default())
+        });
         let dispatcher = Dispatcher::new(
             claimant.owner,
             Arc::clone(&in_flight),

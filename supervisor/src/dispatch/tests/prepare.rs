@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use muster_bus::Bus;
 use muster_core::execution::Attempt;
-use muster_protocol::CodeSource;
+use muster_protocol::{CodeSource, JsonBytes, WorkflowDescription};
 use muster_store::NewExecution;
 use serde_json::{Value, json, value::RawValue};
 use uuid::Uuid;
 
 use super::{TestLine, request};
+use crate::descriptions::{DescribedSet, Descriptions};
 use crate::dispatch::{Prepare as _, PrepareError, PreparedAttempt, Preparer};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -29,7 +30,7 @@ fn refused_as(prepared: Result<PreparedAttempt, PrepareError>) -> String {
 #[tokio::test]
 async fn a_row_becomes_a_run_with_the_terms_of_its_request() {
     let line = TestLine::start().await;
-    let preparer = Preparer::new(line.store.clone(), line.bus.clone(), MINUTE);
+    let preparer = Preparer::new(line.store.clone(), line.bus.clone(), MINUTE, Arc::default());
     line.sql("INSERT INTO config_entries VALUES (NULL, 'region', '\"eu\"', 0)").await;
     let asked =
         json!({"parameters": {"a": 1.50}, "sync": true, "max_attempts": 2, "retry_backoff_seconds": 3});
@@ -38,29 +39,60 @@ async fn a_row_becomes_a_run_with_the_terms_of_its_request() {
     assert_eq!(&spec.params.0[..], br#"{"a":1.5}"#);
     let context: Value = spec.context.parse().unwrap();
     assert_eq!(context["config"], json!({"region": "eu"}));
-    assert_eq!((spec.timeout, terms.timeout), (Some(MINUTE), Some(MINUTE)));
+    assert_eq!((spec.stated_timeout, spec.default_timeout, terms.timeout), (None, MINUTE, Some(MINUTE)));
     assert_eq!(
         (terms.user_attempts, terms.backoff, terms.sync),
         (Some(2), Some(Duration::from_secs(3)), true)
     );
-    assert!(!spec.halts);
+    assert_eq!((order.stated_attempts, spec.failure_halts), (Some(2), false));
 
     preparer.set_default_timeout(2 * MINUTE);
     let later = prepared(&preparer, &request(&json!({}))).await.unwrap();
-    assert_eq!((later.spec.timeout, later.terms.sync), (Some(2 * MINUTE), false));
+    assert_eq!((later.spec.default_timeout, later.terms.sync), (2 * MINUTE, false));
+}
+
+#[tokio::test]
+async fn what_the_code_declares_comes_before_the_setting_and_refuses_bad_parameters() {
+    let line = TestLine::start().await;
+    let descriptions = Arc::<Descriptions>::default();
+    let preparer = Preparer::new(line.store.clone(), line.bus.clone(), MINUTE, Arc::clone(&descriptions));
+    let declared = WorkflowDescription {
+        name: "w".to_owned(),
+        timeout_ms: Some(5000),
+        parameters: JsonBytes::from(r#"{"properties":{"n":{"type":"integer"}},"required":["n"]}"#),
+        ..WorkflowDescription::default()
+    };
+    descriptions.ready(1, Some(DescribedSet::read(true, &[declared], &[]).0));
+    let fine = prepared(&preparer, &request(&json!({"parameters": {"n": 1}}))).await.unwrap();
+    assert_eq!(fine.terms.timeout, Some(Duration::from_secs(5)));
+    let stated = json!({"parameters": {"n": 1}, "timeout_seconds": 9});
+    assert_eq!(
+        prepared(&preparer, &request(&stated)).await.unwrap().terms.timeout,
+        Some(Duration::from_secs(9))
+    );
+    let bad = prepared(&preparer, &request(&json!({"parameters": {"n": "1"}}))).await;
+    assert_eq!(refused_as(bad), "InvalidParameters");
+    // A row that gives this name to another file is another workflow.
+    line.sql(&format!(
+        "INSERT INTO workflows (id, name, path) VALUES ('{}', 'w', 'v2/w.py')",
+        Uuid::from_u128(7)
+    ))
+    .await;
+    let preparer = Preparer::new(line.store.clone(), Bus::in_process("another"), MINUTE, descriptions);
+    assert!(prepared(&preparer, &request(&json!({"parameters": {"n": "1"}}))).await.is_ok());
 }
 
 #[tokio::test]
 async fn what_can_never_run_is_refused_and_what_is_away_is_not() {
     let line = TestLine::start().await;
-    let preparer = Preparer::new(line.store.clone(), line.bus.clone(), MINUTE);
+    let preparer = Preparer::new(line.store.clone(), line.bus.clone(), MINUTE, Arc::default());
     let mut no_request = Arc::unwrap_or_clone(request(&json!({})));
     no_request.request = RawValue::from_string("[]".to_owned()).unwrap();
     assert_eq!(refused_as(prepared(&preparer, &no_request).await), "InvalidRequest");
     let id = json!({"workflow": null, "workflow_id": Uuid::from_u128(7)});
     assert_eq!(refused_as(prepared(&preparer, &request(&id)).await), "WorkflowNotFound");
     line.sql("DROP TABLE config_entries").await;
-    let preparer = Preparer::new(line.store.clone(), Bus::in_process("another"), MINUTE);
+    let preparer = Preparer::new(line.store.clone(), Bus::in_process("another"), MINUTE, Arc::default());
     let away = prepared(&preparer, &request(&json!({}))).await;
     assert!(matches!(away, Err(PrepareError::Unavailable(_))), "{away:?}");
 }
