@@ -21,7 +21,7 @@ pub use pool::{
 pub use problem::ProblemView;
 pub use readiness::{Readiness, ReadinessPart};
 pub use service::{ApiService, RecycleTarget, ServiceError};
-pub use workflows::{BrokenFileView, WorkflowView, WorkflowWishes, WorkflowsView};
+pub use workflows::{BrokenFileView, WorkflowView, WorkflowsView};
 
 #[cfg(test)]
 pub(crate) use pool::tests;

@@ -55,24 +55,11 @@ pub struct WorkflowView {
     /// Error types that no other attempt helps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub give_up_on: Vec<String>,
-    /// What the code wishes and this supervisor does not enforce: how many run at once, limits it shares, its queue.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, inline)]
-    pub wishes: Option<WorkflowWishes>,
-    /// The JSON Schema of its parameters. Others are refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>, nullable = false)]
-    pub parameters: Option<Box<RawValue>>,
-}
-
-/// What code wishes of a supervisor that limits how many run at once.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct WorkflowWishes {
-    /// So many at most.
+    /// How many may run at once. This and what follows, up to the queue, are wishes: they are not enforced yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub max_concurrent: Option<u32>,
-    /// So many at most with the same key.
+    /// How many with the same key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub max_concurrent_per_key: Option<u32>,
@@ -88,6 +75,10 @@ pub struct WorkflowWishes {
     /// Where it waits.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub queue: String,
+    /// The JSON Schema of its parameters. Others are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>, nullable = false)]
+    pub parameters: Option<Box<RawValue>>,
 }
 
 /// A file that could not be loaded.

@@ -3,7 +3,7 @@
 use muster_protocol::{DeclaredConcurrency, DeclaredRetry, WorkflowDescription};
 
 use super::Descriptions;
-use crate::api::{BrokenFileView, WorkflowView, WorkflowWishes, WorkflowsView};
+use crate::api::{BrokenFileView, WorkflowView, WorkflowsView};
 
 impl Descriptions {
     /// All that is in force, by name.
@@ -31,6 +31,7 @@ fn view(declared: &WorkflowDescription) -> WorkflowView {
         retry_on,
         give_up_on,
     } = retry;
+    let DeclaredConcurrency { total, per_key, key, on_full } = declared.concurrency.clone();
     WorkflowView {
         name,
         description,
@@ -42,20 +43,13 @@ fn view(declared: &WorkflowDescription) -> WorkflowView {
         backoff_max_seconds: backoff_max_ms.map(seconds),
         retry_on,
         give_up_on,
-        wishes: Some(wishes(declared)).filter(|wishes| *wishes != WorkflowWishes::default()),
-        parameters: parameters.parse().ok().flatten(),
-    }
-}
-
-fn wishes(declared: &WorkflowDescription) -> WorkflowWishes {
-    let DeclaredConcurrency { total, per_key, key, on_full } = declared.concurrency.clone();
-    WorkflowWishes {
         max_concurrent: total,
         max_concurrent_per_key: per_key,
         key,
         on_full,
         limits: declared.limits.clone(),
         queue: declared.queue.clone(),
+        parameters: parameters.parse().ok().flatten(),
     }
 }
 

@@ -156,6 +156,7 @@ getPool get /api/pool: What the pool and its workers are doing
 recyclePool post /api/pool/recycle: Replace workers, none before its replacement is ready
 reloadPool post /api/pool/reload: Read the settings again and roll the workers
 resizePool post /api/pool/resize: Change the bounds of the pool
+getWorkflows get /api/workflows: What the code of this supervisor's workers declares of its workflows, and the files that cannot be loaded
 getHealth get /healthz: Whether the process is alive
 getMetrics get /metrics: Metrics for Prometheus
 getReadiness get /readyz: Whether it can take work (503 when not); with the token, part by part

@@ -143,9 +143,11 @@ fn enforces_what_is_declared(installation: &Installation) {
         all.iter().find(|one| one["name"] == name).unwrap_or_else(|| panic!("{name}: {shown}")).clone()
     };
     assert_eq!(named("stubborn")["timeout_seconds"], 1.0);
+    let patient = named("patient");
     assert_eq!(
-        named("patient")["wishes"],
-        json!({ "max_concurrent_per_key": 2, "key": "organization", "queue": "slow" })
+        (&patient["max_concurrent_per_key"], &patient["queue"]),
+        (&json!(2), &json!("slow")),
+        "{patient}"
     );
     assert_eq!(named("shaky")["max_attempts"], 3);
     assert_eq!(named("typed")["parameters"]["properties"]["count"]["type"], "integer");

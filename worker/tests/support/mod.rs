@@ -169,6 +169,8 @@ impl<'a> Start<'a> {
                 }
                 loop {
                     match decoder.next::<ToSupervisor>(&mut buffer) {
+                        // May come at any time, so nobody waits for it.
+                        Ok(Some(Incoming::Message(Decoded::Message(ToSupervisor::Describe { .. })))) => {}
                         Ok(Some(Incoming::Message(Decoded::Message(message)))) => {
                             if to.send(Ok(message)).is_err() {
                                 return;

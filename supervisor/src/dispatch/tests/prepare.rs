@@ -73,10 +73,9 @@ async fn what_the_code_declares_comes_before_the_setting_and_refuses_bad_paramet
     let bad = prepared(&preparer, &request(&json!({"parameters": {"n": "1"}}))).await;
     assert_eq!(refused_as(bad), "InvalidParameters");
     // A row that gives this name to another file is another workflow.
-    line.sql(&format!(
-        "INSERT INTO workflows (id, name, path) VALUES ('{}', 'w', 'v2/w.py')",
-        Uuid::from_u128(7)
-    ))
+    line.sql(
+        "INSERT INTO workflows (id, name, path) VALUES ('00000000-0000-0000-0000-000000000007', 'w', 'v2/w.py')",
+    )
     .await;
     let preparer = Preparer::new(line.store.clone(), Bus::in_process("another"), MINUTE, descriptions);
     assert!(prepared(&preparer, &request(&json!({"parameters": {"n": "1"}}))).await.is_ok());

@@ -68,6 +68,7 @@ fn ask_everything(url: &str) {
     drop(client.command("recycle", &json!({"all": true})));
     drop(client.command("reload", &json!({})));
     drop(client.readiness());
+    drop(client.workflows());
     // Without a token it asks where one is kept.
     drop(ApiClient::new(url, None).unwrap().pool());
 }

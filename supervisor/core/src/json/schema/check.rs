@@ -314,7 +314,7 @@ fn member(path: &str, name: &str) -> String {
     if is_plain {
         format!("{path}.{name}")
     } else {
-        format!("{path}[{}]", serde_json::Value::from(brief(name)))
+        format!("{path}[{}]", serde_json::to_string(&brief(name)).unwrap_or_default())
     }
 }
 

@@ -238,7 +238,7 @@ fn a_limit_that_is_known_only_at_execute_counts_from_started() {
     let mut stage = Stage::warm(|_| {});
     let attempt = stage.submit();
     let (worker, run) = stage.execute();
-    let limited = |timeout| Assignment { attempt, timeout, halts: false };
+    let limited = |timeout| Assignment { attempt, organization_id: None, timeout, halts: false };
     stage.pool.refine(worker, limited(Some(seconds(1))));
     stage.wait_ms(500);
     stage.says(worker, WorkerEvent::Started { run });
