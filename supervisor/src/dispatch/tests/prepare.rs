@@ -44,7 +44,7 @@ async fn a_row_becomes_a_run_with_the_terms_of_its_request() {
         (terms.user_attempts, terms.backoff, terms.sync),
         (Some(2), Some(Duration::from_secs(3)), true)
     );
-    assert_eq!((order.stated_attempts, spec.failure_halts), (Some(2), false));
+    assert_eq!((spec.stated_attempts, spec.failure_halts), (Some(2), false));
 
     preparer.set_default_timeout(2 * MINUTE);
     let later = prepared(&preparer, &request(&json!({}))).await.unwrap();

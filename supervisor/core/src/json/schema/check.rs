@@ -1,5 +1,6 @@
 //! A value held to a schema.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
@@ -153,18 +154,18 @@ impl Checker<'_> {
     }
 
     fn number(&mut self, rule: &Keywords, number: &ExactNumber, path: &str) {
-        let bounds: [(&Option<Box<RawValue>>, &str, fn(&ExactNumber, &ExactNumber) -> bool); 4] = [
-            (&rule.minimum, "at least", |number, bound| number >= bound),
-            (&rule.maximum, "at most", |number, bound| number <= bound),
-            (&rule.exclusive_minimum, "more than", |number, bound| number > bound),
-            (&rule.exclusive_maximum, "less than", |number, bound| number < bound),
+        let bounds = [
+            (&rule.minimum, "at least", [Ordering::Greater, Ordering::Equal]),
+            (&rule.maximum, "at most", [Ordering::Less, Ordering::Equal]),
+            (&rule.exclusive_minimum, "more than", [Ordering::Greater; 2]),
+            (&rule.exclusive_maximum, "less than", [Ordering::Less; 2]),
         ];
-        for (bound, words, holds) in bounds {
+        for (bound, words, allowed) in bounds {
             let Some(text) = bound.as_ref().map(|bound| bound.get()) else { continue };
             if !text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
                 continue;
             }
-            if ExactNumber::read(text).is_some_and(|bound| !holds(number, &bound)) {
+            if ExactNumber::read(text).is_some_and(|bound| !allowed.contains(&number.cmp(&bound))) {
                 self.wrong(path, &format!("must be {words} {text}"));
             }
         }
