@@ -28,17 +28,25 @@ impl Descriptions {
         if generation < pool.generation {
             return;
         }
+        let before = pool.set.broken.clone();
         if let Some(set) = described {
             *pool = PoolDescriptions { generation, set };
         } else if generation > pool.generation {
             *pool = PoolDescriptions { generation, set: DescribedSet::default() };
         }
+        tell_broken(&before, &pool.set.broken);
     }
 
     /// A worker of this generation that is Ready describes more. What does not fit is told.
     pub fn add(&self, generation: u64, described: DescribedSet) -> Vec<String> {
         let mut pool = self.write();
-        if generation == pool.generation { pool.set.merge(described) } else { Vec::new() }
+        if generation != pool.generation {
+            return Vec::new();
+        }
+        let before = pool.set.broken.clone();
+        let problems = pool.set.merge(described);
+        tell_broken(&before, &pool.set.broken);
+        problems
     }
 
     /// The description of what will be run, if there is one.
@@ -73,6 +81,16 @@ impl Descriptions {
 
     fn write(&self) -> RwLockWriteGuard<'_, PoolDescriptions> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Names the files that cannot be loaded now and could before, or could not for another reason.
+fn tell_broken(before: &BTreeMap<String, ErrorInfo>, now: &BTreeMap<String, ErrorInfo>) {
+    let is_known =
+        |file: &String, error: &ErrorInfo| before.get(file).is_some_and(|known| known.kind == error.kind);
+    for (file, error) in now.iter().filter(|(file, error)| !is_known(file, error)) {
+        let (error_type, error_message) = (error.kind.as_str(), error.message.as_str());
+        tracing::warn!(file, error_type, error_message, "workflow file cannot be loaded; the others serve");
     }
 }
 

@@ -81,7 +81,9 @@ fn make_ready(message: &ToSupervisor, secrets: &Secrets, descriptions: &Descript
             ReadyNews::Asked { run: *run, call: *call, question }
         }
         ToSupervisor::Describe { replaces, workflows, broken } => {
-            let (set, problems) = DescribedSet::read(*replaces, workflows, broken);
+            let mut broken = broken.clone();
+            broken.iter_mut().for_each(|file| secrets.mask_error(&mut file.error));
+            let (set, problems) = DescribedSet::read(*replaces, workflows, &broken);
             ReadyNews::Described { set, problems }
         }
         ToSupervisor::Hello { .. }

@@ -1,5 +1,6 @@
 //! What the HTTP interface asks of a supervisor.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use muster_bus::{AddressedCommand, ControlCommand, StatusChange};
 use muster_core::execution::{Attempt, ExecutionRequest, Status};
 use muster_core::pool::PoolSnapshot;
 use muster_intake::rabbitmq::BrokerHealth;
-use muster_protocol::CancelReason;
+use muster_protocol::{CancelReason, ErrorInfo};
 use muster_store::{CancelResult, DatabaseFacts, NewExecution, PresenceShown, Submitted};
 use uuid::Uuid;
 
@@ -141,6 +142,7 @@ impl ApiService for Supervisor {
         let waiting = broker.as_ref().map_or(0, |broker| broker.waiting_for_records);
         let bus = bus_part(self.core.bus.health().problem, waiting);
         let mut parts = vec![store, workers, intake, outcomes_part(&self.core.refused()), bus];
+        parts.extend(files_part(&self.core.descriptions.broken()));
         parts.extend(presence_part(self.core.store.presence()));
         parts.extend(broker.map(|broker| queue_part(&broker, self.core.slots.free() > 0)));
         Readiness::of(parts)
@@ -249,6 +251,24 @@ fn outcomes_part(refused: &[RefusedOutcome]) -> ReadinessPart {
 }
 
 /// What the database said last, and when. One that is slow for a moment is as ready as it was.
+/// The workflow files that cannot be loaded: the others serve, so nothing is unready for them.
+fn files_part(broken: &BTreeMap<String, ErrorInfo>) -> Option<ReadinessPart> {
+    const NAMED_MAX: usize = 5;
+    const MESSAGE_MAX_CHARS: usize = 200;
+    let named = broken.iter().take(NAMED_MAX).map(|(file, error)| {
+        let message: String =
+            error.message.lines().next().unwrap_or_default().chars().take(MESSAGE_MAX_CHARS).collect();
+        format!("{file} ({}: {message})", error.kind)
+    });
+    let mut named: Vec<String> = named.collect();
+    match broken.len() {
+        0 => return None,
+        all if all > NAMED_MAX => named.push(format!("{} more", all - NAMED_MAX)),
+        _ => {}
+    }
+    Some(part("files", true, format!("all are loaded but {}", named.join(", "))))
+}
+
 fn store_part(facts: &StatusReading<DatabaseFacts>) -> ReadinessPart {
     let age = facts.age.as_secs();
     let silent = facts.silent_for.filter(|silent| *silent >= SILENT_MAX);

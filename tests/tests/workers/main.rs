@@ -1,5 +1,6 @@
 //! Workers on their own, with the test in the supervisor's place.
 
+mod broken;
 mod described;
 mod isolation;
 mod late;
