@@ -56,7 +56,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert!(settings.worker_command[0].starts_with('/') && settings.worker_command[0].ends_with("/worker"));
     assert!(settings.shown().iter().all(|shown| shown.origin == Origin::Default));
     assert_eq!((settings.transcripts, settings.transcripts_max_mb), (TranscriptPolicy::Failed, Some(64)));
-    assert_eq!(KEYS.len(), 30);
+    assert_eq!(KEYS.len(), 31);
 }
 
 #[test]
