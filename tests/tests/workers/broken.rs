@@ -1,6 +1,8 @@
 //! Workflow files that fail or hang while they are loaded, under a real supervisor: the others serve, and each of them is
 //! named wherever a person looks.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops where it stands")]
+
 use std::time::Duration;
 
 use muster_tests::binaries::repository;
@@ -28,7 +30,7 @@ fn are_named(installation: Installation, extension: &str, good: &str, hangs: &st
     let readiness = client.get("/readyz");
     assert_eq!((readiness.status, &readiness.body["ready"]), (200, &json!(true)));
     let parts = readiness.body["parts"].as_array().unwrap();
-    let files = parts.iter().find(|part| part["part"] == "files").expect("a part about files");
+    let files = parts.iter().find(|part| part["part"] == "files").unwrap();
     let detail = files["detail"].as_str().unwrap();
     assert!(detail.contains(&hangs) && detail.contains(&fails) && detail.contains("LoadTimeout"), "{detail}");
 
