@@ -84,6 +84,11 @@ def start_worker(reach: Reach) -> None:
         _not_started.pop(key, None)
 
 
+def are_for_forks() -> bool:
+    """True when there are hooks for workers that were forked."""
+    return bool(_after_forks)
+
+
 def call_after_fork() -> None:
     """In a worker that its template made, in the order in which they came."""
     for hook in list(_after_forks.values()):

@@ -174,7 +174,8 @@ class Session:
         self._watcher.start()
         self.busy = _LOADING
         try:
-            self._surroundings.outside_of_runs(hooks.call_after_fork)
+            if hooks.are_for_forks():
+                self._surroundings.outside_of_runs(hooks.call_after_fork)
             registry.start_hooks()
         except Exception as error:
             self.connection.send(InitFailed(describe(error)))
