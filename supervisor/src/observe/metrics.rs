@@ -312,6 +312,7 @@ fn watched() -> impl Iterator<Item = &'static str> {
         PoolInvariant::CeilingOfRuns,
         PoolInvariant::CeilingOfWorkers,
         PoolInvariant::CountsAgree,
+        PoolInvariant::ForkOfStanding,
         PoolInvariant::NeverSpins,
         PoolInvariant::NoIdleBesideWork,
         PoolInvariant::OneFinish,
