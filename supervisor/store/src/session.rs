@@ -67,6 +67,10 @@ pub(crate) trait StoreSession: Send {
     /// Commits it.
     fn commit(self) -> impl Future<Output = Result<()>> + Send;
 
+    /// Undoes it all, and is over when the database has let go of its locks, if the database can still be told.
+    /// After a drop they may stand for a while longer.
+    fn roll_back(self) -> impl Future<Output = ()> + Send;
+
     /// Notes a place to go back to. One at a time: the last one counts.
     fn mark(&mut self) -> impl Future<Output = Result<()>> + Send;
 

@@ -156,6 +156,26 @@ async fn poll<B: Backend>(
     care: ClaimCare,
 ) -> Result<DueExecutions> {
     let mut session = backend.begin(Purpose::Claim, Extent::Several).await?;
+    match poll_within(&mut session, claimant, limit, take_over, care).await {
+        Ok(due) => {
+            session.commit().await?;
+            Ok(due)
+        }
+        // The next try passes over what is locked: it must not meet the locks of this one.
+        Err(error) => {
+            session.roll_back().await;
+            Err(error)
+        }
+    }
+}
+
+async fn poll_within<S: StoreSession>(
+    session: &mut S,
+    claimant: &Claimant,
+    limit: usize,
+    take_over: TakeOver<'_>,
+    care: ClaimCare,
+) -> Result<DueExecutions> {
     let candidates = session.candidates(claimant, limit, take_over).await?;
     let lost: Vec<_> = candidates.iter().filter_map(lost_event).collect();
     if !lost.is_empty() {
@@ -169,22 +189,21 @@ async fn poll<B: Backend>(
             None => wanted.push(candidate.attempt.execution_id),
         }
     }
-    end(&mut session, claimant, &over).await?;
+    end(session, claimant, &over).await?;
     let mut ours = match care {
         ClaimCare::Together if wanted.is_empty() => HashMap::new(),
         ClaimCare::Together => session.take(claimant, &wanted).await?,
         ClaimCare::Apart => {
-            let (ours, refused) = take_apart(&mut session, claimant, &wanted).await?;
+            let (ours, refused) = take_apart(session, claimant, &wanted).await?;
             for (id, reason) in &refused {
                 let row = candidates.iter().find(|candidate| candidate.attempt.execution_id == *id);
                 if let Some(row) = row {
-                    over.extend(fail_refused(&mut session, claimant, row, reason).await?);
+                    over.extend(fail_refused(session, claimant, row, reason).await?);
                 }
             }
             ours
         }
     };
-    session.commit().await?;
     let ended = over.iter().map(|(row, outcome)| (row.attempt.execution_id, outcome.status())).collect();
     Ok(DueExecutions { claimed: wanted.iter().filter_map(|id| ours.remove(id)).collect(), ended })
 }

@@ -160,6 +160,10 @@ impl StoreSession for PgSession {
         self.close().await
     }
 
+    async fn roll_back(self) {
+        self.abandon().await;
+    }
+
     async fn mark(&mut self) -> Result<()> {
         self.order("SAVEPOINT mark").await
     }

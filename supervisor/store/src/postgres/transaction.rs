@@ -121,6 +121,17 @@ impl PgSession {
         Ok(())
     }
 
+    /// Rolls back, and gives the connection back. A server that does not answer lets go when it sees the connection gone.
+    pub(super) async fn abandon(mut self) {
+        let is_over = match self.extent {
+            Extent::Several => self.order("ROLLBACK").await.is_ok(),
+            Extent::OneStatement => true,
+        };
+        if is_over {
+            self.from.give_back(self.lent);
+        }
+    }
+
     pub(super) async fn rows(&mut self, query: PostgresQuery<'_>) -> Result<Vec<PgRow>> {
         let answer = query.fetch_all(&mut self.lent.connection);
         match self.extent {

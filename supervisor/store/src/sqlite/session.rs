@@ -131,6 +131,11 @@ impl StoreSession for SqliteSession {
         Ok(())
     }
 
+    async fn roll_back(self) {
+        // What cannot be told is rolled back with its connection.
+        drop(self.transaction.rollback().await);
+    }
+
     async fn mark(&mut self) -> Result<()> {
         self.transaction.execute("SAVEPOINT mark").await.map(drop).map_err(store_error)
     }
