@@ -17,7 +17,7 @@ fn are_named(installation: Installation, extension: &str, good: &str, hangs: &st
     let installation = installation
         .setting("min_workers", 1)
         .setting("max_workers", 1)
-        .setting("worker_load_seconds", 1)
+        .setting("worker_load_seconds", 3)
         .workflow(&named("good"), good)
         .workflow(&named("billing/hangs"), hangs)
         .workflow(&named("fails"), fails);

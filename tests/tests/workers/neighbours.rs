@@ -55,7 +55,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { workflow } from 'muster-worker';
 workflow('takes', async () => {
   while (!existsSync('neighbour')) await wait(5);
-  return new Array(2 ** 24).fill(1.5).length;
+  return new Array(2 ** 27 - 1).fill(1.5).length;
 });
 workflow('neighbour', async () => {
   writeFileSync('neighbour', '');
@@ -72,7 +72,7 @@ fn a_node_worker_that_ends_for_want_of_memory_says_so_and_harms_no_neighbour() {
         .worker([command.display().to_string()])
         .setting("min_workers", 2)
         .setting("max_workers", 2)
-        .setting("max_worker_memory_mb", 100)
+        .setting("max_worker_memory_mb", 200)
         .workflow("hungry.js", HUNGRY);
     let supervisor = installation.start();
     let client = supervisor.client();
