@@ -58,7 +58,7 @@ fn is_alike_number(then: &str, now: &str) -> bool {
 type ObjectEntries = BTreeMap<Vec<u16>, ComparedJson>;
 
 /// Keys are masked too. A key without a mask stands for itself, before one with a mask takes what is left.
-fn is_alike_object(then: &ObjectEntries, now: &Entries) -> bool {
+fn is_alike_object(then: &ObjectEntries, now: &ObjectEntries) -> bool {
     let mask = mask();
     let (masked, plain): (Vec<_>, Vec<_>) = then.iter().partition(|(key, _)| find(key, &mask).is_some());
     let same =
