@@ -10,4 +10,5 @@ mod routing;
 mod sizing;
 mod stage;
 mod starting;
+mod templates;
 mod violations;
