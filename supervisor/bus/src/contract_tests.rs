@@ -113,20 +113,20 @@ async fn what_was_posted_comes_before_the_end(bus: Bus) {
 }
 
 async fn commands_are_read_and_nonsense_passed_over(bus: Bus) {
-    let mut orders = bus.commands().await;
+    let mut commands = bus.commands().await;
     let id = Uuid::now_v7();
     bus.publish(&Channel::Command, Bytes::from_static(b"nonsense"));
     bus.publish(&Channel::Cancel, Bytes::from(format!("{{\"execution_id\":\"{id}\"}}")));
     bus.publish(&Channel::Command, Bytes::from_static(b"{\"action\":\"recycle_all\"}"));
     let resize = AddressedCommand {
         supervisor: Some(Uuid::now_v7()),
-        order: ControlCommand::Resize { min_workers: 1, max_workers: 4 },
+        command: ControlCommand::Resize { min_workers: 1, max_workers: 4 },
     };
     bus.send_command(&resize).await.unwrap();
     bus.send_command(&ControlCommand::Cancel { execution_id: id }.into()).await.unwrap();
     let mut heard = Vec::new();
     for _ in 0..4 {
-        heard.push(tokio::time::timeout(LIMIT, orders.next()).await.expect("a command"));
+        heard.push(tokio::time::timeout(LIMIT, commands.next()).await.expect("a command"));
     }
     let cancel = AddressedCommand::from(ControlCommand::Cancel { execution_id: id });
     assert_eq!(heard, [cancel.clone(), ControlCommand::RecycleAll.into(), resize, cancel]);

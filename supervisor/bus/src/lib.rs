@@ -271,9 +271,9 @@ impl Bus {
     ///
     /// # Errors
     /// When the server is out of reach.
-    pub async fn send_command(&self, order: &AddressedCommand) -> Result<(), BusError> {
-        let channel = self.names.channel(&order.order.channel());
-        self.transport.apply(vec![CacheWrite::Publish { channel, message: order.message() }]).await
+    pub async fn send_command(&self, addressed: &AddressedCommand) -> Result<(), BusError> {
+        let channel = self.names.channel(&addressed.command.channel());
+        self.transport.apply(vec![CacheWrite::Publish { channel, message: addressed.message() }]).await
     }
 
     /// The live log of a run that is not yet finalized: the messages of its channel, oldest first.

@@ -147,12 +147,12 @@ pub struct AddressedCommand {
     pub supervisor: Option<Uuid>,
     /// What to do.
     #[serde(flatten)]
-    pub order: ControlCommand,
+    pub command: ControlCommand,
 }
 
 impl From<ControlCommand> for AddressedCommand {
-    fn from(order: ControlCommand) -> Self {
-        Self { supervisor: None, order }
+    fn from(command: ControlCommand) -> Self {
+        Self { supervisor: None, command }
     }
 }
 
@@ -171,7 +171,7 @@ impl AddressedCommand {
         }
         if channel == Channel::Cancel {
             let Cancel { execution_id, supervisor } = serde_json::from_slice(data)?;
-            return Ok(Self { supervisor, order: ControlCommand::Cancel { execution_id } });
+            return Ok(Self { supervisor, command: ControlCommand::Cancel { execution_id } });
         }
         serde_json::from_slice(data)
     }

@@ -62,8 +62,8 @@ impl CommandSubscription {
             match self.watch.next().await {
                 BusEvent::Gap => {}
                 BusEvent::Message { channel, data } => {
-                    if let Some(order) = read(&channel, &data) {
-                        return order;
+                    if let Some(addressed) = read(&channel, &data) {
+                        return addressed;
                     }
                 }
             }
@@ -74,7 +74,7 @@ impl CommandSubscription {
 fn read(channel: &str, data: &Bytes) -> Option<AddressedCommand> {
     let from = if channel == "cancel" { Channel::Cancel } else { Channel::Command };
     match AddressedCommand::parse(from, data) {
-        Ok(order) => Some(order),
+        Ok(addressed) => Some(addressed),
         Err(error) => {
             tracing::warn!(channel, %error, message = %String::from_utf8_lossy(data), "not a command");
             None

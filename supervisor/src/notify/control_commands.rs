@@ -25,7 +25,7 @@ pub(crate) async fn handle_commands(handler: Weak<impl HandleCommand>, bus: Bus)
         if addressed.supervisor.is_some_and(|named| named != handler.supervisor_id()) {
             continue;
         }
-        if let Err(error) = handler.handle_command(addressed.order).await {
+        if let Err(error) = handler.handle_command(addressed.command).await {
             tracing::warn!(error, "a command from the bus was not carried out");
         }
     }

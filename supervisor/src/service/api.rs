@@ -49,11 +49,11 @@ impl ApiService for Supervisor {
             }
             CancelResult::Requested { owner, .. } => {
                 // The owner learns it at its next renewal anyway; this is the fast way. To the others it is nothing.
-                let order = AddressedCommand {
+                let addressed = AddressedCommand {
                     supervisor: Some(owner),
-                    order: ControlCommand::Cancel { execution_id: id },
+                    command: ControlCommand::Cancel { execution_id: id },
                 };
-                let _ = self.core.bus.send_command(&order).await;
+                let _ = self.core.bus.send_command(&addressed).await;
             }
             // One that ended here was announced when it was noted.
             CancelResult::Cancelled | CancelResult::Tombstone | CancelResult::AlreadyTerminal(_) => {}

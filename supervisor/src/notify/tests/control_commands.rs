@@ -35,7 +35,7 @@ async fn commands_for_all_and_for_us_are_carried_out_and_others_are_not() {
     let handling = tokio::spawn(handle_commands(Arc::downgrade(&handler), bus.clone()));
     let command = |execution: u128| ControlCommand::Cancel { execution_id: Uuid::from_u128(execution) };
     let send = async |supervisor, execution| {
-        bus.send_command(&AddressedCommand { supervisor, order: command(execution) }).await.unwrap();
+        bus.send_command(&AddressedCommand { supervisor, command: command(execution) }).await.unwrap();
     };
     // Whatever is sent before it listens is lost, so the first is sent until it is heard.
     eventually("it listens", async || {
