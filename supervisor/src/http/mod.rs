@@ -14,6 +14,7 @@ mod openapi;
 mod pool;
 mod problem;
 mod query;
+mod route;
 mod routes;
 mod server;
 mod shape;

@@ -1,6 +1,5 @@
-//! The OpenAPI document, made from the table of endpoints and the types they take and give.
+//! The OpenAPI document, made from a table of endpoints and the types they take and give.
 
-use axum::Json;
 use utoipa::openapi::path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, Paths};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
@@ -10,7 +9,7 @@ use utoipa::openapi::{
     SecurityRequirement,
 };
 
-use super::routes::{DocumentedParameter, DocumentedResponse, JSON, Route, routes};
+use super::route::{DocumentedParameter, DocumentedResponse, JSON, Route};
 use super::shape::{NamedSchemas, Shape};
 use crate::api::ProblemView;
 
@@ -19,15 +18,11 @@ const DESCRIPTION: &str =
 /// What every endpoint answers when it cannot do what it is asked.
 const PROBLEM: Shape = Shape::of::<ProblemView>();
 
-/// `GET /api/openapi.json`
-pub(super) async fn document() -> Json<OpenApi> {
-    Json(openapi())
-}
-
-pub(super) fn openapi() -> OpenApi {
+/// The document that describes these endpoints.
+pub(super) fn openapi(routes: Vec<Route>) -> OpenApi {
     let (mut paths, mut schemas) = (Paths::new(), NamedSchemas::new());
     PROBLEM.collect(&mut schemas);
-    for route in routes() {
+    for route in routes {
         let shapes = route.answers.iter().filter_map(|answer| answer.shape).chain(route.body);
         shapes.for_each(|shape| shape.collect(&mut schemas));
         let (path, method) = (route.path, route.method.clone());
@@ -102,8 +97,10 @@ mod tests {
 
     use serde_json::Value;
 
+    use super::super::routes::routes;
+
     fn openapi() -> Value {
-        serde_json::to_value(super::openapi()).unwrap()
+        serde_json::to_value(super::openapi(routes())).unwrap()
     }
 
     /// Every `$ref` in the document.

@@ -1,59 +1,24 @@
 //! The table of endpoints.
 
-use axum::routing::{MethodRouter, get, post};
+use axum::Json;
+use axum::routing::{get, post};
 use muster_core::execution::RequestDraft;
 use muster_store::ExecutionRecord;
-use utoipa::ToSchema;
+use utoipa::openapi::OpenApi;
 use utoipa::openapi::path::HttpMethod;
 use utoipa::openapi::schema::Type;
 
 use super::executions::{EventPageView, ExecutionPageView};
+use super::openapi::openapi;
+use super::route::{DocumentedParameter, DocumentedResponse, JSON, Route, json, other};
 use super::shape::Shape;
-use super::{Api, dashboard, executions, health, logs, openapi, pool, socket, transcript, workflows};
+use super::{dashboard, executions, health, logs, pool, socket, transcript, workflows};
 use crate::api::{
     AcceptedView, CancelView, LogPage, PoolView, Readiness, RecycleRequest, ResizeRequest, WorkflowsView,
 };
 
-/// One endpoint: how it is reached and what the OpenAPI document says of it.
-pub(super) struct Route {
-    pub(super) method: HttpMethod,
-    pub(super) path: &'static str,
-    /// What the clients that are generated from the document call it.
-    pub(super) operation_id: &'static str,
-    pub(super) summary: &'static str,
-    /// Parameters of the query; `{id}` in the path speaks for itself.
-    pub(super) parameters: Vec<DocumentedParameter>,
-    /// The body, if it takes one.
-    pub(super) body: Option<Shape>,
-    /// The answers that are no errors.
-    pub(super) answers: Vec<DocumentedResponse>,
-    pub(super) handler: MethodRouter<Api>,
-}
-
-/// A parameter of the query: name, JSON type, meaning.
-pub(super) struct DocumentedParameter(pub(super) &'static str, pub(super) Type, pub(super) &'static str);
-
-/// An answer. Some have no body, and some bodies no schema.
-pub(super) struct DocumentedResponse {
-    pub(super) status: u16,
-    pub(super) meaning: &'static str,
-    pub(super) media_type: Option<&'static str>,
-    pub(super) shape: Option<Shape>,
-}
-
-pub(super) const JSON: &str = "application/json";
 const WAIT: DocumentedParameter =
     DocumentedParameter("wait", Type::Number, "wait so many seconds for the end");
-
-/// An answer of JSON.
-fn json<T: ToSchema>(status: u16, meaning: &'static str) -> DocumentedResponse {
-    DocumentedResponse { status, meaning, media_type: Some(JSON), shape: Some(Shape::of::<T>()) }
-}
-
-/// An answer whose inside is described elsewhere.
-fn other(meaning: &'static str, media_type: &'static str) -> DocumentedResponse {
-    DocumentedResponse { status: 200, meaning, media_type: Some(media_type), shape: None }
-}
 
 /// Every endpoint there is.
 pub(super) fn routes() -> Vec<Route> {
@@ -61,6 +26,11 @@ pub(super) fn routes() -> Vec<Route> {
     routes.extend(pool_routes());
     routes.extend(process_routes());
     routes
+}
+
+/// `GET /api/openapi.json`
+async fn document() -> Json<OpenApi> {
+    Json(openapi(routes()))
 }
 
 fn execution_routes() -> Vec<Route> {
@@ -276,13 +246,7 @@ fn process_routes() -> Vec<Route> {
             other("OpenMetrics", "application/openmetrics-text"),
             get(health::metrics),
         ),
-        simple(
-            "/api/openapi.json",
-            "getOpenApi",
-            "This document",
-            other("OpenAPI 3.1", JSON),
-            get(openapi::document),
-        ),
+        simple("/api/openapi.json", "getOpenApi", "This document", other("OpenAPI 3.1", JSON), get(document)),
         simple("/", "getDashboard", "The dashboard", other("a page", "text/html"), get(dashboard::page)),
     ]
 }

@@ -13,12 +13,13 @@ use uuid::Uuid;
 use super::served::{raw, serve};
 use crate::client::{ApiClient, Execution, ExecutionEvent};
 use crate::http::openapi::openapi;
+use crate::http::routes::routes;
 
 /// Operations for others than the command line.
 const NOT_THE_CLIENTS: [&str; 4] = ["getDashboard", "getHealth", "getMetrics", "openWebSocket"];
 
 fn document() -> Value {
-    serde_json::to_value(openapi()).unwrap()
+    serde_json::to_value(openapi(routes())).unwrap()
 }
 
 /// A server that answers `{}` to everything, and what it was asked: method, target and body of each request.
