@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use muster_bus::Bus;
-use muster_store::{Store, StoreError};
+use muster_store::Store;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::input::{InputError, InputLine};
-use super::outcome::ResultLine;
-use super::queue::CLAIM_MAX;
-use super::runner::BatchRunner;
+use super::error::BatchError;
+use super::lines::InputLines;
+use super::outcome::ReportResults;
+use super::runner::{BatchRunner, StopSignals};
 use crate::descriptions::Descriptions;
 use crate::dispatch::{AfterFailure, InFlight, IntakeClosed, Preparer, Slots};
 use crate::finalize::{Finalized, FinalizedSink};
-use crate::service::{Core, CoreError, CoreParts, claimant};
+use crate::service::{Core, CoreParts, claimant};
 use crate::settings::Settings;
 use crate::transcripts::TranscriptKeeper;
 
@@ -40,63 +40,6 @@ pub struct Batch {
     pub stop: CancellationToken,
     /// Cancelled when nothing is to be waited for from the file any more.
     pub stop_reading: CancellationToken,
-}
-
-/// Where results go.
-pub trait ReportResults {
-    /// Called once for each line, with its place in the input, in the order of the outcomes.
-    fn take(&mut self, place: usize, result: ResultLine);
-
-    /// True while so much waits for a line that has not ended that no more lines should be taken.
-    fn is_full(&self) -> bool;
-}
-
-/// What ends a batch early.
-pub(super) struct StopSignals {
-    /// What runs is cancelled, and nothing more starts.
-    pub(super) running: CancellationToken,
-    /// No more lines are taken.
-    pub(super) reading: CancellationToken,
-}
-
-/// A batch cannot be run.
-#[derive(Debug, thiserror::Error)]
-pub enum BatchError {
-    /// The pool.
-    #[error(transparent)]
-    Core(#[from] CoreError),
-    /// The records.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The file.
-    #[error(transparent)]
-    Input(#[from] InputError),
-    /// Lines were to come still.
-    #[error("stopped before the end of the lines; those that were read have their results")]
-    Stopped,
-}
-
-/// The lines of a file, as they are read. A reading error is the last item.
-pub type InputLines = mpsc::Receiver<Result<InputLine, InputError>>;
-
-/// Reads lines on a thread of their own, so that a slow pipe does not hold up the executions. Nobody waits for the
-/// thread: a read of a pipe or a terminal may never come back.
-///
-/// # Errors
-/// When the system has no thread to give.
-pub fn read_lines(
-    lines: impl Iterator<Item = Result<InputLine, InputError>> + Send + 'static,
-) -> std::io::Result<InputLines> {
-    let (sender, receiver) = mpsc::channel(2 * CLAIM_MAX);
-    std::thread::Builder::new().name("lines".to_owned()).spawn(move || {
-        for line in lines {
-            let last = line.is_err();
-            if sender.blocking_send(line).is_err() || last {
-                return;
-            }
-        }
-    })?;
-    Ok(receiver)
 }
 
 /// Runs all lines.

@@ -5,15 +5,19 @@
 //! finalizer as the service, which [`engine`] puts together.
 
 mod engine;
+mod error;
 mod input;
+mod lines;
 mod order;
 mod outcome;
 mod queue;
 mod runner;
 mod summary;
 
-pub use engine::{Batch, BatchError, InputLines, ReportResults, read_lines, run};
+pub use engine::{Batch, run};
+pub use error::BatchError;
 pub use input::{BadLine, Input, InputError, InputLine};
+pub use lines::{InputLines, read_lines};
 pub use order::InOrder;
-pub use outcome::ResultLine;
+pub use outcome::{ReportResults, ResultLine};
 pub use summary::Summary;

@@ -1,4 +1,4 @@
-//! One result line.
+//! One result line, and who takes it.
 
 use muster_core::execution::Status;
 use muster_core::json;
@@ -133,6 +133,15 @@ impl From<ExecutionRecord> for ResultLine {
             attempt: record.attempt,
         }
     }
+}
+
+/// Where results go.
+pub trait ReportResults {
+    /// Called once for each line, with its place in the input, in the order of the outcomes.
+    fn take(&mut self, place: usize, result: ResultLine);
+
+    /// True while so much waits for a line that has not ended that no more lines should be taken.
+    fn is_full(&self) -> bool;
 }
 
 #[cfg(test)]

@@ -10,11 +10,13 @@ use muster_protocol::error_type;
 use muster_store::{Claim, Disposition, ExecutionFailure, FinalizeResult, NewExecution};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::engine::{BatchError, InputLines, ReportResults, StopSignals};
+use super::error::BatchError;
 use super::input::InputLine;
-use super::outcome::ResultLine;
+use super::lines::InputLines;
+use super::outcome::{ReportResults, ResultLine};
 use super::queue::{BatchQueue, CLAIM_MAX};
 use crate::dispatch::{IntakeClosed, SlotReservation};
 use crate::finalize::{Finalized, RefusalCause};
@@ -27,6 +29,14 @@ const INTERRUPTED: &str = "the batch was interrupted";
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// and how often each is tried by itself before its line fails: some ten seconds.
 const TRIES_MAX: u32 = 3;
+
+/// What ends a batch early.
+pub(super) struct StopSignals {
+    /// What runs is cancelled, and nothing more starts.
+    pub(super) running: CancellationToken,
+    /// No more lines are taken.
+    pub(super) reading: CancellationToken,
+}
 
 pub(super) struct BatchRunner<'a, R> {
     pub(super) core: Core,
