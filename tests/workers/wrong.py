@@ -5,11 +5,14 @@ It proves the conformance kit: each sin must fail its own check and no other. Wi
 of the SDK cannot hide here. `wrong.py SIN`, or `wrong.py none`.
 """
 import contextlib
+import ctypes
 import json
 import math
 import os
 import queue
+import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +21,7 @@ import time
 SIN = sys.argv[1]
 sys.setrecursionlimit(5000)
 FEATURES = ["log", "progress", "call", "cancel", "ping", "drain", "dump", "describe"]
+CHANNEL = os.environ.pop("MUSTER_TEMPLATE_FD", None)
 FRAME_MAX_BYTES = 16_777_215
 
 incoming, outgoing = os.dup(0), os.dup(1)
@@ -395,13 +399,75 @@ def describe():
     send("Describe", replaces=True, workflows=[declared, {"name": "conformance.echo"}])
 
 
+def hello(offered):
+    send("Hello", protocol_min=1, protocol_max=1, implementation="wrong.py " + SIN, language="python", pid=os.getpid(),
+         features=offered)
+
+
+def make_workers(channel):
+    """As a template, until it is told to leave. It returns in each worker that it makes."""
+    children, poll = {}, select.poll()
+    poll.register(incoming, select.POLLIN)
+    while True:
+        for descriptor, _ in poll.poll():
+            if descriptor != incoming:
+                poll.unregister(descriptor)
+                bury(children, descriptor)
+                continue
+            message = next(stream)
+            if message is None:
+                worker.end()
+            if "Fork" not in message:
+                if SIN == "takes-its-workers-along" and "Drain" in message:
+                    for child in children.values():
+                        os.kill(child, signal.SIGKILL)
+                worker.hear(message)
+                continue
+            name, streams, _, _ = socket.recv_fds(channel, 256, 3)
+            child = os.fork()
+            if child == 0:
+                return be_born(name, streams, [channel.detach(), *children])
+            for one in streams:
+                os.close(one)
+            with contextlib.suppress(OSError):
+                os.setpgid(child, child)
+            pidfd = os.pidfd_open(child)
+            children[pidfd] = child
+            poll.register(pidfd, select.POLLIN)
+            socket.send_fds(channel, [name], [pidfd])
+            send("Forked", worker_id=name.decode(), pid=child)
+
+
+def bury(children, pidfd):
+    child = children.pop(pidfd)
+    os.close(pidfd)
+    ended = os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    status = ended.si_status << 8 if ended.si_code == os.CLD_EXITED else ended.si_status
+    send("Exited", pid=child, status=status & 0xFF00 if SIN == "tells-of-no-signal" else status)
+    os.waitpid(child, 0)
+
+
+def be_born(name, streams, strange):
+    os.setpgid(0, 0)
+    for one, place in zip([*streams, streams[2]], (incoming, outgoing, 1, 2)):
+        os.dup2(one, place, inheritable=place < 3)
+    for one in (*streams, *strange):
+        os.close(one)
+    if SIN != "keeps-its-id":
+        os.environ["MUSTER_WORKER_ID"] = name.decode()
+        ctypes.memmove(shown_id, name, len(name))
+
+
+getenv = ctypes.CDLL(None).getenv
+getenv.restype = ctypes.c_void_p
+shown_id = getenv(b"MUSTER_WORKER_ID")
 worker, features, home = Worker(), [], os.getcwd()
 signal.signal(signal.SIGTERM, terminated)
 stream = messages()
 if SIN == "versions-2-to-3":
     send("Hello", protocol_min=2, protocol_max=3, features=FEATURES)
 else:
-    send("Hello", protocol_min=1, protocol_max=1, implementation="wrong.py " + SIN, language="python", pid=os.getpid(), features=FEATURES)
+    hello(FEATURES + ["template"] * (CHANNEL is not None))
 if SIN == "says-hello-twice":
     send("Hello", protocol_min=1, protocol_max=1)
 if SIN == "hasty":
@@ -438,5 +504,11 @@ def listen():
         worker.hear(message)
 
 
+if CHANNEL is not None and "template" in features:
+    make_workers(socket.socket(fileno=int(CHANNEL)))
+    stream = messages()
+    hello(FEATURES)
+    features = next(stream)["Welcome"]["features"]
+    send("Ready", workflows=["conformance." + name for name in WORKFLOWS])
 threading.Thread(target=listen, daemon=True).start()
 worker.serve()

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use muster_system::process::{Launch, Spawner};
+use muster_protocol::TEMPLATE_FD_ENV;
+use muster_system::process::{ForkChannel, Launch, Spawner};
 
 use super::failure::CheckFailure;
 use super::session::{WorkerOffer, WorkerSession};
@@ -29,11 +30,20 @@ impl Workbench {
 
     /// A process that has said nothing yet.
     pub(super) async fn start(&self) -> Result<WorkerSession, CheckFailure> {
-        let program = self.launch.program.display();
         let child = self.spawner.spawn(Arc::clone(&self.launch)).await;
-        child.and_then(WorkerSession::new).map_err(|error| {
-            CheckFailure::failed(format!("{program} starts"), format!("it cannot be started: {error}"))
-        })
+        child.and_then(WorkerSession::new).map_err(|error| self.not_started(&error))
+    }
+
+    /// A process that has said nothing yet and may be a template, and our end of its channel.
+    pub(super) async fn start_with_channel(&self) -> Result<(WorkerSession, ForkChannel), CheckFailure> {
+        let spawned = self.spawner.spawn_with_channel(Arc::clone(&self.launch), TEMPLATE_FD_ENV).await;
+        let started = spawned.and_then(|(child, channel)| Ok((WorkerSession::new(child)?, channel)));
+        started.map_err(|error| self.not_started(&error))
+    }
+
+    fn not_started(&self, error: &std::io::Error) -> CheckFailure {
+        let program = self.launch.program.display();
+        CheckFailure::failed(format!("{program} starts"), format!("it cannot be started: {error}"))
     }
 
     /// A process that is Ready, with all the features it offers agreed.

@@ -7,7 +7,7 @@ use super::check::CheckNeed::{Feature, Frames, Lines, Workflow};
 use super::check::{Check, CheckGroup, CheckNeed};
 use super::checks::{
     calls, cancel, describe, drain, ending, execution, framing, growth, handshake, isolation, log, streams,
-    values, watching,
+    template, values, watching,
 };
 
 /// A check as it is listed.
@@ -55,6 +55,7 @@ pub(super) fn all() -> Vec<Check> {
         .chain(values_and_runs())
         .chain(features())
         .chain(isolation())
+        .chain(template())
         .collect()
 }
 
@@ -193,4 +194,14 @@ fn isolation() -> Vec<Check> {
         "bounded-loading", "goes on without a file that hangs while it is loaded", [], isolation::bounded_loading;
     };
     isolation.into_iter().collect()
+}
+
+/// The feature is offered only where there is a channel, so each of these looks for itself whether it is.
+fn template() -> Vec<Check> {
+    let template = checks! { Template:
+        "template-fork", "makes a worker at each Fork, which is welcomed and runs", [], template::fork;
+        "template-exited", "tells how a worker that it made has ended", [], template::exited;
+        "template-leaving", "leaves its workers alone when it leaves", [], template::leaving;
+    };
+    template.into_iter().collect()
 }

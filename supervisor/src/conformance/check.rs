@@ -79,6 +79,8 @@ pub enum CheckGroup {
     Describe,
     /// Runs that follow each other in one process.
     Isolation,
+    /// Fork and Exited.
+    Template,
 }
 
 impl CheckGroup {
@@ -98,6 +100,7 @@ impl CheckGroup {
             Self::Watching => "watching",
             Self::Describe => "describe",
             Self::Isolation => "isolation",
+            Self::Template => "template",
         }
     }
 
@@ -116,6 +119,7 @@ impl CheckGroup {
             Self::Calls => ConformanceLevel::Calls,
             Self::Watching | Self::Describe => ConformanceLevel::Watching,
             Self::Isolation => ConformanceLevel::Isolation,
+            Self::Template => ConformanceLevel::Template,
         }
     }
 }
@@ -138,12 +142,22 @@ pub enum ConformanceLevel {
     Watching,
     /// Lets no run meet another.
     Isolation,
+    /// Makes workers of itself.
+    Template,
 }
 
 impl ConformanceLevel {
     /// All of them, the least first.
-    pub const ALL: [Self; 7] =
-        [Self::Complete, Self::Log, Self::Cancel, Self::Drain, Self::Calls, Self::Watching, Self::Isolation];
+    pub const ALL: [Self; 8] = [
+        Self::Complete,
+        Self::Log,
+        Self::Cancel,
+        Self::Drain,
+        Self::Calls,
+        Self::Watching,
+        Self::Isolation,
+        Self::Template,
+    ];
 
     /// Its number: 0 is a complete worker without features.
     pub fn number(self) -> usize {
@@ -161,6 +175,7 @@ impl fmt::Display for ConformanceLevel {
             Self::Calls => "calls",
             Self::Watching => "watching",
             Self::Isolation => "isolation",
+            Self::Template => "template",
         })
     }
 }

@@ -15,7 +15,9 @@ fn assert_reaches(kit: &Kit, level: u64, not_checked: &[&str]) {
 #[test]
 fn the_default_worker() {
     let kit = Kit::run(&[binaries::worker().to_str().unwrap()], None, &[]);
-    assert_reaches(&kit, 6, &["init-failed", "put-back", "unknown-fields"]);
+    let open =
+        ["init-failed", "put-back", "template-exited", "template-fork", "template-leaving", "unknown-fields"];
+    assert_reaches(&kit, 6, &open);
 }
 
 #[test]
@@ -23,13 +25,14 @@ fn the_python_sdk() {
     let path = repository("worker/python");
     let variable = Some(("PYTHONPATH", path.to_str().unwrap()));
     let kit = Kit::run(&["python3", "-m", "muster_worker"], variable, &[]);
-    assert_reaches(&kit, 6, &["init-failed", "unknown-fields"]);
+    assert_reaches(&kit, 7, &["init-failed", "unknown-fields"]);
 }
 
 #[test]
 fn the_node_sdk() {
     let kit = Kit::run(&[repository("worker/node/bin/muster-worker").to_str().unwrap()], None, &[]);
-    assert_reaches(&kit, 6, &["unknown-fields"]);
+    assert_reaches(&kit, 6, &["template-exited", "template-fork", "template-leaving", "unknown-fields"]);
+    assert_eq!(kit.with("not_checked")["template-fork"]["reason"], "does not offer the feature template");
 }
 
 #[test]

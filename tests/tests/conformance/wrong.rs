@@ -53,7 +53,7 @@ const SINS: [(&str, &str, &str); 46] = [
 ];
 
 /// The others, so that neither list is too long to read.
-const MORE_SINS: [(&str, &str, &str); 22] = [
+const MORE_SINS: [(&str, &str, &str); 25] = [
     ("leaves-with-3", "drain", "drain-idle"),
     ("drops-the-run", "drain", "drain-running"),
     ("misspells-methods", "calls", "call"),
@@ -76,6 +76,9 @@ const MORE_SINS: [(&str, &str, &str); 22] = [
     ("logs-without-bounds", "values", "telling"),
     ("seconds-for-milliseconds", "describe", "describe"),
     ("describes-anyway", "describe", "describe-unasked"),
+    ("keeps-its-id", "template", "template-fork"),
+    ("tells-of-no-signal", "template", "template-exited"),
+    ("takes-its-workers-along", "template", "template-leaving"),
 ];
 
 fn fails_only(sin: &str, check: &str, flags: &[&str]) -> Result<(), String> {
@@ -107,13 +110,13 @@ macro_rules! groups {
     };
 }
 
-groups! { handshake, framing, values, execution, streams, ending, log, cancel, drain, calls, watching, describe, isolation }
+groups! { handshake, framing, values, execution, streams, ending, log, cancel, drain, calls, watching, describe, isolation, template }
 
 #[test]
 fn without_a_sin_nothing_fails() {
     let kit = Kit::on_sinner("none", &[]);
     assert!(kit.with("failed").is_empty(), "{:#?}", kit.with("failed"));
-    assert_eq!((&kit.report["level"], kit.exit_code), (&6.into(), Some(0)));
+    assert_eq!((&kit.report["level"], kit.exit_code), (&7.into(), Some(0)));
 }
 
 /// What a level builds on can be missing, and the levels below still count.

@@ -12,7 +12,7 @@ use crate::conformance::session::{WorkerSession, shown};
 /// Long enough for the Drain to find the run running.
 const SHORT_SECONDS: f64 = 0.3;
 
-fn drain() -> ToWorker {
+pub(super) fn drain() -> ToWorker {
     ToWorker::Drain { reason: "check-worker says so".to_owned(), grace_ms: 5_000 }
 }
 
@@ -46,7 +46,7 @@ pub(in crate::conformance) async fn running(bench: &Workbench) -> Checked {
 }
 
 /// Goodbye is the last message, and the process ends with 0. Its stdin is still open.
-async fn leaves(session: &mut WorkerSession) -> Checked {
+pub(super) async fn leaves(session: &mut WorkerSession) -> Checked {
     session.hear_the_end("nothing follows Goodbye", GONE_WITHIN + SLACK).await?;
     let expected = "the worker exits with 0 after Goodbye";
     match session.exit(GONE_WITHIN + SLACK).await {

@@ -12,6 +12,7 @@ pub(super) mod handshake;
 pub(super) mod isolation;
 pub(super) mod log;
 pub(super) mod streams;
+pub(super) mod template;
 pub(super) mod values;
 pub(super) mod watching;
 
