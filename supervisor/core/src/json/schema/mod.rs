@@ -11,6 +11,7 @@ mod number;
 mod rule;
 #[cfg(test)]
 mod tests;
+mod value;
 
 pub use check::check_schema;
 pub use rule::Schema;
