@@ -5,6 +5,7 @@
 //! the shell turns the outside world into [`PoolEvent`]s and [`PoolEffect`]s into system calls. `LIFECYCLE.md`
 //! beside this file shows the states and the invariants.
 
+mod cancelling;
 pub mod config;
 mod draining;
 mod effect;
@@ -26,6 +27,7 @@ mod running;
 mod sizing;
 mod snapshot;
 mod starting;
+mod template_life;
 mod templates;
 mod time;
 mod timers;
