@@ -1,13 +1,17 @@
 //! Finalization: what a run left becomes its row, exactly once.
 //!
-//! [`outcome`] decides what an outcome means for the row; [`writer`] commits outcomes in groups. Nothing is published
-//! before it is committed, and nothing is thrown away while the database is out of reach: [`disk_reserve`] sees to the
-//! space for it before anything runs.
+//! [`outcome`] decides what an outcome means for the row; [`finalizer`] takes outcomes, and [`writer`] commits them in
+//! groups. Nothing is published before it is committed, and nothing is thrown away while the database is out of reach:
+//! [`recovery`] tries it again, and [`disk_reserve`] sees to the space for it before anything runs.
 
 mod disk_reserve;
+mod finalizer;
 mod outbox;
 mod outcome;
+mod proof;
+mod recovery;
 mod refused;
+mod sink;
 mod spill;
 mod writer;
 
@@ -17,7 +21,8 @@ mod refused_tests;
 mod tests;
 
 pub use disk_reserve::Admission;
+pub use finalizer::{Finalizer, SpillFiles};
 pub use outbox::{OutboxError, OutcomeOutbox};
 pub use outcome::{RetryPolicy, finalization};
 pub use refused::{RefusalCause, RefusedOutcome};
-pub use writer::{Finalized, FinalizedSink, Finalizer, SpillFiles};
+pub use sink::{Finalized, FinalizedSink};
