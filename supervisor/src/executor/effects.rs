@@ -16,9 +16,9 @@ use super::events::{ExecutorEvent, LiveEvent};
 use super::executor_loop::{ExecutorLoop, ExecutorState};
 use super::link::WorkerLink;
 use super::logs;
-use super::reader;
 use super::recording::RunRecording;
 use super::run::ExecutorRun;
+use super::starting;
 use super::template;
 
 impl ExecutorLoop {
@@ -27,7 +27,7 @@ impl ExecutorLoop {
         match effect {
             PoolEffect::Spawn { worker, generation, offers_template } => {
                 let link = new_link(state, worker, generation);
-                tokio::task::spawn_local(reader::run_worker(Rc::clone(self), link, offers_template));
+                tokio::task::spawn_local(starting::run_worker(Rc::clone(self), link, offers_template));
             }
             PoolEffect::Fork { worker, template, generation } => {
                 let link = new_link(state, worker, generation);

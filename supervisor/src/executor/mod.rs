@@ -26,6 +26,7 @@ mod reader;
 mod recording;
 mod run;
 mod run_spec;
+mod starting;
 mod stderr;
 mod stdin;
 mod template;

@@ -1,4 +1,4 @@
-//! One worker's life: spawned, read until it ends, reaped.
+//! One worker's life: taken over, read until it ends, reaped.
 //!
 //! Reading never waits for anything but the worker. Frames are read before stderr and before the news of its
 //! death, so that a reply followed by an exit is a reply.
@@ -11,11 +11,9 @@ use std::time::Duration;
 use bytes::BytesMut;
 use futures_util::future::OptionFuture;
 use muster_core::pool::{ProcessExit, ProtocolViolation, WorkerEvent};
-use muster_protocol::TEMPLATE_FD_ENV;
 use muster_protocol::codec::Decoded;
 use muster_protocol::wire::{Piece, WholeMessage, WireDecoder, WireError};
 use muster_system::process::{ExitWatch, PIPE_BYTES, SpawnedChild, abandon};
-use rustix::io::Errno;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::time::Instant;
@@ -27,7 +25,7 @@ use super::link::WorkerLink;
 use super::logs;
 use super::news;
 use super::stderr::StderrLines;
-use super::template::{ExitNews, TemplateLink, exit_status};
+use super::template::{ExitNews, exit_status};
 
 /// One read takes so much at most.
 const READ_BYTES: usize = 64 * 1024;
@@ -35,42 +33,6 @@ const READ_BYTES: usize = 64 * 1024;
 const STDERR_AFTER_EXIT: Duration = Duration::from_millis(50);
 /// A worker that ends its stdout must end itself within this.
 const EXIT_AFTER_STDOUT: Duration = Duration::from_secs(1);
-
-/// Starts the process and stays with it to its end.
-pub(super) async fn run_worker(engine: Rc<ExecutorLoop>, link: Rc<WorkerLink>, offers_template: bool) {
-    let spec = Arc::clone(&link.spec);
-    match start(&engine, &link, offers_template).await.and_then(|child| adopt(&engine, &link, child)) {
-        Ok((reader, stdout, watch)) => {
-            engine.worker(link.id, WorkerEvent::Spawned { pid: link.process_id().unwrap_or_default() });
-            reader.read_to_the_end(stdout, watch, None).await;
-        }
-        Err(error) => {
-            let program = spec.launch.program.display();
-            let message = format!("cannot start {program}: {error}; {}", fix_for(&error));
-            engine.worker(link.id, WorkerEvent::SpawnFailed { message });
-        }
-    }
-    engine.state.borrow_mut().links.remove(&link.id);
-}
-
-async fn start(engine: &ExecutorLoop, link: &WorkerLink, offers_template: bool) -> io::Result<SpawnedChild> {
-    let launch = Arc::clone(&link.spec.launch);
-    if !offers_template {
-        return engine.spawner.spawn(launch).await;
-    }
-    let (child, channel) = engine.spawner.spawn_with_channel(launch, TEMPLATE_FD_ENV).await?;
-    link.template.replace(Some(TemplateLink::new(channel)));
-    Ok(child)
-}
-
-/// What to do about a process that cannot be started.
-fn fix_for(error: &io::Error) -> &'static str {
-    match Errno::from_io_error(error) {
-        Some(Errno::MFILE | Errno::NFILE) => "raise `ulimit -n` or lower max_workers",
-        Some(Errno::AGAIN | Errno::NOMEM) => "raise the limits on processes and memory, or lower max_workers",
-        _ => "check worker_command",
-    }
-}
 
 /// Takes over a process that is there.
 pub(super) fn adopt(
