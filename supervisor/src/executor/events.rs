@@ -2,7 +2,7 @@
 //!
 //! Ends are never dropped, and the slots bound how many there can be. Live views are: while more of them wait than
 //! fit in memory, the next ones are left out, because nobody may hold up the executor's thread and the whole log
-//! comes with the end.
+//! comes with the outcome.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -52,11 +52,11 @@ pub enum ExecutorEvent {
 /// What only live views need.
 #[derive(Debug)]
 pub enum LiveEvent {
-    /// New lines of its log; the whole log comes with the end.
+    /// New lines of its log; the whole log comes with the outcome.
     Logged(Attempt, Vec<LogLine>),
     /// How far it is.
     Progressed(Attempt, RunProgress),
-    /// It asked for a change, which may hold these secrets; all its changes come with the end.
+    /// It asked for a change, which may hold these secrets; all its changes come with the outcome.
     Changed(Attempt, Arc<Change>, Arc<Secrets>),
 }
 

@@ -55,7 +55,7 @@ pub struct ExecutorHandle {
 }
 
 impl ExecutorHandle {
-    /// Hands over a claimed attempt. Its end is told, whatever happens.
+    /// Hands over a claimed attempt. Its outcome is told, whatever happens.
     pub fn submit(&self, spec: RunSpec) {
         self.send(ExecutorCommand::Submit(Box::new(spec)));
     }

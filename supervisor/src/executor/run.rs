@@ -130,7 +130,7 @@ impl EndedRun {
         ending + self.run.changes.size_bytes()
     }
 
-    /// The end, and the frames that passed, if they are kept. Takes as long as there is text to be masked, so it is
+    /// The outcome, and the frames that passed, if they are kept. Takes as long as there is text to be masked, so it is
     /// not for the executor's thread.
     pub fn complete(self) -> (CompletedRun, Option<RunRecording>) {
         let Self { run, finish, finished_at_us } = self;
@@ -152,7 +152,7 @@ impl EndedRun {
     }
 }
 
-/// What people will read of an end holds no secret of the run.
+/// What people will read of an outcome holds no secret of the run.
 fn mask(ending: &mut RunEnding, secrets: &Secrets) {
     if secrets.is_empty() {
         return;

@@ -71,7 +71,7 @@ impl Executor {
                     orphaned_workers: options.orphaned_workers,
                 };
                 let engine = ExecutorLoop::new(state, clock, told, spawner, options.descriptions, background);
-                // A task among tasks: a command given by an end that was just heard is obeyed in the same turn,
+                // A task among tasks: a command given by an outcome that was just heard is obeyed in the same turn,
                 // while the root of a runtime is polled only after another look at the descriptors.
                 let served =
                     tokio::task::spawn_local(vital::serving("executor", serve(engine, received))).await;
@@ -103,7 +103,7 @@ async fn serve(engine: Rc<ExecutorLoop>, mut commands: mpsc::UnboundedReceiver<E
             },
         }
     }
-    // Every handle is gone: nobody can hear of an end any more.
+    // Every handle is gone: nobody can hear of an outcome any more.
     engine.handle(PoolEvent::DrainNow);
     engine.drained.notified().await;
 }

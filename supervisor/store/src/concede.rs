@@ -1,11 +1,11 @@
-//! What is given up, and in which order, when the database refuses the end of an attempt: first what only helps to
+//! What is given up, and in which order, when the database refuses the outcome of an attempt: first what only helps to
 //! understand it, last what it is about. How it ended stays: a timeout is a timeout, and what goes back goes back.
 
 use muster_core::execution::{LogLine, LogStream};
 
 use super::finalization::{Disposition, ExecutionFailure, ExecutionOutcome, Finalization, NewEvent};
 
-/// The same end, with less each time. Text is clean already: see [`super::text`].
+/// The same outcome, with less each time. Text is clean already: see [`super::text`].
 pub(crate) fn concessions(refused: &Finalization, reason: &str) -> Vec<Finalization> {
     let reason = plain(reason);
     let mut lesser = Vec::with_capacity(3);

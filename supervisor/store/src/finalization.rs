@@ -1,4 +1,4 @@
-//! The end of an attempt, as it is written to the database in one transaction.
+//! The outcome of an attempt, as it is written to the database in one transaction.
 //!
 //! These are also the records of the outbox, so they serialize and they carry the owner.
 
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::claim::NewExecution;
 
-/// Everything the end of one attempt writes.
+/// Everything the outcome of one attempt writes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Finalization {
     /// Which attempt.
@@ -40,7 +40,7 @@ pub struct Finalization {
 }
 
 impl Finalization {
-    /// The end of an attempt in this owner's name that nobody runs: it goes back at once, uncharged.
+    /// The outcome of an attempt in this owner's name that nobody runs: it goes back at once, uncharged.
     pub fn of_stray(attempt: Attempt, owner: Uuid) -> Self {
         Self {
             attempt,

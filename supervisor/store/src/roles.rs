@@ -162,7 +162,7 @@ pub trait NotificationStore: Debug + Send + Sync + 'static {
     /// Terminal rows that have ended at least `older_than` ago and were never published, oldest first.
     async fn unnotified(&self, older_than: Duration, limit: usize) -> Result<Vec<ExecutionRecord>>;
 
-    /// Notes that the end of these was published.
+    /// Notes that the outcome of these was published.
     async fn mark_notified(&self, ids: &[Uuid]) -> Result<()>;
 }
 

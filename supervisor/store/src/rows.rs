@@ -119,7 +119,7 @@ pub(crate) struct EndedRow<'a> {
     pub(crate) failure: FailureColumns<'a>,
 }
 
-/// The end of an attempt.
+/// The outcome of an attempt.
 #[derive(Serialize)]
 pub(crate) struct EndingRow<'a> {
     #[serde(flatten)]

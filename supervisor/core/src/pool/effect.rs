@@ -164,7 +164,7 @@ pub enum KillCause {
     Retired,
 }
 
-/// The end of an attempt in this pool.
+/// The outcome of an attempt in this pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunFinish {
     /// Which attempt.

@@ -107,7 +107,7 @@ impl Pool {
         (deaths >= DEATHS_BEFORE_STARTED_MAX).then(|| outcome::never_entered(deaths, &evidence))
     }
 
-    /// The end of an attempt that no worker has.
+    /// The outcome of an attempt that no worker has.
     pub(super) fn finish_unrun(
         &mut self,
         assignment: Assignment,

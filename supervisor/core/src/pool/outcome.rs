@@ -143,7 +143,7 @@ pub(super) fn unrun_ending(reason: CancelReason, message: &str) -> RunEnding {
     }
 }
 
-/// The end of an attempt that kills worker after worker.
+/// The outcome of an attempt that kills worker after worker.
 pub(super) fn never_entered(deaths: u8, evidence: &str) -> RunEnding {
     let message = format!(
         "{deaths} workers in a row ended with this execution before they entered the workflow; the last: \
@@ -259,7 +259,7 @@ fn or_default(message: &str, default: &str) -> String {
     if message.is_empty() { default.to_owned() } else { message.to_owned() }
 }
 
-/// The end of what waits when a batch gives up starting workers.
+/// The outcome of what waits when a batch gives up starting workers.
 pub(super) fn gave_up(consecutive: u32, last_message: Option<&str>) -> RunEnding {
     let last_message = last_message.unwrap_or("unknown");
     let message =
@@ -267,7 +267,7 @@ pub(super) fn gave_up(consecutive: u32, last_message: Option<&str>) -> RunEnding
     failed(error_type::WORKER_INIT_FAILED, cut(message))
 }
 
-/// The end of what waits when a service has had no worker for too long.
+/// The outcome of what waits when a service has had no worker for too long.
 pub(super) fn no_worker(last_message: Option<&str>) -> RunEnding {
     let last_message = last_message.unwrap_or("unknown");
     RunEnding::Released {

@@ -1,4 +1,4 @@
-//! The end of attempts, several in one transaction.
+//! The outcomes of attempts, several in one transaction.
 
 use std::collections::{HashMap, HashSet};
 
@@ -68,7 +68,7 @@ async fn finalize_all<B: Backend>(
     Ok(groups.into_answers())
 }
 
-/// Writes as much of a refused end as the database takes.
+/// Writes as much of a refused outcome as the database takes.
 async fn concede<B: Backend>(
     backend: &B,
     refused: &Finalization,

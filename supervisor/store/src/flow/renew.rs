@@ -100,7 +100,7 @@ pub(super) async fn record_started<B: Backend>(
         Err(StoreError::Locked { .. }) => {}
         noted => return noted,
     }
-    // The end notes the start of a row that somebody has locked.
+    // The outcome notes the start of a row that somebody has locked.
     let ids: Vec<Uuid> = started.iter().map(|(attempt, _)| attempt.execution_id).collect();
     let locked = locked_rows(backend, &ids).await?;
     let free = started.iter().copied().filter(|(attempt, _)| !locked.contains(&attempt.execution_id));

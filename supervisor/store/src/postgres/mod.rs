@@ -39,7 +39,7 @@ const BACKEND: &str = "postgresql";
 /// Connections for transactions of several statements.
 const WRITERS: u32 = 6;
 
-/// Connections for single statements that write: claims, ends.
+/// Connections for single statements that write: claims, outcomes.
 const QUICK_WRITERS: u32 = 3;
 
 /// Connections for reading and for listening.

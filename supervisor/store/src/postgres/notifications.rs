@@ -40,8 +40,8 @@ async fn executions_by_id(store: &PostgresStore, ids: &[Uuid]) -> Result<Vec<Exe
     rows.iter().map(|row| record::execution(row).map_err(store_error)).collect()
 }
 
-/// A crash may take the mark, and the end is published once more. So it does not wait for the disk. Where somebody has
-/// locked some of the rows the others are marked, and it is an error.
+/// A crash may take the mark, and the outcome is published once more. So it does not wait for the disk. Where somebody
+/// has locked some of the rows the others are marked, and it is an error.
 async fn mark_notified(store: &PostgresStore, ids: &[Uuid]) -> Result<()> {
     if ids.is_empty() {
         return Ok(());
