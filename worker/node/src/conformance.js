@@ -67,13 +67,13 @@ export function definitions(post) {
     disturb() {
       process.env.MUSTER_DISTURBED = "1";
       process.exitCode = 3;
-      Array.prototype.disturbed = true;
+      Reflect.set(Array.prototype, "disturbed", true);
     },
     surroundings: () => ({
       directory: process.cwd(),
       variable: process.env.MUSTER_DISTURBED ?? null,
       exit_code: process.exitCode ?? null,
-      prototypes: [].disturbed ?? null,
+      prototypes: Reflect.get([], "disturbed") ?? null,
     }),
     crash() {
       process.kill(process.pid, "SIGKILL");
