@@ -121,14 +121,11 @@ impl PgSession {
         Ok(())
     }
 
-    /// Rolls back, and gives the connection back. A server that does not answer lets go when it sees the connection gone.
+    /// Rolls back. The connection is not given back: what failed on it may be a plan it has kept. A server that does
+    /// not answer lets go when it sees the connection gone.
     pub(super) async fn abandon(mut self) {
-        let is_over = match self.extent {
-            Extent::Several => self.order("ROLLBACK").await.is_ok(),
-            Extent::OneStatement => true,
-        };
-        if is_over {
-            self.from.give_back(self.lent);
+        if self.extent == Extent::Several {
+            drop(self.order("ROLLBACK").await);
         }
     }
 
