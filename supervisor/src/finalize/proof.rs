@@ -18,17 +18,6 @@ pub(super) async fn store_takes_outcomes(store: &dyn OutcomeStore) -> bool {
 
 /// The outcome of an attempt that never was.
 fn nobody() -> Finalization {
-    Finalization {
-        attempt: Attempt::new(Uuid::now_v7(), 1),
-        owner: Uuid::now_v7(),
-        disposition: Disposition::Terminal(ExecutionOutcome::Failed(ExecutionFailure::new("Nobody", ""))),
-        started_at: None,
-        completed_at: jiff::Timestamp::now(),
-        duration_ms: None,
-        metrics: None,
-        logs: Vec::new(),
-        changes: Vec::new(),
-        children: Vec::new(),
-        events: Vec::new(),
-    }
+    let failed = ExecutionOutcome::Failed(ExecutionFailure::new("Nobody", ""));
+    Finalization::bare(Attempt::new(Uuid::now_v7(), 1), Uuid::now_v7(), Disposition::Terminal(failed))
 }

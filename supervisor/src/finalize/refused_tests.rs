@@ -102,21 +102,8 @@ async fn claimed(store: &SqliteStore, claimant: &Claimant) -> Vec<Finalization> 
 }
 
 fn success(attempt: Attempt, owner: Uuid) -> Finalization {
-    Finalization {
-        attempt,
-        owner,
-        disposition: Disposition::Terminal(ExecutionOutcome::Success {
-            result: serde_json::value::RawValue::NULL.to_owned(),
-        }),
-        started_at: None,
-        completed_at: jiff::Timestamp::now(),
-        duration_ms: None,
-        metrics: None,
-        logs: Vec::new(),
-        changes: Vec::new(),
-        children: Vec::new(),
-        events: Vec::new(),
-    }
+    let success = ExecutionOutcome::Success { result: serde_json::value::RawValue::NULL.to_owned() };
+    Finalization::bare(attempt, owner, Disposition::Terminal(success))
 }
 
 struct RefusalWorld {

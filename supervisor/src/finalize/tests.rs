@@ -79,19 +79,8 @@ async fn started(entrance: &Arc<AdmissionProbe>, path: &Path) -> Finalizer {
 }
 
 fn end(reason: String) -> Finalization {
-    Finalization {
-        attempt: Attempt::new(uuid::Uuid::now_v7(), 1),
-        owner: uuid::Uuid::now_v7(),
-        disposition: Disposition::Release { reason, delay: Duration::ZERO, charged: false },
-        started_at: None,
-        completed_at: jiff::Timestamp::now(),
-        duration_ms: None,
-        metrics: None,
-        logs: Vec::new(),
-        changes: Vec::new(),
-        children: Vec::new(),
-        events: Vec::new(),
-    }
+    let release = Disposition::Release { reason, delay: Duration::ZERO, charged: false };
+    Finalization::bare(Attempt::new(uuid::Uuid::now_v7(), 1), uuid::Uuid::now_v7(), release)
 }
 
 /// A refusal comes with a signal, which ends a process that does not hear it.

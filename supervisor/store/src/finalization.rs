@@ -40,16 +40,12 @@ pub struct Finalization {
 }
 
 impl Finalization {
-    /// The outcome of an attempt in this owner's name that nobody runs: it goes back at once, uncharged.
-    pub fn of_stray(attempt: Attempt, owner: Uuid) -> Self {
+    /// The outcome of an attempt that is over now, with nothing to record beside it.
+    pub fn bare(attempt: Attempt, owner: Uuid, disposition: Disposition) -> Self {
         Self {
             attempt,
             owner,
-            disposition: Disposition::Release {
-                reason: "its supervisor did not know of it".to_owned(),
-                delay: Duration::ZERO,
-                charged: false,
-            },
+            disposition,
             started_at: None,
             completed_at: super::columns::now(),
             duration_ms: None,
@@ -59,6 +55,12 @@ impl Finalization {
             children: Vec::new(),
             events: Vec::new(),
         }
+    }
+
+    /// The outcome of an attempt in this owner's name that nobody runs: it goes back at once, uncharged.
+    pub fn of_stray(attempt: Attempt, owner: Uuid) -> Self {
+        let reason = "its supervisor did not know of it".to_owned();
+        Self::bare(attempt, owner, Disposition::Release { reason, delay: Duration::ZERO, charged: false })
     }
 
     /// About what it takes in memory and in a statement: the bound of a group.

@@ -230,17 +230,10 @@ pub(crate) fn new_execution() -> NewExecution {
 
 pub(crate) fn ending(claimant: &Claimant, attempt: Attempt, disposition: Disposition) -> Finalization {
     Finalization {
-        attempt,
-        owner: claimant.owner,
-        disposition,
         started_at: Some(Timestamp::from_second(1_700_000_000).unwrap()),
         completed_at: Timestamp::from_second(1_700_000_001).unwrap(),
         duration_ms: Some(1000),
-        metrics: None,
-        logs: Vec::new(),
-        changes: Vec::new(),
-        children: Vec::new(),
-        events: Vec::new(),
+        ..Finalization::bare(attempt, claimant.owner, disposition)
     }
 }
 

@@ -107,20 +107,13 @@ impl TestServer {
 
     /// Ends the run the way a supervisor does: commit, then publish.
     pub(super) async fn finish(&self, claimant: Claimant, attempt: Attempt, logs: Vec<LogLine>) {
+        let success =
+            ExecutionOutcome::Success { result: RawValue::from_string("{\"n\": 1.50}".to_owned()).unwrap() };
         let finalization = Finalization {
-            attempt,
-            owner: claimant.owner,
-            disposition: Disposition::Terminal(ExecutionOutcome::Success {
-                result: RawValue::from_string("{\"n\": 1.50}".to_owned()).unwrap(),
-            }),
             started_at: Some(Timestamp::now()),
-            completed_at: Timestamp::now(),
             duration_ms: Some(12),
-            metrics: None,
             logs,
-            changes: Vec::new(),
-            children: Vec::new(),
-            events: Vec::new(),
+            ..Finalization::bare(attempt, claimant.owner, Disposition::Terminal(success))
         };
         let verdicts = self.store.finalize(&[finalization]).await.unwrap();
         assert!(
