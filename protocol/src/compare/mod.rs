@@ -3,9 +3,11 @@
 //! Both look at the texts themselves, because what most readers make of them forgets digits and half surrogate pairs.
 
 mod alike;
+mod number;
 mod reader;
 
 pub use alike::{is_alike, is_alike_text};
+pub use number::ExactNumber;
 
 use reader::ComparedJson;
 
@@ -45,7 +47,11 @@ fn is_same(given: &ComparedJson, got: &ComparedJson) -> bool {
 }
 
 fn is_same_number(given: &str, got: &str) -> bool {
-    if is_double(given) { is_same_double(given, got) } else { exact(given) == exact(got) }
+    if is_double(given) {
+        is_same_double(given, got)
+    } else {
+        ExactNumber::read(given) == ExactNumber::read(got)
+    }
 }
 
 /// True when it is written with a point or an exponent.
@@ -56,22 +62,6 @@ fn is_double(number: &str) -> bool {
 fn is_same_double(one: &str, other: &str) -> bool {
     let bits = |text: &str| text.parse().map(f64::to_bits).ok();
     bits(one) == bits(other)
-}
-
-/// Sign, digits without zeros around them, and the power of ten of the last digit.
-fn exact(number: &str) -> (bool, String, i64) {
-    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let digits = format!("{}{fraction}", whole.trim_start_matches('-'));
-    let stripped = digits.trim_start_matches('0').trim_end_matches('0');
-    if stripped.is_empty() {
-        return (false, String::new(), 0);
-    }
-    let zeros = digits.len() - digits.trim_end_matches('0').len();
-    let power = exponent.trim_start_matches('+').parse::<i64>().unwrap_or(i64::MAX / 2);
-    let length = |count: usize| i64::try_from(count).unwrap_or(i64::MAX / 4);
-    let power = power - length(fraction.len()) + length(zeros);
-    (whole.starts_with('-'), stripped.to_owned(), power)
 }
 
 #[cfg(test)]

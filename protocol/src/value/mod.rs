@@ -14,5 +14,6 @@ mod tokens;
 
 pub use check::{check, check_shape, check_stored};
 pub use clean::{clean, replace_unstorable};
+pub use path::is_plain_key;
 pub use problem::{InvalidValue, ValueProblem};
 pub use tokens::{JsonToken, JsonTokens, tokens};

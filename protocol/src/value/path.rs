@@ -57,13 +57,17 @@ fn steps_to(json: &[u8], offset: usize) -> Vec<PathStep> {
     steps
 }
 
+/// True for a key that stands in a path as it is, behind a point; any other stands as JSON, in brackets.
+pub fn is_plain_key(key: &str) -> bool {
+    key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
 /// `.name`, or `["two words"]`. `key` is JSON, its quotes included.
 fn push_key(path: &mut String, key: &[u8]) {
     let text = String::from_utf8_lossy(key);
     let name = text.trim_matches('"');
-    let is_plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    match (is_plain, path.is_empty()) {
+    match (is_plain_key(name), path.is_empty()) {
         (true, true) => path.push_str(name),
         (true, false) => path.push_str(&format!(".{name}")),
         (false, _) => path.push_str(&format!("[{}]", replace_unstorable(&text))),

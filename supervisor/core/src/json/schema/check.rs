@@ -3,9 +3,10 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
+use muster_protocol::compare::ExactNumber;
+use muster_protocol::value::is_plain_key;
 use serde_json::value::RawValue;
 
-use super::number::ExactNumber;
 use super::rule::{Keywords, Rule, Schema};
 use super::value::{DEPTH_MAX, JsonShape, brief, quoted, same};
 
@@ -237,9 +238,7 @@ fn in_words(type_name: &str) -> &str {
 
 /// `.name`, or `["two words"]`, as everywhere in messages about values.
 fn member(path: &str, name: &str) -> String {
-    let is_plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if is_plain {
+    if is_plain_key(name) {
         format!("{path}.{name}")
     } else {
         format!("{path}[{}]", serde_json::to_string(&brief(name)).unwrap_or_default())

@@ -7,7 +7,6 @@
 //! is judged by the double that is near it. Only what the schema talks about is read, and what that costs is bounded.
 
 mod check;
-mod number;
 mod rule;
 #[cfg(test)]
 mod tests;

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use muster_protocol::compare::ExactNumber;
 use serde_json::value::RawValue;
-
-use super::number::ExactNumber;
 
 /// So deep a value is followed; below it everything is right.
 pub(super) const DEPTH_MAX: usize = 64;

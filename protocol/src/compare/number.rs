@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 /// A number: its sign, its digits without zeros at either end, and where the point stands before them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ExactNumber {
+pub struct ExactNumber {
     is_negative: bool,
     digits: Vec<u8>,
     /// The value is 0.digits times ten to this power.
@@ -12,11 +12,11 @@ pub(super) struct ExactNumber {
 }
 
 impl ExactNumber {
-    /// Reads a number of JSON; `None` when its exponent is beyond all that is kept.
-    pub(super) fn read(text: &str) -> Option<Self> {
+    /// Reads a number of JSON; `None` when its exponent is beyond all that is kept and it is not zero.
+    pub fn read(text: &str) -> Option<Self> {
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
-            None => (text, 0),
+            Some((mantissa, exponent)) => (mantissa, exponent),
+            None => (text, "0"),
         };
         let unsigned = mantissa.strip_prefix('-');
         let (whole, fraction) = {
@@ -30,12 +30,13 @@ impl ExactNumber {
         if digits.is_empty() {
             return Some(Self { is_negative: false, digits, power: 0 });
         }
+        let exponent = exponent.parse::<i32>().ok()?;
         let power = i64::try_from(whole.len()).ok()? - i64::try_from(first).ok()? + i64::from(exponent);
         Some(Self { is_negative: unsigned.is_some(), digits, power })
     }
 
     /// True for 3, 3.0 and 3e2.
-    pub(super) fn is_whole(&self) -> bool {
+    pub fn is_whole(&self) -> bool {
         i64::try_from(self.digits.len()).is_ok_and(|digits| digits <= self.power) || self.digits.is_empty()
     }
 
