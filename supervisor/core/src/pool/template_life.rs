@@ -155,44 +155,45 @@ impl Pool {
     /// The templates after every step: another one where one is missing, none of a generation that is over, and nobody
     /// waits for one that will not come.
     pub(super) fn adjust_templates(&mut self, now: PoolTime, effects: &mut Vec<PoolEffect>) {
-        if self.templates.is_empty() {
-            return;
+        let mut next = self.templates.keys().next().copied();
+        while let Some(generation) = next {
+            next = self.templates.range(generation + 1..).next().map(|(later, _)| *later);
+            self.adjust_template(now, generation, effects);
         }
-        let generations: Vec<u64> = self.templates.keys().copied().collect();
-        for generation in generations {
-            if !self.config.template || !self.is_of_use(generation) {
-                self.drop_template(now, generation, effects);
-                continue;
-            }
-            let has_room = self.has_room_for_process();
-            let Some(template) = self.templates.get_mut(&generation) else { continue };
-            match template.state {
-                TemplateState::Offered(id) => {
-                    let is_starting = self.workers.get(&id).is_some_and(|worker| match &worker.state {
-                        WorkerState::Starting(_) => true,
-                        WorkerState::Idle { .. }
-                        | WorkerState::Busy(_)
-                        | WorkerState::Template(_)
-                        | WorkerState::Leaving(_) => false,
-                    });
-                    if !is_starting {
-                        // It was given up before it said what it is: the next one is asked.
-                        template.state = TemplateState::Untried;
-                        self.give_up_awaiting(generation);
-                    }
+    }
+
+    fn adjust_template(&mut self, now: PoolTime, generation: u64, effects: &mut Vec<PoolEffect>) {
+        if !self.config.template || !self.is_of_use(generation) {
+            return self.drop_template(now, generation, effects);
+        }
+        let has_room = self.has_room_for_process();
+        let Some(template) = self.templates.get_mut(&generation) else { return };
+        match template.state {
+            TemplateState::Offered(id) => {
+                let is_starting = self.workers.get(&id).is_some_and(|worker| match &worker.state {
+                    WorkerState::Starting(_) => true,
+                    WorkerState::Idle { .. }
+                    | WorkerState::Busy(_)
+                    | WorkerState::Template(_)
+                    | WorkerState::Leaving(_) => false,
+                });
+                if !is_starting {
+                    // It was given up before it said what it is: the next one is asked.
+                    template.state = TemplateState::Untried;
+                    self.give_up_awaiting(generation);
                 }
-                TemplateState::Broken { retry_at } if retry_at <= now && has_room => {
-                    let id = self.start_template(now, generation, effects);
-                    if let Some(template) = self.templates.get_mut(&generation) {
-                        template.state = TemplateState::Loading(id);
-                    }
-                }
-                TemplateState::Untried
-                | TemplateState::Loading(_)
-                | TemplateState::Standing(_)
-                | TemplateState::Absent
-                | TemplateState::Broken { .. } => {}
             }
+            TemplateState::Broken { retry_at } if retry_at <= now && has_room => {
+                let id = self.start_template(now, generation, effects);
+                if let Some(template) = self.templates.get_mut(&generation) {
+                    template.state = TemplateState::Loading(id);
+                }
+            }
+            TemplateState::Untried
+            | TemplateState::Loading(_)
+            | TemplateState::Standing(_)
+            | TemplateState::Absent
+            | TemplateState::Broken { .. } => {}
         }
     }
 
