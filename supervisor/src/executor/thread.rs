@@ -23,7 +23,7 @@ use crate::descriptions::Descriptions;
 /// How often the memory of running workers is looked at.
 const MEMORY_EVERY: Duration = Duration::from_millis(500);
 
-/// What a executor needs to start.
+/// What an executor needs to start.
 #[derive(Debug)]
 pub struct ExecutorOptions {
     /// What the pool decides by.

@@ -84,7 +84,7 @@ impl ApiService for Supervisor {
     async fn pool(&self) -> PoolView {
         let snapshot = self.core.executor.handle().snapshot().await;
         let pending = self.known.pending(self.core.store.clone()).await;
-        // A executor that is gone has drained.
+        // An executor that is gone has drained.
         let pool = snapshot.map_or(PoolSnapshot { draining: true, ..PoolSnapshot::default() }, |it| it.pool);
         PoolView::of(&pool, self.core.claimant.owner, self.started_at, pending)
     }
