@@ -51,7 +51,7 @@ impl ExecutorLoop {
                 if let Some(run) = state.runs.get_mut(&attempt) {
                     run.started(at_us, worker);
                 }
-                self.events.tell(ExecutorEvent::Started { attempt, worker, at_us });
+                self.events.tell_soon(ExecutorEvent::Started { attempt, worker, at_us });
             }
             PoolEffect::Cancel { worker, run, attempt, reason, message, grace } => {
                 note(

@@ -4,13 +4,15 @@
 //! fit in memory, the next ones are left out, because nobody may hold up the executor's thread and the whole log
 //! comes with the outcome.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use muster_core::execution::{Attempt, Change, LogLine, Secrets};
 use muster_core::pool::WorkerId;
 use muster_system::vital;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use uuid::Uuid;
 
 use super::run::EndedRun;
@@ -19,6 +21,9 @@ use super::run::EndedRun;
 const LIVE_WAITING_MAX_BYTES: usize = 16 * 1024 * 1024;
 /// So many are taken off the channel at once.
 const EVENTS_AT_ONCE: usize = 256;
+
+/// What nobody waits for goes with what comes next, or alone after so long.
+const HOLD: Duration = Duration::from_millis(2);
 
 /// Something that happened, or that a run asks for.
 #[derive(Debug)]
@@ -97,7 +102,12 @@ pub struct RunProgress {
 pub(super) fn channel() -> (EventSender, ExecutorEvents) {
     let (events, received) = mpsc::unbounded_channel();
     let live_bytes = Arc::new(AtomicUsize::new(0));
-    let sender = EventSender { events, live_bytes: Arc::clone(&live_bytes) };
+    let sender = EventSender {
+        events,
+        live_bytes: Arc::clone(&live_bytes),
+        held: RefCell::default(),
+        holds: Notify::new(),
+    };
     (sender, ExecutorEvents { events: received, live_bytes })
 }
 
@@ -106,11 +116,45 @@ pub(super) fn channel() -> (EventSender, ExecutorEvents) {
 pub(super) struct EventSender {
     events: mpsc::UnboundedSender<ExecutorEvent>,
     live_bytes: Arc<AtomicUsize>,
+    /// What goes with the next.
+    held: RefCell<Vec<ExecutorEvent>>,
+    /// Notified when something is held.
+    holds: Notify,
 }
 
 impl EventSender {
-    /// Tells it.
+    /// Tells it, after what is held.
     pub(super) fn tell(&self, event: ExecutorEvent) {
+        self.tell_held();
+        self.send(event);
+    }
+
+    /// Tells it with what comes next, in a moment at the latest: to wake another thread for each start of a short run
+    /// would cost as much as the run.
+    pub(super) fn tell_soon(&self, event: ExecutorEvent) {
+        let mut held = self.held.borrow_mut();
+        if held.is_empty() {
+            self.holds.notify_one();
+        }
+        held.push(event);
+    }
+
+    /// Tells what was held for long enough, for ever.
+    pub(super) async fn keep_telling(&self) {
+        loop {
+            self.holds.notified().await;
+            tokio::time::sleep(HOLD).await;
+            self.tell_held();
+        }
+    }
+
+    fn tell_held(&self) {
+        for event in self.held.borrow_mut().drain(..) {
+            self.send(event);
+        }
+    }
+
+    fn send(&self, event: ExecutorEvent) {
         if self.events.send(event).is_err() {
             vital::is_gone("reporter");
         }
@@ -158,6 +202,30 @@ mod tests {
 
     fn progress(attempt: Attempt, bytes: usize) -> LiveEvent {
         LiveEvent::Progressed(attempt, RunProgress { message: "x".repeat(bytes), ..RunProgress::default() })
+    }
+
+    #[tokio::test]
+    async fn what_is_held_goes_before_the_next_and_in_a_moment_without_one() {
+        let (sender, mut events) = channel();
+        let started = |number| {
+            let attempt = Attempt::new(Uuid::nil(), number);
+            ExecutorEvent::Started { attempt, worker: WorkerId(1), at_us: 0 }
+        };
+        let mut taken = Vec::new();
+        sender.tell_soon(started(1));
+        assert!(events.events.is_empty(), "nobody is woken for it");
+        sender.tell(ExecutorEvent::StartsRecovered);
+        events.take(&mut taken).await;
+        assert!(
+            matches!(taken[..], [ExecutorEvent::Started { .. }, ExecutorEvent::StartsRecovered]),
+            "{taken:?}"
+        );
+        sender.tell_soon(started(2));
+        taken.clear();
+        tokio::select! {
+            () = sender.keep_telling() => {}
+            taken = events.take(&mut taken) => assert_eq!(taken, 1),
+        }
     }
 
     #[tokio::test]

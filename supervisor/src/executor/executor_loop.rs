@@ -158,6 +158,11 @@ impl ExecutorLoop {
         ExecutorSnapshot { pool: state.pool.snapshot(self.clock.now()), identities: workers }
     }
 
+    /// Tells in time what goes with something else, for ever.
+    pub(super) async fn keep_telling(self: Rc<Self>) {
+        self.events.keep_telling().await;
+    }
+
     /// Wakes the pool at its deadlines, for ever.
     pub(super) async fn keep_time(self: Rc<Self>) {
         loop {

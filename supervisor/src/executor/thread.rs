@@ -91,6 +91,7 @@ impl Executor {
 /// Serves commands until a drain is over.
 async fn serve(engine: Rc<ExecutorLoop>, mut commands: mpsc::UnboundedReceiver<ExecutorCommand>) {
     tokio::task::spawn_local(Rc::clone(&engine).keep_time());
+    tokio::task::spawn_local(Rc::clone(&engine).keep_telling());
     tokio::task::spawn_local(watch_memory(Rc::clone(&engine)));
     engine.start();
     loop {
