@@ -16,6 +16,9 @@ mod redis;
 #[path = "without_redis.rs"]
 mod redis;
 mod redis_facts;
+#[cfg(test)]
+#[cfg(feature = "redis")]
+mod redis_states;
 mod transport;
 mod watch;
 
@@ -102,7 +105,8 @@ impl Bus {
     /// # Errors
     /// When the URL cannot be read, or this build is one without Redis.
     pub fn redis(url: &str, prefix: &str) -> Result<Self, BusError> {
-        Ok(Self { transport: redis::open(url)?, names: Names::new(prefix), watched: true })
+        let names = Names::new(prefix);
+        Ok(Self { transport: redis::open(url, &names)?, names, watched: true })
     }
 
     /// How it is.

@@ -16,6 +16,9 @@ pub const CACHE_LIFE: Duration = Duration::from_secs(300);
 pub const HEARTBEAT_LIFE: Duration = Duration::from_secs(30);
 /// How often it is renewed.
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(10);
+/// How long the mark of a supervisor that tries whether it may write is kept.
+#[cfg(feature = "redis")]
+pub(crate) const PROBE_LIFE: Duration = Duration::from_secs(5);
 /// How many lines the live log of a run keeps.
 pub const LIVE_LOG_MAX_LINES: usize = 1000;
 
@@ -53,6 +56,12 @@ impl Names {
 
     pub(crate) fn heartbeat(&self, supervisor: Uuid) -> String {
         format!("{}:pool:{supervisor}", self.prefix)
+    }
+
+    /// What is written to see whether the server takes writes.
+    #[cfg(feature = "redis")]
+    pub(crate) fn probe(&self) -> String {
+        format!("{}:probe", self.prefix)
     }
 
     pub(crate) fn cache(&self, key: &CacheKey) -> String {

@@ -39,6 +39,11 @@ impl TestRedis {
         redis::Client::open(self.url()).unwrap().get_connection().unwrap()
     }
 
+    /// Takes its folder from it: it cannot save any more.
+    pub(crate) fn lose_folder(&self) {
+        std::fs::remove_dir_all(self.folder.path()).unwrap();
+    }
+
     fn wait_until_up(&self) {
         let deadline = Instant::now() + Duration::from_secs(10);
         while redis::Client::open(self.url()).unwrap().get_connection().is_err() {

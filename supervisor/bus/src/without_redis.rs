@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::transport::Transport;
-use super::{BusError, RedisFacts};
+use super::{BusError, Names, RedisFacts};
 
-pub(super) fn open(_url: &str) -> Result<Arc<dyn Transport>, BusError> {
+pub(super) fn open(_url: &str, _names: &Names) -> Result<Arc<dyn Transport>, BusError> {
     Err(BusError::NotBuilt)
 }
 

@@ -3,10 +3,12 @@
 //! Three kinds of connections: one for writes and plain reads, kept by [`writer`]; one for everything
 //! somebody listens to, kept by [`subscriber`]; and one for each blocking read, so that it holds up nobody.
 //! All of them come back by themselves, for ever, with backoff and jitter. While Redis is away executions
-//! go on: droppable writes are dropped and counted, awaited ones answer that it is out of reach.
+//! go on: droppable writes are dropped and counted, awaited ones answer that it is out of reach. A server that
+//! is there and takes no writes (a replica, a full one) is named by [`refusal`], and tried each second.
 
 mod inspect;
 mod pipeline;
+mod refusal;
 mod subscriber;
 mod writer;
 
@@ -25,7 +27,9 @@ use tokio::task::JoinHandle;
 
 use super::hub::{Hub, Subscription};
 use super::transport::{CacheWrite, Transport};
-use super::{BusError, BusHealth};
+use super::{BusError, BusHealth, Names};
+
+use writer::Writer;
 
 pub use inspect::inspect;
 
@@ -40,8 +44,8 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// When the URL cannot be read.
-pub(super) fn open(url: &str) -> Result<Arc<dyn Transport>, BusError> {
-    Ok(Arc::new(RedisBus::new(url)?))
+pub(super) fn open(url: &str, names: &Names) -> Result<Arc<dyn Transport>, BusError> {
+    Ok(Arc::new(RedisBus::new(url, names.probe())?))
 }
 
 impl BusError {
@@ -87,6 +91,8 @@ enum RedisConnection {
     Connecting,
     /// It works.
     Up(MultiplexedConnection),
+    /// It can be read, and takes no writes, and this is why.
+    Refusing(MultiplexedConnection, String),
     /// It does not, and this is why.
     Down(String),
 }
@@ -96,23 +102,22 @@ impl std::fmt::Debug for RedisConnection {
         f.write_str(match self {
             Self::Connecting => "Connecting",
             Self::Up(_) => "Up",
+            Self::Refusing(..) => "Refusing",
             Self::Down(_) => "Down",
         })
     }
 }
 
 impl RedisBus {
-    fn new(url: &str) -> Result<Self, BusError> {
+    fn new(url: &str, probe_key: String) -> Result<Self, BusError> {
         let client = Client::open(url).map_err(|error| BusError::Url(error.to_string()))?;
         let hub = Hub::new();
         let load = Arc::new(WriterLoad::default());
         let (queue, work) = mpsc::unbounded_channel();
         let (link_sender, link) = watch::channel(RedisConnection::Connecting);
+        let writer = Writer::new(client.clone(), link_sender, Arc::clone(&load), probe_key);
         let tasks = [
-            tokio::spawn(vital::serving(
-                "redis-writer",
-                writer::run(client.clone(), work, link_sender, Arc::clone(&load)),
-            )),
+            tokio::spawn(vital::serving("redis-writer", writer.run(work))),
             tokio::spawn(vital::turning("redis-subscriber", subscriber::run(client, Arc::clone(&hub)))),
         ];
         Ok(Self { hub, queue, link, load, tasks })
@@ -122,7 +127,9 @@ impl RedisBus {
         let mut link = self.link.clone();
         let state = link.wait_for(|link| !matches!(link, RedisConnection::Connecting)).await;
         match state.as_deref() {
-            Ok(RedisConnection::Up(connection)) => Ok(connection.clone()),
+            Ok(RedisConnection::Up(connection) | RedisConnection::Refusing(connection, _)) => {
+                Ok(connection.clone())
+            }
             Ok(RedisConnection::Down(reason)) => Err(BusError::Unreachable(reason.clone())),
             Ok(RedisConnection::Connecting) | Err(_) => {
                 Err(BusError::Unreachable("shutting down".to_owned()))
@@ -193,7 +200,7 @@ impl Transport for RedisBus {
         let problem = match &*self.link.borrow() {
             RedisConnection::Up(_) => None,
             RedisConnection::Connecting => Some("connecting".to_owned()),
-            RedisConnection::Down(reason) => Some(reason.clone()),
+            RedisConnection::Down(reason) | RedisConnection::Refusing(_, reason) => Some(reason.clone()),
         };
         BusHealth {
             problem,
@@ -214,7 +221,7 @@ async fn connect(client: &Client, response_timeout: Duration) -> Result<Multiple
 fn delays() -> impl Iterator<Item = Duration> + Send {
     backon::ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(50))
-        .with_max_delay(Duration::from_secs(3))
+        .with_max_delay(Duration::from_secs(1))
         .with_jitter()
         .without_max_times()
         .build()

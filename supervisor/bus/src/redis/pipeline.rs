@@ -1,6 +1,6 @@
 //! Writes as Redis commands.
 
-use redis::{Pipeline, Value};
+use redis::{Pipeline, ServerError, Value};
 
 use super::super::transport::CacheWrite;
 
@@ -43,9 +43,9 @@ pub(super) fn add(pipeline: &mut Pipeline, write: &CacheWrite) -> usize {
 }
 
 /// The first refusal among these answers.
-pub(super) fn refusal(answers: &[Value]) -> Option<String> {
+pub(super) fn refusal(answers: &[Value]) -> Option<&ServerError> {
     answers.iter().find_map(|answer| match answer {
-        Value::ServerError(error) => Some(error.to_string()),
+        Value::ServerError(error) => Some(error),
         Value::Array(items) => refusal(items),
         Value::Nil
         | Value::Int(_)
