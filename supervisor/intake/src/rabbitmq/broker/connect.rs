@@ -17,6 +17,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 const HEARTBEAT_SECONDS: u16 = 10;
 /// The code of "the arguments differ from those of the existing queue".
 const PRECONDITION_FAILED: u16 = 406;
+/// The code of "this user may not".
+const ACCESS_REFUSED: u16 = 403;
 /// The code of "there is no such queue or exchange".
 const NOT_FOUND: u16 = 404;
 
@@ -38,6 +40,11 @@ pub(super) fn is_mismatch(error: &lapin::Error) -> bool {
 /// True when a queue or exchange that was asked for is not there.
 pub(super) fn is_absent(error: &lapin::Error) -> bool {
     refusal_code(error) == Some(NOT_FOUND)
+}
+
+/// True when the user's rights do not go so far.
+pub(super) fn is_forbidden(error: &lapin::Error) -> bool {
+    refusal_code(error) == Some(ACCESS_REFUSED)
 }
 
 fn refusal_code(error: &lapin::Error) -> Option<u16> {

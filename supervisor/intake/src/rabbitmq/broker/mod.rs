@@ -13,6 +13,8 @@ mod shell;
 mod topology;
 
 #[cfg(test)]
+mod permission_tests;
+#[cfg(test)]
 mod test_broker;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptio
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Connection, ExchangeKind, Queue};
 
-use super::connect::{QueueNames, answered, connect, is_absent, is_mismatch, parse};
+use super::connect::{QueueNames, answered, connect, is_absent, is_forbidden, is_mismatch, parse};
 use super::greeting;
 use crate::rabbitmq::{AmqpError, Inspection};
 
@@ -91,7 +91,8 @@ impl DeclaredTopology {
     }
 }
 
-/// Makes sure that exchange and queues exist. One that exists with other arguments is used as it is.
+/// Makes sure that exchange and queues exist. One that exists with other arguments is used as it is, and so is one that
+/// our user may not configure.
 pub(super) async fn declare(
     connection: &Connection,
     names: &QueueNames,
@@ -102,8 +103,15 @@ pub(super) async fn declare(
     let channel = answered(connection.create_channel()).await?;
     let (dead_name, options) = (names.dead.clone(), QueueBindOptions::default());
     let bound = channel.queue_bind(dead_name.clone(), dead_name, "".into(), options, FieldTable::default());
-    answered(bound).await?;
-    close(&channel).await;
+    match answered(bound).await {
+        Ok(()) => close(&channel).await,
+        Err(error) if is_forbidden(&error) => differences.push(format!(
+            "our user may not bind queue {0} to exchange {0} ({error}); dead letters reach it only if somebody else \
+             has bound it: grant write on the queue and read on the exchange",
+            names.dead
+        )),
+        Err(error) => return Err(error.into()),
+    }
     declare_queue(connection, &names.queue, main_arguments(names), &mut differences).await?;
     Ok(DeclaredTopology { dead, differences })
 }
@@ -123,6 +131,11 @@ async fn declare_exchange(
             "exchange {name} exists and is not a durable fanout ({error}); dead letters may not reach queue \
              {name}: delete the exchange and restart"
         )),
+        Err(error) if is_forbidden(&error) => {
+            if !exchange_exists(connection, name).await? {
+                return Err(may_not_make("exchange", name, &error));
+            }
+        }
         Err(error) => return Err(error.into()),
     }
     Ok(())
@@ -142,18 +155,35 @@ async fn declare_queue(
             close(&channel).await;
             return Ok(queue);
         }
-        Err(error) if is_mismatch(&error) => error,
+        Err(error) if is_mismatch(&error) => {
+            differences.push(format!(
+                "queue {name} exists with other arguments and is used as it is ({error}); to get a quorum queue with \
+                 a dead-letter exchange drain it, delete it and restart, or set another queue"
+            ));
+            error
+        }
+        // Whoever gave it to us may have made it as it should be: nobody tells us.
+        Err(error) if is_forbidden(&error) => error,
         Err(error) => return Err(error.into()),
     };
-    differences.push(format!(
-        "queue {name} exists with other arguments and is used as it is ({error}); to get a quorum queue with a \
-         dead-letter exchange drain it, delete it and restart, or set another queue"
-    ));
     let channel = answered(connection.create_channel()).await?;
     let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-    let queue = answered(channel.queue_declare(name.clone(), passive, FieldTable::default())).await?;
-    close(&channel).await;
-    Ok(queue)
+    match answered(channel.queue_declare(name.clone(), passive, FieldTable::default())).await {
+        Ok(queue) => {
+            close(&channel).await;
+            Ok(queue)
+        }
+        Err(absent) if is_absent(&absent) => Err(may_not_make("queue", name, &error)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// It is not there, and our user may not make it.
+fn may_not_make(what: &str, name: &ShortString, error: &lapin::Error) -> AmqpError {
+    AmqpError::Refused(format!(
+        "{what} {name} is not there and our user may not make it ({error}): grant it configure, as in \
+         `rabbitmqctl set_permissions -p VHOST USER '^muster.*' '.*' '.*'`, or make it with an administrator's user"
+    ))
 }
 
 /// A channel that was only asked something. The connection closes what could not be closed here.
