@@ -3,6 +3,7 @@
 mod address;
 mod choice;
 mod number;
+mod server_url;
 mod text;
 
 pub(crate) use address::{BindKind, DatabaseUrl, ServerUrl, TokenKind};

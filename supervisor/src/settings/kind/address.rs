@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::server_url::check_url;
 use super::{SettingKind, single};
 use crate::settings::mask::{MASK, mask_url};
 use crate::settings::source::Raw;
@@ -48,20 +49,6 @@ impl SettingKind for DatabaseUrl {
     fn show(&self, value: &Self::Value) -> toml::Value {
         toml::Value::String(mask_url(value.expose_secret()))
     }
-}
-
-/// Checks scheme and shape without quoting the URL, which may hold a password.
-fn check_url(text: &str, schemes: &[&str]) -> Result<(), String> {
-    let wanted = || schemes.iter().map(|scheme| format!("{scheme}://")).collect::<Vec<_>>().join(" or ");
-    let url = url::Url::parse(text)
-        .map_err(|error| format!("is not a URL: {error}; it begins with {}", wanted()))?;
-    if !schemes.contains(&url.scheme()) {
-        return Err(format!("must begin with {}, not {}://", wanted(), url.scheme()));
-    }
-    if url.host_str().is_none_or(str::is_empty) {
-        return Err(format!("names no host: write {}://HOST:PORT/...", url.scheme()));
-    }
-    Ok(())
 }
 
 /// Where to listen; empty means nowhere.
