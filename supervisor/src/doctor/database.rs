@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use jiff::SignedDuration;
-use muster_store::{DatabaseFacts, Durability, SchemaStore, StoreError};
+use muster_store::{ConnectionBudget, DatabaseFacts, Durability, SchemaStore, StoreError};
 use secrecy::ExposeSecret as _;
 
 use super::finding::DoctorFinding;
@@ -92,6 +92,15 @@ fn finding_for(facts: &DatabaseFacts) -> DoctorFinding {
             "give a direct database_url, or one with session pooling",
         );
     }
+    if let Some(ConnectionBudget { needed, allowed }) = facts.connections
+        && allowed < needed
+    {
+        let seen =
+            format!("{seen}; a supervisor opens up to {needed} connections, and its user may have {allowed}");
+        let fix =
+            "raise max_connections, or the CONNECTION LIMIT of the user or database; each supervisor counts";
+        return DoctorFinding::warn("database", seen, fix);
+    }
     if facts.clock_ahead.abs() > SKEW_MAX {
         let seen = format!("{seen}; its clock is {} from ours", skew(facts.clock_ahead));
         let fix =
@@ -168,6 +177,7 @@ mod tests {
             may_migrate: true,
             clock_ahead: SignedDuration::from_millis(-3),
             notices_death: Some(true),
+            connections: Some(ConnectionBudget { needed: 17, allowed: 97 }),
         }
     }
 
@@ -188,8 +198,9 @@ mod tests {
     }
 
     #[test]
-    fn poolers_clocks_and_old_servers_are_warnings() {
+    fn poolers_clocks_limits_and_old_servers_are_warnings() {
         for odd in [
+            DatabaseFacts { connections: Some(ConnectionBudget { needed: 17, allowed: 3 }), ..facts() },
             DatabaseFacts { notices_death: Some(false), ..facts() },
             DatabaseFacts { clock_ahead: SignedDuration::from_secs(-9), ..facts() },
             DatabaseFacts { version: "12.4".to_owned(), ..facts() },

@@ -52,8 +52,8 @@ pub use finalization::{
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresStore, open_postgres};
 pub use record::{
-    ConfigEntry, Cursor, DatabaseFacts, EventRow, ExecutionFilter, ExecutionRecord, ExecutionRecords,
-    InvalidCursor, LogRow, OrganizationRecord, QueueDepth, WorkflowRecord,
+    ConfigEntry, ConnectionBudget, Cursor, DatabaseFacts, EventRow, ExecutionFilter, ExecutionRecord,
+    ExecutionRecords, InvalidCursor, LogRow, OrganizationRecord, QueueDepth, WorkflowRecord,
 };
 pub use roles::{
     ClaimStore, DefinitionStore, ExecutionStore, NotificationStore, OutcomeStore, PeerStore, QueueStore,

@@ -251,4 +251,15 @@ pub struct DatabaseFacts {
     pub clock_ahead: SignedDuration,
     /// Whether the death of a supervisor's process shows before its lease ends. `None`: not needed here.
     pub notices_death: Option<bool>,
+    /// How many connections one supervisor may need, and how many the server lets our user open. `None`: there are none.
+    pub connections: Option<ConnectionBudget>,
+}
+
+/// How many connections a supervisor needs, and how many it may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionBudget {
+    /// What one supervisor under load opens.
+    pub needed: u32,
+    /// What the server's `max_connections`, the database's limit and the user's limit leave.
+    pub allowed: u32,
 }

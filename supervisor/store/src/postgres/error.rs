@@ -2,7 +2,7 @@
 
 use sqlx::postgres::PgDatabaseError;
 
-use super::BACKEND;
+use super::{BACKEND, CONNECTIONS_MAX};
 use crate::StoreError;
 
 /// What a statement ends with that waited for a lock as long as it may.
@@ -22,6 +22,14 @@ pub(super) fn store_error(error: sqlx::Error) -> StoreError {
             return StoreError::Locked { backend, attempts: Vec::new(), message };
         }
         return match sqlstate.get(..2).unwrap_or_default() {
+            // The user's, the database's or the server's number of connections is used up.
+            "53" if sqlstate == "53300" => StoreError::Unreachable {
+                backend,
+                message: format!(
+                    "{message}; one supervisor opens up to {CONNECTIONS_MAX} connections: raise max_connections, or \
+                     the CONNECTION LIMIT of its user or database"
+                ),
+            },
             // A value that is no value, or one that breaks a constraint.
             "22" | "23" => StoreError::Refused { backend, sqlstate, message },
             // Connection lost, conflict with another transaction, out of resources or connections, shutting

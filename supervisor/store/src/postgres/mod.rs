@@ -45,6 +45,9 @@ const QUICK_WRITERS: u32 = 3;
 /// Connections for reading and for listening.
 const READERS: u32 = 5;
 
+/// What one supervisor opens at most: the marks, the renewals and the sign of life have one each.
+const CONNECTIONS_MAX: u32 = WRITERS + QUICK_WRITERS + READERS + 3;
+
 /// So many sessions may hold a plan of an earlier schema.
 const PLANS_MAX: u32 = WRITERS + QUICK_WRITERS + READERS;
 

@@ -9,10 +9,10 @@ use super::error::store_error;
 use super::migrate::{MIGRATIONS, migrate};
 use super::presence::{LockState, session_locks_hold};
 use super::transaction::{STATEMENT_TIMEOUT, within};
-use super::{BACKEND, PostgresStore, StoreShared, statements};
+use super::{BACKEND, CONNECTIONS_MAX, PostgresStore, StoreShared, statements};
 use crate::columns::{TimeColumn, unsigned};
 use crate::migration::{newest, unprepared};
-use crate::{DatabaseFacts, Result, SchemaStore, StoreError};
+use crate::{ConnectionBudget, DatabaseFacts, Result, SchemaStore, StoreError};
 
 /// Text is UTF-8 everywhere else; in another encoding there are characters that can never be written.
 pub(super) async fn check_encoding(connection: &mut PgConnection) -> Result<()> {
@@ -94,7 +94,10 @@ async fn facts(shared: &StoreShared) -> Result<DatabaseFacts> {
     let query = sqlx::query(
         "SELECT clock_timestamp() AS now, current_setting('server_version') AS version, \
          current_setting('server_encoding') AS encoding, \
-         coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_migrate",
+         coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_migrate, \
+         (SELECT least(current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int, \
+         nullif(datconnlimit, -1), nullif(rolconnlimit, -1)) FROM pg_database, pg_roles \
+         WHERE datname = current_database() AND rolname = current_user) AS connections",
     );
     let row = within(STATEMENT_TIMEOUT, query.fetch_one(&mut *connection)).await?;
     judge_encoding(row.try_get("encoding").map_err(store_error)?)?;
@@ -109,6 +112,10 @@ async fn facts(shared: &StoreShared) -> Result<DatabaseFacts> {
         may_migrate: row.try_get("may_migrate").map_err(store_error)?,
         clock_ahead: theirs.0.duration_since(ours),
         notices_death: Some(notices_death),
+        connections: Some(ConnectionBudget {
+            needed: CONNECTIONS_MAX,
+            allowed: unsigned(row.try_get("connections").map_err(store_error)?),
+        }),
     })
 }
 

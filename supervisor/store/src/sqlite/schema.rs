@@ -57,6 +57,7 @@ impl SchemaStore for SqliteStore {
             may_migrate: true,
             clock_ahead: SignedDuration::ZERO,
             notices_death: None,
+            connections: None,
         })
     }
 
