@@ -69,7 +69,8 @@ fn check_parameters(url: &url::Url) -> Result<(), String> {
         _ => return Ok(()),
     };
     for (name, value) in url.query_pairs() {
-        if !known.contains(&&*name) && !(known == POSTGRES && name.starts_with("options[")) {
+        let is_option = known == POSTGRES && name.starts_with("options[");
+        if !is_option && !known.contains(&&*name) {
             return Err(format!(
                 "has the parameter {name:?}, which nothing reads{}; there are {}",
                 suggestion(&name, known),
