@@ -26,7 +26,7 @@ const DECODE_LIMIT_BYTES: usize = 4 * FRAME_MAX_BYTES;
 /// came in.
 const SHARED_MIN_BYTES: usize = 64 * 1024;
 
-/// A message of one direction.
+/// The messages of one direction implement this; it names them and their highest number.
 pub trait ProtocolMessage:
     Encode + Decode<FrameBytes> + serde::Serialize + serde::de::DeserializeOwned
 {
@@ -45,7 +45,7 @@ impl ProtocolMessage for ToWorker {
 /// What a body or a line turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decoded<M> {
-    /// A message of version 1.
+    /// The body held a message that this version of the protocol knows.
     Message(M),
     /// A message of a later version: to be skipped and counted.
     Unknown {
@@ -60,13 +60,13 @@ pub enum EncodeError {
     /// It is larger than a frame may be.
     #[error("the message takes {bytes} bytes, and a frame holds at most {FRAME_MAX_BYTES}")]
     TooLarge {
-        /// How many it takes.
+        /// The size of the encoded body in bytes, without its length prefix.
         bytes: usize,
     },
     /// A `bytes` field holds something that is not JSON, and the message is to be a line of JSON.
     #[error("the message cannot be written as a line of JSON: {0}")]
     NotJson(serde_json::Error),
-    /// bincode refuses. No message of version 1 can make it do so.
+    /// The library for bincode refuses. No message of version 1 can make it do so.
     #[error("the message cannot be encoded: {0}")]
     Refused(String),
 }
@@ -77,25 +77,25 @@ pub enum CodecError {
     /// Fewer than the four bytes of the variant index.
     #[error("the body has {bytes} bytes, too few for a message's index")]
     TooShort {
-        /// How many it has.
+        /// The length of the body, in bytes.
         bytes: usize,
     },
     /// The body breaks off, has a bad tag, a hostile length or text that is not UTF-8.
     #[error("{name} cannot be decoded: {reason}")]
     Malformed {
-        /// The message's name.
+        /// The name of the variant that the index stands for.
         name: &'static str,
-        /// What bincode says.
+        /// What bincode found wrong, in its own words.
         reason: String,
     },
-    /// Bytes are left over.
+    /// The body goes on after the message has ended.
     #[error("{name} ends after {consumed} of {bytes} bytes")]
     TrailingBytes {
-        /// The message's name.
+        /// The name of the variant that the index stands for.
         name: &'static str,
-        /// Where the message ends.
+        /// How many bytes of the body the message took.
         consumed: usize,
-        /// How long the body is.
+        /// The length of the whole body, in bytes.
         bytes: usize,
     },
 }

@@ -9,7 +9,7 @@ use crate::shared::{ErrorInfo, JsonBytes};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[bincode(decode_context = "crate::codec::FrameBytes")]
 pub struct WorkflowDescription {
-    /// By which it is submitted.
+    /// The name by which the workflow is submitted.
     pub name: String,
     /// A line or two for people.
     #[serde(default)]
@@ -20,10 +20,10 @@ pub struct WorkflowDescription {
     /// The hard limit of a run; 0 means no limit.
     #[serde(default)]
     pub timeout_ms: Option<u64>,
-    /// When it is tried again.
+    /// What is declared about further attempts.
     #[serde(default)]
     pub retry: DeclaredRetry,
-    /// How many run at once.
+    /// What is declared about how many run at once.
     #[serde(default)]
     pub concurrency: DeclaredConcurrency,
     /// Limits by name, that it shares with others.
@@ -46,11 +46,11 @@ pub struct WorkflowDescription {
 pub struct DeclaredRetry {
     /// How many attempts there may be, the first included.
     pub max_attempts: Option<u32>,
-    /// The wait before the second.
+    /// How long the second attempt waits after the first failed.
     pub backoff_ms: Option<u64>,
     /// By how much each further wait is longer: 200 doubles it, 100 leaves it.
     pub backoff_factor_percent: Option<u32>,
-    /// No wait is longer.
+    /// The bound that growing waits stop at.
     pub backoff_max_ms: Option<u64>,
     /// Error types that another attempt may help; empty means all.
     pub retry_on: Vec<String>,
@@ -62,7 +62,7 @@ pub struct DeclaredRetry {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[serde(default)]
 pub struct DeclaredConcurrency {
-    /// So many at most.
+    /// How many executions of the workflow may run at once.
     pub total: Option<u32>,
     /// So many at most with the same key.
     pub per_key: Option<u32>,
@@ -77,7 +77,7 @@ pub struct DeclaredConcurrency {
 pub struct BrokenFile {
     /// Relative to the workflows folder if it is in it.
     pub file: String,
-    /// Why.
+    /// Why the file could not be loaded, as the worker's language tells it.
     #[serde(default)]
     pub error: ErrorInfo,
 }

@@ -14,13 +14,13 @@ use crate::limits::{FRAME_HEADER_BYTES, FRAME_MAX_BYTES};
 /// Why no frame can be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
-    /// The stream failed.
+    /// Reading from the stream failed.
     #[error("the stream failed: {0}")]
     Io(#[from] io::Error),
     /// The stream ended inside a frame.
     #[error("the stream ended inside a frame, {missing} bytes before its end")]
     Truncated {
-        /// How many bytes are missing.
+        /// How many bytes of the frame never came.
         missing: usize,
     },
     /// The length is 0 or too large.
@@ -32,7 +32,7 @@ pub enum FrameError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a message of {bytes} bytes is not between 1 and {FRAME_MAX_BYTES}")]
 pub struct BadLength {
-    /// The length.
+    /// The length that was announced, in bytes.
     pub bytes: usize,
 }
 

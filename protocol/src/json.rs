@@ -19,7 +19,7 @@ pub enum JsonError {
     /// The line is no JSON, or not a message's shape.
     #[error("the line is not a message: {0}")]
     Malformed(#[from] serde_json::Error),
-    /// The line is not UTF-8.
+    /// The bytes of the line are not UTF-8.
     #[error("the line is not a message: {0}")]
     NotText(#[from] std::str::Utf8Error),
 }

@@ -6,15 +6,15 @@ pub const FRAME_MAX_BYTES: usize = 16_777_215;
 pub const FRAME_HEADER_BYTES: usize = 4;
 /// A log message longer than this is cut at a character border and marked.
 pub const LOG_MESSAGE_MAX_BYTES: usize = 64 * 1024;
-/// A worker flushes its log batch at this size,
+/// A worker flushes its log batch when it holds this many bytes.
 pub const LOG_BATCH_MAX_BYTES: usize = 64 * 1024;
-/// or at this many records,
+/// A worker flushes its log batch when it holds this many records.
 pub const LOG_BATCH_MAX_RECORDS: usize = 256;
-/// or this long after its first record.
+/// A worker flushes its log batch when its first record is this old.
 pub const LOG_BATCH_MAX_AGE_MS: u64 = 100;
-/// The logs the supervisor keeps of one run: the beginning,
+/// How much the supervisor keeps of the beginning of a run's logs.
 pub const RUN_LOGS_HEAD_MAX_BYTES: usize = 12 * 1024 * 1024;
-/// and the end. What lies between is counted and dropped.
+/// How much the supervisor keeps of the end of a run's logs. What lies between is counted and dropped.
 pub const RUN_LOGS_TAIL_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Text a worker may print before its Hello.
 pub const PREAMBLE_MAX_BYTES: usize = 64 * 1024;

@@ -11,7 +11,7 @@ use crate::shared::{
     CallResult, CancelReason, CodeSource, ErrorInfo, JsonBytes, LogLevel, LogRecord, RunMetrics, RunOutcome,
 };
 
-/// What a worker says.
+/// The messages a worker writes on its stdout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[bincode(decode_context = "crate::codec::FrameBytes")]
 pub enum ToSupervisor {
@@ -24,7 +24,7 @@ pub enum ToSupervisor {
         /// The name of the SDK or the worker.
         #[serde(default)]
         implementation: String,
-        /// Its version.
+        /// The version of the SDK or the worker, for people.
         #[serde(default)]
         implementation_version: String,
         /// The language of the workflows it runs.
@@ -45,54 +45,54 @@ pub enum ToSupervisor {
     },
     /// 2: user code could not be loaded. The worker exits with 69 after it.
     InitFailed {
-        /// Why.
+        /// What the loading failed with.
         error: ErrorInfo,
     },
     /// 3: written and flushed before user code is entered.
     Started {
-        /// Which run.
+        /// The run that starts, from its Execute.
         run: u32,
     },
-    /// 4: log records, in order.
+    /// 4: log records of a run, in the order they were written.
     Log {
-        /// Which run.
+        /// The run that wrote them.
         run: u32,
         /// In the order they were written.
         records: Vec<LogRecord>,
     },
     /// 5: how far the run is. The latest wins.
     Progress {
-        /// Which run.
+        /// The run it is about.
         run: u32,
-        /// So many are done,
+        /// How many steps are done.
         #[serde(default)]
         current: u64,
-        /// of so many; 0 means unknown.
+        /// How many steps there are; 0 means unknown.
         #[serde(default)]
         total: u64,
-        /// A word about it.
+        /// What the run is doing, for people; may be empty.
         #[serde(default)]
         message: String,
     },
     /// 6: a question to the supervisor. Every Call has its Reply.
     Call {
-        /// Which run.
+        /// The run that asks.
         run: u32,
         /// The number the Reply will carry.
         call: u32,
-        /// One of [`crate::method`].
+        /// What is asked for, one of [`crate::method`].
         method: String,
-        /// Its parameters, a JSON object.
+        /// The parameters of the method, a JSON object.
         #[serde(default, with = "crate::json::inline")]
         params: JsonBytes,
     },
     /// 7: the run is over. The outcome is kept from here on, whatever happens next.
     Finished {
-        /// Which run.
+        /// The run that is over.
         run: u32,
-        /// How it ended.
+        /// How the run ended, as the worker saw it.
         outcome: RunOutcome,
-        /// What it cost.
+        /// The time and memory the run took.
         #[serde(default)]
         metrics: RunMetrics,
         /// How many log records this run sent, so that a loss shows.
@@ -101,29 +101,29 @@ pub enum ToSupervisor {
     },
     /// 8: the slot is free from here.
     Idle {
-        /// The run that held it.
+        /// The run that held the slot.
         run: u32,
-        /// The worker's resident set.
+        /// The worker's resident set, in bytes.
         #[serde(default)]
         rss_bytes: u64,
         /// The worker asks to be replaced.
         #[serde(default)]
         recycle: bool,
     },
-    /// 9: the answer to Ping.
+    /// 9: the answer to a Ping.
     Pong {
-        /// The Ping's.
+        /// The number that the Ping carried.
         nonce: u64,
     },
-    /// 10: the last frame.
+    /// 10: the last frame, before the worker exits by itself.
     Goodbye {
-        /// Why it leaves.
+        /// Why the worker leaves, for people; may be empty.
         #[serde(default)]
         reason: String,
     },
-    /// 11: the answer to Dump.
+    /// 11: the answer to a Dump.
     Stacks {
-        /// Which run.
+        /// The run that the Dump asked about.
         run: u32,
         /// The stacks of all threads, as the language shows them.
         #[serde(default)]
@@ -135,16 +135,16 @@ pub enum ToSupervisor {
         /// All that the worker described before counts no more.
         #[serde(default)]
         replaces: bool,
-        /// Workflows it can run.
+        /// The workflows the worker can run.
         #[serde(default)]
         workflows: Vec<WorkflowDescription>,
-        /// Files it could not load.
+        /// The files the worker could not load.
         #[serde(default)]
         broken: Vec<BrokenFile>,
     },
     /// 13: the answer to Fork, when the child exists. Its pidfd is in the channel by then.
     Forked {
-        /// The Fork's.
+        /// The name that the Fork gave the worker.
         worker_id: String,
         /// The child's process id, as the template sees it.
         pid: u32,
@@ -154,57 +154,57 @@ pub enum ToSupervisor {
     },
     /// 14: a child of the template has ended, and is about to be reaped.
     Exited {
-        /// As in its Forked.
+        /// The process id that its Forked named.
         pid: u32,
-        /// How, as `waitpid` gives it.
+        /// How the child ended, as `waitpid` gives it.
         status: u32,
     },
     /// 15: the answer to Fork, when there is no child. The worker is started without the template.
     ForkFailed {
-        /// The Fork's.
+        /// The name that the Fork gave the worker.
         worker_id: String,
-        /// Why, for a person.
+        /// Why there is no child, for people.
         #[serde(default)]
         message: String,
     },
 }
 
-/// What the supervisor says.
+/// The messages the supervisor writes to a worker's stdin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[bincode(decode_context = "crate::codec::FrameBytes")]
 pub enum ToWorker {
-    /// 0: the answer to Hello.
+    /// 0: the answer to Hello, when both sides share a version.
     Welcome {
         /// The version both speak from here on.
         protocol: u16,
         /// The worker's name on screens and in logs.
         #[serde(default)]
         worker_id: String,
-        /// The features both have.
+        /// The features that both sides have.
         #[serde(default)]
         features: Vec<String>,
         /// The largest frame body the supervisor takes.
         max_frame_bytes: u32,
-        /// The least level worth sending.
+        /// The least level of log records that is worth sending.
         #[serde(default)]
         log_level: LogLevel,
-        /// `{workflows_dir, memory_limit_mb}`.
+        /// A JSON object for the worker: `{workflows_dir, memory_limit_mb}`.
         #[serde(default, with = "crate::json::inline")]
         config: JsonBytes,
     },
-    /// 1: run this.
+    /// 1: run this attempt. The worker must be idle.
     Execute {
         /// Counts up, never reused in a process.
         run: u32,
-        /// The execution's UUID.
+        /// The execution's id, a UUID as text.
         execution_id: String,
-        /// Which attempt, from 1.
+        /// The number of the attempt, counted from 1.
         attempt: u32,
         /// The workflow's name, for people and for [`CodeSource::Named`].
         workflow: String,
-        /// What code to run.
+        /// Where the code comes from that is to run.
         source: CodeSource,
-        /// The parameters.
+        /// The parameters of the execution, JSON text.
         #[serde(default, with = "crate::json::inline")]
         params: JsonBytes,
         /// Who and what for: see SPEC.md.
@@ -213,49 +213,49 @@ pub enum ToWorker {
         /// The time the run has, from Started; 0 means no limit.
         #[serde(default)]
         timeout_ms: u64,
-        /// What a Cancel will grant.
+        /// How long a Cancel of this run will let it end by itself.
         #[serde(default)]
         grace_ms: u32,
     },
-    /// 2: end the run.
+    /// 2: end the run within its grace.
     Cancel {
-        /// Which run.
+        /// The run to end.
         run: u32,
-        /// Who wants it.
+        /// Who wants the run to end.
         reason: CancelReason,
-        /// A word about it.
+        /// What the user is to read about it; may be empty.
         #[serde(default)]
         message: String,
-        /// Signals follow after this.
+        /// How long the run may take to end by itself, before signals follow.
         #[serde(default)]
         grace_ms: u32,
     },
-    /// 3: the answer to Call.
+    /// 3: the answer to a Call.
     Reply {
-        /// Which run.
+        /// The run that asked.
         run: u32,
-        /// The Call's number.
+        /// The number that the Call carried.
         call: u32,
-        /// The answer.
+        /// What the method gave, or why it failed.
         result: CallResult,
     },
-    /// 4: are you there?
+    /// 4: a worker that lives answers this with a Pong.
     Ping {
-        /// To be sent back.
+        /// The number that the Pong is to carry.
         nonce: u64,
     },
     /// 5: finish what runs, refuse more, say Goodbye, exit with 0.
     Drain {
-        /// Why.
+        /// Why the worker is to leave, for people; may be empty.
         #[serde(default)]
         reason: String,
         /// How long what runs may take.
         #[serde(default)]
         grace_ms: u32,
     },
-    /// 6: what are you doing?
+    /// 6: the worker is to tell where its threads are, with a Stacks.
     Dump {
-        /// Which run.
+        /// The run that is asked about.
         run: u32,
     },
     /// 7: make a worker of yourself. Its standard streams are in the channel by then.

@@ -2,23 +2,24 @@
 
 /// Features a worker may offer in Hello. One that has none of them is complete all the same.
 pub mod feature {
-    /// Sends Log.
+    /// The worker sends Log.
     pub const LOG: &str = "log";
-    /// Sends Progress.
+    /// The worker sends Progress.
     pub const PROGRESS: &str = "progress";
-    /// Sends Call and takes Reply.
+    /// The worker sends Call and takes Reply.
     pub const CALL: &str = "call";
-    /// Takes Cancel, and tries to end the run within its grace.
+    /// The worker takes Cancel, and tries to end the run within its grace.
     pub const CANCEL: &str = "cancel";
-    /// Answers Ping.
+    /// The worker answers Ping with Pong.
     pub const PING: &str = "ping";
-    /// Takes Drain: finishes what runs, says Goodbye, exits with 0.
+    /// The worker takes Drain: it finishes what runs, says Goodbye and exits with 0.
     pub const DRAIN: &str = "drain";
-    /// Answers Dump with Stacks.
+    /// The worker answers Dump with Stacks.
     pub const DUMP: &str = "dump";
-    /// Sends Describe.
+    /// The worker sends Describe after its Ready.
     pub const DESCRIBE: &str = "describe";
-    /// Takes Fork: loads once, and makes workers of itself. Offered only where [`crate::TEMPLATE_FD_ENV`] is set.
+    /// The worker takes Fork: it loads once, and makes workers of itself. Offered only where
+    /// [`crate::TEMPLATE_FD_ENV`] is set.
     pub const TEMPLATE: &str = "template";
     /// Those that any worker can have.
     pub const OF_EVERY_WORKER: [&str; 8] = [LOG, PROGRESS, CALL, CANCEL, PING, DRAIN, DUMP, DESCRIBE];
@@ -26,7 +27,7 @@ pub mod feature {
     pub const ALL: [&str; 9] = [LOG, PROGRESS, CALL, CANCEL, PING, DRAIN, DUMP, DESCRIBE, TEMPLATE];
 }
 
-/// The methods of Call.
+/// The methods that a Call may name, each with its parameters and its value.
 pub mod method {
     /// `{key}` -> the merged configuration value or null.
     pub const CONFIG_GET: &str = "config.get";
@@ -50,20 +51,20 @@ pub mod error_type {
     pub const WORKER_CRASHED: &str = "WorkerCrashed";
     /// The process was above its memory limit.
     pub const OUT_OF_MEMORY: &str = "OutOfMemory";
-    /// The worker broke the protocol.
+    /// The worker sent what the protocol does not allow at that moment.
     pub const PROTOCOL_VIOLATION: &str = "ProtocolViolation";
     /// Bytes on stdout that are no frame.
     pub const STDOUT_POLLUTED: &str = "StdoutPolluted";
     /// The result does not fit in a frame. An SDK says so itself, in place of the result, so that the name
     /// is not among those that only a supervisor may assign.
     pub const RESULT_TOO_LARGE: &str = "ResultTooLarge";
-    /// The result is not JSON.
+    /// The result that the worker sent is not JSON.
     pub const INVALID_RESULT: &str = "InvalidResult";
     /// A value given to a call (state, the parameters of a child) cannot be kept. An SDK says so at the call.
     pub const INVALID_VALUE: &str = "InvalidValue";
     /// The parameters are not what the workflow declares. A worker says so, too.
     pub const INVALID_PARAMETERS: &str = "InvalidParameters";
-    /// The database refused the value.
+    /// The database refused to store the result or what came with it.
     pub const RESULT_NOT_STORABLE: &str = "ResultNotStorable";
     /// The worker said it cannot run this.
     pub const WORKFLOW_NOT_FOUND: &str = "WorkflowNotFound";

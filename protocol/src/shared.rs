@@ -48,7 +48,7 @@ impl From<&str> for JsonBytes {
 }
 
 impl JsonBytes {
-    /// No value.
+    /// The text of no value: an empty one.
     pub const NONE: Self = Self(Bytes::new());
 
     /// The JSON text of a value. A value that cannot be JSON (a map with keys that are no strings) is none.
@@ -89,7 +89,7 @@ impl std::fmt::Debug for JsonBytes {
     }
 }
 
-/// What code an execution runs.
+/// Where the code that an execution runs comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[bincode(decode_context = "crate::codec::FrameBytes")]
 pub enum CodeSource {
@@ -97,16 +97,16 @@ pub enum CodeSource {
     Named,
     /// A file below the workflows folder and a function in it; an empty function is the default export.
     Path {
-        /// Relative to the workflows folder.
+        /// The file, relative to the workflows folder.
         path: String,
-        /// Empty means the default export.
+        /// The name of the function; empty means the default export.
         function: String,
     },
     /// The code travels with the request.
     Inline {
         /// Empty means the worker's own language.
         language: String,
-        /// The source text, as UTF-8.
+        /// The source of the code, UTF-8.
         #[serde(with = "crate::json::text_bytes")]
         code: TextBytes,
     },
@@ -116,44 +116,44 @@ pub enum CodeSource {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[bincode(decode_context = "crate::codec::FrameBytes")]
 pub enum RunOutcome {
-    /// The function returned.
+    /// The function returned a value.
     Succeeded {
-        /// What it returned.
+        /// The value the function returned, JSON text.
         #[serde(default, with = "crate::json::inline")]
         result: JsonBytes,
     },
-    /// The function failed.
+    /// The function ended with an error.
     Failed {
-        /// Why.
+        /// The error the function ended with.
         error: ErrorInfo,
     },
     /// The run ended because it was cancelled.
     Cancelled {
-        /// What the user should read.
+        /// What the user is to read about it; may be empty.
         #[serde(default)]
         message: String,
     },
     /// The worker cannot run this; user code was not entered.
     Rejected {
-        /// Why, with what would help.
+        /// Why the worker cannot run it, with what would help.
         #[serde(default)]
         reason: String,
     },
 }
 
-/// The answer to a Call.
+/// What a Call is answered with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[bincode(decode_context = "crate::codec::FrameBytes")]
 pub enum CallResult {
-    /// It worked.
+    /// The method did what it was asked.
     Ok {
-        /// What the method gives.
+        /// The value the method gives, JSON text.
         #[serde(default, with = "crate::json::inline")]
         value: JsonBytes,
     },
-    /// It did not.
+    /// The method failed, or was refused.
     Err {
-        /// Why.
+        /// Why the method failed.
         error: ErrorInfo,
     },
 }
@@ -163,9 +163,9 @@ pub enum CallResult {
 pub enum CancelReason {
     /// A person or a program asked.
     User,
-    /// The deadline passed.
+    /// The run's deadline passed.
     Timeout,
-    /// The supervisor leaves.
+    /// The supervisor shuts down.
     Shutdown,
     /// Another supervisor owns the execution now.
     LeaseLost,
@@ -180,17 +180,17 @@ pub enum LogLevel {
     Trace,
     /// For the author of the workflow.
     Debug,
-    /// For who runs the workflow.
+    /// For the person who runs the workflow.
     #[default]
     Info,
     /// Something a person may want to look at.
     Warn,
-    /// Something went wrong.
+    /// Something failed.
     Error,
 }
 
 impl LogLevel {
-    /// Every level, the least first.
+    /// Every level, from the least to the highest.
     pub const ALL: [Self; 5] = [Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error];
 
     /// The lower-case name used in records and on screens.
@@ -205,13 +205,13 @@ impl LogLevel {
     }
 }
 
-/// Why something failed.
+/// An error as a worker describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct ErrorInfo {
     /// The error's type, such as the class name of an exception. Becomes `error_type`.
     #[serde(default)]
     pub kind: String,
-    /// One line for a person.
+    /// What went wrong, in one line for a person.
     #[serde(default)]
     pub message: String,
     /// Where it happened; may be empty.
@@ -236,13 +236,13 @@ pub struct LogRecord {
     /// Microseconds since the Unix epoch, on the worker's clock.
     #[serde(default)]
     pub timestamp_us: u64,
-    /// How much it matters.
+    /// How much the record matters.
     #[serde(default)]
     pub level: LogLevel,
     /// Who wrote it; may be empty.
     #[serde(default)]
     pub logger: String,
-    /// The text.
+    /// The text of the record.
     #[serde(default)]
     pub message: String,
     /// A JSON object of further values, or none.
@@ -254,11 +254,11 @@ pub struct LogRecord {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[serde(default)]
 pub struct RunMetrics {
-    /// From Started to Finished.
+    /// The wall time from Started to Finished.
     pub wall_us: u64,
-    /// CPU time in user mode.
+    /// The CPU time in user mode.
     pub cpu_user_us: u64,
-    /// CPU time in the kernel.
+    /// The CPU time in the kernel.
     pub cpu_system_us: u64,
     /// The largest resident set so far.
     pub peak_rss_bytes: u64,

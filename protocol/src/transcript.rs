@@ -17,34 +17,34 @@ use crate::codec::Decoded;
 use crate::json::{self, JsonError};
 use crate::message::{ToSupervisor, ToWorker};
 
-/// The version of the format.
+/// The version of the format that this code writes, and the newest it reads.
 pub const TRANSCRIPT_VERSION: u16 = 1;
 
-/// What stands for a secret.
+/// The text that stands in a transcript where a secret was.
 pub const MASK: &str = "***";
 
 /// The first line: which run it was, and who ran it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TranscriptHeader {
-    /// [`TRANSCRIPT_VERSION`].
+    /// The version of the format: [`TRANSCRIPT_VERSION`] when it was written.
     pub transcript: u16,
-    /// The version both sides spoke.
+    /// The version of the protocol that both sides spoke.
     pub protocol: u16,
-    /// The execution's UUID.
+    /// The execution's id, a UUID as text.
     pub execution_id: String,
-    /// Which attempt, from 1.
+    /// The number of the attempt, counted from 1.
     pub attempt: u32,
-    /// The workflow's name.
+    /// The name of the workflow that ran.
     pub workflow: String,
     /// When Execute was written, RFC 3339.
     pub recorded_at: String,
-    /// The worker's SDK,
+    /// The name of the SDK or the worker, from its Hello; may be empty.
     #[serde(default)]
     pub implementation: String,
-    /// its version,
+    /// The version of the SDK or the worker, from its Hello; may be empty.
     #[serde(default)]
     pub implementation_version: String,
-    /// and its language.
+    /// The language of the workflow, from the worker's Hello; may be empty.
     #[serde(default)]
     pub language: String,
 }
@@ -52,18 +52,18 @@ pub struct TranscriptHeader {
 /// A line after the first: what passed, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TranscriptEntry {
-    /// Microseconds since Execute was written.
+    /// Microseconds from the writing of Execute to this.
     pub at_us: u64,
-    /// What passed.
+    /// The frame, or what else the line tells of.
     pub what: EntryKind,
 }
 
-/// What a line tells of.
+/// What one line of a transcript tells of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EntryKind {
-    /// The supervisor wrote a frame.
+    /// The supervisor wrote a frame to the worker.
     ToWorker(ToWorker),
-    /// The worker wrote a frame.
+    /// The worker wrote a frame to the supervisor.
     ToSupervisor(ToSupervisor),
     /// So many frames were not kept here, because there were too many or they were too large.
     Dropped(u64),
@@ -74,7 +74,7 @@ pub enum EntryKind {
 /// The supervisor's word on how the attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordedEnd {
-    /// SUCCESS, FAILED, TIMEOUT or CANCELLED.
+    /// The status of the attempt: SUCCESS, FAILED, TIMEOUT or CANCELLED.
     pub status: String,
     /// What kind of failure, as in the record.
     #[serde(default)]
@@ -84,19 +84,19 @@ pub struct RecordedEnd {
     pub error_message: Option<String>,
 }
 
-/// A whole transcript.
+/// A transcript that was read whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transcript {
-    /// Which run it was.
+    /// The first line: which run it was, and who ran it.
     pub header: TranscriptHeader,
-    /// What passed, in order.
+    /// All the other lines, in the order in which things passed.
     pub entries: Vec<TranscriptEntry>,
 }
 
 /// A text that is no transcript.
 #[derive(Debug, thiserror::Error)]
 pub enum TranscriptError {
-    /// There is nothing in it.
+    /// The file holds nothing at all.
     #[error("the file is empty; save one with `supervisor transcript ID --out FILE`")]
     Empty,
     /// The first line is something else.
@@ -109,12 +109,12 @@ pub enum TranscriptError {
         "the transcript has version {0}, and this program reads version {TRANSCRIPT_VERSION}: use a newer one"
     )]
     Version(u16),
-    /// A line is broken.
+    /// A line after the first is not an entry.
     #[error("line {line} of the transcript cannot be read: {reason}")]
     Line {
-        /// Which, from 1.
+        /// The number of the line, counted from 1.
         line: usize,
-        /// Why.
+        /// What is wrong with the line.
         reason: JsonError,
     },
 }

@@ -20,10 +20,10 @@ const JSON_HELLO: &[u8] = b"{\"Hello\"";
 /// its size for as long as the worker lives.
 const BUFFER_KEPT_MAX_BYTES: usize = 1024 * 1024;
 
-/// How messages are spelled.
+/// The two ways a message may be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Spelling {
-    /// Length-delimited bincode.
+    /// Length-delimited bincode, what SDKs speak unless told otherwise.
     Binary,
     /// One line of JSON per message.
     JsonLines,
@@ -50,7 +50,7 @@ impl Spelling {
     }
 }
 
-/// What a worker broke.
+/// How a worker's stdout broke the rules of the wire.
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
     /// Bytes on stdout that are no frame.
@@ -77,7 +77,7 @@ pub enum WireError {
     /// A frame's body is no message.
     #[error(transparent)]
     Codec(#[from] CodecError),
-    /// A line is no message.
+    /// A line in JSON lines mode is no message.
     #[error(transparent)]
     Json(#[from] JsonError),
 }
@@ -92,21 +92,21 @@ impl WireError {
     }
 }
 
-/// Something a worker's stdout held.
+/// What was read from a worker's stdout, decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Incoming<M> {
     /// A message, or one of a later version.
     Message(Decoded<M>),
-    /// Text before Hello.
+    /// Text that was printed before Hello, such as a warning of an interpreter.
     Preamble(String),
 }
 
 /// Something a worker's stdout held, with its message not read yet.
 #[derive(Debug)]
 pub enum Piece {
-    /// The bytes of a message.
+    /// The bytes of one message, not decoded yet.
     Message(WholeMessage),
-    /// Text before Hello.
+    /// Text that was printed before Hello, such as a warning of an interpreter.
     Preamble(String),
 }
 
@@ -118,7 +118,7 @@ pub struct WholeMessage {
 }
 
 impl WholeMessage {
-    /// How large it is.
+    /// The size of the message in bytes, as it stood on the wire.
     pub fn size_bytes(&self) -> usize {
         self.bytes.len()
     }

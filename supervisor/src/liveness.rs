@@ -16,18 +16,18 @@ const STORE_WITHIN: Duration = Duration::from_secs(90);
 /// A loop that has not begun yet, or has ended as it should, is not judged.
 const RESTING: u64 = u64::MAX;
 
-/// A loop that must turn.
+/// A loop whose stop makes the supervisor useless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VitalLoop {
-    /// The thread of the workers.
+    /// The thread that commands the workers.
     Executor,
     /// Claims what waits in the store.
     Poll,
-    /// Renews leases.
+    /// The loop that renews leases.
     Leases,
 }
 
-/// When each loop turned last.
+/// When each loop was last seen to turn.
 #[derive(Debug)]
 pub struct Liveness {
     born: Instant,
@@ -49,7 +49,7 @@ impl Liveness {
         }
     }
 
-    /// It turned just now.
+    /// Notes that the loop turned just now.
     pub fn beat(&self, turned: VitalLoop) {
         self.slot(turned).store(self.now_ms(), Ordering::Relaxed);
     }

@@ -11,7 +11,7 @@ use crate::Installation;
 /// What a batch printed and how it ended.
 #[derive(Debug)]
 pub struct BatchRun {
-    /// Its exit status.
+    /// How the process of the batch ended.
     pub status: ExitStatus,
     /// One result for each line of input, in input order.
     pub results: Vec<Value>,

@@ -9,12 +9,12 @@ use std::time::SystemTime;
 
 const MEND: &str = "run `cargo build --workspace --bins` first, as scripts/test does";
 
-/// The `supervisor` executable.
+/// The path of the `supervisor` executable of this build.
 pub fn supervisor() -> PathBuf {
     find("supervisor")
 }
 
-/// The default `worker` executable.
+/// The path of the default `worker` executable of this build.
 pub fn worker() -> PathBuf {
     find("worker")
 }

@@ -13,18 +13,18 @@ const REFUSAL: &[u8] = b"\x00\x14\x00\x28\x01\x93\x0eACCESS_REFUSED\x00\x3c\x00\
 const METHOD_FRAME: u8 = 1;
 const FRAME_END: u8 = 0xce;
 
-/// What becomes of `basic.consume`.
+/// What the proxy makes of `basic.consume`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConsumeAnswer {
-    /// The broker gets it.
+    /// The broker gets the request.
     Allowed,
     /// Nobody answers, as a quorum queue without a leader does not.
     Unanswered,
-    /// It is refused.
+    /// The proxy refuses the request.
     Refused,
 }
 
-/// The door.
+/// A proxy in front of RabbitMQ that answers `basic.consume` itself when told to.
 #[derive(Clone, Debug)]
 pub struct BrokerProxy {
     url: String,
@@ -63,7 +63,7 @@ impl BrokerProxy {
         door
     }
 
-    /// Where it is entered.
+    /// The address at which a supervisor reaches the broker through it.
     pub fn url(&self) -> &str {
         &self.url
     }

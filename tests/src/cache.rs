@@ -88,7 +88,7 @@ impl Cache {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{text}: {error}"))
     }
 
-    /// Publishes a message.
+    /// Publishes a message on a channel, which is named without the prefix.
     #[track_caller]
     pub fn publish(&self, channel: &str, message: &Value) {
         let channel = format!("{}:{channel}", self.prefix);

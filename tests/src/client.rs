@@ -10,16 +10,16 @@ use crate::eventually;
 /// Longer than any `?wait` of a test.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// What came back.
+/// The answer to a request.
 #[derive(Clone, Debug)]
 pub struct Response {
-    /// The status code.
+    /// The HTTP status of the answer.
     pub status: u16,
     /// The body as JSON; a body that is not JSON is a JSON string.
     pub body: Value,
 }
 
-/// Talks to one supervisor.
+/// A client of one supervisor, for tests.
 #[derive(Clone, Debug)]
 pub struct TestClient {
     agent: ureq::Agent,
@@ -27,12 +27,12 @@ pub struct TestClient {
     token: ClientToken,
 }
 
-/// What the client shows.
+/// The token that a client shows.
 #[derive(Clone, Debug)]
 pub enum ClientToken {
-    /// Nothing.
+    /// The client shows none.
     None,
-    /// This.
+    /// The client shows this one.
     Given(String),
     /// What the supervisor keeps in this file, once it is there.
     Kept(PathBuf),
@@ -69,7 +69,7 @@ impl TestClient {
         request.header("authorization", self.authorization()).call().ok().map(Response::read)
     }
 
-    /// GET.
+    /// Asks for a path and gives the answer, whatever it is.
     #[track_caller]
     pub fn get(&self, path: &str) -> Response {
         let response = self

@@ -129,12 +129,12 @@ impl Dialogue {
         });
     }
 
-    /// Its process number.
+    /// The process id of the worker.
     pub fn id(&self) -> ProcessId {
         self.child.id()
     }
 
-    /// Closes the worker's stdin.
+    /// Closes the stdin of the worker.
     pub fn hang_up(&mut self) {
         self.stdin = None;
     }

@@ -80,12 +80,12 @@ impl Installation {
         self
     }
 
-    /// The folder.
+    /// The folder of the installation, gone with it.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Something in the folder.
+    /// The path of something in the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder().join(name)
     }

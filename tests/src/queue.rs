@@ -45,7 +45,7 @@ impl TestQueue {
         id
     }
 
-    /// Publishes anything.
+    /// Publishes a message of any bytes to the queue.
     #[track_caller]
     pub fn publish_bytes(&mut self, body: &[u8]) {
         self.try_publish(body).unwrap_or_else(|error| panic!("publishing to {}: {error}", self.name));

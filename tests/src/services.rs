@@ -22,11 +22,11 @@ const PRIVATE_IDLE_SECONDS: &str = "5";
 /// One of the three servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServerKind {
-    /// PostgreSQL.
+    /// The server of the database, PostgreSQL.
     Postgres,
-    /// RabbitMQ.
+    /// The broker, RabbitMQ.
     RabbitMq,
-    /// Redis.
+    /// The cache, Redis.
     Redis,
 }
 
@@ -53,11 +53,11 @@ pub struct Services {
 /// What belongs to one test on a set of servers.
 #[derive(Clone, Debug)]
 pub struct Backends {
-    /// A fresh database.
+    /// The address of a fresh database.
     pub database_url: String,
-    /// The broker.
+    /// The address of the broker.
     pub amqp_url: String,
-    /// The cache.
+    /// The address of the cache.
     pub redis_url: String,
     /// A queue nobody else uses.
     pub queue: String,

@@ -32,12 +32,12 @@ impl TestSupervisor {
         Self { child, client, log }
     }
 
-    /// Its process number.
+    /// The process id of the supervisor.
     pub fn id(&self) -> ProcessId {
         self.child.id()
     }
 
-    /// Its HTTP interface.
+    /// A client of the supervisor's HTTP interface.
     pub fn client(&self) -> &TestClient {
         &self.client
     }
@@ -77,7 +77,7 @@ impl TestSupervisor {
         self.wait_exit(Duration::from_secs(5));
     }
 
-    /// Sends it a signal.
+    /// Sends the supervisor a signal.
     pub fn signal(&self, signal: Signal) {
         process::signal(self.id(), signal);
     }
@@ -88,7 +88,7 @@ impl TestSupervisor {
         process::limit_files(self.id(), bytes);
     }
 
-    /// Waits for its end.
+    /// Waits for the process to end, and fails the test if it does not in time.
     #[track_caller]
     pub fn wait_exit(&mut self, within: Duration) -> ExitStatus {
         eventually("the supervisor ends", within, || {

@@ -31,7 +31,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker without workflows.
+    /// Begins a worker that has no workflow yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

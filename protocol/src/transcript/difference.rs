@@ -11,7 +11,7 @@ use crate::shared::{JsonBytes, LogRecord, RunOutcome};
 const NO_CALL: &str = "no further call";
 const NO_RECORD: &str = "no further record";
 
-/// Where two runs part.
+/// The first place at which two runs of one workflow part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TranscriptDifference {
     /// What differs: `call 2`, `log record 1` or `the outcome`.

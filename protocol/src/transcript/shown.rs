@@ -1,8 +1,8 @@
 //! Long texts on a line: their beginning, or where two of them part.
 
-/// So much of a text is shown,
+/// How much of a long text is shown.
 const SHOWN_MAX_CHARACTERS: usize = 400;
-/// so much of it before the place that matters.
+/// How much of what is shown stands before the place that matters.
 const BEFORE_CHARACTERS: usize = 100;
 
 /// Two texts side by side, around the first place where they differ.
@@ -11,7 +11,7 @@ pub fn side_by_side(then: &str, now: &str) -> (String, String) {
     (around(then, place), around(now, place))
 }
 
-/// The beginning of a text.
+/// The beginning of a text, with its length where it is cut.
 pub fn beginning(text: &str) -> String {
     around(text, 0)
 }

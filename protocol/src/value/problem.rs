@@ -7,7 +7,7 @@ use crate::limits::{JSON_DEPTH_MAX, JSON_DIGITS_MAX, JSON_EXPONENT_MAX};
 /// Why a value cannot be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ValueProblem {
-    /// Nested deeper than [`JSON_DEPTH_MAX`].
+    /// Arrays and objects are nested deeper than [`JSON_DEPTH_MAX`].
     #[error(
         "is nested more than {JSON_DEPTH_MAX} deep; flatten it, or store it elsewhere and pass a reference"
     )]
@@ -34,7 +34,7 @@ pub enum ValueProblem {
 pub struct InvalidValue {
     /// `result.items[0].name`, or `a key of result.items[0]`.
     pub path: String,
-    /// What is wrong there.
+    /// What is wrong with the value there.
     pub problem: ValueProblem,
 }
 

@@ -7,15 +7,15 @@ use std::ops::Range;
 pub enum JsonToken {
     /// `{` or `[`; true for an object.
     Open(bool),
-    /// `}` or `]`.
+    /// The end of an object or an array.
     Close,
-    /// `,`
+    /// The `,` between two members.
     Comma,
-    /// `:`
+    /// The `:` between a key and its value.
     Colon,
     /// A string with its quotes: a key or a value.
     String,
-    /// A number.
+    /// A number, with its sign and exponent.
     Number,
 }
 
@@ -24,7 +24,7 @@ pub fn tokens(json: &[u8]) -> JsonTokens<'_> {
     JsonTokens { bytes: json, at: 0 }
 }
 
-/// See [`tokens`].
+/// The iterator that [`tokens`] gives.
 #[derive(Debug)]
 pub struct JsonTokens<'a> {
     bytes: &'a [u8],

@@ -16,14 +16,14 @@ const LISTENER_QUEUE: usize = 1024;
 /// How long a new subscription waits for the server to confirm it.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What a listener hears.
+/// What a subscription to channels brings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BusEvent {
-    /// Something was published.
+    /// A message was published on one of the channels.
     Message {
         /// The full name of the channel.
         channel: Arc<str>,
-        /// What.
+        /// The message, as it was published.
         data: Bytes,
     },
     /// Messages were lost here: the listener was slow, or the server was out of reach.

@@ -52,7 +52,7 @@ use transport::{CacheWrite, Transport};
 /// Why the bus did not do something.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BusError {
-    /// The setting is wrong.
+    /// The setting `redis_url` is not an address of Redis.
     #[error("redis_url cannot be used ({0}): give redis://HOST:PORT/DB or rediss://…")]
     Url(String),
     /// The setting asks for what is not in this build.
@@ -60,7 +60,7 @@ pub enum BusError {
         "this supervisor was built without Redis: leave redis_url unset, or build it with the feature `redis`"
     )]
     NotBuilt,
-    /// It may work again later.
+    /// The server cannot be reached; it may be later.
     #[error("redis is out of reach: {0}")]
     Unreachable(String),
     /// The server answered with an error.
@@ -68,7 +68,7 @@ pub enum BusError {
     Refused(String),
 }
 
-/// How the bus is.
+/// Whether the bus works, and what it lost.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct BusHealth {
     /// Why it does not work right now; `None` when it does.
@@ -109,7 +109,7 @@ impl Bus {
         Ok(Self { transport: redis::open(url, &names)?, names, watched: true })
     }
 
-    /// How it is.
+    /// Gives the bus's health as of now, without asking the server.
     pub fn health(&self) -> BusHealth {
         self.transport.health()
     }
@@ -260,13 +260,13 @@ impl Bus {
 
 /// Watching and commanding.
 impl Bus {
-    /// Listens to channels.
+    /// Subscribes to these channels.
     pub async fn watch(&self, channels: &[Channel]) -> ChannelSubscription {
         let named = channels.iter().map(|channel| self.names.channel(channel)).collect();
         ChannelSubscription::new(self.transport.subscribe(named).await, self.names.clone())
     }
 
-    /// The commands for supervisors.
+    /// Subscribes to the commands that supervisors are sent.
     pub async fn commands(&self) -> CommandSubscription {
         CommandSubscription::new(self.watch(&[Channel::Cancel, Channel::Command]).await)
     }

@@ -9,30 +9,30 @@ use uuid::Uuid;
 
 use super::names::Channel;
 
-/// An execution changed its state.
+/// The message that tells watchers of an execution's new state.
 #[derive(Clone, Debug, Serialize)]
 pub struct StatusChange {
-    /// Which.
+    /// The execution whose state changed.
     pub execution_id: Uuid,
-    /// To what.
+    /// The state it has now.
     pub status: Status,
     /// In which attempt; 0 before the first.
     pub attempt: u32,
-    /// When.
+    /// When the state changed.
     pub at: Timestamp,
-    /// What people call the workflow.
+    /// The name of the workflow, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workflow: Option<String>,
-    /// Whose it is.
+    /// The organization the execution runs for; `None` is the global scope.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organization_id: Option<Uuid>,
-    /// Why it failed.
+    /// The type of the failure; `None` when it did not fail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_type: Option<String>,
-    /// What a person should read.
+    /// What a person should read about the failure; `None` when it did not fail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_message: Option<String>,
-    /// How long it ran.
+    /// How long the run took; `None` before its end and without Started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
 }
@@ -97,33 +97,33 @@ pub(crate) fn log_message(attempt: Attempt, line: &LogLine) -> Bytes {
 /// The end of an execution, as it is told to the world once it is committed.
 #[derive(Clone, Debug)]
 pub struct OutcomeAnnouncement {
-    /// Its terminal state.
+    /// The terminal state the execution came to.
     pub status: StatusChange,
     /// The row as JSON, when somebody waits for it (`sync`).
     pub reply: Option<Bytes>,
 }
 
-/// A command to supervisors.
+/// What supervisors may be told to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum ControlCommand {
-    /// End an execution.
+    /// An execution is to end.
     Cancel {
-        /// Which.
+        /// The execution that is to end.
         execution_id: Uuid,
     },
-    /// Replace a worker.
+    /// One worker is to be replaced.
     Recycle {
-        /// Which, as shown by `status`.
+        /// The worker's name, as `status` shows it.
         worker: String,
     },
-    /// Replace all workers.
+    /// All workers are to be replaced, one after the other.
     RecycleAll,
     /// Change the size of the pool.
     Resize {
-        /// At least so many.
+        /// The number of workers kept warm.
         min_workers: usize,
-        /// At most so many.
+        /// The most executions that run at once.
         max_workers: usize,
     },
     /// Read the settings again and roll the workers.
@@ -145,7 +145,7 @@ pub struct AddressedCommand {
     /// Only this supervisor; `None` means all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supervisor: Option<Uuid>,
-    /// What to do.
+    /// What the addressed supervisors are to do.
     #[serde(flatten)]
     pub command: ControlCommand,
 }

@@ -12,9 +12,9 @@ pub const RUN_LIFE_BEYOND_TIMEOUT: Duration = Duration::from_secs(3600);
 pub const REPLY_LIFE: Duration = Duration::from_secs(60);
 /// How long prewarmed values are kept.
 pub const CACHE_LIFE: Duration = Duration::from_secs(300);
-/// How long a heartbeat counts.
+/// How long a heartbeat is kept: a supervisor that stops is gone from the list after this.
 pub const HEARTBEAT_LIFE: Duration = Duration::from_secs(30);
-/// How often it is renewed.
+/// How often a supervisor renews its heartbeat.
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(10);
 /// How long the mark of a supervisor that tries whether it may write is kept.
 #[cfg(feature = "redis")]
@@ -29,7 +29,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// Names under this prefix.
+    /// Puts the names of keys and channels under this prefix.
     pub fn new(prefix: impl Into<String>) -> Self {
         Self { prefix: prefix.into() }
     }
@@ -86,28 +86,28 @@ impl Names {
 pub enum CacheKey {
     /// The merged configuration an organization sees, and who it is.
     Config {
-        /// `None` is the global configuration.
+        /// The organization's id; `None` is the global configuration.
         organization_id: Option<Uuid>,
     },
-    /// A row of `workflows`.
+    /// One row of `workflows`.
     Workflow {
-        /// Its id.
+        /// The id of the row.
         id: Uuid,
     },
 }
 
-/// Where something is published.
+/// A channel that messages are published on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Channel {
     /// Status changes and log lines of one execution.
     Execution(Uuid),
     /// One message per status change of any execution.
     Executions,
-    /// What the pools are doing.
+    /// What the pools of all supervisors are doing.
     Pool,
-    /// In: `{"execution_id"}`.
+    /// Requests to end an execution, `{"execution_id"}`, which supervisors listen to.
     Cancel,
-    /// In: `{"action": …}`.
+    /// Commands for supervisors, `{"action": …}`.
     Command,
 }
 

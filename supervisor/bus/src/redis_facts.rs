@@ -11,6 +11,6 @@ pub struct RedisFacts {
     pub eviction: String,
     /// How much memory it may use; 0 means all there is.
     pub memory_max_bytes: u64,
-    /// One PING and its answer.
+    /// How long a PING took to be answered.
     pub round_trip: Duration,
 }

@@ -13,11 +13,11 @@ use super::{BusError, BusHealth};
 pub(crate) enum CacheWrite {
     /// Keep a value.
     Set {
-        /// Under this key,
+        /// The name of the key, with its prefix.
         key: String,
-        /// these bytes,
+        /// The bytes the key is to hold.
         value: Bytes,
-        /// this long.
+        /// How long the key is kept from now.
         life: Duration,
     },
     /// Add an entry to a stream that keeps about its last `max_entries`.

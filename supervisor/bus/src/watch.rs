@@ -29,12 +29,12 @@ impl ChannelSubscription {
         }
     }
 
-    /// Listens to further channels.
+    /// Listens to these channels, too.
     pub async fn add(&mut self, channels: &[Channel]) {
         self.subscription.add_named(self.named(channels)).await;
     }
 
-    /// Stops listening to some.
+    /// Stops listening to these channels.
     pub fn remove(&mut self, channels: &[Channel]) {
         self.subscription.remove_named(&self.named(channels));
     }

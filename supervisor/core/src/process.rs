@@ -2,14 +2,14 @@
 //!
 //! It is here and not beside the processes themselves, because a decision must not link what starts and reaps them.
 
-/// How a process ended.
+/// How a process ended, as the system reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitStatus {
-    /// It exited with this code.
+    /// The process exited with this code.
     Code(i32),
-    /// This signal ended it.
+    /// A signal of this number ended the process.
     Signal(i32),
-    /// The system could not say.
+    /// The system could not say how the process ended.
     Unknown,
 }
 

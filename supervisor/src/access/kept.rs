@@ -24,17 +24,17 @@ pub enum TokenError {
     /// The file cannot be made or read.
     #[error("cannot use the token in {path}: {source}; make data_dir writable, or set http_token")]
     Io {
-        /// Which file.
+        /// The file that holds the token.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system call.
         source: io::Error,
     },
     /// It is not a file that keeps a token.
     #[error("{path} keeps no token: {reason}; delete it, and the next start makes another")]
     Unusable {
-        /// Which file.
+        /// The file that holds the token.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with what the file holds.
         reason: &'static str,
     },
 }

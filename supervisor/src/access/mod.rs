@@ -18,14 +18,14 @@ use crate::settings::{HttpToken, Settings};
 /// The file of the token, in data_dir.
 pub const TOKEN_FILE: &str = "http_token";
 
-/// Who is let in.
+/// Who may use the HTTP interface.
 #[derive(Clone, Debug)]
 pub enum Access {
-    /// Every program of this machine.
+    /// Every program of this machine is let in.
     Open,
-    /// Whoever shows the token.
+    /// Whoever shows the token is let in.
     Token {
-        /// What they show.
+        /// The token that clients must show.
         token: SecretString,
         /// Where it is kept, when it was made here.
         file: Option<PathBuf>,

@@ -13,32 +13,32 @@ use super::schema::log_levels;
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Accepted)]
 pub struct AcceptedView {
-    /// Its id.
+    /// The id of the execution, to ask for it with.
     pub execution_id: Uuid,
     /// Where it is, when that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub status: Option<Status>,
-    /// The execution it repeats.
+    /// The execution that this one repeats; absent when it repeats none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub retry_of: Option<Uuid>,
 }
 
-/// The answer to a cancel.
+/// What a request to end an execution is answered with.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Cancelled)]
 pub struct CancelView {
-    /// Which execution.
+    /// The execution that was to end.
     pub execution_id: Uuid,
-    /// What the cancel did.
+    /// What the request led to.
     #[schema(schema_with = CancelOutcome::schema)]
     pub outcome: CancelOutcome,
-    /// Where the execution is now.
+    /// The state of the execution right after the request.
     pub status: Status,
 }
 
-/// What a cancel did.
+/// What a request to end an execution led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelOutcome {
@@ -46,7 +46,7 @@ pub enum CancelOutcome {
     Cancelled,
     /// It runs, and its worker is asked to end it.
     Requested,
-    /// It was over before.
+    /// The execution was over before the request.
     AlreadyFinished,
     /// Nobody knows this id; should its message come, nothing will run.
     Unknown,
@@ -56,31 +56,31 @@ pub enum CancelOutcome {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = LogLine)]
 pub struct LogView {
-    /// Which attempt wrote it.
+    /// The number of the attempt that wrote the line, counted from 1.
     pub attempt: u32,
     /// Its place in the attempt's log, from 1.
     pub sequence: u64,
-    /// When.
+    /// When the line was written.
     pub at: Timestamp,
     /// trace, debug, info, warn or error.
     #[schema(schema_with = log_levels)]
     pub level: String,
-    /// Where it came from.
+    /// The way by which the line came.
     #[schema(schema_with = LogStream::schema)]
     pub stream: LogStream,
     /// Who wrote it; may be empty.
     #[serde(default)]
     pub logger: String,
-    /// The text.
+    /// The text of the line.
     pub message: String,
-    /// Further values.
+    /// Further values, a JSON object; absent when there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Object, required = false)]
     pub fields: Option<Box<RawValue>>,
 }
 
 impl LogView {
-    /// A line of this attempt.
+    /// Shows a line of this attempt.
     pub fn new(attempt: u32, line: LogLine) -> Self {
         Self {
             attempt,
@@ -95,7 +95,7 @@ impl LogView {
     }
 }
 
-/// A page of a log.
+/// A page of the log of one execution.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct LogPage {
     /// In the order of attempt and sequence.

@@ -15,17 +15,17 @@ use super::schema::wall_names;
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Pool)]
 pub struct PoolView {
-    /// The boot of the supervisor.
+    /// The id of the supervisor, made anew at each start.
     pub supervisor: Uuid,
-    /// Its version.
+    /// The version of the supervisor.
     pub version: String,
-    /// When it started.
+    /// When the supervisor started.
     pub started_at: Timestamp,
     /// True once it takes no more work.
     pub draining: bool,
-    /// Workers kept warm.
+    /// The number of workers kept warm.
     pub min_workers: usize,
-    /// The most there may be.
+    /// The most executions that run at once.
     pub max_workers: usize,
     /// Which executions may share a worker.
     #[serde(default)]
@@ -33,7 +33,7 @@ pub struct PoolView {
     pub isolation: IsolationView,
     /// Which build and settings serve: rises with every reload.
     pub generation: u64,
-    /// Executions a worker holds.
+    /// The number of executions that workers hold.
     pub running: usize,
     /// Claimed executions that wait for a worker.
     pub waiting: usize,
@@ -43,7 +43,7 @@ pub struct PoolView {
     pub pending: Option<u64>,
     /// What is wrong with starting workers, if anything.
     pub problem: Option<String>,
-    /// How far a reload is.
+    /// How far the last reload has come.
     #[schema(schema_with = ReloadView::schema)]
     pub reload: ReloadView,
     /// What the workers of the generation that serves are made of.
@@ -60,10 +60,10 @@ pub struct PoolView {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IsolationView {
-    /// All.
+    /// Executions of all organizations may share a worker.
     #[default]
     None,
-    /// Those of one organization.
+    /// Only executions of one organization share a worker.
     Organization,
     /// None: each has a process of its own.
     Execution,
@@ -83,12 +83,12 @@ impl IsolationView {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[schema(as = Template)]
 pub struct TemplateView {
-    /// How it stands.
+    /// Whether workers are made of it right now.
     #[schema(schema_with = TemplateStateView::schema)]
     pub state: TemplateStateView,
     /// Its process, as the worker it is numbered as.
     pub worker: Option<String>,
-    /// The number of its process.
+    /// The id of its process, once there is one.
     pub pid: Option<u32>,
     /// Why there is none, if it failed.
     pub problem: Option<String>,
@@ -96,20 +96,20 @@ pub struct TemplateView {
     pub retry_in_seconds: Option<f64>,
 }
 
-/// How a template stands.
+/// Whether workers are made of a template right now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TemplateStateView {
     /// The setting is off, or no worker was started yet.
     #[default]
     None,
-    /// These workers have none.
+    /// Workers of this command cannot be made of a template.
     Absent,
     /// It loads; workers wait for it.
     Starting,
-    /// Workers are made of it.
+    /// The template stands, and workers are made of it.
     Stands,
-    /// It failed: workers start without.
+    /// The template failed, and workers start without one.
     Broken,
 }
 
@@ -134,7 +134,7 @@ impl TemplateView {
     }
 }
 
-/// How far a reload is.
+/// How far the last reload has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReloadView {
@@ -154,10 +154,10 @@ pub enum ReloadView {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Wall)]
 pub struct WallView {
-    /// `memory` or `cores`.
+    /// The name of the wall: `memory` or `cores`.
     #[schema(schema_with = wall_names)]
     pub wall: String,
-    /// Whether it holds.
+    /// True when the wall is in force.
     pub stands: bool,
     /// What it keeps from whom, or why it does not hold.
     pub detail: String,
@@ -220,19 +220,19 @@ fn problem(pool: &PoolSnapshot) -> Option<String> {
     Some(format!("workers cannot start ({failures} in a row): {message}{next}"))
 }
 
-/// One worker.
+/// One worker as it is right now.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Worker)]
 pub struct WorkerView {
-    /// Its name.
+    /// The worker's name, such as `worker-3`.
     pub worker: String,
     /// Its process, once there is one.
     pub pid: Option<u32>,
     /// One word: starting, idle, running, ...
     pub state: String,
-    /// Since when, in seconds.
+    /// How long it has been in that state, in seconds.
     pub state_seconds: f64,
-    /// Since its spawn, in seconds.
+    /// How long ago it was spawned, in seconds.
     pub age_seconds: f64,
     /// Which build and settings it is of.
     pub generation: u64,
@@ -240,9 +240,9 @@ pub struct WorkerView {
     pub executions: u64,
     /// Its resident set when last looked at; `None` before.
     pub rss_bytes: Option<u64>,
-    /// What it runs.
+    /// The execution it runs; `None` when it has none.
     pub execution_id: Option<Uuid>,
-    /// Which attempt.
+    /// The number of the attempt it runs; `None` when it has none.
     pub attempt: Option<u32>,
     /// The organization that alone it may serve, where workers are bound to one: its id, or `none` for executions
     /// without one.
@@ -284,25 +284,25 @@ fn seconds(ms: u64) -> f64 {
     std::time::Duration::from_millis(ms).as_secs_f64()
 }
 
-/// New bounds of the pool.
+/// The new bounds of a pool.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Resize)]
 pub struct ResizeRequest {
-    /// Workers kept warm.
+    /// The number of workers kept warm.
     #[schema(minimum = 1)]
     pub min_workers: usize,
-    /// The most there may be.
+    /// The most executions that run at once.
     #[schema(maximum = 10_000)]
     pub max_workers: usize,
 }
 
-/// Which workers to replace.
+/// Which workers are to be replaced.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Recycle)]
 pub struct RecycleRequest {
-    /// This one: `worker-3`, or `3`.
+    /// The worker to replace, `worker-3` or `3`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub worker: Option<String>,

@@ -10,9 +10,9 @@ pub struct ProblemView {
     /// Which kind, as a relative address: `/problems/not-found`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The kind in words.
+    /// The kind of problem, in words that are always the same.
     pub title: String,
-    /// The HTTP status.
+    /// The HTTP status of the answer.
     pub status: u16,
     /// What happened here, and what to do.
     pub detail: String,

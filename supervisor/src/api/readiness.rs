@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 /// Whether the supervisor can take work, part by part.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Readiness {
-    /// True when every part is.
+    /// True when every part is ready.
     pub ready: bool,
     /// Each part; none for who shows no token.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -14,19 +14,19 @@ pub struct Readiness {
     pub parts: Vec<ReadinessPart>,
 }
 
-/// One thing the supervisor needs.
+/// One thing that the supervisor needs for its work.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ReadinessPart {
     /// store, queue, bus, workers, outbox, intake ...
     pub part: String,
-    /// Whether it does its work.
+    /// True when the part does its work.
     pub ready: bool,
     /// In words: what it is, or what is wrong and what to do.
     pub detail: String,
 }
 
 impl Readiness {
-    /// Ready when all parts are.
+    /// Sums up the parts: ready when all of them are.
     pub fn of(parts: Vec<ReadinessPart>) -> Self {
         Self { ready: parts.iter().all(|part| part.ready), parts }
     }

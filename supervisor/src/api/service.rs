@@ -24,13 +24,13 @@ pub trait ApiService: std::fmt::Debug + Send + Sync + 'static {
     /// What the workers described of their workflows.
     fn workflows(&self) -> WorkflowsView;
 
-    /// What the pool is doing.
+    /// Tells what the pool is doing.
     async fn pool(&self) -> PoolView;
 
     /// New bounds of the pool. They are checked: 1 <= min <= max <= 10000.
     async fn resize(&self, min_workers: usize, max_workers: usize) -> Result<(), ServiceError>;
 
-    /// Replaces workers.
+    /// Replaces workers, each after the run it has.
     async fn recycle(&self, target: RecycleTarget) -> Result<(), ServiceError>;
 
     /// Reads the settings again and rolls the workers.
@@ -49,12 +49,12 @@ pub trait ApiService: std::fmt::Debug + Send + Sync + 'static {
     async fn metrics(&self) -> String;
 }
 
-/// Which workers to replace.
+/// Which workers are to be replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecycleTarget {
-    /// This one.
+    /// Only this worker is replaced.
     Worker(WorkerId),
-    /// All of today.
+    /// Every worker that exists now is replaced.
     All,
 }
 
@@ -70,10 +70,10 @@ pub enum ServiceError {
     /// It cannot be done in this state.
     #[error("{0}")]
     Conflict(String),
-    /// Not now.
+    /// The service cannot do it right now, and says why.
     #[error("{0}")]
     Unavailable(String),
-    /// The database.
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -21,12 +21,12 @@ pub struct WorkflowsView {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = DescribedWorkflow)]
 pub struct WorkflowView {
-    /// By which it is submitted.
+    /// The name by which the workflow is submitted.
     pub name: String,
-    /// A line or two.
+    /// A line or two about the workflow, for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
-    /// Where it is written.
+    /// The file it is written in, relative to the workflows folder if it is in it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub source_file: String,
     /// The limit of a run, which is enforced; 0 means no limit.
@@ -37,7 +37,7 @@ pub struct WorkflowView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub max_attempts: Option<u32>,
-    /// The wait before the second.
+    /// How long the second attempt waits after the first failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub backoff_seconds: Option<f64>,
@@ -45,7 +45,7 @@ pub struct WorkflowView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub backoff_factor: Option<f64>,
-    /// No wait is longer.
+    /// The bound that growing waits stop at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub backoff_max_seconds: Option<f64>,
@@ -63,16 +63,16 @@ pub struct WorkflowView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub max_concurrent_per_key: Option<u32>,
-    /// What the key is.
+    /// What the key is made of: `organization`, `workflow`, `caller` or `parameters.<path>`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub key: String,
-    /// What happens to one more.
+    /// What happens to one more: `wait`, `reject`, `replace` or `cancel_running`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub on_full: String,
-    /// Limits by name.
+    /// The names of limits that it shares with others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<String>,
-    /// Where it waits.
+    /// The queue where its executions wait.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub queue: String,
     /// The JSON Schema of its parameters. Others are refused.
@@ -87,8 +87,8 @@ pub struct WorkflowView {
 pub struct BrokenFileView {
     /// Relative to the workflows folder if it is in it.
     pub file: String,
-    /// The type of the error.
+    /// The type of the error that its loading ended with.
     pub error_type: String,
-    /// Why.
+    /// What the loading of the file failed with.
     pub error_message: String,
 }

@@ -28,11 +28,11 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(5);
 /// What a batch is run with.
 #[derive(Debug)]
 pub struct Batch {
-    /// The settings of the pool.
+    /// The settings, of which a batch heeds those of the pool.
     pub settings: Settings,
-    /// Where its records are kept.
+    /// The store that the batch's executions are recorded in.
     pub store: Arc<dyn Store>,
-    /// Go on after a failure.
+    /// True when lines after a failure are still run.
     pub keep_going: bool,
     /// Where transcripts are kept, if they are.
     pub transcripts: Option<Arc<TranscriptKeeper>>,

@@ -5,19 +5,19 @@ use muster_store::StoreError;
 use super::input::InputError;
 use crate::service::CoreError;
 
-/// A batch cannot be run.
+/// Why a batch cannot be run to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum BatchError {
-    /// The pool.
+    /// The pool cannot be made.
     #[error(transparent)]
     Core(#[from] CoreError),
-    /// The records.
+    /// The store of the batch failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The file.
+    /// The file cannot be read.
     #[error(transparent)]
     Input(#[from] InputError),
-    /// Lines were to come still.
+    /// The batch was stopped while lines were still to come.
     #[error("stopped before the end of the lines; those that were read have their results")]
     Stopped,
 }

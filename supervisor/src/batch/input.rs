@@ -19,9 +19,9 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 #[derive(Debug, thiserror::Error)]
 #[error("line {number} cannot be read: {source}")]
 pub struct InputError {
-    /// Which line.
+    /// The number of the line, counted from 1.
     pub number: usize,
-    /// What the system said.
+    /// The error of the system call.
     pub source: std::io::Error,
 }
 
@@ -30,7 +30,7 @@ pub struct InputError {
 pub struct InputLine {
     /// Its place among the lines that hold something, from 0: the place of its result.
     pub index: usize,
-    /// What it asks for.
+    /// The request of the line, or why it asks for nothing that can run.
     pub request: Result<ExecutionRequest, BadLine>,
 }
 
@@ -77,7 +77,7 @@ pub struct Input<R> {
 }
 
 impl<R: BufRead> Input<R> {
-    /// Reads from here on.
+    /// Reads lines from where the reader stands.
     pub fn new(reader: R) -> Self {
         Self {
             reader,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// Holds what came too early.
+/// Holds back what came before its turn.
 #[derive(Debug)]
 pub struct InOrder<T> {
     next: usize,

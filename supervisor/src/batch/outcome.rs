@@ -17,15 +17,15 @@ use super::input::BadLine;
 pub struct ResultLine {
     /// Null when the line gave none and could not be run.
     pub execution_id: Option<Uuid>,
-    /// What was to run.
+    /// The workflow that was to run; `None` when the line names none.
     pub workflow: Option<String>,
-    /// Terminal.
+    /// The terminal state that the execution came to.
     pub status: Status,
-    /// What the function returned.
+    /// What the function returned, JSON text; `None` without a success.
     pub result: Option<Box<RawValue>>,
-    /// What kind of failure.
+    /// The type of the failure; `None` after a success.
     pub error_type: Option<String>,
-    /// What a person should read.
+    /// What a person should read about the failure; `None` after a success.
     pub error_message: Option<String>,
     /// Started read to the end; null without Started.
     pub duration_ms: Option<u64>,
@@ -61,7 +61,7 @@ impl ResultLine {
         Self::never_ran(execution.id, workflow, Status::Cancelled, failure)
     }
 
-    /// A line that ran.
+    /// Makes the result of a line that ran.
     pub fn finished(
         finalization: Finalization,
         status: Status,
@@ -135,7 +135,7 @@ impl From<ExecutionRecord> for ResultLine {
     }
 }
 
-/// Where results go.
+/// Takes the results of a batch, one by one.
 pub trait ReportResults {
     /// Called once for each line, with its place in the input, in the order of the outcomes.
     fn take(&mut self, place: usize, result: ResultLine);

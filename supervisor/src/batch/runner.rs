@@ -25,9 +25,9 @@ use crate::service::Core;
 /// Why what a signal stopped was not run.
 const INTERRUPTED: &str = "the batch was interrupted";
 
-/// How often it is looked for outcomes that the store refuses,
+/// How often a batch looks for outcomes that the store refuses.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// and how often each is tried by itself before its line fails: some ten seconds.
+/// How often a refused outcome is tried by itself before its line fails: some ten seconds.
 const TRIES_MAX: u32 = 3;
 
 /// What ends a batch early.

@@ -18,7 +18,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Counts one result.
+    /// Counts one more result.
     pub fn count(&mut self, result: &ResultLine) {
         match result.status {
             Status::Success => self.success += 1,
@@ -32,7 +32,7 @@ impl Summary {
         }
     }
 
-    /// How many results there are.
+    /// The number of results that were counted.
     pub fn total(&self) -> usize {
         self.success + self.failed + self.timeout + self.cancelled
     }
@@ -42,7 +42,7 @@ impl Summary {
         self.success == self.total()
     }
 
-    /// How many did not succeed.
+    /// The number of results that are no success.
     pub fn unsuccessful(&self) -> usize {
         self.total() - self.success
     }

@@ -5,20 +5,20 @@ use crate::api::ProblemView;
 /// Why a supervisor could not be asked, or what it said instead.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The address is none.
+    /// The address is not one that can be called.
     #[error("{url:?} is no address of a supervisor: {reason}")]
     Address {
-        /// What was given.
+        /// The address as it was given.
         url: String,
-        /// What is wrong with it.
+        /// What is wrong with the address.
         reason: String,
     },
-    /// Nobody answers there.
+    /// Nobody answers at the address.
     #[error(
         "no supervisor answers at {url} ({reason}): start one with `supervisor run`, or name another with --url or MUSTER_URL"
     )]
     Unreachable {
-        /// Where.
+        /// The address that was called.
         url: String,
         /// What the system said.
         reason: String,
@@ -26,25 +26,25 @@ pub enum ClientError {
     /// It wants a token, or another one.
     #[error("the supervisor at {url} wants its token: give it with --token or MUSTER_HTTP_TOKEN; {place}")]
     Unauthorized {
-        /// Where.
+        /// The address that was called.
         url: String,
-        /// Where the token is.
+        /// Where the token is to be found, for a person.
         place: String,
     },
-    /// It said no, and why.
+    /// The supervisor refused the request.
     #[error("{detail}")]
     Refused {
-        /// The HTTP status.
+        /// The HTTP status of the answer.
         status: u16,
-        /// Its words.
+        /// What the supervisor said about it.
         detail: String,
     },
     /// Something answers that is no supervisor, or one of another version.
     #[error("what answers at {url} does not talk like this version of supervisor: {reason}")]
     Foreign {
-        /// Where.
+        /// The address that was called.
         url: String,
-        /// What was odd.
+        /// What a supervisor would not answer so.
         reason: String,
     },
 }

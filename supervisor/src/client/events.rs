@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Read};
 pub struct ServerEvent {
     /// Its name; `message` when the server gave none.
     pub event: String,
-    /// Its data, lines joined.
+    /// The data of the event, its lines joined.
     pub data: String,
     /// Its id, when it has one.
     pub id: Option<String>,

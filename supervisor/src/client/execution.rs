@@ -10,51 +10,51 @@ use uuid::Uuid;
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Execution {
-    /// Which.
+    /// The id of the execution.
     pub execution_id: Uuid,
-    /// What ran.
+    /// The name of the workflow; `None` when only its id is known.
     pub workflow: Option<String>,
-    /// Whose it is.
+    /// The organization it runs for; `None` is the global scope.
     pub organization_id: Option<Uuid>,
-    /// Where it is.
+    /// The state of the execution.
     pub status: Status,
-    /// The input.
+    /// The parameters, JSON text.
     #[cfg_attr(test, schema(value_type = Value, required = false))]
     pub parameters: Option<Box<RawValue>>,
-    /// What the function returned.
+    /// What the function returned, JSON text; `None` without a success.
     #[cfg_attr(test, schema(value_type = Value, required = false))]
     pub result: Option<Box<RawValue>>,
-    /// What kind of failure.
+    /// The type of the failure; `None` when it did not fail.
     pub error_type: Option<String>,
-    /// What a person should read.
+    /// What a person should read about the failure; `None` when it did not fail.
     pub error_message: Option<String>,
-    /// Where it happened.
+    /// Where the failure happened; `None` when the worker told no stack.
     pub error_stack: Option<String>,
-    /// Started read to Finished read.
+    /// The time from Started to Finished; `None` before its end and without Started.
     pub duration_ms: Option<i64>,
     /// The number of the last attempt.
     pub attempt: u32,
-    /// How many may be charged.
+    /// How many attempts may be charged.
     pub max_attempts: u32,
-    /// The execution it repeats.
+    /// The execution that this one repeats; `None` when it repeats none.
     pub retry_of: Option<Uuid>,
     /// When somebody asked for a cancel.
     pub cancel_requested_at: Option<Timestamp>,
-    /// When the row was made.
+    /// When the execution was asked for.
     pub created_at: Timestamp,
-    /// When user code was entered.
+    /// When user code was entered; `None` before that.
     pub started_at: Option<Timestamp>,
-    /// When it ended.
+    /// When the execution came to its outcome; `None` before that.
     pub completed_at: Option<Timestamp>,
 }
 
-/// A page of rows.
+/// A page of a list of executions.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Executions {
-    /// Newest first.
+    /// The executions of the page, the newest first.
     pub executions: Vec<Execution>,
-    /// Where the next page begins.
+    /// The cursor of the next page; `None` on the last one.
     pub next_cursor: Option<String>,
 }
 
@@ -62,13 +62,13 @@ pub struct Executions {
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct ExecutionEvent {
-    /// When.
+    /// When the step happened.
     pub at: Timestamp,
-    /// What.
+    /// The name of the event, such as `claimed` or `finalized`.
     pub event: String,
-    /// In which attempt.
+    /// The number of the attempt it belongs to; 0 before the first.
     pub attempt: u32,
-    /// What matters about it.
+    /// Further facts, a JSON object; `None` when there are none.
     #[cfg_attr(test, schema(value_type = Option<Object>))]
     pub detail: Option<Box<RawValue>>,
 }
@@ -77,6 +77,6 @@ pub struct ExecutionEvent {
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct ExecutionEvents {
-    /// Oldest first.
+    /// The events, the oldest first.
     pub events: Vec<ExecutionEvent>,
 }

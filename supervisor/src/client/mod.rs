@@ -34,7 +34,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer may take, beyond the time it was asked to wait.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A supervisor, by its address.
+/// A client of one supervisor's HTTP interface.
 #[derive(Debug)]
 pub struct ApiClient {
     base: Url,
@@ -52,7 +52,7 @@ pub struct ApiClient {
 pub struct ResponseText {
     /// True for 200, false for 202: accepted and not finished.
     pub is_final: bool,
-    /// JSON.
+    /// The body of the answer, JSON text.
     pub body: String,
 }
 
@@ -186,7 +186,7 @@ impl ApiClient {
         self.parsed(self.post_text(&["api", "executions", &id.to_string(), "retry"], None, "{}")?)
     }
 
-    /// What the pool is doing.
+    /// Asks what the pool is doing.
     pub fn pool(&self) -> Result<PoolView, ClientError> {
         self.parsed(self.get(&["api", "pool"], &[], None)?)
     }

@@ -13,15 +13,15 @@ use super::checks::{
 /// A check as it is listed.
 #[derive(Clone, Copy, Debug)]
 pub struct Description {
-    /// Its name.
+    /// The name of the check, by which it can be asked for.
     pub name: &'static str,
-    /// What it is about.
+    /// The subject of the check.
     pub group: CheckGroup,
     /// What it holds the worker to.
     pub promise: &'static str,
 }
 
-/// All checks, in order.
+/// Describes all checks, in the order in which they run.
 pub fn describe() -> Vec<Description> {
     let described =
         |check: Check| Description { name: check.name, group: check.group, promise: check.promise };

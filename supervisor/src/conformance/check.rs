@@ -50,36 +50,36 @@ pub(super) struct Check {
     pub(super) run: for<'a> fn(&'a Workbench) -> BoxFuture<'a, Checked>,
 }
 
-/// Checks about one subject.
+/// The subjects that checks are about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CheckGroup {
-    /// Hello, Welcome, Ready.
+    /// The worker's start: Hello, Welcome, Ready.
     Handshake,
-    /// How messages become bytes.
+    /// How messages become bytes on stdin and stdout.
     Framing,
     /// JSON in and out, text for people.
     Values,
-    /// Started, Finished, Idle.
+    /// A run: Started, Finished, Idle.
     Execution,
     /// Standard streams in the hands of user code.
     Streams,
-    /// How the process ends.
+    /// How the process ends when its stdin ends or nothing is left to do.
     Ending,
-    /// Log.
+    /// The records a run writes with Log.
     Log,
-    /// Cancel and the time limit.
+    /// The end of a run by Cancel or its time limit.
     Cancel,
-    /// Drain and Goodbye.
+    /// Leaving in good order: Drain and Goodbye.
     Drain,
-    /// Call and Reply.
+    /// Questions to the supervisor: Call and Reply.
     Calls,
-    /// Ping and Dump.
+    /// Answers while user code runs: Ping and Dump.
     Watching,
-    /// Describe.
+    /// What the code declares of itself: Describe.
     Describe,
     /// Runs that follow each other in one process.
     Isolation,
-    /// Fork and Exited.
+    /// Workers made of a template: Fork and Exited.
     Template,
 }
 
@@ -130,19 +130,19 @@ impl CheckGroup {
 pub enum ConformanceLevel {
     /// No feature, and nothing missing without one.
     Complete,
-    /// Sends its log as records.
+    /// The worker sends its log as records.
     Log,
-    /// Ends a run when asked.
+    /// The worker ends a run when it is asked to.
     Cancel,
-    /// Leaves in good order.
+    /// The worker leaves in good order.
     Drain,
-    /// Asks the supervisor.
+    /// The worker asks the supervisor with Call.
     Calls,
-    /// Answers while user code runs.
+    /// The worker answers while user code runs.
     Watching,
-    /// Lets no run meet another.
+    /// The worker lets no run meet another.
     Isolation,
-    /// Makes workers of itself.
+    /// The worker makes workers of itself.
     Template,
 }
 

@@ -9,22 +9,22 @@ use super::check::{Check, CheckGroup, ConformanceLevel};
 use super::failure::{CheckFailure, Checked};
 use super::session::WorkerOffer;
 
-/// How one check ended.
+/// What one check found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
 pub enum CheckVerdict {
-    /// The worker keeps the promise.
+    /// The worker keeps the promise that was checked.
     Passed,
-    /// It does not.
+    /// The worker breaks the promise that was checked.
     Failed {
-        /// What SPEC.md makes one expect.
+        /// What SPEC.md lets one expect.
         expected: String,
         /// What was seen in its place.
         seen: String,
     },
     /// It could not be held to it.
     NotChecked {
-        /// Why.
+        /// Why the promise was not checked.
         reason: String,
     },
 }
@@ -42,15 +42,15 @@ impl From<Checked> for CheckVerdict {
 /// A check that was run, or passed over.
 #[derive(Clone, Debug)]
 pub struct CheckEntry {
-    /// Its name.
+    /// The name of the check.
     pub name: &'static str,
-    /// What it is about.
+    /// The subject of the check.
     pub group: CheckGroup,
     /// What it holds the worker to.
     pub promise: &'static str,
-    /// How it ended.
+    /// What the check found.
     pub verdict: CheckVerdict,
-    /// How long it took.
+    /// How long the check took.
     pub took: Duration,
 }
 
@@ -63,17 +63,17 @@ impl CheckEntry {
 /// What the worker said of itself.
 #[derive(Clone, Debug, Serialize)]
 pub struct ReportedWorker {
-    /// The name of its SDK.
+    /// The name of the SDK or the worker, from its Hello.
     pub implementation: String,
-    /// Its version.
+    /// The version of the SDK or the worker, from its Hello.
     pub implementation_version: String,
-    /// The language of its workflows.
+    /// The language of its workflows, from its Hello.
     pub language: String,
     /// The oldest and the newest protocol version it speaks.
     pub protocol: (u16, u16),
-    /// `frames` or `json lines`.
+    /// How it writes messages: `frames` or `json lines`.
     pub spelling: &'static str,
-    /// Its features.
+    /// The features it offers.
     pub features: Vec<String>,
 }
 
@@ -94,7 +94,7 @@ impl From<&WorkerOffer> for ReportedWorker {
     }
 }
 
-/// The whole of it.
+/// What all checks found of one worker.
 #[derive(Clone, Debug)]
 pub struct ConformanceReport {
     /// What the worker said of itself, if it came so far.
@@ -129,7 +129,7 @@ impl ConformanceReport {
         })
     }
 
-    /// The report for programs.
+    /// Writes the report as JSON, for programs.
     pub fn json(&self) -> serde_json::Value {
         #[derive(Serialize)]
         struct ReportLine<'a> {

@@ -18,26 +18,26 @@ use super::report::{CheckEntry, CheckVerdict, ConformanceReport};
 /// So many conversations at once: most of the time of most of them is waiting.
 const AT_ONCE: usize = 3;
 
-/// Why nothing was checked.
+/// Why no check was run.
 #[derive(Debug, thiserror::Error)]
 pub enum KitError {
     /// No check and no group has the name.
     #[error("no check and no group of checks is named {name:?}{hint}; --list shows them all")]
     UnknownName {
-        /// The name.
+        /// The name that no check has.
         name: String,
         /// The nearest one, as a half sentence.
         hint: String,
     },
-    /// The system refuses a thread.
+    /// The system refuses to start a thread.
     #[error("cannot start the thread that starts workers: {0}")]
     Thread(#[from] std::io::Error),
 }
 
-/// What is checked.
+/// The worker that is held to the protocol.
 #[derive(Debug)]
 pub struct CheckedWorker {
-    /// How it is started.
+    /// The command that starts it.
     pub launch: Launch,
     /// A workflow file of its language that does not come back while it is loaded, for the check of that.
     pub hanging_file: Option<PathBuf>,

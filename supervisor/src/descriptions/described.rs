@@ -6,19 +6,19 @@ use muster_core::json::Schema;
 use muster_protocol::WorkflowDescription;
 use muster_protocol::limits::{DECLARED_LIMITS_MAX, IDENTIFIER_MAX_BYTES, SCHEMA_MAX_BYTES};
 
-/// How long runs may take.
+/// How long runs of a workflow may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeLimit {
-    /// As long as they like.
+    /// A run may take as long as it likes.
     Unlimited,
-    /// This long from Started.
+    /// A run may take this long from its Started.
     Within(Duration),
 }
 
 /// A workflow that a worker described.
 #[derive(Debug)]
 pub struct DescribedWorkflow {
-    /// As the worker said it.
+    /// The description, as the worker sent it.
     pub declared: WorkflowDescription,
     /// What parameters it takes, where that was said and can be read.
     pub schema: Option<Schema>,

@@ -65,7 +65,7 @@ impl Descriptions {
         self.read().set.workflows.get(workflow).map(Arc::clone)
     }
 
-    /// All of them, by name.
+    /// Gives all workflows that are described, ordered by name.
     pub fn all(&self) -> Vec<Arc<DescribedWorkflow>> {
         self.read().set.workflows.values().map(Arc::clone).collect()
     }

@@ -21,7 +21,7 @@ const PREPARE_AT_ONCE: usize = 32;
 /// Turns a claimed request into what a worker is told: looks up the workflow, fetches the configuration, writes the context.
 #[async_trait]
 pub trait Prepare: Send + Sync + std::fmt::Debug + 'static {
-    /// Prepares one attempt.
+    /// Prepares one attempt: fetches what its run needs to know.
     async fn prepare(
         &self,
         attempt: Attempt,
@@ -32,9 +32,9 @@ pub trait Prepare: Send + Sync + std::fmt::Debug + 'static {
 /// An attempt that can be handed to a worker.
 #[derive(Debug)]
 pub struct PreparedAttempt {
-    /// What the worker is told.
+    /// What the executor and the worker are told of it.
     pub spec: RunSpec,
-    /// What matters at its end.
+    /// What matters when its outcome is decided.
     pub terms: OutcomeTerms,
 }
 
@@ -49,7 +49,7 @@ pub enum PrepareError {
     Unavailable(String),
 }
 
-/// Takes in, prepares, hands over.
+/// Takes in what was claimed, prepares it and hands it to the executor.
 #[derive(Debug)]
 pub struct Dispatcher {
     owner: Uuid,
@@ -64,7 +64,7 @@ pub struct Dispatcher {
 /// What an execution that ends without success means for those behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterFailure {
-    /// Nothing.
+    /// The others go on.
     GoOn,
     /// Nothing more is started. One that is tried again has not ended; whoever hears of its last end halts then.
     Halt,
@@ -85,7 +85,7 @@ impl Dispatcher {
         Arc::new(Self { owner, in_flight, executor, finalizer, preparer, after_failure, gate })
     }
 
-    /// What is held.
+    /// The registry of the attempts that are in flight.
     pub fn in_flight(&self) -> &InFlight {
         &self.in_flight
     }

@@ -16,16 +16,16 @@ use uuid::Uuid;
 
 use super::slots::Slot;
 
-/// One attempt in our hands.
+/// One attempt that this supervisor holds.
 #[derive(Debug)]
 pub struct InFlightAttempt {
-    /// What was asked for.
+    /// The execution as it was asked for.
     pub execution: Arc<NewExecution>,
     /// How many attempts are charged, this one included.
     pub attempts_charged: u32,
     /// How its failures are retried, and who waits for it; known once it is prepared.
     pub terms: OutcomeTerms,
-    /// Where it is.
+    /// How far the attempt has come here.
     pub phase: InFlightPhase,
 }
 
@@ -36,9 +36,9 @@ pub struct OutcomeTerms {
     pub user_attempts: Option<u32>,
     /// The wait before the first retry.
     pub backoff: Option<Duration>,
-    /// Somebody waits for the reply.
+    /// True when somebody waits for the reply.
     pub sync: bool,
-    /// The run's time limit.
+    /// The time limit of the run; `None` means no limit.
     pub timeout: Option<Duration>,
 }
 
@@ -49,7 +49,7 @@ impl OutcomeTerms {
     }
 }
 
-/// Where a held attempt is.
+/// How far an attempt has come in this supervisor.
 #[derive(Debug)]
 pub enum InFlightPhase {
     /// Its configuration is being fetched. A cancel that comes now waits here.
@@ -59,20 +59,20 @@ pub enum InFlightPhase {
         /// Somebody wants it to end already.
         cancel: Option<(CancelReason, String)>,
     },
-    /// The executor has it.
+    /// The executor has the attempt.
     Submitted {
         /// Given back at the end of the run.
         slot: Slot,
         /// When Started was read, until it is recorded in the row.
         started_at_us: Option<i64>,
-        /// When the executor got it.
+        /// When the executor got it, in microseconds since the Unix epoch.
         since_us: i64,
     },
     /// Its outcome waits to be committed.
     Ended,
 }
 
-/// All attempts in our hands.
+/// All attempts that this supervisor holds.
 #[derive(Debug, Default)]
 pub struct InFlight {
     held: Mutex<HashMap<Attempt, InFlightAttempt>>,
@@ -93,14 +93,14 @@ impl Drop for ClaimUnderWay<'_> {
     }
 }
 
-/// What a cancel met.
+/// What a request to end an attempt met.
 #[derive(Debug, PartialEq, Eq)]
 pub enum CancelFound {
-    /// The executor must be told.
+    /// The executor has the attempt and must be told.
     Submitted,
     /// It waits until the attempt is prepared, or comes too late.
     Noted,
-    /// We do not hold it.
+    /// The attempt is not held here.
     Nothing,
 }
 
@@ -150,12 +150,12 @@ impl InFlight {
         self.lock().keys().copied().collect()
     }
 
-    /// How many are held.
+    /// The number of attempts that are held.
     pub fn len(&self) -> usize {
         self.lock().len()
     }
 
-    /// True when nothing is held.
+    /// True when no attempt is held.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -8,9 +8,9 @@ use super::slots::{IntakeClosed, Slots};
 
 /// So many failures in a row, and the intake closes.
 const FAILURES_CLOSE: u32 = 3;
-/// The first pause before one more try; it doubles with each,
+/// The first pause before one more try; it doubles with each, up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_secs(1);
-/// up to this.
+/// The longest pause between two tries.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// Opens and closes the intake by how preparing goes.

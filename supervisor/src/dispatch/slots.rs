@@ -24,9 +24,9 @@ const GATHER: Duration = Duration::from_millis(10);
 /// Why nothing may be claimed right now. Readiness names each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IntakeClosed {
-    /// The supervisor leaves.
+    /// The supervisor is draining, to leave.
     Draining,
-    /// The store cannot be written.
+    /// The store cannot be written to.
     StoreUnreachable,
     /// No worker can be started.
     WorkersFail,
@@ -39,7 +39,7 @@ pub enum IntakeClosed {
 }
 
 impl IntakeClosed {
-    /// What a person should read.
+    /// Says it in a sentence for people.
     pub fn explain(self) -> &'static str {
         match self {
             Self::Draining => "the supervisor is draining",
@@ -52,7 +52,7 @@ impl IntakeClosed {
     }
 }
 
-/// The slots of one supervisor.
+/// The slots of one supervisor: what may be claimed, and why nothing may.
 #[derive(Debug)]
 pub struct Slots {
     state: Mutex<SlotState>,
@@ -142,7 +142,7 @@ impl Slots {
         }
     }
 
-    /// New bounds of the pool.
+    /// Follows the pool to a new number of workers.
     pub fn set_workers(&self, workers: usize) {
         self.state().workers = workers;
         self.workers.send_replace(workers);
@@ -162,7 +162,7 @@ impl Slots {
         self.state().closed.insert(reason);
     }
 
-    /// The reason is gone.
+    /// Takes back one reason for which nothing could be claimed.
     pub fn open(&self, reason: IntakeClosed) {
         self.state().closed.remove(&reason);
         self.changed.notify_one();

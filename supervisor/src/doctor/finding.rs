@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-/// How bad it is.
+/// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// As it should be.
+    /// All is as it should be.
     Ok,
     /// Executions run; something is worse than it could be.
     Warn,
@@ -25,14 +25,14 @@ impl Severity {
     }
 }
 
-/// One line of the report.
+/// One line of the doctor's report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DoctorFinding {
     /// What was looked at: `settings`, `worker`, `database` ...
     pub check: &'static str,
-    /// How bad it is.
+    /// How bad the finding is.
     pub verdict: Severity,
-    /// What was seen.
+    /// What was seen, in words for people.
     pub seen: String,
     /// What to do about it; `None` when there is nothing to do.
     #[serde(rename = "mend")]
@@ -40,7 +40,7 @@ pub struct DoctorFinding {
 }
 
 impl DoctorFinding {
-    /// All is well.
+    /// Makes a finding that all is well.
     pub fn ok(check: &'static str, seen: impl Into<String>) -> Self {
         Self { check, verdict: Severity::Ok, seen: seen.into(), fix: None }
     }
@@ -50,7 +50,7 @@ impl DoctorFinding {
         Self { check, verdict: Severity::Warn, seen: seen.into(), fix: Some(fix.into()) }
     }
 
-    /// It does not work.
+    /// Makes a finding that something does not work, with what to do.
     pub fn fail(check: &'static str, seen: impl Into<String>, fix: impl Into<String>) -> Self {
         Self { check, verdict: Severity::Fail, seen: seen.into(), fix: Some(fix.into()) }
     }

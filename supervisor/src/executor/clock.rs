@@ -25,7 +25,7 @@ impl Clock {
     }
 }
 
-/// Microseconds since the Unix epoch.
+/// The time of day, in microseconds since the Unix epoch.
 pub fn unix_us() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)

@@ -28,38 +28,38 @@ const HOLD: Duration = Duration::from_millis(2);
 /// Something that happened, or that a run asks for.
 #[derive(Debug)]
 pub enum ExecutorEvent {
-    /// The attempt entered user code.
+    /// An attempt may have entered user code.
     Started {
-        /// Which attempt.
+        /// The attempt that started.
         attempt: Attempt,
-        /// Where.
+        /// The worker that runs it.
         worker: WorkerId,
         /// When Started was read, in microseconds since the Unix epoch.
         at_us: i64,
     },
-    /// News for live views.
+    /// News that only live views need.
     Live(LiveEvent),
     /// The attempt is over, or goes back.
     Finished(Box<EndedRun>),
     /// A run asks for the committed value of a key, as JSON text.
     ReadState(StateQuestion),
-    /// Workers cannot be started.
+    /// A worker could not be started.
     StartFailed {
         /// How many starts failed in a row.
         consecutive: u32,
-        /// Why, for a person.
+        /// What went wrong, for a person.
         message: String,
     },
-    /// Workers can be started again.
+    /// A worker started after some could not be.
     StartsRecovered,
 }
 
-/// What only live views need.
+/// News of a run that only live views need.
 #[derive(Debug)]
 pub enum LiveEvent {
     /// New lines of its log; the whole log comes with the outcome.
     Logged(Attempt, Vec<LogLine>),
-    /// How far it is.
+    /// A run told how far it is.
     Progressed(Attempt, RunProgress),
     /// It asked for a change, which may hold these secrets; all its changes come with the outcome.
     Changed(Attempt, Arc<Change>, Arc<Secrets>),
@@ -81,20 +81,20 @@ impl LiveEvent {
 pub struct StateQuestion {
     /// Whose state; `None` is the global one.
     pub organization: Option<Uuid>,
-    /// Which key.
+    /// The key within that scope.
     pub key: String,
     /// Where the answer goes. Without one the run is told that its state is out of reach.
     pub answer: oneshot::Sender<Result<Option<String>, String>>,
 }
 
-/// How far a run is.
+/// How far a run says it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunProgress {
-    /// So many are done,
+    /// How many steps are done.
     pub current: u64,
-    /// of so many; 0 means unknown.
+    /// How many steps there are; 0 means unknown.
     pub total: u64,
-    /// A word about it.
+    /// What the run is doing, for people; may be empty.
     pub message: String,
 }
 
@@ -171,7 +171,7 @@ impl EventSender {
     }
 }
 
-/// Hears what the executor tells.
+/// Receives what the executor tells, in its order.
 #[derive(Debug)]
 pub struct ExecutorEvents {
     events: mpsc::UnboundedReceiver<ExecutorEvent>,

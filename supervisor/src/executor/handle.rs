@@ -31,7 +31,7 @@ pub(super) enum ExecutorCommand {
 /// The pool as it is, with what the workers said of themselves.
 #[derive(Clone, Debug, Serialize)]
 pub struct ExecutorSnapshot {
-    /// The pool's own view.
+    /// The pool as it was at that moment.
     #[serde(flatten)]
     pub pool: PoolSnapshot,
     /// What each worker said of itself.
@@ -41,9 +41,9 @@ pub struct ExecutorSnapshot {
 /// What a worker said of itself.
 #[derive(Clone, Debug, Serialize)]
 pub struct WorkerIdentity {
-    /// Which worker.
+    /// The worker that announced it.
     pub worker: WorkerId,
-    /// What it said.
+    /// What the worker said of itself.
     #[serde(flatten)]
     pub identity: AnnouncedIdentity,
 }
@@ -60,22 +60,22 @@ impl ExecutorHandle {
         self.send(ExecutorCommand::Submit(Box::new(spec)));
     }
 
-    /// Wants an attempt to end.
+    /// Asks for an attempt to end.
     pub fn cancel(&self, attempt: Attempt, reason: CancelReason, message: impl Into<String>) {
         self.send(ExecutorCommand::Cancel { attempt, reason, message: message.into() });
     }
 
-    /// Sets new bounds.
+    /// Sets new bounds for the pool.
     pub fn resize(&self, min_workers: usize, max_workers: usize) {
         self.send(ExecutorCommand::Resize { min_workers, max_workers });
     }
 
-    /// Replaces one worker.
+    /// Replaces one worker, after the run it has.
     pub fn recycle(&self, worker: WorkerId) {
         self.send(ExecutorCommand::Recycle(worker));
     }
 
-    /// Replaces all workers of today.
+    /// Replaces every worker that exists now.
     pub fn recycle_all(&self) {
         self.send(ExecutorCommand::RecycleAll);
     }
@@ -123,7 +123,7 @@ pub struct Executor {
 }
 
 impl Executor {
-    /// A handle on it.
+    /// Makes a handle to command the executor with.
     pub fn handle(&self) -> ExecutorHandle {
         self.handle.clone()
     }

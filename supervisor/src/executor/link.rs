@@ -64,7 +64,7 @@ pub(super) struct WorkerLink {
 pub struct AnnouncedIdentity {
     /// The name of the SDK or the worker.
     pub implementation: String,
-    /// Its version.
+    /// The version of the SDK or the worker.
     pub implementation_version: String,
     /// The language of the workflows it runs.
     pub language: String,

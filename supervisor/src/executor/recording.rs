@@ -11,15 +11,15 @@ use super::head_tail::{HeadAndTail, HeadTailBuffer};
 use super::link::AnnouncedIdentity;
 use crate::settings::TranscriptPolicy;
 
-/// What is kept of the beginning, Execute with its parameters included,
+/// How much is kept of the beginning of a run, Execute with its parameters included.
 const HEAD_MAX_BYTES: usize = 1024 * 1024;
-/// and of the end.
+/// How much is kept of the end of a run.
 const TAIL_MAX_BYTES: usize = 256 * 1024;
 
 /// The frames of a run from its Execute on.
 #[derive(Debug)]
 pub struct RunRecording {
-    /// Who ran it.
+    /// What the worker that ran it said of itself.
     pub identity: Arc<AnnouncedIdentity>,
     /// What must not be readable in it: all its worker was ever given.
     pub secrets: Arc<Secrets>,
@@ -81,7 +81,7 @@ impl RunRecording {
         entries
     }
 
-    /// Microseconds since Execute was written.
+    /// The time since Execute was written, in microseconds.
     pub fn elapsed_us(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
     }

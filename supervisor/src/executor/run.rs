@@ -107,7 +107,7 @@ pub struct EndedRun {
 }
 
 impl EndedRun {
-    /// Which attempt.
+    /// The attempt that ended.
     pub fn attempt(&self) -> Attempt {
         self.finish.attempt
     }

@@ -13,23 +13,23 @@ use crate::descriptions::{DescribedWorkflow, TimeLimit};
 /// One attempt, with everything its worker needs.
 #[derive(Clone, Debug)]
 pub struct RunSpec {
-    /// Which attempt.
+    /// The attempt to run.
     pub attempt: Attempt,
     /// The time it has from Started, as the request or the workflow's row says.
     pub stated_timeout: Option<Duration>,
     /// The time it has when neither they nor the code say.
     pub default_timeout: Duration,
-    /// The workflow's name.
+    /// The name of the workflow.
     pub workflow: String,
-    /// What code to run.
+    /// Where the code comes from that is to run.
     pub source: CodeSource,
-    /// The parameters.
+    /// The parameters, JSON text.
     pub params: JsonBytes,
-    /// Who and what for.
+    /// Who it runs for and what for, JSON text: see SPEC.md.
     pub context: JsonBytes,
     /// Whose state it reads and writes; `None` is the global one.
     pub organization_id: Option<Uuid>,
-    /// What `config.get` answers from.
+    /// The configuration that `config.get` is answered from.
     pub config: Arc<RunConfig>,
     /// The secret ones among its values: masked in logs, errors and transcripts.
     pub secrets: Arc<Secrets>,

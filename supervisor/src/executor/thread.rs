@@ -26,7 +26,7 @@ const MEMORY_EVERY: Duration = Duration::from_millis(500);
 /// What an executor needs to start.
 #[derive(Debug)]
 pub struct ExecutorOptions {
-    /// What the pool decides by.
+    /// The settings that the pool decides by.
     pub pool: PoolConfig,
     /// What its workers are started with.
     pub spec: WorkerSpec,
@@ -36,7 +36,7 @@ pub struct ExecutorOptions {
     pub descriptions: Arc<Descriptions>,
 }
 
-/// The executor cannot start.
+/// Why the executor cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecutorError {
     /// The system refuses a thread or a descriptor.

@@ -7,14 +7,14 @@ use muster_system::process::Launch;
 
 use crate::settings::TranscriptPolicy;
 
-/// What workers are started with.
+/// What the workers of one generation are started with.
 #[derive(Clone, Debug)]
 pub struct WorkerSpec {
-    /// The command.
+    /// The command line with its environment.
     pub launch: Arc<Launch>,
-    /// `{workflows_dir, memory_limit_mb, worker_load_seconds, api_address}`.
+    /// The object that Welcome carries: `{workflows_dir, memory_limit_mb, worker_load_seconds, api_address}`.
     pub welcome_config: JsonBytes,
-    /// The least level worth sending.
+    /// The least level of log records that is worth sending.
     pub log_level: LogLevel,
     /// Which executions leave a transcript.
     pub transcribe: TranscriptPolicy,

@@ -15,7 +15,7 @@ pub(super) const SLOT_BYTES: u64 = 1024 * 1024;
 /// How soon a disk that was too full is tried again.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
 
-/// Who lets executions in.
+/// Lets executions in only as long as there is room to keep their outcomes.
 pub trait Admission: std::fmt::Debug + Send + Sync + 'static {
     /// How many may run at once, now and from now on.
     fn slots(&self) -> watch::Receiver<usize>;

@@ -14,7 +14,7 @@ use super::sink::FinalizedSink;
 use super::spill::SpillQueue;
 use super::writer::{GroupWriter, WriteBacklog};
 
-/// Where outcomes wait on disk.
+/// The files that outcomes wait in while the store is away.
 #[derive(Debug)]
 pub struct SpillFiles {
     /// While the store is out of reach.
@@ -34,7 +34,7 @@ impl SpillFiles {
     }
 }
 
-/// Takes outcomes and writes them.
+/// Takes outcomes in, and writes them in groups.
 #[derive(Clone, Debug)]
 pub struct Finalizer {
     outcomes: mpsc::UnboundedSender<Finalization>,

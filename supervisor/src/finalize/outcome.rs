@@ -19,9 +19,11 @@ const DEFAULT_BACKOFF: Duration = Duration::from_secs(1);
 const DOUBLED_PERCENT: u32 = 200;
 /// No retry waits longer.
 const BACKOFF_MAX: Duration = Duration::from_secs(3600);
-/// A released execution waits up to this long before the next claim. It doubles with each release before,
+/// A released execution waits up to this long before the next claim. It doubles with each release before, up to
+/// [`RELEASE_BACKOFF_MAX`].
 const RELEASE_BACKOFF: Duration = Duration::from_millis(500);
-/// up to this, so that what cannot be run for a while does not use up its releases meanwhile.
+/// The longest wait after a release, so that what cannot be run for a while does not use up its releases
+/// meanwhile.
 const RELEASE_BACKOFF_MAX: Duration = Duration::from_secs(60);
 
 /// Whether and when a failed execution is tried again.
@@ -34,7 +36,7 @@ pub struct RetryPolicy {
     pub attempts_charged: u32,
     /// The wait before the first retry, if the request says.
     pub backoff: Option<Duration>,
-    /// What the code says.
+    /// What the code declares about further attempts.
     pub declared: DeclaredRetry,
     /// A number in 0..1 that spreads the retries of executions that failed together.
     pub jitter: f64,

@@ -13,20 +13,21 @@ use super::outbox::{OutboxError, OutcomeOutbox, Place};
 
 /// With so many the fault is not of single rows any more: the store counts as one that refuses everything.
 const REFUSED_MAX: usize = 256;
-/// The wait before a refused end is tried again; it doubles with each refusal,
+/// The wait before a refused outcome is tried again; it doubles with each refusal, up to [`AGAIN_MAX`].
 const AGAIN_MIN: Duration = Duration::from_secs(1);
-/// up to this.
+/// The longest wait before a refused outcome is tried again.
 const AGAIN_MAX: Duration = Duration::from_secs(30);
 
-/// A lock goes at any moment, so whether it is gone is asked soon,
+/// The first wait before an outcome that met a lock is tried again: a lock goes at any moment.
 const LOCKED_AGAIN_MIN: Duration = Duration::from_millis(250);
-/// and all the time: whoever waits for the outcome has it within about a second.
+/// The longest wait before an outcome that met a lock is tried again: whoever waits for it has it within about a
+/// second.
 const LOCKED_AGAIN_MAX: Duration = Duration::from_secs(1);
 
 /// An outcome that the database refuses, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedOutcome {
-    /// Whose.
+    /// The attempt whose outcome it is.
     pub attempt: Attempt,
     /// What the database said last.
     pub message: String,

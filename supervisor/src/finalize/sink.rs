@@ -5,10 +5,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use muster_store::{Finalization, FinalizeResult};
 
-/// An outcome that is written.
+/// An outcome that the store has committed.
 #[derive(Debug)]
 pub struct Finalized {
-    /// What was asked.
+    /// What the store was asked to write.
     pub finalization: Finalization,
     /// What became of the row.
     pub verdict: FinalizeResult,

@@ -18,16 +18,18 @@ use super::refused::RefusedQueue;
 use super::sink::{Finalized, FinalizedSink};
 use super::spill::{SpillPlace, SpillQueue, within};
 
-/// So many outcomes form one transaction at most,
+/// How many outcomes one transaction writes at most.
 pub(super) const GROUP_MAX: usize = 256;
-/// and so many bytes, unless one alone has more: a statement must be done within its time.
+/// How large the outcomes of one transaction are at most, unless one alone is larger: a statement must be done
+/// within its time.
 pub(super) const GROUP_MAX_BYTES: usize = 8 * 1024 * 1024;
 
-/// When so many came while a commit ran, and so many are still to come, more come all the time:
+/// When so many came while a commit ran, and so many are still to come, more come all the time, and the next group
+/// is gathered.
 const BUSY: usize = 8;
-/// then the next group is gathered for so long at most,
+/// How long a group is gathered at most.
 const GATHER: Duration = Duration::from_millis(10);
-/// and no longer than some come within this.
+/// How long gathering waits for one more outcome.
 const GATHER_STEP: Duration = Duration::from_millis(2);
 
 /// What is not written yet.

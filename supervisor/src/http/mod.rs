@@ -47,11 +47,11 @@ const BODY_MAX_BYTES: usize = 32 * 1024 * 1024;
 /// Everything a handler needs. Clones are the same interface.
 #[derive(Clone, Debug)]
 pub struct Api {
-    /// Where rows are read.
+    /// The store that rows are read from.
     pub store: Arc<dyn Store>,
-    /// Where live news come from.
+    /// The bus that live views come from.
     pub bus: Bus,
-    /// Who does what is asked.
+    /// The service that does what clients ask for.
     pub service: Arc<dyn ApiService>,
     /// Who is let in.
     pub access: Access,
@@ -60,7 +60,7 @@ pub struct Api {
 }
 
 impl Api {
-    /// All endpoints.
+    /// Makes the router of all endpoints.
     pub fn router(self) -> Router {
         let mut router = Router::new();
         for route in routes::routes() {

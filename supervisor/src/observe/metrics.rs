@@ -56,7 +56,7 @@ struct PartLabel {
 pub struct Unwritten {
     /// The age of its last answer.
     pub store_answer_age: Duration,
-    /// Outcomes that it refuses.
+    /// The number of outcomes that the store refuses.
     pub refused: usize,
     /// Outcomes that are not even on disk.
     pub in_memory: usize,
@@ -97,7 +97,7 @@ impl Default for SupervisorMetrics {
 }
 
 impl SupervisorMetrics {
-    /// Nothing measured yet.
+    /// Makes metrics that have measured nothing yet.
     pub fn new() -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix("muster"),

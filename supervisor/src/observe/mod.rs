@@ -17,12 +17,12 @@ use crate::settings::LogFormat;
 /// The log could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum ObserveError {
-    /// The filter is not one.
+    /// The setting `log_level` is not a filter.
     #[error("log_level {level:?} cannot be used: {reason}")]
     Filter {
-        /// What was asked for.
+        /// The text that was given.
         level: String,
-        /// What is wrong with it.
+        /// What is wrong with the text.
         reason: String,
     },
     /// Something in this process logs already.

@@ -28,7 +28,7 @@ use muster_store::{ExecutionFailure, OrganizationRecord, WorkflowRecord};
 /// Which workflow is to be prewarmed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Subject {
-    /// The row with this id.
+    /// The workflow is the row with this id.
     Id(Uuid),
     /// The active row of this name, if there is one.
     Name(String),

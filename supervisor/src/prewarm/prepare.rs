@@ -20,11 +20,11 @@ const FRAME_OVERHEAD_BYTES: usize = 1024;
 /// A claimed execution, ready to be routed.
 #[derive(Clone, Debug)]
 pub struct PreparedExecution {
-    /// The workflow's name.
+    /// The name of the workflow.
     pub workflow: String,
-    /// What code to run.
+    /// Where the code comes from that is to run.
     pub source: CodeSource,
-    /// The parameters.
+    /// The parameters, JSON text.
     pub params: JsonBytes,
     /// Who and what for, secrets included: for the worker only.
     pub context: JsonBytes,
@@ -32,7 +32,7 @@ pub struct PreparedExecution {
     pub shown_context: Bytes,
     /// Whose state and configuration it is; `None` is the global one.
     pub organization_id: Option<Uuid>,
-    /// What `config.get` answers from.
+    /// The configuration that `config.get` is answered from.
     pub config: Arc<RunConfig>,
     /// The secret ones among its values.
     pub secrets: Arc<Secrets>,
@@ -42,7 +42,7 @@ pub struct PreparedExecution {
     pub user_attempts: Option<u32>,
     /// The wait before the first retry, if the request says.
     pub retry_backoff: Option<Duration>,
-    /// Somebody waits for the reply.
+    /// True when somebody waits for the reply.
     pub sync: bool,
 }
 

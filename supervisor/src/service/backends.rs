@@ -12,7 +12,7 @@ use crate::settings::Settings;
 /// A store, and whether other supervisors may share it.
 #[derive(Debug)]
 pub struct OpenStore {
-    /// The store.
+    /// The store that was opened.
     pub store: Arc<dyn Store>,
     /// The file, when it is one: then nobody else may have it open.
     pub file: Option<PathBuf>,
@@ -21,13 +21,13 @@ pub struct OpenStore {
 /// A setting that names a backend cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BackendError {
-    /// The scheme of database_url.
+    /// The setting `database_url` has a scheme that no store has.
     #[error("database_url must begin with postgres:// or sqlite://")]
     DatabaseUrl,
-    /// The store.
+    /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The bus.
+    /// The bus cannot be set up.
     #[error(transparent)]
     Bus(#[from] BusError),
 }

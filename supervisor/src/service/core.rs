@@ -35,27 +35,27 @@ const PREPARED_WITHIN: Duration = Duration::from_secs(5);
 /// The running middle of a supervisor.
 #[derive(Debug)]
 pub struct Core {
-    /// Who claims.
+    /// The identity under which rows are claimed.
     pub claimant: Claimant,
-    /// The record.
+    /// The store of the record.
     pub store: Arc<dyn Store>,
-    /// Live views.
+    /// The bus for live views and the cache.
     pub bus: Bus,
-    /// What may be claimed.
+    /// The slots, without which nothing is claimed.
     pub slots: Arc<Slots>,
-    /// What is held.
+    /// The registry of the attempts that are held.
     pub in_flight: Arc<InFlight>,
-    /// Takes in what was claimed.
+    /// The room that takes in what was claimed.
     pub dispatcher: Arc<Dispatcher>,
-    /// The workers.
+    /// The thread that commands the workers.
     pub executor: Executor,
-    /// Whether workers start.
+    /// Whether workers start as they should.
     pub health: Arc<StartHealth>,
-    /// What is counted.
+    /// The metrics that all rooms count in.
     pub metrics: Arc<SupervisorMetrics>,
     /// Where transcripts are kept, if they are.
     pub transcripts: Option<Arc<TranscriptKeeper>>,
-    /// What the code declares.
+    /// What workers described of their workflows.
     pub descriptions: Arc<Descriptions>,
     /// Passes on what the executor tells.
     reporting: TaskTracker,
@@ -65,25 +65,25 @@ pub struct Core {
 /// What a core is made of.
 #[derive(Debug)]
 pub struct CoreParts {
-    /// Who claims.
+    /// The identity under which rows are claimed.
     pub claimant: Claimant,
-    /// The record.
+    /// The store of the record.
     pub store: Arc<dyn Store>,
-    /// Live views.
+    /// The bus for live views and the cache.
     pub bus: Bus,
-    /// What is held.
+    /// The registry of the attempts that are held.
     pub in_flight: Arc<InFlight>,
-    /// What may be claimed.
+    /// The slots, without which nothing is claimed.
     pub slots: Arc<Slots>,
-    /// Hears of commits.
+    /// What hears of every commit.
     pub sink: Arc<dyn FinalizedSink>,
     /// Makes of requests what workers are told.
     pub preparer: Arc<dyn Prepare>,
-    /// What is counted.
+    /// The metrics that all rooms count in.
     pub metrics: Arc<SupervisorMetrics>,
     /// Where outcomes wait on disk while the store is out of reach; a batch has none.
     pub outbox: Option<SpillFiles>,
-    /// Where process groups are recorded.
+    /// The record of started workers; `None` when none is kept.
     pub orphaned_workers: Option<OrphanedWorkers>,
     /// A batch gives up after so many failed starts; a service never does.
     pub give_up_after: Option<u32>,
@@ -91,7 +91,7 @@ pub struct CoreParts {
     pub after_failure: AfterFailure,
     /// Where transcripts are kept, if they are.
     pub transcripts: Option<Arc<TranscriptKeeper>>,
-    /// What the code declares.
+    /// What workers described of their workflows.
     pub descriptions: Arc<Descriptions>,
 }
 
@@ -209,19 +209,19 @@ impl Core {
 /// The middle of a supervisor cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum CoreError {
-    /// The command.
+    /// The setting `worker_command` is no command.
     #[error(transparent)]
     Launch(#[from] LaunchError),
-    /// The thread.
+    /// The executor's thread cannot start.
     #[error(transparent)]
     Executor(#[from] ExecutorError),
-    /// The outbox.
+    /// The outbox cannot be opened.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
-    /// The folder of transcripts.
+    /// The folder of transcripts cannot be used.
     #[error(transparent)]
     Transcripts(#[from] TranscriptFolderError),
-    /// The thread that writes them.
+    /// The thread that writes transcripts cannot start.
     #[error("the thread that writes transcripts cannot start: {0}; raise the limit on threads")]
     Thread(#[from] std::io::Error),
 }
@@ -252,7 +252,7 @@ pub fn transcripts(
     Ok(TranscriptKeeper::start(folder)?)
 }
 
-/// What the pool decides by.
+/// Derives from the settings what the pool decides by.
 pub fn pool_config(settings: &Settings, give_up_after: Option<u32>) -> PoolConfig {
     let megabyte = 1024 * 1024;
     PoolConfig {
@@ -300,7 +300,7 @@ pub fn worker_spec(settings: &Settings) -> Result<WorkerSpec, LaunchError> {
     })
 }
 
-/// A new boot.
+/// Makes the identity of a supervisor that starts now.
 pub fn claimant(settings: &Settings) -> Claimant {
     Claimant { owner: Uuid::now_v7(), lease: settings.lease }
 }

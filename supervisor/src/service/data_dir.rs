@@ -10,18 +10,18 @@ use rustix::fs::{FlockOperation, flock};
 /// The data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirError {
-    /// Another supervisor uses it.
+    /// Another supervisor uses the directory.
     #[error("{path} is in use by another supervisor ({holder}): stop it, or give this one its own data_dir")]
     InUse {
-        /// Which directory.
+        /// The path of the directory.
         path: PathBuf,
-        /// Who holds it.
+        /// The process that holds it, as its lock file says.
         holder: String,
     },
     /// It cannot be for its owner alone.
     #[error("data_dir {path} cannot be used: {reason}")]
     Unfit {
-        /// Which directory.
+        /// The path of the directory.
         path: PathBuf,
         /// Why not, and what to do.
         reason: NotPrivate,
@@ -29,9 +29,9 @@ pub enum DataDirError {
     /// It cannot be made or written.
     #[error("data_dir {path} cannot be used: {source}; make it writable or choose another")]
     Unusable {
-        /// Which directory.
+        /// The path of the directory.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system call.
         source: io::Error,
     },
 }
@@ -74,7 +74,7 @@ impl DataDir {
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
-    /// Where it is.
+    /// The path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -31,18 +31,18 @@ use crate::settings::Settings;
 /// Live streams and last answers get so long at the end.
 const HTTP_CLOSES_WITHIN: Duration = Duration::from_secs(2);
 
-/// The service cannot run.
+/// Why the service cannot run, or could not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// It does not start.
+    /// The supervisor cannot start.
     #[error(transparent)]
     Start(#[from] StartError),
     /// The address is taken, or not ours.
     #[error("cannot listen on http_bind {address}: {source}; choose another address, or \"\" for none")]
     Bind {
-        /// Which.
+        /// The address that was to be bound.
         address: SocketAddr,
-        /// What the system said.
+        /// The error of the system call.
         source: io::Error,
     },
     /// A third signal did not let it wait any longer.
@@ -51,13 +51,13 @@ pub enum RunError {
          executions are run again"
     )]
     Abandoned {
-        /// How many.
+        /// The number of outcomes that were left behind.
         count: usize,
     },
-    /// The token.
+    /// The token of the HTTP interface cannot be had.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// Signals cannot be heard.
+    /// The process cannot hear signals.
     #[error("cannot listen for signals: {0}")]
     Signals(#[from] io::Error),
 }

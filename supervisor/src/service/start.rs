@@ -27,25 +27,25 @@ use crate::settings::Settings;
 /// The most the outbox may hold.
 const OUTBOX_MAX_BYTES: u64 = 1024 * 1024 * 1024;
 
-/// A supervisor cannot start.
+/// Why a supervisor cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The data directory.
+    /// The data directory cannot be used.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
-    /// The record of worker processes.
+    /// The record of started workers cannot be kept.
     #[error(transparent)]
     OrphanedWorkers(#[from] OrphanedWorkersError),
-    /// The outbox.
+    /// The outbox cannot be opened.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
-    /// A backend.
+    /// A store or the bus cannot be opened.
     #[error(transparent)]
     Backend(#[from] BackendError),
-    /// The broker's address.
+    /// The setting `amqp_url` is not an address of RabbitMQ.
     #[error(transparent)]
     Amqp(#[from] AmqpError),
-    /// The executor.
+    /// The middle of the supervisor cannot be put together.
     #[error(transparent)]
     Core(#[from] CoreError),
 }

@@ -14,21 +14,21 @@ use crate::dispatch::{IntakeClosed, Preparer};
 use crate::liveness::Liveness;
 use crate::settings::Settings;
 
-/// A running supervisor.
+/// A supervisor that runs, with all that others ask it for.
 #[derive(Debug)]
 pub struct Supervisor {
     /// What it was started with, or told since.
     pub settings: RwLock<Settings>,
-    /// When.
+    /// When it was started.
     pub started_at: Timestamp,
-    /// Its running middle.
+    /// The rooms between a claim and its outcome.
     pub core: Core,
     /// How the broker is, where there is one.
     pub broker: OnceLock<watch::Receiver<BrokerHealth>>,
     pub(super) preparer: Arc<Preparer>,
     /// What the database said last.
     pub(super) known: DatabaseStatus,
-    /// Whether its loops turn.
+    /// When its vital loops last turned.
     pub liveness: Arc<Liveness>,
     /// How settings are read again.
     pub(super) reload: ReloadSettings,
@@ -40,7 +40,7 @@ pub struct Supervisor {
 pub struct ReloadSettings(Box<dyn Fn() -> Result<Settings, String> + Send + Sync>);
 
 impl ReloadSettings {
-    /// Reads them with this.
+    /// Wraps the function that reads the settings; it fails with what a person should read.
     pub fn with(read: impl Fn() -> Result<Settings, String> + Send + Sync + 'static) -> Self {
         Self(Box::new(read))
     }
@@ -78,7 +78,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// The data directory.
+    /// The path of the data directory.
     pub fn data_dir(&self) -> &std::path::Path {
         self.data_dir.path()
     }

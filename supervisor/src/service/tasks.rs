@@ -25,7 +25,7 @@ const ANNOUNCED_WITHIN: Duration = Duration::from_secs(5);
 /// When what holds up the end is told first, and how often.
 const HELD_TOLD_AFTER: Duration = Duration::from_secs(2);
 const HELD_TOLD_EVERY: Duration = Duration::from_secs(30);
-/// What ends with the supervisor.
+/// The tasks that end when the supervisor does.
 #[derive(Debug)]
 pub struct Tasks {
     /// Stop when told; awaited before the drain.

@@ -4,23 +4,23 @@ use std::path::PathBuf;
 
 use super::source::Origin;
 
-/// One thing that is wrong.
+/// One thing that is wrong with the settings.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingProblem {
     /// The file cannot be used at all.
     #[error("{path} {reason}", path = path.display())]
     File {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why not.
+        /// Why the file cannot be used.
         reason: String,
     },
-    /// No setting has this name.
+    /// There is no setting of this name.
     #[error("there is no setting {name}{}{}", place(name, origin), suggestion(nearest.as_deref()))]
     Unknown {
         /// The name as its source spells it.
         name: String,
-        /// Where it is written.
+        /// Where the name is written.
         origin: Origin,
         /// What was probably meant, spelled alike.
         nearest: Option<String>,
@@ -28,19 +28,19 @@ pub enum SettingProblem {
     /// A setting of the process manager that came before Muster.
     #[error("{key} (from {origin}) was removed: {instead}")]
     Removed {
-        /// Its name.
+        /// The name of the setting.
         key: &'static str,
-        /// Where it is written.
+        /// Where the setting is written.
         origin: Origin,
         /// What to write in its place.
         instead: &'static str,
     },
-    /// The value cannot be used.
+    /// The value of a setting cannot be used.
     #[error("{key} (from {origin}) {reason}")]
     Invalid {
-        /// Its name.
+        /// The name of the setting.
         key: &'static str,
-        /// Where it is written.
+        /// Where the value is written.
         origin: Origin,
         /// What is wrong and what would be right.
         reason: String,
@@ -50,7 +50,7 @@ pub enum SettingProblem {
     Conflict {
         /// The name of one of the two.
         key: &'static str,
-        /// Where it is written.
+        /// Where that one is written.
         origin: Origin,
         /// What is wrong and what would be right.
         reason: String,

@@ -6,16 +6,16 @@ use super::table::Settings;
 /// One setting: its value with secrets masked, and where it came from.
 #[derive(Clone, Debug)]
 pub struct ShownSetting {
-    /// Its name.
+    /// The name of the setting.
     pub key: &'static str,
     /// Its value, as it would stand in `muster.toml`; `None` when there is none.
     pub value: toml::Value,
-    /// Who set it.
+    /// Where the value came from.
     pub origin: Origin,
 }
 
 impl Settings {
-    /// Who set this key.
+    /// Tells where the value of this setting came from.
     pub fn origin(&self, key: &str) -> Origin {
         self.origins.get(key)
     }

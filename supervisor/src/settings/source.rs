@@ -9,22 +9,22 @@ use super::table::{KEYS, SettingKey};
 /// A value as it was written, before it is understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Raw {
-    /// One word, number or string.
+    /// A single word, number or string.
     Text(String),
     /// A TOML array, or a flag given several times.
     List(Vec<String>),
 }
 
-/// Where a value came from.
+/// Where the value of a setting came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Nobody set it.
+    /// Nobody set it, and the default holds.
     Default,
     /// Nobody set it, and another setting asked for this instead of the default.
     Adjusted(&'static str),
-    /// This file.
+    /// The settings file at this path.
     File(PathBuf),
-    /// The variable of this name.
+    /// The environment variable of this name.
     Environment(String),
     /// The flag of this name, dashes included.
     Flag(String),

@@ -21,7 +21,7 @@ use super::source::Origins;
 pub struct SettingKey {
     /// Its name: the key in the file, and with other letters the variable and the flag.
     pub name: &'static str,
-    /// What it means, one paragraph.
+    /// What the setting means, in one paragraph.
     pub help: &'static str,
     /// The default as a person would write it; empty when it is computed or there is none.
     pub default: &'static str,
@@ -32,7 +32,7 @@ pub struct SettingKey {
 }
 
 impl SettingKey {
-    /// The environment variable: `MUSTER_MIN_WORKERS`.
+    /// The name of the environment variable, such as `MUSTER_MIN_WORKERS`.
     pub fn variable(&self) -> String {
         format!("MUSTER_{}", self.name.to_ascii_uppercase())
     }

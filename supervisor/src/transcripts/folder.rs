@@ -11,9 +11,9 @@ use muster_core::execution::Attempt;
 use muster_system::private;
 use uuid::Uuid;
 
-/// What the name of a transcript ends with,
+/// What the name of a transcript ends with.
 const ENDING: &str = "jsonl";
-/// and that of one that is being written.
+/// What the name of a transcript ends with while it is written.
 const UNFINISHED: &str = "part";
 
 /// Transcripts cannot be kept or read.
@@ -22,14 +22,14 @@ pub enum TranscriptFolderError {
     /// The folder, or a file in it.
     #[error("transcripts in {}: {reason}; check the rights and the space of data_dir", folder.display())]
     Io {
-        /// Where.
+        /// The path of the folder.
         folder: PathBuf,
-        /// What the system said.
+        /// The error of the system call.
         reason: io::Error,
     },
 }
 
-/// The folder of transcripts.
+/// The folder in which transcripts are kept.
 #[derive(Debug)]
 pub struct TranscriptFolder {
     path: PathBuf,

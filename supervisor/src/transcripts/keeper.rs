@@ -22,17 +22,17 @@ const WAITING_MAX: usize = 64;
 /// An attempt that ended, with what was kept of it.
 #[derive(Debug)]
 pub struct EndedAttempt {
-    /// Which attempt.
+    /// The attempt that ended.
     pub attempt: Attempt,
-    /// The workflow's name.
+    /// The name of the workflow.
     pub workflow: String,
-    /// How it ended.
+    /// The status that the attempt came to.
     pub status: Status,
-    /// What kind of failure,
+    /// The type of the failure; `None` after a success.
     pub error_type: Option<String>,
-    /// and what went wrong.
+    /// What went wrong, for a person; `None` after a success.
     pub error_message: Option<String>,
-    /// Its frames.
+    /// The frames of the run.
     pub recording: RunRecording,
 }
 
@@ -64,7 +64,7 @@ impl TranscriptKeeper {
         Ok(Arc::new(Self { folder, work }))
     }
 
-    /// Takes an attempt that ended.
+    /// Takes in an attempt that ended, and writes its transcript if it is to be kept.
     pub fn keep(&self, ended: EndedAttempt) {
         match self.work.try_send(KeeperTask::Keep(Box::new(ended))) {
             Ok(()) | Err(TrySendError::Disconnected(_)) => {}
@@ -74,7 +74,7 @@ impl TranscriptKeeper {
         }
     }
 
-    /// The files.
+    /// The folder of the files.
     pub fn folder(&self) -> &Arc<TranscriptFolder> {
         &self.folder
     }

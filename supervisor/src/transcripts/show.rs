@@ -8,7 +8,7 @@ use muster_protocol::{CallResult, CodeSource, ErrorInfo, JsonBytes, RunOutcome, 
 /// A value is cut after so many characters; `--json` and `--out` have all of it.
 const SHOWN_MAX_CHARACTERS: usize = 400;
 
-/// The transcript as text.
+/// Tells what passed in words for people, one line a frame.
 pub fn describe(transcript: &Transcript) -> String {
     let TranscriptHeader { execution_id, attempt, workflow, recorded_at, .. } = &transcript.header;
     let TranscriptHeader { implementation, implementation_version, language, .. } = &transcript.header;

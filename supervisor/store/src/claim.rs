@@ -16,9 +16,9 @@ pub struct NewExecution {
     pub id: Uuid,
     /// The row of `workflows`, when it names one.
     pub workflow_id: Option<Uuid>,
-    /// The name people see.
+    /// The workflow's name, for people; `None` when only its id is known.
     pub workflow_name: Option<String>,
-    /// Who it runs for.
+    /// The organization it runs for; `None` is the global scope.
     pub organization_id: Option<Uuid>,
     /// Who asked, as it is given to the worker.
     pub caller: Option<Box<RawValue>>,
@@ -30,7 +30,7 @@ pub struct NewExecution {
     pub timeout_seconds: Option<f64>,
     /// 0 to 9; larger goes first among the rows that wait.
     pub priority: u8,
-    /// The execution this one repeats.
+    /// The execution that this one repeats; `None` when it repeats none.
     pub retry_of: Option<Uuid>,
     /// It may not be claimed before this long from now.
     #[serde(default)]
@@ -40,7 +40,7 @@ pub struct NewExecution {
 /// What became of a submitted execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Submitted {
-    /// It waits.
+    /// The row was written, and waits to be claimed.
     Inserted,
     /// There was a row with this id already, in this state. Nothing was changed.
     Exists(Status),
@@ -48,7 +48,7 @@ pub enum Submitted {
     Refused(String),
 }
 
-/// Who claims.
+/// Who claims, and what it may claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claimant {
     /// Made anew at each boot of a supervisor.
@@ -64,14 +64,14 @@ pub struct Claimed {
     pub attempt: Attempt,
     /// How many attempts count against `max_attempts`, this one included.
     pub attempts_charged: u32,
-    /// What to run.
+    /// The execution to run, as it was asked for.
     pub execution: Arc<NewExecution>,
 }
 
 /// The answer to a claim of one message.
 #[derive(Clone, Debug)]
 pub enum Claim {
-    /// Ours: run it.
+    /// The row is ours, and the attempt is to be run.
     Claimed(Claimed),
     /// Not ours: acknowledge and forget. PENDING means it is not due yet; RUNNING may even be our own
     /// earlier claim of the same message.
@@ -83,7 +83,7 @@ pub enum Claim {
 /// Which RUNNING rows of other supervisors a poll may take over.
 #[derive(Clone, Copy, Debug)]
 pub enum TakeOver<'a> {
-    /// None.
+    /// Nobody's rows may be taken over.
     Nothing,
     /// What [`super::PeerStore::expired_owners`] found, if it is so still.
     Lost(&'a ExpiredOwners),
@@ -101,7 +101,7 @@ pub struct ExpiredOwners {
 }
 
 impl ExpiredOwners {
-    /// True when nothing may be.
+    /// True when nobody's rows may be taken over.
     pub fn is_empty(&self) -> bool {
         self.dead.is_empty() && self.overdue.is_empty()
     }
@@ -110,9 +110,9 @@ impl ExpiredOwners {
 /// An owner, with what was heard of it last: anything newer shows that it lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeadOwner {
-    /// Which.
+    /// The supervisor that is dead.
     pub owner: Uuid,
-    /// How often it had beaten.
+    /// How often its heart had beaten when it was found dead; `None` when no beat was ever seen.
     pub beats: Option<i64>,
     /// When the last of its leases ends.
     pub lease_ends: Timestamp,
@@ -123,7 +123,7 @@ pub struct DeadOwner {
 pub struct OverdueRow {
     /// The attempt that runs, or ran.
     pub attempt: Attempt,
-    /// When its lease ran out.
+    /// When the lease ended that its supervisor did not renew.
     pub lease_ends: Timestamp,
 }
 
@@ -132,11 +132,11 @@ pub struct OverdueRow {
 pub enum PresenceShown {
     /// Nobody needs to see anything, or nobody could.
     NotNeeded,
-    /// They see that it lives.
+    /// Others see that this supervisor lives.
     Yes,
-    /// Its lock is lost.
+    /// The lock that shows this supervisor alive is lost.
     Lost {
-        /// For how long.
+        /// How long the lock has been lost.
         since: Duration,
         /// Why it is not taken again yet.
         why: String,
@@ -145,20 +145,20 @@ pub enum PresenceShown {
     },
 }
 
-/// What a poll brought.
+/// What one poll for due executions brought.
 #[derive(Clone, Debug, Default)]
 pub struct DueExecutions {
-    /// Ours to run.
+    /// The attempts that are ours to run.
     pub claimed: Vec<Claimed>,
     /// Rows that ended here instead of being run again: CANCELLED because somebody had asked for it,
     /// FAILED `SupervisorLost` because their attempts are used up. They wait to be published.
     pub ended: Vec<(Uuid, Status)>,
 }
 
-/// What a renewal brought.
+/// What one renewal of leases brought.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Renewal {
-    /// Somebody wants these to end.
+    /// The attempts of ours that somebody wants to end.
     pub cancel_requested: Vec<Attempt>,
     /// Somebody else owns these now: end them, write nothing.
     pub superseded: Vec<Attempt>,

@@ -12,7 +12,7 @@ pub enum StoreError {
     /// Nothing was written. Try again later, for ever: runs go on meanwhile.
     #[error("the {backend} store is out of reach: {message}")]
     Unreachable {
-        /// Which adapter.
+        /// The database that was asked, `sqlite` or `postgresql`.
         backend: &'static str,
         /// What the driver said.
         message: String,
@@ -27,7 +27,7 @@ pub enum StoreError {
         "the connection to the {backend} store was lost during a commit, so what was written must be read back: {message}"
     )]
     CommitUnknown {
-        /// Which adapter.
+        /// The database that was asked, `sqlite` or `postgresql`.
         backend: &'static str,
         /// What the driver said.
         message: String,
@@ -36,7 +36,7 @@ pub enum StoreError {
     /// it, or that of a table.
     #[error("somebody holds a lock in the {backend} store: {message}")]
     Locked {
-        /// Which adapter.
+        /// The database that was asked, `sqlite` or `postgresql`.
         backend: &'static str,
         /// The attempts whose rows, or whose entries of state, somebody has locked, as far as one look told.
         attempts: Vec<Attempt>,
@@ -46,7 +46,7 @@ pub enum StoreError {
     /// The database will not store a value, now or later.
     #[error("the {backend} store refused a value (SQLSTATE {sqlstate}): {message}")]
     Refused {
-        /// Which adapter.
+        /// The database that was asked, `sqlite` or `postgresql`.
         backend: &'static str,
         /// Its five-letter code, or SQLite's result code.
         sqlstate: String,
@@ -57,7 +57,7 @@ pub enum StoreError {
     /// prepared anew for whoever asks again.
     #[error("the schema of the {backend} store changed under a prepared statement: {message}")]
     StalePlan {
-        /// Which adapter.
+        /// The database that was asked, `sqlite` or `postgresql`.
         backend: &'static str,
         /// What the database said.
         message: String,
@@ -71,7 +71,7 @@ pub enum StoreError {
     /// The schema or the server is not one we can work with.
     #[error("the {backend} store does not fit this supervisor: {message}")]
     Incompatible {
-        /// Which adapter.
+        /// The database that was asked, `sqlite` or `postgresql`.
         backend: &'static str,
         /// What is wrong and what to do.
         message: String,
@@ -79,7 +79,7 @@ pub enum StoreError {
     /// A row says something no supervisor writes.
     #[error("the row of execution {id} is damaged: {message}; repair or delete it by hand")]
     Corrupt {
-        /// Which row.
+        /// The id of the row that cannot be read.
         id: Uuid,
         /// What is wrong with it.
         message: String,
@@ -87,7 +87,7 @@ pub enum StoreError {
     /// Anything else: a statement the server rejects, a disk that is full. Somebody must look.
     #[error("the {backend} store failed: {message}")]
     Failed {
-        /// Which adapter.
+        /// The database that was asked, `sqlite` or `postgresql`.
         backend: &'static str,
         /// What the database said.
         message: String,

@@ -15,19 +15,19 @@ use super::claim::NewExecution;
 /// Everything the outcome of one attempt writes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Finalization {
-    /// Which attempt.
+    /// The attempt that ended.
     pub attempt: Attempt,
     /// Who claimed it: with the attempt, the fence.
     pub owner: Uuid,
     /// What becomes of the row.
     pub disposition: Disposition,
-    /// When Started was read.
+    /// When Started was read; `None` without Started.
     pub started_at: Option<Timestamp>,
-    /// When the attempt ended.
+    /// When the attempt's outcome was known.
     pub completed_at: Timestamp,
     /// Started read to Finished read, on a monotonic clock.
     pub duration_ms: Option<u64>,
-    /// What the run cost.
+    /// The time and memory the run took, a JSON object; `None` when nothing was measured.
     pub metrics: Option<Box<RawValue>>,
     /// The whole log of the attempt: kept whatever the disposition.
     pub logs: Vec<LogLine>,
@@ -80,13 +80,13 @@ impl Finalization {
 /// becomes CANCELLED instead.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Disposition {
-    /// It is over.
+    /// The execution is over, and the row becomes terminal.
     Terminal(ExecutionOutcome),
     /// User code failed and asked for another try. When no attempts are left it is FAILED with `failure`.
     Retry {
-        /// Why this attempt failed.
+        /// Why this attempt failed, for the events.
         failure: ExecutionFailure,
-        /// How long to wait.
+        /// How long the row waits before it may be claimed again.
         delay: Duration,
         /// How many attempts whoever asked for retries wants: a row that allows fewer is raised to it. The
         /// row itself was fixed at the claim, before its workflow was read.
@@ -95,9 +95,9 @@ pub enum Disposition {
     },
     /// The attempt was lost or given back. When no attempts are left it is FAILED `SupervisorLost`.
     Release {
-        /// Why, for the events.
+        /// Why it goes back, for the events.
         reason: String,
-        /// How long to wait.
+        /// How long the row waits before it may be claimed again.
         delay: Duration,
         /// False: user code cannot have been entered, or we are the ones who leave. The attempt is then
         /// not charged, at most ten times in the life of an execution.
@@ -108,16 +108,16 @@ pub enum Disposition {
 /// A terminal state with what belongs to it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ExecutionOutcome {
-    /// SUCCESS.
+    /// The row becomes SUCCESS.
     Success {
-        /// What the function returned.
+        /// What the function returned, JSON text.
         result: Box<RawValue>,
     },
-    /// FAILED.
+    /// The row becomes FAILED.
     Failed(ExecutionFailure),
-    /// TIMEOUT.
+    /// The row becomes TIMEOUT.
     TimedOut(ExecutionFailure),
-    /// CANCELLED.
+    /// The row becomes CANCELLED.
     Cancelled(ExecutionFailure),
 }
 
@@ -132,7 +132,7 @@ impl Disposition {
 }
 
 impl ExecutionOutcome {
-    /// The state of the row.
+    /// The terminal state that the row gets.
     pub fn status(&self) -> Status {
         match self {
             Self::Success { .. } => Status::Success,
@@ -162,29 +162,29 @@ impl ExecutionOutcome {
 /// Why an execution did not succeed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecutionFailure {
-    /// `error_type`.
+    /// The type of the error: the column `error_type`.
     pub error_type: String,
-    /// `error_message`.
+    /// What a person should read: the column `error_message`.
     pub message: String,
-    /// `error_stack`.
+    /// Where it happened: the column `error_stack`; `None` when the worker told no stack.
     pub stack: Option<String>,
 }
 
 impl ExecutionFailure {
-    /// A failure without a stack.
+    /// Makes a failure without a stack.
     pub fn new(error_type: impl Into<String>, message: impl Into<String>) -> Self {
         Self { error_type: error_type.into(), message: message.into(), stack: None }
     }
 }
 
-/// A pending write to state.
+/// A write to state that is committed with the outcome.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StateChange {
     /// Whose state; `None` is the global one.
     pub organization_id: Option<Uuid>,
-    /// Which entry.
+    /// The key within the scope.
     pub key: String,
-    /// What happens to it.
+    /// Whether the entry is set or removed.
     pub write: StateWrite,
 }
 
@@ -203,14 +203,14 @@ impl StateChange {
 pub enum StateWrite {
     /// It has this value from now on; `null` is one.
     Set(Box<RawValue>),
-    /// It is gone.
+    /// The entry is removed.
     Delete,
 }
 
 /// A step in the life of an execution.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NewEvent {
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
     /// What: a word in the past tense, such as `started` or `timeout_signalled`.
     pub event: String,
@@ -219,7 +219,7 @@ pub struct NewEvent {
 }
 
 impl NewEvent {
-    /// An event without detail.
+    /// Makes an event without detail.
     pub fn new(at: Timestamp, event: impl Into<String>) -> Self {
         Self { at, event: event.into(), detail: None }
     }
@@ -232,9 +232,9 @@ pub enum FinalizeResult {
     /// status and error type are what was written, which a cancel, used-up attempts or a refused value
     /// may have changed.
     Finished {
-        /// The state of the row.
+        /// The terminal state that the row has now.
         status: Status,
-        /// Its `error_type`.
+        /// The row's `error_type`; `None` after a success.
         error_type: Option<String>,
     },
     /// The row waits to be claimed again.

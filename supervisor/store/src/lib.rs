@@ -72,19 +72,19 @@ pub const UNCHARGED_RELEASES_MAX: u32 = 10;
 /// How long a waiting row must wait to overtake one with the next higher priority.
 pub const PRIORITY_AGING: Duration = Duration::from_secs(60);
 
-/// What a cancel did.
+/// What a request to end an execution led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CancelResult {
     /// It waited; it is CANCELLED now, and waits to be published.
     Cancelled,
     /// It runs: the owner learns of it at its next renewal at the latest.
     Requested {
-        /// Which attempt.
+        /// The attempt that runs, and is to be told.
         attempt: Attempt,
         /// The boot of a supervisor that runs it.
         owner: Uuid,
     },
-    /// It was over already.
+    /// The execution was over already, in this state.
     AlreadyTerminal(Status),
     /// It was not known: if its message comes, nothing will run.
     Tombstone,

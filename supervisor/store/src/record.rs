@@ -10,76 +10,76 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use uuid::Uuid;
 
-/// A row of `executions`.
+/// The row of one execution, with all its columns.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Execution)]
 pub struct ExecutionRecord {
     /// Its id, the same in every attempt.
     #[serde(rename = "execution_id")]
     pub id: Uuid,
-    /// The row of `workflows` it names.
+    /// The row of `workflows` that the execution names; `None` when it names its code.
     pub workflow_id: Option<Uuid>,
-    /// The name people see.
+    /// The workflow's name, for people; `None` when only its id is known.
     #[serde(rename = "workflow")]
     pub workflow_name: Option<String>,
-    /// Who it runs for.
+    /// The organization it runs for; `None` is the global scope.
     pub organization_id: Option<Uuid>,
-    /// Who asked.
+    /// Who asked for it, a JSON object; `None` when the request does not say.
     #[schema(value_type = Option<Object>)]
     pub caller: Option<Box<RawValue>>,
-    /// The input. Not part of lists.
+    /// The parameters, byte for byte as they were given. Not part of lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Value, required = false)]
     pub parameters: Option<Box<RawValue>>,
     /// The rest of the request. Not part of lists, never serialized: it is ours.
     #[serde(skip)]
     pub request: Option<Box<RawValue>>,
-    /// Where it is.
+    /// The state of the execution.
     pub status: Status,
-    /// Always `process`.
+    /// How it is run, which is always `process`.
     #[schema(schema_with = execution_models)]
     pub execution_model: String,
     /// What the function returned. Not part of lists.
     #[schema(value_type = Value)]
     pub result: Option<Box<RawValue>>,
-    /// What kind of failure.
+    /// The type of the failure; `None` when it did not fail.
     pub error_type: Option<String>,
-    /// What a person should read.
+    /// What a person should read about the failure; `None` when it did not fail.
     pub error_message: Option<String>,
     /// Where it happened. Not part of lists.
     pub error_stack: Option<String>,
-    /// Started read to Finished read.
+    /// The time from Started read to Finished read; `None` before its end and without Started.
     pub duration_ms: Option<i64>,
-    /// What it cost.
+    /// The time and memory the run took, a JSON object; `None` when nothing was measured.
     #[schema(value_type = Option<Object>)]
     pub metrics: Option<Box<RawValue>>,
     /// The number of the last attempt; 0 before the first.
     pub attempt: u32,
-    /// How many of them count.
+    /// How many attempts count against `max_attempts`.
     pub attempts_charged: u32,
-    /// How many may.
+    /// How many attempts may count.
     pub max_attempts: u32,
-    /// Its own time limit.
+    /// The time limit that the request asks for, in seconds; `None` when it asks for none.
     pub timeout_seconds: Option<f64>,
-    /// 0 to 9.
+    /// The priority from 0 to 9; larger goes first among the rows that wait.
     pub priority: u8,
-    /// The execution it repeats.
+    /// The execution that this one repeats; `None` when it repeats none.
     pub retry_of: Option<Uuid>,
     /// The boot of a supervisor that claimed it last.
     pub lease_owner: Option<Uuid>,
-    /// Until when it is protected.
+    /// Until when nobody else may take it over; `None` when it is not claimed.
     pub lease_expires_at: Option<Timestamp>,
-    /// When its end was published.
+    /// When its outcome was published; `None` before that.
     pub notified_at: Option<Timestamp>,
-    /// When somebody asked for a cancel.
+    /// When somebody asked for it to end; `None` when nobody did.
     pub cancel_requested_at: Option<Timestamp>,
-    /// Not claimed before this.
+    /// The moment before which it may not be claimed.
     pub run_after: Timestamp,
     /// When the row was made.
     pub created_at: Timestamp,
-    /// When user code was entered.
+    /// When user code was entered in the last attempt; `None` before that.
     pub started_at: Option<Timestamp>,
-    /// When it ended.
+    /// When the execution came to its outcome; `None` before that.
     pub completed_at: Option<Timestamp>,
 }
 
@@ -91,22 +91,22 @@ fn execution_models() -> Object {
 /// Which executions to list, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExecutionFilter {
-    /// Only in this state.
+    /// Lists only executions in this state.
     pub status: Option<Status>,
-    /// Only of the workflow with this name.
+    /// Lists only executions of the workflow with this name.
     pub workflow: Option<String>,
-    /// Only of this organization.
+    /// Lists only executions of this organization.
     pub organization_id: Option<Uuid>,
-    /// Where the last page ended.
+    /// Goes on after this place; `None` begins with the newest.
     pub cursor: Option<Cursor>,
-    /// At most so many.
+    /// How many executions a page holds at most.
     pub limit: usize,
 }
 
-/// One page of a list.
+/// One page of a list of executions.
 #[derive(Clone, Debug)]
 pub struct ExecutionRecords {
-    /// Newest first.
+    /// The executions of the page, the newest first.
     pub executions: Vec<ExecutionRecord>,
     /// Where the next page begins; `None` after the last.
     pub next: Option<Cursor>,
@@ -117,7 +117,7 @@ pub struct ExecutionRecords {
 pub struct Cursor {
     /// The creation time of the last row shown.
     pub created_at: Timestamp,
-    /// And its id.
+    /// The id of the last row of the page before.
     pub id: Uuid,
 }
 
@@ -153,49 +153,49 @@ impl std::str::FromStr for Cursor {
     }
 }
 
-/// A row of `execution_logs`.
+/// A line of a log, as it is stored.
 #[derive(Clone, Debug, Serialize)]
 pub struct LogRow {
-    /// Which attempt wrote it.
+    /// The number of the attempt that wrote it, counted from 1.
     pub attempt: u32,
-    /// The line.
+    /// The line with its number, level and text.
     #[serde(flatten)]
     pub line: LogLine,
 }
 
-/// A row of `execution_events`.
+/// A step in the life of an execution, as it is stored.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Event)]
 pub struct EventRow {
-    /// When.
+    /// When the step happened.
     pub at: Timestamp,
-    /// What.
+    /// The name of the event, such as `claimed` or `finalized`.
     pub event: String,
     /// In which attempt; 0 before the first.
     pub attempt: u32,
     /// The boot of a supervisor that did it.
     pub supervisor: Option<Uuid>,
-    /// What matters about it.
+    /// Further facts, a JSON object; `None` when there are none.
     #[schema(value_type = Option<Object>)]
     pub detail: Option<Box<RawValue>>,
 }
 
-/// A row of `workflows`.
+/// What the database knows of a workflow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WorkflowRecord {
-    /// Which.
+    /// The id of the workflow.
     pub id: Uuid,
-    /// What messages call it.
+    /// The name by which messages may ask for the workflow.
     pub name: String,
     /// Its file below the workflows folder.
     pub path: Option<String>,
     /// The function in it; empty is the default export.
     pub function_name: Option<String>,
-    /// `None` is the worker's own.
+    /// The language of the code; `None` is the worker's own.
     pub language: Option<String>,
     /// Whose it is; `None` is global.
     pub organization_id: Option<Uuid>,
-    /// Its time limit.
+    /// The time limit of a run, in seconds; `None` when the row sets none.
     pub timeout_seconds: Option<f64>,
     /// How often user failures are retried.
     pub max_attempts: Option<u32>,
@@ -203,12 +203,12 @@ pub struct WorkflowRecord {
     pub is_active: bool,
 }
 
-/// A row of `organizations`.
+/// What the database knows of an organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrganizationRecord {
-    /// Which.
+    /// The id of the organization.
     pub id: Uuid,
-    /// What people call it.
+    /// The name of the organization, for people.
     pub name: String,
     /// False: it may not run anything.
     pub is_active: bool,
@@ -217,18 +217,18 @@ pub struct OrganizationRecord {
 /// One entry of a configuration, after the organization's entries replaced the global ones.
 #[derive(Clone, Debug)]
 pub struct ConfigEntry {
-    /// Which.
+    /// The key of the entry.
     pub key: String,
-    /// Its value.
+    /// The value of the entry, JSON text.
     pub value: Box<RawValue>,
     /// Never in Redis, masked in logs.
     pub is_secret: bool,
 }
 
-/// How much waits.
+/// How many rows wait, and for how long.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QueueDepth {
-    /// PENDING rows.
+    /// The number of rows that are PENDING.
     pub pending: u64,
     /// How long the oldest one that is due has waited.
     pub oldest_wait: Option<Duration>,
@@ -237,9 +237,9 @@ pub struct QueueDepth {
 /// What the database says of itself: for doctor, readiness and logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatabaseFacts {
-    /// `sqlite` or `postgresql`.
+    /// The kind of the database: `sqlite` or `postgresql`.
     pub backend: &'static str,
-    /// The server's own version.
+    /// The version that the server says it has.
     pub version: String,
     /// Which of our migrations was applied last; 0 before the first.
     pub schema_version: u32,

@@ -49,7 +49,7 @@ impl<T> Store for T where
 {
 }
 
-/// The database itself.
+/// The schema, and the facts about the database itself.
 #[async_trait]
 pub trait SchemaStore: Debug + Send + Sync + 'static {
     /// Brings the schema up to date, under a lock.
@@ -84,7 +84,7 @@ pub trait QueueStore: Debug + Send + Sync + 'static {
 /// What waits, and when it is due.
 #[async_trait]
 pub trait WaitingStore: Debug + Send + Sync + 'static {
-    /// How much waits.
+    /// Counts the rows that wait.
     async fn queue_depth(&self) -> Result<QueueDepth>;
 
     /// How long until the next waiting row is due; zero when one is due now, `None` when none waits.
@@ -166,13 +166,13 @@ pub trait NotificationStore: Debug + Send + Sync + 'static {
     async fn mark_notified(&self, ids: &[Uuid]) -> Result<()>;
 }
 
-/// Reading executions, for whoever asks.
+/// Rows of executions for whoever asks; nothing is changed.
 #[async_trait]
 pub trait ExecutionStore: Debug + Send + Sync + 'static {
-    /// The row of one execution.
+    /// Reads the row of one execution; `None` when there is none.
     async fn execution(&self, id: Uuid) -> Result<Option<ExecutionRecord>>;
 
-    /// Executions, newest first.
+    /// Reads a page of executions, the newest first.
     async fn executions(&self, filter: &ExecutionFilter) -> Result<ExecutionRecords>;
 
     /// The log of an execution after (attempt, sequence), in that order.
@@ -185,7 +185,7 @@ pub trait ExecutionStore: Debug + Send + Sync + 'static {
 /// What a run needs to know before it starts: its workflow, its organization, their configuration.
 #[async_trait]
 pub trait DefinitionStore: Debug + Send + Sync + 'static {
-    /// An active workflow.
+    /// Reads a workflow that is active; `None` when there is none of this id.
     async fn workflow(&self, id: Uuid) -> Result<Option<WorkflowRecord>>;
 
     /// The active workflow of this name: the organization's own, else the global one.
@@ -195,16 +195,16 @@ pub trait DefinitionStore: Debug + Send + Sync + 'static {
         organization_id: Option<Uuid>,
     ) -> Result<Option<WorkflowRecord>>;
 
-    /// An organization.
+    /// Reads an organization; `None` when there is none of this id.
     async fn organization(&self, id: Uuid) -> Result<Option<OrganizationRecord>>;
 
     /// The configuration an organization sees: the global entries, replaced by its own. By key.
     async fn config(&self, organization_id: Option<Uuid>) -> Result<Vec<ConfigEntry>>;
 }
 
-/// The state that runs share.
+/// The entries of state, which runs of one scope share.
 #[async_trait]
 pub trait StateStore: Debug + Send + Sync + 'static {
-    /// One entry of state.
+    /// Reads one entry of state; `None` when it was never set or is removed.
     async fn state(&self, organization_id: Option<Uuid>, key: &str) -> Result<Option<Box<RawValue>>>;
 }

@@ -17,7 +17,7 @@ pub struct ClaimsUnderWay {
 }
 
 impl ClaimsUnderWay {
-    /// One more begins.
+    /// Notes that a claim begins, and gives its number.
     pub fn begin(&mut self) -> u64 {
         let ticket = self.next;
         self.next += 1;

@@ -55,7 +55,7 @@ pub fn is_gone(name: &'static str) {
     }
 }
 
-/// A loop that never ends.
+/// Runs a loop that never ends by itself; that it ends ends the process.
 pub async fn turning<T>(name: &'static str, work: impl Future<Output = T>) -> T {
     let _watched = guard(name);
     named(name, work).await
@@ -88,7 +88,7 @@ pub fn guard(name: &'static str) -> VitalGuard {
     VitalGuard { name, is_done: false }
 }
 
-/// See [`guard`].
+/// A guard for what must not be dropped, given by [`guard`].
 #[derive(Debug)]
 #[must_use = "a loop is watched for as long as this lives"]
 pub struct VitalGuard {

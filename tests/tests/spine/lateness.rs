@@ -7,9 +7,9 @@ use serde_json::json;
 
 /// So many runs reach their limit of a second.
 const RUNS: usize = 100;
-/// So many results pass beside them,
+/// How many large results pass beside the short runs.
 const LARGE: usize = 8;
-/// each of what fits in a frame, all but its head.
+/// The size of a large result: what fits in a frame, all but its head.
 const LARGE_BYTES: &str = "16777000";
 /// How much later than without large results a run may be asked to end, in a debug build on a crowded machine.
 const LATE_MAX_US: i64 = 50_000;

@@ -9,13 +9,13 @@ use tokio::sync::Notify;
 /// A wish that a run should end. The first one counts.
 #[derive(Clone, Debug)]
 pub struct CancelRequest {
-    /// Who wants it.
+    /// Who wants the run to end.
     pub reason: CancelReason,
     /// A word about it; may be empty.
     pub message: String,
-    /// When it arrived.
+    /// When the request arrived.
     pub at: Instant,
-    /// Signals follow after this.
+    /// How long the run may take to end by itself, before signals follow.
     pub grace: Duration,
 }
 

@@ -35,7 +35,7 @@ impl Context {
         self.run.request.attempt
     }
 
-    /// The workflow's name.
+    /// The name of the workflow that runs.
     pub fn workflow(&self) -> &str {
         &self.run.request.workflow
     }
@@ -88,7 +88,7 @@ impl Context {
         self.run.cancellation.requested().await
     }
 
-    /// The execution's log.
+    /// The log of the execution, to write to.
     pub fn log(&self) -> LogHandle<'_> {
         LogHandle::new(&self.run)
     }
@@ -98,7 +98,7 @@ impl Context {
         self.run.progress(current, total, message);
     }
 
-    /// The configuration.
+    /// The configuration of the organization, to read from.
     pub fn config(&self) -> ConfigHandle<'_> {
         ConfigHandle::new(self)
     }

@@ -42,12 +42,12 @@ impl WorkflowError {
         Self { info }
     }
 
-    /// The kind.
+    /// The kind of the error, which becomes `error_type`.
     pub fn kind(&self) -> &str {
         &self.info.kind
     }
 
-    /// The message.
+    /// The message of the error, one line for a person.
     pub fn message(&self) -> &str {
         &self.info.message
     }

@@ -25,7 +25,7 @@ impl<'a> LogHandle<'a> {
         self.write(LogLevel::Debug, message, &());
     }
 
-    /// For who runs it.
+    /// Writes a line for whoever runs the workflow.
     pub fn info(&self, message: impl AsRef<str>) {
         self.write(LogLevel::Info, message, &());
     }
@@ -35,7 +35,7 @@ impl<'a> LogHandle<'a> {
         self.write(LogLevel::Warn, message, &());
     }
 
-    /// Something went wrong.
+    /// Writes a line that says something failed.
     pub fn error(&self, message: impl AsRef<str>) {
         self.write(LogLevel::Error, message, &());
     }

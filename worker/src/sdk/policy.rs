@@ -20,7 +20,7 @@ pub struct WorkflowPolicy {
 }
 
 impl WorkflowPolicy {
-    /// Nothing is declared.
+    /// Begins a policy that declares nothing.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -62,7 +62,7 @@ impl WorkflowPolicy {
         self
     }
 
-    /// No wait is longer.
+    /// Sets the bound that growing waits stop at.
     #[must_use]
     pub fn backoff_max(mut self, wait: Duration) -> Self {
         self.retry().backoff_max_ms = Some(whole_ms(wait));
@@ -104,7 +104,7 @@ impl WorkflowPolicy {
         self
     }
 
-    /// Where it waits.
+    /// Names the queue where executions wait.
     #[must_use]
     pub fn queue(mut self, name: impl Into<String>) -> Self {
         self.declared.queue = name.into();

@@ -9,43 +9,43 @@ use serde_json::{Value, json};
 use crate::run::{Uplink, WorkerRun};
 use crate::sdk::WorkflowError;
 
-/// A log record.
+/// A log record that the workflow wrote.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoggedRecord {
-    /// Its level.
+    /// The level of the record.
     pub level: LogLevel,
-    /// What it says.
+    /// The text of the record.
     pub message: String,
     /// The values beside it: an object, or null.
     pub fields: Value,
 }
 
-/// One call of [`Context::progress`](crate::Context::progress).
+/// One call of [`Context::progress`](crate::Context::progress) that the workflow made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportedProgress {
-    /// So many are done,
+    /// How many steps were done.
     pub current: u64,
-    /// of so many; 0 means unknown.
+    /// How many steps there were; 0 means unknown.
     pub total: u64,
-    /// A word about it.
+    /// What the workflow said it was doing.
     pub message: String,
 }
 
 /// A question to the supervisor: `state.set` with `{"key", "value"}`, say.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AskedCall {
-    /// The method.
+    /// The method that was called.
     pub method: String,
-    /// Its parameters.
+    /// The parameters of the call.
     pub params: Value,
 }
 
 /// Another execution that the workflow submitted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SubmittedExecution {
-    /// Its workflow.
+    /// The name of the workflow that was submitted.
     pub workflow: String,
-    /// Its parameters.
+    /// The parameters it was submitted with.
     pub params: Value,
 }
 

@@ -19,9 +19,9 @@ use crate::transport::CacheWrite;
 
 /// At most so many pieces of work in one pipeline.
 const BATCH_MAX: usize = 512;
-/// When so many pieces came while a pipeline was on its way, more come all the time:
+/// When so many pieces came while a pipeline was on its way, more come all the time, and the next ones are gathered.
 const BUSY: usize = 8;
-/// then the next ones are gathered for so long. Nobody is woken for each of them meanwhile.
+/// How long the next pieces are gathered. Nobody is woken for each write meanwhile.
 const GATHER: Duration = Duration::from_millis(2);
 /// A connection that is idle, or that takes no writes, is tried this often.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);

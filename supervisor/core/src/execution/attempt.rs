@@ -7,14 +7,14 @@ use uuid::Uuid;
 /// the lease owner it fences every write, and it keys logs and changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Attempt {
-    /// Which execution.
+    /// The execution that is tried.
     pub execution_id: Uuid,
-    /// Which attempt, from 1.
+    /// The number of the attempt, counted from 1.
     pub number: u32,
 }
 
 impl Attempt {
-    /// The attempt `number` at `execution_id`.
+    /// Names the attempt with this number, counted from 1.
     pub fn new(execution_id: Uuid, number: u32) -> Self {
         Self { execution_id, number }
     }

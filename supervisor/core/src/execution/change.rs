@@ -15,23 +15,23 @@ use super::Secrets;
 pub enum Change {
     /// Store a value under a key of the organization.
     SetState {
-        /// Which key.
+        /// The key within the execution's scope.
         key: String,
-        /// What.
+        /// The new value, JSON text.
         value: Box<RawValue>,
     },
-    /// Remove a key.
+    /// The entry under this key is removed, if there is one.
     DeleteState {
-        /// Which key.
+        /// The key within the execution's scope.
         key: String,
     },
     /// Run another workflow: the child's row commits with the parent's outcome.
     Submit {
         /// The child's id, already told to the run.
         execution_id: Uuid,
-        /// The workflow's name.
+        /// The name of the child's workflow.
         workflow: String,
-        /// Its parameters.
+        /// The child's parameters, byte for byte as they were given.
         parameters: Box<RawValue>,
     },
 }

@@ -8,32 +8,32 @@ use uuid::Uuid;
 
 use super::{Attempt, Change, LogLine};
 
-/// How an attempt ended.
+/// What one attempt came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunEnding {
-    /// The function returned this.
+    /// The function returned a value.
     Succeeded {
-        /// JSON text, not yet checked.
+        /// The value, JSON text that nobody has checked yet.
         result: JsonBytes,
     },
     /// It failed. The kind is the final error_type, the user's own kinds already told from ours.
     Failed {
-        /// Why.
+        /// The error that becomes the row's, if no other attempt follows.
         error: ErrorInfo,
     },
-    /// The deadline passed.
+    /// The deadline passed before the run ended.
     TimedOut {
         /// What a person should read: after how long, and how it ended.
         message: String,
     },
-    /// Somebody asked for it.
+    /// The run was ended because somebody asked for it.
     Cancelled {
-        /// What a person should read.
+        /// What a person should read about it.
         message: String,
     },
     /// It goes back to be claimed again. The process that may have run it is reaped.
     Released {
-        /// Why.
+        /// Why it goes back, for the events.
         reason: String,
         /// False when user code cannot have been entered, or when we are the ones who leave.
         charged: bool,
@@ -45,36 +45,36 @@ pub enum RunEnding {
 /// A step on the way of an attempt, for `execution_events`.
 #[derive(Clone, Debug)]
 pub struct RunEvent {
-    /// Microseconds since the Unix epoch.
+    /// The moment it happened, in microseconds since the Unix epoch.
     pub at_us: i64,
     /// started, timeout_signalled, cancel_signalled, terminated, killed, left_processes, rerouted.
     pub event: &'static str,
-    /// More about it.
+    /// Further facts, a JSON object; `None` when there are none.
     pub detail: Option<Box<RawValue>>,
 }
 
 /// The end of an attempt with all it left.
 #[derive(Debug)]
 pub struct CompletedRun {
-    /// Which attempt.
+    /// The attempt that ended.
     pub attempt: Attempt,
-    /// How it ended.
+    /// What the attempt came to.
     pub ending: RunEnding,
     /// From Started to its end; `None` without Started.
     pub duration: Option<Duration>,
-    /// What the worker measured.
+    /// What the worker measured; `None` when no Finished came.
     pub metrics: Option<RunMetrics>,
-    /// When Started was read.
+    /// When Started was read, in microseconds since the Unix epoch; `None` without Started.
     pub started_at_us: Option<i64>,
-    /// When the end was known.
+    /// When the outcome was known, in microseconds since the Unix epoch.
     pub finished_at_us: i64,
-    /// Its log, bounded.
+    /// The log of the attempt, cut to what is kept of one run.
     pub logs: Vec<LogLine>,
     /// Whose state it reads and writes, and whose its children are; `None` is the global scope.
     pub organization_id: Option<Uuid>,
-    /// What it asked for.
+    /// What the run asked for, to be committed with its outcome.
     pub changes: Vec<Change>,
-    /// How it got here.
+    /// The steps of the attempt, for `execution_events`.
     pub events: Vec<RunEvent>,
 }
 

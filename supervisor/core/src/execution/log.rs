@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-/// Where a line came from.
+/// The way by which a line of the log came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogStream {
@@ -29,15 +29,15 @@ impl LogStream {
 pub struct LogLine {
     /// Its place in the attempt's log.
     pub sequence: u64,
-    /// Microseconds since the Unix epoch.
+    /// The moment it was written, in microseconds since the Unix epoch.
     pub at_us: i64,
     /// trace, debug, info, warn or error.
     pub level: String,
-    /// Where it came from.
+    /// The way by which the line came.
     pub stream: LogStream,
     /// Who wrote it; may be empty.
     pub logger: String,
-    /// The text.
+    /// The text of the line, without its end.
     pub message: String,
     /// A JSON object of further values.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -15,12 +15,12 @@ use super::draft::{InvalidRequest, RequestDraft};
 pub struct ExecutionRequest {
     /// The execution's id: the key of its row.
     pub execution_id: Uuid,
-    /// What to run.
+    /// The workflow to run.
     #[serde(flatten)]
     pub target: Target,
     /// The function's parameters, any JSON. Left out they are `{}`.
     pub parameters: Box<RawValue>,
-    /// Whose execution it is.
+    /// The organization it runs for; `None` is the global scope.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organization_id: Option<Uuid>,
     /// Who asked, a JSON object with `user_id`, `name` and `email`.
@@ -29,7 +29,7 @@ pub struct ExecutionRequest {
     /// Values for the run that are no parameters, any JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub startup: Option<Box<RawValue>>,
-    /// The form it came from.
+    /// The id of the form that asked for it, kept for whoever reads the row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub form_id: Option<String>,
     /// The API key it came with.
@@ -59,14 +59,14 @@ pub struct ExecutionRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Target {
-    /// A row of `workflows`.
+    /// The workflow is a row of `workflows`.
     Id {
-        /// Its id.
+        /// The id of the row.
         workflow_id: Uuid,
     },
     /// An active row of `workflows` of that name, else a name the worker looks up.
     Name {
-        /// Its name.
+        /// The name by which the code is found.
         workflow: String,
     },
     /// Code that travels with the request.

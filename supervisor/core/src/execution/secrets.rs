@@ -86,7 +86,7 @@ impl Secrets {
         Cow::Owned(masked)
     }
 
-    /// Masks every secret in place.
+    /// Replaces each secret in the text with the mask.
     pub fn mask_in(&self, text: &mut String) {
         if let Cow::Owned(masked) = self.mask(text) {
             *text = masked;

@@ -7,15 +7,15 @@ use utoipa::ToSchema;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Status {
-    /// Waits to be claimed.
+    /// The execution waits to be claimed.
     Pending,
-    /// Claimed: a lease protects it.
+    /// The execution is claimed, and a lease protects it.
     Running,
-    /// The function returned.
+    /// The function returned a value.
     Success,
     /// The function, its worker or its request failed.
     Failed,
-    /// The deadline passed.
+    /// The deadline passed before the function ended.
     Timeout,
     /// Somebody asked for it to end.
     Cancelled,

@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use super::isolation::Isolation;
 
-/// Spawn to Hello.
+/// How long a process may take from its spawn to its Hello.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
-/// Execute to Started.
+/// How long a worker may take from Execute to Started.
 pub const STARTED_TIMEOUT: Duration = Duration::from_secs(10);
-/// Finished to Idle.
+/// How long a worker may take from Finished to Idle.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long before SIGTERM a worker is asked what it is doing.
 pub const DUMP_LEAD: Duration = Duration::from_millis(100);
 /// The most a worker gets between a Cancel frame and SIGTERM.
 pub const CANCEL_GRACE_MAX: Duration = Duration::from_secs(1);
-/// The wait after the first failed start. It doubles with each further one,
+/// The wait after the first failed start. It doubles with each further one, up to [`BACKOFF_MAX`].
 pub const BACKOFF_BASE: Duration = Duration::from_millis(200);
-/// up to this, so that a fixed worker is found within seconds.
+/// The longest wait between two starts: a fixed worker is found within seconds.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// An attempt whose workers died so often before they said Started fails: it may well be the reason.
 pub const DEATHS_BEFORE_STARTED_MAX: u8 = 3;
@@ -36,10 +36,10 @@ pub const STARTS_BEFORE_GIVING_WAY: u32 = 4;
 pub const FORK_TIMEOUT: Duration = Duration::from_secs(5);
 /// So many workers a template is asked for at once. It makes one after the other.
 pub const FORKS_AT_ONCE: usize = 4;
-/// The wait after a template that failed. It doubles with each further one: what it could not load or lose it will
-/// rarely do the next time, and each try costs as much as a start,
+/// The wait after a template that failed. It doubles with each further one, up to [`TEMPLATE_BACKOFF_MAX`]: what
+/// a template could not load or lose it will rarely do the next time, and each try costs as much as a start.
 pub const TEMPLATE_BACKOFF_BASE: Duration = Duration::from_secs(1);
-/// up to this.
+/// The longest wait between two templates.
 pub const TEMPLATE_BACKOFF_MAX: Duration = Duration::from_secs(300);
 /// So many templates are alive at once: the one that serves, the next one, that of a reload, and those that leave.
 const TEMPLATES_MAX: usize = 4;
@@ -65,7 +65,7 @@ pub struct PoolConfig {
     pub memory_limit_bytes: u64,
     /// Retire a worker above `min_workers` that had nothing to do for so long.
     pub worker_idle: Duration,
-    /// Spawn to Ready.
+    /// How long a process may take from its spawn to Ready.
     pub worker_start: Duration,
     /// Start another worker when the oldest waiting execution has waited so long for one.
     pub scale_up_wait: Duration,

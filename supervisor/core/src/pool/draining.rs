@@ -14,14 +14,14 @@ use super::timers::TimerOwner;
 use super::worker::WorkerState;
 use crate::execution::RunEnding;
 
-/// The pool takes no more work. What runs goes on:
+/// The pool takes no more work; how long what runs may still take.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Draining {
-    /// for as long as it likes,
+    /// What runs may take as long as it likes.
     NoDeadline,
-    /// until this time, when it is cancelled,
+    /// What runs has until this time, and is cancelled then.
     Until(PoolTime),
-    /// no longer: it has been cancelled.
+    /// What runs has been cancelled.
     Cancelling,
 }
 

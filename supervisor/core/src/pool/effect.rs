@@ -7,30 +7,30 @@ use muster_protocol::{CancelReason, RunMetrics};
 use super::event::{WorkerFeatures, WorkerId};
 use crate::execution::{Attempt, RunEnding};
 
-/// Something to be done.
+/// What the shell is to do, in the order in which the pool gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PoolEffect {
     /// Have a template make a worker. It answers with Spawned or ForkFailed.
     Fork {
         /// The number the new worker goes by.
         worker: WorkerId,
-        /// The template.
+        /// The template that makes the worker.
         template: WorkerId,
-        /// Which build and settings.
+        /// The generation whose build and settings the worker has.
         generation: u64,
     },
     /// A template has loaded all there is: workers are made of it from now on.
     TemplateStands {
-        /// Which process.
+        /// The process of the template.
         worker: WorkerId,
-        /// The generation it is of.
+        /// The generation whose workers it makes.
         generation: u64,
     },
     /// A template could not load, cannot make workers or has ended. Workers start without until the next one stands.
     TemplateFailed {
-        /// Which process.
+        /// The process of the template.
         worker: WorkerId,
-        /// Why, for a person.
+        /// What went wrong, for a person.
         message: String,
         /// When the next one is started.
         retry_in: Duration,
@@ -44,103 +44,103 @@ pub enum PoolEffect {
         /// It may be a template if it can.
         offers_template: bool,
     },
-    /// Answer its Hello.
+    /// A worker's Hello is to be answered.
     Welcome {
-        /// Which worker.
+        /// The worker that said Hello.
         worker: WorkerId,
-        /// The version both speak.
+        /// The version of the protocol that both speak.
         protocol: u16,
-        /// The features both have.
+        /// The features that both sides have.
         features: WorkerFeatures,
     },
-    /// Hand it an attempt.
+    /// An idle worker is handed an attempt.
     Execute {
-        /// Which worker.
+        /// The worker that runs it.
         worker: WorkerId,
         /// The number of the run, counting up in this worker.
         run: u32,
-        /// Which attempt.
+        /// The attempt it runs.
         attempt: Attempt,
         /// What a Cancel will grant, told to the worker.
         grace: Duration,
     },
-    /// The attempt entered user code.
+    /// An attempt may have entered user code from here on.
     Started {
-        /// Which attempt.
+        /// The attempt that started.
         attempt: Attempt,
-        /// Where.
+        /// The worker that runs it.
         worker: WorkerId,
     },
     /// Ask it to end the run.
     Cancel {
-        /// Which worker.
+        /// The worker that runs it.
         worker: WorkerId,
-        /// Which run.
+        /// The number of the run in that process.
         run: u32,
-        /// Which attempt.
+        /// The attempt that is to end.
         attempt: Attempt,
-        /// Who wants it.
+        /// Who wants the run to end.
         reason: CancelReason,
-        /// A word about it.
+        /// What the user is to read about it.
         message: String,
-        /// Signals follow after this.
+        /// How long the run may take to end by itself, before signals follow.
         grace: Duration,
     },
     /// Ask it what it is doing.
     Dump {
-        /// Which worker.
+        /// The worker that runs it.
         worker: WorkerId,
-        /// Which run.
+        /// The number of the run in that process.
         run: u32,
     },
     /// Ask it to leave: a Drain frame if it takes one, and the end of its stdin.
     Retire {
-        /// Which worker.
+        /// The worker that is to leave.
         worker: WorkerId,
-        /// Why.
+        /// Why it is to leave, for its Drain and for the log.
         reason: String,
     },
-    /// SIGTERM to its process group.
+    /// The process group of a worker gets SIGTERM.
     Terminate {
-        /// Which worker.
+        /// The worker that is signalled.
         worker: WorkerId,
-        /// Why.
+        /// What the worker is signalled for.
         cause: KillCause,
     },
-    /// SIGKILL to its process group.
+    /// The process group of a worker gets SIGKILL.
     Kill {
-        /// Which worker.
+        /// The worker that is killed.
         worker: WorkerId,
-        /// Why.
+        /// What the worker is killed for.
         cause: KillCause,
     },
     /// The attempt is over, or goes back.
     Finish(RunFinish),
     /// No worker has been able to start this many times in a row; the next try is later.
     StartFailed {
-        /// Which worker.
+        /// The worker that did not start.
         worker: WorkerId,
-        /// How many in a row.
+        /// How many starts have failed in a row, this one included.
         consecutive: u32,
-        /// Why, for a person.
+        /// What went wrong, for a person.
         message: String,
-        /// When the next try comes.
+        /// The wait until the next start is tried.
         retry_in: Duration,
     },
     /// A worker became Ready after failures: the trouble is over.
     StartsRecovered,
     /// The first worker of a new generation could not start: the old generation keeps serving.
     ReloadFailed {
-        /// The worker that was tried.
+        /// The worker with which the new generation was tried.
         worker: WorkerId,
         /// The generation that is given up.
         generation: u64,
-        /// Why, for a person.
+        /// What went wrong, for a person.
         message: String,
     },
     /// Every worker that serves is of this generation now.
     Reloaded {
-        /// The generation.
+        /// The generation that serves from now on.
         generation: u64,
     },
 }
@@ -152,7 +152,7 @@ pub enum KillCause {
     Cancelled(CancelReason),
     /// It is above its memory limit.
     Memory,
-    /// It broke the protocol.
+    /// The worker broke the protocol.
     Violation,
     /// It did not become Ready in time.
     StartTimeout,
@@ -167,14 +167,14 @@ pub enum KillCause {
 /// The outcome of an attempt in this pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunFinish {
-    /// Which attempt.
+    /// The attempt that ended.
     pub attempt: Attempt,
-    /// How it ended.
+    /// What the attempt came to.
     pub ending: RunEnding,
     /// The worker that ran it last, if any did.
     pub worker: Option<WorkerId>,
     /// From Started read to Finished read, else to the death of the process; `None` without Started.
     pub duration: Option<Duration>,
-    /// What the worker measured.
+    /// What the worker measured; `None` when no Finished came.
     pub metrics: Option<RunMetrics>,
 }

@@ -22,7 +22,7 @@ impl std::fmt::Display for WorkerId {
 /// A claimed execution that wants a worker. What the worker will be told stays with the shell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Assignment {
-    /// Which attempt.
+    /// The attempt to run.
     pub attempt: Attempt,
     /// The organization whose configuration and state it has; those without one are a unit of their own.
     pub organization_id: Option<Uuid>,
@@ -32,35 +32,35 @@ pub struct Assignment {
     pub halts: bool,
 }
 
-/// Something that happened.
+/// What the shell tells the pool: a request, the passing of time, or what a worker did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PoolEvent {
     /// A claimed execution wants a worker.
     Submit(Assignment),
     /// Somebody wants an attempt to end. Unknown or finished attempts are ignored.
     Cancel {
-        /// Which attempt.
+        /// The attempt that is to end.
         attempt: Attempt,
-        /// Who wants it.
+        /// Who wants it to end.
         reason: CancelReason,
-        /// A word about it.
+        /// What the user is to read about it.
         message: String,
     },
     /// A worker's process said or did something.
     Worker {
-        /// Which worker.
+        /// The worker it happened to.
         worker: WorkerId,
-        /// What.
+        /// What the worker said or did.
         event: WorkerEvent,
     },
-    /// New bounds.
+    /// The bounds of the pool change.
     Resize {
-        /// At least so many, warm.
+        /// The number of workers kept warm, also when there is nothing to do.
         min_workers: usize,
-        /// At most so many.
+        /// The most executions that run at once.
         max_workers: usize,
     },
-    /// Replace one worker.
+    /// One worker is to be replaced, after the run it has.
     Recycle(WorkerId),
     /// Replace all workers of today, one after another, none before its replacement is Ready.
     RecycleAll,
@@ -85,72 +85,72 @@ pub enum PoolEvent {
 /// [`WorkerEvent::Exited`] last, after stdout was read dry and the process group is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WorkerEvent {
-    /// The process exists.
+    /// The process of the worker exists.
     Spawned {
         /// Its process id, which is also its group's.
         pid: u32,
     },
     /// The process could not be made. Nothing else comes from this worker.
     SpawnFailed {
-        /// What the system said.
+        /// What the system said, for a person.
         message: String,
     },
     /// A worker that a template was asked for is not there. Nothing else comes from it, unless it is started anew.
     ForkFailed {
-        /// Why.
+        /// What the template said, for a person.
         message: String,
     },
     /// A template says that what it has loaded is not what is there by now.
     TemplateStale,
-    /// Its first message.
+    /// The worker's first message came.
     Hello {
         /// The oldest protocol version it speaks.
         protocol_min: u16,
-        /// The newest.
+        /// The newest protocol version it speaks.
         protocol_max: u16,
-        /// What it can do.
+        /// The features it offers.
         features: WorkerFeatures,
     },
-    /// It may be given work.
+    /// The worker has loaded user code and may be given work.
     Ready,
     /// Its user code could not be loaded.
     InitFailed {
-        /// Why.
+        /// What the loading failed with.
         error: ErrorInfo,
     },
     /// User code may have been entered from here on.
     Started {
-        /// Which run.
+        /// The number of the run in this process.
         run: u32,
     },
-    /// The run is over.
+    /// The worker says that a run is over.
     Finished {
-        /// Which run.
+        /// The number of the run in this process.
         run: u32,
-        /// How it ended.
+        /// How the run ended, as the worker saw it.
         outcome: RunOutcome,
-        /// What it cost.
+        /// The time and memory the run took, as the worker measured it.
         metrics: RunMetrics,
     },
-    /// The slot is free.
+    /// The worker has nothing to do any more.
     Idle {
-        /// The run that held it.
+        /// The number of the run that held the slot.
         run: u32,
-        /// The worker's resident set.
+        /// The worker's resident set after the run.
         rss_bytes: u64,
-        /// It asks to be replaced.
+        /// True when the worker asks to be replaced.
         recycle: bool,
     },
     /// It leaves of its own accord.
     Goodbye {
-        /// Why.
+        /// Why it leaves, in its own words.
         reason: String,
     },
     /// It broke the protocol on the byte level. The shell stops reading its frames.
     Violation(ProtocolViolation),
     /// A measurement of its resident set while it runs.
     MemorySample {
-        /// The resident set.
+        /// The size of the resident set.
         rss_bytes: u64,
     },
     /// It is gone and reaped, its group killed, its pipes read dry.
@@ -167,7 +167,7 @@ pub enum ProtocolViolation {
     },
     /// A hostile length, an undecodable body, half a frame: `ProtocolViolation`.
     Broken {
-        /// What is wrong.
+        /// The rule that was broken, for a person.
         message: String,
     },
 }
@@ -177,29 +177,29 @@ pub enum ProtocolViolation {
 pub struct ProcessExit {
     /// What the system says of its end.
     pub status: ExitStatus,
-    /// Its last lines on stderr.
+    /// The last lines the process wrote to stderr, oldest first.
     pub stderr_tail: Vec<String>,
 }
 
 /// The features of [`muster_protocol::feature`] that a worker offers and we use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WorkerFeatures {
-    /// Sends Log.
+    /// The worker sends Log.
     pub log: bool,
-    /// Sends Progress.
+    /// The worker sends Progress.
     pub progress: bool,
-    /// Sends Call.
+    /// The worker sends Call and waits for Reply.
     pub call: bool,
-    /// Takes Cancel.
+    /// The worker takes Cancel.
     pub cancel: bool,
-    /// Answers Ping.
+    /// The worker answers Ping.
     pub ping: bool,
-    /// Takes Drain.
+    /// The worker takes Drain.
     pub drain: bool,
-    /// Answers Dump.
+    /// The worker answers Dump.
     pub dump: bool,
-    /// Takes Fork.
+    /// The process takes Fork: it is a template.
     pub template: bool,
-    /// Sends Describe.
+    /// The worker sends Describe.
     pub describe: bool,
 }

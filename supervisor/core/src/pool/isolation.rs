@@ -78,7 +78,7 @@ impl ServedRuns {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkerBinding {
-    /// For whoever comes.
+    /// The worker may be used for runs of any organization.
     Anyone,
     /// For runs of this organization; `None` is for runs without one.
     Only(Option<Uuid>),

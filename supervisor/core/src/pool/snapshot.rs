@@ -11,10 +11,10 @@ use super::templates::TemplateState;
 use super::time::PoolTime;
 use super::worker::{CapacityClass, PoolWorker, WorkerState};
 
-/// The pool at one moment.
+/// What screens and metrics show of the pool at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PoolSnapshot {
-    /// Every process, oldest first.
+    /// Every process of the pool, the oldest first.
     pub workers: Vec<WorkerSnapshot>,
     /// Workers that are not Ready yet.
     pub starting: usize,
@@ -32,15 +32,15 @@ pub struct PoolSnapshot {
     pub oldest_wait_ms: u64,
     /// Executions that may still be claimed.
     pub free_slots: usize,
-    /// The lower bound.
+    /// The number of workers kept warm.
     pub min_workers: usize,
-    /// The upper bound.
+    /// The most executions that run at once.
     pub max_workers: usize,
     /// Which executions may share a worker.
     pub isolation: Isolation,
-    /// Trouble with starting workers.
+    /// Whether workers start as they should.
     pub starts: StartsSnapshot,
-    /// The generation that serves.
+    /// The generation that new workers are started in.
     pub generation: u64,
     /// How far a reload has come.
     pub reload: ReloadSnapshot,
@@ -52,14 +52,14 @@ pub struct PoolSnapshot {
     pub stale_frames: u64,
 }
 
-/// One worker at one moment.
+/// What screens show of one process at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WorkerSnapshot {
-    /// Its number.
+    /// The number of the worker in this supervisor, never used again.
     pub worker: WorkerId,
     /// Its process, once there is one.
     pub pid: Option<u32>,
-    /// Which build and settings.
+    /// The generation it was started in: a build and its settings.
     pub generation: u64,
     /// `starting`, `idle`, `sent`, `running`, `finished`, `cancelling`, `departing`, `terminating`, `killed`
     /// or `leaving`; `awaiting_template` while its template loads; `template_starting` or `template` for one that makes workers and is none.
@@ -70,11 +70,11 @@ pub struct WorkerSnapshot {
     pub since_ms: u64,
     /// How long ago it was spawned.
     pub age_ms: u64,
-    /// What it runs.
+    /// The execution it runs; `None` when it has none.
     pub execution_id: Option<Uuid>,
-    /// Which attempt at it.
+    /// The number of the attempt it runs, counted from 1; `None` when it has none.
     pub attempt: Option<u32>,
-    /// Runs it ended.
+    /// How many runs have ended in this process.
     pub executions_done: u64,
     /// For whom it may be used when it is free; `None` when it may not be used again.
     pub binding: Option<WorkerBinding>,
@@ -84,16 +84,16 @@ pub struct WorkerSnapshot {
     pub due: Option<&'static str>,
 }
 
-/// Starts that failed.
+/// How the starts of workers go.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct StartsSnapshot {
     /// How many in a row; 0 means that all is well.
     pub consecutive_failures: u32,
     /// What was wrong the last time, also when it is over.
     pub last_message: Option<String>,
-    /// When the next try comes.
+    /// The time until the next start is tried; `None` when no failed start is waited for.
     pub next_try_ms: Option<u64>,
-    /// A batch has given up.
+    /// True when a batch has given up on starting workers.
     pub gave_up: bool,
 }
 
@@ -108,21 +108,21 @@ pub enum TemplateSnapshot {
     Absent,
     /// It loads; workers wait for it.
     Starting {
-        /// Its process.
+        /// The process that becomes the template.
         worker: WorkerId,
     },
-    /// Workers are made of it.
+    /// Workers are made of the template.
     Standing {
-        /// Its process.
+        /// The process that makes them.
         worker: WorkerId,
         /// Another one starts, because files have changed.
         is_replaced: bool,
     },
-    /// It failed: workers start without.
+    /// The template failed, and workers are started without one.
     Broken {
-        /// Why.
+        /// What went wrong, for a person.
         message: String,
-        /// When another one is started.
+        /// The time until another template is started.
         retry_in_ms: u64,
     },
 }
@@ -131,19 +131,19 @@ pub enum TemplateSnapshot {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum ReloadSnapshot {
-    /// None is under way.
+    /// No reload is under way.
     #[default]
     Settled,
     /// The first worker of the new generation is about to be started.
     Wanted {
-        /// The new generation.
+        /// The generation that is to serve.
         generation: u64,
     },
     /// The first worker of the new generation starts.
     Canary {
-        /// That worker.
+        /// The worker with which the new generation is tried.
         worker: WorkerId,
-        /// The new generation.
+        /// The generation that is tried.
         generation: u64,
     },
     /// The others are replaced one by one.
@@ -152,13 +152,13 @@ pub enum ReloadSnapshot {
     Failed {
         /// The generation that was given up.
         generation: u64,
-        /// Why.
+        /// What went wrong, for a person.
         message: String,
     },
 }
 
 impl Pool {
-    /// The pool at `now`.
+    /// Describes the pool as it is at `now`.
     pub fn snapshot(&self, now: PoolTime) -> PoolSnapshot {
         let leaving = self
             .workers

@@ -8,7 +8,7 @@ use std::time::Duration;
 pub struct PoolTime(Duration);
 
 impl PoolTime {
-    /// The arbitrary start.
+    /// The moment at which the pool's clock begins.
     pub const START: Self = Self(Duration::ZERO);
 
     /// The moment `elapsed` after the start.

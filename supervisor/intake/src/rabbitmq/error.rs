@@ -5,7 +5,7 @@ use muster_store::StoreError;
 /// Why RabbitMQ did not do something.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AmqpError {
-    /// The setting is wrong.
+    /// The setting `amqp_url` is not an address of RabbitMQ.
     #[error("amqp_url cannot be used ({0}): give amqp://USER:PASSWORD@HOST:PORT/VHOST or amqps://…")]
     Url(String),
     /// The setting asks for what is not in this build.
@@ -16,7 +16,7 @@ pub enum AmqpError {
     /// The name of the queue is longer than AMQP allows.
     #[error("the queue name {0:?} is too long: at most 250 bytes")]
     QueueName(String),
-    /// It may work again later.
+    /// The broker cannot be reached; it may be later.
     #[error("rabbitmq is out of reach: {0}")]
     Unreachable(String),
     /// The broker answered with an error.
@@ -30,10 +30,10 @@ pub enum AmqpError {
 /// Why dead letters could not be replayed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    /// The broker.
+    /// The broker did not do what was asked.
     #[error(transparent)]
     Amqp(#[from] AmqpError),
-    /// The database.
+    /// The database did not do what was asked.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -3,12 +3,12 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-/// What the consumer must know.
+/// The settings of the consumer.
 #[derive(Clone, Debug)]
 pub struct IntakeOptions {
-    /// `amqp://…` or `amqps://…`.
+    /// The address of the broker: `amqp://…` or `amqps://…`.
     pub url: String,
-    /// The queue's name.
+    /// The name of the queue to consume.
     pub queue: String,
     /// For requests that do not say how many attempts they may have.
     pub default_max_attempts: u32,
@@ -21,11 +21,11 @@ pub struct Inspection {
     pub version: Option<String>,
     /// Queues and exchanges that are not there yet: a consumer makes them.
     pub missing: Vec<String>,
-    /// Messages that wait.
+    /// The number of messages that wait in the queue.
     pub messages: u32,
-    /// Supervisors that consume right now.
+    /// The number of supervisors that consume right now.
     pub consumers: u32,
-    /// Dead letters.
+    /// The number of dead letters.
     pub dead: u32,
     /// Queues that exist with other arguments than ours, and what to do about it.
     pub differences: Vec<String>,
@@ -38,16 +38,16 @@ pub struct DeadLetter {
     pub number: usize,
     /// Which execution it was meant for, if that can be read.
     pub execution_id: Option<Uuid>,
-    /// Why it is here.
+    /// Why the message is among the dead letters.
     pub reason: String,
     /// The message itself; bytes that are no UTF-8 are replaced.
     pub message: String,
 }
 
-/// What became of a replay.
+/// What became of the dead letters that were replayed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ReplayResult {
-    /// Back in the queue.
+    /// The number of messages that are back in the queue.
     pub replayed: usize,
     /// How many of them had a row that had failed for want of a usable message, and is gone now.
     pub reopened: usize,

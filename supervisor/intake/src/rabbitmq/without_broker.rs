@@ -28,12 +28,12 @@ impl RabbitIntake {
         Err(AmqpError::NotBuilt)
     }
 
-    /// How it is.
+    /// The health, which never changes here.
     pub fn health(&self) -> watch::Receiver<BrokerHealth> {
         match *self {}
     }
 
-    /// Stops consuming.
+    /// Does nothing: nothing was consumed.
     pub async fn stop(self) {
         match self {}
     }

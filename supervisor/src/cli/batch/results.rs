@@ -11,9 +11,9 @@ use crate::batch::{InOrder, ReportResults, ResultLine, Summary};
 use crate::cli::exit::CommandFailure;
 use crate::cli::output::note;
 
-/// So many results may wait for a line before them,
+/// How many results may wait for a line before them, before no more lines are taken.
 const HELD_MAX: usize = 100_000;
-/// and so much of them, before no more lines are taken.
+/// How much the results that wait may hold, before no more lines are taken.
 const HELD_MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Writes results in the order of the lines, counts them, shows how far it is.

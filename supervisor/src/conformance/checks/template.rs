@@ -9,9 +9,9 @@ use crate::conformance::bench::Workbench;
 use crate::conformance::failure::{CheckFailure, Checked};
 use crate::conformance::session::{WorkerSession, shown, welcome};
 
-/// As `waitpid` tells of a process that exited with 0,
+/// What `waitpid` tells of a process that exited with 0.
 const EXITED: u32 = 0;
-/// and of one that was killed.
+/// What `waitpid` tells of a process that was killed.
 const KILLED: u32 = 9;
 
 /// A template that has said Ready, and our end of its channel.

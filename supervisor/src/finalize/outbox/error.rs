@@ -9,17 +9,17 @@ pub enum OutboxError {
     /// The bound is reached. Take nothing new until the store is back.
     #[error("the outbox {path} would grow beyond {max_bytes} bytes")]
     Full {
-        /// The file.
+        /// The path of the outbox.
         path: PathBuf,
-        /// Its bound.
+        /// The size that the outbox may have.
         max_bytes: u64,
     },
     /// The disk failed or is full. What was in the file before is still there.
     #[error("the outbox {path} cannot be used: {source}; make room on its disk or fix it")]
     Disk {
-        /// The file.
+        /// The path of the outbox.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system call.
         source: io::Error,
     },
     /// A record that is whole cannot be understood: another version wrote it.
@@ -27,11 +27,11 @@ pub enum OutboxError {
         "the outbox {path} holds a record at byte {offset} that cannot be read: {message}; finish it with the version that wrote it, or move the file away"
     )]
     Unreadable {
-        /// The file.
+        /// The path of the outbox.
         path: PathBuf,
-        /// Where the record begins.
+        /// Where in the file the record begins, in bytes.
         offset: u64,
-        /// What is wrong.
+        /// What is wrong with the record.
         message: String,
     },
 }

@@ -27,7 +27,7 @@ use format::{HEADER_BYTES, MAGIC, push_record, scan};
 use muster_store::Finalization;
 use muster_system::private;
 
-/// The file, open.
+/// The open file in which outcomes wait for the store.
 #[derive(Debug)]
 pub struct OutcomeOutbox {
     path: PathBuf,
@@ -101,12 +101,12 @@ impl OutcomeOutbox {
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     }
 
-    /// How many outcomes wait.
+    /// The number of outcomes that wait.
     pub fn len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// True when none waits.
+    /// True when no outcome waits.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }

@@ -84,7 +84,7 @@ pub enum HttpToken {
     Made,
     /// Nothing: every local program is let in.
     Open,
-    /// This one.
+    /// The token that the setting names.
     Given(SecretString),
 }
 

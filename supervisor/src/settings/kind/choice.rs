@@ -5,14 +5,14 @@ use muster_core::pool::Isolation;
 use super::{SettingKind, single};
 use crate::settings::source::Raw;
 
-/// How logs are written.
+/// How the supervisor's own log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// Text on a terminal, else JSON.
     Auto,
-    /// Lines for people.
+    /// Lines that people read.
     Text,
-    /// One JSON object a line.
+    /// One JSON object a line, for programs.
     Json,
 }
 
@@ -38,11 +38,11 @@ const FORMATS: [(&str, LogFormat); 3] =
 /// Which executions leave a transcript.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TranscriptPolicy {
-    /// None: nothing is kept.
+    /// No execution leaves one.
     None,
-    /// Those that do not succeed.
+    /// Executions that do not succeed leave one.
     Failed,
-    /// All.
+    /// Every execution leaves one.
     All,
 }
 
@@ -90,9 +90,9 @@ const ISOLATIONS: [(&str, Isolation); 3] = [
 /// Whether workers are made of a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TemplatePolicy {
-    /// If they can be.
+    /// Workers are made of a template where the command allows it.
     Auto,
-    /// Each loads by itself.
+    /// Each worker loads by itself.
     Off,
 }
 

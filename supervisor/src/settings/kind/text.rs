@@ -86,19 +86,19 @@ impl SettingKind for CommandKind {
     }
 }
 
-/// An environment variable workers get.
+/// A variable of the environment that workers get.
 #[derive(Clone, Debug)]
 pub enum WorkerVariable {
     /// Let through with the supervisor's own value, if it has one.
     Pass {
-        /// Its name.
+        /// The name of the variable.
         name: String,
     },
     /// Set to this. The value may be a secret.
     Set {
-        /// Its name.
+        /// The name of the variable.
         name: String,
-        /// Its value.
+        /// The value of the variable.
         value: SecretString,
     },
 }

@@ -19,9 +19,9 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// One that rested for longer is tried before it is lent: the server may have been restarted.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
-/// Nobody needs one that rested for so long,
+/// A connection that rested for so long is closed.
 const REST_MAX: Duration = Duration::from_secs(600);
-/// and none gets older, so that the memory its session holds at the server is freed.
+/// A connection that is so old is closed, so that the memory its session holds at the server is freed.
 const AGE_MAX: Duration = Duration::from_secs(1800);
 
 /// What every session is told. A database or a role may be set up otherwise; what was finalized must survive

@@ -29,9 +29,9 @@ const MIGRATION_LOCK: i64 = 0x6d75_7374_6572;
 /// A step may read all of a large table, and whoever starts meanwhile waits for it.
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(3600);
 
-/// Whoever wants a table waits behind a step that waits for it, so a step waits for moments only,
+/// How long a step of a migration waits for a lock: whoever wants the table waits behind it meanwhile.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = 500";
-/// and lets the others pass in between.
+/// The pause after a lock that was not to be had, in which others pass.
 const LOCK_PAUSE: Duration = Duration::from_secs(1);
 
 /// See [`crate::SchemaStore::migrate`]. The first thing of a start: a database that is away is told at once.
@@ -116,12 +116,13 @@ fn is_locked(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("55P03"))
 }
 
-/// How often sessions are looked for that prepared their statements for the schema of before,
+/// How often sessions are looked for that prepared their statements for the schema of before.
 const RENEWALS_MAX: u32 = 30;
-/// how many of these times only those count that are tried before they are used again, because they rested,
+/// In how many of these times only those sessions count that are tried before they are used again, because they
+/// rested.
 const GENTLE_RENEWALS: u32 = 25;
 const TRIED_AFTER: Duration = Duration::from_millis(1500);
-/// and how long the pause is.
+/// The pause between two of these times.
 const RENEWAL_PAUSE: Duration = Duration::from_millis(100);
 
 /// Ends sessions of other supervisors that rest. A supervisor of an earlier version keeps statements that fail once

@@ -51,7 +51,7 @@ const CONNECTIONS_MAX: u32 = WRITERS + QUICK_WRITERS + READERS + 3;
 /// So many sessions may hold a plan of an earlier schema.
 const PLANS_MAX: u32 = WRITERS + QUICK_WRITERS + READERS;
 
-/// The service's store.
+/// The store of the service: PostgreSQL, shared by all supervisors.
 #[derive(Debug)]
 pub struct PostgresStore {
     shared: Arc<StoreShared>,

@@ -36,11 +36,11 @@ const RETRY: Duration = Duration::from_millis(200);
 /// How often a lock that is not free is tried before everything is begun anew.
 const TRIES: u32 = 10;
 
-/// How often we beat,
+/// How often a supervisor beats.
 const BEAT: Duration = Duration::from_millis(500);
-/// how long one connection has for it before the next is used,
+/// How long one connection may take for a beat before the next is used.
 const BEAT_TIMEOUT: Duration = Duration::from_secs(1);
-/// and how old a beat may be that still shows us alive.
+/// How old a beat may be that still shows a supervisor alive.
 const BEAT_FRESH: Duration = Duration::from_millis(2500);
 
 /// How long a claim waits until we are seen again.

@@ -48,7 +48,7 @@ pub enum Durability {
     Normal,
 }
 
-/// The embedded store.
+/// The store in a file, for one supervisor.
 #[derive(Debug)]
 pub struct SqliteStore {
     writer: SqlitePool,

@@ -31,14 +31,14 @@ pub struct FolderRights {
 /// Why a folder cannot hold what is for its owner alone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotPrivate {
-    /// It is somebody else's.
+    /// Another user owns the folder.
     #[error(
         "it belongs to user {owner}, and this is user {us}: chown it, or choose a folder below it, which is then made for this user alone"
     )]
     Foreign {
-        /// Whose it is.
+        /// The user id of the owner.
         owner: u32,
-        /// Who we are.
+        /// The user id of this process.
         us: u32,
     },
     /// It is made to be shared.
@@ -46,7 +46,7 @@ pub enum NotPrivate {
         "it is shared with other users (mode {mode:o}): choose a folder below it, which is then made for this user alone"
     )]
     Shared {
-        /// Its mode.
+        /// The permission bits of the folder.
         mode: u32,
     },
     /// Others can read it, and perhaps must.
@@ -54,20 +54,20 @@ pub enum NotPrivate {
         "others may enter it (mode {mode:o}), and it holds {stranger:?}, which is no supervisor's: choose a folder of its own, or `chmod 700` this one"
     )]
     Crowded {
-        /// Its mode.
+        /// The permission bits of the folder.
         mode: u32,
-        /// What is in it.
+        /// The name of something in it that no supervisor made.
         stranger: String,
     },
 }
 
 impl FolderRights {
-    /// The permission bits.
+    /// The permission bits of the folder, such as 0o700.
     pub fn mode(&self) -> u32 {
         self.mode
     }
 
-    /// True when others may enter.
+    /// True when users other than the owner may enter.
     pub fn is_open(&self) -> bool {
         self.mode & 0o077 != 0
     }

@@ -10,7 +10,7 @@ use std::io::Read as _;
 /// One process at the moment it was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObservedProcess {
-    /// Its number.
+    /// The process id.
     pub pid: u32,
     /// Its name, as the kernel has it.
     pub name: String,
@@ -18,9 +18,9 @@ pub struct ObservedProcess {
     pub is_dead: bool,
     /// Who started it, or who took it over when that one ended.
     pub parent: u32,
-    /// Its process group.
+    /// The id of its process group.
     pub group: u32,
-    /// Its session.
+    /// The id of its session.
     pub session: u32,
     /// When it started, in clock ticks since boot: with its number, a name for ever.
     pub started: u64,
@@ -63,7 +63,7 @@ impl ProcessTable {
         Self(numbers_of_all().filter_map(ObservedProcess::read).collect())
     }
 
-    /// All who live.
+    /// Gives every process that has not ended.
     pub fn into_living(self) -> Vec<ObservedProcess> {
         self.0.into_iter().filter(|seen| !seen.is_dead).collect()
     }

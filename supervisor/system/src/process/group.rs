@@ -11,7 +11,7 @@ pub struct ProcessGroup {
 }
 
 impl ProcessGroup {
-    /// The group led by `leader`.
+    /// Names the group that `leader` leads, or led.
     pub fn led_by(leader: Pid) -> Self {
         Self { leader }
     }
@@ -21,7 +21,7 @@ impl ProcessGroup {
         self.leader.as_raw_pid().unsigned_abs()
     }
 
-    /// The leader.
+    /// The process whose id is the group's.
     pub fn leader(self) -> Pid {
         self.leader
     }

@@ -11,7 +11,7 @@ use super::orphaned_workers::boot_id;
 pub struct ProcessIdentity {
     /// The boot of the host and the namespace in which the number counts.
     pub host: String,
-    /// The number.
+    /// The process id, which the system may use again.
     pub process_id: u32,
     /// When it started, in clock ticks since the boot.
     pub started: u64,
@@ -22,9 +22,9 @@ pub struct ProcessIdentity {
 pub enum ProcessLiveness {
     /// It cannot be seen from here.
     Unknown,
-    /// It lives.
+    /// The process that was named lives.
     Lives,
-    /// It has ended.
+    /// The process that was named has ended.
     Gone,
 }
 

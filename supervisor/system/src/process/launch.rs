@@ -11,7 +11,7 @@ const ALWAYS_PASSED: [&str; 4] = ["PATH", "HOME", "LANG", "TZ"];
 pub struct Launch {
     /// Absolute: a cleared environment with a bare name would make the system fork instead of posix_spawn.
     pub program: PathBuf,
-    /// Without the program itself.
+    /// The arguments, without the program itself.
     pub arguments: Vec<OsString>,
     /// All the variables the process sees.
     pub environment: Vec<(OsString, OsString)>,
@@ -20,7 +20,7 @@ pub struct Launch {
 /// Why a command cannot be launched.
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
-    /// No argv.
+    /// The command line has no word in it.
     #[error(
         "worker_command is empty: give the program to start, such as worker_command = \"python3 -m muster_worker\""
     )]
@@ -49,7 +49,7 @@ impl Launch {
         }))
     }
 
-    /// Adds or replaces a variable.
+    /// Adds a variable to the environment, or replaces it.
     #[must_use]
     pub fn with_variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.environment.retain(|(known, _)| known != name);

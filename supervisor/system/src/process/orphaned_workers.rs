@@ -21,7 +21,7 @@ const GONE_WITHIN: Duration = Duration::from_secs(5);
 /// The record is rewritten with only what lives when it has grown by so many lines.
 const REWRITE_AFTER_LINES: usize = 10_000;
 
-/// The record cannot be kept.
+/// The record of started workers cannot be kept.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot keep the record of worker processes in {path}: {source}; make data_dir writable")]
 pub struct OrphanedWorkersError {

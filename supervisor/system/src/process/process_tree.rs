@@ -41,7 +41,7 @@ impl ProcessTree {
         Self { root, mark, started }
     }
 
-    /// The group the worker leads.
+    /// The process group that the worker leads.
     pub fn group(&self) -> ProcessGroup {
         self.root
     }

@@ -34,17 +34,17 @@ const OOM_SCORE_WAIT: Duration = Duration::from_micros(500);
 /// A process just started: its group, its pidfd and our ends of its pipes.
 #[derive(Debug)]
 pub struct SpawnedChild {
-    /// The process group it leads.
+    /// The process group that the child leads.
     pub group: ProcessGroup,
     /// The process and all it will ever start.
     pub family: ProcessTree,
     /// Becomes readable when the process ends.
     pub pidfd: OwnedFd,
-    /// We write here.
+    /// The end of the child's stdin that we write to.
     pub stdin: OwnedFd,
-    /// We read here.
+    /// The end of the child's stdout that we read from.
     pub stdout: OwnedFd,
-    /// And here.
+    /// The end of the child's stderr that we read from.
     pub stderr: OwnedFd,
 }
 

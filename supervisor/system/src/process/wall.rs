@@ -11,7 +11,7 @@ use rustix::thread::{CapabilitySet, capabilities};
 
 const MEMORY: &str = "memory";
 const CORES: &str = "cores";
-/// What the walls are called.
+/// The names of all walls, as they are shown.
 pub const WALL_NAMES: [&str; 2] = [MEMORY, CORES];
 
 /// Something that keeps others out, and whether it does.
@@ -19,7 +19,7 @@ pub const WALL_NAMES: [&str; 2] = [MEMORY, CORES];
 pub struct Wall {
     /// What it is called: one of [`WALL_NAMES`].
     pub name: &'static str,
-    /// Whether it holds.
+    /// Whether the wall is in force.
     pub stands: bool,
     /// What it keeps from whom, or why it does not hold.
     pub detail: String,

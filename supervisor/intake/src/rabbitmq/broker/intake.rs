@@ -17,7 +17,7 @@ use muster_bus::Bus;
 use muster_store::Store;
 use muster_system::vital;
 
-/// The running consumer.
+/// The consumer of RabbitMQ, running until it is stopped.
 #[derive(Debug)]
 pub struct RabbitIntake {
     health: watch::Receiver<BrokerHealth>,

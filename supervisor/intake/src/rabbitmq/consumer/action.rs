@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::acks::Acknowledgement;
 use super::connection::ChannelNumber;
 
-/// Something to be done.
+/// What the shell is to do, in the order in which the machine gives it.
 #[derive(Clone, Debug)]
 pub enum ConsumerAction {
     /// Connect, declare the queues and open a channel. It answers with ChannelOpened or ChannelLost.
@@ -32,7 +32,7 @@ pub enum ConsumerAction {
     Acknowledge(Vec<Acknowledgement>),
     /// Wait for at least one free slot. It answers with SlotsReserved.
     ReserveSlots {
-        /// How many are of use.
+        /// How many slots are of use right now.
         most: usize,
     },
     /// Do not wait for slots any longer.
@@ -51,28 +51,28 @@ pub enum ConsumerAction {
     },
     /// Ask the cache for pending records. It answers with RecordsRead.
     ReadRecords {
-        /// The executions.
+        /// The ids of the executions.
         ids: Vec<Uuid>,
     },
     /// Ask the store for rows. It answers with RowsRead.
     ReadRows {
-        /// The executions.
+        /// The ids of the executions.
         ids: Vec<Uuid>,
     },
     /// Record that executions failed for want of a usable message. It answers with FailuresRecorded.
     RecordFailures(Vec<UnrecordedFailure>),
     /// Publish messages to the dead-letter exchange and wait for confirmation. It answers with DeadLettersPublished.
     PublishDeadLetters(Vec<LetterReason>),
-    /// Tell a person.
+    /// A person should read of this in the log.
     Notify(ConsumerNotice),
 }
 
 /// An execution that fails for want of a usable message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnrecordedFailure {
-    /// The execution.
+    /// The execution that cannot run.
     pub execution_id: Uuid,
-    /// Why it fails.
+    /// The failure its row gets.
     pub failure: ExecutionFailure,
     /// Whether somebody waits for the reply.
     pub sync: bool,
@@ -96,57 +96,57 @@ pub enum ConsumerNotice {
     Consuming,
     /// Nothing is consumed, for a reason that was not told yet.
     NothingConsumed {
-        /// Why.
+        /// What the broker said.
         reason: String,
     },
     /// The next try to connect comes later.
     Reconnecting {
-        /// Why.
+        /// What the connection failed with.
         reason: String,
-        /// When.
+        /// How long it is until the next try.
         retry_in: Duration,
     },
     /// The store did not answer a claim, which is tried again.
     CannotClaim {
-        /// Why.
+        /// What the store said.
         error: String,
         /// How many messages wait for it.
         waiting: usize,
     },
     /// The store did not take messages as rows, which is tried again.
     CannotKeep {
-        /// Why.
+        /// What the store said.
         error: String,
         /// How many messages wait for it.
         waiting: usize,
     },
     /// Messages that found no slot in time wait as rows.
     KeptAsRows {
-        /// How many.
+        /// The number of executions.
         count: usize,
     },
     /// The store could not say whether a message that says nothing but its id has a row.
     WaitsForStore {
-        /// Why.
+        /// What the store said.
         error: String,
     },
     /// Messages wait for their pending record in a cache that is out of reach.
     WaitsForRecords {
-        /// How many.
+        /// The number of messages that wait.
         count: usize,
     },
     /// No message waits for an unreachable cache any more.
     RecordsAreBack,
-    /// A message was dead-lettered.
+    /// A message was put among the dead letters.
     DeadLettered {
         /// The execution it was meant for, if it names one.
         execution_id: Option<Uuid>,
-        /// Why.
+        /// Why it can never be used.
         reason: String,
     },
     /// Messages could not be dead-lettered, which is tried again.
     CannotDeadLetter {
-        /// Why.
+        /// What the broker said.
         problem: String,
         /// How many messages wait for it.
         waiting: usize,

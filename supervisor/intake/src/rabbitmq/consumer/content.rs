@@ -10,12 +10,12 @@ use uuid::Uuid;
 pub enum MessageContent {
     /// It names its execution. What it leaves out may be in the row or the pending record.
     Named {
-        /// The execution it is about.
+        /// The execution that the message names.
         execution_id: Uuid,
         /// What the message says of it.
         draft: Box<RequestDraft>,
     },
-    /// It can never be used.
+    /// The message can never be used.
     Unusable {
         /// The execution it was meant for, if that can be read.
         execution_id: Option<Uuid>,
@@ -25,7 +25,7 @@ pub enum MessageContent {
 }
 
 impl MessageContent {
-    /// Reads a message's body.
+    /// Reads the body of a message, which may be anything.
     pub fn read(body: &[u8]) -> Self {
         let unusable = |execution_id, reason: String| Self::Unusable {
             execution_id,

@@ -21,40 +21,40 @@ pub enum ConsumerEvent {
     },
     /// The connection or the channel is gone, was never made, or the broker has cancelled the consumer.
     ChannelLost {
-        /// The channel it is about.
+        /// The channel that is lost.
         channel: ChannelNumber,
-        /// Why, for a person.
+        /// What happened, for a person.
         reason: String,
     },
     /// The broker has confirmed the consumer.
     ConsumerStarted {
-        /// The channel it is on.
+        /// The channel on which messages are delivered now.
         channel: ChannelNumber,
     },
     /// The broker would not have a consumer, or did not answer.
     ConsumerRefused {
         /// The channel it was asked for on.
         channel: ChannelNumber,
-        /// What readiness says of it.
+        /// What readiness says about it.
         problem: String,
         /// Why there is no connection from now on.
         reason: String,
     },
     /// The consumer has ended as it was asked to, and what was on its way has been delivered.
     ConsumerStopped {
-        /// The channel it was on.
+        /// The channel on which nothing is delivered any more.
         channel: ChannelNumber,
     },
-    /// Messages came, in order.
+    /// Messages came in this order.
     Delivered {
         /// The channel they came on.
         channel: ChannelNumber,
-        /// The messages.
+        /// The messages, at least one.
         messages: Vec<IncomingMessage>,
     },
     /// Slots are ours: they are used or given back in this step.
     SlotsReserved {
-        /// How many there are.
+        /// The number of slots that are reserved for us.
         slots: usize,
     },
     /// The claim ended. The answers are in the order of the executions.
@@ -73,16 +73,16 @@ pub enum ConsumerEvent {
     Leave,
     /// The channel and its connection are closed, as they were asked to.
     ChannelClosed {
-        /// The channel.
+        /// The channel that is closed.
         channel: ChannelNumber,
     },
 }
 
-/// A message of a channel.
+/// One message that the broker delivered.
 #[derive(Debug)]
 pub struct IncomingMessage {
     /// What acknowledges it on its channel.
     pub tag: u64,
-    /// What it says.
+    /// What the body says.
     pub content: MessageContent,
 }

@@ -7,7 +7,7 @@ use super::machine::ConsumerMachine;
 /// The consumer at one moment. Each open delivery is counted at exactly one station.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ConsumerSnapshot {
-    /// The channel that is open.
+    /// The channel that is open; `None` while there is none.
     pub channel: Option<ChannelNumber>,
     /// Whether new things may be begun on it.
     pub is_leaving: bool,
@@ -15,9 +15,9 @@ pub struct ConsumerSnapshot {
     pub is_consuming: bool,
     /// How many messages may be on their way at once.
     pub window: u16,
-    /// Deliveries that are not acknowledged.
+    /// The number of deliveries that are not acknowledged.
     pub open: usize,
-    /// Deliveries that are looked up.
+    /// The number of deliveries that are being looked up.
     pub awaiting: usize,
     /// Deliveries that wait for a slot.
     pub ready: usize,
@@ -28,7 +28,7 @@ pub struct ConsumerSnapshot {
 }
 
 impl ConsumerMachine {
-    /// How the consumer stands.
+    /// Describes the machine as it is.
     pub fn snapshot(&self) -> ConsumerSnapshot {
         let (channel, is_leaving) = match &self.connection {
             BrokerConnection::Open(channel) => (channel, false),
