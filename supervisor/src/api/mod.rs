@@ -11,16 +11,17 @@ mod problem;
 mod readiness;
 mod schema;
 mod service;
+mod template;
+mod worker;
 mod workflows;
 
 pub use execution::{AcceptedView, CancelOutcome, CancelView, LogPage, LogView};
-pub use pool::{
-    IsolationView, PoolView, RecycleRequest, ReloadView, ResizeRequest, TemplateStateView, TemplateView,
-    WallView, WorkerView,
-};
+pub use pool::{IsolationView, PoolView, RecycleRequest, ReloadView, ResizeRequest, WallView};
 pub use problem::ProblemView;
 pub use readiness::{Readiness, ReadinessPart};
 pub use service::{ApiService, RecycleTarget, ServiceError};
+pub use template::{TemplateStateView, TemplateView};
+pub use worker::WorkerView;
 pub use workflows::{BrokenFileView, WorkflowView, WorkflowsView};
 
 #[cfg(test)]

@@ -1,15 +1,15 @@
 //! What is shown of the pool, and how it is told to change.
 
 use jiff::Timestamp;
-use muster_core::pool::{
-    Isolation, PoolSnapshot, ReloadSnapshot, TemplateSnapshot, WorkerBinding, WorkerSnapshot,
-};
+use muster_core::pool::{Isolation, PoolSnapshot, ReloadSnapshot};
 use muster_system::process::{Wall, walls};
 use serde::{Deserialize, Serialize};
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use super::schema::wall_names;
+use super::template::TemplateView;
+use super::worker::WorkerView;
 
 /// What the pool and its workers are doing.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -76,61 +76,6 @@ impl IsolationView {
             Isolation::Organization => Self::Organization,
             Isolation::Execution => Self::Execution,
         }
-    }
-}
-
-/// Whether workers are made of a template: a process that has loaded all there is, and forks.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
-#[schema(as = Template)]
-pub struct TemplateView {
-    /// Whether workers are made of it right now.
-    #[schema(schema_with = TemplateStateView::schema)]
-    pub state: TemplateStateView,
-    /// Its process, as the worker it is numbered as.
-    pub worker: Option<String>,
-    /// The id of its process, once there is one.
-    pub pid: Option<u32>,
-    /// Why there is none, if it failed.
-    pub problem: Option<String>,
-    /// When another one is started, if it failed.
-    pub retry_in_seconds: Option<f64>,
-}
-
-/// Whether workers are made of a template right now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum TemplateStateView {
-    /// The setting is off, or no worker was started yet.
-    #[default]
-    None,
-    /// Workers of this command cannot be made of a template.
-    Absent,
-    /// It loads; workers wait for it.
-    Starting,
-    /// The template stands, and workers are made of it.
-    Stands,
-    /// The template failed, and workers start without one.
-    Broken,
-}
-
-impl TemplateView {
-    fn of(pool: &PoolSnapshot) -> Self {
-        let (state, worker) = match &pool.template {
-            TemplateSnapshot::None => (TemplateStateView::None, None),
-            TemplateSnapshot::Absent => (TemplateStateView::Absent, None),
-            TemplateSnapshot::Starting { worker } => (TemplateStateView::Starting, Some(*worker)),
-            TemplateSnapshot::Standing { worker, .. } => (TemplateStateView::Stands, Some(*worker)),
-            TemplateSnapshot::Broken { message, retry_in_ms } => {
-                return Self {
-                    state: TemplateStateView::Broken,
-                    problem: Some(message.clone()),
-                    retry_in_seconds: Some(seconds(*retry_in_ms)),
-                    ..Self::default()
-                };
-            }
-        };
-        let pid = pool.workers.iter().find(|one| Some(one.worker) == worker).and_then(|one| one.pid);
-        Self { state, worker: worker.map(|worker| worker.to_string()), pid, ..Self::default() }
     }
 }
 
@@ -220,67 +165,7 @@ fn problem(pool: &PoolSnapshot) -> Option<String> {
     Some(format!("workers cannot start ({failures} in a row): {message}{next}"))
 }
 
-/// One worker as it is right now.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[schema(as = Worker)]
-pub struct WorkerView {
-    /// The worker's name, such as `worker-3`.
-    pub worker: String,
-    /// Its process, once there is one.
-    pub pid: Option<u32>,
-    /// One word: starting, idle, running, ...
-    pub state: String,
-    /// How long it has been in that state, in seconds.
-    pub state_seconds: f64,
-    /// How long ago it was spawned, in seconds.
-    pub age_seconds: f64,
-    /// Which build and settings it is of.
-    pub generation: u64,
-    /// How many executions it has run.
-    pub executions: u64,
-    /// Its resident set when last looked at; `None` before.
-    pub rss_bytes: Option<u64>,
-    /// The execution it runs; `None` when it has none.
-    pub execution_id: Option<Uuid>,
-    /// The number of the attempt it runs; `None` when it has none.
-    pub attempt: Option<u32>,
-    /// The organization that alone it may serve, where workers are bound to one: its id, or `none` for executions
-    /// without one.
-    #[serde(default)]
-    pub organization: Option<String>,
-    /// Why it is to be replaced, if it is.
-    pub due: Option<String>,
-}
-
-impl WorkerView {
-    fn of(worker: &WorkerSnapshot) -> Self {
-        Self {
-            worker: worker.worker.to_string(),
-            pid: worker.pid,
-            state: worker.state.to_owned(),
-            state_seconds: seconds(worker.since_ms),
-            age_seconds: seconds(worker.age_ms),
-            generation: worker.generation,
-            executions: worker.executions_done,
-            rss_bytes: Some(worker.rss_bytes).filter(|bytes| *bytes > 0),
-            execution_id: worker.execution_id,
-            attempt: worker.attempt,
-            organization: worker.binding.and_then(organization),
-            due: worker.due.map(ToOwned::to_owned),
-        }
-    }
-}
-
-/// Whom a worker is bound to, as a person reads it.
-fn organization(binding: WorkerBinding) -> Option<String> {
-    match binding {
-        WorkerBinding::Anyone => None,
-        WorkerBinding::Only(None) => Some("none".to_owned()),
-        WorkerBinding::Only(Some(id)) => Some(id.to_string()),
-    }
-}
-
-fn seconds(ms: u64) -> f64 {
+pub(super) fn seconds(ms: u64) -> f64 {
     std::time::Duration::from_millis(ms).as_secs_f64()
 }
 

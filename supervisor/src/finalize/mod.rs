@@ -1,6 +1,6 @@
 //! Finalization: what a run left becomes its row, exactly once.
 //!
-//! [`outcome`] decides what an outcome means for the row; [`finalizer`] takes outcomes, and [`writer`] commits them in
+//! [`outcome`] decides what an outcome means for the row, and [`retry`] whether there is another attempt; [`finalizer`] takes outcomes, and [`writer`] commits them in
 //! groups. Nothing is published before it is committed, and nothing is thrown away while the database is out of reach:
 //! [`recovery`] tries it again, and [`disk_reserve`] sees to the space for it before anything runs.
 
@@ -11,6 +11,7 @@ mod outcome;
 mod proof;
 mod recovery;
 mod refused;
+mod retry;
 mod sink;
 mod spill;
 mod writer;
@@ -23,6 +24,7 @@ mod tests;
 pub use disk_reserve::Admission;
 pub use finalizer::{Finalizer, SpillFiles};
 pub use outbox::{OutboxError, OutcomeOutbox};
-pub use outcome::{RetryPolicy, finalization};
+pub use outcome::finalization;
 pub use refused::{RefusalCause, RefusedOutcome};
+pub use retry::RetryPolicy;
 pub use sink::{Finalized, FinalizedSink};

@@ -3,21 +3,22 @@
 //! Counters and histograms are fed as things happen; gauges are filled from the state of the moment when
 //! somebody asks, so they cannot drift.
 
+mod registered;
+mod watched;
+
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use muster_bus::BusHealth;
-use muster_core::execution::{DeliveryInvariant, Status};
-use muster_core::invariant::{Invariant, violations};
-use muster_core::pool::PoolInvariant;
-use muster_intake::rabbitmq::consumer::ConsumerInvariant;
+use muster_core::execution::Status;
+use muster_core::invariant::violations;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
 
 use crate::api::{PoolView, Readiness};
 
@@ -29,6 +30,7 @@ const WAIT_BUCKETS: [f64; 12] = [0.000_1, 0.000_5, 0.001, 0.005, 0.02, 0.05, 0.1
 /// Outcomes in one commit.
 const GROUP_BUCKETS: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
 
+/// A gauge of a number that is no whole one.
 type Real = Gauge<f64, AtomicU64>;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -133,107 +135,6 @@ impl SupervisorMetrics {
         metrics
     }
 
-    fn register_events(&mut self) {
-        let registry = &mut self.registry;
-        registry.register(
-            "executions_finished",
-            "Executions that reached a terminal state",
-            self.finished.clone(),
-        );
-        registry.register(
-            "attempts_requeued",
-            "Attempts that went back to be claimed again",
-            self.requeued.clone(),
-        );
-        registry.register(
-            "attempts_superseded",
-            "Attempts that were somebody else's when they ended",
-            self.superseded.clone(),
-        );
-        let seconds = || Unit::Seconds;
-        registry.register_with_unit(
-            "execution",
-            "From Started to the end of a run",
-            seconds(),
-            self.run_seconds.clone(),
-        );
-        registry.register_with_unit(
-            "start_wait",
-            "From the claim to Started",
-            seconds(),
-            self.start_wait_seconds.clone(),
-        );
-        registry.register_with_unit(
-            "commit",
-            "One finalization commit",
-            seconds(),
-            self.commit_seconds.clone(),
-        );
-        registry.register(
-            "commit_outcomes",
-            "Outcomes in one finalization commit",
-            self.commit_outcomes.clone(),
-        );
-    }
-
-    fn register_gauges(&mut self) {
-        let registry = &mut self.registry;
-        registry.register("workers", "Workers by state", self.workers.clone());
-        registry.register("workers_min", "Workers kept warm", self.workers_min.clone());
-        registry.register("workers_max", "The most workers there may be", self.workers_max.clone());
-        registry.register("executions_running", "Executions a worker holds", self.running.clone());
-        registry.register(
-            "executions_waiting",
-            "Claimed executions that wait for a worker",
-            self.waiting.clone(),
-        );
-        registry.register_with_unit(
-            "oldest_wait",
-            "How long the oldest of them has waited",
-            Unit::Seconds,
-            self.oldest_wait_seconds.clone(),
-        );
-        registry.register(
-            "executions_pending",
-            "Rows that wait to be claimed; -1 when unknown",
-            self.pending.clone(),
-        );
-        registry.register("draining", "1 once no more work is taken", self.draining.clone());
-        registry.register("ready", "1 for each part that does its work", self.ready.clone());
-        registry.register_with_unit(
-            "store_answer_age",
-            "How old the last answer of the database is; what is known of it is no younger",
-            Unit::Seconds,
-            self.store_answer_age_seconds.clone(),
-        );
-        registry.register(
-            "outcomes_refused",
-            "Outcomes that the database refuses although it takes others",
-            self.outcomes_refused.clone(),
-        );
-        registry.register(
-            "outcomes_in_memory",
-            "Outcomes that are neither in the database nor on disk yet",
-            self.outcomes_in_memory.clone(),
-        );
-        registry.register_with_unit(
-            "live_writes_queued",
-            "Live news that wait to be written",
-            Unit::Bytes,
-            self.live_writes_queued_bytes.clone(),
-        );
-        registry.register(
-            "live_writes_dropped",
-            "Live news dropped since the start",
-            self.live_writes_dropped.clone(),
-        );
-        registry.register(
-            "invariant_violations",
-            "What always holds and was seen not to: each is a fault of the supervisor, to be reported",
-            self.invariant_violations.clone(),
-        );
-    }
-
     /// An execution reached this terminal state after running so long.
     pub fn finished(&self, status: Status, ran: Option<Duration>) {
         self.finished.get_or_create(&StatusLabel { status: status.as_str() }).inc();
@@ -298,31 +199,11 @@ impl SupervisorMetrics {
         }
         self.live_writes_queued_bytes.set(count(bus.queued_bytes));
         self.live_writes_dropped.set(i64::try_from(bus.dropped).unwrap_or(i64::MAX));
-        for id in watched() {
+        for id in watched::ids() {
             let counter = self.invariant_violations.get_or_create(&InvariantLabel { id });
             counter.inc_by(violations(id).saturating_sub(counter.get()));
         }
     }
-}
-
-/// What is looked at in production too, where looking costs nothing: a test holds it against the sources. The others are
-/// for simulations and tests, and a zero would say too much of them.
-fn watched() -> impl Iterator<Item = &'static str> {
-    let pool = [
-        PoolInvariant::CeilingOfRuns,
-        PoolInvariant::CeilingOfWorkers,
-        PoolInvariant::CountsAgree,
-        PoolInvariant::ForkOfStanding,
-        PoolInvariant::NeverSpins,
-        PoolInvariant::NoIdleBesideWork,
-        PoolInvariant::OneFinish,
-        PoolInvariant::OneRun,
-    ];
-    let delivery =
-        [DeliveryInvariant::FencedWrite, DeliveryInvariant::FinishedWins, DeliveryInvariant::RowBeforeAck];
-    let consumer = [ConsumerInvariant::OneWrite];
-    let pool = pool.into_iter().map(Invariant::id);
-    pool.chain(delivery.into_iter().map(Invariant::id)).chain(consumer.into_iter().map(Invariant::id))
 }
 
 fn count(number: usize) -> i64 {

@@ -1,6 +1,5 @@
 //! What the HTTP interface asks of a supervisor.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -9,17 +8,15 @@ use jiff::Timestamp;
 use muster_bus::{AddressedCommand, ControlCommand, StatusChange};
 use muster_core::execution::{Attempt, ExecutionRequest, Status};
 use muster_core::pool::PoolSnapshot;
-use muster_intake::rabbitmq::BrokerHealth;
-use muster_protocol::{CancelReason, ErrorInfo};
-use muster_store::{CancelResult, DatabaseFacts, NewExecution, PresenceShown, Submitted};
+use muster_protocol::CancelReason;
+use muster_store::{CancelResult, NewExecution, PresenceShown, Submitted};
 use uuid::Uuid;
 
-use super::database_status::{SILENT_MAX, StatusReading};
-use super::supervisor::Supervisor;
-use crate::api::{
-    ApiService, PoolView, Readiness, ReadinessPart, RecycleTarget, ServiceError, WorkflowsView,
+use super::readiness_parts::{
+    bus_part, files_part, intake_part, outcomes_part, presence_part, queue_part, store_part, workers_part,
 };
-use crate::finalize::{RefusalCause, RefusedOutcome};
+use super::supervisor::Supervisor;
+use crate::api::{ApiService, PoolView, Readiness, RecycleTarget, ServiceError, WorkflowsView};
 use crate::notify::sweep::notify_rows;
 use crate::observe::Unwritten;
 
@@ -124,20 +121,8 @@ impl ApiService for Supervisor {
 
     async fn readiness(&self) -> Readiness {
         let store = store_part(&self.known.facts(self.core.store.clone()).await);
-        let workers = match self.core.health.start_trouble() {
-            None => part("workers", true, "workers start"),
-            Some(trouble) => part(
-                "workers",
-                false,
-                format!("{} starts in a row failed, the last: {}", trouble.consecutive, trouble.message),
-            ),
-        };
-        let closed = self.core.slots.closed();
-        let reasons: Vec<_> = closed.iter().map(|reason| reason.explain()).collect();
-        let intake = match reasons.as_slice() {
-            [] => part("intake", true, "open"),
-            reasons => part("intake", false, reasons.join("; ")),
-        };
+        let workers = workers_part(self.core.health.start_trouble());
+        let intake = intake_part(&self.core.slots.closed());
         let broker = self.broker.get().map(|health| health.borrow().clone());
         let waiting = broker.as_ref().map_or(0, |broker| broker.waiting_for_records);
         let bus = bus_part(self.core.bus.health().problem, waiting);
@@ -216,111 +201,4 @@ impl Supervisor {
             None => Err(ServiceError::Unavailable("the store gave no answer".to_owned())),
         }
     }
-}
-
-/// What others see of us. Without a lock and without a beat they may take over what runs here.
-fn presence_part(shown: PresenceShown) -> Option<ReadinessPart> {
-    match shown {
-        PresenceShown::NotNeeded => None,
-        PresenceShown::Yes => Some(part("presence", true, "other supervisors see that this one lives")),
-        PresenceShown::Lost { since, why, beats } => {
-            let shown = if beats { "its beats go on" } else { "it does not beat either" };
-            let detail = format!(
-                "the lock that shows that this supervisor lives has been lost for {} s, {shown}: {why}",
-                since.as_secs()
-            );
-            Some(part("presence", beats, detail))
-        }
-    }
-}
-
-/// One row that its database refuses is named, and no reason to take nothing else.
-fn outcomes_part(refused: &[RefusedOutcome]) -> ReadinessPart {
-    let Some(first) = refused.first() else { return part("outcomes", true, "all are taken") };
-    let RefusedOutcome { attempt, message, cause, tries: _ } = first;
-    let count = refused.len();
-    let look_for = match cause {
-        RefusalCause::Refused => "a trigger or a constraint that holds back its row",
-        RefusalCause::Locked => "a transaction that was left open",
-    };
-    let detail = format!(
-        "the database does not take {count} of them and takes all others; the first is {attempt}: {message}; look \
-         for {look_for}"
-    );
-    part("outcomes", true, detail)
-}
-
-/// What the database said last, and when. One that is slow for a moment is as ready as it was.
-/// The workflow files that cannot be loaded: the others serve, so nothing is unready for them.
-fn files_part(broken: &BTreeMap<String, ErrorInfo>) -> Option<ReadinessPart> {
-    const NAMED_MAX: usize = 5;
-    const MESSAGE_MAX_CHARS: usize = 200;
-    let named = broken.iter().take(NAMED_MAX).map(|(file, error)| {
-        let message: String =
-            error.message.lines().next().unwrap_or_default().chars().take(MESSAGE_MAX_CHARS).collect();
-        format!("{file} ({}: {message})", error.kind)
-    });
-    let mut named: Vec<String> = named.collect();
-    match broken.len() {
-        0 => return None,
-        all if all > NAMED_MAX => named.push(format!("{} more", all - NAMED_MAX)),
-        _ => {}
-    }
-    Some(part("files", true, format!("all are loaded but {}", named.join(", "))))
-}
-
-fn store_part(facts: &StatusReading<DatabaseFacts>) -> ReadinessPart {
-    let age = facts.age.as_secs();
-    let silent = facts.silent_for.filter(|silent| *silent >= SILENT_MAX);
-    match (&facts.answer, silent) {
-        (Some(Ok(facts)), None) if age == 0 => {
-            part("store", true, format!("{} {}", facts.backend, facts.version))
-        }
-        (Some(Ok(facts)), None) => {
-            part("store", true, format!("{} {} (as of {age} s ago)", facts.backend, facts.version))
-        }
-        (Some(Err(problem)), None) if age == 0 => part("store", false, problem.as_str()),
-        (Some(Err(problem)), None) => part("store", false, format!("{problem} (as of {age} s ago)")),
-        (None, None) => part("store", false, "the database has not answered yet"),
-        (_, Some(silent)) => {
-            part("store", false, format!("the database has not answered for {} s", silent.as_secs()))
-        }
-    }
-}
-
-/// Executions go on without the bus: it is named, and does not make us unready.
-fn bus_part(problem: Option<String>, waiting_for_records: usize) -> ReadinessPart {
-    let waiting = match waiting_for_records {
-        0 => String::new(),
-        1 => "; 1 message waits for its pending record in Redis".to_owned(),
-        count => format!("; {count} messages wait for their pending records in Redis"),
-    };
-    let detail = match problem {
-        Some(problem) => {
-            format!("redis: {problem}; other executions go on, live views and sync replies wait{waiting}")
-        }
-        None => format!("live views work{waiting}"),
-    };
-    part("bus", true, detail)
-}
-
-/// The store's rows are polled whatever the broker does, so a broker that is away is a degraded intake, named
-/// and not ready. Connected means that the broker has confirmed a consumer, or that no slot is free for one.
-fn queue_part(health: &BrokerHealth, slots_are_free: bool) -> ReadinessPart {
-    if let Some(problem) = health.problem.as_ref().or(health.consume_problem.as_ref()) {
-        return part("queue", false, format!("rabbitmq: {problem}; connecting again"));
-    }
-    if !health.confirmed && slots_are_free {
-        return part("queue", false, "rabbitmq: connected, and has not confirmed our consumer yet");
-    }
-    let detail = if health.differences.is_empty() {
-        "rabbitmq is connected".to_owned()
-    } else {
-        health.differences.join("; ")
-    };
-    part("queue", true, detail)
-}
-
-fn part(part: &str, ready: bool, detail: impl Into<String>) -> ReadinessPart {
-    ReadinessPart { part: part.to_owned(), ready, detail: detail.into() }
 }

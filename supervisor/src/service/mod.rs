@@ -7,6 +7,7 @@ mod core;
 mod data_dir;
 mod database_status;
 mod heartbeat;
+mod readiness_parts;
 mod run;
 mod start;
 mod starting;

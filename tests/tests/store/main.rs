@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed assumption is a failed test")]
 
 mod cancel;
+mod changing_schema;
 mod claims;
 mod clock;
 mod durability;
@@ -15,6 +16,7 @@ mod hidden;
 mod leases;
 mod older;
 mod postgres_only;
+mod presences;
 mod queue;
 mod reading;
 mod values;

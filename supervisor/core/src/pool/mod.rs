@@ -26,6 +26,7 @@ mod run;
 mod running;
 mod sizing;
 mod snapshot;
+mod start_failures;
 mod starting;
 mod template_life;
 mod templates;

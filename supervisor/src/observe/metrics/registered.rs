@@ -1,0 +1,108 @@
+//! The names of the series with their help.
+
+use prometheus_client::registry::Unit;
+
+use super::SupervisorMetrics;
+
+impl SupervisorMetrics {
+    pub(super) fn register_events(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "executions_finished",
+            "Executions that reached a terminal state",
+            self.finished.clone(),
+        );
+        registry.register(
+            "attempts_requeued",
+            "Attempts that went back to be claimed again",
+            self.requeued.clone(),
+        );
+        registry.register(
+            "attempts_superseded",
+            "Attempts that were somebody else's when they ended",
+            self.superseded.clone(),
+        );
+        let seconds = || Unit::Seconds;
+        registry.register_with_unit(
+            "execution",
+            "From Started to the end of a run",
+            seconds(),
+            self.run_seconds.clone(),
+        );
+        registry.register_with_unit(
+            "start_wait",
+            "From the claim to Started",
+            seconds(),
+            self.start_wait_seconds.clone(),
+        );
+        registry.register_with_unit(
+            "commit",
+            "One finalization commit",
+            seconds(),
+            self.commit_seconds.clone(),
+        );
+        registry.register(
+            "commit_outcomes",
+            "Outcomes in one finalization commit",
+            self.commit_outcomes.clone(),
+        );
+    }
+
+    pub(super) fn register_gauges(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("workers", "Workers by state", self.workers.clone());
+        registry.register("workers_min", "Workers kept warm", self.workers_min.clone());
+        registry.register("workers_max", "The most workers there may be", self.workers_max.clone());
+        registry.register("executions_running", "Executions a worker holds", self.running.clone());
+        registry.register(
+            "executions_waiting",
+            "Claimed executions that wait for a worker",
+            self.waiting.clone(),
+        );
+        registry.register_with_unit(
+            "oldest_wait",
+            "How long the oldest of them has waited",
+            Unit::Seconds,
+            self.oldest_wait_seconds.clone(),
+        );
+        registry.register(
+            "executions_pending",
+            "Rows that wait to be claimed; -1 when unknown",
+            self.pending.clone(),
+        );
+        registry.register("draining", "1 once no more work is taken", self.draining.clone());
+        registry.register("ready", "1 for each part that does its work", self.ready.clone());
+        registry.register_with_unit(
+            "store_answer_age",
+            "How old the last answer of the database is; what is known of it is no younger",
+            Unit::Seconds,
+            self.store_answer_age_seconds.clone(),
+        );
+        registry.register(
+            "outcomes_refused",
+            "Outcomes that the database refuses although it takes others",
+            self.outcomes_refused.clone(),
+        );
+        registry.register(
+            "outcomes_in_memory",
+            "Outcomes that are neither in the database nor on disk yet",
+            self.outcomes_in_memory.clone(),
+        );
+        registry.register_with_unit(
+            "live_writes_queued",
+            "Live news that wait to be written",
+            Unit::Bytes,
+            self.live_writes_queued_bytes.clone(),
+        );
+        registry.register(
+            "live_writes_dropped",
+            "Live news dropped since the start",
+            self.live_writes_dropped.clone(),
+        );
+        registry.register(
+            "invariant_violations",
+            "What always holds and was seen not to: each is a fault of the supervisor, to be reported",
+            self.invariant_violations.clone(),
+        );
+    }
+}

@@ -1,0 +1,136 @@
+//! What readiness says of each part the supervisor needs: sentences for people, from what the rooms know.
+
+use std::collections::BTreeMap;
+
+use muster_intake::rabbitmq::BrokerHealth;
+use muster_protocol::ErrorInfo;
+use muster_store::{DatabaseFacts, PresenceShown};
+
+use super::database_status::{SILENT_MAX, StatusReading};
+use crate::api::ReadinessPart;
+use crate::dispatch::{IntakeClosed, StartTrouble};
+use crate::finalize::{RefusalCause, RefusedOutcome};
+
+/// Whether workers start.
+pub(super) fn workers_part(trouble: Option<StartTrouble>) -> ReadinessPart {
+    let Some(StartTrouble { consecutive, message, .. }) = trouble else {
+        return part("workers", true, "workers start");
+    };
+    part("workers", false, format!("{consecutive} starts in a row failed, the last: {message}"))
+}
+
+/// Whether anything is claimed, and every reason why nothing is.
+pub(super) fn intake_part(closed: &[IntakeClosed]) -> ReadinessPart {
+    if closed.is_empty() {
+        return part("intake", true, "open");
+    }
+    let reasons: Vec<_> = closed.iter().map(|reason| reason.explain()).collect();
+    part("intake", false, reasons.join("; "))
+}
+
+/// What others see of us. Without a lock and without a beat they may take over what runs here.
+pub(super) fn presence_part(shown: PresenceShown) -> Option<ReadinessPart> {
+    match shown {
+        PresenceShown::NotNeeded => None,
+        PresenceShown::Yes => Some(part("presence", true, "other supervisors see that this one lives")),
+        PresenceShown::Lost { since, why, beats } => {
+            let shown = if beats { "its beats go on" } else { "it does not beat either" };
+            let detail = format!(
+                "the lock that shows that this supervisor lives has been lost for {} s, {shown}: {why}",
+                since.as_secs()
+            );
+            Some(part("presence", beats, detail))
+        }
+    }
+}
+
+/// One row that its database refuses is named, and no reason to take nothing else.
+pub(super) fn outcomes_part(refused: &[RefusedOutcome]) -> ReadinessPart {
+    let Some(first) = refused.first() else { return part("outcomes", true, "all are taken") };
+    let RefusedOutcome { attempt, message, cause, tries: _ } = first;
+    let count = refused.len();
+    let look_for = match cause {
+        RefusalCause::Refused => "a trigger or a constraint that holds back its row",
+        RefusalCause::Locked => "a transaction that was left open",
+    };
+    let detail = format!(
+        "the database does not take {count} of them and takes all others; the first is {attempt}: {message}; look \
+         for {look_for}"
+    );
+    part("outcomes", true, detail)
+}
+
+/// The workflow files that cannot be loaded: the others serve, so nothing is unready for them.
+pub(super) fn files_part(broken: &BTreeMap<String, ErrorInfo>) -> Option<ReadinessPart> {
+    const NAMED_MAX: usize = 5;
+    const MESSAGE_MAX_CHARS: usize = 200;
+    let named = broken.iter().take(NAMED_MAX).map(|(file, error)| {
+        let message: String =
+            error.message.lines().next().unwrap_or_default().chars().take(MESSAGE_MAX_CHARS).collect();
+        format!("{file} ({}: {message})", error.kind)
+    });
+    let mut named: Vec<String> = named.collect();
+    match broken.len() {
+        0 => return None,
+        all if all > NAMED_MAX => named.push(format!("{} more", all - NAMED_MAX)),
+        _ => {}
+    }
+    Some(part("files", true, format!("all are loaded but {}", named.join(", "))))
+}
+
+/// What the database said last, and when. One that is slow for a moment is as ready as it was.
+pub(super) fn store_part(facts: &StatusReading<DatabaseFacts>) -> ReadinessPart {
+    let age = facts.age.as_secs();
+    let silent = facts.silent_for.filter(|silent| *silent >= SILENT_MAX);
+    match (&facts.answer, silent) {
+        (Some(Ok(facts)), None) if age == 0 => {
+            part("store", true, format!("{} {}", facts.backend, facts.version))
+        }
+        (Some(Ok(facts)), None) => {
+            part("store", true, format!("{} {} (as of {age} s ago)", facts.backend, facts.version))
+        }
+        (Some(Err(problem)), None) if age == 0 => part("store", false, problem.as_str()),
+        (Some(Err(problem)), None) => part("store", false, format!("{problem} (as of {age} s ago)")),
+        (None, None) => part("store", false, "the database has not answered yet"),
+        (_, Some(silent)) => {
+            part("store", false, format!("the database has not answered for {} s", silent.as_secs()))
+        }
+    }
+}
+
+/// Executions go on without the bus: it is named, and does not make us unready.
+pub(super) fn bus_part(problem: Option<String>, waiting_for_records: usize) -> ReadinessPart {
+    let waiting = match waiting_for_records {
+        0 => String::new(),
+        1 => "; 1 message waits for its pending record in Redis".to_owned(),
+        count => format!("; {count} messages wait for their pending records in Redis"),
+    };
+    let detail = match problem {
+        Some(problem) => {
+            format!("redis: {problem}; other executions go on, live views and sync replies wait{waiting}")
+        }
+        None => format!("live views work{waiting}"),
+    };
+    part("bus", true, detail)
+}
+
+/// The store's rows are polled whatever the broker does, so a broker that is away is a degraded intake, named
+/// and not ready. Connected means that the broker has confirmed a consumer, or that no slot is free for one.
+pub(super) fn queue_part(health: &BrokerHealth, slots_are_free: bool) -> ReadinessPart {
+    if let Some(problem) = health.problem.as_ref().or(health.consume_problem.as_ref()) {
+        return part("queue", false, format!("rabbitmq: {problem}; connecting again"));
+    }
+    if !health.confirmed && slots_are_free {
+        return part("queue", false, "rabbitmq: connected, and has not confirmed our consumer yet");
+    }
+    let detail = if health.differences.is_empty() {
+        "rabbitmq is connected".to_owned()
+    } else {
+        health.differences.join("; ")
+    };
+    part("queue", true, detail)
+}
+
+fn part(part: &str, ready: bool, detail: impl Into<String>) -> ReadinessPart {
+    ReadinessPart { part: part.to_owned(), ready, detail: detail.into() }
+}

@@ -1,0 +1,118 @@
+//! The schema changes under supervisors that run: PostgreSQL only, because SQLite has one user.
+
+use std::time::{Duration, Instant};
+
+use muster_core::execution::Status;
+use muster_store::{Finalization, TakeOver};
+
+use crate::fixture::{Fixture, claimant, eventually, line, postgres, retry, success};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schema_of_version_1_is_brought_up_to_date_under_what_runs() {
+    let fixture = postgres().await;
+    let running = fixture.claimed(&claimant()).await.attempt.execution_id;
+    back_to_version_1(&fixture).await;
+    assert_eq!(fixture.store.facts().await.unwrap().schema_version, 1);
+    fixture.store.migrate().await.unwrap();
+    let facts = fixture.store.facts().await.unwrap();
+    assert_eq!(facts.schema_version, facts.schema_newest);
+    let index = fixture.texts("SELECT pg_get_indexdef('executions_running'::regclass)").await;
+    assert!(index[0].contains("completed_at IS NULL"), "{index:?}");
+    assert_eq!(fixture.status(running).await, Status::Running);
+}
+
+/// Takes away what came after the first version of the schema.
+async fn back_to_version_1(fixture: &Fixture) {
+    fixture
+        .sql(
+            "DROP INDEX executions_running; \
+             CREATE INDEX executions_running ON executions (lease_owner) WHERE status = 'RUNNING'; \
+             ALTER TABLE executions DROP COLUMN request_text, DROP COLUMN result_text; \
+             ALTER TABLE state_entries DROP COLUMN value_text; \
+             ALTER TABLE supervisor_presences DROP COLUMN beats, DROP COLUMN beat_at, DROP COLUMN lease_us, \
+                 DROP COLUMN host, DROP COLUMN process_id, DROP COLUMN process_started; \
+             DELETE FROM muster_migrations WHERE version > 1",
+        )
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_step_of_the_schema_that_waits_for_a_long_transaction_holds_up_nobody() {
+    let fixture = postgres().await;
+    let id = fixture.claimed(&claimant()).await.attempt.execution_id;
+    back_to_version_1(&fixture).await;
+    let mut reader = fixture.session_of_another().await;
+    sqlx::raw_sql("BEGIN; SELECT count(*) FROM executions").execute(&mut reader).await.unwrap();
+
+    let store = fixture.another_store().await;
+    let migrating = tokio::spawn(async move { store.migrate().await });
+    let waiting = "SELECT pid::text FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'";
+    for _ in 0..3 {
+        eventually("the step waits", async || fixture.texts(waiting).await.pop()).await;
+        let asked = Instant::now();
+        // What a supervisor of the version before does: it waits behind the step, for as long as that waits.
+        fixture
+            .sql(&format!("UPDATE executions SET lease_expires_at = clock_timestamp() WHERE id = '{id}'"))
+            .await;
+        assert!(asked.elapsed() < Duration::from_secs(3), "held up for {:?}", asked.elapsed());
+        eventually("the step lets go", async || fixture.texts(waiting).await.is_empty().then_some(())).await;
+    }
+    assert!(!migrating.is_finished());
+    sqlx::raw_sql("ROLLBACK").execute(&mut reader).await.unwrap();
+    migrating.await.unwrap().unwrap();
+    let facts = fixture.store.facts().await.unwrap();
+    assert_eq!(facts.schema_version, facts.schema_newest);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upgrade_ends_sessions_that_rest_and_no_others() {
+    let fixture = postgres().await;
+    let (mut resting, mut present) = (fixture.session_of_another().await, fixture.session_of_another().await);
+    sqlx::query("SELECT pg_advisory_lock(1)").execute(&mut present).await.unwrap();
+    sqlx::query("SELECT * FROM executions").fetch_all(&mut resting).await.unwrap();
+    back_to_version_1(&fixture).await;
+    fixture.another_store().await.migrate().await.unwrap();
+    assert!(sqlx::query("SELECT 1").execute(&mut resting).await.is_err(), "its statements are of before");
+    sqlx::query("SELECT 1").execute(&mut present).await.expect("it shows that a supervisor lives");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_column_that_changes_under_prepared_statements_stops_nothing() {
+    let fixture = postgres().await;
+    let me = claimant();
+    // Every session of every kind has its statements after a few rounds.
+    let rounds = async |count: usize| {
+        for _ in 0..count {
+            let waiting = fixture.submitted().await;
+            let attempt = fixture.claimed(&me).await.attempt;
+            let logs = vec![line(1, "text")];
+            fixture.finalize(Finalization { logs, ..success(&me, attempt) }).await;
+            let due = fixture.store.claim_due(&me, 10, TakeOver::Nothing).await.unwrap();
+            assert_eq!(due.claimed[0].attempt.execution_id, waiting);
+            fixture.finalize(retry(&me, due.claimed[0].attempt)).await;
+            let again = fixture.store.claim_due(&me, 10, TakeOver::Nothing).await.unwrap();
+            fixture.store.renew(&me, &[again.claimed[0].attempt]).await.unwrap();
+            fixture.finalize(success(&me, again.claimed[0].attempt)).await;
+            fixture.store.executions_by_id(&[waiting]).await.unwrap();
+            fixture.store.unnotified(Duration::ZERO, 10).await.unwrap();
+            let reads = (0..5).map(|_| async {
+                fixture.store.logs(attempt.execution_id, (0, 0), 10).await.unwrap();
+                fixture.row(waiting).await;
+                fixture.store.events(waiting).await.unwrap();
+            });
+            futures_util::future::join_all(reads).await;
+            fixture.store.mark_notified(&[waiting]).await.unwrap();
+        }
+    };
+    rounds(3).await;
+    for change in [
+        "ALTER TABLE executions ALTER COLUMN workflow_name TYPE varchar(200)",
+        "ALTER TABLE executions ALTER COLUMN error_type TYPE varchar(200)",
+        "ALTER TABLE executions ADD COLUMN added text",
+        "ALTER TABLE execution_logs ALTER COLUMN message TYPE varchar",
+        "ALTER TABLE execution_events ADD COLUMN added text",
+    ] {
+        fixture.sql(change).await;
+        rounds(2).await;
+    }
+}
