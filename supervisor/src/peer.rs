@@ -1,16 +1,15 @@
 //! The far end of one worker's pipes, for whoever speaks with a worker by hand: the doctor and the conformance kit.
 //!
-//! It knows frames and spellings, and no conversation. Stdout is read only when it is asked for, so that who asks can be
+//! It knows pipes and processes; the wire itself is [`Conversation`]. Stdout is read only when it is asked for, so that who asks can be
 //! a slow reader; stderr is always read, so that a worker never waits for it. The executor has ends of its own, which
 //! wait for nothing.
 
 use std::io;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use muster_core::process::ExitStatus;
 use muster_protocol::codec::Decoded;
-use muster_protocol::wire::{Incoming, Spelling, WireDecoder, WireError};
+use muster_protocol::wire::{Conversation, Incoming, Spelling, WireError};
 use muster_protocol::{ToSupervisor, ToWorker};
 use muster_system::process::{ExitWatch, ProcessGroup, SpawnedChild, abandon};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -58,10 +57,8 @@ pub(crate) struct WorkerPeer {
     stdout: pipe::Receiver,
     stderr: mpsc::UnboundedReceiver<Vec<u8>>,
     stderr_seen: Vec<u8>,
-    decoder: WireDecoder,
-    pending: BytesMut,
+    conversation: Conversation,
     chunk: Vec<u8>,
-    spelling: Spelling,
 }
 
 impl WorkerPeer {
@@ -83,38 +80,33 @@ impl WorkerPeer {
             stdout,
             stderr,
             stderr_seen: Vec::new(),
-            decoder: WireDecoder::new(),
-            pending: BytesMut::new(),
+            conversation: Conversation::default(),
             chunk: vec![0; READ_MAX_BYTES],
-            spelling: Spelling::Binary,
         })
     }
 
     /// How this worker spells its messages, once it has said one.
     pub(crate) fn spelling(&self) -> Spelling {
-        self.spelling
+        self.conversation.spelling()
     }
 
     /// What the worker says next. Safe to cancel.
     pub(crate) async fn hear(&mut self) -> Result<HeardFrame, UnheardFrame> {
         loop {
-            match self.decoder.next::<ToSupervisor>(&mut self.pending)? {
-                Some(Incoming::Message(decoded)) => {
-                    self.spelling = self.decoder.spelling().unwrap_or(self.spelling);
-                    return Ok(match decoded {
-                        Decoded::Message(message) => HeardFrame::Message(message),
-                        Decoded::Unknown { .. } => HeardFrame::Later,
-                    });
+            match self.conversation.hear()? {
+                Some(Incoming::Message(Decoded::Message(message))) => {
+                    return Ok(HeardFrame::Message(message));
                 }
+                Some(Incoming::Message(Decoded::Unknown { .. })) => return Ok(HeardFrame::Later),
                 Some(Incoming::Preamble(text)) => return Ok(HeardFrame::Preamble(text)),
                 None => {}
             }
             let count = self.stdout.read(&mut self.chunk).await?;
             if count == 0 {
-                self.decoder.end(&self.pending)?;
+                self.conversation.end()?;
                 return Ok(HeardFrame::End);
             }
-            self.pending.extend_from_slice(&self.chunk[..count]);
+            self.conversation.read(&self.chunk[..count]);
         }
     }
 
@@ -154,7 +146,7 @@ impl WorkerPeer {
     /// Says something in the worker's spelling.
     pub(crate) async fn say(&mut self, message: &ToWorker) -> io::Result<()> {
         let mut bytes = Vec::new();
-        self.spelling.append(message, &mut bytes).map_err(io::Error::other)?;
+        self.conversation.say(message, &mut bytes).map_err(io::Error::other)?;
         self.write(&bytes).await;
         Ok(())
     }

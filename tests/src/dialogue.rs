@@ -1,4 +1,5 @@
-//! A worker executable on its own, with the test in the supervisor's place.
+//! A worker executable on its own, with the test in the supervisor's place. It blocks, and starts a process as anyone
+//! would: the supervisor's own peer waits in a runtime for a process that its spawner made.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -6,10 +7,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
 use muster_protocol::codec::Decoded;
 use muster_protocol::limits::FRAME_MAX_BYTES;
-use muster_protocol::wire::{Incoming, Spelling, WireDecoder, WireError};
+use muster_protocol::wire::{Conversation, Incoming, WireError};
 use muster_protocol::{CodeSource, JsonBytes, LogLevel, ToSupervisor, ToWorker};
 use rustix::event::{PollFd, PollFlags, poll};
 use serde_json::Value;
@@ -26,9 +26,7 @@ pub struct Dialogue {
     child: Child,
     stdin: Option<ChildStdin>,
     stdout: File,
-    decoder: WireDecoder,
-    pending: BytesMut,
-    spelling: Spelling,
+    conversation: Conversation,
 }
 
 impl Dialogue {
@@ -43,9 +41,7 @@ impl Dialogue {
         let mut child = started.spawn().unwrap_or_else(|error| panic!("{started:?}: {error}"));
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().map(OwnedFd::from).unwrap_or_else(|| panic!("no stdout"));
-        let decoder = WireDecoder::new();
-        let pending = BytesMut::new();
-        Self { child, stdin, stdout: stdout.into(), decoder, pending, spelling: Spelling::Binary }
+        Self { child, stdin, stdout: stdout.into(), conversation: Conversation::default() }
     }
 
     /// What the worker says next: `Ok(None)` at the end of its stdout.
@@ -60,8 +56,7 @@ impl Dialogue {
         let deadline = Instant::now() + PATIENCE;
         let mut chunk = vec![0; 64 * 1024];
         loop {
-            if let Some(incoming) = self.decoder.next(&mut self.pending)? {
-                self.spelling = self.decoder.spelling().unwrap_or(self.spelling);
+            if let Some(incoming) = self.conversation.hear()? {
                 return Ok(Some(incoming));
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -71,9 +66,9 @@ impl Dialogue {
             assert!(count > 0, "the worker said nothing for {PATIENCE:?}");
             let got = self.stdout.read(&mut chunk).unwrap_or_else(|error| panic!("stdout: {error}"));
             if got == 0 {
-                return self.decoder.end(&self.pending).map(|text| text.map(Incoming::Preamble));
+                return self.conversation.end().map(|text| text.map(Incoming::Preamble));
             }
-            self.pending.extend_from_slice(&chunk[..got]);
+            self.conversation.read(&chunk[..got]);
         }
     }
 
@@ -90,7 +85,7 @@ impl Dialogue {
     #[track_caller]
     pub fn say(&mut self, message: &ToWorker) {
         let mut bytes = Vec::new();
-        self.spelling.append(message, &mut bytes).unwrap_or_else(|error| panic!("{error}"));
+        self.conversation.say(message, &mut bytes).unwrap_or_else(|error| panic!("{error}"));
         let stdin = self.stdin.as_mut().unwrap_or_else(|| panic!("stdin is closed"));
         stdin.write_all(&bytes).unwrap_or_else(|error| panic!("stdin: {error}"));
     }

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use muster_protocol::CancelReason;
 use serde_json::{Value, json};
-use support::{Start, examples};
+use support::examples;
+use support::start::Start;
 
 struct Request {
     line: String,

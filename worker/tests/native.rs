@@ -4,7 +4,8 @@ mod support;
 
 use muster_protocol::{CallResult, JsonBytes, RunOutcome};
 use serde_json::{Value, json};
-use support::{Start, examples};
+use support::examples;
+use support::start::Start;
 
 /// Cargo builds examples beside the tests' binaries.
 fn rust_worker() -> std::path::PathBuf {

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use muster_protocol::{CallResult, CancelReason, CodeSource, ErrorInfo, RunOutcome, ToSupervisor, ToWorker};
 use serde_json::{Value, json};
-use support::{Start, examples};
+use support::examples;
+use support::start::Start;
 
 #[test]
 fn a_version_nobody_shares_ends_with_71() {

@@ -4,7 +4,9 @@ mod support;
 
 use muster_protocol::{CallResult, CodeSource, JsonBytes, RunOutcome};
 use serde_json::{Value, json};
-use support::{Peer, Seen, Start, examples};
+use support::seen::Seen;
+use support::start::Start;
+use support::{Peer, examples};
 
 const HALF: &str = "half of a surrogate pair";
 

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::support::{Start, examples};
+use crate::support::examples;
+use crate::support::start::Start;
 
 #[test]
 fn nothing_leaks_from_one_execution_into_the_next() {

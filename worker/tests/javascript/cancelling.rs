@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use muster_protocol::{CallResult, CancelReason, JsonBytes};
 use serde_json::json;
 
-use crate::support::{Start, examples};
+use crate::support::examples;
+use crate::support::start::Start;
 
 #[test]
 fn a_busy_loop_ends_on_cancel_and_the_worker_goes_on() {

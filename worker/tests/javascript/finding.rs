@@ -3,7 +3,8 @@
 use muster_protocol::{CallResult, CodeSource, JsonBytes};
 use serde_json::{Value, json};
 
-use crate::support::{Start, examples};
+use crate::support::examples;
+use crate::support::start::Start;
 
 #[test]
 fn hello_greets() {

@@ -3,7 +3,8 @@
 use muster_protocol::RunOutcome;
 use serde_json::{Value, json};
 
-use crate::support::{Start, examples};
+use crate::support::examples;
+use crate::support::start::Start;
 
 #[test]
 fn errors_have_the_name_the_place_and_the_cause() {

@@ -3,7 +3,8 @@
 use muster_protocol::{CallResult, CancelReason, LogLevel};
 use serde_json::{Value, json};
 
-use crate::support::{Start, examples};
+use crate::support::examples;
+use crate::support::start::Start;
 
 #[test]
 fn a_rejection_that_nobody_handles_is_in_the_log() {

@@ -1,24 +1,29 @@
 //! A supervisor for tests: it starts the real `worker` binary and talks to it in frames or lines.
+//!
+//! The wire is the one that the supervisor's own peer has ([`Conversation`]); the process around it is the test's, because
+//! a worker's tests must not need a supervisor.
 #![expect(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test names what it expects")]
 #![expect(clippy::disallowed_methods, reason = "a test starts the worker without a supervisor")]
 
-use std::io::{BufRead, BufReader, Read, Write};
+pub mod seen;
+pub mod start;
+
+use std::cell::RefCell;
+use std::io::Write as _;
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::process::{Child, ChildStdin, ExitStatus};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
 use muster_protocol::codec::Decoded;
-use muster_protocol::wire::{Incoming, Spelling, WireDecoder};
-use muster_protocol::{
-    CallResult, CancelReason, CodeSource, ErrorInfo, JsonBytes, LogLevel, LogRecord, RunOutcome,
-    ToSupervisor, ToWorker,
-};
+use muster_protocol::wire::{Conversation, Incoming};
+use muster_protocol::{CallResult, CancelReason, CodeSource, JsonBytes, RunOutcome, ToSupervisor, ToWorker};
 use serde_json::{Value, json};
+
+use seen::Seen;
 
 /// Nothing in these tests takes longer; whatever does hangs.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -26,192 +31,24 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Peer {
     pub child: Child,
     input: Option<ChildStdin>,
-    messages: Receiver<Result<ToSupervisor, String>>,
+    /// What was read from its stdout; gone at the end of it.
+    chunks: Receiver<Vec<u8>>,
+    conversation: RefCell<Conversation>,
     pub stderr: Arc<Mutex<String>>,
-    spelling: Spelling,
     next_run: u32,
     pub workflows: Vec<String>,
 }
 
-/// Everything a run said.
-#[derive(Debug)]
-pub struct Seen {
-    pub outcome: RunOutcome,
-    pub logs: Vec<LogRecord>,
-    pub log_frames: usize,
-    pub progress: Vec<(u64, u64, String)>,
-    pub claimed_log_records: u64,
-    pub started: bool,
-    pub recycle: bool,
-    pub took: Duration,
-}
-
-impl Seen {
-    /// The result as it was written.
-    pub fn text(&self) -> &str {
-        match &self.outcome {
-            RunOutcome::Succeeded { result } => std::str::from_utf8(&result.0).unwrap(),
-            other => panic!("not a success: {other:?}\n{:?}", self.logs),
-        }
-    }
-
-    pub fn result(&self) -> Value {
-        match &self.outcome {
-            RunOutcome::Succeeded { result } => serde_json::from_slice(&result.0).unwrap(),
-            other => panic!("not a success: {other:?}\n{:?}", self.logs),
-        }
-    }
-
-    pub fn error(&self) -> &ErrorInfo {
-        match &self.outcome {
-            RunOutcome::Failed { error } => error,
-            other => panic!("not a failure: {other:?}"),
-        }
-    }
-
-    pub fn rejected(&self) -> &str {
-        match &self.outcome {
-            RunOutcome::Rejected { reason } => reason,
-            other => panic!("not rejected: {other:?}"),
-        }
-    }
-
-    pub fn cancelled(&self) -> &str {
-        match &self.outcome {
-            RunOutcome::Cancelled { message } => message,
-            other => panic!("not cancelled: {other:?}"),
-        }
-    }
-
-    pub fn messages(&self) -> Vec<&str> {
-        self.logs.iter().map(|record| record.message.as_str()).collect()
-    }
-}
-
-/// How to start the worker.
-pub struct Start<'a> {
-    pub workflows: &'a Path,
-    /// Instead of the default worker.
-    pub program: Option<&'a Path>,
-    pub json: bool,
-    pub conformance: bool,
-    pub memory_limit_mb: u64,
-    pub env: &'a [(&'a str, &'a str)],
-    pub api_address: Option<&'a str>,
-}
-
-impl<'a> Start<'a> {
-    pub fn in_folder(workflows: &'a Path) -> Self {
-        Self {
-            workflows,
-            program: None,
-            json: false,
-            conformance: true,
-            memory_limit_mb: 0,
-            env: &[],
-            api_address: None,
-        }
-    }
-
-    /// Starts the worker and shakes hands.
-    pub fn ready(&self) -> Peer {
-        let mut peer = self.spawn();
-        let hello = peer.next();
-        assert!(matches!(hello, ToSupervisor::Hello { .. }), "{hello:?}");
-        peer.send(&self.welcome());
-        match peer.next() {
-            ToSupervisor::Ready { workflows } => peer.workflows = workflows,
-            other => panic!("not ready: {other:?}"),
-        }
-        peer
-    }
-
-    pub fn welcome(&self) -> ToWorker {
-        ToWorker::Welcome {
-            protocol: 1,
-            worker_id: "test".to_owned(),
-            features: muster_protocol::feature::ALL.map(str::to_owned).to_vec(),
-            max_frame_bytes: 16_777_215,
-            log_level: LogLevel::Debug,
-            config: JsonBytes::of(
-                &json!({ "workflows_dir": self.workflows, "memory_limit_mb": self.memory_limit_mb, "api_address": self.api_address }),
-            ),
-        }
-    }
-
-    pub fn spawn(&self) -> Peer {
-        let mut command = Command::new(self.program.unwrap_or(Path::new(env!("CARGO_BIN_EXE_worker"))));
-        command.env("MUSTER_PROTOCOL", "1").envs(self.env.iter().copied());
-        if self.conformance {
-            command.env("MUSTER_CONFORMANCE", "1");
-        }
-        let mut spelling = Spelling::Binary;
-        if self.json {
-            command.args(["serve", "--json"]);
-            spelling = Spelling::JsonLines;
-        }
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the worker starts");
-        let (to, messages) = channel();
-        let mut stdout = child.stdout.take().unwrap();
-        std::thread::spawn(move || {
-            let mut decoder = WireDecoder::new();
-            let mut buffer = BytesMut::new();
-            let mut chunk = vec![0; 256 * 1024];
-            loop {
-                match stdout.read(&mut chunk) {
-                    Ok(0) | Err(_) => return,
-                    Ok(bytes) => buffer.extend_from_slice(&chunk[..bytes]),
-                }
-                loop {
-                    match decoder.next::<ToSupervisor>(&mut buffer) {
-                        // May come at any time, so nobody waits for it.
-                        Ok(Some(Incoming::Message(Decoded::Message(ToSupervisor::Describe { .. })))) => {}
-                        Ok(Some(Incoming::Message(Decoded::Message(message)))) => {
-                            if to.send(Ok(message)).is_err() {
-                                return;
-                            }
-                        }
-                        Ok(Some(other)) => drop(to.send(Err(format!("{other:?}")))),
-                        Ok(None) => break,
-                        Err(error) => {
-                            drop(to.send(Err(error.to_string())));
-                            return;
-                        }
-                    }
-                }
-            }
-        });
-        let stderr = Arc::new(Mutex::new(String::new()));
-        let (pipe, text) = (child.stderr.take().unwrap(), Arc::clone(&stderr));
-        std::thread::spawn(move || {
-            for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-                let mut text = text.lock().unwrap();
-                text.push_str(&line);
-                text.push('\n');
-            }
-        });
-        let input = child.stdin.take();
-        Peer { child, input, messages, stderr, spelling, next_run: 0, workflows: Vec::new() }
-    }
-}
-
 impl Peer {
     pub fn send(&mut self, message: &ToWorker) {
-        let mut bytes = Vec::new();
-        self.spelling.append(message, &mut bytes).unwrap();
-        self.input.as_mut().expect("stdin is open").write_all(&bytes).unwrap();
+        self.send_together(std::slice::from_ref(message));
     }
 
     /// Writes several messages at once, so that the worker reads them at once.
     pub fn send_together(&mut self, messages: &[ToWorker]) {
         let mut bytes = Vec::new();
         for message in messages {
-            self.spelling.append(message, &mut bytes).unwrap();
+            self.conversation.borrow().say(message, &mut bytes).unwrap();
         }
         self.input.as_mut().expect("stdin is open").write_all(&bytes).unwrap();
     }
@@ -221,20 +58,28 @@ impl Peer {
     }
 
     pub fn next(&self) -> ToSupervisor {
-        match self.messages.recv_timeout(PATIENCE) {
-            Ok(Ok(message)) => message,
-            Ok(Err(error)) => panic!("the worker broke the protocol: {error}"),
-            Err(RecvTimeoutError::Timeout) => panic!("the worker says nothing; stderr:\n{}", self.stderr()),
-            Err(RecvTimeoutError::Disconnected) => panic!("the worker is gone; stderr:\n{}", self.stderr()),
-        }
+        self.next_or_end().unwrap_or_else(|| panic!("the worker is gone; stderr:\n{}", self.stderr()))
     }
 
     /// The next message, or `None` once the worker has closed its end.
     pub fn next_or_end(&self) -> Option<ToSupervisor> {
-        match self.messages.recv_timeout(PATIENCE) {
-            Ok(message) => Some(message.expect("a message")),
-            Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => panic!("the worker neither speaks nor ends"),
+        let deadline = Instant::now() + PATIENCE;
+        let mut conversation = self.conversation.borrow_mut();
+        loop {
+            match conversation.hear() {
+                // May come at any time, so nobody waits for it.
+                Ok(Some(Incoming::Message(Decoded::Message(ToSupervisor::Describe { .. })))) => continue,
+                Ok(Some(Incoming::Message(Decoded::Message(message)))) => return Some(message),
+                Ok(None) => {}
+                broken => panic!("the worker broke the protocol: {broken:?}"),
+            }
+            match self.chunks.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(chunk) => conversation.read(&chunk),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("the worker says nothing; stderr:\n{}", self.stderr())
+                }
+            }
         }
     }
 
