@@ -45,8 +45,8 @@ pub(super) struct ConfirmedPublisher {
 #[derive(Debug)]
 struct ConfirmChannel {
     channel: Channel,
-    /// Closes the connection when it is dropped.
-    _connection: Connection,
+    /// Closed when it is dropped.
+    connection: Connection,
 }
 
 impl ConfirmedPublisher {
@@ -56,6 +56,18 @@ impl ConfirmedPublisher {
 
     pub(super) fn names(&self) -> &QueueNames {
         &self.names
+    }
+
+    /// The largest frame that the broker takes. Connects, where that was not done before.
+    pub(super) async fn frame_max_bytes(&self) -> Result<usize, AmqpError> {
+        let mut open = self.open.lock().await;
+        let open = match open.as_ref() {
+            Some(open) => open,
+            None => open.insert(self.connect().await?),
+        };
+        // Nothing was agreed on: then there is no bound.
+        let agreed = open.connection.configuration().frame_max();
+        Ok(if agreed == 0 { usize::MAX } else { agreed as usize })
     }
 
     /// Publishes messages, in order, and returns when the broker keeps all of them in a queue. After an error
@@ -111,7 +123,7 @@ impl ConfirmedPublisher {
         topology::declare(&connection, &self.names).await?;
         let channel = answered(connection.create_channel()).await?;
         answered(channel.confirm_select(ConfirmSelectOptions::default())).await?;
-        Ok(ConfirmChannel { channel, _connection: connection })
+        Ok(ConfirmChannel { channel, connection })
     }
 }
 

@@ -6,6 +6,7 @@ mod dead_letter_publisher;
 mod dead_letters;
 mod delivery;
 mod greeting;
+mod header_size;
 mod intake;
 mod publisher;
 mod rows;
