@@ -4,6 +4,7 @@
 mod cancels;
 mod consequences;
 mod consumer;
+mod failed_start;
 mod harness;
 mod leaving;
 mod living;
