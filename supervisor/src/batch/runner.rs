@@ -192,26 +192,26 @@ impl<'a, R: ReportResults> BatchRunner<'a, R> {
         }
     }
 
-    /// A line whose end the store refuses again and again while it takes others ends as failed: whoever reads the
+    /// A line whose outcome the store refuses again and again while it takes others ends as failed: whoever reads the
     /// results must not wait for somebody to fix the store.
     fn give_up_refused(&mut self) {
-        for end in self.core.refused() {
-            let given_up = end.cause == RefusalCause::Refused && end.tries >= TRIES_MAX;
+        for refused in self.core.refused() {
+            let given_up = refused.cause == RefusalCause::Refused && refused.tries >= TRIES_MAX;
             let Some((place, execution)) =
-                given_up.then(|| self.places.remove(&end.attempt.execution_id)).flatten()
+                given_up.then(|| self.places.remove(&refused.attempt.execution_id)).flatten()
             else {
                 continue;
             };
-            tracing::error!(execution_id = %end.attempt.execution_id, attempt = end.attempt.number, error = end.message,
-                "the store refuses the end of this execution; its line fails, and its row stays RUNNING: look for a \
+            tracing::error!(execution_id = %refused.attempt.execution_id, attempt = refused.attempt.number, error = refused.message,
+                "the store refuses the outcome of this execution; its line fails, and its row stays RUNNING: look for a \
                  trigger or a constraint that holds it back");
             self.gave_up = true;
-            self.core.dispatcher.in_flight().remove(end.attempt);
-            let message = format!("it ran, and the database refuses its outcome: {}", end.message);
+            self.core.dispatcher.in_flight().remove(refused.attempt);
+            let message = format!("it ran, and the database refuses its outcome: {}", refused.message);
             let failure = ExecutionFailure::new(error_type::RESULT_NOT_STORABLE, message);
             let workflow = execution.workflow_name.clone().unwrap_or_default();
             let line = ResultLine::never_ran(execution.id, workflow, Status::Failed, failure);
-            self.end(place, ResultLine { attempt: end.attempt.number, ..line });
+            self.end(place, ResultLine { attempt: refused.attempt.number, ..line });
         }
     }
 

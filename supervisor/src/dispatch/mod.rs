@@ -16,6 +16,7 @@ mod prewarm_gate;
 mod run_reporter;
 mod slots;
 mod start_health;
+mod wiring;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -29,3 +30,4 @@ pub use prepare::Preparer;
 pub(crate) use run_reporter::RunReporter;
 pub use slots::{IntakeClosed, Slot, SlotReservation, Slots};
 pub use start_health::{StartHealth, StartTrouble};
+pub(crate) use wiring::{DispatchParts, WiredDispatch};

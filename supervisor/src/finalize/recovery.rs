@@ -44,12 +44,12 @@ impl GroupWriter {
                     if !self.refused.is_full() && store_takes_outcomes(&*self.store).await =>
                 {
                     match &group[..] {
-                        [end] if suspect == Some(end.attempt) => {
-                            self.put_aside(vec![(end.clone(), error)], from);
+                        [outcome] if suspect == Some(outcome.attempt) => {
+                            self.put_aside(vec![(outcome.clone(), error)], from);
                             self.parked.forget(1, from);
                         }
                         // A moment may have refused it, such as a lock that is gone: it is tried once more.
-                        [end] => suspect = Some(end.attempt),
+                        [outcome] => suspect = Some(outcome.attempt),
                         _ => most = count.div_ceil(2),
                     }
                 }

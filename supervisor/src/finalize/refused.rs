@@ -154,11 +154,11 @@ impl RefusedQueue {
     }
 
     /// Takes an outcome that the database refuses.
-    pub(super) fn keep(&mut self, end: Finalization, error: &StoreError) {
-        let attempt = end.attempt;
+    pub(super) fn keep(&mut self, outcome: Finalization, error: &StoreError) {
+        let attempt = outcome.attempt;
         let cause = RefusalCause::of(error, attempt);
         cause.tell(attempt, error);
-        let kept = self.store(end);
+        let kept = self.store(outcome);
         let wait = cause.waits().0;
         let due = Instant::now() + wait;
         self.waiting.push(RetriedOutcome {
@@ -173,19 +173,19 @@ impl RefusedQueue {
         self.show();
     }
 
-    fn store(&mut self, end: Finalization) -> RefusedOutcomes {
+    fn store(&mut self, outcome: Finalization) -> RefusedOutcomes {
         let appended = self.outbox.as_mut().map(|outbox| {
-            let appended = tokio::task::block_in_place(|| outbox.append(std::slice::from_ref(&end)));
+            let appended = tokio::task::block_in_place(|| outbox.append(std::slice::from_ref(&outcome)));
             appended.map(|()| outbox.places().last().copied())
         });
         match appended {
             Some(Ok(Some(place))) => RefusedOutcomes::Disk(place),
             Some(Err(error)) => {
-                tracing::error!(%error, execution_id = %end.attempt.execution_id, attempt = end.attempt.number,
+                tracing::error!(%error, execution_id = %outcome.attempt.execution_id, attempt = outcome.attempt.number,
                     "an outcome is kept in memory only; do not stop this process");
-                RefusedOutcomes::Memory(Box::new(end))
+                RefusedOutcomes::Memory(Box::new(outcome))
             }
-            Some(Ok(None)) | None => RefusedOutcomes::Memory(Box::new(end)),
+            Some(Ok(None)) | None => RefusedOutcomes::Memory(Box::new(outcome)),
         }
     }
 
@@ -204,10 +204,10 @@ impl RefusedQueue {
         for waiting in self.waiting.iter_mut().filter(|waiting| waiting.due <= now) {
             waiting.put_off(now);
             match (&waiting.kept, &mut self.outbox) {
-                (RefusedOutcomes::Memory(end), _) => taken.push((**end).clone()),
+                (RefusedOutcomes::Memory(outcome), _) => taken.push((**outcome).clone()),
                 (RefusedOutcomes::Disk(place), Some(outbox)) => {
                     match tokio::task::block_in_place(|| outbox.read(*place)) {
-                        Ok(end) => taken.push(end),
+                        Ok(outcome) => taken.push(outcome),
                         Err(error) => {
                             tracing::error!(%error, "a kept outcome cannot be read back; trying again");
                         }
@@ -233,8 +233,8 @@ impl RefusedQueue {
         }
         waiting.is_because(cause);
         // Somebody may have made room.
-        if let (RefusedOutcomes::Memory(end), Some(outbox)) = (&waiting.kept, &mut self.outbox)
-            && tokio::task::block_in_place(|| outbox.append(std::slice::from_ref(end))).is_ok()
+        if let (RefusedOutcomes::Memory(outcome), Some(outbox)) = (&waiting.kept, &mut self.outbox)
+            && tokio::task::block_in_place(|| outbox.append(std::slice::from_ref(outcome))).is_ok()
             && let Some(place) = outbox.places().last()
         {
             waiting.kept = RefusedOutcomes::Disk(*place);

@@ -52,7 +52,7 @@ impl NotedOutcomes {
 impl FinalizedSink for NotedOutcomes {
     async fn finalized(&self, group: Vec<Finalized>, _took: Duration) {
         self.written.send_modify(|written| {
-            written.extend(group.iter().map(|end| end.finalization.attempt.execution_id));
+            written.extend(group.iter().map(|outcome| outcome.finalization.attempt.execution_id));
         });
     }
 
@@ -146,7 +146,7 @@ async fn one_that_is_refused_waits_alone_outlives_the_process_and_is_written_in_
     let outcomes = claimed(&world.store, &claimant()).await;
     refuse(&world.database(), &format!("NEW.id = '{}'", Uuid::from_u128(REFUSED))).await;
     let finalizer = world.finalizer();
-    outcomes.into_iter().for_each(|end| finalizer.finalize(end));
+    outcomes.into_iter().for_each(|outcome| finalizer.finalize(outcome));
     world.notes.written(MANY as usize - 1).await;
     tokio::time::timeout(WITHIN, finalizer.flushed()).await.expect("the refused one is safe on disk");
     let refused = finalizer.refused();
@@ -172,7 +172,7 @@ async fn one_that_is_refused_is_tried_again_by_itself() {
     let outcomes = claimed(&world.store, &claimant()).await;
     refuse(&world.database(), &format!("NEW.id = '{}'", Uuid::from_u128(REFUSED))).await;
     let finalizer = world.finalizer();
-    outcomes.into_iter().for_each(|end| finalizer.finalize(end));
+    outcomes.into_iter().for_each(|outcome| finalizer.finalize(outcome));
     world.notes.written(MANY as usize - 1).await;
     execute(&world.database(), "DROP TRIGGER hold_back").await;
     world.notes.written(MANY as usize).await;
@@ -185,7 +185,7 @@ async fn a_store_that_refuses_everything_is_out_of_reach() {
     let outcomes = claimed(&world.store, &claimant()).await;
     execute(&world.database(), "ALTER TABLE executions RENAME TO away").await;
     let finalizer = world.finalizer();
-    outcomes.into_iter().for_each(|end| finalizer.finalize(end));
+    outcomes.into_iter().for_each(|outcome| finalizer.finalize(outcome));
     let mut away = world.notes.away.subscribe();
     let closed = tokio::time::timeout(WITHIN, away.wait_for(|away| *away)).await;
     closed.expect("the intake closes").unwrap();

@@ -104,9 +104,9 @@ pub(super) enum SpillPlace {
 /// How many of the first outcomes hold at most so many bytes together; at least one, if there is one.
 pub(super) fn within(outcomes: &[Finalization], max_bytes: usize) -> usize {
     let mut bytes = 0;
-    let fits = outcomes.iter().take_while(|end| {
+    let fits = outcomes.iter().take_while(|outcome| {
         let is_first = bytes == 0;
-        bytes += end.size_bytes();
+        bytes += outcome.size_bytes();
         is_first || bytes <= max_bytes
     });
     fits.count()

@@ -159,12 +159,12 @@ impl GroupWriter {
                 Err(error) => error,
             };
             let StoreError::Locked { backend, attempts, message } = error else { break error };
-            let aside = |end: &Finalization| attempts.contains(&end.attempt);
+            let aside = |outcome: &Finalization| attempts.contains(&outcome.attempt);
             let (held, free): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(aside);
             outcomes = free;
             let why = || StoreError::Locked { backend, attempts: attempts.clone(), message: message.clone() };
             let found_none = held.is_empty();
-            locked.extend(held.into_iter().map(|end| (end, why())));
+            locked.extend(held.into_iter().map(|outcome| (outcome, why())));
             if found_none || !self.refused.has_room(locked.len()) {
                 break why();
             }
@@ -176,7 +176,7 @@ impl GroupWriter {
                 break why();
             }
         };
-        let all = locked.into_iter().map(|(end, _)| end).chain(outcomes).collect();
+        let all = locked.into_iter().map(|(outcome, _)| outcome).chain(outcomes).collect();
         Err((all, error))
     }
 
@@ -184,8 +184,8 @@ impl GroupWriter {
     pub(super) fn put_aside(&mut self, outcomes: Vec<(Finalization, StoreError)>, from: SpillPlace) {
         let came_from_memory = if from == SpillPlace::Memory { outcomes.len() } else { 0 };
         let before = self.refused.in_memory() + came_from_memory;
-        for (end, error) in outcomes {
-            self.refused.keep(end, &error);
+        for (outcome, error) in outcomes {
+            self.refused.keep(outcome, &error);
         }
         let after = self.refused.in_memory();
         self.backlog
@@ -196,13 +196,13 @@ impl GroupWriter {
     async fn try_refused(&mut self) {
         let due = self.refused.take_due();
         let Ok(locked) = self.store.locked(&due).await else { return };
-        for end in due.into_iter().filter(|end| !locked.contains(&end.attempt)) {
-            let (attempt, started) = (end.attempt, Instant::now());
-            match self.store.finalize(std::slice::from_ref(&end)).await {
+        for outcome in due.into_iter().filter(|outcome| !locked.contains(&outcome.attempt)) {
+            let (attempt, started) = (outcome.attempt, Instant::now());
+            match self.store.finalize(std::slice::from_ref(&outcome)).await {
                 Ok(verdicts) => {
                     let before = self.refused.in_memory();
                     self.refused.forget(attempt);
-                    self.report_group(vec![end], verdicts, started.elapsed()).await;
+                    self.report_group(vec![outcome], verdicts, started.elapsed()).await;
                     self.written(before - self.refused.in_memory());
                 }
                 Err(error) => {

@@ -95,7 +95,7 @@ impl Notification {
         &mut self,
         finalization: &Finalization,
         held: Option<InFlightAttempt>,
-        end: (Status, Option<String>),
+        written: (Status, Option<String>),
     ) {
         let attempt = finalization.attempt;
         // Of an outcome that an earlier process kept only the row knows whether somebody waits for it.
@@ -107,7 +107,7 @@ impl Notification {
             Disposition::Retry { failure, .. } => Some(failure),
             Disposition::Release { .. } => None,
         };
-        let (status, error_type) = end;
+        let (status, error_type) = written;
         let status = StatusChange {
             workflow: held.execution.workflow_name.clone(),
             organization_id: held.execution.organization_id,

@@ -15,11 +15,9 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::descriptions::Descriptions;
-use crate::dispatch::InFlight;
-use crate::dispatch::RunReporter;
-use crate::dispatch::Slots;
-use crate::dispatch::StartHealth;
-use crate::dispatch::{AfterFailure, Dispatcher, Prepare};
+use crate::dispatch::{
+    AfterFailure, DispatchParts, Dispatcher, InFlight, Prepare, Slots, StartHealth, WiredDispatch,
+};
 use crate::executor::{Executor, ExecutorError, ExecutorOptions, WorkerSpec};
 use crate::finalize::{Admission, FinalizedSink, Finalizer, OutboxError, RefusedOutcome, SpillFiles};
 use crate::observe::SupervisorMetrics;
@@ -119,20 +117,6 @@ impl Core {
         } = parts;
         let finalizer =
             Finalizer::start(store.clone(), sink, Arc::clone(&slots) as Arc<dyn Admission>, outbox)?;
-        let health = Arc::new(StartHealth::default());
-        let ended = Arc::new(AtomicUsize::new(0));
-        let reporter = Arc::new(RunReporter {
-            owner: claimant.owner,
-            in_flight: Arc::clone(&in_flight),
-            slots: Arc::clone(&slots),
-            finalizer: finalizer.clone(),
-            bus: bus.clone(),
-            store: store.clone(),
-            health: Arc::clone(&health),
-            metrics: Arc::clone(&metrics),
-            ended: Arc::clone(&ended),
-            transcripts: transcripts.clone(),
-        });
         let pool = pool_config(settings, give_up_after);
         let mut spec = worker_spec(settings)?;
         if transcripts.is_none() {
@@ -141,18 +125,19 @@ impl Core {
         let options =
             ExecutorOptions { pool, spec, orphaned_workers, descriptions: Arc::clone(&descriptions) };
         let (executor, events) = Executor::start(options)?;
-        let reporting = TaskTracker::new();
-        reporting.spawn(vital::serving("reporter", reporter.run(events)));
-        reporting.close();
-        let dispatcher = Dispatcher::new(
-            claimant.owner,
-            Arc::clone(&in_flight),
-            executor.handle(),
-            finalizer.clone(),
+        let dispatch = DispatchParts {
+            owner: claimant.owner,
+            store: store.clone(),
+            bus: bus.clone(),
+            in_flight: Arc::clone(&in_flight),
+            slots: Arc::clone(&slots),
             preparer,
+            finalizer: finalizer.clone(),
+            metrics: Arc::clone(&metrics),
             after_failure,
-            Arc::clone(&slots),
-        );
+            transcripts: transcripts.clone(),
+        };
+        let WiredDispatch { dispatcher, health, ended, reporting } = dispatch.wire(executor.handle(), events);
         tokio::spawn(vital::serving("rate", watch_rate(Arc::downgrade(&slots), ended)));
         Ok(Self {
             claimant,

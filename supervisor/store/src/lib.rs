@@ -26,6 +26,7 @@ mod roles;
 mod rows;
 mod session;
 mod sqlite;
+mod statements;
 #[cfg_attr(
     all(not(feature = "postgres"), not(test)),
     expect(dead_code, reason = "SQLite gives less evidence than the rules weigh")

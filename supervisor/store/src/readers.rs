@@ -3,6 +3,8 @@
 /// Defines the functions that turn a database's rows into records.
 macro_rules! record_readers {
     ($row:ty) => {
+        use std::collections::{HashMap, HashSet};
+
         use jiff::Timestamp;
         use muster_core::execution::{Attempt, LogLine, LogStream, Status};
         use serde_json::value::RawValue;
@@ -20,6 +22,20 @@ macro_rules! record_readers {
 
         pub(crate) fn required_id(row: &$row, column: &str) -> Result<Uuid> {
             Ok(row.try_get::<IdColumn, _>(column)?.0)
+        }
+
+        pub(crate) fn ids(rows: &[$row]) -> Result<HashSet<Uuid>> {
+            rows.iter().map(|row| required_id(row, "id")).collect()
+        }
+
+        pub(crate) fn attempts(rows: &[$row]) -> Result<HashSet<Attempt>> {
+            rows.iter().map(attempt).collect()
+        }
+
+        pub(crate) fn claimed_by_id(rows: &[$row]) -> Result<HashMap<Uuid, Claimed>> {
+            rows.iter()
+                .map(|row| claimed(row).map(|claimed| (claimed.attempt.execution_id, claimed)))
+                .collect()
         }
 
         pub(crate) fn id(row: &$row, column: &str) -> Result<Option<Uuid>> {

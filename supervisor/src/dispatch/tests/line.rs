@@ -1,7 +1,6 @@
 //! Dispatch, finalize and notify, wired as the service wires them, between a fake executor and a store in memory.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,8 +14,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::dispatch::{
-    AfterFailure, Dispatcher, InFlight, Prepare, PrepareError, PreparedAttempt, Preparer, RunReporter, Slots,
-    StartHealth,
+    AfterFailure, DispatchParts, Dispatcher, InFlight, Prepare, PrepareError, PreparedAttempt, Preparer,
+    Slots, StartHealth, WiredDispatch,
 };
 use crate::executor::FakeExecutor;
 use crate::finalize::{Admission, FinalizedSink, Finalizer};
@@ -80,32 +79,22 @@ impl TestLine {
             (Arc::clone(&notifier) as Arc<dyn FinalizedSink>, Arc::clone(&slots) as Arc<dyn Admission>);
         let finalizer = Finalizer::start(store.clone(), sink, admission, None).unwrap();
         let (executor, handle, events) = FakeExecutor::start();
-        let health = Arc::new(StartHealth::default());
-        let reporter = Arc::new(RunReporter {
-            owner: claimant.owner,
-            in_flight: Arc::clone(&in_flight),
-            slots: Arc::clone(&slots),
-            finalizer: finalizer.clone(),
-            bus: bus.clone(),
-            store: store.clone(),
-            health: Arc::clone(&health),
-            metrics,
-            ended: Arc::new(AtomicUsize::new(0)),
-            transcripts: None,
-        });
-        tokio::spawn(reporter.run(events));
         let preparer = options.preparer.unwrap_or_else(|| {
             Preparer::new(store.clone(), bus.clone(), Duration::from_secs(60), Arc::default())
         });
-        let dispatcher = Dispatcher::new(
-            claimant.owner,
-            Arc::clone(&in_flight),
-            handle,
-            finalizer,
+        let dispatch = DispatchParts {
+            owner: claimant.owner,
+            store: store.clone(),
+            bus: bus.clone(),
+            in_flight: Arc::clone(&in_flight),
+            slots: Arc::clone(&slots),
             preparer,
-            options.after_failure,
-            Arc::clone(&slots),
-        );
+            finalizer,
+            metrics,
+            after_failure: options.after_failure,
+            transcripts: None,
+        };
+        let WiredDispatch { dispatcher, health, .. } = dispatch.wire(handle, events);
         Self { claimant, store, bus, slots, in_flight, dispatcher, executor, health, notifier, folder }
     }
 

@@ -69,7 +69,7 @@ fn end(number: u32) -> Finalization {
 
 /// Rendered, because raw JSON has no equality.
 fn shown(outcomes: &[Finalization]) -> Vec<String> {
-    outcomes.iter().map(|end| format!("{end:?}")).collect()
+    outcomes.iter().map(|outcome| format!("{outcome:?}")).collect()
 }
 
 fn outbox() -> (tempfile::TempDir, PathBuf) {

@@ -42,16 +42,17 @@ async fn locked<B: Backend>(backend: &B, finalizations: &[Finalization]) -> Resu
         return Ok(Vec::new());
     }
     let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
-    let ids: Vec<Uuid> = finalizations.iter().map(|end| end.attempt.execution_id).collect();
+    let ids: Vec<Uuid> = finalizations.iter().map(|outcome| outcome.attempt.execution_id).collect();
     let rows = session.locked(&ids).await?;
-    let changes = finalizations.iter().flat_map(|end| &end.changes);
+    let changes = finalizations.iter().flat_map(|outcome| &outcome.changes);
     let keys: Vec<_> = changes.map(|change| (change.organization_id, change.key.as_str())).collect();
     let entries = if keys.is_empty() { HashSet::new() } else { session.locked_state(&keys).await? };
     session.commit().await?;
     let is_entry = |change: &StateChange| entries.contains(&(change.organization_id, change.key.clone()));
-    let is_locked =
-        |end: &&Finalization| rows.contains(&end.attempt.execution_id) || end.changes.iter().any(is_entry);
-    Ok(finalizations.iter().filter(is_locked).map(|end| end.attempt).collect())
+    let is_locked = |outcome: &&Finalization| {
+        rows.contains(&outcome.attempt.execution_id) || outcome.changes.iter().any(is_entry)
+    };
+    Ok(finalizations.iter().filter(is_locked).map(|outcome| outcome.attempt).collect())
 }
 
 async fn finalize_all<B: Backend>(

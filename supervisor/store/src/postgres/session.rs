@@ -31,22 +31,6 @@ pub(super) mod record {
     crate::readers::record_readers!(sqlx::postgres::PgRow);
 }
 
-fn ids(rows: &[PgRow]) -> Result<HashSet<Uuid>> {
-    rows.iter().map(|row| record::required_id(row, "id").map_err(store_error)).collect()
-}
-
-fn written(rows: &[PgRow]) -> Result<HashSet<Attempt>> {
-    rows.iter().map(|row| record::attempt(row).map_err(store_error)).collect()
-}
-
-fn claimed(rows: &[PgRow]) -> Result<HashMap<Uuid, Claimed>> {
-    let read = |row| {
-        let claimed = record::claimed(row).map_err(store_error)?;
-        Ok((claimed.attempt.execution_id, claimed))
-    };
-    rows.iter().map(read).collect()
-}
-
 fn fences<'q>(query: PostgresQuery<'q>, fences: &[Fence]) -> PostgresQuery<'q> {
     query
         .bind(column(fences, |fence| fence.id))
@@ -179,7 +163,7 @@ impl StoreSession for PgSession {
     async fn insert_pending(&mut self, new: &[&NewExecution]) -> Result<HashSet<Uuid>> {
         let rows: Vec<NewRow<'_>> = new.iter().map(|new| NewRow::of(new)).collect();
         let query = new_rows(sqlx::query(statements::SUBMIT), &rows);
-        ids(&self.rows(query.bind(column(&rows, |row| row.delay_us))).await?)
+        record::ids(&self.rows(query.bind(column(&rows, |row| row.delay_us))).await?).map_err(store_error)
     }
 
     async fn claim(
@@ -233,7 +217,7 @@ impl StoreSession for PgSession {
 
     async fn take(&mut self, claimant: &Claimant, ids: &[Uuid]) -> Result<HashMap<Uuid, Claimed>> {
         let query = sqlx::query(statements::TAKE).bind(ids).bind(claimant.owner).bind(micros(claimant.lease));
-        claimed(&self.rows(query).await?)
+        record::claimed_by_id(&self.rows(query).await?).map_err(store_error)
     }
 
     async fn end_unclaimed(&mut self, owner: Uuid, rows: &[EndedRow<'_>]) -> Result<()> {
@@ -287,11 +271,11 @@ impl StoreSession for PgSession {
             .bind(column(endings, |ending| ending.metrics.map(JsonIn)))
             .bind(column(endings, |ending| ending.started_at.map(TimeColumn)))
             .bind(column(endings, |ending| TimeColumn(ending.completed_at)));
-        written(&self.rows(event_rows(log_rows(query, lines), events)).await?)
+        record::attempts(&self.rows(event_rows(log_rows(query, lines), events)).await?).map_err(store_error)
     }
 
     async fn locked(&mut self, asked: &[Uuid]) -> Result<HashSet<Uuid>> {
-        ids(&self.rows(sqlx::query(statements::LOCKED).bind(asked)).await?)
+        record::ids(&self.rows(sqlx::query(statements::LOCKED).bind(asked)).await?).map_err(store_error)
     }
 
     async fn locked_state(
@@ -311,7 +295,7 @@ impl StoreSession for PgSession {
             .bind(column(rows, |row| i32::from(row.refund)))
             .bind(column(rows, |row| signed(row.max_attempts)))
             .bind(column(rows, |row| row.delay_us));
-        written(&self.rows(query).await?)
+        record::attempts(&self.rows(query).await?).map_err(store_error)
     }
 
     async fn insert_logs(&mut self, lines: &[LogRowIn<'_>]) -> Result<()> {

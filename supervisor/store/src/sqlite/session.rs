@@ -65,22 +65,6 @@ pub(super) fn array<T: Serialize>(rows: &[T]) -> Result<String> {
     })
 }
 
-fn ids(rows: &[SqliteRow]) -> Result<HashSet<Uuid>> {
-    rows.iter().map(|row| record::required_id(row, "id").map_err(store_error)).collect()
-}
-
-fn written(rows: &[SqliteRow]) -> Result<HashSet<Attempt>> {
-    rows.iter().map(|row| record::attempt(row).map_err(store_error)).collect()
-}
-
-fn claimed(rows: &[SqliteRow]) -> Result<HashMap<Uuid, Claimed>> {
-    let read = |row| {
-        let claimed = record::claimed(row).map_err(store_error)?;
-        Ok((claimed.attempt.execution_id, claimed))
-    };
-    rows.iter().map(read).collect()
-}
-
 impl SqliteSession {
     async fn rows(&mut self, query: SqliteQuery<'_>) -> Result<Vec<SqliteRow>> {
         query.fetch_all(&mut *self.transaction).await.map_err(store_error)
@@ -97,7 +81,7 @@ impl SqliteSession {
         claimant: &Claimant,
         query: SqliteQuery<'_>,
     ) -> Result<HashMap<Uuid, Claimed>> {
-        let claimed = claimed(&self.rows(query).await?)?;
+        let claimed = record::claimed_by_id(&self.rows(query).await?).map_err(store_error)?;
         let owner = Some(claimant.owner);
         let events: Vec<_> =
             claimed.values().map(|claimed| EventRowIn::of(claimed.attempt, owner, "claimed")).collect();
@@ -152,7 +136,7 @@ impl StoreSession for SqliteSession {
     async fn insert_pending(&mut self, new: &[&NewExecution]) -> Result<HashSet<Uuid>> {
         let rows: Vec<NewRow<'_>> = new.iter().map(|new| NewRow::of(new)).collect();
         let query = sqlx::query(statements::SUBMIT).bind(array(&rows)?).bind(self.now);
-        ids(&self.rows(query).await?)
+        record::ids(&self.rows(query).await?).map_err(store_error)
     }
 
     async fn claim(
@@ -269,7 +253,9 @@ impl StoreSession for SqliteSession {
         lines: &[LogRowIn<'_>],
         events: &[EventRowIn<'_>],
     ) -> Result<HashSet<Attempt>> {
-        let written = written(&self.rows(sqlx::query(statements::FINISH).bind(array(endings)?)).await?)?;
+        let written =
+            record::attempts(&self.rows(sqlx::query(statements::FINISH).bind(array(endings)?)).await?)
+                .map_err(store_error)?;
         let lines: Vec<_> = lines.iter().filter(|line| written.contains(&line.fenced())).collect();
         if !lines.is_empty() {
             self.run(sqlx::query(statements::INSERT_LOGS).bind(array(&lines)?)).await?;
@@ -296,7 +282,7 @@ impl StoreSession for SqliteSession {
 
     async fn requeue(&mut self, rows: &[BackRow]) -> Result<HashSet<Attempt>> {
         let query = sqlx::query(statements::REQUEUE).bind(array(rows)?).bind(self.now);
-        written(&self.rows(query).await?)
+        record::attempts(&self.rows(query).await?).map_err(store_error)
     }
 
     async fn insert_logs(&mut self, lines: &[LogRowIn<'_>]) -> Result<()> {

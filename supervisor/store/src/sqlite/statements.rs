@@ -1,16 +1,7 @@
 //! Every statement of this adapter, each in a file of its own. What is not listed here is never sent, and
 //! all of them are prepared by a test and by `doctor`.
 
-macro_rules! statements {
-    ($($name:ident = $file:literal,)*) => {
-        $(pub(super) const $name: &str = include_str!(concat!("sql/", $file, ".sql"));)*
-
-        /// All of them, by the names of their files.
-        pub(super) const ALL: &[(&str, &str)] = &[$(($file, $name)),*];
-    };
-}
-
-statements! {
+crate::statements::statements! {
     BUDGETS = "budgets",
     CANCEL = "cancel",
     CLAIM = "claim",

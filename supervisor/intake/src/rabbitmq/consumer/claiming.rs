@@ -113,16 +113,9 @@ impl ConsumerMachine {
         answers: Result<Vec<ClaimAnswer>, String>,
         actions: &mut Vec<ConsumerAction>,
     ) {
-        let write = self.write.answered();
-        let answers = match answers {
-            Ok(answers) => answers.into_iter().map(RowAnswer::from),
-            Err(error) => {
-                let waiting = self.hold_back(now, write);
-                let notice = ConsumerNotice::CannotClaim { error, waiting };
-                return actions.push(ConsumerAction::Notify(notice));
-            }
-        };
-        let Some(StoreWrite::Claim { batch, had_slots_for_all }) = write else { return };
+        let unanswered = |error, waiting| ConsumerNotice::CannotClaim { error, waiting };
+        let Some((write, answers)) = self.write_answered(now, answers, unanswered, actions) else { return };
+        let StoreWrite::Claim { batch, had_slots_for_all } = write else { return };
         self.written(batch, answers, actions);
         let running = |channel: &&mut ConsumerChannel| matches!(channel.consuming, Consuming::Running);
         let Some(channel) = self.connection.open_channel().filter(running) else { return };
@@ -158,18 +151,34 @@ impl ConsumerMachine {
         answers: Result<Vec<Submitted>, String>,
         actions: &mut Vec<ConsumerAction>,
     ) {
-        let write = self.write.answered();
-        let answers = match answers {
-            Ok(answers) => answers.into_iter().map(RowAnswer::from),
-            Err(error) => {
-                let waiting = self.hold_back(now, write);
-                let notice = ConsumerNotice::CannotKeep { error, waiting };
-                return actions.push(ConsumerAction::Notify(notice));
-            }
-        };
-        let Some(StoreWrite::Keep { batch }) = write else { return };
+        let unanswered = |error, waiting| ConsumerNotice::CannotKeep { error, waiting };
+        let Some((write, answers)) = self.write_answered(now, answers, unanswered, actions) else { return };
+        let StoreWrite::Keep { batch } = write else { return };
         actions.push(ConsumerAction::Notify(ConsumerNotice::KeptAsRows { count: batch.len() }));
         self.written(batch, answers, actions);
+    }
+
+    /// The write that was under way, with what it means for its messages. Where the store did not answer, its deliveries
+    /// are back in front, the store is left alone for a moment, and a person is told: there is nothing more to do.
+    fn write_answered<A>(
+        &mut self,
+        now: PoolTime,
+        answers: Result<Vec<A>, String>,
+        unanswered: fn(String, usize) -> ConsumerNotice,
+        actions: &mut Vec<ConsumerAction>,
+    ) -> Option<(StoreWrite, impl Iterator<Item = RowAnswer> + use<A>)>
+    where
+        RowAnswer: From<A>,
+    {
+        let write = self.write.answered();
+        match answers {
+            Ok(answers) => Some((write?, answers.into_iter().map(RowAnswer::from))),
+            Err(error) => {
+                let waiting = self.hold_back(now, write);
+                actions.push(ConsumerAction::Notify(unanswered(error, waiting)));
+                None
+            }
+        }
     }
 
     /// The store did not answer: puts deliveries back in front, and leaves it alone for a moment.
