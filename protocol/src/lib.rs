@@ -21,11 +21,13 @@ pub mod wire;
 mod description;
 mod message;
 mod names;
+mod screen;
 mod shared;
 
 pub use description::{BrokenFile, DeclaredConcurrency, DeclaredRetry, WorkflowDescription};
 pub use message::{ToSupervisor, ToWorker};
 pub use names::{error_type, feature, method};
+pub use screen::spelled_out;
 pub use shared::{
     CallResult, CancelReason, CodeSource, ErrorInfo, JsonBytes, LogLevel, LogRecord, RunMetrics, RunOutcome,
     TextBytes,

@@ -84,6 +84,10 @@ impl Worker {
         crate::command::main(self)
     }
 
+    pub(crate) fn has_javascript(&self) -> bool {
+        self.javascript
+    }
+
     pub(crate) fn into_engines(mut self, conformance: bool) -> Engines {
         if conformance {
             crate::conformance::register(&mut self.native);

@@ -12,7 +12,9 @@ use crate::api::{CancelOutcome, CancelView};
 
 /// Cancel executions, waiting or running.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "Exit codes: 0 when each was waiting, running or over; 1 when one is not known.
+
+Examples:
   supervisor cancel 0198aa00-0000-7000-8000-000000000001
   supervisor list --status RUNNING --json | jq -r '.executions[].execution_id' | xargs supervisor cancel")]
 pub(crate) struct CancelCommand {
@@ -29,14 +31,16 @@ pub(crate) struct CancelCommand {
 impl CancelCommand {
     pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
         let client = self.server.client()?;
+        let mut all_are_known = true;
         for id in &self.ids {
             let cancelled = client.cancel(*id)?;
+            all_are_known &= cancelled.outcome != CancelOutcome::Unknown;
             print_line(&match self.json {
                 true => serde_json::to_string(&cancelled).unwrap_or_default(),
                 false => describe(&cancelled),
             })?;
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(if all_are_known { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 

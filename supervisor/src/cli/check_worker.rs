@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use muster_protocol::spelled_out;
 use muster_system::process::{Launch, close_inherited_on_exec};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -21,13 +22,25 @@ use crate::settings::find_program;
 /// takes part by the features in its Hello and the conformance.* workflows in its Ready (see protocol/SPEC.md);
 /// what it does not offer is not checked, and never counts as passed.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 when nothing failed, 1 when something did, 2 for usage.
+#[command(
+    after_help = "Levels, each with all before it; the chapter \"Write a worker\" of protocol/SPEC.md goes through them:
+  0 complete   runs executions, and lacks nothing that every worker needs
+  1 log        sends its log as records
+  2 cancel     ends a run when it is asked to
+  3 drain      leaves in good order
+  4 calls      asks the supervisor for configuration, state and executions
+  5 watching   answers while user code runs
+  6 isolation  lets no run meet another
+  7 template   makes workers of itself
+
+Exit codes: 0 when nothing failed, 1 when something did, 2 for usage.
 
 Examples:
   supervisor check-worker -- ./my-worker
   supervisor check-worker --only cancel --only held-pipes -- python3 -m muster_worker
   supervisor check-worker --hanging-file tests/hangs.py -- python3 -m muster_worker
-  supervisor check-worker --json --junit conformance.xml -- node my-worker.js")]
+  supervisor check-worker --json --junit conformance.xml -- node my-worker.js"
+)]
 pub(crate) struct CheckWorkerCommand {
     /// Print the report as JSON.
     #[arg(long)]
@@ -96,7 +109,7 @@ impl CheckWorkerCommand {
             text.push_str(&format!("{:<24}{line}\n", ""));
         }
         // What the reader of the table misses, the exit code still tells.
-        let _ = print(&text);
+        let _ = print(&spelled_out(&text));
     }
 
     fn summarize(&self, report: &ConformanceReport) -> Result<(), CommandFailure> {
@@ -119,11 +132,13 @@ impl CheckWorkerCommand {
         }
         text.push_str(&format!("{passed} passed, {failed} failed, {open} not checked"));
         match report.level() {
-            Some(level) => text.push_str(&format!("; level {} ({level})", level.number())),
+            Some(level) => {
+                text.push_str(&format!("; level {} ({level}): it {}", level.number(), level.meaning()));
+            }
             None if report.complete => text.push_str("; no level"),
             None => {}
         }
-        print_line(&text)?;
+        print_line(&spelled_out(&text))?;
         if let Some(next) = next_level(report) {
             note(&next);
         }
@@ -148,7 +163,8 @@ fn next_level(report: &ConformanceReport) -> Option<String> {
     let failed = named(|verdict| matches!(verdict, CheckVerdict::Failed { .. }));
     let open = named(|verdict| matches!(verdict, CheckVerdict::NotChecked { .. }));
     let (word, names) = if failed.is_empty() { ("offer", open) } else { ("fix", failed) };
-    Some(format!("for level {} ({next}) {word}: {}", next.number(), names.join(", ")))
+    let (number, meaning) = (next.number(), next.meaning());
+    Some(format!("for level {number} ({next}: it {meaning}) {word}: {}", names.join(", ")))
 }
 
 /// The worker's command with all of our environment and the two variables of the kit.
@@ -202,5 +218,23 @@ async fn asked_to_stop() {
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_help_explains_every_level() {
+        let command = crate::cli::Cli::command();
+        let help = command.find_subcommand("check-worker").and_then(clap::Command::get_after_help);
+        let help = help.map(ToString::to_string).unwrap_or_default();
+        for level in ConformanceLevel::ALL {
+            let line = format!("{} {:<10} {}", level.number(), level.to_string(), level.meaning());
+            assert!(help.contains(&line), "{line} is not in\n{help}");
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use muster_intake::rabbitmq::{AmqpError, DeadLetter, DeadLetters, ReplayError, ReplayResult};
+use muster_protocol::spelled_out;
 use muster_store::Durability;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
@@ -12,7 +13,6 @@ use uuid::Uuid;
 use super::exit::CommandFailure;
 use super::output::{note, print, print_line};
 use super::setting_flags::SettingFlags;
-use super::terminal::OutputStream;
 use crate::service::{BackendError, open_store};
 use crate::settings::Settings;
 
@@ -147,7 +147,7 @@ fn print_list(letters: &[DeadLetter]) -> Result<(), CommandFailure> {
         let id = letter.execution_id.map_or_else(|| format!("{:36}", "-"), |id| id.to_string());
         format!("{:>4}  {id}  {}\n", letter.number, letter.reason)
     };
-    print(&OutputStream::stdout().text(&letters.iter().map(line).collect::<String>()))
+    print(&spelled_out(&letters.iter().map(line).collect::<String>()))
 }
 
 fn print_letters(id: Uuid, letters: &[DeadLetter]) -> Result<(), CommandFailure> {
@@ -157,7 +157,7 @@ fn print_letters(id: Uuid, letters: &[DeadLetter]) -> Result<(), CommandFailure>
         )));
     }
     let text = |letter: &DeadLetter| format!("reason: {}\n{}\n", letter.reason, letter.message);
-    print(&OutputStream::stdout().text(&letters.iter().map(text).collect::<Vec<_>>().join("\n")))
+    print(&spelled_out(&letters.iter().map(text).collect::<Vec<_>>().join("\n")))
 }
 
 fn print_json<T: Serialize>(value: &T) -> Result<(), CommandFailure> {

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use muster_protocol::spelled_out;
 
 use super::exit::CommandFailure;
 use super::output::print;
@@ -40,7 +41,7 @@ impl DoctorCommand {
             let report = serde_json::json!({"ok": ok, "findings": findings});
             print(&format!("{report:#}\n"))?;
         } else {
-            print(&findings.iter().map(|finding| format!("{finding}\n")).collect::<String>())?;
+            print(&spelled_out(&findings.iter().map(|finding| format!("{finding}\n")).collect::<String>()))?;
         }
         Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use muster_core::execution::Status;
+use muster_protocol::spelled_out;
 
 use crate::client::ClientError;
 use crate::settings::SettingsError;
@@ -41,7 +42,7 @@ impl CommandFailure {
     /// Says it on stderr and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         // When stderr is closed nobody listens, and the code still tells.
-        let _ = writeln!(std::io::stderr().lock(), "error: {}", self.message);
+        let _ = writeln!(std::io::stderr().lock(), "error: {}", spelled_out(&self.message));
         ExitCode::from(self.code)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use muster_protocol::spelled_out;
 use uuid::Uuid;
 
 use super::exit::CommandFailure;
@@ -126,5 +127,5 @@ pub(crate) fn log_line(line: &LogView, terminal: OutputStream) -> String {
     let fields = line.fields.as_ref().map(|fields| format!(" {}", fields.get())).unwrap_or_default();
     let logger = if line.logger.is_empty() { String::new() } else { format!("{}: ", line.logger) };
     let text = format!("{logger}{}{fields}", line.message);
-    format!("{} {on}{level:5}{off} {}", human::clock(line.at), terminal.text(&text))
+    format!("{} {on}{level:5}{off} {}", human::clock(line.at), spelled_out(&text))
 }

@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use muster_core::execution::Status;
+use muster_protocol::spelled_out;
 use uuid::Uuid;
 
 use super::exit::CommandFailure;
@@ -20,8 +22,8 @@ use crate::client::{Execution, Executions};
   supervisor list --status FAILED --workflow report
   supervisor list --limit 500 --json | jq -r '.executions[].execution_id'")]
 pub(crate) struct ListCommand {
-    /// Only these: PENDING, RUNNING, SUCCESS, FAILED, TIMEOUT or CANCELLED.
-    #[arg(long, value_name = "STATUS")]
+    /// Only executions in this state.
+    #[arg(long, value_name = "STATUS", ignore_case = true, value_parser = statuses())]
     status: Option<Status>,
     /// Only executions of this workflow.
     #[arg(long, value_name = "NAME")]
@@ -61,6 +63,10 @@ impl ListCommand {
             return Ok(ExitCode::SUCCESS);
         }
         let page: Executions = client.parsed(answer)?;
+        if page.executions.is_empty() {
+            note("no executions");
+            return Ok(ExitCode::SUCCESS);
+        }
         print(&describe(&page.executions, OutputStream::stdout()))?;
         if let Some(cursor) = page.next_cursor {
             note(&format!("there are more: --cursor {cursor}"));
@@ -69,8 +75,13 @@ impl ListCommand {
     }
 }
 
+/// The states there are, which also a shell can complete.
+fn statuses() -> impl TypedValueParser<Value = Status> {
+    PossibleValuesParser::new(Status::ALL.map(Status::as_str)).try_map(|name| name.parse::<Status>())
+}
+
 fn describe(executions: &[Execution], terminal: OutputStream) -> String {
-    let rows: Vec<Vec<String>> = executions.iter().map(|execution| row(execution, terminal)).collect();
+    let rows: Vec<Vec<String>> = executions.iter().map(row).collect();
     let text = human::table(&["EXECUTION", "STATUS", "TOOK", "CREATED", "WORKFLOW", "ERROR"], &rows);
     if !terminal.has_colours {
         return text;
@@ -87,7 +98,7 @@ fn describe(executions: &[Execution], terminal: OutputStream) -> String {
     format!("{header}\n{coloured}")
 }
 
-fn row(execution: &Execution, terminal: OutputStream) -> Vec<String> {
+fn row(execution: &Execution) -> Vec<String> {
     let error = match (&execution.error_type, &execution.error_message) {
         (Some(kind), Some(message)) => human::first_line(&format!("{kind}: {message}"), 80),
         (Some(kind), None) => kind.clone(),
@@ -98,7 +109,7 @@ fn row(execution: &Execution, terminal: OutputStream) -> Vec<String> {
         execution.status.to_string(),
         execution.duration_ms.map(human::milliseconds).unwrap_or_default(),
         human::ago(execution.created_at),
-        terminal.text(execution.workflow.as_deref().unwrap_or_default()).into_owned(),
-        terminal.text(&error).into_owned(),
+        spelled_out(execution.workflow.as_deref().unwrap_or_default()).into_owned(),
+        spelled_out(&error).into_owned(),
     ]
 }

@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use muster_protocol::spelled_out;
 use uuid::Uuid;
 
 use super::exit::CommandFailure;
 use super::human;
 use super::output::{print, print_line};
 use super::server::ServerFlags;
-use super::terminal::OutputStream;
 use crate::client::{Execution, ExecutionEvent};
 
 /// Show an execution: its row and how it got where it is.
@@ -38,7 +38,7 @@ impl ShowCommand {
         }
         let execution: Execution = client.parsed(answer)?;
         let events = client.events(self.id)?.events;
-        print(&OutputStream::stdout().text(&describe(&execution, &events)))?;
+        print(&spelled_out(&describe(&execution, &events)))?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -52,7 +52,11 @@ fn describe(execution: &Execution, events: &[ExecutionEvent]) -> String {
     });
     let stack =
         execution.error_stack.as_deref().map(|stack| stack.trim_end().replace('\n', "\n             "));
-    let attempt = format!("{} of at most {}", execution.attempt, execution.max_attempts);
+    // What is over is not tried again, however many attempts it had left.
+    let attempt = match execution.status.is_terminal() {
+        true => execution.attempt.to_string(),
+        false => format!("{} of at most {}", execution.attempt, execution.max_attempts),
+    };
     let lines: [(&str, Option<String>); 14] = [
         ("execution", Some(execution.execution_id.to_string())),
         ("workflow", execution.workflow.clone()),

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use muster_protocol::spelled_out;
 
 use super::exit::CommandFailure;
 use super::human;
@@ -34,7 +35,7 @@ impl StatusCommand {
         if self.json {
             print_line(&format!("{:#}", serde_json::json!({"readiness": readiness, "pool": pool})))?;
         } else {
-            print(&describe(&readiness, &pool))?;
+            print(&spelled_out(&describe(&readiness, &pool)))?;
         }
         Ok(ExitCode::from(u8::from(!readiness.ready)))
     }

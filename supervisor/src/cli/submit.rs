@@ -8,6 +8,7 @@ use base64::Engine as _;
 use clap::Args;
 use muster_core::execution::Status;
 use muster_core::json;
+use muster_protocol::spelled_out;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -141,7 +142,7 @@ impl SubmitCommand {
             )?;
         }
         if execution.status != Status::Success {
-            note(&OutputStream::stderr().text(&describe_failure(&execution)));
+            note(&spelled_out(&describe_failure(&execution)));
         }
         Ok(of_status(execution.status))
     }

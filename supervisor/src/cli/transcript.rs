@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use muster_protocol::spelled_out;
 use muster_protocol::transcript::{Transcript as Frames, beginning, side_by_side};
 use uuid::Uuid;
 
 use super::exit::CommandFailure;
 use super::output::{note, print};
 use super::server::ServerFlags;
-use super::terminal::OutputStream;
 use crate::transcripts::describe;
 
 /// Print or save the frames of an execution that did not succeed.
@@ -83,15 +83,13 @@ impl DiffArguments {
             }
         }
         let Some(difference) = recorded.first_difference(&replayed) else {
-            print(
-                &OutputStream::stdout().text(&format!("the same: {}\n", beginning(&replayed.told_outcome()))),
-            )?;
+            print(&spelled_out(&format!("the same: {}\n", beginning(&replayed.told_outcome()))))?;
             return Ok(ExitCode::SUCCESS);
         };
         let (then, now) = side_by_side(&difference.recorded, &difference.replayed);
         let place = difference.place;
         let told = format!("the first difference is {place}\n  recorded: {then}\n  replayed: {now}\n");
-        print(&OutputStream::stdout().text(&told))?;
+        print(&spelled_out(&told))?;
         Ok(ExitCode::FAILURE)
     }
 }
@@ -122,7 +120,7 @@ impl TranscriptCommand {
             print(&text)?;
         } else {
             let frames = Frames::parse(&text).map_err(|error| CommandFailure::other(error.to_string()))?;
-            print(&OutputStream::stdout().text(&describe(&frames)))?;
+            print(&spelled_out(&describe(&frames)))?;
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -159,6 +159,20 @@ impl ConformanceLevel {
         Self::Template,
     ];
 
+    /// What a worker of this level can do, as a sentence about it goes on.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Complete => "runs executions, and lacks nothing that every worker needs",
+            Self::Log => "sends its log as records",
+            Self::Cancel => "ends a run when it is asked to",
+            Self::Drain => "leaves in good order",
+            Self::Calls => "asks the supervisor for configuration, state and executions",
+            Self::Watching => "answers while user code runs",
+            Self::Isolation => "lets no run meet another",
+            Self::Template => "makes workers of itself",
+        }
+    }
+
     /// Its number: 0 is a complete worker without features.
     pub fn number(self) -> usize {
         Self::ALL.iter().position(|level| *level == self).unwrap_or_default()

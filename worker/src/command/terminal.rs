@@ -5,7 +5,9 @@ use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use muster_protocol::{CallResult, CancelReason, ErrorInfo, JsonBytes, LogLevel, LogRecord, method};
+use muster_protocol::{
+    CallResult, CancelReason, ErrorInfo, JsonBytes, LogLevel, LogRecord, method, spelled_out,
+};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Value, json};
 
@@ -25,7 +27,7 @@ impl RunTerminal {
         Self { began: Instant::now(), colour, config, state: Mutex::new(state) }
     }
 
-    /// Prints one line on stderr.
+    /// Prints one line on stderr. Its text may be that of somebody else's run.
     pub(crate) fn print(&self, label: &str, text: &str) {
         let colour = match label {
             "error" => "31",
@@ -36,8 +38,12 @@ impl RunTerminal {
         let label =
             if self.colour { format!("\x1b[{colour}m{label:>8}\x1b[0m") } else { format!("{label:>8}") };
         // A terminal that went away has nobody to complain to.
-        let _ =
-            writeln!(std::io::stderr().lock(), "{:9.3}s {label}  {text}", self.began.elapsed().as_secs_f64());
+        let _ = writeln!(
+            std::io::stderr().lock(),
+            "{:9.3}s {label}  {}",
+            self.began.elapsed().as_secs_f64(),
+            spelled_out(text)
+        );
     }
 
     fn answer(&self, method: &str, params: &JsonBytes) -> Result<Value, ErrorInfo> {

@@ -22,6 +22,10 @@ pub enum Status {
 }
 
 impl Status {
+    /// Every state, in the order in which an execution comes to it.
+    pub const ALL: [Self; 6] =
+        [Self::Pending, Self::Running, Self::Success, Self::Failed, Self::Timeout, Self::Cancelled];
+
     /// The text stored in the database and shown to people.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -58,7 +62,7 @@ impl std::str::FromStr for Status {
     type Err = UnknownStatus;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::Pending, Self::Running, Self::Success, Self::Failed, Self::Timeout, Self::Cancelled]
+        Self::ALL
             .into_iter()
             .find(|status| status.as_str().eq_ignore_ascii_case(text))
             .ok_or_else(|| UnknownStatus(text.to_owned()))

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use indicatif::ProgressBar;
+use muster_protocol::spelled_out;
 
 use super::files::ResultOutput;
 use crate::batch::{InOrder, ReportResults, ResultLine, Summary};
@@ -63,9 +64,9 @@ impl<F: FnMut()> Results<F> {
     pub(super) fn finish(mut self, started: Instant) -> Result<ExitCode, CommandFailure> {
         self.bar.finish_and_clear();
         let flushed = if self.problem.is_none() { self.output.flush() } else { Ok(()) };
-        note(self.summary.describe(started.elapsed()).trim_end());
+        note(&spelled_out(self.summary.describe(started.elapsed()).trim_end()));
         if let Some(reason) = self.gave_up {
-            note(&reason);
+            note(&spelled_out(&reason));
         }
         if let Some(error) = self.problem.or(flushed.err()) {
             return Err(CommandFailure::other(format!("cannot write the results: {error}")));

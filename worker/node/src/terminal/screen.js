@@ -5,7 +5,19 @@ import { parse, write } from "../values.js";
 const COLOURS = { Debug: 2, Info: 32, Warn: 33, Error: 31 };
 const coloured = Boolean(process.stderr.isTTY) && !("NO_COLOR" in process.env);
 
+const OBEYED = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
+
+/** Text without power over a terminal: control characters are spelled out, all but line ends and tabs. */
+export function spelledOut(text) {
+  return text.replace(OBEYED, (one) => `\\x${one.charCodeAt(0).toString(16).padStart(2, "0")}`);
+}
+
+/** A line that may hold text of somebody else's run. */
 export function say(line) {
+  writeLine(spelledOut(line));
+}
+
+function writeLine(line) {
   process.stderr.write(`${line}\n`);
 }
 
@@ -14,7 +26,7 @@ export function showLog({ timestamp_us, level, logger, message, fields }) {
   const name = level.toUpperCase().padEnd(5);
   const shown = coloured ? `\x1b[${COLOURS[level]}m${name}\x1b[0m` : name;
   const extra = fields ? Object.entries(parse(fields)).map(([key, value]) => ` ${key}=${write(value)}`) : [];
-  say(`${at} ${shown} ${logger}: ${message}${extra.join("")}`);
+  writeLine(`${at} ${shown} ${spelledOut(`${logger}: ${message}${extra.join("")}`)}`);
 }
 
 export function showProgress({ current, total, message }) {

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from typing import Any
 
 from ..wire.messages import ErrorInfo, Level, LogRecord
 
+_OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _COLOURS = {Level.Trace: "2", Level.Debug: "2", Level.Info: "32", Level.Warn: "33", Level.Error: "31"}
 
 
@@ -27,7 +29,7 @@ class Terminal:
             level = f"\x1b[{_COLOURS[record.level]}m{level}\x1b[0m"
         fields = json.loads(record.fields) if record.fields else {}
         extra = "".join(f" {key}={as_json(value)}" for key, value in fields.items())
-        self.say(f"{at} {level} {record.logger}: {record.message}{extra}")
+        self._write(f"{at} {level} {spelled_out(f'{record.logger}: {record.message}{extra}')}")
 
     def progress(self, current: int, total: int, message: str) -> None:
         """One line."""
@@ -41,8 +43,17 @@ class Terminal:
         self.say(f"failed: {error.kind}: {error.message}")
 
     def say(self, line: str) -> None:
-        """A line in one write, so that lines of several threads do not mix."""
+        """A line that may hold text of somebody else's run."""
+        self._write(spelled_out(line))
+
+    def _write(self, line: str) -> None:
+        """In one write, so that lines of several threads do not mix."""
         sys.stderr.write(line + "\n")
+
+
+def spelled_out(text: str) -> str:
+    """Text without power over a terminal: control characters are spelled out, all but line ends and tabs."""
+    return _OBEYED.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def as_json(value: Any) -> str:
