@@ -17,6 +17,7 @@ pub mod executor;
 pub mod finalize;
 pub mod http;
 pub mod liveness;
+mod nearest;
 pub mod notify;
 pub mod observe;
 mod peer;

@@ -14,6 +14,7 @@ use super::Api;
 use super::problem::ApiError;
 use super::query::{PathId, QueryParameters, RequestBody};
 use crate::api::{AcceptedView, CancelOutcome, CancelView};
+use crate::nearest::nearest;
 
 /// How many rows a page has when nobody says.
 const PAGE_DEFAULT: usize = 50;
@@ -46,7 +47,9 @@ pub(super) async fn submit(
 ) -> Result<Response, ApiError> {
     let wait = query.wait()?;
     query.end()?;
-    let request = RequestDraft::parse(&body.0)?.with_default_id(Uuid::now_v7()).into_request()?;
+    let mut draft = RequestDraft::parse(&body.0)?.with_default_id(Uuid::now_v7());
+    draft.refuse(RequestDraft::unknown_fields(&body.0).iter().map(|name| unknown_field(name)));
+    let request = draft.into_request()?;
     let execution_id = request.execution_id;
     let status = api.service.submit(request).await?;
     if let Some(wait) = wait
@@ -56,6 +59,15 @@ pub(super) async fn submit(
     }
     let accepted = AcceptedView { execution_id, status: Some(status), retry_of: None };
     Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())
+}
+
+/// What is wrong with a field that no request has: here somebody waits for the answer and can fix it.
+fn unknown_field(name: &str) -> String {
+    let known = RequestDraft::field_names();
+    match nearest(name, known.iter().map(String::as_str)) {
+        Some(meant) => format!("{name}: is no field of a request; did you mean {meant}?"),
+        None => format!("{name}: is no field of a request; there are {}", known.join(", ")),
+    }
 }
 
 /// A row: 200 once it is over, 202 before.

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::kind::{HttpToken, SettingKind};
-use super::problem::{REMOVED, SettingProblem, SettingsError, nearest};
+use super::problem::{REMOVED, SettingProblem, SettingsError};
 use super::source::{Origin, Origins, Raw, Sources, key, raw_of_toml};
 use super::table::{KEYS, Readable, Settings};
+use crate::nearest::nearest;
 
 /// Variables that begin with `MUSTER_` and are no settings: they speak to workers and to the client.
 pub const NOT_SETTINGS: &[&str] =

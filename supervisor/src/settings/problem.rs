@@ -102,12 +102,3 @@ pub const REMOVED: &[(&str, &str)] = &[
         "graceful_shutdown_seconds is the time from SIGTERM to SIGKILL, also after a cancel; set that instead",
     ),
 ];
-
-/// The name most like `name`, if one is like it at all.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
-        .filter(|(likeness, _)| *likeness >= 0.8)
-        .max_by(|left, right| left.0.total_cmp(&right.0))
-        .map(|(_, candidate)| candidate)
-}

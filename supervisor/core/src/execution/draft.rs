@@ -5,8 +5,11 @@
 //! does no I/O: the intake looks up the pending record and [merges](RequestDraft::or) it.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -159,9 +162,34 @@ impl RequestDraft {
         Ok(draft)
     }
 
+    /// The fields of a JSON object that no request has, in order. Nothing where it is no JSON object.
+    ///
+    /// A message may hold them, for whoever reads it beside us. Where somebody waits for the answer they are a mistake.
+    pub fn unknown_fields(json: &[u8]) -> Vec<String> {
+        let fields: BTreeMap<String, IgnoredAny> = serde_json::from_slice(json).unwrap_or_default();
+        fields.into_keys().filter(|name| !Self::field_names().contains(name)).collect()
+    }
+
+    /// The names of all fields of a request, as they are documented, and `params`.
+    pub fn field_names() -> &'static [String] {
+        static NAMES: OnceLock<Vec<String>> = OnceLock::new();
+        NAMES.get_or_init(|| {
+            let documented = match RequestFields::schema() {
+                RefOr::T(Schema::Object(object)) => object.properties.into_keys().collect(),
+                RefOr::T(_) | RefOr::Ref(_) => Vec::new(),
+            };
+            documented.into_iter().chain(["params".to_owned()]).collect()
+        })
+    }
+
     /// A draft that says nothing but which execution it is about.
     pub fn of(execution_id: Uuid) -> Self {
         Self { execution_id: Some(execution_id), ..Self::default() }
+    }
+
+    /// Notes further problems of the request, each beginning with the field it is about.
+    pub fn refuse(&mut self, problems: impl IntoIterator<Item = String>) {
+        self.problems.extend(problems);
     }
 
     /// True when it does not say what to run, so that the row or the pending record must.

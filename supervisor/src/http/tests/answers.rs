@@ -10,6 +10,7 @@ async fn every_error_is_a_problem_that_says_what_to_do() {
     let mut answers = Vec::new();
     for (method, path, body) in [
         ("POST", "/api/executions", "{\"priority\": 12, \"timeout_seconds\": 0}"),
+        ("POST", "/api/executions", "{\"workflow\":\"w\",\"timeout\":5,\"organization\":\"x\"}"),
         ("POST", "/api/executions", "not json"),
         ("POST", "/api/executions?wait=soon", "{\"workflow\":\"w\"}"),
         ("GET", "/api/executions?status=DONE", ""),
@@ -31,6 +32,8 @@ async fn every_error_is_a_problem_that_says_what_to_do() {
     insta::assert_snapshot!(answers.join("\n"), @r#"
 POST /api/executions
   400 application/problem+json {"type":"/problems/invalid-request","title":"The request is not valid","status":400,"detail":"invalid request: timeout_seconds: must be a number of seconds above 0 and at most 31536000, not 0; priority: must be a whole number from 0 to 9, not 12"}
+POST /api/executions
+  400 application/problem+json {"type":"/problems/invalid-request","title":"The request is not valid","status":400,"detail":"invalid request: organization: is no field of a request; did you mean organization_id?; timeout: is no field of a request; did you mean timeout_seconds?"}
 POST /api/executions
   400 application/problem+json {"type":"/problems/invalid-request","title":"The request is not valid","status":400,"detail":"invalid request: not a JSON object of request fields: it does not begin with {"}
 POST /api/executions?wait=soon
