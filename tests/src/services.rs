@@ -95,6 +95,29 @@ impl Services {
         Self::start(private_name(), true, &options)
     }
 
+    /// A set of its own that speaks TLS only, with a private authority, and wants our certificate.
+    ///
+    /// # Panics
+    /// When the servers cannot be started, with what is missing.
+    #[track_caller]
+    pub fn with_tls() -> Self {
+        Self::start(private_name(), true, &["--tls", "--leave-when-idle", PRIVATE_IDLE_SECONDS])
+    }
+
+    /// The set's own backends: the database, the queue and the prefix that settings name by default.
+    pub fn defaults(&self) -> Backends {
+        Backends {
+            queue: "workflow-executions".to_owned(),
+            key_prefix: "muster".to_owned(),
+            ..self.urls.clone()
+        }
+    }
+
+    /// A file of the certificates of a set that speaks TLS.
+    pub fn certificate(&self, name: &str) -> String {
+        folder(&self.set).join("tls").join(name).display().to_string()
+    }
+
     #[track_caller]
     fn start(set: String, private: bool, options: &[&str]) -> Self {
         let path = folder(&set).with_extension("users");

@@ -47,6 +47,7 @@ pub use redis_facts::RedisFacts;
 pub use watch::{ChannelSubscription, CommandSubscription};
 
 use muster_core::execution::{Attempt, LogLine};
+use muster_system::certificates::{CertificateError, ServerAddress};
 use transport::{CacheWrite, Transport};
 
 /// Why the bus did not do something.
@@ -55,6 +56,9 @@ pub enum BusError {
     /// The setting `redis_url` is not an address of Redis.
     #[error("redis_url cannot be used ({0}): give redis://HOST:PORT/DB or rediss://…")]
     Url(String),
+    /// A certificate is wrong.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// The setting asks for what is not in this build.
     #[error(
         "this supervisor was built without Redis: leave redis_url unset, or build it with the feature `redis`"
@@ -103,10 +107,10 @@ impl Bus {
     /// runtime and no server.
     ///
     /// # Errors
-    /// When the URL cannot be read, or this build is one without Redis.
-    pub fn redis(url: &str, prefix: &str) -> Result<Self, BusError> {
+    /// When the URL or a certificate cannot be read, or this build is one without Redis.
+    pub fn redis(address: impl Into<ServerAddress>, prefix: &str) -> Result<Self, BusError> {
         let names = Names::new(prefix);
-        Ok(Self { transport: redis::open(url, &names)?, names, watched: true })
+        Ok(Self { transport: redis::open(&address.into(), &names)?, names, watched: true })
     }
 
     /// Gives the bus's health as of now, without asking the server.

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use muster_system::certificates::ServerAddress;
+
 use super::transport::Transport;
 use super::{BusError, Names, RedisFacts};
 
-pub(super) fn open(_url: &str, _names: &Names) -> Result<Arc<dyn Transport>, BusError> {
+pub(super) fn open(_address: &ServerAddress, _names: &Names) -> Result<Arc<dyn Transport>, BusError> {
     Err(BusError::NotBuilt)
 }
 
@@ -13,6 +15,6 @@ pub(super) fn open(_url: &str, _names: &Names) -> Result<Arc<dyn Transport>, Bus
 ///
 /// # Errors
 /// Always: this build has nothing to look with.
-pub async fn inspect(_url: &str, _prefix: &str) -> Result<RedisFacts, BusError> {
+pub async fn inspect(_address: &ServerAddress, _prefix: &str) -> Result<RedisFacts, BusError> {
     Err(BusError::NotBuilt)
 }

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use clap::Args;
 use muster_core::execution::RequestDraft;
 use muster_intake::rabbitmq::QueuePublisher;
-use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
 use super::exit::CommandFailure;
@@ -43,7 +42,7 @@ impl BrokerFlags {
                 "--amqp needs a broker: give --amqp-url or set MUSTER_AMQP_URL",
             ));
         };
-        let publisher = QueuePublisher::new(url.expose_secret(), &settings.queue)?;
+        let publisher = QueuePublisher::new(settings.server(url), &settings.queue)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         runtime.block_on(publisher.publish(&[request.to_stored()]))?;
         Ok(request.execution_id)

@@ -6,7 +6,6 @@ use clap::{Args, Subcommand};
 use muster_intake::rabbitmq::{AmqpError, DeadLetter, DeadLetters, ReplayError, ReplayResult};
 use muster_protocol::spelled_out;
 use muster_store::Durability;
-use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -116,7 +115,7 @@ async fn open(settings: &Settings) -> Result<DeadLetters, CommandFailure> {
              the embedded queue that could not run are in `supervisor list --status FAILED`",
         ));
     };
-    Ok(DeadLetters::open(url.expose_secret(), &settings.queue).await?)
+    Ok(DeadLetters::open(settings.server(url), &settings.queue).await?)
 }
 
 async fn replay(id: Option<Uuid>, settings: &Settings) -> Result<(), CommandFailure> {
@@ -167,7 +166,7 @@ fn print_json<T: Serialize>(value: &T) -> Result<(), CommandFailure> {
 impl From<AmqpError> for CommandFailure {
     fn from(error: AmqpError) -> Self {
         match error {
-            AmqpError::Url(_) | AmqpError::NotBuilt | AmqpError::QueueName(_) => {
+            AmqpError::Url(_) | AmqpError::Certificate(_) | AmqpError::NotBuilt | AmqpError::QueueName(_) => {
                 Self::usage(error.to_string())
             }
             AmqpError::Unreachable(_) => Self::unavailable(error.to_string()),

@@ -3,6 +3,7 @@
 use muster_intake::rabbitmq::{AmqpError, Inspection, inspect};
 use secrecy::ExposeSecret as _;
 
+use super::encryption;
 use super::finding::DoctorFinding;
 use crate::settings::{Settings, mask_url};
 
@@ -10,12 +11,19 @@ use crate::settings::{Settings, mask_url};
 const VERSION_MIN: (u32, u32) = (3, 8);
 
 pub(super) async fn check(settings: &Settings) -> Vec<DoctorFinding> {
-    let Some(url) = &settings.amqp_url else {
+    let Some(server) = &settings.amqp_url else {
         return vec![DoctorFinding::ok("rabbitmq", "not used: executions wait in the database")];
     };
-    let url = url.expose_secret();
-    match inspect(url, &settings.queue).await {
-        Ok(inspection) => findings_for(&settings.queue, &inspection),
+    let url = server.expose_secret();
+    match inspect(settings.server(server), &settings.queue).await {
+        Ok(inspection) => {
+            let mut findings = findings_for(&settings.queue, &inspection);
+            if !findings.is_empty() {
+                let first = findings.remove(0);
+                findings.insert(0, encryption::told(first, &encryption::of_url(url)));
+            }
+            findings
+        }
         Err(error) => vec![unusable(&mask_url(url), &error)],
     }
 }
@@ -56,6 +64,7 @@ fn major_minor(version: &str) -> Option<(u32, u32)> {
 fn unusable(url: &str, error: &AmqpError) -> DoctorFinding {
     let fix = match error {
         AmqpError::Url(_) => "correct amqp_url",
+        AmqpError::Certificate(_) => "correct tls_ca_file, tls_cert_file and tls_key_file",
         AmqpError::NotBuilt => "install a build with RabbitMQ, or leave amqp_url unset",
         AmqpError::QueueName(_) => "set a shorter queue",
         AmqpError::Unreachable(_) => "start it, or correct host, port, user and password in amqp_url",

@@ -3,6 +3,7 @@
 use muster_bus::{BusError, RedisFacts, inspect};
 use secrecy::ExposeSecret as _;
 
+use super::encryption;
 use super::finding::DoctorFinding;
 use crate::settings::{Settings, mask_url};
 
@@ -12,12 +13,12 @@ const MAJOR_MIN: u32 = 5;
 const KEEPS_ALL: &str = "noeviction";
 
 pub(super) async fn check(settings: &Settings) -> Vec<DoctorFinding> {
-    let Some(url) = &settings.redis_url else {
+    let Some(server) = &settings.redis_url else {
         return vec![DoctorFinding::ok("redis", "not used: cache and live views are in the process")];
     };
-    let url = url.expose_secret();
-    vec![match inspect(url, &settings.key_prefix).await {
-        Ok(facts) => finding_for(&facts),
+    let url = server.expose_secret();
+    vec![match inspect(&settings.server(server), &settings.key_prefix).await {
+        Ok(facts) => encryption::told(finding_for(&facts), &encryption::of_url(url)),
         Err(error) => unusable(&mask_url(url), &error),
     }]
 }
@@ -48,6 +49,7 @@ fn finding_for(facts: &RedisFacts) -> DoctorFinding {
 fn unusable(url: &str, error: &BusError) -> DoctorFinding {
     let fix = match error {
         BusError::Url(_) => "correct redis_url",
+        BusError::Certificate(_) => "correct tls_ca_file, tls_cert_file and tls_key_file",
         BusError::NotBuilt => "install a build with Redis, or leave redis_url unset",
         BusError::Unreachable(_) => "start it, or correct host and port in redis_url",
         BusError::Refused(_) => "check user and password in redis_url, and what the user may do (`ACL LIST`)",

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use muster_store::{ConnectionBudget, DatabaseFacts, Durability, SchemaStore, StoreError};
 use secrecy::ExposeSecret as _;
 
+use super::encryption;
 use super::finding::DoctorFinding;
 use crate::service::{BackendError, open_store, sqlite_path};
 use crate::settings::{Settings, mask_url};
@@ -32,13 +33,27 @@ pub(super) async fn check(settings: &Settings) -> Vec<DoctorFinding> {
     };
     match looked.await {
         Ok((store, facts)) => {
-            let mut findings = vec![finding_for(&facts)];
+            let mut findings = vec![told_encryption(finding_for(&facts), settings, &facts)];
             if facts.schema_version == facts.schema_newest {
                 findings.extend(rights(&*store).await);
             }
             findings
         }
         Err(error) => vec![unreachable(&mask_url(url), &error)],
+    }
+}
+
+/// The same, with how the server is spoken to.
+fn told_encryption(finding: DoctorFinding, settings: &Settings, facts: &DatabaseFacts) -> DoctorFinding {
+    match facts.encrypted {
+        None => finding,
+        Some(is_encrypted) => {
+            let url = settings.database_url.expose_secret();
+            encryption::told(
+                finding,
+                &encryption::of_postgres(url, settings.tls_ca_file.is_some(), is_encrypted),
+            )
+        }
     }
 }
 
@@ -178,6 +193,7 @@ mod tests {
             clock_ahead: SignedDuration::from_millis(-3),
             notices_death: Some(true),
             connections: Some(ConnectionBudget { needed: 17, allowed: 97 }),
+            encrypted: Some(false),
         }
     }
 

@@ -7,6 +7,7 @@
 mod broker;
 mod cache;
 mod database;
+mod encryption;
 mod files;
 mod finding;
 mod handshake;

@@ -43,7 +43,7 @@ pub async fn open_store(settings: &Settings, durability: Durability) -> Result<O
         return Ok(OpenStore { store, file: Some(path.to_owned()) });
     }
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        return Ok(OpenStore { store: open_postgres(url)?, file: None });
+        return Ok(OpenStore { store: open_postgres(&settings.server(&settings.database_url))?, file: None });
     }
     Err(BackendError::DatabaseUrl)
 }
@@ -60,7 +60,7 @@ pub fn sqlite_path(url: &str) -> Option<&Path> {
 /// When its URL cannot be used.
 pub fn open_bus(settings: &Settings) -> Result<Bus, BackendError> {
     Ok(match &settings.redis_url {
-        Some(url) => Bus::redis(url.expose_secret(), &settings.key_prefix)?,
+        Some(url) => Bus::redis(settings.server(url), &settings.key_prefix)?,
         None => Bus::in_process(&settings.key_prefix),
     })
 }

@@ -6,7 +6,6 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use jiff::Timestamp;
 use muster_intake::rabbitmq::{AmqpError, IntakeOptions, RabbitIntake};
 use muster_system::process::{OrphanedWorkers, OrphanedWorkersError};
-use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 
 use super::backends::{BackendError, OpenStore, open_bus};
@@ -126,7 +125,7 @@ impl Supervisor {
         let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner);
         let Some(url) = &settings.amqp_url else { return Ok(None) };
         let options = IntakeOptions {
-            url: url.expose_secret().to_owned(),
+            broker: settings.server(url),
             queue: settings.queue.clone(),
             default_max_attempts: settings.max_attempts,
         };

@@ -12,7 +12,7 @@ pub(crate) use choice::{FormatKind, IsolationKind, TemplateKind, TranscriptsKind
 pub use choice::{LogFormat, TemplatePolicy, TranscriptPolicy};
 pub(crate) use number::{CountKind, IntervalKind, LimitKind, MillisKind, SecondsKind};
 pub use text::WorkerVariable;
-pub(crate) use text::{CommandKind, LevelKind, NameKind, PathKind, VariablesKind};
+pub(crate) use text::{CommandKind, FileKind, LevelKind, NameKind, PathKind, VariablesKind};
 
 use super::source::Raw;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use muster_system::certificates::{CertificateFiles, ServerAddress};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::kind::{HttpToken, SettingKind};
@@ -34,6 +35,16 @@ impl Settings {
             Some(settings) if problems.is_empty() => Ok(settings.finish()),
             Some(_) | None => Err(SettingsError { problems }),
         }
+    }
+
+    /// A server at this URL, with the certificates of the settings.
+    pub fn server(&self, url: &SecretString) -> ServerAddress {
+        let certificates = CertificateFiles {
+            ca: self.tls_ca_file.clone(),
+            certificate: self.tls_cert_file.clone(),
+            key: self.tls_key_file.clone(),
+        };
+        ServerAddress { url: url.expose_secret().to_owned(), certificates }
     }
 
     /// The files that set something, for the log at start.
@@ -77,6 +88,15 @@ fn conflicts(read: &Readable) -> Vec<SettingProblem> {
             "min_workers",
             format!("is {least}, above max_workers, which is {most} ({place}): lower one or raise the other"),
         ));
+    }
+    if let (Some(certificate), Some(key)) = (&read.tls_cert_file, &read.tls_key_file)
+        && certificate.is_some() != key.is_some()
+    {
+        let (given, missing) = match certificate {
+            Some(_) => ("tls_cert_file", "tls_key_file"),
+            None => ("tls_key_file", "tls_cert_file"),
+        };
+        problems.push(conflict(given, format!("is given without {missing}: give both, or none")));
     }
     if let (Some(Some(address)), Some(HttpToken::Open)) = (read.http_bind, &read.http_token)
         && !address.ip().is_loopback()

@@ -8,9 +8,10 @@ use muster_core::pool::Isolation;
 use secrecy::SecretString;
 
 use super::kind::{
-    self, BindKind, CommandKind, DatabaseUrl, FormatKind, HttpToken, IntervalKind, IsolationKind, LevelKind,
-    LimitKind, LogFormat, MillisKind, NameKind, PathKind, SecondsKind, ServerUrl, SettingKind, TemplateKind,
-    TemplatePolicy, TokenKind, TranscriptPolicy, TranscriptsKind, VariablesKind, WorkerVariable,
+    self, BindKind, CommandKind, DatabaseUrl, FileKind, FormatKind, HttpToken, IntervalKind, IsolationKind,
+    LevelKind, LimitKind, LogFormat, MillisKind, NameKind, PathKind, SecondsKind, ServerUrl, SettingKind,
+    TemplateKind, TemplatePolicy, TokenKind, TranscriptPolicy, TranscriptsKind, VariablesKind,
+    WorkerVariable,
 };
 use super::load::SettingsReader;
 use super::show::ShownSetting;
@@ -149,6 +150,12 @@ settings! {
     "amqp_url" => amqp_url: Option<SecretString>, ServerUrl = ServerUrl(&["amqp", "amqps"]), default "";
     /// The Redis server, `redis://...` or `rediss://...`. Default: none, cache and live views are in process.
     "redis_url" => redis_url: Option<SecretString>, ServerUrl = ServerUrl(&["redis", "rediss"]), default "";
+    /// PEM certificates of the authorities behind the servers' certificates, beside the public ones for PostgreSQL and RabbitMQ. With it PostgreSQL is asked for `sslmode=verify-full` unless its URL says otherwise.
+    "tls_ca_file" => tls_ca_file: Option<PathBuf>, FileKind = FileKind, default "";
+    /// The supervisor's own PEM certificate, for servers that want one.
+    "tls_cert_file" => tls_cert_file: Option<PathBuf>, FileKind = FileKind, default "";
+    /// The PEM private key of tls_cert_file, without a passphrase.
+    "tls_key_file" => tls_key_file: Option<PathBuf>, FileKind = FileKind, default "";
     /// The RabbitMQ queue; its dead letters go to the queue with `.dead` behind the name.
     "queue" => queue: String, NameKind = NameKind { max_bytes: 200 }, default "workflow-executions";
     /// What Redis keys and channels start with.

@@ -56,7 +56,8 @@ fn the_defaults_are_those_of_the_contract() {
     assert!(settings.worker_command[0].starts_with('/') && settings.worker_command[0].ends_with("/worker"));
     assert!(settings.shown().iter().all(|shown| shown.origin == Origin::Default));
     assert_eq!((settings.transcripts, settings.transcripts_max_mb), (TranscriptPolicy::Failed, Some(64)));
-    assert_eq!(KEYS.len(), 31);
+    assert!(settings.tls_ca_file.is_none() && settings.tls_cert_file.is_none());
+    assert_eq!(KEYS.len(), 34);
 }
 
 #[test]
@@ -276,6 +277,9 @@ transcripts_max_mb = 64                    # default
 database_url = "postgres://***@db/muster"  # MUSTER_DATABASE_URL
 amqp_url = "amqp://***@mq/%2f"             # FOLDER/muster.toml
 redis_url = ""                             # default
+tls_ca_file = ""                           # default
+tls_cert_file = ""                         # default
+tls_key_file = ""                          # default
 queue = "workflow-executions"              # default
 key_prefix = "muster"                      # default
 lease_seconds = 30                         # default

@@ -253,6 +253,8 @@ pub struct DatabaseFacts {
     pub notices_death: Option<bool>,
     /// How many connections one supervisor may need, and how many the server lets our user open. `None`: there are none.
     pub connections: Option<ConnectionBudget>,
+    /// Whether the server says that our connection is encrypted. `None`: there is none.
+    pub encrypted: Option<bool>,
 }
 
 /// How many connections a supervisor needs, and how many it may have.

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use muster_system::certificates::ServerAddress;
+
 use super::{Result, Store, StoreError};
 
 /// A store at a `postgres://` URL.
 ///
 /// # Errors
 /// Always: this build has none.
-pub fn open_postgres(_url: &str) -> Result<Arc<dyn Store>> {
+pub fn open_postgres(_address: &ServerAddress) -> Result<Arc<dyn Store>> {
     Err(StoreError::NotBuilt)
 }

@@ -4,6 +4,7 @@
 mod cancels;
 mod consequences;
 mod consumer;
+mod encrypted;
 mod failed_start;
 mod harness;
 mod leaving;

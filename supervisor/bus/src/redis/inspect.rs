@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use muster_system::certificates::ServerAddress;
+use redis::RedisError;
 use redis::aio::MultiplexedConnection;
-use redis::{Client, RedisError};
 use uuid::Uuid;
 
 use super::super::{BusError, RedisFacts};
-use super::{RESPONSE_TIMEOUT, connect};
+use super::{RESPONSE_TIMEOUT, client, connect};
 
 /// How long the probe keys would live if nobody deleted them.
 const PROBE_LIFE: Duration = Duration::from_secs(10);
@@ -17,8 +18,8 @@ const PROBE_LIFE: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// When the server is out of reach, or refuses something the bus does.
-pub async fn inspect(url: &str, prefix: &str) -> Result<RedisFacts, BusError> {
-    let client = Client::open(url).map_err(|error| BusError::Url(error.to_string()))?;
+pub async fn inspect(address: &ServerAddress, prefix: &str) -> Result<RedisFacts, BusError> {
+    let client = client(address)?;
     let asked = async {
         let mut connection = connect(&client, RESPONSE_TIMEOUT).await?;
         let before = Instant::now();

@@ -19,9 +19,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use backon::BackoffBuilder as _;
 use bytes::Bytes;
+use muster_system::certificates::ServerAddress;
 use muster_system::vital;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, FromRedisValue, RedisError};
+use redis::{AsyncConnectionConfig, Client, ClientTlsConfig, FromRedisValue, RedisError, TlsCertificates};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -44,8 +45,8 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// When the URL cannot be read.
-pub(super) fn open(url: &str, names: &Names) -> Result<Arc<dyn Transport>, BusError> {
-    Ok(Arc::new(RedisBus::new(url, names.probe())?))
+pub(super) fn open(address: &ServerAddress, names: &Names) -> Result<Arc<dyn Transport>, BusError> {
+    Ok(Arc::new(RedisBus::new(address, names.probe())?))
 }
 
 impl BusError {
@@ -109,8 +110,8 @@ impl std::fmt::Debug for RedisConnection {
 }
 
 impl RedisBus {
-    fn new(url: &str, probe_key: String) -> Result<Self, BusError> {
-        let client = Client::open(url).map_err(|error| BusError::Url(error.to_string()))?;
+    fn new(address: &ServerAddress, probe_key: String) -> Result<Self, BusError> {
+        let client = client(address)?;
         let hub = Hub::new();
         let load = Arc::new(WriterLoad::default());
         let (queue, work) = mpsc::unbounded_channel();
@@ -208,6 +209,22 @@ impl Transport for RedisBus {
             dropped: self.load.dropped.load(Ordering::Relaxed),
         }
     }
+}
+
+/// A client that has not connected yet.
+fn client(address: &ServerAddress) -> Result<Client, BusError> {
+    let certificates = address.certificates.read()?;
+    let url = address.url.as_str();
+    // Certificates are for TLS alone: without it the library refuses them.
+    let client = if url.starts_with("rediss://") {
+        let identity = certificates.identity;
+        let client_tls =
+            identity.map(|(client_cert, client_key)| ClientTlsConfig { client_cert, client_key });
+        Client::build_with_tls(url, TlsCertificates { client_tls, root_cert: certificates.ca })
+    } else {
+        Client::open(url)
+    };
+    client.map_err(|error| BusError::Url(error.to_string()))
 }
 
 async fn connect(client: &Client, response_timeout: Duration) -> Result<MultiplexedConnection, RedisError> {

@@ -1,6 +1,7 @@
 //! The words for what can go wrong.
 
 use muster_store::StoreError;
+use muster_system::certificates::CertificateError;
 
 /// Why RabbitMQ did not do something.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -8,6 +9,9 @@ pub enum AmqpError {
     /// The setting `amqp_url` is not an address of RabbitMQ.
     #[error("amqp_url cannot be used ({0}): give amqp://USER:PASSWORD@HOST:PORT/VHOST or amqps://…")]
     Url(String),
+    /// A certificate is wrong.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// The setting asks for what is not in this build.
     #[error(
         "this supervisor was built without RabbitMQ: leave amqp_url unset, or build it with the feature `rabbitmq`"

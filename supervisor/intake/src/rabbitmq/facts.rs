@@ -1,13 +1,14 @@
 //! What callers give and are given, whether or not this build has RabbitMQ.
 
+use muster_system::certificates::ServerAddress;
 use serde::Serialize;
 use uuid::Uuid;
 
 /// The settings of the consumer.
 #[derive(Clone, Debug)]
 pub struct IntakeOptions {
-    /// The address of the broker: `amqp://…` or `amqps://…`.
-    pub url: String,
+    /// The broker, at `amqp://…` or `amqps://…`.
+    pub broker: ServerAddress,
     /// The name of the queue to consume.
     pub queue: String,
     /// For requests that do not say how many attempts they may have.

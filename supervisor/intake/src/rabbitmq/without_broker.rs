@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use muster_bus::Bus;
 use muster_store::{QueueStore, Store};
+use muster_system::certificates::ServerAddress;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -48,7 +49,7 @@ impl QueuePublisher {
     ///
     /// # Errors
     /// Always.
-    pub fn new(_url: &str, _queue: &str) -> Result<Self, AmqpError> {
+    pub fn new(_broker: impl Into<ServerAddress>, _queue: &str) -> Result<Self, AmqpError> {
         Err(AmqpError::NotBuilt)
     }
 
@@ -70,7 +71,7 @@ impl DeadLetters {
     ///
     /// # Errors
     /// Always.
-    pub async fn open(_url: &str, _queue: &str) -> Result<Self, AmqpError> {
+    pub async fn open(_broker: impl Into<ServerAddress>, _queue: &str) -> Result<Self, AmqpError> {
         Err(AmqpError::NotBuilt)
     }
 
@@ -115,6 +116,6 @@ impl DeadLetters {
 ///
 /// # Errors
 /// Always: this build has nothing to look with.
-pub async fn inspect(_url: &str, _queue: &str) -> Result<Inspection, AmqpError> {
+pub async fn inspect(_broker: impl Into<ServerAddress>, _queue: &str) -> Result<Inspection, AmqpError> {
     Err(AmqpError::NotBuilt)
 }

@@ -55,6 +55,25 @@ impl SettingKind for PathKind {
     }
 }
 
+/// A file that may be left out. A relative path is taken from the working directory.
+pub(crate) struct FileKind;
+
+impl SettingKind for FileKind {
+    type Value = Option<PathBuf>;
+    const PLACEHOLDER: &'static str = "FILE";
+
+    fn parse(&self, raw: &Raw) -> Result<Self::Value, String> {
+        match single(raw)? {
+            "" => Ok(None),
+            text => absolute(std::path::Path::new(text)).map(Some),
+        }
+    }
+
+    fn show(&self, value: &Self::Value) -> toml::Value {
+        toml::Value::String(value.as_ref().map(|path| path.display().to_string()).unwrap_or_default())
+    }
+}
+
 /// A program and its arguments. The program is resolved; one that is nowhere stays as it was written.
 pub(crate) struct CommandKind;
 

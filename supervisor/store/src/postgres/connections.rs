@@ -27,7 +27,7 @@ const AGE_MAX: Duration = Duration::from_secs(1800);
 /// What every session is told. A database or a role may be set up otherwise; what was finalized must survive
 /// the server; and a process that stands still must not keep others from their rows.
 const SESSION: &str = "SET synchronous_commit = on; SET statement_timeout = '30s'; SET TimeZone = 'UTC'; SET jit = off; \
-     SET idle_in_transaction_session_timeout = '10s'; SET default_transaction_isolation = 'read committed'";
+     SET idle_in_transaction_session_timeout = '10s'; SET default_transaction_isolation = 'read committed'; SET client_min_messages = warning";
 
 /// A plan that is kept must be right for an empty table and a full one. A bitmap scan is the only one that cannot
 /// read all of an index, so with nothing else to choose from every row is found by its id.

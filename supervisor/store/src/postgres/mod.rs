@@ -16,13 +16,14 @@ mod read;
 mod schema;
 mod session;
 mod statements;
+mod tls;
 mod transaction;
 mod types;
 mod waiting;
 
-use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use muster_system::certificates::ServerAddress;
 use muster_system::process::ProcessIdentity;
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgPool};
@@ -32,7 +33,7 @@ use tokio_util::task::AbortOnDropHandle;
 use self::connections::{Connections, Planning, pool};
 use self::presence::Presence;
 use super::takeover::Watch;
-use super::{Result, Store, StoreError};
+use super::{Result, Store};
 
 const BACKEND: &str = "postgresql";
 
@@ -78,9 +79,9 @@ struct StoreShared {
 /// A store at a `postgres://` URL. Connects when it is first used.
 ///
 /// # Errors
-/// When the URL cannot be read.
-pub fn open_postgres(url: &str) -> Result<Arc<dyn Store>> {
-    Ok(Arc::new(PostgresStore::new(url)?))
+/// When the URL or a certificate cannot be read.
+pub fn open_postgres(address: &ServerAddress) -> Result<Arc<dyn Store>> {
+    Ok(Arc::new(PostgresStore::at(address)?))
 }
 
 impl PostgresStore {
@@ -89,12 +90,11 @@ impl PostgresStore {
     /// # Errors
     /// When the URL cannot be read.
     pub fn new(url: &str) -> Result<Self> {
-        let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Incompatible {
-            backend: BACKEND,
-            message: format!(
-                "database_url cannot be read: {error}; write postgres://USER:PASSWORD@HOST:PORT/DATABASE"
-            ),
-        })?;
+        Self::at(&ServerAddress::from(url))
+    }
+
+    fn at(address: &ServerAddress) -> Result<Self> {
+        let options = tls::options(address)?;
         // What was asked of the database is in the events and metrics, not in a log line for each statement.
         let options = options.application_name("muster").disable_statement_logging();
         let shared = StoreShared {

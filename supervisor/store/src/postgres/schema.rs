@@ -97,7 +97,8 @@ async fn facts(shared: &StoreShared) -> Result<DatabaseFacts> {
          coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_migrate, \
          (SELECT least(current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int, \
          nullif(datconnlimit, -1), nullif(rolconnlimit, -1)) FROM pg_database, pg_roles \
-         WHERE datname = current_database() AND rolname = current_user) AS connections",
+         WHERE datname = current_database() AND rolname = current_user) AS connections, \
+         coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS encrypted",
     );
     let row = within(STATEMENT_TIMEOUT, query.fetch_one(&mut *connection)).await?;
     judge_encoding(row.try_get("encoding").map_err(store_error)?)?;
@@ -116,6 +117,7 @@ async fn facts(shared: &StoreShared) -> Result<DatabaseFacts> {
             needed: CONNECTIONS_MAX,
             allowed: unsigned(row.try_get("connections").map_err(store_error)?),
         }),
+        encrypted: Some(row.try_get("encrypted").map_err(store_error)?),
     })
 }
 

@@ -58,6 +58,7 @@ impl SchemaStore for SqliteStore {
             clock_ahead: SignedDuration::ZERO,
             notices_death: None,
             connections: None,
+            encrypted: None,
         })
     }
 

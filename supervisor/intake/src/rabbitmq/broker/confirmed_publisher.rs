@@ -8,11 +8,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::ShortString;
-use lapin::uri::AMQPUri;
 use lapin::{BasicProperties, Channel, Connection};
 use tokio::sync::Mutex;
 
-use super::connect::{QueueNames, answered, connect};
+use super::connect::{BrokerAddress, QueueNames, answered, connect};
 use super::topology;
 use crate::rabbitmq::AmqpError;
 
@@ -36,7 +35,7 @@ pub(super) struct OutgoingMessage<'a> {
 /// Connects when it is first used, and again after a failure.
 #[derive(Debug)]
 pub(super) struct ConfirmedPublisher {
-    uri: AMQPUri,
+    address: BrokerAddress,
     names: QueueNames,
     purpose: &'static str,
     open: Mutex<Option<ConfirmChannel>>,
@@ -50,8 +49,8 @@ struct ConfirmChannel {
 }
 
 impl ConfirmedPublisher {
-    pub(super) fn new(uri: AMQPUri, names: QueueNames, purpose: &'static str) -> Self {
-        Self { uri, names, purpose, open: Mutex::new(None) }
+    pub(super) fn new(address: BrokerAddress, names: QueueNames, purpose: &'static str) -> Self {
+        Self { address, names, purpose, open: Mutex::new(None) }
     }
 
     pub(super) fn names(&self) -> &QueueNames {
@@ -119,7 +118,7 @@ impl ConfirmedPublisher {
     }
 
     async fn connect(&self) -> Result<ConfirmChannel, AmqpError> {
-        let connection = connect(&self.uri, self.purpose).await?;
+        let connection = connect(&self.address, self.purpose).await?;
         topology::declare(&connection, &self.names).await?;
         let channel = answered(connection.create_channel()).await?;
         answered(channel.confirm_select(ConfirmSelectOptions::default())).await?;

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::types::ShortString;
 use lapin::uri::AMQPUri;
-use lapin::{Connection, ConnectionProperties, ErrorKind};
+use lapin::{Connection, ConnectionProperties, DefaultConnectionBuilder, ErrorKind};
+use muster_system::certificates::ServerAddress;
 
 use crate::rabbitmq::AmqpError;
 
@@ -55,18 +57,34 @@ fn refusal_code(error: &lapin::Error) -> Option<u16> {
     }
 }
 
-/// Reads the URL, so that a wrong one is told at the start.
-pub(super) fn parse(url: &str) -> Result<AMQPUri, AmqpError> {
-    let mut uri: AMQPUri = url.parse().map_err(AmqpError::Url)?;
+/// Where the broker is, and by which certificates it and we are known.
+#[derive(Clone, Debug)]
+pub(super) struct BrokerAddress {
+    pub(super) uri: AMQPUri,
+    tls: OwnedTLSConfig,
+}
+
+/// Reads the URL and the certificates, so that wrong ones are told at the start.
+pub(super) fn parse(address: &ServerAddress) -> Result<BrokerAddress, AmqpError> {
+    let mut uri: AMQPUri = address.url.parse().map_err(AmqpError::Url)?;
     uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
-    Ok(uri)
+    let certificates = address.certificates.read()?;
+    let tls = OwnedTLSConfig {
+        identity: certificates.identity.map(|(pem, key)| OwnedIdentity::PKCS8 { pem, key }),
+        cert_chain: certificates.ca.map(|ca| String::from_utf8_lossy(&ca).into_owned()),
+    };
+    Ok(BrokerAddress { uri, tls })
 }
 
 /// Connects under a name that the broker's screens show.
-pub(super) async fn connect(uri: &AMQPUri, purpose: &str) -> Result<Connection, AmqpError> {
+pub(super) async fn connect(address: &BrokerAddress, purpose: &str) -> Result<Connection, AmqpError> {
     let name = format!("muster {purpose} (pid {})", std::process::id());
     let properties = ConnectionProperties::default().with_connection_name(name.into());
-    match tokio::time::timeout(CONNECT_TIMEOUT, Connection::connect_uri(uri.clone(), properties)).await {
+    let builder = DefaultConnectionBuilder::new()?
+        .with_uri(address.uri.clone())
+        .with_properties(properties)
+        .with_tls_config(address.tls.clone());
+    match tokio::time::timeout(CONNECT_TIMEOUT, builder.connect()).await {
         Ok(connection) => Ok(connection?),
         Err(_) => Err(AmqpError::Unreachable("no connection in time".to_owned())),
     }

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use lapin::uri::AMQPUri;
 
 use super::confirmed_publisher::{ConfirmedPublisher, OutgoingMessage};
-use super::connect::QueueNames;
+use super::connect::{BrokerAddress, QueueNames};
 use super::delivery::Delivery;
 use super::header_size;
 use crate::rabbitmq::AmqpError;
@@ -34,8 +33,8 @@ pub(super) struct DeadLetterDraft {
 }
 
 impl DeadLetterPublisher {
-    pub(super) fn new(uri: AMQPUri, names: QueueNames) -> Self {
-        Self { publisher: ConfirmedPublisher::new(uri, names, "dead letters") }
+    pub(super) fn new(address: BrokerAddress, names: QueueNames) -> Self {
+        Self { publisher: ConfirmedPublisher::new(address, names, "dead letters") }
     }
 
     /// Publishes dead letters, and says of each whether the broker keeps it. After an error that is unknown.

@@ -9,6 +9,7 @@ use lapin::types::AMQPValue;
 use lapin::{BasicProperties, Channel, Connection};
 use muster_core::execution::RequestDraft;
 use muster_store::QueueStore;
+use muster_system::certificates::ServerAddress;
 use uuid::Uuid;
 
 use super::connect::{QueueNames, answered, connect, parse};
@@ -30,11 +31,12 @@ impl DeadLetters {
     ///
     /// # Errors
     /// When the broker is out of reach or refuses.
-    pub async fn open(url: &str, queue: &str) -> Result<Self, AmqpError> {
+    pub async fn open(broker: impl Into<ServerAddress>, queue: &str) -> Result<Self, AmqpError> {
+        let broker = broker.into();
         let names = QueueNames::new(queue)?;
-        let connection = connect(&parse(url)?, "dead letters").await?;
+        let connection = connect(&parse(&broker)?, "dead letters").await?;
         topology::declare(&connection, &names).await?;
-        Ok(Self { connection, publisher: QueuePublisher::new(url, queue)?, names })
+        Ok(Self { connection, publisher: QueuePublisher::new(broker, queue)?, names })
     }
 
     /// The oldest `limit` letters.

@@ -45,11 +45,11 @@ impl RabbitIntake {
         rows: Arc<dyn IntakeRows>,
         bus: Bus,
     ) -> Result<Self, AmqpError> {
-        let uri = parse(&options.url)?;
+        let address = parse(&options.broker)?;
         let names = QueueNames::new(&options.queue)?;
         let (health_sender, health) = watch::channel(BrokerHealth::connecting());
-        let dead_letters = Arc::new(DeadLetterPublisher::new(uri.clone(), names.clone()));
-        let parts = ConsumerParts { uri, names, claims, rows, bus, dead_letters, health: health_sender };
+        let dead_letters = Arc::new(DeadLetterPublisher::new(address.clone(), names.clone()));
+        let parts = ConsumerParts { address, names, claims, rows, bus, dead_letters, health: health_sender };
         let config = ConsumerConfig {
             default_max_attempts: options.default_max_attempts,
             jitter_seed: fastrand::u64(..),

@@ -10,9 +10,9 @@ async fn what_our_user_may_not_make_is_used_when_it_is_there() {
     broker.control(&["add_user", "app", "secret"]);
     let allow = |write: &str| broker.control(&["set_permissions", "app", "^$", write, ".*"]);
     allow(".*");
-    let administrator = connect(&parse(&broker.url()).unwrap(), "test").await.unwrap();
+    let administrator = connect(&parse(&(&broker.url()).into()).unwrap(), "test").await.unwrap();
     let url = broker.url().replace("guest:guest", "app:secret");
-    let app = connect(&parse(&url).unwrap(), "test").await.unwrap();
+    let app = connect(&parse(&(&url).into()).unwrap(), "test").await.unwrap();
     let names = QueueNames::new("jobs").unwrap();
 
     let error = declare(&app, &names).await.map(|_| ()).unwrap_err().to_string();

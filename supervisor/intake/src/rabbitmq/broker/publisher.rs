@@ -1,6 +1,7 @@
 //! Submitting through the broker.
 
 use lapin::BasicProperties;
+use muster_system::certificates::ServerAddress;
 
 use super::confirmed_publisher::{ConfirmedPublisher, OutgoingMessage};
 use super::connect::{QueueNames, parse};
@@ -17,8 +18,9 @@ impl QueuePublisher {
     ///
     /// # Errors
     /// When the URL or the name cannot be used.
-    pub fn new(url: &str, queue: &str) -> Result<Self, AmqpError> {
-        Ok(Self { line: ConfirmedPublisher::new(parse(url)?, QueueNames::new(queue)?, "publisher") })
+    pub fn new(broker: impl Into<ServerAddress>, queue: &str) -> Result<Self, AmqpError> {
+        let address = parse(&broker.into())?;
+        Ok(Self { line: ConfirmedPublisher::new(address, QueueNames::new(queue)?, "publisher") })
     }
 
     /// Publishes requests (the text of queue messages), in order, and returns when the broker keeps all of

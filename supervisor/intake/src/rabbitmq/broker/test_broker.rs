@@ -69,7 +69,7 @@ impl TestBroker {
     }
 
     async fn wait_until_up(&self) {
-        let uri = parse(&self.url()).unwrap();
+        let uri = parse(&(&self.url()).into()).unwrap();
         let deadline = Instant::now() + START_LIMIT;
         while let Err(error) = connect(&uri, "test").await {
             assert!(Instant::now() < deadline, "rabbitmq does not start: {error}");

@@ -82,7 +82,7 @@ async fn a_letter_whose_headers_fill_a_frame_goes_without_the_largest(broker: &T
     use lapin::types::{AMQPValue, FieldTable};
     let scene = Scene::new(broker, "poison", 10);
     scene.publish(1).await;
-    let uri = super::connect::parse(&scene.url).unwrap();
+    let uri = super::connect::parse(&(&scene.url).into()).unwrap();
     let connection = super::connect::connect(&uri, "test").await.unwrap();
     let channel = connection.create_channel().await.unwrap();
     channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
@@ -170,7 +170,7 @@ async fn without_the_store_messages_wait_and_nothing_is_lost(broker: &TestBroker
 async fn a_queue_with_other_arguments_is_used_and_reported(broker: &TestBroker) {
     use lapin::options::QueueDeclareOptions;
     let scene = Scene::new(broker, "classic", 10);
-    let uri = super::connect::parse(&scene.url).unwrap();
+    let uri = super::connect::parse(&(&scene.url).into()).unwrap();
     let connection = super::connect::connect(&uri, "test").await.unwrap();
     let channel = connection.create_channel().await.unwrap();
     let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
@@ -190,7 +190,7 @@ async fn leaving_gives_messages_back_in_their_place(broker: &TestBroker) {
     use lapin::types::{AMQPValue, FieldTable};
     let scene = Scene::new(broker, "order", 4);
     scene.board.keep_slots.store(true, Ordering::SeqCst);
-    let uri = super::connect::parse(&scene.url).unwrap();
+    let uri = super::connect::parse(&(&scene.url).into()).unwrap();
     let connection = super::connect::connect(&uri, "test").await.unwrap();
     let channel = connection.create_channel().await.unwrap();
     let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
@@ -274,7 +274,7 @@ async fn a_restart_of_the_broker_loses_nothing() {
 async fn it_stops_also_while_the_broker_is_away() {
     let board = Board::new(1);
     let options = IntakeOptions {
-        url: "amqp://127.0.0.1:1/%2f".to_owned(),
+        broker: "amqp://127.0.0.1:1/%2f".into(),
         queue: "q".to_owned(),
         default_max_attempts: 3,
     };

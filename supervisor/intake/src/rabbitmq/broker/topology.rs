@@ -3,6 +3,7 @@
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Connection, ExchangeKind, Queue};
+use muster_system::certificates::ServerAddress;
 
 use super::connect::{QueueNames, answered, connect, is_absent, is_forbidden, is_mismatch, parse};
 use super::greeting;
@@ -16,11 +17,11 @@ const DELIVERY_LIMIT: i32 = 1_000_000;
 ///
 /// # Errors
 /// When the broker is out of reach or refuses.
-pub async fn inspect(url: &str, queue: &str) -> Result<Inspection, AmqpError> {
+pub async fn inspect(broker: impl Into<ServerAddress>, queue: &str) -> Result<Inspection, AmqpError> {
     let names = QueueNames::new(queue)?;
-    let uri = parse(url)?;
-    let version = greeting::version(&uri).await;
-    let connection = connect(&uri, "doctor").await?;
+    let address = parse(&broker.into())?;
+    let version = greeting::version(&address.uri).await;
+    let connection = connect(&address, "doctor").await?;
     let (mut missing, mut differences) = (Vec::new(), Vec::new());
     if exchange_exists(&connection, &names.dead).await? {
         declare_exchange(&connection, &names.dead, &mut differences).await?;

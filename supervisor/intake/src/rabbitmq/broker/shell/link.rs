@@ -2,12 +2,11 @@
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use lapin::uri::AMQPUri;
 
 use super::channel::OpenChannel;
 use super::requests::ChannelRequest;
 use crate::rabbitmq::AmqpError;
-use crate::rabbitmq::broker::connect::{QueueNames, answered, connect};
+use crate::rabbitmq::broker::connect::{BrokerAddress, QueueNames, answered, connect};
 use crate::rabbitmq::broker::dead_letter_publisher::DeadLetterDraft;
 use crate::rabbitmq::broker::topology;
 use crate::rabbitmq::consumer::{Acknowledgement, ChannelNumber, ConsumerEvent, LetterReason};
@@ -27,9 +26,9 @@ pub(super) struct OpenedLink {
 
 impl BrokerLink {
     /// Connects, declares the queues and opens a channel.
-    pub(super) fn open(number: ChannelNumber, uri: AMQPUri, names: QueueNames) -> Self {
+    pub(super) fn open(number: ChannelNumber, address: BrokerAddress, names: QueueNames) -> Self {
         let opening = async move {
-            let connection = connect(&uri, "intake").await?;
+            let connection = connect(&address, "intake").await?;
             let differences = topology::declare(&connection, &names).await?.differences;
             let channel = answered(connection.create_channel()).await?;
             let channel = Box::new(OpenChannel::new(number, names.queue, connection, channel));

@@ -13,12 +13,11 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use lapin::uri::AMQPUri;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::connect::QueueNames;
+use super::connect::{BrokerAddress, QueueNames};
 use super::dead_letter_publisher::DeadLetterPublisher;
 use super::rows::IntakeRows;
 use crate::Claims;
@@ -36,7 +35,7 @@ const NO_DEADLINE: Duration = Duration::from_secs(3600);
 /// What the consumer works with.
 #[derive(Debug)]
 pub(super) struct ConsumerParts<C> {
-    pub(super) uri: AMQPUri,
+    pub(super) address: BrokerAddress,
     pub(super) names: QueueNames,
     pub(super) claims: Arc<C>,
     pub(super) rows: Arc<dyn IntakeRows>,
@@ -120,7 +119,7 @@ impl<C: Claims> ConsumerShell<C> {
     fn carry_out(&mut self, action: ConsumerAction) {
         match action {
             ConsumerAction::OpenChannel { channel } => {
-                self.link = BrokerLink::open(channel, self.parts.uri.clone(), self.parts.names.clone());
+                self.link = BrokerLink::open(channel, self.parts.address.clone(), self.parts.names.clone());
             }
             ConsumerAction::DropChannel => self.link = BrokerLink::None,
             ConsumerAction::CloseChannel => self.link.request(ChannelRequest::Close),

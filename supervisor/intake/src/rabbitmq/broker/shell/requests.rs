@@ -42,6 +42,7 @@ pub(super) async fn consume(channel: Channel, queue: ShortString, window: u16) -
         )),
         Err(
             refused @ (AmqpError::Url(_)
+            | AmqpError::Certificate(_)
             | AmqpError::NotBuilt
             | AmqpError::QueueName(_)
             | AmqpError::Refused(_)

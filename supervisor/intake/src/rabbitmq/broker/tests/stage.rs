@@ -168,7 +168,7 @@ impl Scene {
 
     pub(super) fn consume(&self) -> RabbitIntake {
         let options =
-            IntakeOptions { url: self.url.clone(), queue: self.queue.clone(), default_max_attempts: 3 };
+            IntakeOptions { broker: (&self.url).into(), queue: self.queue.clone(), default_max_attempts: 3 };
         let rows = Arc::clone(&self.board) as Arc<dyn IntakeRows>;
         RabbitIntake::start_on(&options, Arc::clone(&self.board), rows, self.bus.clone()).unwrap()
     }
