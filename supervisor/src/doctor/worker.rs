@@ -156,7 +156,11 @@ fn fix_for(problem: &NotReady, program: &Path) -> String {
             "make loading its workflows faster, or raise worker_start_seconds".to_owned()
         }
         NotReady::Version { .. } => "install a worker and a supervisor of the same release".to_owned(),
-        NotReady::InitFailed(_) => "correct the workflows; workers are not started until they load".to_owned(),
+        NotReady::InitFailed(_) => {
+            "correct the workflows; workers are not started until they load. What loads in your shell only lacks a \
+             variable: workers get PATH, HOME, LANG, TZ and what worker_env names"
+                .to_owned()
+        }
         NotReady::Broken(error) if error.is_pollution() => {
             "print to stderr instead: stdout carries messages only".to_owned()
         }
@@ -164,7 +168,9 @@ fn fix_for(problem: &NotReady, program: &Path) -> String {
             "correct the worker: protocol/SPEC.md says what comes when".to_owned()
         }
         NotReady::Ended { .. } => {
-            "run the command by hand with MUSTER_PROTOCOL=1 to see why it ends, or set worker_command".to_owned()
+            "run the command as it is run here to see why it ends: `env -i PATH=\"$PATH\" HOME=\"$HOME\" \
+             MUSTER_PROTOCOL=1 COMMAND`. What works in your shell only lacks a variable: name it in worker_env"
+                .to_owned()
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the service and a batch have in common: an executor, the dispatcher in front of it, the finalizer behind it.
 
+use std::ffi::OsString;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -263,11 +264,7 @@ pub fn pool_config(settings: &Settings, give_up_after: Option<u32>) -> PoolConfi
 /// # Errors
 /// When there is no command.
 pub fn worker_spec(settings: &Settings) -> Result<WorkerSpec, LaunchError> {
-    let variables = settings.worker_env.iter().map(|variable| match variable {
-        WorkerVariable::Pass { name } => (name.clone(), None),
-        WorkerVariable::Set { name, value } => (name.clone(), Some(value.expose_secret().into())),
-    });
-    let launch = Launch::new(&settings.worker_command, variables.collect())?
+    let launch = Launch::new(&settings.worker_command, variables(&settings.worker_env))?
         .with_variable(PROTOCOL_ENV, PROTOCOL_VERSION.to_string());
     let workflows_dir =
         std::path::absolute(&settings.workflows_dir).unwrap_or_else(|_| settings.workflows_dir.clone());
@@ -283,6 +280,23 @@ pub fn worker_spec(settings: &Settings) -> Result<WorkerSpec, LaunchError> {
         log_level: LogLevel::Debug,
         transcribe: settings.transcripts,
     })
+}
+
+/// What workers get of the environment. What is set by name stands above what is let through.
+fn variables(asked: &[WorkerVariable]) -> Vec<(String, Option<OsString>)> {
+    let mut variables = Vec::new();
+    if asked.iter().any(|variable| matches!(variable, WorkerVariable::PassAll)) {
+        // Those of Muster are the supervisor's: some hold its secrets.
+        let all =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, Some(value))));
+        variables.extend(all.filter(|(name, _)| !name.starts_with("MUSTER_")));
+    }
+    variables.extend(asked.iter().filter_map(|variable| match variable {
+        WorkerVariable::PassAll => None,
+        WorkerVariable::Pass { name } => Some((name.clone(), None)),
+        WorkerVariable::Set { name, value } => Some((name.clone(), Some(value.expose_secret().into()))),
+    }));
+    variables
 }
 
 /// Makes the identity of a supervisor that starts now.

@@ -6,6 +6,8 @@ mod number;
 mod server_url;
 mod text;
 
+use std::path::Path;
+
 pub(crate) use address::{BindKind, DatabaseUrl, ServerUrl, TokenKind};
 pub use address::{HttpToken, is_token};
 pub(crate) use choice::{FormatKind, IsolationKind, TemplateKind, TranscriptsKind};
@@ -27,6 +29,11 @@ pub(crate) trait SettingKind {
 
     /// Reads the value; the error completes the sentence "min_workers (from muster.toml) ...".
     fn parse(&self, raw: &Raw) -> Result<Self::Value, String>;
+
+    /// Reads the value as it stands in this file, which only counts for what is relative to it.
+    fn parse_beside(&self, raw: &Raw, _file: &Path) -> Result<Self::Value, String> {
+        self.parse(raw)
+    }
 
     /// The value as it would stand in `muster.toml`, secrets masked.
     fn show(&self, value: &Self::Value) -> toml::Value;

@@ -144,7 +144,7 @@ fn environment_layer(sources: &Sources, problems: &mut Vec<SettingProblem>) -> L
     let mut layer = Layers::new();
     for (variable, value) in &sources.environment {
         let Some(name) = variable.strip_prefix("MUSTER_") else { continue };
-        if NOT_SETTINGS.contains(&variable.as_str()) {
+        if NOT_SETTINGS.contains(&variable.as_str()) || is_of_a_service(variable, &sources.environment) {
             continue;
         }
         let origin = Origin::Environment(variable.clone());
@@ -158,6 +158,20 @@ fn environment_layer(sources: &Sources, problems: &mut Vec<SettingProblem>) -> L
         }
     }
     layer
+}
+
+/// True for what Kubernetes puts into the environment of every container for a Service whose name begins with `muster`:
+/// `MUSTER_SERVICE_HOST`, `MUSTER_PORT` and more. A family of them is known by its host and port.
+fn is_of_a_service(variable: &str, environment: &BTreeMap<String, String>) -> bool {
+    let families = environment.keys().filter_map(|name| name.strip_suffix("_SERVICE_HOST"));
+    let mut families = families.filter(|family| environment.contains_key(&format!("{family}_SERVICE_PORT")));
+    families.any(|family| {
+        variable.strip_prefix(family).is_some_and(|rest| {
+            ["_SERVICE_HOST", "_SERVICE_PORT", "_PORT"].contains(&rest)
+                || rest.starts_with("_SERVICE_PORT_")
+                || rest.starts_with("_PORT_")
+        })
+    })
 }
 
 fn flag_layer(sources: &Sources, problems: &mut Vec<SettingProblem>) -> Layers {
@@ -207,7 +221,13 @@ impl SettingsReader<'_> {
             Some((raw, origin)) => (raw.clone(), origin.clone()),
             None => (Raw::Text(default.to_owned()), Origin::Default),
         };
-        match kind.parse(&raw) {
+        let parsed = match &origin {
+            Origin::File(file) => kind.parse_beside(&raw, file),
+            Origin::Default | Origin::Adjusted(_) | Origin::Environment(_) | Origin::Flag(_) => {
+                kind.parse(&raw)
+            }
+        };
+        match parsed {
             Ok(value) => Some(value),
             Err(reason) => {
                 self.problems.push(SettingProblem::Invalid { key, origin, reason });

@@ -134,7 +134,7 @@ settings! {
     "drain_seconds" => drain: Duration, SecondsKind = SecondsKind::from_zero(YEAR), default "300";
     /// The program of a worker and its arguments: a TOML array or a shell-quoted string. Default: the `worker` beside the supervisor.
     "worker_command" => worker_command: Vec<String>, CommandKind = CommandKind, default "";
-    /// Environment variables let through to workers beside PATH, HOME, LANG and TZ: NAME or NAME=VALUE.
+    /// Environment variables that workers get beside PATH, HOME, LANG and TZ: NAME lets one through, NAME=VALUE sets it, * lets all through but those that begin with MUSTER_.
     "worker_env" => worker_env: Vec<WorkerVariable>, VariablesKind = VariablesKind, default "";
     /// The folder of workflow files, given to workers.
     "workflows_dir" => workflows_dir: PathBuf, PathKind = PathKind, default "./workflows";

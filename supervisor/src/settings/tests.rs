@@ -295,3 +295,44 @@ log_format = "auto"                        # default
     assert_eq!(read_again.worker_command, settings.worker_command);
     assert_eq!(settings.to_json()["min_workers"], serde_json::json!({"value": 2, "origin": "default"}));
 }
+
+#[test]
+fn what_kubernetes_says_of_a_service_called_muster_is_no_setting() {
+    let service = [
+        ("MUSTER_SERVICE_HOST", "10.0.0.7"),
+        ("MUSTER_SERVICE_PORT", "7420"),
+        ("MUSTER_SERVICE_PORT_HTTP", "7420"),
+        ("MUSTER_PORT", "tcp://10.0.0.7:7420"),
+        ("MUSTER_PORT_7420_TCP", "tcp://10.0.0.7:7420"),
+        ("MUSTER_PORT_7420_TCP_ADDR", "10.0.0.7"),
+        ("MUSTER_REDIS_SERVICE_HOST", "10.0.0.8"),
+        ("MUSTER_REDIS_SERVICE_PORT", "6379"),
+        ("MUSTER_REDIS_PORT_6379_TCP_PROTO", "tcp"),
+        ("MUSTER_QUEUE", "q"),
+    ];
+    assert_eq!(Settings::load(&environment(&service)).unwrap().queue, "q");
+    let alone = problems(&environment(&[("MUSTER_PORT", "7420")]));
+    assert!(alone.contains("MUSTER_PORT"), "{alone}");
+}
+
+#[test]
+fn relative_folders_of_a_file_are_beside_it() {
+    let (folder, mut sources) = file("data_dir = \"data\"\nworkflows_dir = \"../flows\"");
+    let settings = Settings::load(&sources).unwrap();
+    assert_eq!(settings.data_dir, folder.path().join("data"));
+    assert_eq!(settings.workflows_dir, folder.path().join("../flows"));
+    sources.flags.insert("data_dir", Raw::Text("here".to_owned()));
+    let here = std::env::current_dir().unwrap().join("here");
+    assert_eq!(Settings::load(&sources).unwrap().data_dir, here);
+}
+
+#[test]
+fn all_of_the_environment_can_be_let_through_to_workers() {
+    let settings = Settings::load(&environment(&[("MUSTER_WORKER_ENV", "* A=1")])).unwrap();
+    let [WorkerVariable::PassAll, WorkerVariable::Set { name, .. }] = settings.worker_env.as_slice() else {
+        panic!("{:?}", settings.worker_env)
+    };
+    assert_eq!(name, "A");
+    let shown = settings.to_toml();
+    assert!(shown.contains("worker_env = [\"*\", \"A=***\"]"), "{shown}");
+}

@@ -1,6 +1,6 @@
 //! Names, paths and commands.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
@@ -35,7 +35,7 @@ impl SettingKind for NameKind {
     }
 }
 
-/// A folder. A relative one is taken from the working directory.
+/// A folder. A relative one is taken from the folder of the settings file that names it, else from the working directory.
 pub(crate) struct PathKind;
 
 impl SettingKind for PathKind {
@@ -47,7 +47,15 @@ impl SettingKind for PathKind {
         if text.is_empty() {
             return Err("must name a folder, it is empty".to_owned());
         }
-        absolute(std::path::Path::new(text))
+        absolute(Path::new(text))
+    }
+
+    fn parse_beside(&self, raw: &Raw, file: &Path) -> Result<PathBuf, String> {
+        let folder = absolute(file)?.parent().map(Path::to_owned).unwrap_or_default();
+        match raw {
+            Raw::Text(text) if !text.trim().is_empty() => absolute(&folder.join(text.trim())),
+            Raw::Text(_) | Raw::List(_) => self.parse(raw),
+        }
     }
 
     fn show(&self, value: &PathBuf) -> toml::Value {
@@ -108,6 +116,8 @@ impl SettingKind for CommandKind {
 /// A variable of the environment that workers get.
 #[derive(Clone, Debug)]
 pub enum WorkerVariable {
+    /// All of the supervisor's own are let through, but those that are Muster's.
+    PassAll,
     /// Let through with the supervisor's own value, if it has one.
     Pass {
         /// The name of the variable.
@@ -142,6 +152,7 @@ impl SettingKind for VariablesKind {
 
     fn show(&self, value: &Self::Value) -> toml::Value {
         let words = value.iter().map(|variable| match variable {
+            WorkerVariable::PassAll => "*".to_owned(),
             WorkerVariable::Pass { name } => name.clone(),
             WorkerVariable::Set { name, .. } => format!("{name}={MASK}"),
         });
@@ -150,6 +161,9 @@ impl SettingKind for VariablesKind {
 }
 
 fn variable(word: &str) -> Result<WorkerVariable, String> {
+    if word == "*" {
+        return Ok(WorkerVariable::PassAll);
+    }
     let (name, value) = match word.split_once('=') {
         Some((name, value)) => (name, Some(value)),
         None => (word, None),
@@ -158,7 +172,7 @@ fn variable(word: &str) -> Result<WorkerVariable, String> {
         && !name.starts_with(|c: char| c.is_ascii_digit())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if !is_name {
-        return Err(format!("holds {name:?}, which is no name of a variable: write NAME or NAME=VALUE"));
+        return Err(format!("holds {name:?}, which is no name of a variable: write NAME, NAME=VALUE or *"));
     }
     if name == "MUSTER_PROTOCOL" {
         return Err("holds MUSTER_PROTOCOL, which the supervisor sets itself".to_owned());
