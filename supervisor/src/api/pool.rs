@@ -46,6 +46,9 @@ pub struct PoolView {
     /// How far the last reload has come.
     #[schema(schema_with = ReloadView::schema)]
     pub reload: ReloadView,
+    /// Settings that were changed by a reload and count from the next start on only.
+    #[serde(default)]
+    pub next_start: Vec<String>,
     /// What the workers of the generation that serves are made of.
     #[serde(default)]
     pub template: TemplateView,
@@ -138,6 +141,7 @@ impl PoolView {
                 ReloadSnapshot::Rolling => ReloadView::Rolling,
                 ReloadSnapshot::Failed { .. } => ReloadView::Failed,
             },
+            next_start: Vec::new(),
             template: TemplateView::of(pool),
             walls: walls().into_iter().map(WallView::of).collect(),
             workers: pool.workers.iter().filter(|one| !one.is_template).map(WorkerView::of).collect(),
@@ -231,6 +235,7 @@ pub(crate) mod tests {
             pending: Some(3),
             problem: None,
             reload: ReloadView::Settled,
+            next_start: Vec::new(),
             template: TemplateView::default(),
             walls: Vec::new(),
             workers: vec![worker("worker-1", "running", Some(Uuid::nil())), worker("worker-2", "idle", None)],

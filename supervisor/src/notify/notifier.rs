@@ -130,7 +130,10 @@ impl FinalizedSink for Notifier {
             let held = self.in_flight.remove(attempt);
             match verdict {
                 FinalizeResult::Finished { status, error_type } => {
-                    self.metrics.finished(status, finalization.duration_ms.map(Duration::from_millis));
+                    let workflow = held.as_ref().and_then(|held| held.execution.workflow_name.as_deref());
+                    let ran = finalization.duration_ms.map(Duration::from_millis);
+                    self.metrics.finished(workflow.unwrap_or_default(), status, ran);
+                    tell_failure(&finalization, held.as_ref(), status, error_type.as_deref());
                     ended.push(&finalization, held, (status, error_type));
                 }
                 FinalizeResult::Requeued => {
@@ -158,6 +161,26 @@ impl FinalizedSink for Notifier {
             self.slots.open(IntakeClosed::StoreUnreachable);
         }
     }
+}
+
+/// A line in the log for each execution that did not succeed. What it says itself is in its row and its log.
+fn tell_failure(
+    finalization: &Finalization,
+    held: Option<&InFlightAttempt>,
+    status: Status,
+    error_type: Option<&str>,
+) {
+    let (execution_id, attempt) = (finalization.attempt.execution_id, finalization.attempt.number);
+    let workflow = held.and_then(|held| held.execution.workflow_name.as_deref()).unwrap_or_default();
+    let duration_ms = finalization.duration_ms.unwrap_or_default();
+    let error_type = error_type.unwrap_or_default();
+    let message = match status {
+        Status::Failed => "execution failed",
+        Status::Timeout => "execution timed out",
+        Status::Cancelled => "execution was cancelled",
+        Status::Success | Status::Pending | Status::Running => return,
+    };
+    tracing::info!(%execution_id, attempt, workflow, error_type, duration_ms, "{message}");
 }
 
 /// What the task that talks to the bus is told.

@@ -6,7 +6,9 @@
 mod registered;
 mod watched;
 
+use std::collections::HashSet;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use muster_bus::BusHealth;
@@ -27,6 +29,10 @@ const RUN_BUCKETS: [f64; 14] =
     [0.001, 0.005, 0.02, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0];
 /// Seconds, for what should be short.
 const WAIT_BUCKETS: [f64; 12] = [0.000_1, 0.000_5, 0.001, 0.005, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 300.0];
+/// So many workflows have series of their own.
+const WORKFLOWS_MAX: usize = 200;
+/// What all others are counted as. No workflow is called so.
+const OTHER_WORKFLOWS: &str = "(others)";
 /// Outcomes in one commit.
 const GROUP_BUCKETS: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
 
@@ -36,6 +42,17 @@ type Real = Gauge<f64, AtomicU64>;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StatusLabel {
     status: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WorkflowLabels {
+    workflow: String,
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BuildLabel {
+    version: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -62,13 +79,19 @@ pub struct Unwritten {
     pub refused: usize,
     /// Outcomes that are not even on disk.
     pub in_memory: usize,
+    /// The number of messages that became dead letters since the start.
+    pub dead_letters: u64,
 }
 
 /// Everything that is measured. Shared by reference; every method may be called from anywhere.
 #[derive(Debug)]
 pub struct SupervisorMetrics {
     registry: Registry,
+    build: Family<BuildLabel, Gauge>,
     finished: Family<StatusLabel, Counter>,
+    finished_by_workflow: Family<WorkflowLabels, Counter>,
+    workflows: Mutex<HashSet<String>>,
+    dead_letters: Counter,
     requeued: Counter,
     superseded: Counter,
     run_seconds: Histogram,
@@ -103,7 +126,11 @@ impl SupervisorMetrics {
     pub fn new() -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix("muster"),
+            build: Family::default(),
             finished: Family::default(),
+            finished_by_workflow: Family::default(),
+            workflows: Mutex::default(),
+            dead_letters: Counter::default(),
             requeued: Counter::default(),
             superseded: Counter::default(),
             run_seconds: Histogram::new(RUN_BUCKETS),
@@ -130,17 +157,31 @@ impl SupervisorMetrics {
             // A series that is there from the start makes the first failure an increase.
             let _ = metrics.finished.get_or_create(&StatusLabel { status: status.as_str() });
         }
+        metrics.build.get_or_create(&BuildLabel { version: env!("CARGO_PKG_VERSION") }).set(1);
         metrics.register_events();
         metrics.register_gauges();
         metrics
     }
 
-    /// An execution reached this terminal state after running so long.
-    pub fn finished(&self, status: Status, ran: Option<Duration>) {
+    /// An execution of this workflow reached this terminal state after running so long.
+    pub fn finished(&self, workflow: &str, status: Status, ran: Option<Duration>) {
+        let workflow = self.series_of(workflow);
+        self.finished_by_workflow.get_or_create(&WorkflowLabels { workflow, status: status.as_str() }).inc();
         self.finished.get_or_create(&StatusLabel { status: status.as_str() }).inc();
         if let Some(ran) = ran {
             self.run_seconds.observe(ran.as_secs_f64());
         }
+    }
+
+    /// The name under which a workflow is counted. Requests name workflows as they like, and each name is a series for
+    /// ever, so those beyond the first so many are counted together.
+    fn series_of(&self, workflow: &str) -> String {
+        let mut known = self.workflows.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.contains(workflow) && known.len() >= WORKFLOWS_MAX {
+            return OTHER_WORKFLOWS.to_owned();
+        }
+        known.insert(workflow.to_owned());
+        workflow.to_owned()
     }
 
     /// An attempt went back to be claimed again.
@@ -176,6 +217,7 @@ impl SupervisorMetrics {
         self.store_answer_age_seconds.set(outcomes.store_answer_age.as_secs_f64());
         self.outcomes_refused.set(count(outcomes.refused));
         self.outcomes_in_memory.set(count(outcomes.in_memory));
+        self.dead_letters.inc_by(outcomes.dead_letters.saturating_sub(self.dead_letters.get()));
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = encode(&mut text, &self.registry);
@@ -218,8 +260,8 @@ mod tests {
     #[test]
     fn what_happened_and_what_is_are_both_in_the_text() {
         let metrics = SupervisorMetrics::new();
-        metrics.finished(Status::Success, Some(Duration::from_millis(3)));
-        metrics.finished(Status::Failed, None);
+        metrics.finished("hello", Status::Success, Some(Duration::from_millis(3)));
+        metrics.finished("hello", Status::Failed, None);
         metrics.committed(2, Duration::from_millis(1));
         metrics.started(Duration::from_micros(300));
         let mut pool = crate::api::tests::pool();
@@ -229,6 +271,9 @@ mod tests {
             metrics.encode(&pool, &Readiness::of(vec![part]), &BusHealth::default(), Unwritten::default());
         for line in [
             "muster_executions_finished_total{status=\"SUCCESS\"} 1",
+            "muster_workflow_executions_finished_total{workflow=\"hello\",status=\"FAILED\"} 1",
+            concat!("muster_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
+            "muster_dead_letters_total 0",
             "muster_executions_finished_total{status=\"TIMEOUT\"} 0",
             "muster_execution_seconds_bucket{le=\"0.005\"} 1",
             "muster_execution_seconds_count 1",
@@ -247,5 +292,22 @@ mod tests {
         let text =
             metrics.encode(&pool, &Readiness::of(Vec::new()), &BusHealth::default(), Unwritten::default());
         assert!(!text.contains("muster_workers{"), "a state without workers is gone");
+    }
+
+    #[test]
+    fn names_that_requests_make_up_are_no_endless_series() {
+        let metrics = SupervisorMetrics::new();
+        for number in 0..WORKFLOWS_MAX + 5 {
+            metrics.finished(&format!("w{number}"), Status::Success, None);
+        }
+        metrics.finished("w0", Status::Success, None);
+        let pool = crate::api::tests::pool();
+        let ready = Readiness::of(Vec::new());
+        let text = metrics.encode(&pool, &ready, &BusHealth::default(), Unwritten::default());
+        let series =
+            text.lines().filter(|line| line.starts_with("muster_workflow_executions_finished_total{"));
+        assert_eq!(series.count(), WORKFLOWS_MAX + 1);
+        assert!(text.contains("{workflow=\"(others)\",status=\"SUCCESS\"} 5"), "{text}");
+        assert!(text.contains("{workflow=\"w0\",status=\"SUCCESS\"} 2"), "{text}");
     }
 }

@@ -30,12 +30,20 @@ pub enum ObserveError {
     Twice,
 }
 
+/// A library that reports each lost connection as an ERROR of its own: whoever loses it says so, and what is done about it.
+const NOISY: &str = "lapin";
+
+/// The level with libraries silenced that say nothing a person can act upon, unless it names them.
+fn quiet_libraries(level: &str) -> String {
+    if level.contains(NOISY) { level.to_owned() } else { format!("{level},{NOISY}=off") }
+}
+
 /// Sends the log of this process to stderr. Call it once, before anything is worth a line.
 ///
 /// # Errors
 /// When the level cannot be used, or a log is set up already.
 pub fn start(level: &str, format: LogFormat) -> Result<(), ObserveError> {
-    let filter = EnvFilter::try_new(level)
+    let filter = EnvFilter::try_new(quiet_libraries(level))
         .map_err(|error| ObserveError::Filter { level: level.to_owned(), reason: error.to_string() })?;
     let is_terminal = std::io::stderr().is_terminal();
     let builder = Subscriber::builder().with_env_filter(filter).with_writer(std::io::stderr);
@@ -51,4 +59,15 @@ pub fn start(level: &str, format: LogFormat) -> Result<(), ObserveError> {
         builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
     }
     .map_err(|_| ObserveError::Twice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quiet_libraries;
+
+    #[test]
+    fn libraries_are_heard_when_they_are_asked_for() {
+        assert_eq!(quiet_libraries("info"), "info,lapin=off");
+        assert_eq!(quiet_libraries("info,lapin=debug"), "info,lapin=debug");
+    }
 }

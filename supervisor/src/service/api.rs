@@ -83,7 +83,8 @@ impl ApiService for Supervisor {
         let pending = self.known.pending(self.core.store.clone()).await;
         // An executor that is gone has drained.
         let pool = snapshot.map_or(PoolSnapshot { draining: true, ..PoolSnapshot::default() }, |it| it.pool);
-        PoolView::of(&pool, self.core.claimant.owner, self.started_at, pending)
+        let view = PoolView::of(&pool, self.core.claimant.owner, self.started_at, pending);
+        PoolView { next_start: self.settings_of_the_next_start(), ..view }
     }
 
     async fn resize(&self, min_workers: usize, max_workers: usize) -> Result<(), ServiceError> {
@@ -165,6 +166,7 @@ impl ApiService for Supervisor {
             store_answer_age: self.known.age(),
             refused: self.core.refused().len(),
             in_memory: self.core.in_memory_only(),
+            dead_letters: self.broker.get().map_or(0, |health| health.borrow().dead_lettered),
         };
         self.core.metrics.encode(&pool, &readiness, &self.core.bus.health(), unwritten)
     }

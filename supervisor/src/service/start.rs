@@ -102,6 +102,7 @@ impl Supervisor {
         let supervisor = Arc::new(Self {
             core: Core::start(&settings, parts)?,
             liveness: Arc::new(Liveness::new(settings.lease)),
+            started_with: settings.clone(),
             settings: RwLock::new(settings),
             started_at: Timestamp::now(),
             broker: OnceLock::new(),

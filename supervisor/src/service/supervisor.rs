@@ -19,6 +19,8 @@ use crate::settings::Settings;
 pub struct Supervisor {
     /// What it was started with, or told since.
     pub settings: RwLock<Settings>,
+    /// What it was started with: some settings count from a start on only.
+    pub(super) started_with: Settings,
     /// When it was started.
     pub started_at: Timestamp,
     /// The rooms between a claim and its outcome.
@@ -58,15 +60,12 @@ impl Supervisor {
     /// # Errors
     /// The problems of the settings; nothing changed then.
     pub fn reload(&self) -> Result<(), String> {
-        let mut new = (self.reload.0)()?;
-        let fixed = {
-            let old = self.settings.read().unwrap_or_else(PoisonError::into_inner);
-            let fixed = new.fixed_since(&old);
-            // Workers are told where the API listens, and that is where it did.
-            new.http_bind = old.http_bind;
-            fixed
-        };
-        let spec = super::core::worker_spec(&new).map_err(|error| error.to_string())?;
+        let new = (self.reload.0)()?;
+        let fixed = new.fixed_since(&self.started_with);
+        // Workers are told where the API listens, and that is where it did.
+        let mut of_workers = new.clone();
+        of_workers.http_bind = self.started_with.http_bind;
+        let spec = super::core::worker_spec(&of_workers).map_err(|error| error.to_string())?;
         let pool = super::core::pool_config(&new, None);
         self.core.slots.set_workers(new.max_workers);
         self.preparer.set_default_timeout(new.execution_timeout);
@@ -76,6 +75,12 @@ impl Supervisor {
         }
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = new;
         Ok(())
+    }
+
+    /// The settings that were changed since the start and count from the next one on.
+    pub(super) fn settings_of_the_next_start(&self) -> Vec<String> {
+        let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner);
+        settings.fixed_since(&self.started_with).into_iter().map(str::to_owned).collect()
     }
 
     /// The path of the data directory.

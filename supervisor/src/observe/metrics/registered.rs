@@ -7,6 +7,17 @@ use super::SupervisorMetrics;
 impl SupervisorMetrics {
     pub(super) fn register_events(&mut self) {
         let registry = &mut self.registry;
+        registry.register("build_info", "The version of this supervisor; always 1", self.build.clone());
+        registry.register(
+            "workflow_executions_finished",
+            "Executions that reached a terminal state, by workflow; beyond 200 workflows together",
+            self.finished_by_workflow.clone(),
+        );
+        registry.register(
+            "dead_letters",
+            "Messages that could not be used and are among the dead letters",
+            self.dead_letters.clone(),
+        );
         registry.register(
             "executions_finished",
             "Executions that reached a terminal state",
