@@ -112,8 +112,12 @@ impl Pool {
         effects: &mut Vec<PoolEffect>,
     ) {
         let Some(worker) = self.workers.get(&id) else { return };
-        // A template without a channel could be given nothing.
-        let template = offered.template && worker.is_offered_template && self.config.template;
+        // A template without a channel could be given nothing, and one whose generation has gone out of use meanwhile
+        // would never be asked.
+        let template = offered.template
+            && worker.is_offered_template
+            && self.config.template
+            && self.templates.contains_key(&worker.generation);
         let features = WorkerFeatures { template, ..offered };
         match &worker.state {
             WorkerState::Starting(

@@ -32,8 +32,10 @@ impl World {
                     format!("a template comes again after {retry_in:?}")
                 });
             }
-            PoolEffect::Welcome { worker, .. } => {
-                self.live(worker);
+            PoolEffect::Welcome { worker, features, .. } => {
+                let model = self.live(worker);
+                // One that is not taken at its word is an ordinary worker.
+                model.template = model.template.filter(|_| features.template);
             }
             PoolEffect::Execute { worker, run, attempt, .. } => self.execute(worker, run, attempt),
             PoolEffect::Started { attempt, worker } => {

@@ -143,6 +143,9 @@ impl World {
                 if self.now.since(since) > Duration::from_secs(60) {
                     return;
                 }
+            } else if !self.in_flight.is_at_rest() {
+                // What runs on leaves workers that retire later.
+                quiet_since = None;
             }
             match (agenda, deadline) {
                 (None, None) => return,
