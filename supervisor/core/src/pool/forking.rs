@@ -114,6 +114,7 @@ impl Pool {
         }
         if was_made {
             template.failures = 0;
+            template.has_made_workers = true;
         }
         let next = (!template.forking.is_empty()).then_some(now + FORK_TIMEOUT);
         if let TemplateState::Standing(parent) = template.state {

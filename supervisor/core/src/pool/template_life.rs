@@ -92,6 +92,7 @@ impl Pool {
             | TemplateState::Broken { .. } => None,
         };
         template.state = TemplateState::Standing(id);
+        template.has_made_workers = false;
         template.coming = template.coming.filter(|coming| *coming != id);
         if let Some(before) = before.filter(|before| *before != id) {
             self.retire(now, before, "a newer template stands", effects);

@@ -22,6 +22,8 @@ pub(super) struct GenerationTemplate {
     pub(super) awaiting: VecDeque<WorkerId>,
     /// Workers it was asked for.
     pub(super) forking: BTreeSet<WorkerId>,
+    /// The one that stands has made a worker, so it can.
+    pub(super) has_made_workers: bool,
     /// Templates that failed since the last that made a worker.
     pub(super) failures: u32,
     /// Why the last one failed, also when that is over.
@@ -50,16 +52,18 @@ pub(super) enum TemplateState {
 }
 
 impl GenerationTemplate {
-    /// A template has failed: when the next one is started. One that stood is replaced at once, the first time.
+    /// A template has failed: when the next one is started. One that has made workers is replaced at once, because
+    /// whoever waits for a worker will hardly have one sooner. One that has not, cannot for all that is known: loading it
+    /// all again would only tell the same, so workers start without it meanwhile.
     pub(super) fn failed(&mut self, now: PoolTime, seed: u64, worker: WorkerId, message: &str) -> Duration {
-        let stood = self.state == TemplateState::Standing(worker);
+        let could_fork = self.state == TemplateState::Standing(worker) && self.has_made_workers;
         self.failures = self.failures.saturating_add(1);
         self.last_message = Some(message.to_owned());
         let doublings = (self.failures - 1).min(16);
         let plain = TEMPLATE_BACKOFF_BASE.saturating_mul(1 << doublings).min(TEMPLATE_BACKOFF_MAX);
         let hundredths = u32::try_from(hash(seed, worker.0) % 26).unwrap_or(0);
         let wait =
-            if stood && self.failures == 1 { Duration::ZERO } else { plain + plain * hundredths / 100 };
+            if could_fork && self.failures == 1 { Duration::ZERO } else { plain + plain * hundredths / 100 };
         self.state = TemplateState::Broken { retry_at: now + wait };
         wait
     }

@@ -125,24 +125,34 @@ fn a_template_is_asked_for_a_few_at_once_and_for_the_next_when_one_is_there() {
 }
 
 #[test]
-fn workers_start_by_themselves_when_a_second_template_cannot_fork_either() {
+fn workers_start_by_themselves_when_a_template_fails_its_first_fork() {
     let mut stage = asked(1, |_| {});
     stage.becomes_ready(FIRST, TEMPLATE);
     let (child, _) = forks(&stage.effects())[0];
     stage.says(child, cannot_fork());
     let effects = stage.effects();
-    assert_eq!((retry_in(&effects, FIRST), retired(&effects)), (Duration::ZERO, vec![FIRST]));
-    let (second, _) = starts(&effects)[0];
-    stage.becomes_ready(second, TEMPLATE);
-    let (child, template) = forks(&stage.effects())[0];
-    assert_eq!(template, second);
-    stage.says(child, cannot_fork());
-    let effects = stage.effects();
-    assert!(retry_in(&effects, second) >= seconds(2), "{effects:?}");
+    assert!(retry_in(&effects, FIRST) >= seconds(1), "{effects:?}");
+    assert_eq!(retired(&effects), vec![FIRST]);
     let [(plain, false)] = starts(&effects)[..] else { panic!("one, without a template: {effects:?}") };
     stage.becomes_ready(plain, ALL);
     assert_eq!(stage.state(plain), "idle");
     assert_eq!(stage.snapshot().starts.consecutive_failures, 0, "no worker has failed to start");
+}
+
+#[test]
+fn a_template_that_has_made_workers_is_replaced_at_once_and_one_that_has_not_is_not() {
+    let mut stage = standing(1, |config| config.isolation = Isolation::Execution);
+    stage.submit_for(1);
+    let (child, _) = forks(&stage.effects())[0];
+    stage.says(child, cannot_fork());
+    let effects = stage.effects();
+    assert_eq!(retry_in(&effects, FIRST), Duration::ZERO);
+    let [(second, true)] = starts(&effects)[..] else { panic!("{effects:?}") };
+    stage.becomes_ready(second, TEMPLATE);
+    let (child, template) = forks(&stage.effects())[0];
+    assert_eq!(template, second);
+    stage.says(child, cannot_fork());
+    assert!(retry_in(&stage.effects(), second) >= seconds(2));
 }
 
 #[test]
