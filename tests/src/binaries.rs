@@ -24,6 +24,11 @@ pub fn rogue_worker() -> PathBuf {
     find("rogue_worker")
 }
 
+/// The worker whose workflows, in Rust, declare limits.
+pub fn declaring_worker() -> PathBuf {
+    find("declaring_worker")
+}
+
 /// A file or folder of this repository, by its path from the root.
 pub fn repository(path: &str) -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use muster_tests::Installation;
+use muster_tests::{Installation, eventually};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -30,6 +30,33 @@ fn the_same_message_three_times_is_one_run() {
     for id in &ids {
         assert_eq!(world.record.events(id), ["claimed", "started", "finalized"], "{id}");
     }
+    world.queue.has_dead_letters(0, SOON);
+    world.assert_clean(supervisor, &installation);
+}
+
+#[test]
+fn a_message_with_parameters_that_the_code_refuses_fails_before_a_worker_is_asked() {
+    let mut world = World::shared();
+    let typed = "export const muster = { parameters: { type: 'object', required: ['count'],\n\
+         properties: { count: { type: 'integer' } } } };\n\
+         export default async (params) => params.count;\n";
+    let installation = world.installation().workflow("typed.js", typed);
+    let supervisor = installation.start();
+    eventually("the workflow is described", SOON, || {
+        let shown = supervisor.client().get("/api/workflows").body;
+        shown["workflows"].as_array()?.iter().any(|one| one["name"] == "typed").then_some(())
+    });
+    let bad = world.queue.submit(json!({ "workflow": "typed", "parameters": { "count": "three" } }));
+    let row = world.record.finished(&bad, SOON);
+    assert_eq!(
+        (&row["status"], &row["error_type"]),
+        (&json!("FAILED"), &json!("InvalidParameters")),
+        "{row}"
+    );
+    assert!(row["error_message"].as_str().unwrap_or_default().contains("parameters.count: must be"), "{row}");
+    assert!(!world.record.events(&bad).iter().any(|event| event == "started"));
+    let good = world.queue.submit(json!({ "workflow": "typed", "parameters": { "count": 3 } }));
+    assert_eq!(world.record.finished(&good, SOON)["result"], 3);
     world.queue.has_dead_letters(0, SOON);
     world.assert_clean(supervisor, &installation);
 }

@@ -189,6 +189,34 @@ fn in_javascript() {
     enforces_what_is_declared(&short(scripts()));
 }
 
+#[test]
+fn in_rust() {
+    let worker = muster_tests::binaries::declaring_worker();
+    enforces_what_is_declared(&short(Installation::new().worker([worker.display().to_string()])));
+}
+
+/// A worker that takes anything is never asked: what is refused is refused by what it described.
+#[test]
+fn bad_parameters_in_a_batch() {
+    let good = json!({ "workflow": "typed", "parameters": { "day": "d", "count": 3 } });
+    let bad = json!({ "workflow": "typed", "parameters": { "day": "d", "count": "3" } });
+    // Enough before it for a worker to have said what it takes.
+    let mut lines = vec![good; 200];
+    lines.push(bad);
+    let run = scripts().setting("max_workers", 1).setting("min_workers", 1).batch(&lines, &["--keep-going"]);
+    let (last, others) = run.results.split_last().unwrap();
+    assert!(others.iter().all(|row| row["status"] == "SUCCESS"), "{others:?}");
+    assert_eq!(
+        (&last["status"], &last["error_type"]),
+        (&json!("FAILED"), &json!("InvalidParameters")),
+        "{last}"
+    );
+    assert!(
+        last["error_message"].as_str().unwrap_or_default().contains("parameters.count: must be"),
+        "{last}"
+    );
+}
+
 /// The first executions are prepared while no worker is there that could have described anything.
 #[test]
 fn the_first_execution_is_under_it_too() {
