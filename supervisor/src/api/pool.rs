@@ -80,6 +80,15 @@ impl IsolationView {
             Isolation::Execution => Self::Execution,
         }
     }
+
+    /// What is said of workers on screens, after their number.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Organization => " for one organization each",
+            Self::Execution => " for one execution each",
+        }
+    }
 }
 
 /// How far the last reload has come.

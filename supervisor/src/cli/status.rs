@@ -68,11 +68,7 @@ fn describe(readiness: &Readiness, pool: &PoolView) -> String {
         pool.workers.len(),
         pool.min_workers,
         pool.max_workers,
-        match pool.isolation {
-            IsolationView::None => "",
-            IsolationView::Organization => " for one organization each",
-            IsolationView::Execution => " for one execution each",
-        },
+        pool.isolation.suffix(),
         pool.running,
         pool.waiting,
         pool.pending.map_or_else(|| "?".to_owned(), |pending| pending.to_string()),

@@ -69,6 +69,8 @@ impl RunReporter {
                     }
                     ExecutorEvent::Finished(ended) => self.finished(*ended),
                     ExecutorEvent::ReadState(question) => self.read_state(question),
+                    ExecutorEvent::WorkerReady { origin, took } => self.metrics.worker_ready(origin, took),
+                    ExecutorEvent::TemplateFailed => self.metrics.template_failed(),
                     ExecutorEvent::StartFailed { consecutive, message } => {
                         self.start_failed(consecutive, &message);
                     }

@@ -67,7 +67,8 @@ impl WorkerReader {
     pub(super) async fn end_descendants(&self) {
         let Some(family) = self.link.family() else { return };
         let noted = self.link.take_descendants();
-        let left = self.engine.background.spawn_blocking(move || family.end_all(noted)).await;
+        let since = self.link.born_after.get();
+        let left = self.engine.background.spawn_blocking(move || family.end_all(since, noted)).await;
         let (left, held) = (left.unwrap_or_default(), self.link.run.get());
         if let (Some((_, attempt)), false) = (held, left.is_empty()) {
             self.engine.note_left(&self.link, attempt, &left);

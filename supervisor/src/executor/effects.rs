@@ -26,11 +26,11 @@ impl ExecutorLoop {
     pub(super) fn apply(self: &Rc<Self>, state: &mut ExecutorState, effect: PoolEffect) {
         match effect {
             PoolEffect::Spawn { worker, generation, offers_template } => {
-                let link = new_link(state, worker, generation);
+                let link = self.new_link(state, worker, generation);
                 tokio::task::spawn_local(starting::run_worker(Rc::clone(self), link, offers_template));
             }
             PoolEffect::Fork { worker, template, generation } => {
-                let link = new_link(state, worker, generation);
+                let link = self.new_link(state, worker, generation);
                 tokio::task::spawn_local(template::run_forked(Rc::clone(self), link, template));
             }
             PoolEffect::TemplateStands { worker, generation } => {
@@ -39,6 +39,7 @@ impl ExecutorLoop {
             }
             PoolEffect::TemplateFailed { worker, message, retry_in } => {
                 tracing::warn!(%worker, retry_in_ms = whole_ms(retry_in), reason = message, "template failed: until the next one stands each worker loads by itself");
+                self.events.tell(ExecutorEvent::TemplateFailed);
             }
             PoolEffect::Welcome { worker, protocol, features } => {
                 self.welcome(state, worker, protocol, features)
@@ -172,7 +173,9 @@ impl ExecutorLoop {
     fn retire(self: &Rc<Self>, state: &ExecutorState, worker: WorkerId, reason: String) {
         let Some(link) = state.links.get(&worker) else { return };
         tracing::debug!(%worker, reason, "retiring worker");
-        if link.features.get().drain {
+        // One that knows that its only run is over leaves when its stdin ends.
+        let is_spent = link.spec.serves_once && !link.known_runs.borrow().is_empty();
+        if link.features.get().drain && !is_spent {
             self.send(state, worker, &ToWorker::Drain { reason, grace_ms: 0 });
         }
         link.outgoing.borrow_mut().close();
@@ -225,10 +228,14 @@ impl ExecutorLoop {
     }
 }
 
-fn new_link(state: &mut ExecutorState, worker: WorkerId, generation: u64) -> Rc<WorkerLink> {
-    let link = WorkerLink::new(worker, state.specs.of(generation), generation);
-    state.links.insert(worker, Rc::clone(&link));
-    link
+impl ExecutorLoop {
+    /// For a worker that is about to be asked for.
+    fn new_link(&self, state: &mut ExecutorState, worker: WorkerId, generation: u64) -> Rc<WorkerLink> {
+        let link = WorkerLink::new(worker, state.specs.of(generation), generation);
+        link.born_after.set(self.births.last());
+        state.links.insert(worker, Rc::clone(&link));
+        link
+    }
 }
 
 fn note(state: &mut ExecutorState, attempt: Attempt, event: &'static str, detail: serde_json::Value) {

@@ -43,6 +43,15 @@ pub enum ExecutorEvent {
     Finished(Box<EndedRun>),
     /// A run asks for the committed value of a key, as JSON text.
     ReadState(StateQuestion),
+    /// A process is Ready, this long after it was asked for.
+    WorkerReady {
+        /// How it came into being.
+        origin: WorkerOrigin,
+        /// From the decision to start it to its Ready.
+        took: Duration,
+    },
+    /// A template failed: until another one stands workers start without.
+    TemplateFailed,
     /// A worker could not be started.
     StartFailed {
         /// How many starts failed in a row.
@@ -52,6 +61,31 @@ pub enum ExecutorEvent {
     },
     /// A worker started after some could not be.
     StartsRecovered,
+}
+
+/// How a process came into being.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkerOrigin {
+    /// Its template made it by a fork.
+    Fork,
+    /// It was started, and has loaded everything itself.
+    Process,
+    /// The same, and it makes workers from now on.
+    Template,
+}
+
+impl WorkerOrigin {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Fork, Self::Process, Self::Template];
+
+    /// Its name in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fork => "fork",
+            Self::Process => "process",
+            Self::Template => "template",
+        }
+    }
 }
 
 /// News of a run that only live views need.
@@ -188,6 +222,8 @@ impl ExecutorEvents {
             ExecutorEvent::Started { .. }
             | ExecutorEvent::Finished(_)
             | ExecutorEvent::ReadState(_)
+            | ExecutorEvent::WorkerReady { .. }
+            | ExecutorEvent::TemplateFailed
             | ExecutorEvent::StartFailed { .. }
             | ExecutorEvent::StartsRecovered => 0,
         });

@@ -30,6 +30,11 @@ impl KnownRuns {
         self.0.push_back((run, attempt));
     }
 
+    /// True for one that was never given any.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The attempt that the run was, unless that is too long ago. Runs count up.
     fn attempt(&self, run: u32) -> Option<Attempt> {
         let at = self.0.binary_search_by_key(&run, |(number, _)| *number).ok()?;

@@ -16,6 +16,7 @@ use muster_system::process::{
 };
 use serde::Serialize;
 
+use super::events::WorkerOrigin;
 use super::late::KnownRuns;
 use super::stdin::{StdinWriter, WriteProgress, flush};
 use super::template::TemplateLink;
@@ -39,10 +40,16 @@ pub(super) struct WorkerLink {
     pub(super) identity: RefCell<Arc<AnnouncedIdentity>>,
     /// What it described, until it is Ready.
     described: RefCell<Option<DescribedSet>>,
+    /// What the template that made it described, for the first of its workers to be Ready.
+    pub(super) inherited: RefCell<SharedDescription>,
     ready: Cell<bool>,
     /// All that its process was ever given: what it kept of an earlier run may be shown by anything later.
     secrets: RefCell<Arc<Secrets>>,
     spelling: Cell<Spelling>,
+    /// The last that was born before its process was asked for: whatever it started is younger.
+    pub(super) born_after: Cell<Option<SpawnOrder>>,
+    asked_at: Instant,
+    pub(super) is_forked: Cell<bool>,
     /// The last that was born when it was last looked, and when that was.
     born: Cell<Option<(SpawnOrder, Instant)>>,
     group: Cell<Option<ProcessGroup>>,
@@ -58,6 +65,9 @@ pub(super) struct WorkerLink {
     /// Encoded messages pass through here, so that the hot path does not allocate.
     scratch: RefCell<Vec<u8>>,
 }
+
+/// What a template described. It counts when the first worker that it made is Ready, and is taken out then.
+pub(super) type SharedDescription = Rc<RefCell<Option<DescribedSet>>>;
 
 /// What a worker says of itself, for screens.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -84,9 +94,13 @@ impl WorkerLink {
             features: Cell::default(),
             identity: RefCell::default(),
             described: RefCell::default(),
+            inherited: RefCell::default(),
             ready: Cell::new(false),
             secrets: RefCell::default(),
             spelling: Cell::new(Spelling::Binary),
+            born_after: Cell::new(None),
+            asked_at: Instant::now(),
+            is_forked: Cell::new(false),
             born: Cell::new(None),
             group: Cell::new(None),
             handle: RefCell::default(),
@@ -111,10 +125,10 @@ impl WorkerLink {
         None
     }
 
-    /// It is Ready: gives what it described by now.
+    /// It is Ready: gives what it described by now, or its template did and nobody has heard of yet.
     pub(super) fn ready(&self) -> Option<DescribedSet> {
         self.ready.set(true);
-        self.described.take()
+        self.described.take().or_else(|| self.inherited.borrow().take())
     }
 
     /// The process exists.
@@ -142,6 +156,16 @@ impl WorkerLink {
         let now = births.last();
         let before = self.born.replace(now.map(|birth| (birth, Instant::now())));
         (before.map(|(birth, _)| birth), now)
+    }
+
+    /// How it came into being, and how long it took to be Ready, now that it is.
+    pub(super) fn birth(&self) -> (WorkerOrigin, Duration) {
+        let origin = match (self.features.get().template, self.is_forked.get()) {
+            (true, _) => WorkerOrigin::Template,
+            (false, true) => WorkerOrigin::Fork,
+            (false, false) => WorkerOrigin::Process,
+        };
+        (origin, self.asked_at.elapsed())
     }
 
     /// All that the worker started, while it is not reaped.

@@ -54,10 +54,15 @@ impl WorkerReader {
             }
             ToSupervisor::Ready { workflows } => {
                 Arc::make_mut(&mut self.link.identity.borrow_mut()).workflows = workflows;
-                // Before it may be given anything. A template runs nothing, and says nothing of it.
-                if !self.link.features.get().template {
-                    self.engine.descriptions.ready(self.link.generation, self.link.ready());
+                let described = self.link.ready();
+                match self.link.template.borrow().as_ref() {
+                    // A template runs nothing: what it said counts with the first worker of it that is Ready,
+                    Some(desk) if self.link.features.get().template => desk.describe(described),
+                    // before that may be given anything.
+                    _ => self.engine.descriptions.ready(self.link.generation, described),
                 }
+                let (origin, took) = self.link.birth();
+                self.engine.events.tell_soon(ExecutorEvent::WorkerReady { origin, took });
                 self.send_event(WorkerEvent::Ready);
             }
             ToSupervisor::InitFailed { error } => self.send_event(WorkerEvent::InitFailed { error }),

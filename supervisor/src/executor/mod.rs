@@ -34,7 +34,7 @@ mod thread;
 mod worker_spec;
 
 pub use clock::unix_us;
-pub use events::{ExecutorEvent, ExecutorEvents, LiveEvent, RunProgress, StateQuestion};
+pub use events::{ExecutorEvent, ExecutorEvents, LiveEvent, RunProgress, StateQuestion, WorkerOrigin};
 #[cfg(test)]
 pub(crate) use fake::FakeExecutor;
 pub use handle::{Executor, ExecutorHandle, ExecutorSnapshot, WorkerIdentity};

@@ -12,13 +12,14 @@ use muster_core::pool::{WorkerEvent, WorkerId};
 use muster_core::process::ExitStatus;
 use muster_protocol::ToWorker;
 use muster_system::process::{
-    ExitWatch, ForkChannel, ForkRequest, SpawnedChild, inherit_orphans, reap_orphans,
+    ExitWatch, ForkChannel, ForkRequest, SpawnedChild, inherit_orphans, is_any_child_dead, reap_orphans,
 };
 use tokio::sync::oneshot;
 
 use super::executor_loop::ExecutorLoop;
-use super::link::WorkerLink;
+use super::link::{SharedDescription, WorkerLink};
 use super::reader::WorkerReader;
+use crate::descriptions::DescribedSet;
 
 /// How long after the end of a worker its template may take to tell of it.
 const TOLD_WITHIN: Duration = Duration::from_secs(1);
@@ -30,6 +31,7 @@ pub(super) struct TemplateLink {
     asked: RefCell<HashMap<String, (ForkRequest, oneshot::Sender<ForkAnswer>)>>,
     /// By the number that the template knows the worker by.
     ends: RefCell<HashMap<u32, oneshot::Sender<ExitStatus>>>,
+    described: SharedDescription,
 }
 
 /// The worker that was asked for and the news of its end, or why there is none.
@@ -39,7 +41,17 @@ pub(super) type ExitNews = oneshot::Receiver<ExitStatus>;
 
 impl TemplateLink {
     pub(super) fn new(channel: ForkChannel) -> Rc<Self> {
-        Rc::new(Self { channel, asked: RefCell::default(), ends: RefCell::default() })
+        Rc::new(Self {
+            channel,
+            asked: RefCell::default(),
+            ends: RefCell::default(),
+            described: SharedDescription::default(),
+        })
+    }
+
+    /// What it described by its Ready holds for the workers it makes.
+    pub(super) fn describe(&self, set: Option<DescribedSet>) {
+        self.described.replace(set);
     }
 
     /// Asks for a worker. The streams and the question go out in one go, so both are in the same order.
@@ -100,7 +112,11 @@ pub(super) async fn run_forked(engine: Rc<ExecutorLoop>, link: Rc<WorkerLink>, t
     let parent = engine.state.borrow().links.get(&template).cloned();
     let asked = parent.as_ref().and_then(|parent| Some((parent, parent.template.borrow().clone()?)));
     let answered = match asked {
-        Some((parent, desk)) => desk.ask(parent),
+        Some((parent, desk)) => {
+            link.is_forked.set(true);
+            link.inherited.replace(Rc::clone(&desk.described));
+            desk.ask(parent)
+        }
         None => Err("the template is gone".to_owned()),
     };
     drop(parent);
@@ -152,7 +168,7 @@ impl ExecutorLoop {
 
     /// Who is inherited may be somebody whom a worker left behind, and is nobody else's to reap.
     pub(super) fn reap_inherited(&self) {
-        if self.inherits.get() {
+        if self.inherits.get() && is_any_child_dead() {
             self.background.spawn_blocking(reap_orphans);
         }
     }

@@ -12,8 +12,10 @@ use crate::settings::TranscriptPolicy;
 pub struct WorkerSpec {
     /// The command line with its environment.
     pub launch: Arc<Launch>,
-    /// The object that Welcome carries: `{workflows_dir, memory_limit_mb, worker_load_seconds, api_address}`.
+    /// The object that Welcome carries: `{workflows_dir, memory_limit_mb, worker_load_seconds, api_address, serves_once}`.
     pub welcome_config: JsonBytes,
+    /// Each worker is given one execution in its life, and knows it.
+    pub serves_once: bool,
     /// The least level of log records that is worth sending.
     pub log_level: LogLevel,
     /// Which executions leave a transcript.

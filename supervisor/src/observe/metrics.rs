@@ -23,6 +23,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::api::{PoolView, Readiness};
+use crate::executor::WorkerOrigin;
 
 /// Seconds, from a warm round trip to the longest runs.
 const RUN_BUCKETS: [f64; 14] =
@@ -33,6 +34,8 @@ const WAIT_BUCKETS: [f64; 12] = [0.000_1, 0.000_5, 0.001, 0.005, 0.02, 0.05, 0.1
 const WORKFLOWS_MAX: usize = 200;
 /// What all others are counted as. No workflow is called so.
 const OTHER_WORKFLOWS: &str = "(others)";
+/// Seconds, from a fork to a worker that loads much.
+const START_BUCKETS: [f64; 11] = [0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.2, 1.0, 5.0, 30.0];
 /// Outcomes in one commit.
 const GROUP_BUCKETS: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
 
@@ -53,6 +56,11 @@ struct WorkflowLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct BuildLabel {
     version: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OriginLabel {
+    origin: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -96,6 +104,8 @@ pub struct SupervisorMetrics {
     superseded: Counter,
     run_seconds: Histogram,
     start_wait_seconds: Histogram,
+    worker_start_seconds: Family<OriginLabel, Histogram>,
+    template_failures: Counter,
     commit_seconds: Histogram,
     commit_outcomes: Histogram,
     workers: Family<StateLabel, Gauge>,
@@ -135,6 +145,8 @@ impl SupervisorMetrics {
             superseded: Counter::default(),
             run_seconds: Histogram::new(RUN_BUCKETS),
             start_wait_seconds: Histogram::new(WAIT_BUCKETS),
+            worker_start_seconds: Family::new_with_constructor(|| Histogram::new(START_BUCKETS)),
+            template_failures: Counter::default(),
             commit_seconds: Histogram::new(WAIT_BUCKETS),
             commit_outcomes: Histogram::new(GROUP_BUCKETS),
             workers: Family::default(),
@@ -158,6 +170,9 @@ impl SupervisorMetrics {
             let _ = metrics.finished.get_or_create(&StatusLabel { status: status.as_str() });
         }
         metrics.build.get_or_create(&BuildLabel { version: env!("CARGO_PKG_VERSION") }).set(1);
+        for origin in WorkerOrigin::ALL {
+            let _ = metrics.worker_start_seconds.get_or_create(&OriginLabel { origin: origin.name() });
+        }
         metrics.register_events();
         metrics.register_gauges();
         metrics
@@ -197,6 +212,17 @@ impl SupervisorMetrics {
     /// An attempt entered user code so long after its claim.
     pub fn started(&self, waited: Duration) {
         self.start_wait_seconds.observe(waited.as_secs_f64());
+    }
+
+    /// A worker is Ready, so long after it was asked for.
+    pub fn worker_ready(&self, origin: WorkerOrigin, took: Duration) {
+        let label = OriginLabel { origin: origin.name() };
+        self.worker_start_seconds.get_or_create(&label).observe(took.as_secs_f64());
+    }
+
+    /// A template failed.
+    pub fn template_failed(&self) {
+        self.template_failures.inc();
     }
 
     /// A finalization commit of so many outcomes took so long.
@@ -264,6 +290,8 @@ mod tests {
         metrics.finished("hello", Status::Failed, None);
         metrics.committed(2, Duration::from_millis(1));
         metrics.started(Duration::from_micros(300));
+        metrics.worker_ready(WorkerOrigin::Fork, Duration::from_millis(4));
+        metrics.template_failed();
         let mut pool = crate::api::tests::pool();
         pool.pending = None;
         let part = ReadinessPart { part: "store".into(), ready: false, detail: String::new() };
@@ -278,6 +306,9 @@ mod tests {
             "muster_execution_seconds_bucket{le=\"0.005\"} 1",
             "muster_execution_seconds_count 1",
             "muster_commit_outcomes_sum 2.0",
+            "muster_worker_start_seconds_bucket{le=\"0.005\",origin=\"fork\"} 1",
+            "muster_worker_start_seconds_count{origin=\"process\"} 0",
+            "muster_template_failures_total 1",
             "muster_workers{state=\"running\"} 1",
             "muster_workers{state=\"idle\"} 1",
             "muster_executions_pending -1",

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use muster_bus::Bus;
-use muster_core::pool::PoolConfig;
+use muster_core::pool::{Isolation, PoolConfig};
 use muster_protocol::{JsonBytes, LogLevel, PROTOCOL_ENV, PROTOCOL_VERSION};
 use muster_store::{Claimant, Store};
 use muster_system::process::{Launch, LaunchError, OrphanedWorkers};
@@ -268,13 +268,16 @@ pub fn worker_spec(settings: &Settings) -> Result<WorkerSpec, LaunchError> {
         .with_variable(PROTOCOL_ENV, PROTOCOL_VERSION.to_string());
     let workflows_dir =
         std::path::absolute(&settings.workflows_dir).unwrap_or_else(|_| settings.workflows_dir.clone());
+    let serves_once = settings.isolation == Isolation::Execution;
     let welcome = serde_json::json!({
         "workflows_dir": workflows_dir,
         "memory_limit_mb": settings.max_worker_memory_mb,
         "worker_load_seconds": settings.worker_load.as_secs_f64(),
         "api_address": settings.http_bind,
+        "serves_once": serves_once,
     });
     Ok(WorkerSpec {
+        serves_once,
         launch: Arc::new(launch),
         welcome_config: JsonBytes::of(&welcome),
         log_level: LogLevel::Debug,

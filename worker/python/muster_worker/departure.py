@@ -6,9 +6,19 @@ import atexit
 import os
 import signal
 import threading
+import time
+from _thread import start_new_thread
 from typing import NoReturn
 
 from . import streams
+
+try:
+    # The public one makes enums of what are none, which every process would do at its end.
+    from _signal import SIG_IGN  # type: ignore[import-not-found]
+    from _signal import signal as _signal
+except ImportError:
+    from signal import SIG_IGN
+    from signal import signal as _signal
 
 _EXIT_SECONDS = 1.0
 
@@ -29,9 +39,12 @@ class Departure:
 
     def later(self, code: int, seconds: float) -> None:
         """Ends the process then, unless it has ended by itself."""
-        timer = threading.Timer(seconds, self.now, (code,))
-        timer.daemon = True
-        timer.start()
+
+        def leave() -> None:
+            time.sleep(seconds)
+            self.now(code)
+
+        start_new_thread(leave, ())
 
     def orderly(self, code: int) -> NoReturn:
         """Gives what user code registered with atexit a moment; threads it left running get none."""
@@ -44,5 +57,5 @@ class Departure:
         if self._is_supervised and os.getpgrp() == os.getpid():
             # It reaches us too. Only the main thread can have it ignored; elsewhere the handler looks at `has_begun`.
             if threading.current_thread() is threading.main_thread():
-                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+                _signal(signal.SIGTERM, SIG_IGN)
             os.killpg(0, signal.SIGTERM)

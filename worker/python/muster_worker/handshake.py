@@ -24,11 +24,16 @@ class Terms(NamedTuple):
     config: Dict[str, Any]
 
 
-def greet(connection: Connection, is_template: bool = False) -> Optional[Tuple[Terms, List[Any]]]:
-    """Says Hello and waits for Welcome; returns what came with it too, or None when the supervisor leaves instead."""
+def hello(is_template: bool) -> Hello:
+    """What this process says of itself."""
     names = ("muster-worker-python", __version__, "python")
     features = [*FEATURES, TEMPLATE] if is_template else list(FEATURES)
-    connection.send(Hello(PROTOCOL_VERSION, PROTOCOL_VERSION, *names, os.getpid(), features))
+    return Hello(PROTOCOL_VERSION, PROTOCOL_VERSION, *names, os.getpid(), features)
+
+
+def greet(connection: Connection, is_template: bool) -> Optional[Tuple[Welcome, List[Any]]]:
+    """Says Hello and waits for Welcome; returns what came with it too, or None when the supervisor leaves instead."""
+    connection.send(hello(is_template))
     messages: List[Any] = []
     while not messages:
         messages = connection.receive()
@@ -42,7 +47,12 @@ def greet(connection: Connection, is_template: bool = False) -> Optional[Tuple[T
             f"the supervisor chose protocol version {welcome.protocol}; this worker speaks {PROTOCOL_VERSION}"
         )
     connection.frame_max_bytes = min(welcome.max_frame_bytes, connection.frame_max_bytes)
-    return Terms(welcome.features, welcome.log_level, _config(welcome.config)), messages[1:]
+    return welcome, messages[1:]
+
+
+def terms_of(welcome: Welcome) -> Terms:
+    """What was settled by a Welcome."""
+    return Terms(welcome.features, welcome.log_level, _config(welcome.config))
 
 
 def _config(text: bytes) -> Dict[str, Any]:

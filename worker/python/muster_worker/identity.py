@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import Optional
 
-_NAME = "MUSTER_WORKER_ID"
+NAME = "MUSTER_WORKER_ID"
 _ENVIRONMENT_START_FIELD = 50
 """Of `/proc/PID/stat`, counted from 1 as in its manual page."""
 
@@ -18,12 +18,11 @@ class ShownIdentity:
     """Made in the template; where its environment lies is the same in all its children."""
 
     def __init__(self) -> None:
-        self._known = os.environ.get(_NAME, "")
+        self._known = os.environ.get(NAME, "")
         self._address = _address_of(self._known)
 
     def become(self, worker_id: str) -> None:
-        """In a child. What it starts inherits the id, too."""
-        os.environ[_NAME] = worker_id
+        """In a child."""
         data = worker_id.encode("ascii", "replace")
         if self._address is None or len(data) != len(self._known):
             return
@@ -43,10 +42,10 @@ class ShownIdentity:
 def _address_of(value: str) -> Optional[int]:
     try:
         with open("/proc/self/environ", "rb") as environment:
-            at = (b"\0" + environment.read()).find(f"\0{_NAME}={value}\0".encode("ascii", "replace"))
+            at = (b"\0" + environment.read()).find(f"\0{NAME}={value}\0".encode("ascii", "replace"))
         with open("/proc/self/stat", "rb") as stat:
             # The program's name, in parentheses, may hold anything.
             fields = stat.read().rpartition(b")")[2].split()
-        return None if at < 0 or not value else int(fields[_ENVIRONMENT_START_FIELD - 3]) + at + len(_NAME) + 1
+        return None if at < 0 or not value else int(fields[_ENVIRONMENT_START_FIELD - 3]) + at + len(NAME) + 1
     except (OSError, IndexError, ValueError):
         return None

@@ -20,10 +20,11 @@ from .errors import Cancelled
 from .user_code import is_user_code
 
 try:
-    # Asked after each execution, and ten times faster than the public one, which makes enums of what are none.
-    from _signal import getsignal  # type: ignore[import-not-found]
+    # Asked after each execution and around each fork, and ten times faster than the public ones, which make enums of
+    # what are none. Taken before they are watched: see `touched`.
+    from _signal import getsignal, pthread_sigmask  # type: ignore[import-not-found]
 except ImportError:
-    from signal import getsignal
+    from signal import getsignal, pthread_sigmask
 
 if TYPE_CHECKING:
     from .execution import Execution
@@ -65,11 +66,11 @@ def restore() -> None:
 def _before_fork() -> None:
     # Python forgets in a child which signals have come. A SIGTERM to a child that is a moment old would be lost,
     # and whoever sent it (a pool of `multiprocessing` that ends, say) would wait for ever.
-    _masks.before = signal.pthread_sigmask(signal.SIG_BLOCK, (WAKE, signal.SIGTERM))
+    _masks.before = pthread_sigmask(signal.SIG_BLOCK, (WAKE, signal.SIGTERM))
 
 
 def _after_fork() -> None:
-    signal.pthread_sigmask(signal.SIG_SETMASK, _masks.before)
+    pthread_sigmask(signal.SIG_SETMASK, _masks.before)
 
 
 def _reset_in_child() -> None:

@@ -10,7 +10,7 @@ import collections
 import os
 import socket
 import sys
-from typing import Any, Deque, List, Optional, Set, Tuple
+from typing import Any, Deque, Optional, Set
 
 from . import hooks, interrupt, stacks, streams
 from .calls import Calls
@@ -19,15 +19,16 @@ from .describing import descriptions
 from .errors import Rejection, describe
 from .execution import Execution
 from .frame_port import FramePort
-from .handshake import NoCommonVersion, Terms, greet
+from .handshake import NoCommonVersion, Terms, greet, hello, terms_of
 from .leftovers import left_running, stay_behind
 from .logs import capture_logging
 from .metrics import Meter, resident_bytes
+from .newborn import FirstWords
 from .registry import Registry
 from .results import too_large
 from .runner import run
 from .surroundings import Surroundings
-from .template import Template, take_channel
+from .template import Birth, Template, take_channel
 from .watcher import Watcher
 from .wire.connection import Connection, PeerError
 from .wire.limits import (
@@ -41,7 +42,6 @@ from .wire.messages import (
     TEMPLATE,
     Cancel,
     CancelReason,
-    Describe,
     Drain,
     Dump,
     Execute,
@@ -55,6 +55,7 @@ from .wire.messages import (
     Rejected,
     Reply,
     Stacks,
+    Welcome,
 )
 
 _LOADING = object()
@@ -74,14 +75,17 @@ class Session:
         self._described: Set[str] = set()
         """The workflows whose limits the supervisor knows."""
         self._described_version = -1
-        self._made: Optional[Tuple[int, List[Describe]]] = None
-        """What was made to be described, and of which version of the workflows."""
+        self._welcome: Welcome
         self._terms: Terms
         self._inbox: Deque[Execute] = collections.deque()
         self._early_cancel: Optional[Cancel] = None
         self.draining: Optional[str] = None
         self.recycle_wanted = False
         """True once only a new process can be as this one was."""
+        self._serves_once = False
+        """The supervisor gives this process one run in its life: what is done for the next one is left out."""
+        self._ran: Optional[Execution] = None
+        """The run after which nothing was put back."""
         self.port: Optional[FramePort] = None
         self._watcher = Watcher(self)
         self._surroundings: Surroundings
@@ -89,6 +93,8 @@ class Session:
         self.is_child = False
         """True in a child that user code forked."""
         self._channel = take_channel()
+        self._template: Optional[Template] = None
+        """Kept, also in the workers that it made: to let go of it would cost them more."""
 
     # The main thread.
 
@@ -106,10 +112,9 @@ class Session:
             code = self._serve_as_template(self._channel, registry)
             if code is not None:
                 return code
+        else:
+            self._say_ready(registry)
         self._meter = Meter()
-        # Before Ready, so that it counts for the first Execute.
-        self._describe(registry)
-        self.connection.send(Ready(registry.names()))
         while True:
             execute = self._next_execute()
             if execute is None:
@@ -125,10 +130,15 @@ class Session:
             return EXIT_NO_COMMON_VERSION
         if settled is None:
             return EXIT_DONE
-        self._terms, early = settled
+        self._welcome, early = settled
+        self._agree(self._welcome)
         for message in early:
             self.dispatch(message)
         return None
+
+    def _agree(self, welcome: Welcome) -> None:
+        self._terms = terms_of(welcome)
+        self._serves_once = self._terms.config.get("serves_once") is True
 
     def _prepare(self) -> None:
         """Sets the process up, before any user code is loaded."""
@@ -158,19 +168,23 @@ class Session:
     def _serve_as_template(self, channel: socket.socket, registry: Registry) -> Optional[int]:
         """Makes workers until it is time to leave. In each of them: None, when it is all but Ready."""
         self._watcher.stop()
-        # Once for all that it makes.
-        self._descriptions(registry)
-        template = Template(self, channel, registry)
-        self.connection.send(Ready(registry.names()))
+        self._surroundings.expect_births()
+        words = FirstWords(self.connection, hello(False), self._welcome, Ready(registry.names()))
+        self._template = template = Template(self, channel, registry)
+        self._say_ready(registry)
         code, birth = template.serve()
-        if birth is None:
-            return code
+        return code if birth is None else self._be_born(template, birth, words, registry)
+
+    def _be_born(self, template: Template, birth: Birth, words: FirstWords, registry: Registry) -> Optional[int]:
+        """In a worker that its template made: an exit code when it cannot serve."""
         self.connection = template.be_born(birth)
+        self.connection.known_welcome = words.welcome
         self._channel = None
-        code = self._greet(False)
-        if code is not None:
-            return code
-        self._surroundings.be_born()
+        self._surroundings.be_born(birth.worker_id)
+        if not (hooks.are_for_forks() or hooks.are_waiting()):
+            self.connection.write(words.hello(self.connection) + words.ready)
+            return None
+        self.connection.write(words.hello(self.connection))
         self._watcher.start()
         self.busy = _LOADING
         try:
@@ -183,22 +197,25 @@ class Session:
         finally:
             streams.flush()
             self.busy = None
+        self._say_ready(registry)
         return None
 
+    def _say_ready(self, registry: Registry) -> None:
+        # Described before, so that it counts for the first Execute.
+        self._describe(registry)
+        self.connection.send(Ready(registry.names()))
+
     def _describe(self, registry: Registry) -> None:
-        """Describes the workflows to a supervisor that asks for it, if they are not as they were."""
+        """Describes the workflows to a supervisor that asks for it, if they are not as they were described before.
+
+        What a template described holds for the workers that it makes.
+        """
         if "describe" not in self._terms.features or registry.version == self._described_version:
             return
-        self._described_version, messages = self._descriptions(registry)
+        self._described_version = registry.version
+        messages = list(descriptions(registry.entries(), registry.broken(), self._terms.config.get("workflows_dir")))
         self.connection.write(b"".join(self.connection.encode(one) for one in messages))
         self._described = {one.name for message in messages for one in message.workflows}
-
-    def _descriptions(self, registry: Registry) -> Tuple[int, List[Describe]]:
-        """The version of the workflows and what there is to say of it."""
-        if self._made is None or self._made[0] != registry.version:
-            folder = self._terms.config.get("workflows_dir")
-            self._made = registry.version, list(descriptions(registry.entries(), registry.broken(), folder))
-        return self._made
 
     def _next_execute(self) -> Optional[Execute]:
         with self.connection.reading:
@@ -218,6 +235,8 @@ class Session:
                     self.dispatch(message)
 
     def _run(self, registry: Registry, execute: Execute) -> None:
+        if self._ran is not None:
+            self._put_back(self._ran)
         port = FramePort(self.connection, self._terms, execute.run)
         execution = Execution.of(execute, port)
         execution.late = port.late_log
@@ -263,7 +282,8 @@ class Session:
         self.recycle_wanted |= registry.recycle_wanted or execution.broke_import
         if registry.version != self._described_version:
             self._describe(registry)
-        idle = connection.idle(execution.run, resident_bytes(), self.recycle_wanted)
+        resident = 0 if self._serves_once else resident_bytes()
+        idle = connection.idle(execution.run, resident, self.recycle_wanted)
         # Before the supervisor can know that the slot is free, an Execute must not look like a second one.
         self.busy = None
         self.port = None
@@ -272,9 +292,13 @@ class Session:
         interrupt.restore()
         connection.write(b"".join((*parts, finished, idle)))
         # The supervisor is busy with the outcome meanwhile.
-        self._put_back(execution)
+        if self._serves_once:
+            self._ran = execution
+        else:
+            self._put_back(execution)
 
     def _put_back(self, execution: Execution) -> None:
+        self._ran = None
         try:
             self._surroundings.put_back()
         except Exception as error:
@@ -315,6 +339,10 @@ class Session:
             self.connection.send(Pong(message.nonce))
         elif isinstance(message, Drain):
             self.draining = message.reason or "drained"
+        elif isinstance(message, Welcome) and self.connection.known_welcome is not None:
+            # It says something else than its template was told.
+            self.connection.known_welcome = None
+            self._agree(message)
         elif isinstance(message, Dump):
             self.connection.send(Stacks(message.run, stacks.of_all_threads(self.busy)))
         else:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 import threading
 import traceback
-from typing import Any
+from typing import Any, Set
 
 from .errors import is_own
+
+of_the_sdk: Set[int] = set()
+"""Threads that do nothing that anybody asks about."""
 
 
 def of_all_threads(busy: Any) -> str:
@@ -17,7 +20,7 @@ def of_all_threads(busy: Any) -> str:
     here = threading.get_ident()
     parts = []
     for ident, frame in sorted(sys._current_frames().items(), key=lambda item: item[0] != main):
-        if names.get(ident) == "muster-watcher" or (ident == here and ident != main):
+        if ident in of_the_sdk or (ident == here and ident != main):
             continue
         frames = [one for one in traceback.extract_stack(frame) if not _is_machinery(one.filename)]
         body = "".join(traceback.format_list(frames)) or "  (no user code)\n"

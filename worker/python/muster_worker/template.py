@@ -10,6 +10,7 @@ import gc
 import os
 import select
 import socket
+import struct
 import time
 from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Tuple
 
@@ -29,6 +30,9 @@ _ID_MAX_BYTES = 1024
 _LOOK_SECONDS = 0.25
 """Whether files have changed is looked at this often at most, while there is work."""
 _CORE_DUMPED = 0x80
+_RIGHTS = (socket.SOL_SOCKET, socket.SCM_RIGHTS)
+_descriptor = struct.Struct("i")
+_RIGHTS_BYTES = socket.CMSG_SPACE(_STREAMS * _descriptor.size)
 
 
 class Birth(NamedTuple):
@@ -125,8 +129,10 @@ class Template:
                 os.close(descriptor)
 
     def _receive_streams(self) -> List[int]:
-        _, streams, _, _ = socket.recv_fds(self._channel, _ID_MAX_BYTES, _STREAMS, socket.MSG_CMSG_CLOEXEC)
-        return streams
+        # What `socket.recv_fds` does, without the import and the array that it makes each time.
+        _, rights, _, _ = self._channel.recvmsg(_ID_MAX_BYTES, _RIGHTS_BYTES, socket.MSG_CMSG_CLOEXEC)
+        known = [data for level, kind, data in rights if (level, kind) == _RIGHTS]
+        return [one for data in known for (one,) in _descriptor.iter_unpack(data)]
 
     def _problem(self, streams: List[int]) -> Optional[str]:
         if len(streams) != _STREAMS:
@@ -149,7 +155,7 @@ class Template:
         descriptor = os.pidfd_open(pid)
         self._children[descriptor] = pid
         self._poll.register(descriptor, select.POLLIN)
-        socket.send_fds(self._channel, [worker_id.encode()], [descriptor])
+        self._channel.sendmsg([worker_id.encode()], [(*_RIGHTS, _descriptor.pack(descriptor))])
         self._session.connection.send(Forked(worker_id, pid, self._is_stale))
 
     def _bury(self, descriptor: int) -> None:
@@ -170,9 +176,10 @@ class Template:
 
     def be_born(self, birth: Birth) -> Connection:
         """In a child: makes the process a worker with streams of its own; its connection to the supervisor."""
+        # The template does so, too, whoever of them is first.
         os.setpgid(0, 0)
         self._identity.become(birth.worker_id)
-        self._channel.close()
+        os.close(self._channel.detach())
         for descriptor in self._children:
             os.close(descriptor)
         self._children.clear()
@@ -183,7 +190,9 @@ class Template:
         os.dup2(birth.stdout, inherited.out_fd, inheritable=False)
         for descriptor in (birth.stdin, birth.stdout, birth.stderr):
             os.close(descriptor)
-        return Connection(inherited.in_fd, inherited.out_fd, inherited.json_mode)
+        connection = Connection(inherited.in_fd, inherited.out_fd, inherited.json_mode)
+        connection.frame_max_bytes = inherited.frame_max_bytes
+        return connection
 
 
 def _wait_status(ended: os.waitid_result) -> int:

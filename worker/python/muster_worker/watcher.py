@@ -7,12 +7,12 @@ thread switch. The watcher wakes every tick while there is work and sleeps for g
 from __future__ import annotations
 
 import queue
-import threading
 import time
 import traceback
+from _thread import allocate_lock, get_ident, start_new_thread
 from typing import TYPE_CHECKING, Any, Optional
 
-from . import interrupt
+from . import interrupt, stacks
 from .execution import Execution
 from .wire.limits import EXIT_DONE, EXIT_SDK_BUG, LOG_BATCH_MAX_AGE_SECONDS
 from .wire.messages import CancelReason
@@ -27,44 +27,52 @@ _LEAVE_SECONDS = 1.5
 
 
 class Watcher:
-    """A daemon thread beside the main thread."""
+    """A thread beside the main thread, with as little to it as can be: many a worker starts it for one short run."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._asleep = False
         self._is_lost = False
         self._is_over = False
-        self._thread: Optional[threading.Thread] = None
+        self._is_started = False
+        self._ended = allocate_lock()
         self._alarm: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def start(self) -> None:
         """Starts the thread."""
-        self._is_over = False
-        self._thread = threading.Thread(target=self._loop, name="muster-watcher", daemon=True)
-        self._thread.start()
+        self._is_over, self._is_started = False, True
+        self._ended.acquire()
+        start_new_thread(self._loop, ())
 
     def stop(self) -> None:
         """Ends the thread, when there is nothing to watch."""
         self._is_over = True
         self._alarm.put(None)
-        if self._thread is not None:
-            self._thread.join()
+        with self._ended:
+            self._is_started = False
         self._alarm = queue.SimpleQueue()
         self._asleep = False
 
     def nudge(self) -> None:
         """Says that there is work again. Costs nothing while the watcher is awake."""
-        if self._asleep:
+        if not self._is_started:
+            self.start()
+        elif self._asleep:
             self._asleep = False
             self._alarm.put(None)
 
     def _loop(self) -> None:
+        own = get_ident()
+        stacks.of_the_sdk.add(own)
         try:
             self._watch()
         except Exception:
             # Without its watcher a worker would answer no cancel: better none than such a one.
             traceback.print_exc()
             self._session.departure.now(EXIT_SDK_BUG)
+        finally:
+            stacks.of_the_sdk.discard(own)
+            self._ended.release()
 
     def _watch(self) -> None:
         seen: Optional[Any] = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -10,7 +11,19 @@ from pathlib import Path
 from typing import List
 
 import pytest
-from muster_worker.wire.messages import FEATURES, TEMPLATE, Exited, Forked, ForkFailed, Goodbye, Drain
+from muster_worker.wire.messages import (
+    FEATURES,
+    TEMPLATE,
+    Drain,
+    Exited,
+    Forked,
+    ForkFailed,
+    Goodbye,
+    Hello,
+    Level,
+    Ready,
+    Welcome,
+)
 
 from supervisor import Ended, Worker
 from template import TemplateProcess, shown_environment
@@ -58,6 +71,7 @@ def test_a_forked_worker_is_a_worker_of_its_own(tmp_path: Path) -> None:
         assert one.ready.workflows == template.ready.workflows and "whoami" in one.ready.workflows
         assert one.hello.pid == one.process.pid and TEMPLATE not in one.hello.features
         one.stderr_with("printed\nprinted\n")
+        other.stderr_with("printed\n")
         assert other.stderr.count("printed") == 1 and "printed" not in template.stderr
 
 
@@ -105,6 +119,57 @@ def test_random_numbers_are_each_workers_own(tmp_path: Path) -> None:
     code = "import random\nfrom muster_worker import workflow\nrandom.random()\n@workflow\ndef draw():\n    return random.random()\n"
     with TemplateProcess(folder(tmp_path, draw=code)) as template, template.worker() as one, template.worker() as other:
         assert one.run("draw").result != other.run("draw").result
+
+
+def test_numbers_of_numpy_are_each_workers_own(tmp_path: Path) -> None:
+    pytest.importorskip("numpy")
+    code = "import numpy\nfrom muster_worker import workflow\nnumpy.random.seed(1)\nnumpy.random.randn()\n"
+    code += "@workflow\ndef draw():\n    return [numpy.random.randn(), numpy.random.randint(1 << 30)]\n"
+    with TemplateProcess(folder(tmp_path, draw=code)) as template, template.worker() as one, template.worker() as other:
+        first, second, third = (worker.run("draw").result for worker in (one, other, one))
+        assert first[0] != second[0] and first[1] != second[1] and third not in (first, second)
+
+
+def test_a_forked_worker_is_ready_before_it_is_welcomed(tmp_path: Path) -> None:
+    with TemplateProcess(folder(tmp_path, echo=ECHO)) as template:
+        config = json.dumps({"workflows_dir": str(tmp_path)}).encode()
+        # One that says what it is known to say, and one that does not.
+        for worker_id, least in (("w1", Level.Info), ("w22", Level.Error)):
+            with template.fork() as child:
+                hello, ready = child.expect(Hello), child.expect(Ready)
+                assert (hello.pid, ready.workflows) == (child.process.pid, template.ready.workflows)
+                child.send(Welcome(1, worker_id, list(FEATURES), 16_777_215, least, config))
+                assert child.run("whoami").lines == (["here"] if least is Level.Info else [])
+
+
+def test_a_template_describes_for_the_workers_that_it_makes(tmp_path: Path) -> None:
+    with TemplateProcess(folder(tmp_path, echo=ECHO)) as template, template.worker() as one:
+        assert [message.replaces for message in template.described] == [True]
+        assert one.run("whoami").kind == "Succeeded" and not one.described
+        folder(tmp_path, more=ECHO.replace("whoami", "more"))
+        assert one.run("more").kind == "Succeeded"
+        assert [workflow.name for message in one.described for workflow in message.workflows].count("more") == 1
+
+
+LEAVES_BEHIND = """
+import os
+from muster_worker import workflow
+
+@workflow
+def visits():
+    seen = os.environ.get("VISITED")
+    os.environ["VISITED"] = "yes"
+    return seen
+"""
+
+
+def test_one_that_serves_once_and_is_given_another_run_all_the_same_puts_back_first(tmp_path: Path) -> None:
+    with Worker(folder(tmp_path, visits=LEAVES_BEHIND), config={"serves_once": True}) as worker:
+        for _ in range(3):
+            run = worker.run("visits")
+            assert run.result is None and run.idle.rss_bytes == 0
+        worker.process.stdin.close()
+        assert worker.wait() == 0
 
 
 THREAD = """

@@ -20,13 +20,15 @@ from muster_worker.wire.messages import (
     Finished,
     Idle,
     Inline,
+    Level,
     Metrics,
     Named,
     Started,
     Succeeded,
+    Welcome,
 )
 from muster_worker.wire.messages import Path as PathSource
-from muster_worker.wire.quick import execute_of
+from muster_worker.wire.quick import KnownWelcome, execute_of
 
 FOLDER = Path(__file__).resolve().parents[3] / "protocol" / "vectors"
 DIRECTIONS = {"to_supervisor": TO_SUPERVISOR, "to_worker": TO_WORKER}
@@ -117,6 +119,23 @@ def test_an_execute_is_read_quickly_as_the_general_decoder_reads_it() -> None:
                 changed[at] = byte
                 read = execute_of(bytes(changed))
                 assert read is None or read == binary.decode(TO_WORKER, bytes(changed[4:]))
+
+
+def test_a_welcome_is_known_again_by_all_but_the_id() -> None:
+    welcome = Welcome(1, "w1", ["log", "call"], 1 << 24, Level.Info, b'{"workflows_dir":"/w"}')
+    known = KnownWelcome(welcome)
+
+    def framed(message: Welcome) -> bytes:
+        body = binary.encode(TO_WORKER, message)
+        return len(body).to_bytes(4, "big") + body
+
+    for worker_id in ("", "w2", "w12345678"):
+        frame = framed(welcome._replace(worker_id=worker_id))
+        assert known.end_in(frame) == known.end_in(frame + b"more") == len(frame)
+        assert not any(known.end_in(frame[:end]) for end in range(len(frame)))
+    others = {"protocol": 2, "features": ["log"], "log_level": Level.Warn, "config": b'{"workflows_dir":"/x"}'}
+    assert not any(known.end_in(framed(welcome._replace(**{name: value}))) for name, value in others.items())
+    assert not known.end_in(b"") and not known.end_in(b"\0\0\0\x04\0\0\0\0")
 
 
 def test_quick_frames_are_the_same_bytes() -> None:

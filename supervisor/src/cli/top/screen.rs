@@ -48,7 +48,8 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, moment: &ScreenData) {
         line.push(Span::styled(number, bold));
         line.push(Span::styled(format!(" {name}   "), dim));
     }
-    line.push(Span::styled(format!("of {} to {}", pool.min_workers, pool.max_workers), dim));
+    let whom_for = pool.isolation.suffix();
+    line.push(Span::styled(format!("of {} to {}{whom_for}", pool.min_workers, pool.max_workers), dim));
     if pool.draining {
         line.push(Span::styled("   draining", Style::new().fg(Color::Yellow)));
     }

@@ -47,6 +47,17 @@ impl SupervisorMetrics {
             self.start_wait_seconds.clone(),
         );
         registry.register_with_unit(
+            "worker_start",
+            "From the decision to start a worker to its Ready: a fork of a template, a process, or a template itself",
+            seconds(),
+            self.worker_start_seconds.clone(),
+        );
+        registry.register(
+            "template_failures",
+            "Templates that could not load, make a worker or live on; workers start without one meanwhile",
+            self.template_failures.clone(),
+        );
+        registry.register_with_unit(
             "commit",
             "One finalization commit",
             seconds(),

@@ -43,3 +43,9 @@ pub fn reap_orphans() {
         let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
     }
 }
+
+/// Whether there is anything to reap, ours included, for the price of one question to the system.
+pub fn is_any_child_dead() -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    waitid(WaitId::All, options).is_ok_and(|dead| dead.is_some())
+}

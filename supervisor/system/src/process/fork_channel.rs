@@ -82,15 +82,17 @@ impl ForkChannel {
         let pidfd = self.receive(&request)?;
         let pid = process_of(&pidfd)?;
         let seen = ObservedProcess::read(pid.as_raw_pid().unsigned_abs());
-        let is_of_template =
-            seen.is_some_and(|seen| seen.parent == template.id() || seen.parent == std::process::id());
+        let is_of_template = seen
+            .as_ref()
+            .is_some_and(|seen| seen.parent == template.id() || seen.parent == std::process::id());
         if !is_of_template {
             return Err(io::Error::other("what it sent is not its child"));
         }
         let group = ProcessGroup::led_by(pid);
         child_reaper::adopt(group.id());
         let ForkRequest { mark, stdin, stdout, stderr } = request;
-        Ok(SpawnedChild { group, family: ProcessTree::of(group, mark), pidfd, stdin, stdout, stderr })
+        let family = ProcessTree::of_seen(group, mark, seen.as_ref());
+        Ok(SpawnedChild { group, family, pidfd, stdin, stdout, stderr })
     }
 
     fn receive(&self, request: &ForkRequest) -> io::Result<OwnedFd> {

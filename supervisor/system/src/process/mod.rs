@@ -21,7 +21,7 @@ mod spawner;
 mod wall;
 mod watch;
 
-pub use child_reaper::{inherit_orphans, reap_orphans};
+pub use child_reaper::{inherit_orphans, is_any_child_dead, reap_orphans};
 pub use descendants::{ObservedProcess, ProcessTable, children};
 pub use descriptor_limit::{
     DESCRIPTORS_ASIDE, DESCRIPTORS_PER_WORKER, connections_within, descriptors_for, raise_descriptor_limit,

@@ -60,14 +60,16 @@ impl OrphanedWorkers {
 
     fn append(&mut self, family: &ProcessTree) -> io::Result<()> {
         let id = family.group().id();
-        let Some(started) = start_time(id) else { return Ok(()) };
+        let Some(started) = family.started() else { return Ok(()) };
         if self.lines >= REWRITE_AFTER_LINES {
             let living = living(&self.path);
             self.file = write_record(&self.path, &living)?;
             self.lines = living.len();
         }
         self.lines += 1;
-        writeln!(self.file, "{}", OrphanRecord { id, started, mark: Some(family.mark().clone()) })
+        // In one write: a line that is torn names nobody.
+        let line = format!("{}\n", OrphanRecord { id, started, mark: Some(family.mark().clone()) });
+        self.file.write_all(line.as_bytes())
     }
 }
 

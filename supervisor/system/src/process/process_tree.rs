@@ -37,8 +37,17 @@ pub struct ProcessTree {
 impl ProcessTree {
     /// The family of a worker that was started with this mark. Its leader must not be reaped.
     pub(super) fn of(root: ProcessGroup, mark: WorkerMark) -> Self {
-        let started = ObservedProcess::read(root.id()).map_or(0, |seen| seen.started);
-        Self { root, mark, started }
+        Self::of_seen(root, mark, ObservedProcess::read(root.id()).as_ref())
+    }
+
+    /// The family of a worker that has been looked at already.
+    pub(super) fn of_seen(root: ProcessGroup, mark: WorkerMark, leader: Option<&ObservedProcess>) -> Self {
+        Self { root, mark, started: leader.map_or(0, |seen| seen.started) }
+    }
+
+    /// When its leader started, in clock ticks since boot; `None` when it had ended before anybody looked.
+    pub(super) fn started(&self) -> Option<u64> {
+        Some(self.started).filter(|started| *started > 0)
     }
 
     /// The process group that the worker leads.
@@ -72,8 +81,9 @@ impl ProcessTree {
     }
 
     /// Ends all but the worker itself, and those of an earlier look, who may have lost what binds them to it since.
-    pub fn end_all(&self, known: Vec<ObservedProcess>) -> Vec<ObservedProcess> {
-        let mut members = self.members();
+    /// `since` is a moment before the worker was born: where few were born after it, only those are looked at.
+    pub fn end_all(&self, since: Option<SpawnOrder>, known: Vec<ObservedProcess>) -> Vec<ObservedProcess> {
+        let mut members = self.born_since(since, &SpawnCounter::open());
         let others = known.into_iter().filter(lives);
         let others: Vec<ObservedProcess> =
             others.filter(|seen| !members.iter().any(|it| it.pid == seen.pid)).collect();

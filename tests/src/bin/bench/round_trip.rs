@@ -64,6 +64,7 @@ fn measure(
             .with_variable(CONFORMANCE_ENV, "1");
         let spec = WorkerSpec {
             launch: Arc::new(launch),
+            serves_once: false,
             welcome_config: JsonBytes::NONE,
             log_level: LogLevel::Info,
             transcribe: TranscriptPolicy::Failed,

@@ -11,7 +11,7 @@ import threading
 import time
 from typing import Callable, NamedTuple, Optional
 
-from .. import interrupt
+from .. import interrupt, stacks
 from ..execution import CancelRequest, Execution
 
 TICK_SECONDS = 0.02
@@ -49,6 +49,7 @@ class Clock:
         threading.Thread(target=self._loop, name="muster-watcher", daemon=True).start()
 
     def _loop(self) -> None:
+        stacks.of_the_sdk.add(threading.get_ident())
         before, paused_seconds = time.monotonic(), 0.0
         while not self._execution.closed:
             time.sleep(TICK_SECONDS)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextvars
 from typing import Any, Callable, Tuple, TypeVar
 
-from .. import logs, on_import
+from .. import identity, logs, on_import
 from .aspect import Aspect
 from .environment import Environment
 from .glance import Glance
@@ -60,9 +60,16 @@ class Surroundings:
             context.run(self._numbers.copy_context)
         return context.run(function, *arguments)
 
-    def be_born(self) -> None:
+    def expect_births(self) -> None:
+        """In a template, before it makes workers."""
+        self._numbers.expect_births()
+        # Found out once for all of them: it takes a look at every module.
+        self._touched.has_foreign_code()
+        self._settle()
+
+    def be_born(self, worker_id: str) -> None:
         """In a worker that its template made: streams, id and random numbers are its own."""
-        self._environment.note()
+        self._environment.own(identity.NAME, worker_id)
         self._process.be_born()
         self._numbers.seed_anew()
 

@@ -45,6 +45,12 @@ class Environment(Aspect):
         self._touched.clear()
         super().note()
 
+    def own(self, name: str, value: str) -> None:
+        """A variable of this very process, which every run finds."""
+        key, data = os.fsencode(name), os.fsencode(value)
+        _putenv(key, data)
+        self._data[key] = self._noted[key] = data
+
     def put_back(self) -> None:
         """Makes the variables that were touched as they were noted."""
         if os.environ is not self._environ:

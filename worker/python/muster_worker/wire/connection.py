@@ -35,6 +35,8 @@ class Connection:
         self.frame_max_bytes = FRAME_MAX_BYTES
         self.reading = threading.Lock()
         self.ended = False
+        self.known_welcome: Optional[quick.KnownWelcome] = None
+        """What the Welcome that is due will say: one that says this is passed over."""
         self._writing = threading.Lock()
         self._buffer = bytearray()
 
@@ -92,6 +94,10 @@ class Connection:
         if not data:
             self.ended = True
             return []
+        if self.known_welcome is not None:
+            data = self._past_welcome(self.known_welcome, data)
+            if not data:
+                return []
         if not (self._buffer or self.json_mode):
             # One whole frame, as nearly always.
             message = quick.execute_of(data)
@@ -110,6 +116,12 @@ class Connection:
             # One of a later version is skipped.
             if message is not None:
                 messages.append(message)
+
+    def _past_welcome(self, known: quick.KnownWelcome, data: bytes) -> bytes:
+        end = 0 if self._buffer or self.json_mode else known.end_in(data)
+        if end:
+            self.known_welcome = None
+        return data[end:]
 
     def _decode(self, body: bytes) -> Optional[Any]:
         try:

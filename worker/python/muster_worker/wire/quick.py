@@ -1,4 +1,5 @@
 """The messages of every run: three written as whole frames, in one step each, and the one that asks for it read in few.
+And the two that a worker of a template is sent besides, recognised rather than read.
 
 The general codec takes several times as long as all the rest of a short run. Tests hold both to the same bytes.
 """
@@ -8,8 +9,22 @@ from __future__ import annotations
 import struct
 from typing import Optional
 
+from . import binary
 from .limits import FRAME_HEADER_BYTES
-from .messages import OUTCOME, SOURCE, TO_SUPERVISOR, TO_WORKER, Execute, Finished, Idle, Metrics, Named, Started, Succeeded
+from .messages import (
+    OUTCOME,
+    SOURCE,
+    TO_SUPERVISOR,
+    TO_WORKER,
+    Execute,
+    Finished,
+    Idle,
+    Metrics,
+    Named,
+    Started,
+    Succeeded,
+    Welcome,
+)
 
 _length, _u32 = struct.Struct(">I").pack, struct.Struct("<I").pack
 _STARTED_HEAD = _length(8) + _u32(TO_SUPERVISOR.index[Started])
@@ -43,6 +58,7 @@ _ID_BYTES = 36
 _to_name, _NAME_AT = struct.Struct(f"<8xIQ{_ID_BYTES}sIQ").unpack_from, 32 + _ID_BYTES
 _to_params, _to_context, _to_end = (struct.Struct(one).unpack_from for one in ("<IQ", "<Q", "<QI"))
 _SOURCE_BYTES, _LENGTH_BYTES, _END_BYTES = 12, 8, 12
+_WELCOME_ID_AT = 6
 _named_source, _NAMED = SOURCE.index[Named], Named()
 
 
@@ -68,3 +84,21 @@ def execute_of(frame: bytes) -> Optional[Execute]:
         return Execute(run, execution_id.decode(), attempt, name, _NAMED, params, context, timeout_ms, grace_ms)
     except (struct.error, OverflowError, UnicodeDecodeError):
         return None
+
+
+class KnownWelcome:
+    """A Welcome as it was read once, to recognise another one by that differs in the worker's id only."""
+
+    def __init__(self, welcome: Welcome) -> None:
+        body = binary.encode(TO_WORKER, welcome._replace(worker_id=""))
+        self._head, self._tail = body[:_WELCOME_ID_AT], body[_WELCOME_ID_AT + _LENGTH_BYTES :]
+
+    def end_in(self, data: bytes) -> int:
+        """Where the frame ends that the bytes begin with, if it is such a Welcome; else 0."""
+        tail = self._tail
+        end = FRAME_HEADER_BYTES + int.from_bytes(data[:FRAME_HEADER_BYTES], "big")
+        id_bytes = end - FRAME_HEADER_BYTES - _WELCOME_ID_AT - _LENGTH_BYTES - len(tail)
+        if id_bytes < 0 or len(data) < end:
+            return 0
+        head = self._head + id_bytes.to_bytes(_LENGTH_BYTES, "little")
+        return end if data.startswith(head, FRAME_HEADER_BYTES) and data.endswith(tail, 0, end) else 0
