@@ -11,7 +11,7 @@ use muster_core::process::ExitStatus;
 use muster_protocol::codec::Decoded;
 use muster_protocol::wire::{Conversation, Incoming, Spelling, WireError};
 use muster_protocol::{ToSupervisor, ToWorker};
-use muster_system::process::{ExitWatch, ProcessGroup, SpawnedChild, abandon};
+use muster_system::process::{ExitWatch, ProcessGroup, SpawnedChild, WorkerBelongings, abandon};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
@@ -51,6 +51,8 @@ pub(crate) enum UnheardFrame {
 pub(crate) struct WorkerPeer {
     /// All that the process started and did not leave.
     pub(crate) group: ProcessGroup,
+    /// What it has of its own, until it is dropped.
+    pub(crate) belongings: WorkerBelongings,
     watch: Option<ExitWatch>,
     status: Option<ExitStatus>,
     stdin: Option<pipe::Sender>,
@@ -64,7 +66,7 @@ pub(crate) struct WorkerPeer {
 impl WorkerPeer {
     /// Takes over a process just started. Must be called inside a runtime.
     pub(crate) fn new(child: SpawnedChild) -> io::Result<Self> {
-        let group = child.group;
+        let (group, belongings) = (child.group, child.belongings);
         let opened = (|| {
             let watch = ExitWatch::new(group, child.pidfd)?;
             let stdin = pipe::Sender::from_owned_fd(child.stdin)?;
@@ -74,6 +76,7 @@ impl WorkerPeer {
         let (watch, stdin, stdout, stderr) = opened.inspect_err(|_| abandon(group))?;
         Ok(Self {
             group,
+            belongings,
             watch: Some(watch),
             status: None,
             stdin: Some(stdin),

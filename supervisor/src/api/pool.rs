@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use muster_core::pool::{Isolation, PoolSnapshot, ReloadSnapshot};
-use muster_system::process::{Wall, walls};
+use muster_system::process::Wall;
 use serde::{Deserialize, Serialize};
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
@@ -111,24 +111,38 @@ pub enum ReloadView {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Wall)]
 pub struct WallView {
-    /// The name of the wall: `memory` or `cores`.
+    /// The name of the wall, as `doctor` shows it too.
     #[schema(schema_with = wall_names)]
     pub wall: String,
     /// True when the wall is in force.
     pub stands: bool,
+    /// Whether the settings ask for it.
+    #[serde(default = "yes")]
+    pub asked: bool,
     /// What it keeps from whom, or why it does not hold.
     pub detail: String,
 }
 
+/// Supervisors that do not tell had no walls but those that were asked for.
+fn yes() -> bool {
+    true
+}
+
 impl WallView {
     fn of(wall: Wall) -> Self {
-        Self { wall: wall.name.to_owned(), stands: wall.stands, detail: wall.detail }
+        Self { wall: wall.name.to_owned(), stands: wall.stands, asked: wall.asked, detail: wall.detail }
     }
 }
 
 impl PoolView {
     /// The view of a pool of the supervisor that booted as `supervisor` at `started_at`.
-    pub fn of(pool: &PoolSnapshot, supervisor: Uuid, started_at: Timestamp, pending: Option<u64>) -> Self {
+    pub fn of(
+        pool: &PoolSnapshot,
+        supervisor: Uuid,
+        started_at: Timestamp,
+        pending: Option<u64>,
+        walls: Vec<Wall>,
+    ) -> Self {
         Self {
             supervisor,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -152,7 +166,7 @@ impl PoolView {
             },
             next_start: Vec::new(),
             template: TemplateView::of(pool),
-            walls: walls().into_iter().map(WallView::of).collect(),
+            walls: walls.into_iter().map(WallView::of).collect(),
             workers: pool.workers.iter().filter(|one| !one.is_template).map(WorkerView::of).collect(),
         }
     }

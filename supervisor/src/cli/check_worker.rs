@@ -179,6 +179,9 @@ fn launch(command: &[String]) -> Result<Launch, CommandFailure> {
         program,
         arguments: arguments.iter().map(Into::into).collect(),
         environment: std::env::vars_os().collect(),
+        // What is checked is the worker, not what holds it.
+        confinement: None,
+        temporary: None,
     };
     Ok(launch
         .with_variable(muster_protocol::PROTOCOL_ENV, muster_protocol::PROTOCOL_VERSION.to_string())

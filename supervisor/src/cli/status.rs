@@ -54,7 +54,11 @@ fn describe(readiness: &Readiness, pool: &PoolView) -> String {
         text.push_str(&format!("  {:10} {mark}: {}\n", part.part, part.detail));
     }
     for wall in &pool.walls {
-        let mark = if wall.stands { "stands" } else { "DOES NOT STAND" };
+        let mark = match (wall.stands, wall.asked) {
+            (true, _) => "stands",
+            (false, true) => "DOES NOT STAND",
+            (false, false) => "not asked for",
+        };
         text.push_str(&format!("  {:10} {mark}: {}\n", wall.wall, wall.detail));
     }
     if let Some(line) = template(&pool.template) {

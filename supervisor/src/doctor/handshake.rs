@@ -143,7 +143,7 @@ impl TriedWorker {
     }
 
     async fn fork(&mut self, spec: &WorkerSpec, channel: &ForkChannel) -> Result<(), String> {
-        let request = channel.request().map_err(|error| error.to_string())?;
+        let request = channel.request(&self.peer.belongings).map_err(|error| error.to_string())?;
         let worker_id = request.worker_id().to_owned();
         self.peer.say(&ToWorker::Fork { worker_id }).await.map_err(|error| error.to_string())?;
         let ended = |problem: Option<NotReady>| {

@@ -17,11 +17,14 @@ pub(super) fn check(settings: &Settings) -> DoctorFinding {
 pub(super) fn judge_walls(walls: Vec<Wall>) -> impl Iterator<Item = DoctorFinding> {
     walls.into_iter().map(|wall| match (wall.stands, wall.name) {
         (true, name) => DoctorFinding::ok(name, wall.detail),
-        (false, name) => DoctorFinding::warn(
-            name,
-            wall.detail,
-            "a worker's code could read the database's password and the token",
-        ),
+        (false, name) if !wall.asked => DoctorFinding::ok(name, format!("not asked for: {}", wall.detail)),
+        (false, name) => {
+            let fix = match name {
+                "memory" | "cores" => "a worker's code could read the database's password and the token",
+                _ => "`Confinement` in README.md says what each level keeps from whom",
+            };
+            DoctorFinding::warn(name, wall.detail, fix)
+        }
     })
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A check gathers facts (each in a file of its own, with its own time limit) and a pure function makes
 //! findings of them. Nothing is changed: no folder or file is made, no schema migrated, no queue declared.
-//! The exceptions are two probe keys in Redis, deleted at once, and a worker that is started and told to leave.
+//! The exceptions are two probe keys in Redis, deleted at once, and a worker that is started and told to leave, with a
+//! temporary folder that goes with it.
 
 mod broker;
 mod cache;
@@ -21,6 +22,7 @@ pub use finding::{DoctorFinding, Severity};
 
 use muster_system::process::walls;
 
+use crate::service::confinement;
 use crate::settings::{Origin, Settings, SettingsError};
 
 /// No check of a folder, an address or a limit takes longer.
@@ -46,7 +48,7 @@ pub async fn examine(settings: &Settings) -> Vec<DoctorFinding> {
     let mut findings = vec![of_settings(settings)];
     findings.extend([data_dir, workflows, worker, database, broker, cache].into_iter().flatten());
     findings.push(limits::check(settings));
-    findings.extend(limits::judge_walls(walls()));
+    findings.extend(limits::judge_walls(walls(&confinement(settings))));
     findings.extend(http);
     findings
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use muster_core::pool::Isolation;
 use muster_protocol::{feature, wire::Spelling};
+use muster_system::temporary::TemporaryFolders;
 
 use super::finding::DoctorFinding;
 use super::handshake::{NotReady, ReadyWorker, greet};
@@ -27,7 +28,11 @@ pub(super) async fn check(settings: &Settings) -> Vec<DoctorFinding> {
     let command = shell_words::join(&settings.worker_command);
     let limit = ready_within(settings);
     match worker_spec(settings) {
-        Ok(spec) => {
+        Ok(mut spec) => {
+            // A worker without one works; the supervisor's log says why there is none.
+            if let Ok(folders) = TemporaryFolders::open() {
+                spec.launch_in(&folders);
+            }
             let greeted = greet(&spec, limit, settings.template == TemplatePolicy::Auto).await;
             let mut findings = vec![finding_for(&command, &spec.launch.program, limit, &greeted)];
             if let Ok(greeting) = greeted {

@@ -1,4 +1,5 @@
-//! What workers' processes started: looked for when a run is over, and ended with the run or with the worker.
+//! What workers' processes started, and the files they left: looked for when a run is over, and ended with the run or
+//! with the worker.
 //!
 //! Looking reads /proc and ending waits, so both happen away from the executor's thread. A run after which nobody was
 //! started, by anyone, costs one small read.
@@ -44,21 +45,32 @@ impl ExecutorLoop {
 }
 
 impl WorkerReader {
-    /// A run is over. What it left running is ended first, and the worker that it was left in serves no other.
+    /// A run is over. What it left running is ended first, and the worker that it was left in serves no other. What it
+    /// left in the temporary folder goes, too.
     pub(super) fn finish_descendants(&self, run: u32, rss_bytes: u64, recycle: bool) {
         let (engine, link) = (Rc::clone(&self.engine), Rc::clone(&self.link));
         let (since, now) = link.look(&engine.births);
         let undisturbed = now.is_some() && since == now;
-        let (Some(attempt), Some(family), false) = (link.attempt_of(run), link.family(), undisturbed) else {
+        let left_files = link.belongings().temporary.filter(|folder| !folder.is_clean());
+        let (Some(attempt), Some(family), false) =
+            (link.attempt_of(run), link.family(), undisturbed && left_files.is_none())
+        else {
             return engine.worker(link.id, WorkerEvent::Idle { run, rss_bytes, recycle });
         };
-        let ended = engine.background.spawn_blocking(move || family.end_born_since(since));
+        let cleaned = engine.background.spawn_blocking(move || {
+            let left = if undisturbed { Vec::new() } else { family.end_born_since(since) };
+            // After that nobody of the run writes into it any more.
+            (left, left_files.map_or(Ok(()), |folder| folder.empty()))
+        });
         tokio::task::spawn_local(async move {
-            let left = ended.await.unwrap_or_default();
+            let (left, emptied) = cleaned.await.unwrap_or_else(|_| (Vec::new(), Ok(())));
             if !left.is_empty() {
                 engine.note_left(&link, attempt, &left);
             }
-            let recycle = recycle || !left.is_empty();
+            if let Err(error) = &emptied {
+                tracing::warn!(worker = %link.id, %error, "the worker's temporary folder cannot be emptied; the worker is replaced");
+            }
+            let recycle = recycle || !left.is_empty() || emptied.is_err();
             engine.worker(link.id, WorkerEvent::Idle { run, rss_bytes, recycle });
         });
     }

@@ -12,7 +12,8 @@ use muster_protocol::ToWorker;
 use muster_protocol::codec::EncodeError;
 use muster_protocol::wire::Spelling;
 use muster_system::process::{
-    ObservedProcess, ProcessGroup, ProcessTree, SpawnCounter, SpawnOrder, kill_group, terminate_group,
+    ObservedProcess, ProcessGroup, ProcessTree, SpawnCounter, SpawnOrder, WorkerBelongings, kill_group,
+    terminate_group,
 };
 use serde::Serialize;
 
@@ -58,6 +59,8 @@ pub(super) struct WorkerLink {
     /// Its channel, if it was offered to be a template.
     pub(super) template: RefCell<Option<Rc<TemplateLink>>>,
     family: RefCell<Option<ProcessTree>>,
+    /// What its process has of its own.
+    belongings: RefCell<WorkerBelongings>,
     /// Who descended from it when it was signalled.
     descendants: RefCell<Vec<ObservedProcess>>,
     /// A kill was asked for before the process existed.
@@ -106,6 +109,7 @@ impl WorkerLink {
             handle: RefCell::default(),
             template: RefCell::default(),
             family: RefCell::default(),
+            belongings: RefCell::default(),
             descendants: RefCell::default(),
             terminating: Cell::new(false),
             scratch: RefCell::default(),
@@ -132,7 +136,8 @@ impl WorkerLink {
     }
 
     /// The process exists.
-    pub(super) fn spawned(&self, family: ProcessTree) {
+    pub(super) fn spawned(&self, family: ProcessTree, belongings: WorkerBelongings) {
+        self.belongings.replace(belongings);
         let group = family.group();
         self.group.set(Some(group));
         self.family.replace(Some(family));
@@ -182,6 +187,16 @@ impl WorkerLink {
     /// Who did.
     pub(super) fn take_descendants(&self) -> Vec<ObservedProcess> {
         self.descendants.take()
+    }
+
+    /// What its process has of its own.
+    pub(super) fn belongings(&self) -> WorkerBelongings {
+        self.belongings.borrow().clone()
+    }
+
+    /// Nobody of it lives any more: what it had goes.
+    pub(super) fn give_up_belongings(&self) {
+        self.belongings.take();
     }
 
     /// The process is about to be reaped: its number may belong to another one after this.

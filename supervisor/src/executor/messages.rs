@@ -53,6 +53,10 @@ impl WorkerReader {
                 self.send_event(WorkerEvent::Hello { protocol_min, protocol_max, features });
             }
             ToSupervisor::Ready { workflows } => {
+                // What was made while user code was loaded stays as long as that does.
+                if let Some(folder) = self.link.belongings().temporary {
+                    folder.keep_what_is_there();
+                }
                 Arc::make_mut(&mut self.link.identity.borrow_mut()).workflows = workflows;
                 let described = self.link.ready();
                 match self.link.template.borrow().as_ref() {

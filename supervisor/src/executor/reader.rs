@@ -55,7 +55,7 @@ pub(super) fn adopt(
         tracing::warn!(%error, "worker not recorded");
     }
     link.outgoing.borrow_mut().open(stdin);
-    link.spawned(child.family);
+    link.spawned(child.family, child.belongings);
     let reader = WorkerReader {
         engine: Rc::clone(engine),
         link: Rc::clone(link),
@@ -143,6 +143,7 @@ impl WorkerReader {
         } else {
             self.end_descendants().await;
         }
+        self.link.give_up_belongings();
         self.link.reaping();
         let _ = tokio::time::timeout(STDERR_AFTER_EXIT, self.read_stderr_to_its_end()).await;
         self.end_stderr_line();

@@ -56,7 +56,10 @@ impl TemplateLink {
 
     /// Asks for a worker. The streams and the question go out in one go, so both are in the same order.
     fn ask(&self, template: &WorkerLink) -> Result<oneshot::Receiver<ForkAnswer>, String> {
-        let request = self.channel.request().map_err(|error| format!("it takes no streams: {error}"))?;
+        let request = self
+            .channel
+            .request(&template.belongings())
+            .map_err(|error| format!("it takes no streams: {error}"))?;
         let worker_id = request.worker_id().to_owned();
         let (answer, answered) = oneshot::channel();
         self.asked.borrow_mut().insert(worker_id.clone(), (request, answer));

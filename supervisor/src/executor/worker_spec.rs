@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use muster_protocol::{JsonBytes, LogLevel};
 use muster_system::process::Launch;
+use muster_system::temporary::TemporaryFolders;
 
 use crate::settings::TranscriptPolicy;
 
@@ -12,7 +13,8 @@ use crate::settings::TranscriptPolicy;
 pub struct WorkerSpec {
     /// The command line with its environment.
     pub launch: Arc<Launch>,
-    /// The object that Welcome carries: `{workflows_dir, memory_limit_mb, worker_load_seconds, api_address, serves_once}`.
+    /// The object that Welcome carries: `{workflows_dir, memory_limit_mb, worker_load_seconds, api_address, serves_once,
+    /// confinement}`.
     pub welcome_config: JsonBytes,
     /// Each worker is given one execution in its life, and knows it.
     pub serves_once: bool,
@@ -20,4 +22,11 @@ pub struct WorkerSpec {
     pub log_level: LogLevel,
     /// Which executions leave a transcript.
     pub transcribe: TranscriptPolicy,
+}
+
+impl WorkerSpec {
+    /// Gives each process that is started with it a temporary folder among these, if its walls ask for one.
+    pub fn launch_in(&mut self, folders: &Arc<TemporaryFolders>) {
+        self.launch = Arc::new(Launch::clone(&self.launch).with_temporary(folders));
+    }
 }

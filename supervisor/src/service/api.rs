@@ -10,8 +10,10 @@ use muster_core::execution::{Attempt, ExecutionRequest, Status};
 use muster_core::pool::PoolSnapshot;
 use muster_protocol::CancelReason;
 use muster_store::{CancelResult, NewExecution, PresenceShown, Submitted};
+use muster_system::process::walls;
 use uuid::Uuid;
 
+use super::confinement::confinement;
 use super::readiness_parts::{
     bus_part, files_part, intake_part, outcomes_part, presence_part, queue_part, store_part, workers_part,
 };
@@ -83,7 +85,8 @@ impl ApiService for Supervisor {
         let pending = self.known.pending(self.core.store.clone()).await;
         // An executor that is gone has drained.
         let pool = snapshot.map_or(PoolSnapshot { draining: true, ..PoolSnapshot::default() }, |it| it.pool);
-        let view = PoolView::of(&pool, self.core.claimant.owner, self.started_at, pending);
+        let asked = confinement(&self.settings.read().unwrap_or_else(PoisonError::into_inner));
+        let view = PoolView::of(&pool, self.core.claimant.owner, self.started_at, pending, walls(&asked));
         PoolView { next_start: self.settings_of_the_next_start(), ..view }
     }
 

@@ -10,11 +10,13 @@ use muster_core::pool::{Isolation, PoolConfig};
 use muster_protocol::{JsonBytes, LogLevel, PROTOCOL_ENV, PROTOCOL_VERSION};
 use muster_store::{Claimant, Store};
 use muster_system::process::{Launch, LaunchError, OrphanedWorkers};
+use muster_system::temporary::TemporaryFolders;
 use muster_system::vital;
 use secrecy::ExposeSecret;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use super::confinement::{ConfinementError, confined};
 use crate::descriptions::Descriptions;
 use crate::dispatch::{
     AfterFailure, DispatchParts, Dispatcher, InFlight, Prepare, Slots, StartHealth, WiredDispatch,
@@ -56,6 +58,8 @@ pub struct Core {
     pub transcripts: Option<Arc<TranscriptKeeper>>,
     /// What workers described of their workflows.
     pub descriptions: Arc<Descriptions>,
+    /// Where workers have temporary folders.
+    pub temporary: Option<Arc<TemporaryFolders>>,
     /// Passes on what the executor tells.
     reporting: TaskTracker,
     finalizer: Finalizer,
@@ -120,6 +124,10 @@ impl Core {
             Finalizer::start(store.clone(), sink, Arc::clone(&slots) as Arc<dyn Admission>, outbox)?;
         let pool = pool_config(settings, give_up_after);
         let mut spec = worker_spec(settings)?;
+        let temporary = temporary_folders();
+        if let Some(folders) = &temporary {
+            spec.launch_in(folders);
+        }
         if transcripts.is_none() {
             spec.transcribe = TranscriptPolicy::None;
         }
@@ -152,6 +160,7 @@ impl Core {
             metrics,
             transcripts,
             descriptions,
+            temporary,
             reporting,
             finalizer,
         })
@@ -189,6 +198,10 @@ impl Core {
         if let Some(transcripts) = &self.transcripts {
             transcripts.flushed().await;
         }
+        if let Some(folders) = self.temporary.clone() {
+            // What cannot be removed now is removed at the next start.
+            let _ = tokio::task::spawn_blocking(move || folders.close()).await;
+        }
     }
 }
 
@@ -197,7 +210,7 @@ impl Core {
 pub enum CoreError {
     /// The setting `worker_command` is no command.
     #[error(transparent)]
-    Launch(#[from] LaunchError),
+    WorkerSpec(#[from] WorkerSpecError),
     /// The executor's thread cannot start.
     #[error(transparent)]
     Executor(#[from] ExecutorError),
@@ -210,6 +223,17 @@ pub enum CoreError {
     /// The thread that writes transcripts cannot start.
     #[error("the thread that writes transcripts cannot start: {0}; raise the limit on threads")]
     Thread(#[from] std::io::Error),
+}
+
+/// What workers are started with cannot be made of the settings.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerSpecError {
+    /// The command.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    /// Its walls.
+    #[error(transparent)]
+    Confinement(#[from] ConfinementError),
 }
 
 /// Tells the slots how many executions end, for claiming ahead.
@@ -259,13 +283,24 @@ pub fn pool_config(settings: &Settings, give_up_after: Option<u32>) -> PoolConfi
     }
 }
 
+/// Where workers have temporary folders. Without it they share the system's, which the log says.
+fn temporary_folders() -> Option<Arc<TemporaryFolders>> {
+    TemporaryFolders::open()
+        .inspect_err(|error| {
+            let folder = std::env::temp_dir();
+            tracing::warn!(folder = %folder.display(), %error, "workers have no temporary folders of their own, because none can be made: set TMPDIR to a folder that can be written");
+        })
+        .ok()
+}
+
 /// What workers are started with.
 ///
 /// # Errors
-/// When there is no command.
-pub fn worker_spec(settings: &Settings) -> Result<WorkerSpec, LaunchError> {
+/// When there is no command, or it cannot be confined as the settings ask for.
+pub fn worker_spec(settings: &Settings) -> Result<WorkerSpec, WorkerSpecError> {
     let launch = Launch::new(&settings.worker_command, variables(&settings.worker_env))?
         .with_variable(PROTOCOL_ENV, PROTOCOL_VERSION.to_string());
+    let launch = confined(launch, settings)?;
     let workflows_dir =
         std::path::absolute(&settings.workflows_dir).unwrap_or_else(|_| settings.workflows_dir.clone());
     let serves_once = settings.isolation == Isolation::Execution;
@@ -275,6 +310,7 @@ pub fn worker_spec(settings: &Settings) -> Result<WorkerSpec, LaunchError> {
         "worker_load_seconds": settings.worker_load.as_secs_f64(),
         "api_address": settings.http_bind,
         "serves_once": serves_once,
+        "confinement": settings.confinement.as_str(),
     });
     Ok(WorkerSpec {
         serves_once,

@@ -3,6 +3,7 @@
 mod api;
 mod backends;
 mod commands;
+mod confinement;
 mod core;
 mod data_dir;
 mod database_status;
@@ -15,7 +16,10 @@ mod supervisor;
 mod tasks;
 
 pub use backends::{BackendError, OpenStore, open_bus, open_store, sqlite_path};
-pub use core::{Core, CoreError, CoreParts, claimant, pool_config, transcripts, worker_spec};
+pub use confinement::{ConfinementError, confinement};
+pub use core::{
+    Core, CoreError, CoreParts, WorkerSpecError, claimant, pool_config, transcripts, worker_spec,
+};
 pub use data_dir::{DataDir, DataDirError};
 pub use run::{RunError, run};
 pub use start::StartError;

@@ -16,6 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::confinement::{confinement, doubt_about};
 use super::core::pool_config;
 use super::data_dir::make_private;
 use super::start::StartError;
@@ -69,7 +70,7 @@ pub enum RunError {
 pub async fn run(settings: Settings, reload: ReloadSettings) -> Result<(), RunError> {
     vital::end_on_panic();
     let connections_max = check_descriptors(&settings);
-    say_walls();
+    say_walls(&settings);
     report_violations_to(|id, seen| {
         tracing::error!(
             invariant = id,
@@ -130,13 +131,18 @@ fn check_descriptors(settings: &Settings) -> usize {
 }
 
 /// Whether what runs as the same user is kept from our secrets.
-fn say_walls() {
-    for wall in walls() {
+fn say_walls(settings: &Settings) {
+    for wall in walls(&confinement(settings)) {
         if wall.stands {
             tracing::info!(wall = wall.name, "{}", wall.detail);
-        } else {
+        } else if wall.asked {
             tracing::warn!(wall = wall.name, "{}", wall.detail);
+        } else {
+            tracing::info!(wall = wall.name, "not asked for: {}", wall.detail);
         }
+    }
+    if let Some(doubt) = doubt_about(settings) {
+        tracing::warn!("{doubt}");
     }
 }
 

@@ -65,7 +65,10 @@ impl Supervisor {
         // Workers are told where the API listens, and that is where it did.
         let mut of_workers = new.clone();
         of_workers.http_bind = self.started_with.http_bind;
-        let spec = super::core::worker_spec(&of_workers).map_err(|error| error.to_string())?;
+        let mut spec = super::core::worker_spec(&of_workers).map_err(|error| error.to_string())?;
+        if let Some(folders) = &self.core.temporary {
+            spec.launch_in(folders);
+        }
         let pool = super::core::pool_config(&new, None);
         self.core.slots.set_workers(new.max_workers);
         self.preparer.set_default_timeout(new.execution_timeout);

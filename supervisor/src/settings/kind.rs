@@ -5,16 +5,19 @@ mod choice;
 mod number;
 mod server_url;
 mod text;
+mod walls;
 
 use std::path::Path;
 
 pub(crate) use address::{BindKind, DatabaseUrl, ServerUrl, TokenKind};
 pub use address::{HttpToken, is_token};
-pub(crate) use choice::{FormatKind, IsolationKind, TemplateKind, TranscriptsKind};
+pub(crate) use choice::{ConfinementKind, FormatKind, IsolationKind, TemplateKind, TranscriptsKind};
 pub use choice::{LogFormat, TemplatePolicy, TranscriptPolicy};
 pub(crate) use number::{CountKind, IntervalKind, LimitKind, MillisKind, SecondsKind};
 pub use text::WorkerVariable;
 pub(crate) use text::{CommandKind, FileKind, LevelKind, NameKind, PathKind, VariablesKind};
+pub use walls::WorkerUserSetting;
+pub(crate) use walls::{PathsKind, PortsKind, ResourceLimitsKind, WorkerUserKind};
 
 use super::source::Raw;
 

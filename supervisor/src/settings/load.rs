@@ -14,7 +14,7 @@ use crate::nearest::nearest;
 
 /// Variables that begin with `MUSTER_` and are no settings: they speak to workers and to the client.
 pub const NOT_SETTINGS: &[&str] =
-    &["MUSTER_PROTOCOL", "MUSTER_CONFORMANCE", "MUSTER_URL", "MUSTER_WORKER_ID"];
+    &["MUSTER_PROTOCOL", "MUSTER_CONFORMANCE", "MUSTER_URL", "MUSTER_WORKER_ID", "MUSTER_LOADING_DIR"];
 
 /// The file of the embedded database, in data_dir.
 pub const DATABASE_FILE: &str = "muster.db";
@@ -104,6 +104,18 @@ fn conflicts(read: &Readable) -> Vec<SettingProblem> {
         problems.push(conflict(
             "http_bind",
             format!("is {address}, which other machines can reach: leave http_token out or set one, or bind to 127.0.0.1"),
+        ));
+    }
+    if let (Some(paths), Some(data_dir)) = (&read.worker_paths_rw, &read.data_dir)
+        && let Some(path) = paths.iter().find(|path| data_dir.starts_with(path) || path.starts_with(data_dir))
+    {
+        problems.push(conflict(
+            "worker_paths_rw",
+            format!(
+                "holds {}, and data_dir is {}: no worker may write there",
+                path.display(),
+                data_dir.display()
+            ),
         ));
     }
     problems

@@ -17,7 +17,9 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use kind::{HttpToken, LogFormat, TemplatePolicy, TranscriptPolicy, WorkerVariable, is_token};
+pub use kind::{
+    HttpToken, LogFormat, TemplatePolicy, TranscriptPolicy, WorkerUserSetting, WorkerVariable, is_token,
+};
 pub use load::{DATABASE_FILE, NOT_SETTINGS};
 pub use mask::mask_url;
 pub use problem::{REMOVED, SettingProblem, SettingsError};

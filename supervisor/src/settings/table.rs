@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use muster_core::pool::Isolation;
+use muster_system::confinement::{ConfinementLevel, ResourceLimits};
 use secrecy::SecretString;
 
 use super::kind::{
-    self, BindKind, CommandKind, DatabaseUrl, FileKind, FormatKind, HttpToken, IntervalKind, IsolationKind,
-    LevelKind, LimitKind, LogFormat, MillisKind, NameKind, PathKind, SecondsKind, ServerUrl, SettingKind,
-    TemplateKind, TemplatePolicy, TokenKind, TranscriptPolicy, TranscriptsKind, VariablesKind,
-    WorkerVariable,
+    self, BindKind, CommandKind, ConfinementKind, DatabaseUrl, FileKind, FormatKind, HttpToken, IntervalKind,
+    IsolationKind, LevelKind, LimitKind, LogFormat, MillisKind, NameKind, PathKind, PathsKind, PortsKind,
+    ResourceLimitsKind, SecondsKind, ServerUrl, SettingKind, TemplateKind, TemplatePolicy, TokenKind,
+    TranscriptPolicy, TranscriptsKind, VariablesKind, WorkerUserKind, WorkerUserSetting, WorkerVariable,
 };
 use super::load::SettingsReader;
 use super::show::ShownSetting;
@@ -136,6 +137,18 @@ settings! {
     "worker_command" => worker_command: Vec<String>, CommandKind = CommandKind, default "";
     /// Environment variables that workers get beside PATH, HOME, LANG and TZ: NAME lets one through, NAME=VALUE sets it, * lets all through but those that begin with MUSTER_.
     "worker_env" => worker_env: Vec<WorkerVariable>, VariablesKind = VariablesKind, default "";
+    /// What a worker is kept from by the operating system: off, scoped (other processes, privileges) or strict (besides files, connections, system calls).
+    "confinement" => confinement: ConfinementLevel, ConfinementKind = ConfinementKind, default "scoped";
+    /// Who workers run as, when the supervisor is started as root: a user, or a range like 900000-900999 of which each worker has one.
+    "worker_user" => worker_user: WorkerUserSetting, WorkerUserKind = WorkerUserKind, default "";
+    /// What strictly confined workers may read beside the system's folders, their interpreter and workflows_dir.
+    "worker_paths_ro" => worker_paths_ro: Vec<PathBuf>, PathsKind = PathsKind, default "";
+    /// What strictly confined workers may read and write beside their temporary folder.
+    "worker_paths_rw" => worker_paths_rw: Vec<PathBuf>, PathsKind = PathsKind, default "";
+    /// The TCP ports that strictly confined workers may connect to.
+    "worker_ports" => worker_ports: Vec<u16>, PortsKind = PortsKind, default "";
+    /// What a worker may use: processes=N and files=N, file_size_mb=N and address_space_mb=N.
+    "worker_limits" => worker_limits: ResourceLimits, ResourceLimitsKind = ResourceLimitsKind, default "";
     /// The folder of workflow files, given to workers.
     "workflows_dir" => workflows_dir: PathBuf, PathKind = PathKind, default "./workflows";
     /// The folder of the embedded database, the outbox and transcripts.

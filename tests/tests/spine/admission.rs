@@ -57,7 +57,11 @@ fn a_process_of_the_same_user_reads_nothing_of_the_supervisor_and_all_works_as_b
     assert_eq!(client.finished(&id, SOON)["status"], "SUCCESS");
     let pool = client.get("/api/pool").body;
     let walls = pool["walls"].as_array().unwrap();
-    assert!(walls.len() == 2 && walls.iter().all(|wall| wall["stands"] == true), "{pool}");
+    // An ordinary user cannot keep a worker from lowering its score, and the kernel may lack what else is asked for.
+    let stands = |name: &str| walls.iter().any(|wall| wall["wall"] == name && wall["stands"] == true);
+    for name in ["memory", "cores", "privileges", "temporary"] {
+        assert!(stands(name), "{name}: {pool}");
+    }
     // It is measured when a worker has run something.
     let measured =
         |worker: &serde_json::Value| worker["rss_bytes"].as_u64().is_some_and(|bytes| bytes > 1024 * 1024);

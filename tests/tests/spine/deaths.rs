@@ -89,6 +89,11 @@ fn a_killed_supervisor_finishes_everything_after_its_restart() {
 fn sigterm_lets_what_runs_finish() {
     let installation = workflows::installed();
     let supervisor = installation.start();
+    // What no worker was ready for has not begun, and goes back.
+    eventually("a worker is ready", SOON, || {
+        let workers = supervisor.client().get("/api/pool").body["workers"].clone();
+        workers.as_array().is_some_and(|workers| workers.iter().any(|one| one["state"] == "idle"))
+    });
     let id = supervisor.client().submit(&json!({ "workflow": "sleep", "parameters": { "ms": 1_500 } }));
     supervisor.client().has_status(&id, "RUNNING", SOON);
     assert!(supervisor.terminate(SOON).success());

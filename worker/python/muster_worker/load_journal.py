@@ -147,7 +147,9 @@ def _is_old(name: str) -> bool:
 
 
 def _private_folder() -> Optional[str]:
-    folder = os.path.join(os.environ.get("TMPDIR") or "/tmp", f"muster-python-loading-{os.getuid()}")
+    # A temporary folder that is this worker's alone would tell the next one nothing.
+    shared = os.environ.get("MUSTER_LOADING_DIR")
+    folder = shared or os.path.join(os.environ.get("TMPDIR") or "/tmp", f"muster-python-loading-{os.getuid()}")
     try:
         os.makedirs(folder, 0o700, exist_ok=True)
         status = os.lstat(folder)

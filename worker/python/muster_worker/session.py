@@ -14,6 +14,7 @@ from typing import Any, Deque, Optional, Set
 
 from . import hooks, interrupt, stacks, streams
 from .calls import Calls
+from .confinement import OwnDomain
 from .departure import Departure
 from .describing import descriptions
 from .errors import Rejection, describe
@@ -93,6 +94,7 @@ class Session:
         self.is_child = False
         """True in a child that user code forked."""
         self._channel = take_channel()
+        self._domain: OwnDomain
         self._template: Optional[Template] = None
         """Kept, also in the workers that it made: to let go of it would cost them more."""
 
@@ -170,6 +172,7 @@ class Session:
         self._watcher.stop()
         self._surroundings.expect_births()
         words = FirstWords(self.connection, hello(False), self._welcome, Ready(registry.names()))
+        self._domain = OwnDomain(self._terms.config)
         self._template = template = Template(self, channel, registry)
         self._say_ready(registry)
         code, birth = template.serve()
@@ -180,6 +183,12 @@ class Session:
         self.connection = template.be_born(birth)
         self.connection.known_welcome = words.welcome
         self._channel = None
+        try:
+            self._domain.enter()
+        except OSError as error:
+            self.connection.write(words.hello(self.connection))
+            self.connection.send(InitFailed(describe(error)))
+            return EXIT_INIT_FAILED
         self._surroundings.be_born(birth.worker_id)
         if not (hooks.are_for_forks() or hooks.are_waiting()):
             self.connection.write(words.hello(self.connection) + words.ready)

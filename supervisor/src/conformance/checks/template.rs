@@ -2,7 +2,7 @@
 //! the template.
 
 use muster_protocol::{ToSupervisor, ToWorker, feature};
-use muster_system::process::ForkChannel;
+use muster_system::process::{ForkChannel, WorkerBelongings};
 
 use super::drain::{drain, leaves};
 use crate::conformance::bench::Workbench;
@@ -85,7 +85,7 @@ impl StandingTemplate {
 
     async fn make_worker(&mut self) -> Result<MadeWorker, CheckFailure> {
         let unasked = |error| CheckFailure::NotChecked(format!("no streams for another worker: {error}"));
-        let request = self.channel.request().map_err(unasked)?;
+        let request = self.channel.request(&WorkerBelongings::default()).map_err(unasked)?;
         let worker_id = request.worker_id().to_owned();
         self.session.send(&ToWorker::Fork { worker_id: worker_id.clone() }).await?;
         let expected = format!("Forked of {worker_id}, in answer to its Fork");

@@ -1,6 +1,7 @@
 //! Settings that are one of a few words.
 
 use muster_core::pool::Isolation;
+use muster_system::confinement::ConfinementLevel;
 
 use super::{SettingKind, single};
 use crate::settings::source::Raw;
@@ -85,6 +86,28 @@ const ISOLATIONS: [(&str, Isolation); 3] = [
     ("none", Isolation::None),
     ("organization", Isolation::Organization),
     ("execution", Isolation::Execution),
+];
+
+/// The choice of a [`ConfinementLevel`].
+pub(crate) struct ConfinementKind;
+
+impl SettingKind for ConfinementKind {
+    type Value = ConfinementLevel;
+    const PLACEHOLDER: &'static str = "LEVEL";
+
+    fn parse(&self, raw: &Raw) -> Result<ConfinementLevel, String> {
+        chosen(raw, &CONFINEMENTS)
+    }
+
+    fn show(&self, value: &ConfinementLevel) -> toml::Value {
+        word(*value, &CONFINEMENTS)
+    }
+}
+
+const CONFINEMENTS: [(&str, ConfinementLevel); 3] = [
+    ("off", ConfinementLevel::Off),
+    ("scoped", ConfinementLevel::Scoped),
+    ("strict", ConfinementLevel::Strict),
 ];
 
 /// Whether workers are made of a template.

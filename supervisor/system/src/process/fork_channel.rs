@@ -14,7 +14,7 @@ use rustix::process::Pid;
 
 use super::descendants::ObservedProcess;
 use super::mark::WorkerMark;
-use super::{PIPE_BYTES, ProcessGroup, ProcessTree, SpawnedChild, child_reaper};
+use super::{PIPE_BYTES, ProcessGroup, ProcessTree, SpawnedChild, WorkerBelongings, child_reaper};
 
 /// Longer than any id.
 const ID_MAX_BYTES: usize = 256;
@@ -29,6 +29,7 @@ pub struct ForkChannel {
 #[derive(Debug)]
 pub struct ForkRequest {
     mark: WorkerMark,
+    belongings: WorkerBelongings,
     stdin: OwnedFd,
     stdout: OwnedFd,
     stderr: OwnedFd,
@@ -50,12 +51,14 @@ impl ForkChannel {
         Ok((Self { ours }, theirs))
     }
 
-    /// Makes the pipes of a worker and sends the template its ends. The Fork comes after this.
+    /// Makes the pipes of a worker and sends the template, which has these belongings, its ends. The Fork comes after
+    /// this.
     ///
     /// # Errors
-    /// When the system gives no pipe, or the template takes no packet.
-    pub fn request(&self) -> io::Result<ForkRequest> {
+    /// When the system gives no pipe or no folder, or the template takes no packet.
+    pub fn request(&self, template: &WorkerBelongings) -> io::Result<ForkRequest> {
         let mark = WorkerMark::new();
+        let belongings = template.of_child(mark.as_str())?;
         let (their_stdin, stdin) = pipe_with(PipeFlags::CLOEXEC)?;
         let (stdout, their_stdout) = pipe_with(PipeFlags::CLOEXEC)?;
         let (stderr, their_stderr) = pipe_with(PipeFlags::CLOEXEC)?;
@@ -70,7 +73,7 @@ impl ForkChannel {
         }
         let id = [IoSlice::new(mark.as_str().as_bytes())];
         sendmsg(&self.ours, &id, &mut descriptors, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)?;
-        Ok(ForkRequest { mark, stdin, stdout, stderr })
+        Ok(ForkRequest { mark, belongings, stdin, stdout, stderr })
     }
 
     /// The child that Forked tells of. Who it is, is what its descriptor says, not what the template does: of the
@@ -90,9 +93,9 @@ impl ForkChannel {
         }
         let group = ProcessGroup::led_by(pid);
         child_reaper::adopt(group.id());
-        let ForkRequest { mark, stdin, stdout, stderr } = request;
+        let ForkRequest { mark, belongings, stdin, stdout, stderr } = request;
         let family = ProcessTree::of_seen(group, mark, seen.as_ref());
-        Ok(SpawnedChild { group, family, pidfd, stdin, stdout, stderr })
+        Ok(SpawnedChild { group, family, pidfd, stdin, stdout, stderr, belongings })
     }
 
     fn receive(&self, request: &ForkRequest) -> io::Result<OwnedFd> {

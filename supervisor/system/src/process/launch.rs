@@ -2,12 +2,16 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::confinement::{Confinement, ConfinementLevel};
+use crate::temporary::TemporaryFolders;
 
 /// The environment variables a worker sees without being asked for.
 const ALWAYS_PASSED: [&str; 4] = ["PATH", "HOME", "LANG", "TZ"];
 
 /// A command line that is ready to be spawned any number of times.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Launch {
     /// Absolute: a cleared environment with a bare name would make the system fork instead of posix_spawn.
     pub program: PathBuf,
@@ -15,6 +19,10 @@ pub struct Launch {
     pub arguments: Vec<OsString>,
     /// All the variables the process sees.
     pub environment: Vec<(OsString, OsString)>,
+    /// The walls around it; `None` is none.
+    pub confinement: Option<Confinement>,
+    /// Where it gets a temporary folder of its own; `None` gives it none.
+    pub temporary: Option<Arc<TemporaryFolders>>,
 }
 
 /// Why a command cannot be launched.
@@ -39,6 +47,8 @@ impl Launch {
             program: PathBuf::from(program),
             arguments: arguments.iter().map(OsString::from).collect(),
             environment: Vec::new(),
+            confinement: None,
+            temporary: None,
         };
         let always = ALWAYS_PASSED.map(|name| (name.to_owned(), None));
         Ok(always.into_iter().chain(variables).fold(bare, |launch, (name, value)| {
@@ -47,6 +57,28 @@ impl Launch {
                 None => launch,
             }
         }))
+    }
+
+    /// Puts these walls around it. Those of the level `off` are none.
+    #[must_use]
+    pub fn confined(mut self, confinement: Confinement) -> Self {
+        self.confinement = (confinement.plan.level > ConfinementLevel::Off).then_some(confinement);
+        self
+    }
+
+    /// Gives each process that is started a temporary folder of its own, if its walls ask for one.
+    #[must_use]
+    pub fn with_temporary(mut self, folders: &Arc<TemporaryFolders>) -> Self {
+        let is_asked = self.confinement.as_ref().is_some_and(|walls| walls.private_temporary);
+        self.temporary = is_asked.then(|| Arc::clone(folders));
+        self
+    }
+
+    /// Takes a variable away.
+    #[must_use]
+    pub fn without_variable(mut self, name: &str) -> Self {
+        self.environment.retain(|(known, _)| known != name);
+        self
     }
 
     /// Adds a variable to the environment, or replaces it.

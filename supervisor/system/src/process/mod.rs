@@ -3,6 +3,7 @@
 //! Everything that touches a process lives here, and only here: spawning is a lint error elsewhere. This
 //! module knows nothing of frames, executions or the pool.
 
+mod belongings;
 mod child_reaper;
 mod descendants;
 mod descriptor_limit;
@@ -21,6 +22,7 @@ mod spawner;
 mod wall;
 mod watch;
 
+pub use belongings::WorkerBelongings;
 pub use child_reaper::{inherit_orphans, is_any_child_dead, reap_orphans};
 pub use descendants::{ObservedProcess, ProcessTable, children};
 pub use descriptor_limit::{

@@ -4,6 +4,7 @@
 //! killed with it: this thread lives as long as the supervisor. There is no `pre_exec` here, because it
 //! would make every spawn fork the supervisor's whole address space instead of using posix_spawn.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -11,12 +12,14 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use rustix::fs::Access;
 use rustix::io::FdFlags;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::sync::oneshot;
 
 use super::mark::{MARK_ENV, WorkerMark};
-use super::{ForkChannel, Launch, ProcessGroup, ProcessTree};
+use super::{ForkChannel, Launch, ProcessGroup, ProcessTree, WorkerBelongings};
+use crate::confinement::{HELPER_PROGRAM, HELPER_WORD};
 use crate::vital;
 
 /// What we ask a pipe to hold. Unprivileged users share a budget, so less is accepted.
@@ -46,7 +49,12 @@ pub struct SpawnedChild {
     pub stdout: OwnedFd,
     /// The end of the child's stderr that we read from.
     pub stderr: OwnedFd,
+    /// What it has of its own.
+    pub belongings: WorkerBelongings,
 }
+
+/// What the helper is called in a list of processes, for the moment that it is there.
+const HELPER_NAME: &str = "supervisor";
 
 struct SpawnTask {
     launch: Arc<Launch>,
@@ -123,11 +131,12 @@ fn spawn(
     oom_score: i32,
 ) -> io::Result<SpawnedChild> {
     let mark = WorkerMark::new();
-    let mut command = Command::new(&launch.program);
+    let belongings = WorkerBelongings::of(launch)?;
+    let mut command = command_of(launch, &belongings, oom_score)?;
     command
-        .args(&launch.arguments)
         .env_clear()
         .envs(launch.environment.iter().map(|(name, value)| (name, value)))
+        .envs(belongings.variables(launch))
         .env(MARK_ENV, mark.value())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -151,8 +160,26 @@ fn spawn(
     for pipe in [&stdin, &stdout, &stderr] {
         let _ = rustix::pipe::fcntl_setpipe_size(pipe, PIPE_BYTES);
     }
-    set_oom_score(child.id(), oom_score);
-    Ok(SpawnedChild { group, family: ProcessTree::of(group, mark), pidfd, stdin, stdout, stderr })
+    if launch.confinement.is_none() {
+        set_oom_score(child.id(), oom_score);
+    }
+    Ok(SpawnedChild { group, family: ProcessTree::of(group, mark), pidfd, stdin, stdout, stderr, belongings })
+}
+
+/// The program and its arguments, or the helper that puts walls around itself and then becomes it.
+fn command_of(launch: &Launch, belongings: &WorkerBelongings, oom_score: i32) -> io::Result<Command> {
+    let Some(confinement) = &launch.confinement else {
+        let mut command = Command::new(&launch.program);
+        command.args(&launch.arguments);
+        return Ok(command);
+    };
+    // The helper is always there to be started, so what is wrong with the program is looked for here.
+    rustix::fs::access(&launch.program, Access::EXEC_OK)?;
+    let plan = belongings.plan(launch, &confinement.plan, oom_score);
+    let mut command = Command::new(HELPER_PROGRAM);
+    command.arg0(HELPER_NAME).args([OsStr::new(HELPER_WORD), &plan.print()]).arg(&launch.program);
+    command.args(&launch.arguments);
+    Ok(command)
 }
 
 /// We are not dumpable, and a child is like us until it has all but executed its program: its files are

@@ -9,10 +9,15 @@ use rustix::process::{
 };
 use rustix::thread::{CapabilitySet, capabilities};
 
+use crate::confinement::{Confinement, ConfinementLevel, KernelFacts, WORKER_WALL_NAMES, worker_walls};
+
 const MEMORY: &str = "memory";
 const CORES: &str = "cores";
 /// The names of all walls, as they are shown.
-pub const WALL_NAMES: [&str; 2] = [MEMORY, CORES];
+pub const WALL_NAMES: [&str; 2 + WORKER_WALL_NAMES.len()] = {
+    let [a, b, c, d, e, f, g, h, i, j] = WORKER_WALL_NAMES;
+    [MEMORY, CORES, a, b, c, d, e, f, g, h, i, j]
+};
 
 /// Something that keeps others out, and whether it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,15 +26,31 @@ pub struct Wall {
     pub name: &'static str,
     /// Whether the wall is in force.
     pub stands: bool,
+    /// Whether the settings ask for it.
+    pub asked: bool,
     /// What it keeps from whom, or why it does not hold.
     pub detail: String,
+}
+
+impl Wall {
+    pub(crate) fn standing(name: &'static str, detail: impl Into<String>) -> Self {
+        Self { name, stands: true, asked: true, detail: detail.into() }
+    }
+
+    pub(crate) fn missing(name: &'static str, detail: impl Into<String>) -> Self {
+        Self { name, stands: false, asked: true, detail: detail.into() }
+    }
+
+    pub(crate) fn not_asked(name: &'static str, detail: impl Into<String>) -> Self {
+        Self { name, stands: false, asked: false, detail: detail.into() }
+    }
 }
 
 /// What the system says of this process.
 #[derive(Clone, Copy, Debug)]
 struct ProcessFacts {
     is_dumpable: bool,
-    /// This process, and so the workers it starts, may read any other.
+    /// The workers that this process starts may read any other.
     reads_all: bool,
     core_max: Option<u64>,
 }
@@ -43,22 +64,27 @@ pub fn close_to_others() {
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
 }
 
-/// Which walls there are, and whether they stand.
-pub fn walls() -> Vec<Wall> {
-    assess(ProcessFacts {
+/// Which walls there are around workers that are started so, and whether they stand.
+pub fn walls(confinement: &Confinement) -> Vec<Wall> {
+    let reads_all =
+        || capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_PTRACE));
+    let mut walls = assess(ProcessFacts {
         is_dumpable: !matches!(dumpable_behavior(), Ok(DumpableBehavior::NotDumpable)),
-        reads_all: capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_PTRACE)),
+        // A confined worker has no capability of ours.
+        reads_all: confinement.plan.level == ConfinementLevel::Off && reads_all(),
         core_max: getrlimit(Resource::Core).maximum,
-    })
+    });
+    walls.extend(worker_walls(confinement, KernelFacts::read()));
+    walls
 }
 
 fn assess(facts: ProcessFacts) -> Vec<Wall> {
-    let wall = |name, stands, detail: &str| Wall { name, stands, detail: detail.to_owned() };
+    let wall = |name, stands, detail: &str| Wall { name, stands, asked: true, detail: detail.to_owned() };
     let memory = if facts.is_dumpable {
         wall(MEMORY, false, "the system refused to close the supervisor's memory to workers of the same user")
     } else if facts.reads_all {
-        let detail = "workers may read every process, because the supervisor runs as an administrator: run it as an \
-                      ordinary user";
+        let detail = "workers may read every process, because the supervisor runs as an administrator and \
+                      confinement is off: run it as an ordinary user";
         wall(MEMORY, false, detail)
     } else {
         wall(MEMORY, true, "the supervisor's memory, environment and descriptors are closed to its workers")
@@ -80,7 +106,6 @@ mod tests {
         let stand = |facts| assess(facts).into_iter().map(|wall| wall.stands).collect::<Vec<_>>();
         let closed = ProcessFacts { is_dumpable: false, reads_all: false, core_max: Some(0) };
         assert_eq!(stand(closed), [true, true]);
-        assert!(assess(closed).into_iter().map(|wall| wall.name).eq(WALL_NAMES));
         assert_eq!(stand(ProcessFacts { is_dumpable: true, ..closed }), [false, true]);
         assert_eq!(stand(ProcessFacts { core_max: None, ..closed }), [true, false]);
         let root = assess(ProcessFacts { reads_all: true, ..closed });

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextvars
 from typing import Any, Callable, Tuple, TypeVar
 
-from .. import identity, logs, on_import
+from .. import identity, logs, on_import, temporary
 from .aspect import Aspect
 from .environment import Environment
 from .glance import Glance
@@ -69,7 +69,10 @@ class Surroundings:
 
     def be_born(self, worker_id: str) -> None:
         """In a worker that its template made: streams, id and random numbers are its own."""
+        folder = temporary.of_worker(worker_id)
         self._environment.own(identity.NAME, worker_id)
+        if folder is not None:
+            self._environment.own(temporary.VARIABLE, folder)
         self._process.be_born()
         self._numbers.seed_anew()
 
@@ -80,6 +83,7 @@ class Surroundings:
     def put_back(self) -> None:
         """Makes everything as it was noted. After most runs it is, and to see that costs little."""
         self._process.put_back()
+        temporary.forget()
         if self._touched.by or not self._is_as_noted():
             self._put_all_back()
         elif self._touched.has_foreign_code():

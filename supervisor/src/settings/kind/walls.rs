@@ -1,0 +1,144 @@
+//! Who workers run as, what they may use, open and connect to.
+
+use std::path::{Path, PathBuf};
+
+use muster_system::confinement::ResourceLimits;
+
+use super::{SettingKind, single};
+use crate::settings::source::{Raw, absolute};
+
+/// Who workers run as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WorkerUserSetting {
+    /// The supervisor's user.
+    Own,
+    /// The one of this name or number.
+    Named(String),
+    /// Each one of its own.
+    Range {
+        /// The first.
+        first: u32,
+        /// The last.
+        last: u32,
+    },
+}
+
+/// The choice of a [`WorkerUserSetting`].
+pub(crate) struct WorkerUserKind;
+
+impl SettingKind for WorkerUserKind {
+    type Value = WorkerUserSetting;
+    const PLACEHOLDER: &'static str = "USER";
+
+    fn parse(&self, raw: &Raw) -> Result<WorkerUserSetting, String> {
+        let text = single(raw)?;
+        if text.is_empty() {
+            return Ok(WorkerUserSetting::Own);
+        }
+        let range = text.split_once('-').map(|(first, last)| (first.trim().parse(), last.trim().parse()));
+        let setting = match range {
+            Some((Ok(first), Ok(last))) => WorkerUserSetting::Range { first, last },
+            Some(_) | None => WorkerUserSetting::Named(text.to_owned()),
+        };
+        match &setting {
+            WorkerUserSetting::Range { first, last } if first > last => {
+                Err(format!("must be a range like 900000-900999, and {text} ends before it begins"))
+            }
+            WorkerUserSetting::Range { first: 0, .. } => {
+                Err("must not be a range with user 0 in it, which is root".to_owned())
+            }
+            WorkerUserSetting::Range { .. } | WorkerUserSetting::Named(_) | WorkerUserSetting::Own => {
+                Ok(setting)
+            }
+        }
+    }
+
+    fn show(&self, value: &WorkerUserSetting) -> toml::Value {
+        toml::Value::String(match value {
+            WorkerUserSetting::Own => String::new(),
+            WorkerUserSetting::Named(name) => name.clone(),
+            WorkerUserSetting::Range { first, last } => format!("{first}-{last}"),
+        })
+    }
+}
+
+/// A list of files and folders. Relative ones are taken from the working directory.
+pub(crate) struct PathsKind;
+
+impl SettingKind for PathsKind {
+    type Value = Vec<PathBuf>;
+    const PLACEHOLDER: &'static str = "PATH";
+    const IS_LIST: bool = true;
+
+    fn parse(&self, raw: &Raw) -> Result<Vec<PathBuf>, String> {
+        let words = words(raw)?;
+        if let Some(word) = words.iter().find(|word| word.is_empty() || word.contains(char::is_control)) {
+            return Err(format!("must name files and folders, and holds {word:?}"));
+        }
+        words.iter().map(|word| absolute(Path::new(word))).collect()
+    }
+
+    fn show(&self, value: &Vec<PathBuf>) -> toml::Value {
+        toml::Value::Array(value.iter().map(|path| toml::Value::String(path.display().to_string())).collect())
+    }
+}
+
+/// A list of TCP ports.
+pub(crate) struct PortsKind;
+
+impl SettingKind for PortsKind {
+    type Value = Vec<u16>;
+    const PLACEHOLDER: &'static str = "PORT";
+    const IS_LIST: bool = true;
+
+    fn parse(&self, raw: &Raw) -> Result<Vec<u16>, String> {
+        let port = |word: &String| {
+            let port = word.parse::<u16>().ok().filter(|port| *port > 0);
+            port.ok_or_else(|| format!("must be TCP ports from 1 to 65535, and holds {word:?}"))
+        };
+        words(raw)?.iter().map(port).collect()
+    }
+
+    fn show(&self, value: &Vec<u16>) -> toml::Value {
+        toml::Value::Array(value.iter().map(|port| toml::Value::Integer(i64::from(*port))).collect())
+    }
+}
+
+/// A list of limits, each as `name=number`.
+pub(crate) struct ResourceLimitsKind;
+
+impl SettingKind for ResourceLimitsKind {
+    type Value = ResourceLimits;
+    const PLACEHOLDER: &'static str = "NAME=NUMBER";
+    const IS_LIST: bool = true;
+
+    fn parse(&self, raw: &Raw) -> Result<ResourceLimits, String> {
+        let mut limits = ResourceLimits::default();
+        let names = || limits.named().map(|(name, _)| name).join(", ");
+        let names = names();
+        for word in words(raw)? {
+            let (name, number) = word.split_once('=').ok_or_else(|| {
+                format!("must be limits like processes=64, and holds {word:?}; there are {names}")
+            })?;
+            let value = number.trim().parse::<u64>().ok().filter(|value| *value > 0);
+            let value =
+                value.ok_or_else(|| format!("{name} must be a whole number above 0, not {number:?}"))?;
+            if !limits.set(name.trim(), value) {
+                return Err(format!("has no limit {name:?}; there are {names}"));
+            }
+        }
+        Ok(limits)
+    }
+
+    fn show(&self, value: &ResourceLimits) -> toml::Value {
+        let words = value.named().into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?)));
+        toml::Value::Array(words.map(toml::Value::String).collect())
+    }
+}
+
+fn words(raw: &Raw) -> Result<Vec<String>, String> {
+    match raw {
+        Raw::Text(text) => shell_words::split(text).map_err(|error| format!("cannot be split: {error}")),
+        Raw::List(words) => Ok(words.clone()),
+    }
+}

@@ -1,0 +1,113 @@
+//! The Landlock domain of a worker: processes outside of it are out of its reach.
+//!
+//! A process in a domain traces, reads the memory, environment and descriptors of, and (from ABI 6 on) signals only
+//! what is in the same domain or below it. Each worker has one of its own; what it starts is in it too. A strict one
+//! bounds files and connections besides.
+
+use std::os::fd::AsFd as _;
+use std::path::PathBuf;
+
+use landlock::{
+    ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath, PathFd,
+    Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, Scope,
+};
+use rustix::fs::FileType;
+
+/// From this version on, a domain may be entered without files being moved between folders any less.
+pub(super) const DOMAIN_ABI: i32 = 2;
+/// From this version on, signals and abstract sockets stay in the domain.
+pub(super) const SCOPE_ABI: i32 = 6;
+
+/// Why no domain can be entered.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DomainError {
+    /// What the kernel said.
+    #[error(transparent)]
+    Ruleset(#[from] RulesetError),
+    /// The root of the file system cannot be named.
+    #[error(transparent)]
+    Path(#[from] landlock::PathFdError),
+    /// What a setting names is not there.
+    #[error("{path} cannot be allowed: {source}")]
+    Allow {
+        /// Which.
+        path: String,
+        /// What the system said.
+        source: landlock::PathFdError,
+    },
+}
+
+/// What a strict domain lets through.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AllowLists<'a> {
+    /// To read and execute.
+    pub(super) readable: &'a [PathBuf],
+    /// To do anything with.
+    pub(super) writable: &'a [PathBuf],
+    /// TCP ports to connect to.
+    pub(super) ports: &'a [u16],
+}
+
+/// The version of Landlock that the kernel offers; 0 where there is none.
+#[expect(unsafe_code, reason = "no crate tells the version before a domain is entered")]
+pub(super) fn kernel_abi() -> i32 {
+    const VERSION: u32 = 1;
+    let nothing = std::ptr::null::<libc::c_void>();
+    // SAFETY: asked for its version, the call takes no attributes, makes no descriptor and changes nothing.
+    let version = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, nothing, 0_usize, VERSION) };
+    i32::try_from(version).unwrap_or(0).max(0)
+}
+
+/// Enters a domain that bounds no files.
+pub(super) fn enter(abi: i32) -> Result<(), DomainError> {
+    let ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    let created = if abi >= SCOPE_ABI {
+        ruleset.scope(Scope::AbstractUnixSocket | Scope::Signal)?.create()?
+    } else {
+        // A domain must handle something, so it handles what needs a capability that a worker has not, and allows it
+        // everywhere; moving files between folders is refused to whoever does not ask for it.
+        let harmless: BitFlags<AccessFs> = AccessFs::MakeBlock | AccessFs::Refer;
+        let everywhere = PathBeneath::new(PathFd::new("/")?, harmless);
+        ruleset.handle_access(harmless)?.create()?.add_rule(everywhere)?
+    };
+    created.restrict_self()?;
+    Ok(())
+}
+
+/// Enters a domain in which only what is listed can be opened or connected to. It takes [`SCOPE_ABI`].
+pub(super) fn enter_strict(lists: AllowLists<'_>) -> Result<(), DomainError> {
+    // The rights that the kernel of `SCOPE_ABI` knows.
+    let all = AccessFs::from_all(ABI::V6);
+    let read: BitFlags<AccessFs> = AccessFs::Execute | AccessFs::ReadFile | AccessFs::ReadDir;
+    let mut created = Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(all)?
+        .handle_access(AccessNet::ConnectTcp)?
+        .scope(Scope::AbstractUnixSocket | Scope::Signal)?
+        .create()?;
+    for (paths, rights) in [(lists.readable, read), (lists.writable, all)] {
+        for path in paths {
+            let named = |source| DomainError::Allow { path: path.display().to_string(), source };
+            let opened = PathFd::new(path).map_err(named)?;
+            let is_folder = rustix::fs::fstat(opened.as_fd())
+                .is_ok_and(|seen| FileType::from_raw_mode(seen.st_mode) == FileType::Directory);
+            // What is for folders cannot be allowed for a file.
+            let rights = if is_folder { rights } else { rights & AccessFs::from_file(ABI::V6) };
+            created = created.add_rule(PathBeneath::new(opened, rights))?;
+        }
+    }
+    for port in lists.ports {
+        created = created.add_rule(NetPort::new(*port, AccessNet::ConnectTcp))?;
+    }
+    created.restrict_self()?;
+    Ok(())
+}
+
+/// The name of a version, for messages.
+pub(super) fn version_name(abi: i32) -> String {
+    if abi > 0 {
+        format!("Landlock ABI {abi}")
+    } else {
+        "no Landlock, or a filter of system calls hides it".to_owned()
+    }
+}

@@ -1,0 +1,183 @@
+//! The system calls that a strictly confined worker cannot make: those that reach into other processes, the kernel
+//! or the machine, and the ways around its other walls.
+//!
+//! A list of what is refused, not of what is allowed: any program in any language runs in it, and what no list names
+//! is the business of the other walls. What a program asks for in vain says "not permitted", as it would without the
+//! rights for it; `clone3`, whose flags a filter cannot see, says that it is not there, so that `clone` is used.
+
+use std::collections::BTreeMap;
+
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    TargetArch, apply_filter,
+};
+
+/// Refused whatever the arguments.
+const REFUSED: &[i64] = &[
+    // Into other processes.
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_process_madvise,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_kcmp,
+    libc::SYS_move_pages,
+    libc::SYS_migrate_pages,
+    // Into the kernel.
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    libc::SYS_keyctl,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_kexec_load,
+    libc::SYS_kexec_file_load,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+    libc::SYS_fanotify_init,
+    libc::SYS_fanotify_mark,
+    libc::SYS_syslog,
+    // The tree of files.
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_open_tree,
+    libc::SYS_move_mount,
+    libc::SYS_fsopen,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_fspick,
+    libc::SYS_mount_setattr,
+    libc::SYS_name_to_handle_at,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_quotactl,
+    libc::SYS_quotactl_fd,
+    // The machine.
+    libc::SYS_setns,
+    libc::SYS_reboot,
+    libc::SYS_swapon,
+    libc::SYS_swapoff,
+    libc::SYS_acct,
+    libc::SYS_sethostname,
+    libc::SYS_setdomainname,
+    libc::SYS_settimeofday,
+    libc::SYS_clock_settime,
+    libc::SYS_clock_adjtime,
+    libc::SYS_adjtimex,
+    libc::SYS_vhangup,
+];
+
+/// Only there on this architecture.
+#[cfg(target_arch = "x86_64")]
+const REFUSED_HERE: &[i64] =
+    &[libc::SYS_iopl, libc::SYS_ioperm, libc::SYS_modify_ldt, libc::SYS_uselib, libc::SYS_lookup_dcookie];
+/// Only there on this architecture.
+#[cfg(not(target_arch = "x86_64"))]
+const REFUSED_HERE: &[i64] = &[];
+
+/// The second set of numbers of the same calls, for programs with short pointers.
+#[cfg(target_arch = "x86_64")]
+const SHORT_POINTERS: Option<i64> = Some(0x4000_0000);
+/// The second set of numbers of the same calls, for programs with short pointers.
+#[cfg(not(target_arch = "x86_64"))]
+const SHORT_POINTERS: Option<i64> = None;
+/// Numbers of that set alone: ptrace, kexec_load, process_vm_readv, process_vm_writev.
+const SHORT_POINTERS_ONLY: &[i64] = &[521, 528, 539, 540];
+
+/// Sockets beside those of the internet and the kernel's own tables. `AF_UNIX` is not among them: through a socket in
+/// the file system a worker would reach what no list of ports bounds.
+const FAMILIES: [i32; 3] = [libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
+/// Other protocols connect as TCP does, and no list of ports bounds them: 262 is MPTCP.
+const PROTOCOLS: [i32; 5] =
+    [0, libc::IPPROTO_ICMP, libc::IPPROTO_TCP, libc::IPPROTO_UDP, libc::IPPROTO_ICMPV6];
+
+/// No filter can be made or put in force.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FilterError {
+    /// The filter.
+    #[error(transparent)]
+    Build(#[from] seccompiler::BackendError),
+    /// The kernel.
+    #[error(transparent)]
+    Apply(#[from] seccompiler::Error),
+}
+
+/// Puts the filters in force, for whatever is executed next too.
+pub(super) fn refuse_system_calls() -> Result<(), FilterError> {
+    for program in [absent()?, refused()?] {
+        apply_filter(&program)?;
+    }
+    Ok(())
+}
+
+/// What says that it is not there.
+fn absent() -> Result<BpfProgram, FilterError> {
+    compile([(libc::SYS_clone3, Vec::new())].into(), libc::ENOSYS)
+}
+
+/// What says that it is not permitted.
+fn refused() -> Result<BpfProgram, FilterError> {
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
+        REFUSED.iter().chain(REFUSED_HERE).map(|&number| (number, Vec::new())).collect();
+    let new_user = libc::CLONE_NEWUSER as u64;
+    rules.insert(libc::SYS_unshare, vec![has_flag(0, new_user)?]);
+    rules.insert(libc::SYS_clone, vec![has_flag(0, new_user)?]);
+    rules.insert(libc::SYS_socket, socket_rules()?);
+    // A connection that is opened by sending is opened past every list of ports.
+    let fast_open = libc::MSG_FASTOPEN as u64;
+    for (number, flags) in [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)] {
+        rules.insert(number, vec![has_flag(flags, fast_open)?]);
+    }
+    if let Some(offset) = SHORT_POINTERS {
+        let twins: Vec<_> = rules.iter().map(|(number, rule)| (number + offset, rule.clone())).collect();
+        rules.extend(twins);
+        rules.extend(SHORT_POINTERS_ONLY.iter().map(|number| (number + offset, Vec::new())));
+        rules.insert(libc::SYS_clone3 + offset, Vec::new());
+    }
+    compile(rules, libc::EPERM)
+}
+
+fn socket_rules() -> Result<Vec<SeccompRule>, FilterError> {
+    let is_not = |argument, values: &[i32]| {
+        let conditions: Result<Vec<_>, _> =
+            values.iter().map(|&value| word(argument, SeccompCmpOp::Ne, value as u64)).collect();
+        conditions
+    };
+    let mut rules = vec![SeccompRule::new(is_not(0, &FAMILIES)?)?];
+    for family in [libc::AF_INET, libc::AF_INET6] {
+        let mut conditions = vec![word(0, SeccompCmpOp::Eq, family as u64)?];
+        conditions.extend(is_not(2, &PROTOCOLS)?);
+        rules.push(SeccompRule::new(conditions)?);
+    }
+    Ok(rules)
+}
+
+fn has_flag(argument: u8, flag: u64) -> Result<SeccompRule, FilterError> {
+    Ok(SeccompRule::new(vec![word(argument, SeccompCmpOp::MaskedEq(flag), flag)?])?)
+}
+
+/// The kernel looks at the lower half of these arguments only, and so must the filter.
+fn word(argument: u8, operator: SeccompCmpOp, value: u64) -> Result<SeccompCondition, FilterError> {
+    Ok(SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)?)
+}
+
+fn compile(rules: BTreeMap<i64, Vec<SeccompRule>>, errno: i32) -> Result<BpfProgram, FilterError> {
+    let architecture = TargetArch::try_from(std::env::consts::ARCH)?;
+    let answer = SeccompAction::Errno(errno.unsigned_abs());
+    Ok(SeccompFilter::new(rules, SeccompAction::Allow, answer, architecture)?.try_into()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_filters_can_be_made() {
+        assert!(absent().unwrap().len() < refused().unwrap().len());
+    }
+}

@@ -1,0 +1,28 @@
+"""The temporary folder: a worker's own, which the supervisor empties after each run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, Optional
+
+VARIABLE = "TMPDIR"
+
+
+def of_worker(worker_id: str) -> Optional[str]:
+    """In a worker that a template made: the folder that the supervisor made for it in the template's."""
+    before = os.environ.get(VARIABLE)
+    folder = os.path.join(before or "", worker_id)
+    if not before or not worker_id or not os.path.isdir(folder):
+        return None
+    module: Any = sys.modules.get("tempfile")
+    if module is not None and module.tempdir in (before, os.fsencode(before)):
+        module.tempdir = None
+    return folder
+
+
+def forget() -> None:
+    """After a run: what libraries remember to have made there is gone."""
+    module = sys.modules.get("multiprocessing.process")
+    if module is not None:
+        module.current_process()._config.pop("tempdir", None)
