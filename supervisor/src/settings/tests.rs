@@ -316,11 +316,13 @@ fn what_kubernetes_says_of_a_service_called_muster_is_no_setting() {
 }
 
 #[test]
-fn relative_folders_of_a_file_are_beside_it() {
-    let (folder, mut sources) = file("data_dir = \"data\"\nworkflows_dir = \"../flows\"");
+fn relative_folders_and_files_of_a_file_are_beside_it() {
+    let text = "data_dir = \"data\"\nworkflows_dir = \"../flows\"\ntls_ca_file = \"ca.pem\"";
+    let (folder, mut sources) = file(text);
     let settings = Settings::load(&sources).unwrap();
     assert_eq!(settings.data_dir, folder.path().join("data"));
     assert_eq!(settings.workflows_dir, folder.path().join("../flows"));
+    assert_eq!(settings.tls_ca_file, Some(folder.path().join("ca.pem")));
     sources.flags.insert("data_dir", Raw::Text("here".to_owned()));
     let here = std::env::current_dir().unwrap().join("here");
     assert_eq!(Settings::load(&sources).unwrap().data_dir, here);

@@ -51,10 +51,9 @@ impl SettingKind for PathKind {
     }
 
     fn parse_beside(&self, raw: &Raw, file: &Path) -> Result<PathBuf, String> {
-        let folder = absolute(file)?.parent().map(Path::to_owned).unwrap_or_default();
-        match raw {
-            Raw::Text(text) if !text.trim().is_empty() => absolute(&folder.join(text.trim())),
-            Raw::Text(_) | Raw::List(_) => self.parse(raw),
+        match single(raw)? {
+            "" => self.parse(raw),
+            text => absolute(&absolute(file)?.with_file_name(text)),
         }
     }
 
@@ -73,7 +72,14 @@ impl SettingKind for FileKind {
     fn parse(&self, raw: &Raw) -> Result<Self::Value, String> {
         match single(raw)? {
             "" => Ok(None),
-            text => absolute(std::path::Path::new(text)).map(Some),
+            text => absolute(Path::new(text)).map(Some),
+        }
+    }
+
+    fn parse_beside(&self, raw: &Raw, file: &Path) -> Result<Self::Value, String> {
+        match single(raw)? {
+            "" => Ok(None),
+            _ => PathKind.parse_beside(raw, file).map(Some),
         }
     }
 
