@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use muster_system::confinement::ConfinementLevel;
 use secrecy::ExposeSecret;
 
-use super::{KEYS, LogFormat, Origin, Raw, Settings, Sources, TranscriptPolicy, WorkerVariable};
+use super::{
+    KEYS, LogFormat, Origin, Raw, Settings, Sources, TranscriptPolicy, WorkerUserSetting, WorkerVariable,
+};
 
 fn environment(variables: &[(&str, &str)]) -> Sources {
     let environment =
@@ -57,7 +60,9 @@ fn the_defaults_are_those_of_the_contract() {
     assert!(settings.shown().iter().all(|shown| shown.origin == Origin::Default));
     assert_eq!((settings.transcripts, settings.transcripts_max_mb), (TranscriptPolicy::Failed, Some(64)));
     assert!(settings.tls_ca_file.is_none() && settings.tls_cert_file.is_none());
-    assert_eq!(KEYS.len(), 34);
+    assert_eq!(settings.confinement, ConfinementLevel::Scoped);
+    assert_eq!((&settings.worker_user, settings.worker_ports.len()), (&WorkerUserSetting::Own, 0));
+    assert_eq!(KEYS.len(), 40);
 }
 
 #[test]
@@ -270,6 +275,12 @@ scale_up_wait_ms = 20                      # default
 drain_seconds = 300                        # default
 worker_command = ["/opt/worker", "-v"]     # FOLDER/muster.toml
 worker_env = ["KEY=***", "HOME_PAGE"]      # FOLDER/muster.toml
+confinement = "scoped"                     # default
+worker_user = ""                           # default
+worker_paths_ro = []                       # default
+worker_paths_rw = []                       # default
+worker_ports = []                          # default
+worker_limits = []                         # default
 workflows_dir = "/srv/workflows"           # FOLDER/muster.toml
 data_dir = "/srv/data"                     # FOLDER/muster.toml
 transcripts = "failed"                     # default
