@@ -62,7 +62,8 @@ impl SettingKind for WorkerUserKind {
     }
 }
 
-/// A list of files and folders. Relative ones are taken from the working directory.
+/// A list of files and folders. Relative ones are taken from the folder of the settings file that names them, else from
+/// the working directory.
 pub(crate) struct PathsKind;
 
 impl SettingKind for PathsKind {
@@ -76,6 +77,11 @@ impl SettingKind for PathsKind {
             return Err(format!("must name files and folders, and holds {word:?}"));
         }
         words.iter().map(|word| absolute(Path::new(word))).collect()
+    }
+
+    fn parse_beside(&self, raw: &Raw, file: &Path) -> Result<Vec<PathBuf>, String> {
+        self.parse(raw)?;
+        words(raw)?.iter().map(|word| absolute(&absolute(file)?.with_file_name(word))).collect()
     }
 
     fn show(&self, value: &Vec<PathBuf>) -> toml::Value {
