@@ -26,7 +26,7 @@ mod shared;
 
 pub use description::{BrokenFile, DeclaredConcurrency, DeclaredRetry, WorkflowDescription};
 pub use message::{ToSupervisor, ToWorker};
-pub use names::{error_type, feature, method};
+pub use names::{error_type, exit_code, feature, method};
 pub use screen::spelled_out;
 pub use shared::{
     CallResult, CancelReason, CodeSource, ErrorInfo, JsonBytes, LogLevel, LogRecord, RunMetrics, RunOutcome,

@@ -96,3 +96,22 @@ pub mod error_type {
         PENDING_NOT_FOUND,
     ];
 }
+
+/// The exit codes of a worker. Only one of them decides anything, the others are evidence for people.
+pub mod exit_code {
+    /// All went well.
+    pub const DONE: i32 = 0;
+    /// The command line makes no sense.
+    pub const USAGE: i32 = 64;
+    /// The supervisor broke the protocol.
+    pub const PEER_FAULT: i32 = 65;
+    /// User code could not be loaded.
+    pub const INIT_FAILED: i32 = 69;
+    /// A fault of the SDK or the system under it.
+    pub const BUG: i32 = 70;
+    /// The supervisor and the worker have no version in common.
+    pub const NO_COMMON_VERSION: i32 = 71;
+    /// It ran out of memory where it could not say so in an outcome. A run in hand fails with
+    /// [`OutOfMemory`](super::error_type::OUT_OF_MEMORY).
+    pub const OUT_OF_MEMORY: i32 = 72;
+}

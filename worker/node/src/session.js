@@ -15,6 +15,7 @@ import {
   EXIT_DONE,
   EXIT_INIT_FAILED,
   EXIT_NO_COMMON_VERSION,
+  EXIT_OUT_OF_MEMORY,
   EXIT_PEER_BROKE_PROTOCOL,
   EXIT_SDK_BUG,
   PROTOCOL_VERSION,
@@ -215,6 +216,7 @@ export class Session {
     const [text, code] =
       error instanceof PeerError ? [`the supervisor broke the protocol: ${error.message}`, EXIT_PEER_BROKE_PROTOCOL]
       : error instanceof LoadError ? [`the workflows cannot be loaded any more: ${error.message}`, EXIT_INIT_FAILED]
+      : isOutOfMemory(error) ? [`the worker ran out of memory outside of a workflow: ${error.message}`, EXIT_OUT_OF_MEMORY]
       : [`a mistake in muster-worker itself: ${error.stack}`, EXIT_SDK_BUG];
     process.stderr.write(`${text}\n`);
     this.#leave(code);
@@ -234,6 +236,12 @@ export class Session {
   #endChildren() {
     if (this.#supervised && leadsGroup()) process.kill(-process.pid, "SIGTERM");
   }
+}
+
+/** What V8 and Node say when they are refused memory and go on. */
+function isOutOfMemory(error) {
+  return error?.code === "ERR_WORKER_OUT_OF_MEMORY" || error?.code === "ERR_MEMORY_ALLOCATION_FAILED"
+    || (error instanceof RangeError && /allocation failed/i.test(error.message));
 }
 
 function leadsGroup() {

@@ -12,7 +12,7 @@ from .departure import Departure
 from .port import ChildPort
 from .session import Session
 from .wire.connection import Connection, PeerError
-from .wire.limits import EXIT_PEER_BROKE_PROTOCOL, EXIT_SDK_BUG
+from .wire.limits import EXIT_OUT_OF_MEMORY, EXIT_PEER_BROKE_PROTOCOL, EXIT_SDK_BUG
 
 
 def serve(json_mode: bool) -> NoReturn:
@@ -27,6 +27,9 @@ def serve(json_mode: bool) -> NoReturn:
     except PeerError as error:
         print(f"the supervisor broke the protocol: {error}", file=sys.stderr)
         code = EXIT_PEER_BROKE_PROTOCOL
+    except MemoryError:
+        streams.say("the worker ran out of memory outside of a workflow")
+        code = EXIT_OUT_OF_MEMORY
     except Exception:
         traceback.print_exc()
         code = EXIT_SDK_BUG

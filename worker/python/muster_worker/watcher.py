@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from . import interrupt, stacks
 from .execution import Execution
-from .wire.limits import EXIT_DONE, EXIT_SDK_BUG, LOG_BATCH_MAX_AGE_SECONDS
+from .wire.limits import EXIT_DONE, EXIT_OUT_OF_MEMORY, EXIT_SDK_BUG, LOG_BATCH_MAX_AGE_SECONDS
 from .wire.messages import CancelReason
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class Watcher:
         stacks.of_the_sdk.add(own)
         try:
             self._watch()
+        except MemoryError:
+            self._session.departure.now(EXIT_OUT_OF_MEMORY)
         except Exception:
             # Without its watcher a worker would answer no cancel: better none than such a one.
             traceback.print_exc()

@@ -131,6 +131,15 @@ def test_a_bug_of_the_sdk_has_its_own_exit_code() -> None:
         worker.stderr_with("OSError")
 
 
+def test_memory_that_runs_out_beside_user_code_has_its_own_exit_code() -> None:
+    """A supervisor knows by it what the worker died of."""
+    with Worker() as worker:
+        code = "import muster_worker.session as session\ndef main(params):\n    def refuse(): raise MemoryError\n    session.resident_bytes = refuse\n"
+        worker.start_code(code)
+        assert worker.wait(5) == 72
+        worker.stderr_with("ran out of memory")
+
+
 def test_the_log_level_is_the_supervisors() -> None:
     code = "from muster_worker import context\nimport logging\ndef main(params):\n    context.log.debug('a')\n    logging.debug('b')\n    context.log.info('c')\n"
     for level, lines in ((Level.Debug, ["a", "b", "c"]), (Level.Info, ["c"])):

@@ -21,3 +21,4 @@ export const EXIT_PEER_BROKE_PROTOCOL = 65;
 export const EXIT_INIT_FAILED = 69;
 export const EXIT_SDK_BUG = 70;
 export const EXIT_NO_COMMON_VERSION = 71;
+export const EXIT_OUT_OF_MEMORY = 72;

@@ -15,10 +15,11 @@ JSON_DEPTH_MAX = 512
 PROTOCOL_VERSION = 1
 """The only version this SDK speaks."""
 
-# Exit codes. They are evidence for people; the supervisor decides nothing by them.
+# Exit codes. They are evidence for people, but for the last: by that the supervisor knows what the worker died of.
 EXIT_DONE = 0
 EXIT_USAGE = 64
 EXIT_PEER_BROKE_PROTOCOL = 65
 EXIT_INIT_FAILED = 69
 EXIT_SDK_BUG = 70
 EXIT_NO_COMMON_VERSION = 71
+EXIT_OUT_OF_MEMORY = 72
