@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use muster_system::process::WorkerLeaves;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
@@ -182,6 +183,10 @@ impl Drop for Installation {
     fn drop(&mut self) {
         for process in self.processes() {
             process::signal(process, Signal::KILL);
+        }
+        // Nor a control group, where the last supervisor was killed.
+        if let Some(data_dir) = self.settings.get("data_dir") {
+            WorkerLeaves::end_left(Path::new(data_dir));
         }
     }
 }

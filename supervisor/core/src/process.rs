@@ -2,6 +2,17 @@
 //!
 //! It is here and not beside the processes themselves, because a decision must not link what starts and reaps them.
 
+use std::time::Duration;
+
+/// What a process used in its life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProcessUsage {
+    /// CPU time, with that of children it waited for.
+    pub cpu: Option<Duration>,
+    /// The most memory that it, or what it started, is known to have held, in bytes.
+    pub memory_peak_bytes: Option<u64>,
+}
+
 /// How a process ended, as the system reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitStatus {

@@ -70,6 +70,7 @@ pub async fn run(batch: Batch, lines: InputLines, report: &mut impl ReportResult
         metrics: Arc::default(),
         outbox: None,
         orphaned_workers: None,
+        leaves: None,
         give_up_after: Some(GIVE_UP_AFTER),
         transcripts,
         after_failure: if keep_going { AfterFailure::GoOn } else { AfterFailure::Halt },

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use muster_protocol::spelled_out;
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::exit::CommandFailure;
@@ -57,7 +58,7 @@ fn describe(execution: &Execution, events: &[ExecutionEvent]) -> String {
         true => execution.attempt.to_string(),
         false => format!("{} of at most {}", execution.attempt, execution.max_attempts),
     };
-    let lines: [(&str, Option<String>); 14] = [
+    let lines: [(&str, Option<String>); 15] = [
         ("execution", Some(execution.execution_id.to_string())),
         ("workflow", execution.workflow.clone()),
         ("organization", execution.organization_id.map(|id| id.to_string())),
@@ -71,6 +72,7 @@ fn describe(execution: &Execution, events: &[ExecutionEvent]) -> String {
         ("parameters", execution.parameters.as_ref().map(|raw| human::first_line(raw.get(), 400))),
         ("result", execution.result.as_ref().map(|raw| human::first_line(raw.get(), 2_000))),
         ("error", error),
+        ("worker end", execution.end_cause.as_ref().and_then(|cause| worker_end(cause.get()))),
         ("stack", stack),
     ];
     let mut text: String =
@@ -81,6 +83,27 @@ fn describe(execution: &Execution, events: &[ExecutionEvent]) -> String {
         text.push_str(&human::table(&["AT", "ATTEMPT", "EVENT", "DETAIL"], &rows));
     }
     text
+}
+
+/// What a worker died of, as far as a person wants to know it.
+#[derive(Deserialize)]
+struct WorkerEnd {
+    summary: String,
+    cpu_ms: Option<i64>,
+    memory_peak_bytes: Option<u64>,
+    descendants_left: usize,
+}
+
+fn worker_end(cause: &str) -> Option<String> {
+    let WorkerEnd { summary, cpu_ms, memory_peak_bytes, descendants_left } =
+        serde_json::from_str(cause).ok()?;
+    let details = [
+        cpu_ms.map(|cpu_ms| format!("{} of CPU time", human::milliseconds(cpu_ms))),
+        memory_peak_bytes.map(|bytes| format!("at most {} MiB seen", bytes / (1024 * 1024))),
+        (descendants_left > 0).then(|| format!("{descendants_left} processes left, which were ended")),
+    ];
+    let details: Vec<String> = details.into_iter().flatten().collect();
+    Some(if details.is_empty() { summary } else { format!("{summary}\n             {}", details.join(", ")) })
 }
 
 fn row(event: &ExecutionEvent) -> Vec<String> {

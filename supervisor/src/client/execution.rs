@@ -30,6 +30,9 @@ pub struct Execution {
     pub error_message: Option<String>,
     /// Where the failure happened; `None` when the worker told no stack.
     pub error_stack: Option<String>,
+    /// What the worker of the last attempt died of, if it died with the run in hand.
+    #[cfg_attr(test, schema(value_type = Option<muster_core::execution::EndCauseFields>))]
+    pub end_cause: Option<Box<RawValue>>,
     /// The time from Started to Finished; `None` before its end and without Started.
     pub duration_ms: Option<i64>,
     /// The number of the last attempt.

@@ -74,6 +74,7 @@ impl RunReporter {
                     ExecutorEvent::StartFailed { consecutive, message } => {
                         self.start_failed(consecutive, &message);
                     }
+                    ExecutorEvent::WorkerDied { kind } => self.metrics.worker_died(kind),
                     ExecutorEvent::StartsRecovered => {
                         self.health.starts_recovered();
                         self.slots.open(IntakeClosed::WorkersFail);

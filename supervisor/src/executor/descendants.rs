@@ -47,7 +47,7 @@ impl ExecutorLoop {
 impl WorkerReader {
     /// A run is over. What it left running is ended first, and the worker that it was left in serves no other. What it
     /// left in the temporary folder goes, too.
-    pub(super) fn finish_descendants(&self, run: u32, rss_bytes: u64, recycle: bool) {
+    pub(super) fn finish_descendants(&self, run: u32, told_bytes: u64, recycle: bool) {
         let (engine, link) = (Rc::clone(&self.engine), Rc::clone(&self.link));
         let (since, now) = link.look(&engine.births);
         let undisturbed = now.is_some() && since == now;
@@ -55,6 +55,7 @@ impl WorkerReader {
         let (Some(attempt), Some(family), false) =
             (link.attempt_of(run), link.family(), undisturbed && left_files.is_none())
         else {
+            let rss_bytes = engine.memory_after_run(&link, told_bytes);
             return engine.worker(link.id, WorkerEvent::Idle { run, rss_bytes, recycle });
         };
         let cleaned = engine.background.spawn_blocking(move || {
@@ -71,19 +72,24 @@ impl WorkerReader {
                 tracing::warn!(worker = %link.id, %error, "the worker's temporary folder cannot be emptied; the worker is replaced");
             }
             let recycle = recycle || !left.is_empty() || emptied.is_err();
+            let rss_bytes = engine.memory_after_run(&link, told_bytes);
             engine.worker(link.id, WorkerEvent::Idle { run, rss_bytes, recycle });
         });
     }
 
-    /// The worker has ended and is not reaped: nobody it started outlives it.
-    pub(super) async fn end_descendants(&self) {
-        let Some(family) = self.link.family() else { return };
-        let noted = self.link.take_descendants();
+    /// The worker has ended and is not reaped: nobody it started outlives it. Gives how many had to be ended.
+    pub(super) async fn end_descendants(&self) -> usize {
+        let Some(family) = self.link.family() else { return 0 };
+        let mut noted = self.link.take_descendants();
+        // A worker that was killed without being asked before was looked at for its memory alone.
+        let seen = self.link.memory.take().unwrap_or_default();
+        noted.extend(seen.members.into_iter().filter(|seen| seen.pid != family.group().id()));
         let since = self.link.born_after.get();
         let left = self.engine.background.spawn_blocking(move || family.end_all(since, noted)).await;
         let (left, held) = (left.unwrap_or_default(), self.link.run.get());
         if let (Some((_, attempt)), false) = (held, left.is_empty()) {
             self.engine.note_left(&self.link, attempt, &left);
         }
+        left.len()
     }
 }

@@ -80,6 +80,7 @@ impl ExecutorLoop {
                     link.kill();
                 }
             }
+            PoolEffect::WorkerDied(death) => self.worker_died(state, *death),
             PoolEffect::Finish(finish) => self.finish(state, finish),
             PoolEffect::StartFailed { worker, consecutive, message, retry_in } => {
                 tracing::warn!(%worker, consecutive, retry_in_ms = whole_ms(retry_in), reason = message, "worker did not start");

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use muster_core::execution::{Attempt, Change, LogLine, Secrets};
+use muster_core::execution::{Attempt, Change, EndKind, LogLine, Secrets};
 use muster_core::pool::WorkerId;
 use muster_system::vital;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -58,6 +58,11 @@ pub enum ExecutorEvent {
         consecutive: u32,
         /// What went wrong, for a person.
         message: String,
+    },
+    /// A worker died, and nobody had wanted it to.
+    WorkerDied {
+        /// What of.
+        kind: EndKind,
     },
     /// A worker started after some could not be.
     StartsRecovered,
@@ -225,6 +230,7 @@ impl ExecutorEvents {
             | ExecutorEvent::WorkerReady { .. }
             | ExecutorEvent::TemplateFailed
             | ExecutorEvent::StartFailed { .. }
+            | ExecutorEvent::WorkerDied { .. }
             | ExecutorEvent::StartsRecovered => 0,
         });
         self.live_bytes.fetch_sub(live.sum(), Ordering::Relaxed);

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use muster_core::execution::Attempt;
 use muster_core::pool::{Pool, PoolConfig, PoolEffect, PoolEvent, PoolTime, WorkerEvent, WorkerId};
-use muster_system::process::{OrphanedWorkers, SpawnCounter, Spawner};
+use muster_system::process::{OrphanedWorkers, SpawnCounter, Spawner, WorkerLeaves};
 use tokio::sync::{Notify, Semaphore};
 
 use super::clock::Clock;
+use super::deaths::OomKillCount;
 use super::events::EventSender;
 use super::handle::{ExecutorSnapshot, WorkerIdentity};
 use super::link::{AnnouncedIdentity, WorkerLink};
@@ -28,6 +29,8 @@ pub(super) struct ExecutorLoop {
     pub(super) descriptions: Arc<Descriptions>,
     /// Tells whether anything was started since.
     pub(super) births: SpawnCounter,
+    /// Tells whether the kernel ended somebody for want of memory.
+    pub(super) oom_kills: OomKillCount,
     pub(super) state: RefCell<ExecutorState>,
     /// What templates made becomes ours when they end.
     pub(super) inherits: Cell<bool>,
@@ -49,8 +52,10 @@ pub(super) struct ExecutorState {
     pub(super) runs: HashMap<Attempt, ExecutorRun>,
     pub(super) specs: WorkerSpecs,
     pub(super) orphaned_workers: Option<OrphanedWorkers>,
-    /// Somebody set a limit, so the memory of runs is watched.
-    pub(super) memory_limited: bool,
+    /// Where workers get control groups of their own, if they do.
+    pub(super) leaves: Option<Arc<WorkerLeaves>>,
+    /// The limit of a worker's memory, which is watched where there is one; 0 is none.
+    pub(super) memory_limit_bytes: u64,
 }
 
 /// What workers of each generation are started with. The pool numbers generations; one it has not spawned
@@ -85,6 +90,7 @@ impl ExecutorLoop {
             spawner,
             descriptions,
             births: SpawnCounter::open(),
+            oom_kills: OomKillCount::default(),
             state: RefCell::new(state),
             inherits: Cell::new(false),
             background,
@@ -121,7 +127,7 @@ impl ExecutorLoop {
     pub(super) fn reload(self: &Rc<Self>, spec: WorkerSpec, config: PoolConfig) {
         {
             let mut state = self.state.borrow_mut();
-            state.memory_limited = config.memory_limit_bytes > 0;
+            state.limit_memory(&config);
             state.specs.newest = Arc::new(spec);
         }
         self.run_pool(|pool, now, effects| pool.set_config(now, config, effects));

@@ -66,7 +66,14 @@ impl FakeExecutor {
 
     /// Tells that an attempt is over.
     pub(crate) fn finish(&self, spec: RunSpec, ending: RunEnding) {
-        let finish = RunFinish { attempt: spec.attempt, ending, worker: None, duration: None, metrics: None };
+        let finish = RunFinish {
+            attempt: spec.attempt,
+            ending,
+            worker: None,
+            duration: None,
+            metrics: None,
+            end_cause: None,
+        };
         let mut run = ExecutorRun::new(spec);
         run.started(unix_us(), "a fake");
         self.tell(ExecutorEvent::Finished(Box::new(run.end(finish))));

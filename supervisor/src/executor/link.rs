@@ -12,8 +12,8 @@ use muster_protocol::ToWorker;
 use muster_protocol::codec::EncodeError;
 use muster_protocol::wire::Spelling;
 use muster_system::process::{
-    ObservedProcess, ProcessGroup, ProcessTree, SpawnCounter, SpawnOrder, WorkerBelongings, kill_group,
-    terminate_group,
+    ObservedProcess, ProcessGroup, ProcessTree, SpawnCounter, SpawnOrder, TreeMemory, WorkerBelongings,
+    kill_group, terminate_group,
 };
 use serde::Serialize;
 
@@ -61,6 +61,8 @@ pub(super) struct WorkerLink {
     family: RefCell<Option<ProcessTree>>,
     /// What its process has of its own.
     belongings: RefCell<WorkerBelongings>,
+    /// What it and all that it started held at the last look.
+    pub(super) memory: RefCell<Option<TreeMemory>>,
     /// Who descended from it when it was signalled.
     descendants: RefCell<Vec<ObservedProcess>>,
     /// A kill was asked for before the process existed.
@@ -110,6 +112,7 @@ impl WorkerLink {
             template: RefCell::default(),
             family: RefCell::default(),
             belongings: RefCell::default(),
+            memory: RefCell::default(),
             descendants: RefCell::default(),
             terminating: Cell::new(false),
             scratch: RefCell::default(),
@@ -133,6 +136,11 @@ impl WorkerLink {
     pub(super) fn ready(&self) -> Option<DescribedSet> {
         self.ready.set(true);
         self.described.take().or_else(|| self.inherited.borrow().take())
+    }
+
+    /// It was Ready once.
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready.get()
     }
 
     /// The process exists.

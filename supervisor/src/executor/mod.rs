@@ -9,6 +9,7 @@
 mod calls;
 mod changes;
 mod clock;
+mod deaths;
 mod descendants;
 mod effects;
 mod events;
@@ -20,6 +21,7 @@ mod head_tail;
 mod late;
 mod link;
 mod logs;
+mod memory;
 mod messages;
 mod news;
 mod reader;

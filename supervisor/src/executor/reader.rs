@@ -10,10 +10,14 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use futures_util::future::OptionFuture;
+use muster_core::execution::MemoryJudge;
 use muster_core::pool::{ProcessExit, ProtocolViolation, WorkerEvent};
+use muster_core::process::ProcessUsage;
 use muster_protocol::codec::Decoded;
 use muster_protocol::wire::{Piece, WholeMessage, WireDecoder, WireError};
-use muster_system::process::{ExitWatch, PIPE_BYTES, SpawnedChild, abandon};
+use muster_system::process::{
+    ExitWatch, LeafMemory, PIPE_BYTES, ProcessTree, SpawnedChild, abandon, cpu_time,
+};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::time::Instant;
@@ -135,14 +139,18 @@ impl WorkerReader {
 
     /// The process has ended: takes what it left, ends what it left behind, tells how it ended.
     async fn reap(mut self, watch: ExitWatch, told: Option<ExitNews>) {
-        // The dead leader still holds its number, so the group is its own; whoever is left in it goes now.
-        self.link.kill();
+        let mut descendants_left = 0;
         if let Some(template) = self.link.template.take().filter(|_| self.link.features.get().template) {
             // Those who descend from it are the workers it made, and live on.
             template.close();
         } else {
-            self.end_descendants().await;
+            descendants_left = self.end_descendants().await;
         }
+        // The dead leader still holds its number, so the group is its own; whoever is left in it goes now.
+        self.link.kill();
+        let cpu = self.link.process_id().and_then(cpu_time);
+        let family = self.link.family();
+        let leaf = family.as_ref().map(ProcessTree::leaf_memory).unwrap_or_default();
         self.link.give_up_belongings();
         self.link.reaping();
         let _ = tokio::time::timeout(STDERR_AFTER_EXIT, self.read_stderr_to_its_end()).await;
@@ -150,10 +158,29 @@ impl WorkerReader {
         self.link.outgoing.borrow_mut().close();
         let secrets = self.link.secrets();
         let stderr_tail = self.lines.tail().iter().map(|line| secrets.mask(line).into_owned()).collect();
-        let exit = ProcessExit { status: exit_status(watch, told).await, stderr_tail };
-        tracing::debug!(worker = %self.link.id, status = %exit.status, "worker ended");
+        let reaped = exit_status(watch, told).await;
+        tracing::debug!(worker = %self.link.id, status = %reaped.status, "worker ended");
+        let exit = ProcessExit {
+            status: reaped.status,
+            stderr_tail,
+            usage: ProcessUsage { cpu, memory_peak_bytes: leaf.peak_bytes.max(reaped.memory_peak_bytes) },
+            descendants_left,
+            memory_judge: self.memory_judge(leaf),
+            memory_limit_bytes: leaf.limit_bytes,
+        };
+        if let Some(family) = family {
+            self.engine.background.spawn_blocking(move || family.leave());
+        }
         self.engine.worker(self.link.id, WorkerEvent::Exited(exit));
         self.engine.reap_inherited();
+    }
+
+    /// Who ended somebody for want of memory, as far as the system says.
+    fn memory_judge(&self, leaf: LeafMemory) -> Option<MemoryJudge> {
+        if leaf.ran_out {
+            return Some(MemoryJudge::Cgroup);
+        }
+        self.engine.oom_kills.has_risen().then_some(MemoryJudge::Kernel)
     }
 
     async fn took_stdout(&mut self, read: usize) {

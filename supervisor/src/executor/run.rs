@@ -134,13 +134,14 @@ impl EndedRun {
     /// not for the executor's thread.
     pub fn complete(self) -> (CompletedRun, Option<RunRecording>) {
         let Self { run, finish, finished_at_us } = self;
-        let RunFinish { attempt, mut ending, worker: _, duration, metrics } = finish;
+        let RunFinish { attempt, mut ending, worker: _, duration, metrics, end_cause } = finish;
         mask(&mut ending, &run.secrets);
         let completed = CompletedRun {
             attempt,
             ending,
             duration,
             metrics,
+            end_cause,
             started_at_us: run.started_at_us,
             finished_at_us,
             logs: run.logs.into_lines(),

@@ -12,7 +12,8 @@ use muster_core::pool::{WorkerEvent, WorkerId};
 use muster_core::process::ExitStatus;
 use muster_protocol::ToWorker;
 use muster_system::process::{
-    ExitWatch, ForkChannel, ForkRequest, SpawnedChild, inherit_orphans, is_any_child_dead, reap_orphans,
+    ExitWatch, ForkChannel, ForkRequest, ReapedProcess, SpawnedChild, inherit_orphans, is_any_child_dead,
+    reap_orphans,
 };
 use tokio::sync::oneshot;
 
@@ -134,6 +135,9 @@ pub(super) async fn run_forked(engine: Rc<ExecutorLoop>, link: Rc<WorkerLink>, t
     match made {
         Ok(((reader, stdout, watch), end)) => {
             link.signal_through(watch.handle().ok());
+            if let Some(family) = link.family() {
+                engine.spawner.settle(family);
+            }
             engine.worker(link.id, WorkerEvent::Spawned { pid: link.process_id().unwrap_or_default() });
             reader.read_to_the_end(stdout, watch, Some(end)).await;
             engine.state.borrow_mut().links.remove(&link.id);
@@ -146,15 +150,15 @@ pub(super) async fn run_forked(engine: Rc<ExecutorLoop>, link: Rc<WorkerLink>, t
 }
 
 /// How a process ended: as the system tells its parent, or as its template does, which is its parent while it lives.
-pub(super) async fn exit_status(watch: ExitWatch, end: Option<ExitNews>) -> ExitStatus {
-    let Some(end) = end else { return watch.reap() };
-    if let Some(status) = watch.reap_if_ours() {
-        return status;
+pub(super) async fn exit_status(watch: ExitWatch, end: Option<ExitNews>) -> ReapedProcess {
+    let Some(end) = end else { return watch.reap_measured() };
+    if let Some(reaped) = watch.reap_if_ours() {
+        return reaped;
     }
     match tokio::time::timeout(TOLD_WITHIN, end).await {
-        Ok(Ok(status)) => status,
+        Ok(Ok(status)) => ReapedProcess::told(status),
         // The template ended meanwhile, so that we are the parent now.
-        Ok(Err(_)) | Err(_) => watch.reap(),
+        Ok(Err(_)) | Err(_) => watch.reap_measured(),
     }
 }
 

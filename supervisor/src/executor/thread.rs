@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
-use muster_core::pool::{Pool, PoolConfig, PoolEvent, WorkerEvent};
-use muster_system::process::{OrphanedWorkers, Spawner, resident_bytes};
+use muster_core::pool::{Pool, PoolConfig, PoolEvent};
+use muster_system::process::{OrphanedWorkers, Spawner, WorkerLeaves};
 use muster_system::vital;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
@@ -20,9 +19,6 @@ use super::handle::{Executor, ExecutorCommand, ExecutorHandle};
 use super::worker_spec::WorkerSpec;
 use crate::descriptions::Descriptions;
 
-/// How often the memory of running workers is looked at.
-const MEMORY_EVERY: Duration = Duration::from_millis(500);
-
 /// What an executor needs to start.
 #[derive(Debug)]
 pub struct ExecutorOptions {
@@ -32,6 +28,8 @@ pub struct ExecutorOptions {
     pub spec: WorkerSpec,
     /// Where process groups are recorded, if they are.
     pub orphaned_workers: Option<OrphanedWorkers>,
+    /// Where workers get control groups of their own, if they do.
+    pub leaves: Option<Arc<WorkerLeaves>>,
     /// Where is kept what workers describe.
     pub descriptions: Arc<Descriptions>,
 }
@@ -51,7 +49,8 @@ impl Executor {
     /// # Errors
     /// When the system refuses a thread or a descriptor.
     pub fn start(options: ExecutorOptions) -> Result<(Self, ExecutorEvents), ExecutorError> {
-        let spawner = Spawner::start()?;
+        let spawner = Spawner::with_leaves(options.leaves.clone())?;
+        let (leaves, closing) = (options.leaves.clone(), options.leaves);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let (commands, received) = mpsc::unbounded_channel();
         let (told, events) = events::channel();
@@ -62,14 +61,16 @@ impl Executor {
             let work = LocalSet::new();
             work.block_on(&runtime, async move {
                 let clock = Clock::start();
-                let state = ExecutorState {
-                    memory_limited: options.pool.memory_limit_bytes > 0,
-                    pool: Pool::new(options.pool, clock.now()),
+                let mut state = ExecutorState {
+                    memory_limit_bytes: 0,
+                    pool: Pool::new(options.pool.clone(), clock.now()),
                     links: BTreeMap::new(),
                     runs: HashMap::new(),
                     specs: WorkerSpecs::new(options.spec),
                     orphaned_workers: options.orphaned_workers,
+                    leaves,
                 };
+                state.limit_memory(&options.pool);
                 let engine = ExecutorLoop::new(state, clock, told, spawner, options.descriptions, background);
                 // A task among tasks: a command given by an outcome that was just heard is obeyed in the same turn,
                 // while the root of a runtime is polled only after another look at the descriptors.
@@ -81,6 +82,9 @@ impl Executor {
                     std::panic::resume_unwind(panic);
                 }
             });
+            if let Some(leaves) = closing {
+                leaves.close();
+            }
             // Dropped here, or by a panic of this thread: either way nobody waits for it in vain.
             drop(end);
         })?;
@@ -92,7 +96,8 @@ impl Executor {
 async fn serve(engine: Rc<ExecutorLoop>, mut commands: mpsc::UnboundedReceiver<ExecutorCommand>) {
     tokio::task::spawn_local(Rc::clone(&engine).keep_time());
     tokio::task::spawn_local(Rc::clone(&engine).keep_telling());
-    tokio::task::spawn_local(watch_memory(Rc::clone(&engine)));
+    tokio::task::spawn_local(Rc::clone(&engine).watch_memory());
+    tokio::task::spawn_local(Rc::clone(&engine).watch_oom_kills());
     engine.start();
     loop {
         tokio::select! {
@@ -127,27 +132,6 @@ fn handle_command(engine: &Rc<ExecutorLoop>, command: ExecutorCommand) {
         ExecutorCommand::DrainNow => engine.handle(PoolEvent::DrainNow),
         ExecutorCommand::Snapshot(answer) => {
             let _ = answer.send(engine.snapshot());
-        }
-    }
-}
-
-/// Looks at the memory of the workers that run something, if there is a limit.
-async fn watch_memory(engine: Rc<ExecutorLoop>) {
-    let mut every = tokio::time::interval(MEMORY_EVERY);
-    loop {
-        every.tick().await;
-        let running: Vec<_> = {
-            let state = engine.state.borrow();
-            if !state.memory_limited {
-                continue;
-            }
-            let running = state.links.values().filter(|link| link.run.get().is_some());
-            running.filter_map(|link| Some((link.id, link.process_id()?))).collect()
-        };
-        for (worker, pid) in running {
-            if let Some(rss_bytes) = resident_bytes(pid) {
-                engine.worker(worker, WorkerEvent::MemorySample { rss_bytes });
-            }
         }
     }
 }

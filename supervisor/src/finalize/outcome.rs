@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use muster_core::execution::{Change, CompletedRun, ExecutionRequest, RunEnding, RunEvent, Target};
+use muster_core::execution::{Change, CompletedRun, EndCause, ExecutionRequest, RunEnding, RunEvent, Target};
 use muster_core::json;
 use muster_protocol::{ErrorInfo, JsonBytes, RunMetrics, error_type};
 use muster_store::{
@@ -39,6 +39,7 @@ pub fn finalization(
         completed_at: timestamp(completed.finished_at_us),
         duration_ms: completed.duration.map(round_ms),
         metrics: completed.metrics.as_ref().and_then(metrics_json),
+        end_cause: completed.end_cause.as_deref().and_then(end_cause_json),
         logs: completed.logs,
         changes,
         children,
@@ -151,6 +152,10 @@ fn event(event: RunEvent) -> NewEvent {
 
 fn metrics_json(metrics: &RunMetrics) -> Option<Box<RawValue>> {
     serde_json::value::to_raw_value(metrics).ok()
+}
+
+fn end_cause_json(cause: &EndCause) -> Option<Box<RawValue>> {
+    serde_json::value::to_raw_value(cause).ok()
 }
 
 fn timestamp(unix_us: i64) -> Timestamp {

@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use muster_bus::BusHealth;
-use muster_core::execution::Status;
+use muster_core::execution::{EndKind, Status};
 use muster_core::invariant::violations;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -64,6 +64,11 @@ struct OriginLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CauseLabel {
+    cause: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct InvariantLabel {
     id: &'static str,
 }
@@ -102,6 +107,7 @@ pub struct SupervisorMetrics {
     dead_letters: Counter,
     requeued: Counter,
     superseded: Counter,
+    worker_deaths: Family<CauseLabel, Counter>,
     run_seconds: Histogram,
     start_wait_seconds: Histogram,
     worker_start_seconds: Family<OriginLabel, Histogram>,
@@ -143,6 +149,7 @@ impl SupervisorMetrics {
             dead_letters: Counter::default(),
             requeued: Counter::default(),
             superseded: Counter::default(),
+            worker_deaths: Family::default(),
             run_seconds: Histogram::new(RUN_BUCKETS),
             start_wait_seconds: Histogram::new(WAIT_BUCKETS),
             worker_start_seconds: Family::new_with_constructor(|| Histogram::new(START_BUCKETS)),
@@ -172,6 +179,9 @@ impl SupervisorMetrics {
         metrics.build.get_or_create(&BuildLabel { version: env!("CARGO_PKG_VERSION") }).set(1);
         for origin in WorkerOrigin::ALL {
             let _ = metrics.worker_start_seconds.get_or_create(&OriginLabel { origin: origin.name() });
+        }
+        for cause in EndKind::WORDS {
+            let _ = metrics.worker_deaths.get_or_create(&CauseLabel { cause });
         }
         metrics.register_events();
         metrics.register_gauges();
@@ -207,6 +217,11 @@ impl SupervisorMetrics {
     /// An attempt turned out to be somebody else's.
     pub fn superseded(&self) {
         self.superseded.inc();
+    }
+
+    /// A worker ended that was not meant to.
+    pub fn worker_died(&self, kind: EndKind) {
+        self.worker_deaths.get_or_create(&CauseLabel { cause: kind.word() }).inc();
     }
 
     /// An attempt entered user code so long after its claim.
@@ -282,12 +297,14 @@ fn count(number: usize) -> i64 {
 mod tests {
     use super::*;
     use crate::api::ReadinessPart;
+    use muster_core::execution::MemoryJudge;
 
     #[test]
     fn what_happened_and_what_is_are_both_in_the_text() {
         let metrics = SupervisorMetrics::new();
         metrics.finished("hello", Status::Success, Some(Duration::from_millis(3)));
         metrics.finished("hello", Status::Failed, None);
+        metrics.worker_died(EndKind::OutOfMemory { who: MemoryJudge::Kernel });
         metrics.committed(2, Duration::from_millis(1));
         metrics.started(Duration::from_micros(300));
         metrics.worker_ready(WorkerOrigin::Fork, Duration::from_millis(4));
@@ -303,6 +320,8 @@ mod tests {
             concat!("muster_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
             "muster_dead_letters_total 0",
             "muster_executions_finished_total{status=\"TIMEOUT\"} 0",
+            "muster_worker_deaths_total{cause=\"out_of_memory\"} 1",
+            "muster_worker_deaths_total{cause=\"vanished\"} 0",
             "muster_execution_seconds_bucket{le=\"0.005\"} 1",
             "muster_execution_seconds_count 1",
             "muster_commit_outcomes_sum 2.0",

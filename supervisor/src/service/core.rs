@@ -9,7 +9,7 @@ use muster_bus::Bus;
 use muster_core::pool::{Isolation, PoolConfig};
 use muster_protocol::{JsonBytes, LogLevel, PROTOCOL_ENV, PROTOCOL_VERSION};
 use muster_store::{Claimant, Store};
-use muster_system::process::{Launch, LaunchError, OrphanedWorkers};
+use muster_system::process::{Launch, LaunchError, OrphanedWorkers, WorkerLeaves};
 use muster_system::temporary::TemporaryFolders;
 use muster_system::vital;
 use secrecy::ExposeSecret;
@@ -88,6 +88,8 @@ pub struct CoreParts {
     pub outbox: Option<SpillFiles>,
     /// The record of started workers; `None` when none is kept.
     pub orphaned_workers: Option<OrphanedWorkers>,
+    /// Where workers get control groups of their own, if they do.
+    pub leaves: Option<Arc<WorkerLeaves>>,
     /// A batch gives up after so many failed starts; a service never does.
     pub give_up_after: Option<u32>,
     /// Whether a failure ends a batch.
@@ -115,6 +117,7 @@ impl Core {
             metrics,
             outbox,
             orphaned_workers,
+            leaves,
             give_up_after,
             after_failure,
             transcripts,
@@ -132,7 +135,7 @@ impl Core {
             spec.transcribe = TranscriptPolicy::None;
         }
         let options =
-            ExecutorOptions { pool, spec, orphaned_workers, descriptions: Arc::clone(&descriptions) };
+            ExecutorOptions { pool, spec, orphaned_workers, leaves, descriptions: Arc::clone(&descriptions) };
         let (executor, events) = Executor::start(options)?;
         let dispatch = DispatchParts {
             owner: claimant.owner,

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use jiff::Timestamp;
 use muster_intake::rabbitmq::{AmqpError, IntakeOptions, RabbitIntake};
-use muster_system::process::{OrphanedWorkers, OrphanedWorkersError};
+use muster_system::process::{OrphanedWorkers, OrphanedWorkersError, WorkerLeaves};
 use tokio_util::sync::CancellationToken;
 
 use super::backends::{BackendError, OpenStore, open_bus};
@@ -61,6 +61,12 @@ impl Supervisor {
     ) -> Result<(Arc<Self>, Tasks), StartError> {
         let data_dir = DataDir::lock(&settings.data_dir)?;
         let (orphaned_workers, killed) = OrphanedWorkers::kill_and_open(data_dir.path())?;
+        let left = WorkerLeaves::end_left(data_dir.path());
+        let leaves = WorkerLeaves::open(data_dir.path());
+        if let Err(reason) = &leaves {
+            tracing::debug!(reason, "workers have no control groups of their own");
+        }
+        let killed = killed + left;
         if killed > 0 {
             tracing::warn!(killed, "killed orphaned workers that an earlier supervisor left behind");
         }
@@ -94,6 +100,7 @@ impl Supervisor {
             metrics,
             outbox: Some(outbox),
             orphaned_workers: Some(orphaned_workers),
+            leaves: leaves.ok().map(Arc::new),
             give_up_after: None,
             after_failure: AfterFailure::GoOn,
             transcripts: Some(transcripts(&settings, data_dir.path())?),

@@ -11,7 +11,7 @@ pub(crate) fn concessions(refused: &Finalization, reason: &str) -> Vec<Finalizat
     let mut lesser = Vec::with_capacity(3);
     let has_fields = refused.logs.iter().any(|line| line.fields.is_some());
     let has_details = refused.events.iter().any(|event| event.detail.is_some());
-    if has_fields || has_details || refused.metrics.is_some() {
+    if has_fields || has_details || refused.metrics.is_some() || refused.end_cause.is_some() {
         lesser.push(without_fields(refused, &reason));
     }
     if !refused.logs.is_empty() {
@@ -29,7 +29,7 @@ fn without_fields(refused: &Finalization, reason: &str) -> Finalization {
         logs.push(record(refused, last.sequence + 1, message));
     }
     let events = refused.events.iter().cloned().map(|event| NewEvent { detail: None, ..event });
-    Finalization { logs, metrics: None, events: events.collect(), ..refused.clone() }
+    Finalization { logs, metrics: None, end_cause: None, events: events.collect(), ..refused.clone() }
 }
 
 fn without_log(refused: &Finalization, reason: &str) -> Finalization {
@@ -140,6 +140,7 @@ mod tests {
             completed_at: Timestamp::UNIX_EPOCH,
             duration_ms: None,
             metrics: None,
+            end_cause: None,
             logs: vec![line(1), line(2)],
             changes: vec![StateChange { organization_id: None, key: "k".to_owned(), write }],
             children: Vec::new(),

@@ -29,6 +29,9 @@ pub struct Finalization {
     pub duration_ms: Option<u64>,
     /// The time and memory the run took, a JSON object; `None` when nothing was measured.
     pub metrics: Option<Box<RawValue>>,
+    /// What the worker died of, if it died with the run in hand.
+    #[serde(default)]
+    pub end_cause: Option<Box<RawValue>>,
     /// The whole log of the attempt: kept whatever the disposition.
     pub logs: Vec<LogLine>,
     /// Writes to state: applied in order, and only if the row becomes terminal.
@@ -50,6 +53,7 @@ impl Finalization {
             completed_at: super::columns::now(),
             duration_ms: None,
             metrics: None,
+            end_cause: None,
             logs: Vec::new(),
             changes: Vec::new(),
             children: Vec::new(),

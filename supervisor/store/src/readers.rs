@@ -160,6 +160,7 @@ macro_rules! record_readers {
                 error_stack: row.try_get("error_stack")?,
                 duration_ms: row.try_get("duration_ms")?,
                 metrics: json(row, "metrics")?,
+                end_cause: json(row, "end_cause")?,
                 attempt: number(row, "attempt")?,
                 attempts_charged: number(row, "attempts_charged")?,
                 max_attempts: number(row, "max_attempts")?,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use muster_core::execution::{LogLine, Status};
+use muster_core::execution::{EndCauseFields, LogLine, Status};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -53,6 +53,9 @@ pub struct ExecutionRecord {
     /// The time and memory the run took, a JSON object; `None` when nothing was measured.
     #[schema(value_type = Option<Object>)]
     pub metrics: Option<Box<RawValue>>,
+    /// What the worker of the last attempt died of, if it died with the run in hand.
+    #[schema(value_type = Option<EndCauseFields>)]
+    pub end_cause: Option<Box<RawValue>>,
     /// The number of the last attempt; 0 before the first.
     pub attempt: u32,
     /// How many attempts count against `max_attempts`.

@@ -130,6 +130,7 @@ pub(crate) struct EndingRow<'a> {
     pub(crate) failure: FailureColumns<'a>,
     pub(crate) duration_ms: Option<u64>,
     pub(crate) metrics: Option<&'a str>,
+    pub(crate) end_cause: Option<&'a str>,
     #[serde(serialize_with = "optional_micros")]
     pub(crate) started_at: Option<Timestamp>,
     #[serde(serialize_with = "required_micros")]

@@ -34,6 +34,8 @@ def leaves(how, then=None):
         subprocess.Popen(SLEEP, start_new_session=True, env={'PATH': os.environ['PATH']})
     elif how == 'daemon':
         daemon(os.environ)
+    elif how == 'bare':
+        daemon({'PATH': os.environ['PATH']})
     elif how == 'ended':
         subprocess.Popen(['true']).wait()
     open('left', 'w').close()
@@ -188,6 +190,43 @@ fn what_a_supervisor_that_died_left_is_ended_by_the_next_start() {
     assert_eq!(sleeping(&installation), [""; 0]);
     assert!(next.terminate(SOON).success());
     installation.assert_nothing_left();
+}
+
+/// A daemon that has lost its parents, its group, its session and its environment is held by nothing but a control
+/// group of the worker's own.
+fn has_leaves(client: &TestClient) -> bool {
+    let walls = client.get("/api/pool").body["walls"].clone();
+    let stands = |wall: &Value| wall["wall"] == "descendants" && wall["stands"] == true;
+    walls.as_array().unwrap().iter().any(stands)
+}
+
+#[test]
+fn a_daemon_that_shook_off_all_that_tells_of_it_ends_with_its_worker() {
+    let installation = installation();
+    let supervisor = installation.start();
+    let client = supervisor.client();
+    if !has_leaves(client) {
+        return;
+    }
+    for timeout in [true, false] {
+        let _ = fs::remove_file(installation.path("left"));
+        let seconds = if timeout { 1.0 } else { 600.0 };
+        let id = client.submit(&json!({
+            "workflow": "leaves", "parameters": { "how": "bare", "then": if timeout { "swallow" } else { "" } },
+            "timeout_seconds": seconds,
+        }));
+        let row = client.finished(&id, SOON);
+        assert_eq!(row["status"], if timeout { "TIMEOUT" } else { "SUCCESS" }, "{row}");
+        assert_eq!(sleeping(&installation), [""; 0], "{row}");
+    }
+    client.submit(&json!({
+        "workflow": "leaves", "parameters": { "how": "bare", "then": "swallow" }, "max_attempts": 1,
+    }));
+    eventually("a daemon is there", SOON, || sleeping(&installation).len() == 1);
+    supervisor.kill();
+    let next = installation.start();
+    eventually("no daemon is left", Duration::from_secs(6), || sleeping(&installation).is_empty());
+    stop(next, &installation);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use muster_protocol::{ErrorInfo, JsonBytes, RunMetrics};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{Attempt, Change, LogLine};
+use super::{Attempt, Change, EndCause, LogLine};
 
 /// What one attempt came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub enum RunEnding {
 pub struct RunEvent {
     /// The moment it happened, in microseconds since the Unix epoch.
     pub at_us: i64,
-    /// started, timeout_signalled, cancel_signalled, terminated, killed, left_processes, rerouted.
+    /// started, timeout_signalled, cancel_signalled, terminated, killed, left_processes, worker_died, rerouted.
     pub event: &'static str,
     /// Further facts, a JSON object; `None` when there are none.
     pub detail: Option<Box<RawValue>>,
@@ -64,6 +64,8 @@ pub struct CompletedRun {
     pub duration: Option<Duration>,
     /// What the worker measured; `None` when no Finished came.
     pub metrics: Option<RunMetrics>,
+    /// What its worker died of; `None` unless it died with the run in hand.
+    pub end_cause: Option<Box<EndCause>>,
     /// When Started was read, in microseconds since the Unix epoch; `None` without Started.
     pub started_at_us: Option<i64>,
     /// When the outcome was known, in microseconds since the Unix epoch.
@@ -86,6 +88,7 @@ impl CompletedRun {
             ending,
             duration: None,
             metrics: None,
+            end_cause: None,
             started_at_us: None,
             finished_at_us,
             logs: Vec::new(),

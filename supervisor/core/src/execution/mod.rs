@@ -8,6 +8,7 @@ pub mod check;
 mod completed;
 mod config;
 mod draft;
+mod end_cause;
 mod invariant;
 mod log;
 mod request;
@@ -22,6 +23,9 @@ pub use change::Change;
 pub use completed::{CompletedRun, RunEnding, RunEvent};
 pub use config::RunConfig;
 pub use draft::{InvalidRequest, RequestDraft};
+pub use end_cause::{
+    EndCause, EndCauseFields, EndKind, EscalationStep, KillReason, MemoryJudge, ResourceLimit,
+};
 pub use invariant::DeliveryInvariant;
 pub use log::{LogLine, LogStream};
 pub use request::{ExecutionRequest, Target};

@@ -8,7 +8,7 @@ use super::event::WorkerId;
 use super::machine::Pool;
 use super::outcome::describe_timeout;
 use super::queue::AttemptPlace;
-use super::run::{EndCause, RunPhase};
+use super::run::{RunPhase, StopCause};
 use super::time::PoolTime;
 use super::worker::WorkerState;
 use crate::execution::Attempt;
@@ -56,7 +56,7 @@ impl Pool {
                 }
             }
             worker.since = now;
-            run.cause = Some(EndCause::Cancel { reason, message: message.clone() });
+            run.cause = Some(StopCause::Cancel { reason, message: message.clone() });
             if worker.features.cancel {
                 let terminate_at = now + grace;
                 let dump_due = worker.features.dump;
@@ -85,7 +85,7 @@ impl Pool {
             RunPhase::Sent => {
                 self.alter(id, |worker, _| {
                     if let WorkerState::Busy(run) = &mut worker.state {
-                        run.cause.get_or_insert(EndCause::NotStarted);
+                        run.cause.get_or_insert(StopCause::NotStarted);
                     }
                 });
                 self.kill_run(now, id, KillCause::NotStarted, effects);
@@ -98,7 +98,7 @@ impl Pool {
             RunPhase::Departing => {
                 self.alter(id, |worker, _| {
                     if let WorkerState::Busy(run) = &mut worker.state {
-                        run.cause.get_or_insert(EndCause::Stayed);
+                        run.cause.get_or_insert(StopCause::Stayed);
                     }
                 });
                 self.kill_run(now, id, KillCause::Retired, effects);
@@ -157,13 +157,7 @@ impl Pool {
         let Some(WorkerState::Busy(run)) = self.workers.get(&id).map(|worker| &worker.state) else {
             return KillCause::Retired;
         };
-        match &run.cause {
-            Some(EndCause::Cancel { reason, .. }) => KillCause::Cancelled(*reason),
-            Some(EndCause::Memory { .. }) => KillCause::Memory,
-            Some(EndCause::Violation(_)) => KillCause::Violation,
-            Some(EndCause::NotStarted) => KillCause::NotStarted,
-            Some(EndCause::Stayed) | None => KillCause::Retired,
-        }
+        run.kill_cause()
     }
 
     /// SIGKILL to a worker that has a run. The run is concluded when the process is gone.

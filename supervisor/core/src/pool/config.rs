@@ -25,7 +25,7 @@ pub const DEATHS_BEFORE_STARTED_MAX: u8 = 3;
 pub const DEADLINE_TOLERANCE: Duration = Duration::from_millis(50);
 /// A process is replaced long before its run numbers, which are never reused, could wrap.
 pub const RUNS_PER_PROCESS_MAX: u32 = 4_000_000_000;
-/// A run whose resident set is above this many hundredths of the memory limit is killed.
+/// A run whose worker, with all it started, is above this many hundredths of the memory limit is killed.
 pub const MEMORY_KILL_PERCENT: u64 = 150;
 
 /// A worker that is bound to an organization serves it for so many times as long as it took to start, before it
@@ -119,8 +119,8 @@ impl PoolConfig {
         u32::try_from(jittered).unwrap_or(RUNS_PER_PROCESS_MAX).min(RUNS_PER_PROCESS_MAX)
     }
 
-    /// The resident set above which a run is killed, if there is a limit.
-    pub(super) fn memory_kill_bytes(&self) -> Option<u64> {
+    /// What a worker with all it started may hold before its run is ended, if there is a limit.
+    pub fn memory_kill_bytes(&self) -> Option<u64> {
         (self.memory_limit_bytes > 0)
             .then(|| self.memory_limit_bytes.saturating_mul(MEMORY_KILL_PERCENT) / 100)
     }

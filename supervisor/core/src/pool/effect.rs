@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use muster_protocol::{CancelReason, RunMetrics};
 
+use super::death::WorkerDeath;
 use super::event::{WorkerFeatures, WorkerId};
-use crate::execution::{Attempt, RunEnding};
+use crate::execution::{Attempt, EndCause, RunEnding};
 
 /// What the shell is to do, in the order in which the pool gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +115,8 @@ pub enum PoolEffect {
         /// What the worker is killed for.
         cause: KillCause,
     },
+    /// A worker's process has ended. Comes before what becomes of the attempt it had.
+    WorkerDied(Box<WorkerDeath>),
     /// The attempt is over, or goes back.
     Finish(RunFinish),
     /// No worker has been able to start this many times in a row; the next try is later.
@@ -177,4 +180,6 @@ pub struct RunFinish {
     pub duration: Option<Duration>,
     /// What the worker measured; `None` when no Finished came.
     pub metrics: Option<RunMetrics>,
+    /// What its worker died of, if it died with the run in hand.
+    pub end_cause: Option<Box<EndCause>>,
 }

@@ -3,8 +3,9 @@
 use muster_protocol::{CancelReason, RunOutcome};
 
 use super::config::DEATHS_BEFORE_STARTED_MAX;
+use super::death::Evidence;
 use super::effect::{KillCause, PoolEffect, RunFinish};
-use super::event::{Assignment, ProcessExit, WorkerId};
+use super::event::{Assignment, WorkerId};
 use super::invariant::PoolInvariant;
 use super::machine::Pool;
 use super::outcome::{self, Decided};
@@ -27,7 +28,7 @@ impl Pool {
                 | RunPhase::Cancelling { .. }
                 | RunPhase::Departing => LeavingPhase::Asked,
                 RunPhase::Terminating => LeavingPhase::Terminated(KillCause::Retired),
-                RunPhase::Killing => LeavingPhase::Killed,
+                RunPhase::Killing => LeavingPhase::Killed(run.kill_cause()),
             };
             worker.executions_done += 1;
             match std::mem::replace(&mut worker.state, WorkerState::Leaving(leaving)) {
@@ -46,7 +47,7 @@ impl Pool {
         now: PoolTime,
         id: WorkerId,
         mut run: PoolRun,
-        exit: Option<&ProcessExit>,
+        evidence: Option<Evidence<'_>>,
         effects: &mut Vec<PoolEffect>,
     ) {
         let has_succeeded = run.cause.is_none()
@@ -54,7 +55,7 @@ impl Pool {
                 .finished
                 .as_ref()
                 .is_some_and(|finished| matches!(finished.outcome, RunOutcome::Succeeded { .. }));
-        let verdict = outcome::decide(&mut run, exit, now);
+        let verdict = outcome::decide(&mut run, evidence.as_ref(), now);
         let ending = match verdict {
             Decided::Ends(ending) => ending,
             Decided::NeverStarted { evidence } => match self.unstarted(&run, evidence) {
@@ -86,6 +87,7 @@ impl Pool {
             worker: Some(id),
             duration: run.duration(ended_at),
             metrics: run.finished.map(|finished| finished.metrics),
+            end_cause: evidence.map(|evidence| Box::new(evidence.cause)),
         }));
         if halts {
             // In the same step, before its worker or another one could be given what waits.
@@ -121,6 +123,7 @@ impl Pool {
             worker: None,
             duration: None,
             metrics: None,
+            end_cause: None,
         }));
     }
 

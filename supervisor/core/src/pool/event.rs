@@ -5,8 +5,8 @@ use std::time::Duration;
 use muster_protocol::{CancelReason, ErrorInfo, RunMetrics, RunOutcome};
 use uuid::Uuid;
 
-use crate::execution::Attempt;
-use crate::process::ExitStatus;
+use crate::execution::{Attempt, MemoryJudge};
+use crate::process::{ExitStatus, ProcessUsage};
 
 /// One worker process. Numbers rise and are never reused, so an event or a kill that names a worker can
 /// never reach its successor.
@@ -136,7 +136,7 @@ pub enum WorkerEvent {
     Idle {
         /// The number of the run that held the slot.
         run: u32,
-        /// The worker's resident set after the run.
+        /// What the worker and all it started hold, as far as is known; 0 is unknown.
         rss_bytes: u64,
         /// True when the worker asks to be replaced.
         recycle: bool,
@@ -148,9 +148,9 @@ pub enum WorkerEvent {
     },
     /// It broke the protocol on the byte level. The shell stops reading its frames.
     Violation(ProtocolViolation),
-    /// A measurement of its resident set while it runs.
+    /// A measurement of what it and all it started hold while it runs.
     MemorySample {
-        /// The size of the resident set.
+        /// The sum over all of its processes, in bytes.
         rss_bytes: u64,
     },
     /// It is gone and reaped, its group killed, its pipes read dry.
@@ -179,6 +179,28 @@ pub struct ProcessExit {
     pub status: ExitStatus,
     /// The last lines the process wrote to stderr, oldest first.
     pub stderr_tail: Vec<String>,
+    /// What it used.
+    pub usage: ProcessUsage,
+    /// How many processes that it had started were still there, and were ended.
+    pub descendants_left: usize,
+    /// Who, besides us and itself, is known to have ended a process of it for want of memory.
+    pub memory_judge: Option<MemoryJudge>,
+    /// The limit its control group had, in bytes.
+    pub memory_limit_bytes: Option<u64>,
+}
+
+impl ProcessExit {
+    /// An end of which only this is known.
+    pub fn new(status: ExitStatus, stderr_tail: Vec<String>) -> Self {
+        Self {
+            status,
+            stderr_tail,
+            usage: ProcessUsage::default(),
+            descendants_left: 0,
+            memory_judge: None,
+            memory_limit_bytes: None,
+        }
+    }
 }
 
 /// The features of [`muster_protocol::feature`] that a worker offers and we use.

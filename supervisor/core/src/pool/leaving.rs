@@ -1,10 +1,11 @@
 //! How workers leave: asked, told, made to, or of their own accord.
 
+use super::death::{Evidence, WorkerDeath};
 use super::effect::{KillCause, PoolEffect};
 use super::event::{ProcessExit, ProtocolViolation, WorkerId};
 use super::machine::Pool;
 use super::outcome::stderr_quote;
-use super::run::{EndCause, RunPhase};
+use super::run::{RunPhase, StopCause};
 use super::time::PoolTime;
 use super::worker::{FarewellPhase, LeavingPhase, StartStage, TemplatePhase, WorkerState};
 
@@ -55,7 +56,7 @@ impl Pool {
                 WorkerState::Idle { .. }
                 | WorkerState::Busy(_)
                 | WorkerState::Leaving(
-                    LeavingPhase::Asked | LeavingPhase::Terminated(_) | LeavingPhase::Killed,
+                    LeavingPhase::Asked | LeavingPhase::Terminated(_) | LeavingPhase::Killed(_),
                 ) => false,
             };
             worker.since = now;
@@ -66,7 +67,7 @@ impl Pool {
             }
             match parting {
                 FarewellPhase::Kill(cause) => {
-                    worker.state = WorkerState::Leaving(LeavingPhase::Killed);
+                    worker.state = WorkerState::Leaving(LeavingPhase::Killed(cause));
                     effects.push(PoolEffect::Kill { worker: id, cause });
                 }
                 FarewellPhase::Retire(reason) => {
@@ -84,7 +85,7 @@ impl Pool {
         self.alter(id, |worker, timers| {
             let WorkerState::Leaving(leaving) = &mut worker.state else { return };
             match leaving {
-                LeavingPhase::NotSpawned(_) | LeavingPhase::Killed => {}
+                LeavingPhase::NotSpawned(_) | LeavingPhase::Killed(_) => {}
                 LeavingPhase::Asked => {
                     *leaving = LeavingPhase::Terminated(KillCause::Retired);
                     worker.since = now;
@@ -93,7 +94,7 @@ impl Pool {
                 }
                 LeavingPhase::Terminated(cause) => {
                     let cause = *cause;
-                    *leaving = LeavingPhase::Killed;
+                    *leaving = LeavingPhase::Killed(cause);
                     worker.since = now;
                     effects.push(PoolEffect::Kill { worker: id, cause });
                 }
@@ -125,7 +126,7 @@ impl Pool {
             }
             WorkerState::Idle { .. } => self.kill_outright(now, id, KillCause::Violation, effects),
             WorkerState::Busy(run) => {
-                run.cause.get_or_insert(EndCause::Violation(violation));
+                run.cause.get_or_insert(StopCause::Violation(violation));
                 self.kill_run(now, id, KillCause::Violation, effects);
             }
             WorkerState::Leaving(_) => {}
@@ -182,17 +183,21 @@ impl Pool {
         exit: &ProcessExit,
         effects: &mut Vec<PoolEffect>,
     ) {
-        match self.workers.get(&id).map(|worker| &worker.state) {
-            None => return,
-            Some(WorkerState::Starting(stage)) => {
+        let Some(worker) = self.workers.get(&id) else { return };
+        let cause = worker.end_cause(exit, &self.config);
+        let (attempt, notice) = (worker.attempt(), worker.death_notice(&cause));
+        let death = WorkerDeath { worker: id, attempt, cause: cause.clone(), notice };
+        effects.push(PoolEffect::WorkerDied(Box::new(death)));
+        match &worker.state {
+            WorkerState::Starting(stage) => {
                 let stage = *stage;
                 self.exited_starting(now, id, stage, exit, effects);
             }
-            Some(WorkerState::Template(_)) => {
+            WorkerState::Template(_) => {
                 let message = format!("it ended with {}{}", exit.status, stderr_quote(&exit.stderr_tail));
                 self.template_failed(now, id, message, effects);
             }
-            Some(WorkerState::Idle { .. } | WorkerState::Busy(_) | WorkerState::Leaving(_)) => {}
+            WorkerState::Idle { .. } | WorkerState::Busy(_) | WorkerState::Leaving(_) => {}
         }
         let Some(worker) = self.remove(id) else { return };
         match worker.state {
@@ -200,7 +205,7 @@ impl Pool {
             | WorkerState::Idle { .. }
             | WorkerState::Template(_)
             | WorkerState::Leaving(_) => {}
-            WorkerState::Busy(run) => self.conclude(now, id, run, Some(exit), effects),
+            WorkerState::Busy(run) => self.conclude(now, id, run, Some(Evidence { exit, cause }), effects),
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod cancelling;
 pub mod config;
+mod death;
 mod draining;
 mod effect;
 mod ending;
@@ -36,6 +37,7 @@ mod worker;
 mod worker_counts;
 
 pub use config::{HELLO_TIMEOUT, PoolConfig};
+pub use death::{DeathNotice, WorkerDeath};
 pub use effect::{KillCause, PoolEffect, RunFinish};
 pub use event::{
     Assignment, PoolEvent, ProcessExit, ProtocolViolation, WorkerEvent, WorkerFeatures, WorkerId,

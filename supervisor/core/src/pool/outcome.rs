@@ -7,10 +7,11 @@ use muster_protocol::limits::{CRASH_MESSAGE_MAX_BYTES, CRASH_STDERR_LINES};
 use muster_protocol::{CancelReason, ErrorInfo, RunOutcome, error_type};
 
 use super::config::DEADLINE_TOLERANCE;
-use super::event::{ProcessExit, ProtocolViolation};
-use super::run::{EndCause, PoolRun, RunPhase};
+use super::death::Evidence;
+use super::event::ProtocolViolation;
+use super::run::{PoolRun, RunPhase, StopCause};
 use super::time::PoolTime;
-use crate::execution::RunEnding;
+use crate::execution::{EndKind, RunEnding};
 
 /// What the evidence says.
 #[derive(Debug)]
@@ -25,28 +26,33 @@ pub(super) enum Decided {
 }
 
 /// Decides how a run ended. Takes the outcome out of it, and leaves its time and metrics.
-pub(super) fn decide(run: &mut PoolRun, exit: Option<&ProcessExit>, now: PoolTime) -> Decided {
+pub(super) fn decide(run: &mut PoolRun, died: Option<&Evidence<'_>>, now: PoolTime) -> Decided {
     let outcome = run.finished.as_mut().map(|finished| {
         let nothing = RunOutcome::Cancelled { message: String::new() };
         (finished.at, std::mem::replace(&mut finished.outcome, nothing))
     });
     match (&run.cause, outcome) {
-        (Some(EndCause::Cancel { reason, message }), outcome) => {
+        (Some(StopCause::Cancel { reason, message }), outcome) => {
             Decided::Ends(after_cancel(*reason, message, outcome.map(|(_, outcome)| outcome), run))
         }
         (
-            Some(EndCause::Memory { .. } | EndCause::Violation(_) | EndCause::NotStarted | EndCause::Stayed)
+            Some(
+                StopCause::Memory { .. }
+                | StopCause::Violation(_)
+                | StopCause::NotStarted
+                | StopCause::Stayed,
+            )
             | None,
             Some((at, outcome)),
         ) => Decided::Ends(as_reported(outcome, at, run)),
         (cause, None) => {
             let ending = match cause {
-                Some(EndCause::Memory { rss_bytes }) => out_of_memory(*rss_bytes),
-                Some(EndCause::Violation(violation)) => violated(violation),
-                Some(EndCause::NotStarted | EndCause::Stayed | EndCause::Cancel { .. }) => {
-                    failed(error_type::WORKER_CRASHED, crash_message(run, exit, now))
+                Some(StopCause::Memory { rss_bytes, limit_bytes }) => out_of_memory(*rss_bytes, *limit_bytes),
+                Some(StopCause::Violation(violation)) => violated(violation),
+                Some(StopCause::NotStarted | StopCause::Stayed | StopCause::Cancel { .. }) => {
+                    failed(error_type::WORKER_CRASHED, crash_message(run, died, now))
                 }
-                None => crashed(run, exit, now),
+                None => crashed(run, died, now),
             };
             if run.started_at.is_some() {
                 return Decided::Ends(ending);
@@ -159,12 +165,13 @@ fn violated(violation: &ProtocolViolation) -> RunEnding {
     }
 }
 
-fn out_of_memory(rss_bytes: u64) -> RunEnding {
-    let mebibytes = rss_bytes / (1024 * 1024);
+fn out_of_memory(rss_bytes: u64, limit_bytes: u64) -> RunEnding {
+    let [peak, limit] = [rss_bytes, limit_bytes].map(|bytes| bytes / (1024 * 1024));
     failed(
         error_type::OUT_OF_MEMORY,
         format!(
-            "the worker had {mebibytes} MiB resident, above 1.5 times max_worker_memory_mb, and was killed"
+            "the worker and all it started held {peak} MiB, above the {limit} MiB (1.5 times max_worker_memory_mb) at \
+             which a run is ended"
         ),
     )
 }
@@ -174,37 +181,48 @@ fn failed(kind: &str, message: String) -> RunEnding {
 }
 
 /// The end of a process that nobody had asked to end.
-fn crashed(run: &PoolRun, exit: Option<&ProcessExit>, now: PoolTime) -> RunEnding {
-    let told = exit.and_then(|exit| exit.status.memory_ran_out(&exit.stderr_tail));
-    match told {
-        Some(line) => {
-            let message = format!("memory was refused: {line}; {}", how_it_crashed(run, exit, now));
+fn crashed(run: &PoolRun, died: Option<&Evidence<'_>>, now: PoolTime) -> RunEnding {
+    match died.map(|died| (died, died.cause.kind)) {
+        Some((died, EndKind::OutOfMemory { .. })) => {
+            let (exit, how) = (died.exit, how_it_crashed(run, Some(died), now));
+            let message = match exit.status.memory_ran_out(&exit.stderr_tail) {
+                Some(line) => format!("memory was refused: {line}; {how}"),
+                None => format!("{}; {how}{}", died.cause.summary, stderr_quote(&exit.stderr_tail)),
+            };
             failed(error_type::OUT_OF_MEMORY, cut(message))
         }
-        None => failed(error_type::WORKER_CRASHED, crash_message(run, exit, now)),
+        Some((
+            _,
+            EndKind::Exited
+            | EndKind::Signalled
+            | EndKind::KilledByUs { .. }
+            | EndKind::Limit { .. }
+            | EndKind::Vanished,
+        ))
+        | None => failed(error_type::WORKER_CRASHED, crash_message(run, died, now)),
     }
 }
 
 /// What is known about a process that ended without a Finished.
-fn crash_message(run: &PoolRun, exit: Option<&ProcessExit>, now: PoolTime) -> String {
-    let mut message = how_it_crashed(run, exit, now);
+fn crash_message(run: &PoolRun, died: Option<&Evidence<'_>>, now: PoolTime) -> String {
+    let mut message = how_it_crashed(run, died, now);
     match &run.cause {
-        Some(EndCause::NotStarted) => message.push_str("; it was killed for not saying Started in time"),
-        Some(EndCause::Stayed) => message.push_str("; it was killed for staying after its Goodbye"),
-        Some(EndCause::Cancel { .. } | EndCause::Memory { .. } | EndCause::Violation(_)) | None => {}
+        Some(StopCause::NotStarted) => message.push_str("; it was killed for not saying Started in time"),
+        Some(StopCause::Stayed) => message.push_str("; it was killed for staying after its Goodbye"),
+        Some(StopCause::Cancel { .. } | StopCause::Memory { .. } | StopCause::Violation(_)) | None => {}
     }
     if let Some(reason) = &run.goodbye {
         message.push_str("; it had said Goodbye: ");
         message.push_str(reason);
     }
-    if let Some(exit) = exit {
-        message.push_str(&stderr_quote(&exit.stderr_tail));
+    if let Some(died) = died {
+        message.push_str(&stderr_quote(&died.exit.stderr_tail));
     }
     cut(message)
 }
 
-fn how_it_crashed(run: &PoolRun, exit: Option<&ProcessExit>, now: PoolTime) -> String {
-    let status = exit.map_or_else(|| "no known status".to_owned(), |exit| exit.status.to_string());
+fn how_it_crashed(run: &PoolRun, died: Option<&Evidence<'_>>, now: PoolTime) -> String {
+    let status = died.map_or_else(|| "no known status".to_owned(), |died| died.exit.status.to_string());
     let (doing, since) = match run.started_at {
         Some(started_at) => ("in the workflow", started_at),
         None => ("with an Execute it had not answered with Started", run.sent_at),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use muster_protocol::{CancelReason, RunMetrics, RunOutcome};
 
+use super::effect::KillCause;
 use super::event::{Assignment, ProtocolViolation};
 use super::time::PoolTime;
 
@@ -22,7 +23,7 @@ pub(super) struct PoolRun {
     /// The first Finished read, whatever came after.
     pub(super) finished: Option<FinishedReport>,
     /// What made us end it: the first reason stands.
-    pub(super) cause: Option<EndCause>,
+    pub(super) cause: Option<StopCause>,
     /// A cancel that came too late to be written, kept for the case that the attempt would be rerouted.
     pub(super) wish: Option<CancelReason>,
     /// The worker said Goodbye, with this reason.
@@ -31,6 +32,17 @@ pub(super) struct PoolRun {
 }
 
 impl PoolRun {
+    /// The name of what it is being ended for.
+    pub(super) fn kill_cause(&self) -> KillCause {
+        match &self.cause {
+            Some(StopCause::Cancel { reason, .. }) => KillCause::Cancelled(*reason),
+            Some(StopCause::Memory { .. }) => KillCause::Memory,
+            Some(StopCause::Violation(_)) => KillCause::Violation,
+            Some(StopCause::NotStarted) => KillCause::NotStarted,
+            Some(StopCause::Stayed) | None => KillCause::Retired,
+        }
+    }
+
     /// How long the run took, up to `ended_at`; `None` without Started.
     ///
     /// The time between reading Started and reading Finished is the measure. When the reader was held up and
@@ -54,11 +66,11 @@ pub(super) struct FinishedReport {
 
 /// Why we ended a run.
 #[derive(Debug)]
-pub(super) enum EndCause {
+pub(super) enum StopCause {
     /// Asked to end; the time it was asked.
     Cancel { reason: CancelReason, message: String },
-    /// Its resident set was this.
-    Memory { rss_bytes: u64 },
+    /// It and all it started held this, above the limit of a run.
+    Memory { rss_bytes: u64, limit_bytes: u64 },
     /// It broke the protocol.
     Violation(ProtocolViolation),
     /// No Started in time.

@@ -6,7 +6,7 @@ use super::config::IDLE_TIMEOUT;
 use super::effect::{KillCause, PoolEffect};
 use super::event::{Assignment, ProtocolViolation, WorkerId};
 use super::machine::Pool;
-use super::run::{EndCause, FinishedReport, RunPhase};
+use super::run::{FinishedReport, RunPhase, StopCause};
 use super::time::PoolTime;
 use super::worker::{PoolWorker, RecycleReason, WorkerState};
 
@@ -206,6 +206,7 @@ impl Pool {
         let is_above_limit = self.config.is_above_memory_limit(rss_bytes);
         let kills = self.alter(id, |worker, _| {
             worker.rss_bytes = rss_bytes;
+            worker.memory_peak_bytes = worker.memory_peak_bytes.max(rss_bytes);
             let WorkerState::Busy(run) = &mut worker.state else { return false };
             match run.phase {
                 RunPhase::Sent
@@ -215,8 +216,10 @@ impl Pool {
                 | RunPhase::Terminating => {}
                 RunPhase::Finished | RunPhase::Killing => return false,
             }
-            if run.finished.is_none() && kill_bytes.is_some_and(|limit| rss_bytes > limit) {
-                run.cause.get_or_insert(EndCause::Memory { rss_bytes });
+            if run.finished.is_none()
+                && let Some(limit_bytes) = kill_bytes.filter(|limit| rss_bytes > *limit)
+            {
+                run.cause.get_or_insert(StopCause::Memory { rss_bytes, limit_bytes });
                 return true;
             }
             if is_above_limit {

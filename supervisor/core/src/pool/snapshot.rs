@@ -78,7 +78,7 @@ pub struct WorkerSnapshot {
     pub executions_done: u64,
     /// For whom it may be used when it is free; `None` when it may not be used again.
     pub binding: Option<WorkerBinding>,
-    /// Its resident set when it was last measured; 0 is unknown.
+    /// What it held when it was last measured, with all it started where there is a limit; 0 is unknown.
     pub rss_bytes: u64,
     /// Why it is to be replaced, if it is.
     pub due: Option<&'static str>,

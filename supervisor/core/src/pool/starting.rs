@@ -48,6 +48,7 @@ impl Pool {
             served: ServedRuns::Nobodys,
             executions_done: 0,
             rss_bytes: 0,
+            memory_peak_bytes: 0,
             execution_limit: self.config.execution_limit(id.0),
             due: None,
             is_offered_template: false,
@@ -84,20 +85,20 @@ impl Pool {
                     // It was given up while it came into being: now there is something to end.
                     match std::mem::replace(leaving, LeavingPhase::Asked) {
                         LeavingPhase::NotSpawned(FarewellPhase::Kill(cause)) => {
-                            *leaving = LeavingPhase::Killed;
+                            *leaving = LeavingPhase::Killed(cause);
                             effects.push(PoolEffect::Kill { worker: id, cause });
                         }
                         LeavingPhase::NotSpawned(FarewellPhase::Retire(reason)) => {
                             effects.push(PoolEffect::Retire { worker: id, reason });
                             worker.set_deadline(timers, Some(now + graceful));
                         }
-                        LeavingPhase::Asked | LeavingPhase::Terminated(_) | LeavingPhase::Killed => {}
+                        LeavingPhase::Asked | LeavingPhase::Terminated(_) | LeavingPhase::Killed(_) => {}
                     }
                 }
                 WorkerState::Idle { .. }
                 | WorkerState::Busy(_)
                 | WorkerState::Leaving(
-                    LeavingPhase::Asked | LeavingPhase::Terminated(_) | LeavingPhase::Killed,
+                    LeavingPhase::Asked | LeavingPhase::Terminated(_) | LeavingPhase::Killed(_),
                 ) => {}
             }
         });

@@ -24,6 +24,8 @@ pub(super) struct PoolWorker {
     pub(super) served: ServedRuns,
     pub(super) executions_done: u64,
     pub(super) rss_bytes: u64,
+    /// The most that was ever measured.
+    pub(super) memory_peak_bytes: u64,
     pub(super) execution_limit: u32,
     pub(super) due: Option<RecycleReason>,
     /// Its process was started with all that a template needs.
@@ -93,7 +95,7 @@ pub(super) enum LeavingPhase {
     /// SIGTERM was sent; SIGKILL comes next.
     Terminated(KillCause),
     /// SIGKILL was sent.
-    Killed,
+    Killed(KillCause),
 }
 
 /// What to do with a process that comes into being after it was given up.
@@ -187,7 +189,7 @@ impl PoolWorker {
             WorkerState::Busy(run) => run.phase.name(),
             WorkerState::Leaving(LeavingPhase::NotSpawned(_) | LeavingPhase::Asked) => "leaving",
             WorkerState::Leaving(LeavingPhase::Terminated(_)) => "terminating",
-            WorkerState::Leaving(LeavingPhase::Killed) => "killed",
+            WorkerState::Leaving(LeavingPhase::Killed(_)) => "killed",
         }
     }
 }

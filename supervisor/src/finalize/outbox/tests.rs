@@ -40,6 +40,7 @@ fn end(number: u32) -> Finalization {
         completed_at: at,
         duration_ms: Some(12),
         metrics: Some(raw(r#"{"cpu":1}"#)),
+        end_cause: Some(raw(r#"{"kind":"exited"}"#)),
         logs: vec![LogLine {
             sequence: 1,
             at_us: 5,

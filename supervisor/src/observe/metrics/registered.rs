@@ -33,6 +33,11 @@ impl SupervisorMetrics {
             "Attempts that were somebody else's when they ended",
             self.superseded.clone(),
         );
+        registry.register(
+            "worker_deaths",
+            "Workers that ended and were not meant to, by what ended them",
+            self.worker_deaths.clone(),
+        );
         let seconds = || Unit::Seconds;
         registry.register_with_unit(
             "execution",

@@ -208,6 +208,7 @@ fn ending_row<'a>((finalization, settled): &'a EndingPair<'_>) -> Option<EndingR
         failure: FailureColumns::of(outcome.failure()),
         duration_ms: finalization.duration_ms,
         metrics: finalization.metrics.as_ref().map(|metrics| metrics.get()),
+        end_cause: finalization.end_cause.as_ref().map(|cause| cause.get()),
         started_at: finalization.started_at,
         completed_at: finalization.completed_at,
     })

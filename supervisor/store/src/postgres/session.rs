@@ -270,7 +270,8 @@ impl StoreSession for PgSession {
             .bind(column(endings, |ending| ending.duration_ms.map(signed_long)))
             .bind(column(endings, |ending| ending.metrics.map(JsonIn)))
             .bind(column(endings, |ending| ending.started_at.map(TimeColumn)))
-            .bind(column(endings, |ending| TimeColumn(ending.completed_at)));
+            .bind(column(endings, |ending| TimeColumn(ending.completed_at)))
+            .bind(column(endings, |ending| ending.end_cause));
         record::attempts(&self.rows(event_rows(log_rows(query, lines), events)).await?).map_err(store_error)
     }
 

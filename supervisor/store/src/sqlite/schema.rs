@@ -9,8 +9,10 @@ use super::{BACKEND, SqliteStore, statements};
 use crate::migration::{Migration, missing, newest, unprepared};
 use crate::{DatabaseFacts, Result, SchemaStore};
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, sql: include_str!("migrations/0001_initial.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, sql: include_str!("migrations/0001_initial.sql") },
+    Migration { version: 2, sql: include_str!("migrations/0002_end_cause.sql") },
+];
 
 /// The version of the schema; 0 in a file without one.
 async fn schema_version(connection: &mut sqlx::SqliteConnection) -> Result<u32> {

@@ -24,6 +24,8 @@ pub struct ObservedProcess {
     pub session: u32,
     /// When it started, in clock ticks since boot: with its number, a name for ever.
     pub started: u64,
+    /// How much memory it is in, shared or not.
+    pub resident_bytes: u64,
 }
 
 impl ObservedProcess {
@@ -49,7 +51,16 @@ impl ObservedProcess {
             group: u32::try_from(group).unwrap_or_default(),
             session: u32::try_from(session).unwrap_or_default(),
             started: fields.nth(15)?.parse().ok()?,
+            resident_bytes: fields
+                .nth(1)
+                .and_then(|pages| pages.parse::<u64>().ok())
+                .map_or(0, |pages| pages * rustix::param::page_size() as u64),
         })
+    }
+
+    /// True when both looks were at one and the same process.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.pid == other.pid && self.started == other.started
     }
 }
 
@@ -126,7 +137,7 @@ fn numbers_of_all() -> impl Iterator<Item = u32> {
 }
 
 /// A file of /proc that fits in a page.
-fn read_small(path: &str) -> Option<Vec<u8>> {
+pub(super) fn read_small(path: &str) -> Option<Vec<u8>> {
     let mut bytes = vec![0; 4096];
     let read = std::fs::File::open(path).ok()?.read(&mut bytes).ok()?;
     bytes.truncate(read);
@@ -139,7 +150,8 @@ mod tests {
 
     /// A process by its number, its parent, its group and its session.
     fn seen([pid, parent, group, session]: [u32; 4]) -> ObservedProcess {
-        ObservedProcess { pid, name: "it".to_owned(), is_dead: false, parent, group, session, started: 1 }
+        let (name, is_dead, started, resident_bytes) = ("it".to_owned(), false, 1, 0);
+        ObservedProcess { pid, name, is_dead, parent, group, session, started, resident_bytes }
     }
 
     /// Who belongs to process 10, when process 7 of session 5 is the supervisor.
@@ -152,10 +164,11 @@ mod tests {
 
     #[test]
     fn a_line_of_stat_is_read_whatever_the_name() {
-        let line = b"77 (a) S 1 (b\n) Z 10 11 12 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 4321 0 0";
+        let line = b"77 (a) S 1 (b\n) Z 10 11 12 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 4321 0 3 0";
         let seen = ObservedProcess::parse(77, line).unwrap();
         assert_eq!((seen.name.as_str(), seen.is_dead), ("a) S 1 (b\n", true));
         assert_eq!((seen.parent, seen.group, seen.session, seen.started), (10, 11, 12, 4321));
+        assert_eq!(seen.resident_bytes, 3 * rustix::param::page_size() as u64);
         let ours = ObservedProcess::read(std::process::id()).unwrap();
         assert!(!ours.is_dead && ours.started > 0);
     }

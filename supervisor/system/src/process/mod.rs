@@ -4,6 +4,7 @@
 //! module knows nothing of frames, executions or the pool.
 
 mod belongings;
+mod cgroup;
 mod child_reaper;
 mod descendants;
 mod descriptor_limit;
@@ -17,12 +18,14 @@ mod mark;
 mod memory;
 mod orphaned_workers;
 mod process_tree;
+mod reaping;
 mod spawn_counter;
 mod spawner;
 mod wall;
 mod watch;
 
 pub use belongings::WorkerBelongings;
+pub use cgroup::{LeafMemory, WorkerLeaves};
 pub use child_reaper::{inherit_orphans, is_any_child_dead, reap_orphans};
 pub use descendants::{ObservedProcess, ProcessTable, children};
 pub use descriptor_limit::{
@@ -34,9 +37,10 @@ pub use group::ProcessGroup;
 pub use group_signal::{kill_group, terminate_group};
 pub use identity::{ProcessIdentity, ProcessLiveness};
 pub use launch::{Launch, LaunchError};
-pub use memory::resident_bytes;
+pub use memory::{MemoryWatch, TreeMemory, resident_bytes};
 pub use orphaned_workers::{OrphanedWorkers, OrphanedWorkersError};
 pub use process_tree::ProcessTree;
+pub use reaping::{ReapedProcess, cpu_time, oom_kills};
 pub use spawn_counter::{SpawnCounter, SpawnOrder};
 pub use spawner::{PIPE_BYTES, SpawnedChild, Spawner};
 pub use wall::{WALL_NAMES, Wall, close_to_others, walls};

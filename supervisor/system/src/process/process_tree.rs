@@ -2,11 +2,14 @@
 //!
 //! These functions read /proc and wait, so they are called where waiting holds up nobody.
 
+use std::io;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::ProcessGroup;
+use super::cgroup::{LeafMemory, WorkerLeaf, WorkerLeaves};
 use super::descendants::{ObservedProcess, ProcessTable};
 use super::mark::WorkerMark;
 use super::spawn_counter::{SpawnCounter, SpawnOrder};
@@ -32,6 +35,8 @@ pub struct ProcessTree {
     mark: WorkerMark,
     /// When the worker started: nobody older belongs to it.
     started: u64,
+    /// Its control group, once it is in one.
+    leaf: Arc<OnceLock<WorkerLeaf>>,
 }
 
 impl ProcessTree {
@@ -42,7 +47,7 @@ impl ProcessTree {
 
     /// The family of a worker that has been looked at already.
     pub(super) fn of_seen(root: ProcessGroup, mark: WorkerMark, leader: Option<&ObservedProcess>) -> Self {
-        Self { root, mark, started: leader.map_or(0, |seen| seen.started) }
+        Self { root, mark, started: leader.map_or(0, |seen| seen.started), leaf: Arc::default() }
     }
 
     /// When its leader started, in clock ticks since boot; `None` when it had ended before anybody looked.
@@ -60,11 +65,51 @@ impl ProcessTree {
         &self.mark
     }
 
+    /// Moves the worker into a leaf of its own. What it has started by now stays where it is, and is found as it is
+    /// where there are no leaves.
+    pub(super) fn settle(&self, leaves: &WorkerLeaves, is_limited: bool) -> io::Result<()> {
+        let leaf = leaves.leaf(is_limited)?;
+        let is_there = ObservedProcess::read(self.root.id())
+            .is_some_and(|seen| seen.started == self.started && !seen.is_dead);
+        let settled =
+            if is_there { leaf.place(self.root.leader()) } else { Err(io::Error::other("it has ended")) };
+        match settled {
+            Ok(()) => drop(self.leaf.set(leaf)),
+            Err(_) => leaf.remove(),
+        }
+        Ok(())
+    }
+
+    /// What its leaf says of memory, if it is in one.
+    pub fn leaf_memory(&self) -> LeafMemory {
+        self.leaf.get().map(WorkerLeaf::memory).unwrap_or_default()
+    }
+
+    /// Gives back its leaf. Nobody lives in it any more.
+    pub fn leave(&self) {
+        if let Some(leaf) = self.leaf.get() {
+            leaf.remove();
+        }
+    }
+
+    /// The numbers of those in its leaf.
+    pub(super) fn numbers_in_leaf(&self) -> Vec<u32> {
+        self.leaf.get().map(WorkerLeaf::members).unwrap_or_default()
+    }
+
+    /// Those in its leaf, without the worker itself.
+    fn in_leaf(&self) -> Vec<ObservedProcess> {
+        let numbers = self.numbers_in_leaf();
+        let others = numbers.into_iter().filter(|number| *number != self.root.id());
+        others.filter_map(ObservedProcess::read).filter(|seen| !seen.is_dead).collect()
+    }
+
     /// All who live, without the worker itself.
     pub fn members(&self) -> Vec<ObservedProcess> {
         let known = |seen: &ObservedProcess| seen.started >= self.started && self.mark.is_on(seen.pid);
         let mut found = ProcessTable::read().descendants_of(self.root.id(), known);
         found.retain(|seen| !seen.is_dead && seen.started >= self.started);
+        join(&mut found, self.in_leaf());
         found
     }
 
@@ -84,17 +129,24 @@ impl ProcessTree {
     /// `since` is a moment before the worker was born: where few were born after it, only those are looked at.
     pub fn end_all(&self, since: Option<SpawnOrder>, known: Vec<ObservedProcess>) -> Vec<ObservedProcess> {
         let mut members = self.born_since(since, &SpawnCounter::open());
-        let others = known.into_iter().filter(lives);
-        let others: Vec<ObservedProcess> =
-            others.filter(|seen| !members.iter().any(|it| it.pid == seen.pid)).collect();
-        members.extend(others);
+        join(&mut members, known.into_iter().filter(lives).collect());
+        if let Some(leaf) = self.leaf.get() {
+            join(&mut members, self.in_leaf());
+            leaf.kill();
+        }
         end(members, || self.members())
     }
 
     fn born_since(&self, since: Option<SpawnOrder>, births: &SpawnCounter) -> Vec<ObservedProcess> {
         let (Some(since), Some(now)) = (since, births.last()) else { return self.members() };
         match since.until(now, PROBED_MAX) {
-            Some(numbers) => numbers.filter_map(|number| self.probe(number)).collect(),
+            Some(numbers) => {
+                let mut born: Vec<_> = numbers.filter_map(|number| self.probe(number)).collect();
+                let mut in_leaf = self.in_leaf();
+                in_leaf.retain(|seen| since.is_before(seen.pid, now));
+                join(&mut born, in_leaf);
+                born
+            }
             None => {
                 let mut members = self.members();
                 members.retain(|seen| since.is_before(seen.pid, now));
@@ -149,6 +201,15 @@ impl ProcessTree {
     }
 }
 
+/// Adds those that are not there.
+fn join(to: &mut Vec<ObservedProcess>, others: Vec<ObservedProcess>) {
+    for seen in others {
+        if !to.iter().any(|it| it.pid == seen.pid) {
+            to.push(seen);
+        }
+    }
+}
+
 /// Kills these, and whoever is found by looking again, until nobody is. What a killed process had started before it
 /// was killed is found by the next look.
 fn end(first: Vec<ObservedProcess>, look_again: impl Fn() -> Vec<ObservedProcess>) -> Vec<ObservedProcess> {
@@ -157,7 +218,7 @@ fn end(first: Vec<ObservedProcess>, look_again: impl Fn() -> Vec<ObservedProcess
     while !living.is_empty() {
         for seen in living {
             kill(&seen);
-            if !ended.contains(&seen) {
+            if !ended.iter().any(|it: &ObservedProcess| it.is_same(&seen)) {
                 ended.push(seen);
             }
         }

@@ -18,7 +18,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::sync::oneshot;
 
 use super::mark::{MARK_ENV, WorkerMark};
-use super::{ForkChannel, Launch, ProcessGroup, ProcessTree, WorkerBelongings};
+use super::{ForkChannel, Launch, ProcessGroup, ProcessTree, WorkerBelongings, WorkerLeaves};
 use crate::confinement::{HELPER_PROGRAM, HELPER_WORD};
 use crate::vital;
 
@@ -56,6 +56,12 @@ pub struct SpawnedChild {
 /// What the helper is called in a list of processes, for the moment that it is there.
 const HELPER_NAME: &str = "supervisor";
 
+enum SpawnerTask {
+    Spawn(SpawnTask),
+    /// Move a worker that somebody else has made into a leaf of its own.
+    Settle(ProcessTree),
+}
+
 struct SpawnTask {
     launch: Arc<Launch>,
     /// What the child inherits besides, with the variable that tells it the number.
@@ -66,7 +72,7 @@ struct SpawnTask {
 /// A handle on the spawning thread. The thread ends when the last handle is gone.
 #[derive(Clone, Debug)]
 pub struct Spawner {
-    tasks: mpsc::Sender<SpawnTask>,
+    tasks: mpsc::Sender<SpawnerTask>,
 }
 
 impl Spawner {
@@ -75,7 +81,15 @@ impl Spawner {
     /// # Errors
     /// When the system refuses a thread.
     pub fn start() -> io::Result<Self> {
-        let (tasks, received) = mpsc::channel::<SpawnTask>();
+        Self::with_leaves(None)
+    }
+
+    /// Starts the thread. Each process gets a leaf of its own, where there are some.
+    ///
+    /// # Errors
+    /// When the system refuses a thread.
+    pub fn with_leaves(leaves: Option<Arc<WorkerLeaves>>) -> io::Result<Self> {
+        let (tasks, received) = mpsc::channel::<SpawnerTask>();
         let oom_score = worker_oom_score(std::fs::read_to_string("/proc/self/oom_score_adj").ok().as_deref());
         std::thread::Builder::new().name("spawner".to_owned()).spawn(move || {
             let watched = vital::guard("spawner");
@@ -83,8 +97,24 @@ impl Spawner {
                 if vital::is_struck("spawner") {
                     return;
                 }
-                // A caller that is gone leaves the child to the drop of its pipes: EOF is its lifeline.
-                let _ = task.answer.send(spawn(&task.launch, task.inherited, oom_score));
+                let (family, is_limited) = match task {
+                    SpawnerTask::Settle(family) => (Some(family), true),
+                    SpawnerTask::Spawn(task) => {
+                        // What a template has loaded is all its workers' memory.
+                        let is_limited = task.inherited.is_none();
+                        let spawned = spawn(&task.launch, task.inherited, oom_score);
+                        let family = spawned.as_ref().ok().map(|child| child.family.clone());
+                        // A caller that is gone leaves the child to the drop of its pipes: EOF is its lifeline.
+                        let _ = task.answer.send(spawned);
+                        (family, is_limited)
+                    }
+                };
+                // The system may take long to move a process, so nobody waits for it.
+                if let (Some(leaves), Some(family)) = (&leaves, family)
+                    && let Err(error) = family.settle(leaves, is_limited)
+                {
+                    tracing::debug!(%error, "worker has no control group of its own");
+                }
             }
             watched.done();
         })?;
@@ -97,6 +127,12 @@ impl Spawner {
     /// What the system said.
     pub async fn spawn(&self, launch: Arc<Launch>) -> io::Result<SpawnedChild> {
         self.spawn_with(launch, None).await
+    }
+
+    /// Moves a worker that a template has made into a leaf of its own, soon.
+    pub fn settle(&self, family: ProcessTree) {
+        // Without the thread nothing is started any more, and the supervisor ends.
+        let _ = self.tasks.send(SpawnerTask::Settle(family));
     }
 
     /// Starts a process that may be a template: the number of its end of the channel is in a variable of this name.
@@ -120,7 +156,8 @@ impl Spawner {
     ) -> io::Result<SpawnedChild> {
         let (answer, answered) = oneshot::channel();
         let gone = || io::Error::other("the spawning thread is gone");
-        self.tasks.send(SpawnTask { launch, inherited, answer }).map_err(|_| gone())?;
+        let task = SpawnTask { launch, inherited, answer };
+        self.tasks.send(SpawnerTask::Spawn(task)).map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
 }

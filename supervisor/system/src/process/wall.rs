@@ -4,19 +4,23 @@
 //! A process that is not dumpable has its environment, memory and descriptors closed to every process but those of
 //! an administrator. What a worker may do beyond that is not decided here.
 
+use std::path::PathBuf;
+
 use rustix::process::{
     DumpableBehavior, Resource, Rlimit, dumpable_behavior, getrlimit, set_dumpable_behavior, setrlimit,
 };
 use rustix::thread::{CapabilitySet, capabilities};
 
+use super::cgroup::own_folder;
 use crate::confinement::{Confinement, ConfinementLevel, KernelFacts, WORKER_WALL_NAMES, worker_walls};
 
 const MEMORY: &str = "memory";
 const CORES: &str = "cores";
+const DESCENDANTS: &str = "descendants";
 /// The names of all walls, as they are shown.
-pub const WALL_NAMES: [&str; 2 + WORKER_WALL_NAMES.len()] = {
+pub const WALL_NAMES: [&str; 3 + WORKER_WALL_NAMES.len()] = {
     let [a, b, c, d, e, f, g, h, i, j] = WORKER_WALL_NAMES;
-    [MEMORY, CORES, a, b, c, d, e, f, g, h, i, j]
+    [MEMORY, CORES, DESCENDANTS, a, b, c, d, e, f, g, h, i, j]
 };
 
 /// Something that keeps others out, and whether it does.
@@ -74,8 +78,30 @@ pub fn walls(confinement: &Confinement) -> Vec<Wall> {
         reads_all: confinement.plan.level == ConfinementLevel::Off && reads_all(),
         core_max: getrlimit(Resource::Core).maximum,
     });
+    walls.push(around_descendants(own_folder()));
     walls.extend(worker_walls(confinement, KernelFacts::read()));
     walls
+}
+
+/// Whether what a worker started ends with it, by where the supervisor may make control groups.
+fn around_descendants(folder: Result<PathBuf, String>) -> Wall {
+    match folder {
+        Ok(folder) => Wall::standing(
+            DESCENDANTS,
+            format!(
+                "all that a worker ever starts is in a control group below {}, and ends with it",
+                folder.display()
+            ),
+        ),
+        Err(reason) => Wall::missing(
+            DESCENDANTS,
+            format!(
+                "{reason}: what a worker starts is known by its parents, its group, its session and its environment, and \
+                 a process that leaves all of them escapes; give the supervisor a control group of its own \
+                 (Delegate=yes in its unit)"
+            ),
+        ),
+    }
 }
 
 fn assess(facts: ProcessFacts) -> Vec<Wall> {
@@ -106,6 +132,10 @@ mod tests {
         let stand = |facts| assess(facts).into_iter().map(|wall| wall.stands).collect::<Vec<_>>();
         let closed = ProcessFacts { is_dumpable: false, reads_all: false, core_max: Some(0) };
         assert_eq!(stand(closed), [true, true]);
+        assert!(assess(closed).into_iter().map(|wall| wall.name).eq([MEMORY, CORES]));
+        let escapes = around_descendants(Err("none is mounted".to_owned()));
+        assert!(!escapes.stands && escapes.detail.starts_with("none is mounted: "), "{escapes:?}");
+        assert!(around_descendants(Ok(PathBuf::from("/own"))).stands);
         assert_eq!(stand(ProcessFacts { is_dumpable: true, ..closed }), [false, true]);
         assert_eq!(stand(ProcessFacts { core_max: None, ..closed }), [true, false]);
         let root = assess(ProcessFacts { reads_all: true, ..closed });

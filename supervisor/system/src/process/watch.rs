@@ -8,6 +8,7 @@ use rustix::process::{WaitId, WaitIdOptions, waitid};
 use tokio::io::unix::AsyncFd;
 
 use super::ProcessGroup;
+use super::reaping::{ReapedProcess, reap};
 
 /// Waits for one process. Other children are never touched: a wait for any child would steal their status.
 #[derive(Debug)]
@@ -42,20 +43,18 @@ impl ExitWatch {
 
     /// Reaps the process and tells how it ended.
     pub fn reap(self) -> ExitStatus {
-        self.reap_if_ours().unwrap_or(ExitStatus::Unknown)
+        self.reap_measured().status
+    }
+
+    /// The same, with what the system counted of it.
+    pub fn reap_measured(self) -> ReapedProcess {
+        self.reap_if_ours().unwrap_or(ReapedProcess::UNKNOWN)
     }
 
     /// Reaps the process and tells how it ended. `None` for one that is the child of a template which still lives: that
     /// reaps it.
-    pub fn reap_if_ours(&self) -> Option<ExitStatus> {
-        let pidfd = WaitId::PidFd(self.pidfd.get_ref().as_fd());
-        let status = waitid(pidfd, WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
-        let status = status.ok().flatten()?;
-        Some(match (status.exit_status(), status.terminating_signal()) {
-            (Some(code), _) => ExitStatus::Code(code),
-            (None, Some(signal)) => ExitStatus::Signal(signal),
-            (None, None) => ExitStatus::Unknown,
-        })
+    pub fn reap_if_ours(&self) -> Option<ReapedProcess> {
+        reap(self.pidfd.get_ref().as_fd())
     }
 }
 

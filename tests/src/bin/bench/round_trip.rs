@@ -78,6 +78,7 @@ fn measure(
             pool,
             spec,
             orphaned_workers: None,
+            leaves: None,
             descriptions: Arc::default(),
         })?;
         let handle = executor.handle();

@@ -1,6 +1,7 @@
 //! One rule, one scenario: what happens, what the pool wants, at which moment.
 
 mod cancelling;
+mod deaths;
 mod draining;
 mod isolation;
 mod organization;

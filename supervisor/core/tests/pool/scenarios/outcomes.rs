@@ -80,7 +80,7 @@ fn a_crash_says_what_is_known() {
     let (_, worker, _) = stage.running(None);
     stage.wait_ms(1_500);
     let stderr_tail = (1..=15).map(|line| format!("line {line}")).collect();
-    stage.says(worker, WorkerEvent::Exited(ProcessExit { status: ExitStatus::Signal(11), stderr_tail }));
+    stage.says(worker, WorkerEvent::Exited(ProcessExit::new(ExitStatus::Signal(11), stderr_tail)));
     let finish = stage.finish();
     let (kind, message) = error(&finish.ending);
     assert_eq!(kind, "WorkerCrashed");
@@ -102,7 +102,7 @@ fn a_runtime_that_gave_up_for_want_of_memory_is_named() {
         let mut stage = Stage::warm(|_| {});
         let (_, worker, _) = stage.running(None);
         let stderr_tail = vec!["before".to_owned(), line.to_owned(), "1: 0xb78db3 node::Abort".to_owned()];
-        stage.says(worker, WorkerEvent::Exited(ProcessExit { status, stderr_tail }));
+        stage.says(worker, WorkerEvent::Exited(ProcessExit::new(status, stderr_tail)));
         let ending = stage.ending();
         let (told, message) = error(&ending);
         assert_eq!(told, kind, "{status}, {line}");
@@ -115,7 +115,7 @@ fn a_crash_with_long_lines_keeps_the_end_within_two_kibibytes() {
     let mut stage = Stage::warm(|_| {});
     let (_, worker, _) = stage.running(None);
     let stderr_tail = vec!["ä".repeat(5_000), "the last word".to_owned()];
-    stage.says(worker, WorkerEvent::Exited(ProcessExit { status: ExitStatus::Code(2), stderr_tail }));
+    stage.says(worker, WorkerEvent::Exited(ProcessExit::new(ExitStatus::Code(2), stderr_tail)));
     let ending = stage.ending();
     let (_, message) = error(&ending);
     assert!(message.len() <= 2_048 && message.ends_with("the last word"), "{} bytes", message.len());

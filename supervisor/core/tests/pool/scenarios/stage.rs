@@ -5,7 +5,7 @@ use std::time::Duration;
 use muster_core::execution::{Attempt, RunEnding};
 use muster_core::pool::{
     Assignment, Pool, PoolConfig, PoolEffect, PoolEvent, PoolSnapshot, PoolTime, ProcessExit,
-    ProtocolViolation, RunFinish, WorkerEvent, WorkerFeatures, WorkerId,
+    ProtocolViolation, RunFinish, WorkerDeath, WorkerEvent, WorkerFeatures, WorkerId,
 };
 use muster_core::process::ExitStatus;
 use muster_protocol::{CancelReason, ErrorInfo, JsonBytes, RunMetrics, RunOutcome};
@@ -89,9 +89,20 @@ impl Stage {
         self.wait(Duration::from_millis(milliseconds));
     }
 
-    /// Everything wanted since this was last asked.
+    /// Everything wanted since this was last asked. What is told of deaths is not among it.
     pub(crate) fn effects(&mut self) -> Vec<PoolEffect> {
-        std::mem::take(&mut self.effects)
+        let is_wanted = |effect: &PoolEffect| !matches!(effect, PoolEffect::WorkerDied(_));
+        std::mem::take(&mut self.effects).into_iter().filter(is_wanted).collect()
+    }
+
+    /// What was told of the only death since effects were last asked for.
+    pub(crate) fn death(&self) -> WorkerDeath {
+        let died = |effect: &PoolEffect| {
+            if let PoolEffect::WorkerDied(death) = effect { Some(WorkerDeath::clone(death)) } else { None }
+        };
+        let mut deaths: Vec<_> = self.effects.iter().filter_map(died).collect();
+        assert_eq!(deaths.len(), 1, "{deaths:?}");
+        deaths.remove(0)
     }
 
     pub(crate) fn spawns(&mut self) -> Vec<WorkerId> {
@@ -182,7 +193,7 @@ impl Stage {
     }
 
     pub(crate) fn exits(&mut self, worker: WorkerId, status: ExitStatus) {
-        self.says(worker, WorkerEvent::Exited(ProcessExit { status, stderr_tail: Vec::new() }));
+        self.says(worker, WorkerEvent::Exited(ProcessExit::new(status, Vec::new())));
     }
 
     pub(crate) fn pollutes(&mut self, worker: WorkerId) {

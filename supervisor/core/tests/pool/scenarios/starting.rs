@@ -70,7 +70,7 @@ fn a_failed_start_quotes_exit_status_and_stderr() {
     let mut stage = Stage::cold(|_| {});
     stage.says(WorkerId(1), WorkerEvent::Spawned { pid: 7 });
     let stderr_tail = vec!["Traceback".to_owned(), "ImportError: no module named x".to_owned()];
-    let exit = muster_core::pool::ProcessExit { status: ExitStatus::Code(1), stderr_tail };
+    let exit = muster_core::pool::ProcessExit::new(ExitStatus::Code(1), stderr_tail);
     stage.effects();
     stage.says(WorkerId(1), WorkerEvent::Exited(exit));
     let effects = stage.effects();

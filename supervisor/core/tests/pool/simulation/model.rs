@@ -380,7 +380,7 @@ pub(crate) fn finished(run: u32, outcome: RunOutcome) -> WorkerEvent {
 
 pub(crate) fn exited(rng: &mut Rng, status: ExitStatus) -> WorkerEvent {
     let stderr_tail = (0..rng.usize(..14)).map(|line| format!("line {line}")).collect();
-    WorkerEvent::Exited(ProcessExit { status, stderr_tail })
+    WorkerEvent::Exited(ProcessExit::new(status, stderr_tail))
 }
 
 fn polluted() -> WorkerEvent {

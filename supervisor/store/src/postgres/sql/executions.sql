@@ -4,7 +4,7 @@ SELECT
     status, execution_model, NULL::jsonb AS result, error_type, error_message, NULL::text AS error_stack,
     duration_ms, metrics, attempt, attempts_charged, max_attempts, timeout_seconds, priority, retry_of,
     lease_owner, lease_expires_at, notified_at, cancel_requested_at, run_after, created_at, started_at,
-    completed_at
+    completed_at, end_cause
 FROM executions
 WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR workflow_name = $2)
     AND ($3::uuid IS NULL OR organization_id = $3)

@@ -78,7 +78,7 @@ impl World {
                 });
             }
             PoolEffect::StartsRecovered => self.not_before = None,
-            PoolEffect::ReloadFailed { .. } | PoolEffect::Reloaded { .. } => {}
+            PoolEffect::WorkerDied(_) | PoolEffect::ReloadFailed { .. } | PoolEffect::Reloaded { .. } => {}
         }
     }
 
