@@ -13,9 +13,10 @@ use muster_protocol::codec::EncodeError;
 use muster_protocol::wire::Spelling;
 use muster_system::process::{
     ObservedProcess, ProcessGroup, ProcessTree, SpawnCounter, SpawnOrder, TreeMemory, WorkerBelongings,
-    kill_group, terminate_group,
+    kill_group, terminate_group, terminate_program,
 };
 use serde::Serialize;
+use tokio::sync::Notify;
 
 use super::events::WorkerOrigin;
 use super::late::KnownRuns;
@@ -65,8 +66,12 @@ pub(super) struct WorkerLink {
     pub(super) memory: RefCell<Option<TreeMemory>>,
     /// Who descended from it when it was signalled.
     descendants: RefCell<Vec<ObservedProcess>>,
-    /// A kill was asked for before the process existed.
-    terminating: Cell<bool>,
+    /// The worker itself, where what was started is a launcher.
+    program: RefCell<Option<OwnedFd>>,
+    /// A kill was asked for, maybe before the process existed.
+    killed: Cell<bool>,
+    /// Notified by a kill.
+    pub(super) kills: Notify,
     /// Encoded messages pass through here, so that the hot path does not allocate.
     scratch: RefCell<Vec<u8>>,
 }
@@ -114,7 +119,9 @@ impl WorkerLink {
             belongings: RefCell::default(),
             memory: RefCell::default(),
             descendants: RefCell::default(),
-            terminating: Cell::new(false),
+            program: RefCell::default(),
+            killed: Cell::new(false),
+            kills: Notify::new(),
             scratch: RefCell::default(),
         })
     }
@@ -149,7 +156,7 @@ impl WorkerLink {
         let group = family.group();
         self.group.set(Some(group));
         self.family.replace(Some(family));
-        if self.terminating.get() {
+        if self.killed.get() {
             group.kill_members();
         }
     }
@@ -244,7 +251,20 @@ impl WorkerLink {
         self.handle.replace(handle);
     }
 
+    /// It is behind a launcher.
+    pub(super) fn is_behind(&self, program: Option<OwnedFd>) {
+        self.program.replace(program);
+    }
+
+    /// A kill was asked for.
+    pub(super) fn was_killed(&self) -> bool {
+        self.killed.get()
+    }
+
     pub(super) fn terminate(&self) {
+        if let Some(program) = &*self.program.borrow() {
+            terminate_program(program);
+        }
         match (&*self.handle.borrow(), self.group.get()) {
             (Some(handle), Some(_)) => terminate_group(handle),
             (None, Some(group)) => group.terminate(),
@@ -253,10 +273,12 @@ impl WorkerLink {
     }
 
     pub(super) fn kill(&self) {
+        self.killed.set(true);
+        self.kills.notify_one();
         match (&*self.handle.borrow(), self.group.get()) {
             (Some(handle), Some(_)) => kill_group(handle),
             (None, Some(group)) => group.kill_members(),
-            (_, None) => self.terminating.set(true),
+            (_, None) => {}
         }
     }
 

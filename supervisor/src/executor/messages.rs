@@ -40,7 +40,7 @@ impl WorkerReader {
                 implementation_version,
                 language,
                 features,
-                pid: _,
+                pid,
             } => {
                 let workflows = Vec::new();
                 *self.link.identity.borrow_mut() = Arc::new(AnnouncedIdentity {
@@ -49,6 +49,7 @@ impl WorkerReader {
                     language,
                     workflows,
                 });
+                self.announced(pid);
                 let features = known_features(&features);
                 self.send_event(WorkerEvent::Hello { protocol_min, protocol_max, features });
             }

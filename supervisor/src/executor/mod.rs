@@ -19,6 +19,7 @@ mod fake;
 mod handle;
 mod head_tail;
 mod late;
+mod launcher;
 mod link;
 mod logs;
 mod memory;

@@ -12,7 +12,7 @@ use bytes::BytesMut;
 use futures_util::future::OptionFuture;
 use muster_core::execution::MemoryJudge;
 use muster_core::pool::{ProcessExit, ProtocolViolation, WorkerEvent};
-use muster_core::process::ProcessUsage;
+use muster_core::process::{ExitStatus, ProcessUsage};
 use muster_protocol::codec::Decoded;
 use muster_protocol::wire::{Piece, WholeMessage, WireDecoder, WireError};
 use muster_system::process::{
@@ -25,6 +25,7 @@ use tokio::time::Instant;
 use super::events::LiveEvent;
 use super::executor_loop::ExecutorLoop;
 use super::late::LateLog;
+use super::launcher::Behind;
 use super::link::WorkerLink;
 use super::logs;
 use super::news;
@@ -72,6 +73,9 @@ pub(super) fn adopt(
         scratch: vec![0; READ_BYTES].into_boxed_slice(),
         unknown_messages: 0,
         late: LateLog::default(),
+        behind: Behind::default(),
+        launcher_left: false,
+        said_hello: false,
     };
     Ok((reader, stdout, watch))
 }
@@ -91,6 +95,11 @@ pub(super) struct WorkerReader {
     unknown_messages: u64,
     /// What it says that is in no execution's log.
     pub(super) late: LateLog,
+    /// The worker itself, where what was started is a launcher.
+    pub(super) behind: Behind,
+    /// What was started has ended, and the worker went on.
+    launcher_left: bool,
+    said_hello: bool,
 }
 
 /// Why a worker's frames are not read any more.
@@ -112,14 +121,26 @@ impl WorkerReader {
     ) {
         let mut must_end_at = None;
         loop {
+            self.watch_announced().await;
             let closed = self.frames_end == Some(FramesEnd::Closed);
+            if closed && self.launcher_left && matches!(self.behind, Behind::Nothing) {
+                break;
+            }
             if closed {
                 must_end_at.get_or_insert_with(|| Instant::now() + EXIT_AFTER_STDOUT);
             }
             tokio::select! {
                 biased;
                 // First, because what it left behind may write for ever; what itself wrote is read after it.
-                () = watch.ended() => break,
+                () = watch.ended(), if !self.launcher_left => {
+                    if !self.goes_on().await {
+                        break;
+                    }
+                    self.launcher_left = true;
+                }
+                () = self.behind.ended() => break,
+                // Its launcher is not there to be killed; what is left of it is ended with what it started.
+                () = self.link.kills.notified(), if self.launcher_left => break,
                 read = stdout.read_buf(&mut self.input), if !closed => self.took_stdout(read.unwrap_or(0)).await,
                 read = self.stderr.read(&mut self.scratch), if self.stderr_open => {
                     self.took_stderr(read.unwrap_or(0));
@@ -128,12 +149,15 @@ impl WorkerReader {
                 }
                 Some(()) = OptionFuture::from(must_end_at.map(tokio::time::sleep_until)) => {
                     self.violated("the worker closed its stdout and went on".to_owned());
-                    watch.ended().await;
+                    if !self.launcher_left {
+                        watch.ended().await;
+                    }
                     break;
                 }
             }
         }
         self.drain_stdout(&stdout).await;
+        self.launcher_ends(&watch).await;
         self.reap(watch, told).await;
     }
 
@@ -158,10 +182,15 @@ impl WorkerReader {
         self.link.outgoing.borrow_mut().close();
         let secrets = self.link.secrets();
         let stderr_tail = self.lines.tail().iter().map(|line| secrets.mask(line).into_owned()).collect();
+        self.launcher_ends(&watch).await;
+        let own = self.behind.exit_status().await;
         let reaped = exit_status(watch, told).await;
-        tracing::debug!(worker = %self.link.id, status = %reaped.status, "worker ended");
+        // That of a launcher which had left says nothing of the worker.
+        let started = if self.launcher_left { ExitStatus::Unknown } else { reaped.status };
+        let status = own.unwrap_or(started);
+        tracing::debug!(worker = %self.link.id, %status, "worker ended");
         let exit = ProcessExit {
-            status: reaped.status,
+            status,
             stderr_tail,
             usage: ProcessUsage { cpu, memory_peak_bytes: leaf.peak_bytes.max(reaped.memory_peak_bytes) },
             descendants_left,
@@ -181,6 +210,19 @@ impl WorkerReader {
             return Some(MemoryJudge::Cgroup);
         }
         self.engine.oom_kills.has_risen().then_some(MemoryJudge::Kernel)
+    }
+
+    /// What it says of its own number.
+    pub(super) fn announced(&mut self, pid: u32) {
+        self.said_hello = true;
+        if self.link.process_id().is_some_and(|started| started != pid) {
+            self.behind = Behind::Announced(pid);
+        }
+    }
+
+    /// It has said who it is.
+    pub(super) fn has_said_hello(&self) -> bool {
+        self.said_hello
     }
 
     async fn took_stdout(&mut self, read: usize) {

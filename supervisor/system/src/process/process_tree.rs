@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use super::ProcessGroup;
 use super::cgroup::{LeafMemory, WorkerLeaf, WorkerLeaves};
 use super::descendants::{ObservedProcess, ProcessTable};
 use super::mark::WorkerMark;
 use super::spawn_counter::{SpawnCounter, SpawnOrder};
+use super::{LaunchedProgram, ProcessGroup};
 
 /// More births than this since a run began are not looked at one by one.
 const PROBED_MAX: u32 = 64;
@@ -102,6 +102,16 @@ impl ProcessTree {
         let numbers = self.numbers_in_leaf();
         let others = numbers.into_iter().filter(|number| *number != self.root.id());
         others.filter_map(ObservedProcess::read).filter(|seen| !seen.is_dead).collect()
+    }
+
+    /// The program that says it is the worker and has this number, if it is a descendant and not the worker that was
+    /// started. Must be called inside a runtime.
+    pub fn program(&self, number: u32) -> Option<LaunchedProgram> {
+        self.probe(number)?;
+        let pidfd = pidfd_open(pid(number)?, PidfdFlags::NONBLOCK).ok()?;
+        // It may have ended between the two, and its number may be another's.
+        self.probe(number)?;
+        LaunchedProgram::watch(number, pidfd).ok()
     }
 
     /// All who live, without the worker itself.
