@@ -98,7 +98,7 @@ fn a_worker_that_cannot_start_fails_with_the_reason() {
     let talks = script("talks", "#!/bin/sh\nexec cat /dev/zero | tr '\\0' 'x'\n");
     for (command, seen, fix) in [
         (vec!["/no/such/worker".to_owned()], "cannot be started", "install /no/such/worker"),
-        (vec![ends], "on stderr: no such module: muster", "by hand"),
+        (vec![ends], "on stderr: no such module: muster", "run the command as it is run here"),
         (vec![talks], "before Hello", "print to stderr"),
         (rogue(&["--init-failed", "no workflows"]), "user code cannot be loaded", "correct the workflows"),
     ] {
