@@ -11,7 +11,7 @@ fn mistakes_of_usage_exit_with_2_and_say_what_would_be_right() {
         (&["submit", "echo", "--params", "{oops"], "is not JSON"),
         (&["submit", "echo", "--params", "@absent.json"], "absent.json cannot be read"),
         (&["show", "17"], "invalid value '17'"),
-        (&["list", "--status", "DONE"], "use PENDING, RUNNING"),
+        (&["list", "--status", "DONE"], "possible values: PENDING, RUNNING"),
         (&["recycle"], "--all"),
         (&["list", "--limit", "0"], "0 is not in 1..=1000"),
         (&["list", "--limit", "1001"], "1001 is not in 1..=1000"),

@@ -43,7 +43,7 @@ pub enum DeathNotice {
 }
 
 /// What is known of a worker whose process has ended.
-pub(super) struct Evidence<'a> {
+pub(super) struct DeathEvidence<'a> {
     pub(super) exit: &'a ProcessExit,
     pub(super) cause: EndCause,
 }

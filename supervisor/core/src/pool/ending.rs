@@ -3,7 +3,7 @@
 use muster_protocol::{CancelReason, RunOutcome};
 
 use super::config::DEATHS_BEFORE_STARTED_MAX;
-use super::death::Evidence;
+use super::death::DeathEvidence;
 use super::effect::{KillCause, PoolEffect, RunFinish};
 use super::event::{Assignment, WorkerId};
 use super::invariant::PoolInvariant;
@@ -47,7 +47,7 @@ impl Pool {
         now: PoolTime,
         id: WorkerId,
         mut run: PoolRun,
-        evidence: Option<Evidence<'_>>,
+        evidence: Option<DeathEvidence<'_>>,
         effects: &mut Vec<PoolEffect>,
     ) {
         let has_succeeded = run.cause.is_none()

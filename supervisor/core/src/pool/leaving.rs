@@ -1,6 +1,6 @@
 //! How workers leave: asked, told, made to, or of their own accord.
 
-use super::death::{Evidence, WorkerDeath};
+use super::death::{DeathEvidence, WorkerDeath};
 use super::effect::{KillCause, PoolEffect};
 use super::event::{ProcessExit, ProtocolViolation, WorkerId};
 use super::machine::Pool;
@@ -205,7 +205,9 @@ impl Pool {
             | WorkerState::Idle { .. }
             | WorkerState::Template(_)
             | WorkerState::Leaving(_) => {}
-            WorkerState::Busy(run) => self.conclude(now, id, run, Some(Evidence { exit, cause }), effects),
+            WorkerState::Busy(run) => {
+                self.conclude(now, id, run, Some(DeathEvidence { exit, cause }), effects)
+            }
         }
     }
 }

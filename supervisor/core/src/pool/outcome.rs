@@ -7,7 +7,7 @@ use muster_protocol::limits::{CRASH_MESSAGE_MAX_BYTES, CRASH_STDERR_LINES};
 use muster_protocol::{CancelReason, ErrorInfo, RunOutcome, error_type};
 
 use super::config::DEADLINE_TOLERANCE;
-use super::death::Evidence;
+use super::death::DeathEvidence;
 use super::event::ProtocolViolation;
 use super::run::{PoolRun, RunPhase, StopCause};
 use super::time::PoolTime;
@@ -26,7 +26,7 @@ pub(super) enum Decided {
 }
 
 /// Decides how a run ended. Takes the outcome out of it, and leaves its time and metrics.
-pub(super) fn decide(run: &mut PoolRun, died: Option<&Evidence<'_>>, now: PoolTime) -> Decided {
+pub(super) fn decide(run: &mut PoolRun, died: Option<&DeathEvidence<'_>>, now: PoolTime) -> Decided {
     let outcome = run.finished.as_mut().map(|finished| {
         let nothing = RunOutcome::Cancelled { message: String::new() };
         (finished.at, std::mem::replace(&mut finished.outcome, nothing))
@@ -181,7 +181,7 @@ fn failed(kind: &str, message: String) -> RunEnding {
 }
 
 /// The end of a process that nobody had asked to end.
-fn crashed(run: &PoolRun, died: Option<&Evidence<'_>>, now: PoolTime) -> RunEnding {
+fn crashed(run: &PoolRun, died: Option<&DeathEvidence<'_>>, now: PoolTime) -> RunEnding {
     match died.map(|died| (died, died.cause.kind)) {
         Some((died, EndKind::OutOfMemory { .. })) => {
             let (exit, how) = (died.exit, how_it_crashed(run, Some(died), now));
@@ -204,7 +204,7 @@ fn crashed(run: &PoolRun, died: Option<&Evidence<'_>>, now: PoolTime) -> RunEndi
 }
 
 /// What is known about a process that ended without a Finished.
-fn crash_message(run: &PoolRun, died: Option<&Evidence<'_>>, now: PoolTime) -> String {
+fn crash_message(run: &PoolRun, died: Option<&DeathEvidence<'_>>, now: PoolTime) -> String {
     let mut message = how_it_crashed(run, died, now);
     match &run.cause {
         Some(StopCause::NotStarted) => message.push_str("; it was killed for not saying Started in time"),
@@ -221,7 +221,7 @@ fn crash_message(run: &PoolRun, died: Option<&Evidence<'_>>, now: PoolTime) -> S
     cut(message)
 }
 
-fn how_it_crashed(run: &PoolRun, died: Option<&Evidence<'_>>, now: PoolTime) -> String {
+fn how_it_crashed(run: &PoolRun, died: Option<&DeathEvidence<'_>>, now: PoolTime) -> String {
     let status = died.map_or_else(|| "no known status".to_owned(), |died| died.exit.status.to_string());
     let (doing, since) = match run.started_at {
         Some(started_at) => ("in the workflow", started_at),
