@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::time::Duration;
 
-use muster_tests::{Installation, eventually, process, rogue};
+use muster_tests::{Installation, TestSupervisor, eventually, process, rogue};
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::Signal;
 use serde_json::json;
@@ -36,6 +36,15 @@ fn no_worker_outlives_a_killed_supervisor() {
     installation.assert_nothing_left();
 }
 
+/// Waits until the two workers have started: a supervisor is ready before.
+fn both_are_idle(supervisor: &TestSupervisor) {
+    eventually("both workers are idle", SOON, || {
+        let workers = supervisor.client().get("/api/pool").body;
+        let idle = workers["workers"].as_array()?.iter().filter(|worker| worker["state"] == "idle").count();
+        (idle == 2).then_some(())
+    });
+}
+
 #[test]
 fn a_worker_inherits_its_three_streams_and_nothing_else() {
     let installation = Installation::new().worker(rogue(&[]));
@@ -45,6 +54,7 @@ fn a_worker_inherits_its_three_streams_and_nothing_else() {
     let supervisor = installation.start();
     let has = |process| process::descriptors(process).contains(&path);
     assert!(has(supervisor.id()), "the supervisor was not even given it");
+    both_are_idle(&supervisor);
     let mut channels = 0;
     for worker in supervisor.workers() {
         // It may have made copies of them.
@@ -61,6 +71,7 @@ fn a_worker_inherits_its_three_streams_and_nothing_else() {
 fn running_out_of_descriptors_is_a_failed_start_that_passes() {
     let installation = Installation::new().worker(rogue(&[])).setting("max_workers", 2);
     let supervisor = installation.start();
+    both_are_idle(&supervisor);
     let open = || process::descriptors(supervisor.id()).len();
     let before = open();
     // Clients cannot take them all, so it is allowed no more than it has.
