@@ -58,8 +58,8 @@ const HELPER_NAME: &str = "supervisor";
 
 enum SpawnerTask {
     Spawn(SpawnTask),
-    /// Move a worker that somebody else has made into a leaf of its own.
-    Settle(ProcessTree),
+    /// Move a worker that somebody else has made into a leaf of its own, and say when that is done.
+    Settle(ProcessTree, oneshot::Sender<()>),
 }
 
 struct SpawnTask {
@@ -97,8 +97,8 @@ impl Spawner {
                 if vital::is_struck("spawner") {
                     return;
                 }
-                let (family, is_limited) = match task {
-                    SpawnerTask::Settle(family) => (Some(family), true),
+                let (family, is_limited, settled) = match task {
+                    SpawnerTask::Settle(family, settled) => (Some(family), true, Some(settled)),
                     SpawnerTask::Spawn(task) => {
                         // What a template has loaded is all its workers' memory.
                         let is_limited = task.inherited.is_none();
@@ -106,15 +106,17 @@ impl Spawner {
                         let family = spawned.as_ref().ok().map(|child| child.family.clone());
                         // A caller that is gone leaves the child to the drop of its pipes: EOF is its lifeline.
                         let _ = task.answer.send(spawned);
-                        (family, is_limited)
+                        (family, is_limited, None)
                     }
                 };
-                // The system may take long to move a process, so nobody waits for it.
+                // The system may take long to move a process. Nobody waits for that of one that is only starting.
                 if let (Some(leaves), Some(family)) = (&leaves, family)
                     && let Err(error) = family.settle(leaves, is_limited)
                 {
                     tracing::debug!(%error, "worker has no control group of its own");
                 }
+                // Whoever asked may be gone.
+                let _ = settled.map(|settled| settled.send(()));
             }
             watched.done();
         })?;
@@ -129,10 +131,14 @@ impl Spawner {
         self.spawn_with(launch, None).await
     }
 
-    /// Moves a worker that a template has made into a leaf of its own, soon.
-    pub fn settle(&self, family: ProcessTree) {
+    /// Moves a worker that a template has made into a leaf of its own. It could take a run at once, and what that starts
+    /// before the move would stay behind: so its frames wait for this.
+    pub async fn settle(&self, family: ProcessTree) {
+        let (told, settled) = oneshot::channel();
         // Without the thread nothing is started any more, and the supervisor ends.
-        let _ = self.tasks.send(SpawnerTask::Settle(family));
+        if self.tasks.send(SpawnerTask::Settle(family, told)).is_ok() {
+            let _ = settled.await;
+        }
     }
 
     /// Starts a process that may be a template: the number of its end of the channel is in a variable of this name.
