@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use muster_core::process::ExitStatus;
 use muster_system::process::{ExitWatch, LaunchedProgram};
 
@@ -14,8 +15,10 @@ const LAUNCHER_ENDS_WITHIN: Duration = Duration::from_millis(500);
 /// The program behind a worker's launcher.
 #[derive(Debug, Default)]
 pub(super) enum Behind {
-    /// What was started is the worker, or it has not said yet.
+    /// It has not said who it is.
     #[default]
+    NotSaid,
+    /// What was started is the worker, or the number it gave is nobody's we know: one of another namespace.
     Nothing,
     /// It has said that its number is this one, which is another.
     Announced(u32),
@@ -27,7 +30,7 @@ impl Behind {
     /// Returns when the program has ended; never where there is none.
     pub(super) async fn ended(&self) {
         match self {
-            Self::Nothing | Self::Announced(_) => std::future::pending().await,
+            Self::NotSaid | Self::Nothing | Self::Announced(_) => std::future::pending().await,
             Self::Watched(program) => program.ended().await,
         }
     }
@@ -35,14 +38,14 @@ impl Behind {
     /// How the program ended, where it has and the system tells.
     pub(super) async fn exit_status(&self) -> Option<ExitStatus> {
         match self {
-            Self::Nothing | Self::Announced(_) => None,
+            Self::NotSaid | Self::Nothing | Self::Announced(_) => None,
             Self::Watched(program) => program.exit_status().await,
         }
     }
 }
 
 impl WorkerReader {
-    /// Watches the program that has announced itself. A number that is nobody's we know may be one of another namespace.
+    /// Watches the program that has announced itself.
     pub(super) async fn watch_announced(&mut self) {
         let Behind::Announced(pid) = self.behind else { return };
         self.behind = Behind::Nothing;
@@ -63,16 +66,10 @@ impl WorkerReader {
             return false;
         }
         match &self.behind {
-            Behind::Watched(program) => {
-                tokio::select! {
-                    biased;
-                    () = program.ended() => false,
-                    () = std::future::ready(()) => true,
-                }
-            }
+            Behind::Watched(program) => program.ended().now_or_never().is_none(),
             Behind::Announced(_) => true,
-            Behind::Nothing if self.has_said_hello() => false,
-            Behind::Nothing => {
+            Behind::Nothing => false,
+            Behind::NotSaid => {
                 let Some(family) = self.link.family() else { return false };
                 let members = self.engine.background.spawn_blocking(move || family.members()).await;
                 members.is_ok_and(|members| !members.is_empty())

@@ -75,7 +75,6 @@ pub(super) fn adopt(
         late: LateLog::default(),
         behind: Behind::default(),
         launcher_left: false,
-        said_hello: false,
     };
     Ok((reader, stdout, watch))
 }
@@ -99,7 +98,6 @@ pub(super) struct WorkerReader {
     pub(super) behind: Behind,
     /// What was started has ended, and the worker went on.
     launcher_left: bool,
-    said_hello: bool,
 }
 
 /// Why a worker's frames are not read any more.
@@ -123,7 +121,7 @@ impl WorkerReader {
         loop {
             self.watch_announced().await;
             let closed = self.frames_end == Some(FramesEnd::Closed);
-            if closed && self.launcher_left && matches!(self.behind, Behind::Nothing) {
+            if closed && self.launcher_left && matches!(self.behind, Behind::NotSaid | Behind::Nothing) {
                 break;
             }
             if closed {
@@ -214,15 +212,12 @@ impl WorkerReader {
 
     /// What it says of its own number.
     pub(super) fn announced(&mut self, pid: u32) {
-        self.said_hello = true;
-        if self.link.process_id().is_some_and(|started| started != pid) {
-            self.behind = Behind::Announced(pid);
+        let is_another = self.link.process_id().is_some_and(|started| started != pid);
+        match self.behind {
+            _ if is_another => self.behind = Behind::Announced(pid),
+            Behind::NotSaid => self.behind = Behind::Nothing,
+            Behind::Nothing | Behind::Announced(_) | Behind::Watched(_) => {}
         }
-    }
-
-    /// It has said who it is.
-    pub(super) fn has_said_hello(&self) -> bool {
-        self.said_hello
     }
 
     async fn took_stdout(&mut self, read: usize) {

@@ -110,9 +110,9 @@ settings! {
     /// The most workers there ever are.
     "max_workers" => max_workers: usize, Count = Count::new(1, 10_000), default "10";
     /// Which executions may share a worker: none (all may), organization (those of one organization), execution (each has a process of its own).
-    "isolation" => isolation: Isolation, IsolationKind = IsolationKind, default "none";
+    "isolation" => isolation: Isolation, IsolationKind = IsolationKind::new(), default "none";
     /// Make workers of a template, a process that has loaded all there is and forks: auto (if the worker can) or off.
-    "template" => template: TemplatePolicy, TemplateKind = TemplateKind, default "auto";
+    "template" => template: TemplatePolicy, TemplateKind = TemplateKind::new(), default "auto";
     /// How long an execution may run when neither it nor its workflow says.
     "execution_timeout_seconds" => execution_timeout: Duration, SecondsKind = SecondsKind::above_zero(YEAR), default "300";
     /// From SIGTERM to SIGKILL for a worker that does not leave.
@@ -138,7 +138,7 @@ settings! {
     /// Environment variables that workers get beside PATH, HOME, LANG and TZ: NAME lets one through, NAME=VALUE sets it, * lets all through but those that begin with MUSTER_.
     "worker_env" => worker_env: Vec<WorkerVariable>, VariablesKind = VariablesKind, default "";
     /// What a worker is kept from by the operating system: off, scoped (other processes, privileges) or strict (besides files, connections, system calls).
-    "confinement" => confinement: ConfinementLevel, ConfinementKind = ConfinementKind, default "scoped";
+    "confinement" => confinement: ConfinementLevel, ConfinementKind = ConfinementKind::new(), default "scoped";
     /// Who workers run as, when the supervisor is started as root: a user, or a range like 900000-900999 of which each worker has one.
     "worker_user" => worker_user: WorkerUserSetting, WorkerUserKind = WorkerUserKind, default "";
     /// What strictly confined workers may read beside the system's folders, their interpreter and workflows_dir.
@@ -154,7 +154,7 @@ settings! {
     /// The folder of the embedded database, the outbox and transcripts.
     "data_dir" => data_dir: PathBuf, PathKind = PathKind, default "./muster-data";
     /// Which executions leave a transcript of their frames in data_dir: failed, all or none.
-    "transcripts" => transcripts: TranscriptPolicy, TranscriptsKind = TranscriptsKind, default "failed";
+    "transcripts" => transcripts: TranscriptPolicy, TranscriptsKind = TranscriptsKind::new(), default "failed";
     /// What transcripts may take on disk, in MiB; the oldest give way. 0 means no limit.
     "transcripts_max_mb" => transcripts_max_mb: Option<u64>, LimitKind = LimitKind, default "64";
     /// The database, `postgres://...` or `sqlite://...`. Default: SQLite in data_dir.
@@ -184,5 +184,5 @@ settings! {
     /// What is logged: off, error, warn, info, debug, trace, or a list like `info,muster_core::pool=debug`.
     "log_level" => log_level: String, LevelKind = LevelKind, default "info";
     /// How it is logged: auto (text on a terminal, else json), text or json.
-    "log_format" => log_format: LogFormat, FormatKind = FormatKind, default "auto";
+    "log_format" => log_format: LogFormat, FormatKind = FormatKind::new(), default "auto";
 }

@@ -1,10 +1,49 @@
 //! Settings that are one of a few words.
 
+use std::marker::PhantomData;
+
 use muster_core::pool::Isolation;
 use muster_system::confinement::ConfinementLevel;
 
 use super::{SettingKind, single};
 use crate::settings::source::Raw;
+
+/// A type whose values each have a word.
+pub(crate) trait Choice: Copy + PartialEq + 'static {
+    /// What stands for the word in help texts.
+    const PLACEHOLDER: &'static str;
+    /// The words, in the order in which a person is told of them.
+    const WORDS: &'static [(&'static str, Self)];
+}
+
+/// A value that is written as one of a few words, in whatever case.
+pub(crate) struct ChoiceKind<T>(PhantomData<T>);
+
+impl<T: Choice> ChoiceKind<T> {
+    pub(crate) const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T: Choice> SettingKind for ChoiceKind<T> {
+    type Value = T;
+    const PLACEHOLDER: &'static str = T::PLACEHOLDER;
+
+    fn parse(&self, raw: &Raw) -> Result<T, String> {
+        let text = single(raw)?;
+        let found = T::WORDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+        found.map(|(_, value)| *value).ok_or_else(|| {
+            let names: Vec<&str> = T::WORDS.iter().map(|(name, _)| *name).collect();
+            let (last, others) = names.split_last().unwrap_or((&"", &[]));
+            format!("must be {} or {last}, not {text:?}", others.join(", "))
+        })
+    }
+
+    fn show(&self, value: &T) -> toml::Value {
+        let found = T::WORDS.iter().find(|(_, choice)| choice == value);
+        toml::Value::String(found.map_or("", |(name, _)| *name).to_owned())
+    }
+}
 
 /// How the supervisor's own log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,23 +57,13 @@ pub enum LogFormat {
 }
 
 /// The choice of a [`LogFormat`].
-pub(crate) struct FormatKind;
+pub(crate) type FormatKind = ChoiceKind<LogFormat>;
 
-impl SettingKind for FormatKind {
-    type Value = LogFormat;
+impl Choice for LogFormat {
     const PLACEHOLDER: &'static str = "FORMAT";
-
-    fn parse(&self, raw: &Raw) -> Result<LogFormat, String> {
-        chosen(raw, &FORMATS)
-    }
-
-    fn show(&self, value: &LogFormat) -> toml::Value {
-        word(*value, &FORMATS)
-    }
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
 }
-
-const FORMATS: [(&str, LogFormat); 3] =
-    [("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
 
 /// Which executions leave a transcript.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,67 +77,40 @@ pub enum TranscriptPolicy {
 }
 
 /// The choice of which executions leave a transcript.
-pub(crate) struct TranscriptsKind;
+pub(crate) type TranscriptsKind = ChoiceKind<TranscriptPolicy>;
 
-impl SettingKind for TranscriptsKind {
-    type Value = TranscriptPolicy;
+impl Choice for TranscriptPolicy {
     const PLACEHOLDER: &'static str = "WHICH";
-
-    fn parse(&self, raw: &Raw) -> Result<TranscriptPolicy, String> {
-        chosen(raw, &TRANSCRIPTS)
-    }
-
-    fn show(&self, value: &TranscriptPolicy) -> toml::Value {
-        word(*value, &TRANSCRIPTS)
-    }
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("failed", TranscriptPolicy::Failed),
+        ("all", TranscriptPolicy::All),
+        ("none", TranscriptPolicy::None),
+    ];
 }
-
-const TRANSCRIPTS: [(&str, TranscriptPolicy); 3] =
-    [("failed", TranscriptPolicy::Failed), ("all", TranscriptPolicy::All), ("none", TranscriptPolicy::None)];
 
 /// The choice of an [`Isolation`].
-pub(crate) struct IsolationKind;
+pub(crate) type IsolationKind = ChoiceKind<Isolation>;
 
-impl SettingKind for IsolationKind {
-    type Value = Isolation;
+impl Choice for Isolation {
     const PLACEHOLDER: &'static str = "WHAT";
-
-    fn parse(&self, raw: &Raw) -> Result<Isolation, String> {
-        chosen(raw, &ISOLATIONS)
-    }
-
-    fn show(&self, value: &Isolation) -> toml::Value {
-        word(*value, &ISOLATIONS)
-    }
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("none", Isolation::None),
+        ("organization", Isolation::Organization),
+        ("execution", Isolation::Execution),
+    ];
 }
-
-const ISOLATIONS: [(&str, Isolation); 3] = [
-    ("none", Isolation::None),
-    ("organization", Isolation::Organization),
-    ("execution", Isolation::Execution),
-];
 
 /// The choice of a [`ConfinementLevel`].
-pub(crate) struct ConfinementKind;
+pub(crate) type ConfinementKind = ChoiceKind<ConfinementLevel>;
 
-impl SettingKind for ConfinementKind {
-    type Value = ConfinementLevel;
+impl Choice for ConfinementLevel {
     const PLACEHOLDER: &'static str = "LEVEL";
-
-    fn parse(&self, raw: &Raw) -> Result<ConfinementLevel, String> {
-        chosen(raw, &CONFINEMENTS)
-    }
-
-    fn show(&self, value: &ConfinementLevel) -> toml::Value {
-        word(*value, &CONFINEMENTS)
-    }
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("off", ConfinementLevel::Off),
+        ("scoped", ConfinementLevel::Scoped),
+        ("strict", ConfinementLevel::Strict),
+    ];
 }
-
-const CONFINEMENTS: [(&str, ConfinementLevel); 3] = [
-    ("off", ConfinementLevel::Off),
-    ("scoped", ConfinementLevel::Scoped),
-    ("strict", ConfinementLevel::Strict),
-];
 
 /// Whether workers are made of a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,36 +122,10 @@ pub enum TemplatePolicy {
 }
 
 /// The choice of a [`TemplatePolicy`].
-pub(crate) struct TemplateKind;
+pub(crate) type TemplateKind = ChoiceKind<TemplatePolicy>;
 
-impl SettingKind for TemplateKind {
-    type Value = TemplatePolicy;
+impl Choice for TemplatePolicy {
     const PLACEHOLDER: &'static str = "WHETHER";
-
-    fn parse(&self, raw: &Raw) -> Result<TemplatePolicy, String> {
-        chosen(raw, &TEMPLATES)
-    }
-
-    fn show(&self, value: &TemplatePolicy) -> toml::Value {
-        word(*value, &TEMPLATES)
-    }
-}
-
-const TEMPLATES: [(&str, TemplatePolicy); 2] = [("auto", TemplatePolicy::Auto), ("off", TemplatePolicy::Off)];
-
-/// The value of the word, in whatever case it is written.
-fn chosen<T: Copy>(raw: &Raw, choices: &[(&str, T)]) -> Result<T, String> {
-    let text = single(raw)?;
-    let found = choices.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
-    found.map(|(_, value)| *value).ok_or_else(|| {
-        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-        let (last, others) = names.split_last().unwrap_or((&"", &[]));
-        format!("must be {} or {last}, not {text:?}", others.join(", "))
-    })
-}
-
-/// The word for the value.
-fn word<T: Copy + PartialEq>(value: T, choices: &[(&str, T)]) -> toml::Value {
-    let found = choices.iter().find(|(_, choice)| *choice == value);
-    toml::Value::String(found.map_or("", |(name, _)| *name).to_owned())
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("auto", TemplatePolicy::Auto), ("off", TemplatePolicy::Off)];
 }

@@ -76,37 +76,30 @@ pub fn worker_walls(confinement: &Confinement, facts: KernelFacts) -> Vec<Wall> 
 }
 
 fn processes(facts: KernelFacts) -> Wall {
-    let abi = facts.landlock_abi;
-    if abi >= DOMAIN_ABI {
-        return Wall::standing(
-            PROCESSES,
-            "a worker can neither trace nor read the memory of any process but its own",
-        );
-    }
-    let offers = version_name(abi);
-    Wall::missing(
-        PROCESSES,
-        format!(
-            "workers can read each other's memory: the kernel offers {offers}, and ABI {DOMAIN_ABI} (Linux 5.19) is needed"
-        ),
-    )
+    let needed = (DOMAIN_ABI, "Linux 5.19");
+    let detail = "a worker can neither trace nor read the memory of any process but its own";
+    by_abi(PROCESSES, facts, needed, detail, "workers can read each other's memory")
 }
 
 fn signals(facts: KernelFacts) -> Wall {
-    let abi = facts.landlock_abi;
-    if abi >= SCOPE_ABI {
-        return Wall::standing(
-            SIGNALS,
-            "a worker can signal no process but its own, nor reach others' abstract sockets",
-        );
+    let needed = (SCOPE_ABI, "Linux 6.12");
+    let detail = "a worker can signal no process but its own, nor reach others' abstract sockets";
+    by_abi(SIGNALS, facts, needed, detail, "workers can signal each other and the supervisor")
+}
+
+/// A wall that stands where the kernel's Landlock is new enough: what it keeps, and what is open without it.
+fn by_abi(
+    name: &'static str,
+    facts: KernelFacts,
+    (needed, linux): (i32, &str),
+    kept: &str,
+    open: &str,
+) -> Wall {
+    if facts.landlock_abi >= needed {
+        return Wall::standing(name, kept);
     }
-    let offers = version_name(abi);
-    Wall::missing(
-        SIGNALS,
-        format!(
-            "workers can signal each other and the supervisor: the kernel offers {offers}, and ABI {SCOPE_ABI} (Linux 6.12) is needed"
-        ),
-    )
+    let offers = version_name(facts.landlock_abi);
+    Wall::missing(name, format!("{open}: the kernel offers {offers}, and ABI {needed} ({linux}) is needed"))
 }
 
 fn temporary(confinement: &Confinement) -> Wall {
