@@ -25,6 +25,17 @@ pub struct AcceptedView {
     pub retry_of: Option<Uuid>,
 }
 
+/// A request to run an execution again.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Retry)]
+pub struct RetryRequest {
+    /// The id of the new execution, made here if it is left out. The same id twice is one execution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub execution_id: Option<Uuid>,
+}
+
 /// What a request to end an execution is answered with.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Cancelled)]

@@ -15,7 +15,7 @@ mod template;
 mod worker;
 mod workflows;
 
-pub use execution::{AcceptedView, CancelOutcome, CancelView, LogPage, LogView};
+pub use execution::{AcceptedView, CancelOutcome, CancelView, LogPage, LogView, RetryRequest};
 pub use pool::{IsolationView, PoolView, RecycleRequest, ReloadView, ResizeRequest, WallView};
 pub use problem::ProblemView;
 pub use readiness::{Readiness, ReadinessPart};

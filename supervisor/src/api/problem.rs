@@ -16,6 +16,10 @@ pub struct ProblemView {
     pub status: u16,
     /// What happened here, and what to do.
     pub detail: String,
+    /// All that is wrong with a request, a sentence each; absent where `detail` says it all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(nullable = false)]
+    pub problems: Vec<String>,
     /// For a program of the supervisor's machine that showed no token: the file that keeps it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]

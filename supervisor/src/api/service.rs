@@ -18,8 +18,8 @@ pub trait ApiService: std::fmt::Debug + Send + Sync + 'static {
     /// Cancels what waits, asks the owner of what runs, and tells watchers.
     async fn cancel(&self, id: Uuid) -> Result<CancelResult, ServiceError>;
 
-    /// Submits a new execution with the request of this one; gives its id.
-    async fn retry(&self, id: Uuid) -> Result<Uuid, ServiceError>;
+    /// Submits the execution `new` with the request of this one; gives the state of its row, as `submit` does.
+    async fn retry(&self, id: Uuid, new: Uuid) -> Result<Status, ServiceError>;
 
     /// What the workers described of their workflows.
     fn workflows(&self) -> WorkflowsView;
@@ -67,6 +67,14 @@ pub enum ServiceError {
     /// What was asked for makes no sense.
     #[error("{0}")]
     Invalid(String),
+    /// The code does not take these parameters.
+    #[error("workflow {workflow:?}: {}", problems.join("; "))]
+    InvalidParameters {
+        /// The workflow whose code was asked.
+        workflow: String,
+        /// All that is wrong with them, a sentence each.
+        problems: Vec<String>,
+    },
     /// It cannot be done in this state.
     #[error("{0}")]
     Conflict(String),

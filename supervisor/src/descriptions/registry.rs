@@ -100,9 +100,14 @@ impl DescribedWorkflow {
     /// # Errors
     /// What is wrong, one problem after the other.
     pub fn check(&self, parameters: &RawValue) -> Result<(), String> {
-        let Some(schema) = &self.schema else { return Ok(()) };
-        let problems = json::check_schema(schema, parameters, "parameters");
+        let problems = self.problems(parameters);
         if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) }
+    }
+
+    /// All that is wrong with parameters; nothing where it is not known what the workflow takes.
+    pub fn problems(&self, parameters: &RawValue) -> Vec<String> {
+        let schema = self.schema.as_ref();
+        schema.map_or_else(Vec::new, |schema| json::check_schema(schema, parameters, "parameters"))
     }
 }
 

@@ -26,7 +26,7 @@ pub use dispatcher::{AfterFailure, Dispatcher, Prepare, PrepareError, PreparedAt
 pub use in_flight::{ClaimUnderWay, InFlight, InFlightAttempt, InFlightPhase, OutcomeTerms};
 pub(crate) use peers::{PeerWatch, watch_for_ever};
 pub(crate) use poll::StorePoll;
-pub use prepare::Preparer;
+pub use prepare::{Preparer, RefusedParameters};
 pub(crate) use run_reporter::RunReporter;
 pub use slots::{IntakeClosed, Slot, SlotReservation, Slots};
 pub use start_health::{StartHealth, StartTrouble};

@@ -17,6 +17,15 @@ use crate::descriptions::{DescribedWorkflow, Descriptions};
 use crate::executor::{RunSpec, time_limit};
 use crate::prewarm::{Prewarm, PrewarmError, Subject, prepare, resolve};
 
+/// Parameters that the code does not take.
+#[derive(Debug)]
+pub struct RefusedParameters {
+    /// The workflow whose code was asked.
+    pub workflow: String,
+    /// All that is wrong with them, a sentence each.
+    pub problems: Vec<String>,
+}
+
 /// Fetches what a run needs, shows its context to watchers, and writes what its worker is told.
 #[derive(Debug)]
 pub struct Preparer {
@@ -45,7 +54,7 @@ impl Preparer {
     ///
     /// # Errors
     /// All that is wrong with them.
-    pub async fn check_parameters(&self, request: &ExecutionRequest) -> Result<(), String> {
+    pub async fn check_parameters(&self, request: &ExecutionRequest) -> Result<(), RefusedParameters> {
         match &request.target {
             Target::Name { workflow } if self.descriptions.named(workflow).is_none() => return Ok(()),
             Target::Name { .. } | Target::Id { .. } => {}
@@ -57,7 +66,10 @@ impl Preparer {
         };
         let (workflow, source) = resolve(request.target.clone(), warm.workflow.as_ref());
         let Some(described) = self.descriptions.of(&workflow, &source) else { return Ok(()) };
-        described.check(&request.parameters).map_err(|problems| format!("workflow {workflow:?}: {problems}"))
+        match described.problems(&request.parameters) {
+            problems if problems.is_empty() => Ok(()),
+            problems => Err(RefusedParameters { workflow, problems }),
+        }
     }
 
     /// For runs that are prepared from now on.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::Api;
 use super::problem::ApiError;
 use super::query::{PathId, QueryParameters, RequestBody};
-use crate::api::{AcceptedView, CancelOutcome, CancelView};
+use crate::api::{AcceptedView, CancelOutcome, CancelView, RetryRequest};
 use crate::nearest::nearest;
 
 /// How many rows a page has when nobody says.
@@ -130,8 +130,14 @@ pub(super) async fn cancel(State(api): State<Api>, PathId(id): PathId) -> Result
 }
 
 /// `POST /api/executions/{id}/retry`
-pub(super) async fn retry(State(api): State<Api>, PathId(id): PathId) -> Result<Response, ApiError> {
-    let execution_id = api.service.retry(id).await?;
-    let accepted = AcceptedView { execution_id, status: Some(Status::Pending), retry_of: Some(id) };
+pub(super) async fn retry(
+    State(api): State<Api>,
+    PathId(id): PathId,
+    body: RequestBody,
+) -> Result<Response, ApiError> {
+    let asked: RetryRequest = body.json()?;
+    let execution_id = asked.execution_id.unwrap_or_else(Uuid::now_v7);
+    let status = api.service.retry(id, execution_id).await?;
+    let accepted = AcceptedView { execution_id, status: Some(status), retry_of: Some(id) };
     Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())
 }

@@ -14,6 +14,8 @@ use crate::api::{ProblemView, ServiceError};
 pub(super) struct ApiError {
     kind: ErrorKind,
     detail: String,
+    /// All that is wrong with a request, a sentence each.
+    problems: Vec<String>,
     /// Where the token is kept that was not shown.
     token_file: Option<String>,
 }
@@ -65,7 +67,7 @@ impl ErrorKind {
 
 impl ApiError {
     pub(super) fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), token_file: None }
+        Self { kind, detail: detail.into(), problems: Vec::new(), token_file: None }
     }
 
     /// The token was not shown; where it is kept, if that may be said.
@@ -78,6 +80,11 @@ impl ApiError {
 
     pub(super) fn invalid(detail: impl Into<String>) -> Self {
         Self::new(ErrorKind::Invalid, detail)
+    }
+
+    /// A request with several problems, which `detail` tells in one text.
+    fn with_problems(detail: String, problems: Vec<String>) -> Self {
+        Self { problems, ..Self::invalid(detail) }
     }
 
     pub(super) fn no_execution(id: uuid::Uuid) -> Self {
@@ -98,6 +105,7 @@ impl IntoResponse for ApiError {
             title: title.to_owned(),
             status: status.as_u16(),
             detail: self.detail,
+            problems: self.problems,
             token_file: self.token_file,
         };
         let mut response = (status, axum::Json(problem)).into_response();
@@ -144,6 +152,10 @@ impl From<ServiceError> for ApiError {
         match error {
             ServiceError::NotFound(detail) => Self::new(ErrorKind::NotFound, detail),
             ServiceError::Invalid(detail) => Self::invalid(detail),
+            ServiceError::InvalidParameters { ref problems, .. } => {
+                let problems = problems.clone();
+                Self::with_problems(error.to_string(), problems)
+            }
             ServiceError::Conflict(detail) => Self::new(ErrorKind::Conflict, detail),
             ServiceError::Unavailable(detail) => Self::new(ErrorKind::Unavailable, detail),
             ServiceError::Store(error) => error.into(),
@@ -153,7 +165,7 @@ impl From<ServiceError> for ApiError {
 
 impl From<InvalidRequest> for ApiError {
     fn from(error: InvalidRequest) -> Self {
-        Self::invalid(error.to_string())
+        Self::with_problems(error.to_string(), error.problems)
     }
 }
 

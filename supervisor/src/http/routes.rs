@@ -14,7 +14,8 @@ use super::route::{DocumentedParameter, DocumentedResponse, JSON, Route, json, o
 use super::shape::Shape;
 use super::{dashboard, executions, health, logs, pool, socket, transcript, workflows};
 use crate::api::{
-    AcceptedView, CancelView, LogPage, PoolView, Readiness, RecycleRequest, ResizeRequest, WorkflowsView,
+    AcceptedView, CancelView, LogPage, PoolView, Readiness, RecycleRequest, ResizeRequest, RetryRequest,
+    WorkflowsView,
 };
 
 const WAIT: DocumentedParameter =
@@ -138,7 +139,7 @@ fn execution_routes() -> Vec<Route> {
             operation_id: "retryExecution",
             summary: "Run an execution again, as a new one with retry_of",
             parameters: vec![],
-            body: None,
+            body: Some(Shape::of::<RetryRequest>()),
             answers: vec![json::<AcceptedView>(202, "the new execution")],
             handler: post(executions::retry),
         },

@@ -19,6 +19,7 @@ use super::readiness_parts::{
 };
 use super::supervisor::Supervisor;
 use crate::api::{ApiService, PoolView, Readiness, RecycleTarget, ServiceError, WorkflowsView};
+use crate::dispatch::RefusedParameters;
 use crate::notify::sweep::notify_rows;
 use crate::observe::Unwritten;
 
@@ -31,7 +32,9 @@ const PRESENCE_WITHIN: Duration = Duration::from_secs(60);
 #[async_trait]
 impl ApiService for Supervisor {
     async fn submit(&self, request: ExecutionRequest) -> Result<Status, ServiceError> {
-        self.preparer.check_parameters(&request).await.map_err(ServiceError::Invalid)?;
+        let refused =
+            |RefusedParameters { workflow, problems }| ServiceError::InvalidParameters { workflow, problems };
+        self.preparer.check_parameters(&request).await.map_err(refused)?;
         let row = NewExecution::of(&request, self.default_max_attempts());
         self.insert(row).await
     }
@@ -60,7 +63,7 @@ impl ApiService for Supervisor {
         Ok(answer)
     }
 
-    async fn retry(&self, id: Uuid) -> Result<Uuid, ServiceError> {
+    async fn retry(&self, id: Uuid, new: Uuid) -> Result<Status, ServiceError> {
         let record = self.core.store.execution(id).await?;
         let record = record.ok_or_else(|| ServiceError::NotFound(format!("there is no execution {id}")))?;
         if !record.status.is_terminal() {
@@ -72,12 +75,18 @@ impl ApiService for Supervisor {
             record.request.ok_or_else(|| ServiceError::Conflict("its request was not stored".into()))?;
         let mut request = ExecutionRequest::parse(request.get().as_bytes())
             .map_err(|error| ServiceError::Conflict(format!("its request cannot be run again: {error}")))?;
-        request.execution_id = Uuid::now_v7();
-        let new = request.execution_id;
+        request.execution_id = new;
         let row =
             NewExecution { retry_of: Some(id), ..NewExecution::of(&request, self.default_max_attempts()) };
-        self.insert(row).await?;
-        Ok(new)
+        let status = self.insert(row).await?;
+        // Another execution may have this id: a row that was there before must be the one that was asked for.
+        let record = self.core.store.execution(new).await?;
+        if record.is_none_or(|record| record.retry_of == Some(id)) {
+            return Ok(status);
+        }
+        Err(ServiceError::Conflict(format!(
+            "execution {new} is there, and does not repeat {id}: give another id"
+        )))
     }
 
     async fn pool(&self) -> PoolView {

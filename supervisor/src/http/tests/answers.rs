@@ -31,11 +31,11 @@ async fn every_error_is_a_problem_that_says_what_to_do() {
     }
     insta::assert_snapshot!(answers.join("\n"), @r#"
 POST /api/executions
-  400 application/problem+json {"type":"/problems/invalid-request","title":"The request is not valid","status":400,"detail":"invalid request: timeout_seconds: must be a number of seconds above 0 and at most 31536000, not 0; priority: must be a whole number from 0 to 9, not 12"}
+  400 application/problem+json {"type":"/problems/invalid-request","title":"The request is not valid","status":400,"detail":"invalid request: timeout_seconds: must be a number of seconds above 0 and at most 31536000, not 0; priority: must be a whole number from 0 to 9, not 12","problems":["timeout_seconds: must be a number of seconds above 0 and at most 31536000, not 0","priority: must be a whole number from 0 to 9, not 12"]}
 POST /api/executions
-  400 application/problem+json {"type":"/problems/invalid-request","title":"The request is not valid","status":400,"detail":"invalid request: organization: is no field of a request; did you mean organization_id?; timeout: is no field of a request; did you mean timeout_seconds?"}
+  400 application/problem+json {"type":"/problems/invalid-request","title":"The request is not valid","status":400,"detail":"invalid request: organization: is no field of a request; did you mean organization_id?; timeout: is no field of a request; did you mean timeout_seconds?","problems":["organization: is no field of a request; did you mean organization_id?","timeout: is no field of a request; did you mean timeout_seconds?"]}
 POST /api/executions
-  400 application/problem+json {"type":"/problems/invalid-request","title":"The request is not valid","status":400,"detail":"invalid request: not a JSON object of request fields: it does not begin with {"}
+  400 application/problem+json {"type":"/problems/invalid-request","title":"The request is not valid","status":400,"detail":"invalid request: not a JSON object of request fields: it does not begin with {","problems":["not a JSON object of request fields: it does not begin with {"]}
 POST /api/executions?wait=soon
   400 application/problem+json {"type":"/problems/invalid-request","title":"The request is not valid","status":400,"detail":"parameter wait: must be a number of seconds from 0 on, not \"soon\""}
 GET /api/executions?status=DONE

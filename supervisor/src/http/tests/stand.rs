@@ -44,7 +44,7 @@ impl ApiService for FakeService {
         Ok(self.store.request_cancel(id).await?)
     }
 
-    async fn retry(&self, id: Uuid) -> Result<Uuid, ServiceError> {
+    async fn retry(&self, id: Uuid, _: Uuid) -> Result<Status, ServiceError> {
         Err(ServiceError::Conflict(format!("execution {id} is RUNNING")))
     }
 
