@@ -4,16 +4,38 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import Any, Callable, Iterable, Optional, TypeVar, Union, overload
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Optional, TypeVar, Union, overload
 
 from .binding import Signature
 from .hooks import Reach
 from .policy import NOTHING_DECLARED, ErrorType, Policy, policy_of
+from .submitting import Submitter
 
 _MARK = "__muster_workflow__"
 _NAME = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from typing import ParamSpec, Protocol
+
+    from muster_client import AsyncSubmitted, Submitted
+
+    Parameters = ParamSpec("Parameters")
+    Returned = TypeVar("Returned", covariant=True)
+
+    class WorkflowFunction(Protocol[Parameters, Returned]):
+        """A function that can be called as it stands, and submitted."""
+
+        __name__: str
+        __module__: str
+
+        def __call__(self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Returned:
+            """Calls it, here and now."""
+
+        def submit(self, *args: Any, **params: Any) -> Submitted:
+            """Submits an execution of it with these arguments. `_options` takes `muster_client.Options`."""
+
+        async def submit_async(self, *args: Any, **params: Any) -> AsyncSubmitted:
+            """The same for coroutines."""
 
 
 class Definition:
@@ -36,7 +58,7 @@ class Definition:
 
 
 @overload
-def workflow(function: Function) -> Function: ...
+def workflow(function: Callable[Parameters, Returned]) -> WorkflowFunction[Parameters, Returned]: ...
 
 
 @overload
@@ -54,7 +76,7 @@ def workflow(
     key: Optional[str] = None,
     limits: Union[str, Iterable[str]] = (),
     queue: Optional[str] = None,
-) -> Callable[[Function], Function]: ...
+) -> Callable[[Callable[Parameters, Returned]], WorkflowFunction[Parameters, Returned]]: ...
 
 
 def workflow(
@@ -75,7 +97,9 @@ def workflow(
 ) -> Any:
     """Makes a function, sync or async, a workflow: `@workflow` or `@workflow(name=..., timeout=...)`.
 
-    The function itself is returned unchanged, so it can be called and tested as it stands. The rest is for the
+    The function itself is returned, so it can be called and tested as it stands. `submit` on it submits an execution with
+    the arguments of a call, and `await` on `submit_async` does so in a coroutine; both need the package `muster-client` in
+    an application. The rest is for the
     supervisor, which enforces it where neither the request nor the workflow's row says otherwise: `timeout` is the
     limit of a run in seconds; a failure is tried again `retries` times, `backoff` seconds later, each time
     `backoff_factor` times longer up to `backoff_max`, for errors in `retry_on` (all, if it is empty) and not in
@@ -90,7 +114,9 @@ def workflow(
         chosen = name or target.__name__
         if not _NAME.fullmatch(chosen):
             raise ValueError(f"workflow name {chosen!r}: use letters, digits, '_', '-', '.' and '/' between them")
-        setattr(target, _MARK, Definition(target, chosen, policy))
+        mark_as(target, Definition(target, chosen, policy))
+        submitter = Submitter(target, chosen)
+        target.submit, target.submit_async = submitter, submitter.in_coroutine
         return target
 
     if function is None:
@@ -98,6 +124,11 @@ def workflow(
     if not callable(function):
         raise TypeError("use @workflow, or @workflow(name=..., timeout=...)")
     return mark(function)
+
+
+def mark_as(target: Any, definition: Definition) -> None:
+    """Leaves a definition on something, where `definition_of` finds it."""
+    setattr(target, _MARK, definition)
 
 
 def definition_of(value: Any) -> Optional[Definition]:
