@@ -1,0 +1,169 @@
+// The client.
+
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { InvalidRequest, MusterError, NotFinished, SubmitManyFailed, outcomeError } from "./errors.js";
+import { Follower, linesOf } from "./following.js";
+import { Submission, Submitted } from "./handles.js";
+import { request } from "./options.js";
+import { execution, logLine, record } from "./records.js";
+import { ANSWER_MS, PAUSE_MS, Patience, Transport } from "./transport.js";
+import { encode, newId } from "./values.js";
+
+/** How long one question waits for the end of an execution. */
+const WAIT_MS = 30_000;
+const AT_ONCE = 16;
+
+/** A supervisor, as applications see it. */
+export class Client {
+  #transport;
+  #patienceMs;
+
+  /** @param {import("./index.js").ClientOptions} options */
+  constructor({ url, token, patienceMs = 30_000, fetch } = {}) {
+    this.#transport = new Transport({ url, token, fetch });
+    this.#patienceMs = patienceMs;
+  }
+
+  get url() {
+    return this.#transport.url;
+  }
+
+  submit(workflow, parameters = {}, options = {}) {
+    const { executionId, body } = request(workflow, parameters, options);
+    const accepted = this.#ask({ method: "POST", path: "/api/executions", body });
+    return new Submission(
+      this,
+      executionId,
+      accepted.then(() => {}),
+    );
+  }
+
+  /** @param {import("./index.js").SubmitOptions} options */
+  async submitMany(workflow, parameters, options = {}) {
+    if (options.executionId) {
+      const problem = "executionId: each of many has an id of its own; submit one by one to choose them";
+      throw new InvalidRequest(problem, [problem]);
+    }
+    const wanted = [...parameters];
+    const handles = new Array(wanted.length).fill(null);
+    const errors = new Map();
+    let next = 0;
+    const submitNext = async () => {
+      while (next < wanted.length) {
+        const place = next++;
+        try {
+          handles[place] = await this.submit(workflow, wanted[place], options);
+        } catch (error) {
+          if (!(error instanceof MusterError)) throw error;
+          errors.set(place, error);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, wanted.length) }, submitNext));
+    if (errors.size) throw new SubmitManyFailed(handles, new Map([...errors].sort(([a], [b]) => a - b)));
+    return handles;
+  }
+
+  handle(executionId) {
+    return new Submitted(this, executionId);
+  }
+
+  async get(executionId) {
+    return execution(await this.#ask({ path: pathOf(executionId) }));
+  }
+
+  /** @type {(executionId: string, options?: import("./index.js").WaitOptions) => Promise<any>} */
+  async wait(executionId, { timeoutMs = Infinity, signal } = {}) {
+    const deadline = performance.now() + timeoutMs;
+    const patience = new Patience(this.url, this.#patienceMs, deadline);
+    for (;;) {
+      signal?.throwIfAborted();
+      const began = performance.now();
+      const left = Math.min(WAIT_MS, Math.max(0, deadline - began));
+      const query = { wait: (left / 1000).toFixed(3) };
+      const asked = { path: pathOf(executionId), query, ms: left + ANSWER_MS, signal };
+      const row = execution(await this.#transport.ask(asked, patience));
+      if (row.isOver) return row;
+      if (performance.now() >= deadline) {
+        throw new NotFinished(
+          `execution ${executionId} is ${row.status} after ${timeoutMs} ms of waiting: it goes on; ` +
+            "wait again with handle(id).result(), or cancel it",
+          row,
+        );
+      }
+      // It leaves and answers at once; the next one may be a while.
+      if (performance.now() - began < left / 2) await sleep(PAUSE_MS, undefined, { signal });
+    }
+  }
+
+  async result(executionId, options) {
+    const row = await this.wait(executionId, options);
+    if (row.status !== "SUCCESS") throw outcomeError(row);
+    return row.result;
+  }
+
+  /** @param {import("./index.js").ListOptions} options */
+  async *list({ status, workflow, organization, pageSize = 100 } = {}) {
+    const asked = Object.entries({ status, workflow, organization, limit: String(pageSize) });
+    const query = Object.fromEntries(asked.filter(([, value]) => value !== undefined && value !== null));
+    for (;;) {
+      const page = await this.#ask({ path: "/api/executions", query });
+      for (const row of page.executions) yield execution(row);
+      if (!page.next_cursor) return;
+      query.cursor = page.next_cursor;
+    }
+  }
+
+  /** @type {(executionId: string, options?: import("./index.js").LogOptions) => AsyncGenerator<any, void, void>} */
+  logs(executionId, { follow = false, signal } = {}) {
+    return follow ? this.#follow(executionId, signal) : this.#stored(executionId, signal);
+  }
+
+  async cancel(executionId) {
+    return record(await this.#ask({ method: "POST", path: pathOf(executionId, "cancel"), body: "{}" }));
+  }
+
+  async retry(executionId) {
+    const body = encode({ execution_id: newId() });
+    const told = await this.#ask({ method: "POST", path: pathOf(executionId, "retry"), body });
+    return new Submitted(this, told.execution_id);
+  }
+
+  #ask(question) {
+    return this.#transport.ask(question, new Patience(this.url, this.#patienceMs));
+  }
+
+  async *#stored(executionId, signal) {
+    const query = {};
+    for (;;) {
+      const page = await this.#ask({ path: pathOf(executionId, "logs"), query, signal });
+      for (const line of page.logs) yield logLine(line);
+      if (!page.next_cursor) return;
+      query.cursor = page.next_cursor;
+    }
+  }
+
+  async *#follow(executionId, signal) {
+    const follower = new Follower();
+    const patience = new Patience(this.url, this.#patienceMs);
+    while (!follower.isOver) {
+      const controller = new AbortController();
+      const either = signal ? AbortSignal.any([signal, controller.signal]) : controller.signal;
+      const asked = { path: pathOf(executionId, "logs"), query: follower.restart(), ms: null, signal: either };
+      const body = await this.#transport.stream(asked, patience);
+      if (!body) continue;
+      patience.renew();
+      for await (const line of linesOf(body, controller)) {
+        const whole = follower.feed(line);
+        if (whole) yield whole;
+      }
+      signal?.throwIfAborted();
+      if (!follower.isOver) await sleep(PAUSE_MS, undefined, { signal });
+    }
+  }
+}
+
+function pathOf(executionId, ...more) {
+  return ["/api/executions", encodeURIComponent(executionId), ...more].join("/");
+}

@@ -1,0 +1,197 @@
+/** JSON, as it travels. An integer beyond `Number.MAX_SAFE_INTEGER` is a BigInt, both ways: a number would round it. */
+export type Json = null | boolean | number | bigint | string | Json[] | { [key: string]: Json };
+
+export type Status = "PENDING" | "RUNNING" | "SUCCESS" | "FAILED" | "TIMEOUT" | "CANCELLED";
+
+export interface ClientOptions {
+  /** Where the supervisor is: `MUSTER_URL` unless it is said, else http://127.0.0.1:7420. */
+  url?: string;
+  /** Its token: `MUSTER_HTTP_TOKEN` unless it is said, else the one that a supervisor of this machine and user keeps. */
+  token?: string;
+  /** How long a supervisor that does not answer is asked again, in milliseconds; 30,000 unless it is said. */
+  patienceMs?: number;
+  /** In the place of the language's own `fetch`. */
+  fetch?: typeof fetch;
+}
+
+/** What may be said of a submission. What is left out is for the workflow and the settings to say. */
+export interface SubmitOptions {
+  /** The limit of its run, in seconds. */
+  timeout?: number;
+  /** 0 to 9; 9 goes first among those that wait. */
+  priority?: number;
+  /** How many attempts it may take, the first one included. */
+  maxAttempts?: number;
+  /** The wait before the second attempt, in seconds; it doubles with each. */
+  retryBackoff?: number;
+  /** The id of the organization that it runs for. */
+  organization?: string;
+  /** Its id, made here if it is left out. The same id twice is one execution: derive it from an order's number, say. */
+  executionId?: string;
+  /** Who asks: `user_id`, `name`, `email`. */
+  caller?: Record<string, unknown>;
+  /** Values for the run that are no parameters. */
+  startup?: unknown;
+  /** The form that it came from, for whoever reads the row. */
+  formId?: string;
+  /** The API key that it came with, for whoever reads the row. */
+  apiKeyId?: string;
+  /** The W3C trace context it belongs to. */
+  traceparent?: string;
+}
+
+export interface WaitOptions {
+  /** No longer than this, in milliseconds; without it as long as it takes. */
+  timeoutMs?: number;
+  /** Ends the waiting, not the execution. */
+  signal?: AbortSignal;
+}
+
+export interface LogOptions {
+  /** As it grows, until the execution is over. */
+  follow?: boolean;
+  signal?: AbortSignal;
+}
+
+export interface ListOptions {
+  status?: Status;
+  workflow?: string;
+  organization?: string;
+  pageSize?: number;
+}
+
+/** The row of an execution. In lists `parameters`, `result` and `errorStack` are left out. */
+export interface Execution {
+  readonly executionId: string;
+  readonly status: Status;
+  /** True when nothing changes any more. */
+  readonly isOver: boolean;
+  readonly workflow: string | null;
+  readonly workflowId: string | null;
+  readonly organizationId: string | null;
+  readonly caller: Record<string, any> | null;
+  readonly parameters?: any;
+  readonly result?: any;
+  readonly errorType: string | null;
+  readonly errorMessage: string | null;
+  readonly errorStack?: string | null;
+  readonly durationMs: number | null;
+  readonly metrics: Record<string, any> | null;
+  readonly endCause: Record<string, any> | null;
+  readonly attempt: number;
+  readonly attemptsCharged: number;
+  readonly maxAttempts: number;
+  readonly timeoutSeconds: number | null;
+  readonly priority: number;
+  readonly retryOf: string | null;
+  readonly createdAt: Date;
+  readonly runAfter: Date;
+  readonly startedAt: Date | null;
+  readonly completedAt: Date | null;
+  readonly cancelRequestedAt: Date | null;
+  /** It as it came. */
+  readonly raw: Record<string, any>;
+}
+
+/** A line of an execution's log. */
+export interface LogLine {
+  readonly message: string;
+  readonly level: "trace" | "debug" | "info" | "warn" | "error";
+  readonly attempt: number;
+  readonly sequence: number;
+  readonly at: Date;
+  readonly stream: string;
+  readonly logger: string;
+  readonly fields: Record<string, any>;
+  readonly raw: Record<string, any>;
+}
+
+/** What a cancel led to: it will never run, its worker is asked to end it, it was over, or nobody knows the id. */
+export interface Cancelled {
+  readonly executionId: string;
+  readonly outcome: "cancelled" | "requested" | "already_finished" | "unknown";
+  readonly status: Status;
+}
+
+/** An execution that was submitted, held by its id. */
+export interface Submitted {
+  readonly id: string;
+  /** What the workflow returned. Rejects with an `ExecutionError`, or `NotFinished` when it is not over in time. */
+  result<Result = any>(options?: WaitOptions): Promise<Result>;
+  /** The row once it is over, however it ended. Rejects with `NotFinished` when it is not over in time. */
+  wait(options?: WaitOptions): Promise<Execution>;
+  /** The row as it is now. */
+  get(): Promise<Execution>;
+  /** The log so far; with `follow` as it grows. */
+  logs(options?: LogOptions): AsyncGenerator<LogLine, void, void>;
+  /** Asks for it to end. */
+  cancel(): Promise<Cancelled>;
+  /** Runs it again, as a new one, when it is over. */
+  retry(): Promise<Submitted>;
+}
+
+/** An execution that is being submitted: `await` it for its handle, or ask for its result at once. Its id is known already. */
+export interface Submission extends Promise<Submitted>, Omit<Submitted, "retry"> {}
+
+/** A supervisor, as applications see it. */
+export class Client {
+  constructor(options?: ClientOptions);
+  readonly url: string;
+  /** Submits an execution. A supervisor that does not answer is asked again; that is the same execution. */
+  submit(workflow: string, parameters?: unknown, options?: SubmitOptions): Submission;
+  /** Submits one for each of the parameters, several at once. Rejects with `SubmitManyFailed`. */
+  submitMany(workflow: string, parameters: Iterable<unknown>, options?: SubmitOptions): Promise<Submitted[]>;
+  /** An execution that was submitted before, by its id. Nothing is asked yet. */
+  handle(executionId: string): Submitted;
+  get(executionId: string): Promise<Execution>;
+  wait(executionId: string, options?: WaitOptions): Promise<Execution>;
+  result<Result = any>(executionId: string, options?: WaitOptions): Promise<Result>;
+  /** Executions, the newest first; pages are fetched as they are needed. */
+  list(options?: ListOptions): AsyncGenerator<Execution, void, void>;
+  logs(executionId: string, options?: LogOptions): AsyncGenerator<LogLine, void, void>;
+  cancel(executionId: string): Promise<Cancelled>;
+  retry(executionId: string): Promise<Submitted>;
+}
+
+/** Everything that this client throws. */
+export class MusterError extends Error {}
+/** No supervisor answered for as long as the client was patient. */
+export class MusterUnavailable extends MusterError {}
+/** The supervisor wants a token, or another one. */
+export class Unauthorized extends MusterError {}
+/** The supervisor refused the request; nothing was submitted. */
+export class InvalidRequest extends MusterError {
+  /** All that is wrong with it, a sentence each. */
+  readonly problems: string[];
+}
+/** There is no such execution. */
+export class NotFound extends MusterError {}
+/** It cannot be done in the state that the execution is in. */
+export class Conflict extends MusterError {}
+/** What answers is no supervisor, or one of another version, or one that failed. */
+export class UnexpectedAnswer extends MusterError {}
+/** The execution was not over when the time to wait for it was. It goes on. */
+export class NotFinished extends MusterError {
+  readonly execution: Execution;
+}
+/** An execution that is over and has no result. */
+export class ExecutionError extends MusterError {
+  readonly execution: Execution;
+  readonly errorType: string;
+  readonly errorMessage: string;
+  readonly errorStack: string;
+}
+/** The workflow threw an error, or its worker died. */
+export class ExecutionFailed extends ExecutionError {}
+/** The execution took longer than its time limit and was ended. */
+export class ExecutionTimeout extends ExecutionError {}
+/** Somebody cancelled the execution. */
+export class ExecutionCancelled extends ExecutionError {}
+/** Some of many could not be submitted. */
+export class SubmitManyFailed extends MusterError {
+  /** Those that were submitted, null in the places of the others. */
+  readonly handles: (Submitted | null)[];
+  readonly errors: Map<number, MusterError>;
+}
+
+export const VERSION: string;

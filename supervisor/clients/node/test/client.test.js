@@ -1,0 +1,183 @@
+// The client, against a real supervisor.
+
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { after, before, test } from "node:test";
+
+import * as muster from "../src/index.js";
+import { served } from "./installation.js";
+
+const { Client } = muster;
+const soon = { timeoutMs: 30_000 };
+let installation, client;
+
+before(async () => {
+  installation = await served();
+  client = new Client({ url: installation.url });
+});
+after(() => installation.remove());
+
+test("two lines", async () => {
+  assert.deepEqual(await client.submit("greet", { name: "Ada" }).result(soon), { greeting: "Hello, Ada!" });
+});
+
+test("a submission is a promise of its handle, and has its id at once", async () => {
+  const submission = client.submit("greet");
+  const handle = await submission;
+  assert.equal(handle.id, submission.id);
+  assert.deepEqual(await handle.result(soon), { greeting: "Hello, world!" });
+  assert.equal((await handle.get()).status, "SUCCESS");
+  assert.deepEqual(await client.handle(handle.id).result(), { greeting: "Hello, world!" });
+});
+
+test("values come back as they went", async () => {
+  const values = [0, -0, -1, 2 ** 53 - 1, 2n ** 53n + 1n, -(10n ** 30n), 1.5, 1e300, 0.1, "ü\u2028€😀 \"12345678901234567890\"", null, true, [], {}];
+  const back = await client.submit("echo", { values }).result(soon);
+  assert.deepEqual(back.values.length, values.length);
+  values.forEach((value, place) => assert.deepEqual(back.values[place], value));
+});
+
+test("what is no JSON is refused before it is sent", () => {
+  const nobody = new Client({ url: "http://127.0.0.1:1" });
+  const cycle = {};
+  cycle.cycle = cycle;
+  for (const value of [NaN, Infinity, () => 1, cycle]) {
+    assert.throws(() => nobody.submit("echo", { value }), { name: "InvalidRequest", message: /convert them/ });
+  }
+  assert.throws(() => nobody.submit("echo", {}, /** @type {any} */ ({ countdown: 1 })), {
+    name: "InvalidRequest",
+    message: /countdown: is no option; there are timeout/,
+  });
+});
+
+test("all options arrive", async () => {
+  const options = {
+    timeout: 12.5,
+    priority: 7,
+    maxAttempts: 4,
+    retryBackoff: 0.5,
+    executionId: randomUUID(),
+    caller: { user_id: "u1", name: "Ada" },
+    startup: { from: "test" },
+    formId: "f1",
+    apiKeyId: "k1",
+    traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+  };
+  const handle = await client.submit("told", {}, options);
+  assert.equal(handle.id, options.executionId);
+  const told = await handle.result(soon);
+  assert.deepEqual([told.caller, told.startup], [options.caller, options.startup]);
+  const row = await handle.get();
+  assert.deepEqual([row.timeoutSeconds, row.priority, row.maxAttempts, row.workflow], [12.5, 7, 4, "told"]);
+  assert(row.isOver && row.createdAt <= row.completedAt && row.createdAt instanceof Date);
+});
+
+test("the same id twice is one execution", async () => {
+  const options = { executionId: randomUUID() };
+  const first = await client.submit("greet", {}, options);
+  const second = await client.submit("greet", {}, options);
+  assert.deepEqual(await first.result(soon), await second.result(soon));
+  let count = 0;
+  for await (const row of client.list({ workflow: "greet" })) count += row.executionId === first.id ? 1 : 0;
+  assert.equal(count, 1);
+});
+
+test("a failure has type, message and stack", async () => {
+  const error = await client.submit("broken", { message: "too far" }).result(soon).catch((error) => error);
+  assert(error instanceof muster.ExecutionFailed && error instanceof muster.ExecutionError);
+  assert.deepEqual([error.errorType, error.errorMessage], ["RangeError", "too far"]);
+  assert.match(error.message, /broken: RangeError: too far \(execution .*supervisor show/);
+  assert.match(error.errorStack, /broken/);
+  assert.equal(error.execution.status, "FAILED");
+});
+
+test("a time-out", async () => {
+  const result = client.submit("slow", {}, { timeout: 0.3 }).result(soon);
+  await assert.rejects(result, { name: "ExecutionTimeout", message: /give it more time/ });
+});
+
+test("a cancel", async () => {
+  const handle = await client.submit("slow");
+  for await (const line of handle.logs({ follow: true })) {
+    assert.equal(line.message, "began");
+    break;
+  }
+  assert.equal((await handle.cancel()).outcome, "requested");
+  await assert.rejects(handle.result(soon), { name: "ExecutionCancelled" });
+  assert.equal((await handle.cancel()).outcome, "already_finished");
+  const again = await handle.retry();
+  assert.notEqual(again.id, handle.id);
+  assert.equal((await again.get()).retryOf, handle.id);
+  await again.cancel();
+});
+
+test("what is not finished goes on", async () => {
+  const handle = await client.submit("slow", { seconds: 1.5 });
+  await assert.rejects(handle.result({ timeoutMs: 200 }), { name: "NotFinished", message: /it goes on/ });
+  await assert.rejects(handle.retry(), { name: "Conflict" });
+  await assert.rejects(handle.result({ signal: AbortSignal.timeout(100) }), { name: "TimeoutError" });
+  assert.equal(await handle.result(soon), "done");
+});
+
+test("all problems of a request at once", async () => {
+  const error = await client.submit("greet", {}, { timeout: -1, priority: 11, maxAttempts: 0 }).catch((error) => error);
+  assert(error instanceof muster.InvalidRequest);
+  assert.deepEqual(
+    error.problems.map((one) => one.split(":")[0]),
+    ["timeout_seconds", "max_attempts", "priority"],
+  );
+});
+
+test("what is not there", async () => {
+  const nobody = randomUUID();
+  for (const ask of ["get", "retry", "wait"]) await assert.rejects(client[ask](nobody), { name: "NotFound" });
+  for (const follow of [false, true]) {
+    await assert.rejects(Array.fromAsync ? Array.fromAsync(client.logs(nobody, { follow })) : all(client.logs(nobody, { follow })), {
+      name: "NotFound",
+    });
+  }
+  await assert.rejects(client.get("../pool"), { name: "InvalidRequest", message: /UUID/ });
+  assert.equal((await client.cancel(nobody)).outcome, "unknown");
+});
+
+async function all(given) {
+  const made = [];
+  for await (const one of given) made.push(one);
+  return made;
+}
+
+test("many", async () => {
+  const numbers = Array.from({ length: 30 }, (_, number) => ({ number }));
+  const handles = await client.submitMany("echo", numbers);
+  assert.deepEqual(await Promise.all(handles.map((one) => one.result(soon))), numbers);
+  assert.deepEqual(await client.submitMany("echo", []), []);
+  await assert.rejects(client.submitMany("echo", [1], { executionId: randomUUID() }), { message: /one by one/ });
+});
+
+test("many of which some are refused", async () => {
+  const error = await client.submitMany("echo", [1, "\ud800", 3]).catch((error) => error);
+  assert(error instanceof muster.SubmitManyFailed);
+  assert.deepEqual([...error.errors.keys()], [1]);
+  assert.equal(error.handles[1], null);
+  assert.equal(await error.handles[2].result(soon), 3);
+});
+
+test("a list goes over pages", async () => {
+  const handles = await client.submitMany("told", Array.from({ length: 7 }, () => ({})));
+  await Promise.all(handles.map((one) => one.wait(soon)));
+  const rows = await all(client.list({ workflow: "told", status: "SUCCESS", pageSize: 2 }));
+  const ids = new Set(rows.map((row) => row.executionId));
+  assert(handles.every((one) => ids.has(one.id)));
+});
+
+test("logs page by page and as they grow", async () => {
+  const messages = async (logs) => (await all(logs)).map((line) => line.message);
+  const expected = (count) => Array.from({ length: count }, (_, one) => `line ${one} \u2028 of it`);
+  assert.deepEqual(await messages(client.submit("count", { lines: 20 }).logs({ follow: true })), expected(20));
+  const many = await client.submit("count", { lines: 2_500 });
+  await many.wait(soon);
+  assert.deepEqual(await messages(many.logs()), expected(2_500));
+  const lines = await all(many.logs({ follow: true }));
+  assert.deepEqual([lines[0].attempt, lines[0].sequence, lines[0].level], [1, 1, "info"]);
+  assert.equal(lines.length, 2_500);
+});
