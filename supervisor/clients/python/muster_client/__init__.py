@@ -1,0 +1,59 @@
+"""Submit Muster executions from an application and wait for their results.
+
+    from muster_client import Client
+
+    client = Client()
+    print(client.submit("greet", name="Ada").result(timeout=30))
+"""
+
+from .async_client import AsyncClient
+from .client import Client
+from .errors import (
+    Conflict,
+    ExecutionCancelled,
+    ExecutionError,
+    ExecutionFailed,
+    ExecutionTimeout,
+    InvalidRequest,
+    MusterError,
+    MusterUnavailable,
+    NotFinished,
+    NotFound,
+    SubmitManyFailed,
+    Unauthorized,
+    UnexpectedAnswer,
+)
+from .handles import AsyncSubmitted, Submitted
+from .options import Options
+from .records import Cancelled, Execution, LogLine, Status
+from .shared import configure, shared_async_client, shared_client
+from .version import __version__
+
+__all__ = [
+    "AsyncClient",
+    "AsyncSubmitted",
+    "Cancelled",
+    "Client",
+    "Conflict",
+    "Execution",
+    "ExecutionCancelled",
+    "ExecutionError",
+    "ExecutionFailed",
+    "ExecutionTimeout",
+    "InvalidRequest",
+    "LogLine",
+    "MusterError",
+    "MusterUnavailable",
+    "NotFinished",
+    "NotFound",
+    "Options",
+    "Status",
+    "SubmitManyFailed",
+    "Submitted",
+    "Unauthorized",
+    "UnexpectedAnswer",
+    "__version__",
+    "configure",
+    "shared_async_client",
+    "shared_client",
+]

@@ -1,0 +1,159 @@
+"""The client for coroutines. It asks what the blocking one asks: see `steps`."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Any, AsyncIterator, Iterable, List
+
+import httpx
+
+from . import steps
+from .errors import MusterError, SubmitManyFailed
+from .following import Follower, LineSplitter, lines_of
+from .handles import AsyncSubmitted
+from .options import NO_OPTIONS, Options, parameters_of
+from .records import Cancelled, Execution, LogLine, Status, read
+from .transport import AsyncTransport, Refused
+
+_AT_ONCE = 16
+_SILENCE_SECONDS = 60.0
+
+
+class AsyncClient:
+    """A supervisor, as coroutines of one event loop see it. See `Client`, whose methods it has."""
+
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        *,
+        patience: float = 30.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._transport = AsyncTransport(url, token, transport)
+        self._patience = patience
+
+    @property
+    def url(self) -> str:
+        """The address of the supervisor."""
+        return self._transport.url
+
+    async def submit(
+        self, workflow: str, /, *parameters: Any, _options: Options = NO_OPTIONS, **named: Any
+    ) -> AsyncSubmitted:
+        """Submits an execution: `submit("greet", name="Ada")`, or `submit("greet", {"name": "Ada"})`."""
+        plan = steps.submit(workflow, parameters_of(parameters, named), _options, self._patient())
+        return AsyncSubmitted(self, await self._transport.run(plan))
+
+    async def submit_many(
+        self, workflow: str, parameters: Iterable[Any], *, _options: Options = NO_OPTIONS
+    ) -> List[AsyncSubmitted]:
+        """Submits an execution for each of the parameters, several at once; the handles are in the same order."""
+        if _options.execution_id is not None:
+            raise TypeError("execution_id: each of many has an id of its own; submit one by one to choose them")
+        free = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(value: Any) -> AsyncSubmitted | MusterError:
+            async with free:
+                try:
+                    return await self.submit(workflow, value, _options=_options)
+                except MusterError as error:
+                    return error
+
+        made = await asyncio.gather(*(one(value) for value in parameters))
+        errors = {place: one for place, one in enumerate(made) if isinstance(one, MusterError)}
+        handles = [one if isinstance(one, AsyncSubmitted) else None for one in made]
+        if errors:
+            raise SubmitManyFailed(handles, errors)
+        return [one for one in handles if one is not None]
+
+    def handle(self, execution_id: str) -> AsyncSubmitted:
+        """An execution that was submitted before, by its id. Nothing is asked yet."""
+        return AsyncSubmitted(self, str(execution_id))
+
+    async def get(self, execution_id: str) -> Execution:
+        """The row of an execution as it is now."""
+        return await self._transport.run(steps.get(str(execution_id), self._patient()))
+
+    async def wait(self, execution_id: str, timeout: float | None = None) -> Execution:
+        """The row of an execution once it is over, however it ended; `NotFinished` when it is not over in time."""
+        return await self._transport.run(steps.wait(str(execution_id), self.url, self._patience, timeout))
+
+    async def result(self, execution_id: str, timeout: float | None = None) -> Any:
+        """What the workflow returned, or an `ExecutionError`; `NotFinished` when it is not over in time."""
+        return steps.result_of(await self.wait(execution_id, timeout))
+
+    async def list(
+        self,
+        *,
+        status: Status | None = None,
+        workflow: str | None = None,
+        organization: str | None = None,
+        page_size: int = 100,
+    ) -> AsyncIterator[Execution]:
+        """Executions, the newest first; pages are fetched as they are needed. Rows of lists have no result."""
+        asked = {"status": status, "workflow": workflow, "organization": organization, "limit": str(page_size)}
+        query = {name: value for name, value in asked.items() if value is not None}
+        while True:
+            page = await self._transport.run(steps.page("/api/executions", query, self._patient()))
+            for row in page["executions"]:
+                yield read(Execution, row)
+            if page.get("next_cursor") is None:
+                return
+            query = {**query, "cursor": page["next_cursor"]}
+
+    def logs(self, execution_id: str, *, follow: bool = False) -> AsyncIterator[LogLine]:
+        """The log so far; with `follow` as it grows, until the execution is over."""
+        return self._follow(str(execution_id)) if follow else self._stored(str(execution_id))
+
+    async def cancel(self, execution_id: str) -> Cancelled:
+        """Asks for an execution to end."""
+        return await self._transport.run(steps.cancel(str(execution_id), self._patient()))
+
+    async def retry(self, execution_id: str) -> AsyncSubmitted:
+        """Runs an execution that is over again, as a new one."""
+        return AsyncSubmitted(self, await self._transport.run(steps.retry(str(execution_id), self._patient())))
+
+    async def close(self) -> None:
+        """Closes the connections. `async with AsyncClient() as client:` does it too."""
+        await self._transport.close()
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def _patient(self) -> steps.Patience:
+        return steps.Patience(self.url, self._patience)
+
+    async def _stored(self, execution_id: str) -> AsyncIterator[LogLine]:
+        path, query = steps.execution_path(execution_id, "logs"), dict[str, str]()
+        while True:
+            lines, cursor = lines_of(await self._transport.run(steps.page(path, query, self._patient())))
+            for line in lines:
+                yield line
+            if cursor is None:
+                return
+            query = {"cursor": cursor}
+
+    async def _follow(self, execution_id: str) -> AsyncIterator[LogLine]:
+        follower, patient = Follower(), self._patient()
+        path = steps.execution_path(execution_id, "logs")
+        while not follower.is_over:
+            request, splitter = steps.Request("GET", path, follower.query(), seconds=_SILENCE_SECONDS), LineSplitter()
+            follower.restart()
+            try:
+                async with self._transport.stream(request) as chunks:
+                    patient.renew()
+                    async for chunk in chunks:
+                        for line in map(follower.feed, splitter.feed(chunk)):
+                            if line is not None:
+                                yield line
+            except (steps.Unreachable, Refused) as error:
+                await self._transport.run(steps.interrupted(error, patient))
+            else:
+                await self._transport.run(steps.breath(follower.is_over))

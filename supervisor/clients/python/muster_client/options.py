@@ -1,0 +1,83 @@
+"""What may be said of a submission beside its workflow and parameters."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from dataclasses import dataclass
+from typing import Any, Mapping
+
+from .values import to_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What may be said of a submission. What is left out is for the workflow and the settings to say."""
+
+    timeout: float | None = None
+    """The limit of its run, in seconds."""
+    priority: int | None = None
+    """0 to 9; 9 goes first among those that wait."""
+    max_attempts: int | None = None
+    """How many attempts it may take, the first one included."""
+    retry_backoff: float | None = None
+    """The wait before the second attempt, in seconds; it doubles with each."""
+    organization: str | uuid.UUID | None = None
+    """The id of the organization that it runs for."""
+    execution_id: str | uuid.UUID | None = None
+    """Its id, made here if it is left out. The same id twice is one execution: derive it from an order's number, say."""
+    caller: Mapping[str, Any] | None = None
+    """Who asks: `user_id`, `name`, `email`."""
+    startup: Any = None
+    """Values for the run that are no parameters."""
+    form_id: str | None = None
+    """The form that it came from, for whoever reads the row."""
+    api_key_id: str | None = None
+    """The API key that it came with, for whoever reads the row."""
+    traceparent: str | None = None
+    """The W3C trace context it belongs to."""
+
+    def body(self, workflow: str, parameters: Any) -> tuple[str, bytes]:
+        """The execution's id and the body that asks for it."""
+        execution_id = new_id() if self.execution_id is None else str(self.execution_id)
+        said = {
+            "execution_id": execution_id,
+            "workflow": workflow,
+            "parameters": parameters,
+            "timeout_seconds": self.timeout,
+            "priority": self.priority,
+            "max_attempts": self.max_attempts,
+            "retry_backoff_seconds": self.retry_backoff,
+            "organization_id": None if self.organization is None else str(self.organization),
+            "caller": self.caller,
+            "startup": self.startup,
+            "form_id": self.form_id,
+            "api_key_id": self.api_key_id,
+            "traceparent": self.traceparent,
+        }
+        told = {name: value for name, value in said.items() if value is not None or name == "parameters"}
+        return execution_id, to_json(told)
+
+
+NO_OPTIONS = Options()
+
+
+def new_id() -> str:
+    """A UUID of version 7: in the order of time, as databases like their keys."""
+    moment = time.time_ns() // 1_000_000
+    value = (moment & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) | 0x7 << 76
+    return str(uuid.UUID(int=value & ~(0x3 << 62) | 0x2 << 62))
+
+
+def parameters_of(positional: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
+    """The parameters of a call: named ones, or one value that holds all of them."""
+    if not positional:
+        return dict(named)
+    if len(positional) > 1 or named:
+        raise TypeError(
+            "give parameters by name, as in submit('greet', name='Ada'), or all of them in one value, "
+            "as in submit('greet', {'name': 'Ada'})"
+        )
+    return positional[0]

@@ -1,0 +1,240 @@
+"""What is asked of a supervisor, step by step, without I/O: the sync and the async client take the same steps.
+
+A plan is a generator. It yields a `Request` and gets an `Answer`, or yields a `Pause` and gets None when that is over.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, Generator, Mapping, TypeVar
+from urllib.parse import quote
+
+from .errors import (
+    Conflict,
+    InvalidRequest,
+    MusterError,
+    MusterUnavailable,
+    NotFinished,
+    NotFound,
+    Unauthorized,
+    UnexpectedAnswer,
+    outcome_error,
+)
+from .options import Options, new_id
+from .records import Cancelled, Execution, read
+from .values import from_json, to_json
+
+T = TypeVar("T")
+
+WAIT_SECONDS = 30.0
+"""How long one question waits for the end of an execution."""
+ANSWER_SECONDS = 30.0
+"""How long an answer may take, beyond the time it was asked to wait."""
+_PAUSE_SECONDS = 0.1
+_PAUSE_MAX_SECONDS = 2.0
+_PASSING = (502, 503, 504)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A question to the supervisor."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    body: bytes | None = None
+    seconds: float = ANSWER_SECONDS
+    """How long its answer may take."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Nothing for so many seconds."""
+
+    seconds: float
+
+
+class Unreachable(Exception):
+    """No answer came. Thrown into a plan in the place of one."""
+
+
+Plan = Generator[Request | Pause, Answer, T]
+
+
+class Patience:
+    """How long a supervisor that does not answer is asked again, ever less often."""
+
+    def __init__(self, url: str, seconds: float, deadline: float | None = None) -> None:
+        self._url = url
+        self._seconds = seconds
+        self._deadline = deadline
+        self._away_since: float | None = None
+        self._pause = _PAUSE_SECONDS
+
+    def renew(self) -> None:
+        """It answered."""
+        self._away_since = None
+        self._pause = _PAUSE_SECONDS
+
+    def spend(self, reason: str) -> Pause:
+        """It did not: the pause before the next question, or `MusterUnavailable`."""
+        now = monotonic()
+        if self._away_since is None:
+            self._away_since = now
+        end = self._away_since + self._seconds
+        if self._deadline is not None:
+            end = min(end, self._deadline)
+        if now >= end:
+            raise MusterUnavailable(
+                f"no supervisor answers at {self._url} ({reason}), asked for {now - self._away_since:.0f} s: "
+                "start one with `supervisor run`, or name another with Client(url) or MUSTER_URL"
+            )
+        pause = min(self._pause * (0.5 + random.random()), max(end - now, 0.0) + 0.01)
+        self._pause = min(self._pause * 2, _PAUSE_MAX_SECONDS)
+        return Pause(pause)
+
+
+def execution_path(execution_id: str, *more: str) -> str:
+    """The path of an execution, or of what belongs to it."""
+    return "/".join(("/api/executions", quote(execution_id, safe=""), *more))
+
+
+def ask(request: Request, patience: Patience) -> Plan[Any]:
+    """The JSON of an answer. Every question may be asked twice: what makes something says its id."""
+    while True:
+        try:
+            answer = yield request
+        except Unreachable as error:
+            yield patience.spend(str(error))
+            continue
+        if answer.status in _PASSING:
+            yield patience.spend(_detail(answer))
+            continue
+        patience.renew()
+        return parsed(answer)
+
+
+def parsed(answer: Answer) -> Any:
+    """The JSON of an answer, or the error that it tells."""
+    if answer.status in (200, 202):
+        try:
+            return from_json(answer.body)
+        except ValueError as error:
+            raise UnexpectedAnswer(f"what answers is no supervisor: {error}") from error
+    raise refusal(answer)
+
+
+def refusal(answer: Answer) -> MusterError:
+    """The error that an answer tells."""
+    problem = problem_of(answer)
+    detail = str(problem.get("detail") or f"it answers with status {answer.status}")
+    if answer.status in (400, 413, 422):
+        problems = problem.get("problems")
+        return InvalidRequest(detail, [str(one) for one in problems] if isinstance(problems, list) else [detail])
+    if answer.status == 401:
+        return Unauthorized(f"{detail}; give it with Client(token=...) or MUSTER_HTTP_TOKEN")
+    kinds: dict[int, type[MusterError]] = {404: NotFound, 409: Conflict}
+    kind = kinds.get(answer.status)
+    if kind is not None and problem:
+        return kind(detail)
+    return UnexpectedAnswer(f"{detail} (HTTP status {answer.status})")
+
+
+def problem_of(answer: Answer) -> Mapping[str, Any]:
+    """What an error says of itself; empty when it is not a supervisor's."""
+    try:
+        told = from_json(answer.body)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _detail(answer: Answer) -> str:
+    return str(problem_of(answer).get("detail") or f"status {answer.status}")
+
+
+def submit(workflow: str, parameters: Any, options: Options, patience: Patience) -> Plan[str]:
+    """Submits; the execution's id. The id is ours, so that the same question twice is one execution."""
+    execution_id, body = options.body(workflow, parameters)
+    told = yield from ask(Request("POST", "/api/executions", {}, body), patience)
+    return str(told.get("execution_id", execution_id))
+
+
+def get(execution_id: str, patience: Patience) -> Plan[Execution]:
+    """The row of an execution."""
+    told = yield from ask(Request("GET", execution_path(execution_id), {}), patience)
+    return read(Execution, told)
+
+
+def wait(execution_id: str, url: str, patience: float, timeout: float | None) -> Plan[Execution]:
+    """The row of an execution once it is over, or `NotFinished`."""
+    deadline = None if timeout is None else monotonic() + timeout
+    patient = Patience(url, patience, deadline)
+    seen: Execution | None = None
+    while True:
+        left = WAIT_SECONDS if deadline is None else min(WAIT_SECONDS, max(0.0, deadline - monotonic()))
+        request = Request(
+            "GET", execution_path(execution_id), {"wait": f"{left:.3f}"}, seconds=left + ANSWER_SECONDS
+        )
+        began = monotonic()
+        seen = read(Execution, (yield from ask(request, patient)))
+        if seen.is_over:
+            return seen
+        if deadline is not None and monotonic() >= deadline:
+            raise NotFinished(
+                f"execution {execution_id} is {seen.status} after {timeout:g} s of waiting: it goes on; "
+                "wait again with handle(id).result(), or cancel it",
+                seen,
+            )
+        if monotonic() - began < left / 2:
+            # It leaves and answers at once; the next one may be a while.
+            yield Pause(_PAUSE_SECONDS)
+
+
+def result_of(execution: Execution) -> Any:
+    """What the workflow returned, or the error that says why there is nothing."""
+    if execution.status != "SUCCESS":
+        raise outcome_error(execution)
+    return execution.result
+
+
+def cancel(execution_id: str, patience: Patience) -> Plan[Cancelled]:
+    """Asks for an execution to end."""
+    told = yield from ask(Request("POST", execution_path(execution_id, "cancel"), {}, b"{}"), patience)
+    return read(Cancelled, told)
+
+
+def retry(execution_id: str, patience: Patience) -> Plan[str]:
+    """Runs an execution again as a new one; its id, which is ours, so that the same question twice is one execution."""
+    body = to_json({"execution_id": new_id()})
+    told = yield from ask(Request("POST", execution_path(execution_id, "retry"), {}, body), patience)
+    return str(told["execution_id"])
+
+
+def interrupted(error: Exception, patience: Patience) -> Plan[None]:
+    """A stream broke or did not begin: pause, or the error that it tells."""
+    answer = getattr(error, "answer", None)
+    if isinstance(answer, Answer) and answer.status not in _PASSING:
+        raise refusal(answer) from None
+    yield patience.spend(_detail(answer) if isinstance(answer, Answer) else str(error))
+
+
+def breath(is_over: bool) -> Plan[None]:
+    """A stream came to its end: a pause before the next one, unless that was the end of all."""
+    if not is_over:
+        yield Pause(_PAUSE_SECONDS)
+
+
+def page(path: str, query: Mapping[str, str], patience: Patience) -> Plan[Any]:
+    """A page of a list."""
+    return (yield from ask(Request("GET", path, query), patience))
