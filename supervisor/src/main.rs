@@ -3,10 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // A worker that is to be: this process becomes it, so nothing else of the supervisor may have begun.
-    if let Some(code) = muster_system::confinement::run_if_asked() {
-        return code;
-    }
     // Every TLS connection of this process uses this provider; a second one would panic at its first handshake.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         return ExitCode::from(muster_supervisor::cli::exit::BUG);

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use muster_protocol::spelled_out;
-use muster_system::process::{Launch, close_inherited_on_exec};
+use muster_system::process::{GroupLimits, Launch, close_inherited_on_exec};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit::CommandFailure;
@@ -181,6 +181,7 @@ fn launch(command: &[String]) -> Result<Launch, CommandFailure> {
         environment: std::env::vars_os().collect(),
         // What is checked is the worker, not what holds it.
         confinement: None,
+        group_limits: GroupLimits::default(),
         temporary: None,
     };
     Ok(launch

@@ -136,7 +136,7 @@ pub(super) async fn run_forked(engine: Rc<ExecutorLoop>, link: Rc<WorkerLink>, t
         Ok(((reader, stdout, watch), end)) => {
             link.signal_through(watch.handle().ok());
             if let Some(family) = link.family() {
-                engine.spawner.settle(family).await;
+                engine.spawner.settle(family, link.spec.launch.group_limits).await;
             }
             engine.worker(link.id, WorkerEvent::Spawned { pid: link.process_id().unwrap_or_default() });
             reader.read_to_the_end(stdout, watch, Some(end)).await;

@@ -6,7 +6,7 @@ use muster_system::confinement::{
     Confinement, ConfinementLevel, ConfinementPlan, FileSettings, KernelFacts, WorkerUsers, allowed_files,
     user_named,
 };
-use muster_system::process::Launch;
+use muster_system::process::{GroupLimits, Launch};
 use secrecy::ExposeSecret as _;
 
 use super::backends::sqlite_path;
@@ -23,7 +23,7 @@ pub enum ConfinementError {
         "worker_user needs a supervisor that is started as root: leave it out, and workers run as the supervisor's user"
     )]
     NotRoot,
-    /// The helper does it.
+    /// It is one of the walls.
     #[error("worker_user needs confinement = scoped or strict, and it is off")]
     UserWithoutWalls,
     /// There is none of this name.
@@ -52,7 +52,12 @@ pub fn confinement(settings: &Settings) -> Confinement {
     let sets_temporary = settings.worker_env.iter().any(|variable| name_of(variable) == "TMPDIR");
     // Who cannot be found is an error when a worker is to be started, and no wall before.
     let users = users(settings).ok().flatten();
-    Confinement { plan, users, private_temporary: !sets_temporary }
+    Confinement {
+        plan,
+        users,
+        private_temporary: !sets_temporary,
+        group_limits: GroupLimits::default(),
+    }
 }
 
 /// The command in the walls that the settings ask for.

@@ -2,9 +2,9 @@
 //!
 //! A process in a domain traces, reads the memory, environment and descriptors of, and (from ABI 6 on) signals only
 //! what is in the same domain or below it. Each worker has one of its own; what it starts is in it too. A strict one
-//! bounds files and connections besides.
+//! bounds files and connections besides. The rules are laid down by the supervisor; the worker's process enters.
 
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::path::PathBuf;
 
 use landlock::{
@@ -12,6 +12,7 @@ use landlock::{
     Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, Scope,
 };
 use rustix::fs::FileType;
+use rustix::io::Errno;
 
 /// From this version on, a domain may be entered without files being moved between folders any less.
 pub(super) const DOMAIN_ABI: i32 = 2;
@@ -24,6 +25,9 @@ pub(super) enum DomainError {
     /// What the kernel said.
     #[error(transparent)]
     Ruleset(#[from] RulesetError),
+    /// The kernel made none.
+    #[error("the kernel made no set of rules")]
+    Missing,
     /// The root of the file system cannot be named.
     #[error(transparent)]
     Path(#[from] landlock::PathFdError),
@@ -58,8 +62,23 @@ pub(super) fn kernel_abi() -> i32 {
     i32::try_from(version).unwrap_or(0).max(0)
 }
 
-/// Enters a domain that bounds no files.
-pub(super) fn enter(abi: i32) -> Result<(), DomainError> {
+/// Puts the calling process into a domain with these rules. Each that enters has one of its own.
+#[expect(
+    unsafe_code,
+    reason = "the crate enters with rules that it holds itself, and reports with memory it allocates"
+)]
+pub(super) fn enter(rules: &OwnedFd) -> Result<(), Errno> {
+    // SAFETY: the call takes a descriptor, and no memory.
+    let entered = unsafe { libc::syscall(libc::SYS_landlock_restrict_self, rules.as_raw_fd(), 0_u32) };
+    if entered == 0 { Ok(()) } else { Err(last_errno()) }
+}
+
+fn last_errno() -> Errno {
+    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL)
+}
+
+/// The rules of a domain that bounds no files.
+pub(super) fn scoped(abi: i32) -> Result<OwnedFd, DomainError> {
     let ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
     let created = if abi >= SCOPE_ABI {
         ruleset.scope(Scope::AbstractUnixSocket | Scope::Signal)?.create()?
@@ -70,12 +89,11 @@ pub(super) fn enter(abi: i32) -> Result<(), DomainError> {
         let everywhere = PathBeneath::new(PathFd::new("/")?, harmless);
         ruleset.handle_access(harmless)?.create()?.add_rule(everywhere)?
     };
-    created.restrict_self()?;
-    Ok(())
+    Option::from(created).ok_or(DomainError::Missing)
 }
 
-/// Enters a domain in which only what is listed can be opened or connected to. It takes [`SCOPE_ABI`].
-pub(super) fn enter_strict(lists: AllowLists<'_>) -> Result<(), DomainError> {
+/// The rules of a domain in which only what is listed can be opened or connected to. They take [`SCOPE_ABI`].
+pub(super) fn strict(lists: AllowLists<'_>) -> Result<OwnedFd, DomainError> {
     // The rights that the kernel of `SCOPE_ABI` knows.
     let all = AccessFs::from_all(ABI::V6);
     let read: BitFlags<AccessFs> = AccessFs::Execute | AccessFs::ReadFile | AccessFs::ReadDir;
@@ -99,8 +117,7 @@ pub(super) fn enter_strict(lists: AllowLists<'_>) -> Result<(), DomainError> {
     for port in lists.ports {
         created = created.add_rule(NetPort::new(*port, AccessNet::ConnectTcp))?;
     }
-    created.restrict_self()?;
-    Ok(())
+    Option::from(created).ok_or(DomainError::Missing)
 }
 
 /// The name of a version, for messages.

@@ -6,10 +6,12 @@
 //! rights for it; `clone3`, whose flags a filter cannot see, says that it is not there, so that `clone` is used.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
+use rustix::io::Errno;
 use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-    TargetArch, apply_filter,
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule, TargetArch, apply_filter,
 };
 
 /// Refused whatever the arguments.
@@ -96,32 +98,35 @@ const FAMILIES: [i32; 3] = [libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 const PROTOCOLS: [i32; 5] =
     [0, libc::IPPROTO_ICMP, libc::IPPROTO_TCP, libc::IPPROTO_UDP, libc::IPPROTO_ICMPV6];
 
-/// No filter can be made or put in force.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum FilterError {
-    /// The filter.
-    #[error(transparent)]
-    Build(#[from] seccompiler::BackendError),
-    /// The kernel.
-    #[error(transparent)]
-    Apply(#[from] seccompiler::Error),
+/// The filters, which are the same for all and made once; or why there are none.
+pub(super) fn filters() -> Result<&'static [BpfProgram], String> {
+    static FILTERS: OnceLock<Result<Vec<BpfProgram>, String>> = OnceLock::new();
+    let made = FILTERS.get_or_init(|| {
+        let all = [absent(), refused()].into_iter().collect::<Result<_, _>>();
+        all.map_err(|error| error.to_string())
+    });
+    made.as_ref().map(Vec::as_slice).map_err(Clone::clone)
 }
 
-/// Puts the filters in force, for whatever is executed next too.
-pub(super) fn refuse_system_calls() -> Result<(), FilterError> {
-    for program in [absent()?, refused()?] {
-        apply_filter(&program)?;
-    }
-    Ok(())
+/// Puts a filter in force, for whatever is executed next too. It allocates nothing.
+pub(super) fn apply(filter: &BpfProgram) -> Result<(), Errno> {
+    apply_filter(filter).map_err(|error| match error {
+        seccompiler::Error::Prctl(error) | seccompiler::Error::Seccomp(error) => {
+            Errno::from_io_error(&error).unwrap_or(Errno::INVAL)
+        }
+        seccompiler::Error::Backend(_)
+        | seccompiler::Error::EmptyFilter
+        | seccompiler::Error::ThreadSync(_) => Errno::INVAL,
+    })
 }
 
 /// What says that it is not there.
-fn absent() -> Result<BpfProgram, FilterError> {
+fn absent() -> Result<BpfProgram, BackendError> {
     compile([(libc::SYS_clone3, Vec::new())].into(), libc::ENOSYS)
 }
 
 /// What says that it is not permitted.
-fn refused() -> Result<BpfProgram, FilterError> {
+fn refused() -> Result<BpfProgram, BackendError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
         REFUSED.iter().chain(REFUSED_HERE).map(|&number| (number, Vec::new())).collect();
     let new_user = libc::CLONE_NEWUSER as u64;
@@ -142,7 +147,7 @@ fn refused() -> Result<BpfProgram, FilterError> {
     compile(rules, libc::EPERM)
 }
 
-fn socket_rules() -> Result<Vec<SeccompRule>, FilterError> {
+fn socket_rules() -> Result<Vec<SeccompRule>, BackendError> {
     let is_not = |argument, values: &[i32]| {
         let conditions: Result<Vec<_>, _> =
             values.iter().map(|&value| word(argument, SeccompCmpOp::Ne, value as u64)).collect();
@@ -157,19 +162,19 @@ fn socket_rules() -> Result<Vec<SeccompRule>, FilterError> {
     Ok(rules)
 }
 
-fn has_flag(argument: u8, flag: u64) -> Result<SeccompRule, FilterError> {
-    Ok(SeccompRule::new(vec![word(argument, SeccompCmpOp::MaskedEq(flag), flag)?])?)
+fn has_flag(argument: u8, flag: u64) -> Result<SeccompRule, BackendError> {
+    SeccompRule::new(vec![word(argument, SeccompCmpOp::MaskedEq(flag), flag)?])
 }
 
 /// The kernel looks at the lower half of these arguments only, and so must the filter.
-fn word(argument: u8, operator: SeccompCmpOp, value: u64) -> Result<SeccompCondition, FilterError> {
-    Ok(SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)?)
+fn word(argument: u8, operator: SeccompCmpOp, value: u64) -> Result<SeccompCondition, BackendError> {
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)
 }
 
-fn compile(rules: BTreeMap<i64, Vec<SeccompRule>>, errno: i32) -> Result<BpfProgram, FilterError> {
+fn compile(rules: BTreeMap<i64, Vec<SeccompRule>>, errno: i32) -> Result<BpfProgram, BackendError> {
     let architecture = TargetArch::try_from(std::env::consts::ARCH)?;
     let answer = SeccompAction::Errno(errno.unsigned_abs());
-    Ok(SeccompFilter::new(rules, SeccompAction::Allow, answer, architecture)?.try_into()?)
+    SeccompFilter::new(rules, SeccompAction::Allow, answer, architecture)?.try_into()
 }
 
 #[cfg(test)]

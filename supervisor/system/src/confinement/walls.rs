@@ -184,9 +184,15 @@ fn limits(confinement: &Confinement) -> Wall {
 mod tests {
     use super::*;
     use crate::confinement::ConfinementPlan;
+    use crate::process::GroupLimits;
 
     fn of(level: ConfinementLevel) -> Confinement {
-        Confinement { plan: ConfinementPlan::of(level), users: None, private_temporary: true }
+        Confinement {
+            plan: ConfinementPlan::of(level),
+            users: None,
+            private_temporary: true,
+            group_limits: GroupLimits::default(),
+        }
     }
 
     fn facts(landlock_abi: i32) -> KernelFacts {

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::GroupLimits;
 use crate::confinement::{Confinement, ConfinementLevel};
 use crate::temporary::TemporaryFolders;
 
@@ -13,7 +14,7 @@ const ALWAYS_PASSED: [&str; 4] = ["PATH", "HOME", "LANG", "TZ"];
 /// A command line that is ready to be spawned any number of times.
 #[derive(Clone, Debug)]
 pub struct Launch {
-    /// Absolute: a cleared environment with a bare name would make the system fork instead of posix_spawn.
+    /// Absolute: one that is not is nowhere.
     pub program: PathBuf,
     /// The arguments, without the program itself.
     pub arguments: Vec<OsString>,
@@ -21,6 +22,8 @@ pub struct Launch {
     pub environment: Vec<(OsString, OsString)>,
     /// The walls around it; `None` is none.
     pub confinement: Option<Confinement>,
+    /// What it may use together with all it starts, where it has a control group.
+    pub group_limits: GroupLimits,
     /// Where it gets a temporary folder of its own; `None` gives it none.
     pub temporary: Option<Arc<TemporaryFolders>>,
 }
@@ -48,6 +51,7 @@ impl Launch {
             arguments: arguments.iter().map(OsString::from).collect(),
             environment: Vec::new(),
             confinement: None,
+            group_limits: GroupLimits::default(),
             temporary: None,
         };
         let always = ALWAYS_PASSED.map(|name| (name.to_owned(), None));
@@ -62,6 +66,7 @@ impl Launch {
     /// Puts these walls around it. Those of the level `off` are none.
     #[must_use]
     pub fn confined(mut self, confinement: Confinement) -> Self {
+        self.group_limits = confinement.group_limits;
         self.confinement = (confinement.plan.level > ConfinementLevel::Off).then_some(confinement);
         self
     }

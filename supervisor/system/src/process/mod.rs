@@ -9,6 +9,7 @@ mod child_reaper;
 mod descendants;
 mod descriptor_limit;
 mod descriptors;
+mod exec_arguments;
 mod fork_channel;
 mod group;
 mod group_signal;
@@ -17,16 +18,19 @@ mod launch;
 mod mark;
 mod memory;
 mod orphaned_workers;
+mod prepared_child;
 mod process_tree;
 mod program;
 mod reaping;
 mod spawn_counter;
 mod spawner;
+mod starter;
+mod vfork;
 mod wall;
 mod watch;
 
 pub use belongings::WorkerBelongings;
-pub use cgroup::{LeafMemory, WorkerLeaves};
+pub use cgroup::{GroupLimits, LeafMemory, WorkerLeaves};
 pub use child_reaper::{inherit_orphans, is_any_child_dead, reap_orphans};
 pub use descendants::{ObservedProcess, ProcessTable, children};
 pub use descriptor_limit::{

@@ -2,13 +2,12 @@
 //!
 //! These functions read /proc and wait, so they are called where waiting holds up nobody.
 
-use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use super::cgroup::{LeafMemory, WorkerLeaf, WorkerLeaves};
+use super::cgroup::{LeafMemory, WorkerLeaf};
 use super::descendants::{ObservedProcess, ProcessTable};
 use super::mark::WorkerMark;
 use super::spawn_counter::{SpawnCounter, SpawnOrder};
@@ -65,19 +64,23 @@ impl ProcessTree {
         &self.mark
     }
 
+    /// The worker is in this leaf, and all that it starts.
+    pub(super) fn is_in(&self, leaf: WorkerLeaf) {
+        if let Err(leaf) = self.leaf.set(leaf) {
+            leaf.remove();
+        }
+    }
+
     /// Moves the worker into a leaf of its own. What it has started by now stays where it is, and is found as it is
     /// where there are no leaves.
-    pub(super) fn settle(&self, leaves: &WorkerLeaves, is_limited: bool) -> io::Result<()> {
-        let leaf = leaves.leaf(is_limited)?;
+    pub(super) fn settle(&self, leaf: WorkerLeaf) {
         let is_there = ObservedProcess::read(self.root.id())
             .is_some_and(|seen| seen.started == self.started && !seen.is_dead);
-        let settled =
-            if is_there { leaf.place(self.root.leader()) } else { Err(io::Error::other("it has ended")) };
-        match settled {
-            Ok(()) => drop(self.leaf.set(leaf)),
-            Err(_) => leaf.remove(),
+        if is_there && leaf.place(self.root.leader()).is_ok() {
+            self.is_in(leaf);
+        } else {
+            leaf.remove();
         }
-        Ok(())
     }
 
     /// What its leaf says of memory, if it is in one.

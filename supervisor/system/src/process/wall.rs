@@ -11,16 +11,18 @@ use rustix::process::{
 };
 use rustix::thread::{CapabilitySet, capabilities};
 
-use super::cgroup::own_folder;
+use super::GroupLimits;
+use super::cgroup::{controllers, own_folder};
 use crate::confinement::{Confinement, ConfinementLevel, KernelFacts, WORKER_WALL_NAMES, worker_walls};
 
 const MEMORY: &str = "memory";
 const CORES: &str = "cores";
 const DESCENDANTS: &str = "descendants";
+const GROUP_LIMITS: &str = "group-limits";
 /// The names of all walls, as they are shown.
-pub const WALL_NAMES: [&str; 3 + WORKER_WALL_NAMES.len()] = {
+pub const WALL_NAMES: [&str; 4 + WORKER_WALL_NAMES.len()] = {
     let [a, b, c, d, e, f, g, h, i, j] = WORKER_WALL_NAMES;
-    [MEMORY, CORES, DESCENDANTS, a, b, c, d, e, f, g, h, i, j]
+    [MEMORY, CORES, DESCENDANTS, GROUP_LIMITS, a, b, c, d, e, f, g, h, i, j]
 };
 
 /// Something that keeps others out, and whether it does.
@@ -78,7 +80,10 @@ pub fn walls(confinement: &Confinement) -> Vec<Wall> {
         reads_all: confinement.plan.level == ConfinementLevel::Off && reads_all(),
         core_max: getrlimit(Resource::Core).maximum,
     });
-    walls.push(around_descendants(own_folder()));
+    let own = own_folder();
+    let available = own.as_ref().map(|folder| controllers(folder)).unwrap_or_default();
+    walls.push(around_descendants(own));
+    walls.push(around_groups(&confinement.group_limits, &available));
     walls.extend(worker_walls(confinement, KernelFacts::read()));
     walls
 }
@@ -102,6 +107,34 @@ fn around_descendants(folder: Result<PathBuf, String>) -> Wall {
             ),
         ),
     }
+}
+
+/// Whether workers are bound to what they may use with all they started.
+fn around_groups(limits: &GroupLimits, available: &[String]) -> Wall {
+    let named = limits.named().into_iter().filter_map(|(name, value)| Some(format!("{name} {}", value?)));
+    let named = named.collect::<Vec<_>>().join(", ");
+    if named.is_empty() {
+        return Wall::not_asked(
+            GROUP_LIMITS,
+            "worker_group_limits is empty: what a worker and all it started use together is bounded by max_worker_memory_mb alone",
+        );
+    }
+    let lacking = |name: &&str| !available.iter().any(|one| one == name);
+    let lacking: Vec<&str> = limits.controllers().into_iter().filter(lacking).collect();
+    if lacking.is_empty() {
+        return Wall::standing(
+            GROUP_LIMITS,
+            format!("a worker and all it started may use together no more than: {named}"),
+        );
+    }
+    Wall::missing(
+        GROUP_LIMITS,
+        format!(
+            "worker_group_limits asks for {named}, and the supervisor's control group has no controller for it ({}): \
+             give it one of its own that has (Delegate=yes in its unit)",
+            lacking.join(", ")
+        ),
+    )
 }
 
 fn assess(facts: ProcessFacts) -> Vec<Wall> {
@@ -136,6 +169,13 @@ mod tests {
         let escapes = around_descendants(Err("none is mounted".to_owned()));
         assert!(!escapes.stands && escapes.detail.starts_with("none is mounted: "), "{escapes:?}");
         assert!(around_descendants(Ok(PathBuf::from("/own"))).stands);
+        let limits = GroupLimits { processes: Some(9), ..GroupLimits::default() };
+        let bound = |limits: GroupLimits, available: &[&str]| {
+            around_groups(&limits, &available.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())
+        };
+        assert!(!bound(GroupLimits::default(), &["pids"]).asked && bound(limits, &["pids"]).stands);
+        let lacking = bound(limits, &["memory"]);
+        assert!(lacking.asked && !lacking.stands && lacking.detail.contains("(pids)"), "{lacking:?}");
         assert_eq!(stand(ProcessFacts { is_dumpable: true, ..closed }), [false, true]);
         assert_eq!(stand(ProcessFacts { core_max: None, ..closed }), [true, false]);
         let root = assess(ProcessFacts { reads_all: true, ..closed });

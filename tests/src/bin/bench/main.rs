@@ -7,6 +7,7 @@ mod pin;
 mod ping_pong;
 mod round_trip;
 mod service;
+mod start;
 
 /// Benchmarks. Every ratio is measured side by side in one run, because machines are noisy.
 #[derive(Parser)]
@@ -38,6 +39,15 @@ enum BenchKind {
         #[arg(long, default_value_t = 20_000)]
         executions: u32,
     },
+    /// From spawn to Ready, at each level of confinement, with and without control groups.
+    Start {
+        /// Starts per level.
+        #[arg(long, default_value_t = 200)]
+        starts: usize,
+        /// The worker to measure: the `worker` beside this program, unless given.
+        #[arg(long)]
+        worker: Option<std::path::PathBuf>,
+    },
     /// The other end of the bare pipe: writes back every byte it reads.
     #[command(hide = true)]
     Echo,
@@ -48,6 +58,7 @@ fn main() -> anyhow::Result<()> {
         BenchKind::Pool { round_trips, worker } => round_trip::compare(round_trips, worker),
         BenchKind::Batch { executions } => batch::run(executions),
         BenchKind::Service { executions } => service::run(executions),
+        BenchKind::Start { starts, worker } => start::compare(starts, worker),
         BenchKind::Echo => ping_pong::echo(),
     }
 }

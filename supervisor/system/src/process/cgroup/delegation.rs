@@ -40,9 +40,18 @@ fn mounted(line: &str) -> Option<(&str, &str)> {
     (kind.split(' ').next() == Some("cgroup2")).then_some(found)
 }
 
+/// The controllers that groups below a folder can have, if they are ours to arrange.
+pub(in crate::process) fn controllers(folder: &Path) -> Vec<String> {
+    if !is_ours(folder) {
+        return Vec::new();
+    }
+    let available = std::fs::read_to_string(folder.join("cgroup.controllers")).unwrap_or_default();
+    available.split_ascii_whitespace().map(str::to_owned).collect()
+}
+
 /// True for a folder whose processes and controllers are ours to arrange: given to our user, marked as delegated, or
 /// the root of a container. The root of the machine is nobody's to rearrange.
-pub(super) fn is_ours(folder: &Path) -> bool {
+fn is_ours(folder: &Path) -> bool {
     if !folder.join("cgroup.type").exists() {
         return false;
     }

@@ -1,8 +1,10 @@
 //! The control group of one worker.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
+use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::process::Pid;
 
 /// A group in which a worker is, and all that it ever started.
@@ -26,6 +28,18 @@ impl WorkerLeaf {
     pub(super) fn make(folder: PathBuf) -> io::Result<Self> {
         std::fs::create_dir(&folder)?;
         Ok(Self { folder })
+    }
+
+    /// A descriptor of it, for a process that is made in it.
+    pub(in crate::process) fn open(&self) -> io::Result<OwnedFd> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(openat(CWD, &self.folder, flags, Mode::empty())?)
+    }
+
+    /// The list of its processes, in which a process that writes a zero joins.
+    pub(in crate::process) fn open_list(&self) -> io::Result<OwnedFd> {
+        let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+        Ok(openat(CWD, self.folder.join("cgroup.procs"), flags, Mode::empty())?)
     }
 
     /// Moves a process into it. What that starts from now on is in it too.

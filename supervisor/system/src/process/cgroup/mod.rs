@@ -7,8 +7,10 @@
 mod delegation;
 mod leaf;
 mod leaves;
+mod limits;
 
-pub(super) use delegation::own_folder;
+pub(super) use delegation::{controllers, own_folder};
 pub use leaf::LeafMemory;
 pub(super) use leaf::WorkerLeaf;
 pub use leaves::WorkerLeaves;
+pub use limits::GroupLimits;
