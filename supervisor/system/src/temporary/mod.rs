@@ -7,6 +7,7 @@
 //! What is in a worker's folder is the worker's to arrange, while we look at it: links are never followed, and a
 //! folder is only ever reached through the descriptor of the one it is in.
 
+mod known_clean;
 mod remove;
 mod sweep;
 mod worker_folder;

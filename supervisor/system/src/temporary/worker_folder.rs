@@ -6,10 +6,12 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use rustix::fs::{CWD, Dir, Gid, Mode, Uid, fchown, mkdirat};
 use rustix::io::Errno;
 
+use super::known_clean::{FolderState, KnownClean};
 use super::remove::{entries, move_entry, open_folder};
 use super::{TRASH, TemporaryFolders};
 use crate::confinement::UserLease;
@@ -23,6 +25,7 @@ pub struct WorkerFolder {
     owner: Option<Arc<UserLease>>,
     /// What was in it when the worker was Ready: what modules made while they were loaded stays, as they do.
     kept: Mutex<BTreeSet<CString>>,
+    known: Mutex<KnownClean>,
     /// The folder that this one is in, of the template that its worker was made of.
     _of_template: Option<Arc<Self>>,
 }
@@ -31,7 +34,7 @@ impl WorkerFolder {
     pub(super) fn make(folders: Arc<TemporaryFolders>, owner: Option<Arc<UserLease>>) -> io::Result<Self> {
         let path = folders.fresh("");
         make_folder(&path, owner.as_deref())?;
-        Ok(Self { folders, path, owner, kept: Mutex::default(), _of_template: None })
+        Ok(Self { folders, path, owner, kept: Mutex::default(), known: Mutex::default(), _of_template: None })
     }
 
     /// Makes the folder of a worker that a template makes, which has its id for a name. It is in the template's, where the template's walls let
@@ -48,6 +51,7 @@ impl WorkerFolder {
             path,
             owner: self.owner.clone(),
             kept: Mutex::default(),
+            known: Mutex::default(),
             _of_template: Some(Arc::clone(self)),
         })
     }
@@ -62,10 +66,25 @@ impl WorkerFolder {
         let Ok(folder) = open_folder(CWD, &*self.path) else { return };
         let names = entries(&folder).unwrap_or_default().into_iter().map(|(name, _)| name);
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = names.collect();
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = KnownClean::default();
     }
 
-    /// True when a run left nothing in it. It costs no more than a look at it.
+    /// True when a run left nothing in it. Where nothing was made since it was listed, that costs one question to the
+    /// system.
     pub fn is_clean(&self) -> bool {
+        let (state, at) = (FolderState::read(&self.path), Instant::now());
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.is_some_and(|state| known.holds(state)) {
+            return true;
+        }
+        let is_clean = self.lists_clean();
+        if let Some(state) = state {
+            known.listed(state, at, is_clean);
+        }
+        is_clean
+    }
+
+    fn lists_clean(&self) -> bool {
         let is_clean = |folder: OwnedFd| {
             let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             Dir::new(folder).is_ok_and(|entries| {
