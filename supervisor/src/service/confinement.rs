@@ -6,7 +6,7 @@ use muster_system::confinement::{
     Confinement, ConfinementLevel, ConfinementPlan, FileSettings, KernelFacts, WorkerUsers, allowed_files,
     user_named,
 };
-use muster_system::process::{GroupLimits, Launch};
+use muster_system::process::Launch;
 use secrecy::ExposeSecret as _;
 
 use super::backends::sqlite_path;
@@ -56,7 +56,7 @@ pub fn confinement(settings: &Settings) -> Confinement {
         plan,
         users,
         private_temporary: !sets_temporary,
-        group_limits: GroupLimits::default(),
+        group_limits: settings.worker_group_limits,
     }
 }
 

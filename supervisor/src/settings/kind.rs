@@ -17,7 +17,7 @@ pub(crate) use number::{CountKind, IntervalKind, LimitKind, MillisKind, SecondsK
 pub use text::WorkerVariable;
 pub(crate) use text::{CommandKind, FileKind, LevelKind, NameKind, PathKind, VariablesKind};
 pub use walls::WorkerUserSetting;
-pub(crate) use walls::{PathsKind, PortsKind, ResourceLimitsKind, WorkerUserKind};
+pub(crate) use walls::{LimitsKind, PathsKind, PortsKind, WorkerUserKind};
 
 use super::source::Raw;
 

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use muster_core::pool::Isolation;
 use muster_system::confinement::{ConfinementLevel, ResourceLimits};
+use muster_system::process::GroupLimits;
 use secrecy::SecretString;
 
 use super::kind::{
     self, BindKind, CommandKind, ConfinementKind, DatabaseUrl, FileKind, FormatKind, HttpToken, IntervalKind,
-    IsolationKind, LevelKind, LimitKind, LogFormat, MillisKind, NameKind, PathKind, PathsKind, PortsKind,
-    ResourceLimitsKind, SecondsKind, ServerUrl, SettingKind, TemplateKind, TemplatePolicy, TokenKind,
+    IsolationKind, LevelKind, LimitKind, LimitsKind, LogFormat, MillisKind, NameKind, PathKind, PathsKind,
+    PortsKind, SecondsKind, ServerUrl, SettingKind, TemplateKind, TemplatePolicy, TokenKind,
     TranscriptPolicy, TranscriptsKind, VariablesKind, WorkerUserKind, WorkerUserSetting, WorkerVariable,
 };
 use super::load::SettingsReader;
@@ -100,6 +101,8 @@ macro_rules! settings {
 
 type Count = kind::CountKind<usize>;
 type Attempts = kind::CountKind<u32>;
+type OwnLimits = LimitsKind<ResourceLimits>;
+type SharedLimits = LimitsKind<GroupLimits>;
 
 /// A year: longer than anything here should wait.
 const YEAR: f64 = 31_536_000.0;
@@ -148,7 +151,9 @@ settings! {
     /// The TCP ports that strictly confined workers may connect to.
     "worker_ports" => worker_ports: Vec<u16>, PortsKind = PortsKind, default "";
     /// What a worker may use: processes=N and files=N, file_size_mb=N and address_space_mb=N.
-    "worker_limits" => worker_limits: ResourceLimits, ResourceLimitsKind = ResourceLimitsKind, default "";
+    "worker_limits" => worker_limits: ResourceLimits, OwnLimits = OwnLimits::new(), default "";
+    /// What a worker and all it started may use together, where the supervisor has a control group of its own: memory_max_mb=N and memory_high_mb=N, processes=N, cpu_weight=N (100 is the share of one without).
+    "worker_group_limits" => worker_group_limits: GroupLimits, SharedLimits = SharedLimits::new(), default "";
     /// The folder of workflow files, given to workers.
     "workflows_dir" => workflows_dir: PathBuf, PathKind = PathKind, default "./workflows";
     /// The folder of the embedded database, the outbox and transcripts.

@@ -62,7 +62,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert!(settings.tls_ca_file.is_none() && settings.tls_cert_file.is_none());
     assert_eq!(settings.confinement, ConfinementLevel::Scoped);
     assert_eq!((&settings.worker_user, settings.worker_ports.len()), (&WorkerUserSetting::Own, 0));
-    assert_eq!(KEYS.len(), 40);
+    assert_eq!(KEYS.len(), 41);
 }
 
 #[test]
@@ -281,6 +281,7 @@ worker_paths_ro = []                       # default
 worker_paths_rw = []                       # default
 worker_ports = []                          # default
 worker_limits = []                         # default
+worker_group_limits = []                   # default
 workflows_dir = "/srv/workflows"           # FOLDER/muster.toml
 data_dir = "/srv/data"                     # FOLDER/muster.toml
 transcripts = "failed"                     # default

@@ -87,5 +87,10 @@ fn what_makes_no_sense_is_refused_with_the_reason() {
     refused("worker_ports", "http", "TCP ports from 1 to 65535");
     refused("worker_limits", "oxen=2", "there are processes, files, file_size_mb, address_space_mb");
     refused("worker_limits", "files=none", "a whole number above 0");
+    refused(
+        "worker_group_limits",
+        "oxen=2",
+        "there are memory_max_mb, memory_high_mb, processes, cpu_weight",
+    );
     refused("confinement", "tight", "must be off, scoped or strict");
 }

@@ -16,6 +16,7 @@
     reason = "helpers of tests are tests, and say what this machine does not let them try"
 )]
 
+mod groups;
 mod limits;
 mod page;
 mod temporary;

@@ -1,8 +1,10 @@
 //! Who workers run as, what they may use, open and connect to.
 
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use muster_system::confinement::ResourceLimits;
+use muster_system::process::GroupLimits;
 
 use super::{SettingKind, single};
 use crate::settings::source::{Raw, absolute};
@@ -110,16 +112,50 @@ impl SettingKind for PortsKind {
     }
 }
 
-/// A list of limits, each as `name=number`.
-pub(crate) struct ResourceLimitsKind;
+/// Limits that have names.
+pub(crate) trait NamedLimits: Default {
+    /// What they are called, with their values.
+    fn named(&self) -> [(&'static str, Option<u64>); 4];
+    /// Sets the one of this name; false when there is none.
+    fn set(&mut self, name: &str, value: u64) -> bool;
+}
 
-impl SettingKind for ResourceLimitsKind {
-    type Value = ResourceLimits;
+impl NamedLimits for ResourceLimits {
+    fn named(&self) -> [(&'static str, Option<u64>); 4] {
+        Self::named(self)
+    }
+
+    fn set(&mut self, name: &str, value: u64) -> bool {
+        Self::set(self, name, value)
+    }
+}
+
+impl NamedLimits for GroupLimits {
+    fn named(&self) -> [(&'static str, Option<u64>); 4] {
+        Self::named(self)
+    }
+
+    fn set(&mut self, name: &str, value: u64) -> bool {
+        Self::set(self, name, value)
+    }
+}
+
+/// A list of limits, each as `name=number`.
+pub(crate) struct LimitsKind<T>(PhantomData<T>);
+
+impl<T> LimitsKind<T> {
+    pub(crate) fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T: NamedLimits> SettingKind for LimitsKind<T> {
+    type Value = T;
     const PLACEHOLDER: &'static str = "NAME=NUMBER";
     const IS_LIST: bool = true;
 
-    fn parse(&self, raw: &Raw) -> Result<ResourceLimits, String> {
-        let mut limits = ResourceLimits::default();
+    fn parse(&self, raw: &Raw) -> Result<T, String> {
+        let mut limits = T::default();
         let names = || limits.named().map(|(name, _)| name).join(", ");
         let names = names();
         for word in words(raw)? {
@@ -136,7 +172,7 @@ impl SettingKind for ResourceLimitsKind {
         Ok(limits)
     }
 
-    fn show(&self, value: &ResourceLimits) -> toml::Value {
+    fn show(&self, value: &T) -> toml::Value {
         let words = value.named().into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?)));
         toml::Value::Array(words.map(toml::Value::String).collect())
     }
