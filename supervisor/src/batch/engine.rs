@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use muster_bus::Bus;
 use muster_store::Store;
+use muster_system::process::{Guard, Guarded, WorkerLeaves};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -53,6 +54,12 @@ pub async fn run(batch: Batch, lines: InputLines, report: &mut impl ReportResult
     let (ends, ended) = mpsc::unbounded_channel();
     let bus = Bus::unwatched(&settings.key_prefix);
     let descriptions = Arc::<Descriptions>::default();
+    let leaves = WorkerLeaves::open_unrecorded()
+        .inspect_err(|reason| tracing::debug!(reason, "workers have no control groups of their own"))
+        .ok();
+    let guarded = Guarded { leaves: leaves.as_ref().map(|leaves| leaves.folder().to_owned()), record: None };
+    // Without one a batch that is killed may leave processes behind.
+    let _guard = Guard::start(&guarded);
     let parts = CoreParts {
         claimant: claimant(&settings),
         preparer: Preparer::new(
@@ -70,7 +77,7 @@ pub async fn run(batch: Batch, lines: InputLines, report: &mut impl ReportResult
         metrics: Arc::default(),
         outbox: None,
         orphaned_workers: None,
-        leaves: None,
+        leaves: leaves.map(Arc::new),
         give_up_after: Some(GIVE_UP_AFTER),
         transcripts,
         after_failure: if keep_going { AfterFailure::GoOn } else { AfterFailure::Halt },

@@ -1,11 +1,12 @@
 //! A supervisor's start, in order: the data directory is locked, orphaned workers are killed, the store is opened, and
 //! only then is anything claimed.
 
+use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use jiff::Timestamp;
 use muster_intake::rabbitmq::{AmqpError, IntakeOptions, RabbitIntake};
-use muster_system::process::{OrphanedWorkers, OrphanedWorkersError, WorkerLeaves};
+use muster_system::process::{Guard, Guarded, OrphanedWorkers, OrphanedWorkersError, WorkerLeaves};
 use tokio_util::sync::CancellationToken;
 
 use super::backends::{BackendError, OpenStore, open_bus};
@@ -49,6 +50,16 @@ pub enum StartError {
     Core(#[from] CoreError),
 }
 
+/// Has somebody end what workers leave, should this process be killed.
+fn guard(data_dir: &Path, workers: &OrphanedWorkers, leaves: Option<&WorkerLeaves>) -> Option<Guard> {
+    let record = std::path::absolute(data_dir).ok().map(|path| (path, workers.id().to_owned()));
+    let guarded = Guarded { leaves: leaves.map(|leaves| leaves.folder().to_owned()), record };
+    Guard::start(&guarded).unwrap_or_else(|error| {
+        tracing::warn!(%error, "should this supervisor be killed, what its workers leave is ended by the next start only, because no guard can be started");
+        None
+    })
+}
+
 impl Supervisor {
     /// Starts everything. Work is claimed from here on.
     ///
@@ -66,6 +77,7 @@ impl Supervisor {
         if let Err(reason) = &leaves {
             tracing::debug!(reason, "workers have no control groups of their own");
         }
+        let guard = guard(data_dir.path(), &orphaned_workers, leaves.as_ref().ok());
         let killed = killed + left;
         if killed > 0 {
             tracing::warn!(killed, "killed orphaned workers that an earlier supervisor left behind");
@@ -118,6 +130,7 @@ impl Supervisor {
             reload,
             stop_intake: CancellationToken::new(),
             data_dir,
+            _guard: guard,
         });
         // Their rows are in the name of a process that is gone: written after a poll they might be run again.
         starting.wait_for("outbox", "outcomes of an earlier process are being written");

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use jiff::Timestamp;
 use muster_intake::rabbitmq::BrokerHealth;
+use muster_system::process::Guard;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -36,6 +37,8 @@ pub struct Supervisor {
     pub(super) reload: ReloadSettings,
     pub(super) stop_intake: CancellationToken,
     pub(super) data_dir: DataDir,
+    /// It is dismissed when all else has ended.
+    pub(super) _guard: Option<Guard>,
 }
 
 /// Reads the settings again, from where they were read first.

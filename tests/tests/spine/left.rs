@@ -87,7 +87,7 @@ for line in sys.stdin:
         say('Idle', run=run)
 "#;
 
-fn installation() -> Installation {
+pub(crate) fn installation() -> Installation {
     Installation::new()
         .worker(["python3", "-m", "muster_worker"])
         .setting("worker_env", format!("PYTHONPATH={}", repository("worker/python").display()))
@@ -97,7 +97,7 @@ fn installation() -> Installation {
         .workflow("leaves.py", LEAVES)
 }
 
-fn sleeping(installation: &Installation) -> Vec<String> {
+pub(crate) fn sleeping(installation: &Installation) -> Vec<String> {
     let lines = installation.processes().into_iter().map(process::command_line);
     lines.filter(|line| line.starts_with("sleep")).collect()
 }

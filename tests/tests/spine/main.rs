@@ -11,6 +11,7 @@ mod isolation;
 mod lateness;
 mod left;
 mod memory;
+mod outliving;
 mod recycling;
 mod room;
 mod rows;

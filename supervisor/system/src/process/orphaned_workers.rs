@@ -11,11 +11,16 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
+use uuid::Uuid;
 
 use super::descendants::{ObservedProcess, ProcessTable};
 use super::mark::WorkerMark;
 use super::{ProcessGroup, ProcessTree};
 
+/// The file in the data directory.
+const RECORD: &str = "worker-groups";
+/// What is before the id of a record.
+const ID_PREFIX: &str = "record ";
 /// How long we wait for killed orphaned workers to be gone.
 const GONE_WITHIN: Duration = Duration::from_secs(5);
 /// The record is rewritten with only what lives when it has grown by so many lines.
@@ -35,6 +40,7 @@ pub struct OrphanedWorkers {
     path: PathBuf,
     file: File,
     lines: usize,
+    id: String,
 }
 
 impl OrphanedWorkers {
@@ -43,11 +49,27 @@ impl OrphanedWorkers {
     /// # Errors
     /// When the record cannot be written.
     pub fn kill_and_open(data_dir: &Path) -> Result<(Self, usize), OrphanedWorkersError> {
-        let path = data_dir.join("worker-groups");
-        let killed = kill_recorded(&path);
-        let file =
-            write_record(&path, &[]).map_err(|source| OrphanedWorkersError { path: path.clone(), source })?;
-        Ok((Self { path, file, lines: 0 }, killed))
+        let path = data_dir.join(RECORD);
+        let killed = kill_recorded(&recorded(&path));
+        let id = Uuid::new_v4().simple().to_string();
+        let file = write_record(&path, &id, &[])
+            .map_err(|source| OrphanedWorkersError { path: path.clone(), source })?;
+        Ok((Self { path, file, lines: 0, id }, killed))
+    }
+
+    /// Kills what was left by the supervisor whose record has this id. Where another has begun one of its own, it has
+    /// done so already.
+    pub(super) fn kill_of(data_dir: &Path, id: &str) {
+        let path = data_dir.join(RECORD);
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        if text.lines().any(|line| line.strip_prefix(ID_PREFIX) == Some(id)) {
+            kill_recorded(&of_this_boot(&text));
+        }
+    }
+
+    /// What tells this record from every other.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// Remembers a group. A failure is reported, not fatal: the worker's own lifeline is EOF on stdin.
@@ -63,7 +85,7 @@ impl OrphanedWorkers {
         let Some(started) = family.started() else { return Ok(()) };
         if self.lines >= REWRITE_AFTER_LINES {
             let living = living(&self.path);
-            self.file = write_record(&self.path, &living)?;
+            self.file = write_record(&self.path, &self.id, &living)?;
             self.lines = living.len();
         }
         self.lines += 1;
@@ -106,9 +128,9 @@ impl std::fmt::Display for OrphanRecord {
     }
 }
 
-/// A new record that holds these workers, open for appending.
-fn write_record(path: &Path, lines: &[OrphanRecord]) -> io::Result<File> {
-    let mut text = format!("{}\n", boot_id());
+/// A new record that holds these workers, open for appending. An older version passes over the line with its id.
+fn write_record(path: &Path, id: &str, lines: &[OrphanRecord]) -> io::Result<File> {
+    let mut text = format!("{}\n{ID_PREFIX}{id}\n", boot_id());
     for line in lines {
         text.push_str(&format!("{line}\n"));
     }
@@ -128,7 +150,10 @@ fn living(path: &Path) -> Vec<OrphanRecord> {
 
 /// The workers that were recorded since the machine started.
 fn recorded(path: &Path) -> Vec<OrphanRecord> {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
+    of_this_boot(&std::fs::read_to_string(path).unwrap_or_default())
+}
+
+fn of_this_boot(text: &str) -> Vec<OrphanRecord> {
     let mut lines = text.lines();
     if lines.next() != Some(boot_id().as_str()) {
         return Vec::new();
@@ -145,8 +170,7 @@ fn is_zombie(leader: Pid) -> bool {
     std::path::Path::new(&format!("/proc/{}/stat", leader.as_raw_pid())).exists()
 }
 
-fn kill_recorded(path: &Path) -> usize {
-    let all = recorded(path);
+fn kill_recorded(all: &[OrphanRecord]) -> usize {
     let living = || all.iter().filter(|line| line.is_living());
     let marks: HashSet<&WorkerMark> = all.iter().filter_map(|line| line.mark.as_ref()).collect();
     let groups =
