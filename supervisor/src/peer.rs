@@ -11,7 +11,7 @@ use muster_core::process::ExitStatus;
 use muster_protocol::codec::Decoded;
 use muster_protocol::wire::{Conversation, Incoming, Spelling, WireError};
 use muster_protocol::{ToSupervisor, ToWorker};
-use muster_system::process::{ExitWatch, ProcessGroup, SpawnedChild, WorkerBelongings, abandon};
+use muster_system::process::{ExitWatch, ProcessGroup, ProcessTree, SpawnedChild, WorkerBelongings, abandon};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
@@ -51,6 +51,8 @@ pub(crate) enum UnheardFrame {
 pub(crate) struct WorkerPeer {
     /// All that the process started and did not leave.
     pub(crate) group: ProcessGroup,
+    /// All that it started, wherever it went.
+    family: ProcessTree,
     /// What it has of its own, until it is dropped.
     pub(crate) belongings: WorkerBelongings,
     watch: Option<ExitWatch>,
@@ -66,7 +68,7 @@ pub(crate) struct WorkerPeer {
 impl WorkerPeer {
     /// Takes over a process just started. Must be called inside a runtime.
     pub(crate) fn new(child: SpawnedChild) -> io::Result<Self> {
-        let (group, belongings) = (child.group, child.belongings);
+        let (group, family, belongings) = (child.group, child.family, child.belongings);
         let opened = (|| {
             let watch = ExitWatch::new(group, child.pidfd)?;
             let stdin = pipe::Sender::from_owned_fd(child.stdin)?;
@@ -76,6 +78,7 @@ impl WorkerPeer {
         let (watch, stdin, stdout, stderr) = opened.inspect_err(|_| abandon(group))?;
         Ok(Self {
             group,
+            family,
             belongings,
             watch: Some(watch),
             status: None,
@@ -86,6 +89,11 @@ impl WorkerPeer {
             conversation: Conversation::default(),
             chunk: vec![0; READ_MAX_BYTES],
         })
+    }
+
+    /// True for the number of the process that was started, or of one behind it.
+    pub(crate) fn is_family(&self, number: u32) -> bool {
+        number == self.group.id() || self.family.program(number).is_some()
     }
 
     /// How this worker spells its messages, once it has said one.

@@ -9,7 +9,7 @@ use muster_core::process::ExitStatus;
 use muster_protocol::limits::{CRASH_STDERR_LINES, FRAME_MAX_BYTES};
 use muster_protocol::wire::{Spelling, WireError};
 use muster_protocol::{ErrorInfo, PROTOCOL_VERSION, TEMPLATE_FD_ENV, ToSupervisor, ToWorker, feature};
-use muster_system::process::{ForkChannel, Spawner};
+use muster_system::process::{ForkChannel, RunningProgram, Spawner};
 
 use crate::executor::WorkerSpec;
 use crate::peer::{HeardFrame, UnheardFrame, WorkerPeer};
@@ -40,6 +40,10 @@ pub(super) struct ReadyWorker {
     pub(super) forked: Option<Result<Duration, String>>,
     /// Whether it left by itself when told to.
     pub(super) left: bool,
+    /// The program that said Hello.
+    pub(super) program: Option<RunningProgram>,
+    /// Whether what was started is another process, which stays.
+    pub(super) is_behind: bool,
 }
 
 /// Why a worker did not become Ready.
@@ -188,7 +192,7 @@ impl TriedWorker {
             implementation_version,
             language,
             features,
-            pid: _,
+            pid,
         } = message
         else {
             return Err(Some(NotReady::Unexpected(message.name())));
@@ -207,6 +211,9 @@ impl TriedWorker {
             preamble: None,
             forked: None,
             left: false,
+            // A number of another namespace is somebody else's here.
+            program: RunningProgram::read(pid).filter(|_| self.peer.is_family(pid)),
+            is_behind: pid != self.peer.group.id(),
         })
     }
 

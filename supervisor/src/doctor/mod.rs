@@ -13,6 +13,7 @@ mod files;
 mod finding;
 mod handshake;
 mod interface;
+mod launcher;
 mod limits;
 mod worker;
 

@@ -10,6 +10,7 @@ use muster_system::temporary::TemporaryFolders;
 
 use super::finding::DoctorFinding;
 use super::handshake::{NotReady, ReadyWorker, greet};
+use super::launcher;
 use crate::service::worker_spec;
 use crate::settings::{Settings, TemplatePolicy};
 
@@ -36,6 +37,7 @@ pub(super) async fn check(settings: &Settings) -> Vec<DoctorFinding> {
             let greeted = greet(&spec, limit, settings.template == TemplatePolicy::Auto).await;
             let mut findings = vec![finding_for(&command, &spec.launch.program, limit, &greeted)];
             if let Ok(greeting) = greeted {
+                findings.extend(launcher::check(&command, &spec, &greeting, limit).await);
                 findings.extend(judge_template(&greeting));
                 findings.extend(judge_isolation(settings.isolation, &greeting));
             }
@@ -199,6 +201,8 @@ mod tests {
             preamble: None,
             forked: None,
             left: true,
+            program: None,
+            is_behind: false,
         }
     }
 
