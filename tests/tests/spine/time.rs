@@ -5,7 +5,11 @@ use std::time::Duration;
 use muster_tests::{Installation, rogue};
 use serde_json::{Value, json};
 
+use crate::memory::Grown;
 use crate::workflows;
+
+/// From the limit to the row that says so: a look at memory every 200 ms, a kill, and a commit.
+const MEMORY_TOLD_WITHIN: Duration = Duration::from_millis(500);
 
 fn duration_ms(row: &Value) -> f64 {
     row["duration_ms"].as_f64().unwrap_or_else(|| panic!("no duration: {row}"))
@@ -75,4 +79,34 @@ fn cancel_ends_a_run_at_once_and_is_recorded_as_such() {
     }
     assert!(supervisor.terminate(Duration::from_secs(20)).success());
     installation.assert_nothing_left();
+}
+
+#[track_caller]
+fn assert_told_soon(grown: &Grown) {
+    grown.told();
+    assert!(
+        grown.ended_after < MEMORY_TOLD_WITHIN,
+        "it ended {:?} after it had grown too large",
+        grown.ended_after
+    );
+}
+
+#[test]
+fn a_python_run_that_grows_is_over_within_half_a_second() {
+    assert_told_soon(&Grown::in_python());
+}
+
+#[test]
+fn a_child_that_grows_ends_its_run_within_half_a_second() {
+    assert_told_soon(&Grown::in_a_child_of_python());
+}
+
+#[test]
+fn a_run_behind_a_shell_that_grows_is_over_within_half_a_second() {
+    assert_told_soon(&Grown::behind_a_shell());
+}
+
+#[test]
+fn a_node_run_that_grows_is_over_within_half_a_second() {
+    assert_told_soon(&Grown::in_node());
 }
