@@ -75,6 +75,30 @@ test("a submission whose answer was lost is one execution", async () => {
   assert.deepEqual(rows, [again.id, handle.id]);
 });
 
+test("a line comes once however often the connection breaks", async () => {
+  const cursors = [];
+  const cutting = async (url, init) => {
+    const answer = await fetch(url, init);
+    if (!url.searchParams.has("follow")) return answer;
+    cursors.push(url.searchParams.get("cursor"));
+    if (cursors.length > 50) return { status: 404, text: async () => '{"detail": "it gets nowhere"}' };
+    let place = 0;
+    const cut = new TransformStream({
+      transform(chunk, controller) {
+        if (place++ < 3) return controller.enqueue(chunk);
+        controller.enqueue(chunk.subarray(0, chunk.length / 2));
+        controller.error(new TypeError("terminated"));
+      },
+    });
+    return { status: answer.status, body: answer.body.pipeThrough(cut) };
+  };
+  const client = new Client({ url: installation.url, fetch: /** @type {any} */ (cutting) });
+  const seen = [];
+  for await (const line of client.submit("count", { lines: 30 }).logs({ follow: true })) seen.push(line.sequence);
+  assert.deepEqual(seen, Array.from({ length: 30 }, (_, place) => place + 1));
+  assert(cursors.length > 2 && cursors[0] === null && cursors.slice(1).every((one) => one !== null));
+});
+
 test("patience ends", async () => {
   await installation.stop();
   const client = new Client({ url: installation.url, patienceMs: 400 });

@@ -7,6 +7,7 @@ import decimal
 import uuid
 from pathlib import Path
 
+import httpx
 import pytest
 from installation import Installation
 
@@ -162,6 +163,31 @@ def test_a_retry_is_a_new_execution(client: Client) -> None:
     assert again.id != submitted.id
     assert again.get().retry_of == submitted.id
     again.cancel()
+
+
+def test_a_retry_has_an_id_of_its_own(client: Client, installation: Installation) -> None:
+    one, other = client.submit("greet", name="Ada"), client.submit("greet", name="Bo")
+    one.wait(30), other.wait(30)
+    token = (installation.folder / "data" / "http_token").read_text().strip()
+    new = str(uuid.uuid4())
+
+    def retry(whose: str, body: dict[str, str]) -> tuple[int, str]:
+        answer = httpx.post(
+            f"{installation.url}/api/executions/{whose}/retry",
+            json=body,
+            headers={"authorization": f"Bearer {token}"},
+            trust_env=False,
+        )
+        return answer.status_code, answer.text
+
+    assert retry(one.id, {"execution_id": new})[0] == 202
+    assert retry(one.id, {"execution_id": new})[0] == 202
+    assert client.result(new, 30) == {"greeting": "Hello, Ada!"}
+    assert sum(row.retry_of == one.id for row in client.list()) == 1
+    status, said = retry(other.id, {"execution_id": new})
+    assert status == 409 and f"does not repeat {other.id}" in said
+    status, said = retry(one.id, {"execution": new})
+    assert status == 400 and "execution_id" in said
 
 
 def test_many(client: Client) -> None:

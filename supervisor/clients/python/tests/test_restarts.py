@@ -96,6 +96,48 @@ def test_a_wait_is_no_longer_than_its_time(own: Installation) -> None:
         assert time.monotonic() - began < 10
 
 
+class CutStream(httpx.SyncByteStream):
+    """What comes through a connection that breaks after the third piece."""
+
+    def __init__(self, inner: httpx.SyncByteStream) -> None:
+        self._inner = inner
+
+    def __iter__(self) -> Iterator[bytes]:
+        for place, chunk in enumerate(self._inner):
+            if place == 3:
+                yield chunk[: len(chunk) // 2]
+                raise httpx.ReadError("the connection broke")
+            yield chunk
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class CutsStreams(httpx.BaseTransport):
+    """Breaks every stream of events in the middle of an event."""
+
+    def __init__(self) -> None:
+        self.inner = httpx.HTTPTransport()
+        self.cursors: list[str | None] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = self.inner.handle_request(request)
+        if request.url.params.get("follow"):
+            self.cursors.append(request.url.params.get("cursor"))
+            assert len(self.cursors) < 50, "it gets nowhere"
+            assert isinstance(response.stream, httpx.SyncByteStream)
+            response.stream = CutStream(response.stream)
+        return response
+
+
+def test_a_line_comes_once_however_often_the_connection_breaks(installation: Installation) -> None:
+    cuts = CutsStreams()
+    with Client(installation.url, transport=cuts) as client:
+        submitted = client.submit("count", lines=30)
+        assert [one.sequence for one in submitted.logs(follow=True)] == list(range(1, 31))
+    assert len(cuts.cursors) > 2 and cuts.cursors[0] is None and all(cuts.cursors[1:])
+
+
 class LosesAnswers(httpx.BaseTransport):
     """Passes questions on and loses the first answer to each kind, as a connection that breaks at the wrong moment."""
 
