@@ -78,7 +78,7 @@ class AsyncClient:
 
     async def wait(self, execution_id: str, timeout: float | None = None) -> Execution:
         """The row of an execution once it is over, however it ended; `NotFinished` when it is not over in time."""
-        return await self._transport.run(steps.wait(str(execution_id), self.url, self._patience, timeout))
+        return await self._transport.run(steps.wait(str(execution_id), self.url, self._patience, timeout, self._transport.crowd))
 
     async def result(self, execution_id: str, timeout: float | None = None) -> Any:
         """What the workflow returned, or an `ExecutionError`; `NotFinished` when it is not over in time."""

@@ -82,7 +82,7 @@ class Client:
 
     def wait(self, execution_id: str, timeout: float | None = None) -> Execution:
         """The row of an execution once it is over, however it ended; `NotFinished` when it is not over in time."""
-        return self._transport.run(steps.wait(str(execution_id), self.url, self._patience, timeout))
+        return self._transport.run(steps.wait(str(execution_id), self.url, self._patience, timeout, self._transport.crowd))
 
     def result(self, execution_id: str, timeout: float | None = None) -> Any:
         """What the workflow returned, or an `ExecutionError`; `NotFinished` when it is not over in time."""

@@ -29,7 +29,8 @@ from .values import from_json, to_json
 T = TypeVar("T")
 
 WAIT_SECONDS = 30.0
-"""How long one question waits for the end of an execution."""
+"""How long one question waits for the end of an execution, as long as there are connections enough."""
+_WAIT_LEAST_SECONDS = 1.0
 ANSWER_SECONDS = 30.0
 """How long an answer may take, beyond the time it was asked to wait."""
 _PAUSE_SECONDS = 0.1
@@ -176,13 +177,36 @@ def get(execution_id: str, patience: Patience) -> Plan[Execution]:
     return read(Execution, told)
 
 
-def wait(execution_id: str, url: str, patience: float, timeout: float | None) -> Plan[Execution]:
+class Crowd:
+    """Those that wait through the connections of one client. The more they are, the sooner each makes room for the next."""
+
+    def __init__(self, connections: int | None) -> None:
+        self._connections = connections or 1
+        self.waiting = 0
+
+    def wait_seconds(self) -> float:
+        """How long one question may wait."""
+        if self.waiting <= self._connections:
+            return WAIT_SECONDS
+        return max(_WAIT_LEAST_SECONDS, WAIT_SECONDS * self._connections / self.waiting)
+
+
+def wait(execution_id: str, url: str, patience: float, timeout: float | None, crowd: Crowd) -> Plan[Execution]:
     """The row of an execution once it is over, or `NotFinished`."""
+    crowd.waiting += 1
+    try:
+        return (yield from _wait(execution_id, url, patience, timeout, crowd))
+    finally:
+        crowd.waiting -= 1
+
+
+def _wait(execution_id: str, url: str, patience: float, timeout: float | None, crowd: Crowd) -> Plan[Execution]:
     deadline = None if timeout is None else monotonic() + timeout
     patient = Patience(url, patience, deadline)
     seen: Execution | None = None
     while True:
-        left = WAIT_SECONDS if deadline is None else min(WAIT_SECONDS, max(0.0, deadline - monotonic()))
+        most = crowd.wait_seconds()
+        left = most if deadline is None else min(most, max(0.0, deadline - monotonic()))
         request = Request(
             "GET", execution_path(execution_id), {"wait": f"{left:.3f}"}, seconds=left + ANSWER_SECONDS
         )

@@ -9,14 +9,15 @@ from typing import Any, AsyncIterator, Iterator, TypeVar
 
 import httpx
 
-from .steps import ANSWER_SECONDS, Answer, Pause, Plan, Request, Unreachable, problem_of, refusal
+from .steps import ANSWER_SECONDS, Answer, Crowd, Pause, Plan, Request, Unreachable, problem_of, refusal
 from .tokens import given_token, is_of_this_machine, token_of, url_of
 from .version import __version__
 
 T = TypeVar("T")
 
 _CONNECT_SECONDS = 5.0
-_CONNECTIONS = 64
+_CONNECTIONS: dict[str, int | None] = {"questions": 16, "waits": 64, "streams": None}
+"""How many there are for what. Questions that wait, and streams, take none from those that are answered at once."""
 _PROBE = Request("GET", "/api/openapi.json", {})
 
 
@@ -35,8 +36,9 @@ class _Place:
             "base_url": self.url,
             "headers": {"user-agent": f"muster-client-python/{__version__}"},
             "timeout": httpx.Timeout(ANSWER_SECONDS, connect=_CONNECT_SECONDS),
-            "limits": httpx.Limits(max_connections=_CONNECTIONS, keepalive_expiry=10.0),
             "trust_env": not is_of_this_machine(self.url),
+            # To read the certificates takes longer than everything else.
+            "verify": httpx.create_ssl_context() if self.url.startswith("https:") else False,
         }
 
     @property
@@ -70,6 +72,14 @@ class _Place:
         return {**headers, "authorization": f"Bearer {token}"} if token else headers
 
 
+def _limits(kind: str) -> httpx.Limits:
+    return httpx.Limits(max_connections=_CONNECTIONS[kind], max_keepalive_connections=16, keepalive_expiry=10.0)
+
+
+def _kind(request: Request) -> str:
+    return "waits" if "wait" in request.query else "questions"
+
+
 def _arguments(request: Request, headers: dict[str, str]) -> dict[str, Any]:
     return {
         "method": request.method,
@@ -82,6 +92,8 @@ def _arguments(request: Request, headers: dict[str, str]) -> dict[str, Any]:
 
 
 def _unreachable(error: httpx.TransportError) -> Unreachable:
+    if isinstance(error, httpx.PoolTimeout):
+        return Unreachable("all connections of this client are at work")
     return Unreachable(str(error) or type(error).__name__)
 
 
@@ -90,12 +102,15 @@ class Transport:
 
     def __init__(self, url: str | None, token: str | None, transport: httpx.BaseTransport | None = None) -> None:
         self._place = _Place(url, token)
-        self._http = httpx.Client(**self._place.options(), transport=transport)
+        options = self._place.options()
+        self._http = {kind: httpx.Client(**options, limits=_limits(kind), transport=transport) for kind in _CONNECTIONS}
         self.url = self._place.url
+        self.crowd = Crowd(_CONNECTIONS["waits"])
 
     def close(self) -> None:
         """Closes its connections."""
-        self._http.close()
+        for http in self._http.values():
+            http.close()
 
     def run(self, plan: Plan[T]) -> T:
         """Takes the steps of a plan."""
@@ -131,7 +146,7 @@ class Transport:
 
     def _send(self, request: Request, token: str | None) -> Answer:
         try:
-            response = self._http.request(**_arguments(request, self._place.headers(request, token)))
+            response = self._http[_kind(request)].request(**_arguments(request, self._place.headers(request, token)))
         except httpx.TransportError as error:
             raise _unreachable(error) from error
         return Answer(response.status_code, response.content)
@@ -141,7 +156,7 @@ class Transport:
         """The bytes of an answer as they come."""
         try:
             headers = self._place.headers(request, self._token())
-            with self._http.stream(**_arguments(request, headers)) as response:
+            with self._http["streams"].stream(**_arguments(request, headers)) as response:
                 if response.status_code != 200:
                     raise Refused(Answer(response.status_code, response.read()))
                 yield response.iter_bytes()
@@ -154,12 +169,17 @@ class AsyncTransport:
 
     def __init__(self, url: str | None, token: str | None, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._place = _Place(url, token)
-        self._http = httpx.AsyncClient(**self._place.options(), transport=transport)
+        options = self._place.options()
+        self._http = {
+            kind: httpx.AsyncClient(**options, limits=_limits(kind), transport=transport) for kind in _CONNECTIONS
+        }
         self.url = self._place.url
+        self.crowd = Crowd(_CONNECTIONS["waits"])
 
     async def close(self) -> None:
         """Closes its connections."""
-        await self._http.aclose()
+        for http in self._http.values():
+            await http.aclose()
 
     async def run(self, plan: Plan[T]) -> T:
         """Takes the steps of a plan."""
@@ -195,7 +215,7 @@ class AsyncTransport:
 
     async def _send(self, request: Request, token: str | None) -> Answer:
         try:
-            response = await self._http.request(**_arguments(request, self._place.headers(request, token)))
+            response = await self._http[_kind(request)].request(**_arguments(request, self._place.headers(request, token)))
         except httpx.TransportError as error:
             raise _unreachable(error) from error
         return Answer(response.status_code, response.content)
@@ -205,7 +225,7 @@ class AsyncTransport:
         """The bytes of an answer as they come."""
         try:
             headers = self._place.headers(request, await self._token())
-            async with self._http.stream(**_arguments(request, headers)) as response:
+            async with self._http["streams"].stream(**_arguments(request, headers)) as response:
                 if response.status_code != 200:
                     raise Refused(Answer(response.status_code, await response.aread()))
                 yield response.aiter_bytes()

@@ -82,6 +82,22 @@ def test_many_at_once(installation: Installation) -> None:
     run(main())
 
 
+def test_more_of_them_wait_than_there_are_connections(installation: Installation) -> None:
+    async def main() -> None:
+        async with AsyncClient(installation.url) as client:
+            slow = await client.submit_many("slow", [{"seconds": 60}] * 90)
+            waits = [asyncio.create_task(one.wait(120)) for one in slow]
+            await asyncio.sleep(0.5)
+            began = asyncio.get_running_loop().time()
+            assert (await client.get(slow[0].id)).execution_id == slow[0].id
+            assert (await client.cancel(slow[-1].id)).outcome == "cancelled"
+            assert asyncio.get_running_loop().time() - began < 10, "others come through beside those that wait"
+            await asyncio.gather(*(one.cancel() for one in slow[:-1]))
+            assert {row.status for row in await asyncio.gather(*waits)} == {"CANCELLED"}
+
+    run(main())
+
+
 def test_a_restart(own: Installation) -> None:
     async def main() -> None:
         async with AsyncClient(own.url, patience=60) as client:
