@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from typing import Any, AsyncIterator, Iterator, TypeVar
 
 import httpx
@@ -155,13 +155,22 @@ class Transport:
     def stream(self, request: Request) -> Iterator[Iterator[bytes]]:
         """The bytes of an answer as they come."""
         try:
-            headers = self._place.headers(request, self._token())
-            with self._http["streams"].stream(**_arguments(request, headers)) as response:
+            token = self._token()
+            with self._open(request, token) as response:
+                if response.status_code != 401 or not self._place.forget(token):
+                    if response.status_code != 200:
+                        raise Refused(Answer(response.status_code, response.read()))
+                    yield response.iter_bytes()
+                    return
+            with self._open(request, self._token()) as response:
                 if response.status_code != 200:
                     raise Refused(Answer(response.status_code, response.read()))
                 yield response.iter_bytes()
         except httpx.TransportError as error:
             raise _unreachable(error) from error
+
+    def _open(self, request: Request, token: str | None) -> AbstractContextManager[httpx.Response]:
+        return self._http["streams"].stream(**_arguments(request, self._place.headers(request, token)))
 
 
 class AsyncTransport:
@@ -224,13 +233,22 @@ class AsyncTransport:
     async def stream(self, request: Request) -> AsyncIterator[AsyncIterator[bytes]]:
         """The bytes of an answer as they come."""
         try:
-            headers = self._place.headers(request, await self._token())
-            async with self._http["streams"].stream(**_arguments(request, headers)) as response:
+            token = await self._token()
+            async with self._open(request, token) as response:
+                if response.status_code != 401 or not self._place.forget(token):
+                    if response.status_code != 200:
+                        raise Refused(Answer(response.status_code, await response.aread()))
+                    yield response.aiter_bytes()
+                    return
+            async with self._open(request, await self._token()) as response:
                 if response.status_code != 200:
                     raise Refused(Answer(response.status_code, await response.aread()))
                 yield response.aiter_bytes()
         except httpx.TransportError as error:
             raise _unreachable(error) from error
+
+    def _open(self, request: Request, token: str | None) -> AbstractAsyncContextManager[httpx.Response]:
+        return self._http["streams"].stream(**_arguments(request, self._place.headers(request, token)))
 
 
 class Refused(Exception):
