@@ -72,6 +72,8 @@ pub mod error_type {
     pub const WORKER_INIT_FAILED: &str = "WorkerInitFailed";
     /// The attempts of an execution whose supervisors died are used up.
     pub const SUPERVISOR_LOST: &str = "SupervisorLost";
+    /// It had not started by the moment it was to start by. Always with the status CANCELLED, so users may use it too.
+    pub const EXPIRED: &str = "Expired";
     /// The request cannot be run as it stands.
     pub const INVALID_REQUEST: &str = "InvalidRequest";
     /// A minimal message whose pending record is gone.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{BufRead, Read as _};
 
-use muster_core::execution::{ExecutionRequest, RequestDraft};
+use muster_core::execution::{ExecutionRequest, InvalidRequest, RequestDraft};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -62,6 +62,24 @@ impl StatedIds {
         let first = *self.lines.entry(self.hasher.hash_one(id)).or_insert(line);
         (first != line).then_some(first)
     }
+}
+
+/// A batch runs all of its lines now and here: one that asks for anything else is refused.
+fn runs_now(request: ExecutionRequest) -> Result<ExecutionRequest, InvalidRequest> {
+    let mut problems = Vec::new();
+    if !request.window.is_open() {
+        let fields = "run_at, delay_seconds, expires_at, expires_seconds";
+        problems.push(format!("{fields}: a batch runs now; leave them out, or submit it to a supervisor"));
+    }
+    if request.queue.is_some() {
+        problems.push(
+            "queue: a batch runs its lines itself; leave it out, or submit it to a supervisor".to_owned(),
+        );
+    }
+    if problems.is_empty() {
+        return Ok(request);
+    }
+    Err(InvalidRequest { execution_id: Some(request.execution_id), problems })
 }
 
 /// The lines of a file. An iterator that ends with the file, or with the first error of reading.
@@ -135,6 +153,7 @@ impl<R: BufRead> Input<R> {
             stated = draft.execution_id;
             draft.with_default_id(Uuid::now_v7()).into_request()
         });
+        let request = request.and_then(runs_now);
         let request = request.map_err(|error| BadLine {
             number,
             execution_id: stated_id(&self.buffer),

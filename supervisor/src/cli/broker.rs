@@ -21,22 +21,20 @@ pub(crate) struct BrokerFlags {
     /// The broker [default: amqp_url of the settings].
     #[arg(long, value_name = "URL", requires = "amqp")]
     amqp_url: Option<String>,
-    /// The queue [default: queue of the settings].
-    #[arg(long, value_name = "NAME", requires = "amqp")]
-    queue: Option<String>,
     /// The settings file [default: ./muster.toml, else /etc/muster/muster.toml].
     #[arg(long, value_name = "FILE", requires = "amqp")]
     config: Option<PathBuf>,
 }
 
 impl BrokerFlags {
-    /// Checks a message as a supervisor would, gives it an id if it has none, and publishes it.
-    pub(super) fn publish(&self, message: &str) -> Result<Uuid, CommandFailure> {
+    /// Checks a message as a supervisor would, gives it an id if it has none, and publishes it in this queue, or in that
+    /// of the settings.
+    pub(super) fn publish(&self, message: &str, queue: Option<&str>) -> Result<Uuid, CommandFailure> {
         let request = RequestDraft::parse(message.as_bytes())
             .map(|draft| draft.with_default_id(Uuid::now_v7()))
             .and_then(RequestDraft::into_request)
             .map_err(|error| CommandFailure::usage(error.to_string()))?;
-        let settings = self.settings()?;
+        let settings = self.settings(queue)?;
         let Some(url) = &settings.amqp_url else {
             return Err(CommandFailure::usage(
                 "--amqp needs a broker: give --amqp-url or set MUSTER_AMQP_URL",
@@ -48,10 +46,12 @@ impl BrokerFlags {
         Ok(request.execution_id)
     }
 
-    fn settings(&self) -> Result<Settings, CommandFailure> {
-        let given = [("amqp_url", &self.amqp_url), ("queue", &self.queue)];
-        let flags: BTreeMap<&'static str, Raw> =
-            given.into_iter().filter_map(|(name, value)| Some((name, Raw::Text(value.clone()?)))).collect();
+    fn settings(&self, queue: Option<&str>) -> Result<Settings, CommandFailure> {
+        let given = [("amqp_url", self.amqp_url.as_deref()), ("queue", queue)];
+        let flags: BTreeMap<&'static str, Raw> = given
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, Raw::Text(value?.to_owned()))))
+            .collect();
         Ok(Settings::load(&Sources::of_process(self.config.clone(), flags))?)
     }
 }

@@ -61,7 +61,7 @@ const EXAMPLES: &str = "Examples:
 enum CliCommand {
     Run(run::RunCommand),
     Batch(batch::BatchCommand),
-    Submit(submit::SubmitCommand),
+    Submit(Box<submit::SubmitCommand>),
     Status(status::StatusCommand),
     Top(top::TopCommand),
     Dashboard(dashboard::DashboardCommand),

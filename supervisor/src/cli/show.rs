@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use jiff::Timestamp;
+use muster_core::execution::Status;
 use muster_protocol::spelled_out;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -58,14 +60,17 @@ fn describe(execution: &Execution, events: &[ExecutionEvent]) -> String {
         true => execution.attempt.to_string(),
         false => format!("{} of at most {}", execution.attempt, execution.max_attempts),
     };
-    let lines: [(&str, Option<String>); 15] = [
+    let lines: [(&str, Option<String>); 18] = [
         ("execution", Some(execution.execution_id.to_string())),
         ("workflow", execution.workflow.clone()),
+        ("queue", execution.queue.clone()),
         ("organization", execution.organization_id.map(|id| id.to_string())),
         ("status", Some(execution.status.to_string())),
         ("attempt", Some(attempt)),
         ("retry of", execution.retry_of.map(|id| id.to_string())),
         ("created", Some(human::time(execution.created_at))),
+        ("starts after", starts_after(execution).map(human::time)),
+        ("expires", execution.expires_at.filter(|_| execution.attempt == 0).map(human::time)),
         ("started", execution.started_at.map(human::time)),
         ("completed", execution.completed_at.map(human::time)),
         ("took", execution.duration_ms.map(human::milliseconds)),
@@ -83,6 +88,12 @@ fn describe(execution: &Execution, events: &[ExecutionEvent]) -> String {
         text.push_str(&human::table(&["AT", "ATTEMPT", "EVENT", "DETAIL"], &rows));
     }
     text
+}
+
+/// When it may start, of one that waits for a moment.
+fn starts_after(execution: &Execution) -> Option<Timestamp> {
+    let waits = execution.status == Status::Pending && execution.run_after > execution.created_at;
+    waits.then_some(execution.run_after)
 }
 
 /// What a worker died of, as far as a person wants to know it.

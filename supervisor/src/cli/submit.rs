@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use base64::Engine as _;
 use clap::Args;
+use jiff::Timestamp;
 use muster_core::execution::Status;
 use muster_core::json;
 use muster_protocol::spelled_out;
@@ -32,6 +33,7 @@ Examples:
   supervisor submit report --params @month.json --timeout 900 --follow
   jq '{rows: .}' data.json | supervisor submit transform --params - --wait > out.json
   supervisor submit scratch --code try.js --wait
+  supervisor submit reminder --run-at 2027-03-28T09:00:00+02:00 --expires 86400
   supervisor submit hello --amqp         straight into RabbitMQ, no supervisor needed yet"
 )]
 pub(crate) struct SubmitCommand {
@@ -59,6 +61,21 @@ pub(crate) struct SubmitCommand {
     /// 0 to 9; 9 goes first.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     priority: Option<u8>,
+    /// The queue it waits in, for the supervisors that serve it [default: `queue` of the settings].
+    #[arg(long, value_name = "NAME")]
+    queue: Option<String>,
+    /// Start it at this time at the earliest, such as 2027-03-28T02:30:00+02:00.
+    #[arg(long, value_name = "TIME", conflicts_with = "delay")]
+    run_at: Option<Timestamp>,
+    /// Start it so many seconds from now at the earliest.
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = seconds)]
+    delay: Option<f64>,
+    /// Cancel it as Expired if it has not started by this time.
+    #[arg(long, value_name = "TIME", conflicts_with = "expires")]
+    expires_at: Option<Timestamp>,
+    /// Cancel it as Expired if it has not started so many seconds from now.
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = seconds)]
+    expires: Option<f64>,
     /// Its id; the same id twice is one execution [default: a new one].
     #[arg(long, value_name = "UUID")]
     id: Option<Uuid>,
@@ -77,7 +94,7 @@ pub(crate) struct SubmitCommand {
     broker: BrokerFlags,
 }
 
-/// A time limit. The supervisor knows the longest.
+/// A span of time. The supervisor knows the longest.
 fn seconds(given: &str) -> Result<f64, String> {
     match given.parse::<f64>() {
         Ok(seconds) if seconds > 0.0 && seconds.is_finite() => Ok(seconds),
@@ -108,13 +125,23 @@ struct QueueBody<'a> {
     max_attempts: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     priority: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delay_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_seconds: Option<f64>,
 }
 
 impl SubmitCommand {
     pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
         let message = self.message()?;
         if self.broker.amqp {
-            let id = self.broker.publish(&message)?;
+            let id = self.broker.publish(&message, self.queue.as_deref())?;
             print_line(&if self.json { format!("{{\"execution_id\":\"{id}\"}}") } else { id.to_string() })?;
             return Ok(ExitCode::SUCCESS);
         }
@@ -165,6 +192,11 @@ impl SubmitCommand {
             timeout_seconds: self.timeout,
             max_attempts: self.max_attempts,
             priority: self.priority,
+            queue: self.queue.as_deref(),
+            run_at: self.run_at,
+            delay_seconds: self.delay,
+            expires_at: self.expires_at,
+            expires_seconds: self.expires,
         };
         serde_json::to_string(&message).map_err(|error| CommandFailure::other(error.to_string()))
     }

@@ -41,6 +41,14 @@ pub struct Execution {
     pub max_attempts: u32,
     /// The execution that this one repeats; `None` when it repeats none.
     pub retry_of: Option<Uuid>,
+    /// The queue it waits in; `None` of what an earlier version wrote.
+    #[serde(default)]
+    pub queue: Option<String>,
+    /// The moment before which it may not be claimed.
+    pub run_after: Timestamp,
+    /// From when on it is cancelled if no attempt was made.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
     /// When somebody asked for a cancel.
     pub cancel_requested_at: Option<Timestamp>,
     /// When the execution was asked for.

@@ -10,6 +10,7 @@ use muster_core::execution::Attempt;
 use muster_protocol::CancelReason;
 use muster_store::{ClaimStore, Claimant, Finalization, OutcomeStore, Renewal, Store, UnheldClaims};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::dispatcher::Dispatcher;
 use super::in_flight::InFlightPhase;
@@ -87,7 +88,7 @@ async fn give_back(store: &dyn OutcomeStore, claimant: &Claimant, unheld: &[Atte
 pub(crate) async fn record_starts_for_ever(
     dispatcher: Arc<Dispatcher>,
     store: Arc<dyn ClaimStore>,
-    claimant: Claimant,
+    owner: Uuid,
 ) {
     let mut every = tokio::time::interval(RECORD_START_AFTER);
     loop {
@@ -96,7 +97,7 @@ pub(crate) async fn record_starts_for_ever(
         if started.is_empty() {
             continue;
         }
-        if let Err(error) = store.record_started(claimant.owner, &started).await {
+        if let Err(error) = store.record_started(owner, &started).await {
             tracing::debug!(%error, "cannot record that executions started; their outcome records it");
         }
     }

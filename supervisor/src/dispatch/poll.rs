@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muster_bus::Bus;
-use muster_store::{Claimant, Store, TakeOver, WaitingStore};
+use muster_store::{Claimant, ServedQueues, Store, TakeOver, WaitingStore};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -84,7 +84,7 @@ impl StorePoll {
             }
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = wait(&*store) => {}
+                () = wait(&*store, &claimant.queues) => {}
                 () = lost_more(&mut peers) => {}
             }
         }
@@ -113,10 +113,11 @@ async fn lost_more(peers: &mut PeerWatch) {
 }
 
 /// Waits until a row may be due: told by the database, or by the time of the next one, or by the clock.
-async fn wait(store: &dyn WaitingStore) {
-    let next = store.next_due().await.ok().flatten().unwrap_or(POLL_EVERY);
-    // A row that is due now and was passed over is being claimed by somebody else: look again soon, not at once.
-    let jitter = Duration::from_millis(fastrand::u64(0..50));
+async fn wait(store: &dyn WaitingStore, queues: &ServedQueues) {
+    let next = store.next_due(queues).await.ok().flatten().unwrap_or(POLL_EVERY);
+    // A row that has become due and was passed over is being claimed by somebody else: look again soon, not at once.
+    // Several supervisors spread over a few milliseconds: a row that is to start at a moment is late by no more.
+    let jitter = Duration::from_millis(fastrand::u64(0..10));
     let most = next.clamp(Duration::from_millis(20), POLL_EVERY) + jitter;
     let _ = timeout(most, store.woken()).await;
 }

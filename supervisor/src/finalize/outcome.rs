@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use muster_core::execution::{Change, CompletedRun, EndCause, ExecutionRequest, RunEnding, RunEvent, Target};
+use muster_core::execution::{
+    Change, CompletedRun, EndCause, ExecutionRequest, RunEnding, RunEvent, StartWindow, Target,
+};
 use muster_core::json;
 use muster_protocol::{ErrorInfo, JsonBytes, RunMetrics, error_type};
 use muster_store::{
@@ -141,6 +143,8 @@ fn child(
         retry_backoff_seconds: None,
         sync: false,
         priority: parent.priority,
+        queue: parent.queue.clone(),
+        window: StartWindow::default(),
         traceparent: None,
     };
     NewExecution::of(&request, parent.max_attempts)

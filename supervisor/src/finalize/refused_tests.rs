@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use muster_core::execution::{Attempt, ExecutionRequest, Status};
 use muster_store::{
     Claim, ClaimStore as _, Claimant, Disposition, Durability, ExecutionOutcome, ExecutionStore as _,
-    Finalization, NewExecution, SchemaStore as _, SqliteStore,
+    Finalization, NewExecution, SchemaStore as _, ServedQueues, SqliteStore,
 };
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _};
@@ -137,7 +137,7 @@ impl RefusalWorld {
 }
 
 fn claimant() -> Claimant {
-    Claimant { owner: Uuid::now_v7(), lease: Duration::from_secs(30) }
+    Claimant { owner: Uuid::now_v7(), lease: Duration::from_secs(30), queues: ServedQueues::of(["q"]) }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

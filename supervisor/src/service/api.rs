@@ -6,8 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use muster_bus::{AddressedCommand, ControlCommand, StatusChange};
-use muster_core::execution::{Attempt, ExecutionRequest, Status};
+use muster_core::execution::{Attempt, ExecutionRequest, StartWindow, Status};
 use muster_core::pool::PoolSnapshot;
+use muster_intake::rabbitmq::BrokerHealth;
 use muster_protocol::CancelReason;
 use muster_store::{CancelResult, NewExecution, PresenceShown, Submitted};
 use muster_system::process::walls;
@@ -36,7 +37,7 @@ impl ApiService for Supervisor {
             |RefusedParameters { workflow, problems }| ServiceError::InvalidParameters { workflow, problems };
         self.preparer.check_parameters(&request).await.map_err(refused)?;
         let row = NewExecution::of(&request, self.default_max_attempts());
-        self.insert(row).await
+        self.insert(row.in_queue(&self.started_with.queue)).await
     }
 
     fn workflows(&self) -> WorkflowsView {
@@ -76,9 +77,12 @@ impl ApiService for Supervisor {
         let mut request = ExecutionRequest::parse(request.get().as_bytes())
             .map_err(|error| ServiceError::Conflict(format!("its request cannot be run again: {error}")))?;
         request.execution_id = new;
+        // It is wanted now, where it ran.
+        request.window = StartWindow::default();
+        request.queue = record.queue;
         let row =
             NewExecution { retry_of: Some(id), ..NewExecution::of(&request, self.default_max_attempts()) };
-        let status = self.insert(row).await?;
+        let status = self.insert(row.in_queue(&self.started_with.queue)).await?;
         // Another execution may have this id: a row that was there before must be the one that was asked for.
         let record = self.core.store.execution(new).await?;
         if record.is_none_or(|record| record.retry_of == Some(id)) {
@@ -136,13 +140,13 @@ impl ApiService for Supervisor {
         let store = store_part(&self.known.facts(self.core.store.clone()).await);
         let workers = workers_part(self.core.health.start_trouble());
         let intake = intake_part(&self.core.slots.closed());
-        let broker = self.broker.get().map(|health| health.borrow().clone());
-        let waiting = broker.as_ref().map_or(0, |broker| broker.waiting_for_records);
+        let queues = self.queues();
+        let waiting = queues.iter().map(|queue| queue.waiting_for_records).sum();
         let bus = bus_part(self.core.bus.health().problem, waiting);
         let mut parts = vec![store, workers, intake, outcomes_part(&self.core.refused()), bus];
         parts.extend(files_part(&self.core.descriptions.broken()));
         parts.extend(presence_part(self.core.store.presence()));
-        parts.extend(broker.map(|broker| queue_part(&broker, self.core.slots.free() > 0)));
+        parts.extend(queue_part(&queues, self.core.slots.free() > 0));
         Readiness::of(parts)
     }
 
@@ -178,13 +182,19 @@ impl ApiService for Supervisor {
             store_answer_age: self.known.age(),
             refused: self.core.refused().len(),
             in_memory: self.core.in_memory_only(),
-            dead_letters: self.broker.get().map_or(0, |health| health.borrow().dead_lettered),
+            dead_letters: self.queues().iter().map(|queue| queue.dead_lettered).sum(),
         };
         self.core.metrics.encode(&pool, &readiness, &self.core.bus.health(), unwritten)
     }
 }
 
 impl Supervisor {
+    /// How each queue of the broker is.
+    fn queues(&self) -> Vec<BrokerHealth> {
+        let queues = self.broker.get().into_iter().flatten();
+        queues.map(|health| health.borrow().clone()).collect()
+    }
+
     /// Notes the wish in the row: one that waits ends here, and that is told; one that runs is marked.
     pub(super) async fn request_cancel(&self, id: Uuid) -> Result<CancelResult, ServiceError> {
         let answer = self.core.store.request_cancel(id).await?;

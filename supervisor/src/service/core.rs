@@ -8,7 +8,7 @@ use std::time::Duration;
 use muster_bus::Bus;
 use muster_core::pool::{Isolation, PoolConfig};
 use muster_protocol::{JsonBytes, LogLevel, PROTOCOL_ENV, PROTOCOL_VERSION};
-use muster_store::{Claimant, Store};
+use muster_store::{Claimant, ServedQueues, Store};
 use muster_system::process::{Launch, LaunchError, OrphanedWorkers, WorkerLeaves};
 use muster_system::temporary::TemporaryFolders;
 use muster_system::vital;
@@ -343,5 +343,6 @@ fn variables(asked: &[WorkerVariable]) -> Vec<(String, Option<OsString>)> {
 
 /// Makes the identity of a supervisor that starts now.
 pub fn claimant(settings: &Settings) -> Claimant {
-    Claimant { owner: Uuid::now_v7(), lease: settings.lease }
+    let queues = ServedQueues::of(settings.served_queues());
+    Claimant { owner: Uuid::now_v7(), lease: settings.lease, queues }
 }

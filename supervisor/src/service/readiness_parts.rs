@@ -116,19 +116,28 @@ pub(super) fn bus_part(problem: Option<String>, waiting_for_records: usize) -> R
 
 /// The store's rows are polled whatever the broker does, so a broker that is away is a degraded intake, named
 /// and not ready. Connected means that the broker has confirmed a consumer, or that no slot is free for one.
-pub(super) fn queue_part(health: &BrokerHealth, slots_are_free: bool) -> ReadinessPart {
+///
+/// Of several queues the first that is not ready speaks for all. `None` without a broker.
+pub(super) fn queue_part(queues: &[BrokerHealth], slots_are_free: bool) -> Option<ReadinessPart> {
+    if queues.is_empty() {
+        return None;
+    }
+    if let Some(trouble) = queues.iter().find_map(|health| queue_trouble(health, slots_are_free)) {
+        return Some(part("queue", false, trouble));
+    }
+    let differences: Vec<&str> =
+        queues.iter().flat_map(|health| &health.differences).map(String::as_str).collect();
+    let detail =
+        if differences.is_empty() { "rabbitmq is connected".to_owned() } else { differences.join("; ") };
+    Some(part("queue", true, detail))
+}
+
+fn queue_trouble(health: &BrokerHealth, slots_are_free: bool) -> Option<String> {
     if let Some(problem) = health.problem.as_ref().or(health.consume_problem.as_ref()) {
-        return part("queue", false, format!("rabbitmq: {problem}; connecting again"));
+        return Some(format!("rabbitmq: {problem}; connecting again"));
     }
-    if !health.confirmed && slots_are_free {
-        return part("queue", false, "rabbitmq: connected, and has not confirmed our consumer yet");
-    }
-    let detail = if health.differences.is_empty() {
-        "rabbitmq is connected".to_owned()
-    } else {
-        health.differences.join("; ")
-    };
-    part("queue", true, detail)
+    let unconfirmed = !health.confirmed && slots_are_free;
+    unconfirmed.then(|| "rabbitmq: connected, and has not confirmed our consumer yet".to_owned())
 }
 
 fn part(part: &str, ready: bool, detail: impl Into<String>) -> ReadinessPart {

@@ -141,24 +141,27 @@ impl Supervisor {
         Ok((supervisor, tasks))
     }
 
-    /// Starts to consume from RabbitMQ, if there is one.
-    fn start_broker(&self) -> Result<Option<RabbitIntake>, AmqpError> {
+    /// Starts to consume the queues that are served from RabbitMQ, if there is one.
+    fn start_broker(&self) -> Result<Vec<RabbitIntake>, AmqpError> {
         let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(url) = &settings.amqp_url else { return Ok(None) };
-        let options = IntakeOptions {
-            broker: settings.server(url),
-            queue: settings.queue.clone(),
-            default_max_attempts: settings.max_attempts,
-        };
+        let Some(url) = &settings.amqp_url else { return Ok(Vec::new()) };
         let Core { claimant, store, slots, dispatcher, bus, .. } = &self.core;
-        let claims = DispatchClaims {
-            claimant: *claimant,
+        let claims = Arc::new(DispatchClaims {
+            claimant: claimant.clone(),
             store: store.clone(),
             slots: Arc::clone(slots),
             dispatcher: Arc::clone(dispatcher),
-        };
-        let intake = RabbitIntake::start(&options, Arc::new(claims), Arc::clone(store), bus.clone())?;
-        let _ = self.broker.set(intake.health());
-        Ok(Some(intake))
+        });
+        let mut intakes = Vec::new();
+        for queue in settings.served_queues() {
+            let options = IntakeOptions {
+                broker: settings.server(url),
+                queue: queue.clone(),
+                default_max_attempts: settings.max_attempts,
+            };
+            intakes.push(RabbitIntake::start(&options, Arc::clone(&claims), Arc::clone(store), bus.clone())?);
+        }
+        let _ = self.broker.set(intakes.iter().map(RabbitIntake::health).collect());
+        Ok(intakes)
     }
 }

@@ -26,8 +26,8 @@ pub struct Supervisor {
     pub started_at: Timestamp,
     /// The rooms between a claim and its outcome.
     pub core: Core,
-    /// How the broker is, where there is one.
-    pub broker: OnceLock<watch::Receiver<BrokerHealth>>,
+    /// How each queue of the broker is, where there is one.
+    pub(super) broker: OnceLock<Vec<watch::Receiver<BrokerHealth>>>,
     pub(super) preparer: Arc<Preparer>,
     /// What the database said last.
     pub(super) known: DatabaseStatus,

@@ -15,7 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::core::Core;
 use super::heartbeat;
 use super::supervisor::Supervisor;
-use crate::dispatch::{PeerWatch, StorePoll, leases, watch_for_ever};
+use crate::dispatch::{PeerWatch, StorePoll, expire_for_ever, leases, watch_for_ever};
 use crate::liveness::VitalLoop;
 use crate::notify::sweep::sweep_for_ever;
 use crate::notify::{Notifier, control_commands};
@@ -30,7 +30,7 @@ const HELD_TOLD_EVERY: Duration = Duration::from_secs(30);
 pub struct Tasks {
     /// Stop when told; awaited before the drain.
     intake: JoinSet<()>,
-    broker: Option<RabbitIntake>,
+    broker: Vec<RabbitIntake>,
     /// Go on until the last end is committed.
     background: JoinSet<()>,
     notifier: Arc<Notifier>,
@@ -42,10 +42,10 @@ impl Tasks {
         supervisor: &Arc<Supervisor>,
         shared: bool,
         notifier: Arc<Notifier>,
-        broker: Option<RabbitIntake>,
+        broker: Vec<RabbitIntake>,
     ) -> Self {
         let Core { claimant, store, slots, dispatcher, .. } = &supervisor.core;
-        let (claimant, store, dispatcher) = (*claimant, Arc::clone(store), Arc::clone(dispatcher));
+        let (claimant, store, dispatcher) = (claimant.clone(), Arc::clone(store), Arc::clone(dispatcher));
         let mut background = JoinSet::new();
         let liveness = Arc::clone(&supervisor.liveness);
         // All of them begin now: one that never turns shows too.
@@ -55,13 +55,15 @@ impl Tasks {
         let renewing = leases::renew_for_ever(
             Arc::clone(&dispatcher),
             Arc::clone(&store),
-            claimant,
+            claimant.clone(),
             Arc::clone(&liveness),
         );
         background.spawn(vital::turning("leases", renewing));
-        let starts = leases::record_starts_for_ever(Arc::clone(&dispatcher), store.clone(), claimant);
+        let starts = leases::record_starts_for_ever(Arc::clone(&dispatcher), store.clone(), claimant.owner);
         background.spawn(vital::turning("starts", starts));
         background.spawn(vital::turning("sweep", sweep_for_ever(store.clone(), supervisor.core.bus.clone())));
+        let expiring = expire_for_ever(store.clone(), supervisor.core.bus.clone(), claimant.clone());
+        background.spawn(vital::turning("expiry", expiring));
         background.spawn(vital::turning("heartbeat", heartbeat::beat_for_ever(Arc::downgrade(supervisor))));
         background
             .spawn(vital::serving("executor-watch", heartbeat::watch_executor(Arc::downgrade(supervisor))));
@@ -70,7 +72,7 @@ impl Tasks {
         background.spawn(vital::turning("orders", commands));
         let peers = if shared {
             let (found, lost) = watch::channel(ExpiredOwners::default());
-            background.spawn(vital::serving("peers", watch_for_ever(store.clone(), claimant, found)));
+            background.spawn(vital::serving("peers", watch_for_ever(store.clone(), claimant.clone(), found)));
             PeerWatch::Some(lost)
         } else {
             PeerWatch::None
@@ -111,8 +113,8 @@ impl Tasks {
     async fn wind_down(&mut self, supervisor: &Supervisor, grace: Duration, force: CancellationToken) {
         supervisor.stop_intake();
         while self.intake.join_next().await.is_some() {}
-        if let Some(broker) = self.broker.take() {
-            broker.stop().await;
+        for queue in std::mem::take(&mut self.broker) {
+            queue.stop().await;
         }
         supervisor.core.prepared().await;
         let executor = supervisor.core.executor.handle();

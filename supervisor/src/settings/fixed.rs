@@ -19,6 +19,7 @@ impl Settings {
             ("http_token", new.http_token.text() == old.http_token.text()),
             ("http_bind", new.http_bind == old.http_bind),
             ("queue", new.queue == old.queue),
+            ("queues", new.queues == old.queues),
             ("key_prefix", new.key_prefix == old.key_prefix),
             ("data_dir", new.data_dir == old.data_dir),
             ("lease_seconds", new.lease == old.lease),

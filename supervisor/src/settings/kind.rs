@@ -15,7 +15,7 @@ pub(crate) use choice::{ConfinementKind, FormatKind, IsolationKind, TemplateKind
 pub use choice::{LogFormat, TemplatePolicy, TranscriptPolicy};
 pub(crate) use number::{CountKind, IntervalKind, LimitKind, MillisKind, SecondsKind};
 pub use text::WorkerVariable;
-pub(crate) use text::{CommandKind, FileKind, LevelKind, NameKind, PathKind, VariablesKind};
+pub(crate) use text::{CommandKind, FileKind, LevelKind, NameKind, NamesKind, PathKind, VariablesKind};
 pub use walls::WorkerUserSetting;
 pub(crate) use walls::{LimitsKind, PathsKind, PortsKind, WorkerUserKind};
 
@@ -40,6 +40,14 @@ pub(crate) trait SettingKind {
 
     /// The value as it would stand in `muster.toml`, secrets masked.
     fn show(&self, value: &Self::Value) -> toml::Value;
+}
+
+/// The words of a value that may be several.
+fn words(raw: &Raw) -> Result<Vec<String>, String> {
+    match raw {
+        Raw::Text(text) => shell_words::split(text).map_err(|error| format!("cannot be split: {error}")),
+        Raw::List(words) => Ok(words.clone()),
+    }
 }
 
 /// The text of a value that must be a single one.

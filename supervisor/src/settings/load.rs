@@ -47,6 +47,11 @@ impl Settings {
         ServerAddress { url: url.expose_secret().to_owned(), certificates }
     }
 
+    /// The queues whose executions are run here.
+    pub fn served_queues(&self) -> &[String] {
+        if self.queues.is_empty() { std::slice::from_ref(&self.queue) } else { &self.queues }
+    }
+
     /// The files that set something, for the log at start.
     pub fn files(&self) -> Vec<PathBuf> {
         let mut files: Vec<PathBuf> = Vec::new();

@@ -11,8 +11,8 @@ use secrecy::SecretString;
 
 use super::kind::{
     self, BindKind, CommandKind, ConfinementKind, DatabaseUrl, FileKind, FormatKind, HttpToken, IntervalKind,
-    IsolationKind, LevelKind, LimitKind, LimitsKind, LogFormat, MillisKind, NameKind, PathKind, PathsKind,
-    PortsKind, SecondsKind, ServerUrl, SettingKind, TemplateKind, TemplatePolicy, TokenKind,
+    IsolationKind, LevelKind, LimitKind, LimitsKind, LogFormat, MillisKind, NameKind, NamesKind, PathKind,
+    PathsKind, PortsKind, SecondsKind, ServerUrl, SettingKind, TemplateKind, TemplatePolicy, TokenKind,
     TranscriptPolicy, TranscriptsKind, VariablesKind, WorkerUserKind, WorkerUserSetting, WorkerVariable,
 };
 use super::load::SettingsReader;
@@ -176,6 +176,8 @@ settings! {
     "tls_key_file" => tls_key_file: Option<PathBuf>, FileKind = FileKind, default "";
     /// The RabbitMQ queue; its dead letters go to the queue with `.dead` behind the name.
     "queue" => queue: String, NameKind = NameKind { max_bytes: 200 }, default "workflow-executions";
+    /// The queues whose executions are run here, each also a queue of RabbitMQ. Default: `queue` alone, which is where what names none goes.
+    "queues" => queues: Vec<String>, NamesKind = NamesKind(NameKind { max_bytes: 200 }), default "";
     /// What Redis keys and channels start with.
     "key_prefix" => key_prefix: String, NameKind = NameKind { max_bytes: 100 }, default "muster";
     /// How long a claim holds without being renewed; it is renewed every third of it.

@@ -62,7 +62,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert!(settings.tls_ca_file.is_none() && settings.tls_cert_file.is_none());
     assert_eq!(settings.confinement, ConfinementLevel::Scoped);
     assert_eq!((&settings.worker_user, settings.worker_ports.len()), (&WorkerUserSetting::Own, 0));
-    assert_eq!(KEYS.len(), 41);
+    assert_eq!(KEYS.len(), 42);
 }
 
 #[test]
@@ -293,6 +293,7 @@ tls_ca_file = ""                           # default
 tls_cert_file = ""                         # default
 tls_key_file = ""                          # default
 queue = "workflow-executions"              # default
+queues = []                                # default
 key_prefix = "muster"                      # default
 lease_seconds = 30                         # default
 max_attempts = 3                           # default

@@ -32,9 +32,28 @@ pub struct NewExecution {
     pub priority: u8,
     /// The execution that this one repeats; `None` when it repeats none.
     pub retry_of: Option<Uuid>,
+    /// Who may run it: the supervisors that serve this queue. `None` only of rows that an earlier version wrote,
+    /// which any may run.
+    #[serde(default)]
+    pub queue: Option<String>,
     /// It may not be claimed before this long from now.
     #[serde(default)]
     pub delay: Duration,
+    /// Nor before this moment.
+    #[serde(default)]
+    pub run_at: Option<Timestamp>,
+    /// From when on it is cancelled if it was never claimed; `None` is never.
+    #[serde(default)]
+    pub expiry: Option<Expiry>,
+}
+
+/// From when on an execution that was never claimed is not to run any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Expiry {
+    /// From this moment on.
+    At(Timestamp),
+    /// From so long after its row is written.
+    After(Duration),
 }
 
 /// What became of a submitted execution.
@@ -49,12 +68,43 @@ pub enum Submitted {
 }
 
 /// Who claims, and what it may claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claimant {
     /// Made anew at each boot of a supervisor.
     pub owner: Uuid,
     /// How long a claim holds without renewal.
     pub lease: Duration,
+    /// The queues it serves.
+    pub queues: ServedQueues,
+}
+
+/// The queues a supervisor serves: it claims and takes over from no other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServedQueues {
+    /// The names, and the empty text for the rows without a queue, which an earlier version wrote.
+    names: Arc<[String]>,
+}
+
+impl ServedQueues {
+    /// Of these names.
+    pub fn of<T: Into<String>>(names: impl IntoIterator<Item = T>) -> Self {
+        Self { names: names.into_iter().map(Into::into).chain([String::new()]).collect() }
+    }
+
+    /// The names.
+    pub fn names(&self) -> &[String] {
+        self.names.split_last().map_or(&[], |(_, names)| names)
+    }
+
+    /// True of a row in this queue that may be run here.
+    pub(crate) fn holds(&self, queue: Option<&str>) -> bool {
+        self.names.iter().any(|name| name == queue.unwrap_or_default())
+    }
+
+    /// What the queue of a row is compared with in statements.
+    pub(crate) fn in_statements(&self) -> &[String] {
+        &self.names
+    }
 }
 
 /// An execution that is ours to run.

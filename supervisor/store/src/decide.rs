@@ -6,11 +6,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use muster_core::execution::{Attempt, Status};
+use muster_protocol::error_type;
 use uuid::Uuid;
 
 use super::finalization::{
     Disposition, ExecutionFailure, ExecutionOutcome, Finalization, FinalizeResult, StateWrite,
 };
+use super::session::Candidate;
 use super::text::storable;
 use super::{UNCHARGED_RELEASES_MAX, claim::NewExecution};
 
@@ -99,9 +101,14 @@ pub(crate) fn decide_row<'a>(
 }
 
 /// What becomes of a row that nobody runs any more and a poll could claim: `None` means claim it.
-pub(crate) fn end_instead_of_claim(budget: AttemptBudget) -> Option<ExecutionOutcome> {
+pub(crate) fn end_instead_of_claim(candidate: &Candidate) -> Option<ExecutionOutcome> {
+    let budget = candidate.budget;
     if budget.cancel_requested {
         return Some(ExecutionOutcome::Cancelled(cancelled()));
+    }
+    if candidate.is_expired {
+        let message = "it had not started by the moment it was to start by";
+        return Some(ExecutionOutcome::Cancelled(ExecutionFailure::new(error_type::EXPIRED, message)));
     }
     (budget.attempts_charged >= budget.max_attempts).then(|| {
         ExecutionOutcome::Failed(exhausted_failure(budget.max_attempts, "its supervisor died or was cut off"))

@@ -42,8 +42,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 pub use claim::{
-    Claim, Claimant, Claimed, DeadOwner, DueExecutions, ExpiredOwners, NewExecution, OverdueRow,
-    PresenceShown, Renewal, Submitted, TakeOver,
+    Claim, Claimant, Claimed, DeadOwner, DueExecutions, ExpiredOwners, Expiry, NewExecution, OverdueRow,
+    PresenceShown, Renewal, ServedQueues, Submitted, TakeOver,
 };
 pub use error::{Result, StoreError};
 pub use finalization::{

@@ -107,7 +107,11 @@ macro_rules! record_readers {
                 timeout_seconds: row.try_get("timeout_seconds")?,
                 priority: priority(row)?,
                 retry_of: id(row, "retry_of")?,
+                queue: row.try_get("queue")?,
+                // What is claimed has waited, and begins in time.
                 delay: std::time::Duration::ZERO,
+                run_at: None,
+                expiry: None,
             };
             Ok(Claimed {
                 attempt,
@@ -139,6 +143,7 @@ macro_rules! record_readers {
                 attempt: attempt(row)?,
                 previous_owner: id(row, "lease_owner")?,
                 budget: budget(row)?,
+                is_expired: row.try_get("is_expired")?,
             })
         }
 
@@ -167,6 +172,8 @@ macro_rules! record_readers {
                 timeout_seconds: row.try_get("timeout_seconds")?,
                 priority: priority(row)?,
                 retry_of: id(row, "retry_of")?,
+                queue: row.try_get("queue")?,
+                expires_at: at(row, "expires_at")?,
                 lease_owner: id(row, "lease_owner")?,
                 lease_expires_at: at(row, "lease_expires_at")?,
                 notified_at: at(row, "notified_at")?,

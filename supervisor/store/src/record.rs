@@ -68,6 +68,10 @@ pub struct ExecutionRecord {
     pub priority: u8,
     /// The execution that this one repeats; `None` when it repeats none.
     pub retry_of: Option<Uuid>,
+    /// The queue it waits in: the supervisors that serve it may run it. `None` of what an earlier version wrote.
+    pub queue: Option<String>,
+    /// From when on it is cancelled as `Expired` if no attempt was made; `None` is never.
+    pub expires_at: Option<Timestamp>,
     /// The boot of a supervisor that claimed it last.
     pub lease_owner: Option<Uuid>,
     /// Until when nobody else may take it over; `None` when it is not claimed.

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use muster_core::execution::{ExecutionRequest, InvalidRequest, Target};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::NewExecution;
+use crate::{Expiry, NewExecution};
 
 impl NewExecution {
     /// The row of a request. `default_max_attempts` holds for requests that do not say.
@@ -27,8 +28,25 @@ impl NewExecution {
             timeout_seconds: request.timeout_seconds,
             priority: request.priority,
             retry_of: None,
-            delay: Duration::ZERO,
+            queue: request.queue.clone(),
+            delay: seconds(request.window.delay_seconds).unwrap_or_default(),
+            run_at: request.window.run_at,
+            expiry: (request.window.expires_at.map(Expiry::At))
+                .or(seconds(request.window.expires_seconds).map(Expiry::After)),
         }
+    }
+
+    /// The same in this queue, unless it names one.
+    #[must_use]
+    pub fn in_queue(mut self, queue: &str) -> Self {
+        self.queue.get_or_insert_with(|| queue.to_owned());
+        self
+    }
+
+    /// True when it may not be claimed at once, by this clock: it starts later, or never.
+    pub(crate) fn must_wait(&self, now: Timestamp) -> bool {
+        let is_over = matches!(self.expiry, Some(Expiry::At(end)) if end <= now);
+        !self.delay.is_zero() || is_over || self.run_at.is_some_and(|begin| begin > now)
     }
 
     /// The request the row was made of. A row that somebody wrote by hand may hold none.
@@ -38,6 +56,11 @@ impl NewExecution {
     pub fn read_request(&self) -> Result<ExecutionRequest, InvalidRequest> {
         ExecutionRequest::parse(self.request.get().as_bytes())
     }
+}
+
+/// Numbers of seconds are checked where they come in: they are no less than 0, and of a size that fits.
+fn seconds(seconds: Option<f64>) -> Option<Duration> {
+    seconds.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default())
 }
 
 #[cfg(test)]

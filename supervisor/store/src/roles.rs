@@ -17,7 +17,7 @@ use crate::{
     CancelResult, Claim, Claimant, Claimed, ConfigEntry, DatabaseFacts, DueExecutions, EventRow,
     ExecutionFailure, ExecutionFilter, ExecutionRecord, ExecutionRecords, ExpiredOwners, Finalization,
     FinalizeResult, LogRow, NewExecution, OrganizationRecord, PresenceShown, QueueDepth, Renewal, Result,
-    Submitted, TakeOver, WorkflowRecord,
+    ServedQueues, Submitted, TakeOver, WorkflowRecord,
 };
 
 /// The whole record: one database in all its roles.
@@ -87,8 +87,9 @@ pub trait WaitingStore: Debug + Send + Sync + 'static {
     /// Counts the rows that wait.
     async fn queue_depth(&self) -> Result<QueueDepth>;
 
-    /// How long until the next waiting row is due; zero when one is due now, `None` when none waits.
-    async fn next_due(&self) -> Result<Option<Duration>>;
+    /// How long until the next waiting row of these queues is due; zero when one has become due lately, `None` when
+    /// there is none.
+    async fn next_due(&self, queues: &ServedQueues) -> Result<Option<Duration>>;
 
     /// Returns when a row may have become due since the last call: a hint to poll now. Never an error; it
     /// just stays silent while the database is out of reach.
@@ -114,6 +115,10 @@ pub trait ClaimStore: Debug + Send + Sync + 'static {
         limit: usize,
         take_over: TakeOver<'_>,
     ) -> Result<DueExecutions>;
+
+    /// Ends up to `limit` rows that were to start by a moment that is over and never did, as CANCELLED `Expired`; gives
+    /// their ids.
+    async fn expire(&self, claimant: &Claimant, limit: usize) -> Result<Vec<Uuid>>;
 
     /// Renews the leases of exactly these attempts, and tells what happened to them. Rows in our name that
     /// are not on the list, and have not been for two thirds of a lease, are named.

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::text::{storable, storable_json};
-use super::{ExecutionFailure, Finalization, NewExecution};
+use super::{ExecutionFailure, Expiry, Finalization, NewExecution};
 
 /// A duration as the databases count it, short enough to be added to any time.
 pub(crate) fn micros(duration: Duration) -> i64 {
@@ -34,11 +34,21 @@ pub(crate) struct NewRow<'a> {
     pub(crate) timeout_seconds: Option<f64>,
     pub(crate) priority: u8,
     pub(crate) retry_of: Option<Uuid>,
+    pub(crate) queue: Option<&'a str>,
     pub(crate) delay_us: i64,
+    /// In microseconds since the epoch, as the other one.
+    pub(crate) run_at_us: Option<i64>,
+    pub(crate) expires_at_us: Option<i64>,
+    pub(crate) expires_us: Option<i64>,
 }
 
 impl<'a> NewRow<'a> {
     pub(crate) fn of(execution: &'a NewExecution) -> Self {
+        let (expires_at_us, expires_us) = match execution.expiry {
+            None => (None, None),
+            Some(Expiry::At(end)) => (Some(end.as_microsecond()), None),
+            Some(Expiry::After(time)) => (None, Some(micros(time))),
+        };
         Self {
             id: execution.id,
             workflow_id: execution.workflow_id,
@@ -53,7 +63,11 @@ impl<'a> NewRow<'a> {
             timeout_seconds: execution.timeout_seconds,
             priority: execution.priority.min(9),
             retry_of: execution.retry_of,
+            queue: execution.queue.as_deref(),
             delay_us: micros(execution.delay),
+            run_at_us: execution.run_at.map(Timestamp::as_microsecond),
+            expires_at_us,
+            expires_us,
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use muster_core::execution::Attempt;
@@ -22,6 +23,8 @@ pub(crate) struct Candidate {
     pub(crate) previous_owner: Option<Uuid>,
     /// What decides whether it is run again.
     pub(crate) budget: AttemptBudget,
+    /// It was to start by a moment that is over, and never did.
+    pub(crate) is_expired: bool,
 }
 
 /// A database that transactions can be begun on.
@@ -45,7 +48,10 @@ pub(crate) enum Purpose {
     /// Makes rows ours.
     Claim,
     /// Keeps them ours; must be over well before the lease is.
-    Renew(Claimant),
+    Renew {
+        /// How long they hold from then on.
+        lease: Duration,
+    },
     /// Anything else.
     Write,
 }
@@ -101,6 +107,9 @@ pub(crate) trait StoreSession: Send {
         limit: usize,
         take_over: TakeOver<'_>,
     ) -> impl Future<Output = Result<Vec<Candidate>>> + Send;
+
+    /// Locks rows that were to start by a moment that is over and never did, those that expired first before the others.
+    fn expired(&mut self, limit: usize) -> impl Future<Output = Result<Vec<Candidate>>> + Send;
 
     /// Claims locked rows; notes it among their events.
     fn take(

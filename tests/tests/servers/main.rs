@@ -21,4 +21,5 @@ mod silence;
 mod starts;
 mod storm;
 mod takeover;
+mod windows;
 mod world;

@@ -21,6 +21,7 @@ mod templates;
 mod time;
 mod values;
 mod violations;
+mod windows;
 
 /// Workflows that the suites share, each a file of the workflows folder.
 mod workflows {

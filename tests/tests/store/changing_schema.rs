@@ -27,7 +27,10 @@ async fn back_to_version_1(fixture: &Fixture) {
         .sql(
             "DROP INDEX executions_running; \
              CREATE INDEX executions_running ON executions (lease_owner) WHERE status = 'RUNNING'; \
-             ALTER TABLE executions DROP COLUMN request_text, DROP COLUMN result_text, DROP COLUMN end_cause; \
+             ALTER TABLE executions DROP COLUMN request_text, DROP COLUMN result_text, DROP COLUMN end_cause, \
+                 DROP COLUMN queue, DROP COLUMN expires_at; \
+             CREATE INDEX executions_queue ON executions \
+                 (((run_after AT TIME ZONE 'UTC') - priority * interval '1 minute')) WHERE status = 'PENDING'; \
              ALTER TABLE state_entries DROP COLUMN value_text; \
              ALTER TABLE supervisor_presences DROP COLUMN beats, DROP COLUMN beat_at, DROP COLUMN lease_us, \
                  DROP COLUMN host, DROP COLUMN process_id, DROP COLUMN process_started; \

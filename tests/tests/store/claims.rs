@@ -61,7 +61,7 @@ pub(crate) async fn rule_4_a_duplicate_changes_nothing(fixture: Fixture) {
     let first = fixture.store.claim(&me, &delivery).await.unwrap();
     let Some(Claim::Claimed(claimed)) = first.first() else { panic!("{first:?}") };
     let before = fixture.row(execution.id).await;
-    for claimant in [me, claimant()] {
+    for claimant in [me.clone(), claimant()] {
         let again = fixture.store.claim(&claimant, &delivery).await.unwrap();
         assert!(matches!(again[..], [Claim::Elsewhere(Status::Running)]), "{again:?}");
     }

@@ -84,7 +84,7 @@ async fn rule_3_the_clock_of_the_database_says_what_is_due_and_what_has_run_out(
     // By our clock, which has not moved, nothing changes in between.
     set_clock(&fixture, 2).await;
     assert!(due().await.is_empty());
-    let wait = store.next_due().await.unwrap().unwrap().as_secs_f64();
+    let wait = store.next_due(&claimant().queues).await.unwrap().unwrap().as_secs_f64();
     assert!((3500.0..3601.0).contains(&wait), "the next is due in {wait} s");
     set_clock(&fixture, 4).await;
     let mut found = due().await;

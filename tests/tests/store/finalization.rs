@@ -337,7 +337,7 @@ pub(crate) async fn a_retry_goes_back_while_attempts_are_left(fixture: Fixture) 
     let disposition = Disposition::Retry { failure, delay: Duration::from_secs(60), max_attempts: 3 };
     fixture.finalize(ending(&me, later, disposition)).await;
     assert!(fixture.take_pending().await.is_empty(), "it waits for its backoff");
-    let wait = fixture.store.next_due().await.unwrap().unwrap();
+    let wait = fixture.store.next_due(&claimant().queues).await.unwrap().unwrap();
     assert!(wait > Duration::from_secs(50) && wait <= Duration::from_secs(60), "{wait:?}");
 }
 

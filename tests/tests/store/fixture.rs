@@ -7,13 +7,15 @@ use jiff::Timestamp;
 use muster_core::execution::{Attempt, LogLine, LogStream, Status};
 use muster_store::{
     Claim, Claimant, Claimed, Disposition, Durability, ExecutionFailure, ExecutionOutcome, ExecutionRecord,
-    Finalization, NewExecution, PostgresStore, SchemaStore as _, SqliteStore, StateChange, StateWrite, Store,
-    TakeOver,
+    Finalization, NewExecution, PostgresStore, SchemaStore as _, ServedQueues, SqliteStore, StateChange,
+    StateWrite, Store, TakeOver,
 };
 use muster_tests::Services;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+/// Where executions of tests wait.
+pub(crate) const QUEUE: &str = "tests";
 /// Long enough that nothing expires by itself.
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
 
@@ -204,7 +206,12 @@ impl Fixture {
 
 /// A supervisor that has just booted.
 pub(crate) fn claimant() -> Claimant {
-    Claimant { owner: Uuid::new_v4(), lease: LEASE }
+    serving([QUEUE])
+}
+
+/// One that serves these queues.
+pub(crate) fn serving<const N: usize>(queues: [&str; N]) -> Claimant {
+    Claimant { owner: Uuid::new_v4(), lease: LEASE, queues: ServedQueues::of(queues) }
 }
 
 pub(crate) fn raw(json: &str) -> Box<RawValue> {
@@ -224,7 +231,10 @@ pub(crate) fn new_execution() -> NewExecution {
         timeout_seconds: None,
         priority: 0,
         retry_of: None,
+        queue: Some(QUEUE.to_owned()),
         delay: Duration::ZERO,
+        run_at: None,
+        expiry: None,
     }
 }
 

@@ -10,6 +10,7 @@ mod changing_schema;
 mod claims;
 mod clock;
 mod durability;
+mod expiry;
 mod finalization;
 mod fixture;
 mod hidden;
@@ -18,6 +19,7 @@ mod older;
 mod postgres_only;
 mod presences;
 mod queue;
+mod queues;
 mod reading;
 mod values;
 
@@ -47,6 +49,21 @@ contract! {
         rule_23_an_unusable_execution_is_recorded_only_if_nothing_is_known,
         rule_24_only_unusable_rows_can_be_reopened,
         the_depth_of_the_queue_is_known,
+    }
+    queues {
+        a_supervisor_claims_only_what_waits_in_its_queues,
+        the_queues_are_read_in_one_order,
+        a_message_for_another_queue_becomes_a_row,
+        what_is_lost_is_taken_over_by_those_who_serve_its_queue,
+        another_queues_row_is_not_due_here,
+    }
+    expiry {
+        what_is_to_start_later_becomes_a_row,
+        a_moment_that_is_over_holds_nothing_up,
+        what_has_not_started_in_time_is_cancelled,
+        what_has_expired_is_not_claimed,
+        an_attempt_keeps_an_execution_from_expiring,
+        messages_that_come_too_late_do_not_run,
     }
     claims {
         rule_2_the_attempt_rises_with_every_claim,

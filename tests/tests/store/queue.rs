@@ -62,17 +62,18 @@ pub(crate) async fn rule_6_waiting_rows_come_by_priority_with_aging(fixture: Fix
 }
 
 pub(crate) async fn rule_6_a_row_is_not_claimed_before_it_is_due(fixture: Fixture) {
+    let queues = claimant().queues;
     let later = NewExecution { delay: Duration::from_secs(3600), ..new_execution() };
     fixture.store.submit(std::slice::from_ref(&later)).await.unwrap();
     let due = fixture.store.claim_due(&claimant(), 10, TakeOver::AllOthers).await.unwrap();
     assert!(due.claimed.is_empty());
-    let wait = fixture.store.next_due().await.unwrap().expect("a due time");
+    let wait = fixture.store.next_due(&queues).await.unwrap().expect("a due time");
     assert!(wait > Duration::from_secs(3590) && wait <= Duration::from_secs(3600), "{wait:?}");
     fixture.age("run_after", later.id, 3601).await;
-    assert_eq!(fixture.store.next_due().await.unwrap(), Some(Duration::ZERO));
+    assert_eq!(fixture.store.next_due(&queues).await.unwrap(), Some(Duration::ZERO));
     let due = fixture.store.claim_due(&claimant(), 10, TakeOver::Nothing).await.unwrap();
     assert_eq!(due.claimed.len(), 1);
-    assert_eq!(fixture.store.next_due().await.unwrap(), None);
+    assert_eq!(fixture.store.next_due(&queues).await.unwrap(), None);
 }
 
 pub(crate) async fn rule_7_submitting_commits_a_row_and_wakes_the_poll(fixture: Fixture) {

@@ -3,6 +3,7 @@
 //! A rule takes the field's raw JSON and gives the value or a problem that says what would be right.
 
 use base64::Engine as _;
+use jiff::Timestamp;
 use muster_protocol::limits::{FRAME_MAX_BYTES, IDENTIFIER_MAX_BYTES};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -12,8 +13,12 @@ use uuid::Uuid;
 const TIMEOUT_MAX_SECONDS: f64 = 365.0 * 86_400.0;
 /// The longest first backoff: a day.
 const BACKOFF_MAX_SECONDS: f64 = 86_400.0;
+/// The longest delay: ten years.
+const DELAY_MAX_SECONDS: f64 = 10.0 * 366.0 * 86_400.0;
 /// The most attempts anything may be charged.
 const ATTEMPTS_MAX: u32 = 1000;
+/// The longest name of a queue; the dead letters' one is a little longer.
+const QUEUE_MAX_BYTES: usize = 200;
 /// The highest priority.
 const PRIORITY_MAX: u8 = 9;
 /// What a frame holds beside the user data of the request: names, numbers, organization, workflow and config.
@@ -48,6 +53,15 @@ pub fn name(text: &str) -> Result<(), String> {
     }
 }
 
+/// The rule of queues: they are names in RabbitMQ, too.
+pub(super) fn queue(raw: &RawValue) -> Result<String, String> {
+    let expected = format!("must be the name of a queue, 1 to {QUEUE_MAX_BYTES} bytes without spaces");
+    let text: String = read(raw, &expected)?;
+    let fits = (1..=QUEUE_MAX_BYTES).contains(&text.len())
+        && !text.chars().any(|c| c.is_whitespace() || c.is_control());
+    if fits { Ok(text) } else { Err(wrong(raw, &expected)) }
+}
+
 pub(super) fn code(raw: &RawValue) -> Result<String, String> {
     let text: String = read(raw, "must be a string of base64")?;
     let bytes = base64::engine::general_purpose::STANDARD
@@ -79,6 +93,19 @@ pub(super) fn backoff_seconds(raw: &RawValue) -> Result<f64, String> {
     let expected = format!("must be a number of seconds from 0 to {BACKOFF_MAX_SECONDS}");
     let seconds: f64 = read(raw, &expected)?;
     if (0.0..=BACKOFF_MAX_SECONDS).contains(&seconds) { Ok(seconds) } else { Err(wrong(raw, &expected)) }
+}
+
+pub(super) fn delay_seconds(raw: &RawValue) -> Result<f64, String> {
+    let expected = format!("must be a number of seconds from 0 to {DELAY_MAX_SECONDS}");
+    let seconds: f64 = read(raw, &expected)?;
+    if (0.0..=DELAY_MAX_SECONDS).contains(&seconds) { Ok(seconds) } else { Err(wrong(raw, &expected)) }
+}
+
+pub(super) fn moment(raw: &RawValue) -> Result<Timestamp, String> {
+    let expected =
+        "must be a time with its offset from UTC (RFC 3339), such as \"2027-03-28T02:30:00+02:00\"";
+    let text: String = read(raw, expected)?;
+    text.parse().map_err(|_| wrong(raw, expected))
 }
 
 pub(super) fn max_attempts(raw: &RawValue) -> Result<u32, String> {

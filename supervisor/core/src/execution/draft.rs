@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::check;
 use super::request::{ExecutionRequest, Target};
+use super::start_window::StartWindow;
 use crate::json;
 
 /// Why a request cannot be run: every problem at once, each with the field it is about.
@@ -47,6 +48,8 @@ pub struct RequestDraft {
     retry_backoff_seconds: Option<f64>,
     sync: Option<bool>,
     priority: Option<u8>,
+    queue: Option<String>,
+    window: StartWindow,
     traceparent: Option<String>,
     problems: Vec<String>,
 }
@@ -116,6 +119,21 @@ struct RequestFields<'a> {
     #[serde(borrow)]
     #[schema(value_type = Option<u8>, minimum = 0, maximum = 9)]
     priority: Option<&'a RawValue>,
+    #[serde(borrow)]
+    #[schema(value_type = Option<String>)]
+    queue: Option<&'a RawValue>,
+    #[serde(borrow)]
+    #[schema(value_type = Option<Timestamp>)]
+    run_at: Option<&'a RawValue>,
+    #[serde(borrow)]
+    #[schema(value_type = Option<f64>, minimum = 0)]
+    delay_seconds: Option<&'a RawValue>,
+    #[serde(borrow)]
+    #[schema(value_type = Option<Timestamp>)]
+    expires_at: Option<&'a RawValue>,
+    #[serde(borrow)]
+    #[schema(value_type = Option<f64>, exclusive_minimum = 0)]
+    expires_seconds: Option<&'a RawValue>,
     #[serde(borrow)]
     #[schema(value_type = Option<String>)]
     traceparent: Option<&'a RawValue>,
@@ -231,6 +249,8 @@ impl RequestDraft {
             retry_backoff_seconds: self.retry_backoff_seconds.or(other.retry_backoff_seconds),
             sync: self.sync.or(other.sync),
             priority: self.priority.or(other.priority),
+            queue: self.queue.or(other.queue),
+            window: self.window.or(other.window),
             traceparent: self.traceparent.or(other.traceparent),
             ..self
         }
@@ -269,8 +289,11 @@ impl RequestDraft {
             retry_backoff_seconds: self.retry_backoff_seconds,
             sync: self.sync.unwrap_or(false),
             priority: self.priority.unwrap_or(0),
+            queue: self.queue,
+            window: self.window,
             traceparent: self.traceparent,
         };
+        self.problems.extend(request.window.problems());
         self.problems.extend(check::frame_size(request.payload_bytes()).err());
         if self.problems.is_empty() {
             Ok(request)
@@ -346,6 +369,13 @@ impl RequestDraft {
             self.take("retry_backoff_seconds", fields.retry_backoff_seconds, check::backoff_seconds);
         self.sync = self.take("sync", fields.sync, check::boolean);
         self.priority = self.take("priority", fields.priority, check::priority);
+        self.queue = self.take("queue", fields.queue, check::queue);
+        self.window = StartWindow {
+            run_at: self.take("run_at", fields.run_at, check::moment),
+            delay_seconds: self.take("delay_seconds", fields.delay_seconds, check::delay_seconds),
+            expires_at: self.take("expires_at", fields.expires_at, check::moment),
+            expires_seconds: self.take("expires_seconds", fields.expires_seconds, check::timeout_seconds),
+        };
     }
 
     /// User data: any JSON, within the bounds.

@@ -13,6 +13,7 @@ mod invariant;
 mod log;
 mod request;
 mod secrets;
+mod start_window;
 mod status;
 
 #[cfg(test)]
@@ -30,4 +31,5 @@ pub use invariant::DeliveryInvariant;
 pub use log::{LogLine, LogStream};
 pub use request::{ExecutionRequest, Target};
 pub use secrets::Secrets;
+pub use start_window::StartWindow;
 pub use status::{Status, UnknownStatus};

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::draft::{InvalidRequest, RequestDraft};
+use super::start_window::StartWindow;
 
 /// Everything one execution was asked for with, checked.
 #[derive(Clone, Debug, Serialize)]
@@ -50,6 +51,12 @@ pub struct ExecutionRequest {
     /// 0 to 9, 9 first. Holds for rows that wait.
     #[serde(skip_serializing_if = "is_zero")]
     pub priority: u8,
+    /// The queue it waits in, for the supervisors that serve it; `None` is that of whoever takes it in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
+    /// When it may start.
+    #[serde(flatten)]
+    pub window: StartWindow,
     /// The W3C trace context it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,

@@ -252,3 +252,41 @@ proptest! {
         let _ = ExecutionRequest::parse(&bytes);
     }
 }
+
+#[test]
+fn when_it_may_start_is_kept_as_it_was_asked_for() {
+    let message = json!({"execution_id": ID, "workflow": "w", "queue": "python", "run_at": "2027-03-28T02:30:00+02:00",
+        "expires_seconds": 60});
+    let request = ExecutionRequest::parse(message.to_string().as_bytes()).unwrap();
+    assert_eq!(request.window.run_at.unwrap().to_string(), "2027-03-28T00:30:00Z");
+    assert_eq!((request.window.delay_seconds, request.window.expires_seconds), (None, Some(60.0)));
+    assert_eq!(request.queue.as_deref(), Some("python"));
+    let again = ExecutionRequest::parse(request.to_stored().as_bytes()).unwrap();
+    assert_eq!((again.window, again.queue), (request.window, request.queue));
+
+    let minimal =
+        RequestDraft::parse(format!(r#"{{"execution_id":"{ID}","delay_seconds":5}}"#).as_bytes()).unwrap();
+    let record =
+        json!({"workflow": "w", "run_at": "2027-03-28T02:30:00Z", "expires_at": "2027-03-29T00:00:00Z"});
+    let record = RequestDraft::parse(record.to_string().as_bytes()).unwrap();
+    let window = minimal.or(record).into_request().unwrap().window;
+    assert_eq!((window.delay_seconds, window.run_at), (Some(5.0), None), "the message's own word stands");
+    assert!(window.expires_at.is_some(), "what it does not say is the record's");
+}
+
+#[test]
+fn a_window_that_makes_no_sense_says_what_would() {
+    let of = |fields: serde_json::Value| {
+        let mut message = json!({"execution_id": ID, "workflow": "w"});
+        message.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        problems(&message)
+    };
+    let offset = of(json!({"run_at": "2027-03-28T02:30:00"}));
+    assert!(offset[0].starts_with("run_at: must be a time with its offset from UTC"), "{offset:?}");
+    let twice = of(json!({"run_at": "2027-03-28T02:30:00Z", "delay_seconds": 1}));
+    assert_eq!(twice, ["run_at, delay_seconds: two ways to say one thing; give one of them"]);
+    let never = of(json!({"delay_seconds": 60, "expires_seconds": 30}));
+    assert!(never[0].contains("expire before it may start"), "{never:?}");
+    let negative = of(json!({"delay_seconds": -1, "expires_seconds": 0, "queue": "a b"}));
+    assert_eq!(negative.len(), 3, "{negative:?}");
+}

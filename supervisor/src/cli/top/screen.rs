@@ -138,7 +138,7 @@ mod tests {
     fn the_screen_shows_workers_executions_and_trouble() {
         let row = r#"{"execution_id":"0198aa00-0000-7000-8000-000000000001","workflow":"report","status":"FAILED",
             "error_type":"ValueError","error_message":"no rows\nat all","duration_ms":1250,"attempt":1,"max_attempts":3,
-            "created_at":"2026-01-01T00:00:00Z"}"#;
+            "run_after":"2026-01-01T00:00:00Z","created_at":"2026-01-01T00:00:00Z"}"#;
         let moment = ScreenData {
             pool: crate::api::tests::pool(),
             executions: vec![serde_json::from_str(row).unwrap()],

@@ -47,6 +47,10 @@ impl ClaimStore for LosesCommit {
         self.store.claim_due(claimant, limit, take_over).await
     }
 
+    async fn expire(&self, claimant: &Claimant, limit: usize) -> Result<Vec<Uuid>> {
+        self.store.expire(claimant, limit).await
+    }
+
     async fn renew(&self, claimant: &Claimant, held: &[Attempt]) -> Result<Renewal> {
         self.store.renew(claimant, held).await
     }
@@ -58,7 +62,7 @@ impl ClaimStore for LosesCommit {
 
 fn claims(line: &TestLine, store: Arc<dyn ClaimStore>) -> Arc<DispatchClaims> {
     Arc::new(DispatchClaims {
-        claimant: line.claimant,
+        claimant: line.claimant.clone(),
         store,
         slots: Arc::clone(&line.slots),
         dispatcher: Arc::clone(&line.dispatcher),

@@ -16,7 +16,8 @@ use crate::liveness::Liveness;
 
 fn renewing(line: &TestLine) -> AbortOnDropHandle<()> {
     let liveness = Arc::new(Liveness::new(line.claimant.lease));
-    let renewing = renew_for_ever(Arc::clone(&line.dispatcher), line.store.clone(), line.claimant, liveness);
+    let renewing =
+        renew_for_ever(Arc::clone(&line.dispatcher), line.store.clone(), line.claimant.clone(), liveness);
     AbortOnDropHandle::new(tokio::spawn(renewing))
 }
 
@@ -73,7 +74,8 @@ async fn only_of_a_run_that_lasts_the_start_is_recorded_while_it_runs() {
     let an_hour_ago_us = unix_us() - 3_600_000_000;
     started(short, unix_us() + 3_600_000_000);
     started(lasting, an_hour_ago_us);
-    let recording = record_starts_for_ever(Arc::clone(&line.dispatcher), line.store.clone(), line.claimant);
+    let recording =
+        record_starts_for_ever(Arc::clone(&line.dispatcher), line.store.clone(), line.claimant.owner);
     let _recording = AbortOnDropHandle::new(tokio::spawn(recording));
     eventually("it is recorded", async || line.row(lasting.execution_id).await.started_at.is_some()).await;
     let row = line.row(lasting.execution_id).await;

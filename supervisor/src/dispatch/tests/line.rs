@@ -8,7 +8,7 @@ use muster_bus::{Bus, BusEvent, ChannelSubscription};
 use muster_core::execution::{Attempt, ExecutionRequest, Status};
 use muster_store::{
     ClaimStore as _, Claimant, Durability, ExecutionRecord, ExecutionStore as _, NewExecution,
-    QueueStore as _, SchemaStore as _, SqliteStore, TakeOver,
+    QueueStore as _, SchemaStore as _, ServedQueues, SqliteStore, TakeOver,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -65,7 +65,7 @@ impl TestLine {
         let store = SqliteStore::open(&folder.path().join("muster.db"), Durability::Normal).await.unwrap();
         store.migrate().await.unwrap();
         let (store, bus) = (Arc::new(store), Bus::in_process("test"));
-        let claimant = Claimant { owner: Uuid::now_v7(), lease: LEASE };
+        let claimant = Claimant { owner: Uuid::now_v7(), lease: LEASE, queues: ServedQueues::of(["q"]) };
         let (in_flight, slots) = (Arc::new(InFlight::default()), Slots::new(options.slots));
         let metrics = Arc::new(SupervisorMetrics::new());
         let notifier = Notifier::start(

@@ -5,13 +5,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use muster_store::{Claimant, DeadOwner, ExpiredOwners, PeerStore, PresenceShown, Result, StoreError};
+use muster_store::{
+    Claimant, DeadOwner, ExpiredOwners, PeerStore, PresenceShown, Result, ServedQueues, StoreError,
+};
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::dispatch::watch_for_ever;
 
-const CLAIMANT: Claimant = Claimant { owner: Uuid::nil(), lease: Duration::from_secs(30) };
+fn claimant() -> Claimant {
+    Claimant { owner: Uuid::nil(), lease: Duration::from_secs(30), queues: ServedQueues::of(["q"]) }
+}
 
 /// Shows these, one a look, and then nothing for ever.
 #[derive(Debug)]
@@ -55,7 +59,7 @@ async fn what_is_lost_is_told_when_it_changes_and_forgotten_when_nobody_can_look
     let seen = [Ok(dead(1)), Ok(dead(1)), Err(away())];
     let (found, mut lost) = watch::channel(ExpiredOwners::default());
     let _looking =
-        tokio::spawn(watch_for_ever(Arc::new(SeenOwners(Mutex::new(seen.into()))), CLAIMANT, found));
+        tokio::spawn(watch_for_ever(Arc::new(SeenOwners(Mutex::new(seen.into()))), claimant(), found));
     let mut told = Vec::new();
     while told.len() < 2 {
         lost.changed().await.unwrap();
@@ -68,7 +72,7 @@ async fn what_is_lost_is_told_when_it_changes_and_forgotten_when_nobody_can_look
 async fn nobody_looks_for_somebody_who_is_gone() {
     let seen = (0..100).map(|_| Ok(dead(1))).collect();
     let (found, lost) = watch::channel(ExpiredOwners::default());
-    let looking = tokio::spawn(watch_for_ever(Arc::new(SeenOwners(Mutex::new(seen))), CLAIMANT, found));
+    let looking = tokio::spawn(watch_for_ever(Arc::new(SeenOwners(Mutex::new(seen))), claimant(), found));
     drop(lost);
     looking.await.unwrap();
 }

@@ -21,7 +21,7 @@ fn polling(line: &TestLine) -> (JoinHandle<()>, CancellationToken) {
         store: line.store.clone(),
         bus: line.bus.clone(),
         slots: Arc::clone(&line.slots),
-        claimant: line.claimant,
+        claimant: line.claimant.clone(),
         peers: PeerWatch::None,
         stop: stop.clone(),
         liveness: Arc::new(Liveness::new(line.claimant.lease)),
@@ -53,7 +53,7 @@ async fn what_waits_is_claimed_as_slots_allow_until_it_is_told_to_stop() {
 async fn a_row_of_a_lost_supervisor_that_is_to_be_cancelled_ends_and_is_told() {
     let line = TestLine::start().await;
     let execution = request(&json!({}));
-    let gone = Claimant { owner: Uuid::now_v7(), lease: line.claimant.lease };
+    let gone = Claimant { owner: Uuid::now_v7(), ..line.claimant.clone() };
     line.store.claim(&gone, &[Arc::clone(&execution)]).await.unwrap();
     line.store.request_cancel(execution.id).await.unwrap();
     let mut watching = line.bus.watch(&[Channel::Executions]).await;

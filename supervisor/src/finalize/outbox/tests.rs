@@ -62,7 +62,10 @@ fn end(number: u32) -> Finalization {
             timeout_seconds: Some(0.5),
             priority: 3,
             retry_of: None,
+            queue: Some("python".to_owned()),
             delay: Duration::from_secs(1),
+            run_at: Some(at),
+            expiry: None,
         }],
         events: vec![NewEvent::new(at, "started")],
     }

@@ -8,7 +8,7 @@ use muster_bus::{Bus, OutcomeAnnouncement, StatusChange};
 use muster_core::execution::{Attempt, ExecutionRequest, LogLine, LogStream, Status};
 use muster_store::{
     Claim, Claimant, Disposition, Durability, ExecutionOutcome, Finalization, FinalizeResult, NewExecution,
-    SqliteStore, Store,
+    ServedQueues, SqliteStore, Store,
 };
 use serde_json::value::RawValue;
 use tokio::net::TcpListener;
@@ -95,7 +95,11 @@ impl TestServer {
 
     /// Claims the execution: from here on it runs.
     pub(super) async fn claim(&self, id: Uuid) -> (Claimant, Attempt) {
-        let claimant = Claimant { owner: Uuid::now_v7(), lease: Duration::from_secs(30) };
+        let claimant = Claimant {
+            owner: Uuid::now_v7(),
+            lease: Duration::from_secs(30),
+            queues: ServedQueues::of(["q"]),
+        };
         let request =
             ExecutionRequest::parse(format!(r#"{{"execution_id":"{id}","workflow":"w"}}"#).as_bytes())
                 .unwrap();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
-use super::{SettingKind, single};
+use super::{SettingKind, single, words};
 use crate::settings::mask::MASK;
 use crate::settings::program::{default_worker, find_program};
 use crate::settings::source::{Raw, absolute};
@@ -32,6 +32,31 @@ impl SettingKind for NameKind {
 
     fn show(&self, value: &String) -> toml::Value {
         toml::Value::String(value.clone())
+    }
+}
+
+/// A list of names.
+pub(crate) struct NamesKind(pub(crate) NameKind);
+
+impl SettingKind for NamesKind {
+    type Value = Vec<String>;
+    const PLACEHOLDER: &'static str = "NAME";
+    const IS_LIST: bool = true;
+
+    fn parse(&self, raw: &Raw) -> Result<Vec<String>, String> {
+        let mut names: Vec<String> = Vec::new();
+        for word in words(raw)? {
+            let name = self.0.parse(&Raw::Text(word))?;
+            if names.contains(&name) {
+                return Err(format!("must name each once, and names {name:?} twice"));
+            }
+            names.push(name);
+        }
+        Ok(names)
+    }
+
+    fn show(&self, value: &Vec<String>) -> toml::Value {
+        toml::Value::Array(value.iter().cloned().map(toml::Value::String).collect())
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use muster_system::confinement::ResourceLimits;
 use muster_system::process::GroupLimits;
 
-use super::{SettingKind, single};
+use super::{SettingKind, single, words};
 use crate::settings::source::{Raw, absolute};
 
 /// Who workers run as.
@@ -175,12 +175,5 @@ impl<T: NamedLimits> SettingKind for LimitsKind<T> {
     fn show(&self, value: &T) -> toml::Value {
         let words = value.named().into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?)));
         toml::Value::Array(words.map(toml::Value::String).collect())
-    }
-}
-
-fn words(raw: &Raw) -> Result<Vec<String>, String> {
-    match raw {
-        Raw::Text(text) => shell_words::split(text).map_err(|error| format!("cannot be split: {error}")),
-        Raw::List(words) => Ok(words.clone()),
     }
 }

@@ -9,15 +9,17 @@ use muster_core::execution::{Attempt, Status};
 use muster_protocol::error_type;
 use uuid::Uuid;
 
+use super::queue::submit;
 use super::renew::{record_started, renew};
 use super::{again, locked_rows, standings, statuses};
 use crate::batch::InsertGroups;
+use crate::columns::now;
 use crate::decide::{distinct, end_instead_of_claim, finalized_detail};
 use crate::rows::{EndedRow, EventRowIn, FailureColumns};
 use crate::session::{Backend, Candidate, Extent, Purpose, StoreSession};
 use crate::{
     Claim, ClaimStore, Claimant, Claimed, DueExecutions, ExecutionFailure, ExecutionOutcome, NewExecution,
-    Renewal, Result, StoreError, TakeOver,
+    Renewal, Result, StoreError, Submitted, TakeOver,
 };
 
 #[async_trait]
@@ -39,6 +41,10 @@ impl<B: Backend> ClaimStore for B {
         again(B::PLANS_MAX, || claim_due(self, claimant, limit, take_over)).await
     }
 
+    async fn expire(&self, claimant: &Claimant, limit: usize) -> Result<Vec<Uuid>> {
+        again(B::PLANS_MAX, || expire(self, claimant, limit)).await
+    }
+
     async fn renew(&self, claimant: &Claimant, held: &[Attempt]) -> Result<Renewal> {
         again(B::PLANS_MAX, || renew(self, claimant, held)).await
     }
@@ -49,6 +55,35 @@ impl<B: Backend> ClaimStore for B {
 }
 
 async fn claim<B: Backend>(
+    backend: &B,
+    claimant: &Claimant,
+    executions: &[Arc<NewExecution>],
+) -> Result<Vec<Claim>> {
+    let now = now();
+    let waits = |new: &NewExecution| new.must_wait(now) || !claimant.queues.holds(new.queue.as_deref());
+    if !executions.iter().any(|new| waits(new)) {
+        return claim_at_once(backend, claimant, executions).await;
+    }
+    let (later, at_once): (Vec<_>, Vec<_>) = executions.iter().cloned().partition(|new| waits(new));
+    // First what may be written twice: should the claim fail, all of them come again.
+    let mut later = keep_as_rows(backend, later).await?.into_iter();
+    let mut at_once = claim_at_once(backend, claimant, &at_once).await?.into_iter();
+    let answer = |new: &Arc<NewExecution>| if waits(new) { later.next() } else { at_once.next() };
+    Ok(executions.iter().filter_map(answer).collect())
+}
+
+/// Makes rows that wait of what is not to run now, or not here.
+async fn keep_as_rows<B: Backend>(backend: &B, later: Vec<Arc<NewExecution>>) -> Result<Vec<Claim>> {
+    let later: Vec<NewExecution> = later.into_iter().map(Arc::unwrap_or_clone).collect();
+    let answer = |submitted| match submitted {
+        Submitted::Inserted => Claim::Elsewhere(Status::Pending),
+        Submitted::Exists(status) => Claim::Elsewhere(status),
+        Submitted::Refused(reason) => Claim::Refused(reason),
+    };
+    Ok(submit(backend, &later).await?.into_iter().map(answer).collect())
+}
+
+async fn claim_at_once<B: Backend>(
     backend: &B,
     claimant: &Claimant,
     executions: &[Arc<NewExecution>],
@@ -121,6 +156,15 @@ async fn claim_free<B: Backend>(
     }
 }
 
+async fn expire<B: Backend>(backend: &B, claimant: &Claimant, limit: usize) -> Result<Vec<Uuid>> {
+    let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
+    let expired = session.expired(limit).await?;
+    let over: Vec<_> = expired.iter().filter_map(|row| Some((row, end_instead_of_claim(row)?))).collect();
+    end(&mut session, claimant, &over).await?;
+    session.commit().await?;
+    Ok(over.iter().map(|(row, _)| row.attempt.execution_id).collect())
+}
+
 async fn claim_due<B: Backend>(
     backend: &B,
     claimant: &Claimant,
@@ -184,7 +228,7 @@ async fn poll_within<S: StoreSession>(
     let mut wanted = Vec::new();
     let mut over = Vec::new();
     for candidate in &candidates {
-        match end_instead_of_claim(candidate.budget) {
+        match end_instead_of_claim(candidate) {
             Some(outcome) => over.push((candidate, outcome)),
             None => wanted.push(candidate.attempt.execution_id),
         }

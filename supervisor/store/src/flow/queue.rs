@@ -32,7 +32,7 @@ impl<B: Backend> QueueStore for B {
     }
 }
 
-async fn submit<B: Backend>(backend: &B, executions: &[NewExecution]) -> Result<Vec<Submitted>> {
+pub(super) async fn submit<B: Backend>(backend: &B, executions: &[NewExecution]) -> Result<Vec<Submitted>> {
     let mut groups = InsertGroups::of(executions);
     while let Some(group) = groups.next_group() {
         let written = submit_group(backend, group).await;

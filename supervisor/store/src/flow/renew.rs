@@ -14,7 +14,7 @@ use crate::{Claimant, FinalizeResult, Renewal, Result, StoreError};
 /// See [`crate::ClaimStore::renew`].
 pub(super) async fn renew<B: Backend>(backend: &B, claimant: &Claimant, held: &[Attempt]) -> Result<Renewal> {
     // Two steps: what is free is renewed and committed at once, whoever holds another row.
-    let mut session = backend.begin(Purpose::Renew(*claimant), Extent::Several).await?;
+    let mut session = backend.begin(Purpose::Renew { lease: claimant.lease }, Extent::Several).await?;
     let mut renewed = if held.is_empty() { Vec::new() } else { session.renew(claimant, held).await? };
     let missing = without(held, &renewed);
     let (superseded, locked) = why_missing(&mut session, claimant.owner, &missing).await?;
@@ -47,7 +47,7 @@ async fn renew_locked<B: Backend>(
     locked: &[Attempt],
 ) -> Vec<(Attempt, bool)> {
     let waited = async {
-        let mut session = backend.begin(Purpose::Renew(*claimant), Extent::Several).await?;
+        let mut session = backend.begin(Purpose::Renew { lease: claimant.lease }, Extent::Several).await?;
         let renewed = session.renew_locked(claimant, locked).await?;
         session.commit().await.map(|()| renewed)
     };
@@ -55,7 +55,7 @@ async fn renew_locked<B: Backend>(
         return renewed;
     }
     let passed_by = async {
-        let mut session = backend.begin(Purpose::Renew(*claimant), Extent::Several).await?;
+        let mut session = backend.begin(Purpose::Renew { lease: claimant.lease }, Extent::Several).await?;
         let renewed = session.renew(claimant, locked).await?;
         session.commit().await.map(|()| renewed)
     };

@@ -22,6 +22,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 3, sql: include_str!("migrations/0003_text.sql") },
     Migration { version: 4, sql: include_str!("migrations/0004_beats.sql") },
     Migration { version: 5, sql: include_str!("migrations/0005_end_cause.sql") },
+    Migration { version: 6, sql: include_str!("migrations/0007_queues.sql") },
 ];
 
 /// The key of the advisory lock that supervisors which start together take in turn.

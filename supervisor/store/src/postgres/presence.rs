@@ -166,7 +166,7 @@ impl Presence {
             self.shown.send_modify(|shown| shown.lock = LockState::Off);
             return Ok(());
         }
-        let card = PresenceRow { claimant: *claimant, identity };
+        let card = PresenceRow { claimant: claimant.clone(), identity };
         let held = take(options, &card, None).await?;
         self.shown
             .send_modify(|shown| (shown.lock, shown.beaten_at) = (LockState::Held, Some(Instant::now())));

@@ -14,6 +14,7 @@ use super::columns::{JsonIn, column, signed, signed_long};
 use super::error::store_error;
 use super::peers::no_contact;
 use super::presence::lock_key;
+use super::read::count;
 use super::statements;
 use super::transaction::{PgSession, PostgresQuery};
 use crate::columns::TimeColumn;
@@ -56,6 +57,9 @@ fn new_rows<'q>(query: PostgresQuery<'q>, rows: &[NewRow<'_>]) -> PostgresQuery<
         .bind(column(rows, |row| row.timeout_seconds))
         .bind(column(rows, |row| i32::from(row.priority)))
         .bind(column(rows, |row| row.retry_of))
+        .bind(column(rows, |row| row.queue))
+        .bind(column(rows, |row| row.expires_at_us))
+        .bind(column(rows, |row| row.expires_us))
 }
 
 fn event_rows<'q>(query: PostgresQuery<'q>, events: &[EventRowIn<'_>]) -> PostgresQuery<'q> {
@@ -163,7 +167,8 @@ impl StoreSession for PgSession {
     async fn insert_pending(&mut self, new: &[&NewExecution]) -> Result<HashSet<Uuid>> {
         let rows: Vec<NewRow<'_>> = new.iter().map(|new| NewRow::of(new)).collect();
         let query = new_rows(sqlx::query(statements::SUBMIT), &rows);
-        record::ids(&self.rows(query.bind(column(&rows, |row| row.delay_us))).await?).map_err(store_error)
+        let query = query.bind(column(&rows, |row| row.delay_us)).bind(column(&rows, |row| row.run_at_us));
+        record::ids(&self.rows(query).await?).map_err(store_error)
     }
 
     async fn claim(
@@ -173,7 +178,8 @@ impl StoreSession for PgSession {
     ) -> Result<HashMap<Uuid, Claimed>> {
         let rows: Vec<NewRow<'_>> = new.iter().map(|new| NewRow::of(new)).collect();
         let query = new_rows(sqlx::query(statements::CLAIM), &rows);
-        let answer = self.rows(query.bind(claimant.owner).bind(micros(claimant.lease))).await?;
+        let query = query.bind(claimant.owner).bind(micros(claimant.lease));
+        let answer = self.rows(query.bind(claimant.queues.in_statements())).await?;
         let given: HashMap<Uuid, &Arc<NewExecution>> = new.iter().map(|new| (new.id, *new)).collect();
         let read = |row: &PgRow| {
             let attempt = record::attempt(row)?;
@@ -210,8 +216,14 @@ impl StoreSession for PgSession {
         let query = sqlx::query(statements::CANDIDATES).bind(claimant.owner).bind(all_others).bind(dead);
         let query = attempts(query, &column(overdue, |row| row.attempt))
             .bind(column(overdue, |row| TimeColumn(row.lease_ends)))
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+            .bind(count(limit))
+            .bind(claimant.queues.in_statements());
         let rows = self.rows(query).await?;
+        rows.iter().map(|row| record::candidate(row).map_err(store_error)).collect()
+    }
+
+    async fn expired(&mut self, limit: usize) -> Result<Vec<Candidate>> {
+        let rows = self.rows(sqlx::query(statements::EXPIRED).bind(count(limit))).await?;
         rows.iter().map(|row| record::candidate(row).map_err(store_error)).collect()
     }
 

@@ -17,6 +17,7 @@ crate::statements::statements! {
     EXECUTION = "execution",
     EXECUTIONS = "executions",
     EXECUTIONS_BY_ID = "executions_by_id",
+    EXPIRED = "expired",
     FAIL_UNUSABLE = "fail_unusable",
     FINISH = "finish",
     INSERT_EVENTS = "insert_events",

@@ -41,7 +41,7 @@ impl Backend for PostgresStore {
 
     async fn begin(&self, purpose: Purpose, extent: Extent) -> Result<PgSession> {
         let (from, timeout) = match (purpose, extent) {
-            (Purpose::Renew(claimant), _) => (&self.shared.renewals, claimant.lease / 3),
+            (Purpose::Renew { lease }, _) => (&self.shared.renewals, lease / 3),
             (Purpose::Claim | Purpose::Write, Extent::OneStatement) => {
                 (&self.shared.statements, STATEMENT_TIMEOUT)
             }
@@ -99,7 +99,7 @@ impl PgSession {
             Purpose::Write => return self.order("BEGIN; SET LOCAL lock_timeout = '1s'").await,
             // It passes by the rows that are locked, and measures how long a table is.
             Purpose::Claim => return self.order("BEGIN").await,
-            Purpose::Renew(_) => {}
+            Purpose::Renew { .. } => {}
         }
         // What we do not wait for any longer the server must not do later.
         let limit = self.timeout.as_millis().max(1);

@@ -10,15 +10,15 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::error::store_error;
 use super::listen::listen_for_ever;
-use super::transaction::{STATEMENT_TIMEOUT, within};
+use super::transaction::{PostgresQuery, STATEMENT_TIMEOUT, within};
 use super::{PLANS_MAX, PostgresStore, statements};
 use crate::flow::again;
-use crate::{QueueDepth, Result, WaitingStore};
+use crate::{QueueDepth, Result, ServedQueues, WaitingStore};
 
 #[async_trait]
 impl WaitingStore for PostgresStore {
     async fn queue_depth(&self) -> Result<QueueDepth> {
-        let row = again(PLANS_MAX, || ask(self, statements::QUEUE_DEPTH)).await?;
+        let row = again(PLANS_MAX, || ask(self, sqlx::query(statements::QUEUE_DEPTH))).await?;
         let pending: i64 = row.try_get("pending").map_err(store_error)?;
         let waited = duration(&row, "waited_us").map_err(store_error)?;
         Ok(QueueDepth {
@@ -28,8 +28,9 @@ impl WaitingStore for PostgresStore {
         })
     }
 
-    async fn next_due(&self) -> Result<Option<Duration>> {
-        let row = again(PLANS_MAX, || ask(self, statements::NEXT_DUE)).await?;
+    async fn next_due(&self, queues: &ServedQueues) -> Result<Option<Duration>> {
+        let query = || sqlx::query(statements::NEXT_DUE).bind(queues.in_statements());
+        let row = again(PLANS_MAX, || ask(self, query())).await?;
         duration(&row, "wait_us").map_err(store_error)
     }
 
@@ -41,8 +42,8 @@ impl WaitingStore for PostgresStore {
     }
 }
 
-async fn ask(store: &PostgresStore, statement: &'static str) -> Result<PgRow> {
-    within(STATEMENT_TIMEOUT, sqlx::query(statement).fetch_one(&store.shared.reads)).await
+async fn ask(store: &PostgresStore, query: PostgresQuery<'_>) -> Result<PgRow> {
+    within(STATEMENT_TIMEOUT, query.fetch_one(&store.shared.reads)).await
 }
 
 /// A number of microseconds; less than none is none.

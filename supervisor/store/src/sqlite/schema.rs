@@ -12,6 +12,7 @@ use crate::{DatabaseFacts, Result, SchemaStore};
 const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, sql: include_str!("migrations/0001_initial.sql") },
     Migration { version: 2, sql: include_str!("migrations/0002_end_cause.sql") },
+    Migration { version: 3, sql: include_str!("migrations/0004_queues.sql") },
 ];
 
 /// The version of the schema; 0 in a file without one.

@@ -149,7 +149,8 @@ impl StoreSession for SqliteSession {
             .bind(array(&rows)?)
             .bind(claimant.owner.to_string())
             .bind(self.now)
-            .bind(self.lease_end(claimant));
+            .bind(self.lease_end(claimant))
+            .bind(array(claimant.queues.in_statements())?);
         self.claims(claimant, query).await
     }
 
@@ -181,12 +182,20 @@ impl StoreSession for SqliteSession {
                 Some(lost.bind(Some(array(&overdue)?)).bind(Some(array(&dead)?)))
             }
         };
+        let queues = array(claimant.queues.in_statements())?;
         let mut rows = match lost {
-            Some(lost) => self.rows(lost.bind(limit)).await?,
+            Some(lost) => self.rows(lost.bind(limit).bind(&queues)).await?,
             None => Vec::new(),
         };
         let rest = limit - i64::try_from(rows.len()).unwrap_or(limit);
-        rows.extend(self.rows(sqlx::query(statements::DUE).bind(self.now).bind(rest)).await?);
+        let due = sqlx::query(statements::DUE).bind(self.now).bind(rest).bind(&queues);
+        rows.extend(self.rows(due).await?);
+        rows.iter().map(|row| record::candidate(row).map_err(store_error)).collect()
+    }
+
+    async fn expired(&mut self, limit: usize) -> Result<Vec<Candidate>> {
+        let query = sqlx::query(statements::EXPIRED).bind(self.now);
+        let rows = self.rows(query.bind(i64::try_from(limit).unwrap_or(i64::MAX))).await?;
         rows.iter().map(|row| record::candidate(row).map_err(store_error)).collect()
     }
 

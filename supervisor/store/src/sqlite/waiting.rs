@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use sqlx::Row as _;
 
 use super::error::store_error;
+use super::session::array;
 use super::{SqliteStore, statements};
 use crate::columns::now;
-use crate::{QueueDepth, Result, WaitingStore};
+use crate::{QueueDepth, Result, ServedQueues, WaitingStore};
 
 #[async_trait]
 impl WaitingStore for SqliteStore {
@@ -23,8 +24,10 @@ impl WaitingStore for SqliteStore {
         })
     }
 
-    async fn next_due(&self) -> Result<Option<Duration>> {
-        let row = sqlx::query(statements::NEXT_DUE).fetch_one(&self.readers).await.map_err(store_error)?;
+    async fn next_due(&self, queues: &ServedQueues) -> Result<Option<Duration>> {
+        let query = sqlx::query(statements::NEXT_DUE).bind(now().as_microsecond());
+        let query = query.bind(array(queues.in_statements())?);
+        let row = query.fetch_one(&self.readers).await.map_err(store_error)?;
         let due: Option<i64> = row.try_get(0).map_err(store_error)?;
         let until =
             |due: i64| Duration::from_micros(u64::try_from(due - now().as_microsecond()).unwrap_or(0));

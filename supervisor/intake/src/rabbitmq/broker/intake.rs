@@ -51,6 +51,7 @@ impl RabbitIntake {
         let dead_letters = Arc::new(DeadLetterPublisher::new(address.clone(), names.clone()));
         let parts = ConsumerParts { address, names, claims, rows, bus, dead_letters, health: health_sender };
         let config = ConsumerConfig {
+            queue: options.queue.as_str().into(),
             default_max_attempts: options.default_max_attempts,
             jitter_seed: fastrand::u64(..),
         };

@@ -92,6 +92,10 @@ fn stand_in(row: ExecutionRecord) -> NewExecution {
         timeout_seconds: row.timeout_seconds,
         priority: row.priority,
         retry_of: row.retry_of,
+        queue: row.queue,
+        // Those of the row hold.
         delay: Duration::ZERO,
+        run_at: None,
+        expiry: None,
     }
 }

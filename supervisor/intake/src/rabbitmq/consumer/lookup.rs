@@ -16,7 +16,7 @@ use super::channel::{ConsumerChannel, ReadyDelivery, UnusableDelivery};
 use super::connection::{BrokerConnection, ChannelNumber};
 use super::content::MessageContent;
 use super::event::IncomingMessage;
-use super::machine::ConsumerMachine;
+use super::machine::{ConsumerConfig, ConsumerMachine};
 
 /// A pending record may come this much later than its message.
 const RECORD_PATIENCE: Duration = Duration::from_secs(5);
@@ -127,7 +127,7 @@ impl ConsumerMachine {
                     None => RecordAnswer::Missing,
                 },
             };
-            channel.record_read(now, awaiting, answer, self.config.default_max_attempts);
+            channel.record_read(now, awaiting, answer, &self.config);
         }
     }
 
@@ -202,15 +202,15 @@ impl ConsumerChannel {
         now: PoolTime,
         one: AwaitingRecord,
         answer: RecordAnswer<'_>,
-        max_attempts: u32,
+        config: &ConsumerConfig,
     ) {
         let (is_minimal, has_parameters) = (one.draft.is_minimal(), one.draft.has_parameters());
         let lookup = match (answer, one.lookup) {
-            (RecordAnswer::Found(record), _) => return self.complete(now, one, Some(record), max_attempts),
-            (RecordAnswer::Missing, _) if !is_minimal => return self.complete(now, one, None, max_attempts),
+            (RecordAnswer::Found(record), _) => return self.complete(now, one, Some(record), config),
+            (RecordAnswer::Missing, _) if !is_minimal => return self.complete(now, one, None, config),
             // With the cache out of reach nobody knows what the record would have added.
             (RecordAnswer::OutOfReach, _) if !is_minimal && has_parameters => {
-                return self.complete(now, one, None, max_attempts);
+                return self.complete(now, one, None, config);
             }
             (RecordAnswer::Missing | RecordAnswer::OutOfReach, Lookup::First | Lookup::Row) => {
                 return self.awaiting.push(AwaitingRecord { lookup: Lookup::Row, due: now, ..one });
@@ -237,7 +237,13 @@ impl ConsumerChannel {
         self.reject(tag, id, failure, draft.is_sync());
     }
 
-    fn complete(&mut self, now: PoolTime, one: AwaitingRecord, record: Option<&Bytes>, max_attempts: u32) {
+    fn complete(
+        &mut self,
+        now: PoolTime,
+        one: AwaitingRecord,
+        record: Option<&Bytes>,
+        config: &ConsumerConfig,
+    ) {
         let AwaitingRecord { tag, id, draft, .. } = one;
         let sync = draft.is_sync();
         let draft = match record.map(|record| RequestDraft::parse(record)) {
@@ -249,7 +255,10 @@ impl ConsumerChannel {
         };
         let sync = sync || draft.is_sync();
         match draft.into_request() {
-            Ok(request) => self.becomes_ready(now, tag, NewExecution::of(&request, max_attempts)),
+            Ok(request) => {
+                let execution = NewExecution::of(&request, config.default_max_attempts);
+                self.becomes_ready(now, tag, execution.in_queue(&config.queue));
+            }
             Err(error) => self.reject_invalid(tag, id, error.problems.join("; "), sync),
         }
     }

@@ -1,5 +1,7 @@
 //! The consumer itself: its parts and its entrance.
 
+use std::sync::Arc;
+
 use muster_core::pool::PoolTime;
 
 use super::action::ConsumerAction;
@@ -13,8 +15,10 @@ use super::health::BrokerHealth;
 use super::lookup::AwaitingRecord;
 
 /// The numbers the consumer works with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ConsumerConfig {
+    /// The queue it consumes: what its messages make rows of waits there, unless a message names another.
+    pub queue: Arc<str>,
     /// How many attempts a request may have that does not say.
     pub default_max_attempts: u32,
     /// Where the jitter of reconnecting comes from: the machine draws no randomness of its own.
@@ -50,10 +54,10 @@ impl ConsumerMachine {
     /// A consumer that is not connected yet.
     pub fn new(config: ConsumerConfig, now: PoolTime) -> Self {
         Self {
-            config,
             connection: BrokerConnection::Waiting { until: now },
             last_channel: ChannelNumber::default(),
             reconnects: Reconnects::new(config.jitter_seed),
+            config,
             health: BrokerHealth::connecting(),
             slots_wanted_since: None,
             write: PendingCall::Idle,

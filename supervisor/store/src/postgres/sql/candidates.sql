@@ -1,30 +1,41 @@
--- Rows a poll may claim: lost ones first, then those that wait, in the order of the queue. $1: the owner who
+-- Rows a poll may claim: lost ones first, then those that wait, in the order of their queues. $1: the owner who
 -- asks, $2: whether all others are lost, $3: dead owners, $4 to $6: attempts that are overdue and when their leases
--- ran out, $7: how many.
+-- ran out, $7: how many, $8: the queues that are served, and the empty text for what an earlier version wrote.
 WITH lost AS (
     SELECT
         id, attempt, attempts_charged, max_attempts, cancel_requested_at IS NOT NULL AS cancel_requested,
-        lease_owner, 0 AS part, lease_expires_at AT TIME ZONE 'UTC' AS turn
+        lease_owner, false AS is_expired, 0 AS part, lease_expires_at AT TIME ZONE 'UTC' AS turn
     FROM executions
     WHERE status = 'RUNNING' AND completed_at IS NULL AND lease_owner <> $1
         AND ($2 OR lease_owner = ANY ($3) OR (id, attempt, lease_expires_at) IN (
             SELECT late.id, late.attempt, late.lease_ends
             FROM UNNEST($4::uuid[], $5::integer[], $6::timestamptz[]) AS late (id, attempt, lease_ends)
         ))
+        AND coalesce(queue, '') = ANY ($8)
     ORDER BY lease_expires_at
     LIMIT $7
     FOR UPDATE SKIP LOCKED
 ), due AS (
     SELECT
-        id, attempt, attempts_charged, max_attempts, cancel_requested_at IS NOT NULL AS cancel_requested,
-        lease_owner, 1 AS part, (run_after AT TIME ZONE 'UTC') - priority * interval '1 minute' AS turn
-    FROM executions
-    WHERE status = 'PENDING' AND run_after <= clock_timestamp()
-    ORDER BY (run_after AT TIME ZONE 'UTC') - priority * interval '1 minute'
+        id, attempt, attempts_charged, max_attempts, cancel_requested, lease_owner, is_expired, 1 AS part, turn
+    FROM UNNEST($8::text[]) AS served (queue), LATERAL (
+        SELECT
+            id, attempt, attempts_charged, max_attempts, cancel_requested_at IS NOT NULL AS cancel_requested,
+            lease_owner, attempts_charged = 0 AND coalesce(expires_at <= (SELECT clock_timestamp()), false) AS is_expired,
+            (run_after AT TIME ZONE 'UTC') - priority * interval '1 minute' AS turn
+        FROM executions
+        -- The second line follows from the third, and keeps what is due in a year from being looked at.
+        WHERE status = 'PENDING' AND coalesce(executions.queue, '') = served.queue
+            AND (run_after AT TIME ZONE 'UTC') - priority * interval '1 minute' <= (SELECT clock_timestamp()) AT TIME ZONE 'UTC'
+            AND run_after <= (SELECT clock_timestamp())
+        ORDER BY (run_after AT TIME ZONE 'UTC') - priority * interval '1 minute'
+        LIMIT $7
+        FOR UPDATE SKIP LOCKED
+    ) AS waiting
+    ORDER BY turn
     LIMIT $7 - (SELECT count(*) FROM lost)
-    FOR UPDATE SKIP LOCKED
 )
-SELECT id, attempt, attempts_charged, max_attempts, cancel_requested, lease_owner, part, turn FROM lost
+SELECT id, attempt, attempts_charged, max_attempts, cancel_requested, lease_owner, is_expired, part, turn FROM lost
 UNION ALL
-SELECT id, attempt, attempts_charged, max_attempts, cancel_requested, lease_owner, part, turn FROM due
+SELECT id, attempt, attempts_charged, max_attempts, cancel_requested, lease_owner, is_expired, part, turn FROM due
 ORDER BY part, turn

@@ -6,12 +6,12 @@ WITH claimed AS (
     WHERE id = ANY ($1)
     RETURNING
         id, workflow_id, workflow_name, organization_id, caller, coalesce(request_text, request::text) AS request,
-        attempt, attempts_charged, max_attempts, timeout_seconds, priority, retry_of, lease_owner
+        attempt, attempts_charged, max_attempts, timeout_seconds, priority, retry_of, queue, lease_owner
 ), noted AS (
     INSERT INTO execution_events (execution_id, at, event, attempt, supervisor)
     SELECT id, clock_timestamp(), 'claimed', attempt, lease_owner FROM claimed
 )
 SELECT
     id, workflow_id, workflow_name, organization_id, caller, request, attempt, attempts_charged, max_attempts,
-    timeout_seconds, priority, retry_of
+    timeout_seconds, priority, retry_of, queue
 FROM claimed

@@ -1,7 +1,16 @@
--- PENDING rows that are due, in the order of the queue. ?1: now, ?2: how many.
+-- PENDING rows that are due, in the order of their queues. ?1: now, ?2: how many, ?3: a JSON array of the queues that are
+-- served, and the empty text.
 SELECT
-    id, attempt, attempts_charged, max_attempts, cancel_requested_at IS NOT NULL AS cancel_requested, lease_owner
-FROM executions
-WHERE status = 'PENDING' AND run_after <= ?1
+    executions.id, attempt, attempts_charged, max_attempts, cancel_requested_at IS NOT NULL AS cancel_requested, lease_owner,
+    attempts_charged = 0 AND coalesce(expires_at <= ?1, 0) AS is_expired
+FROM json_each(?3) AS served JOIN executions ON executions.rowid IN (
+    SELECT rowid FROM executions
+    -- The second line follows from the third, and keeps what is due in a year from being looked at.
+    WHERE status = 'PENDING' AND coalesce(queue, '') = served.value
+        AND run_after - priority * 60000000 <= ?1
+        AND run_after <= ?1
+    ORDER BY run_after - priority * 60000000
+    LIMIT ?2
+)
 ORDER BY run_after - priority * 60000000
 LIMIT ?2

@@ -5,4 +5,4 @@ UPDATE executions SET
 WHERE id IN (SELECT value FROM json_each(?1))
 RETURNING
     id, workflow_id, workflow_name, organization_id, caller, request, attempt, attempts_charged,
-    max_attempts, timeout_seconds, priority, retry_of
+    max_attempts, timeout_seconds, priority, retry_of, queue

@@ -71,7 +71,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(seed: u64, climate: Climate, is_traced: bool) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let config = ConsumerConfig { default_max_attempts: 3, jitter_seed: seed };
+        let config = ConsumerConfig { queue: "q".into(), default_max_attempts: 3, jitter_seed: seed };
         let slots = Slots::new(rng.usize(1..=8));
         let commands_left = rng.u32(10..50);
         let mut met: BTreeMap<&'static str, u64> = calls::WORDS.into_iter().map(|word| (word, 0)).collect();

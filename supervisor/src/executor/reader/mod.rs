@@ -3,32 +3,28 @@
 //! Reading never waits for anything but the worker. Frames are read before stderr and before the news of its
 //! death, so that a reply followed by an exit is a reply.
 
+mod frames;
+mod printed;
+
 use std::io;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use futures_util::future::OptionFuture;
 use muster_core::execution::MemoryJudge;
-use muster_core::pool::{ProcessExit, ProtocolViolation, WorkerEvent};
+use muster_core::pool::{ProcessExit, WorkerEvent};
 use muster_core::process::{ExitStatus, ProcessUsage};
-use muster_protocol::codec::Decoded;
-use muster_protocol::wire::{Piece, WholeMessage, WireDecoder, WireError};
-use muster_system::process::{
-    ExitWatch, LeafMemory, PIPE_BYTES, ProcessTree, SpawnedChild, abandon, cpu_time,
-};
+use muster_protocol::wire::WireDecoder;
+use muster_system::process::{ExitWatch, LeafMemory, ProcessTree, SpawnedChild, abandon, cpu_time};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::time::Instant;
 
-use super::events::LiveEvent;
 use super::executor_loop::ExecutorLoop;
 use super::late::LateLog;
 use super::launcher::Behind;
 use super::link::WorkerLink;
-use super::logs;
-use super::news;
 use super::stderr::StderrLines;
 use super::template::{ExitNews, exit_status};
 
@@ -217,160 +213,6 @@ impl WorkerReader {
             _ if is_another => self.behind = Behind::Announced(pid),
             Behind::NotSaid => self.behind = Behind::Nothing,
             Behind::Nothing | Behind::Announced(_) | Behind::Watched(_) => {}
-        }
-    }
-
-    async fn took_stdout(&mut self, read: usize) {
-        if read == 0 {
-            if !self.input.is_empty() && self.frames_end.is_none() {
-                let left = self.input.len();
-                tracing::warn!(worker = %self.link.id, left, "worker's stdout ended inside a frame");
-            }
-            self.frames_end = Some(FramesEnd::Closed);
-            return;
-        }
-        self.take_frames().await;
-        if self.input.is_empty() && self.input.capacity() < READ_BYTES {
-            // All of it was handed out: take a fresh buffer instead of creeping through reallocations.
-            self.input = BytesMut::with_capacity(READ_BYTES);
-        }
-    }
-
-    async fn take_frames(&mut self) {
-        while self.frames_end.is_none() {
-            match self.decoder.cut(&mut self.input) {
-                Ok(Some(Piece::Message(whole))) => self.take_message(whole).await,
-                Ok(Some(Piece::Preamble(text))) => {
-                    tracing::info!(worker = %self.link.id, text, "worker printed before Hello");
-                }
-                Ok(None) => return,
-                Err(error) => self.broke(&error),
-            }
-        }
-        self.input.clear();
-    }
-
-    /// Reads a message and does what it leads to. A large one is read on a thread for it, one after another; nothing
-    /// else of this worker is taken meanwhile.
-    async fn take_message(&mut self, whole: WholeMessage) {
-        let secrets = self.link.secrets();
-        let read = if !news::takes_long(&whole) {
-            news::read(&whole, &secrets, &self.engine.descriptions)
-        } else {
-            // Nobody closes it, so the turn always comes.
-            let _turn = self.engine.large.acquire().await;
-            let descriptions = Arc::clone(&self.engine.descriptions);
-            let reading =
-                self.engine.background.spawn_blocking(move || news::read(&whole, &secrets, &descriptions));
-            // Only the end of the process breaks it off.
-            let Ok(read) = reading.await else { return };
-            read
-        };
-        match read {
-            Ok(Decoded::Message(news)) => {
-                if let Some(spelling) = self.decoder.spelling() {
-                    self.link.set_spelling(spelling);
-                }
-                let more_follows = !self.input.is_empty();
-                self.on_news(news, more_follows);
-            }
-            Ok(Decoded::Unknown { name }) => self.skip(&name),
-            Err(error) => self.broke(&error),
-        }
-    }
-
-    fn skip(&mut self, name: &str) {
-        self.unknown_messages += 1;
-        if self.unknown_messages == 1 {
-            tracing::info!(worker = %self.link.id, name, "skipping a message of a later protocol version");
-        }
-    }
-
-    fn broke(&mut self, error: &WireError) {
-        if error.is_pollution() {
-            let message =
-                format!("{error}; stdout carries frames only: print to stderr, or let the SDK redirect it");
-            self.report(ProtocolViolation::Polluted { message });
-        } else {
-            self.violated(error.to_string());
-        }
-    }
-
-    pub(super) fn violated(&mut self, message: String) {
-        self.report(ProtocolViolation::Broken { message });
-    }
-
-    fn report(&mut self, violation: ProtocolViolation) {
-        let shown = format!("{violation:?}");
-        let shown = self.link.secrets().mask(&shown).into_owned();
-        tracing::warn!(worker = %self.link.id, violation = shown, "worker broke the protocol");
-        self.frames_end = Some(FramesEnd::Broken);
-        self.engine.worker(self.link.id, WorkerEvent::Violation(violation));
-    }
-
-    /// Takes all that is in the stdout pipe. All that a dead process wrote is there, whoever else holds the pipe.
-    async fn drain_stdout(&mut self, stdout: &pipe::Receiver) {
-        let mut taken = 0;
-        while self.frames_end.is_none() && taken < PIPE_BYTES {
-            let read = read_now(stdout, &mut self.scratch);
-            if read == 0 {
-                return;
-            }
-            taken += read;
-            self.input.extend_from_slice(&self.scratch[..read]);
-            self.take_frames().await;
-        }
-    }
-
-    /// Takes all that is in the stderr pipe, without waiting: what the run wrote is there. No more than a pipe holds,
-    /// because what is younger was not in it: a child that writes without end must not keep the executor's only thread.
-    pub(super) fn drain_stderr(&mut self) {
-        let mut taken = 0;
-        while self.stderr_open && taken < PIPE_BYTES {
-            let read = read_now(&self.stderr, &mut self.scratch);
-            if read == 0 {
-                return;
-            }
-            taken += read;
-            self.took_stderr(read);
-        }
-    }
-
-    async fn read_stderr_to_its_end(&mut self) {
-        while self.stderr_open {
-            let read = self.stderr.read(&mut self.scratch).await.unwrap_or(0);
-            self.took_stderr(read);
-            tokio::task::yield_now().await;
-        }
-    }
-
-    /// Takes what was just read into the scratch buffer; nothing is the end.
-    fn took_stderr(&mut self, read: usize) {
-        if read == 0 {
-            self.stderr_open = false;
-        }
-        for line in self.lines.take(&self.scratch[..read], &self.link.secrets()) {
-            self.attribute(line);
-        }
-    }
-
-    /// Ends a line without an end: the run is over, or the process is.
-    pub(super) fn end_stderr_line(&mut self) {
-        if let Some(line) = self.lines.flush() {
-            self.attribute(line);
-        }
-    }
-
-    /// A line belongs to the run the worker holds; between runs it goes to the supervisor's own log, without the
-    /// secrets of any run that was before.
-    fn attribute(&mut self, mut line: String) {
-        let Some((_, attempt)) = self.link.run.get() else {
-            self.link.secrets().mask_in(&mut line);
-            return self.late.printed(self.link.id, &line);
-        };
-        if let Some(run) = self.engine.state.borrow_mut().run_mut(attempt) {
-            let line = run.logs.take(logs::printed(line, &run.secrets));
-            self.engine.events.show(LiveEvent::Logged(attempt, vec![line]));
         }
     }
 }
