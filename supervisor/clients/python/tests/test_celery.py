@@ -85,6 +85,11 @@ def sleeps():
     import time
     time.sleep(60)
 
+@shared_task(bind=True, max_retries=1, default_retry_delay=0.1)
+def sends_and_fails(self):
+    child = add.delay(1, self.request.retries)
+    raise self.retry(exc=ValueError(child.id))
+
 @shared_task
 def parent():
     child = add.delay(1, 2)
@@ -190,6 +195,16 @@ def test_a_task_that_sends_another(tasks: Any) -> None:
     child, refusal = tasks.parent.delay().get(30)
     assert "in a task" in refusal
     assert AsyncResult(child).get(30) == 3
+
+
+def test_a_task_that_sends_another_and_fails(tasks: Any) -> None:
+    client = muster_client.shared_client()
+    before = len(list(client.list(workflow="add")))
+    with pytest.raises(ExecutionFailed, match="ValueError") as caught:
+        tasks.sends_and_fails.delay().get(30)
+    assert caught.value.execution.attempt == 2
+    assert AsyncResult(caught.value.message).get(30) == 2, "what the last attempt sent"
+    assert len(list(client.list(workflow="add"))) == before + 1, "and nothing of the first one"
 
 
 @pytest.mark.parametrize(
