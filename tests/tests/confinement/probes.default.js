@@ -9,5 +9,13 @@ export default async function (at, ctx) {
       outcomes.push([name, 'refused']);
     }
   }
+  try {
+    const held = [];
+    // Addresses only: nothing is written there.
+    for (let count = 0; count < 4; count += 1) held.push(new ArrayBuffer(2 ** 31 - 2 ** 20));
+    outcomes.push(['take more addresses than worker_limits', 'allowed']);
+  } catch (error) {
+    outcomes.push(['take more addresses than worker_limits', 'refused']);
+  }
   return outcomes;
 }

@@ -1,4 +1,5 @@
 // Harmless tries at what a worker should not reach: each opens or asks, and changes nothing that it gets at.
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
@@ -49,6 +50,20 @@ function openMany() {
   }
 }
 
+function shell(script) {
+  try {
+    execFileSync('/bin/sh', ['-c', script], { stdio: 'ignore' });
+  } catch (error) {
+    throw error.code ? error : Object.assign(new Error(script), { code: 'EPERM' });
+  }
+}
+
+function fillFolder() {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'fill-'));
+  for (let number = 0; number < 4; number += 1) fs.writeFileSync(path.join(folder, String(number)), Buffer.alloc(6 << 20));
+  fs.rmSync(folder, { recursive: true });
+}
+
 function* probes(at) {
   const sibling = at.workers.find((pid) => pid !== process.pid);
   for (const [who, pid] of [['the supervisor', at.supervisor], ['another worker', sibling]]) {
@@ -75,7 +90,23 @@ function* probes(at) {
   yield ['read /etc/shadow', () => read('/etc/shadow')];
   yield ['lower its oom_score_adj', lowerScore];
   yield ['open more files than worker_limits', openMany];
+  yield ['write a larger file than worker_limits', () => shell('head -c 9437184 /dev/zero > "$TMPDIR/large"; wait; test $(wc -c < "$TMPDIR/large") = 9437184')];
+  yield ['raise its limits again', () => shell('ulimit -Hn $(($(ulimit -Hn) + 1))')];
+  yield ['allow itself core dumps again', () => shell('ulimit -Hc 1000')];
+  yield ['fill its temporary folder, file by file', fillFolder];
 }
+
+// Starts a process that leaves its parent, its group and its session, and maybe its environment. It ends by itself.
+workflow('leave', async ({ forgets }) => {
+  const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'left-')), 'pid');
+  const program = forgets ? 'env -i sleep 60' : 'sleep 60';
+  execFileSync('setsid', ['-f', 'sh', '-c', `echo $$ > ${file}.new; mv ${file}.new ${file}; exec ${program}`], { stdio: 'ignore' });
+  for (;;) {
+    const left = fs.existsSync(file) ? Number(fs.readFileSync(file, 'utf8')) : 0;
+    if (left > 0 && fs.readFileSync(`/proc/${left}/comm`, 'utf8') === 'sleep\n') return left;
+    await new Promise((done) => setTimeout(done, 5));
+  }
+});
 
 workflow('probe', async (at) => {
   const outcomes = [];

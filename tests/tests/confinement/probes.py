@@ -179,6 +179,21 @@ def _take_addresses():
         raise OSError(ctypes.get_errno(), "no addresses")
 
 
+def _raise_limits():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard + 1))
+    except ValueError as error:
+        raise PermissionError(errno.EPERM, str(error)) from None
+
+
+def _fill_folder():
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(4):
+            with open(os.path.join(folder, str(number)), "wb") as file:
+                os.posix_fallocate(file.fileno(), 0, 6 << 20)
+
+
 def _start_many():
     children = []
     try:
@@ -237,6 +252,8 @@ def _probes(at):
     yield "open more files than worker_limits", _open_many
     yield "write a larger file than worker_limits", lambda: _in_child(_grow_file)
     yield "take more addresses than worker_limits", _take_addresses
+    yield "raise its limits again", lambda: _in_child(_raise_limits)
+    yield "fill its temporary folder, file by file", _fill_folder
     yield "start more processes than worker_limits", lambda: _in_child(_start_many)
 
 
@@ -248,6 +265,27 @@ def _outcome(function):
     except AssertionError as error:
         return f"error {error}"
     return "allowed"
+
+
+@workflow
+def leave(forgets: bool):
+    """Starts a process that leaves its parent, its group and its session, and maybe its environment. It ends by itself."""
+    told, tells = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.write(tells, str(os.getpid()).encode())
+            for descriptor in range(3):
+                os.dup2(os.open("/dev/null", os.O_RDWR), descriptor)
+            os.execve("/bin/sleep", ["sleep", "60"], {} if forgets else dict(os.environ))
+        os._exit(0)
+    os.waitpid(child, 0)
+    left = int(os.read(told, 32))
+    while True:
+        with open(f"/proc/{left}/comm") as name:
+            if name.read() == "sleep\n":
+                return left
 
 
 @workflow

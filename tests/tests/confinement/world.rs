@@ -6,13 +6,16 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use muster_tests::binaries::repository;
-use muster_tests::{Installation, TestSupervisor, eventually};
+use muster_tests::{Installation, TestSupervisor, eventually, process};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
+/// What a run leaves is ended so soon after it.
+const ENDED_WITHIN: Duration = Duration::from_secs(3);
 /// `nobody`, on every Linux.
 pub(crate) const ORDINARY_USER: u32 = 65534;
 /// Users that nobody has, one for each worker.
@@ -36,7 +39,7 @@ impl StartedBy {
         self == Self::OrdinaryUser || rustix::process::geteuid().is_root()
     }
 
-    /// The levels that make sense: nobody becomes another user without the helper.
+    /// The levels that make sense: nobody becomes another user without walls.
     pub(crate) fn levels(self) -> &'static [&'static str] {
         match self {
             Self::Root | Self::OrdinaryUser => &["off", "scoped", "strict"],
@@ -72,6 +75,14 @@ impl Language {
             Self::PythonTemplate => "Python, workers made of a template",
             Self::Node => "Node",
             Self::JavaScript => "JavaScript of the default worker",
+        }
+    }
+
+    /// JavaScript of the default worker has no way to.
+    fn starts_processes(self) -> bool {
+        match self {
+            Self::Python | Self::PythonTemplate | Self::Node => true,
+            Self::JavaScript => false,
         }
     }
 
@@ -111,6 +122,7 @@ pub(crate) fn as_ordinary_user() -> Vec<String> {
 pub(crate) struct World {
     pub(crate) installation: Installation,
     pub(crate) supervisor: TestSupervisor,
+    language: Language,
     outside: tempfile::TempDir,
     server: TcpListener,
     allowed: TcpListener,
@@ -151,8 +163,16 @@ impl World {
         let settings = installation.path("muster.toml");
         fs::write(&settings, "key_prefix = \"muster\"\n").unwrap();
         let supervisor = start(&installation, by);
-        let world =
-            Self { installation, supervisor, outside, server, allowed, abstract_name, _sockets: sockets };
+        let world = Self {
+            installation,
+            supervisor,
+            language,
+            outside,
+            server,
+            allowed,
+            abstract_name,
+            _sockets: sockets,
+        };
         world.eventually_two_workers();
         world
     }
@@ -191,8 +211,32 @@ impl World {
         let client = self.supervisor.client();
         let row = client.finished(&client.submit(&parameters), SOON);
         assert_eq!(row["status"], "SUCCESS", "{row}");
-        let outcomes: Vec<(String, String)> = serde_json::from_value(row["result"].clone()).unwrap();
+        let mut outcomes: Vec<(String, String)> = serde_json::from_value(row["result"].clone()).unwrap();
+        if self.language.starts_processes() {
+            outcomes.extend([self.left_behind(false), self.left_behind(true)]);
+        }
         outcomes
+    }
+
+    /// Whether a process outlives the run that started it.
+    fn left_behind(&self, forgets: bool) -> (String, String) {
+        let also = if forgets { " with an empty environment" } else { "" };
+        let name = format!("leave a process{also} behind, by two forks and setsid");
+        let client = self.supervisor.client();
+        let request = json!({ "workflow": "leave", "parameters": { "forgets": forgets } });
+        let row = client.finished(&client.submit(&request), SOON);
+        let left = row["result"].as_u64().and_then(|pid| u32::try_from(pid).ok());
+        let left = left.unwrap_or_else(|| panic!("{row}"));
+        // Nothing tells that a process will not be ended any more.
+        let deadline = Instant::now() + ENDED_WITHIN;
+        while process::is_alive(left) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let is_left = process::is_alive(left);
+        if is_left {
+            process::signal(left, Signal::KILL);
+        }
+        (name, if is_left { "allowed" } else { "refused" }.to_owned())
     }
 }
 
