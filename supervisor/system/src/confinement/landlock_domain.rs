@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath, PathFd,
-    Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, Scope,
+    Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
 };
 use rustix::fs::FileType;
 use rustix::io::Errno;
@@ -42,7 +42,7 @@ pub(super) enum DomainError {
 }
 
 /// What a strict domain lets through.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AllowLists<'a> {
     /// To read and execute.
     pub(super) readable: &'a [PathBuf],
@@ -93,31 +93,48 @@ pub(super) fn scoped(abi: i32) -> Result<OwnedFd, DomainError> {
 }
 
 /// The rules of a domain in which only what is listed can be opened or connected to. They take [`SCOPE_ABI`].
-pub(super) fn strict(lists: AllowLists<'_>) -> Result<OwnedFd, DomainError> {
-    // The rights that the kernel of `SCOPE_ABI` knows.
-    let all = AccessFs::from_all(ABI::V6);
-    let read: BitFlags<AccessFs> = AccessFs::Execute | AccessFs::ReadFile | AccessFs::ReadDir;
-    let mut created = Ruleset::default()
+pub(super) fn strict(lists: AllowLists<'_>) -> Result<RulesetCreated, DomainError> {
+    let created = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
-        .handle_access(all)?
+        // The rights that the kernel of `SCOPE_ABI` knows.
+        .handle_access(AccessFs::from_all(ABI::V6))?
         .handle_access(AccessNet::ConnectTcp)?
         .scope(Scope::AbstractUnixSocket | Scope::Signal)?
         .create()?;
-    for (paths, rights) in [(lists.readable, read), (lists.writable, all)] {
-        for path in paths {
-            let named = |source| DomainError::Allow { path: path.display().to_string(), source };
-            let opened = PathFd::new(path).map_err(named)?;
-            let is_folder = rustix::fs::fstat(opened.as_fd())
-                .is_ok_and(|seen| FileType::from_raw_mode(seen.st_mode) == FileType::Directory);
-            // What is for folders cannot be allowed for a file.
-            let rights = if is_folder { rights } else { rights & AccessFs::from_file(ABI::V6) };
-            created = created.add_rule(PathBeneath::new(opened, rights))?;
-        }
-    }
+    let read: BitFlags<AccessFs> = AccessFs::Execute | AccessFs::ReadFile | AccessFs::ReadDir;
+    let mut created = allow(created, lists.readable, read)?;
+    created = allow_all(created, lists.writable)?;
     for port in lists.ports {
         created = created.add_rule(NetPort::new(*port, AccessNet::ConnectTcp))?;
     }
-    Option::from(created).ok_or(DomainError::Missing)
+    Ok(created)
+}
+
+/// Lets anything be done with these, besides.
+pub(super) fn allow_all(rules: RulesetCreated, paths: &[PathBuf]) -> Result<RulesetCreated, DomainError> {
+    allow(rules, paths, AccessFs::from_all(ABI::V6))
+}
+
+/// The rules as a process takes them to [`enter`].
+pub(super) fn finished(rules: RulesetCreated) -> Result<OwnedFd, DomainError> {
+    Option::from(rules).ok_or(DomainError::Missing)
+}
+
+fn allow(
+    mut rules: RulesetCreated,
+    paths: &[PathBuf],
+    rights: BitFlags<AccessFs>,
+) -> Result<RulesetCreated, DomainError> {
+    for path in paths {
+        let named = |source| DomainError::Allow { path: path.display().to_string(), source };
+        let opened = PathFd::new(path).map_err(named)?;
+        let is_folder = rustix::fs::fstat(opened.as_fd())
+            .is_ok_and(|seen| FileType::from_raw_mode(seen.st_mode) == FileType::Directory);
+        // What is for folders cannot be allowed for a file.
+        let rights = if is_folder { rights } else { rights & AccessFs::from_file(ABI::V6) };
+        rules = rules.add_rule(PathBeneath::new(opened, rights))?;
+    }
+    Ok(rules)
 }
 
 /// The name of a version, for messages.

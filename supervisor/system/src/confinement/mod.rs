@@ -10,6 +10,7 @@ mod landlock_domain;
 mod plan;
 mod prepared;
 mod privileges;
+mod spare_domain;
 mod system_calls;
 mod user_database;
 mod users;
@@ -18,6 +19,7 @@ mod walls;
 pub use files::{FileSettings, allowed_files};
 pub use plan::{ConfinementLevel, ConfinementPlan, ResourceLimits, WorkerUser};
 pub(crate) use prepared::{PreparedWalls, WallFailure};
+pub(crate) use spare_domain::SpareDomain;
 pub use users::{UserLease, WorkerUsers, user_named};
 pub use walls::{KernelFacts, WORKER_WALL_NAMES, worker_walls};
 

@@ -35,10 +35,12 @@ pub struct ConfinementPlan {
     pub user: Option<WorkerUser>,
     /// What it may use.
     pub limits: ResourceLimits,
-    /// Files and folders that it may read and execute; of use under [`ConfinementLevel::Strict`] only, as the next two.
+    /// Files and folders that it may read and execute; of use under [`ConfinementLevel::Strict`] only, as the next three.
     pub readable: Vec<PathBuf>,
     /// Files and folders that it may do anything with.
     pub writable: Vec<PathBuf>,
+    /// Files and folders that it may do anything with, and no other worker.
+    pub own: Vec<PathBuf>,
     /// The TCP ports that it may connect to.
     pub ports: Vec<u16>,
 }
@@ -103,6 +105,7 @@ impl ConfinementPlan {
             limits: ResourceLimits::default(),
             readable: Vec::new(),
             writable: Vec::new(),
+            own: Vec::new(),
             ports: Vec::new(),
         }
     }

@@ -11,8 +11,9 @@ use rustix::fs::{Gid, Uid};
 use rustix::io::Errno;
 use seccompiler::BpfProgram;
 
-use super::landlock_domain::{self, AllowLists, DOMAIN_ABI, SCOPE_ABI};
+use super::landlock_domain::{self, DOMAIN_ABI, SCOPE_ABI};
 use super::plan::{ConfinementLevel, ConfinementPlan, ResourceLimits};
+use super::spare_domain::SpareDomain;
 use super::{privileges, system_calls};
 
 const NO_CORE: &str = "no core dumps";
@@ -73,15 +74,19 @@ impl PreparedWalls {
     ///
     /// # Errors
     /// When a strict confinement lacks a wall.
-    pub(crate) fn prepare(plan: &ConfinementPlan) -> Result<Self, WallError> {
-        Self::prepare_on(plan, landlock_domain::kernel_abi())
+    pub(crate) fn prepare(plan: &ConfinementPlan, spare: &mut SpareDomain) -> Result<Self, WallError> {
+        Self::prepare_on(plan, spare, landlock_domain::kernel_abi())
     }
 
     /// The same on a kernel with this version of Landlock.
-    pub(crate) fn prepare_on(plan: &ConfinementPlan, landlock_abi: i32) -> Result<Self, WallError> {
+    pub(crate) fn prepare_on(
+        plan: &ConfinementPlan,
+        spare: &mut SpareDomain,
+        landlock_abi: i32,
+    ) -> Result<Self, WallError> {
         let is_strict = plan.level >= ConfinementLevel::Strict;
         let group = |number: u32| Gid::from_raw(number);
-        let domain = match domain(plan, is_strict, landlock_abi) {
+        let domain = match domain(plan, is_strict, spare, landlock_abi) {
             Ok(domain) => Some(domain),
             Err(reason) if is_strict => return Err(WallError::Wall { wall: DOMAIN, reason }),
             Err(_) => None,
@@ -168,13 +173,18 @@ impl PreparedWalls {
 }
 
 /// The Landlock domain that a kernel with this version of it can have.
-fn domain(plan: &ConfinementPlan, is_strict: bool, abi: i32) -> Result<OwnedFd, String> {
+fn domain(
+    plan: &ConfinementPlan,
+    is_strict: bool,
+    spare: &mut SpareDomain,
+    abi: i32,
+) -> Result<OwnedFd, String> {
     if abi < if is_strict { SCOPE_ABI } else { DOMAIN_ABI } {
         return Err(format!("the kernel offers {}", landlock_domain::version_name(abi)));
     }
-    let ConfinementPlan { readable, writable, ports, .. } = plan;
     let made = if is_strict {
-        landlock_domain::strict(AllowLists { readable, writable, ports })
+        let rules = spare.take(plan).and_then(|rules| landlock_domain::allow_all(rules, &plan.own));
+        rules.and_then(landlock_domain::finished)
     } else {
         landlock_domain::scoped(abi)
     };
@@ -192,7 +202,8 @@ mod tests {
             return;
         }
         let has_domain = |level, abi| {
-            let prepared = PreparedWalls::prepare_on(&ConfinementPlan::of(level), abi);
+            let prepared =
+                PreparedWalls::prepare_on(&ConfinementPlan::of(level), &mut SpareDomain::default(), abi);
             prepared.map(|walls| walls.domain.is_some()).map_err(|error| error.to_string())
         };
         for abi in [0, 1] {
@@ -215,7 +226,7 @@ mod tests {
             ..ConfinementPlan::of(ConfinementLevel::Strict)
         };
         if landlock_domain::kernel_abi() >= SCOPE_ABI {
-            let refused = PreparedWalls::prepare(&plan).unwrap_err().to_string();
+            let refused = PreparedWalls::prepare(&plan, &mut SpareDomain::default()).unwrap_err().to_string();
             assert!(refused.contains("/no/such/folder"), "{refused}");
         }
     }

@@ -61,8 +61,8 @@ impl WorkerBelongings {
             ..all.clone()
         };
         if plan.level >= ConfinementLevel::Strict {
-            plan.writable.extend(self.temporary.as_ref().map(|folder| folder.path().to_owned()));
-            plan.writable.extend(self.loading(launch));
+            plan.own.extend(self.temporary.as_ref().map(|folder| folder.path().to_owned()));
+            plan.own.extend(self.loading(launch));
         }
         plan
     }

@@ -82,6 +82,7 @@ impl Spawner {
                     // A caller that is gone leaves the child to the drop of its pipes: EOF is its lifeline.
                     SpawnerTask::Spawn(task) => {
                         drop(task.answer.send(starter.spawn(&task.launch, task.inherited)));
+                        starter.prepare_next(&task.launch);
                     }
                     SpawnerTask::Settle(family, limits, settled) => {
                         starter.settle(&family, &limits);

@@ -19,7 +19,7 @@ use super::prepared_child::PreparedChild;
 use super::spawner::{PIPE_BYTES, SpawnedChild};
 use super::vfork::{self, ChildStack};
 use super::{GroupLimits, Launch, ProcessGroup, ProcessTree, WorkerBelongings, WorkerLeaves};
-use crate::confinement::PreparedWalls;
+use crate::confinement::{ConfinementLevel, PreparedWalls, SpareDomain};
 
 /// A freshly written executable may still be open for writing in another thread's fork.
 const TEXT_BUSY_RETRIES: u32 = 50;
@@ -36,13 +36,23 @@ pub(super) struct Starter {
     stack: ChildStack,
     oom_score: i32,
     leaves: Option<Arc<WorkerLeaves>>,
+    spare_domain: SpareDomain,
 }
 
 impl Starter {
     /// Each process gets a leaf of its own, where there are some.
     pub(super) fn new(leaves: Option<Arc<WorkerLeaves>>) -> Self {
         let ours = std::fs::read_to_string("/proc/self/oom_score_adj").ok();
-        Self { stack: ChildStack::new(), oom_score: worker_oom_score(ours.as_deref()), leaves }
+        let (stack, oom_score) = (ChildStack::new(), worker_oom_score(ours.as_deref()));
+        Self { stack, oom_score, leaves, spare_domain: SpareDomain::default() }
+    }
+
+    /// Does what the next process would wait for.
+    pub(super) fn prepare_next(&mut self, launch: &Launch) {
+        let walls = launch.confinement.as_ref().filter(|walls| walls.plan.level >= ConfinementLevel::Strict);
+        if let Some(walls) = walls {
+            self.spare_domain.refill(&walls.plan);
+        }
     }
 
     /// Starts one. It inherits a descriptor besides, if it is given one with the variable that tells it the number.
@@ -58,7 +68,8 @@ impl Starter {
         let mark = WorkerMark::new();
         let belongings = WorkerBelongings::of(launch)?;
         let walls = launch.confinement.as_ref().map(|confinement| {
-            PreparedWalls::prepare(&belongings.plan(launch, &confinement.plan, self.oom_score))
+            let plan = belongings.plan(launch, &confinement.plan, self.oom_score);
+            PreparedWalls::prepare(&plan, &mut self.spare_domain)
         });
         let (their_stdin, stdin) = pipe_with(PipeFlags::CLOEXEC)?;
         let (stdout, their_stdout) = pipe_with(PipeFlags::CLOEXEC)?;

@@ -77,19 +77,23 @@ pub(crate) fn compare(starts: usize, worker: Option<PathBuf>) -> anyhow::Result<
 }
 
 fn report(ways: Vec<StartWay>) -> anyhow::Result<()> {
-    let mut table = String::from("confinement              p50 us   p90 us   more than off, p50 us\n");
+    let mut table = String::from(
+        "confinement               p10 us   p50 us   p90 us   more than off, p10 us   and p50 us\n",
+    );
     let mut off = None;
     for mut way in ways {
         way.took.sort();
         let at = |share: usize| way.took.get(way.took.len() * share / 100).copied().unwrap_or_default();
         let us = |time: Duration| time.as_nanos() as f64 / 1000.0;
-        let first = *off.get_or_insert(at(50));
+        let first = *off.get_or_insert([at(10), at(50)]);
         table.push_str(&format!(
-            "{:22}   {:6.0}   {:6.0}   {:21.0}\n",
+            "{:22}   {:7.0}   {:6.0}   {:6.0}   {:21.0}   {:10.0}\n",
             way.name,
+            us(at(10)),
             us(at(50)),
             us(at(90)),
-            us(at(50)) - us(first),
+            us(at(10)) - us(first[0]),
+            us(at(50)) - us(first[1]),
         ));
     }
     Ok(std::io::stdout().write_all(table.as_bytes())?)

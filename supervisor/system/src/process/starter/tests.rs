@@ -1,5 +1,5 @@
 use super::*;
-use crate::confinement::{ConfinementLevel, ConfinementPlan, KernelFacts};
+use crate::confinement::{ConfinementPlan, KernelFacts};
 
 #[test]
 fn a_worker_is_taken_before_the_supervisor_whatever_score_that_has() {
@@ -44,7 +44,7 @@ fn reached_from(landlock_abi: i32) -> Option<i32> {
     let command = ["/bin/sh", "-c", script].map(str::to_owned);
     let launch = Launch::new(&command, Vec::new()).unwrap();
     let plan = ConfinementPlan::of(ConfinementLevel::Scoped);
-    let walls = Some(PreparedWalls::prepare_on(&plan, landlock_abi).unwrap());
+    let walls = Some(PreparedWalls::prepare_on(&plan, &mut SpareDomain::default(), landlock_abi).unwrap());
     let mut child = PreparedChild { walls, ..PreparedChild::bare(arguments_of(&launch, &[]).unwrap()) };
     let (pid, _) = Starter::new(None).start(&mut child, None).unwrap();
     waitid(WaitId::Pid(pid), WaitIdOptions::EXITED).unwrap().unwrap().exit_status()
