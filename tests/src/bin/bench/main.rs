@@ -23,6 +23,9 @@ enum BenchKind {
         /// Round trips per measurement.
         #[arg(long, default_value_t = 50_000)]
         round_trips: u32,
+        /// The level of confinement: off, scoped or strict.
+        #[arg(long, default_value = "off")]
+        confinement: String,
         /// The worker to measure: the `worker` beside this program, unless given.
         #[arg(long)]
         worker: Option<std::path::PathBuf>,
@@ -55,7 +58,9 @@ enum BenchKind {
 
 fn main() -> anyhow::Result<()> {
     match BenchArguments::parse().what {
-        BenchKind::Pool { round_trips, worker } => round_trip::compare(round_trips, worker),
+        BenchKind::Pool { round_trips, confinement, worker } => {
+            round_trip::compare(round_trips, &confinement, worker)
+        }
         BenchKind::Batch { executions } => batch::run(executions),
         BenchKind::Service { executions } => service::run(executions),
         BenchKind::Start { starts, worker } => start::compare(starts, worker),

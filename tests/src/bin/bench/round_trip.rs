@@ -7,22 +7,21 @@ use std::time::{Duration, Instant};
 
 use muster_core::execution::{Attempt, RunConfig, RunEnding};
 use muster_core::pool::PoolConfig;
-use muster_protocol::{CONFORMANCE_ENV, CodeSource, JsonBytes, LogLevel, PROTOCOL_ENV};
+use muster_protocol::{CodeSource, JsonBytes};
 use muster_supervisor::executor::{
-    Executor, ExecutorEvent, ExecutorEvents, ExecutorHandle, ExecutorOptions, RunSpec, WorkerSpec,
+    Executor, ExecutorEvent, ExecutorEvents, ExecutorHandle, ExecutorOptions, RunSpec,
 };
-use muster_supervisor::settings::TranscriptPolicy;
-use muster_system::process::Launch;
+use muster_system::temporary::TemporaryFolders;
 use rustix::process::Pid;
 use uuid::Uuid;
 
-use crate::pin;
 use crate::ping_pong::{self, Cost};
+use crate::{pin, start};
 
 const BOTH: [usize; 2] = [0, 1];
 
 /// Measures every placement and prints a table.
-pub(crate) fn compare(round_trips: u32, worker: Option<PathBuf>) -> anyhow::Result<()> {
+pub(crate) fn compare(round_trips: u32, confinement: &str, worker: Option<PathBuf>) -> anyhow::Result<()> {
     let worker = match worker {
         Some(worker) => std::path::absolute(worker)?,
         None => std::env::current_exe()?.with_file_name("worker"),
@@ -32,7 +31,7 @@ pub(crate) fn compare(round_trips: u32, worker: Option<PathBuf>) -> anyhow::Resu
     for (name, here, there) in [("one core", &BOTH[..1], &BOTH[..1]), ("two cores", &BOTH[..1], &BOTH[1..])] {
         for workers in [1, 8] {
             let bare = ping_pong::measure(round_trips / workers, workers, here, there)?;
-            let pool = measure(&worker, round_trips, workers, here, there)?;
+            let pool = measure(&worker, confinement, round_trips, workers, here, there)?;
             let us = |time: Duration| time.as_nanos() as f64 / 1000.0;
             table.push_str(&format!(
                 "{name:10}  {workers:7}   {:12.1}   {:7.1}   {:5.2}   {:11.1}   {:11.1}\n",
@@ -51,6 +50,7 @@ pub(crate) fn compare(round_trips: u32, worker: Option<PathBuf>) -> anyhow::Resu
 
 fn measure(
     worker: &std::path::Path,
+    confinement: &str,
     round_trips: u32,
     workers: u32,
     here: &[usize],
@@ -59,16 +59,7 @@ fn measure(
     pin::this_thread(here)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let launch = Launch::new(&[worker.display().to_string()], Vec::new())?
-            .with_variable(PROTOCOL_ENV, "1")
-            .with_variable(CONFORMANCE_ENV, "1");
-        let spec = WorkerSpec {
-            launch: Arc::new(launch),
-            serves_once: false,
-            welcome_config: JsonBytes::NONE,
-            log_level: LogLevel::Info,
-            transcribe: TranscriptPolicy::Failed,
-        };
+        let spec = start::spec(worker, confinement, &TemporaryFolders::open()?)?;
         let pool = PoolConfig {
             min_workers: workers as usize,
             max_workers: workers as usize,

@@ -99,9 +99,17 @@ fn report(ways: Vec<StartWay>) -> anyhow::Result<()> {
     Ok(std::io::stdout().write_all(table.as_bytes())?)
 }
 
-fn spec(worker: &Path, level: &str, folders: &Arc<TemporaryFolders>) -> anyhow::Result<WorkerSpec> {
-    let environment =
-        [("MUSTER_CONFINEMENT", level.to_owned()), ("MUSTER_WORKER_COMMAND", worker.display().to_string())];
+/// What a worker of a supervisor is started with at this level, with the conformance workflows.
+pub(crate) fn spec(
+    worker: &Path,
+    level: &str,
+    folders: &Arc<TemporaryFolders>,
+) -> anyhow::Result<WorkerSpec> {
+    let environment = [
+        ("MUSTER_CONFINEMENT", level.to_owned()),
+        ("MUSTER_WORKER_COMMAND", shell_words::join([worker.to_string_lossy()])),
+        ("MUSTER_WORKER_ENV", "MUSTER_CONFORMANCE=1".to_owned()),
+    ];
     let environment = environment.map(|(name, value)| (name.to_owned(), value)).into();
     let settings = Settings::load(&Sources { environment, ..Sources::default() })?;
     let mut spec = worker_spec(&settings)?;
