@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
-/// The folder of the group this process is in, if groups can be made in it and processes moved there.
+/// Where a supervisor goes itself once the groups beside it have controllers: a group that gives them may hold nobody.
+pub(super) const HOME: &str = "muster-supervisor";
+
+/// The folder of the group this process was given, if groups can be made in it and processes moved there.
 ///
 /// # Errors
 /// Why not, for a person.
@@ -29,7 +32,11 @@ fn folder(groups: &str, mounts: &str) -> Result<PathBuf, String> {
     let mount = mounts.lines().find_map(mounted);
     let (root, point) = mount.ok_or("no control groups of version 2 are mounted")?;
     let below = group.strip_prefix(root.trim_end_matches('/')).unwrap_or(group);
-    Ok(Path::new(point).join(below.trim_start_matches('/')))
+    let folder = Path::new(point).join(below.trim_start_matches('/'));
+    Ok(match folder.parent() {
+        Some(given) if folder.ends_with(HOME) => given.to_owned(),
+        Some(_) | None => folder,
+    })
 }
 
 /// Root and mount point, if a line of mountinfo is about control groups of version 2.
@@ -79,6 +86,11 @@ mod tests {
         let found = |groups: &str| folder(groups, MOUNTS);
         assert_eq!(found("4:memory:/x\n0::/in/muster.service\n"), Ok("/sys/fs/cgroup/muster.service".into()));
         assert_eq!(found("0::/\n"), Ok("/sys/fs/cgroup/".into()));
+        // It has gone into one below by itself.
+        assert_eq!(
+            found("0::/in/muster.service/muster-supervisor\n"),
+            Ok("/sys/fs/cgroup/muster.service".into())
+        );
         assert!(found("0::/../other\n").unwrap_err().contains("outside"));
         assert!(found("4:memory:/x\n").unwrap_err().contains("version 2"));
         assert!(folder("0::/\n", "30 24 0:26 / /sys rw - sysfs sysfs rw\n").unwrap_err().contains("mounted"));

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use super::delegation::{controllers, own_folder};
+use super::delegation::{HOME, controllers, own_folder};
 use super::leaf::WorkerLeaf;
 use super::limits::GroupLimits;
 
@@ -130,7 +130,7 @@ fn take_controllers(own: &Path, folder: &Path) -> io::Result<()> {
     if wanted.is_empty() {
         return Err(io::Error::other("there are no controllers for us"));
     }
-    let home = own.join("muster-supervisor");
+    let home = own.join(HOME);
     match std::fs::create_dir(&home) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         Ok(()) | Err(_) => {}
