@@ -115,6 +115,27 @@ fn a_worker_that_cannot_start_fails_with_the_reason() {
 }
 
 #[test]
+fn a_launcher_is_told_with_what_it_costs_and_a_worker_by_itself_has_none() {
+    let worker = muster_tests::binaries::worker().display().to_string();
+    let (_, report) = doctor(&installed());
+    let all = report["findings"].as_array().unwrap();
+    assert!(!all.iter().any(|finding| finding["check"] == "launcher"), "{report:#}");
+
+    let script = format!("sleep 0.3; {worker}; true");
+    let slow = installed().worker(["sh", "-c", &script]);
+    let (_, report) = doctor(&slow);
+    let (seen, fix) = only(&report, "launcher", "warn");
+    assert!(seen.contains(&format!("the worker itself ({worker})")), "{seen}");
+    assert!(seen.ends_with("and a process more for each worker"), "{seen}");
+    assert!(fix.contains("name the worker itself in worker_command"), "{fix}");
+    slow.assert_nothing_left();
+
+    let (_, report) = doctor(&installed().worker(["env", "SET=by it", &worker]));
+    let seen = findings(&report, "launcher")[0]["seen"].as_str().unwrap();
+    assert!(seen.ends_with("ms more for each start"), "{seen}");
+}
+
+#[test]
 fn wrong_settings_and_taken_addresses_are_findings() {
     let stranger = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = stranger.local_addr().unwrap();
