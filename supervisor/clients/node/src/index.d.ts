@@ -20,6 +20,16 @@ export interface SubmitOptions {
   timeout?: number;
   /** 0 to 9; 9 goes first among those that wait. */
   priority?: number;
+  /** The queue it waits in, for the supervisors that serve it. */
+  queue?: string;
+  /** It does not start before this moment: a date, or a text with its offset from UTC (RFC 3339). */
+  runAt?: Date | string;
+  /** It does not start before so long after it was taken in, in seconds. */
+  delay?: number;
+  /** It is cancelled as `Expired` if it has not started by this moment. */
+  expiresAt?: Date | string;
+  /** It is cancelled as `Expired` if it has not started so long after it was taken in, in seconds. */
+  expires?: number;
   /** How many attempts it may take, the first one included. */
   maxAttempts?: number;
   /** The wait before the second attempt, in seconds; it doubles with each. */
@@ -83,9 +93,11 @@ export interface Execution {
   readonly maxAttempts: number;
   readonly timeoutSeconds: number | null;
   readonly priority: number;
+  readonly queue: string | null;
   readonly retryOf: string | null;
   readonly createdAt: Date;
   readonly runAfter: Date;
+  readonly expiresAt: Date | null;
   readonly startedAt: Date | null;
   readonly completedAt: Date | null;
   readonly cancelRequestedAt: Date | null;

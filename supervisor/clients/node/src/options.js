@@ -7,6 +7,11 @@ import { encode, newId } from "./values.js";
 const FIELDS = {
   timeout: "timeout_seconds",
   priority: "priority",
+  queue: "queue",
+  runAt: "run_at",
+  delay: "delay_seconds",
+  expiresAt: "expires_at",
+  expires: "expires_seconds",
   maxAttempts: "max_attempts",
   retryBackoff: "retry_backoff_seconds",
   organization: "organization_id",
@@ -23,6 +28,10 @@ export function request(workflow, parameters, options) {
   const problems = Object.keys(options)
     .filter((name) => !(name in FIELDS))
     .map((name) => `${name}: is no option; there are ${Object.keys(FIELDS).join(", ")}`);
+  for (const name of ["runAt", "expiresAt"]) {
+    // JSON would make null of it, which is a start at once.
+    if (options[name] instanceof Date && Number.isNaN(options[name].getTime())) problems.push(`${name}: is an invalid date`);
+  }
   if (problems.length) throw new InvalidRequest(problems.join("; "), problems);
   const said = Object.entries(options).filter(([, value]) => value !== undefined && value !== null);
   const fields = Object.fromEntries(said.map(([name, value]) => [FIELDS[name], value]));

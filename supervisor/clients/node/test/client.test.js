@@ -72,6 +72,58 @@ test("all options arrive", async () => {
   assert(row.isOver && row.createdAt <= row.completedAt && row.createdAt instanceof Date);
 });
 
+test("what is to start later starts later", async () => {
+  const moment = new Date(Date.now() + 2_000);
+  const text = moment.toISOString().replace("Z", "+00:00");
+  const inAMinute = new Date(Date.now() + 60_000);
+  const wanted = [{ delay: 0.5 }, { runAt: moment }, { runAt: text, expires: 60 }, { runAt: moment, expiresAt: inAMinute }];
+  const submissions = wanted.map((options) => client.submit("greet", {}, options));
+  for (const [place, options] of wanted.entries()) {
+    const row = await submissions[place].wait(soon);
+    assert.equal(row.status, "SUCCESS");
+    if (options.runAt) assert.equal(row.runAfter.getTime(), moment.getTime());
+    else assert(row.runAfter - row.createdAt >= 499 && row.runAfter - row.createdAt <= 501);
+    assert(row.startedAt >= row.runAfter);
+    if (options.expiresAt) assert.equal(row.expiresAt.getTime(), options.expiresAt.getTime());
+    if (options.expires) assert(Math.abs(row.expiresAt - row.createdAt - 60_000) <= 1);
+  }
+});
+
+test("what has not started in time is cancelled", async () => {
+  const inAnHour = new Date(Date.now() + 3_600_000);
+  for (const options of [{ runAt: inAnHour, expires: 0.2 }, { delay: 3600, expiresAt: new Date() }]) {
+    const error = await client.submit("greet", {}, options).result(soon).catch((error) => error);
+    assert(error instanceof muster.ExecutionCancelled, String(error));
+    assert.deepEqual([error.errorType, error.execution.attempt, error.execution.startedAt], ["Expired", 0, null]);
+  }
+});
+
+test("who serves the queue runs it", async () => {
+  const other = await client.submit("greet", {}, { queue: "reports" });
+  const row = await client.submit("greet", {}, { queue: "workflow-executions" }).wait(soon);
+  assert.deepEqual([row.status, row.queue, row.expiresAt], ["SUCCESS", "workflow-executions", null]);
+  assert.deepEqual([(await other.get()).status, (await other.get()).queue], ["PENDING", "reports"]);
+  assert.equal((await other.cancel()).outcome, "cancelled");
+});
+
+test("a start that cannot be is refused", async () => {
+  const never = new Date(NaN);
+  assert.throws(() => client.submit("greet", {}, { runAt: never, expiresAt: never }), {
+    name: "InvalidRequest",
+    message: "runAt: is an invalid date; expiresAt: is an invalid date",
+  });
+  for (const [options, problem] of [
+    [{ runAt: "2027-03-28T02:30:00" }, "run_at"],
+    [{ runAt: Date.now() }, "run_at"],
+    [{ delay: 2, expires: 1 }, "expires_at, expires_seconds"],
+    [{ queue: "two words" }, "queue"],
+  ]) {
+    const error = await client.submit("greet", {}, /** @type {any} */ (options)).catch((error) => error);
+    assert(error instanceof muster.InvalidRequest, String(error));
+    assert.deepEqual(error.problems.map((one) => one.split(":")[0]), [problem]);
+  }
+});
+
 test("the same id twice is one execution", async () => {
   const options = { executionId: randomUUID() };
   const first = await client.submit("greet", {}, options);

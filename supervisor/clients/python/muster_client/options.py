@@ -6,9 +6,13 @@ import os
 import time
 import uuid
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from typing import Any, Mapping
 
+from .errors import InvalidRequest
 from .values import to_json
+
+_NO_ZONE = "must have its zone, as in datetime.now(timezone.utc) + timedelta(hours=1)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +23,16 @@ class Options:
     """The limit of its run, in seconds."""
     priority: int | None = None
     """0 to 9; 9 goes first among those that wait."""
+    queue: str | None = None
+    """The queue it waits in, for the supervisors that serve it."""
+    run_at: datetime | str | None = None
+    """It does not start before this moment: a `datetime` with its zone, or a text with its offset from UTC (RFC 3339)."""
+    delay: float | timedelta | None = None
+    """It does not start before so long after it was taken in, in seconds."""
+    expires_at: datetime | str | None = None
+    """It is cancelled as `Expired` if it has not started by this moment."""
+    expires: float | timedelta | None = None
+    """It is cancelled as `Expired` if it has not started so long after it was taken in, in seconds."""
     max_attempts: int | None = None
     """How many attempts it may take, the first one included."""
     retry_backoff: float | None = None
@@ -38,6 +52,12 @@ class Options:
     traceparent: str | None = None
     """The W3C trace context it belongs to."""
 
+    def __post_init__(self) -> None:
+        moments = {"run_at": self.run_at, "expires_at": self.expires_at}
+        problems = [f"{name}: {_NO_ZONE}, not {value!r}" for name, value in moments.items() if _is_naive(value)]
+        if problems:
+            raise InvalidRequest("; ".join(problems), problems)
+
     def body(self, workflow: str, parameters: Any) -> tuple[str, bytes]:
         """The execution's id and the body that asks for it."""
         execution_id = new_id() if self.execution_id is None else str(self.execution_id)
@@ -47,6 +67,11 @@ class Options:
             "parameters": parameters,
             "timeout_seconds": self.timeout,
             "priority": self.priority,
+            "queue": self.queue,
+            "run_at": _moment(self.run_at),
+            "delay_seconds": _seconds(self.delay),
+            "expires_at": _moment(self.expires_at),
+            "expires_seconds": _seconds(self.expires),
             "max_attempts": self.max_attempts,
             "retry_backoff_seconds": self.retry_backoff,
             "organization_id": None if self.organization is None else str(self.organization),
@@ -58,6 +83,19 @@ class Options:
         }
         told = {name: value for name, value in said.items() if value is not None or name == "parameters"}
         return execution_id, to_json(told)
+
+
+def _is_naive(value: Any) -> bool:
+    return isinstance(value, datetime) and value.utcoffset() is None
+
+
+def _moment(value: datetime | str | None) -> str | None:
+    # An offset that is no whole number of minutes has no place in RFC 3339.
+    return value.astimezone(timezone.utc).isoformat() if isinstance(value, datetime) else value
+
+
+def _seconds(value: float | timedelta | None) -> float | None:
+    return value.total_seconds() if isinstance(value, timedelta) else value
 
 
 NO_OPTIONS = Options()

@@ -10,7 +10,7 @@ Status = Literal["PENDING", "RUNNING", "SUCCESS", "FAILED", "TIMEOUT", "CANCELLE
 """The state of an execution."""
 
 _OVER = frozenset({"SUCCESS", "FAILED", "TIMEOUT", "CANCELLED"})
-_MOMENTS = frozenset({"at", "created_at", "started_at", "completed_at", "run_after", "cancel_requested_at"})
+_MOMENTS = frozenset({"at", "created_at", "started_at", "completed_at", "run_after", "expires_at", "cancel_requested_at"})
 
 T = TypeVar("T")
 
@@ -38,9 +38,11 @@ class Execution:
     max_attempts: int = 0
     timeout_seconds: float | None = None
     priority: int = 0
+    queue: str | None = None
     retry_of: str | None = None
     created_at: datetime | None = None
     run_after: datetime | None = None
+    expires_at: datetime | None = None
     started_at: datetime | None = None
     completed_at: datetime | None = None
     cancel_requested_at: datetime | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import uuid
+from datetime import datetime, timedelta, timezone
 from typing import Any, Iterator
 
 import pytest
@@ -91,6 +92,13 @@ def sends_and_fails(self):
     raise self.retry(exc=ValueError(child.id))
 
 @shared_task
+def sends_later(option, value):
+    try:
+        add.apply_async((1, 2), **{option: value})
+    except TypeError as error:
+        return str(error)
+
+@shared_task
 def parent():
     child = add.delay(1, 2)
     try:
@@ -140,6 +148,29 @@ def test_names_and_ways_to_call(tasks: Any) -> None:
     assert tasks.xsum.delay([1, 2, 3]).get(30) == 6
     assert tasks.hello.delay(whom="Ada").get(30) == "hello Ada"
     assert tasks.hello.apply_async().get(30) == "hello world"
+
+
+def test_later_and_elsewhere(tasks: Any) -> None:
+    client, an_hour = muster_client.shared_client(), timedelta(hours=1)
+    row = client.wait(tasks.add.apply_async((1, 2), countdown=0.5, expires=60, queue=None).id, 30)
+    assert row.status == "SUCCESS" and row.started_at and row.created_at and row.run_after
+    assert row.run_after - row.created_at == timedelta(seconds=0.5) and row.started_at >= row.run_after
+    assert row.expires_at == row.created_at + timedelta(seconds=60)
+
+    moment = datetime.now(timezone(timedelta(hours=2))) + timedelta(seconds=2)
+    row = client.wait(tasks.add.apply_async((1, 2), eta=moment, countdown=0, expires=moment + an_hour).id, 30)
+    assert (row.status, row.run_after, row.expires_at) == ("SUCCESS", moment, moment + an_hour)
+    assert tasks.add.apply_async((1, 2), countdown=-1).get(30) == 3, "as in Celery, what is overdue starts now"
+
+    late = tasks.add.apply_async((1, 2), eta=moment + an_hour, expires=0.2)
+    with pytest.raises(ExecutionCancelled, match="Expired|expired"):
+        late.get(30)
+    assert late.state == "REVOKED"
+
+    elsewhere = tasks.add.apply_async((1, 2), queue="reports")
+    assert tasks.add.apply_async((1, 2), queue="workflow-executions").get(30) == 3
+    assert (client.get(elsewhere.id).queue, elsewhere.state) == ("reports", "PENDING")
+    elsewhere.revoke(terminate=True)
 
 
 def test_bound(tasks: Any) -> None:
@@ -195,6 +226,9 @@ def test_a_task_that_sends_another(tasks: Any) -> None:
     child, refusal = tasks.parent.delay().get(30)
     assert "in a task" in refusal
     assert AsyncResult(child).get(30) == 3
+    for option, value in {"countdown": 5, "expires": 9, "queue": "q"}.items():
+        assert f"add.apply_async: {option} in a task" in tasks.sends_later.delay(option, value).get(30)
+    assert tasks.sends_later.delay("countdown", 0).get(30) is None
 
 
 def test_a_task_that_sends_another_and_fails(tasks: Any) -> None:
@@ -209,7 +243,18 @@ def test_a_task_that_sends_another_and_fails(tasks: Any) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"countdown": 5}, {"eta": "now"}, {"expires": 9}, {"queue": "q"}, {"link": 1}, {"ignore_result": True}, {"oops": 1}, {"task_id": "x"}],
+    [
+        {"eta": "now"},
+        {"eta": datetime(2027, 3, 28)},
+        {"expires": datetime(2027, 3, 28)},
+        {"eta": datetime(2027, 3, 28, tzinfo=timezone.utc), "countdown": 5},
+        {"queue": object()},
+        {"routing_key": "q"},
+        {"link": 1},
+        {"ignore_result": True},
+        {"oops": 1},
+        {"task_id": "x"},
+    ],
 )
 def test_what_apply_async_does_not_do_is_refused(options: dict[str, Any]) -> None:
     @shared_task
@@ -225,6 +270,7 @@ def test_what_apply_async_does_not_do_is_refused(options: dict[str, Any]) -> Non
         {"rate_limit": "10/m"},
         {"soft_time_limit": 5},
         {"queue": "q"},
+        {"expires": 9},
         {"acks_late": False},
         {"ignore_result": True},
         {"base": object},

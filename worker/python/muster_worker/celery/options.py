@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 from .errors import UnsupportedOption
 
-_NOT_YET = "this version of Muster cannot start an execution later"
+_SENT = "it is said of one submission: give it to apply_async"
 _INSTEAD: Dict[str, str] = {
-    "countdown": f"{_NOT_YET}; submit it when it is due, for example from a timer of the application",
-    "eta": f"{_NOT_YET}; submit it when it is due, for example from a timer of the application",
-    "expires": "an execution waits until it is run or cancelled; cancel it with AsyncResult(id).revoke(terminate=True)",
-    "queue": "there is one queue; who goes first is said with priority (0 to 9, 9 first)",
-    "routing_key": "there is one queue; who goes first is said with priority (0 to 9, 9 first)",
-    "exchange": "there is one queue; who goes first is said with priority (0 to 9, 9 first)",
+    "countdown": _SENT,
+    "eta": f"{_SENT}; the waits between attempts are written in the decorator, as default_retry_delay",
+    "expires": f"{_SENT}; what has started once does not expire",
+    "queue": f"{_SENT}; retries stay in the queue of the first attempt",
+    "routing_key": "a queue is chosen by its name: give queue to apply_async",
+    "exchange": "a queue is chosen by its name: give queue to apply_async",
     "soft_time_limit": "use time_limit: the task gets muster_worker.Cancelled, an exception to clean up on, before it is killed",
     "rate_limit": "there is no limit on how often a task starts",
     "ignore_result": "every result is kept: leave it out",
@@ -42,7 +43,6 @@ _HARMLESS: Mapping[str, Tuple[Any, ...]] = {
     "typing": (True,),
     "pydantic": (True,),
     "retry": (True,),
-    "countdown": (0,),
 }
 """The values that ask for what is so anyway."""
 
@@ -54,6 +54,35 @@ def refuse_others(where: str, given: Mapping[str, Any], known: str) -> None:
             continue
         instead = _INSTEAD.get(name, f"there are {known}")
         raise UnsupportedOption(f"{where}: {name}={value!r} is not supported: {instead}")
+
+
+def window_of(where: str, countdown: Optional[float], eta: Any, expires: Any, queue: Any) -> Dict[str, Any]:
+    """When and where it may start, in the words of the client's options."""
+    said: Dict[str, Any] = {}
+    # Celery starts what was due in the past at once, and so is a countdown of 0 none.
+    if countdown is not None and countdown > 0:
+        if eta is not None:
+            raise UnsupportedOption(f"{where}: eta={eta!r} beside countdown={countdown!r}: two ways to say one thing; leave one out")
+        said["delay"] = countdown
+    if eta is not None:
+        said["run_at"] = _moment(f"{where}: eta", eta)
+    if isinstance(expires, (int, float)):
+        said["expires"] = expires
+    elif expires is not None:
+        said["expires_at"] = _moment(f"{where}: expires", expires)
+    if queue is not None:
+        if not isinstance(queue, str):
+            raise UnsupportedOption(f"{where}: queue={queue!r} is not supported: give the name of a queue")
+        said["queue"] = queue
+    return said
+
+
+def _moment(what: str, value: Any) -> datetime:
+    if isinstance(value, datetime) and value.utcoffset() is not None:
+        return value
+    raise UnsupportedOption(
+        f"{what}={value!r} is not supported: give a datetime with its zone, as datetime.now(timezone.utc) + timedelta(hours=1)"
+    )
 
 
 def delay_of(

@@ -14,10 +14,10 @@ from ..policy import policy_of
 from ..submitting import need_client, params_of_call
 from ..workflow import Definition, mark_as
 from .errors import MaxRetriesExceededError, Retry, UnsupportedOption
-from .options import delay_of, refuse_others
+from .options import delay_of, refuse_others, window_of
 from .result import AsyncResult
 
-_ASKED = "args, kwargs, task_id, priority and time_limit"
+_ASKED = "args, kwargs, task_id, countdown, eta, expires, queue, priority and time_limit"
 _DECLARED = (
     "name, bind, max_retries, default_retry_delay, autoretry_for, dont_autoretry_for, retry_kwargs, retry_backoff, "
     "retry_backoff_max, time_limit and priority"
@@ -85,6 +85,10 @@ class Task:
         kwargs: Optional[Mapping[str, Any]] = None,
         task_id: Optional[str] = None,
         *,
+        countdown: Optional[float] = None,
+        eta: Any = None,
+        expires: Any = None,
+        queue: Optional[str] = None,
         priority: Optional[int] = None,
         time_limit: Optional[float] = None,
         **options: Any,
@@ -92,16 +96,18 @@ class Task:
         """Sends it. What Muster does not do is refused: see `UnsupportedOption`."""
         where = f"{self.name}.apply_async"
         refuse_others(where, options, _ASKED)
+        window = window_of(where, countdown, eta, expires, queue)
         params = params_of_call(self._runner, self.name, tuple(args or ()), dict(kwargs or {}))
         priority = self._priority if priority is None else priority
         if current_or_none() is not None:
-            refuse_in_task = {"task_id": task_id, "time_limit": time_limit, "priority": priority}
+            late = {"countdown": countdown or None, "eta": eta, "expires": expires, "queue": queue}
+            refuse_in_task = {"task_id": task_id, "time_limit": time_limit, "priority": priority, **late}
             for name, value in refuse_in_task.items():
                 if value is not None:
                     raise UnsupportedOption(f"{where}: {name} in a task: what a task sends has no options; leave it out")
             return AsyncResult(context.submit(self.name, params))
         client = need_client()
-        said = client.Options(priority=priority, timeout=time_limit, execution_id=_uuid_of(task_id, where))
+        said = client.Options(priority=priority, timeout=time_limit, execution_id=_uuid_of(task_id, where), **window)
         return AsyncResult(client.shared_client().submit(self.name, params, _options=said).id)
 
     def AsyncResult(self, task_id: str) -> AsyncResult:
