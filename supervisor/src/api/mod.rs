@@ -6,6 +6,7 @@
 //! and the OpenAPI document is derived from them.
 
 mod execution;
+mod explain;
 mod pool;
 mod problem;
 mod readiness;
@@ -16,6 +17,7 @@ mod worker;
 mod workflows;
 
 pub use execution::{AcceptedView, CancelOutcome, CancelView, LogPage, LogView, RetryRequest};
+pub use explain::{ExplanationView, ReasonKind, ReasonView};
 pub use pool::{IsolationView, PoolView, RecycleRequest, ReloadView, ResizeRequest, WallView};
 pub use problem::ProblemView;
 pub use readiness::{Readiness, ReadinessPart};

@@ -6,7 +6,7 @@ use muster_core::pool::WorkerId;
 use muster_store::{CancelResult, StoreError};
 use uuid::Uuid;
 
-use super::{PoolView, Readiness, WorkflowsView};
+use super::{ExplanationView, PoolView, Readiness, WorkflowsView};
 
 /// The supervisor, as a client sees it.
 #[async_trait]
@@ -20,6 +20,9 @@ pub trait ApiService: std::fmt::Debug + Send + Sync + 'static {
 
     /// Submits the execution `new` with the request of this one; gives the state of its row, as `submit` does.
     async fn retry(&self, id: Uuid, new: Uuid) -> Result<Status, ServiceError>;
+
+    /// Why an execution is where it is; `None` when there is none of this id.
+    async fn explain(&self, id: Uuid) -> Result<Option<ExplanationView>, ServiceError>;
 
     /// What the workers described of their workflows.
     fn workflows(&self) -> WorkflowsView;

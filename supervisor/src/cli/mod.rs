@@ -13,6 +13,7 @@ mod dashboard;
 mod dead;
 mod doctor;
 pub mod exit;
+mod explain;
 mod follow;
 mod human;
 mod list;
@@ -69,6 +70,7 @@ enum CliCommand {
     Show(show::ShowCommand),
     Logs(logs::LogsCommand),
     Transcript(transcript::TranscriptCommand),
+    Explain(explain::ExplainCommand),
     Cancel(cancel::CancelCommand),
     Retry(retry::RetryCommand),
     Recycle(recycle::RecycleCommand),
@@ -105,6 +107,7 @@ impl CliCommand {
             Self::Show(command) => command.run(),
             Self::Logs(command) => command.run(),
             Self::Transcript(command) => command.run(),
+            Self::Explain(command) => command.run(),
             Self::Cancel(command) => command.run(),
             Self::Retry(command) => command.run(),
             Self::Recycle(command) => command.run(),

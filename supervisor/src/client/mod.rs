@@ -23,7 +23,9 @@ pub use events::{EventStream, ServerEvent};
 pub use execution::{Execution, ExecutionEvent, ExecutionEvents, Executions};
 
 use crate::access::{dashboard_url, read_named};
-use crate::api::{AcceptedView, CancelView, LogPage, PoolView, ProblemView, Readiness, WorkflowsView};
+use crate::api::{
+    AcceptedView, CancelView, ExplanationView, LogPage, PoolView, ProblemView, Readiness, WorkflowsView,
+};
 
 /// Where a supervisor listens unless told otherwise.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:7420";
@@ -144,6 +146,11 @@ impl ApiClient {
     /// How an execution got where it is.
     pub fn events(&self, id: Uuid) -> Result<ExecutionEvents, ClientError> {
         self.parsed(self.get(&["api", "executions", &id.to_string(), "events"], &[], None)?)
+    }
+
+    /// Why an execution is where it is.
+    pub fn explain(&self, id: Uuid) -> Result<ExplanationView, ClientError> {
+        self.parsed(self.get(&["api", "executions", &id.to_string(), "explain"], &[], None)?)
     }
 
     /// A page of the log of an execution.

@@ -149,6 +149,11 @@ impl Slots {
         self.changed.notify_one();
     }
 
+    /// How many workers may live.
+    pub fn workers(&self) -> usize {
+        self.state().workers
+    }
+
     /// So many executions ended within the last period.
     pub fn set_rate(&self, ended: usize, period: Duration) {
         let per_second = ended as f64 / period.as_secs_f64().max(0.001);

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::Api;
 use super::problem::ApiError;
 use super::query::{PathId, QueryParameters, RequestBody};
-use crate::api::{AcceptedView, CancelOutcome, CancelView, RetryRequest};
+use crate::api::{AcceptedView, CancelOutcome, CancelView, ExplanationView, RetryRequest};
 use crate::nearest::nearest;
 
 /// How many rows a page has when nobody says.
@@ -116,6 +116,15 @@ pub(super) async fn events(State(api): State<Api>, PathId(id): PathId) -> Result
         return Err(ApiError::no_execution(id));
     }
     Ok(Json(EventPageView { events }).into_response())
+}
+
+/// `GET /api/executions/{id}/explain`
+pub(super) async fn explain(
+    State(api): State<Api>,
+    PathId(id): PathId,
+) -> Result<Json<ExplanationView>, ApiError> {
+    let explanation = api.service.explain(id).await?;
+    explanation.map(Json).ok_or_else(|| ApiError::no_execution(id))
 }
 
 /// `POST /api/executions/{id}/cancel`

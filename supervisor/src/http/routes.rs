@@ -14,8 +14,8 @@ use super::route::{DocumentedParameter, DocumentedResponse, JSON, Route, json, o
 use super::shape::Shape;
 use super::{dashboard, executions, health, logs, pool, socket, transcript, workflows};
 use crate::api::{
-    AcceptedView, CancelView, LogPage, PoolView, Readiness, RecycleRequest, ResizeRequest, RetryRequest,
-    WorkflowsView,
+    AcceptedView, CancelView, ExplanationView, LogPage, PoolView, Readiness, RecycleRequest, ResizeRequest,
+    RetryRequest, WorkflowsView,
 };
 
 const WAIT: DocumentedParameter =
@@ -108,6 +108,16 @@ fn execution_routes() -> Vec<Route> {
             body: None,
             answers: vec![json::<EventPageView>(200, "all steps")],
             handler: get(executions::events),
+        },
+        Route {
+            method: HttpMethod::Get,
+            path: "/api/executions/{id}/explain",
+            operation_id: "explainExecution",
+            summary: "Why an execution does not run yet, where it runs, or how it ended",
+            parameters: vec![],
+            body: None,
+            answers: vec![json::<ExplanationView>(200, "the reasons")],
+            handler: get(executions::explain),
         },
         Route {
             method: HttpMethod::Get,

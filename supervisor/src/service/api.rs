@@ -15,11 +15,14 @@ use muster_system::process::walls;
 use uuid::Uuid;
 
 use super::confinement::confinement;
+use super::explain::{ExplainFacts, explain};
 use super::readiness_parts::{
     bus_part, files_part, intake_part, outcomes_part, presence_part, queue_part, store_part, workers_part,
 };
 use super::supervisor::Supervisor;
-use crate::api::{ApiService, PoolView, Readiness, RecycleTarget, ServiceError, WorkflowsView};
+use crate::api::{
+    ApiService, ExplanationView, PoolView, Readiness, RecycleTarget, ServiceError, WorkflowsView,
+};
 use crate::dispatch::RefusedParameters;
 use crate::notify::sweep::notify_rows;
 use crate::observe::Unwritten;
@@ -38,6 +41,24 @@ impl ApiService for Supervisor {
         self.preparer.check_parameters(&request).await.map_err(refused)?;
         let row = NewExecution::of(&request, self.default_max_attempts());
         self.insert(row.in_queue(&self.started_with.queue)).await
+    }
+
+    async fn explain(&self, id: Uuid) -> Result<Option<ExplanationView>, ServiceError> {
+        let Some(record) = self.core.store.execution(id).await? else { return Ok(None) };
+        let waits = record.status == Status::Pending;
+        let ahead = if waits { self.core.store.ahead(id).await? } else { 0 };
+        let reasons = explain(&ExplainFacts {
+            record: &record,
+            now: Timestamp::now(),
+            supervisor: self.core.claimant.owner,
+            served: self.core.claimant.queues.names(),
+            closed: self.core.slots.closed(),
+            start_trouble: self.core.health.start_trouble(),
+            slots_are_free: self.core.slots.free() > 0,
+            max_workers: self.core.slots.workers(),
+            ahead,
+        });
+        Ok(Some(ExplanationView { execution_id: id, status: record.status, reasons }))
     }
 
     fn workflows(&self) -> WorkflowsView {

@@ -7,6 +7,7 @@ mod confinement;
 mod core;
 mod data_dir;
 mod database_status;
+mod explain;
 mod heartbeat;
 mod readiness_parts;
 mod run;

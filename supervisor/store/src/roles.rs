@@ -91,6 +91,9 @@ pub trait WaitingStore: Debug + Send + Sync + 'static {
     /// there is none.
     async fn next_due(&self, queues: &ServedQueues) -> Result<Option<Duration>>;
 
+    /// How many rows that are due go before this one in its queue, a thousand at most; none before one that does not wait.
+    async fn ahead(&self, id: Uuid) -> Result<u64>;
+
     /// Returns when a row may have become due since the last call: a hint to poll now. Never an error; it
     /// just stays silent while the database is out of reach.
     async fn woken(&self);

@@ -54,12 +54,18 @@ fn what_has_not_started_in_time_is_cancelled_though_no_worker_is_free() {
     let client = supervisor.client();
     let busy = client.submit(&json!({ "workflow": "sleep", "parameters": { "ms": 60_000 } }));
     client.has_status(&busy, "RUNNING", SOON);
+    let behind = client.submit(&json!({ "workflow": "echo" }));
+    let why = client.get(&format!("/api/executions/{behind}/explain")).body;
+    assert_eq!(why["reasons"][0]["kind"], "no_free_worker", "{why}");
     let late = json!({ "workflow": "echo", "expires_seconds": 0.5 });
     let answer = client.post("/api/executions?wait=20", &late);
     assert_eq!((answer.status, &answer.body["status"]), (200, &json!("CANCELLED")), "{}", answer.body);
     assert_eq!(answer.body["error_type"], "Expired");
     client.post(&format!("/api/executions/{busy}/cancel"), &json!({}));
     client.finished(&busy, SOON);
+    client.finished(&behind, SOON);
+    let why = client.get(&format!("/api/executions/{behind}/explain")).body;
+    assert_eq!(why["reasons"][0]["kind"], "ended", "{why}");
     assert!(supervisor.terminate(SOON).success());
 }
 
@@ -71,6 +77,8 @@ fn only_those_who_serve_a_queue_run_what_waits_in_it() {
     let there = client.submit(&json!({ "workflow": "echo", "queue": "python" }));
     let here = client.submit(&json!({ "workflow": "echo" }));
     assert_eq!(client.finished(&here, SOON)["queue"], "workflow-executions");
+    let why = client.get(&format!("/api/executions/{there}/explain")).body;
+    assert_eq!(why["reasons"][0]["kind"], "queue_not_served", "{why}");
     let row = client.execution(&there);
     assert_eq!((&row["status"], &row["queue"]), (&json!("PENDING"), &json!("python")));
     assert!(supervisor.terminate(SOON).success());

@@ -56,6 +56,7 @@ contract! {
         a_message_for_another_queue_becomes_a_row,
         what_is_lost_is_taken_over_by_those_who_serve_its_queue,
         another_queues_row_is_not_due_here,
+        those_that_go_before_a_row_are_counted,
     }
     expiry {
         what_is_to_start_later_becomes_a_row,

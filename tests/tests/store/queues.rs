@@ -77,3 +77,18 @@ pub(crate) async fn another_queues_row_is_not_due_here(fixture: Fixture) {
     assert!(wait > Duration::from_secs(3590), "{wait:?}");
     assert_eq!(fixture.store.next_due(&serving(["third"]).queues).await.unwrap(), None);
 }
+
+pub(crate) async fn those_that_go_before_a_row_are_counted(fixture: Fixture) {
+    let [first, second, third] = [(); 3].map(|()| new_execution());
+    let urgent = NewExecution { priority: 9, ..new_execution() };
+    let later = NewExecution { delay: Duration::from_secs(60), ..new_execution() };
+    let all = [first.clone(), second.clone(), third.clone(), urgent, later, in_queue("elsewhere")];
+    fixture.store.submit(&all).await.unwrap();
+    fixture.age("run_after", first.id, 20).await;
+    fixture.age("run_after", second.id, 10).await;
+    assert_eq!(fixture.store.ahead(first.id).await.unwrap(), 1, "the urgent one");
+    assert_eq!(fixture.store.ahead(third.id).await.unwrap(), 3);
+    assert_eq!(fixture.store.ahead(Uuid::nil()).await.unwrap(), 0);
+    due(&fixture, &claimant()).await;
+    assert_eq!(fixture.store.ahead(third.id).await.unwrap(), 0, "it does not wait");
+}

@@ -59,6 +59,7 @@ fn ask_everything(url: &str) {
     drop(client.execution(id, wait));
     drop(client.executions(&filters));
     drop(client.events(id));
+    drop(client.explain(id));
     drop(client.logs(id, Some("1-1".to_owned())));
     drop(client.follow(id, Some("1-1")));
     drop(client.transcript(id, Some(1)));

@@ -8,7 +8,8 @@ use muster_store::{CancelResult, NewExecution, Store, Submitted};
 use uuid::Uuid;
 
 use crate::api::{
-    self, ApiService, PoolView, Readiness, ReadinessPart, RecycleTarget, ServiceError, WorkflowsView,
+    self, ApiService, ExplanationView, PoolView, Readiness, ReadinessPart, ReasonKind, ReasonView,
+    RecycleTarget, ServiceError, WorkflowsView,
 };
 
 /// The stand-in for a supervisor.
@@ -38,6 +39,19 @@ impl ApiService for FakeService {
             Submitted::Exists(status) => status,
             Submitted::Refused(reason) => return Err(ServiceError::Invalid(reason)),
         })
+    }
+
+    async fn explain(&self, id: Uuid) -> Result<Option<ExplanationView>, ServiceError> {
+        let record = self.store.execution(id).await?;
+        Ok(record.map(|record| ExplanationView {
+            execution_id: id,
+            status: record.status,
+            reasons: vec![ReasonView {
+                kind: ReasonKind::Due,
+                is_blocking: false,
+                message: "it is due".to_owned(),
+            }],
+        }))
     }
 
     async fn cancel(&self, id: Uuid) -> Result<CancelResult, ServiceError> {

@@ -7,6 +7,7 @@ use muster_system::vital;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use tokio_util::task::AbortOnDropHandle;
+use uuid::Uuid;
 
 use super::error::store_error;
 use super::listen::listen_for_ever;
@@ -32,6 +33,12 @@ impl WaitingStore for PostgresStore {
         let query = || sqlx::query(statements::NEXT_DUE).bind(queues.in_statements());
         let row = again(PLANS_MAX, || ask(self, query())).await?;
         duration(&row, "wait_us").map_err(store_error)
+    }
+
+    async fn ahead(&self, id: Uuid) -> Result<u64> {
+        let row = again(PLANS_MAX, || ask(self, sqlx::query(statements::AHEAD).bind(id))).await?;
+        let ahead: i64 = row.try_get("ahead").map_err(store_error)?;
+        Ok(u64::try_from(ahead).unwrap_or_default())
     }
 
     async fn woken(&self) {

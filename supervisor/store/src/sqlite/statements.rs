@@ -2,6 +2,7 @@
 //! all of them are prepared by a test and by `doctor`.
 
 crate::statements::statements! {
+    AHEAD = "ahead",
     BUDGETS = "budgets",
     CANCEL = "cancel",
     CLAIM = "claim",

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::Row as _;
+use uuid::Uuid;
 
 use super::error::store_error;
 use super::session::array;
@@ -32,6 +33,13 @@ impl WaitingStore for SqliteStore {
         let until =
             |due: i64| Duration::from_micros(u64::try_from(due - now().as_microsecond()).unwrap_or(0));
         Ok(due.map(until))
+    }
+
+    async fn ahead(&self, id: Uuid) -> Result<u64> {
+        let query = sqlx::query(statements::AHEAD).bind(id.to_string()).bind(now().as_microsecond());
+        let row = query.fetch_one(&self.readers).await.map_err(store_error)?;
+        let ahead: i64 = row.try_get("ahead").map_err(store_error)?;
+        Ok(u64::try_from(ahead).unwrap_or_default())
     }
 
     async fn woken(&self) {

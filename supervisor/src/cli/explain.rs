@@ -1,0 +1,50 @@
+//! `supervisor explain`: why an execution is where it is.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use muster_protocol::spelled_out;
+use uuid::Uuid;
+
+use super::exit::CommandFailure;
+use super::output::print_line;
+use super::server::ServerFlags;
+use crate::api::ExplanationView;
+
+/// Say why an execution does not run yet, where it runs, or how it ended.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  supervisor explain 0198aa00-0000-7000-8000-000000000001
+  supervisor explain 0198aa00-0000-7000-8000-000000000001 --json | jq -r '.reasons[] | select(.is_blocking) | .kind'")]
+pub(crate) struct ExplainCommand {
+    /// Which execution.
+    #[arg(value_name = "ID")]
+    id: Uuid,
+    /// Print it as JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: ServerFlags,
+}
+
+impl ExplainCommand {
+    pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
+        let explanation = self.server.client()?.explain(self.id)?;
+        if self.json {
+            print_line(&serde_json::to_string(&explanation).unwrap_or_default())?;
+        } else {
+            print_line(&spelled_out(&describe(&explanation)))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn describe(explanation: &ExplanationView) -> String {
+    let ExplanationView { execution_id, status, reasons } = explanation;
+    let mut text = format!("{execution_id} is {status}");
+    for reason in reasons {
+        let mark = if reason.is_blocking { "waits" } else { "note" };
+        text.push_str(&format!("\n  {mark:6} {}", reason.message));
+    }
+    text
+}

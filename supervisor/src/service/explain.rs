@@ -1,0 +1,239 @@
+//! Why an execution is where it is: one function of what is known, in the order in which it would have to change.
+
+use jiff::{SignedDuration, Timestamp};
+use muster_core::execution::Status;
+use muster_store::ExecutionRecord;
+use uuid::Uuid;
+
+use crate::api::{ReasonKind, ReasonView};
+use crate::dispatch::{IntakeClosed, StartTrouble};
+
+/// More rows before one than this are "so many at least".
+const AHEAD_MAX: u64 = 1_000;
+
+/// What is known when somebody asks.
+#[derive(Debug)]
+pub(super) struct ExplainFacts<'a> {
+    pub(super) record: &'a ExecutionRecord,
+    pub(super) now: Timestamp,
+    /// The supervisor that is asked.
+    pub(super) supervisor: Uuid,
+    /// The queues it serves.
+    pub(super) served: &'a [String],
+    pub(super) closed: Vec<IntakeClosed>,
+    pub(super) start_trouble: Option<StartTrouble>,
+    pub(super) slots_are_free: bool,
+    pub(super) max_workers: usize,
+    /// How many rows of its queue go before it.
+    pub(super) ahead: u64,
+}
+
+/// All there is to say; what keeps it from starting comes first.
+pub(super) fn explain(facts: &ExplainFacts<'_>) -> Vec<ReasonView> {
+    match facts.record.status {
+        Status::Pending => waiting(facts),
+        Status::Running => running(facts),
+        Status::Success | Status::Failed | Status::Timeout | Status::Cancelled => vec![ended(facts.record)],
+    }
+}
+
+fn waiting(facts: &ExplainFacts<'_>) -> Vec<ReasonView> {
+    let mut reasons: Vec<ReasonView> = [
+        starts_later(facts),
+        not_served(facts),
+        (!facts.closed.is_empty()).then(|| intake_closed(&facts.closed)),
+        facts.start_trouble.as_ref().map(workers_fail),
+        (!facts.slots_are_free).then(|| no_free_worker(facts.max_workers)),
+        (facts.ahead > 0).then(|| behind_others(facts.ahead)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if reasons.is_empty() {
+        reasons.push(said(ReasonKind::Due, "it is due, and is claimed within a second"));
+    }
+    let expires = facts.record.expires_at.filter(|_| facts.record.attempts_charged == 0);
+    reasons.extend(expires.map(|end| {
+        said(ReasonKind::Expires, format!("it is cancelled as Expired if it has not started by {end}"))
+    }));
+    reasons
+}
+
+fn starts_later(facts: &ExplainFacts<'_>) -> Option<ReasonView> {
+    let record = facts.record;
+    if record.run_after <= facts.now {
+        return None;
+    }
+    let left = seconds(record.run_after.duration_since(facts.now));
+    let why = match record.attempt {
+        0 => "it starts".to_owned(),
+        attempt => format!("attempt {attempt} went back to the queue; the next starts"),
+    };
+    Some(blocking(
+        ReasonKind::StartsLater,
+        format!("{why} at {} at the earliest, in {left}", record.run_after),
+    ))
+}
+
+fn not_served(facts: &ExplainFacts<'_>) -> Option<ReasonView> {
+    let queue = facts.record.queue.as_ref().filter(|queue| !facts.served.contains(queue))?;
+    let served = facts.served.join(", ");
+    let message = format!(
+        "it waits in the queue {queue}, and this supervisor serves {served}: start one with queues = [{queue:?}]"
+    );
+    Some(blocking(ReasonKind::QueueNotServed, message))
+}
+
+fn intake_closed(closed: &[IntakeClosed]) -> ReasonView {
+    let why: Vec<&str> = closed.iter().map(|reason| reason.explain()).collect();
+    blocking(ReasonKind::IntakeClosed, format!("this supervisor claims nothing: {}", why.join("; ")))
+}
+
+fn workers_fail(trouble: &StartTrouble) -> ReasonView {
+    let StartTrouble { consecutive, message } = trouble;
+    blocking(ReasonKind::WorkersFail, format!("{consecutive} starts of workers failed in a row: {message}"))
+}
+
+fn no_free_worker(max_workers: usize) -> ReasonView {
+    let message = match max_workers {
+        1 => "the only worker there may be has a run (max_workers = 1)".to_owned(),
+        count => format!("all {count} workers there may be have a run (max_workers)"),
+    };
+    blocking(ReasonKind::NoFreeWorker, message)
+}
+
+fn behind_others(ahead: u64) -> ReasonView {
+    let message = match ahead {
+        1 => "1 other of its queue goes first, by priority and time waited".to_owned(),
+        AHEAD_MAX.. => {
+            format!("at least {AHEAD_MAX} others of its queue go first, by priority and time waited")
+        }
+        count => format!("{count} others of its queue go first, by priority and time waited"),
+    };
+    blocking(ReasonKind::BehindOthers, message)
+}
+
+fn running(facts: &ExplainFacts<'_>) -> Vec<ReasonView> {
+    let record = facts.record;
+    let place = match record.lease_owner {
+        Some(owner) if owner == facts.supervisor => "here".to_owned(),
+        Some(owner) => format!("at the supervisor {owner}"),
+        None => "at a supervisor that is not named".to_owned(),
+    };
+    let since = match record.started_at {
+        Some(started) => format!("since {started}, for {}", seconds(facts.now.duration_since(started))),
+        None => "and its code was not entered yet, as far as the record says".to_owned(),
+    };
+    let (attempt, most) = (record.attempt, record.max_attempts);
+    let mut reasons =
+        vec![said(ReasonKind::Running, format!("attempt {attempt} of at most {most} runs {place} {since}"))];
+    reasons.extend(record.cancel_requested_at.map(|at| {
+        said(ReasonKind::CancelRequested, format!("somebody asked at {at} for it to end; its worker is told"))
+    }));
+    reasons
+}
+
+fn ended(record: &ExecutionRecord) -> ReasonView {
+    let at = record.completed_at.map_or_else(String::new, |at| format!(" at {at}"));
+    let why = match (&record.error_type, &record.error_message) {
+        (Some(kind), Some(message)) => format!(": {kind}: {message}"),
+        (Some(kind), None) => format!(": {kind}"),
+        (None, _) => String::new(),
+    };
+    let attempts = match (record.status, record.attempt) {
+        (Status::Success, _) | (_, 0 | 1) => String::new(),
+        (_, attempt) => format!(", in attempt {attempt}"),
+    };
+    said(ReasonKind::Ended, format!("it ended {}{at}{attempts}{why}", record.status))
+}
+
+fn blocking(kind: ReasonKind, message: impl Into<String>) -> ReasonView {
+    ReasonView { kind, is_blocking: true, message: message.into() }
+}
+
+fn said(kind: ReasonKind, message: impl Into<String>) -> ReasonView {
+    ReasonView { kind, is_blocking: false, message: message.into() }
+}
+
+fn seconds(time: SignedDuration) -> String {
+    format!("{:.1} s", time.as_secs_f64().max(0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_core::execution::ExecutionRequest;
+    use muster_store::{
+        Durability, ExecutionStore as _, NewExecution, QueueStore as _, SchemaStore as _, SqliteStore,
+    };
+
+    use super::*;
+
+    async fn record() -> ExecutionRecord {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("rows.db"), Durability::Normal).await.unwrap();
+        store.migrate().await.unwrap();
+        let request = format!(r#"{{"execution_id":"{}","workflow":"w","queue":"q"}}"#, Uuid::from_u128(1));
+        let request = ExecutionRequest::parse(request.as_bytes()).unwrap();
+        store.submit(&[NewExecution::of(&request, 3)]).await.unwrap();
+        store.execution(Uuid::from_u128(1)).await.unwrap().unwrap()
+    }
+
+    fn facts<'a>(record: &'a ExecutionRecord, served: &'a [String]) -> ExplainFacts<'a> {
+        ExplainFacts {
+            record,
+            now: record.run_after + std::time::Duration::from_secs(1),
+            supervisor: Uuid::from_u128(7),
+            served,
+            closed: Vec::new(),
+            start_trouble: None,
+            slots_are_free: true,
+            max_workers: 2,
+            ahead: 0,
+        }
+    }
+
+    fn kinds(facts: &ExplainFacts<'_>) -> Vec<(ReasonKind, bool)> {
+        explain(facts).iter().map(|reason| (reason.kind, reason.is_blocking)).collect()
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_told_all_that_keeps_it() {
+        let (mut record, served) = (record().await, ["q".to_owned()]);
+        assert_eq!(kinds(&facts(&record, &served)), [(ReasonKind::Due, false)]);
+
+        let full = ExplainFacts { slots_are_free: false, ahead: 3, ..facts(&record, &served) };
+        assert_eq!(kinds(&full), [(ReasonKind::NoFreeWorker, true), (ReasonKind::BehindOthers, true)]);
+
+        let other = ["p".to_owned()];
+        let closed = vec![IntakeClosed::StoreUnreachable];
+        let start_trouble = Some(StartTrouble { consecutive: 4, message: "no such file".to_owned() });
+        let broken = ExplainFacts { closed, start_trouble, ..facts(&record, &other) };
+        let told = explain(&broken);
+        let expected = [ReasonKind::QueueNotServed, ReasonKind::IntakeClosed, ReasonKind::WorkersFail];
+        assert_eq!(told.iter().map(|reason| reason.kind).collect::<Vec<_>>(), expected);
+        assert!(told.iter().all(|reason| reason.is_blocking), "{told:?}");
+        assert!(told[0].message.contains("serves p") && told[2].message.contains("no such file"), "{told:?}");
+
+        record.expires_at = Some(record.run_after + std::time::Duration::from_secs(60));
+        record.run_after += std::time::Duration::from_secs(30);
+        let early = ExplainFacts { now: record.created_at, ..facts(&record, &served) };
+        assert_eq!(kinds(&early), [(ReasonKind::StartsLater, true), (ReasonKind::Expires, false)]);
+        assert!(explain(&early)[0].message.ends_with("in 30.0 s"), "{:?}", explain(&early));
+    }
+
+    #[tokio::test]
+    async fn what_runs_is_told_where_and_what_ended_why() {
+        let (mut record, served) = (record().await, ["q".to_owned()]);
+        record.status = Status::Running;
+        (record.attempt, record.lease_owner) = (2, Some(Uuid::from_u128(7)));
+        record.cancel_requested_at = Some(record.created_at);
+        let told = explain(&facts(&record, &served));
+        assert!(told[0].message.starts_with("attempt 2 of at most 3 runs here"), "{told:?}");
+        assert_eq!(told[1].kind, ReasonKind::CancelRequested);
+
+        record.status = Status::Failed;
+        (record.error_type, record.error_message) = (Some("ValueError".to_owned()), Some("no".to_owned()));
+        let told = explain(&facts(&record, &served));
+        assert_eq!(told[0].message, "it ended FAILED, in attempt 2: ValueError: no");
+    }
+}
