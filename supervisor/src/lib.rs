@@ -17,6 +17,7 @@ pub mod executor;
 pub mod finalize;
 pub mod http;
 pub mod liveness;
+mod moment;
 mod nearest;
 pub mod notify;
 pub mod observe;

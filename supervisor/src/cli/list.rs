@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use jiff::Timestamp;
 use muster_core::execution::Status;
 use muster_protocol::spelled_out;
 use uuid::Uuid;
@@ -14,12 +15,14 @@ use super::output::{note, print, print_line};
 use super::server::ServerFlags;
 use super::terminal::OutputStream;
 use crate::client::{Execution, Executions};
+use crate::moment::moment;
 
 /// List executions, newest first.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   supervisor list
   supervisor list --status FAILED --workflow report
+  supervisor list --error-type ValueError --since 2026-05-01T00:00:00Z
   supervisor list --limit 500 --json | jq -r '.executions[].execution_id'")]
 pub(crate) struct ListCommand {
     /// Only executions in this state.
@@ -31,6 +34,15 @@ pub(crate) struct ListCommand {
     /// Only executions of this organization.
     #[arg(long, value_name = "ID")]
     organization: Option<Uuid>,
+    /// Only executions that ended with an error of this type.
+    #[arg(long, value_name = "TYPE")]
+    error_type: Option<String>,
+    /// Only executions created at this moment or later, as in 2026-05-01T06:30:00Z.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    since: Option<Timestamp>,
+    /// Only executions created before this moment.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    until: Option<Timestamp>,
     /// At most so many, 1 to 1000.
     #[arg(long, value_name = "N", default_value_t = 20, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=1000))]
     limit: u16,
@@ -51,6 +63,9 @@ impl ListCommand {
             ("status", self.status.map(|status| status.to_string())),
             ("workflow", self.workflow.clone()),
             ("organization", self.organization.map(|id| id.to_string())),
+            ("error_type", self.error_type.clone()),
+            ("since", self.since.map(|at| at.to_string())),
+            ("until", self.until.map(|at| at.to_string())),
             ("limit", Some(self.limit.to_string())),
             ("cursor", self.cursor.clone()),
         ]

@@ -82,6 +82,9 @@ pub(super) async fn list(State(api): State<Api>, mut query: QueryParameters) -> 
         status: query.take::<Status>("status")?,
         workflow: query.take("workflow")?,
         organization_id: query.take("organization")?,
+        error_type: query.take("error_type")?,
+        since: query.moment("since")?,
+        until: query.moment("until")?,
         cursor: query.take("cursor")?,
         limit: query.take("limit")?.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX),
     };

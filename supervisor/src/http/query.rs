@@ -8,10 +8,12 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::problem::ApiError;
+use crate::moment::moment;
 
 /// The longest `?wait=`. A client that wants more asks again.
 const WAIT_MAX: Duration = Duration::from_secs(300);
@@ -52,6 +54,15 @@ impl QueryParameters {
     {
         let Some(text) = self.0.remove(name).filter(|text| !text.is_empty()) else { return Ok(None) };
         text.parse().map(Some).map_err(|error| ApiError::invalid(format!("parameter {name}: {error}")))
+    }
+
+    /// A moment. The `+` of its offset is a space to whoever reads a query, and nobody thinks of it.
+    pub(super) fn moment(&mut self, name: &str) -> Result<Option<Timestamp>, ApiError> {
+        let Some(mut text) = self.take::<String>(name)? else { return Ok(None) };
+        if let Some(place) = text.rfind(' ').filter(|place| text.len() - place == "+00:00".len()) {
+            text.replace_range(place..=place, "+");
+        }
+        moment(&text).map(Some).map_err(|error| ApiError::invalid(format!("parameter {name}: {error}")))
     }
 
     /// `?wait=SECONDS`.

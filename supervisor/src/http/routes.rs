@@ -62,6 +62,13 @@ fn execution_routes() -> Vec<Route> {
                 ),
                 DocumentedParameter("workflow", Type::String, "only of the workflow of this name"),
                 DocumentedParameter("organization", Type::String, "only of this organization"),
+                DocumentedParameter(
+                    "error_type",
+                    Type::String,
+                    "only those that ended with an error of this type",
+                ),
+                DocumentedParameter("since", Type::String, "only those created then or later, in RFC 3339"),
+                DocumentedParameter("until", Type::String, "only those created before then, in RFC 3339"),
                 DocumentedParameter("limit", Type::Integer, "at most so many, 1 to 1000"),
                 DocumentedParameter("cursor", Type::String, "next_cursor of the page before"),
             ],

@@ -16,6 +16,7 @@ mod decide;
 mod error;
 mod finalization;
 mod flow;
+mod listing;
 mod migration;
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -104,6 +104,12 @@ pub struct ExecutionFilter {
     pub workflow: Option<String>,
     /// Lists only executions of this organization.
     pub organization_id: Option<Uuid>,
+    /// Lists only executions that ended with an error of this type.
+    pub error_type: Option<String>,
+    /// Lists only executions that were created at this moment or later.
+    pub since: Option<Timestamp>,
+    /// Lists only executions that were created before this moment.
+    pub until: Option<Timestamp>,
     /// Goes on after this place; `None` begins with the newest.
     pub cursor: Option<Cursor>,
     /// How many executions a page holds at most.

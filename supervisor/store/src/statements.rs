@@ -1,12 +1,36 @@
 //! Lists the statements of an adapter, each in a file of its own beside the list.
 
 /// Defines a constant for each statement, and `ALL` of them. The files are looked for beside the file that lists them.
+/// The statements of lists are in a folder of their own, and each file there is what differs between them.
 macro_rules! statements {
-    ($($name:ident = $file:literal,)*) => {
+    ($($name:ident = $file:literal,)*; lists { $($list:ident = $part:literal,)* }) => {
         $(pub(super) const $name: &str = include_str!(concat!("sql/", $file, ".sql"));)*
 
+        $(pub(super) const $list: &str = concat!(
+            include_str!("sql/list/begin.sql"),
+            include_str!(concat!("sql/list/", $part, ".sql")),
+            include_str!("sql/list/end.sql"),
+        );)*
+
         /// All of them, by the names of their files.
-        pub(super) const ALL: &[(&str, &str)] = &[$(($file, $name)),*];
+        pub(super) const ALL: &[(&str, &str)] =
+            &[$(($file, $name),)* $((concat!("list/", $part), $list)),*];
+
+        /// The statement of the list of these executions.
+        pub(super) const fn list(listing: $crate::listing::Listing) -> &'static str {
+            use $crate::listing::Listing;
+            match listing {
+                Listing::All => LIST_ALL,
+                Listing::ByStatus => LIST_BY_STATUS,
+                Listing::ByWorkflow => LIST_BY_WORKFLOW,
+                Listing::ByOrganization => LIST_BY_ORGANIZATION,
+                Listing::ByOrganizationWorkflow => LIST_BY_ORGANIZATION_WORKFLOW,
+                Listing::ByError => LIST_BY_ERROR,
+                Listing::ByWorkflowError => LIST_BY_WORKFLOW_ERROR,
+                Listing::ByOrganizationError => LIST_BY_ORGANIZATION_ERROR,
+                Listing::ByOrganizationWorkflowError => LIST_BY_ORGANIZATION_WORKFLOW_ERROR,
+            }
+        }
     };
 }
 

@@ -94,9 +94,9 @@ fn no_source_makes_a_tree_of_user_data() {
 #[test]
 fn no_statement_leaves_its_columns_to_the_table() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("store/src");
-    for adapter in ["postgres/sql", "sqlite/sql"] {
-        for entry in std::fs::read_dir(root.join(adapter)).unwrap() {
-            let path = entry.unwrap().path();
+    for folder in ["postgres/sql", "postgres/sql/list", "sqlite/sql", "sqlite/sql/list"] {
+        let files = std::fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        for path in files.filter(|path| path.is_file()) {
             let sql = std::fs::read_to_string(&path).unwrap().to_uppercase();
             let words: Vec<&str> = sql.split_whitespace().collect();
             let star = words.windows(2).any(|pair| matches!(pair, ["SELECT" | "RETURNING", "*"]));

@@ -126,6 +126,15 @@ fn show_list_logs_and_retry_agree() {
     assert_eq!(ids, [again, id], "newest first");
     let table = run(&installation, &["list", "--status", "FAILED", "--limit", "1000"]);
     assert!(table.out.starts_with("EXECUTION") && table.out.contains(id), "{}", table.out);
+    let created = row["created_at"].as_str().unwrap();
+    for (filters, found) in [
+        (["--error-type", "RangeError", "--since", created], true),
+        (["--error-type", "TypeError", "--since", created], false),
+        (["--error-type", "RangeError", "--until", created], false),
+    ] {
+        let page = run(&installation, &[&["list"], &filters[..]].concat());
+        assert_eq!(page.out.contains(id), found, "{filters:?}: {}", page.out);
+    }
 
     let talk =
         run(&installation, &["submit", "talk", "--params", r#"{"count":3,"ms":0}"#, "--wait", "--json"]);

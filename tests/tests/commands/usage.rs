@@ -13,6 +13,7 @@ fn mistakes_of_usage_exit_with_2_and_say_what_would_be_right() {
         (&["show", "17"], "invalid value '17'"),
         (&["list", "--status", "DONE"], "possible values: PENDING, RUNNING"),
         (&["recycle"], "--all"),
+        (&["list", "--since", "yesterday"], "write it as in 2026-05-01T06:30:00Z (RFC 3339)"),
         (&["list", "--limit", "0"], "0 is not in 1..=1000"),
         (&["list", "--limit", "1001"], "1001 is not in 1..=1000"),
         (&["list", "--limit", "-1"], "-1 is not in 1..=1000"),

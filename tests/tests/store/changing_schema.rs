@@ -25,7 +25,10 @@ async fn a_schema_of_version_1_is_brought_up_to_date_under_what_runs() {
 async fn back_to_version_1(fixture: &Fixture) {
     fixture
         .sql(
-            "DROP INDEX executions_running; \
+            "DROP INDEX executions_running, executions_by_status, executions_by_workflow, \
+                 executions_by_organization, executions_by_organization_workflow, executions_by_error, \
+                 executions_by_workflow_error, executions_by_organization_error, \
+                 executions_by_organization_workflow_error; \
              CREATE INDEX executions_running ON executions (lease_owner) WHERE status = 'RUNNING'; \
              ALTER TABLE executions DROP COLUMN request_text, DROP COLUMN result_text, DROP COLUMN end_cause, \
                  DROP COLUMN queue, DROP COLUMN expires_at; \
@@ -34,6 +37,7 @@ async fn back_to_version_1(fixture: &Fixture) {
              ALTER TABLE state_entries DROP COLUMN value_text; \
              ALTER TABLE supervisor_presences DROP COLUMN beats, DROP COLUMN beat_at, DROP COLUMN lease_us, \
                  DROP COLUMN host, DROP COLUMN process_id, DROP COLUMN process_started; \
+             DROP TABLE supervisors; \
              DELETE FROM muster_migrations WHERE version > 1",
         )
         .await;
@@ -65,6 +69,84 @@ async fn a_step_of_the_schema_that_waits_for_a_long_transaction_holds_up_nobody(
     migrating.await.unwrap().unwrap();
     let facts = fixture.store.facts().await.unwrap();
     assert_eq!(facts.schema_version, facts.schema_newest);
+}
+
+/// The indexes of lists, by whether they can be read.
+async fn list_indexes(fixture: &Fixture) -> Vec<String> {
+    fixture
+        .texts(
+            "SELECT indisvalid::text FROM pg_index WHERE indrelid = 'executions'::regclass \
+             AND indexrelid::regclass::text LIKE 'executions_by_%'",
+        )
+        .await
+}
+
+/// A table large enough that nobody should wait for its indexes, in the schema of before them.
+async fn large_without_list_indexes(fixture: &Fixture) {
+    back_to_version_1(fixture).await;
+    let padding = "x".repeat(1_000);
+    fixture
+        .sql(&format!(
+            "INSERT INTO executions (id, workflow_name, status, error_message, run_after, created_at) \
+             SELECT gen_random_uuid(), 'greet', 'SUCCESS', '{padding}', clock_timestamp(), clock_timestamp() \
+             FROM generate_series(1, 12000)"
+        ))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn indexes_of_a_large_table_are_made_beside_whoever_writes() {
+    let fixture = postgres().await;
+    let id = fixture.claimed(&claimant()).await.attempt.execution_id;
+    large_without_list_indexes(&fixture).await;
+    // An index is whole once whoever wrote before it has ended.
+    let mut writer = fixture.session_of_another().await;
+    let touch = format!("UPDATE executions SET lease_expires_at = clock_timestamp() WHERE id = '{id}'");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("BEGIN; {touch}"))).execute(&mut writer).await.unwrap();
+
+    let stores = [fixture.another_store().await, fixture.another_store().await];
+    let starts = stores.map(|store| tokio::spawn(async move { store.migrate().await }));
+    eventually("an index is being made", async || {
+        let making = "SELECT pid::text FROM pg_stat_activity WHERE datname = current_database() \
+                      AND wait_event_type = 'Lock' AND query LIKE 'CREATE INDEX CONCURRENTLY%'";
+        fixture.texts(making).await.pop()
+    })
+    .await;
+    // Nobody stands before or behind it.
+    let mut other = fixture.session_of_another().await;
+    for _ in 0..20 {
+        let insert = "SET lock_timeout = '100ms'; \
+                      INSERT INTO executions (id, status, run_after, created_at) \
+                      VALUES (gen_random_uuid(), 'SUCCESS', clock_timestamp(), clock_timestamp())";
+        sqlx::raw_sql(insert).execute(&mut other).await.expect("nobody is in the way of a write");
+    }
+    assert!(starts.iter().all(|start| !start.is_finished()));
+    sqlx::raw_sql("COMMIT").execute(&mut writer).await.unwrap();
+    for start in starts {
+        start.await.unwrap().unwrap();
+    }
+    assert_eq!(list_indexes(&fixture).await, ["true"; 8]);
+    let facts = fixture.store.facts().await.unwrap();
+    assert_eq!(facts.schema_version, facts.schema_newest);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_an_index_that_a_start_left_is_made_anew() {
+    let fixture = postgres().await;
+    large_without_list_indexes(&fixture).await;
+    let mut writer = fixture.session_of_another().await;
+    let insert = "BEGIN; INSERT INTO executions (id, status, run_after, created_at) \
+                  VALUES (gen_random_uuid(), 'SUCCESS', clock_timestamp(), clock_timestamp())";
+    sqlx::raw_sql(insert).execute(&mut writer).await.unwrap();
+    let broken = "CREATE INDEX CONCURRENTLY executions_by_status ON executions ((upper(status)), (created_at AT TIME ZONE 'UTC'), id)";
+    let mut started = fixture.session_of_another().await;
+    sqlx::raw_sql("SET lock_timeout = '100ms'").execute(&mut started).await.unwrap();
+    sqlx::raw_sql(broken).execute(&mut started).await.expect_err("it waits for the writer in vain");
+    sqlx::raw_sql("ROLLBACK").execute(&mut writer).await.unwrap();
+    assert_eq!(list_indexes(&fixture).await, ["false"]);
+
+    fixture.another_store().await.migrate().await.unwrap();
+    assert_eq!(list_indexes(&fixture).await, ["true"; 8]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,6 @@
 //! An empty store of each kind, and short ways to say what tests do with it.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,13 @@ use uuid::Uuid;
 pub(crate) const QUEUE: &str = "tests";
 /// Long enough that nothing expires by itself.
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
+
+/// What a list is narrowed by.
+pub(crate) struct ListValues {
+    pub(crate) limit: i64,
+    pub(crate) states: Vec<&'static str>,
+    pub(crate) columns: Vec<&'static str>,
+}
 
 /// One store and a second hand on its database.
 pub(crate) struct Fixture {
@@ -131,6 +139,69 @@ impl Fixture {
         let Database::Postgres { url, .. } = &self.database else { panic!("only PostgreSQL has sessions") };
         let options: sqlx::postgres::PgConnectOptions = url.parse().unwrap();
         sqlx::ConnectOptions::connect(&options.application_name("muster")).await.unwrap()
+    }
+
+    /// A moment, given in microseconds since 1970, as the database's statements write it.
+    pub(crate) fn moment(&self, micros: &str) -> String {
+        match &self.database {
+            Database::Sqlite { .. } => micros.to_owned(),
+            Database::Postgres { .. } => {
+                format!("timestamptz '1970-01-01 00:00:00Z' + ({micros}) * interval '1 microsecond'")
+            }
+        }
+    }
+
+    /// The file or the server, by its name among the folders of the adapters.
+    pub(crate) fn adapter(&self) -> &'static str {
+        match &self.database {
+            Database::Sqlite { .. } => "sqlite",
+            Database::Postgres { .. } => "postgres",
+        }
+    }
+
+    /// What the database says that it would do for a list, given the file in which it is narrowed and its values.
+    pub(crate) async fn plan_of_list(&self, part: &str, values: &ListValues) -> String {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../supervisor/store/src")
+            .join(self.adapter())
+            .join("sql/list");
+        let text = |name: &str| std::fs::read_to_string(folder.join(name).with_extension("sql")).unwrap();
+        let sql = text("begin") + &text(part) + &text("end");
+        match &self.database {
+            Database::Sqlite { pool, .. } => {
+                let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+                let mut query = sqlx::query(explain).bind(0).bind(i64::MAX).bind("").bind(values.limit);
+                if part != "all" {
+                    let states = serde_json::to_string(&values.states).unwrap();
+                    query = values.columns.iter().fold(query.bind(states), |query, value| query.bind(*value));
+                }
+                let rows = query.fetch_all(pool).await.unwrap();
+                let lines: Vec<String> = rows.iter().map(|row| sqlx::Row::get(row, "detail")).collect();
+                lines.join("\n")
+            }
+            Database::Postgres { pool, .. } => {
+                let mut given = format!("'-infinity', 'infinity', '{}', {}", Uuid::nil(), values.limit);
+                if part != "all" {
+                    let states: Vec<_> = values.states.iter().map(|state| format!("'{state}'")).collect();
+                    write!(given, ", ARRAY[{}]", states.join(",")).unwrap();
+                    for value in &values.columns {
+                        write!(given, ", '{value}'").unwrap();
+                    }
+                }
+                let mut session = pool.acquire().await.unwrap();
+                let all = format!(
+                    "SET plan_cache_mode = force_custom_plan; SET jit = off; SET enable_incremental_sort = off; SET enable_bitmapscan = off; PREPARE list AS {sql};"
+                );
+                sqlx::raw_sql(sqlx::AssertSqlSafe(all)).execute(&mut *session).await.unwrap();
+                let explain =
+                    format!("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) EXECUTE list({given})");
+                let rows =
+                    sqlx::raw_sql(sqlx::AssertSqlSafe(explain)).fetch_all(&mut *session).await.unwrap();
+                sqlx::raw_sql("DEALLOCATE list").execute(&mut *session).await.unwrap();
+                let lines: Vec<String> = rows.iter().map(|row| sqlx::Row::get(row, 0)).collect();
+                lines.join("\n")
+            }
+        }
     }
 
     /// The first column of what a SELECT gives, as text.

@@ -15,6 +15,7 @@ mod finalization;
 mod fixture;
 mod hidden;
 mod leases;
+mod lists;
 mod older;
 mod postgres_only;
 mod presences;
@@ -121,6 +122,10 @@ contract! {
         rule_16_a_result_that_is_refused_costs_its_own_execution_only,
         a_row_that_cannot_be_claimed_fails_alone,
         a_row_that_somebody_wrote_by_hand_is_claimed_and_not_in_the_way,
+    }
+    lists {
+        a_list_has_exactly_what_its_filters_let_through,
+        a_list_reads_no_more_of_a_long_table_than_it_shows,
     }
     reading {
         lists_are_paged_newest_first_and_filtered,

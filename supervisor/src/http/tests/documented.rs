@@ -53,8 +53,8 @@ fn recorder() -> (String, std::sync::mpsc::Receiver<[String; 3]>) {
 fn ask_everything(url: &str) {
     let client = ApiClient::new(url, Some(SecretString::from("token"))).unwrap();
     let (id, wait) = (Uuid::nil(), Some(Duration::from_secs(1)));
-    let filters =
-        ["status", "workflow", "organization", "limit", "cursor"].map(|name| (name, "1".to_owned()));
+    let filters = ["status", "workflow", "organization", "error_type", "since", "until", "limit", "cursor"]
+        .map(|name| (name, "1".to_owned()));
     drop(client.submit("{\"workflow\":\"w\"}", wait));
     drop(client.execution(id, wait));
     drop(client.executions(&filters));

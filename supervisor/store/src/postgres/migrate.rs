@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::connections::Connections;
 use super::error::store_error;
+use super::indexes::build_ahead;
 use super::schema::{check_encoding, version};
 use super::transaction::{STATEMENT_TIMEOUT, within};
 use super::{BACKEND, statements};
@@ -22,24 +23,29 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 3, sql: include_str!("migrations/0003_text.sql") },
     Migration { version: 4, sql: include_str!("migrations/0004_beats.sql") },
     Migration { version: 5, sql: include_str!("migrations/0005_end_cause.sql") },
-    Migration { version: 6, sql: include_str!("migrations/0007_queues.sql") },
+    Migration { version: 6, sql: LISTS_AND_SUPERVISORS },
+    Migration { version: 7, sql: include_str!("migrations/0007_queues.sql") },
 ];
+
+/// The step that makes the indexes of lists, among others.
+pub(super) const LISTS_AND_SUPERVISORS: &str = include_str!("migrations/0006_lists_and_supervisors.sql");
 
 /// The key of the advisory lock that supervisors which start together take in turn.
 const MIGRATION_LOCK: i64 = 0x6d75_7374_6572;
 
 /// A step may read all of a large table, and whoever starts meanwhile waits for it.
-const MIGRATION_TIMEOUT: Duration = Duration::from_secs(3600);
+pub(super) const MIGRATION_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// How long a step of a migration waits for a lock: whoever wants the table waits behind it meanwhile.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = 500";
 /// The pause after a lock that was not to be had, in which others pass.
-const LOCK_PAUSE: Duration = Duration::from_secs(1);
+pub(super) const LOCK_PAUSE: Duration = Duration::from_secs(1);
 
 /// See [`crate::SchemaStore::migrate`]. The first thing of a start: a database that is away is told at once.
 pub(super) async fn migrate(connections: &Connections) -> Result<()> {
     let mut lent = within(STATEMENT_TIMEOUT, connections.borrow()).await?;
     check_encoding(&mut lent.connection).await?;
+    build_ahead(&mut lent.connection).await?;
     let deadline = Instant::now() + MIGRATION_TIMEOUT;
     let mut told = false;
     let before = loop {
@@ -113,9 +119,10 @@ async fn apply(connection: &mut PgConnection, migration: &Migration) -> Result<b
     within(MIGRATION_TIMEOUT, step).await
 }
 
-/// `lock_not_available`: the lock timeout is over.
-fn is_locked(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("55P03"))
+/// `lock_not_available`: the lock timeout is over. `deadlock_detected`: whoever is in the way waits for us.
+pub(super) fn is_locked(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("55P03" | "40P01"))
 }
 
 /// How often sessions are looked for that prepared their statements for the schema of before.

@@ -7,6 +7,7 @@ mod columns;
 mod connections;
 mod definitions;
 mod error;
+mod indexes;
 mod listen;
 mod migrate;
 mod notifications;

@@ -12,6 +12,7 @@ use super::transaction::{PostgresQuery, STATEMENT_TIMEOUT, within};
 use super::{PLANS_MAX, PostgresStore, statements};
 use crate::columns::TimeColumn;
 use crate::flow::again;
+use crate::listing::{ListRange, Listing, states};
 use crate::{
     Cursor, EventRow, ExecutionFilter, ExecutionRecord, ExecutionRecords, ExecutionStore, LogRow, Result,
     StoreError,
@@ -58,14 +59,27 @@ impl ExecutionStore for PostgresStore {
     }
 
     async fn executions(&self, filter: &ExecutionFilter) -> Result<ExecutionRecords> {
+        let (listing, range) = (Listing::of(filter), ListRange::of(filter));
         let query = || {
-            sqlx::query(statements::EXECUTIONS)
-                .bind(filter.status.map(|status| status.as_str()))
-                .bind(filter.workflow.as_deref())
-                .bind(filter.organization_id)
-                .bind(filter.cursor.map(|cursor| TimeColumn(cursor.created_at)))
-                .bind(filter.cursor.map(|cursor| cursor.id))
-                .bind(count(filter.limit))
+            let query = sqlx::query(statements::list(listing))
+                .bind(TimeColumn(range.since))
+                .bind(TimeColumn(range.before.created_at))
+                .bind(range.before.id)
+                .bind(count(filter.limit));
+            if listing == Listing::All {
+                return query;
+            }
+            let mut query = query.bind(states(filter));
+            if let Some(organization_id) = filter.organization_id {
+                query = query.bind(organization_id);
+            }
+            if let Some(workflow) = filter.workflow.as_deref() {
+                query = query.bind(workflow);
+            }
+            if let Some(error_type) = filter.error_type.as_deref() {
+                query = query.bind(error_type);
+            }
+            query
         };
         let executions = all(self, query, record::execution).await?;
         Ok(ExecutionRecords { next: Cursor::after(&executions, filter.limit), executions })

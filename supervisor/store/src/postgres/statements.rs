@@ -16,7 +16,6 @@ crate::statements::statements! {
     END_UNCLAIMED = "end_unclaimed",
     EVENTS = "events",
     EXECUTION = "execution",
-    EXECUTIONS = "executions",
     EXECUTIONS_BY_ID = "executions_by_id",
     EXPIRED = "expired",
     FAIL_UNUSABLE = "fail_unusable",
@@ -53,4 +52,16 @@ crate::statements::statements! {
     WAKE = "wake",
     WORKFLOW = "workflow",
     WORKFLOW_NAMED = "workflow_named",
+    ;
+    lists {
+        LIST_ALL = "all",
+        LIST_BY_ERROR = "by_error",
+        LIST_BY_ORGANIZATION = "by_organization",
+        LIST_BY_ORGANIZATION_ERROR = "by_organization_error",
+        LIST_BY_ORGANIZATION_WORKFLOW = "by_organization_workflow",
+        LIST_BY_ORGANIZATION_WORKFLOW_ERROR = "by_organization_workflow_error",
+        LIST_BY_STATUS = "by_status",
+        LIST_BY_WORKFLOW = "by_workflow",
+        LIST_BY_WORKFLOW_ERROR = "by_workflow_error",
+    }
 }

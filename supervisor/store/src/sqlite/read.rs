@@ -5,8 +5,9 @@ use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use super::error::store_error;
-use super::session::{SqliteQuery, record};
+use super::session::{SqliteQuery, array, record};
 use super::{SqliteStore, statements};
+use crate::listing::{ListRange, Listing, states};
 use crate::{
     Cursor, EventRow, ExecutionFilter, ExecutionRecord, ExecutionRecords, ExecutionStore, LogRow, Result,
 };
@@ -42,13 +43,24 @@ impl ExecutionStore for SqliteStore {
     }
 
     async fn executions(&self, filter: &ExecutionFilter) -> Result<ExecutionRecords> {
-        let query = sqlx::query(statements::EXECUTIONS)
-            .bind(filter.status.map(|status| status.as_str()))
-            .bind(filter.workflow.as_deref())
-            .bind(filter.organization_id.map(|id| id.to_string()))
-            .bind(filter.cursor.map(|cursor| cursor.created_at.as_microsecond()))
-            .bind(filter.cursor.map(|cursor| cursor.id.to_string()))
+        let (listing, range) = (Listing::of(filter), ListRange::of(filter));
+        let mut query = sqlx::query(statements::list(listing))
+            .bind(range.since.as_microsecond())
+            .bind(range.before.created_at.as_microsecond())
+            .bind(range.before.id.to_string())
             .bind(count(filter.limit));
+        if listing != Listing::All {
+            query = query.bind(array(&states(filter))?);
+        }
+        if let Some(organization_id) = filter.organization_id {
+            query = query.bind(organization_id.to_string());
+        }
+        if let Some(workflow) = filter.workflow.as_deref() {
+            query = query.bind(workflow);
+        }
+        if let Some(error_type) = filter.error_type.as_deref() {
+            query = query.bind(error_type);
+        }
         let executions = all(self, query, record::execution).await?;
         Ok(ExecutionRecords { next: Cursor::after(&executions, filter.limit), executions })
     }

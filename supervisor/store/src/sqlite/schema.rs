@@ -12,7 +12,8 @@ use crate::{DatabaseFacts, Result, SchemaStore};
 const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, sql: include_str!("migrations/0001_initial.sql") },
     Migration { version: 2, sql: include_str!("migrations/0002_end_cause.sql") },
-    Migration { version: 3, sql: include_str!("migrations/0004_queues.sql") },
+    Migration { version: 3, sql: include_str!("migrations/0003_lists_and_supervisors.sql") },
+    Migration { version: 4, sql: include_str!("migrations/0004_queues.sql") },
 ];
 
 /// The version of the schema; 0 in a file without one.

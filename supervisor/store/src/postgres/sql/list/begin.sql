@@ -1,4 +1,8 @@
--- $1: status, $2: workflow, $3: organization, $4 and $5: where the last page ended (each null: any), $6: how many.
+-- $1: created at the earliest, $2 and $3: where the last page ended, $4: how many, then what narrows the page.
+--
+-- A page is found by the one index that is made for its filters, and by nothing but its index: keys and order are the
+-- expressions of that index, which leave the planner no other way. With plain columns it would believe that rows of
+-- a kind are spread evenly, and read two million newer ones for the first that fails.
 SELECT
     id, workflow_id, workflow_name, organization_id, caller, NULL::jsonb AS parameters, NULL::text AS request,
     status, execution_model, NULL::jsonb AS result, error_type, error_message, NULL::text AS error_stack,
@@ -6,8 +10,4 @@ SELECT
     lease_owner, lease_expires_at, notified_at, cancel_requested_at, run_after, created_at, started_at,
     completed_at, end_cause
 FROM executions
-WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR workflow_name = $2)
-    AND ($3::uuid IS NULL OR organization_id = $3)
-    AND ($4::timestamptz IS NULL OR (created_at, id) < ($4, $5::uuid))
-ORDER BY created_at DESC, id DESC
-LIMIT $6
+WHERE id = ANY (ARRAY(

@@ -1,0 +1,13 @@
+    -- $5: the states, $6: the organization, $7: the workflow, $8: the error's type. Each state's newest, and of these the newest.
+    SELECT newest.id FROM unnest($5::text[]) AS wanted (status), LATERAL (
+        SELECT id, created_at FROM executions
+        WHERE error_type IS NOT NULL AND organization_id::text || '/' || workflow_name || '/' || error_type || '/' || status
+                = $6::uuid::text || '/' || $7::text || '/' || $8::text || '/' || wanted.status
+            AND created_at AT TIME ZONE 'UTC' >= $1::timestamptz AT TIME ZONE 'UTC'
+            AND (created_at AT TIME ZONE 'UTC', id) < ($2::timestamptz AT TIME ZONE 'UTC', $3::uuid)
+            AND status = wanted.status AND organization_id = $6 AND workflow_name = $7 AND error_type = $8
+        ORDER BY created_at AT TIME ZONE 'UTC' DESC, id DESC
+        LIMIT $4
+    ) AS newest
+    ORDER BY newest.created_at DESC, newest.id DESC
+    LIMIT $4

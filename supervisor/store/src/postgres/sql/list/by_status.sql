@@ -1,0 +1,12 @@
+    -- $5: the states. Each state's newest, and of these the newest.
+    SELECT newest.id FROM unnest($5::text[]) AS wanted (status), LATERAL (
+        SELECT id, created_at FROM executions
+        WHERE upper(status)
+                = wanted.status
+            AND created_at AT TIME ZONE 'UTC' >= $1::timestamptz AT TIME ZONE 'UTC'
+            AND (created_at AT TIME ZONE 'UTC', id) < ($2::timestamptz AT TIME ZONE 'UTC', $3::uuid)
+        ORDER BY created_at AT TIME ZONE 'UTC' DESC, id DESC
+        LIMIT $4
+    ) AS newest
+    ORDER BY newest.created_at DESC, newest.id DESC
+    LIMIT $4

@@ -1,0 +1,3 @@
+)
+ORDER BY created_at DESC, id DESC
+LIMIT ?4
