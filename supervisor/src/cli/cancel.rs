@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use uuid::Uuid;
+use muster_core::execution::IdOrPrefix;
 
 use super::exit::CommandFailure;
 use super::output::print_line;
@@ -18,9 +18,9 @@ Examples:
   supervisor cancel 0198aa00-0000-7000-8000-000000000001
   supervisor list --status RUNNING --json | jq -r '.executions[].execution_id' | xargs supervisor cancel")]
 pub(crate) struct CancelCommand {
-    /// Which executions.
+    /// Which executions: their ids, or as many first digits of each as no other has.
     #[arg(value_name = "ID", required = true)]
-    ids: Vec<Uuid>,
+    ids: Vec<IdOrPrefix>,
     /// Print one JSON object per execution.
     #[arg(long)]
     json: bool,
@@ -33,7 +33,7 @@ impl CancelCommand {
         let client = self.server.client()?;
         let mut all_are_known = true;
         for id in &self.ids {
-            let cancelled = client.cancel(*id)?;
+            let cancelled = client.cancel(client.resolve(*id)?)?;
             all_are_known &= cancelled.outcome != CancelOutcome::Unknown;
             print_line(&match self.json {
                 true => serde_json::to_string(&cancelled).unwrap_or_default(),

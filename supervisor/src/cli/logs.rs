@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use muster_core::execution::IdOrPrefix;
 use muster_core::json;
-use uuid::Uuid;
 
 use super::exit::CommandFailure;
 use super::follow::{follow_log, log_line};
@@ -20,9 +20,9 @@ use crate::api::LogView;
   supervisor logs 0198aa00-0000-7000-8000-000000000001 --follow
   supervisor logs 0198aa00-0000-7000-8000-000000000001 --json | jq -r .message")]
 pub(crate) struct LogsCommand {
-    /// Which execution.
+    /// Which execution: its id, or as many of its first digits as no other has.
     #[arg(value_name = "ID")]
-    id: Uuid,
+    id: IdOrPrefix,
     /// Print lines as they come, until the execution is over.
     #[arg(long, short)]
     follow: bool,
@@ -36,11 +36,12 @@ pub(crate) struct LogsCommand {
 impl LogsCommand {
     pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
         let client = self.server.client()?;
+        let id = client.resolve(self.id)?;
         let terminal = OutputStream::stdout();
         if self.follow {
             // A follower waits for a supervisor that went away, so it first makes sure that there was one.
-            client.execution(self.id, None)?;
-            follow_log(&client, self.id, |line, data| {
+            client.execution(id, None)?;
+            follow_log(&client, id, |line, data| {
                 print_line(&if self.json {
                     json::one_line(data).into_owned()
                 } else {
@@ -51,7 +52,7 @@ impl LogsCommand {
         }
         let mut cursor = None;
         loop {
-            let page = client.logs(self.id, cursor)?;
+            let page = client.logs(id, cursor)?;
             print(&page.logs.iter().map(|line| self.describe(line, terminal)).collect::<String>())?;
             cursor = page.next_cursor;
             if cursor.is_none() {

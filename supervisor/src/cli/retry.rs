@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use uuid::Uuid;
+use muster_core::execution::IdOrPrefix;
 
 use super::exit::CommandFailure;
 use super::output::print_line;
@@ -14,9 +14,9 @@ use super::server::ServerFlags;
 #[command(after_help = "Examples:
   supervisor retry 0198aa00-0000-7000-8000-000000000001")]
 pub(crate) struct RetryCommand {
-    /// Which execution to repeat.
+    /// Which execution to repeat: its id, or as many of its first digits as no other has.
     #[arg(value_name = "ID")]
-    id: Uuid,
+    id: IdOrPrefix,
     /// Print a JSON object.
     #[arg(long)]
     json: bool,
@@ -26,7 +26,8 @@ pub(crate) struct RetryCommand {
 
 impl RetryCommand {
     pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
-        let accepted = self.server.client()?.retry(self.id)?;
+        let client = self.server.client()?;
+        let accepted = client.retry(client.resolve(self.id)?)?;
         print_line(&match self.json {
             true => serde_json::to_string(&accepted).unwrap_or_default(),
             false => accepted.execution_id.to_string(),

@@ -4,10 +4,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use jiff::Timestamp;
-use muster_core::execution::Status;
+use muster_core::execution::{IdOrPrefix, Status};
 use muster_protocol::spelled_out;
 use serde::Deserialize;
-use uuid::Uuid;
 
 use super::exit::CommandFailure;
 use super::human;
@@ -21,9 +20,9 @@ use crate::client::{Execution, ExecutionEvent};
   supervisor show 0198aa00-0000-7000-8000-000000000001
   supervisor show 0198aa00-0000-7000-8000-000000000001 --json | jq .result")]
 pub(crate) struct ShowCommand {
-    /// Which execution.
+    /// Which execution: its id, or as many of its first digits as no other has.
     #[arg(value_name = "ID")]
-    id: Uuid,
+    id: IdOrPrefix,
     /// Print the row as JSON.
     #[arg(long)]
     json: bool,
@@ -34,13 +33,14 @@ pub(crate) struct ShowCommand {
 impl ShowCommand {
     pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
         let client = self.server.client()?;
-        let answer = client.execution(self.id, None)?;
+        let id = client.resolve(self.id)?;
+        let answer = client.execution(id, None)?;
         if self.json {
             print_line(&muster_core::json::one_line(&answer.body))?;
             return Ok(ExitCode::SUCCESS);
         }
         let execution: Execution = client.parsed(answer)?;
-        let events = client.events(self.id)?.events;
+        let events = client.events(id)?.events;
         print(&spelled_out(&describe(&execution, &events)))?;
         Ok(ExitCode::SUCCESS)
     }

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use muster_core::execution::IdOrPrefix;
 use muster_protocol::spelled_out;
 use muster_protocol::transcript::{Transcript as Frames, beginning, side_by_side};
-use uuid::Uuid;
 
 use super::exit::CommandFailure;
 use super::output::{note, print};
@@ -32,9 +32,9 @@ use crate::transcripts::describe;
 pub(crate) struct TranscriptCommand {
     #[command(subcommand)]
     command: Option<TranscriptSubcommand>,
-    /// Which execution.
+    /// Which execution: its id, or as many of its first digits as no other has.
     #[arg(value_name = "ID", required = true)]
-    id: Option<Uuid>,
+    id: Option<IdOrPrefix>,
     /// Of this attempt; else of the latest.
     #[arg(long, value_name = "N")]
     attempt: Option<u32>,
@@ -108,7 +108,8 @@ impl TranscriptCommand {
             return files.run();
         }
         let id = self.id.ok_or_else(|| CommandFailure::usage("name an execution by its id"))?;
-        let text = self.server.client()?.transcript(id, self.attempt)?.body;
+        let client = self.server.client()?;
+        let text = client.transcript(client.resolve(id)?, self.attempt)?.body;
         if let Some(file) = &self.out {
             let frames = Frames::parse(&text).map_err(|error| CommandFailure::other(error.to_string()))?;
             save(file, &text).map_err(|error| {

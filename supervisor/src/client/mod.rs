@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use muster_core::execution::IdOrPrefix;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -131,6 +132,20 @@ impl ApiClient {
     /// the time is up.
     pub fn submit(&self, message: &str, wait: Option<Duration>) -> Result<ResponseText, ClientError> {
         self.post_text(&["api", "executions"], wait, message)
+    }
+
+    /// The id that was meant.
+    ///
+    /// # Errors
+    /// When no execution has one that begins so, or several do: the message lists these.
+    pub fn resolve(&self, id: IdOrPrefix) -> Result<Uuid, ClientError> {
+        let prefix = match id {
+            IdOrPrefix::Id(id) => return Ok(id),
+            IdOrPrefix::Prefix(prefix) => prefix,
+        };
+        let row: Execution =
+            self.parsed(self.get(&["api", "executions", &prefix.to_string()], &[], None)?)?;
+        Ok(row.execution_id)
     }
 
     /// The row of an execution, after waiting for its end so long.

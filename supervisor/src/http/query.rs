@@ -9,29 +9,52 @@ use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use bytes::Bytes;
 use jiff::Timestamp;
+use muster_core::execution::{IdOrPrefix, IdPrefix, InvalidId};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use super::Api;
 use super::problem::ApiError;
 use crate::moment::moment;
 
 /// The longest `?wait=`. A client that wants more asks again.
 const WAIT_MAX: Duration = Duration::from_secs(300);
 
-/// The `{id}` of the path.
+/// The `{id}` of the path: an execution's id, or as much of it as no other begins with.
 pub(super) struct PathId(pub(super) Uuid);
 
-impl<S: Send + Sync> FromRequestParts<S> for PathId {
+/// How many executions are shown to whoever wrote too little of an id.
+const CANDIDATES_SHOWN: usize = 10;
+
+impl FromRequestParts<Api> for PathId {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let parameters = RawPathParams::from_request_parts(parts, state).await;
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        let parameters = RawPathParams::from_request_parts(parts, api).await;
         let parameters = parameters.map_err(|error| ApiError::invalid(error.body_text()))?;
         let text = parameters.iter().find(|(name, _)| *name == "id").map_or("", |(_, value)| value);
-        text.parse()
-            .map(Self)
-            .map_err(|_| ApiError::invalid(format!("{text:?} is no execution id: it is a UUID")))
+        match text.parse().map_err(|error: InvalidId| ApiError::invalid(error.to_string()))? {
+            IdOrPrefix::Id(id) => Ok(Self(id)),
+            IdOrPrefix::Prefix(prefix) => the_only_one(api, text, prefix).await.map(Self),
+        }
     }
+}
+
+async fn the_only_one(api: &Api, text: &str, prefix: IdPrefix) -> Result<Uuid, ApiError> {
+    let mut found = api.store.executions_with_prefix(prefix, CANDIDATES_SHOWN + 1).await?;
+    match found.as_slice() {
+        [] => return Err(ApiError::not_found(format!("no execution has an id that begins with {text}"))),
+        [one] => return Ok(one.id),
+        [_, ..] => {}
+    }
+    let more = if found.len() > CANDIDATES_SHOWN { "\n  and others before them" } else { "" };
+    found.truncate(CANDIDATES_SHOWN);
+    let candidates: String = found
+        .iter()
+        .map(|row| format!("\n  {}  {:9}  {}", row.id, row.status, row.workflow.as_deref().unwrap_or_default()))
+        .collect();
+    let detail = format!("{text} is the beginning of several ids: write more of the one you mean{candidates}{more}");
+    Err(ApiError::invalid(detail))
 }
 
 /// The parameters of the query, each taken once by name; what is left over is an error.

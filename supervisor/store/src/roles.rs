@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use muster_core::execution::{Attempt, Status};
+use muster_core::execution::{Attempt, IdPrefix, Status};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -182,6 +182,9 @@ pub trait ExecutionStore: Debug + Send + Sync + 'static {
 
     /// Reads a page of executions, the newest first.
     async fn executions(&self, filter: &ExecutionFilter) -> Result<ExecutionRecords>;
+
+    /// The executions whose ids begin so, at most so many, the last id first; without parameters and results.
+    async fn executions_with_prefix(&self, prefix: IdPrefix, limit: usize) -> Result<Vec<ExecutionRecord>>;
 
     /// The log of an execution after (attempt, sequence), in that order.
     async fn logs(&self, id: Uuid, after: (u32, u64), limit: usize) -> Result<Vec<LogRow>>;

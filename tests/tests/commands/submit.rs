@@ -102,6 +102,34 @@ fn a_followed_log_is_whole_although_the_supervisor_is_killed_on_the_way() {
 }
 
 #[test]
+fn as_much_of_an_id_is_enough_as_no_other_begins_with() {
+    let installation = installed();
+    let _supervisor = installation.start();
+    let ids = ["feedface-0000-7000-8000-000000000001", "feedface-0000-7000-8000-000000000002"];
+    for id in ids {
+        run(&installation, &["submit", "throw", "--id", id, "--wait"]);
+    }
+    for command in ["show", "logs", "cancel", "retry", "transcript"] {
+        let several = run(&installation, &[command, "feedface-0000"]);
+        assert_eq!(several.code, 2, "{command}: {}", several.err);
+        assert!(several.err.contains("write more of the one you mean"), "{command}: {}", several.err);
+        for id in ids {
+            assert!(several.err.contains(&format!("{id}  FAILED     throw")), "{command}: {}", several.err);
+        }
+        let none = run(&installation, &[command, "ffffff"]);
+        assert!(none.code == 1 && none.err.contains("begins with ffffff"), "{command}: {}", none.err);
+    }
+    run(&installation, &["submit", "throw", "--id", "feedfacf-0000-7000-8000-000000000003", "--wait"]);
+    for command in ["show", "cancel", "transcript"] {
+        let said = run(&installation, &[command, "FEEDFACF"]);
+        assert_eq!(said.code, 0, "{command}: {}", said.err);
+        assert!(said.out.contains("feedfacf-0000-7000-8000-000000000003"), "{command}: {}", said.out);
+    }
+    let retried = json(&installation, &["retry", "feedfacf", "--json"]);
+    assert_eq!(retried["retry_of"], json!("feedfacf-0000-7000-8000-000000000003"));
+}
+
+#[test]
 fn show_list_logs_and_retry_agree() {
     let installation = installed();
     let _supervisor = installation.start();

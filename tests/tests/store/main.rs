@@ -130,6 +130,7 @@ contract! {
     reading {
         lists_are_paged_newest_first_and_filtered,
         rows_are_read_by_their_ids,
+        rows_are_found_by_how_their_ids_begin,
         logs_are_read_on_from_a_place,
         events_tell_how_an_execution_got_where_it_is,
         workflows_are_found_own_first_then_global,

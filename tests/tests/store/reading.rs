@@ -1,7 +1,7 @@
 //! What can be asked.
 
 use jiff::Timestamp;
-use muster_core::execution::Status;
+use muster_core::execution::{IdOrPrefix, Status};
 use muster_store::{ExecutionFilter, Finalization, NewEvent, NewExecution};
 use uuid::Uuid;
 
@@ -52,6 +52,25 @@ pub(crate) async fn rows_are_read_by_their_ids(fixture: Fixture) {
     assert_eq!(found, expected);
     assert!(rows.iter().all(|row| row.request.is_some() && row.parameters.is_some()), "whole rows");
     assert!(fixture.store.executions_by_id(&[]).await.unwrap().is_empty());
+}
+
+pub(crate) async fn rows_are_found_by_how_their_ids_begin(fixture: Fixture) {
+    let ids = ["0198aabb-c000-7000-8000-000000000001", "0198aabb-cfff-7000-8000-000000000002", "0198aabb-d000-7000-8000-000000000003"]
+        .map(|id| id.parse::<Uuid>().unwrap());
+    for id in ids {
+        fixture.store.submit(&[NewExecution { id, ..new_execution() }]).await.unwrap();
+    }
+    let found = async |text: &str, limit| {
+        let IdOrPrefix::Prefix(prefix) = text.parse().unwrap() else { panic!("{text} is no prefix") };
+        let rows = fixture.store.executions_with_prefix(prefix, limit).await.unwrap();
+        assert!(rows.iter().all(|row| row.parameters.is_none()));
+        rows.iter().map(|row| row.id).collect::<Vec<_>>()
+    };
+    assert_eq!(found("0198aa", 10).await, [ids[2], ids[1], ids[0]]);
+    assert_eq!(found("0198aa", 2).await, [ids[2], ids[1]]);
+    assert_eq!(found("0198aabb-c", 10).await, [ids[1], ids[0]]);
+    assert_eq!(found("0198AABBC0007", 10).await, [ids[0]]);
+    assert_eq!(found("0198ab", 10).await, []);
 }
 
 pub(crate) async fn logs_are_read_on_from_a_place(fixture: Fixture) {

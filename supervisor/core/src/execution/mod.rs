@@ -9,6 +9,7 @@ mod completed;
 mod config;
 mod draft;
 mod end_cause;
+mod id;
 mod invariant;
 mod log;
 mod request;
@@ -27,6 +28,7 @@ pub use draft::{InvalidRequest, RequestDraft};
 pub use end_cause::{
     EndCause, EndCauseFields, EndKind, EscalationStep, KillReason, MemoryJudge, ResourceLimit,
 };
+pub use id::{IdOrPrefix, IdPrefix, InvalidId};
 pub use invariant::DeliveryInvariant;
 pub use log::{LogLine, LogStream};
 pub use request::{ExecutionRequest, Target};

@@ -1,6 +1,7 @@
 //! Reading, on connections of its own.
 
 use async_trait::async_trait;
+use muster_core::execution::IdPrefix;
 use sqlx::Connection as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -83,6 +84,14 @@ impl ExecutionStore for PostgresStore {
         };
         let executions = all(self, query, record::execution).await?;
         Ok(ExecutionRecords { next: Cursor::after(&executions, filter.limit), executions })
+    }
+
+    async fn executions_with_prefix(&self, prefix: IdPrefix, limit: usize) -> Result<Vec<ExecutionRecord>> {
+        let query = || {
+            let query = sqlx::query(statements::EXECUTIONS_BETWEEN).bind(prefix.first).bind(prefix.last);
+            query.bind(count(limit))
+        };
+        all(self, query, record::execution).await
     }
 
     async fn logs(&self, id: Uuid, after: (u32, u64), limit: usize) -> Result<Vec<LogRow>> {

@@ -16,6 +16,7 @@ crate::statements::statements! {
     END_UNCLAIMED = "end_unclaimed",
     EVENTS = "events",
     EXECUTION = "execution",
+    EXECUTIONS_BETWEEN = "executions_between",
     EXECUTIONS_BY_ID = "executions_by_id",
     EXPIRED = "expired",
     FAIL_UNUSABLE = "fail_unusable",

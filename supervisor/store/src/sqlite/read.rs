@@ -1,6 +1,7 @@
 //! Reading, beside the connection that writes.
 
 use async_trait::async_trait;
+use muster_core::execution::IdPrefix;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
@@ -63,6 +64,14 @@ impl ExecutionStore for SqliteStore {
         }
         let executions = all(self, query, record::execution).await?;
         Ok(ExecutionRecords { next: Cursor::after(&executions, filter.limit), executions })
+    }
+
+    async fn executions_with_prefix(&self, prefix: IdPrefix, limit: usize) -> Result<Vec<ExecutionRecord>> {
+        let query = sqlx::query(statements::EXECUTIONS_BETWEEN)
+            .bind(prefix.first.to_string())
+            .bind(prefix.last.to_string())
+            .bind(count(limit));
+        all(self, query, record::execution).await
     }
 
     async fn logs(&self, id: Uuid, after: (u32, u64), limit: usize) -> Result<Vec<LogRow>> {
