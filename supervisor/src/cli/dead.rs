@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use muster_intake::rabbitmq::{AmqpError, DeadLetter, DeadLetters, ReplayError, ReplayResult};
+use muster_core::execution::IdOrPrefix;
+use muster_intake::rabbitmq::{AmqpError, DeadLetter, DeadLetters, LetterChoice, ReplayError, ReplayResult};
 use muster_protocol::spelled_out;
 use muster_store::Durability;
 use serde::Serialize;
-use uuid::Uuid;
 
 use super::exit::CommandFailure;
 use super::output::{note, print, print_line};
@@ -43,14 +43,15 @@ enum DeadAction {
         #[command(flatten)]
         settings: SettingFlags,
     },
-    /// Show the messages of one execution.
+    /// Show the messages of one execution, or the one of a key.
     #[command(after_help = "Examples:
+  supervisor dead show 5c1b9e02f7aa      by the key that `list` shows
   supervisor dead show 0190b8a0-0000-7000-8000-000000000001
   supervisor dead show 0190b8a0-0000-7000-8000-000000000001 --json | jq -r '.[].message'")]
     Show {
-        /// Which execution.
+        /// The execution's id or the letter's key, or as many first digits as no other has.
         #[arg(value_name = "ID")]
-        id: Uuid,
+        which: IdOrPrefix,
         /// Print a JSON array.
         #[arg(long)]
         json: bool,
@@ -63,22 +64,27 @@ enum DeadAction {
     /// first, so that the message can run; any other row stays as it is and its message changes nothing.
     #[command(after_help = "Examples:
   supervisor dead replay 0190b8a0-0000-7000-8000-000000000001
+  supervisor dead replay 5c1b9e02f7aa    by the key that `list` shows
   supervisor dead replay --all")]
     Replay {
-        /// Only the messages of this execution.
+        /// Only the messages of this execution, or of this key; the first digits will do.
         #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
-        id: Option<Uuid>,
+        which: Option<IdOrPrefix>,
         /// All that are there now.
         #[arg(long)]
         all: bool,
         #[command(flatten)]
         settings: SettingFlags,
     },
-    /// Throw all dead letters away.
+    /// Throw dead letters away: all, or those of one execution or key.
     #[command(after_help = "Examples:
   supervisor dead purge --yes
+  supervisor dead purge 5c1b9e02f7aa --yes
   supervisor dead list --limit 1000 --json > dead.json && supervisor dead purge --yes")]
     Purge {
+        /// Only the messages of this execution, or of this key; the first digits will do.
+        #[arg(value_name = "ID")]
+        which: Option<IdOrPrefix>,
         /// Really.
         #[arg(long)]
         yes: bool,
@@ -96,12 +102,14 @@ impl DeadCommand {
                     let letters = open(&settings.load()?).await?.list(limit).await?;
                     if json { print_json(&letters) } else { print_list(&letters) }
                 }
-                DeadAction::Show { id, json, settings } => {
-                    let letters = open(&settings.load()?).await?.of_execution(id).await?;
-                    if json { print_json(&letters) } else { print_letters(id, &letters) }
+                DeadAction::Show { which, json, settings } => {
+                    let mut letters = open(&settings.load()?).await?.list(usize::MAX).await?;
+                    let choice = choose(which, &letters)?;
+                    letters.retain(|letter| choice.takes(letter.execution_id, letter.key));
+                    if json { print_json(&letters) } else { print_letters(&letters) }
                 }
-                DeadAction::Replay { id, settings, all: _ } => replay(id, &settings.load()?).await,
-                DeadAction::Purge { yes, settings } => purge(yes, &settings.load()?).await,
+                DeadAction::Replay { which, settings, all: _ } => replay(which, &settings.load()?).await,
+                DeadAction::Purge { which, yes, settings } => purge(which, yes, &settings.load()?).await,
             }
         })?;
         Ok(ExitCode::SUCCESS)
@@ -118,24 +126,70 @@ async fn open(settings: &Settings) -> Result<DeadLetters, CommandFailure> {
     Ok(DeadLetters::open(settings.server(url), &settings.queue).await?)
 }
 
-async fn replay(id: Option<Uuid>, settings: &Settings) -> Result<(), CommandFailure> {
-    let dead = open(settings).await?;
-    let store = open_store(settings, Durability::Full).await?.store;
-    let ReplayResult { replayed, reopened } = dead.replay(id, &*store).await?;
-    if let Some(id) = id.filter(|_| replayed == 0) {
-        return Err(CommandFailure::other(format!(
-            "no dead letter is of execution {id}: see `supervisor dead list`"
-        )));
+/// The letters that are meant, which must be there.
+fn choose(which: IdOrPrefix, letters: &[DeadLetter]) -> Result<LetterChoice, CommandFailure> {
+    let (shown, choices) = match which {
+        IdOrPrefix::Id(id) => {
+            let choice = LetterChoice::Execution(id);
+            let is_there = letters.iter().any(|letter| choice.takes(letter.execution_id, letter.key));
+            (id.to_string(), is_there.then_some(choice).into_iter().collect())
+        }
+        IdOrPrefix::Prefix(prefix) => {
+            (prefix.to_string(), LetterChoice::beginning_with(&prefix.to_string(), letters))
+        }
+    };
+    let mut found = choices.iter();
+    match (found.next(), found.next()) {
+        (Some(choice), None) => Ok(*choice),
+        (None, _) => Err(CommandFailure::other(format!(
+            "no dead letter is of execution or key {shown}: see `supervisor dead list`"
+        ))),
+        (Some(_), Some(_)) => {
+            let candidates: String = choices.iter().map(|choice| format!("\n  {}", name(*choice))).collect();
+            let message =
+                format!("{shown} is the beginning of several: write more of the one you mean{candidates}");
+            Err(CommandFailure::usage(message))
+        }
     }
+}
+
+fn name(choice: LetterChoice) -> String {
+    match choice {
+        LetterChoice::All => "all".to_owned(),
+        LetterChoice::Execution(id) => id.to_string(),
+        LetterChoice::Key(key) => key.to_string(),
+    }
+}
+
+/// All, or the letters that are named.
+async fn chosen(which: Option<IdOrPrefix>, dead: &DeadLetters) -> Result<LetterChoice, CommandFailure> {
+    match which {
+        None => Ok(LetterChoice::All),
+        Some(which) => choose(which, &dead.list(usize::MAX).await?),
+    }
+}
+
+async fn replay(which: Option<IdOrPrefix>, settings: &Settings) -> Result<(), CommandFailure> {
+    let dead = open(settings).await?;
+    let choice = chosen(which, &dead).await?;
+    let store = open_store(settings, Durability::Full).await?.store;
+    let ReplayResult { replayed, reopened } = dead.replay(choice, &*store).await?;
     print_line(&format!("{replayed} replayed, {reopened} of them with a row that was reopened"))
 }
 
-async fn purge(yes: bool, settings: &Settings) -> Result<(), CommandFailure> {
+async fn purge(which: Option<IdOrPrefix>, yes: bool, settings: &Settings) -> Result<(), CommandFailure> {
     let dead = open(settings).await?;
+    let choice = chosen(which, &dead).await?;
     if !yes {
-        return Err(CommandFailure::usage("this throws all dead letters away; say so with --yes"));
+        let what = match choice {
+            LetterChoice::All => "all dead letters".to_owned(),
+            LetterChoice::Execution(_) | LetterChoice::Key(_) => {
+                format!("the dead letters of {}", name(choice))
+            }
+        };
+        return Err(CommandFailure::usage(format!("this throws {what} away; say so with --yes")));
     }
-    print_line(&format!("{} purged", dead.purge().await?))
+    print_line(&format!("{} purged", dead.purge(choice).await?))
 }
 
 fn print_list(letters: &[DeadLetter]) -> Result<(), CommandFailure> {
@@ -144,18 +198,14 @@ fn print_list(letters: &[DeadLetter]) -> Result<(), CommandFailure> {
     }
     let line = |letter: &DeadLetter| {
         let id = letter.execution_id.map_or_else(|| format!("{:36}", "-"), |id| id.to_string());
-        format!("{:>4}  {id}  {}\n", letter.number, letter.reason)
+        format!("{:>4}  {}  {id}  {}\n", letter.number, letter.key, letter.reason)
     };
     print(&spelled_out(&letters.iter().map(line).collect::<String>()))
 }
 
-fn print_letters(id: Uuid, letters: &[DeadLetter]) -> Result<(), CommandFailure> {
-    if letters.is_empty() {
-        return Err(CommandFailure::other(format!(
-            "no dead letter is of execution {id}: see `supervisor dead list`"
-        )));
-    }
-    let text = |letter: &DeadLetter| format!("reason: {}\n{}\n", letter.reason, letter.message);
+fn print_letters(letters: &[DeadLetter]) -> Result<(), CommandFailure> {
+    let text =
+        |letter: &DeadLetter| format!("key: {}\nreason: {}\n{}\n", letter.key, letter.reason, letter.message);
     print(&spelled_out(&letters.iter().map(text).collect::<Vec<_>>().join("\n")))
 }
 

@@ -153,6 +153,26 @@ fn dead_letters_are_listed_shown_replayed_and_purged() {
     assert_eq!(row["result"], 5, "{row}");
     world.queue.has_dead_letters(1, SOON);
 
+    // What has no id has a key, which its content alone makes.
+    world.queue.publish_bytes(b"gibberish");
+    world.queue.has_dead_letters(2, SOON);
+    let letters: Value = serde_json::from_str(&dead(&installation, &["list", "--json"])).unwrap();
+    let key = |message: &str| {
+        let letter = letters.as_array().unwrap().iter().find(|letter| letter["message"] == message);
+        letter.unwrap()["key"].as_str().unwrap().to_owned()
+    };
+    let (nonsense, gibberish) = (key("nonsense"), key("gibberish"));
+    assert!(dead(&installation, &["list"]).contains(&gibberish));
+    let shown = dead(&installation, &["show", &nonsense]);
+    assert!(shown.contains("\nnonsense") && !shown.contains("gibberish"), "{shown}");
+    assert!(dead(&installation, &["replay", &gibberish[..8]]).contains("1 replayed, 0 of them"));
+    world.queue.has_dead_letters(2, SOON);
+    let unsure = try_dead(&installation, &["purge", &gibberish]);
+    assert!(String::from_utf8_lossy(&unsure.stderr).contains("say so with --yes"), "{unsure:?}");
+    assert!(dead(&installation, &["purge", &gibberish, "--yes"]).contains("1 purged"));
+    world.queue.has_dead_letters(1, SOON);
+    assert!(!try_dead(&installation, &["purge", &gibberish, "--yes"]).status.success());
+
     let refused = try_dead(&installation, &["purge"]);
     assert_eq!(refused.status.code(), Some(2), "{refused:?}");
     assert!(dead(&installation, &["purge", "--yes"]).contains("1 purged"));

@@ -4,6 +4,8 @@ use muster_system::certificates::ServerAddress;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::letter::LetterKey;
+
 /// The settings of the consumer.
 #[derive(Clone, Debug)]
 pub struct IntakeOptions {
@@ -37,6 +39,8 @@ pub struct Inspection {
 pub struct DeadLetter {
     /// Its place in the queue, from 1. It changes when others before it leave.
     pub number: usize,
+    /// What it is called, made of its content.
+    pub key: LetterKey,
     /// Which execution it was meant for, if that can be read.
     pub execution_id: Option<Uuid>,
     /// Why the message is among the dead letters.

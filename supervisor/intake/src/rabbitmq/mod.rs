@@ -15,11 +15,13 @@ mod broker;
 pub mod consumer;
 mod error;
 mod facts;
+mod letter;
 
 pub use broker::{DeadLetters, QueuePublisher, RabbitIntake, inspect};
 pub use consumer::BrokerHealth;
 pub use error::{AmqpError, ReplayError};
 pub use facts::{DeadLetter, Inspection, IntakeOptions, ReplayResult};
+pub use letter::{LetterChoice, LetterKey};
 
 /// The header of a dead letter that says why it is one.
 pub const REASON_HEADER: &str = "x-muster-reason";

@@ -6,9 +6,8 @@ use muster_bus::Bus;
 use muster_store::{QueueStore, Store};
 use muster_system::certificates::ServerAddress;
 use tokio::sync::watch;
-use uuid::Uuid;
 
-use super::{AmqpError, BrokerHealth, DeadLetter, Inspection, IntakeOptions, ReplayError, ReplayResult};
+use super::{AmqpError, BrokerHealth, DeadLetter, Inspection, IntakeOptions, LetterChoice, ReplayError, ReplayResult};
 use crate::Claims;
 
 /// The consumer that this build has not.
@@ -83,31 +82,23 @@ impl DeadLetters {
         match *self {}
     }
 
-    /// Those of one execution.
-    ///
-    /// # Errors
-    /// Never: there are no letters.
-    pub async fn of_execution(&self, _id: Uuid) -> Result<Vec<DeadLetter>, AmqpError> {
-        match *self {}
-    }
-
     /// Puts letters back in the queue.
     ///
     /// # Errors
     /// Never: there are no letters.
     pub async fn replay(
         &self,
-        _only: Option<Uuid>,
+        _only: LetterChoice,
         _store: &dyn QueueStore,
     ) -> Result<ReplayResult, ReplayError> {
         match *self {}
     }
 
-    /// Throws all away.
+    /// Throws letters away.
     ///
     /// # Errors
     /// Never: there are no letters.
-    pub async fn purge(&self) -> Result<u32, AmqpError> {
+    pub async fn purge(&self, _only: LetterChoice) -> Result<u32, AmqpError> {
         match *self {}
     }
 }

@@ -3,6 +3,8 @@
 //! Listing takes the letters out without acknowledging and gives them back by closing the channel, so they
 //! stay where they are whatever happens meanwhile.
 
+use std::time::Duration;
+
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicGetOptions, QueuePurgeOptions};
 use lapin::types::AMQPValue;
@@ -16,7 +18,12 @@ use super::connect::{QueueNames, answered, connect, parse};
 use super::publisher::QueuePublisher;
 use super::topology;
 use crate::rabbitmq::REASON_HEADER;
-use crate::rabbitmq::{AmqpError, DeadLetter, ReplayError, ReplayResult};
+use crate::rabbitmq::{AmqpError, DeadLetter, LetterChoice, LetterKey, ReplayError, ReplayResult};
+
+/// What was taken is back at once, but the broker says so only when all its nodes know.
+const BACK_LOOKS: u32 = 40;
+/// The pause between two looks whether it is.
+const BACK_LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// The dead letters of a queue.
 #[derive(Debug)]
@@ -52,20 +59,11 @@ impl DeadLetters {
             letters.push(letter(letters.len() + 1, &delivery));
         }
         give_back(&channel).await?;
+        self.are_back(letters.len()).await?;
         Ok(letters)
     }
 
-    /// The letters of one execution.
-    ///
-    /// # Errors
-    /// When the broker is out of reach or refuses.
-    pub async fn of_execution(&self, id: Uuid) -> Result<Vec<DeadLetter>, AmqpError> {
-        let mut letters = self.list(usize::MAX).await?;
-        letters.retain(|letter| letter.execution_id == Some(id));
-        Ok(letters)
-    }
-
-    /// Puts letters back in the queue: those of one execution, or all that are there now. The row of an
+    /// Puts letters back in the queue, of those that are there now. The row of an
     /// execution that failed only for want of a usable message is forgotten first; others stay as they are,
     /// and their message will change nothing.
     ///
@@ -73,7 +71,7 @@ impl DeadLetters {
     /// When the broker or the database is out of reach; what was not replayed stays where it is.
     pub async fn replay(
         &self,
-        only: Option<Uuid>,
+        only: LetterChoice,
         store: &dyn QueueStore,
     ) -> Result<ReplayResult, ReplayError> {
         let channel = self.channel().await?;
@@ -85,7 +83,7 @@ impl DeadLetters {
         {
             left -= 1;
             let id = execution_id(&delivery.data);
-            if only.is_some() && id != only {
+            if !only.takes(id, LetterKey::of(&delivery.data)) {
                 continue;
             }
             if let Some(id) = id
@@ -102,14 +100,40 @@ impl DeadLetters {
         Ok(replayed)
     }
 
-    /// Throws all letters away, and says how many there were.
+    /// Throws letters away, and says how many there were.
     ///
     /// # Errors
     /// When the broker is out of reach or refuses.
-    pub async fn purge(&self) -> Result<u32, AmqpError> {
+    pub async fn purge(&self, only: LetterChoice) -> Result<u32, AmqpError> {
         let channel = self.channel().await?;
-        let purged = channel.queue_purge(self.names.dead.clone(), QueuePurgeOptions::default());
-        Ok(answered(purged).await?)
+        if only == LetterChoice::All {
+            let purged = channel.queue_purge(self.names.dead.clone(), QueuePurgeOptions::default());
+            return Ok(answered(purged).await?);
+        }
+        let (mut left, mut purged) = (self.count().await?, 0);
+        while left > 0
+            && let Some(delivery) = self.take(&channel).await?
+        {
+            left -= 1;
+            if only.takes(execution_id(&delivery.data), LetterKey::of(&delivery.data)) {
+                let done = channel.basic_ack(delivery.delivery_tag, BasicAckOptions::default());
+                answered(done).await?;
+                purged += 1;
+            }
+        }
+        give_back(&channel).await?;
+        Ok(purged)
+    }
+
+    /// Waits until so many are in the queue again, for a moment: whoever counts or takes them next must find them.
+    async fn are_back(&self, letters: usize) -> Result<(), AmqpError> {
+        for _ in 0..BACK_LOOKS {
+            if self.count().await? as usize >= letters {
+                break;
+            }
+            tokio::time::sleep(BACK_LOOK_EVERY).await;
+        }
+        Ok(())
     }
 
     async fn count(&self) -> Result<u32, AmqpError> {
@@ -135,6 +159,7 @@ async fn give_back(channel: &Channel) -> Result<(), AmqpError> {
 fn letter(number: usize, delivery: &Delivery) -> DeadLetter {
     DeadLetter {
         number,
+        key: LetterKey::of(&delivery.data),
         execution_id: execution_id(&delivery.data),
         reason: reason(&delivery.properties),
         message: String::from_utf8_lossy(&delivery.data).into_owned(),

@@ -15,7 +15,9 @@ use uuid::Uuid;
 
 use super::rows::IntakeRows;
 use super::test_broker::TestBroker;
-use crate::rabbitmq::{DeadLetters, IntakeOptions, QueuePublisher, RabbitIntake, inspect};
+use crate::rabbitmq::{
+    DeadLetters, IntakeOptions, LetterChoice, LetterKey, QueuePublisher, RabbitIntake, inspect,
+};
 use stage::{Board, LIMIT, Scene, eventually, healthy, whole};
 
 async fn every_message_is_claimed_once_and_acknowledged(broker: &TestBroker) {
@@ -71,8 +73,14 @@ async fn unusable_messages_are_dead_lettered_with_the_reason(broker: &TestBroker
     assert_eq!(letters.len(), 3);
 
     let dead = DeadLetters::open(&scene.url, "unusable").await.unwrap();
-    assert_eq!(dead.of_execution(bad).await.unwrap().len(), 1);
-    assert_eq!(dead.purge().await.unwrap(), 3);
+    let key = find(None).key;
+    assert_eq!(key, LetterKey::of(b"nonsense"));
+    assert_eq!(dead.purge(LetterChoice::Key(LetterKey::of(b"other"))).await.unwrap(), 0);
+    assert_eq!(dead.purge(LetterChoice::Key(key)).await.unwrap(), 1);
+    let left = dead.list(10).await.unwrap();
+    assert!(left.len() == 2 && left.iter().all(|letter| letter.key != key), "{left:?}");
+    assert_eq!(dead.purge(LetterChoice::Execution(bad)).await.unwrap(), 1);
+    assert_eq!(dead.purge(LetterChoice::All).await.unwrap(), 1);
     assert!(scene.dead().await.is_empty());
 }
 
