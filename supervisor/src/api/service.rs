@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use muster_core::execution::{ExecutionRequest, Status};
 use muster_core::pool::WorkerId;
-use muster_store::{CancelResult, StoreError};
+use muster_store::{CancelResult, StoreError, SupervisorRecord};
 use uuid::Uuid;
 
 use super::{ExplanationView, PoolView, Readiness, WorkflowsView};
@@ -11,6 +11,9 @@ use super::{ExplanationView, PoolView, Readiness, WorkflowsView};
 /// The supervisor, as a client sees it.
 #[async_trait]
 pub trait ApiService: std::fmt::Debug + Send + Sync + 'static {
+    /// Which process this supervisor is.
+    fn who(&self) -> SupervisorRecord;
+
     /// Commits a PENDING row and wakes whoever may run it. Gives the state of the row, which is another than
     /// PENDING when the id was known already; then nothing changed.
     async fn submit(&self, request: ExecutionRequest) -> Result<Status, ServiceError>;

@@ -6,13 +6,15 @@ use clap::Args;
 use jiff::Timestamp;
 use muster_core::execution::{IdOrPrefix, Status};
 use muster_protocol::spelled_out;
+use muster_store::SupervisorRecord;
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::exit::CommandFailure;
 use super::human;
 use super::output::{print, print_line};
 use super::server::ServerFlags;
-use crate::client::{Execution, ExecutionEvent};
+use crate::client::{Execution, ExecutionEvent, ExecutionEvents};
 
 /// Show an execution: its row and how it got where it is.
 #[derive(Debug, Args)]
@@ -40,13 +42,14 @@ impl ShowCommand {
             return Ok(ExitCode::SUCCESS);
         }
         let execution: Execution = client.parsed(answer)?;
-        let events = client.events(id)?.events;
+        let events = client.events(id)?;
         print(&spelled_out(&describe(&execution, &events)))?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn describe(execution: &Execution, events: &[ExecutionEvent]) -> String {
+fn describe(execution: &Execution, told: &ExecutionEvents) -> String {
+    let ExecutionEvents { events, supervisors } = told;
     let error = execution.error_type.as_ref().map(|kind| {
         format!(
             "{kind}: {}",
@@ -60,13 +63,14 @@ fn describe(execution: &Execution, events: &[ExecutionEvent]) -> String {
         true => execution.attempt.to_string(),
         false => format!("{} of at most {}", execution.attempt, execution.max_attempts),
     };
-    let lines: [(&str, Option<String>); 18] = [
+    let lines: [(&str, Option<String>); 19] = [
         ("execution", Some(execution.execution_id.to_string())),
         ("workflow", execution.workflow.clone()),
         ("queue", execution.queue.clone()),
         ("organization", execution.organization_id.map(|id| id.to_string())),
         ("status", Some(execution.status.to_string())),
         ("attempt", Some(attempt)),
+        ("ran on", ran_on(execution.attempt, told)),
         ("retry of", execution.retry_of.map(|id| id.to_string())),
         ("created", Some(human::time(execution.created_at))),
         ("starts after", starts_after(execution).map(human::time)),
@@ -83,9 +87,9 @@ fn describe(execution: &Execution, events: &[ExecutionEvent]) -> String {
     let mut text: String =
         lines.iter().filter_map(|(name, value)| Some(format!("{name:12} {}\n", value.as_ref()?))).collect();
     if !events.is_empty() {
-        let rows: Vec<Vec<String>> = events.iter().map(row).collect();
+        let rows: Vec<Vec<String>> = events.iter().map(|event| row(event, supervisors)).collect();
         text.push('\n');
-        text.push_str(&human::table(&["AT", "ATTEMPT", "EVENT", "DETAIL"], &rows));
+        text.push_str(&human::table(&["AT", "ATTEMPT", "EVENT", "SUPERVISOR", "DETAIL"], &rows));
     }
     text
 }
@@ -117,11 +121,39 @@ fn worker_end(cause: &str) -> Option<String> {
     Some(if details.is_empty() { summary } else { format!("{summary}\n             {}", details.join(", ")) })
 }
 
-fn row(event: &ExecutionEvent) -> Vec<String> {
+/// The supervisor that claimed an attempt last, as far as it is known.
+fn ran_on(attempt: u32, told: &ExecutionEvents) -> Option<String> {
+    let id = told
+        .events
+        .iter()
+        .rev()
+        .find(|event| event.attempt == attempt && event.event == "claimed")?
+        .supervisor?;
+    let Some(known) = told.supervisors.iter().find(|known| known.id == id) else {
+        return Some(format!("supervisor {id}"));
+    };
+    let SupervisorRecord { host, process_id, http_address, started_at, .. } = known;
+    let address = http_address.as_ref().map(|address| format!(" at {address}")).unwrap_or_default();
+    Some(format!(
+        "{host}{address}, process {process_id} since {}\n             supervisor {id}",
+        human::time(*started_at)
+    ))
+}
+
+/// A supervisor in a table: its machine and process, or its id where it never said who it is.
+fn in_short(id: Uuid, supervisors: &[SupervisorRecord]) -> String {
+    match supervisors.iter().find(|known| known.id == id) {
+        Some(known) => format!("{}/{}", known.host, known.process_id),
+        None => id.to_string(),
+    }
+}
+
+fn row(event: &ExecutionEvent, supervisors: &[SupervisorRecord]) -> Vec<String> {
     vec![
         human::time(event.at),
         event.attempt.to_string(),
         event.event.clone(),
+        event.supervisor.map(|id| in_short(id, supervisors)).unwrap_or_default(),
         event.detail.as_ref().map(|detail| human::first_line(detail.get(), 200)).unwrap_or_default(),
     ]
 }

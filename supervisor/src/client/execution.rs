@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use muster_core::execution::Status;
+use muster_store::SupervisorRecord;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -79,6 +80,8 @@ pub struct ExecutionEvent {
     pub event: String,
     /// The number of the attempt it belongs to; 0 before the first.
     pub attempt: u32,
+    /// The boot of a supervisor that did it.
+    pub supervisor: Option<Uuid>,
     /// Further facts, a JSON object; `None` when there are none.
     #[cfg_attr(test, schema(value_type = Option<Object>))]
     pub detail: Option<Box<RawValue>>,
@@ -90,4 +93,7 @@ pub struct ExecutionEvent {
 pub struct ExecutionEvents {
     /// The events, the oldest first.
     pub events: Vec<ExecutionEvent>,
+    /// The supervisors that the events name, as far as they are known.
+    #[serde(default)]
+    pub supervisors: Vec<SupervisorRecord>,
 }

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use muster_core::execution::{RequestDraft, Status};
-use muster_store::{CancelResult, EventRow, ExecutionFilter, ExecutionRecord};
+use muster_store::{CancelResult, EventRow, ExecutionFilter, ExecutionRecord, SupervisorRecord};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -37,6 +37,8 @@ pub(super) struct ExecutionPageView {
 pub(super) struct EventPageView {
     /// Oldest first.
     events: Vec<EventRow>,
+    /// The supervisors that the events name, as far as they said who they are.
+    supervisors: Vec<SupervisorRecord>,
 }
 
 /// `POST /api/executions`
@@ -110,6 +112,19 @@ pub(super) async fn show(
     Ok(if wait.is_some() { row(record) } else { Json(record).into_response() })
 }
 
+impl Api {
+    /// The supervisors that events name, as far as they are known.
+    pub(super) async fn supervisors_of(&self, events: &[EventRow]) -> Result<Vec<SupervisorRecord>, ApiError> {
+        let mut ids: Vec<Uuid> = events.iter().filter_map(|event| event.supervisor).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.store.supervisors(&ids).await?)
+    }
+}
+
 /// `GET /api/executions/{id}/events`
 pub(super) async fn events(State(api): State<Api>, PathId(id): PathId) -> Result<Response, ApiError> {
     let mut events = api.store.events(id).await?;
@@ -118,7 +133,8 @@ pub(super) async fn events(State(api): State<Api>, PathId(id): PathId) -> Result
     if events.is_empty() && api.store.execution(id).await?.is_none() {
         return Err(ApiError::no_execution(id));
     }
-    Ok(Json(EventPageView { events }).into_response())
+    let supervisors = api.supervisors_of(&events).await?;
+    Ok(Json(EventPageView { events, supervisors }).into_response())
 }
 
 /// `GET /api/executions/{id}/explain`

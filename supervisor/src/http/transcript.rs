@@ -4,6 +4,8 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use muster_core::execution::Status;
+use muster_store::SupervisorRecord;
+use uuid::Uuid;
 
 use super::Api;
 use super::problem::ApiError;
@@ -39,6 +41,9 @@ pub(super) async fn transcript(
         let kept = kept.join(", ");
         return Err(ApiError::not_found(format!("there is no transcript {whose}; {noun} {kept} {verb} one")));
     }
+    if let Some(elsewhere) = elsewhere(&api, id, attempt.unwrap_or(record.attempt)).await? {
+        return Err(ApiError::not_found(format!("there is no transcript {whose} here: {elsewhere}")));
+    }
     let why = match record.status {
         Status::Success => "one of a success is kept with transcripts = \"all\" only",
         Status::Pending | Status::Running => "one is kept when the execution is over",
@@ -47,4 +52,30 @@ pub(super) async fn transcript(
         }
     };
     Err(ApiError::not_found(format!("there is no transcript {whose}, which is {}: {why}", record.status)))
+}
+
+/// Where an attempt ran, if that is another supervisor's business: transcripts stay with who ran it.
+async fn elsewhere(api: &Api, id: Uuid, attempt: u32) -> Result<Option<String>, ApiError> {
+    let mut events = api.store.events(id).await?;
+    events.retain(|event| event.attempt == attempt && event.event == "claimed");
+    let Some(by) = events.iter().rev().find_map(|event| event.supervisor) else { return Ok(None) };
+    let here = api.service.who();
+    if by == here.id {
+        return Ok(None);
+    }
+    let known = api.store.supervisors(&[by]).await?.pop();
+    let Some(SupervisorRecord { host, data_dir, http_address, .. }) = known else {
+        return Ok(Some(format!(
+            "attempt {attempt} ran on the supervisor {by}, which keeps it; ask that one"
+        )));
+    };
+    // An earlier start of this one kept its files here.
+    if host == here.host && data_dir == here.data_dir {
+        return Ok(None);
+    }
+    let ask = match http_address {
+        Some(address) => format!("ask that one (`supervisor transcript {id} --url {address}`)"),
+        None => "that one has no API to ask".to_owned(),
+    };
+    Ok(Some(format!("attempt {attempt} ran on {host}; {ask}, or look there in {data_dir}/transcripts")))
 }

@@ -10,7 +10,7 @@ use muster_core::execution::{Attempt, ExecutionRequest, StartWindow, Status};
 use muster_core::pool::PoolSnapshot;
 use muster_intake::rabbitmq::BrokerHealth;
 use muster_protocol::CancelReason;
-use muster_store::{CancelResult, NewExecution, PresenceShown, Submitted};
+use muster_store::{CancelResult, NewExecution, PresenceShown, Submitted, SupervisorIdentity};
 use muster_system::process::walls;
 use uuid::Uuid;
 
@@ -35,6 +35,10 @@ const PRESENCE_WITHIN: Duration = Duration::from_secs(60);
 
 #[async_trait]
 impl ApiService for Supervisor {
+    fn who(&self) -> SupervisorIdentity {
+        Self::who(self)
+    }
+
     async fn submit(&self, request: ExecutionRequest) -> Result<Status, ServiceError> {
         let refused =
             |RefusedParameters { workflow, problems }| ServiceError::InvalidParameters { workflow, problems };

@@ -1,5 +1,6 @@
 //! The service: intake, dispatcher, executor, finalizer and notifier, wired together, started and stopped.
 
+mod announce;
 mod api;
 mod backends;
 mod commands;

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::announce::announce;
 use super::core::Core;
 use super::heartbeat;
 use super::supervisor::Supervisor;
@@ -67,6 +68,7 @@ impl Tasks {
         background.spawn(vital::turning("heartbeat", heartbeat::beat_for_ever(Arc::downgrade(supervisor))));
         background
             .spawn(vital::serving("executor-watch", heartbeat::watch_executor(Arc::downgrade(supervisor))));
+        background.spawn(announce(Arc::clone(&store), supervisor.who()));
         let commands =
             control_commands::handle_commands(Arc::downgrade(supervisor), supervisor.core.bus.clone());
         background.spawn(vital::turning("orders", commands));

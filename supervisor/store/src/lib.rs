@@ -28,6 +28,7 @@ mod rows;
 mod session;
 mod sqlite;
 mod statements;
+mod supervisors;
 #[cfg_attr(
     all(not(feature = "postgres"), not(test)),
     expect(dead_code, reason = "SQLite gives less evidence than the rules weigh")
@@ -62,6 +63,7 @@ pub use roles::{
     SchemaStore, StateStore, Store, WaitingStore,
 };
 pub use sqlite::{Durability, SqliteStore};
+pub use supervisors::{SupervisorRecord, SupervisorStore};
 pub use unheld_claims::{ClaimsUnderWay, UnheldClaims};
 #[cfg(not(feature = "postgres"))]
 pub use without_postgres::open_postgres;

@@ -17,7 +17,7 @@ macro_rules! record_readers {
         use $crate::session::Candidate;
         use $crate::{
             Claimed, ConfigEntry, EventRow, ExecutionRecord, LogRow, NewExecution, OrganizationRecord,
-            WorkflowRecord,
+            SupervisorRecord, WorkflowRecord,
         };
 
         pub(crate) fn required_id(row: &$row, column: &str) -> Result<Uuid> {
@@ -212,6 +212,17 @@ macro_rules! record_readers {
                 attempt: number(row, "attempt")?,
                 supervisor: id(row, "supervisor")?,
                 detail: json(row, "detail")?,
+            })
+        }
+
+        pub(crate) fn supervisor(row: &$row) -> Result<SupervisorRecord> {
+            Ok(SupervisorRecord {
+                id: required_id(row, "id")?,
+                host: row.try_get("host")?,
+                process_id: u32::try_from(row.try_get::<i64, _>("process_id")?).unwrap_or_default(),
+                data_dir: row.try_get("data_dir")?,
+                http_address: row.try_get("http_address")?,
+                started_at: row.try_get::<TimeColumn, _>("started_at")?.0,
             })
         }
 

@@ -17,7 +17,7 @@ use crate::{
     CancelResult, Claim, Claimant, Claimed, ConfigEntry, DatabaseFacts, DueExecutions, EventRow,
     ExecutionFailure, ExecutionFilter, ExecutionRecord, ExecutionRecords, ExpiredOwners, Finalization,
     FinalizeResult, LogRow, NewExecution, OrganizationRecord, PresenceShown, QueueDepth, Renewal, Result,
-    ServedQueues, Submitted, TakeOver, WorkflowRecord,
+    ServedQueues, Submitted, SupervisorStore, TakeOver, WorkflowRecord,
 };
 
 /// The whole record: one database in all its roles.
@@ -32,6 +32,7 @@ pub trait Store:
     + ExecutionStore
     + DefinitionStore
     + StateStore
+    + SupervisorStore
 {
 }
 
@@ -46,6 +47,7 @@ impl<T> Store for T where
         + ExecutionStore
         + DefinitionStore
         + StateStore
+        + SupervisorStore
 {
 }
 

@@ -21,5 +21,6 @@ mod silence;
 mod starts;
 mod storm;
 mod takeover;
+mod whereabouts;
 mod windows;
 mod world;

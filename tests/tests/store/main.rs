@@ -135,6 +135,7 @@ contract! {
         events_tell_how_an_execution_got_where_it_is,
         workflows_are_found_own_first_then_global,
         an_organizations_config_replaces_the_global_one,
+        supervisors_are_known_by_their_ids,
         facts_and_migrations_are_repeatable,
         every_statement_fits_the_schema,
     }

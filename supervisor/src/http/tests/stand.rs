@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use muster_core::execution::{ExecutionRequest, Status};
-use muster_store::{CancelResult, NewExecution, Store, Submitted};
+use muster_store::{CancelResult, NewExecution, Store, Submitted, SupervisorRecord};
 use uuid::Uuid;
 
 use crate::api::{
@@ -28,6 +28,17 @@ impl FakeService {
 
 #[async_trait]
 impl ApiService for FakeService {
+    fn who(&self) -> SupervisorRecord {
+        SupervisorRecord {
+            id: Uuid::nil(),
+            host: "here".to_owned(),
+            process_id: 1,
+            data_dir: "/var/lib/muster".to_owned(),
+            http_address: None,
+            started_at: jiff::Timestamp::UNIX_EPOCH,
+        }
+    }
+
     fn workflows(&self) -> WorkflowsView {
         WorkflowsView::default()
     }

@@ -17,6 +17,7 @@ mod read;
 mod schema;
 mod session;
 mod statements;
+mod supervisors;
 mod tls;
 mod transaction;
 mod types;

@@ -3,6 +3,7 @@
 
 crate::statements::statements! {
     AHEAD = "ahead",
+    ANNOUNCE = "announce",
     BEAT = "beat",
     BUDGETS = "budgets",
     CANCEL = "cancel",
@@ -48,6 +49,7 @@ crate::statements::statements! {
     STILL_DEAD = "still_dead",
     UNHELD = "unheld",
     SUBMIT = "submit",
+    SUPERVISORS = "supervisors",
     TAKE = "take",
     UNNOTIFIED = "unnotified",
     WAKE = "wake",

@@ -14,6 +14,7 @@ mod read;
 mod schema;
 mod session;
 mod statements;
+mod supervisors;
 mod waiting;
 
 use std::path::Path;

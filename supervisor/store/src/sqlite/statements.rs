@@ -3,6 +3,7 @@
 
 crate::statements::statements! {
     AHEAD = "ahead",
+    ANNOUNCE = "announce",
     BUDGETS = "budgets",
     CANCEL = "cancel",
     CLAIM = "claim",
@@ -19,6 +20,7 @@ crate::statements::statements! {
     EXPIRED = "expired",
     FAIL_UNUSABLE = "fail_unusable",
     FINISH = "finish",
+    FORGET_SUPERVISORS = "forget_supervisors",
     INSERT_EVENTS = "insert_events",
     INSERT_LOGS = "insert_logs",
     LOGS = "logs",
@@ -37,6 +39,7 @@ crate::statements::statements! {
     STATE = "state",
     UNHELD = "unheld",
     SUBMIT = "submit",
+    SUPERVISORS = "supervisors",
     TAKE = "take",
     UNNOTIFIED = "unnotified",
     WORKFLOW = "workflow",

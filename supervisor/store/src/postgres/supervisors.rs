@@ -1,0 +1,30 @@
+//! Who the supervisors on this database are and were.
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::read::all;
+use super::session::record;
+use super::{PostgresStore, statements};
+use crate::columns::TimeColumn;
+use crate::{Result, SupervisorRecord, SupervisorStore};
+
+#[async_trait]
+impl SupervisorStore for PostgresStore {
+    async fn announce(&self, supervisor: &SupervisorRecord) -> Result<()> {
+        let query = || {
+            sqlx::query(statements::ANNOUNCE)
+                .bind(supervisor.id)
+                .bind(&supervisor.host)
+                .bind(i64::from(supervisor.process_id))
+                .bind(&supervisor.data_dir)
+                .bind(&supervisor.http_address)
+                .bind(TimeColumn(supervisor.started_at))
+        };
+        all(self, query, record::supervisor).await.map(drop)
+    }
+
+    async fn supervisors(&self, ids: &[Uuid]) -> Result<Vec<SupervisorRecord>> {
+        all(self, || sqlx::query(statements::SUPERVISORS).bind(ids), record::supervisor).await
+    }
+}

@@ -1,0 +1,39 @@
+//! Who wrote to the file: one supervisor at a time, another after each start.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::error::store_error;
+use super::read::all;
+use super::session::{array, record};
+use super::{SqliteStore, statements};
+use crate::columns::now;
+use crate::rows::micros;
+use crate::{Result, SupervisorRecord, SupervisorStore};
+
+/// How long one is remembered.
+const REMEMBERED_FOR: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+
+#[async_trait]
+impl SupervisorStore for SqliteStore {
+    async fn announce(&self, supervisor: &SupervisorRecord) -> Result<()> {
+        let before = now().as_microsecond() - micros(REMEMBERED_FOR);
+        let forget = sqlx::query(statements::FORGET_SUPERVISORS).bind(before);
+        forget.execute(&self.writer).await.map_err(store_error)?;
+        let announce = sqlx::query(statements::ANNOUNCE)
+            .bind(supervisor.id.to_string())
+            .bind(&supervisor.host)
+            .bind(supervisor.process_id)
+            .bind(&supervisor.data_dir)
+            .bind(&supervisor.http_address)
+            .bind(supervisor.started_at.as_microsecond());
+        announce.execute(&self.writer).await.map_err(store_error)?;
+        Ok(())
+    }
+
+    async fn supervisors(&self, ids: &[Uuid]) -> Result<Vec<SupervisorRecord>> {
+        all(self, sqlx::query(statements::SUPERVISORS).bind(array(ids)?), record::supervisor).await
+    }
+}
