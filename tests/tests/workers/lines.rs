@@ -1,5 +1,8 @@
 //! The worker in bash and jq: alone, and under a supervisor.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
 use muster_protocol::{RunOutcome, ToSupervisor};
 use muster_tests::{Dialogue, Installation};
 use serde_json::json;
@@ -72,5 +75,49 @@ fn half_a_surrogate_pair_in_what_people_read_fails_nothing() {
     let row = &run.results[0];
     assert_eq!(row["error_type"], "Cut", "{row} {}", run.stderr);
     assert_eq!(row["error_message"], "cut in the \u{fffd}");
+    installation.assert_nothing_left();
+}
+
+/// Draws a progress bar and waits in its midst until a file is there.
+const BAR: &str = r#"
+exec 3>&1 1>&2
+echo '{"Hello":{"protocol_min":1,"protocol_max":1,"implementation":"bar","language":"bash","features":["log"]}}' >&3
+while IFS= read -r line; do
+    run=$(jq '.Execute.run // empty' <<<"$line")
+    case $line in
+        '{"Welcome":'*) echo '{"Ready":{"workflows":["bar"]}}' ;;
+        '{"Execute":'*)
+            echo "{\"Started\":{\"run\":$run}}"
+            printf '\r half of it' >&2
+            until [ -e go ]; do sleep 0.02; done
+            for ((at = 0; at < 1000; at++)); do printf '\r %d' $at >&2; done
+            printf '\r all of it\n' >&2
+            echo "{\"Finished\":{\"run\":$run,\"outcome\":{\"Succeeded\":{\"result\":1}},\"log_records\":0}}"
+            echo "{\"Idle\":{\"run\":$run}}"
+            ;;
+    esac >&3
+done
+"#;
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "what follows an execution is a process of its own")]
+fn a_progress_bar_is_seen_while_it_runs() {
+    let installation = Installation::new().worker(["bash", "-c", BAR]);
+    let supervisor = installation.start();
+    let mut follower = installation
+        .command(&["submit", "bar", "--follow"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let told = BufReader::new(follower.stderr.take().unwrap());
+    let mut told = told.lines().map(Result::unwrap);
+    assert!(told.by_ref().any(|line| line.contains("half of it")), "it is shown while nothing has ended it");
+    std::fs::write(installation.path("go"), "").unwrap();
+    let rest: Vec<String> = told.collect();
+    assert!(rest.iter().any(|line| line.contains("all of it")), "{rest:?}");
+    assert!(rest.len() < 20, "each state of a fast bar is a line: {rest:?}");
+    assert!(follower.wait().unwrap().success());
+    assert!(supervisor.terminate(std::time::Duration::from_secs(30)).success());
     installation.assert_nothing_left();
 }

@@ -2,6 +2,7 @@
 
 use muster_system::process::PIPE_BYTES;
 use tokio::io::AsyncReadExt;
+use tokio::time::Instant;
 
 use super::super::events::LiveEvent;
 use super::super::logs;
@@ -35,7 +36,7 @@ impl WorkerReader {
         if read == 0 {
             self.stderr_open = false;
         }
-        for line in self.lines.take(&self.scratch[..read], &self.link.secrets()) {
+        for line in self.lines.take(&self.scratch[..read], &self.link.secrets(), Instant::now()) {
             self.attribute(line);
         }
     }
