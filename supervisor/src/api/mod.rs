@@ -18,7 +18,9 @@ mod workflows;
 
 pub use execution::{AcceptedView, CancelOutcome, CancelView, LogPage, LogView, RetryRequest};
 pub use explain::{ExplanationView, ReasonKind, ReasonView};
-pub use pool::{IsolationView, PoolView, RecycleRequest, ReloadView, ResizeRequest, WallView};
+pub use pool::{
+    BrokerQueueView, BrokerView, IsolationView, PoolView, RecycleRequest, ReloadView, ResizeRequest, WallView,
+};
 pub use problem::ProblemView;
 pub use readiness::{Readiness, ReadinessPart};
 pub use service::{ApiService, RecycleTarget, ServiceError};

@@ -41,6 +41,9 @@ pub struct PoolView {
     pub oldest_wait_seconds: f64,
     /// Rows that wait to be claimed; `None` while the store is out of reach.
     pub pending: Option<u64>,
+    /// What waits in RabbitMQ; `None` without it.
+    #[serde(default)]
+    pub broker: Option<BrokerView>,
     /// What is wrong with starting workers, if anything.
     pub problem: Option<String>,
     /// How far the last reload has come.
@@ -57,6 +60,40 @@ pub struct PoolView {
     pub walls: Vec<WallView>,
     /// Every worker there is, oldest first.
     pub workers: Vec<WorkerView>,
+}
+
+/// What waits in RabbitMQ.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Broker)]
+pub struct BrokerView {
+    /// Each queue that is consumed.
+    pub queues: Vec<BrokerQueueView>,
+}
+
+/// What waits in a queue of RabbitMQ.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = BrokerQueue)]
+pub struct BrokerQueueView {
+    /// The name of the queue.
+    pub queue: String,
+    /// Messages that were delivered to no supervisor yet; `None` while the broker does not tell.
+    pub ready: Option<u32>,
+    /// The number of dead letters; `None` while the broker does not tell.
+    pub dead: Option<u32>,
+}
+
+impl BrokerView {
+    /// What is said of it on screens: a number, and of what.
+    pub fn counts(&self) -> Vec<(String, &'static str)> {
+        let sum = |one: fn(&BrokerQueueView) -> Option<u32>| {
+            self.queues.iter().map(|queue| one(queue).map(u64::from)).sum::<Option<u64>>()
+        };
+        let ready = sum(|queue| queue.ready).map_or_else(|| "?".to_owned(), |ready| ready.to_string());
+        let dead = sum(|queue| queue.dead).filter(|dead| *dead > 0);
+        let mut counts = vec![(ready, "in RabbitMQ")];
+        counts.extend(dead.map(|dead| (dead.to_string(), "dead letters")));
+        counts
+    }
 }
 
 /// Which executions may share a worker.
@@ -156,6 +193,7 @@ impl PoolView {
             waiting: pool.waiting,
             oldest_wait_seconds: seconds(pool.oldest_wait_ms),
             pending,
+            broker: None,
             problem: problem(pool),
             reload: match pool.reload {
                 ReloadSnapshot::Settled => ReloadView::Settled,
@@ -256,6 +294,7 @@ pub(crate) mod tests {
             waiting: 0,
             oldest_wait_seconds: 0.0,
             pending: Some(3),
+            broker: None,
             problem: None,
             reload: ReloadView::Settled,
             next_start: Vec::new(),

@@ -9,7 +9,7 @@ use super::exit::CommandFailure;
 use super::human;
 use super::output::{print, print_line};
 use super::server::ServerFlags;
-use crate::api::{IsolationView, PoolView, Readiness, TemplateStateView, TemplateView};
+use crate::api::{BrokerView, IsolationView, PoolView, Readiness, TemplateStateView, TemplateView};
 
 /// Show whether the supervisor can take work, and what its workers are doing.
 #[derive(Debug, Args)]
@@ -68,7 +68,7 @@ fn describe(readiness: &Readiness, pool: &PoolView) -> String {
         text.push_str(&format!("  problem    {problem}\n"));
     }
     text.push_str(&format!(
-        "\n{} of {} to {} workers{}, {} running, {} waiting for a worker, {} in the queue\n\n",
+        "\n{} of {} to {} workers{}, {} running, {} waiting for a worker, {} in the queue{}\n\n",
         pool.workers.len(),
         pool.min_workers,
         pool.max_workers,
@@ -76,9 +76,16 @@ fn describe(readiness: &Readiness, pool: &PoolView) -> String {
         pool.running,
         pool.waiting,
         pool.pending.map_or_else(|| "?".to_owned(), |pending| pending.to_string()),
+        in_the_broker(pool),
     ));
     text.push_str(&workers(pool));
     text
+}
+
+/// What waits in RabbitMQ, where there is one.
+fn in_the_broker(pool: &PoolView) -> String {
+    let counts = pool.broker.iter().flat_map(BrokerView::counts);
+    counts.map(|(number, name)| format!(", {number} {name}")).collect()
 }
 
 /// How the template stands, where there is one or should be.

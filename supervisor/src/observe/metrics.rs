@@ -79,6 +79,12 @@ struct StateLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct QueueLabels {
+    queue: String,
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PartLabel {
     part: String,
 }
@@ -121,6 +127,7 @@ pub struct SupervisorMetrics {
     waiting: Gauge,
     oldest_wait_seconds: Real,
     pending: Gauge,
+    broker_messages: Family<QueueLabels, Gauge>,
     draining: Gauge,
     ready: Family<PartLabel, Gauge>,
     store_answer_age_seconds: Real,
@@ -163,6 +170,7 @@ impl SupervisorMetrics {
             waiting: Gauge::default(),
             oldest_wait_seconds: Real::default(),
             pending: Gauge::default(),
+            broker_messages: Family::default(),
             draining: Gauge::default(),
             ready: Family::default(),
             store_answer_age_seconds: Real::default(),
@@ -276,6 +284,15 @@ impl SupervisorMetrics {
         self.waiting.set(count(pool.waiting));
         self.oldest_wait_seconds.set(pool.oldest_wait_seconds);
         self.pending.set(pool.pending.map_or(-1, |pending| i64::try_from(pending).unwrap_or(i64::MAX)));
+        self.broker_messages.clear();
+        for queue in pool.broker.iter().flat_map(|broker| &broker.queues) {
+            for (state, messages) in [("ready", queue.ready), ("dead", queue.dead)] {
+                if let Some(messages) = messages {
+                    let label = QueueLabels { queue: queue.queue.clone(), state };
+                    self.broker_messages.get_or_create(&label).set(i64::from(messages));
+                }
+            }
+        }
         self.draining.set(i64::from(pool.draining));
         for part in &readiness.parts {
             self.ready.get_or_create(&PartLabel { part: part.part.clone() }).set(i64::from(part.ready));
@@ -311,6 +328,8 @@ mod tests {
         metrics.template_failed();
         let mut pool = crate::api::tests::pool();
         pool.pending = None;
+        let queue = crate::api::BrokerQueueView { queue: "q".into(), ready: Some(260), dead: None };
+        pool.broker = Some(crate::api::BrokerView { queues: vec![queue] });
         let part = ReadinessPart { part: "store".into(), ready: false, detail: String::new() };
         let text =
             metrics.encode(&pool, &Readiness::of(vec![part]), &BusHealth::default(), Unwritten::default());
@@ -331,6 +350,7 @@ mod tests {
             "muster_workers{state=\"running\"} 1",
             "muster_workers{state=\"idle\"} 1",
             "muster_executions_pending -1",
+            "muster_broker_messages{queue=\"q\",state=\"ready\"} 260",
             "muster_ready{part=\"store\"} 0",
             "muster_invariant_violations_total{id=\"pool.one-finish\"} 0",
             "muster_invariant_violations_total{id=\"delivery.fenced-write\"} 0",

@@ -10,7 +10,7 @@ use muster_core::execution::{Attempt, ExecutionRequest, StartWindow, Status};
 use muster_core::pool::PoolSnapshot;
 use muster_intake::rabbitmq::BrokerHealth;
 use muster_protocol::CancelReason;
-use muster_store::{CancelResult, NewExecution, PresenceShown, Submitted, SupervisorIdentity};
+use muster_store::{CancelResult, NewExecution, PresenceShown, Submitted, SupervisorRecord};
 use muster_system::process::walls;
 use uuid::Uuid;
 
@@ -35,7 +35,7 @@ const PRESENCE_WITHIN: Duration = Duration::from_secs(60);
 
 #[async_trait]
 impl ApiService for Supervisor {
-    fn who(&self) -> SupervisorIdentity {
+    fn who(&self) -> SupervisorRecord {
         Self::who(self)
     }
 
@@ -120,12 +120,18 @@ impl ApiService for Supervisor {
 
     async fn pool(&self) -> PoolView {
         let snapshot = self.core.executor.handle().snapshot().await;
-        let pending = self.known.pending(self.core.store.clone()).await;
+        let backlog = async {
+            match self.backlog.get() {
+                Some(backlog) => Some(backlog.view().await),
+                None => None,
+            }
+        };
+        let (pending, broker) = tokio::join!(self.known.pending(self.core.store.clone()), backlog);
         // An executor that is gone has drained.
         let pool = snapshot.map_or(PoolSnapshot { draining: true, ..PoolSnapshot::default() }, |it| it.pool);
         let asked = confinement(&self.settings.read().unwrap_or_else(PoisonError::into_inner));
         let view = PoolView::of(&pool, self.core.claimant.owner, self.started_at, pending, walls(&asked));
-        PoolView { next_start: self.settings_of_the_next_start(), ..view }
+        PoolView { broker, next_start: self.settings_of_the_next_start(), ..view }
     }
 
     async fn resize(&self, min_workers: usize, max_workers: usize) -> Result<(), ServiceError> {

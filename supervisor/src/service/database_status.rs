@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_store::{DatabaseFacts, QueueDepth, SchemaStore, StoreError, WaitingStore};
+use muster_store::{DatabaseFacts, QueueDepth, SchemaStore, WaitingStore};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
@@ -18,8 +18,8 @@ const NUMBER_FOR: Duration = Duration::from_secs(10);
 /// What is asked of the database again and again.
 #[derive(Debug, Default)]
 pub(super) struct DatabaseStatus {
-    facts: DatabaseQuestion<DatabaseFacts>,
-    depth: DatabaseQuestion<QueueDepth>,
+    facts: StatusQuestion<DatabaseFacts>,
+    depth: StatusQuestion<QueueDepth>,
 }
 
 impl DatabaseStatus {
@@ -45,7 +45,7 @@ impl DatabaseStatus {
 
 /// One question, and its last answer.
 #[derive(Debug)]
-struct DatabaseQuestion<T>(watch::Sender<QuestionState<T>>);
+pub(super) struct StatusQuestion<T>(watch::Sender<QuestionState<T>>);
 
 #[derive(Debug)]
 struct QuestionState<T> {
@@ -65,17 +65,17 @@ pub(super) struct StatusReading<T> {
     pub(super) silent_for: Option<Duration>,
 }
 
-impl<T> Default for DatabaseQuestion<T> {
+impl<T> Default for StatusQuestion<T> {
     fn default() -> Self {
         Self(watch::Sender::new(QuestionState { answer: None, asked: None }))
     }
 }
 
-impl<T: Clone + Send + Sync + 'static> DatabaseQuestion<T> {
+impl<T: Clone + Send + Sync + 'static> StatusQuestion<T> {
     /// Asks, unless the question is under way, waits for a moment, and gives what is known then.
-    async fn look(
+    pub(super) async fn look<E: std::fmt::Display>(
         &self,
-        ask: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+        ask: impl Future<Output = Result<T, E>> + Send + 'static,
     ) -> StatusReading<T> {
         let is_new = self.0.send_if_modified(|state| {
             let is_new = state.asked.is_none();
@@ -108,20 +108,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_question_is_asked_once_and_whoever_asks_meanwhile_gets_the_last_answer_and_its_age() {
-        let asked = DatabaseQuestion::default();
-        let first = asked.look(async { Ok(1) }).await;
+        let asked = StatusQuestion::default();
+        let first = asked.look(async { Ok::<_, String>(1) }).await;
         assert_eq!((first.answer, first.silent_for), (Some(Ok(1)), None));
         let (answer, answered) = tokio::sync::oneshot::channel();
-        let slow = async move { Ok(answered.await.unwrap()) };
+        let slow = async move { Ok::<_, String>(answered.await.unwrap()) };
         let second = asked.look(slow).await;
         assert_eq!(second.answer, Some(Ok(1)));
         assert!(second.age >= PATIENCE && second.silent_for.is_some_and(|it| it >= PATIENCE), "{second:?}");
-        let third = asked.look(async { panic!("the question is under way") }).await;
+        let third = asked.look(async { Err::<i32, _>("the question is under way") }).await;
         assert_eq!(third.answer, Some(Ok(1)));
         assert!(third.silent_for > second.silent_for, "{third:?}");
         answer.send(2).unwrap();
         let mut seen = asked.0.subscribe();
         drop(seen.wait_for(|state| state.asked.is_none()).await.unwrap());
-        assert_eq!(asked.look(async { Ok(3) }).await.answer, Some(Ok(3)));
+        assert_eq!(asked.look(async { Ok::<_, String>(3) }).await.answer, Some(Ok(3)));
     }
 }

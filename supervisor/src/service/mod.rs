@@ -3,6 +3,7 @@
 mod announce;
 mod api;
 mod backends;
+mod broker_status;
 mod commands;
 mod confinement;
 mod core;

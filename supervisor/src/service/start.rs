@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use jiff::Timestamp;
-use muster_intake::rabbitmq::{AmqpError, IntakeOptions, RabbitIntake};
+use muster_intake::rabbitmq::{AmqpError, IntakeOptions, QueueReader, RabbitIntake};
 use muster_system::process::{Guard, Guarded, OrphanedWorkers, OrphanedWorkersError, WorkerLeaves};
 use tokio_util::sync::CancellationToken;
 
 use super::backends::{BackendError, OpenStore, open_bus};
+use super::broker_status::BrokerStatus;
 use super::core::{Core, CoreError, CoreParts, claimant, transcripts};
 use super::data_dir::{DataDir, DataDirError};
 use super::database_status::DatabaseStatus;
@@ -125,6 +126,7 @@ impl Supervisor {
             settings: RwLock::new(settings),
             started_at: Timestamp::now(),
             broker: OnceLock::new(),
+            backlog: OnceLock::new(),
             known: DatabaseStatus::default(),
             preparer,
             reload,
@@ -153,14 +155,17 @@ impl Supervisor {
             dispatcher: Arc::clone(dispatcher),
         });
         let mut intakes = Vec::new();
+        let mut readers = Vec::new();
         for queue in settings.served_queues() {
             let options = IntakeOptions {
                 broker: settings.server(url),
                 queue: queue.clone(),
                 default_max_attempts: settings.max_attempts,
             };
+            readers.push((queue.clone(), QueueReader::new(&options.broker, queue)?));
             intakes.push(RabbitIntake::start(&options, Arc::clone(&claims), Arc::clone(store), bus.clone())?);
         }
+        let _ = self.backlog.set(BrokerStatus::of(readers));
         let _ = self.broker.set(intakes.iter().map(RabbitIntake::health).collect());
         Ok(intakes)
     }

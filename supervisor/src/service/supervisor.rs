@@ -8,6 +8,7 @@ use muster_system::process::Guard;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::broker_status::BrokerStatus;
 use super::core::Core;
 use super::data_dir::DataDir;
 use super::database_status::DatabaseStatus;
@@ -28,6 +29,8 @@ pub struct Supervisor {
     pub core: Core,
     /// How each queue of the broker is, where there is one.
     pub(super) broker: OnceLock<Vec<watch::Receiver<BrokerHealth>>>,
+    /// What waits in the broker, where there is one.
+    pub(super) backlog: OnceLock<BrokerStatus>,
     pub(super) preparer: Arc<Preparer>,
     /// What the database said last.
     pub(super) known: DatabaseStatus,

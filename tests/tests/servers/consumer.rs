@@ -1,6 +1,7 @@
 //! The way of an execution through the service: from RabbitMQ through the pool into PostgreSQL, with Redis for
 //! those who watch.
 
+use muster_tests::eventually;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -183,5 +184,39 @@ fn test_sdk_prewarm_called_before_routing() {
         keys.contains(&warm[1]) && !keys.contains(&warm[0]),
         "the cache stays, the context goes: {keys:?}"
     );
+    world.assert_clean(supervisor, &installation);
+}
+
+#[test]
+fn what_waits_in_the_broker_is_seen_everywhere() {
+    let mut world = World::shared();
+    let installation = behind_gate(world.installation().setting("min_workers", 1).setting("max_workers", 1));
+    let supervisor = installation.start();
+    let ids: Vec<_> = (0..40).map(|_| world.queue.submit(json!({ "workflow": "echo" }))).collect();
+    world.queue.publish_bytes(b"nonsense");
+    let (client, queue) = (supervisor.client(), &mut world.queue);
+    // Some are on their way to us; the others stay where they are while there is no slot.
+    let ready = eventually("the messages that stay in the broker are counted", SOON, || {
+        let broker = client.get("/api/pool").body["broker"]["queues"][0].clone();
+        let ready = broker["ready"].as_u64().filter(|ready| *ready > 0)?;
+        (queue.try_depth(false) == Some(u32::try_from(ready).ok()?)).then_some(ready)
+    });
+    let status = String::from_utf8(installation.run(&["status"]).stdout).unwrap();
+    assert!(status.contains(&format!(" {ready} in RabbitMQ")), "{status}");
+    let metrics = client.get("/metrics").body.as_str().unwrap().to_owned();
+    assert!(metrics.contains(&format!("state=\"ready\"}} {ready}\n")), "{metrics}");
+    assert!(metrics.contains("muster_broker_messages{queue="), "{metrics}");
+
+    open_gate(&installation);
+    for id in &ids {
+        world.record.finished(id, SOON);
+    }
+    let client = supervisor.client();
+    eventually("nothing waits but the dead letter", SOON, || {
+        let broker = client.get("/api/pool").body["broker"]["queues"][0].clone();
+        (broker["ready"] == 0 && broker["dead"] == 1).then_some(())
+    });
+    let status = String::from_utf8(installation.run(&["status"]).stdout).unwrap();
+    assert!(status.contains(" 0 in RabbitMQ, 1 dead letters"), "{status}");
     world.assert_clean(supervisor, &installation);
 }

@@ -34,6 +34,15 @@ pub struct Inspection {
     pub differences: Vec<String>,
 }
 
+/// How many messages wait in the broker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueMessages {
+    /// Messages that were delivered to nobody yet.
+    pub ready: u32,
+    /// The number of dead letters.
+    pub dead: u32,
+}
+
 /// A message that could not be used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DeadLetter {

@@ -17,10 +17,10 @@ mod error;
 mod facts;
 mod letter;
 
-pub use broker::{DeadLetters, QueuePublisher, RabbitIntake, inspect};
+pub use broker::{DeadLetters, QueuePublisher, QueueReader, RabbitIntake, inspect};
 pub use consumer::BrokerHealth;
 pub use error::{AmqpError, ReplayError};
-pub use facts::{DeadLetter, Inspection, IntakeOptions, ReplayResult};
+pub use facts::{DeadLetter, Inspection, IntakeOptions, QueueMessages, ReplayResult};
 pub use letter::{LetterChoice, LetterKey};
 
 /// The header of a dead letter that says why it is one.

@@ -7,7 +7,10 @@ use muster_store::{QueueStore, Store};
 use muster_system::certificates::ServerAddress;
 use tokio::sync::watch;
 
-use super::{AmqpError, BrokerHealth, DeadLetter, Inspection, IntakeOptions, LetterChoice, ReplayError, ReplayResult};
+use super::{
+    AmqpError, BrokerHealth, DeadLetter, Inspection, IntakeOptions, LetterChoice, QueueMessages, ReplayError,
+    ReplayResult,
+};
 use crate::Claims;
 
 /// The consumer that this build has not.
@@ -57,6 +60,28 @@ impl QueuePublisher {
     /// # Errors
     /// Never: there is no publisher.
     pub async fn publish<B: AsRef<[u8]>>(&self, _messages: &[B]) -> Result<(), AmqpError> {
+        match *self {}
+    }
+}
+
+/// The reader that this build has not.
+#[derive(Debug)]
+pub enum QueueReader {}
+
+impl QueueReader {
+    /// Refuses to read.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn new(_broker: &ServerAddress, _queue: &str) -> Result<Self, AmqpError> {
+        Err(AmqpError::NotBuilt)
+    }
+
+    /// What is in the queue.
+    ///
+    /// # Errors
+    /// Never: there is no reader.
+    pub async fn messages(&self) -> Result<QueueMessages, AmqpError> {
         match *self {}
     }
 }

@@ -7,7 +7,7 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Row, Table};
 
-use crate::api::{PoolView, WorkerView};
+use crate::api::{BrokerView, PoolView, WorkerView};
 use crate::cli::human;
 use crate::client::Execution;
 
@@ -37,12 +37,13 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, moment: &ScreenData) {
     let dim = Style::new().add_modifier(Modifier::DIM);
     let bold = Style::new().add_modifier(Modifier::BOLD);
     let pending = pool.pending.map_or_else(|| "?".to_owned(), |pending| pending.to_string());
-    let numbers = [
+    let mut numbers = vec![
         (pool.running.to_string(), "running"),
         (pool.waiting.to_string(), "waiting for a worker"),
         (pending, "in the queue"),
-        (pool.workers.len().to_string(), "workers"),
     ];
+    numbers.extend(pool.broker.iter().flat_map(BrokerView::counts));
+    numbers.push((pool.workers.len().to_string(), "workers"));
     let mut line = vec![Span::styled(format!("muster {}  ", pool.version), bold)];
     for (number, name) in numbers {
         line.push(Span::styled(number, bold));

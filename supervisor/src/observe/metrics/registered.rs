@@ -97,6 +97,11 @@ impl SupervisorMetrics {
             "Rows that wait to be claimed; -1 when unknown",
             self.pending.clone(),
         );
+        registry.register(
+            "broker_messages",
+            "Messages in RabbitMQ by their state: ready is delivered to nobody yet, dead is a dead letter; no series while unknown",
+            self.broker_messages.clone(),
+        );
         registry.register("draining", "1 once no more work is taken", self.draining.clone());
         registry.register("ready", "1 for each part that does its work", self.ready.clone());
         registry.register_with_unit(
