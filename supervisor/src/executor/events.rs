@@ -2,11 +2,12 @@
 //!
 //! Ends are never dropped, and the slots bound how many there can be. Live views are: while more of them wait than
 //! fit in memory, the next ones are left out, because nobody may hold up the executor's thread and the whole log
-//! comes with the outcome.
+//! comes with the outcome. What one run shows stands before the ends of all others in this channel, so a run has a
+//! share of its own, and of its progress only the latest is told.
 
 use std::cell::RefCell;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use muster_core::execution::{Attempt, Change, EndKind, LogLine, Secrets};
@@ -19,6 +20,8 @@ use super::run::EndedRun;
 
 /// So much for live views waits at most.
 const LIVE_WAITING_MAX_BYTES: usize = 16 * 1024 * 1024;
+/// And so much of one run: it is passed on within a moment.
+const LIVE_OF_A_RUN_MAX_BYTES: usize = 1024 * 1024;
 /// So many are taken off the channel at once.
 const EVENTS_AT_ONCE: usize = 256;
 
@@ -105,6 +108,14 @@ pub enum LiveEvent {
 }
 
 impl LiveEvent {
+    fn attempt(&self) -> Attempt {
+        match self {
+            Self::Logged(attempt, _) | Self::Progressed(attempt, _) | Self::Changed(attempt, _, _) => {
+                *attempt
+            }
+        }
+    }
+
     fn size_bytes(&self) -> usize {
         size_of::<Self>()
             + match self {
@@ -140,23 +151,56 @@ pub struct RunProgress {
 /// A channel, from the executor to whoever passes on what it tells.
 pub(super) fn channel() -> (EventSender, ExecutorEvents) {
     let (events, received) = mpsc::unbounded_channel();
-    let live_bytes = Arc::new(AtomicUsize::new(0));
+    let live = Arc::<Mutex<LiveWaiting>>::default();
     let sender = EventSender {
         events,
-        live_bytes: Arc::clone(&live_bytes),
+        live: Arc::clone(&live),
         held: RefCell::default(),
+        progress: RefCell::default(),
         holds: Notify::new(),
     };
-    (sender, ExecutorEvents { events: received, live_bytes })
+    (sender, ExecutorEvents { events: received, live })
+}
+
+/// What is in the channel for live views, in bytes.
+#[derive(Debug, Default)]
+struct LiveWaiting {
+    all: usize,
+    by_attempt: HashMap<Attempt, usize>,
+}
+
+impl LiveWaiting {
+    /// Takes so much more of this run, if there is room for any.
+    fn admit(&mut self, attempt: Attempt, bytes: usize) -> bool {
+        let of_the_run = self.by_attempt.get(&attempt).copied().unwrap_or_default();
+        if self.all > LIVE_WAITING_MAX_BYTES || of_the_run > LIVE_OF_A_RUN_MAX_BYTES {
+            return false;
+        }
+        self.all += bytes;
+        self.by_attempt.insert(attempt, of_the_run + bytes);
+        true
+    }
+
+    fn passed_on(&mut self, attempt: Attempt, bytes: usize) {
+        self.all = self.all.saturating_sub(bytes);
+        if let Some(of_the_run) = self.by_attempt.get_mut(&attempt) {
+            *of_the_run = of_the_run.saturating_sub(bytes);
+            if *of_the_run == 0 {
+                self.by_attempt.remove(&attempt);
+            }
+        }
+    }
 }
 
 /// The executor's end of the channel. Nothing here waits.
 #[derive(Debug)]
 pub(super) struct EventSender {
     events: mpsc::UnboundedSender<ExecutorEvent>,
-    live_bytes: Arc<AtomicUsize>,
+    live: Arc<Mutex<LiveWaiting>>,
     /// What goes with the next.
     held: RefCell<Vec<ExecutorEvent>>,
+    /// How far runs are, since it was told last.
+    progress: RefCell<HashMap<Attempt, RunProgress>>,
     /// Notified when something is held.
     holds: Notify,
 }
@@ -191,6 +235,9 @@ impl EventSender {
         for event in self.held.borrow_mut().drain(..) {
             self.send(event);
         }
+        for (attempt, progress) in self.progress.borrow_mut().drain() {
+            self.send_live(LiveEvent::Progressed(attempt, progress));
+        }
     }
 
     fn send(&self, event: ExecutorEvent) {
@@ -199,14 +246,23 @@ impl EventSender {
         }
     }
 
-    /// Shows it, unless too much that is to be shown waits already.
+    /// Shows it, unless too much that is to be shown waits already. Progress is shown in a moment, the latest.
     pub(super) fn show(&self, live: LiveEvent) {
-        let bytes = live.size_bytes();
-        if self.live_bytes.fetch_add(bytes, Ordering::Relaxed) > LIVE_WAITING_MAX_BYTES {
-            self.live_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        if let LiveEvent::Progressed(attempt, progress) = live {
+            self.progress.borrow_mut().insert(attempt, progress);
+            self.holds.notify_one();
             return;
         }
-        self.tell(ExecutorEvent::Live(live));
+        self.tell_held();
+        self.send_live(live);
+    }
+
+    fn send_live(&self, live: LiveEvent) {
+        let mut waiting = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.admit(live.attempt(), live.size_bytes()) {
+            drop(waiting);
+            self.send(ExecutorEvent::Live(live));
+        }
     }
 }
 
@@ -214,7 +270,7 @@ impl EventSender {
 #[derive(Debug)]
 pub struct ExecutorEvents {
     events: mpsc::UnboundedReceiver<ExecutorEvent>,
-    live_bytes: Arc<AtomicUsize>,
+    live: Arc<Mutex<LiveWaiting>>,
 }
 
 impl ExecutorEvents {
@@ -222,18 +278,20 @@ impl ExecutorEvents {
     pub async fn take(&mut self, into: &mut Vec<ExecutorEvent>) -> usize {
         let before = into.len();
         let taken = self.events.recv_many(into, EVENTS_AT_ONCE).await;
-        let live = into[before..].iter().map(|event| match event {
-            ExecutorEvent::Live(live) => live.size_bytes(),
-            ExecutorEvent::Started { .. }
-            | ExecutorEvent::Finished(_)
-            | ExecutorEvent::ReadState(_)
-            | ExecutorEvent::WorkerReady { .. }
-            | ExecutorEvent::TemplateFailed
-            | ExecutorEvent::StartFailed { .. }
-            | ExecutorEvent::WorkerDied { .. }
-            | ExecutorEvent::StartsRecovered => 0,
-        });
-        self.live_bytes.fetch_sub(live.sum(), Ordering::Relaxed);
+        let mut waiting = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        for event in &into[before..] {
+            match event {
+                ExecutorEvent::Live(live) => waiting.passed_on(live.attempt(), live.size_bytes()),
+                ExecutorEvent::Started { .. }
+                | ExecutorEvent::Finished(_)
+                | ExecutorEvent::ReadState(_)
+                | ExecutorEvent::WorkerReady { .. }
+                | ExecutorEvent::TemplateFailed
+                | ExecutorEvent::StartFailed { .. }
+                | ExecutorEvent::WorkerDied { .. }
+                | ExecutorEvent::StartsRecovered => {}
+            }
+        }
         taken
     }
 }
@@ -242,8 +300,61 @@ impl ExecutorEvents {
 mod tests {
     use super::*;
 
-    fn progress(attempt: Attempt, bytes: usize) -> LiveEvent {
-        LiveEvent::Progressed(attempt, RunProgress { message: "x".repeat(bytes), ..RunProgress::default() })
+    fn attempt(number: u32) -> Attempt {
+        Attempt::new(Uuid::nil(), number)
+    }
+
+    fn logged(attempt: Attempt, bytes: usize) -> LiveEvent {
+        let line = LogLine {
+            sequence: 1,
+            at_us: 0,
+            level: "info".to_owned(),
+            stream: muster_core::execution::LogStream::Stderr,
+            logger: String::new(),
+            message: "x".repeat(bytes),
+            fields: None,
+        };
+        LiveEvent::Logged(attempt, vec![line])
+    }
+
+    fn live(taken: &[ExecutorEvent], of: Attempt) -> usize {
+        let is_of =
+            |event: &&ExecutorEvent| matches!(event, ExecutorEvent::Live(live) if live.attempt() == of);
+        taken.iter().filter(is_of).count()
+    }
+
+    #[tokio::test]
+    async fn a_run_that_shows_much_stands_in_the_way_of_no_other() {
+        let (sender, mut events) = channel();
+        for current in 0..100_000 {
+            sender.show(logged(attempt(1), 1000));
+            sender.show(LiveEvent::Progressed(attempt(1), RunProgress { current, ..RunProgress::default() }));
+        }
+        sender.show(logged(attempt(2), 1000));
+        sender.tell(ExecutorEvent::StartsRecovered);
+        let mut taken = Vec::new();
+        while !matches!(taken.last(), Some(ExecutorEvent::StartsRecovered)) {
+            events.take(&mut taken).await;
+        }
+        assert!(live(&taken, attempt(1)) < 5_000, "{}", live(&taken, attempt(1)));
+        assert_eq!(live(&taken, attempt(2)), 1);
+    }
+
+    #[tokio::test]
+    async fn of_progress_the_latest_is_told_and_before_the_end() {
+        let (sender, mut events) = channel();
+        for current in 0..1000 {
+            sender.show(LiveEvent::Progressed(attempt(1), RunProgress { current, ..RunProgress::default() }));
+        }
+        sender.tell(ExecutorEvent::StartsRecovered);
+        let mut taken = Vec::new();
+        events.take(&mut taken).await;
+        let [ExecutorEvent::Live(LiveEvent::Progressed(_, latest)), ExecutorEvent::StartsRecovered] =
+            &taken[..]
+        else {
+            panic!("{taken:?}")
+        };
+        assert_eq!(latest.current, 999);
     }
 
     #[tokio::test]
@@ -273,16 +384,15 @@ mod tests {
     #[tokio::test]
     async fn live_views_are_left_out_while_too_much_waits_and_ends_never_are() {
         let (sender, mut events) = channel();
-        let attempt = Attempt::new(Uuid::nil(), 1);
-        for _ in 0..40 {
-            sender.show(progress(attempt, 1 << 20));
+        for number in 0..40 {
+            sender.show(logged(attempt(number), 1 << 20));
             sender.tell(ExecutorEvent::StartsRecovered);
         }
         let mut taken = Vec::new();
         events.take(&mut taken).await;
-        let live = taken.iter().filter(|event| matches!(event, ExecutorEvent::Live(_))).count();
-        assert_eq!((live, taken.len()), (16, 40 + 16));
-        sender.show(progress(attempt, 1));
+        let shown = taken.iter().filter(|event| matches!(event, ExecutorEvent::Live(_))).count();
+        assert_eq!((shown, taken.len()), (16, 40 + 16));
+        sender.show(logged(attempt(1), 1));
         taken.clear();
         assert_eq!(events.take(&mut taken).await, 1, "there is room again");
         drop(sender);

@@ -170,6 +170,36 @@ fn a_child_that_writes_without_end_holds_up_nobody() {
 }
 
 #[test]
+fn a_worker_that_floods_frames_has_no_larger_share_than_any_other() {
+    let soon = std::time::Duration::from_secs(30);
+    let installation = Installation::new()
+        .worker(rogue(&["--flood-frames", "--only", "flood"]))
+        .setting("min_workers", 2)
+        .setting("max_workers", 2);
+    let supervisor = installation.start();
+    let client = supervisor.client();
+    let flood = client.submit(&json!({ "workflow": "flood" }));
+    client.has_status(&flood, "RUNNING", soon);
+    let began = std::time::Instant::now();
+    let each_ms: Vec<u128> = (0..30)
+        .map(|number| {
+            let asked = std::time::Instant::now();
+            let echo = json!({ "workflow": "echo", "parameters": number });
+            let row = client.post("/api/executions?wait=30", &echo).body;
+            assert_eq!(row["result"], number, "{row}");
+            asked.elapsed().as_millis()
+        })
+        .collect();
+    // Each took half a second while a worker could keep the thread for as long as it had something to say.
+    assert!(began.elapsed() < std::time::Duration::from_secs(6), "milliseconds of each: {each_ms:?}");
+    let cancelled = client.post(&format!("/api/executions/{flood}/cancel"), &json!({}));
+    assert_eq!(cancelled.status, 200, "{}", cancelled.body);
+    assert_eq!(client.finished(&flood, soon)["status"], "CANCELLED");
+    assert!(supervisor.terminate(soon).success());
+    installation.assert_nothing_left();
+}
+
+#[test]
 fn a_worker_that_dies_under_a_child_that_writes_without_end_is_seen_dead() {
     let installation = Installation::new().worker(rogue(&["--flooding-child", "--exit-code", "3"]));
     let supervisor = installation.start();

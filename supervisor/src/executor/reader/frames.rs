@@ -10,7 +10,7 @@ use muster_system::process::PIPE_BYTES;
 use tokio::net::unix::pipe;
 
 use super::super::news;
-use super::{FramesEnd, READ_BYTES, WorkerReader, read_now};
+use super::{FramesEnd, READ_BYTES, TURN_UNITS, UNIT_BYTES, WorkerReader, read_now};
 
 impl WorkerReader {
     pub(super) async fn took_stdout(&mut self, read: usize) {
@@ -32,7 +32,11 @@ impl WorkerReader {
     pub(super) async fn take_frames(&mut self) {
         while self.frames_end.is_none() {
             match self.decoder.cut(&mut self.input) {
-                Ok(Some(Piece::Message(whole))) => self.take_message(whole).await,
+                Ok(Some(Piece::Message(whole))) => {
+                    let units = 1 + whole.size_bytes() / UNIT_BYTES;
+                    self.take_message(whole).await;
+                    self.take_turn(units).await;
+                }
                 Ok(Some(Piece::Preamble(text))) => {
                     tracing::info!(worker = %self.link.id, text, "worker printed before Hello");
                 }
@@ -41,6 +45,15 @@ impl WorkerReader {
             }
         }
         self.input.clear();
+    }
+
+    /// Lets the others have their turn when this worker has had its own.
+    async fn take_turn(&mut self, units: usize) {
+        self.turn_left = self.turn_left.saturating_sub(units);
+        if self.turn_left == 0 {
+            self.turn_left = TURN_UNITS;
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Reads a message and does what it leads to. A large one is read on a thread for it, one after another; nothing

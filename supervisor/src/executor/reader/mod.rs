@@ -30,6 +30,11 @@ use super::template::{ExitNews, exit_status};
 
 /// One read takes so much at most.
 const READ_BYTES: usize = 64 * 1024;
+/// What one worker may have of the thread before it is the turn of all others: each message is a unit, and so is each
+/// of its [`UNIT_BYTES`]. A worker that writes without end has no larger share than any other.
+const TURN_UNITS: usize = 32;
+/// So many bytes of a message cost about as much as taking one.
+const UNIT_BYTES: usize = 2 * 1024;
 /// After the end of the process, how long its stderr may be held open by what it left behind.
 const STDERR_AFTER_EXIT: Duration = Duration::from_millis(50);
 /// A worker that ends its stdout must end itself within this.
@@ -67,6 +72,7 @@ pub(super) fn adopt(
         stderr_open: true,
         lines: StderrLines::default(),
         scratch: vec![0; READ_BYTES].into_boxed_slice(),
+        turn_left: TURN_UNITS,
         unknown_messages: 0,
         late: LateLog::default(),
         behind: Behind::default(),
@@ -87,6 +93,8 @@ pub(super) struct WorkerReader {
     stderr_open: bool,
     pub(super) lines: StderrLines,
     scratch: Box<[u8]>,
+    /// How much of its turn is left: see [`TURN_UNITS`].
+    turn_left: usize,
     unknown_messages: u64,
     /// What it says that is in no execution's log.
     pub(super) late: LateLog,

@@ -82,6 +82,9 @@ fn after_started(wire: &mut Wire, sins: &Sins, run: u32, log_records: &mut u64) 
     if let Some(count) = sins.flood_logs {
         *log_records += log(wire, run, count)?;
     }
+    if sins.flood_frames {
+        return flood(wire, run);
+    }
     if let Some(seconds) = sins.hold_pipes {
         misdeeds::grandchild(&["sleep", &seconds.to_string()])?;
     }
@@ -182,6 +185,14 @@ fn log(wire: &mut Wire, run: u32, count: u64) -> io::Result<u64> {
         wire.send(&ToSupervisor::Log { run, records: batch.to_vec() })?;
     }
     Ok(count)
+}
+
+/// Sends small messages for as long as somebody reads them.
+fn flood(wire: &mut Wire, run: u32) -> io::Result<Option<u8>> {
+    for current in 0.. {
+        wire.send(&ToSupervisor::Progress { run, current, total: 0, message: String::new() })?;
+    }
+    Ok(None)
 }
 
 fn record(number: u64) -> LogRecord {

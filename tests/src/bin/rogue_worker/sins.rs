@@ -75,6 +75,9 @@ pub(crate) struct Sins {
     /// Send this many log records after Started.
     #[arg(long, value_name = "RECORDS")]
     pub(crate) flood_logs: Option<u64>,
+    /// Send Progress after Started, over and over and deaf to Cancel.
+    #[arg(long)]
+    pub(crate) flood_frames: bool,
     /// Print this text and a line end to stdout after Started.
     #[arg(long, value_name = "TEXT")]
     pub(crate) print_during_run: Option<String>,
