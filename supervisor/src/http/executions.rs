@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Api;
+use super::audit::noting;
 use super::problem::ApiError;
 use super::query::{PathId, QueryParameters, RequestBody};
 use crate::api::{AcceptedView, CancelOutcome, CancelView, ExplanationView, RetryRequest};
@@ -54,13 +55,14 @@ pub(super) async fn submit(
     let request = draft.into_request()?;
     let execution_id = request.execution_id;
     let status = api.service.submit(request).await?;
+    let detail = format!("execution {execution_id}");
     if let Some(wait) = wait
         && let Some(record) = api.wait_for_end(execution_id, wait).await?
     {
-        return Ok(row(record));
+        return Ok(noting(row(record), detail));
     }
     let accepted = AcceptedView { execution_id, status: Some(status), retry_of: None };
-    Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())
+    Ok(noting((StatusCode::ACCEPTED, Json(accepted)).into_response(), detail))
 }
 
 /// What is wrong with a field that no request has: here somebody waits for the answer and can fix it.
@@ -114,7 +116,10 @@ pub(super) async fn show(
 
 impl Api {
     /// The supervisors that events name, as far as they are known.
-    pub(super) async fn supervisors_of(&self, events: &[EventRow]) -> Result<Vec<SupervisorRecord>, ApiError> {
+    pub(super) async fn supervisors_of(
+        &self,
+        events: &[EventRow],
+    ) -> Result<Vec<SupervisorRecord>, ApiError> {
         let mut ids: Vec<Uuid> = events.iter().filter_map(|event| event.supervisor).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -167,5 +172,6 @@ pub(super) async fn retry(
     let execution_id = asked.execution_id.unwrap_or_else(Uuid::now_v7);
     let status = api.service.retry(id, execution_id).await?;
     let accepted = AcceptedView { execution_id, status: Some(status), retry_of: Some(id) };
-    Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())
+    let response = (StatusCode::ACCEPTED, Json(accepted)).into_response();
+    Ok(noting(response, format!("execution {execution_id}")))
 }

@@ -7,12 +7,13 @@
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use base64::Engine as _;
 use secrecy::SecretString;
 
+use super::audit::AuditedRequest;
 use super::problem::{ApiError, ErrorKind};
 use crate::access::{Access, is_same};
 
@@ -31,36 +32,53 @@ pub(super) enum Visitor {
 /// What a WebSocket of the dashboard puts before its token, for want of headers.
 const PROTOCOL_PREFIX: &str = "bearer.";
 
+/// The headers by which it is decided who is let in. Of two somebody else may have read the other one.
+const ONLY_ONCE: [HeaderName; 3] = [header::HOST, header::ORIGIN, header::AUTHORIZATION];
+
 pub(super) async fn admit(
     State(access): State<Access>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
+    let audited = AuditedRequest::of(&request);
+    let visitor = check(&access, &request).inspect_err(|refusal| {
+        audited.refused(refusal.status(), refusal.detail());
+    })?;
+    request.extensions_mut().insert(visitor);
+    let response = next.run(request).await;
+    audited.answered(&response);
+    Ok(response)
+}
+
+/// Who asks, if they are let in.
+fn check(access: &Access, request: &Request) -> Result<Visitor, ApiError> {
     let headers = request.headers();
+    if let Some(name) = ONLY_ONCE.iter().find(|name| headers.get_all(*name).iter().count() > 1) {
+        return Err(ApiError::invalid(format!("the header {name} is there more than once")));
+    }
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if let Some(origin) = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok())
-        && origin.split_once("://").map(|(_, place)| place) != Some(host)
+    if let Some(origin) = headers.get(header::ORIGIN)
+        && origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, place)| place)
+            != Some(host)
     {
         return Err(ApiError::new(
             ErrorKind::Forbidden,
-            format!("a page of {origin} may not use this supervisor"),
+            format!("a page of {} may not use this supervisor", String::from_utf8_lossy(origin.as_bytes())),
         ));
     }
-    let visitor = match &access {
-        Access::Token { token, .. } if shows(headers, token) => Visitor::Known,
-        Access::Token { .. } if OPEN.contains(&request.uri().path()) => Visitor::Stranger,
+    match access {
+        Access::Token { token, .. } if shows(headers, token) => Ok(Visitor::Known),
+        Access::Token { .. } if OPEN.contains(&request.uri().path()) => Ok(Visitor::Stranger),
         Access::Token { .. } => {
-            let file = access.file().filter(|_| is_of_this_machine(&request, host));
-            return Err(ApiError::no_token(file));
+            let file = access.file().filter(|_| is_of_this_machine(request, host));
+            Err(ApiError::no_token(file))
         }
-        Access::Open if is_loopback(host) => Visitor::Known,
+        Access::Open if is_loopback(host) => Ok(Visitor::Known),
         Access::Open => {
             let detail = format!("this supervisor is for local programs, not for {host:?}: set http_token");
-            return Err(ApiError::new(ErrorKind::Forbidden, detail));
+            Err(ApiError::new(ErrorKind::Forbidden, detail))
         }
-    };
-    request.extensions_mut().insert(visitor);
-    Ok(next.run(request).await)
+    }
 }
 
 /// Where the token is kept helps those who can read files here, and is nobody else's business: not that of another

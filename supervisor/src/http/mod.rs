@@ -5,9 +5,11 @@
 //! Every endpoint is a row of the table in `routes`, from which both the router and the OpenAPI document
 //! are made; what is said of bodies and answers comes from their types.
 
+mod audit;
 mod dashboard;
 mod executions;
 mod guard;
+mod headers;
 mod health;
 mod logs;
 mod openapi;

@@ -72,7 +72,12 @@ fn path_id() -> Parameter {
     let uuid = ObjectBuilder::new()
         .schema_type(Type::String)
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
-    ParameterBuilder::new().name("id").parameter_in(ParameterIn::Path).schema(Some(uuid)).build()
+    ParameterBuilder::new()
+        .name("id")
+        .parameter_in(ParameterIn::Path)
+        .description(Some("the execution's id, or at least six of its first digits, as many as no other has"))
+        .schema(Some(uuid))
+        .build()
 }
 
 fn query_parameter(parameter: &DocumentedParameter) -> Parameter {

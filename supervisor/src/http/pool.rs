@@ -2,9 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
 use muster_core::pool::WorkerId;
 
 use super::Api;
+use super::audit::noting;
 use super::problem::ApiError;
 use super::query::RequestBody;
 use crate::api::{PoolView, RecycleRequest, RecycleTarget, ResizeRequest};
@@ -15,14 +17,15 @@ pub(super) async fn show(State(api): State<Api>) -> Json<PoolView> {
 }
 
 /// `POST /api/pool/resize`
-pub(super) async fn resize(State(api): State<Api>, body: RequestBody) -> Result<Json<PoolView>, ApiError> {
+pub(super) async fn resize(State(api): State<Api>, body: RequestBody) -> Result<Response, ApiError> {
     let ResizeRequest { min_workers, max_workers } = body.json()?;
     api.service.resize(min_workers, max_workers).await?;
-    Ok(show(State(api)).await)
+    let response = show(State(api)).await.into_response();
+    Ok(noting(response, format!("{min_workers} to {max_workers} workers")))
 }
 
 /// `POST /api/pool/recycle`
-pub(super) async fn recycle(State(api): State<Api>, body: RequestBody) -> Result<Json<PoolView>, ApiError> {
+pub(super) async fn recycle(State(api): State<Api>, body: RequestBody) -> Result<Response, ApiError> {
     let asked: RecycleRequest = body.json()?;
     let target = match (asked.worker, asked.all) {
         (Some(name), false) => RecycleTarget::Worker(worker_id(&name)?),
@@ -32,7 +35,11 @@ pub(super) async fn recycle(State(api): State<Api>, body: RequestBody) -> Result
         }
     };
     api.service.recycle(target).await?;
-    Ok(show(State(api)).await)
+    let detail = match target {
+        RecycleTarget::Worker(worker) => worker.to_string(),
+        RecycleTarget::All => "all workers".to_owned(),
+    };
+    Ok(noting(show(State(api)).await.into_response(), detail))
 }
 
 /// `POST /api/pool/reload`

@@ -29,6 +29,7 @@ pub(super) enum ErrorKind {
     NotFound,
     NoSuchMethod,
     Conflict,
+    TooLarge,
     Unstorable,
     Failed,
     Unavailable,
@@ -43,6 +44,7 @@ impl ErrorKind {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::NoSuchMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict => StatusCode::CONFLICT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unstorable => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -58,6 +60,7 @@ impl ErrorKind {
             Self::NotFound => ("not-found", "There is no such thing"),
             Self::NoSuchMethod => ("method-not-allowed", "Not with this method"),
             Self::Conflict => ("conflict", "Not in this state"),
+            Self::TooLarge => ("too-large", "The body is too large"),
             Self::Unstorable => ("not-storable", "The database will not store it"),
             Self::Failed => ("failed", "The supervisor failed"),
             Self::Unavailable => ("unavailable", "Not now"),
@@ -89,6 +92,14 @@ impl ApiError {
 
     pub(super) fn no_execution(id: uuid::Uuid) -> Self {
         Self::not_found(format!("there is no execution {id}"))
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        self.kind.status()
+    }
+
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
     }
 
     pub(super) fn not_found(detail: impl Into<String>) -> Self {
@@ -123,6 +134,7 @@ impl IntoResponse for ApiError {
             | ErrorKind::NotFound
             | ErrorKind::NoSuchMethod
             | ErrorKind::Conflict
+            | ErrorKind::TooLarge
             | ErrorKind::Unstorable
             | ErrorKind::Failed => {}
         }

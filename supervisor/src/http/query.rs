@@ -7,14 +7,15 @@ use std::time::Duration;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use bytes::Bytes;
 use jiff::Timestamp;
 use muster_core::execution::{IdOrPrefix, IdPrefix, InvalidId};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::Api;
-use super::problem::ApiError;
+use super::problem::{ApiError, ErrorKind};
+use super::{Api, BODY_MAX_BYTES};
 use crate::moment::moment;
 
 /// The longest `?wait=`. A client that wants more asks again.
@@ -51,9 +52,17 @@ async fn the_only_one(api: &Api, text: &str, prefix: IdPrefix) -> Result<Uuid, A
     found.truncate(CANDIDATES_SHOWN);
     let candidates: String = found
         .iter()
-        .map(|row| format!("\n  {}  {:9}  {}", row.id, row.status, row.workflow.as_deref().unwrap_or_default()))
+        .map(|row| {
+            format!(
+                "\n  {}  {:9}  {}",
+                row.id,
+                row.status.as_str(),
+                row.workflow_name.as_deref().unwrap_or_default()
+            )
+        })
         .collect();
-    let detail = format!("{text} is the beginning of several ids: write more of the one you mean{candidates}{more}");
+    let detail =
+        format!("{text} is the beginning of several ids: write more of the one you mean{candidates}{more}");
     Err(ApiError::invalid(detail))
 }
 
@@ -129,10 +138,21 @@ impl<S: Send + Sync> FromRequest<S> for RequestBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let too_large =
+            || ApiError::new(ErrorKind::TooLarge, format!("a body has at most {BODY_MAX_BYTES} bytes"));
+        // What says how large it is need not be read to know that it is not taken.
+        let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+        if length
+            .and_then(|length| length.parse::<u64>().ok())
+            .is_some_and(|length| length > BODY_MAX_BYTES as u64)
+        {
+            return Err(too_large());
+        }
         let bytes: Result<Bytes, BytesRejection> = Bytes::from_request(request, state).await;
-        bytes
-            .map(Self)
-            .map_err(|error| ApiError::invalid(format!("the body cannot be taken: {}", error.body_text())))
+        bytes.map(Self).map_err(|error| match error.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+            _ => ApiError::invalid(format!("the body cannot be taken: {}", error.body_text())),
+        })
     }
 }
 

@@ -26,6 +26,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use super::headers::protect;
 use super::problem::{ApiError, ErrorKind};
 use patience::{PatientBody, PatientStream};
 use seats::{Seat, SeatAdmission, Seats};
@@ -124,7 +125,7 @@ async fn answer(router: Router, request: Request<Incoming>, peer: SocketAddr, se
             "all connections are taken: close some (live views and long waits hold one each), or try again";
         let mut refused = ApiError::new(ErrorKind::Unavailable, detail).into_response();
         refused.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
-        return refused;
+        return protect(refused);
     }
     let mut request = request.map(|body| Body::new(PatientBody::new(body)));
     request.extensions_mut().insert(ConnectInfo(peer));
@@ -133,7 +134,7 @@ async fn answer(router: Router, request: Request<Incoming>, peer: SocketAddr, se
         Ok(response) => response,
         Err(never) => match never {},
     };
-    let mut response = response.map(|body| Body::new(at_work.until_sent(body)));
+    let mut response = protect(response.map(|body| Body::new(at_work.until_sent(body))));
     if seat.is_for_health() {
         response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
     }

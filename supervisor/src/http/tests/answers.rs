@@ -1,6 +1,6 @@
 //! What is answered to whom, and when: errors, strangers, and while the supervisor starts.
 
-use super::served::{raw, serve, start};
+use super::served::{head, raw, serve, start};
 use crate::client::ClientError;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,7 +45,7 @@ GET /api/executions?stauts=FAILED
 GET /api/executions?cursor=x
   400 application/problem+json {"type":"/problems/invalid-request","title":"The request is not valid","status":400,"detail":"parameter cursor: \"x\" is no cursor: pass on the `next_cursor` of the page before, unchanged"}
 GET /api/executions/17
-  400 application/problem+json {"type":"/problems/invalid-request","title":"The request is not valid","status":400,"detail":"\"17\" is no execution id: it is a UUID"}
+  400 application/problem+json {"type":"/problems/invalid-request","title":"The request is not valid","status":400,"detail":"\"17\" is no execution id: it is a UUID, or at least 6 of its first digits"}
 GET /api/executions/0198aa00-0000-7000-8000-000000000001
   404 application/problem+json {"type":"/problems/not-found","title":"There is no such thing","status":404,"detail":"there is no execution 0198aa00-0000-7000-8000-000000000001"}
 GET /api/executions/0198aa00-0000-7000-8000-000000000001/logs?follow
@@ -110,4 +110,40 @@ async fn while_the_supervisor_starts_it_lives_and_says_what_it_waits_for() {
     served.front.open(served.api.clone());
     assert!(ask("/readyz").await.contains("none can start"));
     assert!(ask("/api/executions").await.starts_with("200 "));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_twice_is_refused_and_what_is_too_large_is_not_read() {
+    let open = serve(None).await;
+    for twice in [
+        "host: localhost\r\nhost: localhost\r\n",
+        "host: localhost\r\norigin: http://localhost\r\norigin: https://evil.example\r\n",
+    ] {
+        let answer = raw(&open, "GET", "/api/pool", "", twice).await;
+        assert!(answer.starts_with("400") && answer.contains("more than once"), "{answer}");
+    }
+    // Nothing of the body is ever sent.
+    let length = format!("content-length: {}\r\n", 1_u64 << 40);
+    let answer = raw(&open, "POST", "/api/executions", "", &length).await;
+    assert!(answer.starts_with("413 application/problem+json"), "{answer}");
+    assert!(answer.contains("at most 33554432 bytes"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browsers_are_told_what_they_may_do_with_an_answer() {
+    let closed = serve(Some("s3cret")).await;
+    for path in ["/", "/healthz", "/api/pool", "/api/nothing"] {
+        let head = head(&closed, path).await;
+        for line in [
+            "x-content-type-options: nosniff",
+            "cross-origin-resource-policy: same-origin",
+            "cache-control: no-store",
+            "x-frame-options: deny",
+        ] {
+            assert!(head.contains(line), "{path}: {head}");
+        }
+    }
+    let page = head(&closed, "/").await;
+    assert!(page.contains("script-src 'nonce-") && !page.contains("unsafe-inline"), "{page}");
+    assert_ne!(page.split("nonce-").nth(1), head(&closed, "/").await.split("nonce-").nth(1));
 }

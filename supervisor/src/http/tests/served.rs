@@ -147,10 +147,12 @@ pub(super) async fn raw(served: &TestServer, method: &str, path: &str, body: &st
     let address = served.address();
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let host = if headers.contains("host:") { String::new() } else { format!("host: {address}\r\n") };
-    let length = body.len();
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\n{host}{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
-    );
+    let length = match headers.contains("content-length:") {
+        true => String::new(),
+        false => format!("content-length: {}\r\n", body.len()),
+    };
+    let request =
+        format!("{method} {path} HTTP/1.1\r\n{host}{headers}{length}connection: close\r\n\r\n{body}");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
@@ -158,4 +160,15 @@ pub(super) async fn raw(served: &TestServer, method: &str, path: &str, body: &st
     let status = head.split(' ').nth(1).unwrap();
     let kind = head.lines().find_map(|line| line.strip_prefix("content-type: ")).unwrap_or("");
     format!("{status} {kind} {body}")
+}
+
+/// The head of an answer to a stranger, in small letters.
+pub(super) async fn head(served: &TestServer, path: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut stream = tokio::net::TcpStream::connect(served.address()).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", served.address());
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer.split_once("\r\n\r\n").unwrap().0.to_lowercase()
 }
