@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::kind::{HttpToken, SettingKind};
 use super::problem::{REMOVED, SettingProblem, SettingsError};
+use super::secret_files::read_secret_files;
 use super::source::{Origin, Origins, Raw, Sources, key, raw_of_toml};
 use super::table::{KEYS, Readable, Settings};
 use crate::nearest::nearest;
@@ -29,6 +30,7 @@ impl Settings {
         let mut layers = file_layer(sources, &mut problems);
         layers.extend(environment_layer(sources, &mut problems));
         layers.extend(flag_layer(sources, &mut problems));
+        read_secret_files(&mut layers, &mut problems);
         let read = Readable::read(&mut SettingsReader { layers: &layers, problems: &mut problems });
         problems.extend(conflicts(&read));
         match read.whole() {
@@ -127,7 +129,7 @@ fn conflicts(read: &Readable) -> Vec<SettingProblem> {
 }
 
 /// Values by key with the highest-ranking origin.
-type Layers = BTreeMap<&'static str, (Raw, Origin)>;
+pub(super) type Layers = BTreeMap<&'static str, (Raw, Origin)>;
 
 fn file_layer(sources: &Sources, problems: &mut Vec<SettingProblem>) -> Layers {
     let mut layer = Layers::new();

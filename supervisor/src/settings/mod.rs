@@ -10,6 +10,7 @@ mod load;
 mod mask;
 mod problem;
 mod program;
+mod secret_files;
 mod show;
 mod source;
 mod table;

@@ -168,6 +168,12 @@ settings! {
     "amqp_url" => amqp_url: Option<SecretString>, ServerUrl = ServerUrl(&["amqp", "amqps"]), default "";
     /// The Redis server, `redis://...` or `rediss://...`. Default: none, cache and live views are in process.
     "redis_url" => redis_url: Option<SecretString>, ServerUrl = ServerUrl(&["redis", "rediss"]), default "";
+    /// A file that holds database_url, for nobody else to read: a flag shows in the list of processes.
+    "database_url_file" => database_url_file: Option<PathBuf>, FileKind = FileKind, default "";
+    /// A file that holds amqp_url.
+    "amqp_url_file" => amqp_url_file: Option<PathBuf>, FileKind = FileKind, default "";
+    /// A file that holds redis_url.
+    "redis_url_file" => redis_url_file: Option<PathBuf>, FileKind = FileKind, default "";
     /// PEM certificates of the authorities behind the servers' certificates, beside the public ones for PostgreSQL and RabbitMQ. With it PostgreSQL is asked for `sslmode=verify-full` unless its URL says otherwise.
     "tls_ca_file" => tls_ca_file: Option<PathBuf>, FileKind = FileKind, default "";
     /// The supervisor's own PEM certificate, for servers that want one.
@@ -188,6 +194,8 @@ settings! {
     "http_bind" => http_bind: Option<SocketAddr>, BindKind = BindKind, default "127.0.0.1:7420";
     /// The bearer token clients of the API must show. Default: one made at the first start, in data_dir/http_token. `none`: every local program is let in; for a loopback http_bind only.
     "http_token" => http_token: HttpToken, TokenKind = TokenKind, default "";
+    /// A file that holds http_token.
+    "http_token_file" => http_token_file: Option<PathBuf>, FileKind = FileKind, default "";
     /// What is logged: off, error, warn, info, debug, trace, or a list like `info,muster_core::pool=debug`.
     "log_level" => log_level: String, LevelKind = LevelKind, default "info";
     /// How it is logged: auto (text on a terminal, else json), text or json.

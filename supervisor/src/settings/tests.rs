@@ -62,7 +62,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert!(settings.tls_ca_file.is_none() && settings.tls_cert_file.is_none());
     assert_eq!(settings.confinement, ConfinementLevel::Scoped);
     assert_eq!((&settings.worker_user, settings.worker_ports.len()), (&WorkerUserSetting::Own, 0));
-    assert_eq!(KEYS.len(), 42);
+    assert_eq!(KEYS.len(), 46);
 }
 
 #[test]
@@ -289,6 +289,9 @@ transcripts_max_mb = 64                    # default
 database_url = "postgres://***@db/muster"  # MUSTER_DATABASE_URL
 amqp_url = "amqp://***@mq/%2f"             # FOLDER/muster.toml
 redis_url = ""                             # default
+database_url_file = ""                     # default
+amqp_url_file = ""                         # default
+redis_url_file = ""                        # default
 tls_ca_file = ""                           # default
 tls_cert_file = ""                         # default
 tls_key_file = ""                          # default
@@ -299,6 +302,7 @@ lease_seconds = 30                         # default
 max_attempts = 3                           # default
 http_bind = "127.0.0.1:7420"               # default
 http_token = "***"                         # FOLDER/muster.toml
+http_token_file = ""                       # default
 log_level = "info"                         # default
 log_format = "auto"                        # default
 "#);
@@ -350,4 +354,34 @@ fn all_of_the_environment_can_be_let_through_to_workers() {
     assert_eq!(name, "A");
     let shown = settings.to_toml();
     assert!(shown.contains("worker_env = [\"*\", \"A=***\"]"), "{shown}");
+}
+
+#[test]
+fn secrets_may_stand_in_files_of_their_own() {
+    let (folder, mut sources) = file(
+        "database_url_file = \"database\"\namqp_url = \"amqp://a:b@mq\"\nhttp_token_file = \"absent\"\n",
+    );
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("database", "postgres://muster:hunter2@db/muster\n");
+    let refused = Settings::load(&sources).unwrap_err().to_string();
+    assert!(refused.contains("http_token_file") && refused.contains("cannot be read"), "{refused}");
+    write("absent", "s3cret\n");
+    let settings = Settings::load(&sources).unwrap();
+    assert_eq!(settings.database_url.expose_secret(), "postgres://muster:hunter2@db/muster");
+    assert_eq!(settings.http_token.text(), "s3cret");
+    assert!(!settings.to_toml().contains("hunter2") && !settings.to_toml().contains("s3cret"));
+
+    // What goes before a file goes before its content, too.
+    sources.flags.insert("database_url", Raw::Text("sqlite:///elsewhere.db".to_owned()));
+    let settings = Settings::load(&sources).unwrap();
+    assert_eq!(settings.database_url.expose_secret(), "sqlite:///elsewhere.db");
+    sources
+        .flags
+        .insert("database_url_file", Raw::Text(folder.path().join("database").display().to_string()));
+    let refused = Settings::load(&sources).unwrap_err().to_string();
+    assert!(refused.contains("is given beside database_url: give one of them"), "{refused}");
+    sources.flags.remove("database_url");
+    write("database", "\n");
+    let refused = Settings::load(&sources).unwrap_err().to_string();
+    assert!(refused.contains("which is empty"), "{refused}");
 }
