@@ -43,7 +43,8 @@ export class Library {
   /** The file of a name, if there is one. */
   fileOf(name) {
     if (this.root === null || !NAME.test(name)) return null;
-    return EXTENSIONS.map((extension) => join(this.root, name + extension)).find((file) => existsSync(file)) ?? null;
+    const file = EXTENSIONS.map((extension) => join(this.root, name + extension)).find((file) => existsSync(file));
+    return file !== undefined && isBelow(this.root, file) ? file : null;
   }
 
   /** A path of a request as a file below the folder, and never outside of it. */
@@ -91,7 +92,7 @@ export class Library {
   }
 
   #all() {
-    const files = this.root === null ? [] : walk(this.root);
+    const files = this.root === null ? [] : walk(this.root).filter((file) => isBelow(this.root, file));
     // Beside what it was compiled to, a source is not run.
     const compiled = new Set(files.filter((file) => !isTypeScript(file)).map(withoutExtension));
     return files.filter((file) => !isTypeScript(file) || !compiled.has(withoutExtension(file)));
@@ -122,6 +123,20 @@ export class Library {
     };
     this.#files.set(file, entry);
     return entry;
+  }
+}
+
+/** True when a file that is there is below the folder, whatever links lead to it: what is elsewhere is not ours to run. */
+function isBelow(root, file) {
+  const real = realpathOf(file);
+  return real !== null && real.startsWith(root + sep);
+}
+
+function realpathOf(file) {
+  try {
+    return realpathSync(file);
+  } catch {
+    return null; // It is gone, or a link that leads nowhere.
   }
 }
 

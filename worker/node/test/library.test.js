@@ -1,7 +1,7 @@
 // The workflows folder: names, changes, mistakes.
 
 import assert from "node:assert/strict";
-import { renameSync, rmSync } from "node:fs";
+import { renameSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { PACKAGE, Supervisor } from "./supervisor.js";
@@ -44,6 +44,24 @@ test("names come from files and from workflow()", () =>
       assert.match((await path("plain.js", "nope")).outcome.reason, /exports no function/);
     },
   ));
+
+test("what a link leads to elsewhere is no workflow by its name either", async () => {
+  const elsewhere = folderOf({ "secret.js": "export default () => 'secret';", "registers.js": `${REGISTER}workflow("from-elsewhere", () => 1);` });
+  const folder = folderOf({ "own.js": "export default () => 'own';" });
+  symlinkSync("own.js", join(folder, "alias.js"));
+  symlinkSync(join(elsewhere, "secret.js"), join(folder, "link.js"));
+  symlinkSync(join(elsewhere, "registers.js"), join(folder, "registers.js"));
+  symlinkSync(elsewhere, join(folder, "deep"));
+  const worker = await Supervisor.start({ workflowsDir: folder });
+  try {
+    const names = worker.ready.workflows.filter((name) => !name.startsWith("conformance."));
+    assert.deepEqual(names, ["alias", "own"]);
+    assert.equal((await worker.run("alias")).result, "own");
+    for (const name of ["link", "deep/secret", "from-elsewhere"]) assert.equal((await worker.run(name)).kind, "Rejected", name);
+  } finally {
+    worker.kill();
+  }
+});
 
 test("files are ES modules whatever the package.json above them says", () =>
   withFolder(
