@@ -106,3 +106,26 @@ fn large_values_are_shown_around_their_difference() {
         said.len()
     );
 }
+
+#[test]
+fn a_run_that_goes_past_the_recording_is_seen_through_to_its_end() {
+    let code = "export default async (p, ctx) => {
+        const before = await ctx.state.get('seen');
+        await ctx.state.set('seen', before + 1);
+        await ctx.state.set('note', 'fixed');
+        return [await ctx.state.get('seen'), await ctx.state.get('note')];
+    };";
+    let failed = json!({"kind": "TypeError", "message": "no such thing"});
+    let frames = [
+        json!({"to_supervisor": {"Call": {"run": 3, "call": 1, "method": "state.get", "params": {"key": "seen"}}}}),
+        json!({"to_worker": {"Reply": {"run": 3, "call": 1, "result": {"Ok": {"value": 7}}}}}),
+        json!({"to_supervisor": {"Finished": {"run": 3, "outcome": {"Failed": {"error": failed}}}}}),
+    ];
+    let output = replay(code, &json!({}), &frames, &[]);
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), r#"[8,"fixed"]"#, "{said}");
+    assert!(said.contains("past the recording, which has no answer to call 2, state.set"), "{said}");
+    assert!(said.contains("it and 3 more were answered here"), "{said}");
+    assert!(said.contains("recorded: Failed TypeError: no such thing"), "{said}");
+}

@@ -22,6 +22,17 @@ pub(super) struct Recorded {
     is_whole: bool,
 }
 
+/// What a replayed run is answered.
+#[derive(Clone, Debug)]
+pub(super) enum RecordedAnswer {
+    /// The answer of then.
+    Given(CallResult),
+    /// Then too it never came, and the run was cancelled.
+    Never,
+    /// This call, counted from 1, was not made then, or was the last thing that the worker did.
+    Past { call: usize },
+}
+
 /// A cancel, as it came then.
 #[derive(Clone)]
 pub(super) struct RecordedCancel {
@@ -99,8 +110,8 @@ impl Recorded {
         }
     }
 
-    /// The run asks: the answer of then. None when then too it never came, and the run was cancelled.
-    pub(super) fn answer(&mut self, method: &str, params: &JsonBytes) -> Option<CallResult> {
+    /// The run asks.
+    pub(super) fn answer(&mut self, method: &str, params: &JsonBytes) -> RecordedAnswer {
         let asked = text(params);
         let number = self.calls_made;
         self.calls_made += 1;
@@ -108,15 +119,29 @@ impl Recorded {
             |call: &RecordedCall| !call.used && call.method == method && is_alike(&call.params, &asked);
         let in_its_place = self.calls[..self.calls_in_order].get(number).is_some_and(is_same);
         let chosen = if in_its_place { Some(number) } else { self.calls.iter().position(is_same) };
-        let given = self.given(method, params);
+        if let Some(given) = self.given(method, params) {
+            if let Some(call) = chosen.and_then(|chosen| self.calls.get_mut(chosen)) {
+                call.used = true;
+            }
+            return RecordedAnswer::Given(given);
+        }
         let Some(call) = chosen.and_then(|chosen| self.calls.get_mut(chosen)) else {
-            return given.or_else(|| Some(not_recorded(method)));
+            return self.past(method);
         };
         call.used = true;
-        if call.result.is_none() && given.is_none() && self.cancel.is_some() {
-            return None;
+        match call.result.clone() {
+            Some(result) => RecordedAnswer::Given(result),
+            None if self.cancel.is_some() => RecordedAnswer::Never,
+            None => self.past(method),
         }
-        given.or(call.result.clone()).or_else(|| Some(not_recorded(method)))
+    }
+
+    /// There is no answer to this. After a gap it may have been lost; else the run does what it did not do then.
+    fn past(&self, method: &str) -> RecordedAnswer {
+        match self.is_whole {
+            true => RecordedAnswer::Past { call: self.calls_made },
+            false => RecordedAnswer::Given(not_recorded(method)),
+        }
     }
 
     /// The configuration entry that was given in the place of a masked one.
@@ -167,9 +192,10 @@ mod tests {
 
     fn ask(recorded: &mut Recorded, key: &str) -> Value {
         match recorded.answer("state.get", &JsonBytes::of(&json!({ "key": key }))) {
-            Some(CallResult::Ok { value }) => value.parse().unwrap(),
-            Some(CallResult::Err { error }) => json!(error.kind),
-            None => json!("never"),
+            RecordedAnswer::Given(CallResult::Ok { value }) => value.parse().unwrap(),
+            RecordedAnswer::Given(CallResult::Err { error }) => json!(error.kind),
+            RecordedAnswer::Never => json!("never"),
+            RecordedAnswer::Past { call } => json!(format!("past it, call {call}")),
         }
     }
 
@@ -178,13 +204,13 @@ mod tests {
         let mut recorded = recorded(&[Some(("a", Some(1))), Some(("b", Some(2)))]);
         assert_eq!(ask(&mut recorded, "b"), json!(2));
         assert_eq!(ask(&mut recorded, "a"), json!(1));
-        assert_eq!(ask(&mut recorded, "a"), json!("NotRecorded"));
+        assert_eq!(ask(&mut recorded, "a"), json!("past it, call 3"));
     }
 
     #[test]
     fn an_answer_that_never_came_comes_only_where_a_cancel_does_not_end_the_wait() {
         let mut waiting = recorded(&[Some(("a", None))]);
-        assert_eq!(ask(&mut waiting, "a"), json!("NotRecorded"));
+        assert_eq!(ask(&mut waiting, "a"), json!("past it, call 1"));
         let mut cancelled = recorded(&[Some(("a", None))]);
         cancelled.cancel = Some(RecordedCancel {
             after_started: Duration::ZERO,

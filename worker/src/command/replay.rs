@@ -9,12 +9,14 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use muster_protocol::transcript::{Transcript, TranscriptHeader, beginning, side_by_side};
-use muster_protocol::{CodeSource, JsonBytes, LogLevel, LogRecord, RunOutcome, ToSupervisor, ToWorker};
+use muster_protocol::{
+    CallResult, CodeSource, JsonBytes, LogLevel, LogRecord, RunOutcome, ToSupervisor, ToWorker,
+};
 use serde_json::{Map, Value};
 
 use super::arguments::ReplayArguments as Options;
 use super::here::{LocalRun, Refusal, keep_stdout_for_the_result, write_result};
-use super::recorded::{Recorded, RecordedCancel};
+use super::recorded::{Recorded, RecordedAnswer, RecordedCancel};
 use super::replayed::Replayed;
 use super::terminal::RunTerminal;
 use crate::engine::Engines;
@@ -53,8 +55,9 @@ fn replay_file(engines: Engines, options: Options) -> Result<u8, Refusal> {
     let cancel = recorded.cancel.clone();
     let replayed = Replayed::begin(&transcript.header, request.run, execute, here.language());
     let uplink = Arc::new(Replaying {
-        terminal: RunTerminal::new(BTreeMap::new(), BTreeMap::new()),
+        terminal: RunTerminal::new(config, BTreeMap::new()),
         both: Mutex::new((recorded, replayed)),
+        past: Mutex::default(),
         started,
     });
     let run = WorkerRun::new(request, Arc::clone(&uplink) as Arc<dyn Uplink>);
@@ -72,6 +75,7 @@ fn replay_file(engines: Engines, options: Options) -> Result<u8, Refusal> {
     let mut both = uplink.both();
     let replayed = &mut both.1;
     replayed.finished(outcome);
+    uplink.tell_past();
     let code = report(&transcript, replayed.transcript());
     if let Some(out) = &options.out {
         save(out, replayed.transcript())?;
@@ -181,12 +185,36 @@ struct Replaying {
     terminal: RunTerminal,
     /// What was, and what is now.
     both: Mutex<(Recorded, Replayed)>,
+    /// The first call that the recording knows no answer to, and how many there were.
+    past: Mutex<Option<(String, usize)>>,
     started: Sender<()>,
 }
 
 impl Replaying {
     fn both(&self) -> MutexGuard<'_, (Recorded, Replayed)> {
         self.both.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The run went on where the recording does not: it is answered as in `worker run`, so that whoever fixed the
+    /// workflow sees it through to its end.
+    fn answer_past(&self, number: usize, method: &str, params: &JsonBytes) -> CallResult {
+        let shown = format!("call {number}, {method} {}", String::from_utf8_lossy(&params.0));
+        let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
+        past.get_or_insert((beginning(&shown), 0)).1 += 1;
+        self.terminal.answer(method, params)
+    }
+
+    fn tell_past(&self) {
+        let past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((first, calls)) = &*past else { return };
+        let calls = match calls {
+            1 => "it was".to_owned(),
+            more => format!("it and {} more were", more - 1),
+        };
+        exit::complain(&format!(
+            "the run went past the recording, which has no answer to {first}: {calls} answered here as in `worker \
+             run`, with the recorded state, and nothing was written or submitted"
+        ));
     }
 }
 
@@ -213,7 +241,14 @@ impl Uplink for Replaying {
     fn call(&self, run: &WorkerRun, call: u32, method: &str, params: JsonBytes) {
         let answer = {
             let (recorded, replayed) = &mut *self.both();
-            let answer = recorded.answer(method, &params);
+            let answer = match recorded.answer(method, &params) {
+                RecordedAnswer::Given(result) => {
+                    self.terminal.remember(method, &params, &result);
+                    Some(result)
+                }
+                RecordedAnswer::Never => None,
+                RecordedAnswer::Past { call } => Some(self.answer_past(call, method, &params)),
+            };
             let run = run.request.run;
             replayed.heard(ToSupervisor::Call { run, call, method: method.to_owned(), params });
             if let Some(result) = answer.clone() {

@@ -46,7 +46,30 @@ impl RunTerminal {
         );
     }
 
-    fn answer(&self, method: &str, params: &JsonBytes) -> Result<Value, ErrorInfo> {
+    /// What a supervisor answered elsewhere and what it was told there count here, too.
+    pub(super) fn remember(&self, method: &str, params: &JsonBytes, answered: &CallResult) {
+        let CallResult::Ok { value } = answered else { return };
+        let params: Value = params.parse().unwrap_or_default();
+        let Some(key) = params.get("key").and_then(Value::as_str) else { return };
+        let value = match method {
+            method::STATE_GET => value.parse().unwrap_or_default(),
+            method::STATE_SET => params.get("value").cloned().unwrap_or_default(),
+            method::STATE_DELETE => Value::Null,
+            _ => return,
+        };
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.insert(key.to_owned(), value);
+    }
+
+    /// Answers a call as far as one process can.
+    pub(super) fn answer(&self, method: &str, params: &JsonBytes) -> CallResult {
+        match self.look_up(method, params) {
+            Ok(value) => CallResult::Ok { value: JsonBytes::of(&value) },
+            Err(error) => CallResult::Err { error },
+        }
+    }
+
+    fn look_up(&self, method: &str, params: &JsonBytes) -> Result<Value, ErrorInfo> {
         let params: Value = params.parse().unwrap_or_default();
         let key = params.get("key").and_then(Value::as_str).unwrap_or_default().to_owned();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -96,11 +119,7 @@ impl Uplink for RunTerminal {
     }
 
     fn call(&self, run: &WorkerRun, call: u32, method: &str, params: JsonBytes) {
-        let result = match self.answer(method, &params) {
-            Ok(value) => CallResult::Ok { value: JsonBytes::of(&value) },
-            Err(error) => CallResult::Err { error },
-        };
-        run.reply(call, result);
+        run.reply(call, self.answer(method, &params));
     }
 }
 
