@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use muster_core::execution::IdOrPrefix;
 use muster_protocol::spelled_out;
-use uuid::Uuid;
 
 use super::exit::CommandFailure;
 use super::output::print_line;
@@ -17,9 +17,9 @@ use crate::api::ExplanationView;
   supervisor explain 0198aa00-0000-7000-8000-000000000001
   supervisor explain 0198aa00-0000-7000-8000-000000000001 --json | jq -r '.reasons[] | select(.is_blocking) | .kind'")]
 pub(crate) struct ExplainCommand {
-    /// Which execution.
+    /// Which execution: its id, or as many of its first digits as no other has.
     #[arg(value_name = "ID")]
-    id: Uuid,
+    id: IdOrPrefix,
     /// Print it as JSON.
     #[arg(long)]
     json: bool,
@@ -29,7 +29,8 @@ pub(crate) struct ExplainCommand {
 
 impl ExplainCommand {
     pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
-        let explanation = self.server.client()?.explain(self.id)?;
+        let client = self.server.client()?;
+        let explanation = client.explain(client.resolve(self.id)?)?;
         if self.json {
             print_line(&serde_json::to_string(&explanation).unwrap_or_default())?;
         } else {

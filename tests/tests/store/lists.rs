@@ -1,11 +1,15 @@
 //! Lists: every combination of filters gives what it should, and costs as much as it shows.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use muster_core::execution::Status;
-use muster_store::{ExecutionFilter, ExecutionRecord, NewExecution};
+use muster_store::{
+    Claim, Disposition, ExecutionFailure, ExecutionFilter, ExecutionOutcome, ExecutionRecord, NewExecution,
+};
 use uuid::Uuid;
 
-use crate::fixture::{Fixture, ListValues, new_execution};
+use crate::fixture::{Fixture, ListValues, claimant, ending, new_execution};
 
 /// The statements of lists, and what each is narrowed by beside the state.
 const PARTS: [(&str, &[&str]); 9] = [
@@ -182,4 +186,40 @@ fn check_plan(fixture: &Fixture, plan: &str, index: &str) {
         // At most twenty of each state.
         assert!(rows.is_none_or(|rows| rows.parse::<u64>().unwrap() <= 120), "{plan}");
     }
+}
+
+/// An index has a largest entry; a row that does not fit could never be written.
+pub(crate) async fn an_error_of_any_length_is_written_and_found(fixture: Fixture) {
+    let me = claimant();
+    let claim = async || {
+        let workflow_name = Some(distinct_text(1024));
+        let new = NewExecution { workflow_name, organization_id: Some(Uuid::now_v7()), ..new_execution() };
+        let claims = fixture.store.claim(&me, &[Arc::new(new)]).await.unwrap().remove(0);
+        let Claim::Claimed(claimed) = claims else { panic!("{claims:?}") };
+        claimed
+    };
+    for length in [200, 201, 20_000] {
+        let claimed = claim().await;
+        let kind = distinct_text(length);
+        let failure = ExecutionFailure::new(kind.clone(), "no");
+        let over = Disposition::Terminal(ExecutionOutcome::Failed(failure));
+        fixture.finalize(ending(&me, claimed.attempt, over)).await;
+        let row = fixture.row(claimed.attempt.execution_id).await;
+        assert_eq!((row.status, row.error_type.as_ref()), (Status::Failed, Some(&kind)));
+        let filter = ExecutionFilter {
+            error_type: Some(kind),
+            workflow: row.workflow_name.clone(),
+            organization_id: row.organization_id,
+            limit: 10,
+            ..ExecutionFilter::default()
+        };
+        let found = fixture.store.executions(&filter).await.unwrap().executions;
+        assert_eq!(found.iter().map(|row| row.id).collect::<Vec<_>>(), [row.id]);
+    }
+}
+
+/// Text that cannot be compressed to much less.
+fn distinct_text(length: usize) -> String {
+    let mut random = fastrand::Rng::with_seed(length as u64);
+    std::iter::repeat_with(|| random.alphanumeric()).take(length).collect()
 }

@@ -126,6 +126,7 @@ contract! {
     lists {
         a_list_has_exactly_what_its_filters_let_through,
         a_list_reads_no_more_of_a_long_table_than_it_shows,
+        an_error_of_any_length_is_written_and_found,
     }
     reading {
         lists_are_paged_newest_first_and_filtered,

@@ -16,16 +16,16 @@ CREATE INDEX IF NOT EXISTS executions_by_organization_workflow ON executions
     ((organization_id::text || '/' || workflow_name || '/' || status), (created_at AT TIME ZONE 'UTC'), id)
     WHERE organization_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS executions_by_error ON executions
-    ((error_type || '/' || status), (created_at AT TIME ZONE 'UTC'), id)
+    ((left(error_type, 200) || '/' || status), (created_at AT TIME ZONE 'UTC'), id)
     WHERE error_type IS NOT NULL;
 CREATE INDEX IF NOT EXISTS executions_by_workflow_error ON executions
-    ((workflow_name || '/' || error_type || '/' || status), (created_at AT TIME ZONE 'UTC'), id)
+    ((workflow_name || '/' || left(error_type, 200) || '/' || status), (created_at AT TIME ZONE 'UTC'), id)
     WHERE error_type IS NOT NULL;
 CREATE INDEX IF NOT EXISTS executions_by_organization_error ON executions
-    ((organization_id::text || '/' || error_type || '/' || status), (created_at AT TIME ZONE 'UTC'), id)
+    ((organization_id::text || '/' || left(error_type, 200) || '/' || status), (created_at AT TIME ZONE 'UTC'), id)
     WHERE error_type IS NOT NULL;
 CREATE INDEX IF NOT EXISTS executions_by_organization_workflow_error ON executions
-    ((organization_id::text || '/' || workflow_name || '/' || error_type || '/' || status), (created_at AT TIME ZONE 'UTC'), id)
+    ((organization_id::text || '/' || workflow_name || '/' || left(error_type, 200) || '/' || status), (created_at AT TIME ZONE 'UTC'), id)
     WHERE error_type IS NOT NULL;
 
 -- Which process a supervisor is, so that whoever reads who ran an attempt knows where to look. One that is older writes

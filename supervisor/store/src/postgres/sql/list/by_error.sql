@@ -1,8 +1,8 @@
     -- $5: the states, $6: the error's type. Each state's newest, and of these the newest.
     SELECT newest.id FROM unnest($5::text[]) AS wanted (status), LATERAL (
         SELECT id, created_at FROM executions
-        WHERE error_type IS NOT NULL AND error_type || '/' || status
-                = $6::text || '/' || wanted.status
+        WHERE error_type IS NOT NULL AND left(error_type, 200) || '/' || status
+                = left($6::text, 200) || '/' || wanted.status
             AND created_at AT TIME ZONE 'UTC' >= $1::timestamptz AT TIME ZONE 'UTC'
             AND (created_at AT TIME ZONE 'UTC', id) < ($2::timestamptz AT TIME ZONE 'UTC', $3::uuid)
             AND status = wanted.status AND error_type = $6
