@@ -150,6 +150,7 @@ submitExecution post /api/executions: Submit an execution: the body of a queue m
 getExecution get /api/executions/{id}: One execution
 cancelExecution post /api/executions/{id}/cancel: Ask for an execution to end
 getExecutionEvents get /api/executions/{id}/events: How an execution got where it is
+explainExecution get /api/executions/{id}/explain: Why an execution does not run yet, where it runs, or how it ended
 getExecutionLogs get /api/executions/{id}/logs: The log of an execution; ?follow sends it live as server-sent events log, gap, status, progress and end
 retryExecution post /api/executions/{id}/retry: Run an execution again, as a new one with retry_of
 getExecutionTranscript get /api/executions/{id}/transcript: The frames of an execution that did not succeed, as lines of JSON; kept by the supervisor that ran it
