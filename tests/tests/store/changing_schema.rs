@@ -21,6 +21,22 @@ async fn a_schema_of_version_1_is_brought_up_to_date_under_what_runs() {
     assert_eq!(fixture.status(running).await, Status::Running);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn supervisors_that_start_together_on_an_empty_database_make_one_schema() {
+    let fixture = postgres().await;
+    fixture.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public").await;
+    let mut starts = Vec::new();
+    for _ in 0..6 {
+        let store = fixture.another_store().await;
+        starts.push(tokio::spawn(async move { store.migrate().await }));
+    }
+    for start in starts {
+        start.await.unwrap().unwrap();
+    }
+    let facts = fixture.store.facts().await.unwrap();
+    assert_eq!(facts.schema_version, facts.schema_newest);
+}
+
 /// Takes away what came after the first version of the schema.
 async fn back_to_version_1(fixture: &Fixture) {
     fixture

@@ -34,7 +34,11 @@ fn judge_encoding(encoding: &str) -> Result<()> {
 
 /// The version of the schema; 0 in a database without one.
 pub(super) async fn version(connection: &mut PgConnection) -> Result<u32> {
-    let exists = sqlx::query("SELECT to_regclass('muster_migrations') IS NOT NULL");
+    // Not `to_regclass`: a session that has found no such table answers so again from its cache, although it has waited
+    // for the lock of whoever made it.
+    let exists = sqlx::query(
+        "SELECT EXISTS (SELECT FROM pg_class WHERE relname = 'muster_migrations' AND pg_table_is_visible(oid))",
+    );
     let row = within(STATEMENT_TIMEOUT, exists.fetch_one(&mut *connection)).await?;
     if !row.try_get::<bool, _>(0).map_err(store_error)? {
         return Ok(0);
