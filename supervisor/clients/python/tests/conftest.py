@@ -71,27 +71,25 @@ def no_settings_of_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture(scope="session")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    made = Installation(tmp_path_factory.mktemp("muster"), max_workers=4)
+def running(made: Installation) -> Iterator[Installation]:
+    """Starts an installation with all workflows, and stops it when nobody needs it any more."""
     made.workflow("all.py", WORKFLOWS)
     made.start()
     try:
         yield made
     finally:
         made.stop()
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    yield from running(Installation(tmp_path_factory.mktemp("muster"), max_workers=4))
 
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Installation]:
     """An installation that the test starts, stops and starts again."""
-    made = Installation(tmp_path / "own")
-    made.workflow("all.py", WORKFLOWS)
-    made.start()
-    try:
-        yield made
-    finally:
-        made.stop()
+    yield from running(Installation(tmp_path / "own"))
 
 
 @pytest.fixture
