@@ -22,6 +22,7 @@ use super::server::ServerFlags;
 use super::terminal::OutputStream;
 use crate::api::AcceptedView;
 use crate::client::Execution;
+use crate::moment::moment;
 
 /// Submit an execution; prints its id, or with --wait its result.
 #[derive(Debug, Args)]
@@ -65,13 +66,13 @@ pub(crate) struct SubmitCommand {
     #[arg(long, value_name = "NAME")]
     queue: Option<String>,
     /// Start it at this time at the earliest, such as 2027-03-28T02:30:00+02:00.
-    #[arg(long, value_name = "TIME", conflicts_with = "delay")]
+    #[arg(long, value_name = "TIME", conflicts_with = "delay", value_parser = moment)]
     run_at: Option<Timestamp>,
     /// Start it so many seconds from now at the earliest.
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = seconds)]
     delay: Option<f64>,
     /// Cancel it as Expired if it has not started by this time.
-    #[arg(long, value_name = "TIME", conflicts_with = "expires")]
+    #[arg(long, value_name = "TIME", conflicts_with = "expires", value_parser = moment)]
     expires_at: Option<Timestamp>,
     /// Cancel it as Expired if it has not started so many seconds from now.
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = seconds)]

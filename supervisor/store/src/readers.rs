@@ -138,13 +138,17 @@ macro_rules! record_readers {
             })
         }
 
-        pub(crate) fn candidate(row: &$row) -> Result<Candidate> {
+        fn candidate(row: &$row) -> Result<Candidate> {
             Ok(Candidate {
                 attempt: attempt(row)?,
                 previous_owner: id(row, "lease_owner")?,
                 budget: budget(row)?,
                 is_expired: row.try_get("is_expired")?,
             })
+        }
+
+        pub(crate) fn candidates(rows: &[$row]) -> Result<Vec<Candidate>> {
+            rows.iter().map(candidate).collect()
         }
 
         pub(crate) fn execution(row: &$row) -> Result<ExecutionRecord> {

@@ -57,9 +57,12 @@ pub fn name(text: &str) -> Result<(), String> {
 pub(super) fn queue(raw: &RawValue) -> Result<String, String> {
     let expected = format!("must be the name of a queue, 1 to {QUEUE_MAX_BYTES} bytes without spaces");
     let text: String = read(raw, &expected)?;
-    let fits = (1..=QUEUE_MAX_BYTES).contains(&text.len())
-        && !text.chars().any(|c| c.is_whitespace() || c.is_control());
-    if fits { Ok(text) } else { Err(wrong(raw, &expected)) }
+    if is_word(&text, QUEUE_MAX_BYTES) { Ok(text) } else { Err(wrong(raw, &expected)) }
+}
+
+/// The rule of names that stand beside others: something, not too long, without spaces and control characters.
+pub fn is_word(text: &str, max_bytes: usize) -> bool {
+    (1..=max_bytes).contains(&text.len()) && !text.chars().any(|c| c.is_whitespace() || c.is_control())
 }
 
 pub(super) fn code(raw: &RawValue) -> Result<String, String> {
@@ -90,15 +93,17 @@ pub(super) fn timeout_seconds(raw: &RawValue) -> Result<f64, String> {
 }
 
 pub(super) fn backoff_seconds(raw: &RawValue) -> Result<f64, String> {
-    let expected = format!("must be a number of seconds from 0 to {BACKOFF_MAX_SECONDS}");
-    let seconds: f64 = read(raw, &expected)?;
-    if (0.0..=BACKOFF_MAX_SECONDS).contains(&seconds) { Ok(seconds) } else { Err(wrong(raw, &expected)) }
+    seconds_from_zero(raw, BACKOFF_MAX_SECONDS)
 }
 
 pub(super) fn delay_seconds(raw: &RawValue) -> Result<f64, String> {
-    let expected = format!("must be a number of seconds from 0 to {DELAY_MAX_SECONDS}");
+    seconds_from_zero(raw, DELAY_MAX_SECONDS)
+}
+
+fn seconds_from_zero(raw: &RawValue, max: f64) -> Result<f64, String> {
+    let expected = format!("must be a number of seconds from 0 to {max}");
     let seconds: f64 = read(raw, &expected)?;
-    if (0.0..=DELAY_MAX_SECONDS).contains(&seconds) { Ok(seconds) } else { Err(wrong(raw, &expected)) }
+    if (0.0..=max).contains(&seconds) { Ok(seconds) } else { Err(wrong(raw, &expected)) }
 }
 
 pub(super) fn moment(raw: &RawValue) -> Result<Timestamp, String> {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use muster_core::execution::check;
 use secrecy::SecretString;
 
 use super::{SettingKind, single, words};
@@ -21,10 +22,7 @@ impl SettingKind for NameKind {
 
     fn parse(&self, raw: &Raw) -> Result<String, String> {
         let text = single(raw)?;
-        if text.is_empty()
-            || text.len() > self.max_bytes
-            || text.chars().any(|c| c.is_whitespace() || c.is_control())
-        {
+        if !check::is_word(text, self.max_bytes) {
             return Err(format!("must be 1 to {} characters without spaces, not {text:?}", self.max_bytes));
         }
         Ok(text.to_owned())

@@ -66,21 +66,20 @@ async fn claim<B: Backend>(
     }
     let (later, at_once): (Vec<_>, Vec<_>) = executions.iter().cloned().partition(|new| waits(new));
     // First what may be written twice: should the claim fail, all of them come again.
-    let mut later = keep_as_rows(backend, later).await?.into_iter();
+    let mut later = keep_as_rows(backend, &later).await?.into_iter();
     let mut at_once = claim_at_once(backend, claimant, &at_once).await?.into_iter();
     let answer = |new: &Arc<NewExecution>| if waits(new) { later.next() } else { at_once.next() };
     Ok(executions.iter().filter_map(answer).collect())
 }
 
 /// Makes rows that wait of what is not to run now, or not here.
-async fn keep_as_rows<B: Backend>(backend: &B, later: Vec<Arc<NewExecution>>) -> Result<Vec<Claim>> {
-    let later: Vec<NewExecution> = later.into_iter().map(Arc::unwrap_or_clone).collect();
+async fn keep_as_rows<B: Backend>(backend: &B, later: &[Arc<NewExecution>]) -> Result<Vec<Claim>> {
     let answer = |submitted| match submitted {
         Submitted::Inserted => Claim::Elsewhere(Status::Pending),
         Submitted::Exists(status) => Claim::Elsewhere(status),
         Submitted::Refused(reason) => Claim::Refused(reason),
     };
-    Ok(submit(backend, &later).await?.into_iter().map(answer).collect())
+    Ok(submit(backend, later).await?.into_iter().map(answer).collect())
 }
 
 async fn claim_at_once<B: Backend>(

@@ -1,5 +1,6 @@
 //! Rows that wait, and rows that never will.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 
 use async_trait::async_trait;
@@ -32,7 +33,10 @@ impl<B: Backend> QueueStore for B {
     }
 }
 
-pub(super) async fn submit<B: Backend>(backend: &B, executions: &[NewExecution]) -> Result<Vec<Submitted>> {
+pub(super) async fn submit<B: Backend, T: Borrow<NewExecution> + Sync>(
+    backend: &B,
+    executions: &[T],
+) -> Result<Vec<Submitted>> {
     let mut groups = InsertGroups::of(executions);
     while let Some(group) = groups.next_group() {
         let written = submit_group(backend, group).await;
@@ -43,8 +47,11 @@ pub(super) async fn submit<B: Backend>(backend: &B, executions: &[NewExecution])
     Ok(groups.into_answers())
 }
 
-async fn submit_group<B: Backend>(backend: &B, executions: &[NewExecution]) -> Result<Vec<Submitted>> {
-    let new = distinct(executions);
+async fn submit_group<B: Backend, T: Borrow<NewExecution> + Sync>(
+    backend: &B,
+    executions: &[T],
+) -> Result<Vec<Submitted>> {
+    let new: Vec<&NewExecution> = distinct(executions).into_iter().map(Borrow::borrow).collect();
     let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
     let inserted = session.insert_pending(&new).await?;
     let known: Vec<Uuid> = new.iter().map(|new| new.id).filter(|id| !inserted.contains(id)).collect();
@@ -54,8 +61,8 @@ async fn submit_group<B: Backend>(backend: &B, executions: &[NewExecution]) -> R
         session.wake().await?;
     }
     session.commit().await?;
-    let answer = |execution: &NewExecution| {
-        known.get(&execution.id).map_or(Submitted::Inserted, |status| Submitted::Exists(*status))
+    let answer = |execution: &T| {
+        known.get(&execution.borrow().id).map_or(Submitted::Inserted, |status| Submitted::Exists(*status))
     };
     Ok(executions.iter().map(answer).collect())
 }

@@ -219,12 +219,12 @@ impl StoreSession for PgSession {
             .bind(count(limit))
             .bind(claimant.queues.in_statements());
         let rows = self.rows(query).await?;
-        rows.iter().map(|row| record::candidate(row).map_err(store_error)).collect()
+        record::candidates(&rows).map_err(store_error)
     }
 
     async fn expired(&mut self, limit: usize) -> Result<Vec<Candidate>> {
         let rows = self.rows(sqlx::query(statements::EXPIRED).bind(count(limit))).await?;
-        rows.iter().map(|row| record::candidate(row).map_err(store_error)).collect()
+        record::candidates(&rows).map_err(store_error)
     }
 
     async fn take(&mut self, claimant: &Claimant, ids: &[Uuid]) -> Result<HashMap<Uuid, Claimed>> {

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::error::{commit_unknown, store_error};
-use super::read::all;
+use super::read::{all, count};
 use super::{BACKEND, SqliteStore, statements};
 use crate::columns::now;
 use crate::decide::{AttemptBudget, FoundRow};
@@ -165,7 +165,7 @@ impl StoreSession for SqliteSession {
         limit: usize,
         take_over: TakeOver<'_>,
     ) -> Result<Vec<Candidate>> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let limit = count(limit);
         let lost = sqlx::query(statements::LOST).bind(claimant.owner.to_string());
         let lost = match take_over {
             TakeOver::Nothing => None,
@@ -190,13 +190,13 @@ impl StoreSession for SqliteSession {
         let rest = limit - i64::try_from(rows.len()).unwrap_or(limit);
         let due = sqlx::query(statements::DUE).bind(self.now).bind(rest).bind(&queues);
         rows.extend(self.rows(due).await?);
-        rows.iter().map(|row| record::candidate(row).map_err(store_error)).collect()
+        record::candidates(&rows).map_err(store_error)
     }
 
     async fn expired(&mut self, limit: usize) -> Result<Vec<Candidate>> {
         let query = sqlx::query(statements::EXPIRED).bind(self.now);
-        let rows = self.rows(query.bind(i64::try_from(limit).unwrap_or(i64::MAX))).await?;
-        rows.iter().map(|row| record::candidate(row).map_err(store_error)).collect()
+        let rows = self.rows(query.bind(count(limit))).await?;
+        record::candidates(&rows).map_err(store_error)
     }
 
     async fn take(&mut self, claimant: &Claimant, ids: &[Uuid]) -> Result<HashMap<Uuid, Claimed>> {
