@@ -1,7 +1,8 @@
 //! What narrows a list of executions: which statement finds the page, and between which places it lies.
 //!
 //! There is a statement for every combination of filters, each with an index that has exactly its rows in exactly
-//! its order. A page of any list costs as much as the rows it shows.
+//! its order, but for those that run: these are few, and are found by the index of what runs. A page of any list costs
+//! as much as the rows it shows, and what is written of a run while it runs costs its indexes nothing.
 
 use jiff::Timestamp;
 use muster_core::execution::Status;
@@ -12,24 +13,22 @@ use crate::{Cursor, ExecutionFilter};
 /// The columns by which a page is found, beside its place and its states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Listing {
-    /// Nothing narrows it but the time.
-    All,
-    /// One state alone.
-    ByStatus,
+    /// Nothing but the time and the state.
+    Status,
     /// A workflow's name.
-    ByWorkflow,
+    Workflow,
     /// An organization.
-    ByOrganization,
+    Organization,
     /// An organization and a workflow's name.
-    ByOrganizationWorkflow,
+    OrganizationWorkflow,
     /// The type of an error.
-    ByError,
+    Error,
     /// A workflow's name and the type of an error.
-    ByWorkflowError,
+    WorkflowError,
     /// An organization and the type of an error.
-    ByOrganizationError,
+    OrganizationError,
     /// An organization, a workflow's name and the type of an error.
-    ByOrganizationWorkflowError,
+    OrganizationWorkflowError,
 }
 
 impl Listing {
@@ -38,15 +37,14 @@ impl Listing {
         let organization = filter.organization_id.is_some();
         let workflow = filter.workflow.is_some();
         match (organization, workflow, filter.error_type.is_some()) {
-            (false, false, false) if filter.status.is_none() => Self::All,
-            (false, false, false) => Self::ByStatus,
-            (false, true, false) => Self::ByWorkflow,
-            (true, false, false) => Self::ByOrganization,
-            (true, true, false) => Self::ByOrganizationWorkflow,
-            (false, false, true) => Self::ByError,
-            (false, true, true) => Self::ByWorkflowError,
-            (true, false, true) => Self::ByOrganizationError,
-            (true, true, true) => Self::ByOrganizationWorkflowError,
+            (false, false, false) => Self::Status,
+            (false, true, false) => Self::Workflow,
+            (true, false, false) => Self::Organization,
+            (true, true, false) => Self::OrganizationWorkflow,
+            (false, false, true) => Self::Error,
+            (false, true, true) => Self::WorkflowError,
+            (true, false, true) => Self::OrganizationError,
+            (true, true, true) => Self::OrganizationWorkflowError,
         }
     }
 }

@@ -20,15 +20,14 @@ macro_rules! statements {
         pub(super) const fn list(listing: $crate::listing::Listing) -> &'static str {
             use $crate::listing::Listing;
             match listing {
-                Listing::All => LIST_ALL,
-                Listing::ByStatus => LIST_BY_STATUS,
-                Listing::ByWorkflow => LIST_BY_WORKFLOW,
-                Listing::ByOrganization => LIST_BY_ORGANIZATION,
-                Listing::ByOrganizationWorkflow => LIST_BY_ORGANIZATION_WORKFLOW,
-                Listing::ByError => LIST_BY_ERROR,
-                Listing::ByWorkflowError => LIST_BY_WORKFLOW_ERROR,
-                Listing::ByOrganizationError => LIST_BY_ORGANIZATION_ERROR,
-                Listing::ByOrganizationWorkflowError => LIST_BY_ORGANIZATION_WORKFLOW_ERROR,
+                Listing::Status => LIST_BY_STATUS,
+                Listing::Workflow => LIST_BY_WORKFLOW,
+                Listing::Organization => LIST_BY_ORGANIZATION,
+                Listing::OrganizationWorkflow => LIST_BY_ORGANIZATION_WORKFLOW,
+                Listing::Error => LIST_BY_ERROR,
+                Listing::WorkflowError => LIST_BY_WORKFLOW_ERROR,
+                Listing::OrganizationError => LIST_BY_ORGANIZATION_ERROR,
+                Listing::OrganizationWorkflowError => LIST_BY_ORGANIZATION_WORKFLOW_ERROR,
             }
         }
     };

@@ -41,11 +41,12 @@ async fn supervisors_that_start_together_on_an_empty_database_make_one_schema() 
 async fn back_to_version_1(fixture: &Fixture) {
     fixture
         .sql(
-            "DROP INDEX executions_running, executions_by_status, executions_by_workflow, \
-                 executions_by_organization, executions_by_organization_workflow, executions_by_error, \
-                 executions_by_workflow_error, executions_by_organization_error, \
+            "DROP INDEX executions_running, executions_listed_by_status, executions_listed_by_workflow, \
+                 executions_listed_by_organization, executions_listed_by_organization_workflow, \
+                 executions_by_error, executions_by_workflow_error, executions_by_organization_error, \
                  executions_by_organization_workflow_error; \
              CREATE INDEX executions_running ON executions (lease_owner) WHERE status = 'RUNNING'; \
+             CREATE INDEX executions_newest ON executions (created_at, id); \
              ALTER TABLE executions DROP COLUMN request_text, DROP COLUMN result_text, DROP COLUMN end_cause, \
                  DROP COLUMN queue, DROP COLUMN expires_at; \
              CREATE INDEX executions_queue ON executions \
@@ -92,7 +93,7 @@ async fn list_indexes(fixture: &Fixture) -> Vec<String> {
     fixture
         .texts(
             "SELECT indisvalid::text FROM pg_index WHERE indrelid = 'executions'::regclass \
-             AND indexrelid::regclass::text LIKE 'executions_by_%'",
+             AND indexrelid::regclass::text LIKE ANY (ARRAY['executions_by_%', 'executions_listed_%'])",
         )
         .await
 }
@@ -154,7 +155,7 @@ async fn half_an_index_that_a_start_left_is_made_anew() {
     let insert = "BEGIN; INSERT INTO executions (id, status, run_after, created_at) \
                   VALUES (gen_random_uuid(), 'SUCCESS', clock_timestamp(), clock_timestamp())";
     sqlx::raw_sql(insert).execute(&mut writer).await.unwrap();
-    let broken = "CREATE INDEX CONCURRENTLY executions_by_status ON executions ((upper(status)), (created_at AT TIME ZONE 'UTC'), id)";
+    let broken = "CREATE INDEX CONCURRENTLY executions_listed_by_status ON executions ((upper(status)), (created_at AT TIME ZONE 'UTC'), id)";
     let mut started = fixture.session_of_another().await;
     sqlx::raw_sql("SET lock_timeout = '100ms'").execute(&mut started).await.unwrap();
     sqlx::raw_sql(broken).execute(&mut started).await.expect_err("it waits for the writer in vain");

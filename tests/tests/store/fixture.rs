@@ -170,23 +170,20 @@ impl Fixture {
         match &self.database {
             Database::Sqlite { pool, .. } => {
                 let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
-                let mut query = sqlx::query(explain).bind(0).bind(i64::MAX).bind("").bind(values.limit);
-                if part != "all" {
-                    let states = serde_json::to_string(&values.states).unwrap();
-                    query = values.columns.iter().fold(query.bind(states), |query, value| query.bind(*value));
-                }
+                let states = serde_json::to_string(&values.states).unwrap();
+                let query =
+                    sqlx::query(explain).bind(0).bind(i64::MAX).bind("").bind(values.limit).bind(states);
+                let query = values.columns.iter().fold(query, |query, value| query.bind(*value));
                 let rows = query.fetch_all(pool).await.unwrap();
                 let lines: Vec<String> = rows.iter().map(|row| sqlx::Row::get(row, "detail")).collect();
                 lines.join("\n")
             }
             Database::Postgres { pool, .. } => {
                 let mut given = format!("'-infinity', 'infinity', '{}', {}", Uuid::nil(), values.limit);
-                if part != "all" {
-                    let states: Vec<_> = values.states.iter().map(|state| format!("'{state}'")).collect();
-                    write!(given, ", ARRAY[{}]", states.join(",")).unwrap();
-                    for value in &values.columns {
-                        write!(given, ", '{value}'").unwrap();
-                    }
+                let states: Vec<_> = values.states.iter().map(|state| format!("'{state}'")).collect();
+                write!(given, ", ARRAY[{}]", states.join(",")).unwrap();
+                for value in &values.columns {
+                    write!(given, ", '{value}'").unwrap();
                 }
                 let mut session = pool.acquire().await.unwrap();
                 let all = format!(

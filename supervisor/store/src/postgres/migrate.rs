@@ -6,9 +6,9 @@ use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, Executor as _, Row};
 use tokio::time::{Instant, sleep};
 
+use super::ahead::build_ahead;
 use super::connections::Connections;
 use super::error::store_error;
-use super::indexes::build_ahead;
 use super::schema::{check_encoding, version};
 use super::transaction::{STATEMENT_TIMEOUT, within};
 use super::{BACKEND, statements};
@@ -23,12 +23,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 3, sql: include_str!("migrations/0003_text.sql") },
     Migration { version: 4, sql: include_str!("migrations/0004_beats.sql") },
     Migration { version: 5, sql: include_str!("migrations/0005_end_cause.sql") },
-    Migration { version: 6, sql: LISTS_AND_SUPERVISORS },
+    Migration { version: 6, sql: include_str!("migrations/0006_lists_and_supervisors.sql") },
     Migration { version: 7, sql: include_str!("migrations/0007_queues.sql") },
+    Migration { version: 8, sql: include_str!("migrations/0008_lean_lists.sql") },
 ];
-
-/// The step that makes the indexes of lists, among others.
-pub(super) const LISTS_AND_SUPERVISORS: &str = include_str!("migrations/0006_lists_and_supervisors.sql");
 
 /// The key of the advisory lock that supervisors which start together take in turn.
 const MIGRATION_LOCK: i64 = 0x6d75_7374_6572;
@@ -37,7 +35,7 @@ const MIGRATION_LOCK: i64 = 0x6d75_7374_6572;
 pub(super) const MIGRATION_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// How long a step of a migration waits for a lock: whoever wants the table waits behind it meanwhile.
-const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = 500";
+pub(super) const LOCK_TIMEOUT_MS: u32 = 500;
 /// The pause after a lock that was not to be had, in which others pass.
 pub(super) const LOCK_PAUSE: Duration = Duration::from_secs(1);
 
@@ -93,7 +91,8 @@ async fn apply_missing(connection: &mut PgConnection) -> Result<Applied> {
         // A role that may only read and write rows can still start on a schema that is up to date.
         let table = "CREATE TABLE IF NOT EXISTS muster_migrations (version integer PRIMARY KEY, applied_at timestamptz NOT NULL)";
         within(STATEMENT_TIMEOUT, transaction.execute(table)).await?;
-        within(STATEMENT_TIMEOUT, transaction.execute(LOCK_TIMEOUT)).await?;
+        let patience = format!("SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}");
+        within(STATEMENT_TIMEOUT, transaction.execute(sqlx::AssertSqlSafe(patience))).await?;
         if !apply(&mut transaction, migration).await? {
             within(STATEMENT_TIMEOUT, transaction.rollback()).await?;
             return Ok(Applied::TableInUse);

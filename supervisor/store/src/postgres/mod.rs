@@ -3,11 +3,11 @@
 //! Its clock is the only one that writes or compares leases and due times. Transactions, renewals, reads and
 //! the sign of life each have connections of their own, so none waits for another.
 
+mod ahead;
 mod columns;
 mod connections;
 mod definitions;
 mod error;
-mod indexes;
 mod listen;
 mod migrate;
 mod notifications;

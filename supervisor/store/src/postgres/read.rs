@@ -62,15 +62,12 @@ impl ExecutionStore for PostgresStore {
     async fn executions(&self, filter: &ExecutionFilter) -> Result<ExecutionRecords> {
         let (listing, range) = (Listing::of(filter), ListRange::of(filter));
         let query = || {
-            let query = sqlx::query(statements::list(listing))
+            let mut query = sqlx::query(statements::list(listing))
                 .bind(TimeColumn(range.since))
                 .bind(TimeColumn(range.before.created_at))
                 .bind(range.before.id)
-                .bind(count(filter.limit));
-            if listing == Listing::All {
-                return query;
-            }
-            let mut query = query.bind(states(filter));
+                .bind(count(filter.limit))
+                .bind(states(filter));
             if let Some(organization_id) = filter.organization_id {
                 query = query.bind(organization_id);
             }

@@ -57,7 +57,6 @@ crate::statements::statements! {
     WORKFLOW_NAMED = "workflow_named",
     ;
     lists {
-        LIST_ALL = "all",
         LIST_BY_ERROR = "by_error",
         LIST_BY_ORGANIZATION = "by_organization",
         LIST_BY_ORGANIZATION_ERROR = "by_organization_error",

@@ -49,10 +49,8 @@ impl ExecutionStore for SqliteStore {
             .bind(range.since.as_microsecond())
             .bind(range.before.created_at.as_microsecond())
             .bind(range.before.id.to_string())
-            .bind(count(filter.limit));
-        if listing != Listing::All {
-            query = query.bind(array(&states(filter))?);
-        }
+            .bind(count(filter.limit))
+            .bind(array(&states(filter))?);
         if let Some(organization_id) = filter.organization_id {
             query = query.bind(organization_id.to_string());
         }

@@ -14,6 +14,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 2, sql: include_str!("migrations/0002_end_cause.sql") },
     Migration { version: 3, sql: include_str!("migrations/0003_lists_and_supervisors.sql") },
     Migration { version: 4, sql: include_str!("migrations/0004_queues.sql") },
+    Migration { version: 5, sql: include_str!("migrations/0005_lean_lists.sql") },
 ];
 
 /// The version of the schema; 0 in a file without one.

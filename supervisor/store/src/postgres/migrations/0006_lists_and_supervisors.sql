@@ -3,18 +3,9 @@
 -- nothing. Key and moment are expressions that no other statement has: so a list can be planned by its own index
 -- only, and a statement about rows given by id that names a state never by one of these.
 --
--- A table of some size gets them beside whoever writes to it, before this step: see `indexes.rs`. Here they are made
--- only where there is little to read.
-CREATE INDEX IF NOT EXISTS executions_by_status ON executions
-    ((upper(status)), (created_at AT TIME ZONE 'UTC'), id);
-CREATE INDEX IF NOT EXISTS executions_by_workflow ON executions
-    ((workflow_name || '/' || status), (created_at AT TIME ZONE 'UTC'), id);
-CREATE INDEX IF NOT EXISTS executions_by_organization ON executions
-    ((organization_id::text || '/' || status), (created_at AT TIME ZONE 'UTC'), id)
-    WHERE organization_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS executions_by_organization_workflow ON executions
-    ((organization_id::text || '/' || workflow_name || '/' || status), (created_at AT TIME ZONE 'UTC'), id)
-    WHERE organization_id IS NOT NULL;
+-- A table of some size gets them beside whoever writes to it, before this step: see `ahead.rs`. Here they are made
+-- only where there is little to read. Those without an error are in 0008, which has leaner ones: what is dropped two
+-- steps later need not be made.
 CREATE INDEX IF NOT EXISTS executions_by_error ON executions
     ((left(error_type, 200) || '/' || status), (created_at AT TIME ZONE 'UTC'), id)
     WHERE error_type IS NOT NULL;

@@ -1,10 +1,18 @@
-    -- ?5: the states, as a JSON array, ?6: the organization, ?7: the workflow. Each state's newest; the page is of these.
-    SELECT newest.value FROM json_each(?5) AS wanted, json_each((
+    -- ?5: the states, as a JSON array, ?6: the organization, ?7: the workflow. The newest of each state; the page is of these.
+    SELECT resting.value FROM json_each(?5) AS wanted, json_each((
         SELECT json_group_array(id) FROM (
-            SELECT id FROM executions INDEXED BY executions_by_organization_workflow
-            WHERE organization_id = ?6 AND workflow_name = ?7 AND upper(status) = wanted.value
+            SELECT id FROM executions INDEXED BY executions_listed_by_organization_workflow
+            WHERE organization_id = ?6 AND workflow_name = ?7 AND upper(status) = wanted.value AND upper(status) <> 'RUNNING'
                 AND created_at >= ?1 AND (created_at, id) < (?2, ?3)
             ORDER BY created_at DESC, id DESC
             LIMIT ?4
         )
-    )) AS newest
+    )) AS resting
+    UNION ALL
+    SELECT running.id FROM (
+        SELECT id FROM executions INDEXED BY executions_running
+        WHERE status = 'RUNNING' AND organization_id = ?6 AND workflow_name = ?7 AND 'RUNNING' IN (SELECT value FROM json_each(?5))
+            AND created_at >= ?1 AND (created_at, id) < (?2, ?3)
+        ORDER BY created_at DESC, id DESC
+        LIMIT ?4
+    ) AS running
