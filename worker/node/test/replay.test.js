@@ -162,18 +162,37 @@ test("an equal call is used for one other call only", () => {
   const code = execute(`export default async (p, ctx) => {
     const got = []; for (const key of ["a", "b", "b"]) got.push(await ctx.state.get(key).catch((error) => error.kind)); return got; };`);
   const calls = [call(1, "state.get", { key: "b" }), reply(1, "B"), call(2, "state.get", { key: "a" }), reply(2, "A")];
-  assert.deepEqual(JSON.parse(replay([code, ...calls, succeeded(null)]).stdout), ["A", "B", "NotRecorded"]);
+  const done = replay([code, ...calls, succeeded(null)]);
+  assert.match(done.stderr, /past the recording, which has no answer to call 3, state.get {"key":"b"}: it was answered here/);
+  assert.deepEqual(JSON.parse(replay([code, { dropped: 1 }, ...calls, succeeded(null)]).stdout), ["A", "B", "NotRecorded"]);
 });
 
 test("calls of equal parameters and other methods are not equal", () => {
   const done = replay([TWO, call(1, "config.get", { key: "a" }), reply(1, "A"), succeeded("x")]);
   different(done, "call 1", "config.get", "state.get");
-  assert.match(done.stdout, /NotRecorded/);
+  assert.deepEqual(JSON.parse(done.stdout), [null, null]);
 });
 
-test("a call the recording does not have fails with NotRecorded", () => {
+test("a call the recording does not have is a difference", () => {
   const done = replay([TWO, call(1, "state.get", { key: "a" }), reply(1, "A"), succeeded("x")]);
   different(done, "call 2", "\\(nothing\\)", 'state.get {"key":"b"}');
+});
+
+test("a run that goes past the recording is seen through to its end", () => {
+  const code = execute(`export default async (p, ctx) => {
+    await ctx.state.set("seen", (await ctx.state.get("seen")) + 1);
+    await ctx.state.set("note", "fixed");
+    return [await ctx.state.get("seen"), await ctx.state.get("note"), await ctx.config.get("new")]; };`);
+  const failed = finished({ Failed: { error: { kind: "TypeError", message: "no such thing" } } });
+  const done = replay([code, call(1, "state.get", { key: "seen" }), reply(1, 7), failed], "--config", "new=5");
+  different(done, "call 2", "\\(nothing\\)", 'state.set {"key":"seen","value":8}');
+  assert.deepEqual(JSON.parse(done.stdout), [8, "fixed", 5]);
+  assert.match(done.stderr, /no answer to call 2, state.set {"key":"seen","value":8}: it and 4 more were answered here as in `run`/);
+  assert.match(done.stderr, /outcome then: failed: TypeError: no such thing/);
+});
+
+test("after a gap nothing is made up", () => {
+  const done = replay([TWO, { dropped: 3 }, succeeded("x")]);
   assert.match(done.stdout, /NotRecorded: the recording has no such call: state.get/);
 });
 

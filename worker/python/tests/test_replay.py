@@ -106,10 +106,11 @@ def test_another_outcome(tmp_path: Path, recorded: str, outcome: str, where: str
     assert f"recorded outcome: {shown}\nreplayed outcome: {now}\n" in differs(tmp_path, made, where, shown, now)
 
 
-def test_another_call_is_shown_and_not_answered(tmp_path: Path) -> None:
+def test_another_call_is_shown_and_answered_as_in_run(tmp_path: Path) -> None:
     made = Transcript(SHOP).log("begins").call("state.get", {"key": "sean"}, 1).returns(None)
     text = differs(tmp_path, made, "call 1", 'state.get {"key": "sean"}', 'state.get {"key": "seen"}')
-    assert "failed: NotRecorded: the recording has no (further) state.get with these params" in text
+    assert "failed: TypeError: unsupported operand type(s) for +: 'NoneType' and 'int'" in text
+    assert 'no answer to call 1, state.get {"key": "seen"}: it was answered here as in `run`' in text
 
 
 def test_calls_in_another_order_get_their_own_answers(tmp_path: Path) -> None:
@@ -132,7 +133,7 @@ def test_a_call_without_an_answer_is_not_waited_for(tmp_path: Path) -> None:
     code = "from muster_worker import context\ndef main(params):\n    context.state.get('k')\n"
     done = replay(Transcript(code).asks("state.get", {"key": "k"}).ended("FAILED", error_type="WorkerCrashed").save(tmp_path))
     assert done.returncode == 1
-    assert "NotRecorded: the recording has no answer to this state.get" in done.stderr
+    assert "which has no answer to call 1, state.get" in done.stderr
 
 
 def test_a_call_that_is_missing_or_more(tmp_path: Path) -> None:
@@ -397,3 +398,38 @@ def test_usage(tmp_path: Path) -> None:
     shown = replay("--help")
     assert shown.returncode == 0
     assert "supervisor transcript ID --out failed.jsonl" in shown.stdout
+
+
+FIXED = """
+from muster_worker import context
+def main(params):
+    seen = context.state.get("seen")
+    context.state.set("seen", seen + 1)
+    context.state.set("note", "fixed")
+    return [context.state.get("seen"), context.state.get("note"), bool(context.submit("next", {"n": 1}))]
+"""
+
+
+def test_a_run_that_goes_past_the_recording_is_seen_through_to_its_end(tmp_path: Path) -> None:
+    made = Transcript(FIXED).call("state.get", {"key": "seen"}, 7).raises("TypeError", "no such thing")
+    done = replay(made.save(tmp_path))
+    assert done.returncode == 1, done.stderr
+    assert done.stdout == '[8, "fixed", true]\n'
+    for expected in (
+        'past the recording, which has no answer to call 2, state.set {"key": "seen", "value": 8}: it and 4 more were',
+        "recorded outcome: Failed TypeError: no such thing",
+        'first difference: call 2\n  recorded: nothing more\n  replayed: state.set {"key": "seen", "value": 8}',
+    ):
+        assert expected in done.stderr, done.stderr
+
+
+def test_past_the_recording_configuration_is_what_is_given(tmp_path: Path) -> None:
+    code = "from muster_worker import context\ndef main(params):\n    return context.config.get('new')\n"
+    done = replay(Transcript(code).raises("KeyError", "old").save(tmp_path), "--config", "new=5")
+    assert done.stdout == "5\n", done.stderr
+
+
+def test_after_a_gap_nothing_is_made_up(tmp_path: Path) -> None:
+    code = "from muster_worker import context\ndef main(params):\n    return context.state.get('lost')\n"
+    done = replay(Transcript(code).dropped(3).raises("KeyError", "old").save(tmp_path))
+    assert "failed: NotRecorded: the recording has no (further) state.get with these params" in done.stderr, done.stderr

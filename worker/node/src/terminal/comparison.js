@@ -10,15 +10,20 @@ const SHOWN_MAX_CHARACTERS = 2000;
 export class Comparison {
   /** `{ what, then, now }` of the first difference. */
   difference = null;
+  /** The calls that the recording knows no answer to, in words. */
+  past = [];
   #recording;
   #masks;
+  #memory;
   #calls = 0;
   #logs = 0;
   #used = new Set();
 
-  constructor(recording, masks) {
+  /** `memory` answers past the recording. */
+  constructor(recording, masks, memory) {
     this.#recording = recording;
     this.#masks = masks;
+    this.#memory = memory;
   }
 
   /** The CallResult for the run's next call; null when the recording has none and a cancel is still to come. */
@@ -30,10 +35,22 @@ export class Comparison {
     const known = this.#calls <= callsInOrder || !this.#recording.hasGap;
     if (!isEqual(kth) && known) this.#differ(`call ${this.#calls}`, kth && shownCall(kth), shownCall({ method, params }));
     const found = isEqual(kth) ? kth : calls.find((one) => isEqual(one) && !this.#used.has(one));
-    if (found === undefined) return notRecorded(`the recording has no such call: ${shownCall({ method, params })}`);
+    if (found === undefined) return this.#pastIt(method, params, "such call:");
     this.#used.add(found);
-    if (found.reply !== null) return this.#masks.reply(found, found.reply);
-    return cancels.length > 0 ? null : notRecorded(`the recording has no reply to ${shownCall(found)}`);
+    if (found.reply !== null) {
+      const reply = this.#masks.reply(found, found.reply);
+      this.#memory.remember(method, params, reply);
+      return reply;
+    }
+    return cancels.length > 0 ? null : this.#pastIt(method, params, "reply to");
+  }
+
+  /** There is no answer to this. After a gap it may have been lost; else whoever fixed the workflow sees it through to its end. */
+  #pastIt(method, params, what) {
+    const shown = shownCall({ method, params });
+    if (this.#recording.hasGap) return notRecorded(`the recording has no ${what} ${shown}`);
+    this.past.push(`call ${this.#calls}, ${shown}`);
+    return this.#memory.call(method, params);
   }
 
   log({ level, message }) {

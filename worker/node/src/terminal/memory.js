@@ -1,8 +1,9 @@
-// The supervisor's stand-in for `run`: configuration from the command line, state in memory.
+// The supervisor's stand-in for `run`, and for `replay` past its recording: configuration from the command line, state in
+// memory.
 
 import { randomUUID } from "node:crypto";
 import { say, showLog, showProgress } from "./screen.js";
-import { write } from "../values.js";
+import { parse, write } from "../values.js";
 
 export class Memory {
   log = showLog;
@@ -33,6 +34,14 @@ export class Memory {
       default:
         return { type: "Err", error: { kind: "UnknownMethod", message: `there is no method ${method}` } };
     }
+  }
+
+  /** What a supervisor answered, and what it was told, counts here too. */
+  remember(method, params, result) {
+    if (result.type !== "Ok") return;
+    if (method === "state.get") this.#state.set(params.key, parse(result.value));
+    if (method === "state.set") this.#state.set(params.key, params.value);
+    if (method === "state.delete") this.#state.delete(params.key);
   }
 }
 

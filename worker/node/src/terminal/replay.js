@@ -8,6 +8,7 @@ import { isDebugged, leave, openHost, runAlone } from "./alone.js";
 import { Comparison } from "./comparison.js";
 import { GivenError, readEntries, readText } from "./given.js";
 import { Masks } from "./masks.js";
+import { Memory } from "./memory.js";
 import { say, showLog, showProgress, showStack } from "./screen.js";
 import { parseTranscript, TranscriptError } from "./transcript.js";
 
@@ -17,10 +18,11 @@ const EXIT_NOT_REPLAYABLE = 2;
 /** Resolves with the exit code: 0 the same, 1 not the same, 2 the file cannot be replayed. */
 export async function replayCommand(file, values) {
   if (!areMoved() && !isDebugged()) return relaunch();
-  let recording, masks;
+  let recording, masks, config;
   try {
     recording = parseTranscript(readText(file));
-    masks = new Masks(readEntries("--config", values.config), recording.execute.context);
+    config = readEntries("--config", values.config);
+    masks = new Masks(config, recording.execute.context);
   } catch (error) {
     if (!(error instanceof GivenError || error instanceof TranscriptError)) throw error;
     say(`error: ${error.message}`);
@@ -29,7 +31,7 @@ export async function replayCommand(file, values) {
   announce(recording, masks);
   const host = await openHost(values["workflows-dir"], { inProcess: isDebugged() });
   if (host === null) return EXIT_NOT_REPLAYABLE;
-  const comparison = new Comparison(recording, masks);
+  const comparison = new Comparison(recording, masks, new Memory(config, new Map()));
   const outcome = await replay(host, recording, masks, comparison);
   comparison.end(outcome);
   return leave(host, report(comparison, outcome, values["workflows-dir"]));
@@ -83,8 +85,9 @@ async function replay(host, { execute, cancels }, masks, comparison) {
 /** Shows the first difference, then both outcomes; returns the exit code. */
 function report(comparison, outcome, folder) {
   showStack(outcome);
-  const { difference } = comparison;
+  const { difference, past } = comparison;
   say("");
+  if (past.length > 0) say(wordsOf(past));
   if (comparison.gap !== null) say(`note: ${comparison.gap}`);
   if (difference === null) say(`no difference: ${comparison.extent} are the same`);
   else say(`first difference: ${difference.what}`);
@@ -94,6 +97,11 @@ function report(comparison, outcome, folder) {
   if (outcome.type === "Rejected" && difference !== null) say(`the workflows are looked for in ${folder}; --workflows-dir DIR names another folder`);
   if (outcome.type === "Succeeded") writeSync(STDOUT_FD, `${outcome.result}\n`);
   return difference === null ? EXIT_DONE : EXIT_DIFFERENT;
+}
+
+function wordsOf(past) {
+  const calls = past.length === 1 ? "it was" : `it and ${past.length - 1} more were`;
+  return `the run went past the recording, which has no answer to ${past[0]}: ${calls} answered here as in \`run\`, with the recorded state, and nothing was written or submitted`;
 }
 
 function indented(text) {

@@ -22,6 +22,13 @@ class Difference(NamedTuple):
     replayed: str
 
 
+class Asked(NamedTuple):
+    """A call of the replay: which one it is, and the recorded one whose answer it gets."""
+
+    number: int
+    recorded: Optional[RecordedCall]
+
+
 class Comparison:
     """Follows a replay. For any thread of user code, which hold cancels back meanwhile."""
 
@@ -32,8 +39,8 @@ class Comparison:
         self._recording = recording
         self._lock = threading.Lock()
 
-    def call(self, method: str, params: Any) -> Optional[RecordedCall]:
-        """Compares a call with the recorded one of its place, up to the first gap; returns the one whose answer it gets."""
+    def call(self, method: str, params: Any) -> Asked:
+        """Compares a call with the recorded one of its place, up to the first gap; the recorded one has its answer."""
         with self._lock:
             at, calls = self.calls, self._recording.calls
             self.calls += 1
@@ -41,12 +48,12 @@ class Comparison:
             expected = calls[at] if is_known and at < len(calls) else None
             if expected is None or not expected.asks(method, params):
                 if is_known:
-                    recorded = _NOTHING if expected is None else _call(expected.method, expected.params)
-                    self._differs(f"call {at + 1}", recorded, _call(method, params))
+                    recorded = _NOTHING if expected is None else shown_call(expected.method, expected.params)
+                    self._differs(f"call {at + 1}", recorded, shown_call(method, params))
                 expected = next((one for one in calls if not one.is_used and one.asks(method, params)), None)
             if expected is not None:
                 expected.is_used = True
-            return expected
+            return Asked(at + 1, expected)
 
     def log(self, record: LogRecord) -> None:
         """Compares a log record with the recorded one of its place, up to the first gap."""
@@ -74,7 +81,7 @@ class Comparison:
         call = self._recording.calls[self.calls : self._recording.calls_in_order][:1]
         log = self._recording.logs[self.logs :][:1]
         if call and not (log and log[0].at_us < call[0].at_us):
-            self._differs(f"call {self.calls + 1}", _call(call[0].method, call[0].params), _NOTHING)
+            self._differs(f"call {self.calls + 1}", shown_call(call[0].method, call[0].params), _NOTHING)
         elif log:
             self._differs(f"log record {self.logs + 1}", _log(log[0].level, log[0].message), _NOTHING)
 
@@ -108,7 +115,8 @@ def show(outcome: Outcome) -> str:
     return f"Rejected: {_cut(outcome.reason)}"
 
 
-def _call(method: str, params: Any) -> str:
+def shown_call(method: str, params: Any) -> str:
+    """A call in one line."""
     return f"{method} {_cut(_json(params))}"
 
 

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import threading
-from typing import List, NoReturn, Optional, Tuple
+from typing import Any, Dict, List, NoReturn, Optional, Tuple
 
 from .. import interrupt
 from ..execution import Execution
@@ -29,12 +29,13 @@ from ..wire.messages import (
     Succeeded,
 )
 from .clock import Clock
-from .comparison import Comparison, show
+from .comparison import Asked, Comparison, show, shown_call
 from .desk import FORCE_SECONDS, CannotLoad, Desk, end_by_force
 from .given import read_entries
 from .json_values import parsed
 from .masks import Masks, is_masked
-from .recording import CannotReplay, RecordedCall, Recording
+from .memory import Memory
+from .recording import CannotReplay, Recording
 from .terminal import Terminal
 from .transcript import TranscriptError, read
 
@@ -46,8 +47,11 @@ EXIT_CANNOT_REPLAY = 2
 class ReplayPort:
     """The way out of an execution that is replayed: everything is shown, compared, and answered from the recording."""
 
-    def __init__(self, terminal: Terminal, recording: Recording, comparison: Comparison) -> None:
+    def __init__(self, terminal: Terminal, recording: Recording, comparison: Comparison, config: Dict[str, Any]) -> None:
         self.execution: Optional[Execution] = None
+        self.past: List[str] = []
+        """The calls that the recording knows no answer to."""
+        self._memory = Memory(terminal, config, {})
         self._terminal = terminal
         self._recording = recording
         self._comparison = comparison
@@ -62,24 +66,31 @@ class ReplayPort:
         self._terminal.progress(current, total, message)
 
     def call_all(self, calls: List[Tuple[str, bytes]]) -> List[Answer]:
-        """The recorded answers."""
+        """The recorded answers; past the recording those of `run`."""
+        asked = [(method, json.loads(params)) for method, params in calls]
         interrupt.hold()
         try:
-            found = [self._comparison.call(method, json.loads(params)) for method, params in calls]
+            found = [self._comparison.call(method, params) for method, params in asked]
         finally:
             interrupt.release()
-        return [self._answer(method, one) for (method, _), one in zip(calls, found)]
+        return [self._answer(method, params, one) for (method, params), one in zip(asked, found)]
 
-    def _answer(self, method: str, recorded: Optional[RecordedCall]) -> Answer:
-        if recorded is None:
-            return None, ErrorInfo("NotRecorded", f"the recording has no (further) {method} with these params")
-        if isinstance(recorded.answer, Ok):
+    def _answer(self, method: str, params: Any, asked: Asked) -> Answer:
+        recorded = asked.recorded
+        if recorded is not None and isinstance(recorded.answer, Ok):
+            self._memory.remember(method, params, recorded.answer.value)
             return recorded.answer.value, None
-        if recorded.answer is not None:
+        if recorded is not None and recorded.answer is not None:
             return None, recorded.answer.error
-        if self._recording.cancel is not None:
+        if recorded is not None and self._recording.cancel is not None:
             self._wait_for_cancel()
-        return None, ErrorInfo("NotRecorded", f"the recording has no answer to this {method}")
+        if self._recording.dropped:
+            # It may have been lost.
+            what = f"(further) {method} with these params" if recorded is None else f"answer to this {method}"
+            return None, ErrorInfo("NotRecorded", f"the recording has no {what}")
+        # Whoever has fixed the workflow sees it through to its end.
+        self.past.append(f"call {asked.number}, {shown_call(method, params)}")
+        return self._memory.answer(method, params)
 
     def _wait_for_cancel(self) -> NoReturn:
         """The run was cancelled while it waited for an answer, and so it is again."""
@@ -94,7 +105,8 @@ def replay_command(options: argparse.Namespace) -> int:
     """`replay FILE`; the exit code tells whether the run did the same."""
     terminal = Terminal()
     try:
-        masks = Masks(read_entries("--config", options.config))
+        config = read_entries("--config", options.config)
+        masks = Masks(config)
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_USAGE
@@ -106,7 +118,7 @@ def replay_command(options: argparse.Namespace) -> int:
     except (OSError, TranscriptError, CannotReplay, CannotLoad) as error:
         print(f"{options.file} cannot be replayed because {_reason(error)}", file=sys.stderr)
         return EXIT_CANNOT_REPLAY
-    return _replay(recording, masks, terminal, desk)
+    return _replay(recording, masks, terminal, desk, config)
 
 
 def _reason(error: Exception) -> str:
@@ -115,9 +127,9 @@ def _reason(error: Exception) -> str:
     return str(error)
 
 
-def _replay(recording: Recording, masks: Masks, terminal: Terminal, desk: Desk) -> int:
+def _replay(recording: Recording, masks: Masks, terminal: Terminal, desk: Desk, config: Dict[str, Any]) -> int:
     execute, comparison = recording.execute, Comparison(recording)
-    port = ReplayPort(terminal, recording, comparison)
+    port = ReplayPort(terminal, recording, comparison, config)
     execution = Execution.of(execute._replace(context=recording.context(masks)), port)
     port.execution = execution
     recording.put_back_in_answers(masks)
@@ -135,6 +147,7 @@ def _replay(recording: Recording, masks: Masks, terminal: Terminal, desk: Desk) 
     elif isinstance(outcome, Failed):
         terminal.error(outcome.error)
     comparison.end(outcome)
+    _tell_past(port.past, terminal)
     return _report(recording, comparison, outcome, terminal)
 
 
@@ -158,6 +171,15 @@ def _introduce(recording: Recording, masks: Masks, terminal: Terminal) -> None:
         terminal.say(f"note: --config {key}: the recording masks no such value, so this changes nothing")
     if is_masked(parsed(execute.params)):
         terminal.say("note: the parameters hold masked values, which the run sees as ***")
+
+
+def _tell_past(past: List[str], terminal: Terminal) -> None:
+    if past:
+        calls = "it was" if len(past) == 1 else f"it and {len(past) - 1} more were"
+        terminal.say(
+            f"the run went past the recording, which has no answer to {past[0]}: {calls} answered here as in `run`, "
+            "with the recorded state, and nothing was written or submitted"
+        )
 
 
 def _report(recording: Recording, comparison: Comparison, outcome: Optional[Outcome], terminal: Terminal) -> int:

@@ -12,11 +12,12 @@ from typing import Any, Dict, List, Tuple
 from ..execution import Execution
 from ..port import Answer
 from ..wire.limits import EXIT_DONE, EXIT_USAGE
-from ..wire.messages import Cancelled, ErrorInfo, Failed, Inline, Level, LogRecord, Named, Outcome, Source, Succeeded
+from ..wire.messages import Cancelled, Failed, Inline, Level, LogRecord, Named, Outcome, Source, Succeeded
 from .clock import Clock
 from .desk import FORCE_SECONDS, GRACE_SECONDS, CannotLoad, Desk, end_by_force
 from .given import read_code, read_entries, read_params
-from .terminal import Terminal, as_json
+from .memory import Memory
+from .terminal import Terminal
 
 EXIT_FAILED = 1
 EXIT_TIMEOUT = 124
@@ -28,8 +29,7 @@ class MemoryPort:
 
     def __init__(self, terminal: Terminal, config: Dict[str, Any], state: Dict[str, Any]) -> None:
         self._terminal = terminal
-        self._config = config
-        self._state = state
+        self._memory = Memory(terminal, config, state)
 
     def log(self, record: LogRecord) -> None:
         """A line."""
@@ -40,27 +40,8 @@ class MemoryPort:
         self._terminal.progress(current, total, message)
 
     def call_all(self, calls: List[Tuple[str, bytes]]) -> List[Answer]:
-        """Answers from memory, and tells what is lost with the process."""
-        return [self._answer(method, json.loads(params)) for method, params in calls]
-
-    def _answer(self, method: str, params: Any) -> Answer:
-        value: Any = None
-        if method == "config.get":
-            value = self._config.get(params["key"])
-        elif method == "state.get":
-            value = self._state.get(params["key"])
-        elif method == "state.set":
-            self._state[params["key"]] = params["value"]
-            self._terminal.say(f"state {params['key']} = {as_json(params['value'])}")
-        elif method == "state.delete":
-            self._state.pop(params["key"], None)
-            self._terminal.say(f"state {params['key']} deleted")
-        elif method == "execution.submit":
-            value = {"execution_id": str(uuid.uuid4())}
-            self._terminal.say(f"submit {params['workflow']} {as_json(params['params'])} (not run here)")
-        else:
-            return None, ErrorInfo("UnknownMethod", f"there is no method {method!r}")
-        return json.dumps(value).encode(), None
+        """Answers from memory."""
+        return [self._memory.answer(method, json.loads(params)) for method, params in calls]
 
 
 def run_command(options: argparse.Namespace) -> int:
