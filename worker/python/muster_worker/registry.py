@@ -16,7 +16,7 @@ from .load_journal import Journal
 from .loading import Library
 from .picking import DuplicateWorkflow, definitions_in, not_found, pick
 from .runner import Job, Uninterruptible
-from .sources import Stamp, digest_at, may_hold, mentions_sdk, python_files, stamp_of
+from .sources import Stamp, digest_at, leads_out, may_hold, mentions_sdk, python_files, stamp_of
 from .wire.messages import Inline, Named, Path, Source
 from .workflow import Definition
 
@@ -156,7 +156,7 @@ class Registry:
         entry = self._entries.get(workflow)
         if entry is not None and self._is_as_read(entry.path):
             return entry.definition
-        if entry is not None and os.path.isfile(entry.path):
+        if entry is not None and self._is_there(entry.path):
             module = self._module(entry.path)
             if self._read_from.get(entry.path) is not module:
                 self._read(entry.path, module)
@@ -171,6 +171,10 @@ class Registry:
             if may_hold(path, workflow):
                 raise error
         raise Rejection(self._not_found(workflow))
+
+    def _is_there(self, path: str) -> bool:
+        """False for a file that is gone, or a link out of the folder by now."""
+        return os.path.isfile(path) and not leads_out(self._need_library().root, path)
 
     def _is_as_read(self, path: str) -> bool:
         """True when the file's workflows are those that were taken over from it, and no hook of its waits to be called."""
@@ -271,7 +275,7 @@ class Registry:
         if self._journal is not None:
             self._journal.clear(path)
         self._entries = {
-            name: entry for name, entry in self._entries.items() if entry.path != path and os.path.isfile(entry.path)
+            name: entry for name, entry in self._entries.items() if entry.path != path and self._is_there(entry.path)
         }
         for definition in definitions_in(module):
             other = self._entries.get(definition.name)

@@ -99,12 +99,18 @@ def mentions_sdk(path: str) -> bool:
 
 
 def python_files(root: str) -> Iterator[str]:
-    """Every source file of the folder, in an order that does not change."""
+    """Every source file of the folder, in an order that does not change; a link that leads out of it is none."""
     for folder, folders, files in os.walk(root):
         folders[:] = sorted(one for one in folders if one not in _SKIPPED_FOLDERS and not one.startswith("."))
         for name in sorted(files):
-            if name.endswith(".py") and not name.startswith("."):
-                yield os.path.join(folder, name)
+            path = os.path.join(folder, name)
+            if name.endswith(".py") and not name.startswith(".") and not leads_out(root, path):
+                yield path
+
+
+def leads_out(root: str, path: str) -> bool:
+    """True for a link to what is not below the folder, which is given without links."""
+    return os.path.islink(path) and not os.path.realpath(path).startswith(os.path.join(root, ""))
 
 
 def digest_at(path: str) -> bytes:

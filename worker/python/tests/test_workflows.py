@@ -38,6 +38,28 @@ def test_names(tmp_path: Path) -> None:
         assert worker.code("import email\ndef main(params): return email.__file__\n").result.endswith("email/__init__.py")
 
 
+def test_a_link_that_leads_out_of_the_folder_is_no_workflow(tmp_path: Path) -> None:
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "workflows"
+    write(elsewhere / "secret.py", HEAD + "@workflow\ndef secret(): return 'out'\n")
+    write(folder / "own.py", HEAD + "@workflow\ndef own(): return 'in'\n")
+    # As Kubernetes mounts a ConfigMap: the link leads to a folder beside it.
+    write(folder / "..data/mounted.py", HEAD + "@workflow\ndef mounted(): return 'mounted'\n")
+    (folder / "mounted.py").symlink_to("..data/mounted.py")
+    (folder / "link.py").symlink_to(elsewhere / "secret.py")
+    (folder / "deep").symlink_to(elsewhere)
+    with Worker(folder) as worker:
+        assert [one for one in worker.ready.workflows if not one.startswith("conformance.")] == ["mounted", "own"]
+        assert [worker.run(name).result for name in ("own", "mounted")] == ["in", "mounted"]
+        assert "secret" in worker.run("secret").outcome.reason
+        for path in ("link.py", "deep/secret.py", "../elsewhere/secret.py"):
+            assert "not below the workflows folder" in worker.run("secret", source=PathSource(path, "secret")).outcome.reason
+        # A file that becomes such a link.
+        (folder / "own.py").unlink()
+        (folder / "own.py").symlink_to(elsewhere / "secret.py")
+        assert "own" in worker.run("own").outcome.reason
+        assert "secret" in worker.run("secret").outcome.reason
+
+
 def test_duplicates_are_init_failed(tmp_path: Path) -> None:
     write(tmp_path / "a.py", HEAD + "@workflow\ndef same(): pass\n")
     write(tmp_path / "b.py", HEAD + "@workflow\ndef same(): pass\n")
