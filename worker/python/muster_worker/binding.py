@@ -26,6 +26,10 @@ class Signature:
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
         self._parameters: Dict[str, inspect.Parameter] = {}
+        self._named: List[Tuple[str, bool, Any]] = []
+        """Of each parameter that is given by its name: whether it is positional-only, and its default."""
+        self._others = ""
+        """The name of `**others`, if there is such a parameter."""
         self._types: Dict[str, Any] = {}
         self._digits = Digits.OF_DOUBLES
         self._read = False
@@ -37,6 +41,12 @@ class Signature:
         self._parameters = dict(hints.signature_of(self._function).parameters)
         self._types = hints.of_function(self._function, self._parameters)
         self.takes_whole = list(self._parameters) == ["params"] and self._parameters["params"].kind in _ONE_VALUE
+        self._named = []
+        for name, one in self._parameters.items():
+            if one.kind is one.VAR_KEYWORD:
+                self._others = name
+            elif one.kind is not one.VAR_POSITIONAL:
+                self._named.append((name, one.kind is one.POSITIONAL_ONLY, one.default))
         taken = [kind for name, kind in self._types.items() if name in self._parameters]
         if hints.wants_decimals(taken):
             self._digits = Digits.ALL
@@ -93,27 +103,22 @@ class Signature:
         keywords: Dict[str, Any] = {}
         problems: List[str] = []
         rest = dict(params)
-        others = ""
-        for name, parameter in self._parameters.items():
-            if parameter.kind is parameter.VAR_KEYWORD:
-                others = name
-            elif parameter.kind is parameter.VAR_POSITIONAL:
-                continue
-            elif name in rest:
+        for name, is_positional, default in self._named:
+            if name in rest:
                 value = self._checked(name, rest.pop(name), problems)
-                if parameter.kind is parameter.POSITIONAL_ONLY:
+                if is_positional:
                     positional.append(value)
                 else:
                     keywords[name] = value
-            elif parameter.default is _EMPTY:
+            elif default is _EMPTY:
                 problems.append(f"{name!r} is missing")
-            elif parameter.kind is parameter.POSITIONAL_ONLY:
+            elif is_positional:
                 # What comes after it must not move into its place.
-                positional.append(parameter.default)
-        if others:
-            kind = self._types.get(others, Any)
+                positional.append(default)
+        if rest and self._others:
+            kind = self._types.get(self._others, Any)
             keywords.update((name, self._checked(name, value, problems, kind)) for name, value in rest.items())
-        else:
+        elif rest:
             problems.extend(self._unexpected(name) for name in rest)
         if problems:
             raise InvalidParameters(f"workflow {workflow!r}: " + "; ".join(problems) + f" (it takes: {self._describe()})")

@@ -47,6 +47,9 @@ _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 
 def convert(kind: Any, value: Any, where: str) -> Any:
     """The value as `kind`, which is an annotation."""
+    if type(kind) is type and kind in _PLAIN:
+        # As most are.
+        return _PLAIN[kind](value, where)
     if kind in (Any, object) or isinstance(kind, (typing.TypeVar, str)):
         return plainly(value, where)
     inner = getattr(kind, "__supertype__", None) or getattr(kind, "__value__", None)

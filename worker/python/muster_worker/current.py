@@ -31,7 +31,7 @@ def mark_thread(thread: threading.Thread, starter: FrameType) -> None:
     execution = current_or_none()
     setattr(thread, _STARTED_IN, execution)
     if execution is not None:
-        execution.threads.append((thread, is_user_code(starter)))
+        execution.started_thread(thread, is_user_code(starter))
 
 
 def set_running(execution: Optional[Execution]) -> None:

@@ -46,6 +46,8 @@ class Execution:
     delivered = False
     task_told = False
     broke_import = False
+    may_run_on = False
+    """True once there is anything that may still be at work at its end."""
     loop: Optional[asyncio.AbstractEventLoop] = None
     task: Optional[asyncio.Task[Any]] = None
     _handed_over: Optional[weakref.WeakSet[Carried]] = None
@@ -76,15 +78,8 @@ class Execution:
     @classmethod
     def of(cls, execute: Execute, port: Port) -> Execution:
         """The execution that a message asks for."""
-        return cls(
-            port,
-            execute.run,
-            execute.execution_id,
-            execute.attempt,
-            execute.workflow,
-            execute.context,
-            execute.timeout_ms,
-        )
+        run, execution_id, attempt, workflow, _, _, context, timeout_ms, _ = execute
+        return cls(port, run, execution_id, attempt, workflow, context, timeout_ms)
 
     @property
     def context(self) -> Dict[str, Any]:
@@ -115,10 +110,15 @@ class Execution:
         if self._cancelled is not None:
             self._cancelled.set()
 
+    def started_thread(self, thread: threading.Thread, by_user_code: bool) -> None:
+        """Notes a thread that was started in it, and whether user code itself started it."""
+        self.may_run_on = True
+        self.threads.append((thread, by_user_code))
+
     def handed_over(self, work: Carried) -> None:
         """Notes what is given to a pool or a raw thread. Work that is cancelled there is simply gone one day."""
         if self._handed_over is None:
-            self._handed_over = weakref.WeakSet()
+            self.may_run_on, self._handed_over = True, weakref.WeakSet()
         self._handed_over.add(work)
 
     @property

@@ -12,8 +12,8 @@ Hook = TypeVar("Hook", bound=Callable[..., Any])
 
 _log = logging.getLogger("muster_worker")
 _Key = Tuple[str, str]
-_run_starts: Dict[_Key, Callable[[], Any]] = {}
-_run_ends: Dict[_Key, Callable[[Optional[BaseException]], Any]] = {}
+run_starts: Dict[_Key, Callable[[], Any]] = {}
+run_ends: Dict[_Key, Callable[[Optional[BaseException]], Any]] = {}
 _after_forks: Dict[_Key, Callable[[], Any]] = {}
 _not_started: Dict[_Key, Callable[[], Any]] = {}
 Reach = Callable[[], Optional[Set[str]]]
@@ -45,13 +45,13 @@ def on_run_start(function: Hook) -> Hook:
 
     What it raises is the run's error, if the workflow's file imports the one it stands in; else it is logged.
     """
-    _run_starts[_key(function)] = function
+    run_starts[_key(function)] = function
     return function
 
 
 def on_run_end(function: Hook) -> Hook:
     """Called after each run, with its `context` and its error or None. What it raises is logged, and changes nothing."""
-    _run_ends[_key(function)] = function
+    run_ends[_key(function)] = function
     return function
 
 
@@ -65,7 +65,7 @@ def _key(function: Any) -> _Key:
 
 def forget(module: str) -> None:
     """Drops the hooks of a module that is loaded anew."""
-    for hooks in (_run_starts, _run_ends, _not_started, _after_forks):
+    for hooks in (run_starts, run_ends, _not_started, _after_forks):
         for key in [one for one in hooks if one[0] == module]:
             del hooks[key]
 
@@ -97,7 +97,7 @@ def call_after_fork() -> None:
 
 def start_run(reach: Reach) -> None:
     """Calls every hook, in the order in which they came."""
-    for key, hook in _ready(_run_starts) if _run_starts else ():
+    for key, hook in _ready(run_starts):
         try:
             hook()
         except Exception:
@@ -108,7 +108,7 @@ def start_run(reach: Reach) -> None:
 
 def end_run(error: Optional[BaseException]) -> None:
     """Calls every hook, the last one first."""
-    for key, hook in reversed(_ready(_run_ends)) if _run_ends else ():
+    for key, hook in reversed(_ready(run_ends)):
         try:
             hook(error)
         except Exception:

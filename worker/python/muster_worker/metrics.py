@@ -6,11 +6,15 @@ import os
 import resource
 import sys
 import time
+from typing import Callable, Tuple, Type
 
 from .wire.messages import Metrics
 
 _MAXRSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
 _getrusage, _SELF = resource.getrusage, resource.RUSAGE_SELF
+_monotonic, _monotonic_ns = time.monotonic, time.monotonic_ns
+# What a named tuple is made by, without a call of its constructor in between.
+_made: Callable[[Type[Metrics], Tuple[int, ...]], Metrics] = tuple.__new__
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -18,24 +22,21 @@ class Meter:
     """Measures one run after another. What the process used between two of them, next to nothing, is the later one's."""
 
     def __init__(self) -> None:
-        self._started_ns = time.monotonic_ns()
+        self._started_ns = _monotonic_ns()
         self._user, self._system, _ = _getrusage(_SELF)[:3]
 
     def start(self) -> None:
         """A run begins."""
-        self._started_ns = time.monotonic_ns()
+        self._started_ns = _monotonic_ns()
 
     def read(self) -> Metrics:
         """What was used since."""
-        user, system, peak = _getrusage(_SELF)[:3]
-        metrics = Metrics(
-            (time.monotonic_ns() - self._started_ns) // 1000,
-            int((user - self._user) * 1_000_000),
-            int((system - self._system) * 1_000_000),
-            peak * _MAXRSS_UNIT_BYTES,
-        )
+        usage = _getrusage(_SELF)
+        user, system = usage[0], usage[1]
+        wall_us = (_monotonic_ns() - self._started_ns) // 1000
+        user_us, system_us = int((user - self._user) * 1_000_000), int((system - self._system) * 1_000_000)
         self._user, self._system = user, system
-        return metrics
+        return _made(Metrics, (wall_us, user_us, system_us, usage[2] * _MAXRSS_UNIT_BYTES))
 
 
 _RESIDENT_FRESH_SECONDS = 0.01
@@ -45,7 +46,7 @@ _resident = (0.0, 0)
 def resident_bytes() -> int:
     """The resident set, at most ten milliseconds old; the peak where the system does not tell."""
     global _resident
-    now = time.monotonic()
+    now = _monotonic()
     if now - _resident[0] > _RESIDENT_FRESH_SECONDS:
         _resident = (now, _read_resident_bytes())
     return _resident[1]

@@ -12,18 +12,26 @@ from .errors import InvalidParameters
 from .exact import Exact, may_lose_digits
 from .values import TOO_DEEP, TOO_LARGE, step
 
-# Only a number this long can be more than a double or an int takes.
-_LARGE_NUMBER = re.compile(r"[eE]\+?\d{3}|\d{300}")
+# Only a number like this can be more than a double or an int takes. Two searches, each of which begins with a set of
+# characters: so they take a third of the time of one for both.
+_LARGE_EXPONENT, _LONG_NUMBER = re.compile(r"[eE]\+?[0-9]{3}"), re.compile(r"[0-9][0-9]{299}")
 _LONG_CHARACTERS = 300
 
 
+class _TooLarge(Exception):
+    """Short parameters hold a number that no double does."""
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if number in _INFINITE:
+        raise _TooLarge
+    return number
+
+
+_INFINITE = (math.inf, -math.inf)
 _scan = vars(json.JSONDecoder())["scan_once"]
-
-
-def _may_be_large(text: str) -> bool:
-    if len(text) < _LONG_CHARACTERS and "e" not in text and "E" not in text:
-        return False
-    return _LARGE_NUMBER.search(text) is not None
+_scan_short = vars(json.JSONDecoder(parse_float=_finite))["scan_once"]
 
 
 class Digits(enum.Enum):
@@ -44,13 +52,16 @@ def read_params(text: bytes, digits: Digits = Digits.OF_DOUBLES) -> Any:
         if digits is Digits.ALL or (digits is Digits.OF_INTEGERS and may_lose_digits(decoded)):
             # The binding refuses what is too large, where it is not asked for as it was written.
             return json.loads(decoded, parse_float=Exact, parse_int=_exact_integer)
-        if not _may_be_large(decoded):
-            value, end = _scan(decoded, 0)
+        # In what is short only a number with an exponent can be too large, and few are written with one.
+        is_short = len(decoded) < _LONG_CHARACTERS
+        if is_short or not (_LARGE_EXPONENT.search(decoded) or _LONG_NUMBER.search(decoded)):
+            value, end = (_scan_short if is_short else _scan)(decoded, 0)
+            if end == len(decoded):
+                return value
             # What stands around a value, or is wrong with it, is for the parser's own words.
-            return value if end == len(decoded) else json.loads(decoded)
         value = json.loads(decoded, parse_int=_integer)
-    except StopIteration:
-        return json.loads(decoded)
+    except (StopIteration, _TooLarge):
+        value = json.loads(decoded, parse_int=_integer)
     except RecursionError:
         raise InvalidParameters(f"the parameters are refused: params {TOO_DEEP}") from None
     place = _find_too_large(value)

@@ -15,7 +15,7 @@ import enum
 import json
 import pathlib
 import uuid
-from typing import Any, Callable, Tuple
+from typing import Any, Callable, Iterable, Tuple
 
 from .errors import InvalidResult
 from .values import find_unfit, may_be_unfit
@@ -46,23 +46,31 @@ def plain(value: Any) -> Any:
     raise TypeError(f"a value of type {type(value).__name__} is not JSON")
 
 
-def _make_encoder() -> Callable[[Any], str]:
+def _make_encoder() -> Callable[[Any, int], Iterable[str]]:
     """`JSONEncoder.encode` makes this for each call; and user code may replace what it makes it of."""
     encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=plain)
     make = getattr(json.encoder, "c_make_encoder", None)
     if make is None:
-        return encoder.encode
+        return lambda value, _: (encoder.encode(value),)
     # Without a memory of what it is in: a value that holds itself ends in RecursionError, and is looked at then.
-    chunks = make(None, plain, json.encoder.encode_basestring, None, ":", ",", False, False, False)
-    join = "".join
-    return lambda value: join(chunks(value, 0))
+    made: Callable[[Any, int], Iterable[str]] = make(
+        None, plain, json.encoder.encode_basestring, None, ":", ",", False, False, False
+    )
+    return made
 
 
-_encode = _make_encoder()
+_chunks, _join = _make_encoder(), "".join
 
 
 def to_json(value: Any) -> bytes:
     """The JSON text of a result, or `InvalidResult` with the place that cannot be kept."""
+    try:
+        text = _join(_chunks(value, 0)).encode()
+        if not may_be_unfit(text):
+            return text
+    except (TypeError, ValueError, RecursionError):
+        # Written once more, for the words.
+        pass
     text, problem = encode(value, "result")
     if problem:
         raise InvalidResult(f"the result is refused: {problem}")
@@ -72,7 +80,7 @@ def to_json(value: Any) -> bytes:
 def encode(value: Any, root: str) -> Tuple[bytes, str]:
     """The JSON text of a value, or why it has none that can be kept, beginning with its place below `root`."""
     try:
-        text = _encode(value).encode("utf-8")
+        text = _join(_chunks(value, 0)).encode()
     except (TypeError, ValueError, RecursionError) as error:
         return b"", find_unfit(value, root, plain) or f"{root or 'the value'} cannot be written as JSON ({error})"
     if may_be_unfit(text):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, Tuple, Type
 
-from . import current, hooks, interrupt
+from . import hooks, interrupt
+from .current import carried
 from .errors import InvalidResult, Rejection, WorkflowTimeout, describe, is_cancellation
 from .execution import Execution
 from .results import to_json
@@ -13,6 +14,10 @@ from .workflow import Definition
 
 Job = Callable[[], Definition]
 """Loads the user code and says which function of it to run."""
+_PLAIN = frozenset((dict, list, str, int, float, bool, type(None)))
+"""What most functions return, and nobody can wait for."""
+# What a named tuple is made by, without a call of its constructor in between.
+_made: Callable[[Type[Succeeded], Tuple[bytes]], Succeeded] = tuple.__new__
 
 
 class Uninterruptible:
@@ -26,23 +31,24 @@ class Uninterruptible:
 
 
 def run(execution: Execution, job: Job, params: bytes) -> Outcome:
-    """The outcome of an execution. Never raises: a cancel that comes too late changes nothing."""
-    current.set_running(execution)
+    """The outcome of an execution. Never raises: a cancel that comes too late changes nothing.
+
+    To be called in a context of the execution's own: it stays the one that the context is of.
+    """
+    carried.set(execution)
     try:
         try:
-            is_held = isinstance(job, Uninterruptible)
+            is_held = type(job) is Uninterruptible
             interrupt.enter(execution, is_held)
             # One that was asked for before anybody could be told.
             if execution.request is not None and not is_held and execution.due():
                 raise execution.take_cancel()
-            return Succeeded(call(execution, job(), params))
+            return _made(Succeeded, (call(execution, job(), params),))
         finally:
             interrupt.leave()
     except BaseException as error:
         interrupt.leave()
         return _outcome_of(execution, error)
-    finally:
-        current.set_running(None)
 
 
 def call(execution: Execution, definition: Definition, params: bytes, with_hooks: bool = True) -> bytes:
@@ -50,18 +56,18 @@ def call(execution: Execution, definition: Definition, params: bytes, with_hooks
     if definition.policy.timeout_seconds is not None and not execution.is_limited:
         execution.limit(definition.policy.timeout_seconds)
     try:
-        if with_hooks:
+        if with_hooks and hooks.run_starts:
             hooks.start_run(definition.reach)
         positional, keywords = definition.signature.arguments(execution.workflow, params)
         result = definition.function(*positional, **keywords)
-        if definition.is_async or hasattr(result, "__await__"):
+        if definition.is_async or (type(result) not in _PLAIN and hasattr(result, "__await__")):
             result = _run_coroutine(execution, result)
         text = to_json(result)
     except BaseException as error:
-        if with_hooks:
+        if with_hooks and hooks.run_ends:
             hooks.end_run(error)
         raise
-    if with_hooks:
+    if with_hooks and hooks.run_ends:
         hooks.end_run(None)
     return text
 

@@ -13,7 +13,6 @@ import sys
 from typing import Any, Deque, Optional, Set
 
 from . import hooks, interrupt, stacks, streams
-from .calls import Calls
 from .confinement import OwnDomain
 from .departure import Departure
 from .describing import descriptions
@@ -89,6 +88,7 @@ class Session:
         """The run after which nothing was put back."""
         self.port: Optional[FramePort] = None
         self._watcher = Watcher(self)
+        self._read_once = self.read
         self._surroundings: Surroundings
         self._meter: Meter
         self.is_child = False
@@ -246,11 +246,11 @@ class Session:
     def _run(self, registry: Registry, execute: Execute) -> None:
         if self._ran is not None:
             self._put_back(self._ran)
-        port = FramePort(self.connection, self._terms, execute.run)
-        execution = Execution.of(execute, port)
+        port = FramePort(self.connection, self._terms, execute.run, self._read_once)
+        port.execution = execution = Execution.of(execute, port)
         execution.late = port.late_log
-        execution.is_limited = isinstance(execute.source, Named) and execute.workflow in self._described
-        port.open_calls = lambda: Calls(execution, self.connection, self.read)
+        if type(execute.source) is Named:
+            execution.is_limited = execute.workflow in self._described
         self.port = port
         self.busy = execution
         if self._early_cancel is not None:
@@ -274,19 +274,20 @@ class Session:
             # A child that user code forked came back here; the run is the parent's to finish.
             streams.flush()
             os._exit(EXIT_DONE)
-        connection, logs = self.connection, port.logs
+        connection = self.connection
         streams.flush()
         execution.close()
-        parts = list(map(connection.encode, logs.take()))
+        messages, log_records = port.take()
+        parts = b"".join(map(connection.encode, messages)) if messages else b""
         metrics = self._meter.read()
-        finished = connection.finished(execution.run, outcome, metrics, logs.sent)
+        finished = connection.finished(execution.run, outcome, metrics, log_records)
         if not connection.fits(finished):
             outcome = too_large(len(finished) - FRAME_HEADER_BYTES, connection.frame_max_bytes)
-            finished = connection.finished(execution.run, outcome, metrics, logs.sent)
-        if left_running(execution):
+            finished = connection.finished(execution.run, outcome, metrics, log_records)
+        if execution.may_run_on and left_running(execution):
             # Those who wait for the outcome do not wait for what was left behind.
-            connection.write(b"".join((*parts, finished)))
-            parts, finished = [], b""
+            connection.write(parts + finished)
+            parts = finished = b""
             self.recycle_wanted |= stay_behind(execution)
         self.recycle_wanted |= registry.recycle_wanted or execution.broke_import
         if registry.version != self._described_version:
@@ -296,10 +297,9 @@ class Session:
         # Before the supervisor can know that the slot is free, an Execute must not look like a second one.
         self.busy = None
         self.port = None
-        # Calls know their execution, which knows its port: cut here, or it is work for the garbage collector.
-        port.calls = port.open_calls = None
+        port.close()
         interrupt.restore()
-        connection.write(b"".join((*parts, finished, idle)))
+        connection.write(parts + finished + idle)
         # The supervisor is busy with the outcome meanwhile.
         if self._serves_once:
             self._ran = execution

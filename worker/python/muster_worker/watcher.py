@@ -113,7 +113,7 @@ class Watcher:
         interrupt.check_load()
         execution, port = session.busy, session.port
         if port is not None:
-            port.logs.flush(LOG_BATCH_MAX_AGE_SECONDS)
+            port.flush(LOG_BATCH_MAX_AGE_SECONDS)
         if isinstance(execution, Execution):
             execution.check_deadline(time.monotonic(), _DEADLINE_SLACK_SECONDS)
             if execution.due():

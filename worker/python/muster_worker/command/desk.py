@@ -5,6 +5,7 @@ The result alone goes to stdout. What user code and its children print goes to s
 
 from __future__ import annotations
 
+import contextvars
 import json
 import os
 import sys
@@ -63,7 +64,7 @@ class Desk:
         execution.start_clock()
         clock.start()
         try:
-            return run(execution, job, params)
+            return contextvars.copy_context().run(run, execution, job, params)
         finally:
             execution.close()
             streams.flush()

@@ -84,17 +84,17 @@ class Surroundings:
         """Makes everything as it was noted. After most runs it is, and to see that costs little."""
         self._process.put_back()
         temporary.forget()
-        if self._touched.by or not self._is_as_noted():
+        touched = self._touched
+        # Besides what is noted when it is called, what user code changes without a call.
+        if touched.by or not (
+            self._glance.is_as_noted() and self._loggers.are_as_noted() and self._libraries.are_as_noted()
+        ):
             self._put_all_back()
-        elif self._touched.has_foreign_code():
+        elif touched.has_foreign_code():
             # What Python keeps for itself only Python code changes.
             self._process.look()
             self._signals.put_back()
             self._libraries.put_back()
-
-    def _is_as_noted(self) -> bool:
-        """What user code changes without a call that is noted by `Touched`."""
-        return self._glance.is_as_noted() and self._loggers.are_as_noted() and self._libraries.are_as_noted()
 
     def _put_all_back(self) -> None:
         self._put_process_back()

@@ -11,18 +11,16 @@ import os
 import sys
 import threading
 import warnings
-from operator import attrgetter
-from types import SimpleNamespace
+from operator import attrgetter, itemgetter
 from typing import Any, Optional, Tuple
 
-_look = attrgetter(
-    *("sys.path", "sys.argv", "sys.excepthook", "sys.unraisablehook", "sys.displayhook"),
-    *("sys.stdin", "sys.stdout", "sys.stderr", "sys.stdout.closed", "sys.stderr.closed"),
-    *("sys.stdout.is_as_made", "sys.stderr.is_as_made"),
-    *("warnings.filters", "warnings.showwarning", "threading.excepthook"),
-    *("decimal.DefaultContext.prec", "decimal.DefaultContext.rounding"),
-    *("logging.raiseExceptions", "manager.disable", "own.level", "own.filters", "root.handlers", "root.filters"),
-)
+# By their dictionaries: one step for all the values of a module, where each attribute would take one of its own.
+_of_sys = itemgetter("path", "argv", "excepthook", "unraisablehook", "displayhook", "stdin", "stdout", "stderr")
+_of_warnings = itemgetter("filters", "showwarning")
+_of_logger = itemgetter("handlers", "filters")
+_of_handler = itemgetter("level", "filters")
+_of_decimal = attrgetter("prec", "rounding")
+_sys, _warnings, _threading, _logging = map(vars, (sys, warnings, threading, logging))
 
 
 class Glance:
@@ -30,23 +28,13 @@ class Glance:
 
     def __init__(self, own: logging.Handler) -> None:
         root = logging.getLogger()
-        self._at = SimpleNamespace(
-            sys=sys,
-            warnings=warnings,
-            threading=threading,
-            decimal=decimal,
-            logging=logging,
-            manager=root.manager,
-            root=root,
-            own=own,
-        )
+        self._own, self._root, self._manager = vars(own), vars(root), root.manager
         self._environ = os.environ
         self._noted: Optional[Tuple[Any, ...]] = None
 
     def note(self) -> None:
         """From now on this is how it should be."""
-        # Copies of the lists: they are changed in place.
-        self._noted = tuple(one[:] if isinstance(one, list) else one for one in _look(self._at))
+        self._noted = _copied(self._look())
 
     def forget(self) -> None:
         """From now on nobody knows how it should be."""
@@ -56,7 +44,27 @@ class Glance:
         """True when none of it has changed."""
         try:
             # Another mapping of the same variables is equal, and yet not what child processes are given.
-            return bool(_look(self._at) == self._noted) and os.environ is self._environ
-        except (AttributeError, ValueError):
+            return self._look() == self._noted and os.environ is self._environ
+        except (AttributeError, KeyError, ValueError):
             # Removed, or a stream that is detached from its descriptor or is none of ours.
             return False
+
+    def _look(self) -> Tuple[Any, ...]:
+        stdout, stderr = _sys["stdout"], _sys["stderr"]
+        return (
+            _of_sys(_sys),
+            (stdout.closed, stderr.closed, stdout.is_as_made, stderr.is_as_made),
+            _of_warnings(_warnings),
+            _threading["excepthook"],
+            _of_decimal(decimal.DefaultContext),
+            (_logging["raiseExceptions"], self._manager.disable),
+            _of_handler(self._own),
+            _of_logger(self._root),
+        )
+
+
+def _copied(value: Any) -> Any:
+    """With copies of the lists: they are changed in place."""
+    if isinstance(value, tuple):
+        return tuple(map(_copied, value))
+    return value[:] if isinstance(value, list) else value

@@ -7,7 +7,7 @@ The general codec takes several times as long as all the rest of a short run. Te
 from __future__ import annotations
 
 import struct
-from typing import Optional
+from typing import Any, Callable, Optional, Tuple, Type
 
 from . import binary
 from .limits import FRAME_HEADER_BYTES
@@ -56,7 +56,10 @@ def idle(run: int, rss_bytes: int, recycle: bool) -> bytes:
 _EXECUTE_HEAD = _u32(TO_WORKER.index[Execute])
 _ID_BYTES = 36
 _to_name, _NAME_AT = struct.Struct(f"<8xIQ{_ID_BYTES}sIQ").unpack_from, 32 + _ID_BYTES
+_frame_length = struct.Struct(">I").unpack_from
 _to_params, _to_context, _to_end = (struct.Struct(one).unpack_from for one in ("<IQ", "<Q", "<QI"))
+# What a named tuple is made by, without a call of its constructor in between.
+_made: Callable[[Type[Execute], Tuple[Any, ...]], Execute] = tuple.__new__
 _SOURCE_BYTES, _LENGTH_BYTES, _END_BYTES = 12, 8, 12
 _WELCOME_ID_AT = 6
 _named_source, _NAMED = SOURCE.index[Named], Named()
@@ -77,11 +80,12 @@ def execute_of(frame: bytes) -> Optional[Execute]:
         context_end = context_at + length
         timeout_ms, grace_ms = _to_end(frame, context_end)
         end = context_end + _END_BYTES
-        if source != _named_source or id_bytes != _ID_BYTES or end != len(frame) or frame[:4] != _length(end - 4):
+        if source != _named_source or id_bytes != _ID_BYTES or end != len(frame) or _frame_length(frame)[0] != end - FRAME_HEADER_BYTES:
             return None
         name = frame[_NAME_AT:name_end].decode()
         params, context = frame[params_at:params_end], frame[context_at:context_end]
-        return Execute(run, execution_id.decode(), attempt, name, _NAMED, params, context, timeout_ms, grace_ms)
+        fields = run, execution_id.decode(), attempt, name, _NAMED, params, context, timeout_ms, grace_ms
+        return _made(Execute, fields)
     except (struct.error, OverflowError, UnicodeDecodeError):
         return None
 
