@@ -16,6 +16,7 @@ mod decide;
 mod error;
 mod finalization;
 mod flow;
+mod limits;
 mod listing;
 mod migration;
 #[cfg(feature = "postgres")]
@@ -52,6 +53,7 @@ pub use finalization::{
     Disposition, ExecutionFailure, ExecutionOutcome, Finalization, FinalizeResult, NewEvent, StateChange,
     StateWrite,
 };
+pub use limits::HeldLimit;
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresStore, open_postgres};
 pub use record::{

@@ -151,6 +151,10 @@ macro_rules! record_readers {
             rows.iter().map(candidate).collect()
         }
 
+        fn limits(row: &$row) -> Result<Vec<$crate::HeldLimit>> {
+            Ok($crate::limits::held_limits(row.try_get("limits")?))
+        }
+
         pub(crate) fn execution(row: &$row) -> Result<ExecutionRecord> {
             let request = request(row)?;
             Ok(ExecutionRecord {
@@ -177,6 +181,8 @@ macro_rules! record_readers {
                 priority: priority(row)?,
                 retry_of: id(row, "retry_of")?,
                 queue: row.try_get("queue")?,
+                limits: limits(row)?,
+                waits_for: row.try_get("waits_for")?,
                 expires_at: at(row, "expires_at")?,
                 lease_owner: id(row, "lease_owner")?,
                 lease_expires_at: at(row, "lease_expires_at")?,

@@ -10,6 +10,8 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use uuid::Uuid;
 
+use crate::HeldLimit;
+
 /// The row of one execution, with all its columns.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Execution)]
@@ -70,6 +72,10 @@ pub struct ExecutionRecord {
     pub retry_of: Option<Uuid>,
     /// The queue it waits in: the supervisors that serve it may run it. `None` of what an earlier version wrote.
     pub queue: Option<String>,
+    /// The limits it must have room in, each with its key.
+    pub limits: Vec<HeldLimit>,
+    /// What it waits for beside its moment and a worker: `limit:NAME`, `limit:NAME:KEY`, `pause:…`.
+    pub waits_for: Option<String>,
     /// From when on it is cancelled as `Expired` if no attempt was made; `None` is never.
     pub expires_at: Option<Timestamp>,
     /// The boot of a supervisor that claimed it last.

@@ -48,7 +48,10 @@ async fn back_to_version_1(fixture: &Fixture) {
              CREATE INDEX executions_running ON executions (lease_owner) WHERE status = 'RUNNING'; \
              CREATE INDEX executions_newest ON executions (created_at, id); \
              ALTER TABLE executions DROP COLUMN request_text, DROP COLUMN result_text, DROP COLUMN end_cause, \
-                 DROP COLUMN queue, DROP COLUMN expires_at; \
+                 DROP COLUMN queue, DROP COLUMN expires_at, DROP COLUMN limits, DROP COLUMN waits_for, \
+                 DROP COLUMN waited_for; \
+             ALTER TABLE workflows DROP COLUMN concurrency, DROP COLUMN concurrency_key, DROP COLUMN limits; \
+             DROP TABLE limits, limit_holders, limit_rates; \
              CREATE INDEX executions_queue ON executions \
                  (((run_after AT TIME ZONE 'UTC') - priority * interval '1 minute')) WHERE status = 'PENDING'; \
              ALTER TABLE state_entries DROP COLUMN value_text; \

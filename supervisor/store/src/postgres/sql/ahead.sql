@@ -2,7 +2,7 @@
 SELECT count(*) AS ahead
 FROM executions AS own, LATERAL (
     SELECT 1 FROM executions AS other
-    WHERE other.status = 'PENDING' AND coalesce(other.queue, '') = coalesce(own.queue, '')
+    WHERE other.status = 'PENDING' AND other.waits_for IS NULL AND coalesce(other.queue, '') = coalesce(own.queue, '')
         AND (other.run_after AT TIME ZONE 'UTC') - other.priority * interval '1 minute'
             < (own.run_after AT TIME ZONE 'UTC') - own.priority * interval '1 minute'
         AND other.run_after <= (SELECT clock_timestamp())

@@ -1,4 +1,4 @@
--- Rows a poll may claim: lost ones first, then those that wait, in the order of their queues. $1: the owner who
+-- Rows a poll may claim: lost ones first, then those that wait for nothing but a worker, in the order of their queues. $1: the owner who
 -- asks, $2: whether all others are lost, $3: dead owners, $4 to $6: attempts that are overdue and when their leases
 -- ran out, $7: how many, $8: the queues that are served, and the empty text for what an earlier version wrote.
 WITH lost AS (
@@ -25,7 +25,7 @@ WITH lost AS (
             (run_after AT TIME ZONE 'UTC') - priority * interval '1 minute' AS turn
         FROM executions
         -- The second line follows from the third, and keeps what is due in a year from being looked at.
-        WHERE status = 'PENDING' AND coalesce(executions.queue, '') = served.queue
+        WHERE status = 'PENDING' AND waits_for IS NULL AND coalesce(executions.queue, '') = served.queue
             AND (run_after AT TIME ZONE 'UTC') - priority * interval '1 minute' <= (SELECT clock_timestamp()) AT TIME ZONE 'UTC'
             AND run_after <= (SELECT clock_timestamp())
         ORDER BY (run_after AT TIME ZONE 'UTC') - priority * interval '1 minute'

@@ -23,7 +23,8 @@ WITH claimed AS (
         status = 'RUNNING', attempt = executions.attempt + 1,
         attempts_charged = executions.attempts_charged + 1, lease_owner = excluded.lease_owner,
         lease_expires_at = excluded.lease_expires_at
-    WHERE executions.status = 'PENDING' AND executions.run_after <= excluded.run_after
+    WHERE executions.status = 'PENDING' AND executions.waits_for IS NULL AND executions.limits IS NULL
+        AND executions.run_after <= excluded.run_after
         AND (executions.expires_at IS NULL OR executions.expires_at > excluded.run_after OR executions.attempts_charged > 0)
         AND coalesce(executions.queue, '') = ANY ($16)
     RETURNING

@@ -2,5 +2,5 @@
 -- $1: the queues that are served, and the empty text.
 SELECT (extract(epoch FROM min(run_after) - clock_timestamp()) * 1000000)::bigint AS wait_us
 FROM executions
-WHERE status = 'PENDING' AND run_after > (SELECT clock_timestamp()) - interval '10 seconds'
+WHERE status = 'PENDING' AND waits_for IS NULL AND run_after > (SELECT clock_timestamp()) - interval '10 seconds'
     AND coalesce(queue, '') = ANY ($1)

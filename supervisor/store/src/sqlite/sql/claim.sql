@@ -15,7 +15,8 @@ WHERE true
 ON CONFLICT (id) DO UPDATE SET
     status = 'RUNNING', attempt = attempt + 1, attempts_charged = attempts_charged + 1,
     lease_owner = excluded.lease_owner, lease_expires_at = excluded.lease_expires_at
-WHERE executions.status = 'PENDING' AND executions.run_after <= ?3
+WHERE executions.status = 'PENDING' AND executions.waits_for IS NULL AND executions.limits IS NULL
+    AND executions.run_after <= ?3
     AND (executions.expires_at IS NULL OR executions.expires_at > ?3 OR executions.attempts_charged > 0)
     AND coalesce(executions.queue, '') IN (SELECT value FROM json_each(?5))
 RETURNING

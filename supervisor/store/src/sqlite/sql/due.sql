@@ -6,7 +6,7 @@ SELECT
 FROM json_each(?3) AS served JOIN executions ON executions.rowid IN (
     SELECT rowid FROM executions
     -- The second line follows from the third, and keeps what is due in a year from being looked at.
-    WHERE status = 'PENDING' AND coalesce(queue, '') = served.value
+    WHERE status = 'PENDING' AND waits_for IS NULL AND coalesce(queue, '') = served.value
         AND run_after - priority * 60000000 <= ?1
         AND run_after <= ?1
     ORDER BY run_after - priority * 60000000
