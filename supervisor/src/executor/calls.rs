@@ -179,32 +179,14 @@ pub(super) fn value_of(text: Option<String>) -> CallResult {
 
 #[cfg(test)]
 mod tests {
-    use muster_core::execution::Attempt;
-    use muster_protocol::CodeSource;
-
     use super::*;
     use crate::executor::RunSpec;
+    use crate::executor::fake::any_spec;
 
     fn run() -> ExecutorRun {
-        ExecutorRun::new(RunSpec {
-            attempt: Attempt::new(Uuid::nil(), 1),
-            stated_timeout: None,
-            default_timeout: std::time::Duration::MAX,
-            workflow: "w".into(),
-            source: CodeSource::Named,
-            params: JsonBytes::NONE,
-            context: JsonBytes::NONE,
-            organization_id: None,
-            config: std::sync::Arc::new(
-                [("region".to_owned(), RawValue::from_string("\"eu\"".into()).unwrap())]
-                    .into_iter()
-                    .collect(),
-            ),
-            secrets: std::sync::Arc::default(),
-            stated_attempts: None,
-            attempts_charged: 1,
-            failure_halts: false,
-        })
+        let region = RawValue::from_string("\"eu\"".into()).unwrap();
+        let config = [("region".to_owned(), region)].into_iter().collect();
+        ExecutorRun::new(RunSpec { config: std::sync::Arc::new(config), ..any_spec() })
     }
 
     fn call(run: &mut ExecutorRun, method: &str, params: &str) -> String {

@@ -190,7 +190,7 @@ impl ExecutorLoop {
                 link.run.set(None);
             }
         }
-        self.events.tell(ExecutorEvent::Finished(Box::new(run.end(finish))));
+        self.events.tell_end(run.end(finish), state.pool.waiting());
     }
 
     /// Writes a message about the run a worker holds, and keeps it with the run's other frames.

@@ -192,13 +192,21 @@ impl LiveWaiting {
     }
 }
 
+/// What is told with what comes next.
+#[derive(Debug, Default)]
+struct HeldEvents {
+    events: Vec<ExecutorEvent>,
+    /// How many of them are ends.
+    ends: usize,
+}
+
 /// The executor's end of the channel. Nothing here waits.
 #[derive(Debug)]
 pub(super) struct EventSender {
     events: mpsc::UnboundedSender<ExecutorEvent>,
     live: Arc<Mutex<LiveWaiting>>,
     /// What goes with the next.
-    held: RefCell<Vec<ExecutorEvent>>,
+    held: RefCell<HeldEvents>,
     /// How far runs are, since it was told last.
     progress: RefCell<HashMap<Attempt, RunProgress>>,
     /// Notified when something is held.
@@ -215,11 +223,26 @@ impl EventSender {
     /// Tells it with what comes next, in a moment at the latest: to wake another thread for each start of a short run
     /// would cost as much as the run.
     pub(super) fn tell_soon(&self, event: ExecutorEvent) {
+        self.hold(event, 0);
+    }
+
+    /// Tells of an end. While attempts wait for a worker it has time: nobody is short of work, and to wake another thread
+    /// for each end would cost as much as a short run. So the end of a lone run is told at once, and of those with a
+    /// backlog no more are held than wait, which leaves whoever fills it the time of the other half.
+    pub(super) fn tell_end(&self, ended: EndedRun, waiting: usize) {
+        self.hold(ExecutorEvent::Finished(Box::new(ended)), 1);
+        if self.held.borrow().ends > waiting {
+            self.tell_held();
+        }
+    }
+
+    fn hold(&self, event: ExecutorEvent, ends: usize) {
         let mut held = self.held.borrow_mut();
-        if held.is_empty() {
+        if held.events.is_empty() {
             self.holds.notify_one();
         }
-        held.push(event);
+        held.events.push(event);
+        held.ends += ends;
     }
 
     /// Tells what was held for long enough, for ever.
@@ -231,10 +254,14 @@ impl EventSender {
         }
     }
 
-    fn tell_held(&self) {
-        for event in self.held.borrow_mut().drain(..) {
+    /// Tells what is held.
+    pub(super) fn tell_held(&self) {
+        let mut held = self.held.borrow_mut();
+        held.ends = 0;
+        for event in held.events.drain(..) {
             self.send(event);
         }
+        drop(held);
         for (attempt, progress) in self.progress.borrow_mut().drain() {
             self.send_live(LiveEvent::Progressed(attempt, progress));
         }
@@ -298,7 +325,10 @@ impl ExecutorEvents {
 
 #[cfg(test)]
 mod tests {
+    use muster_core::execution::RunEnding;
+
     use super::*;
+    use crate::executor::fake::{any_spec, ended};
 
     fn attempt(number: u32) -> Attempt {
         Attempt::new(Uuid::nil(), number)
@@ -378,6 +408,25 @@ mod tests {
         tokio::select! {
             () = sender.keep_telling() => {}
             taken = events.take(&mut taken) => assert_eq!(taken, 1),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_end_waits_for_others_only_while_more_attempts_wait_for_a_worker() {
+        let (sender, mut events) = channel();
+        let tell_end = |waiting| sender.tell_end(ended(any_spec(), RunEnding::Superseded), waiting);
+        let mut taken = Vec::new();
+        tell_end(0);
+        assert_eq!(events.take(&mut taken).await, 1, "a lone run is answered at once");
+        tell_end(3);
+        tell_end(2);
+        assert!(events.events.is_empty(), "two are held, two wait");
+        tell_end(2);
+        assert_eq!(events.take(&mut taken).await, 3);
+        tell_end(100);
+        tokio::select! {
+            () = sender.keep_telling() => {}
+            taken = events.take(&mut taken) => assert_eq!(taken, 1, "no longer than a moment"),
         }
     }
 

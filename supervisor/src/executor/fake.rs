@@ -1,16 +1,18 @@
 //! An executor without a thread and without workers: a test hears what it is asked, and says what happens.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use muster_core::execution::{Attempt, RunEnding};
 use muster_core::pool::RunFinish;
-use muster_protocol::CancelReason;
+use muster_protocol::{CancelReason, CodeSource, JsonBytes};
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use super::clock::unix_us;
 use super::events::{self, EventSender, ExecutorEvent, ExecutorEvents};
 use super::handle::{ExecutorCommand, ExecutorHandle};
-use super::run::ExecutorRun;
+use super::run::{EndedRun, ExecutorRun};
 use super::run_spec::RunSpec;
 
 const WITHIN: Duration = Duration::from_secs(20);
@@ -66,21 +68,39 @@ impl FakeExecutor {
 
     /// Tells that an attempt is over.
     pub(crate) fn finish(&self, spec: RunSpec, ending: RunEnding) {
-        let finish = RunFinish {
-            attempt: spec.attempt,
-            ending,
-            worker: None,
-            duration: None,
-            metrics: None,
-            end_cause: None,
-        };
-        let mut run = ExecutorRun::new(spec);
-        run.started(unix_us(), "a fake");
-        self.tell(ExecutorEvent::Finished(Box::new(run.end(finish))));
+        self.tell(ExecutorEvent::Finished(Box::new(ended(spec, ending))));
     }
 
     async fn next(&mut self) -> ExecutorCommand {
         let asked = tokio::time::timeout(WITHIN, self.commands.recv()).await;
         asked.expect("the executor was asked for nothing").expect("the handle is gone")
+    }
+}
+
+/// An attempt that is over.
+pub(super) fn ended(spec: RunSpec, ending: RunEnding) -> EndedRun {
+    let attempt = spec.attempt;
+    let finish = RunFinish { attempt, ending, worker: None, duration: None, metrics: None, end_cause: None };
+    let mut run = ExecutorRun::new(spec);
+    run.started(unix_us(), "a fake");
+    run.end(finish)
+}
+
+/// An attempt of a workflow `w`.
+pub(super) fn any_spec() -> RunSpec {
+    RunSpec {
+        attempt: Attempt::new(Uuid::nil(), 1),
+        stated_timeout: None,
+        default_timeout: Duration::MAX,
+        workflow: "w".to_owned(),
+        source: CodeSource::Named,
+        params: JsonBytes::NONE,
+        context: JsonBytes::NONE,
+        organization_id: None,
+        config: Arc::default(),
+        secrets: Arc::default(),
+        stated_attempts: None,
+        attempts_charged: 1,
+        failure_halts: false,
     }
 }

@@ -102,7 +102,7 @@ async fn serve(engine: Rc<ExecutorLoop>, mut commands: mpsc::UnboundedReceiver<E
     loop {
         tokio::select! {
             biased;
-            () = engine.drained.notified() => return,
+            () = engine.drained.notified() => return engine.events.tell_held(),
             command = commands.recv() => match command {
                 Some(command) => handle_command(&engine, command),
                 None => break,

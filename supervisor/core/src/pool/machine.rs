@@ -149,6 +149,11 @@ impl Pool {
         self.config.max_workers.saturating_sub(self.queue.held())
     }
 
+    /// How many executions wait for a worker.
+    pub fn waiting(&self) -> usize {
+        self.queue.waiting()
+    }
+
     /// Fires what is due, then brings the pool to its wanted size. Deadlines come after the event of the
     /// same step: a Finished that was read stands, even when the deadline passed a moment before.
     fn finish_step(&mut self, now: PoolTime, effects: &mut Vec<PoolEffect>) {
