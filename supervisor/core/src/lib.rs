@@ -6,3 +6,4 @@ pub mod invariant;
 pub mod json;
 pub mod pool;
 pub mod process;
+pub mod shares;
