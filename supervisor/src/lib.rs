@@ -10,6 +10,7 @@ pub mod batch;
 pub mod cli;
 pub mod client;
 pub mod conformance;
+pub mod definitions;
 pub mod descriptions;
 pub mod dispatch;
 pub mod doctor;

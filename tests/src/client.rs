@@ -92,6 +92,18 @@ impl TestClient {
         Response::read(response.unwrap_or_else(|error| panic!("POST {path}: {error}")))
     }
 
+    /// PUT with a body of JSON.
+    #[track_caller]
+    pub fn put(&self, path: &str, body: &Value) -> Response {
+        let response = self
+            .agent
+            .put(format!("{}{path}", self.url))
+            .header("authorization", self.authorization())
+            .content_type("application/json")
+            .send(body.to_string());
+        Response::read(response.unwrap_or_else(|error| panic!("PUT {path}: {error}")))
+    }
+
     /// Submits an execution and gives its id.
     #[track_caller]
     pub fn submit(&self, request: &Value) -> String {

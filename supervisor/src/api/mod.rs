@@ -5,6 +5,7 @@
 //! The server writes these types and the client reads them, so the two cannot drift apart,
 //! and the OpenAPI document is derived from them.
 
+mod definitions;
 mod execution;
 mod explain;
 mod pool;
@@ -16,6 +17,11 @@ mod template;
 mod worker;
 mod workflows;
 
+pub use definitions::{
+    ChangeAction, ChangeView, ChangesView, OrganizationDefinition, OrganizationsView, PlanView,
+    PlannedChange, SecretValue, SecretView, SecretsView, VariableDefinition, VariablesView,
+    WorkflowDefinition,
+};
 pub use execution::{AcceptedView, CancelOutcome, CancelView, LogPage, LogView, RetryRequest};
 pub use explain::{ExplanationView, ReasonKind, ReasonView};
 pub use pool::{

@@ -6,7 +6,8 @@ use muster_core::pool::WorkerId;
 use muster_store::{CancelResult, StoreError, SupervisorRecord};
 use uuid::Uuid;
 
-use super::{ExplanationView, PoolView, Readiness, WorkflowsView};
+use super::{ExplanationView, PlanView, PoolView, Readiness, WorkflowsView};
+use crate::definitions::{DefinitionEdit, EditError, ProblemKind};
 
 /// The supervisor, as a client sees it.
 #[async_trait]
@@ -29,6 +30,14 @@ pub trait ApiService: std::fmt::Debug + Send + Sync + 'static {
 
     /// What the workers described of their workflows.
     fn workflows(&self) -> WorkflowsView;
+
+    /// Changes what is defined, all or nothing; or only tells what would change.
+    async fn edit_definitions(
+        &self,
+        edits: Vec<DefinitionEdit>,
+        who: &str,
+        dry_run: bool,
+    ) -> Result<PlanView, ServiceError>;
 
     /// Tells what the pool is doing.
     async fn pool(&self) -> PoolView;
@@ -81,6 +90,12 @@ pub enum ServiceError {
         /// All that is wrong with them, a sentence each.
         problems: Vec<String>,
     },
+    /// What is to be defined cannot be so.
+    #[error("{}", problems.join("; "))]
+    InvalidDefinitions {
+        /// All that is wrong with it, a sentence each that begins with its place.
+        problems: Vec<String>,
+    },
     /// It cannot be done in this state.
     #[error("{0}")]
     Conflict(String),
@@ -90,4 +105,22 @@ pub enum ServiceError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<EditError> for ServiceError {
+    fn from(error: EditError) -> Self {
+        match error {
+            EditError::Store(error) => Self::Store(error),
+            EditError::Contended => Self::Unavailable(error.to_string()),
+            EditError::Problems(problems) => {
+                let is_missing = problems.iter().all(|problem| problem.kind == ProblemKind::NotFound);
+                let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                if is_missing {
+                    Self::NotFound(problems.join("; "))
+                } else {
+                    Self::InvalidDefinitions { problems }
+                }
+            }
+        }
+    }
 }

@@ -1,10 +1,12 @@
-//! What the code declares of its workflows, for people and programs.
+//! What the code declares of its workflows and what is defined of them, for people and programs.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-/// What the workers of this supervisor described.
+use super::WorkflowDefinition;
+
+/// What the workers of this supervisor described, and what is defined beside it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[schema(as = Workflows)]
 pub struct WorkflowsView {
@@ -14,6 +16,9 @@ pub struct WorkflowsView {
     /// Files whose workflows nobody can run.
     #[schema(inline)]
     pub broken: Vec<BrokenFileView>,
+    /// What is defined of workflows, by name, whether workers described them or not.
+    #[serde(default)]
+    pub defined: Vec<WorkflowDefinition>,
 }
 
 /// One workflow, as its code declares it. What the code does not say is left out; a request and the workflow's row

@@ -6,11 +6,13 @@
 mod batch;
 mod broker;
 mod cancel;
+mod changes;
 mod check_worker;
 mod completions;
 mod config;
 mod dashboard;
 mod dead;
+mod definition;
 mod doctor;
 pub mod exit;
 mod explain;
@@ -19,12 +21,14 @@ mod human;
 mod list;
 mod logs;
 mod migrate;
+mod organization;
 mod output;
 mod recycle;
 mod reload;
 mod resize;
 mod retry;
 mod run;
+mod secret;
 mod server;
 mod setting_flags;
 mod show;
@@ -33,6 +37,8 @@ mod submit;
 mod terminal;
 mod top;
 mod transcript;
+mod variable;
+mod workflow;
 
 #[cfg(test)]
 mod tests;
@@ -76,6 +82,11 @@ enum CliCommand {
     Recycle(recycle::RecycleCommand),
     Resize(resize::ResizeCommand),
     Reload(reload::ReloadCommand),
+    Workflow(workflow::WorkflowCommand),
+    Organization(organization::OrganizationCommand),
+    Variable(variable::VariableCommand),
+    Secret(secret::SecretCommand),
+    Changes(changes::ChangesCommand),
     Dead(dead::DeadCommand),
     Doctor(doctor::DoctorCommand),
     Config(config::ConfigCommand),
@@ -114,6 +125,11 @@ impl CliCommand {
             Self::Resize(command) => command.run(),
             Self::Reload(command) => command.run(),
             Self::Migrate(command) => command.run(),
+            Self::Workflow(command) => command.run(),
+            Self::Organization(command) => command.run(),
+            Self::Variable(command) => command.run(),
+            Self::Secret(command) => command.run(),
+            Self::Changes(command) => command.run(),
             Self::Dead(command) => command.run(),
             Self::Doctor(command) => command.run(),
             Self::Config(command) => command.run(),

@@ -1,6 +1,7 @@
 //! Talks to a running supervisor over its HTTP interface, for the command line. Blocking.
 
 mod address;
+mod definitions;
 mod error;
 mod events;
 mod execution;
@@ -19,14 +20,13 @@ use url::{Host, Url};
 use uuid::Uuid;
 
 pub use address::reachable;
+pub use definitions::{Defined, DefinitionKind, USER_HEADER};
 pub use error::ClientError;
 pub use events::{EventStream, ServerEvent};
 pub use execution::{Execution, ExecutionEvent, ExecutionEvents, Executions};
 
 use crate::access::{dashboard_url, read_named};
-use crate::api::{
-    AcceptedView, CancelView, ExplanationView, LogPage, PoolView, ProblemView, Readiness, WorkflowsView,
-};
+use crate::api::{AcceptedView, CancelView, ExplanationView, LogPage, PoolView, ProblemView, Readiness};
 
 /// Where a supervisor listens unless told otherwise.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:7420";
@@ -211,11 +211,6 @@ impl ApiClient {
     /// Asks what the pool is doing.
     pub fn pool(&self) -> Result<PoolView, ClientError> {
         self.parsed(self.get(&["api", "pool"], &[], None)?)
-    }
-
-    /// What the code declares of its workflows.
-    pub fn workflows(&self) -> Result<WorkflowsView, ClientError> {
-        self.parsed(self.get(&["api", "workflows"], &[], None)?)
     }
 
     /// Changes the pool: `resize`, `recycle` or `reload`.

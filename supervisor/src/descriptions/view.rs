@@ -16,6 +16,7 @@ impl Descriptions {
         WorkflowsView {
             workflows: self.all().iter().map(|described| view(&described.declared)).collect(),
             broken: broken.collect(),
+            defined: Vec::new(),
         }
     }
 }

@@ -7,12 +7,15 @@
 
 mod audit;
 mod dashboard;
+mod definition_routes;
+mod definitions;
 mod executions;
 mod guard;
 mod headers;
 mod health;
 mod logs;
 mod openapi;
+mod organizations;
 mod pool;
 mod problem;
 mod query;
@@ -23,6 +26,7 @@ mod shape;
 mod socket;
 mod startup_server;
 mod transcript;
+mod variables;
 mod wait;
 mod workflows;
 

@@ -25,7 +25,7 @@ pub(super) fn openapi(routes: Vec<Route>) -> OpenApi {
     for route in routes {
         let shapes = route.answers.iter().filter_map(|answer| answer.shape).chain(route.body);
         shapes.for_each(|shape| shape.collect(&mut schemas));
-        let (path, method) = (route.path, route.method.clone());
+        let (path, method) = (route.documented_path(), route.method.clone());
         paths.add_path_operation(path, vec![method], operation(route));
     }
     let bearer = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
@@ -47,7 +47,8 @@ pub(super) fn openapi(routes: Vec<Route>) -> OpenApi {
 }
 
 fn operation(route: Route) -> Operation {
-    let id = route.path.contains("{id}").then(path_id);
+    let path = route.documented_path();
+    let id = if path.contains("{id}") { Some(path_id()) } else { path_name(&path) };
     let parameters: Vec<Parameter> =
         id.into_iter().chain(route.parameters.iter().map(query_parameter)).collect();
     let body = route.body.map(|shape| {
@@ -78,6 +79,15 @@ fn path_id() -> Parameter {
         .description(Some("the execution's id, or at least six of its first digits, as many as no other has"))
         .schema(Some(uuid))
         .build()
+}
+
+/// The parameter of a path that ends with the name of a thing.
+fn path_name(path: &str) -> Option<Parameter> {
+    let name = path.strip_suffix('}')?.rsplit_once('{')?.1;
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    let meaning = "how it is called; encode what an address does not take";
+    let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path);
+    Some(parameter.description(Some(meaning)).schema(Some(text)).build())
 }
 
 fn query_parameter(parameter: &DocumentedParameter) -> Parameter {
@@ -145,6 +155,7 @@ mod tests {
         }
         insta::assert_snapshot!(lines.join("\n"), @r#"
 getDashboard get /: The dashboard
+listChanges get /api/changes: Who changed what is defined, newest first
 listExecutions get /api/executions: List executions, newest first
 submitExecution post /api/executions: Submit an execution: the body of a queue message, execution_id optional
 getExecution get /api/executions/{id}: One execution
@@ -155,11 +166,26 @@ getExecutionLogs get /api/executions/{id}/logs: The log of an execution; ?follow
 retryExecution post /api/executions/{id}/retry: Run an execution again, as a new one with retry_of
 getExecutionTranscript get /api/executions/{id}/transcript: The frames of an execution that did not succeed, as lines of JSON; kept by the supervisor that ran it
 getOpenApi get /api/openapi.json: This document
+listOrganizations get /api/organizations: The organizations
+deleteOrganization delete /api/organizations/{key}: Remove an organization that has nothing left
+getOrganization get /api/organizations/{key}: One organization, by its key or id
+putOrganization put /api/organizations/{key}: Define an organization
 getPool get /api/pool: What the pool and its workers are doing
 recyclePool post /api/pool/recycle: Replace workers, none before its replacement is ready
 reloadPool post /api/pool/reload: Read the settings again and roll the workers
 resizePool post /api/pool/resize: Change the bounds of the pool
-getWorkflows get /api/workflows: What the code of this supervisor's workers declares of its workflows, and the files that cannot be loaded
+listSecrets get /api/secrets: The secrets, without their values
+deleteSecret delete /api/secrets/{key}: Remove a secret
+getSecret get /api/secrets/{key}: Whether there is a secret; its value is never shown
+putSecret put /api/secrets/{key}: Set a secret
+listVariables get /api/variables: The entries of configuration that are no secrets
+deleteVariable delete /api/variables/{key}: Remove a variable
+getVariable get /api/variables/{key}: One variable
+putVariable put /api/variables/{key}: Set a variable
+getWorkflows get /api/workflows: What the code of this supervisor's workers declares of its workflows, the files that cannot be loaded, and what is defined of workflows
+deleteWorkflow delete /api/workflows/{name}: Remove what is defined of a workflow
+getWorkflow get /api/workflows/{name}: What is defined of a workflow
+putWorkflow put /api/workflows/{name}: Define a workflow: what is left out is not defined from then on
 getHealth get /healthz: Whether the process is alive
 getMetrics get /metrics: Metrics for Prometheus
 getReadiness get /readyz: Whether it can take work (503 when not); with the token, part by part

@@ -168,6 +168,10 @@ impl From<ServiceError> for ApiError {
                 let problems = problems.clone();
                 Self::with_problems(error.to_string(), problems)
             }
+            ServiceError::InvalidDefinitions { ref problems } => {
+                let problems = problems.clone();
+                Self::with_problems(error.to_string(), problems)
+            }
             ServiceError::Conflict(detail) => Self::new(ErrorKind::Conflict, detail),
             ServiceError::Unavailable(detail) => Self::new(ErrorKind::Unavailable, detail),
             ServiceError::Store(error) => error.into(),

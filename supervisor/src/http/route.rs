@@ -15,13 +15,20 @@ pub(super) struct Route {
     /// What the clients that are generated from the document call it.
     pub(super) operation_id: &'static str,
     pub(super) summary: &'static str,
-    /// Parameters of the query; `{id}` in the path speaks for itself.
+    /// Parameters of the query; `{id}`, `{key}` and `{name}` in the path speak for themselves.
     pub(super) parameters: Vec<DocumentedParameter>,
     /// The body, if it takes one.
     pub(super) body: Option<Shape>,
     /// The answers that are no errors.
     pub(super) answers: Vec<DocumentedResponse>,
     pub(super) handler: MethodRouter<Api>,
+}
+
+impl Route {
+    /// The path as the document has it: `{*name}` may hold slashes, which is nothing to who calls it.
+    pub(super) fn documented_path(&self) -> String {
+        self.path.replace("{*", "{")
+    }
 }
 
 /// A parameter of the query: name, JSON type, meaning.

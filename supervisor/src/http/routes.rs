@@ -8,14 +8,15 @@ use utoipa::openapi::OpenApi;
 use utoipa::openapi::path::HttpMethod;
 use utoipa::openapi::schema::Type;
 
+use super::definition_routes::definition_routes;
 use super::executions::{EventPageView, ExecutionPageView};
 use super::openapi::openapi;
 use super::route::{DocumentedParameter, DocumentedResponse, JSON, Route, json, other};
 use super::shape::Shape;
-use super::{dashboard, executions, health, logs, pool, socket, transcript, workflows};
+use super::{dashboard, executions, health, logs, pool, socket, transcript};
 use crate::api::{
     AcceptedView, CancelView, ExplanationView, LogPage, PoolView, Readiness, RecycleRequest, ResizeRequest,
-    RetryRequest, WorkflowsView,
+    RetryRequest,
 };
 
 const WAIT: DocumentedParameter =
@@ -25,6 +26,7 @@ const WAIT: DocumentedParameter =
 pub(super) fn routes() -> Vec<Route> {
     let mut routes = execution_routes();
     routes.extend(pool_routes());
+    routes.extend(definition_routes());
     routes.extend(process_routes());
     routes
 }
@@ -184,16 +186,6 @@ fn pool_routes() -> Vec<Route> {
             body: None,
             answers: vec![json::<PoolView>(200, "the pool")],
             handler: get(pool::show),
-        },
-        Route {
-            method: HttpMethod::Get,
-            path: "/api/workflows",
-            operation_id: "getWorkflows",
-            summary: "What the code of this supervisor's workers declares of its workflows, and the files that cannot be loaded",
-            parameters: vec![],
-            body: None,
-            answers: vec![json::<WorkflowsView>(200, "by name")],
-            handler: get(workflows::show),
         },
         command(
             "/api/pool/resize",

@@ -1,12 +1,57 @@
-//! What the code declares of its workflows.
+//! Workflows: what the code declares of them, and what is defined.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
+use axum::response::Response;
 
 use super::Api;
-use crate::api::WorkflowsView;
+use super::definitions::{Requester, change, only, owner};
+use super::problem::ApiError;
+use super::query::{QueryParameters, RequestBody};
+use crate::api::{WorkflowDefinition, WorkflowsView};
+use crate::definitions::{DefinitionEdit, workflows};
 
 /// `GET /api/workflows`
-pub(super) async fn show(State(api): State<Api>) -> Json<WorkflowsView> {
-    Json(api.service.workflows())
+pub(super) async fn list(State(api): State<Api>) -> Result<Json<WorkflowsView>, ApiError> {
+    let defined = workflows(&api.store.definitions().await?);
+    Ok(Json(WorkflowsView { defined, ..api.service.workflows() }))
+}
+
+/// `GET /api/workflows/{name}`
+pub(super) async fn show(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    mut query: QueryParameters,
+) -> Result<Json<WorkflowDefinition>, ApiError> {
+    let organization = owner(&mut query)?;
+    query.end()?;
+    let all = workflows(&api.store.definitions().await?);
+    let is_meant = |one: &WorkflowDefinition| one.name == name && one.organization == organization;
+    only("workflow", &name, all, is_meant, |one| &one.name).map(Json)
+}
+
+/// `PUT /api/workflows/{name}`
+pub(super) async fn put(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    requester: Requester,
+    mut query: QueryParameters,
+    body: RequestBody,
+) -> Result<Response, ApiError> {
+    let organization = owner(&mut query)?;
+    let wanted: WorkflowDefinition = body.definition::<WorkflowDefinition>()?;
+    let wanted =
+        WorkflowDefinition { organization: organization.or(wanted.organization.clone()), name, ..wanted };
+    change(&api, requester, query, DefinitionEdit::SetWorkflow(wanted)).await
+}
+
+/// `DELETE /api/workflows/{name}`
+pub(super) async fn delete(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    requester: Requester,
+    mut query: QueryParameters,
+) -> Result<Response, ApiError> {
+    let organization = owner(&mut query)?;
+    change(&api, requester, query, DefinitionEdit::RemoveWorkflow { name, organization }).await
 }

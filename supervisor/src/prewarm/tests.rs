@@ -92,7 +92,12 @@ impl DefinitionStore for FakeDefinitions {
     async fn organization(&self, id: Uuid) -> Result<Option<OrganizationRecord>> {
         self.visit().await?;
         let name = if id == ACME { "Acme" } else { "Closed" }.to_owned();
-        Ok((id == ACME || id == CLOSED).then(|| OrganizationRecord { id, name, is_active: id == ACME }))
+        Ok((id == ACME || id == CLOSED).then(|| OrganizationRecord {
+            id,
+            key: None,
+            name,
+            is_active: id == ACME,
+        }))
     }
 
     async fn config(&self, organization_id: Option<Uuid>) -> Result<Vec<ConfigEntry>> {

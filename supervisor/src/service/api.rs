@@ -21,8 +21,9 @@ use super::readiness_parts::{
 };
 use super::supervisor::Supervisor;
 use crate::api::{
-    ApiService, ExplanationView, PoolView, Readiness, RecycleTarget, ServiceError, WorkflowsView,
+    ApiService, ExplanationView, PlanView, PoolView, Readiness, RecycleTarget, ServiceError, WorkflowsView,
 };
+use crate::definitions::{DefinitionEdit, edit};
 use crate::dispatch::RefusedParameters;
 use crate::notify::sweep::notify_rows;
 use crate::observe::Unwritten;
@@ -67,6 +68,15 @@ impl ApiService for Supervisor {
 
     fn workflows(&self) -> WorkflowsView {
         self.core.descriptions.view()
+    }
+
+    async fn edit_definitions(
+        &self,
+        edits: Vec<DefinitionEdit>,
+        who: &str,
+        dry_run: bool,
+    ) -> Result<PlanView, ServiceError> {
+        Ok(edit(&*self.core.store, &edits, who, dry_run).await?)
     }
 
     async fn cancel(&self, id: Uuid) -> Result<CancelResult, ServiceError> {

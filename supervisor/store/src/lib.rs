@@ -13,6 +13,7 @@ mod claim;
 mod columns;
 mod concede;
 mod decide;
+mod definitions;
 mod error;
 mod finalization;
 mod flow;
@@ -47,6 +48,10 @@ use uuid::Uuid;
 pub use claim::{
     Claim, Claimant, Claimed, DeadOwner, DueExecutions, ExpiredOwners, Expiry, NewExecution, OverdueRow,
     PresenceShown, Renewal, ServedQueues, Submitted, TakeOver,
+};
+pub use definitions::{
+    ChangeRecord, ConfigRecord, DefinitionChange, DefinitionEditStore, DefinitionWrite, Definitions,
+    DefinitionsWritten,
 };
 pub use error::{Result, StoreError};
 pub use finalization::{

@@ -16,8 +16,8 @@ macro_rules! record_readers {
         use $crate::rows::parts;
         use $crate::session::Candidate;
         use $crate::{
-            Claimed, ConfigEntry, EventRow, ExecutionRecord, LogRow, NewExecution, OrganizationRecord,
-            SupervisorRecord, WorkflowRecord,
+            ChangeRecord, Claimed, ConfigEntry, ConfigRecord, EventRow, ExecutionRecord, LogRow,
+            NewExecution, OrganizationRecord, SupervisorRecord, WorkflowRecord,
         };
 
         pub(crate) fn required_id(row: &$row, column: &str) -> Result<Uuid> {
@@ -253,9 +253,38 @@ macro_rules! record_readers {
         pub(crate) fn organization(row: &$row) -> Result<OrganizationRecord> {
             Ok(OrganizationRecord {
                 id: row.try_get::<IdColumn, _>("id")?.0,
+                key: row.try_get("key")?,
                 name: row.try_get("name")?,
                 is_active: row.try_get("is_active")?,
             })
+        }
+
+        pub(crate) fn config(row: &$row) -> Result<ConfigRecord> {
+            Ok(ConfigRecord {
+                organization_id: id(row, "organization_id")?,
+                key: row.try_get("key")?,
+                value: row.try_get::<JsonColumn, _>("value")?.0,
+                is_secret: row.try_get("is_secret")?,
+            })
+        }
+
+        pub(crate) fn change(row: &$row) -> Result<ChangeRecord> {
+            Ok(ChangeRecord {
+                number: row.try_get("number")?,
+                at: row.try_get::<TimeColumn, _>("at")?.0,
+                who: row.try_get("who")?,
+                kind: row.try_get("kind")?,
+                name: row.try_get("name")?,
+                organization: row.try_get("organization")?,
+                before: json_text(row, "before")?,
+                after: json_text(row, "after")?,
+            })
+        }
+
+        /// JSON that is kept as text.
+        fn json_text(row: &$row, column: &str) -> Result<Option<Box<RawValue>>> {
+            let text: Option<String> = row.try_get(column)?;
+            Ok(text.map(|text| RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned())))
         }
 
         pub(crate) fn config_entry(row: &$row) -> Result<ConfigEntry> {

@@ -227,6 +227,9 @@ pub struct WorkflowRecord {
 pub struct OrganizationRecord {
     /// The id of the organization.
     pub id: Uuid,
+    /// The word that commands and files know it by; `None` of a row that was written by hand.
+    #[serde(default)]
+    pub key: Option<String>,
     /// The name of the organization, for people.
     pub name: String,
     /// False: it may not run anything.

@@ -14,10 +14,10 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::{
-    CancelResult, Claim, Claimant, Claimed, ConfigEntry, DatabaseFacts, DueExecutions, EventRow,
-    ExecutionFailure, ExecutionFilter, ExecutionRecord, ExecutionRecords, ExpiredOwners, Finalization,
-    FinalizeResult, LogRow, NewExecution, OrganizationRecord, PresenceShown, QueueDepth, Renewal, Result,
-    ServedQueues, Submitted, SupervisorStore, TakeOver, WorkflowRecord,
+    CancelResult, Claim, Claimant, Claimed, ConfigEntry, DatabaseFacts, DefinitionEditStore, DueExecutions,
+    EventRow, ExecutionFailure, ExecutionFilter, ExecutionRecord, ExecutionRecords, ExpiredOwners,
+    Finalization, FinalizeResult, LogRow, NewExecution, OrganizationRecord, PresenceShown, QueueDepth,
+    Renewal, Result, ServedQueues, Submitted, SupervisorStore, TakeOver, WorkflowRecord,
 };
 
 /// The whole record: one database in all its roles.
@@ -31,6 +31,7 @@ pub trait Store:
     + NotificationStore
     + ExecutionStore
     + DefinitionStore
+    + DefinitionEditStore
     + StateStore
     + SupervisorStore
 {
@@ -46,6 +47,7 @@ impl<T> Store for T where
         + NotificationStore
         + ExecutionStore
         + DefinitionStore
+        + DefinitionEditStore
         + StateStore
         + SupervisorStore
 {

@@ -19,7 +19,7 @@ const WORDS: [&str; 6] =
     ["json!", "to_value(", "from_value(", "serde_json::Value", "serde_json::{", "Map<String, Value"];
 
 /// Files that may, and what they put in a tree instead of user data.
-const NAMED: [(&str, &str); 18] = [
+const NAMED: [(&str, &str); 19] = [
     ("src/cli/check_worker.rs", "the kit's own lines"),
     ("src/cli/doctor.rs", "findings"),
     ("src/cli/follow.rs", "how many lines a gap has"),
@@ -27,6 +27,7 @@ const NAMED: [(&str, &str); 18] = [
     ("src/cli/reload.rs", "nothing: an empty body"),
     ("src/cli/status.rs", "readiness and pool"),
     ("src/conformance/", "the kit's own parameters, made here"),
+    ("src/definitions/value.rs", "values of configuration, which are compared and never passed on"),
     ("src/executor/deaths.rs", "the supervisor's own events"),
     ("src/executor/effects.rs", "the supervisor's own events"),
     ("src/executor/descendants.rs", "the supervisor's own events"),

@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "the suite runs the binaries as a user does")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops where it stands")]
 
+mod definitions;
 mod doctor;
 mod pool;
 mod submit;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{Names, compare};
 
-const METHODS: [&str; 2] = ["get", "post"];
+const METHODS: [&str; 4] = ["delete", "get", "post", "put"];
 
 #[test]
 fn the_endpoints_and_their_fields() {

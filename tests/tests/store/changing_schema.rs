@@ -58,6 +58,9 @@ async fn back_to_version_1(fixture: &Fixture) {
              ALTER TABLE supervisor_presences DROP COLUMN beats, DROP COLUMN beat_at, DROP COLUMN lease_us, \
                  DROP COLUMN host, DROP COLUMN process_id, DROP COLUMN process_started; \
              DROP TABLE supervisors; \
+             DROP FUNCTION muster_definitions_changed CASCADE; \
+             DROP TABLE definition_version, changes_log; \
+             ALTER TABLE organizations DROP COLUMN key; \
              DELETE FROM muster_migrations WHERE version > 1",
         )
         .await;

@@ -9,6 +9,7 @@ mod cancel;
 mod changing_schema;
 mod claims;
 mod clock;
+mod definitions;
 mod durability;
 mod expiry;
 mod finalization;
@@ -122,6 +123,11 @@ contract! {
         rule_16_a_result_that_is_refused_costs_its_own_execution_only,
         a_row_that_cannot_be_claimed_fails_alone,
         a_row_that_somebody_wrote_by_hand_is_claimed_and_not_in_the_way,
+    }
+    definitions {
+        rows_are_written_changed_and_removed,
+        whoever_is_late_writes_nothing,
+        a_change_that_is_refused_takes_all_along,
     }
     lists {
         a_list_has_exactly_what_its_filters_let_through,

@@ -53,6 +53,27 @@ pub fn name(text: &str) -> Result<(), String> {
     }
 }
 
+/// The rule of time limits, in seconds.
+pub fn timeout(seconds: f64) -> Result<(), String> {
+    // Also false for what is no number.
+    let fits = seconds > 0.0 && seconds <= TIMEOUT_MAX_SECONDS;
+    if fits { Ok(()) } else { Err(format!("{}, not {seconds}", timeout_rule())) }
+}
+
+fn timeout_rule() -> String {
+    format!("must be a number of seconds above 0 and at most {TIMEOUT_MAX_SECONDS}")
+}
+
+/// The rule of how many attempts there may be.
+pub fn attempts(attempts: u32) -> Result<(), String> {
+    let fits = (1..=ATTEMPTS_MAX).contains(&attempts);
+    if fits { Ok(()) } else { Err(format!("{}, not {attempts}", attempts_rule())) }
+}
+
+fn attempts_rule() -> String {
+    format!("must be a whole number from 1 to {ATTEMPTS_MAX}")
+}
+
 /// The rule of queues: they are names in RabbitMQ, too.
 pub(super) fn queue(raw: &RawValue) -> Result<String, String> {
     let expected = format!("must be the name of a queue, 1 to {QUEUE_MAX_BYTES} bytes without spaces");
@@ -85,11 +106,9 @@ pub(super) fn object(raw: &RawValue) -> Result<Box<RawValue>, String> {
 }
 
 pub(super) fn timeout_seconds(raw: &RawValue) -> Result<f64, String> {
-    let expected = format!("must be a number of seconds above 0 and at most {TIMEOUT_MAX_SECONDS}");
-    let seconds: f64 = read(raw, &expected)?;
-    // Also false for what is no number.
-    let fits = seconds > 0.0 && seconds <= TIMEOUT_MAX_SECONDS;
-    if fits { Ok(seconds) } else { Err(wrong(raw, &expected)) }
+    let seconds: f64 = read(raw, &timeout_rule())?;
+    timeout(seconds).map_err(|_| wrong(raw, &timeout_rule()))?;
+    Ok(seconds)
 }
 
 pub(super) fn backoff_seconds(raw: &RawValue) -> Result<f64, String> {
@@ -114,9 +133,9 @@ pub(super) fn moment(raw: &RawValue) -> Result<Timestamp, String> {
 }
 
 pub(super) fn max_attempts(raw: &RawValue) -> Result<u32, String> {
-    let expected = format!("must be a whole number from 1 to {ATTEMPTS_MAX}");
-    let attempts: u32 = read(raw, &expected)?;
-    if (1..=ATTEMPTS_MAX).contains(&attempts) { Ok(attempts) } else { Err(wrong(raw, &expected)) }
+    let count: u32 = read(raw, &attempts_rule())?;
+    attempts(count).map_err(|_| wrong(raw, &attempts_rule()))?;
+    Ok(count)
 }
 
 pub(super) fn priority(raw: &RawValue) -> Result<u8, String> {

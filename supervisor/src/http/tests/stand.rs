@@ -8,9 +8,10 @@ use muster_store::{CancelResult, NewExecution, Store, Submitted, SupervisorRecor
 use uuid::Uuid;
 
 use crate::api::{
-    self, ApiService, ExplanationView, PoolView, Readiness, ReadinessPart, ReasonKind, ReasonView,
+    self, ApiService, ExplanationView, PlanView, PoolView, Readiness, ReadinessPart, ReasonKind, ReasonView,
     RecycleTarget, ServiceError, WorkflowsView,
 };
+use crate::definitions::{DefinitionEdit, edit};
 
 /// The stand-in for a supervisor.
 #[derive(Debug)]
@@ -41,6 +42,15 @@ impl ApiService for FakeService {
 
     fn workflows(&self) -> WorkflowsView {
         WorkflowsView::default()
+    }
+
+    async fn edit_definitions(
+        &self,
+        edits: Vec<DefinitionEdit>,
+        who: &str,
+        dry_run: bool,
+    ) -> Result<PlanView, ServiceError> {
+        Ok(edit(&*self.store, &edits, who, dry_run).await?)
     }
 
     async fn submit(&self, request: ExecutionRequest) -> Result<Status, ServiceError> {

@@ -6,6 +6,7 @@
 mod ahead;
 mod columns;
 mod connections;
+mod definition_edits;
 mod definitions;
 mod error;
 mod listen;

@@ -11,7 +11,7 @@ use super::{SqliteStore, statements};
 use crate::columns::JsonColumn;
 use crate::{ConfigEntry, DefinitionStore, OrganizationRecord, Result, StateStore, WorkflowRecord};
 
-fn text(id: Option<Uuid>) -> Option<String> {
+pub(super) fn text(id: Option<Uuid>) -> Option<String> {
     id.map(|id| id.to_string())
 }
 

@@ -4,6 +4,7 @@
 //! peer's sake. The clock of leases is this process's own: nobody else opens the file.
 
 mod columns;
+mod definition_edits;
 mod definitions;
 #[cfg(test)]
 mod durability_tests;

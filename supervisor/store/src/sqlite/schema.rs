@@ -16,6 +16,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 4, sql: include_str!("migrations/0004_queues.sql") },
     Migration { version: 5, sql: include_str!("migrations/0005_lean_lists.sql") },
     Migration { version: 6, sql: include_str!("migrations/0006_limits.sql") },
+    Migration { version: 7, sql: include_str!("migrations/0007_definitions.sql") },
 ];
 
 /// The version of the schema; 0 in a file without one.

@@ -66,11 +66,11 @@ pub(super) fn array<T: Serialize>(rows: &[T]) -> Result<String> {
 }
 
 impl SqliteSession {
-    async fn rows(&mut self, query: SqliteQuery<'_>) -> Result<Vec<SqliteRow>> {
+    pub(super) async fn rows(&mut self, query: SqliteQuery<'_>) -> Result<Vec<SqliteRow>> {
         query.fetch_all(&mut *self.transaction).await.map_err(store_error)
     }
 
-    async fn run(&mut self, query: SqliteQuery<'_>) -> Result<()> {
+    pub(super) async fn run(&mut self, query: SqliteQuery<'_>) -> Result<()> {
         query.execute(&mut *self.transaction).await.map_err(store_error)?;
         Ok(())
     }

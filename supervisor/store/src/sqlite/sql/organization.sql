@@ -1,2 +1,2 @@
-SELECT id, name, is_active
+SELECT id, key, name, is_active
 FROM organizations WHERE id = ?1

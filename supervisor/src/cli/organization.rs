@@ -1,0 +1,139 @@
+//! `supervisor organization`: for whom executions run.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use muster_protocol::spelled_out;
+use uuid::Uuid;
+
+use super::definition::ChangeFlags;
+use super::exit::CommandFailure;
+use super::human;
+use super::output::{json_line, note, print, print_line};
+use super::server::ServerFlags;
+use crate::api::{OrganizationDefinition, OrganizationsView};
+use crate::client::{Defined, DefinitionKind};
+
+/// Define organizations: for whom executions run.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  supervisor organization set acme --name 'Acme Ltd.'
+  supervisor organization list
+  supervisor organization set acme --active false      it may not run anything")]
+pub(crate) struct OrganizationCommand {
+    #[command(subcommand)]
+    action: OrganizationAction,
+}
+
+#[derive(Debug, Subcommand)]
+enum OrganizationAction {
+    /// List the organizations.
+    #[command(after_help = "Examples:
+  supervisor organization list
+  supervisor organization list --json | jq -r '.organizations[] | \"\\(.key) \\(.id)\"'")]
+    List {
+        /// Print them as JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        server: ServerFlags,
+    },
+    /// Show one organization, as JSON.
+    #[command(after_help = "Examples:
+  supervisor organization show acme
+  supervisor organization show acme | jq -r .id")]
+    Show {
+        /// Its key or id.
+        #[arg(value_name = "KEY")]
+        key: String,
+        #[command(flatten)]
+        server: ServerFlags,
+    },
+    /// Define an organization, or change it: what is not said stays as it is.
+    #[command(after_help = "Examples:
+  supervisor organization set acme
+  supervisor organization set acme --name 'Acme Ltd.' --active false
+  supervisor organization set acme --id 0198aa00-0000-7000-8000-000000000001")]
+    Set {
+        /// Its key, the word that commands and files know it by.
+        #[arg(value_name = "KEY")]
+        key: String,
+        /// Its name, for people [default: the key].
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// Whether it may run anything.
+        #[arg(long, value_name = "BOOL")]
+        active: Option<bool>,
+        /// The id of a new one [default: made of its key, the same in every database].
+        #[arg(long, value_name = "ID")]
+        id: Option<Uuid>,
+        #[command(flatten)]
+        change: ChangeFlags,
+    },
+    /// Remove an organization that has no workflows, variables and secrets left. Its executions stay.
+    #[command(after_help = "Examples:
+  supervisor organization remove acme
+  supervisor organization remove acme --dry-run")]
+    Remove {
+        /// Its key or id.
+        #[arg(value_name = "KEY")]
+        key: String,
+        #[command(flatten)]
+        change: ChangeFlags,
+    },
+}
+
+fn organization(key: &str) -> Defined<'_> {
+    Defined { kind: DefinitionKind::Organization, name: key, organization: None }
+}
+
+impl OrganizationCommand {
+    pub(crate) fn run(self) -> Result<ExitCode, CommandFailure> {
+        match self.action {
+            OrganizationAction::List { json, server } => list(json, &server)?,
+            OrganizationAction::Show { key, server } => {
+                let found: Option<OrganizationDefinition> = server.client()?.defined(organization(&key))?;
+                let found = found.ok_or_else(|| {
+                    CommandFailure::other(format!(
+                        "there is no organization {key:?}: see `supervisor organization list`"
+                    ))
+                })?;
+                print_line(&json_line(&found))?;
+            }
+            OrganizationAction::Set { key, name, active, id, change } => {
+                let client = change.client()?;
+                let known: Option<OrganizationDefinition> = client.defined(organization(&key))?;
+                let wanted = OrganizationDefinition {
+                    key: key.clone(),
+                    name: name.or(known.as_ref().and_then(|known| known.name.clone())),
+                    id: id.or(known.as_ref().and_then(|known| known.id)),
+                    is_active: active.unwrap_or(known.is_none_or(|known| known.is_active)),
+                };
+                change.report(&client.define(organization(&key), &wanted, change.dry_run)?)?;
+            }
+            OrganizationAction::Remove { key, change } => change.remove(organization(&key))?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn list(json: bool, server: &ServerFlags) -> Result<(), CommandFailure> {
+    let all: OrganizationsView = server.client()?.all_defined(DefinitionKind::Organization)?;
+    if json {
+        return print_line(&json_line(&all));
+    }
+    if all.organizations.is_empty() {
+        note("no organization is defined");
+        return Ok(());
+    }
+    let row = |one: &OrganizationDefinition| {
+        vec![
+            one.key.clone(),
+            one.name.clone().unwrap_or_default(),
+            one.id.map(|id| id.to_string()).unwrap_or_default(),
+            if one.is_active { "yes" } else { "no" }.to_owned(),
+        ]
+    };
+    let rows: Vec<Vec<String>> = all.organizations.iter().map(row).collect();
+    print(&spelled_out(&human::table(&["KEY", "NAME", "ID", "ACTIVE"], &rows)))
+}

@@ -1,0 +1,123 @@
+//! What is defined: reading it, changing it, and who changed it.
+
+use secrecy::ExposeSecret as _;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{ANSWER_TIMEOUT, ApiClient, ClientError};
+use crate::api::{ChangesView, PlanView};
+
+/// The header in which a client says who it is, for the record of changes.
+pub const USER_HEADER: &str = "x-muster-user";
+
+/// A kind of thing that is defined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DefinitionKind {
+    /// Workflows.
+    Workflow,
+    /// Organizations.
+    Organization,
+    /// Entries of configuration that are no secrets.
+    Variable,
+    /// Entries of configuration that are.
+    Secret,
+}
+
+impl DefinitionKind {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Workflow => "workflows",
+            Self::Organization => "organizations",
+            Self::Variable => "variables",
+            Self::Secret => "secrets",
+        }
+    }
+}
+
+/// A thing that is defined, by its kind, name and owner.
+#[derive(Clone, Copy, Debug)]
+pub struct Defined<'a> {
+    /// What kind of thing it is.
+    pub kind: DefinitionKind,
+    /// How it is called.
+    pub name: &'a str,
+    /// Whose it is; `None` is everybody's.
+    pub organization: Option<&'a str>,
+}
+
+impl ApiClient {
+    /// All of a kind.
+    pub fn all_defined<T: DeserializeOwned>(&self, kind: DefinitionKind) -> Result<T, ClientError> {
+        self.parsed(self.get(&["api", kind.path()], &[], None)?)
+    }
+
+    /// One thing; `None` when it is not defined.
+    pub fn defined<T: DeserializeOwned>(&self, thing: Defined<'_>) -> Result<Option<T>, ClientError> {
+        let query = query(thing, false);
+        match self.get(&["api", thing.kind.path(), thing.name], &query, None) {
+            Ok(answer) => self.parsed(answer).map(Some),
+            Err(ClientError::Refused { status: 404, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Defines a thing; gives what changed.
+    pub fn define<T: Serialize>(
+        &self,
+        thing: Defined<'_>,
+        definition: &T,
+        dry_run: bool,
+    ) -> Result<PlanView, ClientError> {
+        let body = serde_json::to_string(definition).map_err(|error| self.foreign(&error.to_string()))?;
+        let mut url = self.url(&["api", thing.kind.path(), thing.name]);
+        set_query(&mut url, &query(thing, dry_run));
+        let request = self.agent.put(url.as_str()).config().timeout_global(Some(ANSWER_TIMEOUT)).build();
+        let mut request = request.header("content-type", "application/json").header(USER_HEADER, user());
+        if let Some(token) = self.token() {
+            request = request.header("authorization", format!("Bearer {}", token.expose_secret()));
+        }
+        let response = request.send(&body).map_err(|error| self.failed(&error))?;
+        self.parsed(self.answer(response)?)
+    }
+
+    /// Removes what is defined of a thing; gives what changed.
+    pub fn undefine(&self, thing: Defined<'_>, dry_run: bool) -> Result<PlanView, ClientError> {
+        let mut url = self.url(&["api", thing.kind.path(), thing.name]);
+        set_query(&mut url, &query(thing, dry_run));
+        let request = self.agent.delete(url.as_str()).config().timeout_global(Some(ANSWER_TIMEOUT)).build();
+        let mut request = request.header(USER_HEADER, user());
+        if let Some(token) = self.token() {
+            request = request.header("authorization", format!("Bearer {}", token.expose_secret()));
+        }
+        let response = request.call().map_err(|error| self.failed(&error))?;
+        self.parsed(self.answer(response)?)
+    }
+
+    /// Who changed what is defined, the newest first.
+    pub fn changes(&self, limit: u16, cursor: Option<i64>) -> Result<ChangesView, ClientError> {
+        let mut query = vec![("limit", limit.to_string())];
+        query.extend(cursor.map(|cursor| ("cursor", cursor.to_string())));
+        self.parsed(self.get(&["api", "changes"], &query, None)?)
+    }
+}
+
+fn query(thing: Defined<'_>, dry_run: bool) -> Vec<(&'static str, String)> {
+    let owner = thing.organization.map(|organization| ("organization", organization.to_owned()));
+    let dry_run = dry_run.then(|| ("dry_run", "true".to_owned()));
+    owner.into_iter().chain(dry_run).collect()
+}
+
+fn set_query(url: &mut url::Url, query: &[(&str, String)]) {
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query);
+    }
+}
+
+/// Who this is, as far as the system says: `anna@build1`.
+pub(super) fn user() -> String {
+    let name = ["USER", "LOGNAME"].iter().find_map(|variable| std::env::var(variable).ok());
+    let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| "somebody".to_owned());
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let text = format!("{name}@{host}");
+    text.chars().map(|one| if one.is_ascii_graphic() { one } else { '?' }).collect()
+}

@@ -1,0 +1,67 @@
+//! What somebody wants to be defined, or no longer.
+
+use serde_json::value::RawValue;
+
+use crate::api::{OrganizationDefinition, VariableDefinition, WorkflowDefinition};
+
+/// One wish.
+#[derive(Clone)]
+pub enum DefinitionEdit {
+    /// This organization, in the place of the one with its key.
+    SetOrganization(OrganizationDefinition),
+    /// No organization of this key.
+    RemoveOrganization {
+        /// The organization's key, its id, or a name that no other has.
+        key: String,
+    },
+    /// This workflow, in the place of the one with its name and organization.
+    SetWorkflow(WorkflowDefinition),
+    /// No workflow of this name.
+    RemoveWorkflow {
+        /// The name of the workflow.
+        name: String,
+        /// Whose it is; `None` is everybody's.
+        organization: Option<String>,
+    },
+    /// This variable, in the place of the one with its key and organization.
+    SetVariable(VariableDefinition),
+    /// No variable of this key.
+    RemoveVariable {
+        /// The key of the variable.
+        key: String,
+        /// Whose it is; `None` is everybody's.
+        organization: Option<String>,
+    },
+    /// This secret, in the place of whatever has its key and organization.
+    SetSecret {
+        /// The key of the secret.
+        key: String,
+        /// Whose it is; `None` is everybody's.
+        organization: Option<String>,
+        /// Its value, JSON text.
+        value: Box<RawValue>,
+    },
+    /// No secret of this key.
+    RemoveSecret {
+        /// The key of the secret.
+        key: String,
+        /// Whose it is; `None` is everybody's.
+        organization: Option<String>,
+    },
+}
+
+/// Values of secrets must not come into a log by way of a `{:?}`.
+impl std::fmt::Debug for DefinitionEdit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::SetOrganization(_) => "SetOrganization",
+            Self::RemoveOrganization { .. } => "RemoveOrganization",
+            Self::SetWorkflow(_) => "SetWorkflow",
+            Self::RemoveWorkflow { .. } => "RemoveWorkflow",
+            Self::SetVariable(_) => "SetVariable",
+            Self::RemoveVariable { .. } => "RemoveVariable",
+            Self::SetSecret { .. } => "SetSecret",
+            Self::RemoveSecret { .. } => "RemoveSecret",
+        })
+    }
+}

@@ -1,0 +1,52 @@
+//! Changing what is defined: organizations, workflows, variables and secrets.
+//!
+//! What is wanted is a list of [`DefinitionEdit`]s. [`plan()`] makes of it and of the rows that are there the rows to
+//! write, or says all that is wrong with it; it is pure. [`edit`] reads, plans and writes, and begins again when somebody
+//! was faster. Every supervisor hears of it by the version of the definitions: see `prewarm`.
+
+mod edits;
+mod organizations;
+mod planner;
+mod problem;
+mod value;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use edits::DefinitionEdit;
+pub use planner::plan;
+pub use problem::{DefinitionProblem, EditError, ProblemKind};
+pub use view::{change_view, organizations, secrets, variables, workflows};
+
+use muster_store::{DefinitionEditStore, DefinitionsWritten};
+
+use crate::api::PlanView;
+
+/// How often a change is decided anew because somebody was faster.
+const TRIES_MAX: u32 = 20;
+
+/// Makes the changes that are wanted, all or none; or only tells which they would be.
+///
+/// # Errors
+/// When something about them is wrong, or the store fails.
+pub async fn edit(
+    store: &dyn DefinitionEditStore,
+    edits: &[DefinitionEdit],
+    who: &str,
+    dry_run: bool,
+) -> Result<PlanView, EditError> {
+    for _ in 0..TRIES_MAX {
+        let definitions = store.definitions().await?;
+        let changes = plan(&definitions, edits).map_err(EditError::Problems)?;
+        let view = |is_applied| PlanView { changes: changes.iter().map(view::planned).collect(), is_applied };
+        if dry_run || changes.is_empty() {
+            return Ok(view(!dry_run));
+        }
+        match store.write_definitions(definitions.version, who, &changes).await? {
+            DefinitionsWritten::Committed => return Ok(view(true)),
+            DefinitionsWritten::Outdated => {}
+        }
+    }
+    Err(EditError::Contended)
+}

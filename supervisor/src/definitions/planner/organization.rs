@@ -1,0 +1,83 @@
+//! Organizations.
+
+use muster_core::execution::check;
+use muster_store::{DefinitionWrite, OrganizationRecord};
+
+use super::{EditSubject, Planner, derived_id, id_for};
+use crate::api::OrganizationDefinition;
+use crate::definitions::organizations::{check_key, find, key_of};
+use crate::definitions::problem::meant;
+use crate::definitions::view::{organization, text};
+
+const KIND: &str = "organization";
+const SECTION: &str = "organizations";
+
+impl Planner {
+    pub(super) fn set_organization(&mut self, wanted: &OrganizationDefinition) {
+        let subject = EditSubject { section: SECTION, name: &wanted.key };
+        let found = find(&self.definitions, &wanted.key).cloned();
+        // One that was written by hand goes by its id or name until it is given a key.
+        let by_id = found.as_ref().is_some_and(|found| wanted.key.parse() == Ok(found.id));
+        if !by_id && let Err(message) = check_key(&wanted.key) {
+            return self.refuse(subject, None, message);
+        }
+        let name = wanted.name.clone().unwrap_or_else(|| wanted.key.clone());
+        self.check(subject, "name", check::name(&name));
+        let derived = derived_id(KIND, None, &wanted.key);
+        let id = match id_for(wanted.id, found.as_ref().map(|found| found.id), derived) {
+            Ok(id) => id,
+            Err(message) => return self.refuse(subject, Some("id"), message),
+        };
+        if let Some(other) = self.definitions.organizations.iter().find(|other| other.id == id)
+            && found.as_ref().is_none_or(|found| found.id != id)
+        {
+            let message = format!("{id} is that of the organization {}", key_of(other));
+            return self.refuse(subject, Some("id"), message);
+        }
+        let key =
+            if by_id { found.as_ref().and_then(|found| found.key.clone()) } else { Some(wanted.key.clone()) };
+        let row = OrganizationRecord { id, key, name, is_active: wanted.is_active };
+        if found.as_ref() == Some(&row) {
+            return;
+        }
+        let (before, after) = (found.as_ref().map(|row| text(&organization(row))), text(&organization(&row)));
+        self.definitions.organizations.retain(|other| other.id != id);
+        self.definitions.organizations.push(row.clone());
+        let called = key_of(&row);
+        self.push((KIND, &called), None, (before, Some(after)), DefinitionWrite::PutOrganization(row));
+    }
+
+    pub(super) fn remove_organization(&mut self, called: &str) {
+        let subject = EditSubject { section: SECTION, name: called };
+        let Some(found) = find(&self.definitions, called).cloned() else {
+            let keys: Vec<String> = self.definitions.organizations.iter().map(key_of).collect();
+            let hint = meant(called, keys.iter().map(String::as_str));
+            return self.not_found(subject, format!("there is no organization {called:?}{hint}"));
+        };
+        let its = |owner: Option<uuid::Uuid>| owner == Some(found.id);
+        let workflows = self.definitions.workflows.iter().filter(|row| its(row.organization_id)).count();
+        let (secrets, variables): (Vec<_>, Vec<_>) = self
+            .definitions
+            .config
+            .iter()
+            .filter(|row| its(row.organization_id))
+            .partition(|row| row.is_secret);
+        let held: Vec<String> =
+            [(workflows, "workflow"), (variables.len(), "variable"), (secrets.len(), "secret")]
+                .into_iter()
+                .filter(|(count, _)| *count > 0)
+                .map(|(count, noun)| format!("{count} {noun}{}", if count == 1 { "" } else { "s" }))
+                .collect();
+        if !held.is_empty() {
+            let message = format!(
+                "still has {}: remove them first, or keep it and set is_active to false",
+                held.join(", ")
+            );
+            return self.refuse(subject, None, message);
+        }
+        self.definitions.organizations.retain(|row| row.id != found.id);
+        let before = text(&organization(&found));
+        let key = key_of(&found);
+        self.push((KIND, &key), None, (Some(before), None), DefinitionWrite::RemoveOrganization(found.id));
+    }
+}

@@ -1,0 +1,133 @@
+//! Workflows.
+
+use std::path::{Component, Path};
+
+use muster_core::execution::check;
+use muster_store::{DefinitionWrite, WorkflowRecord};
+use uuid::Uuid;
+
+use super::{EditSubject, Planner, derived_id, id_for};
+use crate::api::WorkflowDefinition;
+use crate::definitions::problem::meant;
+use crate::definitions::view::{text, workflow};
+
+const KIND: &str = "workflow";
+const SECTION: &str = "workflows";
+
+impl Planner {
+    pub(super) fn set_workflow(&mut self, wanted: &WorkflowDefinition) {
+        let subject = EditSubject { section: SECTION, name: &wanted.name };
+        let Some(owner) = self.owner(subject, wanted.organization.as_deref()) else { return };
+        if !self.check_workflow(subject, wanted) {
+            return;
+        }
+        let found = match self.workflow_row(&wanted.name, owner) {
+            Ok(found) => found,
+            Err(message) => return self.refuse(subject, None, message),
+        };
+        let derived = derived_id(KIND, owner, &wanted.name);
+        let id = match id_for(wanted.id, found.as_ref().map(|row| row.id), derived) {
+            Ok(id) => id,
+            Err(message) => return self.refuse(subject, Some("id"), message),
+        };
+        if found.is_none()
+            && let Some(other) = self.definitions.workflows.iter().find(|other| other.id == id)
+        {
+            let message = format!("{id} is that of the workflow {}", other.name);
+            return self.refuse(subject, Some("id"), message);
+        }
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let row = WorkflowRecord {
+            id,
+            name: wanted.name.clone(),
+            path: given(&wanted.path),
+            function_name: given(&wanted.function),
+            language: given(&wanted.language),
+            organization_id: owner,
+            timeout_seconds: wanted.timeout_seconds,
+            max_attempts: wanted.max_attempts,
+            is_active: wanted.is_active,
+        };
+        let before = found.as_ref().map(|row| text(&workflow(&self.definitions, row)));
+        let after = Some(text(&workflow(&self.definitions, &row)));
+        if before == after {
+            return;
+        }
+        self.definitions.workflows.retain(|other| other.id != id);
+        self.definitions.workflows.push(row.clone());
+        self.push((KIND, &wanted.name), owner, (before, after), DefinitionWrite::PutWorkflow(row));
+    }
+
+    pub(super) fn remove_workflow(&mut self, name: &str, organization: Option<&str>) {
+        let subject = EditSubject { section: SECTION, name };
+        let Some(owner) = self.owner(subject, organization) else { return };
+        let row = match self.workflow_row(name, owner) {
+            Ok(Some(row)) => row,
+            Ok(None) => {
+                let names = self.definitions.workflows.iter().filter(|row| row.organization_id == owner);
+                let hint = meant(name, names.map(|row| row.name.as_str()));
+                return self.not_found(subject, format!("no such workflow is defined{hint}"));
+            }
+            Err(message) => return self.refuse(subject, None, message),
+        };
+        let before = text(&workflow(&self.definitions, &row));
+        self.definitions.workflows.retain(|other| other.id != row.id);
+        self.push((KIND, name), owner, (Some(before), None), DefinitionWrite::RemoveWorkflow(row.id));
+    }
+
+    /// The row of this name and owner. One that is active counts before those that are not.
+    fn workflow_row(&self, name: &str, owner: Option<Uuid>) -> Result<Option<WorkflowRecord>, String> {
+        let named = |row: &&WorkflowRecord| row.name == name && row.organization_id == owner;
+        let all: Vec<&WorkflowRecord> = self.definitions.workflows.iter().filter(named).collect();
+        let active: Vec<&WorkflowRecord> = all.iter().copied().filter(|row| row.is_active).collect();
+        match if active.is_empty() { all } else { active }.as_slice() {
+            [] => Ok(None),
+            [row] => Ok(Some((*row).clone())),
+            [row, ..] => Err(format!(
+                "several rows have this name, so it is not clear which is meant: delete all but one by hand (one has \
+                 the id {})",
+                row.id
+            )),
+        }
+    }
+
+    fn check_workflow(&mut self, subject: EditSubject<'_>, wanted: &WorkflowDefinition) -> bool {
+        let path = wanted.path.as_deref().unwrap_or_default();
+        let function = wanted.function.as_deref().unwrap_or_default();
+        let language = wanted.language.as_deref().unwrap_or_default();
+        let or_empty = |text: &str| if text.is_empty() { Ok(()) } else { check::name(text) };
+        let function_alone = if path.is_empty() && !function.is_empty() {
+            Err("needs a path: without one the worker looks the workflow up by its name".to_owned())
+        } else {
+            or_empty(function)
+        };
+        let checks = [
+            ("name", check::name(&wanted.name)),
+            ("path", or_empty(path).and_then(|()| check_path(path))),
+            ("function", function_alone),
+            ("language", or_empty(language)),
+            ("timeout_seconds", wanted.timeout_seconds.map_or(Ok(()), check::timeout)),
+            ("max_attempts", wanted.max_attempts.map_or(Ok(()), check::attempts)),
+        ];
+        let mut is_right = true;
+        for (field, checked) in checks {
+            is_right &= self.check(subject, field, checked);
+        }
+        is_right
+    }
+}
+
+/// A file below the workflows folder, and nowhere else.
+fn check_path(path: &str) -> Result<(), String> {
+    let inside = Path::new(path).components().all(|part| match part {
+        Component::Normal(_) | Component::CurDir => true,
+        Component::Prefix(_) | Component::RootDir | Component::ParentDir => false,
+    });
+    if inside {
+        Ok(())
+    } else {
+        Err(format!(
+            "{path:?} must be a file below the workflows folder, without / at its beginning and without .."
+        ))
+    }
+}

@@ -1,0 +1,117 @@
+//! Rows as they are shown.
+
+use muster_store::{
+    ChangeRecord, ConfigRecord, DefinitionChange, Definitions, OrganizationRecord, WorkflowRecord,
+};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::organizations::{key_of, key_of_id};
+use crate::api::{
+    ChangeAction, ChangeView, OrganizationDefinition, PlannedChange, SecretView, VariableDefinition,
+    WorkflowDefinition,
+};
+
+/// What stands for the value of a secret in the record of changes.
+const HIDDEN: &str = "\"(secret)\"";
+
+/// The organizations, by name.
+pub fn organizations(definitions: &Definitions) -> Vec<OrganizationDefinition> {
+    definitions.organizations.iter().map(organization).collect()
+}
+
+/// The workflows, by name.
+pub fn workflows(definitions: &Definitions) -> Vec<WorkflowDefinition> {
+    definitions.workflows.iter().map(|row| workflow(definitions, row)).collect()
+}
+
+/// The entries that are no secrets, by key.
+pub fn variables(definitions: &Definitions) -> Vec<VariableDefinition> {
+    let open = definitions.config.iter().filter(|row| !row.is_secret);
+    open.map(|row| VariableDefinition {
+        key: row.key.clone(),
+        organization: key_of_id(definitions, row.organization_id),
+        value: row.value.clone(),
+    })
+    .collect()
+}
+
+/// The secrets, by key.
+pub fn secrets(definitions: &Definitions) -> Vec<SecretView> {
+    let secret = definitions.config.iter().filter(|row| row.is_secret);
+    secret
+        .map(|row| SecretView {
+            key: row.key.clone(),
+            organization: key_of_id(definitions, row.organization_id),
+        })
+        .collect()
+}
+
+pub(super) fn organization(row: &OrganizationRecord) -> OrganizationDefinition {
+    OrganizationDefinition {
+        key: key_of(row),
+        name: Some(row.name.clone()),
+        id: Some(row.id),
+        is_active: row.is_active,
+    }
+}
+
+pub(super) fn workflow(definitions: &Definitions, row: &WorkflowRecord) -> WorkflowDefinition {
+    let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    WorkflowDefinition {
+        name: row.name.clone(),
+        organization: key_of_id(definitions, row.organization_id),
+        id: Some(row.id),
+        path: given(&row.path),
+        function: given(&row.function_name),
+        language: given(&row.language),
+        timeout_seconds: row.timeout_seconds,
+        max_attempts: row.max_attempts,
+        is_active: row.is_active,
+    }
+}
+
+/// What is noted of an entry; never the value of a secret.
+pub(super) fn config_text(row: &ConfigRecord) -> String {
+    if row.is_secret { HIDDEN.to_owned() } else { row.value.get().to_owned() }
+}
+
+/// What is noted of a thing.
+pub(super) fn text<T: Serialize>(thing: &T) -> String {
+    to_raw_value(thing).map_or_else(|_| "null".to_owned(), |raw| raw.get().to_owned())
+}
+
+/// A change that is about to be made.
+pub(super) fn planned(change: &DefinitionChange) -> PlannedChange {
+    let raw = |text: &Option<String>| text.clone().and_then(|text| RawValue::from_string(text).ok());
+    let (before, after) = (raw(&change.before), raw(&change.after));
+    PlannedChange {
+        action: action(before.is_some(), after.is_some()),
+        kind: change.kind.to_owned(),
+        name: change.name.clone(),
+        organization: change.organization.clone(),
+        before,
+        after,
+    }
+}
+
+/// A change that was made.
+pub fn change_view(record: ChangeRecord) -> ChangeView {
+    let change = PlannedChange {
+        action: action(record.before.is_some(), record.after.is_some()),
+        kind: record.kind,
+        name: record.name,
+        organization: record.organization,
+        before: record.before,
+        after: record.after,
+    };
+    ChangeView { number: record.number, at: record.at, who: record.who, change }
+}
+
+fn action(was_there: bool, is_there: bool) -> ChangeAction {
+    match (was_there, is_there) {
+        (false, _) => ChangeAction::Create,
+        (true, true) => ChangeAction::Change,
+        (true, false) => ChangeAction::Remove,
+    }
+}

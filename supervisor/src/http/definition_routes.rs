@@ -1,0 +1,194 @@
+//! The endpoints of what is defined: each kind has the same five.
+
+use axum::routing::{delete, get, put};
+use utoipa::ToSchema;
+use utoipa::openapi::path::HttpMethod;
+use utoipa::openapi::schema::Type;
+
+use super::route::{DocumentedParameter, Route, json};
+use super::shape::Shape;
+use super::{definitions, organizations, variables, workflows};
+use crate::api::{
+    ChangesView, OrganizationDefinition, OrganizationsView, PlanView, SecretValue, SecretView, SecretsView,
+    VariableDefinition, VariablesView, WorkflowDefinition, WorkflowsView,
+};
+
+const OWNER: DocumentedParameter =
+    DocumentedParameter("organization", Type::String, "whose it is, by its key; left out, everybody's");
+const DRY_RUN: DocumentedParameter =
+    DocumentedParameter("dry_run", Type::Boolean, "only tell what would change");
+
+/// The words of one endpoint.
+struct Words {
+    path: &'static str,
+    operation_id: &'static str,
+    summary: &'static str,
+}
+
+const fn words(path: &'static str, operation_id: &'static str, summary: &'static str) -> Words {
+    Words { path, operation_id, summary }
+}
+
+type Handler = axum::routing::MethodRouter<super::Api>;
+
+fn reads<T: ToSchema>(words: Words, parameters: Vec<DocumentedParameter>, handler: Handler) -> Route {
+    let Words { path, operation_id, summary } = words;
+    let answers = vec![json::<T>(200, "as it is defined now")];
+    Route { method: HttpMethod::Get, path, operation_id, summary, parameters, body: None, answers, handler }
+}
+
+fn changes(
+    method: HttpMethod,
+    words: Words,
+    mut parameters: Vec<DocumentedParameter>,
+    body: Option<Shape>,
+    handler: Handler,
+) -> Route {
+    let Words { path, operation_id, summary } = words;
+    parameters.push(DRY_RUN);
+    let answers = vec![json::<PlanView>(200, "what was changed; nothing when it was so already")];
+    Route { method, path, operation_id, summary, parameters, body, answers, handler }
+}
+
+/// The endpoints of all kinds.
+pub(super) fn definition_routes() -> Vec<Route> {
+    let mut routes = workflow_routes();
+    routes.extend(organization_routes());
+    routes.extend(variable_routes());
+    routes.extend(secret_routes());
+    let paging = vec![
+        DocumentedParameter("limit", Type::Integer, "at most so many, 1 to 1000"),
+        DocumentedParameter("cursor", Type::Integer, "next_cursor of the page before"),
+    ];
+    let listed = words("/api/changes", "listChanges", "Who changed what is defined, newest first");
+    routes.push(reads::<ChangesView>(listed, paging, get(definitions::changes)));
+    routes
+}
+
+fn workflow_routes() -> Vec<Route> {
+    const ONE: &str = "/api/workflows/{*name}";
+    let body = Some(Shape::of::<WorkflowDefinition>());
+    vec![
+        reads::<WorkflowsView>(
+            words(
+                "/api/workflows",
+                "getWorkflows",
+                "What the code of this supervisor's workers declares of its workflows, the files that cannot be loaded, and what is defined of workflows",
+            ),
+            vec![],
+            get(workflows::list),
+        ),
+        reads::<WorkflowDefinition>(
+            words(ONE, "getWorkflow", "What is defined of a workflow"),
+            vec![OWNER],
+            get(workflows::show),
+        ),
+        changes(
+            HttpMethod::Put,
+            words(ONE, "putWorkflow", "Define a workflow: what is left out is not defined from then on"),
+            vec![OWNER],
+            body,
+            put(workflows::put),
+        ),
+        changes(
+            HttpMethod::Delete,
+            words(ONE, "deleteWorkflow", "Remove what is defined of a workflow"),
+            vec![OWNER],
+            None,
+            delete(workflows::delete),
+        ),
+    ]
+}
+
+fn organization_routes() -> Vec<Route> {
+    const ONE: &str = "/api/organizations/{key}";
+    let body = Some(Shape::of::<OrganizationDefinition>());
+    vec![
+        reads::<OrganizationsView>(
+            words("/api/organizations", "listOrganizations", "The organizations"),
+            vec![],
+            get(organizations::list),
+        ),
+        reads::<OrganizationDefinition>(
+            words(ONE, "getOrganization", "One organization, by its key or id"),
+            vec![],
+            get(organizations::show),
+        ),
+        changes(
+            HttpMethod::Put,
+            words(ONE, "putOrganization", "Define an organization"),
+            vec![],
+            body,
+            put(organizations::put),
+        ),
+        changes(
+            HttpMethod::Delete,
+            words(ONE, "deleteOrganization", "Remove an organization that has nothing left"),
+            vec![],
+            None,
+            delete(organizations::delete),
+        ),
+    ]
+}
+
+fn variable_routes() -> Vec<Route> {
+    const ONE: &str = "/api/variables/{key}";
+    let body = Some(Shape::of::<VariableDefinition>());
+    vec![
+        reads::<VariablesView>(
+            words("/api/variables", "listVariables", "The entries of configuration that are no secrets"),
+            vec![],
+            get(variables::list),
+        ),
+        reads::<VariableDefinition>(
+            words(ONE, "getVariable", "One variable"),
+            vec![OWNER],
+            get(variables::show),
+        ),
+        changes(
+            HttpMethod::Put,
+            words(ONE, "putVariable", "Set a variable"),
+            vec![OWNER],
+            body,
+            put(variables::put),
+        ),
+        changes(
+            HttpMethod::Delete,
+            words(ONE, "deleteVariable", "Remove a variable"),
+            vec![OWNER],
+            None,
+            delete(variables::delete),
+        ),
+    ]
+}
+
+fn secret_routes() -> Vec<Route> {
+    const ONE: &str = "/api/secrets/{key}";
+    let body = Some(Shape::of::<SecretValue>());
+    vec![
+        reads::<SecretsView>(
+            words("/api/secrets", "listSecrets", "The secrets, without their values"),
+            vec![],
+            get(variables::list_secrets),
+        ),
+        reads::<SecretView>(
+            words(ONE, "getSecret", "Whether there is a secret; its value is never shown"),
+            vec![OWNER],
+            get(variables::show_secret),
+        ),
+        changes(
+            HttpMethod::Put,
+            words(ONE, "putSecret", "Set a secret"),
+            vec![OWNER],
+            body,
+            put(variables::put_secret),
+        ),
+        changes(
+            HttpMethod::Delete,
+            words(ONE, "deleteSecret", "Remove a secret"),
+            vec![OWNER],
+            None,
+            delete(variables::delete_secret),
+        ),
+    ]
+}

@@ -1,0 +1,131 @@
+//! Changing what is defined: organizations, workflows, entries of configuration.
+//!
+//! Whoever wants a change reads all there is with its version, decides what to write, and writes it at that version; when
+//! somebody was faster nothing is written, and they decide anew. So a decision is a pure function over rows, and what it
+//! was made from still holds when it counts. Every write is noted in the same transaction.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::{OrganizationRecord, Result, WorkflowRecord};
+
+/// All that is defined, as it was at one version.
+#[derive(Clone, Debug, Default)]
+pub struct Definitions {
+    /// Grows with every change, also with one that somebody made by hand.
+    pub version: i64,
+    /// The organizations, by name.
+    pub organizations: Vec<OrganizationRecord>,
+    /// The workflows, by name, those that are not active among them.
+    pub workflows: Vec<WorkflowRecord>,
+    /// The entries of configuration, by key, secrets among them.
+    pub config: Vec<ConfigRecord>,
+}
+
+/// One entry of configuration, as its row has it.
+#[derive(Clone, Debug)]
+pub struct ConfigRecord {
+    /// Whose it is; `None` is global.
+    pub organization_id: Option<Uuid>,
+    /// The key of the entry.
+    pub key: String,
+    /// The value of the entry, JSON text.
+    pub value: Box<RawValue>,
+    /// Never in Redis, masked in logs.
+    pub is_secret: bool,
+}
+
+/// A row to be written or removed.
+#[derive(Clone, Debug)]
+pub enum DefinitionWrite {
+    /// Writes this organization, new or changed.
+    PutOrganization(OrganizationRecord),
+    /// Removes the organization of this id.
+    RemoveOrganization(Uuid),
+    /// Writes this workflow, new or changed.
+    PutWorkflow(WorkflowRecord),
+    /// Removes the workflow of this id.
+    RemoveWorkflow(Uuid),
+    /// Writes this entry of configuration, new or changed.
+    PutConfig(ConfigRecord),
+    /// Removes the entry of this organization and key.
+    RemoveConfig {
+        /// Whose it is; `None` is global.
+        organization_id: Option<Uuid>,
+        /// The key of the entry.
+        key: String,
+    },
+}
+
+/// A write, and how it is told of.
+#[derive(Clone, Debug)]
+pub struct DefinitionChange {
+    /// What is written.
+    pub write: DefinitionWrite,
+    /// What kind of thing it is: `workflow`.
+    pub kind: &'static str,
+    /// The name of the thing.
+    pub name: String,
+    /// The organization it belongs to, by its key; `None` is global.
+    pub organization: Option<String>,
+    /// What it was, JSON text; `None` before it was there.
+    pub before: Option<String>,
+    /// What it is now, JSON text; `None` once it is removed.
+    pub after: Option<String>,
+}
+
+/// What became of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DefinitionsWritten {
+    /// All of it is committed.
+    Committed,
+    /// Nothing is written: the definitions are no longer those it was decided from.
+    Outdated,
+}
+
+/// A change that was made, as it is kept.
+#[derive(Clone, Debug, Serialize)]
+pub struct ChangeRecord {
+    /// Grows with every change.
+    pub number: i64,
+    /// When the change was made.
+    pub at: Timestamp,
+    /// Who asked for it, as far as they said.
+    pub who: String,
+    /// What kind of thing it is: `workflow`.
+    pub kind: String,
+    /// The name of the thing.
+    pub name: String,
+    /// The organization it belongs to, by the key it had; `None` is global.
+    pub organization: Option<String>,
+    /// What it was; `None` before it was there. Values of secrets are left out.
+    pub before: Option<Box<RawValue>>,
+    /// What it is from then on; `None` once it is removed.
+    pub after: Option<Box<RawValue>>,
+}
+
+/// What is defined, for those who change it.
+#[async_trait]
+pub trait DefinitionEditStore: Debug + Send + Sync + 'static {
+    /// Reads all that is defined.
+    async fn definitions(&self) -> Result<Definitions>;
+
+    /// Makes these changes, all or none, if the definitions are still at this version.
+    async fn write_definitions(
+        &self,
+        version: i64,
+        who: &str,
+        changes: &[DefinitionChange],
+    ) -> Result<DefinitionsWritten>;
+
+    /// The changes before this number, the newest first.
+    async fn changes(&self, before: Option<i64>, limit: usize) -> Result<Vec<ChangeRecord>>;
+
+    /// How often what is defined was changed.
+    async fn definition_version(&self) -> Result<i64>;
+}

@@ -1,0 +1,105 @@
+//! Changing what is defined.
+
+use async_trait::async_trait;
+use sqlx::Row as _;
+
+use super::columns::{JsonIn, signed};
+use super::error::store_error;
+use super::read::{all, count, one};
+use super::session::record;
+use super::transaction::PgSession;
+use super::{PLANS_MAX, PostgresStore, statements};
+use crate::definitions::{
+    ChangeRecord, DefinitionChange, DefinitionEditStore, DefinitionWrite, Definitions, DefinitionsWritten,
+};
+use crate::flow::again;
+use crate::session::{Backend as _, Extent, Purpose, StoreSession as _};
+use crate::{Result, StoreError};
+
+#[async_trait]
+impl DefinitionEditStore for PostgresStore {
+    async fn definitions(&self) -> Result<Definitions> {
+        // The version comes first: what changes meanwhile makes it outdated.
+        Ok(Definitions {
+            version: self.definition_version().await?,
+            organizations: all(self, || sqlx::query(statements::ALL_ORGANIZATIONS), record::organization)
+                .await?,
+            workflows: all(self, || sqlx::query(statements::ALL_WORKFLOWS), record::workflow).await?,
+            config: all(self, || sqlx::query(statements::ALL_CONFIG), record::config).await?,
+        })
+    }
+
+    async fn write_definitions(
+        &self,
+        version: i64,
+        who: &str,
+        changes: &[DefinitionChange],
+    ) -> Result<DefinitionsWritten> {
+        again(PLANS_MAX, || write(self, version, who, changes)).await
+    }
+
+    async fn changes(&self, before: Option<i64>, limit: usize) -> Result<Vec<ChangeRecord>> {
+        let query = || sqlx::query(statements::CHANGES).bind(before.unwrap_or(i64::MAX)).bind(count(limit));
+        all(self, query, record::change).await
+    }
+
+    async fn definition_version(&self) -> Result<i64> {
+        let query = || sqlx::query(statements::DEFINITION_VERSION);
+        one(self, query, |row| row.try_get("version")).await.map(Option::unwrap_or_default)
+    }
+}
+
+async fn write(
+    store: &PostgresStore,
+    version: i64,
+    who: &str,
+    changes: &[DefinitionChange],
+) -> Result<DefinitionsWritten> {
+    let mut session = store.begin(Purpose::Write, Extent::Several).await?;
+    let locked = session.rows(sqlx::query(statements::LOCK_DEFINITIONS)).await?;
+    let current: Option<i64> =
+        locked.first().map(|row| row.try_get("version")).transpose().map_err(store_error)?;
+    if current.unwrap_or_default() != version {
+        session.commit().await?;
+        return Ok(DefinitionsWritten::Outdated);
+    }
+    for change in changes {
+        put(&mut session, &change.write).await?;
+        let note = sqlx::query(statements::INSERT_CHANGE).bind(who).bind(change.kind).bind(&change.name);
+        session.run(note.bind(&change.organization).bind(&change.before).bind(&change.after)).await?;
+    }
+    session.commit().await?;
+    Ok(DefinitionsWritten::Committed)
+}
+
+async fn put(session: &mut PgSession, write: &DefinitionWrite) -> Result<(), StoreError> {
+    let remove_config = sqlx::query(statements::REMOVE_CONFIG);
+    let query = match write {
+        DefinitionWrite::PutOrganization(row) => sqlx::query(statements::PUT_ORGANIZATION)
+            .bind(row.id)
+            .bind(&row.key)
+            .bind(&row.name)
+            .bind(row.is_active),
+        DefinitionWrite::RemoveOrganization(id) => sqlx::query(statements::REMOVE_ORGANIZATION).bind(id),
+        DefinitionWrite::PutWorkflow(row) => sqlx::query(statements::PUT_WORKFLOW)
+            .bind(row.id)
+            .bind(&row.name)
+            .bind(&row.path)
+            .bind(&row.function_name)
+            .bind(&row.language)
+            .bind(row.organization_id)
+            .bind(row.timeout_seconds)
+            .bind(row.max_attempts.map(signed))
+            .bind(row.is_active),
+        DefinitionWrite::RemoveWorkflow(id) => sqlx::query(statements::REMOVE_WORKFLOW).bind(id),
+        DefinitionWrite::PutConfig(row) => {
+            session.run(remove_config.bind(row.organization_id).bind(&row.key)).await?;
+            let insert = sqlx::query(statements::INSERT_CONFIG).bind(row.organization_id).bind(&row.key);
+            insert.bind(JsonIn(row.value.get())).bind(row.is_secret)
+        }
+        DefinitionWrite::RemoveConfig { organization_id, key } => {
+            remove_config.bind(organization_id).bind(key)
+        }
+    };
+    session.run(query).await
+}

@@ -1,0 +1,3 @@
+SELECT id, key, name, is_active
+FROM organizations
+ORDER BY name, id

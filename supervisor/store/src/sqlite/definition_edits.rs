@@ -1,0 +1,100 @@
+//! Changing what is defined.
+
+use async_trait::async_trait;
+use sqlx::Row as _;
+
+use super::definitions::text;
+use super::error::store_error;
+use super::read::{all, count, one};
+use super::session::{SqliteSession, record};
+use super::{SqliteStore, statements};
+use crate::Result;
+use crate::columns::now;
+use crate::definitions::{
+    ChangeRecord, DefinitionChange, DefinitionEditStore, DefinitionWrite, Definitions, DefinitionsWritten,
+};
+use crate::session::{Backend as _, Extent, Purpose, StoreSession as _};
+
+#[async_trait]
+impl DefinitionEditStore for SqliteStore {
+    async fn definitions(&self) -> Result<Definitions> {
+        // The version comes first: what changes meanwhile makes it outdated.
+        Ok(Definitions {
+            version: self.definition_version().await?,
+            organizations: all(self, sqlx::query(statements::ALL_ORGANIZATIONS), record::organization)
+                .await?,
+            workflows: all(self, sqlx::query(statements::ALL_WORKFLOWS), record::workflow).await?,
+            config: all(self, sqlx::query(statements::ALL_CONFIG), record::config).await?,
+        })
+    }
+
+    async fn write_definitions(
+        &self,
+        version: i64,
+        who: &str,
+        changes: &[DefinitionChange],
+    ) -> Result<DefinitionsWritten> {
+        let mut session = self.begin(Purpose::Write, Extent::Several).await?;
+        let current = session.rows(sqlx::query(statements::DEFINITION_VERSION)).await?;
+        let current: Option<i64> =
+            current.first().map(|row| row.try_get("version")).transpose().map_err(store_error)?;
+        if current.unwrap_or_default() != version {
+            session.commit().await?;
+            return Ok(DefinitionsWritten::Outdated);
+        }
+        let at = now().as_microsecond();
+        for change in changes {
+            put(&mut session, &change.write).await?;
+            let note = sqlx::query(statements::INSERT_CHANGE).bind(who).bind(change.kind).bind(&change.name);
+            let note = note.bind(&change.organization).bind(&change.before).bind(&change.after);
+            session.run(note.bind(at)).await?;
+        }
+        session.commit().await?;
+        Ok(DefinitionsWritten::Committed)
+    }
+
+    async fn changes(&self, before: Option<i64>, limit: usize) -> Result<Vec<ChangeRecord>> {
+        let query = sqlx::query(statements::CHANGES).bind(before.unwrap_or(i64::MAX)).bind(count(limit));
+        all(self, query, record::change).await
+    }
+
+    async fn definition_version(&self) -> Result<i64> {
+        let query = sqlx::query(statements::DEFINITION_VERSION);
+        one(self, query, |row| row.try_get("version")).await.map(Option::unwrap_or_default)
+    }
+}
+
+async fn put(session: &mut SqliteSession, write: &DefinitionWrite) -> Result<()> {
+    let remove_config = sqlx::query(statements::REMOVE_CONFIG);
+    let query = match write {
+        DefinitionWrite::PutOrganization(row) => sqlx::query(statements::PUT_ORGANIZATION)
+            .bind(row.id.to_string())
+            .bind(&row.key)
+            .bind(&row.name)
+            .bind(row.is_active),
+        DefinitionWrite::RemoveOrganization(id) => {
+            sqlx::query(statements::REMOVE_ORGANIZATION).bind(id.to_string())
+        }
+        DefinitionWrite::PutWorkflow(row) => sqlx::query(statements::PUT_WORKFLOW)
+            .bind(row.id.to_string())
+            .bind(&row.name)
+            .bind(&row.path)
+            .bind(&row.function_name)
+            .bind(&row.language)
+            .bind(text(row.organization_id))
+            .bind(row.timeout_seconds)
+            .bind(row.max_attempts)
+            .bind(row.is_active),
+        DefinitionWrite::RemoveWorkflow(id) => sqlx::query(statements::REMOVE_WORKFLOW).bind(id.to_string()),
+        DefinitionWrite::PutConfig(row) => {
+            session.run(remove_config.bind(text(row.organization_id)).bind(&row.key)).await?;
+            let insert =
+                sqlx::query(statements::INSERT_CONFIG).bind(text(row.organization_id)).bind(&row.key);
+            insert.bind(row.value.get()).bind(row.is_secret)
+        }
+        DefinitionWrite::RemoveConfig { organization_id, key } => {
+            remove_config.bind(text(*organization_id)).bind(key)
+        }
+    };
+    session.run(query).await
+}

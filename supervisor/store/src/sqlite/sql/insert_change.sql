@@ -1,0 +1,2 @@
+INSERT INTO changes_log (at, who, kind, name, organization, before, after)
+VALUES (?7, ?1, ?2, ?3, ?4, ?5, ?6)

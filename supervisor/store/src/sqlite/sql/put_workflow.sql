@@ -1,0 +1,14 @@
+INSERT INTO workflows (
+    id, name, path, function_name, language, organization_id, timeout_seconds, max_attempts, is_active
+)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+ON CONFLICT (id) DO UPDATE
+SET
+    name = excluded.name,
+    path = excluded.path,
+    function_name = excluded.function_name,
+    language = excluded.language,
+    organization_id = excluded.organization_id,
+    timeout_seconds = excluded.timeout_seconds,
+    max_attempts = excluded.max_attempts,
+    is_active = excluded.is_active

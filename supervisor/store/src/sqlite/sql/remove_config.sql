@@ -1,0 +1,2 @@
+-- ?1: the organization, ?2: the key.
+DELETE FROM config_entries WHERE organization_id IS ?1 AND key = ?2

@@ -1,0 +1,115 @@
+//! What is defined by command: made, seen, changed, removed, and who did it.
+
+use std::time::Duration;
+
+use muster_tests::{Installation, eventually};
+
+use super::{Said, installed, json, run, run_with};
+
+const SOON: Duration = Duration::from_secs(30);
+
+#[track_caller]
+fn done(said: &Said) -> &str {
+    assert_eq!(said.code, 0, "{}", said.err);
+    &said.out
+}
+
+#[test]
+fn a_workflow_is_defined_seen_changed_and_removed() {
+    let installation = installed();
+    let _supervisor = installation.start();
+    let set = ["workflow", "set", "billing/echo", "--path", "echo.js", "--timeout", "7"];
+    let said = run(&installation, &set);
+    assert!(done(&said).starts_with("+ workflow billing/echo\n"), "{}", said.out);
+    assert!(said.out.contains("    path: \"echo.js\"\n    timeout_seconds: 7"), "{}", said.out);
+    assert_eq!(done(&run(&installation, &set)), "nothing to change\n");
+    let submitted = run(&installation, &["submit", "billing/echo", "--params", "{\"a\":1}", "--wait"]);
+    assert_eq!(done(&submitted), "{\"a\":1}\n");
+
+    let said = run(&installation, &["workflow", "set", "billing/echo", "--max-attempts", "3", "--dry-run"]);
+    assert!(
+        done(&said).contains("max_attempts: 3") && said.out.contains("nothing was changed"),
+        "{}",
+        said.out
+    );
+    done(&run(&installation, &["workflow", "set", "billing/echo", "--max-attempts", "3"]));
+    let shown = json(&installation, &["workflow", "show", "billing/echo"]);
+    assert_eq!((&shown["path"], &shown["max_attempts"]), (&"echo.js".into(), &3.into()));
+    let listed = run(&installation, &["workflow", "list"]);
+    let row = done(&listed).lines().find(|line| line.starts_with("billing/echo")).unwrap();
+    assert_eq!(
+        row.split_whitespace().collect::<Vec<_>>(),
+        ["billing/echo", "-", "echo.js", "7.00", "s", "3", "yes"]
+    );
+
+    let wrong = run(&installation, &["workflow", "remove", "billing/ecko"]);
+    assert!(wrong.code == 1 && wrong.err.contains("did you mean billing/echo?"), "{}", wrong.err);
+    assert!(
+        done(&run(&installation, &["workflow", "remove", "billing/echo"]))
+            .starts_with("- workflow billing/echo\n")
+    );
+    assert_eq!(run(&installation, &["workflow", "show", "billing/echo"]).code, 1);
+    let page = json(&installation, &["changes", "--json"]);
+    let actions: Vec<_> =
+        page["changes"].as_array().unwrap().iter().map(|one| &one["change"]["action"]).collect();
+    assert_eq!(actions, ["remove", "change", "create"]);
+    assert!(page["changes"][0]["who"].as_str().unwrap().ends_with(" from 127.0.0.1"), "{page:#}");
+}
+
+#[test]
+fn runs_see_variables_and_secrets_of_their_organization() {
+    let installation = Installation::new().workflow(
+        "read.js",
+        "export default async (params, ctx) => [await ctx.config.get('region'), await ctx.config.get('key')];\n",
+    );
+    let supervisor = installation.start();
+    done(&run(&installation, &["organization", "set", "acme", "--name", "Acme Ltd."]));
+    done(&run(&installation, &["variable", "set", "region", "north"]));
+    done(&run(&installation, &["variable", "set", "region", "south", "--organization", "acme"]));
+    let set = ["secret", "set", "key", "--organization", "acme"];
+    let said = run_with(&installation, &set, "planted-8861\n");
+    assert!(done(&said).starts_with("+ secret key of acme\n"), "{}", said.out);
+    let acme = json(&installation, &["organization", "show", "acme"])["id"].as_str().unwrap().to_owned();
+    let read = |organization: &[&str]| {
+        let submit = [&["submit", "read", "--wait"], organization].concat();
+        done(&run(&installation, &submit)).trim_end().to_owned()
+    };
+    assert_eq!(read(&[]), r#"["north",null]"#);
+    assert_eq!(read(&["--organization", &acme]).matches("south").count(), 1);
+
+    let wrong = run(&installation, &["variable", "set", "region", "east", "--organization", "acmee"]);
+    assert!(wrong.code == 2 && wrong.err.contains("did you mean acme?"), "{}", wrong.err);
+    let held = run(&installation, &["organization", "remove", "acme"]);
+    assert!(held.code == 2 && held.err.contains("still has 1 variable, 1 secret"), "{}", held.err);
+
+    // Nothing that is shown has the secret.
+    for shown in
+        [&["secret", "list"][..], &["secret", "list", "--json"], &["changes"], &["changes", "--json"]]
+    {
+        let said = run(&installation, shown);
+        assert!(done(&said).contains("key") && !said.out.contains("planted"), "{shown:?}: {}", said.out);
+    }
+    let log = eventually("the change is in the log", SOON, || {
+        Some(supervisor.log()).filter(|log| log.contains("/api/secrets/key"))
+    });
+    assert!(!log.contains("planted"), "{log}");
+}
+
+#[test]
+fn an_unknown_field_is_named_with_the_nearest_one() {
+    let installation = installed();
+    let supervisor = installation.start();
+    let answer = supervisor.client().put("/api/workflows/a/b", &serde_json::json!({ "tiemout_seconds": 3 }));
+    assert_eq!(answer.status, 400);
+    assert!(
+        answer.body["detail"].as_str().unwrap().contains("did you mean timeout_seconds?"),
+        "{}",
+        answer.body
+    );
+    let answer = supervisor.client().put("/api/workflows/a/b", &serde_json::json!({ "timeout_seconds": 3 }));
+    assert_eq!((answer.status, &answer.body["changes"][0]["name"]), (200, &"a/b".into()));
+    // However the address is written.
+    assert_eq!(supervisor.client().get("/api/workflows/a%2Fb").body["timeout_seconds"], 3.0);
+    let all = supervisor.client().get("/api/workflows").body;
+    assert_eq!(all["defined"][0]["name"], "a/b");
+}
