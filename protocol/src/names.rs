@@ -78,6 +78,9 @@ pub mod error_type {
     pub const INVALID_REQUEST: &str = "InvalidRequest";
     /// A minimal message whose pending record is gone.
     pub const PENDING_NOT_FOUND: &str = "PendingNotFound";
+    /// Its idempotency key belongs to an execution of another workflow or with other parameters. Always before the first
+    /// attempt, so users may use it too.
+    pub const IDEMPOTENCY_KEY_REUSED: &str = "IdempotencyKeyReused";
     /// What a Failed outcome with an empty kind is recorded as. Users may use it too.
     pub const EXECUTION_ERROR: &str = "ExecutionError";
 

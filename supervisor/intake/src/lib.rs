@@ -10,6 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use muster_core::execution::Status;
 use muster_store::{NewExecution, StoreError};
+use uuid::Uuid;
 
 /// What an intake needs of the service: slots, and the way from a message to a worker.
 #[async_trait]
@@ -46,6 +47,10 @@ pub enum ClaimAnswer {
     Taken,
     /// Its row is not ours to run: it runs, it is over, or it waits until it is due.
     Elsewhere(Status),
+    /// The execution with this id has its idempotency key: it is that one.
+    Existing(Uuid),
+    /// Its idempotency key belongs to an execution of another workflow or with other parameters, with this id.
+    KeyReused(Uuid),
     /// The database will not store the request, for this reason.
     Refused(String),
 }

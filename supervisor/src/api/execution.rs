@@ -23,6 +23,21 @@ pub struct AcceptedView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub retry_of: Option<Uuid>,
+    /// True when its idempotency key was known: this is the execution that was submitted first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub existing: bool,
+}
+
+/// What a submit led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SubmitAnswer {
+    /// The execution that stands for it.
+    pub execution_id: Uuid,
+    /// Its state. Another than PENDING when the id was known already; then nothing changed.
+    pub status: Status,
+    /// Another submit with its idempotency key made it.
+    pub existing: bool,
 }
 
 /// A request to run an execution again.

@@ -22,7 +22,7 @@ pub use definitions::{
     PlannedChange, SecretValue, SecretView, SecretsView, VariableDefinition, VariablesView,
     WorkflowDefinition,
 };
-pub use execution::{AcceptedView, CancelOutcome, CancelView, LogPage, LogView, RetryRequest};
+pub use execution::{AcceptedView, CancelOutcome, CancelView, LogPage, LogView, RetryRequest, SubmitAnswer};
 pub use explain::{ExplanationView, ReasonKind, ReasonView};
 pub use pool::{
     BrokerQueueView, BrokerView, IsolationView, PoolView, RecycleRequest, ReloadView, ResizeRequest, WallView,

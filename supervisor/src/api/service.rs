@@ -6,7 +6,7 @@ use muster_core::pool::WorkerId;
 use muster_store::{CancelResult, StoreError, SupervisorRecord};
 use uuid::Uuid;
 
-use super::{ExplanationView, PlanView, PoolView, Readiness, WorkflowsView};
+use super::{ExplanationView, PlanView, PoolView, Readiness, SubmitAnswer, WorkflowsView};
 use crate::definitions::{DefinitionEdit, EditError, ProblemKind};
 
 /// The supervisor, as a client sees it.
@@ -15,9 +15,8 @@ pub trait ApiService: std::fmt::Debug + Send + Sync + 'static {
     /// Which process this supervisor is.
     fn who(&self) -> SupervisorRecord;
 
-    /// Commits a PENDING row and wakes whoever may run it. Gives the state of the row, which is another than
-    /// PENDING when the id was known already; then nothing changed.
-    async fn submit(&self, request: ExecutionRequest) -> Result<Status, ServiceError>;
+    /// Commits a PENDING row and wakes whoever may run it, unless its id or its idempotency key is known.
+    async fn submit(&self, request: ExecutionRequest) -> Result<SubmitAnswer, ServiceError>;
 
     /// Cancels what waits, asks the owner of what runs, and tells watchers.
     async fn cancel(&self, id: Uuid) -> Result<CancelResult, ServiceError>;
@@ -96,6 +95,11 @@ pub enum ServiceError {
         /// All that is wrong with it, a sentence each that begins with its place.
         problems: Vec<String>,
     },
+    /// The idempotency key of a submit belongs to another execution.
+    #[error(
+        "idempotency_key: it belongs to execution {0}, which has another workflow or other parameters; give another key"
+    )]
+    KeyReused(Uuid),
     /// It cannot be done in this state.
     #[error("{0}")]
     Conflict(String),

@@ -76,6 +76,12 @@ fn runs_now(request: ExecutionRequest) -> Result<ExecutionRequest, InvalidReques
             "queue: a batch runs its lines itself; leave it out, or submit it to a supervisor".to_owned(),
         );
     }
+    if request.idempotency_key.is_some() {
+        problems.push(
+            "idempotency_key: a batch runs each of its lines; leave it out, or submit it to a supervisor"
+                .to_owned(),
+        );
+    }
     if problems.is_empty() {
         return Ok(request);
     }

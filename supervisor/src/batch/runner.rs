@@ -168,6 +168,10 @@ impl<'a, R: ReportResults> BatchRunner<'a, R> {
                 Claim::Claimed(ours) => claimed.push(ours),
                 Claim::Elsewhere(status) => self.not_ours(&execution, status),
                 Claim::Refused(reason) => self.fail(&execution, &reason),
+                // Lines with a key are refused as they are read.
+                Claim::Existing { id, .. } | Claim::KeyReused { id } => {
+                    self.fail(&execution, &format!("its idempotency_key belongs to execution {id}"));
+                }
             }
         }
         self.core.dispatcher.accept(claimed, reservation);

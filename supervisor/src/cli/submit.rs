@@ -34,6 +34,7 @@ Examples:
   supervisor submit report --params @month.json --timeout 900 --follow
   jq '{rows: .}' data.json | supervisor submit transform --params - --wait > out.json
   supervisor submit scratch --code try.js --wait
+  supervisor submit invoice --params '{\"order\": 7}' --idempotency-key order-7
   supervisor submit reminder --run-at 2027-03-28T09:00:00+02:00 --expires 86400
   supervisor submit hello --amqp         straight into RabbitMQ, no supervisor needed yet"
 )]
@@ -77,6 +78,10 @@ pub(crate) struct SubmitCommand {
     /// Cancel it as Expired if it has not started so many seconds from now.
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = seconds)]
     expires: Option<f64>,
+    /// What it is called: a second submit with this key is the first one's execution, for as long as the key is
+    /// remembered (idempotency_seconds).
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
     /// Its id; the same id twice is one execution [default: a new one].
     #[arg(long, value_name = "UUID")]
     id: Option<Uuid>,
@@ -136,6 +141,8 @@ struct QueueBody<'a> {
     expires_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idempotency_key: Option<&'a str>,
 }
 
 impl SubmitCommand {
@@ -149,8 +156,13 @@ impl SubmitCommand {
         let client = self.server.client()?;
         let accepted: AcceptedView = client.parsed(client.submit(&message, None)?)?;
         let id = accepted.execution_id;
+        if accepted.existing {
+            note(&format!("submitted before with this key: execution {id}"));
+        }
         if !self.wait && !self.follow {
-            print_line(&if self.json { format!("{{\"execution_id\":\"{id}\"}}") } else { id.to_string() })?;
+            let existing = if accepted.existing { ",\"existing\":true" } else { "" };
+            let json = || format!("{{\"execution_id\":\"{id}\"{existing}}}");
+            print_line(&if self.json { json() } else { id.to_string() })?;
             return Ok(ExitCode::SUCCESS);
         }
         if self.follow {
@@ -198,6 +210,7 @@ impl SubmitCommand {
             delay_seconds: self.delay,
             expires_at: self.expires_at,
             expires_seconds: self.expires,
+            idempotency_key: self.idempotency_key.as_deref(),
         };
         serde_json::to_string(&message).map_err(|error| CommandFailure::other(error.to_string()))
     }

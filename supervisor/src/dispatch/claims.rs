@@ -63,6 +63,8 @@ impl Claims for DispatchClaims {
                 ClaimAnswer::Taken
             }
             Claim::Elsewhere(status) => ClaimAnswer::Elsewhere(status),
+            Claim::Existing { id, .. } => ClaimAnswer::Existing(id),
+            Claim::KeyReused { id } => ClaimAnswer::KeyReused(id),
             Claim::Refused(reason) => ClaimAnswer::Refused(reason),
         });
         let answers = answers.collect();

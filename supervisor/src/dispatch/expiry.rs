@@ -1,4 +1,5 @@
-//! What was to start by a moment that is over: it is cancelled, whether a worker is free for it or not.
+//! What is over by the clock: rows that were to start by now are cancelled, whether a worker is free for them or not,
+//! and idempotency keys are forgotten.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,31 @@ pub(crate) async fn expire_for_ever(store: Arc<dyn Store>, bus: Bus, claimant: C
         every.tick().await;
         // A full page means that more are left.
         while expire(&store, &bus, &claimant).await == EXPIRE_MAX {}
+    }
+}
+
+/// How often idempotency keys are looked for that nobody has to remember any more.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
+/// So many are forgotten at once, and then others write.
+const FORGET_MAX: usize = 1000;
+const FORGET_PAUSE: Duration = Duration::from_millis(100);
+
+/// Forgets idempotency keys whose time is over, for ever.
+pub(crate) async fn forget_keys_for_ever(store: Arc<dyn Store>) {
+    let mut every = tokio::time::interval(FORGET_EVERY);
+    loop {
+        every.tick().await;
+        loop {
+            match store.forget_keys(FORGET_MAX).await {
+                // A full page means that more are left.
+                Ok(FORGET_MAX..) => tokio::time::sleep(FORGET_PAUSE).await,
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::debug!(%error, "cannot forget idempotency keys; trying again");
+                    break;
+                }
+            }
+        }
     }
 }
 

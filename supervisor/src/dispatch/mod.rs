@@ -24,7 +24,7 @@ pub(crate) mod tests;
 
 pub(crate) use claims::DispatchClaims;
 pub use dispatcher::{AfterFailure, Dispatcher, Prepare, PrepareError, PreparedAttempt};
-pub(crate) use expiry::expire_for_ever;
+pub(crate) use expiry::{expire_for_ever, forget_keys_for_ever};
 pub use in_flight::{ClaimUnderWay, InFlight, InFlightAttempt, InFlightPhase, OutcomeTerms};
 pub(crate) use peers::{PeerWatch, watch_for_ever};
 pub(crate) use poll::StorePoll;

@@ -145,6 +145,8 @@ fn child(
         priority: parent.priority,
         queue: parent.queue.clone(),
         window: StartWindow::default(),
+        idempotency_key: None,
+        idempotency_seconds: None,
         traceparent: None,
     };
     NewExecution::of(&request, parent.max_attempts)

@@ -94,9 +94,9 @@ async fn claimed(store: &SqliteStore, claimant: &Claimant) -> Vec<Finalization> 
     let claims = store.claim(claimant, &(0..MANY).map(new).collect::<Vec<_>>()).await.unwrap();
     claims
         .into_iter()
-        .map(|claim| match claim {
-            Claim::Claimed(claimed) => success(claimed.attempt, claimant.owner),
-            other @ (Claim::Elsewhere(_) | Claim::Refused(_)) => panic!("{other:?}"),
+        .map(|claim| {
+            let Claim::Claimed(claimed) = claim else { panic!("{claim:?}") };
+            success(claimed.attempt, claimant.owner)
         })
         .collect()
 }

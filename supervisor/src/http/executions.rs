@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use muster_core::execution::{RequestDraft, Status};
 use muster_store::{CancelResult, EventRow, ExecutionFilter, ExecutionRecord, SupervisorRecord};
@@ -14,7 +14,7 @@ use super::Api;
 use super::audit::noting;
 use super::problem::ApiError;
 use super::query::{PathId, QueryParameters, RequestBody};
-use crate::api::{AcceptedView, CancelOutcome, CancelView, ExplanationView, RetryRequest};
+use crate::api::{AcceptedView, CancelOutcome, CancelView, ExplanationView, RetryRequest, SubmitAnswer};
 use crate::nearest::nearest;
 
 /// How many rows a page has when nobody says.
@@ -46,23 +46,44 @@ pub(super) struct EventPageView {
 pub(super) async fn submit(
     State(api): State<Api>,
     mut query: QueryParameters,
+    headers: HeaderMap,
     body: RequestBody,
 ) -> Result<Response, ApiError> {
     let wait = query.wait()?;
     query.end()?;
     let mut draft = RequestDraft::parse(&body.0)?.with_default_id(Uuid::now_v7());
+    if let Some(key) = headers.get(IDEMPOTENCY_KEY) {
+        draft.take_idempotency_key(&bare_key(key)?);
+    }
     draft.refuse(RequestDraft::unknown_fields(&body.0).iter().map(|name| unknown_field(name)));
     let request = draft.into_request()?;
-    let execution_id = request.execution_id;
-    let status = api.service.submit(request).await?;
-    let detail = format!("execution {execution_id}");
-    if let Some(wait) = wait
-        && let Some(record) = api.wait_for_end(execution_id, wait).await?
-    {
-        return Ok(noting(row(record), detail));
+    let SubmitAnswer { execution_id, status, existing } = api.service.submit(request).await?;
+    let detail = format!("execution {execution_id}{}", if existing { ", submitted before" } else { "" });
+    let record = match wait {
+        Some(wait) => api.wait_for_end(execution_id, wait).await?,
+        None if existing => api.store.execution(execution_id).await?,
+        None => None,
+    };
+    if let Some(record) = record {
+        let record = ExecutionRecord { existing, ..record };
+        return Ok(noting(if wait.is_some() { row(record) } else { Json(record).into_response() }, detail));
     }
-    let accepted = AcceptedView { execution_id, status: Some(status), retry_of: None };
+    let accepted = AcceptedView { execution_id, status: Some(status), retry_of: None, existing };
     Ok(noting((StatusCode::ACCEPTED, Json(accepted)).into_response(), detail))
+}
+
+/// The header that says what the body's `idempotency_key` says.
+pub(super) const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// The key of the header: as it is, or in quotes, as the draft of its standard wants it.
+fn bare_key(header: &HeaderValue) -> Result<String, ApiError> {
+    let Ok(text) = header.to_str().map(str::trim) else {
+        return Err(ApiError::invalid(
+            "Idempotency-Key: must be ASCII text; give others as idempotency_key in the body",
+        ));
+    };
+    let inner = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    Ok(inner.unwrap_or(text).to_owned())
 }
 
 /// What is wrong with a field that no request has: here somebody waits for the answer and can fix it.
@@ -171,7 +192,7 @@ pub(super) async fn retry(
     let asked: RetryRequest = body.json()?;
     let execution_id = asked.execution_id.unwrap_or_else(Uuid::now_v7);
     let status = api.service.retry(id, execution_id).await?;
-    let accepted = AcceptedView { execution_id, status: Some(status), retry_of: Some(id) };
+    let accepted = AcceptedView { execution_id, status: Some(status), retry_of: Some(id), existing: false };
     let response = (StatusCode::ACCEPTED, Json(accepted)).into_response();
     Ok(noting(response, format!("execution {execution_id}")))
 }

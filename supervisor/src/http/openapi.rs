@@ -94,7 +94,7 @@ fn query_parameter(parameter: &DocumentedParameter) -> Parameter {
     let DocumentedParameter(name, kind, meaning) = parameter;
     ParameterBuilder::new()
         .name(*name)
-        .parameter_in(ParameterIn::Query)
+        .parameter_in(if name.contains('-') { ParameterIn::Header } else { ParameterIn::Query })
         .description(Some(*meaning))
         .schema(Some(ObjectBuilder::new().schema_type(kind.clone())))
         .build()

@@ -31,6 +31,7 @@ pub(super) enum ErrorKind {
     Conflict,
     TooLarge,
     Unstorable,
+    KeyReused,
     Failed,
     Unavailable,
 }
@@ -45,7 +46,7 @@ impl ErrorKind {
             Self::NoSuchMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Unstorable => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Unstorable | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -62,6 +63,7 @@ impl ErrorKind {
             Self::Conflict => ("conflict", "Not in this state"),
             Self::TooLarge => ("too-large", "The body is too large"),
             Self::Unstorable => ("not-storable", "The database will not store it"),
+            Self::KeyReused => ("idempotency-key-reused", "IdempotencyKeyReused"),
             Self::Failed => ("failed", "The supervisor failed"),
             Self::Unavailable => ("unavailable", "Not now"),
         }
@@ -135,6 +137,7 @@ impl IntoResponse for ApiError {
             | ErrorKind::NoSuchMethod
             | ErrorKind::Conflict
             | ErrorKind::TooLarge
+            | ErrorKind::KeyReused
             | ErrorKind::Unstorable
             | ErrorKind::Failed => {}
         }
@@ -172,6 +175,7 @@ impl From<ServiceError> for ApiError {
                 let problems = problems.clone();
                 Self::with_problems(error.to_string(), problems)
             }
+            ServiceError::KeyReused(_) => Self::new(ErrorKind::KeyReused, error.to_string()),
             ServiceError::Conflict(detail) => Self::new(ErrorKind::Conflict, detail),
             ServiceError::Unavailable(detail) => Self::new(ErrorKind::Unavailable, detail),
             ServiceError::Store(error) => error.into(),

@@ -15,7 +15,7 @@ pub(super) struct Route {
     /// What the clients that are generated from the document call it.
     pub(super) operation_id: &'static str,
     pub(super) summary: &'static str,
-    /// Parameters of the query; `{id}`, `{key}` and `{name}` in the path speak for themselves.
+    /// Parameters of the query and headers; `{id}`, `{key}` and `{name}` in the path speak for themselves.
     pub(super) parameters: Vec<DocumentedParameter>,
     /// The body, if it takes one.
     pub(super) body: Option<Shape>,
@@ -31,7 +31,7 @@ impl Route {
     }
 }
 
-/// A parameter of the query: name, JSON type, meaning.
+/// A parameter of the query, or a header, which has a dash in its name: name, JSON type, meaning.
 pub(super) struct DocumentedParameter(pub(super) &'static str, pub(super) Type, pub(super) &'static str);
 
 /// An answer. Some have no body, and some bodies no schema.

@@ -22,6 +22,12 @@ use crate::api::{
 const WAIT: DocumentedParameter =
     DocumentedParameter("wait", Type::Number, "wait so many seconds for the end");
 
+const IDEMPOTENCY_KEY: DocumentedParameter = DocumentedParameter(
+    "Idempotency-Key",
+    Type::String,
+    "the same as idempotency_key in the body: a second submit with it is the first one's execution",
+);
+
 /// Every endpoint there is.
 pub(super) fn routes() -> Vec<Route> {
     let mut routes = execution_routes();
@@ -43,11 +49,14 @@ fn execution_routes() -> Vec<Route> {
             path: "/api/executions",
             operation_id: "submitExecution",
             summary: "Submit an execution: the body of a queue message, execution_id optional",
-            parameters: vec![WAIT],
+            parameters: vec![WAIT, IDEMPOTENCY_KEY],
             body: Some(Shape::of::<RequestDraft>()),
             answers: vec![
                 json::<AcceptedView>(202, "accepted; with ?wait not over yet, then the row"),
-                json::<ExecutionRecord>(200, "with ?wait: it is over"),
+                json::<ExecutionRecord>(
+                    200,
+                    "with ?wait: it is over; without: its idempotency_key was known, and this is the first one",
+                ),
             ],
             handler: post(executions::submit),
         },

@@ -21,7 +21,8 @@ use super::readiness_parts::{
 };
 use super::supervisor::Supervisor;
 use crate::api::{
-    ApiService, ExplanationView, PlanView, PoolView, Readiness, RecycleTarget, ServiceError, WorkflowsView,
+    ApiService, ExplanationView, PlanView, PoolView, Readiness, RecycleTarget, ServiceError, SubmitAnswer,
+    WorkflowsView,
 };
 use crate::definitions::{DefinitionEdit, edit};
 use crate::dispatch::RefusedParameters;
@@ -40,11 +41,15 @@ impl ApiService for Supervisor {
         Self::who(self)
     }
 
-    async fn submit(&self, request: ExecutionRequest) -> Result<Status, ServiceError> {
+    async fn submit(&self, request: ExecutionRequest) -> Result<SubmitAnswer, ServiceError> {
         let refused =
             |RefusedParameters { workflow, problems }| ServiceError::InvalidParameters { workflow, problems };
         self.preparer.check_parameters(&request).await.map_err(refused)?;
-        let row = NewExecution::of(&request, self.default_max_attempts());
+        let (max_attempts, remembered) = {
+            let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner);
+            (settings.max_attempts, settings.idempotency)
+        };
+        let row = NewExecution::of(&request, max_attempts).remembered_for(remembered);
         self.insert(row.in_queue(&self.started_with.queue)).await
     }
 
@@ -115,9 +120,11 @@ impl ApiService for Supervisor {
         // It is wanted now, where it ran.
         request.window = StartWindow::default();
         request.queue = record.queue;
+        // It is a second one, and wanted.
+        request.idempotency_key = None;
         let row =
             NewExecution { retry_of: Some(id), ..NewExecution::of(&request, self.default_max_attempts()) };
-        let status = self.insert(row.in_queue(&self.started_with.queue)).await?;
+        let SubmitAnswer { status, .. } = self.insert(row.in_queue(&self.started_with.queue)).await?;
         // Another execution may have this id: a row that was there before must be the one that was asked for.
         let record = self.core.store.execution(new).await?;
         if record.is_none_or(|record| record.retry_of == Some(id)) {
@@ -252,16 +259,22 @@ impl Supervisor {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).max_attempts
     }
 
-    async fn insert(&self, row: NewExecution) -> Result<Status, ServiceError> {
+    async fn insert(&self, row: NewExecution) -> Result<SubmitAnswer, ServiceError> {
         let mut submitted = self.core.store.submit(std::slice::from_ref(&row)).await?;
         match submitted.pop() {
             Some(Submitted::Inserted) => {
                 let workflow = row.workflow_name.clone();
                 let pending = StatusChange::new(Attempt::new(row.id, 0), Status::Pending, Timestamp::now());
                 self.core.bus.status_changed(&StatusChange { workflow, ..pending });
-                Ok(Status::Pending)
+                Ok(SubmitAnswer { execution_id: row.id, status: Status::Pending, existing: false })
             }
-            Some(Submitted::Exists(status)) => Ok(status),
+            Some(Submitted::Exists(status)) => {
+                Ok(SubmitAnswer { execution_id: row.id, status, existing: false })
+            }
+            Some(Submitted::Existing { id, status }) => {
+                Ok(SubmitAnswer { execution_id: id, status, existing: true })
+            }
+            Some(Submitted::KeyReused { id }) => Err(ServiceError::KeyReused(id)),
             Some(Submitted::Refused(message)) => Err(ServiceError::Invalid(message)),
             None => Err(ServiceError::Unavailable("the store gave no answer".to_owned())),
         }

@@ -161,6 +161,7 @@ impl Supervisor {
                 broker: settings.server(url),
                 queue: queue.clone(),
                 default_max_attempts: settings.max_attempts,
+                idempotency: settings.idempotency,
             };
             readers.push((queue.clone(), QueueReader::new(&options.broker, queue)?));
             intakes.push(RabbitIntake::start(&options, Arc::clone(&claims), Arc::clone(store), bus.clone())?);

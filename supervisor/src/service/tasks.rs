@@ -16,7 +16,7 @@ use super::announce::announce;
 use super::core::Core;
 use super::heartbeat;
 use super::supervisor::Supervisor;
-use crate::dispatch::{PeerWatch, StorePoll, expire_for_ever, leases, watch_for_ever};
+use crate::dispatch::{PeerWatch, StorePoll, expire_for_ever, forget_keys_for_ever, leases, watch_for_ever};
 use crate::liveness::VitalLoop;
 use crate::notify::sweep::sweep_for_ever;
 use crate::notify::{Notifier, control_commands};
@@ -65,6 +65,7 @@ impl Tasks {
         background.spawn(vital::turning("sweep", sweep_for_ever(store.clone(), supervisor.core.bus.clone())));
         let expiring = expire_for_ever(store.clone(), supervisor.core.bus.clone(), claimant.clone());
         background.spawn(vital::turning("expiry", expiring));
+        background.spawn(vital::turning("idempotency", forget_keys_for_ever(store.clone())));
         background.spawn(vital::turning("heartbeat", heartbeat::beat_for_ever(Arc::downgrade(supervisor))));
         background
             .spawn(vital::serving("executor-watch", heartbeat::watch_executor(Arc::downgrade(supervisor))));

@@ -190,6 +190,8 @@ settings! {
     "lease_seconds" => lease: Duration, SecondsKind = SecondsKind { min: 1.0, max: 3_600.0 }, default "30";
     /// How often an execution is tried when its supervisor or host died.
     "max_attempts" => max_attempts: u32, Attempts = Attempts::new(1, 1_000), default "3";
+    /// How long the idempotency key of a submit is remembered when it does not say.
+    "idempotency_seconds" => idempotency: Duration, SecondsKind = SecondsKind::above_zero(YEAR), default "86400";
     /// Address of the API, WebSocket, dashboard, health and metrics; empty means none of them.
     "http_bind" => http_bind: Option<SocketAddr>, BindKind = BindKind, default "127.0.0.1:7420";
     /// The bearer token clients of the API must show. Default: one made at the first start, in data_dir/http_token. `none`: every local program is let in; for a loopback http_bind only.

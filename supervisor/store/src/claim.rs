@@ -45,6 +45,20 @@ pub struct NewExecution {
     /// From when on it is cancelled if it was never claimed; `None` is never.
     #[serde(default)]
     pub expiry: Option<Expiry>,
+    /// By what a second submit of it is known; `None` for a request without an idempotency key.
+    #[serde(default)]
+    pub idempotency: Option<Box<Idempotency>>,
+}
+
+/// By what a second submit is known. Keys are the organization's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Idempotency {
+    /// What whoever submits calls it.
+    pub key: String,
+    /// What two submits with one key must share.
+    pub fingerprint: String,
+    /// How long the key is remembered; `None` is a day.
+    pub lifetime: Option<Duration>,
 }
 
 /// From when on an execution that was never claimed is not to run any more.
@@ -63,6 +77,18 @@ pub enum Submitted {
     Inserted,
     /// There was a row with this id already, in this state. Nothing was changed.
     Exists(Status),
+    /// An execution was submitted with its idempotency key before, and is what was asked for. Nothing was changed.
+    Existing {
+        /// The id of that execution.
+        id: Uuid,
+        /// Its state.
+        status: Status,
+    },
+    /// Its idempotency key belongs to an execution of another workflow or with other parameters. Nothing was written.
+    KeyReused {
+        /// The id of that execution.
+        id: Uuid,
+    },
     /// The database will not store it, for this reason. Nothing was written.
     Refused(String),
 }
@@ -126,6 +152,19 @@ pub enum Claim {
     /// Not ours: acknowledge and forget. PENDING means it is not due yet; RUNNING may even be our own
     /// earlier claim of the same message.
     Elsewhere(Status),
+    /// An execution with its idempotency key is there: acknowledge and forget, but whoever waits wants the outcome of
+    /// that one.
+    Existing {
+        /// The id of that execution.
+        id: Uuid,
+        /// Its state.
+        status: Status,
+    },
+    /// Its idempotency key belongs to an execution of another workflow or with other parameters. Nothing was written.
+    KeyReused {
+        /// The id of that execution.
+        id: Uuid,
+    },
     /// The database will not store the request, for this reason. Nothing was written.
     Refused(String),
 }

@@ -46,8 +46,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 pub use claim::{
-    Claim, Claimant, Claimed, DeadOwner, DueExecutions, ExpiredOwners, Expiry, NewExecution, OverdueRow,
-    PresenceShown, Renewal, ServedQueues, Submitted, TakeOver,
+    Claim, Claimant, Claimed, DeadOwner, DueExecutions, ExpiredOwners, Expiry, Idempotency, NewExecution,
+    OverdueRow, PresenceShown, Renewal, ServedQueues, Submitted, TakeOver,
 };
 pub use definitions::{
     ChangeRecord, ConfigRecord, DefinitionChange, DefinitionEditStore, DefinitionWrite, Definitions,

@@ -14,7 +14,7 @@ macro_rules! record_readers {
         use $crate::columns::{IdColumn, JsonColumn, TimeColumn, unsigned};
         use $crate::decide::{AttemptBudget, FoundRow};
         use $crate::rows::parts;
-        use $crate::session::Candidate;
+        use $crate::session::{Candidate, HeldKey};
         use $crate::{
             ChangeRecord, Claimed, ConfigEntry, ConfigRecord, EventRow, ExecutionRecord, LogRow,
             NewExecution, OrganizationRecord, SupervisorRecord, WorkflowRecord,
@@ -73,6 +73,10 @@ macro_rules! record_readers {
             }
         }
 
+        fn idempotency_key(request: Option<&RawValue>) -> Option<String> {
+            Some(request.and_then(parts)?.idempotency_key?.into_owned())
+        }
+
         fn number(row: &$row, column: &str) -> Result<u32> {
             row.try_get::<i32, _>(column).map(unsigned)
         }
@@ -112,6 +116,7 @@ macro_rules! record_readers {
                 delay: std::time::Duration::ZERO,
                 run_at: None,
                 expiry: None,
+                idempotency: None,
             };
             Ok(Claimed {
                 attempt,
@@ -135,6 +140,19 @@ macro_rules! record_readers {
                 owner: id(row, "lease_owner")?,
                 status: status(row)?,
                 error_type: row.try_get("error_type")?,
+            })
+        }
+
+        pub(crate) fn taken_key(row: &$row) -> Result<(Uuid, String)> {
+            Ok((required_id(row, "scope")?, row.try_get("key")?))
+        }
+
+        pub(crate) fn held_key(row: &$row) -> Result<HeldKey> {
+            Ok(HeldKey {
+                scope: required_id(row, "scope")?,
+                key: row.try_get("key")?,
+                execution_id: required_id(row, "execution_id")?,
+                fingerprint: row.try_get("fingerprint")?,
             })
         }
 
@@ -164,6 +182,8 @@ macro_rules! record_readers {
                 organization_id: id(row, "organization_id")?,
                 caller: caller(row, request.as_deref())?,
                 parameters: parameters(row, request.as_deref())?,
+                idempotency_key: idempotency_key(request.as_deref()),
+                existing: false,
                 request,
                 status: status(row)?,
                 execution_model: row.try_get("execution_model")?,

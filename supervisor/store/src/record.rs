@@ -94,6 +94,14 @@ pub struct ExecutionRecord {
     pub started_at: Option<Timestamp>,
     /// When the execution came to its outcome; `None` before that.
     pub completed_at: Option<Timestamp>,
+    /// By what a second submit of it is known. Not part of lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub idempotency_key: Option<String>,
+    /// True in the answer to a submit whose idempotency key was known: this is the execution that was submitted first.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub existing: bool,
 }
 
 /// There is but one way to run an execution.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use muster_core::execution::{ExecutionRequest, InvalidRequest, Target};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::{Expiry, NewExecution};
+use crate::{Expiry, Idempotency, NewExecution};
 
 impl NewExecution {
     /// The row of a request. `default_max_attempts` holds for requests that do not say.
@@ -33,7 +33,23 @@ impl NewExecution {
             run_at: request.window.run_at,
             expiry: (request.window.expires_at.map(Expiry::At))
                 .or(seconds(request.window.expires_seconds).map(Expiry::After)),
+            idempotency: request.idempotency_key.as_ref().map(|key| {
+                Box::new(Idempotency {
+                    key: key.clone(),
+                    fingerprint: request.fingerprint(),
+                    lifetime: seconds(request.idempotency_seconds),
+                })
+            }),
         }
+    }
+
+    /// The same with its idempotency key remembered for so long, unless the request says how long.
+    #[must_use]
+    pub fn remembered_for(mut self, lifetime: Duration) -> Self {
+        if let Some(idempotency) = &mut self.idempotency {
+            idempotency.lifetime.get_or_insert(lifetime);
+        }
+        self
     }
 
     /// The same in this queue, unless it names one.

@@ -70,8 +70,12 @@ pub trait SchemaStore: Debug + Send + Sync + 'static {
 /// What comes into the queue, and what is taken out of it before it runs.
 #[async_trait]
 pub trait QueueStore: Debug + Send + Sync + 'static {
-    /// Inserts PENDING rows; rows that exist stay as they are, so it may be repeated.
+    /// Inserts PENDING rows; rows that exist stay as they are, so it may be repeated. Of several with one idempotency
+    /// key one is inserted, and the others are told of it.
     async fn submit(&self, executions: &[NewExecution]) -> Result<Vec<Submitted>>;
+
+    /// Forgets up to `limit` idempotency keys that have expired; gives how many.
+    async fn forget_keys(&self, limit: usize) -> Result<usize>;
 
     /// Cancels what waits, asks the owner of what runs, and leaves a tombstone for what is not known yet.
     async fn request_cancel(&self, id: Uuid) -> Result<CancelResult>;

@@ -72,6 +72,17 @@ impl<'a> NewRow<'a> {
     }
 }
 
+/// An idempotency key that an execution wants to have.
+#[derive(Clone, Copy, Serialize)]
+pub(crate) struct KeyRow<'a> {
+    /// The organization; the zero id for none.
+    pub(crate) scope: Uuid,
+    pub(crate) key: &'a str,
+    pub(crate) execution_id: Uuid,
+    pub(crate) fingerprint: &'a str,
+    pub(crate) lifetime_us: i64,
+}
+
 /// What of a request is also in columns of its own, as it was written.
 #[derive(Deserialize)]
 pub(crate) struct RequestParts<'a> {
@@ -79,6 +90,8 @@ pub(crate) struct RequestParts<'a> {
     pub(crate) parameters: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(crate) caller: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(crate) idempotency_key: Option<Cow<'a, str>>,
 }
 
 /// Parameters may be `null` on purpose, so their `null` is a value.

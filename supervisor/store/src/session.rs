@@ -11,7 +11,7 @@ use muster_core::execution::Attempt;
 use uuid::Uuid;
 
 use super::decide::{AttemptBudget, FoundRow};
-use super::rows::{BackRow, EndedRow, EndingRow, EventRowIn, Fence, LogRowIn, StateRow};
+use super::rows::{BackRow, EndedRow, EndingRow, EventRowIn, Fence, KeyRow, LogRowIn, StateRow};
 use super::{Claimant, Claimed, ExecutionFailure, NewExecution, Result, TakeOver};
 
 /// A row that a poll found and locked.
@@ -25,6 +25,19 @@ pub(crate) struct Candidate {
     pub(crate) budget: AttemptBudget,
     /// It was to start by a moment that is over, and never did.
     pub(crate) is_expired: bool,
+}
+
+/// An idempotency key, and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HeldKey {
+    /// The organization; the zero id for none.
+    pub(crate) scope: Uuid,
+    /// The key within it.
+    pub(crate) key: String,
+    /// The execution that has it.
+    pub(crate) execution_id: Uuid,
+    /// What another submit with it must share.
+    pub(crate) fingerprint: String,
 }
 
 /// A database that transactions can be begun on.
@@ -89,6 +102,20 @@ pub(crate) trait StoreSession: Send {
     /// Inserts rows that wait; gives those that were not there.
     fn insert_pending(&mut self, new: &[&NewExecution])
     -> impl Future<Output = Result<HashSet<Uuid>>> + Send;
+
+    /// Gives keys to executions, each key once and in order, where they are free: of nobody, expired, or of one of
+    /// `gone`. Waits for whoever is giving one away. Gives those that were given here.
+    fn take_keys(
+        &mut self,
+        rows: &[KeyRow<'_>],
+        gone: &[Uuid],
+    ) -> impl Future<Output = Result<HashSet<(Uuid, String)>>> + Send;
+
+    /// Whose these keys are.
+    fn held_keys(&mut self, rows: &[KeyRow<'_>]) -> impl Future<Output = Result<Vec<HeldKey>>> + Send;
+
+    /// Forgets up to `limit` keys that have expired; gives how many.
+    fn forget_keys(&mut self, limit: usize) -> impl Future<Output = Result<usize>> + Send;
 
     /// Inserts rows that run, or takes those that wait and are due; notes it among their events.
     fn claim(

@@ -12,6 +12,7 @@ mod living;
 mod locked;
 mod loops;
 mod messages;
+mod once;
 mod outages;
 mod quiet_broker;
 mod refused;

@@ -51,7 +51,7 @@ async fn back_to_version_1(fixture: &Fixture) {
                  DROP COLUMN queue, DROP COLUMN expires_at, DROP COLUMN limits, DROP COLUMN waits_for, \
                  DROP COLUMN waited_for; \
              ALTER TABLE workflows DROP COLUMN concurrency, DROP COLUMN concurrency_key, DROP COLUMN limits; \
-             DROP TABLE limits, limit_holders, limit_rates; \
+             DROP TABLE limits, limit_holders, limit_rates, idempotency_keys; \
              CREATE INDEX executions_queue ON executions \
                  (((run_after AT TIME ZONE 'UTC') - priority * interval '1 minute')) WHERE status = 'PENDING'; \
              ALTER TABLE state_entries DROP COLUMN value_text; \

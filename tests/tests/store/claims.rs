@@ -117,7 +117,7 @@ pub(crate) async fn rule_4_of_many_claimers_exactly_one_wins(fixture: Fixture) {
             match claim {
                 Claim::Claimed(claimed) => winners.push(claimed.attempt),
                 Claim::Elsewhere(status) => assert_eq!(status, Status::Running),
-                Claim::Refused(message) => panic!("{message}"),
+                Claim::Existing { .. } | Claim::KeyReused { .. } | Claim::Refused(_) => panic!("{claim:?}"),
             }
         }
     }

@@ -303,6 +303,7 @@ pub(crate) fn new_execution() -> NewExecution {
         delay: Duration::ZERO,
         run_at: None,
         expiry: None,
+        idempotency: None,
     }
 }
 

@@ -15,6 +15,7 @@ mod expiry;
 mod finalization;
 mod fixture;
 mod hidden;
+mod keys;
 mod leases;
 mod lists;
 mod older;
@@ -67,6 +68,13 @@ contract! {
         what_has_expired_is_not_claimed,
         an_attempt_keeps_an_execution_from_expiring,
         messages_that_come_too_late_do_not_run,
+    }
+    keys {
+        a_second_submit_is_the_first_ones_execution,
+        a_key_counts_within_one_group_too,
+        a_message_with_a_known_key_runs_nothing,
+        a_key_is_free_when_its_time_is_over_or_its_row_is_gone,
+        of_many_that_come_together_exactly_one_is_made,
     }
     claims {
         rule_2_the_attempt_rises_with_every_claim,

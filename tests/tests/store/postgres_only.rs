@@ -20,9 +20,9 @@ async fn rows_are_found_by_their_ids_though_the_table_was_empty_when_the_plans_w
     let (me, store) = (claimant(), fixture.another_store().await);
     for _ in 0..GROUPS {
         let new: Vec<_> = (0..ROWS).map(|_| Arc::new(new_execution())).collect();
-        let attempts = store.claim(&me, &new).await.unwrap().into_iter().map(|claim| match claim {
-            Claim::Claimed(claimed) => claimed.attempt,
-            Claim::Elsewhere(_) | Claim::Refused(_) => panic!("{claim:?}"),
+        let attempts = store.claim(&me, &new).await.unwrap().into_iter().map(|claim| {
+            let Claim::Claimed(claimed) = claim else { panic!("{claim:?}") };
+            claimed.attempt
         });
         let ends: Vec<_> = attempts.map(|attempt| success(&me, attempt)).collect();
         store.finalize(&ends).await.unwrap();

@@ -35,14 +35,16 @@ export class Client {
     return new Submission(
       this,
       executionId,
-      accepted.then(() => {}),
+      // With the id of ours it is what this very call made, and asked for twice.
+      accepted.then((told) => ({ id: told.execution_id, existing: told.existing === true && told.execution_id !== executionId })),
     );
   }
 
   /** @param {import("./index.js").SubmitOptions} options */
   async submitMany(workflow, parameters, options = {}) {
-    if (options.executionId) {
-      const problem = "executionId: each of many has an id of its own; submit one by one to choose them";
+    for (const name of ["executionId", "idempotencyKey"]) {
+      if (!options[name]) continue;
+      const problem = `${name}: each of many has one of its own; submit one by one to choose them`;
       throw new InvalidRequest(problem, [problem]);
     }
     const wanted = [...parameters];

@@ -22,6 +22,9 @@ export class InvalidRequest extends MusterError {
   }
 }
 
+/** The idempotency key belongs to an execution of another workflow or with other parameters; nothing was submitted. */
+export class IdempotencyKeyReused extends InvalidRequest {}
+
 /** There is no such execution. */
 export class NotFound extends MusterError {}
 

@@ -4,9 +4,10 @@
 export class Submitted {
   #client;
 
-  constructor(client, id) {
+  constructor(client, id, existing = false) {
     this.#client = client;
     this.id = id;
+    this.existing = existing;
   }
 
   result(options) {
@@ -43,7 +44,7 @@ export class Submission {
 
   constructor(client, id, accepted) {
     this.id = id;
-    this.#accepted = accepted.then(() => new Submitted(client, id));
+    this.#accepted = accepted.then((told) => new Submitted(client, told.id, told.existing));
   }
 
   get [Symbol.toStringTag]() {

@@ -36,6 +36,10 @@ export interface SubmitOptions {
   retryBackoff?: number;
   /** The id of the organization that it runs for. */
   organization?: string;
+  /** A second submission with this key is this execution; with other parameters it is `IdempotencyKeyReused`. Keys are the organization's own. */
+  idempotencyKey?: string;
+  /** How long the key is remembered, in seconds; as long as the settings say if it is left out. */
+  idempotency?: number;
   /** Its id, made here if it is left out. The same id twice is one execution: derive it from an order's number, say. */
   executionId?: string;
   /** Who asks: `user_id`, `name`, `email`. */
@@ -95,6 +99,7 @@ export interface Execution {
   readonly priority: number;
   readonly queue: string | null;
   readonly retryOf: string | null;
+  readonly idempotencyKey?: string;
   readonly createdAt: Date;
   readonly runAfter: Date;
   readonly expiresAt: Date | null;
@@ -128,6 +133,8 @@ export interface Cancelled {
 /** An execution that was submitted, held by its id. */
 export interface Submitted {
   readonly id: string;
+  /** True when another submission with its idempotency key made it. */
+  readonly existing: boolean;
   /** What the workflow returned. Rejects with an `ExecutionError`, or `NotFinished` when it is not over in time. */
   result<Result = any>(options?: WaitOptions): Promise<Result>;
   /** The row once it is over, however it ended. Rejects with `NotFinished` when it is not over in time. */
@@ -142,8 +149,11 @@ export interface Submitted {
   retry(): Promise<Submitted>;
 }
 
-/** An execution that is being submitted: `await` it for its handle, or ask for its result at once. Its id is known already. */
-export interface Submission extends Promise<Submitted>, Omit<Submitted, "retry"> {}
+/**
+ * An execution that is being submitted: `await` it for its handle, or ask for its result at once. Its id is known already, unless its
+ * idempotency key turns out to be another's: then that of the handle is the one that counts.
+ */
+export interface Submission extends Promise<Submitted>, Omit<Submitted, "retry" | "existing"> {}
 
 /** A supervisor, as applications see it. */
 export class Client {
@@ -176,6 +186,8 @@ export class InvalidRequest extends MusterError {
   /** All that is wrong with it, a sentence each. */
   readonly problems: string[];
 }
+/** The idempotency key belongs to an execution of another workflow or with other parameters. */
+export class IdempotencyKeyReused extends InvalidRequest {}
 /** There is no such execution. */
 export class NotFound extends MusterError {}
 /** It cannot be done in the state that the execution is in. */

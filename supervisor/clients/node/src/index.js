@@ -12,6 +12,7 @@ export {
   ExecutionError,
   ExecutionFailed,
   ExecutionTimeout,
+  IdempotencyKeyReused,
   InvalidRequest,
   MusterError,
   MusterUnavailable,

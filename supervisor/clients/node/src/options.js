@@ -15,6 +15,8 @@ const FIELDS = {
   maxAttempts: "max_attempts",
   retryBackoff: "retry_backoff_seconds",
   organization: "organization_id",
+  idempotencyKey: "idempotency_key",
+  idempotency: "idempotency_seconds",
   executionId: "execution_id",
   caller: "caller",
   startup: "startup",

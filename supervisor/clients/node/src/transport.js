@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { Conflict, InvalidRequest, MusterUnavailable, NotFound, Unauthorized, UnexpectedAnswer } from "./errors.js";
+import { Conflict, IdempotencyKeyReused, InvalidRequest, MusterUnavailable, NotFound, Unauthorized, UnexpectedAnswer } from "./errors.js";
 import { givenToken, isOfThisMachine, tokenOf, urlOf } from "./tokens.js";
 import { parse } from "./values.js";
 import { VERSION } from "./version.js";
@@ -165,6 +165,7 @@ function parsed(status, text) {
 function refusal(status, text) {
   const problem = problemOf(text);
   const detail = problem.detail ?? `it answers with status ${status}`;
+  if (problem.type === "/problems/idempotency-key-reused") return new IdempotencyKeyReused(detail, problem.problems ?? [detail]);
   if ([400, 413, 422].includes(status)) return new InvalidRequest(detail, problem.problems ?? [detail]);
   if (status === 401) return new Unauthorized(`${detail}; give it with new Client({ token }) or MUSTER_HTTP_TOKEN`);
   if (status === 404 && problem.detail) return new NotFound(detail);

@@ -44,14 +44,14 @@ class AsyncClient:
     ) -> AsyncSubmitted:
         """Submits an execution: `submit("greet", name="Ada")`, or `submit("greet", {"name": "Ada"})`."""
         plan = steps.submit(workflow, parameters_of(parameters, named), _options, self._patient())
-        return AsyncSubmitted(self, await self._transport.run(plan))
+        execution_id, existing = await self._transport.run(plan)
+        return AsyncSubmitted(self, execution_id, existing)
 
     async def submit_many(
         self, workflow: str, parameters: Iterable[Any], *, _options: Options = NO_OPTIONS
     ) -> List[AsyncSubmitted]:
         """Submits an execution for each of the parameters, several at once; the handles are in the same order."""
-        if _options.execution_id is not None:
-            raise TypeError("execution_id: each of many has an id of its own; submit one by one to choose them")
+        steps.refuse_names(_options)
         free = asyncio.Semaphore(_AT_ONCE)
 
         async def one(value: Any) -> AsyncSubmitted | MusterError:

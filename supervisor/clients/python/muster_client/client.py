@@ -48,14 +48,14 @@ class Client:
     def submit(self, workflow: str, /, *parameters: Any, _options: Options = NO_OPTIONS, **named: Any) -> Submitted:
         """Submits an execution: `submit("greet", name="Ada")`, or `submit("greet", {"name": "Ada"})`."""
         plan = steps.submit(workflow, parameters_of(parameters, named), _options, self._patient())
-        return Submitted(self, self._transport.run(plan))
+        execution_id, existing = self._transport.run(plan)
+        return Submitted(self, execution_id, existing)
 
     def submit_many(
         self, workflow: str, parameters: Iterable[Any], *, _options: Options = NO_OPTIONS
     ) -> List[Submitted]:
         """Submits an execution for each of the parameters, several at once; the handles are in the same order."""
-        if _options.execution_id is not None:
-            raise TypeError("execution_id: each of many has an id of its own; submit one by one to choose them")
+        steps.refuse_names(_options)
         wanted = list(parameters)
 
         def one(value: Any) -> Submitted | MusterError:

@@ -29,6 +29,10 @@ class InvalidRequest(MusterError, ValueError):
         self.problems = list(problems)
 
 
+class IdempotencyKeyReused(InvalidRequest):
+    """The idempotency key belongs to an execution of another workflow or with other parameters; nothing was submitted."""
+
+
 class NotFound(MusterError, LookupError):
     """There is no such execution."""
 

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 class Submitted:
     """An execution that was submitted."""
 
-    def __init__(self, client: Client, execution_id: str) -> None:
+    def __init__(self, client: Client, execution_id: str, existing: bool = False) -> None:
         self._client = client
         self.id = execution_id
+        self.existing = existing
+        """True when another submission with its idempotency key made it."""
 
     def __repr__(self) -> str:
         return f"<Submitted {self.id}>"
@@ -49,9 +51,11 @@ class Submitted:
 class AsyncSubmitted:
     """An execution that was submitted, for coroutines."""
 
-    def __init__(self, client: AsyncClient, execution_id: str) -> None:
+    def __init__(self, client: AsyncClient, execution_id: str, existing: bool = False) -> None:
         self._client = client
         self.id = execution_id
+        self.existing = existing
+        """True when another submission with its idempotency key made it."""
 
     def __repr__(self) -> str:
         return f"<AsyncSubmitted {self.id}>"

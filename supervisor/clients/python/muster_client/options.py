@@ -39,6 +39,11 @@ class Options:
     """The wait before the second attempt, in seconds; it doubles with each."""
     organization: str | uuid.UUID | None = None
     """The id of the organization that it runs for."""
+    idempotency_key: str | None = None
+    """A second submission with this key is this execution; with other parameters it is `IdempotencyKeyReused`. Keys are the
+    organization's own."""
+    idempotency: float | timedelta | None = None
+    """How long the key is remembered, in seconds; as long as the settings say if it is left out."""
     execution_id: str | uuid.UUID | None = None
     """Its id, made here if it is left out. The same id twice is one execution: derive it from an order's number, say."""
     caller: Mapping[str, Any] | None = None
@@ -72,6 +77,8 @@ class Options:
             "delay_seconds": _seconds(self.delay),
             "expires_at": _moment(self.expires_at),
             "expires_seconds": _seconds(self.expires),
+            "idempotency_key": self.idempotency_key,
+            "idempotency_seconds": _seconds(self.idempotency),
             "max_attempts": self.max_attempts,
             "retry_backoff_seconds": self.retry_backoff,
             "organization_id": None if self.organization is None else str(self.organization),

@@ -40,6 +40,8 @@ class Execution:
     priority: int = 0
     queue: str | None = None
     retry_of: str | None = None
+    idempotency_key: str | None = None
+    existing: bool = False
     created_at: datetime | None = None
     run_after: datetime | None = None
     expires_at: datetime | None = None

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from .errors import (
     Conflict,
+    IdempotencyKeyReused,
     InvalidRequest,
     MusterError,
     MusterUnavailable,
@@ -141,7 +142,9 @@ def refusal(answer: Answer) -> MusterError:
     detail = str(problem.get("detail") or f"it answers with status {answer.status}")
     if answer.status in (400, 413, 422):
         problems = problem.get("problems")
-        return InvalidRequest(detail, [str(one) for one in problems] if isinstance(problems, list) else [detail])
+        reused = problem.get("type") == "/problems/idempotency-key-reused"
+        refused = IdempotencyKeyReused if reused else InvalidRequest
+        return refused(detail, [str(one) for one in problems] if isinstance(problems, list) else [detail])
     if answer.status == 401:
         return Unauthorized(f"{detail}; give it with Client(token=...) or MUSTER_HTTP_TOKEN")
     kinds: dict[int, type[MusterError]] = {404: NotFound, 409: Conflict}
@@ -164,11 +167,21 @@ def _detail(answer: Answer) -> str:
     return str(problem_of(answer).get("detail") or f"status {answer.status}")
 
 
-def submit(workflow: str, parameters: Any, options: Options, patience: Patience) -> Plan[str]:
-    """Submits; the execution's id. The id is ours, so that the same question twice is one execution."""
+def submit(workflow: str, parameters: Any, options: Options, patience: Patience) -> Plan[tuple[str, bool]]:
+    """Submits; the execution's id, and whether its idempotency key was known. The id is ours, so that the same question
+    twice is one execution."""
     execution_id, body = options.body(workflow, parameters)
     told = yield from ask(Request("POST", "/api/executions", {}, body), patience)
-    return str(told.get("execution_id", execution_id))
+    accepted = str(told.get("execution_id", execution_id))
+    # With the id of ours it is what this very call made, and asked for twice.
+    return accepted, bool(told.get("existing")) and accepted != execution_id
+
+
+def refuse_names(options: Options) -> None:
+    """What names one execution cannot be said of many."""
+    for name in ("execution_id", "idempotency_key"):
+        if getattr(options, name) is not None:
+            raise TypeError(f"{name}: each of many has one of its own; submit one by one to choose them")
 
 
 def get(execution_id: str, patience: Patience) -> Plan[Execution]:

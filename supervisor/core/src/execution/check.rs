@@ -19,6 +19,8 @@ const DELAY_MAX_SECONDS: f64 = 10.0 * 366.0 * 86_400.0;
 const ATTEMPTS_MAX: u32 = 1000;
 /// The longest name of a queue; the dead letters' one is a little longer.
 const QUEUE_MAX_BYTES: usize = 200;
+/// The longest idempotency key.
+const IDEMPOTENCY_KEY_MAX_BYTES: usize = 256;
 /// The highest priority.
 const PRIORITY_MAX: u8 = 9;
 /// What a frame holds beside the user data of the request: names, numbers, organization, workflow and config.
@@ -84,6 +86,21 @@ pub(super) fn queue(raw: &RawValue) -> Result<String, String> {
 /// The rule of names that stand beside others: something, not too long, without spaces and control characters.
 pub fn is_word(text: &str, max_bytes: usize) -> bool {
     (1..=max_bytes).contains(&text.len()) && !text.chars().any(|c| c.is_whitespace() || c.is_control())
+}
+
+/// The rule of idempotency keys: they are looked up by their text.
+pub(super) fn idempotency_key(raw: &RawValue) -> Result<String, String> {
+    let text: String = read(raw, "must be a string")?;
+    idempotency_key_text(&text)?;
+    Ok(text)
+}
+
+pub(super) fn idempotency_key_text(text: &str) -> Result<(), String> {
+    name(text)?;
+    if text.len() > IDEMPOTENCY_KEY_MAX_BYTES {
+        return Err(format!("is {} bytes long; at most {IDEMPOTENCY_KEY_MAX_BYTES} are allowed", text.len()));
+    }
+    Ok(())
 }
 
 pub(super) fn code(raw: &RawValue) -> Result<String, String> {

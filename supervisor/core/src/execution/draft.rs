@@ -50,6 +50,8 @@ pub struct RequestDraft {
     priority: Option<u8>,
     queue: Option<String>,
     window: StartWindow,
+    idempotency_key: Option<String>,
+    idempotency_seconds: Option<f64>,
     traceparent: Option<String>,
     problems: Vec<String>,
 }
@@ -134,6 +136,12 @@ struct RequestFields<'a> {
     #[serde(borrow)]
     #[schema(value_type = Option<f64>, exclusive_minimum = 0)]
     expires_seconds: Option<&'a RawValue>,
+    #[serde(borrow)]
+    #[schema(value_type = Option<String>)]
+    idempotency_key: Option<&'a RawValue>,
+    #[serde(borrow)]
+    #[schema(value_type = Option<f64>, exclusive_minimum = 0)]
+    idempotency_seconds: Option<&'a RawValue>,
     #[serde(borrow)]
     #[schema(value_type = Option<String>)]
     traceparent: Option<&'a RawValue>,
@@ -251,6 +259,8 @@ impl RequestDraft {
             priority: self.priority.or(other.priority),
             queue: self.queue.or(other.queue),
             window: self.window.or(other.window),
+            idempotency_key: self.idempotency_key.or(other.idempotency_key),
+            idempotency_seconds: self.idempotency_seconds.or(other.idempotency_seconds),
             traceparent: self.traceparent.or(other.traceparent),
             ..self
         }
@@ -261,6 +271,21 @@ impl RequestDraft {
     pub fn with_default_id(mut self, execution_id: Uuid) -> Self {
         self.execution_id.get_or_insert(execution_id);
         self
+    }
+
+    /// Takes the idempotency key that came beside the body. One that stands in the body too must be the same.
+    pub fn take_idempotency_key(&mut self, key: &str) {
+        self.problems.extend(
+            check::idempotency_key_text(key).err().map(|problem| format!("Idempotency-Key: {problem}")),
+        );
+        match &self.idempotency_key {
+            Some(stated) if stated != key => {
+                self.problems.push(
+                    "idempotency_key: is another than the one in the header Idempotency-Key; give one of them".to_owned(),
+                );
+            }
+            Some(_) | None => self.idempotency_key = Some(key.to_owned()),
+        }
     }
 
     /// The finished request.
@@ -291,6 +316,8 @@ impl RequestDraft {
             priority: self.priority.unwrap_or(0),
             queue: self.queue,
             window: self.window,
+            idempotency_key: self.idempotency_key,
+            idempotency_seconds: self.idempotency_seconds,
             traceparent: self.traceparent,
         };
         self.problems.extend(request.window.problems());
@@ -376,6 +403,9 @@ impl RequestDraft {
             expires_at: self.take("expires_at", fields.expires_at, check::moment),
             expires_seconds: self.take("expires_seconds", fields.expires_seconds, check::timeout_seconds),
         };
+        self.idempotency_key = self.take("idempotency_key", fields.idempotency_key, check::idempotency_key);
+        self.idempotency_seconds =
+            self.take("idempotency_seconds", fields.idempotency_seconds, check::timeout_seconds);
     }
 
     /// User data: any JSON, within the bounds.

@@ -6,10 +6,12 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::draft::{InvalidRequest, RequestDraft};
 use super::start_window::StartWindow;
+use crate::json;
 
 /// Everything one execution was asked for with, checked.
 #[derive(Clone, Debug, Serialize)]
@@ -57,6 +59,12 @@ pub struct ExecutionRequest {
     /// When it may start.
     #[serde(flatten)]
     pub window: StartWindow,
+    /// Another submit with this key is this execution, not a second one. Keys are the organization's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+    /// How long the key is remembered; `None` means as long as the settings say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idempotency_seconds: Option<f64>,
     /// The W3C trace context it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
@@ -113,6 +121,20 @@ impl ExecutionRequest {
     pub fn to_stored(&self) -> String {
         // A struct of strings, numbers and raw JSON has no way to fail; an empty text would be refused on reading.
         serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// What two submits with one idempotency key must share: what is run, and its parameters.
+    pub fn fingerprint(&self) -> String {
+        let (kind, target) = match &self.target {
+            Target::Id { workflow_id } => ("id", workflow_id.to_string()),
+            Target::Name { workflow } => ("name", workflow.clone()),
+            Target::Code { code, language, .. } => ("code", format!("{language}\n{code}")),
+        };
+        let target = Sha256::digest(target);
+        let both = Sha256::new_with_prefix(kind)
+            .chain_update(target)
+            .chain_update(json::digest(self.parameters.get()));
+        both.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// How many bytes of a frame the user data of this request takes, context aside.

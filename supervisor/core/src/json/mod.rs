@@ -4,9 +4,11 @@
 //! its bytes, in a loop and not by recursion, so that no value costs more than its length. What is valid JSON and
 //! what is not is serde's to say ([`serde_json::value::RawValue`]); nothing here fails on text that is neither.
 
+mod digest;
 mod schema;
 mod shape;
 
+pub use digest::digest;
 pub use schema::{Schema, check_schema};
 pub use shape::{one_line, one_line_raw};
 

@@ -1,5 +1,7 @@
 //! What callers give and are given, whether or not this build has RabbitMQ.
 
+use std::time::Duration;
+
 use muster_system::certificates::ServerAddress;
 use serde::Serialize;
 use uuid::Uuid;
@@ -15,6 +17,8 @@ pub struct IntakeOptions {
     pub queue: String,
     /// For requests that do not say how many attempts they may have.
     pub default_max_attempts: u32,
+    /// How long the idempotency key of a request is remembered that does not say.
+    pub idempotency: Duration,
 }
 
 /// What a look at the broker found.

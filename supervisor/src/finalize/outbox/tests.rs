@@ -66,6 +66,7 @@ fn end(number: u32) -> Finalization {
             delay: Duration::from_secs(1),
             run_at: Some(at),
             expiry: None,
+            idempotency: None,
         }],
         events: vec![NewEvent::new(at, "started")],
     }

@@ -44,3 +44,44 @@ async fn a_wait_ends_with_the_execution_and_not_before() {
     });
     assert!(waited.is_final && waited.body.contains(r#""result":{"n": 1.50}"#), "{}", waited.body);
 }
+
+/// A submit with a header, and what is answered: the status and the body.
+async fn submit_with(url: String, key: Option<&'static str>, body: &'static str) -> (u16, serde_json::Value) {
+    let asked = tokio::task::spawn_blocking(move || {
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
+        let request = agent.post(format!("{url}/api/executions"));
+        let request = match key {
+            Some(key) => request.header("Idempotency-Key", key),
+            None => request,
+        };
+        let mut answer = request.send(body).unwrap();
+        (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+    });
+    let (status, body) = asked.await.unwrap();
+    (status, serde_json::from_str(&body).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_submit_with_a_key_is_answered_with_the_first_one() {
+    let served = serve(None).await;
+    let ask = |key, body| submit_with(served.url.clone(), key, body);
+    let (status, first) = ask(Some("\"order-7\""), r#"{"workflow":"w","parameters":{"n":1}}"#).await;
+    assert_eq!((status, first.get("existing")), (202, None), "{first}");
+    for (key, body) in [
+        (Some("order-7"), r#"{"workflow":"w","parameters":{"n":1}}"#),
+        (None, r#"{"workflow":"w","parameters":{"n":1},"idempotency_key":"order-7"}"#),
+        (Some("order-7"), r#"{"workflow":"w","parameters":{"n":1},"idempotency_key":"order-7"}"#),
+    ] {
+        let (status, again) = ask(key, body).await;
+        assert_eq!((status, &again["existing"]), (200, &serde_json::Value::Bool(true)), "{again}");
+        assert_eq!((&again["execution_id"], &again["status"]), (&first["execution_id"], &"PENDING".into()));
+        assert_eq!(again["idempotency_key"], "order-7");
+    }
+    let (status, reused) = ask(Some("order-7"), r#"{"workflow":"w","parameters":{"n":2}}"#).await;
+    assert_eq!((status, &reused["title"]), (422, &"IdempotencyKeyReused".into()), "{reused}");
+    assert!(reused["detail"].as_str().unwrap().contains(first["execution_id"].as_str().unwrap()), "{reused}");
+    let (status, refused) = ask(Some("k"), r#"{"workflow":"w","idempotency_key":"l"}"#).await;
+    assert_eq!((status, &refused["type"]), (400, &"/problems/invalid-request".into()), "{refused}");
+    let (status, refused) = ask(Some(""), r#"{"workflow":"w"}"#).await;
+    assert_eq!(status, 400, "{refused}");
+}

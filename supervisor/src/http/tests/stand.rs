@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::api::{
     self, ApiService, ExplanationView, PlanView, PoolView, Readiness, ReadinessPart, ReasonKind, ReasonView,
-    RecycleTarget, ServiceError, WorkflowsView,
+    RecycleTarget, ServiceError, SubmitAnswer, WorkflowsView,
 };
 use crate::definitions::{DefinitionEdit, edit};
 
@@ -53,11 +53,14 @@ impl ApiService for FakeService {
         Ok(edit(&*self.store, &edits, who, dry_run).await?)
     }
 
-    async fn submit(&self, request: ExecutionRequest) -> Result<Status, ServiceError> {
+    async fn submit(&self, request: ExecutionRequest) -> Result<SubmitAnswer, ServiceError> {
         let rows = [NewExecution::of(&request, 3)];
+        let own = |status| SubmitAnswer { execution_id: request.execution_id, status, existing: false };
         Ok(match self.store.submit(&rows).await?.remove(0) {
-            Submitted::Inserted => Status::Pending,
-            Submitted::Exists(status) => status,
+            Submitted::Inserted => own(Status::Pending),
+            Submitted::Exists(status) => own(status),
+            Submitted::Existing { id, status } => SubmitAnswer { execution_id: id, status, existing: true },
+            Submitted::KeyReused { id } => return Err(ServiceError::KeyReused(id)),
             Submitted::Refused(reason) => return Err(ServiceError::Invalid(reason)),
         })
     }

@@ -60,7 +60,10 @@ async fn claim<B: Backend>(
     executions: &[Arc<NewExecution>],
 ) -> Result<Vec<Claim>> {
     let now = now();
-    let waits = |new: &NewExecution| new.must_wait(now) || !claimant.queues.holds(new.queue.as_deref());
+    let waits = |new: &NewExecution| {
+        // A key is given away with a row that waits: one way to write it, for those who come together.
+        new.must_wait(now) || new.idempotency.is_some() || !claimant.queues.holds(new.queue.as_deref())
+    };
     if !executions.iter().any(|new| waits(new)) {
         return claim_at_once(backend, claimant, executions).await;
     }
@@ -77,6 +80,8 @@ async fn keep_as_rows<B: Backend>(backend: &B, later: &[Arc<NewExecution>]) -> R
     let answer = |submitted| match submitted {
         Submitted::Inserted => Claim::Elsewhere(Status::Pending),
         Submitted::Exists(status) => Claim::Elsewhere(status),
+        Submitted::Existing { id, status } => Claim::Existing { id, status },
+        Submitted::KeyReused { id } => Claim::KeyReused { id },
         Submitted::Refused(reason) => Claim::Refused(reason),
     };
     Ok(submit(backend, later).await?.into_iter().map(answer).collect())

@@ -4,6 +4,7 @@
 mod again;
 mod claim;
 mod finalize;
+mod keys;
 mod queue;
 mod renew;
 

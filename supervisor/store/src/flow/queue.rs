@@ -1,12 +1,13 @@
 //! Rows that wait, and rows that never will.
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use muster_core::execution::{Attempt, Status};
 use uuid::Uuid;
 
+use super::keys::settle_keys;
 use super::{again, statuses};
 use crate::batch::InsertGroups;
 use crate::decide::{FoundRow, distinct, finalized_detail};
@@ -18,6 +19,10 @@ use crate::{CancelResult, ExecutionFailure, ExecutionOutcome, NewExecution, Queu
 impl<B: Backend> QueueStore for B {
     async fn submit(&self, executions: &[NewExecution]) -> Result<Vec<Submitted>> {
         again(B::PLANS_MAX, || submit(self, executions)).await
+    }
+
+    async fn forget_keys(&self, limit: usize) -> Result<usize> {
+        again(B::PLANS_MAX, || forget_keys(self, limit)).await
     }
 
     async fn request_cancel(&self, id: Uuid) -> Result<CancelResult> {
@@ -51,9 +56,14 @@ async fn submit_group<B: Backend, T: Borrow<NewExecution> + Sync>(
     backend: &B,
     executions: &[T],
 ) -> Result<Vec<Submitted>> {
-    let new: Vec<&NewExecution> = distinct(executions).into_iter().map(Borrow::borrow).collect();
     let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
-    let inserted = session.insert_pending(&new).await?;
+    let keys = settle_keys(&mut session, executions).await?;
+    let new: Vec<&NewExecution> = distinct(executions)
+        .into_iter()
+        .map(Borrow::borrow)
+        .filter(|new: &&NewExecution| keys.answer(new).is_none())
+        .collect();
+    let inserted = if new.is_empty() { HashSet::new() } else { session.insert_pending(&new).await? };
     let known: Vec<Uuid> = new.iter().map(|new| new.id).filter(|id| !inserted.contains(id)).collect();
     let known: HashMap<Uuid, Status> =
         if known.is_empty() { HashMap::new() } else { statuses(&session.current_state(&known).await?) };
@@ -62,9 +72,18 @@ async fn submit_group<B: Backend, T: Borrow<NewExecution> + Sync>(
     }
     session.commit().await?;
     let answer = |execution: &T| {
-        known.get(&execution.borrow().id).map_or(Submitted::Inserted, |status| Submitted::Exists(*status))
+        let new = execution.borrow();
+        let by_id = || known.get(&new.id).map_or(Submitted::Inserted, |status| Submitted::Exists(*status));
+        keys.answer(new).unwrap_or_else(by_id)
     };
     Ok(executions.iter().map(answer).collect())
+}
+
+async fn forget_keys<B: Backend>(backend: &B, limit: usize) -> Result<usize> {
+    let mut session = backend.begin(Purpose::Write, Extent::OneStatement).await?;
+    let forgotten = session.forget_keys(limit).await?;
+    session.commit().await?;
+    Ok(forgotten)
 }
 
 async fn request_cancel<B: Backend>(backend: &B, id: Uuid) -> Result<CancelResult> {

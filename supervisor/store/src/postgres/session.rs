@@ -20,9 +20,10 @@ use super::transaction::{PgSession, PostgresQuery};
 use crate::columns::TimeColumn;
 use crate::decide::{AttemptBudget, FoundRow};
 use crate::rows::{
-    BackRow, EndedRow, EndingRow, EventRowIn, FailureColumns, Fence, LogRowIn, NewRow, StateRow, micros,
+    BackRow, EndedRow, EndingRow, EventRowIn, FailureColumns, Fence, KeyRow, LogRowIn, NewRow, StateRow,
+    micros,
 };
-use crate::session::{Candidate, StoreSession};
+use crate::session::{Candidate, HeldKey, StoreSession};
 use crate::takeover::{Answer, WAIT_MAX};
 use crate::text::storable;
 use crate::{Claimant, Claimed, DeadOwner, ExecutionFailure, NewExecution, Result, TakeOver};
@@ -60,6 +61,10 @@ fn new_rows<'q>(query: PostgresQuery<'q>, rows: &[NewRow<'_>]) -> PostgresQuery<
         .bind(column(rows, |row| row.queue))
         .bind(column(rows, |row| row.expires_at_us))
         .bind(column(rows, |row| row.expires_us))
+}
+
+fn keys<'q>(query: PostgresQuery<'q>, rows: &[KeyRow<'_>]) -> PostgresQuery<'q> {
+    query.bind(column(rows, |row| row.scope)).bind(column(rows, |row| row.key))
 }
 
 fn event_rows<'q>(query: PostgresQuery<'q>, events: &[EventRowIn<'_>]) -> PostgresQuery<'q> {
@@ -169,6 +174,29 @@ impl StoreSession for PgSession {
         let query = new_rows(sqlx::query(statements::SUBMIT), &rows);
         let query = query.bind(column(&rows, |row| row.delay_us)).bind(column(&rows, |row| row.run_at_us));
         record::ids(&self.rows(query).await?).map_err(store_error)
+    }
+
+    async fn take_keys(&mut self, rows: &[KeyRow<'_>], gone: &[Uuid]) -> Result<HashSet<(Uuid, String)>> {
+        let query = keys(sqlx::query(statements::TAKE_KEYS), rows)
+            .bind(column(rows, |row| row.execution_id))
+            .bind(column(rows, |row| row.fingerprint))
+            .bind(column(rows, |row| row.lifetime_us))
+            .bind(gone);
+        self.rows(query)
+            .await?
+            .iter()
+            .map(record::taken_key)
+            .collect::<sqlx::Result<_>>()
+            .map_err(store_error)
+    }
+
+    async fn held_keys(&mut self, rows: &[KeyRow<'_>]) -> Result<Vec<HeldKey>> {
+        let rows = self.rows(keys(sqlx::query(statements::HELD_KEYS), rows)).await?;
+        rows.iter().map(record::held_key).collect::<sqlx::Result<_>>().map_err(store_error)
+    }
+
+    async fn forget_keys(&mut self, limit: usize) -> Result<usize> {
+        Ok(self.rows(sqlx::query(statements::FORGET_KEYS).bind(count(limit))).await?.len())
     }
 
     async fn claim(

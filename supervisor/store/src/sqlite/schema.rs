@@ -17,6 +17,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 5, sql: include_str!("migrations/0005_lean_lists.sql") },
     Migration { version: 6, sql: include_str!("migrations/0006_limits.sql") },
     Migration { version: 7, sql: include_str!("migrations/0007_definitions.sql") },
+    Migration { version: 8, sql: include_str!("migrations/0008_idempotency.sql") },
 ];
 
 /// The version of the schema; 0 in a file without one.

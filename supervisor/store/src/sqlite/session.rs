@@ -16,8 +16,10 @@ use super::read::{all, count};
 use super::{BACKEND, SqliteStore, statements};
 use crate::columns::now;
 use crate::decide::{AttemptBudget, FoundRow};
-use crate::rows::{BackRow, EndedRow, EndingRow, EventRowIn, Fence, LogRowIn, NewRow, StateRow, micros};
-use crate::session::{Backend, Candidate, Extent, Purpose, StoreSession};
+use crate::rows::{
+    BackRow, EndedRow, EndingRow, EventRowIn, Fence, KeyRow, LogRowIn, NewRow, StateRow, micros,
+};
+use crate::session::{Backend, Candidate, Extent, HeldKey, Purpose, StoreSession};
 use crate::text::storable;
 use crate::{Claimant, Claimed, ExecutionFailure, NewExecution, Result, StoreError, TakeOver};
 
@@ -137,6 +139,26 @@ impl StoreSession for SqliteSession {
         let rows: Vec<NewRow<'_>> = new.iter().map(|new| NewRow::of(new)).collect();
         let query = sqlx::query(statements::SUBMIT).bind(array(&rows)?).bind(self.now);
         record::ids(&self.rows(query).await?).map_err(store_error)
+    }
+
+    async fn take_keys(&mut self, rows: &[KeyRow<'_>], gone: &[Uuid]) -> Result<HashSet<(Uuid, String)>> {
+        let query = sqlx::query(statements::TAKE_KEYS).bind(array(rows)?).bind(self.now).bind(array(gone)?);
+        self.rows(query)
+            .await?
+            .iter()
+            .map(record::taken_key)
+            .collect::<sqlx::Result<_>>()
+            .map_err(store_error)
+    }
+
+    async fn held_keys(&mut self, rows: &[KeyRow<'_>]) -> Result<Vec<HeldKey>> {
+        let rows = self.rows(sqlx::query(statements::HELD_KEYS).bind(array(rows)?)).await?;
+        rows.iter().map(record::held_key).collect::<sqlx::Result<_>>().map_err(store_error)
+    }
+
+    async fn forget_keys(&mut self, limit: usize) -> Result<usize> {
+        let query = sqlx::query(statements::FORGET_KEYS).bind(self.now).bind(count(limit));
+        Ok(self.rows(query).await?.len())
     }
 
     async fn claim(

@@ -36,7 +36,7 @@ impl RabbitIntake {
         store: Arc<dyn Store>,
         bus: Bus,
     ) -> Result<Self, AmqpError> {
-        Self::start_on(options, claims, Arc::new(StoreRows { store, bus: bus.clone() }), bus)
+        Self::start_on(options, claims, Arc::new(StoreRows::new(store, bus.clone())), bus)
     }
 
     pub(super) fn start_on<C: Claims>(
@@ -53,6 +53,7 @@ impl RabbitIntake {
         let config = ConsumerConfig {
             queue: options.queue.as_str().into(),
             default_max_attempts: options.default_max_attempts,
+            idempotency: options.idempotency,
             jitter_seed: fastrand::u64(..),
         };
         let stop = CancellationToken::new();

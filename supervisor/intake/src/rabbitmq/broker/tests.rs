@@ -285,6 +285,7 @@ async fn it_stops_also_while_the_broker_is_away() {
         broker: "amqp://127.0.0.1:1/%2f".into(),
         queue: "q".to_owned(),
         default_max_attempts: 3,
+        idempotency: std::time::Duration::from_secs(60),
     };
     let rows = Arc::clone(&board) as Arc<dyn IntakeRows>;
     let intake = RabbitIntake::start_on(&options, board, rows, Bus::in_process("test")).unwrap();

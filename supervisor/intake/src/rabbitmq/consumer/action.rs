@@ -61,6 +61,14 @@ pub enum ConsumerAction {
     },
     /// Record that executions failed for want of a usable message. It answers with FailuresRecorded.
     RecordFailures(Vec<UnrecordedFailure>),
+    /// Send the outcome of the execution `existing`, once it has one, to whoever waits for the reply of this message.
+    /// Nothing is answered.
+    ReplyWith {
+        /// The id that the message gave.
+        execution_id: Uuid,
+        /// The execution that has its idempotency key.
+        existing: Uuid,
+    },
     /// Publish messages to the dead-letter exchange and wait for confirmation. It answers with DeadLettersPublished.
     PublishDeadLetters(Vec<LetterReason>),
     /// A person should read of this in the log.

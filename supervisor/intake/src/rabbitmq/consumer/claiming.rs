@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use muster_core::check_invariant;
 use muster_core::pool::PoolTime;
-use muster_store::{NewExecution, Submitted};
+use muster_protocol::error_type;
+use muster_store::{ExecutionFailure, NewExecution, Submitted};
 use uuid::Uuid;
 
 use super::action::{ConsumerAction, ConsumerNotice};
@@ -49,8 +50,10 @@ impl StoreWrite {
 enum RowAnswer {
     /// A row stands for it.
     Stands,
-    /// The database will not store it, for this reason.
-    Refused(String),
+    /// The execution with this id stands for it, whose idempotency key it has.
+    Existing(Uuid),
+    /// It cannot be an execution, for this reason.
+    Refused(ExecutionFailure),
 }
 
 impl ConsumerMachine {
@@ -213,8 +216,14 @@ impl ConsumerMachine {
             let id = ready.execution.id;
             match answers.get(&id) {
                 Some(RowAnswer::Stands) => done.push(ready.tag),
-                Some(RowAnswer::Refused(reason)) => {
-                    channel.reject_invalid(ready.tag, id, reason.clone(), is_sync(&ready.execution));
+                Some(RowAnswer::Existing(existing)) => {
+                    done.push(ready.tag);
+                    if *existing != id && is_sync(&ready.execution) {
+                        actions.push(ConsumerAction::ReplyWith { execution_id: id, existing: *existing });
+                    }
+                }
+                Some(RowAnswer::Refused(failure)) => {
+                    channel.reject(ready.tag, id, failure.clone(), is_sync(&ready.execution));
                     answers.remove(&id);
                 }
                 None => again.push(ready),
@@ -250,11 +259,24 @@ fn is_sync(execution: &NewExecution) -> bool {
     execution.read_request().is_ok_and(|request| request.sync)
 }
 
+fn not_storable(reason: String) -> ExecutionFailure {
+    ExecutionFailure::new(error_type::INVALID_REQUEST, reason)
+}
+
+fn key_reused(id: Uuid) -> ExecutionFailure {
+    let message = format!(
+        "its idempotency_key belongs to execution {id}, which has another workflow or other parameters: give another key"
+    );
+    ExecutionFailure::new(error_type::IDEMPOTENCY_KEY_REUSED, message)
+}
+
 impl From<ClaimAnswer> for RowAnswer {
     fn from(answer: ClaimAnswer) -> Self {
         match answer {
             ClaimAnswer::Taken | ClaimAnswer::Elsewhere(_) => Self::Stands,
-            ClaimAnswer::Refused(reason) => Self::Refused(reason),
+            ClaimAnswer::Existing(id) => Self::Existing(id),
+            ClaimAnswer::KeyReused(id) => Self::Refused(key_reused(id)),
+            ClaimAnswer::Refused(reason) => Self::Refused(not_storable(reason)),
         }
     }
 }
@@ -263,7 +285,9 @@ impl From<Submitted> for RowAnswer {
     fn from(answer: Submitted) -> Self {
         match answer {
             Submitted::Inserted | Submitted::Exists(_) => Self::Stands,
-            Submitted::Refused(reason) => Self::Refused(reason),
+            Submitted::Existing { id, .. } => Self::Existing(id),
+            Submitted::KeyReused { id } => Self::Refused(key_reused(id)),
+            Submitted::Refused(reason) => Self::Refused(not_storable(reason)),
         }
     }
 }

@@ -257,6 +257,7 @@ impl ConsumerChannel {
         match draft.into_request() {
             Ok(request) => {
                 let execution = NewExecution::of(&request, config.default_max_attempts);
+                let execution = execution.remembered_for(config.idempotency);
                 self.becomes_ready(now, tag, execution.in_queue(&config.queue));
             }
             Err(error) => self.reject_invalid(tag, id, error.problems.join("; "), sync),
@@ -267,11 +268,11 @@ impl ConsumerChannel {
         self.ready.push_back(ReadyDelivery { tag, execution: Arc::new(execution), since: now });
     }
 
-    pub(super) fn reject_invalid(&mut self, tag: u64, id: Uuid, reason: String, sync: bool) {
+    fn reject_invalid(&mut self, tag: u64, id: Uuid, reason: String, sync: bool) {
         self.reject(tag, id, ExecutionFailure::new(error_type::INVALID_REQUEST, reason), sync);
     }
 
-    fn reject(&mut self, tag: u64, id: Uuid, failure: ExecutionFailure, sync: bool) {
+    pub(super) fn reject(&mut self, tag: u64, id: Uuid, failure: ExecutionFailure, sync: bool) {
         self.unusable.push_back(UnusableDelivery::new(tag, Some(id), failure, sync));
     }
 }

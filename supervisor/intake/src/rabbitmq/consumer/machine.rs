@@ -1,6 +1,7 @@
 //! The consumer itself: its parts and its entrance.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use muster_core::pool::PoolTime;
 
@@ -21,6 +22,8 @@ pub struct ConsumerConfig {
     pub queue: Arc<str>,
     /// How many attempts a request may have that does not say.
     pub default_max_attempts: u32,
+    /// How long the idempotency key of a request is remembered that does not say.
+    pub idempotency: Duration,
     /// Where the jitter of reconnecting comes from: the machine draws no randomness of its own.
     pub jitter_seed: u64,
 }

@@ -70,3 +70,38 @@ fn without_a_slot_for_five_seconds_messages_become_rows() {
     stage.step(ConsumerEvent::KeptAsRows(Ok(vec![Submitted::Inserted])));
     assert_eq!(stage.acknowledged(), [(1, true)]);
 }
+
+/// Only who waits for a reply is told of the execution that the key stands for.
+#[test]
+fn a_message_with_a_known_key_is_acknowledged_and_its_caller_told_of_the_first() {
+    let mut stage = Stage::consuming(4);
+    let keyed = |number, sync: bool| {
+        format!(r#"{{"execution_id":"{}","workflow":"w","idempotency_key":"k","sync":{sync}}}"#, id(number))
+    };
+    stage.messages(&[keyed(1, true), keyed(2, false), keyed(3, true), keyed(4, true)]);
+    stage.slots(4);
+    stage.wanted();
+    stage.claimed(&[
+        ClaimAnswer::Existing(id(9)),
+        ClaimAnswer::Existing(id(9)),
+        ClaimAnswer::Existing(id(3)),
+        ClaimAnswer::KeyReused(id(9)),
+    ]);
+    let wanted = stage.wanted();
+    let replies: Vec<_> = wanted
+        .iter()
+        .filter_map(|action| {
+            let ConsumerAction::ReplyWith { execution_id, existing } = action else { return None };
+            Some((*execution_id, *existing))
+        })
+        .collect();
+    assert_eq!(replies, [(id(1), id(9))], "{wanted:?}");
+    let acknowledges = |action: &ConsumerAction| matches!(action, ConsumerAction::Acknowledge(tags) if tags.iter().any(|ack| ack.tag == 3 && ack.multiple));
+    assert!(wanted.iter().any(acknowledges), "{wanted:?}");
+    let failures = wanted.iter().find_map(|action| {
+        let ConsumerAction::RecordFailures(failures) = action else { return None };
+        Some(failures)
+    });
+    let [failure] = &failures.unwrap()[..] else { panic!("{wanted:?}") };
+    assert_eq!((failure.execution_id, failure.failure.error_type.as_str()), (id(4), "IdempotencyKeyReused"));
+}

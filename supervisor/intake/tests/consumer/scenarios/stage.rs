@@ -20,7 +20,12 @@ pub(crate) struct Stage {
 impl Stage {
     /// A consumer that has just begun.
     pub(crate) fn new() -> Self {
-        let config = ConsumerConfig { queue: "q".into(), default_max_attempts: 3, jitter_seed: 1 };
+        let config = ConsumerConfig {
+            queue: "q".into(),
+            default_max_attempts: 3,
+            idempotency: std::time::Duration::from_secs(60),
+            jitter_seed: 1,
+        };
         let machine = ConsumerMachine::new(config, PoolTime::START);
         let mut stage = Self { machine, now: PoolTime::START, actions: Vec::new(), last_tag: 0 };
         stage.step(ConsumerEvent::Tick);

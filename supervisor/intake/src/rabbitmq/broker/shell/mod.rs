@@ -143,6 +143,9 @@ impl<C: Claims> ConsumerShell<C> {
             ConsumerAction::RecordFailures(failures) => {
                 self.calls.push(calls::record_failures(&self.parts, failures));
             }
+            ConsumerAction::ReplyWith { execution_id, existing } => {
+                Arc::clone(&self.parts.rows).reply_with(execution_id, existing);
+            }
             ConsumerAction::PublishDeadLetters(letters) => {
                 let letters = self.link.letters(letters);
                 self.calls.push(calls::publish_dead_letters(&self.parts, letters));

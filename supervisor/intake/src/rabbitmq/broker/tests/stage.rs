@@ -144,6 +144,8 @@ impl IntakeRows for Board {
         self.rows.lock().unwrap().entry(id).or_insert(failed);
         Ok(())
     }
+
+    fn reply_with(self: Arc<Self>, _: Uuid, _: Uuid) {}
 }
 
 /// One queue with its consumer.
@@ -167,8 +169,12 @@ impl Scene {
     }
 
     pub(super) fn consume(&self) -> RabbitIntake {
-        let options =
-            IntakeOptions { broker: (&self.url).into(), queue: self.queue.clone(), default_max_attempts: 3 };
+        let options = IntakeOptions {
+            broker: (&self.url).into(),
+            queue: self.queue.clone(),
+            default_max_attempts: 3,
+            idempotency: std::time::Duration::from_secs(60),
+        };
         let rows = Arc::clone(&self.board) as Arc<dyn IntakeRows>;
         RabbitIntake::start_on(&options, Arc::clone(&self.board), rows, self.bus.clone()).unwrap()
     }

@@ -176,8 +176,8 @@ impl World {
         for answer in &answers {
             self.meet(match answer {
                 ClaimAnswer::Taken => "claim taken",
-                ClaimAnswer::Elsewhere(_) => "claim elsewhere",
-                ClaimAnswer::Refused(_) => "claim refused",
+                ClaimAnswer::Elsewhere(_) | ClaimAnswer::Existing(_) => "claim elsewhere",
+                ClaimAnswer::Refused(_) | ClaimAnswer::KeyReused(_) => "claim refused",
             });
         }
         if self.has_twins(executions) {

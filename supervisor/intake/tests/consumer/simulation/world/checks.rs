@@ -88,6 +88,7 @@ impl World {
             | ConsumerAction::KeepAsRows { .. }
             | ConsumerAction::ReadRecords { .. }
             | ConsumerAction::ReadRows { .. }
+            | ConsumerAction::ReplyWith { .. }
             | ConsumerAction::RecordFailures(_) => true,
             ConsumerAction::PublishDeadLetters(_)
             | ConsumerAction::DropChannel

@@ -71,7 +71,12 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(seed: u64, climate: Climate, is_traced: bool) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let config = ConsumerConfig { queue: "q".into(), default_max_attempts: 3, jitter_seed: seed };
+        let config = ConsumerConfig {
+            queue: "q".into(),
+            default_max_attempts: 3,
+            idempotency: std::time::Duration::from_secs(60),
+            jitter_seed: seed,
+        };
         let slots = Slots::new(rng.usize(1..=8));
         let commands_left = rng.u32(10..50);
         let mut met: BTreeMap<&'static str, u64> = calls::WORDS.into_iter().map(|word| (word, 0)).collect();
@@ -218,7 +223,7 @@ impl World {
             ConsumerAction::ReadRows { ids } => self.read_rows(ids),
             ConsumerAction::RecordFailures(failures) => self.record_failures(failures),
             ConsumerAction::PublishDeadLetters(letters) => self.publish_dead_letters(&letters),
-            ConsumerAction::Notify(_) => {}
+            ConsumerAction::ReplyWith { .. } | ConsumerAction::Notify(_) => {}
         }
     }
 
