@@ -42,7 +42,11 @@ export function parse(text) {
   });
   if (!marked) return parseJson(text);
   const isMarked = (value) => typeof value === "string" && value.startsWith(mark);
-  return parseJson(withMarks, (_, value) => (isMarked(value) ? BigInt(value.slice(mark.length)) : value));
+  return parseJson(withMarks, (key, value) => {
+    // Where a name belongs no number may stand, and there `JSON.parse` has to say so.
+    if (isMarked(key)) parseJson(text);
+    return isMarked(value) ? BigInt(value.slice(mark.length)) : value;
+  });
 }
 
 /** The JSON text of a value; `refuse` makes the error of one that has none, from words about the place. */

@@ -121,8 +121,10 @@ class Reader {
       case "bool":
         return this.#bool();
       case "text":
-      case "json":
         return this.#text();
+      case "json":
+        // It travels unparsed. What is no text is the fault of who sent it: it is no JSON either, for what stands before it.
+        return this.#code() ?? "\ufffd";
       case "code":
         return this.#code();
       case "names":

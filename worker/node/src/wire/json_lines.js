@@ -2,8 +2,11 @@
 //
 // `json` fields are the value itself; unknown fields are ignored; a variant without fields is a string.
 
-import { parse, write as writeValue } from "../values.js";
+import { clean, parse, show, write as writeValue } from "../values.js";
 import { DecodeError } from "./binary.js";
+
+const fatalUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const HALF_PAIR = new DecodeError("half of a surrogate pair is no text");
 
 /** One line, without its end. */
 export function encode(variants, message) {
@@ -12,16 +15,33 @@ export function encode(variants, message) {
 
 /** Reads one line; null when the message is of a later version and to be skipped. */
 export function decode(variants, line) {
-  const text = line.toString("utf8");
-  let value;
+  let text, value;
   try {
+    text = fatalUtf8.decode(line);
     value = parse(text);
   } catch (error) {
     throw new DecodeError(`the line is not JSON: ${error.message}`);
   }
-  const message = fromValue(variants, value);
+  const message = readLine(variants, value);
   if (message?.type === "Ping" || message?.type === "Pong") message.nonce = exactNonce(text, message.nonce);
   return message;
+}
+
+/** Half of a surrogate pair where a text is expected: a line that was cut by hand must not cost its execution. */
+function readLine(variants, value) {
+  try {
+    return fromValue(variants, value);
+  } catch (error) {
+    if (error !== HALF_PAIR) throw error;
+    return fromValue(variants, whole(value));
+  }
+}
+
+/** The value with U+FFFD for what no store keeps, in every text of it. */
+function whole(value) {
+  if (typeof value === "string") return clean(value);
+  if (Array.isArray(value)) return value.map(whole);
+  return isObject(value) ? Object.fromEntries(Object.entries(value).map(([key, one]) => [clean(key), whole(one)])) : value;
 }
 
 /** Reads a message that is a JSON value already; null when it is of a later version and to be skipped. */
@@ -69,16 +89,18 @@ function read(kind, value) {
   switch (kind.kind) {
     case "uint": {
       const limit = 2 ** (8 * kind.bytes);
-      const fits = (typeof value === "bigint" || Number.isInteger(value)) && value >= 0 && value <= limit;
+      const fits = (typeof value === "bigint" || Number.isInteger(value)) && value >= 0 && value < limit;
       return expect(fits, value, `an unsigned integer of ${kind.bytes} bytes`);
     }
     case "bool":
       return expect(typeof value === "boolean", value, "a boolean");
     case "text":
     case "code":
-      return expect(typeof value === "string", value, "a string");
+      expect(typeof value === "string", value, "a string");
+      if (!value.isWellFormed()) throw HALF_PAIR;
+      return value;
     case "json":
-      return value === null ? "" : writeValue(value);
+      return value === null ? "" : payloadOf(value);
     case "names":
       return expect(kind.values.includes(value), value, `one of ${kind.values}`);
     case "list":
@@ -92,18 +114,33 @@ function read(kind, value) {
   }
 }
 
+/** A value as JSON text again. A number that is too large for a double is one again: who reads the payload refuses it. */
+function payloadOf(value) {
+  const mark = `infinite${Math.random().toString(36).slice(2)}:`;
+  const marked = mapped(value, (one) => (Math.abs(one) === Infinity ? `${mark}${one < 0 ? "-" : ""}1e999` : one));
+  return writeValue(marked).replaceAll(new RegExp(`"${mark}([^"]*)"`, "g"), "$1");
+}
+
+/** The value with another in place of each number in it. */
+function mapped(value, change) {
+  if (Array.isArray(value)) return value.map((one) => mapped(one, change));
+  if (isObject(value)) return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, mapped(one, change)]));
+  return typeof value === "number" ? change(value) : value;
+}
+
 function readVariant(kind, value) {
   const bare = typeof value === "string";
-  const [name, body] = bare ? [value, {}] : (Object.entries(expect(isObject(value), value, kind.name))[0] ?? []);
+  const entries = bare ? [[value, null]] : Object.entries(expect(isObject(value), value, kind.name));
+  const [name, body] = expect(entries.length === 1, value, `an object with one key, a ${kind.name}`) && entries[0];
   const variant = kind.byName.get(name);
   if (variant === undefined || (bare && variant.fields.length > 0)) {
-    throw new DecodeError(`${kind.name} has no variant ${JSON.stringify(value)}`);
+    throw new DecodeError(`${kind.name} has no variant ${show(value)}`);
   }
   return readFields(variant.fields, body, { type: variant.type }, variant.type);
 }
 
 function readFields(fields, value, into, name) {
-  expect(fields.length === 0 || isObject(value), value, name);
+  expect(fields.length === 0 ? value === null : isObject(value), value, name);
   for (const field of fields) {
     if (Object.hasOwn(value, field.name)) into[field.name] = read(field.kind, value[field.name]);
     else if (field.optional) into[field.name] = nothing(field.kind);
@@ -137,6 +174,6 @@ function isObject(value) {
 }
 
 function expect(holds, value, what) {
-  if (!holds) throw new DecodeError(`${JSON.stringify(value)} is not ${what}`);
+  if (!holds) throw new DecodeError(`${show(value)} is not ${what}`);
   return value;
 }

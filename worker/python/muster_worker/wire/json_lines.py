@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import json
+import re
 from enum import IntEnum
-from typing import Any, Dict, Optional, Union, get_args, get_origin
+from typing import Any, List, Optional, Tuple, Union, get_args, get_origin
 
+from ..values import clean
 from .layout import DecodeError
 from .messages import Variants
 
+_UNSIGNED = re.compile(r"[0-9]{1,20}")
 _MAX = {"u16": 2**16 - 1, "u32": 2**32 - 1, "u64": 2**64 - 1}
 
 
@@ -24,17 +27,84 @@ def encode(variants: Variants, message: Any) -> bytes:
 def decode(variants: Variants, line: bytes) -> Optional[Any]:
     """Reads one line; None when the message is of a later version and to be skipped."""
     try:
-        value = json.loads(line)
+        # Of bytes the parser would find out which of five encodings they are in; there is one.
+        value = json.loads(
+            line.decode("utf-8"),
+            object_pairs_hook=_Object,
+            parse_int=_Number,
+            parse_float=_Number,
+            parse_constant=_no_number,
+        )
+        try:
+            return from_value(variants, value)
+        except UnicodeEncodeError:
+            # Half of a surrogate pair where a text is expected: a line that was cut by hand must not cost its execution.
+            return from_value(variants, _whole(value))
+    except DecodeError:
+        raise
     except (ValueError, RecursionError) as error:
         raise DecodeError(f"the line is not JSON: {error}") from None
-    return from_value(variants, value)
 
 
 def from_value(variants: Variants, value: Any) -> Optional[Any]:
     """Reads a line that is parsed already; None when the message is of a later version and to be skipped."""
-    if isinstance(value, dict) and len(value) == 1 and next(iter(value)) not in variants.by_name:
+    pairs = _pairs(value)
+    if pairs is not None and len(pairs) == 1 and pairs[0][0] not in variants.by_name:
         return None
     return _read(variants, value)
+
+
+class _Number:
+    """A number as it is written: a payload keeps it so, whatever Python would make of it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+class _Object(List[Tuple[str, Any]]):
+    """An object as it is written: a payload may say a name twice, a message may not."""
+
+
+def _pairs(value: Any) -> Optional[List[Tuple[str, Any]]]:
+    return value if isinstance(value, _Object) else list(value.items()) if isinstance(value, dict) else None
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(f"{word} is no number of JSON")
+
+
+def _whole(value: Any) -> Any:
+    """The value with U+FFFD for what no store keeps, in every text of it."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, _Object):
+        return _Object((clean(key), _whole(one)) for key, one in value)
+    return [_whole(one) for one in value] if isinstance(value, list) else value
+
+
+def _payload(value: Any) -> str:
+    """A value as JSON text again."""
+    pairs = _pairs(value)
+    if pairs is not None:
+        return "{" + ",".join(f"{_payload(key)}:{_payload(one)}" for key, one in pairs) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_payload, value)) + "]"
+    if isinstance(value, _Number):
+        return value.text
+    text = json.dumps(value, ensure_ascii=False)
+    # As an escape half of a surrogate pair stays what it is.
+    return text if not isinstance(value, str) or text.isascii() or _is_text(text) else json.dumps(value)
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _write(kind: Any, value: Any) -> str:
@@ -79,10 +149,12 @@ def _read(kind: Any, value: Any) -> Any:
     if isinstance(kind, str):
         return _read_scalar(kind, value)
     if get_origin(kind) is list:
-        return [_read(get_args(kind)[0], one) for one in _expect(list, value)]
+        return [_read(get_args(kind)[0], one) for one in _array(value)]
     if get_origin(kind) is Union:
         return None if value is None else _read(get_args(kind)[0], value)
     if kind is str or kind is bool:
+        if isinstance(value, str):
+            value.encode("utf-8")
         return _expect(kind, value)
     if issubclass(kind, IntEnum):
         if not isinstance(value, str) or value not in kind.__members__:
@@ -93,32 +165,43 @@ def _read(kind: Any, value: Any) -> Any:
 
 def _read_scalar(kind: str, value: Any) -> Any:
     if kind == "json":
-        return b"" if value is None else json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+        return b"" if value is None else _payload(value).encode("utf-8")
     if kind == "code":
         text: str = _expect(str, value)
         return text.encode("utf-8")
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MAX[kind]:
+    number = int(value.text) if isinstance(value, _Number) and _UNSIGNED.fullmatch(value.text) else value
+    if type(number) is not int or not 0 <= number <= _MAX[kind]:
         raise DecodeError(f"{value!r} is not a {kind}")
-    return value
+    return number
 
 
 def _read_variant(variants: Variants, value: Any) -> Any:
+    pairs = _pairs(value)
     if isinstance(value, str):
-        name, body = value, dict[str, Any]()
-    elif isinstance(value, dict) and len(value) == 1:
-        name, body = next(iter(value.items()))
+        name, body = value, None
+    elif pairs is not None and len(pairs) == 1:
+        name, body = pairs[0]
     else:
         raise DecodeError(f"{variants.name} is not an object with one key")
     cls = variants.by_name.get(name)
     if cls is None or (isinstance(value, str) and cls._fields):
         raise DecodeError(f"{variants.name} has no variant {value!r}")
-    return _read_struct(cls, body) if cls._fields else cls()
+    if cls._fields:
+        return _read_struct(cls, body)
+    if body is not None:
+        raise DecodeError(f"{name} has no fields")
+    return cls()
 
 
 def _read_struct(cls: Any, value: Any) -> Any:
-    body: Dict[str, Any] = _expect(dict, value)
+    pairs = _pairs(value)
+    if pairs is None:
+        raise DecodeError(f"{value!r} is not a {cls.__name__}")
+    body = dict(pairs)
     fields = []
     for name, annotation in cls.__annotations__.items():
+        if len(body) < len(pairs) and sum(key == name for key, _ in pairs) > 1:
+            raise DecodeError(f"{cls.__name__} has the field {name!r} twice")
         if name in body:
             fields.append(_read(annotation, body[name]))
         elif name in getattr(cls, "required", ()):
@@ -141,6 +224,12 @@ def _nothing(kind: Any) -> Any:
     if issubclass(kind, IntEnum):
         return kind["Info"]
     return _read_struct(kind, {})
+
+
+def _array(value: Any) -> List[Any]:
+    if not isinstance(value, list) or isinstance(value, _Object):
+        raise DecodeError(f"{value!r} is not an array")
+    return value
 
 
 def _expect(cls: Any, value: Any) -> Any:
