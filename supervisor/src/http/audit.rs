@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::{ConnectInfo, Request};
+use axum::http::header::AUTHORIZATION;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 
@@ -25,12 +26,19 @@ pub(super) struct AuditedRequest {
     method: Method,
     path: String,
     peer: Option<SocketAddr>,
+    asks_where_the_token_is: bool,
 }
 
 impl AuditedRequest {
     pub(super) fn of(request: &Request) -> Self {
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
-        Self { method: request.method().clone(), path: request.uri().path().to_owned(), peer }
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        // So commands and clients of this machine begin, and the refusal names the file: nobody has tried anything.
+        let asks_where_the_token_is = method == Method::GET
+            && path == "/api/openapi.json"
+            && !request.headers().contains_key(AUTHORIZATION)
+            && peer.is_some_and(|peer| peer.ip().is_loopback());
+        Self { method, path, peer, asks_where_the_token_is }
     }
 
     /// It was let in, and this was answered.
@@ -52,6 +60,9 @@ impl AuditedRequest {
 
     /// It was not let in.
     pub(super) fn refused(&self, status: StatusCode, reason: &str) {
+        if self.asks_where_the_token_is && status == StatusCode::UNAUTHORIZED {
+            return;
+        }
         let Some(untold) = REFUSALS.lock().unwrap_or_else(PoisonError::into_inner).tell(Instant::now())
         else {
             return;
@@ -100,6 +111,24 @@ impl RefusalLimit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_that_asks_where_the_token_is_has_not_tried_anything() {
+        let asks = |path: &str, token: Option<&str>, peer: &str| {
+            let mut request = Request::get(path);
+            if let Some(token) = token {
+                request = request.header(AUTHORIZATION, token);
+            }
+            let mut request = request.body(axum::body::Body::empty()).unwrap();
+            request.extensions_mut().insert(ConnectInfo::<SocketAddr>(peer.parse().unwrap()));
+            AuditedRequest::of(&request).asks_where_the_token_is
+        };
+        assert!(asks("/api/openapi.json", None, "127.0.0.1:9"));
+        assert!(asks("/api/openapi.json", None, "[::1]:9"));
+        assert!(!asks("/api/openapi.json", Some("Bearer wrong"), "127.0.0.1:9"));
+        assert!(!asks("/api/openapi.json", None, "192.0.2.1:9"));
+        assert!(!asks("/api/pool", None, "127.0.0.1:9"));
+    }
 
     #[test]
     fn refusals_are_told_until_there_are_many_and_then_counted() {
