@@ -12,7 +12,7 @@ use uuid::Uuid;
 #[schema(as = Organization)]
 pub struct OrganizationDefinition {
     /// The word that commands, files and addresses know it by. In a body it may be left out: the address has it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub key: String,
     /// The name of the organization, for people; the key when it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,7 +33,7 @@ pub struct OrganizationDefinition {
 #[schema(as = Workflow)]
 pub struct WorkflowDefinition {
     /// The name by which it is submitted. In a body it may be left out: the address has it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// Whose it is, by its key; left out, it is everybody's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -127,6 +127,8 @@ pub struct SecretView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub organization: Option<String>,
+    /// The id of the key that it is encrypted with; null when it is in clear, as an earlier version wrote it.
+    pub key_id: Option<String>,
 }
 
 /// The organizations.
@@ -151,6 +153,22 @@ pub struct VariablesView {
 pub struct SecretsView {
     /// By key.
     pub secrets: Vec<SecretView>,
+}
+
+/// All that is defined but secrets.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Definitions)]
+pub struct DefinitionsView {
+    /// For whom executions run.
+    #[serde(default)]
+    pub organizations: Vec<OrganizationDefinition>,
+    /// What is defined of workflows.
+    #[serde(default)]
+    pub workflows: Vec<WorkflowDefinition>,
+    /// The entries of configuration that are no secrets.
+    #[serde(default)]
+    pub variables: Vec<VariableDefinition>,
 }
 
 /// What becomes of something that is defined.

@@ -18,8 +18,8 @@ mod worker;
 mod workflows;
 
 pub use definitions::{
-    ChangeAction, ChangeView, ChangesView, OrganizationDefinition, OrganizationsView, PlanView,
-    PlannedChange, SecretValue, SecretView, SecretsView, VariableDefinition, VariablesView,
+    ChangeAction, ChangeView, ChangesView, DefinitionsView, OrganizationDefinition, OrganizationsView,
+    PlanView, PlannedChange, SecretValue, SecretView, SecretsView, VariableDefinition, VariablesView,
     WorkflowDefinition,
 };
 pub use execution::{AcceptedView, CancelOutcome, CancelView, LogPage, LogView, RetryRequest, SubmitAnswer};

@@ -7,7 +7,7 @@ use muster_store::{CancelResult, StoreError, SupervisorRecord};
 use uuid::Uuid;
 
 use super::{ExplanationView, PlanView, PoolView, Readiness, SubmitAnswer, WorkflowsView};
-use crate::definitions::{DefinitionEdit, EditError, ProblemKind};
+use crate::definitions::{DefinitionWish, EditError, ProblemKind};
 
 /// The supervisor, as a client sees it.
 #[async_trait]
@@ -17,6 +17,9 @@ pub trait ApiService: std::fmt::Debug + Send + Sync + 'static {
 
     /// Commits a PENDING row and wakes whoever may run it, unless its id or its idempotency key is known.
     async fn submit(&self, request: ExecutionRequest) -> Result<SubmitAnswer, ServiceError>;
+
+    /// Encrypts every secret with the current key.
+    async fn rotate_secrets(&self, who: &str) -> Result<PlanView, ServiceError>;
 
     /// Cancels what waits, asks the owner of what runs, and tells watchers.
     async fn cancel(&self, id: Uuid) -> Result<CancelResult, ServiceError>;
@@ -33,7 +36,7 @@ pub trait ApiService: std::fmt::Debug + Send + Sync + 'static {
     /// Changes what is defined, all or nothing; or only tells what would change.
     async fn edit_definitions(
         &self,
-        edits: Vec<DefinitionEdit>,
+        wish: DefinitionWish,
         who: &str,
         dry_run: bool,
     ) -> Result<PlanView, ServiceError>;
@@ -116,6 +119,7 @@ impl From<EditError> for ServiceError {
         match error {
             EditError::Store(error) => Self::Store(error),
             EditError::Contended => Self::Unavailable(error.to_string()),
+            EditError::Keys(error) => Self::Conflict(error.to_string()),
             EditError::Problems(problems) => {
                 let is_missing = problems.iter().all(|problem| problem.kind == ProblemKind::NotFound);
                 let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();

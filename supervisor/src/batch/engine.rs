@@ -17,6 +17,7 @@ use super::runner::{BatchRunner, StopSignals};
 use crate::descriptions::Descriptions;
 use crate::dispatch::{AfterFailure, InFlight, IntakeClosed, Preparer, Slots};
 use crate::finalize::{Finalized, FinalizedSink};
+use crate::secret_keys::OpenedDefinitions;
 use crate::service::{Core, CoreParts, claimant};
 use crate::settings::Settings;
 use crate::transcripts::TranscriptKeeper;
@@ -63,7 +64,7 @@ pub async fn run(batch: Batch, lines: InputLines, report: &mut impl ReportResult
     let parts = CoreParts {
         claimant: claimant(&settings),
         preparer: Preparer::new(
-            store.clone(),
+            Arc::new(OpenedDefinitions::new(store.clone(), Arc::new(settings.secret_keys()))),
             bus.clone(),
             settings.execution_timeout,
             Arc::clone(&descriptions),

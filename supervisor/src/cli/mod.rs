@@ -3,6 +3,7 @@
 //! A command reads its flags, calls one module that does the work, and writes what came of it: results on
 //! stdout, everything else on stderr. No command decides anything about executions.
 
+mod apply;
 mod batch;
 mod broker;
 mod cancel;
@@ -16,6 +17,7 @@ mod definition;
 mod doctor;
 pub mod exit;
 mod explain;
+mod export;
 mod follow;
 mod human;
 mod list;
@@ -82,6 +84,8 @@ enum CliCommand {
     Recycle(recycle::RecycleCommand),
     Resize(resize::ResizeCommand),
     Reload(reload::ReloadCommand),
+    Apply(apply::ApplyCommand),
+    Export(export::ExportCommand),
     Workflow(workflow::WorkflowCommand),
     Organization(organization::OrganizationCommand),
     Variable(variable::VariableCommand),
@@ -125,6 +129,8 @@ impl CliCommand {
             Self::Resize(command) => command.run(),
             Self::Reload(command) => command.run(),
             Self::Migrate(command) => command.run(),
+            Self::Apply(command) => command.run(),
+            Self::Export(command) => command.run(),
             Self::Workflow(command) => command.run(),
             Self::Organization(command) => command.run(),
             Self::Variable(command) => command.run(),

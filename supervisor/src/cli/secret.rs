@@ -15,6 +15,7 @@ use super::output::{json_line, note, print, print_line};
 use super::server::ServerFlags;
 use crate::api::{SecretView, SecretsView};
 use crate::client::DefinitionKind;
+use crate::secret_keys::SecretKeys;
 
 /// Set secrets: what workflows read with `config.get`, and nobody else sees.
 #[derive(Debug, Args)]
@@ -60,6 +61,25 @@ enum SecretAction {
         #[command(flatten)]
         change: ChangeFlags,
     },
+    /// Make a key that secrets are encrypted with, and print it.
+    #[command(after_help = "Examples:
+  supervisor secret key > secret.key && chmod 600 secret.key     then secret_key_file = \"secret.key\"
+  export MUSTER_SECRET_KEY=$(supervisor secret key)")]
+    Key,
+    /// Encrypt every secret with the current key: those in clear, and those encrypted with another.
+    ///
+    /// To change the key, put a new one before the old one in secret_key on every supervisor, restart them, and run this;
+    /// then the old one can go.
+    #[command(after_help = "Examples:
+  supervisor secret rotate
+  supervisor secret rotate --json | jq '.changes | length'")]
+    Rotate {
+        /// Print what was encrypted as JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        server: ServerFlags,
+    },
     /// Remove a secret.
     #[command(after_help = "Examples:
   supervisor secret remove stripe_key
@@ -90,6 +110,15 @@ impl SecretCommand {
                 let thing = owner.thing(DefinitionKind::Secret, &key);
                 let plan = change.client()?.define(thing, &SecretBody { value }, change.dry_run)?;
                 change.report(&plan)?;
+            }
+            SecretAction::Key => print_line(&SecretKeys::make())?,
+            SecretAction::Rotate { json, server } => {
+                let plan = server.client()?.rotate_secrets()?;
+                if json {
+                    print_line(&json_line(&plan))?;
+                } else {
+                    print_line(&format!("{} encrypted with the current key", plan.changes.len()))?;
+                }
             }
             SecretAction::Remove { key, owner, change } => {
                 change.remove(owner.thing(DefinitionKind::Secret, &key))?;
@@ -137,8 +166,10 @@ fn list(json: bool, server: &ServerFlags) -> Result<(), CommandFailure> {
         note("no secret is set");
         return Ok(());
     }
-    let row =
-        |one: &SecretView| vec![one.key.clone(), one.organization.clone().unwrap_or_else(|| "-".to_owned())];
+    let row = |one: &SecretView| {
+        let sealed = one.key_id.clone().unwrap_or_else(|| "no: run `supervisor secret rotate`".to_owned());
+        vec![one.key.clone(), one.organization.clone().unwrap_or_else(|| "-".to_owned()), sealed]
+    };
     let rows: Vec<Vec<String>> = all.secrets.iter().map(row).collect();
-    print(&spelled_out(&human::table(&["KEY", "ORGANIZATION"], &rows)))
+    print(&spelled_out(&human::table(&["KEY", "ORGANIZATION", "ENCRYPTED WITH"], &rows)))
 }

@@ -3,9 +3,10 @@
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use ureq::typestate::WithBody;
 
 use super::{ANSWER_TIMEOUT, ApiClient, ClientError};
-use crate::api::{ChangesView, PlanView};
+use crate::api::{ChangesView, DefinitionsView, PlanView};
 
 /// The header in which a client says who it is, for the record of changes.
 pub const USER_HEADER: &str = "x-muster-user";
@@ -72,12 +73,7 @@ impl ApiClient {
         let mut url = self.url(&["api", thing.kind.path(), thing.name]);
         set_query(&mut url, &query(thing, dry_run));
         let request = self.agent.put(url.as_str()).config().timeout_global(Some(ANSWER_TIMEOUT)).build();
-        let mut request = request.header("content-type", "application/json").header(USER_HEADER, user());
-        if let Some(token) = self.token() {
-            request = request.header("authorization", format!("Bearer {}", token.expose_secret()));
-        }
-        let response = request.send(&body).map_err(|error| self.failed(&error))?;
-        self.parsed(self.answer(response)?)
+        self.send_change(request, &body)
     }
 
     /// Removes what is defined of a thing; gives what changed.
@@ -90,6 +86,50 @@ impl ApiClient {
             request = request.header("authorization", format!("Bearer {}", token.expose_secret()));
         }
         let response = request.call().map_err(|error| self.failed(&error))?;
+        self.parsed(self.answer(response)?)
+    }
+
+    /// All that is defined but secrets.
+    pub fn definitions(&self) -> Result<DefinitionsView, ClientError> {
+        self.parsed(self.get(&["api", "definitions"], &[], None)?)
+    }
+
+    /// Makes what is defined match; gives what changed. With `prune` what is not named is removed.
+    pub fn apply(
+        &self,
+        wanted: &DefinitionsView,
+        prune: bool,
+        dry_run: bool,
+    ) -> Result<PlanView, ClientError> {
+        let body = serde_json::to_string(wanted).map_err(|error| self.foreign(&error.to_string()))?;
+        let mut url = self.url(&["api", "definitions"]);
+        let query: Vec<(&str, String)> = [("prune", prune), ("dry_run", dry_run)]
+            .into_iter()
+            .filter(|(_, is_set)| *is_set)
+            .map(|(name, _)| (name, "true".to_owned()))
+            .collect();
+        set_query(&mut url, &query);
+        let request = self.agent.post(url.as_str()).config().timeout_global(Some(ANSWER_TIMEOUT)).build();
+        self.send_change(request, &body)
+    }
+
+    /// Encrypts every secret with the current key; gives those that were not.
+    pub fn rotate_secrets(&self) -> Result<PlanView, ClientError> {
+        let url = self.url(&["api", "secrets"]);
+        let request = self.agent.post(url.as_str()).config().timeout_global(Some(ANSWER_TIMEOUT)).build();
+        self.send_change(request, "{}")
+    }
+
+    fn send_change(
+        &self,
+        request: ureq::RequestBuilder<WithBody>,
+        body: &str,
+    ) -> Result<PlanView, ClientError> {
+        let mut request = request.header("content-type", "application/json").header(USER_HEADER, user());
+        if let Some(token) = self.token() {
+            request = request.header("authorization", format!("Bearer {}", token.expose_secret()));
+        }
+        let response = request.send(body).map_err(|error| self.failed(&error))?;
         self.parsed(self.answer(response)?)
     }
 

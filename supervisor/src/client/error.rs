@@ -38,6 +38,8 @@ pub enum ClientError {
         status: u16,
         /// What the supervisor said about it.
         detail: String,
+        /// The same one by one, where it is about several things.
+        problems: Vec<String>,
     },
     /// Something answers that is no supervisor, or one of another version.
     #[error("what answers at {url} does not talk like this version of supervisor: {reason}")]
@@ -60,7 +62,7 @@ impl ClientError {
                 };
                 Self::Unauthorized { url: url.to_owned(), place }
             }
-            Ok(problem) => Self::Refused { status, detail: problem.detail },
+            Ok(problem) => Self::Refused { status, detail: problem.detail, problems: problem.problems },
             Err(_) => {
                 Self::Foreign { url: url.to_owned(), reason: format!("it answers with status {status}") }
             }

@@ -1,15 +1,18 @@
 //! Changing what is defined: organizations, workflows, variables and secrets.
 //!
-//! What is wanted is a list of [`DefinitionEdit`]s. [`plan()`] makes of it and of the rows that are there the rows to
+//! What is wanted is a [`DefinitionWish`]: single things, or everything as a [file] has it. [`plan()`] makes of it and of the rows that are there the rows to
 //! write, or says all that is wrong with it; it is pure. [`edit`] reads, plans and writes, and begins again when somebody
 //! was faster. Every supervisor hears of it by the version of the definitions: see `prewarm`.
 
 mod edits;
+pub mod file;
 mod organizations;
 mod planner;
 mod problem;
+mod sealed;
 mod value;
 mod view;
+mod whole;
 
 #[cfg(test)]
 mod tests;
@@ -17,11 +20,14 @@ mod tests;
 pub use edits::DefinitionEdit;
 pub use planner::plan;
 pub use problem::{DefinitionProblem, EditError, ProblemKind};
+pub use sealed::rotate;
 pub use view::{change_view, organizations, secrets, variables, workflows};
+pub use whole::{DefinitionWish, whole};
 
 use muster_store::{DefinitionEditStore, DefinitionsWritten};
 
 use crate::api::PlanView;
+use crate::secret_keys::SecretKeys;
 
 /// How often a change is decided anew because somebody was faster.
 const TRIES_MAX: u32 = 20;
@@ -32,13 +38,15 @@ const TRIES_MAX: u32 = 20;
 /// When something about them is wrong, or the store fails.
 pub async fn edit(
     store: &dyn DefinitionEditStore,
-    edits: &[DefinitionEdit],
+    keys: &SecretKeys,
+    wish: &DefinitionWish,
     who: &str,
     dry_run: bool,
 ) -> Result<PlanView, EditError> {
     for _ in 0..TRIES_MAX {
         let definitions = store.definitions().await?;
-        let changes = plan(&definitions, edits).map_err(EditError::Problems)?;
+        let changes = plan(&definitions, &wish.edits(&definitions)).map_err(EditError::Problems)?;
+        let changes = sealed::sealed(changes, keys)?;
         let view = |is_applied| PlanView { changes: changes.iter().map(view::planned).collect(), is_applied };
         if dry_run || changes.is_empty() {
             return Ok(view(!dry_run));

@@ -3,6 +3,7 @@
 use muster_store::StoreError;
 
 use crate::nearest::nearest;
+use crate::secret_keys::SecretKeyError;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,16 +40,24 @@ pub enum EditError {
     /// Others changed definitions again and again meanwhile.
     #[error("others keep changing what is defined: nothing was changed, try again")]
     Contended,
+    /// A secret cannot be encrypted or decrypted.
+    #[error(transparent)]
+    Keys(#[from] SecretKeyError),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// The place of a thing, or of a field of it.
-pub(super) fn place(section: &str, name: &str, field: Option<&str>) -> String {
+/// A key as a file spells it.
+pub(super) fn key_text(name: &str) -> String {
     let bare =
         !name.is_empty() && name.chars().all(|one| one.is_ascii_alphanumeric() || matches!(one, '_' | '-'));
-    let name = if bare { name.to_owned() } else { format!("{name:?}") };
+    if bare { name.to_owned() } else { format!("{name:?}") }
+}
+
+/// The place of a thing, or of a field of it.
+pub(super) fn place(section: &str, name: &str, field: Option<&str>) -> String {
+    let name = key_text(name);
     match field {
         Some(field) => format!("{section}.{name}.{field}"),
         None => format!("{section}.{name}"),

@@ -4,8 +4,11 @@ use muster_store::{ConfigRecord, DefinitionWrite, Definitions, OrganizationRecor
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{DefinitionEdit, ProblemKind, plan};
-use crate::api::{OrganizationDefinition, VariableDefinition, WorkflowDefinition};
+use super::file::{parse, render};
+use super::{DefinitionEdit, DefinitionWish, ProblemKind, plan, whole};
+use proptest::prelude::{Just, Strategy, any, prop_oneof};
+
+use crate::api::{DefinitionsView, OrganizationDefinition, VariableDefinition, WorkflowDefinition};
 
 fn raw(json: &str) -> Box<RawValue> {
     RawValue::from_string(json.to_owned()).unwrap()
@@ -204,4 +207,159 @@ fn several_rows_of_one_name_are_not_guessed_among() {
     let inactive = WorkflowRecord { is_active: false, ..row(2) };
     let rows = written(Definitions { workflows: vec![row(1), inactive], ..rows }, &[set()]);
     assert_eq!(rows.workflows.iter().find(|row| row.is_active).unwrap().max_attempts, Some(2));
+}
+
+const FILE: &str = r#"
+[organizations.acme]
+name = "Acme Ltd."
+
+[organizations.other]
+is_active = false
+
+[workflows."billing/invoice"]
+path = "billing/invoice.py"
+function = "run"
+timeout_seconds = 60
+
+[workflows.invoice-of-acme]
+name = "billing/invoice"
+organization = "acme"
+max_attempts = 3
+
+[config.global]
+api_url = "https://api.example.com"
+nothing = { json = "null" }
+nested = { hosts = ["a", "b"], retries = 3, ratio = 0.5 }
+
+[config.acme]
+region = "eu"
+"#;
+
+fn applied(definitions: Definitions, file: &str, prune: bool) -> Definitions {
+    let (wanted, _) = parse("f", file).unwrap();
+    let edits = DefinitionWish::Whole { wanted, prune }.edits(&definitions);
+    written(definitions, &edits)
+}
+
+#[test]
+fn a_file_makes_it_so_and_is_written_back_as_it_was() {
+    let rows = applied(Definitions::default(), FILE, false);
+    assert_eq!((rows.organizations.len(), rows.workflows.len(), rows.config.len()), (2, 2, 4));
+    let exported = render(&whole(&rows)).unwrap();
+    let (wanted, _) = parse("exported", &exported).unwrap();
+    let again = DefinitionWish::Whole { wanted, prune: true }.edits(&rows);
+    assert!(plan(&rows, &again).unwrap().is_empty(), "{exported}");
+    // And the same in another database.
+    let other = applied(Definitions::default(), &exported, false);
+    assert_eq!(render(&whole(&other)).unwrap(), exported);
+    assert!(exported.contains("[workflows.\"billing/invoice\"]") && !exported.contains("id ="), "{exported}");
+}
+
+#[test]
+fn what_the_file_does_not_name_stays_unless_it_is_pruned() {
+    let rows = written(applied(Definitions::default(), FILE, false), &[secret("kept")]);
+    let file = "[config.global]\napi_url = 'x'\n";
+    let stayed = applied(rows.clone(), file, false);
+    assert_eq!((stayed.organizations.len(), stayed.workflows.len(), stayed.config.len()), (2, 2, 5));
+    let pruned = applied(rows.clone(), file, true);
+    let keys: Vec<_> = pruned.config.iter().map(|row| row.key.as_str()).collect();
+    assert_eq!((pruned.organizations.len(), pruned.workflows.len(), keys), (0, 0, vec!["kept", "api_url"]));
+    // A secret of an organization keeps it.
+    let value = raw("1");
+    let held = DefinitionEdit::SetSecret { key: "s".into(), organization: Some("acme".into()), value };
+    let rows = written(rows, &[held]);
+    let (wanted, _) = parse("f", file).unwrap();
+    let edits = DefinitionWish::Whole { wanted, prune: true }.edits(&rows);
+    assert!(
+        plan(&rows, &edits).unwrap_err()[0].to_string().contains("organizations.acme: still has 1 secret")
+    );
+}
+
+#[test]
+fn what_is_wrong_in_a_file_is_told_with_its_line_and_the_nearest_right_word() {
+    let told = |file: &str| parse("muster.defs.toml", file).unwrap_err().to_string();
+    let unknown = told("[workflows.w]\ntiemout_seconds = 3\n");
+    assert!(unknown.starts_with("muster.defs.toml:2: unknown field `tiemout_seconds`"), "{unknown}");
+    assert!(unknown.ends_with("did you mean timeout_seconds?"), "{unknown}");
+    let section = told("\n[workflow.w]\n");
+    assert!(
+        section.starts_with("muster.defs.toml:2:") && section.contains("did you mean workflows?"),
+        "{section}"
+    );
+    let twice = told("[workflows.a]\n[workflows.b]\nname = 'a'\n");
+    assert!(twice.starts_with("muster.defs.toml:2: workflows.b: another table defines"), "{twice}");
+    // What only the supervisor knows.
+    let file = "[workflows.w]\npath = 'w.js'\n[workflows.l]\nname = 'x y'\norganization = 'acmee'\n";
+    let (wanted, places) = parse("f", file).unwrap();
+    let edits = DefinitionWish::Whole { wanted, prune: false }.edits(&with_acme());
+    let problem = plan(&with_acme(), &edits).unwrap_err()[0].to_string();
+    let located = places.locate(&problem);
+    assert!(
+        located.starts_with("f:5: workflows.\"x y\".organization: ") && located.contains("mean acme?"),
+        "{located}"
+    );
+}
+
+/// Words, texts and values of all kinds.
+fn texts() -> impl Strategy<Value = String> {
+    prop_oneof!["[a-z]{1,8}", "[a-z/]{1,12}", "\\PC{1,12}"]
+}
+
+fn json_values() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        Just("null".to_owned()),
+        any::<bool>().prop_map(|flag| flag.to_string()),
+        any::<i64>().prop_map(|number| number.to_string()),
+        any::<u64>().prop_map(|number| number.to_string()),
+        (-1e300..1e300f64).prop_map(|number| format!("{number:?}")),
+        ".{0,12}".prop_map(|text| serde_json::to_string(&text).unwrap()),
+    ];
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        let list =
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(",")));
+        let map = proptest::collection::btree_map(texts(), inner, 0..4).prop_map(|map| {
+            let entry =
+                |(key, value): (&String, &String)| format!("{}:{value}", serde_json::to_string(key).unwrap());
+            format!("{{{}}}", map.iter().map(entry).collect::<Vec<_>>().join(","))
+        });
+        prop_oneof![list, map]
+    })
+}
+
+fn wanted() -> impl Strategy<Value = DefinitionsView> {
+    let owner = || prop_oneof![Just(None), Just(Some("acme".to_owned())), Just(Some("b.c".to_owned()))];
+    let workflow =
+        (texts(), owner(), proptest::option::of(texts()), proptest::option::of(0.001..1e6f64), any::<bool>())
+            .prop_map(|(name, organization, function, timeout_seconds, is_active)| WorkflowDefinition {
+                organization,
+                path: function.is_some().then(|| "a/b.js".to_owned()),
+                function,
+                timeout_seconds,
+                is_active,
+                ..WorkflowDefinition::named(&name)
+            });
+    let variable = (texts(), owner(), json_values())
+        .prop_map(|(key, organization, value)| VariableDefinition { key, organization, value: raw(&value) });
+    let lists = (proptest::collection::vec(workflow, 0..6), proptest::collection::vec(variable, 0..6));
+    lists.prop_map(|(mut workflows, mut variables)| {
+        let mut seen = std::collections::BTreeSet::new();
+        workflows.retain(|one| seen.insert((one.name.clone(), one.organization.clone())));
+        let mut seen = std::collections::BTreeSet::new();
+        variables.retain(|one| seen.insert((one.key.clone(), one.organization.clone())));
+        let organizations = vec![organization("acme"), organization("b.c")];
+        DefinitionsView { organizations, workflows, variables }
+    })
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_is_defined_is_exported_and_applied_as_the_same(wanted in wanted()) {
+        let edits = DefinitionWish::Whole { wanted, prune: false }.edits(&Definitions::default());
+        let rows = written(Definitions::default(), &edits);
+        let exported = render(&whole(&rows)).unwrap();
+        let (read, _) = parse("exported", &exported).unwrap_or_else(|error| panic!("{error}\n{exported}"));
+        let again = DefinitionWish::Whole { wanted: read, prune: true }.edits(&rows);
+        let changes = plan(&rows, &again).unwrap();
+        proptest::prop_assert!(changes.is_empty(), "{exported}\n{changes:?}");
+    }
 }

@@ -43,6 +43,7 @@ pub fn secrets(definitions: &Definitions) -> Vec<SecretView> {
         .map(|row| SecretView {
             key: row.key.clone(),
             organization: key_of_id(definitions, row.organization_id),
+            key_id: row.key_id.clone(),
         })
         .collect()
 }

@@ -29,7 +29,7 @@ pub struct RefusedParameters {
 /// Fetches what a run needs, shows its context to watchers, and writes what its worker is told.
 #[derive(Debug)]
 pub struct Preparer {
-    prewarm: Prewarm,
+    prewarm: Arc<Prewarm>,
     bus: Bus,
     default_timeout_us: AtomicU64,
     descriptions: Arc<Descriptions>,
@@ -43,7 +43,7 @@ impl Preparer {
         default_timeout: Duration,
         descriptions: Arc<Descriptions>,
     ) -> Arc<Self> {
-        let prewarm = Prewarm::new(store, bus.clone());
+        let prewarm = Arc::new(Prewarm::new(store, bus.clone()));
         let preparer = Self { prewarm, bus, default_timeout_us: AtomicU64::new(0), descriptions };
         preparer.set_default_timeout(default_timeout);
         Arc::new(preparer)
@@ -70,6 +70,11 @@ impl Preparer {
             problems if problems.is_empty() => Ok(()),
             problems => Err(RefusedParameters { workflow, problems }),
         }
+    }
+
+    /// What fetches, to be told of changes.
+    pub fn prewarm(&self) -> Arc<Prewarm> {
+        Arc::clone(&self.prewarm)
     }
 
     /// For runs that are prepared from now on.

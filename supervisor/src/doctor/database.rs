@@ -9,6 +9,7 @@ use secrecy::ExposeSecret as _;
 
 use super::encryption;
 use super::finding::DoctorFinding;
+use super::secrets;
 use crate::service::{BackendError, open_store, sqlite_path};
 use crate::settings::{Settings, mask_url};
 
@@ -36,6 +37,7 @@ pub(super) async fn check(settings: &Settings) -> Vec<DoctorFinding> {
             let mut findings = vec![told_encryption(finding_for(&facts), settings, &facts)];
             if facts.schema_version == facts.schema_newest {
                 findings.extend(rights(&*store).await);
+                findings.extend(secrets::check(&*store, &settings.secret_keys()).await);
             }
             findings
         }

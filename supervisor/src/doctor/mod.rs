@@ -15,6 +15,7 @@ mod handshake;
 mod interface;
 mod launcher;
 mod limits;
+mod secrets;
 mod worker;
 
 use std::time::Duration;

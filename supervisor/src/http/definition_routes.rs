@@ -1,6 +1,6 @@
 //! The endpoints of what is defined: each kind has the same five.
 
-use axum::routing::{delete, get, put};
+use axum::routing::{delete, get, post, put};
 use utoipa::ToSchema;
 use utoipa::openapi::path::HttpMethod;
 use utoipa::openapi::schema::Type;
@@ -9,8 +9,8 @@ use super::route::{DocumentedParameter, Route, json};
 use super::shape::Shape;
 use super::{definitions, organizations, variables, workflows};
 use crate::api::{
-    ChangesView, OrganizationDefinition, OrganizationsView, PlanView, SecretValue, SecretView, SecretsView,
-    VariableDefinition, VariablesView, WorkflowDefinition, WorkflowsView,
+    ChangesView, DefinitionsView, OrganizationDefinition, OrganizationsView, PlanView, SecretValue,
+    SecretView, SecretsView, VariableDefinition, VariablesView, WorkflowDefinition, WorkflowsView,
 };
 
 const OWNER: DocumentedParameter =
@@ -19,32 +19,32 @@ const DRY_RUN: DocumentedParameter =
     DocumentedParameter("dry_run", Type::Boolean, "only tell what would change");
 
 /// The words of one endpoint.
-struct Words {
+struct EndpointWords {
     path: &'static str,
     operation_id: &'static str,
     summary: &'static str,
 }
 
-const fn words(path: &'static str, operation_id: &'static str, summary: &'static str) -> Words {
-    Words { path, operation_id, summary }
+const fn words(path: &'static str, operation_id: &'static str, summary: &'static str) -> EndpointWords {
+    EndpointWords { path, operation_id, summary }
 }
 
 type Handler = axum::routing::MethodRouter<super::Api>;
 
-fn reads<T: ToSchema>(words: Words, parameters: Vec<DocumentedParameter>, handler: Handler) -> Route {
-    let Words { path, operation_id, summary } = words;
+fn reads<T: ToSchema>(words: EndpointWords, parameters: Vec<DocumentedParameter>, handler: Handler) -> Route {
+    let EndpointWords { path, operation_id, summary } = words;
     let answers = vec![json::<T>(200, "as it is defined now")];
     Route { method: HttpMethod::Get, path, operation_id, summary, parameters, body: None, answers, handler }
 }
 
 fn changes(
     method: HttpMethod,
-    words: Words,
+    words: EndpointWords,
     mut parameters: Vec<DocumentedParameter>,
     body: Option<Shape>,
     handler: Handler,
 ) -> Route {
-    let Words { path, operation_id, summary } = words;
+    let EndpointWords { path, operation_id, summary } = words;
     parameters.push(DRY_RUN);
     let answers = vec![json::<PlanView>(200, "what was changed; nothing when it was so already")];
     Route { method, path, operation_id, summary, parameters, body, answers, handler }
@@ -56,6 +56,26 @@ pub(super) fn definition_routes() -> Vec<Route> {
     routes.extend(organization_routes());
     routes.extend(variable_routes());
     routes.extend(secret_routes());
+    routes.push(reads::<DefinitionsView>(
+        words(
+            "/api/definitions",
+            "getDefinitions",
+            "All that is defined but secrets, to be given to applyDefinitions",
+        ),
+        vec![],
+        get(definitions::export),
+    ));
+    routes.push(changes(
+        HttpMethod::Post,
+        words(
+            "/api/definitions",
+            "applyDefinitions",
+            "Make what is defined match all of this, all or nothing",
+        ),
+        vec![DocumentedParameter("prune", Type::Boolean, "remove what is not named; secrets stay")],
+        Some(Shape::of::<DefinitionsView>()),
+        post(definitions::apply),
+    ));
     let paging = vec![
         DocumentedParameter("limit", Type::Integer, "at most so many, 1 to 1000"),
         DocumentedParameter("cursor", Type::Integer, "next_cursor of the page before"),
@@ -171,6 +191,16 @@ fn secret_routes() -> Vec<Route> {
             vec![],
             get(variables::list_secrets),
         ),
+        Route {
+            method: HttpMethod::Post,
+            path: "/api/secrets",
+            operation_id: "rotateSecrets",
+            summary: "Encrypt every secret with the current key",
+            parameters: vec![],
+            body: None,
+            answers: vec![json::<PlanView>(200, "those that were not")],
+            handler: post(variables::rotate),
+        },
         reads::<SecretView>(
             words(ONE, "getSecret", "Whether there is a secret; its value is never shown"),
             vec![OWNER],

@@ -16,9 +16,9 @@ use super::Api;
 use super::audit::noting;
 use super::problem::ApiError;
 use super::query::{QueryParameters, RequestBody};
-use crate::api::{ChangesView, PlanView};
+use crate::api::{ChangesView, DefinitionsView, PlanView};
 use crate::client::USER_HEADER;
-use crate::definitions::{DefinitionEdit, change_view};
+use crate::definitions::{DefinitionEdit, DefinitionWish, change_view, whole};
 use crate::nearest::nearest;
 
 /// How many changes a page has when nobody says.
@@ -29,7 +29,7 @@ const PAGE_MAX: usize = 1_000;
 const WHO_MAX_CHARS: usize = 200;
 
 /// Who asks, as far as they say, and from where: for the record of changes.
-pub(super) struct Requester(String);
+pub(super) struct Requester(pub(super) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Requester {
     type Rejection = Infallible;
@@ -56,13 +56,22 @@ pub(super) fn owner(query: &mut QueryParameters) -> Result<Option<String>, ApiEr
 /// Makes one change and answers with what it came to. `?dry_run` only tells.
 pub(super) async fn change(
     api: &Api,
+    requester: Requester,
+    query: QueryParameters,
+    edit: DefinitionEdit,
+) -> Result<Response, ApiError> {
+    wish(api, requester, query, DefinitionWish::Edits(vec![edit])).await
+}
+
+async fn wish(
+    api: &Api,
     Requester(who): Requester,
     mut query: QueryParameters,
-    edit: DefinitionEdit,
+    wish: DefinitionWish,
 ) -> Result<Response, ApiError> {
     let dry_run = query.switch("dry_run")?;
     query.end()?;
-    let plan = api.service.edit_definitions(vec![edit], &who, dry_run).await?;
+    let plan = api.service.edit_definitions(wish, &who, dry_run).await?;
     let detail = summary(&plan);
     Ok(noting(Json(plan).into_response(), detail))
 }
@@ -91,6 +100,23 @@ pub(super) fn only<T>(
     };
     let found = all.into_iter().find(is_meant);
     found.ok_or_else(|| ApiError::not_found(format!("no {noun} {name:?} is defined{hint}")))
+}
+
+/// `GET /api/definitions`
+pub(super) async fn export(State(api): State<Api>) -> Result<Json<DefinitionsView>, ApiError> {
+    Ok(Json(whole(&api.store.definitions().await?)))
+}
+
+/// `POST /api/definitions`
+pub(super) async fn apply(
+    State(api): State<Api>,
+    requester: Requester,
+    mut query: QueryParameters,
+    body: RequestBody,
+) -> Result<Response, ApiError> {
+    let prune = query.switch("prune")?;
+    let wanted: DefinitionsView = body.definition()?;
+    wish(&api, requester, query, DefinitionWish::Whole { wanted, prune }).await
 }
 
 /// `GET /api/changes`

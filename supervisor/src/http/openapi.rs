@@ -156,6 +156,8 @@ mod tests {
         insta::assert_snapshot!(lines.join("\n"), @r#"
 getDashboard get /: The dashboard
 listChanges get /api/changes: Who changed what is defined, newest first
+getDefinitions get /api/definitions: All that is defined but secrets, to be given to applyDefinitions
+applyDefinitions post /api/definitions: Make what is defined match all of this, all or nothing
 listExecutions get /api/executions: List executions, newest first
 submitExecution post /api/executions: Submit an execution: the body of a queue message, execution_id optional
 getExecution get /api/executions/{id}: One execution
@@ -175,6 +177,7 @@ recyclePool post /api/pool/recycle: Replace workers, none before its replacement
 reloadPool post /api/pool/reload: Read the settings again and roll the workers
 resizePool post /api/pool/resize: Change the bounds of the pool
 listSecrets get /api/secrets: The secrets, without their values
+rotateSecrets post /api/secrets: Encrypt every secret with the current key
 deleteSecret delete /api/secrets/{key}: Remove a secret
 getSecret get /api/secrets/{key}: Whether there is a secret; its value is never shown
 putSecret put /api/secrets/{key}: Set a secret

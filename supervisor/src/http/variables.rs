@@ -2,9 +2,10 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 
 use super::Api;
+use super::audit::noting;
 use super::definitions::{Requester, change, only, owner};
 use super::problem::ApiError;
 use super::query::{QueryParameters, RequestBody};
@@ -60,6 +61,18 @@ pub(super) async fn delete(
 pub(super) async fn list_secrets(State(api): State<Api>) -> Result<Json<SecretsView>, ApiError> {
     let secrets = secrets(&api.store.definitions().await?);
     Ok(Json(SecretsView { secrets }))
+}
+
+/// `POST /api/secrets`
+pub(super) async fn rotate(
+    State(api): State<Api>,
+    Requester(who): Requester,
+    query: QueryParameters,
+) -> Result<Response, ApiError> {
+    query.end()?;
+    let plan = api.service.rotate_secrets(&who).await?;
+    let detail = format!("encrypted {} secrets anew", plan.changes.len());
+    Ok(noting(Json(plan).into_response(), detail))
 }
 
 /// `GET /api/secrets/{key}`

@@ -1,7 +1,7 @@
 //! Fetching: memory, then the bus, then the store.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -28,6 +28,8 @@ type Loaded = Result<Arc<ResolvedWorkflow>, PrewarmError>;
 #[derive(Debug)]
 pub struct Prewarm {
     source: PrewarmSource,
+    /// The version that what is fetched from now on is of, as far as it is known.
+    version: Mutex<Option<i64>>,
     flights: SingleFlight<PrewarmKey, Loaded>,
 }
 
@@ -36,11 +38,25 @@ pub struct Prewarm {
 struct PrewarmSource {
     store: Arc<dyn DefinitionStore>,
     bus: Bus,
+    version: Option<i64>,
+}
+
+/// What `workflow:{id}` holds.
+#[derive(Debug, Serialize, Deserialize)]
+struct SharedWorkflow {
+    /// The version of the definitions that it was read at. A supervisor that writes none reads what is stale.
+    #[serde(default)]
+    version: i64,
+    #[serde(flatten)]
+    row: WorkflowRecord,
 }
 
 /// What `sdk:{organization or global}:config` holds. No secrets: only whether there were any.
 #[derive(Debug, Serialize, Deserialize)]
 struct SharedConfig {
+    /// Likewise.
+    #[serde(default)]
+    version: i64,
     organization: Option<OrganizationRecord>,
     config: RunConfig,
     has_secrets: bool,
@@ -49,7 +65,21 @@ struct SharedConfig {
 impl Prewarm {
     /// Fetches from this store, and shares through this bus.
     pub fn new(store: Arc<dyn DefinitionStore>, bus: Bus) -> Self {
-        Self { source: PrewarmSource { store, bus }, flights: SingleFlight::new(FRESH_FOR) }
+        let source = PrewarmSource { store, bus, version: None };
+        Self { source, version: Mutex::default(), flights: SingleFlight::new(FRESH_FOR) }
+    }
+
+    /// What is defined is at this version, and what was fetched at another is forgotten. `None`: nobody knows, so nothing
+    /// that others shared is believed.
+    pub fn follow(&self, version: Option<i64>) {
+        let before = std::mem::replace(&mut *self.version(), version);
+        if before != version {
+            self.flights.clear();
+        }
+    }
+
+    fn version(&self) -> MutexGuard<'_, Option<i64>> {
+        self.version.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The workflow, the organization and the merged configuration for a run: of the workflow's organization
@@ -59,7 +89,7 @@ impl Prewarm {
     /// When the store does not answer, the workflow given by id does not exist, or the organization is not
     /// active.
     pub async fn prewarm_sdk_cache(&self, workflow: Subject, organization_id: Option<Uuid>) -> Loaded {
-        let source = self.source.clone();
+        let source = PrewarmSource { version: *self.version(), ..self.source.clone() };
         let subject = workflow.clone();
         let load = move || async move { source.load(subject, organization_id).await.map(Arc::new) };
         let loaded = self.flights.get((workflow, organization_id), load, Result::is_ok).await;
@@ -95,14 +125,17 @@ impl PrewarmSource {
     ) -> Result<(Option<WorkflowRecord>, Option<Bytes>), PrewarmError> {
         let keys = [CacheKey::Workflow { id }, CacheKey::Config { organization_id: caller }];
         let [workflow, config] = self.cached(keys).await;
-        if let Some(workflow) = workflow.and_then(|json| serde_json::from_slice(&json).ok()) {
-            return Ok((Some(workflow), config));
+        let shared: Option<SharedWorkflow> = workflow.and_then(|json| serde_json::from_slice(&json).ok());
+        if let Some(shared) = shared.filter(|shared| Some(shared.version) == self.version) {
+            return Ok((Some(shared.row), config));
         }
         let Some(workflow) = self.store.workflow(id).await.map_err(passing)? else {
             let message = format!("there is no active workflow with the id {id}");
             return Err(PrewarmError::refused(error_type::WORKFLOW_NOT_FOUND, message));
         };
-        self.share(&CacheKey::Workflow { id }, &workflow);
+        if let Some(version) = self.version {
+            self.share(&CacheKey::Workflow { id }, &SharedWorkflow { version, row: workflow.clone() });
+        }
         Ok((Some(workflow), config))
     }
 
@@ -121,7 +154,7 @@ impl PrewarmSource {
             }
         };
         let shared: Option<SharedConfig> = cached.and_then(|json| serde_json::from_slice(&json).ok());
-        if let Some(shared) = shared {
+        if let Some(shared) = shared.filter(|shared| Some(shared.version) == self.version) {
             // Asked of the store in any case: what was open when it was cached may be a secret by now.
             let entries = self.store.config(organization_id).await.map_err(passing)?;
             return Ok((shared, split(entries).1));
@@ -131,8 +164,11 @@ impl PrewarmSource {
             None => None,
         };
         let (config, secrets) = split(self.store.config(organization_id).await.map_err(passing)?);
-        let shared = SharedConfig { organization, config, has_secrets: !secrets.is_empty() };
-        self.share(&key, &shared);
+        let version = self.version.unwrap_or_default();
+        let shared = SharedConfig { version, organization, config, has_secrets: !secrets.is_empty() };
+        if self.version.is_some() {
+            self.share(&key, &shared);
+        }
         Ok((shared, secrets))
     }
 
@@ -164,7 +200,7 @@ impl ResolvedWorkflow {
         shared: SharedConfig,
         secrets: RunConfig,
     ) -> Result<Self, PrewarmError> {
-        let SharedConfig { organization, config: mut merged, has_secrets: _ } = shared;
+        let SharedConfig { version: _, organization, config: mut merged, has_secrets: _ } = shared;
         // A key that became a secret since the cache was written is one.
         merged.retain(|key, _| !secrets.contains_key(key));
         let shown_config_json = if secrets.is_empty() { None } else { Some(object(&merged)?) };

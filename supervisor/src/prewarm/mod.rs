@@ -3,10 +3,12 @@
 //!
 //! One load serves everybody who asks for the same thing at the same time, and a short while after; it runs
 //! in a task of its own, so it survives whoever asked first. Supervisors share what they loaded through the
-//! bus; without the bus the store alone will do. Secrets come from the store only and stay in memory.
+//! bus; without the bus the store alone will do. What somebody changes is seen by all of them at once: what was loaded
+//! at another version of the definitions is forgotten, and what another shared of it is not believed. Secrets come from the store only and stay in memory.
 //!
 //! [`prepare()`] then makes of a claimed execution what the worker is told. It is pure.
 
+mod follow;
 mod load;
 mod prepare;
 mod single_flight;
@@ -19,6 +21,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+pub use follow::follow_definitions;
 pub use load::Prewarm;
 pub use prepare::{PreparedExecution, prepare, resolve};
 

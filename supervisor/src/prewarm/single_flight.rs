@@ -53,6 +53,11 @@ where
         landed.wait_for(Option::is_some).await.ok().and_then(|value| value.clone())
     }
 
+    /// Forgets what has landed and what is under way: whoever asks from now on begins a load of their own.
+    pub(super) fn clear(&self) {
+        lock(&self.entries).clear();
+    }
+
     fn join<F>(&self, key: K, load: impl FnOnce() -> F, keep: fn(&V) -> bool) -> FlightResult<V>
     where
         F: Future<Output = V> + Send + 'static,

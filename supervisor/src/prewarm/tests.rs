@@ -70,7 +70,13 @@ fn workflow(id: Uuid, organization_id: Option<Uuid>) -> WorkflowRecord {
 }
 
 fn entry(key: &str, value: &Value, is_secret: bool) -> ConfigEntry {
-    ConfigEntry { key: key.to_owned(), value: to_raw_value(value).unwrap(), is_secret }
+    ConfigEntry {
+        organization_id: None,
+        key: key.to_owned(),
+        value: to_raw_value(value).unwrap(),
+        is_secret,
+        key_id: None,
+    }
 }
 
 #[async_trait]
@@ -112,7 +118,9 @@ impl DefinitionStore for FakeDefinitions {
 }
 
 fn prewarm(shelf: &Arc<FakeDefinitions>, bus: &Bus) -> Prewarm {
-    Prewarm::new(shelf.clone(), bus.clone())
+    let prewarm = Prewarm::new(shelf.clone(), bus.clone());
+    prewarm.follow(Some(1));
+    prewarm
 }
 
 fn bus() -> Bus {
@@ -203,6 +211,29 @@ async fn supervisors_share_through_the_bus_and_secrets_stay_out_of_it() {
     assert_eq!(shelf.loads.load(Ordering::SeqCst), loads + 1);
     assert_eq!(config(&warm), json!({"region": "eu", "token": "s3cret"}));
     assert_eq!(warm.organization.as_ref().unwrap().name, "Acme");
+}
+
+#[tokio::test]
+async fn what_changed_is_fetched_again_at_once_whatever_others_shared() {
+    let (shelf, bus) = (FakeDefinitions::open(), bus());
+    let (here, there) = (prewarm(&shelf, &bus), prewarm(&shelf, &bus));
+    let ask = async |prewarm: &Prewarm| {
+        let before = shelf.loads.load(Ordering::SeqCst);
+        prewarm.prewarm_sdk_cache(Subject::Id(GLOBAL_WORKFLOW), Some(ACME)).await.unwrap();
+        shelf.loads.load(Ordering::SeqCst) - before
+    };
+    let all = ask(&here).await;
+    assert_eq!((ask(&here).await, ask(&there).await), (0, 1));
+    here.follow(Some(2));
+    assert_eq!(ask(&here).await, all, "neither its own memory nor what was shared counts any more");
+    assert_eq!(ask(&there).await, 0, "it has not heard");
+    there.follow(Some(2));
+    assert_eq!(ask(&there).await, 1, "what was shared since is good");
+    // While nobody knows, what is shared is neither read nor written.
+    there.follow(None);
+    assert_eq!(ask(&there).await, all);
+    there.follow(Some(2));
+    assert_eq!(ask(&there).await, 1);
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ use crate::api::{
     ApiService, ExplanationView, PlanView, PoolView, Readiness, RecycleTarget, ServiceError, SubmitAnswer,
     WorkflowsView,
 };
-use crate::definitions::{DefinitionEdit, edit};
+use crate::definitions::{DefinitionWish, edit, rotate};
 use crate::dispatch::RefusedParameters;
 use crate::notify::sweep::notify_rows;
 use crate::observe::Unwritten;
@@ -77,11 +77,15 @@ impl ApiService for Supervisor {
 
     async fn edit_definitions(
         &self,
-        edits: Vec<DefinitionEdit>,
+        wish: DefinitionWish,
         who: &str,
         dry_run: bool,
     ) -> Result<PlanView, ServiceError> {
-        Ok(edit(&*self.core.store, &edits, who, dry_run).await?)
+        Ok(edit(&*self.core.store, &self.secret_keys, &wish, who, dry_run).await?)
+    }
+
+    async fn rotate_secrets(&self, who: &str) -> Result<PlanView, ServiceError> {
+        Ok(rotate(&*self.core.store, &self.secret_keys, who).await?)
     }
 
     async fn cancel(&self, id: Uuid) -> Result<CancelResult, ServiceError> {

@@ -23,6 +23,7 @@ use crate::finalize::{FinalizedSink, OutboxError, SpillFiles};
 use crate::liveness::Liveness;
 use crate::notify::Notifier;
 use crate::observe::SupervisorMetrics;
+use crate::secret_keys::OpenedDefinitions;
 use crate::settings::Settings;
 
 /// The most the outbox may hold.
@@ -100,8 +101,10 @@ impl Supervisor {
             Arc::clone(&metrics),
         );
         let descriptions = Arc::<Descriptions>::default();
+        let secret_keys = Arc::new(settings.secret_keys());
+        let definitions = Arc::new(OpenedDefinitions::new(store.clone(), Arc::clone(&secret_keys)));
         let preparer =
-            Preparer::new(store.clone(), bus.clone(), settings.execution_timeout, Arc::clone(&descriptions));
+            Preparer::new(definitions, bus.clone(), settings.execution_timeout, Arc::clone(&descriptions));
         let parts = CoreParts {
             claimant,
             preparer: Arc::clone(&preparer) as Arc<dyn Prepare>,
@@ -129,6 +132,7 @@ impl Supervisor {
             backlog: OnceLock::new(),
             known: DatabaseStatus::default(),
             preparer,
+            secret_keys,
             reload,
             stop_intake: CancellationToken::new(),
             data_dir,

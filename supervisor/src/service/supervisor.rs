@@ -14,6 +14,7 @@ use super::data_dir::DataDir;
 use super::database_status::DatabaseStatus;
 use crate::dispatch::{IntakeClosed, Preparer};
 use crate::liveness::Liveness;
+use crate::secret_keys::SecretKeys;
 use crate::settings::Settings;
 
 /// A supervisor that runs, with all that others ask it for.
@@ -32,6 +33,8 @@ pub struct Supervisor {
     /// What waits in the broker, where there is one.
     pub(super) backlog: OnceLock<BrokerStatus>,
     pub(super) preparer: Arc<Preparer>,
+    /// What secrets are encrypted with.
+    pub(super) secret_keys: Arc<SecretKeys>,
     /// What the database said last.
     pub(super) known: DatabaseStatus,
     /// When its vital loops last turned.

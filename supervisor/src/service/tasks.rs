@@ -20,6 +20,7 @@ use crate::dispatch::{PeerWatch, StorePoll, expire_for_ever, forget_keys_for_eve
 use crate::liveness::VitalLoop;
 use crate::notify::sweep::sweep_for_ever;
 use crate::notify::{Notifier, control_commands};
+use crate::prewarm::follow_definitions;
 
 /// How long the last announcements may take.
 const ANNOUNCED_WITHIN: Duration = Duration::from_secs(5);
@@ -70,6 +71,8 @@ impl Tasks {
         background
             .spawn(vital::serving("executor-watch", heartbeat::watch_executor(Arc::downgrade(supervisor))));
         background.spawn(announce(Arc::clone(&store), supervisor.who()));
+        let following = follow_definitions(store.clone(), supervisor.preparer.prewarm());
+        background.spawn(vital::turning("definitions", following));
         let commands =
             control_commands::handle_commands(Arc::downgrade(supervisor), supervisor.core.bus.clone());
         background.spawn(vital::turning("orders", commands));

@@ -17,6 +17,7 @@ impl Settings {
             ("tls_cert_file", new.tls_cert_file == old.tls_cert_file),
             ("tls_key_file", new.tls_key_file == old.tls_key_file),
             ("http_token", new.http_token.text() == old.http_token.text()),
+            ("secret_key", text(&new.secret_key) == text(&old.secret_key)),
             ("http_bind", new.http_bind == old.http_bind),
             ("queue", new.queue == old.queue),
             ("queues", new.queues == old.queues),

@@ -3,6 +3,7 @@
 mod address;
 mod choice;
 mod number;
+mod secret_key;
 mod server_url;
 mod text;
 mod walls;
@@ -14,6 +15,7 @@ pub use address::{HttpToken, is_token};
 pub(crate) use choice::{ConfinementKind, FormatKind, IsolationKind, TemplateKind, TranscriptsKind};
 pub use choice::{LogFormat, TemplatePolicy, TranscriptPolicy};
 pub(crate) use number::{CountKind, IntervalKind, LimitKind, MillisKind, SecondsKind};
+pub(crate) use secret_key::SecretKeyKind;
 pub use text::WorkerVariable;
 pub(crate) use text::{CommandKind, FileKind, LevelKind, NameKind, NamesKind, PathKind, VariablesKind};
 pub use walls::WorkerUserSetting;

@@ -12,8 +12,9 @@ use secrecy::SecretString;
 use super::kind::{
     self, BindKind, CommandKind, ConfinementKind, DatabaseUrl, FileKind, FormatKind, HttpToken, IntervalKind,
     IsolationKind, LevelKind, LimitKind, LimitsKind, LogFormat, MillisKind, NameKind, NamesKind, PathKind,
-    PathsKind, PortsKind, SecondsKind, ServerUrl, SettingKind, TemplateKind, TemplatePolicy, TokenKind,
-    TranscriptPolicy, TranscriptsKind, VariablesKind, WorkerUserKind, WorkerUserSetting, WorkerVariable,
+    PathsKind, PortsKind, SecondsKind, SecretKeyKind, ServerUrl, SettingKind, TemplateKind, TemplatePolicy,
+    TokenKind, TranscriptPolicy, TranscriptsKind, VariablesKind, WorkerUserKind, WorkerUserSetting,
+    WorkerVariable,
 };
 use super::load::SettingsReader;
 use super::show::ShownSetting;
@@ -198,6 +199,10 @@ settings! {
     "http_token" => http_token: HttpToken, TokenKind = TokenKind, default "";
     /// A file that holds http_token.
     "http_token_file" => http_token_file: Option<PathBuf>, FileKind = FileKind, default "";
+    /// The keys that secrets are encrypted with in the database, made by `supervisor secret key`: the first is used, the others are to read what was encrypted before. The same for every supervisor on a database.
+    "secret_key" => secret_key: Option<SecretString>, SecretKeyKind = SecretKeyKind, default "";
+    /// A file that holds secret_key.
+    "secret_key_file" => secret_key_file: Option<PathBuf>, FileKind = FileKind, default "";
     /// What is logged: off, error, warn, info, debug, trace, or a list like `info,muster_core::pool=debug`.
     "log_level" => log_level: String, LevelKind = LevelKind, default "info";
     /// How it is logged: auto (text on a terminal, else json), text or json.

@@ -62,7 +62,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert!(settings.tls_ca_file.is_none() && settings.tls_cert_file.is_none());
     assert_eq!(settings.confinement, ConfinementLevel::Scoped);
     assert_eq!((&settings.worker_user, settings.worker_ports.len()), (&WorkerUserSetting::Own, 0));
-    assert_eq!(KEYS.len(), 47);
+    assert_eq!(KEYS.len(), 49);
 }
 
 #[test]
@@ -304,6 +304,8 @@ idempotency_seconds = 86400                # default
 http_bind = "127.0.0.1:7420"               # default
 http_token = "***"                         # FOLDER/muster.toml
 http_token_file = ""                       # default
+secret_key = ""                            # default
+secret_key_file = ""                       # default
 log_level = "info"                         # default
 log_format = "auto"                        # default
 "#);

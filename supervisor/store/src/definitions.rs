@@ -38,6 +38,8 @@ pub struct ConfigRecord {
     pub value: Box<RawValue>,
     /// Never in Redis, masked in logs.
     pub is_secret: bool,
+    /// The id of the key that its value is encrypted with; `None` when it is in clear.
+    pub key_id: Option<String>,
 }
 
 /// A row to be written or removed.
@@ -128,4 +130,8 @@ pub trait DefinitionEditStore: Debug + Send + Sync + 'static {
 
     /// How often what is defined was changed.
     async fn definition_version(&self) -> Result<i64>;
+
+    /// Returns when what is defined may have changed since the last call: a hint to look at the version. Never an error; it
+    /// just stays silent while the database is out of reach, and returns once it was.
+    async fn definitions_changed(&self);
 }

@@ -285,6 +285,7 @@ macro_rules! record_readers {
                 key: row.try_get("key")?,
                 value: row.try_get::<JsonColumn, _>("value")?.0,
                 is_secret: row.try_get("is_secret")?,
+                key_id: row.try_get("key_id")?,
             })
         }
 
@@ -309,9 +310,11 @@ macro_rules! record_readers {
 
         pub(crate) fn config_entry(row: &$row) -> Result<ConfigEntry> {
             Ok(ConfigEntry {
+                organization_id: id(row, "organization_id")?,
                 key: row.try_get("key")?,
                 value: row.try_get::<JsonColumn, _>("value")?.0,
                 is_secret: row.try_get("is_secret")?,
+                key_id: row.try_get("key_id")?,
             })
         }
     };

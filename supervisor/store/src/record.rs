@@ -247,12 +247,16 @@ pub struct OrganizationRecord {
 /// One entry of a configuration, after the organization's entries replaced the global ones.
 #[derive(Clone, Debug)]
 pub struct ConfigEntry {
+    /// Whose it is; `None` is global.
+    pub organization_id: Option<Uuid>,
     /// The key of the entry.
     pub key: String,
     /// The value of the entry, JSON text.
     pub value: Box<RawValue>,
     /// Never in Redis, masked in logs.
     pub is_secret: bool,
+    /// The id of the key that its value is encrypted with; `None` when it is in clear.
+    pub key_id: Option<String>,
 }
 
 /// How many rows wait, and for how long.

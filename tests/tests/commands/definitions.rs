@@ -6,6 +6,8 @@ use muster_tests::{Installation, eventually};
 
 use super::{Said, installed, json, run, run_with};
 
+/// A key like `supervisor secret key` makes.
+const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 const SOON: Duration = Duration::from_secs(30);
 
 #[track_caller]
@@ -62,6 +64,7 @@ fn runs_see_variables_and_secrets_of_their_organization() {
         "read.js",
         "export default async (params, ctx) => [await ctx.config.get('region'), await ctx.config.get('key')];\n",
     );
+    let installation = installation.setting("secret_key", KEY);
     let supervisor = installation.start();
     done(&run(&installation, &["organization", "set", "acme", "--name", "Acme Ltd."]));
     done(&run(&installation, &["variable", "set", "region", "north"]));
@@ -112,4 +115,66 @@ fn an_unknown_field_is_named_with_the_nearest_one() {
     assert_eq!(supervisor.client().get("/api/workflows/a%2Fb").body["timeout_seconds"], 3.0);
     let all = supervisor.client().get("/api/workflows").body;
     assert_eq!(all["defined"][0]["name"], "a/b");
+}
+
+#[test]
+fn a_file_is_applied_as_a_whole_and_exported_as_it_was() {
+    let installation = installed();
+    let _supervisor = installation.start();
+    let file = installation.path("muster.defs.toml");
+    let file = file.to_str().unwrap();
+    let workflows: String =
+        (0..200).map(|n| format!("[workflows.\"w/{n}\"]\npath = \"echo.js\"\n")).collect();
+    let text =
+        format!("[organizations.acme]\nname = \"Acme Ltd.\"\n[config.acme]\nregion = \"eu\"\n{workflows}");
+    std::fs::write(file, &text).unwrap();
+    let said = run(&installation, &["apply", file, "--dry-run"]);
+    assert!(
+        done(&said).ends_with("would be: 202 created, 0 changed, 0 removed; nothing was changed\n"),
+        "{}",
+        said.out
+    );
+    let said = run(&installation, &["apply", file]);
+    assert!(done(&said).ends_with("202 created, 0 changed, 0 removed\n"), "{}", said.out);
+    assert_eq!(done(&run(&installation, &["apply", file, "--prune"])), "nothing to change\n");
+    done(&run(&installation, &["submit", "w/199", "--wait"]));
+
+    let exported = installation.path("exported.toml");
+    std::fs::write(&exported, done(&run(&installation, &["export"]))).unwrap();
+    let said = run(&installation, &["apply", exported.to_str().unwrap(), "--prune"]);
+    assert_eq!(done(&said), "nothing to change\n");
+
+    // One wrong line, and nothing is changed.
+    std::fs::write(file, format!("{text}[workflows.wrong]\norganization = \"acmee\"\n[workflows.new]\n"))
+        .unwrap();
+    let said = run(&installation, &["apply", file]);
+    assert_eq!(said.code, 2, "{}", said.out);
+    let place = format!(
+        "{file}:406: workflows.wrong.organization: there is no organization \"acmee\"; did you mean acme?"
+    );
+    assert!(said.err.contains(&place), "{}", said.err);
+    assert_eq!(run(&installation, &["workflow", "show", "new"]).code, 1);
+
+    std::fs::write(file, "[organizations.acme]\nname = \"Acme Ltd.\"\n").unwrap();
+    let said = run(&installation, &["apply", file, "--prune"]);
+    assert!(done(&said).ends_with("0 created, 0 changed, 201 removed\n"), "{}", said.out);
+}
+
+#[test]
+fn without_a_key_a_secret_is_refused_and_those_in_clear_are_named_and_encrypted() {
+    let installation = installed();
+    let supervisor = installation.start();
+    let refused = run_with(&installation, &["secret", "set", "key"], "planted-8861");
+    assert_eq!(refused.code, 1);
+    assert!(
+        refused.err.contains("supervisor secret key") && !refused.err.contains("planted"),
+        "{}",
+        refused.err
+    );
+    assert!(supervisor.terminate(SOON).success());
+    let made = run(&installation, &["secret", "key"]);
+    let installation = installation.setting("secret_key", done(&made).trim_end());
+    let _supervisor = installation.start();
+    done(&run_with(&installation, &["secret", "set", "key"], "planted-8861"));
+    assert_eq!(done(&run(&installation, &["secret", "rotate"])), "0 encrypted with the current key\n");
 }

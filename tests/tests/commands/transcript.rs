@@ -42,7 +42,7 @@ fn failed() -> (Installation, muster_tests::TestSupervisor, String) {
     let installation = Installation::new().workflow("pay.js", FAILING);
     let supervisor = installation.start();
     installation.embedded_sql(
-        "INSERT INTO config_entries VALUES (NULL, 'api_key', '\"s3cr3t-k3y\"', 1);
+        "INSERT INTO config_entries (key, value, is_secret) VALUES ('api_key', '\"s3cr3t-k3y\"', 1);
          INSERT INTO state_entries (organization_id, key, value, updated_at) VALUES (NULL, 'total', '41', 0);",
     );
     let request = json!({ "workflow": "pay", "parameters": { "who": "Ada" } });

@@ -4,6 +4,7 @@
 mod cancels;
 mod consequences;
 mod consumer;
+mod definitions;
 mod encrypted;
 mod failed_start;
 mod harness;
@@ -17,6 +18,7 @@ mod outages;
 mod quiet_broker;
 mod refused;
 mod scope;
+mod secrets;
 mod shares;
 mod silence;
 mod starts;

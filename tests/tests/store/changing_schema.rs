@@ -61,6 +61,7 @@ async fn back_to_version_1(fixture: &Fixture) {
              DROP FUNCTION muster_definitions_changed CASCADE; \
              DROP TABLE definition_version, changes_log; \
              ALTER TABLE organizations DROP COLUMN key; \
+             ALTER TABLE config_entries DROP COLUMN key_id; \
              DELETE FROM muster_migrations WHERE version > 1",
         )
         .await;

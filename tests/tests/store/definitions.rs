@@ -36,7 +36,13 @@ fn invoice() -> WorkflowRecord {
 }
 
 fn entry(value: &str) -> ConfigRecord {
-    ConfigRecord { organization_id: None, key: "url".into(), value: raw(value), is_secret: false }
+    ConfigRecord {
+        organization_id: None,
+        key: "url".into(),
+        value: raw(value),
+        is_secret: false,
+        key_id: None,
+    }
 }
 
 async fn write(fixture: &Fixture, changes: &[DefinitionChange]) {

@@ -40,8 +40,13 @@ impl Planner {
                 return;
             }
         }
-        let row =
-            ConfigRecord { organization_id: owner, key: key.to_owned(), value: value.to_owned(), is_secret };
+        let row = ConfigRecord {
+            organization_id: owner,
+            key: key.to_owned(),
+            value: value.to_owned(),
+            is_secret,
+            key_id: None,
+        };
         let before = found.as_ref().map(config_text);
         let after = Some(config_text(&row));
         self.definitions.config.retain(|other| other.key != key || other.organization_id != owner);

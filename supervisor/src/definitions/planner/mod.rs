@@ -129,6 +129,16 @@ fn derived_id(kind: &str, owner: Option<Uuid>, name: &str) -> Uuid {
     Uuid::new_v5(&NAMESPACE, format!("{kind}\n{owner}\n{name}").as_bytes())
 }
 
+/// The id that an organization has when none is given.
+pub(super) fn organization_id(key: &str) -> Uuid {
+    derived_id(organization::KIND, None, key)
+}
+
+/// The id that a workflow has when none is given.
+pub(super) fn workflow_id(owner: Option<Uuid>, name: &str) -> Uuid {
+    derived_id(workflow::KIND, owner, name)
+}
+
 /// The id that is wanted for a thing, against the one it has.
 fn id_for(wanted: Option<Uuid>, has: Option<Uuid>, derived: Uuid) -> Result<Uuid, String> {
     match (wanted, has) {

@@ -9,7 +9,7 @@ use crate::definitions::organizations::{check_key, find, key_of};
 use crate::definitions::problem::meant;
 use crate::definitions::view::{organization, text};
 
-const KIND: &str = "organization";
+pub(super) const KIND: &str = "organization";
 const SECTION: &str = "organizations";
 
 impl Planner {

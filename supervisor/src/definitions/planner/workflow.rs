@@ -11,7 +11,7 @@ use crate::api::WorkflowDefinition;
 use crate::definitions::problem::meant;
 use crate::definitions::view::{text, workflow};
 
-const KIND: &str = "workflow";
+pub(super) const KIND: &str = "workflow";
 const SECTION: &str = "workflows";
 
 impl Planner {

@@ -31,7 +31,7 @@ fn refused_as(prepared: Result<PreparedAttempt, PrepareError>) -> String {
 async fn a_row_becomes_a_run_with_the_terms_of_its_request() {
     let line = TestLine::start().await;
     let preparer = Preparer::new(line.store.clone(), line.bus.clone(), MINUTE, Arc::default());
-    line.sql("INSERT INTO config_entries VALUES (NULL, 'region', '\"eu\"', 0)").await;
+    line.sql("INSERT INTO config_entries (key, value) VALUES ('region', '\"eu\"')").await;
     let asked =
         json!({"parameters": {"a": 1.50}, "sync": true, "max_attempts": 2, "retry_backoff_seconds": 3});
     let PreparedAttempt { spec, terms } = prepared(&preparer, &request(&asked)).await.unwrap();

@@ -11,6 +11,7 @@ use utoipa::PartialSchema;
 use uuid::Uuid;
 
 use super::served::{raw, serve};
+use crate::api::DefinitionsView;
 use crate::client::{ApiClient, Defined, DefinitionKind, Execution, ExecutionEvent};
 use crate::http::openapi::openapi;
 use crate::http::routes::routes;
@@ -92,6 +93,9 @@ fn ask_for_definitions(client: &ApiClient) {
         drop(client.undefine(thing, true));
     }
     drop(client.changes(10, Some(1)));
+    drop(client.definitions());
+    drop(client.rotate_secrets());
+    drop(client.apply(&DefinitionsView::default(), true, true));
 }
 
 /// How everything is called that is defined here.

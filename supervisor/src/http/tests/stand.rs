@@ -11,7 +11,8 @@ use crate::api::{
     self, ApiService, ExplanationView, PlanView, PoolView, Readiness, ReadinessPart, ReasonKind, ReasonView,
     RecycleTarget, ServiceError, SubmitAnswer, WorkflowsView,
 };
-use crate::definitions::{DefinitionEdit, edit};
+use crate::definitions::{DefinitionWish, edit, rotate};
+use crate::secret_keys::SecretKeys;
 
 /// The stand-in for a supervisor.
 #[derive(Debug)]
@@ -46,11 +47,15 @@ impl ApiService for FakeService {
 
     async fn edit_definitions(
         &self,
-        edits: Vec<DefinitionEdit>,
+        wish: DefinitionWish,
         who: &str,
         dry_run: bool,
     ) -> Result<PlanView, ServiceError> {
-        Ok(edit(&*self.store, &edits, who, dry_run).await?)
+        Ok(edit(&*self.store, &SecretKeys::default(), &wish, who, dry_run).await?)
+    }
+
+    async fn rotate_secrets(&self, who: &str) -> Result<PlanView, ServiceError> {
+        Ok(rotate(&*self.store, &SecretKeys::default(), who).await?)
     }
 
     async fn submit(&self, request: ExecutionRequest) -> Result<SubmitAnswer, ServiceError> {

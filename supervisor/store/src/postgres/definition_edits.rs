@@ -47,6 +47,11 @@ impl DefinitionEditStore for PostgresStore {
         let query = || sqlx::query(statements::DEFINITION_VERSION);
         one(self, query, |row| row.try_get("version")).await.map(Option::unwrap_or_default)
     }
+
+    async fn definitions_changed(&self) {
+        self.listen();
+        self.shared.wakers.definitions.notified().await;
+    }
 }
 
 async fn write(
@@ -95,7 +100,7 @@ async fn put(session: &mut PgSession, write: &DefinitionWrite) -> Result<(), Sto
         DefinitionWrite::PutConfig(row) => {
             session.run(remove_config.bind(row.organization_id).bind(&row.key)).await?;
             let insert = sqlx::query(statements::INSERT_CONFIG).bind(row.organization_id).bind(&row.key);
-            insert.bind(JsonIn(row.value.get())).bind(row.is_secret)
+            insert.bind(JsonIn(row.value.get())).bind(row.is_secret).bind(&row.key_id)
         }
         DefinitionWrite::RemoveConfig { organization_id, key } => {
             remove_config.bind(organization_id).bind(key)

@@ -29,6 +29,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 9, sql: include_str!("migrations/0009_limits.sql") },
     Migration { version: 10, sql: include_str!("migrations/0010_definitions.sql") },
     Migration { version: 11, sql: include_str!("migrations/0011_idempotency.sql") },
+    Migration { version: 12, sql: include_str!("migrations/0012_sealed_secrets.sql") },
 ];
 
 /// The key of the advisory lock that supervisors which start together take in turn.

@@ -30,10 +30,10 @@ use muster_system::certificates::ServerAddress;
 use muster_system::process::ProcessIdentity;
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgPool};
-use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::connections::{Connections, Planning, pool};
+use self::listen::Wakers;
 use self::presence::Presence;
 use super::takeover::Watch;
 use super::{Result, Store};
@@ -76,7 +76,7 @@ struct StoreShared {
     /// This process, for others on the same host.
     identity: Option<ProcessIdentity>,
     presence: Presence,
-    waker: Arc<Notify>,
+    wakers: Arc<Wakers>,
 }
 
 /// A store at a `postgres://` URL. Connects when it is first used.
@@ -109,7 +109,7 @@ impl PostgresStore {
             watch: Mutex::default(),
             identity: ProcessIdentity::own(),
             presence: Presence::new(),
-            waker: Arc::default(),
+            wakers: Arc::default(),
             options,
         };
         Ok(Self { shared: Arc::new(shared), listener: OnceLock::new() })

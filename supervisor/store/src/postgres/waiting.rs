@@ -3,14 +3,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use muster_system::vital;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
-use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use super::error::store_error;
-use super::listen::listen_for_ever;
 use super::transaction::{PostgresQuery, STATEMENT_TIMEOUT, within};
 use super::{PLANS_MAX, PostgresStore, statements};
 use crate::flow::again;
@@ -42,10 +39,8 @@ impl WaitingStore for PostgresStore {
     }
 
     async fn woken(&self) {
-        let listen = || listen_for_ever(self.shared.reads.clone(), self.shared.waker.clone());
-        self.listener
-            .get_or_init(|| AbortOnDropHandle::new(tokio::spawn(vital::turning("listener", listen()))));
-        self.shared.waker.notified().await;
+        self.listen();
+        self.shared.wakers.pending.notified().await;
     }
 }
 

@@ -1,5 +1,7 @@
 //! Changing what is defined.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use sqlx::Row as _;
 
@@ -14,6 +16,9 @@ use crate::definitions::{
     ChangeRecord, DefinitionChange, DefinitionEditStore, DefinitionWrite, Definitions, DefinitionsWritten,
 };
 use crate::session::{Backend as _, Extent, Purpose, StoreSession as _};
+
+/// How long a change by hand may go unseen.
+const LOOKED_AT_EVERY: Duration = Duration::from_millis(500);
 
 #[async_trait]
 impl DefinitionEditStore for SqliteStore {
@@ -50,6 +55,7 @@ impl DefinitionEditStore for SqliteStore {
             session.run(note.bind(at)).await?;
         }
         session.commit().await?;
+        self.definition_waker.notify_one();
         Ok(DefinitionsWritten::Committed)
     }
 
@@ -61,6 +67,11 @@ impl DefinitionEditStore for SqliteStore {
     async fn definition_version(&self) -> Result<i64> {
         let query = sqlx::query(statements::DEFINITION_VERSION);
         one(self, query, |row| row.try_get("version")).await.map(Option::unwrap_or_default)
+    }
+
+    async fn definitions_changed(&self) {
+        // What somebody changes in the file by hand tells nobody.
+        let _ = tokio::time::timeout(LOOKED_AT_EVERY, self.definition_waker.notified()).await;
     }
 }
 
@@ -90,7 +101,7 @@ async fn put(session: &mut SqliteSession, write: &DefinitionWrite) -> Result<()>
             session.run(remove_config.bind(text(row.organization_id)).bind(&row.key)).await?;
             let insert =
                 sqlx::query(statements::INSERT_CONFIG).bind(text(row.organization_id)).bind(&row.key);
-            insert.bind(row.value.get()).bind(row.is_secret)
+            insert.bind(row.value.get()).bind(row.is_secret).bind(&row.key_id)
         }
         DefinitionWrite::RemoveConfig { organization_id, key } => {
             remove_config.bind(text(*organization_id)).bind(key)

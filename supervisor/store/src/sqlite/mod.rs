@@ -56,6 +56,8 @@ pub struct SqliteStore {
     writer: SqlitePool,
     readers: SqlitePool,
     waker: Arc<Notify>,
+    /// Wakes whoever keeps what is defined.
+    definition_waker: Notify,
     opened_at: Instant,
     watch: Mutex<Watch>,
 }
@@ -105,6 +107,7 @@ impl SqliteStore {
             writer,
             readers,
             waker: Arc::default(),
+            definition_waker: Notify::new(),
             opened_at: Instant::now(),
             watch: Mutex::default(),
         })

@@ -18,6 +18,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 6, sql: include_str!("migrations/0006_limits.sql") },
     Migration { version: 7, sql: include_str!("migrations/0007_definitions.sql") },
     Migration { version: 8, sql: include_str!("migrations/0008_idempotency.sql") },
+    Migration { version: 9, sql: include_str!("migrations/0009_sealed_secrets.sql") },
 ];
 
 /// The version of the schema; 0 in a file without one.

@@ -1,0 +1,100 @@
+//! The file of definitions: TOML that stands under version control, and the same as values.
+//!
+//! A table for each kind, and in it one for each thing by its name. Values of configuration are TOML, too; what TOML has no
+//! word for, such as null, is written as `{ json = 'null' }`. Secrets are in no file.
+
+mod places;
+mod render;
+mod value;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use places::Places;
+pub use render::render;
+
+use super::organizations::GLOBAL;
+use super::problem::{meant, place};
+use crate::api::{DefinitionsView, OrganizationDefinition, VariableDefinition, WorkflowDefinition};
+
+/// The tables of a file.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DefinitionFile {
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    organizations: BTreeMap<String, OrganizationDefinition>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    workflows: BTreeMap<String, WorkflowDefinition>,
+    /// By organization, `global` for everybody's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    config: BTreeMap<String, BTreeMap<String, toml::Value>>,
+}
+
+/// What is wrong with a file, each with its place.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct FileProblems(pub Vec<String>);
+
+/// Reads a file; `name` is how problems call it.
+///
+/// # Errors
+/// All that is wrong with it, with the lines.
+pub fn parse(name: &str, text: &str) -> Result<(DefinitionsView, Places), FileProblems> {
+    let file: DefinitionFile =
+        toml::from_str(text).map_err(|error| FileProblems(vec![syntax(name, text, &error)]))?;
+    let mut places = Places::of(name, text);
+    let mut problems = Vec::new();
+    let mut view = DefinitionsView::default();
+    for (key, one) in file.organizations {
+        if !one.key.is_empty() && one.key != key {
+            problems.push(format!(
+                "{}: its key is {key}: leave `key` out",
+                place("organizations", &key, Some("key"))
+            ));
+        }
+        view.organizations.push(OrganizationDefinition { key, ..one });
+    }
+    for (label, one) in file.workflows {
+        let name = if one.name.is_empty() { label.clone() } else { one.name.clone() };
+        let is_taken =
+            |other: &WorkflowDefinition| other.name == name && other.organization == one.organization;
+        if view.workflows.iter().any(is_taken) {
+            problems.push(format!(
+                "{}: another table defines the workflow {name:?} of the same organization",
+                place("workflows", &label, None)
+            ));
+        }
+        places.also_called(&place("workflows", &name, None), &place("workflows", &label, None));
+        view.workflows.push(WorkflowDefinition { name, ..one });
+    }
+    for (owner, entries) in file.config {
+        for (key, value) in entries {
+            match value::json(&value) {
+                Ok(value) => {
+                    let organization = Some(owner.clone()).filter(|owner| owner != GLOBAL);
+                    view.variables.push(VariableDefinition { key, organization, value });
+                }
+                Err(problem) => {
+                    problems.push(format!("{}: {problem}", place(&format!("config.{owner}"), &key, None)));
+                }
+            }
+        }
+    }
+    if problems.is_empty() {
+        return Ok((view, places));
+    }
+    Err(FileProblems(problems.iter().map(|problem| places.locate(problem)).collect()))
+}
+
+/// What the reader of TOML found, in one line, with the nearest right word.
+fn syntax(name: &str, text: &str, error: &toml::de::Error) -> String {
+    let line = error.span().map_or(1, |span| places::line_at(text, span.start));
+    let message = error.message();
+    let hint = message.split_once("unknown field `").and_then(|(_, rest)| {
+        let (unknown, known) = rest.split_once('`')?;
+        let known = known.split('`').skip(1).step_by(2);
+        Some(meant(unknown, known))
+    });
+    format!("{name}:{line}: {message}{}", hint.unwrap_or_default())
+}

@@ -1,0 +1,70 @@
+//! Where in a file things are, so that a problem is told with its line.
+
+use std::collections::BTreeMap;
+
+use toml::de::{DeTable, DeValue};
+
+use crate::definitions::problem::key_text;
+
+/// The lines of a file's keys.
+#[derive(Debug)]
+pub struct Places {
+    file: String,
+    lines: BTreeMap<String, usize>,
+}
+
+impl Places {
+    /// The places of a file that can be read.
+    pub(super) fn of(file: &str, text: &str) -> Self {
+        let mut lines = BTreeMap::new();
+        if let Ok(table) = DeTable::parse(text) {
+            collect(text, "", table.get_ref(), &mut lines);
+        }
+        Self { file: file.to_owned(), lines }
+    }
+
+    /// What is called so in problems is called otherwise in the file.
+    pub(super) fn also_called(&mut self, called: &str, in_file: &str) {
+        if called == in_file {
+            return;
+        }
+        let renamed: Vec<(String, usize)> = self
+            .lines
+            .iter()
+            .filter_map(|(place, line)| {
+                let rest = place.strip_prefix(in_file)?;
+                (rest.is_empty() || rest.starts_with('.')).then(|| (format!("{called}{rest}"), *line))
+            })
+            .collect();
+        self.lines.extend(renamed);
+    }
+
+    /// The problem, with the file and the line that it is about.
+    pub fn locate(&self, problem: &str) -> String {
+        let place = problem.split(": ").next().unwrap_or_default();
+        let within = |known: &str| {
+            place.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let line = self.lines.iter().filter(|(known, _)| within(known)).max_by_key(|(known, _)| known.len());
+        match line {
+            Some((_, line)) => format!("{}:{line}: {problem}", self.file),
+            None => format!("{}: {problem}", self.file),
+        }
+    }
+}
+
+fn collect(text: &str, above: &str, table: &DeTable<'_>, lines: &mut BTreeMap<String, usize>) {
+    for (key, value) in table {
+        let key_place = key_text(key.get_ref());
+        let place = if above.is_empty() { key_place } else { format!("{above}.{key_place}") };
+        lines.insert(place.clone(), line_at(text, key.span().start));
+        if let DeValue::Table(inner) = value.get_ref() {
+            collect(text, &place, inner, lines);
+        }
+    }
+}
+
+/// The number of the line that holds this byte.
+pub(super) fn line_at(text: &str, byte: usize) -> usize {
+    text.bytes().take(byte).filter(|byte| *byte == b'\n').count() + 1
+}

@@ -1,0 +1,103 @@
+//! All that is defined at once: as one wish, and as one answer.
+
+use std::collections::BTreeSet;
+
+use muster_store::Definitions;
+
+use super::edits::DefinitionEdit;
+use super::organizations::key_of;
+use super::planner::{organization_id, workflow_id};
+use super::view::{organizations, variables, workflows};
+use crate::api::{DefinitionsView, OrganizationDefinition, WorkflowDefinition};
+
+/// What somebody wants to change.
+#[derive(Debug)]
+pub enum DefinitionWish {
+    /// These things, and no others.
+    Edits(Vec<DefinitionEdit>),
+    /// Everything that is named here; with `prune` nothing else.
+    Whole {
+        /// What is to be there.
+        wanted: DefinitionsView,
+        /// Whether what is not named is removed. Secrets are never named, and never removed.
+        prune: bool,
+    },
+}
+
+impl DefinitionWish {
+    /// The wish, one thing after the other: what others refer to is made first and removed last.
+    pub(super) fn edits(&self, definitions: &Definitions) -> Vec<DefinitionEdit> {
+        match self {
+            Self::Edits(edits) => edits.clone(),
+            Self::Whole { wanted, prune } => {
+                let mut edits = set(wanted);
+                if *prune {
+                    edits.extend(remove(definitions, wanted));
+                }
+                edits
+            }
+        }
+    }
+}
+
+fn set(wanted: &DefinitionsView) -> Vec<DefinitionEdit> {
+    let organizations = wanted.organizations.iter().cloned().map(DefinitionEdit::SetOrganization);
+    let workflows = wanted.workflows.iter().cloned().map(DefinitionEdit::SetWorkflow);
+    let variables = wanted.variables.iter().cloned().map(DefinitionEdit::SetVariable);
+    organizations.chain(workflows).chain(variables).collect()
+}
+
+/// What is there and not wanted.
+fn remove(definitions: &Definitions, wanted: &DefinitionsView) -> Vec<DefinitionEdit> {
+    // A file may call an organization by its id or name, too.
+    let called = |organization: &Option<String>| {
+        let called = organization.as_deref()?;
+        Some(super::organizations::find(definitions, called).map_or_else(|| called.to_owned(), key_of))
+    };
+    let mut edits = Vec::new();
+    let kept: BTreeSet<_> =
+        wanted.variables.iter().map(|one| (one.key.clone(), called(&one.organization))).collect();
+    for one in variables(definitions) {
+        let (key, organization) = (one.key, one.organization);
+        if !kept.contains(&(key.clone(), organization.clone())) {
+            edits.push(DefinitionEdit::RemoveVariable { key, organization });
+        }
+    }
+    let mut kept: BTreeSet<_> =
+        wanted.workflows.iter().map(|one| (one.name.clone(), called(&one.organization))).collect();
+    for one in workflows(definitions) {
+        let (name, organization) = (one.name, one.organization);
+        if kept.insert((name.clone(), organization.clone())) {
+            edits.push(DefinitionEdit::RemoveWorkflow { name, organization });
+        }
+    }
+    let kept: BTreeSet<_> =
+        wanted.organizations.iter().filter_map(|one| called(&Some(one.key.clone()))).collect();
+    for one in organizations(definitions).into_iter().filter(|one| !kept.contains(&one.key)) {
+        edits.push(DefinitionEdit::RemoveOrganization { key: one.key });
+    }
+    edits
+}
+
+/// All that is defined and no secret, with nothing in it that follows from the rest.
+pub fn whole(definitions: &Definitions) -> DefinitionsView {
+    let organizations = organizations(definitions).into_iter().map(|one| OrganizationDefinition {
+        name: one.name.filter(|name| *name != one.key),
+        id: one.id.filter(|id| *id != organization_id(&one.key)),
+        ..one
+    });
+    let mut seen = BTreeSet::new();
+    let rows = definitions.workflows.iter().zip(workflows(definitions));
+    // Of rows with the same name the one counts that is active.
+    let (active, inactive): (Vec<_>, Vec<_>) = rows.partition(|(_, one)| one.is_active);
+    let mut workflows: Vec<WorkflowDefinition> = Vec::new();
+    for (row, one) in active.into_iter().chain(inactive) {
+        if seen.insert((row.name.clone(), row.organization_id)) {
+            let id = one.id.filter(|id| *id != workflow_id(row.organization_id, &one.name));
+            workflows.push(WorkflowDefinition { id, ..one });
+        }
+    }
+    workflows
+        .sort_by(|left, right| (&left.name, &left.organization).cmp(&(&right.name, &right.organization)));
+    DefinitionsView { organizations: organizations.collect(), workflows, variables: variables(definitions) }
+}

@@ -1,0 +1,28 @@
+//! Keeping in step with what is defined.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use muster_store::DefinitionEditStore;
+
+use super::Prewarm;
+
+/// Between tries while the database does not say at which version it is.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Tells the prewarming of every change of what is defined, for ever.
+pub async fn follow_definitions(store: Arc<dyn DefinitionEditStore>, prewarm: Arc<Prewarm>) {
+    loop {
+        match store.definition_version().await {
+            Ok(version) => {
+                prewarm.follow(Some(version));
+                store.definitions_changed().await;
+            }
+            Err(error) => {
+                tracing::debug!(%error, "it is not known whether definitions changed; asking again");
+                prewarm.follow(None);
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    }
+}
