@@ -32,6 +32,7 @@ function readLine(variants, value) {
   try {
     return fromValue(variants, value);
   } catch (error) {
+    if (error instanceof RangeError) throw new DecodeError(`a value is nested too deep (${error.message})`);
     if (error !== HALF_PAIR) throw error;
     return fromValue(variants, whole(value));
   }
@@ -116,6 +117,14 @@ function read(kind, value) {
 
 /** A value as JSON text again. A number that is too large for a double is one again: who reads the payload refuses it. */
 function payloadOf(value) {
+  try {
+    return writeValue(value);
+  } catch {
+    return payloadWithInfinite(value);
+  }
+}
+
+function payloadWithInfinite(value) {
   const mark = `infinite${Math.random().toString(36).slice(2)}:`;
   const marked = mapped(value, (one) => (Math.abs(one) === Infinity ? `${mark}${one < 0 ? "-" : ""}1e999` : one));
   return writeValue(marked).replaceAll(new RegExp(`"${mark}([^"]*)"`, "g"), "$1");

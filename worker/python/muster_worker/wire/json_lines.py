@@ -8,9 +8,8 @@ from __future__ import annotations
 import json
 import re
 from enum import IntEnum
-from typing import Any, List, Optional, Tuple, Union, get_args, get_origin
+from typing import Any, List, Match, Optional, Tuple, Union, get_args, get_origin
 
-from ..values import clean
 from .layout import DecodeError
 from .messages import Variants
 
@@ -28,22 +27,22 @@ def decode(variants: Variants, line: bytes) -> Optional[Any]:
     """Reads one line; None when the message is of a later version and to be skipped."""
     try:
         # Of bytes the parser would find out which of five encodings they are in; there is one.
-        value = json.loads(
-            line.decode("utf-8"),
-            object_pairs_hook=_Object,
-            parse_int=_Number,
-            parse_float=_Number,
-            parse_constant=_no_number,
-        )
+        text = line.decode("utf-8")
         try:
-            return from_value(variants, value)
+            return from_value(variants, _parsed(text))
         except UnicodeEncodeError:
             # Half of a surrogate pair where a text is expected: a line that was cut by hand must not cost its execution.
-            return from_value(variants, _whole(value))
+            return from_value(variants, _parsed(_ESCAPE.sub(_whole, text)))
     except DecodeError:
         raise
     except (ValueError, RecursionError) as error:
         raise DecodeError(f"the line is not JSON: {error}") from None
+
+
+def _parsed(text: str) -> Any:
+    return json.loads(
+        text, object_pairs_hook=_Object, parse_int=_Written, parse_float=_Written, parse_constant=_no_number
+    )
 
 
 def from_value(variants: Variants, value: Any) -> Optional[Any]:
@@ -54,8 +53,8 @@ def from_value(variants: Variants, value: Any) -> Optional[Any]:
     return _read(variants, value)
 
 
-class _Number:
-    """A number as it is written: a payload keeps it so, whatever Python would make of it."""
+class _Written:
+    """A part of the text that stays as it is: a number, whatever Python would make of it."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -76,27 +75,40 @@ def _no_number(word: str) -> Any:
     raise ValueError(f"{word} is no number of JSON")
 
 
-def _whole(value: Any) -> Any:
-    """The value with U+FFFD for what no store keeps, in every text of it."""
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, _Object):
-        return _Object((clean(key), _whole(one)) for key, one in value)
-    return [_whole(one) for one in value] if isinstance(value, list) else value
+def _whole(escape: Match[str]) -> str:
+    """U+FFFD for an escape of what no store keeps."""
+    return "\\ufffd" if len(escape[0]) == len("\\ufffd") else escape[0]
 
 
 def _payload(value: Any) -> str:
-    """A value as JSON text again."""
-    pairs = _pairs(value)
-    if pairs is not None:
-        return "{" + ",".join(f"{_payload(key)}:{_payload(one)}" for key, one in pairs) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(map(_payload, value)) + "]"
-    if isinstance(value, _Number):
-        return value.text
-    text = json.dumps(value, ensure_ascii=False)
-    # As an escape half of a surrogate pair stays what it is.
-    return text if not isinstance(value, str) or text.isascii() or _is_text(text) else json.dumps(value)
+    """A value as JSON text again. Without a call for each level: a value may be nested deeper than Python's calls."""
+    out: List[str] = []
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        pairs = _pairs(one)
+        if isinstance(one, _Written):
+            out.append(one.text)
+        elif pairs is not None:
+            out.append("{")
+            parts = [part for key, inner in pairs for part in (_COMMA, key, _COLON, inner)][1:]
+            waiting.extend((_CLOSED_OBJECT, *reversed(parts)))
+        elif isinstance(one, list):
+            out.append("[")
+            parts = [part for inner in one for part in (_COMMA, inner)][1:]
+            waiting.extend((_CLOSED_ARRAY, *reversed(parts)))
+        else:
+            # As an escape half of a surrogate pair stays what it is.
+            is_kept = not isinstance(one, str) or _is_text(one)
+            out.append(json.dumps(one, ensure_ascii=not is_kept))
+    return "".join(out)
+
+
+_COMMA, _COLON, _CLOSED_OBJECT, _CLOSED_ARRAY = map(_Written, ",:}]")
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u(?:[dD][89a-fA-F][0-9a-fA-F]{2}|0000)|.)"
+)
+"""Whole pairs, halves of one and U+0000, and any other escape by its first two characters."""
 
 
 def _is_text(text: str) -> bool:
@@ -169,7 +181,7 @@ def _read_scalar(kind: str, value: Any) -> Any:
     if kind == "code":
         text: str = _expect(str, value)
         return text.encode("utf-8")
-    number = int(value.text) if isinstance(value, _Number) and _UNSIGNED.fullmatch(value.text) else value
+    number = int(value.text) if isinstance(value, _Written) and _UNSIGNED.fullmatch(value.text) else value
     if type(number) is not int or not 0 <= number <= _MAX[kind]:
         raise DecodeError(f"{value!r} is not a {kind}")
     return number
