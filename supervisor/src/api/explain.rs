@@ -54,6 +54,8 @@ pub enum ReasonKind {
     Running,
     /// Somebody wants it to end.
     CancelRequested,
+    /// What a failure would lead to.
+    RetriesAfter,
     /// It is over.
     Ended,
 }

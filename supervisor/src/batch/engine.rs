@@ -82,6 +82,7 @@ pub async fn run(batch: Batch, lines: InputLines, report: &mut impl ReportResult
         give_up_after: Some(GIVE_UP_AFTER),
         transcripts,
         after_failure: if keep_going { AfterFailure::GoOn } else { AfterFailure::Halt },
+        shares_store: false,
     };
     let core = Core::start(&settings, parts)?;
     let mut runner = BatchRunner::new(core, keep_going, settings.max_attempts, report);

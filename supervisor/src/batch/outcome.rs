@@ -75,7 +75,9 @@ impl ResultLine {
             Disposition::Terminal(outcome) => {
                 (None, outcome.failure().map(|failure| failure.message.clone()))
             }
-            Disposition::Retry { failure, .. } => (None, Some(failure.message)),
+            Disposition::Retry { failure, .. } | Disposition::UnknownHere { failure, .. } => {
+                (None, Some(failure.message))
+            }
             Disposition::Release { reason, .. } => (None, Some(reason)),
         };
         Self {

@@ -223,7 +223,9 @@ impl<'a, R: ReportResults> BatchRunner<'a, R> {
         let Some((_, execution)) = self.places.get(&id) else { return };
         let execution = Arc::clone(execution);
         let delay = match disposition {
-            Disposition::Retry { delay, .. } | Disposition::Release { delay, .. } => *delay,
+            Disposition::Retry { delay, .. }
+            | Disposition::Release { delay, .. }
+            | Disposition::UnknownHere { delay, .. } => *delay,
             Disposition::Terminal(_) => Duration::ZERO,
         };
         match self.abandoned {

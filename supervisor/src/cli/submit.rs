@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use base64::Engine as _;
 use clap::Args;
 use jiff::Timestamp;
-use muster_core::execution::Status;
+use muster_core::execution::{RetryOptions, Status};
 use muster_core::json;
 use muster_protocol::spelled_out;
 use serde::Serialize;
@@ -34,6 +34,7 @@ Examples:
   supervisor submit report --params @month.json --timeout 900 --follow
   jq '{rows: .}' data.json | supervisor submit transform --params - --wait > out.json
   supervisor submit scratch --code try.js --wait
+  supervisor submit fetch --max-attempts 5 --backoff 2 --give-up-on NotFound
   supervisor submit invoice --params '{\"order\": 7}' --idempotency-key order-7
   supervisor submit reminder --run-at 2027-03-28T09:00:00+02:00 --expires 86400
   supervisor submit hello --amqp         straight into RabbitMQ, no supervisor needed yet"
@@ -60,6 +61,21 @@ pub(crate) struct SubmitCommand {
     /// How often it may be tried; above 1 its own failures are retried too.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     max_attempts: Option<u32>,
+    /// The wait before it is tried again; it doubles with each attempt.
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = seconds)]
+    backoff: Option<f64>,
+    /// By how much each further wait is longer [default: 2].
+    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true)]
+    backoff_factor: Option<f64>,
+    /// No wait is longer.
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = seconds)]
+    backoff_max: Option<f64>,
+    /// Try it again after errors of this type only; may be given several times.
+    #[arg(long, value_name = "ERROR_TYPE")]
+    retry_on: Vec<String>,
+    /// Do not try it again after errors of this type; may be given several times.
+    #[arg(long, value_name = "ERROR_TYPE")]
+    give_up_on: Vec<String>,
     /// 0 to 9; 9 goes first.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     priority: Option<u8>,
@@ -129,6 +145,8 @@ struct QueueBody<'a> {
     timeout_seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_attempts: Option<u32>,
+    #[serde(skip_serializing_if = "RetryOptions::is_empty")]
+    retry: RetryOptions,
     #[serde(skip_serializing_if = "Option::is_none")]
     priority: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -204,6 +222,7 @@ impl SubmitCommand {
             organization_id: self.organization,
             timeout_seconds: self.timeout,
             max_attempts: self.max_attempts,
+            retry: self.retry(),
             priority: self.priority,
             queue: self.queue.as_deref(),
             run_at: self.run_at,
@@ -213,6 +232,20 @@ impl SubmitCommand {
             idempotency_key: self.idempotency_key.as_deref(),
         };
         serde_json::to_string(&message).map_err(|error| CommandFailure::other(error.to_string()))
+    }
+}
+
+impl SubmitCommand {
+    fn retry(&self) -> RetryOptions {
+        let names = |names: &Vec<String>| (!names.is_empty()).then(|| names.clone());
+        RetryOptions {
+            backoff_seconds: self.backoff,
+            backoff_factor: self.backoff_factor,
+            backoff_max_seconds: self.backoff_max,
+            retry_on: names(&self.retry_on),
+            give_up_on: names(&self.give_up_on),
+            ..RetryOptions::default()
+        }
     }
 }
 

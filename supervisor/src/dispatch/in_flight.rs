@@ -8,7 +8,7 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use muster_core::execution::Attempt;
+use muster_core::execution::{Attempt, RetryOptions};
 use muster_protocol::CancelReason;
 use muster_store::{Claimed, NewExecution};
 use muster_store::{ClaimsUnderWay, UnheldClaims};
@@ -30,12 +30,10 @@ pub struct InFlightAttempt {
 }
 
 /// What of a request matters at its end.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct OutcomeTerms {
-    /// How many attempts a user failure may be charged, if retries were asked for.
-    pub user_attempts: Option<u32>,
-    /// The wait before the first retry.
-    pub backoff: Option<Duration>,
+    /// What the request and the workflow's row say of further attempts.
+    pub retry: RetryOptions,
     /// True when somebody waits for the reply.
     pub sync: bool,
     /// The time limit of the run; `None` means no limit.

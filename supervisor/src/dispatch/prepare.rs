@@ -105,8 +105,7 @@ impl Prepare for Preparer {
         let timeout = time_limit(ready.timeout, described.as_deref(), default_timeout);
         self.bus.put_context(attempt.execution_id, ready.shown_context, timeout.unwrap_or(default_timeout));
         let terms = OutcomeTerms {
-            user_attempts: ready.user_attempts,
-            backoff: ready.retry_backoff,
+            retry: ready.retry,
             sync: ready.sync,
             timeout: Some(timeout.unwrap_or(default_timeout)),
         };
@@ -121,7 +120,7 @@ impl Prepare for Preparer {
             organization_id: ready.organization_id,
             config: ready.config,
             secrets: ready.secrets,
-            stated_attempts: ready.user_attempts,
+            stated_attempts: terms.retry.max_attempts,
             attempts_charged: 0,
             failure_halts: false,
         };

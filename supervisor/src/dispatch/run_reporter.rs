@@ -52,6 +52,8 @@ pub(crate) struct RunReporter {
     pub(crate) ended: Arc<AtomicUsize>,
     /// Where transcripts are kept, if they are.
     pub(crate) transcripts: Option<Arc<TranscriptKeeper>>,
+    /// Other supervisors claim from the same store.
+    pub(crate) shares_store: bool,
 }
 
 impl RunReporter {
@@ -139,10 +141,10 @@ impl RunReporter {
         let declared = ended.declared_retry();
         let Some((execution, retry)) = self.in_flight.lock().get(&attempt).map(|held| {
             let retry = RetryPolicy {
-                user_attempts: held.terms.user_attempts,
-                attempts_charged: held.attempts_charged,
-                backoff: held.terms.backoff,
+                stated: held.terms.retry.clone(),
                 declared,
+                attempts_charged: held.attempts_charged,
+                others_may_know: self.shares_store,
                 jitter: fastrand::f64(),
             };
             (Arc::clone(&held.execution), retry)
@@ -177,7 +179,7 @@ impl RunReporter {
         let (status, failure) = match &finalization.disposition {
             Disposition::Terminal(outcome) => (outcome.status(), outcome.failure()),
             Disposition::Retry { failure, .. } => (Status::Failed, Some(failure)),
-            Disposition::Release { .. } => return,
+            Disposition::Release { .. } | Disposition::UnknownHere { .. } => return,
         };
         // Asked of what is recorded: a result that is no JSON is a failure although the worker said Succeeded.
         if !recording.is_wanted(status == Status::Success) {

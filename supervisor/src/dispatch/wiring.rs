@@ -28,6 +28,8 @@ pub(crate) struct DispatchParts {
     pub(crate) metrics: Arc<SupervisorMetrics>,
     pub(crate) after_failure: AfterFailure,
     pub(crate) transcripts: Option<Arc<TranscriptKeeper>>,
+    /// Other supervisors claim from the same store.
+    pub(crate) shares_store: bool,
 }
 
 /// The room at work.
@@ -56,6 +58,7 @@ impl DispatchParts {
             metrics: self.metrics,
             ended: Arc::clone(&ended),
             transcripts: self.transcripts,
+            shares_store: self.shares_store,
         });
         let reporting = TaskTracker::new();
         reporting.spawn(vital::serving("reporter", reporter.run(events)));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use muster_core::execution::{
-    Change, CompletedRun, EndCause, ExecutionRequest, RunEnding, RunEvent, StartWindow, Target,
+    Change, CompletedRun, EndCause, ExecutionRequest, RetryOptions, RunEnding, RunEvent, StartWindow, Target,
 };
 use muster_core::json;
 use muster_protocol::{ErrorInfo, JsonBytes, RunMetrics, error_type};
@@ -52,6 +52,12 @@ pub fn finalization(
 fn disposition(ending: RunEnding, attempt: u32, retry: RetryPolicy) -> Option<Disposition> {
     Some(match ending {
         RunEnding::Succeeded { result } => Disposition::Terminal(succeeded(result)),
+        RunEnding::Failed { error }
+            if retry.others_may_know && error.kind == error_type::WORKFLOW_NOT_FOUND =>
+        {
+            let delay = release_delay(attempt, &retry);
+            Disposition::UnknownHere { failure: failure(error), delay }
+        }
         RunEnding::Failed { error } => match retry.next(&error) {
             Some((delay, max_attempts)) => {
                 Disposition::Retry { failure: failure(error), delay, max_attempts }
@@ -65,15 +71,20 @@ fn disposition(ending: RunEnding, attempt: u32, retry: RetryPolicy) -> Option<Di
             ExecutionFailure::new(error_type::CANCELLED, message),
         )),
         RunEnding::Released { reason, charged } => {
-            let releases = attempt.saturating_sub(retry.attempts_charged).min(20);
-            let longest = RELEASE_BACKOFF.saturating_mul(1 << releases).min(RELEASE_BACKOFF_MAX);
-            // The first wait may be nothing: another supervisor may be free. Later ones are never short.
-            let shortest = if releases == 0 { Duration::ZERO } else { longest / 2 };
-            let delay = shortest + (longest - shortest).mul_f64(retry.jitter);
+            let delay = release_delay(attempt, &retry);
             Disposition::Release { reason, delay, charged }
         }
         RunEnding::Superseded => return None,
     })
+}
+
+/// How long what goes back without a failure of its own waits. The first wait may be nothing: another supervisor may be
+/// free. Later ones are never short.
+fn release_delay(attempt: u32, retry: &RetryPolicy) -> Duration {
+    let releases = attempt.saturating_sub(retry.attempts_charged).min(20);
+    let longest = RELEASE_BACKOFF.saturating_mul(1 << releases).min(RELEASE_BACKOFF_MAX);
+    let shortest = if releases == 0 { Duration::ZERO } else { longest / 2 };
+    shortest + (longest - shortest).mul_f64(retry.jitter)
 }
 
 /// A result must be JSON; it is passed on as the worker wrote it.
@@ -141,6 +152,7 @@ fn child(
         timeout_seconds: None,
         max_attempts: None,
         retry_backoff_seconds: None,
+        retry: RetryOptions::default(),
         sync: false,
         priority: parent.priority,
         queue: parent.queue.clone(),
@@ -177,7 +189,8 @@ mod tests {
     use super::*;
 
     fn policy(user_attempts: Option<u32>) -> RetryPolicy {
-        RetryPolicy { user_attempts, attempts_charged: 1, ..RetryPolicy::default() }
+        let stated = RetryOptions { max_attempts: user_attempts, ..RetryOptions::default() };
+        RetryPolicy { stated, attempts_charged: 1, ..RetryPolicy::default() }
     }
 
     #[test]
@@ -194,6 +207,20 @@ mod tests {
         let retried = disposition(failed(), 1, policy(Some(3)));
         assert!(matches!(retried, Some(Disposition::Retry { max_attempts: 3, .. })), "{retried:?}");
         assert!(matches!(disposition(failed(), 1, policy(None)), Some(Disposition::Terminal(_))));
+    }
+
+    #[test]
+    fn a_workflow_that_is_unknown_here_may_be_known_elsewhere() {
+        let unknown =
+            || RunEnding::Failed { error: ErrorInfo::new(error_type::WORKFLOW_NOT_FOUND, "no such file") };
+        let alone = disposition(unknown(), 1, policy(Some(3)));
+        assert!(matches!(alone, Some(Disposition::Terminal(_))), "{alone:?}");
+        let among_others = RetryPolicy { others_may_know: true, jitter: 0.5, ..policy(None) };
+        let released = disposition(unknown(), 2, among_others);
+        assert!(
+            matches!(&released, Some(Disposition::UnknownHere { delay, .. }) if delay.as_millis() == 750),
+            "{released:?}"
+        );
     }
 
     #[test]

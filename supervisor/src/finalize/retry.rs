@@ -2,27 +2,31 @@
 
 use std::time::Duration;
 
+use muster_core::execution::RetryOptions;
 use muster_protocol::{DeclaredRetry, ErrorInfo, error_type};
 
-/// The wait before the first retry of a request that does not say.
-const DEFAULT_BACKOFF: Duration = Duration::from_secs(1);
-/// How the wait grows from one retry to the next when the code does not say.
-const DOUBLED_PERCENT: u32 = 200;
-/// No retry waits longer.
-const BACKOFF_MAX: Duration = Duration::from_secs(3600);
+/// The wait before the first retry when nobody says.
+const BACKOFF_SECONDS: f64 = 1.0;
+/// How the wait grows from one retry to the next when nobody says.
+const BACKOFF_FACTOR: f64 = 2.0;
+/// No retry waits longer, unless somebody says so.
+const BACKOFF_MAX_SECONDS: f64 = 3600.0;
+/// The longest wait anybody may ask for.
+const BACKOFF_LIMIT_SECONDS: f64 = 86_400.0;
+/// By how much of itself each wait is longer at most when nobody says.
+const JITTER: f64 = 0.25;
 
 /// Whether and when a failed execution is tried again.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RetryPolicy {
-    /// How many attempts a user failure may be charged; `None` when neither the request nor the workflow's row
-    /// says.
-    pub user_attempts: Option<u32>,
+    /// What the request and the workflow's row say.
+    pub stated: RetryOptions,
+    /// What the code declares: it counts where these say nothing.
+    pub declared: DeclaredRetry,
     /// How many attempts are charged, this one included.
     pub attempts_charged: u32,
-    /// The wait before the first retry, if the request says.
-    pub backoff: Option<Duration>,
-    /// What the code declares about further attempts.
-    pub declared: DeclaredRetry,
+    /// Other supervisors claim from the same store, and their workers may know workflows that ours do not.
+    pub others_may_know: bool,
     /// A number in 0..1 that spreads the retries of executions that failed together.
     pub jitter: f64,
 }
@@ -31,33 +35,77 @@ impl RetryPolicy {
     /// The next attempt after this failure: the wait before it and how many attempts there may be, or `None`
     /// when the failure is final.
     pub(super) fn next(&self, error: &ErrorInfo) -> Option<(Duration, u32)> {
-        let attempts = self.user_attempts.or(self.declared.max_attempts);
-        let attempts = attempts.filter(|attempts| self.attempts_charged < *attempts)?;
-        if attempts <= 1 || error.retryable == Some(false) || is_final(&error.kind) || self.gives_up_on(error)
+        let rule = self.rule();
+        let attempts = rule.max_attempts.filter(|attempts| self.attempts_charged < *attempts)?;
+        if attempts <= 1
+            || error.retryable == Some(false)
+            || is_final(&error.kind)
+            || gives_up_on(&rule, error)
         {
             return None;
         }
-        Some((self.wait().mul_f64(1.0 + 0.25 * self.jitter), attempts))
+        let jitter = rule.jitter.unwrap_or(JITTER) * self.jitter;
+        Some((self.wait(&rule).mul_f64(1.0 + jitter), attempts))
     }
 
-    fn gives_up_on(&self, error: &ErrorInfo) -> bool {
-        let named = |list: &[String]| list.contains(&error.kind);
-        let DeclaredRetry { retry_on, give_up_on, .. } = &self.declared;
-        named(give_up_on) || !(retry_on.is_empty() || named(retry_on))
+    /// What a failure of this attempt would lead to, for people; `None` when it would be the end.
+    pub fn outlook(&self) -> Option<String> {
+        let rule = self.rule();
+        let attempts = rule.max_attempts.filter(|attempts| self.attempts_charged < *attempts)?;
+        let wait = self.wait(&rule).as_secs_f64();
+        let next = self.attempts_charged + 1;
+        let only = rule
+            .retry_on
+            .filter(|names| !names.is_empty())
+            .map(|names| format!(" with {}", names.join(" or ")));
+        let but = rule
+            .give_up_on
+            .filter(|names| !names.is_empty())
+            .map(|names| format!(", unless with {}", names.join(" or ")));
+        let (only, but) = (only.unwrap_or_default(), but.unwrap_or_default());
+        Some(format!(
+            "if it fails{only}, attempt {next} of at most {attempts} follows about {wait:.1} s later{but}"
+        ))
+    }
+
+    /// What holds in all.
+    fn rule(&self) -> RetryOptions {
+        self.stated.clone().or(declared(&self.declared))
     }
 
     /// The wait before the next attempt: the first wait, longer by the factor with each attempt, within its bounds.
-    fn wait(&self) -> Duration {
-        let DeclaredRetry { backoff_ms, backoff_factor_percent, backoff_max_ms, .. } = &self.declared;
-        let first = self.backoff.or(backoff_ms.map(Duration::from_millis)).unwrap_or(DEFAULT_BACKOFF);
+    fn wait(&self, rule: &RetryOptions) -> Duration {
+        let first = rule.backoff_seconds.unwrap_or(BACKOFF_SECONDS);
         let longest =
-            backoff_max_ms.map_or(BACKOFF_MAX, |longest| Duration::from_millis(longest).min(BACKOFF_MAX));
-        let factor = f64::from(backoff_factor_percent.unwrap_or(DOUBLED_PERCENT)) / 100.0;
+            rule.backoff_max_seconds.unwrap_or(BACKOFF_MAX_SECONDS.max(first)).min(BACKOFF_LIMIT_SECONDS);
+        let factor = rule.backoff_factor.unwrap_or(BACKOFF_FACTOR);
         let retries_before = i32::try_from(self.attempts_charged.saturating_sub(1)).unwrap_or(i32::MAX);
-        let wait = first.as_secs_f64() * factor.powi(retries_before);
         // What is no time, or more than there is, is more than the longest.
-        Duration::try_from_secs_f64(wait).map_or(longest, |wait| wait.min(longest))
+        let wait = first * factor.powi(retries_before);
+        Duration::try_from_secs_f64(if wait < longest { wait } else { longest }).unwrap_or_default()
     }
+}
+
+/// What code declares, in the words of a request.
+fn declared(declared: &DeclaredRetry) -> RetryOptions {
+    let seconds = |milliseconds: u64| Duration::from_millis(milliseconds).as_secs_f64();
+    let names = |names: &Vec<String>| (!names.is_empty()).then(|| names.clone());
+    RetryOptions {
+        max_attempts: declared.max_attempts,
+        backoff_seconds: declared.backoff_ms.map(seconds),
+        backoff_factor: declared.backoff_factor_percent.map(|percent| f64::from(percent) / 100.0),
+        backoff_max_seconds: declared.backoff_max_ms.map(seconds),
+        jitter: None,
+        retry_on: names(&declared.retry_on),
+        give_up_on: names(&declared.give_up_on),
+    }
+}
+
+fn gives_up_on(rule: &RetryOptions, error: &ErrorInfo) -> bool {
+    let named = |list: &[String]| list.contains(&error.kind);
+    let (retry_on, give_up_on) =
+        (rule.retry_on.as_deref().unwrap_or_default(), rule.give_up_on.as_deref().unwrap_or_default());
+    named(give_up_on) || !(retry_on.is_empty() || named(retry_on))
 }
 
 /// Failures that another attempt meets again.
@@ -76,13 +124,12 @@ fn is_final(kind: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn stated(max_attempts: Option<u32>, backoff_seconds: Option<f64>) -> RetryOptions {
+        RetryOptions { max_attempts, backoff_seconds, ..RetryOptions::default() }
+    }
+
     fn policy(user_attempts: Option<u32>, attempts_charged: u32) -> RetryPolicy {
-        RetryPolicy {
-            user_attempts,
-            attempts_charged,
-            backoff: Some(Duration::from_secs(2)),
-            ..RetryPolicy::default()
-        }
+        RetryPolicy { stated: stated(user_attempts, Some(2.0)), attempts_charged, ..RetryPolicy::default() }
     }
 
     fn failed(kind: &str, retryable: Option<bool>) -> ErrorInfo {
@@ -130,8 +177,7 @@ mod tests {
         );
         assert_eq!(delay(&failed("Busy", None), policy(4)), None);
         assert_eq!(delay(&failed("Fatal", None), policy(1)), None);
-        let stated =
-            RetryPolicy { user_attempts: Some(2), backoff: Some(Duration::from_secs(1)), ..policy(1) };
+        let stated = RetryPolicy { stated: stated(Some(2), Some(1.0)), ..policy(1) };
         assert_eq!(delay(&failed("Busy", None), stated.clone()), Some(1));
         assert_eq!(delay(&failed("Busy", None), RetryPolicy { attempts_charged: 2, ..stated }), None);
         let only = DeclaredRetry { retry_on: vec!["Later".to_owned()], ..declared.clone() };
@@ -144,5 +190,50 @@ mod tests {
             ..declared.clone()
         };
         assert_eq!(delay(&failed("Busy", None), RetryPolicy { declared: odd, ..policy(3) }), Some(3600));
+    }
+
+    #[test]
+    fn what_the_request_says_stands_above_what_the_code_declares_field_by_field() {
+        let declared = DeclaredRetry {
+            max_attempts: Some(9),
+            backoff_ms: Some(1000),
+            give_up_on: vec!["Fatal".to_owned()],
+            ..DeclaredRetry::default()
+        };
+        let stated = RetryOptions {
+            backoff_factor: Some(10.0),
+            backoff_max_seconds: Some(50.0),
+            retry_on: Some(vec!["Busy".to_owned(), "Fatal".to_owned()]),
+            jitter: Some(0.0),
+            ..RetryOptions::default()
+        };
+        let policy = |attempts_charged| RetryPolicy {
+            stated: stated.clone(),
+            declared: declared.clone(),
+            attempts_charged,
+            jitter: 1.0,
+            ..RetryPolicy::default()
+        };
+        assert_eq!(
+            [1, 2, 3].map(|charged| delay(&failed("Busy", None), policy(charged))),
+            [Some(1), Some(10), Some(50)]
+        );
+        assert_eq!(delay(&failed("Fatal", None), policy(1)), None, "given up on by the code");
+        assert_eq!(delay(&failed("Other", None), policy(1)), None, "not among those of the request");
+        assert_eq!(
+            policy(2).outlook().unwrap(),
+            "if it fails with Busy or Fatal, attempt 3 of at most 9 follows about 10.0 s later, unless with Fatal"
+        );
+        assert_eq!(policy(9).outlook(), None);
+        // A first wait that is longer than the longest when nobody says stays as it was asked for.
+        let long =
+            RetryOptions { max_attempts: Some(2), backoff_seconds: Some(7200.0), ..RetryOptions::default() };
+        assert_eq!(
+            delay(
+                &failed("Busy", None),
+                RetryPolicy { stated: long, attempts_charged: 1, ..RetryPolicy::default() }
+            ),
+            Some(7200)
+        );
     }
 }

@@ -104,7 +104,7 @@ impl Notification {
         };
         let failure = match &finalization.disposition {
             Disposition::Terminal(outcome) => outcome.failure(),
-            Disposition::Retry { failure, .. } => Some(failure),
+            Disposition::Retry { failure, .. } | Disposition::UnknownHere { failure, .. } => Some(failure),
             Disposition::Release { .. } => None,
         };
         let (status, error_type) = written;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use muster_core::execution::{ExecutionRequest, RunConfig, Secrets, Target};
+use muster_core::execution::{ExecutionRequest, RetryOptions, RunConfig, Secrets, Target};
 use muster_protocol::limits::FRAME_MAX_BYTES;
 use muster_protocol::{CodeSource, JsonBytes, error_type};
 use muster_store::WorkflowRecord;
@@ -38,10 +38,8 @@ pub struct PreparedExecution {
     pub secrets: Arc<Secrets>,
     /// The time it has from Started, if the request or the workflow says.
     pub timeout: Option<Duration>,
-    /// How many attempts a user failure may be charged, if the request or the workflow says.
-    pub user_attempts: Option<u32>,
-    /// The wait before the first retry, if the request says.
-    pub retry_backoff: Option<Duration>,
+    /// What the request and the workflow's row say of further attempts.
+    pub retry: RetryOptions,
     /// True when somebody waits for the reply.
     pub sync: bool,
 }
@@ -89,8 +87,11 @@ pub fn prepare(
         .timeout_seconds
         .or(warm.workflow.as_ref().and_then(|workflow| workflow.timeout_seconds))
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    let user_attempts =
-        request.max_attempts.or(warm.workflow.as_ref().and_then(|workflow| workflow.max_attempts));
+    let of_the_row = RetryOptions {
+        max_attempts: warm.workflow.as_ref().and_then(|workflow| workflow.max_attempts),
+        ..RetryOptions::default()
+    };
+    let retry = request.retry_options().or(of_the_row);
     let prepared = PreparedExecution {
         source: source(request.target, warm.workflow.as_ref()),
         workflow,
@@ -101,8 +102,7 @@ pub fn prepare(
         config: Arc::clone(&warm.config),
         secrets: Arc::clone(&warm.secrets),
         timeout,
-        user_attempts,
-        retry_backoff: request.retry_backoff_seconds.and_then(|s| Duration::try_from_secs_f64(s).ok()),
+        retry,
         sync: request.sync,
     };
     prepared.check_size()

@@ -286,7 +286,7 @@ async fn the_worker_is_told_everything_and_watchers_no_secrets() {
     assert_eq!(serde_json::from_slice::<Value>(&prepared.shown_context).unwrap(), context);
     assert_eq!(prepared.config["token"].get(), "\"s3cret\"");
     assert_eq!(prepared.timeout, Some(Duration::from_millis(7500)));
-    assert_eq!((prepared.user_attempts, prepared.retry_backoff), (Some(4), Some(Duration::from_secs(2))));
+    assert_eq!((prepared.retry.max_attempts, prepared.retry.backoff_seconds), (Some(4), Some(2.0)));
     assert_eq!(prepared.organization_id, Some(ACME));
 }
 
@@ -296,11 +296,11 @@ async fn the_request_overrides_the_workflow() {
     let warm = prewarm.prewarm_sdk_cache(Subject::Id(GLOBAL_WORKFLOW), None).await.unwrap();
     let fields = json!({"workflow_id": GLOBAL_WORKFLOW, "timeout_seconds": 0.5, "max_attempts": 2});
     let prepared = prepare(request(&fields), &warm).unwrap();
-    assert_eq!((prepared.timeout, prepared.user_attempts), (Some(Duration::from_millis(500)), Some(2)));
+    assert_eq!((prepared.timeout, prepared.retry.max_attempts), (Some(Duration::from_millis(500)), Some(2)));
 
     let none = prewarm.prewarm_sdk_cache(Subject::Name("plain".to_owned()), None).await.unwrap();
     let prepared = prepare(request(&json!({"workflow": "plain"})), &none).unwrap();
-    assert_eq!((prepared.timeout, prepared.user_attempts), (None, None));
+    assert_eq!((prepared.timeout, prepared.retry.max_attempts), (None, None));
     assert_eq!((prepared.source, prepared.workflow.as_str()), (CodeSource::Named, "plain"));
     let context: Value = prepared.context.parse().unwrap();
     assert_eq!(context["workflow"], json!({"id": null, "name": "plain"}));

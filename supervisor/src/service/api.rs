@@ -6,11 +6,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use muster_bus::{AddressedCommand, ControlCommand, StatusChange};
-use muster_core::execution::{Attempt, ExecutionRequest, StartWindow, Status};
+use muster_core::execution::{Attempt, ExecutionRequest, StartWindow, Status, Target};
 use muster_core::pool::PoolSnapshot;
 use muster_intake::rabbitmq::BrokerHealth;
 use muster_protocol::CancelReason;
-use muster_store::{CancelResult, NewExecution, PresenceShown, Submitted, SupervisorRecord};
+use muster_store::{CancelResult, ExecutionRecord, NewExecution, PresenceShown, Submitted, SupervisorRecord};
 use muster_system::process::walls;
 use uuid::Uuid;
 
@@ -26,6 +26,7 @@ use crate::api::{
 };
 use crate::definitions::{DefinitionWish, edit, rotate};
 use crate::dispatch::RefusedParameters;
+use crate::finalize::RetryPolicy;
 use crate::notify::sweep::notify_rows;
 use crate::observe::Unwritten;
 
@@ -57,6 +58,7 @@ impl ApiService for Supervisor {
         let Some(record) = self.core.store.execution(id).await? else { return Ok(None) };
         let waits = record.status == Status::Pending;
         let ahead = if waits { self.core.store.ahead(id).await? } else { 0 };
+        let outlook = self.outlook(&record);
         let reasons = explain(&ExplainFacts {
             record: &record,
             now: Timestamp::now(),
@@ -67,6 +69,7 @@ impl ApiService for Supervisor {
             slots_are_free: self.core.slots.free() > 0,
             max_workers: self.core.slots.workers(),
             ahead,
+            outlook,
         });
         Ok(Some(ExplanationView { execution_id: id, status: record.status, reasons }))
     }
@@ -257,6 +260,26 @@ impl Supervisor {
             CancelResult::Requested { .. } | CancelResult::AlreadyTerminal(_) => {}
         }
         Ok(answer)
+    }
+
+    /// What a failure of the attempt that runs, or comes next, would lead to. What the workflow's row says is not known
+    /// here; most of it is in the row already.
+    fn outlook(&self, record: &ExecutionRecord) -> Option<String> {
+        let request = ExecutionRequest::parse(record.request.as_ref()?.get().as_bytes()).ok()?;
+        let declared = match &request.target {
+            Target::Name { workflow } => {
+                self.core.descriptions.named(workflow).map(|it| it.declared.retry.clone())
+            }
+            Target::Id { .. } | Target::Code { .. } => None,
+        };
+        let charged = record.attempts_charged + u32::from(record.status == Status::Pending);
+        RetryPolicy {
+            stated: request.retry_options(),
+            declared: declared.unwrap_or_default(),
+            attempts_charged: charged,
+            ..RetryPolicy::default()
+        }
+        .outlook()
     }
 
     fn default_max_attempts(&self) -> u32 {

@@ -98,6 +98,8 @@ pub struct CoreParts {
     pub transcripts: Option<Arc<TranscriptKeeper>>,
     /// What workers described of their workflows.
     pub descriptions: Arc<Descriptions>,
+    /// Other supervisors claim from the same store.
+    pub shares_store: bool,
 }
 
 impl Core {
@@ -122,6 +124,7 @@ impl Core {
             after_failure,
             transcripts,
             descriptions,
+            shares_store,
         } = parts;
         let finalizer =
             Finalizer::start(store.clone(), sink, Arc::clone(&slots) as Arc<dyn Admission>, outbox)?;
@@ -148,6 +151,7 @@ impl Core {
             metrics: Arc::clone(&metrics),
             after_failure,
             transcripts: transcripts.clone(),
+            shares_store,
         };
         let WiredDispatch { dispatcher, health, ended, reporting } = dispatch.wire(executor.handle(), events);
         tokio::spawn(vital::serving("rate", watch_rate(Arc::downgrade(&slots), ended)));

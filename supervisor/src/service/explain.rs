@@ -26,6 +26,8 @@ pub(super) struct ExplainFacts<'a> {
     pub(super) max_workers: usize,
     /// How many rows of its queue go before it.
     pub(super) ahead: u64,
+    /// What a failure of its next or present attempt would lead to; `None` when it would be the end.
+    pub(super) outlook: Option<String>,
 }
 
 /// All there is to say; what keeps it from starting comes first.
@@ -56,6 +58,7 @@ fn waiting(facts: &ExplainFacts<'_>) -> Vec<ReasonView> {
     reasons.extend(expires.map(|end| {
         said(ReasonKind::Expires, format!("it is cancelled as Expired if it has not started by {end}"))
     }));
+    reasons.extend(outlook(facts));
     reasons
 }
 
@@ -130,7 +133,12 @@ fn running(facts: &ExplainFacts<'_>) -> Vec<ReasonView> {
     reasons.extend(record.cancel_requested_at.map(|at| {
         said(ReasonKind::CancelRequested, format!("somebody asked at {at} for it to end; its worker is told"))
     }));
+    reasons.extend(outlook(facts).filter(|_| record.cancel_requested_at.is_none()));
     reasons
+}
+
+fn outlook(facts: &ExplainFacts<'_>) -> Option<ReasonView> {
+    Some(said(ReasonKind::RetriesAfter, facts.outlook.clone()?))
 }
 
 fn ended(record: &ExecutionRecord) -> ReasonView {
@@ -189,6 +197,7 @@ mod tests {
             slots_are_free: true,
             max_workers: 2,
             ahead: 0,
+            outlook: None,
         }
     }
 
@@ -231,6 +240,9 @@ mod tests {
         assert!(told[0].message.starts_with("attempt 2 of at most 3 runs here"), "{told:?}");
         assert_eq!(told[1].kind, ReasonKind::CancelRequested);
 
+        let outlook = Some("if it fails, attempt 3 follows".to_owned());
+        let told = explain(&ExplainFacts { outlook, ..facts(&record, &served) });
+        assert_eq!(told.len(), 2, "what is to end is not tried again: {told:?}");
         record.status = Status::Failed;
         (record.error_type, record.error_message) = (Some("ValueError".to_owned()), Some("no".to_owned()));
         let told = explain(&facts(&record, &served));

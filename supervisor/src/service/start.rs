@@ -121,6 +121,7 @@ impl Supervisor {
             after_failure: AfterFailure::GoOn,
             transcripts: Some(transcripts(&settings, data_dir.path())?),
             descriptions,
+            shares_store: shared,
         };
         let supervisor = Arc::new(Self {
             core: Core::start(&settings, parts)?,

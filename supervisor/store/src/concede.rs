@@ -59,6 +59,9 @@ fn bare(refused: &Finalization, reason: &str) -> Finalization {
         Disposition::Retry { failure, delay, max_attempts } => {
             Disposition::Retry { failure: plain_failure(failure), delay: *delay, max_attempts: *max_attempts }
         }
+        Disposition::UnknownHere { failure, delay } => {
+            Disposition::UnknownHere { failure: plain_failure(failure), delay: *delay }
+        }
         Disposition::Release { reason, delay, charged } => {
             Disposition::Release { reason: plain(reason), delay: *delay, charged: *charged }
         }
@@ -156,6 +159,7 @@ mod tests {
             }
             Disposition::Retry { .. } => "retry".to_owned(),
             Disposition::Release { .. } => "release".to_owned(),
+            Disposition::UnknownHere { .. } => "unknown here".to_owned(),
         };
         let fields = end.logs.iter().filter(|line| line.fields.is_some()).count();
         format!("{kind}: {} lines, {fields} fields, {} changes", end.logs.len(), end.changes.len())

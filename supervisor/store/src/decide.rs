@@ -14,7 +14,7 @@ use super::finalization::{
 };
 use super::session::Candidate;
 use super::text::storable;
-use super::{UNCHARGED_RELEASES_MAX, claim::NewExecution};
+use super::{UNCHARGED_RELEASES_MAX, UNKNOWN_RELEASES_MAX, claim::NewExecution};
 
 /// What must be known of a locked row to decide whether it goes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub(crate) enum SettledRow<'a> {
         refund: bool,
         /// How many attempts the row allows from now on at least.
         max_attempts: u32,
+        /// Another supervisor should have it next.
+        elsewhere: bool,
         /// `retried` or `released`.
         event: &'static str,
         /// Why.
@@ -85,15 +87,21 @@ pub(crate) fn decide_row<'a>(
         Disposition::Release { reason, delay, charged } => {
             (None, *delay, *charged, 0, reason.clone(), "released")
         }
+        Disposition::UnknownHere { failure, delay } => {
+            let reason = format!("{}: {}", failure.error_type, failure.message);
+            (Some(failure), *delay, false, 0, reason, "released")
+        }
     };
+    let elsewhere = matches!(disposition, Disposition::UnknownHere { .. });
+    let uncharged_max = if elsewhere { UNKNOWN_RELEASES_MAX } else { UNCHARGED_RELEASES_MAX };
     let budget = budget?;
     let max_attempts = budget.max_attempts.max(wanted);
     let uncharged_before = budget.attempt.saturating_sub(budget.attempts_charged);
-    let refund = !charged && uncharged_before < UNCHARGED_RELEASES_MAX;
+    let refund = !charged && uncharged_before < uncharged_max;
     let outcome = if budget.cancel_requested {
         ExecutionOutcome::Cancelled(cancelled())
-    } else if refund || budget.attempts_charged < max_attempts {
-        return Some(SettledRow::Requeue { delay, refund, max_attempts, event, reason });
+    } else if refund || (!elsewhere && budget.attempts_charged < max_attempts) {
+        return Some(SettledRow::Requeue { delay, refund, max_attempts, elsewhere, event, reason });
     } else {
         ExecutionOutcome::Failed(failure.cloned().unwrap_or_else(|| exhausted_failure(max_attempts, &reason)))
     };
@@ -166,7 +174,7 @@ pub(crate) fn current_state(
 pub(crate) fn closing_event(settled: &SettledRow<'_>) -> (&'static str, Cow<'static, str>) {
     match settled {
         SettledRow::Terminal(outcome) => ("finalized", finalized_detail(outcome)),
-        SettledRow::Requeue { delay, refund, event, reason, max_attempts: _ } => {
+        SettledRow::Requeue { delay, refund, event, reason, max_attempts: _, elsewhere: _ } => {
             let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
             let reason = storable(reason);
             let detail = serde_json::json!({ "reason": reason, "delay_ms": delay_ms, "charged": !refund });
@@ -235,6 +243,29 @@ mod tests {
             charged = charged - 1 + 1; // The refund, then the next claim.
         }
         assert_eq!(refunds(&release(false), budget(11, charged, 3)), Some(false));
+    }
+
+    #[test]
+    fn what_nobody_knows_goes_back_five_times_and_is_then_the_verdict() {
+        let failure = ExecutionFailure::new(error_type::WORKFLOW_NOT_FOUND, "no such workflow");
+        let unknown = Disposition::UnknownHere { failure, delay: Duration::from_secs(1) };
+        for attempt in 1..=5 {
+            let settled = decide_row(&unknown, Some(&budget(attempt, 1, 1))).unwrap();
+            assert!(
+                matches!(
+                    settled,
+                    SettledRow::Requeue { refund: true, elsewhere: true, event: "released", .. }
+                ),
+                "attempt {attempt}: {settled:?}"
+            );
+        }
+        // Attempts that are left are for what can be run.
+        let settled = decide_row(&unknown, Some(&budget(6, 1, 3))).unwrap();
+        let SettledRow::Terminal(outcome) = &settled else { panic!("{settled:?}") };
+        assert_eq!(outcome.failure().unwrap().error_type, error_type::WORKFLOW_NOT_FOUND);
+        let asked = AttemptBudget { cancel_requested: true, ..budget(1, 1, 3) };
+        let settled = decide_row(&unknown, Some(&asked)).unwrap();
+        assert!(matches!(&settled, SettledRow::Terminal(outcome) if outcome.status() == Status::Cancelled));
     }
 
     #[test]

@@ -71,7 +71,7 @@ impl Finalization {
     pub fn size_bytes(&self) -> usize {
         let result = match &self.disposition {
             Disposition::Terminal(outcome) => outcome.result().map_or(0, |result| result.get().len()),
-            Disposition::Retry { .. } | Disposition::Release { .. } => 0,
+            Disposition::Retry { .. } | Disposition::Release { .. } | Disposition::UnknownHere { .. } => 0,
         };
         let logs: usize = self.logs.iter().map(LogLine::size_bytes).sum();
         let changes: usize = self.changes.iter().map(StateChange::size_bytes).sum();
@@ -107,6 +107,14 @@ pub enum Disposition {
         /// not charged, at most ten times in the life of an execution.
         charged: bool,
     },
+    /// The workers here know no such workflow; those of another supervisor may. It goes back uncharged, at most
+    /// [`crate::UNKNOWN_RELEASES_MAX`] times, and then it is FAILED with `failure`.
+    UnknownHere {
+        /// What the worker said.
+        failure: ExecutionFailure,
+        /// How long the row waits before it may be claimed again.
+        delay: Duration,
+    },
 }
 
 /// A terminal state with what belongs to it.
@@ -130,7 +138,7 @@ impl Disposition {
     pub fn status(&self) -> Status {
         match self {
             Self::Terminal(outcome) => outcome.status(),
-            Self::Retry { .. } | Self::Release { .. } => Status::Pending,
+            Self::Retry { .. } | Self::Release { .. } | Self::UnknownHere { .. } => Status::Pending,
         }
     }
 }

@@ -80,6 +80,10 @@ use muster_core::execution::{Attempt, Status};
 /// How many times an attempt may go back without being charged in the life of one execution.
 pub const UNCHARGED_RELEASES_MAX: u32 = 10;
 
+/// How many attempts may end because nobody there knew the workflow, before that is the verdict. Counted among all
+/// attempts of the execution that were not charged.
+pub const UNKNOWN_RELEASES_MAX: u32 = 5;
+
 /// How long a waiting row must wait to overtake one with the next higher priority.
 pub const PRIORITY_AGING: Duration = Duration::from_secs(60);
 

@@ -172,6 +172,8 @@ pub(crate) struct BackRow {
     pub(crate) refund: u8,
     pub(crate) max_attempts: u32,
     pub(crate) delay_us: i64,
+    /// For a database that several supervisors share: its owner of now is remembered, and lets others go first.
+    pub(crate) elsewhere: bool,
 }
 
 /// A line of a log.

@@ -24,6 +24,7 @@ mod silence;
 mod starts;
 mod storm;
 mod takeover;
+mod unknown;
 mod whereabouts;
 mod windows;
 mod world;

@@ -34,6 +34,8 @@ export interface SubmitOptions {
   maxAttempts?: number;
   /** The wait before the second attempt, in seconds; it doubles with each. */
   retryBackoff?: number;
+  /** All of a retry policy. */
+  retry?: RetryPolicy;
   /** The id of the organization that it runs for. */
   organization?: string;
   /** A second submission with this key is this execution; with other parameters it is `IdempotencyKeyReused`. Keys are the organization's own. */
@@ -52,6 +54,23 @@ export interface SubmitOptions {
   apiKeyId?: string;
   /** The W3C trace context it belongs to. */
   traceparent?: string;
+}
+
+/** When an execution that failed is tried again. */
+export interface RetryPolicy {
+  /** How many attempts there may be, the first included. */
+  maxAttempts?: number;
+  /** The wait before the second attempt. */
+  backoffSeconds?: number;
+  /** By how much each further wait is longer: 2 doubles it, 1 leaves it. */
+  backoffFactor?: number;
+  backoffMaxSeconds?: number;
+  /** Each wait is longer by a random part of it, at most this one. */
+  jitter?: number;
+  /** Error types that another attempt may help; left out or empty means all. */
+  retryOn?: string[];
+  /** Error types that no other attempt helps. */
+  giveUpOn?: string[];
 }
 
 export interface WaitOptions {

@@ -14,6 +14,7 @@ const FIELDS = {
   expires: "expires_seconds",
   maxAttempts: "max_attempts",
   retryBackoff: "retry_backoff_seconds",
+  retry: "retry",
   organization: "organization_id",
   idempotencyKey: "idempotency_key",
   idempotency: "idempotency_seconds",
@@ -37,6 +38,10 @@ export function request(workflow, parameters, options) {
   if (problems.length) throw new InvalidRequest(problems.join("; "), problems);
   const said = Object.entries(options).filter(([, value]) => value !== undefined && value !== null);
   const fields = Object.fromEntries(said.map(([name, value]) => [FIELDS[name], value]));
+  if (fields.retry) {
+    const named = Object.entries(fields.retry).map(([name, value]) => [name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]);
+    fields.retry = Object.fromEntries(named);
+  }
   const executionId = fields.execution_id ?? newId();
   const body = encode({ ...fields, execution_id: executionId, workflow, parameters });
   return { executionId, body };

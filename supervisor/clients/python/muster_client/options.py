@@ -37,6 +37,9 @@ class Options:
     """How many attempts it may take, the first one included."""
     retry_backoff: float | None = None
     """The wait before the second attempt, in seconds; it doubles with each."""
+    retry: Mapping[str, Any] | None = None
+    """All of a retry policy: `max_attempts`, `backoff_seconds`, `backoff_factor`, `backoff_max_seconds`, `jitter`, and the lists of
+    error types `retry_on` and `give_up_on`."""
     organization: str | uuid.UUID | None = None
     """The id of the organization that it runs for."""
     idempotency_key: str | None = None
@@ -81,6 +84,7 @@ class Options:
             "idempotency_seconds": _seconds(self.idempotency),
             "max_attempts": self.max_attempts,
             "retry_backoff_seconds": self.retry_backoff,
+            "retry": self.retry,
             "organization_id": None if self.organization is None else str(self.organization),
             "caller": self.caller,
             "startup": self.startup,

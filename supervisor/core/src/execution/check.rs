@@ -9,6 +9,8 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::retry::RetryOptions;
+
 /// The longest timeout: a year.
 const TIMEOUT_MAX_SECONDS: f64 = 365.0 * 86_400.0;
 /// The longest first backoff: a day.
@@ -19,6 +21,8 @@ const DELAY_MAX_SECONDS: f64 = 10.0 * 366.0 * 86_400.0;
 const ATTEMPTS_MAX: u32 = 1000;
 /// The longest name of a queue; the dead letters' one is a little longer.
 const QUEUE_MAX_BYTES: usize = 200;
+/// The most error types that a list of a retry policy names.
+const ERROR_TYPES_MAX: usize = 100;
 /// The longest idempotency key.
 const IDEMPOTENCY_KEY_MAX_BYTES: usize = 256;
 /// The highest priority.
@@ -159,6 +163,39 @@ pub(super) fn priority(raw: &RawValue) -> Result<u8, String> {
     let expected = format!("must be a whole number from 0 to {PRIORITY_MAX}");
     let priority: u8 = read(raw, &expected)?;
     if priority <= PRIORITY_MAX { Ok(priority) } else { Err(wrong(raw, &expected)) }
+}
+
+/// The rule of a retry policy: an object of these fields, each within its bounds.
+pub(super) fn retry(raw: &RawValue) -> Result<RetryOptions, String> {
+    let options: RetryOptions = serde_json::from_str(raw.get())
+        .map_err(|error| format!("must be an object of a retry policy: {error}"))?;
+    let within = |name: &str, value: Option<f64>, least: f64, most: f64| match value {
+        Some(value) if !(least..=most).contains(&value) => {
+            Err(format!("{name} must be from {least} to {most}, not {value}"))
+        }
+        Some(_) | None => Ok(()),
+    };
+    if options.max_attempts.is_some_and(|attempts| !(1..=ATTEMPTS_MAX).contains(&attempts)) {
+        return Err(format!("max_attempts must be a whole number from 1 to {ATTEMPTS_MAX}"));
+    }
+    within("backoff_seconds", options.backoff_seconds, 0.0, BACKOFF_MAX_SECONDS)?;
+    within("backoff_factor", options.backoff_factor, 1.0, 100.0)?;
+    within("backoff_max_seconds", options.backoff_max_seconds, 0.0, BACKOFF_MAX_SECONDS)?;
+    within("jitter", options.jitter, 0.0, 1.0)?;
+    for (field, names) in [("retry_on", &options.retry_on), ("give_up_on", &options.give_up_on)] {
+        let names = names.as_deref().unwrap_or_default();
+        if names.len() > ERROR_TYPES_MAX {
+            return Err(format!(
+                "{field} has {} error types; at most {ERROR_TYPES_MAX} are allowed",
+                names.len()
+            ));
+        }
+        names
+            .iter()
+            .try_for_each(|one| name(one))
+            .map_err(|problem| format!("{field}: an error type {problem}"))?;
+    }
+    Ok(options)
 }
 
 /// Whether user data of this size leaves room in a frame for the rest of an Execute.

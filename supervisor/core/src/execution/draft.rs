@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::check;
 use super::request::{ExecutionRequest, Target};
+use super::retry::RetryOptions;
 use super::start_window::StartWindow;
 use crate::json;
 
@@ -46,6 +47,7 @@ pub struct RequestDraft {
     timeout_seconds: Option<f64>,
     max_attempts: Option<u32>,
     retry_backoff_seconds: Option<f64>,
+    retry: Option<RetryOptions>,
     sync: Option<bool>,
     priority: Option<u8>,
     queue: Option<String>,
@@ -116,6 +118,9 @@ struct RequestFields<'a> {
     #[schema(value_type = Option<f64>, minimum = 0)]
     retry_backoff_seconds: Option<&'a RawValue>,
     #[serde(borrow)]
+    #[schema(value_type = Option<RetryOptions>)]
+    retry: Option<&'a RawValue>,
+    #[serde(borrow)]
     #[schema(value_type = Option<bool>)]
     sync: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -157,6 +162,10 @@ impl PartialSchema for RequestDraft {
 impl ToSchema for RequestDraft {
     fn name() -> Cow<'static, str> {
         "Request".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        RequestFields::schemas(schemas);
     }
 }
 
@@ -255,6 +264,7 @@ impl RequestDraft {
             timeout_seconds: self.timeout_seconds.or(other.timeout_seconds),
             max_attempts: self.max_attempts.or(other.max_attempts),
             retry_backoff_seconds: self.retry_backoff_seconds.or(other.retry_backoff_seconds),
+            retry: self.retry.or(other.retry),
             sync: self.sync.or(other.sync),
             priority: self.priority.or(other.priority),
             queue: self.queue.or(other.queue),
@@ -294,6 +304,7 @@ impl RequestDraft {
     /// Every problem in one error: bad fields, nothing or too much to run, too large for a frame.
     pub fn into_request(mut self) -> Result<ExecutionRequest, InvalidRequest> {
         let target = self.take_target();
+        self.spread_retry();
         if self.execution_id.is_none() && self.problems.iter().all(|p| !p.starts_with("execution_id:")) {
             self.problems.push("execution_id: is missing; give a UUID".to_owned());
         }
@@ -312,6 +323,7 @@ impl RequestDraft {
             timeout_seconds: self.timeout_seconds,
             max_attempts: self.max_attempts,
             retry_backoff_seconds: self.retry_backoff_seconds,
+            retry: self.retry.unwrap_or_default(),
             sync: self.sync.unwrap_or(false),
             priority: self.priority.unwrap_or(0),
             queue: self.queue,
@@ -327,6 +339,23 @@ impl RequestDraft {
         } else {
             Err(InvalidRequest { execution_id: Some(execution_id), problems: self.problems })
         }
+    }
+
+    /// Two fields of a retry policy have names of their own, too: they stand there from here on.
+    fn spread_retry(&mut self) {
+        let Some(retry) = &mut self.retry else { return };
+        let (attempts, backoff) = (retry.max_attempts.take(), retry.backoff_seconds.take());
+        if attempts.is_some() && self.max_attempts.is_some() {
+            self.problems.push(
+                "max_attempts, retry.max_attempts: two names of one field; give one of them".to_owned(),
+            );
+        }
+        if backoff.is_some() && self.retry_backoff_seconds.is_some() {
+            let names = "retry_backoff_seconds, retry.backoff_seconds";
+            self.problems.push(format!("{names}: two names of one field; give one of them"));
+        }
+        self.max_attempts = self.max_attempts.or(attempts);
+        self.retry_backoff_seconds = self.retry_backoff_seconds.or(backoff);
     }
 
     fn take_target(&mut self) -> Option<Target> {
@@ -394,6 +423,7 @@ impl RequestDraft {
         self.max_attempts = self.take("max_attempts", fields.max_attempts, check::max_attempts);
         self.retry_backoff_seconds =
             self.take("retry_backoff_seconds", fields.retry_backoff_seconds, check::backoff_seconds);
+        self.retry = self.take("retry", fields.retry, check::retry);
         self.sync = self.take("sync", fields.sync, check::boolean);
         self.priority = self.take("priority", fields.priority, check::priority);
         self.queue = self.take("queue", fields.queue, check::queue);

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::draft::{InvalidRequest, RequestDraft};
+use super::retry::RetryOptions;
 use super::start_window::StartWindow;
 use crate::json;
 
@@ -47,6 +48,9 @@ pub struct ExecutionRequest {
     /// How long to wait before the first retry; it doubles with each.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_backoff_seconds: Option<f64>,
+    /// What else is said of further attempts.
+    #[serde(skip_serializing_if = "RetryOptions::is_empty")]
+    pub retry: RetryOptions,
     /// Somebody waits for the result on the list `result:{id}`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub sync: bool,
@@ -121,6 +125,16 @@ impl ExecutionRequest {
     pub fn to_stored(&self) -> String {
         // A struct of strings, numbers and raw JSON has no way to fail; an empty text would be refused on reading.
         serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// All that is said of further attempts.
+    pub fn retry_options(&self) -> RetryOptions {
+        let stated = RetryOptions {
+            max_attempts: self.max_attempts,
+            backoff_seconds: self.retry_backoff_seconds,
+            ..RetryOptions::default()
+        };
+        stated.or(self.retry.clone())
     }
 
     /// What two submits with one idempotency key must share: what is run, and its parameters.

@@ -6,12 +6,12 @@ use muster_protocol::value::{JsonToken, tokens};
 use sha2::{Digest as _, Sha256};
 
 /// The digest of a value.
-type ValueDigest = [u8; 32];
+type JsonDigest = [u8; 32];
 
 /// A digest that two texts share when they hold the same value: blanks, the order of an object's keys and the way a
 /// character is escaped make no difference. Numbers are the same when they are written the same: 1 and 1.0 are not,
 /// and no digit is lost. Of a key that is given twice the last one counts.
-pub fn digest(json: &str) -> ValueDigest {
+pub fn digest(json: &str) -> JsonDigest {
     let mut open: Vec<OpenValue> = vec![OpenValue::Array(Sha256::new())];
     // Behind the last token; what `true`, `false` and `null` are made of stands between two of them.
     let mut end = 0;
@@ -54,11 +54,11 @@ pub fn digest(json: &str) -> ValueDigest {
 /// A value whose end has not come.
 enum OpenValue {
     Array(Sha256),
-    Object { members: BTreeMap<String, ValueDigest>, key: Option<String> },
+    Object { members: BTreeMap<String, JsonDigest>, key: Option<String> },
 }
 
 impl OpenValue {
-    fn digest(self) -> ValueDigest {
+    fn digest(self) -> JsonDigest {
         match self {
             Self::Array(items) => items.chain_update([b']']).finalize().into(),
             Self::Object { members, .. } => {
@@ -74,7 +74,7 @@ impl OpenValue {
 }
 
 /// A value is complete: it belongs to the one around it.
-fn take(open: &mut [OpenValue], value: ValueDigest) {
+fn take(open: &mut [OpenValue], value: JsonDigest) {
     match open.last_mut() {
         Some(OpenValue::Array(items)) => items.update(value),
         Some(OpenValue::Object { members, key }) => {
@@ -84,7 +84,7 @@ fn take(open: &mut [OpenValue], value: ValueDigest) {
     }
 }
 
-fn leaf(kind: u8, text: &str) -> ValueDigest {
+fn leaf(kind: u8, text: &str) -> JsonDigest {
     Sha256::new_with_prefix([kind]).chain_update(text).finalize().into()
 }
 

@@ -93,6 +93,7 @@ impl TestLine {
             metrics,
             after_failure: options.after_failure,
             transcripts: None,
+            shares_store: false,
         };
         let WiredDispatch { dispatcher, health, .. } = dispatch.wire(handle, events);
         Self { claimant, store, bus, slots, in_flight, dispatcher, executor, health, notifier, folder }

@@ -41,8 +41,8 @@ async fn a_row_becomes_a_run_with_the_terms_of_its_request() {
     assert_eq!(context["config"], json!({"region": "eu"}));
     assert_eq!((spec.stated_timeout, spec.default_timeout, terms.timeout), (None, MINUTE, Some(MINUTE)));
     assert_eq!(
-        (terms.user_attempts, terms.backoff, terms.sync),
-        (Some(2), Some(Duration::from_secs(3)), true)
+        (terms.retry.max_attempts, terms.retry.backoff_seconds, terms.sync),
+        (Some(2), Some(3.0), true)
     );
     assert_eq!((spec.stated_attempts, spec.failure_halts), (Some(2), false));
 

@@ -215,12 +215,15 @@ fn ending_row<'a>((finalization, settled): &'a EndingPair<'_>) -> Option<EndingR
 }
 
 fn back_row((finalization, settled): &EndingPair<'_>) -> Option<BackRow> {
-    let Some(SettledRow::Requeue { delay, refund, max_attempts, .. }) = settled else { return None };
+    let Some(SettledRow::Requeue { delay, refund, max_attempts, elsewhere, .. }) = settled else {
+        return None;
+    };
     Some(BackRow {
         fence: Fence::of(finalization),
         refund: u8::from(*refund),
         max_attempts: *max_attempts,
         delay_us: micros(*delay),
+        elsewhere: *elsewhere,
     })
 }
 

@@ -335,7 +335,8 @@ impl StoreSession for PgSession {
         let query = fences(sqlx::query(statements::REQUEUE), &column(rows, |row| row.fence))
             .bind(column(rows, |row| i32::from(row.refund)))
             .bind(column(rows, |row| signed(row.max_attempts)))
-            .bind(column(rows, |row| row.delay_us));
+            .bind(column(rows, |row| row.delay_us))
+            .bind(column(rows, |row| row.elsewhere));
         record::attempts(&self.rows(query).await?).map_err(store_error)
     }
 

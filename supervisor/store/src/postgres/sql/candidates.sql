@@ -21,13 +21,15 @@ WITH lost AS (
     FROM UNNEST($8::text[]) AS served (queue), LATERAL (
         SELECT
             id, attempt, attempts_charged, max_attempts, cancel_requested_at IS NOT NULL AS cancel_requested,
-            lease_owner, attempts_charged = 0 AND coalesce(expires_at <= (SELECT clock_timestamp()), false) AS is_expired,
+            NULL::uuid AS lease_owner, attempts_charged = 0 AND coalesce(expires_at <= (SELECT clock_timestamp()), false) AS is_expired,
             (run_after AT TIME ZONE 'UTC') - priority * interval '1 minute' AS turn
         FROM executions
         -- The second line follows from the third, and keeps what is due in a year from being looked at.
         WHERE status = 'PENDING' AND waits_for IS NULL AND coalesce(executions.queue, '') = served.queue
             AND (run_after AT TIME ZONE 'UTC') - priority * interval '1 minute' <= (SELECT clock_timestamp()) AT TIME ZONE 'UTC'
             AND run_after <= (SELECT clock_timestamp())
+            -- What this supervisor gave back because it does not know it others may have first.
+            AND (lease_owner IS NULL OR lease_owner <> $1 OR run_after <= (SELECT clock_timestamp()) - interval '1 second')
         ORDER BY (run_after AT TIME ZONE 'UTC') - priority * interval '1 minute'
         LIMIT $7
         FOR UPDATE SKIP LOCKED
