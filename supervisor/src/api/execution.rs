@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
+use super::ProblemView;
 use super::schema::log_levels;
 
 /// The answer to a submitted execution, and to one that was not waited for to its end.
@@ -27,6 +28,36 @@ pub struct AcceptedView {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     pub existing: bool,
+}
+
+/// What became of one of many submits: the execution that stands for it, or why there is none.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = BatchItem)]
+pub struct BatchItemView {
+    /// The id of the execution; absent when nothing was submitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub execution_id: Option<Uuid>,
+    /// Where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub status: Option<Status>,
+    /// True when its idempotency key was known: this is the execution that was submitted first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub existing: bool,
+    /// Why nothing was submitted; absent when something was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub problem: Option<ProblemView>,
+}
+
+/// What became of many submits.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = BatchAnswer)]
+pub struct BatchView {
+    /// One for each item, in the order of the items.
+    pub executions: Vec<BatchItemView>,
 }
 
 /// What a submit led to.

@@ -22,7 +22,10 @@ pub use definitions::{
     PlanView, PlannedChange, SecretValue, SecretView, SecretsView, VariableDefinition, VariablesView,
     WorkflowDefinition,
 };
-pub use execution::{AcceptedView, CancelOutcome, CancelView, LogPage, LogView, RetryRequest, SubmitAnswer};
+pub use execution::{
+    AcceptedView, BatchItemView, BatchView, CancelOutcome, CancelView, LogPage, LogView, RetryRequest,
+    SubmitAnswer,
+};
 pub use explain::{ExplanationView, ReasonKind, ReasonView};
 pub use pool::{
     BrokerQueueView, BrokerView, IsolationView, PoolView, RecycleRequest, ReloadView, ResizeRequest, WallView,

@@ -21,6 +21,9 @@ pub trait ApiService: std::fmt::Debug + Send + Sync + 'static {
     /// Encrypts every secret with the current key.
     async fn rotate_secrets(&self, who: &str) -> Result<PlanView, ServiceError>;
 
+    /// The same for many, in order, so many in one transaction. One that is refused changes nothing for the others.
+    async fn submit_many(&self, requests: Vec<ExecutionRequest>) -> Vec<Result<SubmitAnswer, ServiceError>>;
+
     /// Cancels what waits, asks the owner of what runs, and tells watchers.
     async fn cancel(&self, id: Uuid) -> Result<CancelResult, ServiceError>;
 

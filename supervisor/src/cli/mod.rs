@@ -36,6 +36,7 @@ mod setting_flags;
 mod show;
 mod status;
 mod submit;
+mod submit_file;
 mod terminal;
 mod top;
 mod transcript;

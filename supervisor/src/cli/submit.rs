@@ -19,6 +19,7 @@ use super::exit::{CommandFailure, of_status};
 use super::follow::{follow_log, log_line, wait_for_end};
 use super::output::{note, print_line};
 use super::server::ServerFlags;
+use super::submit_file::submit_file;
 use super::terminal::OutputStream;
 use crate::api::AcceptedView;
 use crate::client::Execution;
@@ -36,13 +37,17 @@ Examples:
   supervisor submit scratch --code try.js --wait
   supervisor submit fetch --max-attempts 5 --backoff 2 --give-up-on NotFound
   supervisor submit invoice --params '{\"order\": 7}' --idempotency-key order-7
+  supervisor submit --from orders.jsonl
   supervisor submit reminder --run-at 2027-03-28T09:00:00+02:00 --expires 86400
   supervisor submit hello --amqp         straight into RabbitMQ, no supervisor needed yet"
 )]
 pub(crate) struct SubmitCommand {
     /// The workflow's name; with --code what to call the code.
-    #[arg(value_name = "WORKFLOW", required_unless_present = "code")]
+    #[arg(value_name = "WORKFLOW", required_unless_present_any = ["code", "from"])]
     workflow: Option<String>,
+    /// Submit each line of this file, or of standard input (-): a request as a message has it; prints their ids.
+    #[arg(long, value_name = "FILE.jsonl|-", conflicts_with_all = ["workflow", "params", "code", "organization", "timeout", "max_attempts", "backoff", "backoff_factor", "backoff_max", "retry_on", "give_up_on", "priority", "queue", "run_at", "delay", "expires_at", "expires", "idempotency_key", "id", "wait", "follow", "amqp"])]
+    from: Option<String>,
     /// Its parameters: JSON, @FILE, or - for standard input.
     #[arg(long, value_name = "JSON|@FILE|-", allow_hyphen_values = true)]
     params: Option<String>,
@@ -165,6 +170,9 @@ struct QueueBody<'a> {
 
 impl SubmitCommand {
     pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
+        if let Some(path) = &self.from {
+            return submit_file(&self.server.client()?, path, self.json);
+        }
         let message = self.message()?;
         if self.broker.amqp {
             let id = self.broker.publish(&message, self.queue.as_deref())?;

@@ -26,7 +26,9 @@ pub use events::{EventStream, ServerEvent};
 pub use execution::{Execution, ExecutionEvent, ExecutionEvents, Executions};
 
 use crate::access::{dashboard_url, read_named};
-use crate::api::{AcceptedView, CancelView, ExplanationView, LogPage, PoolView, ProblemView, Readiness};
+use crate::api::{
+    AcceptedView, BatchView, CancelView, ExplanationView, LogPage, PoolView, ProblemView, Readiness,
+};
 
 /// Where a supervisor listens unless told otherwise.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:7420";
@@ -132,6 +134,11 @@ impl ApiClient {
     /// the time is up.
     pub fn submit(&self, message: &str, wait: Option<Duration>) -> Result<ResponseText, ClientError> {
         self.post_text(&["api", "executions"], wait, message)
+    }
+
+    /// Submits many: a JSON array of requests, or a line of JSON for each.
+    pub fn submit_batch(&self, requests: &str) -> Result<BatchView, ClientError> {
+        self.parsed(self.post_text(&["api", "executions", "batch"], None, requests)?)
     }
 
     /// The id that was meant.

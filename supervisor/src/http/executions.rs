@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use muster_core::execution::{RequestDraft, Status};
+use muster_core::execution::{InvalidRequest, RequestDraft, Status};
 use muster_store::{CancelResult, EventRow, ExecutionFilter, ExecutionRecord, SupervisorRecord};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -51,11 +51,10 @@ pub(super) async fn submit(
 ) -> Result<Response, ApiError> {
     let wait = query.wait()?;
     query.end()?;
-    let mut draft = RequestDraft::parse(&body.0)?.with_default_id(Uuid::now_v7());
+    let mut draft = draft(&body.0)?;
     if let Some(key) = headers.get(IDEMPOTENCY_KEY) {
         draft.take_idempotency_key(&bare_key(key)?);
     }
-    draft.refuse(RequestDraft::unknown_fields(&body.0).iter().map(|name| unknown_field(name)));
     let request = draft.into_request()?;
     let SubmitAnswer { execution_id, status, existing } = api.service.submit(request).await?;
     let detail = format!("execution {execution_id}{}", if existing { ", submitted before" } else { "" });
@@ -70,6 +69,13 @@ pub(super) async fn submit(
     }
     let accepted = AcceptedView { execution_id, status: Some(status), retry_of: None, existing };
     Ok(noting((StatusCode::ACCEPTED, Json(accepted)).into_response(), detail))
+}
+
+/// What a body asks for, with an id, and with what is wrong with it.
+pub(super) fn draft(body: &[u8]) -> Result<RequestDraft, InvalidRequest> {
+    let mut draft = RequestDraft::parse(body)?.with_default_id(Uuid::now_v7());
+    draft.refuse(RequestDraft::unknown_fields(body).iter().map(|name| unknown_field(name)));
+    Ok(draft)
 }
 
 /// The header that says what the body's `idempotency_key` says.

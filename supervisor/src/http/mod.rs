@@ -6,6 +6,7 @@
 //! are made; what is said of bodies and answers comes from their types.
 
 mod audit;
+mod batch;
 mod dashboard;
 mod definition_routes;
 mod definitions;

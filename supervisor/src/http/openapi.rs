@@ -160,6 +160,7 @@ getDefinitions get /api/definitions: All that is defined but secrets, to be give
 applyDefinitions post /api/definitions: Make what is defined match all of this, all or nothing
 listExecutions get /api/executions: List executions, newest first
 submitExecution post /api/executions: Submit an execution: the body of a queue message, execution_id optional
+submitBatch post /api/executions/batch: Submit up to 10,000 executions: a JSON array, or a line of JSON for each; one answer for each
 getExecution get /api/executions/{id}: One execution
 cancelExecution post /api/executions/{id}/cancel: Ask for an execution to end
 getExecutionEvents get /api/executions/{id}/events: How an execution got where it is

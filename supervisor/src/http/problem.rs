@@ -109,22 +109,28 @@ impl ApiError {
     }
 }
 
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
+impl ApiError {
+    /// The error as it is told.
+    pub(super) fn into_view(self) -> ProblemView {
         let (slug, title) = self.kind.words();
-        let status = self.kind.status();
-        let problem = ProblemView {
+        ProblemView {
             kind: format!("/problems/{slug}"),
             title: title.to_owned(),
-            status: status.as_u16(),
+            status: self.kind.status().as_u16(),
             detail: self.detail,
             problems: self.problems,
             token_file: self.token_file,
-        };
-        let mut response = (status, axum::Json(problem)).into_response();
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let kind = self.kind;
+        let mut response = (kind.status(), axum::Json(self.into_view())).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        match self.kind {
+        match kind {
             ErrorKind::Unauthorized => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }

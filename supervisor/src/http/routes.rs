@@ -13,10 +13,10 @@ use super::executions::{EventPageView, ExecutionPageView};
 use super::openapi::openapi;
 use super::route::{DocumentedParameter, DocumentedResponse, JSON, Route, json, other};
 use super::shape::Shape;
-use super::{dashboard, executions, health, logs, pool, socket, transcript};
+use super::{batch, dashboard, executions, health, logs, pool, socket, transcript};
 use crate::api::{
-    AcceptedView, CancelView, ExplanationView, LogPage, PoolView, Readiness, RecycleRequest, ResizeRequest,
-    RetryRequest,
+    AcceptedView, BatchView, CancelView, ExplanationView, LogPage, PoolView, Readiness, RecycleRequest,
+    ResizeRequest, RetryRequest,
 };
 
 const WAIT: DocumentedParameter =
@@ -59,6 +59,19 @@ fn execution_routes() -> Vec<Route> {
                 ),
             ],
             handler: post(executions::submit),
+        },
+        Route {
+            method: HttpMethod::Post,
+            path: "/api/executions/batch",
+            operation_id: "submitBatch",
+            summary: "Submit up to 10,000 executions: a JSON array, or a line of JSON for each; one answer for each",
+            parameters: vec![],
+            body: Some(Shape::of::<batch::BatchRequest>()),
+            answers: vec![json::<BatchView>(
+                200,
+                "what became of each; nothing changes for the others when one is refused",
+            )],
+            handler: post(batch::submit),
         },
         Route {
             method: HttpMethod::Get,

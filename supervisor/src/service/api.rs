@@ -33,6 +33,13 @@ use crate::observe::Unwritten;
 /// More workers than this are surely a mistake.
 const WORKERS_MAX: usize = 10_000;
 
+/// So many submits are one transaction.
+const SUBMITS_AT_ONCE: usize = 500;
+
+fn no_answer() -> ServiceError {
+    ServiceError::Unavailable("the store gave no answer".to_owned())
+}
+
 /// How long we may be invisible to others while the database can be written.
 const PRESENCE_WITHIN: Duration = Duration::from_secs(60);
 
@@ -43,15 +50,16 @@ impl ApiService for Supervisor {
     }
 
     async fn submit(&self, request: ExecutionRequest) -> Result<SubmitAnswer, ServiceError> {
-        let refused =
-            |RefusedParameters { workflow, problems }| ServiceError::InvalidParameters { workflow, problems };
-        self.preparer.check_parameters(&request).await.map_err(refused)?;
-        let (max_attempts, remembered) = {
-            let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner);
-            (settings.max_attempts, settings.idempotency)
-        };
-        let row = NewExecution::of(&request, max_attempts).remembered_for(remembered);
-        self.insert(row.in_queue(&self.started_with.queue)).await
+        let row = self.checked(&request).await?;
+        self.insert(row).await
+    }
+
+    async fn submit_many(&self, requests: Vec<ExecutionRequest>) -> Vec<Result<SubmitAnswer, ServiceError>> {
+        let mut answers = Vec::with_capacity(requests.len());
+        for group in requests.chunks(SUBMITS_AT_ONCE) {
+            answers.extend(self.submit_group(group).await);
+        }
+        answers
     }
 
     async fn explain(&self, id: Uuid) -> Result<Option<ExplanationView>, ServiceError> {
@@ -286,24 +294,65 @@ impl Supervisor {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).max_attempts
     }
 
+    /// The row of a request whose parameters its code takes, as far as that is known.
+    async fn checked(&self, request: &ExecutionRequest) -> Result<NewExecution, ServiceError> {
+        let refused =
+            |RefusedParameters { workflow, problems }| ServiceError::InvalidParameters { workflow, problems };
+        self.preparer.check_parameters(request).await.map_err(refused)?;
+        let (max_attempts, remembered) = {
+            let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner);
+            (settings.max_attempts, settings.idempotency)
+        };
+        let row = NewExecution::of(request, max_attempts).remembered_for(remembered);
+        Ok(row.in_queue(&self.started_with.queue))
+    }
+
+    /// Several in one transaction.
+    async fn submit_group(&self, requests: &[ExecutionRequest]) -> Vec<Result<SubmitAnswer, ServiceError>> {
+        let (mut rows, mut refused) =
+            (Vec::with_capacity(requests.len()), Vec::with_capacity(requests.len()));
+        for request in requests {
+            match self.checked(request).await {
+                Ok(row) => {
+                    rows.push(row);
+                    refused.push(None);
+                }
+                Err(error) => refused.push(Some(error)),
+            }
+        }
+        let written = self.core.store.submit(&rows).await;
+        let mut written = written.map(|answers| rows.iter().zip(answers)).map_err(|error| error.to_string());
+        let answer = |refused: Option<ServiceError>| match (refused, &mut written) {
+            (Some(error), _) => Err(error),
+            (None, Ok(written)) => {
+                let written = written.next();
+                written.map_or_else(|| Err(no_answer()), |(row, submitted)| self.submitted(row, submitted))
+            }
+            (None, Err(error)) => Err(ServiceError::Unavailable(error.clone())),
+        };
+        refused.into_iter().map(answer).collect()
+    }
+
     async fn insert(&self, row: NewExecution) -> Result<SubmitAnswer, ServiceError> {
-        let mut submitted = self.core.store.submit(std::slice::from_ref(&row)).await?;
-        match submitted.pop() {
-            Some(Submitted::Inserted) => {
+        let submitted = self.core.store.submit(std::slice::from_ref(&row)).await?.pop();
+        submitted.map_or_else(|| Err(no_answer()), |submitted| self.submitted(&row, submitted))
+    }
+
+    /// What is answered about a row, which is told to watchers if it is new.
+    fn submitted(&self, row: &NewExecution, submitted: Submitted) -> Result<SubmitAnswer, ServiceError> {
+        match submitted {
+            Submitted::Inserted => {
                 let workflow = row.workflow_name.clone();
                 let pending = StatusChange::new(Attempt::new(row.id, 0), Status::Pending, Timestamp::now());
                 self.core.bus.status_changed(&StatusChange { workflow, ..pending });
                 Ok(SubmitAnswer { execution_id: row.id, status: Status::Pending, existing: false })
             }
-            Some(Submitted::Exists(status)) => {
-                Ok(SubmitAnswer { execution_id: row.id, status, existing: false })
-            }
-            Some(Submitted::Existing { id, status }) => {
+            Submitted::Exists(status) => Ok(SubmitAnswer { execution_id: row.id, status, existing: false }),
+            Submitted::Existing { id, status } => {
                 Ok(SubmitAnswer { execution_id: id, status, existing: true })
             }
-            Some(Submitted::KeyReused { id }) => Err(ServiceError::KeyReused(id)),
-            Some(Submitted::Refused(message)) => Err(ServiceError::Invalid(message)),
-            None => Err(ServiceError::Unavailable("the store gave no answer".to_owned())),
+            Submitted::KeyReused { id } => Err(ServiceError::KeyReused(id)),
+            Submitted::Refused(message) => Err(ServiceError::Invalid(message)),
         }
     }
 }

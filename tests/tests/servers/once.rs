@@ -60,3 +60,26 @@ fn two_supervisors_that_are_asked_at_once_make_one_execution() {
     world.assert_clean(second, &other);
     one.assert_nothing_left();
 }
+
+#[test]
+fn a_file_of_executions_is_submitted_and_run() {
+    let mut world = World::shared();
+    let installation = world.installation();
+    let supervisor = installation.start();
+    let lines: Vec<String> =
+        (0..1_200).map(|number| json!({ "workflow": "echo", "parameters": number }).to_string()).collect();
+    let file = installation.path("many.jsonl");
+    std::fs::write(&file, lines.join("\n") + "\n{\"workflow\":\"echo\",\"priority\":99}\n").unwrap();
+    let submitted = installation.run(&["submit", "--from", file.to_str().unwrap()]);
+    assert_eq!(submitted.status.code(), Some(1), "{submitted:?}");
+    let told = String::from_utf8(submitted.stderr).unwrap();
+    assert!(told.contains("line 1201: ") && told.contains("1200 submitted, 1 refused"), "{told}");
+    let ids: Vec<String> = String::from_utf8(submitted.stdout).unwrap().lines().map(str::to_owned).collect();
+    assert_eq!(ids.len(), 1_200);
+    muster_tests::eventually("all are run", SOON, || {
+        world.record.count("executions WHERE status = 'SUCCESS'") == 1_200
+    });
+    let row = world.record.finished(&ids[777], SOON);
+    assert_eq!(row["result"], json!(777), "{row}");
+    world.assert_clean(supervisor, &installation);
+}

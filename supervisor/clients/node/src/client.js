@@ -7,12 +7,14 @@ import { Follower, linesOf } from "./following.js";
 import { Submission, Submitted } from "./handles.js";
 import { request } from "./options.js";
 import { execution, logLine, record } from "./records.js";
-import { ANSWER_MS, PAUSE_MS, Patience, Transport } from "./transport.js";
+import { ANSWER_MS, PAUSE_MS, Patience, Transport, isPassing, toldError } from "./transport.js";
 import { encode, newId } from "./values.js";
 
 /** How long one question waits for the end of an execution. */
 const WAIT_MS = 30_000;
-const AT_ONCE = 16;
+/** So many submits are one question, or so many characters. */
+const MANY = 1_000;
+const MANY_LENGTH = 8 * 1024 * 1024;
 
 /** A supervisor, as applications see it. */
 export class Client {
@@ -47,22 +49,34 @@ export class Client {
       const problem = `${name}: each of many has one of its own; submit one by one to choose them`;
       throw new InvalidRequest(problem, [problem]);
     }
-    const wanted = [...parameters];
-    const handles = new Array(wanted.length).fill(null);
+    const handles = [];
     const errors = new Map();
-    let next = 0;
-    const submitNext = async () => {
-      while (next < wanted.length) {
-        const place = next++;
-        try {
-          handles[place] = await this.submit(workflow, wanted[place], options);
-        } catch (error) {
-          if (!(error instanceof MusterError)) throw error;
-          errors.set(place, error);
-        }
+    let waiting = [];
+    for (const value of parameters) {
+      const place = handles.push(null) - 1;
+      try {
+        waiting.push({ place, body: request(workflow, value, options).body });
+      } catch (error) {
+        if (!(error instanceof MusterError)) throw error;
+        errors.set(place, error);
       }
-    };
-    await Promise.all(Array.from({ length: Math.min(AT_ONCE, wanted.length) }, submitNext));
+    }
+    const patience = new Patience(this.url, this.#patienceMs);
+    while (waiting.length) {
+      const size = groupSize(waiting);
+      const group = waiting.slice(0, size);
+      const body = `[${group.map((one) => one.body).join(",")}]`;
+      const told = await this.#transport.ask({ method: "POST", path: "/api/executions/batch", body }, patience);
+      const again = [];
+      group.forEach((one, index) => {
+        const { execution_id: id, existing, problem } = told.executions[index];
+        if (!problem) handles[one.place] = new Submitted(this, id, existing === true);
+        else if (isPassing(problem.status)) again.push(one);
+        else errors.set(one.place, toldError(problem.status, problem));
+      });
+      if (again.length) await patience.spend("the database does not answer");
+      waiting = [...again, ...waiting.slice(size)];
+    }
     if (errors.size) throw new SubmitManyFailed(handles, new Map([...errors].sort(([a], [b]) => a - b)));
     return handles;
   }
@@ -164,6 +178,13 @@ export class Client {
       if (!follower.isOver) await sleep(PAUSE_MS, undefined, { signal });
     }
   }
+}
+
+/** How many of those that wait are one question: at least one. */
+function groupSize(waiting) {
+  let length = 0;
+  const full = waiting.findIndex((one, index) => (length += one.body.length) > MANY_LENGTH || index >= MANY);
+  return full === -1 ? waiting.length : Math.max(1, full);
 }
 
 function pathOf(executionId, ...more) {

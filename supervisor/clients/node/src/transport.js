@@ -163,7 +163,16 @@ function parsed(status, text) {
 
 /** The error that an answer tells. */
 function refusal(status, text) {
-  const problem = problemOf(text);
+  return toldError(status, problemOf(text));
+}
+
+/** True of a status that passes: the same is asked again. */
+export function isPassing(status) {
+  return PASSING.includes(status);
+}
+
+/** The error of such a status that says this of itself. */
+export function toldError(status, problem) {
   const detail = problem.detail ?? `it answers with status ${status}`;
   if (problem.type === "/problems/idempotency-key-reused") return new IdempotencyKeyReused(detail, problem.problems ?? [detail]);
   if ([400, 413, 422].includes(status)) return new InvalidRequest(detail, problem.problems ?? [detail]);

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from types import TracebackType
 from typing import Any, AsyncIterator, Iterable, List
 
@@ -16,7 +15,6 @@ from .options import NO_OPTIONS, Options, parameters_of
 from .records import Cancelled, Execution, LogLine, Status, read
 from .transport import AsyncTransport, Refused
 
-_AT_ONCE = 16
 _SILENCE_SECONDS = 60.0
 
 
@@ -50,20 +48,11 @@ class AsyncClient:
     async def submit_many(
         self, workflow: str, parameters: Iterable[Any], *, _options: Options = NO_OPTIONS
     ) -> List[AsyncSubmitted]:
-        """Submits an execution for each of the parameters, several at once; the handles are in the same order."""
+        """Submits an execution for each of the parameters, many in one question; the handles are in the same order."""
         steps.refuse_names(_options)
-        free = asyncio.Semaphore(_AT_ONCE)
-
-        async def one(value: Any) -> AsyncSubmitted | MusterError:
-            async with free:
-                try:
-                    return await self.submit(workflow, value, _options=_options)
-                except MusterError as error:
-                    return error
-
-        made = await asyncio.gather(*(one(value) for value in parameters))
+        made = await self._transport.run(steps.submit_many(workflow, parameters, _options, self._patient()))
         errors = {place: one for place, one in enumerate(made) if isinstance(one, MusterError)}
-        handles = [one if isinstance(one, AsyncSubmitted) else None for one in made]
+        handles = [None if isinstance(one, MusterError) else AsyncSubmitted(self, *one) for one in made]
         if errors:
             raise SubmitManyFailed(handles, errors)
         return [one for one in handles if one is not None]

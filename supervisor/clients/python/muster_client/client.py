@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Iterable, Iterator, List
 
@@ -16,7 +15,6 @@ from .options import NO_OPTIONS, Options, parameters_of
 from .records import Cancelled, Execution, LogLine, Status, read
 from .transport import Refused, Transport
 
-_AT_ONCE = 8
 _SILENCE_SECONDS = 60.0
 """A stream of events says something more often than this."""
 
@@ -54,20 +52,11 @@ class Client:
     def submit_many(
         self, workflow: str, parameters: Iterable[Any], *, _options: Options = NO_OPTIONS
     ) -> List[Submitted]:
-        """Submits an execution for each of the parameters, several at once; the handles are in the same order."""
+        """Submits an execution for each of the parameters, many in one question; the handles are in the same order."""
         steps.refuse_names(_options)
-        wanted = list(parameters)
-
-        def one(value: Any) -> Submitted | MusterError:
-            try:
-                return self.submit(workflow, value, _options=_options)
-            except MusterError as error:
-                return error
-
-        with ThreadPoolExecutor(max_workers=max(1, min(_AT_ONCE, len(wanted)))) as pool:
-            made = list(pool.map(one, wanted))
+        made = self._transport.run(steps.submit_many(workflow, parameters, _options, self._patient()))
         errors = {place: one for place, one in enumerate(made) if isinstance(one, MusterError)}
-        handles = [one if isinstance(one, Submitted) else None for one in made]
+        handles = [None if isinstance(one, MusterError) else Submitted(self, *one) for one in made]
         if errors:
             raise SubmitManyFailed(handles, errors)
         return [one for one in handles if one is not None]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, Generator, Mapping, TypeVar
+from typing import Any, Dict, Generator, Iterable, List, Mapping, Tuple, TypeVar, Union
 from urllib.parse import quote
 
 from .errors import (
@@ -37,6 +37,8 @@ ANSWER_SECONDS = 30.0
 _PAUSE_SECONDS = 0.1
 _PAUSE_MAX_SECONDS = 2.0
 _PASSING = (502, 503, 504)
+_MANY = 1_000
+_MANY_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -138,20 +140,24 @@ def parsed(answer: Answer) -> Any:
 
 def refusal(answer: Answer) -> MusterError:
     """The error that an answer tells."""
-    problem = problem_of(answer)
-    detail = str(problem.get("detail") or f"it answers with status {answer.status}")
-    if answer.status in (400, 413, 422):
+    return told_error(answer.status, problem_of(answer))
+
+
+def told_error(status: int, problem: Mapping[str, Any]) -> MusterError:
+    """The error of such a status that says this of itself."""
+    detail = str(problem.get("detail") or f"it answers with status {status}")
+    if status in (400, 413, 422):
         problems = problem.get("problems")
         reused = problem.get("type") == "/problems/idempotency-key-reused"
         refused = IdempotencyKeyReused if reused else InvalidRequest
         return refused(detail, [str(one) for one in problems] if isinstance(problems, list) else [detail])
-    if answer.status == 401:
+    if status == 401:
         return Unauthorized(f"{detail}; give it with Client(token=...) or MUSTER_HTTP_TOKEN")
     kinds: dict[int, type[MusterError]] = {404: NotFound, 409: Conflict}
-    kind = kinds.get(answer.status)
+    kind = kinds.get(status)
     if kind is not None and problem:
         return kind(detail)
-    return UnexpectedAnswer(f"{detail} (HTTP status {answer.status})")
+    return UnexpectedAnswer(f"{detail} (HTTP status {status})")
 
 
 def problem_of(answer: Answer) -> Mapping[str, Any]:
@@ -175,6 +181,42 @@ def submit(workflow: str, parameters: Any, options: Options, patience: Patience)
     accepted = str(told.get("execution_id", execution_id))
     # With the id of ours it is what this very call made, and asked for twice.
     return accepted, bool(told.get("existing")) and accepted != execution_id
+
+
+Made = Union[Tuple[str, bool], MusterError]
+"""What became of one of many: its id and whether its idempotency key was known, or why there is none."""
+
+
+def submit_many(workflow: str, parameters: Iterable[Any], options: Options, patience: Patience) -> Plan[List[Made]]:
+    """Submits an execution for each of the parameters, many in one question; what became of each, in their order."""
+    made: Dict[int, Made] = {}
+    waiting: List[Tuple[int, bytes]] = []
+    for place, value in enumerate(parameters):
+        try:
+            waiting.append((place, options.body(workflow, value)[1]))
+        except MusterError as error:
+            made[place] = error
+    while waiting:
+        group, rest, size = [], [], 0
+        for one in waiting:
+            fits = not group or (len(group) < _MANY and size + len(one[1]) <= _MANY_BYTES)
+            (group if fits and not rest else rest).append(one)
+            size += len(one[1])
+        body = b"[" + b",".join(body for _, body in group) + b"]"
+        told = yield from ask(Request("POST", "/api/executions/batch", {}, body), patience)
+        again = []
+        for one, item in zip(group, told["executions"]):
+            problem = item.get("problem")
+            if problem is None:
+                made[one[0]] = (str(item["execution_id"]), bool(item.get("existing")))
+            elif problem.get("status") in _PASSING:
+                again.append(one)
+            else:
+                made[one[0]] = told_error(int(problem.get("status", 0)), problem)
+        if again:
+            yield patience.spend("the database does not answer")
+        waiting = again + rest
+    return [made[place] for place in range(len(made))]
 
 
 def refuse_names(options: Options) -> None:

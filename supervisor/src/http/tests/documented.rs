@@ -57,6 +57,7 @@ fn ask_everything(url: &str) {
     let filters = ["status", "workflow", "organization", "error_type", "since", "until", "limit", "cursor"]
         .map(|name| (name, "1".to_owned()));
     drop(client.submit("{\"workflow\":\"w\"}", wait));
+    drop(client.submit_batch("[]"));
     drop(client.execution(id, wait));
     drop(client.executions(&filters));
     drop(client.events(id));

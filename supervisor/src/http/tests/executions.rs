@@ -85,3 +85,43 @@ async fn a_second_submit_with_a_key_is_answered_with_the_first_one() {
     let (status, refused) = ask(Some(""), r#"{"workflow":"w"}"#).await;
     assert_eq!(status, 400, "{refused}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_of_many_is_answered_for_itself_and_in_order() {
+    let served = serve(None).await;
+    let lines = [
+        r#"{"workflow":"w","execution_id":"0198aa00-0000-7000-8000-000000000001"}"#,
+        r#"{"workflow":"w","priority":99}"#,
+        "",
+        r#"{"workflow":"w","idempotency_key":"k"}"#,
+        r#"{"workflow":"w","idempotency_key":"k"}"#,
+        "{oops",
+        r#"{"workflow":"w","idempotency_key":"k","parameters":1}"#,
+    ];
+    let array =
+        lines.iter().filter(|line| !line.is_empty() && **line != "{oops").copied().collect::<Vec<_>>();
+    let (array, lines) = (format!(" [{}]", array.join(",")), lines.join("\n"));
+    let first = served.ask(move |client| client.submit_batch(&lines).unwrap().executions).await;
+    let shown: Vec<_> = first
+        .iter()
+        .map(|item| {
+            (item.execution_id.is_some(), item.existing, item.problem.as_ref().map(|problem| problem.status))
+        })
+        .collect();
+    let (made, known, refused) =
+        ((true, false, None), (true, true, None), |status| (false, false, Some(status)));
+    assert_eq!(shown, [made, refused(400), made, known, refused(400), refused(422)]);
+    assert_eq!(first[2].execution_id, first[3].execution_id);
+    assert!(first[1].problem.as_ref().unwrap().detail.contains("priority"), "{first:?}");
+    let again = served.ask(move |client| client.submit_batch(&array).unwrap().executions).await;
+    assert_eq!((again.len(), again[0].execution_id), (5, first[0].execution_id));
+    assert_eq!(again[2].execution_id, first[2].execution_id);
+
+    let none = served.ask(|client| client.submit_batch("").unwrap().executions).await;
+    assert_eq!(none.len(), 0);
+    let many = "{\"workflow\":\"w\"}\n".repeat(10_001);
+    let refused = served.ask(move |client| client.submit_batch(&many).unwrap_err().to_string()).await;
+    assert!(refused.contains("at most 10000"), "{refused}");
+    let broken = served.ask(|client| client.submit_batch("[1,").unwrap_err().to_string()).await;
+    assert!(broken.contains("no JSON array"), "{broken}");
+}

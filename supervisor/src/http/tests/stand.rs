@@ -70,6 +70,14 @@ impl ApiService for FakeService {
         })
     }
 
+    async fn submit_many(&self, requests: Vec<ExecutionRequest>) -> Vec<Result<SubmitAnswer, ServiceError>> {
+        let mut answers = Vec::new();
+        for request in requests {
+            answers.push(self.submit(request).await);
+        }
+        answers
+    }
+
     async fn explain(&self, id: Uuid) -> Result<Option<ExplanationView>, ServiceError> {
         let record = self.store.execution(id).await?;
         Ok(record.map(|record| ExplanationView {

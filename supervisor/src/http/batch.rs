@@ -1,0 +1,85 @@
+//! Many executions at once: each item is answered for itself, and one that is refused changes nothing for the others.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use muster_core::execution::{ExecutionRequest, RequestDraft};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use super::Api;
+use super::audit::noting;
+use super::executions::draft;
+use super::problem::{ApiError, ErrorKind};
+use super::query::{QueryParameters, RequestBody};
+use crate::api::{BatchItemView, BatchView, SubmitAnswer};
+
+/// So many are taken at once.
+const ITEMS_MAX: usize = 10_000;
+
+/// The body, as it is documented.
+#[derive(ToSchema)]
+#[schema(as = Batch)]
+#[expect(dead_code, reason = "it is only described")]
+pub(super) struct BatchRequest(Vec<RequestDraft>);
+
+/// `POST /api/executions/batch`
+pub(super) async fn submit(
+    State(api): State<Api>,
+    query: QueryParameters,
+    body: RequestBody,
+) -> Result<Response, ApiError> {
+    query.end()?;
+    let items = items(&body.0)?;
+    let (mut requests, mut refused) = (Vec::with_capacity(items.len()), Vec::with_capacity(items.len()));
+    for item in items {
+        match request(item) {
+            Ok(request) => {
+                requests.push(request);
+                refused.push(None);
+            }
+            Err(error) => refused.push(Some(error)),
+        }
+    }
+    let mut submitted = api.service.submit_many(requests).await.into_iter();
+    let answer = |refused: Option<ApiError>| match refused {
+        Some(error) => problem(error),
+        None => match submitted.next() {
+            Some(Ok(answer)) => accepted(answer),
+            Some(Err(error)) => problem(error.into()),
+            None => problem(ApiError::new(ErrorKind::Failed, "there is no answer for this item")),
+        },
+    };
+    let executions: Vec<BatchItemView> = refused.into_iter().map(answer).collect();
+    let refused = executions.iter().filter(|item| item.problem.is_some()).count();
+    let detail = format!("{} executions, {refused} refused", executions.len() - refused);
+    Ok(noting(Json(BatchView { executions }).into_response(), detail))
+}
+
+fn request(item: &[u8]) -> Result<ExecutionRequest, ApiError> {
+    Ok(draft(item)?.into_request()?)
+}
+
+/// The items of a JSON array, or of lines of JSON.
+fn items(body: &[u8]) -> Result<Vec<&[u8]>, ApiError> {
+    let items: Vec<&[u8]> = if body.trim_ascii_start().first() == Some(&b'[') {
+        let array: Vec<&RawValue> = serde_json::from_slice(body)
+            .map_err(|error| ApiError::invalid(format!("the body is no JSON array: {error}")))?;
+        array.into_iter().map(|item| item.get().as_bytes()).collect()
+    } else {
+        body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect()
+    };
+    if items.len() > ITEMS_MAX {
+        let detail = format!("{} executions; at most {ITEMS_MAX} are taken at once", items.len());
+        return Err(ApiError::new(ErrorKind::TooLarge, detail));
+    }
+    Ok(items)
+}
+
+fn accepted(SubmitAnswer { execution_id, status, existing }: SubmitAnswer) -> BatchItemView {
+    BatchItemView { execution_id: Some(execution_id), status: Some(status), existing, problem: None }
+}
+
+fn problem(error: ApiError) -> BatchItemView {
+    BatchItemView { execution_id: None, status: None, existing: false, problem: Some(error.into_view()) }
+}
