@@ -120,8 +120,10 @@ export class Client {
   }
 
   /** @param {import("./index.js").ListOptions} options */
-  async *list({ status, workflow, organization, pageSize = 100 } = {}) {
-    const asked = Object.entries({ status, workflow, organization, limit: String(pageSize) });
+  async *list({ status, workflow, organization, errorType, since, until, pageSize = 100 } = {}) {
+    const moment = (value) => (value instanceof Date ? value.toISOString() : value);
+    const narrowed = { status, workflow, organization, error_type: errorType, since: moment(since), until: moment(until) };
+    const asked = Object.entries({ ...narrowed, limit: String(pageSize) });
     const query = Object.fromEntries(asked.filter(([, value]) => value !== undefined && value !== null));
     for (;;) {
       const page = await this.#ask({ path: "/api/executions", query });
@@ -134,6 +136,11 @@ export class Client {
   /** @type {(executionId: string, options?: import("./index.js").LogOptions) => AsyncGenerator<any, void, void>} */
   logs(executionId, { follow = false, signal } = {}) {
     return follow ? this.#follow(executionId, signal) : this.#stored(executionId, signal);
+  }
+
+  async explain(executionId) {
+    const told = await this.#ask({ path: pathOf(executionId, "explain") });
+    return told.reasons.map(record);
   }
 
   async cancel(executionId) {

@@ -26,6 +26,10 @@ export class Submitted {
     return this.#client.logs(this.id, options);
   }
 
+  explain() {
+    return this.#client.explain(this.id);
+  }
+
   cancel() {
     return this.#client.cancel(this.id);
   }
@@ -78,6 +82,10 @@ export class Submission {
 
   async *logs(options) {
     yield* (await this.#accepted).logs(options);
+  }
+
+  async explain() {
+    return (await this.#accepted).explain();
   }
 
   async cancel() {

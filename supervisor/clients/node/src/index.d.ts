@@ -90,6 +90,12 @@ export interface ListOptions {
   status?: Status;
   workflow?: string;
   organization?: string;
+  /** Only those that ended with an error of this type. */
+  errorType?: string;
+  /** Only those created then or later: a date, or a text with its offset from UTC (RFC 3339). */
+  since?: Date | string;
+  /** Only those created before then. */
+  until?: Date | string;
   pageSize?: number;
 }
 
@@ -142,6 +148,14 @@ export interface LogLine {
   readonly raw: Record<string, any>;
 }
 
+/** One thing to say of an execution, as data and as a sentence. */
+export interface Reason {
+  readonly kind: string;
+  /** True: it does not start while this is so. */
+  readonly isBlocking: boolean;
+  readonly message: string;
+}
+
 /** What a cancel led to: it will never run, its worker is asked to end it, it was over, or nobody knows the id. */
 export interface Cancelled {
   readonly executionId: string;
@@ -162,6 +176,8 @@ export interface Submitted {
   get(): Promise<Execution>;
   /** The log so far; with `follow` as it grows. */
   logs(options?: LogOptions): AsyncGenerator<LogLine, void, void>;
+  /** Why it is where it is: what keeps it from starting first, where it runs, or how it ended. */
+  explain(): Promise<Reason[]>;
   /** Asks for it to end. */
   cancel(): Promise<Cancelled>;
   /** Runs it again, as a new one, when it is over. */
@@ -190,6 +206,7 @@ export class Client {
   /** Executions, the newest first; pages are fetched as they are needed. */
   list(options?: ListOptions): AsyncGenerator<Execution, void, void>;
   logs(executionId: string, options?: LogOptions): AsyncGenerator<LogLine, void, void>;
+  explain(executionId: string): Promise<Reason[]>;
   cancel(executionId: string): Promise<Cancelled>;
   retry(executionId: string): Promise<Submitted>;
 }

@@ -233,3 +233,31 @@ test("logs page by page and as they grow", async () => {
   assert.deepEqual([lines[0].attempt, lines[0].sequence, lines[0].level], [1, 1, "info"]);
   assert.equal(lines.length, 2_500);
 });
+
+test("what is submitted twice with one key is one execution", async () => {
+  const once = { idempotencyKey: randomUUID(), idempotency: 3600 };
+  const first = await client.submit("greet", { name: "Ada" }, once);
+  const second = await client.submit("greet", { name: "Ada" }, once);
+  assert.deepEqual([first.existing, second.existing, second.id], [false, true, first.id]);
+  assert.deepEqual(await client.submit("greet", { name: "Ada" }, once).result(soon), { greeting: "Hello, Ada!" });
+  assert.equal((await second.get()).idempotencyKey, once.idempotencyKey);
+  await assert.rejects(client.submit("greet", { name: "Bo" }, once), muster.IdempotencyKeyReused);
+  await assert.rejects(client.submitMany("greet", [{}], once), { message: /idempotencyKey/ });
+});
+
+test("it is tried again as it was asked for, explained and found", async () => {
+  const since = new Date(Date.now() - 5_000);
+  const waits = await client.submit("greet", {}, { delay: 3600 });
+  const [first] = await waits.explain();
+  assert.deepEqual([first.kind, first.isBlocking], ["starts_later", true]);
+  await waits.cancel();
+  const retry = { maxAttempts: 2, backoffSeconds: 0.01, retryOn: ["RangeError"] };
+  const failed = await client.submit("broken", { message: "no" }, { retry });
+  const row = await failed.wait(soon);
+  assert.deepEqual([row.attempt, row.errorType], [2, "RangeError"]);
+  const found = async (options) => {
+    for await (const one of client.list({ errorType: "RangeError", ...options })) if (one.executionId === failed.id) return true;
+    return false;
+  };
+  assert.deepEqual([await found({ since }), await found({ until: since })], [true, false]);
+});

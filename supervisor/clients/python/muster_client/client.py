@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Iterable, Iterator, List
 
@@ -12,7 +13,7 @@ from .errors import MusterError, SubmitManyFailed
 from .following import Follower, LineSplitter, lines_of
 from .handles import Submitted
 from .options import NO_OPTIONS, Options, parameters_of
-from .records import Cancelled, Execution, LogLine, Status, read
+from .records import Cancelled, Execution, LogLine, Reason, Status, read
 from .transport import Refused, Transport
 
 _SILENCE_SECONDS = 60.0
@@ -83,11 +84,14 @@ class Client:
         status: Status | None = None,
         workflow: str | None = None,
         organization: str | None = None,
+        error_type: str | None = None,
+        since: datetime | str | None = None,
+        until: datetime | str | None = None,
         page_size: int = 100,
     ) -> Iterator[Execution]:
         """Executions, the newest first; pages are fetched as they are needed. Rows of lists have no result."""
-        asked = {"status": status, "workflow": workflow, "organization": organization, "limit": str(page_size)}
-        query = {name: value for name, value in asked.items() if value is not None}
+        narrowed = {"status": status, "workflow": workflow, "organization": organization, "error_type": error_type}
+        query = steps.list_query({**narrowed, "since": since, "until": until, "limit": page_size})
         while True:
             page = self._transport.run(steps.page("/api/executions", query, self._patient()))
             for row in page["executions"]:
@@ -99,6 +103,10 @@ class Client:
     def logs(self, execution_id: str, *, follow: bool = False) -> Iterator[LogLine]:
         """The log so far; with `follow` as it grows, until the execution is over."""
         return self._follow(str(execution_id)) if follow else self._stored(str(execution_id))
+
+    def explain(self, execution_id: str) -> List[Reason]:
+        """Why an execution is where it is: what keeps it from starting first, where it runs, or how it ended."""
+        return self._transport.run(steps.explain(str(execution_id), self._patient()))
 
     def cancel(self, execution_id: str) -> Cancelled:
         """Asks for an execution to end."""

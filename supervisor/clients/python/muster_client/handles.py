@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, AsyncIterator, Iterator
+from typing import TYPE_CHECKING, Any, AsyncIterator, Iterator, List
 
-from .records import Cancelled, Execution, LogLine
+from .records import Cancelled, Execution, LogLine, Reason
 
 if TYPE_CHECKING:
     from .async_client import AsyncClient
@@ -38,6 +38,10 @@ class Submitted:
     def logs(self, *, follow: bool = False) -> Iterator[LogLine]:
         """The log so far; with `follow` as it grows, until the execution is over."""
         return self._client.logs(self.id, follow=follow)
+
+    def explain(self) -> List[Reason]:
+        """Why it is where it is: what keeps it from starting first, where it runs, or how it ended."""
+        return self._client.explain(self.id)
 
     def cancel(self) -> Cancelled:
         """Asks for it to end."""
@@ -75,6 +79,10 @@ class AsyncSubmitted:
     def logs(self, *, follow: bool = False) -> AsyncIterator[LogLine]:
         """The log so far; with `follow` as it grows, until the execution is over."""
         return self._client.logs(self.id, follow=follow)
+
+    async def explain(self) -> List[Reason]:
+        """Why it is where it is: what keeps it from starting first, where it runs, or how it ended."""
+        return await self._client.explain(self.id)
 
     async def cancel(self) -> Cancelled:
         """Asks for it to end."""

@@ -72,6 +72,17 @@ class LogLine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reason:
+    """One thing to say of an execution, as data (`kind`) and as a sentence (`message`)."""
+
+    kind: str
+    message: str
+    is_blocking: bool
+    """True: it does not start while this is so."""
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cancelled:
     """What a cancel led to: `cancelled` (it will never run), `requested` (its worker is asked to end it),
     `already_finished` or `unknown`."""

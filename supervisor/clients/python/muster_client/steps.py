@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from time import monotonic
 from typing import Any, Dict, Generator, Iterable, List, Mapping, Tuple, TypeVar, Union
 from urllib.parse import quote
@@ -24,7 +25,7 @@ from .errors import (
     outcome_error,
 )
 from .options import Options, new_id
-from .records import Cancelled, Execution, read
+from .records import Cancelled, Execution, Reason, read
 from .values import from_json, to_json
 
 T = TypeVar("T")
@@ -197,7 +198,9 @@ def submit_many(workflow: str, parameters: Iterable[Any], options: Options, pati
         except MusterError as error:
             made[place] = error
     while waiting:
-        group, rest, size = [], [], 0
+        group: List[Tuple[int, bytes]] = []
+        rest: List[Tuple[int, bytes]] = []
+        size = 0
         for one in waiting:
             fits = not group or (len(group) < _MANY and size + len(one[1]) <= _MANY_BYTES)
             (group if fits and not rest else rest).append(one)
@@ -285,6 +288,22 @@ def result_of(execution: Execution) -> Any:
     if execution.status != "SUCCESS":
         raise outcome_error(execution)
     return execution.result
+
+
+def explain(execution_id: str, patience: Patience) -> Plan[List[Reason]]:
+    """Why an execution is where it is."""
+    told = yield from ask(Request("GET", execution_path(execution_id, "explain"), {}), patience)
+    return [read(Reason, reason) for reason in told["reasons"]]
+
+
+def list_query(asked: Mapping[str, Any]) -> Dict[str, str]:
+    """What narrows a list, as it is asked."""
+    naive = [name for name, value in asked.items() if isinstance(value, datetime) and value.utcoffset() is None]
+    if naive:
+        problem = f"{naive[0]}: must have its zone, as in datetime.now(timezone.utc)"
+        raise InvalidRequest(problem, [problem])
+    texts = {name: value.astimezone(timezone.utc).isoformat() if isinstance(value, datetime) else value for name, value in asked.items()}
+    return {name: str(value) for name, value in texts.items() if value is not None}
 
 
 def cancel(execution_id: str, patience: Patience) -> Plan[Cancelled]:
