@@ -36,6 +36,8 @@ pub struct ReasonView {
 pub enum ReasonKind {
     /// Its moment has not come.
     StartsLater,
+    /// A limit it must have room in is full.
+    LimitFull,
     /// The supervisor that was asked does not serve its queue.
     QueueNotServed,
     /// The supervisor that was asked claims nothing at the moment.

@@ -8,6 +8,7 @@
 mod definitions;
 mod execution;
 mod explain;
+mod limits;
 mod pool;
 mod problem;
 mod readiness;
@@ -27,6 +28,7 @@ pub use execution::{
     SubmitAnswer,
 };
 pub use explain::{ExplanationView, ReasonKind, ReasonView};
+pub use limits::{LimitRemovedView, LimitView, LimitsView};
 pub use pool::{
     BrokerQueueView, BrokerView, IsolationView, PoolView, RecycleRequest, ReloadView, ResizeRequest, WallView,
 };

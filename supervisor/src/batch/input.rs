@@ -82,6 +82,11 @@ fn runs_now(request: ExecutionRequest) -> Result<ExecutionRequest, InvalidReques
                 .to_owned(),
         );
     }
+    if !request.limits.is_empty() {
+        problems.push(
+            "limits: a batch runs its lines itself; leave them out, or submit it to a supervisor".to_owned(),
+        );
+    }
     if problems.is_empty() {
         return Ok(request);
     }

@@ -20,6 +20,7 @@ mod explain;
 mod export;
 mod follow;
 mod human;
+mod limit;
 mod list;
 mod logs;
 mod migrate;
@@ -82,6 +83,7 @@ enum CliCommand {
     Explain(explain::ExplainCommand),
     Cancel(cancel::CancelCommand),
     Retry(retry::RetryCommand),
+    Limit(limit::LimitCommand),
     Recycle(recycle::RecycleCommand),
     Resize(resize::ResizeCommand),
     Reload(reload::ReloadCommand),
@@ -126,6 +128,7 @@ impl CliCommand {
             Self::Explain(command) => command.run(),
             Self::Cancel(command) => command.run(),
             Self::Retry(command) => command.run(),
+            Self::Limit(command) => command.run(),
             Self::Recycle(command) => command.run(),
             Self::Resize(command) => command.run(),
             Self::Reload(command) => command.run(),

@@ -87,6 +87,9 @@ pub(crate) struct SubmitCommand {
     /// The queue it waits in, for the supervisors that serve it [default: `queue` of the settings].
     #[arg(long, value_name = "NAME")]
     queue: Option<String>,
+    /// A limit it must have room in, by name; up to four, each with a flag of its own.
+    #[arg(long = "limit", value_name = "NAME")]
+    limits: Vec<String>,
     /// Start it at this time at the earliest, such as 2027-03-28T02:30:00+02:00.
     #[arg(long, value_name = "TIME", conflicts_with = "delay", value_parser = moment)]
     run_at: Option<Timestamp>,
@@ -156,6 +159,8 @@ struct QueueBody<'a> {
     priority: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     queue: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    limits: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     run_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -233,6 +238,7 @@ impl SubmitCommand {
             retry: self.retry(),
             priority: self.priority,
             queue: self.queue.as_deref(),
+            limits: &self.limits,
             run_at: self.run_at,
             delay_seconds: self.delay,
             expires_at: self.expires_at,

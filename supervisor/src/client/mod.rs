@@ -5,6 +5,7 @@ mod definitions;
 mod error;
 mod events;
 mod execution;
+mod limits;
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -15,7 +16,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ureq::http::{Response, StatusCode};
-use ureq::{Agent, Body};
+use ureq::typestate::WithBody;
+use ureq::{Agent, Body, RequestBuilder};
 use url::{Host, Url};
 use uuid::Uuid;
 
@@ -276,7 +278,16 @@ impl ApiClient {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let request = self.agent.post(url.as_str()).config().timeout_global(Some(deadline(wait))).build();
+        self.send_text(self.agent.post(url.as_str()), wait, body)
+    }
+
+    fn send_text(
+        &self,
+        request: RequestBuilder<WithBody>,
+        wait: Option<Duration>,
+        body: &str,
+    ) -> Result<ResponseText, ClientError> {
+        let request = request.config().timeout_global(Some(deadline(wait))).build();
         let mut request = request.header("content-type", "application/json");
         if let Some(token) = self.token() {
             request = request.header("authorization", format!("Bearer {}", token.expose_secret()));

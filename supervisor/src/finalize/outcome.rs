@@ -156,6 +156,7 @@ fn child(
         sync: false,
         priority: parent.priority,
         queue: parent.queue.clone(),
+        limits: Vec::new(),
         window: StartWindow::default(),
         idempotency_key: None,
         idempotency_seconds: None,

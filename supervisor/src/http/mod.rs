@@ -14,6 +14,7 @@ mod executions;
 mod guard;
 mod headers;
 mod health;
+mod limits;
 mod logs;
 mod openapi;
 mod organizations;

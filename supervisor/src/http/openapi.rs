@@ -168,6 +168,10 @@ explainExecution get /api/executions/{id}/explain: Why an execution does not run
 getExecutionLogs get /api/executions/{id}/logs: The log of an execution; ?follow sends it live as server-sent events log, gap, status, progress and end
 retryExecution post /api/executions/{id}/retry: Run an execution again, as a new one with retry_of
 getExecutionTranscript get /api/executions/{id}/transcript: The frames of an execution that did not succeed, as lines of JSON; kept by the supervisor that ran it
+listLimits get /api/limits: How many executions may run at once, and how full that is
+deleteLimit delete /api/limits/{name}: Remove a limit, and let go what waits for it
+getLimit get /api/limits/{name}: One limit
+putLimit put /api/limits/{name}: Set what a limit allows, from the next claim on
 getOpenApi get /api/openapi.json: This document
 listOrganizations get /api/organizations: The organizations
 deleteOrganization delete /api/organizations/{key}: Remove an organization that has nothing left

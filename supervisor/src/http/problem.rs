@@ -88,7 +88,7 @@ impl ApiError {
     }
 
     /// A request with several problems, which `detail` tells in one text.
-    fn with_problems(detail: String, problems: Vec<String>) -> Self {
+    pub(super) fn with_problems(detail: String, problems: Vec<String>) -> Self {
         Self { problems, ..Self::invalid(detail) }
     }
 

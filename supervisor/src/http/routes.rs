@@ -1,9 +1,9 @@
 //! The table of endpoints.
 
 use axum::Json;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post, put};
 use muster_core::execution::RequestDraft;
-use muster_store::ExecutionRecord;
+use muster_store::{ExecutionRecord, LimitTerms};
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::path::HttpMethod;
 use utoipa::openapi::schema::Type;
@@ -13,10 +13,10 @@ use super::executions::{EventPageView, ExecutionPageView};
 use super::openapi::openapi;
 use super::route::{DocumentedParameter, DocumentedResponse, JSON, Route, json, other};
 use super::shape::Shape;
-use super::{batch, dashboard, executions, health, logs, pool, socket, transcript};
+use super::{batch, dashboard, executions, health, limits, logs, pool, socket, transcript};
 use crate::api::{
-    AcceptedView, BatchView, CancelView, ExplanationView, LogPage, PoolView, Readiness, RecycleRequest,
-    ResizeRequest, RetryRequest,
+    AcceptedView, BatchView, CancelView, ExplanationView, LimitRemovedView, LimitView, LimitsView, LogPage,
+    PoolView, Readiness, RecycleRequest, ResizeRequest, RetryRequest,
 };
 
 const WAIT: DocumentedParameter =
@@ -33,6 +33,7 @@ pub(super) fn routes() -> Vec<Route> {
     let mut routes = execution_routes();
     routes.extend(pool_routes());
     routes.extend(definition_routes());
+    routes.extend(limit_routes());
     routes.extend(process_routes());
     routes
 }
@@ -229,6 +230,55 @@ fn pool_routes() -> Vec<Route> {
             "Read the settings again and roll the workers",
             None,
             post(pool::reload),
+        ),
+    ]
+}
+
+fn limit_routes() -> Vec<Route> {
+    let one = |method, operation_id, summary, body, answer, handler| Route {
+        method,
+        path: "/api/limits/{name}",
+        operation_id,
+        summary,
+        parameters: vec![],
+        body,
+        answers: vec![answer],
+        handler,
+    };
+    vec![
+        Route {
+            method: HttpMethod::Get,
+            path: "/api/limits",
+            operation_id: "listLimits",
+            summary: "How many executions may run at once, and how full that is",
+            parameters: vec![],
+            body: None,
+            answers: vec![json::<LimitsView>(200, "by name")],
+            handler: get(limits::list),
+        },
+        one(
+            HttpMethod::Get,
+            "getLimit",
+            "One limit",
+            None,
+            json::<LimitView>(200, "the limit"),
+            get(limits::show),
+        ),
+        one(
+            HttpMethod::Put,
+            "putLimit",
+            "Set what a limit allows, from the next claim on",
+            Some(Shape::of::<LimitTerms>()),
+            json::<LimitView>(200, "the limit"),
+            put(limits::set),
+        ),
+        one(
+            HttpMethod::Delete,
+            "deleteLimit",
+            "Remove a limit, and let go what waits for it",
+            None,
+            json::<LimitRemovedView>(200, "it is removed"),
+            delete(limits::remove),
         ),
     ]
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use muster_bus::BusHealth;
 use muster_core::execution::{EndKind, Status};
 use muster_core::invariant::violations;
+use muster_store::LimitUse;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -32,6 +33,8 @@ const RUN_BUCKETS: [f64; 14] =
 const WAIT_BUCKETS: [f64; 12] = [0.000_1, 0.000_5, 0.001, 0.005, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 300.0];
 /// So many workflows have series of their own.
 const WORKFLOWS_MAX: usize = 200;
+/// So many limits have series of their own, the first by name.
+const LIMITS_MAX: usize = 200;
 /// What all others are counted as. No workflow is called so.
 const OTHER_WORKFLOWS: &str = "(others)";
 /// Seconds, from a fork to a worker that loads much.
@@ -85,6 +88,11 @@ struct QueueLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitLabel {
+    limit: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PartLabel {
     part: String,
 }
@@ -128,6 +136,8 @@ pub struct SupervisorMetrics {
     oldest_wait_seconds: Real,
     pending: Gauge,
     broker_messages: Family<QueueLabels, Gauge>,
+    limit_running: Family<LimitLabel, Gauge>,
+    limit_waiting: Family<LimitLabel, Gauge>,
     draining: Gauge,
     ready: Family<PartLabel, Gauge>,
     store_answer_age_seconds: Real,
@@ -171,6 +181,8 @@ impl SupervisorMetrics {
             oldest_wait_seconds: Real::default(),
             pending: Gauge::default(),
             broker_messages: Family::default(),
+            limit_running: Family::default(),
+            limit_waiting: Family::default(),
             draining: Gauge::default(),
             ready: Family::default(),
             store_answer_age_seconds: Real::default(),
@@ -252,6 +264,18 @@ impl SupervisorMetrics {
     pub fn committed(&self, outcomes: usize, took: Duration) {
         self.commit_seconds.observe(took.as_secs_f64());
         self.commit_outcomes.observe(f64::from(u32::try_from(outcomes).unwrap_or(u32::MAX)));
+    }
+
+    /// How full the limits are.
+    pub fn note_limits(&self, limits: &[LimitUse]) {
+        self.limit_running.clear();
+        self.limit_waiting.clear();
+        for limit in limits.iter().take(LIMITS_MAX) {
+            let label = LimitLabel { limit: limit.name.clone() };
+            let number = |count| i64::try_from(count).unwrap_or(i64::MAX);
+            self.limit_running.get_or_create(&label).set(number(limit.running));
+            self.limit_waiting.get_or_create(&label).set(number(limit.waiting));
+        }
     }
 
     /// Everything as text, gauges as they are now.

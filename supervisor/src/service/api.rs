@@ -67,6 +67,7 @@ impl ApiService for Supervisor {
         let waits = record.status == Status::Pending;
         let ahead = if waits { self.core.store.ahead(id).await? } else { 0 };
         let outlook = self.outlook(&record);
+        let limit = if waits { self.core.store.limit_wait(&record).await? } else { None };
         let reasons = explain(&ExplainFacts {
             record: &record,
             now: Timestamp::now(),
@@ -78,6 +79,7 @@ impl ApiService for Supervisor {
             max_workers: self.core.slots.workers(),
             ahead,
             outlook,
+            limit,
         });
         Ok(Some(ExplanationView { execution_id: id, status: record.status, reasons }))
     }
@@ -240,7 +242,9 @@ impl ApiService for Supervisor {
     }
 
     async fn metrics(&self) -> String {
-        let (pool, readiness) = tokio::join!(self.pool(), self.readiness());
+        let limits = self.known.limits(self.core.store.clone());
+        let (pool, readiness, limits) = tokio::join!(self.pool(), self.readiness(), limits);
+        self.core.metrics.note_limits(&limits);
         let unwritten = Unwritten {
             store_answer_age: self.known.age(),
             refused: self.core.refused().len(),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_store::{DatabaseFacts, QueueDepth, SchemaStore, WaitingStore};
+use muster_store::{DatabaseFacts, LimitStore, LimitUse, QueueDepth, SchemaStore, WaitingStore};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
@@ -20,6 +20,7 @@ const NUMBER_FOR: Duration = Duration::from_secs(10);
 pub(super) struct DatabaseStatus {
     facts: StatusQuestion<DatabaseFacts>,
     depth: StatusQuestion<QueueDepth>,
+    limits: StatusQuestion<Vec<LimitUse>>,
 }
 
 impl DatabaseStatus {
@@ -39,6 +40,15 @@ impl DatabaseStatus {
         match look.answer {
             Some(Ok(depth)) if look.age < NUMBER_FOR => Some(depth.pending),
             Some(_) | None => None,
+        }
+    }
+
+    /// How full the limits are; nothing when that is not known.
+    pub(super) async fn limits(&self, store: Arc<dyn LimitStore>) -> Vec<LimitUse> {
+        let look = self.limits.look(async move { store.limit_uses().await }).await;
+        match look.answer {
+            Some(Ok(uses)) if look.age < NUMBER_FOR => uses,
+            Some(_) | None => Vec::new(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use muster_core::execution::Status;
-use muster_store::ExecutionRecord;
+use muster_store::{ExecutionRecord, LimitWait};
 use uuid::Uuid;
 
 use crate::api::{ReasonKind, ReasonView};
@@ -28,6 +28,8 @@ pub(super) struct ExplainFacts<'a> {
     pub(super) ahead: u64,
     /// What a failure of its next or present attempt would lead to; `None` when it would be the end.
     pub(super) outlook: Option<String>,
+    /// The limit it waits for.
+    pub(super) limit: Option<LimitWait>,
 }
 
 /// All there is to say; what keeps it from starting comes first.
@@ -42,6 +44,7 @@ pub(super) fn explain(facts: &ExplainFacts<'_>) -> Vec<ReasonView> {
 fn waiting(facts: &ExplainFacts<'_>) -> Vec<ReasonView> {
     let mut reasons: Vec<ReasonView> = [
         starts_later(facts),
+        facts.limit.as_ref().map(limit_full),
         not_served(facts),
         (!facts.closed.is_empty()).then(|| intake_closed(&facts.closed)),
         facts.start_trouble.as_ref().map(workers_fail),
@@ -76,6 +79,29 @@ fn starts_later(facts: &ExplainFacts<'_>) -> Option<ReasonView> {
         ReasonKind::StartsLater,
         format!("{why} at {} at the earliest, in {left}", record.run_after),
     ))
+}
+
+fn limit_full(wait: &LimitWait) -> ReasonView {
+    let LimitWait { name, key, most, running, holders, before } = wait;
+    let Some(most) = most else {
+        return said(ReasonKind::LimitFull, format!("it waited for limit {name}, which holds it no more"));
+    };
+    let for_key = match key.as_deref() {
+        None => String::new(),
+        Some("") => " for what has no key".to_owned(),
+        Some(key) => format!(" for key {key}"),
+    };
+    let ids: Vec<String> = holders.iter().map(Uuid::to_string).collect();
+    let rest = usize::try_from(*running).unwrap_or_default().saturating_sub(ids.len());
+    let held = match (ids.as_slice(), rest) {
+        ([], _) => String::new(),
+        ([..], 0) => format!(", held by {}", ids.join(", ")),
+        ([..], rest) => format!(", held by {} and {rest} more", ids.join(", ")),
+    };
+    let position = before + 1;
+    let at_least = if *before >= AHEAD_MAX { " at least" } else { "" };
+    let message = format!("limit {name}: {running} of {most}{for_key}{held}, position {position}{at_least}");
+    blocking(ReasonKind::LimitFull, message)
 }
 
 fn not_served(facts: &ExplainFacts<'_>) -> Option<ReasonView> {
@@ -198,6 +224,7 @@ mod tests {
             max_workers: 2,
             ahead: 0,
             outlook: None,
+            limit: None,
         }
     }
 
@@ -247,5 +274,27 @@ mod tests {
         (record.error_type, record.error_message) = (Some("ValueError".to_owned()), Some("no".to_owned()));
         let told = explain(&facts(&record, &served));
         assert_eq!(told[0].message, "it ended FAILED, in attempt 2: ValueError: no");
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_a_limit_says_who_holds_it() {
+        let record = record().await;
+        let served = ["default".to_owned()];
+        let limit = LimitWait {
+            name: "crm".to_owned(),
+            key: Some("acme".to_owned()),
+            most: Some(5),
+            running: 5,
+            holders: vec![Uuid::nil()],
+            before: 11,
+        };
+        let reasons = explain(&ExplainFacts { limit: Some(limit), ..facts(&record, &served) });
+        let reason = reasons.iter().find(|reason| reason.kind == ReasonKind::LimitFull).unwrap();
+        assert!(reason.is_blocking);
+        assert_eq!(
+            reason.message,
+            "limit crm: 5 of 5 for key acme, held by 00000000-0000-0000-0000-000000000000 and 4 more, \
+             position 12"
+        );
     }
 }

@@ -16,7 +16,9 @@ use super::announce::announce;
 use super::core::Core;
 use super::heartbeat;
 use super::supervisor::Supervisor;
-use crate::dispatch::{PeerWatch, StorePoll, expire_for_ever, forget_keys_for_ever, leases, watch_for_ever};
+use crate::dispatch::{
+    PeerWatch, StorePoll, expire_for_ever, forget_keys_for_ever, leases, tend_limits_for_ever, watch_for_ever,
+};
 use crate::liveness::VitalLoop;
 use crate::notify::sweep::sweep_for_ever;
 use crate::notify::{Notifier, control_commands};
@@ -67,6 +69,8 @@ impl Tasks {
         let expiring = expire_for_ever(store.clone(), supervisor.core.bus.clone(), claimant.clone());
         background.spawn(vital::turning("expiry", expiring));
         background.spawn(vital::turning("idempotency", forget_keys_for_ever(store.clone())));
+        let tending = tend_limits_for_ever(store.clone(), Arc::clone(&supervisor.core.descriptions));
+        background.spawn(vital::turning("limits", tending));
         background.spawn(vital::turning("heartbeat", heartbeat::beat_for_ever(Arc::downgrade(supervisor))));
         background
             .spawn(vital::serving("executor-watch", heartbeat::watch_executor(Arc::downgrade(supervisor))));

@@ -45,6 +45,9 @@ pub struct NewExecution {
     /// From when on it is cancelled if it was never claimed; `None` is never.
     #[serde(default)]
     pub expiry: Option<Expiry>,
+    /// The names of the limits it must have room in.
+    #[serde(default)]
+    pub limits: Vec<String>,
     /// By what a second submit of it is known; `None` for a request without an idempotency key.
     #[serde(default)]
     pub idempotency: Option<Box<Idempotency>>,

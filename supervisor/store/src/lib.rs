@@ -58,7 +58,10 @@ pub use finalization::{
     Disposition, ExecutionFailure, ExecutionOutcome, Finalization, FinalizeResult, NewEvent, StateChange,
     StateWrite,
 };
-pub use limits::HeldLimit;
+pub use limits::{
+    HeldLimit, InvalidLimitKey, LimitKey, LimitRecord, LimitStore, LimitSweep, LimitTerms, LimitUse,
+    LimitWait,
+};
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresStore, open_postgres};
 pub use record::{

@@ -13,11 +13,14 @@ macro_rules! record_readers {
 
         use $crate::columns::{IdColumn, JsonColumn, TimeColumn, unsigned};
         use $crate::decide::{AttemptBudget, FoundRow};
+        use $crate::limits::admission::LimitFill;
+        use $crate::limits::session::Holder;
         use $crate::rows::parts;
-        use $crate::session::{Candidate, HeldKey};
+        use $crate::session::{CancelledRow, Candidate, HeldKey, WrittenAttempts};
         use $crate::{
-            ChangeRecord, Claimed, ConfigEntry, ConfigRecord, EventRow, ExecutionRecord, LogRow,
-            NewExecution, OrganizationRecord, SupervisorRecord, WorkflowRecord,
+            ChangeRecord, Claimed, ConfigEntry, ConfigRecord, EventRow, ExecutionRecord, HeldLimit,
+            LimitRecord, LimitTerms, LimitUse, LogRow, NewExecution, OrganizationRecord, SupervisorRecord,
+            WorkflowRecord,
         };
 
         pub(crate) fn required_id(row: &$row, column: &str) -> Result<Uuid> {
@@ -28,8 +31,8 @@ macro_rules! record_readers {
             rows.iter().map(|row| required_id(row, "id")).collect()
         }
 
-        pub(crate) fn attempts(rows: &[$row]) -> Result<HashSet<Attempt>> {
-            rows.iter().map(attempt).collect()
+        pub(crate) fn written(rows: &[$row]) -> Result<WrittenAttempts> {
+            rows.iter().map(|row| Ok((attempt(row)?, limits(row)?))).collect()
         }
 
         pub(crate) fn claimed_by_id(rows: &[$row]) -> Result<HashMap<Uuid, Claimed>> {
@@ -117,6 +120,8 @@ macro_rules! record_readers {
                 run_at: None,
                 expiry: None,
                 idempotency: None,
+                // And has room in its limits.
+                limits: Vec::new(),
             };
             Ok(Claimed {
                 attempt,
@@ -162,6 +167,15 @@ macro_rules! record_readers {
                 previous_owner: id(row, "lease_owner")?,
                 budget: budget(row)?,
                 is_expired: row.try_get("is_expired")?,
+                limits: limits(row)?,
+            })
+        }
+
+        pub(crate) fn cancelled(row: &$row) -> Result<CancelledRow> {
+            Ok(CancelledRow {
+                row: found(row)?,
+                is_tombstone: row.try_get("tombstone")?,
+                limits: limits(row)?,
             })
         }
 
@@ -169,7 +183,67 @@ macro_rules! record_readers {
             rows.iter().map(candidate).collect()
         }
 
-        fn limits(row: &$row) -> Result<Vec<$crate::HeldLimit>> {
+        pub(crate) fn long(row: &$row, column: &str) -> Result<u64> {
+            Ok(u64::try_from(row.try_get::<i64, _>(column)?).unwrap_or_default())
+        }
+
+        fn most(row: &$row, column: &str) -> Result<Option<u32>> {
+            Ok(row.try_get::<Option<i32>, _>(column)?.map(unsigned))
+        }
+
+        fn counted(row: &$row, column: &str) -> Result<u32> {
+            Ok(u32::try_from(long(row, column)?).unwrap_or(u32::MAX))
+        }
+
+        fn held(row: &$row) -> Result<HeldLimit> {
+            Ok(HeldLimit { name: row.try_get("name")?, key: row.try_get("key")? })
+        }
+
+        pub(crate) fn holder(row: &$row) -> Result<Holder> {
+            Ok((required_id(row, "id")?, held(row)?))
+        }
+
+        pub(crate) fn holders(row: &$row) -> Result<Vec<Holder>> {
+            let id = required_id(row, "id")?;
+            Ok(limits(row)?.into_iter().map(|held| (id, held)).collect())
+        }
+
+        pub(crate) fn limit_fill(row: &$row) -> Result<LimitFill> {
+            Ok(LimitFill {
+                held: held(row)?,
+                total: most(row, "total")?,
+                per_key: most(row, "per_key")?,
+                running: counted(row, "running")?,
+                running_of_key: counted(row, "running_of_key")?,
+            })
+        }
+
+        pub(crate) fn limit_use(row: &$row) -> Result<LimitUse> {
+            Ok(LimitUse {
+                name: row.try_get("name")?,
+                running: long(row, "running")?,
+                waiting: long(row, "waiting")?,
+            })
+        }
+
+        /// What a limit says.
+        pub(crate) fn limit(row: &$row) -> Result<LimitRecord> {
+            let key: String = row.try_get("key")?;
+            let terms = LimitTerms {
+                total: most(row, "total")?,
+                per_key: most(row, "per_key")?,
+                key: key.parse().unwrap_or_default(),
+            };
+            Ok(LimitRecord {
+                name: row.try_get("name")?,
+                terms,
+                origin: row.try_get("origin")?,
+                created_at: row.try_get::<TimeColumn, _>("created_at")?.0,
+                updated_at: row.try_get::<TimeColumn, _>("updated_at")?.0,
+            })
+        }
+
+        fn limits(row: &$row) -> Result<Vec<HeldLimit>> {
             Ok($crate::limits::held_limits(row.try_get("limits")?))
         }
 

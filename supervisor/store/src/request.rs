@@ -40,6 +40,7 @@ impl NewExecution {
                     lifetime: seconds(request.idempotency_seconds),
                 })
             }),
+            limits: request.limits.clone(),
         }
     }
 
@@ -59,10 +60,13 @@ impl NewExecution {
         self
     }
 
-    /// True when it may not be claimed at once, by this clock: it starts later, or never.
+    /// True when it may not be claimed at once, by this clock: it starts later, or never, or where there is room.
     pub(crate) fn must_wait(&self, now: Timestamp) -> bool {
         let is_over = matches!(self.expiry, Some(Expiry::At(end)) if end <= now);
-        !self.delay.is_zero() || is_over || self.run_at.is_some_and(|begin| begin > now)
+        !self.limits.is_empty()
+            || !self.delay.is_zero()
+            || is_over
+            || self.run_at.is_some_and(|begin| begin > now)
     }
 
     /// The request the row was made of. A row that somebody wrote by hand may hold none.

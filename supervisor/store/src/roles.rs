@@ -16,8 +16,8 @@ use uuid::Uuid;
 use crate::{
     CancelResult, Claim, Claimant, Claimed, ConfigEntry, DatabaseFacts, DefinitionEditStore, DueExecutions,
     EventRow, ExecutionFailure, ExecutionFilter, ExecutionRecord, ExecutionRecords, ExpiredOwners,
-    Finalization, FinalizeResult, LogRow, NewExecution, OrganizationRecord, PresenceShown, QueueDepth,
-    Renewal, Result, ServedQueues, Submitted, SupervisorStore, TakeOver, WorkflowRecord,
+    Finalization, FinalizeResult, LimitStore, LogRow, NewExecution, OrganizationRecord, PresenceShown,
+    QueueDepth, Renewal, Result, ServedQueues, Submitted, SupervisorStore, TakeOver, WorkflowRecord,
 };
 
 /// The whole record: one database in all its roles.
@@ -34,6 +34,7 @@ pub trait Store:
     + DefinitionEditStore
     + StateStore
     + SupervisorStore
+    + LimitStore
 {
 }
 
@@ -50,6 +51,7 @@ impl<T> Store for T where
         + DefinitionEditStore
         + StateStore
         + SupervisorStore
+        + LimitStore
 {
 }
 

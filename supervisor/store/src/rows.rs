@@ -10,6 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::flow::PendingRow;
+use super::limits::limits_column;
 use super::text::{storable, storable_json};
 use super::{ExecutionFailure, Expiry, Finalization, NewExecution};
 
@@ -40,6 +42,8 @@ pub(crate) struct NewRow<'a> {
     pub(crate) run_at_us: Option<i64>,
     pub(crate) expires_at_us: Option<i64>,
     pub(crate) expires_us: Option<i64>,
+    pub(crate) limits: Option<String>,
+    pub(crate) waits_for: Option<String>,
 }
 
 impl<'a> NewRow<'a> {
@@ -68,6 +72,16 @@ impl<'a> NewRow<'a> {
             run_at_us: execution.run_at.map(Timestamp::as_microsecond),
             expires_at_us,
             expires_us,
+            limits: None,
+            waits_for: None,
+        }
+    }
+
+    pub(crate) fn waiting(row: &PendingRow<'a>) -> Self {
+        Self {
+            limits: limits_column(&row.limits),
+            waits_for: row.waits_for.as_ref().map(ToString::to_string),
+            ..Self::of(row.execution)
         }
     }
 }

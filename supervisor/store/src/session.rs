@@ -11,11 +11,14 @@ use muster_core::execution::Attempt;
 use uuid::Uuid;
 
 use super::decide::{AttemptBudget, FoundRow};
+use super::flow::PendingRow;
+use super::limits::session::LimitSession;
+use super::limits::{DeclaredLimits, HeldLimit};
 use super::rows::{BackRow, EndedRow, EndingRow, EventRowIn, Fence, KeyRow, LogRowIn, StateRow};
 use super::{Claimant, Claimed, ExecutionFailure, NewExecution, Result, TakeOver};
 
 /// A row that a poll found and locked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Candidate {
     /// The last attempt at it; 0 before the first.
     pub(crate) attempt: Attempt,
@@ -25,6 +28,22 @@ pub(crate) struct Candidate {
     pub(crate) budget: AttemptBudget,
     /// It was to start by a moment that is over, and never did.
     pub(crate) is_expired: bool,
+    /// The limits it must have room in, or is in.
+    pub(crate) limits: Vec<HeldLimit>,
+}
+
+/// Attempts that were written, with the limits their rows were in.
+pub(crate) type WrittenAttempts = HashMap<Attempt, Vec<HeldLimit>>;
+
+/// A row that somebody wanted to end.
+#[derive(Clone, Debug)]
+pub(crate) struct CancelledRow {
+    /// The row as it is now.
+    pub(crate) row: FoundRow,
+    /// It was not there before.
+    pub(crate) is_tombstone: bool,
+    /// The limits it must have had room in.
+    pub(crate) limits: Vec<HeldLimit>,
 }
 
 /// An idempotency key, and whose it is.
@@ -50,6 +69,9 @@ pub(crate) trait Backend: std::fmt::Debug + Send + Sync + 'static {
 
     /// Begins one.
     fn begin(&self, purpose: Purpose, extent: Extent) -> impl Future<Output = Result<Self::Session>> + Send;
+
+    /// What code declares of its limits.
+    fn declared_limits(&self) -> &DeclaredLimits;
 
     /// Reads outside of any transaction which of these run in this owner's name.
     fn claims_of(&self, owner: Uuid, ids: &[Uuid]) -> impl Future<Output = Result<Vec<Claimed>>> + Send;
@@ -82,7 +104,7 @@ pub(crate) enum Extent {
 /// One transaction, open. Dropped without [`StoreSession::commit`] it is rolled back.
 ///
 /// Methods take no empty lists and answer without order.
-pub(crate) trait StoreSession: Send {
+pub(crate) trait StoreSession: LimitSession {
     /// Commits it.
     fn commit(self) -> impl Future<Output = Result<()>> + Send;
 
@@ -100,8 +122,10 @@ pub(crate) trait StoreSession: Send {
     fn wake(&mut self) -> impl Future<Output = Result<()>> + Send;
 
     /// Inserts rows that wait; gives those that were not there.
-    fn insert_pending(&mut self, new: &[&NewExecution])
-    -> impl Future<Output = Result<HashSet<Uuid>>> + Send;
+    fn insert_pending(
+        &mut self,
+        new: &[PendingRow<'_>],
+    ) -> impl Future<Output = Result<HashSet<Uuid>>> + Send;
 
     /// Gives keys to executions, each key once and in order, where they are free: of nobody, expired, or of one of
     /// `gone`. Waits for whoever is giving one away. Gives those that were given here.
@@ -193,7 +217,7 @@ pub(crate) trait StoreSession: Send {
         endings: &[EndingRow<'_>],
         lines: &[LogRowIn<'_>],
         events: &[EventRowIn<'_>],
-    ) -> impl Future<Output = Result<HashSet<Attempt>>> + Send;
+    ) -> impl Future<Output = Result<WrittenAttempts>> + Send;
 
     /// Which of these rows somebody else has locked at this moment. Does not wait for them.
     fn locked(&mut self, ids: &[Uuid]) -> impl Future<Output = Result<HashSet<Uuid>>> + Send;
@@ -205,7 +229,7 @@ pub(crate) trait StoreSession: Send {
     ) -> impl Future<Output = Result<HashSet<(Option<Uuid>, String)>>> + Send;
 
     /// Sends rows back under the fence; gives the attempts written.
-    fn requeue(&mut self, rows: &[BackRow]) -> impl Future<Output = Result<HashSet<Attempt>>> + Send;
+    fn requeue(&mut self, rows: &[BackRow]) -> impl Future<Output = Result<WrittenAttempts>> + Send;
 
     /// Stores logs.
     fn insert_logs(&mut self, lines: &[LogRowIn<'_>]) -> impl Future<Output = Result<()>> + Send;
@@ -220,8 +244,8 @@ pub(crate) trait StoreSession: Send {
     fn delete_state(&mut self, rows: &[StateRow<'_>]) -> impl Future<Output = Result<()>> + Send;
 
     /// Cancels a row that waits, asks a row that runs, makes a tombstone of one that is not there. `None`:
-    /// it is over already. Otherwise the row as it is now, and whether it is a tombstone.
-    fn cancel(&mut self, id: Uuid) -> impl Future<Output = Result<Option<(FoundRow, bool)>>> + Send;
+    /// it is over already.
+    fn cancel(&mut self, id: Uuid) -> impl Future<Output = Result<Option<CancelledRow>>> + Send;
 
     /// Inserts a row that failed and never ran. False: there is a row already, and it stays as it is.
     fn insert_unusable(

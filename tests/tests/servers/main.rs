@@ -9,6 +9,7 @@ mod encrypted;
 mod failed_start;
 mod harness;
 mod leaving;
+mod limits;
 mod living;
 mod locked;
 mod loops;

@@ -304,6 +304,7 @@ pub(crate) fn new_execution() -> NewExecution {
         run_at: None,
         expiry: None,
         idempotency: None,
+        limits: Vec::new(),
     }
 }
 

@@ -17,6 +17,7 @@ mod fixture;
 mod hidden;
 mod keys;
 mod leases;
+mod limits;
 mod lists;
 mod older;
 mod postgres_only;
@@ -136,6 +137,21 @@ contract! {
         rows_are_written_changed_and_removed,
         whoever_is_late_writes_nothing,
         a_change_that_is_refused_takes_all_along,
+    }
+    limits {
+        rule_3_no_more_run_than_a_limit_says,
+        rule_3_an_execution_starts_when_all_its_limits_have_room,
+        rule_4_each_key_has_its_own_room,
+        rule_5_supervisors_that_claim_at_once_share_a_limit,
+        rule_5_a_lost_row_keeps_its_room_while_it_is_taken_over,
+        rule_5_a_retry_gives_its_room_back_until_it_starts_again,
+        rule_5_the_sweep_puts_right_what_a_crash_left,
+        rule_7_what_stands_behind_others_is_never_looked_at,
+        rule_7_what_waits_for_room_does_not_stand_before_others,
+        rule_7_each_queue_has_its_next,
+        rule_8_a_limit_changes_while_others_run,
+        rule_9_a_message_with_limits_becomes_a_row,
+        rule_17_who_waits_for_a_limit_is_told_for_what,
     }
     lists {
         a_list_has_exactly_what_its_filters_let_through,

@@ -178,3 +178,63 @@ async fn a_database_of_another_encoding_is_refused() {
         assert!(refused.contains("needs encoding UTF8") && refused.contains("SQL_ASCII"), "{refused}");
     }
 }
+
+/// What the server does for a statement with these values, line by line.
+async fn plan(fixture: &crate::fixture::Fixture, name: &str, values: &str) -> String {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../supervisor/store/src/postgres/sql")
+        .join(name)
+        .with_extension("sql");
+    let sql = std::fs::read_to_string(file).unwrap();
+    let mut session = fixture.session_of_another().await;
+    let prepare = format!("SET jit = off; SET plan_cache_mode = force_custom_plan; PREPARE asked AS {sql};");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(prepare)).execute(&mut session).await.unwrap();
+    let explain = format!(
+        "BEGIN; EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) EXECUTE asked({values}); ROLLBACK"
+    );
+    let rows = sqlx::raw_sql(sqlx::AssertSqlSafe(explain)).fetch_all(&mut session).await.unwrap();
+    let lines: Vec<String> = rows.iter().map(|row| sqlx::Row::get(row, 0)).collect();
+    lines.join("\n")
+}
+
+/// The largest number of rows that any step of a plan read or passed over.
+fn most_rows(plan: &str) -> u64 {
+    let numbers = |mark: &'static str| {
+        plan.match_indices(mark).filter_map(move |(at, _)| {
+            let rest = &plan[at + mark.len()..];
+            rest.split(|c: char| !c.is_ascii_digit()).next()?.parse::<u64>().ok()
+        })
+    };
+    numbers("actual rows=").chain(numbers("Rows Removed by Filter: ")).max().unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_behind_a_full_limit_are_read_by_no_claim_and_by_nobody_who_looks_for_the_next() {
+    const PARKED: u64 = 20_000;
+    let fixture = postgres().await;
+    fixture
+        .sql(&format!(
+            "INSERT INTO executions (id, workflow_name, status, queue, waits_for, limits, run_after, created_at) \
+             SELECT gen_random_uuid(), 'w', 'PENDING', 'default', 'limit:crm', '[{{\"name\":\"crm\",\"key\":\"\"}}]', \
+                 clock_timestamp() - interval '1 hour', clock_timestamp() FROM generate_series(1, {PARKED})"
+        ))
+        .await;
+    for _ in 0..5 {
+        fixture.submitted().await;
+    }
+    fixture.sql("ANALYZE executions").await;
+    let nobody = uuid::Uuid::nil();
+    let claim = plan(
+        &fixture,
+        "candidates",
+        &format!(
+            "'{nobody}', false, '{{}}', '{{}}', '{{}}', '{{}}', 64, '{{{},\"\"}}'",
+            crate::fixture::QUEUE
+        ),
+    )
+    .await;
+    assert!(claim.contains("executions_claimable"), "{claim}");
+    assert!(most_rows(&claim) <= 10, "{claim}");
+    let next = plan(&fixture, "let_go", "'{limit:crm}', '{3}'").await;
+    assert!(next.contains("executions_parked") && most_rows(&next) <= 10, "{next}");
+}

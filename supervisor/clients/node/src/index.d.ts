@@ -22,6 +22,8 @@ export interface SubmitOptions {
   priority?: number;
   /** The queue it waits in, for the supervisors that serve it. */
   queue?: string;
+  /** The limits it must have room in, by name; four at most. */
+  limits?: string[];
   /** It does not start before this moment: a date, or a text with its offset from UTC (RFC 3339). */
   runAt?: Date | string;
   /** It does not start before so long after it was taken in, in seconds. */

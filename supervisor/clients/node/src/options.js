@@ -8,6 +8,7 @@ const FIELDS = {
   timeout: "timeout_seconds",
   priority: "priority",
   queue: "queue",
+  limits: "limits",
   runAt: "run_at",
   delay: "delay_seconds",
   expiresAt: "expires_at",

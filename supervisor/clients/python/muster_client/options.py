@@ -7,7 +7,7 @@ import time
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
 from .errors import InvalidRequest
 from .values import to_json
@@ -25,6 +25,8 @@ class Options:
     """0 to 9; 9 goes first among those that wait."""
     queue: str | None = None
     """The queue it waits in, for the supervisors that serve it."""
+    limits: Sequence[str] | None = None
+    """The limits it must have room in, by name; four at most."""
     run_at: datetime | str | None = None
     """It does not start before this moment: a `datetime` with its zone, or a text with its offset from UTC (RFC 3339)."""
     delay: float | timedelta | None = None
@@ -76,6 +78,7 @@ class Options:
             "timeout_seconds": self.timeout,
             "priority": self.priority,
             "queue": self.queue,
+            "limits": None if self.limits is None else list(self.limits),
             "run_at": _moment(self.run_at),
             "delay_seconds": _seconds(self.delay),
             "expires_at": _moment(self.expires_at),

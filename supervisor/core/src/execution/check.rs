@@ -25,6 +25,10 @@ const QUEUE_MAX_BYTES: usize = 200;
 const ERROR_TYPES_MAX: usize = 100;
 /// The longest idempotency key.
 const IDEMPOTENCY_KEY_MAX_BYTES: usize = 256;
+/// The longest name of a limit.
+const LIMIT_NAME_MAX_BYTES: usize = 100;
+/// The most limits that a request may name.
+const LIMITS_MAX: usize = 4;
 /// The highest priority.
 const PRIORITY_MAX: u8 = 9;
 /// What a frame holds beside the user data of the request: names, numbers, organization, workflow and config.
@@ -85,6 +89,28 @@ pub(super) fn queue(raw: &RawValue) -> Result<String, String> {
     let expected = format!("must be the name of a queue, 1 to {QUEUE_MAX_BYTES} bytes without spaces");
     let text: String = read(raw, &expected)?;
     if is_word(&text, QUEUE_MAX_BYTES) { Ok(text) } else { Err(wrong(raw, &expected)) }
+}
+
+/// The rule of limits: a few names, each once.
+pub(super) fn limits(raw: &RawValue) -> Result<Vec<String>, String> {
+    let expected = format!("must be a list of at most {LIMITS_MAX} names of limits");
+    let names: Vec<String> = read(raw, &expected)?;
+    if names.len() > LIMITS_MAX {
+        return Err(wrong(raw, &expected));
+    }
+    names.iter().try_for_each(|name| limit_name(name))?;
+    Ok(names)
+}
+
+/// The rule of names of limits. What has a slash is a workflow's own.
+pub fn limit_name(name: &str) -> Result<(), String> {
+    if is_word(name, LIMIT_NAME_MAX_BYTES) && !name.contains([':', '/']) {
+        return Ok(());
+    }
+    let found = quote(&format!("{name:?}"));
+    Err(format!(
+        "must be a name of 1 to {LIMIT_NAME_MAX_BYTES} bytes without spaces, colons and slashes, not {found}"
+    ))
 }
 
 /// The rule of names that stand beside others: something, not too long, without spaces and control characters.

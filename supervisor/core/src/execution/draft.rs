@@ -51,6 +51,7 @@ pub struct RequestDraft {
     sync: Option<bool>,
     priority: Option<u8>,
     queue: Option<String>,
+    limits: Option<Vec<String>>,
     window: StartWindow,
     idempotency_key: Option<String>,
     idempotency_seconds: Option<f64>,
@@ -129,6 +130,9 @@ struct RequestFields<'a> {
     #[serde(borrow)]
     #[schema(value_type = Option<String>)]
     queue: Option<&'a RawValue>,
+    #[serde(borrow)]
+    #[schema(value_type = Option<Vec<String>>, max_items = 4)]
+    limits: Option<&'a RawValue>,
     #[serde(borrow)]
     #[schema(value_type = Option<Timestamp>)]
     run_at: Option<&'a RawValue>,
@@ -268,6 +272,7 @@ impl RequestDraft {
             sync: self.sync.or(other.sync),
             priority: self.priority.or(other.priority),
             queue: self.queue.or(other.queue),
+            limits: self.limits.or(other.limits),
             window: self.window.or(other.window),
             idempotency_key: self.idempotency_key.or(other.idempotency_key),
             idempotency_seconds: self.idempotency_seconds.or(other.idempotency_seconds),
@@ -327,6 +332,7 @@ impl RequestDraft {
             sync: self.sync.unwrap_or(false),
             priority: self.priority.unwrap_or(0),
             queue: self.queue,
+            limits: self.limits.unwrap_or_default(),
             window: self.window,
             idempotency_key: self.idempotency_key,
             idempotency_seconds: self.idempotency_seconds,
@@ -427,6 +433,7 @@ impl RequestDraft {
         self.sync = self.take("sync", fields.sync, check::boolean);
         self.priority = self.take("priority", fields.priority, check::priority);
         self.queue = self.take("queue", fields.queue, check::queue);
+        self.limits = self.take("limits", fields.limits, check::limits);
         self.window = StartWindow {
             run_at: self.take("run_at", fields.run_at, check::moment),
             delay_seconds: self.take("delay_seconds", fields.delay_seconds, check::delay_seconds),

@@ -60,6 +60,9 @@ pub struct ExecutionRequest {
     /// The queue it waits in, for the supervisors that serve it; `None` is that of whoever takes it in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue: Option<String>,
+    /// The limits it must have room in, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<String>,
     /// When it may start.
     #[serde(flatten)]
     pub window: StartWindow,

@@ -67,6 +67,7 @@ fn end(number: u32) -> Finalization {
             run_at: Some(at),
             expiry: None,
             idempotency: None,
+            limits: Vec::new(),
         }],
         events: vec![NewEvent::new(at, "started")],
     }

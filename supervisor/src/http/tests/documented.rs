@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::time::Duration;
 
+use muster_store::LimitTerms;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use utoipa::PartialSchema;
@@ -73,6 +74,10 @@ fn ask_everything(url: &str) {
     drop(client.command("reload", &json!({})));
     drop(client.readiness());
     ask_for_definitions(&client);
+    drop(client.limits());
+    drop(client.limit(THING));
+    drop(client.set_limit(THING, &LimitTerms { total: Some(1), ..LimitTerms::default() }));
+    drop(client.remove_limit(THING));
     // Without a token it asks where one is kept.
     drop(ApiClient::new(url, None).unwrap().pool());
 }

@@ -102,6 +102,16 @@ impl SupervisorMetrics {
             "Messages in RabbitMQ by their state: ready is delivered to nobody yet, dead is a dead letter; no series while unknown",
             self.broker_messages.clone(),
         );
+        registry.register(
+            "limit_running",
+            "Executions that run in a limit; of 200 limits at most",
+            self.limit_running.clone(),
+        );
+        registry.register(
+            "limit_waiting",
+            "Executions that wait for room in a limit; of 200 limits at most",
+            self.limit_waiting.clone(),
+        );
         registry.register("draining", "1 once no more work is taken", self.draining.clone());
         registry.register("ready", "1 for each part that does its work", self.ready.clone());
         registry.register_with_unit(

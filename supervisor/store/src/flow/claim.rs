@@ -9,12 +9,14 @@ use muster_core::execution::{Attempt, Status};
 use muster_protocol::error_type;
 use uuid::Uuid;
 
+use super::limits::{DirtyLimits, admit, tend_changed};
 use super::queue::submit;
 use super::renew::{record_started, renew};
 use super::{again, locked_rows, standings, statuses};
 use crate::batch::InsertGroups;
 use crate::columns::now;
 use crate::decide::{distinct, end_instead_of_claim, finalized_detail};
+use crate::limits::limits_of;
 use crate::rows::{EndedRow, EventRowIn, FailureColumns};
 use crate::session::{Backend, Candidate, Extent, Purpose, StoreSession};
 use crate::{
@@ -60,9 +62,13 @@ async fn claim<B: Backend>(
     executions: &[Arc<NewExecution>],
 ) -> Result<Vec<Claim>> {
     let now = now();
+    let declared = backend.declared_limits().now();
     let waits = |new: &NewExecution| {
         // A key is given away with a row that waits: one way to write it, for those who come together.
-        new.must_wait(now) || new.idempotency.is_some() || !claimant.queues.holds(new.queue.as_deref())
+        new.must_wait(now)
+            || new.idempotency.is_some()
+            || !claimant.queues.holds(new.queue.as_deref())
+            || !limits_of(new, &declared).is_empty()
     };
     if !executions.iter().any(|new| waits(new)) {
         return claim_at_once(backend, claimant, executions).await;
@@ -166,8 +172,23 @@ async fn expire<B: Backend>(backend: &B, claimant: &Claimant, limit: usize) -> R
     let over: Vec<_> = expired.iter().filter_map(|row| Some((row, end_instead_of_claim(row)?))).collect();
     end(&mut session, claimant, &over).await?;
     session.commit().await?;
+    tend_changed(backend, left_by(&over)).await;
     Ok(over.iter().map(|(row, _)| row.attempt.execution_id).collect())
 }
+
+/// The limits that these were in, or were let go for.
+fn left_by(over: &[(&Candidate, ExecutionOutcome)]) -> DirtyLimits {
+    let mut dirty = DirtyLimits::default();
+    for (row, _) in over {
+        dirty.add(Some(row.attempt.execution_id), &row.limits);
+    }
+    dirty
+}
+
+/// So far a poll looks that found only rows which have to wait for room.
+const LOOK_AHEAD: usize = 512;
+/// So often it looks before others have their turn.
+const LOOKS_MAX: u32 = 20;
 
 async fn claim_due<B: Backend>(
     backend: &B,
@@ -178,13 +199,41 @@ async fn claim_due<B: Backend>(
     if limit == 0 {
         return Ok(DueExecutions::default());
     }
-    match poll(backend, claimant, limit, take_over, ClaimCare::Together).await {
-        // One row may be the reason, and must not keep the others waiting.
-        Err(StoreError::Refused { .. } | StoreError::Failed { .. }) => {
-            poll(backend, claimant, limit, take_over, ClaimCare::Apart).await
+    let mut look = Look { most: limit, ahead: limit };
+    for _ in 0..LOOKS_MAX {
+        let polled = match poll(backend, claimant, look, take_over, ClaimCare::Together).await {
+            // One row may be the reason, and must not keep the others waiting.
+            Err(StoreError::Refused { .. } | StoreError::Failed { .. }) => {
+                poll(backend, claimant, look, take_over, ClaimCare::Apart).await?
+            }
+            answer => answer?,
+        };
+        let found = !polled.due.claimed.is_empty() || !polled.due.ended.is_empty();
+        let may_be_more = polled.parked > 0 || (polled.passed_over > 0 && look.ahead == limit);
+        if found || !may_be_more {
+            return Ok(polled.due);
         }
-        answer => answer,
+        look.ahead = limit.max(LOOK_AHEAD);
     }
+    Ok(DueExecutions::default())
+}
+
+/// How far a poll looks, and how many it takes of what it finds.
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    most: usize,
+    ahead: usize,
+}
+
+/// What one poll brought.
+#[derive(Debug)]
+struct Polled {
+    due: DueExecutions,
+    /// So many wait from now on for room in a limit.
+    parked: usize,
+    /// So many were not decided about.
+    passed_over: usize,
+    dirty: DirtyLimits,
 }
 
 /// How rows are taken.
@@ -199,15 +248,16 @@ enum ClaimCare {
 async fn poll<B: Backend>(
     backend: &B,
     claimant: &Claimant,
-    limit: usize,
+    look: Look,
     take_over: TakeOver<'_>,
     care: ClaimCare,
-) -> Result<DueExecutions> {
+) -> Result<Polled> {
     let mut session = backend.begin(Purpose::Claim, Extent::Several).await?;
-    match poll_within(&mut session, claimant, limit, take_over, care).await {
-        Ok(due) => {
+    match poll_within(&mut session, claimant, look, take_over, care).await {
+        Ok(mut polled) => {
             session.commit().await?;
-            Ok(due)
+            tend_changed(backend, std::mem::take(&mut polled.dirty)).await;
+            Ok(polled)
         }
         // The next try passes over what is locked: it must not meet the locks of this one.
         Err(error) => {
@@ -220,29 +270,34 @@ async fn poll<B: Backend>(
 async fn poll_within<S: StoreSession>(
     session: &mut S,
     claimant: &Claimant,
-    limit: usize,
+    look: Look,
     take_over: TakeOver<'_>,
     care: ClaimCare,
-) -> Result<DueExecutions> {
-    let candidates = session.candidates(claimant, limit, take_over).await?;
-    let lost: Vec<_> = candidates.iter().filter_map(lost_event).collect();
-    if !lost.is_empty() {
-        session.insert_events(&lost).await?;
-    }
-    let mut wanted = Vec::new();
+) -> Result<Polled> {
+    let candidates = session.candidates(claimant, look.ahead, take_over).await?;
+    let mut startable = Vec::new();
     let mut over = Vec::new();
     for candidate in &candidates {
         match end_instead_of_claim(candidate) {
             Some(outcome) => over.push((candidate, outcome)),
-            None => wanted.push(candidate.attempt.execution_id),
+            None => startable.push(candidate),
         }
     }
+    let admitted = admit(session, &startable, look.most).await?;
+    let wanted: Vec<&Candidate> =
+        startable.into_iter().filter(|row| admitted.may_start(row)).take(look.most).collect();
+    let lost: Vec<_> =
+        over.iter().map(|(row, _)| *row).chain(wanted.iter().copied()).filter_map(lost_event).collect();
+    if !lost.is_empty() {
+        session.insert_events(&lost).await?;
+    }
     end(session, claimant, &over).await?;
+    let ids: Vec<Uuid> = wanted.iter().map(|row| row.attempt.execution_id).collect();
     let mut ours = match care {
-        ClaimCare::Together if wanted.is_empty() => HashMap::new(),
-        ClaimCare::Together => session.take(claimant, &wanted).await?,
+        ClaimCare::Together if ids.is_empty() => HashMap::new(),
+        ClaimCare::Together => session.take(claimant, &ids).await?,
         ClaimCare::Apart => {
-            let (ours, refused) = take_apart(session, claimant, &wanted).await?;
+            let (ours, refused) = take_apart(session, claimant, &ids).await?;
             for (id, reason) in &refused {
                 let row = candidates.iter().find(|candidate| candidate.attempt.execution_id == *id);
                 if let Some(row) = row {
@@ -252,8 +307,18 @@ async fn poll_within<S: StoreSession>(
             ours
         }
     };
+    let holders: Vec<_> = (wanted.iter())
+        .filter(|row| ours.contains_key(&row.attempt.execution_id))
+        .flat_map(|row| row.limits.iter().map(|held| (row.attempt.execution_id, held.clone())))
+        .collect();
+    if !holders.is_empty() {
+        session.hold(&holders).await?;
+    }
     let ended = over.iter().map(|(row, outcome)| (row.attempt.execution_id, outcome.status())).collect();
-    Ok(DueExecutions { claimed: wanted.iter().filter_map(|id| ours.remove(id)).collect(), ended })
+    let mut dirty = left_by(&over);
+    dirty.append(admitted.dirty);
+    let due = DueExecutions { claimed: ids.iter().filter_map(|id| ours.remove(id)).collect(), ended };
+    Ok(Polled { due, parked: admitted.parked, passed_over: admitted.passed_over, dirty })
 }
 
 type TakenRows = HashMap<Uuid, Claimed>;

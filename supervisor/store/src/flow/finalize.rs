@@ -6,12 +6,14 @@ use async_trait::async_trait;
 use muster_core::execution::Attempt;
 use uuid::Uuid;
 
+use super::limits::{DirtyLimits, pending_rows, tend_changed};
 use super::{again, standings};
 use crate::batch::InsertGroups;
 use crate::concede::concessions;
 use crate::decide::{FoundRow, SettledRow, closing_event, current_state, decide_row, distinct, last_writes};
+use crate::limits::DeclaredLimits;
 use crate::rows::{BackRow, EndingRow, EventRowIn, FailureColumns, Fence, LogRowIn, StateRow, micros};
-use crate::session::{Backend, Extent, Purpose, StoreSession};
+use crate::session::{Backend, Extent, Purpose, StoreSession, WrittenAttempts};
 use crate::{
     Finalization, FinalizeResult, NewExecution, OutcomeStore, Result, StateChange, StateWrite, StoreError,
 };
@@ -94,17 +96,26 @@ type EndingPair<'a> = (&'a Finalization, Option<SettledRow<'a>>);
 /// The attempts that the fence let through. By attempt and not by execution: one that was superseded may be written
 /// in the same group as the one that superseded it.
 struct FencedWrites {
-    over: HashSet<Attempt>,
-    back: HashSet<Attempt>,
+    over: WrittenAttempts,
+    back: WrittenAttempts,
 }
 
 impl FencedWrites {
     fn let_through(&self, (finalization, settled): &EndingPair<'_>) -> bool {
         match settled {
-            Some(SettledRow::Terminal(_)) => self.over.contains(&finalization.attempt),
-            Some(SettledRow::Requeue { .. }) => self.back.contains(&finalization.attempt),
+            Some(SettledRow::Terminal(_)) => self.over.contains_key(&finalization.attempt),
+            Some(SettledRow::Requeue { .. }) => self.back.contains_key(&finalization.attempt),
             None => false,
         }
+    }
+
+    /// The limits that have room now.
+    fn left_limits(&self) -> DirtyLimits {
+        let mut dirty = DirtyLimits::default();
+        for (attempt, limits) in self.over.iter().chain(&self.back) {
+            dirty.add(Some(attempt.execution_id), limits);
+        }
+        dirty
     }
 }
 
@@ -116,13 +127,15 @@ async fn finalize_group<B: Backend>(
     let extent = if finalizations.iter().all(is_plain) { Extent::OneStatement } else { Extent::Several };
     let mut session = backend.begin(Purpose::Write, extent).await?;
     let endings = settle_all(&mut session, finalizations).await?;
-    let mut written = FencedWrites { over: finish(&mut session, &endings).await?, back: HashSet::new() };
+    let mut written =
+        FencedWrites { over: finish(&mut session, &endings).await?, back: WrittenAttempts::new() };
     if extent == Extent::Several {
         written.back = requeue(&mut session, &endings).await?;
         let won: Vec<_> = endings.iter().filter(|ending| written.let_through(ending)).collect();
-        write_consequences(&mut session, &won).await?;
+        write_consequences(&mut session, backend.declared_limits(), &won).await?;
     }
     session.commit().await?;
+    tend_changed(backend, written.left_limits()).await;
     let lost = endings.iter().filter(|ending| !written.let_through(ending));
     let lost: Vec<Uuid> = lost.map(|(finalization, _)| finalization.attempt.execution_id).collect();
     let found = standings(backend, &lost).await?;
@@ -164,25 +177,25 @@ async fn settle_all<'a, S: StoreSession>(
 }
 
 /// Ends what is over; gives the attempts written.
-async fn finish<S: StoreSession>(session: &mut S, endings: &[EndingPair<'_>]) -> Result<HashSet<Attempt>> {
+async fn finish<S: StoreSession>(session: &mut S, endings: &[EndingPair<'_>]) -> Result<WrittenAttempts> {
     let over: Vec<&EndingPair<'_>> =
         endings.iter().filter(|(_, settled)| is_over(settled.as_ref())).collect();
     if over.is_empty() {
-        return Ok(HashSet::new());
+        return Ok(WrittenAttempts::new());
     }
     let rows: Vec<EndingRow<'_>> = over.iter().filter_map(|ending| ending_row(ending)).collect();
     session.finish(&rows, &lines(&over), &events(&over)).await
 }
 
 /// Sends back what is to be run again; gives the attempts written.
-async fn requeue<S: StoreSession>(session: &mut S, endings: &[EndingPair<'_>]) -> Result<HashSet<Attempt>> {
+async fn requeue<S: StoreSession>(session: &mut S, endings: &[EndingPair<'_>]) -> Result<WrittenAttempts> {
     let rows: Vec<BackRow> = endings.iter().filter_map(back_row).collect();
     if rows.is_empty() {
-        return Ok(HashSet::new());
+        return Ok(WrittenAttempts::new());
     }
     let written = session.requeue(&rows).await?;
     let back = |(finalization, settled): &&EndingPair<'_>| {
-        !is_over(settled.as_ref()) && written.contains(&finalization.attempt)
+        !is_over(settled.as_ref()) && written.contains_key(&finalization.attempt)
     };
     let back: Vec<&EndingPair<'_>> = endings.iter().filter(back).collect();
     let (lines, events) = (lines(&back), events(&back));
@@ -255,7 +268,11 @@ fn events<'a>(endings: &[&EndingPair<'a>]) -> Vec<EventRowIn<'a>> {
 }
 
 /// What terminal rows bring with them: writes to state, and children.
-async fn write_consequences<S: StoreSession>(session: &mut S, won: &[&EndingPair<'_>]) -> Result<()> {
+async fn write_consequences<S: StoreSession>(
+    session: &mut S,
+    declared: &DeclaredLimits,
+    won: &[&EndingPair<'_>],
+) -> Result<()> {
     let over: Vec<&Finalization> = won
         .iter()
         .filter(|(_, settled)| is_over(settled.as_ref()))
@@ -279,7 +296,8 @@ async fn write_consequences<S: StoreSession>(session: &mut S, won: &[&EndingPair
     let children: Vec<&NewExecution> = over.iter().flat_map(|finalization| &finalization.children).collect();
     let children: Vec<&NewExecution> = distinct(&children).into_iter().copied().collect();
     if !children.is_empty() {
-        session.insert_pending(&children).await?;
+        let rows = pending_rows(session, declared, &children).await?;
+        session.insert_pending(&rows).await?;
     }
     let waits_at_once =
         |(_, settled): &&&EndingPair<'_>| settled.as_ref().is_some_and(SettledRow::waits_at_once);

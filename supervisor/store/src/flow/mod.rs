@@ -5,10 +5,13 @@ mod again;
 mod claim;
 mod finalize;
 mod keys;
+mod limits;
+mod limits_admin;
 mod queue;
 mod renew;
 
 pub(crate) use again::again;
+pub(crate) use limits::PendingRow;
 
 use std::collections::{HashMap, HashSet};
 

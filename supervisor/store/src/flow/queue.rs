@@ -8,11 +8,12 @@ use muster_core::execution::{Attempt, Status};
 use uuid::Uuid;
 
 use super::keys::settle_keys;
+use super::limits::{DirtyLimits, pending_rows, tend_changed};
 use super::{again, statuses};
 use crate::batch::InsertGroups;
 use crate::decide::{FoundRow, distinct, finalized_detail};
 use crate::rows::EventRowIn;
-use crate::session::{Backend, Extent, Purpose, StoreSession};
+use crate::session::{Backend, CancelledRow, Extent, Purpose, StoreSession};
 use crate::{CancelResult, ExecutionFailure, ExecutionOutcome, NewExecution, QueueStore, Result, Submitted};
 
 #[async_trait]
@@ -63,7 +64,8 @@ async fn submit_group<B: Backend, T: Borrow<NewExecution> + Sync>(
         .map(Borrow::borrow)
         .filter(|new: &&NewExecution| keys.answer(new).is_none())
         .collect();
-    let inserted = if new.is_empty() { HashSet::new() } else { session.insert_pending(&new).await? };
+    let rows = pending_rows(&mut session, backend.declared_limits(), &new).await?;
+    let inserted = if rows.is_empty() { HashSet::new() } else { session.insert_pending(&rows).await? };
     let known: Vec<Uuid> = new.iter().map(|new| new.id).filter(|id| !inserted.contains(id)).collect();
     let known: HashMap<Uuid, Status> =
         if known.is_empty() { HashMap::new() } else { statuses(&session.current_state(&known).await?) };
@@ -71,6 +73,12 @@ async fn submit_group<B: Backend, T: Borrow<NewExecution> + Sync>(
         session.wake().await?;
     }
     session.commit().await?;
+    let mut dirty = DirtyLimits::default();
+    for row in rows.iter().filter(|row| row.waits_for.is_some()) {
+        // Whoever it stands behind may have gone meanwhile.
+        dirty.add(None, &row.limits);
+    }
+    tend_changed(backend, dirty).await;
     let answer = |execution: &T| {
         let new = execution.borrow();
         let by_id = || known.get(&new.id).map_or(Submitted::Inserted, |status| Submitted::Exists(*status));
@@ -88,7 +96,7 @@ async fn forget_keys<B: Backend>(backend: &B, limit: usize) -> Result<usize> {
 
 async fn request_cancel<B: Backend>(backend: &B, id: Uuid) -> Result<CancelResult> {
     let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
-    let Some((row, tombstone)) = session.cancel(id).await? else {
+    let Some(CancelledRow { row, is_tombstone, limits }) = session.cancel(id).await? else {
         let row = session.current_state(&[id]).await?.pop();
         session.commit().await?;
         return Ok(match row {
@@ -103,11 +111,17 @@ async fn request_cancel<B: Backend>(backend: &B, id: Uuid) -> Result<CancelResul
         Some(owner) if row.status == Status::Running => {
             (CancelResult::Requested { attempt: row.attempt, owner }, "cancel_requested")
         }
-        Some(_) | None if tombstone => (CancelResult::Tombstone, "cancelled"),
+        Some(_) | None if is_tombstone => (CancelResult::Tombstone, "cancelled"),
         Some(_) | None => (CancelResult::Cancelled, "cancelled"),
     };
     session.insert_events(&[EventRowIn::of(row.attempt, None, event)]).await?;
     session.commit().await?;
+    if answer == CancelResult::Cancelled {
+        // It may have been let go, and another starts in its place.
+        let mut dirty = DirtyLimits::default();
+        dirty.add(None, &limits);
+        tend_changed(backend, dirty).await;
+    }
     Ok(answer)
 }
 

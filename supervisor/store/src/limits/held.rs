@@ -16,3 +16,9 @@ pub struct HeldLimit {
 pub(crate) fn held_limits(column: Option<&str>) -> Vec<HeldLimit> {
     column.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
+
+/// The same as a column: nothing for no limits.
+pub(crate) fn limits_column(limits: &[HeldLimit]) -> Option<String> {
+    // Text in a list has no way to fail.
+    (!limits.is_empty()).then(|| serde_json::to_string(limits).unwrap_or_default())
+}

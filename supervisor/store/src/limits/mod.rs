@@ -1,8 +1,21 @@
 //! How many executions may run at once: what limits are, and in which an execution must have room.
 //!
-//! The rules are in `../ADMISSION.md`.
+//! The rules are in `../../ADMISSION.md`. Who is let in is decided in [`admission`], by numbers alone; what is done about it
+//! in `flow`.
 
+pub(crate) mod admission;
+mod declared;
+mod definition;
 mod held;
+mod key;
+#[cfg(test)]
+mod model;
+pub(crate) mod session;
+mod store;
 
+pub(crate) use declared::{DeclaredLimits, limits_of};
+pub use definition::{InvalidLimitKey, LimitKey, LimitRecord, LimitTerms};
 pub use held::HeldLimit;
-pub(crate) use held::held_limits;
+pub(crate) use held::{held_limits, limits_column};
+pub(crate) use key::key_of;
+pub use store::{LimitStore, LimitSweep, LimitUse, LimitWait};

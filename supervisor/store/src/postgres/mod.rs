@@ -9,6 +9,7 @@ mod connections;
 mod definition_edits;
 mod definitions;
 mod error;
+mod limits;
 mod listen;
 mod migrate;
 mod notifications;
@@ -35,6 +36,7 @@ use tokio_util::task::AbortOnDropHandle;
 use self::connections::{Connections, Planning, pool};
 use self::listen::Wakers;
 use self::presence::Presence;
+use super::limits::DeclaredLimits;
 use super::takeover::Watch;
 use super::{Result, Store};
 
@@ -60,6 +62,7 @@ const PLANS_MAX: u32 = WRITERS + QUICK_WRITERS + READERS;
 pub struct PostgresStore {
     shared: Arc<StoreShared>,
     listener: OnceLock<AbortOnDropHandle<()>>,
+    declared: DeclaredLimits,
 }
 
 /// What transactions need of the store.
@@ -112,7 +115,7 @@ impl PostgresStore {
             wakers: Arc::default(),
             options,
         };
-        Ok(Self { shared: Arc::new(shared), listener: OnceLock::new() })
+        Ok(Self { shared: Arc::new(shared), listener: OnceLock::new(), declared: DeclaredLimits::default() })
     }
 
     /// As if on a host of its own: no other supervisor's system can tell whether this process lives, and ours tells

@@ -19,11 +19,12 @@ use super::statements;
 use super::transaction::{PgSession, PostgresQuery};
 use crate::columns::TimeColumn;
 use crate::decide::{AttemptBudget, FoundRow};
+use crate::flow::PendingRow;
 use crate::rows::{
     BackRow, EndedRow, EndingRow, EventRowIn, FailureColumns, Fence, KeyRow, LogRowIn, NewRow, StateRow,
     micros,
 };
-use crate::session::{Candidate, HeldKey, StoreSession};
+use crate::session::{CancelledRow, Candidate, HeldKey, StoreSession, WrittenAttempts};
 use crate::takeover::{Answer, WAIT_MAX};
 use crate::text::storable;
 use crate::{Claimant, Claimed, DeadOwner, ExecutionFailure, NewExecution, Result, TakeOver};
@@ -169,10 +170,13 @@ impl StoreSession for PgSession {
         self.run(sqlx::query(statements::WAKE)).await
     }
 
-    async fn insert_pending(&mut self, new: &[&NewExecution]) -> Result<HashSet<Uuid>> {
-        let rows: Vec<NewRow<'_>> = new.iter().map(|new| NewRow::of(new)).collect();
+    async fn insert_pending(&mut self, new: &[PendingRow<'_>]) -> Result<HashSet<Uuid>> {
+        let rows: Vec<NewRow<'_>> = new.iter().map(NewRow::waiting).collect();
         let query = new_rows(sqlx::query(statements::SUBMIT), &rows);
         let query = query.bind(column(&rows, |row| row.delay_us)).bind(column(&rows, |row| row.run_at_us));
+        let query = query
+            .bind(column(&rows, |row| row.limits.as_deref()))
+            .bind(column(&rows, |row| row.waits_for.as_deref()));
         record::ids(&self.rows(query).await?).map_err(store_error)
     }
 
@@ -302,7 +306,7 @@ impl StoreSession for PgSession {
         endings: &[EndingRow<'_>],
         lines: &[LogRowIn<'_>],
         events: &[EventRowIn<'_>],
-    ) -> Result<HashSet<Attempt>> {
+    ) -> Result<WrittenAttempts> {
         let query = fences(sqlx::query(statements::FINISH), &column(endings, |ending| ending.fence))
             .bind(column(endings, |ending| ending.status))
             .bind(column(endings, |ending| ending.result));
@@ -312,7 +316,7 @@ impl StoreSession for PgSession {
             .bind(column(endings, |ending| ending.started_at.map(TimeColumn)))
             .bind(column(endings, |ending| TimeColumn(ending.completed_at)))
             .bind(column(endings, |ending| ending.end_cause));
-        record::attempts(&self.rows(event_rows(log_rows(query, lines), events)).await?).map_err(store_error)
+        record::written(&self.rows(event_rows(log_rows(query, lines), events)).await?).map_err(store_error)
     }
 
     async fn locked(&mut self, asked: &[Uuid]) -> Result<HashSet<Uuid>> {
@@ -331,13 +335,13 @@ impl StoreSession for PgSession {
         rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
     }
 
-    async fn requeue(&mut self, rows: &[BackRow]) -> Result<HashSet<Attempt>> {
+    async fn requeue(&mut self, rows: &[BackRow]) -> Result<WrittenAttempts> {
         let query = fences(sqlx::query(statements::REQUEUE), &column(rows, |row| row.fence))
             .bind(column(rows, |row| i32::from(row.refund)))
             .bind(column(rows, |row| signed(row.max_attempts)))
             .bind(column(rows, |row| row.delay_us))
             .bind(column(rows, |row| row.elsewhere));
-        record::attempts(&self.rows(query).await?).map_err(store_error)
+        record::written(&self.rows(query).await?).map_err(store_error)
     }
 
     async fn insert_logs(&mut self, lines: &[LogRowIn<'_>]) -> Result<()> {
@@ -364,10 +368,9 @@ impl StoreSession for PgSession {
         self.run(query).await
     }
 
-    async fn cancel(&mut self, id: Uuid) -> Result<Option<(FoundRow, bool)>> {
+    async fn cancel(&mut self, id: Uuid) -> Result<Option<CancelledRow>> {
         let row = self.rows(sqlx::query(statements::CANCEL).bind(id)).await?.pop();
-        let read = |row: PgRow| Ok((record::found(&row)?, row.try_get("tombstone")?));
-        row.map(read).transpose().map_err(store_error)
+        row.as_ref().map(record::cancelled).transpose().map_err(store_error)
     }
 
     async fn insert_unusable(&mut self, id: Uuid, failure: &ExecutionFailure) -> Result<bool> {

@@ -17,6 +17,7 @@ use super::error::{commit_unknown, silent, store_error};
 use super::read::all;
 use super::session::record;
 use super::{BACKEND, PostgresStore, StoreShared, statements};
+use crate::limits::DeclaredLimits;
 use crate::session::{Backend, Extent, Purpose};
 use crate::{Claimed, Result, StoreError};
 
@@ -69,6 +70,10 @@ impl Backend for PostgresStore {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    fn declared_limits(&self) -> &DeclaredLimits {
+        &self.declared
     }
 
     async fn claims_of(&self, owner: Uuid, ids: &[Uuid]) -> Result<Vec<Claimed>> {

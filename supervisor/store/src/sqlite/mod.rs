@@ -9,6 +9,7 @@ mod definitions;
 #[cfg(test)]
 mod durability_tests;
 mod error;
+mod limits;
 mod notifications;
 mod peers;
 mod read;
@@ -30,6 +31,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use self::error::store_error;
+use super::limits::DeclaredLimits;
 use super::takeover::Watch;
 use super::{Result, StoreError};
 
@@ -60,6 +62,7 @@ pub struct SqliteStore {
     definition_waker: Notify,
     opened_at: Instant,
     watch: Mutex<Watch>,
+    declared: DeclaredLimits,
 }
 
 impl SqliteStore {
@@ -110,6 +113,7 @@ impl SqliteStore {
             definition_waker: Notify::new(),
             opened_at: Instant::now(),
             watch: Mutex::default(),
+            declared: DeclaredLimits::default(),
         })
     }
 }

@@ -16,10 +16,14 @@ use super::read::{all, count};
 use super::{BACKEND, SqliteStore, statements};
 use crate::columns::now;
 use crate::decide::{AttemptBudget, FoundRow};
+use crate::flow::PendingRow;
+use crate::limits::DeclaredLimits;
 use crate::rows::{
     BackRow, EndedRow, EndingRow, EventRowIn, Fence, KeyRow, LogRowIn, NewRow, StateRow, micros,
 };
-use crate::session::{Backend, Candidate, Extent, HeldKey, Purpose, StoreSession};
+use crate::session::{
+    Backend, CancelledRow, Candidate, Extent, HeldKey, Purpose, StoreSession, WrittenAttempts,
+};
 use crate::text::storable;
 use crate::{Claimant, Claimed, ExecutionFailure, NewExecution, Result, StoreError, TakeOver};
 
@@ -51,6 +55,10 @@ impl Backend for SqliteStore {
         })
     }
 
+    fn declared_limits(&self) -> &DeclaredLimits {
+        &self.declared
+    }
+
     async fn claims_of(&self, owner: Uuid, ids: &[Uuid]) -> Result<Vec<Claimed>> {
         let query = sqlx::query(statements::CLAIMED_BY).bind(array(ids)?).bind(owner.to_string());
         all(self, query, record::claimed).await
@@ -75,6 +83,11 @@ impl SqliteSession {
     pub(super) async fn run(&mut self, query: SqliteQuery<'_>) -> Result<()> {
         query.execute(&mut *self.transaction).await.map_err(store_error)?;
         Ok(())
+    }
+
+    /// The moment it began.
+    pub(super) fn now(&self) -> i64 {
+        self.now
     }
 
     /// Runs a statement that claims rows, and notes it among their events.
@@ -135,8 +148,8 @@ impl StoreSession for SqliteSession {
         Ok(())
     }
 
-    async fn insert_pending(&mut self, new: &[&NewExecution]) -> Result<HashSet<Uuid>> {
-        let rows: Vec<NewRow<'_>> = new.iter().map(|new| NewRow::of(new)).collect();
+    async fn insert_pending(&mut self, new: &[PendingRow<'_>]) -> Result<HashSet<Uuid>> {
+        let rows: Vec<NewRow<'_>> = new.iter().map(NewRow::waiting).collect();
         let query = sqlx::query(statements::SUBMIT).bind(array(&rows)?).bind(self.now);
         record::ids(&self.rows(query).await?).map_err(store_error)
     }
@@ -283,16 +296,16 @@ impl StoreSession for SqliteSession {
         endings: &[EndingRow<'_>],
         lines: &[LogRowIn<'_>],
         events: &[EventRowIn<'_>],
-    ) -> Result<HashSet<Attempt>> {
+    ) -> Result<WrittenAttempts> {
         let written =
-            record::attempts(&self.rows(sqlx::query(statements::FINISH).bind(array(endings)?)).await?)
+            record::written(&self.rows(sqlx::query(statements::FINISH).bind(array(endings)?)).await?)
                 .map_err(store_error)?;
-        let lines: Vec<_> = lines.iter().filter(|line| written.contains(&line.fenced())).collect();
+        let lines: Vec<_> = lines.iter().filter(|line| written.contains_key(&line.fenced())).collect();
         if !lines.is_empty() {
             self.run(sqlx::query(statements::INSERT_LOGS).bind(array(&lines)?)).await?;
         }
         let events: Vec<_> =
-            events.iter().filter(|event| written.contains(&event.fenced())).cloned().collect();
+            events.iter().filter(|event| written.contains_key(&event.fenced())).cloned().collect();
         if !events.is_empty() {
             self.insert_events(&events).await?;
         }
@@ -311,9 +324,9 @@ impl StoreSession for SqliteSession {
         Ok(HashSet::new())
     }
 
-    async fn requeue(&mut self, rows: &[BackRow]) -> Result<HashSet<Attempt>> {
+    async fn requeue(&mut self, rows: &[BackRow]) -> Result<WrittenAttempts> {
         let query = sqlx::query(statements::REQUEUE).bind(array(rows)?).bind(self.now);
-        record::attempts(&self.rows(query).await?).map_err(store_error)
+        record::written(&self.rows(query).await?).map_err(store_error)
     }
 
     async fn insert_logs(&mut self, lines: &[LogRowIn<'_>]) -> Result<()> {
@@ -334,11 +347,10 @@ impl StoreSession for SqliteSession {
         self.run(sqlx::query(statements::DELETE_STATE).bind(array(rows)?)).await
     }
 
-    async fn cancel(&mut self, id: Uuid) -> Result<Option<(FoundRow, bool)>> {
+    async fn cancel(&mut self, id: Uuid) -> Result<Option<CancelledRow>> {
         let query = sqlx::query(statements::CANCEL).bind(id.to_string()).bind(self.now);
         let row = query.fetch_optional(&mut *self.transaction).await.map_err(store_error)?;
-        let read = |row: SqliteRow| Ok((record::found(&row)?, row.try_get("tombstone")?));
-        row.map(read).transpose().map_err(store_error)
+        row.as_ref().map(record::cancelled).transpose().map_err(store_error)
     }
 
     async fn insert_unusable(&mut self, id: Uuid, failure: &ExecutionFailure) -> Result<bool> {

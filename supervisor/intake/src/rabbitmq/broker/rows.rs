@@ -160,5 +160,6 @@ fn stand_in(row: ExecutionRecord) -> NewExecution {
         run_at: None,
         expiry: None,
         idempotency: None,
+        limits: row.limits.into_iter().map(|held| held.name).collect(),
     }
 }

@@ -19,7 +19,7 @@ WITH written AS (
     )
     WHERE executions.id = ending.id AND executions.attempt = ending.attempt
         AND executions.lease_owner = ending.owner AND executions.status = 'RUNNING'
-    RETURNING executions.id, executions.attempt
+    RETURNING executions.id, executions.attempt, executions.limits
 ), logged AS (
     INSERT INTO execution_logs (
         execution_id, attempt, sequence, logged_at, level, stream, logger, message, fields
@@ -37,4 +37,4 @@ WITH written AS (
         AS happened (id, at, event, attempt, supervisor, detail)
     WHERE ((id, attempt) IN (SELECT id, attempt FROM written)) IS TRUE
 )
-SELECT id, attempt FROM written
+SELECT id, attempt, limits FROM written

@@ -9,4 +9,4 @@ FROM UNNEST($1::uuid[], $2::integer[], $3::uuid[], $4::integer[], $5::integer[],
     AS back (id, attempt, owner, refund, max_attempts, delay_us, elsewhere)
 WHERE executions.id = back.id AND executions.attempt = back.attempt
     AND executions.lease_owner = back.owner AND executions.status = 'RUNNING'
-RETURNING executions.id, executions.attempt
+RETURNING executions.id, executions.attempt, executions.limits

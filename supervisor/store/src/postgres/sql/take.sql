@@ -2,7 +2,7 @@
 WITH claimed AS (
     UPDATE executions SET
         status = 'RUNNING', attempt = attempt + 1, attempts_charged = attempts_charged + 1,
-        lease_owner = $2, lease_expires_at = clock_timestamp() + $3 * interval '1 microsecond', started_at = NULL
+        lease_owner = $2, lease_expires_at = clock_timestamp() + $3 * interval '1 microsecond', started_at = NULL, waited_for = NULL
     WHERE id = ANY ($1)
     RETURNING
         id, workflow_id, workflow_name, organization_id, caller, coalesce(request_text, request::text) AS request,

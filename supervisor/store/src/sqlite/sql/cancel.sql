@@ -11,4 +11,4 @@ ON CONFLICT (id) DO UPDATE SET
     error_message = CASE status WHEN 'PENDING' THEN excluded.error_message END,
     completed_at = CASE status WHEN 'PENDING' THEN excluded.completed_at END
 WHERE status = 'PENDING' OR (status = 'RUNNING' AND cancel_requested_at IS NULL)
-RETURNING id, attempt, lease_owner, status, error_type, request IS NULL AS tombstone
+RETURNING id, attempt, lease_owner, status, error_type, request IS NULL AS tombstone, limits

@@ -1,7 +1,7 @@
 -- PENDING rows that are due, in the order of their queues. ?1: now, ?2: how many, ?3: a JSON array of the queues that are
 -- served, and the empty text.
 SELECT
-    executions.id, attempt, attempts_charged, max_attempts, cancel_requested_at IS NOT NULL AS cancel_requested, lease_owner,
+    executions.id, attempt, attempts_charged, max_attempts, cancel_requested_at IS NOT NULL AS cancel_requested, lease_owner, limits,
     attempts_charged = 0 AND coalesce(expires_at <= ?1, 0) AS is_expired
 FROM json_each(?3) AS served JOIN executions ON executions.rowid IN (
     SELECT rowid FROM executions

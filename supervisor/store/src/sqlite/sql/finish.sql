@@ -17,4 +17,4 @@ FROM (
 ) AS ending
 WHERE executions.id = ending.id AND executions.attempt = ending.attempt
     AND executions.lease_owner = ending.owner AND executions.status = 'RUNNING'
-RETURNING executions.id, executions.attempt
+RETURNING executions.id, executions.attempt, executions.limits

@@ -2,7 +2,7 @@
 -- attempt, end of the lease), ?3: a JSON array of dead owners (null: all others), ?4: how many, ?5: a JSON
 -- array of the queues that are served, and the empty text.
 SELECT
-    id, attempt, attempts_charged, max_attempts, cancel_requested_at IS NOT NULL AS cancel_requested, lease_owner,
+    id, attempt, attempts_charged, max_attempts, cancel_requested_at IS NOT NULL AS cancel_requested, lease_owner, limits,
     0 AS is_expired
 FROM executions
 WHERE status = 'RUNNING' AND lease_owner <> ?1 AND coalesce(queue, '') IN (SELECT value FROM json_each(?5))

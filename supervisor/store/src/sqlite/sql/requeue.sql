@@ -11,4 +11,4 @@ FROM (
 ) AS back
 WHERE executions.id = back.id AND executions.attempt = back.attempt
     AND executions.lease_owner = back.owner AND executions.status = 'RUNNING'
-RETURNING executions.id, executions.attempt
+RETURNING executions.id, executions.attempt, executions.limits

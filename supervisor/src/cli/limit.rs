@@ -1,0 +1,156 @@
+//! `supervisor limit`: how many executions may run at once.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use muster_protocol::spelled_out;
+use muster_store::{LimitKey, LimitTerms};
+
+use super::exit::CommandFailure;
+use super::output::{json_line, print, print_line};
+use super::server::ServerFlags;
+use crate::api::LimitView;
+
+/// Set how many executions may run at once, and see how full that is.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  supervisor limit set crm --total 5
+  supervisor limit set crm --per-key 2 --key parameters.customer
+  supervisor submit report --limit crm --wait
+  supervisor limit list")]
+pub(crate) struct LimitCommand {
+    #[command(subcommand)]
+    action: LimitAction,
+}
+
+#[derive(Debug, Subcommand)]
+enum LimitAction {
+    /// List the limits, how many run in each, and how many wait.
+    #[command(after_help = "Examples:
+  supervisor limit list
+  supervisor limit list --json | jq -r '.[] | select(.waiting > 0) | .name'")]
+    List {
+        /// Print a JSON array.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        server: ServerFlags,
+    },
+    /// Show one limit.
+    #[command(after_help = "Examples:
+  supervisor limit show crm
+  supervisor limit show crm --json | jq .running")]
+    Show {
+        /// The name of the limit.
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Print it as JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        server: ServerFlags,
+    },
+    /// Set what a limit allows, from the next claim on. What runs goes on.
+    #[command(after_help = "Examples:
+  supervisor limit set crm --total 5
+  supervisor limit set crm --total 20 --per-key 2 --key parameters.customer")]
+    Set {
+        /// The name of the limit.
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// How many may run at once in the whole fleet; 0 lets nothing start.
+        #[arg(long, value_name = "N", required_unless_present = "per_key")]
+        total: Option<u32>,
+        /// How many may run at once for one key.
+        #[arg(long, value_name = "N")]
+        per_key: Option<u32>,
+        /// What it counts by: organization, workflow, caller, or parameters.NAME.
+        #[arg(long, value_name = "KEY", default_value_t)]
+        key: LimitKey,
+        /// Print it as JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        server: ServerFlags,
+    },
+    /// Remove a limit, and let go what waits for it.
+    #[command(after_help = "Examples:
+  supervisor limit remove crm")]
+    Remove {
+        /// The name of the limit.
+        #[arg(value_name = "NAME")]
+        name: String,
+        #[command(flatten)]
+        server: ServerFlags,
+    },
+}
+
+impl LimitCommand {
+    pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
+        match &self.action {
+            LimitAction::List { json, server } => {
+                let limits = server.client()?.limits()?.limits;
+                if *json { print_line(&json_line(&limits))? } else { print(&spelled_out(&table(&limits)))? }
+            }
+            LimitAction::Show { name, json, server } => show(&server.client()?.limit(name)?, *json)?,
+            LimitAction::Set { name, total, per_key, key, json, server } => {
+                let terms = LimitTerms { total: *total, per_key: *per_key, key: key.clone() };
+                show(&server.client()?.set_limit(name, &terms)?, *json)?;
+            }
+            LimitAction::Remove { name, server } => {
+                let removed = server.client()?.remove_limit(name)?;
+                print_line(&format!("limit {} is removed", removed.name))?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn show(limit: &LimitView, json: bool) -> Result<(), CommandFailure> {
+    if json { print_line(&json_line(limit)) } else { print_line(&spelled_out(&describe(limit))) }
+}
+
+fn describe(limit: &LimitView) -> String {
+    let LimitView { name, terms, running, waiting } = limit;
+    format!("limit {name}: {}; {running} running, {waiting} waiting", allows(terms.as_ref()))
+}
+
+/// What it allows, in words.
+fn allows(terms: Option<&LimitTerms>) -> String {
+    let Some(terms) = terms else { return "not set, holds nothing back".to_owned() };
+    let total = terms.total.map(|most| format!("{most} in all"));
+    let per_key = terms.per_key.map(|most| format!("{most} per {}", terms.key));
+    [total, per_key].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+fn table(limits: &[LimitView]) -> String {
+    let width = limits.iter().map(|limit| limit.name.chars().count()).max().unwrap_or_default().max(5);
+    let mut text = format!("{:width$}  {:>7}  {:>7}  ALLOWS\n", "LIMIT", "RUNNING", "WAITING");
+    for limit in limits {
+        let allows = allows(limit.terms.as_ref());
+        text.push_str(&format!(
+            "{:width$}  {:>7}  {:>7}  {allows}\n",
+            limit.name, limit.running, limit.waiting
+        ));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_listed_with_what_they_allow_and_how_full_they_are() {
+        let terms =
+            LimitTerms { total: Some(5), per_key: Some(1), key: "parameters.customer".parse().unwrap() };
+        let set = LimitView { name: "crm".to_owned(), terms: Some(terms), running: 5, waiting: 12 };
+        let named = LimitView { name: "unset".to_owned(), running: 1, ..LimitView::default() };
+        insta::assert_snapshot!(table(&[set.clone(), named]), @r"
+        LIMIT  RUNNING  WAITING  ALLOWS
+        crm          5       12  5 in all, 1 per parameters.customer
+        unset        1        0  not set, holds nothing back
+        ");
+        assert_eq!(describe(&set), "limit crm: 5 in all, 1 per parameters.customer; 5 running, 12 waiting");
+    }
+}

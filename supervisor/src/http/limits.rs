@@ -1,0 +1,66 @@
+//! Limits: list, show, set, remove.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
+use muster_core::execution::check;
+use muster_store::{LimitTerms, LimitUse};
+
+use super::Api;
+use super::audit::noting;
+use super::problem::ApiError;
+use super::query::RequestBody;
+use crate::api::{LimitRemovedView, LimitView, LimitsView};
+
+/// `GET /api/limits`
+pub(super) async fn list(State(api): State<Api>) -> Result<Json<LimitsView>, ApiError> {
+    let (limits, uses) = (api.store.limits().await?, api.store.limit_uses().await?);
+    let terms = |name: &str| limits.iter().find(|limit| limit.name == name).map(|limit| limit.terms.clone());
+    let shown =
+        |LimitUse { name, running, waiting }| LimitView { terms: terms(&name), name, running, waiting };
+    Ok(Json(LimitsView { limits: uses.into_iter().map(shown).collect() }))
+}
+
+/// `GET /api/limits/{name}`
+pub(super) async fn show(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+) -> Result<Json<LimitView>, ApiError> {
+    let set = api.store.limit(&name).await?;
+    let used = api.store.limit_uses().await?.into_iter().find(|used| used.name == name);
+    if set.is_none() && used.is_none() {
+        return Err(no_limit(&name));
+    }
+    let LimitUse { running, waiting, .. } = used.unwrap_or_default();
+    Ok(Json(LimitView { name, terms: set.map(|limit| limit.terms), running, waiting }))
+}
+
+/// `PUT /api/limits/{name}`
+pub(super) async fn set(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    body: RequestBody,
+) -> Result<Response, ApiError> {
+    let terms: LimitTerms = body.json()?;
+    let mut problems = terms.problems();
+    problems.extend(check::limit_name(&name).err().map(|problem| format!("name: {problem}")));
+    if !problems.is_empty() {
+        return Err(ApiError::with_problems(format!("invalid limit: {}", problems.join("; ")), problems));
+    }
+    api.store.set_limit(&name, &terms).await?;
+    let detail = format!("limit {name}");
+    Ok(noting(show(State(api), Path(name)).await?.into_response(), detail))
+}
+
+/// `DELETE /api/limits/{name}`
+pub(super) async fn remove(State(api): State<Api>, Path(name): Path<String>) -> Result<Response, ApiError> {
+    if !api.store.remove_limit(&name).await? {
+        return Err(no_limit(&name));
+    }
+    let detail = format!("limit {name}");
+    Ok(noting(Json(LimitRemovedView { name }).into_response(), detail))
+}
+
+fn no_limit(name: &str) -> ApiError {
+    ApiError::not_found(format!("there is no limit {name}: `supervisor limit list` shows those there are"))
+}

@@ -1,0 +1,215 @@
+//! Limits: who must wait for room, and who is let go when there is some.
+//!
+//! Three steps, each a transaction that is right by itself. A claim locks the limits of what it finds, counts, and takes
+//! what has room; the rest it takes out of the claim. An outcome is written without a look at limits, so that nothing
+//! about them can hold it up. What tends limits, after an outcome and whatever else makes room, strikes who no longer runs
+//! and lets go as many as there is room for: these are claimed like any other, and counted once more there. A crash
+//! between two steps leaves too many struck too late, never too few counted; the sweep finds them.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use uuid::Uuid;
+
+use crate::limits::admission::{LimitCounts, WaitsFor};
+use crate::limits::session::LimitSession as _;
+use crate::limits::{DeclaredLimits, HeldLimit, key_of, limits_of};
+use crate::session::{Backend, Candidate, Extent, Purpose, StoreSession};
+use crate::{NewExecution, Result, StoreError};
+
+/// An execution as its row is written.
+#[derive(Debug)]
+pub(crate) struct PendingRow<'a> {
+    pub(crate) execution: &'a NewExecution,
+    pub(crate) limits: Vec<HeldLimit>,
+    pub(crate) waits_for: Option<WaitsFor>,
+}
+
+/// Looks up what each of these counts by. Where others wait already it stands behind them from the start, so that a flood
+/// of rows behind one full limit is never looked at by a claim.
+pub(super) async fn pending_rows<'a, S: StoreSession>(
+    session: &mut S,
+    declared: &DeclaredLimits,
+    new: &[&'a NewExecution],
+) -> Result<Vec<PendingRow<'a>>> {
+    let declared = declared.now();
+    let asked: Vec<Vec<String>> = new.iter().map(|new| limits_of(new, &declared)).collect();
+    let names: BTreeSet<&str> = asked.iter().flatten().map(String::as_str).collect();
+    if names.is_empty() {
+        let plain =
+            |new: &&'a NewExecution| PendingRow { execution: new, limits: Vec::new(), waits_for: None };
+        return Ok(new.iter().map(plain).collect());
+    }
+    let names: Vec<&str> = names.into_iter().collect();
+    let records = session.limits_named(&names).await?;
+    let keys: HashMap<&str, _> =
+        records.iter().map(|limit| (limit.name.as_str(), &limit.terms.key)).collect();
+    let default = crate::LimitKey::default();
+    let mut rows = Vec::with_capacity(new.len());
+    for (execution, asked) in new.iter().zip(&asked) {
+        let held = |name: &String| HeldLimit {
+            name: name.clone(),
+            key: key_of(keys.get(name.as_str()).copied().unwrap_or(&default), execution),
+        };
+        let limits: BTreeSet<HeldLimit> = asked.iter().map(held).collect();
+        rows.push(PendingRow { execution, limits: limits.into_iter().collect(), waits_for: None });
+    }
+    let asked: BTreeSet<WaitsFor> = rows.iter().flat_map(|row| reasons(&row.limits)).collect();
+    let waited_for = session.waited_for(&asked.into_iter().collect::<Vec<_>>()).await?;
+    for row in &mut rows {
+        if row.execution.delay.is_zero() && row.execution.run_at.is_none() {
+            row.waits_for = reasons(&row.limits).find(|reason| waited_for.contains(&reason.to_string()));
+        }
+    }
+    Ok(rows)
+}
+
+/// All that somebody with these limits may have to wait for.
+fn reasons(limits: &[HeldLimit]) -> impl Iterator<Item = WaitsFor> {
+    limits.iter().flat_map(|held| [WaitsFor::Key(held.clone()), WaitsFor::Limit(held.name.clone())])
+}
+
+/// What a claim found out about rows with limits.
+#[derive(Debug, Default)]
+pub(super) struct AdmittedRows {
+    /// These may start. What has no limits is not among them.
+    pub(super) admitted: HashSet<Uuid>,
+    /// These wait from now on.
+    pub(super) parked: usize,
+    /// Room that was kept for those that wait from now on for something else.
+    pub(super) dirty: DirtyLimits,
+    /// Somebody decides about their limits at this moment: look again.
+    pub(super) passed_over: usize,
+}
+
+impl AdmittedRows {
+    /// Whether this candidate may start. One that was lost is in its limits already.
+    pub(super) fn may_start(&self, row: &Candidate) -> bool {
+        row.limits.is_empty()
+            || row.previous_owner.is_some()
+            || self.admitted.contains(&row.attempt.execution_id)
+    }
+}
+
+/// Decides about those of the candidates that have limits, in their order, and takes out of the claim what has to wait.
+pub(super) async fn admit<S: StoreSession>(
+    session: &mut S,
+    candidates: &[&Candidate],
+    most: usize,
+) -> Result<AdmittedRows> {
+    let is_limited = |row: &Candidate| !row.limits.is_empty() && row.previous_owner.is_none();
+    let limited: Vec<&Candidate> = candidates.iter().copied().filter(|row| is_limited(row)).collect();
+    if limited.is_empty() {
+        return Ok(AdmittedRows::default());
+    }
+    session.mark().await?;
+    let held = distinct_limits(limited.iter().flat_map(|candidate| &candidate.limits));
+    match session.lock_limits(&names(&held)).await {
+        Ok(()) => {}
+        Err(StoreError::Locked { .. }) => {
+            session.back_to_mark().await?;
+            return Ok(AdmittedRows { passed_over: limited.len(), ..AdmittedRows::default() });
+        }
+        Err(error) => return Err(error),
+    }
+    let mut counts = LimitCounts::of(session.limit_fills(&held).await?);
+    let (mut found, mut parked) = (AdmittedRows::default(), Vec::new());
+    let mut taken = 0;
+    for candidate in candidates {
+        if !is_limited(candidate) {
+            taken += 1;
+            continue;
+        }
+        let full =
+            if taken < most { counts.admit(&candidate.limits) } else { counts.full(&candidate.limits) };
+        let id = candidate.attempt.execution_id;
+        match full {
+            None => {
+                taken += 1;
+                found.admitted.insert(id);
+            }
+            Some(waits_for) => {
+                found.dirty.add(None, &candidate.limits);
+                parked.push((id, waits_for));
+            }
+        }
+    }
+    if !parked.is_empty() {
+        session.park(&parked).await?;
+    }
+    found.parked = parked.len();
+    Ok(found)
+}
+
+/// Limits in which something has changed, and who may have left them.
+#[derive(Debug, Default)]
+pub(super) struct DirtyLimits {
+    left: Vec<Uuid>,
+    limits: BTreeSet<HeldLimit>,
+}
+
+impl DirtyLimits {
+    /// Notes that somebody with these limits left them, or that others may have room there.
+    pub(super) fn add(&mut self, left: Option<Uuid>, limits: &[HeldLimit]) {
+        if !limits.is_empty() {
+            self.left.extend(left);
+            self.limits.extend(limits.iter().cloned());
+        }
+    }
+
+    /// Takes what another noted.
+    pub(super) fn append(&mut self, mut other: Self) {
+        self.left.append(&mut other.left);
+        self.limits.append(&mut other.limits);
+    }
+
+    /// Nothing to be tended.
+    pub(super) fn is_empty(&self) -> bool {
+        self.limits.is_empty()
+    }
+}
+
+/// Tends what has changed. What cannot be done now is found by the sweep.
+pub(super) async fn tend_changed<B: Backend>(backend: &B, dirty: DirtyLimits) {
+    if dirty.is_empty() {
+        return;
+    }
+    if let Err(error) = tend(backend, &dirty).await {
+        tracing::debug!(%error, "limits were not tended; the next sweep does it");
+    }
+}
+
+/// Strikes who has left, and lets go as many as there is room for; gives how many.
+pub(super) async fn tend<B: Backend>(backend: &B, dirty: &DirtyLimits) -> Result<usize> {
+    let held: Vec<HeldLimit> = dirty.limits.iter().cloned().collect();
+    let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
+    session.lock_limits(&names(&held)).await?;
+    if !dirty.left.is_empty() {
+        session.release(&dirty.left).await?;
+    }
+    let counts = LimitCounts::of(session.limit_fills(&held).await?);
+    let asked: BTreeSet<WaitsFor> = reasons(&held).collect();
+    let room: Vec<(WaitsFor, u32)> = asked
+        .into_iter()
+        .map(|waits_for| (counts.room(&waits_for), waits_for))
+        .filter(|(room, _)| *room > 0)
+        .map(|(room, waits_for)| (waits_for, room))
+        .collect();
+    let gone = if room.is_empty() { 0 } else { session.let_go(&room).await? };
+    if gone > 0 {
+        session.wake().await?;
+    }
+    session.commit().await?;
+    Ok(gone)
+}
+
+/// Each once, in the order of their names.
+fn distinct_limits<'a>(limits: impl Iterator<Item = &'a HeldLimit>) -> Vec<HeldLimit> {
+    limits.cloned().collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The names, each once, in their order.
+pub(super) fn names(held: &[HeldLimit]) -> Vec<&str> {
+    let mut names: Vec<&str> = held.iter().map(|held| held.name.as_str()).collect();
+    names.dedup();
+    names
+}

@@ -1,0 +1,176 @@
+//! Limits for whoever sets them, asks about them, and puts them right.
+
+use std::collections::{BTreeSet, HashMap};
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::again;
+use super::limits::{DirtyLimits, names, tend};
+use crate::limits::admission::{LimitCounts, WaitsFor};
+use crate::limits::session::{Holder, LimitSession as _};
+use crate::limits::{HeldLimit, LimitRecord, LimitStore, LimitSweep, LimitTerms, LimitUse, LimitWait};
+use crate::session::{Backend, Extent, Purpose, StoreSession};
+use crate::{ExecutionRecord, Result};
+
+/// So many things a sweep looks at; the next goes on.
+const SWEEP_MAX: usize = 10_000;
+/// So many of those that run in a limit are named.
+const NAMED_MAX: usize = 5;
+/// The text after all that begin with `limit:`.
+const AFTER_LIMITS: &str = "limit;";
+
+#[async_trait]
+impl<B: Backend> LimitStore for B {
+    async fn limits(&self) -> Result<Vec<LimitRecord>> {
+        again(B::PLANS_MAX, || all(self)).await
+    }
+
+    async fn limit(&self, name: &str) -> Result<Option<LimitRecord>> {
+        again(B::PLANS_MAX, || named(self, name)).await
+    }
+
+    async fn set_limit(&self, name: &str, terms: &LimitTerms) -> Result<LimitRecord> {
+        again(B::PLANS_MAX, || set_limit(self, name, terms, "set")).await
+    }
+
+    async fn declare_limit(&self, name: &str, terms: &LimitTerms) -> Result<()> {
+        again(B::PLANS_MAX, || set_limit(self, name, terms, "code")).await.map(drop)
+    }
+
+    fn declare_workflows(&self, by_workflow: HashMap<String, Vec<String>>) {
+        self.declared_limits().replace(by_workflow);
+    }
+
+    async fn remove_limit(&self, name: &str) -> Result<bool> {
+        again(B::PLANS_MAX, || remove_limit(self, name)).await
+    }
+
+    async fn limit_uses(&self) -> Result<Vec<LimitUse>> {
+        again(B::PLANS_MAX, || uses(self)).await
+    }
+
+    async fn limit_wait(&self, record: &ExecutionRecord) -> Result<Option<LimitWait>> {
+        let Some(waits_for) = record.waits_for.as_deref().and_then(WaitsFor::parse) else { return Ok(None) };
+        again(B::PLANS_MAX, || limit_wait(self, record.id, &waits_for)).await.map(Some)
+    }
+
+    async fn sweep_limits(&self) -> Result<LimitSweep> {
+        again(B::PLANS_MAX, || sweep(self)).await
+    }
+}
+
+async fn all<B: Backend>(backend: &B) -> Result<Vec<LimitRecord>> {
+    let mut session = backend.begin(Purpose::Write, Extent::OneStatement).await?;
+    let limits = session.all_limits().await?;
+    session.commit().await?;
+    Ok(limits)
+}
+
+async fn named<B: Backend>(backend: &B, name: &str) -> Result<Option<LimitRecord>> {
+    let mut session = backend.begin(Purpose::Write, Extent::OneStatement).await?;
+    let mut limits = session.limits_named(&[name]).await?;
+    session.commit().await?;
+    Ok(limits.pop())
+}
+
+async fn uses<B: Backend>(backend: &B) -> Result<Vec<LimitUse>> {
+    let mut session = backend.begin(Purpose::Write, Extent::OneStatement).await?;
+    let uses = session.limit_uses().await?;
+    session.commit().await?;
+    Ok(uses)
+}
+
+async fn set_limit<B: Backend>(
+    backend: &B,
+    name: &str,
+    terms: &LimitTerms,
+    origin: &str,
+) -> Result<LimitRecord> {
+    let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
+    session.lock_limits(&[name]).await?;
+    let limit = session.set_limit(name, terms, origin).await?;
+    session.commit().await?;
+    tend_waiters(backend, name).await?;
+    Ok(limit)
+}
+
+async fn remove_limit<B: Backend>(backend: &B, name: &str) -> Result<bool> {
+    let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
+    session.lock_limits(&[name]).await?;
+    let removed = session.remove_limit(name).await?;
+    session.commit().await?;
+    tend_waiters(backend, name).await?;
+    Ok(removed)
+}
+
+/// Lets go what waits for a limit, whatever its key, as far as there is room.
+async fn tend_waiters<B: Backend>(backend: &B, name: &str) -> Result<()> {
+    let (from, to) = (format!("limit:{name}"), format!("limit:{name};"));
+    tend_between(backend, &from, &to).await.map(drop)
+}
+
+/// The same for all that waits for something from one text on to before another; gives how many it let go.
+async fn tend_between<B: Backend>(backend: &B, from: &str, to: &str) -> Result<usize> {
+    let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
+    let reasons = session.waited_for_between(from, to, SWEEP_MAX).await?;
+    let waits: Vec<WaitsFor> = reasons.iter().filter_map(|reason| WaitsFor::parse(reason)).collect();
+    let held: BTreeSet<HeldLimit> = waits.iter().map(WaitsFor::held).collect();
+    let held: Vec<HeldLimit> = held.into_iter().collect();
+    // Without a lock: what has room by this count is counted again before it is let go.
+    let fills = if held.is_empty() { Vec::new() } else { session.limit_fills(&held).await? };
+    let counts = LimitCounts::of(fills);
+    session.commit().await?;
+    let mut dirty = DirtyLimits::default();
+    for waits_for in waits.iter().filter(|waits_for| counts.room(waits_for) > 0) {
+        dirty.add(None, &[waits_for.held()]);
+    }
+    if dirty.is_empty() { Ok(0) } else { tend(backend, &dirty).await }
+}
+
+async fn limit_wait<B: Backend>(backend: &B, id: Uuid, waits_for: &WaitsFor) -> Result<LimitWait> {
+    let held = waits_for.held();
+    let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
+    let counts = LimitCounts::of(session.limit_fills(std::slice::from_ref(&held)).await?);
+    let key = match waits_for {
+        WaitsFor::Limit(_) => None,
+        WaitsFor::Key(held) => Some(held.key.as_str()),
+    };
+    let holders = session.holders_of(&held.name, key, NAMED_MAX).await?;
+    let before = session.before_at_limit(id).await?;
+    session.commit().await?;
+    let (most, running) = counts.standing(waits_for);
+    Ok(LimitWait { name: held.name, key: key.map(str::to_owned), most, running, holders, before })
+}
+
+/// See [`LimitStore::sweep_limits`]. Without locks it only finds; what it finds is looked at again under them.
+async fn sweep<B: Backend>(backend: &B) -> Result<LimitSweep> {
+    let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
+    let left = session.left_holders(SWEEP_MAX).await?;
+    let unnoted = session.unnoted_holders(SWEEP_MAX).await?;
+    session.commit().await?;
+    if !unnoted.is_empty() {
+        note(backend, &unnoted).await?;
+    }
+    let mut dirty = DirtyLimits::default();
+    for (id, held) in &left {
+        dirty.add(Some(*id), std::slice::from_ref(held));
+    }
+    if !dirty.is_empty() {
+        tend(backend, &dirty).await?;
+    }
+    let let_go = tend_between(backend, "limit:", AFTER_LIMITS).await?;
+    Ok(LimitSweep { struck: left.len(), noted: unnoted.len(), let_go })
+}
+
+/// Notes those that run and are not counted, if they do so still.
+async fn note<B: Backend>(backend: &B, unnoted: &[Holder]) -> Result<()> {
+    let held: BTreeSet<HeldLimit> = unnoted.iter().map(|(_, held)| held.clone()).collect();
+    let held: Vec<HeldLimit> = held.into_iter().collect();
+    let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
+    session.lock_limits(&names(&held)).await?;
+    session.hold(unnoted).await?;
+    let ids: Vec<Uuid> = unnoted.iter().map(|(id, _)| *id).collect();
+    session.release(&ids).await?;
+    session.commit().await
+}

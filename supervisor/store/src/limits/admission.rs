@@ -1,0 +1,193 @@
+//! Who is let in: decided by numbers, without a database.
+//!
+//! Whoever decides holds the locks of the limits concerned, has counted who is in them, and writes down what comes of
+//! it before it lets go of the locks.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+
+use super::HeldLimit;
+
+/// So many are let go at once at most, where a limit does not say how many.
+pub(crate) const LET_GO_MAX: u32 = 1_000;
+
+/// What is known of a limit and of one key in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LimitFill {
+    /// The limit, and the key.
+    pub(crate) held: HeldLimit,
+    /// How many may run at once; `None` is any number, and so is a limit that nobody has set.
+    pub(crate) total: Option<u32>,
+    /// How many may for this key.
+    pub(crate) per_key: Option<u32>,
+    /// How many do.
+    pub(crate) running: u32,
+    /// How many do for this key.
+    pub(crate) running_of_key: u32,
+}
+
+/// What keeps an execution out of the claim.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum WaitsFor {
+    /// Room in a limit for anybody.
+    Limit(String),
+    /// Room in a limit for this key.
+    Key(HeldLimit),
+}
+
+impl WaitsFor {
+    /// The limit, and the key; where anybody waits, none.
+    pub(crate) fn held(&self) -> HeldLimit {
+        match self {
+            Self::Limit(name) => HeldLimit { name: name.clone(), key: String::new() },
+            Self::Key(held) => held.clone(),
+        }
+    }
+
+    /// What a column says; `None` for what is no limit.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let rest = text.strip_prefix("limit:")?;
+        Some(match rest.split_once(':') {
+            None => Self::Limit(rest.to_owned()),
+            Some((name, key)) => Self::Key(HeldLimit { name: name.to_owned(), key: key.to_owned() }),
+        })
+    }
+}
+
+impl fmt::Display for WaitsFor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Limit(name) => write!(f, "limit:{name}"),
+            Self::Key(HeldLimit { name, key }) => write!(f, "limit:{name}:{key}"),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct LimitCount {
+    total: Option<u32>,
+    per_key: Option<u32>,
+    running: u32,
+    of_key: HashMap<String, u32>,
+}
+
+/// How full limits are, for whoever decides about several executions.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LimitCounts {
+    limits: BTreeMap<String, LimitCount>,
+}
+
+impl LimitCounts {
+    /// What was counted.
+    pub(crate) fn of(fills: Vec<LimitFill>) -> Self {
+        let mut limits: BTreeMap<String, LimitCount> = BTreeMap::new();
+        for fill in fills {
+            let count = limits.entry(fill.held.name).or_default();
+            (count.total, count.per_key, count.running) = (fill.total, fill.per_key, fill.running);
+            count.of_key.insert(fill.held.key, fill.running_of_key);
+        }
+        Self { limits }
+    }
+
+    /// What an execution with these limits has to wait for; `None`: it may start.
+    pub(crate) fn full(&self, limits: &[HeldLimit]) -> Option<WaitsFor> {
+        limits.iter().find_map(|held| {
+            let count = self.limits.get(&held.name)?;
+            let of_key = count.of_key.get(&held.key).copied().unwrap_or_default();
+            if count.per_key.is_some_and(|most| of_key >= most) {
+                return Some(WaitsFor::Key(held.clone()));
+            }
+            let is_full = count.total.is_some_and(|most| count.running >= most);
+            is_full.then(|| WaitsFor::Limit(held.name.clone()))
+        })
+    }
+
+    /// Lets one in if all its limits have room; else what it has to wait for.
+    pub(crate) fn admit(&mut self, limits: &[HeldLimit]) -> Option<WaitsFor> {
+        let full = self.full(limits);
+        if full.is_none() {
+            for held in limits {
+                let count = self.limits.entry(held.name.clone()).or_default();
+                count.running += 1;
+                *count.of_key.entry(held.key.clone()).or_default() += 1;
+            }
+        }
+        full
+    }
+
+    /// How many may run where this is waited for, and how many do.
+    pub(crate) fn standing(&self, waits_for: &WaitsFor) -> (Option<u32>, u32) {
+        let held = waits_for.held();
+        let Some(count) = self.limits.get(&held.name) else { return (None, 0) };
+        match waits_for {
+            WaitsFor::Limit(_) => (count.total, count.running),
+            WaitsFor::Key(_) => (count.per_key, count.of_key.get(&held.key).copied().unwrap_or_default()),
+        }
+    }
+
+    /// How many of those that wait for this may be let go.
+    pub(crate) fn room(&self, waits_for: &WaitsFor) -> u32 {
+        let (most, running) = self.standing(waits_for);
+        let room = most.map_or(LET_GO_MAX, |most| most.saturating_sub(running));
+        room.min(LET_GO_MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(name: &str, key: &str) -> HeldLimit {
+        HeldLimit { name: name.to_owned(), key: key.to_owned() }
+    }
+
+    fn fill(name: &str, key: &str, most: (Option<u32>, Option<u32>), running: (u32, u32)) -> LimitFill {
+        LimitFill {
+            held: held(name, key),
+            total: most.0,
+            per_key: most.1,
+            running: running.0,
+            running_of_key: running.1,
+        }
+    }
+
+    #[test]
+    fn all_limits_must_have_room_and_then_all_are_held() {
+        let mut counts = LimitCounts::of(vec![
+            fill("crm", "acme", (Some(3), Some(2)), (1, 0)),
+            fill("crm", "other", (Some(3), Some(2)), (1, 1)),
+            fill("mail", "", (Some(1), None), (0, 0)),
+        ]);
+        assert_eq!(counts.admit(&[held("crm", "acme"), held("mail", "")]), None);
+        assert_eq!(
+            counts.admit(&[held("crm", "acme"), held("mail", "")]),
+            Some(WaitsFor::Limit("mail".to_owned())),
+            "and takes nothing of the other"
+        );
+        assert_eq!(counts.admit(&[held("crm", "acme")]), None);
+        assert_eq!(counts.admit(&[held("crm", "acme")]), Some(WaitsFor::Key(held("crm", "acme"))));
+        assert_eq!(counts.admit(&[held("crm", "other")]), Some(WaitsFor::Limit("crm".to_owned())));
+    }
+
+    #[test]
+    fn what_nobody_has_set_holds_nothing_back() {
+        let mut counts = LimitCounts::of(vec![fill("new", "", (None, None), (7, 7))]);
+        assert_eq!(counts.admit(&[held("new", "")]), None);
+        assert_eq!(counts.room(&WaitsFor::Limit("new".to_owned())), LET_GO_MAX);
+    }
+
+    #[test]
+    fn room_is_what_is_left_and_never_less_than_none() {
+        let counts = LimitCounts::of(vec![fill("crm", "a", (Some(5), Some(2)), (7, 1))]);
+        assert_eq!(counts.room(&WaitsFor::Limit("crm".to_owned())), 0);
+        assert_eq!(counts.room(&WaitsFor::Key(held("crm", "a"))), 1);
+    }
+
+    #[test]
+    fn what_is_waited_for_is_read_as_it_is_written() {
+        for waits in [WaitsFor::Limit("crm".to_owned()), WaitsFor::Key(held("crm", "a:b"))] {
+            assert_eq!(WaitsFor::parse(&waits.to_string()), Some(waits));
+        }
+        assert_eq!(WaitsFor::parse("pause:queue:python"), None);
+    }
+}

@@ -1,0 +1,107 @@
+//! For whom an execution counts in a limit: computed once, when its row is written.
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
+
+use super::LimitKey;
+use crate::NewExecution;
+use crate::rows::parts;
+
+/// A longer key is told by its hash.
+const KEY_MAX_BYTES: usize = 256;
+
+#[derive(Deserialize, Default)]
+struct CallerNames {
+    user_id: Option<Value>,
+    email: Option<Value>,
+    name: Option<Value>,
+}
+
+/// The key of this execution; the empty text where it has nothing to count by.
+pub(crate) fn key_of(kind: &LimitKey, execution: &NewExecution) -> String {
+    let key = match kind {
+        LimitKey::Organization => execution.organization_id.map(|id| id.to_string()),
+        LimitKey::Workflow => {
+            execution.workflow_name.clone().or_else(|| execution.workflow_id.map(|id| id.to_string()))
+        }
+        LimitKey::Caller => execution.caller.as_deref().and_then(caller),
+        LimitKey::Parameter(path) => {
+            parts(&execution.request).and_then(|parts| parts.parameters).and_then(|all| at(all, path))
+        }
+    };
+    bounded(key.unwrap_or_default())
+}
+
+fn caller(caller: &RawValue) -> Option<String> {
+    let names: CallerNames = serde_json::from_str(caller.get()).unwrap_or_default();
+    [names.user_id, names.email, names.name].into_iter().flatten().find_map(text)
+}
+
+fn at(parameters: &RawValue, path: &[String]) -> Option<String> {
+    let parameters: Value = serde_json::from_str(parameters.get()).ok()?;
+    let found = path.iter().try_fold(&parameters, |value, name| value.get(name))?;
+    text(found.clone())
+}
+
+/// A text as it is, anything else as JSON.
+fn text(value: Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text),
+        other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+            Some(other.to_string())
+        }
+    }
+}
+
+/// No longer than a column of an index takes, and storable in every database.
+fn bounded(key: String) -> String {
+    if key.len() <= KEY_MAX_BYTES && !key.contains('\0') {
+        return key;
+    }
+    let digest = Sha256::digest(key.as_bytes());
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_core::execution::ExecutionRequest;
+
+    use super::*;
+
+    fn execution(rest: &str) -> NewExecution {
+        let json =
+            format!(r#"{{"execution_id":"0190b8a0-0000-7000-8000-000000000001","workflow":"report"{rest}}}"#);
+        NewExecution::of(&ExecutionRequest::parse(json.as_bytes()).unwrap(), 3)
+    }
+
+    fn key(kind: &str, rest: &str) -> String {
+        key_of(&kind.parse().unwrap(), &execution(rest))
+    }
+
+    #[test]
+    fn a_key_is_what_the_limit_counts_by() {
+        let organization = r#","organization_id":"0190b8a0-0000-7000-8000-000000000002""#;
+        assert_eq!(key("organization", organization), "0190b8a0-0000-7000-8000-000000000002");
+        assert_eq!(key("organization", ""), "");
+        assert_eq!(key("workflow", ""), "report");
+        assert_eq!(key("caller", r#","caller":{"name":"Ada","email":"ada@example.com"}"#), "ada@example.com");
+        assert_eq!(key("caller", r#","caller":{"name":"Ada","user_id":7}"#), "7");
+        let parameters = r#","parameters":{"customer":{"id":"acme"},"n":1.50}"#;
+        assert_eq!(key("parameters.customer.id", parameters), "acme");
+        assert_eq!(key("parameters.customer", parameters), r#"{"id":"acme"}"#);
+        assert_eq!(key("parameters.missing", parameters), "");
+    }
+
+    #[test]
+    fn a_long_key_is_told_by_its_hash() {
+        let parameters = format!(r#","parameters":{{"k":"{}"}}"#, "x".repeat(257));
+        let long = key("parameters.k", &parameters);
+        assert!(long.starts_with("sha256:") && long.len() == 71, "{long}");
+        let fits = format!(r#","parameters":{{"k":"{}"}}"#, "x".repeat(256));
+        assert_eq!(key("parameters.k", &fits).len(), 256);
+    }
+}

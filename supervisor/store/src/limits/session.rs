@@ -1,0 +1,84 @@
+//! What an adapter must be able to do about limits inside one transaction.
+
+use std::collections::HashSet;
+use std::future::Future;
+
+use uuid::Uuid;
+
+use super::admission::{LimitFill, WaitsFor};
+use super::{HeldLimit, LimitRecord, LimitTerms, LimitUse};
+use crate::Result;
+
+/// An execution with a limit it is in.
+pub(crate) type Holder = (Uuid, HeldLimit);
+
+/// The part of a transaction that is about limits. Methods take no empty lists.
+pub(crate) trait LimitSession: Send {
+    /// Locks these limits against whoever else decides about them, in one order, until the transaction ends. A session
+    /// that then falls silent loses them after a while.
+    fn lock_limits(&mut self, names: &[&str]) -> impl Future<Output = Result<()>> + Send;
+
+    /// What these limits say; those that nobody has set are left out.
+    fn limits_named(&mut self, names: &[&str]) -> impl Future<Output = Result<Vec<LimitRecord>>> + Send;
+
+    /// All limits that are set, by name.
+    fn all_limits(&mut self) -> impl Future<Output = Result<Vec<LimitRecord>>> + Send;
+
+    /// Sets what a limit says, and who says so.
+    fn set_limit(
+        &mut self,
+        name: &str,
+        terms: &LimitTerms,
+        origin: &str,
+    ) -> impl Future<Output = Result<LimitRecord>> + Send;
+
+    /// Forgets what a limit says. False: nobody had set it.
+    fn remove_limit(&mut self, name: &str) -> impl Future<Output = Result<bool>> + Send;
+
+    /// How full these limits are for these keys.
+    fn limit_fills(&mut self, held: &[HeldLimit]) -> impl Future<Output = Result<Vec<LimitFill>>> + Send;
+
+    /// Notes who runs in which limits.
+    fn hold(&mut self, holders: &[Holder]) -> impl Future<Output = Result<()>> + Send;
+
+    /// Takes rows that wait out of the claim.
+    fn park(&mut self, rows: &[(Uuid, WaitsFor)]) -> impl Future<Output = Result<()>> + Send;
+
+    /// Strikes these from the limits they are in, unless they run.
+    fn release(&mut self, ids: &[Uuid]) -> impl Future<Output = Result<()>> + Send;
+
+    /// Gives back to the claim, in each queue, the next of those that wait for each of these: so many, less those that
+    /// were given back and are not claimed yet. Gives how many these were.
+    fn let_go(&mut self, room: &[(WaitsFor, u32)]) -> impl Future<Output = Result<usize>> + Send;
+
+    /// Which of these are waited for.
+    fn waited_for(&mut self, asked: &[WaitsFor]) -> impl Future<Output = Result<HashSet<String>>> + Send;
+
+    /// Everything that is waited for from one text on to before another, so many at most.
+    fn waited_for_between(
+        &mut self,
+        from: &str,
+        to: &str,
+        most: usize,
+    ) -> impl Future<Output = Result<Vec<String>>> + Send;
+
+    /// Who is noted in a limit and does not run.
+    fn left_holders(&mut self, most: usize) -> impl Future<Output = Result<Vec<Holder>>> + Send;
+
+    /// Who runs with limits and is not noted in them.
+    fn unnoted_holders(&mut self, most: usize) -> impl Future<Output = Result<Vec<Holder>>> + Send;
+
+    /// How many run in each limit and wait for it; it stops counting at a hundred thousand.
+    fn limit_uses(&mut self) -> impl Future<Output = Result<Vec<LimitUse>>> + Send;
+
+    /// Some of those that run in a limit, for one key or for any.
+    fn holders_of(
+        &mut self,
+        name: &str,
+        key: Option<&str>,
+        most: usize,
+    ) -> impl Future<Output = Result<Vec<Uuid>>> + Send;
+
+    /// How many wait for the same before this one, a thousand at most.
+    fn before_at_limit(&mut self, id: Uuid) -> impl Future<Output = Result<u64>> + Send;
+}

@@ -1,0 +1,84 @@
+//! Limits for whoever sets them and asks about them.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{LimitRecord, LimitTerms};
+use crate::{ExecutionRecord, Result};
+
+/// The limits that are set, and what happens at them.
+#[async_trait]
+pub trait LimitStore: Debug + Send + Sync + 'static {
+    /// All limits that are set, by name.
+    async fn limits(&self) -> Result<Vec<LimitRecord>>;
+
+    /// One limit; `None` when nobody has set it.
+    async fn limit(&self, name: &str) -> Result<Option<LimitRecord>>;
+
+    /// Sets what a limit says, from the next claim on. Who waits and has room now is let go at once; what runs goes on.
+    async fn set_limit(&self, name: &str, terms: &LimitTerms) -> Result<LimitRecord>;
+
+    /// Sets what a limit says that code declares as a workflow's own. The last word counts.
+    async fn declare_limit(&self, name: &str, terms: &LimitTerms) -> Result<()>;
+
+    /// From now on these workflows have these limits, by name, where an execution does not say which. Known to this
+    /// process alone, and to what it writes.
+    fn declare_workflows(&self, by_workflow: HashMap<String, Vec<String>>);
+
+    /// Forgets a limit, and lets go what waits for it. False: nobody had set it.
+    async fn remove_limit(&self, name: &str) -> Result<bool>;
+
+    /// How full the limits are: those that are set, and those that somebody is in.
+    async fn limit_uses(&self) -> Result<Vec<LimitUse>>;
+
+    /// What this row waits for at a limit; `None` when it waits for none.
+    async fn limit_wait(&self, record: &ExecutionRecord) -> Result<Option<LimitWait>>;
+
+    /// Puts right what a crash left: who is counted and does not run, who runs and is not counted, who waits and has
+    /// room.
+    async fn sweep_limits(&self) -> Result<LimitSweep>;
+}
+
+/// How full a limit is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LimitUse {
+    /// The name of the limit.
+    pub name: String,
+    /// How many run in it.
+    pub running: u64,
+    /// How many wait for room in it; a hundred thousand may be more.
+    pub waiting: u64,
+}
+
+/// What somebody waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitWait {
+    /// The name of the limit.
+    pub name: String,
+    /// For which key there is no room; `None`: for anybody.
+    pub key: Option<String>,
+    /// How many may run; `None`: the limit was changed, and it is let go in a moment.
+    pub most: Option<u32>,
+    /// How many do.
+    pub running: u32,
+    /// Some of them.
+    pub holders: Vec<Uuid>,
+    /// How many wait for the same before it, a thousand at most.
+    pub before: u64,
+}
+
+/// What a sweep put right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LimitSweep {
+    /// They were counted and did not run.
+    pub struck: usize,
+    /// They ran and were not counted: this must not happen.
+    pub noted: usize,
+    /// They waited and had room.
+    pub let_go: usize,
+}

@@ -1,0 +1,4 @@
+-- Notes who runs in which limits. $1: ids, $2: names, $3: keys.
+INSERT INTO limit_holders (limit_name, key, execution_id)
+SELECT name, key, id FROM UNNEST($1::uuid[], $2::text[], $3::text[]) AS holder (id, name, key)
+ON CONFLICT (limit_name, key, execution_id) DO UPDATE SET runs = true

@@ -1,0 +1,6 @@
+-- Locks limits until the transaction ends. $1: the keys of their locks, in their order. A session that falls silent in
+-- the middle is ended, so that it does not keep everybody out; whoever finds a lock taken for long goes without.
+SELECT
+    set_config('idle_in_transaction_session_timeout', '5s', true), set_config('lock_timeout', '500ms', true),
+    pg_advisory_xact_lock(1819109748, key) IS NULL AS locked
+FROM UNNEST($1::integer[]) AS key

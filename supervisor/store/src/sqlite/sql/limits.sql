@@ -1,0 +1,2 @@
+SELECT name, total, per_key, key, origin, created_at, updated_at
+FROM limits ORDER BY name

@@ -1,0 +1,5 @@
+-- Strikes executions from the limits they are in, unless they run. ?1: a JSON array of ids.
+DELETE FROM limit_holders
+WHERE execution_id IN (SELECT value FROM json_each(?1)) AND NOT EXISTS (
+    SELECT 1 FROM executions WHERE executions.id = limit_holders.execution_id AND executions.status = 'RUNNING'
+)
