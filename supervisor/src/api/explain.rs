@@ -46,7 +46,7 @@ pub enum ReasonKind {
     WorkersFail,
     /// Every worker there may be has a run.
     NoFreeWorker,
-    /// Others of its queue go first.
+    /// Others of its organization go first in its queue.
     BehindOthers,
     /// It is cancelled if it does not start in time.
     Expires,

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use muster_bus::{Bus, Channel, StatusChange};
 use muster_core::execution::{Attempt, Change, Status};
-use muster_store::{Disposition, Finalization, NewExecution, StateStore};
+use muster_store::{Disposition, Finalization, NewExecution, ShareBook, StateStore};
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -42,6 +42,8 @@ const LARGE_BYTES: usize = 64 * 1024;
 pub(crate) struct RunReporter {
     pub(crate) owner: Uuid,
     pub(crate) in_flight: Arc<InFlight>,
+    /// Where the worker time of organizations is kept.
+    pub(crate) shares: ShareBook,
     pub(crate) slots: Arc<Slots>,
     pub(crate) finalizer: Finalizer,
     pub(crate) bus: Bus,
@@ -95,7 +97,7 @@ impl RunReporter {
     }
 
     fn started(&self, attempt: Attempt, at_us: i64) {
-        let workflow = {
+        let execution = {
             let mut held = self.in_flight.lock();
             let Some(held) = held.get_mut(&attempt) else { return };
             if let InFlightPhase::Submitted { started_at_us, since_us, .. } = &mut held.phase {
@@ -103,8 +105,10 @@ impl RunReporter {
                 let waited_us = u64::try_from(at_us - *since_us).unwrap_or_default();
                 self.metrics.started(Duration::from_micros(waited_us));
             }
-            held.execution.workflow_name.clone()
+            Arc::clone(&held.execution)
         };
+        self.shares.started(attempt, execution.organization_id, at_us);
+        let workflow = execution.workflow_name.clone();
         let at = Timestamp::from_microsecond(at_us).unwrap_or(Timestamp::UNIX_EPOCH);
         let change = StatusChange { workflow, ..StatusChange::new(attempt, Status::Running, at) };
         self.bus.status_changed(&change);
@@ -138,6 +142,7 @@ impl RunReporter {
     fn finished(&self, ended: EndedRun) {
         let attempt = ended.attempt();
         self.ended.fetch_add(1, Ordering::Relaxed);
+        self.shares.ended(attempt, ended.finished_at_us());
         let declared = ended.declared_retry();
         let Some((execution, retry)) = self.in_flight.lock().get(&attempt).map(|held| {
             let retry = RetryPolicy {

@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use muster_bus::Bus;
-use muster_store::Store;
+use muster_store::{Claimant, Store};
 use muster_system::vital;
 use tokio_util::task::TaskTracker;
-use uuid::Uuid;
 
 use super::{AfterFailure, Dispatcher, InFlight, Prepare, RunReporter, Slots, StartHealth};
 use crate::executor::{ExecutorEvents, ExecutorHandle};
@@ -18,7 +17,7 @@ use crate::transcripts::TranscriptKeeper;
 /// What stands around the room.
 #[derive(Debug)]
 pub(crate) struct DispatchParts {
-    pub(crate) owner: Uuid,
+    pub(crate) claimant: Claimant,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) bus: Bus,
     pub(crate) in_flight: Arc<InFlight>,
@@ -48,7 +47,8 @@ impl DispatchParts {
     pub(crate) fn wire(self, executor: ExecutorHandle, events: ExecutorEvents) -> WiredDispatch {
         let (health, ended) = (Arc::<StartHealth>::default(), Arc::<AtomicUsize>::default());
         let reporter = Arc::new(RunReporter {
-            owner: self.owner,
+            owner: self.claimant.owner,
+            shares: self.claimant.shares,
             in_flight: Arc::clone(&self.in_flight),
             slots: Arc::clone(&self.slots),
             finalizer: self.finalizer.clone(),
@@ -64,7 +64,7 @@ impl DispatchParts {
         reporting.spawn(vital::serving("reporter", reporter.run(events)));
         reporting.close();
         let dispatcher = Dispatcher::new(
-            self.owner,
+            self.claimant.owner,
             self.in_flight,
             executor,
             self.finalizer,

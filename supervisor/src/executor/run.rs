@@ -112,6 +112,11 @@ impl EndedRun {
         self.finish.attempt
     }
 
+    /// When it ended, in microseconds since the Unix epoch.
+    pub fn finished_at_us(&self) -> i64 {
+        self.finished_at_us
+    }
+
     /// How the code wants it to be tried again.
     pub fn declared_retry(&self) -> DeclaredRetry {
         self.run.described.as_ref().map_or_else(DeclaredRetry::default, |it| it.declared.retry.clone())

@@ -137,7 +137,7 @@ impl RefusalWorld {
 }
 
 fn claimant() -> Claimant {
-    Claimant { owner: Uuid::now_v7(), lease: Duration::from_secs(30), queues: ServedQueues::of(["q"]) }
+    Claimant::new(Duration::from_secs(30), ServedQueues::of(["q"]))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -14,7 +14,6 @@ use muster_system::temporary::TemporaryFolders;
 use muster_system::vital;
 use secrecy::ExposeSecret;
 use tokio_util::task::TaskTracker;
-use uuid::Uuid;
 
 use super::confinement::{ConfinementError, confined};
 use crate::descriptions::Descriptions;
@@ -141,7 +140,7 @@ impl Core {
             ExecutorOptions { pool, spec, orphaned_workers, leaves, descriptions: Arc::clone(&descriptions) };
         let (executor, events) = Executor::start(options)?;
         let dispatch = DispatchParts {
-            owner: claimant.owner,
+            claimant: claimant.clone(),
             store: store.clone(),
             bus: bus.clone(),
             in_flight: Arc::clone(&in_flight),
@@ -347,6 +346,5 @@ fn variables(asked: &[WorkerVariable]) -> Vec<(String, Option<OsString>)> {
 
 /// Makes the identity of a supervisor that starts now.
 pub fn claimant(settings: &Settings) -> Claimant {
-    let queues = ServedQueues::of(settings.served_queues());
-    Claimant { owner: Uuid::now_v7(), lease: settings.lease, queues }
+    Claimant::new(settings.lease, ServedQueues::of(settings.served_queues()))
 }

@@ -24,7 +24,7 @@ pub(super) struct ExplainFacts<'a> {
     pub(super) start_trouble: Option<StartTrouble>,
     pub(super) slots_are_free: bool,
     pub(super) max_workers: usize,
-    /// How many rows of its queue go before it.
+    /// How many rows of its organization go before it in its queue.
     pub(super) ahead: u64,
     /// What a failure of its next or present attempt would lead to; `None` when it would be the end.
     pub(super) outlook: Option<String>,
@@ -133,11 +133,15 @@ fn no_free_worker(max_workers: usize) -> ReasonView {
 
 fn behind_others(ahead: u64) -> ReasonView {
     let message = match ahead {
-        1 => "1 other of its queue goes first, by priority and time waited".to_owned(),
+        1 => "1 other of its organization goes first in its queue, by priority and time waited".to_owned(),
         AHEAD_MAX.. => {
-            format!("at least {AHEAD_MAX} others of its queue go first, by priority and time waited")
+            format!(
+                "at least {AHEAD_MAX} others of its organization go first in its queue, by priority and time waited"
+            )
         }
-        count => format!("{count} others of its queue go first, by priority and time waited"),
+        count => {
+            format!("{count} others of its organization go first in its queue, by priority and time waited")
+        }
     };
     blocking(ReasonKind::BehindOthers, message)
 }

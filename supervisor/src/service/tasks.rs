@@ -17,7 +17,8 @@ use super::core::Core;
 use super::heartbeat;
 use super::supervisor::Supervisor;
 use crate::dispatch::{
-    PeerWatch, StorePoll, expire_for_ever, forget_keys_for_ever, leases, tend_limits_for_ever, watch_for_ever,
+    PeerWatch, StorePoll, expire_for_ever, forget_keys_for_ever, leases, tell_worker_time_for_ever,
+    tend_limits_for_ever, watch_for_ever,
 };
 use crate::liveness::VitalLoop;
 use crate::notify::sweep::sweep_for_ever;
@@ -71,6 +72,8 @@ impl Tasks {
         background.spawn(vital::turning("idempotency", forget_keys_for_ever(store.clone())));
         let tending = tend_limits_for_ever(store.clone(), Arc::clone(&supervisor.core.descriptions));
         background.spawn(vital::turning("limits", tending));
+        let telling = tell_worker_time_for_ever(store.clone(), claimant.shares.clone());
+        background.spawn(vital::turning("shares", telling));
         background.spawn(vital::turning("heartbeat", heartbeat::beat_for_ever(Arc::downgrade(supervisor))));
         background
             .spawn(vital::serving("executor-watch", heartbeat::watch_executor(Arc::downgrade(supervisor))));

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::ShareBook;
+
 /// An execution as it is submitted. Everything needed to run it: after the claim nothing else is read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NewExecution {
@@ -97,7 +99,7 @@ pub enum Submitted {
 }
 
 /// Who claims, and what it may claim.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Claimant {
     /// Made anew at each boot of a supervisor.
     pub owner: Uuid,
@@ -105,6 +107,15 @@ pub struct Claimant {
     pub lease: Duration,
     /// The queues it serves.
     pub queues: ServedQueues,
+    /// What it knows of who waits, and of the worker time that each had.
+    pub shares: ShareBook,
+}
+
+impl Claimant {
+    /// A supervisor that starts now, and knows of nobody's share yet.
+    pub fn new(lease: Duration, queues: ServedQueues) -> Self {
+        Self { owner: Uuid::now_v7(), lease, queues, shares: ShareBook::default() }
+    }
 }
 
 /// The queues a supervisor serves: it claims and takes over from no other.

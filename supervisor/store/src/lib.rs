@@ -28,6 +28,7 @@ mod request;
 mod roles;
 mod rows;
 mod session;
+mod shares;
 mod sqlite;
 mod statements;
 mod supervisors;
@@ -72,6 +73,7 @@ pub use roles::{
     ClaimStore, DefinitionStore, ExecutionStore, NotificationStore, OutcomeStore, PeerStore, QueueStore,
     SchemaStore, StateStore, Store, WaitingStore,
 };
+pub use shares::{ShareBook, ShareStore};
 pub use sqlite::{Durability, SqliteStore};
 pub use supervisors::{SupervisorRecord, SupervisorStore};
 pub use unheld_claims::{ClaimsUnderWay, UnheldClaims};

@@ -17,6 +17,7 @@ macro_rules! record_readers {
         use $crate::limits::session::Holder;
         use $crate::rows::parts;
         use $crate::session::{CancelledRow, Candidate, HeldKey, WrittenAttempts};
+        use $crate::shares::WaitingShare;
         use $crate::{
             ChangeRecord, Claimed, ConfigEntry, ConfigRecord, EventRow, ExecutionRecord, HeldLimit,
             LimitRecord, LimitTerms, LimitUse, LogRow, NewExecution, OrganizationRecord, SupervisorRecord,
@@ -327,6 +328,15 @@ macro_rules! record_readers {
                 data_dir: row.try_get("data_dir")?,
                 http_address: row.try_get("http_address")?,
                 started_at: row.try_get::<TimeColumn, _>("started_at")?.0,
+            })
+        }
+
+        pub(crate) fn waiting_share(row: &$row) -> Result<WaitingShare> {
+            Ok(WaitingShare {
+                organization_id: id(row, "organization_id")?,
+                is_due: row.try_get("is_due")?,
+                weight: row.try_get("weight")?,
+                used_seconds: row.try_get("used_seconds")?,
             })
         }
 

@@ -17,7 +17,8 @@ use crate::{
     CancelResult, Claim, Claimant, Claimed, ConfigEntry, DatabaseFacts, DefinitionEditStore, DueExecutions,
     EventRow, ExecutionFailure, ExecutionFilter, ExecutionRecord, ExecutionRecords, ExpiredOwners,
     Finalization, FinalizeResult, LimitStore, LogRow, NewExecution, OrganizationRecord, PresenceShown,
-    QueueDepth, Renewal, Result, ServedQueues, Submitted, SupervisorStore, TakeOver, WorkflowRecord,
+    QueueDepth, Renewal, Result, ServedQueues, ShareStore, Submitted, SupervisorStore, TakeOver,
+    WorkflowRecord,
 };
 
 /// The whole record: one database in all its roles.
@@ -33,6 +34,7 @@ pub trait Store:
     + DefinitionStore
     + DefinitionEditStore
     + StateStore
+    + ShareStore
     + SupervisorStore
     + LimitStore
 {
@@ -50,6 +52,7 @@ impl<T> Store for T where
         + DefinitionStore
         + DefinitionEditStore
         + StateStore
+        + ShareStore
         + SupervisorStore
         + LimitStore
 {

@@ -15,6 +15,7 @@ use super::flow::PendingRow;
 use super::limits::session::LimitSession;
 use super::limits::{DeclaredLimits, HeldLimit};
 use super::rows::{BackRow, EndedRow, EndingRow, EventRowIn, Fence, KeyRow, LogRowIn, StateRow};
+use super::shares::{Allotment, WaitingShare};
 use super::{Claimant, Claimed, ExecutionFailure, NewExecution, Result, TakeOver};
 
 /// A row that a poll found and locked.
@@ -151,12 +152,22 @@ pub(crate) trait StoreSession: LimitSession {
     /// Where these rows are.
     fn current_state(&mut self, ids: &[Uuid]) -> impl Future<Output = Result<Vec<FoundRow>>> + Send;
 
-    /// Locks rows that a poll may claim, in the order to claim them.
+    /// Up to [`super::shares::LOOK_FOR`] organizations that have rows that wait for nothing but their moment, in the order of their
+    /// ids: those behind this one, or from the first on.
+    fn waiting_shares(
+        &mut self,
+        claimant: &Claimant,
+        behind: Option<Uuid>,
+    ) -> impl Future<Output = Result<Vec<WaitingShare>>> + Send;
+
+    /// Locks rows that a poll may claim, in the order to claim them: those that others lost, and of each organization so
+    /// many that wait.
     fn candidates(
         &mut self,
         claimant: &Claimant,
         limit: usize,
         take_over: TakeOver<'_>,
+        allotted: &[Allotment],
     ) -> impl Future<Output = Result<Vec<Candidate>>> + Send;
 
     /// Locks rows that were to start by a moment that is over and never did, those that expired first before the others.

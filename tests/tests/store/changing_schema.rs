@@ -60,8 +60,9 @@ async fn back_to_version_1(fixture: &Fixture) {
              DROP TABLE supervisors; \
              DROP FUNCTION muster_definitions_changed CASCADE; \
              DROP TABLE definition_version, changes_log; \
-             ALTER TABLE organizations DROP COLUMN key; \
              ALTER TABLE config_entries DROP COLUMN key_id; \
+             ALTER TABLE organizations DROP COLUMN key, DROP COLUMN weight; \
+             DROP TABLE organization_usage; \
              DELETE FROM muster_migrations WHERE version > 1",
         )
         .await;

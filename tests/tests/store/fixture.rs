@@ -279,7 +279,7 @@ pub(crate) fn claimant() -> Claimant {
 
 /// One that serves these queues.
 pub(crate) fn serving<const N: usize>(queues: [&str; N]) -> Claimant {
-    Claimant { owner: Uuid::new_v4(), lease: LEASE, queues: ServedQueues::of(queues) }
+    Claimant::new(LEASE, ServedQueues::of(queues))
 }
 
 pub(crate) fn raw(json: &str) -> Box<RawValue> {

@@ -25,6 +25,7 @@ mod presences;
 mod queue;
 mod queues;
 mod reading;
+mod shares;
 mod values;
 
 macro_rules! contract {
@@ -61,6 +62,16 @@ contract! {
         what_is_lost_is_taken_over_by_those_who_serve_its_queue,
         another_queues_row_is_not_due_here,
         those_that_go_before_a_row_are_counted,
+    }
+    shares {
+        a_backlog_of_one_organization_does_not_keep_others_waiting,
+        whoever_had_less_worker_time_goes_first,
+        a_weight_is_worker_time,
+        what_one_has_no_use_for_others_get_with_the_next_claim,
+        whoever_has_nothing_any_more_costs_nobody_a_claim,
+        what_is_to_run_later_is_offered_no_start,
+        in_every_queue_that_is_served_the_one_share_counts,
+        of_more_organizations_than_one_look_finds_all_are_served,
     }
     expiry {
         what_is_to_start_later_becomes_a_row,

@@ -5,12 +5,38 @@ use std::time::{Duration, Instant};
 
 use muster_core::execution::Status;
 use muster_store::{
-    Claim, ClaimStore as _, ExecutionStore as _, Finalization, FinalizeResult, OutcomeStore as _,
-    PostgresStore, SchemaStore as _, StoreError, TakeOver,
+    Claim, ClaimStore as _, ExecutionStore as _, Finalization, FinalizeResult, NewExecution,
+    OutcomeStore as _, PostgresStore, SchemaStore as _, StoreError, TakeOver,
 };
 use muster_tests::{ServerKind, Services};
+use uuid::Uuid;
 
 use crate::fixture::{claimant, eventually, new_execution, postgres, set, success};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn worker_time_that_one_supervisor_tells_counts_for_all() {
+    let fixture = postgres().await;
+    let (one, two) = (Some(Uuid::from_u128(1)), Some(Uuid::from_u128(2)));
+    let rows: Vec<_> = (0..20)
+        .map(|number| NewExecution { organization_id: [one, two][number % 2], ..new_execution() })
+        .collect();
+    fixture.store.submit(&rows).await.unwrap();
+    let other = fixture.another_store().await;
+    other.add_worker_time(&[(two, Duration::from_secs(5)), (one, Duration::from_secs(40))]).await.unwrap();
+    other.add_worker_time(&[(one, Duration::from_secs(2)), (None, Duration::from_secs(1))]).await.unwrap();
+    let due = fixture.store.claim_due(&claimant(), 4, TakeOver::Nothing).await.unwrap();
+    assert!(due.claimed.len() == 4 && due.claimed.iter().all(|row| row.execution.organization_id == two));
+    let used = "SELECT round(used_seconds)::text FROM organization_usage ORDER BY organization_id";
+    assert_eq!(fixture.texts(used).await, ["1", "42", "5"]);
+
+    // A minute later a third is left, and an hour later nothing.
+    fixture.sql("UPDATE organization_usage SET at = at - interval '1 minute'").await;
+    other.add_worker_time(&[(one, Duration::from_secs(1))]).await.unwrap();
+    assert_eq!(fixture.texts(used).await[1], "16");
+    fixture.sql("UPDATE organization_usage SET at = at - interval '61 minutes'").await;
+    other.add_worker_time(&[(two, Duration::from_secs(1))]).await.unwrap();
+    assert_eq!(fixture.texts(used).await, ["1"]);
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_are_found_by_their_ids_though_the_table_was_empty_when_the_plans_were_made() {

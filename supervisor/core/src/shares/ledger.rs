@@ -72,6 +72,11 @@ impl ShareLedger {
             .collect()
     }
 
+    /// What was charged could not be told: it is untold again.
+    pub fn still_untold(&mut self, organization_id: Option<Uuid>, worked: Duration) {
+        self.accounts.entry(organization_id).or_default().untold += worked;
+    }
+
     /// The fleet's worker time, in seconds, as it was read now. It holds all of ours that was told.
     pub fn learn(&mut self, organization_id: Option<Uuid>, used_seconds: f64, now: Duration) {
         let account = self.accounts.entry(organization_id).or_default();

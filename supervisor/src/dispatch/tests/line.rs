@@ -65,7 +65,7 @@ impl TestLine {
         let store = SqliteStore::open(&folder.path().join("muster.db"), Durability::Normal).await.unwrap();
         store.migrate().await.unwrap();
         let (store, bus) = (Arc::new(store), Bus::in_process("test"));
-        let claimant = Claimant { owner: Uuid::now_v7(), lease: LEASE, queues: ServedQueues::of(["q"]) };
+        let claimant = Claimant::new(LEASE, ServedQueues::of(["q"]));
         let (in_flight, slots) = (Arc::new(InFlight::default()), Slots::new(options.slots));
         let metrics = Arc::new(SupervisorMetrics::new());
         let notifier = Notifier::start(
@@ -83,7 +83,7 @@ impl TestLine {
             Preparer::new(store.clone(), bus.clone(), Duration::from_secs(60), Arc::default())
         });
         let dispatch = DispatchParts {
-            owner: claimant.owner,
+            claimant: claimant.clone(),
             store: store.clone(),
             bus: bus.clone(),
             in_flight: Arc::clone(&in_flight),

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::dispatch::watch_for_ever;
 
 fn claimant() -> Claimant {
-    Claimant { owner: Uuid::nil(), lease: Duration::from_secs(30), queues: ServedQueues::of(["q"]) }
+    Claimant::new(Duration::from_secs(30), ServedQueues::of(["q"]))
 }
 
 /// Shows these, one a look, and then nothing for ever.

@@ -95,11 +95,7 @@ impl TestServer {
 
     /// Claims the execution: from here on it runs.
     pub(super) async fn claim(&self, id: Uuid) -> (Claimant, Attempt) {
-        let claimant = Claimant {
-            owner: Uuid::now_v7(),
-            lease: Duration::from_secs(30),
-            queues: ServedQueues::of(["q"]),
-        };
+        let claimant = Claimant::new(Duration::from_secs(30), ServedQueues::of(["q"]));
         let request =
             ExecutionRequest::parse(format!(r#"{{"execution_id":"{id}","workflow":"w"}}"#).as_bytes())
                 .unwrap();

@@ -19,6 +19,7 @@ use crate::decide::{distinct, end_instead_of_claim, finalized_detail};
 use crate::limits::limits_of;
 use crate::rows::{EndedRow, EventRowIn, FailureColumns};
 use crate::session::{Backend, Candidate, Extent, Purpose, StoreSession};
+use crate::shares::Allotment;
 use crate::{
     Claim, ClaimStore, Claimant, Claimed, DueExecutions, ExecutionFailure, ExecutionOutcome, NewExecution,
     Renewal, Result, StoreError, Submitted, TakeOver,
@@ -209,11 +210,14 @@ async fn claim_due<B: Backend>(
             answer => answer?,
         };
         let found = !polled.due.claimed.is_empty() || !polled.due.ended.is_empty();
-        let may_be_more = polled.parked > 0 || (polled.passed_over > 0 && look.ahead == limit);
-        if found || !may_be_more {
+        let waits_for_room = polled.parked > 0 || (polled.passed_over > 0 && look.ahead == limit);
+        // Whoever was known to wait may have gone meanwhile, and then it is the turn of others at once.
+        if found || !(waits_for_room || polled.others_may_start) {
             return Ok(polled.due);
         }
-        look.ahead = limit.max(LOOK_AHEAD);
+        if waits_for_room {
+            look.ahead = limit.max(LOOK_AHEAD);
+        }
     }
     Ok(DueExecutions::default())
 }
@@ -233,6 +237,8 @@ struct Polled {
     parked: usize,
     /// So many were not decided about.
     passed_over: usize,
+    /// Somebody else may have what may start, though this poll found less than it might take.
+    others_may_start: bool,
     dirty: DirtyLimits,
 }
 
@@ -254,9 +260,12 @@ async fn poll<B: Backend>(
 ) -> Result<Polled> {
     let mut session = backend.begin(Purpose::Claim, Extent::Several).await?;
     match poll_within(&mut session, claimant, look, take_over, care).await {
-        Ok(mut polled) => {
+        Ok((mut polled, allotted)) => {
             session.commit().await?;
             tend_changed(backend, std::mem::take(&mut polled.dirty)).await;
+            let claimed = polled.due.claimed.iter();
+            let taken: Vec<_> = claimed.map(|claimed| claimed.execution.organization_id).collect();
+            polled.others_may_start = claimant.shares.took(&allotted, &taken);
             Ok(polled)
         }
         // The next try passes over what is locked: it must not meet the locks of this one.
@@ -273,8 +282,12 @@ async fn poll_within<S: StoreSession>(
     look: Look,
     take_over: TakeOver<'_>,
     care: ClaimCare,
-) -> Result<Polled> {
-    let candidates = session.candidates(claimant, look.ahead, take_over).await?;
+) -> Result<(Polled, Vec<Allotment>)> {
+    if let Some(behind) = claimant.shares.look_behind() {
+        claimant.shares.found(&session.waiting_shares(claimant, behind).await?);
+    }
+    let allotted = claimant.shares.allot(look.ahead);
+    let candidates = session.candidates(claimant, look.ahead, take_over, &allotted).await?;
     let mut startable = Vec::new();
     let mut over = Vec::new();
     for candidate in &candidates {
@@ -318,7 +331,8 @@ async fn poll_within<S: StoreSession>(
     let mut dirty = left_by(&over);
     dirty.append(admitted.dirty);
     let due = DueExecutions { claimed: ids.iter().filter_map(|id| ours.remove(id)).collect(), ended };
-    Ok(Polled { due, parked: admitted.parked, passed_over: admitted.passed_over, dirty })
+    let (parked, passed_over) = (admitted.parked, admitted.passed_over);
+    Ok((Polled { due, parked, passed_over, others_may_start: false, dirty }, allotted))
 }
 
 type TakenRows = HashMap<Uuid, Claimed>;

@@ -30,6 +30,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 10, sql: include_str!("migrations/0010_definitions.sql") },
     Migration { version: 11, sql: include_str!("migrations/0011_idempotency.sql") },
     Migration { version: 12, sql: include_str!("migrations/0012_sealed_secrets.sql") },
+    Migration { version: 13, sql: include_str!("migrations/0013_shares.sql") },
 ];
 
 /// The key of the advisory lock that supervisors which start together take in turn.

@@ -18,6 +18,7 @@ mod presence;
 mod read;
 mod schema;
 mod session;
+mod shares;
 mod statements;
 mod supervisors;
 mod tls;

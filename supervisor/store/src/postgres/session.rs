@@ -25,6 +25,7 @@ use crate::rows::{
     micros,
 };
 use crate::session::{CancelledRow, Candidate, HeldKey, StoreSession, WrittenAttempts};
+use crate::shares::{Allotment, LOOK_FOR, WaitingShare};
 use crate::takeover::{Answer, WAIT_MAX};
 use crate::text::storable;
 use crate::{Claimant, Claimed, DeadOwner, ExecutionFailure, NewExecution, Result, TakeOver};
@@ -231,11 +232,25 @@ impl StoreSession for PgSession {
         rows.iter().map(|row| record::found(row).map_err(store_error)).collect()
     }
 
+    async fn waiting_shares(
+        &mut self,
+        claimant: &Claimant,
+        behind: Option<Uuid>,
+    ) -> Result<Vec<WaitingShare>> {
+        let query = sqlx::query(statements::WAITING_SHARES)
+            .bind(claimant.queues.in_statements())
+            .bind(behind)
+            .bind(count(LOOK_FOR));
+        let rows = self.rows(query).await?;
+        rows.iter().map(record::waiting_share).collect::<sqlx::Result<_>>().map_err(store_error)
+    }
+
     async fn candidates(
         &mut self,
         claimant: &Claimant,
         limit: usize,
         take_over: TakeOver<'_>,
+        allotted: &[Allotment],
     ) -> Result<Vec<Candidate>> {
         let (all_others, dead, overdue) = match take_over {
             TakeOver::Nothing => (false, Vec::new(), &[][..]),
@@ -249,7 +264,9 @@ impl StoreSession for PgSession {
         let query = attempts(query, &column(overdue, |row| row.attempt))
             .bind(column(overdue, |row| TimeColumn(row.lease_ends)))
             .bind(count(limit))
-            .bind(claimant.queues.in_statements());
+            .bind(claimant.queues.in_statements())
+            .bind(column(allotted, |(organization_id, _)| organization_id.unwrap_or_default()))
+            .bind(column(allotted, |(_, starts)| count(*starts)));
         let rows = self.rows(query).await?;
         record::candidates(&rows).map_err(store_error)
     }

@@ -2,6 +2,7 @@
 //! all of them are prepared by a test and by `doctor`.
 
 crate::statements::statements! {
+    ADD_WORKER_TIME = "add_worker_time",
     AHEAD = "ahead",
     ALL_CONFIG = "all_config",
     ALL_ORGANIZATIONS = "all_organizations",
@@ -69,6 +70,7 @@ crate::statements::statements! {
     TAKE_KEYS = "take_keys",
     UNNOTIFIED = "unnotified",
     WAKE = "wake",
+    WAITING_SHARES = "waiting_shares",
     WORKFLOW = "workflow",
     WORKFLOW_NAMED = "workflow_named",
     BEFORE_AT_LIMIT = "before_at_limit",

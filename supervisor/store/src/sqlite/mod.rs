@@ -15,6 +15,7 @@ mod peers;
 mod read;
 mod schema;
 mod session;
+mod shares;
 mod statements;
 mod supervisors;
 mod waiting;

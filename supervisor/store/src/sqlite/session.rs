@@ -24,6 +24,7 @@ use crate::rows::{
 use crate::session::{
     Backend, CancelledRow, Candidate, Extent, HeldKey, Purpose, StoreSession, WrittenAttempts,
 };
+use crate::shares::{Allotment, LOOK_FOR, WaitingShare};
 use crate::text::storable;
 use crate::{Claimant, Claimed, ExecutionFailure, NewExecution, Result, StoreError, TakeOver};
 
@@ -194,11 +195,26 @@ impl StoreSession for SqliteSession {
         rows.iter().map(|row| record::found(row).map_err(store_error)).collect()
     }
 
+    async fn waiting_shares(
+        &mut self,
+        claimant: &Claimant,
+        behind: Option<Uuid>,
+    ) -> Result<Vec<WaitingShare>> {
+        let query = sqlx::query(statements::WAITING_SHARES)
+            .bind(array(claimant.queues.in_statements())?)
+            .bind(behind.map(|behind| behind.to_string()))
+            .bind(count(LOOK_FOR))
+            .bind(self.now);
+        let rows = self.rows(query).await?;
+        rows.iter().map(record::waiting_share).collect::<sqlx::Result<_>>().map_err(store_error)
+    }
+
     async fn candidates(
         &mut self,
         claimant: &Claimant,
         limit: usize,
         take_over: TakeOver<'_>,
+        allotted: &[Allotment],
     ) -> Result<Vec<Candidate>> {
         let limit = count(limit);
         let lost = sqlx::query(statements::LOST).bind(claimant.owner.to_string());
@@ -222,9 +238,15 @@ impl StoreSession for SqliteSession {
             Some(lost) => self.rows(lost.bind(limit).bind(&queues)).await?,
             None => Vec::new(),
         };
-        let rest = limit - i64::try_from(rows.len()).unwrap_or(limit);
-        let due = sqlx::query(statements::DUE).bind(self.now).bind(rest).bind(&queues);
-        rows.extend(self.rows(due).await?);
+        let mut rest = limit - i64::try_from(rows.len()).unwrap_or(limit);
+        for (organization_id, starts) in allotted {
+            let organization_id = organization_id.map(|id| id.to_string()).unwrap_or_default();
+            let due =
+                sqlx::query(statements::DUE).bind(self.now).bind(count(*starts).min(rest)).bind(&queues);
+            let due = self.rows(due.bind(organization_id)).await?;
+            rest -= i64::try_from(due.len()).unwrap_or(rest);
+            rows.extend(due);
+        }
         record::candidates(&rows).map_err(store_error)
     }
 

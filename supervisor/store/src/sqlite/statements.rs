@@ -57,6 +57,7 @@ crate::statements::statements! {
     UNHELD = "unheld",
     TAKE_KEYS = "take_keys",
     UNNOTIFIED = "unnotified",
+    WAITING_SHARES = "waiting_shares",
     WORKFLOW = "workflow",
     WORKFLOW_NAMED = "workflow_named",
     BEFORE_AT_LIMIT = "before_at_limit",

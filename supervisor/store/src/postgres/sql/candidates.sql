@@ -1,6 +1,7 @@
 -- Rows a poll may claim: lost ones first, then those that wait for nothing but a worker, in the order of their queues. $1: the owner who
 -- asks, $2: whether all others are lost, $3: dead owners, $4 to $6: attempts that are overdue and when their leases
--- ran out, $7: how many, $8: the queues that are served, and the empty text for what an earlier version wrote.
+-- ran out, $7: how many, $8: the queues that are served, and the empty text for what an earlier version wrote, $9: organizations,
+-- 0 for what has none, $10: how many of each.
 WITH lost AS (
     SELECT
         id, attempt, attempts_charged, max_attempts, cancel_requested_at IS NOT NULL AS cancel_requested,
@@ -18,21 +19,26 @@ WITH lost AS (
 ), due AS (
     SELECT
         id, attempt, attempts_charged, max_attempts, cancel_requested, lease_owner, limits, is_expired, 1 AS part, turn
-    FROM UNNEST($8::text[]) AS served (queue), LATERAL (
-        SELECT
-            id, attempt, attempts_charged, max_attempts, cancel_requested_at IS NOT NULL AS cancel_requested,
-            NULL::uuid AS lease_owner, limits, attempts_charged = 0 AND coalesce(expires_at <= (SELECT clock_timestamp()), false) AS is_expired,
-            (run_after AT TIME ZONE 'UTC') - priority * interval '1 minute' AS turn
-        FROM executions
-        -- The second line follows from the third, and keeps what is due in a year from being looked at.
-        WHERE status = 'PENDING' AND waits_for IS NULL AND coalesce(executions.queue, '') = served.queue
-            AND (run_after AT TIME ZONE 'UTC') - priority * interval '1 minute' <= (SELECT clock_timestamp()) AT TIME ZONE 'UTC'
-            AND run_after <= (SELECT clock_timestamp())
-            -- What this supervisor gave back because it does not know it others may have first.
-            AND (lease_owner IS NULL OR lease_owner <> $1 OR run_after <= (SELECT clock_timestamp()) - interval '1 second')
-        ORDER BY (run_after AT TIME ZONE 'UTC') - priority * interval '1 minute'
-        LIMIT $7
-        FOR UPDATE SKIP LOCKED
+    FROM UNNEST($9::uuid[], $10::bigint[]) AS share (organization, starts), LATERAL (
+        SELECT waiting.* FROM UNNEST($8::text[]) AS served (queue), LATERAL (
+            SELECT
+                id, attempt, attempts_charged, max_attempts, cancel_requested_at IS NOT NULL AS cancel_requested,
+                NULL::uuid AS lease_owner, limits, attempts_charged = 0 AND coalesce(expires_at <= (SELECT clock_timestamp()), false) AS is_expired,
+                (run_after AT TIME ZONE 'UTC') - priority * interval '1 minute' AS turn
+            FROM executions
+            -- The turn follows from the moment, and keeps what is due in a year from being looked at.
+            WHERE status = 'PENDING' AND waits_for IS NULL AND coalesce(executions.queue, '') = served.queue
+                AND coalesce(organization_id, '00000000-0000-0000-0000-000000000000') = share.organization
+                AND (run_after AT TIME ZONE 'UTC') - priority * interval '1 minute' <= (SELECT clock_timestamp()) AT TIME ZONE 'UTC'
+                AND run_after <= (SELECT clock_timestamp())
+                -- What this supervisor gave back because it does not know it others may have first.
+                AND (lease_owner IS NULL OR lease_owner <> $1 OR run_after <= (SELECT clock_timestamp()) - interval '1 second')
+            ORDER BY (run_after AT TIME ZONE 'UTC') - priority * interval '1 minute'
+            LIMIT share.starts
+            FOR UPDATE SKIP LOCKED
+        ) AS waiting
+        ORDER BY turn
+        LIMIT share.starts
     ) AS waiting
     ORDER BY turn
     LIMIT $7 - (SELECT count(*) FROM lost)
