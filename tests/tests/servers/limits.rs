@@ -57,7 +57,8 @@ fn no_more_run_at_once_than_the_limit_says_though_a_supervisor_is_killed() {
         assert!(most_at_once(&runs, |run| run["key"] == key) <= PER_KEY, "{key}: {runs:?}");
     }
     assert!(most_at_once(&runs, |_| true) > 1, "they do run at once");
-    assert_eq!(world.record.count("limit_holders"), 0);
+    // Who has left is struck after the outcome is written.
+    eventually("nobody is counted", SOON, || world.record.count("limit_holders") == 0);
     doomed_place.assert_nothing_left();
     world.assert_clean(heir, &heir_place);
 }
