@@ -55,7 +55,7 @@ struct Book {
     running: HashMap<Attempt, RunningShare>,
     /// Who has executions that may start, with the weights.
     waiting: BTreeMap<Option<Uuid>, f64>,
-    look: Look,
+    look: ShareLook,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +67,7 @@ struct RunningShare {
 
 /// What was looked at last.
 #[derive(Clone, Copy, Debug, Default)]
-struct Look {
+struct ShareLook {
     /// When all was; `None`: it is to be looked again.
     at: Option<Duration>,
     /// Behind whom the next look begins; `None`: with the first.
@@ -138,7 +138,7 @@ impl ShareBook {
             }
         }
         // Where there are more, each claim goes on; where there are not, all is known now.
-        book.look = Look { at: last.is_none().then_some(now), behind: last };
+        book.look = ShareLook { at: last.is_none().then_some(now), behind: last };
     }
 
     /// How many executions of each a claim of so many may take.

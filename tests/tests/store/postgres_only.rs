@@ -254,12 +254,12 @@ async fn rows_behind_a_full_limit_are_read_by_no_claim_and_by_nobody_who_looks_f
         &fixture,
         "candidates",
         &format!(
-            "'{nobody}', false, '{{}}', '{{}}', '{{}}', '{{}}', 64, '{{{},\"\"}}'",
+            "'{nobody}', false, '{{}}', '{{}}', '{{}}', '{{}}', 64, '{{{},\"\"}}', '{{{nobody}}}', '{{64}}'",
             crate::fixture::QUEUE
         ),
     )
     .await;
-    assert!(claim.contains("executions_claimable"), "{claim}");
+    assert!(claim.contains("executions_shared"), "{claim}");
     assert!(most_rows(&claim) <= 10, "{claim}");
     let next = plan(&fixture, "let_go", "'{limit:crm}', '{3}'").await;
     assert!(next.contains("executions_parked") && most_rows(&next) <= 10, "{next}");

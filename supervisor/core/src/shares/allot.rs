@@ -27,8 +27,8 @@ pub struct Share {
 /// before it as used. The answer has the starts of each share, in the order of the shares.
 pub fn allot(shares: &[Share], starts: usize) -> Vec<usize> {
     let mut allotted = vec![0; shares.len()];
-    let mut order: BinaryHeap<Claimed> =
-        shares.iter().enumerate().map(|(place, share)| Claimed { place, had: had(share, 0) }).collect();
+    let mut order: BinaryHeap<ShareTurn> =
+        shares.iter().enumerate().map(|(place, share)| ShareTurn { place, had: had(share, 0) }).collect();
     for _ in 0..starts {
         let Some(mut next) = order.peek_mut() else { break };
         let place = next.place;
@@ -46,20 +46,20 @@ fn had(share: &Share, starts: usize) -> f64 {
 
 /// A place in the order: the greatest of these is next.
 #[derive(Debug, PartialEq)]
-struct Claimed {
+struct ShareTurn {
     place: usize,
     had: f64,
 }
 
-impl Eq for Claimed {}
+impl Eq for ShareTurn {}
 
-impl PartialOrd for Claimed {
+impl PartialOrd for ShareTurn {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Claimed {
+impl Ord for ShareTurn {
     fn cmp(&self, other: &Self) -> Ordering {
         other.had.total_cmp(&self.had).then(other.place.cmp(&self.place))
     }

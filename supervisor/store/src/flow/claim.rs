@@ -200,7 +200,7 @@ async fn claim_due<B: Backend>(
     if limit == 0 {
         return Ok(DueExecutions::default());
     }
-    let mut look = Look { most: limit, ahead: limit };
+    let mut look = PollReach { most: limit, ahead: limit };
     for _ in 0..LOOKS_MAX {
         let polled = match poll(backend, claimant, look, take_over, ClaimCare::Together).await {
             // One row may be the reason, and must not keep the others waiting.
@@ -224,7 +224,7 @@ async fn claim_due<B: Backend>(
 
 /// How far a poll looks, and how many it takes of what it finds.
 #[derive(Clone, Copy, Debug)]
-struct Look {
+struct PollReach {
     most: usize,
     ahead: usize,
 }
@@ -254,7 +254,7 @@ enum ClaimCare {
 async fn poll<B: Backend>(
     backend: &B,
     claimant: &Claimant,
-    look: Look,
+    look: PollReach,
     take_over: TakeOver<'_>,
     care: ClaimCare,
 ) -> Result<Polled> {
@@ -279,7 +279,7 @@ async fn poll<B: Backend>(
 async fn poll_within<S: StoreSession>(
     session: &mut S,
     claimant: &Claimant,
-    look: Look,
+    look: PollReach,
     take_over: TakeOver<'_>,
     care: ClaimCare,
 ) -> Result<(Polled, Vec<Allotment>)> {

@@ -1,7 +1,9 @@
 //! For whom an execution counts in a limit: computed once, when its row is written.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
@@ -13,10 +15,13 @@ use crate::rows::parts;
 const KEY_MAX_BYTES: usize = 256;
 
 #[derive(Deserialize, Default)]
-struct CallerNames {
-    user_id: Option<Value>,
-    email: Option<Value>,
-    name: Option<Value>,
+struct CallerNames<'a> {
+    #[serde(borrow)]
+    user_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    email: Option<&'a RawValue>,
+    #[serde(borrow)]
+    name: Option<&'a RawValue>,
 }
 
 /// The key of this execution; the empty text where it has nothing to count by.
@@ -35,24 +40,25 @@ pub(crate) fn key_of(kind: &LimitKey, execution: &NewExecution) -> String {
 }
 
 fn caller(caller: &RawValue) -> Option<String> {
-    let names: CallerNames = serde_json::from_str(caller.get()).unwrap_or_default();
+    let names: CallerNames<'_> = serde_json::from_str(caller.get()).unwrap_or_default();
     [names.user_id, names.email, names.name].into_iter().flatten().find_map(text)
 }
 
 fn at(parameters: &RawValue, path: &[String]) -> Option<String> {
-    let parameters: Value = serde_json::from_str(parameters.get()).ok()?;
-    let found = path.iter().try_fold(&parameters, |value, name| value.get(name))?;
-    text(found.clone())
+    let mut found = parameters;
+    for name in path {
+        let fields: HashMap<Cow<'_, str>, &RawValue> = serde_json::from_str(found.get()).ok()?;
+        found = fields.get(name.as_str())?;
+    }
+    text(found)
 }
 
-/// A text as it is, anything else as JSON.
-fn text(value: Value) -> Option<String> {
-    match value {
-        Value::Null => None,
-        Value::String(text) => Some(text),
-        other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-            Some(other.to_string())
-        }
+/// A text as it is, anything else as the JSON it was written in.
+fn text(value: &RawValue) -> Option<String> {
+    match value.get() {
+        "null" => None,
+        text if text.starts_with('"') => serde_json::from_str(text).ok(),
+        other => Some(other.to_owned()),
     }
 }
 
