@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// An organization.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Organization)]
 pub struct OrganizationDefinition {
@@ -22,6 +22,10 @@ pub struct OrganizationDefinition {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub id: Option<Uuid>,
+    /// Its part of the workers' time beside the others', more than 0; left out, it is 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub weight: Option<f64>,
     /// False: it may not run anything.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub is_active: bool,

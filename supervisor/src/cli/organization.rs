@@ -53,6 +53,7 @@ enum OrganizationAction {
     #[command(after_help = "Examples:
   supervisor organization set acme
   supervisor organization set acme --name 'Acme Ltd.' --active false
+  supervisor organization set acme --weight 2          twice the workers' time of others, while all have something waiting
   supervisor organization set acme --id 0198aa00-0000-7000-8000-000000000001")]
     Set {
         /// Its key, the word that commands and files know it by.
@@ -64,6 +65,9 @@ enum OrganizationAction {
         /// Whether it may run anything.
         #[arg(long, value_name = "BOOL")]
         active: Option<bool>,
+        /// Its part of the workers' time beside the others' [default: 1].
+        #[arg(long, value_name = "NUMBER")]
+        weight: Option<f64>,
         /// The id of a new one [default: made of its key, the same in every database].
         #[arg(long, value_name = "ID")]
         id: Option<Uuid>,
@@ -100,13 +104,14 @@ impl OrganizationCommand {
                 })?;
                 print_line(&json_line(&found))?;
             }
-            OrganizationAction::Set { key, name, active, id, change } => {
+            OrganizationAction::Set { key, name, active, weight, id, change } => {
                 let client = change.client()?;
                 let known: Option<OrganizationDefinition> = client.defined(organization(&key))?;
                 let wanted = OrganizationDefinition {
                     key: key.clone(),
                     name: name.or(known.as_ref().and_then(|known| known.name.clone())),
                     id: id.or(known.as_ref().and_then(|known| known.id)),
+                    weight: weight.or(known.as_ref().and_then(|known| known.weight)),
                     is_active: active.unwrap_or(known.is_none_or(|known| known.is_active)),
                 };
                 change.report(&client.define(organization(&key), &wanted, change.dry_run)?)?;
@@ -131,9 +136,10 @@ fn list(json: bool, server: &ServerFlags) -> Result<(), CommandFailure> {
             one.key.clone(),
             one.name.clone().unwrap_or_default(),
             one.id.map(|id| id.to_string()).unwrap_or_default(),
+            one.weight.unwrap_or(1.0).to_string(),
             if one.is_active { "yes" } else { "no" }.to_owned(),
         ]
     };
     let rows: Vec<Vec<String>> = all.organizations.iter().map(row).collect();
-    print(&spelled_out(&human::table(&["KEY", "NAME", "ID", "ACTIVE"], &rows)))
+    print(&spelled_out(&human::table(&["KEY", "NAME", "ID", "WEIGHT", "ACTIVE"], &rows)))
 }

@@ -1,6 +1,6 @@
 //! Changing what is defined: organizations, workflows, variables and secrets.
 //!
-//! What is wanted is a [`DefinitionWish`]: single things, or everything as a [file] has it. [`plan()`] makes of it and of the rows that are there the rows to
+//! What is wanted is a [`DefinitionWish`]: single things, or everything as a [mod@file] has it. [`plan()`] makes of it and of the rows that are there the rows to
 //! write, or says all that is wrong with it; it is pure. [`edit`] reads, plans and writes, and begins again when somebody
 //! was faster. Every supervisor hears of it by the version of the definitions: see `prewarm`.
 

@@ -19,6 +19,7 @@ fn acme() -> OrganizationRecord {
         id: Uuid::from_u128(7),
         key: Some("acme".into()),
         name: "Acme".into(),
+        weight: None,
         is_active: true,
     }
 }
@@ -28,7 +29,7 @@ fn with_acme() -> Definitions {
 }
 
 fn organization(key: &str) -> OrganizationDefinition {
-    OrganizationDefinition { key: key.into(), name: None, id: None, is_active: true }
+    OrganizationDefinition { key: key.into(), name: None, id: None, weight: None, is_active: true }
 }
 
 fn variable(key: &str, organization: Option<&str>, value: &str) -> DefinitionEdit {
@@ -156,6 +157,18 @@ fn an_organization_written_by_hand_is_known_by_its_id_and_name_and_can_be_given_
         OrganizationDefinition { name: Some("Acme".into()), id: Some(by_hand.id), ..organization("Acme") };
     let rows = written(rows, &[DefinitionEdit::SetOrganization(keyed)]);
     assert_eq!(rows.organizations, [OrganizationRecord { key: Some("Acme".into()), ..acme() }]);
+}
+
+#[test]
+fn a_weight_is_kept_and_one_that_is_none_is_refused() {
+    let heavy = OrganizationDefinition { weight: Some(2.5), ..organization("acme") };
+    let rows = written(with_acme(), &[DefinitionEdit::SetOrganization(heavy)]);
+    assert_eq!(rows.organizations[0].weight, Some(2.5));
+    for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY, 1001.0] {
+        let wrong = OrganizationDefinition { weight: Some(wrong), ..organization("acme") };
+        let told = problems(&with_acme(), DefinitionEdit::SetOrganization(wrong));
+        assert!(told.contains("organizations.acme.weight") && told.contains("from 0.001 to 1000"), "{told}");
+    }
 }
 
 #[test]

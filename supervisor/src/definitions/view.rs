@@ -53,6 +53,7 @@ pub(super) fn organization(row: &OrganizationRecord) -> OrganizationDefinition {
         key: key_of(row),
         name: Some(row.name.clone()),
         id: Some(row.id),
+        weight: row.weight,
         is_active: row.is_active,
     }
 }

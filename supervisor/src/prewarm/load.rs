@@ -175,7 +175,8 @@ impl PrewarmSource {
     /// The organization's row. One that is not registered is known by its id alone.
     async fn organization(&self, id: Uuid) -> Result<Option<OrganizationRecord>, PrewarmError> {
         let known = self.store.organization(id).await.map_err(passing)?;
-        let unnamed = || OrganizationRecord { id, key: None, name: String::new(), is_active: true };
+        let unnamed =
+            || OrganizationRecord { id, key: None, name: String::new(), weight: None, is_active: true };
         Ok(Some(known.unwrap_or_else(unnamed)))
     }
 

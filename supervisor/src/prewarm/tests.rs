@@ -102,6 +102,7 @@ impl DefinitionStore for FakeDefinitions {
             id,
             key: None,
             name,
+            weight: None,
             is_active: id == ACME,
         }))
     }

@@ -359,6 +359,7 @@ macro_rules! record_readers {
                 id: row.try_get::<IdColumn, _>("id")?.0,
                 key: row.try_get("key")?,
                 name: row.try_get("name")?,
+                weight: row.try_get("weight")?,
                 is_active: row.try_get("is_active")?,
             })
         }

@@ -231,7 +231,7 @@ pub struct WorkflowRecord {
 }
 
 /// What the database knows of an organization.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OrganizationRecord {
     /// The id of the organization.
     pub id: Uuid,
@@ -240,6 +240,9 @@ pub struct OrganizationRecord {
     pub key: Option<String>,
     /// The name of the organization, for people.
     pub name: String,
+    /// Its part of the workers' time beside the others'; `None` is 1.
+    #[serde(default)]
+    pub weight: Option<f64>,
     /// False: it may not run anything.
     pub is_active: bool,
 }

@@ -17,6 +17,7 @@ fn acme() -> OrganizationRecord {
         id: Uuid::from_u128(7),
         key: Some("acme".into()),
         name: "Acme".into(),
+        weight: Some(2.0),
         is_active: true,
     }
 }

@@ -1,5 +1,7 @@
 //! Organizations.
 
+use std::ops::RangeInclusive;
+
 use muster_core::execution::check;
 use muster_store::{DefinitionWrite, OrganizationRecord};
 
@@ -11,6 +13,8 @@ use crate::definitions::view::{organization, text};
 
 pub(super) const KIND: &str = "organization";
 const SECTION: &str = "organizations";
+/// Weights that claims tell apart: a larger ratio would be the same as to stop the other.
+const WEIGHTS: RangeInclusive<f64> = 0.001..=1000.0;
 
 impl Planner {
     pub(super) fn set_organization(&mut self, wanted: &OrganizationDefinition) {
@@ -23,6 +27,11 @@ impl Planner {
         }
         let name = wanted.name.clone().unwrap_or_else(|| wanted.key.clone());
         self.check(subject, "name", check::name(&name));
+        if let Some(weight) = wanted.weight.filter(|weight| !WEIGHTS.contains(weight)) {
+            let message =
+                format!("{weight} is no weight: it is from {} to {}", WEIGHTS.start(), WEIGHTS.end());
+            return self.refuse(subject, Some("weight"), message);
+        }
         let derived = derived_id(KIND, None, &wanted.key);
         let id = match id_for(wanted.id, found.as_ref().map(|found| found.id), derived) {
             Ok(id) => id,
@@ -36,7 +45,7 @@ impl Planner {
         }
         let key =
             if by_id { found.as_ref().and_then(|found| found.key.clone()) } else { Some(wanted.key.clone()) };
-        let row = OrganizationRecord { id, key, name, is_active: wanted.is_active };
+        let row = OrganizationRecord { id, key, name, weight: wanted.weight, is_active: wanted.is_active };
         if found.as_ref() == Some(&row) {
             return;
         }

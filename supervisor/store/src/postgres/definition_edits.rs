@@ -84,7 +84,8 @@ async fn put(session: &mut PgSession, write: &DefinitionWrite) -> Result<(), Sto
             .bind(row.id)
             .bind(&row.key)
             .bind(&row.name)
-            .bind(row.is_active),
+            .bind(row.is_active)
+            .bind(row.weight),
         DefinitionWrite::RemoveOrganization(id) => sqlx::query(statements::REMOVE_ORGANIZATION).bind(id),
         DefinitionWrite::PutWorkflow(row) => sqlx::query(statements::PUT_WORKFLOW)
             .bind(row.id)

@@ -82,7 +82,8 @@ async fn put(session: &mut SqliteSession, write: &DefinitionWrite) -> Result<()>
             .bind(row.id.to_string())
             .bind(&row.key)
             .bind(&row.name)
-            .bind(row.is_active),
+            .bind(row.is_active)
+            .bind(row.weight),
         DefinitionWrite::RemoveOrganization(id) => {
             sqlx::query(statements::REMOVE_ORGANIZATION).bind(id.to_string())
         }

@@ -1,3 +1,3 @@
-SELECT id, key, name, is_active
+SELECT id, key, name, is_active, weight
 FROM organizations
 ORDER BY name, id

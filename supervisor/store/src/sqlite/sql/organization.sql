@@ -1,2 +1,2 @@
-SELECT id, key, name, is_active
+SELECT id, key, name, is_active, weight
 FROM organizations WHERE id = ?1
