@@ -212,6 +212,11 @@ async fn leaving_gives_messages_back_in_their_place(broker: &TestBroker) {
     let waiting = inspect(&scene.url, "order").await.unwrap().messages;
     assert!(waiting < 26, "none is held");
     intake.stop().await;
+    // The broker puts back what a consumer held after it has answered the end of its connection.
+    eventually("all that was held is back", async || {
+        inspect(&scene.url, "order").await.unwrap().messages == 26
+    })
+    .await;
     let mut left = Vec::new();
     while left.len() < 26 {
         let Some(message) = channel.basic_get("order".into(), BasicGetOptions::default()).await.unwrap()
