@@ -3,14 +3,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use muster_core::execution::Attempt;
 use muster_core::shares::{Share, ShareLedger, allot};
 use uuid::Uuid;
 
-use crate::Result;
+use crate::{Result, columns};
 
 /// How old what is known of who waits may be. Whoever comes meanwhile waits this much longer for a first start.
 const KNOWN_FOR: Duration = Duration::from_millis(200);
@@ -179,7 +179,7 @@ impl ShareBook {
 }
 
 fn now() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    since_epoch(columns::now().as_microsecond())
 }
 
 fn since_epoch(at_us: i64) -> Duration {
