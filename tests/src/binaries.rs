@@ -3,8 +3,9 @@
 //! Cargo builds the binaries of a package before its own tests, and not those of other packages. So a
 //! suite here could drive yesterday's supervisor; each binary is therefore compared with its sources.
 
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::SystemTime;
 
 const MEND: &str = "run `cargo build --workspace --bins` first, as scripts/test does";
@@ -35,11 +36,21 @@ pub fn repository(path: &str) -> PathBuf {
     tests.parent().unwrap_or(tests).join(path)
 }
 
-/// Runs the storm of `scripts/chaos` to its end.
-#[track_caller]
-pub fn chaos(arguments: &[&str]) -> Output {
-    let output = Command::new(find("chaos")).args(arguments).output();
-    output.unwrap_or_else(|error| panic!("chaos {arguments:?}: {error}"))
+/// Runs the storm of `scripts/chaos` to its end. What it says is told at once, so that a test that is ended from
+/// outside has said its seed and how far it came.
+///
+/// # Errors
+/// When the storm could not be run, or its words not be read.
+pub fn chaos(arguments: &[&str]) -> io::Result<(ExitStatus, String)> {
+    let mut storm = Command::new(find("chaos")).args(arguments).stdout(Stdio::piped()).spawn()?;
+    let mut said = String::new();
+    for line in storm.stdout.take().into_iter().flat_map(|out| BufReader::new(out).lines()) {
+        let line = line?;
+        writeln!(io::stdout().lock(), "{line}")?;
+        said.push_str(&line);
+        said.push('\n');
+    }
+    Ok((storm.wait()?, said))
 }
 
 /// # Panics

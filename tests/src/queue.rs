@@ -15,6 +15,8 @@ use crate::blocking::block_on;
 use crate::{Backends, eventually};
 
 const PERSISTENT: u8 = 2;
+/// A broker that was killed may have taken a message, or a request, and never answer.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
 /// Publishes to the queue of a test, and looks at it.
 #[derive(Debug)]
@@ -54,9 +56,9 @@ impl TestQueue {
     /// Publishes anything; the broker may be away. What was not confirmed may have arrived all the same.
     ///
     /// # Errors
-    /// When it was not confirmed.
+    /// When it was not confirmed, or not in time.
     pub fn try_publish(&mut self, body: &[u8]) -> Result<(), lapin::Error> {
-        block_on(async {
+        block_on(answered(async {
             let channel = self.channel().await?;
             let properties = BasicProperties::default().with_delivery_mode(PERSISTENT);
             let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
@@ -70,19 +72,19 @@ impl TestQueue {
                     panic!("{name} does not take messages: {refused:?}")
                 }
             }
-        })
+        }))
         .inspect_err(|_| self.channel = None)
     }
 
     /// How many messages wait, none of them in anybody's hands; nothing when the broker is away.
     pub fn try_depth(&mut self, dead: bool) -> Option<u32> {
-        let depth = block_on(async {
+        let depth = block_on(answered(async {
             let name = if dead { format!("{}.dead", self.name) } else { self.name.clone() };
             let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
             let channel = self.channel().await?;
             let queue = channel.queue_declare(name.into(), options, FieldTable::default()).await?;
             Ok::<_, lapin::Error>(queue.message_count())
-        });
+        }));
         depth.inspect_err(|_| self.channel = None).ok()
     }
 
@@ -175,6 +177,12 @@ impl TestQueue {
         self.channel = Some((connection, channel.clone()));
         Ok(channel)
     }
+}
+
+/// What the broker answers, or that it did not.
+async fn answered<T>(asked: impl Future<Output = Result<T, lapin::Error>>) -> Result<T, lapin::Error> {
+    let late = |_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into());
+    tokio::time::timeout(ANSWERS_WITHIN, asked).await.unwrap_or_else(late)
 }
 
 /// A message in the hands of a consumer that does nothing about it.
