@@ -9,6 +9,8 @@ use muster_tests::{Backends, TestQueue};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::say;
+
 /// Lost attempts count, and so do killed workers, so this is what a storm may cost one execution.
 pub(crate) const MAX_ATTEMPTS: u64 = 8;
 /// Most are short; every tenth lasts, so that there is something to lose.
@@ -49,7 +51,8 @@ impl ChaosLoad {
                 std::thread::sleep(due.saturating_sub(started.elapsed()));
                 let (planned, message) = plan(number, &mut random);
                 // One that was not confirmed is sent again: twice the same message is one execution.
-                while queue.try_publish(message.to_string().as_bytes()).is_err() {
+                while let Err(error) = queue.try_publish(message.to_string().as_bytes()) {
+                    tell_silence(&error, started);
                     std::thread::sleep(Duration::from_millis(100));
                 }
                 counter.fetch_add(1, Ordering::Relaxed);
@@ -68,6 +71,15 @@ impl ChaosLoad {
     /// Waits for that, and gives what was published.
     pub(crate) fn published(self) -> Vec<Planned> {
         self.publisher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+/// A refusal is the storm's everyday; a broker that takes a message and says nothing is worth a line.
+fn tell_silence(error: &lapin::Error, started: Instant) {
+    if let lapin::ErrorKind::IOError(cause) = error.kind()
+        && cause.kind() == std::io::ErrorKind::TimedOut
+    {
+        say(&format!("{:>6.1} s  the broker does not answer the publisher", started.elapsed().as_secs_f64()));
     }
 }
 
