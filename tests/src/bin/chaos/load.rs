@@ -1,7 +1,5 @@
 //! What is run: published by somebody who keeps trying until the broker has it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -29,8 +27,6 @@ pub(crate) struct Planned {
 #[derive(Debug)]
 pub(crate) struct ChaosLoad {
     publisher: JoinHandle<Vec<Planned>>,
-    done: Arc<AtomicUsize>,
-    wanted: usize,
 }
 
 impl ChaosLoad {
@@ -41,8 +37,6 @@ impl ChaosLoad {
         over: Duration,
         mut random: fastrand::Rng,
     ) -> Self {
-        let done = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&done);
         let publisher = std::thread::spawn(move || {
             let mut queue = TestQueue::of(&backends);
             let started = Instant::now();
@@ -55,20 +49,14 @@ impl ChaosLoad {
                     tell_silence(&error, started);
                     std::thread::sleep(Duration::from_millis(100));
                 }
-                counter.fetch_add(1, Ordering::Relaxed);
                 planned
             };
             (0..wanted).map(one).collect()
         });
-        Self { publisher, done, wanted }
+        Self { publisher }
     }
 
-    /// True when the broker has everything.
-    pub(crate) fn is_published(&self) -> bool {
-        self.done.load(Ordering::Relaxed) == self.wanted
-    }
-
-    /// Waits for that, and gives what was published.
+    /// Waits until the broker has everything, and gives what was published.
     pub(crate) fn published(self) -> Vec<Planned> {
         self.publisher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
