@@ -2,13 +2,14 @@
 
 /// Defines the functions that turn a database's rows into records.
 macro_rules! record_readers {
-    ($row:ty) => {
+    ($row:ty $(, $row_trait:path)?) => {
         use std::collections::{HashMap, HashSet};
 
         use jiff::Timestamp;
         use muster_core::execution::{Attempt, LogLine, LogStream, Status};
         use serde_json::value::RawValue;
-        use sqlx::{Result, Row};
+        use sqlx::Result;
+        $(use $row_trait as _;)?
         use uuid::Uuid;
 
         use $crate::columns::{IdColumn, JsonColumn, TimeColumn, unsigned};
@@ -90,7 +91,7 @@ macro_rules! record_readers {
         }
 
         pub(crate) fn status(row: &$row) -> Result<Status> {
-            let text: &str = row.try_get("status")?;
+            let text: String = row.try_get("status")?;
             text.parse().map_err(|error| sqlx::Error::ColumnDecode {
                 index: "status".to_owned(),
                 source: Box::<muster_core::execution::UnknownStatus>::new(error),
@@ -245,7 +246,8 @@ macro_rules! record_readers {
         }
 
         fn limits(row: &$row) -> Result<Vec<HeldLimit>> {
-            Ok($crate::limits::held_limits(row.try_get("limits")?))
+            let limits: Option<String> = row.try_get("limits")?;
+            Ok($crate::limits::held_limits(limits.as_deref()))
         }
 
         pub(crate) fn execution(row: &$row) -> Result<ExecutionRecord> {
@@ -291,7 +293,7 @@ macro_rules! record_readers {
         }
 
         pub(crate) fn log(row: &$row) -> Result<LogRow> {
-            let stream: &str = row.try_get("stream")?;
+            let stream: String = row.try_get("stream")?;
             Ok(LogRow {
                 attempt: number(row, "attempt")?,
                 line: LogLine {

@@ -32,7 +32,7 @@ use crate::{Claimant, Claimed, DeadOwner, ExecutionFailure, NewExecution, Result
 
 pub(super) mod record {
     //! Rows as records.
-    crate::readers::record_readers!(sqlx::postgres::PgRow);
+    crate::readers::record_readers!(sqlx::postgres::PgRow, sqlx::Row);
 }
 
 fn fences<'q>(query: PostgresQuery<'q>, fences: &[Fence]) -> PostgresQuery<'q> {

@@ -1,6 +1,7 @@
 //! How our types lie in columns of SQLite: ids and JSON as TEXT, times as integer microseconds.
 
 use jiff::Timestamp;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use serde_json::value::RawValue;
 use sqlx::decode::Decode;
 use sqlx::error::BoxDynError;
@@ -43,5 +44,27 @@ impl<'r> Decode<'r, Sqlite> for JsonColumn {
     fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
         let text = <String as Decode<Sqlite>>::decode(value)?;
         Ok(Self(RawValue::from_string(text)?))
+    }
+}
+
+fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> FromSqlError {
+    FromSqlError::Other(Box::new(error))
+}
+
+impl FromSql for IdColumn {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str()?.parse().map(Self).map_err(unreadable)
+    }
+}
+
+impl FromSql for TimeColumn {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Timestamp::from_microsecond(value.as_i64()?).map(Self).map_err(unreadable)
+    }
+}
+
+impl FromSql for JsonColumn {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        RawValue::from_string(value.as_str()?.to_owned()).map(Self).map_err(unreadable)
     }
 }

@@ -8,6 +8,7 @@ use sqlx::Row as _;
 use super::definitions::text;
 use super::error::store_error;
 use super::read::{all, count, one};
+use super::rows::write_query;
 use super::session::{SqliteSession, record};
 use super::{SqliteStore, statements};
 use crate::Result;
@@ -40,7 +41,7 @@ impl DefinitionEditStore for SqliteStore {
         changes: &[DefinitionChange],
     ) -> Result<DefinitionsWritten> {
         let mut session = self.begin(Purpose::Write, Extent::Several).await?;
-        let current = session.rows(sqlx::query(statements::DEFINITION_VERSION)).await?;
+        let current = session.rows(write_query(statements::DEFINITION_VERSION)).await?;
         let current: Option<i64> =
             current.first().map(|row| row.try_get("version")).transpose().map_err(store_error)?;
         if current.unwrap_or_default() != version {
@@ -50,7 +51,7 @@ impl DefinitionEditStore for SqliteStore {
         let at = now().as_microsecond();
         for change in changes {
             put(&mut session, &change.write).await?;
-            let note = sqlx::query(statements::INSERT_CHANGE).bind(who).bind(change.kind).bind(&change.name);
+            let note = write_query(statements::INSERT_CHANGE).bind(who).bind(change.kind).bind(&change.name);
             let note = note.bind(&change.organization).bind(&change.before).bind(&change.after);
             session.run(note.bind(at)).await?;
         }
@@ -76,18 +77,18 @@ impl DefinitionEditStore for SqliteStore {
 }
 
 async fn put(session: &mut SqliteSession, write: &DefinitionWrite) -> Result<()> {
-    let remove_config = sqlx::query(statements::REMOVE_CONFIG);
+    let remove_config = write_query(statements::REMOVE_CONFIG);
     let query = match write {
-        DefinitionWrite::PutOrganization(row) => sqlx::query(statements::PUT_ORGANIZATION)
+        DefinitionWrite::PutOrganization(row) => write_query(statements::PUT_ORGANIZATION)
             .bind(row.id.to_string())
             .bind(&row.key)
             .bind(&row.name)
             .bind(row.is_active)
             .bind(row.weight),
         DefinitionWrite::RemoveOrganization(id) => {
-            sqlx::query(statements::REMOVE_ORGANIZATION).bind(id.to_string())
+            write_query(statements::REMOVE_ORGANIZATION).bind(id.to_string())
         }
-        DefinitionWrite::PutWorkflow(row) => sqlx::query(statements::PUT_WORKFLOW)
+        DefinitionWrite::PutWorkflow(row) => write_query(statements::PUT_WORKFLOW)
             .bind(row.id.to_string())
             .bind(&row.name)
             .bind(&row.path)
@@ -97,11 +98,11 @@ async fn put(session: &mut SqliteSession, write: &DefinitionWrite) -> Result<()>
             .bind(row.timeout_seconds)
             .bind(row.max_attempts)
             .bind(row.is_active),
-        DefinitionWrite::RemoveWorkflow(id) => sqlx::query(statements::REMOVE_WORKFLOW).bind(id.to_string()),
+        DefinitionWrite::RemoveWorkflow(id) => write_query(statements::REMOVE_WORKFLOW).bind(id.to_string()),
         DefinitionWrite::PutConfig(row) => {
             session.run(remove_config.bind(text(row.organization_id)).bind(&row.key)).await?;
             let insert =
-                sqlx::query(statements::INSERT_CONFIG).bind(text(row.organization_id)).bind(&row.key);
+                write_query(statements::INSERT_CONFIG).bind(text(row.organization_id)).bind(&row.key);
             insert.bind(row.value.get()).bind(row.is_secret).bind(&row.key_id)
         }
         DefinitionWrite::RemoveConfig { organization_id, key } => {

@@ -17,42 +17,56 @@ mod code {
     pub(super) const NOT_A_DATABASE: u32 = 26;
 }
 
-/// A statement failed, and its transaction with it.
+/// A statement of a connection that reads failed.
 pub(super) fn store_error(error: sqlx::Error) -> StoreError {
-    let backend = BACKEND;
     let message = error.to_string();
     if let sqlx::Error::Database(database) = &error {
         let code = database.code().and_then(|code| code.parse::<u32>().ok()).unwrap_or_default();
-        return match code & 0xff {
-            code::BUSY | code::LOCKED | code::IO_ERROR | code::FULL | code::CANNOT_OPEN => {
-                StoreError::Unreachable { backend, message }
-            }
-            code::TOO_BIG | code::CONSTRAINT | code::MISMATCH => {
-                StoreError::Refused { backend, sqlstate: code.to_string(), message }
-            }
-            code::CORRUPT | code::NOT_A_DATABASE => StoreError::Incompatible {
-                backend,
-                message: format!("{message}; move the file away or restore it from a copy"),
-            },
-            // JSON nested too deep for SQLite has no code of its own.
-            _ if database.message().contains("malformed JSON") => {
-                StoreError::Refused { backend, sqlstate: code.to_string(), message }
-            }
-            _ => StoreError::Failed { backend, message },
-        };
+        return by_code(code, database.message(), message);
     }
     let out_of_reach = matches!(
         error,
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed
     );
     if out_of_reach {
-        StoreError::Unreachable { backend, message }
+        StoreError::Unreachable { backend: BACKEND, message }
     } else {
-        StoreError::Failed { backend, message }
+        StoreError::Failed { backend: BACKEND, message }
+    }
+}
+
+/// A statement of the connection that writes failed, and its transaction with it.
+pub(super) fn write_error(error: rusqlite::Error) -> StoreError {
+    let message = error.to_string();
+    let code = error.sqlite_error().and_then(|error| u32::try_from(error.extended_code).ok());
+    match code {
+        Some(code) => by_code(code, &message, message.clone()),
+        None => StoreError::Failed { backend: BACKEND, message },
+    }
+}
+
+fn by_code(code: u32, told: &str, message: String) -> StoreError {
+    let backend = BACKEND;
+    match code & 0xff {
+        code::BUSY | code::LOCKED | code::IO_ERROR | code::FULL | code::CANNOT_OPEN => {
+            StoreError::Unreachable { backend, message }
+        }
+        code::TOO_BIG | code::CONSTRAINT | code::MISMATCH => {
+            StoreError::Refused { backend, sqlstate: code.to_string(), message }
+        }
+        code::CORRUPT | code::NOT_A_DATABASE => StoreError::Incompatible {
+            backend,
+            message: format!("{message}; move the file away or restore it from a copy"),
+        },
+        // JSON nested too deep for SQLite has no code of its own.
+        _ if told.contains("malformed JSON") => {
+            StoreError::Refused { backend, sqlstate: code.to_string(), message }
+        }
+        _ => StoreError::Failed { backend, message },
     }
 }
 
 /// A commit failed: SQLite may have written it or not.
-pub(super) fn commit_unknown(error: sqlx::Error) -> StoreError {
+pub(super) fn commit_unknown(error: rusqlite::Error) -> StoreError {
     StoreError::CommitUnknown { backend: BACKEND, message: error.to_string() }
 }

@@ -8,30 +8,32 @@ mod definition_edits;
 mod definitions;
 #[cfg(test)]
 mod durability_tests;
+mod each;
 mod error;
 mod limits;
 mod notifications;
 mod peers;
 mod read;
+mod rows;
 mod schema;
 mod session;
 mod shares;
 mod statements;
 mod supervisors;
 mod waiting;
+mod writer;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use muster_system::private;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use self::error::store_error;
+use self::rows::WriteQuery;
+use self::writer::Writer;
 use super::limits::DeclaredLimits;
 use super::takeover::Watch;
 use super::{Result, StoreError};
@@ -44,6 +46,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Readers beside the writer.
 const READERS: u32 = 4;
 
+/// The page cache of each connection; SQLite counts KiB below zero.
+const CACHE_KIB: i32 = -16_384;
+
 /// What a power failure may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
@@ -53,10 +58,20 @@ pub enum Durability {
     Normal,
 }
 
+impl Durability {
+    /// The number of `PRAGMA synchronous`: in WAL mode FULL syncs at each commit, and NORMAL at checkpoints only.
+    fn synchronous(self) -> u8 {
+        match self {
+            Self::Full => 2,
+            Self::Normal => 1,
+        }
+    }
+}
+
 /// The store in a file, for one supervisor.
 #[derive(Debug)]
 pub struct SqliteStore {
-    writer: SqlitePool,
+    writer: Writer,
     readers: SqlitePool,
     waker: Arc<Notify>,
     /// Wakes whoever keeps what is defined.
@@ -82,31 +97,19 @@ impl SqliteStore {
             backend: BACKEND,
             message: format!("cannot make the file {}: {error}", path.display()),
         })?;
+        // The writer comes first: it makes the file and switches it to WAL.
+        let writer = Writer::open(path, durability)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(match durability {
-                Durability::Full => SqliteSynchronous::Full,
-                Durability::Normal => SqliteSynchronous::Normal,
-            })
             .foreign_keys(false)
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("temp_store", "memory")
-            .pragma("cache_size", "-16384");
-        // The writer comes first: it makes the file and switches it to WAL.
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .test_before_acquire(false)
-            .connect_with(options.clone())
-            .await
-            .map_err(store_error)?;
+            .pragma("cache_size", CACHE_KIB.to_string())
+            .pragma("query_only", "on");
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .test_before_acquire(false)
-            .connect_lazy_with(options.create_if_missing(false).pragma("query_only", "on"));
+            .connect_lazy_with(options);
         Ok(Self {
             writer,
             readers,
@@ -116,6 +119,15 @@ impl SqliteStore {
             watch: Mutex::default(),
             declared: DeclaredLimits::default(),
         })
+    }
+}
+
+impl SqliteStore {
+    /// One statement in a transaction of its own.
+    async fn write(&self, query: WriteQuery<'_>) -> Result<()> {
+        let transaction = self.writer.begin().await?;
+        transaction.rows(query)?;
+        transaction.commit()
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::error::store_error;
 use super::read::{all, count};
+use super::rows::write_query;
 use super::session::{array, record};
 use super::{SqliteStore, statements};
 use crate::columns::now;
@@ -29,8 +29,8 @@ impl NotificationStore for SqliteStore {
         if ids.is_empty() {
             return Ok(());
         }
-        let query = sqlx::query(statements::MARK_NOTIFIED).bind(array(ids)?).bind(now().as_microsecond());
-        query.execute(&self.writer).await.map_err(store_error)?;
+        let query = write_query(statements::MARK_NOTIFIED).bind(array(ids)?).bind(now().as_microsecond());
+        self.write(query).await?;
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 use sqlx::{Executor as _, Row as _, SqlSafeStr as _};
 
-use super::error::{commit_unknown, store_error};
+use super::error::store_error;
 use super::{BACKEND, SqliteStore, statements};
 use crate::migration::{Migration, missing, newest, unprepared};
 use crate::{DatabaseFacts, Result, SchemaStore};
@@ -38,22 +38,17 @@ async fn schema_version(connection: &mut sqlx::SqliteConnection) -> Result<u32> 
 #[async_trait]
 impl SchemaStore for SqliteStore {
     async fn migrate(&self) -> Result<()> {
-        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)?;
-        let applied = schema_version(&mut transaction).await?;
-        sqlx::query("CREATE TABLE IF NOT EXISTS muster_migrations (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL) STRICT")
-            .execute(&mut *transaction)
-            .await
-            .map_err(store_error)?;
+        let transaction = self.writer.begin().await?;
+        transaction.run_all("CREATE TABLE IF NOT EXISTS muster_migrations (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL) STRICT")?;
+        let newest = "SELECT coalesce(max(version), 0) FROM muster_migrations";
+        let applied = transaction.with(|file| file.query_row(newest, [], |row| row.get(0)))?;
         for migration in missing(BACKEND, MIGRATIONS, applied)? {
-            sqlx::raw_sql(migration.sql).execute(&mut *transaction).await.map_err(store_error)?;
-            sqlx::query("INSERT INTO muster_migrations (version, applied_at) VALUES (?1, ?2)")
-                .bind(migration.version)
-                .bind(crate::columns::now().as_microsecond())
-                .execute(&mut *transaction)
-                .await
-                .map_err(store_error)?;
+            transaction.run_all(migration.sql)?;
+            let applied = "INSERT INTO muster_migrations (version, applied_at) VALUES (?1, ?2)";
+            let now = crate::columns::now().as_microsecond();
+            transaction.with(|file| file.execute(applied, (migration.version, now)))?;
         }
-        transaction.commit().await.map_err(commit_unknown)
+        transaction.commit()
     }
 
     async fn facts(&self) -> Result<DatabaseFacts> {
@@ -85,6 +80,7 @@ impl SchemaStore for SqliteStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sqlite::rows::write_query;
     use crate::{Durability, StoreError};
 
     #[tokio::test]
@@ -92,7 +88,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&folder.path().join("muster.db"), Durability::Full).await.unwrap();
         store.migrate().await.unwrap();
-        sqlx::query("INSERT INTO muster_migrations VALUES (999, 0)").execute(&store.writer).await.unwrap();
+        store.write(write_query("INSERT INTO muster_migrations VALUES (999, 0)")).await.unwrap();
         let error = store.migrate().await.unwrap_err();
         assert!(matches!(error, StoreError::Incompatible { .. }), "{error}");
     }

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use muster_core::execution::Attempt;
 use serde::Serialize;
-use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
-use sqlx::{Executor as _, Row, Transaction};
+use sqlx::sqlite::{Sqlite, SqliteArguments};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::error::{commit_unknown, store_error};
+use super::error::store_error;
 use super::read::{all, count};
-use super::{BACKEND, SqliteStore, statements};
+use super::rows::{WriteQuery, WriteRow, write_query};
+use super::writer::WriteTransaction;
+use super::{BACKEND, SqliteStore, each, statements};
 use crate::columns::now;
 use crate::decide::{AttemptBudget, FoundRow};
 use crate::flow::PendingRow;
@@ -28,14 +29,21 @@ use crate::shares::{Allotment, LOOK_FOR, WaitingShare};
 use crate::text::storable;
 use crate::{Claimant, Claimed, ExecutionFailure, NewExecution, Result, StoreError, TakeOver};
 
+#[expect(dead_code, reason = "each kind of connection reads some kinds of records only")]
 pub(super) mod record {
-    //! Rows as records.
-    crate::readers::record_readers!(sqlx::sqlite::SqliteRow);
+    //! Rows that were read, as records.
+    crate::readers::record_readers!(sqlx::sqlite::SqliteRow, sqlx::Row);
+}
+
+#[expect(dead_code, reason = "each kind of connection reads some kinds of records only")]
+pub(super) mod written {
+    //! Rows of the writing connection, as records.
+    crate::readers::record_readers!(crate::sqlite::rows::WriteRow);
 }
 
 /// A transaction that holds the write lock since its beginning, with the moment it began: its clock.
 pub(crate) struct SqliteSession {
-    transaction: Transaction<'static, Sqlite>,
+    transaction: WriteTransaction,
     now: i64,
     waker: Arc<Notify>,
     wakes: bool,
@@ -49,7 +57,7 @@ impl Backend for SqliteStore {
 
     async fn begin(&self, _purpose: Purpose, _extent: Extent) -> Result<SqliteSession> {
         Ok(SqliteSession {
-            transaction: self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)?,
+            transaction: self.writer.begin().await?,
             now: now().as_microsecond(),
             waker: self.waker.clone(),
             wakes: false,
@@ -77,13 +85,12 @@ pub(super) fn array<T: Serialize>(rows: &[T]) -> Result<String> {
 }
 
 impl SqliteSession {
-    pub(super) async fn rows(&mut self, query: SqliteQuery<'_>) -> Result<Vec<SqliteRow>> {
-        query.fetch_all(&mut *self.transaction).await.map_err(store_error)
+    pub(super) async fn rows(&mut self, query: WriteQuery<'_>) -> Result<Vec<WriteRow>> {
+        self.transaction.rows(query)
     }
 
-    pub(super) async fn run(&mut self, query: SqliteQuery<'_>) -> Result<()> {
-        query.execute(&mut *self.transaction).await.map_err(store_error)?;
-        Ok(())
+    pub(super) async fn run(&mut self, query: WriteQuery<'_>) -> Result<()> {
+        self.transaction.rows(query).map(drop)
     }
 
     /// The moment it began.
@@ -92,39 +99,27 @@ impl SqliteSession {
     }
 
     /// Runs a statement that claims rows, and notes it among their events.
-    async fn claims(
-        &mut self,
-        claimant: &Claimant,
-        query: SqliteQuery<'_>,
-    ) -> Result<HashMap<Uuid, Claimed>> {
-        let claimed = record::claimed_by_id(&self.rows(query).await?).map_err(store_error)?;
+    async fn claims(&mut self, claimant: &Claimant, query: WriteQuery<'_>) -> Result<HashMap<Uuid, Claimed>> {
+        let claimed = written::claimed_by_id(&self.rows(query).await?).map_err(store_error)?;
+        self.note_claims(claimant, &claimed)?;
+        Ok(claimed)
+    }
+
+    fn note_claims(&self, claimant: &Claimant, claimed: &HashMap<Uuid, Claimed>) -> Result<()> {
         let owner = Some(claimant.owner);
         let events: Vec<_> =
             claimed.values().map(|claimed| EventRowIn::of(claimed.attempt, owner, "claimed")).collect();
-        if !events.is_empty() {
-            self.insert_events(&events).await?;
-        }
-        Ok(claimed)
+        self.transaction.with(|file| each::insert_events(file, events.iter(), self.now))
     }
 
     fn lease_end(&self, claimant: &Claimant) -> i64 {
         self.now + micros(claimant.lease)
     }
-
-    /// Events without a time of their own happen now.
-    fn dated(&self, events: &[EventRowIn<'_>]) -> Result<String> {
-        let now = Timestamp::from_microsecond(self.now).ok();
-        let dated: Vec<EventRowIn<'_>> = events
-            .iter()
-            .map(|event| EventRowIn { at: event.at.or(now), detail: event.detail.clone(), ..*event })
-            .collect();
-        array(&dated)
-    }
 }
 
 impl StoreSession for SqliteSession {
     async fn commit(self) -> Result<()> {
-        self.transaction.commit().await.map_err(commit_unknown)?;
+        self.transaction.commit()?;
         if self.wakes {
             self.waker.notify_one();
         }
@@ -133,15 +128,15 @@ impl StoreSession for SqliteSession {
 
     async fn roll_back(self) {
         // What cannot be told is rolled back with its connection.
-        drop(self.transaction.rollback().await);
+        drop(self.transaction);
     }
 
     async fn mark(&mut self) -> Result<()> {
-        self.transaction.execute("SAVEPOINT mark").await.map(drop).map_err(store_error)
+        self.transaction.run_all("SAVEPOINT mark")
     }
 
     async fn back_to_mark(&mut self) -> Result<()> {
-        self.transaction.execute("ROLLBACK TO SAVEPOINT mark").await.map(drop).map_err(store_error)
+        self.transaction.run_all("ROLLBACK TO SAVEPOINT mark")
     }
 
     async fn wake(&mut self) -> Result<()> {
@@ -150,28 +145,27 @@ impl StoreSession for SqliteSession {
     }
 
     async fn insert_pending(&mut self, new: &[PendingRow<'_>]) -> Result<HashSet<Uuid>> {
-        let rows: Vec<NewRow<'_>> = new.iter().map(NewRow::waiting).collect();
-        let query = sqlx::query(statements::SUBMIT).bind(array(&rows)?).bind(self.now);
-        record::ids(&self.rows(query).await?).map_err(store_error)
+        let rows = new.iter().map(NewRow::waiting);
+        Ok(self.transaction.with(|file| each::submit(file, rows, self.now))?.into_iter().collect())
     }
 
     async fn take_keys(&mut self, rows: &[KeyRow<'_>], gone: &[Uuid]) -> Result<HashSet<(Uuid, String)>> {
-        let query = sqlx::query(statements::TAKE_KEYS).bind(array(rows)?).bind(self.now).bind(array(gone)?);
+        let query = write_query(statements::TAKE_KEYS).bind(array(rows)?).bind(self.now).bind(array(gone)?);
         self.rows(query)
             .await?
             .iter()
-            .map(record::taken_key)
+            .map(written::taken_key)
             .collect::<sqlx::Result<_>>()
             .map_err(store_error)
     }
 
     async fn held_keys(&mut self, rows: &[KeyRow<'_>]) -> Result<Vec<HeldKey>> {
-        let rows = self.rows(sqlx::query(statements::HELD_KEYS).bind(array(rows)?)).await?;
-        rows.iter().map(record::held_key).collect::<sqlx::Result<_>>().map_err(store_error)
+        let rows = self.rows(write_query(statements::HELD_KEYS).bind(array(rows)?)).await?;
+        rows.iter().map(written::held_key).collect::<sqlx::Result<_>>().map_err(store_error)
     }
 
     async fn forget_keys(&mut self, limit: usize) -> Result<usize> {
-        let query = sqlx::query(statements::FORGET_KEYS).bind(self.now).bind(count(limit));
+        let query = write_query(statements::FORGET_KEYS).bind(self.now).bind(count(limit));
         Ok(self.rows(query).await?.len())
     }
 
@@ -180,19 +174,27 @@ impl StoreSession for SqliteSession {
         claimant: &Claimant,
         new: &[&Arc<NewExecution>],
     ) -> Result<HashMap<Uuid, Claimed>> {
-        let rows: Vec<NewRow<'_>> = new.iter().map(|new| NewRow::of(new)).collect();
-        let query = sqlx::query(statements::CLAIM)
-            .bind(array(&rows)?)
-            .bind(claimant.owner.to_string())
-            .bind(self.now)
-            .bind(self.lease_end(claimant))
-            .bind(array(claimant.queues.in_statements())?);
-        self.claims(claimant, query).await
+        let ours = (claimant.owner, self.now, self.lease_end(claimant));
+        let inserted = self.transaction.with(|file| each::claim_new(file, new, ours))?;
+        let mut claimed: HashMap<Uuid, Claimed> =
+            inserted.into_iter().map(|claimed| (claimed.attempt.execution_id, claimed)).collect();
+        let queues = array(claimant.queues.in_statements())?;
+        for there in new.iter().filter(|new| !claimed.contains_key(&new.id)).collect::<Vec<_>>() {
+            let query = write_query(statements::CLAIM_WAITING)
+                .bind(there.id.to_string())
+                .bind(claimant.owner.to_string())
+                .bind(self.now)
+                .bind(self.lease_end(claimant))
+                .bind(&queues);
+            claimed.extend(written::claimed_by_id(&self.rows(query).await?).map_err(store_error)?);
+        }
+        self.note_claims(claimant, &claimed)?;
+        Ok(claimed)
     }
 
     async fn current_state(&mut self, ids: &[Uuid]) -> Result<Vec<FoundRow>> {
-        let rows = self.rows(sqlx::query(statements::STANDING).bind(array(ids)?)).await?;
-        rows.iter().map(|row| record::found(row).map_err(store_error)).collect()
+        let rows = self.rows(write_query(statements::STANDING).bind(array(ids)?)).await?;
+        rows.iter().map(|row| written::found(row).map_err(store_error)).collect()
     }
 
     async fn waiting_shares(
@@ -200,13 +202,13 @@ impl StoreSession for SqliteSession {
         claimant: &Claimant,
         behind: Option<Uuid>,
     ) -> Result<Vec<WaitingShare>> {
-        let query = sqlx::query(statements::WAITING_SHARES)
+        let query = write_query(statements::WAITING_SHARES)
             .bind(array(claimant.queues.in_statements())?)
             .bind(behind.map(|behind| behind.to_string()))
             .bind(count(LOOK_FOR))
             .bind(self.now);
         let rows = self.rows(query).await?;
-        rows.iter().map(record::waiting_share).collect::<sqlx::Result<_>>().map_err(store_error)
+        rows.iter().map(written::waiting_share).collect::<sqlx::Result<_>>().map_err(store_error)
     }
 
     async fn candidates(
@@ -217,7 +219,7 @@ impl StoreSession for SqliteSession {
         allotted: &[Allotment],
     ) -> Result<Vec<Candidate>> {
         let limit = count(limit);
-        let lost = sqlx::query(statements::LOST).bind(claimant.owner.to_string());
+        let lost = write_query(statements::LOST).bind(claimant.owner.to_string());
         let lost = match take_over {
             TakeOver::Nothing => None,
             TakeOver::AllOthers => Some(lost.bind(None::<String>).bind(None::<String>)),
@@ -242,22 +244,22 @@ impl StoreSession for SqliteSession {
         for (organization_id, starts) in allotted {
             let organization_id = organization_id.map(|id| id.to_string()).unwrap_or_default();
             let due =
-                sqlx::query(statements::DUE).bind(self.now).bind(count(*starts).min(rest)).bind(&queues);
+                write_query(statements::DUE).bind(self.now).bind(count(*starts).min(rest)).bind(&queues);
             let due = self.rows(due.bind(organization_id)).await?;
             rest -= i64::try_from(due.len()).unwrap_or(rest);
             rows.extend(due);
         }
-        record::candidates(&rows).map_err(store_error)
+        written::candidates(&rows).map_err(store_error)
     }
 
     async fn expired(&mut self, limit: usize) -> Result<Vec<Candidate>> {
-        let query = sqlx::query(statements::EXPIRED).bind(self.now);
+        let query = write_query(statements::EXPIRED).bind(self.now);
         let rows = self.rows(query.bind(count(limit))).await?;
-        record::candidates(&rows).map_err(store_error)
+        written::candidates(&rows).map_err(store_error)
     }
 
     async fn take(&mut self, claimant: &Claimant, ids: &[Uuid]) -> Result<HashMap<Uuid, Claimed>> {
-        let query = sqlx::query(statements::TAKE)
+        let query = write_query(statements::TAKE)
             .bind(array(ids)?)
             .bind(claimant.owner.to_string())
             .bind(self.lease_end(claimant));
@@ -265,18 +267,18 @@ impl StoreSession for SqliteSession {
     }
 
     async fn end_unclaimed(&mut self, owner: Uuid, rows: &[EndedRow<'_>]) -> Result<()> {
-        let query = sqlx::query(statements::END_UNCLAIMED).bind(array(rows)?).bind(owner.to_string());
+        let query = write_query(statements::END_UNCLAIMED).bind(array(rows)?).bind(owner.to_string());
         let query = query.bind(self.now);
         self.run(query).await
     }
 
     async fn renew(&mut self, claimant: &Claimant, held: &[Attempt]) -> Result<Vec<(Attempt, bool)>> {
-        let query = sqlx::query(statements::RENEW)
+        let query = write_query(statements::RENEW)
             .bind(array(held)?)
             .bind(claimant.owner.to_string())
             .bind(self.lease_end(claimant));
         let rows = self.rows(query).await?;
-        let read = |row| Ok((record::attempt(row)?, row.try_get("cancel_requested")?));
+        let read = |row| Ok((written::attempt(row)?, row.try_get("cancel_requested")?));
         rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
     }
 
@@ -290,12 +292,12 @@ impl StoreSession for SqliteSession {
     }
 
     async fn unheld_claims(&mut self, claimant: &Claimant, held: &[Attempt]) -> Result<Vec<Attempt>> {
-        let query = sqlx::query(statements::UNHELD)
+        let query = write_query(statements::UNHELD)
             .bind(array(held)?)
             .bind(claimant.owner.to_string())
             .bind(self.now + micros(claimant.lease / 3));
         let rows = self.rows(query).await?;
-        rows.iter().map(|row| record::attempt(row).map_err(store_error)).collect()
+        rows.iter().map(|row| written::attempt(row).map_err(store_error)).collect()
     }
 
     async fn record_started(&mut self, owner: Uuid, started: &[(Attempt, Timestamp)]) -> Result<()> {
@@ -303,13 +305,13 @@ impl StoreSession for SqliteSession {
             .iter()
             .map(|(attempt, at)| EventRowIn::of(*attempt, Some(owner), "started").at(*at))
             .collect();
-        let query = sqlx::query(statements::RECORD_STARTED).bind(array(&rows)?).bind(owner.to_string());
+        let query = write_query(statements::RECORD_STARTED).bind(array(&rows)?).bind(owner.to_string());
         self.run(query).await
     }
 
     async fn budgets(&mut self, fences: &[Fence]) -> Result<HashMap<Attempt, AttemptBudget>> {
-        let rows = self.rows(sqlx::query(statements::BUDGETS).bind(array(fences)?)).await?;
-        let read = |row| Ok((record::attempt(row)?, record::budget(row)?));
+        let rows = self.rows(write_query(statements::BUDGETS).bind(array(fences)?)).await?;
+        let read = |row| Ok((written::attempt(row)?, written::budget(row)?));
         rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
     }
 
@@ -319,19 +321,13 @@ impl StoreSession for SqliteSession {
         lines: &[LogRowIn<'_>],
         events: &[EventRowIn<'_>],
     ) -> Result<WrittenAttempts> {
-        let written =
-            record::written(&self.rows(sqlx::query(statements::FINISH).bind(array(endings)?)).await?)
-                .map_err(store_error)?;
-        let lines: Vec<_> = lines.iter().filter(|line| written.contains_key(&line.fenced())).collect();
-        if !lines.is_empty() {
-            self.run(sqlx::query(statements::INSERT_LOGS).bind(array(&lines)?)).await?;
-        }
-        let events: Vec<_> =
-            events.iter().filter(|event| written.contains_key(&event.fenced())).cloned().collect();
-        if !events.is_empty() {
-            self.insert_events(&events).await?;
-        }
-        Ok(written)
+        self.transaction.with(|file| {
+            let written = each::finish(file, endings)?;
+            each::insert_log_lines(file, lines.iter().filter(|line| written.contains_key(&line.fenced())))?;
+            let events = events.iter().filter(|event| written.contains_key(&event.fenced()));
+            each::insert_events(file, events, self.now)?;
+            Ok(written)
+        })
     }
 
     /// Nobody locks single rows here.
@@ -347,36 +343,35 @@ impl StoreSession for SqliteSession {
     }
 
     async fn requeue(&mut self, rows: &[BackRow]) -> Result<WrittenAttempts> {
-        let query = sqlx::query(statements::REQUEUE).bind(array(rows)?).bind(self.now);
-        record::written(&self.rows(query).await?).map_err(store_error)
+        let query = write_query(statements::REQUEUE).bind(array(rows)?).bind(self.now);
+        written::written(&self.rows(query).await?).map_err(store_error)
     }
 
     async fn insert_logs(&mut self, lines: &[LogRowIn<'_>]) -> Result<()> {
-        self.run(sqlx::query(statements::INSERT_LOGS).bind(array(lines)?)).await
+        self.transaction.with(|file| each::insert_log_lines(file, lines.iter()))
     }
 
     async fn insert_events(&mut self, events: &[EventRowIn<'_>]) -> Result<()> {
-        let query = sqlx::query(statements::INSERT_EVENTS).bind(self.dated(events)?);
-        self.run(query).await
+        self.transaction.with(|file| each::insert_events(file, events.iter(), self.now))
     }
 
     async fn set_state(&mut self, rows: &[StateRow<'_>]) -> Result<()> {
-        let query = sqlx::query(statements::SET_STATE).bind(array(rows)?).bind(self.now);
+        let query = write_query(statements::SET_STATE).bind(array(rows)?).bind(self.now);
         self.run(query).await
     }
 
     async fn delete_state(&mut self, rows: &[StateRow<'_>]) -> Result<()> {
-        self.run(sqlx::query(statements::DELETE_STATE).bind(array(rows)?)).await
+        self.run(write_query(statements::DELETE_STATE).bind(array(rows)?)).await
     }
 
     async fn cancel(&mut self, id: Uuid) -> Result<Option<CancelledRow>> {
-        let query = sqlx::query(statements::CANCEL).bind(id.to_string()).bind(self.now);
-        let row = query.fetch_optional(&mut *self.transaction).await.map_err(store_error)?;
-        row.as_ref().map(record::cancelled).transpose().map_err(store_error)
+        let query = write_query(statements::CANCEL).bind(id.to_string()).bind(self.now);
+        let rows = self.rows(query).await?;
+        rows.first().map(written::cancelled).transpose().map_err(store_error)
     }
 
     async fn insert_unusable(&mut self, id: Uuid, failure: &ExecutionFailure) -> Result<bool> {
-        let query = sqlx::query(statements::FAIL_UNUSABLE)
+        let query = write_query(statements::FAIL_UNUSABLE)
             .bind(id.to_string())
             .bind(storable(&failure.error_type).into_owned())
             .bind(storable(&failure.message).into_owned())
@@ -385,9 +380,9 @@ impl StoreSession for SqliteSession {
     }
 
     async fn forget_unusable(&mut self, id: Uuid) -> Result<bool> {
-        let forgotten = self.rows(sqlx::query(statements::REOPEN_UNUSABLE).bind(id.to_string())).await?;
+        let forgotten = self.rows(write_query(statements::REOPEN_UNUSABLE).bind(id.to_string())).await?;
         if !forgotten.is_empty() {
-            self.run(sqlx::query(statements::DELETE_EVENTS).bind(id.to_string())).await?;
+            self.run(write_query(statements::DELETE_EVENTS).bind(id.to_string())).await?;
         }
         Ok(!forgotten.is_empty())
     }

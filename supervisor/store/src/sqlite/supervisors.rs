@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::error::store_error;
 use super::read::all;
+use super::rows::write_query;
 use super::session::{array, record};
 use super::{SqliteStore, statements};
 use crate::columns::now;
@@ -20,16 +20,16 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 impl SupervisorStore for SqliteStore {
     async fn announce(&self, supervisor: &SupervisorRecord) -> Result<()> {
         let before = now().as_microsecond() - micros(REMEMBERED_FOR);
-        let forget = sqlx::query(statements::FORGET_SUPERVISORS).bind(before);
-        forget.execute(&self.writer).await.map_err(store_error)?;
-        let announce = sqlx::query(statements::ANNOUNCE)
+        let forget = write_query(statements::FORGET_SUPERVISORS).bind(before);
+        self.write(forget).await?;
+        let announce = write_query(statements::ANNOUNCE)
             .bind(supervisor.id.to_string())
             .bind(&supervisor.host)
             .bind(supervisor.process_id)
             .bind(&supervisor.data_dir)
             .bind(&supervisor.http_address)
             .bind(supervisor.started_at.as_microsecond());
-        announce.execute(&self.writer).await.map_err(store_error)?;
+        self.write(announce).await?;
         Ok(())
     }
 

@@ -117,7 +117,10 @@ fn workers_cpu(pids: &[u32]) -> Duration {
     times.sum()
 }
 
-/// Submits the next execution when one ends. So many are at the pool as there are workers, and as many behind them, as
+/// What a supervisor claims ahead of its workers when runs are short.
+const AHEAD: u32 = 256;
+
+/// Submits the next execution when one ends. So many are at the pool as there are workers, and behind them as many as
 /// where claims run ahead: the pool never waits for us.
 struct Driver {
     handle: ExecutorHandle,
@@ -127,7 +130,7 @@ struct Driver {
 
 impl Driver {
     async fn run(&mut self, round_trips: u32, workers: u32) {
-        let first = (2 * workers).min(round_trips);
+        let first = (workers + AHEAD).min(round_trips);
         let (mut left, mut open) = (round_trips - first, round_trips);
         for _ in 0..first {
             self.handle.submit(spec());

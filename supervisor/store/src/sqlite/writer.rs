@@ -1,0 +1,99 @@
+//! The connection that writes: one for the whole process, which transactions take in turns.
+//!
+//! Its calls into SQLite block, so they are made where blocking is allowed: see [`blocking`].
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use super::error::{commit_unknown, write_error};
+use super::rows::{WriteQuery, WriteRow};
+use super::{BUSY_TIMEOUT, Durability};
+use crate::Result;
+
+/// Statements that stay prepared: all that are sent here, with room to spare.
+const PREPARED_MAX: usize = 256;
+
+/// The writing connection.
+#[derive(Debug)]
+pub(super) struct Writer {
+    connection: Arc<Mutex<Connection>>,
+}
+
+impl Writer {
+    /// Opens the file, makes it if need be, and switches it to WAL.
+    pub(super) fn open(path: &Path, durability: Durability) -> Result<Self> {
+        let connection = open(path, durability).map_err(write_error)?;
+        Ok(Self { connection: Arc::new(Mutex::new(connection)) })
+    }
+
+    /// Begins a transaction, with the write lock from its beginning on.
+    pub(super) async fn begin(&self) -> Result<WriteTransaction> {
+        let connection = Arc::clone(&self.connection).lock_owned().await;
+        blocking(|| connection.execute_batch("BEGIN IMMEDIATE")).map_err(write_error)?;
+        Ok(WriteTransaction { connection, is_open: true })
+    }
+}
+
+fn open(path: &Path, durability: Durability) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", durability.synchronous())?;
+    connection.pragma_update(None, "foreign_keys", "off")?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    connection.pragma_update(None, "cache_size", super::CACHE_KIB)?;
+    connection.set_prepared_statement_cache_capacity(PREPARED_MAX);
+    Ok(connection)
+}
+
+/// One transaction. Dropped before its commit it is rolled back.
+pub(super) struct WriteTransaction {
+    connection: OwnedMutexGuard<Connection>,
+    is_open: bool,
+}
+
+impl WriteTransaction {
+    /// What the statement gives.
+    pub(super) fn rows(&self, query: WriteQuery<'_>) -> Result<Vec<WriteRow>> {
+        self.with(|connection| query.rows(connection))
+    }
+
+    /// Runs several statements without parameters.
+    pub(super) fn run_all(&self, sql: &str) -> Result<()> {
+        self.with(|connection| connection.execute_batch(sql))
+    }
+
+    /// Does something with the connection, whatever its kind.
+    pub(super) fn with<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        blocking(|| work(&self.connection)).map_err(write_error)
+    }
+
+    /// Commits it. An error leaves open whether it was written.
+    pub(super) fn commit(mut self) -> Result<()> {
+        blocking(|| self.connection.execute_batch("COMMIT")).map_err(commit_unknown)?;
+        self.is_open = false;
+        Ok(())
+    }
+}
+
+impl Drop for WriteTransaction {
+    fn drop(&mut self) {
+        if self.is_open && !self.connection.is_autocommit() {
+            // The next one's BEGIN says it, should the file be out of reach.
+            drop(blocking(|| self.connection.execute_batch("ROLLBACK")));
+        }
+    }
+}
+
+/// Makes a call that blocks. A runtime of several threads is told, so that its other tasks go on elsewhere; that of one
+/// thread, as tests have, has nowhere else.
+fn blocking<T>(call: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(call),
+        Ok(_) | Err(_) => call(),
+    }
+}
