@@ -30,6 +30,18 @@ const OF_CONSOLE = words(`
 const OF_BUFFER = words(`
   from alloc allocUnsafe concat isBuffer byteLength
 `);
+const OF_BUFFERS = words(`
+  toString write slice subarray copy equals indexOf fill toJSON
+`);
+const OF_PERFORMANCE = words(`
+  now mark measure
+`);
+const OF_CRYPTO = words(`
+  getRandomValues randomUUID
+`);
+const OF_SIGNAL = words(`
+  abort timeout any
+`);
 const OF_PROCESS = words(`
   exit nextTick emitWarning hrtime cwd chdir umask kill abort memoryUsage uptime stdout stderr
 `);
@@ -166,13 +178,30 @@ function everything() {
   found.set(process, OF_PROCESS);
   found.set(console, OF_CONSOLE);
   found.set(Buffer, OF_BUFFER);
+  for (const [object, keys] of ofNode()) found.set(object, keys);
   for (const stream of [process.stdout, process.stderr]) found.set(stream, ["write"]);
   return found;
 }
 
+/** What else of Node's is often replaced, and would make later results wrong. */
+function ofNode() {
+  return new Map([
+    [Buffer.prototype, OF_BUFFERS],
+    [TextDecoder.prototype, ["decode"]],
+    [TextEncoder.prototype, ["encode", "encodeInto"]],
+    [performance, OF_PERFORMANCE],
+    [Object.getPrototypeOf(performance), OF_PERFORMANCE],
+    [Object.getPrototypeOf(globalThis.crypto), OF_CRYPTO],
+    [globalThis.crypto, OF_CRYPTO],
+    [AbortSignal, OF_SIGNAL],
+  ]);
+}
+
+const OF_NODE_OBJECTS = new Set(ofNode().keys());
+
 /** Of these some keys matter only: the others are loaded when they are first looked at, or change by themselves. */
 function isOpen(object) {
-  return ![globalThis, process, console, Buffer, process.stdout, process.stderr].includes(object);
+  return ![globalThis, process, console, Buffer, process.stdout, process.stderr].includes(object) && !OF_NODE_OBJECTS.has(object);
 }
 
 function keysOf(object) {
@@ -192,6 +221,7 @@ function isOfLanguage(key) {
 /** Prototypes that no global name leads to. */
 function hiddenPrototypes() {
   const iterators = [[][Symbol.iterator](), new Map()[Symbol.iterator](), new Set()[Symbol.iterator](), ""[Symbol.iterator](), "".matchAll(/a/g)];
-  const functions = [function* () {}, async function* () {}, async () => {}];
-  return [...iterators, ...functions].map(getPrototypeOf);
+  const functions = [function* () {}, async function* () {}, async () => {}].map(getPrototypeOf);
+  const generators = functions.map((one) => Reflect.get(one, "prototype")).filter((one) => one !== undefined);
+  return [...iterators.map(getPrototypeOf), ...functions, ...generators];
 }

@@ -4,12 +4,15 @@
 import { Environment } from "./environment.js";
 import { Intrinsics } from "./intrinsics.js";
 import { Listeners } from "./listeners.js";
+import { Watchers } from "./watchers.js";
 
 export class Pristine {
   #hooks;
   #environment = new Environment();
   #listeners = new Listeners();
   #intrinsics = new Intrinsics();
+  #watchers = new Watchers();
+  #arguments = [process.argv, process.execArgv].map((list) => ({ list, kept: [...list] }));
 
   /** @param {import("./run_hooks.js").RunHooks} hooks */
   constructor(hooks) {
@@ -22,6 +25,7 @@ export class Pristine {
     this.#intrinsics.accept();
     this.#listeners.accept();
     this.#hooks.accept();
+    this.#watchers.accept();
   }
 
   /** Called when a run is about to begin, as what the last one left behind may act until then. False when it cannot be done. */
@@ -30,6 +34,8 @@ export class Pristine {
     this.#hooks.putBack();
     const isBack = this.#intrinsics.putBack();
     this.#listeners.putBack();
+    this.#watchers.putBack();
+    for (const { list, kept } of this.#arguments) if (list.length !== kept.length) list.splice(0, list.length, ...kept);
     if (process.hasUncaughtExceptionCaptureCallback()) process.setUncaughtExceptionCaptureCallback(null);
     if (process.exitCode !== undefined) process.exitCode = undefined;
     return isBack;

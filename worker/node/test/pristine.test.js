@@ -42,6 +42,14 @@ const LEAKS = {
   "who listens to the process": ["process.on('uncaughtException', () => {}); process.on('beforeExit', () => {})", "[process.listenerCount('uncaughtException'), process.listenerCount('beforeExit')]", [1, 0]],
   "that nobody listens any more": ["process.removeAllListeners()", "process.listenerCount('uncaughtException')", 1],
   "who gets uncaught errors": ["process.setUncaughtExceptionCaptureCallback(() => {})", "process.hasUncaughtExceptionCaptureCallback()", false],
+  "bytes as text": ["Buffer.prototype.toString = TextDecoder.prototype.decode = () => 'wrong'", "[Buffer.from('a').toString(), new TextDecoder().decode(new Uint8Array([97]))]", ["a", "a"]],
+  "what generators do": ["Object.getPrototypeOf(function* () {}).prototype.next = () => ({ done: true })", "[...(function* () { yield 1; })()]", [1]],
+  "random ids": ["crypto.randomUUID = () => 'wrong'; Object.getPrototypeOf(crypto).getRandomValues = () => 'wrong'", "[crypto.randomUUID().length, crypto.getRandomValues(new Uint8Array(2)).length]", [36, 2]],
+  "limits of time": ["AbortSignal.timeout = () => 'wrong'; performance.now = () => -1", "[AbortSignal.timeout(5).aborted, performance.now() > 0]", [false, true]],
+  "arguments of the process": ["process.argv.push('wrong'); process.execArgv.push('wrong')", "process.argv.includes('wrong') || process.execArgv.includes('wrong')", false],
+  "who watches what is begun": ["globalThis.begun = 0; require('node:async_hooks').createHook({ init() { globalThis.begun++; } }).enable()", "(globalThis.begun = 0, setImmediate(() => {}), globalThis.begun)", 0],
+  "who listens to a channel": ["require('node:diagnostics_channel').subscribe('some', (message) => (globalThis.heard = message))", "(process.getBuiltinModule?.('node:diagnostics_channel') ?? (await import('node:diagnostics_channel')).default).channel('some').publish('secret') ?? globalThis.heard ?? null", null],
+  "who observes performance": ["new (require('node:perf_hooks').PerformanceObserver)(() => (globalThis.observed = 1)).observe({ entryTypes: ['mark'] })", "(performance.mark('x'), await new Promise((done) => setTimeout(done, 20)), globalThis.observed ?? null)", null],
   "the store of a context": ["(globalThis.store ??= new (require('node:async_hooks').AsyncLocalStorage)()).enterWith('wrong')", "globalThis.store.getStore() ?? null", null],
 };
 

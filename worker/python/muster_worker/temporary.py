@@ -23,6 +23,10 @@ def of_worker(worker_id: str) -> Optional[str]:
 
 def forget() -> None:
     """After a run: what libraries remember to have made there is gone."""
-    module = sys.modules.get("multiprocessing.process")
+    module: Any = sys.modules.get("multiprocessing.process")
     if module is not None:
         module.current_process()._config.pop("tempdir", None)
+    module = sys.modules.get("tempfile")
+    if module is not None and module.tempdir is not None and module.tempdir != os.environ.get(VARIABLE, "/tmp"):
+        # Found anew by whoever needs it.
+        module.tempdir = None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 from supervisor import Ended, Worker
 
@@ -57,6 +60,32 @@ def test_a_thread_that_a_module_starts_is_the_modules(tmp_path) -> None:
     (tmp_path / "uses.py").write_text("from muster_worker import workflow\n@workflow\ndef use():\n    import installed\n")
     with Worker(tmp_path) as worker:
         assert not worker.run("use").idle.recycle
+
+
+FOR_GOOD = {
+    "audit hook": ("sys.addaudithook(lambda *_: None)", "it called addaudithook, which stays as long as the process"),
+    "hook of forks": ("os.register_at_fork(before=print)", "it called register_at_fork, which stays as long as the process"),
+    "user": ("os.setegid(12345)", "it is another user, or in other groups"),
+}
+
+
+@pytest.mark.parametrize("name", FOR_GOOD)
+def test_what_stays_as_long_as_the_process_ends_the_worker(worker: Worker, name: str) -> None:
+    spoil, why = FOR_GOOD[name]
+    if name == "user" and os.geteuid() != 0:
+        pytest.skip("only root may be another user")
+    assert worker.code(f"import os, sys\ndef main(params):\n    {spoil}\n").kind == "Succeeded"
+    assert worker.expect(Goodbye).reason == "its process cannot be put back as it was"
+    assert worker.wait(3) == 0
+    worker.stderr_with(f"cannot be put back: {why}; this worker leaves")
+
+
+def test_a_hook_that_a_module_adds_while_it_is_imported_stays_with_it(tmp_path: Path) -> None:
+    (tmp_path / "helper").mkdir()
+    (tmp_path / "helper" / "__init__.py").write_text("import os, sys\nsys.addaudithook(lambda *_: None)\nos.register_at_fork(before=print)\n")
+    (tmp_path / "user.py").write_text("from muster_worker import workflow\n@workflow\ndef use():\n    import helper\n    return 1\n")
+    with Worker(tmp_path) as worker:
+        assert [worker.run("use").result for _ in range(3)] == [1, 1, 1]
 
 
 def test_what_cannot_be_put_back_ends_the_worker(worker: Worker) -> None:

@@ -73,6 +73,28 @@ SPOILT = {
     "hooks": ("sys, threading", "sys.excepthook = sys.unraisablehook = sys.displayhook = threading.excepthook = print", "[h.__name__ for h in (sys.excepthook, sys.unraisablehook, sys.displayhook, threading.excepthook)]"),
     "collector": ("gc", "gc.disable(); gc.set_threshold(1, 1, 1)", "[gc.isenabled(), gc.get_threshold()]"),
     "path": ("sys", "sys.path.insert(0, '/elsewhere'); sys.argv.append('x')", "[sys.path, sys.argv]"),
+    "tracebacks": ("sys", "sys.tracebacklimit = 0", "getattr(sys, 'tracebacklimit', None)"),
+    "breakpoint": ("sys", "sys.breakpointhook = print; sys.dont_write_bytecode = not sys.dont_write_bytecode", "[sys.breakpointhook.__name__, sys.dont_write_bytecode]"),
+    "finders": ("sys", "sys.meta_path.insert(0, object()); sys.path_hooks.clear()", "[len(sys.meta_path), len(sys.path_hooks)]"),
+    "coroutines": ("sys", "sys.set_asyncgen_hooks(print, print); sys.set_coroutine_origin_tracking_depth(3)", "[sys.get_asyncgen_hooks()[0], sys.get_coroutine_origin_tracking_depth()]"),
+    "collector's callbacks": ("gc", "gc.callbacks.append(print); gc.set_debug(gc.DEBUG_SAVEALL)", "[len(gc.callbacks), gc.get_debug()]"),
+    "stacks of threads": ("threading", "threading.stack_size(65536)", "threading.stack_size()"),
+    "builtins": ("builtins", "builtins.open = builtins.print = None", "open('/dev/null').name"),
+    "warnings formatted": ("warnings", "warnings.formatwarning = print", "warnings.formatwarning.__name__"),
+    "watchdog": ("faulthandler, time", "faulthandler.dump_traceback_later(1, exit=True)", "time.sleep(1.2)"),
+    "faults": ("faulthandler, os", "faulthandler.enable(); faulthandler.register(10, open(os.devnull, 'w'), chain=True)", "faulthandler.is_enabled()"),
+    "time zone": ("os, time", "os.environ['TZ'] = 'Asia/Tokyo'; time.tzset()", "[time.tzname, time.localtime(0).tm_hour]"),
+    "affinity": ("os", "os.sched_setaffinity(0, [max(os.sched_getaffinity(0))])", "sorted(os.sched_getaffinity(0))"),
+    "scheduler": ("os", "os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))", "os.sched_getscheduler(0)"),
+    "log records": ("logging", "logging.setLogRecordFactory(lambda *_: 1 / 0)", "logging.getLogRecordFactory().__name__"),
+    "class of loggers": ("logging", "logging.setLoggerClass(type('Other', (logging.Logger,), {}))", "logging.getLoggerClass().__name__"),
+    "names of levels": ("logging", "logging.addLevelName(20, 'SECRET'); logging.lastResort = None", "[logging.getLevelName(20), logging.lastResort is None]"),
+    "decimal's traps": ("decimal", "decimal.DefaultContext.traps[decimal.FloatOperation] = True; decimal.DefaultContext.Emax = 9", "str(decimal.Decimal(0.5) * 10**20)"),
+    "opener": ("urllib.request", "urllib.request.install_opener(urllib.request.build_opener())", "urllib.request._opener is None"),
+    "unverified": ("ssl", "ssl._create_default_https_context = ssl._create_unverified_context", "ssl._create_default_https_context.__name__"),
+    "start method": ("multiprocessing", "multiprocessing.set_start_method('spawn')", "multiprocessing.set_start_method('fork') or multiprocessing.get_start_method()"),
+    "temporary folder": ("tempfile", "tempfile.tempdir = '/nowhere'", "tempfile.gettempdir()"),
+    "another's limit": ("resource", "resource.prlimit(0, resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))", "resource.getrlimit(resource.RLIMIT_NOFILE)"),
     "limit": ("resource", "resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))", "resource.getrlimit(resource.RLIMIT_NOFILE)"),
 }
 
@@ -187,3 +209,14 @@ def test_what_a_file_does_to_the_process_while_it_is_loaded_is_put_back(tmp_path
     with Worker(tmp_path) as worker:
         code = "import os, sys, time\ndef main(params):\n    time.sleep(1.2)\n    print('here')\n    return [os.getcwd(), os.umask(0o22)]\n"
         assert worker.code(code).result == [os.getcwd(), 0o22]
+
+
+def test_after_an_ordinary_run_all_is_seen_to_be_as_it_was_at_a_glance(worker: Worker) -> None:
+    code = """
+import gc
+def main(params):
+    one = next(one for one in gc.get_objects() if type(one).__name__ == "Surroundings")
+    return [one._glance.is_as_noted(), one._loggers.are_as_noted(), one._libraries.are_as_noted(), sorted(one._touched.by)]
+"""
+    assert worker.run("conformance.echo").kind == "Succeeded"
+    assert [worker.code(code).result for _ in range(2)] == [[True, True, True, []]] * 2

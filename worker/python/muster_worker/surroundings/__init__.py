@@ -10,21 +10,25 @@ Not put back is what nobody can tell from work: globals of modules, caches, monk
 from __future__ import annotations
 
 import contextvars
+import time
 from typing import Any, Callable, Tuple, TypeVar
 
 from .. import identity, logs, on_import, temporary
-from .aspect import Aspect
+from .aspect import Aspect, CannotPutBack
 from .environment import Environment
+from .faults import Faults
 from .glance import Glance
 from .interpreter import Interpreter, Streams
 from .libraries import Libraries
 from .loggers import Loggers
 from .numbers import Numbers
 from .process import Process
+from .rank import Rank
 from .signals import Signals
 from .touched import Touched
 
 _Result = TypeVar("_Result")
+_tzset: Callable[[], None] = getattr(time, "tzset", lambda: None)
 
 
 class Surroundings:
@@ -32,9 +36,10 @@ class Surroundings:
 
     def __init__(self) -> None:
         self._context = contextvars.copy_context()
-        self._process, self._streams, self._signals = Process(), Streams(), Signals()
+        self._process, self._streams, self._signals, self._rank = Process(), Streams(), Signals(), Rank()
         self._touched = Touched()
         note = self._touched.by.add
+        self._faults = Faults(note)
         self._numbers = Numbers(note)
         self._libraries, self._loggers = Libraries(), Loggers(logs.handler, note)
         self._glance = Glance(logs.handler)
@@ -83,7 +88,6 @@ class Surroundings:
     def put_back(self) -> None:
         """Makes everything as it was noted. After most runs it is, and to see that costs little."""
         self._process.put_back()
-        temporary.forget()
         touched = self._touched
         # Besides what is noted when it is called, what user code changes without a call.
         if touched.by or not (
@@ -95,30 +99,41 @@ class Surroundings:
             self._process.look()
             self._signals.put_back()
             self._libraries.put_back()
+        temporary.forget()
 
     def _put_all_back(self) -> None:
         self._put_process_back()
+        self._rank.put_back()
         for aspect in self._aspects:
             aspect.put_back()
         self._numbers.put_back()
+        if "tzset" in self._touched.by:
+            # By the variables as they are now.
+            _tzset()
+        if self._touched.for_good:
+            names = " and ".join(sorted(self._touched.for_good))
+            raise CannotPutBack(f"it called {names}, which stays as long as the process")
         self._settle()
 
     def _settle(self) -> None:
         self._glance.note()
         self._touched.by.clear()
+        self._touched.for_good.clear()
 
     def _put_process_back(self) -> None:
         self._process.put_back()
         self._streams.put_back()
         self._process.look()
         self._signals.put_back()
+        self._faults.put_back()
 
     def _import(self, load: Callable[[], None]) -> None:
         """An import in the middle of a run: what it sets is kept, what the run has set is not."""
         on_import.around_imports(None)
         try:
-            before = [aspect.read() for aspect in self._aspects]
+            before, by_the_run = [aspect.read() for aspect in self._aspects], set(self._touched.for_good)
             self._context.run(load)
+            self._touched.for_good.intersection_update(by_the_run)
             for aspect, values in zip(self._aspects, before):
                 aspect.adopt(values)
             self._numbers.look_at(self._context)

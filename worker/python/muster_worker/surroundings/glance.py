@@ -5,7 +5,9 @@ A run changes next to nothing of it, and many are over sooner than a question fo
 
 from __future__ import annotations
 
+import builtins
 import decimal
+import gc
 import logging
 import os
 import sys
@@ -14,13 +16,22 @@ import warnings
 from operator import attrgetter, itemgetter
 from typing import Any, Optional, Tuple
 
+from .interpreter import BUILTINS
+from .libraries import DECIMAL
+from .loggers import of_module
+
 # By their dictionaries: one step for all the values of a module, where each attribute would take one of its own.
-_of_sys = itemgetter("path", "argv", "excepthook", "unraisablehook", "displayhook", "stdin", "stdout", "stderr")
-_of_warnings = itemgetter("filters", "showwarning")
+_of_sys = itemgetter(
+    "path", "argv", "excepthook", "unraisablehook", "displayhook", "stdin", "stdout", "stderr",
+    "meta_path", "path_hooks", "breakpointhook", "dont_write_bytecode",
+)
+_of_warnings = itemgetter("filters", "showwarning", "formatwarning")
+_of_builtins = itemgetter(*BUILTINS)
 _of_logger = itemgetter("handlers", "filters")
 _of_handler = itemgetter("level", "filters")
-_of_decimal = attrgetter("prec", "rounding")
-_sys, _warnings, _threading, _logging = map(vars, (sys, warnings, threading, logging))
+_of_decimal = attrgetter(*DECIMAL)
+_sys, _warnings, _threading, _logging, _builtins = map(vars, (sys, warnings, threading, logging, builtins))
+_asyncgen_hooks = sys.get_asyncgen_hooks
 
 
 class Glance:
@@ -31,10 +42,12 @@ class Glance:
         self._own, self._root, self._manager = vars(own), vars(root), root.manager
         self._environ = os.environ
         self._noted: Optional[Tuple[Any, ...]] = None
+        self._decimal = decimal.DefaultContext
 
     def note(self) -> None:
         """From now on this is how it should be."""
         self._noted = _copied(self._look())
+        self._decimal = decimal.DefaultContext.copy()
 
     def forget(self) -> None:
         """From now on nobody knows how it should be."""
@@ -44,7 +57,8 @@ class Glance:
         """True when none of it has changed."""
         try:
             # Another mapping of the same variables is equal, and yet not what child processes are given.
-            return self._look() == self._noted and os.environ is self._environ
+            is_same = self._look() == self._noted and os.environ is self._environ
+            return is_same and bool(decimal.DefaultContext.traps == self._decimal.traps)
         except (AttributeError, KeyError, ValueError):
             # Removed, or a stream that is detached from its descriptor or is none of ours.
             return False
@@ -53,11 +67,16 @@ class Glance:
         stdout, stderr = _sys["stdout"], _sys["stderr"]
         return (
             _of_sys(_sys),
+            _sys.get("tracebacklimit"),
             (stdout.closed, stderr.closed, stdout.is_as_made, stderr.is_as_made),
             _of_warnings(_warnings),
             _threading["excepthook"],
             _of_decimal(decimal.DefaultContext),
-            (_logging["raiseExceptions"], self._manager.disable),
+            of_module(_logging),
+            self._manager.disable,
+            _of_builtins(_builtins),
+            _asyncgen_hooks(),
+            gc.callbacks,
             _of_handler(self._own),
             _of_logger(self._root),
         )

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import builtins
 import gc
 import sys
 import threading
 import warnings
+from functools import partial
 from typing import Any, Callable, Dict, Tuple
 
 from .. import streams
 from .aspect import Aspect
+
+
+# Taken before it is watched: to ask is no change.
+_stack_size: Callable[..., Any] = threading.stack_size
+BUILTINS = ("open", "print", "input", "__import__")
+"""Those that are patched, where any are: to look at all of them would take as long as a short run."""
 
 
 def _set_filters(filters: Tuple[Any, ...]) -> None:
@@ -27,6 +35,13 @@ def _set_collecting(enabled: bool) -> None:
     (gc.enable if enabled else gc.disable)()
 
 
+def _set_traceback_limit(limit: Any) -> None:
+    if limit is None:
+        vars(sys).pop("tracebacklimit", None)
+    else:
+        sys.tracebacklimit = limit
+
+
 _WRITERS: Dict[str, Callable[[Any], None]] = {
     "filters": _set_filters,
     "path": _set_path,
@@ -41,7 +56,21 @@ _WRITERS: Dict[str, Callable[[Any], None]] = {
     "collecting": _set_collecting,
     "thresholds": lambda value: gc.set_threshold(*value.of),
     "int_digits": lambda value: sys.set_int_max_str_digits(value),
+    "formatwarning": lambda value: setattr(warnings, "formatwarning", value),
+    "breakpointhook": lambda value: setattr(sys, "breakpointhook", value),
+    "dont_write_bytecode": lambda value: setattr(sys, "dont_write_bytecode", value),
+    "tracebacklimit": _set_traceback_limit,
+    "meta_path": lambda value: sys.meta_path.__setitem__(slice(None), value),
+    "path_hooks": lambda value: sys.path_hooks.__setitem__(slice(None), value),
+    "asyncgen_hooks": lambda value: sys.set_asyncgen_hooks(*value.of),
+    "origin_depth": sys.set_coroutine_origin_tracking_depth,
+    "callbacks": lambda value: gc.callbacks.__setitem__(slice(None), value),
+    "debug": gc.set_debug,
+    "stack_bytes": lambda value: _stack_size(value),
+    **{name: partial(setattr, builtins, name) for name in BUILTINS},
 }
+_LISTS = ("filters", "path", "argv", "meta_path", "path_hooks", "callbacks")
+_WHOLES = ("thresholds", "asyncgen_hooks")
 
 
 class _Whole:
@@ -73,14 +102,27 @@ class Interpreter(Aspect):
             gc.isenabled(),
             gc.get_threshold(),
             _int_digits(),
+            warnings.formatwarning,
+            sys.breakpointhook,
+            sys.dont_write_bytecode,
+            _sys.get("tracebacklimit"),
+            sys.meta_path[:],
+            sys.path_hooks[:],
+            sys.get_asyncgen_hooks(),
+            sys.get_coroutine_origin_tracking_depth(),
+            gc.callbacks[:],
+            gc.get_debug(),
+            _stack_size(),
+            *map(vars(builtins).get, BUILTINS),
         ]
 
     def read(self) -> Dict[Any, Any]:
         """All the values as they are."""
         values = dict(zip(_WRITERS, self.glance()))
-        for name in ("filters", "path", "argv"):
+        for name in _LISTS:
             values[name] = tuple(values[name])
-        values["thresholds"] = _Whole(values["thresholds"])
+        for name in _WHOLES:
+            values[name] = _Whole(values[name])
         return values
 
     def write(self, name: Any, value: Any) -> None:

@@ -5,9 +5,15 @@ from __future__ import annotations
 import _locale
 import decimal
 import sys
+from operator import attrgetter
 from typing import Any, Dict, List
 
 from .aspect import Aspect
+
+DECIMAL = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")
+_of_decimal = attrgetter(*DECIMAL)
+_ASKED = 4
+_NAMES = ("loop", "opener", "https", "start_method", "timeout", "locale", "traps", *DECIMAL)
 
 # Taken before it is watched: to ask is no change.
 _setlocale = _locale.setlocale
@@ -20,20 +26,23 @@ class Libraries(Aspect):
         """The same values as `read`, where somebody may have changed them."""
         modules = sys.modules
         return [
+            *_asked(),
             modules["_socket"].getdefaulttimeout() if "_socket" in modules else None,
             _setlocale(_locale.LC_ALL, None) if "locale" in modules else None,
-            _policy(modules["asyncio.events"]) if "asyncio.events" in modules else None,
-            decimal.DefaultContext.prec,
-            decimal.DefaultContext.rounding,
+            dict(decimal.DefaultContext.traps),
+            *_of_decimal(decimal.DefaultContext),
         ]
 
     def are_as_noted(self) -> bool:
-        """True when the loop is the one that was noted: the rest is noted, or seen at a glance."""
-        return "asyncio.events" not in sys.modules or bool(self.glance() == self._mark)
+        """True when what neither is noted nor seen at a glance is as it was."""
+        modules = sys.modules
+        if not ("asyncio.events" in modules or "ssl" in modules or "urllib.request" in modules or "multiprocessing.context" in modules):
+            return True
+        return self._mark is not None and bool(_asked() == self._mark[:_ASKED])
 
     def read(self) -> Dict[Any, Any]:
         """All the values as they are."""
-        values = dict(zip(("timeout", "locale", "loop", "prec", "rounding"), self.glance()))
+        values = dict(zip(_NAMES, self.glance()))
         # Also before anybody can have changed it: one cannot ask later what it was.
         values["locale"] = _setlocale(_locale.LC_ALL, None)
         return values
@@ -44,10 +53,39 @@ class Libraries(Aspect):
             sys.modules["_socket"].setdefaulttimeout(value)
         elif name == "locale":
             _setlocale(_locale.LC_ALL, value)
-        elif name in ("prec", "rounding"):
+        elif name in DECIMAL:
             setattr(decimal.DefaultContext, name, value)
+        elif name == "traps":
+            for signal, is_trapped in value.items():
+                decimal.DefaultContext.traps[signal] = is_trapped
+        elif name == "opener" and "urllib.request" in sys.modules:
+            vars(sys.modules["urllib.request"])["_opener"] = value
+        elif name == "https" and "ssl" in sys.modules:
+            # None was noted before anybody had imported it.
+            ssl = vars(sys.modules["ssl"])
+            ssl["_create_default_https_context"] = value or ssl["create_default_context"]
+        elif name == "start_method" and "multiprocessing.context" in sys.modules:
+            # It may be said once in the life of a process, and so by each run.
+            sys.modules["multiprocessing.context"]._default_context._actual_context = value
         elif name == "loop" and "asyncio.events" in sys.modules:
             _set_policy(sys.modules["asyncio.events"], *(value or (None, None, False)))
+
+
+def _asked() -> List[Any]:
+    """What nothing else tells of."""
+    modules = sys.modules
+    return [
+        _policy(modules["asyncio.events"]) if "asyncio.events" in modules else None,
+        _of_module("urllib.request", "_opener"),
+        _of_module("ssl", "_create_default_https_context"),
+        getattr(_of_module("multiprocessing.context", "_default_context"), "_actual_context", None),
+    ]
+
+
+def _of_module(name: str, attribute: str) -> Any:
+    """None also while the module is still being imported."""
+    module = sys.modules.get(name)
+    return None if module is None else vars(module).get(attribute)
 
 
 def _policy(events: Any) -> List[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Callable, Dict, List
 
 from .aspect import GONE, Aspect
@@ -17,6 +17,9 @@ def _noting(plain: Any, note: Callable[[str], None]) -> Any:
     return method
 
 
+_MODULE = ("raiseExceptions", "lastResort", "_logRecordFactory", "_loggerClass")
+of_module = itemgetter(*_MODULE)
+_NAMES: List[Dict[Any, Any]] = [vars(logging)["_levelToName"], vars(logging)["_nameToLevel"]]
 _switches = attrgetter("level", "propagate", "disabled")
 _lists = attrgetter("handlers", "filters")
 _NEW = {"level": logging.NOTSET, "propagate": True, "disabled": False, "handlers": (), "filters": ()}
@@ -75,7 +78,8 @@ class Loggers(Aspect):
         loggers = self._loggers
         return [
             self._manager.disable,
-            logging.raiseExceptions,
+            of_module(vars(logging)),
+            [names.copy() for names in _NAMES],
             self._own.level,
             self._own.filters[:],
             list(map(_switches, loggers)),
@@ -85,8 +89,9 @@ class Loggers(Aspect):
 
     def read(self) -> Dict[Any, Any]:
         """Every attribute by the name of its logger and its own."""
-        disable, raises, level, own_filters, switches, lists = self.glance()
-        values: Dict[Any, Any] = {"disable": disable, "raises": raises, "own": [level, own_filters]}
+        disable, module, names, level, own_filters, switches, lists = self.glance()
+        values: Dict[Any, Any] = {"disable": disable, "names": names, "own": [level, own_filters]}
+        values.update(zip(_MODULE, module))
         for logger, some, (handlers, filters) in zip(self._loggers, switches, lists):
             name = "" if logger is self._root else logger.name
             values.update(((name, key), value) for key, value in zip(_NEW, (*some, tuple(handlers), tuple(filters))))
@@ -96,8 +101,12 @@ class Loggers(Aspect):
         """Puts one back; a logger that was not there is made as new."""
         if name == "disable":
             logging.disable(value)
-        elif name == "raises":
-            logging.raiseExceptions = value
+        elif name in _MODULE:
+            vars(logging)[name] = value
+        elif name == "names":
+            for names, wanted in zip(_NAMES, value):
+                names.clear()
+                names.update(wanted)
         elif name == "own":
             self._own.level, self._own.filters[:] = value
         else:

@@ -62,11 +62,21 @@ class Process:
             _setrlimit(which, limits)
             self._limits.setdefault(which, before)
 
+        def prlimit(pid: int, which: int, *limits: Any) -> Any:
+            before = _prlimit(pid, which, *limits)
+            if limits and pid in (0, os.getpid()):
+                self._limits.setdefault(which, before)
+            return before
+
         setrlimit.__doc__ = _setrlimit.__doc__
         resource.setrlimit = setrlimit
+        if _prlimit is not None:
+            prlimit.__doc__ = _prlimit.__doc__
+            resource.prlimit = prlimit
 
 
 _setrlimit = resource.setrlimit
+_prlimit: Any = getattr(resource, "prlimit", None)
 
 
 def _set_limit(which: int, wanted: Tuple[int, int]) -> None:
