@@ -7,6 +7,7 @@ mod consumer;
 mod definitions;
 mod encrypted;
 mod failed_start;
+mod few_connections;
 mod harness;
 mod leaving;
 mod limits;

@@ -2,22 +2,30 @@
 //!
 //! The library's pool asks the server for a sign of life whenever a connection comes back, and waits for a server
 //! that refuses one. On the way of each execution the first is a round trip or two for nothing, and the second
-//! keeps an outcome from the outbox. Here one that was used a moment ago is simply used again, one that has
-//! rested is tried first, and a refusal is an answer. Reading, which nobody's outcome waits for, uses the pool.
+//! keeps an outcome from the outbox and an answer from who asked. Here one that was used a moment ago is simply used
+//! again, one that has rested is tried first, and a refusal is an answer. A server that has no room for another one
+//! gets back those that rest: with few connections all goes on, slower.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection as _, Executor as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// How long to wait for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One that rested for longer is tried before it is lent: the server may have been restarted.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
+/// What the server says when a user, a database or all of it has as many connections as it may have.
+pub(super) const NO_ROOM: &str = "53300";
+/// So long room is made for another one. Who asks over HTTP hears of it soon.
+const ROOM_WITHIN: Duration = Duration::from_millis(120);
+/// The server takes a moment to let go of a connection that was closed.
+const ROOM_TAKES: Duration = Duration::from_millis(15);
 
 /// A connection that rested for so long is closed.
 const REST_MAX: Duration = Duration::from_secs(600);
@@ -28,6 +36,8 @@ const AGE_MAX: Duration = Duration::from_secs(1800);
 /// the server; and a process that stands still must not keep others from their rows.
 const SESSION: &str = "SET synchronous_commit = on; SET statement_timeout = '30s'; SET TimeZone = 'UTC'; SET jit = off; \
      SET idle_in_transaction_session_timeout = '10s'; SET default_transaction_isolation = 'read committed'; SET client_min_messages = warning";
+
+const CUSTOM_PLAN: &str = "SET plan_cache_mode = force_custom_plan";
 
 /// A plan that is kept must be right for an empty table and a full one. A bitmap scan is the only one that cannot
 /// read all of an index, so with nothing else to choose from every row is found by its id.
@@ -44,11 +54,13 @@ const IN_ORDER: &str = "SELECT set_config(name, 'off', false) FROM pg_settings \
 const NO_LONG_WAIT: &str = "SET lock_timeout = '1s'";
 
 /// How the server plans what is sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Planning {
     /// Anew each time, for the table as it is: a plan made while it was empty and kept for good would read all
     /// of it for each row of a group later.
     EachTime,
+    /// The same, for lists.
+    Lists,
     /// Once, for statements that find their rows by id.
     Once,
     /// Once, and a crash of the server may take what was written.
@@ -58,7 +70,8 @@ pub(super) enum Planning {
 impl Planning {
     fn settings(self) -> &'static [&'static str] {
         match self {
-            Self::EachTime => &[SESSION, "SET plan_cache_mode = force_custom_plan"],
+            Self::EachTime => &[SESSION, CUSTOM_PLAN],
+            Self::Lists => &[SESSION, CUSTOM_PLAN, IN_ORDER],
             Self::Once => &[SESSION, ONCE, NO_LONG_WAIT],
             Self::OnceUnflushed => &[SESSION, ONCE, NO_LONG_WAIT, "SET synchronous_commit = off"],
         }
@@ -72,26 +85,32 @@ impl Planning {
     }
 }
 
-/// A pool for reading, of up to so many connections. Connects when it is first used.
-pub(super) fn pool(options: PgConnectOptions, max_connections: u32) -> PgPool {
-    PgPoolOptions::new()
-        .max_connections(max_connections)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .after_connect(|connection, _| {
-            Box::pin(async move {
-                Planning::EachTime.apply(connection).await?;
-                connection.execute(IN_ORDER).await.map(drop)
-            })
-        })
-        .test_before_acquire(false)
-        .before_acquire(|connection, rested| {
-            Box::pin(async move { Ok(rested.idle_for < TRUSTED_FOR || answers(connection).await) })
-        })
-        .connect_lazy_with(options)
-}
-
 async fn answers(connection: &mut PgConnection) -> bool {
     matches!(timeout(ACQUIRE_TIMEOUT, connection.ping()).await, Ok(Ok(())))
+}
+
+/// What rests of all kinds of connections of one store.
+#[derive(Debug, Default)]
+pub(super) struct Household {
+    resting: Mutex<Vec<RestingConnection>>,
+}
+
+impl Household {
+    fn resting(&self) -> MutexGuard<'_, Vec<RestingConnection>> {
+        self.resting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the one that was used last of those that were told the same.
+    fn take(&self, planning: Planning) -> Option<RestingConnection> {
+        let mut resting = self.resting();
+        let place = resting.iter().rposition(|one| one.planning == planning)?;
+        Some(resting.remove(place))
+    }
+
+    /// Closes all that rest.
+    fn make_room(&self) {
+        self.resting().clear();
+    }
 }
 
 /// Connections that are lent.
@@ -101,12 +120,13 @@ pub(super) struct Connections {
     planning: Planning,
     max: u32,
     permits: Arc<Semaphore>,
-    resting: Mutex<Vec<RestingConnection>>,
+    household: Arc<Household>,
 }
 
 #[derive(Debug)]
 struct RestingConnection {
     connection: PgConnection,
+    planning: Planning,
     born: Instant,
     since: Instant,
 }
@@ -122,9 +142,14 @@ pub(super) struct BorrowedConnection {
 
 impl Connections {
     /// Up to so many. Connects when it is first used.
-    pub(super) fn new(options: PgConnectOptions, max: u32, planning: Planning) -> Arc<Self> {
+    pub(super) fn new(
+        options: PgConnectOptions,
+        max: u32,
+        planning: Planning,
+        household: &Arc<Household>,
+    ) -> Arc<Self> {
         let permits = Arc::new(Semaphore::new(max as usize));
-        Arc::new(Self { options, planning, max, permits, resting: Mutex::default() })
+        Arc::new(Self { options, planning, max, permits, household: Arc::clone(household) })
     }
 
     /// How many there may be.
@@ -136,7 +161,9 @@ impl Connections {
     pub(super) async fn borrow(&self) -> sqlx::Result<BorrowedConnection> {
         let permit = timeout(ACQUIRE_TIMEOUT, Arc::clone(&self.permits).acquire_owned()).await;
         let permit = permit.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)?;
-        while let Some(RestingConnection { mut connection, born, since }) = self.last_used() {
+        while let Some(RestingConnection { mut connection, born, since, .. }) =
+            self.household.take(self.planning)
+        {
             if since.elapsed() < TRUSTED_FOR || answers(&mut connection).await {
                 return Ok(BorrowedConnection { connection, born, permit });
             }
@@ -146,31 +173,39 @@ impl Connections {
         Ok(BorrowedConnection { connection, born: Instant::now(), permit })
     }
 
+    /// A new one, for which room is made if there is none: what others borrowed may rest, too, in a moment.
     async fn connect(&self) -> sqlx::Result<PgConnection> {
-        let mut connection = PgConnection::connect_with(&self.options).await?;
-        self.planning.apply(&mut connection).await?;
-        Ok(connection)
+        let until = Instant::now() + ROOM_WITHIN;
+        loop {
+            match PgConnection::connect_with(&self.options).await {
+                Ok(mut connection) => {
+                    self.planning.apply(&mut connection).await?;
+                    return Ok(connection);
+                }
+                Err(refusal) if is_for_want_of_room(&refusal) && Instant::now() < until => {
+                    self.household.make_room();
+                    sleep(ROOM_TAKES).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Takes one back, in good order: no transaction is open on it, and no answer is missing.
     pub(super) fn give_back(&self, lent: BorrowedConnection) {
         let BorrowedConnection { connection, born, permit } = lent;
         let now = Instant::now();
-        let mut resting = self.resting();
+        let mut resting = self.household.resting();
         resting.retain(|resting| now.duration_since(resting.since) < REST_MAX);
         if now.duration_since(born) < AGE_MAX {
-            resting.push(RestingConnection { connection, born, since: now });
+            resting.push(RestingConnection { connection, planning: self.planning, born, since: now });
         }
         drop(resting);
         // Whoever waits for a permit finds it resting.
         drop(permit);
     }
+}
 
-    fn last_used(&self) -> Option<RestingConnection> {
-        self.resting().pop()
-    }
-
-    fn resting(&self) -> MutexGuard<'_, Vec<RestingConnection>> {
-        self.resting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn is_for_want_of_room(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(database) if database.code().as_deref() == Some(NO_ROOM))
 }

@@ -2,6 +2,7 @@
 
 use sqlx::postgres::PgDatabaseError;
 
+use super::connections::NO_ROOM;
 use super::{BACKEND, CONNECTIONS_MAX};
 use crate::StoreError;
 
@@ -23,7 +24,7 @@ pub(super) fn store_error(error: sqlx::Error) -> StoreError {
         }
         return match sqlstate.get(..2).unwrap_or_default() {
             // The user's, the database's or the server's number of connections is used up.
-            "53" if sqlstate == "53300" => StoreError::Unreachable {
+            "53" if sqlstate == NO_ROOM => StoreError::Unreachable {
                 backend,
                 message: format!(
                     "{message}; one supervisor opens up to {CONNECTIONS_MAX} connections: raise max_connections, or \

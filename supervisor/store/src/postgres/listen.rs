@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muster_system::vital;
-use sqlx::postgres::{PgListener, PgNotification, PgPool};
+use sqlx::postgres::{PgListener, PgNotification, PgPool, PgPoolOptions};
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -29,7 +29,9 @@ impl PostgresStore {
     /// Begins to listen, with the first who wants to be woken.
     pub(super) fn listen(&self) {
         self.listener.get_or_init(|| {
-            let listening = listen_for_ever(self.shared.reads.clone(), Arc::clone(&self.shared.wakers));
+            // The library's listener connects by a pool.
+            let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(self.shared.options.clone());
+            let listening = listen_for_ever(pool, Arc::clone(&self.shared.wakers));
             AbortOnDropHandle::new(tokio::spawn(vital::turning("listener", listening)))
         });
     }

@@ -31,10 +31,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use muster_system::certificates::ServerAddress;
 use muster_system::process::ProcessIdentity;
 use sqlx::ConnectOptions as _;
-use sqlx::postgres::{PgConnectOptions, PgPool};
+use sqlx::postgres::PgConnectOptions;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::connections::{Connections, Planning, pool};
+use self::connections::{Connections, Household, Planning};
 use self::listen::Wakers;
 use self::presence::Presence;
 use super::limits::DeclaredLimits;
@@ -49,11 +49,11 @@ const WRITERS: u32 = 6;
 /// Connections for single statements that write: claims, outcomes.
 const QUICK_WRITERS: u32 = 3;
 
-/// Connections for reading and for listening.
-const READERS: u32 = 5;
+/// Connections for reading.
+const READERS: u32 = 4;
 
-/// What one supervisor opens at most: the marks, the renewals and the sign of life have one each.
-const CONNECTIONS_MAX: u32 = WRITERS + QUICK_WRITERS + READERS + 3;
+/// What one supervisor opens at most: the marks, the renewals, the sign of life and the listener have one each.
+const CONNECTIONS_MAX: u32 = WRITERS + QUICK_WRITERS + READERS + 4;
 
 /// So many sessions may hold a plan of an earlier schema.
 const PLANS_MAX: u32 = WRITERS + QUICK_WRITERS + READERS;
@@ -74,7 +74,7 @@ struct StoreShared {
     statements: Arc<Connections>,
     marks: Arc<Connections>,
     renewals: Arc<Connections>,
-    reads: PgPool,
+    reads: Arc<Connections>,
     /// What has been seen of the others.
     watch: Mutex<Watch>,
     /// This process, for others on the same host.
@@ -104,12 +104,14 @@ impl PostgresStore {
         let options = tls::options(address)?;
         // What was asked of the database is in the events and metrics, not in a log line for each statement.
         let options = options.application_name("muster").disable_statement_logging();
+        let household = Arc::new(Household::default());
+        let connections = |max, planning| Connections::new(options.clone(), max, planning, &household);
         let shared = StoreShared {
-            transactions: Connections::new(options.clone(), WRITERS, Planning::EachTime),
-            statements: Connections::new(options.clone(), QUICK_WRITERS, Planning::Once),
-            marks: Connections::new(options.clone(), 1, Planning::OnceUnflushed),
-            renewals: Connections::new(options.clone(), 1, Planning::EachTime),
-            reads: pool(options.clone(), READERS),
+            transactions: connections(WRITERS, Planning::EachTime),
+            statements: connections(QUICK_WRITERS, Planning::Once),
+            marks: connections(1, Planning::OnceUnflushed),
+            renewals: connections(1, Planning::EachTime),
+            reads: connections(READERS, Planning::Lists),
             watch: Mutex::default(),
             identity: ProcessIdentity::own(),
             presence: Presence::new(),

@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use muster_core::execution::IdPrefix;
-use sqlx::Connection as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
@@ -16,7 +15,6 @@ use crate::flow::again;
 use crate::listing::{ListRange, Listing, states};
 use crate::{
     Cursor, EventRow, ExecutionFilter, ExecutionRecord, ExecutionRecords, ExecutionStore, LogRow, Result,
-    StoreError,
 };
 
 pub(super) fn count(limit: usize) -> i64 {
@@ -43,14 +41,13 @@ pub(super) async fn one<'q, T>(
     rows.first().map(read).transpose().map_err(store_error)
 }
 
-/// A session whose statements no longer fit the schema forgets them.
-async fn ask(store: &PostgresStore, query: PostgresQuery<'_>) -> Result<Vec<PgRow>> {
-    let mut connection = within(STATEMENT_TIMEOUT, store.shared.reads.acquire()).await?;
-    let answer = within(STATEMENT_TIMEOUT, query.fetch_all(&mut *connection)).await;
-    if let Err(StoreError::StalePlan { .. }) = answer {
-        within(STATEMENT_TIMEOUT, connection.clear_cached_statements()).await?;
-    }
-    answer
+/// What the query finds. A session that failed is not used again: its statements may no longer fit the schema.
+pub(super) async fn ask(store: &PostgresStore, query: PostgresQuery<'_>) -> Result<Vec<PgRow>> {
+    let reads = &store.shared.reads;
+    let mut lent = within(STATEMENT_TIMEOUT, reads.borrow()).await?;
+    let rows = within(STATEMENT_TIMEOUT, query.fetch_all(&mut lent.connection)).await?;
+    reads.give_back(lent);
+    Ok(rows)
 }
 
 #[async_trait]

@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::postgres::PgConnection;
 use sqlx::{Executor as _, Row, SqlSafeStr as _};
 
+use super::connections::Connections;
 use super::error::store_error;
 use super::migrate::{MIGRATIONS, migrate};
 use super::presence::{LockState, session_locks_hold};
@@ -63,13 +64,14 @@ impl SchemaStore for PostgresStore {
     }
 }
 
-async fn check_statements(pool: &PgPool) -> Result<()> {
-    let mut connection = within(STATEMENT_TIMEOUT, pool.acquire()).await?;
+async fn check_statements(reads: &Connections) -> Result<()> {
+    // Closed in the end: it holds every statement there is.
+    let mut lent = within(STATEMENT_TIMEOUT, reads.borrow()).await?;
     for (name, sql) in statements::ALL {
-        let prepared = within(STATEMENT_TIMEOUT, connection.prepare(sql.into_sql_str())).await;
+        let prepared = within(STATEMENT_TIMEOUT, lent.connection.prepare(sql.into_sql_str())).await;
         prepared.map_err(|error| unprepared(BACKEND, name, &error))?;
     }
-    check_rights(&mut connection).await
+    check_rights(&mut lent.connection).await
 }
 
 /// The server looks at rights only when a statement is run, so what is prepared may still be forbidden.
@@ -86,14 +88,12 @@ async fn check_rights(connection: &mut PgConnection) -> Result<()> {
 }
 
 async fn facts(shared: &StoreShared) -> Result<DatabaseFacts> {
-    // First what connects by itself: the pool would try a closed port again until its time is up, and then
-    // not know why.
     let notices_death = match shared.presence.state() {
         LockState::Held => true,
         LockState::Lost { .. } | LockState::Off => false,
         LockState::NotAsked => session_locks_hold(&shared.options).await?,
     };
-    let mut connection = within(STATEMENT_TIMEOUT, shared.reads.acquire()).await?;
+    let mut lent = within(STATEMENT_TIMEOUT, shared.reads.borrow()).await?;
     let before = Timestamp::now();
     let query = sqlx::query(
         "SELECT clock_timestamp() AS now, current_setting('server_version') AS version, \
@@ -104,15 +104,17 @@ async fn facts(shared: &StoreShared) -> Result<DatabaseFacts> {
          WHERE datname = current_database() AND rolname = current_user) AS connections, \
          coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS encrypted",
     );
-    let row = within(STATEMENT_TIMEOUT, query.fetch_one(&mut *connection)).await?;
+    let row = within(STATEMENT_TIMEOUT, query.fetch_one(&mut lent.connection)).await?;
     judge_encoding(row.try_get("encoding").map_err(store_error)?)?;
     let theirs: TimeColumn = row.try_get("now").map_err(store_error)?;
     // Their clock was read about half-way between our two readings.
     let ours = before + Timestamp::now().duration_since(before) / 2;
+    let schema_version = version(&mut lent.connection).await?;
+    shared.reads.give_back(lent);
     Ok(DatabaseFacts {
         backend: BACKEND,
         version: row.try_get("version").map_err(store_error)?,
-        schema_version: version(&mut connection).await?,
+        schema_version,
         schema_newest: newest(MIGRATIONS),
         may_migrate: row.try_get("may_migrate").map_err(store_error)?,
         clock_ahead: theirs.0.duration_since(ours),

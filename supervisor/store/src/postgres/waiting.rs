@@ -8,8 +8,8 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::error::store_error;
-use super::transaction::{PostgresQuery, STATEMENT_TIMEOUT, within};
-use super::{PLANS_MAX, PostgresStore, statements};
+use super::transaction::PostgresQuery;
+use super::{PLANS_MAX, PostgresStore, read, statements};
 use crate::flow::again;
 use crate::{QueueDepth, Result, ServedQueues, WaitingStore};
 
@@ -45,7 +45,8 @@ impl WaitingStore for PostgresStore {
 }
 
 async fn ask(store: &PostgresStore, query: PostgresQuery<'_>) -> Result<PgRow> {
-    within(STATEMENT_TIMEOUT, query.fetch_one(&store.shared.reads)).await
+    let mut rows = read::ask(store, query).await?;
+    rows.pop().ok_or_else(|| store_error(sqlx::Error::RowNotFound))
 }
 
 /// A number of microseconds; less than none is none.
