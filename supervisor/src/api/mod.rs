@@ -39,5 +39,5 @@ pub use template::{TemplateStateView, TemplateView};
 pub use worker::WorkerView;
 pub use workflows::{BrokenFileView, WorkflowView, WorkflowsView};
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) use pool::tests;

@@ -261,7 +261,7 @@ pub struct RecycleRequest {
     pub all: bool,
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod tests {
     use super::*;
 

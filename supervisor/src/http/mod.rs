@@ -35,13 +35,27 @@ mod workflows;
 #[cfg(test)]
 mod tests;
 
+/// For the fuzzer.
+#[cfg(fuzzing)]
+#[path = "tests"]
+mod fuzzing {
+    mod fuzzed;
+    mod stand;
+
+    pub use fuzzed::FuzzedApi;
+}
+
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use tokio_util::sync::CancellationToken;
 
+#[cfg(fuzzing)]
+pub use fuzzing::FuzzedApi;
 pub use startup_server::StartupServer;
+#[cfg(test)]
+pub use tests::FuzzedApi;
 
 use muster_bus::Bus;
 use muster_store::Store;
