@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use muster_core::execution::Status;
 use muster_protocol::spelled_out;
 use uuid::Uuid;
 
@@ -9,9 +10,11 @@ use super::exit::CommandFailure;
 use super::human;
 use super::output::note;
 use super::terminal::OutputStream;
-use crate::api::LogView;
+use crate::api::{LogView, ReasonKind};
 use crate::client::{ApiClient, ClientError, Execution};
 
+/// After this it is said why an execution has not started.
+const FIRST_WAIT: Duration = Duration::from_secs(5);
 /// How long one question waits for the end.
 const WAIT: Duration = Duration::from_secs(30);
 /// How long a supervisor may be away before we give up on it.
@@ -22,8 +25,9 @@ const PAUSE: Duration = Duration::from_millis(300);
 /// Waits for the end of an execution: its row, and the row's text as the supervisor sent it.
 pub(crate) fn wait_for_end(client: &ApiClient, id: Uuid) -> Result<(Execution, String), CommandFailure> {
     let mut patience = WaitLimit::default();
+    let (mut wait, mut told) = (FIRST_WAIT, None);
     loop {
-        match client.execution(id, Some(WAIT)) {
+        match client.execution(id, Some(wait)) {
             Ok(answer) => {
                 patience.renew();
                 let text = answer.body.clone();
@@ -31,9 +35,23 @@ pub(crate) fn wait_for_end(client: &ApiClient, id: Uuid) -> Result<(Execution, S
                 if execution.status.is_terminal() {
                     return Ok((execution, text));
                 }
+                if execution.status == Status::Pending {
+                    tell_what_is_in_its_way(client, id, &mut told);
+                }
+                wait = WAIT;
             }
             Err(error) => patience.spend(id, error)?,
         }
+    }
+}
+
+/// Says once for each kind of reason why it does not start: whoever waits for it sees nothing else.
+fn tell_what_is_in_its_way(client: &ApiClient, id: Uuid, told: &mut Option<ReasonKind>) {
+    let Ok(explanation) = client.explain(id) else { return };
+    let Some(reason) = explanation.reasons.into_iter().find(|reason| reason.is_blocking) else { return };
+    if *told != Some(reason.kind) {
+        note(&spelled_out(&format!("it does not start yet: {}", reason.message)));
+        *told = Some(reason.kind);
     }
 }
 

@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use muster_core::execution::Status;
 
-/// A duration in the unit that fits: `12 ms`, `1.25 s`, `3 m 20 s`, `2 h 05 m`, `3 d 4 h`.
+/// A duration in the unit that fits: `391 us`, `12 ms`, `1.25 s`, `3 m 20 s`, `2 h 05 m`, `3 d 4 h`.
 pub(crate) fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
+        0 if time < Duration::from_millis(1) && !time.is_zero() => format!("{} us", time.as_micros()),
         0 => format!("{} ms", time.as_millis()),
         1..=59 => format!("{:.2} s", time.as_secs_f64()),
         60..=3_599 => format!("{} m {:02} s", seconds / 60, seconds % 60),
@@ -104,6 +105,7 @@ mod tests {
         ] {
             assert_eq!(milliseconds(ms), text);
         }
+        assert_eq!(duration(Duration::from_nanos(391_600)), "391 us");
     }
 
     #[test]

@@ -122,7 +122,7 @@ fn row(execution: &Execution) -> Vec<String> {
     vec![
         execution.execution_id.to_string(),
         execution.status.to_string(),
-        execution.duration_ms.map(human::milliseconds).unwrap_or_default(),
+        execution.took().map(human::duration).unwrap_or_default(),
         human::ago(execution.created_at),
         spelled_out(execution.workflow.as_deref().unwrap_or_default()).into_owned(),
         spelled_out(&error).into_owned(),

@@ -77,7 +77,7 @@ fn describe(execution: &Execution, told: &ExecutionEvents) -> String {
         ("expires", execution.expires_at.filter(|_| execution.attempt == 0).map(human::time)),
         ("started", execution.started_at.map(human::time)),
         ("completed", execution.completed_at.map(human::time)),
-        ("took", execution.duration_ms.map(human::milliseconds)),
+        ("took", execution.took().map(human::duration)),
         ("parameters", execution.parameters.as_ref().map(|raw| human::first_line(raw.get(), 400))),
         ("result", execution.result.as_ref().map(|raw| human::first_line(raw.get(), 2_000))),
         ("error", error),

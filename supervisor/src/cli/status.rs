@@ -49,24 +49,7 @@ fn describe(readiness: &Readiness, pool: &PoolView) -> String {
         human::ago(pool.started_at).trim_end_matches(" ago"),
         if pool.draining { ", draining" } else { "" },
     );
-    for part in &readiness.parts {
-        let mark = if part.ready { "ok" } else { "NOT ready" };
-        text.push_str(&format!("  {:10} {mark}: {}\n", part.part, part.detail));
-    }
-    for wall in &pool.walls {
-        let mark = match (wall.stands, wall.asked) {
-            (true, _) => "stands",
-            (false, true) => "DOES NOT STAND",
-            (false, false) => "not asked for",
-        };
-        text.push_str(&format!("  {:10} {mark}: {}\n", wall.wall, wall.detail));
-    }
-    if let Some(line) = template(&pool.template) {
-        text.push_str(&format!("  {:10} {line}\n", "template"));
-    }
-    if let Some(problem) = &pool.problem {
-        text.push_str(&format!("  problem    {problem}\n"));
-    }
+    text.push_str(&lines(readiness, pool));
     text.push_str(&format!(
         "\n{} of {} to {} workers{}, {} running, {} waiting for a worker, {} in the queue{}\n\n",
         pool.workers.len(),
@@ -80,6 +63,27 @@ fn describe(readiness: &Readiness, pool: &PoolView) -> String {
     ));
     text.push_str(&workers(pool));
     text
+}
+
+/// A line for each part of the readiness, each wall, the template and what is wrong, with their names in one column.
+fn lines(readiness: &Readiness, pool: &PoolView) -> String {
+    let parts = readiness.parts.iter().map(|part| {
+        let mark = if part.ready { "ok" } else { "NOT ready" };
+        (part.part.as_str(), format!("{mark}: {}", part.detail))
+    });
+    let walls = pool.walls.iter().map(|wall| {
+        let mark = match (wall.stands, wall.asked) {
+            (true, _) => "stands",
+            (false, true) => "DOES NOT STAND",
+            (false, false) => "not asked for",
+        };
+        (wall.wall.as_str(), format!("{mark}: {}", wall.detail))
+    });
+    let template = template(&pool.template).map(|line| ("template", line));
+    let problem = pool.problem.clone().map(|problem| ("problem", problem));
+    let lines: Vec<(&str, String)> = parts.chain(walls).chain(template).chain(problem).collect();
+    let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+    lines.iter().map(|(name, line)| format!("  {name:width$} {line}\n")).collect()
 }
 
 /// What waits in RabbitMQ, where there is one.
@@ -127,4 +131,28 @@ fn workers(pool: &PoolView) -> String {
     let mut header = vec!["WORKER", "PID", "STATE", "FOR", "RUN", "AGE", "MEMORY", "EXECUTION"];
     header.extend(are_bound.then_some("ORGANIZATION"));
     human::table(&header, &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{ReadinessPart, WallView, tests::pool};
+
+    #[test]
+    fn names_of_any_length_stand_in_one_column() {
+        let part =
+            |part: &str| ReadinessPart { part: part.to_owned(), ready: true, detail: "open".to_owned() };
+        let mut pool = pool();
+        let detail = "it is refused".to_owned();
+        pool.walls =
+            vec![WallView { wall: "no-new-privileges".to_owned(), stands: true, asked: true, detail }];
+        pool.problem = Some("none can start".to_owned());
+        let lines = lines(&Readiness::of(vec![part("bus"), part("definitions")]), &pool);
+        insta::assert_snapshot!(lines, @r"
+          bus               ok: open
+          definitions       ok: open
+          no-new-privileges stands: it is refused
+          problem           none can start
+        ");
+    }
 }

@@ -1,11 +1,16 @@
 //! The fields of a row that the command line shows.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use muster_core::execution::Status;
 use muster_store::SupervisorRecord;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
+
+/// Below this a run's time is what its worker measured.
+const MEASURED_BELOW: Duration = Duration::from_millis(10);
 
 /// A row, as far as it is shown. Values of users stay JSON text.
 #[derive(Clone, Debug, Deserialize)]
@@ -30,12 +35,17 @@ pub struct Execution {
     /// What a person should read about the failure; `None` when it did not fail.
     pub error_message: Option<String>,
     /// Where the failure happened; `None` when the worker told no stack.
+    #[cfg_attr(test, schema(nullable = false))]
     pub error_stack: Option<String>,
     /// What the worker of the last attempt died of, if it died with the run in hand.
     #[cfg_attr(test, schema(value_type = Option<muster_core::execution::EndCauseFields>))]
     pub end_cause: Option<Box<RawValue>>,
     /// The time from Started to Finished; `None` before its end and without Started.
     pub duration_ms: Option<i64>,
+    /// What the worker measured; `None` when nothing was measured.
+    #[serde(default)]
+    #[cfg_attr(test, schema(value_type = Option<Object>))]
+    pub metrics: Option<MeasuredRun>,
     /// The number of the last attempt.
     pub attempt: u32,
     /// How many attempts may be charged.
@@ -58,6 +68,23 @@ pub struct Execution {
     pub started_at: Option<Timestamp>,
     /// When the execution came to its outcome; `None` before that.
     pub completed_at: Option<Timestamp>,
+}
+
+/// What a worker measured of a run.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct MeasuredRun {
+    /// The time it took, in microseconds.
+    #[serde(default)]
+    pub wall_us: Option<u64>,
+}
+
+impl Execution {
+    /// How long it took: by the worker's clock, where whole milliseconds would say little.
+    pub fn took(&self) -> Option<Duration> {
+        let seen = Duration::from_millis(u64::try_from(self.duration_ms?).ok()?);
+        let measured = self.metrics.and_then(|metrics| metrics.wall_us).map(Duration::from_micros);
+        Some(measured.filter(|measured| seen.max(*measured) < MEASURED_BELOW).unwrap_or(seen))
+    }
 }
 
 /// A page of a list of executions.
@@ -96,4 +123,27 @@ pub struct ExecutionEvents {
     /// The supervisors that the events name, as far as they are known.
     #[serde(default)]
     pub supervisors: Vec<SupervisorRecord>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_run_took_what_its_worker_measured() {
+        let row = |duration_ms: &str, wall_us: &str| {
+            let moment = "2026-01-01T00:00:00Z";
+            let text = format!(
+                r#"{{"execution_id": "{}", "status": "SUCCESS", "duration_ms": {duration_ms}, "metrics": {{"wall_us": {wall_us}, "cpu_user_us": 1}},
+                    "attempt": 1, "max_attempts": 1, "run_after": "{moment}", "created_at": "{moment}"}}"#,
+                Uuid::nil()
+            );
+            serde_json::from_str::<Execution>(&text).unwrap().took()
+        };
+        assert_eq!(row("0", "391"), Some(Duration::from_micros(391)));
+        assert_eq!(row("9", "null"), Some(Duration::from_millis(9)));
+        assert_eq!(row("1250", "9"), Some(Duration::from_millis(1250)), "a worker may say what it likes");
+        assert_eq!(row("3", "999999999"), Some(Duration::from_millis(3)), "a worker may say what it likes");
+        assert_eq!(row("null", "9"), None);
+    }
 }

@@ -41,14 +41,17 @@ pub struct ExecutionRecord {
     /// How it is run, which is always `process`.
     #[schema(schema_with = execution_models)]
     pub execution_model: String,
-    /// What the function returned. Not part of lists.
-    #[schema(value_type = Value)]
+    /// What the function returned; only where it returned. Not part of lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Value, required = false)]
     pub result: Option<Box<RawValue>>,
     /// The type of the failure; `None` when it did not fail.
     pub error_type: Option<String>,
     /// What a person should read about the failure; `None` when it did not fail.
     pub error_message: Option<String>,
-    /// Where it happened. Not part of lists.
+    /// Where it happened; only where that is known. Not part of lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub error_stack: Option<String>,
     /// The time from Started read to Finished read; `None` before its end and without Started.
     pub duration_ms: Option<i64>,

@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Stdio;
 use std::time::Duration;
 
+use muster_tests::eventually;
 use serde_json::json;
 
 use super::{installed, json, run, run_with};
@@ -33,6 +34,22 @@ fn a_wait_prints_the_result_and_exits_by_the_status() {
     assert_eq!(late.code, 124, "{}", late.err);
     let row: serde_json::Value = serde_json::from_str(&late.out).unwrap();
     assert_eq!((&row["status"], &row["error_type"]), (&json!("TIMEOUT"), &json!("TimeoutError")));
+}
+
+#[test]
+fn a_wait_for_what_cannot_start_says_why() {
+    let installation = installed().worker(["/bin/false"]);
+    let supervisor = installation.spawn();
+    eventually("a start has failed", Duration::from_secs(20), || {
+        supervisor.log().contains("worker did not start")
+    });
+    let said = run(&installation, &["submit", "echo", "--wait", "--expires", "8"]);
+    assert_eq!(said.code, 130, "{}", said.err);
+    assert!(
+        said.err.starts_with("it does not start yet: ") && said.err.contains("exit status 1"),
+        "{}",
+        said.err
+    );
 }
 
 #[test]

@@ -88,7 +88,7 @@ fn draw_executions(frame: &mut Frame<'_>, area: Rect, executions: &[Execution]) 
         Row::new([
             execution.execution_id.to_string(),
             execution.status.to_string(),
-            execution.duration_ms.map(human::milliseconds).unwrap_or_default(),
+            execution.took().map(human::duration).unwrap_or_default(),
             execution.workflow.clone().unwrap_or_default(),
             error,
         ])

@@ -21,6 +21,9 @@ async fn submitted_shown_listed_and_cancelled() {
     let body = served.ask(move |client| client.executions(&query).unwrap().body).await;
     let page: Executions = serde_json::from_str(&body).unwrap();
     assert_eq!(page.executions.iter().map(|row| row.execution_id).collect::<Vec<_>>(), [id]);
+    for left_out in ["parameters", "result", "error_stack"] {
+        assert!(!body.contains(&format!("\"{left_out}\"")), "{left_out} is not part of lists: {body}");
+    }
 
     let cancelled = served.ask(move |client| client.cancel(id).unwrap()).await;
     assert_eq!((cancelled.outcome, cancelled.status), (CancelOutcome::Cancelled, Status::Cancelled));
