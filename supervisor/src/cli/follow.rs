@@ -10,7 +10,7 @@ use super::exit::CommandFailure;
 use super::human;
 use super::output::note;
 use super::terminal::OutputStream;
-use crate::api::{LogView, ReasonKind};
+use crate::api::{LogView, ReasonKind, ReasonView};
 use crate::client::{ApiClient, ClientError, Execution};
 
 /// After this it is said why an execution has not started.
@@ -48,7 +48,9 @@ pub(crate) fn wait_for_end(client: &ApiClient, id: Uuid) -> Result<(Execution, S
 /// Says once for each kind of reason why it does not start: whoever waits for it sees nothing else.
 fn tell_what_is_in_its_way(client: &ApiClient, id: Uuid, told: &mut Option<ReasonKind>) {
     let Ok(explanation) = client.explain(id) else { return };
-    let Some(reason) = explanation.reasons.into_iter().find(|reason| reason.is_blocking) else { return };
+    let blocking = |reason: &&ReasonView| reason.is_blocking;
+    let of_workers = explanation.reasons.iter().find(|reason| reason.kind == ReasonKind::WorkersFail);
+    let Some(reason) = of_workers.or_else(|| explanation.reasons.iter().find(blocking)) else { return };
     if *told != Some(reason.kind) {
         note(&spelled_out(&format!("it does not start yet: {}", reason.message)));
         *told = Some(reason.kind);

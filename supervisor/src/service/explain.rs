@@ -48,7 +48,8 @@ fn waiting(facts: &ExplainFacts<'_>) -> Vec<ReasonView> {
         not_served(facts),
         (!facts.closed.is_empty()).then(|| intake_closed(&facts.closed)),
         facts.start_trouble.as_ref().map(workers_fail),
-        (!facts.slots_are_free).then(|| no_free_worker(facts.max_workers)),
+        // Where no worker starts none is free either, and none has a run.
+        (!facts.slots_are_free && facts.start_trouble.is_none()).then(|| no_free_worker(facts.max_workers)),
         (facts.ahead > 0).then(|| behind_others(facts.ahead)),
     ]
     .into_iter()
@@ -247,7 +248,7 @@ mod tests {
         let other = ["p".to_owned()];
         let closed = vec![IntakeClosed::StoreUnreachable];
         let start_trouble = Some(StartTrouble { consecutive: 4, message: "no such file".to_owned() });
-        let broken = ExplainFacts { closed, start_trouble, ..facts(&record, &other) };
+        let broken = ExplainFacts { closed, start_trouble, slots_are_free: false, ..facts(&record, &other) };
         let told = explain(&broken);
         let expected = [ReasonKind::QueueNotServed, ReasonKind::IntakeClosed, ReasonKind::WorkersFail];
         assert_eq!(told.iter().map(|reason| reason.kind).collect::<Vec<_>>(), expected);

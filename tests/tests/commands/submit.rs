@@ -40,8 +40,9 @@ fn a_wait_prints_the_result_and_exits_by_the_status() {
 fn a_wait_for_what_cannot_start_says_why() {
     let installation = installed().worker(["/bin/false"]);
     let supervisor = installation.spawn();
-    eventually("a start has failed", Duration::from_secs(20), || {
-        supervisor.log().contains("worker did not start")
+    eventually("nothing is claimed any more", Duration::from_secs(20), || {
+        let readiness = supervisor.client().try_get("/readyz");
+        readiness.is_some_and(|response| response.body.to_string().contains("no worker can be started"))
     });
     let said = run(&installation, &["submit", "echo", "--wait", "--expires", "8"]);
     assert_eq!(said.code, 130, "{}", said.err);
