@@ -6,4 +6,5 @@ pub mod invariant;
 pub mod json;
 pub mod pool;
 pub mod process;
+pub mod schedule;
 pub mod shares;

@@ -6,6 +6,8 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::ScheduleDefinition;
+
 /// An organization.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -173,6 +175,9 @@ pub struct DefinitionsView {
     /// The entries of configuration that are no secrets.
     #[serde(default)]
     pub variables: Vec<VariableDefinition>,
+    /// What runs by itself.
+    #[serde(default)]
+    pub schedules: Vec<ScheduleDefinition>,
 }
 
 /// What becomes of something that is defined.
@@ -192,7 +197,7 @@ pub enum ChangeAction {
 pub struct PlannedChange {
     /// What becomes of it.
     pub action: ChangeAction,
-    /// What kind of thing it is: `organization`, `workflow`, `variable` or `secret`.
+    /// What kind of thing it is: `organization`, `workflow`, `variable`, `secret` or `schedule`.
     pub kind: String,
     /// The name of the thing.
     pub name: String,

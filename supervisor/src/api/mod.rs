@@ -12,6 +12,7 @@ mod limits;
 mod pool;
 mod problem;
 mod readiness;
+mod schedules;
 mod schema;
 mod service;
 mod template;
@@ -34,6 +35,7 @@ pub use pool::{
 };
 pub use problem::ProblemView;
 pub use readiness::{Readiness, ReadinessPart};
+pub use schedules::{ScheduleDefinition, ScheduleView, SchedulesView, TickView, TicksView};
 pub use service::{ApiService, RecycleTarget, ServiceError};
 pub use template::{TemplateStateView, TemplateView};
 pub use worker::WorkerView;

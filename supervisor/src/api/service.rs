@@ -24,6 +24,9 @@ pub trait ApiService: std::fmt::Debug + Send + Sync + 'static {
     /// The same for many, in order, so many in one transaction. One that is refused changes nothing for the others.
     async fn submit_many(&self, requests: Vec<ExecutionRequest>) -> Vec<Result<SubmitAnswer, ServiceError>>;
 
+    /// Runs a schedule's workflow now, beside its ticks; gives the execution.
+    async fn run_schedule(&self, name: &str) -> Result<Uuid, ServiceError>;
+
     /// Cancels what waits, asks the owner of what runs, and tells watchers.
     async fn cancel(&self, id: Uuid) -> Result<CancelResult, ServiceError>;
 

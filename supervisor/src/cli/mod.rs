@@ -31,6 +31,7 @@ mod reload;
 mod resize;
 mod retry;
 mod run;
+mod schedule;
 mod secret;
 mod server;
 mod setting_flags;
@@ -91,6 +92,7 @@ enum CliCommand {
     Export(export::ExportCommand),
     Workflow(workflow::WorkflowCommand),
     Organization(organization::OrganizationCommand),
+    Schedule(schedule::ScheduleCommand),
     Variable(variable::VariableCommand),
     Secret(secret::SecretCommand),
     Changes(changes::ChangesCommand),
@@ -137,6 +139,7 @@ impl CliCommand {
             Self::Export(command) => command.run(),
             Self::Workflow(command) => command.run(),
             Self::Organization(command) => command.run(),
+            Self::Schedule(command) => command.run(),
             Self::Variable(command) => command.run(),
             Self::Secret(command) => command.run(),
             Self::Changes(command) => command.run(),

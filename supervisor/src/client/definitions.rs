@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use ureq::typestate::WithBody;
 
 use super::{ANSWER_TIMEOUT, ApiClient, ClientError};
-use crate::api::{ChangesView, DefinitionsView, PlanView};
+use crate::api::{AcceptedView, ChangesView, DefinitionsView, PlanView, TicksView};
 
 /// The header in which a client says who it is, for the record of changes.
 pub const USER_HEADER: &str = "x-muster-user";
@@ -22,6 +22,8 @@ pub enum DefinitionKind {
     Variable,
     /// Entries of configuration that are.
     Secret,
+    /// What runs by itself.
+    Schedule,
 }
 
 impl DefinitionKind {
@@ -31,6 +33,7 @@ impl DefinitionKind {
             Self::Organization => "organizations",
             Self::Variable => "variables",
             Self::Secret => "secrets",
+            Self::Schedule => "schedules",
         }
     }
 }
@@ -46,7 +49,47 @@ pub struct Defined<'a> {
     pub organization: Option<&'a str>,
 }
 
+/// Whether a schedule ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScheduleSwitch {
+    /// It ticks no longer.
+    Pause,
+    /// It ticks again.
+    Resume,
+}
+
 impl ApiClient {
+    /// Lets a schedule tick no longer, or again.
+    pub fn switch_schedule(
+        &self,
+        name: &str,
+        to: ScheduleSwitch,
+        dry_run: bool,
+    ) -> Result<PlanView, ClientError> {
+        let verb = match to {
+            ScheduleSwitch::Pause => "pause",
+            ScheduleSwitch::Resume => "resume",
+        };
+        let mut url = self.url(&["api", "schedules", name, verb]);
+        if dry_run {
+            url.set_query(Some("dry_run=true"));
+        }
+        let request = self.agent.post(url.as_str()).config().timeout_global(Some(ANSWER_TIMEOUT)).build();
+        self.send_change(request, "{}")
+    }
+
+    /// Runs a schedule's workflow now.
+    pub fn run_schedule(&self, name: &str) -> Result<AcceptedView, ClientError> {
+        self.parsed(self.post_text(&["api", "schedules", name, "run"], None, "{}")?)
+    }
+
+    /// The next ticks of a schedule.
+    pub fn ticks(&self, name: &str, count: u16, after: Option<String>) -> Result<TicksView, ClientError> {
+        let mut query = vec![("count", count.to_string())];
+        query.extend(after.map(|after| ("after", after)));
+        self.parsed(self.get(&["api", "schedules", name, "next"], &query, None)?)
+    }
+
     /// All of a kind.
     pub fn all_defined<T: DeserializeOwned>(&self, kind: DefinitionKind) -> Result<T, ClientError> {
         self.parsed(self.get(&["api", kind.path()], &[], None)?)

@@ -22,7 +22,7 @@ use url::{Host, Url};
 use uuid::Uuid;
 
 pub use address::reachable;
-pub use definitions::{Defined, DefinitionKind, USER_HEADER};
+pub use definitions::{Defined, DefinitionKind, ScheduleSwitch, USER_HEADER};
 pub use error::ClientError;
 pub use events::{EventStream, ServerEvent};
 pub use execution::{Execution, ExecutionEvent, ExecutionEvents, Executions};

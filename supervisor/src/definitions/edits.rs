@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use crate::api::{OrganizationDefinition, VariableDefinition, WorkflowDefinition};
+use crate::api::{OrganizationDefinition, ScheduleDefinition, VariableDefinition, WorkflowDefinition};
 
 /// One wish.
 #[derive(Clone)]
@@ -41,6 +41,20 @@ pub enum DefinitionEdit {
         /// Its value, JSON text.
         value: Box<RawValue>,
     },
+    /// This schedule, in the place of the one with its name.
+    SetSchedule(ScheduleDefinition),
+    /// The schedule of this name ticks no longer, or again.
+    PauseSchedule {
+        /// The name of the schedule.
+        name: String,
+        /// Whether it is paused from then on.
+        is_paused: bool,
+    },
+    /// No schedule of this name.
+    RemoveSchedule {
+        /// The name of the schedule.
+        name: String,
+    },
     /// No secret of this key.
     RemoveSecret {
         /// The key of the secret.
@@ -62,6 +76,9 @@ impl std::fmt::Debug for DefinitionEdit {
             Self::RemoveVariable { .. } => "RemoveVariable",
             Self::SetSecret { .. } => "SetSecret",
             Self::RemoveSecret { .. } => "RemoveSecret",
+            Self::SetSchedule(_) => "SetSchedule",
+            Self::PauseSchedule { .. } => "PauseSchedule",
+            Self::RemoveSchedule { .. } => "RemoveSchedule",
         })
     }
 }

@@ -21,7 +21,7 @@ pub use edits::DefinitionEdit;
 pub use planner::plan;
 pub use problem::{DefinitionProblem, EditError, ProblemKind};
 pub use sealed::rotate;
-pub use view::{change_view, organizations, secrets, variables, workflows};
+pub use view::{change_view, organizations, schedules, secrets, ticks, variables, workflows};
 pub use whole::{DefinitionWish, whole};
 
 use muster_store::{DefinitionEditStore, DefinitionsWritten};

@@ -55,6 +55,11 @@ fn written(mut definitions: Definitions, edits: &[DefinitionEdit]) -> Definition
                 definitions.workflows.push(row);
             }
             DefinitionWrite::RemoveWorkflow(id) => definitions.workflows.retain(|row| row.id != id),
+            DefinitionWrite::PutSchedule(row) => {
+                definitions.schedules.retain(|other| other.id != row.id);
+                definitions.schedules.push(row);
+            }
+            DefinitionWrite::RemoveSchedule(id) => definitions.schedules.retain(|row| row.id != id),
             DefinitionWrite::PutConfig(row) => {
                 definitions
                     .config
@@ -239,6 +244,15 @@ name = "billing/invoice"
 organization = "acme"
 max_attempts = 3
 
+[schedules.nightly]
+workflow = "billing/invoice"
+cron = "30 2 * * *"
+time_zone = "Europe/Berlin"
+overlap = "queue"
+missed = "run_all"
+parameters = { all = true, since = 1.5 }
+organization = "acme"
+
 [config.global]
 api_url = "https://api.example.com"
 nothing = { json = "null" }
@@ -276,7 +290,10 @@ fn what_the_file_does_not_name_stays_unless_it_is_pruned() {
     assert_eq!((stayed.organizations.len(), stayed.workflows.len(), stayed.config.len()), (2, 2, 5));
     let pruned = applied(rows.clone(), file, true);
     let keys: Vec<_> = pruned.config.iter().map(|row| row.key.as_str()).collect();
-    assert_eq!((pruned.organizations.len(), pruned.workflows.len(), keys), (0, 0, vec!["kept", "api_url"]));
+    assert_eq!(
+        (pruned.schedules.len(), pruned.organizations.len(), pruned.workflows.len(), keys),
+        (0, 0, 0, vec!["kept", "api_url"])
+    );
     // A secret of an organization keeps it.
     let value = raw("1");
     let held = DefinitionEdit::SetSecret { key: "s".into(), organization: Some("acme".into()), value };
@@ -360,7 +377,7 @@ fn wanted() -> impl Strategy<Value = DefinitionsView> {
         let mut seen = std::collections::BTreeSet::new();
         variables.retain(|one| seen.insert((one.key.clone(), one.organization.clone())));
         let organizations = vec![organization("acme"), organization("b.c")];
-        DefinitionsView { organizations, workflows, variables }
+        DefinitionsView { organizations, workflows, variables, schedules: Vec::new() }
     })
 }
 
@@ -375,4 +392,30 @@ proptest::proptest! {
         let changes = plan(&rows, &again).unwrap();
         proptest::prop_assert!(changes.is_empty(), "{exported}\n{changes:?}");
     }
+}
+
+#[test]
+fn a_schedule_that_cannot_be_is_refused_with_what_would_be_right() {
+    let told = |cron: &str, zone: &str| {
+        let file = format!("[schedules.n]\nworkflow = 'w'\ncron = '{cron}'\ntime_zone = '{zone}'\n");
+        let (wanted, places) = parse("f", &file).unwrap();
+        let edits = DefinitionWish::Whole { wanted, prune: false }.edits(&Definitions::default());
+        places.locate(&plan(&Definitions::default(), &edits).unwrap_err()[0].to_string())
+    };
+    let zone = told("0 0 * * *", "Europe/Berlyn");
+    assert!(
+        zone.starts_with("f:4: schedules.n.time_zone:") && zone.contains("did you mean Europe/Berlin?"),
+        "{zone}"
+    );
+    let never = told("0 0 30 2 *", "UTC");
+    assert!(never.starts_with("f:3: schedules.n.cron:") && never.contains("never comes"), "{never}");
+}
+
+#[test]
+fn a_schedule_paused_by_hand_stays_so_when_the_file_does_not_say() {
+    let rows = applied(Definitions::default(), FILE, false);
+    let pause = |is_paused| DefinitionEdit::PauseSchedule { name: "nightly".into(), is_paused };
+    let rows = written(rows, &[pause(true)]);
+    assert!(rows.schedules[0].is_paused && applied(rows.clone(), FILE, true).schedules[0].is_paused);
+    assert!(!written(rows, &[pause(false)]).schedules[0].is_paused);
 }

@@ -1,16 +1,21 @@
 //! Rows as they are shown.
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use muster_core::schedule::{Cron, InvalidCron, ScheduleTimes};
 use muster_store::{
-    ChangeRecord, ConfigRecord, DefinitionChange, Definitions, OrganizationRecord, WorkflowRecord,
+    ChangeRecord, ConfigRecord, DefinitionChange, Definitions, OrganizationRecord, ScheduleRecord,
+    WorkflowRecord,
 };
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::organizations::{key_of, key_of_id};
 use crate::api::{
-    ChangeAction, ChangeView, OrganizationDefinition, PlannedChange, SecretView, VariableDefinition,
-    WorkflowDefinition,
+    ChangeAction, ChangeView, OrganizationDefinition, PlannedChange, ScheduleDefinition, ScheduleView,
+    SecretView, TickView, TicksView, VariableDefinition, WorkflowDefinition,
 };
+use crate::schedules::{MissedWord, OverlapWord, UTC};
 
 /// What stands for the value of a secret in the record of changes.
 const HIDDEN: &str = "\"(secret)\"";
@@ -56,6 +61,55 @@ pub(super) fn organization(row: &OrganizationRecord) -> OrganizationDefinition {
         weight: row.weight,
         is_active: row.is_active,
     }
+}
+
+/// The schedules, by name.
+pub fn schedules(definitions: &Definitions) -> Vec<ScheduleView> {
+    let view = |row: &ScheduleRecord| ScheduleView {
+        schedule: schedule(definitions, row),
+        next_at: row.next_at.filter(|_| !row.is_paused),
+        last_at: row.last_at,
+        last_execution: row.last_execution,
+        last_outcome: row.last_outcome.clone(),
+    };
+    definitions.schedules.iter().map(view).collect()
+}
+
+pub(super) fn schedule(definitions: &Definitions, row: &ScheduleRecord) -> ScheduleDefinition {
+    ScheduleDefinition {
+        name: row.name.clone(),
+        workflow: row.workflow.clone(),
+        cron: row.cron.clone(),
+        time_zone: Some(row.time_zone.clone()),
+        organization: key_of_id(definitions, row.organization_id),
+        queue: row.queue.clone(),
+        parameters: row.parameters.clone(),
+        overlap: Some(OverlapWord::of(&row.overlap)),
+        missed: Some(MissedWord::of(&row.missed)),
+        missed_seconds: Some(row.missed_seconds),
+        jitter_seconds: Some(row.jitter_seconds),
+        is_paused: Some(row.is_paused),
+        id: Some(row.id),
+    }
+}
+
+/// The ticks of a schedule after this moment, as it is defined.
+///
+/// # Errors
+/// When somebody wrote by hand what is no line of cron or no time zone.
+pub fn ticks(schedule: &ScheduleDefinition, after: Timestamp, count: usize) -> Result<TicksView, String> {
+    let cron: Cron = schedule.cron.parse().map_err(|error: InvalidCron| error.to_string())?;
+    let zone = schedule.time_zone.as_deref().unwrap_or(UTC);
+    let zone = TimeZone::get(zone).map_err(|error| error.to_string())?;
+    let times = ScheduleTimes::new(cron, zone.clone());
+    let mut ticks = Vec::new();
+    let mut moment = after;
+    while let Some(at) = times.next_after(moment).filter(|_| ticks.len() < count) {
+        let local = at.to_zoned_datetime(zone.clone()).strftime("%a %Y-%m-%d %H:%M:%S %:z").to_string();
+        ticks.push(TickView { at, local });
+        moment = at;
+    }
+    Ok(TicksView { ticks })
 }
 
 pub(super) fn workflow(definitions: &Definitions, row: &WorkflowRecord) -> WorkflowDefinition {

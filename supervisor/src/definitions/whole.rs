@@ -6,9 +6,10 @@ use muster_store::Definitions;
 
 use super::edits::DefinitionEdit;
 use super::organizations::key_of;
-use super::planner::{organization_id, workflow_id};
-use super::view::{organizations, variables, workflows};
-use crate::api::{DefinitionsView, OrganizationDefinition, WorkflowDefinition};
+use super::planner::{organization_id, schedule_id, workflow_id};
+use super::view::{organizations, schedule, variables, workflows};
+use crate::api::{DefinitionsView, OrganizationDefinition, ScheduleDefinition, WorkflowDefinition};
+use crate::schedules::{MISSED_SECONDS, MissedWord, OverlapWord, UTC};
 
 /// What somebody wants to change.
 #[derive(Debug)]
@@ -44,7 +45,8 @@ fn set(wanted: &DefinitionsView) -> Vec<DefinitionEdit> {
     let organizations = wanted.organizations.iter().cloned().map(DefinitionEdit::SetOrganization);
     let workflows = wanted.workflows.iter().cloned().map(DefinitionEdit::SetWorkflow);
     let variables = wanted.variables.iter().cloned().map(DefinitionEdit::SetVariable);
-    organizations.chain(workflows).chain(variables).collect()
+    let schedules = wanted.schedules.iter().cloned().map(DefinitionEdit::SetSchedule);
+    organizations.chain(workflows).chain(variables).chain(schedules).collect()
 }
 
 /// What is there and not wanted.
@@ -54,7 +56,9 @@ fn remove(definitions: &Definitions, wanted: &DefinitionsView) -> Vec<Definition
         let called = organization.as_deref()?;
         Some(super::organizations::find(definitions, called).map_or_else(|| called.to_owned(), key_of))
     };
-    let mut edits = Vec::new();
+    let is_kept = |name: &String| wanted.schedules.iter().any(|one| one.name == *name);
+    let names = definitions.schedules.iter().map(|row| row.name.clone()).filter(|name| !is_kept(name));
+    let mut edits: Vec<_> = names.map(|name| DefinitionEdit::RemoveSchedule { name }).collect();
     let kept: BTreeSet<_> =
         wanted.variables.iter().map(|one| (one.key.clone(), called(&one.organization))).collect();
     for one in variables(definitions) {
@@ -99,5 +103,25 @@ pub fn whole(definitions: &Definitions) -> DefinitionsView {
     }
     workflows
         .sort_by(|left, right| (&left.name, &left.organization).cmp(&(&right.name, &right.organization)));
-    DefinitionsView { organizations: organizations.collect(), workflows, variables: variables(definitions) }
+    DefinitionsView {
+        organizations: organizations.collect(),
+        workflows,
+        variables: variables(definitions),
+        schedules: plain_schedules(definitions),
+    }
+}
+
+/// The schedules, without what they are when nothing is said.
+fn plain_schedules(definitions: &Definitions) -> Vec<ScheduleDefinition> {
+    let plain = |one: ScheduleDefinition| ScheduleDefinition {
+        time_zone: one.time_zone.filter(|zone| zone != UTC),
+        overlap: one.overlap.filter(|overlap| *overlap != OverlapWord::default()),
+        missed: one.missed.filter(|missed| *missed != MissedWord::default()),
+        missed_seconds: one.missed_seconds.filter(|seconds| *seconds != MISSED_SECONDS),
+        jitter_seconds: one.jitter_seconds.filter(|seconds| *seconds != 0),
+        is_paused: one.is_paused.filter(|is_paused| *is_paused),
+        id: one.id.filter(|id| *id != schedule_id(&one.name)),
+        ..one
+    };
+    definitions.schedules.iter().map(|row| plain(schedule(definitions, row))).collect()
 }

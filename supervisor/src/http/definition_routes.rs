@@ -7,10 +7,11 @@ use utoipa::openapi::schema::Type;
 
 use super::route::{DocumentedParameter, Route, json};
 use super::shape::Shape;
-use super::{definitions, organizations, variables, workflows};
+use super::{definitions, organizations, schedules, variables, workflows};
 use crate::api::{
-    ChangesView, DefinitionsView, OrganizationDefinition, OrganizationsView, PlanView, SecretValue,
-    SecretView, SecretsView, VariableDefinition, VariablesView, WorkflowDefinition, WorkflowsView,
+    AcceptedView, ChangesView, DefinitionsView, OrganizationDefinition, OrganizationsView, PlanView,
+    ScheduleDefinition, ScheduleView, SchedulesView, SecretValue, SecretView, SecretsView, TicksView,
+    VariableDefinition, VariablesView, WorkflowDefinition, WorkflowsView,
 };
 
 const OWNER: DocumentedParameter =
@@ -56,6 +57,7 @@ pub(super) fn definition_routes() -> Vec<Route> {
     routes.extend(organization_routes());
     routes.extend(variable_routes());
     routes.extend(secret_routes());
+    routes.extend(schedule_routes());
     routes.push(reads::<DefinitionsView>(
         words(
             "/api/definitions",
@@ -221,4 +223,48 @@ fn secret_routes() -> Vec<Route> {
             delete(variables::delete_secret),
         ),
     ]
+}
+
+fn schedule_routes() -> Vec<Route> {
+    const ONE: &str = "/api/schedules/{key}";
+    let body = Some(Shape::of::<ScheduleDefinition>());
+    let mut routes = vec![
+        reads::<SchedulesView>(
+            words(
+                "/api/schedules",
+                "listSchedules",
+                "What runs by itself, with what it did last and does next",
+            ),
+            vec![],
+            get(schedules::list),
+        ),
+        reads::<ScheduleView>(words(ONE, "getSchedule", "One schedule"), vec![], get(schedules::show)),
+        reads::<TicksView>(
+            words("/api/schedules/{key}/next", "getScheduleTicks", "The next ticks of a schedule"),
+            vec![
+                DocumentedParameter("count", Type::Integer, "so many, 1 to 1000"),
+                DocumentedParameter("after", Type::String, "after this moment, in RFC 3339; left out, now"),
+            ],
+            get(schedules::next),
+        ),
+        Route {
+            method: HttpMethod::Post,
+            path: "/api/schedules/{key}/run",
+            operation_id: "runSchedule",
+            summary: "Run a schedule's workflow now, beside its ticks",
+            parameters: vec![],
+            body: None,
+            answers: vec![json::<AcceptedView>(202, "the execution")],
+            handler: post(schedules::run),
+        },
+    ];
+    let put_words = words(ONE, "putSchedule", "Define a schedule");
+    routes.push(changes(HttpMethod::Put, put_words, vec![], body, put(schedules::put)));
+    let delete_words = words(ONE, "deleteSchedule", "Remove a schedule; its executions stay");
+    routes.push(changes(HttpMethod::Delete, delete_words, vec![], None, delete(schedules::delete)));
+    let pause = words("/api/schedules/{key}/pause", "pauseSchedule", "Let a schedule no longer tick");
+    routes.push(changes(HttpMethod::Post, pause, vec![], None, post(schedules::pause)));
+    let resume = words("/api/schedules/{key}/resume", "resumeSchedule", "Let a schedule tick again");
+    routes.push(changes(HttpMethod::Post, resume, vec![], None, post(schedules::resume)));
+    routes
 }

@@ -23,6 +23,7 @@ mod problem;
 mod query;
 mod route;
 mod routes;
+mod schedules;
 mod server;
 mod shape;
 mod socket;

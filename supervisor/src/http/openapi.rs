@@ -81,9 +81,9 @@ fn path_id() -> Parameter {
         .build()
 }
 
-/// The parameter of a path that ends with the name of a thing.
+/// The parameter of a path that has the name of a thing.
 fn path_name(path: &str) -> Option<Parameter> {
-    let name = path.strip_suffix('}')?.rsplit_once('{')?.1;
+    let name = path.rsplit_once('{')?.1.split('}').next()?;
     let text = ObjectBuilder::new().schema_type(Type::String);
     let meaning = "how it is called; encode what an address does not take";
     let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path);
@@ -181,6 +181,14 @@ getPool get /api/pool: What the pool and its workers are doing
 recyclePool post /api/pool/recycle: Replace workers, none before its replacement is ready
 reloadPool post /api/pool/reload: Read the settings again and roll the workers
 resizePool post /api/pool/resize: Change the bounds of the pool
+listSchedules get /api/schedules: What runs by itself, with what it did last and does next
+deleteSchedule delete /api/schedules/{key}: Remove a schedule; its executions stay
+getSchedule get /api/schedules/{key}: One schedule
+putSchedule put /api/schedules/{key}: Define a schedule
+getScheduleTicks get /api/schedules/{key}/next: The next ticks of a schedule
+pauseSchedule post /api/schedules/{key}/pause: Let a schedule no longer tick
+resumeSchedule post /api/schedules/{key}/resume: Let a schedule tick again
+runSchedule post /api/schedules/{key}/run: Run a schedule's workflow now, beside its ticks
 listSecrets get /api/secrets: The secrets, without their values
 rotateSecrets post /api/secrets: Encrypt every secret with the current key
 deleteSecret delete /api/secrets/{key}: Remove a secret

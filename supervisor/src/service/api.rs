@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use muster_bus::{AddressedCommand, ControlCommand, StatusChange};
-use muster_core::execution::{Attempt, ExecutionRequest, StartWindow, Status, Target};
+use muster_bus::{AddressedCommand, ControlCommand};
+use muster_core::execution::{ExecutionRequest, StartWindow, Status, Target};
 use muster_core::pool::PoolSnapshot;
 use muster_intake::rabbitmq::BrokerHealth;
 use muster_protocol::CancelReason;
@@ -99,6 +99,13 @@ impl ApiService for Supervisor {
 
     async fn rotate_secrets(&self, who: &str) -> Result<PlanView, ServiceError> {
         Ok(rotate(&*self.core.store, &self.secret_keys, who).await?)
+    }
+
+    async fn run_schedule(&self, name: &str) -> Result<Uuid, ServiceError> {
+        let all = self.core.store.definitions().await?.schedules;
+        let found = all.into_iter().find(|schedule| schedule.name == name);
+        let found = found.ok_or_else(|| ServiceError::NotFound(format!("there is no schedule {name:?}")))?;
+        self.run_schedule_now(&found).await
     }
 
     async fn cancel(&self, id: Uuid) -> Result<CancelResult, ServiceError> {
@@ -294,7 +301,7 @@ impl Supervisor {
         .outlook()
     }
 
-    fn default_max_attempts(&self) -> u32 {
+    pub(super) fn default_max_attempts(&self) -> u32 {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).max_attempts
     }
 
@@ -337,7 +344,7 @@ impl Supervisor {
         refused.into_iter().map(answer).collect()
     }
 
-    async fn insert(&self, row: NewExecution) -> Result<SubmitAnswer, ServiceError> {
+    pub(super) async fn insert(&self, row: NewExecution) -> Result<SubmitAnswer, ServiceError> {
         let submitted = self.core.store.submit(std::slice::from_ref(&row)).await?.pop();
         submitted.map_or_else(|| Err(no_answer()), |submitted| self.submitted(&row, submitted))
     }
@@ -346,9 +353,7 @@ impl Supervisor {
     fn submitted(&self, row: &NewExecution, submitted: Submitted) -> Result<SubmitAnswer, ServiceError> {
         match submitted {
             Submitted::Inserted => {
-                let workflow = row.workflow_name.clone();
-                let pending = StatusChange::new(Attempt::new(row.id, 0), Status::Pending, Timestamp::now());
-                self.core.bus.status_changed(&StatusChange { workflow, ..pending });
+                self.tell_pending(row);
                 Ok(SubmitAnswer { execution_id: row.id, status: Status::Pending, existing: false })
             }
             Submitted::Exists(status) => Ok(SubmitAnswer { execution_id: row.id, status, existing: false }),

@@ -13,6 +13,7 @@ mod explain;
 mod heartbeat;
 mod readiness_parts;
 mod run;
+mod schedules;
 mod start;
 mod starting;
 mod supervisor;

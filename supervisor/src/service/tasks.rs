@@ -15,6 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::announce::announce;
 use super::core::Core;
 use super::heartbeat;
+use super::schedules;
 use super::supervisor::Supervisor;
 use crate::dispatch::{
     PeerWatch, StorePoll, expire_for_ever, forget_keys_for_ever, leases, tell_worker_time_for_ever,
@@ -78,6 +79,8 @@ impl Tasks {
         background
             .spawn(vital::serving("executor-watch", heartbeat::watch_executor(Arc::downgrade(supervisor))));
         background.spawn(announce(Arc::clone(&store), supervisor.who()));
+        let ticking = schedules::run_for_ever(Arc::downgrade(supervisor));
+        background.spawn(vital::serving("schedules", ticking));
         let following = follow_definitions(store.clone(), supervisor.preparer.prewarm());
         background.spawn(vital::turning("definitions", following));
         let commands =

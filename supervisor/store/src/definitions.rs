@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::{OrganizationRecord, Result, WorkflowRecord};
+use crate::{OrganizationRecord, Result, ScheduleRecord, WorkflowRecord};
 
 /// All that is defined, as it was at one version.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +25,8 @@ pub struct Definitions {
     pub workflows: Vec<WorkflowRecord>,
     /// The entries of configuration, by key, secrets among them.
     pub config: Vec<ConfigRecord>,
+    /// The schedules, by name.
+    pub schedules: Vec<ScheduleRecord>,
 }
 
 /// One entry of configuration, as its row has it.
@@ -62,6 +64,10 @@ pub enum DefinitionWrite {
         /// The key of the entry.
         key: String,
     },
+    /// Writes this schedule, new or changed; when it ticks next is found anew where that may be another moment.
+    PutSchedule(ScheduleRecord),
+    /// Removes the schedule of this id.
+    RemoveSchedule(Uuid),
 }
 
 /// A write, and how it is told of.

@@ -27,6 +27,7 @@ mod record;
 mod request;
 mod roles;
 mod rows;
+mod schedules;
 mod session;
 mod shares;
 mod sqlite;
@@ -73,6 +74,7 @@ pub use roles::{
     ClaimStore, DefinitionStore, ExecutionStore, NotificationStore, OutcomeStore, PeerStore, QueueStore,
     SchemaStore, StateStore, Store, WaitingStore,
 };
+pub use schedules::{DueSchedule, ScheduleAdvance, ScheduleAdvanced, ScheduleRecord, ScheduleStore};
 pub use shares::{ShareBook, ShareStore};
 pub use sqlite::{Durability, SqliteStore};
 pub use supervisors::{SupervisorRecord, SupervisorStore};

@@ -20,9 +20,9 @@ macro_rules! record_readers {
         use $crate::session::{CancelledRow, Candidate, HeldKey, WrittenAttempts};
         use $crate::shares::WaitingShare;
         use $crate::{
-            ChangeRecord, Claimed, ConfigEntry, ConfigRecord, EventRow, ExecutionRecord, HeldLimit,
-            LimitRecord, LimitTerms, LimitUse, LogRow, NewExecution, OrganizationRecord, SupervisorRecord,
-            WorkflowRecord,
+            ChangeRecord, Claimed, ConfigEntry, ConfigRecord, DueSchedule, EventRow, ExecutionRecord,
+            HeldLimit, LimitRecord, LimitTerms, LimitUse, LogRow, NewExecution, OrganizationRecord,
+            ScheduleRecord, SupervisorRecord, WorkflowRecord,
         };
 
         pub(crate) fn required_id(row: &$row, column: &str) -> Result<Uuid> {
@@ -373,6 +373,40 @@ macro_rules! record_readers {
                 value: row.try_get::<JsonColumn, _>("value")?.0,
                 is_secret: row.try_get("is_secret")?,
                 key_id: row.try_get("key_id")?,
+            })
+        }
+
+        pub(crate) fn schedule(row: &$row) -> Result<ScheduleRecord> {
+            let seconds = |column: &str| {
+                Ok::<_, sqlx::Error>(u32::try_from(row.try_get::<i64, _>(column)?).unwrap_or_default())
+            };
+            Ok(ScheduleRecord {
+                id: required_id(row, "id")?,
+                name: row.try_get("name")?,
+                workflow: row.try_get("workflow")?,
+                organization_id: id(row, "organization_id")?,
+                cron: row.try_get("cron")?,
+                time_zone: row.try_get("time_zone")?,
+                queue: row.try_get("queue")?,
+                parameters: json_text(row, "parameters")?,
+                overlap: row.try_get("overlap")?,
+                missed: row.try_get("missed")?,
+                missed_seconds: seconds("missed_seconds")?,
+                jitter_seconds: seconds("jitter_seconds")?,
+                is_paused: row.try_get("is_paused")?,
+                next_at: at(row, "next_at")?,
+                due_at: at(row, "due_at")?,
+                last_at: at(row, "last_at")?,
+                last_execution: id(row, "last_execution")?,
+                last_outcome: row.try_get("last_outcome")?,
+            })
+        }
+
+        pub(crate) fn due_schedule(row: &$row) -> Result<DueSchedule> {
+            Ok(DueSchedule {
+                schedule: schedule(row)?,
+                now: row.try_get::<TimeColumn, _>("now")?.0,
+                is_running: row.try_get("is_running")?,
             })
         }
 

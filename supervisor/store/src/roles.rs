@@ -17,8 +17,8 @@ use crate::{
     CancelResult, Claim, Claimant, Claimed, ConfigEntry, DatabaseFacts, DefinitionEditStore, DueExecutions,
     EventRow, ExecutionFailure, ExecutionFilter, ExecutionRecord, ExecutionRecords, ExpiredOwners,
     Finalization, FinalizeResult, LimitStore, LogRow, NewExecution, OrganizationRecord, PresenceShown,
-    QueueDepth, Renewal, Result, ServedQueues, ShareStore, Submitted, SupervisorStore, TakeOver,
-    WorkflowRecord,
+    QueueDepth, Renewal, Result, ScheduleStore, ServedQueues, ShareStore, Submitted, SupervisorStore,
+    TakeOver, WorkflowRecord,
 };
 
 /// The whole record: one database in all its roles.
@@ -33,6 +33,7 @@ pub trait Store:
     + ExecutionStore
     + DefinitionStore
     + DefinitionEditStore
+    + ScheduleStore
     + StateStore
     + ShareStore
     + SupervisorStore
@@ -51,6 +52,7 @@ impl<T> Store for T where
         + ExecutionStore
         + DefinitionStore
         + DefinitionEditStore
+        + ScheduleStore
         + StateStore
         + ShareStore
         + SupervisorStore

@@ -15,6 +15,7 @@ use super::flow::PendingRow;
 use super::limits::session::LimitSession;
 use super::limits::{DeclaredLimits, HeldLimit};
 use super::rows::{BackRow, EndedRow, EndingRow, EventRowIn, Fence, KeyRow, LogRowIn, StateRow};
+use super::schedules::ScheduleSession;
 use super::shares::{Allotment, WaitingShare};
 use super::{Claimant, Claimed, ExecutionFailure, NewExecution, Result, TakeOver};
 
@@ -105,7 +106,7 @@ pub(crate) enum Extent {
 /// One transaction, open. Dropped without [`StoreSession::commit`] it is rolled back.
 ///
 /// Methods take no empty lists and answer without order.
-pub(crate) trait StoreSession: LimitSession {
+pub(crate) trait StoreSession: LimitSession + ScheduleSession {
     /// Commits it.
     fn commit(self) -> impl Future<Output = Result<()>> + Send;
 

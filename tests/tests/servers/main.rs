@@ -19,6 +19,7 @@ mod once;
 mod outages;
 mod quiet_broker;
 mod refused;
+mod schedules;
 mod scope;
 mod secrets;
 mod shares;

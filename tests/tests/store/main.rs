@@ -25,6 +25,7 @@ mod presences;
 mod queue;
 mod queues;
 mod reading;
+mod schedules;
 mod shares;
 mod values;
 
@@ -148,6 +149,11 @@ contract! {
         rows_are_written_changed_and_removed,
         whoever_is_late_writes_nothing,
         a_change_that_is_refused_takes_all_along,
+    }
+    schedules {
+        of_those_who_see_a_tick_one_makes_its_execution,
+        what_is_due_is_told_with_what_it_waits_for,
+        one_whose_last_tick_is_hours_ahead_is_looked_at,
     }
     limits {
         rule_3_no_more_run_than_a_limit_says,

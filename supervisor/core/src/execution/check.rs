@@ -84,9 +84,18 @@ fn attempts_rule() -> String {
     format!("must be a whole number from 1 to {ATTEMPTS_MAX}")
 }
 
+/// The rule of queues, for a name that is there already.
+pub fn queue_name(name: &str) -> Result<(), String> {
+    if is_word(name, QUEUE_MAX_BYTES) { Ok(()) } else { Err(queue_rule()) }
+}
+
+fn queue_rule() -> String {
+    format!("must be the name of a queue, 1 to {QUEUE_MAX_BYTES} bytes without spaces")
+}
+
 /// The rule of queues: they are names in RabbitMQ, too.
 pub(super) fn queue(raw: &RawValue) -> Result<String, String> {
-    let expected = format!("must be the name of a queue, 1 to {QUEUE_MAX_BYTES} bytes without spaces");
+    let expected = queue_rule();
     let text: String = read(raw, &expected)?;
     if is_word(&text, QUEUE_MAX_BYTES) { Ok(text) } else { Err(wrong(raw, &expected)) }
 }

@@ -5,6 +5,7 @@
 
 mod places;
 mod render;
+mod schedule;
 mod value;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ use serde::{Deserialize, Serialize};
 
 pub use places::Places;
 pub use render::render;
+
+use schedule::ScheduleEntry;
 
 use super::organizations::GLOBAL;
 use super::problem::{meant, place};
@@ -29,6 +32,8 @@ pub(super) struct DefinitionFile {
     /// By organization, `global` for everybody's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     config: BTreeMap<String, BTreeMap<String, toml::Value>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    schedules: BTreeMap<String, ScheduleEntry>,
 }
 
 /// What is wrong with a file, each with its place.
@@ -78,6 +83,14 @@ pub fn parse(name: &str, text: &str) -> Result<(DefinitionsView, Places), FilePr
                 Err(problem) => {
                     problems.push(format!("{}: {problem}", place(&format!("config.{owner}"), &key, None)));
                 }
+            }
+        }
+    }
+    for (name, one) in file.schedules {
+        match one.into_definition(name.clone()) {
+            Ok(schedule) => view.schedules.push(schedule),
+            Err(problem) => {
+                problems.push(format!("{}: {problem}", place("schedules", &name, Some("parameters"))));
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::schedule::ScheduleEntry;
 use super::{DefinitionFile, GLOBAL, value};
 use crate::api::{DefinitionsView, OrganizationDefinition, WorkflowDefinition};
 
@@ -29,6 +30,9 @@ pub fn render(view: &DefinitionsView) -> Result<String, toml::ser::Error> {
         let owner = one.organization.clone().unwrap_or_else(|| GLOBAL.to_owned());
         let entries: &mut BTreeMap<String, toml::Value> = file.config.entry(owner).or_default();
         entries.insert(one.key.clone(), value::toml(&one.value));
+    }
+    for one in &view.schedules {
+        file.schedules.insert(one.name.clone(), ScheduleEntry::of(one));
     }
     Ok(format!("{HEADER}\n{}", toml::to_string_pretty(&file)?))
 }

@@ -3,6 +3,7 @@
 
 mod config;
 mod organization;
+mod schedule;
 mod workflow;
 
 use muster_store::{DefinitionChange, DefinitionWrite, Definitions};
@@ -61,6 +62,9 @@ impl Planner {
             DefinitionEdit::SetSecret { key, organization, value } => {
                 self.set_config(key, organization.as_deref(), value, true);
             }
+            DefinitionEdit::SetSchedule(wanted) => self.set_schedule(wanted),
+            DefinitionEdit::PauseSchedule { name, is_paused } => self.pause_schedule(name, *is_paused),
+            DefinitionEdit::RemoveSchedule { name } => self.remove_schedule(name),
             DefinitionEdit::RemoveVariable { key, organization } => {
                 self.remove_config(key, organization.as_deref(), false);
             }
@@ -132,6 +136,11 @@ fn derived_id(kind: &str, owner: Option<Uuid>, name: &str) -> Uuid {
 /// The id that an organization has when none is given.
 pub(super) fn organization_id(key: &str) -> Uuid {
     derived_id(organization::KIND, None, key)
+}
+
+/// The id that a schedule has when none is given.
+pub(super) fn schedule_id(name: &str) -> Uuid {
+    derived_id(schedule::KIND, None, name)
 }
 
 /// The id that a workflow has when none is given.

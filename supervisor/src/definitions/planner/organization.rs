@@ -64,6 +64,7 @@ impl Planner {
             return self.not_found(subject, format!("there is no organization {called:?}{hint}"));
         };
         let its = |owner: Option<uuid::Uuid>| owner == Some(found.id);
+        let schedules = self.definitions.schedules.iter().filter(|row| its(row.organization_id)).count();
         let workflows = self.definitions.workflows.iter().filter(|row| its(row.organization_id)).count();
         let (secrets, variables): (Vec<_>, Vec<_>) = self
             .definitions
@@ -71,12 +72,16 @@ impl Planner {
             .iter()
             .filter(|row| its(row.organization_id))
             .partition(|row| row.is_secret);
-        let held: Vec<String> =
-            [(workflows, "workflow"), (variables.len(), "variable"), (secrets.len(), "secret")]
-                .into_iter()
-                .filter(|(count, _)| *count > 0)
-                .map(|(count, noun)| format!("{count} {noun}{}", if count == 1 { "" } else { "s" }))
-                .collect();
+        let held: Vec<String> = [
+            (workflows, "workflow"),
+            (variables.len(), "variable"),
+            (secrets.len(), "secret"),
+            (schedules, "schedule"),
+        ]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, noun)| format!("{count} {noun}{}", if count == 1 { "" } else { "s" }))
+        .collect();
         if !held.is_empty() {
             let message = format!(
                 "still has {}: remove them first, or keep it and set is_active to false",

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::served::{raw, serve};
 use crate::api::DefinitionsView;
-use crate::client::{ApiClient, Defined, DefinitionKind, Execution, ExecutionEvent};
+use crate::client::{ApiClient, Defined, DefinitionKind, Execution, ExecutionEvent, ScheduleSwitch};
 use crate::http::openapi::openapi;
 use crate::http::routes::routes;
 
@@ -88,10 +88,12 @@ fn ask_for_definitions(client: &ApiClient) {
         DefinitionKind::Organization,
         DefinitionKind::Variable,
         DefinitionKind::Secret,
+        DefinitionKind::Schedule,
     ];
     for kind in kinds {
-        // An organization is nobody's.
-        let organization = (kind != DefinitionKind::Organization).then_some("acme");
+        // These are nobody's.
+        let is_owned = !matches!(kind, DefinitionKind::Organization | DefinitionKind::Schedule);
+        let organization = is_owned.then_some("acme");
         let thing = Defined { kind, name: THING, organization };
         drop(client.all_defined::<Value>(kind));
         drop(client.defined::<Value>(thing));
@@ -100,6 +102,10 @@ fn ask_for_definitions(client: &ApiClient) {
     }
     drop(client.changes(10, Some(1)));
     drop(client.definitions());
+    drop(client.ticks(THING, 1, Some("2026-01-01T00:00:00Z".to_owned())));
+    drop(client.run_schedule(THING));
+    drop(client.switch_schedule(THING, ScheduleSwitch::Pause, true));
+    drop(client.switch_schedule(THING, ScheduleSwitch::Resume, true));
     drop(client.rotate_secrets());
     drop(client.apply(&DefinitionsView::default(), true, true));
 }

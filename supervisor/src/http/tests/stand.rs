@@ -58,6 +58,10 @@ impl ApiService for FakeService {
         Ok(rotate(&*self.store, &SecretKeys::default(), who).await?)
     }
 
+    async fn run_schedule(&self, name: &str) -> Result<Uuid, ServiceError> {
+        Err(ServiceError::NotFound(format!("there is no schedule {name}")))
+    }
+
     async fn submit(&self, request: ExecutionRequest) -> Result<SubmitAnswer, ServiceError> {
         let rows = [NewExecution::of(&request, 3)];
         let own = |status| SubmitAnswer { execution_id: request.execution_id, status, existing: false };

@@ -9,9 +9,11 @@ mod limits;
 mod limits_admin;
 mod queue;
 mod renew;
+mod schedules;
 
 pub(crate) use again::again;
 pub(crate) use limits::PendingRow;
+pub(crate) use schedules::advance_schedules;
 
 use std::collections::{HashMap, HashSet};
 

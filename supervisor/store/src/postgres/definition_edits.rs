@@ -26,6 +26,7 @@ impl DefinitionEditStore for PostgresStore {
                 .await?,
             workflows: all(self, || sqlx::query(statements::ALL_WORKFLOWS), record::workflow).await?,
             config: all(self, || sqlx::query(statements::ALL_CONFIG), record::config).await?,
+            schedules: all(self, || sqlx::query(statements::ALL_SCHEDULES), record::schedule).await?,
         })
     }
 
@@ -98,6 +99,21 @@ async fn put(session: &mut PgSession, write: &DefinitionWrite) -> Result<(), Sto
             .bind(row.max_attempts.map(signed))
             .bind(row.is_active),
         DefinitionWrite::RemoveWorkflow(id) => sqlx::query(statements::REMOVE_WORKFLOW).bind(id),
+        DefinitionWrite::PutSchedule(row) => sqlx::query(statements::PUT_SCHEDULE)
+            .bind(row.id)
+            .bind(&row.name)
+            .bind(&row.workflow)
+            .bind(row.organization_id)
+            .bind(&row.cron)
+            .bind(&row.time_zone)
+            .bind(&row.queue)
+            .bind(row.parameters.as_ref().map(|json| json.get()))
+            .bind(&row.overlap)
+            .bind(&row.missed)
+            .bind(i64::from(row.missed_seconds))
+            .bind(i64::from(row.jitter_seconds))
+            .bind(row.is_paused),
+        DefinitionWrite::RemoveSchedule(id) => sqlx::query(statements::REMOVE_SCHEDULE).bind(id),
         DefinitionWrite::PutConfig(row) => {
             session.run(remove_config.bind(row.organization_id).bind(&row.key)).await?;
             let insert = sqlx::query(statements::INSERT_CONFIG).bind(row.organization_id).bind(&row.key);

@@ -16,6 +16,7 @@ mod notifications;
 mod peers;
 mod presence;
 mod read;
+mod schedules;
 mod schema;
 mod session;
 mod shares;

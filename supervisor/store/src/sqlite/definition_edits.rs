@@ -31,6 +31,7 @@ impl DefinitionEditStore for SqliteStore {
                 .await?,
             workflows: all(self, sqlx::query(statements::ALL_WORKFLOWS), record::workflow).await?,
             config: all(self, sqlx::query(statements::ALL_CONFIG), record::config).await?,
+            schedules: all(self, sqlx::query(statements::ALL_SCHEDULES), record::schedule).await?,
         })
     }
 
@@ -99,6 +100,21 @@ async fn put(session: &mut SqliteSession, write: &DefinitionWrite) -> Result<()>
             .bind(row.max_attempts)
             .bind(row.is_active),
         DefinitionWrite::RemoveWorkflow(id) => write_query(statements::REMOVE_WORKFLOW).bind(id.to_string()),
+        DefinitionWrite::PutSchedule(row) => write_query(statements::PUT_SCHEDULE)
+            .bind(row.id.to_string())
+            .bind(&row.name)
+            .bind(&row.workflow)
+            .bind(text(row.organization_id))
+            .bind(&row.cron)
+            .bind(&row.time_zone)
+            .bind(&row.queue)
+            .bind(row.parameters.as_ref().map(|json| json.get()))
+            .bind(&row.overlap)
+            .bind(&row.missed)
+            .bind(i64::from(row.missed_seconds))
+            .bind(i64::from(row.jitter_seconds))
+            .bind(row.is_paused),
+        DefinitionWrite::RemoveSchedule(id) => write_query(statements::REMOVE_SCHEDULE).bind(id.to_string()),
         DefinitionWrite::PutConfig(row) => {
             session.run(remove_config.bind(text(row.organization_id)).bind(&row.key)).await?;
             let insert =

@@ -15,6 +15,7 @@ mod notifications;
 mod peers;
 mod read;
 mod rows;
+mod schedules;
 mod schema;
 mod session;
 mod shares;

@@ -20,6 +20,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 8, sql: include_str!("migrations/0008_idempotency.sql") },
     Migration { version: 9, sql: include_str!("migrations/0009_sealed_secrets.sql") },
     Migration { version: 10, sql: include_str!("migrations/0010_shares.sql") },
+    Migration { version: 11, sql: include_str!("migrations/0011_schedules.sql") },
 ];
 
 /// The version of the schema; 0 in a file without one.

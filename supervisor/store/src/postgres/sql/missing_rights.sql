@@ -14,6 +14,7 @@ FROM (
     ('supervisor_presences', 'UPDATE'), ('supervisor_presences', 'DELETE'),
     ('organizations', 'SELECT'), ('workflows', 'SELECT'), ('config_entries', 'SELECT'),
     ('definition_version', 'SELECT'),
+    ('schedules', 'SELECT'), ('schedules', 'UPDATE'),
     ('muster_migrations', 'SELECT')
 ) AS needed (table_name, right_name)
 WHERE NOT has_table_privilege(needed.table_name, needed.right_name)

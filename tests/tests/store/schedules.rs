@@ -1,0 +1,150 @@
+//! A schedule and the execution of its tick go on together, and of those who see a tick one comes through.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use muster_store::{
+    DefinitionChange, DefinitionWrite, DefinitionsWritten, DueSchedule, NewExecution, ScheduleAdvance,
+    ScheduleAdvanced, ScheduleRecord,
+};
+use uuid::Uuid;
+
+use crate::fixture::{Fixture, raw};
+
+fn nightly(number: u128) -> ScheduleRecord {
+    ScheduleRecord {
+        id: Uuid::from_u128(number),
+        name: format!("nightly-{number}"),
+        workflow: "report".into(),
+        organization_id: None,
+        cron: "30 2 * * *".into(),
+        time_zone: "Europe/Berlin".into(),
+        queue: Some("tests".into()),
+        parameters: Some(raw("{\"all\":true}")),
+        overlap: "skip".into(),
+        missed: "run_once".into(),
+        missed_seconds: 3_600,
+        jitter_seconds: 0,
+        is_paused: false,
+        next_at: None,
+        due_at: None,
+        last_at: None,
+        last_execution: None,
+        last_outcome: None,
+    }
+}
+
+async fn write(fixture: &Fixture, rows: impl IntoIterator<Item = ScheduleRecord>) {
+    let version = fixture.store.definitions().await.unwrap().version;
+    let change = |row: ScheduleRecord| DefinitionChange {
+        kind: "schedule",
+        name: row.name.clone(),
+        organization: None,
+        before: None,
+        after: Some("{}".into()),
+        write: DefinitionWrite::PutSchedule(row),
+    };
+    let changes: Vec<_> = rows.into_iter().map(change).collect();
+    let written = fixture.store.write_definitions(version, "anna", &changes).await.unwrap();
+    assert_eq!(written, DefinitionsWritten::Committed);
+}
+
+fn execution(number: u128) -> NewExecution {
+    let request = format!("{{\"execution_id\":\"{}\",\"workflow\":\"report\"}}", Uuid::from_u128(number));
+    let request = muster_core::execution::ExecutionRequest::parse(request.as_bytes()).unwrap();
+    NewExecution::of(&request, 3).in_queue("tests")
+}
+
+/// Goes on from where the schedule was seen to a tick an hour on.
+fn advance(seen: &DueSchedule, new: Option<NewExecution>) -> ScheduleAdvance {
+    let next = seen.now + SignedDuration::from_hours(1);
+    ScheduleAdvance {
+        id: seen.schedule.id,
+        from: seen.schedule.next_at,
+        next_at: Some(next),
+        due_at: Some(next),
+        done: new.is_some().then_some(seen.now),
+        outcome: new.is_some().then_some("run"),
+        execution: new,
+    }
+}
+
+async fn due(fixture: &Fixture) -> Vec<DueSchedule> {
+    let mut due = fixture.store.due_schedules(100).await.unwrap();
+    due.sort_by_key(|one| one.schedule.id);
+    due
+}
+
+pub(crate) async fn of_those_who_see_a_tick_one_makes_its_execution(fixture: Fixture) {
+    write(&fixture, (1..=20).map(nightly)).await;
+    let seen = due(&fixture).await;
+    assert_eq!(seen.len(), 20);
+    assert!(seen.iter().all(|one| one.schedule.next_at.is_none() && !one.is_running));
+    let advances: Arc<Vec<ScheduleAdvance>> =
+        Arc::new((1000..).zip(&seen).map(|(id, seen)| advance(seen, Some(execution(id)))).collect());
+    let mut racing = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let (store, advances) = (fixture.another_store().await, Arc::clone(&advances));
+        racing.spawn(async move { store.advance_schedules(&advances).await.unwrap() });
+    }
+    let done: Vec<ScheduleAdvanced> = racing.join_all().await.into_iter().flatten().collect();
+    assert_eq!(done.iter().filter(|one| **one == ScheduleAdvanced::Done).count(), 20);
+    assert_eq!(done.iter().filter(|one| **one == ScheduleAdvanced::NotOurs).count(), 60);
+    assert!(due(&fixture).await.is_empty());
+    let wait = fixture.store.next_tick().await.unwrap().unwrap();
+    assert!((3_500..=3_600).contains(&wait.as_secs()), "{wait:?}");
+    for id in 1000..1020 {
+        let made = fixture.store.execution(Uuid::from_u128(id)).await.unwrap().unwrap();
+        assert_eq!(made.queue.as_deref(), Some("tests"));
+    }
+    // Whoever saw it before is late.
+    let late = fixture.store.advance_schedules(&[advance(&seen[0], Some(execution(2000)))]).await.unwrap();
+    assert_eq!(late, [ScheduleAdvanced::NotOurs]);
+    assert!(fixture.store.execution(Uuid::from_u128(2000)).await.unwrap().is_none());
+}
+
+pub(crate) async fn what_is_due_is_told_with_what_it_waits_for(fixture: Fixture) {
+    let queued = ScheduleRecord { overlap: "queue".into(), ..nightly(2) };
+    let paused = ScheduleRecord { is_paused: true, ..nightly(3) };
+    write(&fixture, [nightly(1), queued.clone(), paused]).await;
+    let seen = due(&fixture).await;
+    assert_eq!(
+        seen.iter().map(|one| one.schedule.name.as_str()).collect::<Vec<_>>(),
+        ["nightly-1", "nightly-2"]
+    );
+    // Both stand at a tick that is due already, and their executions before wait.
+    let back: Vec<ScheduleAdvance> = (100..)
+        .zip(&seen)
+        .map(|(id, seen)| ScheduleAdvance { due_at: Some(seen.now), ..advance(seen, Some(execution(id))) })
+        .collect();
+    assert_eq!(
+        fixture.store.advance_schedules(&back).await.unwrap(),
+        [ScheduleAdvanced::Done, ScheduleAdvanced::Done]
+    );
+    let seen = due(&fixture).await;
+    assert_eq!(seen.len(), 1, "the one that waits for its execution before is left out");
+    assert!(seen[0].is_running && seen[0].schedule.last_outcome.as_deref() == Some("run"));
+    fixture.store.request_cancel(Uuid::from_u128(101)).await.unwrap();
+    let seen = due(&fixture).await;
+    assert_eq!(seen.len(), 2);
+    assert!(!seen[1].is_running);
+    // A change that moves no tick leaves it where it stands; another one does not.
+    write(&fixture, [ScheduleRecord { workflow: "other".into(), ..queued.clone() }]).await;
+    assert_eq!(due(&fixture).await[1].schedule.next_at, seen[1].schedule.next_at);
+    write(&fixture, [ScheduleRecord { cron: "@daily".into(), ..queued }]).await;
+    assert_eq!(due(&fixture).await.iter().filter(|one| one.schedule.next_at.is_none()).count(), 1);
+}
+
+pub(crate) async fn one_whose_last_tick_is_hours_ahead_is_looked_at(fixture: Fixture) {
+    write(&fixture, [nightly(1), nightly(2)]).await;
+    let seen = due(&fixture).await;
+    let hours = |hours| Some(seen[0].now + SignedDuration::from_hours(hours));
+    let ahead = [
+        ScheduleAdvance { done: hours(2), ..advance(&seen[0], None) },
+        ScheduleAdvance { done: hours(5), ..advance(&seen[1], None) },
+    ];
+    fixture.store.advance_schedules(&ahead).await.unwrap();
+    let seen = due(&fixture).await;
+    assert_eq!(seen.iter().map(|one| one.schedule.id).collect::<Vec<_>>(), [Uuid::from_u128(2)]);
+    assert!(seen[0].schedule.last_at > Some(Timestamp::now() + SignedDuration::from_hours(3)));
+}
