@@ -148,7 +148,32 @@ fn refused() -> Result<BpfProgram, BackendError> {
     for (number, flags) in [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)] {
         rules.insert(number, vec![has_flag(flags, fast_open)?]);
     }
+    rules.extend(of_others()?);
     compile(rules, libc::EPERM)
+}
+
+/// What other processes may use, and when they run: the same user needs no further right to change it, and a limit of CPU
+/// time kills. What a program changes for itself it asks for with the number 0.
+fn of_others() -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
+    let mut rules = BTreeMap::new();
+    for number in [
+        libc::SYS_prlimit64,
+        libc::SYS_sched_setaffinity,
+        libc::SYS_sched_setscheduler,
+        libc::SYS_sched_setparam,
+        libc::SYS_sched_setattr,
+    ] {
+        rules.insert(number, vec![is_other(0, 0)?]);
+    }
+    // One process, not a group or a user.
+    for (number, process) in [(libc::SYS_setpriority, 0), (libc::SYS_ioprio_set, 1)] {
+        rules.insert(number, vec![is_other(0, process)?, is_other(1, 0)?]);
+    }
+    Ok(rules)
+}
+
+fn is_other(argument: u8, value: u64) -> Result<SeccompRule, BackendError> {
+    SeccompRule::new(vec![word(argument, SeccompCmpOp::Ne, value)?])
 }
 
 fn socket_rules() -> Result<Vec<SeccompRule>, BackendError> {
