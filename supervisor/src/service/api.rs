@@ -4,7 +4,6 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use muster_bus::{AddressedCommand, ControlCommand};
 use muster_core::execution::{ExecutionRequest, StartWindow, Status, Target};
 use muster_core::pool::PoolSnapshot;
@@ -64,22 +63,13 @@ impl ApiService for Supervisor {
 
     async fn explain(&self, id: Uuid) -> Result<Option<ExplanationView>, ServiceError> {
         let Some(record) = self.core.store.execution(id).await? else { return Ok(None) };
-        let waits = record.status == Status::Pending;
-        let ahead = if waits { self.core.store.ahead(id).await? } else { 0 };
-        let outlook = self.outlook(&record);
-        let limit = if waits { self.core.store.limit_wait(&record).await? } else { None };
         let reasons = explain(&ExplainFacts {
-            record: &record,
-            now: Timestamp::now(),
-            supervisor: self.core.claimant.owner,
-            served: self.core.claimant.queues.names(),
             closed: self.core.slots.closed(),
             start_trouble: self.core.health.start_trouble(),
             slots_are_free: self.core.slots.free() > 0,
             max_workers: self.core.slots.workers(),
-            ahead,
-            outlook,
-            limit,
+            outlook: self.outlook(&record),
+            ..ExplainFacts::of_record(&*self.core.store, &self.core.claimant, &record).await?
         });
         Ok(Some(ExplanationView { execution_id: id, status: record.status, reasons }))
     }

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use muster_core::execution::Status;
-use muster_store::{ExecutionRecord, LimitWait};
+use muster_store::{Claimant, ExecutionRecord, LimitWait, Store};
 use uuid::Uuid;
 
 use crate::api::{ReasonKind, ReasonView};
@@ -32,6 +32,42 @@ pub(super) struct ExplainFacts<'a> {
     pub(super) limit: Option<LimitWait>,
 }
 
+impl<'a> ExplainFacts<'a> {
+    /// What the record alone says, as if there were a worker for everybody.
+    pub(super) async fn of_record(
+        store: &dyn Store,
+        claimant: &'a Claimant,
+        record: &'a ExecutionRecord,
+    ) -> muster_store::Result<Self> {
+        let waits = record.status == Status::Pending;
+        Ok(Self {
+            record,
+            now: Timestamp::now(),
+            supervisor: claimant.owner,
+            served: claimant.queues.names(),
+            closed: Vec::new(),
+            start_trouble: None,
+            slots_are_free: true,
+            max_workers: 0,
+            ahead: if waits { store.ahead(record.id).await? } else { 0 },
+            outlook: None,
+            limit: if waits { store.limit_wait(record).await? } else { None },
+        })
+    }
+}
+
+/// What the record alone says of an execution to a supervisor that would claim it, as if there were a worker for everybody.
+///
+/// # Errors
+/// When the store gives no answer.
+pub async fn reasons_of(
+    store: &dyn Store,
+    claimant: &Claimant,
+    record: &ExecutionRecord,
+) -> muster_store::Result<Vec<ReasonView>> {
+    Ok(explain(&ExplainFacts::of_record(store, claimant, record).await?))
+}
+
 /// All there is to say; what keeps it from starting comes first.
 pub(super) fn explain(facts: &ExplainFacts<'_>) -> Vec<ReasonView> {
     match facts.record.status {
@@ -55,7 +91,7 @@ fn waiting(facts: &ExplainFacts<'_>) -> Vec<ReasonView> {
     .into_iter()
     .flatten()
     .collect();
-    if reasons.is_empty() {
+    if !reasons.iter().any(|reason| reason.is_blocking) {
         reasons.push(said(ReasonKind::Due, "it is due, and is claimed within a second"));
     }
     let expires = facts.record.expires_at.filter(|_| facts.record.attempts_charged == 0);
@@ -85,7 +121,8 @@ fn starts_later(facts: &ExplainFacts<'_>) -> Option<ReasonView> {
 fn limit_full(wait: &LimitWait) -> ReasonView {
     let LimitWait { name, key, most, running, holders, before } = wait;
     let Some(most) = most else {
-        return said(ReasonKind::LimitFull, format!("it waited for limit {name}, which holds it no more"));
+        let message = format!("it waited for limit {name}, which has room again: it is let go in a moment");
+        return said(ReasonKind::LimitFull, message);
     };
     let for_key = match key.as_deref() {
         None => String::new(),

@@ -25,6 +25,7 @@ pub use core::{
     Core, CoreError, CoreParts, WorkerSpecError, claimant, pool_config, transcripts, worker_spec,
 };
 pub use data_dir::{DataDir, DataDirError};
+pub use explain::reasons_of;
 pub use run::{RunError, run};
 pub use start::StartError;
 pub use starting::Starting;

@@ -27,6 +27,7 @@ mod queues;
 mod reading;
 mod schedules;
 mod shares;
+mod situations;
 mod values;
 
 macro_rules! contract {
@@ -169,6 +170,9 @@ contract! {
         rule_8_a_limit_changes_while_others_run,
         rule_9_a_message_with_limits_becomes_a_row,
         rule_17_who_waits_for_a_limit_is_told_for_what,
+    }
+    situations {
+        rule_17_what_is_said_of_who_waits_is_what_the_next_claim_does,
     }
     lists {
         a_list_has_exactly_what_its_filters_let_through,

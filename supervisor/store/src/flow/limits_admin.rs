@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
+use muster_core::execution::Status;
 use uuid::Uuid;
 
 use super::again;
@@ -51,8 +52,12 @@ impl<B: Backend> LimitStore for B {
     }
 
     async fn limit_wait(&self, record: &ExecutionRecord) -> Result<Option<LimitWait>> {
-        let Some(waits_for) = record.waits_for.as_deref().and_then(WaitsFor::parse) else { return Ok(None) };
-        again(B::PLANS_MAX, || limit_wait(self, record.id, &waits_for)).await.map(Some)
+        let parked = record.waits_for.as_deref().and_then(WaitsFor::parse);
+        let asks = parked.is_some() || !record.limits.is_empty();
+        if record.status != Status::Pending || !asks {
+            return Ok(None);
+        }
+        again(B::PLANS_MAX, || limit_wait(self, record, parked.as_ref())).await
     }
 
     async fn sweep_limits(&self) -> Result<LimitSweep> {
@@ -128,19 +133,34 @@ async fn tend_between<B: Backend>(backend: &B, from: &str, to: &str) -> Result<u
     if dirty.is_empty() { Ok(0) } else { tend(backend, &dirty).await }
 }
 
-async fn limit_wait<B: Backend>(backend: &B, id: Uuid, waits_for: &WaitsFor) -> Result<LimitWait> {
-    let held = waits_for.held();
+/// What the next claim would find: what it waits for already if that is still full, else the first of its limits that is.
+/// A row that no claim has looked at yet is told the same as one that one has.
+async fn limit_wait<B: Backend>(
+    backend: &B,
+    record: &ExecutionRecord,
+    parked: Option<&WaitsFor>,
+) -> Result<Option<LimitWait>> {
+    let held: BTreeSet<HeldLimit> = record.limits.iter().cloned().chain(parked.map(WaitsFor::held)).collect();
+    let held: Vec<HeldLimit> = held.into_iter().collect();
     let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
-    let counts = LimitCounts::of(session.limit_fills(std::slice::from_ref(&held)).await?);
+    let counts = LimitCounts::of(session.limit_fills(&held).await?);
+    let full = parked.filter(|parked| counts.room(parked) == 0).cloned();
+    let full = full.or_else(|| counts.full(&record.limits));
+    let Some(waits_for) = full.as_ref().or(parked) else {
+        session.commit().await?;
+        return Ok(None);
+    };
+    let held = waits_for.held();
     let key = match waits_for {
         WaitsFor::Limit(_) => None,
-        WaitsFor::Key(held) => Some(held.key.as_str()),
+        WaitsFor::Key(held) => Some(held.key.clone()),
     };
-    let holders = session.holders_of(&held.name, key, NAMED_MAX).await?;
-    let before = session.before_at_limit(id).await?;
+    let holders = session.holders_of(&held.name, key.as_deref(), NAMED_MAX).await?;
+    let before = session.before_at_limit(record.id, waits_for).await?;
     session.commit().await?;
     let (most, running) = counts.standing(waits_for);
-    Ok(LimitWait { name: held.name, key: key.map(str::to_owned), most, running, holders, before })
+    let most = most.filter(|_| full.is_some());
+    Ok(Some(LimitWait { name: held.name, key, most, running, holders, before }))
 }
 
 /// See [`LimitStore::sweep_limits`]. Without locks it only finds; what it finds is looked at again under them.

@@ -79,6 +79,7 @@ pub(crate) trait LimitSession: Send {
         most: usize,
     ) -> impl Future<Output = Result<Vec<Uuid>>> + Send;
 
-    /// How many wait for the same before this one, a thousand at most.
-    fn before_at_limit(&mut self, id: Uuid) -> impl Future<Output = Result<u64>> + Send;
+    /// How many wait for this before this one, in its queue, a thousand at most.
+    fn before_at_limit(&mut self, id: Uuid, waits_for: &WaitsFor)
+    -> impl Future<Output = Result<u64>> + Send;
 }

@@ -36,7 +36,8 @@ pub trait LimitStore: Debug + Send + Sync + 'static {
     /// How full the limits are: those that are set, and those that somebody is in.
     async fn limit_uses(&self) -> Result<Vec<LimitUse>>;
 
-    /// What this row waits for at a limit; `None` when it waits for none.
+    /// What this row waits for at a limit, or would if a claim looked at it now; `None` when all its limits have room,
+    /// or it does not wait.
     async fn limit_wait(&self, record: &ExecutionRecord) -> Result<Option<LimitWait>>;
 
     /// Puts right what a crash left: who is counted and does not run, who runs and is not counted, who waits and has
@@ -62,7 +63,7 @@ pub struct LimitWait {
     pub name: String,
     /// For which key there is no room; `None`: for anybody.
     pub key: Option<String>,
-    /// How many may run; `None`: the limit was changed, and it is let go in a moment.
+    /// How many may run; `None`: there is room again, and it is let go in a moment.
     pub most: Option<u32>,
     /// How many do.
     pub running: u32,

@@ -121,8 +121,9 @@ impl LimitSession for PgSession {
         read(&self.rows(query.bind(count(most))).await?, |row| record::required_id(row, "id"))
     }
 
-    async fn before_at_limit(&mut self, id: Uuid) -> Result<u64> {
-        let rows = self.rows(sqlx::query(statements::BEFORE_AT_LIMIT).bind(id)).await?;
+    async fn before_at_limit(&mut self, id: Uuid, waits_for: &WaitsFor) -> Result<u64> {
+        let query = sqlx::query(statements::BEFORE_AT_LIMIT).bind(id).bind(waits_for.to_string());
+        let rows = self.rows(query).await?;
         Ok(read(&rows, |row| record::long(row, "before"))?.into_iter().sum())
     }
 }

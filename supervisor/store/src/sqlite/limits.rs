@@ -119,8 +119,9 @@ impl LimitSession for SqliteSession {
         read(&self.rows(query.bind(count(most))).await?, |row| record::required_id(row, "id"))
     }
 
-    async fn before_at_limit(&mut self, id: Uuid) -> Result<u64> {
-        let rows = self.rows(write_query(statements::BEFORE_AT_LIMIT).bind(id.to_string())).await?;
+    async fn before_at_limit(&mut self, id: Uuid, waits_for: &WaitsFor) -> Result<u64> {
+        let query = write_query(statements::BEFORE_AT_LIMIT).bind(id.to_string()).bind(waits_for.to_string());
+        let rows = self.rows(query).await?;
         Ok(read(&rows, |row| record::long(row, "before"))?.into_iter().sum())
     }
 }
