@@ -30,6 +30,11 @@ pub fn declaring_worker() -> PathBuf {
     find("declaring_worker")
 }
 
+/// The worker whose workflow says itself when it runs.
+pub fn stamping_worker() -> PathBuf {
+    find("stamping_worker")
+}
+
 /// A file or folder of this repository, by its path from the root.
 pub fn repository(path: &str) -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));

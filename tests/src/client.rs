@@ -66,7 +66,7 @@ impl TestClient {
     /// GET, or nothing when nobody answers.
     pub fn try_get(&self, path: &str) -> Option<Response> {
         let request = self.agent.get(format!("{}{path}", self.url));
-        request.header("authorization", self.authorization()).call().ok().map(Response::read)
+        request.header("authorization", self.authorization()).call().and_then(Response::try_read).ok()
     }
 
     /// Asks for a path and gives the answer, whatever it is.
@@ -102,6 +102,25 @@ impl TestClient {
             .content_type("application/json")
             .send(body.to_string());
         Response::read(response.unwrap_or_else(|error| panic!("PUT {path}: {error}")))
+    }
+
+    /// POST with a body of JSON, or nothing when nobody answers.
+    pub fn try_post(&self, path: &str, body: &Value) -> Option<Response> {
+        self.try_send(self.agent.post(format!("{}{path}", self.url)), body)
+    }
+
+    /// PUT with a body of JSON, or nothing when nobody answers.
+    pub fn try_put(&self, path: &str, body: &Value) -> Option<Response> {
+        self.try_send(self.agent.put(format!("{}{path}", self.url)), body)
+    }
+
+    fn try_send(
+        &self,
+        request: ureq::RequestBuilder<ureq::typestate::WithBody>,
+        body: &Value,
+    ) -> Option<Response> {
+        let request = request.header("authorization", self.authorization());
+        request.content_type("application/json").send(body.to_string()).and_then(Response::try_read).ok()
     }
 
     /// Submits an execution and gives its id.
@@ -159,10 +178,13 @@ impl TestClient {
 }
 
 impl Response {
-    fn read(mut response: ureq::http::Response<ureq::Body>) -> Self {
+    fn read(response: ureq::http::Response<ureq::Body>) -> Self {
+        Self::try_read(response).unwrap_or_else(|error| panic!("the body of a response: {error}"))
+    }
+
+    fn try_read(mut response: ureq::http::Response<ureq::Body>) -> Result<Self, ureq::Error> {
         let status = response.status().as_u16();
-        let text = response.body_mut().with_config().limit(256 * 1024 * 1024).read_to_string();
-        let text = text.unwrap_or_else(|error| panic!("the body of a response: {error}"));
-        Self { status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+        let text = response.body_mut().with_config().limit(256 * 1024 * 1024).read_to_string()?;
+        Ok(Self { status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) })
     }
 }

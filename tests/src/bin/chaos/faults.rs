@@ -35,6 +35,8 @@ pub(crate) enum Weather {
     Stalls,
     /// Both.
     All,
+    /// Limits that change while processes and servers die and stand still, and an observer who counts what runs.
+    Limits,
 }
 
 impl Weather {
@@ -59,14 +61,14 @@ impl Weather {
         match self {
             Self::Crashes => crashes.to_vec(),
             Self::Stalls => stalls.to_vec(),
-            Self::All => [crashes, stalls].concat(),
+            Self::All | Self::Limits => [crashes, stalls].concat(),
         }
     }
 
     /// What later decks hold besides: processes die more often than servers.
     fn often(self) -> &'static [Fault] {
         match self {
-            Self::Crashes | Self::All => &OFTEN,
+            Self::Crashes | Self::All | Self::Limits => &OFTEN,
             Self::Stalls => &[],
         }
     }

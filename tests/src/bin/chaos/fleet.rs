@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use muster_tests::{Backends, Installation, TestSupervisor, process};
+use muster_tests::{Backends, Installation, TestClient, TestSupervisor, process};
 use rustix::process::Signal;
 
 const READY_WITHIN: Duration = Duration::from_secs(120);
@@ -21,6 +21,17 @@ const WORKFLOW: &str = "export default async (params, ctx) => {
   if (params.fail) throw new RangeError('as planned');
   return params.n;
 };\n";
+
+/// Where a supervisor runs the workflow of a storm.
+pub(crate) fn place(backends: &Backends, workers: usize) -> Installation {
+    Installation::new()
+        .backends(backends)
+        .setting("max_workers", workers)
+        .setting("min_workers", workers.min(2))
+        .setting("graceful_shutdown_seconds", 1)
+        .setting("lease_seconds", LEASE_SECONDS)
+        .workflow("storm.js", WORKFLOW)
+}
 
 /// The supervisors.
 #[derive(Debug)]
@@ -52,20 +63,27 @@ pub(crate) struct Death {
 }
 
 impl Fleet {
-    pub(crate) fn start(backends: &Backends, supervisors: usize, workers: usize) -> Self {
-        let ship = |_| {
-            let installation = Installation::new()
-                .backends(backends)
-                .setting("max_workers", workers)
-                .setting("min_workers", workers.min(2))
-                .setting("graceful_shutdown_seconds", 1)
-                .setting("lease_seconds", LEASE_SECONDS)
-                .workflow("storm.js", WORKFLOW);
-            Ship { supervisor: installation.spawn(), installation }
-        };
-        let fleet = Self { ships: (0..supervisors).map(ship).collect() };
-        fleet.ships.iter().for_each(|ship| ship.supervisor.wait_ready(READY_WITHIN));
+    /// One in each of these places.
+    pub(crate) fn start(places: Vec<Installation>) -> Self {
+        let ship = |installation: Installation| Ship { supervisor: installation.spawn(), installation };
+        let fleet = Self { ships: places.into_iter().map(ship).collect() };
+        fleet.wait_ready();
         fleet
+    }
+
+    /// Waits until all of them are.
+    pub(crate) fn wait_ready(&self) {
+        self.ships.iter().for_each(|ship| ship.supervisor.wait_ready(READY_WITHIN));
+    }
+
+    /// Who asks each of them.
+    pub(crate) fn clients(&self) -> Vec<&TestClient> {
+        self.ships.iter().map(|ship| ship.supervisor.client()).collect()
+    }
+
+    /// The place of the first.
+    pub(crate) fn first_place(&self) -> &Installation {
+        &self.ships[0].installation
     }
 
     /// Kills a supervisor with -9 and starts it again in the same place.

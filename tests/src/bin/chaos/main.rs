@@ -4,6 +4,7 @@
 mod faults;
 mod fleet;
 mod ledger;
+mod limits;
 mod load;
 
 use std::io::Write;
@@ -47,6 +48,12 @@ struct ChaosArguments {
     /// Of what the storm is made.
     #[arg(long, value_enum, default_value_t = Weather::All)]
     weather: Weather,
+    /// With --weather limits: the embedded database and one supervisor with all the workers.
+    #[arg(long)]
+    sqlite: bool,
+    /// With --weather limits: so many keys.
+    #[arg(long, default_value_t = 200)]
+    keys: usize,
     /// What a supervisor ran is claimed again this soon after its death (99 of 100).
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
     recovery_seconds: f64,
@@ -59,11 +66,18 @@ fn main() -> ExitCode {
     let arguments = ChaosArguments::parse();
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..));
     say(&format!("seed {seed}: repeat this storm with --seed {seed}"));
+    if arguments.weather == Weather::Limits {
+        let broken = limits::run(&arguments, seed);
+        return judge(broken.unwrap_or_else(|error| vec![format!("{error:#}")]));
+    }
     let services = Services::private();
     let backends = services.fresh();
     let ledger = run(&arguments, seed, &services, &backends);
     say(&ledger.to_string());
-    let broken = ledger.broken();
+    judge(ledger.broken())
+}
+
+fn judge(broken: Vec<String>) -> ExitCode {
     if broken.is_empty() {
         return ExitCode::SUCCESS;
     }
@@ -73,7 +87,8 @@ fn main() -> ExitCode {
 
 fn run(arguments: &ChaosArguments, seed: u64, services: &Services, backends: &Backends) -> ChaosRecord {
     let mut random = fastrand::Rng::with_seed(seed);
-    let mut fleet = Fleet::start(backends, arguments.supervisors, arguments.workers);
+    let places = (0..arguments.supervisors).map(|_| fleet::place(backends, arguments.workers));
+    let mut fleet = Fleet::start(places.collect());
     let lasts = Duration::from_secs(arguments.seconds);
     let started = Instant::now();
     let load = ChaosLoad::start(backends.clone(), arguments.executions, lasts, random.fork());

@@ -1,0 +1,102 @@
+//! What runs under limits: many short executions and some long ones, of many keys of which some have much.
+
+use std::collections::BTreeMap;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use muster_tests::{Backends, TestClient, TestQueue};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// Lost attempts count, and so do killed workers.
+const MAX_ATTEMPTS: u64 = 12;
+const SHORT_MAX_MS: u64 = 200;
+/// Every fiftieth lasts, so that there is something to lose.
+const LONG_MAX_MS: u64 = 1500;
+/// So many are one request over HTTP.
+const BATCH: usize = 500;
+const BATCH_PATH: &str = "/api/executions/batch";
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// An execution.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LimitedRun {
+    pub(super) key: usize,
+    pub(super) mails: bool,
+    ms: u64,
+}
+
+/// All of a storm.
+pub(super) fn plan(executions: usize, keys: usize, random: &mut fastrand::Rng) -> Vec<LimitedRun> {
+    let one = |number: usize| {
+        let rank = random.f64();
+        LimitedRun {
+            // The first keys have most.
+            key: (rank * rank * keys as f64) as usize,
+            mails: number.is_multiple_of(4),
+            ms: if number % 50 == 7 { random.u64(..LONG_MAX_MS) } else { random.u64(10..SHORT_MAX_MS) },
+        }
+    };
+    (0..executions).map(one).collect()
+}
+
+fn request(number: usize, run: LimitedRun) -> Value {
+    json!({
+        "workflow": "stamp",
+        "parameters": { "n": number, "key": format!("k{}", run.key), "ms": run.ms },
+        "limits": if run.mails { &["crm", "mail"][..] } else { &["crm"] },
+        "max_attempts": MAX_ATTEMPTS,
+        "retry_backoff_seconds": 0.05,
+        "timeout_seconds": 60,
+    })
+}
+
+/// When each is submitted: half of them at once, so that there is a backlog, the others evenly over the time.
+fn due(number: usize, all: usize, seconds: u64) -> Duration {
+    let late = number.saturating_sub(all / 2);
+    Duration::from_secs(seconds).mul_f64(late as f64 / (all / 2).max(1) as f64)
+}
+
+/// Publishes all to RabbitMQ.
+pub(super) fn publish(backends: Backends, plan: Vec<LimitedRun>, seconds: u64) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        let (mut queue, started, all) = (TestQueue::of(&backends), Instant::now(), plan.len());
+        for (number, run) in plan.into_iter().enumerate() {
+            std::thread::sleep(due(number, all, seconds).saturating_sub(started.elapsed()));
+            let mut message = request(number, run);
+            message["execution_id"] = Uuid::now_v7().to_string().into();
+            // One that was not confirmed is sent again: twice the same message is one execution.
+            while queue.try_publish(message.to_string().as_bytes()).is_err() {
+                std::thread::sleep(TRY_AGAIN_AFTER);
+            }
+        }
+    })
+}
+
+/// Submits all over HTTP, again and again until each is accepted: a key makes twice the same one execution.
+pub(super) fn submit(client: TestClient, plan: Vec<LimitedRun>, seconds: u64) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        let (started, all) = (Instant::now(), plan.len());
+        let mut left: BTreeMap<usize, LimitedRun> = plan.into_iter().enumerate().collect();
+        while !left.is_empty() {
+            let is_due = |number: &usize| due(*number, all, seconds) <= started.elapsed();
+            let numbers: Vec<usize> = left.keys().copied().take_while(is_due).take(BATCH).collect();
+            let item = |number: &usize| {
+                let mut request = request(*number, left[number]);
+                request["idempotency_key"] = number.to_string().into();
+                request
+            };
+            let items: Vec<Value> = numbers.iter().map(item).collect();
+            let answer = if items.is_empty() { None } else { client.try_post(BATCH_PATH, &items.into()) };
+            let items = answer.and_then(|answer| answer.body["executions"].as_array().cloned());
+            if items.is_none() {
+                std::thread::sleep(TRY_AGAIN_AFTER);
+            }
+            for (number, item) in numbers.iter().zip(items.into_iter().flatten()) {
+                if item["execution_id"].is_string() {
+                    left.remove(number);
+                }
+            }
+        }
+    })
+}
