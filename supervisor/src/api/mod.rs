@@ -31,7 +31,8 @@ pub use execution::{
 pub use explain::{ExplanationView, ReasonKind, ReasonView};
 pub use limits::{LimitRemovedView, LimitView, LimitsView};
 pub use pool::{
-    BrokerQueueView, BrokerView, IsolationView, PoolView, RecycleRequest, ReloadView, ResizeRequest, WallView,
+    BrokerQueueView, BrokerView, IsolationView, PoolView, QueueView, RecycleRequest, ReloadView,
+    ResizeRequest, WallView,
 };
 pub use problem::ProblemView;
 pub use readiness::{Readiness, ReadinessPart};

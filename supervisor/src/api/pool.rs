@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use muster_core::pool::{Isolation, PoolSnapshot, ReloadSnapshot};
+use muster_store::QueueUse;
 use muster_system::process::Wall;
 use serde::{Deserialize, Serialize};
 use utoipa::{PartialSchema, ToSchema};
@@ -44,6 +45,9 @@ pub struct PoolView {
     /// What waits in RabbitMQ; `None` without it.
     #[serde(default)]
     pub broker: Option<BrokerView>,
+    /// What waits in each queue: those that are served, and those of others that have something.
+    #[serde(default)]
+    pub queues: Vec<QueueView>,
     /// What is wrong with starting workers, if anything.
     pub problem: Option<String>,
     /// How far the last reload has come.
@@ -60,6 +64,43 @@ pub struct PoolView {
     pub walls: Vec<WallView>,
     /// Every worker there is, oldest first.
     pub workers: Vec<WorkerView>,
+}
+
+/// So many queues are shown, the served ones before the others.
+const QUEUES_MAX: usize = 200;
+
+/// What waits in a queue.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Queue)]
+pub struct QueueView {
+    /// The name of the queue; the empty text for rows without one, which every supervisor serves.
+    pub queue: String,
+    /// True when this supervisor serves it.
+    pub is_served: bool,
+    /// The number of rows that wait; a hundred thousand in all queues may be more.
+    pub waiting: u64,
+    /// How long the next of those that wait for nothing but a worker has waited since its moment, in seconds.
+    pub oldest_wait_seconds: f64,
+}
+
+impl QueueView {
+    /// Those that are served, in their order, and the others that have something.
+    pub fn of(served: &[String], uses: &[QueueUse]) -> Vec<Self> {
+        let of = |queue: &str| uses.iter().find(|used| used.queue == queue).cloned().unwrap_or_default();
+        let served_views = served.iter().map(|queue| Self {
+            queue: queue.clone(),
+            is_served: true,
+            ..Self::used(of(queue), true)
+        });
+        let others = uses.iter().filter(|used| !served.contains(&used.queue));
+        let others = others.map(|used| Self::used(used.clone(), used.queue.is_empty()));
+        served_views.chain(others).take(QUEUES_MAX).collect()
+    }
+
+    fn used(QueueUse { queue, waiting, oldest_wait }: QueueUse, is_served: bool) -> Self {
+        let oldest_wait_seconds = oldest_wait.unwrap_or_default().as_secs_f64();
+        Self { queue, is_served, waiting, oldest_wait_seconds }
+    }
 }
 
 /// What waits in RabbitMQ.
@@ -194,6 +235,7 @@ impl PoolView {
             oldest_wait_seconds: seconds(pool.oldest_wait_ms),
             pending,
             broker: None,
+            queues: Vec::new(),
             problem: problem(pool),
             reload: match pool.reload {
                 ReloadSnapshot::Settled => ReloadView::Settled,
@@ -295,6 +337,7 @@ pub(crate) mod tests {
             oldest_wait_seconds: 0.0,
             pending: Some(3),
             broker: None,
+            queues: Vec::new(),
             problem: None,
             reload: ReloadView::Settled,
             next_start: Vec::new(),

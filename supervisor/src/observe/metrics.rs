@@ -22,6 +22,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use uuid::Uuid;
 
 use crate::api::{PoolView, Readiness};
 use crate::executor::WorkerOrigin;
@@ -35,8 +36,12 @@ const WAIT_BUCKETS: [f64; 12] = [0.000_1, 0.000_5, 0.001, 0.005, 0.02, 0.05, 0.1
 const WORKFLOWS_MAX: usize = 200;
 /// So many limits have series of their own, the first by name.
 const LIMITS_MAX: usize = 200;
-/// What all others are counted as. No workflow is called so.
-const OTHER_WORKFLOWS: &str = "(others)";
+/// So many organizations have series of their own, the first that had worker time.
+const ORGANIZATIONS_MAX: usize = 200;
+/// What all others are counted as. No workflow and no organization is called so.
+const OTHERS: &str = "(others)";
+/// What executions without an organization are counted as.
+const NO_ORGANIZATION: &str = "(none)";
 /// Seconds, from a fork to a worker that loads much.
 const START_BUCKETS: [f64; 11] = [0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.2, 1.0, 5.0, 30.0];
 /// Outcomes in one commit.
@@ -44,6 +49,8 @@ const GROUP_BUCKETS: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
 
 /// A gauge of a number that is no whole one.
 type Real = Gauge<f64, AtomicU64>;
+/// A counter of the same.
+type RealCounter = Counter<f64, AtomicU64>;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StatusLabel {
@@ -93,6 +100,16 @@ struct LimitLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct QueueLabel {
+    queue: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OrganizationLabel {
+    organization: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PartLabel {
     part: String,
 }
@@ -138,6 +155,10 @@ pub struct SupervisorMetrics {
     broker_messages: Family<QueueLabels, Gauge>,
     limit_running: Family<LimitLabel, Gauge>,
     limit_waiting: Family<LimitLabel, Gauge>,
+    queue_waiting: Family<QueueLabel, Gauge>,
+    queue_oldest_wait_seconds: Family<QueueLabel, Real>,
+    share_worker_seconds: Family<OrganizationLabel, RealCounter>,
+    organizations: Mutex<HashSet<Uuid>>,
     draining: Gauge,
     ready: Family<PartLabel, Gauge>,
     store_answer_age_seconds: Real,
@@ -183,6 +204,10 @@ impl SupervisorMetrics {
             broker_messages: Family::default(),
             limit_running: Family::default(),
             limit_waiting: Family::default(),
+            queue_waiting: Family::default(),
+            queue_oldest_wait_seconds: Family::default(),
+            share_worker_seconds: Family::default(),
+            organizations: Mutex::default(),
             draining: Gauge::default(),
             ready: Family::default(),
             store_answer_age_seconds: Real::default(),
@@ -223,10 +248,28 @@ impl SupervisorMetrics {
     fn series_of(&self, workflow: &str) -> String {
         let mut known = self.workflows.lock().unwrap_or_else(PoisonError::into_inner);
         if !known.contains(workflow) && known.len() >= WORKFLOWS_MAX {
-            return OTHER_WORKFLOWS.to_owned();
+            return OTHERS.to_owned();
         }
         known.insert(workflow.to_owned());
         workflow.to_owned()
+    }
+
+    /// Runs of this organization had workers for so long.
+    pub fn worked(&self, organization_id: Option<Uuid>, worked: Duration) {
+        let organization = organization_id.map_or_else(|| NO_ORGANIZATION.to_owned(), |id| self.share_of(id));
+        self.share_worker_seconds
+            .get_or_create(&OrganizationLabel { organization })
+            .inc_by(worked.as_secs_f64());
+    }
+
+    /// The name under which an organization is counted: there may be any number of them.
+    fn share_of(&self, id: Uuid) -> String {
+        let mut known = self.organizations.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.contains(&id) && known.len() >= ORGANIZATIONS_MAX {
+            return OTHERS.to_owned();
+        }
+        known.insert(id);
+        id.to_string()
     }
 
     /// An attempt went back to be claimed again.
@@ -317,6 +360,14 @@ impl SupervisorMetrics {
                 }
             }
         }
+        self.queue_waiting.clear();
+        self.queue_oldest_wait_seconds.clear();
+        for queue in &pool.queues {
+            let label = QueueLabel { queue: queue.queue.clone() };
+            let waiting = i64::try_from(queue.waiting).unwrap_or(i64::MAX);
+            self.queue_waiting.get_or_create(&label).set(waiting);
+            self.queue_oldest_wait_seconds.get_or_create(&label).set(queue.oldest_wait_seconds);
+        }
         self.draining.set(i64::from(pool.draining));
         for part in &readiness.parts {
             self.ready.get_or_create(&PartLabel { part: part.part.clone() }).set(i64::from(part.ready));
@@ -337,7 +388,7 @@ fn count(number: usize) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::ReadinessPart;
+    use crate::api::{QueueView, ReadinessPart};
     use muster_core::execution::MemoryJudge;
 
     #[test]
@@ -352,6 +403,12 @@ mod tests {
         metrics.template_failed();
         let mut pool = crate::api::tests::pool();
         pool.pending = None;
+        let waits = QueueView { waiting: 7, oldest_wait_seconds: 2.5, ..QueueView::default() };
+        pool.queues = vec![QueueView { queue: "q".into(), ..waits }];
+        for number in 0..=ORGANIZATIONS_MAX as u128 {
+            metrics.worked(Some(Uuid::from_u128(number)), Duration::from_millis(1500));
+        }
+        metrics.worked(None, Duration::from_millis(250));
         let queue = crate::api::BrokerQueueView { queue: "q".into(), ready: Some(260), dead: None };
         pool.broker = Some(crate::api::BrokerView { queues: vec![queue] });
         let part = ReadinessPart { part: "store".into(), ready: false, detail: String::new() };
@@ -375,6 +432,11 @@ mod tests {
             "muster_workers{state=\"idle\"} 1",
             "muster_executions_pending -1",
             "muster_broker_messages{queue=\"q\",state=\"ready\"} 260",
+            "muster_queue_waiting{queue=\"q\"} 7",
+            "muster_queue_oldest_wait_seconds{queue=\"q\"} 2.5",
+            "muster_share_worker_seconds_total{organization=\"00000000-0000-0000-0000-000000000007\"} 1.5",
+            "muster_share_worker_seconds_total{organization=\"(others)\"} 1.5",
+            "muster_share_worker_seconds_total{organization=\"(none)\"} 0.25",
             "muster_ready{part=\"store\"} 0",
             "muster_invariant_violations_total{id=\"pool.one-finish\"} 0",
             "muster_invariant_violations_total{id=\"delivery.fenced-write\"} 0",

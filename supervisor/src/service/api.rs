@@ -20,8 +20,8 @@ use super::readiness_parts::{
 };
 use super::supervisor::Supervisor;
 use crate::api::{
-    ApiService, ExplanationView, PlanView, PoolView, Readiness, RecycleTarget, ServiceError, SubmitAnswer,
-    WorkflowsView,
+    ApiService, ExplanationView, PlanView, PoolView, QueueView, Readiness, RecycleTarget, ServiceError,
+    SubmitAnswer, WorkflowsView,
 };
 use crate::definitions::{DefinitionWish, edit, rotate};
 use crate::dispatch::RefusedParameters;
@@ -157,12 +157,15 @@ impl ApiService for Supervisor {
                 None => None,
             }
         };
-        let (pending, broker) = tokio::join!(self.known.pending(self.core.store.clone()), backlog);
+        let waiting = self.known.queues(self.core.store.clone());
+        let pending = self.known.pending(self.core.store.clone());
+        let (pending, waiting, broker) = tokio::join!(pending, waiting, backlog);
+        let queues = QueueView::of(self.core.claimant.queues.names(), &waiting);
         // An executor that is gone has drained.
         let pool = snapshot.map_or(PoolSnapshot { draining: true, ..PoolSnapshot::default() }, |it| it.pool);
         let asked = confinement(&self.settings.read().unwrap_or_else(PoisonError::into_inner));
         let view = PoolView::of(&pool, self.core.claimant.owner, self.started_at, pending, walls(&asked));
-        PoolView { broker, next_start: self.settings_of_the_next_start(), ..view }
+        PoolView { broker, queues, next_start: self.settings_of_the_next_start(), ..view }
     }
 
     async fn resize(&self, min_workers: usize, max_workers: usize) -> Result<(), ServiceError> {

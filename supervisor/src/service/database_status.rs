@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_store::{DatabaseFacts, LimitStore, LimitUse, QueueDepth, SchemaStore, WaitingStore};
+use muster_store::{DatabaseFacts, LimitStore, LimitUse, QueueDepth, QueueUse, SchemaStore, WaitingStore};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
@@ -12,6 +12,8 @@ use tokio::time::{Instant, timeout};
 const PATIENCE: Duration = Duration::from_millis(120);
 /// A question without an answer for so long is an answer.
 pub(super) const SILENT_MAX: Duration = Duration::from_secs(2);
+/// What has to be counted is counted this often at most, however many ask.
+const FRESH_FOR: Duration = Duration::from_secs(1);
 /// A number that is older says nothing any more.
 const NUMBER_FOR: Duration = Duration::from_secs(10);
 
@@ -21,6 +23,7 @@ pub(super) struct DatabaseStatus {
     facts: StatusQuestion<DatabaseFacts>,
     depth: StatusQuestion<QueueDepth>,
     limits: StatusQuestion<Vec<LimitUse>>,
+    queues: StatusQuestion<Vec<QueueUse>>,
 }
 
 impl DatabaseStatus {
@@ -43,8 +46,23 @@ impl DatabaseStatus {
         }
     }
 
+    /// What waits in each queue; nothing when that is not known.
+    pub(super) async fn queues(&self, store: Arc<dyn WaitingStore>) -> Vec<QueueUse> {
+        if let Some(uses) = self.queues.answered_within(FRESH_FOR) {
+            return uses;
+        }
+        let look = self.queues.look(async move { store.queue_uses().await }).await;
+        match look.answer {
+            Some(Ok(uses)) if look.age < NUMBER_FOR => uses,
+            Some(_) | None => Vec::new(),
+        }
+    }
+
     /// How full the limits are; nothing when that is not known.
     pub(super) async fn limits(&self, store: Arc<dyn LimitStore>) -> Vec<LimitUse> {
+        if let Some(uses) = self.limits.answered_within(FRESH_FOR) {
+            return uses;
+        }
         let look = self.limits.look(async move { store.limit_uses().await }).await;
         match look.answer {
             Some(Ok(uses)) if look.age < NUMBER_FOR => uses,
@@ -82,6 +100,14 @@ impl<T> Default for StatusQuestion<T> {
 }
 
 impl<T: Clone + Send + Sync + 'static> StatusQuestion<T> {
+    /// The last answer, if it is younger than this.
+    fn answered_within(&self, max: Duration) -> Option<T> {
+        match &self.0.borrow().answer {
+            Some((Ok(answer), at)) if at.elapsed() < max => Some(answer.clone()),
+            Some(_) | None => None,
+        }
+    }
+
     /// Asks, unless the question is under way, waits for a moment, and gives what is known then.
     pub(super) async fn look<E: std::fmt::Display>(
         &self,

@@ -73,7 +73,8 @@ impl Tasks {
         background.spawn(vital::turning("idempotency", forget_keys_for_ever(store.clone())));
         let tending = tend_limits_for_ever(store.clone(), Arc::clone(&supervisor.core.descriptions));
         background.spawn(vital::turning("limits", tending));
-        let telling = tell_worker_time_for_ever(store.clone(), claimant.shares.clone());
+        let metrics = Arc::clone(&supervisor.core.metrics);
+        let telling = tell_worker_time_for_ever(store.clone(), claimant.shares.clone(), metrics);
         background.spawn(vital::turning("shares", telling));
         background.spawn(vital::turning("heartbeat", heartbeat::beat_for_ever(Arc::downgrade(supervisor))));
         background

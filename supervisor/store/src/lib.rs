@@ -68,7 +68,7 @@ pub use limits::{
 pub use postgres::{PostgresStore, open_postgres};
 pub use record::{
     ConfigEntry, ConnectionBudget, Cursor, DatabaseFacts, EventRow, ExecutionFilter, ExecutionRecord,
-    ExecutionRecords, InvalidCursor, LogRow, OrganizationRecord, QueueDepth, WorkflowRecord,
+    ExecutionRecords, InvalidCursor, LogRow, OrganizationRecord, QueueDepth, QueueUse, WorkflowRecord,
 };
 pub use roles::{
     ClaimStore, DefinitionStore, ExecutionStore, NotificationStore, OutcomeStore, PeerStore, QueueStore,

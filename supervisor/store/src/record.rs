@@ -274,6 +274,17 @@ pub struct QueueDepth {
     pub oldest_wait: Option<Duration>,
 }
 
+/// What waits in a queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueueUse {
+    /// The name of the queue; the empty text for the rows without one, which an earlier version wrote.
+    pub queue: String,
+    /// The number of rows that are PENDING; a hundred thousand in all queues may be more.
+    pub waiting: u64,
+    /// How long the next of those that wait for nothing but a worker has waited since its moment.
+    pub oldest_wait: Option<Duration>,
+}
+
 /// What the database says of itself: for doctor, readiness and logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatabaseFacts {

@@ -17,8 +17,8 @@ use crate::{
     CancelResult, Claim, Claimant, Claimed, ConfigEntry, DatabaseFacts, DefinitionEditStore, DueExecutions,
     EventRow, ExecutionFailure, ExecutionFilter, ExecutionRecord, ExecutionRecords, ExpiredOwners,
     Finalization, FinalizeResult, LimitStore, LogRow, NewExecution, OrganizationRecord, PresenceShown,
-    QueueDepth, Renewal, Result, ScheduleStore, ServedQueues, ShareStore, Submitted, SupervisorStore,
-    TakeOver, WorkflowRecord,
+    QueueDepth, QueueUse, Renewal, Result, ScheduleStore, ServedQueues, ShareStore, Submitted,
+    SupervisorStore, TakeOver, WorkflowRecord,
 };
 
 /// The whole record: one database in all its roles.
@@ -101,6 +101,9 @@ pub trait QueueStore: Debug + Send + Sync + 'static {
 pub trait WaitingStore: Debug + Send + Sync + 'static {
     /// Counts the rows that wait.
     async fn queue_depth(&self) -> Result<QueueDepth>;
+
+    /// What waits in each queue that has something, by name.
+    async fn queue_uses(&self) -> Result<Vec<QueueUse>>;
 
     /// How long until the next waiting row of these queues is due; zero when one has become due lately, `None` when
     /// there is none.

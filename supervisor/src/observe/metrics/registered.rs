@@ -68,6 +68,12 @@ impl SupervisorMetrics {
             seconds(),
             self.commit_seconds.clone(),
         );
+        registry.register_with_unit(
+            "share_worker",
+            "Worker time that runs of an organization had at this supervisor; of 200 organizations, the others together",
+            seconds(),
+            self.share_worker_seconds.clone(),
+        );
         registry.register(
             "commit_outcomes",
             "Outcomes in one finalization commit",
@@ -111,6 +117,17 @@ impl SupervisorMetrics {
             "limit_waiting",
             "Executions that wait for room in a limit; of 200 limits at most",
             self.limit_waiting.clone(),
+        );
+        registry.register(
+            "queue_waiting",
+            "Rows that wait in a queue; a hundred thousand in all may be more",
+            self.queue_waiting.clone(),
+        );
+        registry.register_with_unit(
+            "queue_oldest_wait",
+            "How long the next row of a queue that waits for nothing but a worker has waited since its moment",
+            Unit::Seconds,
+            self.queue_oldest_wait_seconds.clone(),
         );
         registry.register("draining", "1 once no more work is taken", self.draining.clone());
         registry.register("ready", "1 for each part that does its work", self.ready.clone());

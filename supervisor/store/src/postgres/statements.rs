@@ -55,6 +55,7 @@ crate::statements::statements! {
     PUT_SCHEDULE = "put_schedule",
     PUT_WORKFLOW = "put_workflow",
     QUEUE_DEPTH = "queue_depth",
+    QUEUE_USES = "queue_uses",
     RECORD_PRESENCE = "record_presence",
     RECORD_STARTED = "record_started",
     REMOVE_CONFIG = "remove_config",

@@ -11,7 +11,7 @@ use super::error::store_error;
 use super::transaction::PostgresQuery;
 use super::{PLANS_MAX, PostgresStore, read, statements};
 use crate::flow::again;
-use crate::{QueueDepth, Result, ServedQueues, WaitingStore};
+use crate::{QueueDepth, QueueUse, Result, ServedQueues, WaitingStore};
 
 #[async_trait]
 impl WaitingStore for PostgresStore {
@@ -24,6 +24,11 @@ impl WaitingStore for PostgresStore {
             // Rows that are not due yet have not waited.
             oldest_wait: waited.filter(|waited| !waited.is_zero()),
         })
+    }
+
+    async fn queue_uses(&self) -> Result<Vec<QueueUse>> {
+        let rows = again(PLANS_MAX, || read::ask(self, sqlx::query(statements::QUEUE_USES))).await?;
+        rows.iter().map(queue_use).collect::<sqlx::Result<_>>().map_err(store_error)
     }
 
     async fn next_due(&self, queues: &ServedQueues) -> Result<Option<Duration>> {
@@ -47,6 +52,15 @@ impl WaitingStore for PostgresStore {
 async fn ask(store: &PostgresStore, query: PostgresQuery<'_>) -> Result<PgRow> {
     let mut rows = read::ask(store, query).await?;
     rows.pop().ok_or_else(|| store_error(sqlx::Error::RowNotFound))
+}
+
+fn queue_use(row: &PgRow) -> sqlx::Result<QueueUse> {
+    let waiting: i64 = row.try_get("waiting")?;
+    Ok(QueueUse {
+        queue: row.try_get("queue")?,
+        waiting: u64::try_from(waiting).unwrap_or_default(),
+        oldest_wait: duration(row, "waited_us")?,
+    })
 }
 
 /// A number of microseconds; less than none is none.

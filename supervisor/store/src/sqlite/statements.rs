@@ -48,6 +48,7 @@ crate::statements::statements! {
     PUT_SCHEDULE = "put_schedule",
     PUT_WORKFLOW = "put_workflow",
     QUEUE_DEPTH = "queue_depth",
+    QUEUE_USES = "queue_uses",
     RECORD_STARTED = "record_started",
     REMOVE_CONFIG = "remove_config",
     REMOVE_ORGANIZATION = "remove_organization",

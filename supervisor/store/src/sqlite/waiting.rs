@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use super::error::store_error;
 use super::session::array;
 use super::{SqliteStore, statements};
 use crate::columns::now;
-use crate::{QueueDepth, Result, ServedQueues, WaitingStore};
+use crate::{QueueDepth, QueueUse, Result, ServedQueues, WaitingStore};
 
 #[async_trait]
 impl WaitingStore for SqliteStore {
@@ -23,6 +24,12 @@ impl WaitingStore for SqliteStore {
             pending: u64::try_from(pending).unwrap_or_default(),
             oldest_wait: oldest.and_then(waited),
         })
+    }
+
+    async fn queue_uses(&self) -> Result<Vec<QueueUse>> {
+        let query = sqlx::query(statements::QUEUE_USES).bind(now().as_microsecond());
+        let rows = query.fetch_all(&self.readers).await.map_err(store_error)?;
+        rows.iter().map(queue_use).collect::<sqlx::Result<_>>().map_err(store_error)
     }
 
     async fn next_due(&self, queues: &ServedQueues) -> Result<Option<Duration>> {
@@ -45,4 +52,13 @@ impl WaitingStore for SqliteStore {
     async fn woken(&self) {
         self.waker.notified().await;
     }
+}
+
+fn queue_use(row: &SqliteRow) -> sqlx::Result<QueueUse> {
+    let (waiting, waited): (i64, Option<i64>) = (row.try_get("waiting")?, row.try_get("waited_us")?);
+    Ok(QueueUse {
+        queue: row.try_get("queue")?,
+        waiting: u64::try_from(waiting).unwrap_or_default(),
+        oldest_wait: waited.map(|waited| Duration::from_micros(u64::try_from(waited).unwrap_or_default())),
+    })
 }
