@@ -3,6 +3,8 @@
 use clap::{Parser, Subcommand};
 
 mod batch;
+mod claims;
+mod fairness;
 mod pin;
 mod ping_pong;
 mod round_trip;
@@ -51,6 +53,20 @@ enum BenchKind {
         #[arg(long)]
         worker: Option<std::path::PathBuf>,
     },
+    /// A claim of 64 waiting rows in PostgreSQL: alone, beside many behind a full limit, of many organizations.
+    Claims {
+        /// Claims per measurement.
+        #[arg(long, default_value_t = 200)]
+        claims: usize,
+        /// So many wait behind a full limit.
+        #[arg(long, default_value_t = 1_000_000)]
+        behind: usize,
+        /// So many organizations have something waiting.
+        #[arg(long, default_value_t = 10_000)]
+        organizations: usize,
+    },
+    /// Whose executions real workers run: worker time by organization, with a plot.
+    Fairness(fairness::FairnessArguments),
     /// The other end of the bare pipe: writes back every byte it reads.
     #[command(hide = true)]
     Echo,
@@ -64,6 +80,8 @@ fn main() -> anyhow::Result<()> {
         BenchKind::Batch { executions } => batch::run(executions),
         BenchKind::Service { executions } => service::run(executions),
         BenchKind::Start { starts, worker } => start::compare(starts, worker),
+        BenchKind::Claims { claims, behind, organizations } => claims::run(claims, behind, organizations),
+        BenchKind::Fairness(arguments) => fairness::run(&arguments),
         BenchKind::Echo => ping_pong::echo(),
     }
 }
