@@ -13,7 +13,10 @@ use uuid::Uuid;
 use crate::{Result, columns};
 
 /// How old what is known of who waits may be. Whoever comes meanwhile waits this much longer for a first start.
-const KNOWN_FOR: Duration = Duration::from_millis(200);
+const KNOWN_FOR_MOST: Duration = Duration::from_millis(200);
+/// And how old at least, with so much for each organization: a look costs as much as there are.
+const KNOWN_FOR_LEAST: Duration = Duration::from_millis(20);
+const KNOWN_FOR_EACH: Duration = Duration::from_millis(5);
 
 /// So many organizations are looked for at once: where more wait, each claim looks for the next.
 pub(crate) const LOOK_FOR: usize = 128;
@@ -115,7 +118,8 @@ impl ShareBook {
     /// is behind nobody.
     pub(crate) fn look_behind(&self) -> Option<Option<Uuid>> {
         let book = self.book();
-        let is_known = book.look.at.is_some_and(|at| now().saturating_sub(at) < KNOWN_FOR);
+        let known_for = known_for(book.waiting.len());
+        let is_known = book.look.at.is_some_and(|at| now().saturating_sub(at) < known_for);
         (!is_known).then_some(book.look.behind)
     }
 
@@ -178,10 +182,28 @@ impl ShareBook {
     }
 }
 
+/// How long what is known of so many organizations is good for.
+fn known_for(organizations: usize) -> Duration {
+    let each = KNOWN_FOR_EACH.saturating_mul(u32::try_from(organizations).unwrap_or(u32::MAX));
+    KNOWN_FOR_LEAST.saturating_add(each).min(KNOWN_FOR_MOST)
+}
+
 fn now() -> Duration {
     since_epoch(columns::now().as_microsecond())
 }
 
 fn since_epoch(at_us: i64) -> Duration {
     Duration::from_micros(u64::try_from(at_us).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_organizations_are_looked_for_often_and_many_five_times_a_second() {
+        assert_eq!(known_for(0), Duration::from_millis(20));
+        assert_eq!(known_for(2), Duration::from_millis(30));
+        assert_eq!((known_for(36), known_for(10_000)), (KNOWN_FOR_MOST, KNOWN_FOR_MOST));
+    }
 }
