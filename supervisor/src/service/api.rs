@@ -338,7 +338,7 @@ impl Supervisor {
     }
 
     pub(super) async fn insert(&self, row: NewExecution) -> Result<SubmitAnswer, ServiceError> {
-        let submitted = self.core.store.submit(std::slice::from_ref(&row)).await?.pop();
+        let submitted = self.submits.submit(row.clone()).await?;
         submitted.map_or_else(|| Err(no_answer()), |submitted| self.submitted(&row, submitted))
     }
 

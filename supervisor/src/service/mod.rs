@@ -16,6 +16,7 @@ mod run;
 mod schedules;
 mod start;
 mod starting;
+mod submits;
 mod supervisor;
 mod tasks;
 

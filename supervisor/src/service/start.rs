@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use jiff::Timestamp;
 use muster_intake::rabbitmq::{AmqpError, IntakeOptions, QueueReader, RabbitIntake};
+use muster_store::Store;
 use muster_system::process::{Guard, Guarded, OrphanedWorkers, OrphanedWorkersError, WorkerLeaves};
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +16,7 @@ use super::core::{Core, CoreError, CoreParts, claimant, transcripts};
 use super::data_dir::{DataDir, DataDirError};
 use super::database_status::DatabaseStatus;
 use super::starting::Starting;
+use super::submits::SubmitGroups;
 use super::supervisor::{ReloadSettings, Supervisor};
 use super::tasks::Tasks;
 use crate::descriptions::Descriptions;
@@ -123,8 +125,10 @@ impl Supervisor {
             descriptions,
             shares_store: shared,
         };
+        let submits = SubmitGroups::new(Arc::<dyn Store>::clone(&parts.store), shared);
         let supervisor = Arc::new(Self {
             core: Core::start(&settings, parts)?,
+            submits,
             liveness: Arc::new(Liveness::new(settings.lease)),
             started_with: settings.clone(),
             settings: RwLock::new(settings),

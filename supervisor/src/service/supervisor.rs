@@ -12,6 +12,7 @@ use super::broker_status::BrokerStatus;
 use super::core::Core;
 use super::data_dir::DataDir;
 use super::database_status::DatabaseStatus;
+use super::submits::SubmitGroups;
 use crate::dispatch::{IntakeClosed, Preparer};
 use crate::liveness::Liveness;
 use crate::secret_keys::SecretKeys;
@@ -28,6 +29,8 @@ pub struct Supervisor {
     pub started_at: Timestamp,
     /// The rooms between a claim and its outcome.
     pub core: Core,
+    /// Where single submits become transactions.
+    pub(super) submits: Arc<SubmitGroups>,
     /// How each queue of the broker is, where there is one.
     pub(super) broker: OnceLock<Vec<watch::Receiver<BrokerHealth>>>,
     /// What waits in the broker, where there is one.

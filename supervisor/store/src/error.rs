@@ -7,7 +7,7 @@ use uuid::Uuid;
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// Why the store could not do something. The variants differ in what the caller does next.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// Nothing was written. Try again later, for ever: runs go on meanwhile.
     #[error("the {backend} store is out of reach: {message}")]
