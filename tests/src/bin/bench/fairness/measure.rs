@@ -8,7 +8,7 @@ use super::cases::FairnessCase;
 
 /// A run, with its times in seconds since 1970.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct MeasuredRun {
+pub(super) struct TimedRun {
     pub(super) organization: usize,
     pub(super) created: f64,
     pub(super) started: f64,
@@ -52,10 +52,10 @@ impl CaseOutcome {
         case: &FairnessCase,
         workers: usize,
         (from, to): (f64, f64),
-        runs: Vec<MeasuredRun>,
+        runs: Vec<TimedRun>,
     ) -> Self {
         let worked =
-            |run: &MeasuredRun, from: f64, to: f64| (run.ended.min(to) - run.started.max(from)).max(0.0);
+            |run: &TimedRun, from: f64, to: f64| (run.ended.min(to) - run.started.max(from)).max(0.0);
         let all: f64 = runs.iter().map(|run| worked(run, from, to)).sum();
         let weights: f64 = case.organizations.iter().map(|one| one.weight).sum();
         let of = |place: usize| runs.iter().filter(move |run| run.organization == place);
@@ -117,8 +117,8 @@ impl CaseOutcome {
     }
 }
 
-fn late_wait(case: &FairnessCase, runs: &[MeasuredRun], from: f64) -> Option<LateWait> {
-    let is_late = |run: &&MeasuredRun| case.organizations[run.organization].burst > 0 && run.created >= from;
+fn late_wait(case: &FairnessCase, runs: &[TimedRun], from: f64) -> Option<LateWait> {
+    let is_late = |run: &&TimedRun| case.organizations[run.organization].burst > 0 && run.created >= from;
     let mut waits: Vec<f64> = runs.iter().filter(is_late).map(|run| run.started - run.created).collect();
     waits.sort_by(f64::total_cmp);
     let at =
@@ -127,7 +127,7 @@ fn late_wait(case: &FairnessCase, runs: &[MeasuredRun], from: f64) -> Option<Lat
 }
 
 /// By the starts and ends alone: whoever is free takes the next run, the one first that has been free for longest.
-fn longest_pause(runs: &[MeasuredRun], workers: usize, from: f64, to: f64) -> Duration {
+fn longest_pause(runs: &[TimedRun], workers: usize, from: f64, to: f64) -> Duration {
     let mut moments: Vec<(f64, bool)> =
         runs.iter().flat_map(|run| [(run.started, true), (run.ended, false)]).collect();
     moments.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
@@ -149,8 +149,8 @@ mod tests {
     use super::super::cases;
     use super::*;
 
-    fn run(organization: usize, started: f64, ended: f64) -> MeasuredRun {
-        MeasuredRun { organization, created: started - 0.3, started, ended }
+    fn run(organization: usize, started: f64, ended: f64) -> TimedRun {
+        TimedRun { organization, created: started - 0.3, started, ended }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::cases::{Contender, FairnessCase};
-use super::measure::{CaseOutcome, MeasuredRun};
+use super::measure::{CaseOutcome, TimedRun};
 
 const READY_WITHIN: Duration = Duration::from_secs(120);
 /// Before it is measured, so that nobody is new.
@@ -108,7 +108,7 @@ fn now(record: &Record) -> anyhow::Result<f64> {
 }
 
 /// All runs that touch the time that is measured.
-fn runs(record: &Record, case: &FairnessCase, span: (f64, f64)) -> anyhow::Result<Vec<MeasuredRun>> {
+fn runs(record: &Record, case: &FairnessCase, span: (f64, f64)) -> anyhow::Result<Vec<TimedRun>> {
     let seconds = |column: &str| format!("extract(epoch FROM {column})::float8 AS {column}");
     let rows = record.select(&format!(
         "SELECT organization_id, {}, {}, {} FROM executions
@@ -123,7 +123,7 @@ fn runs(record: &Record, case: &FairnessCase, span: (f64, f64)) -> anyhow::Resul
     let places: Vec<String> = (0..case.organizations.len()).map(|number| id_of(number).to_string()).collect();
     let run = |row: &Value| {
         let id = row["organization_id"].as_str();
-        Some(MeasuredRun {
+        Some(TimedRun {
             organization: places.iter().position(|place| Some(place.as_str()) == id)?,
             created: row["created_at"].as_f64()?,
             started: row["started_at"].as_f64()?,
