@@ -92,6 +92,7 @@ impl Api {
         router
             .fallback(problem::no_such_path)
             .method_not_allowed_fallback(problem::no_such_method)
+            .layer(axum::middleware::map_response(problem::as_a_problem))
             .layer(axum::middleware::from_fn_with_state(self.access.clone(), guard::admit))
             .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
             .with_state(self)

@@ -2,12 +2,16 @@
 
 use std::path::Path;
 
+use axum::body::to_bytes;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use muster_core::execution::InvalidRequest;
 use muster_store::StoreError;
 
 use crate::api::{ProblemView, ServiceError};
+
+/// The most that is read of what the library says.
+const REFUSAL_MAX_BYTES: usize = 4096;
 
 /// An error on its way to a client: its kind, which fixes status and title, and what happened.
 #[derive(Debug)]
@@ -193,6 +197,17 @@ impl From<InvalidRequest> for ApiError {
     fn from(error: InvalidRequest) -> Self {
         Self::with_problems(error.to_string(), error.problems)
     }
+}
+
+/// What the library refuses by itself, such as a path that is no text, said as every other refusal.
+pub(super) async fn as_a_problem(response: Response) -> Response {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_text = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if !(is_text && response.status().is_client_error()) {
+        return response;
+    }
+    let text = to_bytes(response.into_body(), REFUSAL_MAX_BYTES).await.unwrap_or_default();
+    ApiError::invalid(String::from_utf8_lossy(&text)).into_response()
 }
 
 /// No endpoint has this path.

@@ -88,6 +88,8 @@ mod tests {
         let api = FuzzedApi::new();
         api.ask(b"GET /api/executions?limit=3");
         api.ask(b"POST /api/executions\n{\"workflow\": \"w\"}");
+        api.ask(b"GET /ws");
+        api.ask(b"PUT /api/workflows/%a0\n{}");
         api.ask(b"no line of a request");
         api.ask(b"");
     }
