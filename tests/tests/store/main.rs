@@ -56,6 +56,7 @@ contract! {
         rule_23_an_unusable_execution_is_recorded_only_if_nothing_is_known,
         rule_24_only_unusable_rows_can_be_reopened,
         the_depth_of_the_queue_is_known,
+        what_waits_in_each_queue_is_known,
     }
     queues {
         a_supervisor_claims_only_what_waits_in_its_queues,

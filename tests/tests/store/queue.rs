@@ -6,7 +6,7 @@ use muster_core::execution::Status;
 use muster_store::{ExecutionFailure, NewExecution, Submitted, TakeOver};
 use uuid::Uuid;
 
-use crate::fixture::{Fixture, claimant, new_execution, raw};
+use crate::fixture::{Fixture, QUEUE, claimant, new_execution, raw};
 
 pub(crate) async fn rule_1_a_row_carries_everything_needed_to_run_it(fixture: Fixture) {
     let workflow_id = Some(Uuid::new_v4());
@@ -134,4 +134,30 @@ pub(crate) async fn the_depth_of_the_queue_is_known(fixture: Fixture) {
     let depth = fixture.store.queue_depth().await.unwrap();
     assert_eq!(depth.pending, 2);
     assert!(depth.oldest_wait.unwrap() >= Duration::from_secs(100), "{depth:?}");
+}
+
+pub(crate) async fn what_waits_in_each_queue_is_known(fixture: Fixture) {
+    assert!(fixture.store.queue_uses().await.unwrap().is_empty());
+    let (old, other) = (fixture.submitted().await, Some(Uuid::from_u128(7)));
+    fixture.submitted().await;
+    fixture.age("run_after", old, 100).await;
+    let of_another = NewExecution { organization_id: other, ..new_execution() };
+    let later = NewExecution {
+        queue: Some("later".to_owned()),
+        delay: Duration::from_secs(3600),
+        organization_id: other,
+        ..new_execution()
+    };
+    fixture.store.submit(&[of_another, later]).await.unwrap();
+    let uses = fixture.store.queue_uses().await.unwrap();
+    let counts: Vec<_> = uses.iter().map(|used| (used.queue.as_str(), used.waiting)).collect();
+    assert_eq!(counts, [("later", 1), (QUEUE, 3)]);
+    assert_eq!(uses[0].oldest_wait, None, "its moment has not come");
+    let waited = uses[1].oldest_wait.unwrap();
+    assert!((Duration::from_secs(100)..Duration::from_secs(400)).contains(&waited), "{uses:?}");
+    // What waits for room is counted, and is not next.
+    fixture.sql(&format!("UPDATE executions SET waits_for = 'limit:crm' WHERE id = '{old}'")).await;
+    let uses = fixture.store.queue_uses().await.unwrap();
+    assert_eq!(uses[1].waiting, 3);
+    assert!(uses[1].oldest_wait.unwrap() < Duration::from_secs(100), "{uses:?}");
 }

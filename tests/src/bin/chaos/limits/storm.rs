@@ -79,7 +79,7 @@ impl<'a> LimitStorm<'a> {
         match fault {
             LimitFault::LimitChanged => {
                 let mails = self.changes.last().map_or(0, |last| last.allowed.mails);
-                let (total, per_key) = (self.random.usize(3..=12), self.random.usize(1..=3));
+                let (total, per_key) = (self.random.usize(3..=9), self.random.usize(1..=3));
                 self.set(fleet, AllowedRuns { total, per_key, mails });
                 return format!("{fault:?}: {total} in all, {per_key} of one key");
             }
