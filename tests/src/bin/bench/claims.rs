@@ -9,6 +9,8 @@ use muster_tests::{Record, Services};
 /// So many rows are taken at once.
 const AT_ONCE: usize = 64;
 const QUEUE: &str = "bench";
+/// The first ones open connections and make plans.
+const WARM_UP: usize = 5;
 
 /// Measures all of it and prints a table.
 pub(crate) fn run(claims: usize, behind: usize, organizations: usize) -> anyhow::Result<()> {
@@ -22,7 +24,7 @@ pub(crate) fn run(claims: usize, behind: usize, organizations: usize) -> anyhow:
     };
     // Both in one database, in turns: first without, then with, then without again.
     let place = ClaimedDatabase::new(&services, &runtime)?;
-    place.waiting(claims * AT_ONCE * 3, 1);
+    place.waiting((claims + WARM_UP) * AT_ONCE * 3, 1);
     let before = place.claims(&runtime, claims)?;
     place.behind_a_full_limit(behind);
     let beside = place.claims(&runtime, claims)?;
@@ -33,7 +35,7 @@ pub(crate) fn run(claims: usize, behind: usize, organizations: usize) -> anyhow:
     row(&format!("{behind} rows wait behind a full limit"), &beside);
     row("nothing else waits, again", &after);
     let place = ClaimedDatabase::new(&services, &runtime)?;
-    place.waiting(claims * AT_ONCE + organizations * 4, organizations);
+    place.waiting((claims + WARM_UP) * AT_ONCE + organizations * 4, organizations);
     row(&format!("{organizations} organizations wait"), &place.claims(&runtime, claims)?);
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     table.push_str(&format!("load {}\n", load.trim()));
@@ -94,7 +96,7 @@ impl ClaimedDatabase {
         let store: &dyn Store = &self.store;
         runtime.block_on(async {
             let mut times = Vec::with_capacity(count);
-            for _ in 0..count + 5 {
+            for _ in 0..count + WARM_UP {
                 let started = Instant::now();
                 let mut taken = 0;
                 // Whoever has nothing any more costs a second look at most.
@@ -105,8 +107,7 @@ impl ClaimedDatabase {
                 }
                 times.push(started.elapsed());
             }
-            // The first ones open connections and make plans.
-            let mut times = times.split_off(5);
+            let mut times = times.split_off(WARM_UP);
             times.sort();
             Ok(times)
         })
