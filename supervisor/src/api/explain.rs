@@ -34,6 +34,8 @@ pub struct ReasonView {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReasonKind {
+    /// It, or all like it, is paused.
+    Paused,
     /// Its moment has not come.
     StartsLater,
     /// A limit it must have room in is full.

@@ -9,6 +9,7 @@ mod definitions;
 mod execution;
 mod explain;
 mod limits;
+mod pauses;
 mod pool;
 mod problem;
 mod readiness;
@@ -30,6 +31,7 @@ pub use execution::{
 };
 pub use explain::{ExplanationView, ReasonKind, ReasonView};
 pub use limits::{LimitRemovedView, LimitView, LimitsView};
+pub use pauses::{PauseRequest, PauseView, PausesView, ResumedView};
 pub use pool::{
     BrokerQueueView, BrokerView, IsolationView, PoolView, QueueView, RecycleRequest, ReloadView,
     ResizeRequest, WallView,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
+use super::pauses::PauseView;
 use super::schema::wall_names;
 use super::template::TemplateView;
 use super::worker::WorkerView;
@@ -40,6 +41,9 @@ pub struct PoolView {
     pub waiting: usize,
     /// How long the oldest of them has waited, in seconds.
     pub oldest_wait_seconds: f64,
+    /// What is paused: nothing of it starts.
+    #[serde(default)]
+    pub pauses: Vec<PauseView>,
     /// Rows that wait to be claimed; `None` while the store is out of reach.
     pub pending: Option<u64>,
     /// What waits in RabbitMQ; `None` without it.
@@ -233,6 +237,7 @@ impl PoolView {
             running: pool.running,
             waiting: pool.waiting,
             oldest_wait_seconds: seconds(pool.oldest_wait_ms),
+            pauses: Vec::new(),
             pending,
             broker: None,
             queues: Vec::new(),
@@ -335,6 +340,7 @@ pub(crate) mod tests {
             running: 1,
             waiting: 0,
             oldest_wait_seconds: 0.0,
+            pauses: Vec::new(),
             pending: Some(3),
             broker: None,
             queues: Vec::new(),

@@ -26,6 +26,7 @@ mod logs;
 mod migrate;
 mod organization;
 mod output;
+mod pause;
 mod recycle;
 mod reload;
 mod resize;
@@ -85,6 +86,9 @@ enum CliCommand {
     Cancel(cancel::CancelCommand),
     Retry(retry::RetryCommand),
     Limit(limit::LimitCommand),
+    Pause(pause::PauseCommand),
+    Resume(pause::ResumeCommand),
+    Pauses(pause::PausesCommand),
     Recycle(recycle::RecycleCommand),
     Resize(resize::ResizeCommand),
     Reload(reload::ReloadCommand),
@@ -131,6 +135,9 @@ impl CliCommand {
             Self::Cancel(command) => command.run(),
             Self::Retry(command) => command.run(),
             Self::Limit(command) => command.run(),
+            Self::Pause(command) => command.run(),
+            Self::Resume(command) => command.run(),
+            Self::Pauses(command) => command.run(),
             Self::Recycle(command) => command.run(),
             Self::Resize(command) => command.run(),
             Self::Reload(command) => command.run(),

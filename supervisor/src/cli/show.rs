@@ -63,7 +63,7 @@ fn describe(execution: &Execution, told: &ExecutionEvents) -> String {
         true => execution.attempt.to_string(),
         false => format!("{} of at most {}", execution.attempt, execution.max_attempts),
     };
-    let lines: [(&str, Option<String>); 19] = [
+    let lines: [(&str, Option<String>); 20] = [
         ("execution", Some(execution.execution_id.to_string())),
         ("workflow", execution.workflow.clone()),
         ("queue", execution.queue.clone()),
@@ -74,6 +74,7 @@ fn describe(execution: &Execution, told: &ExecutionEvents) -> String {
         ("retry of", execution.retry_of.map(|id| id.to_string())),
         ("created", Some(human::time(execution.created_at))),
         ("starts after", starts_after(execution).map(human::time)),
+        ("waits for", waits_for(execution)),
         ("expires", execution.expires_at.filter(|_| execution.attempt == 0).map(human::time)),
         ("started", execution.started_at.map(human::time)),
         ("completed", execution.completed_at.map(human::time)),
@@ -92,6 +93,15 @@ fn describe(execution: &Execution, told: &ExecutionEvents) -> String {
         text.push_str(&human::table(&["AT", "ATTEMPT", "EVENT", "SUPERVISOR", "DETAIL"], &rows));
     }
     text
+}
+
+/// What keeps it out of the claim. `supervisor explain` says more of it.
+fn waits_for(execution: &Execution) -> Option<String> {
+    let (kind, what) = execution.waits_for.as_deref()?.split_once(':')?;
+    Some(match kind {
+        "pause" => format!("the end of the pause of {what}"),
+        kind => format!("{kind} {what}"),
+    })
 }
 
 /// When it may start, of one that waits for a moment.

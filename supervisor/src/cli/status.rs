@@ -81,7 +81,9 @@ fn lines(readiness: &Readiness, pool: &PoolView) -> String {
     });
     let template = template(&pool.template).map(|line| ("template", line));
     let problem = pool.problem.clone().map(|problem| ("problem", problem));
-    let lines: Vec<(&str, String)> = parts.chain(walls).chain(template).chain(problem).collect();
+    let paused = pool.pauses.iter().map(|pause| ("PAUSED", pause.sentence()));
+    let lines: Vec<(&str, String)> =
+        parts.chain(walls).chain(template).chain(paused).chain(problem).collect();
     let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
     lines.iter().map(|(name, line)| format!("  {name:width$} {line}\n")).collect()
 }

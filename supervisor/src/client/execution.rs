@@ -55,6 +55,9 @@ pub struct Execution {
     /// The queue it waits in; `None` of what an earlier version wrote.
     #[serde(default)]
     pub queue: Option<String>,
+    /// What keeps it out of the claim: a limit, or a pause.
+    #[serde(default)]
+    pub waits_for: Option<String>,
     /// The moment before which it may not be claimed.
     pub run_after: Timestamp,
     /// From when on it is cancelled if no attempt was made.

@@ -6,6 +6,7 @@ mod error;
 mod events;
 mod execution;
 mod limits;
+mod pauses;
 
 use std::path::Path;
 use std::sync::OnceLock;

@@ -18,6 +18,7 @@ mod whole;
 mod tests;
 
 pub use edits::DefinitionEdit;
+pub use organizations::id_of as organization_id;
 pub use planner::plan;
 pub use problem::{DefinitionProblem, EditError, ProblemKind};
 pub use sealed::rotate;

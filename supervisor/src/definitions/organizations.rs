@@ -56,7 +56,10 @@ pub(super) fn find<'a>(definitions: &'a Definitions, called: &str) -> Option<&'a
 }
 
 /// The id of the organization that is called so. An id that no row has will do: not every organization needs one.
-pub(super) fn id_of(definitions: &Definitions, called: &str) -> Result<Uuid, String> {
+///
+/// # Errors
+/// When there is none, with the nearest one that there is.
+pub fn id_of(definitions: &Definitions, called: &str) -> Result<Uuid, String> {
     if let Some(found) = find(definitions, called) {
         return Ok(found.id);
     }

@@ -11,6 +11,7 @@ mod expiry;
 mod in_flight;
 pub(crate) mod leases;
 mod limit_sweep;
+mod pauses;
 mod peers;
 mod poll;
 mod prepare;
@@ -29,6 +30,7 @@ pub use dispatcher::{AfterFailure, Dispatcher, Prepare, PrepareError, PreparedAt
 pub(crate) use expiry::{expire_for_ever, forget_keys_for_ever};
 pub use in_flight::{ClaimUnderWay, InFlight, InFlightAttempt, InFlightPhase, OutcomeTerms};
 pub(crate) use limit_sweep::tend_limits_for_ever;
+pub(crate) use pauses::{follow_pauses_for_ever, let_go_resumed_for_ever};
 pub(crate) use peers::{PeerWatch, watch_for_ever};
 pub(crate) use poll::StorePoll;
 pub use prepare::{Preparer, RefusedParameters};

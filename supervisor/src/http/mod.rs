@@ -18,6 +18,7 @@ mod limits;
 mod logs;
 mod openapi;
 mod organizations;
+mod pauses;
 mod pool;
 mod problem;
 mod query;

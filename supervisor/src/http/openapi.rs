@@ -177,6 +177,9 @@ listOrganizations get /api/organizations: The organizations
 deleteOrganization delete /api/organizations/{key}: Remove an organization that has nothing left
 getOrganization get /api/organizations/{key}: One organization, by its key or id
 putOrganization put /api/organizations/{key}: Define an organization
+listPauses get /api/pauses: What is paused, by whom and why
+resume delete /api/pauses/{target}: Let it start again, in its order
+pause put /api/pauses/{target}: Let nothing start of all, queue:NAME, workflow:NAME or organization:KEY; what runs goes on
 getPool get /api/pool: What the pool and its workers are doing
 recyclePool post /api/pool/recycle: Replace workers, none before its replacement is ready
 reloadPool post /api/pool/reload: Read the settings again and roll the workers

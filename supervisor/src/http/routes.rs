@@ -13,10 +13,11 @@ use super::executions::{EventPageView, ExecutionPageView};
 use super::openapi::openapi;
 use super::route::{DocumentedParameter, DocumentedResponse, JSON, Route, json, other};
 use super::shape::Shape;
-use super::{batch, dashboard, executions, health, limits, logs, pool, socket, transcript};
+use super::{batch, dashboard, executions, health, limits, logs, pauses, pool, socket, transcript};
 use crate::api::{
     AcceptedView, BatchView, CancelView, ExplanationView, LimitRemovedView, LimitView, LimitsView, LogPage,
-    PoolView, Readiness, RecycleRequest, ResizeRequest, RetryRequest,
+    PauseRequest, PauseView, PausesView, PoolView, Readiness, RecycleRequest, ResizeRequest, ResumedView,
+    RetryRequest,
 };
 
 const WAIT: DocumentedParameter =
@@ -34,6 +35,7 @@ pub(super) fn routes() -> Vec<Route> {
     routes.extend(pool_routes());
     routes.extend(definition_routes());
     routes.extend(limit_routes());
+    routes.extend(pause_routes());
     routes.extend(process_routes());
     routes
 }
@@ -279,6 +281,49 @@ fn limit_routes() -> Vec<Route> {
             None,
             json::<LimitRemovedView>(200, "it is removed"),
             delete(limits::remove),
+        ),
+    ]
+}
+
+fn pause_routes() -> Vec<Route> {
+    let route = |method, path, operation_id, summary, body, answer, handler| Route {
+        method,
+        path,
+        operation_id,
+        summary,
+        parameters: vec![],
+        body,
+        answers: vec![answer],
+        handler,
+    };
+    const ONE: &str = "/api/pauses/{*target}";
+    vec![
+        route(
+            HttpMethod::Get,
+            "/api/pauses",
+            "listPauses",
+            "What is paused, by whom and why",
+            None,
+            json::<PausesView>(200, "all pauses"),
+            get(pauses::list),
+        ),
+        route(
+            HttpMethod::Put,
+            ONE,
+            "pause",
+            "Let nothing start of all, queue:NAME, workflow:NAME or organization:KEY; what runs goes on",
+            Some(Shape::of::<PauseRequest>()),
+            json::<PauseView>(200, "it is paused"),
+            put(pauses::pause),
+        ),
+        route(
+            HttpMethod::Delete,
+            ONE,
+            "resume",
+            "Let it start again, in its order",
+            None,
+            json::<ResumedView>(200, "it is not paused"),
+            delete(pauses::resume),
         ),
     ]
 }

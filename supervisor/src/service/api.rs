@@ -20,8 +20,8 @@ use super::readiness_parts::{
 };
 use super::supervisor::Supervisor;
 use crate::api::{
-    ApiService, ExplanationView, PlanView, PoolView, QueueView, Readiness, RecycleTarget, ServiceError,
-    SubmitAnswer, WorkflowsView,
+    ApiService, ExplanationView, PauseView, PlanView, PoolView, QueueView, Readiness, RecycleTarget,
+    ServiceError, SubmitAnswer, WorkflowsView,
 };
 use crate::definitions::{DefinitionWish, edit, rotate};
 use crate::dispatch::RefusedParameters;
@@ -165,7 +165,8 @@ impl ApiService for Supervisor {
         let pool = snapshot.map_or(PoolSnapshot { draining: true, ..PoolSnapshot::default() }, |it| it.pool);
         let asked = confinement(&self.settings.read().unwrap_or_else(PoisonError::into_inner));
         let view = PoolView::of(&pool, self.core.claimant.owner, self.started_at, pending, walls(&asked));
-        PoolView { broker, queues, next_start: self.settings_of_the_next_start(), ..view }
+        let pauses = PauseView::all(&self.core.store.known_pauses());
+        PoolView { broker, queues, pauses, next_start: self.settings_of_the_next_start(), ..view }
     }
 
     async fn resize(&self, min_workers: usize, max_workers: usize) -> Result<(), ServiceError> {

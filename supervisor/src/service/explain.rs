@@ -2,10 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use muster_core::execution::Status;
-use muster_store::{Claimant, ExecutionRecord, LimitWait, Store};
+use muster_store::{Claimant, ExecutionRecord, LimitWait, PauseSubject, Store};
 use uuid::Uuid;
 
-use crate::api::{ReasonKind, ReasonView};
+use crate::api::{PauseView, ReasonKind, ReasonView};
 use crate::dispatch::{IntakeClosed, StartTrouble};
 
 /// More rows before one than this are "so many at least".
@@ -28,6 +28,8 @@ pub(super) struct ExplainFacts<'a> {
     pub(super) ahead: u64,
     /// What a failure of its next or present attempt would lead to; `None` when it would be the end.
     pub(super) outlook: Option<String>,
+    /// What is paused of it.
+    pub(super) pauses: Vec<PauseView>,
     /// The limit it waits for.
     pub(super) limit: Option<LimitWait>,
 }
@@ -40,6 +42,12 @@ impl<'a> ExplainFacts<'a> {
         record: &'a ExecutionRecord,
     ) -> muster_store::Result<Self> {
         let waits = record.status == Status::Pending;
+        let subject = PauseSubject {
+            queue: record.queue.as_deref(),
+            workflow_name: record.workflow_name.as_deref(),
+            workflow_id: record.workflow_id,
+            organization_id: record.organization_id,
+        };
         Ok(Self {
             record,
             now: Timestamp::now(),
@@ -51,6 +59,7 @@ impl<'a> ExplainFacts<'a> {
             max_workers: 0,
             ahead: if waits { store.ahead(record.id).await? } else { 0 },
             outlook: None,
+            pauses: store.known_pauses().keeping(subject).map(PauseView::of).collect(),
             limit: if waits { store.limit_wait(record).await? } else { None },
         })
     }
@@ -78,7 +87,8 @@ pub(super) fn explain(facts: &ExplainFacts<'_>) -> Vec<ReasonView> {
 }
 
 fn waiting(facts: &ExplainFacts<'_>) -> Vec<ReasonView> {
-    let mut reasons: Vec<ReasonView> = [
+    let paused = facts.pauses.iter().map(|pause| blocking(ReasonKind::Paused, pause.sentence()));
+    let others = [
         starts_later(facts),
         facts.limit.as_ref().map(limit_full),
         not_served(facts),
@@ -87,10 +97,8 @@ fn waiting(facts: &ExplainFacts<'_>) -> Vec<ReasonView> {
         // Where no worker starts none is free either, and none has a run.
         (!facts.slots_are_free && facts.start_trouble.is_none()).then(|| no_free_worker(facts.max_workers)),
         (facts.ahead > 0).then(|| behind_others(facts.ahead)),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    ];
+    let mut reasons: Vec<ReasonView> = paused.chain(others.into_iter().flatten()).collect();
     if !reasons.iter().any(|reason| reason.is_blocking) {
         reasons.push(said(ReasonKind::Due, "it is due, and is claimed within a second"));
     }
@@ -266,6 +274,7 @@ mod tests {
             max_workers: 2,
             ahead: 0,
             outlook: None,
+            pauses: Vec::new(),
             limit: None,
         }
     }
@@ -297,6 +306,23 @@ mod tests {
         let early = ExplainFacts { now: record.created_at, ..facts(&record, &served) };
         assert_eq!(kinds(&early), [(ReasonKind::StartsLater, true), (ReasonKind::Expires, false)]);
         assert!(explain(&early)[0].message.ends_with("in 30.0 s"), "{:?}", explain(&early));
+    }
+
+    #[tokio::test]
+    async fn what_is_paused_says_by_whom_and_why() {
+        let (record, served) = (record().await, ["q".to_owned()]);
+        let pause = PauseView {
+            target: "queue:q".to_owned(),
+            who: "anna@build1 from 127.0.0.1".to_owned(),
+            why: Some("the CRM is away".to_owned()),
+            since: Timestamp::UNIX_EPOCH,
+        };
+        let told = explain(&ExplainFacts { pauses: vec![pause], ..facts(&record, &served) });
+        assert_eq!((told[0].kind, told[0].is_blocking), (ReasonKind::Paused, true));
+        assert_eq!(
+            told[0].message,
+            "queue:q is paused by anna@build1 from 127.0.0.1 since 1970-01-01T00:00:00Z: the CRM is away"
+        );
     }
 
     #[tokio::test]

@@ -136,6 +136,11 @@ impl ServedQueues {
         self.names.split_last().map_or(&[], |(_, names)| names)
     }
 
+    /// Those of them that are to be kept, and the rows without a queue.
+    pub(crate) fn only(&self, keep: impl Fn(&str) -> bool) -> Self {
+        Self::of(self.names().iter().filter(|name| keep(name)).map(String::as_str))
+    }
+
     /// True of a row in this queue that may be run here.
     pub(crate) fn holds(&self, queue: Option<&str>) -> bool {
         self.names.iter().any(|name| name == queue.unwrap_or_default())

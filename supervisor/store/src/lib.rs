@@ -20,6 +20,7 @@ mod flow;
 mod limits;
 mod listing;
 mod migration;
+mod pauses;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod readers;
@@ -64,6 +65,7 @@ pub use limits::{
     HeldLimit, InvalidLimitKey, LimitKey, LimitRecord, LimitStore, LimitSweep, LimitTerms, LimitUse,
     LimitWait,
 };
+pub use pauses::{InvalidPauseTarget, PauseRecord, PauseStore, PauseSubject, PauseTarget, Pauses};
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresStore, open_postgres};
 pub use record::{

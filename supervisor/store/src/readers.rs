@@ -16,12 +16,14 @@ macro_rules! record_readers {
         use $crate::decide::{AttemptBudget, FoundRow};
         use $crate::limits::admission::LimitFill;
         use $crate::limits::session::Holder;
+        use $crate::pauses::SubjectRow;
         use $crate::rows::parts;
         use $crate::session::{CancelledRow, Candidate, HeldKey, WrittenAttempts};
         use $crate::shares::WaitingShare;
         use $crate::{
-            ChangeRecord, Claimed, ConfigEntry, ConfigRecord, DueSchedule, EventRow, ExecutionRecord,
+            ChangeRecord, Claimed, ConfigEntry, ConfigRecord, Cursor, DueSchedule, EventRow, ExecutionRecord,
             HeldLimit, LimitRecord, LimitTerms, LimitUse, LogRow, NewExecution, OrganizationRecord,
+            PauseRecord, PauseTarget,
             ScheduleRecord, SupervisorRecord, WorkflowRecord,
         };
 
@@ -245,7 +247,7 @@ macro_rules! record_readers {
             })
         }
 
-        fn limits(row: &$row) -> Result<Vec<HeldLimit>> {
+        pub(crate) fn limits(row: &$row) -> Result<Vec<HeldLimit>> {
             let limits: Option<String> = row.try_get("limits")?;
             Ok($crate::limits::held_limits(limits.as_deref()))
         }
@@ -331,6 +333,45 @@ macro_rules! record_readers {
                 http_address: row.try_get("http_address")?,
                 started_at: row.try_get::<TimeColumn, _>("started_at")?.0,
             })
+        }
+
+        pub(crate) fn subject(row: &$row) -> Result<SubjectRow> {
+            Ok(SubjectRow {
+                id: required_id(row, "id")?,
+                queue: row.try_get("queue")?,
+                workflow_name: row.try_get("workflow_name")?,
+                workflow_id: id(row, "workflow_id")?,
+                organization_id: id(row, "organization_id")?,
+            })
+        }
+
+        /// The pauses, a row for each workflow that one is about. A kind that a later version knows is passed over.
+        pub(crate) fn pauses(rows: &[$row]) -> Result<Vec<PauseRecord>> {
+            let mut pauses: Vec<PauseRecord> = Vec::new();
+            for row in rows {
+                let (kind, name): (String, String) = (row.try_get("kind")?, row.try_get("name")?);
+                let Some(target) = PauseTarget::of(&kind, &name) else { continue };
+                let workflow_id = id(row, "workflow_id")?;
+                if let Some(last) = pauses.last_mut().filter(|last| last.target == target) {
+                    last.workflow_ids.extend(workflow_id);
+                    continue;
+                }
+                pauses.push(PauseRecord {
+                    target,
+                    who: row.try_get("who")?,
+                    why: row.try_get("why")?,
+                    since: row.try_get::<TimeColumn, _>("since")?.0,
+                    workflow_ids: workflow_id.into_iter().collect(),
+                    organization_key: row.try_get("organization_key")?,
+                });
+            }
+            Ok(pauses)
+        }
+
+        /// A place in the order in which rows were made.
+        pub(crate) fn place(row: &$row) -> Result<Cursor> {
+            let created_at = row.try_get::<TimeColumn, _>("created_at")?.0;
+            Ok(Cursor { created_at, id: required_id(row, "id")? })
         }
 
         pub(crate) fn waiting_share(row: &$row) -> Result<WaitingShare> {

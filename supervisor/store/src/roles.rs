@@ -16,8 +16,8 @@ use uuid::Uuid;
 use crate::{
     CancelResult, Claim, Claimant, Claimed, ConfigEntry, DatabaseFacts, DefinitionEditStore, DueExecutions,
     EventRow, ExecutionFailure, ExecutionFilter, ExecutionRecord, ExecutionRecords, ExpiredOwners,
-    Finalization, FinalizeResult, LimitStore, LogRow, NewExecution, OrganizationRecord, PresenceShown,
-    QueueDepth, QueueUse, Renewal, Result, ScheduleStore, ServedQueues, ShareStore, Submitted,
+    Finalization, FinalizeResult, LimitStore, LogRow, NewExecution, OrganizationRecord, PauseStore,
+    PresenceShown, QueueDepth, QueueUse, Renewal, Result, ScheduleStore, ServedQueues, ShareStore, Submitted,
     SupervisorStore, TakeOver, WorkflowRecord,
 };
 
@@ -38,6 +38,7 @@ pub trait Store:
     + ShareStore
     + SupervisorStore
     + LimitStore
+    + PauseStore
 {
 }
 
@@ -57,6 +58,8 @@ impl<T> Store for T where
         + ShareStore
         + SupervisorStore
         + LimitStore
+        + PauseStore
+        + PauseStore
 {
 }
 

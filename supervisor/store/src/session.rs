@@ -14,10 +14,11 @@ use super::decide::{AttemptBudget, FoundRow};
 use super::flow::PendingRow;
 use super::limits::session::LimitSession;
 use super::limits::{DeclaredLimits, HeldLimit};
+use super::pauses::{PauseBook, PauseSession};
 use super::rows::{BackRow, EndedRow, EndingRow, EventRowIn, Fence, KeyRow, LogRowIn, StateRow};
 use super::schedules::ScheduleSession;
 use super::shares::{Allotment, WaitingShare};
-use super::{Claimant, Claimed, ExecutionFailure, NewExecution, Result, TakeOver};
+use super::{Claimant, Claimed, ExecutionFailure, NewExecution, Result, ServedQueues, TakeOver};
 
 /// A row that a poll found and locked.
 #[derive(Clone, Debug)]
@@ -75,6 +76,12 @@ pub(crate) trait Backend: std::fmt::Debug + Send + Sync + 'static {
     /// What code declares of its limits.
     fn declared_limits(&self) -> &DeclaredLimits;
 
+    /// What this process knows of pauses.
+    fn pause_book(&self) -> &PauseBook;
+
+    /// Wakes whoever polls in this process.
+    fn wake_here(&self);
+
     /// Reads outside of any transaction which of these run in this owner's name.
     fn claims_of(&self, owner: Uuid, ids: &[Uuid]) -> impl Future<Output = Result<Vec<Claimed>>> + Send;
 }
@@ -89,6 +96,8 @@ pub(crate) enum Purpose {
         /// How long they hold from then on.
         lease: Duration,
     },
+    /// Writes nothing, and keeps nobody from writing.
+    Read,
     /// Anything else.
     Write,
 }
@@ -106,7 +115,7 @@ pub(crate) enum Extent {
 /// One transaction, open. Dropped without [`StoreSession::commit`] it is rolled back.
 ///
 /// Methods take no empty lists and answer without order.
-pub(crate) trait StoreSession: LimitSession + ScheduleSession {
+pub(crate) trait StoreSession: LimitSession + PauseSession + ScheduleSession {
     /// Commits it.
     fn commit(self) -> impl Future<Output = Result<()>> + Send;
 
@@ -153,19 +162,20 @@ pub(crate) trait StoreSession: LimitSession + ScheduleSession {
     /// Where these rows are.
     fn current_state(&mut self, ids: &[Uuid]) -> impl Future<Output = Result<Vec<FoundRow>>> + Send;
 
-    /// Up to [`super::shares::LOOK_FOR`] organizations that have rows that wait for nothing but their moment, in the order of their
-    /// ids: those behind this one, or from the first on.
+    /// Up to [`super::shares::LOOK_FOR`] organizations that have rows in these queues that wait for nothing but their
+    /// moment, in the order of their ids: those behind this one, or from the first on.
     fn waiting_shares(
         &mut self,
-        claimant: &Claimant,
+        queues: &ServedQueues,
         behind: Option<Uuid>,
     ) -> impl Future<Output = Result<Vec<WaitingShare>>> + Send;
 
-    /// Locks rows that a poll may claim, in the order to claim them: those that others lost, and of each organization so
-    /// many that wait.
+    /// Locks rows that a poll may claim, in the order to claim them: those that others lost, in all queues that are
+    /// served, and of each organization so many that wait in these.
     fn candidates(
         &mut self,
         claimant: &Claimant,
+        queues: &ServedQueues,
         limit: usize,
         take_over: TakeOver<'_>,
         allotted: &[Allotment],

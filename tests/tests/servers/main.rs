@@ -17,6 +17,7 @@ mod loops;
 mod messages;
 mod once;
 mod outages;
+mod pauses;
 mod quiet_broker;
 mod refused;
 mod schedules;

@@ -20,6 +20,7 @@ mod leases;
 mod limits;
 mod lists;
 mod older;
+mod pauses;
 mod postgres_only;
 mod presences;
 mod queue;
@@ -156,6 +157,16 @@ contract! {
         of_those_who_see_a_tick_one_makes_its_execution,
         what_is_due_is_told_with_what_it_waits_for,
         one_whose_last_tick_is_hours_ahead_is_looked_at,
+    }
+    pauses {
+        rule_16_nothing_starts_of_what_is_paused_and_all_else_does,
+        rule_16_a_message_of_what_is_paused_becomes_a_row,
+        rule_16_what_runs_goes_on_and_its_retry_waits,
+        rule_16_what_waited_comes_back_in_its_order,
+        rule_16_a_pause_is_seen_by_others_and_by_whoever_starts_later,
+        rule_16_what_a_dead_supervisor_ran_waits_for_the_end_of_the_pause,
+        rule_16_a_pause_keeps_no_room_in_a_limit,
+        rule_16_who_paused_what_is_among_the_changes,
     }
     limits {
         rule_3_no_more_run_than_a_limit_says,

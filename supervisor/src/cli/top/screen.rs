@@ -7,7 +7,7 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Row, Table};
 
-use crate::api::{BrokerView, PoolView, WorkerView};
+use crate::api::{BrokerView, PauseView, PoolView, WorkerView};
 use crate::cli::human;
 use crate::client::Execution;
 
@@ -54,7 +54,8 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, moment: &ScreenData) {
     if pool.draining {
         line.push(Span::styled("   draining", Style::new().fg(Color::Yellow)));
     }
-    let trouble = moment.trouble.as_ref().or(pool.problem.as_ref()).cloned().unwrap_or_default();
+    let paused = pool.pauses.iter().map(PauseView::sentence).reduce(|all, one| format!("{all}; {one}"));
+    let trouble = moment.trouble.clone().or_else(|| pool.problem.clone()).or(paused).unwrap_or_default();
     let trouble = Line::styled(trouble, Style::new().fg(Color::Red));
     frame.render_widget(Paragraph::new(vec![Line::from(line), trouble]), area);
 }

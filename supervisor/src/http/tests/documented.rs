@@ -74,6 +74,9 @@ fn ask_everything(url: &str) {
     drop(client.command("reload", &json!({})));
     drop(client.readiness());
     ask_for_definitions(&client);
+    drop(client.pauses());
+    drop(client.pause(THING, Some("it is broken".to_owned())));
+    drop(client.resume(THING));
     drop(client.limits());
     drop(client.limit(THING));
     drop(client.set_limit(THING, &LimitTerms { total: Some(1), ..LimitTerms::default() }));
@@ -122,7 +125,7 @@ fn the_client_asks_only_for_what_is_documented() {
     for [method, target, body] in requests.try_iter() {
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
         let path = path.replace(&Uuid::nil().to_string(), "{id}");
-        let named = ["{key}", "{name}"].map(|name| path.replace(THING, name));
+        let named = ["{key}", "{name}", "{target}"].map(|name| path.replace(THING, name));
         let path = named.into_iter().find(|path| document["paths"][path].is_object()).unwrap_or(path);
         let operation = &document["paths"][&path][&method];
         assert!(operation.is_object(), "{method} {path}");

@@ -10,6 +10,7 @@ use muster_protocol::error_type;
 use uuid::Uuid;
 
 use super::limits::{DirtyLimits, admit, tend_changed};
+use super::pauses::{hold_back, known_pauses};
 use super::queue::submit;
 use super::renew::{record_started, renew};
 use super::{again, locked_rows, standings, statuses};
@@ -17,6 +18,7 @@ use crate::batch::InsertGroups;
 use crate::columns::now;
 use crate::decide::{distinct, end_instead_of_claim, finalized_detail};
 use crate::limits::limits_of;
+use crate::pauses::{PauseSubject, Pauses};
 use crate::rows::{EndedRow, EventRowIn, FailureColumns};
 use crate::session::{Backend, Candidate, Extent, Purpose, StoreSession};
 use crate::shares::Allotment;
@@ -64,12 +66,14 @@ async fn claim<B: Backend>(
 ) -> Result<Vec<Claim>> {
     let now = now();
     let declared = backend.declared_limits().now();
+    let pauses = known_pauses(backend).await?;
     let waits = |new: &NewExecution| {
         // A key is given away with a row that waits: one way to write it, for those who come together.
         new.must_wait(now)
             || new.idempotency.is_some()
             || !claimant.queues.holds(new.queue.as_deref())
             || !limits_of(new, &declared).is_empty()
+            || pauses.keeping(PauseSubject::of(new)).next().is_some()
     };
     if !executions.iter().any(|new| waits(new)) {
         return claim_at_once(backend, claimant, executions).await;
@@ -168,6 +172,13 @@ async fn claim_free<B: Backend>(
 }
 
 async fn expire<B: Backend>(backend: &B, claimant: &Claimant, limit: usize) -> Result<Vec<Uuid>> {
+    // Almost always there are none, and nobody is to be held up for that.
+    let mut session = backend.begin(Purpose::Read, Extent::Several).await?;
+    let nothing = session.expired(1).await?.is_empty();
+    session.commit().await?;
+    if nothing {
+        return Ok(Vec::new());
+    }
     let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
     let expired = session.expired(limit).await?;
     let over: Vec<_> = expired.iter().filter_map(|row| Some((row, end_instead_of_claim(row)?))).collect();
@@ -200,12 +211,13 @@ async fn claim_due<B: Backend>(
     if limit == 0 {
         return Ok(DueExecutions::default());
     }
+    let pauses = known_pauses(backend).await?;
     let mut look = PollReach { most: limit, ahead: limit };
     for _ in 0..LOOKS_MAX {
-        let polled = match poll(backend, claimant, look, take_over, ClaimCare::Together).await {
+        let polled = match poll(backend, claimant, &pauses, look, take_over, ClaimCare::Together).await {
             // One row may be the reason, and must not keep the others waiting.
             Err(StoreError::Refused { .. } | StoreError::Failed { .. }) => {
-                poll(backend, claimant, look, take_over, ClaimCare::Apart).await?
+                poll(backend, claimant, &pauses, look, take_over, ClaimCare::Apart).await?
             }
             answer => answer?,
         };
@@ -233,7 +245,7 @@ struct PollReach {
 #[derive(Debug)]
 struct Polled {
     due: DueExecutions,
-    /// So many wait from now on for room in a limit.
+    /// So many wait from now on for room in a limit, or for the end of a pause.
     parked: usize,
     /// So many were not decided about.
     passed_over: usize,
@@ -254,12 +266,13 @@ enum ClaimCare {
 async fn poll<B: Backend>(
     backend: &B,
     claimant: &Claimant,
+    pauses: &Pauses,
     look: PollReach,
     take_over: TakeOver<'_>,
     care: ClaimCare,
 ) -> Result<Polled> {
     let mut session = backend.begin(Purpose::Claim, Extent::Several).await?;
-    match poll_within(&mut session, claimant, look, take_over, care).await {
+    match poll_within(&mut session, claimant, pauses, look, take_over, care).await {
         Ok((mut polled, allotted)) => {
             session.commit().await?;
             tend_changed(backend, std::mem::take(&mut polled.dirty)).await;
@@ -279,15 +292,20 @@ async fn poll<B: Backend>(
 async fn poll_within<S: StoreSession>(
     session: &mut S,
     claimant: &Claimant,
+    pauses: &Pauses,
     look: PollReach,
     take_over: TakeOver<'_>,
     care: ClaimCare,
 ) -> Result<(Polled, Vec<Allotment>)> {
-    if let Some(behind) = claimant.shares.look_behind() {
-        claimant.shares.found(&session.waiting_shares(claimant, behind).await?);
+    let open = pauses.open_queues(&claimant.queues);
+    let queues = open.as_ref().unwrap_or(&claimant.queues);
+    if open.is_some()
+        && let Some(behind) = claimant.shares.look_behind()
+    {
+        claimant.shares.found(&session.waiting_shares(queues, behind).await?);
     }
-    let allotted = claimant.shares.allot(look.ahead);
-    let candidates = session.candidates(claimant, look.ahead, take_over, &allotted).await?;
+    let allotted = if open.is_some() { claimant.shares.allot(look.ahead) } else { Vec::new() };
+    let candidates = session.candidates(claimant, queues, look.ahead, take_over, &allotted).await?;
     let mut startable = Vec::new();
     let mut over = Vec::new();
     for candidate in &candidates {
@@ -296,11 +314,14 @@ async fn poll_within<S: StoreSession>(
             None => startable.push(candidate),
         }
     }
+    let held_back = hold_back(session, pauses, &startable).await?;
+    let (paused, startable): (Vec<&Candidate>, Vec<&Candidate>) =
+        startable.into_iter().partition(|row| held_back.holds(row));
     let admitted = admit(session, &startable, look.most).await?;
     let wanted: Vec<&Candidate> =
         startable.into_iter().filter(|row| admitted.may_start(row)).take(look.most).collect();
-    let lost: Vec<_> =
-        over.iter().map(|(row, _)| *row).chain(wanted.iter().copied()).filter_map(lost_event).collect();
+    let gone = over.iter().map(|(row, _)| *row).chain(wanted.iter().copied()).chain(paused);
+    let lost: Vec<_> = gone.filter_map(lost_event).collect();
     if !lost.is_empty() {
         session.insert_events(&lost).await?;
     }
@@ -329,9 +350,10 @@ async fn poll_within<S: StoreSession>(
     }
     let ended = over.iter().map(|(row, outcome)| (row.attempt.execution_id, outcome.status())).collect();
     let mut dirty = left_by(&over);
+    let (parked, passed_over) = (admitted.parked + held_back.count(), admitted.passed_over);
     dirty.append(admitted.dirty);
+    dirty.append(held_back.dirty);
     let due = DueExecutions { claimed: ids.iter().filter_map(|id| ours.remove(id)).collect(), ended };
-    let (parked, passed_over) = (admitted.parked, admitted.passed_over);
     Ok((Polled { due, parked, passed_over, others_may_start: false, dirty }, allotted))
 }
 

@@ -11,7 +11,6 @@ use super::{again, standings};
 use crate::batch::InsertGroups;
 use crate::concede::concessions;
 use crate::decide::{FoundRow, SettledRow, closing_event, current_state, decide_row, distinct, last_writes};
-use crate::limits::DeclaredLimits;
 use crate::rows::{BackRow, EndingRow, EventRowIn, FailureColumns, Fence, LogRowIn, StateRow, micros};
 use crate::session::{Backend, Extent, Purpose, StoreSession, WrittenAttempts};
 use crate::{
@@ -132,7 +131,7 @@ async fn finalize_group<B: Backend>(
     if extent == Extent::Several {
         written.back = requeue(&mut session, &endings).await?;
         let won: Vec<_> = endings.iter().filter(|ending| written.let_through(ending)).collect();
-        write_consequences(&mut session, backend.declared_limits(), &won).await?;
+        write_consequences(&mut session, backend, &won).await?;
     }
     session.commit().await?;
     tend_changed(backend, written.left_limits()).await;
@@ -268,9 +267,9 @@ fn events<'a>(endings: &[&EndingPair<'a>]) -> Vec<EventRowIn<'a>> {
 }
 
 /// What terminal rows bring with them: writes to state, and children.
-async fn write_consequences<S: StoreSession>(
-    session: &mut S,
-    declared: &DeclaredLimits,
+async fn write_consequences<B: Backend>(
+    session: &mut B::Session,
+    backend: &B,
     won: &[&EndingPair<'_>],
 ) -> Result<()> {
     let over: Vec<&Finalization> = won
@@ -296,7 +295,7 @@ async fn write_consequences<S: StoreSession>(
     let children: Vec<&NewExecution> = over.iter().flat_map(|finalization| &finalization.children).collect();
     let children: Vec<&NewExecution> = distinct(&children).into_iter().copied().collect();
     if !children.is_empty() {
-        let rows = pending_rows(session, declared, &children).await?;
+        let rows = pending_rows(session, backend, &children).await?;
         session.insert_pending(&rows).await?;
     }
     let waits_at_once =

@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use crate::limits::admission::{LimitCounts, WaitsFor};
 use crate::limits::session::LimitSession as _;
-use crate::limits::{DeclaredLimits, HeldLimit, key_of, limits_of};
+use crate::limits::{HeldLimit, key_of, limits_of};
+use crate::pauses::{PauseSubject, Pauses};
 use crate::session::{Backend, Candidate, Extent, Purpose, StoreSession};
 use crate::{NewExecution, Result, StoreError};
 
@@ -25,18 +26,22 @@ pub(crate) struct PendingRow<'a> {
 }
 
 /// Looks up what each of these counts by. Where others wait already it stands behind them from the start, so that a flood
-/// of rows behind one full limit is never looked at by a claim.
-pub(super) async fn pending_rows<'a, S: StoreSession>(
-    session: &mut S,
-    declared: &DeclaredLimits,
+/// of rows behind one full limit is never looked at by a claim; and so does what is paused.
+pub(super) async fn pending_rows<'a, B: Backend>(
+    session: &mut B::Session,
+    backend: &B,
     new: &[&'a NewExecution],
 ) -> Result<Vec<PendingRow<'a>>> {
-    let declared = declared.now();
+    let declared = backend.declared_limits().now();
+    let pauses = backend.pause_book().now().unwrap_or_default();
     let asked: Vec<Vec<String>> = new.iter().map(|new| limits_of(new, &declared)).collect();
     let names: BTreeSet<&str> = asked.iter().flatten().map(String::as_str).collect();
     if names.is_empty() {
-        let plain =
-            |new: &&'a NewExecution| PendingRow { execution: new, limits: Vec::new(), waits_for: None };
+        let plain = |new: &&'a NewExecution| PendingRow {
+            execution: new,
+            limits: Vec::new(),
+            waits_for: waits_for_resume(&pauses, new),
+        };
         return Ok(new.iter().map(plain).collect());
     }
     let names: Vec<&str> = names.into_iter().collect();
@@ -56,11 +61,16 @@ pub(super) async fn pending_rows<'a, S: StoreSession>(
     let asked: BTreeSet<WaitsFor> = rows.iter().flat_map(|row| reasons(&row.limits)).collect();
     let waited_for = session.waited_for(&asked.into_iter().collect::<Vec<_>>()).await?;
     for row in &mut rows {
-        if row.execution.delay.is_zero() && row.execution.run_at.is_none() {
+        row.waits_for = waits_for_resume(&pauses, row.execution);
+        if row.waits_for.is_none() && row.execution.delay.is_zero() && row.execution.run_at.is_none() {
             row.waits_for = reasons(&row.limits).find(|reason| waited_for.contains(&reason.to_string()));
         }
     }
     Ok(rows)
+}
+
+fn waits_for_resume(pauses: &Pauses, new: &NewExecution) -> Option<WaitsFor> {
+    pauses.parking(PauseSubject::of(new)).cloned().map(WaitsFor::Pause)
 }
 
 /// All that somebody with these limits may have to wait for.

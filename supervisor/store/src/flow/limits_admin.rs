@@ -53,6 +53,7 @@ impl<B: Backend> LimitStore for B {
 
     async fn limit_wait(&self, record: &ExecutionRecord) -> Result<Option<LimitWait>> {
         let parked = record.waits_for.as_deref().and_then(WaitsFor::parse);
+        let parked = parked.filter(|parked| parked.held().is_some());
         let asks = parked.is_some() || !record.limits.is_empty();
         if record.status != Status::Pending || !asks {
             return Ok(None);
@@ -66,21 +67,21 @@ impl<B: Backend> LimitStore for B {
 }
 
 async fn all<B: Backend>(backend: &B) -> Result<Vec<LimitRecord>> {
-    let mut session = backend.begin(Purpose::Write, Extent::OneStatement).await?;
+    let mut session = backend.begin(Purpose::Read, Extent::OneStatement).await?;
     let limits = session.all_limits().await?;
     session.commit().await?;
     Ok(limits)
 }
 
 async fn named<B: Backend>(backend: &B, name: &str) -> Result<Option<LimitRecord>> {
-    let mut session = backend.begin(Purpose::Write, Extent::OneStatement).await?;
+    let mut session = backend.begin(Purpose::Read, Extent::OneStatement).await?;
     let mut limits = session.limits_named(&[name]).await?;
     session.commit().await?;
     Ok(limits.pop())
 }
 
 async fn uses<B: Backend>(backend: &B) -> Result<Vec<LimitUse>> {
-    let mut session = backend.begin(Purpose::Write, Extent::OneStatement).await?;
+    let mut session = backend.begin(Purpose::Read, Extent::OneStatement).await?;
     let uses = session.limit_uses().await?;
     session.commit().await?;
     Ok(uses)
@@ -117,10 +118,10 @@ async fn tend_waiters<B: Backend>(backend: &B, name: &str) -> Result<()> {
 
 /// The same for all that waits for something from one text on to before another; gives how many it let go.
 async fn tend_between<B: Backend>(backend: &B, from: &str, to: &str) -> Result<usize> {
-    let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
+    let mut session = backend.begin(Purpose::Read, Extent::Several).await?;
     let reasons = session.waited_for_between(from, to, SWEEP_MAX).await?;
     let waits: Vec<WaitsFor> = reasons.iter().filter_map(|reason| WaitsFor::parse(reason)).collect();
-    let held: BTreeSet<HeldLimit> = waits.iter().map(WaitsFor::held).collect();
+    let held: BTreeSet<HeldLimit> = waits.iter().filter_map(WaitsFor::held).collect();
     let held: Vec<HeldLimit> = held.into_iter().collect();
     // Without a lock: what has room by this count is counted again before it is let go.
     let fills = if held.is_empty() { Vec::new() } else { session.limit_fills(&held).await? };
@@ -128,7 +129,7 @@ async fn tend_between<B: Backend>(backend: &B, from: &str, to: &str) -> Result<u
     session.commit().await?;
     let mut dirty = DirtyLimits::default();
     for waits_for in waits.iter().filter(|waits_for| counts.room(waits_for) > 0) {
-        dirty.add(None, &[waits_for.held()]);
+        dirty.add(None, waits_for.held().as_slice());
     }
     if dirty.is_empty() { Ok(0) } else { tend(backend, &dirty).await }
 }
@@ -140,19 +141,20 @@ async fn limit_wait<B: Backend>(
     record: &ExecutionRecord,
     parked: Option<&WaitsFor>,
 ) -> Result<Option<LimitWait>> {
-    let held: BTreeSet<HeldLimit> = record.limits.iter().cloned().chain(parked.map(WaitsFor::held)).collect();
+    let held: BTreeSet<HeldLimit> =
+        record.limits.iter().cloned().chain(parked.and_then(WaitsFor::held)).collect();
     let held: Vec<HeldLimit> = held.into_iter().collect();
-    let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
+    let mut session = backend.begin(Purpose::Read, Extent::Several).await?;
     let counts = LimitCounts::of(session.limit_fills(&held).await?);
     let full = parked.filter(|parked| counts.room(parked) == 0).cloned();
     let full = full.or_else(|| counts.full(&record.limits));
-    let Some(waits_for) = full.as_ref().or(parked) else {
+    let Some((waits_for, held)) = full.as_ref().or(parked).and_then(|waits| Some((waits, waits.held()?)))
+    else {
         session.commit().await?;
         return Ok(None);
     };
-    let held = waits_for.held();
     let key = match waits_for {
-        WaitsFor::Limit(_) => None,
+        WaitsFor::Limit(_) | WaitsFor::Pause(_) => None,
         WaitsFor::Key(held) => Some(held.key.clone()),
     };
     let holders = session.holders_of(&held.name, key.as_deref(), NAMED_MAX).await?;
@@ -165,7 +167,7 @@ async fn limit_wait<B: Backend>(
 
 /// See [`LimitStore::sweep_limits`]. Without locks it only finds; what it finds is looked at again under them.
 async fn sweep<B: Backend>(backend: &B) -> Result<LimitSweep> {
-    let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
+    let mut session = backend.begin(Purpose::Read, Extent::Several).await?;
     let left = session.left_holders(SWEEP_MAX).await?;
     let unnoted = session.unnoted_holders(SWEEP_MAX).await?;
     session.commit().await?;

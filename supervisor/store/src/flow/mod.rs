@@ -7,6 +7,7 @@ mod finalize;
 mod keys;
 mod limits;
 mod limits_admin;
+mod pauses;
 mod queue;
 mod renew;
 mod schedules;

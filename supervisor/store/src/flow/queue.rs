@@ -64,7 +64,7 @@ async fn submit_group<B: Backend, T: Borrow<NewExecution> + Sync>(
         .map(Borrow::borrow)
         .filter(|new: &&NewExecution| keys.answer(new).is_none())
         .collect();
-    let rows = pending_rows(&mut session, backend.declared_limits(), &new).await?;
+    let rows = pending_rows(&mut session, backend, &new).await?;
     let inserted = if rows.is_empty() { HashSet::new() } else { session.insert_pending(&rows).await? };
     let known: Vec<Uuid> = new.iter().map(|new| new.id).filter(|id| !inserted.contains(id)).collect();
     let known: HashMap<Uuid, Status> =

@@ -35,7 +35,7 @@ async fn advance_group<B: Backend>(
         .collect();
     let mut dirty = DirtyLimits::default();
     if !new.is_empty() {
-        let rows = pending_rows(&mut session, backend.declared_limits(), &new).await?;
+        let rows = pending_rows(&mut session, backend, &new).await?;
         session.insert_pending(&rows).await?;
         session.wake().await?;
         for row in rows.iter().filter(|row| row.waits_for.is_some()) {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use super::HeldLimit;
+use crate::pauses::PauseTarget;
 
 /// So many are let go at once at most, where a limit does not say how many.
 pub(crate) const LET_GO_MAX: u32 = 1_000;
@@ -33,19 +34,25 @@ pub(crate) enum WaitsFor {
     Limit(String),
     /// Room in a limit for this key.
     Key(HeldLimit),
+    /// The end of a pause.
+    Pause(PauseTarget),
 }
 
 impl WaitsFor {
-    /// The limit, and the key; where anybody waits, none.
-    pub(crate) fn held(&self) -> HeldLimit {
+    /// The limit, and the key; where anybody waits, none. `None`: it is no limit.
+    pub(crate) fn held(&self) -> Option<HeldLimit> {
         match self {
-            Self::Limit(name) => HeldLimit { name: name.clone(), key: String::new() },
-            Self::Key(held) => held.clone(),
+            Self::Limit(name) => Some(HeldLimit { name: name.clone(), key: String::new() }),
+            Self::Key(held) => Some(held.clone()),
+            Self::Pause(_) => None,
         }
     }
 
-    /// What a column says; `None` for what is no limit.
+    /// What a column says; `None` for what nobody here waits for.
     pub(crate) fn parse(text: &str) -> Option<Self> {
+        if let Some(target) = text.strip_prefix("pause:") {
+            return target.parse().ok().map(Self::Pause);
+        }
         let rest = text.strip_prefix("limit:")?;
         Some(match rest.split_once(':') {
             None => Self::Limit(rest.to_owned()),
@@ -59,6 +66,7 @@ impl fmt::Display for WaitsFor {
         match self {
             Self::Limit(name) => write!(f, "limit:{name}"),
             Self::Key(HeldLimit { name, key }) => write!(f, "limit:{name}:{key}"),
+            Self::Pause(target) => write!(f, "pause:{target}"),
         }
     }
 }
@@ -117,11 +125,12 @@ impl LimitCounts {
 
     /// How many may run where this is waited for, and how many do.
     pub(crate) fn standing(&self, waits_for: &WaitsFor) -> (Option<u32>, u32) {
-        let held = waits_for.held();
+        let Some(held) = waits_for.held() else { return (None, 0) };
         let Some(count) = self.limits.get(&held.name) else { return (None, 0) };
         match waits_for {
             WaitsFor::Limit(_) => (count.total, count.running),
             WaitsFor::Key(_) => (count.per_key, count.of_key.get(&held.key).copied().unwrap_or_default()),
+            WaitsFor::Pause(_) => (None, 0),
         }
     }
 
@@ -185,9 +194,10 @@ mod tests {
 
     #[test]
     fn what_is_waited_for_is_read_as_it_is_written() {
-        for waits in [WaitsFor::Limit("crm".to_owned()), WaitsFor::Key(held("crm", "a:b"))] {
+        let pause = WaitsFor::Pause(PauseTarget::Workflow("billing/a:b".to_owned()));
+        for waits in [WaitsFor::Limit("crm".to_owned()), WaitsFor::Key(held("crm", "a:b")), pause] {
             assert_eq!(WaitsFor::parse(&waits.to_string()), Some(waits));
         }
-        assert_eq!(WaitsFor::parse("pause:queue:python"), None);
+        assert_eq!(WaitsFor::parse("approval:7"), None);
     }
 }

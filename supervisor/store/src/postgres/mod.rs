@@ -13,6 +13,7 @@ mod limits;
 mod listen;
 mod migrate;
 mod notifications;
+mod pauses;
 mod peers;
 mod presence;
 mod read;
@@ -39,6 +40,7 @@ use self::connections::{Connections, Household, Planning};
 use self::listen::Wakers;
 use self::presence::Presence;
 use super::limits::DeclaredLimits;
+use super::pauses::PauseBook;
 use super::takeover::Watch;
 use super::{Result, Store};
 
@@ -65,6 +67,7 @@ pub struct PostgresStore {
     shared: Arc<StoreShared>,
     listener: OnceLock<AbortOnDropHandle<()>>,
     declared: DeclaredLimits,
+    pauses: PauseBook,
 }
 
 /// What transactions need of the store.
@@ -119,7 +122,12 @@ impl PostgresStore {
             wakers: Arc::default(),
             options,
         };
-        Ok(Self { shared: Arc::new(shared), listener: OnceLock::new(), declared: DeclaredLimits::default() })
+        Ok(Self {
+            shared: Arc::new(shared),
+            listener: OnceLock::new(),
+            declared: DeclaredLimits::default(),
+            pauses: PauseBook::default(),
+        })
     }
 
     /// As if on a host of its own: no other supervisor's system can tell whether this process lives, and ours tells

@@ -28,7 +28,7 @@ use crate::session::{CancelledRow, Candidate, HeldKey, StoreSession, WrittenAtte
 use crate::shares::{Allotment, LOOK_FOR, WaitingShare};
 use crate::takeover::{Answer, WAIT_MAX};
 use crate::text::storable;
-use crate::{Claimant, Claimed, DeadOwner, ExecutionFailure, NewExecution, Result, TakeOver};
+use crate::{Claimant, Claimed, DeadOwner, ExecutionFailure, NewExecution, Result, ServedQueues, TakeOver};
 
 pub(super) mod record {
     //! Rows as records.
@@ -234,11 +234,11 @@ impl StoreSession for PgSession {
 
     async fn waiting_shares(
         &mut self,
-        claimant: &Claimant,
+        queues: &ServedQueues,
         behind: Option<Uuid>,
     ) -> Result<Vec<WaitingShare>> {
         let query = sqlx::query(statements::WAITING_SHARES)
-            .bind(claimant.queues.in_statements())
+            .bind(queues.in_statements())
             .bind(behind)
             .bind(count(LOOK_FOR));
         let rows = self.rows(query).await?;
@@ -248,6 +248,7 @@ impl StoreSession for PgSession {
     async fn candidates(
         &mut self,
         claimant: &Claimant,
+        queues: &ServedQueues,
         limit: usize,
         take_over: TakeOver<'_>,
         allotted: &[Allotment],
@@ -264,9 +265,10 @@ impl StoreSession for PgSession {
         let query = attempts(query, &column(overdue, |row| row.attempt))
             .bind(column(overdue, |row| TimeColumn(row.lease_ends)))
             .bind(count(limit))
-            .bind(claimant.queues.in_statements())
+            .bind(queues.in_statements())
             .bind(column(allotted, |(organization_id, _)| organization_id.unwrap_or_default()))
-            .bind(column(allotted, |(_, starts)| count(*starts)));
+            .bind(column(allotted, |(_, starts)| count(*starts)))
+            .bind(claimant.queues.in_statements());
         let rows = self.rows(query).await?;
         record::candidates(&rows).map_err(store_error)
     }

@@ -98,6 +98,15 @@ crate::statements::statements! {
     WAITED_FOR = "waited_for",
     WAITED_FOR_BETWEEN = "waited_for_between",
     LOCK_LIMITS = "lock_limits",
+    PARK_FOR_PAUSE = "park_for_pause",
+    PAUSES = "pauses",
+    PUT_PAUSE = "put_pause",
+    REMOVE_PAUSE = "remove_pause",
+    SET_DOWN = "set_down",
+    SUBJECTS = "subjects",
+    UNPARK = "unpark",
+    WAITING_OF_ORGANIZATION = "waiting_of_organization",
+    WAITING_OF_WORKFLOW = "waiting_of_workflow",
     ;
     lists {
         LIST_BY_ERROR = "by_error",

@@ -18,6 +18,7 @@ use super::read::all;
 use super::session::record;
 use super::{BACKEND, PostgresStore, StoreShared, statements};
 use crate::limits::DeclaredLimits;
+use crate::pauses::PauseBook;
 use crate::session::{Backend, Extent, Purpose};
 use crate::{Claimed, Result, StoreError};
 
@@ -43,10 +44,10 @@ impl Backend for PostgresStore {
     async fn begin(&self, purpose: Purpose, extent: Extent) -> Result<PgSession> {
         let (from, timeout) = match (purpose, extent) {
             (Purpose::Renew { lease }, _) => (&self.shared.renewals, lease / 3),
-            (Purpose::Claim | Purpose::Write, Extent::OneStatement) => {
+            (Purpose::Claim | Purpose::Read | Purpose::Write, Extent::OneStatement) => {
                 (&self.shared.statements, STATEMENT_TIMEOUT)
             }
-            (Purpose::Claim | Purpose::Write, Extent::Several) => {
+            (Purpose::Claim | Purpose::Read | Purpose::Write, Extent::Several) => {
                 (&self.shared.transactions, STATEMENT_TIMEOUT)
             }
         };
@@ -76,6 +77,14 @@ impl Backend for PostgresStore {
         &self.declared
     }
 
+    fn pause_book(&self) -> &PauseBook {
+        &self.pauses
+    }
+
+    fn wake_here(&self) {
+        self.shared.wakers.pending.notify_one();
+    }
+
     async fn claims_of(&self, owner: Uuid, ids: &[Uuid]) -> Result<Vec<Claimed>> {
         all(self, || sqlx::query(statements::CLAIMED_BY).bind(ids).bind(owner), record::claimed).await
     }
@@ -103,7 +112,7 @@ impl PgSession {
             // Whoever has locked a row must not hold up what is written together with it.
             Purpose::Write => return self.order("BEGIN; SET LOCAL lock_timeout = '1s'").await,
             // It passes by the rows that are locked, and measures how long a table is.
-            Purpose::Claim => return self.order("BEGIN").await,
+            Purpose::Claim | Purpose::Read => return self.order("BEGIN").await,
             Purpose::Renew { .. } => {}
         }
         // What we do not wait for any longer the server must not do later.

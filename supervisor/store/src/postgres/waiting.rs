@@ -32,6 +32,8 @@ impl WaitingStore for PostgresStore {
     }
 
     async fn next_due(&self, queues: &ServedQueues) -> Result<Option<Duration>> {
+        let pauses = self.pauses.now().unwrap_or_default();
+        let Some(queues) = pauses.open_queues(queues) else { return Ok(None) };
         let query = || sqlx::query(statements::NEXT_DUE).bind(queues.in_statements());
         let row = again(PLANS_MAX, || ask(self, query())).await?;
         duration(&row, "wait_us").map_err(store_error)

@@ -12,6 +12,7 @@ mod each;
 mod error;
 mod limits;
 mod notifications;
+mod pauses;
 mod peers;
 mod read;
 mod rows;
@@ -36,6 +37,7 @@ use tokio::time::Instant;
 use self::rows::WriteQuery;
 use self::writer::Writer;
 use super::limits::DeclaredLimits;
+use super::pauses::PauseBook;
 use super::takeover::Watch;
 use super::{Result, StoreError};
 
@@ -73,6 +75,8 @@ impl Durability {
 #[derive(Debug)]
 pub struct SqliteStore {
     writer: Writer,
+    /// For transactions that write nothing and read what the writer reads.
+    looks: Writer,
     readers: SqlitePool,
     waker: Arc<Notify>,
     /// Wakes whoever keeps what is defined.
@@ -80,6 +84,7 @@ pub struct SqliteStore {
     opened_at: Instant,
     watch: Mutex<Watch>,
     declared: DeclaredLimits,
+    pauses: PauseBook,
 }
 
 impl SqliteStore {
@@ -100,6 +105,7 @@ impl SqliteStore {
         })?;
         // The writer comes first: it makes the file and switches it to WAL.
         let writer = Writer::open(path, durability)?;
+        let looks = Writer::open_for_reading(path, durability)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .foreign_keys(false)
@@ -113,12 +119,14 @@ impl SqliteStore {
             .connect_lazy_with(options);
         Ok(Self {
             writer,
+            looks,
             readers,
             waker: Arc::default(),
             definition_waker: Notify::new(),
             opened_at: Instant::now(),
             watch: Mutex::default(),
             declared: DeclaredLimits::default(),
+            pauses: PauseBook::default(),
         })
     }
 }

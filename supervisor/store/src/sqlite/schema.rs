@@ -21,6 +21,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 9, sql: include_str!("migrations/0009_sealed_secrets.sql") },
     Migration { version: 10, sql: include_str!("migrations/0010_shares.sql") },
     Migration { version: 11, sql: include_str!("migrations/0011_schedules.sql") },
+    Migration { version: 12, sql: include_str!("migrations/0012_pauses.sql") },
 ];
 
 /// The version of the schema; 0 in a file without one.

@@ -19,6 +19,7 @@ use crate::columns::now;
 use crate::decide::{AttemptBudget, FoundRow};
 use crate::flow::PendingRow;
 use crate::limits::DeclaredLimits;
+use crate::pauses::PauseBook;
 use crate::rows::{
     BackRow, EndedRow, EndingRow, EventRowIn, Fence, KeyRow, LogRowIn, NewRow, StateRow, micros,
 };
@@ -27,7 +28,7 @@ use crate::session::{
 };
 use crate::shares::{Allotment, LOOK_FOR, WaitingShare};
 use crate::text::storable;
-use crate::{Claimant, Claimed, ExecutionFailure, NewExecution, Result, StoreError, TakeOver};
+use crate::{Claimant, Claimed, ExecutionFailure, NewExecution, Result, ServedQueues, StoreError, TakeOver};
 
 #[expect(dead_code, reason = "each kind of connection reads some kinds of records only")]
 pub(super) mod record {
@@ -41,7 +42,7 @@ pub(super) mod written {
     crate::readers::record_readers!(crate::sqlite::rows::WriteRow);
 }
 
-/// A transaction that holds the write lock since its beginning, with the moment it began: its clock.
+/// A transaction, with the moment it began: its clock. One that may write holds the write lock since then.
 pub(crate) struct SqliteSession {
     transaction: WriteTransaction,
     now: i64,
@@ -55,9 +56,13 @@ impl Backend for SqliteStore {
 
     type Session = SqliteSession;
 
-    async fn begin(&self, _purpose: Purpose, _extent: Extent) -> Result<SqliteSession> {
+    async fn begin(&self, purpose: Purpose, _extent: Extent) -> Result<SqliteSession> {
+        let transaction = match purpose {
+            Purpose::Read => self.looks.begin_reading().await?,
+            Purpose::Claim | Purpose::Renew { .. } | Purpose::Write => self.writer.begin().await?,
+        };
         Ok(SqliteSession {
-            transaction: self.writer.begin().await?,
+            transaction,
             now: now().as_microsecond(),
             waker: self.waker.clone(),
             wakes: false,
@@ -66,6 +71,14 @@ impl Backend for SqliteStore {
 
     fn declared_limits(&self) -> &DeclaredLimits {
         &self.declared
+    }
+
+    fn pause_book(&self) -> &PauseBook {
+        &self.pauses
+    }
+
+    fn wake_here(&self) {
+        self.waker.notify_one();
     }
 
     async fn claims_of(&self, owner: Uuid, ids: &[Uuid]) -> Result<Vec<Claimed>> {
@@ -199,11 +212,11 @@ impl StoreSession for SqliteSession {
 
     async fn waiting_shares(
         &mut self,
-        claimant: &Claimant,
+        queues: &ServedQueues,
         behind: Option<Uuid>,
     ) -> Result<Vec<WaitingShare>> {
         let query = write_query(statements::WAITING_SHARES)
-            .bind(array(claimant.queues.in_statements())?)
+            .bind(array(queues.in_statements())?)
             .bind(behind.map(|behind| behind.to_string()))
             .bind(count(LOOK_FOR))
             .bind(self.now);
@@ -214,6 +227,7 @@ impl StoreSession for SqliteSession {
     async fn candidates(
         &mut self,
         claimant: &Claimant,
+        queues: &ServedQueues,
         limit: usize,
         take_over: TakeOver<'_>,
         allotted: &[Allotment],
@@ -235,11 +249,12 @@ impl StoreSession for SqliteSession {
                 Some(lost.bind(Some(array(&overdue)?)).bind(Some(array(&dead)?)))
             }
         };
-        let queues = array(claimant.queues.in_statements())?;
+        let served = array(claimant.queues.in_statements())?;
         let mut rows = match lost {
-            Some(lost) => self.rows(lost.bind(limit).bind(&queues)).await?,
+            Some(lost) => self.rows(lost.bind(limit).bind(served)).await?,
             None => Vec::new(),
         };
+        let queues = array(queues.in_statements())?;
         let mut rest = limit - i64::try_from(rows.len()).unwrap_or(limit);
         for (organization_id, starts) in allotted {
             let organization_id = organization_id.map(|id| id.to_string()).unwrap_or_default();

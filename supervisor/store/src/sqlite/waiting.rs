@@ -33,6 +33,8 @@ impl WaitingStore for SqliteStore {
     }
 
     async fn next_due(&self, queues: &ServedQueues) -> Result<Option<Duration>> {
+        let pauses = self.pauses.now().unwrap_or_default();
+        let Some(queues) = pauses.open_queues(queues) else { return Ok(None) };
         let query = sqlx::query(statements::NEXT_DUE).bind(now().as_microsecond());
         let query = query.bind(array(queues.in_statements())?);
         let row = query.fetch_one(&self.readers).await.map_err(store_error)?;

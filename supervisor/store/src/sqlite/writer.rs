@@ -1,4 +1,5 @@
-//! The connection that writes: one for the whole process, which transactions take in turns.
+//! The connection that writes: one for the whole process, which transactions take in turns. Those that write nothing have
+//! another of its kind.
 //!
 //! Its calls into SQLite block, so they are made where blocking is allowed: see [`blocking`].
 
@@ -28,6 +29,20 @@ impl Writer {
     pub(super) fn open(path: &Path, durability: Durability) -> Result<Self> {
         let connection = open(path, durability).map_err(write_error)?;
         Ok(Self { connection: Arc::new(Mutex::new(connection)) })
+    }
+
+    /// Opens the file that is there, for transactions of the same kind that write nothing.
+    pub(super) fn open_for_reading(path: &Path, durability: Durability) -> Result<Self> {
+        let connection = open(path, durability).map_err(write_error)?;
+        connection.pragma_update(None, "query_only", "on").map_err(write_error)?;
+        Ok(Self { connection: Arc::new(Mutex::new(connection)) })
+    }
+
+    /// Begins a transaction that sees the file as it is at its first statement, and keeps nobody from writing.
+    pub(super) async fn begin_reading(&self) -> Result<WriteTransaction> {
+        let connection = Arc::clone(&self.connection).lock_owned().await;
+        blocking(|| connection.execute_batch("BEGIN")).map_err(write_error)?;
+        Ok(WriteTransaction { connection, is_open: true })
     }
 
     /// Begins a transaction, with the write lock from its beginning on.

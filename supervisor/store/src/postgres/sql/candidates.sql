@@ -1,7 +1,7 @@
 -- Rows a poll may claim: lost ones first, then those that wait for nothing but a worker, in the order of their queues. $1: the owner who
 -- asks, $2: whether all others are lost, $3: dead owners, $4 to $6: attempts that are overdue and when their leases
--- ran out, $7: how many, $8: the queues that are served, and the empty text for what an earlier version wrote, $9: organizations,
--- 0 for what has none, $10: how many of each.
+-- ran out, $7: how many, $8: the queues that rows may be claimed from, and the empty text for what an earlier version
+-- wrote, $9: organizations, 0 for what has none, $10: how many of each, $11: the queues that are served.
 WITH lost AS (
     SELECT
         id, attempt, attempts_charged, max_attempts, cancel_requested_at IS NOT NULL AS cancel_requested,
@@ -12,7 +12,7 @@ WITH lost AS (
             SELECT late.id, late.attempt, late.lease_ends
             FROM UNNEST($4::uuid[], $5::integer[], $6::timestamptz[]) AS late (id, attempt, lease_ends)
         ))
-        AND coalesce(queue, '') = ANY ($8)
+        AND coalesce(queue, '') = ANY ($11)
     ORDER BY lease_expires_at
     LIMIT $7
     FOR UPDATE SKIP LOCKED

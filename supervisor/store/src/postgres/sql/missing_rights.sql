@@ -13,7 +13,7 @@ FROM (
     ('supervisor_presences', 'SELECT'), ('supervisor_presences', 'INSERT'),
     ('supervisor_presences', 'UPDATE'), ('supervisor_presences', 'DELETE'),
     ('organizations', 'SELECT'), ('workflows', 'SELECT'), ('config_entries', 'SELECT'),
-    ('definition_version', 'SELECT'),
+    ('definition_version', 'SELECT'), ('pauses', 'SELECT'),
     ('schedules', 'SELECT'), ('schedules', 'UPDATE'),
     ('muster_migrations', 'SELECT')
 ) AS needed (table_name, right_name)

@@ -1,0 +1,111 @@
+//! `supervisor pause`, `resume` and `pauses`: what is not to start now.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use muster_protocol::spelled_out;
+
+use super::exit::CommandFailure;
+use super::human;
+use super::output::{json_line, note, print, print_line};
+use super::server::ServerFlags;
+use crate::api::PauseView;
+
+/// Let nothing start of a queue, a workflow, an organization, or at all; what runs goes on, and everything is accepted.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  supervisor pause queue:python
+  supervisor pause workflow:billing/invoice --why 'the CRM is away until noon'
+  supervisor pause organization:acme
+  supervisor pause all")]
+pub(crate) struct PauseCommand {
+    /// What to pause: all, queue:NAME, workflow:NAME or organization:KEY.
+    #[arg(value_name = "TARGET")]
+    target: String,
+    /// The reason, for whoever wonders.
+    #[arg(long, value_name = "TEXT")]
+    why: Option<String>,
+    /// Print it as JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: ServerFlags,
+}
+
+impl PauseCommand {
+    pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
+        let paused = self.server.client()?.pause(&self.target, self.why.clone())?;
+        print_line(&match self.json {
+            true => json_line(&paused),
+            false => spelled_out(&paused.sentence()).into_owned(),
+        })?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Let start again what was paused, in its order.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  supervisor resume queue:python
+  supervisor resume all")]
+pub(crate) struct ResumeCommand {
+    /// What to resume, as it was paused: all, queue:NAME, workflow:NAME or organization:KEY.
+    #[arg(value_name = "TARGET")]
+    target: String,
+    /// Print it as JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: ServerFlags,
+}
+
+impl ResumeCommand {
+    pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
+        let client = self.server.client()?;
+        let resumed = client.resume(&self.target)?;
+        let target = &resumed.target;
+        print_line(&match (self.json, resumed.was_paused) {
+            (true, _) => json_line(&resumed),
+            (false, true) => spelled_out(&format!("{target} may start again")).into_owned(),
+            (false, false) => spelled_out(&format!("{target} was not paused")).into_owned(),
+        })?;
+        for pause in client.pauses()?.pauses {
+            note(&spelled_out(&format!("still, {}", pause.sentence())));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// List what is paused, by whom, since when and why.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  supervisor pauses
+  supervisor pauses --json | jq -r '.[].target'")]
+pub(crate) struct PausesCommand {
+    /// Print a JSON array.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: ServerFlags,
+}
+
+impl PausesCommand {
+    pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
+        let pauses = self.server.client()?.pauses()?.pauses;
+        match (self.json, pauses.is_empty()) {
+            (true, _) => print_line(&json_line(&pauses))?,
+            (false, true) => note("nothing is paused"),
+            (false, false) => print(&spelled_out(&table(&pauses)))?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn table(pauses: &[PauseView]) -> String {
+    let row = |pause: &PauseView| {
+        let PauseView { target, who, why, since } = pause.clone();
+        vec![target, human::time(since), who, why.unwrap_or_default()]
+    };
+    let rows: Vec<Vec<String>> = pauses.iter().map(row).collect();
+    human::table(&["PAUSED", "SINCE", "BY", "WHY"], &rows)
+}

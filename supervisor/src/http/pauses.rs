@@ -1,0 +1,63 @@
+//! Pauses: what is not to start now.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
+use muster_store::PauseTarget;
+
+use super::Api;
+use super::audit::noting;
+use super::definitions::Requester;
+use super::problem::ApiError;
+use super::query::RequestBody;
+use crate::api::{PauseRequest, PauseView, PausesView, ResumedView};
+use crate::definitions::organization_id;
+
+/// The longest reason.
+const WHY_MAX_CHARS: usize = 500;
+
+/// `GET /api/pauses`
+pub(super) async fn list(State(api): State<Api>) -> Result<Json<PausesView>, ApiError> {
+    Ok(Json(PausesView { pauses: PauseView::all(&*api.store.pauses().await?) }))
+}
+
+/// `PUT /api/pauses/{target}`
+pub(super) async fn pause(
+    State(api): State<Api>,
+    Path(target): Path<String>,
+    Requester(who): Requester,
+    body: RequestBody,
+) -> Result<Response, ApiError> {
+    let PauseRequest { why } = body.definition()?;
+    let why = why.filter(|why| !why.trim().is_empty());
+    if why.as_ref().is_some_and(|why| why.chars().count() > WHY_MAX_CHARS || why.contains('\0')) {
+        return Err(ApiError::invalid(format!("why: must be a text of at most {WHY_MAX_CHARS} characters")));
+    }
+    let target = meant(&api, &target).await?;
+    let paused = PauseView::of(&api.store.pause(&target, &who, why.as_deref()).await?);
+    let detail = format!("{} is paused", paused.target);
+    Ok(noting(Json(paused).into_response(), detail))
+}
+
+/// `DELETE /api/pauses/{target}`
+pub(super) async fn resume(
+    State(api): State<Api>,
+    Path(called): Path<String>,
+    Requester(who): Requester,
+) -> Result<Response, ApiError> {
+    let target = meant(&api, &called).await?;
+    let was_paused = api.store.resume(&target, &who).await?;
+    let detail = format!("{called} is {}", if was_paused { "resumed" } else { "not paused" });
+    Ok(noting(Json(ResumedView { target: called, was_paused }).into_response(), detail))
+}
+
+/// What is meant by a text; an organization may be called by its key or its name.
+async fn meant(api: &Api, text: &str) -> Result<PauseTarget, ApiError> {
+    let Some(called) = text.strip_prefix("organization:").filter(|called| !called.is_empty()) else {
+        return text
+            .parse()
+            .map_err(|error: muster_store::InvalidPauseTarget| ApiError::invalid(error.to_string()));
+    };
+    let definitions = api.store.definitions().await?;
+    organization_id(&definitions, called).map(PauseTarget::Organization).map_err(ApiError::invalid)
+}

@@ -1,0 +1,8 @@
+-- Rows of an organization that wait, in the order in which they were made. $1: its id, $2 and $3: behind which, $4: how
+-- many. Key and order are the expressions of the index of lists: see `list/begin.sql`.
+SELECT id, created_at FROM executions
+WHERE organization_id IS NOT NULL AND organization_id::text || '/' || status = $1::text || '/PENDING'
+    AND upper(status) <> 'RUNNING'
+    AND (created_at AT TIME ZONE 'UTC', id) > ($2::timestamptz AT TIME ZONE 'UTC', $3::uuid)
+ORDER BY created_at AT TIME ZONE 'UTC', id
+LIMIT $4
