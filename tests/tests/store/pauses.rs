@@ -210,23 +210,23 @@ pub(crate) async fn rule_16_a_pause_keeps_no_room_in_a_limit(fixture: Fixture) {
     let me = claimant();
     fixture.store.set_limit("crm", &LimitTerms { total: Some(1), ..LimitTerms::default() }).await.unwrap();
     let limited = |new: NewExecution| NewExecution { limits: vec!["crm".to_owned()], ..new };
-    let mut all: Vec<_> = (0..5).map(|_| limited(of_organization(ACME))).collect();
+    let mut all: Vec<_> = (0..5).map(|_| limited(of_workflow("report"))).collect();
     all.push(limited(new_execution()));
     fixture.submit_in_order(&all).await;
     let running = fixture.store.claim_due(&me, 100, TakeOver::Nothing).await.unwrap().claimed;
     assert_eq!(running[0].attempt.execution_id, all[0].id);
     assert_eq!(fixture.kept_by(all[5].id).await.as_deref(), Some("limit:crm"));
-    fixture.pause(&format!("organization:{ACME}")).await;
+    fixture.pause("workflow:report").await;
     fixture.finalize(success(&me, running[0].attempt)).await;
     // Those who go first in the limit are paused: their turn is the next one's.
     assert_eq!(fixture.started(&me).await, [all[5].id]);
     fixture.park().await;
-    let waits = format!("pause:organization:{ACME}");
+    let waits = "pause:workflow:report".to_owned();
     for new in &all[1..5] {
         assert_eq!(fixture.kept_by(new.id).await, Some(waits.clone()));
     }
     fixture.finalize(success(&me, muster_core::execution::Attempt::new(all[5].id, 1))).await;
-    fixture.resume(&format!("organization:{ACME}")).await;
+    fixture.resume("workflow:report").await;
     assert_eq!(fixture.started(&me).await, [all[1].id]);
 }
 
