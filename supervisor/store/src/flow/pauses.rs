@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use serde_json::json;
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::again;
@@ -78,8 +78,18 @@ async fn learn<B: Backend>(backend: &B) -> Result<Arc<Pauses>> {
     Ok(backend.pause_book().now().unwrap_or_default())
 }
 
+/// What is kept of a pause among the changes.
+#[derive(Serialize)]
+struct NotedPause<'a> {
+    who: &'a str,
+    why: Option<&'a str>,
+    since: Timestamp,
+}
+
 fn noted(record: &PauseRecord) -> String {
-    json!({ "who": record.who, "why": record.why, "since": record.since }).to_string()
+    let PauseRecord { who, why, since, .. } = record;
+    // Texts and a moment have no way to fail.
+    serde_json::to_string(&NotedPause { who, why: why.as_deref(), since: *since }).unwrap_or_default()
 }
 
 async fn pause<B: Backend>(
