@@ -254,7 +254,7 @@ async fn rows_behind_a_full_limit_are_read_by_no_claim_and_by_nobody_who_looks_f
         &fixture,
         "candidates",
         &format!(
-            "'{nobody}', false, '{{}}', '{{}}', '{{}}', '{{}}', 64, '{{{},\"\"}}', '{{{nobody}}}', '{{64}}'",
+            "'{nobody}', false, '{{}}', '{{}}', '{{}}', '{{}}', 64, '{{{0},\"\"}}', '{{{nobody}}}', '{{64}}', '{{{0},\"\"}}'",
             crate::fixture::QUEUE
         ),
     )
