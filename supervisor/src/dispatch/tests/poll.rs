@@ -69,8 +69,9 @@ async fn a_store_that_fails_is_asked_again_and_no_slot_is_lost() {
     let mut line = TestLine::start().await;
     line.sql("ALTER TABLE executions RENAME TO elsewhere").await;
     let (_polling, _stop) = polling(&line);
-    eventually("all slots are taken for a claim", async || line.slots.free() == 0).await;
-    eventually("they are given back", async || line.slots.free() == 4).await;
+    // SQLite is called in place: once the poll has had its turn, its claim has failed, and it waits to ask again.
+    tokio::task::yield_now().await;
+    assert_eq!(line.slots.free(), 4, "a claim that failed keeps no slot");
     line.sql("ALTER TABLE elsewhere RENAME TO executions").await;
     let id = line.submit(&json!({})).await;
     assert_eq!(line.executor.submitted().await.attempt.execution_id, id);

@@ -35,7 +35,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use self::rows::WriteQuery;
-use self::writer::Writer;
+use self::writer::WriteConnection;
 use super::limits::DeclaredLimits;
 use super::pauses::PauseBook;
 use super::takeover::Watch;
@@ -74,9 +74,9 @@ impl Durability {
 /// The store in a file, for one supervisor.
 #[derive(Debug)]
 pub struct SqliteStore {
-    writer: Writer,
+    writer: WriteConnection,
     /// For transactions that write nothing and read what the writer reads.
-    looks: Writer,
+    looks: WriteConnection,
     readers: SqlitePool,
     waker: Arc<Notify>,
     /// Wakes whoever keeps what is defined.
@@ -104,8 +104,8 @@ impl SqliteStore {
             message: format!("cannot make the file {}: {error}", path.display()),
         })?;
         // The writer comes first: it makes the file and switches it to WAL.
-        let writer = Writer::open(path, durability)?;
-        let looks = Writer::open_for_reading(path, durability)?;
+        let writer = WriteConnection::open(path, durability)?;
+        let looks = WriteConnection::open_for_reading(path, durability)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .foreign_keys(false)

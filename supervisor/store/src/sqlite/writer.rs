@@ -20,11 +20,11 @@ const PREPARED_MAX: usize = 256;
 
 /// The writing connection.
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(super) struct WriteConnection {
     connection: Arc<Mutex<Connection>>,
 }
 
-impl Writer {
+impl WriteConnection {
     /// Opens the file, makes it if need be, and switches it to WAL.
     pub(super) fn open(path: &Path, durability: Durability) -> Result<Self> {
         let connection = open(path, durability).map_err(write_error)?;
