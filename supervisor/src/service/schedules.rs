@@ -32,14 +32,20 @@ pub(super) async fn run_for_ever(supervisor: Weak<Supervisor>) {
         let Some(here) = supervisor.upgrade() else { return };
         let looked = here.run_due().await;
         drop(here);
-        let wait = looked.unwrap_or_else(|error| {
-            let error = error.to_string();
-            if error != told {
-                tracing::warn!(error, "schedules cannot be looked at; trying again every second");
-                told = error;
+        let wait = match looked {
+            Ok(wait) => {
+                told.clear();
+                wait
             }
-            LOOK_EVERY
-        });
+            Err(error) => {
+                let error = error.to_string();
+                if error != told {
+                    tracing::warn!(error, "schedules cannot be looked at; trying again every second");
+                    told = error;
+                }
+                LOOK_EVERY
+            }
+        };
         tokio::time::sleep(wait).await;
     }
 }
