@@ -91,11 +91,8 @@ impl QueueView {
     /// Those that are served, in their order, and the others that have something.
     pub fn of(served: &[String], uses: &[QueueUse]) -> Vec<Self> {
         let of = |queue: &str| uses.iter().find(|used| used.queue == queue).cloned().unwrap_or_default();
-        let served_views = served.iter().map(|queue| Self {
-            queue: queue.clone(),
-            is_served: true,
-            ..Self::used(of(queue), true)
-        });
+        let served_views =
+            served.iter().map(|queue| Self { queue: queue.clone(), ..Self::used(of(queue), true) });
         let others = uses.iter().filter(|used| !served.contains(&used.queue));
         let others = others.map(|used| Self::used(used.clone(), used.queue.is_empty()));
         served_views.chain(others).take(QUEUES_MAX).collect()

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 use muster_protocol::spelled_out;
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::exit::CommandFailure;
@@ -53,6 +54,16 @@ impl ChangeFlags {
     pub(crate) fn remove(&self, thing: Defined<'_>) -> Result<(), CommandFailure> {
         self.report(&self.client()?.undefine(thing, self.dry_run)?)
     }
+}
+
+/// Prints what is defined under this name, as JSON.
+pub(crate) fn print_found<T: Serialize>(
+    found: Option<T>,
+    kind: &str,
+    name: &str,
+) -> Result<(), CommandFailure> {
+    let missing = || format!("there is no {kind} {name:?}: see `supervisor {kind} list`");
+    print_line(&json_line(&found.ok_or_else(|| CommandFailure::other(missing()))?))
 }
 
 /// A plan in lines, like a diff.

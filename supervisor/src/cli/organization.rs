@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use muster_protocol::spelled_out;
 use uuid::Uuid;
 
-use super::definition::ChangeFlags;
+use super::definition::{ChangeFlags, print_found};
 use super::exit::CommandFailure;
 use super::human;
 use super::output::{json_line, note, print, print_line};
@@ -97,12 +97,7 @@ impl OrganizationCommand {
             OrganizationAction::List { json, server } => list(json, &server)?,
             OrganizationAction::Show { key, server } => {
                 let found: Option<OrganizationDefinition> = server.client()?.defined(organization(&key))?;
-                let found = found.ok_or_else(|| {
-                    CommandFailure::other(format!(
-                        "there is no organization {key:?}: see `supervisor organization list`"
-                    ))
-                })?;
-                print_line(&json_line(&found))?;
+                print_found(found, "organization", &key)?;
             }
             OrganizationAction::Set { key, name, active, weight, id, change } => {
                 let client = change.client()?;

@@ -7,7 +7,7 @@ use muster_protocol::spelled_out;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::definition::{ChangeFlags, OwnerFlags};
+use super::definition::{ChangeFlags, OwnerFlags, print_found};
 use super::exit::CommandFailure;
 use super::human;
 use super::output::{json_line, note, print, print_line};
@@ -177,12 +177,7 @@ impl ScheduleCommand {
             ScheduleAction::List { json, server } => list(json, &server)?,
             ScheduleAction::Show { name, server } => {
                 let found: Option<ScheduleView> = server.client()?.defined(schedule(&name))?;
-                let found = found.ok_or_else(|| {
-                    CommandFailure::other(format!(
-                        "there is no schedule {name:?}: see `supervisor schedule list`"
-                    ))
-                })?;
-                print_line(&json_line(&found))?;
+                print_found(found, "schedule", &name)?;
             }
             ScheduleAction::Set(flags) => flags.run()?,
             ScheduleAction::Remove { name, change } => change.remove(schedule(&name))?,
