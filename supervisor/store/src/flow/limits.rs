@@ -166,6 +166,13 @@ impl DirtyLimits {
         }
     }
 
+    /// Of rows that were just inserted: whoever one stands behind may have gone meanwhile.
+    pub(super) fn waited_behind(rows: &[PendingRow<'_>]) -> Self {
+        let mut dirty = Self::default();
+        rows.iter().filter(|row| row.waits_for.is_some()).for_each(|row| dirty.add(None, &row.limits));
+        dirty
+    }
+
     /// Takes what another noted.
     pub(super) fn append(&mut self, mut other: Self) {
         self.left.append(&mut other.left);

@@ -92,6 +92,15 @@ fn noted(record: &PauseRecord) -> String {
     serde_json::to_string(&NotedPause { who, why: why.as_deref(), since: *since }).unwrap_or_default()
 }
 
+fn of_pause<'a>(
+    who: &'a str,
+    name: &'a str,
+    before: Option<&'a str>,
+    after: Option<&'a str>,
+) -> NotedChange<'a> {
+    NotedChange { who, kind: "pause", name, organization: None, before, after }
+}
+
 async fn pause<B: Backend>(
     backend: &B,
     target: &PauseTarget,
@@ -106,14 +115,8 @@ async fn pause<B: Backend>(
         backend: "store",
         message: format!("{target} was resumed at the same moment; try again"),
     })?;
-    let change = NotedChange {
-        who,
-        kind: "pause",
-        name: after.called(),
-        before: before.as_ref().map(noted),
-        after: Some(noted(&after)),
-    };
-    session.note_change(&change).await?;
+    let (name, before, now) = (after.called(), before.as_ref().map(noted), noted(&after));
+    session.note_change(&of_pause(who, &name, before.as_deref(), Some(&now))).await?;
     session.commit().await?;
     learn(backend).await?;
     Ok(after)
@@ -126,8 +129,7 @@ async fn resume<B: Backend>(backend: &B, target: &PauseTarget, who: &str) -> Res
         return Ok(false);
     };
     session.remove_pause(target).await?;
-    let (name, before) = (before.called(), Some(noted(&before)));
-    session.note_change(&NotedChange { who, kind: "pause", name, before, after: None }).await?;
+    session.note_change(&of_pause(who, &before.called(), Some(&noted(&before)), None)).await?;
     session.wake().await?;
     session.commit().await?;
     learn(backend).await?;

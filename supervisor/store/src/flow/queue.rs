@@ -73,12 +73,7 @@ async fn submit_group<B: Backend, T: Borrow<NewExecution> + Sync>(
         session.wake().await?;
     }
     session.commit().await?;
-    let mut dirty = DirtyLimits::default();
-    for row in rows.iter().filter(|row| row.waits_for.is_some()) {
-        // Whoever it stands behind may have gone meanwhile.
-        dirty.add(None, &row.limits);
-    }
-    tend_changed(backend, dirty).await;
+    tend_changed(backend, DirtyLimits::waited_behind(&rows)).await;
     let answer = |execution: &T| {
         let new = execution.borrow();
         let by_id = || known.get(&new.id).map_or(Submitted::Inserted, |status| Submitted::Exists(*status));

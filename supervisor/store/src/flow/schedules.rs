@@ -38,10 +38,7 @@ async fn advance_group<B: Backend>(
         let rows = pending_rows(&mut session, backend, &new).await?;
         session.insert_pending(&rows).await?;
         session.wake().await?;
-        for row in rows.iter().filter(|row| row.waits_for.is_some()) {
-            // Whoever it stands behind may have gone meanwhile.
-            dirty.add(None, &row.limits);
-        }
+        dirty = DirtyLimits::waited_behind(&rows);
     }
     session.commit().await?;
     tend_changed(backend, dirty).await;

@@ -87,10 +87,14 @@ impl Pauses {
         if self.holds(&PauseTarget::All) {
             return None;
         }
-        let is_open = |queue: &str| {
-            !self.iter().any(|pause| matches!(&pause.target, PauseTarget::Queue(name) if name == queue))
+        let is_paused = |queue: &str| {
+            self.iter().any(|pause| matches!(&pause.target, PauseTarget::Queue(name) if name == queue))
         };
-        Some(served.only(is_open))
+        // Asked by every claim: as long as none is paused the list is shared, not made anew.
+        if served.names().iter().any(|queue| is_paused(queue)) {
+            return Some(served.only(|queue| !is_paused(queue)));
+        }
+        Some(served.clone())
     }
 }
 

@@ -5,6 +5,7 @@ use std::future::Future;
 use uuid::Uuid;
 
 use super::{PauseRecord, PauseSubject, PauseTarget};
+use crate::definitions::DefinitionChange;
 use crate::limits::HeldLimit;
 use crate::limits::admission::WaitsFor;
 use crate::{Cursor, Result};
@@ -30,14 +31,30 @@ impl SubjectRow {
     }
 }
 
-/// A change of a pause, as it is kept.
-#[derive(Clone, Debug)]
+/// A change of a pause or of what is defined, as it is kept.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct NotedChange<'a> {
     pub(crate) who: &'a str,
     pub(crate) kind: &'static str,
-    pub(crate) name: String,
-    pub(crate) before: Option<String>,
-    pub(crate) after: Option<String>,
+    pub(crate) name: &'a str,
+    /// The organization it belongs to, by its key.
+    pub(crate) organization: Option<&'a str>,
+    pub(crate) before: Option<&'a str>,
+    pub(crate) after: Option<&'a str>,
+}
+
+impl<'a> NotedChange<'a> {
+    /// What somebody changed of what is defined.
+    pub(crate) fn of(who: &'a str, change: &'a DefinitionChange) -> Self {
+        Self {
+            who,
+            kind: change.kind,
+            name: &change.name,
+            organization: change.organization.as_deref(),
+            before: change.before.as_deref(),
+            after: change.after.as_deref(),
+        }
+    }
 }
 
 /// The part of a transaction that is about pauses. Methods take no empty lists.

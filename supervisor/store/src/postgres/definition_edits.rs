@@ -13,6 +13,7 @@ use crate::definitions::{
     ChangeRecord, DefinitionChange, DefinitionEditStore, DefinitionWrite, Definitions, DefinitionsWritten,
 };
 use crate::flow::again;
+use crate::pauses::{NotedChange, PauseSession as _};
 use crate::session::{Backend as _, Extent, Purpose, StoreSession as _};
 use crate::{Result, StoreError};
 
@@ -71,8 +72,7 @@ async fn write(
     }
     for change in changes {
         put(&mut session, &change.write).await?;
-        let note = sqlx::query(statements::INSERT_CHANGE).bind(who).bind(change.kind).bind(&change.name);
-        session.run(note.bind(&change.organization).bind(&change.before).bind(&change.after)).await?;
+        session.note_change(&NotedChange::of(who, change)).await?;
     }
     session.commit().await?;
     Ok(DefinitionsWritten::Committed)

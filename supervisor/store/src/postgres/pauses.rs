@@ -32,10 +32,10 @@ impl PauseSession for PgSession {
         let query = sqlx::query(statements::INSERT_CHANGE)
             .bind(change.who.to_owned())
             .bind(change.kind)
-            .bind(change.name.clone())
-            .bind(None::<String>)
-            .bind(change.before.clone())
-            .bind(change.after.clone());
+            .bind(change.name.to_owned())
+            .bind(change.organization.map(str::to_owned))
+            .bind(change.before.map(str::to_owned))
+            .bind(change.after.map(str::to_owned));
         self.run(query).await
     }
 

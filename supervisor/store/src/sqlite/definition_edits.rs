@@ -12,10 +12,10 @@ use super::rows::write_query;
 use super::session::{SqliteSession, record};
 use super::{SqliteStore, statements};
 use crate::Result;
-use crate::columns::now;
 use crate::definitions::{
     ChangeRecord, DefinitionChange, DefinitionEditStore, DefinitionWrite, Definitions, DefinitionsWritten,
 };
+use crate::pauses::{NotedChange, PauseSession as _};
 use crate::session::{Backend as _, Extent, Purpose, StoreSession as _};
 
 /// How long a change by hand may go unseen.
@@ -49,12 +49,9 @@ impl DefinitionEditStore for SqliteStore {
             session.commit().await?;
             return Ok(DefinitionsWritten::Outdated);
         }
-        let at = now().as_microsecond();
         for change in changes {
             put(&mut session, &change.write).await?;
-            let note = write_query(statements::INSERT_CHANGE).bind(who).bind(change.kind).bind(&change.name);
-            let note = note.bind(&change.organization).bind(&change.before).bind(&change.after);
-            session.run(note.bind(at)).await?;
+            session.note_change(&NotedChange::of(who, change)).await?;
         }
         session.commit().await?;
         self.definition_waker.notify_one();

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use muster_core::execution::Attempt;
-use rusqlite::{Connection, OptionalExtension as _, Result, named_params, params};
+use rusqlite::{Connection, Error, OptionalExtension as _, Result, Statement, ToSql, named_params, params};
 use uuid::Uuid;
 
+use super::definitions::text;
 use super::statements;
 use crate::limits::held_limits;
 use crate::rows::{EndingRow, EventRowIn, LogRowIn, NewRow};
@@ -24,7 +25,22 @@ pub(super) fn claim_new(
     let mut claimed = Vec::with_capacity(new.len());
     for new in new {
         let row = NewRow::of(new);
-        let inserted = statement.execute(named_params! {
+        bind_new(&mut statement, &row, now)?;
+        bind(&mut statement, named_params! { "@owner": owner, "@lease_end": lease_end })?;
+        let inserted = statement.raw_execute()?;
+        if inserted > 0 {
+            let execution = as_claimed(new);
+            claimed.push(Claimed { attempt: Attempt::new(new.id, 1), attempts_charged: 1, execution });
+        }
+    }
+    Ok(claimed)
+}
+
+/// The columns that every new row has. Those of the row before stay bound, so each statement binds all it has.
+fn bind_new(statement: &mut Statement<'_>, row: &NewRow<'_>, now: i64) -> Result<()> {
+    bind(
+        statement,
+        named_params! {
             "@id": row.id.to_string(),
             "@workflow_id": text(row.workflow_id),
             "@workflow_name": row.workflow_name,
@@ -38,16 +54,19 @@ pub(super) fn claim_new(
             "@retry_of": text(row.retry_of),
             "@queue": row.queue,
             "@expires_at": row.expires_at_us.or_else(|| Some(now + row.expires_us?)),
-            "@owner": owner,
-            "@lease_end": lease_end,
             "@now": now,
-        })?;
-        if inserted > 0 {
-            let execution = as_claimed(new);
-            claimed.push(Claimed { attempt: Attempt::new(new.id, 1), attempts_charged: 1, execution });
-        }
+        },
+    )
+}
+
+fn bind(statement: &mut Statement<'_>, values: &[(&str, &dyn ToSql)]) -> Result<()> {
+    for (name, value) in values {
+        let index = statement
+            .parameter_index(name)?
+            .ok_or_else(|| Error::InvalidParameterName((*name).to_owned()))?;
+        statement.raw_bind_parameter(index, value)?;
     }
-    Ok(claimed)
+    Ok(())
 }
 
 /// What would be read back from its row: what is claimed has waited, begins in time, and has room in its limits.
@@ -83,25 +102,12 @@ pub(super) fn submit<'r>(
     let mut statement = file.prepare_cached(statements::SUBMIT)?;
     let mut submitted = Vec::new();
     for row in rows {
-        let inserted = statement.execute(named_params! {
-            "@id": row.id.to_string(),
-            "@workflow_id": text(row.workflow_id),
-            "@workflow_name": row.workflow_name,
-            "@organization_id": text(row.organization_id),
-            "@caller": row.caller,
-            "@parameters": row.parameters,
-            "@request": row.request,
-            "@max_attempts": row.max_attempts,
-            "@timeout_seconds": row.timeout_seconds,
-            "@priority": row.priority,
-            "@retry_of": text(row.retry_of),
-            "@queue": row.queue,
-            "@expires_at": row.expires_at_us.or_else(|| Some(now + row.expires_us?)),
-            "@run_after": (now + row.delay_us).max(row.run_at_us.unwrap_or_default()),
-            "@limits": row.limits,
-            "@waits_for": row.waits_for,
-            "@now": now,
-        })?;
+        bind_new(&mut statement, &row, now)?;
+        let run_after = (now + row.delay_us).max(row.run_at_us.unwrap_or_default());
+        let waits =
+            named_params! { "@run_after": run_after, "@limits": row.limits, "@waits_for": row.waits_for };
+        bind(&mut statement, waits)?;
+        let inserted = statement.raw_execute()?;
         if inserted > 0 {
             submitted.push(row.id);
         }
@@ -181,10 +187,6 @@ pub(super) fn insert_log_lines<'l, 'r: 'l>(
         ])?;
     }
     Ok(())
-}
-
-fn text(id: Option<Uuid>) -> Option<String> {
-    id.map(|id| id.to_string())
 }
 
 /// Integers of SQLite have a sign.

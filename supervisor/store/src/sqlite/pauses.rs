@@ -31,10 +31,10 @@ impl PauseSession for SqliteSession {
         let query = write_query(statements::INSERT_CHANGE)
             .bind(change.who.to_owned())
             .bind(change.kind)
-            .bind(change.name.clone())
-            .bind(None::<String>)
-            .bind(change.before.clone())
-            .bind(change.after.clone())
+            .bind(change.name.to_owned())
+            .bind(change.organization.map(str::to_owned))
+            .bind(change.before.map(str::to_owned))
+            .bind(change.after.map(str::to_owned))
             .bind(self.now());
         self.run(query).await
     }

@@ -191,8 +191,9 @@ impl StoreSession for SqliteSession {
         let inserted = self.transaction.with(|file| each::claim_new(file, new, ours))?;
         let mut claimed: HashMap<Uuid, Claimed> =
             inserted.into_iter().map(|claimed| (claimed.attempt.execution_id, claimed)).collect();
-        let queues = array(claimant.queues.in_statements())?;
-        for there in new.iter().filter(|new| !claimed.contains_key(&new.id)).collect::<Vec<_>>() {
+        let there: Vec<_> = new.iter().filter(|new| !claimed.contains_key(&new.id)).collect();
+        let queues = if there.is_empty() { String::new() } else { array(claimant.queues.in_statements())? };
+        for there in there {
             let query = write_query(statements::CLAIM_WAITING)
                 .bind(there.id.to_string())
                 .bind(claimant.owner.to_string())

@@ -40,15 +40,17 @@ impl WriteConnection {
 
     /// Begins a transaction that sees the file as it is at its first statement, and keeps nobody from writing.
     pub(super) async fn begin_reading(&self) -> Result<WriteTransaction> {
-        let connection = Arc::clone(&self.connection).lock_owned().await;
-        blocking(|| connection.execute_batch("BEGIN")).map_err(write_error)?;
-        Ok(WriteTransaction { connection, is_open: true })
+        self.begin_by("BEGIN").await
     }
 
     /// Begins a transaction, with the write lock from its beginning on.
     pub(super) async fn begin(&self) -> Result<WriteTransaction> {
+        self.begin_by("BEGIN IMMEDIATE").await
+    }
+
+    async fn begin_by(&self, statement: &str) -> Result<WriteTransaction> {
         let connection = Arc::clone(&self.connection).lock_owned().await;
-        blocking(|| connection.execute_batch("BEGIN IMMEDIATE")).map_err(write_error)?;
+        blocking(|| connection.execute_batch(statement)).map_err(write_error)?;
         Ok(WriteTransaction { connection, is_open: true })
     }
 }
