@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use muster_core::execution::Attempt;
 use muster_core::pool::{
-    KillCause, PoolEffect, ProtocolViolation, RunFinish, WorkerEvent, WorkerFeatures, WorkerId,
+    KillCause, PoolEffect, PoolTime, ProtocolViolation, RunFinish, WorkerEvent, WorkerFeatures, WorkerId,
 };
 use muster_protocol::{CancelReason, LogLevel, ToWorker, feature};
 use serde_json::json;
 
-use super::clock::unix_us;
 use super::events::{ExecutorEvent, LiveEvent};
 use super::executor_loop::{ExecutorLoop, ExecutorState};
 use super::link::WorkerLink;
@@ -22,8 +21,9 @@ use super::starting;
 use super::template;
 
 impl ExecutorLoop {
-    /// Does one effect. Whatever it leads to comes back as an event of its own, later.
-    pub(super) fn apply(self: &Rc<Self>, state: &mut ExecutorState, effect: PoolEffect) {
+    /// Does one effect of the step that the pool made at `stepped`. Whatever it leads to comes back as an event of its
+    /// own, later.
+    pub(super) fn apply(self: &Rc<Self>, state: &mut ExecutorState, stepped: PoolTime, effect: PoolEffect) {
         match effect {
             PoolEffect::Spawn { worker, generation, offers_template } => {
                 let link = self.new_link(state, worker, generation);
@@ -48,7 +48,7 @@ impl ExecutorLoop {
                 self.execute(state, worker, run, attempt, grace)
             }
             PoolEffect::Started { attempt, worker } => {
-                let at_us = unix_us();
+                let at_us = self.clock.unix_us_at(stepped);
                 if let Some(run) = state.runs.get_mut(&attempt) {
                     run.started(at_us, worker);
                 }

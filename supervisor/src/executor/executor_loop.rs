@@ -138,9 +138,10 @@ impl ExecutorLoop {
         let mut effects = self.effects.take();
         let next = {
             let mut state = self.state.borrow_mut();
-            step(&mut state.pool, self.clock.now(), &mut effects);
+            let now = self.clock.now();
+            step(&mut state.pool, now, &mut effects);
             for effect in effects.drain(..) {
-                self.apply(&mut state, effect);
+                self.apply(&mut state, now, effect);
             }
             if state.pool.is_drained() {
                 self.drained.notify_one();
