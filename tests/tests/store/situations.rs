@@ -120,10 +120,11 @@ impl PlayedSchedule<'_> {
         let me = Claimant { shares: ShareBook::default(), ..self.supervisors[who].clone() };
         let due = self.fixture.store.claim_due(&me, most, take_over).await.unwrap();
         let taken: HashSet<Uuid> = due.claimed.iter().map(|claimed| claimed.attempt.execution_id).collect();
-        for claimed in &due.claimed {
-            self.running.retain(|(_, attempt)| attempt.execution_id != claimed.attempt.execution_id);
-            self.running.push((who, claimed.attempt));
-        }
+        // What was lost, and must not run again, ended: it was cancelled, or it was lost once too often.
+        let ended = due.ended.iter().map(|(id, _)| *id);
+        let gone: HashSet<Uuid> = taken.iter().copied().chain(ended).collect();
+        self.running.retain(|(_, attempt)| !gone.contains(&attempt.execution_id));
+        self.running.extend(due.claimed.iter().map(|claimed| (who, claimed.attempt)));
         if matches!(take_over, TakeOver::Nothing) {
             self.assert_within_limits(&taken).await;
         }

@@ -125,8 +125,8 @@ fn broken(
     let mut broken = Vec::new();
     let mut bar = |holds: bool, what: String| broken.extend((!holds).then_some(what));
     bar(left == 0, format!("{left} did not end in time"));
-    for above in [&seen.above, &recorded.above] {
-        bar(above.is_empty(), format!("above a limit {} times: {}", above.len(), some(above)));
+    for (above, by) in [(&seen.above, "their stamps"), (&recorded.above, "the rows")] {
+        bar(above.is_empty(), format!("above a limit {} times by {by}: {}", above.len(), some(above)));
     }
     let unexplained = &record.unexplained;
     bar(unexplained.is_empty(), format!("unexplained {}: {}", unexplained.len(), some(unexplained)));

@@ -142,9 +142,18 @@ impl LimitWatch<'_> {
             ("in the second limit", mailing, most.mails),
         ] {
             if count > most {
-                self.seen.above.push(format!("{count} of {most} {what} at {at}: {}", run.number));
+                self.seen.above.push(format!("{count} of {most} {what} at {at}: {}", self.all_that_run()));
             }
         }
+    }
+
+    /// Each with its key, its claim, its start and its end, the last that entered last.
+    fn all_that_run(&self) -> String {
+        let words = |place: &usize| {
+            let ObservedRun { number, claimed_us, from_us, to_us, .. } = self.runs[*place];
+            format!("{number} ({}: {claimed_us}, {from_us} to {to_us})", self.asked[number].key)
+        };
+        self.floor.running.iter().map(words).collect::<Vec<_>>().join(", ")
     }
 
     fn leave(&mut self, place: usize) {
@@ -207,7 +216,9 @@ mod tests {
         let seen = observe(&all, &[run(0, 10, 20), run(1, 20, 30), run(2, 12, 40)], &[change(0, 0, 2)], &[]);
         assert_eq!(seen.above, Vec::<String>::new());
         let seen = observe(&all, &[run(0, 10, 20), run(1, 19, 30), run(2, 12, 40)], &[change(0, 0, 2)], &[]);
-        assert_eq!(seen.above, ["3 of 2 in all at 19: 1", "2 of 1 of one key at 19: 1"]);
+        let run = "0 (1: 9, 10 to 20), 2 (2: 11, 12 to 40), 1 (1: 18, 19 to 30)";
+        let above = [format!("3 of 2 in all at 19: {run}"), format!("2 of 1 of one key at 19: {run}")];
+        assert_eq!(seen.above, above);
     }
 
     #[test]
