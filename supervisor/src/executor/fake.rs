@@ -80,7 +80,15 @@ impl FakeExecutor {
 /// An attempt that is over.
 pub(super) fn ended(spec: RunSpec, ending: RunEnding) -> EndedRun {
     let attempt = spec.attempt;
-    let finish = RunFinish { attempt, ending, worker: None, duration: None, metrics: None, end_cause: None };
+    let finish = RunFinish {
+        attempt,
+        ending,
+        worker: None,
+        duration: None,
+        observed: None,
+        metrics: None,
+        end_cause: None,
+    };
     let mut run = ExecutorRun::new(spec);
     run.started(unix_us(), "a fake");
     run.end(finish)

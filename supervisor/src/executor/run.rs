@@ -82,20 +82,27 @@ impl ExecutorRun {
     }
 
     /// It is over.
-    pub(super) fn end(self, finish: RunFinish) -> EndedRun {
-        let finished_at_us = self.finished_at(finish.duration);
+    pub(super) fn end(mut self, finish: RunFinish) -> EndedRun {
+        let finished_at_us = self.finished_at(finish.observed);
+        if let (Some(started_at_us), Some(duration)) = (&mut self.started_at_us, finish.duration) {
+            // Where Started was read late it began as much earlier; its end would lie in the future else.
+            *started_at_us = finished_at_us.saturating_sub(whole_us(duration));
+        }
         EndedRun { run: self, finish, finished_at_us }
     }
 
-    /// A started run ended its duration after its start; one that never started ends now.
-    fn finished_at(&self, duration: Option<Duration>) -> i64 {
-        match (self.started_at_us, duration) {
-            (Some(started), Some(duration)) => {
-                started.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX))
-            }
+    /// A started run ended as long after its start as was seen, whatever the time of day is now; one that never started
+    /// ends now.
+    fn finished_at(&self, observed: Option<Duration>) -> i64 {
+        match (self.started_at_us, observed) {
+            (Some(started), Some(observed)) => started.saturating_add(whole_us(observed)),
             (Some(_) | None, _) => unix_us(),
         }
     }
+}
+
+fn whole_us(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// An attempt that is over, as the executor held it.
@@ -139,7 +146,7 @@ impl EndedRun {
     /// not for the executor's thread.
     pub fn complete(self) -> (CompletedRun, Option<RunRecording>) {
         let Self { run, finish, finished_at_us } = self;
-        let RunFinish { attempt, mut ending, worker: _, duration, metrics, end_cause } = finish;
+        let RunFinish { attempt, mut ending, worker: _, duration, observed: _, metrics, end_cause } = finish;
         mask(&mut ending, &run.secrets);
         let completed = CompletedRun {
             attempt,
@@ -184,4 +191,31 @@ pub(super) enum CallAnswer {
         /// Which key.
         key: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake::any_spec;
+    use super::*;
+
+    /// Started was read when the run was nearly over, so what its worker measured is longer than what was seen.
+    #[test]
+    fn a_run_that_was_read_late_began_earlier_and_ended_when_it_did() {
+        let (started_at_us, ms) = (1_795_939_660_000_000, Duration::from_millis);
+        let spec = any_spec();
+        let finish = RunFinish {
+            attempt: spec.attempt,
+            ending: RunEnding::Superseded,
+            worker: None,
+            duration: Some(ms(180)),
+            observed: Some(ms(20)),
+            metrics: None,
+            end_cause: None,
+        };
+        let mut run = ExecutorRun::new(spec);
+        run.started(started_at_us, "a fake");
+        let (completed, _) = run.end(finish).complete();
+        assert_eq!(completed.finished_at_us, started_at_us + 20_000);
+        assert_eq!(completed.started_at_us, Some(started_at_us - 160_000));
+    }
 }

@@ -176,8 +176,11 @@ pub struct RunFinish {
     pub ending: RunEnding,
     /// The worker that ran it last, if any did.
     pub worker: Option<WorkerId>,
-    /// From Started read to Finished read, else to the death of the process; `None` without Started.
+    /// How long it ran, as far as that is known; `None` without Started.
     pub duration: Option<Duration>,
+    /// From Started read to Finished read, else to the death of the process; `None` without Started. It is less than
+    /// `duration` where the reader was held up and what the worker measured counts.
+    pub observed: Option<Duration>,
     /// What the worker measured; `None` when no Finished came.
     pub metrics: Option<RunMetrics>,
     /// What its worker died of, if it died with the run in hand.

@@ -86,6 +86,7 @@ impl Pool {
             ending,
             worker: Some(id),
             duration: run.duration(ended_at),
+            observed: run.observed(ended_at),
             metrics: run.finished.map(|finished| finished.metrics),
             end_cause: evidence.map(|evidence| Box::new(evidence.cause)),
         }));
@@ -122,6 +123,7 @@ impl Pool {
             ending,
             worker: None,
             duration: None,
+            observed: None,
             metrics: None,
             end_cause: None,
         }));

@@ -43,16 +43,21 @@ impl PoolRun {
         }
     }
 
+    /// From Started read to `ended_at`; `None` without Started.
+    pub(super) fn observed(&self, ended_at: PoolTime) -> Option<Duration> {
+        Some(ended_at.since(self.started_at?))
+    }
+
     /// How long the run took, up to `ended_at`; `None` without Started.
     ///
     /// The time between reading Started and reading Finished is the measure. When the reader was held up and
     /// read both at once it is too short; then the worker's own measure counts, as far as it can be true: no
     /// run is longer than the time since it was sent.
     pub(super) fn duration(&self, ended_at: PoolTime) -> Option<Duration> {
-        let read = ended_at.since(self.started_at?);
+        let observed = self.observed(ended_at)?;
         let told =
             self.finished.as_ref().map_or(Duration::ZERO, |it| Duration::from_micros(it.metrics.wall_us));
-        Some(read.max(told.min(ended_at.since(self.sent_at))))
+        Some(observed.max(told.min(ended_at.since(self.sent_at))))
     }
 }
 

@@ -1,7 +1,10 @@
 //! Who gets the next execution.
 
+use std::time::Duration;
+
 use muster_core::pool::{Assignment, PoolEvent, WorkerEvent, WorkerId};
 use muster_core::process::ExitStatus;
+use muster_protocol::RunMetrics;
 
 use super::stage::{ALL, NONE, Stage, error, seconds, succeeded};
 
@@ -99,6 +102,23 @@ fn three_deaths_before_started_fail_the_execution() {
     assert_eq!(kind, "WorkerCrashed");
     assert!(message.contains("3 workers in a row") && message.contains("exit status 3"), "{message}");
     assert_eq!(finish.duration, None);
+}
+
+#[test]
+fn what_was_read_late_lasted_as_long_as_its_worker_says_and_no_longer_than_it_was_away() {
+    for (wall_ms, lasted_ms) in [(180, 180), (10_000, 200)] {
+        let mut stage = Stage::warm(|_| {});
+        stage.submit();
+        let (worker, run) = stage.execute();
+        stage.wait_ms(200);
+        stage.says(worker, WorkerEvent::Started { run });
+        let metrics = RunMetrics { wall_us: wall_ms * 1_000, ..RunMetrics::default() };
+        stage.says(worker, WorkerEvent::Finished { run, outcome: super::stage::success(), metrics });
+        stage.idle(worker, run);
+        let finish = stage.finish();
+        assert_eq!(finish.duration, Some(Duration::from_millis(lasted_ms)));
+        assert_eq!(finish.observed, Some(Duration::ZERO));
+    }
 }
 
 #[test]
