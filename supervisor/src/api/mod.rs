@@ -9,6 +9,7 @@ mod definitions;
 mod execution;
 mod explain;
 mod limits;
+mod many;
 mod pauses;
 mod pool;
 mod problem;
@@ -31,6 +32,7 @@ pub use execution::{
 };
 pub use explain::{ExplanationView, ReasonKind, ReasonView};
 pub use limits::{LimitRemovedView, LimitView, LimitsView};
+pub use many::{ManyView, SelectionRequest};
 pub use pauses::{PauseRequest, PauseView, PausesView, ResumedView};
 pub use pool::{
     BrokerQueueView, BrokerView, IsolationView, PoolView, QueueView, RecycleRequest, ReloadView,

@@ -6,7 +6,9 @@ use muster_core::pool::WorkerId;
 use muster_store::{CancelResult, StoreError, SupervisorRecord};
 use uuid::Uuid;
 
-use super::{ExplanationView, PlanView, PoolView, Readiness, SubmitAnswer, WorkflowsView};
+use super::{
+    ExplanationView, ManyView, PlanView, PoolView, Readiness, SelectionRequest, SubmitAnswer, WorkflowsView,
+};
 use crate::definitions::{DefinitionWish, EditError, ProblemKind};
 
 /// The supervisor, as a client sees it.
@@ -32,6 +34,13 @@ pub trait ApiService: std::fmt::Debug + Send + Sync + 'static {
 
     /// Submits the execution `new` with the request of this one; gives the state of its row, as `submit` does.
     async fn retry(&self, id: Uuid, new: Uuid) -> Result<Status, ServiceError>;
+
+    /// Cancels some of the executions that are meant, or only counts them, from the newest on.
+    async fn cancel_many(&self, selection: &SelectionRequest) -> Result<ManyView, ServiceError>;
+
+    /// Submits each of some of the executions that are meant again, or only counts them. Each is submitted again once,
+    /// however often this is asked.
+    async fn retry_many(&self, selection: &SelectionRequest) -> Result<ManyView, ServiceError>;
 
     /// Why an execution is where it is; `None` when there is none of this id.
     async fn explain(&self, id: Uuid) -> Result<Option<ExplanationView>, ServiceError>;

@@ -7,6 +7,7 @@ use muster_core::execution::IdOrPrefix;
 
 use super::exit::CommandFailure;
 use super::output::print_line;
+use super::selection::{ManyVerb, SelectionFlags};
 use super::server::ServerFlags;
 use crate::api::{CancelOutcome, CancelView};
 
@@ -16,11 +17,14 @@ use crate::api::{CancelOutcome, CancelView};
 
 Examples:
   supervisor cancel 0198aa00-0000-7000-8000-000000000001
-  supervisor list --status RUNNING --json | jq -r '.executions[].execution_id' | xargs supervisor cancel")]
+  supervisor cancel --status PENDING --workflow report          how many there are
+  supervisor cancel --status PENDING --workflow report --yes    all of them")]
 pub(crate) struct CancelCommand {
     /// Which executions: their ids, or as many first digits of each as no other has.
-    #[arg(value_name = "ID", required = true)]
+    #[arg(id = "id", value_name = "ID")]
     ids: Vec<IdOrPrefix>,
+    #[command(flatten)]
+    selection: SelectionFlags,
     /// Print one JSON object per execution.
     #[arg(long)]
     json: bool,
@@ -31,6 +35,17 @@ pub(crate) struct CancelCommand {
 impl CancelCommand {
     pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
         let client = self.server.client()?;
+        match (self.selection.selection(), self.ids.as_slice()) {
+            (Some(selection), _) => {
+                return self.selection.run(&client, ManyVerb::Cancel, &selection, self.json);
+            }
+            (None, []) => {
+                return Err(CommandFailure::usage(
+                    "which executions? give ids, or what they have in common: --help",
+                ));
+            }
+            (None, [_, ..]) => {}
+        }
         let mut all_are_known = true;
         for id in &self.ids {
             let cancelled = client.cancel(client.resolve(*id)?)?;

@@ -91,7 +91,7 @@ impl ListCommand {
 }
 
 /// The states there are, which also a shell can complete.
-fn statuses() -> impl TypedValueParser<Value = Status> {
+pub(super) fn statuses() -> impl TypedValueParser<Value = Status> {
     PossibleValuesParser::new(Status::ALL.map(Status::as_str)).try_map(|name| name.parse::<Status>())
 }
 

@@ -34,6 +34,7 @@ mod retry;
 mod run;
 mod schedule;
 mod secret;
+mod selection;
 mod server;
 mod setting_flags;
 mod show;

@@ -30,7 +30,8 @@ pub use execution::{Execution, ExecutionEvent, ExecutionEvents, Executions};
 
 use crate::access::{dashboard_url, read_named};
 use crate::api::{
-    AcceptedView, BatchView, CancelView, ExplanationView, LogPage, PoolView, ProblemView, Readiness,
+    AcceptedView, BatchView, CancelView, ExplanationView, LogPage, ManyView, PoolView, ProblemView,
+    Readiness, SelectionRequest,
 };
 
 /// Where a supervisor listens unless told otherwise.
@@ -166,6 +167,13 @@ impl ApiClient {
     /// A page of executions, newest first.
     pub fn executions(&self, query: &[(&str, String)]) -> Result<ResponseText, ClientError> {
         self.get(&["api", "executions"], query, None)
+    }
+
+    /// Cancels or runs again some of what is meant: `verb` is `cancel` or `retry`.
+    pub fn many(&self, verb: &str, selection: &SelectionRequest) -> Result<ManyView, ClientError> {
+        let body = serde_json::to_string(selection).map_err(|error| self.foreign(&error.to_string()))?;
+        let url = self.url(&["api", "executions", verb]);
+        self.parsed(self.send_text(self.agent.post(url.as_str()), None, &body)?)
     }
 
     /// How an execution got where it is.

@@ -14,7 +14,9 @@ use super::Api;
 use super::audit::noting;
 use super::problem::ApiError;
 use super::query::{PathId, QueryParameters, RequestBody};
-use crate::api::{AcceptedView, CancelOutcome, CancelView, ExplanationView, RetryRequest, SubmitAnswer};
+use crate::api::{
+    AcceptedView, CancelOutcome, CancelView, ExplanationView, RetryRequest, SelectionRequest, SubmitAnswer,
+};
 use crate::nearest::nearest;
 
 /// How many rows a page has when nobody says.
@@ -110,7 +112,7 @@ fn row(record: ExecutionRecord) -> Response {
 /// `GET /api/executions`
 pub(super) async fn list(State(api): State<Api>, mut query: QueryParameters) -> Result<Response, ApiError> {
     let filter = ExecutionFilter {
-        status: query.take::<Status>("status")?,
+        statuses: query.take::<Status>("status")?.into_iter().collect(),
         workflow: query.take("workflow")?,
         organization_id: query.take("organization")?,
         error_type: query.take("error_type")?,
@@ -201,4 +203,20 @@ pub(super) async fn retry(
     let accepted = AcceptedView { execution_id, status: Some(status), retry_of: Some(id), existing: false };
     let response = (StatusCode::ACCEPTED, Json(accepted)).into_response();
     Ok(noting(response, format!("execution {execution_id}")))
+}
+
+/// `POST /api/executions/cancel`
+pub(super) async fn cancel_many(State(api): State<Api>, body: RequestBody) -> Result<Response, ApiError> {
+    let selection: SelectionRequest = body.json()?;
+    let view = api.service.cancel_many(&selection).await?;
+    let detail = format!("{} cancelled, {} asked to end of {selection}", view.done, view.asked);
+    Ok(noting(Json(view).into_response(), detail))
+}
+
+/// `POST /api/executions/retry`
+pub(super) async fn retry_many(State(api): State<Api>, body: RequestBody) -> Result<Response, ApiError> {
+    let selection: SelectionRequest = body.json()?;
+    let view = api.service.retry_many(&selection).await?;
+    let detail = format!("{} submitted again of {selection}", view.done);
+    Ok(noting(Json(view).into_response(), detail))
 }

@@ -161,6 +161,8 @@ applyDefinitions post /api/definitions: Make what is defined match all of this, 
 listExecutions get /api/executions: List executions, newest first
 submitExecution post /api/executions: Submit an execution: the body of a queue message, execution_id optional
 submitBatch post /api/executions/batch: Submit up to 10,000 executions: a JSON array, or a line of JSON for each; one answer for each
+cancelExecutions post /api/executions/cancel: Cancel the executions that all of this is true of, some at a time; or only count them
+retryExecutions post /api/executions/retry: Run the executions again that all of this is true of, each once, some at a time; or only count them
 getExecution get /api/executions/{id}: One execution
 cancelExecution post /api/executions/{id}/cancel: Ask for an execution to end
 getExecutionEvents get /api/executions/{id}/events: How an execution got where it is

@@ -16,8 +16,8 @@ use super::shape::Shape;
 use super::{batch, dashboard, executions, health, limits, logs, pauses, pool, socket, transcript};
 use crate::api::{
     AcceptedView, BatchView, CancelView, ExplanationView, LimitRemovedView, LimitView, LimitsView, LogPage,
-    PauseRequest, PauseView, PausesView, PoolView, Readiness, RecycleRequest, ResizeRequest, ResumedView,
-    RetryRequest,
+    ManyView, PauseRequest, PauseView, PausesView, PoolView, Readiness, RecycleRequest, ResizeRequest,
+    ResumedView, RetryRequest, SelectionRequest,
 };
 
 const WAIT: DocumentedParameter =
@@ -75,6 +75,26 @@ fn execution_routes() -> Vec<Route> {
                 "what became of each; nothing changes for the others when one is refused",
             )],
             handler: post(batch::submit),
+        },
+        Route {
+            method: HttpMethod::Post,
+            path: "/api/executions/cancel",
+            operation_id: "cancelExecutions",
+            summary: "Cancel the executions that all of this is true of, some at a time; or only count them",
+            parameters: vec![],
+            body: Some(Shape::of::<SelectionRequest>()),
+            answers: vec![json::<ManyView>(200, "what became of some of them; go on with next_cursor")],
+            handler: post(executions::cancel_many),
+        },
+        Route {
+            method: HttpMethod::Post,
+            path: "/api/executions/retry",
+            operation_id: "retryExecutions",
+            summary: "Run the executions again that all of this is true of, each once, some at a time; or only count them",
+            parameters: vec![],
+            body: Some(Shape::of::<SelectionRequest>()),
+            answers: vec![json::<ManyView>(200, "what became of some of them; go on with next_cursor")],
+            handler: post(executions::retry_many),
         },
         Route {
             method: HttpMethod::Get,

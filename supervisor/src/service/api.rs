@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use muster_bus::{AddressedCommand, ControlCommand};
-use muster_core::execution::{ExecutionRequest, StartWindow, Status, Target};
+use muster_core::execution::{ExecutionRequest, Status, Target};
 use muster_core::pool::PoolSnapshot;
 use muster_intake::rabbitmq::BrokerHealth;
 use muster_protocol::CancelReason;
@@ -20,8 +20,8 @@ use super::readiness_parts::{
 };
 use super::supervisor::Supervisor;
 use crate::api::{
-    ApiService, ExplanationView, PauseView, PlanView, PoolView, QueueView, Readiness, RecycleTarget,
-    ServiceError, SubmitAnswer, WorkflowsView,
+    ApiService, ExplanationView, ManyView, PauseView, PlanView, PoolView, QueueView, Readiness,
+    RecycleTarget, SelectionRequest, ServiceError, SubmitAnswer, WorkflowsView,
 };
 use crate::definitions::{DefinitionWish, edit, rotate};
 use crate::dispatch::RefusedParameters;
@@ -100,22 +100,16 @@ impl ApiService for Supervisor {
 
     async fn cancel(&self, id: Uuid) -> Result<CancelResult, ServiceError> {
         let answer = self.request_cancel(id).await?;
-        match answer {
-            CancelResult::Requested { attempt, owner } if owner == self.core.claimant.owner => {
-                self.core.dispatcher.cancel(attempt, CancelReason::User, "cancelled on request");
-            }
-            CancelResult::Requested { owner, .. } => {
-                // The owner learns it at its next renewal anyway; this is the fast way. To the others it is nothing.
-                let addressed = AddressedCommand {
-                    supervisor: Some(owner),
-                    command: ControlCommand::Cancel { execution_id: id },
-                };
-                let _ = self.core.bus.send_command(&addressed).await;
-            }
-            // One that ended here was announced when it was noted.
-            CancelResult::Cancelled | CancelResult::Tombstone | CancelResult::AlreadyTerminal(_) => {}
-        }
+        self.tell_owner(id, answer).await;
         Ok(answer)
+    }
+
+    async fn cancel_many(&self, selection: &SelectionRequest) -> Result<ManyView, ServiceError> {
+        self.cancel_selected(selection).await
+    }
+
+    async fn retry_many(&self, selection: &SelectionRequest) -> Result<ManyView, ServiceError> {
+        self.retry_selected(selection).await
     }
 
     async fn retry(&self, id: Uuid, new: Uuid) -> Result<Status, ServiceError> {
@@ -126,19 +120,8 @@ impl ApiService for Supervisor {
                 format!("execution {id} is {}: wait for its end, or cancel it first", record.status);
             return Err(ServiceError::Conflict(message));
         }
-        let request =
-            record.request.ok_or_else(|| ServiceError::Conflict("its request was not stored".into()))?;
-        let mut request = ExecutionRequest::parse(request.get().as_bytes())
-            .map_err(|error| ServiceError::Conflict(format!("its request cannot be run again: {error}")))?;
-        request.execution_id = new;
-        // It is wanted now, where it ran.
-        request.window = StartWindow::default();
-        request.queue = record.queue;
-        // It is a second one, and wanted.
-        request.idempotency_key = None;
-        let row =
-            NewExecution { retry_of: Some(id), ..NewExecution::of(&request, self.default_max_attempts()) };
-        let SubmitAnswer { status, .. } = self.insert(row.in_queue(&self.started_with.queue)).await?;
+        let row = self.again(&record, new)?;
+        let SubmitAnswer { status, .. } = self.insert(row).await?;
         // Another execution may have this id: a row that was there before must be the one that was asked for.
         let record = self.core.store.execution(new).await?;
         if record.is_none_or(|record| record.retry_of == Some(id)) {
@@ -275,6 +258,25 @@ impl Supervisor {
         Ok(answer)
     }
 
+    /// Tells who runs it what a cancel led to.
+    pub(super) async fn tell_owner(&self, id: Uuid, answer: CancelResult) {
+        match answer {
+            CancelResult::Requested { attempt, owner } if owner == self.core.claimant.owner => {
+                self.core.dispatcher.cancel(attempt, CancelReason::User, "cancelled on request");
+            }
+            CancelResult::Requested { owner, .. } => {
+                // The owner learns it at its next renewal anyway; this is the fast way. To the others it is nothing.
+                let addressed = AddressedCommand {
+                    supervisor: Some(owner),
+                    command: ControlCommand::Cancel { execution_id: id },
+                };
+                let _ = self.core.bus.send_command(&addressed).await;
+            }
+            // One that ended here was announced when it was noted.
+            CancelResult::Cancelled | CancelResult::Tombstone | CancelResult::AlreadyTerminal(_) => {}
+        }
+    }
+
     /// What a failure of the attempt that runs, or comes next, would lead to. What the workflow's row says is not known
     /// here; most of it is in the row already.
     fn outlook(&self, record: &ExecutionRecord) -> Option<String> {
@@ -344,7 +346,11 @@ impl Supervisor {
     }
 
     /// What is answered about a row, which is told to watchers if it is new.
-    fn submitted(&self, row: &NewExecution, submitted: Submitted) -> Result<SubmitAnswer, ServiceError> {
+    pub(super) fn submitted(
+        &self,
+        row: &NewExecution,
+        submitted: Submitted,
+    ) -> Result<SubmitAnswer, ServiceError> {
         match submitted {
             Submitted::Inserted => {
                 self.tell_pending(row);

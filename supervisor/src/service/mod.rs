@@ -11,6 +11,7 @@ mod data_dir;
 mod database_status;
 mod explain;
 mod heartbeat;
+mod many;
 mod readiness_parts;
 mod run;
 mod schedules;

@@ -125,6 +125,10 @@ mod tests {
             Ok(CancelResult::Tombstone)
         }
 
+        async fn request_cancels(&self, _: &[Uuid]) -> muster_store::Result<Vec<(Uuid, CancelResult)>> {
+            Ok(Vec::new())
+        }
+
         async fn fail_unusable(&self, _: Uuid, _: &ExecutionFailure) -> muster_store::Result<Option<Status>> {
             Ok(None)
         }

@@ -51,10 +51,8 @@ impl Listing {
 
 /// The states that a filter lets through: a list of several is put together of one list for each.
 pub(crate) fn states(filter: &ExecutionFilter) -> Vec<&'static str> {
-    match filter.status {
-        Some(status) => vec![status.as_str()],
-        None => Status::ALL.map(Status::as_str).to_vec(),
-    }
+    let asked = |status: &Status| filter.statuses.is_empty() || filter.statuses.contains(status);
+    Status::ALL.into_iter().filter(asked).map(Status::as_str).collect()
 }
 
 /// Between which places a page lies.

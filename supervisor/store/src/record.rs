@@ -115,8 +115,8 @@ fn execution_models() -> Object {
 /// Which executions to list, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExecutionFilter {
-    /// Lists only executions in this state.
-    pub status: Option<Status>,
+    /// Lists only executions in one of these states; all when there are none.
+    pub statuses: Vec<Status>,
     /// Lists only executions of the workflow with this name.
     pub workflow: Option<String>,
     /// Lists only executions of this organization.

@@ -90,6 +90,10 @@ pub trait QueueStore: Debug + Send + Sync + 'static {
     /// Cancels what waits, asks the owner of what runs, and leaves a tombstone for what is not known yet.
     async fn request_cancel(&self, id: Uuid) -> Result<CancelResult>;
 
+    /// The same for several rows in one transaction; gives what it led to for those that wait or run. One that is over
+    /// is left as it is.
+    async fn request_cancels(&self, ids: &[Uuid]) -> Result<Vec<(Uuid, CancelResult)>>;
+
     /// Records an execution that cannot be run (`PendingNotFound`, `InvalidRequest`) as FAILED, if there is
     /// no row yet. Gives the state of the row that was there already.
     async fn fail_unusable(&self, id: Uuid, failure: &ExecutionFailure) -> Result<Option<Status>>;

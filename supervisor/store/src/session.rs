@@ -269,6 +269,9 @@ pub(crate) trait StoreSession: LimitSession + PauseSession + ScheduleSession {
     /// it is over already.
     fn cancel(&mut self, id: Uuid) -> impl Future<Output = Result<Option<CancelledRow>>> + Send;
 
+    /// The same for several rows that are there; gives those it changed. Passes by what somebody has locked.
+    fn cancel_several(&mut self, ids: &[Uuid]) -> impl Future<Output = Result<Vec<CancelledRow>>> + Send;
+
     /// Inserts a row that failed and never ran. False: there is a row already, and it stays as it is.
     fn insert_unusable(
         &mut self,

@@ -6,6 +6,7 @@
 
 mod definitions;
 mod doctor;
+mod many;
 mod pool;
 mod submit;
 mod token;

@@ -102,3 +102,29 @@ pub(crate) async fn rule_21_an_outcome_stands_against_a_cancel_request(fixture: 
     assert_eq!(verdict, FinalizeResult::Finished { status: Status::Success, error_type: None });
     assert_eq!(fixture.store.request_cancel(Uuid::new_v4()).await.unwrap(), CancelResult::Tombstone);
 }
+
+pub(crate) async fn rule_18_several_are_cancelled_in_one_go(fixture: Fixture) {
+    let me = claimant();
+    let running = fixture.claimed(&me).await.attempt;
+    let over = fixture.claimed(&me).await.attempt;
+    fixture.finalize(success(&me, over)).await;
+    let waiting = [fixture.submitted().await, fixture.submitted().await];
+    let unknown = Uuid::now_v7();
+    let ids = [running.execution_id, over.execution_id, waiting[0], unknown, waiting[1]];
+    let mut answers = fixture.store.request_cancels(&ids).await.unwrap();
+    answers.sort_by_key(|(id, _)| ids.iter().position(|known| known == id));
+    let requested = CancelResult::Requested { attempt: running, owner: me.owner };
+    let expected = [
+        (running.execution_id, requested),
+        (waiting[0], CancelResult::Cancelled),
+        (waiting[1], CancelResult::Cancelled),
+    ];
+    assert_eq!(answers, expected, "what is over stays, and what is not there leaves no tombstone");
+    assert_eq!(fixture.row(waiting[0]).await.error_type.as_deref(), Some("CancelledError"));
+    assert_eq!(fixture.event_names(waiting[1]).await, ["cancelled"]);
+    assert!(fixture.row(running.execution_id).await.cancel_requested_at.is_some());
+    let again = fixture.store.request_cancels(&ids).await.unwrap();
+    assert_eq!(again, [(running.execution_id, requested)], "it still runs, and its owner is told again");
+    assert_eq!(fixture.event_names(running.execution_id).await, ["claimed", "cancel_requested"]);
+    assert!(fixture.store.execution(unknown).await.unwrap().is_none());
+}

@@ -74,7 +74,7 @@ pub(crate) async fn a_list_has_exactly_what_its_filters_let_through(fixture: Fix
                         (None, Some(at(-1))),
                     ] {
                         let filter = ExecutionFilter {
-                            status,
+                            statuses: status.into_iter().collect(),
                             workflow: workflow.map(str::to_owned),
                             organization_id,
                             error_type: error_type.map(str::to_owned),
@@ -96,7 +96,7 @@ pub(crate) async fn a_list_has_exactly_what_its_filters_let_through(fixture: Fix
 }
 
 fn lets_through(filter: &ExecutionFilter, row: &ExecutionRecord) -> bool {
-    filter.status.is_none_or(|status| row.status == status)
+    (filter.statuses.is_empty() || filter.statuses.contains(&row.status))
         && filter.workflow.as_ref().is_none_or(|workflow| row.workflow_name.as_ref() == Some(workflow))
         && filter.organization_id.is_none_or(|id| row.organization_id == Some(id))
         && filter.error_type.as_ref().is_none_or(|kind| row.error_type.as_ref() == Some(kind))

@@ -131,6 +131,7 @@ contract! {
         large_values_come_back_whole,
     }
     cancel {
+        rule_18_several_are_cancelled_in_one_go,
         rule_20_a_waiting_row_is_cancelled_at_once,
         rule_20_an_unknown_id_leaves_a_tombstone,
         rule_20_a_running_row_is_asked_and_learns_it_at_renewal,

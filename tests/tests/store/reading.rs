@@ -38,8 +38,8 @@ pub(crate) async fn lists_are_paged_newest_first_and_filtered(fixture: Fixture) 
     let any = ExecutionFilter::default();
     assert_eq!(count(ExecutionFilter { workflow: Some("even".to_owned()), ..any.clone() }).await, 4);
     assert_eq!(count(ExecutionFilter { organization_id, ..any.clone() }).await, 3);
-    assert_eq!(count(ExecutionFilter { status: Some(Status::Pending), ..any.clone() }).await, 7);
-    assert_eq!(count(ExecutionFilter { status: Some(Status::Failed), ..any }).await, 0);
+    assert_eq!(count(ExecutionFilter { statuses: vec![Status::Pending], ..any.clone() }).await, 7);
+    assert_eq!(count(ExecutionFilter { statuses: vec![Status::Failed], ..any }).await, 0);
 }
 
 pub(crate) async fn rows_are_read_by_their_ids(fixture: Fixture) {

@@ -12,7 +12,7 @@ use utoipa::PartialSchema;
 use uuid::Uuid;
 
 use super::served::{raw, serve};
-use crate::api::DefinitionsView;
+use crate::api::{DefinitionsView, SelectionRequest};
 use crate::client::{ApiClient, Defined, DefinitionKind, Execution, ExecutionEvent, ScheduleSwitch};
 use crate::http::openapi::openapi;
 use crate::http::routes::routes;
@@ -68,6 +68,9 @@ fn ask_everything(url: &str) {
     drop(client.transcript(id, Some(1)));
     drop(client.cancel(id));
     drop(client.retry(id));
+    for verb in ["cancel", "retry"] {
+        drop(client.many(verb, &SelectionRequest::default()));
+    }
     drop(client.pool());
     drop(client.command("resize", &json!({"min_workers": 1, "max_workers": 2})));
     drop(client.command("recycle", &json!({"all": true})));

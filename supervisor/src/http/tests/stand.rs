@@ -8,8 +8,8 @@ use muster_store::{CancelResult, NewExecution, Store, Submitted, SupervisorRecor
 use uuid::Uuid;
 
 use crate::api::{
-    self, ApiService, ExplanationView, PlanView, PoolView, Readiness, ReadinessPart, ReasonKind, ReasonView,
-    RecycleTarget, ServiceError, SubmitAnswer, WorkflowsView,
+    self, ApiService, ExplanationView, ManyView, PlanView, PoolView, Readiness, ReadinessPart, ReasonKind,
+    ReasonView, RecycleTarget, SelectionRequest, ServiceError, SubmitAnswer, WorkflowsView,
 };
 use crate::definitions::{DefinitionWish, edit, rotate};
 use crate::secret_keys::SecretKeys;
@@ -97,6 +97,16 @@ impl ApiService for FakeService {
 
     async fn cancel(&self, id: Uuid) -> Result<CancelResult, ServiceError> {
         Ok(self.store.request_cancel(id).await?)
+    }
+
+    async fn cancel_many(&self, selection: &SelectionRequest) -> Result<ManyView, ServiceError> {
+        self.note(format!("cancel {selection:?}"))?;
+        Ok(ManyView::default())
+    }
+
+    async fn retry_many(&self, selection: &SelectionRequest) -> Result<ManyView, ServiceError> {
+        self.note(format!("retry {selection:?}"))?;
+        Ok(ManyView::default())
     }
 
     async fn retry(&self, id: Uuid, _: Uuid) -> Result<Status, ServiceError> {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::keys::settle_keys;
 use super::limits::{DirtyLimits, pending_rows, tend_changed};
-use super::{again, statuses};
+use super::{again, standings, statuses};
 use crate::batch::InsertGroups;
 use crate::decide::{FoundRow, distinct, finalized_detail};
 use crate::rows::EventRowIn;
@@ -28,6 +28,10 @@ impl<B: Backend> QueueStore for B {
 
     async fn request_cancel(&self, id: Uuid) -> Result<CancelResult> {
         again(B::PLANS_MAX, || request_cancel(self, id)).await
+    }
+
+    async fn request_cancels(&self, ids: &[Uuid]) -> Result<Vec<(Uuid, CancelResult)>> {
+        again(B::PLANS_MAX, || request_cancels(self, ids)).await
     }
 
     async fn fail_unusable(&self, id: Uuid, failure: &ExecutionFailure) -> Result<Option<Status>> {
@@ -102,13 +106,7 @@ async fn request_cancel<B: Backend>(backend: &B, id: Uuid) -> Result<CancelResul
             row => CancelResult::AlreadyTerminal(row.map_or(Status::Cancelled, |row| row.status)),
         });
     };
-    let (answer, event) = match row.owner {
-        Some(owner) if row.status == Status::Running => {
-            (CancelResult::Requested { attempt: row.attempt, owner }, "cancel_requested")
-        }
-        Some(_) | None if is_tombstone => (CancelResult::Tombstone, "cancelled"),
-        Some(_) | None => (CancelResult::Cancelled, "cancelled"),
-    };
+    let (answer, event) = cancelled(&row, is_tombstone);
     session.insert_events(&[EventRowIn::of(row.attempt, None, event)]).await?;
     session.commit().await?;
     if answer == CancelResult::Cancelled {
@@ -118,6 +116,48 @@ async fn request_cancel<B: Backend>(backend: &B, id: Uuid) -> Result<CancelResul
         tend_changed(backend, dirty).await;
     }
     Ok(answer)
+}
+
+/// What a cancel led to that changed this row, and the name of the event.
+fn cancelled(row: &FoundRow, is_tombstone: bool) -> (CancelResult, &'static str) {
+    match row.owner {
+        Some(owner) if row.status == Status::Running => {
+            (CancelResult::Requested { attempt: row.attempt, owner }, "cancel_requested")
+        }
+        Some(_) | None if is_tombstone => (CancelResult::Tombstone, "cancelled"),
+        Some(_) | None => (CancelResult::Cancelled, "cancelled"),
+    }
+}
+
+async fn request_cancels<B: Backend>(backend: &B, ids: &[Uuid]) -> Result<Vec<(Uuid, CancelResult)>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
+    let (mut answers, mut events, mut dirty) = (Vec::new(), Vec::new(), DirtyLimits::default());
+    for CancelledRow { row, is_tombstone, limits } in session.cancel_several(ids).await? {
+        let (answer, event) = cancelled(&row, is_tombstone);
+        if answer == CancelResult::Cancelled {
+            dirty.add(None, &limits);
+        }
+        events.push(EventRowIn::of(row.attempt, None, event));
+        answers.push((row.attempt.execution_id, answer));
+    }
+    if !events.is_empty() {
+        session.insert_events(&events).await?;
+    }
+    session.commit().await?;
+    tend_changed(backend, dirty).await;
+    // What was locked at that moment is asked by itself, and waited for; a claim may have it meanwhile.
+    let changed: HashSet<Uuid> = answers.iter().map(|(id, _)| *id).collect();
+    let rest: Vec<Uuid> = ids.iter().copied().filter(|id| !changed.contains(id)).collect();
+    for row in standings(backend, &rest).await? {
+        if !row.status.is_terminal() {
+            let id = row.attempt.execution_id;
+            answers.push((id, request_cancel(backend, id).await?));
+        }
+    }
+    Ok(answers)
 }
 
 async fn fail_unusable<B: Backend>(

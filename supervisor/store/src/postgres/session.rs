@@ -387,6 +387,11 @@ impl StoreSession for PgSession {
         self.run(query).await
     }
 
+    async fn cancel_several(&mut self, ids: &[Uuid]) -> Result<Vec<CancelledRow>> {
+        let rows = self.rows(sqlx::query(statements::CANCEL_SEVERAL).bind(ids)).await?;
+        rows.iter().map(record::cancelled).collect::<sqlx::Result<_>>().map_err(store_error)
+    }
+
     async fn cancel(&mut self, id: Uuid) -> Result<Option<CancelledRow>> {
         let row = self.rows(sqlx::query(statements::CANCEL).bind(id)).await?.pop();
         row.as_ref().map(record::cancelled).transpose().map_err(store_error)

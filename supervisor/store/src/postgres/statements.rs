@@ -13,6 +13,7 @@ crate::statements::statements! {
     BEAT = "beat",
     BUDGETS = "budgets",
     CANCEL = "cancel",
+    CANCEL_SEVERAL = "cancel_several",
     CANDIDATES = "candidates",
     CHANGES = "changes",
     CLAIM = "claim",

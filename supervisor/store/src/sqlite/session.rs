@@ -380,6 +380,12 @@ impl StoreSession for SqliteSession {
         self.run(write_query(statements::DELETE_STATE).bind(array(rows)?)).await
     }
 
+    async fn cancel_several(&mut self, ids: &[Uuid]) -> Result<Vec<CancelledRow>> {
+        let query = write_query(statements::CANCEL_SEVERAL).bind(array(ids)?).bind(self.now);
+        let rows = self.rows(query).await?;
+        rows.iter().map(written::cancelled).collect::<sqlx::Result<_>>().map_err(store_error)
+    }
+
     async fn cancel(&mut self, id: Uuid) -> Result<Option<CancelledRow>> {
         let query = write_query(statements::CANCEL).bind(id.to_string()).bind(self.now);
         let rows = self.rows(query).await?;

@@ -11,6 +11,7 @@ crate::statements::statements! {
     ANNOUNCE = "announce",
     BUDGETS = "budgets",
     CANCEL = "cancel",
+    CANCEL_SEVERAL = "cancel_several",
     CHANGES = "changes",
     CLAIM = "claim",
     CLAIM_WAITING = "claim_waiting",
