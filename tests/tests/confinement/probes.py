@@ -20,8 +20,10 @@ _REFUSED = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EAGAIN, errno.EMFILE,
 def _call(number, *arguments, passes=()):
     """A system call: refused, or let through although what it was given makes no sense."""
     wide = [ctypes.c_long(one) if isinstance(one, int) else one for one in arguments]
-    if _libc.syscall(ctypes.c_long(number), *wide) < 0 and ctypes.get_errno() not in passes:
+    answer = _libc.syscall(ctypes.c_long(number), *wide)
+    if answer < 0 and ctypes.get_errno() not in passes:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return answer
 
 
 def _in_child(function):
@@ -194,6 +196,10 @@ def _fill_folder():
                 os.posix_fallocate(file.fileno(), 0, 6 << 20)
 
 
+def _leave_memory():
+    _call(31, _call(29, 0, 4096, 0o1600), 0, None)
+
+
 def _start_many():
     children = []
     try:
@@ -251,6 +257,7 @@ def _probes(at):
     yield "make a user namespace", lambda: _in_child(lambda: _call(272, 0x10000000))
     yield "ask for a keyring", lambda: _call(250, 0, -3, 0)
     yield "watch performance counters", lambda: _call(298, b"\0" * 128, 0, -1, -1, 0, passes=(errno.EINVAL, errno.ENOENT, errno.E2BIG, errno.EOPNOTSUPP))
+    yield "make memory that outlives it (System V)", _leave_memory
     yield "queue calls (io_uring)", lambda: _call(425, 1, None, passes=(errno.EFAULT, errno.EINVAL))
     yield "open more files than worker_limits", _open_many
     yield "write a larger file than worker_limits", lambda: _in_child(_grow_file)
