@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed assumption is a failed test")]
 
+mod operations;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -41,7 +43,7 @@ const NAMED: [(&str, &str); 19] = [
     ("store/src/decide.rs", "the details of closing events"),
 ];
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+pub(crate) fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
@@ -53,7 +55,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// The lines of a source that are no comments and come before its tests.
-fn code(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn code(text: &str) -> impl Iterator<Item = &str> {
     text.split("#[cfg(test)]\nmod tests {")
         .take(1)
         .flat_map(str::lines)
