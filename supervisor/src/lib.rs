@@ -29,3 +29,4 @@ pub mod secret_keys;
 pub mod service;
 pub mod settings;
 pub mod transcripts;
+pub mod webhooks;

@@ -8,3 +8,4 @@ pub mod pool;
 pub mod process;
 pub mod schedule;
 pub mod shares;
+pub mod webhook;

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::ScheduleDefinition;
+use super::{ScheduleDefinition, WebhookDefinition};
 
 /// An organization.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -178,6 +178,9 @@ pub struct DefinitionsView {
     /// What runs by itself.
     #[serde(default)]
     pub schedules: Vec<ScheduleDefinition>,
+    /// Who is told what executions came to.
+    #[serde(default)]
+    pub webhooks: Vec<WebhookDefinition>,
 }
 
 /// What becomes of something that is defined.
@@ -197,7 +200,7 @@ pub enum ChangeAction {
 pub struct PlannedChange {
     /// What becomes of it.
     pub action: ChangeAction,
-    /// What kind of thing it is: `organization`, `workflow`, `variable`, `secret` or `schedule`.
+    /// What kind of thing it is: `organization`, `workflow`, `variable`, `secret`, `schedule` or `webhook`.
     pub kind: String,
     /// The name of the thing.
     pub name: String,

@@ -18,6 +18,7 @@ mod schedules;
 mod schema;
 mod service;
 mod template;
+mod webhooks;
 mod worker;
 mod workflows;
 
@@ -43,6 +44,7 @@ pub use readiness::{Readiness, ReadinessPart};
 pub use schedules::{ScheduleDefinition, ScheduleView, SchedulesView, TickView, TicksView};
 pub use service::{ApiService, RecycleTarget, ServiceError};
 pub use template::{TemplateStateView, TemplateView};
+pub use webhooks::{DeliveriesView, DeliveryView, DeliveryWord, WebhookDefinition, WebhooksView};
 pub use worker::WorkerView;
 pub use workflows::{BrokenFileView, WorkflowView, WorkflowsView};
 

@@ -45,6 +45,7 @@ mod terminal;
 mod top;
 mod transcript;
 mod variable;
+mod webhook;
 mod workflow;
 
 #[cfg(test)]
@@ -98,6 +99,7 @@ enum CliCommand {
     Workflow(workflow::WorkflowCommand),
     Organization(organization::OrganizationCommand),
     Schedule(schedule::ScheduleCommand),
+    Webhook(webhook::WebhookCommand),
     Variable(variable::VariableCommand),
     Secret(secret::SecretCommand),
     Changes(changes::ChangesCommand),
@@ -148,6 +150,7 @@ impl CliCommand {
             Self::Workflow(command) => command.run(),
             Self::Organization(command) => command.run(),
             Self::Schedule(command) => command.run(),
+            Self::Webhook(command) => command.run(),
             Self::Variable(command) => command.run(),
             Self::Secret(command) => command.run(),
             Self::Changes(command) => command.run(),

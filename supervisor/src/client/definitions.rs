@@ -4,9 +4,12 @@ use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ureq::typestate::WithBody;
+use uuid::Uuid;
 
 use super::{ANSWER_TIMEOUT, ApiClient, ClientError};
-use crate::api::{AcceptedView, ChangesView, DefinitionsView, PlanView, TicksView};
+use crate::api::{
+    AcceptedView, ChangesView, DefinitionsView, DeliveriesView, DeliveryWord, PlanView, TicksView,
+};
 
 /// The header in which a client says who it is, for the record of changes.
 pub const USER_HEADER: &str = "x-muster-user";
@@ -24,6 +27,8 @@ pub enum DefinitionKind {
     Secret,
     /// What runs by itself.
     Schedule,
+    /// Who is told what executions came to.
+    Webhook,
 }
 
 impl DefinitionKind {
@@ -34,6 +39,7 @@ impl DefinitionKind {
             Self::Variable => "variables",
             Self::Secret => "secrets",
             Self::Schedule => "schedules",
+            Self::Webhook => "webhooks",
         }
     }
 }
@@ -88,6 +94,26 @@ impl ApiClient {
         let mut query = vec![("count", count.to_string())];
         query.extend(after.map(|after| ("after", after)));
         self.parsed(self.get(&["api", "schedules", name, "next"], &query, None)?)
+    }
+
+    /// The newest deliveries of webhooks.
+    pub fn deliveries(
+        &self,
+        webhook: Option<&str>,
+        state: Option<DeliveryWord>,
+        limit: u16,
+    ) -> Result<DeliveriesView, ClientError> {
+        let mut query = vec![("limit", limit.to_string())];
+        query.extend(webhook.map(|webhook| ("webhook", webhook.to_owned())));
+        query.extend(state.map(|state| ("state", state.as_str().to_owned())));
+        self.parsed(self.get(&["api", "deliveries"], &query, None)?)
+    }
+
+    /// Tells a webhook of an execution anew.
+    pub fn retry_delivery(&self, webhook: &str, execution: Uuid) -> Result<DeliveriesView, ClientError> {
+        let execution = execution.to_string();
+        let path = ["api", "webhooks", webhook, "deliveries", &execution, "retry"];
+        self.parsed(self.post_text(&path, None, "{}")?)
     }
 
     /// All of a kind.

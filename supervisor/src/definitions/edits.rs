@@ -2,7 +2,9 @@
 
 use serde_json::value::RawValue;
 
-use crate::api::{OrganizationDefinition, ScheduleDefinition, VariableDefinition, WorkflowDefinition};
+use crate::api::{
+    OrganizationDefinition, ScheduleDefinition, VariableDefinition, WebhookDefinition, WorkflowDefinition,
+};
 
 /// One wish.
 #[derive(Clone)]
@@ -55,6 +57,20 @@ pub enum DefinitionEdit {
         /// The name of the schedule.
         name: String,
     },
+    /// This webhook, in the place of the one with its name.
+    SetWebhook(WebhookDefinition),
+    /// The webhook of this name is told nothing, or is told again.
+    PauseWebhook {
+        /// The name of the webhook.
+        name: String,
+        /// Whether it is paused from then on.
+        is_paused: bool,
+    },
+    /// No webhook of this name.
+    RemoveWebhook {
+        /// The name of the webhook.
+        name: String,
+    },
     /// No secret of this key.
     RemoveSecret {
         /// The key of the secret.
@@ -79,6 +95,9 @@ impl std::fmt::Debug for DefinitionEdit {
             Self::SetSchedule(_) => "SetSchedule",
             Self::PauseSchedule { .. } => "PauseSchedule",
             Self::RemoveSchedule { .. } => "RemoveSchedule",
+            Self::SetWebhook(_) => "SetWebhook",
+            Self::PauseWebhook { .. } => "PauseWebhook",
+            Self::RemoveWebhook { .. } => "RemoveWebhook",
         })
     }
 }

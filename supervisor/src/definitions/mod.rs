@@ -22,7 +22,9 @@ pub use organizations::id_of as organization_id;
 pub use planner::plan;
 pub use problem::{DefinitionProblem, EditError, ProblemKind};
 pub use sealed::rotate;
-pub use view::{change_view, organizations, schedules, secrets, ticks, variables, workflows};
+pub use view::{
+    change_view, delivery_view, organizations, schedules, secrets, ticks, variables, webhooks, workflows,
+};
 pub use whole::{DefinitionWish, whole};
 
 use muster_store::{DefinitionEditStore, DefinitionsWritten};

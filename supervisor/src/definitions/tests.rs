@@ -59,6 +59,11 @@ fn written(mut definitions: Definitions, edits: &[DefinitionEdit]) -> Definition
                 definitions.schedules.retain(|other| other.id != row.id);
                 definitions.schedules.push(row);
             }
+            DefinitionWrite::PutWebhook(row) => {
+                definitions.webhooks.retain(|other| other.id != row.id);
+                definitions.webhooks.push(row);
+            }
+            DefinitionWrite::RemoveWebhook(id) => definitions.webhooks.retain(|row| row.id != id),
             DefinitionWrite::RemoveSchedule(id) => definitions.schedules.retain(|row| row.id != id),
             DefinitionWrite::PutConfig(row) => {
                 definitions
@@ -253,6 +258,11 @@ missed = "run_all"
 parameters = { all = true, since = 1.5 }
 organization = "acme"
 
+[webhooks.ops]
+url = "https://example.com/hook"
+events = ["FAILED", "TIMEOUT"]
+workflows = ["billing/invoice"]
+
 [config.global]
 api_url = "https://api.example.com"
 nothing = { json = "null" }
@@ -291,7 +301,12 @@ fn what_the_file_does_not_name_stays_unless_it_is_pruned() {
     let pruned = applied(rows.clone(), file, true);
     let keys: Vec<_> = pruned.config.iter().map(|row| row.key.as_str()).collect();
     assert_eq!(
-        (pruned.schedules.len(), pruned.organizations.len(), pruned.workflows.len(), keys),
+        (
+            pruned.schedules.len() + pruned.webhooks.len(),
+            pruned.organizations.len(),
+            pruned.workflows.len(),
+            keys
+        ),
         (0, 0, 0, vec!["kept", "api_url"])
     );
     // A secret of an organization keeps it.
@@ -377,7 +392,7 @@ fn wanted() -> impl Strategy<Value = DefinitionsView> {
         let mut seen = std::collections::BTreeSet::new();
         variables.retain(|one| seen.insert((one.key.clone(), one.organization.clone())));
         let organizations = vec![organization("acme"), organization("b.c")];
-        DefinitionsView { organizations, workflows, variables, schedules: Vec::new() }
+        DefinitionsView { organizations, workflows, variables, ..DefinitionsView::default() }
     })
 }
 
@@ -418,4 +433,25 @@ fn a_schedule_paused_by_hand_stays_so_when_the_file_does_not_say() {
     let rows = written(rows, &[pause(true)]);
     assert!(rows.schedules[0].is_paused && applied(rows.clone(), FILE, true).schedules[0].is_paused);
     assert!(!written(rows, &[pause(false)]).schedules[0].is_paused);
+}
+
+#[test]
+fn a_webhook_that_cannot_be_is_refused_with_what_would_be_right() {
+    let problem = |line: &str| {
+        let file = format!("[webhooks.n]\nurl = 'https://example.com'\n{line}\n");
+        let file = if line.starts_with("url") { format!("[webhooks.n]\n{line}\n") } else { file };
+        let (wanted, places) = parse("f", &file).unwrap();
+        let edits = DefinitionWish::Whole { wanted, prune: false }.edits(&Definitions::default());
+        let problems = plan(&Definitions::default(), &edits).unwrap_err();
+        places.locate(&problems[0].to_string())
+    };
+    let event = problem("events = ['FAILD']");
+    assert!(
+        event.starts_with("f:3: webhooks.n.events:") && event.contains("did you mean FAILED?"),
+        "{event}"
+    );
+    for url in ["ftp://example.com", "example.com", "https://user:pass@example.com/", ""] {
+        let wrong = problem(&format!("url = '{url}'"));
+        assert!(wrong.contains("webhooks.n.url: must be an http or https address"), "{wrong}");
+    }
 }

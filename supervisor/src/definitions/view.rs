@@ -4,18 +4,20 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use muster_core::schedule::{Cron, InvalidCron, ScheduleTimes};
 use muster_store::{
-    ChangeRecord, ConfigRecord, DefinitionChange, Definitions, OrganizationRecord, ScheduleRecord,
-    WorkflowRecord,
+    ChangeRecord, ConfigRecord, DefinitionChange, Definitions, DeliveryRecord, DeliveryState,
+    OrganizationRecord, ScheduleRecord, WebhookRecord, WorkflowRecord,
 };
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::organizations::{key_of, key_of_id};
 use crate::api::{
-    ChangeAction, ChangeView, OrganizationDefinition, PlannedChange, ScheduleDefinition, ScheduleView,
-    SecretView, TickView, TicksView, VariableDefinition, WorkflowDefinition,
+    ChangeAction, ChangeView, DeliveryView, DeliveryWord, OrganizationDefinition, PlannedChange,
+    ScheduleDefinition, ScheduleView, SecretView, TickView, TicksView, VariableDefinition, WebhookDefinition,
+    WorkflowDefinition,
 };
 use crate::schedules::{MissedWord, OverlapWord, UTC};
+use crate::webhooks::delivery_id;
 
 /// What stands for the value of a secret in the record of changes.
 const HIDDEN: &str = "\"(secret)\"";
@@ -73,6 +75,49 @@ pub fn schedules(definitions: &Definitions) -> Vec<ScheduleView> {
         last_outcome: row.last_outcome.clone(),
     };
     definitions.schedules.iter().map(view).collect()
+}
+
+/// The webhooks, by name.
+pub fn webhooks(definitions: &Definitions) -> Vec<WebhookDefinition> {
+    definitions.webhooks.iter().map(webhook).collect()
+}
+
+pub(super) fn webhook(row: &WebhookRecord) -> WebhookDefinition {
+    // What somebody wrote by hand and that is no list is shown as none.
+    let list = |json: &Option<Box<RawValue>>| {
+        json.as_ref().map(|json| serde_json::from_str(json.get()).unwrap_or_default())
+    };
+    WebhookDefinition {
+        name: row.name.clone(),
+        url: row.url.clone(),
+        events: list(&row.events),
+        workflows: list(&row.workflows),
+        is_paused: Some(row.is_paused),
+        id: Some(row.id),
+    }
+}
+
+/// A delivery, as it is shown.
+pub fn delivery_view(row: DeliveryRecord) -> DeliveryView {
+    let state = match row.state() {
+        DeliveryState::Pending => DeliveryWord::Pending,
+        DeliveryState::Delivered => DeliveryWord::Delivered,
+        DeliveryState::Failed => DeliveryWord::Failed,
+    };
+    DeliveryView {
+        message_id: delivery_id(row.webhook_id, row.execution_id, &row.event),
+        webhook: row.webhook,
+        execution_id: row.execution_id,
+        event: row.event,
+        state,
+        attempts: row.attempts,
+        created_at: row.created_at,
+        due_at: row.due_at,
+        delivered_at: row.delivered_at,
+        last_status: row.last_status,
+        last_error: row.last_error,
+        history: row.history,
+    }
 }
 
 pub(super) fn schedule(definitions: &Definitions, row: &ScheduleRecord) -> ScheduleDefinition {

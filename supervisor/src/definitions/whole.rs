@@ -6,9 +6,11 @@ use muster_store::Definitions;
 
 use super::edits::DefinitionEdit;
 use super::organizations::key_of;
-use super::planner::{organization_id, schedule_id, workflow_id};
-use super::view::{organizations, schedule, variables, workflows};
-use crate::api::{DefinitionsView, OrganizationDefinition, ScheduleDefinition, WorkflowDefinition};
+use super::planner::{organization_id, schedule_id, webhook_id, workflow_id};
+use super::view::{organizations, schedule, variables, webhooks, workflows};
+use crate::api::{
+    DefinitionsView, OrganizationDefinition, ScheduleDefinition, WebhookDefinition, WorkflowDefinition,
+};
 use crate::schedules::{MISSED_SECONDS, MissedWord, OverlapWord, UTC};
 
 /// What somebody wants to change.
@@ -46,7 +48,8 @@ fn set(wanted: &DefinitionsView) -> Vec<DefinitionEdit> {
     let workflows = wanted.workflows.iter().cloned().map(DefinitionEdit::SetWorkflow);
     let variables = wanted.variables.iter().cloned().map(DefinitionEdit::SetVariable);
     let schedules = wanted.schedules.iter().cloned().map(DefinitionEdit::SetSchedule);
-    organizations.chain(workflows).chain(variables).chain(schedules).collect()
+    let webhooks = wanted.webhooks.iter().cloned().map(DefinitionEdit::SetWebhook);
+    organizations.chain(workflows).chain(variables).chain(schedules).chain(webhooks).collect()
 }
 
 /// What is there and not wanted.
@@ -59,6 +62,9 @@ fn remove(definitions: &Definitions, wanted: &DefinitionsView) -> Vec<Definition
     let is_kept = |name: &String| wanted.schedules.iter().any(|one| one.name == *name);
     let names = definitions.schedules.iter().map(|row| row.name.clone()).filter(|name| !is_kept(name));
     let mut edits: Vec<_> = names.map(|name| DefinitionEdit::RemoveSchedule { name }).collect();
+    let is_kept = |name: &String| wanted.webhooks.iter().any(|one| one.name == *name);
+    let names = definitions.webhooks.iter().map(|row| row.name.clone()).filter(|name| !is_kept(name));
+    edits.extend(names.map(|name| DefinitionEdit::RemoveWebhook { name }));
     let kept: BTreeSet<_> =
         wanted.variables.iter().map(|one| (one.key.clone(), called(&one.organization))).collect();
     for one in variables(definitions) {
@@ -108,6 +114,7 @@ pub fn whole(definitions: &Definitions) -> DefinitionsView {
         workflows,
         variables: variables(definitions),
         schedules: plain_schedules(definitions),
+        webhooks: plain_webhooks(definitions),
     }
 }
 
@@ -124,4 +131,14 @@ fn plain_schedules(definitions: &Definitions) -> Vec<ScheduleDefinition> {
         ..one
     };
     definitions.schedules.iter().map(|row| plain(schedule(definitions, row))).collect()
+}
+
+/// The webhooks, without what they are when nothing is said.
+fn plain_webhooks(definitions: &Definitions) -> Vec<WebhookDefinition> {
+    let plain = |one: WebhookDefinition| WebhookDefinition {
+        is_paused: one.is_paused.filter(|is_paused| *is_paused),
+        id: one.id.filter(|id| *id != webhook_id(&one.name)),
+        ..one
+    };
+    webhooks(definitions).into_iter().map(plain).collect()
 }

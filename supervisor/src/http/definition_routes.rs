@@ -7,11 +7,12 @@ use utoipa::openapi::schema::Type;
 
 use super::route::{DocumentedParameter, Route, json};
 use super::shape::Shape;
-use super::{definitions, organizations, schedules, variables, workflows};
+use super::{definitions, organizations, schedules, variables, webhooks, workflows};
 use crate::api::{
-    AcceptedView, ChangesView, DefinitionsView, OrganizationDefinition, OrganizationsView, PlanView,
-    ScheduleDefinition, ScheduleView, SchedulesView, SecretValue, SecretView, SecretsView, TicksView,
-    VariableDefinition, VariablesView, WorkflowDefinition, WorkflowsView,
+    AcceptedView, ChangesView, DefinitionsView, DeliveriesView, OrganizationDefinition, OrganizationsView,
+    PlanView, ScheduleDefinition, ScheduleView, SchedulesView, SecretValue, SecretView, SecretsView,
+    TicksView, VariableDefinition, VariablesView, WebhookDefinition, WebhooksView, WorkflowDefinition,
+    WorkflowsView,
 };
 
 const OWNER: DocumentedParameter =
@@ -58,6 +59,7 @@ pub(super) fn definition_routes() -> Vec<Route> {
     routes.extend(variable_routes());
     routes.extend(secret_routes());
     routes.extend(schedule_routes());
+    routes.extend(webhook_routes());
     routes.push(reads::<DefinitionsView>(
         words(
             "/api/definitions",
@@ -267,4 +269,39 @@ fn schedule_routes() -> Vec<Route> {
     let resume = words("/api/schedules/{key}/resume", "resumeSchedule", "Let a schedule tick again");
     routes.push(changes(HttpMethod::Post, resume, vec![], None, post(schedules::resume)));
     routes
+}
+
+fn webhook_routes() -> Vec<Route> {
+    const ONE: &str = "/api/webhooks/{key}";
+    let body = Some(Shape::of::<WebhookDefinition>());
+    let filters = vec![
+        DocumentedParameter("webhook", Type::String, "of this webhook only"),
+        DocumentedParameter("state", Type::String, "`pending`, `delivered` or `failed`"),
+        DocumentedParameter("limit", Type::Integer, "at most so many, 1 to 1000"),
+    ];
+    let list = words("/api/webhooks", "listWebhooks", "Who is told what executions came to");
+    let told = words(
+        "/api/deliveries",
+        "listDeliveries",
+        "What webhooks were told, or are to be told, newest first",
+    );
+    let put_words = words(ONE, "putWebhook", "Define a webhook");
+    let delete_words = words(ONE, "deleteWebhook", "Remove a webhook, and what it was to be told");
+    vec![
+        reads::<WebhooksView>(list, vec![], get(webhooks::list)),
+        reads::<WebhookDefinition>(words(ONE, "getWebhook", "One webhook"), vec![], get(webhooks::show)),
+        changes(HttpMethod::Put, put_words, vec![], body, put(webhooks::put)),
+        changes(HttpMethod::Delete, delete_words, vec![], None, delete(webhooks::delete)),
+        reads::<DeliveriesView>(told, filters, get(webhooks::deliveries)),
+        Route {
+            method: HttpMethod::Post,
+            path: "/api/webhooks/{key}/deliveries/{id}/retry",
+            operation_id: "retryDelivery",
+            summary: "Tell a webhook of an execution again, from the first try on",
+            parameters: vec![],
+            body: None,
+            answers: vec![json::<DeliveriesView>(200, "the delivery as it is from now on")],
+            handler: post(webhooks::retry),
+        },
+    ]
 }

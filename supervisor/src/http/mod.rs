@@ -32,6 +32,7 @@ mod startup_server;
 mod transcript;
 mod variables;
 mod wait;
+mod webhooks;
 mod workflows;
 
 #[cfg(test)]

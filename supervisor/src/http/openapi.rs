@@ -158,6 +158,7 @@ getDashboard get /: The dashboard
 listChanges get /api/changes: Who changed what is defined, newest first
 getDefinitions get /api/definitions: All that is defined but secrets, to be given to applyDefinitions
 applyDefinitions post /api/definitions: Make what is defined match all of this, all or nothing
+listDeliveries get /api/deliveries: What webhooks were told, or are to be told, newest first
 listExecutions get /api/executions: List executions, newest first
 submitExecution post /api/executions: Submit an execution: the body of a queue message, execution_id optional
 submitBatch post /api/executions/batch: Submit up to 10,000 executions: a JSON array, or a line of JSON for each; one answer for each
@@ -203,6 +204,11 @@ listVariables get /api/variables: The entries of configuration that are no secre
 deleteVariable delete /api/variables/{key}: Remove a variable
 getVariable get /api/variables/{key}: One variable
 putVariable put /api/variables/{key}: Set a variable
+listWebhooks get /api/webhooks: Who is told what executions came to
+deleteWebhook delete /api/webhooks/{key}: Remove a webhook, and what it was to be told
+getWebhook get /api/webhooks/{key}: One webhook
+putWebhook put /api/webhooks/{key}: Define a webhook
+retryDelivery post /api/webhooks/{key}/deliveries/{id}/retry: Tell a webhook of an execution again, from the first try on
 getWorkflows get /api/workflows: What the code of this supervisor's workers declares of its workflows, the files that cannot be loaded, and what is defined of workflows
 deleteWorkflow delete /api/workflows/{name}: Remove what is defined of a workflow
 getWorkflow get /api/workflows/{name}: What is defined of a workflow

@@ -20,6 +20,7 @@ mod starting;
 mod submits;
 mod supervisor;
 mod tasks;
+mod webhooks;
 
 pub use backends::{BackendError, OpenStore, open_bus, open_store, sqlite_path};
 pub use confinement::{ConfinementError, confinement};

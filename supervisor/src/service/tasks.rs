@@ -17,6 +17,7 @@ use super::core::Core;
 use super::heartbeat;
 use super::schedules;
 use super::supervisor::Supervisor;
+use super::webhooks;
 use crate::dispatch::{
     PeerWatch, StorePoll, expire_for_ever, follow_pauses_for_ever, forget_keys_for_ever, leases,
     let_go_resumed_for_ever, tell_worker_time_for_ever, tend_limits_for_ever, watch_for_ever,
@@ -84,6 +85,11 @@ impl Tasks {
         background.spawn(announce(Arc::clone(&store), supervisor.who()));
         let ticking = schedules::run_for_ever(Arc::downgrade(supervisor));
         background.spawn(vital::serving("schedules", ticking));
+        let delivering = webhooks::deliver_for_ever(
+            Arc::downgrade(supervisor),
+            supervisor.started_with.webhook_allow_private,
+        );
+        background.spawn(vital::serving("webhooks", delivering));
         let following = follow_definitions(store.clone(), supervisor.preparer.prewarm());
         background.spawn(vital::turning("definitions", following));
         let commands =

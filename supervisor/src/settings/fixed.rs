@@ -25,6 +25,7 @@ impl Settings {
             ("data_dir", new.data_dir == old.data_dir),
             ("lease_seconds", new.lease == old.lease),
             ("transcripts_max_mb", new.transcripts_max_mb == old.transcripts_max_mb),
+            ("webhook_allow_private", new.webhook_allow_private == old.webhook_allow_private),
             ("log_level", new.log_level == old.log_level),
             ("log_format", new.log_format == old.log_format),
         ];

@@ -12,7 +12,9 @@ use std::path::Path;
 
 pub(crate) use address::{BindKind, DatabaseUrl, ServerUrl, TokenKind};
 pub use address::{HttpToken, is_token};
-pub(crate) use choice::{ConfinementKind, FormatKind, IsolationKind, TemplateKind, TranscriptsKind};
+pub(crate) use choice::{
+    AllowKind, ConfinementKind, FormatKind, IsolationKind, TemplateKind, TranscriptsKind,
+};
 pub use choice::{LogFormat, TemplatePolicy, TranscriptPolicy};
 pub(crate) use number::{CountKind, IntervalKind, LimitKind, MillisKind, SecondsKind};
 pub(crate) use secret_key::SecretKeyKind;

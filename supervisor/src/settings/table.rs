@@ -10,11 +10,11 @@ use muster_system::process::GroupLimits;
 use secrecy::SecretString;
 
 use super::kind::{
-    self, BindKind, CommandKind, ConfinementKind, DatabaseUrl, FileKind, FormatKind, HttpToken, IntervalKind,
-    IsolationKind, LevelKind, LimitKind, LimitsKind, LogFormat, MillisKind, NameKind, NamesKind, PathKind,
-    PathsKind, PortsKind, SecondsKind, SecretKeyKind, ServerUrl, SettingKind, TemplateKind, TemplatePolicy,
-    TokenKind, TranscriptPolicy, TranscriptsKind, VariablesKind, WorkerUserKind, WorkerUserSetting,
-    WorkerVariable,
+    self, AllowKind, BindKind, CommandKind, ConfinementKind, DatabaseUrl, FileKind, FormatKind, HttpToken,
+    IntervalKind, IsolationKind, LevelKind, LimitKind, LimitsKind, LogFormat, MillisKind, NameKind,
+    NamesKind, PathKind, PathsKind, PortsKind, SecondsKind, SecretKeyKind, ServerUrl, SettingKind,
+    TemplateKind, TemplatePolicy, TokenKind, TranscriptPolicy, TranscriptsKind, VariablesKind,
+    WorkerUserKind, WorkerUserSetting, WorkerVariable,
 };
 use super::load::SettingsReader;
 use super::show::ShownSetting;
@@ -203,6 +203,8 @@ settings! {
     "secret_key" => secret_key: Option<SecretString>, SecretKeyKind = SecretKeyKind, default "";
     /// A file that holds secret_key.
     "secret_key_file" => secret_key_file: Option<PathBuf>, FileKind = FileKind, default "";
+    /// Whether webhooks may reach addresses that are private or of this machine.
+    "webhook_allow_private" => webhook_allow_private: bool, AllowKind = AllowKind::new(), default "false";
     /// What is logged: off, error, warn, info, debug, trace, or a list like `info,muster_core::pool=debug`.
     "log_level" => log_level: String, LevelKind = LevelKind, default "info";
     /// How it is logged: auto (text on a terminal, else json), text or json.

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::{OrganizationRecord, Result, ScheduleRecord, WorkflowRecord};
+use crate::{OrganizationRecord, Result, ScheduleRecord, WebhookRecord, WorkflowRecord};
 
 /// All that is defined, as it was at one version.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +27,8 @@ pub struct Definitions {
     pub config: Vec<ConfigRecord>,
     /// The schedules, by name.
     pub schedules: Vec<ScheduleRecord>,
+    /// The webhooks, by name.
+    pub webhooks: Vec<WebhookRecord>,
 }
 
 /// One entry of configuration, as its row has it.
@@ -68,6 +70,10 @@ pub enum DefinitionWrite {
     PutSchedule(ScheduleRecord),
     /// Removes the schedule of this id.
     RemoveSchedule(Uuid),
+    /// Writes this webhook, new or changed.
+    PutWebhook(WebhookRecord),
+    /// Removes the webhook of this id, and what it was to be told.
+    RemoveWebhook(Uuid),
 }
 
 /// A write, and how it is told of.

@@ -41,6 +41,7 @@ mod supervisors;
 mod takeover;
 mod text;
 mod unheld_claims;
+mod webhooks;
 #[cfg(not(feature = "postgres"))]
 mod without_postgres;
 
@@ -81,6 +82,7 @@ pub use shares::{ShareBook, ShareStore};
 pub use sqlite::{Durability, SqliteStore};
 pub use supervisors::{SupervisorRecord, SupervisorStore};
 pub use unheld_claims::{ClaimsUnderWay, UnheldClaims};
+pub use webhooks::{DeliveryRecord, DeliveryState, DeliveryTry, TakenDelivery, WebhookRecord, WebhookStore};
 #[cfg(not(feature = "postgres"))]
 pub use without_postgres::open_postgres;
 

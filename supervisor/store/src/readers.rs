@@ -21,10 +21,10 @@ macro_rules! record_readers {
         use $crate::session::{CancelledRow, Candidate, HeldKey, WrittenAttempts};
         use $crate::shares::WaitingShare;
         use $crate::{
-            ChangeRecord, Claimed, ConfigEntry, ConfigRecord, Cursor, DueSchedule, EventRow, ExecutionRecord,
-            HeldLimit, LimitRecord, LimitTerms, LimitUse, LogRow, NewExecution, OrganizationRecord,
-            PauseRecord, PauseTarget,
-            ScheduleRecord, SupervisorRecord, WorkflowRecord,
+            ChangeRecord, Claimed, ConfigEntry, ConfigRecord, Cursor, DeliveryRecord, DueSchedule, EventRow,
+            ExecutionRecord, HeldLimit, LimitRecord, LimitTerms, LimitUse, LogRow, NewExecution,
+            OrganizationRecord, PauseRecord, PauseTarget, ScheduleRecord, SupervisorRecord,
+            TakenDelivery, WebhookRecord, WorkflowRecord,
         };
 
         pub(crate) fn required_id(row: &$row, column: &str) -> Result<Uuid> {
@@ -440,6 +440,46 @@ macro_rules! record_readers {
                 last_at: at(row, "last_at")?,
                 last_execution: id(row, "last_execution")?,
                 last_outcome: row.try_get("last_outcome")?,
+            })
+        }
+
+        pub(crate) fn webhook(row: &$row) -> Result<WebhookRecord> {
+            Ok(WebhookRecord {
+                id: required_id(row, "id")?,
+                name: row.try_get("name")?,
+                url: row.try_get("url")?,
+                events: json_text(row, "events")?,
+                workflows: json_text(row, "workflows")?,
+                is_paused: row.try_get("is_paused")?,
+            })
+        }
+
+        pub(crate) fn taken_delivery(row: &$row) -> Result<TakenDelivery> {
+            Ok(TakenDelivery {
+                execution_id: required_id(row, "execution_id")?,
+                webhook_id: required_id(row, "webhook_id")?,
+                webhook: row.try_get("webhook")?,
+                url: row.try_get("url")?,
+                event: row.try_get("event")?,
+                attempts: counted(row, "attempts")?,
+            })
+        }
+
+        pub(crate) fn delivery(row: &$row) -> Result<DeliveryRecord> {
+            Ok(DeliveryRecord {
+                execution_id: required_id(row, "execution_id")?,
+                webhook_id: required_id(row, "webhook_id")?,
+                webhook: row.try_get("webhook")?,
+                event: row.try_get("event")?,
+                attempts: counted(row, "attempts")?,
+                created_at: row.try_get::<TimeColumn, _>("created_at")?.0,
+                due_at: at(row, "due_at")?,
+                delivered_at: at(row, "delivered_at")?,
+                last_status: row
+                    .try_get::<Option<i64>, _>("last_status")?
+                    .and_then(|code| u32::try_from(code).ok()),
+                last_error: row.try_get("last_error")?,
+                history: json_text(row, "history")?,
             })
         }
 

@@ -18,7 +18,7 @@ use crate::{
     EventRow, ExecutionFailure, ExecutionFilter, ExecutionRecord, ExecutionRecords, ExpiredOwners,
     Finalization, FinalizeResult, LimitStore, LogRow, NewExecution, OrganizationRecord, PauseStore,
     PresenceShown, QueueDepth, QueueUse, Renewal, Result, ScheduleStore, ServedQueues, ShareStore, Submitted,
-    SupervisorStore, TakeOver, WorkflowRecord,
+    SupervisorStore, TakeOver, WebhookStore, WorkflowRecord,
 };
 
 /// The whole record: one database in all its roles.
@@ -39,6 +39,7 @@ pub trait Store:
     + SupervisorStore
     + LimitStore
     + PauseStore
+    + WebhookStore
 {
 }
 
@@ -59,7 +60,7 @@ impl<T> Store for T where
         + SupervisorStore
         + LimitStore
         + PauseStore
-        + PauseStore
+        + WebhookStore
 {
 }
 

@@ -18,6 +18,7 @@ use super::pauses::{PauseBook, PauseSession};
 use super::rows::{BackRow, EndedRow, EndingRow, EventRowIn, Fence, KeyRow, LogRowIn, StateRow};
 use super::schedules::ScheduleSession;
 use super::shares::{Allotment, WaitingShare};
+use super::webhooks::WebhookSession;
 use super::{Claimant, Claimed, ExecutionFailure, NewExecution, Result, ServedQueues, TakeOver};
 
 /// A row that a poll found and locked.
@@ -115,7 +116,7 @@ pub(crate) enum Extent {
 /// One transaction, open. Dropped without [`StoreSession::commit`] it is rolled back.
 ///
 /// Methods take no empty lists and answer without order.
-pub(crate) trait StoreSession: LimitSession + PauseSession + ScheduleSession {
+pub(crate) trait StoreSession: LimitSession + PauseSession + ScheduleSession + WebhookSession {
     /// Commits it.
     fn commit(self) -> impl Future<Output = Result<()>> + Send;
 

@@ -12,6 +12,7 @@ mod submit;
 mod token;
 mod transcript;
 mod usage;
+mod webhooks;
 
 use std::io::Write;
 use std::process::{Output, Stdio};

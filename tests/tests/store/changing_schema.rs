@@ -59,7 +59,7 @@ async fn back_to_version_1(fixture: &Fixture) {
                  DROP COLUMN host, DROP COLUMN process_id, DROP COLUMN process_started; \
              DROP TABLE supervisors; \
              DROP FUNCTION muster_definitions_changed CASCADE; \
-             DROP TABLE definition_version, changes_log, schedules; \
+             DROP TABLE definition_version, changes_log, schedules, webhooks, webhook_deliveries; \
              ALTER TABLE config_entries DROP COLUMN key_id; \
              ALTER TABLE organizations DROP COLUMN key, DROP COLUMN weight; \
              DROP TABLE organization_usage, pauses; \

@@ -30,6 +30,7 @@ mod schedules;
 mod shares;
 mod situations;
 mod values;
+mod webhooks;
 
 macro_rules! contract {
     ($($module:ident { $($test:ident,)+ })*) => {
@@ -168,6 +169,11 @@ contract! {
         rule_16_what_a_dead_supervisor_ran_waits_for_the_end_of_the_pause,
         rule_16_a_pause_keeps_no_room_in_a_limit,
         rule_16_who_paused_what_is_among_the_changes,
+    }
+    webhooks {
+        every_end_is_told_to_those_who_ask_for_it,
+        a_delivery_is_taken_by_one_tried_and_begun_anew,
+        what_expired_is_told_and_what_was_taken_back_is_told_anew,
     }
     limits {
         rule_3_no_more_run_than_a_limit_says,

@@ -264,3 +264,28 @@ async fn rows_behind_a_full_limit_are_read_by_no_claim_and_by_nobody_who_looks_f
     let next = plan(&fixture, "let_go", "'{limit:crm}', '{3}'").await;
     assert!(next.contains("executions_parked") && most_rows(&next) <= 10, "{next}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deliveries_that_are_not_due_are_read_by_nobody_who_takes_some() {
+    let fixture = postgres().await;
+    let insert = |count: u32, webhook: &str, due_at: &str| {
+        format!(
+            "INSERT INTO webhook_deliveries (execution_id, webhook_id, event, created_at, due_at) \
+             SELECT gen_random_uuid(), '{webhook}', 'SUCCESS', clock_timestamp(), {due_at} FROM generate_series(1, {count});"
+        )
+    };
+    let webhook = "00000000-0000-0000-0000-000000000007";
+    let later = insert(20_000, webhook, "clock_timestamp() + interval '1 hour'");
+    let due = insert(20_000, webhook, "clock_timestamp() - interval '1 minute'");
+    let over = insert(20_000, webhook, "NULL");
+    let hook =
+        format!("INSERT INTO webhooks (id, name, url) VALUES ('{webhook}', 'ops', 'https://example.com');");
+    for statement in [&hook, &later, &due, &over] {
+        fixture.sql(statement).await;
+    }
+    fixture.sql("ANALYZE webhook_deliveries").await;
+    let take = plan(&fixture, "take_deliveries", "8, '{}', 60000000, 64").await;
+    assert!(take.contains("webhook_deliveries_due") && most_rows(&take) <= 8, "{take}");
+    let nothing = plan(&fixture, "take_deliveries", &format!("8, '{{{webhook}}}', 60000000, 64")).await;
+    assert!(most_rows(&nothing) <= 1, "{nothing}");
+}

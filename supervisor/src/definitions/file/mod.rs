@@ -19,7 +19,9 @@ use schedule::ScheduleEntry;
 
 use super::organizations::GLOBAL;
 use super::problem::{meant, place};
-use crate::api::{DefinitionsView, OrganizationDefinition, VariableDefinition, WorkflowDefinition};
+use crate::api::{
+    DefinitionsView, OrganizationDefinition, VariableDefinition, WebhookDefinition, WorkflowDefinition,
+};
 
 /// The tables of a file.
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -34,6 +36,8 @@ pub(super) struct DefinitionFile {
     config: BTreeMap<String, BTreeMap<String, toml::Value>>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     schedules: BTreeMap<String, ScheduleEntry>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    webhooks: BTreeMap<String, WebhookDefinition>,
 }
 
 /// What is wrong with a file, each with its place.
@@ -93,6 +97,9 @@ pub fn parse(name: &str, text: &str) -> Result<(DefinitionsView, Places), FilePr
                 problems.push(format!("{}: {problem}", place("schedules", &name, Some("parameters"))));
             }
         }
+    }
+    for (name, one) in file.webhooks {
+        view.webhooks.push(WebhookDefinition { name, ..one });
     }
     if problems.is_empty() {
         return Ok((view, places));

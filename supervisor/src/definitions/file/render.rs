@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::schedule::ScheduleEntry;
 use super::{DefinitionFile, GLOBAL, value};
-use crate::api::{DefinitionsView, OrganizationDefinition, WorkflowDefinition};
+use crate::api::{DefinitionsView, OrganizationDefinition, WebhookDefinition, WorkflowDefinition};
 
 const HEADER: &str =
     "# What is defined, as `supervisor export` found it. Change it and run `supervisor apply` with it.
@@ -33,6 +33,10 @@ pub fn render(view: &DefinitionsView) -> Result<String, toml::ser::Error> {
     }
     for one in &view.schedules {
         file.schedules.insert(one.name.clone(), ScheduleEntry::of(one));
+    }
+    for one in &view.webhooks {
+        let entry = WebhookDefinition { name: String::new(), ..one.clone() };
+        file.webhooks.insert(one.name.clone(), entry);
     }
     Ok(format!("{HEADER}\n{}", toml::to_string_pretty(&file)?))
 }

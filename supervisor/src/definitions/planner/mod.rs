@@ -4,6 +4,7 @@
 mod config;
 mod organization;
 mod schedule;
+mod webhook;
 mod workflow;
 
 use muster_store::{DefinitionChange, DefinitionWrite, Definitions};
@@ -65,6 +66,9 @@ impl Planner {
             DefinitionEdit::SetSchedule(wanted) => self.set_schedule(wanted),
             DefinitionEdit::PauseSchedule { name, is_paused } => self.pause_schedule(name, *is_paused),
             DefinitionEdit::RemoveSchedule { name } => self.remove_schedule(name),
+            DefinitionEdit::SetWebhook(wanted) => self.set_webhook(wanted),
+            DefinitionEdit::PauseWebhook { name, is_paused } => self.pause_webhook(name, *is_paused),
+            DefinitionEdit::RemoveWebhook { name } => self.remove_webhook(name),
             DefinitionEdit::RemoveVariable { key, organization } => {
                 self.remove_config(key, organization.as_deref(), false);
             }
@@ -141,6 +145,11 @@ pub(super) fn organization_id(key: &str) -> Uuid {
 /// The id that a schedule has when none is given.
 pub(super) fn schedule_id(name: &str) -> Uuid {
     derived_id(schedule::KIND, None, name)
+}
+
+/// The id that a webhook has when none is given.
+pub(super) fn webhook_id(name: &str) -> Uuid {
+    derived_id(webhook::KIND, None, name)
 }
 
 /// The id that a workflow has when none is given.

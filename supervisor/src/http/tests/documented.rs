@@ -12,7 +12,7 @@ use utoipa::PartialSchema;
 use uuid::Uuid;
 
 use super::served::{raw, serve};
-use crate::api::{DefinitionsView, SelectionRequest};
+use crate::api::{DefinitionsView, DeliveryWord, SelectionRequest};
 use crate::client::{ApiClient, Defined, DefinitionKind, Execution, ExecutionEvent, ScheduleSwitch};
 use crate::http::openapi::openapi;
 use crate::http::routes::routes;
@@ -95,10 +95,14 @@ fn ask_for_definitions(client: &ApiClient) {
         DefinitionKind::Variable,
         DefinitionKind::Secret,
         DefinitionKind::Schedule,
+        DefinitionKind::Webhook,
     ];
     for kind in kinds {
         // These are nobody's.
-        let is_owned = !matches!(kind, DefinitionKind::Organization | DefinitionKind::Schedule);
+        let is_owned = !matches!(
+            kind,
+            DefinitionKind::Organization | DefinitionKind::Schedule | DefinitionKind::Webhook
+        );
         let organization = is_owned.then_some("acme");
         let thing = Defined { kind, name: THING, organization };
         drop(client.all_defined::<Value>(kind));
@@ -110,6 +114,8 @@ fn ask_for_definitions(client: &ApiClient) {
     drop(client.definitions());
     drop(client.ticks(THING, 1, Some("2026-01-01T00:00:00Z".to_owned())));
     drop(client.run_schedule(THING));
+    drop(client.deliveries(Some(THING), Some(DeliveryWord::Failed), 1));
+    drop(client.retry_delivery(THING, Uuid::nil()));
     drop(client.switch_schedule(THING, ScheduleSwitch::Pause, true));
     drop(client.switch_schedule(THING, ScheduleSwitch::Resume, true));
     drop(client.rotate_secrets());

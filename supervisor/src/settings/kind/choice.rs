@@ -112,6 +112,14 @@ impl Choice for ConfinementLevel {
     ];
 }
 
+/// The choice of whether something is allowed.
+pub(crate) type AllowKind = ChoiceKind<bool>;
+
+impl Choice for bool {
+    const PLACEHOLDER: &'static str = "BOOL";
+    const WORDS: &'static [(&'static str, Self)] = &[("false", false), ("true", true)];
+}
+
 /// Whether workers are made of a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TemplatePolicy {

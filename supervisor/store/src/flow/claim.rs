@@ -434,5 +434,7 @@ async fn end<S: StoreSession>(
         })
         .collect();
     session.end_unclaimed(claimant.owner, &rows).await?;
-    session.insert_events(&events).await
+    session.insert_events(&events).await?;
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    session.note_webhooks(&ids).await
 }

@@ -14,6 +14,7 @@ use crate::batch::InsertGroups;
 use crate::decide::{FoundRow, distinct, finalized_detail};
 use crate::rows::EventRowIn;
 use crate::session::{Backend, CancelledRow, Extent, Purpose, StoreSession};
+use crate::webhooks::WebhookSession as _;
 use crate::{CancelResult, ExecutionFailure, ExecutionOutcome, NewExecution, QueueStore, Result, Submitted};
 
 #[async_trait]
@@ -108,6 +109,9 @@ async fn request_cancel<B: Backend>(backend: &B, id: Uuid) -> Result<CancelResul
     };
     let (answer, event) = cancelled(&row, is_tombstone);
     session.insert_events(&[EventRowIn::of(row.attempt, None, event)]).await?;
+    if event == "cancelled" {
+        session.note_webhooks(&[id]).await?;
+    }
     session.commit().await?;
     if answer == CancelResult::Cancelled {
         // It may have been let go, and another starts in its place.
@@ -171,6 +175,7 @@ async fn fail_unusable<B: Backend>(
         let never_ran = Attempt::new(id, 0);
         let event = EventRowIn::of(never_ran, None, "finalized");
         session.insert_events(&[EventRowIn { detail: Some(finalized_detail(&outcome)), ..event }]).await?;
+        session.note_webhooks(&[id]).await?;
         None
     } else {
         session.current_state(&[id]).await?.pop().map(|row| row.status)

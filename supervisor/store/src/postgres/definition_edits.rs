@@ -28,6 +28,7 @@ impl DefinitionEditStore for PostgresStore {
             workflows: all(self, || sqlx::query(statements::ALL_WORKFLOWS), record::workflow).await?,
             config: all(self, || sqlx::query(statements::ALL_CONFIG), record::config).await?,
             schedules: all(self, || sqlx::query(statements::ALL_SCHEDULES), record::schedule).await?,
+            webhooks: all(self, || sqlx::query(statements::ALL_WEBHOOKS), record::webhook).await?,
         })
     }
 
@@ -114,6 +115,17 @@ async fn put(session: &mut PgSession, write: &DefinitionWrite) -> Result<(), Sto
             .bind(i64::from(row.jitter_seconds))
             .bind(row.is_paused),
         DefinitionWrite::RemoveSchedule(id) => sqlx::query(statements::REMOVE_SCHEDULE).bind(id),
+        DefinitionWrite::PutWebhook(row) => sqlx::query(statements::PUT_WEBHOOK)
+            .bind(row.id)
+            .bind(&row.name)
+            .bind(&row.url)
+            .bind(row.events.as_ref().map(|json| json.get()))
+            .bind(row.workflows.as_ref().map(|json| json.get()))
+            .bind(row.is_paused),
+        DefinitionWrite::RemoveWebhook(id) => {
+            session.run(sqlx::query(statements::REMOVE_DELIVERIES).bind(id)).await?;
+            sqlx::query(statements::REMOVE_WEBHOOK).bind(id)
+        }
         DefinitionWrite::PutConfig(row) => {
             session.run(remove_config.bind(row.organization_id).bind(&row.key)).await?;
             let insert = sqlx::query(statements::INSERT_CONFIG).bind(row.organization_id).bind(&row.key);

@@ -27,6 +27,7 @@ mod tls;
 mod transaction;
 mod types;
 mod waiting;
+mod webhooks;
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 

@@ -409,6 +409,7 @@ impl StoreSession for PgSession {
         let forgotten = self.rows(sqlx::query(statements::REOPEN_UNUSABLE).bind(id)).await?;
         if !forgotten.is_empty() {
             self.run(sqlx::query(statements::DELETE_EVENTS).bind(id)).await?;
+            self.run(sqlx::query(statements::DELETE_DELIVERIES).bind(id)).await?;
         }
         Ok(!forgotten.is_empty())
     }

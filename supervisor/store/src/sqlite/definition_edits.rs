@@ -32,6 +32,7 @@ impl DefinitionEditStore for SqliteStore {
             workflows: all(self, sqlx::query(statements::ALL_WORKFLOWS), record::workflow).await?,
             config: all(self, sqlx::query(statements::ALL_CONFIG), record::config).await?,
             schedules: all(self, sqlx::query(statements::ALL_SCHEDULES), record::schedule).await?,
+            webhooks: all(self, sqlx::query(statements::ALL_WEBHOOKS), record::webhook).await?,
         })
     }
 
@@ -112,6 +113,17 @@ async fn put(session: &mut SqliteSession, write: &DefinitionWrite) -> Result<()>
             .bind(i64::from(row.jitter_seconds))
             .bind(row.is_paused),
         DefinitionWrite::RemoveSchedule(id) => write_query(statements::REMOVE_SCHEDULE).bind(id.to_string()),
+        DefinitionWrite::PutWebhook(row) => write_query(statements::PUT_WEBHOOK)
+            .bind(row.id.to_string())
+            .bind(&row.name)
+            .bind(&row.url)
+            .bind(row.events.as_ref().map(|json| json.get()))
+            .bind(row.workflows.as_ref().map(|json| json.get()))
+            .bind(row.is_paused),
+        DefinitionWrite::RemoveWebhook(id) => {
+            session.run(write_query(statements::REMOVE_DELIVERIES).bind(id.to_string())).await?;
+            write_query(statements::REMOVE_WEBHOOK).bind(id.to_string())
+        }
         DefinitionWrite::PutConfig(row) => {
             session.run(remove_config.bind(text(row.organization_id)).bind(&row.key)).await?;
             let insert =

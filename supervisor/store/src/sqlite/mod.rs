@@ -23,6 +23,7 @@ mod shares;
 mod statements;
 mod supervisors;
 mod waiting;
+mod webhooks;
 mod writer;
 
 use std::path::Path;

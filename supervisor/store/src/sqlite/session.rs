@@ -28,6 +28,7 @@ use crate::session::{
 };
 use crate::shares::{Allotment, LOOK_FOR, WaitingShare};
 use crate::text::storable;
+use crate::webhooks::WebhookSession as _;
 use crate::{Claimant, Claimed, ExecutionFailure, NewExecution, Result, ServedQueues, StoreError, TakeOver};
 
 #[expect(dead_code, reason = "each kind of connection reads some kinds of records only")]
@@ -337,13 +338,18 @@ impl StoreSession for SqliteSession {
         lines: &[LogRowIn<'_>],
         events: &[EventRowIn<'_>],
     ) -> Result<WrittenAttempts> {
-        self.transaction.with(|file| {
+        let written = self.transaction.with(|file| {
             let written = each::finish(file, endings)?;
             each::insert_log_lines(file, lines.iter().filter(|line| written.contains_key(&line.fenced())))?;
             let events = events.iter().filter(|event| written.contains_key(&event.fenced()));
             each::insert_events(file, events, self.now)?;
             Ok(written)
-        })
+        })?;
+        if !written.is_empty() {
+            let ids: Vec<Uuid> = written.keys().map(|attempt| attempt.execution_id).collect();
+            self.note_webhooks(&ids).await?;
+        }
+        Ok(written)
     }
 
     /// Nobody locks single rows here.
@@ -405,6 +411,7 @@ impl StoreSession for SqliteSession {
         let forgotten = self.rows(write_query(statements::REOPEN_UNUSABLE).bind(id.to_string())).await?;
         if !forgotten.is_empty() {
             self.run(write_query(statements::DELETE_EVENTS).bind(id.to_string())).await?;
+            self.run(write_query(statements::DELETE_DELIVERIES).bind(id.to_string())).await?;
         }
         Ok(!forgotten.is_empty())
     }

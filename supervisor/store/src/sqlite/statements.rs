@@ -96,6 +96,17 @@ crate::statements::statements! {
     UNPARK = "unpark",
     WAITING_OF_ORGANIZATION = "waiting_of_organization",
     WAITING_OF_WORKFLOW = "waiting_of_workflow",
+    ALL_WEBHOOKS = "all_webhooks",
+    NOTE_WEBHOOKS = "note_webhooks",
+    TAKE_DELIVERIES = "take_deliveries",
+    NOTE_DELIVERY = "note_delivery",
+    DELIVERIES = "deliveries",
+    RETRY_DELIVERY = "retry_delivery",
+    PUT_WEBHOOK = "put_webhook",
+    REMOVE_WEBHOOK = "remove_webhook",
+    REMOVE_DELIVERIES = "remove_deliveries",
+    DELETE_DELIVERIES = "delete_deliveries",
+    DELIVERIES_DUE = "deliveries_due",
     ;
     lists {
         LIST_BY_ERROR = "by_error",

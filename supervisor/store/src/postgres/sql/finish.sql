@@ -19,7 +19,7 @@ WITH written AS (
     )
     WHERE executions.id = ending.id AND executions.attempt = ending.attempt
         AND executions.lease_owner = ending.owner AND executions.status = 'RUNNING'
-    RETURNING executions.id, executions.attempt, executions.limits
+    RETURNING executions.id, executions.attempt, executions.limits, executions.status, executions.workflow_name
 ), logged AS (
     INSERT INTO execution_logs (
         execution_id, attempt, sequence, logged_at, level, stream, logger, message, fields
@@ -36,5 +36,14 @@ WITH written AS (
     FROM UNNEST($23::uuid[], $24::timestamptz[], $25::text[], $26::integer[], $27::uuid[], $28::jsonb[])
         AS happened (id, at, event, attempt, supervisor, detail)
     WHERE ((id, attempt) IN (SELECT id, attempt FROM written)) IS TRUE
+), told AS (
+    INSERT INTO webhook_deliveries (execution_id, webhook_id, event, created_at, due_at)
+    SELECT written.id, webhooks.id, written.status, clock_timestamp(), clock_timestamp()
+    FROM written
+    JOIN webhooks
+        ON NOT webhooks.is_paused
+        AND (webhooks.events IS NULL OR webhooks.events ? written.status)
+        AND (webhooks.workflows IS NULL OR webhooks.workflows ? written.workflow_name)
+    ON CONFLICT DO NOTHING
 )
 SELECT id, attempt, limits FROM written

@@ -15,6 +15,8 @@ FROM (
     ('organizations', 'SELECT'), ('workflows', 'SELECT'), ('config_entries', 'SELECT'),
     ('definition_version', 'SELECT'), ('pauses', 'SELECT'),
     ('schedules', 'SELECT'), ('schedules', 'UPDATE'),
+    ('webhooks', 'SELECT'), ('webhook_deliveries', 'SELECT'), ('webhook_deliveries', 'INSERT'),
+    ('webhook_deliveries', 'UPDATE'), ('webhook_deliveries', 'DELETE'),
     ('muster_migrations', 'SELECT')
 ) AS needed (table_name, right_name)
 WHERE NOT has_table_privilege(needed.table_name, needed.right_name)

@@ -1,0 +1,3 @@
+SELECT id, name, url, events, workflows, is_paused
+FROM webhooks
+ORDER BY name

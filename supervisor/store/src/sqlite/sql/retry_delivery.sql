@@ -1,0 +1,5 @@
+-- ?1: the webhook, ?2: the execution, ?3: now.
+UPDATE webhook_deliveries
+SET due_at = ?3, attempts = 0, delivered_at = NULL
+WHERE execution_id = ?2 AND webhook_id = (SELECT id FROM webhooks WHERE name = ?1)
+RETURNING execution_id

@@ -1,0 +1,166 @@
+//! That somebody is to be told is written with what they are told of; and each delivery is tried by one at a time.
+
+use std::time::Duration;
+
+use muster_store::{
+    DefinitionChange, DefinitionWrite, DefinitionsWritten, DeliveryState, DeliveryTry, Disposition,
+    ExecutionFailure, ExecutionOutcome, Expiry, NewExecution, TakenDelivery, WebhookRecord,
+};
+use uuid::Uuid;
+
+use crate::fixture::{Fixture, claimant, ending, new_execution, raw, success};
+
+const LEASE: Duration = Duration::from_secs(60);
+
+fn webhook(number: u128, events: Option<&str>) -> WebhookRecord {
+    WebhookRecord {
+        id: Uuid::from_u128(number),
+        name: format!("hook-{number}"),
+        url: "https://example.com/hook".into(),
+        events: events.map(raw),
+        workflows: None,
+        is_paused: false,
+    }
+}
+
+async fn write(fixture: &Fixture, rows: impl IntoIterator<Item = WebhookRecord>) {
+    let version = fixture.store.definitions().await.unwrap().version;
+    let change = |row: WebhookRecord| DefinitionChange {
+        kind: "webhook",
+        name: row.name.clone(),
+        organization: None,
+        before: None,
+        after: Some("{}".into()),
+        write: DefinitionWrite::PutWebhook(row),
+    };
+    let changes: Vec<_> = rows.into_iter().map(change).collect();
+    let written = fixture.store.write_definitions(version, "anna", &changes).await.unwrap();
+    assert_eq!(written, DefinitionsWritten::Committed);
+    assert_eq!(fixture.store.definitions().await.unwrap().webhooks.len(), changes.len());
+}
+
+fn tried(taken: &TakenDelivery, again_after: Option<Duration>, is_delivered: bool) -> DeliveryTry {
+    DeliveryTry {
+        execution_id: taken.execution_id,
+        webhook_id: taken.webhook_id,
+        attempts: taken.attempts,
+        is_delivered,
+        again_after,
+        status: Some(204),
+        error: None,
+        note: raw("{\"status\":204}"),
+    }
+}
+
+pub(crate) async fn every_end_is_told_to_those_who_ask_for_it(fixture: Fixture) {
+    let elsewhere = WebhookRecord { workflows: Some(raw("[\"other\"]")), ..webhook(3, None) };
+    let paused = WebhookRecord { is_paused: true, ..webhook(4, None) };
+    write(&fixture, [webhook(1, None), webhook(2, Some("[\"FAILED\",\"TIMEOUT\"]")), elsewhere, paused])
+        .await;
+    let claimant = claimant();
+    let fine = fixture.claim(&claimant, new_execution()).await.attempt;
+    fixture.finalize(success(&claimant, fine)).await;
+    let wrong = fixture.claim(&claimant, new_execution()).await.attempt;
+    let failure = ExecutionFailure::new("LookupError", "planted");
+    let failed = Disposition::Terminal(ExecutionOutcome::Failed(failure.clone()));
+    fixture.finalize(ending(&claimant, wrong, failed)).await;
+    // Those that never ran, too; and a late outcome changes nothing.
+    let waiting = fixture.submitted().await;
+    fixture.store.request_cancel(waiting).await.unwrap();
+    let unusable = Uuid::now_v7();
+    fixture.store.fail_unusable(unusable, &failure).await.unwrap();
+    fixture.finalize(success(&claimant, fine)).await;
+    let deliveries = fixture.store.deliveries(None, None, 100).await.unwrap();
+    let mut told: Vec<_> = deliveries.iter().map(|one| (one.webhook.clone(), one.execution_id)).collect();
+    told.sort();
+    let mut expected: Vec<_> = [fine.execution_id, wrong.execution_id, waiting, unusable]
+        .map(|id| ("hook-1".to_owned(), id))
+        .to_vec();
+    expected.extend([wrong.execution_id, unusable].map(|id| ("hook-2".to_owned(), id)));
+    expected.sort();
+    assert_eq!(told, expected);
+}
+
+pub(crate) async fn a_delivery_is_taken_by_one_tried_and_begun_anew(fixture: Fixture) {
+    write(&fixture, [webhook(1, None), webhook(2, None)]).await;
+    let claimant = claimant();
+    for _ in 0..3 {
+        let attempt = fixture.claim(&claimant, new_execution()).await.attempt;
+        fixture.finalize(success(&claimant, attempt)).await;
+    }
+    let other = fixture.another_store().await;
+    let mut taken = fixture.store.take_deliveries(2, 100, &[], LEASE).await.unwrap();
+    assert_eq!(taken.len(), 4, "at most two of each");
+    assert!(other.take_deliveries(2, 0, &[], LEASE).await.unwrap().is_empty(), "at most so many in all");
+    taken.extend(other.take_deliveries(2, 100, &[Uuid::from_u128(2)], LEASE).await.unwrap());
+    assert_eq!(taken.len(), 5, "what is taken is nobody else's, and who is busy is not asked for");
+    taken.sort_by_key(|one| one.webhook_id);
+    let (first, second, third) = (&taken[0], &taken[1], &taken[2]);
+    assert_eq!(
+        (first.attempts, first.webhook.as_str(), first.url.as_str()),
+        (1, "hook-1", "https://example.com/hook")
+    );
+    fixture.store.note_delivery(&tried(first, None, true)).await.unwrap();
+    fixture.store.note_delivery(&tried(second, Some(Duration::ZERO), false)).await.unwrap();
+    fixture.store.note_delivery(&tried(third, None, false)).await.unwrap();
+    // Whoever is late changes nothing.
+    let again = fixture.store.take_deliveries(8, 100, &[Uuid::from_u128(2)], LEASE).await.unwrap();
+    assert_eq!(
+        again.iter().map(|one| (one.execution_id, one.attempts)).collect::<Vec<_>>(),
+        [(second.execution_id, 2)]
+    );
+    fixture.store.note_delivery(&tried(second, None, true)).await.unwrap();
+    let of = |state| fixture.store.deliveries(Some("hook-1"), Some(state), 10);
+    let ids = |rows: Vec<muster_store::DeliveryRecord>| {
+        rows.into_iter().map(|one| one.execution_id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(of(DeliveryState::Delivered).await.unwrap()), [first.execution_id]);
+    assert_eq!(ids(of(DeliveryState::Pending).await.unwrap()), [second.execution_id]);
+    let failed = of(DeliveryState::Failed).await.unwrap();
+    assert_eq!(failed[0].history.as_ref().unwrap().get().replace(' ', ""), "[{\"status\":204}]");
+    assert!(fixture.store.retry_delivery("hook-1", third.execution_id).await.unwrap());
+    assert!(!fixture.store.retry_delivery("hook-1", Uuid::now_v7()).await.unwrap());
+    let anew = fixture.store.take_deliveries(8, 100, &[Uuid::from_u128(2)], LEASE).await.unwrap();
+    assert_eq!(
+        anew.iter().map(|one| (one.execution_id, one.attempts)).collect::<Vec<_>>(),
+        [(third.execution_id, 1)]
+    );
+    // Who is removed is told nothing more.
+    let version = fixture.store.definitions().await.unwrap().version;
+    let gone = DefinitionChange {
+        kind: "webhook",
+        name: "hook-1".into(),
+        organization: None,
+        before: Some("{}".into()),
+        after: None,
+        write: DefinitionWrite::RemoveWebhook(Uuid::from_u128(1)),
+    };
+    fixture.store.write_definitions(version, "anna", &[gone]).await.unwrap();
+    assert!(fixture.store.deliveries(Some("hook-1"), None, 10).await.unwrap().is_empty());
+}
+
+pub(crate) async fn what_expired_is_told_and_what_was_taken_back_is_told_anew(fixture: Fixture) {
+    write(&fixture, [webhook(1, None)]).await;
+    let late = NewExecution { expiry: Some(Expiry::After(LEASE)), ..new_execution() };
+    fixture.store.submit(std::slice::from_ref(&late)).await.unwrap();
+    fixture.age("expires_at", late.id, 3_600).await;
+    assert_eq!(fixture.store.expire(&claimant(), 10).await.unwrap(), [late.id]);
+    let told = async || {
+        let deliveries = fixture.store.deliveries(None, None, 100).await.unwrap();
+        let mut told: Vec<_> = deliveries.into_iter().map(|one| (one.execution_id, one.event)).collect();
+        told.sort();
+        told
+    };
+    assert_eq!(told().await, [(late.id, "CANCELLED".to_owned())]);
+    // One that cannot be used waits again once it can.
+    let unusable = new_execution();
+    let failure = ExecutionFailure::new("InvalidRequest", "no workflow");
+    fixture.store.fail_unusable(unusable.id, &failure).await.unwrap();
+    assert_eq!(told().await.len(), 2);
+    assert!(fixture.store.reopen_unusable(unusable.id).await.unwrap());
+    assert_eq!(told().await.len(), 1, "nobody is told of an end that was none");
+    let me = claimant();
+    let attempt = fixture.claim(&me, unusable).await.attempt;
+    fixture.finalize(success(&me, attempt)).await;
+    assert!(told().await.contains(&(attempt.execution_id, "SUCCESS".to_owned())));
+}
