@@ -455,3 +455,21 @@ fn a_webhook_that_cannot_be_is_refused_with_what_would_be_right() {
         assert!(wrong.contains("webhooks.n.url: must be an http or https address"), "{wrong}");
     }
 }
+
+#[test]
+fn the_lines_of_a_large_file_are_found_in_one_reading() {
+    const SCHEDULES: usize = 20_000;
+    let mut file = String::new();
+    for number in 0..SCHEDULES {
+        let comment = "# ".repeat(40);
+        file.push_str(&format!(
+            "{comment}\n[schedules.n{number}]\nworkflow = \"w\"\ncron = \"1 2 * * *\"\noverlap = \"skip\"\n"
+        ));
+    }
+    let (wanted, places) = parse("f", &file).unwrap();
+    assert_eq!(wanted.schedules.len(), SCHEDULES);
+    for (number, line) in [(0, 4), (7, 39), (SCHEDULES - 1, SCHEDULES * 5 - 1)] {
+        let problem = format!("schedules.n{number}.cron: is wrong");
+        assert_eq!(places.locate(&problem), format!("f:{line}: {problem}"));
+    }
+}

@@ -109,7 +109,7 @@ pub fn parse(name: &str, text: &str) -> Result<(DefinitionsView, Places), FilePr
 
 /// What the reader of TOML found, in one line, with the nearest right word.
 fn syntax(name: &str, text: &str, error: &toml::de::Error) -> String {
-    let line = error.span().map_or(1, |span| places::line_at(text, span.start));
+    let line = error.span().map_or(1, |span| places::LineEnds::of(text).line_at(span.start));
     let message = error.message();
     let hint = message.split_once("unknown field `").and_then(|(_, rest)| {
         let (unknown, known) = rest.split_once('`')?;

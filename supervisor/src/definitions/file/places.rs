@@ -18,7 +18,7 @@ impl Places {
     pub(super) fn of(file: &str, text: &str) -> Self {
         let mut lines = BTreeMap::new();
         if let Ok(table) = DeTable::parse(text) {
-            collect(text, "", table.get_ref(), &mut lines);
+            collect(&LineEnds::of(text), "", table.get_ref(), &mut lines);
         }
         Self { file: file.to_owned(), lines }
     }
@@ -53,18 +53,27 @@ impl Places {
     }
 }
 
-fn collect(text: &str, above: &str, table: &DeTable<'_>, lines: &mut BTreeMap<String, usize>) {
+fn collect(ends: &LineEnds, above: &str, table: &DeTable<'_>, lines: &mut BTreeMap<String, usize>) {
     for (key, value) in table {
         let key_place = key_text(key.get_ref());
         let place = if above.is_empty() { key_place } else { format!("{above}.{key_place}") };
-        lines.insert(place.clone(), line_at(text, key.span().start));
+        lines.insert(place.clone(), ends.line_at(key.span().start));
         if let DeValue::Table(inner) = value.get_ref() {
-            collect(text, &place, inner, lines);
+            collect(ends, &place, inner, lines);
         }
     }
 }
 
-/// The number of the line that holds this byte.
-pub(super) fn line_at(text: &str, byte: usize) -> usize {
-    text.bytes().take(byte).filter(|byte| *byte == b'\n').count() + 1
+/// Where the lines of a file end. It is read once: a file of many keys would be counted through for each of them.
+pub(super) struct LineEnds(Vec<usize>);
+
+impl LineEnds {
+    pub(super) fn of(text: &str) -> Self {
+        Self(text.match_indices('\n').map(|(at, _)| at).collect())
+    }
+
+    /// The number of the line that holds this byte.
+    pub(super) fn line_at(&self, byte: usize) -> usize {
+        self.0.partition_point(|end| *end < byte) + 1
+    }
 }
