@@ -93,6 +93,17 @@ SPOILT = {
     "opener": ("urllib.request", "urllib.request.install_opener(urllib.request.build_opener())", "urllib.request._opener is None"),
     "unverified": ("ssl", "ssl._create_default_https_context = ssl._create_unverified_context", "ssl._create_default_https_context.__name__"),
     "start method": ("multiprocessing", "multiprocessing.set_start_method('spawn')", "multiprocessing.set_start_method('fork') or multiprocessing.get_start_method()"),
+    "loading": ("os, sys", "sys.setdlopenflags(os.RTLD_NOW | os.RTLD_GLOBAL)", "sys.getdlopenflags()"),
+    "dialects": ("csv", "csv.register_dialect('excel', delimiter=';'); csv.register_dialect('mine', delimiter='|'); csv.unregister_dialect('unix')", "[csv.list_dialects(), next(csv.reader(['a,b;c']))]"),
+    "sizes of fields": ("csv", "csv.field_size_limit(3)", "next(csv.reader(['abcdef']))"),
+    "kinds of files": ("mimetypes", "mimetypes.add_type('text/secret', '.txt'); mimetypes.init([])", "[mimetypes.guess_type('a.txt'), mimetypes.guess_extension('text/secret'), mimetypes.guess_type('a.json')]"),
+    "namespaces": ("xml.etree.ElementTree as e", "e.register_namespace('mine', 'urn:x')", "e.tostring(e.Element('{urn:x}a')).decode()"),
+    "adapters": ("sqlite3", "sqlite3.register_adapter(set, lambda s: 'secret')", "sqlite3.connect(':memory:').execute('select ?', [{1}]).fetchall()"),
+    "converters": ("sqlite3", "sqlite3.register_converter('flag', lambda b: 'secret')", "sqlite3.connect(':memory:', detect_types=2).execute('select 1 as \"a [flag]\"').fetchall()"),
+    "pickling": ("copyreg, fractions, pickle", "copyreg.pickle(fractions.Fraction, lambda f: (str, ('secret',)))", "str(pickle.loads(pickle.dumps(fractions.Fraction(1, 2))))"),
+    "archives": ("shutil", "shutil.register_archive_format('mine', print); shutil.unregister_unpack_format('zip')", "[sorted(f[0] for f in shutil.get_archive_formats()), sorted(f[0] for f in shutil.get_unpack_formats())]"),
+    "charsets": ("email.charset", "email.charset.add_charset('utf-8', None, None, 'latin-1'); email.charset.add_alias('u8', 'utf-8')", "[email.charset.Charset('utf-8').output_charset, email.charset.Charset('u8').input_charset]"),
+    "codecs": ("codecs", "hasattr(codecs, 'unregister') and codecs.register(lambda n: codecs.lookup('latin-1') if n == 'secret' else None)", "b'x'.decode('secret')"),
     "temporary folder": ("tempfile", "tempfile.tempdir = '/nowhere'", "tempfile.gettempdir()"),
     "another's limit": ("resource", "resource.prlimit(0, resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))", "resource.getrlimit(resource.RLIMIT_NOFILE)"),
     "limit": ("resource", "resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))", "resource.getrlimit(resource.RLIMIT_NOFILE)"),
@@ -102,7 +113,7 @@ SPOILT = {
 @pytest.mark.parametrize("name", SPOILT)
 def test_what_a_run_changes_is_put_back(worker: Worker, name: str) -> None:
     imports, spoil, look = SPOILT[name]
-    seen = f"import {imports}\ndef main(params):\n    return {look}\n"
+    seen = f"import {imports}\ndef main(params):\n    try:\n        return {look}\n    except Exception as error:\n        return repr(error)\n"
     before = worker.code(seen).result
     spoilt = worker.code(f"import {imports}\ndef main(params):\n    {spoil}\n    return 'spoilt'\n")
     assert spoilt.result == "spoilt"
@@ -194,6 +205,35 @@ def test_what_a_changed_file_sets_is_there_from_then_on(tmp_path: Path) -> None:
         assert [worker.run("mode").result for _ in range(2)] == ["one", "one"]
         file.write_text(text % "three")
         assert [worker.run("mode").result for _ in range(3)] == ["three"] * 3
+
+
+ENTERING = """
+import csv
+from muster_worker import workflow
+
+@workflow
+def first():
+    csv.register_dialect("of_run", delimiter=";")
+    import entries
+    csv.register_dialect("of_run_too", delimiter=";")
+    return csv.list_dialects()
+
+@workflow
+def then():
+    return csv.list_dialects()
+"""
+
+
+def test_what_a_module_enters_in_the_middle_of_a_run_stays_and_what_the_run_enters_does_not(tmp_path: Path) -> None:
+    (tmp_path / "installed").mkdir()
+    (tmp_path / "installed" / "entries.py").write_text("import csv\ncsv.register_dialect('of_module', delimiter='|')\n")
+    (tmp_path / "workflows").mkdir()
+    (tmp_path / "workflows" / "user.py").write_text(ENTERING)
+    path = f"{Path(__file__).parent.parent}:{tmp_path / 'installed'}"
+    with Worker(tmp_path / "workflows", command=["env", f"PYTHONPATH={path}", os.sys.executable, "-m", "muster_worker"]) as worker:
+        plain = worker.run("then").result
+        assert worker.run("first").result == [*plain, "of_run", "of_module", "of_run_too"]
+        assert worker.run("then").result == [*plain, "of_module"]
 
 
 def test_a_failed_run_is_put_back_too(worker: Worker) -> None:

@@ -24,6 +24,7 @@ from .loggers import Loggers
 from .numbers import Numbers
 from .process import Process
 from .rank import Rank
+from .registries import Registries
 from .signals import Signals
 from .touched import Touched
 
@@ -41,6 +42,7 @@ class Surroundings:
         note = self._touched.by.add
         self._faults = Faults(note)
         self._numbers = Numbers(note)
+        self._registries = Registries(note)
         self._libraries, self._loggers = Libraries(), Loggers(logs.handler, note)
         self._glance = Glance(logs.handler)
         self._environment = Environment(note)
@@ -55,6 +57,7 @@ class Surroundings:
             for aspect in self._aspects:
                 aspect.note()
             self._numbers.note(self._context)
+            self._registries.note()
             self._settle()
             on_import.around_imports(self._import)
 
@@ -107,6 +110,7 @@ class Surroundings:
         for aspect in self._aspects:
             aspect.put_back()
         self._numbers.put_back()
+        self._registries.put_back()
         if "tzset" in self._touched.by:
             # By the variables as they are now.
             _tzset()
@@ -132,7 +136,11 @@ class Surroundings:
         on_import.around_imports(None)
         try:
             before, by_the_run = [aspect.read() for aspect in self._aspects], set(self._touched.for_good)
-            self._context.run(load)
+            entered = self._registries.set_aside()
+            try:
+                self._context.run(load)
+            finally:
+                self._registries.take_back(entered)
             self._touched.for_good.intersection_update(by_the_run)
             for aspect, values in zip(self._aspects, before):
                 aspect.adopt(values)
