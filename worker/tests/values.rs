@@ -103,6 +103,10 @@ fn what_a_result_cannot_hold_is_refused_with_its_place() {
         ("10n ** 400n", "result is a number that no double holds"),
         ("JSON.parse('['.repeat(513) + ']'.repeat(513))", "is nested more than 512 deep"),
         ("() => 1", "result is a function"),
+        ("{ a: [() => 1] }", "result.a[0] is a function"),
+        ("{ a: (async () => 1)() }", "result.a is a promise; put await before the call that gave it"),
+        ("[new Map([[1, 2]])]", "result[0] is a Map, which JSON does not have; write Object.fromEntries(it)"),
+        ("{ a: new RangeError('e') }", "result.a is an Error, which JSON does not have"),
         ("(() => { const a = { b: {} }; a.b.c = a; return a; })()", "result.b.c contains itself"),
     ] {
         let seen = inline(&mut peer, &format!("export default () => ({expression})"), "{}");

@@ -31,11 +31,12 @@ export function descriptionsOf(host) {
   return messages;
 }
 
-function policyOfFile(file) {
+/** What a file declares of its default export; a warning when it does not count. */
+export function policyOfFile(file) {
   try {
     return policyIn(readFileSync(file, "utf8")) ?? policyOf({});
   } catch (error) {
-    process.stderr.write(`${file}: "export const muster" does not count: it must be a plain literal (${error.message})\n`);
+    process.stderr.write(`${file}: "export const muster" does not count: ${error.message}\n`);
     return policyOf({});
   }
 }

@@ -24,7 +24,7 @@ export async function find(run, onLoaded) {
   if (job.function) return named(module, job);
   const main = mainOf(module);
   if (main !== null) return { run: main };
-  return single([...registered.values()].filter((one) => one.where.startsWith(`${job.file}:`)), job.file);
+  return single([...registered.values()].filter((one) => one.where.startsWith(`${job.file}:`)), job.file, module);
 }
 
 const importFile = (file) => import(pathToFileURL(file).href);
@@ -48,17 +48,20 @@ async function findInline(workflow, code) {
     if (typeof module.default === "function") return { run: module.default };
     // The same code again is the same module, and registers nothing anew.
     if (registered.size > 0) remembered.set(code, [...registered.values()]);
-    return single(remembered.get(code) ?? [], "the code");
+    return single(remembered.get(code) ?? [], "the code", module);
   } finally {
     registered.clear();
     for (const [name, entry] of folder) registered.set(name, entry);
   }
 }
 
-function single(found, where) {
+function single(found, where, module) {
   if (found.length === 1) return found[0];
   if (found.length > 1) throw new Rejection(`${where} registers several workflows: say which one`);
-  throw new Rejection(`${where} has no default export and registers no workflow`);
+  const names = Object.keys(module).filter((name) => name !== "module.exports");
+  const exported = names.length > 0 ? `it exports: ${names.join(", ")}` : "it exports nothing";
+  const help = "a workflow is `export default async function (params, ctx) { … }`";
+  throw new Rejection(`${where} has no function as its default export and registers no workflow; ${help} (${exported})`);
 }
 
 /** The function of a default export, also of one that was compiled to CommonJS; null when there is none. */

@@ -12,10 +12,11 @@ const NAME = /^[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+)*$/;
 
 /** Makes a function a workflow that can be run by name. Returns the function unchanged. */
 export function workflow(name, run, options = {}) {
-  if (typeof name !== "string" || !NAME.test(name)) {
+  if (typeof name !== "string") throw new TypeError(`workflow(name, function, options): the name comes first and is a text, not a ${typeof name}`);
+  if (!NAME.test(name)) {
     throw new TypeError(`workflow name ${JSON.stringify(name)}: use letters, digits, "_", "-", "." and "/" between them`);
   }
-  if (typeof run !== "function") throw new TypeError(`workflow ${name}: the second argument must be a function`);
+  if (typeof run !== "function") throw new TypeError(`workflow ${name}: the second argument must be a function; options come third`);
   const policy = declared(name, options);
   const where = callerOf(new Error().stack);
   const other = registered.get(name);

@@ -1,5 +1,6 @@
 // What an execution asks for, in terms of files and code: a job, as the user thread takes it.
 
+import { nearest } from "./nearest.js";
 import { Rejection } from "./outcome.js";
 
 /** What inline code may be called. */
@@ -28,8 +29,10 @@ export function fileJob(library, entries, workflow, source) {
 
 /** Why there is no such job, and what there is. */
 export function notFound(workflow, folder, names, broken) {
+  const near = nearest(workflow, names);
   const more = names.length > NAMES_SHOWN_MAX ? " ..." : "";
-  const known = names.length > 0 ? `; there are ${names.slice(0, NAMES_SHOWN_MAX).join(", ")}${more}` : "";
+  const all = names.length > 0 ? `; there are ${names.slice(0, NAMES_SHOWN_MAX).join(", ")}${more}` : "";
+  const known = near === null ? all : `; did you mean ${JSON.stringify(near)}?`;
   const told = Object.entries(broken).map(([file, { message }]) => (message.startsWith(file) ? message : `${file} could not be loaded: ${message}`));
   return [`there is no workflow ${JSON.stringify(workflow)} in ${folder ?? "any workflows folder"}${known}`, ...told].join("; ");
 }

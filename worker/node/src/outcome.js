@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from "node:url";
 import { findUnfit, findUnfitShape } from "./unfit.js";
-import { clean, encode, hideLines, isError, kindOf, messageOf, parse, read, show, stackOf } from "./values.js";
+import { clean, encode, hideLines, isThrownError, kindOf, messageOf, parse, read, show, stackOf } from "./values.js";
 
 const HERE = new URL(".", import.meta.url).href;
 const HERE_PATH = fileURLToPath(HERE);
@@ -84,7 +84,7 @@ function refusal(name, message) {
 
 /** Kind, message, stack without the SDK's own frames, and whether another attempt could help. Never fails. */
 export function describe(error) {
-  if (!isError(error)) return { kind: "Error", message: cut(`thrown: ${show(error)}`), stack: "", retryable: null };
+  if (!isThrownError(error)) return { kind: "Error", message: cut(`thrown: ${show(error)}`), stack: "", retryable: null };
   if (read(error, "code") === "ERR_WORKER_OUT_OF_MEMORY") return outOfMemory(error);
   // An answer of the supervisor that nobody caught is known by what the supervisor called it.
   const kind = error instanceof CallError ? show(error.kind) : kindOf(error);

@@ -60,12 +60,19 @@ export function policyOf(options) {
   };
 }
 
-/** What the text of a file declares; null when it declares nothing. Throws when it is no plain literal. */
+/** What the text of a file declares; null when it declares nothing. Throws what a person should read. */
 export function policyIn(source) {
   const literal = literalIn(source);
-  if (literal === null) return null;
-  const json = runInNewContext(`JSON.stringify((${literal}))`, Object.create(null), { timeout: EVALUATED_WITHIN_MS });
-  return policyOf(JSON.parse(json));
+  return literal === null ? null : policyOf(evaluated(literal));
+}
+
+function evaluated(literal) {
+  const named = "(_, value) => (typeof value === 'function' ? value.name : value)";
+  try {
+    return JSON.parse(runInNewContext(`JSON.stringify((${literal}), ${named})`, Object.create(null), { timeout: EVALUATED_WITHIN_MS }));
+  } catch (error) {
+    throw new TypeError(`it must be a plain literal, which stands without the rest of the file: ${error.message}`);
+  }
 }
 
 /** The literal, from its first brace to the one that closes it. Texts and comments in it are passed over. */

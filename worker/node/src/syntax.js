@@ -13,7 +13,7 @@ const PLACE = /^(?:file:\/\/)?(\/[^\n]+:\d+)$/m;
 export async function withPlace(error, sources) {
   if (error.kind !== "SyntaxError" || /\(\S+:\d+\)$/.test(error.message)) return error;
   const known = PLACE.exec(error.stack);
-  if (known !== null) return { ...error, message: `${error.message} (${known[1]})` };
+  if (known !== null) return { ...error, message: `${error.message}${hint(error.message, known[1])} (${known[1]})` };
   // An error of a run has the lines of the code that threw it.
   if (/^\s+at /m.test(error.stack)) return error;
   for (const { name, text } of sources().slice(0, FILES_MAX)) {
@@ -23,6 +23,12 @@ export async function withPlace(error, sources) {
     return { ...error, message: `${error.message} (${place})`, stack: `${place}\n${found.code}\n${error.stack}` };
   }
   return error;
+}
+
+/** What TypeScript calls an export may be a type, of which nothing is left when it runs. */
+function hint(message, place) {
+  const isMaybeType = message.includes("does not provide an export named") && isTypeScript(place.replace(/:\d+$/, ""));
+  return isMaybeType ? '; if that is a type, write "import type"' : "";
 }
 
 /** The sources of these files, as far as Node reads them as modules. */

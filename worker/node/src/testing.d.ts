@@ -39,7 +39,7 @@ export interface Recording<Result = any> {
   cancel(reason?: "User" | "Timeout" | "Shutdown", message?: string): void;
 }
 
-/** Runs a workflow function as a worker would. Never rejects: what it throws is `error`, and asking for `result` throws it. */
+/** Runs a workflow function as a worker would. What the workflow throws does not reject: it is `error`, and asking for `result` throws it. */
 export function runWorkflow<Params = any, Result = any>(workflow: Run<Params, Result>, params?: Params, given?: Given): Promise<Recording<Awaited<Result>>>;
 
 /** A recording whose `ctx` is for code that is called directly. */

@@ -4,7 +4,9 @@ import { randomUUID } from "node:crypto";
 import { contextOf } from "./context.js";
 import { CallError, outcomeOf, readParams, toJson } from "./outcome.js";
 import { Run } from "./run.js";
-import { parse, write } from "./values.js";
+import { parse, show, write } from "./values.js";
+
+const GIVEN = ["config", "state", "answers", "organization", "caller", "startup", "workflow", "executionId", "attempt", "timeoutMs"];
 
 /** What a workflow was given, and what it did. */
 export class Recording {
@@ -20,6 +22,8 @@ export class Recording {
   #result;
 
   constructor(given) {
+    const unknown = Object.keys(given).find((key) => !GIVEN.includes(key));
+    if (unknown !== undefined) throw new TypeError(`there is no ${unknown} to be given; there are ${GIVEN.join(", ")}`);
     this.state = parse(write(given.state ?? {}));
     this.#answers = given.answers ?? {};
     const { organization = null, caller = null, startup = null, config = {} } = given;
@@ -109,8 +113,9 @@ export class Recording {
   }
 }
 
-/** Runs a workflow function as a worker would. Never rejects: what the workflow throws is `error`, and asking for `result` throws it. */
+/** Runs a workflow function as a worker would. What the workflow throws does not reject: it is `error`, and asking for `result` throws it. */
 export async function runWorkflow(workflow, params = {}, given = {}) {
+  if (typeof workflow !== "function") throw new TypeError(`runWorkflow(workflow, params, given): the workflow must be its function, not ${show(workflow)}`);
   const recording = new Recording({ workflow: workflow.name || "test", ...given });
   await recording.perform(workflow, params);
   return recording;

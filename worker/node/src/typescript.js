@@ -34,12 +34,24 @@ function ofPackage(file, root) {
   throw new Error(`${file} is TypeScript, and Node ${process.versions.node} cannot read it by itself: run "npm install amaro", or use Node 22.18 or newer`);
 }
 
-/** The compiler's error, with the place where people look for it. Node tells that in the stack's first lines, the package in properties. */
+/** The compiler's error, with the place where people look for it. */
 function mistake(error, file) {
-  const [, ofStack, code] = /^[^\n]*?:(\d+)\n([^]*?)\n\n/.exec(String(error.stack)) ?? [];
-  const line = error.startLine ?? ofStack;
+  const { message, line, code } = typeof error === "string" ? drawn(error) : told(error);
   const place = line === undefined ? file : `${file}:${line}`;
-  const told = new SyntaxError(`${String(error.message).split("\n", 1)[0]} (${place})`);
-  told.stack = [place, error.snippet ?? code ?? "", `SyntaxError: ${told.message}`].join("\n");
-  return told;
+  const mistake = new SyntaxError(`${message} (${place})`);
+  mistake.stack = [place, code, `SyntaxError: ${mistake.message}`].join("\n");
+  return mistake;
+}
+
+/** Node tells the place in the stack's first lines, the package in properties. */
+function told({ message, stack, startLine, snippet }) {
+  const [, line, code] = /^[^\n]*?:(\d+)\n([^]*?)\n\n/.exec(String(stack)) ?? [];
+  return { message: String(message).split("\n", 1)[0], line: startLine ?? line, code: snippet ?? code ?? "" };
+}
+
+/** The package for Node 20 throws a text: the message behind an x, then the code as a drawing with the line at its head. */
+function drawn(text) {
+  const [, message, line, code] = /^\s*x (.*)\n\s*,-+(?:\[(\d+):\d+\])?\n([^]*?)\n\s*`-+/.exec(text) ?? [];
+  if (message === undefined) return { message: text.trim(), line: undefined, code: "" };
+  return { message, line: line ?? "1", code };
 }

@@ -6,7 +6,19 @@
 const { parse: parseJson, stringify } = JSON;
 const { isSafeInteger, isFinite, isNaN } = Number;
 const { max, min, trunc, random } = Math;
-const { fromEntries, keys } = Object;
+const { fromEntries, getPrototypeOf, keys } = Object;
+const PLAIN = Object.prototype;
+const LIST = Array.prototype;
+/**
+ * What `JSON.stringify` writes as an empty object, and what to do instead.
+ * @type {[any, string][]}
+ */
+const LOST = [
+  [Promise, "a promise; put await before the call that gave it"],
+  [Map, "a Map, which JSON does not have; write Object.fromEntries(it)"],
+  [Set, "a Set, which JSON does not have; write [...it]"],
+  [Error, "an Error, which JSON does not have; throw it, or write its message"],
+];
 const wellFormed = Function.prototype.call.bind(String.prototype.toWellFormed);
 
 /** The highest count of a progress: what every language holds exactly. */
@@ -60,7 +72,7 @@ export function encode(value, root, refuse) {
       marked = true;
       return `${mark}${typeof inner === "bigint" ? inner : "-0.0"}`;
     }
-    if (typeof inner === "number" && !isFinite(inner)) lost = true;
+    if (whyLost(inner) !== null) lost = true;
     return inner;
   };
   let text;
@@ -71,14 +83,32 @@ export function encode(value, root, refuse) {
     if (place === null && !(error instanceof TypeError)) throw error;
     throw refuse(place ?? `${root} cannot be written as JSON (${firstLine(read(error, "message"))})`);
   }
-  if (text === undefined) throw refuse(`${root} is a ${typeof value}; JSON has no such value`);
-  if (lost) throw refuse(findUnfit(value, root) ?? `${root} holds a number that JSON does not have`);
+  if (lost) throw refuse(findUnfit(value, root) ?? `${root} holds what JSON does not have`);
+  if (text === undefined) throw refuse(`${root} is written as nothing by its toJSON`);
   return marked ? text.replace(new RegExp(`"${mark}([^"]*)"`, "g"), "$1") : text;
 }
 
 /** `JSON.stringify` for values that came from JSON. */
 export function write(value) {
   return encode(value, "the value", (why) => new TypeError(why));
+}
+
+/** What a value is when JSON would lose it without a word, or write another one; null when it would not. */
+function whyLost(value) {
+  switch (typeof value) {
+    case "number":
+      return isFinite(value) ? null : `${value}; JSON has no such number, write null or a string instead`;
+    case "function":
+    case "symbol":
+      return `a ${typeof value}; JSON has no such value`;
+    case "object": {
+      const prototype = value === null ? null : getPrototypeOf(value);
+      if (prototype === PLAIN || prototype === LIST || prototype === null) return null;
+      return LOST.find(([type]) => value instanceof type)?.[1] ?? null;
+    }
+    default:
+      return null;
+  }
 }
 
 /** Where a value is none that JSON has, in words; null when there is no such place. */
@@ -89,9 +119,8 @@ function findUnfit(value, root) {
     stringify(value, function (key, inner) {
       const above = places.get(this);
       const path = above === undefined ? root : step(above.path, key, Array.isArray(this));
-      if (typeof inner === "number" && !isFinite(inner)) {
-        found ??= `${path} is ${inner}; JSON has no such number, write null or a string instead`;
-      }
+      const lost = whyLost(inner);
+      if (lost !== null) found ??= `${path} is ${lost}`;
       if (typeof inner === "bigint") return 0;
       if (typeof inner !== "object" || inner === null) return inner;
       for (let at = above; at !== undefined; at = at.above) {
@@ -136,6 +165,11 @@ export function isError(value) {
   } catch {
     return false;
   }
+}
+
+/** True also for a plain object with a name and a message: who throws one means an error. */
+export function isThrownError(value) {
+  return isError(value) || (typeof read(value, "name") === "string" && typeof read(value, "message") === "string");
 }
 
 /** Any value as text. */
@@ -277,4 +311,4 @@ function firstLine(text) {
   return show(text).split("\n", 1)[0];
 }
 
-export default { clean, count, encode, fieldsOf, hideLines, isError, kindOf, messageOf, parse, read, show, stackOf };
+export default { clean, count, encode, fieldsOf, hideLines, isError, isThrownError, kindOf, messageOf, parse, read, show, stackOf };

@@ -86,6 +86,24 @@ test("a command line that makes no sense says what would", () => {
   }
 });
 
+test("what is nearly right is told what would be", () => {
+  const folder = folderOf({
+    "daily/report.js": "export function run() {}",
+    "greet.js": "export const muster = { timout: 3 };\nexport default () => 1;",
+    "thing.cjs": "module.exports = { a: 1 };",
+    "order.js": 'import { workflow } from "muster-worker";\nworkflow(async () => 1, { timeout: 3 });',
+  });
+  const says = (name) => run(["run", name, "--workflows-dir", folder]).stderr;
+  for (const near of ["gret", "Greet", "greet.js", "workflows/greet"]) {
+    assert.match(says(near), /error: there is no workflow ".*" in .*; did you mean "greet"\?/);
+  }
+  assert.match(says("invoice"), /; there are greet;/);
+  assert.match(says("daily/report"), /daily\/report\.js has no function as its default export and registers no workflow; a workflow is `export default .*` \(it exports: run\)/);
+  assert.match(says("thing"), /thing\.cjs has no function as its default export/);
+  assert.match(says("greet"), /greet\.js: "export const muster" does not count: there is no option timout/);
+  assert.match(says("greet"), /order\.js cannot be loaded: TypeError: workflow\(name, function, options\): the name comes first and is a text, not a function/);
+});
+
 test("help and version go to stdout when they are asked for", () => {
   assert.match(run(["--help"]).stdout, /replay FILE/);
   assert.match(run(["run", "-h"]).stdout, /replay FILE/);

@@ -44,7 +44,9 @@ test("the literal of a file is evaluated alone", () => {
   for (const none of ["", "export const muster = 5;", " export const muster = {};", "export const musters = {};"]) {
     assert.equal(policyIn(none), null, none);
   }
-  assert.throws(() => policyIn("export const muster = { timeout: LIMIT }"), /LIMIT is not defined/);
+  assert.deepEqual(policyIn("export const muster = { retryOn: [RangeError, 'Busy'] }").retry.retry_on, ["RangeError", "Busy"]);
+  assert.throws(() => policyIn("export const muster = { timeout: LIMIT }"), /must be a plain literal, .*LIMIT is not defined/);
+  assert.throws(() => policyIn("export const muster = { timout: 1 }"), /^TypeError: there is no option timout; there are /);
   assert.throws(() => policyIn("export const muster = { timeout: (() => { for (;;); })() }"), /timed out/);
 });
 

@@ -7,21 +7,23 @@ import { test } from "node:test";
 import { PACKAGE, Supervisor } from "./supervisor.js";
 import { folderOf, run, write } from "./terminal.js";
 
-/** Where `scripts/test` installs the package that reads TypeScript for a Node that cannot. */
-const AMARO = join(PACKAGE, "../../target/node/node_modules/amaro");
+/** Where `scripts/test` installs the package that reads TypeScript for a Node that cannot: the newest, and what npm gives Node 20. */
+const NEWEST = { name: "amaro", version: "amaro@1.2.1" };
+const FOR_NODE_20 = { name: "amaro-for-node-20", version: "amaro-for-node-20@npm:amaro@0.1.9" };
 
-function folderWith(files) {
+function folderWith(files, { name, version }) {
   const folder = folderOf(files);
   if (!process.features.typescript) {
-    assert.ok(existsSync(AMARO), "this Node cannot read TypeScript: npm install --no-save --prefix target/node amaro@1.2.1");
+    const installed = join(PACKAGE, "../../target/node/node_modules", name);
+    assert.ok(existsSync(installed), `this Node cannot read TypeScript: npm install --no-save --prefix target/node ${version}`);
     mkdirSync(join(folder, "node_modules"), { recursive: true });
-    symlinkSync(AMARO, join(folder, "node_modules/amaro"));
+    symlinkSync(installed, join(folder, "node_modules/amaro"));
   }
   return folder;
 }
 
-async function withFolder(files, action) {
-  const folder = folderWith(files);
+async function withFolder(files, action, amaro = NEWEST) {
+  const folder = folderWith(files, amaro);
   const worker = await Supervisor.start({ workflowsDir: folder });
   try {
     await action(worker, folder);
@@ -104,14 +106,30 @@ test("inline TypeScript", () =>
     assert.equal((await worker.run("w", { n: 1 }, { source })).result, 2);
   }));
 
-test("TypeScript that only a compiler understands says so, with its place", () =>
-  withFolder({ "enum.ts": "const a: number = 1;\nenum Color { Red }\nexport default () => Color.Red;", "wrong.ts": "export default () => {\n  const x: = 1;\n};" }, async (worker, folder) => {
-    const { error } = await worker.run("enum");
-    assert.equal(error.kind, "SyntaxError");
-    assert.ok(error.message.includes("enum is not supported") && error.message.endsWith(`(${folder}/enum.ts:2)`), error.message);
-    assert.match(error.stack, /enum\.ts:2\n.*enum Color/s);
-    assert.ok((await worker.run("wrong")).error.message.endsWith(`(${folder}/wrong.ts:2)`));
-  }));
+const COMPILER_ONLY = {
+  "enum.ts": "const a: number = 1;\nenum Color { Red }\nexport default () => Color.Red;",
+  "wrong.ts": "export default () => {\n  const x: = 1;\n};",
+  "space.ts": "namespace X { export const a = 1; }",
+  "typed.ts": "import { Context } from 'muster-worker';\nexport default (_: unknown, ctx: Context) => ctx.workflow;",
+};
+
+for (const amaro of [NEWEST, FOR_NODE_20]) {
+  test(`TypeScript that only a compiler understands says so, with its place (${amaro.version})`, () =>
+    withFolder(
+      COMPILER_ONLY,
+      async (worker, folder) => {
+        const { error } = await worker.run("enum");
+        assert.equal(error.kind, "SyntaxError");
+        assert.ok(error.message.includes("enum is not supported") && error.message.endsWith(`(${folder}/enum.ts:2)`), error.message);
+        assert.match(error.stack, /enum\.ts:2\n.*enum Color/s);
+        assert.ok((await worker.run("wrong")).error.message.endsWith(`(${folder}/wrong.ts:2)`));
+        assert.match((await worker.run("space")).error.message, /^TypeScript namespace .*is not supported.* \(.*space\.ts:1\)$/);
+        const typed = (await worker.run("typed")).error.message;
+        assert.match(typed, /does not provide an export named 'Context'; if that is a type, write "import type" \(.*typed\.ts:1\)$/);
+      },
+      amaro,
+    ));
+}
 
 test("a mistake of syntax has file and line, wherever it is", () =>
   withFolder(

@@ -33,6 +33,15 @@ test("what is given is not changed, and values travel as they would", async () =
   assert.throws(() => bad.result, /the result is refused/);
 });
 
+test("a mistake in the test itself is told at once", async () => {
+  const wrong = /** @type {any} */ ({ conifg: {} });
+  await assert.rejects(runWorkflow(report, {}, wrong), /there is no conifg to be given; there are config, state, answers/);
+  assert.throws(() => record(wrong), /there is no conifg/);
+  for (const none of /** @type {any[]} */ ([undefined, "report", { report }])) {
+    await assert.rejects(runWorkflow(none), /^TypeError: runWorkflow\(workflow, params, given\): the workflow must be its function, not /);
+  }
+});
+
 test("answers stand in for the supervisor", async () => {
   const answers = { "state.get": new CallError("StateUnavailable", "no database"), "config.get": ({ key }) => `${key}!` };
   const run = await runWorkflow(async (params, ctx) => [await ctx.config.get("a"), await ctx.state.get("k").catch((error) => [error.name, error.kind, error.message])], {}, { answers });

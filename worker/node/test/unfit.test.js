@@ -57,6 +57,12 @@ test("what a result cannot hold is refused with its place", async () => {
     ["[-1 / 0]", "result[0] is -Infinity; JSON has no such number, write null or a string instead"],
     ["10n ** 400n", `result ${TOO_LARGE}`],
     ["() => 1", "result is a function; JSON has no such value"],
+    ["{ a: [() => 1] }", "result.a[0] is a function; JSON has no such value"],
+    ["{ a: Symbol('s') }", "result.a is a symbol; JSON has no such value"],
+    ["{ a: (async () => 1)() }", "result.a is a promise; put await before the call that gave it"],
+    ["new Map([[1, 2]])", "result is a Map, which JSON does not have; write Object.fromEntries(it)"],
+    ["[{ a: new Set() }]", "result[0].a is a Set, which JSON does not have; write [...it]"],
+    ["{ a: new RangeError('e') }", "result.a is an Error, which JSON does not have; throw it, or write its message"],
     ["(() => { const a = { b: {} }; a.b.c = a; return a; })()", "result.b.c contains itself; write a copy without the cycle"],
   ]) {
     const { error } = await worker.code(`export default () => (${expression});`);
@@ -66,6 +72,11 @@ test("what a result cannot hold is refused with its place", async () => {
   assert.ok(error.message.endsWith(`… ${TOO_DEEP}`), error.message);
 });
 
+test("what says itself how it is written as JSON is written so", async () => {
+  const code = "const said = Object.assign(new Map(), { toJSON: () => [1] }); export default () => [said, new Date(0), new URL('http://a'), Object.create(null)];";
+  assert.deepEqual((await worker.code(code)).result, [[1], "1970-01-01T00:00:00.000Z", "http://a/", {}]);
+});
+
 test("what a call cannot pass on is refused at the call", async () => {
   for (const [call, message] of [
     ["state.set('k', { a: ['x\\ud83d'] })", `state.set is refused: value.a[0] ${HALF_PAIR}`],
@@ -73,6 +84,7 @@ test("what a call cannot pass on is refused at the call", async () => {
     ["state.get('k\\ud83d')", `state.get is refused: key ${HALF_PAIR}`],
     ["submit('w', { n: 10n ** 400n })", `execution.submit is refused: params.n ${TOO_LARGE}`],
     ["submit('w', { n: NaN })", "execution.submit is refused: params.n is NaN; JSON has no such number, write null or a string instead"],
+    ["state.set('k', { a: ctx.state.get('b') })", "state.set is refused: value.a is a promise; put await before the call that gave it"],
   ]) {
     const code = `export default async (p, ctx) => { try { await ctx.${call}; } catch (error) { return [error.kind, error.message, error.retryable]; } };`;
     assert.deepEqual((await worker.code(code)).result, ["InvalidValue", message, false]);

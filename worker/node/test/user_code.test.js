@@ -41,6 +41,9 @@ test("errors", async () => {
   assert.equal((await failing("class CardDeclined extends Error {}; throw new CardDeclined('no')")).kind, "CardDeclined");
   assert.equal((await failing("throw Object.assign(new Error('x'), { retryable: true })")).retryable, true);
   assert.equal((await failing("throw 'text'")).message, "thrown: text");
+  assert.equal((await failing("throw { code: 7 }")).message, 'thrown: {"code":7}');
+  const plain = await failing("throw { name: 'Declined', message: 'no money', retryable: false }");
+  assert.deepEqual([plain.kind, plain.message, plain.retryable], ["Declined", "no money", false]);
   assert.match((await failing("throw new Error('outer', { cause: new Error('inner') })")).stack, /Caused by: Error: inner/);
   assert.equal((await failing("process.exit(3)")).kind, "ProcessExit");
   assert.equal((await failing("setTimeout(() => { throw new RangeError('stray') }); await new Promise(() => {})")).kind, "RangeError");

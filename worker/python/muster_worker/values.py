@@ -115,6 +115,8 @@ _HINTS = {
     "DataFrame": 'write .to_dict("records")',
     "Series": "write .tolist(), or .to_dict() to keep the index",
     "Index": "write .tolist()",
+    "coroutine": "put await before the call that gave it",
+    "generator": "write list(...)",
     "NAType": "write None",
     "NaTType": "write None",
     "Timedelta": "write .total_seconds()",
@@ -129,6 +131,8 @@ def _foreign(value: Any) -> str:
     hint = ""
     if kind.__module__.partition(".")[0] in ("numpy", "pandas"):
         hint = "; " + _HINTS.get(kind.__name__, "write .item()" if hasattr(value, "item") else "write str(...)")
+    elif kind.__module__ == "builtins" and kind.__name__ in _HINTS:
+        hint = "; " + _HINTS[kind.__name__]
     return f"is of type {kind.__module__}.{kind.__qualname__}; JSON has no such value{hint}"
 
 

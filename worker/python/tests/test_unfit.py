@@ -33,6 +33,7 @@ def nested(depth: int) -> Any:
         ({"x\0": 1}, f"a key of result {NUL}"),
         ({"a": 10**400}, f"result.a {TOO_LARGE}"),
         ({"a": -(10**5000)}, f"result.a {TOO_LARGE}"),
+        ({"a": (one for one in [])}, "result.a is of type builtins.generator; JSON has no such value; write list(...)"),
         ([float("-inf")], "result[0] is -Infinity; JSON has no such number, write null or a string instead"),
     ],
 )
@@ -40,6 +41,16 @@ def test_what_a_result_cannot_hold(value: Any, message: str) -> None:
     with pytest.raises(InvalidResult) as caught:
         to_json(value)
     assert str(caught.value) == f"the result is refused: {message}"
+
+
+def test_a_coroutine_that_nobody_awaited() -> None:
+    async def answer() -> int:
+        return 1
+
+    forgotten = answer()
+    with pytest.raises(InvalidResult, match="result.a is of type builtins.coroutine; JSON has no such value; put await before"):
+        to_json({"a": forgotten})
+    forgotten.close()
 
 
 @pytest.mark.parametrize("depth", [513, 900, 5000])

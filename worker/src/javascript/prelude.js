@@ -2,7 +2,7 @@
 // are left out of stacks. `native` holds the few functions that Rust provides; the result is how Rust calls back.
 export default function (native) {
   const { stringify } = JSON;
-  const { clean, count, encode, fieldsOf, hideLines, isError, kindOf, messageOf, parse, read, show, stackOf } = native.values;
+  const { clean, count, encode, fieldsOf, hideLines, isThrownError, kindOf, messageOf, parse, read, show, stackOf } = native.values;
   const pending = new Map(); // id -> what to do with a call's or a fetch's answer
   const timers = new Map(); // id -> callback
   const define = (target, name, value) =>
@@ -12,7 +12,7 @@ export default function (native) {
   hideLines((line) => line.includes("muster:"));
 
   function describe(error) {
-    if (!isError(error)) {
+    if (!isThrownError(error)) {
       return stringify({ kind: "", message: typeof error === "string" ? clean(error) : `the workflow threw ${show(error)}`, stack: "" });
     }
     const kind = kindOf(error);

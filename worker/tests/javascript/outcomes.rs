@@ -51,6 +51,13 @@ fn what_is_thrown_need_not_be_an_error() {
     assert_eq!((seen.error().kind.as_str(), seen.error().message.as_str()), ("", "just text"));
     let seen = peer.inline("export default async () => { throw { code: 7 } }", &json!({}));
     assert_eq!(seen.error().message, "the workflow threw {\"code\":7}");
+    let seen = peer.inline(
+        "export default () => { throw { name: 'Declined', message: 'no money', retryable: false } }",
+        &json!({}),
+    );
+    let error = seen.error();
+    assert_eq!((error.kind.as_str(), error.message.as_str()), ("Declined", "no money"));
+    assert_eq!(error.retryable, Some(false));
     let seen = peer.inline("export default () => Promise.reject()", &json!({}));
     assert_eq!(seen.error().message, "the workflow threw undefined");
 }

@@ -33,8 +33,8 @@ export function encode(value) {
       marked = true;
       return `${mark}${typeof inner === "bigint" ? inner : "-0.0"}`;
     }
-    if (typeof inner === "number" && !Number.isFinite(inner)) throw new TypeError(`${key} is ${inner}`);
-    if (typeof inner === "function" || typeof inner === "symbol") throw new TypeError(`${key} is a ${typeof inner}`);
+    const lost = whyLost(inner);
+    if (lost !== null) throw new TypeError(`${key} is ${lost}`);
     return inner;
   };
   try {
@@ -44,6 +44,25 @@ export function encode(value) {
     const problem = `the parameters cannot be written as JSON: ${error.message}`;
     throw new InvalidRequest(`${problem}; convert them before they are submitted`, [problem], { cause: error });
   }
+}
+
+/**
+ * What `JSON.stringify` writes as an empty object, and what to do instead.
+ * @type {[any, string][]}
+ */
+const LOST = [
+  [Promise, "a promise; put await before the call that gave it"],
+  [Map, "a Map; write Object.fromEntries(it)"],
+  [Set, "a Set; write [...it]"],
+  [Error, "an Error; write its message"],
+];
+
+/** What a value is when JSON would lose it or write another one; null when it would not. */
+function whyLost(value) {
+  if (typeof value === "number") return Number.isFinite(value) ? null : String(value);
+  if (typeof value === "function" || typeof value === "symbol") return `a ${typeof value}`;
+  if (typeof value !== "object" || value === null) return null;
+  return LOST.find(([type]) => value instanceof type)?.[1] ?? null;
 }
 
 /** A text that stands in no value: nobody can guess it. */

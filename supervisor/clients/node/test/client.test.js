@@ -44,6 +44,9 @@ test("what is no JSON is refused before it is sent", () => {
   for (const value of [NaN, Infinity, () => 1, cycle]) {
     assert.throws(() => nobody.submit("echo", { value }), { name: "InvalidRequest", message: /convert them/ });
   }
+  for (const value of [Promise.resolve(1), new Map([[1, 2]]), new Set(), new Error("e")]) {
+    assert.throws(() => nobody.submit("echo", { one: [{ value }] }), { name: "InvalidRequest", message: /value is an? (promise; put await|Map|Set|Error)/ });
+  }
   assert.throws(() => nobody.submit("echo", {}, /** @type {any} */ ({ countdown: 1 })), {
     name: "InvalidRequest",
     message: /countdown: is no option; there are timeout/,

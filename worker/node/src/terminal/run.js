@@ -2,6 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import { writeSync } from "node:fs";
+import { policyOfFile } from "../describing.js";
 import { areMoved, relaunch, STDIN_FD, STDOUT_FD } from "../streams.js";
 import { EXIT_DONE, EXIT_USAGE } from "../wire/limits.js";
 import { isDebugged, leave, openHost, runAlone } from "./alone.js";
@@ -34,6 +35,7 @@ export async function runCommand(workflow, values) {
     say(`error: ${error.message}`);
     return leave(host, EXIT_FAILED);
   }
+  if (job.kind === "file" && job.function === "") policyOfFile(job.file);
   const request = { run: 1, executionId: randomUUID(), attempt: 1, workflow, params: given.params, context: "", timeoutMs: given.timeoutMs };
   const { outcome, reason } = await runAlone(host, job, request, new Memory(given.config, given.state));
   return leave(host, report(outcome, reason));
