@@ -31,7 +31,7 @@ examples:
   muster-worker run greet --params '{"name": "Ada"}'
   muster-worker run report --params @report.json --timeout 30 --config @config.json --config api_key=secret
   muster-worker replay failure.jsonl --config api_key=secret
-  node --inspect-brk $(which muster-worker).js run greet      breakpoints; the clock stands still
+  node --inspect-brk node_modules/muster-worker/bin/muster-worker.js run greet      breakpoints; the clock stands still
 
 exit status:
   run      0 it succeeded, 1 it failed, 124 it ran out of time, 130 it was cancelled

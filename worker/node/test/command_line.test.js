@@ -126,8 +126,10 @@ test("serve --json speaks lines of JSON", async () => {
 
 test("under the inspector user code runs in the main thread, no clock runs, and the result is alone on stdout", () => {
   const file = fileOf(`import { isMainThread } from "node:worker_threads";
-    export default async (p, ctx) => { process.stdout.write("print"); await new Promise((done) => setTimeout(done, 300)); return [isMainThread, ctx.remainingMs]; };`);
+    console.log("loading");
+    export default async (p, ctx) => { process.stdout.write("print"); console.log("to the console"); ctx.log.info("to the log"); ctx.progress(1, 2); await new Promise((done) => setTimeout(done, 300)); return [isMainThread, ctx.remainingMs]; };`);
   const args = ["--inspect=0", `${PACKAGE}bin/muster-worker.js`, "run", "it", "--code", file, "--timeout", "0.1"];
   const done = spawnSync(process.execPath, args, { encoding: "utf8", timeout: 20_000 });
   assert.equal(done.stdout, "[true,null]\n");
+  for (const said of [/INFO {2}console: to the console/, /INFO {2}it: to the log/, /^progress 1\/2/m, /print/, /loading/]) assert.match(done.stderr, said);
 });

@@ -1,6 +1,9 @@
 // What a person sees of an execution in the terminal. All of it goes to stderr: stdout is for the result.
 
+import { writeAll } from "../capture.js";
 import { parse, write } from "../values.js";
+
+const STDERR_FD = 2;
 
 const COLOURS = { Debug: 2, Info: 32, Warn: 33, Error: 31 };
 const coloured = Boolean(process.stderr.isTTY) && !("NO_COLOR" in process.env);
@@ -17,8 +20,9 @@ export function say(line) {
   writeLine(spelledOut(line));
 }
 
+/** Past `process.stderr`, which is user code's own: under a debugger both are in one thread. */
 function writeLine(line) {
-  process.stderr.write(`${line}\n`);
+  writeAll(STDERR_FD, `${line}\n`);
 }
 
 export function showLog({ timestamp_us, level, logger, message, fields }) {
