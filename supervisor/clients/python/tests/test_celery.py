@@ -304,6 +304,20 @@ def test_what_asks_for_what_is_so_anyway_is_let_pass() -> None:
         async def other() -> None: ...
 
 
+def test_what_a_task_and_the_module_do_not_have_is_refused_with_what_to_write_instead() -> None:
+    @shared_task(bind=True)
+    def one(self: Any) -> None: ...
+
+    for name, instead in {"update_state": r"context\.progress", "apply": "call the task", "s": "send the next one", "delay_on_commit": "on_commit"}.items():
+        with pytest.raises(UnsupportedOption, match=f"^{name} of a task is not supported: .*{instead}"):
+            getattr(one, name)
+    for name, instead in {"chain": "send the next one", "Celery": "no app", "get_task_logger": "getLogger", "crontab": "schedule set"}.items():
+        with pytest.raises(UnsupportedOption, match=f"^{name} of celery is not supported: .*{instead}"):
+            exec(f"from muster_worker.celery import {name}")
+    with pytest.raises(ImportError):
+        exec("from muster_worker.celery import nonsense")
+
+
 def test_retry_without_a_worker_raises_the_error() -> None:
     @shared_task(bind=True)
     def one(self: Any) -> None:

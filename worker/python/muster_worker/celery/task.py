@@ -13,7 +13,7 @@ from ..hints import signature_of
 from ..policy import policy_of
 from ..submitting import need_client, params_of_call
 from ..workflow import Definition, mark_as
-from .errors import MaxRetriesExceededError, Retry, UnsupportedOption
+from .errors import OUT_OF_TASK, MaxRetriesExceededError, Retry, UnsupportedOption
 from .options import delay_of, refuse_others, window_of
 from .result import AsyncResult
 
@@ -22,7 +22,6 @@ _DECLARED = (
     "name, bind, max_retries, default_retry_delay, autoretry_for, dont_autoretry_for, retry_kwargs, retry_backoff, "
     "retry_backoff_max, time_limit and priority"
 )
-_OUT = ("s", "si", "signature", "subtask", "chunks", "map", "starmap", "replace", "add_to_chord", "apply", "send_event")
 
 
 class Request:
@@ -71,8 +70,8 @@ class Task:
     run = __call__
 
     def __getattr__(self, name: str) -> Any:
-        if name in _OUT:
-            raise UnsupportedOption(f"{name}: chains, groups and chords are out; use delay, apply_async or a plain call")
+        if name in OUT_OF_TASK:
+            raise UnsupportedOption(f"{name} of a task is not supported: {OUT_OF_TASK[name]}")
         raise AttributeError(f"a task has no {name!r}")
 
     def delay(self, *args: Any, **kwargs: Any) -> AsyncResult:
