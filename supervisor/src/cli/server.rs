@@ -26,9 +26,9 @@ impl ServerFlags {
     /// A client for it; nothing is sent yet.
     pub(crate) fn client(&self) -> Result<ApiClient, CommandFailure> {
         let url = self.url.clone().or_else(|| variable("MUSTER_URL"));
-        // "none" is the setting of a supervisor without one.
-        let token =
-            self.token.clone().or_else(|| variable("MUSTER_HTTP_TOKEN")).filter(|token| token != "none");
+        // Perhaps with the end of the line it stood on. "none" is the setting of a supervisor without one.
+        let token = self.token.clone().or_else(|| variable("MUSTER_HTTP_TOKEN"));
+        let token = token.map(|token| token.trim().to_owned()).filter(|token| token != "none");
         let url = url.unwrap_or_else(|| DEFAULT_URL.to_owned());
         // Settings that cannot be read are for the commands that need them.
         let settings = Settings::load(&Sources::of_process(None, BTreeMap::new())).ok();

@@ -21,6 +21,12 @@ fn a_token_is_asked_for_and_taken() {
     assert!(err.contains("wants its token: give it with --token or MUSTER_HTTP_TOKEN"), "{err}");
     let mut friend = installation.command(&["list", "--token", "open-sesame"]);
     assert_eq!(friend.env_remove("MUSTER_HTTP_TOKEN").output().unwrap().status.code(), Some(0));
+    // As a file has it, with the end of its line.
+    let mut from_a_file = installation.command(&["list"]);
+    assert_eq!(
+        from_a_file.env("MUSTER_HTTP_TOKEN", "open-sesame\n").output().unwrap().status.code(),
+        Some(0)
+    );
 }
 
 #[test]

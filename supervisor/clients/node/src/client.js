@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { InvalidRequest, MusterError, NotFinished, SubmitManyFailed, outcomeError } from "./errors.js";
 import { Follower, linesOf } from "./following.js";
 import { Submission, Submitted } from "./handles.js";
+import { known } from "./known.js";
 import { request } from "./options.js";
 import { execution, logLine, record } from "./records.js";
 import { ANSWER_MS, PAUSE_MS, Patience, Transport, isPassing, toldError } from "./transport.js";
@@ -12,6 +13,10 @@ import { encode, newId } from "./values.js";
 
 /** How long one question waits for the end of an execution. */
 const WAIT_MS = 30_000;
+const CLIENT_OPTIONS = ["url", "token", "patienceMs", "fetch"];
+const WAIT_OPTIONS = ["timeoutMs", "signal"];
+const LOG_OPTIONS = ["follow", "signal"];
+const LIST_OPTIONS = ["status", "workflow", "organization", "errorType", "since", "until", "pageSize"];
 /** So many submits are one question, or so many characters. */
 const MANY = 1_000;
 const MANY_LENGTH = 8 * 1024 * 1024;
@@ -21,8 +26,9 @@ export class Client {
   #transport;
   #patienceMs;
 
-  /** @param {import("./index.js").ClientOptions} options */
-  constructor({ url, token, patienceMs = 30_000, fetch } = {}) {
+  /** @param {import("./index.js").ClientOptions} [options] */
+  constructor(options) {
+    const { url, token, patienceMs = 30_000, fetch } = known("new Client", options, CLIENT_OPTIONS);
     this.#transport = new Transport({ url, token, fetch });
     this.#patienceMs = patienceMs;
   }
@@ -48,6 +54,9 @@ export class Client {
       if (!options[name]) continue;
       const problem = `${name}: each of many has one of its own; submit one by one to choose them`;
       throw new InvalidRequest(problem, [problem]);
+    }
+    if (typeof parameters !== "object" || typeof parameters?.[Symbol.iterator] !== "function") {
+      throw new TypeError('submitMany(workflow, parameters, options): a list with the parameters of each, as in [{ name: "Ada" }]');
     }
     const handles = [];
     const errors = new Map();
@@ -90,7 +99,8 @@ export class Client {
   }
 
   /** @type {(executionId: string, options?: import("./index.js").WaitOptions) => Promise<any>} */
-  async wait(executionId, { timeoutMs = Infinity, signal } = {}) {
+  async wait(executionId, options) {
+    const { timeoutMs = Infinity, signal } = known("waiting", options, WAIT_OPTIONS);
     const deadline = performance.now() + timeoutMs;
     const patience = new Patience(this.url, this.#patienceMs, deadline);
     for (;;) {
@@ -119,8 +129,13 @@ export class Client {
     return row.result;
   }
 
+  /** @param {import("./index.js").ListOptions} [options] */
+  list(options) {
+    return this.#list(known("list", options, LIST_OPTIONS));
+  }
+
   /** @param {import("./index.js").ListOptions} options */
-  async *list({ status, workflow, organization, errorType, since, until, pageSize = 100 } = {}) {
+  async *#list({ status, workflow, organization, errorType, since, until, pageSize = 100 }) {
     const moment = (value) => (value instanceof Date ? value.toISOString() : value);
     const narrowed = { status, workflow, organization, error_type: errorType, since: moment(since), until: moment(until) };
     const asked = Object.entries({ ...narrowed, limit: String(pageSize) });
@@ -134,7 +149,8 @@ export class Client {
   }
 
   /** @type {(executionId: string, options?: import("./index.js").LogOptions) => AsyncGenerator<any, void, void>} */
-  logs(executionId, { follow = false, signal } = {}) {
+  logs(executionId, options) {
+    const { follow = false, signal } = known("logs", options, LOG_OPTIONS);
     return follow ? this.#follow(executionId, signal) : this.#stored(executionId, signal);
   }
 
@@ -151,6 +167,20 @@ export class Client {
     const body = encode({ execution_id: newId() });
     const told = await this.#ask({ method: "POST", path: pathOf(executionId, "retry"), body });
     return new Submitted(this, told.execution_id);
+  }
+
+  /** @param {{ why?: string }} [options] */
+  async pause(target, options) {
+    const { why } = known("pause", options, ["why"]);
+    return record(await this.#ask({ method: "PUT", path: pausePathOf(target), body: encode({ why }) }));
+  }
+
+  async resume(target) {
+    return (await this.#ask({ method: "DELETE", path: pausePathOf(target) })).was_paused;
+  }
+
+  async pauses() {
+    return (await this.#ask({ path: "/api/pauses" })).pauses.map(record);
   }
 
   #ask(question) {
@@ -192,6 +222,10 @@ function groupSize(waiting) {
   let length = 0;
   const full = waiting.findIndex((one, index) => (length += one.body.length) > MANY_LENGTH || index >= MANY);
   return full === -1 ? waiting.length : Math.max(1, full);
+}
+
+function pausePathOf(target) {
+  return `/api/pauses/${encodeURIComponent(target)}`;
 }
 
 function pathOf(executionId, ...more) {

@@ -125,6 +125,10 @@ export interface Execution {
   readonly timeoutSeconds: number | null;
   readonly priority: number;
   readonly queue: string | null;
+  /** The limits it must have room in: the name, and the key it counts for. */
+  readonly limits: { readonly name: string; readonly key: string }[];
+  /** What it waits for beside its moment and a worker: `limit:NAME`, `limit:NAME:KEY`, `pause:TARGET`. */
+  readonly waitsFor: string | null;
   readonly retryOf: string | null;
   readonly idempotencyKey?: string;
   readonly createdAt: Date;
@@ -156,6 +160,16 @@ export interface Reason {
   /** True: it does not start while this is so. */
   readonly isBlocking: boolean;
   readonly message: string;
+}
+
+/** One thing that is paused: nothing of it starts, what runs goes on. */
+export interface Pause {
+  /** `all`, `queue:NAME`, `workflow:NAME` or `organization:KEY`. */
+  readonly target: string;
+  /** Who asked for it, as far as they said, and from where. */
+  readonly who: string;
+  readonly why: string | null;
+  readonly since: Date;
 }
 
 /** What a cancel led to: it will never run, its worker is asked to end it, it was over, or nobody knows the id. */
@@ -211,6 +225,12 @@ export class Client {
   explain(executionId: string): Promise<Reason[]>;
   cancel(executionId: string): Promise<Cancelled>;
   retry(executionId: string): Promise<Submitted>;
+  /** Lets nothing start of `all`, `queue:NAME`, `workflow:NAME` or `organization:KEY`; what runs goes on, and everything is accepted. */
+  pause(target: string, options?: { why?: string }): Promise<Pause>;
+  /** Lets it start again, in its order; false when it was not paused. */
+  resume(target: string): Promise<boolean>;
+  /** What is paused, by whom and why. */
+  pauses(): Promise<Pause[]>;
 }
 
 /** Everything that this client throws. */

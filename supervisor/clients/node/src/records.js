@@ -1,6 +1,6 @@
 // What the supervisor tells, with names as JavaScript has them and moments as dates; `raw` is it as it came.
 
-const MOMENT = /(?:^at|At|After)$/;
+const MOMENT = /(?:^at|^since|At|After)$/;
 
 /** A record with the names and dates of JavaScript. Values of users stay as they are. */
 export function record(told) {

@@ -22,10 +22,11 @@ export function urlOf(given) {
   return text.replace(/\/+$/, "");
 }
 
-/** The token that somebody gave. "none" is the setting of a supervisor without one. */
+/** The token that somebody gave, perhaps with the end of the line it stood on. "none" is the setting of a supervisor without one. */
 export function givenToken(given) {
-  const token = given || process.env.MUSTER_HTTP_TOKEN || null;
-  return token === "none" ? null : token;
+  const token = (given || process.env.MUSTER_HTTP_TOKEN || "").trim();
+  if (!/^[!-~]*$/.test(token)) throw new TypeError("a token is one word without spaces or line breaks, and what was given is not");
+  return token === "" || token === "none" ? null : token;
 }
 
 /** A file of ours is of no use to a supervisor elsewhere, and none of its business. */

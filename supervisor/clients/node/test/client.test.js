@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 
 import * as muster from "../src/index.js";
@@ -51,6 +52,43 @@ test("what is no JSON is refused before it is sent", () => {
     name: "InvalidRequest",
     message: /countdown: is no option; there are timeout/,
   });
+});
+
+test("a misspelt option is refused wherever there are options", async () => {
+  const wrong = (/** @type {any} */ value) => value;
+  for (const [call, message] of [
+    [() => new Client(wrong({ adress: "http://127.0.0.1:1" })), /^TypeError: new Client: adress is no option; there are url, token/],
+    [() => new Client(wrong("http://127.0.0.1:1")), /^TypeError: new Client: its options are an object, as in { url: … }, not a string/],
+    [() => client.list(wrong({ worklow: "greet" })), /^TypeError: list: worklow is no option; there are status, workflow/],
+    [() => client.handle(randomUUID()).logs(wrong({ folow: true })), /^TypeError: logs: folow is no option/],
+  ]) {
+    assert.throws(call, message);
+  }
+  await assert.rejects(client.submit("greet").result(wrong({ timeout: 3 })), /^TypeError: waiting: timeout is no option; there are timeoutMs, signal/);
+  await assert.rejects(client.submit("greet").wait(wrong(3000)), /^TypeError: waiting: its options are an object, as in { timeoutMs: … }, not a number/);
+  await assert.rejects(client.submitMany("greet", wrong({ name: "Ada" })), /^TypeError: submitMany\(.*a list with the parameters of each/);
+});
+
+test("a token from a file may end its line, and one that is no token is refused and not shown", async () => {
+  const token = readFileSync(`${installation.settings.data_dir}/http_token`, "utf8").trim();
+  assert.equal((await new Client({ url: installation.url, token: `${token}\n` }).submit("greet")).existing, false);
+  assert.throws(() => new Client({ token: "se\ncret" }), (/** @type {any} */ error) => error instanceof TypeError && !error.message.includes("cret"));
+});
+
+test("what is paused does not start, says why, and goes on when it is resumed", async () => {
+  const target = "workflow:a name/ü";
+  const pause = await client.pause(target, { why: "a deploy" });
+  assert.deepEqual([pause.target, pause.why, pause.since instanceof Date], [target, "a deploy", true]);
+  assert.deepEqual((await client.pauses()).map((one) => one.target), [target]);
+  assert.deepEqual([await client.resume(target), await client.resume(target)], [true, false]);
+  await assert.rejects(client.pause("greet"), { name: "InvalidRequest", message: /cannot be paused: give all, queue:NAME/ });
+
+  await client.pause("workflow:greet");
+  const handle = await client.submit("greet");
+  const [first] = await handle.explain();
+  assert.deepEqual([first.kind, first.isBlocking], ["paused", true], first.message);
+  await client.resume("workflow:greet");
+  assert.deepEqual(await handle.result(soon), { greeting: "Hello, world!" });
 });
 
 test("all options arrive", async () => {

@@ -13,7 +13,7 @@ from .errors import MusterError, SubmitManyFailed
 from .following import Follower, LineSplitter, lines_of
 from .handles import AsyncSubmitted
 from .options import NO_OPTIONS, Options, parameters_of
-from .records import Cancelled, Execution, LogLine, Reason, Status, read
+from .records import Cancelled, Execution, LogLine, Pause, Reason, Status, read
 from .transport import AsyncTransport, Refused
 
 _SILENCE_SECONDS = 60.0
@@ -111,6 +111,18 @@ class AsyncClient:
     async def retry(self, execution_id: str) -> AsyncSubmitted:
         """Runs an execution that is over again, as a new one."""
         return AsyncSubmitted(self, await self._transport.run(steps.retry(str(execution_id), self._patient())))
+
+    async def pause(self, target: str, *, why: str | None = None) -> Pause:
+        """Lets nothing start of `all`, `queue:NAME`, `workflow:NAME` or `organization:KEY`; what runs goes on, and everything is accepted."""
+        return await self._transport.run(steps.pause(target, why, self._patient()))
+
+    async def resume(self, target: str) -> bool:
+        """Lets it start again, in its order; False when it was not paused."""
+        return await self._transport.run(steps.resume(target, self._patient()))
+
+    async def pauses(self) -> List[Pause]:
+        """What is paused, by whom and why."""
+        return await self._transport.run(steps.pauses(self._patient()))
 
     async def close(self) -> None:
         """Closes the connections. `async with AsyncClient() as client:` does it too."""

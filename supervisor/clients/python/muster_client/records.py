@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
-from typing import Any, Literal, Mapping, TypeVar
+from typing import Any, Literal, Mapping, Sequence, TypeVar
 
 Status = Literal["PENDING", "RUNNING", "SUCCESS", "FAILED", "TIMEOUT", "CANCELLED"]
 """The state of an execution."""
 
 _OVER = frozenset({"SUCCESS", "FAILED", "TIMEOUT", "CANCELLED"})
-_MOMENTS = frozenset({"at", "created_at", "started_at", "completed_at", "run_after", "expires_at", "cancel_requested_at"})
+_MOMENTS = frozenset({"at", "created_at", "started_at", "completed_at", "run_after", "expires_at", "cancel_requested_at", "since"})
 
 T = TypeVar("T")
 
@@ -39,6 +39,10 @@ class Execution:
     timeout_seconds: float | None = None
     priority: int = 0
     queue: str | None = None
+    limits: Sequence[Mapping[str, str]] = ()
+    """The limits it must have room in: `name`, and the `key` it counts for."""
+    waits_for: str | None = None
+    """What it waits for beside its moment and a worker: `limit:NAME`, `limit:NAME:KEY`, `pause:TARGET`."""
     retry_of: str | None = None
     idempotency_key: str | None = None
     existing: bool = False
@@ -90,6 +94,19 @@ class Cancelled:
     execution_id: str
     outcome: Literal["cancelled", "requested", "already_finished", "unknown"]
     status: Status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pause:
+    """One thing that is paused: nothing of it starts, what runs goes on."""
+
+    target: str
+    """`all`, `queue:NAME`, `workflow:NAME` or `organization:KEY`."""
+    who: str
+    """Who asked for it, as far as they said, and from where."""
+    why: str | None = None
+    since: datetime | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 def read(kind: type[T], told: Mapping[str, Any]) -> T:

@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any, Dict, Generator, Iterable, List, Mapping, Tuple, TypeVar, Union
 from urllib.parse import quote
 
+from . import records
 from .errors import (
     Conflict,
     IdempotencyKeyReused,
@@ -177,7 +178,7 @@ def _detail(answer: Answer) -> str:
 def submit(workflow: str, parameters: Any, options: Options, patience: Patience) -> Plan[tuple[str, bool]]:
     """Submits; the execution's id, and whether its idempotency key was known. The id is ours, so that the same question
     twice is one execution."""
-    execution_id, body = options.body(workflow, parameters)
+    execution_id, body = checked(options).body(workflow, parameters)
     told = yield from ask(Request("POST", "/api/executions", {}, body), patience)
     accepted = str(told.get("execution_id", execution_id))
     # With the id of ours it is what this very call made, and asked for twice.
@@ -192,6 +193,8 @@ def submit_many(workflow: str, parameters: Iterable[Any], options: Options, pati
     """Submits an execution for each of the parameters, many in one question; what became of each, in their order."""
     made: Dict[int, Made] = {}
     waiting: List[Tuple[int, bytes]] = []
+    if isinstance(parameters, (Mapping, str, bytes)):
+        raise TypeError("submit_many(workflow, parameters): a list with the parameters of each, as in [{'name': 'Ada'}]")
     for place, value in enumerate(parameters):
         try:
             waiting.append((place, options.body(workflow, value)[1]))
@@ -222,8 +225,16 @@ def submit_many(workflow: str, parameters: Iterable[Any], options: Options, pati
     return [made[place] for place in range(len(made))]
 
 
+def checked(options: Options) -> Options:
+    """The options, unless they are something else: a dictionary comes to mind first."""
+    if not isinstance(options, Options):
+        raise TypeError(f"_options must be Options(timeout=30, ...), not a {type(options).__name__}")
+    return options
+
+
 def refuse_names(options: Options) -> None:
     """What names one execution cannot be said of many."""
+    checked(options)
     for name in ("execution_id", "idempotency_key"):
         if getattr(options, name) is not None:
             raise TypeError(f"{name}: each of many has one of its own; submit one by one to choose them")
@@ -317,6 +328,29 @@ def retry(execution_id: str, patience: Patience) -> Plan[str]:
     body = to_json({"execution_id": new_id()})
     told = yield from ask(Request("POST", execution_path(execution_id, "retry"), {}, body), patience)
     return str(told["execution_id"])
+
+
+def pause(target: str, why: str | None, patience: Patience) -> Plan[records.Pause]:
+    """Lets nothing of a target start. What is paused already stays so, with the last reason."""
+    body = to_json({} if why is None else {"why": why})
+    told = yield from ask(Request("PUT", _pause_path(target), {}, body), patience)
+    return read(records.Pause, told)
+
+
+def resume(target: str, patience: Patience) -> Plan[bool]:
+    """Lets a target start again; False when it was not paused."""
+    told = yield from ask(Request("DELETE", _pause_path(target), {}), patience)
+    return bool(told["was_paused"])
+
+
+def pauses(patience: Patience) -> Plan[List[records.Pause]]:
+    """All that is paused."""
+    told = yield from ask(Request("GET", "/api/pauses", {}), patience)
+    return [read(records.Pause, one) for one in told["pauses"]]
+
+
+def _pause_path(target: str) -> str:
+    return f"/api/pauses/{quote(target, safe='')}"
 
 
 def interrupted(error: Exception, patience: Patience) -> Plan[None]:

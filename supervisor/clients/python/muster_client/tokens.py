@@ -31,9 +31,15 @@ def url_of(given: str | None) -> str:
 
 
 def given_token(given: str | None) -> str | None:
-    """The token that somebody gave. "none" is the setting of a supervisor without one."""
-    token = given or os.environ.get("MUSTER_HTTP_TOKEN") or None
-    return None if token == "none" else token
+    """The token that somebody gave, perhaps with the end of the line it stood on. "none" is the setting of a supervisor without one."""
+    token = (given or os.environ.get("MUSTER_HTTP_TOKEN") or "").strip()
+    if not _is_word(token):
+        raise ValueError("a token is one word without spaces or line breaks, and what was given is not")
+    return None if token in ("", "none") else token
+
+
+def _is_word(text: str) -> bool:
+    return all("!" <= one <= "~" for one in text)
 
 
 def is_of_this_machine(url: str) -> bool:
@@ -73,7 +79,7 @@ def read_named(path: Path) -> str | None:
     except OSError:
         return None
     token = text.decode("ascii", "replace").strip()
-    return token if token and all("!" <= one <= "~" for one in token) else None
+    return token if token and _is_word(token) else None
 
 
 def _token_of_settings() -> str | None:

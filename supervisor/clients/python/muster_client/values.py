@@ -10,12 +10,17 @@ import dataclasses
 import datetime
 import decimal
 import enum
+import inspect
 import json
+import math
 import pathlib
 import uuid
 from typing import Any
 
 from .errors import InvalidRequest
+
+
+_DEPTH_MAX = 100
 
 
 def plain(value: Any) -> Any:
@@ -43,8 +48,29 @@ def to_json(value: Any) -> bytes:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=plain)
         return text.encode("utf-8")
     except (TypeError, ValueError, RecursionError) as error:
-        problem = f"the parameters cannot be written as JSON: {error}"
+        problem = f"the parameters cannot be written as JSON: {_unfit(value, '', ()) or error}"
         raise InvalidRequest(f"{problem}; convert them before they are submitted", [problem]) from error
+
+
+def _unfit(value: Any, path: str, above: tuple[Any, ...]) -> str:
+    """Where a value is none that JSON has, in words; empty when there is no such place, or it lies too deep to be told."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"{path} is {value}, and JSON has no such number"
+    if value is None or isinstance(value, (str, int, float)) or len(above) > _DEPTH_MAX:
+        return ""
+    if any(one is value for one in above):
+        return f"{path} contains itself"
+    if isinstance(value, dict):
+        below = [(inner, f"{path}.{key}" if path else str(key)) for key, inner in value.items()]
+    elif isinstance(value, (list, tuple)):
+        below = [(inner, f"{path}[{at}]") for at, inner in enumerate(value)]
+    else:
+        try:
+            below = [(plain(value), path)]
+        except TypeError as error:
+            hint = "; put await before the call that gave it" if inspect.isawaitable(value) else ""
+            return f"{path}: {error}{hint}"
+    return next((found for inner, place in below if (found := _unfit(inner, place, (*above, value)))), "")
 
 
 def from_json(text: bytes) -> Any:

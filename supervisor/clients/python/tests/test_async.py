@@ -36,6 +36,9 @@ def test_everything_once(installation: Installation) -> None:
             assert (await client.handle(handle.id).wait(30)).status == "SUCCESS"
             assert [one.message async for one in handle.logs()] == ["greeting"]
             assert [one.message async for one in handle.logs(follow=True)] == ["greeting"]
+            await client.pause("queue:other", why="async")
+            assert [(one.target, one.why) for one in await client.pauses()] == [("queue:other", "async")]
+            assert await client.resume("queue:other")
             assert (await handle.cancel()).outcome == "already_finished"
             again = await handle.retry()
             assert (await again.get()).retry_of == handle.id

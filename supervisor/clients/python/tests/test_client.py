@@ -6,6 +6,7 @@ import datetime
 import decimal
 import uuid
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -27,6 +28,61 @@ from muster_client import (
 
 def test_two_lines(client: Client) -> None:
     assert client.submit("greet", name="Ada").result(timeout=30) == {"greeting": "Hello, Ada!"}
+
+
+def test_what_is_paused_does_not_start_and_goes_on_when_it_is_resumed(client: Client) -> None:
+    target = "workflow:a name/ü"
+    pause = client.pause(target, why="a deploy")
+    assert (pause.target, pause.why) == (target, "a deploy") and pause.since is not None
+    assert [one.target for one in client.pauses()] == [target]
+    assert (client.resume(target), client.resume(target)) == (True, False)
+    with pytest.raises(InvalidRequest, match="cannot be paused: give all, queue:NAME"):
+        client.pause("greet")
+
+    client.pause("workflow:greet")
+    handle = client.submit("greet")
+    first = handle.explain()[0]
+    assert (first.kind, first.is_blocking) == ("paused", True), first.message
+    client.resume("workflow:greet")
+    assert handle.result(timeout=30) == {"greeting": "Hello, world!"}
+
+
+def test_what_is_no_json_is_refused_with_its_place() -> None:
+    async def answer() -> int:
+        return 1
+
+    cycle: dict[str, Any] = {}
+    cycle["again"] = [cycle]
+    forgotten = answer()
+    with Client("http://127.0.0.1:1") as nobody:
+        for value, place in [
+            ([float("nan")], r"parameters\.value\[0\] is nan, and JSON has no such number"),
+            ({"a": object()}, r"parameters\.value\.a: a value of type builtins\.object is no JSON"),
+            (forgotten, r"parameters\.value: a value of type builtins\.coroutine is no JSON; put await before"),
+            (cycle, r"parameters\.value\.again\[0\] contains itself"),
+        ]:
+            with pytest.raises(InvalidRequest, match=place):
+                nobody.submit("echo", value=value)
+    forgotten.close()
+
+
+def test_what_are_no_options_and_no_list_says_what_would_be(client: Client) -> None:
+    wrong: Any = {"timeout": 3}
+    with pytest.raises(TypeError, match=r"_options must be Options\(timeout=30, ...\), not a dict"):
+        client.submit("greet", _options=wrong)
+    with pytest.raises(TypeError, match="_options must be Options"):
+        client.submit_many("greet", [{}], _options=wrong)
+    with pytest.raises(TypeError, match="a list with the parameters of each"):
+        client.submit_many("greet", {"name": "Ada"})
+
+
+def test_a_token_from_a_file_may_end_its_line_and_what_is_none_is_not_shown(installation: Installation) -> None:
+    token = (Path(installation.settings["data_dir"]) / "http_token").read_text().strip()
+    with Client(installation.url, f"{token}\n") as client:
+        assert client.submit("greet").result(timeout=30) == {"greeting": "Hello, world!"}
+    with pytest.raises(ValueError, match="one word") as refused:
+        Client(installation.url, "se\ncret")
+    assert "cret" not in str(refused.value)
 
 
 def test_parameters_in_one_value(client: Client) -> None:
