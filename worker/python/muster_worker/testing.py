@@ -142,7 +142,9 @@ def run(workflow: Callable[..., Any], params: Any = None, *, hooks: bool = False
     Takes what `context` takes, and `hooks=True` to have the hooks called. It never raises what the
     workflow does: that is `run.error`, and asking for `run.result` raises it.
     """
-    definition = definition_of(workflow) or Definition(workflow, workflow.__name__)
+    if not callable(workflow):
+        raise TypeError(f"testing.run(workflow, params): the workflow must be its function, not {workflow!r}")
+    definition = definition_of(workflow) or Definition(workflow, getattr(workflow, "__name__", "workflow"))
     text = b"" if params is None else to_json(params)
     if hooks:
         start_worker(lambda: None)

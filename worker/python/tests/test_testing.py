@@ -52,6 +52,13 @@ def test_an_async_workflow() -> None:
     assert (run.result, run.state) == (0.0, {"waited": 0.0})
 
 
+def test_a_mistake_in_the_test_itself_is_told_at_once() -> None:
+    nothing: Any = None
+    for wrong in (nothing, "greet"):
+        with pytest.raises(TypeError, match=r"testing\.run\(workflow, params\): the workflow must be its function, not "):
+            testing.run(wrong)
+
+
 def test_what_a_worker_refuses_is_refused() -> None:
     assert isinstance(testing.run(report, {"dya": 1}).error, InvalidParameters)
     with pytest.raises(InvalidParameters, match="did you mean 'day'"):

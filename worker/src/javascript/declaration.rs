@@ -137,9 +137,13 @@ fn evaluate(literal: &str) -> Result<String, String> {
     runtime.set_interrupt_handler(Some(Box::new(move || started.elapsed() > EVALUATED_WITHIN)));
     let context = Context::full(&runtime).map_err(|error| error.to_string())?;
     context.with(|ctx| {
-        ctx.eval::<String, _>(format!("JSON.stringify(({literal}))"))
-            .catch(&ctx)
-            .map_err(|error| format!("it must be a plain literal ({})", error.to_string().trim()))
+        // Of a class its name counts: `retryOn: [RangeError]`.
+        let named = "(_, value) => (typeof value === 'function' ? value.name : value)";
+        ctx.eval::<String, _>(format!("JSON.stringify(({literal}), {named})")).catch(&ctx).map_err(|error| {
+            let told = error.to_string();
+            let first = told.trim().lines().next().unwrap_or_default();
+            format!("it must be a plain literal, which stands without the rest of the file ({first})")
+        })
     })
 }
 
@@ -181,6 +185,9 @@ mod tests {
             described.parameters.into_text().unwrap(),
             r#"{"type":"object","properties":{"n":{"minimum":1}}}"#
         );
+        let described = read("{ retryOn: [RangeError, 'Busy'] }").unwrap().describe("w", "w.js");
+        assert_eq!(described.retry.retry_on, ["RangeError", "Busy"]);
+        assert!(!read("{ timeout: LIMIT }").unwrap_err().contains('\n'));
         for (literal, why) in [
             ("{ timeout: LIMIT }", "plain literal"),
             ("{ timeout: (() => { while (true) {} })() }", "plain literal"),

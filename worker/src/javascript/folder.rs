@@ -13,6 +13,9 @@ use rustix::io::Errno;
 
 /// A source file larger than this is surely a mistake.
 const SOURCE_MAX_BYTES: u64 = 16 * 1024 * 1024;
+/// What workflows are written in that others run.
+const OF_OTHERS: [(&str, &str); 5] =
+    [("ts", "Node SDK"), ("mts", "Node SDK"), ("mjs", "Node SDK"), ("cjs", "Node SDK"), ("py", "Python SDK")];
 /// Deeper folders are not listed; their files can still be run.
 const LIST_DEPTH: usize = 8;
 
@@ -61,6 +64,17 @@ impl WorkflowFolder {
         let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1);
         file.read_to_end(&mut bytes).map_err(|error| io(path, &error))?;
         String::from_utf8(bytes).map_err(|_| WorkflowFileError::NotText { path: path.to_owned() })
+    }
+
+    /// Which SDK runs the file that a workflow is in, when this worker does not.
+    pub(crate) fn of_another_worker(&self, workflow: &str) -> Option<String> {
+        let (extension, sdk) = OF_OTHERS.iter().find(|(extension, _)| {
+            let file = format!("{workflow}.{extension}");
+            self.path.as_ref().is_some_and(|folder| open_beneath(folder, &file).is_ok())
+        })?;
+        Some(format!(
+            "{workflow}.{extension} is run by the {sdk}: this worker runs .js files, and worker_command names another"
+        ))
     }
 
     /// The names of all workflows, sorted.
@@ -196,6 +210,15 @@ mod tests {
             std::fs::write(inside.path().join(path), "export default () => 1").unwrap();
         }
         std::fs::write(inside.path().join("helper.js"), "export const n = 1").unwrap();
-        assert_eq!(WorkflowFolder::new(Some(inside.path().to_owned())).list(), ["hello", "reports/daily"]);
+        std::fs::write(inside.path().join("reports/typed.ts"), "export default () => 1").unwrap();
+        let folder = WorkflowFolder::new(Some(inside.path().to_owned()));
+        assert_eq!(folder.list(), ["hello", "reports/daily"]);
+        assert!(
+            folder
+                .of_another_worker("reports/typed")
+                .unwrap()
+                .starts_with("reports/typed.ts is run by the Node SDK")
+        );
+        assert_eq!(folder.of_another_worker("hello"), None);
     }
 }

@@ -175,7 +175,9 @@ impl JavaScript {
                 match self.folder.read(&name) {
                     Ok(source) => Ok(Script { name, source, function: default() }),
                     Err(WorkflowFileError::NotFound { folder, .. }) => {
-                        Err(format!("{} ({folder})", names::not_found(workflow, &self.folder.list())))
+                        let why = self.folder.of_another_worker(workflow);
+                        let why = why.unwrap_or_else(|| names::not_found(workflow, &self.folder.list()));
+                        Err(format!("{why} ({folder})"))
                     }
                     Err(error) => Err(error.to_string()),
                 }

@@ -11,6 +11,8 @@ export default function (native) {
   // ---- errors ---------------------------------------------------------------------------------------------
   hideLines((line) => line.includes("muster:"));
 
+  const NODES_OWN = /^'?(process|require|module|exports|Buffer|__dirname|__filename)'? is not defined$/;
+
   function describe(error) {
     if (!isThrownError(error)) {
       return stringify({ kind: "", message: typeof error === "string" ? clean(error) : `the workflow threw ${show(error)}`, stack: "" });
@@ -21,6 +23,9 @@ export default function (native) {
     if (kind === "SyntaxError") {
       const place = /^\s+at .*?([^\s(]+:\d+(:\d+)?)\)?\s*$/m.exec(stack);
       if (place) message = `${place[1]}: ${message}`;
+    }
+    if (kind === "ReferenceError" && NODES_OWN.test(message)) {
+      message += "; this worker is no Node: write an ES module without it, or run it with the Node SDK";
     }
     const retryable = read(error, "retryable");
     return stringify({ kind, message: message || kind, stack, retryable: typeof retryable === "boolean" ? retryable : null });

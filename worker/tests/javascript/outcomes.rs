@@ -31,6 +31,22 @@ fn syntax_errors_say_file_and_line() {
 }
 
 #[test]
+fn what_only_node_has_says_who_runs_it() {
+    let examples = examples();
+    let mut peer = Start::in_folder(&examples).ready();
+    for code in [
+        "export default () => process.env.KEY",
+        "module.exports = () => 1",
+        "export default () => require('fs')",
+    ] {
+        let seen = peer.inline(code, &json!({}));
+        assert!(seen.error().message.ends_with("or run it with the Node SDK"), "{code}: {:?}", seen.error());
+    }
+    let seen = peer.inline("export default () => nothing", &json!({}));
+    assert!(!seen.error().message.contains("Node"), "{:?}", seen.error());
+}
+
+#[test]
 fn a_source_the_interpreter_cannot_take_is_a_failure() {
     let examples = examples();
     let mut peer = Start::in_folder(&examples).ready();
