@@ -179,7 +179,8 @@ export function toldError(status, problem) {
   if (status === 401) return new Unauthorized(`${detail}; give it with new Client({ token }) or MUSTER_HTTP_TOKEN`);
   if (status === 404 && problem.detail) return new NotFound(detail);
   if (status === 409 && problem.detail) return new Conflict(detail);
-  return new UnexpectedAnswer(`${detail} (HTTP status ${status})`);
+  if (problem.detail) return new UnexpectedAnswer(`${detail} (HTTP status ${status})`);
+  return new UnexpectedAnswer(`what answers is no supervisor, with HTTP status ${status}: name its address with new Client({ url }) or MUSTER_URL`);
 }
 
 /** What an error says of itself; empty when it is not a supervisor's. */

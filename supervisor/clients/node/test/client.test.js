@@ -91,6 +91,18 @@ test("what is paused does not start, says why, and goes on when it is resumed", 
   assert.deepEqual(await handle.result(soon), { greeting: "Hello, world!" });
 });
 
+test("what is no supervisor is called so, and where to name another", async () => {
+  for (const [status, message] of [
+    [404, /^what answers is no supervisor, with HTTP status 404: name its address with new Client\({ url }\) or MUSTER_URL$/],
+    [501, /^what answers is no supervisor, with HTTP status 501/],
+    [200, /^what answers is no supervisor: /],
+  ]) {
+    const fetch = async () => new Response("<html>", { status: /** @type {number} */ (status) });
+    const other = new Client({ url: "http://other.example", token: "any", fetch });
+    await assert.rejects(other.submit("greet"), { name: "UnexpectedAnswer", message });
+  }
+});
+
 test("all options arrive", async () => {
   const options = {
     timeout: 12.5,

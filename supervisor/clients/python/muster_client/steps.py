@@ -159,7 +159,9 @@ def told_error(status: int, problem: Mapping[str, Any]) -> MusterError:
     kind = kinds.get(status)
     if kind is not None and problem:
         return kind(detail)
-    return UnexpectedAnswer(f"{detail} (HTTP status {status})")
+    if problem.get("detail"):
+        return UnexpectedAnswer(f"{detail} (HTTP status {status})")
+    return UnexpectedAnswer(f"what answers is no supervisor, with HTTP status {status}: name its address with Client(url) or MUSTER_URL")
 
 
 def problem_of(answer: Answer) -> Mapping[str, Any]:

@@ -23,6 +23,7 @@ from muster_client import (
     NotFound,
     Options,
     SubmitManyFailed,
+    UnexpectedAnswer,
 )
 
 
@@ -64,6 +65,15 @@ def test_what_is_no_json_is_refused_with_its_place() -> None:
             with pytest.raises(InvalidRequest, match=place):
                 nobody.submit("echo", value=value)
     forgotten.close()
+
+
+@pytest.mark.parametrize("status", [200, 404, 501])
+def test_what_is_no_supervisor_is_called_so(status: int) -> None:
+    page = httpx.MockTransport(lambda request: httpx.Response(status, text="<html>"))
+    with Client("http://other.example", "any", transport=page) as other:
+        with pytest.raises(UnexpectedAnswer, match="^what answers is no supervisor") as told:
+            other.submit("greet")
+    assert status == 200 or f"HTTP status {status}: name its address with Client(url) or MUSTER_URL" in str(told.value)
 
 
 def test_what_are_no_options_and_no_list_says_what_would_be(client: Client) -> None:
