@@ -6,7 +6,8 @@ A plan is a generator. It yields a `Request` and gets an `Answer`, or yields a `
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, fields
 from datetime import datetime, timezone
 from time import monotonic
 from typing import Any, Dict, Generator, Iterable, List, Mapping, Tuple, TypeVar, Union
@@ -39,6 +40,8 @@ ANSWER_SECONDS = 30.0
 _PAUSE_SECONDS = 0.1
 _PAUSE_MAX_SECONDS = 2.0
 _PASSING = (502, 503, 504)
+_UNKNOWN = re.compile(r"parameters\.(\w+): is not known")
+_OPTION_NAMES = frozenset(one.name for one in fields(Options))
 _MANY = 1_000
 _MANY_BYTES = 8 * 1024 * 1024
 
@@ -152,7 +155,8 @@ def told_error(status: int, problem: Mapping[str, Any]) -> MusterError:
         problems = problem.get("problems")
         reused = problem.get("type") == "/problems/idempotency-key-reused"
         refused = IdempotencyKeyReused if reused else InvalidRequest
-        return refused(detail, [str(one) for one in problems] if isinstance(problems, list) else [detail])
+        listed = [str(one) for one in problems] if isinstance(problems, list) else [detail]
+        return refused(detail + _hint_of(listed), listed)
     if status == 401:
         return Unauthorized(f"{detail}; give it with Client(token=...) or MUSTER_HTTP_TOKEN")
     kinds: dict[int, type[MusterError]] = {404: NotFound, 409: Conflict}
@@ -162,6 +166,13 @@ def told_error(status: int, problem: Mapping[str, Any]) -> MusterError:
     if problem.get("detail"):
         return UnexpectedAnswer(f"{detail} (HTTP status {status})")
     return UnexpectedAnswer(f"what answers is no supervisor, with HTTP status {status}: name its address with Client(url) or MUSTER_URL")
+
+
+def _hint_of(problems: List[str]) -> str:
+    """An option among the parameters is what comes to mind first."""
+    unknown = (_UNKNOWN.search(problem) for problem in problems)
+    taken = next((found[1] for found in unknown if found and found[1] in _OPTION_NAMES), None)
+    return "" if taken is None else f"; an option is given as _options=Options({taken}=...)"
 
 
 def problem_of(answer: Answer) -> Mapping[str, Any]:

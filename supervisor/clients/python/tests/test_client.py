@@ -80,6 +80,8 @@ def test_what_are_no_options_and_no_list_says_what_would_be(client: Client) -> N
     wrong: Any = {"timeout": 3}
     with pytest.raises(TypeError, match=r"_options must be Options\(timeout=30, ...\), not a dict"):
         client.submit("greet", _options=wrong)
+    with pytest.raises(InvalidRequest, match=r"parameters.timeout: is not known; .*; an option is given as _options=Options\(timeout=...\)"):
+        client.submit("greet", name="Ada", timeout=3)
     with pytest.raises(TypeError, match="_options must be Options"):
         client.submit_many("greet", [{}], _options=wrong)
     with pytest.raises(TypeError, match="a list with the parameters of each"):
