@@ -183,6 +183,11 @@ export class Client {
     return (await this.#ask({ path: "/api/pauses" })).pauses.map(record);
   }
 
+  async limits() {
+    const { limits } = await this.#ask({ path: "/api/limits" });
+    return limits.map((one) => record({ ...one, terms: one.terms ? record(one.terms) : null }));
+  }
+
   #ask(question) {
     return this.#transport.ask(question, new Patience(this.url, this.#patienceMs));
   }

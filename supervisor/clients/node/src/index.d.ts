@@ -172,6 +172,16 @@ export interface Pause {
   readonly since: Date;
 }
 
+/** How many executions may run at once, and how full that is. */
+export interface Limit {
+  readonly name: string;
+  readonly running: number;
+  /** How many wait for room in it; a hundred thousand may be more. */
+  readonly waiting: number;
+  /** What it allows, and the key it counts by; null when nobody has set it, and it holds nothing back. */
+  readonly terms: { readonly total: number | null; readonly perKey: number | null; readonly key: string } | null;
+}
+
 /** What a cancel led to: it will never run, its worker is asked to end it, it was over, or nobody knows the id. */
 export interface Cancelled {
   readonly executionId: string;
@@ -231,6 +241,8 @@ export class Client {
   resume(target: string): Promise<boolean>;
   /** What is paused, by whom and why. */
   pauses(): Promise<Pause[]>;
+  /** How many executions may run at once, and how full that is: the limits that are set, or that executions name. */
+  limits(): Promise<Limit[]>;
 }
 
 /** Everything that this client throws. */

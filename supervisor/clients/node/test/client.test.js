@@ -91,6 +91,16 @@ test("what is paused does not start, says why, and goes on when it is resumed", 
   assert.deepEqual(await handle.result(soon), { greeting: "Hello, world!" });
 });
 
+test("limits say how full they are", async () => {
+  await installation.put("/api/limits/crm", { total: 1, per_key: 0, key: "workflow" });
+  const handle = await client.submit("greet", {}, { limits: ["crm"] });
+  const waits = (await handle.explain())[0];
+  assert.equal(waits.kind, "limit_full", waits.message);
+  assert.deepEqual(await client.limits(), [{ name: "crm", running: 0, waiting: 1, terms: { total: 1, perKey: 0, key: "workflow" } }]);
+  await installation.put("/api/limits/crm", { total: 1 });
+  assert.deepEqual(await handle.result(soon), { greeting: "Hello, world!" });
+});
+
 test("what is no supervisor is called so, and where to name another", async () => {
   for (const [status, message] of [
     [404, /^what answers is no supervisor, with HTTP status 404: name its address with new Client\({ url }\) or MUSTER_URL$/],

@@ -26,7 +26,7 @@ from .errors import (
 )
 from .handles import AsyncSubmitted, Submitted
 from .options import Options
-from .records import Cancelled, Execution, LogLine, Pause, Reason, Status
+from .records import Cancelled, Execution, Limit, LogLine, Pause, Reason, Status
 from .shared import configure, shared_async_client, shared_client
 from .version import __version__
 
@@ -43,6 +43,7 @@ __all__ = [
     "ExecutionTimeout",
     "IdempotencyKeyReused",
     "InvalidRequest",
+    "Limit",
     "LogLine",
     "MusterError",
     "MusterUnavailable",

@@ -13,7 +13,7 @@ from .errors import MusterError, SubmitManyFailed
 from .following import Follower, LineSplitter, lines_of
 from .handles import AsyncSubmitted
 from .options import NO_OPTIONS, Options, parameters_of
-from .records import Cancelled, Execution, LogLine, Pause, Reason, Status, read
+from .records import Cancelled, Execution, Limit, LogLine, Pause, Reason, Status, read
 from .transport import AsyncTransport, Refused
 
 _SILENCE_SECONDS = 60.0
@@ -123,6 +123,10 @@ class AsyncClient:
     async def pauses(self) -> List[Pause]:
         """What is paused, by whom and why."""
         return await self._transport.run(steps.pauses(self._patient()))
+
+    async def limits(self) -> List[Limit]:
+        """How many executions may run at once, and how full that is: the limits that are set, or that executions name."""
+        return await self._transport.run(steps.limits(self._patient()))
 
     async def close(self) -> None:
         """Closes the connections. `async with AsyncClient() as client:` does it too."""

@@ -13,7 +13,7 @@ from .errors import MusterError, SubmitManyFailed
 from .following import Follower, LineSplitter, lines_of
 from .handles import Submitted
 from .options import NO_OPTIONS, Options, parameters_of
-from .records import Cancelled, Execution, LogLine, Pause, Reason, Status, read
+from .records import Cancelled, Execution, Limit, LogLine, Pause, Reason, Status, read
 from .transport import Refused, Transport
 
 _SILENCE_SECONDS = 60.0
@@ -127,6 +127,10 @@ class Client:
     def pauses(self) -> List[Pause]:
         """What is paused, by whom and why."""
         return self._transport.run(steps.pauses(self._patient()))
+
+    def limits(self) -> List[Limit]:
+        """How many executions may run at once, and how full that is: the limits that are set, or that executions name."""
+        return self._transport.run(steps.limits(self._patient()))
 
     def close(self) -> None:
         """Closes the connections. `with Client() as client:` does it too."""

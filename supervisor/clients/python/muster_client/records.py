@@ -109,6 +109,19 @@ class Pause:
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """How many executions may run at once, and how full that is."""
+
+    name: str
+    running: int
+    waiting: int
+    """How many wait for room in it; a hundred thousand may be more."""
+    terms: Mapping[str, Any] | None = None
+    """What it allows: `total`, `per_key` and the `key` it counts by; None when nobody has set it, and it holds nothing back."""
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+
 def read(kind: type[T], told: Mapping[str, Any]) -> T:
     """A record from what was told. What is unknown here stays in `raw`, if it has one."""
     names = {one.name for one in fields(kind)}  # type: ignore[arg-type]

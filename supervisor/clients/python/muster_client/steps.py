@@ -104,10 +104,11 @@ class Patience:
         if self._deadline is not None:
             end = min(end, self._deadline)
         if now >= end:
+            # The message has the reason: a hundred lines from the depths of httpx would hide it.
             raise MusterUnavailable(
                 f"no supervisor answers at {self._url} ({reason}), asked for {now - self._away_since:.0f} s: "
                 "start one with `supervisor run`, or name another with Client(url) or MUSTER_URL"
-            )
+            ) from None
         pause = min(self._pause * (0.5 + random.random()), max(end - now, 0.0) + 0.01)
         self._pause = min(self._pause * 2, _PAUSE_MAX_SECONDS)
         return Pause(pause)
@@ -360,6 +361,12 @@ def pauses(patience: Patience) -> Plan[List[records.Pause]]:
     """All that is paused."""
     told = yield from ask(Request("GET", "/api/pauses", {}), patience)
     return [read(records.Pause, one) for one in told["pauses"]]
+
+
+def limits(patience: Patience) -> Plan[List[records.Limit]]:
+    """All limits that are set, or that executions name."""
+    told = yield from ask(Request("GET", "/api/limits", {}), patience)
+    return [read(records.Limit, one) for one in told["limits"]]
 
 
 def _pause_path(target: str) -> str:

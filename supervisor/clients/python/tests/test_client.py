@@ -67,6 +67,20 @@ def test_what_is_no_json_is_refused_with_its_place() -> None:
     forgotten.close()
 
 
+def test_limits_say_how_full_they_are(client: Client, installation: Installation) -> None:
+    token = (Path(installation.settings["data_dir"]) / "http_token").read_text().strip()
+    put = {"url": f"{installation.url}/api/limits/crm", "headers": {"authorization": f"Bearer {token}"}}
+    httpx.put(**put, json={"per_key": 0, "key": "workflow"}).raise_for_status()
+    handle = client.submit("greet", _options=Options(limits=["crm"]))
+    waits = handle.explain()[0]
+    assert waits.kind == "limit_full", waits.message
+    (limit,) = client.limits()
+    assert (limit.name, limit.running, limit.waiting) == ("crm", 0, 1)
+    assert limit.terms is not None and (limit.terms["per_key"], limit.terms["key"]) == (0, "workflow")
+    httpx.put(**put, json={"total": 1}).raise_for_status()
+    assert handle.result(timeout=30) == {"greeting": "Hello, world!"}
+
+
 @pytest.mark.parametrize("status", [200, 404, 501])
 def test_what_is_no_supervisor_is_called_so(status: int) -> None:
     page = httpx.MockTransport(lambda request: httpx.Response(status, text="<html>"))
