@@ -23,6 +23,8 @@ pub struct Installation {
     folder: TempDir,
     settings: BTreeMap<String, String>,
     port: u16,
+    /// The folder of the executables that run here; `None`: those of this build.
+    build: Option<PathBuf>,
 }
 
 impl Default for Installation {
@@ -37,7 +39,7 @@ impl Installation {
         let folder = tempfile::Builder::new().prefix("muster-test-").tempdir();
         let folder = folder.unwrap_or_else(|error| panic!("no temporary folder: {error}"));
         let port = free_port();
-        let installation = Self { folder, settings: BTreeMap::new(), port };
+        let installation = Self { folder, settings: BTreeMap::new(), port, build: None };
         fs::create_dir(installation.path("workflows")).unwrap_or_else(|error| panic!("workflows: {error}"));
         let workflows = installation.path("workflows");
         let data = installation.path("data");
@@ -69,6 +71,14 @@ impl Installation {
     #[must_use]
     pub fn worker<S: AsRef<str>>(self, command: impl IntoIterator<Item = S>) -> Self {
         self.setting("worker_command", shell_words::join(command))
+    }
+
+    /// Runs the `supervisor` and the default `worker` of another build, by their folder; `None`: of this one.
+    #[must_use]
+    pub fn build(mut self, build: Option<&Path>) -> Self {
+        self.build = build.map(Path::to_owned);
+        let worker = build.map_or_else(binaries::worker, |folder| folder.join("worker"));
+        self.worker([worker.to_string_lossy()])
     }
 
     /// Writes a file into the workflows folder.
@@ -103,7 +113,8 @@ impl Installation {
 
     /// The same, started by another program such as `prlimit`.
     fn command_under(&self, program: &[&str], arguments: &[&str]) -> Command {
-        let supervisor = binaries::supervisor();
+        let supervisor =
+            self.build.as_ref().map_or_else(binaries::supervisor, |folder| folder.join("supervisor"));
         let mut words = program.iter().map(OsStr::new).chain([supervisor.as_os_str()]);
         let mut command = Command::new(words.next().unwrap_or_default());
         command.args(words).args(arguments).current_dir(self.folder());

@@ -24,6 +24,7 @@ enum Fault {
     RowsLocked,
     ReadOnly,
     SupervisorFrozen,
+    SupervisorUpgraded,
 }
 
 /// Which faults a storm is made of.
@@ -35,6 +36,8 @@ pub(crate) enum Weather {
     Stalls,
     /// Both.
     All,
+    /// An older build, which --older names, is replaced by this one, one supervisor after the other, while workers die.
+    Upgrade,
     /// Limits that change while processes and servers die and stand still, and an observer who counts what runs.
     Limits,
 }
@@ -62,6 +65,7 @@ impl Weather {
             Self::Crashes => crashes.to_vec(),
             Self::Stalls => stalls.to_vec(),
             Self::All | Self::Limits => [crashes, stalls].concat(),
+            Self::Upgrade => vec![Fault::SupervisorUpgraded, Fault::WorkerKilled],
         }
     }
 
@@ -69,7 +73,7 @@ impl Weather {
     fn often(self) -> &'static [Fault] {
         match self {
             Self::Crashes | Self::All | Self::Limits => &OFTEN,
-            Self::Stalls => &[],
+            Self::Stalls | Self::Upgrade => &[],
         }
     }
 }
@@ -166,6 +170,9 @@ impl<'a> Storm<'a> {
                 storm.record.execute("SELECT pg_reload_conf()");
             }),
             Fault::SupervisorFrozen => fleet.freeze_supervisor(&mut self.random, FREEZE),
+            Fault::SupervisorUpgraded => {
+                self.blows.deaths.extend(fleet.upgrade_supervisor(&mut self.random));
+            }
         }
     }
 

@@ -44,14 +44,19 @@ pub(crate) struct Fleet {
 struct Ship {
     installation: Installation,
     supervisor: TestSupervisor,
+    is_older: bool,
 }
 
 impl Ship {
     /// Under which id it claims; none before it says so.
     fn owner(&self) -> Option<String> {
-        let pool = self.supervisor.client().try_get("/api/pool")?;
-        pool.body["supervisor"].as_str().map(str::to_owned)
+        pool_owner(&self.supervisor)
     }
+}
+
+fn pool_owner(supervisor: &TestSupervisor) -> Option<String> {
+    let pool = supervisor.client().try_get("/api/pool")?;
+    pool.body["supervisor"].as_str().map(str::to_owned)
 }
 
 /// A supervisor that was killed.
@@ -65,7 +70,17 @@ pub(crate) struct Death {
 impl Fleet {
     /// One in each of these places.
     pub(crate) fn start(places: Vec<Installation>) -> Self {
-        let ship = |installation: Installation| Ship { supervisor: installation.spawn(), installation };
+        Self::of_builds(places, false)
+    }
+
+    /// One of an older build in each of these places.
+    pub(crate) fn start_older(places: Vec<Installation>) -> Self {
+        Self::of_builds(places, true)
+    }
+
+    fn of_builds(places: Vec<Installation>, is_older: bool) -> Self {
+        let ship =
+            |installation: Installation| Ship { supervisor: installation.spawn(), installation, is_older };
         let fleet = Self { ships: places.into_iter().map(ship).collect() };
         fleet.wait_ready();
         fleet
@@ -98,6 +113,33 @@ impl Fleet {
         Death { owner, at }
     }
 
+    /// Puts this build in the place of an older one, which leaves in order or dies; its death, if it does. `None` also
+    /// when none is left.
+    pub(crate) fn upgrade_supervisor(&mut self, random: &mut fastrand::Rng) -> Option<Death> {
+        let at = self.ships.iter().position(|ship| ship.is_older)?;
+        let Ship { installation, mut supervisor, .. } = self.ships.remove(at);
+        let death = random.bool().then(|| {
+            let owner = pool_owner(&supervisor);
+            let death = Death { owner, at: Timestamp::now() };
+            supervisor.signal(Signal::KILL);
+            death
+        });
+        match &death {
+            Some(_) => drop(supervisor.wait_exit(LEAVES_WITHIN)),
+            None => drop(supervisor.terminate(LEAVES_WITHIN)),
+        }
+        let installation = installation.build(None);
+        let ship = Ship { supervisor: installation.spawn(), installation, is_older: false };
+        ship.supervisor.wait_ready(READY_WITHIN);
+        self.ships.push(ship);
+        death
+    }
+
+    /// True once all are of this build.
+    pub(crate) fn is_upgraded(&self) -> bool {
+        self.ships.iter().all(|ship| !ship.is_older)
+    }
+
     /// Lets a supervisor stand still for a while. Its workers go on.
     pub(crate) fn freeze_supervisor(&self, random: &mut fastrand::Rng, lasts: Duration) {
         let ship = &self.ships[random.usize(..self.ships.len())];
@@ -123,7 +165,7 @@ impl Fleet {
     /// Lets all supervisors leave, and gives the command lines of the processes that stayed.
     pub(crate) fn leave(self) -> Vec<String> {
         let mut left = Vec::new();
-        for Ship { installation, supervisor } in self.ships {
+        for Ship { installation, supervisor, .. } in self.ships {
             supervisor.terminate(LEAVES_WITHIN);
             let deadline = std::time::Instant::now() + WORKERS_GONE_WITHIN;
             while !installation.processes().is_empty() && std::time::Instant::now() < deadline {

@@ -8,6 +8,7 @@ mod limits;
 mod load;
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -51,6 +52,9 @@ struct ChaosArguments {
     /// With --weather limits: the embedded database and one supervisor with all the workers.
     #[arg(long)]
     sqlite: bool,
+    /// With --weather upgrade: the folder of the older `supervisor` and `worker`.
+    #[arg(long, value_name = "FOLDER", required_if_eq("weather", "upgrade"))]
+    older: Option<PathBuf>,
     /// With --weather limits: so many keys.
     #[arg(long, default_value_t = 200)]
     keys: usize,
@@ -87,14 +91,18 @@ fn judge(broken: Vec<String>) -> ExitCode {
 
 fn run(arguments: &ChaosArguments, seed: u64, services: &Services, backends: &Backends) -> ChaosRecord {
     let mut random = fastrand::Rng::with_seed(seed);
+    let older = arguments.older.as_deref();
     let places = (0..arguments.supervisors).map(|_| fleet::place(backends, arguments.workers));
-    let mut fleet = Fleet::start(places.collect());
+    let mut fleet = match older {
+        None => Fleet::start(places.collect()),
+        Some(_) => Fleet::start_older(places.map(|place| place.build(older)).collect()),
+    };
     let lasts = Duration::from_secs(arguments.seconds);
     let started = Instant::now();
     let load = ChaosLoad::start(backends.clone(), arguments.executions, lasts, random.fork());
     let every = Duration::from_secs_f64(arguments.every_seconds);
     let mut storm = Storm::new(services, backends, arguments.weather, random, started);
-    while started.elapsed() < lasts || !storm.has_shown_all() {
+    while started.elapsed() < lasts || !storm.has_shown_all() || !fleet.is_upgraded() {
         // The pace of the storm; nothing waits for anything here.
         std::thread::sleep(every);
         storm.strike(&mut fleet);
