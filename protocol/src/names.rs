@@ -81,6 +81,10 @@ pub mod error_type {
     /// Its idempotency key belongs to an execution of another workflow or with other parameters. Always before the first
     /// attempt, so users may use it too.
     pub const IDEMPOTENCY_KEY_REUSED: &str = "IdempotencyKeyReused";
+    /// A limit that lets nobody wait was full. Always before the first attempt, so users may use it too.
+    pub const LIMIT_REACHED: &str = "LimitReached";
+    /// A newer execution took its place in a limit. Always with the status CANCELLED, so users may use it too.
+    pub const SUPERSEDED: &str = "Superseded";
     /// What a Failed outcome with an empty kind is recorded as. Users may use it too.
     pub const EXECUTION_ERROR: &str = "ExecutionError";
 

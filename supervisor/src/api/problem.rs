@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 /// An error, as `application/problem+json` (RFC 9457).
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -20,6 +21,10 @@ pub struct ProblemView {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(nullable = false)]
     pub problems: Vec<String>,
+    /// Where a limit is full: an execution that is in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub execution_id: Option<Uuid>,
     /// For a program of the supervisor's machine that showed no token: the file that keeps it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]

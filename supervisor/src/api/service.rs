@@ -118,6 +118,14 @@ pub enum ServiceError {
         "idempotency_key: it belongs to execution {0}, which has another workflow or other parameters; give another key"
     )]
     KeyReused(Uuid),
+    /// A limit that lets nobody wait is full.
+    #[error("limit {limit:?} is full{}", .holder.map(|id| format!(": execution {id} is in it")).unwrap_or_default())]
+    LimitReached {
+        /// The name of the limit.
+        limit: String,
+        /// One that is in it; `None` when it lets nobody in.
+        holder: Option<Uuid>,
+    },
     /// It cannot be done in this state.
     #[error("{0}")]
     Conflict(String),

@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use muster_protocol::spelled_out;
-use muster_store::{LimitKey, LimitTerms};
+use muster_store::{LimitKey, LimitTerms, OnFull};
 
 use super::exit::CommandFailure;
 use super::output::{json_line, print, print_line};
@@ -53,7 +54,8 @@ enum LimitAction {
     /// Set what a limit allows, from the next claim on. What runs goes on.
     #[command(after_help = "Examples:
   supervisor limit set crm --total 5
-  supervisor limit set crm --total 20 --per-key 2 --key parameters.customer")]
+  supervisor limit set crm --total 20 --per-key 2 --key parameters.customer
+  supervisor limit set import --per-key 1 --on-full reject")]
     Set {
         /// The name of the limit.
         #[arg(value_name = "NAME")]
@@ -67,6 +69,10 @@ enum LimitAction {
         /// What it counts by: organization, workflow, caller, or parameters.NAME.
         #[arg(long, value_name = "KEY", default_value_t)]
         key: LimitKey,
+        /// What happens to one that comes when it is full: wait; reject: it is refused; replace: it takes the place of one that
+        /// waits; cancel_running: of one that runs, too.
+        #[arg(long, value_name = "WHAT", default_value = OnFull::Wait.as_str(), value_parser = on_full())]
+        on_full: OnFull,
         /// Print it as JSON.
         #[arg(long)]
         json: bool,
@@ -93,8 +99,9 @@ impl LimitCommand {
                 if *json { print_line(&json_line(&limits))? } else { print(&spelled_out(&table(&limits)))? }
             }
             LimitAction::Show { name, json, server } => show(&server.client()?.limit(name)?, *json)?,
-            LimitAction::Set { name, total, per_key, key, json, server } => {
-                let terms = LimitTerms { total: *total, per_key: *per_key, key: key.clone() };
+            LimitAction::Set { name, total, per_key, key, on_full, json, server } => {
+                let terms =
+                    LimitTerms { total: *total, per_key: *per_key, key: key.clone(), on_full: *on_full };
                 show(&server.client()?.set_limit(name, &terms)?, *json)?;
             }
             LimitAction::Remove { name, server } => {
@@ -120,7 +127,19 @@ fn allows(terms: Option<&LimitTerms>) -> String {
     let Some(terms) = terms else { return "not set, holds nothing back".to_owned() };
     let total = terms.total.map(|most| format!("{most} in all"));
     let per_key = terms.per_key.map(|most| format!("{most} per {}", terms.key));
-    [total, per_key].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    let on_full = match terms.on_full {
+        OnFull::Wait => None,
+        OnFull::Reject => Some("refuses more"),
+        OnFull::Replace => Some("the newest waits"),
+        OnFull::CancelRunning => Some("the newest runs"),
+    };
+    [total, per_key, on_full.map(str::to_owned)].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// The words there are, which also a shell can complete.
+fn on_full() -> impl TypedValueParser<Value = OnFull> {
+    PossibleValuesParser::new(OnFull::ALL.map(OnFull::as_str))
+        .map(|word| OnFull::of_word(&word).unwrap_or_default())
 }
 
 fn table(limits: &[LimitView]) -> String {
@@ -142,15 +161,22 @@ mod tests {
 
     #[test]
     fn limits_are_listed_with_what_they_allow_and_how_full_they_are() {
-        let terms =
-            LimitTerms { total: Some(5), per_key: Some(1), key: "parameters.customer".parse().unwrap() };
+        let terms = LimitTerms {
+            total: Some(5),
+            per_key: Some(1),
+            key: "parameters.customer".parse().unwrap(),
+            on_full: OnFull::Reject,
+        };
         let set = LimitView { name: "crm".to_owned(), terms: Some(terms), running: 5, waiting: 12 };
         let named = LimitView { name: "unset".to_owned(), running: 1, ..LimitView::default() };
         insta::assert_snapshot!(table(&[set.clone(), named]), @r"
         LIMIT  RUNNING  WAITING  ALLOWS
-        crm          5       12  5 in all, 1 per parameters.customer
+        crm          5       12  5 in all, 1 per parameters.customer, refuses more
         unset        1        0  not set, holds nothing back
         ");
-        assert_eq!(describe(&set), "limit crm: 5 in all, 1 per parameters.customer; 5 running, 12 waiting");
+        assert_eq!(
+            describe(&set),
+            "limit crm: 5 in all, 1 per parameters.customer, refuses more; 5 running, 12 waiting"
+        );
     }
 }

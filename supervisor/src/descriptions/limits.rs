@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use muster_core::execution::check;
 use muster_protocol::DeclaredConcurrency;
-use muster_store::LimitTerms;
+use muster_store::{LimitTerms, OnFull};
 
 use super::described::DescribedWorkflow;
 
@@ -40,11 +40,16 @@ impl DeclaredWorkflowLimits {
 }
 
 fn own_terms(declared: &DeclaredConcurrency) -> Option<LimitTerms> {
-    let DeclaredConcurrency { total, per_key, key, on_full: _ } = declared;
+    let DeclaredConcurrency { total, per_key, key, on_full } = declared;
     if total.is_none() && per_key.is_none() {
         return None;
     }
-    Some(LimitTerms { total: *total, per_key: *per_key, key: key.parse().unwrap_or_default() })
+    Some(LimitTerms {
+        total: *total,
+        per_key: *per_key,
+        key: key.parse().unwrap_or_default(),
+        on_full: OnFull::of_word(on_full).unwrap_or_default(),
+    })
 }
 
 /// What stands apart in names of limits is written otherwise.

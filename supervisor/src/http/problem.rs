@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use muster_core::execution::InvalidRequest;
 use muster_store::StoreError;
+use uuid::Uuid;
 
 use crate::api::{ProblemView, ServiceError};
 
@@ -22,6 +23,8 @@ pub(super) struct ApiError {
     problems: Vec<String>,
     /// Where the token is kept that was not shown.
     token_file: Option<String>,
+    /// Where a limit is full: an execution that is in it.
+    execution_id: Option<Uuid>,
 }
 
 /// The kinds of errors.
@@ -36,6 +39,7 @@ pub(super) enum ErrorKind {
     TooLarge,
     Unstorable,
     KeyReused,
+    LimitReached,
     Failed,
     Unavailable,
 }
@@ -48,7 +52,7 @@ impl ErrorKind {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::NoSuchMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Conflict => StatusCode::CONFLICT,
+            Self::Conflict | Self::LimitReached => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unstorable | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
@@ -67,6 +71,7 @@ impl ErrorKind {
             Self::Conflict => ("conflict", "Not in this state"),
             Self::TooLarge => ("too-large", "The body is too large"),
             Self::Unstorable => ("not-storable", "The database will not store it"),
+            Self::LimitReached => ("limit-reached", "LimitReached"),
             Self::KeyReused => ("idempotency-key-reused", "IdempotencyKeyReused"),
             Self::Failed => ("failed", "The supervisor failed"),
             Self::Unavailable => ("unavailable", "Not now"),
@@ -76,7 +81,7 @@ impl ErrorKind {
 
 impl ApiError {
     pub(super) fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), problems: Vec::new(), token_file: None }
+        Self { kind, detail: detail.into(), problems: Vec::new(), token_file: None, execution_id: None }
     }
 
     /// The token was not shown; where it is kept, if that may be said.
@@ -123,6 +128,7 @@ impl ApiError {
             status: self.kind.status().as_u16(),
             detail: self.detail,
             problems: self.problems,
+            execution_id: self.execution_id,
             token_file: self.token_file,
         }
     }
@@ -148,6 +154,7 @@ impl IntoResponse for ApiError {
             | ErrorKind::Conflict
             | ErrorKind::TooLarge
             | ErrorKind::KeyReused
+            | ErrorKind::LimitReached
             | ErrorKind::Unstorable
             | ErrorKind::Failed => {}
         }
@@ -186,6 +193,9 @@ impl From<ServiceError> for ApiError {
                 Self::with_problems(error.to_string(), problems)
             }
             ServiceError::KeyReused(_) => Self::new(ErrorKind::KeyReused, error.to_string()),
+            ServiceError::LimitReached { holder, .. } => {
+                Self { execution_id: holder, ..Self::new(ErrorKind::LimitReached, error.to_string()) }
+            }
             ServiceError::Conflict(detail) => Self::new(ErrorKind::Conflict, detail),
             ServiceError::Unavailable(detail) => Self::new(ErrorKind::Unavailable, detail),
             ServiceError::Store(error) => error.into(),

@@ -311,7 +311,7 @@ impl Supervisor {
             (settings.max_attempts, settings.idempotency)
         };
         let row = NewExecution::of(request, max_attempts).remembered_for(remembered);
-        Ok(row.in_queue(&self.started_with.queue))
+        Ok(row.in_queue(&self.started_with.queue).refusable())
     }
 
     /// Several in one transaction.
@@ -361,6 +361,7 @@ impl Supervisor {
                 Ok(SubmitAnswer { execution_id: id, status, existing: true })
             }
             Submitted::KeyReused { id } => Err(ServiceError::KeyReused(id)),
+            Submitted::LimitReached { limit, holder } => Err(ServiceError::LimitReached { limit, holder }),
             Submitted::Refused(message) => Err(ServiceError::Invalid(message)),
         }
     }

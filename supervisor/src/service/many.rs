@@ -153,7 +153,7 @@ impl Supervisor {
             retry_of: Some(record.id),
             ..NewExecution::of(&request, self.default_max_attempts())
         };
-        Ok(row.in_queue(&self.started_with.queue))
+        Ok(row.in_queue(&self.started_with.queue).refusable())
     }
 }
 

@@ -9,6 +9,7 @@ mod confinement;
 mod core;
 mod data_dir;
 mod database_status;
+mod displaced;
 mod explain;
 mod heartbeat;
 mod many;

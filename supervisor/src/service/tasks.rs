@@ -14,10 +14,10 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::announce::announce;
 use super::core::Core;
-use super::heartbeat;
 use super::schedules;
 use super::supervisor::Supervisor;
 use super::webhooks;
+use super::{displaced, heartbeat};
 use crate::dispatch::{
     PeerWatch, StorePoll, expire_for_ever, follow_pauses_for_ever, forget_keys_for_ever, leases,
     let_go_resumed_for_ever, tell_worker_time_for_ever, tend_limits_for_ever, watch_for_ever,
@@ -92,6 +92,8 @@ impl Tasks {
         background.spawn(vital::serving("webhooks", delivering));
         let following = follow_definitions(store.clone(), supervisor.preparer.prewarm());
         background.spawn(vital::turning("definitions", following));
+        let telling = displaced::tell_for_ever(Arc::downgrade(supervisor));
+        background.spawn(vital::turning("displaced", telling));
         let commands =
             control_commands::handle_commands(Arc::downgrade(supervisor), supervisor.core.bus.clone());
         background.spawn(vital::turning("orders", commands));

@@ -53,6 +53,9 @@ pub struct NewExecution {
     /// By what a second submit of it is known; `None` for a request without an idempotency key.
     #[serde(default)]
     pub idempotency: Option<Box<Idempotency>>,
+    /// Whoever submits it is told at once when a limit refuses it; else its row says so.
+    #[serde(skip)]
+    pub is_refusable: bool,
 }
 
 /// By what a second submit is known. Keys are the organization's own.
@@ -93,6 +96,13 @@ pub enum Submitted {
     KeyReused {
         /// The id of that execution.
         id: Uuid,
+    },
+    /// It is refusable, and a limit that lets nobody wait is full. Nothing was written.
+    LimitReached {
+        /// The name of the limit.
+        limit: String,
+        /// One that is in it; `None` when it lets nobody in.
+        holder: Option<Uuid>,
     },
     /// The database will not store it, for this reason. Nothing was written.
     Refused(String),

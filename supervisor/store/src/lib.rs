@@ -63,8 +63,8 @@ pub use finalization::{
     StateWrite,
 };
 pub use limits::{
-    HeldLimit, InvalidLimitKey, LimitKey, LimitRecord, LimitStore, LimitSweep, LimitTerms, LimitUse,
-    LimitWait,
+    Displaced, HeldLimit, InvalidLimitKey, LimitKey, LimitRecord, LimitStore, LimitSweep, LimitTerms,
+    LimitUse, LimitWait, OnFull,
 };
 pub use pauses::{InvalidPauseTarget, PauseRecord, PauseStore, PauseSubject, PauseTarget, Pauses};
 #[cfg(feature = "postgres")]

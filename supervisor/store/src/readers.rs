@@ -15,6 +15,7 @@ macro_rules! record_readers {
         use $crate::columns::{IdColumn, JsonColumn, TimeColumn, unsigned};
         use $crate::decide::{AttemptBudget, FoundRow};
         use $crate::limits::admission::LimitFill;
+        use $crate::limits::on_full::Entrant;
         use $crate::limits::session::Holder;
         use $crate::pauses::SubjectRow;
         use $crate::rows::parts;
@@ -22,7 +23,7 @@ macro_rules! record_readers {
         use $crate::shares::WaitingShare;
         use $crate::{
             ChangeRecord, Claimed, ConfigEntry, ConfigRecord, Cursor, DeliveryRecord, DueSchedule, EventRow,
-            ExecutionRecord, HeldLimit, LimitRecord, LimitTerms, LimitUse, LogRow, NewExecution,
+            ExecutionRecord, HeldLimit, LimitRecord, LimitTerms, LimitUse, LogRow, NewExecution, OnFull,
             OrganizationRecord, PauseRecord, PauseTarget, ScheduleRecord, SupervisorRecord,
             TakenDelivery, WebhookRecord, WorkflowRecord,
         };
@@ -126,6 +127,7 @@ macro_rules! record_readers {
                 idempotency: None,
                 // And has room in its limits.
                 limits: Vec::new(),
+                is_refusable: false,
             };
             Ok(Claimed {
                 attempt,
@@ -222,6 +224,15 @@ macro_rules! record_readers {
             })
         }
 
+        pub(crate) fn entrant(row: &$row) -> Result<Entrant> {
+            Ok(Entrant {
+                id: required_id(row, "id")?,
+                held: held(row)?,
+                runs: row.try_get("runs")?,
+                is_asked: row.try_get("is_asked")?,
+            })
+        }
+
         pub(crate) fn limit_use(row: &$row) -> Result<LimitUse> {
             Ok(LimitUse {
                 name: row.try_get("name")?,
@@ -232,11 +243,13 @@ macro_rules! record_readers {
 
         /// What a limit says.
         pub(crate) fn limit(row: &$row) -> Result<LimitRecord> {
-            let key: String = row.try_get("key")?;
+            let (key, on_full): (String, String) = (row.try_get("key")?, row.try_get("on_full")?);
             let terms = LimitTerms {
                 total: most(row, "total")?,
                 per_key: most(row, "per_key")?,
                 key: key.parse().unwrap_or_default(),
+                // What a later version wrote holds at least back.
+                on_full: OnFull::of_word(&on_full).unwrap_or_default(),
             };
             Ok(LimitRecord {
                 name: row.try_get("name")?,

@@ -41,6 +41,7 @@ impl NewExecution {
                 })
             }),
             limits: request.limits.clone(),
+            is_refusable: false,
         }
     }
 
@@ -51,6 +52,12 @@ impl NewExecution {
             idempotency.lifetime.get_or_insert(lifetime);
         }
         self
+    }
+
+    /// The same for somebody who hears at once when a limit is full.
+    #[must_use]
+    pub fn refusable(self) -> Self {
+        Self { is_refusable: true, ..self }
     }
 
     /// The same in this queue, unless it names one.

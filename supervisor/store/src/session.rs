@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::decide::{AttemptBudget, FoundRow};
 use super::flow::PendingRow;
 use super::limits::session::LimitSession;
-use super::limits::{DeclaredLimits, HeldLimit};
+use super::limits::{DeclaredLimits, DisplacedBook, HeldLimit};
 use super::pauses::{PauseBook, PauseSession};
 use super::rows::{BackRow, EndedRow, EndingRow, EventRowIn, Fence, KeyRow, LogRowIn, StateRow};
 use super::schedules::ScheduleSession;
@@ -76,6 +76,9 @@ pub(crate) trait Backend: std::fmt::Debug + Send + Sync + 'static {
 
     /// What code declares of its limits.
     fn declared_limits(&self) -> &DeclaredLimits;
+
+    /// What this process has displaced, to be told of.
+    fn displaced(&self) -> &DisplacedBook;
 
     /// What this process knows of pauses.
     fn pause_book(&self) -> &PauseBook;
@@ -195,7 +198,7 @@ pub(crate) trait StoreSession: LimitSession + PauseSession + ScheduleSession + W
     /// Ends locked rows.
     fn end_unclaimed(
         &mut self,
-        owner: Uuid,
+        owner: Option<Uuid>,
         rows: &[EndedRow<'_>],
     ) -> impl Future<Output = Result<()>> + Send;
 
@@ -272,6 +275,14 @@ pub(crate) trait StoreSession: LimitSession + PauseSession + ScheduleSession + W
 
     /// The same for several rows that are there; gives those it changed. Passes by what somebody has locked.
     fn cancel_several(&mut self, ids: &[Uuid]) -> impl Future<Output = Result<Vec<CancelledRow>>> + Send;
+
+    /// Cancels rows that wait, each with what is said of it, and where it may asks those that run; gives those it changed.
+    /// Passes by what somebody has locked.
+    fn displace(
+        &mut self,
+        rows: &[(Uuid, String)],
+        may_run: bool,
+    ) -> impl Future<Output = Result<Vec<CancelledRow>>> + Send;
 
     /// Inserts a row that failed and never ran. False: there is a row already, and it stays as it is.
     fn insert_unusable(

@@ -305,6 +305,7 @@ pub(crate) fn new_execution() -> NewExecution {
         expiry: None,
         idempotency: None,
         limits: Vec::new(),
+        is_refusable: false,
     }
 }
 

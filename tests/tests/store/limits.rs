@@ -9,11 +9,11 @@ use uuid::Uuid;
 
 use crate::fixture::{Fixture, claimant, new_execution, retry, serving, success};
 
-fn limited<const N: usize>(names: [&str; N]) -> NewExecution {
+pub(crate) fn limited<const N: usize>(names: [&str; N]) -> NewExecution {
     NewExecution { limits: names.map(str::to_owned).to_vec(), ..new_execution() }
 }
 
-fn of_customer(name: &str, customer: &str) -> NewExecution {
+pub(crate) fn of_customer(name: &str, customer: &str) -> NewExecution {
     let new = limited([name]);
     let id = new.id;
     let request =
@@ -21,21 +21,21 @@ fn of_customer(name: &str, customer: &str) -> NewExecution {
     NewExecution { request: crate::fixture::raw(&request), ..new }
 }
 
-fn total(most: u32) -> LimitTerms {
+pub(crate) fn total(most: u32) -> LimitTerms {
     LimitTerms { total: Some(most), ..LimitTerms::default() }
 }
 
-fn per_customer(most: u32) -> LimitTerms {
+pub(crate) fn per_customer(most: u32) -> LimitTerms {
     let key: LimitKey = "parameters.customer".parse().unwrap();
     LimitTerms { per_key: Some(most), key, ..LimitTerms::default() }
 }
 
 impl Fixture {
-    async fn limit(&self, name: &str, terms: LimitTerms) {
+    pub(crate) async fn limit(&self, name: &str, terms: LimitTerms) {
         self.store.set_limit(name, &terms).await.unwrap();
     }
 
-    async fn submit_all(&self, new: &[NewExecution]) {
+    pub(crate) async fn submit_all(&self, new: &[NewExecution]) {
         self.store.submit(new).await.unwrap();
         // In this order they have waited.
         for (new, seconds) in new.iter().rev().zip(1..) {
@@ -43,20 +43,20 @@ impl Fixture {
         }
     }
 
-    async fn claims(&self, me: &Claimant, most: usize) -> Vec<Attempt> {
+    pub(crate) async fn claims(&self, me: &Claimant, most: usize) -> Vec<Attempt> {
         let due = self.store.claim_due(me, most, TakeOver::Nothing).await.unwrap();
         due.claimed.into_iter().map(|claimed| claimed.attempt).collect()
     }
 
-    async fn claimed_ids(&self, me: &Claimant) -> Vec<Uuid> {
+    pub(crate) async fn claimed_ids(&self, me: &Claimant) -> Vec<Uuid> {
         self.claims(me, 100).await.into_iter().map(|attempt| attempt.execution_id).collect()
     }
 
-    async fn succeed(&self, me: &Claimant, attempt: Attempt) {
+    pub(crate) async fn succeed(&self, me: &Claimant, attempt: Attempt) {
         self.finalize(success(me, attempt)).await;
     }
 
-    async fn waits_for(&self, id: Uuid) -> Option<String> {
+    pub(crate) async fn waits_for(&self, id: Uuid) -> Option<String> {
         self.row(id).await.waits_for
     }
 }

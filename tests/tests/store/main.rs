@@ -14,6 +14,7 @@ mod durability;
 mod expiry;
 mod finalization;
 mod fixture;
+mod full_limits;
 mod hidden;
 mod keys;
 mod leases;
@@ -174,6 +175,15 @@ contract! {
         every_end_is_told_to_those_who_ask_for_it,
         a_delivery_is_taken_by_one_tried_and_begun_anew,
         what_expired_is_told_and_what_was_taken_back_is_told_anew,
+    }
+    full_limits {
+        rule_6_whoever_comes_to_a_full_limit_is_refused_or_fails,
+        rule_6_of_many_that_come_at_once_so_many_are_let_in,
+        rule_6_whoever_tries_again_keeps_its_place,
+        rule_6_the_newest_takes_the_place_of_one_that_waits,
+        rule_6_the_newest_has_the_running_one_cancelled,
+        rule_6_a_child_that_finds_a_limit_full_fails,
+        rule_6_what_is_to_start_later_has_its_place,
     }
     limits {
         rule_3_no_more_run_than_a_limit_says,

@@ -194,7 +194,12 @@ impl PlayedSchedule<'_> {
         let mut number = |most| (self.random.u32(..4) > 0).then(|| self.random.u32(..=most));
         let (total, per_key) = (number(4), number(2));
         let key = if name == "a" { "organization" } else { "parameters.customer" }.parse().unwrap();
-        let terms = LimitTerms { total: total.or(per_key.is_none().then_some(1)), per_key, key };
+        let terms = LimitTerms {
+            total: total.or(per_key.is_none().then_some(1)),
+            per_key,
+            key,
+            ..LimitTerms::default()
+        };
         self.happened.push(format!("  limit {name} {terms:?}"));
         self.fixture.store.set_limit(name, &terms).await.unwrap();
         self.limits.insert(name, terms);

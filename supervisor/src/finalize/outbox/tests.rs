@@ -68,6 +68,7 @@ fn end(number: u32) -> Finalization {
             expiry: None,
             idempotency: None,
             limits: Vec::new(),
+            is_refusable: false,
         }],
         events: vec![NewEvent::new(at, "started")],
     }

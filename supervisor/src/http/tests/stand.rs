@@ -70,6 +70,9 @@ impl ApiService for FakeService {
             Submitted::Exists(status) => own(status),
             Submitted::Existing { id, status } => SubmitAnswer { execution_id: id, status, existing: true },
             Submitted::KeyReused { id } => return Err(ServiceError::KeyReused(id)),
+            Submitted::LimitReached { limit, holder } => {
+                return Err(ServiceError::LimitReached { limit, holder });
+            }
             Submitted::Refused(reason) => return Err(ServiceError::Invalid(reason)),
         })
     }

@@ -18,6 +18,7 @@ use crate::batch::InsertGroups;
 use crate::columns::now;
 use crate::decide::{distinct, end_instead_of_claim, finalized_detail};
 use crate::limits::limits_of;
+use crate::limits::on_full::FullLimit;
 use crate::pauses::{PauseSubject, Pauses};
 use crate::rows::{EndedRow, EventRowIn, FailureColumns};
 use crate::session::{Backend, Candidate, Extent, Purpose, StoreSession};
@@ -93,6 +94,9 @@ async fn keep_as_rows<B: Backend>(backend: &B, later: &[Arc<NewExecution>]) -> R
         Submitted::Exists(status) => Claim::Elsewhere(status),
         Submitted::Existing { id, status } => Claim::Existing { id, status },
         Submitted::KeyReused { id } => Claim::KeyReused { id },
+        Submitted::LimitReached { limit, holder } => {
+            Claim::Refused(FullLimit { name: limit, holder }.to_string())
+        }
         Submitted::Refused(reason) => Claim::Refused(reason),
     };
     Ok(submit(backend, later).await?.into_iter().map(answer).collect())
@@ -433,7 +437,7 @@ async fn end<S: StoreSession>(
             failure: FailureColumns::of(outcome.failure()),
         })
         .collect();
-    session.end_unclaimed(claimant.owner, &rows).await?;
+    session.end_unclaimed(Some(claimant.owner), &rows).await?;
     session.insert_events(&events).await?;
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
     session.note_webhooks(&ids).await

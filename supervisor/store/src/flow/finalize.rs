@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use muster_core::execution::Attempt;
 use uuid::Uuid;
 
-use super::limits::{DirtyLimits, pending_rows, tend_changed};
+use super::entry::{EnteredRows, enter_rows};
+use super::limits::{DirtyLimits, tend_changed};
 use super::{again, standings};
 use crate::batch::InsertGroups;
 use crate::concede::concessions;
@@ -128,12 +129,14 @@ async fn finalize_group<B: Backend>(
     let endings = settle_all(&mut session, finalizations).await?;
     let mut written =
         FencedWrites { over: finish(&mut session, &endings).await?, back: WrittenAttempts::new() };
+    let mut children = EnteredRows::default();
     if extent == Extent::Several {
         written.back = requeue(&mut session, &endings).await?;
         let won: Vec<_> = endings.iter().filter(|ending| written.let_through(ending)).collect();
-        write_consequences(&mut session, backend, &won).await?;
+        children = write_consequences(&mut session, backend, &won).await?;
     }
     session.commit().await?;
+    children.committed(backend).await;
     tend_changed(backend, written.left_limits()).await;
     let lost = endings.iter().filter(|ending| !written.let_through(ending));
     let lost: Vec<Uuid> = lost.map(|(finalization, _)| finalization.attempt.execution_id).collect();
@@ -271,7 +274,7 @@ async fn write_consequences<B: Backend>(
     session: &mut B::Session,
     backend: &B,
     won: &[&EndingPair<'_>],
-) -> Result<()> {
+) -> Result<EnteredRows> {
     let over: Vec<&Finalization> = won
         .iter()
         .filter(|(_, settled)| is_over(settled.as_ref()))
@@ -293,15 +296,15 @@ async fn write_consequences<B: Backend>(
         session.delete_state(&deleted).await?;
     }
     let children: Vec<&NewExecution> = over.iter().flat_map(|finalization| &finalization.children).collect();
+    let mut entered = EnteredRows::default();
     let children: Vec<&NewExecution> = distinct(&children).into_iter().copied().collect();
     if !children.is_empty() {
-        let rows = pending_rows(session, backend, &children).await?;
-        session.insert_pending(&rows).await?;
+        entered = enter_rows(session, backend, &children).await?;
     }
     let waits_at_once =
         |(_, settled): &&&EndingPair<'_>| settled.as_ref().is_some_and(SettledRow::waits_at_once);
     if !children.is_empty() || won.iter().any(|ending| waits_at_once(&ending)) {
         session.wake().await?;
     }
-    Ok(())
+    Ok(entered)
 }

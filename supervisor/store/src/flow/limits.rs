@@ -10,6 +10,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use uuid::Uuid;
 
+use super::entry::strict_limits;
 use crate::limits::admission::{LimitCounts, WaitsFor};
 use crate::limits::session::LimitSession as _;
 use crate::limits::{HeldLimit, key_of, limits_of};
@@ -23,6 +24,8 @@ pub(crate) struct PendingRow<'a> {
     pub(crate) execution: &'a NewExecution,
     pub(crate) limits: Vec<HeldLimit>,
     pub(crate) waits_for: Option<WaitsFor>,
+    /// The names of those of its limits in which it counts from the start.
+    pub(crate) strict: Vec<String>,
 }
 
 /// Looks up what each of these counts by. Where others wait already it stands behind them from the start, so that a flood
@@ -41,22 +44,24 @@ pub(super) async fn pending_rows<'a, B: Backend>(
             execution: new,
             limits: Vec::new(),
             waits_for: waits_for_resume(&pauses, new),
+            strict: Vec::new(),
         };
         return Ok(new.iter().map(plain).collect());
     }
     let names: Vec<&str> = names.into_iter().collect();
     let records = session.limits_named(&names).await?;
-    let keys: HashMap<&str, _> =
-        records.iter().map(|limit| (limit.name.as_str(), &limit.terms.key)).collect();
+    let terms: HashMap<&str, _> = records.iter().map(|limit| (limit.name.as_str(), &limit.terms)).collect();
     let default = crate::LimitKey::default();
     let mut rows = Vec::with_capacity(new.len());
     for (execution, asked) in new.iter().zip(&asked) {
         let held = |name: &String| HeldLimit {
             name: name.clone(),
-            key: key_of(keys.get(name.as_str()).copied().unwrap_or(&default), execution),
+            key: key_of(terms.get(name.as_str()).map_or(&default, |terms| &terms.key), execution),
         };
         let limits: BTreeSet<HeldLimit> = asked.iter().map(held).collect();
-        rows.push(PendingRow { execution, limits: limits.into_iter().collect(), waits_for: None });
+        let limits: Vec<HeldLimit> = limits.into_iter().collect();
+        let strict = strict_limits(&limits, &terms);
+        rows.push(PendingRow { execution, limits, waits_for: None, strict });
     }
     let asked: BTreeSet<WaitsFor> = rows.iter().flat_map(|row| reasons(&row.limits)).collect();
     let waited_for = session.waited_for(&asked.into_iter().collect::<Vec<_>>()).await?;

@@ -10,7 +10,9 @@ use super::again;
 use super::limits::{DirtyLimits, names, tend};
 use crate::limits::admission::{LimitCounts, WaitsFor};
 use crate::limits::session::{Holder, LimitSession as _};
-use crate::limits::{HeldLimit, LimitRecord, LimitStore, LimitSweep, LimitTerms, LimitUse, LimitWait};
+use crate::limits::{
+    Displaced, HeldLimit, LimitRecord, LimitStore, LimitSweep, LimitTerms, LimitUse, LimitWait,
+};
 use crate::session::{Backend, Extent, Purpose, StoreSession};
 use crate::{ExecutionRecord, Result};
 
@@ -59,6 +61,10 @@ impl<B: Backend> LimitStore for B {
             return Ok(None);
         }
         again(B::PLANS_MAX, || limit_wait(self, record, parked.as_ref())).await
+    }
+
+    async fn displaced(&self) -> Vec<Displaced> {
+        Backend::displaced(self).next().await
     }
 
     async fn sweep_limits(&self) -> Result<LimitSweep> {

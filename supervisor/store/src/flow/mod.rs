@@ -3,6 +3,7 @@
 
 mod again;
 mod claim;
+mod entry;
 mod finalize;
 mod keys;
 mod limits;

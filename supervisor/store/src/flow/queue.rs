@@ -7,11 +7,13 @@ use async_trait::async_trait;
 use muster_core::execution::{Attempt, Status};
 use uuid::Uuid;
 
+use super::entry::enter_rows;
 use super::keys::settle_keys;
-use super::limits::{DirtyLimits, pending_rows, tend_changed};
+use super::limits::{DirtyLimits, tend_changed};
 use super::{again, standings, statuses};
 use crate::batch::InsertGroups;
 use crate::decide::{FoundRow, distinct, finalized_detail};
+use crate::limits::on_full::FullLimit;
 use crate::rows::EventRowIn;
 use crate::session::{Backend, CancelledRow, Extent, Purpose, StoreSession};
 use crate::webhooks::WebhookSession as _;
@@ -69,18 +71,22 @@ async fn submit_group<B: Backend, T: Borrow<NewExecution> + Sync>(
         .map(Borrow::borrow)
         .filter(|new: &&NewExecution| keys.answer(new).is_none())
         .collect();
-    let rows = pending_rows(&mut session, backend, &new).await?;
-    let inserted = if rows.is_empty() { HashSet::new() } else { session.insert_pending(&rows).await? };
-    let known: Vec<Uuid> = new.iter().map(|new| new.id).filter(|id| !inserted.contains(id)).collect();
+    let entered = enter_rows(&mut session, backend, &new).await?;
+    let is_known = |id: &Uuid| !entered.inserted.contains(id) && !entered.refused.contains_key(id);
+    let known: Vec<Uuid> = new.iter().map(|new| new.id).filter(is_known).collect();
     let known: HashMap<Uuid, Status> =
         if known.is_empty() { HashMap::new() } else { statuses(&session.current_state(&known).await?) };
-    if !inserted.is_empty() {
+    if !entered.inserted.is_empty() {
         session.wake().await?;
     }
     session.commit().await?;
-    tend_changed(backend, DirtyLimits::waited_behind(&rows)).await;
+    let refused = entered.refused.clone();
+    entered.committed(backend).await;
     let answer = |execution: &T| {
         let new = execution.borrow();
+        if let Some(FullLimit { name, holder }) = refused.get(&new.id) {
+            return Submitted::LimitReached { limit: name.clone(), holder: *holder };
+        }
         let by_id = || known.get(&new.id).map_or(Submitted::Inserted, |status| Submitted::Exists(*status));
         keys.answer(new).unwrap_or_else(by_id)
     };
@@ -116,7 +122,7 @@ async fn request_cancel<B: Backend>(backend: &B, id: Uuid) -> Result<CancelResul
     if answer == CancelResult::Cancelled {
         // It may have been let go, and another starts in its place.
         let mut dirty = DirtyLimits::default();
-        dirty.add(None, &limits);
+        dirty.add(Some(id), &limits);
         tend_changed(backend, dirty).await;
     }
     Ok(answer)
@@ -142,13 +148,18 @@ async fn request_cancels<B: Backend>(backend: &B, ids: &[Uuid]) -> Result<Vec<(U
     for CancelledRow { row, is_tombstone, limits } in session.cancel_several(ids).await? {
         let (answer, event) = cancelled(&row, is_tombstone);
         if answer == CancelResult::Cancelled {
-            dirty.add(None, &limits);
+            dirty.add(Some(row.attempt.execution_id), &limits);
         }
         events.push(EventRowIn::of(row.attempt, None, event));
         answers.push((row.attempt.execution_id, answer));
     }
     if !events.is_empty() {
         session.insert_events(&events).await?;
+    }
+    let over = |(id, answer): &(Uuid, CancelResult)| (*answer == CancelResult::Cancelled).then_some(*id);
+    let over: Vec<Uuid> = answers.iter().filter_map(over).collect();
+    if !over.is_empty() {
+        session.note_webhooks(&over).await?;
     }
     session.commit().await?;
     tend_changed(backend, dirty).await;

@@ -1,7 +1,7 @@
 //! Ticks of schedules: the schedule goes on and its execution is there, both or neither.
 
 use super::again;
-use super::limits::{DirtyLimits, pending_rows, tend_changed};
+use super::entry::{EnteredRows, enter_rows};
 use crate::batch::InsertGroups;
 use crate::schedules::{ScheduleAdvance, ScheduleAdvanced, ScheduleSession as _};
 use crate::session::{Backend, Extent, Purpose, StoreSession};
@@ -33,15 +33,13 @@ async fn advance_group<B: Backend>(
         .filter(|advance| ours.contains(&advance.id))
         .filter_map(|advance| advance.execution.as_ref())
         .collect();
-    let mut dirty = DirtyLimits::default();
+    let mut entered = EnteredRows::default();
     if !new.is_empty() {
-        let rows = pending_rows(&mut session, backend, &new).await?;
-        session.insert_pending(&rows).await?;
+        entered = enter_rows(&mut session, backend, &new).await?;
         session.wake().await?;
-        dirty = DirtyLimits::waited_behind(&rows);
     }
     session.commit().await?;
-    tend_changed(backend, dirty).await;
+    entered.committed(backend).await;
     let answer = |advance: &ScheduleAdvance| {
         if ours.contains(&advance.id) { ScheduleAdvanced::Done } else { ScheduleAdvanced::NotOurs }
     };

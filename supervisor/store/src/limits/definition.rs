@@ -8,6 +8,8 @@ use muster_core::execution::check;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::OnFull;
+
 /// The longest path into the parameters.
 const PATH_MAX_BYTES: usize = 200;
 
@@ -42,6 +44,10 @@ pub struct LimitTerms {
     #[serde(default)]
     #[schema(value_type = String, default = "organization")]
     pub key: LimitKey,
+    /// What happens to an execution that comes when it is full.
+    #[serde(default)]
+    #[schema(value_type = OnFull, default = "wait")]
+    pub on_full: OnFull,
 }
 
 /// What a limit counts by.

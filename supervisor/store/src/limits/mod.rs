@@ -6,16 +6,21 @@
 pub(crate) mod admission;
 mod declared;
 mod definition;
+mod displaced;
 mod held;
 mod key;
 #[cfg(test)]
 mod model;
+pub(crate) mod on_full;
 pub(crate) mod session;
 mod store;
 
 pub(crate) use declared::{DeclaredLimits, limits_of};
 pub use definition::{InvalidLimitKey, LimitKey, LimitRecord, LimitTerms};
+pub use displaced::Displaced;
+pub(crate) use displaced::DisplacedBook;
 pub use held::HeldLimit;
 pub(crate) use held::{held_limits, limits_column};
 pub(crate) use key::key_of;
+pub use on_full::OnFull;
 pub use store::{LimitStore, LimitSweep, LimitUse, LimitWait};

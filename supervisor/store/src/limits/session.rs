@@ -6,6 +6,7 @@ use std::future::Future;
 use uuid::Uuid;
 
 use super::admission::{LimitFill, WaitsFor};
+use super::on_full::Entrant;
 use super::{HeldLimit, LimitRecord, LimitTerms, LimitUse};
 use crate::Result;
 
@@ -41,10 +42,22 @@ pub(crate) trait LimitSession: Send {
     /// Notes who runs in which limits.
     fn hold(&mut self, holders: &[Holder]) -> impl Future<Output = Result<()>> + Send;
 
+    /// Notes who is let in to limits and does not run yet.
+    fn reserve(&mut self, holders: &[Holder]) -> impl Future<Output = Result<()>> + Send;
+
+    /// Who is let in to these limits, and to these for their keys: what waits and what runs, the oldest first. Either list
+    /// may be empty.
+    fn entrants(
+        &mut self,
+        whole: &[&str],
+        keyed: &[HeldLimit],
+    ) -> impl Future<Output = Result<Vec<Entrant>>> + Send;
+
     /// Takes rows that wait out of the claim.
     fn park(&mut self, rows: &[(Uuid, WaitsFor)]) -> impl Future<Output = Result<()>> + Send;
 
-    /// Strikes these from the limits they are in, unless they run.
+    /// Strikes these from the limits they are in, unless they run. What waits again keeps its place in those that count whom
+    /// they let in.
     fn release(&mut self, ids: &[Uuid]) -> impl Future<Output = Result<()>> + Send;
 
     /// Gives back to the claim, in each queue, the next of those that wait for each of these: so many, less those that

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{LimitRecord, LimitTerms};
+use super::{Displaced, LimitRecord, LimitTerms};
 use crate::{ExecutionRecord, Result};
 
 /// The limits that are set, and what happens at them.
@@ -39,6 +39,10 @@ pub trait LimitStore: Debug + Send + Sync + 'static {
     /// What this row waits for at a limit, or would if a claim looked at it now; `None` when all its limits have room,
     /// or it does not wait.
     async fn limit_wait(&self, record: &ExecutionRecord) -> Result<Option<LimitWait>>;
+
+    /// Waits for executions that made room for newer ones or were not let in, and takes them: this process is to tell of
+    /// them.
+    async fn displaced(&self) -> Vec<Displaced>;
 
     /// Puts right what a crash left: who is counted and does not run, who runs and is not counted, who waits and has
     /// room.

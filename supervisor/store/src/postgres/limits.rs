@@ -14,6 +14,7 @@ use super::statements;
 use super::transaction::PgSession;
 use crate::Result;
 use crate::limits::admission::{LimitFill, WaitsFor};
+use crate::limits::on_full::Entrant;
 use crate::limits::session::{Holder, LimitSession};
 use crate::limits::{HeldLimit, LimitRecord, LimitTerms, LimitUse};
 
@@ -49,7 +50,8 @@ impl LimitSession for PgSession {
             .bind(terms.total.map(signed))
             .bind(terms.per_key.map(signed))
             .bind(terms.key.to_string())
-            .bind(origin.to_owned());
+            .bind(origin.to_owned())
+            .bind(terms.on_full.as_str());
         let rows = self.rows(query).await?;
         let row = rows.first().ok_or(sqlx::Error::RowNotFound).map_err(store_error)?;
         record::limit(row).map_err(store_error)
@@ -72,6 +74,22 @@ impl LimitSession for PgSession {
             .bind(column(holders, |(_, held)| held.name.as_str()))
             .bind(column(holders, |(_, held)| held.key.as_str()));
         self.run(query).await
+    }
+
+    async fn reserve(&mut self, holders: &[Holder]) -> Result<()> {
+        let query = sqlx::query(statements::RESERVE)
+            .bind(column(holders, |(id, _)| *id))
+            .bind(column(holders, |(_, held)| held.name.as_str()))
+            .bind(column(holders, |(_, held)| held.key.as_str()));
+        self.run(query).await
+    }
+
+    async fn entrants(&mut self, whole: &[&str], keyed: &[HeldLimit]) -> Result<Vec<Entrant>> {
+        let query = sqlx::query(statements::ENTRANTS)
+            .bind(whole)
+            .bind(column(keyed, |held| held.name.as_str()))
+            .bind(column(keyed, |held| held.key.as_str()));
+        read(&self.rows(query).await?, record::entrant)
     }
 
     async fn park(&mut self, rows: &[(Uuid, WaitsFor)]) -> Result<()> {

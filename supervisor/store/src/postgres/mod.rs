@@ -40,7 +40,7 @@ use tokio_util::task::AbortOnDropHandle;
 use self::connections::{Connections, Household, Planning};
 use self::listen::Wakers;
 use self::presence::Presence;
-use super::limits::DeclaredLimits;
+use super::limits::{DeclaredLimits, DisplacedBook};
 use super::pauses::PauseBook;
 use super::takeover::Watch;
 use super::{Result, Store};
@@ -68,6 +68,7 @@ pub struct PostgresStore {
     shared: Arc<StoreShared>,
     listener: OnceLock<AbortOnDropHandle<()>>,
     declared: DeclaredLimits,
+    displaced: DisplacedBook,
     pauses: PauseBook,
 }
 
@@ -127,6 +128,7 @@ impl PostgresStore {
             shared: Arc::new(shared),
             listener: OnceLock::new(),
             declared: DeclaredLimits::default(),
+            displaced: DisplacedBook::default(),
             pauses: PauseBook::default(),
         })
     }

@@ -283,7 +283,7 @@ impl StoreSession for PgSession {
         record::claimed_by_id(&self.rows(query).await?).map_err(store_error)
     }
 
-    async fn end_unclaimed(&mut self, owner: Uuid, rows: &[EndedRow<'_>]) -> Result<()> {
+    async fn end_unclaimed(&mut self, owner: Option<Uuid>, rows: &[EndedRow<'_>]) -> Result<()> {
         let query = sqlx::query(statements::END_UNCLAIMED)
             .bind(column(rows, |row| row.id))
             .bind(column(rows, |row| row.status));
@@ -389,6 +389,15 @@ impl StoreSession for PgSession {
 
     async fn cancel_several(&mut self, ids: &[Uuid]) -> Result<Vec<CancelledRow>> {
         let rows = self.rows(sqlx::query(statements::CANCEL_SEVERAL).bind(ids)).await?;
+        rows.iter().map(record::cancelled).collect::<sqlx::Result<_>>().map_err(store_error)
+    }
+
+    async fn displace(&mut self, rows: &[(Uuid, String)], may_run: bool) -> Result<Vec<CancelledRow>> {
+        let query = sqlx::query(statements::DISPLACE)
+            .bind(column(rows, |(id, _)| *id))
+            .bind(column(rows, |(_, message)| message.as_str()))
+            .bind(may_run);
+        let rows = self.rows(query).await?;
         rows.iter().map(record::cancelled).collect::<sqlx::Result<_>>().map_err(store_error)
     }
 

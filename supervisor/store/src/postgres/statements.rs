@@ -118,6 +118,9 @@ crate::statements::statements! {
     REMOVE_WEBHOOK = "remove_webhook",
     REMOVE_DELIVERIES = "remove_deliveries",
     DELETE_DELIVERIES = "delete_deliveries",
+    DISPLACE = "displace",
+    ENTRANTS = "entrants",
+    RESERVE = "reserve",
     ;
     lists {
         LIST_BY_ERROR = "by_error",

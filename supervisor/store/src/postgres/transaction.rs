@@ -17,7 +17,7 @@ use super::error::{commit_unknown, silent, store_error};
 use super::read::all;
 use super::session::record;
 use super::{BACKEND, PostgresStore, StoreShared, statements};
-use crate::limits::DeclaredLimits;
+use crate::limits::{DeclaredLimits, DisplacedBook};
 use crate::pauses::PauseBook;
 use crate::session::{Backend, Extent, Purpose};
 use crate::{Claimed, Result, StoreError};
@@ -75,6 +75,10 @@ impl Backend for PostgresStore {
 
     fn declared_limits(&self) -> &DeclaredLimits {
         &self.declared
+    }
+
+    fn displaced(&self) -> &DisplacedBook {
+        &self.displaced
     }
 
     fn pause_book(&self) -> &PauseBook {

@@ -11,6 +11,7 @@ use super::session::{SqliteSession, array, written as record};
 use super::statements;
 use crate::Result;
 use crate::limits::admission::{LimitFill, WaitsFor};
+use crate::limits::on_full::Entrant;
 use crate::limits::session::{Holder, LimitSession};
 use crate::limits::{HeldLimit, LimitRecord, LimitTerms, LimitUse};
 
@@ -48,7 +49,8 @@ impl LimitSession for SqliteSession {
             .bind(terms.per_key)
             .bind(terms.key.to_string())
             .bind(origin.to_owned())
-            .bind(self.now());
+            .bind(self.now())
+            .bind(terms.on_full.as_str());
         let rows = self.rows(query).await?;
         let row = rows.first().ok_or(sqlx::Error::RowNotFound).map_err(store_error)?;
         record::limit(row).map_err(store_error)
@@ -67,12 +69,23 @@ impl LimitSession for SqliteSession {
         self.run(write_query(statements::HOLD).bind(array(&rows)?)).await
     }
 
+    async fn reserve(&mut self, holders: &[Holder]) -> Result<()> {
+        let rows: Vec<_> = holders.iter().map(|(id, held)| (id, &held.name, &held.key)).collect();
+        self.run(write_query(statements::RESERVE).bind(array(&rows)?)).await
+    }
+
+    async fn entrants(&mut self, whole: &[&str], keyed: &[HeldLimit]) -> Result<Vec<Entrant>> {
+        let query = write_query(statements::ENTRANTS).bind(array(whole)?).bind(array(keyed)?);
+        read(&self.rows(query).await?, record::entrant)
+    }
+
     async fn park(&mut self, rows: &[(Uuid, WaitsFor)]) -> Result<()> {
         let rows: Vec<_> = rows.iter().map(|(id, waits_for)| (id, waits_for.to_string())).collect();
         self.run(write_query(statements::PARK).bind(array(&rows)?)).await
     }
 
     async fn release(&mut self, ids: &[Uuid]) -> Result<()> {
+        self.run(write_query(statements::BACK_IN_LIMITS).bind(array(ids)?)).await?;
         self.run(write_query(statements::RELEASE).bind(array(ids)?)).await
     }
 

@@ -37,7 +37,7 @@ use tokio::time::Instant;
 
 use self::rows::WriteQuery;
 use self::writer::WriteConnection;
-use super::limits::DeclaredLimits;
+use super::limits::{DeclaredLimits, DisplacedBook};
 use super::pauses::PauseBook;
 use super::takeover::Watch;
 use super::{Result, StoreError};
@@ -85,6 +85,7 @@ pub struct SqliteStore {
     opened_at: Instant,
     watch: Mutex<Watch>,
     declared: DeclaredLimits,
+    displaced: DisplacedBook,
     pauses: PauseBook,
 }
 
@@ -127,6 +128,7 @@ impl SqliteStore {
             opened_at: Instant::now(),
             watch: Mutex::default(),
             declared: DeclaredLimits::default(),
+            displaced: DisplacedBook::default(),
             pauses: PauseBook::default(),
         })
     }

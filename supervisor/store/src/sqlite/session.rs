@@ -18,7 +18,7 @@ use super::{BACKEND, SqliteStore, each, statements};
 use crate::columns::now;
 use crate::decide::{AttemptBudget, FoundRow};
 use crate::flow::PendingRow;
-use crate::limits::DeclaredLimits;
+use crate::limits::{DeclaredLimits, DisplacedBook};
 use crate::pauses::PauseBook;
 use crate::rows::{
     BackRow, EndedRow, EndingRow, EventRowIn, Fence, KeyRow, LogRowIn, NewRow, StateRow, micros,
@@ -72,6 +72,10 @@ impl Backend for SqliteStore {
 
     fn declared_limits(&self) -> &DeclaredLimits {
         &self.declared
+    }
+
+    fn displaced(&self) -> &DisplacedBook {
+        &self.displaced
     }
 
     fn pause_book(&self) -> &PauseBook {
@@ -283,8 +287,10 @@ impl StoreSession for SqliteSession {
         self.claims(claimant, query).await
     }
 
-    async fn end_unclaimed(&mut self, owner: Uuid, rows: &[EndedRow<'_>]) -> Result<()> {
-        let query = write_query(statements::END_UNCLAIMED).bind(array(rows)?).bind(owner.to_string());
+    async fn end_unclaimed(&mut self, owner: Option<Uuid>, rows: &[EndedRow<'_>]) -> Result<()> {
+        let query = write_query(statements::END_UNCLAIMED)
+            .bind(array(rows)?)
+            .bind(owner.map(|owner| owner.to_string()));
         let query = query.bind(self.now);
         self.run(query).await
     }
@@ -388,6 +394,12 @@ impl StoreSession for SqliteSession {
 
     async fn cancel_several(&mut self, ids: &[Uuid]) -> Result<Vec<CancelledRow>> {
         let query = write_query(statements::CANCEL_SEVERAL).bind(array(ids)?).bind(self.now);
+        let rows = self.rows(query).await?;
+        rows.iter().map(written::cancelled).collect::<sqlx::Result<_>>().map_err(store_error)
+    }
+
+    async fn displace(&mut self, rows: &[(Uuid, String)], may_run: bool) -> Result<Vec<CancelledRow>> {
+        let query = write_query(statements::DISPLACE).bind(array(rows)?).bind(may_run).bind(self.now);
         let rows = self.rows(query).await?;
         rows.iter().map(written::cancelled).collect::<sqlx::Result<_>>().map_err(store_error)
     }

@@ -107,6 +107,10 @@ crate::statements::statements! {
     REMOVE_DELIVERIES = "remove_deliveries",
     DELETE_DELIVERIES = "delete_deliveries",
     DELIVERIES_DUE = "deliveries_due",
+    DISPLACE = "displace",
+    ENTRANTS = "entrants",
+    RESERVE = "reserve",
+    BACK_IN_LIMITS = "back_in_limits",
     ;
     lists {
         LIST_BY_ERROR = "by_error",

@@ -161,5 +161,6 @@ fn stand_in(row: ExecutionRecord) -> NewExecution {
         expiry: None,
         idempotency: None,
         limits: row.limits.into_iter().map(|held| held.name).collect(),
+        is_refusable: false,
     }
 }

@@ -263,6 +263,10 @@ fn not_storable(reason: String) -> ExecutionFailure {
     ExecutionFailure::new(error_type::INVALID_REQUEST, reason)
 }
 
+fn limit_reached(limit: &str) -> ExecutionFailure {
+    ExecutionFailure::new(error_type::LIMIT_REACHED, format!("limit {limit:?} is full"))
+}
+
 fn key_reused(id: Uuid) -> ExecutionFailure {
     let message = format!(
         "its idempotency_key belongs to execution {id}, which has another workflow or other parameters: give another key"
@@ -287,6 +291,7 @@ impl From<Submitted> for RowAnswer {
             Submitted::Inserted | Submitted::Exists(_) => Self::Stands,
             Submitted::Existing { id, .. } => Self::Existing(id),
             Submitted::KeyReused { id } => Self::Refused(key_reused(id)),
+            Submitted::LimitReached { limit, .. } => Self::Refused(limit_reached(&limit)),
             Submitted::Refused(reason) => Self::Refused(not_storable(reason)),
         }
     }

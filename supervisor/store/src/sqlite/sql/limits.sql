@@ -1,2 +1,2 @@
-SELECT name, total, per_key, key, origin, created_at, updated_at
+SELECT name, total, per_key, key, origin, on_full, created_at, updated_at
 FROM limits ORDER BY name

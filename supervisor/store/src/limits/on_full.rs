@@ -1,0 +1,288 @@
+//! What happens to an execution that comes to a full limit, where it does not simply wait: decided by numbers alone.
+//!
+//! Such a limit counts whoever is let in, from the moment the row is written to its outcome, whether it runs or not.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{HeldLimit, LimitTerms};
+
+/// What happens to an execution that comes when a limit is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFull {
+    /// It waits until there is room.
+    #[default]
+    Wait,
+    /// It is refused: over HTTP with 409, else it is FAILED `LimitReached`.
+    Reject,
+    /// It takes the place of an older one that waits, which is CANCELLED `Superseded`.
+    Replace,
+    /// Those that wait are CANCELLED `Superseded`, those that run are asked to end, and it starts in their place.
+    CancelRunning,
+}
+
+impl OnFull {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Wait, Self::Reject, Self::Replace, Self::CancelRunning];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::Reject => "reject",
+            Self::Replace => "replace",
+            Self::CancelRunning => "cancel_running",
+        }
+    }
+
+    /// The one that this word says; `None` when no one does.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.as_str() == word)
+    }
+}
+
+/// Somebody who was let in to a limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entrant {
+    pub(crate) id: Uuid,
+    pub(crate) held: HeldLimit,
+    /// It runs; else it waits.
+    pub(crate) runs: bool,
+    /// It was asked to end.
+    pub(crate) is_asked: bool,
+}
+
+/// An execution that is not let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FullLimit {
+    /// The limit.
+    pub(crate) name: String,
+    /// Who is in it: one that runs, if any does. `None`: it lets nobody in.
+    pub(crate) holder: Option<Uuid>,
+}
+
+/// An execution that made room for another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Displacement {
+    pub(crate) id: Uuid,
+    /// For whom.
+    pub(crate) by: Uuid,
+    pub(crate) limit: String,
+    /// Also when it runs by then.
+    pub(crate) may_run: bool,
+}
+
+impl fmt::Display for FullLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.holder {
+            Some(holder) => write!(f, "limit {:?} is full: execution {holder} is in it", self.name),
+            None => write!(f, "limit {:?} is full: it lets nobody in", self.name),
+        }
+    }
+}
+
+impl fmt::Display for Displacement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "execution {} came to limit {:?} after it", self.by, self.limit)
+    }
+}
+
+/// Who is in the limits that do not let wait, for whoever lets in others.
+#[derive(Debug, Default)]
+pub(crate) struct LimitEntry {
+    terms: BTreeMap<String, LimitTerms>,
+    /// The oldest first.
+    entrants: Vec<Entrant>,
+    /// They waited, and are to be cancelled.
+    pub(crate) superseded: Vec<Displacement>,
+    /// They run, and are to be asked to end.
+    pub(crate) asked: Vec<Displacement>,
+}
+
+impl LimitEntry {
+    pub(crate) fn of(terms: BTreeMap<String, LimitTerms>, entrants: Vec<Entrant>) -> Self {
+        Self { terms, entrants, ..Self::default() }
+    }
+
+    /// Lets one in and moves others out of its way, or says which limit it cannot be let in to.
+    pub(crate) fn enter(&mut self, id: Uuid, limits: &[HeldLimit]) -> Result<(), FullLimit> {
+        let scopes: Vec<(OnFull, EntryScope)> = limits.iter().flat_map(|held| self.scopes(held)).collect();
+        for (_, scope) in scopes.iter().filter(|(on_full, _)| *on_full == OnFull::Reject) {
+            let inside: Vec<&Entrant> = self.entrants.iter().filter(|one| scope.holds(one)).collect();
+            if inside.len() >= scope.most {
+                let holder = inside.iter().find(|one| one.runs).or(inside.first()).map(|one| one.id);
+                return Err(FullLimit { name: scope.held.name.clone(), holder });
+            }
+        }
+        for (on_full, scope) in &scopes {
+            match on_full {
+                OnFull::Wait | OnFull::Reject => {}
+                OnFull::Replace => self.replace(id, scope),
+                OnFull::CancelRunning => self.cancel_running(id, scope),
+            }
+        }
+        let entered = |held: &HeldLimit| Entrant { id, held: held.clone(), runs: false, is_asked: false };
+        let entered: Vec<Entrant> = limits.iter().filter(|held| self.counts(held)).map(entered).collect();
+        self.entrants.extend(entered);
+        Ok(())
+    }
+
+    /// Whether a limit counts those that are let in.
+    pub(crate) fn counts(&self, held: &HeldLimit) -> bool {
+        self.terms.get(&held.name).is_some_and(|terms| terms.on_full != OnFull::Wait)
+    }
+
+    fn scopes(&self, held: &HeldLimit) -> Vec<(OnFull, EntryScope)> {
+        let Some(terms) = self.terms.get(&held.name) else { return Vec::new() };
+        let scope = |most: u32, of_key| {
+            let most = usize::try_from(most).unwrap_or(usize::MAX);
+            (terms.on_full, EntryScope { held: held.clone(), of_key, most })
+        };
+        let per_key = terms.per_key.map(|most| scope(most, true));
+        per_key.into_iter().chain(terms.total.map(|most| scope(most, false))).collect()
+    }
+
+    /// At most one more waits than may run, and it is the newest.
+    fn replace(&mut self, by: Uuid, scope: &EntryScope) {
+        let inside = || self.entrants.iter().filter(|one| scope.holds(one));
+        let running = inside().filter(|one| one.runs).count();
+        let too_many = (inside().count() + 1).saturating_sub(scope.most.max(running + 1));
+        let oldest: Vec<Uuid> = inside().filter(|one| !one.runs).map(|one| one.id).take(too_many).collect();
+        oldest.into_iter().for_each(|id| self.supersede(id, by, scope));
+    }
+
+    /// Who was asked to end counts no more: it is on its way.
+    fn cancel_running(&mut self, by: Uuid, scope: &EntryScope) {
+        let inside = || self.entrants.iter().filter(|one| scope.holds(one) && !one.is_asked);
+        let too_many = (inside().count() + 1).saturating_sub(scope.most);
+        let in_turn = inside().filter(|one| !one.runs).chain(inside().filter(|one| one.runs));
+        let in_turn: Vec<(Uuid, bool)> = in_turn.map(|one| (one.id, one.runs)).take(too_many).collect();
+        for (id, runs) in in_turn {
+            if !runs {
+                self.supersede(id, by, scope);
+                continue;
+            }
+            self.entrants.iter_mut().filter(|one| one.id == id).for_each(|one| one.is_asked = true);
+            self.asked.push(Displacement { id, by, limit: scope.held.name.clone(), may_run: true });
+        }
+    }
+
+    fn supersede(&mut self, id: Uuid, by: Uuid, scope: &EntryScope) {
+        self.entrants.retain(|one| one.id != id);
+        self.superseded.push(Displacement { id, by, limit: scope.held.name.clone(), may_run: false });
+    }
+}
+
+/// Those whom a number of a limit counts.
+#[derive(Clone, Debug)]
+struct EntryScope {
+    held: HeldLimit,
+    /// Only those of the key.
+    of_key: bool,
+    most: usize,
+}
+
+impl EntryScope {
+    fn holds(&self, one: &Entrant) -> bool {
+        one.held.name == self.held.name && (!self.of_key || one.held.key == self.held.key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn held(key: &str) -> HeldLimit {
+        HeldLimit { name: "crm".to_owned(), key: key.to_owned() }
+    }
+
+    fn entry(on_full: OnFull, most: (Option<u32>, Option<u32>), inside: &[(u128, &str, bool)]) -> LimitEntry {
+        let terms = LimitTerms { total: most.0, per_key: most.1, on_full, ..LimitTerms::default() };
+        let entrant = |(id, key, runs): &(u128, &str, bool)| Entrant {
+            id: Uuid::from_u128(*id),
+            held: held(key),
+            runs: *runs,
+            is_asked: false,
+        };
+        let terms = BTreeMap::from([("crm".to_owned(), terms)]);
+        LimitEntry::of(terms, inside.iter().map(entrant).collect())
+    }
+
+    fn ids(displaced: &[Displacement]) -> Vec<u128> {
+        displaced.iter().map(|one| one.id.as_u128()).collect()
+    }
+
+    #[test]
+    fn whoever_comes_to_a_full_limit_is_told_who_runs() {
+        let mut limit =
+            entry(OnFull::Reject, (None, Some(2)), &[(1, "a", false), (2, "a", true), (3, "b", true)]);
+        let full = limit.enter(Uuid::from_u128(9), &[held("a")]).unwrap_err();
+        assert_eq!(full, FullLimit { name: "crm".to_owned(), holder: Some(Uuid::from_u128(2)) });
+        limit.enter(Uuid::from_u128(9), &[held("b")]).unwrap();
+        assert!(limit.enter(Uuid::from_u128(10), &[held("b")]).is_err(), "those of the same group count too");
+    }
+
+    #[test]
+    fn the_newest_takes_the_place_of_one_that_waits_and_never_of_one_that_runs() {
+        let mut limit = entry(OnFull::Replace, (Some(1), None), &[(1, "", true)]);
+        limit.enter(Uuid::from_u128(7), &[held("")]).unwrap();
+        assert!(limit.superseded.is_empty(), "one may wait");
+        limit.enter(Uuid::from_u128(8), &[held("")]).unwrap();
+        limit.enter(Uuid::from_u128(9), &[held("")]).unwrap();
+        assert_eq!((ids(&limit.superseded), ids(&limit.asked)), (vec![7, 8], vec![]));
+    }
+
+    #[test]
+    fn those_that_wait_go_before_those_that_run_and_nobody_is_asked_twice() {
+        let mut limit =
+            entry(OnFull::CancelRunning, (Some(2), None), &[(1, "", true), (2, "", true), (3, "", false)]);
+        limit.enter(Uuid::from_u128(8), &[held("")]).unwrap();
+        assert_eq!((ids(&limit.superseded), ids(&limit.asked)), (vec![3], vec![1]));
+        limit.enter(Uuid::from_u128(9), &[held("")]).unwrap();
+        assert_eq!((ids(&limit.superseded), ids(&limit.asked)), (vec![3, 8], vec![1]));
+    }
+
+    proptest! {
+        #[test]
+        fn there_are_never_more_than_may_be(
+            on_full in prop::sample::select(vec![OnFull::Reject, OnFull::Replace, OnFull::CancelRunning]),
+            most in 1_u32..4,
+            starts in prop::collection::vec(prop::option::of(0_usize..6), 1..40),
+        ) {
+            let mut limit = entry(on_full, (None, Some(most)), &[]);
+            for (number, start) in starts.into_iter().enumerate() {
+                match start {
+                    // The oldest that waits starts, if there is room.
+                    Some(0) => {
+                        let running = limit.entrants.iter().filter(|one| one.runs).count();
+                        if running < most as usize
+                            && let Some(next) = limit.entrants.iter_mut().find(|one| !one.runs)
+                        {
+                            next.runs = true;
+                        }
+                    }
+                    Some(end) if end < limit.entrants.len() => drop(limit.entrants.remove(end)),
+                    Some(_) | None => drop(limit.enter(Uuid::from_u128(number as u128), &[held("")])),
+                }
+                let running = limit.entrants.iter().filter(|one| one.runs).count();
+                let waiting = limit.entrants.len() - running;
+                let most = most as usize;
+                match on_full {
+                    OnFull::Wait | OnFull::Reject => prop_assert!(running + waiting <= most),
+                    OnFull::Replace => prop_assert!(running + waiting <= most.max(running + 1)),
+                    OnFull::CancelRunning => {
+                        let stays = limit.entrants.iter().filter(|one| !one.is_asked).count();
+                        prop_assert!(stays <= most);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,14 @@
+-- Who is let in to limits, the oldest first. $1: the names of those that count everybody, $2 and $3: those that count for
+-- one key, with the key. Whether it waits or runs its row says.
+SELECT
+    holder.limit_name AS name, holder.key, executions.id, executions.status = 'RUNNING' AS runs,
+    executions.cancel_requested_at IS NOT NULL AS is_asked
+FROM (
+    SELECT limit_name, key, execution_id FROM limit_holders WHERE limit_name = ANY ($1)
+    UNION
+    SELECT limit_name, limit_holders.key, execution_id
+    FROM UNNEST($2::text[], $3::text[]) AS asked (name, key)
+        JOIN limit_holders ON limit_name = asked.name AND limit_holders.key = asked.key
+) AS holder JOIN executions ON executions.id = holder.execution_id
+WHERE executions.status IN ('PENDING', 'RUNNING')
+ORDER BY executions.created_at, executions.id
