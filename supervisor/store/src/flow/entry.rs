@@ -55,7 +55,7 @@ pub(super) async fn enter_rows<B: Backend>(
             ..EnteredRows::default()
         });
     }
-    let Decided { rows, mut ended, refused, entry } = decide(session, rows).await?;
+    let DecidedRows { rows, mut ended, refused, entry } = decide(session, rows).await?;
     let inserted = if rows.is_empty() { HashSet::new() } else { session.insert_pending(&rows).await? };
     let mut entered =
         EnteredRows { refused, dirty: DirtyLimits::waited_behind(&rows), ..EnteredRows::default() };
@@ -79,7 +79,7 @@ pub(super) async fn enter_rows<B: Backend>(
 }
 
 /// What is to be written.
-struct Decided<'a> {
+struct DecidedRows<'a> {
     rows: Vec<PendingRow<'a>>,
     /// They are written as what they are: over.
     ended: HashMap<Uuid, FullLimit>,
@@ -87,7 +87,7 @@ struct Decided<'a> {
     entry: LimitEntry,
 }
 
-async fn decide<'a, S: StoreSession>(session: &mut S, rows: Vec<PendingRow<'a>>) -> Result<Decided<'a>> {
+async fn decide<'a, S: StoreSession>(session: &mut S, rows: Vec<PendingRow<'a>>) -> Result<DecidedRows<'a>> {
     let names: Vec<String> = {
         let names: HashSet<&String> = rows.iter().flat_map(|row| &row.strict).collect();
         names.into_iter().cloned().collect()
@@ -128,7 +128,7 @@ async fn decide<'a, S: StoreSession>(session: &mut S, rows: Vec<PendingRow<'a>>)
         }
     }
     let rows = rows.into_iter().filter(|row| !refused.contains_key(&row.execution.id)).collect();
-    Ok(Decided { rows, ended, refused, entry })
+    Ok(DecidedRows { rows, ended, refused, entry })
 }
 
 /// Ends rows that were written just now and are not let in.
