@@ -152,7 +152,9 @@ async fn end<S: StoreSession>(session: &mut S, ended: &HashMap<Uuid, FullLimit>)
             ..EventRowIn::of(Attempt::new(*id, 0), None, "finalized")
         })
         .collect();
-    session.insert_events(&events).await
+    session.insert_events(&events).await?;
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    session.note_webhooks(&ids).await
 }
 
 /// Cancels those that wait, and where it may asks those that run.
@@ -166,7 +168,7 @@ async fn displace<S: StoreSession>(
         return Ok(());
     }
     let rows: Vec<(Uuid, String)> = asked.iter().map(|one| (one.id, one.to_string())).collect();
-    let mut events = Vec::new();
+    let (mut events, mut over) = (Vec::new(), Vec::new());
     let mut changed = HashSet::new();
     for CancelledRow { row, limits, .. } in session.displace(&rows, may_run).await? {
         let id = row.attempt.execution_id;
@@ -179,12 +181,16 @@ async fn displace<S: StoreSession>(
             Some(_) | None => {
                 events.push(EventRowIn::of(row.attempt, None, "cancelled"));
                 entered.displaced.push(Displaced::Over(id));
+                over.push(id);
                 entered.dirty.add(Some(id), &limits);
             }
         }
     }
     if !events.is_empty() {
         session.insert_events(&events).await?;
+    }
+    if !over.is_empty() {
+        session.note_webhooks(&over).await?;
     }
     entered.passed_over.extend(
         asked
