@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use muster_protocol::spelled_out;
-use muster_store::{LimitKey, LimitTerms, OnFull};
+use muster_store::{LimitKey, LimitRate, LimitTerms, OnFull};
 
 use super::exit::CommandFailure;
 use super::output::{json_line, print, print_line};
@@ -55,17 +55,24 @@ enum LimitAction {
     #[command(after_help = "Examples:
   supervisor limit set crm --total 5
   supervisor limit set crm --total 20 --per-key 2 --key parameters.customer
-  supervisor limit set import --per-key 1 --on-full reject")]
+  supervisor limit set import --per-key 1 --on-full reject
+  supervisor limit set mail --rate 100/60s --key organization")]
     Set {
         /// The name of the limit.
         #[arg(value_name = "NAME")]
         name: String,
         /// How many may run at once in the whole fleet; 0 lets nothing start.
-        #[arg(long, value_name = "N", required_unless_present = "per_key")]
+        #[arg(long, value_name = "N", required_unless_present_any = ["per_key", "rate"])]
         total: Option<u32>,
         /// How many may run at once for one key.
         #[arg(long, value_name = "N")]
         per_key: Option<u32>,
+        /// How many may start in a period for one key, as in 100/60s.
+        #[arg(long, value_name = "COUNT/PERIOD")]
+        rate: Option<LimitRate>,
+        /// How many of these may start early together; left out, 1.
+        #[arg(long, value_name = "N", requires = "rate")]
+        burst: Option<u32>,
         /// What it counts by: organization, workflow, caller, or parameters.NAME.
         #[arg(long, value_name = "KEY", default_value_t)]
         key: LimitKey,
@@ -99,9 +106,15 @@ impl LimitCommand {
                 if *json { print_line(&json_line(&limits))? } else { print(&spelled_out(&table(&limits)))? }
             }
             LimitAction::Show { name, json, server } => show(&server.client()?.limit(name)?, *json)?,
-            LimitAction::Set { name, total, per_key, key, on_full, json, server } => {
-                let terms =
-                    LimitTerms { total: *total, per_key: *per_key, key: key.clone(), on_full: *on_full };
+            LimitAction::Set { name, total, per_key, rate, burst, key, on_full, json, server } => {
+                let terms = LimitTerms {
+                    total: *total,
+                    per_key: *per_key,
+                    rate: *rate,
+                    burst: *burst,
+                    key: key.clone(),
+                    on_full: *on_full,
+                };
                 show(&server.client()?.set_limit(name, &terms)?, *json)?;
             }
             LimitAction::Remove { name, server } => {
@@ -127,13 +140,15 @@ fn allows(terms: Option<&LimitTerms>) -> String {
     let Some(terms) = terms else { return "not set, holds nothing back".to_owned() };
     let total = terms.total.map(|most| format!("{most} in all"));
     let per_key = terms.per_key.map(|most| format!("{most} per {}", terms.key));
+    let early = terms.burst.filter(|burst| *burst > 1).map(|burst| format!(", {burst} at once"));
+    let rate = terms.rate.map(|rate| format!("{rate} per {}{}", terms.key, early.unwrap_or_default()));
     let on_full = match terms.on_full {
         OnFull::Wait => None,
         OnFull::Reject => Some("refuses more"),
         OnFull::Replace => Some("the newest waits"),
         OnFull::CancelRunning => Some("the newest runs"),
     };
-    [total, per_key, on_full.map(str::to_owned)].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    [total, per_key, rate, on_full.map(str::to_owned)].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// The words there are, which also a shell can complete.
@@ -166,17 +181,19 @@ mod tests {
             per_key: Some(1),
             key: "parameters.customer".parse().unwrap(),
             on_full: OnFull::Reject,
+            rate: Some("100/60s".parse().unwrap()),
+            burst: Some(3),
         };
         let set = LimitView { name: "crm".to_owned(), terms: Some(terms), running: 5, waiting: 12 };
         let named = LimitView { name: "unset".to_owned(), running: 1, ..LimitView::default() };
         insta::assert_snapshot!(table(&[set.clone(), named]), @r"
         LIMIT  RUNNING  WAITING  ALLOWS
-        crm          5       12  5 in all, 1 per parameters.customer, refuses more
+        crm          5       12  5 in all, 1 per parameters.customer, 100/60s per parameters.customer, 3 at once, refuses more
         unset        1        0  not set, holds nothing back
         ");
         assert_eq!(
             describe(&set),
-            "limit crm: 5 in all, 1 per parameters.customer, refuses more; 5 running, 12 waiting"
+            "limit crm: 5 in all, 1 per parameters.customer, 100/60s per parameters.customer, 3 at once, refuses more; 5 running, 12 waiting"
         );
     }
 }

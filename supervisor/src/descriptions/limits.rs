@@ -49,6 +49,7 @@ fn own_terms(declared: &DeclaredConcurrency) -> Option<LimitTerms> {
         per_key: *per_key,
         key: key.parse().unwrap_or_default(),
         on_full: OnFull::of_word(on_full).unwrap_or_default(),
+        ..LimitTerms::default()
     })
 }
 

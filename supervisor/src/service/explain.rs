@@ -127,7 +127,7 @@ fn starts_later(facts: &ExplainFacts<'_>) -> Option<ReasonView> {
 }
 
 fn limit_full(wait: &LimitWait) -> ReasonView {
-    let LimitWait { name, key, most, running, holders, before } = wait;
+    let LimitWait { name, key, most, running, holders, before, opens_at } = wait;
     let Some(most) = most else {
         let message = format!("it waited for limit {name}, which has room again: it is let go in a moment");
         return said(ReasonKind::LimitFull, message);
@@ -137,6 +137,13 @@ fn limit_full(wait: &LimitWait) -> ReasonView {
         Some("") => " for what has no key".to_owned(),
         Some(key) => format!(" for key {key}"),
     };
+    if let Some(opens_at) = opens_at {
+        let position = before + 1;
+        let message = format!(
+            "limit {name}: its rate lets the next one start{for_key} at {opens_at}, position {position}"
+        );
+        return blocking(ReasonKind::LimitFull, message);
+    }
     let ids: Vec<String> = holders.iter().map(Uuid::to_string).collect();
     let rest = usize::try_from(*running).unwrap_or_default().saturating_sub(ids.len());
     let held = match (ids.as_slice(), rest) {
@@ -355,6 +362,7 @@ mod tests {
             running: 5,
             holders: vec![Uuid::nil()],
             before: 11,
+            opens_at: None,
         };
         let reasons = explain(&ExplainFacts { limit: Some(limit), ..facts(&record, &served) });
         let reason = reasons.iter().find(|reason| reason.kind == ReasonKind::LimitFull).unwrap();

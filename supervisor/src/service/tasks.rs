@@ -20,7 +20,8 @@ use super::webhooks;
 use super::{displaced, heartbeat};
 use crate::dispatch::{
     PeerWatch, StorePoll, expire_for_ever, follow_pauses_for_ever, forget_keys_for_ever, leases,
-    let_go_resumed_for_ever, tell_worker_time_for_ever, tend_limits_for_ever, watch_for_ever,
+    let_go_resumed_for_ever, open_rates_for_ever, tell_worker_time_for_ever, tend_limits_for_ever,
+    watch_for_ever,
 };
 use crate::liveness::VitalLoop;
 use crate::notify::sweep::sweep_for_ever;
@@ -74,6 +75,7 @@ impl Tasks {
         background.spawn(vital::turning("idempotency", forget_keys_for_ever(store.clone())));
         let tending = tend_limits_for_ever(store.clone(), Arc::clone(&supervisor.core.descriptions));
         background.spawn(vital::turning("limits", tending));
+        background.spawn(vital::turning("rates", open_rates_for_ever(store.clone())));
         background.spawn(vital::turning("pauses", follow_pauses_for_ever(store.clone())));
         background.spawn(vital::turning("resumes", let_go_resumed_for_ever(store.clone())));
         let metrics = Arc::clone(&supervisor.core.metrics);

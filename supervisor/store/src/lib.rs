@@ -63,8 +63,8 @@ pub use finalization::{
     StateWrite,
 };
 pub use limits::{
-    Displaced, HeldLimit, InvalidLimitKey, LimitKey, LimitRecord, LimitStore, LimitSweep, LimitTerms,
-    LimitUse, LimitWait, OnFull,
+    Displaced, HeldLimit, InvalidLimitKey, InvalidRate, LimitKey, LimitRate, LimitRecord, LimitStore,
+    LimitSweep, LimitTerms, LimitUse, LimitWait, OnFull,
 };
 pub use pauses::{InvalidPauseTarget, PauseRecord, PauseStore, PauseSubject, PauseTarget, Pauses};
 #[cfg(feature = "postgres")]

@@ -16,6 +16,7 @@ macro_rules! record_readers {
         use $crate::decide::{AttemptBudget, FoundRow};
         use $crate::limits::admission::LimitFill;
         use $crate::limits::on_full::Entrant;
+        use $crate::limits::rate::RateState;
         use $crate::limits::session::Holder;
         use $crate::pauses::SubjectRow;
         use $crate::rows::parts;
@@ -23,7 +24,7 @@ macro_rules! record_readers {
         use $crate::shares::WaitingShare;
         use $crate::{
             ChangeRecord, Claimed, ConfigEntry, ConfigRecord, Cursor, DeliveryRecord, DueSchedule, EventRow,
-            ExecutionRecord, HeldLimit, LimitRecord, LimitTerms, LimitUse, LogRow, NewExecution, OnFull,
+            ExecutionRecord, HeldLimit, LimitRate, LimitRecord, LimitTerms, LimitUse, LogRow, NewExecution, OnFull,
             OrganizationRecord, PauseRecord, PauseTarget, ScheduleRecord, SupervisorRecord,
             TakenDelivery, WebhookRecord, WorkflowRecord,
         };
@@ -201,7 +202,7 @@ macro_rules! record_readers {
             Ok(u32::try_from(long(row, column)?).unwrap_or(u32::MAX))
         }
 
-        fn held(row: &$row) -> Result<HeldLimit> {
+        pub(crate) fn held(row: &$row) -> Result<HeldLimit> {
             Ok(HeldLimit { name: row.try_get("name")?, key: row.try_get("key")? })
         }
 
@@ -221,6 +222,15 @@ macro_rules! record_readers {
                 per_key: most(row, "per_key")?,
                 running: counted(row, "running")?,
                 running_of_key: counted(row, "running_of_key")?,
+                rate: match rate(row)? {
+                    Some(rate) => Some(RateState::of(
+                        rate,
+                        most(row, "rate_burst")?.unwrap_or(1),
+                        row.try_get("rate_next_us")?,
+                        row.try_get("now_us")?,
+                    )),
+                    None => None,
+                },
             })
         }
 
@@ -241,12 +251,24 @@ macro_rules! record_readers {
             })
         }
 
+        /// How many a limit lets start, where it says so.
+        fn rate(row: &$row) -> Result<Option<LimitRate>> {
+            let (count, period_us) = (most(row, "rate_count")?, row.try_get::<Option<i64>, _>("rate_period_us")?);
+            let rate = |(count, period_us): (u32, i64)| LimitRate {
+                count,
+                period: std::time::Duration::from_micros(period_us.unsigned_abs()),
+            };
+            Ok(count.zip(period_us).map(rate))
+        }
+
         /// What a limit says.
         pub(crate) fn limit(row: &$row) -> Result<LimitRecord> {
             let (key, on_full): (String, String) = (row.try_get("key")?, row.try_get("on_full")?);
             let terms = LimitTerms {
                 total: most(row, "total")?,
                 per_key: most(row, "per_key")?,
+                rate: rate(row)?,
+                burst: most(row, "rate_burst")?,
                 key: key.parse().unwrap_or_default(),
                 // What a later version wrote holds at least back.
                 on_full: OnFull::of_word(&on_full).unwrap_or_default(),

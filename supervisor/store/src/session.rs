@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use muster_core::execution::Attempt;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::decide::{AttemptBudget, FoundRow};
@@ -76,6 +77,9 @@ pub(crate) trait Backend: std::fmt::Debug + Send + Sync + 'static {
 
     /// What code declares of its limits.
     fn declared_limits(&self) -> &DeclaredLimits;
+
+    /// Told when somebody waits for a rate who did not before.
+    fn rate_waker(&self) -> &Notify;
 
     /// What this process has displaced, to be told of.
     fn displaced(&self) -> &DisplacedBook;

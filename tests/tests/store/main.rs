@@ -26,6 +26,7 @@ mod postgres_only;
 mod presences;
 mod queue;
 mod queues;
+mod rates;
 mod reading;
 mod schedules;
 mod shares;
@@ -184,6 +185,14 @@ contract! {
         rule_6_the_newest_has_the_running_one_cancelled,
         rule_6_a_child_that_finds_a_limit_full_fails,
         rule_6_what_is_to_start_later_has_its_place,
+    }
+    rates {
+        rule_3_no_more_start_in_a_period_for_a_key,
+        rule_3_what_waits_for_a_rate_starts_at_its_moment,
+        rule_3_each_attempt_is_a_start,
+        rule_3_supervisors_that_claim_at_once_share_a_rate,
+        rule_3_room_and_rate_must_both_let_it_start,
+        rule_3_keys_that_nothing_starts_for_are_forgotten,
     }
     limits {
         rule_3_no_more_run_than_a_limit_says,

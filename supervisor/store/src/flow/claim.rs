@@ -256,6 +256,8 @@ struct Polled {
     /// Somebody else may have what may start, though this poll found less than it might take.
     others_may_start: bool,
     dirty: DirtyLimits,
+    /// Somebody waits for a rate from now on.
+    waits_for_rate: bool,
 }
 
 /// How rows are taken.
@@ -279,6 +281,9 @@ async fn poll<B: Backend>(
     match poll_within(&mut session, claimant, pauses, look, take_over, care).await {
         Ok((mut polled, allotted)) => {
             session.commit().await?;
+            if polled.waits_for_rate {
+                backend.rate_waker().notify_one();
+            }
             tend_changed(backend, std::mem::take(&mut polled.dirty)).await;
             let claimed = polled.due.claimed.iter();
             let taken: Vec<_> = claimed.map(|claimed| claimed.execution.organization_id).collect();
@@ -322,9 +327,12 @@ async fn poll_within<S: StoreSession>(
     let (paused, startable): (Vec<&Candidate>, Vec<&Candidate>) =
         startable.into_iter().partition(|row| held_back.holds(row));
     let admitted = admit(session, &startable, look.most).await?;
+    let set_down: Vec<&Candidate> = (startable.iter().copied())
+        .filter(|row| admitted.set_down.contains(&row.attempt.execution_id))
+        .collect();
     let wanted: Vec<&Candidate> =
         startable.into_iter().filter(|row| admitted.may_start(row)).take(look.most).collect();
-    let gone = over.iter().map(|(row, _)| *row).chain(wanted.iter().copied()).chain(paused);
+    let gone = over.iter().map(|(row, _)| *row).chain(wanted.iter().copied()).chain(paused).chain(set_down);
     let lost: Vec<_> = gone.filter_map(lost_event).collect();
     if !lost.is_empty() {
         session.insert_events(&lost).await?;
@@ -355,10 +363,11 @@ async fn poll_within<S: StoreSession>(
     let ended = over.iter().map(|(row, outcome)| (row.attempt.execution_id, outcome.status())).collect();
     let mut dirty = left_by(&over);
     let (parked, passed_over) = (admitted.parked + held_back.count(), admitted.passed_over);
+    let waits_for_rate = admitted.waits_for_rate;
     dirty.append(admitted.dirty);
     dirty.append(held_back.dirty);
     let due = DueExecutions { claimed: ids.iter().filter_map(|id| ours.remove(id)).collect(), ended };
-    Ok((Polled { due, parked, passed_over, others_may_start: false, dirty }, allotted))
+    Ok((Polled { due, parked, passed_over, others_may_start: false, dirty, waits_for_rate }, allotted))
 }
 
 type TakenRows = HashMap<Uuid, Claimed>;

@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use super::entry::strict_limits;
 use crate::limits::admission::{LimitCounts, WaitsFor};
-use crate::limits::session::LimitSession as _;
+use crate::limits::rate::RateState;
+use crate::limits::session::{LimitSession as _, RateTimes};
 use crate::limits::{HeldLimit, key_of, limits_of};
 use crate::pauses::{PauseSubject, Pauses};
 use crate::session::{Backend, Candidate, Extent, Purpose, StoreSession};
@@ -80,7 +81,9 @@ fn waits_for_resume(pauses: &Pauses, new: &NewExecution) -> Option<WaitsFor> {
 
 /// All that somebody with these limits may have to wait for.
 fn reasons(limits: &[HeldLimit]) -> impl Iterator<Item = WaitsFor> {
-    limits.iter().flat_map(|held| [WaitsFor::Key(held.clone()), WaitsFor::Limit(held.name.clone())])
+    limits.iter().flat_map(|held| {
+        [WaitsFor::Key(held.clone()), WaitsFor::Limit(held.name.clone()), WaitsFor::Rate(held.clone())]
+    })
 }
 
 /// What a claim found out about rows with limits.
@@ -94,14 +97,16 @@ pub(super) struct AdmittedRows {
     pub(super) dirty: DirtyLimits,
     /// Somebody decides about their limits at this moment: look again.
     pub(super) passed_over: usize,
+    /// These were lost, and wait now: their rates let none start.
+    pub(super) set_down: HashSet<Uuid>,
+    /// Somebody waits for a rate.
+    pub(super) waits_for_rate: bool,
 }
 
 impl AdmittedRows {
-    /// Whether this candidate may start. One that was lost is in its limits already.
+    /// Whether this candidate may start.
     pub(super) fn may_start(&self, row: &Candidate) -> bool {
-        row.limits.is_empty()
-            || row.previous_owner.is_some()
-            || self.admitted.contains(&row.attempt.execution_id)
+        row.limits.is_empty() || self.admitted.contains(&row.attempt.execution_id)
     }
 }
 
@@ -111,7 +116,7 @@ pub(super) async fn admit<S: StoreSession>(
     candidates: &[&Candidate],
     most: usize,
 ) -> Result<AdmittedRows> {
-    let is_limited = |row: &Candidate| !row.limits.is_empty() && row.previous_owner.is_none();
+    let is_limited = |row: &Candidate| !row.limits.is_empty();
     let limited: Vec<&Candidate> = candidates.iter().copied().filter(|row| is_limited(row)).collect();
     if limited.is_empty() {
         return Ok(AdmittedRows::default());
@@ -127,16 +132,34 @@ pub(super) async fn admit<S: StoreSession>(
         Err(error) => return Err(error),
     }
     let mut counts = LimitCounts::of(session.limit_fills(&held).await?);
-    let (mut found, mut parked) = (AdmittedRows::default(), Vec::new());
+    let (mut found, mut parked, mut lost) = (AdmittedRows::default(), Vec::new(), Vec::new());
     let mut taken = 0;
     for candidate in candidates {
         if !is_limited(candidate) {
             taken += 1;
             continue;
         }
+        let id = candidate.attempt.execution_id;
+        if candidate.previous_owner.is_some() {
+            // It is in its limits already, but to take it over is a start.
+            if taken >= most {
+                continue;
+            }
+            match counts.admit_again(&candidate.limits) {
+                None => {
+                    taken += 1;
+                    found.admitted.insert(id);
+                }
+                Some(waits_for) => {
+                    found.dirty.add(Some(id), &candidate.limits);
+                    found.set_down.insert(id);
+                    lost.push((id, Some(waits_for)));
+                }
+            }
+            continue;
+        }
         let full =
             if taken < most { counts.admit(&candidate.limits) } else { counts.full(&candidate.limits) };
-        let id = candidate.attempt.execution_id;
         match full {
             None => {
                 taken += 1;
@@ -150,6 +173,28 @@ pub(super) async fn admit<S: StoreSession>(
     }
     if !parked.is_empty() {
         session.park(&parked).await?;
+    }
+    if !lost.is_empty() {
+        session.set_down(&lost).await?;
+    }
+    let waiting = parked.iter().map(|(_, waits_for)| waits_for);
+    let waiting = waiting.chain(lost.iter().filter_map(|(_, waits_for)| waits_for.as_ref()));
+    let waited_for: HashSet<HeldLimit> = waiting
+        .filter_map(|waits_for| match waits_for {
+            WaitsFor::Rate(held) => Some(held.clone()),
+            WaitsFor::Limit(_) | WaitsFor::Key(_) | WaitsFor::Pause(_) => None,
+        })
+        .collect();
+    found.waits_for_rate = !waited_for.is_empty();
+    let rates: Vec<(HeldLimit, RateTimes)> = (held.into_iter())
+        .filter_map(|held| {
+            let rate = counts.rate(&held)?;
+            let wake_at_us = waited_for.contains(&held).then(|| rate.opens_at_us());
+            Some((held, RateTimes { next_at_us: rate.next_at_us(), wake_at_us }))
+        })
+        .collect();
+    if !rates.is_empty() {
+        session.put_rates(&rates, false).await?;
     }
     found.parked = parked.len();
     Ok(found)
@@ -217,11 +262,42 @@ pub(super) async fn tend<B: Backend>(backend: &B, dirty: &DirtyLimits) -> Result
         .map(|(room, waits_for)| (waits_for, room))
         .collect();
     let gone = if room.is_empty() { 0 } else { session.let_go(&room).await? };
+    let waits_for_rate = wake_rates(&mut session, &counts, &held).await?;
     if gone > 0 {
         session.wake().await?;
     }
     session.commit().await?;
+    if waits_for_rate {
+        backend.rate_waker().notify_one();
+    }
     Ok(gone)
+}
+
+/// Notes when the next of those that wait for rates is to be let go; true when somebody waits.
+async fn wake_rates<S: StoreSession>(
+    session: &mut S,
+    counts: &LimitCounts,
+    held: &[HeldLimit],
+) -> Result<bool> {
+    let rated: Vec<(&HeldLimit, RateState)> =
+        held.iter().filter_map(|held| Some((held, counts.rate(held)?))).collect();
+    if rated.is_empty() {
+        return Ok(false);
+    }
+    let asked: Vec<WaitsFor> = rated.iter().map(|(held, _)| WaitsFor::Rate((*held).clone())).collect();
+    let waited_for = session.waited_for(&asked).await?;
+    let rates: Vec<(HeldLimit, RateTimes)> = (rated.into_iter().zip(&asked))
+        .map(|((held, rate), asked)| {
+            // After those that were let go just now, which have not started yet.
+            let mut after = rate;
+            (0..rate.room()).for_each(|_| after.start());
+            let wakes = waited_for.contains(&asked.to_string());
+            let wake_at_us = wakes.then(|| after.opens_at_us());
+            (held.clone(), RateTimes { next_at_us: rate.next_at_us(), wake_at_us })
+        })
+        .collect();
+    session.put_rates(&rates, true).await?;
+    Ok(rates.iter().any(|(_, times)| times.wake_at_us.is_some()))
 }
 
 /// Each once, in the order of their names.

@@ -1,8 +1,10 @@
 //! Limits for whoever sets them, asks about them, and puts them right.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use muster_core::execution::Status;
 use uuid::Uuid;
 
@@ -22,6 +24,8 @@ const SWEEP_MAX: usize = 10_000;
 const NAMED_MAX: usize = 5;
 /// The text after all that begin with `limit:`.
 const AFTER_LIMITS: &str = "limit;";
+/// The text after all that begin with `rate:`.
+const AFTER_RATES: &str = "rate;";
 
 #[async_trait]
 impl<B: Backend> LimitStore for B {
@@ -61,6 +65,14 @@ impl<B: Backend> LimitStore for B {
             return Ok(None);
         }
         again(B::PLANS_MAX, || limit_wait(self, record, parked.as_ref())).await
+    }
+
+    async fn open_rates(&self) -> Result<Option<Duration>> {
+        again(B::PLANS_MAX, || open_rates(self)).await
+    }
+
+    async fn rate_waited_for(&self) {
+        self.rate_waker().notified().await;
     }
 
     async fn displaced(&self) -> Vec<Displaced> {
@@ -116,10 +128,41 @@ async fn remove_limit<B: Backend>(backend: &B, name: &str) -> Result<bool> {
     Ok(removed)
 }
 
+/// So many keys are let go in one transaction.
+const RATES_AT_ONCE: usize = 100;
+/// So often one looks for more before others have their turn.
+const RATE_LOOKS: u32 = 20;
+
+async fn open_rates<B: Backend>(backend: &B) -> Result<Option<Duration>> {
+    for _ in 0..RATE_LOOKS {
+        let mut session = backend.begin(Purpose::Read, Extent::OneStatement).await?;
+        let wait_us = session.next_rate().await?;
+        session.commit().await?;
+        match wait_us {
+            None => return Ok(None),
+            Some(wait_us) if wait_us > 0 => {
+                return Ok(Some(Duration::from_micros(wait_us.unsigned_abs())));
+            }
+            Some(_) => {}
+        }
+        let mut session = backend.begin(Purpose::Write, Extent::OneStatement).await?;
+        let due = session.due_rates(RATES_AT_ONCE).await?;
+        session.commit().await?;
+        let mut dirty = DirtyLimits::default();
+        dirty.add(None, &due);
+        if !dirty.is_empty() {
+            tend(backend, &dirty).await?;
+        }
+    }
+    Ok(Some(Duration::ZERO))
+}
+
 /// Lets go what waits for a limit, whatever its key, as far as there is room.
 async fn tend_waiters<B: Backend>(backend: &B, name: &str) -> Result<()> {
-    let (from, to) = (format!("limit:{name}"), format!("limit:{name};"));
-    tend_between(backend, &from, &to).await.map(drop)
+    for kind in ["limit", "rate"] {
+        tend_between(backend, &format!("{kind}:{name}"), &format!("{kind}:{name};")).await?;
+    }
+    Ok(())
 }
 
 /// The same for all that waits for something from one text on to before another; gives how many it let go.
@@ -161,14 +204,19 @@ async fn limit_wait<B: Backend>(
     };
     let key = match waits_for {
         WaitsFor::Limit(_) | WaitsFor::Pause(_) => None,
-        WaitsFor::Key(held) => Some(held.key.clone()),
+        WaitsFor::Key(held) | WaitsFor::Rate(held) => Some(held.key.clone()),
     };
+    let rate = match waits_for {
+        WaitsFor::Rate(held) if full.is_some() => counts.rate(held),
+        WaitsFor::Rate(_) | WaitsFor::Limit(_) | WaitsFor::Key(_) | WaitsFor::Pause(_) => None,
+    };
+    let opens_at = rate.and_then(|rate| Timestamp::from_microsecond(rate.opens_at_us()).ok());
     let holders = session.holders_of(&held.name, key.as_deref(), NAMED_MAX).await?;
     let before = session.before_at_limit(record.id, waits_for).await?;
     session.commit().await?;
     let (most, running) = counts.standing(waits_for);
     let most = most.filter(|_| full.is_some());
-    Ok(Some(LimitWait { name: held.name, key, most, running, holders, before }))
+    Ok(Some(LimitWait { name: held.name, key, most, running, holders, before, opens_at }))
 }
 
 /// See [`LimitStore::sweep_limits`]. Without locks it only finds; what it finds is looked at again under them.
@@ -187,7 +235,11 @@ async fn sweep<B: Backend>(backend: &B) -> Result<LimitSweep> {
     if !dirty.is_empty() {
         tend(backend, &dirty).await?;
     }
-    let let_go = tend_between(backend, "limit:", AFTER_LIMITS).await?;
+    let let_go = tend_between(backend, "limit:", AFTER_LIMITS).await?
+        + tend_between(backend, "rate:", AFTER_RATES).await?;
+    let mut session = backend.begin(Purpose::Write, Extent::OneStatement).await?;
+    session.forget_rates(SWEEP_MAX).await?;
+    session.commit().await?;
     Ok(LimitSweep { struck: left.len(), noted: unnoted.len(), let_go })
 }
 

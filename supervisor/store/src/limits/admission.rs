@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use super::HeldLimit;
+use super::rate::RateState;
 use crate::pauses::PauseTarget;
 
 /// So many are let go at once at most, where a limit does not say how many.
@@ -25,6 +26,8 @@ pub(crate) struct LimitFill {
     pub(crate) running: u32,
     /// How many do for this key.
     pub(crate) running_of_key: u32,
+    /// How its rate stands for this key; `None`: it has none.
+    pub(crate) rate: Option<RateState>,
 }
 
 /// What keeps an execution out of the claim.
@@ -34,6 +37,8 @@ pub(crate) enum WaitsFor {
     Limit(String),
     /// Room in a limit for this key.
     Key(HeldLimit),
+    /// A moment at which the rate of a limit lets one more start, for this key.
+    Rate(HeldLimit),
     /// The end of a pause.
     Pause(PauseTarget),
 }
@@ -43,7 +48,7 @@ impl WaitsFor {
     pub(crate) fn held(&self) -> Option<HeldLimit> {
         match self {
             Self::Limit(name) => Some(HeldLimit { name: name.clone(), key: String::new() }),
-            Self::Key(held) => Some(held.clone()),
+            Self::Key(held) | Self::Rate(held) => Some(held.clone()),
             Self::Pause(_) => None,
         }
     }
@@ -52,6 +57,9 @@ impl WaitsFor {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         if let Some(target) = text.strip_prefix("pause:") {
             return target.parse().ok().map(Self::Pause);
+        }
+        if let Some((name, key)) = text.strip_prefix("rate:").and_then(|rest| rest.split_once(':')) {
+            return Some(Self::Rate(HeldLimit { name: name.to_owned(), key: key.to_owned() }));
         }
         let rest = text.strip_prefix("limit:")?;
         Some(match rest.split_once(':') {
@@ -66,6 +74,7 @@ impl fmt::Display for WaitsFor {
         match self {
             Self::Limit(name) => write!(f, "limit:{name}"),
             Self::Key(HeldLimit { name, key }) => write!(f, "limit:{name}:{key}"),
+            Self::Rate(HeldLimit { name, key }) => write!(f, "rate:{name}:{key}"),
             Self::Pause(target) => write!(f, "pause:{target}"),
         }
     }
@@ -77,6 +86,7 @@ struct LimitCount {
     per_key: Option<u32>,
     running: u32,
     of_key: HashMap<String, u32>,
+    rates: HashMap<String, RateState>,
 }
 
 /// How full limits are, for whoever decides about several executions.
@@ -92,6 +102,7 @@ impl LimitCounts {
         for fill in fills {
             let count = limits.entry(fill.held.name).or_default();
             (count.total, count.per_key, count.running) = (fill.total, fill.per_key, fill.running);
+            count.rates.extend(fill.rate.map(|rate| (fill.held.key.clone(), rate)));
             count.of_key.insert(fill.held.key, fill.running_of_key);
         }
         Self { limits }
@@ -99,7 +110,7 @@ impl LimitCounts {
 
     /// What an execution with these limits has to wait for; `None`: it may start.
     pub(crate) fn full(&self, limits: &[HeldLimit]) -> Option<WaitsFor> {
-        limits.iter().find_map(|held| {
+        let room = limits.iter().find_map(|held| {
             let count = self.limits.get(&held.name)?;
             let of_key = count.of_key.get(&held.key).copied().unwrap_or_default();
             if count.per_key.is_some_and(|most| of_key >= most) {
@@ -107,13 +118,45 @@ impl LimitCounts {
             }
             let is_full = count.total.is_some_and(|most| count.running >= most);
             is_full.then(|| WaitsFor::Limit(held.name.clone()))
-        })
+        });
+        room.or_else(|| self.too_early(limits))
+    }
+
+    /// The rate that lets none of these limits start at this moment; `None`: all do.
+    fn too_early(&self, limits: &[HeldLimit]) -> Option<WaitsFor> {
+        let is_closed = |held: &&HeldLimit| self.rate(held).is_some_and(|rate| rate.room() == 0);
+        limits.iter().find(is_closed).map(|held| WaitsFor::Rate(held.clone()))
+    }
+
+    /// How the rate of a limit stands for a key; `None`: it has none.
+    pub(crate) fn rate(&self, held: &HeldLimit) -> Option<RateState> {
+        self.limits.get(&held.name)?.rates.get(&held.key).copied()
+    }
+
+    /// Counts a start for the rates of these limits.
+    fn start(&mut self, limits: &[HeldLimit]) {
+        for held in limits {
+            let count = self.limits.get_mut(&held.name);
+            if let Some(rate) = count.and_then(|count| count.rates.get_mut(&held.key)) {
+                rate.start();
+            }
+        }
+    }
+
+    /// Lets one start that is in its limits already: only their rates count.
+    pub(crate) fn admit_again(&mut self, limits: &[HeldLimit]) -> Option<WaitsFor> {
+        let early = self.too_early(limits);
+        if early.is_none() {
+            self.start(limits);
+        }
+        early
     }
 
     /// Lets one in if all its limits have room; else what it has to wait for.
     pub(crate) fn admit(&mut self, limits: &[HeldLimit]) -> Option<WaitsFor> {
         let full = self.full(limits);
         if full.is_none() {
+            self.start(limits);
             for held in limits {
                 let count = self.limits.entry(held.name.clone()).or_default();
                 count.running += 1;
@@ -130,6 +173,7 @@ impl LimitCounts {
         match waits_for {
             WaitsFor::Limit(_) => (count.total, count.running),
             WaitsFor::Key(_) => (count.per_key, count.of_key.get(&held.key).copied().unwrap_or_default()),
+            WaitsFor::Rate(_) => (self.rate(&held).map(|rate| rate.room()), 0),
             WaitsFor::Pause(_) => (None, 0),
         }
     }
@@ -157,6 +201,7 @@ mod tests {
             per_key: most.1,
             running: running.0,
             running_of_key: running.1,
+            rate: None,
         }
     }
 
@@ -195,7 +240,12 @@ mod tests {
     #[test]
     fn what_is_waited_for_is_read_as_it_is_written() {
         let pause = WaitsFor::Pause(PauseTarget::Workflow("billing/a:b".to_owned()));
-        for waits in [WaitsFor::Limit("crm".to_owned()), WaitsFor::Key(held("crm", "a:b")), pause] {
+        for waits in [
+            WaitsFor::Limit("crm".to_owned()),
+            WaitsFor::Key(held("crm", "a:b")),
+            WaitsFor::Rate(held("crm", "")),
+            pause,
+        ] {
             assert_eq!(WaitsFor::parse(&waits.to_string()), Some(waits));
         }
         assert_eq!(WaitsFor::parse("approval:7"), None);

@@ -8,8 +8,10 @@ use muster_core::execution::check;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::OnFull;
+use super::{LimitRate, OnFull};
 
+/// So many may start early together at most.
+const BURST_MAX: u32 = 10_000;
 /// The longest path into the parameters.
 const PATH_MAX_BYTES: usize = 200;
 
@@ -40,6 +42,14 @@ pub struct LimitTerms {
     #[serde(default)]
     #[schema(minimum = 0)]
     pub per_key: Option<u32>,
+    /// How many may start in a period for one key, as in `100/60s`; left out, as many as want to.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub rate: Option<LimitRate>,
+    /// How many of these may start early together; left out, 1.
+    #[serde(default)]
+    #[schema(minimum = 1)]
+    pub burst: Option<u32>,
     /// What it counts by: `organization`, `workflow`, `caller`, or `parameters.` and a path.
     #[serde(default)]
     #[schema(value_type = String, default = "organization")]
@@ -120,8 +130,16 @@ impl LimitTerms {
     /// All that is wrong with it, a sentence each.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        if self.total.is_none() && self.per_key.is_none() {
-            problems.push("total, per_key: both missing; give at least one of them".to_owned());
+        if self.total.is_none() && self.per_key.is_none() && self.rate.is_none() {
+            problems.push("total, per_key, rate: all missing; give at least one of them".to_owned());
+        }
+        match (self.burst, self.rate) {
+            (Some(_), None) => problems.push("burst: there is no rate it could belong to".to_owned()),
+            (Some(0), Some(_)) => problems.push("burst: must be 1 or more".to_owned()),
+            (Some(burst), Some(_)) if burst > BURST_MAX => {
+                problems.push(format!("burst: must be at most {BURST_MAX}"));
+            }
+            (Some(_) | None, _) => {}
         }
         problems
     }

@@ -12,6 +12,7 @@ mod key;
 #[cfg(test)]
 mod model;
 pub(crate) mod on_full;
+pub(crate) mod rate;
 pub(crate) mod session;
 mod store;
 
@@ -23,4 +24,5 @@ pub use held::HeldLimit;
 pub(crate) use held::{held_limits, limits_column};
 pub(crate) use key::key_of;
 pub use on_full::OnFull;
+pub use rate::{InvalidRate, LimitRate};
 pub use store::{LimitStore, LimitSweep, LimitUse, LimitWait};

@@ -115,6 +115,7 @@ impl LimitWorld {
             per_key: Some(PER_KEY),
             running: of_key("a") + of_key("b"),
             running_of_key: of_key(KEYS[execution]),
+            rate: None,
         };
         LimitCounts::of((0..EXECUTIONS).map(fill).collect())
     }

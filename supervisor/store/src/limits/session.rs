@@ -13,6 +13,14 @@ use crate::Result;
 /// An execution with a limit it is in.
 pub(crate) type Holder = (Uuid, HeldLimit);
 
+/// When the next start would come if all came evenly, and when somebody who waits is to be let go, in microseconds since
+/// 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct RateTimes {
+    pub(crate) next_at_us: i64,
+    pub(crate) wake_at_us: Option<i64>,
+}
+
 /// The part of a transaction that is about limits. Methods take no empty lists.
 pub(crate) trait LimitSession: Send {
     /// Locks these limits against whoever else decides about them, in one order, until the transaction ends. A session
@@ -52,6 +60,24 @@ pub(crate) trait LimitSession: Send {
         whole: &[&str],
         keyed: &[HeldLimit],
     ) -> impl Future<Output = Result<Vec<Entrant>>> + Send;
+
+    /// Notes how the rates of limits stand for keys, and when whoever waits there is to be let go: of `wakes` whatever it
+    /// says, else only what it says.
+    fn put_rates(
+        &mut self,
+        rates: &[(HeldLimit, RateTimes)],
+        wakes: bool,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// How long it is until somebody who waits for a rate is to be let go; less than nothing when it is time. `None`: nobody
+    /// waits.
+    fn next_rate(&mut self) -> impl Future<Output = Result<Option<i64>>> + Send;
+
+    /// For which limits and keys it is time, so many at most. They are given once.
+    fn due_rates(&mut self, most: usize) -> impl Future<Output = Result<Vec<HeldLimit>>> + Send;
+
+    /// Forgets so many keys of rates that nothing has started for in a while; gives how many.
+    fn forget_rates(&mut self, most: usize) -> impl Future<Output = Result<usize>> + Send;
 
     /// Takes rows that wait out of the claim.
     fn park(&mut self, rows: &[(Uuid, WaitsFor)]) -> impl Future<Output = Result<()>> + Send;

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::fmt::Debug;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -40,6 +42,12 @@ pub trait LimitStore: Debug + Send + Sync + 'static {
     /// or it does not wait.
     async fn limit_wait(&self, record: &ExecutionRecord) -> Result<Option<LimitWait>>;
 
+    /// Lets go what waits for a rate and may start now; gives how long it is until the next may. `None`: nobody waits.
+    async fn open_rates(&self) -> Result<Option<Duration>>;
+
+    /// Waits until somebody waits for a rate who did not before, in this process.
+    async fn rate_waited_for(&self);
+
     /// Waits for executions that made room for newer ones or were not let in, and takes them: this process is to tell of
     /// them.
     async fn displaced(&self) -> Vec<Displaced>;
@@ -75,6 +83,8 @@ pub struct LimitWait {
     pub holders: Vec<Uuid>,
     /// How many wait for the same before it, a thousand at most.
     pub before: u64,
+    /// When its rate lets one more start, where it is that; what runs does not matter then.
+    pub opens_at: Option<Timestamp>,
 }
 
 /// What a sweep put right.

@@ -15,8 +15,9 @@ use super::transaction::PgSession;
 use crate::Result;
 use crate::limits::admission::{LimitFill, WaitsFor};
 use crate::limits::on_full::Entrant;
-use crate::limits::session::{Holder, LimitSession};
+use crate::limits::session::{Holder, LimitSession, RateTimes};
 use crate::limits::{HeldLimit, LimitRecord, LimitTerms, LimitUse};
+use crate::rows::micros;
 
 fn read<T>(rows: &[PgRow], read: fn(&PgRow) -> sqlx::Result<T>) -> Result<Vec<T>> {
     rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
@@ -51,7 +52,10 @@ impl LimitSession for PgSession {
             .bind(terms.per_key.map(signed))
             .bind(terms.key.to_string())
             .bind(origin.to_owned())
-            .bind(terms.on_full.as_str());
+            .bind(terms.on_full.as_str())
+            .bind(terms.rate.map(|rate| signed(rate.count)))
+            .bind(terms.rate.map(|rate| micros(rate.period)))
+            .bind(terms.burst.map(signed));
         let rows = self.rows(query).await?;
         let row = rows.first().ok_or(sqlx::Error::RowNotFound).map_err(store_error)?;
         record::limit(row).map_err(store_error)
@@ -90,6 +94,29 @@ impl LimitSession for PgSession {
             .bind(column(keyed, |held| held.name.as_str()))
             .bind(column(keyed, |held| held.key.as_str()));
         read(&self.rows(query).await?, record::entrant)
+    }
+
+    async fn put_rates(&mut self, rates: &[(HeldLimit, RateTimes)], wakes: bool) -> Result<()> {
+        let query = sqlx::query(statements::PUT_RATES)
+            .bind(column(rates, |(held, _)| held.name.as_str()))
+            .bind(column(rates, |(held, _)| held.key.as_str()))
+            .bind(column(rates, |(_, times)| times.next_at_us))
+            .bind(column(rates, |(_, times)| times.wake_at_us))
+            .bind(wakes);
+        self.run(query).await
+    }
+
+    async fn next_rate(&mut self) -> Result<Option<i64>> {
+        let rows = self.rows(sqlx::query(statements::NEXT_RATE)).await?;
+        Ok(read(&rows, |row| row.try_get("wait_us"))?.pop().flatten())
+    }
+
+    async fn due_rates(&mut self, most: usize) -> Result<Vec<HeldLimit>> {
+        read(&self.rows(sqlx::query(statements::DUE_RATES).bind(count(most))).await?, record::held)
+    }
+
+    async fn forget_rates(&mut self, most: usize) -> Result<usize> {
+        Ok(self.rows(sqlx::query(statements::FORGET_RATES).bind(count(most))).await?.len())
     }
 
     async fn park(&mut self, rows: &[(Uuid, WaitsFor)]) -> Result<()> {

@@ -40,6 +40,8 @@ use tokio_util::task::AbortOnDropHandle;
 use self::connections::{Connections, Household, Planning};
 use self::listen::Wakers;
 use self::presence::Presence;
+use tokio::sync::Notify;
+
 use super::limits::{DeclaredLimits, DisplacedBook};
 use super::pauses::PauseBook;
 use super::takeover::Watch;
@@ -69,6 +71,7 @@ pub struct PostgresStore {
     listener: OnceLock<AbortOnDropHandle<()>>,
     declared: DeclaredLimits,
     displaced: DisplacedBook,
+    rate_waker: Notify,
     pauses: PauseBook,
 }
 
@@ -129,6 +132,7 @@ impl PostgresStore {
             listener: OnceLock::new(),
             declared: DeclaredLimits::default(),
             displaced: DisplacedBook::default(),
+            rate_waker: Notify::new(),
             pauses: PauseBook::default(),
         })
     }

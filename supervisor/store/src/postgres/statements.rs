@@ -121,6 +121,10 @@ crate::statements::statements! {
     DISPLACE = "displace",
     ENTRANTS = "entrants",
     RESERVE = "reserve",
+    PUT_RATES = "put_rates",
+    NEXT_RATE = "next_rate",
+    DUE_RATES = "due_rates",
+    FORGET_RATES = "forget_rates",
     ;
     lists {
         LIST_BY_ERROR = "by_error",

@@ -10,6 +10,7 @@ use std::time::Duration;
 use sqlx::Executor as _;
 use sqlx::Postgres;
 use sqlx::postgres::{PgArguments, PgRow};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::connections::{BorrowedConnection, Connections};
@@ -75,6 +76,10 @@ impl Backend for PostgresStore {
 
     fn declared_limits(&self) -> &DeclaredLimits {
         &self.declared
+    }
+
+    fn rate_waker(&self) -> &Notify {
+        &self.rate_waker
     }
 
     fn displaced(&self) -> &DisplacedBook {

@@ -12,8 +12,9 @@ use super::statements;
 use crate::Result;
 use crate::limits::admission::{LimitFill, WaitsFor};
 use crate::limits::on_full::Entrant;
-use crate::limits::session::{Holder, LimitSession};
+use crate::limits::session::{Holder, LimitSession, RateTimes};
 use crate::limits::{HeldLimit, LimitRecord, LimitTerms, LimitUse};
+use crate::rows::micros;
 
 fn read<T>(rows: &[WriteRow], read: fn(&WriteRow) -> sqlx::Result<T>) -> Result<Vec<T>> {
     rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
@@ -50,7 +51,10 @@ impl LimitSession for SqliteSession {
             .bind(terms.key.to_string())
             .bind(origin.to_owned())
             .bind(self.now())
-            .bind(terms.on_full.as_str());
+            .bind(terms.on_full.as_str())
+            .bind(terms.rate.map(|rate| rate.count))
+            .bind(terms.rate.map(|rate| micros(rate.period)))
+            .bind(terms.burst);
         let rows = self.rows(query).await?;
         let row = rows.first().ok_or(sqlx::Error::RowNotFound).map_err(store_error)?;
         record::limit(row).map_err(store_error)
@@ -61,7 +65,10 @@ impl LimitSession for SqliteSession {
     }
 
     async fn limit_fills(&mut self, held: &[HeldLimit]) -> Result<Vec<LimitFill>> {
-        read(&self.rows(write_query(statements::LIMIT_FILLS).bind(array(held)?)).await?, record::limit_fill)
+        read(
+            &self.rows(write_query(statements::LIMIT_FILLS).bind(array(held)?).bind(self.now())).await?,
+            record::limit_fill,
+        )
     }
 
     async fn hold(&mut self, holders: &[Holder]) -> Result<()> {
@@ -77,6 +84,28 @@ impl LimitSession for SqliteSession {
     async fn entrants(&mut self, whole: &[&str], keyed: &[HeldLimit]) -> Result<Vec<Entrant>> {
         let query = write_query(statements::ENTRANTS).bind(array(whole)?).bind(array(keyed)?);
         read(&self.rows(query).await?, record::entrant)
+    }
+
+    async fn put_rates(&mut self, rates: &[(HeldLimit, RateTimes)], wakes: bool) -> Result<()> {
+        let rows: Vec<_> = (rates.iter())
+            .map(|(held, times)| (&held.name, &held.key, times.next_at_us, times.wake_at_us))
+            .collect();
+        self.run(write_query(statements::PUT_RATES).bind(array(&rows)?).bind(wakes)).await
+    }
+
+    async fn next_rate(&mut self) -> Result<Option<i64>> {
+        let rows = self.rows(write_query(statements::NEXT_RATE).bind(self.now())).await?;
+        Ok(read(&rows, |row| row.try_get("wait_us"))?.pop().flatten())
+    }
+
+    async fn due_rates(&mut self, most: usize) -> Result<Vec<HeldLimit>> {
+        let query = write_query(statements::DUE_RATES).bind(count(most)).bind(self.now());
+        read(&self.rows(query).await?, record::held)
+    }
+
+    async fn forget_rates(&mut self, most: usize) -> Result<usize> {
+        let query = write_query(statements::FORGET_RATES).bind(count(most)).bind(self.now());
+        Ok(self.rows(query).await?.len())
     }
 
     async fn park(&mut self, rows: &[(Uuid, WaitsFor)]) -> Result<()> {

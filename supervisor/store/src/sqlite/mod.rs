@@ -86,6 +86,7 @@ pub struct SqliteStore {
     watch: Mutex<Watch>,
     declared: DeclaredLimits,
     displaced: DisplacedBook,
+    rate_waker: Notify,
     pauses: PauseBook,
 }
 
@@ -129,6 +130,7 @@ impl SqliteStore {
             watch: Mutex::default(),
             declared: DeclaredLimits::default(),
             displaced: DisplacedBook::default(),
+            rate_waker: Notify::new(),
             pauses: PauseBook::default(),
         })
     }

@@ -74,6 +74,10 @@ impl Backend for SqliteStore {
         &self.declared
     }
 
+    fn rate_waker(&self) -> &Notify {
+        &self.rate_waker
+    }
+
     fn displaced(&self) -> &DisplacedBook {
         &self.displaced
     }

@@ -111,6 +111,10 @@ crate::statements::statements! {
     ENTRANTS = "entrants",
     RESERVE = "reserve",
     BACK_IN_LIMITS = "back_in_limits",
+    PUT_RATES = "put_rates",
+    NEXT_RATE = "next_rate",
+    DUE_RATES = "due_rates",
+    FORGET_RATES = "forget_rates",
     ;
     lists {
         LIST_BY_ERROR = "by_error",

@@ -1,2 +1,2 @@
-SELECT name, total, per_key, key, origin, on_full, created_at, updated_at
+SELECT name, total, per_key, key, origin, on_full, rate_count, rate_period_us, rate_burst, created_at, updated_at
 FROM limits ORDER BY name

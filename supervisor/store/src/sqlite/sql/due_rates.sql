@@ -1,0 +1,6 @@
+-- The rates at which it is time to let somebody go, each given once. ?1: how many, ?2: now.
+UPDATE limit_rates SET wake_at = NULL
+WHERE (limit_name, key) IN (
+    SELECT limit_name, key FROM limit_rates WHERE wake_at <= ?2 ORDER BY wake_at LIMIT ?1
+)
+RETURNING limit_name AS name, key
