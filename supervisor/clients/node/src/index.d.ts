@@ -172,6 +172,20 @@ export interface Pause {
   readonly since: Date;
 }
 
+/** What a limit allows. */
+export interface LimitTerms {
+  /** How many may run at once in the whole fleet, and for one key; null for as many as want to. */
+  readonly total: number | null;
+  readonly perKey: number | null;
+  /** How many may start in a period for one key, as in `100/60s`. */
+  readonly rate: string | null;
+  readonly burst: number | null;
+  /** What it counts by: `organization`, `workflow`, `caller`, or `parameters.` and a path. */
+  readonly key: string;
+  /** What happens to one more when it is full. */
+  readonly onFull: string;
+}
+
 /** How many executions may run at once, and how full that is. */
 export interface Limit {
   readonly name: string;
@@ -179,7 +193,7 @@ export interface Limit {
   /** How many wait for room in it; a hundred thousand may be more. */
   readonly waiting: number;
   /** What it allows, and the key it counts by; null when nobody has set it, and it holds nothing back. */
-  readonly terms: { readonly total: number | null; readonly perKey: number | null; readonly key: string } | null;
+  readonly terms: LimitTerms | null;
 }
 
 /** What a cancel led to: it will never run, its worker is asked to end it, it was over, or nobody knows the id. */

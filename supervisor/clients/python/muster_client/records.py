@@ -118,7 +118,7 @@ class Limit:
     waiting: int
     """How many wait for room in it; a hundred thousand may be more."""
     terms: Mapping[str, Any] | None = None
-    """What it allows: `total`, `per_key` and the `key` it counts by; None when nobody has set it, and it holds nothing back."""
+    """What it allows: `total`, `per_key`, `rate`, `burst`, the `key` it counts by and `on_full`; None when nobody has set it, and it holds nothing back."""
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 

@@ -16,7 +16,7 @@ _INSTEAD: Dict[str, str] = {
     "routing_key": "a queue is chosen by its name: give queue to apply_async",
     "exchange": "a queue is chosen by its name: give queue to apply_async",
     "soft_time_limit": "use time_limit: the task gets muster_worker.Cancelled, an exception to clean up on, before it is killed",
-    "rate_limit": "there is no limit on how often a task starts",
+    "rate_limit": "it is a limit that submissions name: `supervisor limit set NAME --rate 10/m`, and muster_client.Options(limits=[NAME])",
     "ignore_result": "every result is kept: leave it out",
     "acks_late": "an execution is always acknowledged late, and run again when its worker's machine died: leave it out",
     "link": "chains, groups and chords are out: submit the next one from the task that is over",
