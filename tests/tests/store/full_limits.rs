@@ -62,9 +62,13 @@ pub(crate) async fn rule_6_of_many_that_come_at_once_so_many_are_let_in(fixture:
     fixture.limit("crm", on_full(OnFull::Reject, per_customer(2))).await;
     let all: Vec<NewExecution> = (0..24).map(|_| of_customer("crm", "a").refusable()).collect();
     let others = of_customer("crm", "b").refusable();
-    let groups: Vec<&[NewExecution]> = all.chunks(4).collect();
-    let answers =
-        futures_util::future::join_all(groups.iter().map(|group| fixture.store.submit(group))).await;
+    // Each comes to a supervisor of its own.
+    let mut submits = Vec::new();
+    for group in all.chunks(4) {
+        let (store, group) = (fixture.another_store().await, group.to_vec());
+        submits.push(async move { store.submit(&group).await });
+    }
+    let answers = futures_util::future::join_all(submits).await;
     let answers: Vec<Submitted> = answers.into_iter().flat_map(Result::unwrap).collect();
     assert_eq!(answers.iter().filter(|answer| **answer == Submitted::Inserted).count(), 2, "{answers:?}");
     assert_eq!(fixture.submit_one(&others).await, Submitted::Inserted);
