@@ -13,6 +13,7 @@ mod many;
 mod pauses;
 mod pool;
 mod problem;
+mod prune;
 mod readiness;
 mod schedules;
 mod schema;
@@ -40,6 +41,7 @@ pub use pool::{
     ResizeRequest, WallView,
 };
 pub use problem::ProblemView;
+pub use prune::{PruneWish, PrunedView};
 pub use readiness::{Readiness, ReadinessPart};
 pub use schedules::{ScheduleDefinition, ScheduleView, SchedulesView, TickView, TicksView};
 pub use service::{ApiService, RecycleTarget, ServiceError};

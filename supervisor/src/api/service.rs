@@ -7,7 +7,8 @@ use muster_store::{CancelResult, StoreError, SupervisorRecord};
 use uuid::Uuid;
 
 use super::{
-    ExplanationView, ManyView, PlanView, PoolView, Readiness, SelectionRequest, SubmitAnswer, WorkflowsView,
+    ExplanationView, ManyView, PlanView, PoolView, PruneWish, PrunedView, Readiness, SelectionRequest,
+    SubmitAnswer, WorkflowsView,
 };
 use crate::definitions::{DefinitionWish, EditError, ProblemKind};
 
@@ -25,6 +26,9 @@ pub trait ApiService: std::fmt::Debug + Send + Sync + 'static {
 
     /// The same for many, in order, so many in one transaction. One that is refused changes nothing for the others.
     async fn submit_many(&self, requests: Vec<ExecutionRequest>) -> Vec<Result<SubmitAnswer, ServiceError>>;
+
+    /// Forgets executions that ended long ago: as many as go in a moment.
+    async fn prune(&self, wish: PruneWish) -> Result<PrunedView, ServiceError>;
 
     /// Runs a schedule's workflow now, beside its ticks; gives the execution.
     async fn run_schedule(&self, name: &str) -> Result<Uuid, ServiceError>;

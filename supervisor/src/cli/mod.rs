@@ -27,6 +27,7 @@ mod migrate;
 mod organization;
 mod output;
 mod pause;
+mod prune;
 mod recycle;
 mod reload;
 mod resize;
@@ -100,6 +101,7 @@ enum CliCommand {
     Organization(organization::OrganizationCommand),
     Schedule(schedule::ScheduleCommand),
     Webhook(webhook::WebhookCommand),
+    Prune(prune::PruneCommand),
     Variable(variable::VariableCommand),
     Secret(secret::SecretCommand),
     Changes(changes::ChangesCommand),
@@ -151,6 +153,7 @@ impl CliCommand {
             Self::Organization(command) => command.run(),
             Self::Schedule(command) => command.run(),
             Self::Webhook(command) => command.run(),
+            Self::Prune(command) => command.run(),
             Self::Variable(command) => command.run(),
             Self::Secret(command) => command.run(),
             Self::Changes(command) => command.run(),

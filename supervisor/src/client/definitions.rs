@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::{ANSWER_TIMEOUT, ApiClient, ClientError};
 use crate::api::{
-    AcceptedView, ChangesView, DefinitionsView, DeliveriesView, DeliveryWord, PlanView, TicksView,
+    AcceptedView, ChangesView, DefinitionsView, DeliveriesView, DeliveryWord, PlanView, PruneWish,
+    PrunedView, TicksView,
 };
 
 /// The header in which a client says who it is, for the record of changes.
@@ -114,6 +115,12 @@ impl ApiClient {
         let execution = execution.to_string();
         let path = ["api", "webhooks", webhook, "deliveries", &execution, "retry"];
         self.parsed(self.post_text(&path, None, "{}")?)
+    }
+
+    /// Forgets executions that ended long ago: as many as go in a moment.
+    pub fn prune(&self, wish: &PruneWish) -> Result<PrunedView, ClientError> {
+        let body = serde_json::to_string(wish).map_err(|error| self.foreign(&error.to_string()))?;
+        self.parsed(self.post_text(&["api", "prune"], None, &body)?)
     }
 
     /// All of a kind.

@@ -7,12 +7,12 @@ use utoipa::openapi::schema::Type;
 
 use super::route::{DocumentedParameter, Route, json};
 use super::shape::Shape;
-use super::{definitions, organizations, schedules, variables, webhooks, workflows};
+use super::{definitions, organizations, prune, schedules, variables, webhooks, workflows};
 use crate::api::{
     AcceptedView, ChangesView, DefinitionsView, DeliveriesView, OrganizationDefinition, OrganizationsView,
-    PlanView, ScheduleDefinition, ScheduleView, SchedulesView, SecretValue, SecretView, SecretsView,
-    TicksView, VariableDefinition, VariablesView, WebhookDefinition, WebhooksView, WorkflowDefinition,
-    WorkflowsView,
+    PlanView, PruneWish, PrunedView, ScheduleDefinition, ScheduleView, SchedulesView, SecretValue,
+    SecretView, SecretsView, TicksView, VariableDefinition, VariablesView, WebhookDefinition, WebhooksView,
+    WorkflowDefinition, WorkflowsView,
 };
 
 const OWNER: DocumentedParameter =
@@ -60,6 +60,16 @@ pub(super) fn definition_routes() -> Vec<Route> {
     routes.extend(secret_routes());
     routes.extend(schedule_routes());
     routes.extend(webhook_routes());
+    routes.push(Route {
+        method: HttpMethod::Post,
+        path: "/api/prune",
+        operation_id: "prune",
+        summary: "Remove executions that ended long ago, with their logs and events: as many as go in a moment",
+        parameters: vec![],
+        body: Some(Shape::of::<PruneWish>()),
+        answers: vec![json::<PrunedView>(200, "what went, or would go")],
+        handler: post(prune::prune),
+    });
     routes.push(reads::<DefinitionsView>(
         words(
             "/api/definitions",

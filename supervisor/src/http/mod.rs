@@ -21,6 +21,7 @@ mod organizations;
 mod pauses;
 mod pool;
 mod problem;
+mod prune;
 mod query;
 mod route;
 mod routes;

@@ -187,6 +187,7 @@ getPool get /api/pool: What the pool and its workers are doing
 recyclePool post /api/pool/recycle: Replace workers, none before its replacement is ready
 reloadPool post /api/pool/reload: Read the settings again and roll the workers
 resizePool post /api/pool/resize: Change the bounds of the pool
+prune post /api/prune: Remove executions that ended long ago, with their logs and events: as many as go in a moment
 listSchedules get /api/schedules: What runs by itself, with what it did last and does next
 deleteSchedule delete /api/schedules/{key}: Remove a schedule; its executions stay
 getSchedule get /api/schedules/{key}: One schedule

@@ -136,6 +136,7 @@ pub struct SupervisorMetrics {
     finished_by_workflow: Family<WorkflowLabels, Counter>,
     workflows: Mutex<HashSet<String>>,
     dead_letters: Counter,
+    pruned: Counter,
     requeued: Counter,
     superseded: Counter,
     worker_deaths: Family<CauseLabel, Counter>,
@@ -185,6 +186,7 @@ impl SupervisorMetrics {
             finished_by_workflow: Family::default(),
             workflows: Mutex::default(),
             dead_letters: Counter::default(),
+            pruned: Counter::default(),
             requeued: Counter::default(),
             superseded: Counter::default(),
             worker_deaths: Family::default(),
@@ -275,6 +277,11 @@ impl SupervisorMetrics {
     /// An attempt went back to be claimed again.
     pub fn requeued(&self) {
         self.requeued.inc();
+    }
+
+    /// So many executions that ended long ago were removed.
+    pub fn pruned(&self, executions: u64) {
+        self.pruned.inc_by(executions);
     }
 
     /// An attempt turned out to be somebody else's.

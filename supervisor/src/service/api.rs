@@ -20,8 +20,8 @@ use super::readiness_parts::{
 };
 use super::supervisor::Supervisor;
 use crate::api::{
-    ApiService, ExplanationView, ManyView, PauseView, PlanView, PoolView, QueueView, Readiness,
-    RecycleTarget, SelectionRequest, ServiceError, SubmitAnswer, WorkflowsView,
+    ApiService, ExplanationView, ManyView, PauseView, PlanView, PoolView, PruneWish, PrunedView, QueueView,
+    Readiness, RecycleTarget, SelectionRequest, ServiceError, SubmitAnswer, WorkflowsView,
 };
 use crate::definitions::{DefinitionWish, edit, rotate};
 use crate::dispatch::RefusedParameters;
@@ -89,6 +89,10 @@ impl ApiService for Supervisor {
 
     async fn rotate_secrets(&self, who: &str) -> Result<PlanView, ServiceError> {
         Ok(rotate(&*self.core.store, &self.secret_keys, who).await?)
+    }
+
+    async fn prune(&self, wish: PruneWish) -> Result<PrunedView, ServiceError> {
+        self.prune_now(&wish).await
     }
 
     async fn run_schedule(&self, name: &str) -> Result<Uuid, ServiceError> {

@@ -14,6 +14,7 @@ mod explain;
 mod heartbeat;
 mod many;
 mod readiness_parts;
+mod retention;
 mod run;
 mod schedules;
 mod start;

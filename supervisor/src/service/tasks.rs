@@ -14,6 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::announce::announce;
 use super::core::Core;
+use super::retention;
 use super::schedules;
 use super::supervisor::Supervisor;
 use super::webhooks;
@@ -87,6 +88,7 @@ impl Tasks {
         background.spawn(announce(Arc::clone(&store), supervisor.who()));
         let ticking = schedules::run_for_ever(Arc::downgrade(supervisor));
         background.spawn(vital::serving("schedules", ticking));
+        background.spawn(vital::serving("retention", retention::prune_for_ever(Arc::downgrade(supervisor))));
         let delivering = webhooks::deliver_for_ever(
             Arc::downgrade(supervisor),
             supervisor.started_with.webhook_allow_private,

@@ -16,7 +16,7 @@ pub(crate) use choice::{
     AllowKind, ConfinementKind, FormatKind, IsolationKind, TemplateKind, TranscriptsKind,
 };
 pub use choice::{LogFormat, TemplatePolicy, TranscriptPolicy};
-pub(crate) use number::{CountKind, IntervalKind, LimitKind, MillisKind, SecondsKind};
+pub(crate) use number::{CountKind, DaysKind, IntervalKind, LimitKind, MillisKind, SecondsKind};
 pub(crate) use secret_key::SecretKeyKind;
 pub use text::WorkerVariable;
 pub(crate) use text::{CommandKind, FileKind, LevelKind, NameKind, NamesKind, PathKind, VariablesKind};

@@ -10,9 +10,9 @@ use muster_system::process::GroupLimits;
 use secrecy::SecretString;
 
 use super::kind::{
-    self, AllowKind, BindKind, CommandKind, ConfinementKind, DatabaseUrl, FileKind, FormatKind, HttpToken,
-    IntervalKind, IsolationKind, LevelKind, LimitKind, LimitsKind, LogFormat, MillisKind, NameKind,
-    NamesKind, PathKind, PathsKind, PortsKind, SecondsKind, SecretKeyKind, ServerUrl, SettingKind,
+    self, AllowKind, BindKind, CommandKind, ConfinementKind, DatabaseUrl, DaysKind, FileKind, FormatKind,
+    HttpToken, IntervalKind, IsolationKind, LevelKind, LimitKind, LimitsKind, LogFormat, MillisKind,
+    NameKind, NamesKind, PathKind, PathsKind, PortsKind, SecondsKind, SecretKeyKind, ServerUrl, SettingKind,
     TemplateKind, TemplatePolicy, TokenKind, TranscriptPolicy, TranscriptsKind, VariablesKind,
     WorkerUserKind, WorkerUserSetting, WorkerVariable,
 };
@@ -203,6 +203,10 @@ settings! {
     "secret_key" => secret_key: Option<SecretString>, SecretKeyKind = SecretKeyKind, default "";
     /// A file that holds secret_key.
     "secret_key_file" => secret_key_file: Option<PathBuf>, FileKind = FileKind, default "";
+    /// After how many days executions that ended are removed, with their logs and events; fractions allowed, 0: never.
+    "retention_days" => retention: Option<Duration>, DaysKind = DaysKind, default "0";
+    /// The same for those that failed or took too long; 0: as the others.
+    "retention_failed_days" => retention_failed: Option<Duration>, DaysKind = DaysKind, default "0";
     /// Whether webhooks may reach addresses that are private or of this machine.
     "webhook_allow_private" => webhook_allow_private: bool, AllowKind = AllowKind::new(), default "false";
     /// What is logged: off, error, warn, info, debug, trace, or a list like `info,muster_core::pool=debug`.

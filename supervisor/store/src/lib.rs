@@ -26,6 +26,7 @@ mod postgres;
 mod readers;
 mod record;
 mod request;
+mod retention;
 mod roles;
 mod rows;
 mod schedules;
@@ -73,6 +74,7 @@ pub use record::{
     ConfigEntry, ConnectionBudget, Cursor, DatabaseFacts, EventRow, ExecutionFilter, ExecutionRecord,
     ExecutionRecords, InvalidCursor, LogRow, OrganizationRecord, QueueDepth, QueueUse, WorkflowRecord,
 };
+pub use retention::{PruneRange, PrunedRows, RetentionStore};
 pub use roles::{
     ClaimStore, DefinitionStore, ExecutionStore, NotificationStore, OutcomeStore, PeerStore, QueueStore,
     SchemaStore, StateStore, Store, WaitingStore,

@@ -25,7 +25,7 @@ macro_rules! record_readers {
         use $crate::{
             ChangeRecord, Claimed, ConfigEntry, ConfigRecord, Cursor, DeliveryRecord, DueSchedule, EventRow,
             ExecutionRecord, HeldLimit, LimitRate, LimitRecord, LimitTerms, LimitUse, LogRow, NewExecution, OnFull,
-            OrganizationRecord, PauseRecord, PauseTarget, ScheduleRecord, SupervisorRecord,
+            OrganizationRecord, PauseRecord, PauseTarget, PrunedRows, ScheduleRecord, SupervisorRecord,
             TakenDelivery, WebhookRecord, WorkflowRecord,
         };
 
@@ -475,6 +475,15 @@ macro_rules! record_readers {
                 last_at: at(row, "last_at")?,
                 last_execution: id(row, "last_execution")?,
                 last_outcome: row.try_get("last_outcome")?,
+            })
+        }
+
+        pub(crate) fn pruned(row: &$row) -> Result<PrunedRows> {
+            let count = |column: &str| long(row, column);
+            Ok(PrunedRows {
+                executions: count("executions")?,
+                logs: count("logs")?,
+                events: count("events")?,
             })
         }
 

@@ -17,8 +17,8 @@ use crate::{
     CancelResult, Claim, Claimant, Claimed, ConfigEntry, DatabaseFacts, DefinitionEditStore, DueExecutions,
     EventRow, ExecutionFailure, ExecutionFilter, ExecutionRecord, ExecutionRecords, ExpiredOwners,
     Finalization, FinalizeResult, LimitStore, LogRow, NewExecution, OrganizationRecord, PauseStore,
-    PresenceShown, QueueDepth, QueueUse, Renewal, Result, ScheduleStore, ServedQueues, ShareStore, Submitted,
-    SupervisorStore, TakeOver, WebhookStore, WorkflowRecord,
+    PresenceShown, QueueDepth, QueueUse, Renewal, Result, RetentionStore, ScheduleStore, ServedQueues,
+    ShareStore, Submitted, SupervisorStore, TakeOver, WebhookStore, WorkflowRecord,
 };
 
 /// The whole record: one database in all its roles.
@@ -40,6 +40,7 @@ pub trait Store:
     + LimitStore
     + PauseStore
     + WebhookStore
+    + RetentionStore
 {
 }
 
@@ -61,6 +62,7 @@ impl<T> Store for T where
         + LimitStore
         + PauseStore
         + WebhookStore
+        + RetentionStore
 {
 }
 

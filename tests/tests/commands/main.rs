@@ -8,6 +8,7 @@ mod definitions;
 mod doctor;
 mod many;
 mod pool;
+mod retention;
 mod submit;
 mod token;
 mod transcript;

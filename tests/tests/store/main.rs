@@ -28,6 +28,7 @@ mod queue;
 mod queues;
 mod rates;
 mod reading;
+mod retention;
 mod schedules;
 mod shares;
 mod situations;
@@ -193,6 +194,10 @@ contract! {
         rule_3_supervisors_that_claim_at_once_share_a_rate,
         rule_3_room_and_rate_must_both_let_it_start,
         rule_3_keys_that_nothing_starts_for_are_forgotten,
+    }
+    retention {
+        what_ended_before_a_moment_goes_as_it_was_told,
+        what_somebody_is_still_to_be_told_of_stays,
     }
     limits {
         rule_3_no_more_run_than_a_limit_says,

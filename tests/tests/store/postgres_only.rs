@@ -207,13 +207,19 @@ async fn a_database_of_another_encoding_is_refused() {
 
 /// What the server does for a statement with these values, line by line.
 async fn plan(fixture: &crate::fixture::Fixture, name: &str, values: &str) -> String {
+    plan_with(fixture, "", name, values).await
+}
+
+/// The same in a session that is told so before.
+async fn plan_with(fixture: &crate::fixture::Fixture, settings: &str, name: &str, values: &str) -> String {
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../supervisor/store/src/postgres/sql")
         .join(name)
         .with_extension("sql");
     let sql = std::fs::read_to_string(file).unwrap();
     let mut session = fixture.session_of_another().await;
-    let prepare = format!("SET jit = off; SET plan_cache_mode = force_custom_plan; PREPARE asked AS {sql};");
+    let prepare =
+        format!("SET jit = off; SET plan_cache_mode = force_custom_plan; {settings} PREPARE asked AS {sql};");
     sqlx::raw_sql(sqlx::AssertSqlSafe(prepare)).execute(&mut session).await.unwrap();
     let explain = format!(
         "BEGIN; EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) EXECUTE asked({values}); ROLLBACK"
@@ -263,6 +269,32 @@ async fn rows_behind_a_full_limit_are_read_by_no_claim_and_by_nobody_who_looks_f
     assert!(most_rows(&claim) <= 10, "{claim}");
     let next = plan(&fixture, "let_go", "'{limit:crm}', '{3}'").await;
     assert!(next.contains("executions_parked") && most_rows(&next) <= 10, "{next}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_forgets_the_oldest_reads_no_others() {
+    let fixture = postgres().await;
+    fixture
+        .sql(
+            "INSERT INTO executions (id, workflow_name, status, queue, run_after, created_at, completed_at) \
+             SELECT gen_random_uuid(), 'w', (ARRAY['SUCCESS', 'FAILED', 'PENDING'])[1 + n % 3], 'default', at, at, at \
+             FROM (SELECT n, clock_timestamp() - n * interval '1 minute' AS at FROM generate_series(1, 30000) n) AS rows",
+        )
+        .await;
+    fixture
+        .sql(
+            "INSERT INTO execution_logs (execution_id, attempt, sequence, logged_at, level, stream, logger, message) \
+             SELECT id, 1, 1, created_at, 'INFO', 'log', '', 'm' FROM executions; \
+             INSERT INTO execution_events (execution_id, at, event, attempt) \
+             SELECT id, created_at, 'finalized', 1 FROM executions; \
+             ANALYZE executions, execution_logs, execution_events",
+        )
+        .await;
+    // As every session is told that reads.
+    let in_order = "SET enable_incremental_sort = off; SET enable_bitmapscan = off;";
+    let asked = "'SUCCESS', clock_timestamp() - interval '1 hour', 200, 7";
+    let prune = plan_with(&fixture, in_order, "prune", asked).await;
+    assert!(!prune.contains("Seq Scan on execution") && most_rows(&prune) <= 200, "{prune}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

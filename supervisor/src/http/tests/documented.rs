@@ -12,7 +12,7 @@ use utoipa::PartialSchema;
 use uuid::Uuid;
 
 use super::served::{raw, serve};
-use crate::api::{DefinitionsView, DeliveryWord, SelectionRequest};
+use crate::api::{DefinitionsView, DeliveryWord, PruneWish, SelectionRequest};
 use crate::client::{ApiClient, Defined, DefinitionKind, Execution, ExecutionEvent, ScheduleSwitch};
 use crate::http::openapi::openapi;
 use crate::http::routes::routes;
@@ -114,6 +114,7 @@ fn ask_for_definitions(client: &ApiClient) {
     drop(client.definitions());
     drop(client.ticks(THING, 1, Some("2026-01-01T00:00:00Z".to_owned())));
     drop(client.run_schedule(THING));
+    drop(client.prune(&PruneWish { older_than_seconds: Some(1.0), ..PruneWish::default() }));
     drop(client.deliveries(Some(THING), Some(DeliveryWord::Failed), 1));
     drop(client.retry_delivery(THING, Uuid::nil()));
     drop(client.switch_schedule(THING, ScheduleSwitch::Pause, true));

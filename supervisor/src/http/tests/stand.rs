@@ -8,8 +8,9 @@ use muster_store::{CancelResult, NewExecution, Store, Submitted, SupervisorRecor
 use uuid::Uuid;
 
 use crate::api::{
-    self, ApiService, ExplanationView, ManyView, PlanView, PoolView, Readiness, ReadinessPart, ReasonKind,
-    ReasonView, RecycleTarget, SelectionRequest, ServiceError, SubmitAnswer, WorkflowsView,
+    self, ApiService, ExplanationView, ManyView, PlanView, PoolView, PruneWish, PrunedView, Readiness,
+    ReadinessPart, ReasonKind, ReasonView, RecycleTarget, SelectionRequest, ServiceError, SubmitAnswer,
+    WorkflowsView,
 };
 use crate::definitions::{DefinitionWish, edit, rotate};
 use crate::secret_keys::SecretKeys;
@@ -56,6 +57,10 @@ impl ApiService for FakeService {
 
     async fn rotate_secrets(&self, who: &str) -> Result<PlanView, ServiceError> {
         Ok(rotate(&*self.store, &SecretKeys::default(), who).await?)
+    }
+
+    async fn prune(&self, _wish: PruneWish) -> Result<PrunedView, ServiceError> {
+        Err(ServiceError::Invalid("nothing is kept here".to_owned()))
     }
 
     async fn run_schedule(&self, name: &str) -> Result<Uuid, ServiceError> {

@@ -19,6 +19,11 @@ impl SupervisorMetrics {
             self.dead_letters.clone(),
         );
         registry.register(
+            "executions_pruned",
+            "Executions that ended long ago and were removed",
+            self.pruned.clone(),
+        );
+        registry.register(
             "executions_finished",
             "Executions that reached a terminal state",
             self.finished.clone(),

@@ -117,6 +117,31 @@ impl SettingKind for IntervalKind {
     }
 }
 
+/// A time in days, fractions allowed, where 0 means "for ever".
+pub(crate) struct DaysKind;
+
+/// How long a day is.
+const DAY_SECONDS: f64 = 86_400.0;
+
+impl SettingKind for DaysKind {
+    type Value = Option<Duration>;
+    const PLACEHOLDER: &'static str = "DAYS";
+
+    fn parse(&self, raw: &Raw) -> Result<Self::Value, String> {
+        const MAX: f64 = 36_500.0;
+        let text = single(raw)?;
+        let days = text.parse().ok().filter(|days| (0.0..=MAX).contains(days));
+        let days: f64 =
+            days.ok_or_else(|| format!("must be a number of days from 0 to {MAX}, not {text:?}"))?;
+        Ok(Some(Duration::from_secs_f64(days * DAY_SECONDS)).filter(|time| !time.is_zero()))
+    }
+
+    fn show(&self, value: &Self::Value) -> toml::Value {
+        let days = value.unwrap_or_default().as_secs_f64() / DAY_SECONDS;
+        if days.fract() == 0.0 { toml::Value::Integer(days as i64) } else { toml::Value::Float(days) }
+    }
+}
+
 /// A time in whole milliseconds.
 pub(crate) struct MillisKind {
     /// At most this.

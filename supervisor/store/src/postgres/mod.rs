@@ -17,6 +17,7 @@ mod pauses;
 mod peers;
 mod presence;
 mod read;
+mod retention;
 mod schedules;
 mod schema;
 mod session;

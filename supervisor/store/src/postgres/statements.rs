@@ -125,6 +125,8 @@ crate::statements::statements! {
     NEXT_RATE = "next_rate",
     DUE_RATES = "due_rates",
     FORGET_RATES = "forget_rates",
+    PRUNE = "prune",
+    PRUNABLE = "prunable",
     ;
     lists {
         LIST_BY_ERROR = "by_error",

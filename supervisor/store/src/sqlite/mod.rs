@@ -15,6 +15,7 @@ mod notifications;
 mod pauses;
 mod peers;
 mod read;
+mod retention;
 mod rows;
 mod schedules;
 mod schema;

@@ -115,6 +115,11 @@ crate::statements::statements! {
     NEXT_RATE = "next_rate",
     DUE_RATES = "due_rates",
     FORGET_RATES = "forget_rates",
+    PRUNE = "prune",
+    PRUNABLE = "prunable",
+    PRUNE_LOGS = "prune_logs",
+    PRUNE_EVENTS = "prune_events",
+    PRUNE_DELIVERIES = "prune_deliveries",
     ;
     lists {
         LIST_BY_ERROR = "by_error",
