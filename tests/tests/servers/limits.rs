@@ -22,7 +22,10 @@ fn no_more_run_at_once_than_the_limit_says_though_a_supervisor_is_killed() {
     let (doomed_place, heir_place) = (place(), place());
     let doomed = doomed_place.start();
     let heir = heir_place.start();
-    let limit = json!({ "total": TOTAL, "per_key": PER_KEY, "key": "parameters.key" });
+    let limit = json!({
+        "total": TOTAL, "per_key": PER_KEY, "key": "parameters.key",
+        "on_full": "wait", "rate": null, "burst": null,
+    });
     let set = heir_place.run(&[
         "limit",
         "set",
