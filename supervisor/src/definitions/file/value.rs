@@ -9,6 +9,10 @@ use crate::definitions::value::is_same;
 /// The key of a table that holds JSON as text.
 const JSON: &str = "json";
 
+/// What is nested deeper is written as JSON: who reads TOML gives up at 80, and tables by a name with dots are written
+/// within one another.
+const NESTED_MAX: usize = 32;
+
 /// The JSON that a value of a file stands for.
 pub(super) fn json(value: &toml::Value) -> Result<Box<RawValue>, String> {
     if let Some(text) = json_text(value) {
@@ -26,12 +30,27 @@ fn json_text(value: &toml::Value) -> Option<&str> {
 /// The value of a file that stands for this JSON.
 pub(super) fn toml(value: &RawValue) -> toml::Value {
     let plain = serde_json::from_str::<toml::Value>(value.get()).ok();
-    // What does not come back as the same is kept as JSON.
+    // What does not come back as the same is kept as JSON, and so is what would not come back at all.
+    let plain = plain.filter(|plain| is_flat(plain, NESTED_MAX));
     let plain = plain.filter(|plain| json(plain).is_ok_and(|back| is_same(&back, value)));
     plain.unwrap_or_else(|| {
         let text = toml::Value::String(value.get().to_owned());
         toml::Value::Table(std::iter::once((JSON.to_owned(), text)).collect())
     })
+}
+
+/// Whether it is nested so deep at most.
+fn is_flat(value: &toml::Value, most: usize) -> bool {
+    let is_flat_inside = |value: &toml::Value| most > 0 && is_flat(value, most - 1);
+    match value {
+        toml::Value::Array(items) => items.iter().all(is_flat_inside),
+        toml::Value::Table(table) => table.values().all(is_flat_inside),
+        toml::Value::String(_)
+        | toml::Value::Integer(_)
+        | toml::Value::Float(_)
+        | toml::Value::Boolean(_)
+        | toml::Value::Datetime(_) => true,
+    }
 }
 
 struct AsJson<'a>(&'a toml::Value);
@@ -93,6 +112,23 @@ mod tests {
             let read: std::collections::BTreeMap<String, toml::Value> = toml::from_str(&file).unwrap();
             let back = json(&read["v"]).unwrap();
             assert!(back.get() == text || is_same(&back, &value), "{text} came back as {}", back.get());
+        }
+    }
+
+    #[test]
+    fn what_is_nested_deep_comes_back_too() {
+        for depth in [1, NESTED_MAX, NESTED_MAX + 1, 100, 500] {
+            let nested = [("{\"a\":", "}"), ("[", "]")];
+            for (open, close) in nested {
+                let text = format!("{}1{}", open.repeat(depth), close.repeat(depth));
+                let value = RawValue::from_string(text.clone()).unwrap();
+                let file =
+                    toml::to_string_pretty(&std::collections::BTreeMap::from([("v", toml(&value))])).unwrap();
+                let read: std::collections::BTreeMap<String, toml::Value> =
+                    toml::from_str(&file).unwrap_or_else(|error| panic!("{depth} deep: {error}"));
+                let back = json(&read["v"]).unwrap();
+                assert!(back.get() == text || is_same(&back, &value), "{text} came back as {}", back.get());
+            }
         }
     }
 
