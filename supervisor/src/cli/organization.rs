@@ -3,13 +3,11 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use muster_protocol::spelled_out;
 use uuid::Uuid;
 
 use super::definition::{ChangeFlags, print_found};
 use super::exit::CommandFailure;
-use super::human;
-use super::output::{json_line, note, print, print_line};
+use super::output::{json_line, print_line, print_table};
 use super::server::ServerFlags;
 use crate::api::{OrganizationDefinition, OrganizationsView};
 use crate::client::{Defined, DefinitionKind};
@@ -122,10 +120,6 @@ fn list(json: bool, server: &ServerFlags) -> Result<(), CommandFailure> {
     if json {
         return print_line(&json_line(&all));
     }
-    if all.organizations.is_empty() {
-        note("no organization is defined");
-        return Ok(());
-    }
     let row = |one: &OrganizationDefinition| {
         vec![
             one.key.clone(),
@@ -136,5 +130,5 @@ fn list(json: bool, server: &ServerFlags) -> Result<(), CommandFailure> {
         ]
     };
     let rows: Vec<Vec<String>> = all.organizations.iter().map(row).collect();
-    print(&spelled_out(&human::table(&["KEY", "NAME", "ID", "WEIGHT", "ACTIVE"], &rows)))
+    print_table(&["KEY", "NAME", "ID", "WEIGHT", "ACTIVE"], &rows, "no organization is defined")
 }

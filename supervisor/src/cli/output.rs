@@ -2,7 +2,10 @@
 
 use std::io::{ErrorKind, Write as _};
 
+use muster_protocol::spelled_out;
+
 use super::exit::CommandFailure;
+use super::human;
 
 /// Writes `text` to stdout. A reader that left early (`supervisor list | head`) is no failure.
 pub(crate) fn print(text: &str) -> Result<(), CommandFailure> {
@@ -17,6 +20,15 @@ pub(crate) fn print(text: &str) -> Result<(), CommandFailure> {
 /// Writes `text` and a line end to stdout.
 pub(crate) fn print_line(text: &str) -> Result<(), CommandFailure> {
     print(&format!("{text}\n"))
+}
+
+/// Writes rows below their header to stdout, or where there are none a line that says so to stderr.
+pub(crate) fn print_table(header: &[&str], rows: &[Vec<String>], none: &str) -> Result<(), CommandFailure> {
+    if rows.is_empty() {
+        note(none);
+        return Ok(());
+    }
+    print(&spelled_out(&human::table(header, rows)))
 }
 
 /// JSON on one line, whatever line breaks the user data in it has.

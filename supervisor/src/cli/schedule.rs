@@ -3,14 +3,13 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use muster_protocol::spelled_out;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::definition::{ChangeFlags, OwnerFlags, print_found};
 use super::exit::CommandFailure;
 use super::human;
-use super::output::{json_line, note, print, print_line};
+use super::output::{json_line, print, print_line, print_table};
 use super::server::ServerFlags;
 use crate::api::{ScheduleDefinition, ScheduleView, SchedulesView};
 use crate::client::{Defined, DefinitionKind, ScheduleSwitch};
@@ -244,10 +243,6 @@ fn list(json: bool, server: &ServerFlags) -> Result<(), CommandFailure> {
     if json {
         return print_line(&json_line(&all));
     }
-    if all.schedules.is_empty() {
-        note("no schedule is defined");
-        return Ok(());
-    }
     let row = |one: &ScheduleView| {
         let ScheduleDefinition { name, workflow, cron, time_zone, is_paused, .. } = &one.schedule;
         let next = match (is_paused, one.next_at) {
@@ -262,5 +257,5 @@ fn list(json: bool, server: &ServerFlags) -> Result<(), CommandFailure> {
     };
     let rows: Vec<Vec<String>> = all.schedules.iter().map(row).collect();
     let header = ["NAME", "WORKFLOW", "CRON", "ZONE", "NEXT", "LAST", "CAME TO"];
-    print(&spelled_out(&human::table(&header, &rows)))
+    print_table(&header, &rows, "no schedule is defined")
 }

@@ -4,14 +4,12 @@ use std::io::{IsTerminal as _, Read as _};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use muster_protocol::spelled_out;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::definition::{ChangeFlags, OwnerFlags};
 use super::exit::CommandFailure;
-use super::human;
-use super::output::{json_line, note, print, print_line};
+use super::output::{json_line, print_line, print_table};
 use super::server::ServerFlags;
 use crate::api::{SecretView, SecretsView};
 use crate::client::DefinitionKind;
@@ -162,14 +160,10 @@ fn list(json: bool, server: &ServerFlags) -> Result<(), CommandFailure> {
     if json {
         return print_line(&json_line(&all));
     }
-    if all.secrets.is_empty() {
-        note("no secret is set");
-        return Ok(());
-    }
     let row = |one: &SecretView| {
         let sealed = one.key_id.clone().unwrap_or_else(|| "no: run `supervisor secret rotate`".to_owned());
         vec![one.key.clone(), one.organization.clone().unwrap_or_else(|| "-".to_owned()), sealed]
     };
     let rows: Vec<Vec<String>> = all.secrets.iter().map(row).collect();
-    print(&spelled_out(&human::table(&["KEY", "ORGANIZATION", "ENCRYPTED WITH"], &rows)))
+    print_table(&["KEY", "ORGANIZATION", "ENCRYPTED WITH"], &rows, "no secret is set")
 }

@@ -3,13 +3,11 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use muster_protocol::spelled_out;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::definition::{ChangeFlags, OwnerFlags};
 use super::exit::CommandFailure;
-use super::human;
-use super::output::{json_line, note, print, print_line};
+use super::output::{json_line, print_line, print_table};
 use super::server::ServerFlags;
 use crate::api::{VariableDefinition, VariablesView};
 use crate::client::DefinitionKind;
@@ -131,16 +129,12 @@ fn list(json: bool, server: &ServerFlags) -> Result<(), CommandFailure> {
     if json {
         return print_line(&json_line(&all));
     }
-    if all.variables.is_empty() {
-        note("no variable is set");
-        return Ok(());
-    }
     let row = |one: &VariableDefinition| {
         let owner = one.organization.clone().unwrap_or_else(|| "-".to_owned());
         vec![one.key.clone(), owner, muster_core::json::one_line(one.value.get()).into_owned()]
     };
     let rows: Vec<Vec<String>> = all.variables.iter().map(row).collect();
-    print(&spelled_out(&human::table(&["KEY", "ORGANIZATION", "VALUE"], &rows)))
+    print_table(&["KEY", "ORGANIZATION", "VALUE"], &rows, "no variable is set")
 }
 
 #[cfg(test)]

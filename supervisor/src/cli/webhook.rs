@@ -3,13 +3,12 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use muster_protocol::spelled_out;
 use uuid::Uuid;
 
 use super::definition::{ChangeFlags, print_found};
 use super::exit::CommandFailure;
 use super::human;
-use super::output::{json_line, note, print, print_line};
+use super::output::{json_line, note, print_line, print_table};
 use super::server::ServerFlags;
 use crate::api::{DeliveriesView, DeliveryView, DeliveryWord, WebhookDefinition, WebhooksView};
 use crate::client::{Defined, DefinitionKind};
@@ -195,10 +194,6 @@ fn list(json: bool, server: &ServerFlags) -> Result<(), CommandFailure> {
     if json {
         return print_line(&json_line(&all));
     }
-    if all.webhooks.is_empty() {
-        note("no webhook is defined");
-        return Ok(());
-    }
     let names = |names: &Option<Vec<String>>| {
         names.as_ref().map_or_else(|| "all".to_owned(), |names| names.join(", "))
     };
@@ -207,14 +202,10 @@ fn list(json: bool, server: &ServerFlags) -> Result<(), CommandFailure> {
         vec![one.name.clone(), one.url.clone(), names(&one.events), names(&one.workflows), paused.to_owned()]
     };
     let rows: Vec<Vec<String>> = all.webhooks.iter().map(row).collect();
-    print(&spelled_out(&human::table(&["NAME", "URL", "EVENTS", "WORKFLOWS", "PAUSED"], &rows)))
+    print_table(&["NAME", "URL", "EVENTS", "WORKFLOWS", "PAUSED"], &rows, "no webhook is defined")
 }
 
 fn show_deliveries(found: &DeliveriesView) -> Result<(), CommandFailure> {
-    if found.deliveries.is_empty() {
-        note("there is no such delivery");
-        return Ok(());
-    }
     let row = |one: &DeliveryView| {
         let answer = one.last_status.map_or_else(String::new, |status| status.to_string());
         let answer = one.last_error.clone().unwrap_or(answer);
@@ -230,5 +221,5 @@ fn show_deliveries(found: &DeliveriesView) -> Result<(), CommandFailure> {
     };
     let rows: Vec<Vec<String>> = found.deliveries.iter().map(row).collect();
     let header = ["WEBHOOK", "EXECUTION", "EVENT", "STATE", "TRIES", "NEXT", "ANSWER"];
-    print(&spelled_out(&human::table(&header, &rows)))
+    print_table(&header, &rows, "there is no such delivery")
 }

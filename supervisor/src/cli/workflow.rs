@@ -3,13 +3,12 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use muster_protocol::spelled_out;
 use uuid::Uuid;
 
 use super::definition::{ChangeFlags, OwnerFlags};
 use super::exit::CommandFailure;
 use super::human;
-use super::output::{json_line, note, print, print_line};
+use super::output::{json_line, print_line, print_table};
 use super::server::ServerFlags;
 use crate::api::{WorkflowDefinition, WorkflowView, WorkflowsView};
 use crate::client::DefinitionKind;
@@ -157,12 +156,8 @@ fn list(json: bool, server: &ServerFlags) -> Result<(), CommandFailure> {
     let declared = all.workflows.iter().filter(|one| !all.defined.iter().any(|known| known.name == one.name));
     let rows: Vec<Vec<String>> =
         all.defined.iter().map(defined_row).chain(declared.map(declared_row)).collect();
-    if rows.is_empty() {
-        note("no workflow is defined, and the code declares none");
-        return Ok(());
-    }
     let header = ["NAME", "ORGANIZATION", "FROM", "TIMEOUT", "ATTEMPTS", "ACTIVE"];
-    print(&spelled_out(&human::table(&header, &rows)))
+    print_table(&header, &rows, "no workflow is defined, and the code declares none")
 }
 
 fn or_dash<T: ToString>(value: Option<T>) -> String {
