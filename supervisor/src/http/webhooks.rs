@@ -74,12 +74,10 @@ pub(super) async fn retry(
     query: QueryParameters,
 ) -> Result<Response, ApiError> {
     query.end()?;
-    if !api.store.retry_delivery(&name, execution_id).await? {
+    let again = api.store.retry_delivery(&name, execution_id).await?.ok_or_else(|| {
         let detail = format!("the webhook {name:?} has nothing to tell of execution {execution_id}");
-        return Err(ApiError::not_found(detail));
-    }
-    let found = api.store.deliveries(Some(&name), None, SHOWN_MAX).await?;
-    let deliveries = found.into_iter().filter(|one| one.execution_id == execution_id);
-    let view = DeliveriesView { deliveries: deliveries.map(delivery_view).collect() };
+        ApiError::not_found(detail)
+    })?;
+    let view = DeliveriesView { deliveries: vec![delivery_view(again)] };
     Ok(noting(Json(view).into_response(), format!("delivery of {execution_id} to {name} anew")))
 }

@@ -154,6 +154,6 @@ pub trait WebhookStore: Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<DeliveryRecord>>;
 
-    /// Tries a delivery anew, from the first try on. False: there is none.
-    async fn retry_delivery(&self, webhook: &str, execution_id: Uuid) -> Result<bool>;
+    /// Tries a delivery anew, from the first try on, and gives it; `None`: there is none.
+    async fn retry_delivery(&self, webhook: &str, execution_id: Uuid) -> Result<Option<DeliveryRecord>>;
 }

@@ -118,8 +118,12 @@ pub(crate) async fn a_delivery_is_taken_by_one_tried_and_begun_anew(fixture: Fix
     assert_eq!(ids(of(DeliveryState::Pending).await.unwrap()), [second.execution_id]);
     let failed = of(DeliveryState::Failed).await.unwrap();
     assert_eq!(failed[0].history.as_ref().unwrap().get().replace(' ', ""), "[{\"status\":204}]");
-    assert!(fixture.store.retry_delivery("hook-1", third.execution_id).await.unwrap());
-    assert!(!fixture.store.retry_delivery("hook-1", Uuid::now_v7()).await.unwrap());
+    let again = fixture.store.retry_delivery("hook-1", third.execution_id).await.unwrap().unwrap();
+    assert_eq!(
+        (again.webhook.as_str(), again.attempts, again.state()),
+        ("hook-1", 0, DeliveryState::Pending)
+    );
+    assert!(fixture.store.retry_delivery("hook-1", Uuid::now_v7()).await.unwrap().is_none());
     let anew = fixture.store.take_deliveries(8, 100, &[Uuid::from_u128(2)], LEASE).await.unwrap();
     assert_eq!(
         anew.iter().map(|one| (one.execution_id, one.attempts)).collect::<Vec<_>>(),

@@ -67,8 +67,8 @@ impl WebhookStore for PostgresStore {
         all(self, query, record::delivery).await
     }
 
-    async fn retry_delivery(&self, webhook: &str, execution_id: Uuid) -> Result<bool> {
+    async fn retry_delivery(&self, webhook: &str, execution_id: Uuid) -> Result<Option<DeliveryRecord>> {
         let retry = || sqlx::query(statements::RETRY_DELIVERY).bind(webhook).bind(execution_id);
-        Ok(one(self, retry, |_| Ok(())).await?.is_some())
+        one(self, retry, record::delivery).await
     }
 }

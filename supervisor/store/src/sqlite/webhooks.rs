@@ -76,7 +76,7 @@ impl WebhookStore for SqliteStore {
         all(self, query, record::delivery).await
     }
 
-    async fn retry_delivery(&self, webhook: &str, execution_id: Uuid) -> Result<bool> {
+    async fn retry_delivery(&self, webhook: &str, execution_id: Uuid) -> Result<Option<DeliveryRecord>> {
         let retry = write_query(statements::RETRY_DELIVERY)
             .bind(webhook)
             .bind(execution_id.to_string())
@@ -84,6 +84,6 @@ impl WebhookStore for SqliteStore {
         let transaction = self.writer.begin().await?;
         let rows = transaction.rows(retry)?;
         transaction.commit()?;
-        Ok(!rows.is_empty())
+        rows.first().map(written::delivery).transpose().map_err(store_error)
     }
 }

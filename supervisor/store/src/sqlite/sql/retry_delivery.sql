@@ -2,4 +2,6 @@
 UPDATE webhook_deliveries
 SET due_at = ?3, attempts = 0, delivered_at = NULL
 WHERE execution_id = ?2 AND webhook_id = (SELECT id FROM webhooks WHERE name = ?1)
-RETURNING execution_id
+RETURNING
+    execution_id, webhook_id, ?1 AS webhook, event, attempts, created_at, due_at, delivered_at, last_status, last_error,
+    history
