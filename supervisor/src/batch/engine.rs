@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use muster_bus::Bus;
-use muster_store::Store;
 use muster_system::process::{Guard, Guarded, WorkerLeaves};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +13,7 @@ use super::error::BatchError;
 use super::lines::InputLines;
 use super::outcome::ReportResults;
 use super::runner::{BatchRunner, StopSignals};
+use super::store::BatchStore;
 use crate::descriptions::Descriptions;
 use crate::dispatch::{AfterFailure, InFlight, IntakeClosed, Preparer, Slots};
 use crate::finalize::{Finalized, FinalizedSink};
@@ -33,7 +33,7 @@ pub struct Batch {
     /// The settings, of which a batch heeds those of the pool.
     pub settings: Settings,
     /// The store that the batch's executions are recorded in.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn BatchStore>,
     /// True when lines after a failure are still run.
     pub keep_going: bool,
     /// Where transcripts are kept, if they are.
@@ -70,7 +70,8 @@ pub async fn run(batch: Batch, lines: InputLines, report: &mut impl ReportResult
             Arc::clone(&descriptions),
         ),
         descriptions,
-        store,
+        outcomes: store.clone(),
+        state: store.clone(),
         bus,
         in_flight: Arc::clone(&in_flight),
         slots: Arc::clone(&slots),
@@ -85,7 +86,7 @@ pub async fn run(batch: Batch, lines: InputLines, report: &mut impl ReportResult
         shares_store: false,
     };
     let core = Core::start(&settings, parts)?;
-    let mut runner = BatchRunner::new(core, keep_going, settings.max_attempts, report);
+    let mut runner = BatchRunner::new(core, store, keep_going, settings.max_attempts, report);
     let ran = runner.run(lines, ended, StopSignals { running: stop, reading: stop_reading }).await;
     runner.core.executor.handle().drain(Duration::ZERO);
     // What the store refuses is never written; all else is within this time.

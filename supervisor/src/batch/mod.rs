@@ -12,6 +12,7 @@ mod order;
 mod outcome;
 mod queue;
 mod runner;
+mod store;
 mod summary;
 
 pub use engine::{Batch, run};
@@ -20,4 +21,5 @@ pub use input::{BadLine, Input, InputError, InputLine};
 pub use lines::{InputLines, read_lines};
 pub use order::InOrder;
 pub use outcome::{ReportResults, ResultLine};
+pub use store::BatchStore;
 pub use summary::Summary;

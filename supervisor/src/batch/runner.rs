@@ -18,6 +18,7 @@ use super::input::InputLine;
 use super::lines::InputLines;
 use super::outcome::{ReportResults, ResultLine};
 use super::queue::{BatchQueue, CLAIM_MAX};
+use super::store::BatchStore;
 use crate::dispatch::{IntakeClosed, SlotReservation};
 use crate::finalize::{Finalized, RefusalCause};
 use crate::service::Core;
@@ -40,6 +41,7 @@ pub(super) struct StopSignals {
 
 pub(super) struct BatchRunner<'a, R> {
     pub(super) core: Core,
+    store: Arc<dyn BatchStore>,
     keep_going: bool,
     default_max_attempts: u32,
     /// The lines that have not ended, by execution.
@@ -56,9 +58,16 @@ pub(super) struct BatchRunner<'a, R> {
 }
 
 impl<'a, R: ReportResults> BatchRunner<'a, R> {
-    pub(super) fn new(core: Core, keep_going: bool, default_max_attempts: u32, report: &'a mut R) -> Self {
+    pub(super) fn new(
+        core: Core,
+        store: Arc<dyn BatchStore>,
+        keep_going: bool,
+        default_max_attempts: u32,
+        report: &'a mut R,
+    ) -> Self {
         Self {
             core,
+            store,
             keep_going,
             default_max_attempts,
             places: HashMap::new(),
@@ -161,7 +170,7 @@ impl<'a, R: ReportResults> BatchRunner<'a, R> {
 
     async fn claim(&mut self, reservation: SlotReservation) -> Result<(), BatchError> {
         let next = self.queue.take(reservation.count());
-        let claims = self.core.store.claim(&self.core.claimant, &next).await?;
+        let claims = self.store.claim_lines(&self.core.claimant, &next).await?;
         let mut claimed = Vec::with_capacity(claims.len());
         for (execution, claim) in next.into_iter().zip(claims) {
             match claim {

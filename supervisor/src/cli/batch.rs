@@ -7,12 +7,10 @@ mod results;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use muster_store::{Durability, SchemaStore as _, SqliteStore};
 use muster_system::process::close_inherited_on_exec;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -29,8 +27,7 @@ use crate::service::transcripts;
 /// Run every line of a JSONL file through a pool of its own; no service is needed.
 ///
 /// A line is {"workflow": NAME, "params": ANY} and any other field of a queue message. One result line is
-/// written per input line, in input order. Records are kept in a temporary place unless --data-dir is given on the
-/// command line.
+/// written per input line, in input order. Nothing else is kept unless --data-dir is given on the command line.
 #[derive(Debug, Args)]
 #[command(
     after_help = "A first SIGINT or SIGTERM cancels what runs and writes a result for every line that was read.
@@ -74,9 +71,7 @@ impl BatchCommand {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let started = Instant::now();
         let ran = runtime.block_on(async {
-            let store =
-                Arc::new(SqliteStore::open(&records.database, Durability::Normal).await.map_err(failed)?);
-            store.migrate().await.map_err(failed)?;
+            let store = records.store().await?;
             tokio::spawn(stop.clone().on_signal());
             let transcripts = match &records.kept {
                 Some(data_dir) => Some(transcripts(&settings, data_dir.path()).map_err(failed)?),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use muster_bus::Bus;
-use muster_store::{Claimant, Store};
+use muster_store::{Claimant, StateStore};
 use muster_system::vital;
 use tokio_util::task::TaskTracker;
 
@@ -18,7 +18,8 @@ use crate::transcripts::TranscriptKeeper;
 #[derive(Debug)]
 pub(crate) struct DispatchParts {
     pub(crate) claimant: Claimant,
-    pub(crate) store: Arc<dyn Store>,
+    /// Where runs read their state.
+    pub(crate) state: Arc<dyn StateStore>,
     pub(crate) bus: Bus,
     pub(crate) in_flight: Arc<InFlight>,
     pub(crate) slots: Arc<Slots>,
@@ -53,7 +54,7 @@ impl DispatchParts {
             slots: Arc::clone(&self.slots),
             finalizer: self.finalizer.clone(),
             bus: self.bus,
-            store: self.store,
+            store: self.state,
             health: Arc::clone(&health),
             metrics: self.metrics,
             ended: Arc::clone(&ended),

@@ -62,14 +62,14 @@ impl ApiService for Supervisor {
     }
 
     async fn explain(&self, id: Uuid) -> Result<Option<ExplanationView>, ServiceError> {
-        let Some(record) = self.core.store.execution(id).await? else { return Ok(None) };
+        let Some(record) = self.store.execution(id).await? else { return Ok(None) };
         let reasons = explain(&ExplainFacts {
             closed: self.core.slots.closed(),
             start_trouble: self.core.health.start_trouble(),
             slots_are_free: self.core.slots.free() > 0,
             max_workers: self.core.slots.workers(),
             outlook: self.outlook(&record),
-            ..ExplainFacts::of_record(&*self.core.store, &self.core.claimant, &record).await?
+            ..ExplainFacts::of_record(&*self.store, &self.core.claimant, &record).await?
         });
         Ok(Some(ExplanationView { execution_id: id, status: record.status, reasons }))
     }
@@ -84,11 +84,11 @@ impl ApiService for Supervisor {
         who: &str,
         dry_run: bool,
     ) -> Result<PlanView, ServiceError> {
-        Ok(edit(&*self.core.store, &self.secret_keys, &wish, who, dry_run).await?)
+        Ok(edit(&*self.store, &self.secret_keys, &wish, who, dry_run).await?)
     }
 
     async fn rotate_secrets(&self, who: &str) -> Result<PlanView, ServiceError> {
-        Ok(rotate(&*self.core.store, &self.secret_keys, who).await?)
+        Ok(rotate(&*self.store, &self.secret_keys, who).await?)
     }
 
     async fn prune(&self, wish: PruneWish) -> Result<PrunedView, ServiceError> {
@@ -96,7 +96,7 @@ impl ApiService for Supervisor {
     }
 
     async fn run_schedule(&self, name: &str) -> Result<Uuid, ServiceError> {
-        let all = self.core.store.definitions().await?.schedules;
+        let all = self.store.definitions().await?.schedules;
         let found = all.into_iter().find(|schedule| schedule.name == name);
         let found = found.ok_or_else(|| ServiceError::NotFound(format!("there is no schedule {name:?}")))?;
         self.run_schedule_now(&found).await
@@ -117,7 +117,7 @@ impl ApiService for Supervisor {
     }
 
     async fn retry(&self, id: Uuid, new: Uuid) -> Result<Status, ServiceError> {
-        let record = self.core.store.execution(id).await?;
+        let record = self.store.execution(id).await?;
         let record = record.ok_or_else(|| ServiceError::NotFound(format!("there is no execution {id}")))?;
         if !record.status.is_terminal() {
             let message =
@@ -127,7 +127,7 @@ impl ApiService for Supervisor {
         let row = self.again(&record, new)?;
         let SubmitAnswer { status, .. } = self.insert(row).await?;
         // Another execution may have this id: a row that was there before must be the one that was asked for.
-        let record = self.core.store.execution(new).await?;
+        let record = self.store.execution(new).await?;
         if record.is_none_or(|record| record.retry_of == Some(id)) {
             return Ok(status);
         }
@@ -144,15 +144,15 @@ impl ApiService for Supervisor {
                 None => None,
             }
         };
-        let waiting = self.known.queues(self.core.store.clone());
-        let pending = self.known.pending(self.core.store.clone());
+        let waiting = self.known.queues(self.store.clone());
+        let pending = self.known.pending(self.store.clone());
         let (pending, waiting, broker) = tokio::join!(pending, waiting, backlog);
         let queues = QueueView::of(self.core.claimant.queues.names(), &waiting);
         // An executor that is gone has drained.
         let pool = snapshot.map_or(PoolSnapshot { draining: true, ..PoolSnapshot::default() }, |it| it.pool);
         let asked = confinement(&self.settings.read().unwrap_or_else(PoisonError::into_inner));
         let view = PoolView::of(&pool, self.core.claimant.owner, self.started_at, pending, walls(&asked));
-        let pauses = PauseView::all(&self.core.store.known_pauses());
+        let pauses = PauseView::all(&self.store.known_pauses());
         PoolView { broker, queues, pauses, next_start: self.settings_of_the_next_start(), ..view }
     }
 
@@ -190,7 +190,7 @@ impl ApiService for Supervisor {
     }
 
     async fn readiness(&self) -> Readiness {
-        let store = store_part(&self.known.facts(self.core.store.clone()).await);
+        let store = store_part(&self.known.facts(self.store.clone()).await);
         let workers = workers_part(self.core.health.start_trouble());
         let intake = intake_part(&self.core.slots.closed());
         let queues = self.queues();
@@ -198,16 +198,16 @@ impl ApiService for Supervisor {
         let bus = bus_part(self.core.bus.health().problem, waiting);
         let mut parts = vec![store, workers, intake, outcomes_part(&self.core.refused()), bus];
         parts.extend(files_part(&self.core.descriptions.broken()));
-        parts.extend(presence_part(self.core.store.presence()));
+        parts.extend(presence_part(self.store.presence()));
         parts.extend(queue_part(&queues, self.core.slots.free() > 0));
         Readiness::of(parts)
     }
 
     fn liveness(&self) -> Result<(), String> {
         self.liveness.check()?;
-        match self.core.store.presence() {
+        match self.store.presence() {
             PresenceShown::Lost { since, why, beats: false }
-                if since > PRESENCE_WITHIN && self.core.store.writes_work() =>
+                if since > PRESENCE_WITHIN && self.store.writes_work() =>
             {
                 let seconds = since.as_secs();
                 Err(format!(
@@ -230,7 +230,7 @@ impl ApiService for Supervisor {
     }
 
     async fn metrics(&self) -> String {
-        let limits = self.known.limits(self.core.store.clone());
+        let limits = self.known.limits(self.store.clone());
         let (pool, readiness, limits) = tokio::join!(self.pool(), self.readiness(), limits);
         self.core.metrics.note_limits(&limits);
         let unwritten = Unwritten {
@@ -252,10 +252,10 @@ impl Supervisor {
 
     /// Notes the wish in the row: one that waits ends here, and that is told; one that runs is marked.
     pub(super) async fn request_cancel(&self, id: Uuid) -> Result<CancelResult, ServiceError> {
-        let answer = self.core.store.request_cancel(id).await?;
+        let answer = self.store.request_cancel(id).await?;
         match answer {
             CancelResult::Cancelled | CancelResult::Tombstone => {
-                notify_rows(self.core.store.clone(), &self.core.bus, vec![id]);
+                notify_rows(self.store.clone(), &self.core.bus, vec![id]);
             }
             CancelResult::Requested { .. } | CancelResult::AlreadyTerminal(_) => {}
         }
@@ -331,7 +331,7 @@ impl Supervisor {
                 Err(error) => refused.push(Some(error)),
             }
         }
-        let written = self.core.store.submit(&rows).await;
+        let written = self.store.submit(&rows).await;
         let mut written = written.map(|answers| rows.iter().zip(answers)).map_err(|error| error.to_string());
         let answer = |refused: Option<ServiceError>| match (refused, &mut written) {
             (Some(error), _) => Err(error),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use muster_bus::Bus;
 use muster_core::pool::{Isolation, PoolConfig};
 use muster_protocol::{JsonBytes, LogLevel, PROTOCOL_ENV, PROTOCOL_VERSION};
-use muster_store::{Claimant, ServedQueues, Store};
+use muster_store::{Claimant, OutcomeStore, ServedQueues, StateStore};
 use muster_system::process::{Launch, LaunchError, OrphanedWorkers, WorkerLeaves};
 use muster_system::temporary::TemporaryFolders;
 use muster_system::vital;
@@ -37,8 +37,6 @@ const PREPARED_WITHIN: Duration = Duration::from_secs(5);
 pub struct Core {
     /// The identity under which rows are claimed.
     pub claimant: Claimant,
-    /// The store of the record.
-    pub store: Arc<dyn Store>,
     /// The bus for live views and the cache.
     pub bus: Bus,
     /// The slots, without which nothing is claimed.
@@ -69,8 +67,10 @@ pub struct Core {
 pub struct CoreParts {
     /// The identity under which rows are claimed.
     pub claimant: Claimant,
-    /// The store of the record.
-    pub store: Arc<dyn Store>,
+    /// Where outcomes are written.
+    pub outcomes: Arc<dyn OutcomeStore>,
+    /// Where runs read their state.
+    pub state: Arc<dyn StateStore>,
     /// The bus for live views and the cache.
     pub bus: Bus,
     /// The registry of the attempts that are held.
@@ -109,7 +109,8 @@ impl Core {
     pub fn start(settings: &Settings, parts: CoreParts) -> Result<Self, CoreError> {
         let CoreParts {
             claimant,
-            store,
+            outcomes,
+            state,
             bus,
             in_flight,
             slots,
@@ -125,8 +126,7 @@ impl Core {
             descriptions,
             shares_store,
         } = parts;
-        let finalizer =
-            Finalizer::start(store.clone(), sink, Arc::clone(&slots) as Arc<dyn Admission>, outbox)?;
+        let finalizer = Finalizer::start(outcomes, sink, Arc::clone(&slots) as Arc<dyn Admission>, outbox)?;
         let pool = pool_config(settings, give_up_after);
         let mut spec = worker_spec(settings)?;
         let temporary = temporary_folders();
@@ -141,7 +141,7 @@ impl Core {
         let (executor, events) = Executor::start(options)?;
         let dispatch = DispatchParts {
             claimant: claimant.clone(),
-            store: store.clone(),
+            state,
             bus: bus.clone(),
             in_flight: Arc::clone(&in_flight),
             slots: Arc::clone(&slots),
@@ -156,7 +156,6 @@ impl Core {
         tokio::spawn(vital::serving("rate", watch_rate(Arc::downgrade(&slots), ended)));
         Ok(Self {
             claimant,
-            store,
             bus,
             slots,
             in_flight,

@@ -10,7 +10,7 @@ use crate::notify::sweep::notify_rows;
 /// Tells of all that are displaced in this process, until the supervisor is gone.
 pub(super) async fn tell_for_ever(supervisor: Weak<Supervisor>) {
     loop {
-        let Some(store) = supervisor.upgrade().map(|supervisor| supervisor.core.store.clone()) else {
+        let Some(store) = supervisor.upgrade().map(|supervisor| supervisor.store.clone()) else {
             return;
         };
         let displaced = store.displaced().await;

@@ -55,7 +55,7 @@ impl Supervisor {
             selection;
         let organization_id = match organization {
             Some(called) => {
-                let definitions = self.core.store.definitions().await?;
+                let definitions = self.store.definitions().await?;
                 Some(organization_id(&definitions, called).map_err(ServiceError::Invalid)?)
             }
             None => None,
@@ -72,7 +72,7 @@ impl Supervisor {
                 .map_err(|error: muster_store::InvalidCursor| ServiceError::Invalid(error.to_string()))?,
             limit: if selection.dry_run { COUNTED } else { PAGE },
         };
-        let page = self.core.store.executions(&filter).await?;
+        let page = self.store.executions(&filter).await?;
         let rows = page.executions.into_iter().filter(|row| is_meant(selection, row)).collect();
         Ok(SelectedRows { rows, next: page.next })
     }
@@ -89,7 +89,7 @@ impl Supervisor {
         }
         let ids: Vec<Uuid> = selected.rows.iter().map(|row| row.id).collect();
         let mut over = Vec::new();
-        for (id, answer) in self.core.store.request_cancels(&ids).await? {
+        for (id, answer) in self.store.request_cancels(&ids).await? {
             match answer {
                 CancelResult::Cancelled | CancelResult::Tombstone => over.push(id),
                 CancelResult::Requested { .. } => view.asked += 1,
@@ -100,7 +100,7 @@ impl Supervisor {
         view.done = over.len() as u64;
         view.unchanged = view.matched - view.done - view.asked;
         if !over.is_empty() {
-            notify_rows(self.core.store.clone(), &self.core.bus, over);
+            notify_rows(self.store.clone(), &self.core.bus, over);
         }
         Ok(view)
     }
@@ -117,7 +117,7 @@ impl Supervisor {
         }
         let ids: Vec<Uuid> = selected.rows.iter().map(|row| row.id).collect();
         // Lists leave out what was asked for.
-        let whole = self.core.store.executions_by_id(&ids).await?;
+        let whole = self.store.executions_by_id(&ids).await?;
         let mut again = Vec::with_capacity(whole.len());
         for record in &whole {
             match self.again(record, id_of_retry(record.id)) {
@@ -125,7 +125,7 @@ impl Supervisor {
                 Err(problem) => view.problems.push(format!("{}: {problem}", record.id)),
             }
         }
-        let submitted = self.core.store.submit(&again).await?;
+        let submitted = self.store.submit(&again).await?;
         for (row, submitted) in again.iter().zip(submitted) {
             let is_new = submitted == Submitted::Inserted;
             match self.submitted(row, submitted) {

@@ -76,7 +76,7 @@ impl Supervisor {
     }
 
     async fn remove(&self, range: PruneRange) -> Result<PrunedRows, StoreError> {
-        let gone = self.core.store.prune(range, AT_ONCE).await?;
+        let gone = self.store.prune(range, AT_ONCE).await?;
         self.core.metrics.pruned(gone.executions);
         Ok(gone)
     }
@@ -94,7 +94,7 @@ impl Supervisor {
         for status in statuses {
             let range = PruneRange { status, before };
             if wish.dry_run {
-                gone = gone.and(self.core.store.prunable(range).await?);
+                gone = gone.and(self.store.prunable(range).await?);
                 continue;
             }
             loop {
@@ -107,7 +107,7 @@ impl Supervisor {
                 gone = gone.and(removed);
                 // Another supervisor may have its turn, and rows may be locked.
                 let is_last = removed.executions < AT_ONCE as u64;
-                if is_last && self.core.store.prunable(range).await?.executions == 0 {
+                if is_last && self.store.prunable(range).await?.executions == 0 {
                     break;
                 }
                 tokio::time::sleep(step.elapsed().max(REST_MIN)).await;

@@ -198,7 +198,7 @@ fn serve(
 
 fn api(supervisor: &Arc<Supervisor>, access: Access, closing: CancellationToken) -> Api {
     Api {
-        store: Arc::clone(&supervisor.core.store),
+        store: Arc::clone(&supervisor.store),
         bus: supervisor.core.bus.clone(),
         service: Arc::clone(supervisor) as Arc<dyn ApiService>,
         access,

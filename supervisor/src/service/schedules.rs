@@ -54,13 +54,13 @@ impl Supervisor {
     /// Runs what is due now; gives how long to wait before the next look.
     async fn run_due(&self) -> Result<Duration, StoreError> {
         let mut advances = Vec::new();
-        for due in self.core.store.due_schedules(LOOKED_AT).await? {
+        for due in self.store.due_schedules(LOOKED_AT).await? {
             advances.extend(self.look_at(&due).await);
         }
         if self.advance(&advances).await? {
             return Ok(Duration::ZERO);
         }
-        let next = self.core.store.next_tick().await?;
+        let next = self.store.next_tick().await?;
         Ok(next.map_or(LOOK_EVERY, |next| next.min(LOOK_EVERY)))
     }
 
@@ -121,7 +121,7 @@ impl Supervisor {
         if advances.is_empty() {
             return Ok(false);
         }
-        let written = self.core.store.advance_schedules(advances).await?;
+        let written = self.store.advance_schedules(advances).await?;
         let (mut went_on, mut refused) = (false, Vec::new());
         for (advance, written) in advances.iter().zip(written) {
             match written {
@@ -143,7 +143,7 @@ impl Supervisor {
             }
         }
         if !refused.is_empty() {
-            self.core.store.advance_schedules(&refused).await?;
+            self.store.advance_schedules(&refused).await?;
         }
         Ok(went_on)
     }
@@ -170,7 +170,7 @@ impl Supervisor {
         let (id, now) = (Uuid::now_v7(), Timestamp::now());
         let row = self.tick_row(schedule, id, now)?;
         self.insert(row).await?;
-        self.core.store.note_schedule_run(schedule.id, now, id).await?;
+        self.store.note_schedule_run(schedule.id, now, id).await?;
         Ok(id)
     }
 }

@@ -110,7 +110,8 @@ impl Supervisor {
         let parts = CoreParts {
             claimant,
             preparer: Arc::clone(&preparer) as Arc<dyn Prepare>,
-            store,
+            outcomes: store.clone(),
+            state: store.clone(),
             bus,
             in_flight,
             slots,
@@ -125,9 +126,10 @@ impl Supervisor {
             descriptions,
             shares_store: shared,
         };
-        let submits = SubmitGroups::new(Arc::<dyn Store>::clone(&parts.store), shared);
+        let submits = SubmitGroups::new(Arc::<dyn Store>::clone(&store), shared);
         let supervisor = Arc::new(Self {
             core: Core::start(&settings, parts)?,
+            store,
             submits,
             liveness: Arc::new(Liveness::new(settings.lease)),
             started_with: settings.clone(),
@@ -156,10 +158,10 @@ impl Supervisor {
     fn start_broker(&self) -> Result<Vec<RabbitIntake>, AmqpError> {
         let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner);
         let Some(url) = &settings.amqp_url else { return Ok(Vec::new()) };
-        let Core { claimant, store, slots, dispatcher, bus, .. } = &self.core;
+        let Core { claimant, slots, dispatcher, bus, .. } = &self.core;
         let claims = Arc::new(DispatchClaims {
             claimant: claimant.clone(),
-            store: store.clone(),
+            store: self.store.clone(),
             slots: Arc::clone(slots),
             dispatcher: Arc::clone(dispatcher),
         });
@@ -173,7 +175,12 @@ impl Supervisor {
                 idempotency: settings.idempotency,
             };
             readers.push((queue.clone(), QueueReader::new(&options.broker, queue)?));
-            intakes.push(RabbitIntake::start(&options, Arc::clone(&claims), Arc::clone(store), bus.clone())?);
+            intakes.push(RabbitIntake::start(
+                &options,
+                Arc::clone(&claims),
+                self.store.clone(),
+                bus.clone(),
+            )?);
         }
         let _ = self.backlog.set(BrokerStatus::of(readers));
         let _ = self.broker.set(intakes.iter().map(RabbitIntake::health).collect());

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use jiff::Timestamp;
 use muster_intake::rabbitmq::BrokerHealth;
+use muster_store::Store;
 use muster_system::process::Guard;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +30,8 @@ pub struct Supervisor {
     pub started_at: Timestamp,
     /// The rooms between a claim and its outcome.
     pub core: Core,
+    /// The record.
+    pub store: Arc<dyn Store>,
     /// Where single submits become transactions.
     pub(super) submits: Arc<SubmitGroups>,
     /// How each queue of the broker is, where there is one.

@@ -53,8 +53,9 @@ impl Tasks {
         notifier: Arc<Notifier>,
         broker: Vec<RabbitIntake>,
     ) -> Self {
-        let Core { claimant, store, slots, dispatcher, .. } = &supervisor.core;
-        let (claimant, store, dispatcher) = (claimant.clone(), Arc::clone(store), Arc::clone(dispatcher));
+        let Core { claimant, slots, dispatcher, .. } = &supervisor.core;
+        let (claimant, store, dispatcher) =
+            (claimant.clone(), Arc::clone(&supervisor.store), Arc::clone(dispatcher));
         let mut background = JoinSet::new();
         let liveness = Arc::clone(&supervisor.liveness);
         // All of them begin now: one that never turns shows too.

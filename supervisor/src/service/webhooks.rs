@@ -87,7 +87,7 @@ impl Supervisor {
         if in_all == 0 {
             return Ok((Vec::new(), Arc::default()));
         }
-        let taken = self.core.store.take_deliveries(OF_EACH, in_all, busy, LEASE).await?;
+        let taken = self.store.take_deliveries(OF_EACH, in_all, busy, LEASE).await?;
         let keys = if taken.is_empty() { WebhookKeys::new() } else { self.webhook_keys().await? };
         Ok((taken, Arc::new(keys)))
     }
@@ -95,7 +95,7 @@ impl Supervisor {
     /// The signing keys, as far as they can be read.
     async fn webhook_keys(&self) -> Result<WebhookKeys, StoreError> {
         let mut keys = WebhookKeys::new();
-        for entry in self.core.store.config(None).await? {
+        for entry in self.store.config(None).await? {
             let Some(webhook) = entry.key.strip_prefix(KEY_PREFIX).filter(|_| entry.is_secret) else {
                 continue;
             };
@@ -115,7 +115,7 @@ impl Supervisor {
 
     /// The message of a delivery; `None` when there is nothing to tell of any more.
     async fn message_of(&self, delivery: &TakenDelivery) -> Result<Option<String>, StoreError> {
-        let record = self.core.store.execution(delivery.execution_id).await?;
+        let record = self.store.execution(delivery.execution_id).await?;
         // One that could not be used may have been taken back, and waits again.
         let over = record.filter(|record| record.status.is_terminal());
         Ok(over.and_then(|record| message(&record).ok()))
@@ -215,7 +215,7 @@ async fn note(
         note: to_raw_value(&note).unwrap_or_else(|_| RawValue::NULL.to_owned()),
         error,
     };
-    here.core.store.note_delivery(&tried).await?;
+    here.store.note_delivery(&tried).await?;
     match decision {
         DeliveryDecision::Gone => here.pause_gone(&delivery.webhook).await,
         DeliveryDecision::GivenUp => {

@@ -19,6 +19,7 @@ mod finalization;
 mod flow;
 mod limits;
 mod listing;
+mod memory;
 mod migration;
 mod pauses;
 #[cfg(feature = "postgres")]
@@ -67,6 +68,7 @@ pub use limits::{
     Displaced, HeldLimit, InvalidLimitKey, InvalidRate, LimitKey, LimitRate, LimitRecord, LimitStore,
     LimitSweep, LimitTerms, LimitUse, LimitWait, OnFull,
 };
+pub use memory::MemoryStore;
 pub use pauses::{InvalidPauseTarget, PauseRecord, PauseStore, PauseSubject, PauseTarget, Pauses};
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresStore, open_postgres};

@@ -1,18 +1,18 @@
 //! Where the records of a batch are while it runs, and whether they stay.
 
-use std::path::PathBuf;
+use std::sync::Arc;
+
+use muster_store::{Durability, MemoryStore, SchemaStore as _, SqliteStore};
 
 use super::failed;
+use crate::batch::BatchStore;
 use crate::cli::exit::CommandFailure;
 use crate::service::DataDir;
 use crate::settings::{DATABASE_FILE, Origin, Settings};
 
 /// Where the records of this batch are.
 pub(super) struct Records {
-    pub(super) database: PathBuf,
-    /// Removed with all that is in it when the batch is over.
-    _temporary: Option<tempfile::TempDir>,
-    /// Kept beyond the batch, and ours alone meanwhile.
+    /// Kept beyond the batch, and ours alone meanwhile; `None` keeps nothing but what runs, in memory.
     pub(super) kept: Option<DataDir>,
 }
 
@@ -21,15 +21,19 @@ impl Records {
     /// of the service, which may be running in it.
     pub(super) fn open(settings: &Settings) -> Result<Self, CommandFailure> {
         match settings.origin("data_dir") {
-            Origin::Flag(_) => {
-                let kept = DataDir::lock(&settings.data_dir).map_err(failed)?;
-                Ok(Self { database: kept.path().join(DATABASE_FILE), _temporary: None, kept: Some(kept) })
-            }
+            Origin::Flag(_) => Ok(Self { kept: Some(DataDir::lock(&settings.data_dir).map_err(failed)?) }),
             Origin::Default | Origin::Adjusted(_) | Origin::File(_) | Origin::Environment(_) => {
-                let folder = tempfile::tempdir()?;
-                let database = folder.path().join("batch.sqlite");
-                Ok(Self { database, _temporary: Some(folder), kept: None })
+                Ok(Self { kept: None })
             }
         }
+    }
+
+    /// What the batch records its executions in.
+    pub(super) async fn store(&self) -> Result<Arc<dyn BatchStore>, CommandFailure> {
+        let Some(kept) = &self.kept else { return Ok(Arc::new(MemoryStore::default())) };
+        let database = kept.path().join(DATABASE_FILE);
+        let store = SqliteStore::open(&database, Durability::Normal).await.map_err(failed)?;
+        store.migrate().await.map_err(failed)?;
+        Ok(Arc::new(store))
     }
 }

@@ -84,7 +84,7 @@ impl TestLine {
         });
         let dispatch = DispatchParts {
             claimant: claimant.clone(),
-            store: store.clone(),
+            state: store.clone(),
             bus: bus.clone(),
             in_flight: Arc::clone(&in_flight),
             slots: Arc::clone(&slots),
