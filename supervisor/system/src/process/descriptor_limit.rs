@@ -2,8 +2,8 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// A worker costs its pidfd and three pipes.
-pub const DESCRIPTORS_PER_WORKER: u64 = 4;
+/// A worker costs its pidfd, three pipes, and its temporary folder.
+pub const DESCRIPTORS_PER_WORKER: u64 = 5;
 /// What everything else may need: databases, brokers, clients, files.
 pub const DESCRIPTORS_ASIDE: u64 = 256;
 

@@ -72,31 +72,32 @@ impl WorkerFolder {
     /// True when a run left nothing in it. Where nothing was made since it was listed, that costs one question to the
     /// system.
     pub fn is_clean(&self) -> bool {
-        let (state, at) = (FolderState::read(&self.path), Instant::now());
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.is_some_and(|state| known.holds(state)) {
+        if known.holds() {
             return true;
         }
-        let is_clean = self.lists_clean();
-        if let Some(state) = state {
-            known.listed(state, at, is_clean);
-        }
+        let at = Instant::now();
+        let opened =
+            open_folder(CWD, &*self.path).ok().and_then(|folder| Some((FolderState::of(&folder)?, folder)));
+        let Some((state, folder)) = opened else {
+            *known = KnownClean::default();
+            return false;
+        };
+        let is_clean = self.lists_clean(&folder);
+        known.listed(folder, (state, at), is_clean);
         is_clean
     }
 
-    fn lists_clean(&self) -> bool {
-        let is_clean = |folder: OwnedFd| {
-            let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            Dir::new(folder).is_ok_and(|entries| {
-                entries.into_iter().all(|entry| {
-                    entry.is_ok_and(|entry| {
-                        let name = entry.file_name();
-                        name == c"." || name == c".." || kept.contains(name)
-                    })
+    fn lists_clean(&self, folder: &OwnedFd) -> bool {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        Dir::read_from(folder).is_ok_and(|entries| {
+            entries.into_iter().all(|entry| {
+                entry.is_ok_and(|entry| {
+                    let name = entry.file_name();
+                    name == c"." || name == c".." || kept.contains(name)
                 })
             })
-        };
-        open_folder(CWD, &*self.path).is_ok_and(is_clean)
+        })
     }
 
     /// Takes out what a run left in it. Removing that takes its time elsewhere.
