@@ -24,6 +24,7 @@ pub mod notify;
 pub mod observe;
 mod peer;
 pub mod prewarm;
+pub mod report;
 pub mod schedules;
 pub mod secret_keys;
 pub mod service;

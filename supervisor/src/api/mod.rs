@@ -8,6 +8,7 @@
 mod definitions;
 mod execution;
 mod explain;
+mod fleet;
 mod limits;
 mod many;
 mod pauses;
@@ -15,6 +16,7 @@ mod pool;
 mod problem;
 mod prune;
 mod readiness;
+mod report;
 mod schedules;
 mod schema;
 mod service;
@@ -33,6 +35,7 @@ pub use execution::{
     SubmitAnswer,
 };
 pub use explain::{ExplanationView, ReasonKind, ReasonView};
+pub use fleet::{FleetMemberView, FleetView, OutcomeCounts, SupervisorLife, SupervisorWord};
 pub use limits::{LimitRemovedView, LimitView, LimitsView};
 pub use many::{ManyView, SelectionRequest};
 pub use pauses::{PauseRequest, PauseView, PausesView, ResumedView};
@@ -43,6 +46,7 @@ pub use pool::{
 pub use problem::ProblemView;
 pub use prune::{PruneWish, PrunedView};
 pub use readiness::{Readiness, ReadinessPart};
+pub use report::{ReportSection, ReportView, Verdict};
 pub use schedules::{ScheduleDefinition, ScheduleView, SchedulesView, TickView, TicksView};
 pub use service::{ApiService, RecycleTarget, ServiceError};
 pub use template::{TemplateStateView, TemplateView};

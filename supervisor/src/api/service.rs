@@ -7,8 +7,8 @@ use muster_store::{CancelResult, StoreError, SupervisorRecord};
 use uuid::Uuid;
 
 use super::{
-    ExplanationView, ManyView, PlanView, PoolView, PruneWish, PrunedView, Readiness, SelectionRequest,
-    SubmitAnswer, WorkflowsView,
+    ExplanationView, FleetView, ManyView, PlanView, PoolView, PruneWish, PrunedView, Readiness, ReportView,
+    SelectionRequest, SubmitAnswer, WorkflowsView,
 };
 use crate::definitions::{DefinitionWish, EditError, ProblemKind};
 
@@ -59,6 +59,12 @@ pub trait ApiService: std::fmt::Debug + Send + Sync + 'static {
         who: &str,
         dry_run: bool,
     ) -> Result<PlanView, ServiceError>;
+
+    /// Every supervisor on the database, as each says of itself.
+    async fn fleet(&self) -> Result<FleetView, ServiceError>;
+
+    /// How the fleet is, and what to do next.
+    async fn report(&self) -> Result<ReportView, ServiceError>;
 
     /// Tells what the pool is doing.
     async fn pool(&self) -> PoolView;

@@ -18,6 +18,7 @@ mod doctor;
 pub mod exit;
 mod explain;
 mod export;
+mod fleet;
 mod follow;
 mod human;
 mod limit;
@@ -79,6 +80,8 @@ enum CliCommand {
     Batch(batch::BatchCommand),
     Submit(Box<submit::SubmitCommand>),
     Status(status::StatusCommand),
+    Fleet(fleet::FleetCommand),
+    Report(fleet::ReportCommand),
     Top(top::TopCommand),
     Dashboard(dashboard::DashboardCommand),
     List(list::ListCommand),
@@ -130,6 +133,8 @@ impl CliCommand {
             Self::Batch(command) => command.run(),
             Self::Submit(command) => command.run(),
             Self::Status(command) => command.run(),
+            Self::Fleet(command) => command.run(),
+            Self::Report(command) => command.run(),
             Self::Top(command) => command.run(),
             Self::Dashboard(command) => command.run(),
             Self::List(command) => command.run(),

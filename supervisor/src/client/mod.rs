@@ -30,8 +30,8 @@ pub use execution::{Execution, ExecutionEvent, ExecutionEvents, Executions};
 
 use crate::access::{dashboard_url, read_named};
 use crate::api::{
-    AcceptedView, BatchView, CancelView, ExplanationView, LogPage, ManyView, PoolView, ProblemView,
-    Readiness, SelectionRequest,
+    AcceptedView, BatchView, CancelView, ExplanationView, FleetView, LogPage, ManyView, PoolView,
+    ProblemView, Readiness, ReportView, SelectionRequest,
 };
 
 /// Where a supervisor listens unless told otherwise.
@@ -224,6 +224,16 @@ impl ApiClient {
     /// Runs an execution again, as a new one.
     pub fn retry(&self, id: Uuid) -> Result<AcceptedView, ClientError> {
         self.parsed(self.post_text(&["api", "executions", &id.to_string(), "retry"], None, "{}")?)
+    }
+
+    /// Asks who is on the database.
+    pub fn fleet(&self) -> Result<FleetView, ClientError> {
+        self.parsed(self.get(&["api", "fleet"], &[], None)?)
+    }
+
+    /// Asks how the fleet is.
+    pub fn report(&self) -> Result<ReportView, ClientError> {
+        self.parsed(self.get(&["api", "report"], &[], None)?)
     }
 
     /// Asks what the pool is doing.

@@ -11,6 +11,7 @@ mod dashboard;
 mod definition_routes;
 mod definitions;
 mod executions;
+mod fleet;
 mod guard;
 mod headers;
 mod health;

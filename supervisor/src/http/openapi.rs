@@ -171,6 +171,7 @@ explainExecution get /api/executions/{id}/explain: Why an execution does not run
 getExecutionLogs get /api/executions/{id}/logs: The log of an execution; ?follow sends it live as server-sent events log, gap, status, progress and end
 retryExecution post /api/executions/{id}/retry: Run an execution again, as a new one with retry_of
 getExecutionTranscript get /api/executions/{id}/transcript: The frames of an execution that did not succeed, as lines of JSON; kept by the supervisor that ran it
+getFleet get /api/fleet: Every supervisor on the database: who it is, whether it lives, what it does
 listLimits get /api/limits: How many executions may run at once, and how full that is
 deleteLimit delete /api/limits/{name}: Remove a limit, and let go what waits for it
 getLimit get /api/limits/{name}: One limit
@@ -188,6 +189,7 @@ recyclePool post /api/pool/recycle: Replace workers, none before its replacement
 reloadPool post /api/pool/reload: Read the settings again and roll the workers
 resizePool post /api/pool/resize: Change the bounds of the pool
 prune post /api/prune: Remove executions that ended long ago, with their logs and events: as many as go in a moment
+getReport get /api/report: How the fleet is: flow, execution and servers, each with what it is judged by and what to do next
 listSchedules get /api/schedules: What runs by itself, with what it did last and does next
 deleteSchedule delete /api/schedules/{key}: Remove a schedule; its executions stay
 getSchedule get /api/schedules/{key}: One schedule

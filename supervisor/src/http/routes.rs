@@ -13,11 +13,11 @@ use super::executions::{EventPageView, ExecutionPageView};
 use super::openapi::openapi;
 use super::route::{DocumentedParameter, DocumentedResponse, JSON, Route, json, other};
 use super::shape::Shape;
-use super::{batch, dashboard, executions, health, limits, logs, pauses, pool, socket, transcript};
+use super::{batch, dashboard, executions, fleet, health, limits, logs, pauses, pool, socket, transcript};
 use crate::api::{
-    AcceptedView, BatchView, CancelView, ExplanationView, LimitRemovedView, LimitView, LimitsView, LogPage,
-    ManyView, PauseRequest, PauseView, PausesView, PoolView, Readiness, RecycleRequest, ResizeRequest,
-    ResumedView, RetryRequest, SelectionRequest,
+    AcceptedView, BatchView, CancelView, ExplanationView, FleetView, LimitRemovedView, LimitView, LimitsView,
+    LogPage, ManyView, PauseRequest, PauseView, PausesView, PoolView, Readiness, RecycleRequest, ReportView,
+    ResizeRequest, ResumedView, RetryRequest, SelectionRequest,
 };
 
 const WAIT: DocumentedParameter =
@@ -222,6 +222,26 @@ fn pool_routes() -> Vec<Route> {
         handler,
     };
     vec![
+        Route {
+            method: HttpMethod::Get,
+            path: "/api/fleet",
+            operation_id: "getFleet",
+            summary: "Every supervisor on the database: who it is, whether it lives, what it does",
+            parameters: vec![],
+            body: None,
+            answers: vec![json::<FleetView>(200, "the supervisors")],
+            handler: get(fleet::show),
+        },
+        Route {
+            method: HttpMethod::Get,
+            path: "/api/report",
+            operation_id: "getReport",
+            summary: "How the fleet is: flow, execution and servers, each with what it is judged by and what to do next",
+            parameters: vec![],
+            body: None,
+            answers: vec![json::<ReportView>(200, "the verdict")],
+            handler: get(fleet::report),
+        },
         Route {
             method: HttpMethod::Get,
             path: "/api/pool",

@@ -132,7 +132,7 @@ impl FinalizedSink for Notifier {
                 FinalizeResult::Finished { status, error_type } => {
                     let workflow = held.as_ref().and_then(|held| held.execution.workflow_name.as_deref());
                     let ran = finalization.duration_ms.map(Duration::from_millis);
-                    self.metrics.finished(workflow.unwrap_or_default(), status, ran);
+                    self.metrics.finished(workflow.unwrap_or_default(), status, error_type.as_deref(), ran);
                     tell_failure(&finalization, held.as_ref(), status, error_type.as_deref());
                     ended.push(&finalization, held, (status, error_type));
                 }

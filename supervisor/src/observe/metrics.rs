@@ -9,7 +9,7 @@ mod watched;
 use std::collections::HashSet;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use muster_bus::BusHealth;
 use muster_core::execution::{EndKind, Status};
@@ -24,7 +24,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use uuid::Uuid;
 
-use crate::api::{PoolView, Readiness};
+use super::history::OutcomeHistory;
+use crate::api::{OutcomeCounts, PoolView, Readiness};
 use crate::executor::WorkerOrigin;
 
 /// Seconds, from a warm round trip to the longest runs.
@@ -131,6 +132,7 @@ pub struct Unwritten {
 #[derive(Debug)]
 pub struct SupervisorMetrics {
     registry: Registry,
+    history: OutcomeHistory,
     build: Family<BuildLabel, Gauge>,
     finished: Family<StatusLabel, Counter>,
     finished_by_workflow: Family<WorkflowLabels, Counter>,
@@ -181,6 +183,7 @@ impl SupervisorMetrics {
     pub fn new() -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix("muster"),
+            history: OutcomeHistory::default(),
             build: Family::default(),
             finished: Family::default(),
             finished_by_workflow: Family::default(),
@@ -235,8 +238,15 @@ impl SupervisorMetrics {
         metrics
     }
 
-    /// An execution of this workflow reached this terminal state after running so long.
-    pub fn finished(&self, workflow: &str, status: Status, ran: Option<Duration>) {
+    /// How executions ended here in the last quarter of an hour, and in the last day.
+    pub fn outcomes_lately(&self) -> (OutcomeCounts, OutcomeCounts) {
+        let now = Instant::now();
+        (self.history.within(now, 15), self.history.within(now, 24 * 60))
+    }
+
+    /// An execution of this workflow reached this terminal state, with this error, after running so long.
+    pub fn finished(&self, workflow: &str, status: Status, error_type: Option<&str>, ran: Option<Duration>) {
+        self.history.note(Instant::now(), workflow, status, error_type);
         let workflow = self.series_of(workflow);
         self.finished_by_workflow.get_or_create(&WorkflowLabels { workflow, status: status.as_str() }).inc();
         self.finished.get_or_create(&StatusLabel { status: status.as_str() }).inc();
@@ -401,8 +411,8 @@ mod tests {
     #[test]
     fn what_happened_and_what_is_are_both_in_the_text() {
         let metrics = SupervisorMetrics::new();
-        metrics.finished("hello", Status::Success, Some(Duration::from_millis(3)));
-        metrics.finished("hello", Status::Failed, None);
+        metrics.finished("hello", Status::Success, None, Some(Duration::from_millis(3)));
+        metrics.finished("hello", Status::Failed, Some("KeyError"), None);
         metrics.worker_died(EndKind::OutOfMemory { who: MemoryJudge::Kernel });
         metrics.committed(2, Duration::from_millis(1));
         metrics.started(Duration::from_micros(300));
@@ -461,9 +471,9 @@ mod tests {
     fn names_that_requests_make_up_are_no_endless_series() {
         let metrics = SupervisorMetrics::new();
         for number in 0..WORKFLOWS_MAX + 5 {
-            metrics.finished(&format!("w{number}"), Status::Success, None);
+            metrics.finished(&format!("w{number}"), Status::Success, None, None);
         }
-        metrics.finished("w0", Status::Success, None);
+        metrics.finished("w0", Status::Success, None, None);
         let pool = crate::api::tests::pool();
         let ready = Readiness::of(Vec::new());
         let text = metrics.encode(&pool, &ready, &BusHealth::default(), Unwritten::default());

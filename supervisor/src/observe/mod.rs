@@ -3,6 +3,7 @@
 //! One event is one line with structured fields, on stderr. ERROR means a person must act. The logs of
 //! executions are not here: they are data, see [`muster_core::execution::LogLine`].
 
+mod history;
 mod metrics;
 
 use std::io::IsTerminal as _;

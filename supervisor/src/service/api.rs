@@ -20,8 +20,9 @@ use super::readiness_parts::{
 };
 use super::supervisor::Supervisor;
 use crate::api::{
-    ApiService, ExplanationView, ManyView, PauseView, PlanView, PoolView, PruneWish, PrunedView, QueueView,
-    Readiness, RecycleTarget, SelectionRequest, ServiceError, SubmitAnswer, WorkflowsView,
+    ApiService, ExplanationView, FleetView, ManyView, PauseView, PlanView, PoolView, PruneWish, PrunedView,
+    QueueView, Readiness, RecycleTarget, ReportView, SelectionRequest, ServiceError, SubmitAnswer,
+    WorkflowsView,
 };
 use crate::definitions::{DefinitionWish, edit, rotate};
 use crate::dispatch::RefusedParameters;
@@ -154,6 +155,14 @@ impl ApiService for Supervisor {
         let view = PoolView::of(&pool, self.core.claimant.owner, self.started_at, pending, walls(&asked));
         let pauses = PauseView::all(&self.store.known_pauses());
         PoolView { broker, queues, pauses, next_start: self.settings_of_the_next_start(), ..view }
+    }
+
+    async fn fleet(&self) -> Result<FleetView, ServiceError> {
+        self.all_supervisors().await
+    }
+
+    async fn report(&self) -> Result<ReportView, ServiceError> {
+        self.judged().await
     }
 
     async fn resize(&self, min_workers: usize, max_workers: usize) -> Result<(), ServiceError> {

@@ -11,6 +11,7 @@ mod data_dir;
 mod database_status;
 mod displaced;
 mod explain;
+mod fleet;
 mod heartbeat;
 mod many;
 mod readiness_parts;

@@ -18,7 +18,7 @@ use super::retention;
 use super::schedules;
 use super::supervisor::Supervisor;
 use super::webhooks;
-use super::{displaced, heartbeat};
+use super::{displaced, fleet, heartbeat};
 use crate::dispatch::{
     PeerWatch, StorePoll, expire_for_ever, follow_pauses_for_ever, forget_keys_for_ever, leases,
     let_go_resumed_for_ever, open_rates_for_ever, tell_worker_time_for_ever, tend_limits_for_ever,
@@ -86,7 +86,12 @@ impl Tasks {
         background.spawn(vital::turning("heartbeat", heartbeat::beat_for_ever(Arc::downgrade(supervisor))));
         background
             .spawn(vital::serving("executor-watch", heartbeat::watch_executor(Arc::downgrade(supervisor))));
-        background.spawn(announce(Arc::clone(&store), supervisor.who()));
+        let (announcing, saying) =
+            (announce(Arc::clone(&store), supervisor.who()), fleet::say_for_ever(Arc::downgrade(supervisor)));
+        background.spawn(async move {
+            announcing.await;
+            vital::turning("fleet", saying).await;
+        });
         let ticking = schedules::run_for_ever(Arc::downgrade(supervisor));
         background.spawn(vital::serving("schedules", ticking));
         background.spawn(vital::serving("retention", retention::prune_for_ever(Arc::downgrade(supervisor))));
@@ -138,6 +143,7 @@ impl Tasks {
         self.background.shutdown().await;
         abandoned?;
         let _ = tokio::time::timeout(ANNOUNCED_WITHIN, self.notifier.finished()).await;
+        supervisor.say_farewell().await;
         tracing::info!("supervisor left");
         Ok(())
     }

@@ -84,7 +84,7 @@ pub use roles::{
 pub use schedules::{DueSchedule, ScheduleAdvance, ScheduleAdvanced, ScheduleRecord, ScheduleStore};
 pub use shares::{ShareBook, ShareStore};
 pub use sqlite::{Durability, SqliteStore};
-pub use supervisors::{SupervisorRecord, SupervisorStore};
+pub use supervisors::{FleetRecord, SupervisorRecord, SupervisorStore};
 pub use unheld_claims::{ClaimsUnderWay, UnheldClaims};
 pub use webhooks::{DeliveryRecord, DeliveryState, DeliveryTry, TakenDelivery, WebhookRecord, WebhookStore};
 #[cfg(not(feature = "postgres"))]

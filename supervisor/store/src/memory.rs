@@ -204,10 +204,8 @@ mod tests {
         }
 
         fn claimed(&self) -> Claimed {
-            match self.claim() {
-                Claim::Claimed(claimed) => claimed,
-                other => panic!("{other:?}"),
-            }
+            let Claim::Claimed(claimed) = self.claim() else { panic!("it is not ours") };
+            claimed
         }
 
         async fn end(&self, attempt: Attempt, disposition: Disposition) -> FinalizeResult {

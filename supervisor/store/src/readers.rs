@@ -24,7 +24,7 @@ macro_rules! record_readers {
         use $crate::shares::WaitingShare;
         use $crate::{
             ChangeRecord, Claimed, ConfigEntry, ConfigRecord, Cursor, DeliveryRecord, DueSchedule, EventRow,
-            ExecutionRecord, HeldLimit, LimitRate, LimitRecord, LimitTerms, LimitUse, LogRow, NewExecution, OnFull,
+            ExecutionRecord, FleetRecord, HeldLimit, LimitRate, LimitRecord, LimitTerms, LimitUse, LogRow, NewExecution, OnFull,
             OrganizationRecord, PauseRecord, PauseTarget, PrunedRows, ScheduleRecord, SupervisorRecord,
             TakenDelivery, WebhookRecord, WorkflowRecord,
         };
@@ -367,6 +367,17 @@ macro_rules! record_readers {
                 data_dir: row.try_get("data_dir")?,
                 http_address: row.try_get("http_address")?,
                 started_at: row.try_get::<TimeColumn, _>("started_at")?.0,
+            })
+        }
+
+        pub(crate) fn fleet(row: &$row) -> Result<FleetRecord> {
+            let micros = |us: i64| std::time::Duration::from_micros(u64::try_from(us).unwrap_or_default());
+            Ok(FleetRecord {
+                supervisor: supervisor(row)?,
+                version: row.try_get("version")?,
+                state: json(row, "state")?,
+                silent_for: row.try_get::<Option<i64>, _>("silent_us")?.map(micros),
+                holds: u64::try_from(row.try_get::<i64, _>("holds")?).unwrap_or_default(),
             })
         }
 

@@ -8,6 +8,7 @@ mod definitions;
 mod encrypted;
 mod failed_start;
 mod few_connections;
+mod fleet;
 mod harness;
 mod leaving;
 mod limits;

@@ -231,6 +231,7 @@ contract! {
         workflows_are_found_own_first_then_global,
         an_organizations_config_replaces_the_global_one,
         supervisors_are_known_by_their_ids,
+        a_supervisor_says_how_it_is_and_the_others_see_it,
         facts_and_migrations_are_repeatable,
         every_statement_fits_the_schema,
     }

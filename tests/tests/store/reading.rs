@@ -1,8 +1,10 @@
 //! What can be asked.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use muster_core::execution::{IdOrPrefix, Status};
-use muster_store::{ExecutionFilter, Finalization, NewEvent, NewExecution, SupervisorRecord};
+use muster_store::{Claimant, ExecutionFilter, Finalization, NewEvent, NewExecution, SupervisorRecord};
 use uuid::Uuid;
 
 use crate::fixture::{Fixture, claimant, line, new_execution, raw, success};
@@ -208,4 +210,36 @@ pub(crate) async fn supervisors_are_known_by_their_ids(fixture: Fixture) {
     fixture.store.announce(&who("web-3", None)).await.unwrap();
     let known = fixture.store.supervisors(&[one.id, two.id]).await.unwrap();
     assert!(known.len() == 1 && known[0] == two, "what is long past is forgotten: {known:?}");
+}
+
+pub(crate) async fn a_supervisor_says_how_it_is_and_the_others_see_it(fixture: Fixture) {
+    let who = |host: &str| SupervisorRecord {
+        id: Uuid::now_v7(),
+        host: host.to_owned(),
+        process_id: 7,
+        data_dir: "/var/lib/muster".to_owned(),
+        http_address: None,
+        started_at: Timestamp::now(),
+    };
+    let (speaks, mute, holds) = (who("web-1"), who("web-2"), who("web-3"));
+    for supervisor in [&speaks, &mute, &holds] {
+        fixture.store.announce(supervisor).await.unwrap();
+    }
+    let state = raw("{\"running\":3}");
+    fixture.store.show_supervisor(speaks.id, "1.2.3", &state).await.unwrap();
+    fixture.store.show_supervisor(Uuid::now_v7(), "1.2.3", &state).await.unwrap();
+    let holder = Claimant { owner: holds.id, ..claimant() };
+    fixture.claimed(&holder).await;
+    let fleet = fixture.store.fleet().await.unwrap();
+    let hosts: Vec<&str> = fleet.iter().map(|one| one.supervisor.host.as_str()).collect();
+    assert_eq!(hosts, ["web-1", "web-3"], "one that never said anything and holds nothing is nobody");
+    assert_eq!(fleet[0].supervisor.id, speaks.id);
+    assert_eq!((fleet[0].version.as_deref(), fleet[0].holds), (Some("1.2.3"), 0));
+    let said: serde_json::Value = serde_json::from_str(fleet[0].state.as_ref().unwrap().get()).unwrap();
+    assert_eq!(said["running"], 3);
+    assert!(fleet[0].silent_for.unwrap() < Duration::from_secs(60));
+    assert!(fleet[1].version.is_none() && fleet[1].silent_for.is_none() && fleet[1].holds == 1);
+    let ago = fixture.moment(&(Timestamp::now().as_microsecond() - 2 * 24 * 3600 * 1_000_000).to_string());
+    fixture.sql(&format!("UPDATE supervisors SET last_seen_at = {ago} WHERE id = '{}'", speaks.id)).await;
+    assert_eq!(fixture.store.fleet().await.unwrap().len(), 1, "a day is long enough");
 }

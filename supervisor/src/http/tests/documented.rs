@@ -72,6 +72,8 @@ fn ask_everything(url: &str) {
         drop(client.many(verb, &SelectionRequest::default()));
     }
     drop(client.pool());
+    drop(client.fleet());
+    drop(client.report());
     drop(client.command("resize", &json!({"min_workers": 1, "max_workers": 2})));
     drop(client.command("recycle", &json!({"all": true})));
     drop(client.command("reload", &json!({})));

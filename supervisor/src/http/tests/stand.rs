@@ -8,9 +8,9 @@ use muster_store::{CancelResult, NewExecution, Store, Submitted, SupervisorRecor
 use uuid::Uuid;
 
 use crate::api::{
-    self, ApiService, ExplanationView, ManyView, PlanView, PoolView, PruneWish, PrunedView, Readiness,
-    ReadinessPart, ReasonKind, ReasonView, RecycleTarget, SelectionRequest, ServiceError, SubmitAnswer,
-    WorkflowsView,
+    self, ApiService, ExplanationView, FleetView, ManyView, PlanView, PoolView, PruneWish, PrunedView,
+    Readiness, ReadinessPart, ReasonKind, ReasonView, RecycleTarget, ReportView, SelectionRequest,
+    ServiceError, SubmitAnswer, Verdict, WorkflowsView,
 };
 use crate::definitions::{DefinitionWish, edit, rotate};
 use crate::secret_keys::SecretKeys;
@@ -119,6 +119,14 @@ impl ApiService for FakeService {
 
     async fn retry(&self, id: Uuid, _: Uuid) -> Result<Status, ServiceError> {
         Err(ServiceError::Conflict(format!("execution {id} is RUNNING")))
+    }
+
+    async fn fleet(&self) -> Result<FleetView, ServiceError> {
+        Ok(FleetView::default())
+    }
+
+    async fn report(&self) -> Result<ReportView, ServiceError> {
+        Ok(ReportView { verdict: Verdict::Healthy, sections: Vec::new() })
     }
 
     async fn pool(&self) -> PoolView {

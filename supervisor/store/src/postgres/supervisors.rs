@@ -1,13 +1,14 @@
 //! Who the supervisors on this database are and were.
 
 use async_trait::async_trait;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::read::all;
 use super::session::record;
 use super::{PostgresStore, statements};
 use crate::columns::TimeColumn;
-use crate::{Result, SupervisorRecord, SupervisorStore};
+use crate::{FleetRecord, Result, SupervisorRecord, SupervisorStore};
 
 #[async_trait]
 impl SupervisorStore for PostgresStore {
@@ -26,5 +27,14 @@ impl SupervisorStore for PostgresStore {
 
     async fn supervisors(&self, ids: &[Uuid]) -> Result<Vec<SupervisorRecord>> {
         all(self, || sqlx::query(statements::SUPERVISORS).bind(ids), record::supervisor).await
+    }
+
+    async fn show_supervisor(&self, id: Uuid, version: &str, state: &RawValue) -> Result<()> {
+        let query = || sqlx::query(statements::SHOW_SUPERVISOR).bind(id).bind(version).bind(state.get());
+        all(self, query, record::supervisor).await.map(drop)
+    }
+
+    async fn fleet(&self) -> Result<Vec<FleetRecord>> {
+        all(self, || sqlx::query(statements::FLEET), record::fleet).await
     }
 }

@@ -24,6 +24,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 12, sql: include_str!("migrations/0012_pauses.sql") },
     Migration { version: 13, sql: include_str!("migrations/0013_webhooks.sql") },
     Migration { version: 14, sql: include_str!("migrations/0014_rates.sql") },
+    Migration { version: 15, sql: include_str!("migrations/0015_fleet.sql") },
 ];
 
 /// The version of the schema; 0 in a file without one.

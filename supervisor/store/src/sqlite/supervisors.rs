@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::read::all;
@@ -11,7 +12,7 @@ use super::session::{array, record};
 use super::{SqliteStore, statements};
 use crate::columns::now;
 use crate::rows::micros;
-use crate::{Result, SupervisorRecord, SupervisorStore};
+use crate::{FleetRecord, Result, SupervisorRecord, SupervisorStore};
 
 /// How long one is remembered.
 const REMEMBERED_FOR: Duration = Duration::from_secs(400 * 24 * 60 * 60);
@@ -35,5 +36,19 @@ impl SupervisorStore for SqliteStore {
 
     async fn supervisors(&self, ids: &[Uuid]) -> Result<Vec<SupervisorRecord>> {
         all(self, sqlx::query(statements::SUPERVISORS).bind(array(ids)?), record::supervisor).await
+    }
+
+    async fn show_supervisor(&self, id: Uuid, version: &str, state: &RawValue) -> Result<()> {
+        let show = write_query(statements::SHOW_SUPERVISOR)
+            .bind(id.to_string())
+            .bind(version)
+            .bind(state.get())
+            .bind(now().as_microsecond());
+        self.write(show).await?;
+        Ok(())
+    }
+
+    async fn fleet(&self) -> Result<Vec<FleetRecord>> {
+        all(self, sqlx::query(statements::FLEET).bind(now().as_microsecond()), record::fleet).await
     }
 }

@@ -1,0 +1,80 @@
+//! The fleet: saying how this supervisor is, and seeing how all of them are.
+
+use std::sync::Weak;
+use std::time::Duration;
+
+use muster_store::StoreError;
+use serde_json::value::to_raw_value;
+use tokio::time::MissedTickBehavior;
+
+use super::supervisor::Supervisor;
+use crate::api::{ApiService as _, FleetView, ReportView, ServiceError, SupervisorWord};
+use crate::report::{ReportFacts, report};
+
+/// How often a supervisor says how it is.
+const SAID_EVERY: Duration = Duration::from_secs(10);
+/// The last word of one that leaves waits for the database no longer.
+const LAST_WORD_WITHIN: Duration = Duration::from_secs(2);
+
+/// Says how this supervisor is for as long as it lives. The first word comes at once.
+pub(super) async fn say_for_ever(supervisor: Weak<Supervisor>) {
+    let mut every = tokio::time::interval(SAID_EVERY);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        let Some(supervisor) = supervisor.upgrade() else { return };
+        let word = supervisor.word().await;
+        if let Err(error) = supervisor.say(&word).await {
+            // Whoever reads the fleet sees that it is silent, and readiness says what is wrong with the database.
+            tracing::debug!(%error, "cannot tell the other supervisors how this one is");
+        }
+    }
+}
+
+impl Supervisor {
+    /// Says that it leaves: what is silent after that is no reason to worry.
+    pub(super) async fn say_farewell(&self) {
+        let word = SupervisorWord { left: true, draining: true, ..self.word().await };
+        if tokio::time::timeout(LAST_WORD_WITHIN, self.say(&word)).await.is_err() {
+            tracing::debug!("the database did not hear in time that this supervisor leaves");
+        }
+    }
+
+    async fn say(&self, word: &SupervisorWord) -> Result<(), StoreError> {
+        let Ok(state) = to_raw_value(word) else { return Ok(()) };
+        let id = self.core.claimant.owner;
+        self.store.show_supervisor(id, env!("CARGO_PKG_VERSION"), &state).await
+    }
+
+    async fn word(&self) -> SupervisorWord {
+        let (pool, readiness) = tokio::join!(self.pool(), self.readiness());
+        let problems = match pool.draining {
+            true => Vec::new(),
+            false => readiness.parts.into_iter().filter(|part| !part.ready).map(|part| part.detail).collect(),
+        };
+        let (quarter, day) = self.core.metrics.outcomes_lately();
+        SupervisorWord {
+            left: false,
+            draining: pool.draining,
+            queues: self.core.claimant.queues.names().to_vec(),
+            max_workers: pool.max_workers,
+            workers: pool.workers.len(),
+            running: pool.running,
+            waiting: pool.waiting,
+            problems,
+            quarter,
+            day,
+        }
+    }
+
+    pub(super) async fn all_supervisors(&self) -> Result<FleetView, ServiceError> {
+        Ok(FleetView::of(self.store.fleet().await?))
+    }
+
+    pub(super) async fn judged(&self) -> Result<ReportView, ServiceError> {
+        let (fleet, pool, readiness) = tokio::join!(self.all_supervisors(), self.pool(), self.readiness());
+        // Without the database nobody knows of the others, and that is the first thing to be said.
+        let fleet = fleet.unwrap_or_default();
+        Ok(report(&ReportFacts { fleet, pool, readiness }))
+    }
+}
