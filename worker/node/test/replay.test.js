@@ -151,6 +151,11 @@ test("calls get their recorded replies", () => {
   same(replay([TWO, ...calls, succeeded(["A", "B"])]), ["A", "B"]);
 });
 
+test("a key that had no value has none again", () => {
+  const calls = [call(1, "state.get", { key: "a" }), reply(1, null), call(2, "state.get", { key: "b" }), reply(2, "B")];
+  same(replay([TWO, ...calls, succeeded([null, "B"])]), [null, "B"]);
+});
+
 test("calls in another order get the reply of their equal, and are a difference", () => {
   const calls = [call(1, "state.get", { key: "b" }), reply(1, "B"), call(2, "state.get", { key: "a" }), reply(2, "A")];
   const done = replay([TWO, ...calls, succeeded(["A", "B"])]);

@@ -123,6 +123,11 @@ def test_calls_in_another_order_get_their_own_answers(tmp_path: Path) -> None:
     assert replay(made.save(tmp_path)).stdout == '["A1", "A2", "B", "C"]\n'
 
 
+def test_a_key_that_had_no_value_has_none_again(tmp_path: Path) -> None:
+    code = "from muster_worker import context\ndef main(params):\n    return context.state.get('k')\n"
+    same(tmp_path, Transcript(code).call("state.get", {"key": "k"}, None).returns(None))
+
+
 def test_a_recorded_error_is_answered(tmp_path: Path) -> None:
     code = "from muster_worker import context\ndef main(params):\n    context.state.get('k')\n"
     made = Transcript(code).call("state.get", {"key": "k"}, ErrorInfo("Busy", "too many")).raises("Busy", "too many")

@@ -39,7 +39,7 @@ export class Memory {
   /** What a supervisor answered, and what it was told, counts here too. */
   remember(method, params, result) {
     if (result.type !== "Ok") return;
-    if (method === "state.get") this.#state.set(params.key, parse(result.value));
+    if (method === "state.get") this.#state.set(params.key, result.value ? parse(result.value) : null);
     if (method === "state.set") this.#state.set(params.key, params.value);
     if (method === "state.delete") this.#state.delete(params.key);
   }

@@ -42,7 +42,7 @@ class Memory:
     def remember(self, method: str, params: Any, answered: bytes) -> None:
         """What a supervisor answered, and what it was told, counts here too."""
         if method == "state.get":
-            self._state[params["key"]] = json.loads(answered)
+            self._state[params["key"]] = json.loads(answered) if answered else None
         elif method == "state.set":
             self._state[params["key"]] = params["value"]
         elif method == "state.delete":
