@@ -23,6 +23,7 @@ def main() -> None:
     parser.add_argument("--version", required=True)
     parser.add_argument("--glibc", required=True, help="the oldest one that the programs start on, such as 2.34")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--level", type=int, default=9, help="how hard it is compressed, 0 to 9")
     parser.add_argument("programs", type=Path, nargs="+")
     given = parser.parse_args()
     tag = f"py3-none-manylinux_{given.glibc.replace('.', '_')}_{platform.machine()}"
@@ -46,7 +47,7 @@ def main() -> None:
     files[f"{information}/WHEEL"] = "\n".join(wheel).encode(), 0o644
     record = "".join(f"{name},sha256={digest(data)},{len(data)}\n" for name, (data, _) in files.items())
     files[f"{information}/RECORD"] = f"{record}{information}/RECORD,,\n".encode(), 0o644
-    with zipfile.ZipFile(given.out / f"muster-{given.version}-{tag}.whl", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as made:
+    with zipfile.ZipFile(given.out / f"muster-{given.version}-{tag}.whl", "w", zipfile.ZIP_DEFLATED, compresslevel=given.level) as made:
         for name, (data, mode) in files.items():
             # A moment of its own for every file would make each build another one.
             entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
