@@ -1,12 +1,14 @@
 //! What is defined, as it is shown, given and kept in a file.
 
 use jiff::Timestamp;
+use muster_core::execution::RetryOptions;
+use muster_store::ConcurrencyTerms;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{ScheduleDefinition, WebhookDefinition};
+use super::{LimitDefinition, ScheduleDefinition, WebhookDefinition};
 
 /// An organization.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -69,6 +71,23 @@ pub struct WorkflowDefinition {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub max_attempts: Option<u32>,
+    /// What else is said of further attempts. `max_attempts` may be in it, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub retry: Option<RetryOptions>,
+    /// How many may run at once: the limit `workflow/NAME`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub concurrency: Option<ConcurrencyTerms>,
+    /// The names of limits that it shares with others, for executions that name none; an empty list stands above what the
+    /// code declares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub limits: Option<Vec<String>>,
+    /// The queue its executions wait in, where they do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub queue: Option<String>,
     /// False: as if it were not defined.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub is_active: bool,
@@ -86,6 +105,10 @@ impl WorkflowDefinition {
             language: None,
             timeout_seconds: None,
             max_attempts: None,
+            retry: None,
+            concurrency: None,
+            limits: None,
+            queue: None,
             is_active: true,
         }
     }
@@ -181,6 +204,9 @@ pub struct DefinitionsView {
     /// Who is told what executions came to.
     #[serde(default)]
     pub webhooks: Vec<WebhookDefinition>,
+    /// How many executions may run at once. Those that are workflows' own are with the workflows.
+    #[serde(default)]
+    pub limits: Vec<LimitDefinition>,
 }
 
 /// What becomes of something that is defined.
@@ -200,7 +226,8 @@ pub enum ChangeAction {
 pub struct PlannedChange {
     /// What becomes of it.
     pub action: ChangeAction,
-    /// What kind of thing it is: `organization`, `workflow`, `variable`, `secret`, `schedule` or `webhook`.
+    /// What kind of thing it is: `organization`, `workflow`, `variable`, `secret`, `schedule`,
+    /// `webhook`, `limit` or `pause`.
     pub kind: String,
     /// The name of the thing.
     pub name: String,

@@ -36,7 +36,7 @@ pub use execution::{
 };
 pub use explain::{ExplanationView, ReasonKind, ReasonView};
 pub use fleet::{FleetMemberView, FleetView, OutcomeCounts, SupervisorLife, SupervisorWord};
-pub use limits::{LimitRemovedView, LimitView, LimitsView};
+pub use limits::{LimitDefinition, LimitRemovedView, LimitView, LimitsView};
 pub use many::{ManyView, SelectionRequest};
 pub use pauses::{PauseRequest, PauseView, PausesView, ResumedView};
 pub use pool::{

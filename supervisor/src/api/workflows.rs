@@ -60,7 +60,7 @@ pub struct WorkflowView {
     /// Error types that no other attempt helps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub give_up_on: Vec<String>,
-    /// How many may run at once. This and what follows, up to the queue, are wishes: they are not enforced yet.
+    /// How many may run at once in the whole fleet: the limit `workflow/NAME`, unless a row says another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub max_concurrent: Option<u32>,
@@ -77,7 +77,7 @@ pub struct WorkflowView {
     /// The names of limits that it shares with others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<String>,
-    /// The queue where its executions wait.
+    /// The queue where its executions wait that do not say.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub queue: String,
     /// The JSON Schema of its parameters. Others are refused.

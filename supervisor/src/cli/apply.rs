@@ -28,6 +28,14 @@ The file:
   path = \"billing/invoice.py\"
   function = \"run\"
   timeout_seconds = 60
+  queue = \"python\"
+  retry = { max_attempts = 3, backoff_seconds = 5 }
+  concurrency = { total = 20, per_key = 2, key = \"parameters.customer\" }
+  limits = [\"crm\"]
+
+  [limits.crm]
+  total = 20
+  rate = \"100/60s\"
 
   [config.global]
   api_url = \"https://api.example.com\"

@@ -152,7 +152,7 @@ fn allows(terms: Option<&LimitTerms>) -> String {
 }
 
 /// The words there are, which also a shell can complete.
-fn on_full() -> impl TypedValueParser<Value = OnFull> {
+pub(crate) fn on_full() -> impl TypedValueParser<Value = OnFull> {
     PossibleValuesParser::new(OnFull::ALL.map(OnFull::as_str))
         .map(|word| OnFull::of_word(&word).unwrap_or_default())
 }

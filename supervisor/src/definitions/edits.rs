@@ -3,7 +3,8 @@
 use serde_json::value::RawValue;
 
 use crate::api::{
-    OrganizationDefinition, ScheduleDefinition, VariableDefinition, WebhookDefinition, WorkflowDefinition,
+    LimitDefinition, OrganizationDefinition, ScheduleDefinition, VariableDefinition, WebhookDefinition,
+    WorkflowDefinition,
 };
 
 /// One wish.
@@ -71,6 +72,13 @@ pub enum DefinitionEdit {
         /// The name of the webhook.
         name: String,
     },
+    /// This limit, in the place of the one with its name.
+    SetLimit(LimitDefinition),
+    /// No limit of this name.
+    RemoveLimit {
+        /// The name of the limit.
+        name: String,
+    },
     /// No secret of this key.
     RemoveSecret {
         /// The key of the secret.
@@ -98,6 +106,8 @@ impl std::fmt::Debug for DefinitionEdit {
             Self::SetWebhook(_) => "SetWebhook",
             Self::PauseWebhook { .. } => "PauseWebhook",
             Self::RemoveWebhook { .. } => "RemoveWebhook",
+            Self::SetLimit(_) => "SetLimit",
+            Self::RemoveLimit { .. } => "RemoveLimit",
         })
     }
 }

@@ -1,6 +1,11 @@
 //! What wishes come to, over rows.
 
-use muster_store::{ConfigRecord, DefinitionWrite, Definitions, OrganizationRecord, WorkflowRecord};
+use jiff::Timestamp;
+use muster_core::execution::RetryOptions;
+use muster_store::{
+    ConfigRecord, DefinitionWrite, Definitions, LimitRecord, OrganizationRecord, WorkflowRecord,
+    WorkflowTerms,
+};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -65,6 +70,12 @@ fn written(mut definitions: Definitions, edits: &[DefinitionEdit]) -> Definition
             }
             DefinitionWrite::RemoveWebhook(id) => definitions.webhooks.retain(|row| row.id != id),
             DefinitionWrite::RemoveSchedule(id) => definitions.schedules.retain(|row| row.id != id),
+            DefinitionWrite::PutLimit { name, terms } => {
+                definitions.limits.retain(|other| other.name != name);
+                let (origin, at) = ("set".to_owned(), Timestamp::UNIX_EPOCH);
+                definitions.limits.push(LimitRecord { name, terms, origin, created_at: at, updated_at: at });
+            }
+            DefinitionWrite::RemoveLimit(name) => definitions.limits.retain(|row| row.name != name),
             DefinitionWrite::PutConfig(row) => {
                 definitions
                     .config
@@ -218,6 +229,8 @@ fn several_rows_of_one_name_are_not_guessed_among() {
         timeout_seconds: None,
         max_attempts: None,
         is_active: true,
+        admission: WorkflowTerms::default(),
+        retry: RetryOptions::default(),
     };
     let set = || {
         DefinitionEdit::SetWorkflow(WorkflowDefinition {
@@ -243,6 +256,16 @@ is_active = false
 path = "billing/invoice.py"
 function = "run"
 timeout_seconds = 60
+queue = "python"
+limits = ["crm-calls"]
+retry = { max_attempts = 3, backoff_seconds = 5.0, give_up_on = ["InvalidInvoice"] }
+concurrency = { total = 20, per_key = 2, key = "parameters.customer", on_full = "reject" }
+
+[limits.crm-calls]
+total = 20
+per_key = 5
+rate = "100/60s"
+on_full = "replace"
 
 [workflows.invoice-of-acme]
 name = "billing/invoice"
@@ -290,6 +313,57 @@ fn a_file_makes_it_so_and_is_written_back_as_it_was() {
     let other = applied(Definitions::default(), &exported, false);
     assert_eq!(render(&whole(&other)).unwrap(), exported);
     assert!(exported.contains("[workflows.\"billing/invoice\"]") && !exported.contains("id ="), "{exported}");
+}
+
+#[test]
+fn what_a_workflow_says_of_admission_is_in_its_row() {
+    let rows = applied(Definitions::default(), FILE, false);
+    let row = rows.workflows.iter().find(|row| row.organization_id.is_none()).unwrap();
+    assert_eq!(row.max_attempts, Some(3), "as many attempts as its policy says");
+    assert_eq!((row.retry.max_attempts, row.retry.backoff_seconds), (None, Some(5.0)));
+    let concurrency = row.admission.concurrency.as_ref().unwrap();
+    assert_eq!((concurrency.total, concurrency.per_key), (Some(20), Some(2)));
+    assert_eq!(row.admission.queue.as_deref(), Some("python"));
+    let pruned = applied(rows, "[limits.mail]\ntotal = 1\n", true);
+    assert_eq!(pruned.limits.iter().map(|row| row.name.as_str()).collect::<Vec<_>>(), ["mail"]);
+}
+
+#[test]
+fn limits_are_named_by_those_who_need_them() {
+    let rows = applied(Definitions::default(), FILE, false);
+    let set = |change: fn(&mut WorkflowDefinition)| {
+        let mut wanted = WorkflowDefinition::named("w");
+        change(&mut wanted);
+        DefinitionEdit::SetWorkflow(wanted)
+    };
+    let told = problems(&rows, set(|w| w.limits = Some(vec!["crm-cals".into()])));
+    assert!(
+        told.contains("workflows.w.limits: there is no limit \"crm-cals\"; did you mean crm-calls?"),
+        "{told}"
+    );
+    let told = problems(&rows, set(|w| w.limits = Some(vec!["crm-calls".into(); 5])));
+    assert!(told.contains("at most 4"), "{told}");
+    let told = problems(&rows, set(|w| w.concurrency = Some(Default::default())));
+    assert!(told.contains("workflows.w.concurrency: total, per_key: both missing"), "{told}");
+    let told = problems(&rows, set(|w| w.queue = Some("two words".into())));
+    assert!(told.contains("workflows.w.queue: must be the name of a queue"), "{told}");
+    let told = problems(
+        &rows,
+        set(|w| {
+            w.max_attempts = Some(2);
+            w.retry = Some(RetryOptions { max_attempts: Some(3), ..RetryOptions::default() });
+        }),
+    );
+    assert!(told.contains("max_attempts is 3 here and 2 beside it"), "{told}");
+    let remove = |name: &str| DefinitionEdit::RemoveLimit { name: name.into() };
+    assert!(problems(&rows, remove("crm-calls")).contains("is named by the workflow billing/invoice"));
+    assert!(problems(&rows, remove("crm-cals")).contains("there is no such limit; did you mean crm-calls?"));
+    let own = crate::api::LimitDefinition { name: "workflow/w".into(), total: Some(1), ..Default::default() };
+    assert!(
+        problems(&rows, DefinitionEdit::SetLimit(own)).contains("set that of a workflow with the workflow")
+    );
+    let nothing = crate::api::LimitDefinition { name: "crm".into(), ..Default::default() };
+    assert!(problems(&rows, DefinitionEdit::SetLimit(nothing)).contains("limits.crm: total, per_key, rate"));
 }
 
 #[test]

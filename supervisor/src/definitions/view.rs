@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use muster_core::schedule::{Cron, InvalidCron, ScheduleTimes};
 use muster_store::{
-    ChangeRecord, ConfigRecord, DefinitionChange, Definitions, DeliveryRecord, DeliveryState,
+    ChangeRecord, ConfigRecord, DefinitionChange, Definitions, DeliveryRecord, DeliveryState, LimitRecord,
     OrganizationRecord, ScheduleRecord, WebhookRecord, WorkflowRecord,
 };
 use serde::Serialize;
@@ -12,9 +12,9 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::organizations::{key_of, key_of_id};
 use crate::api::{
-    ChangeAction, ChangeView, DeliveryView, DeliveryWord, OrganizationDefinition, PlannedChange,
-    ScheduleDefinition, ScheduleView, SecretView, TickView, TicksView, VariableDefinition, WebhookDefinition,
-    WorkflowDefinition,
+    ChangeAction, ChangeView, DeliveryView, DeliveryWord, LimitDefinition, OrganizationDefinition,
+    PlannedChange, ScheduleDefinition, ScheduleView, SecretView, TickView, TicksView, VariableDefinition,
+    WebhookDefinition, WorkflowDefinition,
 };
 use crate::schedules::{MissedWord, OverlapWord, UTC};
 use crate::webhooks::delivery_id;
@@ -75,6 +75,10 @@ pub fn schedules(definitions: &Definitions) -> Vec<ScheduleView> {
         last_outcome: row.last_outcome.clone(),
     };
     definitions.schedules.iter().map(view).collect()
+}
+
+pub(super) fn limit(row: &LimitRecord) -> LimitDefinition {
+    LimitDefinition::of(&row.name, &row.terms)
 }
 
 /// The webhooks, by name.
@@ -168,6 +172,10 @@ pub(super) fn workflow(definitions: &Definitions, row: &WorkflowRecord) -> Workf
         language: given(&row.language),
         timeout_seconds: row.timeout_seconds,
         max_attempts: row.max_attempts,
+        retry: Some(row.retry.clone()).filter(|retry| !retry.is_empty()),
+        concurrency: row.admission.concurrency.clone(),
+        limits: row.admission.limits.clone(),
+        queue: given(&row.admission.queue),
         is_active: row.is_active,
     }
 }

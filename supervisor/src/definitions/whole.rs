@@ -6,8 +6,8 @@ use muster_store::Definitions;
 
 use super::edits::DefinitionEdit;
 use super::organizations::key_of;
-use super::planner::{organization_id, schedule_id, webhook_id, workflow_id};
-use super::view::{organizations, schedule, variables, webhooks, workflows};
+use super::planner::{SET, organization_id, schedule_id, webhook_id, workflow_id};
+use super::view::{limit, organizations, schedule, variables, webhooks, workflows};
 use crate::api::{
     DefinitionsView, OrganizationDefinition, ScheduleDefinition, WebhookDefinition, WorkflowDefinition,
 };
@@ -44,12 +44,13 @@ impl DefinitionWish {
 }
 
 fn set(wanted: &DefinitionsView) -> Vec<DefinitionEdit> {
+    let limits = wanted.limits.iter().cloned().map(DefinitionEdit::SetLimit);
     let organizations = wanted.organizations.iter().cloned().map(DefinitionEdit::SetOrganization);
     let workflows = wanted.workflows.iter().cloned().map(DefinitionEdit::SetWorkflow);
     let variables = wanted.variables.iter().cloned().map(DefinitionEdit::SetVariable);
     let schedules = wanted.schedules.iter().cloned().map(DefinitionEdit::SetSchedule);
     let webhooks = wanted.webhooks.iter().cloned().map(DefinitionEdit::SetWebhook);
-    organizations.chain(workflows).chain(variables).chain(schedules).chain(webhooks).collect()
+    organizations.chain(limits).chain(workflows).chain(variables).chain(schedules).chain(webhooks).collect()
 }
 
 /// What is there and not wanted.
@@ -81,6 +82,9 @@ fn remove(definitions: &Definitions, wanted: &DefinitionsView) -> Vec<Definition
             edits.push(DefinitionEdit::RemoveWorkflow { name, organization });
         }
     }
+    let is_kept = |name: &String| wanted.limits.iter().any(|one| one.name == *name);
+    let set = definitions.limits.iter().filter(|row| row.origin == SET).map(|row| row.name.clone());
+    edits.extend(set.filter(|name| !is_kept(name)).map(|name| DefinitionEdit::RemoveLimit { name }));
     let kept: BTreeSet<_> =
         wanted.organizations.iter().filter_map(|one| called(&Some(one.key.clone()))).collect();
     for one in organizations(definitions).into_iter().filter(|one| !kept.contains(&one.key)) {
@@ -115,6 +119,7 @@ pub fn whole(definitions: &Definitions) -> DefinitionsView {
         variables: variables(definitions),
         schedules: plain_schedules(definitions),
         webhooks: plain_webhooks(definitions),
+        limits: definitions.limits.iter().filter(|row| row.origin == SET).map(limit).collect(),
     }
 }
 

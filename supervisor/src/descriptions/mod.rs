@@ -11,6 +11,6 @@ mod set;
 mod view;
 
 pub use described::{DescribedWorkflow, TimeLimit};
-pub use limits::DeclaredWorkflowLimits;
+pub use limits::DeclaredTerms;
 pub use registry::Descriptions;
 pub use set::DescribedSet;

@@ -3,20 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_store::{LimitStore, LimitSweep, StoreError};
+use muster_store::{LimitStore, LimitSweep, StoreError, WorkflowTerms};
 
-use crate::descriptions::{DeclaredWorkflowLimits, Descriptions};
+use crate::descriptions::{DeclaredTerms, Descriptions};
 
 /// How often one looks. What a crash left holds up nobody for longer.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Sweeps for ever.
 pub(crate) async fn tend_limits_for_ever(store: Arc<dyn LimitStore>, descriptions: Arc<Descriptions>) {
-    let mut known = DeclaredWorkflowLimits::default();
+    let mut known = DeclaredTerms::new();
     loop {
         // Several supervisors look in turn rather than at once.
         tokio::time::sleep(LOOK_EVERY + Duration::from_millis(fastrand::u64(0..300))).await;
-        let declared = DeclaredWorkflowLimits::of(&descriptions.all());
+        let described = descriptions.all();
+        let declared: DeclaredTerms =
+            described.iter().map(|one| (one.declared.name.clone(), one.admission())).collect();
         if declared != known {
             match declare(&*store, &known, &declared).await {
                 Ok(()) => known = declared,
@@ -30,16 +32,13 @@ pub(crate) async fn tend_limits_for_ever(store: Arc<dyn LimitStore>, description
 /// Writes what has changed since this process looked last. Another version of the code beside this one is let be.
 async fn declare(
     store: &dyn LimitStore,
-    known: &DeclaredWorkflowLimits,
-    declared: &DeclaredWorkflowLimits,
+    known: &DeclaredTerms,
+    declared: &DeclaredTerms,
 ) -> Result<(), StoreError> {
-    for (name, terms) in &declared.own {
-        if known.own.get(name) != Some(terms) {
-            store.declare_limit(name, terms).await?;
-        }
-    }
-    store.declare_workflows(declared.by_workflow.clone());
-    Ok(())
+    let is_new = |(name, terms): &(&String, &WorkflowTerms)| known.get(*name) != Some(*terms);
+    let news = declared.iter().filter(is_new).map(|(name, terms)| (name.clone(), terms.clone()));
+    let news: Vec<(String, WorkflowTerms)> = news.collect();
+    if news.is_empty() { Ok(()) } else { store.declare_workflows(&news).await }
 }
 
 async fn sweep(store: &dyn LimitStore) {

@@ -162,7 +162,8 @@ fn child(
         idempotency_seconds: None,
         traceparent: None,
     };
-    NewExecution::of(&request, parent.max_attempts)
+    // What its workflow says of a queue comes before its parent's.
+    NewExecution { is_queue_default: true, ..NewExecution::of(&request, parent.max_attempts) }
 }
 
 fn event(event: RunEvent) -> NewEvent {

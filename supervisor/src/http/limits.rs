@@ -8,9 +8,11 @@ use muster_store::{LimitTerms, LimitUse};
 
 use super::Api;
 use super::audit::noting;
+use super::definitions::Requester;
 use super::problem::ApiError;
 use super::query::RequestBody;
-use crate::api::{LimitRemovedView, LimitView, LimitsView};
+use crate::api::{LimitDefinition, LimitRemovedView, LimitView, LimitsView};
+use crate::definitions::{DefinitionEdit, DefinitionWish};
 
 /// `GET /api/limits`
 pub(super) async fn list(State(api): State<Api>) -> Result<Json<LimitsView>, ApiError> {
@@ -39,6 +41,7 @@ pub(super) async fn show(
 pub(super) async fn set(
     State(api): State<Api>,
     Path(name): Path<String>,
+    Requester(who): Requester,
     body: RequestBody,
 ) -> Result<Response, ApiError> {
     let terms: LimitTerms = body.json()?;
@@ -47,16 +50,20 @@ pub(super) async fn set(
     if !problems.is_empty() {
         return Err(ApiError::with_problems(format!("invalid limit: {}", problems.join("; ")), problems));
     }
-    api.store.set_limit(&name, &terms).await?;
+    let edit = DefinitionEdit::SetLimit(LimitDefinition::of(&name, &terms));
+    api.service.edit_definitions(DefinitionWish::Edits(vec![edit]), &who, false).await?;
     let detail = format!("limit {name}");
     Ok(noting(show(State(api), Path(name)).await?.into_response(), detail))
 }
 
 /// `DELETE /api/limits/{name}`
-pub(super) async fn remove(State(api): State<Api>, Path(name): Path<String>) -> Result<Response, ApiError> {
-    if !api.store.remove_limit(&name).await? {
-        return Err(no_limit(&name));
-    }
+pub(super) async fn remove(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    Requester(who): Requester,
+) -> Result<Response, ApiError> {
+    let edit = DefinitionEdit::RemoveLimit { name: name.clone() };
+    api.service.edit_definitions(DefinitionWish::Edits(vec![edit]), &who, false).await?;
     let detail = format!("limit {name}");
     Ok(noting(Json(LimitRemovedView { name }).into_response(), detail))
 }

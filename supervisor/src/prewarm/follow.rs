@@ -3,19 +3,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_store::DefinitionEditStore;
+use muster_store::Store;
 
 use super::Prewarm;
 
 /// Between tries while the database does not say at which version it is.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// Tells the prewarming of every change of what is defined, for ever.
-pub async fn follow_definitions(store: Arc<dyn DefinitionEditStore>, prewarm: Arc<Prewarm>) {
+/// Tells the prewarming and the store of every change of what is defined, for ever.
+pub async fn follow_definitions(store: Arc<dyn Store>, prewarm: Arc<Prewarm>) {
     loop {
         match store.definition_version().await {
             Ok(version) => {
                 prewarm.follow(Some(version));
+                if let Err(error) = store.follow_workflows().await {
+                    tracing::debug!(%error, "what changed of workflows is not known yet; asking again");
+                    tokio::time::sleep(RETRY).await;
+                    continue;
+                }
                 store.definitions_changed().await;
             }
             Err(error) => {

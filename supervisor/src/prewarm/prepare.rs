@@ -87,10 +87,7 @@ pub fn prepare(
         .timeout_seconds
         .or(warm.workflow.as_ref().and_then(|workflow| workflow.timeout_seconds))
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    let of_the_row = RetryOptions {
-        max_attempts: warm.workflow.as_ref().and_then(|workflow| workflow.max_attempts),
-        ..RetryOptions::default()
-    };
+    let of_the_row = warm.workflow.as_ref().map(WorkflowRecord::retry_options).unwrap_or_default();
     let retry = request.retry_options().or(of_the_row);
     let prepared = PreparedExecution {
         source: source(request.target, warm.workflow.as_ref()),

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use muster_bus::{Bus, CacheKey};
-use muster_core::execution::ExecutionRequest;
+use muster_core::execution::{ExecutionRequest, RetryOptions};
 use muster_protocol::CodeSource;
-use muster_store::{ConfigEntry, DefinitionStore, OrganizationRecord, Result, StoreError, WorkflowRecord};
+use muster_store::{
+    ConfigEntry, DefinitionStore, OrganizationRecord, Result, StoreError, WorkflowRecord, WorkflowTerms,
+};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -66,6 +68,8 @@ fn workflow(id: Uuid, organization_id: Option<Uuid>) -> WorkflowRecord {
         timeout_seconds: Some(7.5),
         max_attempts: Some(4),
         is_active: true,
+        admission: WorkflowTerms::default(),
+        retry: RetryOptions { backoff_factor: Some(3.0), ..RetryOptions::default() },
     }
 }
 
@@ -288,6 +292,7 @@ async fn the_worker_is_told_everything_and_watchers_no_secrets() {
     assert_eq!(prepared.config["token"].get(), "\"s3cret\"");
     assert_eq!(prepared.timeout, Some(Duration::from_millis(7500)));
     assert_eq!((prepared.retry.max_attempts, prepared.retry.backoff_seconds), (Some(4), Some(2.0)));
+    assert_eq!(prepared.retry.backoff_factor, Some(3.0), "what the request does not say the row says");
     assert_eq!(prepared.organization_id, Some(ACME));
 }
 

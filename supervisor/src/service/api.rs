@@ -29,6 +29,7 @@ use crate::dispatch::RefusedParameters;
 use crate::finalize::RetryPolicy;
 use crate::notify::sweep::notify_rows;
 use crate::observe::Unwritten;
+use crate::prewarm::resolve;
 
 /// More workers than this are surely a mistake.
 const WORKERS_MAX: usize = 10_000;
@@ -69,7 +70,7 @@ impl ApiService for Supervisor {
             start_trouble: self.core.health.start_trouble(),
             slots_are_free: self.core.slots.free() > 0,
             max_workers: self.core.slots.workers(),
-            outlook: self.outlook(&record),
+            outlook: self.outlook(&record).await?,
             ..ExplainFacts::of_record(&*self.store, &self.core.claimant, &record).await?
         });
         Ok(Some(ExplanationView { execution_id: id, status: record.status, reasons }))
@@ -290,24 +291,28 @@ impl Supervisor {
         }
     }
 
-    /// What a failure of the attempt that runs, or comes next, would lead to. What the workflow's row says is not known
-    /// here; most of it is in the row already.
-    fn outlook(&self, record: &ExecutionRecord) -> Option<String> {
-        let request = ExecutionRequest::parse(record.request.as_ref()?.get().as_bytes()).ok()?;
-        let declared = match &request.target {
-            Target::Name { workflow } => {
-                self.core.descriptions.named(workflow).map(|it| it.declared.retry.clone())
-            }
-            Target::Id { .. } | Target::Code { .. } => None,
+    /// What a failure of the attempt that runs, or comes next, would lead to.
+    async fn outlook(&self, record: &ExecutionRecord) -> Result<Option<String>, ServiceError> {
+        let request = record.request.as_ref().map(|request| request.get().as_bytes());
+        let Some(request) = request.and_then(|request| ExecutionRequest::parse(request).ok()) else {
+            return Ok(None);
         };
+        let row = match &request.target {
+            Target::Id { workflow_id } => self.store.workflow(*workflow_id).await?,
+            Target::Name { workflow } => self.store.workflow_named(workflow, request.organization_id).await?,
+            Target::Code { .. } => None,
+        };
+        let (name, source) = resolve(request.target.clone(), row.as_ref());
+        let declared = self.core.descriptions.of(&name, &source).map(|it| it.declared.retry.clone());
+        let of_the_row = row.map(|row| row.retry_options()).unwrap_or_default();
         let charged = record.attempts_charged + u32::from(record.status == Status::Pending);
-        RetryPolicy {
-            stated: request.retry_options(),
+        let policy = RetryPolicy {
+            stated: request.retry_options().or(of_the_row),
             declared: declared.unwrap_or_default(),
             attempts_charged: charged,
             ..RetryPolicy::default()
-        }
-        .outlook()
+        };
+        Ok(policy.outlook())
     }
 
     pub(super) fn default_max_attempts(&self) -> u32 {

@@ -38,6 +38,9 @@ pub struct NewExecution {
     /// which any may run.
     #[serde(default)]
     pub queue: Option<String>,
+    /// The queue is that of whoever took it in: what its workflow's row or code says comes before it.
+    #[serde(default)]
+    pub is_queue_default: bool,
     /// It may not be claimed before this long from now.
     #[serde(default)]
     pub delay: Duration,

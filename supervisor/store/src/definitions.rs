@@ -12,7 +12,11 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::{OrganizationRecord, Result, ScheduleRecord, WebhookRecord, WorkflowRecord};
+use crate::limits::{DeclaredWorkflow, HeldLimit};
+use crate::{
+    ExecutionRecord, LimitRecord, LimitTerms, OrganizationRecord, Result, ScheduleRecord, WebhookRecord,
+    WorkflowRecord,
+};
 
 /// All that is defined, as it was at one version.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +33,8 @@ pub struct Definitions {
     pub schedules: Vec<ScheduleRecord>,
     /// The webhooks, by name.
     pub webhooks: Vec<WebhookRecord>,
+    /// The limits, by name, those among them that are workflows' own.
+    pub limits: Vec<LimitRecord>,
 }
 
 /// One entry of configuration, as its row has it.
@@ -74,6 +80,34 @@ pub enum DefinitionWrite {
     PutWebhook(WebhookRecord),
     /// Removes the webhook of this id, and what it was to be told.
     RemoveWebhook(Uuid),
+    /// Sets what a limit says.
+    PutLimit {
+        /// The name of the limit.
+        name: String,
+        /// What it allows.
+        terms: LimitTerms,
+    },
+    /// Forgets the limit of this name.
+    RemoveLimit(String),
+}
+
+impl DefinitionWrite {
+    /// The limit that it is about.
+    pub(crate) fn limit(&self) -> Option<&str> {
+        match self {
+            Self::PutLimit { name, .. } | Self::RemoveLimit(name) => Some(name),
+            Self::PutOrganization(_)
+            | Self::RemoveOrganization(_)
+            | Self::PutWorkflow(_)
+            | Self::RemoveWorkflow(_)
+            | Self::PutConfig(_)
+            | Self::RemoveConfig { .. }
+            | Self::PutSchedule(_)
+            | Self::RemoveSchedule(_)
+            | Self::PutWebhook(_)
+            | Self::RemoveWebhook(_) => None,
+        }
+    }
 }
 
 /// A write, and how it is told of.
@@ -146,4 +180,35 @@ pub trait DefinitionEditStore: Debug + Send + Sync + 'static {
     /// Returns when what is defined may have changed since the last call: a hint to look at the version. Never an error; it
     /// just stays silent while the database is out of reach, and returns once it was.
     async fn definitions_changed(&self);
+}
+
+/// The part of a transaction that is about definitions. Methods take no empty lists.
+pub(crate) trait DefinitionSession: Send {
+    /// The version of what is defined.
+    fn version_of_definitions(&mut self) -> impl Future<Output = Result<i64>> + Send;
+
+    /// The same, and whoever changes definitions after us waits until this is over.
+    fn lock_definitions(&mut self) -> impl Future<Output = Result<i64>> + Send;
+
+    /// All workflows, by name, those that are not active among them.
+    fn workflows_defined(&mut self) -> impl Future<Output = Result<Vec<WorkflowRecord>>> + Send;
+
+    /// All organizations.
+    fn organizations_defined(&mut self) -> impl Future<Output = Result<Vec<OrganizationRecord>>> + Send;
+
+    /// All that code declares of workflows, by name.
+    fn workflows_declared(&mut self) -> impl Future<Output = Result<Vec<DeclaredWorkflow>>> + Send;
+
+    /// Writes what code declares of a workflow, JSON text; `None`: nothing, which counts as a change all the same, and makes
+    /// whoever changes definitions wait.
+    fn put_declared(&mut self, name: &str, terms: Option<&str>) -> impl Future<Output = Result<()>> + Send;
+
+    /// Writes or removes one thing.
+    fn put_definition(&mut self, write: &DefinitionWrite) -> impl Future<Output = Result<()>> + Send;
+
+    /// Gives rows that this transaction has locked these limits, in the place of those they had.
+    fn put_limits(&mut self, rows: &[(Uuid, Vec<HeldLimit>)]) -> impl Future<Output = Result<()>> + Send;
+
+    /// These executions.
+    fn records_of(&mut self, ids: &[Uuid]) -> impl Future<Output = Result<Vec<ExecutionRecord>>> + Send;
 }

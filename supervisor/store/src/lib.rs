@@ -65,8 +65,8 @@ pub use finalization::{
     StateWrite,
 };
 pub use limits::{
-    Displaced, HeldLimit, InvalidLimitKey, InvalidRate, LimitKey, LimitRate, LimitRecord, LimitStore,
-    LimitSweep, LimitTerms, LimitUse, LimitWait, OnFull,
+    ConcurrencyTerms, Displaced, HeldLimit, InvalidLimitKey, InvalidRate, LimitKey, LimitRate, LimitRecord,
+    LimitStore, LimitSweep, LimitTerms, LimitUse, LimitWait, OnFull, WorkflowTerms, own_limit_name,
 };
 pub use memory::MemoryStore;
 pub use pauses::{InvalidPauseTarget, PauseRecord, PauseStore, PauseSubject, PauseTarget, Pauses};

@@ -23,10 +23,10 @@ macro_rules! record_readers {
         use $crate::session::{CancelledRow, Candidate, HeldKey, WrittenAttempts};
         use $crate::shares::WaitingShare;
         use $crate::{
-            ChangeRecord, Claimed, ConfigEntry, ConfigRecord, Cursor, DeliveryRecord, DueSchedule, EventRow,
+            ChangeRecord, Claimed, ConcurrencyTerms, ConfigEntry, ConfigRecord, Cursor, DeliveryRecord, DueSchedule, EventRow,
             ExecutionRecord, FleetRecord, HeldLimit, LimitRate, LimitRecord, LimitTerms, LimitUse, LogRow, NewExecution, OnFull,
             OrganizationRecord, PauseRecord, PauseTarget, PrunedRows, ScheduleRecord, SupervisorRecord,
-            TakenDelivery, WebhookRecord, WorkflowRecord,
+            TakenDelivery, WebhookRecord, WorkflowRecord, WorkflowTerms,
         };
 
         pub(crate) fn required_id(row: &$row, column: &str) -> Result<Uuid> {
@@ -121,6 +121,7 @@ macro_rules! record_readers {
                 priority: priority(row)?,
                 retry_of: id(row, "retry_of")?,
                 queue: row.try_get("queue")?,
+                is_queue_default: false,
                 // What is claimed has waited, and begins in time.
                 delay: std::time::Duration::ZERO,
                 run_at: None,
@@ -175,6 +176,9 @@ macro_rules! record_readers {
                 budget: budget(row)?,
                 is_expired: row.try_get("is_expired")?,
                 limits: limits(row)?,
+                workflow_id: id(row, "workflow_id")?,
+                workflow_name: row.try_get("workflow_name")?,
+                organization_id: id(row, "organization_id")?,
             })
         }
 
@@ -440,7 +444,36 @@ macro_rules! record_readers {
                 timeout_seconds: row.try_get("timeout_seconds")?,
                 max_attempts: row.try_get::<Option<i32>, _>("max_attempts")?.map(unsigned),
                 is_active: row.try_get("is_active")?,
+                admission: admission(row)?,
+                retry: parsed(row, "retry")?.unwrap_or_default(),
             })
+        }
+
+        /// What a workflow's row says of admission.
+        fn admission(row: &$row) -> Result<WorkflowTerms> {
+            let (key, on_full): (Option<String>, Option<String>) =
+                (row.try_get("concurrency_key")?, row.try_get("concurrency_on_full")?);
+            let concurrency = ConcurrencyTerms {
+                total: most(row, "concurrency")?,
+                per_key: most(row, "concurrency_per_key")?,
+                key: key.and_then(|key| key.parse().ok()).unwrap_or_default(),
+                on_full: on_full.and_then(|word| OnFull::of_word(&word)).unwrap_or_default(),
+            };
+            Ok(WorkflowTerms {
+                concurrency: Some(concurrency).filter(ConcurrencyTerms::says_something),
+                limits: parsed(row, "limits")?,
+                queue: row.try_get("queue")?,
+            })
+        }
+
+        /// What a column holds as JSON text. What cannot be read, because somebody wrote it by hand, says nothing.
+        fn parsed<T: serde::de::DeserializeOwned>(row: &$row, column: &str) -> Result<Option<T>> {
+            let text: Option<String> = row.try_get(column)?;
+            Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+        }
+
+        pub(crate) fn declared(row: &$row) -> Result<(String, WorkflowTerms)> {
+            Ok((row.try_get("name")?, parsed(row, "terms")?.unwrap_or_default()))
         }
 
         pub(crate) fn organization(row: &$row) -> Result<OrganizationRecord> {

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use muster_core::execution::{EndCauseFields, LogLine, Status};
+use muster_core::execution::{EndCauseFields, LogLine, RetryOptions, Status};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use uuid::Uuid;
 
-use crate::HeldLimit;
+use crate::{HeldLimit, WorkflowTerms};
 
 /// The row of one execution, with all its columns.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -231,6 +231,25 @@ pub struct WorkflowRecord {
     pub max_attempts: Option<u32>,
     /// False: as if it were not there.
     pub is_active: bool,
+    /// What it says of limits and queues.
+    #[serde(default)]
+    pub admission: WorkflowTerms,
+    /// What it says of further attempts, besides how many there may be.
+    #[serde(default)]
+    pub retry: RetryOptions,
+}
+
+impl WorkflowRecord {
+    /// All that it says of further attempts.
+    pub fn retry_options(&self) -> RetryOptions {
+        RetryOptions { max_attempts: self.max_attempts, ..RetryOptions::default() }.or(self.retry.clone())
+    }
+
+    /// What it says of further attempts, as the text of a column: nothing where it says nothing.
+    pub(crate) fn said_of_retries(&self) -> Option<String> {
+        // Numbers and text have no way to fail.
+        (!self.retry.is_empty()).then(|| serde_json::to_string(&self.retry).unwrap_or_default())
+    }
 }
 
 /// What the database knows of an organization.

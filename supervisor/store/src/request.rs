@@ -29,6 +29,7 @@ impl NewExecution {
             priority: request.priority,
             retry_of: None,
             queue: request.queue.clone(),
+            is_queue_default: false,
             delay: seconds(request.window.delay_seconds).unwrap_or_default(),
             run_at: request.window.run_at,
             expiry: (request.window.expires_at.map(Expiry::At))
@@ -60,10 +61,13 @@ impl NewExecution {
         Self { is_refusable: true, ..self }
     }
 
-    /// The same in this queue, unless it names one.
+    /// The same in this queue, unless it names one, or its workflow does.
     #[must_use]
     pub fn in_queue(mut self, queue: &str) -> Self {
-        self.queue.get_or_insert_with(|| queue.to_owned());
+        if self.queue.is_none() {
+            self.queue = Some(queue.to_owned());
+            self.is_queue_default = true;
+        }
         self
     }
 

@@ -77,13 +77,20 @@ impl<'a> NewRow<'a> {
         }
     }
 
-    pub(crate) fn waiting(row: &PendingRow<'a>) -> Self {
+    pub(crate) fn waiting(row: &'a PendingRow<'a>) -> Self {
         Self {
             limits: limits_column(&row.limits),
             waits_for: row.waits_for.as_ref().map(ToString::to_string),
+            queue: row.queue.as_deref(),
             ..Self::of(row.execution)
         }
     }
+}
+
+/// A list as the text of a column.
+pub(crate) fn json_column(names: &Vec<String>) -> String {
+    // Text in a list has no way to fail.
+    serde_json::to_string(names).unwrap_or_default()
 }
 
 /// An idempotency key that an execution wants to have.

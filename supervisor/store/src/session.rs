@@ -12,9 +12,10 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::decide::{AttemptBudget, FoundRow};
+use super::definitions::DefinitionSession;
 use super::flow::PendingRow;
 use super::limits::session::LimitSession;
-use super::limits::{DeclaredLimits, DisplacedBook, HeldLimit};
+use super::limits::{DisplacedBook, HeldLimit, WorkflowBook};
 use super::pauses::{PauseBook, PauseSession};
 use super::rows::{BackRow, EndedRow, EndingRow, EventRowIn, Fence, KeyRow, LogRowIn, StateRow};
 use super::schedules::ScheduleSession;
@@ -35,6 +36,12 @@ pub(crate) struct Candidate {
     pub(crate) is_expired: bool,
     /// The limits it must have room in, or is in.
     pub(crate) limits: Vec<HeldLimit>,
+    /// The row of its workflow, when it names one.
+    pub(crate) workflow_id: Option<Uuid>,
+    /// The name of its workflow; `None` when only its id is known.
+    pub(crate) workflow_name: Option<String>,
+    /// The organization it runs for.
+    pub(crate) organization_id: Option<Uuid>,
 }
 
 /// Attempts that were written, with the limits their rows were in.
@@ -75,8 +82,8 @@ pub(crate) trait Backend: std::fmt::Debug + Send + Sync + 'static {
     /// Begins one.
     fn begin(&self, purpose: Purpose, extent: Extent) -> impl Future<Output = Result<Self::Session>> + Send;
 
-    /// What code declares of its limits.
-    fn declared_limits(&self) -> &DeclaredLimits;
+    /// What this process knows of workflows.
+    fn workflow_book(&self) -> &WorkflowBook;
 
     /// Told when somebody waits for a rate who did not before.
     fn rate_waker(&self) -> &Notify;
@@ -89,6 +96,9 @@ pub(crate) trait Backend: std::fmt::Debug + Send + Sync + 'static {
 
     /// Wakes whoever polls in this process.
     fn wake_here(&self);
+
+    /// Tells this process that definitions changed, where the database does not.
+    fn definitions_written(&self);
 
     /// Reads outside of any transaction which of these run in this owner's name.
     fn claims_of(&self, owner: Uuid, ids: &[Uuid]) -> impl Future<Output = Result<Vec<Claimed>>> + Send;
@@ -123,7 +133,9 @@ pub(crate) enum Extent {
 /// One transaction, open. Dropped without [`StoreSession::commit`] it is rolled back.
 ///
 /// Methods take no empty lists and answer without order.
-pub(crate) trait StoreSession: LimitSession + PauseSession + ScheduleSession + WebhookSession {
+pub(crate) trait StoreSession:
+    LimitSession + PauseSession + ScheduleSession + WebhookSession + DefinitionSession
+{
     /// Commits it.
     fn commit(self) -> impl Future<Output = Result<()>> + Send;
 

@@ -41,8 +41,23 @@ fn a_workflow_is_defined_seen_changed_and_removed() {
     let row = done(&listed).lines().find(|line| line.starts_with("billing/echo")).unwrap();
     assert_eq!(
         row.split_whitespace().collect::<Vec<_>>(),
-        ["billing/echo", "-", "echo.js", "7.00", "s", "3", "yes"]
+        ["billing/echo", "-", "echo.js", "7.00", "s", "3", "-", "-", "yes"]
     );
+    let at_once = ["--max-concurrent", "20", "--max-concurrent-per-key", "2", "--key", "caller"];
+    let set =
+        [&["workflow", "set", "billing/echo", "--queue", "fast", "--backoff", "5"][..], &at_once].concat();
+    done(&run(&installation, &set));
+    let shown = json(&installation, &["workflow", "show", "billing/echo"]);
+    assert_eq!(shown["concurrency"], serde_json::json!({ "total": 20, "per_key": 2, "key": "caller" }));
+    assert_eq!((&shown["queue"], &shown["retry"]["backoff_seconds"]), (&"fast".into(), &5.0.into()));
+    let limit = json(&installation, &["limit", "show", "workflow/billing/echo"]);
+    assert_eq!(limit["terms"]["per_key"], 2);
+    let gone = ["workflow", "set", "billing/echo", "--max-concurrent", "", "--max-concurrent-per-key", ""];
+    done(&run(&installation, &gone));
+    let shown = json(&installation, &["workflow", "show", "billing/echo"]);
+    assert!(shown["concurrency"].is_null() && shown["queue"] == "fast", "{shown}");
+    let unknown = run(&installation, &["workflow", "set", "billing/echo", "--limit", "crm"]);
+    assert!(unknown.err.contains("there is no limit \"crm\""), "{}", unknown.err);
 
     let wrong = run(&installation, &["workflow", "remove", "billing/ecko"]);
     assert!(wrong.code == 1 && wrong.err.contains("did you mean billing/echo?"), "{}", wrong.err);

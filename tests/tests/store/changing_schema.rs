@@ -50,7 +50,9 @@ async fn back_to_version_1(fixture: &Fixture) {
              ALTER TABLE executions DROP COLUMN request_text, DROP COLUMN result_text, DROP COLUMN end_cause, \
                  DROP COLUMN queue, DROP COLUMN expires_at, DROP COLUMN limits, DROP COLUMN waits_for, \
                  DROP COLUMN waited_for; \
-             ALTER TABLE workflows DROP COLUMN concurrency, DROP COLUMN concurrency_key, DROP COLUMN limits; \
+             ALTER TABLE workflows DROP COLUMN concurrency, DROP COLUMN concurrency_key, DROP COLUMN limits, \
+                 DROP COLUMN concurrency_per_key, DROP COLUMN concurrency_on_full, DROP COLUMN queue, DROP COLUMN retry; \
+             DROP TABLE declared_workflows; \
              DROP TABLE limits, limit_holders, limit_rates, idempotency_keys; \
              CREATE INDEX executions_queue ON executions \
                  (((run_after AT TIME ZONE 'UTC') - priority * interval '1 minute')) WHERE status = 'PENDING'; \

@@ -1,13 +1,20 @@
 //! What is defined is changed all or nothing, at the version it was decided from, and every change is noted.
 
+use muster_core::execution::RetryOptions;
 use muster_store::{
-    ConfigRecord, DefinitionChange, DefinitionWrite, DefinitionsWritten, OrganizationRecord, WorkflowRecord,
+    ConcurrencyTerms, ConfigRecord, DefinitionChange, DefinitionWrite, DefinitionsWritten, OnFull,
+    OrganizationRecord, WorkflowRecord, WorkflowTerms,
 };
 use uuid::Uuid;
 
 use crate::fixture::{Fixture, raw};
 
-fn change(write: DefinitionWrite, name: &str, before: Option<&str>, after: Option<&str>) -> DefinitionChange {
+pub(crate) fn change(
+    write: DefinitionWrite,
+    name: &str,
+    before: Option<&str>,
+    after: Option<&str>,
+) -> DefinitionChange {
     let [before, after] = [before, after].map(|text| text.map(ToOwned::to_owned));
     DefinitionChange { write, kind: "thing", name: name.to_owned(), organization: None, before, after }
 }
@@ -33,6 +40,17 @@ fn invoice() -> WorkflowRecord {
         timeout_seconds: Some(1.5),
         max_attempts: Some(3),
         is_active: true,
+        admission: WorkflowTerms {
+            concurrency: Some(ConcurrencyTerms {
+                total: Some(20),
+                per_key: Some(2),
+                key: "parameters.customer".parse().unwrap(),
+                on_full: OnFull::Reject,
+            }),
+            limits: Some(vec!["crm".into()]),
+            queue: Some("python".into()),
+        },
+        retry: RetryOptions { backoff_seconds: Some(5.0), ..RetryOptions::default() },
     }
 }
 
@@ -46,7 +64,7 @@ fn entry(value: &str) -> ConfigRecord {
     }
 }
 
-async fn write(fixture: &Fixture, changes: &[DefinitionChange]) {
+pub(crate) async fn write(fixture: &Fixture, changes: &[DefinitionChange]) {
     let version = fixture.store.definitions().await.unwrap().version;
     let written = fixture.store.write_definitions(version, "anna", changes).await.unwrap();
     assert_eq!(written, DefinitionsWritten::Committed);

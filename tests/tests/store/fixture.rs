@@ -300,6 +300,7 @@ pub(crate) fn new_execution() -> NewExecution {
         priority: 0,
         retry_of: None,
         queue: Some(QUEUE.to_owned()),
+        is_queue_default: false,
         delay: Duration::ZERO,
         run_at: None,
         expiry: None,

@@ -34,6 +34,7 @@ mod shares;
 mod situations;
 mod values;
 mod webhooks;
+mod workflow_limits;
 
 macro_rules! contract {
     ($($module:ident { $($test:ident,)+ })*) => {
@@ -70,6 +71,21 @@ contract! {
         what_is_lost_is_taken_over_by_those_who_serve_its_queue,
         another_queues_row_is_not_due_here,
         those_that_go_before_a_row_are_counted,
+    }
+    workflow_limits {
+        no_more_of_a_workflow_run_than_its_row_says,
+        what_waited_before_its_workflow_had_a_limit_obeys_it,
+        what_waited_before_is_told_what_it_waits_for,
+        a_late_key_is_read_from_the_request,
+        a_message_of_a_limited_workflow_becomes_a_row,
+        children_and_ticks_are_in_their_workflows_limits,
+        the_row_says_the_queue_where_the_message_does_not,
+        the_row_stands_above_the_code,
+        what_code_declares_is_known_to_all_processes,
+        a_row_that_is_changed_by_hand_counts,
+        the_workflow_of_an_organization_has_a_limit_of_its_own,
+        a_limit_is_changed_with_the_rest_of_what_is_defined,
+        a_workflows_own_limit_may_refuse,
     }
     shares {
         a_backlog_of_one_organization_does_not_keep_others_waiting,

@@ -31,6 +31,17 @@ export class NotFound extends MusterError {}
 /** It cannot be done in the state that the execution is in. */
 export class Conflict extends MusterError {}
 
+/**
+ * One of its limits is full and refuses more (`on_full`); nothing was submitted. `executionId` is one that is in the limit;
+ * undefined when the limit lets nobody in.
+ */
+export class LimitReached extends Conflict {
+  constructor(message, executionId) {
+    super(message);
+    this.executionId = executionId;
+  }
+}
+
 /** What answers is no supervisor, or one of another version, or one that failed. */
 export class UnexpectedAnswer extends MusterError {}
 

@@ -276,6 +276,12 @@ export class IdempotencyKeyReused extends InvalidRequest {}
 export class NotFound extends MusterError {}
 /** It cannot be done in the state that the execution is in. */
 export class Conflict extends MusterError {}
+
+/** One of its limits is full and refuses more (`on_full`); nothing was submitted. */
+export class LimitReached extends Conflict {
+  /** One that is in the limit; undefined when the limit lets nobody in. */
+  readonly executionId?: string;
+}
 /** What answers is no supervisor, or one of another version, or one that failed. */
 export class UnexpectedAnswer extends MusterError {}
 /** The execution was not over when the time to wait for it was. It goes on. */

@@ -14,6 +14,7 @@ export {
   ExecutionTimeout,
   IdempotencyKeyReused,
   InvalidRequest,
+  LimitReached,
   MusterError,
   MusterUnavailable,
   NotFinished,

@@ -2,7 +2,16 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { Conflict, IdempotencyKeyReused, InvalidRequest, MusterUnavailable, NotFound, Unauthorized, UnexpectedAnswer } from "./errors.js";
+import {
+  Conflict,
+  IdempotencyKeyReused,
+  InvalidRequest,
+  LimitReached,
+  MusterUnavailable,
+  NotFound,
+  Unauthorized,
+  UnexpectedAnswer,
+} from "./errors.js";
 import { givenToken, isOfThisMachine, tokenOf, urlOf } from "./tokens.js";
 import { parse } from "./values.js";
 import { VERSION } from "./version.js";
@@ -178,6 +187,7 @@ export function toldError(status, problem) {
   if ([400, 413, 422].includes(status)) return new InvalidRequest(detail, problem.problems ?? [detail]);
   if (status === 401) return new Unauthorized(`${detail}; give it with new Client({ token }) or MUSTER_HTTP_TOKEN`);
   if (status === 404 && problem.detail) return new NotFound(detail);
+  if (problem.type === "/problems/limit-reached") return new LimitReached(detail, problem.execution_id ?? undefined);
   if (status === 409 && problem.detail) return new Conflict(detail);
   if (problem.detail) return new UnexpectedAnswer(`${detail} (HTTP status ${status})`);
   return new UnexpectedAnswer(`what answers is no supervisor, with HTTP status ${status}: name its address with new Client({ url }) or MUSTER_URL`);

@@ -104,6 +104,15 @@ test("limits say how full they are", async () => {
   assert.deepEqual(await handle.result(soon), { greeting: "Hello, world!" });
 });
 
+test("a full limit says who is in it", async () => {
+  await installation.put("/api/limits/alone", { total: 1, key: "workflow", on_full: "reject" });
+  const first = await client.submit("greet", {}, { limits: ["alone"], delay: 3600 });
+  const refused = await client.submit("greet", {}, { limits: ["alone"] }).catch((error) => error);
+  assert.ok(refused instanceof muster.LimitReached && refused instanceof muster.Conflict, String(refused));
+  assert.equal(refused.executionId, first.id);
+  await first.cancel();
+});
+
 test("what is no supervisor is called so, and where to name another", async () => {
   for (const [status, message] of [
     [404, /^what answers is no supervisor, with HTTP status 404: name its address with new Client\({ url }\) or MUSTER_URL$/],

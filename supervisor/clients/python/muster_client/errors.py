@@ -41,6 +41,17 @@ class Conflict(MusterError):
     """It cannot be done in the state that the execution is in."""
 
 
+class LimitReached(Conflict):
+    """One of its limits is full and refuses more (`on_full`); nothing was submitted.
+
+    `execution_id` is one that is in the limit; None when the limit lets nobody in.
+    """
+
+    def __init__(self, message: str, execution_id: str | None) -> None:
+        super().__init__(message)
+        self.execution_id = execution_id
+
+
 class UnexpectedAnswer(MusterError):
     """What answers is no supervisor, or one of another version, or one that failed."""
 

@@ -18,6 +18,7 @@ from .errors import (
     Conflict,
     IdempotencyKeyReused,
     InvalidRequest,
+    LimitReached,
     MusterError,
     MusterUnavailable,
     NotFinished,
@@ -160,6 +161,9 @@ def told_error(status: int, problem: Mapping[str, Any]) -> MusterError:
         return refused(detail + _hint_of(listed), listed)
     if status == 401:
         return Unauthorized(f"{detail}; give it with Client(token=...) or MUSTER_HTTP_TOKEN")
+    if problem.get("type") == "/problems/limit-reached":
+        holder = problem.get("execution_id")
+        return LimitReached(detail, str(holder) if holder else None)
     kinds: dict[int, type[MusterError]] = {404: NotFound, 409: Conflict}
     kind = kinds.get(status)
     if kind is not None and problem:

@@ -19,6 +19,7 @@ from muster_client import (
     ExecutionFailed,
     ExecutionTimeout,
     InvalidRequest,
+    LimitReached,
     NotFinished,
     NotFound,
     Options,
@@ -80,6 +81,20 @@ def test_limits_say_how_full_they_are(client: Client, installation: Installation
     assert limit.terms is not None and (limit.terms["per_key"], limit.terms["key"]) == (0, "workflow")
     httpx.put(**put, json={"total": 1}).raise_for_status()
     assert handle.result(timeout=30) == {"greeting": "Hello, world!"}
+
+
+def test_a_full_limit_says_who_is_in_it(client: Client, installation: Installation) -> None:
+    token = (Path(installation.settings["data_dir"]) / "http_token").read_text().strip()
+    one = {"total": 1, "key": "workflow", "on_full": "reject"}
+    headers = {"authorization": f"Bearer {token}"}
+    httpx.put(f"{installation.url}/api/limits/alone", headers=headers, json=one).raise_for_status()
+    first = client.submit("greet", _options=Options(limits=["alone"], delay=3600))
+    with pytest.raises(LimitReached, match="alone") as refused:
+        client.submit("greet", _options=Options(limits=["alone"]))
+    assert isinstance(refused.value, Conflict)
+    assert refused.value.execution_id == first.id
+    first.cancel()
+    httpx.delete(f"{installation.url}/api/limits/alone", headers=headers).raise_for_status()
 
 
 @pytest.mark.parametrize("status", [200, 404, 501])

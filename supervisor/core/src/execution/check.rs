@@ -111,6 +111,17 @@ pub(super) fn limits(raw: &RawValue) -> Result<Vec<String>, String> {
     Ok(names)
 }
 
+/// The same, for names that are there already.
+pub fn limit_names(names: &[String]) -> Result<(), String> {
+    if names.len() > LIMITS_MAX {
+        return Err(format!(
+            "must be a list of at most {LIMITS_MAX} names of limits, not of {}",
+            names.len()
+        ));
+    }
+    names.iter().try_for_each(|name| limit_name(name))
+}
+
 /// The rule of names of limits. What has a slash is a workflow's own.
 pub fn limit_name(name: &str) -> Result<(), String> {
     if is_word(name, LIMIT_NAME_MAX_BYTES) && !name.contains([':', '/']) {
@@ -204,6 +215,12 @@ pub(super) fn priority(raw: &RawValue) -> Result<u8, String> {
 pub(super) fn retry(raw: &RawValue) -> Result<RetryOptions, String> {
     let options: RetryOptions = serde_json::from_str(raw.get())
         .map_err(|error| format!("must be an object of a retry policy: {error}"))?;
+    retry_options(&options)?;
+    Ok(options)
+}
+
+/// The same, for a policy that is there already.
+pub fn retry_options(options: &RetryOptions) -> Result<(), String> {
     let within = |name: &str, value: Option<f64>, least: f64, most: f64| match value {
         Some(value) if !(least..=most).contains(&value) => {
             Err(format!("{name} must be from {least} to {most}, not {value}"))
@@ -230,7 +247,7 @@ pub(super) fn retry(raw: &RawValue) -> Result<RetryOptions, String> {
             .try_for_each(|one| name(one))
             .map_err(|problem| format!("{field}: an error type {problem}"))?;
     }
-    Ok(options)
+    Ok(())
 }
 
 /// Whether user data of this size leaves room in a frame for the rest of an Execute.

@@ -20,7 +20,8 @@ use schedule::ScheduleEntry;
 use super::organizations::GLOBAL;
 use super::problem::{meant, place};
 use crate::api::{
-    DefinitionsView, OrganizationDefinition, VariableDefinition, WebhookDefinition, WorkflowDefinition,
+    DefinitionsView, LimitDefinition, OrganizationDefinition, VariableDefinition, WebhookDefinition,
+    WorkflowDefinition,
 };
 
 /// The tables of a file.
@@ -31,6 +32,8 @@ pub(super) struct DefinitionFile {
     organizations: BTreeMap<String, OrganizationDefinition>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     workflows: BTreeMap<String, WorkflowDefinition>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    limits: BTreeMap<String, LimitDefinition>,
     /// By organization, `global` for everybody's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     config: BTreeMap<String, BTreeMap<String, toml::Value>>,
@@ -76,6 +79,13 @@ pub fn parse(name: &str, text: &str) -> Result<(DefinitionsView, Places), FilePr
         }
         places.also_called(&place("workflows", &name, None), &place("workflows", &label, None));
         view.workflows.push(WorkflowDefinition { name, ..one });
+    }
+    for (name, one) in file.limits {
+        if !one.name.is_empty() && one.name != name {
+            let place = place("limits", &name, Some("name"));
+            problems.push(format!("{place}: its name is {name}: leave `name` out"));
+        }
+        view.limits.push(LimitDefinition { name, ..one });
     }
     for (owner, entries) in file.config {
         for (key, value) in entries {

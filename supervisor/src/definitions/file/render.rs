@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::schedule::ScheduleEntry;
 use super::{DefinitionFile, GLOBAL, value};
-use crate::api::{DefinitionsView, OrganizationDefinition, WebhookDefinition, WorkflowDefinition};
+use crate::api::{
+    DefinitionsView, LimitDefinition, OrganizationDefinition, WebhookDefinition, WorkflowDefinition,
+};
 
 const HEADER: &str =
     "# What is defined, as `supervisor export` found it. Change it and run `supervisor apply` with it.
@@ -25,6 +27,10 @@ pub fn render(view: &DefinitionsView) -> Result<String, toml::ser::Error> {
         let label = label(view, one);
         let name = if label == one.name { String::new() } else { one.name.clone() };
         file.workflows.insert(label, WorkflowDefinition { name, ..one.clone() });
+    }
+    for one in &view.limits {
+        let entry = LimitDefinition { name: String::new(), ..one.clone() };
+        file.limits.insert(one.name.clone(), entry);
     }
     for one in &view.variables {
         let owner = one.organization.clone().unwrap_or_else(|| GLOBAL.to_owned());

@@ -2,6 +2,7 @@
 //! left.
 
 mod config;
+mod limit;
 mod organization;
 mod schedule;
 mod webhook;
@@ -9,6 +10,8 @@ mod workflow;
 
 use muster_store::{DefinitionChange, DefinitionWrite, Definitions};
 use uuid::Uuid;
+
+pub(super) use limit::SET;
 
 use super::edits::DefinitionEdit;
 use super::organizations::{id_of, key_of_id};
@@ -69,6 +72,8 @@ impl Planner {
             DefinitionEdit::SetWebhook(wanted) => self.set_webhook(wanted),
             DefinitionEdit::PauseWebhook { name, is_paused } => self.pause_webhook(name, *is_paused),
             DefinitionEdit::RemoveWebhook { name } => self.remove_webhook(name),
+            DefinitionEdit::SetLimit(wanted) => self.set_limit(wanted),
+            DefinitionEdit::RemoveLimit { name } => self.remove_limit(name),
             DefinitionEdit::RemoveVariable { key, organization } => {
                 self.remove_config(key, organization.as_deref(), false);
             }

@@ -2,8 +2,8 @@
 
 use std::path::{Component, Path};
 
-use muster_core::execution::check;
-use muster_store::{DefinitionWrite, WorkflowRecord};
+use muster_core::execution::{RetryOptions, check};
+use muster_store::{ConcurrencyTerms, DefinitionWrite, WorkflowRecord, WorkflowTerms};
 use uuid::Uuid;
 
 use super::{EditSubject, Planner, derived_id, id_for};
@@ -36,6 +36,7 @@ impl Planner {
             let message = format!("{id} is that of the workflow {}", other.name);
             return self.refuse(subject, Some("id"), message);
         }
+        let retry = wanted.retry.clone().unwrap_or_default();
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let row = WorkflowRecord {
             id,
@@ -45,8 +46,14 @@ impl Planner {
             language: given(&wanted.language),
             organization_id: owner,
             timeout_seconds: wanted.timeout_seconds,
-            max_attempts: wanted.max_attempts,
+            max_attempts: wanted.max_attempts.or(retry.max_attempts),
             is_active: wanted.is_active,
+            admission: WorkflowTerms {
+                concurrency: wanted.concurrency.clone(),
+                limits: wanted.limits.clone(),
+                queue: given(&wanted.queue),
+            },
+            retry: RetryOptions { max_attempts: None, ..retry },
         };
         let before = found.as_ref().map(|row| text(&workflow(&self.definitions, row)));
         let after = Some(text(&workflow(&self.definitions, &row)));
@@ -95,6 +102,7 @@ impl Planner {
         let path = wanted.path.as_deref().unwrap_or_default();
         let function = wanted.function.as_deref().unwrap_or_default();
         let language = wanted.language.as_deref().unwrap_or_default();
+        let queue = wanted.queue.as_deref().unwrap_or_default();
         let or_empty = |text: &str| if text.is_empty() { Ok(()) } else { check::name(text) };
         let function_alone = if path.is_empty() && !function.is_empty() {
             Err("needs a path: without one the worker looks the workflow up by its name".to_owned())
@@ -108,6 +116,10 @@ impl Planner {
             ("language", or_empty(language)),
             ("timeout_seconds", wanted.timeout_seconds.map_or(Ok(()), check::timeout)),
             ("max_attempts", wanted.max_attempts.map_or(Ok(()), check::attempts)),
+            ("retry", wanted.retry.as_ref().map_or(Ok(()), |retry| check_retry(retry, wanted.max_attempts))),
+            ("concurrency", wanted.concurrency.as_ref().map_or(Ok(()), check_concurrency)),
+            ("limits", wanted.limits.as_ref().map_or(Ok(()), |names| self.check_limits(names))),
+            ("queue", if queue.is_empty() { Ok(()) } else { check::queue_name(queue) }),
         ];
         let mut is_right = true;
         for (field, checked) in checks {
@@ -115,6 +127,23 @@ impl Planner {
         }
         is_right
     }
+}
+
+fn check_retry(retry: &RetryOptions, max_attempts: Option<u32>) -> Result<(), String> {
+    check::retry_options(retry)?;
+    match (retry.max_attempts, max_attempts) {
+        (Some(one), Some(other)) if one != other => {
+            Err(format!("max_attempts is {one} here and {other} beside it: say it once"))
+        }
+        (Some(_) | None, _) => Ok(()),
+    }
+}
+
+fn check_concurrency(concurrency: &ConcurrencyTerms) -> Result<(), String> {
+    if concurrency.says_something() {
+        return Ok(());
+    }
+    Err("total, per_key: both missing; give at least one of them, or leave concurrency out".to_owned())
 }
 
 /// A file below the workflows folder, and nowhere else.

@@ -63,6 +63,7 @@ fn end(number: u32) -> Finalization {
             priority: 3,
             retry_of: None,
             queue: Some("python".to_owned()),
+            is_queue_default: true,
             delay: Duration::from_secs(1),
             run_at: Some(at),
             expiry: None,

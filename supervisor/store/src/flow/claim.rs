@@ -9,6 +9,7 @@ use muster_core::execution::{Attempt, Status};
 use muster_protocol::error_type;
 use uuid::Uuid;
 
+use super::definitions::{known_workflows, put_into_own_limits};
 use super::limits::{DirtyLimits, admit, tend_changed};
 use super::pauses::{hold_back, known_pauses};
 use super::queue::submit;
@@ -17,7 +18,7 @@ use super::{again, locked_rows, standings, statuses};
 use crate::batch::InsertGroups;
 use crate::columns::now;
 use crate::decide::{distinct, end_instead_of_claim, finalized_detail};
-use crate::limits::limits_of;
+use crate::limits::KnownWorkflows;
 use crate::limits::on_full::FullLimit;
 use crate::pauses::{PauseSubject, Pauses};
 use crate::rows::{EndedRow, EventRowIn, FailureColumns};
@@ -66,14 +67,15 @@ async fn claim<B: Backend>(
     executions: &[Arc<NewExecution>],
 ) -> Result<Vec<Claim>> {
     let now = now();
-    let declared = backend.declared_limits().now();
+    let workflows = known_workflows(backend).await?;
     let pauses = known_pauses(backend).await?;
     let waits = |new: &NewExecution| {
         // A key is given away with a row that waits: one way to write it, for those who come together.
         new.must_wait(now)
             || new.idempotency.is_some()
             || !claimant.queues.holds(new.queue.as_deref())
-            || !limits_of(new, &declared).is_empty()
+            || workflows.queue_of(new) != new.queue.as_deref()
+            || !workflows.limits_of(new).is_empty()
             || pauses.keeping(PauseSubject::of(new)).next().is_some()
     };
     if !executions.iter().any(|new| waits(new)) {
@@ -216,12 +218,14 @@ async fn claim_due<B: Backend>(
         return Ok(DueExecutions::default());
     }
     let pauses = known_pauses(backend).await?;
+    let workflows = known_workflows(backend).await?;
+    let known = ClaimRules { pauses: &pauses, workflows: &workflows };
     let mut look = PollReach { most: limit, ahead: limit };
     for _ in 0..LOOKS_MAX {
-        let polled = match poll(backend, claimant, &pauses, look, take_over, ClaimCare::Together).await {
+        let polled = match poll(backend, claimant, known, look, take_over, ClaimCare::Together).await {
             // One row may be the reason, and must not keep the others waiting.
             Err(StoreError::Refused { .. } | StoreError::Failed { .. }) => {
-                poll(backend, claimant, &pauses, look, take_over, ClaimCare::Apart).await?
+                poll(backend, claimant, known, look, take_over, ClaimCare::Apart).await?
             }
             answer => answer?,
         };
@@ -236,6 +240,13 @@ async fn claim_due<B: Backend>(
         }
     }
     Ok(DueExecutions::default())
+}
+
+/// What a poll goes by, as far as this process knows.
+#[derive(Clone, Copy, Debug)]
+struct ClaimRules<'a> {
+    pauses: &'a Pauses,
+    workflows: &'a KnownWorkflows,
 }
 
 /// How far a poll looks, and how many it takes of what it finds.
@@ -272,13 +283,13 @@ enum ClaimCare {
 async fn poll<B: Backend>(
     backend: &B,
     claimant: &Claimant,
-    pauses: &Pauses,
+    known: ClaimRules<'_>,
     look: PollReach,
     take_over: TakeOver<'_>,
     care: ClaimCare,
 ) -> Result<Polled> {
     let mut session = backend.begin(Purpose::Claim, Extent::Several).await?;
-    match poll_within(&mut session, claimant, pauses, look, take_over, care).await {
+    match poll_within(&mut session, claimant, known, look, take_over, care).await {
         Ok((mut polled, allotted)) => {
             session.commit().await?;
             if polled.waits_for_rate {
@@ -301,7 +312,7 @@ async fn poll<B: Backend>(
 async fn poll_within<S: StoreSession>(
     session: &mut S,
     claimant: &Claimant,
-    pauses: &Pauses,
+    ClaimRules { pauses, workflows }: ClaimRules<'_>,
     look: PollReach,
     take_over: TakeOver<'_>,
     care: ClaimCare,
@@ -314,7 +325,8 @@ async fn poll_within<S: StoreSession>(
         claimant.shares.found(&session.waiting_shares(queues, behind).await?);
     }
     let allotted = if open.is_some() { claimant.shares.allot(look.ahead) } else { Vec::new() };
-    let candidates = session.candidates(claimant, queues, look.ahead, take_over, &allotted).await?;
+    let mut candidates = session.candidates(claimant, queues, look.ahead, take_over, &allotted).await?;
+    put_into_own_limits(session, workflows, &mut candidates).await?;
     let mut startable = Vec::new();
     let mut over = Vec::new();
     for candidate in &candidates {

@@ -43,7 +43,8 @@ pub(super) async fn enter_rows<B: Backend>(
     backend: &B,
     new: &[&NewExecution],
 ) -> Result<EnteredRows> {
-    let rows = pending_rows(session, backend, new).await?;
+    let workflows = backend.workflow_book().now().unwrap_or_default();
+    let rows = pending_rows(session, backend, &workflows, new).await?;
     if rows.is_empty() {
         return Ok(EnteredRows::default());
     }

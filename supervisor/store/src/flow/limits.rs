@@ -6,6 +6,7 @@
 //! and lets go as many as there is room for: these are claimed like any other, and counted once more there. A crash
 //! between two steps leaves too many struck too late, never too few counted; the sweep finds them.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use uuid::Uuid;
@@ -14,7 +15,7 @@ use super::entry::strict_limits;
 use crate::limits::admission::{LimitCounts, WaitsFor};
 use crate::limits::rate::RateState;
 use crate::limits::session::{LimitSession as _, RateTimes};
-use crate::limits::{HeldLimit, key_of, limits_of};
+use crate::limits::{HeldLimit, KeySource, KnownWorkflows, key_of};
 use crate::pauses::{PauseSubject, Pauses};
 use crate::session::{Backend, Candidate, Extent, Purpose, StoreSession};
 use crate::{NewExecution, Result, StoreError};
@@ -23,6 +24,8 @@ use crate::{NewExecution, Result, StoreError};
 #[derive(Debug)]
 pub(crate) struct PendingRow<'a> {
     pub(crate) execution: &'a NewExecution,
+    /// The queue it waits in.
+    pub(crate) queue: Option<Cow<'a, str>>,
     pub(crate) limits: Vec<HeldLimit>,
     pub(crate) waits_for: Option<WaitsFor>,
     /// The names of those of its limits in which it counts from the start.
@@ -34,15 +37,20 @@ pub(crate) struct PendingRow<'a> {
 pub(super) async fn pending_rows<'a, B: Backend>(
     session: &mut B::Session,
     backend: &B,
+    workflows: &KnownWorkflows,
     new: &[&'a NewExecution],
 ) -> Result<Vec<PendingRow<'a>>> {
-    let declared = backend.declared_limits().now();
     let pauses = backend.pause_book().now().unwrap_or_default();
-    let asked: Vec<Vec<String>> = new.iter().map(|new| limits_of(new, &declared)).collect();
+    let asked: Vec<Vec<String>> = new.iter().map(|new| workflows.limits_of(new)).collect();
+    let queue = |new: &'a NewExecution| match (new.queue.as_deref(), workflows.queue_of(new)) {
+        (Some(stated), Some(queue)) if stated == queue => Some(Cow::Borrowed(stated)),
+        (_, queue) => queue.map(|queue| Cow::Owned(queue.to_owned())),
+    };
     let names: BTreeSet<&str> = asked.iter().flatten().map(String::as_str).collect();
     if names.is_empty() {
         let plain = |new: &&'a NewExecution| PendingRow {
             execution: new,
+            queue: queue(new),
             limits: Vec::new(),
             waits_for: waits_for_resume(&pauses, new),
             strict: Vec::new(),
@@ -57,12 +65,15 @@ pub(super) async fn pending_rows<'a, B: Backend>(
     for (execution, asked) in new.iter().zip(&asked) {
         let held = |name: &String| HeldLimit {
             name: name.clone(),
-            key: key_of(terms.get(name.as_str()).map_or(&default, |terms| &terms.key), execution),
+            key: key_of(
+                terms.get(name.as_str()).map_or(&default, |terms| &terms.key),
+                KeySource::of(execution),
+            ),
         };
         let limits: BTreeSet<HeldLimit> = asked.iter().map(held).collect();
         let limits: Vec<HeldLimit> = limits.into_iter().collect();
         let strict = strict_limits(&limits, &terms);
-        rows.push(PendingRow { execution, limits, waits_for: None, strict });
+        rows.push(PendingRow { execution, queue: queue(execution), limits, waits_for: None, strict });
     }
     let asked: BTreeSet<WaitsFor> = rows.iter().flat_map(|row| reasons(&row.limits)).collect();
     let waited_for = session.waited_for(&asked.into_iter().collect::<Vec<_>>()).await?;

@@ -1,6 +1,6 @@
 //! Limits for whoever sets them, asks about them, and puts them right.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,11 +9,13 @@ use muster_core::execution::Status;
 use uuid::Uuid;
 
 use super::again;
+use super::definitions::{declare, follow, known_workflows};
 use super::limits::{DirtyLimits, names, tend};
 use crate::limits::admission::{LimitCounts, WaitsFor};
 use crate::limits::session::{Holder, LimitSession as _};
 use crate::limits::{
-    Displaced, HeldLimit, LimitRecord, LimitStore, LimitSweep, LimitTerms, LimitUse, LimitWait,
+    Displaced, HeldLimit, KeySource, LimitRecord, LimitStore, LimitSweep, LimitTerms, LimitUse, LimitWait,
+    WorkflowTerms,
 };
 use crate::session::{Backend, Extent, Purpose, StoreSession};
 use crate::{ExecutionRecord, Result};
@@ -38,15 +40,15 @@ impl<B: Backend> LimitStore for B {
     }
 
     async fn set_limit(&self, name: &str, terms: &LimitTerms) -> Result<LimitRecord> {
-        again(B::PLANS_MAX, || set_limit(self, name, terms, "set")).await
+        again(B::PLANS_MAX, || set_limit(self, name, terms)).await
     }
 
-    async fn declare_limit(&self, name: &str, terms: &LimitTerms) -> Result<()> {
-        again(B::PLANS_MAX, || set_limit(self, name, terms, "code")).await.map(drop)
+    async fn declare_workflows(&self, declared: &[(String, WorkflowTerms)]) -> Result<()> {
+        again(B::PLANS_MAX, || declare(self, declared)).await
     }
 
-    fn declare_workflows(&self, by_workflow: HashMap<String, Vec<String>>) {
-        self.declared_limits().replace(by_workflow);
+    async fn follow_workflows(&self) -> Result<()> {
+        again(B::PLANS_MAX, || follow(self)).await
     }
 
     async fn remove_limit(&self, name: &str) -> Result<bool> {
@@ -60,11 +62,16 @@ impl<B: Backend> LimitStore for B {
     async fn limit_wait(&self, record: &ExecutionRecord) -> Result<Option<LimitWait>> {
         let parked = record.waits_for.as_deref().and_then(WaitsFor::parse);
         let parked = parked.filter(|parked| parked.held().is_some());
-        let asks = parked.is_some() || !record.limits.is_empty();
-        if record.status != Status::Pending || !asks {
+        if record.status != Status::Pending {
             return Ok(None);
         }
-        again(B::PLANS_MAX, || limit_wait(self, record, parked.as_ref())).await
+        // As the claim that meets it would.
+        let late = known_workflows(self).await?.late_held(KeySource::of_record(record), &record.limits);
+        let limits: Vec<HeldLimit> = record.limits.iter().cloned().chain(late).collect();
+        if parked.is_none() && limits.is_empty() {
+            return Ok(None);
+        }
+        again(B::PLANS_MAX, || limit_wait(self, record.id, &limits, parked.as_ref())).await
     }
 
     async fn open_rates(&self) -> Result<Option<Duration>> {
@@ -105,15 +112,10 @@ async fn uses<B: Backend>(backend: &B) -> Result<Vec<LimitUse>> {
     Ok(uses)
 }
 
-async fn set_limit<B: Backend>(
-    backend: &B,
-    name: &str,
-    terms: &LimitTerms,
-    origin: &str,
-) -> Result<LimitRecord> {
+async fn set_limit<B: Backend>(backend: &B, name: &str, terms: &LimitTerms) -> Result<LimitRecord> {
     let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
+    let limit = session.set_limit(name, terms, "set").await?;
     session.lock_limits(&[name]).await?;
-    let limit = session.set_limit(name, terms, origin).await?;
     session.commit().await?;
     tend_waiters(backend, name).await?;
     Ok(limit)
@@ -121,8 +123,8 @@ async fn set_limit<B: Backend>(
 
 async fn remove_limit<B: Backend>(backend: &B, name: &str) -> Result<bool> {
     let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
-    session.lock_limits(&[name]).await?;
     let removed = session.remove_limit(name).await?;
+    session.lock_limits(&[name]).await?;
     session.commit().await?;
     tend_waiters(backend, name).await?;
     Ok(removed)
@@ -158,7 +160,7 @@ async fn open_rates<B: Backend>(backend: &B) -> Result<Option<Duration>> {
 }
 
 /// Lets go what waits for a limit, whatever its key, as far as there is room.
-async fn tend_waiters<B: Backend>(backend: &B, name: &str) -> Result<()> {
+pub(super) async fn tend_waiters<B: Backend>(backend: &B, name: &str) -> Result<()> {
     for kind in ["limit", "rate"] {
         tend_between(backend, &format!("{kind}:{name}"), &format!("{kind}:{name};")).await?;
     }
@@ -187,16 +189,16 @@ async fn tend_between<B: Backend>(backend: &B, from: &str, to: &str) -> Result<u
 /// A row that no claim has looked at yet is told the same as one that one has.
 async fn limit_wait<B: Backend>(
     backend: &B,
-    record: &ExecutionRecord,
+    id: Uuid,
+    limits: &[HeldLimit],
     parked: Option<&WaitsFor>,
 ) -> Result<Option<LimitWait>> {
-    let held: BTreeSet<HeldLimit> =
-        record.limits.iter().cloned().chain(parked.and_then(WaitsFor::held)).collect();
+    let held: BTreeSet<HeldLimit> = limits.iter().cloned().chain(parked.and_then(WaitsFor::held)).collect();
     let held: Vec<HeldLimit> = held.into_iter().collect();
     let mut session = backend.begin(Purpose::Read, Extent::Several).await?;
     let counts = LimitCounts::of(session.limit_fills(&held).await?);
     let full = parked.filter(|parked| counts.room(parked) == 0).cloned();
-    let full = full.or_else(|| counts.full(&record.limits));
+    let full = full.or_else(|| counts.full(limits));
     let Some((waits_for, held)) = full.as_ref().or(parked).and_then(|waits| Some((waits, waits.held()?)))
     else {
         session.commit().await?;
@@ -212,7 +214,7 @@ async fn limit_wait<B: Backend>(
     };
     let opens_at = rate.and_then(|rate| Timestamp::from_microsecond(rate.opens_at_us()).ok());
     let holders = session.holders_of(&held.name, key.as_deref(), NAMED_MAX).await?;
-    let before = session.before_at_limit(record.id, waits_for).await?;
+    let before = session.before_at_limit(id, waits_for).await?;
     session.commit().await?;
     let (most, running) = counts.standing(waits_for);
     let most = most.filter(|_| full.is_some());

@@ -3,6 +3,7 @@
 
 mod again;
 mod claim;
+mod definitions;
 mod entry;
 mod finalize;
 mod keys;
@@ -14,6 +15,7 @@ mod renew;
 mod schedules;
 
 pub(crate) use again::again;
+pub(crate) use definitions::write_definitions;
 pub(crate) use limits::PendingRow;
 pub(crate) use schedules::advance_schedules;
 

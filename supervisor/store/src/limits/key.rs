@@ -6,10 +6,11 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use super::LimitKey;
-use crate::NewExecution;
 use crate::rows::parts;
+use crate::{ExecutionRecord, NewExecution};
 
 /// A longer key is told by its hash.
 const KEY_MAX_BYTES: usize = 256;
@@ -24,16 +25,49 @@ struct CallerNames<'a> {
     name: Option<&'a RawValue>,
 }
 
-/// The key of this execution; the empty text where it has nothing to count by.
-pub(crate) fn key_of(kind: &LimitKey, execution: &NewExecution) -> String {
-    let key = match kind {
-        LimitKey::Organization => execution.organization_id.map(|id| id.to_string()),
-        LimitKey::Workflow => {
-            execution.workflow_name.clone().or_else(|| execution.workflow_id.map(|id| id.to_string()))
+/// What keys of one execution are made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeySource<'a> {
+    pub(crate) workflow_name: Option<&'a str>,
+    pub(crate) workflow_id: Option<Uuid>,
+    pub(crate) organization_id: Option<Uuid>,
+    pub(crate) caller: Option<&'a RawValue>,
+    pub(crate) request: Option<&'a RawValue>,
+}
+
+impl<'a> KeySource<'a> {
+    pub(crate) fn of(new: &'a NewExecution) -> Self {
+        Self {
+            workflow_name: new.workflow_name.as_deref(),
+            workflow_id: new.workflow_id,
+            organization_id: new.organization_id,
+            caller: new.caller.as_deref(),
+            request: Some(&new.request),
         }
-        LimitKey::Caller => execution.caller.as_deref().and_then(caller),
+    }
+
+    pub(crate) fn of_record(record: &'a ExecutionRecord) -> Self {
+        Self {
+            workflow_name: record.workflow_name.as_deref(),
+            workflow_id: record.workflow_id,
+            organization_id: record.organization_id,
+            caller: record.caller.as_deref(),
+            request: record.request.as_deref(),
+        }
+    }
+}
+
+/// The key of this execution; the empty text where it has nothing to count by.
+pub(crate) fn key_of(kind: &LimitKey, source: KeySource<'_>) -> String {
+    let key = match kind {
+        LimitKey::Organization => source.organization_id.map(|id| id.to_string()),
+        LimitKey::Workflow => {
+            source.workflow_name.map(str::to_owned).or_else(|| source.workflow_id.map(|id| id.to_string()))
+        }
+        LimitKey::Caller => source.caller.and_then(caller),
         LimitKey::Parameter(path) => {
-            parts(&execution.request).and_then(|parts| parts.parameters).and_then(|all| at(all, path))
+            let parameters = source.request.and_then(parts).and_then(|parts| parts.parameters);
+            parameters.and_then(|all| at(all, path))
         }
     };
     bounded(key.unwrap_or_default())
@@ -85,7 +119,7 @@ mod tests {
     }
 
     fn key(kind: &str, rest: &str) -> String {
-        key_of(&kind.parse().unwrap(), &execution(rest))
+        key_of(&kind.parse().unwrap(), KeySource::of(&execution(rest)))
     }
 
     #[test]

@@ -4,7 +4,6 @@
 //! in `flow`.
 
 pub(crate) mod admission;
-mod declared;
 mod definition;
 mod displaced;
 mod held;
@@ -15,14 +14,17 @@ pub(crate) mod on_full;
 pub(crate) mod rate;
 pub(crate) mod session;
 mod store;
+mod workflow_terms;
+mod workflows;
 
-pub(crate) use declared::{DeclaredLimits, limits_of};
 pub use definition::{InvalidLimitKey, LimitKey, LimitRecord, LimitTerms};
 pub use displaced::Displaced;
 pub(crate) use displaced::DisplacedBook;
 pub use held::HeldLimit;
 pub(crate) use held::{held_limits, limits_column};
-pub(crate) use key::key_of;
+pub(crate) use key::{KeySource, key_of};
 pub use on_full::OnFull;
 pub use rate::{InvalidRate, LimitRate};
 pub use store::{LimitStore, LimitSweep, LimitUse, LimitWait};
+pub use workflow_terms::{ConcurrencyTerms, WorkflowTerms, own_limit_name};
+pub(crate) use workflows::{DeclaredWorkflow, KnownWorkflows, OF_CODE, OF_ROW, WorkflowBook};

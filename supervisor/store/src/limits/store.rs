@@ -1,6 +1,5 @@
 //! Limits for whoever sets them and asks about them.
 
-use std::collections::HashMap;
 use std::fmt::Debug;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Displaced, LimitRecord, LimitTerms};
+use super::{Displaced, LimitRecord, LimitTerms, WorkflowTerms};
 use crate::{ExecutionRecord, Result};
 
 /// The limits that are set, and what happens at them.
@@ -25,12 +24,13 @@ pub trait LimitStore: Debug + Send + Sync + 'static {
     /// Sets what a limit says, from the next claim on. Who waits and has room now is let go at once; what runs goes on.
     async fn set_limit(&self, name: &str, terms: &LimitTerms) -> Result<LimitRecord>;
 
-    /// Sets what a limit says that code declares as a workflow's own. The last word counts.
-    async fn declare_limit(&self, name: &str, terms: &LimitTerms) -> Result<()>;
+    /// Writes what code declares of these workflows, for all processes; of what it declares nothing any more, nothing. The
+    /// last word counts.
+    async fn declare_workflows(&self, declared: &[(String, WorkflowTerms)]) -> Result<()>;
 
-    /// From now on these workflows have these limits, by name, where an execution does not say which. Known to this
-    /// process alone, and to what it writes.
-    fn declare_workflows(&self, by_workflow: HashMap<String, Vec<String>>);
+    /// Reads what is said of workflows if it has changed, for what this process writes and claims from then on; and sets
+    /// workflows' own limits where somebody changed rows by hand.
+    async fn follow_workflows(&self) -> Result<()>;
 
     /// Forgets a limit, and lets go what waits for it. False: nobody had set it.
     async fn remove_limit(&self, name: &str) -> Result<bool>;

@@ -2,20 +2,24 @@
 
 use async_trait::async_trait;
 use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
 
-use super::columns::{JsonIn, signed};
+use super::columns::{JsonIn, column, signed};
 use super::error::store_error;
 use super::read::{all, count, one};
 use super::session::record;
 use super::transaction::PgSession;
-use super::{PLANS_MAX, PostgresStore, statements};
+use super::{PostgresStore, statements};
 use crate::definitions::{
-    ChangeRecord, DefinitionChange, DefinitionEditStore, DefinitionWrite, Definitions, DefinitionsWritten,
+    ChangeRecord, DefinitionChange, DefinitionEditStore, DefinitionSession, DefinitionWrite, Definitions,
+    DefinitionsWritten,
 };
-use crate::flow::again;
-use crate::pauses::{NotedChange, PauseSession as _};
-use crate::session::{Backend as _, Extent, Purpose, StoreSession as _};
-use crate::{Result, StoreError};
+use crate::flow::write_definitions;
+use crate::limits::session::LimitSession as _;
+use crate::limits::{DeclaredWorkflow, HeldLimit, limits_column};
+use crate::rows::json_column;
+use crate::{ExecutionRecord, OrganizationRecord, Result, StoreError, WorkflowRecord};
 
 #[async_trait]
 impl DefinitionEditStore for PostgresStore {
@@ -29,6 +33,7 @@ impl DefinitionEditStore for PostgresStore {
             config: all(self, || sqlx::query(statements::ALL_CONFIG), record::config).await?,
             schedules: all(self, || sqlx::query(statements::ALL_SCHEDULES), record::schedule).await?,
             webhooks: all(self, || sqlx::query(statements::ALL_WEBHOOKS), record::webhook).await?,
+            limits: all(self, || sqlx::query(statements::LIMITS), record::limit).await?,
         })
     }
 
@@ -38,7 +43,7 @@ impl DefinitionEditStore for PostgresStore {
         who: &str,
         changes: &[DefinitionChange],
     ) -> Result<DefinitionsWritten> {
-        again(PLANS_MAX, || write(self, version, who, changes)).await
+        write_definitions(self, version, who, changes).await
     }
 
     async fn changes(&self, before: Option<i64>, limit: usize) -> Result<Vec<ChangeRecord>> {
@@ -57,26 +62,58 @@ impl DefinitionEditStore for PostgresStore {
     }
 }
 
-async fn write(
-    store: &PostgresStore,
-    version: i64,
-    who: &str,
-    changes: &[DefinitionChange],
-) -> Result<DefinitionsWritten> {
-    let mut session = store.begin(Purpose::Write, Extent::Several).await?;
-    let locked = session.rows(sqlx::query(statements::LOCK_DEFINITIONS)).await?;
-    let current: Option<i64> =
-        locked.first().map(|row| row.try_get("version")).transpose().map_err(store_error)?;
-    if current.unwrap_or_default() != version {
-        session.commit().await?;
-        return Ok(DefinitionsWritten::Outdated);
+impl DefinitionSession for PgSession {
+    async fn version_of_definitions(&mut self) -> Result<i64> {
+        version(&self.rows(sqlx::query(statements::DEFINITION_VERSION)).await?)
     }
-    for change in changes {
-        put(&mut session, &change.write).await?;
-        session.note_change(&NotedChange::of(who, change)).await?;
+
+    async fn lock_definitions(&mut self) -> Result<i64> {
+        version(&self.rows(sqlx::query(statements::LOCK_DEFINITIONS)).await?)
     }
-    session.commit().await?;
-    Ok(DefinitionsWritten::Committed)
+
+    async fn workflows_defined(&mut self) -> Result<Vec<WorkflowRecord>> {
+        read(&self.rows(sqlx::query(statements::ALL_WORKFLOWS)).await?, record::workflow)
+    }
+
+    async fn organizations_defined(&mut self) -> Result<Vec<OrganizationRecord>> {
+        read(&self.rows(sqlx::query(statements::ALL_ORGANIZATIONS)).await?, record::organization)
+    }
+
+    async fn workflows_declared(&mut self) -> Result<Vec<DeclaredWorkflow>> {
+        read(&self.rows(sqlx::query(statements::ALL_DECLARED)).await?, record::declared)
+    }
+
+    async fn put_declared(&mut self, name: &str, terms: Option<&str>) -> Result<()> {
+        let query = match terms {
+            Some(terms) => sqlx::query(statements::PUT_DECLARED).bind(name.to_owned()).bind(terms.to_owned()),
+            None => sqlx::query(statements::REMOVE_DECLARED).bind(name.to_owned()),
+        };
+        self.run(query).await
+    }
+
+    async fn put_definition(&mut self, write: &DefinitionWrite) -> Result<()> {
+        put(self, write).await
+    }
+
+    async fn put_limits(&mut self, rows: &[(Uuid, Vec<HeldLimit>)]) -> Result<()> {
+        let query = sqlx::query(statements::PUT_LIMITS)
+            .bind(column(rows, |(id, _)| *id))
+            .bind(column(rows, |(_, limits)| limits_column(limits)));
+        self.run(query).await
+    }
+
+    async fn records_of(&mut self, ids: &[Uuid]) -> Result<Vec<ExecutionRecord>> {
+        read(&self.rows(sqlx::query(statements::EXECUTIONS_BY_ID).bind(ids)).await?, record::execution)
+    }
+}
+
+fn read<T>(rows: &[PgRow], read: fn(&PgRow) -> sqlx::Result<T>) -> Result<Vec<T>> {
+    rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
+}
+
+fn version(rows: &[PgRow]) -> Result<i64> {
+    let version = rows.first().map(|row| row.try_get("version")).transpose().map_err(store_error)?;
+    Ok(version.unwrap_or_default())
 }
 
 async fn put(session: &mut PgSession, write: &DefinitionWrite) -> Result<(), StoreError> {
@@ -98,7 +135,14 @@ async fn put(session: &mut PgSession, write: &DefinitionWrite) -> Result<(), Sto
             .bind(row.organization_id)
             .bind(row.timeout_seconds)
             .bind(row.max_attempts.map(signed))
-            .bind(row.is_active),
+            .bind(row.is_active)
+            .bind(row.admission.concurrency.as_ref().and_then(|it| it.total).map(signed))
+            .bind(row.admission.concurrency.as_ref().and_then(|it| it.per_key).map(signed))
+            .bind(row.admission.concurrency.as_ref().map(|it| it.key.to_string()))
+            .bind(row.admission.concurrency.as_ref().map(|it| it.on_full.as_str()))
+            .bind(row.admission.limits.as_ref().map(json_column))
+            .bind(&row.admission.queue)
+            .bind(row.said_of_retries()),
         DefinitionWrite::RemoveWorkflow(id) => sqlx::query(statements::REMOVE_WORKFLOW).bind(id),
         DefinitionWrite::PutSchedule(row) => sqlx::query(statements::PUT_SCHEDULE)
             .bind(row.id)
@@ -126,6 +170,10 @@ async fn put(session: &mut PgSession, write: &DefinitionWrite) -> Result<(), Sto
             session.run(sqlx::query(statements::REMOVE_DELIVERIES).bind(id)).await?;
             sqlx::query(statements::REMOVE_WEBHOOK).bind(id)
         }
+        DefinitionWrite::PutLimit { name, terms } => {
+            return session.set_limit(name, terms, "set").await.map(drop);
+        }
+        DefinitionWrite::RemoveLimit(name) => return session.remove_limit(name).await.map(drop),
         DefinitionWrite::PutConfig(row) => {
             session.run(remove_config.bind(row.organization_id).bind(&row.key)).await?;
             let insert = sqlx::query(statements::INSERT_CONFIG).bind(row.organization_id).bind(&row.key);

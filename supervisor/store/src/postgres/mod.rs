@@ -43,7 +43,7 @@ use self::listen::Wakers;
 use self::presence::Presence;
 use tokio::sync::Notify;
 
-use super::limits::{DeclaredLimits, DisplacedBook};
+use super::limits::{DisplacedBook, WorkflowBook};
 use super::pauses::PauseBook;
 use super::takeover::Watch;
 use super::{Result, Store};
@@ -70,7 +70,7 @@ const PLANS_MAX: u32 = WRITERS + QUICK_WRITERS + READERS;
 pub struct PostgresStore {
     shared: Arc<StoreShared>,
     listener: OnceLock<AbortOnDropHandle<()>>,
-    declared: DeclaredLimits,
+    workflows: WorkflowBook,
     displaced: DisplacedBook,
     rate_waker: Notify,
     pauses: PauseBook,
@@ -131,7 +131,7 @@ impl PostgresStore {
         Ok(Self {
             shared: Arc::new(shared),
             listener: OnceLock::new(),
-            declared: DeclaredLimits::default(),
+            workflows: WorkflowBook::default(),
             displaced: DisplacedBook::default(),
             rate_waker: Notify::new(),
             pauses: PauseBook::default(),

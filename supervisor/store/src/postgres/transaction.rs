@@ -18,7 +18,7 @@ use super::error::{commit_unknown, silent, store_error};
 use super::read::all;
 use super::session::record;
 use super::{BACKEND, PostgresStore, StoreShared, statements};
-use crate::limits::{DeclaredLimits, DisplacedBook};
+use crate::limits::{DisplacedBook, WorkflowBook};
 use crate::pauses::PauseBook;
 use crate::session::{Backend, Extent, Purpose};
 use crate::{Claimed, Result, StoreError};
@@ -74,8 +74,8 @@ impl Backend for PostgresStore {
         }
     }
 
-    fn declared_limits(&self) -> &DeclaredLimits {
-        &self.declared
+    fn workflow_book(&self) -> &WorkflowBook {
+        &self.workflows
     }
 
     fn rate_waker(&self) -> &Notify {
@@ -93,6 +93,9 @@ impl Backend for PostgresStore {
     fn wake_here(&self) {
         self.shared.wakers.pending.notify_one();
     }
+
+    /// The database tells.
+    fn definitions_written(&self) {}
 
     async fn claims_of(&self, owner: Uuid, ids: &[Uuid]) -> Result<Vec<Claimed>> {
         all(self, || sqlx::query(statements::CLAIMED_BY).bind(ids).bind(owner), record::claimed).await

@@ -4,19 +4,23 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::Row as _;
+use uuid::Uuid;
 
 use super::definitions::text;
 use super::error::store_error;
 use super::read::{all, count, one};
-use super::rows::write_query;
-use super::session::{SqliteSession, record};
+use super::rows::{WriteRow, write_query};
+use super::session::{SqliteSession, array, record, written};
 use super::{SqliteStore, statements};
-use crate::Result;
 use crate::definitions::{
-    ChangeRecord, DefinitionChange, DefinitionEditStore, DefinitionWrite, Definitions, DefinitionsWritten,
+    ChangeRecord, DefinitionChange, DefinitionEditStore, DefinitionSession, DefinitionWrite, Definitions,
+    DefinitionsWritten,
 };
-use crate::pauses::{NotedChange, PauseSession as _};
-use crate::session::{Backend as _, Extent, Purpose, StoreSession as _};
+use crate::flow::write_definitions;
+use crate::limits::session::LimitSession as _;
+use crate::limits::{DeclaredWorkflow, HeldLimit, limits_column};
+use crate::rows::json_column;
+use crate::{ExecutionRecord, OrganizationRecord, Result, WorkflowRecord};
 
 /// How long a change by hand may go unseen.
 const LOOKED_AT_EVERY: Duration = Duration::from_millis(500);
@@ -33,6 +37,7 @@ impl DefinitionEditStore for SqliteStore {
             config: all(self, sqlx::query(statements::ALL_CONFIG), record::config).await?,
             schedules: all(self, sqlx::query(statements::ALL_SCHEDULES), record::schedule).await?,
             webhooks: all(self, sqlx::query(statements::ALL_WEBHOOKS), record::webhook).await?,
+            limits: all(self, sqlx::query(statements::LIMITS), record::limit).await?,
         })
     }
 
@@ -42,21 +47,7 @@ impl DefinitionEditStore for SqliteStore {
         who: &str,
         changes: &[DefinitionChange],
     ) -> Result<DefinitionsWritten> {
-        let mut session = self.begin(Purpose::Write, Extent::Several).await?;
-        let current = session.rows(write_query(statements::DEFINITION_VERSION)).await?;
-        let current: Option<i64> =
-            current.first().map(|row| row.try_get("version")).transpose().map_err(store_error)?;
-        if current.unwrap_or_default() != version {
-            session.commit().await?;
-            return Ok(DefinitionsWritten::Outdated);
-        }
-        for change in changes {
-            put(&mut session, &change.write).await?;
-            session.note_change(&NotedChange::of(who, change)).await?;
-        }
-        session.commit().await?;
-        self.definition_waker.notify_one();
-        Ok(DefinitionsWritten::Committed)
+        write_definitions(self, version, who, changes).await
     }
 
     async fn changes(&self, before: Option<i64>, limit: usize) -> Result<Vec<ChangeRecord>> {
@@ -73,6 +64,57 @@ impl DefinitionEditStore for SqliteStore {
         // What somebody changes in the file by hand tells nobody.
         let _ = tokio::time::timeout(LOOKED_AT_EVERY, self.definition_waker.notified()).await;
     }
+}
+
+impl DefinitionSession for SqliteSession {
+    async fn version_of_definitions(&mut self) -> Result<i64> {
+        let rows = self.rows(write_query(statements::DEFINITION_VERSION)).await?;
+        let version = rows.first().map(|row| row.try_get("version")).transpose().map_err(store_error)?;
+        Ok(version.unwrap_or_default())
+    }
+
+    /// A transaction has all of the file.
+    async fn lock_definitions(&mut self) -> Result<i64> {
+        self.version_of_definitions().await
+    }
+
+    async fn workflows_defined(&mut self) -> Result<Vec<WorkflowRecord>> {
+        read(&self.rows(write_query(statements::ALL_WORKFLOWS)).await?, written::workflow)
+    }
+
+    async fn organizations_defined(&mut self) -> Result<Vec<OrganizationRecord>> {
+        read(&self.rows(write_query(statements::ALL_ORGANIZATIONS)).await?, written::organization)
+    }
+
+    async fn workflows_declared(&mut self) -> Result<Vec<DeclaredWorkflow>> {
+        read(&self.rows(write_query(statements::ALL_DECLARED)).await?, written::declared)
+    }
+
+    async fn put_declared(&mut self, name: &str, terms: Option<&str>) -> Result<()> {
+        let query = match terms {
+            Some(terms) => write_query(statements::PUT_DECLARED).bind(name.to_owned()).bind(terms.to_owned()),
+            None => write_query(statements::REMOVE_DECLARED).bind(name.to_owned()),
+        };
+        self.run(query).await
+    }
+
+    async fn put_definition(&mut self, write: &DefinitionWrite) -> Result<()> {
+        put(self, write).await
+    }
+
+    async fn put_limits(&mut self, rows: &[(Uuid, Vec<HeldLimit>)]) -> Result<()> {
+        let rows: Vec<_> = rows.iter().map(|(id, limits)| (id, limits_column(limits))).collect();
+        self.run(write_query(statements::PUT_LIMITS).bind(array(&rows)?)).await
+    }
+
+    async fn records_of(&mut self, ids: &[Uuid]) -> Result<Vec<ExecutionRecord>> {
+        let query = write_query(statements::EXECUTIONS_BY_ID).bind(array(ids)?);
+        read(&self.rows(query).await?, written::execution)
+    }
+}
+
+fn read<T>(rows: &[WriteRow], read: fn(&WriteRow) -> sqlx::Result<T>) -> Result<Vec<T>> {
+    rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(store_error)
 }
 
 async fn put(session: &mut SqliteSession, write: &DefinitionWrite) -> Result<()> {
@@ -96,7 +138,14 @@ async fn put(session: &mut SqliteSession, write: &DefinitionWrite) -> Result<()>
             .bind(text(row.organization_id))
             .bind(row.timeout_seconds)
             .bind(row.max_attempts)
-            .bind(row.is_active),
+            .bind(row.is_active)
+            .bind(row.admission.concurrency.as_ref().and_then(|it| it.total))
+            .bind(row.admission.concurrency.as_ref().and_then(|it| it.per_key))
+            .bind(row.admission.concurrency.as_ref().map(|it| it.key.to_string()))
+            .bind(row.admission.concurrency.as_ref().map(|it| it.on_full.as_str()))
+            .bind(row.admission.limits.as_ref().map(json_column))
+            .bind(&row.admission.queue)
+            .bind(row.said_of_retries()),
         DefinitionWrite::RemoveWorkflow(id) => write_query(statements::REMOVE_WORKFLOW).bind(id.to_string()),
         DefinitionWrite::PutSchedule(row) => write_query(statements::PUT_SCHEDULE)
             .bind(row.id.to_string())
@@ -124,6 +173,10 @@ async fn put(session: &mut SqliteSession, write: &DefinitionWrite) -> Result<()>
             session.run(write_query(statements::REMOVE_DELIVERIES).bind(id.to_string())).await?;
             write_query(statements::REMOVE_WEBHOOK).bind(id.to_string())
         }
+        DefinitionWrite::PutLimit { name, terms } => {
+            return session.set_limit(name, terms, "set").await.map(drop);
+        }
+        DefinitionWrite::RemoveLimit(name) => return session.remove_limit(name).await.map(drop),
         DefinitionWrite::PutConfig(row) => {
             session.run(remove_config.bind(text(row.organization_id)).bind(&row.key)).await?;
             let insert =

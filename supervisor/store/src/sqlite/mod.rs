@@ -38,7 +38,7 @@ use tokio::time::Instant;
 
 use self::rows::WriteQuery;
 use self::writer::WriteConnection;
-use super::limits::{DeclaredLimits, DisplacedBook};
+use super::limits::{DisplacedBook, WorkflowBook};
 use super::pauses::PauseBook;
 use super::takeover::Watch;
 use super::{Result, StoreError};
@@ -85,7 +85,7 @@ pub struct SqliteStore {
     definition_waker: Notify,
     opened_at: Instant,
     watch: Mutex<Watch>,
-    declared: DeclaredLimits,
+    workflows: WorkflowBook,
     displaced: DisplacedBook,
     rate_waker: Notify,
     pauses: PauseBook,
@@ -129,7 +129,7 @@ impl SqliteStore {
             definition_waker: Notify::new(),
             opened_at: Instant::now(),
             watch: Mutex::default(),
-            declared: DeclaredLimits::default(),
+            workflows: WorkflowBook::default(),
             displaced: DisplacedBook::default(),
             rate_waker: Notify::new(),
             pauses: PauseBook::default(),

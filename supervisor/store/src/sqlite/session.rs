@@ -18,7 +18,7 @@ use super::{BACKEND, SqliteStore, each, statements};
 use crate::columns::now;
 use crate::decide::{AttemptBudget, FoundRow};
 use crate::flow::PendingRow;
-use crate::limits::{DeclaredLimits, DisplacedBook};
+use crate::limits::{DisplacedBook, WorkflowBook};
 use crate::pauses::PauseBook;
 use crate::rows::{
     BackRow, EndedRow, EndingRow, EventRowIn, Fence, KeyRow, LogRowIn, NewRow, StateRow, micros,
@@ -70,8 +70,8 @@ impl Backend for SqliteStore {
         })
     }
 
-    fn declared_limits(&self) -> &DeclaredLimits {
-        &self.declared
+    fn workflow_book(&self) -> &WorkflowBook {
+        &self.workflows
     }
 
     fn rate_waker(&self) -> &Notify {
@@ -88,6 +88,10 @@ impl Backend for SqliteStore {
 
     fn wake_here(&self) {
         self.waker.notify_one();
+    }
+
+    fn definitions_written(&self) {
+        self.definition_waker.notify_one();
     }
 
     async fn claims_of(&self, owner: Uuid, ids: &[Uuid]) -> Result<Vec<Claimed>> {

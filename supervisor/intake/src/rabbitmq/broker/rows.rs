@@ -155,6 +155,7 @@ fn stand_in(row: ExecutionRecord) -> NewExecution {
         priority: row.priority,
         retry_of: row.retry_of,
         queue: row.queue,
+        is_queue_default: false,
         // Those of the row hold.
         delay: Duration::ZERO,
         run_at: None,

@@ -5,7 +5,7 @@
 WITH lost AS (
     SELECT
         id, attempt, attempts_charged, max_attempts, cancel_requested_at IS NOT NULL AS cancel_requested,
-        lease_owner, limits, false AS is_expired, 0 AS part, lease_expires_at AT TIME ZONE 'UTC' AS turn
+        lease_owner, limits, workflow_id, workflow_name, organization_id, false AS is_expired, 0 AS part, lease_expires_at AT TIME ZONE 'UTC' AS turn
     FROM executions
     WHERE status = 'RUNNING' AND completed_at IS NULL AND lease_owner <> $1
         AND ($2 OR lease_owner = ANY ($3) OR (id, attempt, lease_expires_at) IN (
@@ -18,12 +18,14 @@ WITH lost AS (
     FOR UPDATE SKIP LOCKED
 ), due AS (
     SELECT
-        id, attempt, attempts_charged, max_attempts, cancel_requested, lease_owner, limits, is_expired, 1 AS part, turn
+        id, attempt, attempts_charged, max_attempts, cancel_requested, lease_owner, limits, workflow_id, workflow_name,
+        organization_id, is_expired, 1 AS part, turn
     FROM UNNEST($9::uuid[], $10::bigint[]) AS share (organization, starts), LATERAL (
         SELECT waiting.* FROM UNNEST($8::text[]) AS served (queue), LATERAL (
             SELECT
                 id, attempt, attempts_charged, max_attempts, cancel_requested_at IS NOT NULL AS cancel_requested,
-                NULL::uuid AS lease_owner, limits, attempts_charged = 0 AND coalesce(expires_at <= (SELECT clock_timestamp()), false) AS is_expired,
+                NULL::uuid AS lease_owner, limits, workflow_id, workflow_name, organization_id,
+                attempts_charged = 0 AND coalesce(expires_at <= (SELECT clock_timestamp()), false) AS is_expired,
                 (run_after AT TIME ZONE 'UTC') - priority * interval '1 minute' AS turn
             FROM executions
             -- The turn follows from the moment, and keeps what is due in a year from being looked at.
@@ -43,7 +45,13 @@ WITH lost AS (
     ORDER BY turn
     LIMIT $7 - (SELECT count(*) FROM lost)
 )
-SELECT id, attempt, attempts_charged, max_attempts, cancel_requested, lease_owner, limits, is_expired, part, turn FROM lost
+SELECT
+    id, attempt, attempts_charged, max_attempts, cancel_requested, lease_owner, limits, workflow_id, workflow_name,
+    organization_id, is_expired, part, turn
+FROM lost
 UNION ALL
-SELECT id, attempt, attempts_charged, max_attempts, cancel_requested, lease_owner, limits, is_expired, part, turn FROM due
+SELECT
+    id, attempt, attempts_charged, max_attempts, cancel_requested, lease_owner, limits, workflow_id, workflow_name,
+    organization_id, is_expired, part, turn
+FROM due
 ORDER BY part, turn

@@ -8,6 +8,8 @@ FROM (
     ('state_entries', 'SELECT'), ('state_entries', 'INSERT'), ('state_entries', 'UPDATE'),
     ('state_entries', 'DELETE'),
     ('limits', 'SELECT'), ('limits', 'INSERT'), ('limits', 'UPDATE'), ('limits', 'DELETE'),
+    ('declared_workflows', 'SELECT'), ('declared_workflows', 'INSERT'), ('declared_workflows', 'UPDATE'),
+    ('declared_workflows', 'DELETE'),
     ('limit_holders', 'SELECT'), ('limit_holders', 'INSERT'), ('limit_holders', 'UPDATE'), ('limit_holders', 'DELETE'),
     ('limit_rates', 'SELECT'), ('limit_rates', 'INSERT'), ('limit_rates', 'UPDATE'), ('limit_rates', 'DELETE'),
     ('supervisor_presences', 'SELECT'), ('supervisor_presences', 'INSERT'),

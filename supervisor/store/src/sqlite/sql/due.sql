@@ -2,6 +2,7 @@
 -- the queues that are served, and the empty text, ?4: the organization, or the empty text for those without one.
 SELECT
     executions.id, attempt, attempts_charged, max_attempts, cancel_requested_at IS NOT NULL AS cancel_requested, lease_owner, limits,
+    workflow_id, workflow_name, organization_id,
     attempts_charged = 0 AND coalesce(expires_at <= ?1, 0) AS is_expired
 FROM json_each(?3) AS served JOIN executions ON executions.rowid IN (
     SELECT rowid FROM executions INDEXED BY executions_shared

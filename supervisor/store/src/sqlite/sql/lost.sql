@@ -3,6 +3,7 @@
 -- array of the queues that are served, and the empty text.
 SELECT
     id, attempt, attempts_charged, max_attempts, cancel_requested_at IS NOT NULL AS cancel_requested, lease_owner, limits,
+    workflow_id, workflow_name, organization_id,
     0 AS is_expired
 FROM executions
 WHERE status = 'RUNNING' AND lease_owner <> ?1 AND coalesce(queue, '') IN (SELECT value FROM json_each(?5))

@@ -1,6 +1,8 @@
 //! What runs under limits: many short executions and some long ones, of many keys of which some have much.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -18,11 +20,73 @@ const BATCH: usize = 500;
 const BATCH_PATH: &str = "/api/executions/batch";
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
+/// So many of what has a rate start in a period, for all keys together, and so many of them early.
+pub(super) const PACE: usize = 4;
+pub(super) const PACE_SECONDS: u64 = 1;
+pub(super) const PACE_BURST: usize = 2;
+/// So many of those that are refused where more come may be in their limit at once, for one key.
+pub(super) const SINGLE: usize = 2;
+
+/// Which limits an execution needs room in beside the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum RunKind {
+    /// None.
+    Plain,
+    /// The second one.
+    Mails,
+    /// One with a rate.
+    Paced,
+    /// One in which the newest takes the place of the one that waits.
+    Newest,
+    /// One that refuses whoever comes when it is full.
+    Single,
+}
+
+impl RunKind {
+    fn of(number: usize) -> Self {
+        match number % 20 {
+            0 | 4 | 8 | 12 | 16 => Self::Mails,
+            1 => Self::Paced,
+            2 | 11 => Self::Newest,
+            3 | 13 => Self::Single,
+            _ => Self::Plain,
+        }
+    }
+
+    fn limits(self) -> &'static [&'static str] {
+        match self {
+            Self::Plain => &["crm"],
+            Self::Mails => &["crm", "mail"],
+            Self::Paced => &["crm", "pace"],
+            Self::Newest => &["crm", "newest"],
+            Self::Single => &["crm", "single"],
+        }
+    }
+
+    /// It starts as soon as there is room where it waits.
+    pub(super) fn only_waits_for_room(self) -> bool {
+        matches!(self, Self::Plain | Self::Mails)
+    }
+}
+
+/// The limits that never change, as they are set.
+pub(super) fn fixed_limits(mails: usize) -> [(&'static str, Value); 4] {
+    [
+        ("mail", json!({ "total": mails })),
+        (
+            "pace",
+            json!({ "rate": format!("{PACE}/{PACE_SECONDS}s"), "burst": PACE_BURST, "key": "workflow" }),
+        ),
+        ("newest", json!({ "per_key": 1, "key": "parameters.key", "on_full": "replace" })),
+        ("single", json!({ "per_key": SINGLE, "key": "parameters.key", "on_full": "reject" })),
+    ]
+}
+
 /// An execution.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LimitedRun {
     pub(super) key: usize,
-    pub(super) mails: bool,
+    pub(super) kind: RunKind,
     ms: u64,
 }
 
@@ -33,7 +97,7 @@ pub(super) fn plan(executions: usize, keys: usize, random: &mut fastrand::Rng) -
         LimitedRun {
             // The first keys have most.
             key: (rank * rank * keys as f64) as usize,
-            mails: number.is_multiple_of(4),
+            kind: RunKind::of(number),
             ms: if number % 50 == 7 { random.u64(..LONG_MAX_MS) } else { random.u64(10..SHORT_MAX_MS) },
         }
     };
@@ -44,7 +108,7 @@ fn request(number: usize, run: LimitedRun) -> Value {
     json!({
         "workflow": "stamp",
         "parameters": { "n": number, "key": format!("k{}", run.key), "ms": run.ms },
-        "limits": if run.mails { &["crm", "mail"][..] } else { &["crm"] },
+        "limits": run.kind.limits(),
         "max_attempts": MAX_ATTEMPTS,
         "retry_backoff_seconds": 0.05,
         "timeout_seconds": 60,
@@ -73,8 +137,18 @@ pub(super) fn publish(backends: Backends, plan: Vec<LimitedRun>, seconds: u64) -
     })
 }
 
+/// Over HTTP a limit that is full refuses at once, and there is no row.
+fn is_refused(item: &Value) -> bool {
+    item["problem"]["type"].as_str().is_some_and(|kind| kind.ends_with("limit-reached"))
+}
+
 /// Submits all over HTTP, again and again until each is accepted: a key makes twice the same one execution.
-pub(super) fn submit(client: TestClient, plan: Vec<LimitedRun>, seconds: u64) -> JoinHandle<()> {
+pub(super) fn submit(
+    client: TestClient,
+    plan: Vec<LimitedRun>,
+    seconds: u64,
+    refused: Arc<AtomicUsize>,
+) -> JoinHandle<()> {
     std::thread::spawn(move || {
         let (started, all) = (Instant::now(), plan.len());
         let mut left: BTreeMap<usize, LimitedRun> = plan.into_iter().enumerate().collect();
@@ -93,8 +167,10 @@ pub(super) fn submit(client: TestClient, plan: Vec<LimitedRun>, seconds: u64) ->
                 std::thread::sleep(TRY_AGAIN_AFTER);
             }
             for (number, item) in numbers.iter().zip(items.into_iter().flatten()) {
-                if item["execution_id"].is_string() {
+                let (is_accepted, is_refused) = (item["execution_id"].is_string(), is_refused(&item));
+                if is_accepted || is_refused {
                     left.remove(number);
+                    refused.fetch_add(usize::from(is_refused), Ordering::SeqCst);
                 }
             }
         }

@@ -5,8 +5,11 @@ mod load;
 mod observer;
 mod record;
 mod storm;
+mod strict;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use change::AllowedRuns;
@@ -60,17 +63,23 @@ fn storm(
     let record = servers.map(|(_, backends)| Record::of(backends));
     let mut storm = LimitStorm::begin(services, &fleet, random, AT_FIRST);
     let started = Instant::now();
+    // Over HTTP what is refused has no row.
+    let refused = Arc::new(AtomicUsize::new(0));
     let load = match servers {
         Some((_, backends)) => load::publish(backends.clone(), plan.clone(), arguments.seconds),
-        None => load::submit(fleet.clients()[0].clone(), plan.clone(), arguments.seconds),
+        None => {
+            let client = fleet.clients()[0].clone();
+            load::submit(client, plan.clone(), arguments.seconds, Arc::clone(&refused))
+        }
     };
     let calm = Duration::from_secs(arguments.calm_seconds);
     let mut calm_since: Option<Instant> = None;
     let left = loop {
         std::thread::sleep(Duration::from_secs_f64(arguments.every_seconds));
         let left = with_rows(record.as_ref(), &fleet, |rows| {
+            let refused = refused.load(Ordering::SeqCst);
             rows.count("executions WHERE completed_at IS NOT NULL")
-                .map_or(plan.len(), |done| plan.len().saturating_sub(done))
+                .map_or(plan.len(), |done| plan.len().saturating_sub(done + refused))
         });
         // While there is a backlog there is something to be seen; but a storm has an end on a slow machine, too.
         let lasted = started.elapsed().as_secs();
@@ -130,7 +139,8 @@ fn broken(
     }
     let unexplained = &record.unexplained;
     bar(unexplained.is_empty(), format!("unexplained {}: {}", unexplained.len(), some(unexplained)));
-    bar(record.statuses.keys().eq(["SUCCESS"]), format!("ends {:?}", record.statuses));
+    let strict = &record.strict;
+    bar(strict.is_empty(), format!("limits that do not let wait {}: {}", strict.len(), some(strict)));
     let most = arguments.recovery_seconds;
     let stall = seconds(recorded.longest_stall_us);
     bar(stall < most, format!("room that nobody took for {stall} s, at {}", recorded.stalled_at_us));
@@ -157,6 +167,7 @@ fn report(
         format!("{:26} {changes}", "limits set"),
         format!("{:26} {:?}", "ends", record.statuses),
         format!("{:26} {}", "attempts with stamps", record.runs.len()),
+        format!("{:26} {}", "wrong at strict limits", record.strict.len()),
         format!("{:26} {}", "above a limit", seen.above.len() + recorded.above.len()),
         format!(
             "{:26} {} by their stamps, {} by the rows; of one key {} and {}",

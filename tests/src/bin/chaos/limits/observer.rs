@@ -3,15 +3,22 @@
 use std::collections::HashMap;
 
 use super::change::LimitChange;
+use super::load::{RunKind, SINGLE};
 
 /// One execution as it was asked for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked {
     pub(super) key: usize,
-    /// It needs room in the second limit too.
-    pub(super) mails: bool,
+    /// Which limits it needs room in.
+    pub(super) kind: RunKind,
     /// When its row was written.
     pub(super) at_us: i64,
+}
+
+impl Asked {
+    fn mails(self) -> bool {
+        self.kind == RunKind::Mails
+    }
 }
 
 /// One attempt as its own stamps tell of it.
@@ -86,6 +93,7 @@ pub(super) fn observe(
 struct Floor {
     running: Vec<usize>,
     of_key: HashMap<usize, usize>,
+    of_kind: HashMap<(RunKind, usize), usize>,
     mailing: usize,
     /// How many wait for their first start, by key and second limit.
     waiting: HashMap<(usize, bool), usize>,
@@ -106,8 +114,10 @@ impl LimitWatch<'_> {
     fn step(&mut self, at: i64, happening: LimitHappening) {
         match happening {
             LimitHappening::Asked(place) => {
-                let Asked { key, mails, .. } = self.asked[place];
-                *self.floor.waiting.entry((key, mails)).or_default() += 1;
+                let asked = self.asked[place];
+                if asked.kind.only_waits_for_room() {
+                    *self.floor.waiting.entry((asked.key, asked.mails())).or_default() += 1;
+                }
             }
             LimitHappening::Entered(place) => self.enter(at, place),
             LimitHappening::Left(place) => self.leave(place),
@@ -118,9 +128,10 @@ impl LimitWatch<'_> {
 
     fn enter(&mut self, at: i64, place: usize) {
         let run = self.runs[place];
-        let Asked { key, mails, .. } = self.asked[run.number];
-        let floor = &mut self.floor;
+        let asked @ Asked { key, kind, .. } = self.asked[run.number];
+        let (floor, mails) = (&mut self.floor, asked.mails());
         if run.is_first
+            && kind.only_waits_for_room()
             && let Some(waiting) = floor.waiting.get_mut(&(key, mails))
         {
             *waiting = waiting.saturating_sub(1);
@@ -129,7 +140,14 @@ impl LimitWatch<'_> {
         floor.mailing += usize::from(mails);
         let of_key = floor.of_key.entry(key).or_default();
         *of_key += 1;
-        let (total, of_key, mailing) = (floor.running.len(), *of_key, floor.mailing);
+        let of_kind = floor.of_kind.entry((kind, key)).or_default();
+        *of_kind += 1;
+        let (total, of_key, of_kind, mailing) = (floor.running.len(), *of_key, *of_kind, floor.mailing);
+        let most_of_kind = match kind {
+            RunKind::Plain | RunKind::Mails | RunKind::Paced => usize::MAX,
+            RunKind::Newest => 1,
+            RunKind::Single => SINGLE,
+        };
         self.seen.most_at_once = self.seen.most_at_once.max(total);
         self.seen.most_of_one_key = self.seen.most_of_one_key.max(of_key);
         // A limit that was lowered since lets go on what it had let in: what counts is what it said then.
@@ -140,6 +158,7 @@ impl LimitWatch<'_> {
             ("in all", total, most.total),
             ("of one key", of_key, most.per_key),
             ("in the second limit", mailing, most.mails),
+            ("in a limit that does not let wait", of_kind, most_of_kind),
         ] {
             if count > most {
                 self.seen.above.push(format!("{count} of {most} {what} at {at}: {}", self.all_that_run()));
@@ -157,9 +176,12 @@ impl LimitWatch<'_> {
     }
 
     fn leave(&mut self, place: usize) {
-        let Asked { key, mails, .. } = self.asked[self.runs[place].number];
+        let asked @ Asked { key, kind, .. } = self.asked[self.runs[place].number];
         self.floor.running.retain(|running| *running != place);
-        self.floor.mailing -= usize::from(mails);
+        self.floor.mailing -= usize::from(asked.mails());
+        if let Some(of_kind) = self.floor.of_kind.get_mut(&(kind, key)) {
+            *of_kind -= 1;
+        }
         if let Some(of_key) = self.floor.of_key.get_mut(&key) {
             *of_key -= 1;
         }
@@ -203,7 +225,7 @@ mod tests {
     }
 
     fn asked(key: usize, at_us: i64) -> Asked {
-        Asked { key, mails: false, at_us }
+        Asked { key, kind: RunKind::Plain, at_us }
     }
 
     fn run(number: usize, from_us: i64, to_us: i64) -> ObservedRun {

@@ -6,8 +6,9 @@ use std::path::Path;
 use anyhow::Context as _;
 use muster_tests::{Installation, Record};
 
-use super::load::LimitedRun;
+use super::load::{LimitedRun, RunKind};
 use super::observer::{Asked, ObservedRun};
+use super::strict::{self, StormRow};
 
 /// Where the rows are.
 #[derive(Debug)]
@@ -55,6 +56,9 @@ pub(super) struct StormRecord {
     pub(super) outlived: usize,
     /// How long they did, at most.
     pub(super) outlived_us: i64,
+    pub(super) rows: Vec<StormRow>,
+    /// What is wrong where a limit does not simply let wait, in words.
+    pub(super) strict: Vec<String>,
     /// Rows without a run, and runs without a row or a claim.
     pub(super) unexplained: Vec<String>,
 }
@@ -65,19 +69,28 @@ impl StormRecord {
     pub(super) fn read(rows: &RowSource<'_>, stamps: &Path, plan: &[LimitedRun]) -> anyhow::Result<Self> {
         let mut read = Self::default();
         let created = rows.moment("created_at");
-        let sql = format!("SELECT (parameters ->> 'n') || ' ' || {created} || ' ' || status FROM executions");
+        let ended = rows.moment("completed_at");
+        let sql = format!(
+            "SELECT (parameters ->> 'n') || ' ' || {created} || ' ' || coalesce({ended}, 0) || ' ' || status || ' ' ||
+             coalesce(error_type, '') FROM executions"
+        );
         let mut at_us: HashMap<usize, i64> = HashMap::new();
         for line in rows.lines(&sql) {
-            let (number, at, status) = fields(&line)?;
-            at_us.insert(number, at);
-            *read.statuses.entry(status.to_owned()).or_default() += 1;
+            let row = storm_row(&line)?;
+            at_us.insert(row.number, row.created_us);
+            *read.statuses.entry(row.end.clone()).or_default() += 1;
+            read.rows.push(row);
         }
         for (number, run) in plan.iter().enumerate() {
             let at = at_us.get(&number).copied();
-            read.unexplained.extend(at.is_none().then(|| format!("{number} has no row")));
-            read.asked.push(Asked { key: run.key, mails: run.mails, at_us: at.unwrap_or(i64::MAX) });
+            // Over HTTP what is refused has none.
+            let has_none = at.is_none() && run.kind != RunKind::Single;
+            read.unexplained.extend(has_none.then(|| format!("{number} has no row")));
+            read.asked.push(Asked { key: run.key, kind: run.kind, at_us: at.unwrap_or(i64::MAX) });
         }
         let claimed = events(rows, "'claimed'")?;
+        let starts: Vec<(usize, i64)> = claimed.iter().map(|((number, _), at)| (*number, *at)).collect();
+        read.strict = strict::problems(plan, &read.rows, &starts);
         let lost = events(rows, "'lost'")?;
         read.held = held(&claimed, &events(rows, "'finalized', 'retried', 'released', 'lost'")?);
         let mut runs: Vec<(AttemptKey, (i64, i64))> = stamped(stamps)?.into_iter().collect();
@@ -99,6 +112,14 @@ impl StormRecord {
         }
         Ok(read)
     }
+}
+
+fn storm_row(line: &str) -> anyhow::Result<StormRow> {
+    let mut words = line.split(' ');
+    let mut word = || words.next().with_context(|| format!("no line of five words: {line}"));
+    let (number, created_us, ended_us) = (word()?.parse()?, word()?.parse()?, word()?.parse::<i64>()?);
+    let end = format!("{} {}", word()?, word()?).trim_end().to_owned();
+    Ok(StormRow { number, created_us, ended_us: if ended_us == 0 { i64::MAX } else { ended_us }, end })
 }
 
 fn fields(line: &str) -> anyhow::Result<(usize, i64, &str)> {

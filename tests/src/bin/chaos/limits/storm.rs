@@ -8,6 +8,7 @@ use muster_tests::{ServerKind, Services};
 use serde_json::json;
 
 use super::change::{AllowedRuns, LimitChange};
+use super::load::fixed_limits;
 use crate::fleet::{Fleet, LEASE_SECONDS};
 
 /// What can go wrong, and what a person does meanwhile.
@@ -53,9 +54,10 @@ impl<'a> LimitStorm<'a> {
         random: fastrand::Rng,
         allowed: AllowedRuns,
     ) -> Self {
-        let mails = json!({ "total": allowed.mails });
-        let answer = fleet.clients()[0].put("/api/limits/mail", &mails);
-        assert_eq!(answer.status, 200, "{}", answer.body);
+        for (name, terms) in fixed_limits(allowed.mails) {
+            let answer = fleet.clients()[0].put(&format!("/api/limits/{name}"), &terms);
+            assert_eq!(answer.status, 200, "{}", answer.body);
+        }
         let mut storm = Self {
             services,
             random,

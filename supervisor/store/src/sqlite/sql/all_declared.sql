@@ -1,0 +1,1 @@
+SELECT name, terms FROM declared_workflows ORDER BY name

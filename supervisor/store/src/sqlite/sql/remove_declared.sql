@@ -1,0 +1,2 @@
+-- ?1: the name of a workflow.
+DELETE FROM declared_workflows WHERE name = ?1
