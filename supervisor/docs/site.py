@@ -45,6 +45,7 @@ PARTS = {
         "how-to/python-worker",
         "how-to/node-worker",
         "how-to/worker",
+        "how-to/rabbitmq",
         "how-to/deploy",
         "how-to/operate",
         "how-to/launchers",

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { InvalidRequest, MusterError, NotFinished, SubmitManyFailed, outcomeError } from "./errors.js";
+import { InvalidRequest, MusterError, NotFinished, NotFound, SubmitManyFailed, outcomeError } from "./errors.js";
 import { Follower, linesOf } from "./following.js";
 import { Submission, Submitted } from "./handles.js";
 import { known } from "./known.js";
@@ -15,6 +15,9 @@ import { encode, newId } from "./values.js";
 const WAIT_MS = 30_000;
 const CLIENT_OPTIONS = ["url", "token", "patienceMs", "fetch"];
 const WAIT_OPTIONS = ["timeoutMs", "signal"];
+/** The pauses for a message that was published and is no row yet: most are within milliseconds. */
+const ABSENT_MS = 10;
+const ABSENT_MAX_MS = 2_000;
 const LOG_OPTIONS = ["follow", "signal"];
 const LIST_OPTIONS = ["status", "workflow", "organization", "errorType", "since", "until", "pageSize"];
 /** So many submits are one question, or so many characters. */
@@ -99,17 +102,56 @@ export class Client {
   }
 
   /** @type {(executionId: string, options?: import("./index.js").WaitOptions) => Promise<any>} */
-  async wait(executionId, options) {
-    const { timeoutMs = Infinity, signal } = known("waiting", options, WAIT_OPTIONS);
+  wait(executionId, options) {
+    return this.#wait(executionId, known("waiting", options, WAIT_OPTIONS), false);
+  }
+
+  /** @type {(executionId: string, options?: import("./index.js").WaitOptions) => Promise<any>} */
+  waitForPublished(executionId, options) {
+    return this.#wait(executionId, known("waiting", options, WAIT_OPTIONS), true);
+  }
+
+  /** @type {(executionId: string, options?: { signal?: AbortSignal }) => Promise<any>} */
+  async untilTakenIn(executionId, { signal } = {}) {
+    for (let pause = ABSENT_MS; ; pause = Math.min(pause * 2, ABSENT_MAX_MS)) {
+      try {
+        return await this.get(executionId);
+      } catch (error) {
+        if (!(error instanceof NotFound)) throw error;
+      }
+      await sleep(pause, undefined, { signal });
+    }
+  }
+
+  /** @type {(executionId: string, options: import("./index.js").WaitOptions, isPublished: boolean) => Promise<any>} */
+  async #wait(executionId, { timeoutMs = Infinity, signal }, isPublished) {
     const deadline = performance.now() + timeoutMs;
     const patience = new Patience(this.url, this.#patienceMs, deadline);
+    let absent = ABSENT_MS;
+    let seen = false;
     for (;;) {
       signal?.throwIfAborted();
       const began = performance.now();
       const left = Math.min(WAIT_MS, Math.max(0, deadline - began));
       const query = { wait: (left / 1000).toFixed(3) };
       const asked = { path: pathOf(executionId), query, ms: left + ANSWER_MS, signal };
-      const row = execution(await this.#transport.ask(asked, patience));
+      let row;
+      try {
+        row = execution(await this.#transport.ask(asked, patience));
+      } catch (error) {
+        if (!isPublished || seen || !(error instanceof NotFound)) throw error;
+        if (performance.now() >= deadline) {
+          throw new NotFinished(
+            `execution ${executionId} was published, and no supervisor has taken it in after ${timeoutMs} ms: it waits in RabbitMQ, ` +
+              "or is among the dead letters (`supervisor dead list`)",
+            null,
+          );
+        }
+        await sleep(Math.min(absent, Math.max(deadline - performance.now(), 0)), undefined, { signal });
+        absent = Math.min(absent * 2, ABSENT_MAX_MS);
+        continue;
+      }
+      seen = true;
       if (row.isOver) return row;
       if (performance.now() >= deadline) {
         throw new NotFinished(

@@ -243,6 +243,10 @@ export class Client {
   get(executionId: string): Promise<Execution>;
   wait(executionId: string, options?: WaitOptions): Promise<Execution>;
   result<Result = any>(executionId: string, options?: WaitOptions): Promise<Result>;
+  /** The same of an execution whose message was published with this id, so that there may be no row of it yet. */
+  waitForPublished(executionId: string, options?: WaitOptions): Promise<Execution>;
+  /** The row of an execution whose message was published with this id, as soon as there is one. */
+  untilTakenIn(executionId: string, options?: { signal?: AbortSignal }): Promise<Execution>;
   /** Executions, the newest first; pages are fetched as they are needed. */
   list(options?: ListOptions): AsyncGenerator<Execution, void, void>;
   logs(executionId: string, options?: LogOptions): AsyncGenerator<LogLine, void, void>;

@@ -19,7 +19,8 @@ export function urlOf(given) {
   if (!url || !["http:", "https:"].includes(url.protocol) || !url.hostname) {
     throw new TypeError(`${JSON.stringify(text)} is no address of a supervisor: it must be like ${DEFAULT_URL}`);
   }
-  return text.replace(/\/+$/, "");
+  // The address of the API is what comes to mind, too; all that is asked is below it.
+  return text.replace(/\/+$/, "").replace(/\/api$/, "");
 }
 
 /** The token that somebody gave, perhaps with the end of the line it stood on. "none" is the setting of a supervisor without one. */

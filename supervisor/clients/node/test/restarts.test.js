@@ -125,6 +125,7 @@ test("address and token of the environment", async () => {
   const token = readFileSync(join(installation.folder, "data", "http_token"), "utf8").trim();
   await new Client({ token }).submit("greet").result(patient);
   for (const wrong of ["127.0.0.1:7420", "ftp://host", "http://"]) assert.throws(() => urlOf(wrong), /no address/);
+  for (const same of ["http://host:1/", "http://host:1/api", "http://host:1/api/"]) assert.equal(urlOf(same), "http://host:1");
 });
 
 test("the token of settings", async () => {

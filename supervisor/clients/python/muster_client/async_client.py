@@ -70,6 +70,15 @@ class AsyncClient:
         """The row of an execution once it is over, however it ended; `NotFinished` when it is not over in time."""
         return await self._transport.run(steps.wait(str(execution_id), self.url, self._patience, timeout, self._transport.crowd))
 
+    async def wait_for_published(self, execution_id: str, timeout: float | None = None) -> Execution:
+        """The same of an execution whose message was published with this id, so that there may be no row of it yet."""
+        plan = steps.wait(str(execution_id), self.url, self._patience, timeout, self._transport.crowd, is_published=True)
+        return await self._transport.run(plan)
+
+    async def until_taken_in(self, execution_id: str) -> Execution:
+        """The row of an execution whose message was published with this id, as soon as there is one."""
+        return await self._transport.run(steps.appeared(str(execution_id), self._patient()))
+
     async def result(self, execution_id: str, timeout: float | None = None) -> Any:
         """What the workflow returned, or an `ExecutionError`; `NotFinished` when it is not over in time."""
         return steps.result_of(await self.wait(execution_id, timeout))

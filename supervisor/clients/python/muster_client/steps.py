@@ -40,6 +40,8 @@ ANSWER_SECONDS = 30.0
 """How long an answer may take, beyond the time it was asked to wait."""
 _PAUSE_SECONDS = 0.1
 _PAUSE_MAX_SECONDS = 2.0
+_ABSENT_SECONDS = 0.01
+"""The first pause for a message that was published and is no row yet: most are within milliseconds."""
 _PASSING = (502, 503, 504)
 _UNKNOWN = re.compile(r"parameters\.(\w+): is not known")
 _OPTION_NAMES = frozenset(one.name for one in fields(Options))
@@ -106,13 +108,16 @@ class Patience:
             end = min(end, self._deadline)
         if now >= end:
             # The message has the reason: a hundred lines from the depths of httpx would hide it.
-            raise MusterUnavailable(
-                f"no supervisor answers at {self._url} ({reason}), asked for {now - self._away_since:.0f} s: "
-                "start one with `supervisor run`, or name another with Client(url) or MUSTER_URL"
-            ) from None
+            raise MusterUnavailable(self._given_up(reason, now - self._away_since)) from None
         pause = min(self._pause * (0.5 + random.random()), max(end - now, 0.0) + 0.01)
         self._pause = min(self._pause * 2, _PAUSE_MAX_SECONDS)
         return Pause(pause)
+
+    def _given_up(self, reason: str, seconds: float) -> str:
+        return (
+            f"no supervisor answers at {self._url} ({reason}), asked for {seconds:.0f} s: "
+            "start one with `supervisor run`, or name another with Client(url) or MUSTER_URL"
+        )
 
 
 def execution_path(execution_id: str, *more: str) -> str:
@@ -278,19 +283,35 @@ class Crowd:
         return max(_WAIT_LEAST_SECONDS, WAIT_SECONDS * self._connections / self.waiting)
 
 
-def wait(execution_id: str, url: str, patience: float, timeout: float | None, crowd: Crowd) -> Plan[Execution]:
-    """The row of an execution once it is over, or `NotFinished`."""
+def appeared(execution_id: str, patience: Patience) -> Plan[Execution]:
+    """The row of an execution that was published, as soon as a supervisor has taken its message in."""
+    pause = _PAUSE_SECONDS
+    while True:
+        try:
+            return (yield from get(execution_id, patience))
+        except NotFound:
+            yield Pause(pause)
+            pause = min(pause * 2, _PAUSE_MAX_SECONDS)
+
+
+def wait(
+    execution_id: str, url: str, patience: float, timeout: float | None, crowd: Crowd, *, is_published: bool = False
+) -> Plan[Execution]:
+    """The row of an execution once it is over, or `NotFinished`. Of one that was published there may be no row yet."""
     crowd.waiting += 1
     try:
-        return (yield from _wait(execution_id, url, patience, timeout, crowd))
+        return (yield from _wait(execution_id, url, patience, timeout, crowd, is_published))
     finally:
         crowd.waiting -= 1
 
 
-def _wait(execution_id: str, url: str, patience: float, timeout: float | None, crowd: Crowd) -> Plan[Execution]:
+def _wait(
+    execution_id: str, url: str, patience: float, timeout: float | None, crowd: Crowd, is_published: bool
+) -> Plan[Execution]:
     deadline = None if timeout is None else monotonic() + timeout
     patient = Patience(url, patience, deadline)
     seen: Execution | None = None
+    absent = _ABSENT_SECONDS
     while True:
         most = crowd.wait_seconds()
         left = most if deadline is None else min(most, max(0.0, deadline - monotonic()))
@@ -298,7 +319,20 @@ def _wait(execution_id: str, url: str, patience: float, timeout: float | None, c
             "GET", execution_path(execution_id), {"wait": f"{left:.3f}"}, seconds=left + ANSWER_SECONDS
         )
         began = monotonic()
-        seen = read(Execution, (yield from ask(request, patient)))
+        try:
+            seen = read(Execution, (yield from ask(request, patient)))
+        except NotFound:
+            if not is_published or seen is not None:
+                raise
+            if deadline is not None and monotonic() >= deadline:
+                raise NotFinished(
+                    f"execution {execution_id} was published, and no supervisor has taken it in after {timeout:g} s: it waits in "
+                    "RabbitMQ, or is among the dead letters (`supervisor dead list`)",
+                    None,
+                ) from None
+            yield Pause(absent if deadline is None else min(absent, max(deadline - monotonic(), 0.0)))
+            absent = min(absent * 2, _PAUSE_MAX_SECONDS)
+            continue
         if seen.is_over:
             return seen
         if deadline is not None and monotonic() >= deadline:

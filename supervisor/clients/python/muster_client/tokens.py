@@ -27,7 +27,8 @@ def url_of(given: str | None) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"{url!r} is no address of a supervisor: it must be like {DEFAULT_URL}")
-    return url.rstrip("/")
+    # The address of the API is what comes to mind, too; all that is asked is below it.
+    return url.rstrip("/").removesuffix("/api")
 
 
 def given_token(given: str | None) -> str | None:

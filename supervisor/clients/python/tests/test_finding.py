@@ -68,4 +68,6 @@ def test_what_is_no_address() -> None:
     for wrong in ("127.0.0.1:7420", "ftp://host", "http://"):
         with pytest.raises(ValueError, match="no address"):
             url_of(wrong)
-    assert url_of("http://host:1/") == "http://host:1"
+    for same in ("http://host:1/", "http://host:1/api", "http://host:1/api/"):
+        assert url_of(same) == "http://host:1"
+    assert url_of("https://host/muster/api") == "https://host/muster"
