@@ -1,20 +1,97 @@
-//! The dashboard: one page without anything from elsewhere. It holds no data; its script asks the API.
+//! The dashboard: pages without anything from elsewhere. They hold no data; their scripts ask the API.
+//!
+//! All pages are at the same depth and speak of each other and of the API without a leading slash, so that they work
+//! below any path that a proxy puts before them.
 
-use axum::http::{HeaderMap, header};
+use axum::Router;
+use axum::extract::Path;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
 use uuid::Uuid;
 
-const PAGE: &str = include_str!("dashboard.html");
-/// What stands in the page where this answer's own word goes.
+use super::Api;
+use super::problem::no_such_path;
+
+/// What every page is made of; its script fills it.
+const SHELL: &str = include_str!("dashboard/shell.html");
+/// What stands in the shell where this answer's own word goes.
 const NONCE: &str = "NONCE";
 
-/// Only what stands in the page itself may run, known by a word that no other answer has, and it may talk to this
+/// The pages: path, the name of the script, title.
+const PAGES: &[(&str, &str, &str)] = &[
+    ("/", "overview", "Overview"),
+    ("/executions", "executions", "Executions"),
+    ("/execution", "execution", "Execution"),
+    ("/workflows", "workflows", "Workflows"),
+    ("/schedules", "schedules", "Schedules"),
+    ("/limits", "limits", "Limits and queues"),
+    ("/configuration", "configuration", "Variables and secrets"),
+    ("/organizations", "organizations", "Organizations"),
+    ("/webhooks", "webhooks", "Webhooks"),
+    ("/changes", "changes", "Changes"),
+];
+
+/// The folder of the scripts, as pages name it.
+const FOLDER: &str = "/dashboard/";
+
+macro_rules! files {
+    ($($name:literal),* $(,)?) => { &[$(($name, include_str!(concat!("dashboard/", $name)))),*] };
+}
+
+/// What the pages load.
+const FILES: &[(&str, &str)] = files![
+    "api.js",
+    "changes.js",
+    "configuration.js",
+    "dom.js",
+    "execution.js",
+    "executions.js",
+    "fills.js",
+    "form.js",
+    "format.js",
+    "limits.js",
+    "live.js",
+    "log.js",
+    "organizations.js",
+    "overview.js",
+    "page.js",
+    "rows.js",
+    "schedules.js",
+    "style.css",
+    "webhooks.js",
+    "workflows.js",
+];
+
+/// Whether there is nothing at this path but a page or what it is made of, which anybody may see.
+pub(super) fn is_part(path: &str) -> bool {
+    PAGES.iter().any(|(page, _, _)| *page == path)
+        || path.strip_prefix(FOLDER).is_some_and(|name| FILES.iter().any(|(file, _)| *file == name))
+}
+
+/// The pages for people and what they load. They are no part of the API, so its document does not speak of them.
+pub(super) fn routes() -> Router<Api> {
+    let mut router = Router::new().route("/dashboard/{file}", get(file));
+    // The first page is in the table of endpoints.
+    for &(path, script, title) in PAGES.iter().skip(1) {
+        router = router.route(path, get(async move |headers: HeaderMap| of(script, title, &headers)));
+    }
+    router
+}
+
+/// `GET /`
+pub(super) async fn overview(headers: HeaderMap) -> Response {
+    of("overview", "Overview", &headers)
+}
+
+/// Only what the page itself names may run, known by a word that no other answer has, and it may talk to this
 /// server only. Some browsers do not count a WebSocket as the page's own server, so it is named.
 fn policy(nonce: &str, host: Option<&str>) -> String {
     let socket = host.map(|host| format!(" ws://{host} wss://{host}")).unwrap_or_default();
     format!(
         "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'{socket}; \
-         img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+         img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+         require-trusted-types-for 'script'"
     )
 }
 
@@ -25,24 +102,90 @@ fn host(headers: &HeaderMap) -> Option<&str> {
     (!host.is_empty() && host.bytes().all(is_plain)).then_some(host)
 }
 
-/// `GET /`
-pub(super) async fn page(headers: HeaderMap) -> Response {
+fn of(script: &str, title: &str, headers: &HeaderMap) -> Response {
     let nonce = Uuid::new_v4().simple().to_string();
-    let policy = policy(&nonce, host(&headers));
-    ([(header::CONTENT_SECURITY_POLICY, policy)], Html(PAGE.replace(NONCE, &nonce))).into_response()
+    let policy = policy(&nonce, host(headers));
+    let page = SHELL.replace(NONCE, &nonce).replace("PAGE", script).replace("TITLE", title);
+    ([(header::CONTENT_SECURITY_POLICY, policy)], Html(page)).into_response()
+}
+
+/// `GET /dashboard/{file}`: asked for with each page, and sent only when it is another than the browser has.
+async fn file(Path(name): Path<String>, headers: HeaderMap, uri: axum::http::Uri) -> Response {
+    let Some((_, text)) = FILES.iter().find(|(file, _)| *file == name) else {
+        return no_such_path(uri).await.into_response();
+    };
+    let tag = format!("\"{}\"", Uuid::new_v5(&Uuid::NAMESPACE_URL, text.as_bytes()).simple());
+    let media_type =
+        if name.ends_with(".css") { "text/css; charset=utf-8" } else { "text/javascript; charset=utf-8" };
+    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    let about = [
+        (header::ETAG, HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\""))),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        (header::CONTENT_TYPE, HeaderValue::from_static(media_type)),
+    ];
+    if known { (StatusCode::NOT_MODIFIED, about).into_response() } else { (about, *text).into_response() }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
-    fn what_may_run_is_what_stands_in_the_page() {
-        assert_eq!(PAGE.matches(NONCE).count(), 2);
-        assert!(PAGE.contains("<script nonce=\"NONCE\">") && PAGE.contains("<style nonce=\"NONCE\">"));
+    fn what_may_run_is_what_the_page_names() {
+        assert_eq!(SHELL.matches(NONCE).count(), 2);
+        assert_eq!(SHELL.matches("<script").count() + SHELL.matches("rel=\"stylesheet\"").count(), 2);
         // Neither is known by the word, so neither would be in force.
-        assert!(!PAGE.contains(" style=") && !PAGE.contains(" onclick="));
+        for (name, text) in FILES.iter().chain([&("shell.html", SHELL)]) {
+            assert!(!text.contains(" style=\"") && !text.contains(" onclick=\""), "{name}");
+            assert!(!text.contains("innerHTML") && !text.contains("outerHTML"), "{name}");
+            assert!(!text.contains("http://") || text.contains("http://www.w3.org/2000/svg"), "{name}");
+            assert!(!text.contains("https://") || name.ends_with(".js"), "{name}");
+        }
         assert!(!policy("n", Some("localhost:7420")).contains("unsafe"));
+    }
+
+    /// A path that begins with a slash would leave the path that a proxy puts before the pages.
+    #[test]
+    fn pages_and_the_api_are_named_from_where_the_page_is() {
+        for (name, text) in FILES.iter().chain([&("shell.html", SHELL)]) {
+            for quote in ['"', '`', '\''] {
+                for path in ["/api", "/ws", "/execution", "/workflows", "/dashboard", "/readyz", "/metrics"] {
+                    assert!(!text.contains(&format!("{quote}{path}")), "{name}: {quote}{path}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_file_is_loaded_and_each_that_is_loaded_is_there() {
+        let there: BTreeSet<_> = FILES.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let mut named: BTreeSet<String> = PAGES.iter().map(|(_, script, _)| format!("{script}.js")).collect();
+        named.insert("style.css".to_owned());
+        for (_, text) in FILES {
+            named.extend(
+                text.split("from \"./").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned),
+            );
+        }
+        assert_eq!(named, there);
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/dashboard");
+        let names =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let kept: BTreeSet<_> = names.filter(|name| name != "shell.html").collect();
+        assert_eq!(kept, there);
+    }
+
+    #[test]
+    fn anybody_may_see_pages_and_their_files_and_nothing_else() {
+        for path in ["/", "/executions", "/execution", "/dashboard/api.js", "/dashboard/style.css"] {
+            assert!(is_part(path), "{path}");
+        }
+        for path in
+            ["/api/executions", "/executions/", "/dashboard", "/dashboard/", "/dashboard/../api", "/metrics"]
+        {
+            assert!(!is_part(path), "{path}");
+        }
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! Executions: submit, list, show, cancel, retry.
+//! Executions: submit, show, cancel, retry.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use muster_core::execution::{InvalidRequest, RequestDraft, Status};
-use muster_store::{CancelResult, EventRow, ExecutionFilter, ExecutionRecord, SupervisorRecord};
+use muster_store::{CancelResult, EventRow, ExecutionRecord, SupervisorRecord};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -18,21 +18,6 @@ use crate::api::{
     AcceptedView, CancelOutcome, CancelView, ExplanationView, RetryRequest, SelectionRequest, SubmitAnswer,
 };
 use crate::nearest::nearest;
-
-/// How many rows a page has when nobody says.
-const PAGE_DEFAULT: usize = 50;
-/// How many it has at most.
-const PAGE_MAX: usize = 1_000;
-
-/// A page of rows.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ExecutionPage)]
-pub(super) struct ExecutionPageView {
-    /// Newest first.
-    executions: Vec<ExecutionRecord>,
-    /// Where the next page begins; null after the last.
-    next_cursor: Option<String>,
-}
 
 /// The steps of an execution.
 #[derive(Serialize, ToSchema)]
@@ -107,24 +92,6 @@ fn unknown_field(name: &str) -> String {
 fn row(record: ExecutionRecord) -> Response {
     let status = if record.status.is_terminal() { StatusCode::OK } else { StatusCode::ACCEPTED };
     (status, Json(record)).into_response()
-}
-
-/// `GET /api/executions`
-pub(super) async fn list(State(api): State<Api>, mut query: QueryParameters) -> Result<Response, ApiError> {
-    let filter = ExecutionFilter {
-        statuses: query.take::<Status>("status")?.into_iter().collect(),
-        workflow: query.take("workflow")?,
-        organization_id: query.take("organization")?,
-        error_type: query.take("error_type")?,
-        since: query.moment("since")?,
-        until: query.moment("until")?,
-        cursor: query.take("cursor")?,
-        limit: query.take("limit")?.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX),
-    };
-    query.end()?;
-    let page = api.store.executions(&filter).await?;
-    let next_cursor = page.next.map(|cursor| cursor.to_string());
-    Ok(Json(ExecutionPageView { executions: page.executions, next_cursor }).into_response())
 }
 
 /// `GET /api/executions/{id}`

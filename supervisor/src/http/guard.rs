@@ -14,11 +14,12 @@ use base64::Engine as _;
 use secrecy::SecretString;
 
 use super::audit::AuditedRequest;
+use super::dashboard;
 use super::problem::{ApiError, ErrorKind};
 use crate::access::{Access, is_same};
 
 /// Paths anybody may see: they hold no data of executions.
-const OPEN: &[&str] = &["/", "/healthz", "/readyz"];
+const OPEN: &[&str] = &["/healthz", "/readyz"];
 
 /// Who asks, for answers that tell a stranger less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +69,7 @@ fn check(access: &Access, request: &Request) -> Result<Visitor, ApiError> {
     }
     match access {
         Access::Token { token, .. } if shows(headers, token) => Ok(Visitor::Known),
-        Access::Token { .. } if OPEN.contains(&request.uri().path()) => Ok(Visitor::Stranger),
+        Access::Token { .. } if is_open(request.uri().path()) => Ok(Visitor::Stranger),
         Access::Token { .. } => {
             let file = access.file().filter(|_| is_of_this_machine(request, host));
             Err(ApiError::no_token(file))
@@ -79,6 +80,11 @@ fn check(access: &Access, request: &Request) -> Result<Visitor, ApiError> {
             Err(ApiError::new(ErrorKind::Forbidden, detail))
         }
     }
+}
+
+/// Whether anybody may see what is at this path.
+fn is_open(path: &str) -> bool {
+    OPEN.contains(&path) || dashboard::is_part(path)
 }
 
 /// Where the token is kept helps those who can read files here, and is nobody else's business: not that of another

@@ -16,6 +16,7 @@ mod guard;
 mod headers;
 mod health;
 mod limits;
+mod listing;
 mod logs;
 mod openapi;
 mod organizations;
@@ -31,6 +32,7 @@ mod server;
 mod shape;
 mod socket;
 mod startup_server;
+mod statistics;
 mod transcript;
 mod variables;
 mod wait;
@@ -93,6 +95,7 @@ impl Api {
         for route in routes::routes() {
             router = router.route(route.path, route.handler);
         }
+        router = router.merge(dashboard::routes());
         router
             .fallback(problem::no_such_path)
             .method_not_allowed_fallback(problem::no_such_method)

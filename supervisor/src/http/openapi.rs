@@ -203,6 +203,7 @@ rotateSecrets post /api/secrets: Encrypt every secret with the current key
 deleteSecret delete /api/secrets/{key}: Remove a secret
 getSecret get /api/secrets/{key}: Whether there is a secret; its value is never shown
 putSecret put /api/secrets/{key}: Set a secret
+getStatistics get /api/statistics: How many executions of each workflow ended lately, how, and how long they ran
 listVariables get /api/variables: The entries of configuration that are no secrets
 deleteVariable delete /api/variables/{key}: Remove a variable
 getVariable get /api/variables/{key}: One variable

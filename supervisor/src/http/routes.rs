@@ -9,15 +9,19 @@ use utoipa::openapi::path::HttpMethod;
 use utoipa::openapi::schema::Type;
 
 use super::definition_routes::definition_routes;
-use super::executions::{EventPageView, ExecutionPageView};
+use super::executions::EventPageView;
+use super::listing::ExecutionPageView;
 use super::openapi::openapi;
 use super::route::{DocumentedParameter, DocumentedResponse, JSON, Route, json, other};
 use super::shape::Shape;
-use super::{batch, dashboard, executions, fleet, health, limits, logs, pauses, pool, socket, transcript};
+use super::{
+    batch, dashboard, executions, fleet, health, limits, listing, logs, pauses, pool, socket, statistics,
+    transcript,
+};
 use crate::api::{
     AcceptedView, BatchView, CancelView, ExplanationView, FleetView, LimitRemovedView, LimitView, LimitsView,
     LogPage, ManyView, PauseRequest, PauseView, PausesView, PoolView, Readiness, RecycleRequest, ReportView,
-    ResizeRequest, ResumedView, RetryRequest, SelectionRequest,
+    ResizeRequest, ResumedView, RetryRequest, SelectionRequest, StatisticsView,
 };
 
 const WAIT: DocumentedParameter =
@@ -108,7 +112,17 @@ fn execution_routes() -> Vec<Route> {
                     "only PENDING, RUNNING, SUCCESS, FAILED, TIMEOUT or CANCELLED",
                 ),
                 DocumentedParameter("workflow", Type::String, "only of the workflow of this name"),
-                DocumentedParameter("organization", Type::String, "only of this organization"),
+                DocumentedParameter(
+                    "organization",
+                    Type::String,
+                    "only of this organization, by its key or id",
+                ),
+                DocumentedParameter("queue", Type::String, "only in this queue"),
+                DocumentedParameter(
+                    "id",
+                    Type::String,
+                    "only those whose ids begin so; with it there is but one page",
+                ),
                 DocumentedParameter(
                     "error_type",
                     Type::String,
@@ -121,7 +135,24 @@ fn execution_routes() -> Vec<Route> {
             ],
             body: None,
             answers: vec![json::<ExecutionPageView>(200, "a page")],
-            handler: get(executions::list),
+            handler: get(listing::list),
+        },
+        Route {
+            method: HttpMethod::Get,
+            path: "/api/statistics",
+            operation_id: "getStatistics",
+            summary: "How many executions of each workflow ended lately, how, and how long they ran",
+            parameters: vec![
+                DocumentedParameter(
+                    "since",
+                    Type::String,
+                    "those created then or later, in RFC 3339; left out, in the last day",
+                ),
+                DocumentedParameter("workflow", Type::String, "only of the workflow of this name"),
+            ],
+            body: None,
+            answers: vec![json::<StatisticsView>(200, "by workflow")],
+            handler: get(statistics::statistics),
         },
         Route {
             method: HttpMethod::Get,
@@ -414,6 +445,6 @@ fn process_routes() -> Vec<Route> {
             get(health::metrics),
         ),
         simple("/api/openapi.json", "getOpenApi", "This document", other("OpenAPI 3.1", JSON), get(document)),
-        simple("/", "getDashboard", "The dashboard", other("a page", "text/html"), get(dashboard::page)),
+        simple("/", "getDashboard", "The dashboard", other("a page", "text/html"), get(dashboard::overview)),
     ]
 }

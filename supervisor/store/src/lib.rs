@@ -35,6 +35,7 @@ mod session;
 mod shares;
 mod sqlite;
 mod statements;
+mod statistics;
 mod supervisors;
 #[cfg_attr(
     all(not(feature = "postgres"), not(test)),
@@ -84,6 +85,7 @@ pub use roles::{
 pub use schedules::{DueSchedule, ScheduleAdvance, ScheduleAdvanced, ScheduleRecord, ScheduleStore};
 pub use shares::{ShareBook, ShareStore};
 pub use sqlite::{Durability, SqliteStore};
+pub use statistics::{StatisticsStore, WorkflowStatistics};
 pub use supervisors::{FleetRecord, SupervisorRecord, SupervisorStore};
 pub use unheld_claims::{ClaimsUnderWay, UnheldClaims};
 pub use webhooks::{DeliveryRecord, DeliveryState, DeliveryTry, TakenDelivery, WebhookRecord, WebhookStore};

@@ -26,7 +26,7 @@ macro_rules! record_readers {
             ChangeRecord, Claimed, ConcurrencyTerms, ConfigEntry, ConfigRecord, Cursor, DeliveryRecord, DueSchedule, EventRow,
             ExecutionRecord, FleetRecord, HeldLimit, LimitRate, LimitRecord, LimitTerms, LimitUse, LogRow, NewExecution, OnFull,
             OrganizationRecord, PauseRecord, PauseTarget, PrunedRows, ScheduleRecord, SupervisorRecord,
-            TakenDelivery, WebhookRecord, WorkflowRecord, WorkflowTerms,
+            TakenDelivery, WebhookRecord, WorkflowRecord, WorkflowStatistics, WorkflowTerms,
         };
 
         pub(crate) fn required_id(row: &$row, column: &str) -> Result<Uuid> {
@@ -528,6 +528,25 @@ macro_rules! record_readers {
                 executions: count("executions")?,
                 logs: count("logs")?,
                 events: count("events")?,
+            })
+        }
+
+        pub(crate) fn statistics(row: &$row) -> Result<WorkflowStatistics> {
+            let count = |column: &str| long(row, column);
+            let duration = |column: &str| {
+                let found = row.try_get::<Option<i64>, _>(column)?;
+                Ok::<_, sqlx::Error>(found.and_then(|duration| u64::try_from(duration).ok()))
+            };
+            Ok(WorkflowStatistics {
+                workflow_name: row.try_get("workflow_name")?,
+                oldest: at(row, "oldest")?,
+                ended: count("ended")?,
+                succeeded: count("succeeded")?,
+                failed: count("failed")?,
+                cancelled: count("cancelled")?,
+                duration_p50_ms: duration("duration_p50_ms")?,
+                duration_p95_ms: duration("duration_p95_ms")?,
+                last_failed_at: at(row, "last_failed_at")?,
             })
         }
 

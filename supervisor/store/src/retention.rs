@@ -41,7 +41,7 @@ impl PrunedRows {
     }
 }
 
-/// Forgets what ended long ago. What a webhook is still to be told of stays until it was.
+/// Forgets what ended long ago. What is not published yet stays until it was, and so does what a webhook is still to be told of.
 #[async_trait]
 pub trait RetentionStore: Debug + Send + Sync + 'static {
     /// Removes the oldest of these, so many at most, in a transaction of its own. Of several supervisors that do so at the

@@ -18,7 +18,7 @@ use crate::{
     EventRow, ExecutionFailure, ExecutionFilter, ExecutionRecord, ExecutionRecords, ExpiredOwners,
     Finalization, FinalizeResult, LimitStore, LogRow, NewExecution, OrganizationRecord, PauseStore,
     PresenceShown, QueueDepth, QueueUse, Renewal, Result, RetentionStore, ScheduleStore, ServedQueues,
-    ShareStore, Submitted, SupervisorStore, TakeOver, WebhookStore, WorkflowRecord,
+    ShareStore, StatisticsStore, Submitted, SupervisorStore, TakeOver, WebhookStore, WorkflowRecord,
 };
 
 /// The whole record: one database in all its roles.
@@ -41,6 +41,7 @@ pub trait Store:
     + PauseStore
     + WebhookStore
     + RetentionStore
+    + StatisticsStore
 {
 }
 
@@ -63,6 +64,7 @@ impl<T> Store for T where
         + PauseStore
         + WebhookStore
         + RetentionStore
+        + StatisticsStore
 {
 }
 

@@ -32,6 +32,7 @@ mod retention;
 mod schedules;
 mod shares;
 mod situations;
+mod statistics;
 mod values;
 mod webhooks;
 mod workflow_limits;
@@ -211,9 +212,14 @@ contract! {
         rule_3_room_and_rate_must_both_let_it_start,
         rule_3_keys_that_nothing_starts_for_are_forgotten,
     }
+    statistics {
+        what_the_latest_executions_came_to_is_counted_by_workflow,
+        where_there_are_too_many_to_count_the_shares_stay_true,
+    }
     retention {
         what_ended_before_a_moment_goes_as_it_was_told,
         what_somebody_is_still_to_be_told_of_stays,
+        what_is_not_published_yet_stays,
     }
     limits {
         rule_3_no_more_run_than_a_limit_says,

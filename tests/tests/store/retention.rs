@@ -22,7 +22,22 @@ async fn succeeded(fixture: &Fixture, days: i64) -> Uuid {
     for column in ["created_at", "completed_at"] {
         fixture.age(column, id, days * 86_400).await;
     }
+    fixture.store.mark_notified(&[id]).await.unwrap();
     id
+}
+
+pub(crate) async fn what_is_not_published_yet_stays(fixture: Fixture) {
+    let (published, id) = (succeeded(&fixture, 40).await, succeeded(&fixture, 41).await);
+    fixture.sql(&format!("UPDATE executions SET notified_at = NULL WHERE id = '{id}'")).await;
+    let range = ended(Status::Success, Timestamp::now() - SignedDuration::from_hours(24));
+    assert_eq!(fixture.store.prunable(range).await.unwrap().executions, 1);
+    assert_eq!(fixture.store.prune(range, 10).await.unwrap().executions, 1);
+    assert!(fixture.store.execution(published).await.unwrap().is_none());
+    // The sweep finds it, publishes it and says so; from then on it may go.
+    let left = fixture.store.unnotified(std::time::Duration::ZERO, 10).await.unwrap();
+    assert_eq!(left.iter().map(|row| row.id).collect::<Vec<_>>(), [id]);
+    fixture.store.mark_notified(&[id]).await.unwrap();
+    assert_eq!(fixture.store.prune(range, 10).await.unwrap().executions, 1);
 }
 
 pub(crate) async fn what_ended_before_a_moment_goes_as_it_was_told(fixture: Fixture) {
@@ -39,6 +54,7 @@ pub(crate) async fn what_ended_before_a_moment_goes_as_it_was_told(fixture: Fixt
     for column in ["created_at", "completed_at"] {
         fixture.age(column, cancelled, 40 * 86_400).await;
     }
+    fixture.store.mark_notified(&[cancelled]).await.unwrap();
     let before = Timestamp::now() - SignedDuration::from_hours(30 * 24);
     let range = ended(Status::Success, before);
     let told = fixture.store.prunable(range).await.unwrap();
@@ -84,6 +100,7 @@ async fn what_goes_gives_its_space_back_to_the_disk() {
         let mut finalization = success(&claimant, claimed.attempt);
         finalization.logs = vec![line(1, &text)];
         fixture.finalize(finalization).await;
+        fixture.store.mark_notified(&[claimed.attempt.execution_id]).await.unwrap();
     }
     let pages = async || -> u64 {
         let found = fixture.texts("SELECT CAST(page_count AS TEXT) FROM pragma_page_count").await;

@@ -18,7 +18,8 @@ use crate::http::openapi::openapi;
 use crate::http::routes::routes;
 
 /// Operations for others than the command line.
-const NOT_THE_CLIENTS: [&str; 4] = ["getDashboard", "getHealth", "getMetrics", "openWebSocket"];
+const NOT_THE_CLIENTS: [&str; 5] =
+    ["getDashboard", "getHealth", "getMetrics", "getStatistics", "openWebSocket"];
 
 fn document() -> Value {
     serde_json::to_value(openapi(routes())).unwrap()

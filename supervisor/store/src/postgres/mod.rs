@@ -23,6 +23,7 @@ mod schema;
 mod session;
 mod shares;
 mod statements;
+mod statistics;
 mod supervisors;
 mod tls;
 mod transaction;

@@ -133,6 +133,8 @@ crate::statements::statements! {
     FORGET_RATES = "forget_rates",
     PRUNE = "prune",
     PRUNABLE = "prunable",
+    STATISTICS = "statistics",
+    STATISTICS_OF_WORKFLOW = "statistics_of_workflow",
     ;
     lists {
         LIST_BY_ERROR = "by_error",

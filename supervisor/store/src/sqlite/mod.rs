@@ -22,6 +22,7 @@ mod schema;
 mod session;
 mod shares;
 mod statements;
+mod statistics;
 mod supervisors;
 mod waiting;
 mod webhooks;

@@ -123,6 +123,8 @@ crate::statements::statements! {
     FORGET_RATES = "forget_rates",
     PRUNE = "prune",
     PRUNABLE = "prunable",
+    STATISTICS = "statistics",
+    STATISTICS_OF_WORKFLOW = "statistics_of_workflow",
     PRUNE_LOGS = "prune_logs",
     PRUNE_EVENTS = "prune_events",
     PRUNE_DELIVERIES = "prune_deliveries",

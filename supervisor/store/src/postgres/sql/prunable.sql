@@ -3,6 +3,7 @@ WITH gone AS (
     SELECT id FROM executions
     WHERE upper(status) = $1 AND upper(status) <> 'RUNNING'
         AND (created_at AT TIME ZONE 'UTC') < ($2 AT TIME ZONE 'UTC') AND completed_at < $2
+        AND notified_at IS NOT NULL
         AND NOT EXISTS (
             SELECT FROM webhook_deliveries
             WHERE webhook_deliveries.execution_id = executions.id AND webhook_deliveries.due_at IS NOT NULL

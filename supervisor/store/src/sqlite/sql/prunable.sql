@@ -2,10 +2,11 @@
 WITH gone AS MATERIALIZED (
     SELECT id FROM executions
     WHERE upper(status) = ?1 AND upper(status) <> 'RUNNING' AND created_at < ?2 AND completed_at < ?2
-    AND NOT EXISTS (
-        SELECT 1 FROM webhook_deliveries
-        WHERE webhook_deliveries.execution_id = executions.id AND webhook_deliveries.due_at IS NOT NULL
-    )
+        AND notified_at IS NOT NULL
+        AND NOT EXISTS (
+            SELECT 1 FROM webhook_deliveries
+            WHERE webhook_deliveries.execution_id = executions.id AND webhook_deliveries.due_at IS NOT NULL
+        )
 )
 SELECT
     (SELECT count(*) FROM gone) AS executions,

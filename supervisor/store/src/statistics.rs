@@ -1,0 +1,42 @@
+//! What the latest executions of each workflow came to, for whoever looks after them. The work is bounded: so many of each
+//! end are looked at, and the answer says how far back that is.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::Result;
+
+/// So many of each end are looked at.
+pub(crate) const OF_EACH_END: usize = 10_000;
+
+/// What the latest executions of a workflow came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkflowStatistics {
+    /// The name of the workflow; `None` of those that name their code.
+    pub workflow_name: Option<String>,
+    /// The oldest that was looked at, if there were more than are looked at.
+    pub oldest: Option<Timestamp>,
+    /// How many ended.
+    pub ended: u64,
+    /// How many of these succeeded.
+    pub succeeded: u64,
+    /// How many of these failed or ran out of time.
+    pub failed: u64,
+    /// How many of these were cancelled.
+    pub cancelled: u64,
+    /// So long ran half of them at most, in milliseconds.
+    pub duration_p50_ms: Option<u64>,
+    /// So long ran 95 of 100 of them at most, in milliseconds.
+    pub duration_p95_ms: Option<u64>,
+    /// When one failed last.
+    pub last_failed_at: Option<Timestamp>,
+}
+
+/// Counts what the latest executions came to.
+#[async_trait]
+pub trait StatisticsStore: Debug + Send + Sync + 'static {
+    /// What the executions came to that were created since then and are over: of this workflow, or of each.
+    async fn statistics(&self, since: Timestamp, workflow: Option<&str>) -> Result<Vec<WorkflowStatistics>>;
+}
