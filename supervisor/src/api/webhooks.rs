@@ -91,7 +91,7 @@ impl std::str::FromStr for DeliveryWord {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Delivery)]
 pub struct DeliveryView {
-    /// The webhook.
+    /// The webhook; `request` of what the request asked for.
     pub webhook: String,
     /// The execution that ended.
     pub execution_id: Uuid,
@@ -113,6 +113,10 @@ pub struct DeliveryView {
     pub last_status: Option<u32>,
     /// Why the last try failed.
     pub last_error: Option<String>,
+    /// The address, where the request named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub url: Option<String>,
     /// Every try: when, and what came of it.
     #[schema(value_type = Value)]
     pub history: Option<Box<RawValue>>,

@@ -90,6 +90,12 @@ pub(crate) struct SubmitCommand {
     /// A limit it must have room in, by name; up to four, each with a flag of its own.
     #[arg(long = "limit", value_name = "NAME")]
     limits: Vec<String>,
+    /// Tell this address what it comes to, too; signed with the secret webhook.request.
+    #[arg(long, value_name = "URL")]
+    webhook: Option<String>,
+    /// Tell it of this end only, such as FAILED; may be given several times.
+    #[arg(long, value_name = "STATUS", requires = "webhook")]
+    webhook_event: Vec<String>,
     /// Start it at this time at the earliest, such as 2027-03-28T02:30:00+02:00.
     #[arg(long, value_name = "TIME", conflicts_with = "delay", value_parser = moment)]
     run_at: Option<Timestamp>,
@@ -132,6 +138,14 @@ fn seconds(given: &str) -> Result<f64, String> {
     }
 }
 
+/// Who is told what it comes to.
+#[derive(Serialize)]
+struct BodyWebhook<'a> {
+    url: &'a str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    events: &'a [String],
+}
+
 /// The body, as a queue message has it.
 #[derive(Serialize)]
 struct QueueBody<'a> {
@@ -161,6 +175,8 @@ struct QueueBody<'a> {
     queue: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     limits: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webhook: Option<BodyWebhook<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     run_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -239,6 +255,7 @@ impl SubmitCommand {
             priority: self.priority,
             queue: self.queue.as_deref(),
             limits: &self.limits,
+            webhook: self.webhook.as_deref().map(|url| BodyWebhook { url, events: &self.webhook_event }),
             run_at: self.run_at,
             delay_seconds: self.delay,
             expires_at: self.expires_at,

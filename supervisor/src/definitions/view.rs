@@ -121,6 +121,7 @@ pub fn delivery_view(row: DeliveryRecord) -> DeliveryView {
         last_status: row.last_status,
         last_error: row.last_error,
         history: row.history,
+        url: row.url,
     }
 }
 

@@ -161,6 +161,7 @@ fn child(
         idempotency_key: None,
         idempotency_seconds: None,
         traceparent: None,
+        webhook: None,
     };
     // What its workflow says of a queue comes before its parent's.
     NewExecution { is_queue_default: true, ..NewExecution::of(&request, parent.max_attempts) }

@@ -1,11 +1,13 @@
 //! Tells webhooks what executions came to: every supervisor does, and each delivery is taken by one of them at a time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use muster_core::webhook::{DeliveryDecision, ReceiverAnswer, after_try};
+use muster_core::webhook::{
+    DeliveryDecision, DeliverySlots, OF_EACH, OF_REQUESTS, ReceiverAnswer, after_try,
+};
 use muster_store::{DeliveryTry, StoreError, TakenDelivery};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -19,10 +21,6 @@ use crate::webhooks::{Courier, KEY_PREFIX, WebhookKey, delivery_id, message, sec
 
 /// How often is looked for deliveries that are due, when none is under way.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How many deliveries of one webhook are under way at once, so that a slow receiver holds up nobody else.
-const OF_EACH: usize = 8;
-/// How many are under way at once in all.
-const AT_ONCE: usize = 64;
 /// How long a delivery is somebody's: longer than a receiver may take.
 const LEASE: Duration = Duration::from_secs(60);
 
@@ -32,20 +30,19 @@ type WebhookKeys = HashMap<String, Arc<WebhookKey>>;
 /// Delivers what is due, for ever.
 pub(super) async fn deliver_for_ever(supervisor: Weak<Supervisor>, allow_private: bool) {
     let courier = Courier::new(allow_private);
-    let mut under_way: JoinSet<Uuid> = JoinSet::new();
-    let mut counts: BTreeMap<Uuid, usize> = BTreeMap::new();
+    let mut under_way: JoinSet<(u64, bool)> = JoinSet::new();
+    let (mut slots, begun) = (DeliverySlots::default(), Instant::now());
     let mut told = String::new();
     loop {
         let Some(here) = supervisor.upgrade() else { return };
-        let busy: Vec<Uuid> = counts.keys().copied().collect();
-        match here.take(AT_ONCE.saturating_sub(under_way.len()), &busy).await {
+        match here.take(slots.free(begun.elapsed()), &slots.busy()).await {
             Ok((taken, keys)) => {
                 told.clear();
                 for delivery in taken {
-                    *counts.entry(delivery.webhook_id).or_default() += 1;
+                    let number = slots.begin(delivery.webhook_id, begun.elapsed());
                     let deliver =
                         deliver(Weak::clone(&supervisor), courier.clone(), Arc::clone(&keys), delivery);
-                    under_way.spawn(deliver);
+                    under_way.spawn(async move { (number, deliver.await) });
                 }
             }
             Err(error) => {
@@ -61,18 +58,8 @@ pub(super) async fn deliver_for_ever(supervisor: Weak<Supervisor>, allow_private
         }
         drop(here);
         tokio::select! {
-            Some(Ok(webhook)) = under_way.join_next() => over(&mut counts, webhook),
+            Some(Ok((number, is_answered))) = under_way.join_next() => slots.end(number, is_answered),
             () = tokio::time::sleep(LOOK_EVERY) => {}
-        }
-    }
-}
-
-/// One less is under way.
-fn over(counts: &mut BTreeMap<Uuid, usize>, webhook: Uuid) {
-    if let Some(count) = counts.get_mut(&webhook) {
-        *count -= 1;
-        if *count == 0 {
-            counts.remove(&webhook);
         }
     }
 }
@@ -135,21 +122,21 @@ impl Supervisor {
     }
 }
 
-/// Tries one delivery and notes what came of it; gives the webhook.
+/// Tries one delivery and notes what came of it; gives whether there was an answer.
 async fn deliver(
     supervisor: Weak<Supervisor>,
     courier: Courier,
     keys: Arc<WebhookKeys>,
     delivery: TakenDelivery,
-) -> Uuid {
-    if let Some(here) = supervisor.upgrade() {
-        let answer = answer(&here, courier, &keys, &delivery).await;
-        if let Err(error) = note(&here, &delivery, answer).await {
-            // It is taken again when its lease is over.
-            tracing::debug!(%error, execution_id = %delivery.execution_id, "a delivery could not be noted");
-        }
+) -> bool {
+    let Some(here) = supervisor.upgrade() else { return true };
+    let answer = answer(&here, courier, &keys, &delivery).await;
+    let is_answered = !matches!(answer, Some(ReceiverAnswer::None { .. }));
+    if let Err(error) = note(&here, &delivery, answer).await {
+        // It is taken again when its lease is over.
+        tracing::debug!(%error, execution_id = %delivery.execution_id, "a delivery could not be noted");
     }
-    delivery.webhook_id
+    is_answered
 }
 
 /// What the receiver answers; `None` when there is nothing to tell of any more.
@@ -217,6 +204,7 @@ async fn note(
     };
     here.store.note_delivery(&tried).await?;
     match decision {
+        DeliveryDecision::Gone if delivery.webhook == OF_REQUESTS => {}
         DeliveryDecision::Gone => here.pause_gone(&delivery.webhook).await,
         DeliveryDecision::GivenUp => {
             let (webhook, execution_id) = (&delivery.webhook, delivery.execution_id);

@@ -587,6 +587,7 @@ macro_rules! record_readers {
                     .and_then(|code| u32::try_from(code).ok()),
                 last_error: row.try_get("last_error")?,
                 history: json_text(row, "history")?,
+                url: row.try_get("url")?,
             })
         }
 

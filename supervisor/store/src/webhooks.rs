@@ -103,6 +103,8 @@ pub struct DeliveryRecord {
     pub last_error: Option<String>,
     /// The tries, a JSON list.
     pub history: Option<Box<RawValue>>,
+    /// The address, where the request named it.
+    pub url: Option<String>,
 }
 
 impl DeliveryRecord {
@@ -115,6 +117,9 @@ impl DeliveryRecord {
         }
     }
 }
+
+/// So many that requests asked for are taken at once.
+pub(crate) const OF_REQUESTS_AT_ONCE: usize = 16;
 
 /// A state as statements call it.
 pub(crate) fn state_word(state: DeliveryState) -> &'static str {

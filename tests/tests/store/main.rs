@@ -191,6 +191,7 @@ contract! {
         rule_16_who_paused_what_is_among_the_changes,
     }
     webhooks {
+        who_a_request_names_is_told_of_its_end_too,
         every_end_is_told_to_those_who_ask_for_it,
         a_delivery_is_taken_by_one_tried_and_begun_anew,
         what_expired_is_told_and_what_was_taken_back_is_told_anew,

@@ -316,8 +316,8 @@ async fn deliveries_that_are_not_due_are_read_by_nobody_who_takes_some() {
         fixture.sql(statement).await;
     }
     fixture.sql("ANALYZE webhook_deliveries").await;
-    let take = plan(&fixture, "take_deliveries", "8, '{}', 60000000, 64").await;
+    let take = plan(&fixture, "take_deliveries", "8, '{}', 60000000, 64, 16").await;
     assert!(take.contains("webhook_deliveries_due") && most_rows(&take) <= 8, "{take}");
-    let nothing = plan(&fixture, "take_deliveries", &format!("8, '{{{webhook}}}', 60000000, 64")).await;
+    let nothing = plan(&fixture, "take_deliveries", &format!("8, '{{{webhook}}}', 60000000, 64, 16")).await;
     assert!(most_rows(&nothing) <= 1, "{nothing}");
 }

@@ -168,3 +168,56 @@ pub(crate) async fn what_expired_is_told_and_what_was_taken_back_is_told_anew(fi
     fixture.finalize(success(&me, attempt)).await;
     assert!(told().await.contains(&(attempt.execution_id, "SUCCESS".to_owned())));
 }
+
+/// A request that names who is told of it: this text stands in its row.
+fn asking(events: &str) -> NewExecution {
+    let mut execution = new_execution();
+    let id = execution.id;
+    execution.request = raw(&format!(
+        r#"{{"execution_id":"{id}","workflow":"greet","parameters":{{"webhook":{{"url":"https://not.this"}}}},"webhook":{{"url":"https://example.com/of-request",{events}"id":"00000000-0000-5000-8000-000000000009"}}}}"#
+    ));
+    execution
+}
+
+pub(crate) async fn who_a_request_names_is_told_of_its_end_too(fixture: Fixture) {
+    let claimant = claimant();
+    // One that only looks so, one that is told of another end, one that is told.
+    let mut looks = new_execution();
+    looks.request = raw(&format!(
+        r#"{{"execution_id":"{}","workflow":"greet","parameters":{{"webhook":{{"url":"https://not.this"}}}}}}"#,
+        looks.id
+    ));
+    for execution in [looks, asking(r#""events":["FAILED"],"#)] {
+        let claimed = fixture.claim(&claimant, execution).await;
+        fixture.finalize(success(&claimant, claimed.attempt)).await;
+    }
+    assert!(fixture.store.take_deliveries(4, 10, &[], LEASE).await.unwrap().is_empty());
+    let claimed = fixture.claim(&claimant, asking("")).await;
+    let id = claimed.attempt.execution_id;
+    fixture.finalize(success(&claimant, claimed.attempt)).await;
+    // What waits and is cancelled is an end, too.
+    let waiting = asking(r#""events":["CANCELLED"],"#);
+    let cancelled = waiting.id;
+    fixture.store.submit(&[waiting]).await.unwrap();
+    fixture.store.request_cancel(cancelled).await.unwrap();
+
+    let receiver = Uuid::from_u128(0x5000_8000_0000_0000_0009);
+    assert!(fixture.store.take_deliveries(4, 10, &[receiver], LEASE).await.unwrap().is_empty(), "it is busy");
+    let mut taken = fixture.store.take_deliveries(4, 10, &[], LEASE).await.unwrap();
+    taken.sort_by_key(|one| one.event.clone());
+    let of =
+        |one: &TakenDelivery| (one.execution_id, one.event.clone(), one.url.clone(), one.webhook.clone());
+    let url = "https://example.com/of-request".to_owned();
+    assert_eq!(
+        taken.iter().map(of).collect::<Vec<_>>(),
+        [
+            (cancelled, "CANCELLED".to_owned(), url.clone(), "request".to_owned()),
+            (id, "SUCCESS".to_owned(), url.clone(), "request".to_owned()),
+        ]
+    );
+    fixture.store.note_delivery(&tried(&taken[1], None, true)).await.unwrap();
+    let shown = fixture.store.deliveries(Some("request"), Some(DeliveryState::Delivered), 10).await.unwrap();
+    assert_eq!((shown.len(), shown[0].execution_id, shown[0].url.clone()), (1, id, Some(url)));
+    assert!(fixture.store.retry_delivery("request", id).await.unwrap().is_some());
+    assert_eq!(fixture.store.take_deliveries(4, 10, &[], LEASE).await.unwrap().len(), 1);
+}

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::retry::RetryOptions;
+use crate::webhook::RequestWebhook;
 
 /// The longest timeout: a year.
 const TIMEOUT_MAX_SECONDS: f64 = 365.0 * 86_400.0;
@@ -212,6 +213,12 @@ pub(super) fn priority(raw: &RawValue) -> Result<u8, String> {
 }
 
 /// The rule of a retry policy: an object of these fields, each within its bounds.
+pub(super) fn webhook(raw: &RawValue) -> Result<RequestWebhook, String> {
+    let webhook: RequestWebhook = serde_json::from_str(raw.get())
+        .map_err(|error| format!("must be an object with url and events: {error}"))?;
+    webhook.checked()
+}
+
 pub(super) fn retry(raw: &RawValue) -> Result<RetryOptions, String> {
     let options: RetryOptions = serde_json::from_str(raw.get())
         .map_err(|error| format!("must be an object of a retry policy: {error}"))?;

@@ -20,6 +20,7 @@ use super::request::{ExecutionRequest, Target};
 use super::retry::RetryOptions;
 use super::start_window::StartWindow;
 use crate::json;
+use crate::webhook::RequestWebhook;
 
 /// Why a request cannot be run: every problem at once, each with the field it is about.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +57,7 @@ pub struct RequestDraft {
     idempotency_key: Option<String>,
     idempotency_seconds: Option<f64>,
     traceparent: Option<String>,
+    webhook: Option<RequestWebhook>,
     problems: Vec<String>,
 }
 
@@ -154,6 +156,9 @@ struct RequestFields<'a> {
     #[serde(borrow)]
     #[schema(value_type = Option<String>)]
     traceparent: Option<&'a RawValue>,
+    #[serde(borrow)]
+    #[schema(value_type = Option<RequestWebhook>)]
+    webhook: Option<&'a RawValue>,
 }
 
 /// A draft is documented by the fields it is read from.
@@ -277,6 +282,7 @@ impl RequestDraft {
             idempotency_key: self.idempotency_key.or(other.idempotency_key),
             idempotency_seconds: self.idempotency_seconds.or(other.idempotency_seconds),
             traceparent: self.traceparent.or(other.traceparent),
+            webhook: self.webhook.or(other.webhook),
             ..self
         }
     }
@@ -337,6 +343,7 @@ impl RequestDraft {
             idempotency_key: self.idempotency_key,
             idempotency_seconds: self.idempotency_seconds,
             traceparent: self.traceparent,
+            webhook: self.webhook,
         };
         self.problems.extend(request.window.problems());
         self.problems.extend(check::frame_size(request.payload_bytes()).err());
@@ -422,6 +429,7 @@ impl RequestDraft {
         self.form_id = self.take("form_id", fields.form_id, check::identifier);
         self.api_key_id = self.take("api_key_id", fields.api_key_id, check::identifier);
         self.traceparent = self.take("traceparent", fields.traceparent, check::identifier);
+        self.webhook = self.take("webhook", fields.webhook, check::webhook);
     }
 
     fn read_limits(&mut self, fields: &RequestFields<'_>) {

@@ -13,6 +13,7 @@ use super::draft::{InvalidRequest, RequestDraft};
 use super::retry::RetryOptions;
 use super::start_window::StartWindow;
 use crate::json;
+use crate::webhook::RequestWebhook;
 
 /// Everything one execution was asked for with, checked.
 #[derive(Clone, Debug, Serialize)]
@@ -75,6 +76,9 @@ pub struct ExecutionRequest {
     /// The W3C trace context it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// Who is told what it came to, besides the webhooks that are defined. The store looks for it in the text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<RequestWebhook>,
 }
 
 /// What to run: one of the three ways to say it.

@@ -2,7 +2,13 @@
 //!
 //! Pure: what is sent, and how, is elsewhere. The plan is that of the Standard Webhooks specification.
 
+mod request;
+mod slots;
+
 use std::time::Duration;
+
+pub use request::{OF_REQUESTS, RequestWebhook};
+pub use slots::{DeliverySlots, OF_EACH};
 
 /// How long after the try before the next one comes; there is none after the last.
 const PAUSES: [Duration; 6] = [

@@ -1,6 +1,7 @@
 //! Webhooks.
 
 use muster_core::execution::{Status, check};
+use muster_core::webhook::OF_REQUESTS;
 use muster_store::{DefinitionWrite, WebhookRecord};
 use serde_json::value::to_raw_value;
 
@@ -75,7 +76,9 @@ impl Planner {
     }
 
     fn check_webhook(&mut self, subject: EditSubject<'_>, wanted: &WebhookDefinition) -> bool {
-        let name = if check::is_word(&wanted.name, NAME_MAX_BYTES) && !wanted.name.contains('/') {
+        let name = if wanted.name == OF_REQUESTS {
+            Err("is how deliveries are called that requests ask for".to_owned())
+        } else if check::is_word(&wanted.name, NAME_MAX_BYTES) && !wanted.name.contains('/') {
             Ok(())
         } else {
             Err(format!("must be 1 to {NAME_MAX_BYTES} characters without spaces and slashes"))

@@ -5,8 +5,8 @@ import { confirmed, dialog, given } from "./form.js";
 import { OVER, ago, executionLink, moment, short, until } from "./format.js";
 import { act, begin, button } from "./page.js";
 
-const DELIVERIES = 100;
-let names = [];
+const DELIVERIES = 100, OF_REQUESTS = "request";
+let names = null;
 const wanted = () => new URLSearchParams(location.search);
 
 const webhooks = table({
@@ -45,7 +45,7 @@ const history_ = () => {
 const deliveries = table({
   label: "Deliveries", none: "There are none like that.", keyOf: one => `${one.webhook} ${one.execution_id} ${one.event}`,
   columns: [
-    { name: "Webhook", kind: "lead", text: one => one.webhook },
+    { name: "Webhook", kind: "lead", text: one => one.url ? `${one.webhook}: ${one.url}` : one.webhook },
     { name: "State", make: () => { const pill = make("span"); pill.update = one => set(pill, one.state, `pill ${one.state}`); return pill; } },
     { name: "Of", text: one => one.event, style: one => one.event },
     { name: "Execution", make: () => { const link = make("a", { class: "mono" }); link.update = one => { link.href = executionLink(one.execution_id); set(link, `…${short(one.execution_id)}`); }; return link; } },
@@ -66,10 +66,10 @@ async function read() {
   webhooks.show(known.webhooks);
   deliveries.show(told.deliveries);
   const now = known.webhooks.map(one => one.name);
-  if (now.join("\n") === names.join("\n")) return;
+  if (now.join("\n") === names?.join("\n")) return;
   const chosen = of.options.length > 1 ? of.value : wanted().get("webhook") ?? "";
-  of.replaceChildren(make("option", { value: "" }, "every webhook"), ...now.map(name => make("option", {}, name)));
-  of.value = now.includes(chosen) ? chosen : "";
+  of.replaceChildren(make("option", { value: "" }, "every webhook"), ...[...now, OF_REQUESTS].map(name => make("option", { value: name }, name === OF_REQUESTS ? "those that requests ask for" : name)));
+  of.value = [...now, OF_REQUESTS].includes(chosen) ? chosen : "";
   names = now;
 }
 

@@ -37,6 +37,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 17, sql: include_str!("migrations/0017_rates.sql") },
     Migration { version: 18, sql: include_str!("migrations/0018_fleet.sql") },
     Migration { version: 19, sql: include_str!("migrations/0019_workflow_limits.sql") },
+    Migration { version: 20, sql: include_str!("migrations/0020_request_webhooks.sql") },
 ];
 
 /// The key of the advisory lock that supervisors which start together take in turn.

@@ -12,7 +12,8 @@ use super::{PostgresStore, statements};
 use crate::Result;
 use crate::rows::micros;
 use crate::webhooks::{
-    DeliveryRecord, DeliveryState, DeliveryTry, TakenDelivery, WebhookSession, WebhookStore, state_word,
+    DeliveryRecord, DeliveryState, DeliveryTry, OF_REQUESTS_AT_ONCE, TakenDelivery, WebhookSession,
+    WebhookStore, state_word,
 };
 
 impl WebhookSession for PgSession {
@@ -36,6 +37,7 @@ impl WebhookStore for PostgresStore {
                 .bind(busy.to_vec())
                 .bind(micros(lease))
                 .bind(count(in_all))
+                .bind(count(in_all.min(OF_REQUESTS_AT_ONCE)))
         };
         all(self, take, record::taken_delivery).await
     }

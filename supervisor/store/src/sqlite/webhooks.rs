@@ -15,7 +15,8 @@ use crate::Result;
 use crate::columns::now;
 use crate::rows::micros;
 use crate::webhooks::{
-    DeliveryRecord, DeliveryState, DeliveryTry, TakenDelivery, WebhookSession, WebhookStore, state_word,
+    DeliveryRecord, DeliveryState, DeliveryTry, OF_REQUESTS_AT_ONCE, TakenDelivery, WebhookSession,
+    WebhookStore, state_word,
 };
 
 impl WebhookSession for SqliteSession {
@@ -44,7 +45,8 @@ impl WebhookStore for SqliteStore {
             .bind(array(busy)?)
             .bind(now)
             .bind(now + micros(lease))
-            .bind(count(in_all));
+            .bind(count(in_all))
+            .bind(count(in_all.min(OF_REQUESTS_AT_ONCE)));
         let transaction = self.writer.begin().await?;
         let rows = transaction.rows(take)?;
         transaction.commit()?;

@@ -19,7 +19,9 @@ WITH written AS (
     )
     WHERE executions.id = ending.id AND executions.attempt = ending.attempt
         AND executions.lease_owner = ending.owner AND executions.status = 'RUNNING'
-    RETURNING executions.id, executions.attempt, executions.limits, executions.status, executions.workflow_name
+    RETURNING
+        executions.id, executions.attempt, executions.limits, executions.status, executions.workflow_name,
+        executions.request -> 'webhook' AS webhook
 ), logged AS (
     INSERT INTO execution_logs (
         execution_id, attempt, sequence, logged_at, level, stream, logger, message, fields
@@ -37,13 +39,19 @@ WITH written AS (
         AS happened (id, at, event, attempt, supervisor, detail)
     WHERE ((id, attempt) IN (SELECT id, attempt FROM written)) IS TRUE
 ), told AS (
-    INSERT INTO webhook_deliveries (execution_id, webhook_id, event, created_at, due_at)
-    SELECT written.id, webhooks.id, written.status, clock_timestamp(), clock_timestamp()
+    INSERT INTO webhook_deliveries (execution_id, webhook_id, event, created_at, due_at, url)
+    SELECT written.id, webhooks.id, written.status, clock_timestamp(), clock_timestamp(), NULL
     FROM written
     JOIN webhooks
         ON NOT webhooks.is_paused
         AND (webhooks.events IS NULL OR webhooks.events ? written.status)
         AND (webhooks.workflows IS NULL OR webhooks.workflows ? written.workflow_name)
+    UNION ALL
+    -- And to whom the request itself names. Few do.
+    SELECT id, (webhook ->> 'id')::uuid, status, clock_timestamp(), clock_timestamp(), webhook ->> 'url'
+    FROM written
+    WHERE webhook ->> 'id' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' AND webhook ->> 'url' IS NOT NULL
+        AND (NOT webhook ? 'events' OR webhook -> 'events' ? status)
     ON CONFLICT DO NOTHING
 )
 SELECT id, attempt, limits FROM written

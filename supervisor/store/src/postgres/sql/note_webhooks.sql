@@ -1,10 +1,24 @@
 -- $1: executions. Those that are over are told to whoever is to know.
-INSERT INTO webhook_deliveries (execution_id, webhook_id, event, created_at, due_at)
-SELECT executions.id, webhooks.id, executions.status, clock_timestamp(), clock_timestamp()
+INSERT INTO webhook_deliveries (execution_id, webhook_id, event, created_at, due_at, url)
+SELECT executions.id, webhooks.id, executions.status, clock_timestamp(), clock_timestamp(), NULL
 FROM executions
 JOIN webhooks
     ON NOT webhooks.is_paused
     AND (webhooks.events IS NULL OR webhooks.events ? executions.status)
     AND (webhooks.workflows IS NULL OR webhooks.workflows ? executions.workflow_name)
 WHERE executions.id = ANY ($1::uuid[]) AND executions.completed_at IS NOT NULL
+UNION ALL
+-- And to whom the request itself names. Few do.
+SELECT
+    executions.id, (executions.request -> 'webhook' ->> 'id')::uuid, executions.status, clock_timestamp(), clock_timestamp(),
+    executions.request -> 'webhook' ->> 'url'
+FROM executions
+WHERE executions.id = ANY ($1::uuid[]) AND executions.completed_at IS NOT NULL
+    AND executions.request ? 'webhook'
+    AND executions.request -> 'webhook' ->> 'id' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+    AND executions.request -> 'webhook' ->> 'url' IS NOT NULL
+    AND (
+        NOT executions.request -> 'webhook' ? 'events'
+        OR executions.request -> 'webhook' -> 'events' ? executions.status
+    )
 ON CONFLICT DO NOTHING

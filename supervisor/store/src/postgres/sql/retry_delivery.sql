@@ -1,9 +1,8 @@
 -- $1: the webhook, $2: the execution.
 UPDATE webhook_deliveries
 SET due_at = clock_timestamp(), attempts = 0, delivered_at = NULL
-FROM webhooks
-WHERE webhooks.name = $1 AND execution_id = $2 AND webhook_id = webhooks.id
+WHERE execution_id = $2
+    AND (webhook_id = (SELECT id FROM webhooks WHERE name = $1) OR ($1 = 'request' AND url IS NOT NULL))
 RETURNING
-    webhook_deliveries.execution_id, webhook_deliveries.webhook_id, webhooks.name AS webhook, webhook_deliveries.event,
-    webhook_deliveries.attempts, webhook_deliveries.created_at, webhook_deliveries.due_at, webhook_deliveries.delivered_at,
-    webhook_deliveries.last_status, webhook_deliveries.last_error, webhook_deliveries.history
+    execution_id, webhook_id, $1::text AS webhook, event, attempts, created_at, due_at, delivered_at, last_status, last_error,
+    history, url

@@ -3,7 +3,8 @@
 -- Of each end the newest are looked at, by the index of its list; where one end has more than that, the others are looked at
 -- no further back than it, so that the shares stay true.
 WITH recent AS MATERIALIZED (
-    SELECT newest.* FROM unnest(ARRAY['SUCCESS', 'FAILED', 'TIMEOUT', 'CANCELLED']) AS wanted (status), LATERAL (
+    SELECT newest.workflow_name, newest.status, newest.created_at, newest.completed_at, newest.duration_ms
+    FROM unnest(ARRAY['SUCCESS', 'FAILED', 'TIMEOUT', 'CANCELLED']) AS wanted (status), LATERAL (
         SELECT workflow_name, status, created_at, completed_at, duration_ms FROM executions
         WHERE workflow_name || '/' || status = $3 || '/' || wanted.status AND upper(status) <> 'RUNNING'
             AND created_at AT TIME ZONE 'UTC' >= $1::timestamptz AT TIME ZONE 'UTC'
@@ -15,7 +16,7 @@ WITH recent AS MATERIALIZED (
     FROM (SELECT min(created_at) AS oldest FROM recent GROUP BY status HAVING count(*) >= $2) AS full_ends
 ), counted AS (
     SELECT
-        recent.*, count(duration_ms) OVER (PARTITION BY workflow_name) AS timed,
+        workflow_name, status, completed_at, duration_ms, count(duration_ms) OVER (PARTITION BY workflow_name) AS timed,
         row_number() OVER (PARTITION BY workflow_name, duration_ms IS NULL ORDER BY duration_ms) AS place
     FROM recent, cut
     WHERE cut.oldest IS NULL OR created_at >= cut.oldest

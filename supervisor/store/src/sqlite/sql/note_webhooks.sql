@@ -1,11 +1,26 @@
 -- ?1: a JSON array of executions, ?2: now. Those that are over are told to whoever is to know. Joined in this order, so that
 -- without a webhook nothing is looked at.
-INSERT INTO webhook_deliveries (execution_id, webhook_id, event, created_at, due_at)
-SELECT executions.id, webhooks.id, executions.status, ?2, ?2
+INSERT INTO webhook_deliveries (execution_id, webhook_id, event, created_at, due_at, url)
+SELECT executions.id, webhooks.id, executions.status, ?2, ?2, NULL
 FROM webhooks
 CROSS JOIN json_each(?1) AS ended
 CROSS JOIN executions
 WHERE executions.id = ended.value AND webhooks.is_paused = 0 AND executions.completed_at IS NOT NULL
     AND (webhooks.events IS NULL OR executions.status IN (SELECT value FROM json_each(webhooks.events)))
     AND (webhooks.workflows IS NULL OR executions.workflow_name IN (SELECT value FROM json_each(webhooks.workflows)))
+UNION ALL
+-- And to whom the request itself names. Few do, so its text is only read where it looks so; parameters may look so, too.
+SELECT
+    executions.id, executions.request ->> '$.webhook.id', executions.status, ?2, ?2, executions.request ->> '$.webhook.url'
+FROM json_each(?1) AS ended
+CROSS JOIN executions
+WHERE executions.id = ended.value AND executions.completed_at IS NOT NULL
+    AND CASE
+        WHEN instr(executions.request, '"webhook":{"url":') = 0 OR NOT json_valid(executions.request) THEN false
+        ELSE length(executions.request ->> '$.webhook.id') = 36 AND json_type(executions.request, '$.webhook.url') = 'text'
+            AND (
+                json_type(executions.request, '$.webhook.events') IS NULL
+                OR executions.status IN (SELECT value FROM json_each(executions.request, '$.webhook.events'))
+            )
+    END
 ON CONFLICT DO NOTHING

@@ -3,7 +3,7 @@
 -- Of each end the newest are looked at, by the index of its list; where one end has more than that, the others are looked at
 -- no further back than it, so that the shares stay true.
 WITH recent AS MATERIALIZED (
-    SELECT * FROM (
+    SELECT workflow_name, status, created_at, completed_at, duration_ms FROM (
         SELECT workflow_name, status, created_at, completed_at, duration_ms FROM executions
             INDEXED BY executions_listed_by_workflow
         WHERE workflow_name = ?3 AND upper(status) = 'SUCCESS' AND upper(status) <> 'RUNNING' AND created_at >= ?1
@@ -11,7 +11,7 @@ WITH recent AS MATERIALIZED (
         LIMIT ?2
     )
     UNION ALL
-    SELECT * FROM (
+    SELECT workflow_name, status, created_at, completed_at, duration_ms FROM (
         SELECT workflow_name, status, created_at, completed_at, duration_ms FROM executions
             INDEXED BY executions_listed_by_workflow
         WHERE workflow_name = ?3 AND upper(status) = 'FAILED' AND upper(status) <> 'RUNNING' AND created_at >= ?1
@@ -19,7 +19,7 @@ WITH recent AS MATERIALIZED (
         LIMIT ?2
     )
     UNION ALL
-    SELECT * FROM (
+    SELECT workflow_name, status, created_at, completed_at, duration_ms FROM (
         SELECT workflow_name, status, created_at, completed_at, duration_ms FROM executions
             INDEXED BY executions_listed_by_workflow
         WHERE workflow_name = ?3 AND upper(status) = 'TIMEOUT' AND upper(status) <> 'RUNNING' AND created_at >= ?1
@@ -27,7 +27,7 @@ WITH recent AS MATERIALIZED (
         LIMIT ?2
     )
     UNION ALL
-    SELECT * FROM (
+    SELECT workflow_name, status, created_at, completed_at, duration_ms FROM (
         SELECT workflow_name, status, created_at, completed_at, duration_ms FROM executions
             INDEXED BY executions_listed_by_workflow
         WHERE workflow_name = ?3 AND upper(status) = 'CANCELLED' AND upper(status) <> 'RUNNING' AND created_at >= ?1
@@ -39,7 +39,7 @@ WITH recent AS MATERIALIZED (
     FROM (SELECT min(created_at) AS oldest FROM recent GROUP BY status HAVING count(*) >= ?2) AS full_ends
 ), counted AS (
     SELECT
-        recent.*, count(duration_ms) OVER (PARTITION BY workflow_name) AS timed,
+        workflow_name, status, completed_at, duration_ms, count(duration_ms) OVER (PARTITION BY workflow_name) AS timed,
         row_number() OVER (PARTITION BY workflow_name, duration_ms IS NULL ORDER BY duration_ms) AS place
     FROM recent, cut
     WHERE cut.oldest IS NULL OR created_at >= cut.oldest
