@@ -31,6 +31,7 @@ BROUGHT = {
     "supervisor/clients/MIGRATING.md": "how-to/migrating.md",
     "supervisor/clients/node/README.md": "reference/client-node.md",
     "supervisor/clients/python/README.md": "reference/client-python.md",
+    "supervisor/clients/rust/README.md": "reference/client-rust.md",
     "supervisor/deploy/README.md": "how-to/deploy.md",
     "worker/README.md": "how-to/worker.md",
     "worker/node/README.md": "how-to/node-worker.md",
@@ -53,6 +54,7 @@ PARTS = {
     "Reference": [
         "reference/client-python",
         "reference/client-node",
+        "reference/client-rust",
         "reference/settings",
         "reference/commands",
         "reference/http",

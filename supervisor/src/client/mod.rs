@@ -72,7 +72,10 @@ impl ApiClient {
     /// When it is not an HTTP URL.
     pub fn new(url: &str, token: Option<SecretString>) -> Result<Self, ClientError> {
         let bad = |reason: String| ClientError::Address { url: url.to_owned(), reason };
-        let base = Url::parse(url).map_err(|error| bad(error.to_string()))?;
+        // The address of the API is what comes to mind, too; all that is asked is below it.
+        let plain = url.trim_end_matches('/');
+        let base = Url::parse(plain.strip_suffix("/api").unwrap_or(plain))
+            .map_err(|error| bad(error.to_string()))?;
         if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
             return Err(bad("it must be like http://HOST:PORT".to_owned()));
         }

@@ -5,6 +5,7 @@ mod admission;
 mod batch;
 mod batch_memory;
 mod batch_pipes;
+mod client;
 mod deaths;
 mod end_causes;
 mod isolation;
