@@ -31,6 +31,9 @@ pub(crate) struct ListCommand {
     /// Only executions of this workflow.
     #[arg(long, value_name = "NAME")]
     workflow: Option<String>,
+    /// Only executions of this queue.
+    #[arg(long, value_name = "NAME")]
+    queue: Option<String>,
     /// Only executions of this organization.
     #[arg(long, value_name = "ID")]
     organization: Option<Uuid>,
@@ -62,6 +65,7 @@ impl ListCommand {
         let query: Vec<(&str, String)> = [
             ("status", self.status.map(|status| status.to_string())),
             ("workflow", self.workflow.clone()),
+            ("queue", self.queue.clone()),
             ("organization", self.organization.map(|id| id.to_string())),
             ("error_type", self.error_type.clone()),
             ("since", self.since.map(|at| at.to_string())),
@@ -80,6 +84,9 @@ impl ListCommand {
         let page: Executions = client.parsed(answer)?;
         if page.executions.is_empty() {
             note("no executions");
+            if let Some(cursor) = page.next_cursor {
+                note(&format!("there may be some among older ones: --cursor {cursor}"));
+            }
             return Ok(ExitCode::SUCCESS);
         }
         print(&describe(&page.executions, OutputStream::stdout()))?;

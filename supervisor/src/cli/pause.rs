@@ -9,7 +9,9 @@ use super::exit::CommandFailure;
 use super::human;
 use super::output::{json_line, note, print, print_line};
 use super::server::ServerFlags;
-use crate::api::PauseView;
+use crate::api::{PauseView, WorkflowsView};
+use crate::client::{ApiClient, DefinitionKind};
+use crate::nearest::nearest;
 
 /// Let nothing start of a queue, a workflow, an organization, or at all; what runs goes on, and everything is accepted.
 #[derive(Debug, Args)]
@@ -34,13 +36,37 @@ pub(crate) struct PauseCommand {
 
 impl PauseCommand {
     pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
-        let paused = self.server.client()?.pause(&self.target, self.why.clone())?;
+        let client = self.server.client()?;
+        let paused = client.pause(&self.target, self.why.clone())?;
         print_line(&match self.json {
             true => json_line(&paused),
             false => spelled_out(&paused.sentence()).into_owned(),
         })?;
+        if let Some(hint) = unknown(&client, &self.target) {
+            note(&spelled_out(&hint));
+        }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// What to say of a target that nobody knows. It may be right all the same: what is paused need not be there yet.
+fn unknown(client: &ApiClient, target: &str) -> Option<String> {
+    let (kind, name) = target.split_once(':')?;
+    let known: Vec<String> = match kind {
+        "workflow" => {
+            let all: WorkflowsView = client.all_defined(DefinitionKind::Workflow).ok()?;
+            let described = all.workflows.into_iter().map(|one| one.name);
+            described.chain(all.defined.into_iter().map(|one| one.name)).collect()
+        }
+        "queue" => client.pool().ok()?.queues.into_iter().map(|one| one.queue).collect(),
+        _ => return None,
+    };
+    if known.iter().any(|one| one == name) {
+        return None;
+    }
+    let meant = nearest(name, known.iter().map(String::as_str));
+    let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+    Some(format!("the supervisor knows no {kind} {name:?}, but it is paused should one come{meant}"))
 }
 
 /// Let start again what was paused, in its order.

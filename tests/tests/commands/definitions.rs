@@ -50,7 +50,7 @@ fn a_workflow_is_defined_seen_changed_and_removed() {
     let shown = json(&installation, &["workflow", "show", "billing/echo"]);
     assert_eq!(shown["concurrency"], serde_json::json!({ "total": 20, "per_key": 2, "key": "caller" }));
     assert_eq!((&shown["queue"], &shown["retry"]["backoff_seconds"]), (&"fast".into(), &5.0.into()));
-    let limit = json(&installation, &["limit", "show", "workflow/billing/echo"]);
+    let limit = json(&installation, &["limit", "show", "workflow/billing/echo", "--json"]);
     assert_eq!(limit["terms"]["per_key"], 2);
     let gone = ["workflow", "set", "billing/echo", "--max-concurrent", "", "--max-concurrent-per-key", ""];
     done(&run(&installation, &gone));
@@ -58,6 +58,13 @@ fn a_workflow_is_defined_seen_changed_and_removed() {
     assert!(shown["concurrency"].is_null() && shown["queue"] == "fast", "{shown}");
     let unknown = run(&installation, &["workflow", "set", "billing/echo", "--limit", "crm"]);
     assert!(unknown.err.contains("there is no limit \"crm\""), "{}", unknown.err);
+    let paused = run(&installation, &["pause", "workflow:billing/ecko"]);
+    done(&paused);
+    assert!(paused.err.contains("did you mean billing/echo?"), "{}", paused.err);
+    done(&run(&installation, &["resume", "workflow:billing/ecko"]));
+    let paused = run(&installation, &["pause", "workflow:billing/echo"]);
+    assert!(paused.err.is_empty(), "{}", paused.err);
+    done(&run(&installation, &["resume", "workflow:billing/echo"]));
 
     let wrong = run(&installation, &["workflow", "remove", "billing/ecko"]);
     assert!(wrong.code == 1 && wrong.err.contains("did you mean billing/echo?"), "{}", wrong.err);
@@ -67,9 +74,10 @@ fn a_workflow_is_defined_seen_changed_and_removed() {
     );
     assert_eq!(run(&installation, &["workflow", "show", "billing/echo"]).code, 1);
     let page = json(&installation, &["changes", "--json"]);
+    let changes = page["changes"].as_array().unwrap().iter().map(|one| &one["change"]);
     let actions: Vec<_> =
-        page["changes"].as_array().unwrap().iter().map(|one| &one["change"]["action"]).collect();
-    assert_eq!(actions, ["remove", "change", "create"]);
+        changes.filter(|change| change["kind"] == "workflow").map(|change| &change["action"]).collect();
+    assert_eq!(actions, ["remove", "change", "change", "change", "create"]);
     assert!(page["changes"][0]["who"].as_str().unwrap().ends_with(" from 127.0.0.1"), "{page:#}");
 }
 

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use muster_core::execution::{Attempt, Status};
-use muster_store::{Claimant, HeldLimit, LimitTerms, NewExecution, ShareBook, TakeOver};
+use muster_store::{Claimant, HeldLimit, LimitTerms, NewExecution, OnFull, ShareBook, Submitted, TakeOver};
 use muster_supervisor::api::{ReasonKind, ReasonView};
 use muster_supervisor::service::reasons_of;
 use uuid::Uuid;
@@ -31,6 +31,8 @@ struct PlayedSchedule<'a> {
     running: Vec<(usize, Attempt)>,
     submitted: Vec<Uuid>,
     limits: BTreeMap<&'static str, LimitTerms>,
+    /// So many started for a key since its limit was changed last.
+    starts: BTreeMap<HeldLimit, u32>,
     questions: usize,
     happened: Vec<String>,
 }
@@ -50,7 +52,9 @@ pub(crate) async fn rule_17_what_is_said_of_who_waits_is_what_the_next_claim_doe
 }
 
 async fn play(fixture: &Fixture, seed: u64) -> usize {
-    fixture.sql("DELETE FROM executions; DELETE FROM limit_holders; DELETE FROM limits").await;
+    fixture
+        .sql("DELETE FROM executions; DELETE FROM limit_holders; DELETE FROM limits; DELETE FROM limit_rates")
+        .await;
     let mut schedule = PlayedSchedule {
         fixture,
         random: fastrand::Rng::with_seed(seed),
@@ -58,6 +62,7 @@ async fn play(fixture: &Fixture, seed: u64) -> usize {
         running: Vec::new(),
         submitted: Vec::new(),
         limits: BTreeMap::new(),
+        starts: BTreeMap::new(),
         questions: 0,
         happened: vec![format!("MUSTER_SITUATIONS_SEED={seed}")],
     };
@@ -109,9 +114,57 @@ impl PlayedSchedule<'_> {
                 ..new
             };
             self.happened.push(format!("  {} {:?} {:?}", new.id, new.limits, new.queue));
-            self.submitted.push(new.id);
-            self.fixture.store.submit(&[new]).await.unwrap();
+            self.enter(new).await;
         }
+    }
+
+    /// Submits one, and holds what came of it to what its limits say of those that come when they are full.
+    async fn enter(&mut self, new: NewExecution) {
+        let id = new.id;
+        let is_refusable = self.random.bool();
+        let before = self.entrants().await;
+        let answer =
+            self.fixture.store.submit(&[if is_refusable { new.refusable() } else { new }]).await.unwrap();
+        if let [Submitted::LimitReached { limit, .. }] = &answer[..] {
+            self.assert_full(limit, &before);
+            return;
+        }
+        self.submitted.push(id);
+        let row = self.fixture.row(id).await;
+        if row.status == Status::Failed {
+            assert_eq!(row.error_type.as_deref(), Some("LimitReached"), "{:#?}", self.happened);
+            assert!(!is_refusable, "whoever hears it at once has no row: {:#?}", self.happened);
+            return;
+        }
+        for held in &row.limits {
+            let Some(terms) = self.limits.get(held.name.as_str()) else { continue };
+            if terms.on_full == OnFull::Reject {
+                let count = |of_key| entrants_of(&before, held, of_key);
+                let had_room = terms.total.is_none_or(|most| count(false) < most)
+                    && terms.per_key.is_none_or(|most| count(true) < most);
+                assert!(had_room, "it was let in to a full {held:?}: {terms:?}\n{:#?}", self.happened);
+            }
+        }
+    }
+
+    /// Who is let in, by what is noted: whoever waits or runs in limits that count them.
+    async fn entrants(&self) -> Vec<HeldLimit> {
+        let noted = "SELECT limit_name || '/' || key FROM limit_holders JOIN executions \
+                     ON CAST(executions.id AS TEXT) = CAST(execution_id AS TEXT) WHERE status IN ('PENDING', 'RUNNING')";
+        let split = |text: &String| {
+            let (name, key) = text.split_once('/').unwrap();
+            HeldLimit { name: name.to_owned(), key: key.to_owned() }
+        };
+        self.fixture.texts(noted).await.iter().map(split).collect()
+    }
+
+    fn assert_full(&self, limit: &str, entrants: &[HeldLimit]) {
+        let terms = &self.limits[limit];
+        assert_eq!(terms.on_full, OnFull::Reject, "{:#?}", self.happened);
+        let in_all = entrants.iter().filter(|held| held.name == limit).count();
+        let may_be_full = terms.per_key.is_some()
+            || terms.total.is_some_and(|most| in_all >= usize::try_from(most).unwrap());
+        assert!(may_be_full, "{limit} refused with {in_all} in it: {terms:?}\n{:#?}", self.happened);
     }
 
     /// Claims, and holds what came of it to what the limits say.
@@ -128,6 +181,7 @@ impl PlayedSchedule<'_> {
         if matches!(take_over, TakeOver::Nothing) {
             self.assert_within_limits(&taken).await;
         }
+        self.assert_within_rates(&taken).await;
         taken
     }
 
@@ -150,6 +204,23 @@ impl PlayedSchedule<'_> {
             let is_within = terms.total.is_none_or(|most| in_all <= most)
                 && terms.per_key.is_none_or(|most| of_key <= most);
             assert!(is_within, "{in_all} and {of_key} of {held:?} run: {terms:?}\n{:#?}", self.happened);
+        }
+    }
+
+    /// A period is an hour, so since a limit was changed no more start for a key than may early.
+    async fn assert_within_rates(&mut self, taken: &HashSet<Uuid>) {
+        for id in taken {
+            for held in self.fixture.row(*id).await.limits {
+                let Some(terms) = self.limits.get(held.name.as_str()).filter(|terms| terms.rate.is_some())
+                else {
+                    continue;
+                };
+                let most = terms.burst.unwrap_or(1);
+                let count = self.starts.entry(held.clone()).or_default();
+                *count += 1;
+                let count = *count;
+                assert!(count <= most, "{count} of {most} of {held:?} started\n{:#?}", self.happened);
+            }
         }
     }
 
@@ -188,6 +259,7 @@ impl PlayedSchedule<'_> {
         let name = LIMITS[self.random.usize(..LIMITS.len())];
         if self.random.u32(..6) == 0 {
             self.limits.remove(name);
+            self.starts.retain(|held, _| held.name != name);
             self.fixture.store.remove_limit(name).await.unwrap();
             return;
         }
@@ -198,8 +270,19 @@ impl PlayedSchedule<'_> {
             total: total.or(per_key.is_none().then_some(1)),
             per_key,
             key,
+            // Of a rate it is the first starts that are seen: the next is an hour away.
+            rate: (self.random.u32(..5) == 0).then(|| "1/3600s".parse().unwrap()),
             ..LimitTerms::default()
         };
+        let burst = terms.rate.and(Some(self.random.u32(1..=4)));
+        let on_full = match self.random.u32(..8) {
+            0 | 1 => OnFull::Reject,
+            2 => OnFull::Replace,
+            3 => OnFull::CancelRunning,
+            _ => OnFull::Wait,
+        };
+        let terms = LimitTerms { burst, on_full, ..terms };
+        self.starts.retain(|held, _| held.name != name);
         self.happened.push(format!("  limit {name} {terms:?}"));
         self.fixture.store.set_limit(name, &terms).await.unwrap();
         self.limits.insert(name, terms);
@@ -273,7 +356,9 @@ impl PlayedSchedule<'_> {
             let row = self.fixture.row(id).await;
             let is_closed = |held: &HeldLimit| {
                 let terms = self.limits.get(held.name.as_str());
-                terms.is_some_and(|terms| terms.total == Some(0) || terms.per_key == Some(0))
+                terms.is_some_and(|terms| {
+                    terms.total == Some(0) || terms.per_key == Some(0) || terms.rate.is_some()
+                })
             };
             let is_later = reasons.iter().any(|reason| reason.kind == ReasonKind::StartsLater);
             assert!(
@@ -290,6 +375,11 @@ impl PlayedSchedule<'_> {
             assert_ne!(self.fixture.status(*id).await, Status::Running);
         }
     }
+}
+
+fn entrants_of(entrants: &[HeldLimit], held: &HeldLimit, of_key: bool) -> u32 {
+    let is_meant = |one: &&HeldLimit| one.name == held.name && (!of_key || one.key == held.key);
+    u32::try_from(entrants.iter().filter(is_meant).count()).unwrap()
 }
 
 /// What keeps it whatever the claim has room for.

@@ -19,7 +19,7 @@ const WAIT_OPTIONS = ["timeoutMs", "signal"];
 const ABSENT_MS = 10;
 const ABSENT_MAX_MS = 2_000;
 const LOG_OPTIONS = ["follow", "signal"];
-const LIST_OPTIONS = ["status", "workflow", "organization", "errorType", "since", "until", "pageSize"];
+const LIST_OPTIONS = ["status", "workflow", "queue", "organization", "errorType", "since", "until", "pageSize"];
 /** So many submits are one question, or so many characters. */
 const MANY = 1_000;
 const MANY_LENGTH = 8 * 1024 * 1024;
@@ -177,9 +177,9 @@ export class Client {
   }
 
   /** @param {import("./index.js").ListOptions} options */
-  async *#list({ status, workflow, organization, errorType, since, until, pageSize = 100 }) {
+  async *#list({ status, workflow, queue, organization, errorType, since, until, pageSize = 100 }) {
     const moment = (value) => (value instanceof Date ? value.toISOString() : value);
-    const narrowed = { status, workflow, organization, error_type: errorType, since: moment(since), until: moment(until) };
+    const narrowed = { status, workflow, queue, organization, error_type: errorType, since: moment(since), until: moment(until) };
     const asked = Object.entries({ ...narrowed, limit: String(pageSize) });
     const query = Object.fromEntries(asked.filter(([, value]) => value !== undefined && value !== null));
     for (;;) {

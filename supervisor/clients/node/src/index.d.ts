@@ -91,6 +91,8 @@ export interface LogOptions {
 export interface ListOptions {
   status?: Status;
   workflow?: string;
+  /** Only of this queue. */
+  queue?: string;
   organization?: string;
   /** Only those that ended with an error of this type. */
   errorType?: string;

@@ -88,6 +88,7 @@ class AsyncClient:
         *,
         status: Status | None = None,
         workflow: str | None = None,
+        queue: str | None = None,
         organization: str | None = None,
         error_type: str | None = None,
         since: datetime | str | None = None,
@@ -95,7 +96,7 @@ class AsyncClient:
         page_size: int = 100,
     ) -> AsyncIterator[Execution]:
         """Executions, the newest first; pages are fetched as they are needed. Rows of lists have no result."""
-        narrowed = {"status": status, "workflow": workflow, "organization": organization, "error_type": error_type}
+        narrowed = {"status": status, "workflow": workflow, "queue": queue, "organization": organization, "error_type": error_type}
         query = steps.list_query({**narrowed, "since": since, "until": until, "limit": page_size})
         while True:
             page = await self._transport.run(steps.page("/api/executions", query, self._patient()))

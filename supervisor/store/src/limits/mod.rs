@@ -10,6 +10,10 @@ mod held;
 mod key;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod model_on_full;
+#[cfg(test)]
+mod model_rate;
 pub(crate) mod on_full;
 pub(crate) mod rate;
 pub(crate) mod session;

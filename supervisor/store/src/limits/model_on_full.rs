@@ -1,0 +1,331 @@
+//! All orders of events at one limit that does not simply let wait: three executions come to two processes, start, end, and
+//! what goes wrong between.
+//!
+//! Who is let in and who makes room is decided by the product ([`LimitEntry`]); around it stands as much of the writing of a
+//! row, of claims, outcomes and the sweep as matters. Each guard can be taken out, and then the world must find what it
+//! guards against.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stateright::{Checker, HasDiscoveries, Model, Property};
+use uuid::Uuid;
+
+use super::on_full::{Entrant, LimitEntry};
+use super::{HeldLimit, LimitTerms, OnFull};
+
+/// What the product does; each can be taken out.
+#[derive(Clone, Copy, Debug)]
+struct EntryGuards {
+    /// Whoever decides keeps others from deciding until what came of it is written.
+    locked: bool,
+    /// Who is let in is noted with the row, before it runs.
+    noted_with_the_row: bool,
+    /// What somebody had locked when it was to make room is asked again.
+    asked_again: bool,
+}
+
+const ALL: EntryGuards = EntryGuards { locked: true, noted_with_the_row: true, asked_again: true };
+const EXECUTIONS: usize = 4;
+const MOST: u32 = 1;
+const FAULTS: u8 = 1;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum EntryRow {
+    /// Nobody has submitted it yet.
+    Unborn,
+    Waiting,
+    /// A claim has it in its hands.
+    Locked,
+    Running {
+        is_asked: bool,
+    },
+    Over,
+    /// It was not let in.
+    Refused,
+    /// It made room.
+    Superseded,
+}
+
+/// What comes of a decision: whom it is about, who waits no longer, and who is asked to end.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct EntryDecision {
+    execution: usize,
+    is_let_in: bool,
+    superseded: Vec<usize>,
+    asked: Vec<usize>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct EntryWorld {
+    rows: [EntryRow; EXECUTIONS],
+    /// Who is noted in the limit.
+    noted: BTreeSet<usize>,
+    /// In which order they came.
+    came: Vec<usize>,
+    decided: [Option<EntryDecision>; 2],
+    /// Who was locked when it was to make room.
+    passed_over: BTreeSet<usize>,
+    faults: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum EntryStep {
+    /// A process decides about an execution that comes to it.
+    Decide(usize, usize),
+    /// It writes what came of it.
+    Write(usize),
+    /// It dies between.
+    Die(usize),
+    /// A claim finds one that waits, and holds its row.
+    Lock(usize),
+    /// The claim is over: it starts if there is room.
+    Claim(usize),
+    End(usize),
+    /// Who was passed over is asked again.
+    AskAgain,
+    /// Strikes who is noted and over.
+    Sweep,
+}
+
+fn held() -> HeldLimit {
+    HeldLimit { name: "limit".to_owned(), key: String::new() }
+}
+
+fn id(execution: usize) -> Uuid {
+    Uuid::from_u128(execution as u128)
+}
+
+fn number(id: Uuid) -> usize {
+    usize::try_from(id.as_u128()).unwrap()
+}
+
+impl EntryWorld {
+    fn running(&self) -> usize {
+        self.rows.iter().filter(|row| matches!(row, EntryRow::Running { .. })).count()
+    }
+
+    fn waiting(&self) -> Vec<usize> {
+        let waits = |one: &usize| matches!(self.rows[*one], EntryRow::Waiting | EntryRow::Locked);
+        (0..EXECUTIONS).filter(waits).collect()
+    }
+
+    fn decide(&self, execution: usize, on_full: OnFull) -> EntryDecision {
+        let terms = LimitTerms { total: Some(MOST), on_full, ..LimitTerms::default() };
+        let entrant = |one: &usize| {
+            let (runs, is_asked) = match self.rows[*one] {
+                EntryRow::Running { is_asked } => (true, is_asked),
+                EntryRow::Waiting | EntryRow::Locked => (false, false),
+                EntryRow::Unborn | EntryRow::Over | EntryRow::Refused | EntryRow::Superseded => return None,
+            };
+            Some(Entrant { id: id(*one), held: held(), runs, is_asked })
+        };
+        let entrants = self.came.iter().filter(|one| self.noted.contains(one)).filter_map(entrant).collect();
+        let mut entry = LimitEntry::of(BTreeMap::from([(held().name, terms)]), entrants);
+        let is_let_in = entry.enter(id(execution), &[held()]).is_ok();
+        let numbers = |all: &[super::on_full::Displacement]| all.iter().map(|one| number(one.id)).collect();
+        let (superseded, asked) = (numbers(&entry.superseded), numbers(&entry.asked));
+        EntryDecision { execution, is_let_in, superseded, asked }
+    }
+
+    fn write(&mut self, process: usize, guards: EntryGuards) {
+        let Some(EntryDecision { execution, is_let_in, superseded, asked }) = self.decided[process].take()
+        else {
+            return;
+        };
+        self.came.push(execution);
+        if !is_let_in {
+            self.rows[execution] = EntryRow::Refused;
+            return;
+        }
+        self.rows[execution] = EntryRow::Waiting;
+        if guards.noted_with_the_row {
+            self.noted.insert(execution);
+        }
+        superseded.into_iter().for_each(|one| self.supersede(one, guards));
+        for one in asked {
+            if let EntryRow::Running { is_asked } = &mut self.rows[one] {
+                *is_asked = true;
+            }
+        }
+    }
+
+    fn supersede(&mut self, execution: usize, guards: EntryGuards) {
+        match self.rows[execution] {
+            EntryRow::Waiting => {
+                self.rows[execution] = EntryRow::Superseded;
+                self.noted.remove(&execution);
+            }
+            EntryRow::Locked if guards.asked_again => drop(self.passed_over.insert(execution)),
+            EntryRow::Locked
+            | EntryRow::Unborn
+            | EntryRow::Running { .. }
+            | EntryRow::Over
+            | EntryRow::Refused
+            | EntryRow::Superseded => {}
+        }
+    }
+
+    fn is_possible(&self, step: EntryStep, guards: EntryGuards) -> bool {
+        let is_locked = guards.locked && self.decided.iter().any(Option::is_some);
+        let is_free = |execution: usize| {
+            self.rows[execution] == EntryRow::Unborn
+                && self.decided.iter().flatten().all(|decided| decided.execution != execution)
+        };
+        match step {
+            EntryStep::Decide(process, execution) => {
+                !is_locked && self.decided[process].is_none() && is_free(execution)
+            }
+            EntryStep::Write(process) => self.decided[process].is_some(),
+            EntryStep::Die(process) => self.decided[process].is_some() && self.faults > 0,
+            EntryStep::Lock(execution) => self.rows[execution] == EntryRow::Waiting,
+            EntryStep::Claim(execution) => !is_locked && self.rows[execution] == EntryRow::Locked,
+            EntryStep::End(execution) => matches!(self.rows[execution], EntryRow::Running { .. }),
+            // It is asked until the claim that had it is over.
+            EntryStep::AskAgain => self.passed_over.iter().any(|one| self.rows[*one] != EntryRow::Locked),
+            EntryStep::Sweep => !is_locked && self.noted.iter().any(|one| self.rows[*one] == EntryRow::Over),
+        }
+    }
+
+    fn after(&self, step: EntryStep, guards: EntryGuards, on_full: OnFull) -> Self {
+        let mut world = self.clone();
+        match step {
+            EntryStep::Decide(process, execution) => {
+                world.decided[process] = Some(self.decide(execution, on_full));
+            }
+            EntryStep::Write(process) => world.write(process, guards),
+            EntryStep::Die(process) => {
+                world.decided[process] = None;
+                world.faults -= 1;
+            }
+            EntryStep::Lock(execution) => world.rows[execution] = EntryRow::Locked,
+            EntryStep::Claim(execution) => {
+                let has_room = self.running() < usize::try_from(MOST).unwrap();
+                world.rows[execution] =
+                    if has_room { EntryRow::Running { is_asked: false } } else { EntryRow::Waiting };
+                if has_room {
+                    world.noted.insert(execution);
+                }
+            }
+            EntryStep::End(execution) => world.rows[execution] = EntryRow::Over,
+            EntryStep::AskAgain => {
+                let free = |one: &usize| self.rows[*one] != EntryRow::Locked;
+                for one in self.passed_over.iter().copied().filter(free) {
+                    world.passed_over.remove(&one);
+                    world.supersede(one, guards);
+                }
+            }
+            EntryStep::Sweep => world.noted.retain(|one| self.rows[*one] != EntryRow::Over),
+        }
+        world
+    }
+
+    /// Nobody is in the middle of anything.
+    fn is_at_rest(&self) -> bool {
+        self.decided.iter().all(Option::is_none)
+            && self.passed_over.is_empty()
+            && !self.rows.contains(&EntryRow::Locked)
+    }
+
+    /// No more than may be are there.
+    fn is_within(&self, on_full: OnFull) -> bool {
+        let (most, waiting) = (usize::try_from(MOST).unwrap(), self.waiting().len());
+        match on_full {
+            OnFull::Wait => true,
+            // From the moment the row is written.
+            OnFull::Reject => self.running() + waiting <= most,
+            // One that a claim took at the moment at which it was to make room runs on, and is not asked to end.
+            OnFull::Replace | OnFull::CancelRunning => !self.is_at_rest() || waiting <= 1,
+        }
+    }
+
+    /// Whoever came last is not the one that made room.
+    fn keeps_the_newest(&self) -> bool {
+        self.came.last().is_none_or(|last| self.rows[*last] != EntryRow::Superseded)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct ModelEntry(EntryGuards, OnFull);
+
+const WITHIN: &str = "no more than may be are there";
+const NEWEST: &str = "the newest is kept";
+
+impl Model for ModelEntry {
+    type State = EntryWorld;
+    type Action = EntryStep;
+
+    fn init_states(&self) -> Vec<EntryWorld> {
+        vec![EntryWorld {
+            rows: [EntryRow::Unborn; EXECUTIONS],
+            noted: BTreeSet::new(),
+            came: Vec::new(),
+            decided: [None, None],
+            passed_over: BTreeSet::new(),
+            faults: FAULTS,
+        }]
+    }
+
+    fn actions(&self, world: &EntryWorld, actions: &mut Vec<EntryStep>) {
+        let executions = || 0..EXECUTIONS;
+        let decide = (0..2).flat_map(|process| executions().map(move |one| EntryStep::Decide(process, one)));
+        let processes = (0..2).flat_map(|one| [EntryStep::Write(one), EntryStep::Die(one)]);
+        let rows =
+            executions().flat_map(|one| [EntryStep::Lock(one), EntryStep::Claim(one), EntryStep::End(one)]);
+        let all = decide.chain(processes).chain(rows).chain([EntryStep::AskAgain, EntryStep::Sweep]);
+        actions.extend(all.filter(|step| world.is_possible(*step, self.0)));
+    }
+
+    fn next_state(&self, world: &EntryWorld, step: EntryStep) -> Option<EntryWorld> {
+        Some(world.after(step, self.0, self.1))
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always(WITHIN, |model: &Self, world: &EntryWorld| world.is_within(model.1)),
+            Property::always(NEWEST, |_, world: &EntryWorld| world.keeps_the_newest()),
+            Property::sometimes("somebody ends", |_, world: &EntryWorld| {
+                world.rows.contains(&EntryRow::Over)
+            }),
+        ]
+    }
+}
+
+/// What goes wrong in this world, and how many states it has.
+fn found(guards: EntryGuards, on_full: OnFull) -> (Vec<&'static str>, usize) {
+    let checker = ModelEntry(guards, on_full).checker().threads(2);
+    let checker = checker.finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
+    let failures = [WITHIN, NEWEST].into_iter().filter(|name| checker.discovery(name).is_some());
+    (failures.collect(), checker.unique_state_count())
+}
+
+const STRICT: [OnFull; 3] = [OnFull::Reject, OnFull::Replace, OnFull::CancelRunning];
+
+#[test]
+fn with_all_guards_no_more_than_may_be_are_there() {
+    for on_full in STRICT {
+        let (failures, states) = found(ALL, on_full);
+        assert_eq!(failures, Vec::<&str>::new(), "{on_full:?}");
+        assert!(states > 1_000, "only {states} states of {on_full:?}: too small to mean anything");
+    }
+}
+
+#[test]
+fn without_a_lock_two_that_come_at_once_do_not_see_each_other() {
+    for on_full in STRICT {
+        assert!(!found(EntryGuards { locked: false, ..ALL }, on_full).0.is_empty(), "{on_full:?}");
+    }
+}
+
+#[test]
+fn who_waits_counts_from_its_row_on() {
+    for on_full in STRICT {
+        let (failures, _) = found(EntryGuards { noted_with_the_row: false, ..ALL }, on_full);
+        assert_eq!(failures, [WITHIN], "{on_full:?}");
+    }
+}
+
+#[test]
+fn what_was_locked_is_asked_again() {
+    let (failures, _) = found(EntryGuards { asked_again: false, ..ALL }, OnFull::Replace);
+    assert_eq!(failures, [WITHIN]);
+}
