@@ -50,6 +50,7 @@ const FILES: &[(&str, &str)] = files![
     "fills.js",
     "form.js",
     "format.js",
+    "health.js",
     "limits.js",
     "live.js",
     "log.js",
