@@ -35,7 +35,8 @@ before(async () => {
   installation = await served({ amqp_url: url });
   ({ Client, ExecutionFailed, MusterUnavailable, NotFinished, NotFound, Publisher, Unauthorized } = await installed("with", true));
   client = new Client({ url: installation.url });
-  publisher = new Publisher({ url, client });
+  // A broker that was killed takes a while to be back, longer where others are at work.
+  publisher = new Publisher({ url, client, patienceMs: 180_000 });
 });
 after(async () => {
   await publisher?.close();

@@ -17,6 +17,8 @@ from installation import REPOSITORY, Installation
 from muster_client import AsyncClient, Client, ExecutionFailed, MusterUnavailable, NotFinished, NotFound, Options, Unauthorized
 from muster_client.rabbitmq import AsyncPublisher, Publisher
 
+#: A broker that was killed takes a while to be back, longer where others are at work.
+PATIENT = 180.0
 SET = f"client-python-{os.getpid()}"
 
 
@@ -45,7 +47,7 @@ def consuming(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture
 def publisher(broker: str, consuming: Installation) -> Iterator[Publisher]:
-    with Client(consuming.url) as client, Publisher(broker, client) as made:
+    with Client(consuming.url) as client, Publisher(broker, client, patience=PATIENT) as made:
         yield made
 
 
@@ -115,7 +117,7 @@ def test_a_broker_that_is_restarted(publisher: Publisher) -> None:
 
 def test_coroutines(broker: str, consuming: Installation) -> None:
     async def main() -> None:
-        async with AsyncClient(consuming.url) as client, AsyncPublisher(broker, client) as publisher:
+        async with AsyncClient(consuming.url) as client, AsyncPublisher(broker, client, patience=PATIENT) as publisher:
             handle = await publisher.submit("greet", name="Ada")
             assert await handle.result(timeout=60) == {"greeting": "Hello, Ada!"}
             handles = await publisher.submit_many("echo", [{"number": number} for number in range(50)])
