@@ -30,7 +30,7 @@ export const fleet = () => table({
     { name: "Supervisor", kind: "lead", text: one => `${one.host}/${one.process_id}`, title: one => one.id },
     { name: "Life", make: () => {
       const pill = make("span");
-      pill.update = one => set(pill, one.silent_seconds ? `${one.life} ${coarse(one.silent_seconds)}` : one.life, `pill ${LIVES[one.life] ?? ""}`);
+      pill.update = one => set(pill, one.life === "silent" && one.silent_seconds ? `${one.life} ${coarse(one.silent_seconds)}` : one.life, `pill ${LIVES[one.life] ?? ""}`);
       return pill;
     } },
     { name: "Version", text: one => one.version ?? "" },
