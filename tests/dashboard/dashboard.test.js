@@ -28,7 +28,7 @@ const button = (where, name) => where.getByRole("button", { name });
 const dialog = () => page.locator("dialog[open]");
 const fill = async (values) => { for (const [label, value] of Object.entries(values)) await dialog().getByLabel(label).first().fill(value); };
 const finished = async () => (await stand.ask("GET", "api/executions?status=FAILED&limit=1")).executions[0].execution_id;
-const PAGES = async () => ["", "executions", `execution?id=${await finished()}`, `execution?id=${stand.running.execution_id}`, "workflows", "schedules", "limits", "configuration", "organizations", "webhooks", "changes"];
+const PAGES = async () => ["", "executions", `execution?id=${await finished()}`, `execution?id=${stand.running.execution_id}`, "workflows", "schedules", "limits", "configuration", "organizations", "webhooks", "changes", "fleet"];
 
 for (const look of LOOKS) {
   test(`every page is in order on a ${look.colorScheme} screen of ${look.width}`, async () => {
@@ -260,6 +260,20 @@ test("all of it works below a path of somebody else's", async () => {
   assert.deepEqual(shown.faults, []);
   await shown.context().close();
   proxy.close();
+});
+
+test("fleet: this supervisor serves, and what failed is told with what to do", async () => {
+  await stand.submit("greet", { name: "nobody" }, { queue: "reports" });
+  await page.go("fleet");
+  const serving = row("The supervisors", "serving");
+  await serving.waitFor({ timeout: 20_000 });
+  assert.match(await serving.innerText(), /\d of 3/);
+  const flow = page.locator(".verdicts > li", { hasText: "no supervisor serves it" });
+  await flow.waitFor({ timeout: 20_000 });
+  assert.match(await flow.innerText(), /Next: start a supervisor with queues/);
+  await page.go("");
+  await page.locator("p.banner", { hasText: "flow is failing" }).getByRole("link", { name: "The whole report" }).click();
+  await page.waitForURL(/\/fleet$/);
 });
 
 test("with the keyboard alone", async () => {

@@ -30,6 +30,7 @@ const PAGES: &[(&str, &str, &str)] = &[
     ("/organizations", "organizations", "Organizations"),
     ("/webhooks", "webhooks", "Webhooks"),
     ("/changes", "changes", "Changes"),
+    ("/fleet", "fleet", "Fleet"),
 ];
 
 /// The folder of the scripts, as pages name it.
@@ -48,9 +49,9 @@ const FILES: &[(&str, &str)] = files![
     "execution.js",
     "executions.js",
     "fills.js",
+    "fleet.js",
     "form.js",
     "format.js",
-    "health.js",
     "limits.js",
     "live.js",
     "log.js",
@@ -60,6 +61,7 @@ const FILES: &[(&str, &str)] = files![
     "rows.js",
     "schedules.js",
     "style.css",
+    "verdict.js",
     "webhooks.js",
     "workflows.js",
 ];

@@ -10,14 +10,20 @@ pub(super) fn findings(facts: &ReportFacts) -> Vec<Finding> {
     let mut findings = paused(facts);
     findings.extend(facts.pool.queues.iter().filter_map(|queue| waits(facts, queue)));
     findings.extend(broker(facts));
-    let waiting: u64 = facts.pool.queues.iter().map(|queue| queue.waiting).sum();
+    let all: u64 = facts.pool.queues.iter().map(|queue| queue.waiting).sum();
     let oldest = facts.pool.queues.iter().map(|queue| queue.oldest_wait_seconds).fold(0.0, f64::max);
-    findings.push(Finding::fine(match waiting {
+    let waiting = waiting(all);
+    findings.push(Finding::fine(match all {
         0 => "nothing waits".to_owned(),
-        _ if oldest > 0.0 => format!("{waiting} wait, and the next of them has waited {}", seconds(oldest)),
-        _ => format!("{waiting} wait, for their time or for room in a limit"),
+        _ if oldest > 0.0 => format!("{waiting}, and the next of them has waited {}", seconds(oldest)),
+        _ => format!("{waiting}, for a later moment or for room in a limit"),
     }));
     findings
+}
+
+/// So many wait, in words.
+fn waiting(count: u64) -> String {
+    format!("{count} {}", if count == 1 { "waits" } else { "wait" })
 }
 
 fn paused(facts: &ReportFacts) -> Vec<Finding> {
@@ -29,14 +35,14 @@ fn paused(facts: &ReportFacts) -> Vec<Finding> {
 }
 
 fn waits(facts: &ReportFacts, queue: &QueueView) -> Option<Finding> {
-    let name = &queue.queue;
+    let (name, waiting) = (&queue.queue, waiting(queue.waiting));
     if queue.waiting == 0 || is_paused(facts, name) {
         return None;
     }
     let serves = |said: &crate::api::SupervisorWord| name.is_empty() || said.queues.contains(name);
     let mut serving = living(facts).filter(|one| one.said.as_ref().is_some_and(serves)).peekable();
     if serving.peek().is_none() && !queue.is_served {
-        let evidence = format!("{} wait in queue {name:?}, and no supervisor serves it", queue.waiting);
+        let evidence = format!("{waiting} in queue {name:?}, and no supervisor serves it");
         let step = format!(
             "start a supervisor with `queues = [{name:?}]`, or add it to the setting of one that runs"
         );
@@ -46,10 +52,8 @@ fn waits(facts: &ReportFacts, queue: &QueueView) -> Option<Finding> {
         return None;
     }
     let wait = seconds(queue.oldest_wait_seconds);
-    let evidence = format!(
-        "{} wait in queue {name:?}, and the next of them has waited {wait} for a worker",
-        queue.waiting
-    );
+    let evidence =
+        format!("{waiting} in queue {name:?}, and the next of them has waited {wait} for a worker");
     let is_full = |said: &crate::api::SupervisorWord| said.running >= said.max_workers;
     let mut taking = serving.filter(|one| one.life == SupervisorLife::Serving).peekable();
     if taking.peek().is_none() {

@@ -49,7 +49,7 @@ fn each_supervisor_is_seen_by_the_others_until_it_leaves_or_is_killed() {
     eventually("the report has heard of what waits", SOON, || report(&place).1 == Some(1));
     let (text, _) = report(&place);
     assert!(
-        text.starts_with("flow: failing\n  1 wait in queue \"mail\", and no supervisor serves it\n"),
+        text.starts_with("flow: failing\n  1 waits in queue \"mail\", and no supervisor serves it\n"),
         "{text}"
     );
     assert!(text.contains("next: start a supervisor with `queues = [\"mail\"]`"), "{text}");

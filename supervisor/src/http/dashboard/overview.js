@@ -3,17 +3,18 @@ import { ask, request, tell } from "./api.js";
 import { $, list, make, pairs, section, set } from "./dom.js";
 import { showLimits, showQueues } from "./fills.js";
 import { confirmed } from "./form.js";
-import { fleet, verdicts } from "./health.js";
 import { coarse, count, executionLink, mebibytes } from "./format.js";
 import { act, begin, button, pool } from "./page.js";
 import { executionTable } from "./rows.js";
+import { verdictLine } from "./verdict.js";
 
 const TREND_MS = 300_000, RATE_MS = 30_000, LATEST = 12, SAMPLES = "samples";
 let samples = JSON.parse(sessionStorage.getItem(SAMPLES) ?? "[]"), names = new Map();
 
+const verdict = make("p", { class: "banner warn", hidden: true }), verdictText = make("span"), verdictLink = make("a", { href: "fleet" }, "The whole report");
+verdict.append(verdictText, " ", verdictLink);
 const numbers = make("dl", { class: "numbers" }), workers = make("ul", { class: "cards" });
 const queues = make("ul", { class: "fills" }), limits = make("ul", { class: "fills" }), noLimits = make("p", { class: "none", hidden: true }, "No limit is set.");
-const health = verdicts(), supervisors = fleet();
 const executions = executionTable("The latest executions", "There are none. Submit one from Workflows, or with: supervisor submit WORKFLOW");
 const svg = "http://www.w3.org/2000/svg", trend = document.createElementNS(svg, "svg"), line = document.createElementNS(svg, "polyline");
 for (const [name, value] of [["viewBox", "0 0 100 20"], ["preserveAspectRatio", "none"], ["aria-hidden", "true"]]) trend.setAttribute(name, value);
@@ -37,18 +38,18 @@ const reload = button("Reload settings", async () => { await tell("POST", "api/p
 reload.title = "Read the settings again and roll to workers of a new generation";
 
 $("content").append(
+  verdict,
   make("section", { "aria-label": "Pool", class: "bar" }, numbers, make("figure", {}, trend, trendText)),
-  section("Health", [], health),
   section("Workers", [make("span", { class: "push" }), resize, recycle, reload], workers),
   make("div", { class: "columns" }, section("Queues", [], queues), section("Limits", [make("a", { class: "push", href: "limits" }, "All limits")], limits, noLimits)),
-  section("Fleet", [], supervisors),
   section("Latest executions", [make("a", { class: "push", href: "executions" }, "All executions")], executions),
 );
 
 async function read() {
-  const [metrics, page, found, report, members] = await Promise.all([request("metrics").then(answer => answer.text()), ask(`api/executions?limit=${LATEST}`), ask("api/limits"), ask("api/report"), ask("api/fleet")]);
-  health.show(report);
-  supervisors.show(members.supervisors);
+  const [metrics, page, found, report] = await Promise.all([request("metrics").then(answer => answer.text()), ask(`api/executions?limit=${LATEST}`), ask("api/limits"), ask("api/report")]);
+  set(verdictText, verdictLine(report));
+  verdict.hidden = report.verdict === "healthy";
+  verdict.className = report.verdict === "failing" ? "banner bad" : "banner warn";
   const finished = Object.fromEntries([...metrics.matchAll(/^muster_executions_finished_total\{status="(\w+)"\} (\d+)/gm)].map(([, status, number]) => [status, +number]));
   const all = Object.values(finished).reduce((sum, number) => sum + number, 0), now = Date.now();
   // Another process answers now.
