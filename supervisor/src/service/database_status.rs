@@ -127,8 +127,9 @@ impl<T: Clone + Send + Sync + 'static> StatusQuestion<T> {
             });
         }
         let mut answered = self.0.subscribe();
-        // Without an answer in time there is the last one.
-        let _in_time = timeout(PATIENCE, answered.wait_for(|state| state.asked.is_none())).await;
+        // Without an answer in time there is the last one. What it gives is a lock on the state: kept while the state is borrowed
+        // once more, both would wait for ever for whoever waits to write in between.
+        drop(timeout(PATIENCE, answered.wait_for(|state| state.asked.is_none())).await);
         let state = self.0.borrow();
         StatusReading {
             answer: state.answer.as_ref().map(|(answer, _)| answer.clone()),
@@ -159,5 +160,31 @@ mod tests {
         let mut seen = asked.0.subscribe();
         drop(seen.wait_for(|state| state.asked.is_none()).await.unwrap());
         assert_eq!(asked.look(async { Ok::<_, String>(3) }).await.answer, Some(Ok(3)));
+    }
+
+    /// The threads of a runtime that wait for each other end no time limit of it, so somebody outside looks at the clock.
+    #[test]
+    fn many_may_ask_at_once() {
+        let (done, is_done) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
+            runtime.block_on(async {
+                let asked = Arc::<StatusQuestion<u64>>::default();
+                let askers = (0..8).map(|number| {
+                    let asked = Arc::clone(&asked);
+                    tokio::spawn(async move {
+                        for _ in 0..3000 {
+                            asked.look(async move { Ok::<_, String>(number) }).await;
+                        }
+                    })
+                });
+                for asker in askers.collect::<Vec<_>>() {
+                    asker.await.unwrap();
+                }
+            });
+            done.send(()).unwrap();
+        });
+        is_done.recv_timeout(Duration::from_secs(60)).expect("they wait for each other");
     }
 }
