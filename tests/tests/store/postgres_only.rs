@@ -276,8 +276,8 @@ async fn who_forgets_the_oldest_reads_no_others() {
     let fixture = postgres().await;
     fixture
         .sql(
-            "INSERT INTO executions (id, workflow_name, status, queue, run_after, created_at, completed_at) \
-             SELECT gen_random_uuid(), 'w', (ARRAY['SUCCESS', 'FAILED', 'PENDING'])[1 + n % 3], 'default', at, at, at \
+            "INSERT INTO executions (id, workflow_name, status, queue, run_after, created_at, completed_at, notified_at) \
+             SELECT gen_random_uuid(), 'w', (ARRAY['SUCCESS', 'FAILED', 'PENDING'])[1 + n % 3], 'default', at, at, at, at \
              FROM (SELECT n, clock_timestamp() - n * interval '1 minute' AS at FROM generate_series(1, 30000) n) AS rows",
         )
         .await;
