@@ -28,6 +28,7 @@ BROUGHT = {
     "supervisor/CONFINEMENT.md": "explanation/confinement.md",
     "supervisor/LAUNCHERS.md": "how-to/launchers.md",
     "supervisor/OPERATIONS.md": "how-to/operate.md",
+    "supervisor/PERFORMANCE.md": "explanation/performance.md",
     "supervisor/clients/MIGRATING.md": "how-to/migrating.md",
     "supervisor/clients/node/README.md": "reference/client-node.md",
     "supervisor/clients/python/README.md": "reference/client-python.md",
@@ -66,7 +67,13 @@ PARTS = {
         "reference/protocol",
         "reference/changes",
     ],
-    "Explanation": ["explanation/muster", "explanation/admission", "explanation/confinement", "explanation/architecture"],
+    "Explanation": [
+        "explanation/muster",
+        "explanation/admission",
+        "explanation/confinement",
+        "explanation/performance",
+        "explanation/architecture",
+    ],
 }
 
 _FENCE = re.compile(r"^(\s*```)(\w*)[^\n`]*$")
