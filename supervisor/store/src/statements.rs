@@ -1,10 +1,19 @@
 //! Lists the statements of an adapter, each in a file of its own beside the list.
 
 /// Defines a constant for each statement, and `ALL` of them. The files are looked for beside the file that lists them.
-/// The statements of lists are in a folder of their own, and each file there is what differs between them.
+/// Those of statistics and of lists are in folders of their own, and each file there is what differs between them.
 macro_rules! statements {
-    ($($name:ident = $file:literal,)*; lists { $($list:ident = $part:literal,)* }) => {
+    (
+        $($name:ident = $file:literal,)*;
+        statistics { $($counted:ident = $of:literal,)* }
+        lists { $($list:ident = $part:literal,)* }
+    ) => {
         $(pub(super) const $name: &str = include_str!(concat!("sql/", $file, ".sql"));)*
+
+        $(pub(super) const $counted: &str = concat!(
+            include_str!(concat!("sql/statistics/", $of, ".sql")),
+            include_str!("sql/statistics/end.sql"),
+        );)*
 
         $(pub(super) const $list: &str = concat!(
             include_str!("sql/list/begin.sql"),
@@ -14,7 +23,11 @@ macro_rules! statements {
 
         /// All of them, by the names of their files.
         pub(super) const ALL: &[(&str, &str)] =
-            &[$(($file, $name),)* $((concat!("list/", $part), $list)),*];
+            &[
+                $(($file, $name),)*
+                $((concat!("statistics/", $of), $counted),)*
+                $((concat!("list/", $part), $list)),*
+            ];
 
         /// The statement of the list of these executions.
         pub(super) const fn list(listing: $crate::listing::Listing) -> &'static str {

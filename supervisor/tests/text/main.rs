@@ -97,7 +97,14 @@ fn no_source_makes_a_tree_of_user_data() {
 #[test]
 fn no_statement_leaves_its_columns_to_the_table() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("store/src");
-    for folder in ["postgres/sql", "postgres/sql/list", "sqlite/sql", "sqlite/sql/list"] {
+    for folder in [
+        "postgres/sql",
+        "postgres/sql/list",
+        "postgres/sql/statistics",
+        "sqlite/sql",
+        "sqlite/sql/list",
+        "sqlite/sql/statistics",
+    ] {
         let files = std::fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path());
         for path in files.filter(|path| path.is_file()) {
             let sql = std::fs::read_to_string(&path).unwrap().to_uppercase();

@@ -133,9 +133,11 @@ crate::statements::statements! {
     FORGET_RATES = "forget_rates",
     PRUNE = "prune",
     PRUNABLE = "prunable",
-    STATISTICS = "statistics",
-    STATISTICS_OF_WORKFLOW = "statistics_of_workflow",
     ;
+    statistics {
+        STATISTICS = "of_all",
+        STATISTICS_OF_WORKFLOW = "of_workflow",
+    }
     lists {
         LIST_BY_ERROR = "by_error",
         LIST_BY_ORGANIZATION = "by_organization",

@@ -123,12 +123,14 @@ crate::statements::statements! {
     FORGET_RATES = "forget_rates",
     PRUNE = "prune",
     PRUNABLE = "prunable",
-    STATISTICS = "statistics",
-    STATISTICS_OF_WORKFLOW = "statistics_of_workflow",
     PRUNE_LOGS = "prune_logs",
     PRUNE_EVENTS = "prune_events",
     PRUNE_DELIVERIES = "prune_deliveries",
     ;
+    statistics {
+        STATISTICS = "of_all",
+        STATISTICS_OF_WORKFLOW = "of_workflow",
+    }
     lists {
         LIST_BY_ERROR = "by_error",
         LIST_BY_ORGANIZATION = "by_organization",
