@@ -50,7 +50,7 @@ pub use readiness::{Readiness, ReadinessPart};
 pub use report::{ReportSection, ReportView, Verdict};
 pub use schedules::{ScheduleDefinition, ScheduleView, SchedulesView, TickView, TicksView};
 pub use service::{ApiService, RecycleTarget, ServiceError};
-pub use statistics::{StatisticsView, WorkflowStatisticsView};
+pub use statistics::StatisticsView;
 pub use template::{TemplateStateView, TemplateView};
 pub use webhooks::{DeliveriesView, DeliveryView, DeliveryWord, WebhookDefinition, WebhooksView};
 pub use worker::WorkerView;

@@ -5,6 +5,8 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::Result;
 
@@ -12,11 +14,13 @@ use crate::Result;
 pub(crate) const OF_EACH_END: usize = 10_000;
 
 /// What the latest executions of a workflow came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WorkflowStatistics {
-    /// The name of the workflow; `None` of those that name their code.
+    /// The name of the workflow; null of those that name their code.
+    #[serde(rename = "workflow")]
     pub workflow_name: Option<String>,
     /// The oldest that was looked at, if there were more than are looked at.
+    #[serde(skip)]
     pub oldest: Option<Timestamp>,
     /// How many ended.
     pub ended: u64,
@@ -26,11 +30,11 @@ pub struct WorkflowStatistics {
     pub failed: u64,
     /// How many of these were cancelled.
     pub cancelled: u64,
-    /// So long ran half of them at most, in milliseconds.
+    /// So long ran half of them at most.
     pub duration_p50_ms: Option<u64>,
-    /// So long ran 95 of 100 of them at most, in milliseconds.
+    /// So long ran 95 of 100 of them at most.
     pub duration_p95_ms: Option<u64>,
-    /// When one failed last.
+    /// The end of the last one that failed or ran out of time.
     pub last_failed_at: Option<Timestamp>,
 }
 
