@@ -1,6 +1,5 @@
 //! What a batch records its executions in, of all that a store can do.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,7 +10,7 @@ use muster_store::{
 
 /// The record of a batch.
 #[async_trait]
-pub trait BatchStore: OutcomeStore + StateStore + DefinitionStore + Debug {
+pub trait BatchStore: OutcomeStore + StateStore + DefinitionStore {
     /// Claims lines of the batch. One answer for each.
     async fn claim_lines(&self, claimant: &Claimant, executions: &[Arc<NewExecution>]) -> Result<Vec<Claim>>;
 }

@@ -36,6 +36,7 @@ const IDEMPOTENCY_KEY: DocumentedParameter = DocumentedParameter(
 /// Every endpoint there is.
 pub(super) fn routes() -> Vec<Route> {
     let mut routes = execution_routes();
+    routes.extend(fleet_routes());
     routes.extend(pool_routes());
     routes.extend(definition_routes());
     routes.extend(limit_routes());
@@ -241,17 +242,7 @@ fn execution_routes() -> Vec<Route> {
     ]
 }
 
-fn pool_routes() -> Vec<Route> {
-    let command = |path, operation_id, summary, body, handler| Route {
-        method: HttpMethod::Post,
-        path,
-        operation_id,
-        summary,
-        parameters: vec![],
-        body,
-        answers: vec![json::<PoolView>(200, "the pool after it")],
-        handler,
-    };
+fn fleet_routes() -> Vec<Route> {
     vec![
         Route {
             method: HttpMethod::Get,
@@ -273,6 +264,21 @@ fn pool_routes() -> Vec<Route> {
             answers: vec![json::<ReportView>(200, "the verdict")],
             handler: get(fleet::report),
         },
+    ]
+}
+
+fn pool_routes() -> Vec<Route> {
+    let command = |path, operation_id, summary, body, handler| Route {
+        method: HttpMethod::Post,
+        path,
+        operation_id,
+        summary,
+        parameters: vec![],
+        body,
+        answers: vec![json::<PoolView>(200, "the pool after it")],
+        handler,
+    };
+    vec![
         Route {
             method: HttpMethod::Get,
             path: "/api/pool",

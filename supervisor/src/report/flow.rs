@@ -1,7 +1,7 @@
 //! Does what waits get its turn?
 
 use super::{Finding, ReportFacts, living, seconds};
-use crate::api::{QueueView, SupervisorLife, Verdict};
+use crate::api::{PauseView, QueueView, SupervisorLife, SupervisorWord, Verdict};
 
 /// What waits for a worker for longer than this should be looked at.
 const LONG_WAIT_SECONDS: f64 = 60.0;
@@ -27,7 +27,7 @@ fn waiting(count: u64) -> String {
 }
 
 fn paused(facts: &ReportFacts) -> Vec<Finding> {
-    let finding = |pause: &crate::api::PauseView| {
+    let finding = |pause: &PauseView| {
         let step = format!("`supervisor resume {}` when it may start again", pause.target);
         Finding::bad(Verdict::Degraded, pause.sentence(), step)
     };
@@ -39,7 +39,7 @@ fn waits(facts: &ReportFacts, queue: &QueueView) -> Option<Finding> {
     if queue.waiting == 0 || is_paused(facts, name) {
         return None;
     }
-    let serves = |said: &crate::api::SupervisorWord| name.is_empty() || said.queues.contains(name);
+    let serves = |said: &SupervisorWord| name.is_empty() || said.queues.contains(name);
     let mut serving = living(facts).filter(|one| one.said.as_ref().is_some_and(serves)).peekable();
     if serving.peek().is_none() && !queue.is_served {
         let evidence = format!("{waiting} in queue {name:?}, and no supervisor serves it");
@@ -54,7 +54,7 @@ fn waits(facts: &ReportFacts, queue: &QueueView) -> Option<Finding> {
     let wait = seconds(queue.oldest_wait_seconds);
     let evidence =
         format!("{waiting} in queue {name:?}, and the next of them has waited {wait} for a worker");
-    let is_full = |said: &crate::api::SupervisorWord| said.running >= said.max_workers;
+    let is_full = |said: &SupervisorWord| said.running >= said.max_workers;
     let mut taking = serving.filter(|one| one.life == SupervisorLife::Serving).peekable();
     if taking.peek().is_none() {
         let step = "`supervisor fleet` shows why no supervisor takes work";

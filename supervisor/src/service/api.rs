@@ -139,7 +139,7 @@ impl ApiService for Supervisor {
     }
 
     async fn pool(&self) -> PoolView {
-        let snapshot = self.core.executor.handle().snapshot().await;
+        let pool = self.pool_snapshot().await;
         let backlog = async {
             match self.backlog.get() {
                 Some(backlog) => Some(backlog.view().await),
@@ -150,8 +150,6 @@ impl ApiService for Supervisor {
         let pending = self.known.pending(self.store.clone());
         let (pending, waiting, broker) = tokio::join!(pending, waiting, backlog);
         let queues = QueueView::of(self.core.claimant.queues.names(), &waiting);
-        // An executor that is gone has drained.
-        let pool = snapshot.map_or(PoolSnapshot { draining: true, ..PoolSnapshot::default() }, |it| it.pool);
         let asked = confinement(&self.settings.read().unwrap_or_else(PoisonError::into_inner));
         let view = PoolView::of(&pool, self.core.claimant.owner, self.started_at, pending, walls(&asked));
         let pauses = PauseView::all(&self.store.known_pauses());
@@ -254,6 +252,12 @@ impl ApiService for Supervisor {
 }
 
 impl Supervisor {
+    /// What the executor says of the pool. One that is gone has drained.
+    pub(super) async fn pool_snapshot(&self) -> PoolSnapshot {
+        let snapshot = self.core.executor.handle().snapshot().await;
+        snapshot.map_or(PoolSnapshot { draining: true, ..PoolSnapshot::default() }, |it| it.pool)
+    }
+
     /// How each queue of the broker is.
     fn queues(&self) -> Vec<BrokerHealth> {
         let queues = self.broker.get().into_iter().flatten();

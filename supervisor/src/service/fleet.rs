@@ -47,7 +47,7 @@ impl Supervisor {
     }
 
     async fn word(&self) -> SupervisorWord {
-        let (pool, readiness) = tokio::join!(self.pool(), self.readiness());
+        let (pool, readiness) = tokio::join!(self.pool_snapshot(), self.readiness());
         let problems = match pool.draining {
             true => Vec::new(),
             false => readiness.parts.into_iter().filter(|part| !part.ready).map(|part| part.detail).collect(),

@@ -381,7 +381,7 @@ macro_rules! record_readers {
                 version: row.try_get("version")?,
                 state: json(row, "state")?,
                 silent_for: row.try_get::<Option<i64>, _>("silent_us")?.map(micros),
-                holds: u64::try_from(row.try_get::<i64, _>("holds")?).unwrap_or_default(),
+                holds: long(row, "holds")?,
             })
         }
 

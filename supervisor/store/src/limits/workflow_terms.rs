@@ -88,8 +88,9 @@ pub fn own_limit_name(workflow: &str, organization: Option<&str>) -> String {
     name.push('/');
     for char in workflow.chars() {
         match char {
-            ':' | '%' => name.push_str(&format!("%{:02X}", u32::from(char))),
-            char if char.is_whitespace() => name.push_str(&format!("%{:02X}", u32::from(char))),
+            apart if matches!(apart, ':' | '%') || apart.is_whitespace() => {
+                name.push_str(&format!("%{:02X}", u32::from(apart)));
+            }
             char => name.push(char),
         }
     }
