@@ -29,5 +29,6 @@ pub mod schedules;
 pub mod secret_keys;
 pub mod service;
 pub mod settings;
+mod traces;
 pub mod transcripts;
 pub mod webhooks;

@@ -71,7 +71,7 @@ impl TestContext {
         self
     }
 
-    /// A part of what [`Context::about`] tells: `caller`, `organization`, `startup`.
+    /// A part of what [`Context::about`] tells: `caller`, `organization`, `startup`, `traceparent`.
     #[must_use]
     pub fn about(mut self, part: &str, value: impl Into<Value>) -> Self {
         self.about.insert(part.to_owned(), value.into());

@@ -90,12 +90,25 @@ pub struct Bus {
     names: Names,
     /// Somebody may look while a run lasts.
     watched: bool,
+    /// Who in this process hears of outcomes once they are announced.
+    listener: Option<Arc<dyn OutcomeListener>>,
+}
+
+/// Hears of every outcome that this process has announced, also of those that a crash had left unannounced. It must not wait.
+pub trait OutcomeListener: std::fmt::Debug + Send + Sync + 'static {
+    /// The outcomes of these executions are announced. After a crash it may be said twice.
+    fn announced(&self, ids: &mut dyn Iterator<Item = Uuid>);
 }
 
 impl Bus {
     /// The bus of a single process.
     pub fn in_process(prefix: &str) -> Self {
-        Self { transport: Arc::new(in_process::InProcess::new()), names: Names::new(prefix), watched: true }
+        Self {
+            transport: Arc::new(in_process::InProcess::new()),
+            names: Names::new(prefix),
+            watched: true,
+            listener: None,
+        }
     }
 
     /// The bus of a process that nobody can watch, such as a batch: of its runs nothing is shown, and so nothing kept.
@@ -110,7 +123,12 @@ impl Bus {
     /// When the URL or a certificate cannot be read, or this build is one without Redis.
     pub fn redis(address: impl Into<ServerAddress>, prefix: &str) -> Result<Self, BusError> {
         let names = Names::new(prefix);
-        Ok(Self { transport: redis::open(&address.into(), &names)?, names, watched: true })
+        Ok(Self { transport: redis::open(&address.into(), &names)?, names, watched: true, listener: None })
+    }
+
+    /// The same bus, which tells this listener, too.
+    pub fn with_listener(self, listener: Arc<dyn OutcomeListener>) -> Self {
+        Self { listener: Some(listener), ..self }
     }
 
     /// Gives the bus's health as of now, without asking the server.
@@ -258,7 +276,11 @@ impl Bus {
             keys.extend((1..=settlement.status.attempt).map(|attempt| self.names.changes(id, attempt)));
             writes.push(CacheWrite::Delete { keys });
         }
-        self.transport.apply(writes).await
+        self.transport.apply(writes).await?;
+        if let Some(listener) = &self.listener {
+            listener.announced(&mut settlements.iter().map(|settlement| settlement.status.execution_id));
+        }
+        Ok(())
     }
 }
 

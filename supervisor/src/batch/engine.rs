@@ -68,6 +68,7 @@ pub async fn run(batch: Batch, lines: InputLines, report: &mut impl ReportResult
             bus.clone(),
             settings.execution_timeout,
             Arc::clone(&descriptions),
+            None,
         ),
         descriptions,
         outcomes: store.clone(),

@@ -16,6 +16,7 @@ use super::in_flight::OutcomeTerms;
 use crate::descriptions::{DescribedWorkflow, Descriptions};
 use crate::executor::{RunSpec, time_limit};
 use crate::prewarm::{Prewarm, PrewarmError, Subject, prepare, resolve};
+use crate::traces::traceparent_of_run;
 
 /// Parameters that the code does not take.
 #[derive(Debug)]
@@ -33,18 +34,22 @@ pub struct Preparer {
     bus: Bus,
     default_timeout_us: AtomicU64,
     descriptions: Arc<Descriptions>,
+    /// Executions are traced, of those that nobody decided about this part.
+    trace_ratio: Option<f64>,
 }
 
 impl Preparer {
-    /// Fetches from this store, and shares through this bus.
+    /// Fetches from this store, and shares through this bus. With a ratio workers are told the span of their run.
     pub fn new(
         store: Arc<dyn DefinitionStore>,
         bus: Bus,
         default_timeout: Duration,
         descriptions: Arc<Descriptions>,
+        trace_ratio: Option<f64>,
     ) -> Arc<Self> {
         let prewarm = Arc::new(Prewarm::new(store, bus.clone()));
-        let preparer = Self { prewarm, bus, default_timeout_us: AtomicU64::new(0), descriptions };
+        let default_timeout_us = AtomicU64::new(0);
+        let preparer = Self { prewarm, bus, default_timeout_us, descriptions, trace_ratio };
         preparer.set_default_timeout(default_timeout);
         Arc::new(preparer)
     }
@@ -91,9 +96,13 @@ impl Prepare for Preparer {
         attempt: Attempt,
         execution: &NewExecution,
     ) -> Result<PreparedAttempt, PrepareError> {
-        let request = execution.read_request().map_err(|error| {
+        let mut request = execution.read_request().map_err(|error| {
             PrepareError::Refused(ExecutionFailure::new(error_type::INVALID_REQUEST, error.to_string()))
         })?;
+        if let Some(ratio) = self.trace_ratio {
+            let given = request.traceparent.as_deref();
+            request.traceparent = Some(traceparent_of_run(attempt, given, ratio));
+        }
         let subject = Subject::from(&request.target);
         let warm = self.prewarm.prewarm_sdk_cache(subject, request.organization_id).await.map_err(refusal)?;
         let default_timeout = Duration::from_micros(self.default_timeout_us.load(Ordering::Relaxed));

@@ -139,6 +139,8 @@ pub struct SupervisorMetrics {
     workflows: Mutex<HashSet<String>>,
     dead_letters: Counter,
     pruned: Counter,
+    traces_sent: Counter,
+    traces_dropped: Counter,
     requeued: Counter,
     superseded: Counter,
     worker_deaths: Family<CauseLabel, Counter>,
@@ -190,6 +192,8 @@ impl SupervisorMetrics {
             workflows: Mutex::default(),
             dead_letters: Counter::default(),
             pruned: Counter::default(),
+            traces_sent: Counter::default(),
+            traces_dropped: Counter::default(),
             requeued: Counter::default(),
             superseded: Counter::default(),
             worker_deaths: Family::default(),
@@ -292,6 +296,16 @@ impl SupervisorMetrics {
     /// So many executions that ended long ago were removed.
     pub fn pruned(&self, executions: u64) {
         self.pruned.inc_by(executions);
+    }
+
+    /// The collector has taken the traces of so many executions.
+    pub fn traces_sent(&self, executions: usize) {
+        self.traces_sent.inc_by(u64::try_from(executions).unwrap_or(u64::MAX));
+    }
+
+    /// The traces of so many executions were left out.
+    pub fn traces_dropped(&self, executions: usize) {
+        self.traces_dropped.inc_by(u64::try_from(executions).unwrap_or(u64::MAX));
     }
 
     /// An attempt turned out to be somebody else's.

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use jiff::Timestamp;
+use muster_bus::OutcomeListener;
 use muster_intake::rabbitmq::{AmqpError, IntakeOptions, QueueReader, RabbitIntake};
-use muster_store::Store;
+use muster_store::{Claimant, Store};
 use muster_system::process::{Guard, Guarded, OrphanedWorkers, OrphanedWorkersError, WorkerLeaves};
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +28,7 @@ use crate::notify::Notifier;
 use crate::observe::SupervisorMetrics;
 use crate::secret_keys::OpenedDefinitions;
 use crate::settings::Settings;
+use crate::traces::{Collector, Tracer};
 
 /// The most the outbox may hold.
 const OUTBOX_MAX_BYTES: u64 = 1024 * 1024 * 1024;
@@ -64,6 +66,18 @@ fn guard(data_dir: &Path, workers: &OrphanedWorkers, leaves: Option<&WorkerLeave
     })
 }
 
+/// Has traces of executions sent, if there is a collector for them.
+fn tracer(
+    settings: &Settings,
+    store: &Arc<dyn Store>,
+    claimant: &Claimant,
+    metrics: &Arc<SupervisorMetrics>,
+) -> Option<Arc<Tracer>> {
+    let url = settings.otlp_url.as_ref()?;
+    let collector = Collector::new(url, settings.otlp_headers.as_ref(), claimant.owner);
+    Some(Tracer::start(store.clone(), collector, settings.otlp_sample_ratio, Arc::clone(metrics)))
+}
+
 impl Supervisor {
     /// Starts everything. Work is claimed from here on.
     ///
@@ -91,10 +105,16 @@ impl Supervisor {
         let outbox = SpillFiles::open(data_dir.path(), OUTBOX_MAX_BYTES)?;
         let claimant = claimant(&settings);
         starting.when_store_answers(async || Ok(store.hold_presence(&claimant).await?)).await?;
-        let bus = open_bus(&settings)?;
+        let metrics = Arc::new(SupervisorMetrics::new());
+        let tracer = tracer(&settings, &store, &claimant, &metrics);
+        let bus = match &tracer {
+            Some(tracer) => {
+                open_bus(&settings)?.with_listener(Arc::clone(tracer) as Arc<dyn OutcomeListener>)
+            }
+            None => open_bus(&settings)?,
+        };
         let in_flight = Arc::new(InFlight::default());
         let slots = Slots::new(settings.max_workers);
-        let metrics = Arc::new(SupervisorMetrics::new());
         let notifier = Notifier::start(
             store.clone(),
             bus.clone(),
@@ -105,8 +125,13 @@ impl Supervisor {
         let descriptions = Arc::<Descriptions>::default();
         let secret_keys = Arc::new(settings.secret_keys());
         let definitions = Arc::new(OpenedDefinitions::new(store.clone(), Arc::clone(&secret_keys)));
-        let preparer =
-            Preparer::new(definitions, bus.clone(), settings.execution_timeout, Arc::clone(&descriptions));
+        let preparer = Preparer::new(
+            definitions,
+            bus.clone(),
+            settings.execution_timeout,
+            Arc::clone(&descriptions),
+            tracer.as_ref().map(|_| settings.otlp_sample_ratio),
+        );
         let parts = CoreParts {
             claimant,
             preparer: Arc::clone(&preparer) as Arc<dyn Prepare>,
@@ -149,7 +174,7 @@ impl Supervisor {
         starting.wait_for("outbox", "outcomes of an earlier process are being written");
         supervisor.core.replayed().await;
         let broker = supervisor.start_broker()?;
-        let tasks = Tasks::start(&supervisor, shared, notifier, broker);
+        let tasks = Tasks::start(&supervisor, shared, (notifier, tracer), broker);
         tracing::info!(supervisor = %supervisor.core.claimant.owner, "supervisor started");
         Ok((supervisor, tasks))
     }

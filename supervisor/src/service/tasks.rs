@@ -28,6 +28,7 @@ use crate::liveness::VitalLoop;
 use crate::notify::sweep::sweep_for_ever;
 use crate::notify::{Notifier, control_commands};
 use crate::prewarm::follow_definitions;
+use crate::traces::Tracer;
 
 /// How long the last announcements may take.
 const ANNOUNCED_WITHIN: Duration = Duration::from_secs(5);
@@ -43,6 +44,7 @@ pub struct Tasks {
     /// Go on until the last end is committed.
     background: JoinSet<()>,
     notifier: Arc<Notifier>,
+    tracer: Option<Arc<Tracer>>,
 }
 
 impl Tasks {
@@ -50,7 +52,7 @@ impl Tasks {
     pub(super) fn start(
         supervisor: &Arc<Supervisor>,
         shared: bool,
-        notifier: Arc<Notifier>,
+        (notifier, tracer): (Arc<Notifier>, Option<Arc<Tracer>>),
         broker: Vec<RabbitIntake>,
     ) -> Self {
         let Core { claimant, slots, dispatcher, .. } = &supervisor.core;
@@ -120,7 +122,7 @@ impl Tasks {
         let told = stop.clone();
         let poll = StorePoll { dispatcher, store, bus, slots, claimant, peers, stop, liveness };
         intake.spawn(vital::turning_until("poll", told, poll.run()));
-        Self { intake, broker, background, notifier }
+        Self { intake, broker, background, notifier, tracer }
     }
 
     /// Leaves: intake stops, runs go on for up to `grace`, outcomes are committed and announced. `force` makes
@@ -143,6 +145,9 @@ impl Tasks {
         self.background.shutdown().await;
         abandoned?;
         let _ = tokio::time::timeout(ANNOUNCED_WITHIN, self.notifier.finished()).await;
+        if let Some(tracer) = &self.tracer {
+            let _ = tokio::time::timeout(ANNOUNCED_WITHIN, tracer.finished()).await;
+        }
         supervisor.say_farewell().await;
         tracing::info!("supervisor left");
         Ok(())

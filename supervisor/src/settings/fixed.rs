@@ -26,6 +26,9 @@ impl Settings {
             ("lease_seconds", new.lease == old.lease),
             ("transcripts_max_mb", new.transcripts_max_mb == old.transcripts_max_mb),
             ("webhook_allow_private", new.webhook_allow_private == old.webhook_allow_private),
+            ("otlp_url", text(&new.otlp_url) == text(&old.otlp_url)),
+            ("otlp_headers", text(&new.otlp_headers) == text(&old.otlp_headers)),
+            ("otlp_sample_ratio", new.otlp_sample_ratio == old.otlp_sample_ratio),
             ("log_level", new.log_level == old.log_level),
             ("log_format", new.log_format == old.log_format),
         ];

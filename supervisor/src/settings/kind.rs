@@ -2,6 +2,7 @@
 
 mod address;
 mod choice;
+mod headers;
 mod number;
 mod secret_key;
 mod server_url;
@@ -16,7 +17,9 @@ pub(crate) use choice::{
     AllowKind, ConfinementKind, FormatKind, IsolationKind, TemplateKind, TranscriptsKind,
 };
 pub use choice::{LogFormat, TemplatePolicy, TranscriptPolicy};
-pub(crate) use number::{CountKind, DaysKind, IntervalKind, LimitKind, MillisKind, SecondsKind};
+pub(crate) use headers::HeadersKind;
+pub use headers::header_fields;
+pub(crate) use number::{CountKind, DaysKind, IntervalKind, LimitKind, MillisKind, RatioKind, SecondsKind};
 pub(crate) use secret_key::SecretKeyKind;
 pub use text::WorkerVariable;
 pub(crate) use text::{CommandKind, FileKind, LevelKind, NameKind, NamesKind, PathKind, VariablesKind};

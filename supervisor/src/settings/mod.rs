@@ -19,7 +19,8 @@ mod table;
 mod tests;
 
 pub use kind::{
-    HttpToken, LogFormat, TemplatePolicy, TranscriptPolicy, WorkerUserSetting, WorkerVariable, is_token,
+    HttpToken, LogFormat, TemplatePolicy, TranscriptPolicy, WorkerUserSetting, WorkerVariable, header_fields,
+    is_token,
 };
 pub use load::{DATABASE_FILE, NOT_SETTINGS};
 pub use mask::mask_url;

@@ -9,12 +9,13 @@ use super::problem::SettingProblem;
 use super::source::{Origin, Raw};
 
 /// Each secret, and the setting that names its file.
-const SECRET_FILES: [(&str, &str); 5] = [
+const SECRET_FILES: [(&str, &str); 6] = [
     ("database_url", "database_url_file"),
     ("amqp_url", "amqp_url_file"),
     ("redis_url", "redis_url_file"),
     ("http_token", "http_token_file"),
     ("secret_key", "secret_key_file"),
+    ("otlp_headers", "otlp_headers_file"),
 ];
 
 /// The most a file of a secret may hold: one that is larger is something else.

@@ -11,10 +11,10 @@ use secrecy::SecretString;
 
 use super::kind::{
     self, AllowKind, BindKind, CommandKind, ConfinementKind, DatabaseUrl, DaysKind, FileKind, FormatKind,
-    HttpToken, IntervalKind, IsolationKind, LevelKind, LimitKind, LimitsKind, LogFormat, MillisKind,
-    NameKind, NamesKind, PathKind, PathsKind, PortsKind, SecondsKind, SecretKeyKind, ServerUrl, SettingKind,
-    TemplateKind, TemplatePolicy, TokenKind, TranscriptPolicy, TranscriptsKind, VariablesKind,
-    WorkerUserKind, WorkerUserSetting, WorkerVariable,
+    HeadersKind, HttpToken, IntervalKind, IsolationKind, LevelKind, LimitKind, LimitsKind, LogFormat,
+    MillisKind, NameKind, NamesKind, PathKind, PathsKind, PortsKind, RatioKind, SecondsKind, SecretKeyKind,
+    ServerUrl, SettingKind, TemplateKind, TemplatePolicy, TokenKind, TranscriptPolicy, TranscriptsKind,
+    VariablesKind, WorkerUserKind, WorkerUserSetting, WorkerVariable,
 };
 use super::load::SettingsReader;
 use super::show::ShownSetting;
@@ -209,6 +209,14 @@ settings! {
     "retention_failed_days" => retention_failed: Option<Duration>, DaysKind = DaysKind, default "0";
     /// Whether webhooks may reach addresses that are private or of this machine.
     "webhook_allow_private" => webhook_allow_private: bool, AllowKind = AllowKind::new(), default "false";
+    /// The collector that takes traces over OTLP/HTTP, such as `http://localhost:4318`; `/v1/traces` is added where the URL has no path. Default: none, nothing is traced.
+    "otlp_url" => otlp_url: Option<SecretString>, ServerUrl = ServerUrl(&["http", "https"]), default "";
+    /// Headers that the collector wants, such as a key: NAME=VALUE, several with commas between.
+    "otlp_headers" => otlp_headers: Option<SecretString>, HeadersKind = HeadersKind, default "";
+    /// A file that holds otlp_headers.
+    "otlp_headers_file" => otlp_headers_file: Option<PathBuf>, FileKind = FileKind, default "";
+    /// Which part of the executions is traced, from 0 to 1, where whoever submits one does not say by its traceparent.
+    "otlp_sample_ratio" => otlp_sample_ratio: f64, RatioKind = RatioKind, default "1";
     /// What is logged: off, error, warn, info, debug, trace, or a list like `info,muster_core::pool=debug`.
     "log_level" => log_level: String, LevelKind = LevelKind, default "info";
     /// How it is logged: auto (text on a terminal, else json), text or json.

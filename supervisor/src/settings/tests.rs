@@ -62,7 +62,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert!(settings.tls_ca_file.is_none() && settings.tls_cert_file.is_none());
     assert_eq!(settings.confinement, ConfinementLevel::Scoped);
     assert_eq!((&settings.worker_user, settings.worker_ports.len()), (&WorkerUserSetting::Own, 0));
-    assert_eq!(KEYS.len(), 52);
+    assert_eq!(KEYS.len(), 56);
 }
 
 #[test]
@@ -309,6 +309,10 @@ secret_key_file = ""                       # default
 retention_days = 0                         # default
 retention_failed_days = 0                  # default
 webhook_allow_private = "false"            # default
+otlp_url = ""                              # default
+otlp_headers = ""                          # default
+otlp_headers_file = ""                     # default
+otlp_sample_ratio = 1                      # default
 log_level = "info"                         # default
 log_format = "auto"                        # default
 "#);

@@ -43,6 +43,7 @@ mod supervisors;
 )]
 mod takeover;
 mod text;
+mod traces;
 mod unheld_claims;
 mod webhooks;
 #[cfg(not(feature = "postgres"))]
@@ -87,6 +88,7 @@ pub use shares::{ShareBook, ShareStore};
 pub use sqlite::{Durability, SqliteStore};
 pub use statistics::{StatisticsStore, WorkflowStatistics};
 pub use supervisors::{FleetRecord, SupervisorRecord, SupervisorStore};
+pub use traces::{TraceStore, TracedExecution};
 pub use unheld_claims::{ClaimsUnderWay, UnheldClaims};
 pub use webhooks::{DeliveryRecord, DeliveryState, DeliveryTry, TakenDelivery, WebhookRecord, WebhookStore};
 #[cfg(not(feature = "postgres"))]

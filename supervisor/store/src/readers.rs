@@ -22,11 +22,12 @@ macro_rules! record_readers {
         use $crate::rows::parts;
         use $crate::session::{CancelledRow, Candidate, HeldKey, WrittenAttempts};
         use $crate::shares::WaitingShare;
+        use $crate::traces::events_of_column;
         use $crate::{
             ChangeRecord, Claimed, ConcurrencyTerms, ConfigEntry, ConfigRecord, Cursor, DeliveryRecord, DueSchedule, EventRow,
             ExecutionRecord, FleetRecord, HeldLimit, LimitRate, LimitRecord, LimitTerms, LimitUse, LogRow, NewExecution, OnFull,
             OrganizationRecord, PauseRecord, PauseTarget, PrunedRows, ScheduleRecord, SupervisorRecord,
-            TakenDelivery, WebhookRecord, WorkflowRecord, WorkflowStatistics, WorkflowTerms,
+            TakenDelivery, TracedExecution, WebhookRecord, WorkflowRecord, WorkflowStatistics, WorkflowTerms,
         };
 
         pub(crate) fn required_id(row: &$row, column: &str) -> Result<Uuid> {
@@ -360,6 +361,25 @@ macro_rules! record_readers {
                 attempt: number(row, "attempt")?,
                 supervisor: id(row, "supervisor")?,
                 detail: json(row, "detail")?,
+            })
+        }
+
+        pub(crate) fn traced(row: &$row) -> Result<TracedExecution> {
+            let events: Option<String> = row.try_get("events")?;
+            Ok(TracedExecution {
+                id: required_id(row, "id")?,
+                workflow_name: row.try_get("workflow_name")?,
+                organization_id: id(row, "organization_id")?,
+                queue: row.try_get("queue")?,
+                status: status(row)?,
+                error_type: row.try_get("error_type")?,
+                error_message: row.try_get("error_message")?,
+                retry_of: id(row, "retry_of")?,
+                traceparent: row.try_get("traceparent")?,
+                created_at: row.try_get::<TimeColumn, _>("created_at")?.0,
+                completed_at: at(row, "completed_at")?,
+                events: events_of_column(events.as_deref())
+                    .ok_or_else(|| sqlx::Error::Decode("events are no list of events".into()))?,
             })
         }
 

@@ -18,7 +18,8 @@ use crate::{
     EventRow, ExecutionFailure, ExecutionFilter, ExecutionRecord, ExecutionRecords, ExpiredOwners,
     Finalization, FinalizeResult, LimitStore, LogRow, NewExecution, OrganizationRecord, PauseStore,
     PresenceShown, QueueDepth, QueueUse, Renewal, Result, RetentionStore, ScheduleStore, ServedQueues,
-    ShareStore, StatisticsStore, Submitted, SupervisorStore, TakeOver, WebhookStore, WorkflowRecord,
+    ShareStore, StatisticsStore, Submitted, SupervisorStore, TakeOver, TraceStore, WebhookStore,
+    WorkflowRecord,
 };
 
 /// The whole record: one database in all its roles.
@@ -42,6 +43,7 @@ pub trait Store:
     + WebhookStore
     + RetentionStore
     + StatisticsStore
+    + TraceStore
 {
 }
 
@@ -65,6 +67,7 @@ impl<T> Store for T where
         + WebhookStore
         + RetentionStore
         + StatisticsStore
+        + TraceStore
 {
 }
 

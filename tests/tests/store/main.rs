@@ -251,6 +251,7 @@ contract! {
         rows_are_found_by_how_their_ids_begin,
         logs_are_read_on_from_a_place,
         events_tell_how_an_execution_got_where_it_is,
+        a_trace_is_made_of_the_row_and_all_its_events,
         workflows_are_found_own_first_then_global,
         an_organizations_config_replaces_the_global_one,
         supervisors_are_known_by_their_ids,

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use muster_core::execution::{IdOrPrefix, Status};
-use muster_store::{Claimant, ExecutionFilter, Finalization, NewEvent, NewExecution, SupervisorRecord};
+use muster_core::execution::{ExecutionRequest, IdOrPrefix, Status};
+use muster_store::{
+    Claimant, EventRow, ExecutionFilter, Finalization, NewEvent, NewExecution, SupervisorRecord,
+};
 use uuid::Uuid;
 
 use crate::fixture::{Fixture, claimant, line, new_execution, raw, success};
@@ -114,6 +116,50 @@ pub(crate) async fn events_tell_how_an_execution_got_where_it_is(fixture: Fixtur
     let detail: serde_json::Value = serde_json::from_str(events[2].detail.as_ref().unwrap().get()).unwrap();
     assert_eq!(detail["signal"], 15);
     assert!(events[3].detail.as_ref().unwrap().get().contains("SUCCESS"));
+}
+
+pub(crate) async fn a_trace_is_made_of_the_row_and_all_its_events(fixture: Fixture) {
+    let me = claimant();
+    let attempt = fixture.claimed(&me).await.attempt;
+    let at = Timestamp::from_microsecond(1_700_000_000_000_001).unwrap();
+    let started = NewEvent { detail: Some(raw(r#"{"worker":"worker-1"}"#)), ..NewEvent::new(at, "started") };
+    fixture.finalize(Finalization { events: vec![started], ..success(&me, attempt) }).await;
+    let given = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let request =
+        format!(r#"{{"execution_id":"{}","workflow":"w","traceparent":"{given}"}}"#, Uuid::now_v7());
+    let request = ExecutionRequest::parse(request.as_bytes()).unwrap();
+    let waiting = NewExecution::of(&request, 3);
+    let waiting_id = waiting.id;
+    fixture.store.submit(&[waiting]).await.unwrap();
+    let ids = [attempt.execution_id, Uuid::new_v4(), waiting_id];
+    let mut traced = fixture.store.traced(&ids).await.unwrap();
+    traced.sort_by_key(|execution| ids.iter().position(|id| *id == execution.id));
+    let [ended, waits] = &traced[..] else { panic!("two of them are there: {traced:?}") };
+    let row = fixture.row(attempt.execution_id).await;
+    assert_eq!(
+        (ended.status, ended.created_at, ended.completed_at),
+        (row.status, row.created_at, row.completed_at)
+    );
+    assert_eq!(
+        (&ended.workflow_name, &ended.queue, &ended.traceparent),
+        (&row.workflow_name, &row.queue, &None)
+    );
+    let read = fixture.store.events(attempt.execution_id).await.unwrap();
+    let shown = |events: &[EventRow]| -> Vec<_> {
+        let detail = |event: &EventRow| {
+            event
+                .detail
+                .as_ref()
+                .map(|detail| serde_json::from_str::<serde_json::Value>(detail.get()).unwrap())
+        };
+        events
+            .iter()
+            .map(|event| (event.at, event.event.clone(), event.attempt, event.supervisor, detail(event)))
+            .collect()
+    };
+    assert_eq!(shown(&ended.events), shown(&read));
+    assert_eq!(read.len(), 3);
+    assert_eq!((waits.traceparent.as_deref(), waits.events.len()), (Some(given), 0));
 }
 
 pub(crate) async fn workflows_are_found_own_first_then_global(fixture: Fixture) {

@@ -17,6 +17,7 @@ export function contextOf(run) {
     organization: context.organization ?? null,
     caller: context.caller ?? null,
     startup: context.startup ?? null,
+    traceparent: context.traceparent ?? null,
     raw: context,
     get signal() {
       return run.look();

@@ -23,6 +23,8 @@ export interface Context {
   readonly caller: any;
   /** What the caller passed as `startup`. */
   readonly startup: any;
+  /** The trace context of this run as W3C has it: pass it on to what the workflow calls. Null without one. */
+  readonly traceparent: string | null;
   /** Everything that came with the execution, as it came. */
   readonly raw: Record<string, any>;
   /** Aborts when the execution is to end; its reason is a `Cancelled`. Give it to whatever takes a signal. */

@@ -11,6 +11,7 @@ export interface Given {
   organization?: { id: string; name: string } | null;
   caller?: unknown;
   startup?: unknown;
+  traceparent?: string | null;
   workflow?: string;
   executionId?: string;
   attempt?: number;

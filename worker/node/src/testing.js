@@ -6,7 +6,7 @@ import { CallError, outcomeOf, readParams, toJson } from "./outcome.js";
 import { Run } from "./run.js";
 import { parse, show, write } from "./values.js";
 
-const GIVEN = ["config", "state", "answers", "organization", "caller", "startup", "workflow", "executionId", "attempt", "timeoutMs"];
+const GIVEN = ["config", "state", "answers", "organization", "caller", "startup", "traceparent", "workflow", "executionId", "attempt", "timeoutMs"];
 
 /** What a workflow was given, and what it did. */
 export class Recording {
@@ -26,13 +26,13 @@ export class Recording {
     if (unknown !== undefined) throw new TypeError(`there is no ${unknown} to be given; there are ${GIVEN.join(", ")}`);
     this.state = parse(write(given.state ?? {}));
     this.#answers = given.answers ?? {};
-    const { organization = null, caller = null, startup = null, config = {} } = given;
+    const { organization = null, caller = null, startup = null, traceparent = null, config = {} } = given;
     const execute = {
       run: 1,
       executionId: given.executionId ?? randomUUID(),
       attempt: given.attempt ?? 1,
       workflow: given.workflow ?? "test",
-      context: write({ organization, caller, startup, config }),
+      context: write({ organization, caller, startup, traceparent, config }),
       timeoutMs: given.timeoutMs ?? 0,
     };
     this.#run = new Run(execute, (message) => this.#hear(message), new Int32Array(1));

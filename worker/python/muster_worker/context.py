@@ -178,8 +178,14 @@ class Context:
         return _execution().context.get("startup")
 
     @property
+    def traceparent(self) -> Optional[str]:
+        """The trace context of this run as W3C has it, for what the workflow calls; None without one."""
+        found = _execution().context.get("traceparent")
+        return found if isinstance(found, str) else None
+
+    @property
     def raw(self) -> Dict[str, Any]:
-        """Everything that came with the execution, as it came (form_id, traceparent, ...)."""
+        """Everything that came with the execution, as it came (form_id, api_key_id, ...)."""
         return _execution().context
 
     @property

@@ -171,6 +171,7 @@ def context(
     organization: Optional[Mapping[str, Any]] = None,
     caller: Any = None,
     startup: Any = None,
+    traceparent: Optional[str] = None,
     attempt: int = 1,
     timeout: Optional[float] = None,
     execution_id: Optional[str] = None,
@@ -181,7 +182,13 @@ def context(
     params, as in `answers={"state.get": CallError("StateUnavailable", "no database")}`.
     """
     recorded = Run(config or {}, state or {}, answers or {})
-    told = {"organization": organization, "caller": caller, "startup": startup, "config": recorded.config}
+    told = {
+        "organization": organization,
+        "caller": caller,
+        "startup": startup,
+        "traceparent": traceparent,
+        "config": recorded.config,
+    }
     known_id = execution_id or str(uuid.uuid4())
     execution = Execution(recorded, 1, known_id, attempt, workflow, to_json(told), round((timeout or 0) * 1000))
     execution.start_clock()

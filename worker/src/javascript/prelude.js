@@ -236,6 +236,7 @@ export default function (native) {
       organization: lazily("organization"),
       caller: lazily("caller"),
       startup: lazily("startup"),
+      traceparent: lazily("traceparent"),
     });
     return Object.freeze(ctx);
   }

@@ -76,6 +76,8 @@ pub struct RunContext {
     pub caller: Value,
     /// What the starting form or trigger gave along.
     pub startup: Value,
+    /// The trace context of the run as W3C has it, for what the workflow calls.
+    pub traceparent: Option<String>,
     /// The merged configuration the run may see.
     pub config: Value,
 }

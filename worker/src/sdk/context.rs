@@ -60,6 +60,11 @@ impl Context {
         &self.about().startup
     }
 
+    /// The trace context of this run as W3C has it: pass it on to what the workflow calls.
+    pub fn traceparent(&self) -> Option<&str> {
+        self.about().traceparent.as_deref()
+    }
+
     /// When the execution's time is over, if it has a limit.
     pub fn deadline(&self) -> Option<Instant> {
         self.run.deadline()

@@ -80,7 +80,7 @@ impl TestLine {
         let finalizer = Finalizer::start(store.clone(), sink, admission, None).unwrap();
         let (executor, handle, events) = FakeExecutor::start();
         let preparer = options.preparer.unwrap_or_else(|| {
-            Preparer::new(store.clone(), bus.clone(), Duration::from_secs(60), Arc::default())
+            Preparer::new(store.clone(), bus.clone(), Duration::from_secs(60), Arc::default(), None)
         });
         let dispatch = DispatchParts {
             claimant: claimant.clone(),

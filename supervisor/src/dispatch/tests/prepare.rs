@@ -30,7 +30,7 @@ fn refused_as(prepared: Result<PreparedAttempt, PrepareError>) -> String {
 #[tokio::test]
 async fn a_row_becomes_a_run_with_the_terms_of_its_request() {
     let line = TestLine::start().await;
-    let preparer = Preparer::new(line.store.clone(), line.bus.clone(), MINUTE, Arc::default());
+    let preparer = Preparer::new(line.store.clone(), line.bus.clone(), MINUTE, Arc::default(), None);
     line.sql("INSERT INTO config_entries (key, value) VALUES ('region', '\"eu\"')").await;
     let asked =
         json!({"parameters": {"a": 1.50}, "sync": true, "max_attempts": 2, "retry_backoff_seconds": 3});
@@ -55,7 +55,8 @@ async fn a_row_becomes_a_run_with_the_terms_of_its_request() {
 async fn what_the_code_declares_comes_before_the_setting_and_refuses_bad_parameters() {
     let line = TestLine::start().await;
     let descriptions = Arc::<Descriptions>::default();
-    let preparer = Preparer::new(line.store.clone(), line.bus.clone(), MINUTE, Arc::clone(&descriptions));
+    let preparer =
+        Preparer::new(line.store.clone(), line.bus.clone(), MINUTE, Arc::clone(&descriptions), None);
     let declared = WorkflowDescription {
         name: "w".to_owned(),
         timeout_ms: Some(5000),
@@ -77,21 +78,22 @@ async fn what_the_code_declares_comes_before_the_setting_and_refuses_bad_paramet
         "INSERT INTO workflows (id, name, path) VALUES ('00000000-0000-0000-0000-000000000007', 'w', 'v2/w.py')",
     )
     .await;
-    let preparer = Preparer::new(line.store.clone(), Bus::in_process("another"), MINUTE, descriptions);
+    let preparer = Preparer::new(line.store.clone(), Bus::in_process("another"), MINUTE, descriptions, None);
     assert!(prepared(&preparer, &request(&json!({"parameters": {"n": "1"}}))).await.is_ok());
 }
 
 #[tokio::test]
 async fn what_can_never_run_is_refused_and_what_is_away_is_not() {
     let line = TestLine::start().await;
-    let preparer = Preparer::new(line.store.clone(), line.bus.clone(), MINUTE, Arc::default());
+    let preparer = Preparer::new(line.store.clone(), line.bus.clone(), MINUTE, Arc::default(), None);
     let mut no_request = Arc::unwrap_or_clone(request(&json!({})));
     no_request.request = RawValue::from_string("[]".to_owned()).unwrap();
     assert_eq!(refused_as(prepared(&preparer, &no_request).await), "InvalidRequest");
     let id = json!({"workflow": null, "workflow_id": Uuid::from_u128(7)});
     assert_eq!(refused_as(prepared(&preparer, &request(&id)).await), "WorkflowNotFound");
     line.sql("DROP TABLE config_entries").await;
-    let preparer = Preparer::new(line.store.clone(), Bus::in_process("another"), MINUTE, Arc::default());
+    let preparer =
+        Preparer::new(line.store.clone(), Bus::in_process("another"), MINUTE, Arc::default(), None);
     let away = prepared(&preparer, &request(&json!({}))).await;
     assert!(matches!(away, Err(PrepareError::Unavailable(_))), "{away:?}");
 }

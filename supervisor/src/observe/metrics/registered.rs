@@ -24,6 +24,16 @@ impl SupervisorMetrics {
             self.pruned.clone(),
         );
         registry.register(
+            "traces_sent",
+            "Executions whose traces the collector has taken",
+            self.traces_sent.clone(),
+        );
+        registry.register(
+            "traces_dropped",
+            "Executions whose traces were left out, because the collector did not take them or was too slow",
+            self.traces_dropped.clone(),
+        );
+        registry.register(
             "executions_finished",
             "Executions that reached a terminal state",
             self.finished.clone(),

@@ -142,6 +142,25 @@ impl SettingKind for DaysKind {
     }
 }
 
+/// A part of a whole, from 0 to 1.
+pub(crate) struct RatioKind;
+
+impl SettingKind for RatioKind {
+    type Value = f64;
+    const PLACEHOLDER: &'static str = "RATIO";
+
+    fn parse(&self, raw: &Raw) -> Result<f64, String> {
+        let text = single(raw)?;
+        let ratio = text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
+        ratio
+            .ok_or_else(|| format!("must be a number from 0 to 1, such as 0.1 for every tenth, not {text:?}"))
+    }
+
+    fn show(&self, value: &f64) -> toml::Value {
+        if value.fract() == 0.0 { toml::Value::Integer(*value as i64) } else { toml::Value::Float(*value) }
+    }
+}
+
 /// A time in whole milliseconds.
 pub(crate) struct MillisKind {
     /// At most this.

@@ -26,6 +26,7 @@ mod statements;
 mod statistics;
 mod supervisors;
 mod tls;
+mod traces;
 mod transaction;
 mod types;
 mod waiting;

@@ -83,6 +83,7 @@ crate::statements::statements! {
     TAKE = "take",
     TAKE_KEYS = "take_keys",
     UNHELD = "unheld",
+    TRACED = "traced",
     UNNOTIFIED = "unnotified",
     WAKE = "wake",
     WAITING_SHARES = "waiting_shares",

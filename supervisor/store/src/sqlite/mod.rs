@@ -24,6 +24,7 @@ mod shares;
 mod statements;
 mod statistics;
 mod supervisors;
+mod traces;
 mod waiting;
 mod webhooks;
 mod writer;

@@ -72,6 +72,7 @@ crate::statements::statements! {
     TAKE = "take",
     TAKE_KEYS = "take_keys",
     UNHELD = "unheld",
+    TRACED = "traced",
     UNNOTIFIED = "unnotified",
     WAITING_SHARES = "waiting_shares",
     WORKFLOW = "workflow",
