@@ -6,6 +6,7 @@ and whoever stops a supervisor must leave it the time to drain.
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -85,8 +86,37 @@ def crossed() -> Iterator[str]:
         yield "compose.yaml: the supervisor is killed before it has drained"
 
 
+def by_promtool() -> Iterator[str]:
+    """What Prometheus says of the rules, and whether they are silent and loud about what their test says."""
+    folder = HERE / "prometheus"
+    for command in (["check", "rules", "--lint-fatal", "alerts.yaml"], ["test", "rules", "alerts_test.yaml"]):
+        done = subprocess.run(["promtool", *command], cwd=folder, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            yield f"promtool {command[0]}:\n{done.stdout}{done.stderr}"
+
+
+def unknown_metrics() -> Iterator[str]:
+    """Series that rules and dashboards ask for, and no supervisor has."""
+    known = (HERE.parent.parent / "tests/tests/names/metrics.txt").read_text()
+    series = {line.split("{")[0].split(" ")[0] for line in known.splitlines()}
+    for path in (HERE / "prometheus/alerts.yaml", HERE / "prometheus/alerts_test.yaml", HERE / "grafana/muster.json"):
+        for name in sorted(set(re.findall(r"\b(?:muster|process)_[a-z_]+", path.read_text())) - series):
+            yield f"{path.name}: {name} is no metric"
+
+
+def dashboard() -> Iterator[str]:
+    """What Grafana would take amiss in silence."""
+    panels = json.loads((HERE / "grafana/muster.json").read_text())["panels"]
+    ids = [panel["id"] for panel in panels]
+    if len(ids) != len(set(ids)):
+        yield "muster.json: two panels have one id"
+    places = [tuple(panel["gridPos"][key] for key in "xy") for panel in panels]
+    if len(places) != len(set(places)):
+        yield "muster.json: two panels lie on one another"
+
+
 def main() -> int:
-    found = [*by_schema(), *unknown_settings(), *crossed()]
+    found = [*by_schema(), *unknown_settings(), *crossed(), *by_promtool(), *unknown_metrics(), *dashboard()]
     for one in found:
         sys.stderr.write(f"{one}\n")
     if not found:

@@ -297,6 +297,14 @@ def client_errors() -> list[list[str]]:
 # --- metrics, tables, Redis ------------------------------------------------------------------------------------
 
 
+def help_in_source(name: str) -> str:
+    """What is said of a metric where it is registered: one that has no series yet is not at `/metrics`."""
+    short = re.sub(r"^muster_|_(seconds|bytes)$", "", name)
+    sources = (REPOSITORY / "supervisor/src/observe/metrics").glob("*.rs")
+    found = (re.search(rf'"{short}",\s*"([^"]+)"', path.read_text()) for path in sources)
+    return next((f"{one[1]}." for one in found if one), "")
+
+
 def metrics(text: str) -> str:
     about = dict(re.findall(r"^# HELP (\S+) (.*)$", text, re.MULTILINE))
     labels = defaultdict(set)
@@ -306,7 +314,7 @@ def metrics(text: str) -> str:
             kinds[found[1]] = found[2]
         elif found := re.fullmatch(r"(\w+)\{(.*)\}", line):
             labels[re.sub(r"_(total|bucket)$", "", found[1])] |= {one for one in found[2].split(",") if one != "le"}
-    rows = [[code(name + ("_total" if kind == "counter" else "")), kind, ", ".join(map(code, sorted(labels[name]))), about.get(name, "")] for name, kind in sorted(kinds.items())]
+    rows = [[code(name + ("_total" if kind == "counter" else "")), kind, ", ".join(map(code, sorted(labels[name]))), about.get(name) or help_in_source(name)] for name, kind in sorted(kinds.items())]
     assert all(row[3] for row in rows), f"metrics without help: {[row[0] for row in rows if not row[3]]}"
     return page("Metrics", "`/metrics`", "At `/metrics`, in the format of Prometheus. What to be woken by is in [Operate](../how-to/operate.md#what-to-be-woken-by).".replace("../how-to/operate.md", "../../../OPERATIONS.md"), table(["metric", "kind", "labels", "meaning"], rows))
 

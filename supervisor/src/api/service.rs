@@ -1,5 +1,7 @@
 //! What a supervisor does for who asks.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use muster_core::execution::{ExecutionRequest, Status};
 use muster_core::pool::WorkerId;
@@ -89,6 +91,9 @@ pub trait ApiService: std::fmt::Debug + Send + Sync + 'static {
 
     /// The metrics in the text format of Prometheus (OpenMetrics).
     async fn metrics(&self) -> String;
+
+    /// A request was answered with this status: at the path of an endpoint, or at none, after so long.
+    fn answered(&self, method: &str, route: Option<&str>, status: u16, took: Duration);
 }
 
 /// Which workers are to be replaced.

@@ -53,9 +53,12 @@ mod fuzzing {
 }
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
 use tokio_util::sync::CancellationToken;
 
 #[cfg(fuzzing)]
@@ -100,8 +103,23 @@ impl Api {
             .fallback(problem::no_such_path)
             .method_not_allowed_fallback(problem::no_such_method)
             .layer(axum::middleware::map_response(problem::as_a_problem))
+            .layer(axum::middleware::from_fn_with_state(Arc::clone(&self.service), count_request))
             .layer(axum::middleware::from_fn_with_state(self.access.clone(), guard::admit))
             .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
             .with_state(self)
     }
+}
+
+/// Counts a request with its answer.
+async fn count_request(
+    State(service): State<Arc<dyn ApiService>>,
+    route: Option<MatchedPath>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (method, began) = (request.method().clone(), Instant::now());
+    let answer = next.run(request).await;
+    let route = route.as_ref().map(MatchedPath::as_str);
+    service.answered(method.as_str(), route, answer.status().as_u16(), began.elapsed());
+    answer
 }

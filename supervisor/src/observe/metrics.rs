@@ -3,6 +3,9 @@
 //! Counters and histograms are fed as things happen; gauges are filled from the state of the moment when
 //! somebody asks, so they cannot drift.
 
+mod http;
+mod plain;
+mod process;
 mod registered;
 mod watched;
 
@@ -16,7 +19,7 @@ use muster_core::execution::{EndKind, Status};
 use muster_core::invariant::violations;
 use muster_store::LimitUse;
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -24,6 +27,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use uuid::Uuid;
 
+use self::http::RequestMetrics;
+pub(crate) use self::plain::plain;
+use self::process::ProcessMetrics;
 use super::history::OutcomeHistory;
 use crate::api::{OutcomeCounts, PoolView, Readiness};
 use crate::executor::WorkerOrigin;
@@ -132,6 +138,8 @@ pub struct Unwritten {
 #[derive(Debug)]
 pub struct SupervisorMetrics {
     registry: Registry,
+    process: ProcessMetrics,
+    requests: RequestMetrics,
     history: OutcomeHistory,
     build: Family<BuildLabel, Gauge>,
     finished: Family<StatusLabel, Counter>,
@@ -183,8 +191,12 @@ impl Default for SupervisorMetrics {
 impl SupervisorMetrics {
     /// Makes metrics that have measured nothing yet.
     pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("muster");
+        let requests = RequestMetrics::registered_in(&mut registry);
         let mut metrics = Self {
-            registry: Registry::with_prefix("muster"),
+            registry,
+            process: ProcessMetrics::new(),
+            requests,
             history: OutcomeHistory::default(),
             build: Family::default(),
             finished: Family::default(),
@@ -340,6 +352,11 @@ impl SupervisorMetrics {
         self.commit_outcomes.observe(f64::from(u32::try_from(outcomes).unwrap_or(u32::MAX)));
     }
 
+    /// A request over HTTP was answered: at the path of an endpoint, or at none, after so long.
+    pub fn answered(&self, method: &str, route: Option<&str>, status: u16, took: Duration) {
+        self.requests.answered(method, route, status, took);
+    }
+
     /// How full the limits are.
     pub fn note_limits(&self, limits: &[LimitUse]) {
         self.limit_running.clear();
@@ -367,7 +384,9 @@ impl SupervisorMetrics {
         self.dead_letters.inc_by(outcomes.dead_letters.saturating_sub(self.dead_letters.get()));
         let mut text = String::new();
         // Writing to a String cannot fail.
-        let _ = encode(&mut text, &self.registry);
+        let _ = encode_registry(&mut text, &self.registry);
+        let _ = encode_registry(&mut text, self.process.now());
+        let _ = encode_eof(&mut text);
         text
     }
 
@@ -432,6 +451,10 @@ mod tests {
         metrics.started(Duration::from_micros(300));
         metrics.worker_ready(WorkerOrigin::Fork, Duration::from_millis(4));
         metrics.template_failed();
+        metrics.answered("GET", Some("/api/executions/{id}"), 404, Duration::from_millis(3));
+        for made_up in ["GET", "BREW"] {
+            metrics.answered(made_up, None, 404, Duration::ZERO);
+        }
         let mut pool = crate::api::tests::pool();
         pool.pending = None;
         let waits = QueueView { waiting: 7, oldest_wait_seconds: 2.5, ..QueueView::default() };
@@ -450,6 +473,9 @@ mod tests {
             "muster_workflow_executions_finished_total{workflow=\"hello\",status=\"FAILED\"} 1",
             concat!("muster_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
             "muster_dead_letters_total 0",
+            "muster_http_requests_total{method=\"GET\",route=\"/api/executions/{id}\",status=\"404\"} 1",
+            "muster_http_requests_total{method=\"(any)\",route=\"(none)\",status=\"404\"} 2",
+            "muster_http_request_seconds_bucket{le=\"0.005\"} 3",
             "muster_executions_finished_total{status=\"TIMEOUT\"} 0",
             "muster_worker_deaths_total{cause=\"out_of_memory\"} 1",
             "muster_worker_deaths_total{cause=\"vanished\"} 0",

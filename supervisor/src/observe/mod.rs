@@ -11,6 +11,7 @@ use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::Subscriber;
 
+pub(crate) use metrics::plain;
 pub use metrics::{SupervisorMetrics, Unwritten};
 
 use crate::settings::LogFormat;

@@ -249,6 +249,10 @@ impl ApiService for Supervisor {
         };
         self.core.metrics.encode(&pool, &readiness, &self.core.bus.health(), unwritten)
     }
+
+    fn answered(&self, method: &str, route: Option<&str>, status: u16, took: Duration) {
+        self.core.metrics.answered(method, route, status, took);
+    }
 }
 
 impl Supervisor {

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use muster_tests::Installation;
+use muster_tests::{Installation, Services, eventually};
 use serde_json::{Value, json};
 
 use crate::{Names, compare};
 
+const SOON: Duration = Duration::from_secs(60);
 const METHODS: [&str; 4] = ["delete", "get", "post", "put"];
 
 #[test]
@@ -71,11 +72,18 @@ fn fields(name: &str, schema: &Value, names: &mut Names) {
 
 #[test]
 fn the_metrics() {
-    let installation = Installation::new().workflow("done.js", "export default async () => 1;\n");
+    let backends = Services::shared().fresh();
+    let installation =
+        Installation::new().backends(&backends).workflow("done.js", "export default async () => 1;\n");
     let supervisor = installation.start();
     let client = supervisor.client();
-    client.finished(&client.submit(&json!({ "workflow": "done" })), Duration::from_secs(60));
-    let text = client.get("/metrics").body;
+    assert_eq!(client.put("/api/limits/crm", &json!({ "total": 2 })).status, 200);
+    client.finished(&client.submit(&json!({ "workflow": "done", "limits": ["crm"] })), SOON);
+    let seen = ["muster_broker_messages{", "muster_limit_running{", "muster_share_worker_seconds_total{"];
+    let text = eventually("each kind of series is there", SOON, || {
+        let text = client.get("/metrics").body;
+        seen.iter().all(|series| text.as_str().unwrap().contains(series)).then_some(text)
+    });
     let mut names = Names::new();
     for line in text.as_str().unwrap().lines() {
         match line.strip_prefix("# ") {

@@ -177,9 +177,9 @@ def test_a_collector_that_is_busy_is_asked_again_and_one_that_refuses_is_told_on
     first.result(timeout=SOON)
     until(lambda: first.id.replace("-", "") in receiver.spans)
     receiver.answers = [400, 400]
-    for refused in range(1, 3):
+    for refused in (1, 2):
         mine.submit("greet").result(timeout=SOON)
-        until(lambda: f"muster_traces_dropped_total {refused}" in metrics(installed))
+        until(lambda dropped=refused: f"muster_traces_dropped_total {dropped}" in metrics(installed))  # type: ignore[misc]
     last = mine.submit("greet")
     last.result(timeout=SOON)
     until(lambda: last.id.replace("-", "") in receiver.spans)

@@ -1,6 +1,7 @@
 //! A stand-in for the supervisor: it submits and cancels through the store, and notes what it is told.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use muster_core::execution::{ExecutionRequest, Status};
@@ -162,6 +163,8 @@ impl ApiService for FakeService {
     }
 
     async fn metrics(&self) -> String {
-        "# EOF\n".to_owned()
+        "# TYPE muster_things counter\nmuster_things_total 1\n# EOF\n".to_owned()
     }
+
+    fn answered(&self, _: &str, _: Option<&str>, _: u16, _: Duration) {}
 }
