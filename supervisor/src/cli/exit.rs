@@ -39,6 +39,11 @@ impl CommandFailure {
         Self { code: 1, message: message.into() }
     }
 
+    /// The same, of this one among several.
+    pub(crate) fn of(self, whom: &str) -> Self {
+        Self { message: format!("{whom}: {}", self.message), ..self }
+    }
+
     /// Says it on stderr and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         // When stderr is closed nobody listens, and the code still tells.

@@ -3,6 +3,7 @@
 //! A command reads its flags, calls one module that does the work, and writes what came of it: results on
 //! stdout, everything else on stderr. No command decides anything about executions.
 
+mod addressed;
 mod apply;
 mod batch;
 mod broker;

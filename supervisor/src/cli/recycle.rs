@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{ArgGroup, Args};
 
+use super::addressed::{AddressedFlags, Done};
 use super::exit::CommandFailure;
-use super::output::print_line;
 use super::server::ServerFlags;
 use crate::api::RecycleRequest as Body;
 
@@ -13,7 +13,8 @@ use crate::api::RecycleRequest as Body;
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("which").required(true).args(["worker", "all"])), after_help = "Examples:
   supervisor recycle worker-3
-  supervisor recycle --all")]
+  supervisor recycle --all
+  supervisor recycle --all --fleet")]
 pub(crate) struct RecycleCommand {
     /// Which worker, as `supervisor status` names it.
     #[arg(value_name = "WORKER")]
@@ -25,21 +26,25 @@ pub(crate) struct RecycleCommand {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    addressed: AddressedFlags,
+    #[command(flatten)]
     server: ServerFlags,
 }
 
 impl RecycleCommand {
     pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
         let body = Body { worker: self.worker.clone(), all: self.all };
-        let pool = self.server.client()?.command("recycle", &body)?;
-        if self.json {
-            print_line(&serde_json::to_string(&pool).unwrap_or_default())?;
-        } else {
-            print_line(&match &self.worker {
+        if self.worker.is_some() && self.addressed.is_for_all() {
+            let message = "a worker is one supervisor's: name it by --supervisor, or all workers by --all";
+            return Err(CommandFailure::usage(message));
+        }
+        self.addressed.each(&self.server, self.json, |client| {
+            let pool = client.command("recycle", &body)?;
+            let told = match &self.worker {
                 Some(worker) => format!("{worker} is being replaced"),
                 None => format!("{} workers are being replaced", pool.workers.len()),
-            })?;
-        }
-        Ok(ExitCode::SUCCESS)
+            };
+            Ok(Done { pool, told, but: None })
+        })
     }
 }

@@ -4,11 +4,10 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use muster_protocol::spelled_out;
 
+use super::addressed::{AddressedFlags, Done};
 use super::exit::CommandFailure;
 use super::human;
-use super::output::print_line;
 use super::server::ServerFlags;
 use crate::api::{PoolView, ReloadView};
 use crate::client::ApiClient;
@@ -27,7 +26,8 @@ cannot start, or a setting was changed that counts from the next start on only.
 
 Examples:
   supervisor reload
-  supervisor reload --wait 120"
+  supervisor reload --wait 120
+  supervisor reload --wait --fleet       one supervisor after another, until one cannot"
 )]
 pub(crate) struct ReloadCommand {
     /// Return when the new workers serve or cannot start, after so many seconds at the latest.
@@ -37,35 +37,38 @@ pub(crate) struct ReloadCommand {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    addressed: AddressedFlags,
+    #[command(flatten)]
     server: ServerFlags,
 }
 
 impl ReloadCommand {
     pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
-        let client = self.server.client()?;
+        self.addressed.each(&self.server, self.json, |client| self.reload(client))
+    }
+
+    fn reload(&self, client: &ApiClient) -> Result<Done, CommandFailure> {
         let mut pool = client.command("reload", &serde_json::json!({}))?;
         if let Some(seconds) = self.wait {
-            pool = rolled(&client, pool, Duration::from_secs(seconds.into()))?;
+            pool = rolled(client, pool, Duration::from_secs(seconds.into()))?;
         }
-        let told = match (pool.reload, self.json) {
-            (_, true) => serde_json::to_string(&pool).unwrap_or_default(),
-            (ReloadView::Settled, false) => "workers of the new generation serve".to_owned(),
-            (ReloadView::Wanted | ReloadView::Canary | ReloadView::Rolling | ReloadView::Failed, false) => {
-                "rolling to new workers; `supervisor status` shows how far it is".to_owned()
+        let told = match pool.reload {
+            ReloadView::Settled => "workers of the new generation serve",
+            ReloadView::Wanted | ReloadView::Canary | ReloadView::Rolling => {
+                "rolling to new workers; `supervisor status` shows how far it is"
+            }
+            ReloadView::Failed => {
+                let problem = pool.problem.unwrap_or_else(|| "the new workers cannot start".to_owned());
+                return Err(CommandFailure::other(problem));
             }
         };
-        if pool.reload == ReloadView::Failed {
-            let problem = pool.problem.unwrap_or_else(|| "the new workers cannot start".to_owned());
-            return Err(CommandFailure::other(problem));
-        }
-        print_line(&spelled_out(&told))?;
-        if pool.next_start.is_empty() {
-            return Ok(ExitCode::SUCCESS);
-        }
-        let settings = pool.next_start.join(", ");
-        Err(CommandFailure::other(format!(
-            "what was changed of {settings} counts from the next start of the supervisor on; until then the old holds"
-        )))
+        let but = (!pool.next_start.is_empty()).then(|| {
+            let settings = pool.next_start.join(", ");
+            format!(
+                "what was changed of {settings} counts from the next start of the supervisor on; until then the old holds"
+            )
+        });
+        Ok(Done { pool, told: told.to_owned(), but })
     }
 }
 

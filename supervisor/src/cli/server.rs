@@ -26,14 +26,18 @@ impl ServerFlags {
     /// A client for it; nothing is sent yet.
     pub(crate) fn client(&self) -> Result<ApiClient, CommandFailure> {
         let url = self.url.clone().or_else(|| variable("MUSTER_URL"));
+        self.client_at(&url.unwrap_or_else(|| DEFAULT_URL.to_owned()))
+    }
+
+    /// A client for the one at this address, with the same token.
+    pub(crate) fn client_at(&self, url: &str) -> Result<ApiClient, CommandFailure> {
         // Perhaps with the end of the line it stood on. "none" is the setting of a supervisor without one.
         let token = self.token.clone().or_else(|| variable("MUSTER_HTTP_TOKEN"));
         let token = token.map(|token| token.trim().to_owned()).filter(|token| token != "none");
-        let url = url.unwrap_or_else(|| DEFAULT_URL.to_owned());
         // Settings that cannot be read are for the commands that need them.
         let settings = Settings::load(&Sources::of_process(None, BTreeMap::new())).ok();
         let fallback = settings.as_ref().and_then(known_to);
-        Ok(ApiClient::new(&url, token.map(SecretString::from))?.or_token(fallback))
+        Ok(ApiClient::new(url, token.map(SecretString::from))?.or_token(fallback))
     }
 }
 

@@ -10,15 +10,19 @@ use clap::{Args, Subcommand};
 use muster_core::execution::IdOrPrefix;
 use muster_protocol::spelled_out;
 use muster_protocol::transcript::{Transcript as Frames, beginning, side_by_side};
+use muster_store::SupervisorRecord;
+use uuid::Uuid;
 
 use super::exit::CommandFailure;
 use super::output::{note, print};
 use super::server::ServerFlags;
+use crate::client::{ApiClient, ClientError, ExecutionEvent, ExecutionEvents};
 use crate::transcripts::describe;
 
 /// Print or save the frames of an execution that did not succeed.
 ///
-/// The supervisor that ran it keeps them (setting `transcripts`), secrets masked. A worker replays a saved one.
+/// The supervisor that ran it keeps them (setting `transcripts`), secrets masked; it is asked at its own address. A worker
+/// replays a saved one.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:
@@ -109,7 +113,7 @@ impl TranscriptCommand {
         }
         let id = self.id.ok_or_else(|| CommandFailure::usage("name an execution by its id"))?;
         let client = self.server.client()?;
-        let text = client.transcript(client.resolve(id)?, self.attempt)?.body;
+        let text = self.fetch(&client, client.resolve(id)?)?;
         if let Some(file) = &self.out {
             let frames = Frames::parse(&text).map_err(|error| CommandFailure::other(error.to_string()))?;
             save(file, &text).map_err(|error| {
@@ -125,6 +129,32 @@ impl TranscriptCommand {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+impl TranscriptCommand {
+    /// The text of it: from the supervisor that is asked, else from the one that ran the attempt.
+    fn fetch(&self, client: &ApiClient, id: Uuid) -> Result<String, CommandFailure> {
+        let refusal = match client.transcript(id, self.attempt) {
+            Ok(found) => return Ok(found.body),
+            Err(refusal @ ClientError::Refused { status: 404, .. }) => refusal,
+            Err(error) => return Err(error.into()),
+        };
+        let Some(ran_by) = ran_by(&client.events(id)?, self.attempt) else { return Err(refusal.into()) };
+        let Some(address) = ran_by.http_address else { return Err(refusal.into()) };
+        // What is said there is of less use than where it was looked for.
+        let found = self.server.client_at(&address)?.transcript(id, self.attempt).map_err(|_| refusal)?;
+        note(&format!("from {}, which ran it ({address})", ran_by.host));
+        Ok(found.body)
+    }
+}
+
+/// Who ran an attempt, or the latest.
+fn ran_by(execution: &ExecutionEvents, attempt: Option<u32>) -> Option<SupervisorRecord> {
+    let is_meant = |event: &&ExecutionEvent| {
+        event.event == "claimed" && attempt.is_none_or(|wanted| event.attempt == wanted)
+    };
+    let by = execution.events.iter().rfind(is_meant)?.supervisor?;
+    execution.supervisors.iter().find(|one| one.id == by).cloned()
 }
 
 /// Writes a file for nobody else: parameters and results are people's data, secrets or not.

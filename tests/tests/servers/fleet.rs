@@ -67,3 +67,51 @@ fn each_supervisor_is_seen_by_the_others_until_it_leaves_or_is_killed() {
     let shown = String::from_utf8(place.run(&["fleet"]).stdout).unwrap();
     assert!(shown.lines().any(|line| line.contains(&pid.to_string()) && line.contains("silent")), "{shown}");
 }
+
+#[test]
+fn a_command_reaches_one_supervisor_or_all_and_a_transcript_comes_from_where_it_ran() {
+    let world = World::shared();
+    let with_token = || world.installation().setting("http_token", "one-token-for-the-fleet");
+    let (place, other_place) = (with_token(), with_token().setting("queue", "mail"));
+    let (first, second) = (place.start(), other_place.start());
+    let other = is_seen(&first, &second, "serving")["id"].as_str().unwrap().to_owned();
+    is_seen(&first, &first, "serving");
+    let max_workers = |one: &TestSupervisor| one.client().get("/api/pool").body["max_workers"].clone();
+    let run = |arguments: &[&str]| {
+        let output = place.run(arguments);
+        let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        (output.status.code(), stdout, stderr)
+    };
+
+    let (code, told, _) = run(&["resize", "1", "3", "--fleet"]);
+    assert!(code == Some(0) && told.matches("the pool is 1 to 3 workers now").count() == 2, "{told}");
+    assert_eq!((max_workers(&first), max_workers(&second)), (json!(3), json!(3)));
+    let (code, told, _) = run(&["resize", "1", "2", "--supervisor", &other, "--json"]);
+    assert_eq!(code, Some(0));
+    assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["id"], json!(other));
+    assert_eq!((max_workers(&first), max_workers(&second)), (json!(3), json!(2)));
+    let (code, told, _) = run(&["reload", "--wait", "--fleet"]);
+    assert!(code == Some(0) && told.matches("workers of the new generation serve").count() == 2, "{told}");
+
+    let host = is_seen(&first, &first, "serving")["host"].as_str().unwrap().to_owned();
+    let (code, _, told) = run(&["resize", "1", "2", "--supervisor", &host]);
+    assert!(code == Some(2) && told.contains("name one by its id, or use --fleet"), "{told}");
+    let (code, _, told) = run(&["reload", "--supervisor", "nobody"]);
+    assert!(
+        code == Some(2) && told.contains("no supervisor that lives is called \"nobody\"; there are "),
+        "{told}"
+    );
+    let (code, _, told) = run(&["recycle", "worker-1", "--fleet"]);
+    assert!(code == Some(2) && told.contains("a worker is one supervisor's"), "{told}");
+
+    let failing =
+        json!({ "workflow": "chatty", "parameters": { "count": 1, "then": "throw" }, "queue": "mail" });
+    let id = first.client().submit(&failing);
+    world.record.finished(&id, SOON);
+    let (code, told, note) = run(&["transcript", &id]);
+    assert!(code == Some(0) && told.contains("after all that"), "{told}{note}");
+    assert!(note.contains(", which ran it (http://"), "{note}");
+    assert!(second.terminate(SOON).success());
+    let (code, _, told) = run(&["transcript", &id]);
+    assert!(code == Some(1) && told.contains("ran on ") && told.contains("look there in "), "{told}");
+}
