@@ -142,10 +142,11 @@ test("workflows: one runs with what its form asks for", async () => {
   assert.deepEqual((await stand.ask("GET", `api/executions/${id}`)).result, { charged: 12.5, currency: "USD", note: null });
   await page.go("workflows");
   await button(page, "Define one…").click();
-  await fill({ Name: "greet", "Time limit of a run, in seconds": "7" });
+  await fill({ Name: "greet", "Time limit of a run, in seconds": "7", "Days its executions are kept": "30" });
   await button(dialog(), "Save").click();
   await said("Workflow greet is defined");
-  assert.equal((await stand.ask("GET", "api/workflows/greet")).timeout_seconds, 7);
+  const { timeout_seconds, retention_days } = await stand.ask("GET", "api/workflows/greet");
+  assert.deepEqual({ timeout_seconds, retention_days }, { timeout_seconds: 7, retention_days: 30 });
 });
 
 test("schedules: the next five ticks, a pause, and a run now", async () => {

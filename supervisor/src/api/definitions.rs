@@ -88,6 +88,18 @@ pub struct WorkflowDefinition {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub queue: Option<String>,
+    /// The webhook that is told what its executions came to, by name; it need not be told of others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub webhook: Option<String>,
+    /// After how many days its executions that ended are removed, fractions allowed; 0: never. Left out, the settings say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, nullable = false)]
+    pub retention_days: Option<f64>,
+    /// The same for those that failed or took too long; left out, as the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, nullable = false)]
+    pub retention_failed_days: Option<f64>,
     /// False: as if it were not defined.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub is_active: bool,
@@ -109,6 +121,9 @@ impl WorkflowDefinition {
             concurrency: None,
             limits: None,
             queue: None,
+            webhook: None,
+            retention_days: None,
+            retention_failed_days: None,
             is_active: true,
         }
     }

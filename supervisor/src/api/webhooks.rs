@@ -21,7 +21,7 @@ pub struct WebhookDefinition {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub events: Option<Vec<String>>,
-    /// Of which workflows it is told, by name; left out, of all.
+    /// Of which workflows it is told, by name; left out, of all. An empty list: only of those whose definition names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub workflows: Option<Vec<String>>,

@@ -120,7 +120,7 @@ struct WebhookFlags {
     /// What it is told of: SUCCESS, FAILED, TIMEOUT or CANCELLED; may be given several times [default: all].
     #[arg(long = "event", value_name = "STATUS")]
     events: Vec<String>,
-    /// Of which workflow it is told; may be given several times [default: all].
+    /// Of which workflow it is told; may be given several times [default: all]; empty: of those only that name it.
     #[arg(long = "workflow", value_name = "NAME")]
     workflows: Vec<String>,
     /// Whether it is told nothing; one whose receiver answered 410 is paused.
@@ -161,6 +161,12 @@ impl WebhookCommand {
 }
 
 impl WebhookFlags {
+    /// What is said of workflows; an empty name is none.
+    fn workflows(&self) -> Option<Vec<String>> {
+        let named = self.workflows.iter().filter(|name| !name.is_empty()).cloned().collect();
+        (!self.workflows.is_empty()).then_some(named)
+    }
+
     fn run(self) -> Result<(), CommandFailure> {
         let client = self.change.client()?;
         let known: Option<WebhookDefinition> = client.defined(webhook(&self.name))?;
@@ -174,7 +180,7 @@ impl WebhookFlags {
             name: self.name.clone(),
             url,
             events: given(&self.events).or_else(|| before?.events.clone()),
-            workflows: given(&self.workflows).or_else(|| before?.workflows.clone()),
+            workflows: self.workflows().or_else(|| before?.workflows.clone()),
             is_paused: self.paused,
             id: self.id.or_else(|| before?.id),
         };
@@ -197,9 +203,13 @@ fn list(json: bool, server: &ServerFlags) -> Result<(), CommandFailure> {
     let names = |names: &Option<Vec<String>>| {
         names.as_ref().map_or_else(|| "all".to_owned(), |names| names.join(", "))
     };
+    let workflows = |one: &WebhookDefinition| {
+        let is_none = one.workflows.as_ref().is_some_and(Vec::is_empty);
+        if is_none { "those that name it".to_owned() } else { names(&one.workflows) }
+    };
     let row = |one: &WebhookDefinition| {
         let paused = if one.is_paused == Some(true) { "yes" } else { "no" };
-        vec![one.name.clone(), one.url.clone(), names(&one.events), names(&one.workflows), paused.to_owned()]
+        vec![one.name.clone(), one.url.clone(), names(&one.events), workflows(one), paused.to_owned()]
     };
     let rows: Vec<Vec<String>> = all.webhooks.iter().map(row).collect();
     print_table(&["NAME", "URL", "EVENTS", "WORKFLOWS", "PAUSED"], &rows, "no webhook is defined")

@@ -1,16 +1,17 @@
 //! `supervisor workflow`: what is defined of workflows.
 
+mod set;
+
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use muster_core::execution::RetryOptions;
-use muster_store::{ConcurrencyTerms, LimitKey, OnFull};
-use uuid::Uuid;
+use muster_store::LimitKey;
+
+use set::WorkflowFlags;
 
 use super::definition::{ChangeFlags, OwnerFlags};
 use super::exit::CommandFailure;
 use super::human;
-use super::limit::on_full;
 use super::output::{json_line, print_line, print_table};
 use super::server::ServerFlags;
 use crate::api::{WorkflowDefinition, WorkflowView, WorkflowsView};
@@ -61,8 +62,9 @@ enum WorkflowAction {
   supervisor workflow set billing/invoice --organization acme --timeout 20
   supervisor workflow set sync --max-concurrent-per-key 2 --key parameters.customer --limit crm
   supervisor workflow set sync --max-concurrent '' --queue python
+  supervisor workflow set billing/invoice --webhook ops --retention-days 365
   supervisor workflow set report --path '' --function ''        the worker looks its name up again")]
-    Set(Box<SetFlags>),
+    Set(Box<WorkflowFlags>),
     /// Remove what is defined of a workflow. Its code stays where it is.
     #[command(after_help = "Examples:
   supervisor workflow remove billing/invoice
@@ -76,72 +78,6 @@ enum WorkflowAction {
         #[command(flatten)]
         change: ChangeFlags,
     },
-}
-
-/// What `set` may say.
-#[derive(Debug, Args)]
-struct SetFlags {
-    /// Which workflow.
-    #[arg(value_name = "NAME")]
-    name: String,
-    /// Its file below the workflows folder; empty: the worker looks its name up.
-    #[arg(long, value_name = "FILE")]
-    path: Option<String>,
-    /// The function in the file; empty: the default one.
-    #[arg(long, value_name = "NAME")]
-    function: Option<String>,
-    /// The language of the code; empty: the worker's own.
-    #[arg(long, value_name = "LANGUAGE")]
-    language: Option<String>,
-    /// The time limit of a run, in seconds.
-    #[arg(long, value_name = "SECONDS")]
-    timeout: Option<f64>,
-    /// How many attempts there may be, the first included.
-    #[arg(long, value_name = "N")]
-    max_attempts: Option<u32>,
-    /// How long the second attempt waits.
-    #[arg(long, value_name = "SECONDS")]
-    backoff: Option<f64>,
-    /// By how much each further wait is longer.
-    #[arg(long, value_name = "FACTOR")]
-    backoff_factor: Option<f64>,
-    /// No wait is longer.
-    #[arg(long, value_name = "SECONDS")]
-    backoff_max: Option<f64>,
-    /// An error type that another attempt may help; all of them by flags of their own; empty: all there are.
-    #[arg(long, value_name = "ERROR_TYPE")]
-    retry_on: Vec<String>,
-    /// An error type that no other attempt helps; empty: none.
-    #[arg(long, value_name = "ERROR_TYPE")]
-    give_up_on: Vec<String>,
-    /// How many may run at once in the whole fleet; "": what the code declares.
-    #[arg(long, value_name = "N", value_parser = NumberOrNothing::read)]
-    max_concurrent: Option<NumberOrNothing>,
-    /// How many may run at once for one key.
-    #[arg(long, value_name = "N", value_parser = NumberOrNothing::read)]
-    max_concurrent_per_key: Option<NumberOrNothing>,
-    /// What that counts by: organization, workflow, caller, or parameters.NAME.
-    #[arg(long, value_name = "KEY")]
-    key: Option<LimitKey>,
-    /// What happens to one that comes when so many run, as with a limit.
-    #[arg(long, value_name = "WHAT", value_parser = on_full())]
-    on_full: Option<OnFull>,
-    /// A limit that it shares with others, by name; all of them by flags of their own; empty: none.
-    #[arg(long = "limit", value_name = "NAME")]
-    limits: Vec<String>,
-    /// The queue its executions wait in that do not say; empty: what the code declares.
-    #[arg(long, value_name = "NAME")]
-    queue: Option<String>,
-    /// Whether it counts; false: as if it were not defined.
-    #[arg(long, value_name = "BOOL")]
-    active: Option<bool>,
-    /// The id of a new one [default: made of its name, the same in every database].
-    #[arg(long, value_name = "ID")]
-    id: Option<Uuid>,
-    #[command(flatten)]
-    owner: OwnerFlags,
-    #[command(flatten)]
-    change: ChangeFlags,
 }
 
 impl WorkflowCommand {
@@ -164,85 +100,6 @@ impl WorkflowCommand {
         }
         Ok(ExitCode::SUCCESS)
     }
-}
-
-impl SetFlags {
-    fn run(self) -> Result<(), CommandFailure> {
-        let client = self.change.client()?;
-        let thing = self.owner.thing(DefinitionKind::Workflow, &self.name);
-        let known: Option<WorkflowDefinition> = client.defined(thing)?;
-        let known = known.unwrap_or_else(|| WorkflowDefinition::named(&self.name));
-        let (retry, concurrency) = (self.retry(&known), self.concurrency(&known));
-        let limits = Some(names(&self.limits)).filter(|_| !self.limits.is_empty());
-        let wanted = WorkflowDefinition {
-            retry,
-            concurrency,
-            limits: limits.or_else(|| known.limits.clone()),
-            queue: self.queue.clone().or_else(|| known.queue.clone()),
-            id: self.id.or(known.id),
-            path: self.path.clone().or(known.path),
-            function: self.function.clone().or(known.function),
-            language: self.language.clone().or(known.language),
-            timeout_seconds: self.timeout.or(known.timeout_seconds),
-            max_attempts: self.max_attempts.or(known.max_attempts),
-            is_active: self.active.unwrap_or(known.is_active),
-            ..known
-        };
-        self.change.report(&client.define(thing, &wanted, self.change.dry_run)?)
-    }
-
-    /// What is said of further attempts from then on.
-    fn retry(&self, known: &WorkflowDefinition) -> Option<RetryOptions> {
-        let said = |names_of: &[String]| Some(names(names_of)).filter(|_| !names_of.is_empty());
-        let said = RetryOptions {
-            max_attempts: None,
-            backoff_seconds: self.backoff,
-            backoff_factor: self.backoff_factor,
-            backoff_max_seconds: self.backoff_max,
-            jitter: None,
-            retry_on: said(&self.retry_on),
-            give_up_on: said(&self.give_up_on),
-        };
-        let all = said.or(known.retry.clone().unwrap_or_default());
-        let filled = |names: Option<Vec<String>>| names.filter(|names| !names.is_empty());
-        let (retry_on, give_up_on) = (filled(all.retry_on.clone()), filled(all.give_up_on.clone()));
-        Some(RetryOptions { retry_on, give_up_on, ..all }).filter(|all| !all.is_empty())
-    }
-
-    /// How many may run at once from then on.
-    fn concurrency(&self, known: &WorkflowDefinition) -> Option<ConcurrencyTerms> {
-        let before = known.concurrency.clone().unwrap_or_default();
-        let said = |flag: Option<NumberOrNothing>, before| flag.map_or(before, |flag| flag.0);
-        let after = ConcurrencyTerms {
-            total: said(self.max_concurrent, before.total),
-            per_key: said(self.max_concurrent_per_key, before.per_key),
-            key: self.key.clone().unwrap_or(before.key),
-            on_full: self.on_full.unwrap_or(before.on_full),
-        };
-        // A key alone is refused with what is missing.
-        let says_key = self.key.is_some() || self.on_full.is_some();
-        Some(after).filter(|after| after.says_something() || says_key)
-    }
-}
-
-/// A number, or the empty text for none.
-#[derive(Clone, Copy, Debug)]
-struct NumberOrNothing(Option<u32>);
-
-impl NumberOrNothing {
-    fn read(text: &str) -> Result<Self, String> {
-        if text.is_empty() {
-            return Ok(Self(None));
-        }
-        text.parse()
-            .map(|number| Self(Some(number)))
-            .map_err(|_| "must be a whole number, or empty".to_owned())
-    }
-}
-
-/// The names that flags give: one that is empty gives none.
-fn names(flags: &[String]) -> Vec<String> {
-    flags.iter().filter(|name| !name.is_empty()).cloned().collect()
 }
 
 fn list(json: bool, server: &ServerFlags) -> Result<(), CommandFailure> {

@@ -18,7 +18,7 @@ pub enum DefinitionEdit {
         key: String,
     },
     /// This workflow, in the place of the one with its name and organization.
-    SetWorkflow(WorkflowDefinition),
+    SetWorkflow(Box<WorkflowDefinition>),
     /// No workflow of this name.
     RemoveWorkflow {
         /// The name of the workflow.

@@ -10,6 +10,7 @@ mod organizations;
 mod planner;
 mod problem;
 mod sealed;
+mod shelf;
 mod value;
 mod view;
 mod whole;

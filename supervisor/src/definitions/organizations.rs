@@ -4,6 +4,7 @@ use muster_store::{Definitions, OrganizationRecord};
 use uuid::Uuid;
 
 use super::problem::meant;
+use super::shelf::{Mark, Shelf};
 
 /// What stands for everybody's in a file, so no organization may be called so.
 pub(super) const GLOBAL: &str = "global";
@@ -36,39 +37,61 @@ pub(super) fn key_of(organization: &OrganizationRecord) -> String {
     organization.key.clone().unwrap_or_else(|| organization.id.to_string())
 }
 
-/// The same, given its id. One that has no row is called by its id.
-pub(super) fn key_of_id(definitions: &Definitions, id: Option<Uuid>) -> Option<String> {
-    let id = id?;
-    let known = definitions.organizations.iter().find(|organization| organization.id == id);
-    Some(known.map_or_else(|| id.to_string(), key_of))
+/// The organizations, by what they are called.
+pub(super) type OrganizationShelf = Shelf<OrganizationRecord>;
+
+/// The organizations of these definitions.
+pub(super) fn organizations_of(definitions: &Definitions) -> OrganizationShelf {
+    Shelf::of(definitions.organizations.iter().cloned())
 }
 
-/// The organization that is called so.
-pub(super) fn find<'a>(definitions: &'a Definitions, called: &str) -> Option<&'a OrganizationRecord> {
-    let all = &definitions.organizations;
-    let by_key = all.iter().find(|one| one.key.as_deref() == Some(called));
-    let by_id = || all.iter().find(|one| called.parse() == Ok(one.id));
-    let by_name = || {
-        let mut named = all.iter().filter(|one| one.name == called);
-        named.next().filter(|_| named.next().is_none())
-    };
-    by_key.or_else(by_id).or_else(by_name)
+impl OrganizationShelf {
+    /// What the organization of this id is called. One that has no row is called by its id.
+    pub(super) fn key_of_id(&self, id: Option<Uuid>) -> Option<String> {
+        let id = id?;
+        Some(self.get(&id).map_or_else(|| id.to_string(), key_of))
+    }
+
+    /// The organization that is called so.
+    pub(super) fn find(&self, called: &str) -> Option<&OrganizationRecord> {
+        let by_key = self.marked(&Mark::Key(called.to_owned())).next();
+        let by_id = || self.get(&called.parse().ok()?);
+        let by_name = || {
+            let name = Mark::Name(called.to_owned());
+            let mut named = self.marked(&name);
+            named.next().filter(|_| named.next().is_none())
+        };
+        by_key.or_else(by_id).or_else(by_name)
+    }
+
+    /// The nearest to what none is called.
+    pub(super) fn meant(&self, called: &str) -> String {
+        let keys: Vec<String> = self.all().map(key_of).collect();
+        meant(called, keys.iter().map(String::as_str))
+    }
+
+    /// The id of the organization that is called so. An id that no row has will do: not every organization needs one.
+    ///
+    /// # Errors
+    /// When there is none, with the nearest one that there is.
+    pub(super) fn id_of(&self, called: &str) -> Result<Uuid, String> {
+        if let Some(found) = self.find(called) {
+            return Ok(found.id);
+        }
+        called.parse().map_err(|_| {
+            let hint = self.meant(called);
+            format!(
+                "there is no organization {called:?}{hint} (`supervisor organization list` shows them, \
+                 `supervisor organization set {called}` makes one)"
+            )
+        })
+    }
 }
 
-/// The id of the organization that is called so. An id that no row has will do: not every organization needs one.
+/// The id of the organization that is called so: see [`OrganizationShelf`].
 ///
 /// # Errors
 /// When there is none, with the nearest one that there is.
 pub fn id_of(definitions: &Definitions, called: &str) -> Result<Uuid, String> {
-    if let Some(found) = find(definitions, called) {
-        return Ok(found.id);
-    }
-    let keys: Vec<String> = definitions.organizations.iter().map(key_of).collect();
-    called.parse().map_err(|_| {
-        let hint = meant(called, keys.iter().map(String::as_str));
-        format!(
-            "there is no organization {called:?}{hint} (`supervisor organization list` shows them, \
-             `supervisor organization set {called}` makes one)"
-        )
-    })
+    organizations_of(definitions).id_of(called)
 }

@@ -5,7 +5,7 @@ use muster_store::{
 };
 
 use super::TRIES_MAX;
-use super::organizations::key_of_id;
+use super::organizations::organizations_of;
 use super::problem::EditError;
 use super::view::{config_text, planned};
 use crate::api::PlanView;
@@ -57,6 +57,7 @@ pub async fn rotate(
 }
 
 fn rotated(definitions: &Definitions, keys: &SecretKeys) -> Result<Vec<DefinitionChange>, EditError> {
+    let organizations = organizations_of(definitions);
     let mut changes = Vec::new();
     for row in definitions.config.iter().filter(|row| row.is_secret) {
         let opened = match row.key_id.as_deref() {
@@ -71,7 +72,7 @@ fn rotated(definitions: &Definitions, keys: &SecretKeys) -> Result<Vec<Definitio
             write: DefinitionWrite::PutConfig(anew),
             kind: "secret",
             name: row.key.clone(),
-            organization: key_of_id(definitions, row.organization_id),
+            organization: organizations.key_of_id(row.organization_id),
             before: text.clone(),
             after: text,
         });

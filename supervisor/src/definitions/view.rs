@@ -10,7 +10,7 @@ use muster_store::{
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::organizations::{key_of, key_of_id};
+use super::organizations::{OrganizationShelf, key_of, organizations_of};
 use crate::api::{
     ChangeAction, ChangeView, DeliveryView, DeliveryWord, LimitDefinition, OrganizationDefinition,
     PlannedChange, ScheduleDefinition, ScheduleView, SecretView, TickView, TicksView, VariableDefinition,
@@ -29,15 +29,17 @@ pub fn organizations(definitions: &Definitions) -> Vec<OrganizationDefinition> {
 
 /// The workflows, by name.
 pub fn workflows(definitions: &Definitions) -> Vec<WorkflowDefinition> {
-    definitions.workflows.iter().map(|row| workflow(definitions, row)).collect()
+    let organizations = organizations_of(definitions);
+    definitions.workflows.iter().map(|row| workflow(&organizations, row)).collect()
 }
 
 /// The entries that are no secrets, by key.
 pub fn variables(definitions: &Definitions) -> Vec<VariableDefinition> {
     let open = definitions.config.iter().filter(|row| !row.is_secret);
+    let organizations = organizations_of(definitions);
     open.map(|row| VariableDefinition {
         key: row.key.clone(),
-        organization: key_of_id(definitions, row.organization_id),
+        organization: organizations.key_of_id(row.organization_id),
         value: row.value.clone(),
     })
     .collect()
@@ -46,10 +48,11 @@ pub fn variables(definitions: &Definitions) -> Vec<VariableDefinition> {
 /// The secrets, by key.
 pub fn secrets(definitions: &Definitions) -> Vec<SecretView> {
     let secret = definitions.config.iter().filter(|row| row.is_secret);
+    let organizations = organizations_of(definitions);
     secret
         .map(|row| SecretView {
             key: row.key.clone(),
-            organization: key_of_id(definitions, row.organization_id),
+            organization: organizations.key_of_id(row.organization_id),
             key_id: row.key_id.clone(),
         })
         .collect()
@@ -67,8 +70,9 @@ pub(super) fn organization(row: &OrganizationRecord) -> OrganizationDefinition {
 
 /// The schedules, by name.
 pub fn schedules(definitions: &Definitions) -> Vec<ScheduleView> {
+    let organizations = organizations_of(definitions);
     let view = |row: &ScheduleRecord| ScheduleView {
-        schedule: schedule(definitions, row),
+        schedule: schedule(&organizations, row),
         next_at: row.next_at.filter(|_| !row.is_paused),
         last_at: row.last_at,
         last_execution: row.last_execution,
@@ -125,13 +129,13 @@ pub fn delivery_view(row: DeliveryRecord) -> DeliveryView {
     }
 }
 
-pub(super) fn schedule(definitions: &Definitions, row: &ScheduleRecord) -> ScheduleDefinition {
+pub(super) fn schedule(organizations: &OrganizationShelf, row: &ScheduleRecord) -> ScheduleDefinition {
     ScheduleDefinition {
         name: row.name.clone(),
         workflow: row.workflow.clone(),
         cron: row.cron.clone(),
         time_zone: Some(row.time_zone.clone()),
-        organization: key_of_id(definitions, row.organization_id),
+        organization: organizations.key_of_id(row.organization_id),
         queue: row.queue.clone(),
         parameters: row.parameters.clone(),
         overlap: Some(OverlapWord::of(&row.overlap)),
@@ -162,11 +166,11 @@ pub fn ticks(schedule: &ScheduleDefinition, after: Timestamp, count: usize) -> R
     Ok(TicksView { ticks })
 }
 
-pub(super) fn workflow(definitions: &Definitions, row: &WorkflowRecord) -> WorkflowDefinition {
+pub(super) fn workflow(organizations: &OrganizationShelf, row: &WorkflowRecord) -> WorkflowDefinition {
     let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     WorkflowDefinition {
         name: row.name.clone(),
-        organization: key_of_id(definitions, row.organization_id),
+        organization: organizations.key_of_id(row.organization_id),
         id: Some(row.id),
         path: given(&row.path),
         function: given(&row.function_name),
@@ -177,6 +181,9 @@ pub(super) fn workflow(definitions: &Definitions, row: &WorkflowRecord) -> Workf
         concurrency: row.admission.concurrency.clone(),
         limits: row.admission.limits.clone(),
         queue: given(&row.admission.queue),
+        webhook: given(&row.webhook),
+        retention_days: row.retention.days,
+        retention_failed_days: row.retention.failed_days,
         is_active: row.is_active,
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use muster_store::Definitions;
 
 use super::edits::DefinitionEdit;
-use super::organizations::key_of;
+use super::organizations::{key_of, organizations_of};
 use super::planner::{SET, organization_id, schedule_id, webhook_id, workflow_id};
 use super::view::{limit, organizations, schedule, variables, webhooks, workflows};
 use crate::api::{
@@ -46,26 +46,25 @@ impl DefinitionWish {
 fn set(wanted: &DefinitionsView) -> Vec<DefinitionEdit> {
     let limits = wanted.limits.iter().cloned().map(DefinitionEdit::SetLimit);
     let organizations = wanted.organizations.iter().cloned().map(DefinitionEdit::SetOrganization);
-    let workflows = wanted.workflows.iter().cloned().map(DefinitionEdit::SetWorkflow);
+    let workflows = wanted.workflows.iter().cloned().map(Box::new).map(DefinitionEdit::SetWorkflow);
     let variables = wanted.variables.iter().cloned().map(DefinitionEdit::SetVariable);
     let schedules = wanted.schedules.iter().cloned().map(DefinitionEdit::SetSchedule);
     let webhooks = wanted.webhooks.iter().cloned().map(DefinitionEdit::SetWebhook);
-    organizations.chain(limits).chain(workflows).chain(variables).chain(schedules).chain(webhooks).collect()
+    organizations.chain(limits).chain(webhooks).chain(workflows).chain(variables).chain(schedules).collect()
 }
 
 /// What is there and not wanted.
 fn remove(definitions: &Definitions, wanted: &DefinitionsView) -> Vec<DefinitionEdit> {
+    let known = organizations_of(definitions);
     // A file may call an organization by its id or name, too.
     let called = |organization: &Option<String>| {
         let called = organization.as_deref()?;
-        Some(super::organizations::find(definitions, called).map_or_else(|| called.to_owned(), key_of))
+        Some(known.find(called).map_or_else(|| called.to_owned(), key_of))
     };
-    let is_kept = |name: &String| wanted.schedules.iter().any(|one| one.name == *name);
-    let names = definitions.schedules.iter().map(|row| row.name.clone()).filter(|name| !is_kept(name));
-    let mut edits: Vec<_> = names.map(|name| DefinitionEdit::RemoveSchedule { name }).collect();
-    let is_kept = |name: &String| wanted.webhooks.iter().any(|one| one.name == *name);
-    let names = definitions.webhooks.iter().map(|row| row.name.clone()).filter(|name| !is_kept(name));
-    edits.extend(names.map(|name| DefinitionEdit::RemoveWebhook { name }));
+    let kept: BTreeSet<&str> = wanted.schedules.iter().map(|one| one.name.as_str()).collect();
+    let names =
+        definitions.schedules.iter().map(|row| &row.name).filter(|name| !kept.contains(name.as_str()));
+    let mut edits: Vec<_> = names.map(|name| DefinitionEdit::RemoveSchedule { name: name.clone() }).collect();
     let kept: BTreeSet<_> =
         wanted.variables.iter().map(|one| (one.key.clone(), called(&one.organization))).collect();
     for one in variables(definitions) {
@@ -82,9 +81,13 @@ fn remove(definitions: &Definitions, wanted: &DefinitionsView) -> Vec<Definition
             edits.push(DefinitionEdit::RemoveWorkflow { name, organization });
         }
     }
-    let is_kept = |name: &String| wanted.limits.iter().any(|one| one.name == *name);
-    let set = definitions.limits.iter().filter(|row| row.origin == SET).map(|row| row.name.clone());
-    edits.extend(set.filter(|name| !is_kept(name)).map(|name| DefinitionEdit::RemoveLimit { name }));
+    let kept: BTreeSet<&str> = wanted.webhooks.iter().map(|one| one.name.as_str()).collect();
+    let names = definitions.webhooks.iter().map(|row| &row.name).filter(|name| !kept.contains(name.as_str()));
+    edits.extend(names.map(|name| DefinitionEdit::RemoveWebhook { name: name.clone() }));
+    let kept: BTreeSet<&str> = wanted.limits.iter().map(|one| one.name.as_str()).collect();
+    let set = definitions.limits.iter().filter(|row| row.origin == SET).map(|row| &row.name);
+    let names = set.filter(|name| !kept.contains(name.as_str()));
+    edits.extend(names.map(|name| DefinitionEdit::RemoveLimit { name: name.clone() }));
     let kept: BTreeSet<_> =
         wanted.organizations.iter().filter_map(|one| called(&Some(one.key.clone()))).collect();
     for one in organizations(definitions).into_iter().filter(|one| !kept.contains(&one.key)) {
@@ -125,6 +128,7 @@ pub fn whole(definitions: &Definitions) -> DefinitionsView {
 
 /// The schedules, without what they are when nothing is said.
 fn plain_schedules(definitions: &Definitions) -> Vec<ScheduleDefinition> {
+    let organizations = organizations_of(definitions);
     let plain = |one: ScheduleDefinition| ScheduleDefinition {
         time_zone: one.time_zone.filter(|zone| zone != UTC),
         overlap: one.overlap.filter(|overlap| *overlap != OverlapWord::default()),
@@ -135,7 +139,7 @@ fn plain_schedules(definitions: &Definitions) -> Vec<ScheduleDefinition> {
         id: one.id.filter(|id| *id != schedule_id(&one.name)),
         ..one
     };
-    definitions.schedules.iter().map(|row| plain(schedule(definitions, row))).collect()
+    definitions.schedules.iter().map(|row| plain(schedule(&organizations, row))).collect()
 }
 
 /// The webhooks, without what they are when nothing is said.

@@ -42,7 +42,7 @@ pub(super) async fn put(
     let wanted: WorkflowDefinition = body.definition::<WorkflowDefinition>()?;
     let wanted =
         WorkflowDefinition { organization: organization.or(wanted.organization.clone()), name, ..wanted };
-    change(&api, requester, query, DefinitionEdit::SetWorkflow(wanted)).await
+    change(&api, requester, query, DefinitionEdit::SetWorkflow(Box::new(wanted))).await
 }
 
 /// `DELETE /api/workflows/{name}`

@@ -70,6 +70,8 @@ fn workflow(id: Uuid, organization_id: Option<Uuid>) -> WorkflowRecord {
         is_active: true,
         admission: WorkflowTerms::default(),
         retry: RetryOptions { backoff_factor: Some(3.0), ..RetryOptions::default() },
+        webhook: None,
+        retention: Default::default(),
     }
 }
 

@@ -78,7 +78,7 @@ pub use record::{
     ConfigEntry, ConnectionBudget, Cursor, DatabaseFacts, EventRow, ExecutionFilter, ExecutionRecord,
     ExecutionRecords, InvalidCursor, LogRow, OrganizationRecord, QueueDepth, QueueUse, WorkflowRecord,
 };
-pub use retention::{PruneRange, PrunedRows, RetentionStore};
+pub use retention::{PruneRange, PrunedRows, RetentionStore, RetentionTerms};
 pub use roles::{
     ClaimStore, DefinitionStore, ExecutionStore, NotificationStore, OutcomeStore, PeerStore, QueueStore,
     SchemaStore, StateStore, Store, WaitingStore,

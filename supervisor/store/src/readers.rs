@@ -26,7 +26,7 @@ macro_rules! record_readers {
         use $crate::{
             ChangeRecord, Claimed, ConcurrencyTerms, ConfigEntry, ConfigRecord, Cursor, DeliveryRecord, DueSchedule, EventRow,
             ExecutionRecord, FleetRecord, HeldLimit, LimitRate, LimitRecord, LimitTerms, LimitUse, LogRow, NewExecution, OnFull,
-            OrganizationRecord, PauseRecord, PauseTarget, PrunedRows, ScheduleRecord, SupervisorRecord,
+            OrganizationRecord, PauseRecord, PauseTarget, PrunedRows, RetentionTerms, ScheduleRecord, SupervisorRecord,
             TakenDelivery, TracedExecution, WebhookRecord, WorkflowRecord, WorkflowStatistics, WorkflowTerms,
         };
 
@@ -466,6 +466,11 @@ macro_rules! record_readers {
                 is_active: row.try_get("is_active")?,
                 admission: admission(row)?,
                 retry: parsed(row, "retry")?.unwrap_or_default(),
+                webhook: row.try_get("webhook")?,
+                retention: RetentionTerms {
+                    days: row.try_get("retention_days")?,
+                    failed_days: row.try_get("retention_failed_days")?,
+                },
             })
         }
 

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use uuid::Uuid;
 
-use crate::{HeldLimit, WorkflowTerms};
+use crate::{HeldLimit, RetentionTerms, WorkflowTerms};
 
 /// The row of one execution, with all its columns.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -237,6 +237,12 @@ pub struct WorkflowRecord {
     /// What it says of further attempts, besides how many there may be.
     #[serde(default)]
     pub retry: RetryOptions,
+    /// The name of the webhook that is told what its executions came to, besides those that are told of all of them.
+    #[serde(default)]
+    pub webhook: Option<String>,
+    /// What it says of how long its executions are kept.
+    #[serde(default)]
+    pub retention: RetentionTerms,
 }
 
 impl WorkflowRecord {

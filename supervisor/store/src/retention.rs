@@ -6,8 +6,18 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use muster_core::execution::Status;
+use serde::{Deserialize, Serialize};
 
 use crate::Result;
+
+/// For how long executions are kept once they are over, as far as one says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RetentionTerms {
+    /// For how many days; 0 is for ever. `None`: nothing is said.
+    pub days: Option<f64>,
+    /// The same for those that failed or took too long; `None`: as the others.
+    pub failed_days: Option<f64>,
+}
 
 /// Executions that are to go: those that came to this, before this moment.
 #[derive(Clone, Copy, Debug)]

@@ -56,6 +56,19 @@ fn a_workflow_is_defined_seen_changed_and_removed() {
     done(&run(&installation, &gone));
     let shown = json(&installation, &["workflow", "show", "billing/echo"]);
     assert!(shown["concurrency"].is_null() && shown["queue"] == "fast", "{shown}");
+    done(&run(&installation, &["webhook", "set", "ops", "--to", "https://example.com", "--workflow", ""]));
+    assert_eq!(json(&installation, &["webhook", "show", "ops"])["workflows"], serde_json::json!([]));
+    let ends = ["--webhook", "ops", "--retention-days", "30.5", "--retention-failed-days", "0"];
+    done(&run(&installation, &[&["workflow", "set", "billing/echo"][..], &ends].concat()));
+    let shown = json(&installation, &["workflow", "show", "billing/echo"]);
+    assert_eq!(
+        (&shown["webhook"], &shown["retention_days"], &shown["retention_failed_days"]),
+        (&"ops".into(), &30.5.into(), &0.0.into())
+    );
+    let gone = ["--webhook", "", "--retention-days", "", "--retention-failed-days", ""];
+    done(&run(&installation, &[&["workflow", "set", "billing/echo"][..], &gone].concat()));
+    let shown = json(&installation, &["workflow", "show", "billing/echo"]);
+    assert!(shown["webhook"].is_null() && shown["retention_days"].is_null(), "{shown}");
     let unknown = run(&installation, &["workflow", "set", "billing/echo", "--limit", "crm"]);
     assert!(unknown.err.contains("there is no limit \"crm\""), "{}", unknown.err);
     let paused = run(&installation, &["pause", "workflow:billing/ecko"]);
@@ -77,7 +90,7 @@ fn a_workflow_is_defined_seen_changed_and_removed() {
     let changes = page["changes"].as_array().unwrap().iter().map(|one| &one["change"]);
     let actions: Vec<_> =
         changes.filter(|change| change["kind"] == "workflow").map(|change| &change["action"]).collect();
-    assert_eq!(actions, ["remove", "change", "change", "change", "create"]);
+    assert_eq!(actions, ["remove", "change", "change", "change", "change", "change", "create"]);
     assert!(page["changes"][0]["who"].as_str().unwrap().ends_with(" from 127.0.0.1"), "{page:#}");
 }
 
@@ -140,47 +153,85 @@ fn an_unknown_field_is_named_with_the_nearest_one() {
     assert_eq!(all["defined"][0]["name"], "a/b");
 }
 
+/// A file of an organization with a variable, two webhooks, thirty limits, two hundred workflows and fifty schedules.
+fn two_hundred_workflows() -> String {
+    let mut text = String::from(
+        "[organizations.acme]\nname = \"Acme Ltd.\"\n[config.acme]\nregion = \"eu\"\n\
+         [webhooks.ops]\nurl = \"https://example.com/hook\"\nevents = [\"FAILED\"]\n\
+         [webhooks.billing]\nurl = \"https://example.com/billing\"\nworkflows = []\n",
+    );
+    for n in 0..30 {
+        text.push_str(&format!("[limits.l{n}]\ntotal = 3\nrate = \"100/60s\"\n"));
+    }
+    for n in 0..200 {
+        let limit = n % 30;
+        text.push_str(&format!(
+            "[workflows.\"w/{n}\"]\npath = \"echo.js\"\nlimits = [\"l{limit}\"]\nwebhook = \"billing\"\n\
+             retention_days = 30\nretention_failed_days = 0\nconcurrency = {{ per_key = 2, key = \"caller\" }}\n\
+             retry = {{ max_attempts = 3, backoff_seconds = 0.5 }}\n"
+        ));
+    }
+    for n in 0..50 {
+        text.push_str(&format!(
+            "[schedules.s{n}]\nworkflow = \"w/{n}\"\ncron = \"30 2 * * *\"\ntime_zone = \"Europe/Berlin\"\n\
+             organization = \"acme\"\nparameters = {{ number = {n} }}\n"
+        ));
+    }
+    text
+}
+
 #[test]
 fn a_file_is_applied_as_a_whole_and_exported_as_it_was() {
     let installation = installed();
     let _supervisor = installation.start();
     let file = installation.path("muster.defs.toml");
     let file = file.to_str().unwrap();
-    let workflows: String =
-        (0..200).map(|n| format!("[workflows.\"w/{n}\"]\npath = \"echo.js\"\n")).collect();
-    let text =
-        format!("[organizations.acme]\nname = \"Acme Ltd.\"\n[config.acme]\nregion = \"eu\"\n{workflows}");
+    let text = two_hundred_workflows();
     std::fs::write(file, &text).unwrap();
     let said = run(&installation, &["apply", file, "--dry-run"]);
     assert!(
-        done(&said).ends_with("would be: 202 created, 0 changed, 0 removed; nothing was changed\n"),
+        done(&said).ends_with("would be: 284 created, 0 changed, 0 removed; nothing was changed\n"),
         "{}",
         said.out
     );
     let said = run(&installation, &["apply", file]);
-    assert!(done(&said).ends_with("202 created, 0 changed, 0 removed\n"), "{}", said.out);
+    assert!(done(&said).ends_with("284 created, 0 changed, 0 removed\n"), "{}", said.out);
     assert_eq!(done(&run(&installation, &["apply", file, "--prune"])), "nothing to change\n");
     done(&run(&installation, &["submit", "w/199", "--wait"]));
 
     let exported = installation.path("exported.toml");
-    std::fs::write(&exported, done(&run(&installation, &["export"]))).unwrap();
+    let export = || run(&installation, &["export"]);
+    std::fs::write(&exported, done(&export())).unwrap();
     let said = run(&installation, &["apply", exported.to_str().unwrap(), "--prune"]);
     assert_eq!(done(&said), "nothing to change\n");
 
+    // Each workflow, schedule and limit changes, and what came of it is what a new database makes of the file.
+    let changed =
+        text.replace("retention_days = 30", "retention_days = 31").replace("total = 3", "total = 4");
+    let changed = changed.replace("30 2 * * *", "45 3 * * *");
+    std::fs::write(file, &changed).unwrap();
+    let said = run(&installation, &["apply", file, "--prune"]);
+    assert!(done(&said).ends_with("0 created, 280 changed, 0 removed\n"), "{}", said.out);
+    let elsewhere = installed();
+    let _other = elsewhere.start();
+    done(&run(&elsewhere, &["apply", file]));
+    assert_eq!(done(&run(&elsewhere, &["export"])), done(&export()));
+
     // One wrong line, and nothing is changed.
+    let line = text.lines().count() + 2;
     std::fs::write(file, format!("{text}[workflows.wrong]\norganization = \"acmee\"\n[workflows.new]\n"))
         .unwrap();
     let said = run(&installation, &["apply", file]);
     assert_eq!(said.code, 2, "{}", said.out);
     let place = format!(
-        "{file}:406: workflows.wrong.organization: there is no organization \"acmee\"; did you mean acme?"
+        "{file}:{line}: workflows.wrong.organization: there is no organization \"acmee\"; did you mean acme?"
     );
     assert!(said.err.contains(&place), "{}", said.err);
     assert_eq!(run(&installation, &["workflow", "show", "new"]).code, 1);
 
     std::fs::write(file, "[organizations.acme]\nname = \"Acme Ltd.\"\n").unwrap();
     let said = run(&installation, &["apply", file, "--prune"]);
-    assert!(done(&said).ends_with("0 created, 0 changed, 201 removed\n"), "{}", said.out);
+    assert!(done(&said).ends_with("0 created, 0 changed, 283 removed\n"), "{}", said.out);
 }
 
 #[test]

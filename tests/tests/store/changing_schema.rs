@@ -51,7 +51,8 @@ async fn back_to_version_1(fixture: &Fixture) {
                  DROP COLUMN queue, DROP COLUMN expires_at, DROP COLUMN limits, DROP COLUMN waits_for, \
                  DROP COLUMN waited_for; \
              ALTER TABLE workflows DROP COLUMN concurrency, DROP COLUMN concurrency_key, DROP COLUMN limits, \
-                 DROP COLUMN concurrency_per_key, DROP COLUMN concurrency_on_full, DROP COLUMN queue, DROP COLUMN retry; \
+                 DROP COLUMN concurrency_per_key, DROP COLUMN concurrency_on_full, DROP COLUMN queue, DROP COLUMN retry, \
+                 DROP COLUMN webhook, DROP COLUMN retention_days, DROP COLUMN retention_failed_days; \
              DROP TABLE declared_workflows; \
              DROP TABLE limits, limit_holders, limit_rates, idempotency_keys; \
              CREATE INDEX executions_queue ON executions \

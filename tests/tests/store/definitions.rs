@@ -3,7 +3,7 @@
 use muster_core::execution::RetryOptions;
 use muster_store::{
     ConcurrencyTerms, ConfigRecord, DefinitionChange, DefinitionWrite, DefinitionsWritten, OnFull,
-    OrganizationRecord, WorkflowRecord, WorkflowTerms,
+    OrganizationRecord, RetentionTerms, WorkflowRecord, WorkflowTerms,
 };
 use uuid::Uuid;
 
@@ -51,6 +51,8 @@ fn invoice() -> WorkflowRecord {
             queue: Some("python".into()),
         },
         retry: RetryOptions { backoff_seconds: Some(5.0), ..RetryOptions::default() },
+        webhook: Some("ops".into()),
+        retention: RetentionTerms { days: Some(365.0), failed_days: Some(0.5) },
     }
 }
 
@@ -80,7 +82,13 @@ pub(crate) async fn rows_are_written_changed_and_removed(fixture: Fixture) {
     let found = fixture.store.definitions().await.unwrap();
     assert_eq!((found.organizations, found.workflows), (vec![acme()], vec![invoice()]));
     assert_eq!(found.config[0].value.get(), "{\"a\": 1}");
-    let changed = WorkflowRecord { timeout_seconds: None, is_active: false, ..invoice() };
+    let changed = WorkflowRecord {
+        timeout_seconds: None,
+        is_active: false,
+        webhook: None,
+        retention: RetentionTerms::default(),
+        ..invoice()
+    };
     let put = [
         change(DefinitionWrite::PutWorkflow(changed.clone()), "billing/invoice", Some("{}"), Some("{}")),
         change(DefinitionWrite::PutConfig(entry("2")), "url", Some("{\"a\": 1}"), Some("2")),

@@ -193,6 +193,7 @@ contract! {
     webhooks {
         who_a_request_names_is_told_of_its_end_too,
         every_end_is_told_to_those_who_ask_for_it,
+        who_a_workflow_names_is_told_of_its_ends,
         a_delivery_is_taken_by_one_tried_and_begun_anew,
         what_expired_is_told_and_what_was_taken_back_is_told_anew,
     }

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use muster_store::{
     DefinitionChange, DefinitionWrite, DefinitionsWritten, DeliveryState, DeliveryTry, Disposition,
-    ExecutionFailure, ExecutionOutcome, Expiry, NewExecution, TakenDelivery, WebhookRecord,
+    ExecutionFailure, ExecutionOutcome, Expiry, NewExecution, TakenDelivery, WebhookRecord, WorkflowRecord,
+    WorkflowTerms,
 };
 use uuid::Uuid;
 
+use crate::definitions::change;
 use crate::fixture::{Fixture, claimant, ending, new_execution, raw, success};
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -79,6 +81,70 @@ pub(crate) async fn every_end_is_told_to_those_who_ask_for_it(fixture: Fixture) 
     expected.extend([wrong.execution_id, unusable].map(|id| ("hook-2".to_owned(), id)));
     expected.sort();
     assert_eq!(told, expected);
+}
+
+/// A workflow's row that names who is told of its ends.
+fn greet(id: u128, organization_id: Option<Uuid>, webhook: Option<&str>) -> WorkflowRecord {
+    let mut row = crate::workflow_limits::greet(WorkflowTerms::default());
+    row.id = Uuid::from_u128(id);
+    row.organization_id = organization_id;
+    row.webhook = webhook.map(ToOwned::to_owned);
+    row
+}
+
+pub(crate) async fn who_a_workflow_names_is_told_of_its_ends(fixture: Fixture) {
+    // Told of nothing but what names them: of every end, and of failures.
+    let silent = |number, events| WebhookRecord { workflows: Some(raw("[]")), ..webhook(number, events) };
+    write(&fixture, [silent(1, None), silent(2, Some("[\"FAILED\"]")), silent(3, None)]).await;
+    let (acme, other, claimant) = (Uuid::from_u128(70), Uuid::from_u128(71), claimant());
+    let told = async |execution: NewExecution| {
+        let attempt = fixture.claim(&claimant, execution).await.attempt;
+        fixture.finalize(success(&claimant, attempt)).await;
+        let deliveries = fixture.store.deliveries(None, None, 100).await.unwrap();
+        let ours = deliveries.into_iter().filter(|one| one.execution_id == attempt.execution_id);
+        ours.map(|one| one.webhook).collect::<Vec<_>>()
+    };
+    let of = |organization_id| NewExecution { organization_id, ..new_execution() };
+    let by_id =
+        |id| NewExecution { workflow_id: Some(Uuid::from_u128(id)), workflow_name: None, ..new_execution() };
+    assert!(told(of(None)).await.is_empty(), "nobody is named");
+    let rows = [
+        greet(8, None, Some("hook-1")),
+        // The row of the organization stands above everybody's, also where it names nobody.
+        greet(9, Some(acme), Some("hook-3")),
+        greet(10, Some(other), None),
+        WorkflowRecord { is_active: false, ..greet(11, Some(Uuid::from_u128(72)), Some("hook-3")) },
+    ];
+    let version = fixture.store.definitions().await.unwrap().version;
+    let rows = rows.map(|row| change(DefinitionWrite::PutWorkflow(row), "greet", None, Some("{}")));
+    fixture.store.write_definitions(version, "anna", &rows).await.unwrap();
+    assert_eq!(told(of(None)).await, ["hook-1"]);
+    assert_eq!(told(of(Some(acme))).await, ["hook-3"]);
+    assert!(told(of(Some(other))).await.is_empty());
+    assert_eq!(
+        told(of(Some(Uuid::from_u128(72)))).await,
+        ["hook-1"],
+        "an inactive row is as if it were not there"
+    );
+    assert_eq!(told(by_id(9)).await, ["hook-3"]);
+    assert!(told(by_id(11)).await.is_empty());
+    let elsewhere = NewExecution { workflow_name: Some("other".into()), ..new_execution() };
+    assert!(told(elsewhere).await.is_empty());
+    // What it is told of counts here, too, and so does that it is paused.
+    fixture.sql("UPDATE workflows SET webhook = 'hook-2'").await;
+    assert!(told(of(None)).await.is_empty());
+    fixture.sql("UPDATE webhooks SET events = NULL").await;
+    assert_eq!(told(of(None)).await, ["hook-2"]);
+    // Whoever is told of it in any case is told once; and the ends of what never ran are ends.
+    fixture.sql("UPDATE webhooks SET workflows = NULL WHERE name = 'hook-2'").await;
+    assert_eq!(told(of(None)).await, ["hook-2"]);
+    fixture.sql("UPDATE webhooks SET workflows = '[]'").await;
+    let waiting = fixture.submitted().await;
+    fixture.store.request_cancel(waiting).await.unwrap();
+    let deliveries = fixture.store.deliveries(Some("hook-2"), None, 100).await.unwrap();
+    assert!(deliveries.iter().any(|one| one.execution_id == waiting && one.event == "CANCELLED"));
+    fixture.sql("UPDATE webhooks SET is_paused = true").await;
+    assert!(told(of(None)).await.is_empty());
 }
 
 pub(crate) async fn a_delivery_is_taken_by_one_tried_and_begun_anew(fixture: Fixture) {

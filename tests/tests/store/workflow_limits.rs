@@ -23,7 +23,7 @@ fn limited(concurrency: ConcurrencyTerms) -> WorkflowTerms {
     WorkflowTerms { concurrency: Some(concurrency), ..WorkflowTerms::default() }
 }
 
-fn greet(admission: WorkflowTerms) -> WorkflowRecord {
+pub(crate) fn greet(admission: WorkflowTerms) -> WorkflowRecord {
     WorkflowRecord {
         id: Uuid::from_u128(8),
         name: "greet".into(),
@@ -36,6 +36,8 @@ fn greet(admission: WorkflowTerms) -> WorkflowRecord {
         is_active: true,
         admission,
         retry: RetryOptions::default(),
+        webhook: None,
+        retention: Default::default(),
     }
 }
 

@@ -8,7 +8,7 @@ mod render;
 mod schedule;
 mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -67,11 +67,10 @@ pub fn parse(name: &str, text: &str) -> Result<(DefinitionsView, Places), FilePr
         }
         view.organizations.push(OrganizationDefinition { key, ..one });
     }
+    let mut taken = BTreeSet::new();
     for (label, one) in file.workflows {
         let name = if one.name.is_empty() { label.clone() } else { one.name.clone() };
-        let is_taken =
-            |other: &WorkflowDefinition| other.name == name && other.organization == one.organization;
-        if view.workflows.iter().any(is_taken) {
+        if !taken.insert((name.clone(), one.organization.clone())) {
             problems.push(format!(
                 "{}: another table defines the workflow {name:?} of the same organization",
                 place("workflows", &label, None)

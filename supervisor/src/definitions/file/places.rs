@@ -28,9 +28,10 @@ impl Places {
         if called == in_file {
             return;
         }
-        let renamed: Vec<(String, usize)> = self
-            .lines
-            .iter()
+        // What is within it stands beside it in this order, but for a few whose names go on otherwise.
+        let within =
+            self.lines.range(in_file.to_owned()..).take_while(|(place, _)| place.starts_with(in_file));
+        let renamed: Vec<(String, usize)> = within
             .filter_map(|(place, line)| {
                 let rest = place.strip_prefix(in_file)?;
                 (rest.is_empty() || rest.starts_with('.')).then(|| (format!("{called}{rest}"), *line))
@@ -42,12 +43,17 @@ impl Places {
     /// The problem, with the file and the line that it is about.
     pub fn locate(&self, problem: &str) -> String {
         let place = problem.split(": ").next().unwrap_or_default();
-        let within = |known: &str| {
-            place.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        // The thing itself, or the nearest that it is in.
+        let mut known = Some(place);
+        let line = loop {
+            let Some(here) = known else { break None };
+            if let Some(line) = self.lines.get(here) {
+                break Some(line);
+            }
+            known = here.rfind('.').and_then(|end| here.get(..end));
         };
-        let line = self.lines.iter().filter(|(known, _)| within(known)).max_by_key(|(known, _)| known.len());
         match line {
-            Some((_, line)) => format!("{}:{line}: {problem}", self.file),
+            Some(line) => format!("{}:{line}: {problem}", self.file),
             None => format!("{}: {problem}", self.file),
         }
     }

@@ -1,6 +1,6 @@
 //! Writing the file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::schedule::ScheduleEntry;
 use super::{DefinitionFile, GLOBAL, value};
@@ -23,8 +23,9 @@ pub fn render(view: &DefinitionsView) -> Result<String, toml::ser::Error> {
         let entry = OrganizationDefinition { key: String::new(), ..one.clone() };
         file.organizations.insert(one.key.clone(), entry);
     }
+    let labels = Labels::of(view);
     for one in &view.workflows {
-        let label = label(view, one);
+        let label = labels.label(one);
         let name = if label == one.name { String::new() } else { one.name.clone() };
         file.workflows.insert(label, WorkflowDefinition { name, ..one.clone() });
     }
@@ -47,17 +48,31 @@ pub fn render(view: &DefinitionsView) -> Result<String, toml::ser::Error> {
     Ok(format!("{HEADER}\n{}", toml::to_string_pretty(&file)?))
 }
 
-/// The name of a workflow's table: its own, unless that of several organizations is the same.
-fn label(view: &DefinitionsView, one: &WorkflowDefinition) -> String {
-    let same = view.workflows.iter().filter(|other| other.name == one.name).count();
-    match &one.organization {
-        Some(organization) if same > 1 => {
-            let mut label = format!("{organization}:{}", one.name);
-            while view.workflows.iter().any(|other| other.name == label) {
-                label.insert(0, ':');
-            }
-            label
+/// The names of the tables of workflows: their own, unless those of several organizations are the same.
+struct Labels<'a> {
+    counts: HashMap<&'a str, usize>,
+}
+
+impl<'a> Labels<'a> {
+    fn of(view: &'a DefinitionsView) -> Self {
+        let mut counts = HashMap::new();
+        for one in &view.workflows {
+            *counts.entry(one.name.as_str()).or_default() += 1;
         }
-        Some(_) | None => one.name.clone(),
+        Self { counts }
+    }
+
+    fn label(&self, one: &WorkflowDefinition) -> String {
+        let same = self.counts.get(one.name.as_str()).copied().unwrap_or_default();
+        match &one.organization {
+            Some(organization) if same > 1 => {
+                let mut label = format!("{organization}:{}", one.name);
+                while self.counts.contains_key(label.as_str()) {
+                    label.insert(0, ':');
+                }
+                label
+            }
+            Some(_) | None => one.name.clone(),
+        }
     }
 }

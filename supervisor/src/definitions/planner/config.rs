@@ -3,7 +3,6 @@
 use muster_core::execution::check;
 use muster_store::{ConfigRecord, DefinitionWrite};
 use serde_json::value::RawValue;
-use uuid::Uuid;
 
 use super::{EditSubject, Planner};
 use crate::definitions::organizations::GLOBAL;
@@ -29,7 +28,7 @@ impl Planner {
         if let Err(message) = check::name(key) {
             return self.refuse(subject, None, format!("the key {message}"));
         }
-        let found = self.config_row(key, owner);
+        let found = self.config.get(&(owner, key.to_owned())).cloned();
         if let Some(found) = &found {
             if found.is_secret && !is_secret {
                 let message = "is a secret: change it with `supervisor secret set`, or remove it first";
@@ -49,8 +48,7 @@ impl Planner {
         };
         let before = found.as_ref().map(config_text);
         let after = Some(config_text(&row));
-        self.definitions.config.retain(|other| other.key != key || other.organization_id != owner);
-        self.definitions.config.push(row.clone());
+        self.config.put(row.clone());
         self.push((noun(is_secret), key), owner, (before, after), DefinitionWrite::PutConfig(row));
     }
 
@@ -58,20 +56,16 @@ impl Planner {
         let section = section(organization, is_secret);
         let subject = EditSubject { section: &section, name: key };
         let Some(owner) = self.owner(subject, organization) else { return };
-        let Some(found) = self.config_row(key, owner).filter(|row| row.is_secret == is_secret) else {
+        let id = (owner, key.to_owned());
+        let Some(found) = self.config.get(&id).filter(|row| row.is_secret == is_secret).cloned() else {
             let same = |row: &&ConfigRecord| row.organization_id == owner && row.is_secret == is_secret;
-            let keys = self.definitions.config.iter().filter(same).map(|row| row.key.as_str());
+            let keys = self.config.all().filter(same).map(|row| row.key.as_str());
             let message = format!("there is no such {}{}", noun(is_secret), meant(key, keys));
             return self.not_found(subject, message);
         };
-        self.definitions.config.retain(|other| other.key != key || other.organization_id != owner);
+        self.config.remove(&id);
         let write = DefinitionWrite::RemoveConfig { organization_id: owner, key: key.to_owned() };
         self.push((noun(is_secret), key), owner, (Some(config_text(&found)), None), write);
-    }
-
-    fn config_row(&self, key: &str, owner: Option<Uuid>) -> Option<ConfigRecord> {
-        let mut rows = self.definitions.config.iter();
-        rows.find(|row| row.key == key && row.organization_id == owner).cloned()
     }
 }
 

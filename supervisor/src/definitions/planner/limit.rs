@@ -7,6 +7,7 @@ use muster_store::{DefinitionWrite, LimitRecord};
 use super::{EditSubject, Planner};
 use crate::api::LimitDefinition;
 use crate::definitions::problem::meant;
+use crate::definitions::shelf::Mark;
 use crate::definitions::view::{limit, text};
 
 pub(super) const KIND: &str = "limit";
@@ -29,14 +30,13 @@ impl Planner {
         if !problems.is_empty() {
             return self.refuse(subject, None, problems.join("; "));
         }
-        let found = self.definitions.limits.iter().find(|row| row.name == wanted.name).cloned();
+        let found = self.limits.get(&wanted.name).cloned();
         let before = found.as_ref().map(|row| text(&limit(row)));
         let after = Some(text(wanted));
         if before == after {
             return;
         }
-        self.definitions.limits.retain(|other| other.name != wanted.name);
-        self.definitions.limits.push(LimitRecord {
+        self.limits.put(LimitRecord {
             name: wanted.name.clone(),
             terms: terms.clone(),
             origin: SET.to_owned(),
@@ -49,8 +49,8 @@ impl Planner {
 
     pub(super) fn remove_limit(&mut self, name: &str) {
         let subject = EditSubject { section: SECTION, name };
-        let Some(found) = self.definitions.limits.iter().find(|row| row.name == name).cloned() else {
-            let names = self.definitions.limits.iter().map(|row| row.name.as_str());
+        let Some(found) = self.limits.get(&name.to_owned()).cloned() else {
+            let names = self.limits.all().map(|row| row.name.as_str());
             let message = format!("there is no such limit{}", meant(name, names));
             return self.not_found(subject, message);
         };
@@ -58,16 +58,13 @@ impl Planner {
             let message = "is a workflow's own: change what is defined of the workflow, or its code";
             return self.refuse(subject, None, message);
         }
-        let names_it = |limits: &Option<Vec<String>>| limits.iter().flatten().any(|limit| limit == name);
-        let by: Vec<&str> = (self.definitions.workflows.iter())
-            .filter(|row| names_it(&row.admission.limits))
-            .map(|row| row.name.as_str())
-            .collect();
+        let mark = Mark::Limit(name.to_owned());
+        let by: Vec<&str> = self.workflows.marked(&mark).map(|row| row.name.as_str()).collect();
         if !by.is_empty() {
             let message = format!("is named by the workflow {}: take it out there first", by.join(", "));
             return self.refuse(subject, None, message);
         }
-        self.definitions.limits.retain(|row| row.name != name);
+        self.limits.remove(&name.to_owned());
         let write = DefinitionWrite::RemoveLimit(name.to_owned());
         self.push((KIND, name), None, (Some(text(&limit(&found))), None), write);
     }
@@ -75,11 +72,11 @@ impl Planner {
     /// Limits that are set, each by its name; else the nearest one.
     pub(super) fn check_limits(&self, names: &[String]) -> Result<(), String> {
         check::limit_names(names)?;
-        let known = || self.definitions.limits.iter().filter(|row| row.origin == SET);
-        match names.iter().find(|name| !known().any(|row| row.name == **name)) {
+        let is_set = |row: &&LimitRecord| row.origin == SET;
+        match names.iter().find(|name| self.limits.get(name).filter(is_set).is_none()) {
             None => Ok(()),
             Some(name) => {
-                let hint = meant(name, known().map(|row| row.name.as_str()));
+                let hint = meant(name, self.limits.all().filter(is_set).map(|row| row.name.as_str()));
                 Err(format!(
                     "there is no limit {name:?}{hint} (`supervisor limit list` shows them, `supervisor limit set \
                      {name}` makes one)"

@@ -8,14 +8,18 @@ mod schedule;
 mod webhook;
 mod workflow;
 
-use muster_store::{DefinitionChange, DefinitionWrite, Definitions};
+use muster_store::{
+    ConfigRecord, DefinitionChange, DefinitionWrite, Definitions, LimitRecord, ScheduleRecord, WebhookRecord,
+    WorkflowRecord,
+};
 use uuid::Uuid;
 
 pub(super) use limit::SET;
 
 use super::edits::DefinitionEdit;
-use super::organizations::{id_of, key_of_id};
+use super::organizations::{OrganizationShelf, organizations_of};
 use super::problem::{DefinitionProblem, ProblemKind, place};
+use super::shelf::Shelf;
 
 /// The namespace of the ids of what is defined without one.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6d75_7374_6572_5000_8000_6465_6669_6e65);
@@ -28,16 +32,44 @@ pub fn plan(
     definitions: &Definitions,
     edits: &[DefinitionEdit],
 ) -> Result<Vec<DefinitionChange>, Vec<DefinitionProblem>> {
-    let mut planner = Planner { definitions: definitions.clone(), changes: Vec::new(), problems: Vec::new() };
+    let planner = planned(definitions, edits);
+    if planner.problems.is_empty() { Ok(planner.changes) } else { Err(planner.problems) }
+}
+
+fn planned(definitions: &Definitions, edits: &[DefinitionEdit]) -> Planner {
+    let mut planner = Planner {
+        organizations: organizations_of(definitions),
+        workflows: Shelf::of(definitions.workflows.iter().cloned()),
+        config: Shelf::of(definitions.config.iter().cloned()),
+        schedules: Shelf::of(definitions.schedules.iter().cloned()),
+        webhooks: Shelf::of(definitions.webhooks.iter().cloned()),
+        limits: Shelf::of(definitions.limits.iter().cloned()),
+        changes: Vec::new(),
+        problems: Vec::new(),
+    };
     for edit in edits {
         planner.take(edit);
     }
-    if planner.problems.is_empty() { Ok(planner.changes) } else { Err(planner.problems) }
+    planner
+}
+
+/// How many rows were read for a plan.
+#[cfg(test)]
+pub(super) fn rows_read(definitions: &Definitions, edits: &[DefinitionEdit]) -> usize {
+    let Planner { organizations, workflows, config, schedules, webhooks, limits, .. } =
+        planned(definitions, edits);
+    let named = schedules.read() + webhooks.read() + limits.read();
+    organizations.read() + workflows.read() + config.read() + named
 }
 
 /// The definitions as they would be, and what leads there.
 struct Planner {
-    definitions: Definitions,
+    organizations: OrganizationShelf,
+    workflows: Shelf<WorkflowRecord>,
+    config: Shelf<ConfigRecord>,
+    schedules: Shelf<ScheduleRecord>,
+    webhooks: Shelf<WebhookRecord>,
+    limits: Shelf<LimitRecord>,
     changes: Vec<DefinitionChange>,
     problems: Vec<DefinitionProblem>,
 }
@@ -108,7 +140,7 @@ impl Planner {
     /// The id of whoever owns a thing; `None` and a note when there is no such organization.
     fn owner(&mut self, subject: EditSubject<'_>, organization: Option<&str>) -> Option<Option<Uuid>> {
         let Some(called) = organization else { return Some(None) };
-        match id_of(&self.definitions, called) {
+        match self.organizations.id_of(called) {
             Ok(id) => Some(Some(id)),
             Err(message) => {
                 self.refuse(subject, Some("organization"), message);
@@ -124,7 +156,7 @@ impl Planner {
         (before, after): (Option<String>, Option<String>),
         write: DefinitionWrite,
     ) {
-        let organization = key_of_id(&self.definitions, owner);
+        let organization = self.organizations.key_of_id(owner);
         self.changes.push(DefinitionChange {
             write,
             kind,

@@ -7,8 +7,8 @@ use muster_store::{DefinitionWrite, OrganizationRecord};
 
 use super::{EditSubject, Planner, derived_id, id_for};
 use crate::api::OrganizationDefinition;
-use crate::definitions::organizations::{check_key, find, key_of};
-use crate::definitions::problem::meant;
+use crate::definitions::organizations::{check_key, key_of};
+use crate::definitions::shelf::Mark;
 use crate::definitions::view::{organization, text};
 
 pub(super) const KIND: &str = "organization";
@@ -19,7 +19,7 @@ const WEIGHTS: RangeInclusive<f64> = 0.001..=1000.0;
 impl Planner {
     pub(super) fn set_organization(&mut self, wanted: &OrganizationDefinition) {
         let subject = EditSubject { section: SECTION, name: &wanted.key };
-        let found = find(&self.definitions, &wanted.key).cloned();
+        let found = self.organizations.find(&wanted.key).cloned();
         // One that was written by hand goes by its id or name until it is given a key.
         let by_id = found.as_ref().is_some_and(|found| wanted.key.parse() == Ok(found.id));
         if !by_id && let Err(message) = check_key(&wanted.key) {
@@ -37,7 +37,7 @@ impl Planner {
             Ok(id) => id,
             Err(message) => return self.refuse(subject, Some("id"), message),
         };
-        if let Some(other) = self.definitions.organizations.iter().find(|other| other.id == id)
+        if let Some(other) = self.organizations.get(&id)
             && found.as_ref().is_none_or(|found| found.id != id)
         {
             let message = format!("{id} is that of the organization {}", key_of(other));
@@ -50,28 +50,21 @@ impl Planner {
             return;
         }
         let (before, after) = (found.as_ref().map(|row| text(&organization(row))), text(&organization(&row)));
-        self.definitions.organizations.retain(|other| other.id != id);
-        self.definitions.organizations.push(row.clone());
+        self.organizations.put(row.clone());
         let called = key_of(&row);
         self.push((KIND, &called), None, (before, Some(after)), DefinitionWrite::PutOrganization(row));
     }
 
     pub(super) fn remove_organization(&mut self, called: &str) {
         let subject = EditSubject { section: SECTION, name: called };
-        let Some(found) = find(&self.definitions, called).cloned() else {
-            let keys: Vec<String> = self.definitions.organizations.iter().map(key_of).collect();
-            let hint = meant(called, keys.iter().map(String::as_str));
+        let Some(found) = self.organizations.find(called).cloned() else {
+            let hint = self.organizations.meant(called);
             return self.not_found(subject, format!("there is no organization {called:?}{hint}"));
         };
-        let its = |owner: Option<uuid::Uuid>| owner == Some(found.id);
-        let schedules = self.definitions.schedules.iter().filter(|row| its(row.organization_id)).count();
-        let workflows = self.definitions.workflows.iter().filter(|row| its(row.organization_id)).count();
-        let (secrets, variables): (Vec<_>, Vec<_>) = self
-            .definitions
-            .config
-            .iter()
-            .filter(|row| its(row.organization_id))
-            .partition(|row| row.is_secret);
+        let its = Mark::Owner(found.id);
+        let (schedules, workflows) =
+            (self.schedules.marked(&its).count(), self.workflows.marked(&its).count());
+        let (secrets, variables): (Vec<_>, Vec<_>) = self.config.marked(&its).partition(|row| row.is_secret);
         let held: Vec<String> = [
             (workflows, "workflow"),
             (variables.len(), "variable"),
@@ -89,7 +82,7 @@ impl Planner {
             );
             return self.refuse(subject, None, message);
         }
-        self.definitions.organizations.retain(|row| row.id != found.id);
+        self.organizations.remove(&found.id);
         let before = text(&organization(&found));
         let key = key_of(&found);
         self.push((KIND, &key), None, (Some(before), None), DefinitionWrite::RemoveOrganization(found.id));

@@ -8,6 +8,7 @@ use muster_store::{DefinitionWrite, ScheduleRecord};
 use super::{EditSubject, Planner, derived_id, id_for};
 use crate::api::ScheduleDefinition;
 use crate::definitions::problem::meant;
+use crate::definitions::shelf::Mark;
 use crate::definitions::view::{schedule, text};
 use crate::schedules::{MISSED_SECONDS, UTC};
 
@@ -25,14 +26,14 @@ impl Planner {
         if !self.check_schedule(subject, wanted) {
             return;
         }
-        let found = self.definitions.schedules.iter().find(|row| row.name == wanted.name).cloned();
+        let found = self.schedule_named(&wanted.name);
         let derived = derived_id(KIND, None, &wanted.name);
         let id = match id_for(wanted.id, found.as_ref().map(|row| row.id), derived) {
             Ok(id) => id,
             Err(message) => return self.refuse(subject, Some("id"), message),
         };
         if found.is_none()
-            && let Some(other) = self.definitions.schedules.iter().find(|other| other.id == id)
+            && let Some(other) = self.schedules.get(&id)
         {
             let message = format!("{id} is that of the schedule {}", other.name);
             return self.refuse(subject, Some("id"), message);
@@ -58,35 +59,38 @@ impl Planner {
             last_execution: None,
             last_outcome: None,
         };
-        let before = found.as_ref().map(|row| text(&schedule(&self.definitions, row)));
-        let after = Some(text(&schedule(&self.definitions, &row)));
+        let before = found.as_ref().map(|row| text(&schedule(&self.organizations, row)));
+        let after = Some(text(&schedule(&self.organizations, &row)));
         if before == after {
             return;
         }
-        self.definitions.schedules.retain(|other| other.id != id);
-        self.definitions.schedules.push(row.clone());
+        self.schedules.put(row.clone());
         self.push((KIND, &wanted.name), owner, (before, after), DefinitionWrite::PutSchedule(row));
     }
 
     pub(super) fn pause_schedule(&mut self, name: &str, is_paused: bool) {
         let Some(row) = self.schedule_row(name) else { return };
-        let wanted = ScheduleDefinition { is_paused: Some(is_paused), ..schedule(&self.definitions, &row) };
+        let wanted = ScheduleDefinition { is_paused: Some(is_paused), ..schedule(&self.organizations, &row) };
         self.set_schedule(&wanted);
     }
 
     pub(super) fn remove_schedule(&mut self, name: &str) {
         let Some(row) = self.schedule_row(name) else { return };
-        let before = text(&schedule(&self.definitions, &row));
-        self.definitions.schedules.retain(|other| other.id != row.id);
+        let before = text(&schedule(&self.organizations, &row));
+        self.schedules.remove(&row.id);
         let write = DefinitionWrite::RemoveSchedule(row.id);
         self.push((KIND, name), row.organization_id, (Some(before), None), write);
     }
 
+    fn schedule_named(&self, name: &str) -> Option<ScheduleRecord> {
+        self.schedules.marked(&Mark::Name(name.to_owned())).next().cloned()
+    }
+
     /// The schedule of this name, or a note that there is none.
     fn schedule_row(&mut self, name: &str) -> Option<ScheduleRecord> {
-        let found = self.definitions.schedules.iter().find(|row| row.name == name).cloned();
+        let found = self.schedule_named(name);
         if found.is_none() {
-            let hint = meant(name, self.definitions.schedules.iter().map(|row| row.name.as_str()));
+            let hint = meant(name, self.schedules.all().map(|row| row.name.as_str()));
             let subject = EditSubject { section: SECTION, name };
             self.not_found(subject, format!("there is no such schedule{hint}"));
         }

@@ -8,6 +8,7 @@ use serde_json::value::to_raw_value;
 use super::{EditSubject, Planner, derived_id, id_for};
 use crate::api::WebhookDefinition;
 use crate::definitions::problem::meant;
+use crate::definitions::shelf::Mark;
 use crate::definitions::view::{text, webhook};
 
 pub(super) const KIND: &str = "webhook";
@@ -23,13 +24,13 @@ impl Planner {
         if !self.check_webhook(subject, wanted) {
             return;
         }
-        let found = self.definitions.webhooks.iter().find(|row| row.name == wanted.name).cloned();
+        let found = self.webhook_named(&wanted.name).cloned();
         let derived = derived_id(KIND, None, &wanted.name);
         let id = match id_for(wanted.id, found.as_ref().map(|row| row.id), derived) {
             Ok(id) => id,
             Err(message) => return self.refuse(subject, Some("id"), message),
         };
-        if found.is_none() && self.definitions.webhooks.iter().any(|other| other.id == id) {
+        if found.is_none() && self.webhooks.get(&id).is_some() {
             return self.refuse(subject, Some("id"), format!("{id} is that of another webhook"));
         }
         // A list of strings always has a form in JSON.
@@ -47,8 +48,7 @@ impl Planner {
         if before == after {
             return;
         }
-        self.definitions.webhooks.retain(|other| other.id != id);
-        self.definitions.webhooks.push(row.clone());
+        self.webhooks.put(row.clone());
         self.push((KIND, &wanted.name), None, (before, after), DefinitionWrite::PutWebhook(row));
     }
 
@@ -59,20 +59,42 @@ impl Planner {
 
     pub(super) fn remove_webhook(&mut self, name: &str) {
         let Some(row) = self.webhook_row(name) else { return };
-        self.definitions.webhooks.retain(|other| other.id != row.id);
+        let mark = Mark::Webhook(name.to_owned());
+        let by: Vec<&str> = self.workflows.marked(&mark).map(|row| row.name.as_str()).collect();
+        if !by.is_empty() {
+            let message = format!("is named by the workflow {}: take it out there first", by.join(", "));
+            return self.refuse(EditSubject { section: SECTION, name }, None, message);
+        }
+        self.webhooks.remove(&row.id);
         let before = Some(text(&webhook(&row)));
         self.push((KIND, name), None, (before, None), DefinitionWrite::RemoveWebhook(row.id));
     }
 
+    fn webhook_named(&self, name: &str) -> Option<&WebhookRecord> {
+        self.webhooks.marked(&Mark::Name(name.to_owned())).next()
+    }
+
     /// The webhook of this name, or a note that there is none.
     fn webhook_row(&mut self, name: &str) -> Option<WebhookRecord> {
-        let found = self.definitions.webhooks.iter().find(|row| row.name == name).cloned();
+        let found = self.webhook_named(name).cloned();
         if found.is_none() {
-            let hint = meant(name, self.definitions.webhooks.iter().map(|row| row.name.as_str()));
+            let hint = meant(name, self.webhooks.all().map(|row| row.name.as_str()));
             let subject = EditSubject { section: SECTION, name };
             self.not_found(subject, format!("there is no such webhook{hint}"));
         }
         found
+    }
+
+    /// A webhook that there is; else the nearest one.
+    pub(super) fn check_webhook_name(&self, name: &str) -> Result<(), String> {
+        if self.webhook_named(name).is_some() {
+            return Ok(());
+        }
+        let hint = meant(name, self.webhooks.all().map(|row| row.name.as_str()));
+        Err(format!(
+            "there is no webhook {name:?}{hint} (`supervisor webhook list` shows them, `supervisor webhook set {name}` \
+             makes one)"
+        ))
     }
 
     fn check_webhook(&mut self, subject: EditSubject<'_>, wanted: &WebhookDefinition) -> bool {

@@ -3,16 +3,19 @@
 use std::path::{Component, Path};
 
 use muster_core::execution::{RetryOptions, check};
-use muster_store::{ConcurrencyTerms, DefinitionWrite, WorkflowRecord, WorkflowTerms};
+use muster_store::{ConcurrencyTerms, DefinitionWrite, RetentionTerms, WorkflowRecord, WorkflowTerms};
 use uuid::Uuid;
 
 use super::{EditSubject, Planner, derived_id, id_for};
 use crate::api::WorkflowDefinition;
 use crate::definitions::problem::meant;
+use crate::definitions::shelf::Mark;
 use crate::definitions::view::{text, workflow};
 
 pub(super) const KIND: &str = "workflow";
 const SECTION: &str = "workflows";
+/// The longest that executions may be kept but for ever: a hundred years.
+const DAYS_MAX: f64 = 36_500.0;
 
 impl Planner {
     pub(super) fn set_workflow(&mut self, wanted: &WorkflowDefinition) {
@@ -31,7 +34,7 @@ impl Planner {
             Err(message) => return self.refuse(subject, Some("id"), message),
         };
         if found.is_none()
-            && let Some(other) = self.definitions.workflows.iter().find(|other| other.id == id)
+            && let Some(other) = self.workflows.get(&id)
         {
             let message = format!("{id} is that of the workflow {}", other.name);
             return self.refuse(subject, Some("id"), message);
@@ -54,14 +57,18 @@ impl Planner {
                 queue: given(&wanted.queue),
             },
             retry: RetryOptions { max_attempts: None, ..retry },
+            webhook: given(&wanted.webhook),
+            retention: RetentionTerms {
+                days: wanted.retention_days,
+                failed_days: wanted.retention_failed_days,
+            },
         };
-        let before = found.as_ref().map(|row| text(&workflow(&self.definitions, row)));
-        let after = Some(text(&workflow(&self.definitions, &row)));
+        let before = found.as_ref().map(|row| text(&workflow(&self.organizations, row)));
+        let after = Some(text(&workflow(&self.organizations, &row)));
         if before == after {
             return;
         }
-        self.definitions.workflows.retain(|other| other.id != id);
-        self.definitions.workflows.push(row.clone());
+        self.workflows.put(row.clone());
         self.push((KIND, &wanted.name), owner, (before, after), DefinitionWrite::PutWorkflow(row));
     }
 
@@ -71,21 +78,21 @@ impl Planner {
         let row = match self.workflow_row(name, owner) {
             Ok(Some(row)) => row,
             Ok(None) => {
-                let names = self.definitions.workflows.iter().filter(|row| row.organization_id == owner);
+                let names = self.workflows.all().filter(|row| row.organization_id == owner);
                 let hint = meant(name, names.map(|row| row.name.as_str()));
                 return self.not_found(subject, format!("no such workflow is defined{hint}"));
             }
             Err(message) => return self.refuse(subject, None, message),
         };
-        let before = text(&workflow(&self.definitions, &row));
-        self.definitions.workflows.retain(|other| other.id != row.id);
+        let before = text(&workflow(&self.organizations, &row));
+        self.workflows.remove(&row.id);
         self.push((KIND, name), owner, (Some(before), None), DefinitionWrite::RemoveWorkflow(row.id));
     }
 
     /// The row of this name and owner. One that is active counts before those that are not.
     fn workflow_row(&self, name: &str, owner: Option<Uuid>) -> Result<Option<WorkflowRecord>, String> {
-        let named = |row: &&WorkflowRecord| row.name == name && row.organization_id == owner;
-        let all: Vec<&WorkflowRecord> = self.definitions.workflows.iter().filter(named).collect();
+        let all: Vec<&WorkflowRecord> =
+            self.workflows.marked(&Mark::OwnName(owner, name.to_owned())).collect();
         let active: Vec<&WorkflowRecord> = all.iter().copied().filter(|row| row.is_active).collect();
         match if active.is_empty() { all } else { active }.as_slice() {
             [] => Ok(None),
@@ -103,6 +110,7 @@ impl Planner {
         let function = wanted.function.as_deref().unwrap_or_default();
         let language = wanted.language.as_deref().unwrap_or_default();
         let queue = wanted.queue.as_deref().unwrap_or_default();
+        let webhook = wanted.webhook.as_deref().unwrap_or_default();
         let or_empty = |text: &str| if text.is_empty() { Ok(()) } else { check::name(text) };
         let function_alone = if path.is_empty() && !function.is_empty() {
             Err("needs a path: without one the worker looks the workflow up by its name".to_owned())
@@ -120,6 +128,9 @@ impl Planner {
             ("concurrency", wanted.concurrency.as_ref().map_or(Ok(()), check_concurrency)),
             ("limits", wanted.limits.as_ref().map_or(Ok(()), |names| self.check_limits(names))),
             ("queue", if queue.is_empty() { Ok(()) } else { check::queue_name(queue) }),
+            ("webhook", if webhook.is_empty() { Ok(()) } else { self.check_webhook_name(webhook) }),
+            ("retention_days", wanted.retention_days.map_or(Ok(()), check_days)),
+            ("retention_failed_days", wanted.retention_failed_days.map_or(Ok(()), check_days)),
         ];
         let mut is_right = true;
         for (field, checked) in checks {
@@ -144,6 +155,13 @@ fn check_concurrency(concurrency: &ConcurrencyTerms) -> Result<(), String> {
         return Ok(());
     }
     Err("total, per_key: both missing; give at least one of them, or leave concurrency out".to_owned())
+}
+
+fn check_days(days: f64) -> Result<(), String> {
+    if (0.0..=DAYS_MAX).contains(&days) {
+        return Ok(());
+    }
+    Err(format!("must be a number of days from 0 (for ever) to {DAYS_MAX}, not {days}"))
 }
 
 /// A file below the workflows folder, and nowhere else.

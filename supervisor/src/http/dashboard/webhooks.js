@@ -13,7 +13,7 @@ const webhooks = table({
   label: "Webhooks", none: "There are none.", keyOf: one => one.name,
   columns: [
     { name: "Webhook", kind: "lead", text: one => one.name }, { name: "Address", kind: "mono", text: one => one.url }, { name: "Of", text: one => one.events?.join(", ") ?? "every end" },
-    { name: "Workflows", text: one => one.workflows?.join(", ") ?? "all" }, { name: "State", text: one => one.is_paused ? "paused" : "told", style: one => one.is_paused ? "warn" : "good" },
+    { name: "Workflows", text: one => one.workflows ? one.workflows.join(", ") || "those that name it" : "all" }, { name: "State", text: one => one.is_paused ? "paused" : "told", style: one => one.is_paused ? "warn" : "good" },
     actions(act, [["Change…", define], [one => one.is_paused ? "Resume" : "Pause", async one => {
       await put({ ...one, is_paused: !one.is_paused });
       return `${one.name} is ${one.is_paused ? "told again" : "told nothing"}.`;
@@ -79,8 +79,12 @@ async function define(one) {
   return (await dialog({
     title: one.name ? `Change ${one.name}` : "A new webhook", text: ["What is sent is signed with the secret webhook.NAME; supervisor webhook key makes one."],
     fields: [{ name: "name", label: "Name", value: one.name, required: true, fixed: Boolean(one.name) }, { name: "url", label: "Address", value: one.url, required: true, placeholder: "https://example.com/hook" },
-      { name: "events", label: "Told of", type: "words", value: one.events, hint: `of ${OVER.join(", ")}; left out, of all` }, { name: "workflows", label: "Of workflows", type: "words", value: one.workflows, hint: "left out, of all" }],
-    send: async values => { await put({ id: one.id, is_paused: one.is_paused, ...values }); return `Webhook ${values.name} is defined.`; },
+      { name: "events", label: "Told of", type: "words", value: one.events, hint: `of ${OVER.join(", ")}; left out, of all` }, { name: "workflows", label: "Of workflows", type: "words", value: one.workflows, hint: "left out, of all" },
+      { name: "named", label: "Only of workflows that name it", type: "check", value: one.workflows?.length === 0, hint: "see what is defined of them" }],
+    send: async ({ named, workflows, ...values }) => {
+      await put({ id: one.id, is_paused: one.is_paused, ...values, workflows: named ? [] : workflows });
+      return `Webhook ${values.name} is defined.`;
+    },
   })) || "";
 }
 

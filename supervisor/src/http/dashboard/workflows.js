@@ -14,8 +14,11 @@ const milliseconds = value => value == null ? "" : value === 0 ? "< 1 ms" : time
 const limitsOf = ({ described = {}, defined = {} }) => {
   const timeout = defined.timeout_seconds ?? described.timeout_seconds, attempts = defined.max_attempts ?? described.max_attempts;
   return [timeout ? `${time(timeout)} a run` : "", attempts ? `${attempts} attempts` : "", described.max_concurrent ? `${described.max_concurrent} at once` : "",
-    described.max_concurrent_per_key ? `${described.max_concurrent_per_key} per ${described.key || "organization"}` : "", ...(defined.limits ?? described.limits ?? [])].filter(Boolean).join(" · ");
+    described.max_concurrent_per_key ? `${described.max_concurrent_per_key} per ${described.key || "organization"}` : "", ...(defined.limits ?? described.limits ?? []),
+    defined.webhook ? `tells ${defined.webhook}` : "", keptOf(defined)].filter(Boolean).join(" · ");
 };
+
+const keptOf = ({ retention_days: days }) => days === undefined ? "" : days === 0 ? "kept for ever" : `kept ${days} days`;
 
 const rows = table({
   label: "Workflows", none: "There are none. Workers tell of them when they load them.", keyOf: one => one.key,
@@ -106,16 +109,19 @@ async function run({ name, described }) {
 }
 
 async function define(one) {
-  const isNew = !one.name;
+  const isNew = !one.name, told = (await ask("api/webhooks")).webhooks.map(webhook => webhook.name);
   return (await dialog({
     title: isNew ? "Define a workflow" : `Define ${one.name}`, text: ["What is left out is not defined: the code of the workflow, and then the settings, say it."],
     fields: [{ name: "name", label: "Name", value: one.name, required: true, fixed: !isNew }, { name: "organization", label: "Organization", value: one.organization, suggestions: organizations, hint: "left out, it is everybody's", fixed: !isNew && Boolean(one.organization) },
       { name: "path", label: "File", value: one.path, hint: "below the workflows folder; left out, the worker looks the name up" }, { name: "function", label: "Function", value: one.function },
       { name: "language", label: "Language", value: one.language }, { name: "timeout_seconds", label: "Time limit of a run, in seconds", type: "number", min: 0, value: one.timeout_seconds },
-      { name: "max_attempts", label: "Attempts at most", type: "number", min: 1, step: 1, value: one.max_attempts }, { name: "is_active", label: "It may run", type: "check", value: one.is_active ?? true }],
+      { name: "max_attempts", label: "Attempts at most", type: "number", min: 1, step: 1, value: one.max_attempts }, { name: "webhook", label: "Webhook", value: one.webhook, suggestions: told, hint: "told what its executions came to" },
+      { name: "retention_days", label: "Days its executions are kept", type: "number", min: 0, value: one.retention_days, hint: "0: for ever; left out, the settings say" },
+      { name: "retention_failed_days", label: "Days failures are kept", type: "number", min: 0, value: one.retention_failed_days, hint: "left out, as the others" },
+      { name: "is_active", label: "It may run", type: "check", value: one.is_active ?? true }],
     send: async ({ name, organization, ...values }) => {
       // What this form does not know of stays as it is.
-      const { name: _, organization: __, path, function: ___, language, timeout_seconds, max_attempts, is_active, ...rest } = one;
+      const { name: _, organization: __, path, function: ___, language, timeout_seconds, max_attempts, webhook, retention_days, retention_failed_days, is_active, ...rest } = one;
       await tell("PUT", named("workflows", name, organization), given({ ...rest, ...values }));
       return `Workflow ${name} is defined.`;
     },

@@ -4,7 +4,7 @@
 //! other; the limits that follow from it are set in the same transaction. What rows are written and claimed by is a copy in
 //! each process, which is read anew when the count has changed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -78,10 +78,10 @@ async fn put_own_limits<S: StoreSession>(
 ) -> Result<BTreeSet<String>> {
     let known = read(session).await?;
     let found = session.all_limits().await?;
+    let by_name = by_name(&found);
     let mut changed = BTreeSet::new();
     for (name, (terms, origin)) in known.own() {
-        let is_so = |limit: &LimitRecord| limit.terms == *terms && limit.origin == *origin;
-        if !found.iter().any(|limit| limit.name == *name && is_so(limit)) {
+        if !is_so(&by_name, name, terms, origin) {
             session.set_limit(name, terms, origin).await?;
             changed.insert(name.clone());
         }
@@ -96,6 +96,15 @@ async fn put_own_limits<S: StoreSession>(
         changed.insert(limit.name.clone());
     }
     Ok(changed)
+}
+
+fn by_name(limits: &[LimitRecord]) -> HashMap<&str, &LimitRecord> {
+    limits.iter().map(|limit| (limit.name.as_str(), limit)).collect()
+}
+
+/// Whether the limit of this name says this, and this is who says so.
+fn is_so(limits: &HashMap<&str, &LimitRecord>, name: &str, terms: &LimitTerms, origin: &str) -> bool {
+    limits.get(name).is_some_and(|limit| limit.terms == *terms && limit.origin == origin)
 }
 
 async fn read<S: StoreSession>(session: &mut S) -> Result<KnownWorkflows> {
@@ -133,10 +142,8 @@ pub(super) async fn follow<B: Backend>(backend: &B) -> Result<()> {
         Some(known) => known,
         None => learn(backend).await?,
     };
-    let is_so = |name: &String, terms: &LimitTerms, origin: &str| {
-        limits.iter().any(|limit| limit.name == *name && limit.terms == *terms && limit.origin == *origin)
-    };
-    let is_set = known.own().iter().all(|(name, (terms, origin))| is_so(name, terms, origin));
+    let by_name = by_name(&limits);
+    let is_set = known.own().iter().all(|(name, (terms, origin))| is_so(&by_name, name, terms, origin));
     let is_over = limits.iter().any(|limit| limit.origin == OF_ROW && !known.own().contains_key(&limit.name));
     if is_set && !is_over {
         return Ok(());

@@ -215,6 +215,8 @@ mod tests {
             is_active: true,
             admission,
             retry: Default::default(),
+            webhook: None,
+            retention: Default::default(),
         }
     }
 

@@ -38,6 +38,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 18, sql: include_str!("migrations/0018_fleet.sql") },
     Migration { version: 19, sql: include_str!("migrations/0019_workflow_limits.sql") },
     Migration { version: 20, sql: include_str!("migrations/0020_request_webhooks.sql") },
+    Migration { version: 21, sql: include_str!("migrations/0021_workflow_ends.sql") },
 ];
 
 /// The key of the advisory lock that supervisors which start together take in turn.

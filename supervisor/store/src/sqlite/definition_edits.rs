@@ -145,7 +145,10 @@ async fn put(session: &mut SqliteSession, write: &DefinitionWrite) -> Result<()>
             .bind(row.admission.concurrency.as_ref().map(|it| it.on_full.as_str()))
             .bind(row.admission.limits.as_ref().map(json_column))
             .bind(&row.admission.queue)
-            .bind(row.said_of_retries()),
+            .bind(row.said_of_retries())
+            .bind(&row.webhook)
+            .bind(row.retention.days)
+            .bind(row.retention.failed_days),
         DefinitionWrite::RemoveWorkflow(id) => write_query(statements::REMOVE_WORKFLOW).bind(id.to_string()),
         DefinitionWrite::PutSchedule(row) => write_query(statements::PUT_SCHEDULE)
             .bind(row.id.to_string())

@@ -21,7 +21,7 @@ WITH written AS (
         AND executions.lease_owner = ending.owner AND executions.status = 'RUNNING'
     RETURNING
         executions.id, executions.attempt, executions.limits, executions.status, executions.workflow_name,
-        executions.request -> 'webhook' AS webhook
+        executions.workflow_id, executions.organization_id, executions.request -> 'webhook' AS webhook
 ), logged AS (
     INSERT INTO execution_logs (
         execution_id, attempt, sequence, logged_at, level, stream, logger, message, fields
@@ -46,6 +46,28 @@ WITH written AS (
         ON NOT webhooks.is_paused
         AND (webhooks.events IS NULL OR webhooks.events ? written.status)
         AND (webhooks.workflows IS NULL OR webhooks.workflows ? written.workflow_name)
+    UNION ALL
+    -- And the one that the row of the workflow names: that of the organization comes before everybody's. Few do.
+    SELECT written.id, webhooks.id, written.status, clock_timestamp(), clock_timestamp(), NULL
+    FROM written
+    CROSS JOIN LATERAL (
+        SELECT CASE
+            WHEN written.workflow_id IS NOT NULL THEN
+                (SELECT workflows.webhook FROM workflows WHERE workflows.id = written.workflow_id AND is_active)
+            ELSE (
+                SELECT workflows.webhook FROM workflows
+                WHERE workflows.name = written.workflow_name AND is_active
+                    AND (workflows.organization_id IS NULL OR workflows.organization_id = written.organization_id)
+                ORDER BY workflows.organization_id IS NULL, workflows.id
+                LIMIT 1
+            )
+        END AS webhook
+        OFFSET 0
+    ) AS named
+    JOIN webhooks
+        ON webhooks.name = named.webhook AND NOT webhooks.is_paused
+        AND (webhooks.events IS NULL OR webhooks.events ? written.status)
+    WHERE (SELECT EXISTS (SELECT FROM workflows WHERE workflows.webhook IS NOT NULL))
     UNION ALL
     -- And to whom the request itself names. Few do.
     SELECT id, (webhook ->> 'id')::uuid, status, clock_timestamp(), clock_timestamp(), webhook ->> 'url'

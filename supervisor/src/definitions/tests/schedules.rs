@@ -1,0 +1,33 @@
+//! Schedules: what cannot be, and who paused them.
+
+use muster_store::Definitions;
+
+use super::super::file::parse;
+use super::super::{DefinitionEdit, DefinitionWish, plan};
+use super::{FILE, applied, written};
+
+#[test]
+fn a_schedule_that_cannot_be_is_refused_with_what_would_be_right() {
+    let told = |cron: &str, zone: &str| {
+        let file = format!("[schedules.n]\nworkflow = 'w'\ncron = '{cron}'\ntime_zone = '{zone}'\n");
+        let (wanted, places) = parse("f", &file).unwrap();
+        let edits = DefinitionWish::Whole { wanted, prune: false }.edits(&Definitions::default());
+        places.locate(&plan(&Definitions::default(), &edits).unwrap_err()[0].to_string())
+    };
+    let zone = told("0 0 * * *", "Europe/Berlyn");
+    assert!(
+        zone.starts_with("f:4: schedules.n.time_zone:") && zone.contains("did you mean Europe/Berlin?"),
+        "{zone}"
+    );
+    let never = told("0 0 30 2 *", "UTC");
+    assert!(never.starts_with("f:3: schedules.n.cron:") && never.contains("never comes"), "{never}");
+}
+
+#[test]
+fn a_schedule_paused_by_hand_stays_so_when_the_file_does_not_say() {
+    let rows = applied(Definitions::default(), FILE, false);
+    let pause = |is_paused| DefinitionEdit::PauseSchedule { name: "nightly".into(), is_paused };
+    let rows = written(rows, &[pause(true)]);
+    assert!(rows.schedules[0].is_paused && applied(rows.clone(), FILE, true).schedules[0].is_paused);
+    assert!(!written(rows, &[pause(false)]).schedules[0].is_paused);
+}
