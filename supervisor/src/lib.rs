@@ -15,6 +15,7 @@ pub mod descriptions;
 pub mod dispatch;
 pub mod doctor;
 pub mod executor;
+mod figures;
 pub mod finalize;
 pub mod http;
 pub mod liveness;

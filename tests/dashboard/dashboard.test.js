@@ -28,7 +28,7 @@ const button = (where, name) => where.getByRole("button", { name });
 const dialog = () => page.locator("dialog[open]");
 const fill = async (values) => { for (const [label, value] of Object.entries(values)) await dialog().getByLabel(label).first().fill(value); };
 const finished = async () => (await stand.ask("GET", "api/executions?status=FAILED&limit=1")).executions[0].execution_id;
-const PAGES = async () => ["", "executions", `execution?id=${await finished()}`, `execution?id=${stand.running.execution_id}`, "workflows", "schedules", "limits", "configuration", "organizations", "webhooks", "changes", "fleet"];
+const PAGES = async () => ["", "executions", `execution?id=${await finished()}`, `execution?id=${stand.running.execution_id}`, "workflows", "schedules", "limits", "configuration", "organizations", "webhooks", "dead-letters", "changes", "fleet"];
 
 for (const look of LOOKS) {
   test(`every page is in order on a ${look.colorScheme} screen of ${look.width}`, async () => {
@@ -68,6 +68,40 @@ test("overview: the pool is resized, and what runs leads to its page", async () 
   await page.locator(".cards a:visible", { hasText: "billing/report" }).first().click();
   await page.waitForURL(/execution\?id=/);
   await page.locator("h1", { hasText: "billing/report" }).waitFor();
+});
+
+test("overview: charts of the last hour, day and week, step by step with the keyboard", async () => {
+  await page.go("");
+  const chart = page.locator(".chart", { hasText: "Ended a second" });
+  await chart.getByText(/^succeeded [0-9.]+$/).waitFor();
+  await button(page, "week").click();
+  await page.waitForURL(/span=week/);
+  await page.locator(".chart", { hasText: "by organization" }).getByText(/^acme [0-9.]+$/).waitFor();
+  const plot = chart.locator(".plot");
+  await plot.focus();
+  for (let step = 0; step < 3; step++) await page.keyboard.press("ArrowLeft");
+  assert.match(await plot.getAttribute("aria-label"), /^Ended a second, \w{3},? \d\d:\d\d: succeeded [0-9.]+, failed /);
+  await page.reload();
+  await page.waitForSelector("body[data-ready]");
+  assert.equal(await button(page, "week").getAttribute("aria-pressed"), "true");
+});
+
+test("dead letters: one is mended and put back, one is thrown away", async () => {
+  await page.go("dead-letters");
+  const usable = row("Dead letters", "workflow: ");
+  await button(usable, "Mend and replay…").click();
+  await fill({ Message: '{"workflow": ' });
+  await button(dialog(), "Replay").click();
+  await dialog().getByText("message: ").waitFor();
+  const id = "0198aa00-0000-7000-8000-000000000001";
+  await fill({ Message: JSON.stringify({ execution_id: id, workflow: "greet", parameters: { name: "mended" } }) });
+  await button(dialog(), "Replay").click();
+  await said("1 letter put back");
+  await eventually("what was mended has run", async () => (await stand.ask("GET", `api/executions/${id}`)).status === "SUCCESS");
+  await button(row("Dead letters", "nonsense"), "Throw away…").click();
+  await button(dialog(), "Throw away").click();
+  await said("1 letter thrown away");
+  await page.getByText("There are none.").waitFor();
 });
 
 test("executions: what is looked for stands in the address, and all of it is cancelled", async () => {

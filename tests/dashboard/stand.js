@@ -1,10 +1,11 @@
 // A real supervisor on the embedded store, with data of each kind that the dashboard shows.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { createRequire } from "node:module";
 import { createServer as createSocketServer, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -42,6 +43,32 @@ async function freePort() {
   }
   throw new Error("no port is free");
 }
+
+/** What supervisors would have noted of the last week, at the place of the file's own clock: nobody waits a week for a test. */
+const NOTED = `
+import json, math, sqlite3, sys, time, uuid
+file, acme, globex = sys.argv[1:]
+database = sqlite3.connect(file, timeout=30)
+now, supervisor = int(time.time()), str(uuid.uuid4())
+for minutes, count in ((1, 60), (15, 672)):
+    seconds = minutes * 60
+    for step in range(1, count):
+        begins = (now // seconds - step) * seconds
+        if begins % 14400 < seconds and minutes == 15:
+            continue
+        wave = 1 + math.sin(begins / 3000)
+        figures = {
+            "ended": {"SUCCESS": int(40 * wave * minutes), "FAILED": int(6 * minutes * (begins // 900 % 5 == 0)), "TIMEOUT": minutes, "CANCELLED": minutes // 3},
+            "ran": {"36": int(30 * wave) + 1, "44": 4}, "waited": {"12": 30, "20": int(3 * wave)},
+            "worked_seconds": {acme: 30 * wave * minutes, globex: 12 * minutes, "none": 8 * minutes},
+            "running": 3, "waiting": int(20 * wave), "workers": 3, "oldest_wait_seconds": 2 * wave,
+        }
+        database.execute("INSERT INTO supervisor_figures VALUES (?, ?, ?, ?)", (supervisor, minutes, begins * 1_000_000, json.dumps(figures)))
+database.commit()
+`;
+
+const SERVICES = ["scripts/services", ["--set", `dashboard-${process.pid}`]];
+const services = (...command) => execFileSync(join(REPOSITORY, SERVICES[0]), [...SERVICES[1], ...command], { encoding: "utf8" });
 
 const WORKFLOWS = {
   "billing.py": `"""Invoices and cards."""
@@ -93,10 +120,12 @@ export class Stand {
     writeFileSync(join(this.folder, "workflows", "broken.py"), "import nothing_of_this_name\n");
     this.receiver = createServer((request, answer) => { request.resume(); answer.statusCode = request.url === "/no" ? 500 : 204; answer.end(); }).listen(0, "127.0.0.1");
     await once(this.receiver, "listening");
+    services("start");
+    this.amqp = /MUSTER_AMQP_URL='?([^'\s]+)/.exec(services("env"))[1];
     const port = await freePort(), settings = {
       workflows_dir: join(this.folder, "workflows"), data_dir: join(this.folder, "data"), http_bind: `127.0.0.1:${port}`,
       worker_command: "python3 -m muster_worker", worker_env: "PYTHONPATH", min_workers: 2, max_workers: 3, graceful_shutdown_seconds: 1,
-      webhook_allow_private: true, secret_key: "",
+      webhook_allow_private: true, secret_key: "", amqp_url: this.amqp, queues: "workflow-executions mail",
     };
     const { stdout } = spawn(binary("supervisor"), ["secret", "key"]);
     settings.secret_key = String((await once(stdout, "data"))[0]).trim().split(/\s/).at(-1).replace(/^MUSTER_SECRET_KEY=/, "");
@@ -142,7 +171,9 @@ export class Stand {
     await this.ask("PUT", "api/schedules/nightly", { workflow: "billing/report", cron: "30 2 * * *", time_zone: "Europe/Berlin", organization: "acme", parameters: { seconds: 1 } });
     await this.ask("PUT", "api/schedules/quarterly", { workflow: "greet", cron: "*/15 * * * 1-5", overlap: "queue" });
     await this.ask("PUT", "api/schedules/retired", { workflow: "greet", cron: "@daily", is_paused: true });
-    const { organizations } = await this.ask("GET", "api/organizations"), acme = organizations.find(one => one.key === "acme").id;
+    const { organizations } = await this.ask("GET", "api/organizations"), [acme, globex] = ["acme", "globex"].map(key => organizations.find(one => one.key === key).id);
+    execFileSync("python3", ["-c", NOTED, join(this.folder, "data/muster.db"), acme, globex]);
+    await this.publish("workflow-executions", "nonsense", JSON.stringify({ execution_id: "0198aa00-0000-7000-8000-000000000001", workflow: 3, parameters: { "amount": 12 } }));
     for (let one = 0; one < 12; one++) await this.submit("greet", { name: `number ${one}` }, one % 3 ? {} : { organization_id: acme });
     for (const amount of [20, 50, 400]) await this.submit("billing/charge", { amount });
     await this.submit("greet", { name: "later" }, { queue: "reports" });
@@ -154,6 +185,14 @@ export class Stand {
     await eventually("two of them run", async () => (await this.ask("GET", "api/executions?status=RUNNING")).executions.length >= 2);
   }
 
+  /** Puts messages into a queue, as they are; they are the broker's when it returns. */
+  async publish(queue, ...messages) {
+    const connection = await createRequire(join(REPOSITORY, "target/dashboard/"))("amqplib").connect(this.amqp), channel = await connection.createConfirmChannel();
+    for (const message of messages) channel.sendToQueue(queue, Buffer.from(message), { persistent: true });
+    await channel.waitForConfirms();
+    await connection.close();
+  }
+
   async stop() {
     this.receiver.close();
     if (this.process.exitCode === null) {
@@ -163,6 +202,7 @@ export class Stand {
       await ended;
       clearTimeout(insist);
     }
+    services("stop");
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -5,10 +5,12 @@
 //! The server writes these types and the client reads them, so the two cannot drift apart,
 //! and the OpenAPI document is derived from them.
 
+mod dead_letters;
 mod definitions;
 mod execution;
 mod explain;
 mod fleet;
+mod history;
 mod limits;
 mod many;
 mod pauses;
@@ -26,6 +28,9 @@ mod webhooks;
 mod worker;
 mod workflows;
 
+pub use dead_letters::{
+    DeadLetterAction, DeadLetterView, DeadLetterWish, DeadLettersMovedView, DeadLettersView,
+};
 pub use definitions::{
     ChangeAction, ChangeView, ChangesView, DefinitionsView, OrganizationDefinition, OrganizationsView,
     PlanView, PlannedChange, SecretValue, SecretView, SecretsView, VariableDefinition, VariablesView,
@@ -37,6 +42,7 @@ pub use execution::{
 };
 pub use explain::{ExplanationView, ReasonKind, ReasonView};
 pub use fleet::{FleetMemberView, FleetView, OutcomeCounts, SupervisorLife, SupervisorWord};
+pub use history::{HistorySpan, HistoryStep, HistoryView};
 pub use limits::{LimitDefinition, LimitRemovedView, LimitView, LimitsView};
 pub use many::{ManyView, SelectionRequest};
 pub use pauses::{PauseRequest, PauseView, PausesView, ResumedView};

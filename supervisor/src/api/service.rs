@@ -9,7 +9,8 @@ use muster_store::{CancelResult, StoreError, SupervisorRecord};
 use uuid::Uuid;
 
 use super::{
-    ExplanationView, FleetView, ManyView, PlanView, PoolView, PruneWish, PrunedView, Readiness, ReportView,
+    DeadLetterAction, DeadLettersMovedView, DeadLettersView, ExplanationView, FleetView, HistorySpan,
+    HistoryView, ManyView, PlanView, PoolView, PruneWish, PrunedView, Readiness, ReportView,
     SelectionRequest, SubmitAnswer, WorkflowsView,
 };
 use crate::definitions::{DefinitionWish, EditError, ProblemKind};
@@ -67,6 +68,23 @@ pub trait ApiService: std::fmt::Debug + Send + Sync + 'static {
 
     /// How the fleet is, and what to do next.
     async fn report(&self) -> Result<ReportView, ServiceError>;
+
+    /// What was, in steps.
+    async fn history(&self, span: HistorySpan) -> Result<HistoryView, ServiceError>;
+
+    /// The oldest dead letters of a queue.
+    async fn dead_letters(
+        &self,
+        queue: Option<String>,
+        limit: usize,
+    ) -> Result<DeadLettersView, ServiceError>;
+
+    /// Puts dead letters of a queue back into it, or throws them away.
+    async fn move_dead_letters(
+        &self,
+        queue: Option<String>,
+        action: DeadLetterAction,
+    ) -> Result<DeadLettersMovedView, ServiceError>;
 
     /// Tells what the pool is doing.
     async fn pool(&self) -> PoolView;

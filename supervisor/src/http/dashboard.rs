@@ -29,6 +29,7 @@ const PAGES: &[(&str, &str, &str)] = &[
     ("/configuration", "configuration", "Variables and secrets"),
     ("/organizations", "organizations", "Organizations"),
     ("/webhooks", "webhooks", "Webhooks"),
+    ("/dead-letters", "dead-letters", "Dead letters"),
     ("/changes", "changes", "Changes"),
     ("/fleet", "fleet", "Fleet"),
 ];
@@ -44,7 +45,9 @@ macro_rules! files {
 const FILES: &[(&str, &str)] = files![
     "api.js",
     "changes.js",
+    "charts.js",
     "configuration.js",
+    "dead-letters.js",
     "dom.js",
     "execution.js",
     "executions.js",

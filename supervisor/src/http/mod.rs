@@ -8,6 +8,7 @@
 mod audit;
 mod batch;
 mod dashboard;
+mod dead_letters;
 mod definition_routes;
 mod definitions;
 mod executions;

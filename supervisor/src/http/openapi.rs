@@ -158,6 +158,9 @@ getDashboard get /: The dashboard
 listChanges get /api/changes: Who changed what is defined, newest first
 getDefinitions get /api/definitions: All that is defined but secrets, to be given to applyDefinitions
 applyDefinitions post /api/definitions: Make what is defined match all of this, all or nothing
+listDeadLetters get /api/dead-letters: Messages of RabbitMQ that could not be used, the oldest first
+purgeDeadLetters post /api/dead-letters/purge: Throw dead letters away
+replayDeadLetters post /api/dead-letters/replay: Put dead letters back into the queue, one of them as another message
 listDeliveries get /api/deliveries: What webhooks were told, or are to be told, newest first
 listExecutions get /api/executions: List executions, newest first
 submitExecution post /api/executions: Submit an execution: the body of a queue message, execution_id optional
@@ -172,6 +175,7 @@ getExecutionLogs get /api/executions/{id}/logs: The log of an execution; ?follow
 retryExecution post /api/executions/{id}/retry: Run an execution again, as a new one with retry_of
 getExecutionTranscript get /api/executions/{id}/transcript: The frames of an execution that did not succeed, as lines of JSON; kept by the supervisor that ran it
 getFleet get /api/fleet: Every supervisor on the database: who it is, whether it lives, what it does
+getHistory get /api/history: What all supervisors noted of the last hour, day or week, in steps: ends, run times, waits, workers, whose they were
 listLimits get /api/limits: How many executions may run at once, and how full that is
 deleteLimit delete /api/limits/{name}: Remove a limit, and let go what waits for it
 getLimit get /api/limits/{name}: One limit

@@ -15,13 +15,14 @@ use super::openapi::openapi;
 use super::route::{DocumentedParameter, DocumentedResponse, JSON, Route, json, other};
 use super::shape::Shape;
 use super::{
-    batch, dashboard, executions, fleet, health, limits, listing, logs, pauses, pool, socket, statistics,
-    transcript,
+    batch, dashboard, dead_letters, executions, fleet, health, limits, listing, logs, pauses, pool, socket,
+    statistics, transcript,
 };
 use crate::api::{
-    AcceptedView, BatchView, CancelView, ExplanationView, FleetView, LimitRemovedView, LimitView, LimitsView,
-    LogPage, ManyView, PauseRequest, PauseView, PausesView, PoolView, Readiness, RecycleRequest, ReportView,
-    ResizeRequest, ResumedView, RetryRequest, SelectionRequest, StatisticsView,
+    AcceptedView, BatchView, CancelView, DeadLetterWish, DeadLettersMovedView, DeadLettersView,
+    ExplanationView, FleetView, HistoryView, LimitRemovedView, LimitView, LimitsView, LogPage, ManyView,
+    PauseRequest, PauseView, PausesView, PoolView, Readiness, RecycleRequest, ReportView, ResizeRequest,
+    ResumedView, RetryRequest, SelectionRequest, StatisticsView,
 };
 
 const WAIT: DocumentedParameter =
@@ -37,6 +38,7 @@ const IDEMPOTENCY_KEY: DocumentedParameter = DocumentedParameter(
 pub(super) fn routes() -> Vec<Route> {
     let mut routes = execution_routes();
     routes.extend(fleet_routes());
+    routes.extend(dead_letter_routes());
     routes.extend(pool_routes());
     routes.extend(definition_routes());
     routes.extend(limit_routes());
@@ -264,6 +266,64 @@ fn fleet_routes() -> Vec<Route> {
             answers: vec![json::<ReportView>(200, "the verdict")],
             handler: get(fleet::report),
         },
+        Route {
+            method: HttpMethod::Get,
+            path: "/api/history",
+            operation_id: "getHistory",
+            summary: "What all supervisors noted of the last hour, day or week, in steps: ends, run times, waits, workers, whose they were",
+            parameters: vec![DocumentedParameter(
+                "span",
+                Type::String,
+                "hour (by the minute; the default), day (by the quarter of an hour) or week (by two hours)",
+            )],
+            body: None,
+            answers: vec![json::<HistoryView>(200, "the steps")],
+            handler: get(fleet::history),
+        },
+    ]
+}
+
+fn dead_letter_routes() -> Vec<Route> {
+    let move_letters = |path, operation_id, summary, handler| Route {
+        method: HttpMethod::Post,
+        path,
+        operation_id,
+        summary,
+        parameters: vec![],
+        body: Some(Shape::of::<DeadLetterWish>()),
+        answers: vec![json::<DeadLettersMovedView>(200, "how many")],
+        handler,
+    };
+    vec![
+        Route {
+            method: HttpMethod::Get,
+            path: "/api/dead-letters",
+            operation_id: "listDeadLetters",
+            summary: "Messages of RabbitMQ that could not be used, the oldest first",
+            parameters: vec![
+                DocumentedParameter(
+                    "queue",
+                    Type::String,
+                    "of this queue; left out, of the first one that is served",
+                ),
+                DocumentedParameter("limit", Type::Integer, "at most so many; 1000 at most"),
+            ],
+            body: None,
+            answers: vec![json::<DeadLettersView>(200, "the letters")],
+            handler: get(dead_letters::list),
+        },
+        move_letters(
+            "/api/dead-letters/replay",
+            "replayDeadLetters",
+            "Put dead letters back into the queue, one of them as another message",
+            post(dead_letters::replay),
+        ),
+        move_letters(
+            "/api/dead-letters/purge",
+            "purgeDeadLetters",
+            "Throw dead letters away",
+            post(dead_letters::purge),
+        ),
     ]
 }
 

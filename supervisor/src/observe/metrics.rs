@@ -11,7 +11,7 @@ mod watched;
 
 use std::collections::HashSet;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use muster_bus::BusHealth;
@@ -33,6 +33,7 @@ use self::process::ProcessMetrics;
 use super::history::OutcomeHistory;
 use crate::api::{OutcomeCounts, PoolView, Readiness};
 use crate::executor::WorkerOrigin;
+use crate::figures::NotedFigures;
 
 /// Seconds, from a warm round trip to the longest runs.
 const RUN_BUCKETS: [f64; 14] =
@@ -140,6 +141,7 @@ pub struct SupervisorMetrics {
     registry: Registry,
     process: ProcessMetrics,
     requests: RequestMetrics,
+    noted: Mutex<NotedFigures>,
     history: OutcomeHistory,
     build: Family<BuildLabel, Gauge>,
     finished: Family<StatusLabel, Counter>,
@@ -197,6 +199,7 @@ impl SupervisorMetrics {
             registry,
             process: ProcessMetrics::new(),
             requests,
+            noted: Mutex::default(),
             history: OutcomeHistory::default(),
             build: Family::default(),
             finished: Family::default(),
@@ -263,6 +266,7 @@ impl SupervisorMetrics {
     /// An execution of this workflow reached this terminal state, with this error, after running so long.
     pub fn finished(&self, workflow: &str, status: Status, error_type: Option<&str>, ran: Option<Duration>) {
         self.history.note(Instant::now(), workflow, status, error_type);
+        self.noted().ended(status, ran);
         let workflow = self.series_of(workflow);
         self.finished_by_workflow.get_or_create(&WorkflowLabels { workflow, status: status.as_str() }).inc();
         self.finished.get_or_create(&StatusLabel { status: status.as_str() }).inc();
@@ -284,10 +288,21 @@ impl SupervisorMetrics {
 
     /// Runs of this organization had workers for so long.
     pub fn worked(&self, organization_id: Option<Uuid>, worked: Duration) {
+        let noted = organization_id.map_or_else(|| "none".to_owned(), |id| id.to_string());
+        self.noted().worked(noted, worked);
         let organization = organization_id.map_or_else(|| NO_ORGANIZATION.to_owned(), |id| self.share_of(id));
         self.share_worker_seconds
             .get_or_create(&OrganizationLabel { organization })
             .inc_by(worked.as_secs_f64());
+    }
+
+    /// What was counted since the last call, for charts.
+    pub(crate) fn take_noted(&self) -> NotedFigures {
+        std::mem::take(&mut *self.noted())
+    }
+
+    fn noted(&self) -> MutexGuard<'_, NotedFigures> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The name under which an organization is counted: there may be any number of them.
@@ -332,6 +347,7 @@ impl SupervisorMetrics {
 
     /// An attempt entered user code so long after its claim.
     pub fn started(&self, waited: Duration) {
+        self.noted().waited.add(waited);
         self.start_wait_seconds.observe(waited.as_secs_f64());
     }
 

@@ -20,9 +20,9 @@ use super::readiness_parts::{
 };
 use super::supervisor::Supervisor;
 use crate::api::{
-    ApiService, ExplanationView, FleetView, ManyView, PauseView, PlanView, PoolView, PruneWish, PrunedView,
-    QueueView, Readiness, RecycleTarget, ReportView, SelectionRequest, ServiceError, SubmitAnswer,
-    WorkflowsView,
+    ApiService, DeadLetterAction, DeadLettersMovedView, DeadLettersView, ExplanationView, FleetView,
+    HistorySpan, HistoryView, ManyView, PauseView, PlanView, PoolView, PruneWish, PrunedView, QueueView,
+    Readiness, RecycleTarget, ReportView, SelectionRequest, ServiceError, SubmitAnswer, WorkflowsView,
 };
 use crate::definitions::{DefinitionWish, edit, rotate};
 use crate::dispatch::RefusedParameters;
@@ -162,6 +162,26 @@ impl ApiService for Supervisor {
 
     async fn report(&self) -> Result<ReportView, ServiceError> {
         self.judged().await
+    }
+
+    async fn history(&self, span: HistorySpan) -> Result<HistoryView, ServiceError> {
+        self.noted_history(span).await
+    }
+
+    async fn dead_letters(
+        &self,
+        queue: Option<String>,
+        limit: usize,
+    ) -> Result<DeadLettersView, ServiceError> {
+        self.listed_dead_letters(queue, limit).await
+    }
+
+    async fn move_dead_letters(
+        &self,
+        queue: Option<String>,
+        action: DeadLetterAction,
+    ) -> Result<DeadLettersMovedView, ServiceError> {
+        self.moved_dead_letters(queue, action).await
     }
 
     async fn resize(&self, min_workers: usize, max_workers: usize) -> Result<(), ServiceError> {

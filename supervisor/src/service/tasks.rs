@@ -18,7 +18,7 @@ use super::retention;
 use super::schedules;
 use super::supervisor::Supervisor;
 use super::webhooks;
-use super::{displaced, fleet, heartbeat};
+use super::{displaced, figures, fleet, heartbeat};
 use crate::dispatch::{
     PeerWatch, StorePoll, expire_for_ever, follow_pauses_for_ever, forget_keys_for_ever, leases,
     let_go_resumed_for_ever, open_rates_for_ever, tell_worker_time_for_ever, tend_limits_for_ever,
@@ -94,6 +94,8 @@ impl Tasks {
             announcing.await;
             vital::turning("fleet", saying).await;
         });
+        let noting = figures::note_for_ever(Arc::downgrade(supervisor));
+        background.spawn(vital::turning("figures", noting));
         let ticking = schedules::run_for_ever(Arc::downgrade(supervisor));
         background.spawn(vital::serving("schedules", ticking));
         background.spawn(vital::serving("retention", retention::prune_for_ever(Arc::downgrade(supervisor))));

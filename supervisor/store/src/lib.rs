@@ -15,6 +15,7 @@ mod concede;
 mod decide;
 mod definitions;
 mod error;
+mod figures;
 mod finalization;
 mod flow;
 mod limits;
@@ -62,6 +63,7 @@ pub use definitions::{
     DefinitionsWritten,
 };
 pub use error::{Result, StoreError};
+pub use figures::{FiguresRecord, FiguresStore};
 pub use finalization::{
     Disposition, ExecutionFailure, ExecutionOutcome, Finalization, FinalizeResult, NewEvent, StateChange,
     StateWrite,

@@ -25,7 +25,7 @@ macro_rules! record_readers {
         use $crate::traces::events_of_column;
         use $crate::{
             ChangeRecord, Claimed, ConcurrencyTerms, ConfigEntry, ConfigRecord, Cursor, DeliveryRecord, DueSchedule, EventRow,
-            ExecutionRecord, FleetRecord, HeldLimit, LimitRate, LimitRecord, LimitTerms, LimitUse, LogRow, NewExecution, OnFull,
+            ExecutionRecord, FiguresRecord, FleetRecord, HeldLimit, LimitRate, LimitRecord, LimitTerms, LimitUse, LogRow, NewExecution, OnFull,
             OrganizationRecord, PauseRecord, PauseTarget, PrunedRows, RetentionTerms, ScheduleRecord, SupervisorRecord,
             TakenDelivery, TracedExecution, WebhookRecord, WorkflowRecord, WorkflowStatistics, WorkflowTerms,
         };
@@ -361,6 +361,15 @@ macro_rules! record_readers {
                 attempt: number(row, "attempt")?,
                 supervisor: id(row, "supervisor")?,
                 detail: json(row, "detail")?,
+            })
+        }
+
+        pub(crate) fn figures(row: &$row) -> Result<FiguresRecord> {
+            Ok(FiguresRecord {
+                supervisor: required_id(row, "supervisor")?,
+                minutes: u32::try_from(row.try_get::<i64, _>("minutes")?).unwrap_or_default(),
+                begins_at: row.try_get::<TimeColumn, _>("begins_at")?.0,
+                figures: json_text(row, "figures")?.unwrap_or_else(|| RawValue::NULL.to_owned()),
             })
         }
 

@@ -16,10 +16,10 @@ use uuid::Uuid;
 use crate::{
     CancelResult, Claim, Claimant, Claimed, ConfigEntry, DatabaseFacts, DefinitionEditStore, DueExecutions,
     EventRow, ExecutionFailure, ExecutionFilter, ExecutionRecord, ExecutionRecords, ExpiredOwners,
-    Finalization, FinalizeResult, LimitStore, LogRow, NewExecution, OrganizationRecord, PauseStore,
-    PresenceShown, QueueDepth, QueueUse, Renewal, Result, RetentionStore, ScheduleStore, ServedQueues,
-    ShareStore, StatisticsStore, Submitted, SupervisorStore, TakeOver, TraceStore, WebhookStore,
-    WorkflowRecord,
+    FiguresStore, Finalization, FinalizeResult, LimitStore, LogRow, NewExecution, OrganizationRecord,
+    PauseStore, PresenceShown, QueueDepth, QueueUse, Renewal, Result, RetentionStore, ScheduleStore,
+    ServedQueues, ShareStore, StatisticsStore, Submitted, SupervisorStore, TakeOver, TraceStore,
+    WebhookStore, WorkflowRecord,
 };
 
 /// The whole record: one database in all its roles.
@@ -44,6 +44,7 @@ pub trait Store:
     + RetentionStore
     + StatisticsStore
     + TraceStore
+    + FiguresStore
 {
 }
 
@@ -68,6 +69,7 @@ impl<T> Store for T where
         + RetentionStore
         + StatisticsStore
         + TraceStore
+        + FiguresStore
 {
 }
 

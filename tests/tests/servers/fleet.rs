@@ -115,3 +115,24 @@ fn a_command_reaches_one_supervisor_or_all_and_a_transcript_comes_from_where_it_
     let (code, _, told) = run(&["transcript", &id]);
     assert!(code == Some(1) && told.contains("ran on ") && told.contains("look there in "), "{told}");
 }
+
+#[test]
+fn what_there_was_in_a_minute_is_noted_and_read_by_every_supervisor() {
+    let world = World::shared();
+    let (place, other_place) = (world.installation(), world.installation().setting("queue", "mail"));
+    let (first, other) = (place.start(), other_place.start());
+    let id = first.client().submit(&json!({ "workflow": "echo", "queue": "mail" }));
+    world.record.finished(&id, SOON);
+    // A minute is noted once it is over.
+    let noted = eventually("the minute is noted", SOON * 2, || {
+        let history = first.client().get("/api/history").body;
+        let steps = history["steps"].as_array().unwrap().clone();
+        steps.into_iter().find(|step| step["succeeded"] == 1)
+    });
+    assert!(noted["supervisors"].as_u64().unwrap() >= 1, "{noted}");
+    assert!(noted["ran_p95_ms"].is_number() && noted["worker_seconds"]["none"].is_number(), "{noted}");
+    let day = other.client().get("/api/history?span=day").body;
+    let succeeded = |step: &Value| step["succeeded"].as_u64().unwrap();
+    assert_eq!(day["steps"].as_array().unwrap().iter().map(succeeded).sum::<u64>(), 1, "{day}");
+    assert_eq!(other.client().get("/api/history?span=year").status, 400);
+}

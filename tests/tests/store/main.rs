@@ -12,6 +12,7 @@ mod clock;
 mod definitions;
 mod durability;
 mod expiry;
+mod figures;
 mod finalization;
 mod fixture;
 mod full_limits;
@@ -245,6 +246,9 @@ contract! {
         a_list_has_exactly_what_its_filters_let_through,
         a_list_reads_no_more_of_a_long_table_than_it_shows,
         an_error_of_any_length_is_written_and_found,
+    }
+    figures {
+        what_is_noted_again_takes_the_place_of_what_was_and_old_stretches_are_forgotten,
     }
     reading {
         lists_are_paged_newest_first_and_filtered,

@@ -31,6 +31,21 @@ impl std::fmt::Display for LetterKey {
     }
 }
 
+/// A text that is no key of a dead letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a key has twelve hexadecimal digits, as `supervisor dead list` shows it")]
+pub struct InvalidLetterKey;
+
+impl std::str::FromStr for LetterKey {
+    type Err = InvalidLetterKey;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_key = text.len() == 12 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let digits = Some(text).filter(|_| is_key).ok_or(InvalidLetterKey)?;
+        u64::from_str_radix(digits, 16).map(Self).map_err(|_| InvalidLetterKey)
+    }
+}
+
 impl Serialize for LetterKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -88,6 +103,10 @@ mod tests {
         assert_eq!(LetterKey::of(b"").to_string(), "9ce48422e8d7");
         assert_eq!(LetterKey::of(b"nonsense"), LetterKey::of(b"nonsense"));
         assert_ne!(LetterKey::of(b"nonsense"), LetterKey::of(b"nonsensf"));
+        assert_eq!("9ce48422e8d7".parse(), Ok(LetterKey::of(b"")));
+        for text in ["", "9ce4", "9ce48422e8d7a", "+ce48422e8d7"] {
+            assert_eq!(text.parse::<LetterKey>(), Err(InvalidLetterKey), "{text}");
+        }
     }
 
     #[test]

@@ -8,8 +8,8 @@ use muster_system::certificates::ServerAddress;
 use tokio::sync::watch;
 
 use super::{
-    AmqpError, BrokerHealth, DeadLetter, Inspection, IntakeOptions, LetterChoice, QueueMessages, ReplayError,
-    ReplayResult,
+    AmqpError, BrokerHealth, DeadLetter, Inspection, IntakeOptions, LetterChoice, LetterKey, QueueMessages,
+    ReplayError, ReplayResult,
 };
 use crate::Claims;
 
@@ -116,6 +116,19 @@ impl DeadLetters {
         _only: LetterChoice,
         _store: &dyn QueueStore,
     ) -> Result<ReplayResult, ReplayError> {
+        match *self {}
+    }
+
+    /// Puts another message in a letter's place.
+    ///
+    /// # Errors
+    /// Never: there are no letters.
+    pub async fn replay_as(
+        &self,
+        _key: LetterKey,
+        _message: &[u8],
+        _store: &dyn QueueStore,
+    ) -> Result<bool, ReplayError> {
         match *self {}
     }
 

@@ -1,5 +1,6 @@
 // The overview: the pool and its workers, what waits and why, what ran last.
 import { ask, request, tell } from "./api.js";
+import { chartsSection } from "./charts.js";
 import { $, list, make, pairs, section, set } from "./dom.js";
 import { showLimits, showQueues } from "./fills.js";
 import { confirmed } from "./form.js";
@@ -8,7 +9,7 @@ import { act, begin, button, pool } from "./page.js";
 import { executionTable } from "./rows.js";
 import { verdictLine } from "./verdict.js";
 
-const TREND_MS = 300_000, RATE_MS = 30_000, LATEST = 12, SAMPLES = "samples";
+const KEPT_MS = 60_000, RATE_MS = 30_000, LATEST = 12, SAMPLES = "samples";
 let samples = JSON.parse(sessionStorage.getItem(SAMPLES) ?? "[]"), names = new Map();
 
 const verdict = make("p", { class: "banner warn", hidden: true }), verdictText = make("span"), verdictLink = make("a", { href: "fleet" }, "The whole report");
@@ -16,10 +17,7 @@ verdict.append(verdictText, " ", verdictLink);
 const numbers = make("dl", { class: "numbers" }), workers = make("ul", { class: "cards" });
 const queues = make("ul", { class: "fills" }), limits = make("ul", { class: "fills" }), noLimits = make("p", { class: "none", hidden: true }, "No limit is set.");
 const executions = executionTable("The latest executions", "There are none. Submit one from Workflows, or with: supervisor submit WORKFLOW");
-const svg = "http://www.w3.org/2000/svg", trend = document.createElementNS(svg, "svg"), line = document.createElementNS(svg, "polyline");
-for (const [name, value] of [["viewBox", "0 0 100 20"], ["preserveAspectRatio", "none"], ["aria-hidden", "true"]]) trend.setAttribute(name, value);
-trend.append(line);
-const trendText = make("figcaption", { class: "dim" }, "finished, last 5 minutes");
+const charts = chartsSection();
 const min = make("input", { type: "number", min: 1, required: true }), max = make("input", { type: "number", min: 1, required: true });
 const resize = make("form", { class: "bar" }, make("label", {}, "min ", min), make("label", {}, "max ", max), make("button", {}, "Resize"));
 resize.onsubmit = event => {
@@ -39,14 +37,15 @@ reload.title = "Read the settings again and roll to workers of a new generation"
 
 $("content").append(
   verdict,
-  make("section", { "aria-label": "Pool", class: "bar" }, numbers, make("figure", {}, trend, trendText)),
+  make("section", { "aria-label": "Pool", class: "bar" }, numbers),
+  charts,
   section("Workers", [make("span", { class: "push" }), resize, recycle, reload], workers),
   make("div", { class: "columns" }, section("Queues", [], queues), section("Limits", [make("a", { class: "push", href: "limits" }, "All limits")], limits, noLimits)),
   section("Latest executions", [make("a", { class: "push", href: "executions" }, "All executions")], executions),
 );
 
 async function read() {
-  const [metrics, page, found, report] = await Promise.all([request("metrics").then(answer => answer.text()), ask(`api/executions?limit=${LATEST}`), ask("api/limits"), ask("api/report")]);
+  const [metrics, page, found, report] = await Promise.all([request("metrics").then(answer => answer.text()), ask(`api/executions?limit=${LATEST}`), ask("api/limits"), ask("api/report"), charts.read()]);
   set(verdictText, verdictLine(report));
   verdict.hidden = report.verdict === "healthy";
   verdict.className = report.verdict === "failing" ? "banner bad" : "banner warn";
@@ -55,7 +54,7 @@ async function read() {
   // Another process answers now.
   if (samples.length > 0 && (all < samples.at(-1).all || samples.at(-1).of !== pool.supervisor)) samples = [];
   samples.push({ at: now, all, bad: (finished.FAILED ?? 0) + (finished.TIMEOUT ?? 0), of: pool.supervisor });
-  samples = samples.filter(({ at }) => at > now - TREND_MS);
+  samples = samples.filter(({ at }) => at > now - KEPT_MS);
   sessionStorage.setItem(SAMPLES, JSON.stringify(samples));
   for (const one of page.executions) names.set(one.execution_id, one.workflow || "(inline code)");
   executions.show(page.executions);
@@ -63,7 +62,6 @@ async function read() {
   noLimits.hidden = found.limits.length > 0;
   showQueues(queues, pool);
   for (const [field, value] of [[min, pool.min_workers], [max, pool.max_workers]]) if (field.dataset.was !== String(value)) { field.value = value; field.dataset.was = value; }
-  showTrend();
   show();
 }
 
@@ -105,14 +103,6 @@ function workerCard() {
     set(more, [one.pid && `pid ${one.pid}`, `${count(one.executions)} run`, mebibytes(one.rss_bytes), one.organization && `organization ${one.organization}`, one.due && `due: ${one.due}`].filter(Boolean).join(" · "));
   };
   return made;
-}
-
-function showTrend() {
-  const rates = samples.slice(1).map((to, at) => [100 - (samples.at(-1).at - to.at) / TREND_MS * 100, (to.all - samples[at].all) / Math.max(.2, (to.at - samples[at].at) / 1000)]);
-  const most = Math.max(.5, ...rates.map(([, rate]) => rate));
-  line.setAttribute("points", rates.map(([x, rate]) => `${x.toFixed(2)},${(19.5 - rate / most * 18.5).toFixed(2)}`).join(" "));
-  trend.parentNode.hidden = rates.length < 2;
-  set(trendText, `finished a second, last 5 minutes; at most ${most.toFixed(1)}`);
 }
 
 // An earlier version showed an execution at this address.

@@ -9,9 +9,10 @@ use muster_store::{CancelResult, NewExecution, Store, Submitted, SupervisorRecor
 use uuid::Uuid;
 
 use crate::api::{
-    self, ApiService, ExplanationView, FleetView, ManyView, PlanView, PoolView, PruneWish, PrunedView,
-    Readiness, ReadinessPart, ReasonKind, ReasonView, RecycleTarget, ReportView, SelectionRequest,
-    ServiceError, SubmitAnswer, Verdict, WorkflowsView,
+    self, ApiService, DeadLetterAction, DeadLettersMovedView, DeadLettersView, ExplanationView, FleetView,
+    HistorySpan, HistoryView, ManyView, PlanView, PoolView, PruneWish, PrunedView, Readiness, ReadinessPart,
+    ReasonKind, ReasonView, RecycleTarget, ReportView, SelectionRequest, ServiceError, SubmitAnswer, Verdict,
+    WorkflowsView,
 };
 use crate::definitions::{DefinitionWish, edit, rotate};
 use crate::secret_keys::SecretKeys;
@@ -128,6 +129,22 @@ impl ApiService for FakeService {
 
     async fn report(&self) -> Result<ReportView, ServiceError> {
         Ok(ReportView { verdict: Verdict::Healthy, sections: Vec::new() })
+    }
+
+    async fn history(&self, span: HistorySpan) -> Result<HistoryView, ServiceError> {
+        Ok(HistoryView { span, step_seconds: 60, steps: Vec::new() })
+    }
+
+    async fn dead_letters(&self, queue: Option<String>, _: usize) -> Result<DeadLettersView, ServiceError> {
+        Ok(DeadLettersView { queue: queue.unwrap_or_default(), letters: Vec::new() })
+    }
+
+    async fn move_dead_letters(
+        &self,
+        _: Option<String>,
+        _: DeadLetterAction,
+    ) -> Result<DeadLettersMovedView, ServiceError> {
+        Ok(DeadLettersMovedView::default())
     }
 
     async fn pool(&self) -> PoolView {

@@ -9,6 +9,7 @@ mod connections;
 mod definition_edits;
 mod definitions;
 mod error;
+mod figures;
 mod limits;
 mod listen;
 mod migrate;

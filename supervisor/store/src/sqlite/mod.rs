@@ -10,6 +10,7 @@ mod definitions;
 mod durability_tests;
 mod each;
 mod error;
+mod figures;
 mod limits;
 mod notifications;
 mod pauses;

@@ -100,6 +100,37 @@ impl DeadLetters {
         Ok(replayed)
     }
 
+    /// Puts another message in the queue in the place of the first letter of this content, which is gone then. As with
+    /// [`replay`](Self::replay) the row of the execution that the new message names is forgotten if it never ran. False: there is
+    /// no such letter.
+    ///
+    /// # Errors
+    /// When the broker or the database is out of reach; the letter stays where it is.
+    pub async fn replay_as(
+        &self,
+        key: LetterKey,
+        message: &[u8],
+        store: &dyn QueueStore,
+    ) -> Result<bool, ReplayError> {
+        let channel = self.channel().await?;
+        let mut found = None;
+        while found.is_none()
+            && let Some(delivery) = self.take(&channel).await?
+        {
+            found = (LetterKey::of(&delivery.data) == key).then_some(delivery.delivery_tag);
+        }
+        if let Some(tag) = found {
+            if let Some(id) = execution_id(message) {
+                store.reopen_unusable(id).await?;
+            }
+            self.publisher.publish(&[message]).await?;
+            let done = channel.basic_ack(tag, BasicAckOptions::default());
+            answered(done).await.map_err(AmqpError::from)?;
+        }
+        give_back(&channel).await?;
+        Ok(found.is_some())
+    }
+
     /// Throws letters away, and says how many there were.
     ///
     /// # Errors

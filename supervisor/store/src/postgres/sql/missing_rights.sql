@@ -14,6 +14,8 @@ FROM (
     ('limit_rates', 'SELECT'), ('limit_rates', 'INSERT'), ('limit_rates', 'UPDATE'), ('limit_rates', 'DELETE'),
     ('supervisor_presences', 'SELECT'), ('supervisor_presences', 'INSERT'),
     ('supervisor_presences', 'UPDATE'), ('supervisor_presences', 'DELETE'),
+    ('supervisor_figures', 'SELECT'), ('supervisor_figures', 'INSERT'), ('supervisor_figures', 'UPDATE'),
+    ('supervisor_figures', 'DELETE'),
     ('organizations', 'SELECT'), ('workflows', 'SELECT'), ('config_entries', 'SELECT'),
     ('definition_version', 'SELECT'), ('pauses', 'SELECT'),
     ('schedules', 'SELECT'), ('schedules', 'UPDATE'),
