@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use muster_protocol::spelled_out;
-use serde_json::json;
+use serde::Serialize;
+use uuid::Uuid;
 
 use super::exit::CommandFailure;
 use super::output::{note, print_line};
@@ -26,13 +27,21 @@ pub(crate) struct AddressedFlags {
 
 /// What came of a command at one supervisor.
 #[derive(Debug)]
-pub(crate) struct Done {
+pub(crate) struct PoolChange {
     /// The pool after it.
     pub(crate) pool: PoolView,
     /// The same for people, in a sentence.
     pub(crate) told: String,
     /// What must be said besides, and makes the command fail.
     pub(crate) but: Option<String>,
+}
+
+/// The pool of one of several supervisors.
+#[derive(Debug, Serialize)]
+struct PoolOf<'a> {
+    id: Uuid,
+    host: &'a str,
+    pool: &'a PoolView,
 }
 
 impl AddressedFlags {
@@ -46,11 +55,11 @@ impl AddressedFlags {
         &self,
         server: &ServerFlags,
         as_json: bool,
-        act: impl Fn(&ApiClient) -> Result<Done, CommandFailure>,
+        act: impl Fn(&ApiClient) -> Result<PoolChange, CommandFailure>,
     ) -> Result<ExitCode, CommandFailure> {
         let client = server.client()?;
         if !self.fleet && self.supervisor.is_none() {
-            let Done { pool, told, but } = act(&client)?;
+            let PoolChange { pool, told, but } = act(&client)?;
             print_line(&if as_json { serde_json::to_string(&pool).unwrap_or_default() } else { told })?;
             return but.map_or(Ok(ExitCode::SUCCESS), |but| Err(CommandFailure::other(but)));
         }
@@ -62,14 +71,15 @@ impl AddressedFlags {
                 None => Err(CommandFailure::other("it has no API to ask (http_bind is empty)")),
             };
             match result {
-                Ok(Done { pool, told, but: None }) => {
+                Ok(PoolChange { pool, told, but: None }) => {
                     done += 1;
                     print_line(&match as_json {
-                        true => json!({ "id": one.id, "host": one.host, "pool": pool }).to_string(),
+                        true => serde_json::to_string(&PoolOf { id: one.id, host: &one.host, pool: &pool })
+                            .unwrap_or_default(),
                         false => spelled_out(&format!("{}: {told}", name(one))).into_owned(),
                     })?;
                 }
-                Ok(Done { but: Some(but), .. }) => failed = Some(CommandFailure::other(but)),
+                Ok(PoolChange { but: Some(but), .. }) => failed = Some(CommandFailure::other(but)),
                 Err(failure) => failed = Some(failure),
             }
             if let Some(failure) = failed {

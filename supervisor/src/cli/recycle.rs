@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{ArgGroup, Args};
 
-use super::addressed::{AddressedFlags, Done};
+use super::addressed::{AddressedFlags, PoolChange};
 use super::exit::CommandFailure;
 use super::server::ServerFlags;
 use crate::api::RecycleRequest as Body;
@@ -44,7 +44,7 @@ impl RecycleCommand {
                 Some(worker) => format!("{worker} is being replaced"),
                 None => format!("{} workers are being replaced", pool.workers.len()),
             };
-            Ok(Done { pool, told, but: None })
+            Ok(PoolChange { pool, told, but: None })
         })
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::addressed::{AddressedFlags, Done};
+use super::addressed::{AddressedFlags, PoolChange};
 use super::exit::CommandFailure;
 use super::human;
 use super::server::ServerFlags;
@@ -47,7 +47,7 @@ impl ReloadCommand {
         self.addressed.each(&self.server, self.json, |client| self.reload(client))
     }
 
-    fn reload(&self, client: &ApiClient) -> Result<Done, CommandFailure> {
+    fn reload(&self, client: &ApiClient) -> Result<PoolChange, CommandFailure> {
         let mut pool = client.command("reload", &serde_json::json!({}))?;
         if let Some(seconds) = self.wait {
             pool = rolled(client, pool, Duration::from_secs(seconds.into()))?;
@@ -68,7 +68,7 @@ impl ReloadCommand {
                 "what was changed of {settings} counts from the next start of the supervisor on; until then the old holds"
             )
         });
-        Ok(Done { pool, told: told.to_owned(), but })
+        Ok(PoolChange { pool, told: told.to_owned(), but })
     }
 }
 

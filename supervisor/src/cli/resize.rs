@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::addressed::{AddressedFlags, Done};
+use super::addressed::{AddressedFlags, PoolChange};
 use super::exit::CommandFailure;
 use super::server::ServerFlags;
 use crate::api::ResizeRequest as Body;
@@ -36,7 +36,7 @@ impl ResizeCommand {
         self.addressed.each(&self.server, self.json, |client| {
             let pool = client.command("resize", &body)?;
             let told = format!("the pool is {} to {} workers now", pool.min_workers, pool.max_workers);
-            Ok(Done { pool, told, but: None })
+            Ok(PoolChange { pool, told, but: None })
         })
     }
 }

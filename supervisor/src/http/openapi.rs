@@ -156,11 +156,11 @@ mod tests {
         insta::assert_snapshot!(lines.join("\n"), @r#"
 getDashboard get /: The dashboard
 listChanges get /api/changes: Who changed what is defined, newest first
-getDefinitions get /api/definitions: All that is defined but secrets, to be given to applyDefinitions
-applyDefinitions post /api/definitions: Make what is defined match all of this, all or nothing
 listDeadLetters get /api/dead-letters: Messages of RabbitMQ that could not be used, the oldest first
 purgeDeadLetters post /api/dead-letters/purge: Throw dead letters away
 replayDeadLetters post /api/dead-letters/replay: Put dead letters back into the queue, one of them as another message
+getDefinitions get /api/definitions: All that is defined but secrets, to be given to applyDefinitions
+applyDefinitions post /api/definitions: Make what is defined match all of this, all or nothing
 listDeliveries get /api/deliveries: What webhooks were told, or are to be told, newest first
 listExecutions get /api/executions: List executions, newest first
 submitExecution post /api/executions: Submit an execution: the body of a queue message, execution_id optional

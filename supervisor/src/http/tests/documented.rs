@@ -18,8 +18,17 @@ use crate::http::openapi::openapi;
 use crate::http::routes::routes;
 
 /// Operations for others than the command line.
-const NOT_THE_CLIENTS: [&str; 5] =
-    ["getDashboard", "getHealth", "getMetrics", "getStatistics", "openWebSocket"];
+const NOT_THE_CLIENTS: [&str; 9] = [
+    "getDashboard",
+    "getHealth",
+    "getHistory",
+    "getMetrics",
+    "getStatistics",
+    "listDeadLetters",
+    "openWebSocket",
+    "purgeDeadLetters",
+    "replayDeadLetters",
+];
 
 fn document() -> Value {
     serde_json::to_value(openapi(routes())).unwrap()
