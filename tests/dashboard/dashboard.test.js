@@ -153,6 +153,12 @@ test("one execution: its log comes live, and it is cancelled", async () => {
   await page.locator("pre", { hasText: "Execute" }).first().waitFor();
 });
 
+test("one execution: where its time went, attempt by attempt", async () => {
+  await page.go(`execution?id=${await finished()}`);
+  await page.locator(".timeline li", { hasText: "attempt 1" }).getByText(/^waited .* · was prepared .* · ran .* · was committed /).waitFor();
+  assert.equal(await page.locator(".track i").count(), 4);
+});
+
 test("one execution: a number that no double holds is shown digit by digit", async () => {
   const { executions } = await stand.ask("GET", "api/executions?workflow=greet&status=SUCCESS&limit=1");
   await page.go(`execution?id=${executions[0].execution_id}`);

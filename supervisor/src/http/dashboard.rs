@@ -64,6 +64,7 @@ const FILES: &[(&str, &str)] = files![
     "rows.js",
     "schedules.js",
     "style.css",
+    "timeline.js",
     "verdict.js",
     "webhooks.js",
     "workflows.js",

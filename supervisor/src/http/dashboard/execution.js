@@ -5,6 +5,7 @@ import { confirmed } from "./form.js";
 import { OVER, compact, executionLink, executionsLink, mebibytes, moment, precise, pretty, time, took, waitsFor } from "./format.js";
 import { begin, button, pool } from "./page.js";
 import { logView } from "./log.js";
+import { timeline } from "./timeline.js";
 
 const id = new URLSearchParams(location.search).get("id") ?? "", address = `api/executions/${encodeURIComponent(id)}`;
 let row, events = [], supervisors = [], progress, isWhole = false;
@@ -46,8 +47,8 @@ transcript.append(save);
 for (const one of [cancel, retry, frames]) one.hidden = true;
 
 const heading = make("div", { class: "title" }, $("title"), pill, make("span", { class: "push" }), frames, retry, cancel, make("p", { class: "mono dim" }, id));
-const why = section("Why", [], reasons), about = section("Facts", [], facts, progressPart);
-$("content").append(heading, make("div", { class: "columns" }, about, why), errorPart, section("Log", [log.note], log.node), result, parameters, death, transcript, section("Events", [], steps));
+const times = timeline(), why = section("Why", [], reasons), about = section("Facts", [], facts, progressPart);
+$("content").append(heading, make("div", { class: "columns" }, about, why), section("Where the time went", [], times), errorPart, section("Log", [log.note], log.node), result, parameters, death, transcript, section("Events", [], steps));
 for (const one of [errorPart, result, parameters, death]) one.hidden = true;
 
 async function read() {
@@ -68,6 +69,7 @@ async function read() {
 function show() {
   if (!row) return;
   const over = OVER.includes(row.status);
+  times.show(row, events);
   set($("title"), row.workflow || "(inline code)");
   document.title = `${row.status} ${row.workflow || "(inline code)"} · Muster`;
   set(pill, row.status, `pill ${row.status}`);
