@@ -19,6 +19,9 @@ const CLAIM_MAX: usize = 128;
 /// The store is asked at least this often.
 const POLL_EVERY: Duration = Duration::from_secs(1);
 const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// What is due and others have in their hands is looked for again so soon, and each time after twice as long.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
+const LOOK_AGAIN_AFTER_MOST: Duration = Duration::from_millis(320);
 
 /// What a poll needs.
 #[derive(Debug)]
@@ -44,6 +47,7 @@ impl StorePoll {
     async fn claim_until_told(self) {
         let Self { dispatcher, store, bus, slots, claimant, mut peers, stop, liveness } = self;
         let mut fails = false;
+        let mut in_vain = LooksInVain::default();
         loop {
             let reservation = tokio::select! {
                 () = stop.cancelled() => return,
@@ -65,6 +69,7 @@ impl StorePoll {
                         notify_rows(store.clone(), &bus, due.ended.iter().map(|(id, _)| *id).collect());
                     }
                     let found = !due.claimed.is_empty();
+                    in_vain.note(due.may_be_left);
                     dispatcher.accept(due.claimed, reservation);
                     drop(under_way);
                     if found {
@@ -84,7 +89,7 @@ impl StorePoll {
             }
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = wait(&*store, &claimant.queues) => {}
+                () = wait(&*store, &claimant.queues, &in_vain) => {}
                 () = lost_more(&mut peers) => {}
             }
         }
@@ -113,11 +118,48 @@ async fn lost_more(peers: &mut PeerWatch) {
 }
 
 /// Waits until a row may be due: told by the database, or by the time of the next one, or by the clock.
-async fn wait(store: &dyn WaitingStore, queues: &ServedQueues) {
-    let next = store.next_due(queues).await.ok().flatten().unwrap_or(POLL_EVERY);
-    // A row that has become due and was passed over is being claimed by somebody else: look again soon, not at once.
+async fn wait(store: &dyn WaitingStore, queues: &ServedQueues, in_vain: &LooksInVain) {
+    let next = match in_vain.again_after() {
+        Some(soon) => soon,
+        None => store.next_due(queues).await.ok().flatten().unwrap_or(POLL_EVERY),
+    };
     // Several supervisors spread over a few milliseconds: a row that is to start at a moment is late by no more.
     let jitter = Duration::from_millis(fastrand::u64(0..10));
-    let most = next.clamp(Duration::from_millis(20), POLL_EVERY) + jitter;
+    let most = next.clamp(LOOK_AGAIN_AFTER, POLL_EVERY) + jitter;
     let _ = timeout(most, store.woken()).await;
+}
+
+/// How often one looked in a row, found nothing, and something due was left. Nobody is woken for what has been due for long,
+/// so it is looked for again soon; and not at once, since somebody else is about to take it.
+#[derive(Debug, Default)]
+struct LooksInVain(u32);
+
+impl LooksInVain {
+    fn note(&mut self, may_be_left: bool) {
+        self.0 = if may_be_left { self.0.saturating_add(1) } else { 0 };
+    }
+
+    /// `None`: nothing is left.
+    fn again_after(&self) -> Option<Duration> {
+        let doubled = 2_u32.saturating_pow(self.0.checked_sub(1)?);
+        Some(LOOK_AGAIN_AFTER.saturating_mul(doubled).min(LOOK_AGAIN_AFTER_MOST))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_looked_for_again_soon_and_ever_later() {
+        let mut in_vain = LooksInVain::default();
+        assert_eq!(in_vain.again_after(), None);
+        let after = [20, 40, 80, 160, 320, 320].map(Duration::from_millis);
+        for after in after {
+            in_vain.note(true);
+            assert_eq!(in_vain.again_after(), Some(after));
+        }
+        in_vain.note(false);
+        assert_eq!(in_vain.again_after(), None);
+    }
 }

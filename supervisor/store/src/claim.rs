@@ -274,6 +274,9 @@ pub struct DueExecutions {
     /// Rows that ended here instead of being run again: CANCELLED because somebody had asked for it,
     /// FAILED `SupervisorLost` because their attempts are used up. They wait to be published.
     pub ended: Vec<(Uuid, Status)>,
+    /// Nothing was found, and yet something may be due: others have it in their hands at this moment, or it is not known
+    /// yet. It is to be asked again soon, since nobody is woken for it.
+    pub may_be_left: bool,
 }
 
 /// What one renewal of leases brought.

@@ -116,6 +116,8 @@ pub(crate) enum Purpose {
     },
     /// Writes nothing, and keeps nobody from writing.
     Read,
+    /// Writes what follows from rows and is put right by a sweep, should a crash take it: it does not wait for the disk.
+    Tend,
     /// Anything else.
     Write,
 }

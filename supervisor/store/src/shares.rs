@@ -159,8 +159,9 @@ impl ShareBook {
     }
 
     /// What a claim took of what it might have. Whoever had less is not offered a start before the next look, which the
-    /// next claim begins with. True when this claim may find more at once.
-    pub(crate) fn took(&self, allotted: &[Allotment], taken: &[Option<Uuid>]) -> bool {
+    /// next claim begins with. True when more may be due: where somebody had less others may have more than is known, and
+    /// where nobody was known to have any, unless this claim has looked at all there is.
+    pub(crate) fn took(&self, allotted: &[Allotment], taken: &[Option<Uuid>], has_looked: bool) -> bool {
         let mut of = HashMap::<Option<Uuid>, usize>::new();
         for organization_id in taken {
             *of.entry(*organization_id).or_default() += 1;
@@ -171,10 +172,12 @@ impl ShareBook {
         for id in &short {
             book.waiting.remove(id);
         }
+        let is_all_known = has_looked && book.look.at.is_some();
+        let may_be_left = !short.is_empty() || (allotted.is_empty() && !is_all_known);
         if allotted.is_empty() || !short.is_empty() {
             book.look.at = None;
         }
-        !short.is_empty() && !book.waiting.is_empty()
+        may_be_left
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {

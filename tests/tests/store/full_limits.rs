@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use muster_core::execution::Status;
+use muster_core::execution::{Attempt, Status};
 use muster_store::{Displaced, Finalization, LimitTerms, NewExecution, OnFull, Submitted};
 use uuid::Uuid;
 
@@ -133,6 +133,54 @@ pub(crate) async fn rule_6_the_newest_has_the_running_one_cancelled(fixture: Fix
     assert!(fixture.claims(&me, 10).await.is_empty(), "the running one has its room until it is over");
     fixture.succeed(&me, running).await;
     assert_eq!(fixture.claimed_ids(&me).await, [all[2].id]);
+}
+
+pub(crate) async fn rule_6_what_a_claim_takes_as_a_newer_one_comes_is_asked_to_end(fixture: Fixture) {
+    let (me, other) = (claimant(), fixture.another_store().await);
+    for (on_full, most) in [(OnFull::CancelRunning, 1), (OnFull::Replace, 2)] {
+        fixture.limit("crm", self::on_full(on_full, total(most))).await;
+        for round in 0..15 {
+            let all: Vec<NewExecution> = (0..4).map(|_| limited(["crm"])).collect();
+            fixture.store.submit(&all[..most as usize]).await.unwrap();
+            let newer = &all[most as usize..];
+            let (answers, _) = tokio::join!(
+                async {
+                    (other.submit(&newer[..1]).await.unwrap(), other.submit(&newer[1..]).await.unwrap())
+                },
+                fixture.claims(&me, 10),
+            );
+            assert!([answers.0, answers.1].iter().flatten().all(|answer| *answer == Submitted::Inserted));
+            let (mut running, mut asked, mut waiting) = (Vec::new(), 0, 0);
+            for new in &all {
+                let row = fixture.row(new.id).await;
+                match row.status {
+                    Status::Running => {
+                        asked += u32::from(row.cancel_requested_at.is_some());
+                        running.push(Attempt::new(row.id, row.attempt));
+                    }
+                    Status::Pending => waiting += 1,
+                    Status::Success | Status::Failed | Status::Timeout | Status::Cancelled => {
+                        assert_eq!(row.error_type.as_deref(), Some("Superseded"), "{row:?}")
+                    }
+                }
+            }
+            let runs = u32::try_from(running.len()).unwrap();
+            let there =
+                format!("{on_full:?} in round {round}: {runs} run, {asked} are asked, {waiting} wait");
+            match on_full {
+                OnFull::CancelRunning => assert!(runs - asked + waiting == most, "{there}"),
+                OnFull::Wait | OnFull::Reject | OnFull::Replace => {
+                    assert!(asked == 0 && runs + waiting <= most + 1, "{there}")
+                }
+            }
+            for attempt in running {
+                fixture.succeed(&me, attempt).await;
+            }
+            while let Some(attempt) = fixture.claims(&me, 1).await.pop() {
+                fixture.succeed(&me, attempt).await;
+            }
+        }
+    }
 }
 
 pub(crate) async fn rule_6_a_child_that_finds_a_limit_full_fails(fixture: Fixture) {

@@ -19,6 +19,7 @@ mod full_limits;
 mod hidden;
 mod keys;
 mod leases;
+mod limit_locks;
 mod limits;
 mod lists;
 mod older;
@@ -95,6 +96,8 @@ contract! {
         a_weight_is_worker_time,
         what_one_has_no_use_for_others_get_with_the_next_claim,
         whoever_has_nothing_any_more_costs_nobody_a_claim,
+        who_was_not_known_is_found_when_those_who_were_have_nothing,
+        a_claim_that_finds_nothing_says_whether_that_is_all,
         what_is_to_run_later_is_offered_no_start,
         in_every_queue_that_is_served_the_one_share_counts,
         of_more_organizations_than_one_look_finds_all_are_served,
@@ -204,6 +207,7 @@ contract! {
         rule_6_whoever_tries_again_keeps_its_place,
         rule_6_the_newest_takes_the_place_of_one_that_waits,
         rule_6_the_newest_has_the_running_one_cancelled,
+        rule_6_what_a_claim_takes_as_a_newer_one_comes_is_asked_to_end,
         rule_6_a_child_that_finds_a_limit_full_fails,
         rule_6_what_is_to_start_later_has_its_place,
     }

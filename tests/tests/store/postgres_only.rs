@@ -75,6 +75,22 @@ async fn rows_are_found_by_their_ids_though_the_table_was_empty_when_the_plans_w
     assert!(index == "executions_pkey" && count.parse::<u64>().unwrap() <= 6 * GROUPS * ROWS, "{read:?}");
 }
 
+/// Nobody is woken when its lock goes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_due_and_locked_is_told_to_be_left() {
+    let (fixture, me) = (postgres().await, claimant());
+    let id = fixture.submitted().await;
+    fixture.age("run_after", id, 3600).await;
+    let mut other = fixture.session_of_another().await;
+    sqlx::raw_sql("BEGIN; SELECT FROM executions FOR UPDATE").execute(&mut other).await.unwrap();
+    let due = fixture.store.claim_due(&me, 8, TakeOver::Nothing).await.unwrap();
+    assert!(due.claimed.is_empty() && due.may_be_left, "{due:?}");
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    assert_eq!(fixture.claimed_ids(&me).await, [id]);
+    let due = fixture.store.claim_due(&me, 8, TakeOver::Nothing).await.unwrap();
+    assert!(due.claimed.is_empty() && !due.may_be_left, "{due:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_row_submitted_elsewhere_wakes_the_poll_here() {
     let fixture = postgres().await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use muster_core::execution::Attempt;
-use muster_store::{Claimant, NewExecution, TakeOver};
+use muster_store::{Claimant, NewExecution, PauseTarget, TakeOver};
 use uuid::Uuid;
 
 use crate::fixture::{Fixture, claimant, new_execution, serving};
@@ -97,6 +97,33 @@ pub(crate) async fn whoever_has_nothing_any_more_costs_nobody_a_claim(fixture: F
     assert_eq!(claim(&fixture, &other, 3).await, HashMap::from([(customer(1), 3)]));
     ran(&me, customer(2), Duration::from_secs(60));
     assert_eq!(claim(&fixture, &me, 2).await, HashMap::from([(customer(2), 2)]));
+}
+
+pub(crate) async fn who_was_not_known_is_found_when_those_who_were_have_nothing(fixture: Fixture) {
+    let (me, other) = (claimant(), claimant());
+    // What is known of so many is good for a fifth of a second.
+    let rows: Vec<NewExecution> = (1..=40).map(|number| of(customer(number))).collect();
+    fixture.store.submit(&rows).await.unwrap();
+    assert_eq!(claim(&fixture, &me, 1).await.len(), 1);
+    assert_eq!(claim(&fixture, &other, 64).await.len(), 39);
+    submit(&fixture, customer(99), 1).await;
+    assert_eq!(claim(&fixture, &me, 64).await, HashMap::from([(customer(99), 1)]));
+}
+
+pub(crate) async fn a_claim_that_finds_nothing_says_whether_that_is_all(fixture: Fixture) {
+    let me = claimant();
+    let left = async || {
+        let due = fixture.store.claim_due(&me, 8, TakeOver::Nothing).await.unwrap();
+        assert!(due.claimed.is_empty(), "{due:?}");
+        due.may_be_left
+    };
+    assert!(!left().await && !left().await);
+    let later = NewExecution { delay: Duration::from_secs(3600), ..of(customer(1)) };
+    fixture.store.submit(&[later]).await.unwrap();
+    assert!(!left().await && !left().await, "nobody looks again and again for what is to start in an hour");
+    submit(&fixture, customer(2), 1).await;
+    fixture.store.pause(&PauseTarget::All, "anna", None).await.unwrap();
+    assert!(!left().await && !left().await, "nor for what is paused");
 }
 
 pub(crate) async fn what_is_to_run_later_is_offered_no_start(fixture: Fixture) {

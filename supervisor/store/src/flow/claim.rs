@@ -1,4 +1,4 @@
-//! Making rows ours, from messages and from the poll.
+//! Making executions ours as their messages come, or rows that wait of them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,28 +6,28 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use muster_core::execution::{Attempt, Status};
-use muster_protocol::error_type;
 use uuid::Uuid;
 
-use super::definitions::{known_workflows, put_into_own_limits};
-use super::limits::{DirtyLimits, admit, tend_changed};
-use super::pauses::{hold_back, known_pauses};
+use super::definitions::known_workflows;
+use super::pauses::known_pauses;
+use super::poll::claim_due;
 use super::queue::submit;
 use super::renew::{record_started, renew};
+use super::unclaimed::expire;
 use super::{again, locked_rows, standings, statuses};
 use crate::batch::InsertGroups;
 use crate::columns::now;
-use crate::decide::{distinct, end_instead_of_claim, finalized_detail};
-use crate::limits::KnownWorkflows;
+use crate::decide::distinct;
 use crate::limits::on_full::FullLimit;
-use crate::pauses::{PauseSubject, Pauses};
-use crate::rows::{EndedRow, EventRowIn, FailureColumns};
-use crate::session::{Backend, Candidate, Extent, Purpose, StoreSession};
-use crate::shares::Allotment;
+use crate::pauses::PauseSubject;
+use crate::session::{Backend, Extent, Purpose, StoreSession as _};
 use crate::{
-    Claim, ClaimStore, Claimant, Claimed, DueExecutions, ExecutionFailure, ExecutionOutcome, NewExecution,
-    Renewal, Result, StoreError, Submitted, TakeOver,
+    Claim, ClaimStore, Claimant, Claimed, DueExecutions, NewExecution, Renewal, Result, StoreError,
+    Submitted, TakeOver,
 };
+
+/// What was claimed, by id.
+pub(super) type TakenRows = HashMap<Uuid, Claimed>;
 
 #[async_trait]
 impl<B: Backend> ClaimStore for B {
@@ -175,291 +175,4 @@ async fn claim_free<B: Backend>(
     } else {
         claim_rows(backend, claimant, &free).await
     }
-}
-
-async fn expire<B: Backend>(backend: &B, claimant: &Claimant, limit: usize) -> Result<Vec<Uuid>> {
-    // Almost always there are none, and nobody is to be held up for that.
-    let mut session = backend.begin(Purpose::Read, Extent::Several).await?;
-    let nothing = session.expired(1).await?.is_empty();
-    session.commit().await?;
-    if nothing {
-        return Ok(Vec::new());
-    }
-    let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
-    let expired = session.expired(limit).await?;
-    let over: Vec<_> = expired.iter().filter_map(|row| Some((row, end_instead_of_claim(row)?))).collect();
-    end(&mut session, claimant, &over).await?;
-    session.commit().await?;
-    tend_changed(backend, left_by(&over)).await;
-    Ok(over.iter().map(|(row, _)| row.attempt.execution_id).collect())
-}
-
-/// The limits that these were in, or were let go for.
-fn left_by(over: &[(&Candidate, ExecutionOutcome)]) -> DirtyLimits {
-    let mut dirty = DirtyLimits::default();
-    for (row, _) in over {
-        dirty.add(Some(row.attempt.execution_id), &row.limits);
-    }
-    dirty
-}
-
-/// So far a poll looks that found only rows which have to wait for room.
-const LOOK_AHEAD: usize = 512;
-/// So often it looks before others have their turn.
-const LOOKS_MAX: u32 = 20;
-
-async fn claim_due<B: Backend>(
-    backend: &B,
-    claimant: &Claimant,
-    limit: usize,
-    take_over: TakeOver<'_>,
-) -> Result<DueExecutions> {
-    if limit == 0 {
-        return Ok(DueExecutions::default());
-    }
-    let pauses = known_pauses(backend).await?;
-    let workflows = known_workflows(backend).await?;
-    let known = ClaimRules { pauses: &pauses, workflows: &workflows };
-    let mut look = PollReach { most: limit, ahead: limit };
-    for _ in 0..LOOKS_MAX {
-        let polled = match poll(backend, claimant, known, look, take_over, ClaimCare::Together).await {
-            // One row may be the reason, and must not keep the others waiting.
-            Err(StoreError::Refused { .. } | StoreError::Failed { .. }) => {
-                poll(backend, claimant, known, look, take_over, ClaimCare::Apart).await?
-            }
-            answer => answer?,
-        };
-        let found = !polled.due.claimed.is_empty() || !polled.due.ended.is_empty();
-        let waits_for_room = polled.parked > 0 || (polled.passed_over > 0 && look.ahead == limit);
-        // Whoever was known to wait may have gone meanwhile, and then it is the turn of others at once.
-        if found || !(waits_for_room || polled.others_may_start) {
-            return Ok(polled.due);
-        }
-        if waits_for_room {
-            look.ahead = limit.max(LOOK_AHEAD);
-        }
-    }
-    Ok(DueExecutions::default())
-}
-
-/// What a poll goes by, as far as this process knows.
-#[derive(Clone, Copy, Debug)]
-struct ClaimRules<'a> {
-    pauses: &'a Pauses,
-    workflows: &'a KnownWorkflows,
-}
-
-/// How far a poll looks, and how many it takes of what it finds.
-#[derive(Clone, Copy, Debug)]
-struct PollReach {
-    most: usize,
-    ahead: usize,
-}
-
-/// What one poll brought.
-#[derive(Debug)]
-struct Polled {
-    due: DueExecutions,
-    /// So many wait from now on for room in a limit, or for the end of a pause.
-    parked: usize,
-    /// So many were not decided about.
-    passed_over: usize,
-    /// Somebody else may have what may start, though this poll found less than it might take.
-    others_may_start: bool,
-    dirty: DirtyLimits,
-    /// Somebody waits for a rate from now on.
-    waits_for_rate: bool,
-}
-
-/// How rows are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ClaimCare {
-    /// All in one statement.
-    Together,
-    /// So that a row that cannot be taken stands alone.
-    Apart,
-}
-
-async fn poll<B: Backend>(
-    backend: &B,
-    claimant: &Claimant,
-    known: ClaimRules<'_>,
-    look: PollReach,
-    take_over: TakeOver<'_>,
-    care: ClaimCare,
-) -> Result<Polled> {
-    let mut session = backend.begin(Purpose::Claim, Extent::Several).await?;
-    match poll_within(&mut session, claimant, known, look, take_over, care).await {
-        Ok((mut polled, allotted)) => {
-            session.commit().await?;
-            if polled.waits_for_rate {
-                backend.rate_waker().notify_one();
-            }
-            tend_changed(backend, std::mem::take(&mut polled.dirty)).await;
-            let claimed = polled.due.claimed.iter();
-            let taken: Vec<_> = claimed.map(|claimed| claimed.execution.organization_id).collect();
-            polled.others_may_start = claimant.shares.took(&allotted, &taken);
-            Ok(polled)
-        }
-        // The next try passes over what is locked: it must not meet the locks of this one.
-        Err(error) => {
-            session.roll_back().await;
-            Err(error)
-        }
-    }
-}
-
-async fn poll_within<S: StoreSession>(
-    session: &mut S,
-    claimant: &Claimant,
-    ClaimRules { pauses, workflows }: ClaimRules<'_>,
-    look: PollReach,
-    take_over: TakeOver<'_>,
-    care: ClaimCare,
-) -> Result<(Polled, Vec<Allotment>)> {
-    let open = pauses.open_queues(&claimant.queues);
-    let queues = open.as_ref().unwrap_or(&claimant.queues);
-    if open.is_some()
-        && let Some(behind) = claimant.shares.look_behind()
-    {
-        claimant.shares.found(&session.waiting_shares(queues, behind).await?);
-    }
-    let allotted = if open.is_some() { claimant.shares.allot(look.ahead) } else { Vec::new() };
-    let mut candidates = session.candidates(claimant, queues, look.ahead, take_over, &allotted).await?;
-    put_into_own_limits(session, workflows, &mut candidates).await?;
-    let mut startable = Vec::new();
-    let mut over = Vec::new();
-    for candidate in &candidates {
-        match end_instead_of_claim(candidate) {
-            Some(outcome) => over.push((candidate, outcome)),
-            None => startable.push(candidate),
-        }
-    }
-    let held_back = hold_back(session, pauses, &startable).await?;
-    let (paused, startable): (Vec<&Candidate>, Vec<&Candidate>) =
-        startable.into_iter().partition(|row| held_back.holds(row));
-    let admitted = admit(session, &startable, look.most).await?;
-    let set_down: Vec<&Candidate> = (startable.iter().copied())
-        .filter(|row| admitted.set_down.contains(&row.attempt.execution_id))
-        .collect();
-    let wanted: Vec<&Candidate> =
-        startable.into_iter().filter(|row| admitted.may_start(row)).take(look.most).collect();
-    let gone = over.iter().map(|(row, _)| *row).chain(wanted.iter().copied()).chain(paused).chain(set_down);
-    let lost: Vec<_> = gone.filter_map(lost_event).collect();
-    if !lost.is_empty() {
-        session.insert_events(&lost).await?;
-    }
-    end(session, claimant, &over).await?;
-    let ids: Vec<Uuid> = wanted.iter().map(|row| row.attempt.execution_id).collect();
-    let mut ours = match care {
-        ClaimCare::Together if ids.is_empty() => HashMap::new(),
-        ClaimCare::Together => session.take(claimant, &ids).await?,
-        ClaimCare::Apart => {
-            let (ours, refused) = take_apart(session, claimant, &ids).await?;
-            for (id, reason) in &refused {
-                let row = candidates.iter().find(|candidate| candidate.attempt.execution_id == *id);
-                if let Some(row) = row {
-                    over.extend(fail_refused(session, claimant, row, reason).await?);
-                }
-            }
-            ours
-        }
-    };
-    let holders: Vec<_> = (wanted.iter())
-        .filter(|row| ours.contains_key(&row.attempt.execution_id))
-        .flat_map(|row| row.limits.iter().map(|held| (row.attempt.execution_id, held.clone())))
-        .collect();
-    if !holders.is_empty() {
-        session.hold(&holders).await?;
-    }
-    let ended = over.iter().map(|(row, outcome)| (row.attempt.execution_id, outcome.status())).collect();
-    let mut dirty = left_by(&over);
-    let (parked, passed_over) = (admitted.parked + held_back.count(), admitted.passed_over);
-    let waits_for_rate = admitted.waits_for_rate;
-    dirty.append(admitted.dirty);
-    dirty.append(held_back.dirty);
-    let due = DueExecutions { claimed: ids.iter().filter_map(|id| ours.remove(id)).collect(), ended };
-    Ok((Polled { due, parked, passed_over, others_may_start: false, dirty, waits_for_rate }, allotted))
-}
-
-type TakenRows = HashMap<Uuid, Claimed>;
-
-/// Takes rows by halves until those that cannot be taken stand alone; they come back with the reason.
-async fn take_apart<S: StoreSession>(
-    session: &mut S,
-    claimant: &Claimant,
-    wanted: &[Uuid],
-) -> Result<(TakenRows, Vec<(Uuid, String)>)> {
-    let (mut ours, mut refused) = (HashMap::new(), Vec::new());
-    let mut waiting = if wanted.is_empty() { Vec::new() } else { vec![wanted] };
-    while let Some(group) = waiting.pop() {
-        session.mark().await?;
-        match (session.take(claimant, group).await, group) {
-            (Ok(taken), _) => ours.extend(taken),
-            (Err(error @ (StoreError::Refused { .. } | StoreError::Failed { .. })), [id]) => {
-                session.back_to_mark().await?;
-                refused.push((*id, error.to_string()));
-            }
-            (Err(StoreError::Refused { .. } | StoreError::Failed { .. }), _) => {
-                session.back_to_mark().await?;
-                let (left, right) = group.split_at(group.len() / 2);
-                waiting.extend([right, left]);
-            }
-            (Err(error), _) => return Err(error),
-        }
-    }
-    Ok((ours, refused))
-}
-
-/// Ends a row that cannot be taken. One that cannot be ended either stays, and a person is told.
-async fn fail_refused<'a, S: StoreSession>(
-    session: &mut S,
-    claimant: &Claimant,
-    row: &'a Candidate,
-    reason: &str,
-) -> Result<Option<(&'a Candidate, ExecutionOutcome)>> {
-    let message = format!("the execution cannot be read back from its row: {reason}");
-    let over = [(row, ExecutionOutcome::Failed(ExecutionFailure::new(error_type::INVALID_REQUEST, message)))];
-    session.mark().await?;
-    match end(session, claimant, &over).await {
-        Ok(()) => Ok(over.into_iter().next()),
-        Err(error @ (StoreError::Refused { .. } | StoreError::Failed { .. })) => {
-            session.back_to_mark().await?;
-            let id = row.attempt.execution_id;
-            tracing::error!(%id, %error, reason, "a row can neither be claimed nor ended; repair or delete it");
-            Ok(None)
-        }
-        Err(error) => Err(error),
-    }
-}
-
-fn lost_event(candidate: &Candidate) -> Option<EventRowIn<'static>> {
-    candidate.previous_owner.map(|owner| EventRowIn::of(candidate.attempt, Some(owner), "lost"))
-}
-
-async fn end<S: StoreSession>(
-    session: &mut S,
-    claimant: &Claimant,
-    over: &[(&Candidate, ExecutionOutcome)],
-) -> Result<()> {
-    if over.is_empty() {
-        return Ok(());
-    }
-    let row = |(candidate, outcome): &'_ (&Candidate, ExecutionOutcome)| EventRowIn {
-        detail: Some(finalized_detail(outcome)),
-        ..EventRowIn::of(candidate.attempt, Some(claimant.owner), "finalized")
-    };
-    let events: Vec<EventRowIn<'static>> = over.iter().map(row).collect();
-    let rows: Vec<_> = over
-        .iter()
-        .map(|(candidate, outcome)| EndedRow {
-            id: candidate.attempt.execution_id,
-            status: outcome.status().as_str(),
-            failure: FailureColumns::of(outcome.failure()),
-        })
-        .collect();
-    session.end_unclaimed(Some(claimant.owner), &rows).await?;
-    session.insert_events(&events).await?;
-    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-    session.note_webhooks(&ids).await
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::again;
 use super::limits_admin::tend_waiters;
 use crate::definitions::{DefinitionChange, DefinitionSession as _, DefinitionsWritten};
-use crate::limits::session::LimitSession as _;
+use crate::limits::session::{LimitSession as _, LockPatience};
 use crate::limits::{DeclaredWorkflow, KeySource, KnownWorkflows, OF_CODE, OF_ROW, own_limit_name};
 use crate::pauses::{NotedChange, PauseSession as _, PauseSubject};
 use crate::session::{Backend, Candidate, Extent, Purpose, StoreSession};
@@ -54,7 +54,8 @@ async fn write<B: Backend>(
 async fn finish<B: Backend>(backend: &B, mut session: B::Session, limits: BTreeSet<String>) -> Result<()> {
     if !limits.is_empty() {
         // Whoever decides about them at this moment is over first.
-        session.lock_limits(&limits.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+        let names: Vec<&str> = limits.iter().map(String::as_str).collect();
+        session.lock_limits(&names, LockPatience::Short).await?;
     }
     session.commit().await?;
     backend.definitions_written();

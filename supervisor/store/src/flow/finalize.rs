@@ -7,7 +7,7 @@ use muster_core::execution::Attempt;
 use uuid::Uuid;
 
 use super::entry::{EnteredRows, enter_rows};
-use super::limits::{DirtyLimits, tend_changed};
+use super::tending::{DirtyLimits, tend_changed};
 use super::{again, standings};
 use crate::batch::InsertGroups;
 use crate::concede::concessions;

@@ -1,6 +1,6 @@
-//! Limits: who must wait for room, and who is let go when there is some.
+//! Limits: who must wait for room.
 //!
-//! Three steps, each a transaction that is right by itself. A claim locks the limits of what it finds, counts, and takes
+//! Who is let go when there is some is in [`super::tending`]. In all these are three steps, each a transaction that is right by itself. A claim locks the limits of what it finds, counts, and takes
 //! what has room; the rest it takes out of the claim. An outcome is written without a look at limits, so that nothing
 //! about them can hold it up. What tends limits, after an outcome and whatever else makes room, strikes who no longer runs
 //! and lets go as many as there is room for: these are claimed like any other, and counted once more there. A crash
@@ -12,12 +12,12 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
 
 use super::entry::strict_limits;
+use super::tending::DirtyLimits;
 use crate::limits::admission::{LimitCounts, WaitsFor};
-use crate::limits::rate::RateState;
-use crate::limits::session::{LimitSession as _, RateTimes};
+use crate::limits::session::{LimitSession as _, LockPatience, RateTimes};
 use crate::limits::{HeldLimit, KeySource, KnownWorkflows, key_of};
 use crate::pauses::{PauseSubject, Pauses};
-use crate::session::{Backend, Candidate, Extent, Purpose, StoreSession};
+use crate::session::{Backend, Candidate, StoreSession};
 use crate::{NewExecution, Result, StoreError};
 
 /// An execution as its row is written.
@@ -91,7 +91,7 @@ fn waits_for_resume(pauses: &Pauses, new: &NewExecution) -> Option<WaitsFor> {
 }
 
 /// All that somebody with these limits may have to wait for.
-fn reasons(limits: &[HeldLimit]) -> impl Iterator<Item = WaitsFor> {
+pub(super) fn reasons(limits: &[HeldLimit]) -> impl Iterator<Item = WaitsFor> {
     limits.iter().flat_map(|held| {
         [WaitsFor::Key(held.clone()), WaitsFor::Limit(held.name.clone()), WaitsFor::Rate(held.clone())]
     })
@@ -134,7 +134,7 @@ pub(super) async fn admit<S: StoreSession>(
     }
     session.mark().await?;
     let held = distinct_limits(limited.iter().flat_map(|candidate| &candidate.limits));
-    match session.lock_limits(&names(&held)).await {
+    match session.lock_limits(&names(&held), LockPatience::Short).await {
         Ok(()) => {}
         Err(StoreError::Locked { .. }) => {
             session.back_to_mark().await?;
@@ -209,106 +209,6 @@ pub(super) async fn admit<S: StoreSession>(
     }
     found.parked = parked.len();
     Ok(found)
-}
-
-/// Limits in which something has changed, and who may have left them.
-#[derive(Debug, Default)]
-pub(super) struct DirtyLimits {
-    left: Vec<Uuid>,
-    limits: BTreeSet<HeldLimit>,
-}
-
-impl DirtyLimits {
-    /// Notes that somebody with these limits left them, or that others may have room there.
-    pub(super) fn add(&mut self, left: Option<Uuid>, limits: &[HeldLimit]) {
-        if !limits.is_empty() {
-            self.left.extend(left);
-            self.limits.extend(limits.iter().cloned());
-        }
-    }
-
-    /// Of rows that were just inserted: whoever one stands behind may have gone meanwhile.
-    pub(super) fn waited_behind(rows: &[PendingRow<'_>]) -> Self {
-        let mut dirty = Self::default();
-        rows.iter().filter(|row| row.waits_for.is_some()).for_each(|row| dirty.add(None, &row.limits));
-        dirty
-    }
-
-    /// Takes what another noted.
-    pub(super) fn append(&mut self, mut other: Self) {
-        self.left.append(&mut other.left);
-        self.limits.append(&mut other.limits);
-    }
-
-    /// Nothing to be tended.
-    pub(super) fn is_empty(&self) -> bool {
-        self.limits.is_empty()
-    }
-}
-
-/// Tends what has changed. What cannot be done now is found by the sweep.
-pub(super) async fn tend_changed<B: Backend>(backend: &B, dirty: DirtyLimits) {
-    if dirty.is_empty() {
-        return;
-    }
-    if let Err(error) = tend(backend, &dirty).await {
-        tracing::debug!(%error, "limits were not tended; the next sweep does it");
-    }
-}
-
-/// Strikes who has left, and lets go as many as there is room for; gives how many.
-pub(super) async fn tend<B: Backend>(backend: &B, dirty: &DirtyLimits) -> Result<usize> {
-    let held: Vec<HeldLimit> = dirty.limits.iter().cloned().collect();
-    let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
-    session.lock_limits(&names(&held)).await?;
-    if !dirty.left.is_empty() {
-        session.release(&dirty.left).await?;
-    }
-    let counts = LimitCounts::of(session.limit_fills(&held).await?);
-    let asked: BTreeSet<WaitsFor> = reasons(&held).collect();
-    let room: Vec<(WaitsFor, u32)> = asked
-        .into_iter()
-        .map(|waits_for| (counts.room(&waits_for), waits_for))
-        .filter(|(room, _)| *room > 0)
-        .map(|(room, waits_for)| (waits_for, room))
-        .collect();
-    let gone = if room.is_empty() { 0 } else { session.let_go(&room).await? };
-    let waits_for_rate = wake_rates(&mut session, &counts, &held).await?;
-    if gone > 0 {
-        session.wake().await?;
-    }
-    session.commit().await?;
-    if waits_for_rate {
-        backend.rate_waker().notify_one();
-    }
-    Ok(gone)
-}
-
-/// Notes when the next of those that wait for rates is to be let go; true when somebody waits.
-async fn wake_rates<S: StoreSession>(
-    session: &mut S,
-    counts: &LimitCounts,
-    held: &[HeldLimit],
-) -> Result<bool> {
-    let rated: Vec<(&HeldLimit, RateState)> =
-        held.iter().filter_map(|held| Some((held, counts.rate(held)?))).collect();
-    if rated.is_empty() {
-        return Ok(false);
-    }
-    let asked: Vec<WaitsFor> = rated.iter().map(|(held, _)| WaitsFor::Rate((*held).clone())).collect();
-    let waited_for = session.waited_for(&asked).await?;
-    let rates: Vec<(HeldLimit, RateTimes)> = (rated.into_iter().zip(&asked))
-        .map(|((held, rate), asked)| {
-            // After those that were let go just now, which have not started yet.
-            let mut after = rate;
-            (0..rate.room()).for_each(|_| after.start());
-            let wakes = waited_for.contains(&asked.to_string());
-            let wake_at_us = wakes.then(|| after.opens_at_us());
-            (held.clone(), RateTimes { next_at_us: rate.next_at_us(), wake_at_us })
-        })
-        .collect();
-    session.put_rates(&rates, true).await?;
-    Ok(rates.iter().any(|(_, times)| times.wake_at_us.is_some()))
 }
 
 /// Each once, in the order of their names.

@@ -10,9 +10,10 @@ use uuid::Uuid;
 
 use super::again;
 use super::definitions::{declare, follow, known_workflows};
-use super::limits::{DirtyLimits, names, tend};
+use super::limits::names;
+use super::tending::{DirtyLimits, tend};
 use crate::limits::admission::{LimitCounts, WaitsFor};
-use crate::limits::session::{Holder, LimitSession as _};
+use crate::limits::session::{Holder, LimitSession as _, LockPatience};
 use crate::limits::{
     Displaced, HeldLimit, KeySource, LimitRecord, LimitStore, LimitSweep, LimitTerms, LimitUse, LimitWait,
     WorkflowTerms,
@@ -115,7 +116,7 @@ async fn uses<B: Backend>(backend: &B) -> Result<Vec<LimitUse>> {
 async fn set_limit<B: Backend>(backend: &B, name: &str, terms: &LimitTerms) -> Result<LimitRecord> {
     let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
     let limit = session.set_limit(name, terms, "set").await?;
-    session.lock_limits(&[name]).await?;
+    session.lock_limits(&[name], LockPatience::Long).await?;
     session.commit().await?;
     tend_waiters(backend, name).await?;
     Ok(limit)
@@ -124,7 +125,7 @@ async fn set_limit<B: Backend>(backend: &B, name: &str, terms: &LimitTerms) -> R
 async fn remove_limit<B: Backend>(backend: &B, name: &str) -> Result<bool> {
     let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
     let removed = session.remove_limit(name).await?;
-    session.lock_limits(&[name]).await?;
+    session.lock_limits(&[name], LockPatience::Long).await?;
     session.commit().await?;
     tend_waiters(backend, name).await?;
     Ok(removed)
@@ -153,7 +154,7 @@ async fn open_rates<B: Backend>(backend: &B) -> Result<Option<Duration>> {
         let mut dirty = DirtyLimits::default();
         dirty.add(None, &due);
         if !dirty.is_empty() {
-            tend(backend, &dirty).await?;
+            tend(backend, &dirty, LockPatience::Long).await?;
         }
     }
     Ok(Some(Duration::ZERO))
@@ -182,7 +183,7 @@ async fn tend_between<B: Backend>(backend: &B, from: &str, to: &str) -> Result<u
     for waits_for in waits.iter().filter(|waits_for| counts.room(waits_for) > 0) {
         dirty.add(None, waits_for.held().as_slice());
     }
-    if dirty.is_empty() { Ok(0) } else { tend(backend, &dirty).await }
+    if dirty.is_empty() { Ok(0) } else { tend(backend, &dirty, LockPatience::Long).await }
 }
 
 /// What the next claim would find: what it waits for already if that is still full, else the first of its limits that is.
@@ -235,7 +236,7 @@ async fn sweep<B: Backend>(backend: &B) -> Result<LimitSweep> {
         dirty.add(Some(*id), std::slice::from_ref(held));
     }
     if !dirty.is_empty() {
-        tend(backend, &dirty).await?;
+        tend(backend, &dirty, LockPatience::Long).await?;
     }
     let let_go = tend_between(backend, "limit:", AFTER_LIMITS).await?
         + tend_between(backend, "rate:", AFTER_RATES).await?;
@@ -250,7 +251,7 @@ async fn note<B: Backend>(backend: &B, unnoted: &[Holder]) -> Result<()> {
     let held: BTreeSet<HeldLimit> = unnoted.iter().map(|(_, held)| held.clone()).collect();
     let held: Vec<HeldLimit> = held.into_iter().collect();
     let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
-    session.lock_limits(&names(&held)).await?;
+    session.lock_limits(&names(&held), LockPatience::Long).await?;
     session.hold(unnoted).await?;
     let ids: Vec<Uuid> = unnoted.iter().map(|(id, _)| *id).collect();
     session.release(&ids).await?;

@@ -10,9 +10,13 @@ mod keys;
 mod limits;
 mod limits_admin;
 mod pauses;
+mod poll;
 mod queue;
 mod renew;
+mod room;
 mod schedules;
+mod tending;
+mod unclaimed;
 
 pub(crate) use again::again;
 pub(crate) use definitions::write_definitions;

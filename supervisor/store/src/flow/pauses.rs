@@ -15,7 +15,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::again;
-use super::limits::{DirtyLimits, tend_changed};
+use super::tending::{DirtyLimits, tend_changed};
 use crate::limits::admission::WaitsFor;
 use crate::limits::session::LimitSession as _;
 use crate::pauses::{NotedChange, PauseSession as _, Pauses, SubjectRow};

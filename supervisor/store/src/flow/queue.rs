@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::entry::enter_rows;
 use super::keys::settle_keys;
-use super::limits::{DirtyLimits, tend_changed};
+use super::tending::{DirtyLimits, tend_changed};
 use super::{again, standings, statuses};
 use crate::batch::InsertGroups;
 use crate::decide::{FoundRow, distinct, finalized_detail};

@@ -23,6 +23,12 @@ struct LimitGuards {
     swept: bool,
     /// What is noted in a limit is noted with the claim.
     noted_with_the_claim: bool,
+    /// Whoever came to stand behind others looks once more whether these have gone.
+    tended_after_insert: bool,
+    /// Room that was kept for one that waits for something else now is given to the next.
+    tended_after_park: bool,
+    /// So is the room that a change makes.
+    tended_after_change: bool,
 }
 
 const ALL: LimitGuards = LimitGuards {
@@ -31,6 +37,9 @@ const ALL: LimitGuards = LimitGuards {
     counted_at_the_claim: true,
     swept: true,
     noted_with_the_claim: true,
+    tended_after_insert: true,
+    tended_after_park: true,
+    tended_after_change: true,
 };
 
 const EXECUTIONS: usize = 3;
@@ -42,6 +51,10 @@ const FAULTS: u8 = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum ModelRow {
+    /// Nobody has submitted it yet.
+    Unborn,
+    /// Whoever submits it has seen what others wait for that it may have to wait for, too: its key, anybody's room, or nothing.
+    Looked(Option<bool>),
     Claimable,
     /// It waits for its key, or for anybody's room.
     Parked {
@@ -65,6 +78,10 @@ struct LimitWorld {
     counted: [Option<ModelClaim>; 2],
     /// They have left, and nobody has tended their limit yet.
     left: BTreeSet<usize>,
+    /// Somebody else may have room, and nobody has tended the limit yet.
+    has_changed: bool,
+    /// Somebody who should have tended it has died.
+    has_crashed: bool,
     faults: u8,
     /// More started than the limit said.
     is_above: bool,
@@ -74,6 +91,10 @@ struct LimitWorld {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LimitStep {
+    /// Somebody is about to submit it.
+    Look(usize),
+    /// Its row is there.
+    Insert(usize),
     /// A supervisor counts, and decides.
     Count(usize),
     /// It writes what came of it.
@@ -155,8 +176,53 @@ impl LimitWorld {
             if self.rows[execution] == ModelRow::Claimable {
                 self.rows[execution] = ModelRow::Parked { for_key };
                 self.let_go[execution] = None;
+                self.has_changed |= guards.tended_after_park;
             }
         }
+    }
+
+    fn look(&mut self, execution: usize) {
+        let is_waited_for = |for_key: bool| {
+            let reason = waits_for(execution, for_key);
+            let waits = |one: usize| matches!(self.rows[one], ModelRow::Parked { for_key } if waits_for(one, for_key) == reason);
+            (0..EXECUTIONS).any(waits)
+        };
+        self.rows[execution] = ModelRow::Looked([true, false].into_iter().find(|one| is_waited_for(*one)));
+    }
+
+    fn insert(&mut self, execution: usize, guards: LimitGuards) {
+        let ModelRow::Looked(behind) = self.rows[execution] else { return };
+        self.has_changed |= behind.is_some() && guards.tended_after_insert;
+        self.rows[execution] = behind.map_or(ModelRow::Claimable, |for_key| ModelRow::Parked { for_key });
+    }
+
+    /// Nobody does anything, and everything that was begun is done.
+    fn is_at_rest(&self) -> bool {
+        let is_settled = |row: &ModelRow| match row {
+            ModelRow::Looked(_) | ModelRow::Claimable => false,
+            ModelRow::Unborn | ModelRow::Parked { .. } | ModelRow::Running | ModelRow::Over => true,
+        };
+        self.counted.iter().all(Option::is_none)
+            && self.left.is_empty()
+            && !self.has_changed
+            && self.rows.iter().all(is_settled)
+    }
+
+    /// By the rows themselves, whatever was noted.
+    fn somebody_waits_for_room(&self) -> bool {
+        let runs = |one: &usize| self.rows[*one] == ModelRow::Running;
+        let is_free = (0..EXECUTIONS).filter(runs).count() < count(self.total);
+        let key_is_free =
+            |key: &str| (0..EXECUTIONS).filter(runs).filter(|one| KEYS[*one] == key).count() < count(PER_KEY);
+        (0..EXECUTIONS).any(|one| match self.rows[one] {
+            ModelRow::Parked { for_key: true } => key_is_free(KEYS[one]),
+            ModelRow::Parked { for_key: false } => is_free,
+            ModelRow::Unborn
+            | ModelRow::Looked(_)
+            | ModelRow::Claimable
+            | ModelRow::Running
+            | ModelRow::Over => false,
+        })
     }
 
     fn tend(&mut self, struck: BTreeSet<usize>, guards: LimitGuards) {
@@ -188,13 +254,15 @@ impl LimitWorld {
     fn is_possible(&self, step: LimitStep, guards: LimitGuards) -> bool {
         let is_locked = guards.locked && self.counted.iter().any(Option::is_some);
         match step {
+            LimitStep::Look(execution) => self.rows[execution] == ModelRow::Unborn,
+            LimitStep::Insert(execution) => matches!(self.rows[execution], ModelRow::Looked(_)),
             LimitStep::Count(supervisor) => !is_locked && self.counted[supervisor].is_none(),
             LimitStep::Write(supervisor) => self.counted[supervisor].is_some(),
             LimitStep::Die(supervisor) => self.counted[supervisor].is_some() && self.faults > 0,
             LimitStep::End(execution) => self.rows[execution] == ModelRow::Running,
             LimitStep::Back(execution) => self.rows[execution] == ModelRow::Running && self.faults > 0,
-            LimitStep::Tend => !is_locked && !self.left.is_empty(),
-            LimitStep::Forget => !self.left.is_empty() && self.faults > 0,
+            LimitStep::Tend => !is_locked && (!self.left.is_empty() || self.has_changed),
+            LimitStep::Forget => (!self.left.is_empty() || self.has_changed) && self.faults > 0,
             LimitStep::Sweep => !is_locked,
             LimitStep::Change => !is_locked && self.faults > 0,
         }
@@ -204,6 +272,8 @@ impl LimitWorld {
         let mut world = self.clone();
         world.is_stuck = false;
         match step {
+            LimitStep::Look(execution) => world.look(execution),
+            LimitStep::Insert(execution) => world.insert(execution, guards),
             LimitStep::Count(supervisor) => world.counted[supervisor] = Some(self.decide(guards)),
             LimitStep::Write(supervisor) => world.write(supervisor, guards),
             LimitStep::Die(supervisor) => {
@@ -221,10 +291,12 @@ impl LimitWorld {
             }
             LimitStep::Tend => {
                 let left = std::mem::take(&mut world.left);
+                world.has_changed = false;
                 world.tend(left, guards);
             }
             LimitStep::Forget => {
                 world.left.clear();
+                (world.has_changed, world.has_crashed) = (false, true);
                 world.faults -= 1;
             }
             LimitStep::Sweep => {
@@ -233,19 +305,12 @@ impl LimitWorld {
                     let gone = self.held.iter().copied().filter(|one| !runs(one)).collect();
                     world.tend(gone, guards);
                 }
-                let parked = (0..EXECUTIONS).filter_map(|one| match world.rows[one] {
-                    ModelRow::Parked { for_key } => Some(waits_for(one, for_key)),
-                    ModelRow::Claimable | ModelRow::Running | ModelRow::Over => None,
-                });
-                let running = world.rows.iter().filter(|row| **row == ModelRow::Running).count();
-                // By the rows themselves, whatever was noted.
-                let is_free = running < count(world.total) && world.left.is_empty();
-                world.is_stuck = is_free
-                    && parked.into_iter().any(|reason| matches!(reason, WaitsFor::Limit(_)))
-                    && !world.rows.contains(&ModelRow::Claimable);
+                let is_busy = !world.left.is_empty() || world.rows.contains(&ModelRow::Claimable);
+                world.is_stuck = !is_busy && world.somebody_waits_for_room();
             }
             LimitStep::Change => {
                 world.total = 3 - self.total;
+                world.has_changed |= guards.tended_after_change;
                 world.faults -= 1;
             }
         }
@@ -258,6 +323,7 @@ struct ModelLimit(LimitGuards);
 
 const EXACT: &str = "no more start than the limit says";
 const LIVE: &str = "after a sweep nobody waits for what has room";
+const PROMPT: &str = "where nobody died nobody waits for a sweep";
 
 impl Model for ModelLimit {
     type State = LimitWorld;
@@ -265,12 +331,14 @@ impl Model for ModelLimit {
 
     fn init_states(&self) -> Vec<LimitWorld> {
         vec![LimitWorld {
-            rows: [ModelRow::Claimable; EXECUTIONS],
+            rows: [ModelRow::Claimable, ModelRow::Unborn, ModelRow::Unborn],
             let_go: [None; EXECUTIONS],
             held: BTreeSet::new(),
             total: 1,
             counted: [None, None],
             left: BTreeSet::new(),
+            has_changed: false,
+            has_crashed: false,
             faults: FAULTS,
             is_above: false,
             is_stuck: false,
@@ -280,7 +348,9 @@ impl Model for ModelLimit {
     fn actions(&self, world: &LimitWorld, actions: &mut Vec<LimitStep>) {
         let supervisors =
             (0..2).flat_map(|one| [LimitStep::Count(one), LimitStep::Write(one), LimitStep::Die(one)]);
-        let executions = (0..EXECUTIONS).flat_map(|one| [LimitStep::End(one), LimitStep::Back(one)]);
+        let executions = (0..EXECUTIONS).flat_map(|one| {
+            [LimitStep::Look(one), LimitStep::Insert(one), LimitStep::End(one), LimitStep::Back(one)]
+        });
         let others = [LimitStep::Tend, LimitStep::Forget, LimitStep::Sweep, LimitStep::Change];
         let all = supervisors.chain(executions).chain(others);
         actions.extend(all.filter(|step| world.is_possible(*step, self.0)));
@@ -294,6 +364,9 @@ impl Model for ModelLimit {
         vec![
             Property::always(EXACT, |_, world: &LimitWorld| !world.is_above),
             Property::always(LIVE, |_, world: &LimitWorld| !world.is_stuck),
+            Property::always(PROMPT, |_, world: &LimitWorld| {
+                world.has_crashed || !world.is_at_rest() || !world.somebody_waits_for_room()
+            }),
             Property::sometimes("all end", |_, world: &LimitWorld| {
                 world.rows == [ModelRow::Over; EXECUTIONS]
             }),
@@ -305,7 +378,7 @@ impl Model for ModelLimit {
 fn found(guards: LimitGuards) -> (Vec<&'static str>, usize) {
     let checker = ModelLimit(guards).checker().threads(2);
     let checker = checker.finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
-    let failures = [EXACT, LIVE].into_iter().filter(|name| checker.discovery(name).is_some());
+    let failures = [EXACT, LIVE, PROMPT].into_iter().filter(|name| checker.discovery(name).is_some());
     (failures.collect(), checker.unique_state_count())
 }
 
@@ -344,4 +417,19 @@ fn who_runs_is_noted_with_the_claim() {
 #[test]
 fn without_a_sweep_a_crash_leaves_somebody_waiting() {
     finds(LIVE, LimitGuards { swept: false, ..ALL });
+}
+
+#[test]
+fn whoever_comes_to_stand_behind_others_looks_whether_they_have_gone() {
+    finds(PROMPT, LimitGuards { tended_after_insert: false, ..ALL });
+}
+
+#[test]
+fn room_that_was_kept_for_one_that_waits_elsewhere_is_given_on() {
+    finds(PROMPT, LimitGuards { tended_after_park: false, ..ALL });
+}
+
+#[test]
+fn room_that_a_change_makes_is_given_out() {
+    finds(PROMPT, LimitGuards { tended_after_change: false, ..ALL });
 }

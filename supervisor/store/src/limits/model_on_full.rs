@@ -22,11 +22,20 @@ struct EntryGuards {
     noted_with_the_row: bool,
     /// What somebody had locked when it was to make room is asked again.
     asked_again: bool,
+    /// And asked to end, should it run by then, where that is what the decision says.
+    asked_though_it_runs: bool,
+    /// What runs by then and is to go on leaves less room for others that wait: it is decided about them once more.
+    decided_again: bool,
 }
 
-const ALL: EntryGuards = EntryGuards { locked: true, noted_with_the_row: true, asked_again: true };
+const ALL: EntryGuards = EntryGuards {
+    locked: true,
+    noted_with_the_row: true,
+    asked_again: true,
+    asked_though_it_runs: true,
+    decided_again: true,
+};
 const EXECUTIONS: usize = 4;
-const MOST: u32 = 1;
 const FAULTS: u8 = 1;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,13 +55,12 @@ enum EntryRow {
     Superseded,
 }
 
-/// What comes of a decision: whom it is about, who waits no longer, and who is asked to end.
+/// What comes of a decision: whom it is about, and who makes room; of these, who is to do so also when it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct EntryDecision {
     execution: usize,
     is_let_in: bool,
-    superseded: Vec<usize>,
-    asked: Vec<usize>,
+    displaced: Vec<(usize, bool)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -64,7 +72,7 @@ struct EntryWorld {
     came: Vec<usize>,
     decided: [Option<EntryDecision>; 2],
     /// Who was locked when it was to make room.
-    passed_over: BTreeSet<usize>,
+    passed_over: BTreeSet<(usize, bool)>,
     faults: u8,
 }
 
@@ -109,8 +117,8 @@ impl EntryWorld {
         (0..EXECUTIONS).filter(waits).collect()
     }
 
-    fn decide(&self, execution: usize, on_full: OnFull) -> EntryDecision {
-        let terms = LimitTerms { total: Some(MOST), on_full, ..LimitTerms::default() };
+    fn entry(&self, (on_full, most): Policy) -> LimitEntry {
+        let terms = LimitTerms { total: Some(most), on_full, ..LimitTerms::default() };
         let entrant = |one: &usize| {
             let (runs, is_asked) = match self.rows[*one] {
                 EntryRow::Running { is_asked } => (true, is_asked),
@@ -120,16 +128,19 @@ impl EntryWorld {
             Some(Entrant { id: id(*one), held: held(), runs, is_asked })
         };
         let entrants = self.came.iter().filter(|one| self.noted.contains(one)).filter_map(entrant).collect();
-        let mut entry = LimitEntry::of(BTreeMap::from([(held().name, terms)]), entrants);
+        LimitEntry::of(BTreeMap::from([(held().name, terms)]), entrants)
+    }
+
+    fn decide(&self, execution: usize, policy: Policy) -> EntryDecision {
+        let mut entry = self.entry(policy);
         let is_let_in = entry.enter(id(execution), &[held()]).is_ok();
-        let numbers = |all: &[super::on_full::Displacement]| all.iter().map(|one| number(one.id)).collect();
-        let (superseded, asked) = (numbers(&entry.superseded), numbers(&entry.asked));
-        EntryDecision { execution, is_let_in, superseded, asked }
+        let displaced = entry.superseded.iter().chain(&entry.asked);
+        let displaced = displaced.map(|one| (number(one.id), one.may_run)).collect();
+        EntryDecision { execution, is_let_in, displaced }
     }
 
     fn write(&mut self, process: usize, guards: EntryGuards) {
-        let Some(EntryDecision { execution, is_let_in, superseded, asked }) = self.decided[process].take()
-        else {
+        let Some(EntryDecision { execution, is_let_in, displaced }) = self.decided[process].take() else {
             return;
         };
         self.came.push(execution);
@@ -141,21 +152,21 @@ impl EntryWorld {
         if guards.noted_with_the_row {
             self.noted.insert(execution);
         }
-        superseded.into_iter().for_each(|one| self.supersede(one, guards));
-        for one in asked {
-            if let EntryRow::Running { is_asked } = &mut self.rows[one] {
-                *is_asked = true;
-            }
-        }
+        displaced.into_iter().for_each(|one| self.displace(one, guards));
     }
 
-    fn supersede(&mut self, execution: usize, guards: EntryGuards) {
+    fn displace(&mut self, (execution, may_run): (usize, bool), guards: EntryGuards) {
         match self.rows[execution] {
             EntryRow::Waiting => {
                 self.rows[execution] = EntryRow::Superseded;
                 self.noted.remove(&execution);
             }
-            EntryRow::Locked if guards.asked_again => drop(self.passed_over.insert(execution)),
+            EntryRow::Running { .. } if may_run => {
+                self.rows[execution] = EntryRow::Running { is_asked: true };
+            }
+            EntryRow::Locked if guards.asked_again => {
+                self.passed_over.insert((execution, may_run && guards.asked_though_it_runs));
+            }
             EntryRow::Locked
             | EntryRow::Unborn
             | EntryRow::Running { .. }
@@ -181,16 +192,18 @@ impl EntryWorld {
             EntryStep::Claim(execution) => !is_locked && self.rows[execution] == EntryRow::Locked,
             EntryStep::End(execution) => matches!(self.rows[execution], EntryRow::Running { .. }),
             // It is asked until the claim that had it is over.
-            EntryStep::AskAgain => self.passed_over.iter().any(|one| self.rows[*one] != EntryRow::Locked),
+            EntryStep::AskAgain => {
+                !is_locked && self.passed_over.iter().any(|(one, _)| self.rows[*one] != EntryRow::Locked)
+            }
             EntryStep::Sweep => !is_locked && self.noted.iter().any(|one| self.rows[*one] == EntryRow::Over),
         }
     }
 
-    fn after(&self, step: EntryStep, guards: EntryGuards, on_full: OnFull) -> Self {
+    fn after(&self, step: EntryStep, guards: EntryGuards, policy: Policy) -> Self {
         let mut world = self.clone();
         match step {
             EntryStep::Decide(process, execution) => {
-                world.decided[process] = Some(self.decide(execution, on_full));
+                world.decided[process] = Some(self.decide(execution, policy));
             }
             EntryStep::Write(process) => world.write(process, guards),
             EntryStep::Die(process) => {
@@ -199,7 +212,7 @@ impl EntryWorld {
             }
             EntryStep::Lock(execution) => world.rows[execution] = EntryRow::Locked,
             EntryStep::Claim(execution) => {
-                let has_room = self.running() < usize::try_from(MOST).unwrap();
+                let has_room = self.running() < usize::try_from(policy.1).unwrap();
                 world.rows[execution] =
                     if has_room { EntryRow::Running { is_asked: false } } else { EntryRow::Waiting };
                 if has_room {
@@ -208,10 +221,18 @@ impl EntryWorld {
             }
             EntryStep::End(execution) => world.rows[execution] = EntryRow::Over,
             EntryStep::AskAgain => {
-                let free = |one: &usize| self.rows[*one] != EntryRow::Locked;
-                for one in self.passed_over.iter().copied().filter(free) {
+                let is_free = |(one, _): &(usize, bool)| self.rows[*one] != EntryRow::Locked;
+                for one in self.passed_over.iter().copied().filter(is_free) {
                     world.passed_over.remove(&one);
-                    world.supersede(one, guards);
+                    if !guards.decided_again || one.1 || !matches!(self.rows[one.0], EntryRow::Running { .. })
+                    {
+                        world.displace(one, guards);
+                        continue;
+                    }
+                    let mut entry = world.entry(policy);
+                    entry.replace_again(&held());
+                    let displaced = entry.superseded.iter().map(|one| (number(one.id), one.may_run));
+                    displaced.for_each(|one| world.displace(one, guards));
                 }
             }
             EntryStep::Sweep => world.noted.retain(|one| self.rows[*one] != EntryRow::Over),
@@ -227,25 +248,35 @@ impl EntryWorld {
     }
 
     /// No more than may be are there.
-    fn is_within(&self, on_full: OnFull) -> bool {
-        let (most, waiting) = (usize::try_from(MOST).unwrap(), self.waiting().len());
+    fn is_within(&self, (on_full, most): Policy) -> bool {
+        let (most, waiting) = (usize::try_from(most).unwrap(), self.waiting().len());
+        let asked =
+            self.rows.iter().filter(|row| matches!(row, EntryRow::Running { is_asked: true })).count();
         match on_full {
             OnFull::Wait => true,
             // From the moment the row is written.
             OnFull::Reject => self.running() + waiting <= most,
-            // One that a claim took at the moment at which it was to make room runs on, and is not asked to end.
-            OnFull::Replace | OnFull::CancelRunning => !self.is_at_rest() || waiting <= 1,
+            // Beyond those that have room one waits.
+            OnFull::Replace => {
+                !self.is_at_rest() || (waiting <= most && self.running() + waiting <= most + 1)
+            }
+            // Whoever is not on its way out has room, or gets it from one that is.
+            OnFull::CancelRunning => !self.is_at_rest() || self.running() - asked + waiting <= most,
         }
     }
 
-    /// Whoever came last is not the one that made room.
+    /// Whoever came last is not the one that makes room.
     fn keeps_the_newest(&self) -> bool {
-        self.came.last().is_none_or(|last| self.rows[*last] != EntryRow::Superseded)
+        let makes_room = [EntryRow::Superseded, EntryRow::Running { is_asked: true }];
+        self.came.last().is_none_or(|last| !makes_room.contains(&self.rows[*last]))
     }
 }
 
+/// What happens when so many are there.
+type Policy = (OnFull, u32);
+
 #[derive(Clone, Copy, Debug)]
-struct ModelEntry(EntryGuards, OnFull);
+struct ModelEntry(EntryGuards, Policy);
 
 const WITHIN: &str = "no more than may be are there";
 const NEWEST: &str = "the newest is kept";
@@ -291,8 +322,8 @@ impl Model for ModelEntry {
 }
 
 /// What goes wrong in this world, and how many states it has.
-fn found(guards: EntryGuards, on_full: OnFull) -> (Vec<&'static str>, usize) {
-    let checker = ModelEntry(guards, on_full).checker().threads(2);
+fn found(guards: EntryGuards, policy: Policy) -> (Vec<&'static str>, usize) {
+    let checker = ModelEntry(guards, policy).checker().threads(2);
     let checker = checker.finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
     let failures = [WITHIN, NEWEST].into_iter().filter(|name| checker.discovery(name).is_some());
     (failures.collect(), checker.unique_state_count())
@@ -302,9 +333,9 @@ const STRICT: [OnFull; 3] = [OnFull::Reject, OnFull::Replace, OnFull::CancelRunn
 
 #[test]
 fn with_all_guards_no_more_than_may_be_are_there() {
-    for on_full in STRICT {
-        let (failures, states) = found(ALL, on_full);
-        assert_eq!(failures, Vec::<&str>::new(), "{on_full:?}");
+    for (on_full, most) in STRICT.into_iter().flat_map(|on_full| [(on_full, 1), (on_full, 2)]) {
+        let (failures, states) = found(ALL, (on_full, most));
+        assert_eq!(failures, Vec::<&str>::new(), "{on_full:?} of {most}");
         assert!(states > 1_000, "only {states} states of {on_full:?}: too small to mean anything");
     }
 }
@@ -312,20 +343,37 @@ fn with_all_guards_no_more_than_may_be_are_there() {
 #[test]
 fn without_a_lock_two_that_come_at_once_do_not_see_each_other() {
     for on_full in STRICT {
-        assert!(!found(EntryGuards { locked: false, ..ALL }, on_full).0.is_empty(), "{on_full:?}");
+        assert!(!found(EntryGuards { locked: false, ..ALL }, (on_full, 1)).0.is_empty(), "{on_full:?}");
     }
 }
 
 #[test]
 fn who_waits_counts_from_its_row_on() {
     for on_full in STRICT {
-        let (failures, _) = found(EntryGuards { noted_with_the_row: false, ..ALL }, on_full);
+        let (failures, _) = found(EntryGuards { noted_with_the_row: false, ..ALL }, (on_full, 1));
         assert_eq!(failures, [WITHIN], "{on_full:?}");
     }
 }
 
 #[test]
 fn what_was_locked_is_asked_again() {
-    let (failures, _) = found(EntryGuards { asked_again: false, ..ALL }, OnFull::Replace);
+    for on_full in [OnFull::Replace, OnFull::CancelRunning] {
+        let (failures, _) = found(EntryGuards { asked_again: false, ..ALL }, (on_full, 1));
+        assert_eq!(failures, [WITHIN], "{on_full:?}");
+    }
+}
+
+#[test]
+fn what_a_claim_took_meanwhile_is_asked_to_end() {
+    for most in [1, 2] {
+        let guards = EntryGuards { asked_though_it_runs: false, ..ALL };
+        let (failures, _) = found(guards, (OnFull::CancelRunning, most));
+        assert_eq!(failures, [WITHIN], "of {most}");
+    }
+}
+
+#[test]
+fn what_a_claim_took_meanwhile_leaves_less_room_for_others() {
+    let (failures, _) = found(EntryGuards { decided_again: false, ..ALL }, (OnFull::Replace, 2));
     assert_eq!(failures, [WITHIN]);
 }

@@ -72,8 +72,9 @@ pub(crate) struct Displacement {
     pub(crate) id: Uuid,
     /// For whom.
     pub(crate) by: Uuid,
-    pub(crate) limit: String,
-    /// Also when it runs by then.
+    /// Where.
+    pub(crate) held: HeldLimit,
+    /// Also when it runs by then: it is asked to end.
     pub(crate) may_run: bool,
 }
 
@@ -88,7 +89,7 @@ impl fmt::Display for FullLimit {
 
 impl fmt::Display for Displacement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "execution {} came to limit {:?} after it", self.by, self.limit)
+        write!(f, "execution {} came to limit {:?} after it", self.by, self.held.name)
     }
 }
 
@@ -137,6 +138,16 @@ impl LimitEntry {
         self.terms.get(&held.name).is_some_and(|terms| terms.on_full != OnFull::Wait)
     }
 
+    /// Whether somebody asked it to end before.
+    pub(crate) fn was_asked(&self, id: Uuid) -> bool {
+        self.entrants.iter().any(|one| one.id == id && one.is_asked)
+    }
+
+    /// All that make room.
+    pub(crate) fn into_displaced(self) -> Vec<Displacement> {
+        self.superseded.into_iter().chain(self.asked).collect()
+    }
+
     fn scopes(&self, held: &HeldLimit) -> Vec<(OnFull, EntryScope)> {
         let Some(terms) = self.terms.get(&held.name) else { return Vec::new() };
         let scope = |most: u32, of_key| {
@@ -149,11 +160,21 @@ impl LimitEntry {
 
     /// At most one more waits than may run, and it is the newest.
     fn replace(&mut self, by: Uuid, scope: &EntryScope) {
-        let inside = || self.entrants.iter().filter(|one| scope.holds(one));
+        let inside = || self.entrants.iter().filter(|one| one.id != by && scope.holds(one));
         let running = inside().filter(|one| one.runs).count();
         let too_many = (inside().count() + 1).saturating_sub(scope.most.max(running + 1));
         let oldest: Vec<Uuid> = inside().filter(|one| !one.runs).map(|one| one.id).take(too_many).collect();
-        oldest.into_iter().for_each(|id| self.supersede(id, by, scope));
+        oldest.into_iter().for_each(|id| self.supersede(id, by, scope, false));
+    }
+
+    /// Decides once more where one that was to make room started instead: others that wait may be too many beside it.
+    pub(crate) fn replace_again(&mut self, held: &HeldLimit) {
+        for (on_full, scope) in self.scopes(held) {
+            let mut waiting = self.entrants.iter().filter(|one| !one.runs && scope.holds(one));
+            if let (OnFull::Replace, Some(newest)) = (on_full, waiting.next_back().map(|one| one.id)) {
+                self.replace(newest, &scope);
+            }
+        }
     }
 
     /// Who was asked to end counts no more: it is on its way.
@@ -164,17 +185,18 @@ impl LimitEntry {
         let in_turn: Vec<(Uuid, bool)> = in_turn.map(|one| (one.id, one.runs)).take(too_many).collect();
         for (id, runs) in in_turn {
             if !runs {
-                self.supersede(id, by, scope);
+                // A claim may have it in its hands, and then it is asked to end.
+                self.supersede(id, by, scope, true);
                 continue;
             }
             self.entrants.iter_mut().filter(|one| one.id == id).for_each(|one| one.is_asked = true);
-            self.asked.push(Displacement { id, by, limit: scope.held.name.clone(), may_run: true });
+            self.asked.push(Displacement { id, by, held: scope.held.clone(), may_run: true });
         }
     }
 
-    fn supersede(&mut self, id: Uuid, by: Uuid, scope: &EntryScope) {
+    fn supersede(&mut self, id: Uuid, by: Uuid, scope: &EntryScope, may_run: bool) {
         self.entrants.retain(|one| one.id != id);
-        self.superseded.push(Displacement { id, by, limit: scope.held.name.clone(), may_run: false });
+        self.superseded.push(Displacement { id, by, held: scope.held.clone(), may_run });
     }
 }
 
@@ -237,6 +259,16 @@ mod tests {
         limit.enter(Uuid::from_u128(8), &[held("")]).unwrap();
         limit.enter(Uuid::from_u128(9), &[held("")]).unwrap();
         assert_eq!((ids(&limit.superseded), ids(&limit.asked)), (vec![7, 8], vec![]));
+    }
+
+    #[test]
+    fn what_started_instead_of_making_room_counts_when_it_is_decided_again() {
+        let inside = [(1, "", true), (2, "", true), (3, "", false), (4, "", false)];
+        let mut limit = entry(OnFull::Replace, (Some(2), None), &inside);
+        limit.replace_again(&held(""));
+        assert_eq!((ids(&limit.superseded), limit.superseded[0].by.as_u128()), (vec![3], 4));
+        limit.replace_again(&held(""));
+        assert_eq!(ids(&limit.superseded), [3], "the newest stays");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::future::Future;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -21,11 +22,33 @@ pub(crate) struct RateTimes {
     pub(crate) wake_at_us: Option<i64>,
 }
 
+/// How long one waits for limits that others decide about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LockPatience {
+    /// Others wait for what one has locked before, or for what one does next.
+    Short,
+    /// Nobody waits: longer than one that falls silent keeps its locks. Who waits is served in turn.
+    Long,
+}
+
+impl LockPatience {
+    pub(crate) fn as_duration(self) -> Duration {
+        match self {
+            Self::Short => Duration::from_millis(500),
+            Self::Long => Duration::from_secs(8),
+        }
+    }
+}
+
 /// The part of a transaction that is about limits. Methods take no empty lists.
 pub(crate) trait LimitSession: Send {
     /// Locks these limits against whoever else decides about them, in one order, until the transaction ends. A session
     /// that then falls silent loses them after a while.
-    fn lock_limits(&mut self, names: &[&str]) -> impl Future<Output = Result<()>> + Send;
+    fn lock_limits(
+        &mut self,
+        names: &[&str],
+        patience: LockPatience,
+    ) -> impl Future<Output = Result<()>> + Send;
 
     /// What these limits say; those that nobody has set are left out.
     fn limits_named(&mut self, names: &[&str]) -> impl Future<Output = Result<Vec<LimitRecord>>> + Send;

@@ -15,7 +15,7 @@ use super::transaction::PgSession;
 use crate::Result;
 use crate::limits::admission::{LimitFill, WaitsFor};
 use crate::limits::on_full::Entrant;
-use crate::limits::session::{Holder, LimitSession, RateTimes};
+use crate::limits::session::{Holder, LimitSession, LockPatience, RateTimes};
 use crate::limits::{HeldLimit, LimitRecord, LimitTerms, LimitUse};
 use crate::rows::micros;
 
@@ -32,9 +32,10 @@ fn lock_key(name: &str) -> i32 {
 }
 
 impl LimitSession for PgSession {
-    async fn lock_limits(&mut self, names: &[&str]) -> Result<()> {
+    async fn lock_limits(&mut self, names: &[&str], patience: LockPatience) -> Result<()> {
         let keys: BTreeSet<i32> = names.iter().map(|name| lock_key(name)).collect();
-        self.run(sqlx::query(statements::LOCK_LIMITS).bind(Vec::from_iter(keys))).await
+        let timeout = format!("{}ms", patience.as_duration().as_millis());
+        self.run(sqlx::query(statements::LOCK_LIMITS).bind(Vec::from_iter(keys)).bind(timeout)).await
     }
 
     async fn limits_named(&mut self, names: &[&str]) -> Result<Vec<LimitRecord>> {

@@ -45,10 +45,10 @@ impl Backend for PostgresStore {
     async fn begin(&self, purpose: Purpose, extent: Extent) -> Result<PgSession> {
         let (from, timeout) = match (purpose, extent) {
             (Purpose::Renew { lease }, _) => (&self.shared.renewals, lease / 3),
-            (Purpose::Claim | Purpose::Read | Purpose::Write, Extent::OneStatement) => {
+            (Purpose::Claim | Purpose::Read | Purpose::Tend | Purpose::Write, Extent::OneStatement) => {
                 (&self.shared.statements, STATEMENT_TIMEOUT)
             }
-            (Purpose::Claim | Purpose::Read | Purpose::Write, Extent::Several) => {
+            (Purpose::Claim | Purpose::Read | Purpose::Tend | Purpose::Write, Extent::Several) => {
                 (&self.shared.transactions, STATEMENT_TIMEOUT)
             }
         };
@@ -123,6 +123,11 @@ impl PgSession {
         match purpose {
             // Whoever has locked a row must not hold up what is written together with it.
             Purpose::Write => return self.order("BEGIN; SET LOCAL lock_timeout = '1s'").await,
+            // Others wait for the limits that it has locked, and a write to the disk is most of the time that they wait.
+            Purpose::Tend => {
+                let begin = "BEGIN; SET LOCAL lock_timeout = '1s'; SET LOCAL synchronous_commit = off";
+                return self.order(begin).await;
+            }
             // It passes by the rows that are locked, and measures how long a table is.
             Purpose::Claim | Purpose::Read => return self.order("BEGIN").await,
             Purpose::Renew { .. } => {}

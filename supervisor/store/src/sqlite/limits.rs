@@ -12,7 +12,7 @@ use super::statements;
 use crate::Result;
 use crate::limits::admission::{LimitFill, WaitsFor};
 use crate::limits::on_full::Entrant;
-use crate::limits::session::{Holder, LimitSession, RateTimes};
+use crate::limits::session::{Holder, LimitSession, LockPatience, RateTimes};
 use crate::limits::{HeldLimit, LimitRecord, LimitTerms, LimitUse};
 use crate::rows::micros;
 
@@ -31,7 +31,7 @@ impl SqliteSession {
 
 impl LimitSession for SqliteSession {
     /// A transaction has all of the file.
-    async fn lock_limits(&mut self, _names: &[&str]) -> Result<()> {
+    async fn lock_limits(&mut self, _names: &[&str], _patience: LockPatience) -> Result<()> {
         Ok(())
     }
 

@@ -60,7 +60,9 @@ impl Backend for SqliteStore {
     async fn begin(&self, purpose: Purpose, _extent: Extent) -> Result<SqliteSession> {
         let transaction = match purpose {
             Purpose::Read => self.looks.begin_reading().await?,
-            Purpose::Claim | Purpose::Renew { .. } | Purpose::Write => self.writer.begin().await?,
+            Purpose::Claim | Purpose::Renew { .. } | Purpose::Tend | Purpose::Write => {
+                self.writer.begin().await?
+            }
         };
         Ok(SqliteSession {
             transaction,

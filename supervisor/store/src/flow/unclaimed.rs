@@ -1,0 +1,92 @@
+//! Rows that end without being claimed: those that expired, those that were lost once too often or are not wanted any more, and
+//! those that cannot be read back.
+
+use muster_protocol::error_type;
+use uuid::Uuid;
+
+use super::tending::{DirtyLimits, tend_changed};
+use crate::decide::{end_instead_of_claim, finalized_detail};
+use crate::rows::{EndedRow, EventRowIn, FailureColumns};
+use crate::session::{Backend, Candidate, Extent, Purpose, StoreSession};
+use crate::{Claimant, ExecutionFailure, ExecutionOutcome, Result, StoreError};
+
+/// Ends what was to have started by now.
+pub(super) async fn expire<B: Backend>(backend: &B, claimant: &Claimant, limit: usize) -> Result<Vec<Uuid>> {
+    // Almost always there are none, and nobody is to be held up for that.
+    let mut session = backend.begin(Purpose::Read, Extent::Several).await?;
+    let nothing = session.expired(1).await?.is_empty();
+    session.commit().await?;
+    if nothing {
+        return Ok(Vec::new());
+    }
+    let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
+    let expired = session.expired(limit).await?;
+    let over: Vec<_> = expired.iter().filter_map(|row| Some((row, end_instead_of_claim(row)?))).collect();
+    end(&mut session, claimant, &over).await?;
+    session.commit().await?;
+    tend_changed(backend, left_by(&over)).await;
+    Ok(over.iter().map(|(row, _)| row.attempt.execution_id).collect())
+}
+
+/// The limits that these were in, or were let go for.
+pub(super) fn left_by(over: &[(&Candidate, ExecutionOutcome)]) -> DirtyLimits {
+    let mut dirty = DirtyLimits::default();
+    for (row, _) in over {
+        dirty.add(Some(row.attempt.execution_id), &row.limits);
+    }
+    dirty
+}
+
+/// Ends a row that cannot be taken. One that cannot be ended either stays, and a person is told.
+pub(super) async fn fail_refused<'a, S: StoreSession>(
+    session: &mut S,
+    claimant: &Claimant,
+    row: &'a Candidate,
+    reason: &str,
+) -> Result<Option<(&'a Candidate, ExecutionOutcome)>> {
+    let message = format!("the execution cannot be read back from its row: {reason}");
+    let over = [(row, ExecutionOutcome::Failed(ExecutionFailure::new(error_type::INVALID_REQUEST, message)))];
+    session.mark().await?;
+    match end(session, claimant, &over).await {
+        Ok(()) => Ok(over.into_iter().next()),
+        Err(error @ (StoreError::Refused { .. } | StoreError::Failed { .. })) => {
+            session.back_to_mark().await?;
+            let id = row.attempt.execution_id;
+            tracing::error!(%id, %error, reason, "a row can neither be claimed nor ended; repair or delete it");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+pub(super) fn lost_event(candidate: &Candidate) -> Option<EventRowIn<'static>> {
+    candidate.previous_owner.map(|owner| EventRowIn::of(candidate.attempt, Some(owner), "lost"))
+}
+
+/// Ends rows that nobody runs any more.
+pub(super) async fn end<S: StoreSession>(
+    session: &mut S,
+    claimant: &Claimant,
+    over: &[(&Candidate, ExecutionOutcome)],
+) -> Result<()> {
+    if over.is_empty() {
+        return Ok(());
+    }
+    let row = |(candidate, outcome): &'_ (&Candidate, ExecutionOutcome)| EventRowIn {
+        detail: Some(finalized_detail(outcome)),
+        ..EventRowIn::of(candidate.attempt, Some(claimant.owner), "finalized")
+    };
+    let events: Vec<EventRowIn<'static>> = over.iter().map(row).collect();
+    let rows: Vec<_> = over
+        .iter()
+        .map(|(candidate, outcome)| EndedRow {
+            id: candidate.attempt.execution_id,
+            status: outcome.status().as_str(),
+            failure: FailureColumns::of(outcome.failure()),
+        })
+        .collect();
+    session.end_unclaimed(Some(claimant.owner), &rows).await?;
+    session.insert_events(&events).await?;
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    session.note_webhooks(&ids).await
+}
