@@ -13,7 +13,7 @@ use uuid::Uuid;
 /// Lost attempts count, and so do killed workers.
 const MAX_ATTEMPTS: u64 = 12;
 const SHORT_MAX_MS: u64 = 200;
-/// Every fiftieth lasts, so that there is something to lose.
+/// Every fiftieth lasts, so that there is something to lose, and a third of those that newer ones may end.
 const LONG_MAX_MS: u64 = 1500;
 /// So many are one request over HTTP.
 const BATCH: usize = 500;
@@ -40,6 +40,8 @@ pub(super) enum RunKind {
     Newest,
     /// One that refuses whoever comes when it is full.
     Single,
+    /// One in which the newest has the running one cancelled.
+    Latest,
 }
 
 impl RunKind {
@@ -49,6 +51,7 @@ impl RunKind {
             1 => Self::Paced,
             2 | 11 => Self::Newest,
             3 | 13 => Self::Single,
+            5 | 15 => Self::Latest,
             _ => Self::Plain,
         }
     }
@@ -60,6 +63,7 @@ impl RunKind {
             Self::Paced => &["crm", "pace"],
             Self::Newest => &["crm", "newest"],
             Self::Single => &["crm", "single"],
+            Self::Latest => &["crm", "latest"],
         }
     }
 
@@ -70,7 +74,7 @@ impl RunKind {
 }
 
 /// The limits that never change, as they are set.
-pub(super) fn fixed_limits(mails: usize) -> [(&'static str, Value); 4] {
+pub(super) fn fixed_limits(mails: usize) -> [(&'static str, Value); 5] {
     [
         ("mail", json!({ "total": mails })),
         (
@@ -79,6 +83,7 @@ pub(super) fn fixed_limits(mails: usize) -> [(&'static str, Value); 4] {
         ),
         ("newest", json!({ "per_key": 1, "key": "parameters.key", "on_full": "replace" })),
         ("single", json!({ "per_key": SINGLE, "key": "parameters.key", "on_full": "reject" })),
+        ("latest", json!({ "per_key": 1, "key": "parameters.key", "on_full": "cancel_running" })),
     ]
 }
 
@@ -93,12 +98,16 @@ pub(super) struct LimitedRun {
 /// All of a storm.
 pub(super) fn plan(executions: usize, keys: usize, random: &mut fastrand::Rng) -> Vec<LimitedRun> {
     let one = |number: usize| {
-        let rank = random.f64();
+        let (rank, kind) = (random.f64(), RunKind::of(number));
         LimitedRun {
             // The first keys have most.
             key: (rank * rank * keys as f64) as usize,
-            kind: RunKind::of(number),
-            ms: if number % 50 == 7 { random.u64(..LONG_MAX_MS) } else { random.u64(10..SHORT_MAX_MS) },
+            kind,
+            ms: if number % 50 == 7 || (kind == RunKind::Latest && number.is_multiple_of(3)) {
+                random.u64(..LONG_MAX_MS)
+            } else {
+                random.u64(10..SHORT_MAX_MS)
+            },
         }
     };
     (0..executions).map(one).collect()

@@ -16,13 +16,16 @@ use change::AllowedRuns;
 use muster_tests::{Backends, Installation, Record, Services, binaries};
 use observer::{Observation, observe};
 use record::{RowSource, StormRecord};
-use storm::LimitStorm;
+use storm::{LimitStorm, PassedStorm};
 
 use crate::fleet::{Fleet, LEASE_SECONDS};
 use crate::{ChaosArguments, say};
 
 /// What the limits allow before anybody changes them.
 const AT_FIRST: AllowedRuns = AllowedRuns { total: 8, per_key: 2, mails: 3 };
+
+/// Nobody is counted for so long after its end: longer than the database is away, and a take-over after that.
+const OUTSTAYED: Duration = Duration::from_secs(25);
 
 /// What is wrong with what came of it, in words.
 pub(crate) fn run(arguments: &ChaosArguments, seed: u64) -> anyhow::Result<Vec<String>> {
@@ -74,9 +77,11 @@ fn storm(
     };
     let calm = Duration::from_secs(arguments.calm_seconds);
     let mut calm_since: Option<Instant> = None;
+    let mut outstayed = 0;
     let left = loop {
         std::thread::sleep(Duration::from_secs_f64(arguments.every_seconds));
         let left = with_rows(record.as_ref(), &fleet, |rows| {
+            outstayed = outstayed.max(rows.outstayed(OUTSTAYED).unwrap_or_default());
             let refused = refused.load(Ordering::SeqCst);
             rows.count("executions WHERE completed_at IS NOT NULL")
                 .map_or(plan.len(), |done| plan.len().saturating_sub(done + refused))
@@ -98,12 +103,13 @@ fn storm(
     };
     let took = started.elapsed();
     load.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    let (changes, away, counts) = storm.pass();
+    let PassedStorm { changes, away, somebody_away, counts } = storm.pass();
     let counted = muster_tests::eventually("nobody is counted", Duration::from_secs(20), || {
         let counted = with_rows(record.as_ref(), &fleet, |rows| rows.count("limit_holders WHERE runs"));
         (left > 0 || counted == Some(0)).then_some(counted)
     });
-    let found = with_rows(record.as_ref(), &fleet, |rows| StormRecord::read(rows, stamps, &plan))?;
+    let found =
+        with_rows(record.as_ref(), &fleet, |rows| StormRecord::read(rows, stamps, &plan, &somebody_away))?;
     let seen = observe(&found.asked, &found.runs, &changes, &away);
     let recorded = observe(&found.asked, &found.held, &changes, &away);
     let remaining = fleet.leave();
@@ -111,6 +117,9 @@ fn storm(
     let mut broken = broken(arguments, &found, [&seen, &recorded], left);
     if counted.is_some_and(|counted| counted > 0) {
         broken.push(format!("counted at the end: {counted:?}"));
+    }
+    if outstayed > 0 {
+        broken.push(format!("{outstayed} at once were counted {OUTSTAYED:?} after their end"));
     }
     broken.extend((!remaining.is_empty()).then(|| format!("processes left: {remaining:?}")));
     Ok(broken)
@@ -179,6 +188,7 @@ fn report(
         ),
         format!("{:26} {:.2} s", "room without any start", seconds(recorded.longest_stall_us)),
         format!("{:26} {:.2} s", "never as many as might", seconds(recorded.longest_idle_us)),
+        format!("{:26} {:.2} s", "not half as many", seconds(recorded.longest_slow_us)),
         format!(
             "{:26} {}, for {:.2} s at most",
             "outlived their take-over",

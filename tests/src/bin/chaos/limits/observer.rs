@@ -40,8 +40,11 @@ pub(super) struct Observation {
     pub(super) above: Vec<String>,
     pub(super) most_at_once: usize,
     pub(super) most_of_one_key: usize,
-    /// The longest time in which fewer ran than might, though somebody waited that might have run.
+    /// The longest time in which fewer ran than might, though somebody waited that might have run: where most places were
+    /// taken most of the time, so that one that never was is one that nobody gave out.
     pub(super) longest_idle_us: i64,
+    /// The longest such time in which most places were free most of the time: the machine did not start more.
+    pub(super) longest_slow_us: i64,
     /// The longest such time without a single start.
     pub(super) longest_stall_us: i64,
     /// When that began.
@@ -97,8 +100,37 @@ struct Floor {
     mailing: usize,
     /// How many wait for their first start, by key and second limit.
     waiting: HashMap<(usize, bool), usize>,
-    idle_since: Option<i64>,
+    idle: Option<IdleSpan>,
     stalled_since: Option<i64>,
+}
+
+/// A time in which somebody might have run.
+#[derive(Clone, Copy, Debug)]
+struct IdleSpan {
+    since: i64,
+    until: i64,
+    /// How long anybody ran in it, summed up.
+    ran_us: i64,
+    /// How long might have been run in it.
+    room_us: i64,
+}
+
+impl IdleSpan {
+    fn at(at: i64) -> Self {
+        Self { since: at, until: at, ran_us: 0, room_us: 0 }
+    }
+
+    /// So many ran up to now, of so many.
+    fn pass(&mut self, at: i64, ran: usize, room: usize) {
+        let passed = at - self.until;
+        self.until = at;
+        self.ran_us += passed * ran as i64;
+        self.room_us += passed.saturating_mul(i64::try_from(room).unwrap_or(i64::MAX));
+    }
+
+    fn is_mostly_taken(&self) -> bool {
+        self.ran_us * 2 >= self.room_us
+    }
 }
 
 struct LimitWatch<'a> {
@@ -112,6 +144,7 @@ struct LimitWatch<'a> {
 
 impl LimitWatch<'_> {
     fn step(&mut self, at: i64, happening: LimitHappening) {
+        self.pass_time(at);
         match happening {
             LimitHappening::Asked(place) => {
                 let asked = self.asked[place];
@@ -145,7 +178,7 @@ impl LimitWatch<'_> {
         let (total, of_key, of_kind, mailing) = (floor.running.len(), *of_key, *of_kind, floor.mailing);
         let most_of_kind = match kind {
             RunKind::Plain | RunKind::Mails | RunKind::Paced => usize::MAX,
-            RunKind::Newest => 1,
+            RunKind::Newest | RunKind::Latest => 1,
             RunKind::Single => SINGLE,
         };
         self.seen.most_at_once = self.seen.most_at_once.max(total);
@@ -191,15 +224,25 @@ impl LimitWatch<'_> {
         let is_away = self.away.iter().any(|(from, to)| (*from..*to).contains(&at));
         let is_idle = !is_away && self.somebody_may_start(at);
         let floor = &mut self.floor;
-        let (idle, stalled) = (floor.idle_since, floor.stalled_since);
-        if let Some(since) = idle {
-            self.seen.longest_idle_us = self.seen.longest_idle_us.max(at - since);
-        }
+        let (idle, stalled) = (floor.idle, floor.stalled_since);
         if let Some(since) = stalled.filter(|since| at - since > self.seen.longest_stall_us) {
             (self.seen.longest_stall_us, self.seen.stalled_at_us) = (at - since, since);
         }
-        floor.idle_since = is_idle.then(|| idle.unwrap_or(at));
+        floor.idle = is_idle.then(|| idle.unwrap_or(IdleSpan::at(at)));
         floor.stalled_since = is_idle.then(|| stalled.filter(|_| !started).unwrap_or(at));
+    }
+
+    /// What has been so up to now.
+    fn pass_time(&mut self, at: i64) {
+        let (ran, changes) = (self.floor.running.len(), self.changes);
+        let Some(idle) = &mut self.floor.idle else { return };
+        idle.pass(at, ran, LimitChange::least(changes, idle.until).total);
+        let longest = if idle.is_mostly_taken() {
+            &mut self.seen.longest_idle_us
+        } else {
+            &mut self.seen.longest_slow_us
+        };
+        *longest = (*longest).max(at - idle.since);
     }
 
     /// By the least that the limits say at this moment.
@@ -265,10 +308,26 @@ mod tests {
         let changes = [change(0, 0, 2)];
         let runs = [run(0, 10, 30), run(1, 500, 510)];
         let seen = observe(&all, &runs, &changes, &[]);
-        assert_eq!((seen.longest_idle_us, seen.longest_stall_us), (500, 490));
+        assert_eq!((seen.longest_slow_us, seen.longest_stall_us), (500, 490));
         let seen = observe(&all, &runs, &changes, &[(20, 450)]);
-        assert_eq!((seen.longest_idle_us, seen.longest_stall_us), (50, 50));
+        assert_eq!((seen.longest_slow_us, seen.longest_stall_us), (50, 50));
         let full = [change(0, 0, 1)];
         assert_eq!(observe(&all, &[run(0, 10, 400), run(1, 410, 420)], &full, &[]).longest_stall_us, 10);
+    }
+
+    #[test]
+    fn a_place_that_nobody_gives_out_is_told_from_a_machine_that_starts_no_more() {
+        let all: Vec<Asked> = (0..5).map(|key| asked(key, 0)).collect();
+        let changes = [change(0, 0, 2)];
+        let in_a_row =
+            |each: i64| (0..4).map(move |one| run(one, one as i64 * 100 + 1, one as i64 * 100 + each));
+        let seen = observe(&all, &in_a_row(100).collect::<Vec<_>>(), &changes, &[]);
+        assert_eq!(
+            (seen.longest_idle_us, seen.longest_slow_us),
+            (400, 200),
+            "one of two places is never taken"
+        );
+        let seen = observe(&all, &in_a_row(20).collect::<Vec<_>>(), &changes, &[]);
+        assert_eq!((seen.longest_idle_us, seen.longest_slow_us), (0, 320), "both mostly wait for a start");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use muster_tests::{Installation, Record};
@@ -35,6 +36,18 @@ impl RowSource<'_> {
         self.lines(&format!("SELECT '' || count(*) FROM {from_and_where}")).first()?.parse().ok()
     }
 
+    /// How many are counted in a limit so long after their end; `None`: that is not known now.
+    pub(super) fn outstayed(&self, after: Duration) -> Option<usize> {
+        let now = match self {
+            Self::Postgres(_) => "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
+            Self::Sqlite(_) => "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)",
+        };
+        let (ended, after_us) = (self.moment("completed_at"), after.as_micros());
+        self.count(&format!(
+            "limit_holders JOIN executions ON executions.id = execution_id WHERE runs AND {ended} < {now} - {after_us}"
+        ))
+    }
+
     fn moment(&self, column: &str) -> String {
         match self {
             Self::Postgres(_) => format!("(extract(epoch FROM {column}) * 1000000)::bigint"),
@@ -66,13 +79,22 @@ pub(super) struct StormRecord {
 type AttemptKey = (usize, u32);
 
 impl StormRecord {
-    pub(super) fn read(rows: &RowSource<'_>, stamps: &Path, plan: &[LimitedRun]) -> anyhow::Result<Self> {
+    /// Who was away when is no reason to find something wrong.
+    pub(super) fn read(
+        rows: &RowSource<'_>,
+        stamps: &Path,
+        plan: &[LimitedRun],
+        away: &[(i64, i64)],
+    ) -> anyhow::Result<Self> {
         let mut read = Self::default();
+        // First, since who is still there goes on stamping.
+        let mut runs: Vec<(AttemptKey, (i64, i64))> = stamped(stamps)?.into_iter().collect();
+        runs.sort_unstable();
         let created = rows.moment("created_at");
-        let ended = rows.moment("completed_at");
+        let (ended, asked) = (rows.moment("completed_at"), rows.moment("cancel_requested_at"));
         let sql = format!(
-            "SELECT (parameters ->> 'n') || ' ' || {created} || ' ' || coalesce({ended}, 0) || ' ' || status || ' ' ||
-             coalesce(error_type, '') FROM executions"
+            "SELECT (parameters ->> 'n') || ' ' || {created} || ' ' || coalesce({ended}, 0) || ' ' ||
+             coalesce({asked}, 0) || ' ' || status || ' ' || coalesce(error_type, '') FROM executions"
         );
         let mut at_us: HashMap<usize, i64> = HashMap::new();
         for line in rows.lines(&sql) {
@@ -90,11 +112,9 @@ impl StormRecord {
         }
         let claimed = events(rows, "'claimed'")?;
         let starts: Vec<(usize, i64)> = claimed.iter().map(|((number, _), at)| (*number, *at)).collect();
-        read.strict = strict::problems(plan, &read.rows, &starts);
+        read.strict = strict::problems(plan, &read.rows, &starts, away);
         let lost = events(rows, "'lost'")?;
         read.held = held(&claimed, &events(rows, "'finalized', 'retried', 'released', 'lost'")?);
-        let mut runs: Vec<(AttemptKey, (i64, i64))> = stamped(stamps)?.into_iter().collect();
-        runs.sort_unstable();
         for ((number, attempt), (from_us, mut to_us)) in runs {
             let Some(claimed_us) = claimed.get(&(number, attempt)).copied() else {
                 read.unexplained.push(format!("{number} ran attempt {attempt}, which nobody claimed"));
@@ -116,10 +136,12 @@ impl StormRecord {
 
 fn storm_row(line: &str) -> anyhow::Result<StormRow> {
     let mut words = line.split(' ');
-    let mut word = || words.next().with_context(|| format!("no line of five words: {line}"));
-    let (number, created_us, ended_us) = (word()?.parse()?, word()?.parse()?, word()?.parse::<i64>()?);
+    let mut word = || words.next().with_context(|| format!("no line of six words: {line}"));
+    let (number, created_us) = (word()?.parse()?, word()?.parse()?);
+    let mut moment = || anyhow::Ok(Some(word()?.parse::<i64>()?).filter(|at| *at > 0).unwrap_or(i64::MAX));
+    let (ended_us, asked_us) = (moment()?, moment()?);
     let end = format!("{} {}", word()?, word()?).trim_end().to_owned();
-    Ok(StormRow { number, created_us, ended_us: if ended_us == 0 { i64::MAX } else { ended_us }, end })
+    Ok(StormRow { number, created_us, ended_us, asked_us, end })
 }
 
 fn fields(line: &str) -> anyhow::Result<(usize, i64, &str)> {

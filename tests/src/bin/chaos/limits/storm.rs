@@ -40,6 +40,21 @@ pub(super) struct LimitStorm<'a> {
     changes: Vec<LimitChange>,
     /// When nobody could claim.
     away: Vec<(i64, i64)>,
+    /// When one of several was not there.
+    one_away: Vec<(i64, i64)>,
+}
+
+/// A storm that is over.
+#[derive(Debug)]
+pub(super) struct PassedStorm {
+    /// The limits as they were changed.
+    pub(super) changes: Vec<LimitChange>,
+    /// When nobody could claim.
+    pub(super) away: Vec<(i64, i64)>,
+    /// When somebody could not.
+    pub(super) somebody_away: Vec<(i64, i64)>,
+    /// What struck how often.
+    pub(super) counts: String,
 }
 
 fn now_us() -> i64 {
@@ -65,6 +80,7 @@ impl<'a> LimitStorm<'a> {
             counts: BTreeMap::new(),
             changes: Vec::new(),
             away: Vec::new(),
+            one_away: Vec::new(),
         };
         storm.set(fleet, allowed);
         storm
@@ -92,14 +108,17 @@ impl<'a> LimitStorm<'a> {
                 fleet.wait_ready();
                 self.away.push((from, now_us()));
             }
-            LimitFault::SupervisorKilled => drop(fleet.kill_supervisor(&mut self.random)),
+            LimitFault::SupervisorKilled => {
+                let at = now_us();
+                fleet.kill_supervisor(&mut self.random);
+                self.one_away.push((at, now_us()));
+            }
             LimitFault::WorkerKilled => fleet.kill_worker(&mut self.random),
             LimitFault::SupervisorFrozen => {
                 let from = now_us();
                 fleet.freeze_supervisor(&mut self.random, FREEZE);
-                if self.services.is_none() {
-                    self.away.push((from, now_us()));
-                }
+                let times = if self.services.is_none() { &mut self.away } else { &mut self.one_away };
+                times.push((from, now_us()));
             }
             LimitFault::PostgresRestarted => self.without_database(|storm, services| {
                 if storm.random.bool() {
@@ -168,9 +187,10 @@ impl<'a> LimitStorm<'a> {
         self.kinds().iter().all(|kind| self.counts.contains_key(kind))
     }
 
-    /// The limits as they were changed, when the database was away, and what struck how often.
-    pub(super) fn pass(self) -> (Vec<LimitChange>, Vec<(i64, i64)>, String) {
+    /// What there is to be told of it.
+    pub(super) fn pass(self) -> PassedStorm {
         let counts: Vec<_> = self.counts.iter().map(|(fault, count)| format!("{fault:?} {count}")).collect();
-        (self.changes, self.away, counts.join(", "))
+        let somebody_away = self.away.iter().chain(&self.one_away).copied().collect();
+        PassedStorm { changes: self.changes, away: self.away, somebody_away, counts: counts.join(", ") }
     }
 }
