@@ -166,7 +166,7 @@ def http(document: dict[str, Any]) -> str:
     return page(
         "HTTP",
         "`/api/openapi.json`",
-        "Everything but `/`, `/healthz` and `/readyz` wants the header `authorization: Bearer TOKEN`. A running supervisor gives this page as an OpenAPI document "
+        "Everything but `/`, `/healthz` and `/readyz` wants the header `authorization: Bearer TOKEN`; [what each role may do](access.md). A running supervisor gives this page as an OpenAPI document "
         "at `/api/openapi.json`. Errors are `application/problem+json`: [the kinds](errors.md#problems-over-http).",
         "## Endpoints",
         *parts,
@@ -176,7 +176,7 @@ def http(document: dict[str, Any]) -> str:
 
 
 def endpoint(name: str, operation: dict[str, Any]) -> str:
-    lines = [f"### {name}", f"{operation['summary']}."]
+    lines = [f"### {name}", f"{operation['summary']}. {needed(operation)}"]
     rows = [[code(one["name"]), one["in"], one.get("description", "")] for one in operation.get("parameters", [])]
     if rows:
         lines.append(table(["parameter", "in", "meaning"], rows))
@@ -188,6 +188,38 @@ def endpoint(name: str, operation: dict[str, Any]) -> str:
         answers.append([status, ", ".join(kinds), answer["description"]])
     lines.append(table(["answer", "body", "when"], answers))
     return "\n\n".join(lines)
+
+
+def needed(operation: dict[str, Any]) -> str:
+    """The role that an endpoint needs, in words."""
+    role, of_one = operation["x-muster-role"], operation["x-muster-organization"]
+    if role == "none":
+        return "Anybody may."
+    return f"Needs the role `{role}`." if of_one else f"Needs the role `{role}` without an organization."
+
+
+# --- access ----------------------------------------------------------------------------------------------------
+
+ROLES = ["view", "operate", "admin"]
+
+
+def access(document: dict[str, Any]) -> str:
+    rows = []
+    for path, operations in sorted(document["paths"].items()):
+        for method, operation in operations.items():
+            role, of_one = operation["x-muster-role"], operation["x-muster-organization"]
+            least = -1 if role == "none" else ROLES.index(role)
+            may = ["yes" if least <= place else "" for place in range(len(ROLES))]
+            bound = "yes" if role == "none" else "its own" if of_one else ""
+            rows.append([code(f"{method.upper()} {path}"), operation["summary"].split(":")[0], *may, bound])
+    return page(
+        "What each role may do",
+        "`/api/openapi.json`, which has it from the table by which the supervisor decides",
+        "The token of the settings (`http_token`) has the role admin. A token that is bound to an organization has what its role has, of that organization; where the last "
+        "column is empty it is refused, because what is there is of no one organization. Executions of other organizations are not there for it (404), and what it submits is "
+        "of its own. Workflows and variables of everybody: workflows it may run and see, variables it does not see. [How to make tokens](../how-to/access.md).",
+        table(["endpoint", "what it does", *ROLES, "bound to an organization"], rows),
+    )
 
 
 def kind_of(shape: dict[str, Any]) -> str:
@@ -352,6 +384,7 @@ def pages() -> dict[str, Callable[[], str]]:
         "settings.md": settings,
         "commands.md": commands,
         "http.md": lambda: http(document),
+        "access.md": lambda: access(document),
         "messages.md": lambda: messages(document),
         "errors.md": errors,
         "metrics.md": lambda: metrics(figures),

@@ -50,6 +50,7 @@ PARTS = {
         "how-to/rabbitmq",
         "how-to/deploy",
         "how-to/operate",
+        "how-to/access",
         "how-to/launchers",
     ],
     "Reference": [
@@ -59,6 +60,7 @@ PARTS = {
         "reference/settings",
         "reference/commands",
         "reference/http",
+        "reference/access",
         "reference/messages",
         "reference/errors",
         "reference/metrics",

@@ -1,6 +1,7 @@
 //! What a supervisor decides, and what it decides about. Nothing here reads a clock, draws a random number, awaits, or
 //! touches a process, a disk or a network, so that a simulation of it links none of them.
 
+pub mod access;
 pub mod execution;
 pub mod invariant;
 pub mod json;

@@ -1,29 +1,53 @@
-//! Who may use the API: the token, where it is kept, and how a program of this machine comes by it.
+//! Who may use the API: the token of the settings and those that were made, where the first is kept, and how a program
+//! of this machine comes by it.
 //!
 //! Without a token the API on loopback is a key that every workflow holds. So there is one by default: made at the
 //! first start, in a file of data_dir that only the supervisor's user can read. A client of the same user asks the
-//! supervisor where that file is; the answer says so to this machine only.
+//! supervisor where that file is; the answer says so to this machine only. Whoever has it may do everything.
+//!
+//! Others are made beside it, with a role and perhaps an organization ([`KnownTokens`]). What a role may do is decided in
+//! `muster_core::access`; which role an endpoint needs stands beside the endpoint.
 
+mod book;
+mod caller;
+mod follow;
 mod kept;
+mod known;
+mod secret;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 
+pub use book::{TokenBook, TokenStanding};
+pub use caller::{Caller, Credential, SETTING_NAME};
+pub use follow::note_uses_for_ever;
 pub use kept::{TokenError, make_or_read, read_named};
+pub use known::KnownTokens;
+pub use secret::{TOKEN_PREFIX, hash_of, make_token};
 
 use crate::settings::{HttpToken, Settings};
 
 /// The file of the token, in data_dir.
 pub const TOKEN_FILE: &str = "http_token";
 
-/// Who may use the HTTP interface.
+/// Who may use the HTTP interface. Clones are the same.
 #[derive(Clone, Debug)]
-pub enum Access {
-    /// Every program of this machine is let in.
+pub struct Access {
+    main: MainToken,
+    /// The tokens that were made.
+    pub tokens: Arc<KnownTokens>,
+}
+
+/// The token of the settings, whose holder may do everything.
+#[derive(Clone, Debug)]
+pub enum MainToken {
+    /// There is none: every program of this machine may do everything.
     Open,
-    /// Whoever shows the token is let in.
+    /// Whoever shows it is let in.
     Token {
         /// The token that clients must show.
         token: SecretString,
@@ -32,27 +56,79 @@ pub enum Access {
     },
 }
 
+/// What came of looking at what somebody showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// They are let in.
+    Admitted(Caller),
+    /// They showed a token that counts no more.
+    Expired {
+        /// The name of the token.
+        name: Arc<str>,
+        /// The moment from which on it does not count.
+        at: Timestamp,
+    },
+    /// It is not known yet which tokens there are.
+    NotYetKnown,
+    /// They showed nothing that lets anybody in.
+    Refused,
+}
+
 impl Access {
     /// What the settings ask for. A token that is to be made is made, or read when it was.
     ///
     /// # Errors
     /// When the file cannot be made or used.
     pub fn of(settings: &Settings) -> Result<Self, TokenError> {
-        match &settings.http_token {
-            HttpToken::Open => Ok(Self::Open),
-            HttpToken::Given(token) => Ok(Self::Token { token: token.clone(), file: None }),
+        Ok(Self::with(match &settings.http_token {
+            HttpToken::Open => MainToken::Open,
+            HttpToken::Given(token) => MainToken::Token { token: token.clone(), file: None },
             HttpToken::Made => {
                 let file = settings.data_dir.join(TOKEN_FILE);
-                Ok(Self::Token { token: make_or_read(&file)?, file: Some(file) })
+                MainToken::Token { token: make_or_read(&file)?, file: Some(file) }
             }
+        }))
+    }
+
+    /// With this token, and no others known yet.
+    pub fn with(main: MainToken) -> Self {
+        Self { main, tokens: Arc::default() }
+    }
+
+    /// The token of the settings.
+    pub fn main(&self) -> &MainToken {
+        &self.main
+    }
+
+    /// Where the token of the settings is kept, when it was made here.
+    pub fn file(&self) -> Option<&Path> {
+        match &self.main {
+            MainToken::Open => None,
+            MainToken::Token { file, .. } => file.as_deref(),
         }
     }
 
-    /// Where the token is kept, when it was made here.
-    pub fn file(&self) -> Option<&Path> {
-        match self {
-            Self::Open => None,
-            Self::Token { file, .. } => file.as_deref(),
+    /// Whether nobody needs a token.
+    pub fn is_open(&self) -> bool {
+        matches!(self.main, MainToken::Open)
+    }
+
+    /// Whether whoever shows this is let in, and as whom. Where nobody needs a token, one that is known binds all the same.
+    pub fn admit(&self, shown: Option<&str>, now: Timestamp) -> Admission {
+        if let (MainToken::Token { token, .. }, Some(shown)) = (&self.main, shown)
+            && is_same(shown, token)
+        {
+            return Admission::Admitted(Caller::admin(Credential::Setting));
+        }
+        let named = shown.filter(|shown| shown.starts_with(TOKEN_PREFIX));
+        match (named.map(|shown| self.tokens.standing(shown, now)), &self.main) {
+            (Some(Some(TokenStanding::Known { caller, .. })), _) => Admission::Admitted(caller),
+            (Some(Some(TokenStanding::Expired { name, at })), _) => Admission::Expired { name, at },
+            (Some(None), MainToken::Token { .. }) => Admission::NotYetKnown,
+            (Some(Some(TokenStanding::Unknown)) | None, MainToken::Token { .. }) => Admission::Refused,
+            (Some(None | Some(TokenStanding::Unknown)) | None, MainToken::Open) => {
+                Admission::Admitted(Caller::admin(Credential::Open))
+            }
         }
     }
 }
@@ -78,5 +154,36 @@ pub fn dashboard_url(base: &str, token: Option<&SecretString>) -> String {
     match token {
         Some(token) => format!("{base}/#token={}", token.expose_secret()),
         None => format!("{base}/"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admitted(admission: Admission) -> Caller {
+        let Admission::Admitted(caller) = admission else { panic!("{admission:?}") };
+        caller
+    }
+
+    #[test]
+    fn before_the_table_is_read_nobody_is_refused_for_a_token_of_it() {
+        let token = MainToken::Token { token: SecretString::from("main"), file: None };
+        let access = Access::with(token);
+        let now = Timestamp::UNIX_EPOCH;
+        assert_eq!(access.admit(Some("muster_x"), now), Admission::NotYetKnown);
+        assert_eq!(access.admit(Some("other"), now), Admission::Refused);
+        assert_eq!(access.admit(None, now), Admission::Refused);
+        assert_eq!(admitted(access.admit(Some("main"), now)).credential, Credential::Setting);
+        access.tokens.replace(Vec::new());
+        assert_eq!(access.admit(Some("muster_x"), now), Admission::Refused);
+    }
+
+    #[test]
+    fn where_nobody_needs_a_token_whatever_is_shown_lets_in() {
+        let access = Access::with(MainToken::Open);
+        for shown in [None, Some("other"), Some("muster_x")] {
+            assert_eq!(admitted(access.admit(shown, Timestamp::UNIX_EPOCH)).credential, Credential::Open);
+        }
     }
 }

@@ -24,6 +24,7 @@ mod schema;
 mod service;
 mod statistics;
 mod template;
+mod tokens;
 mod webhooks;
 mod worker;
 mod workflows;
@@ -58,6 +59,9 @@ pub use schedules::{ScheduleDefinition, ScheduleView, SchedulesView, TickView, T
 pub use service::{ApiService, RecycleTarget, ServiceError};
 pub use statistics::StatisticsView;
 pub use template::{TemplateStateView, TemplateView};
+pub use tokens::{
+    AccessView, MadeTokenView, TokenRemovedView, TokenRequest, TokenRotationRequest, TokenView, TokensView,
+};
 pub use webhooks::{DeliveriesView, DeliveryView, DeliveryWord, WebhookDefinition, WebhooksView};
 pub use worker::WorkerView;
 pub use workflows::{BrokenFileView, WorkflowView, WorkflowsView};

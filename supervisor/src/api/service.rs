@@ -49,8 +49,9 @@ pub trait ApiService: std::fmt::Debug + Send + Sync + 'static {
     /// however often this is asked.
     async fn retry_many(&self, selection: &SelectionRequest) -> Result<ManyView, ServiceError>;
 
-    /// Why an execution is where it is; `None` when there is none of this id.
-    async fn explain(&self, id: Uuid) -> Result<Option<ExplanationView>, ServiceError>;
+    /// Why an execution is where it is; `None` when there is none of this id. Which others it waits for is named to those who
+    /// may see them.
+    async fn explain(&self, id: Uuid, names_others: bool) -> Result<Option<ExplanationView>, ServiceError>;
 
     /// What the workers described of their workflows.
     fn workflows(&self) -> WorkflowsView;

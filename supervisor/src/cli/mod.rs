@@ -45,6 +45,7 @@ mod status;
 mod submit;
 mod submit_file;
 mod terminal;
+mod token;
 mod top;
 mod transcript;
 mod variable;
@@ -108,6 +109,7 @@ enum CliCommand {
     Prune(prune::PruneCommand),
     Variable(variable::VariableCommand),
     Secret(secret::SecretCommand),
+    Token(token::TokenCommand),
     Changes(changes::ChangesCommand),
     Dead(dead::DeadCommand),
     Doctor(doctor::DoctorCommand),
@@ -162,6 +164,7 @@ impl CliCommand {
             Self::Prune(command) => command.run(),
             Self::Variable(command) => command.run(),
             Self::Secret(command) => command.run(),
+            Self::Token(command) => command.run(),
             Self::Changes(command) => command.run(),
             Self::Dead(command) => command.run(),
             Self::Doctor(command) => command.run(),

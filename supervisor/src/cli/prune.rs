@@ -35,7 +35,7 @@ pub(crate) struct PruneCommand {
 }
 
 /// A time with its unit, in seconds.
-fn seconds(text: &str) -> Result<f64, String> {
+pub(super) fn seconds(text: &str) -> Result<f64, String> {
     let wrong = || format!("{text:?} is no time: write 90s, 15m, 12h, 30d or 8w");
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
     let factor = match unit {

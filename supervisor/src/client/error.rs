@@ -58,6 +58,8 @@ impl ClientError {
             Ok(problem) if status == 401 => {
                 let place = match problem.token_file {
                     Some(file) => format!("it is in {file}, for the user the supervisor runs as"),
+                    // It was one, and what became of it is worth more than where another is.
+                    None if problem.detail.starts_with("the token ") => problem.detail,
                     None => "it is the setting http_token, else in the file http_token of the supervisor's data_dir".to_owned(),
                 };
                 Self::Unauthorized { url: url.to_owned(), place }

@@ -7,6 +7,7 @@ mod events;
 mod execution;
 mod limits;
 mod pauses;
+mod tokens;
 
 use std::path::Path;
 use std::sync::OnceLock;

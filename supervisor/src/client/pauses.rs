@@ -18,7 +18,7 @@ impl ApiClient {
             serde_json::to_string(&PauseRequest { why }).map_err(|error| self.foreign(&error.to_string()))?;
         let url = self.url(&["api", "pauses", target]);
         let request = self.agent.put(url.as_str()).config().timeout_global(Some(ANSWER_TIMEOUT)).build();
-        let request = self.said_by_whom(request.header("content-type", "application/json"));
+        let request = self.authorized(self.said_by_whom(request.header("content-type", "application/json")));
         self.parsed(self.answer(request.send(&body).map_err(|error| self.failed(&error))?)?)
     }
 
@@ -26,12 +26,18 @@ impl ApiClient {
     pub fn resume(&self, target: &str) -> Result<ResumedView, ClientError> {
         let url = self.url(&["api", "pauses", target]);
         let request = self.agent.delete(url.as_str()).config().timeout_global(Some(ANSWER_TIMEOUT)).build();
-        let request = self.said_by_whom(request);
+        let request = self.authorized(self.said_by_whom(request));
         self.parsed(self.answer(request.call().map_err(|error| self.failed(&error))?)?)
     }
 
-    fn said_by_whom<Body>(&self, request: ureq::RequestBuilder<Body>) -> ureq::RequestBuilder<Body> {
-        let request = request.header(USER_HEADER, user());
+    pub(super) fn said_by_whom<Body>(
+        &self,
+        request: ureq::RequestBuilder<Body>,
+    ) -> ureq::RequestBuilder<Body> {
+        request.header(USER_HEADER, user())
+    }
+
+    pub(super) fn authorized<Body>(&self, request: ureq::RequestBuilder<Body>) -> ureq::RequestBuilder<Body> {
         match self.token() {
             Some(token) => request.header("authorization", format!("Bearer {}", token.expose_secret())),
             None => request,

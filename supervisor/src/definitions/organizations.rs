@@ -12,17 +12,26 @@ pub(super) const GLOBAL: &str = "global";
 /// The longest key.
 const KEY_MAX_BYTES: usize = 63;
 
+/// The rule of names that stand in addresses and on command lines.
+///
+/// # Errors
+/// A sentence that begins with the name.
+pub fn check_name(name: &str) -> Result<(), String> {
+    let fits = (1..=KEY_MAX_BYTES).contains(&name.len())
+        && name.chars().all(|one| one.is_ascii_alphanumeric() || matches!(one, '_' | '-' | '.'))
+        && name.starts_with(|one: char| one.is_ascii_alphanumeric());
+    if fits {
+        return Ok(());
+    }
+    Err(format!(
+        "{name:?} must be 1 to {KEY_MAX_BYTES} letters, digits, dots, dashes and underscores, and begin with a \
+         letter or digit"
+    ))
+}
+
 /// The rule of keys.
 pub(super) fn check_key(key: &str) -> Result<(), String> {
-    let fits = (1..=KEY_MAX_BYTES).contains(&key.len())
-        && key.chars().all(|one| one.is_ascii_alphanumeric() || matches!(one, '_' | '-' | '.'))
-        && key.starts_with(|one: char| one.is_ascii_alphanumeric());
-    if !fits {
-        return Err(format!(
-            "{key:?} must be 1 to {KEY_MAX_BYTES} letters, digits, dots, dashes and underscores, and begin with a \
-             letter or digit"
-        ));
-    }
+    check_name(key)?;
     if key == GLOBAL {
         return Err(format!("{GLOBAL:?} stands for what belongs to no organization: choose another key"));
     }
@@ -86,6 +95,11 @@ impl OrganizationShelf {
             )
         })
     }
+}
+
+/// What the organization of this id is called: see [`OrganizationShelf`].
+pub fn key_of_id(definitions: &Definitions, id: Option<Uuid>) -> Option<String> {
+    organizations_of(definitions).key_of_id(id)
 }
 
 /// The id of the organization that is called so: see [`OrganizationShelf`].

@@ -108,9 +108,10 @@ impl RunReporter {
             Arc::clone(&held.execution)
         };
         self.shares.started(attempt, execution.organization_id, at_us);
-        let workflow = execution.workflow_name.clone();
+        let (workflow, organization_id) = (execution.workflow_name.clone(), execution.organization_id);
         let at = Timestamp::from_microsecond(at_us).unwrap_or(Timestamp::UNIX_EPOCH);
-        let change = StatusChange { workflow, ..StatusChange::new(attempt, Status::Running, at) };
+        let running = StatusChange::new(attempt, Status::Running, at);
+        let change = StatusChange { workflow, organization_id, ..running };
         self.bus.status_changed(&change);
     }
 

@@ -1,6 +1,11 @@
 //! Who asked for what: a line in the log for everything that changes something, and for everybody who is not let in.
 //! `log_level = "info,audit=off"` leaves them out.
+//!
+//! Changes of what is defined, and of tokens, are in the database beside. Refusals are not: whoever is refused may ask as
+//! often as they like, and must neither fill a table nor the log. So of each token, and of strangers, so many are told in
+//! a while, and the others are counted.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,6 +18,10 @@ use axum::response::Response;
 /// What was done, in an answer on its way out: the path and the status tell the rest.
 #[derive(Clone, Debug)]
 pub(super) struct AuditDetail(pub(super) String);
+
+/// In a refusal on its way out: what was lacking.
+#[derive(Clone, Debug)]
+pub(super) struct RefusedFor(pub(super) String);
 
 /// The answer, with what was done for the log.
 pub(super) fn noting(mut response: Response, detail: impl Into<String>) -> Response {
@@ -41,8 +50,8 @@ impl AuditedRequest {
         Self { method, path, peer, asks_where_the_token_is }
     }
 
-    /// It was let in, and this was answered.
-    pub(super) fn answered(&self, response: &Response) {
+    /// It was let in with this token, and this was answered.
+    pub(super) fn answered(&self, token: Option<&str>, response: &Response) {
         if self.method.is_safe() {
             return;
         }
@@ -53,37 +62,58 @@ impl AuditedRequest {
             path = self.path,
             status = response.status().as_u16(),
             peer = self.peer.map(tracing::field::display),
+            token,
             detail,
             "a request over HTTP"
         );
     }
 
-    /// It was not let in.
-    pub(super) fn refused(&self, status: StatusCode, reason: &str) {
+    /// It was not let in, though it showed this token.
+    pub(super) fn refused(&self, token: Option<&str>, status: StatusCode, reason: &str) {
         if self.asks_where_the_token_is && status == StatusCode::UNAUTHORIZED {
             return;
         }
-        let Some(untold) = REFUSALS.lock().unwrap_or_else(PoisonError::into_inner).tell(Instant::now())
-        else {
-            return;
-        };
+        let mut refusals = REFUSALS.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = refusals.get_or_insert_default().tell(token, Instant::now());
+        drop(refusals);
+        let Some(untold) = told else { return };
         tracing::warn!(
             target: "audit",
             method = %self.method,
             path = self.path,
             status = status.as_u16(),
             peer = self.peer.map(tracing::field::display),
+            token,
             untold,
             "refused a request over HTTP: {reason}"
         );
     }
 }
 
-/// Of the whole process: whoever is refused may ask as often as they like, and must not fill the log.
-static REFUSALS: Mutex<RefusalLimit> = Mutex::new(RefusalLimit { since: None, told: 0, untold: 0 });
+/// Of the whole process.
+static REFUSALS: Mutex<Option<RefusalLimits>> = Mutex::new(None);
+
+/// How many refusals are told in a while of each token, and of those who showed none that is known: a flood of these
+/// hides no refusal of a token.
+#[derive(Debug, Default)]
+struct RefusalLimits(HashMap<Option<String>, RefusalLimit>);
+
+/// More tokens than these are not kept apart: names are of tokens that were made, and these come and go.
+const TOKENS_MAX: usize = 1_000;
+
+impl RefusalLimits {
+    /// Whether one more is told, with the number of those that were not told before it.
+    fn tell(&mut self, token: Option<&str>, now: Instant) -> Option<u64> {
+        let token = token.map(str::to_owned);
+        if self.0.len() >= TOKENS_MAX && !self.0.contains_key(&token) {
+            self.0.clear();
+        }
+        self.0.entry(token).or_default().tell(now)
+    }
+}
 
 /// How many refusals are told in a while.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct RefusalLimit {
     since: Option<Instant>,
     told: u32,
@@ -132,10 +162,23 @@ mod tests {
 
     #[test]
     fn refusals_are_told_until_there_are_many_and_then_counted() {
-        let (begun, mut limit) = (Instant::now(), RefusalLimit { since: None, told: 0, untold: 0 });
+        let (begun, mut limit) = (Instant::now(), RefusalLimit::default());
         let told = (0..25).filter_map(|_| limit.tell(begun)).count();
         assert_eq!(told, 10);
         assert_eq!(limit.tell(begun + WHILE), Some(15));
         assert_eq!(limit.tell(begun + WHILE), Some(0));
+    }
+
+    #[test]
+    fn a_flood_of_strangers_hides_no_refusal_of_a_token() {
+        let (now, mut limits) = (Instant::now(), RefusalLimits::default());
+        let told = (0..1_000).filter_map(|_| limits.tell(None, now)).count();
+        assert_eq!(told, 10);
+        assert_eq!(limits.tell(None, now), None);
+        assert_eq!(limits.tell(Some("ci"), now), Some(0));
+        for number in 0..2 * TOKENS_MAX {
+            limits.tell(Some(&number.to_string()), now);
+        }
+        assert!(limits.0.len() <= TOKENS_MAX, "what is kept is bounded");
     }
 }

@@ -9,9 +9,10 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::audit::noting;
-use super::executions::draft;
+use super::executions::{draft, refused_submit};
 use super::problem::{ApiError, ErrorKind};
 use super::query::{QueryParameters, RequestBody};
+use crate::access::Caller;
 use crate::api::{BatchItemView, BatchView, SubmitAnswer};
 
 /// So many are taken at once.
@@ -26,6 +27,7 @@ pub(super) struct BatchRequest(Vec<RequestDraft>);
 /// `POST /api/executions/batch`
 pub(super) async fn submit(
     State(api): State<Api>,
+    caller: Caller,
     query: QueryParameters,
     body: RequestBody,
 ) -> Result<Response, ApiError> {
@@ -41,12 +43,22 @@ pub(super) async fn submit(
             Err(error) => refused.push(Some(error)),
         }
     }
-    let mut submitted = api.service.submit_many(requests).await.into_iter();
-    let answer = |refused: Option<ApiError>| match refused {
+    let (mut own, mut whose) = (Vec::with_capacity(requests.len()), Vec::with_capacity(requests.len()));
+    for request in api.own_requests(&caller, requests).await? {
+        match request {
+            Ok(request) => {
+                own.push(request);
+                whose.push(None);
+            }
+            Err(error) => whose.push(Some(error)),
+        }
+    }
+    let (mut whose, mut submitted) = (whose.into_iter(), api.service.submit_many(own).await.into_iter());
+    let answer = |refused: Option<ApiError>| match refused.or_else(|| whose.next().flatten()) {
         Some(error) => problem(error),
         None => match submitted.next() {
             Some(Ok(answer)) => accepted(answer),
-            Some(Err(error)) => problem(error.into()),
+            Some(Err(error)) => problem(refused_submit(&caller, error)),
             None => problem(ApiError::new(ErrorKind::Failed, "there is no answer for this item")),
         },
     };

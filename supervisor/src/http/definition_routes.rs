@@ -1,11 +1,14 @@
 //! The endpoints of what is defined: each kind has the same five.
 
 use axum::routing::{delete, get, post, put};
+use muster_core::access::AccessRule;
 use utoipa::ToSchema;
 use utoipa::openapi::path::HttpMethod;
 use utoipa::openapi::schema::Type;
 
-use super::route::{DocumentedParameter, Route, json};
+use super::route::{
+    ADMIN, ADMIN_ALL, DocumentedParameter, OPERATE, OPERATE_ALL, Route, VIEW, VIEW_ALL, json,
+};
 use super::shape::Shape;
 use super::{definitions, organizations, prune, schedules, variables, webhooks, workflows};
 use crate::api::{
@@ -22,21 +25,37 @@ const DRY_RUN: DocumentedParameter =
 
 /// The words of one endpoint.
 struct EndpointWords {
+    rule: AccessRule,
     path: &'static str,
     operation_id: &'static str,
     summary: &'static str,
 }
 
-const fn words(path: &'static str, operation_id: &'static str, summary: &'static str) -> EndpointWords {
-    EndpointWords { path, operation_id, summary }
+const fn words(
+    rule: AccessRule,
+    path: &'static str,
+    operation_id: &'static str,
+    summary: &'static str,
+) -> EndpointWords {
+    EndpointWords { rule, path, operation_id, summary }
 }
 
 type Handler = axum::routing::MethodRouter<super::Api>;
 
 fn reads<T: ToSchema>(words: EndpointWords, parameters: Vec<DocumentedParameter>, handler: Handler) -> Route {
-    let EndpointWords { path, operation_id, summary } = words;
+    let EndpointWords { rule, path, operation_id, summary } = words;
     let answers = vec![json::<T>(200, "as it is defined now")];
-    Route { method: HttpMethod::Get, path, operation_id, summary, parameters, body: None, answers, handler }
+    Route {
+        method: HttpMethod::Get,
+        path,
+        operation_id,
+        summary,
+        rule,
+        parameters,
+        body: None,
+        answers,
+        handler,
+    }
 }
 
 fn changes(
@@ -46,10 +65,10 @@ fn changes(
     body: Option<Shape>,
     handler: Handler,
 ) -> Route {
-    let EndpointWords { path, operation_id, summary } = words;
+    let EndpointWords { rule, path, operation_id, summary } = words;
     parameters.push(DRY_RUN);
     let answers = vec![json::<PlanView>(200, "what was changed; nothing when it was so already")];
-    Route { method, path, operation_id, summary, parameters, body, answers, handler }
+    Route { method, path, operation_id, summary, rule, parameters, body, answers, handler }
 }
 
 /// The endpoints of all kinds.
@@ -65,6 +84,7 @@ pub(super) fn definition_routes() -> Vec<Route> {
         path: "/api/prune",
         operation_id: "prune",
         summary: "Remove executions that ended long ago, with their logs and events: as many as go in a moment",
+        rule: ADMIN_ALL,
         parameters: vec![],
         body: Some(Shape::of::<PruneWish>()),
         answers: vec![json::<PrunedView>(200, "what went, or would go")],
@@ -72,6 +92,7 @@ pub(super) fn definition_routes() -> Vec<Route> {
     });
     routes.push(reads::<DefinitionsView>(
         words(
+            VIEW_ALL,
             "/api/definitions",
             "getDefinitions",
             "All that is defined but secrets, to be given to applyDefinitions",
@@ -82,6 +103,7 @@ pub(super) fn definition_routes() -> Vec<Route> {
     routes.push(changes(
         HttpMethod::Post,
         words(
+            ADMIN_ALL,
             "/api/definitions",
             "applyDefinitions",
             "Make what is defined match all of this, all or nothing",
@@ -94,7 +116,7 @@ pub(super) fn definition_routes() -> Vec<Route> {
         DocumentedParameter("limit", Type::Integer, "at most so many, 1 to 1000"),
         DocumentedParameter("cursor", Type::Integer, "next_cursor of the page before"),
     ];
-    let listed = words("/api/changes", "listChanges", "Who changed what is defined, newest first");
+    let listed = words(VIEW_ALL, "/api/changes", "listChanges", "Who changed what is defined, newest first");
     routes.push(reads::<ChangesView>(listed, paging, get(definitions::changes)));
     routes
 }
@@ -105,6 +127,7 @@ fn workflow_routes() -> Vec<Route> {
     vec![
         reads::<WorkflowsView>(
             words(
+                VIEW,
                 "/api/workflows",
                 "getWorkflows",
                 "What the code of this supervisor's workers declares of its workflows, the files that cannot be loaded, and what is defined of workflows",
@@ -113,20 +136,25 @@ fn workflow_routes() -> Vec<Route> {
             get(workflows::list),
         ),
         reads::<WorkflowDefinition>(
-            words(ONE, "getWorkflow", "What is defined of a workflow"),
+            words(VIEW, ONE, "getWorkflow", "What is defined of a workflow"),
             vec![OWNER],
             get(workflows::show),
         ),
         changes(
             HttpMethod::Put,
-            words(ONE, "putWorkflow", "Define a workflow: what is left out is not defined from then on"),
+            words(
+                ADMIN,
+                ONE,
+                "putWorkflow",
+                "Define a workflow: what is left out is not defined from then on",
+            ),
             vec![OWNER],
             body,
             put(workflows::put),
         ),
         changes(
             HttpMethod::Delete,
-            words(ONE, "deleteWorkflow", "Remove what is defined of a workflow"),
+            words(ADMIN, ONE, "deleteWorkflow", "Remove what is defined of a workflow"),
             vec![OWNER],
             None,
             delete(workflows::delete),
@@ -139,25 +167,25 @@ fn organization_routes() -> Vec<Route> {
     let body = Some(Shape::of::<OrganizationDefinition>());
     vec![
         reads::<OrganizationsView>(
-            words("/api/organizations", "listOrganizations", "The organizations"),
+            words(VIEW, "/api/organizations", "listOrganizations", "The organizations"),
             vec![],
             get(organizations::list),
         ),
         reads::<OrganizationDefinition>(
-            words(ONE, "getOrganization", "One organization, by its key or id"),
+            words(VIEW, ONE, "getOrganization", "One organization, by its key or id"),
             vec![],
             get(organizations::show),
         ),
         changes(
             HttpMethod::Put,
-            words(ONE, "putOrganization", "Define an organization"),
+            words(ADMIN_ALL, ONE, "putOrganization", "Define an organization"),
             vec![],
             body,
             put(organizations::put),
         ),
         changes(
             HttpMethod::Delete,
-            words(ONE, "deleteOrganization", "Remove an organization that has nothing left"),
+            words(ADMIN_ALL, ONE, "deleteOrganization", "Remove an organization that has nothing left"),
             vec![],
             None,
             delete(organizations::delete),
@@ -170,25 +198,30 @@ fn variable_routes() -> Vec<Route> {
     let body = Some(Shape::of::<VariableDefinition>());
     vec![
         reads::<VariablesView>(
-            words("/api/variables", "listVariables", "The entries of configuration that are no secrets"),
+            words(
+                VIEW,
+                "/api/variables",
+                "listVariables",
+                "The entries of configuration that are no secrets",
+            ),
             vec![],
             get(variables::list),
         ),
         reads::<VariableDefinition>(
-            words(ONE, "getVariable", "One variable"),
+            words(VIEW, ONE, "getVariable", "One variable"),
             vec![OWNER],
             get(variables::show),
         ),
         changes(
             HttpMethod::Put,
-            words(ONE, "putVariable", "Set a variable"),
+            words(ADMIN, ONE, "putVariable", "Set a variable"),
             vec![OWNER],
             body,
             put(variables::put),
         ),
         changes(
             HttpMethod::Delete,
-            words(ONE, "deleteVariable", "Remove a variable"),
+            words(ADMIN, ONE, "deleteVariable", "Remove a variable"),
             vec![OWNER],
             None,
             delete(variables::delete),
@@ -201,7 +234,7 @@ fn secret_routes() -> Vec<Route> {
     let body = Some(Shape::of::<SecretValue>());
     vec![
         reads::<SecretsView>(
-            words("/api/secrets", "listSecrets", "The secrets, without their values"),
+            words(VIEW_ALL, "/api/secrets", "listSecrets", "The secrets, without their values"),
             vec![],
             get(variables::list_secrets),
         ),
@@ -210,26 +243,27 @@ fn secret_routes() -> Vec<Route> {
             path: "/api/secrets",
             operation_id: "rotateSecrets",
             summary: "Encrypt every secret with the current key",
+            rule: ADMIN_ALL,
             parameters: vec![],
             body: None,
             answers: vec![json::<PlanView>(200, "those that were not")],
             handler: post(variables::rotate),
         },
         reads::<SecretView>(
-            words(ONE, "getSecret", "Whether there is a secret; its value is never shown"),
+            words(VIEW_ALL, ONE, "getSecret", "Whether there is a secret; its value is never shown"),
             vec![OWNER],
             get(variables::show_secret),
         ),
         changes(
             HttpMethod::Put,
-            words(ONE, "putSecret", "Set a secret"),
+            words(ADMIN_ALL, ONE, "putSecret", "Set a secret"),
             vec![OWNER],
             body,
             put(variables::put_secret),
         ),
         changes(
             HttpMethod::Delete,
-            words(ONE, "deleteSecret", "Remove a secret"),
+            words(ADMIN_ALL, ONE, "deleteSecret", "Remove a secret"),
             vec![OWNER],
             None,
             delete(variables::delete_secret),
@@ -243,6 +277,7 @@ fn schedule_routes() -> Vec<Route> {
     let mut routes = vec![
         reads::<SchedulesView>(
             words(
+                VIEW,
                 "/api/schedules",
                 "listSchedules",
                 "What runs by itself, with what it did last and does next",
@@ -250,9 +285,9 @@ fn schedule_routes() -> Vec<Route> {
             vec![],
             get(schedules::list),
         ),
-        reads::<ScheduleView>(words(ONE, "getSchedule", "One schedule"), vec![], get(schedules::show)),
+        reads::<ScheduleView>(words(VIEW, ONE, "getSchedule", "One schedule"), vec![], get(schedules::show)),
         reads::<TicksView>(
-            words("/api/schedules/{key}/next", "getScheduleTicks", "The next ticks of a schedule"),
+            words(VIEW, "/api/schedules/{key}/next", "getScheduleTicks", "The next ticks of a schedule"),
             vec![
                 DocumentedParameter("count", Type::Integer, "so many, 1 to 1000"),
                 DocumentedParameter("after", Type::String, "after this moment, in RFC 3339; left out, now"),
@@ -264,19 +299,21 @@ fn schedule_routes() -> Vec<Route> {
             path: "/api/schedules/{key}/run",
             operation_id: "runSchedule",
             summary: "Run a schedule's workflow now, beside its ticks",
+            rule: OPERATE,
             parameters: vec![],
             body: None,
             answers: vec![json::<AcceptedView>(202, "the execution")],
             handler: post(schedules::run),
         },
     ];
-    let put_words = words(ONE, "putSchedule", "Define a schedule");
+    let put_words = words(ADMIN, ONE, "putSchedule", "Define a schedule");
     routes.push(changes(HttpMethod::Put, put_words, vec![], body, put(schedules::put)));
-    let delete_words = words(ONE, "deleteSchedule", "Remove a schedule; its executions stay");
+    let delete_words = words(ADMIN, ONE, "deleteSchedule", "Remove a schedule; its executions stay");
     routes.push(changes(HttpMethod::Delete, delete_words, vec![], None, delete(schedules::delete)));
-    let pause = words("/api/schedules/{key}/pause", "pauseSchedule", "Let a schedule no longer tick");
+    let pause =
+        words(OPERATE, "/api/schedules/{key}/pause", "pauseSchedule", "Let a schedule no longer tick");
     routes.push(changes(HttpMethod::Post, pause, vec![], None, post(schedules::pause)));
-    let resume = words("/api/schedules/{key}/resume", "resumeSchedule", "Let a schedule tick again");
+    let resume = words(OPERATE, "/api/schedules/{key}/resume", "resumeSchedule", "Let a schedule tick again");
     routes.push(changes(HttpMethod::Post, resume, vec![], None, post(schedules::resume)));
     routes
 }
@@ -289,17 +326,22 @@ fn webhook_routes() -> Vec<Route> {
         DocumentedParameter("state", Type::String, "`pending`, `delivered` or `failed`"),
         DocumentedParameter("limit", Type::Integer, "at most so many, 1 to 1000"),
     ];
-    let list = words("/api/webhooks", "listWebhooks", "Who is told what executions came to");
+    let list = words(VIEW_ALL, "/api/webhooks", "listWebhooks", "Who is told what executions came to");
     let told = words(
+        VIEW_ALL,
         "/api/deliveries",
         "listDeliveries",
         "What webhooks were told, or are to be told, newest first",
     );
-    let put_words = words(ONE, "putWebhook", "Define a webhook");
-    let delete_words = words(ONE, "deleteWebhook", "Remove a webhook, and what it was to be told");
+    let put_words = words(ADMIN_ALL, ONE, "putWebhook", "Define a webhook");
+    let delete_words = words(ADMIN_ALL, ONE, "deleteWebhook", "Remove a webhook, and what it was to be told");
     vec![
         reads::<WebhooksView>(list, vec![], get(webhooks::list)),
-        reads::<WebhookDefinition>(words(ONE, "getWebhook", "One webhook"), vec![], get(webhooks::show)),
+        reads::<WebhookDefinition>(
+            words(VIEW_ALL, ONE, "getWebhook", "One webhook"),
+            vec![],
+            get(webhooks::show),
+        ),
         changes(HttpMethod::Put, put_words, vec![], body, put(webhooks::put)),
         changes(HttpMethod::Delete, delete_words, vec![], None, delete(webhooks::delete)),
         reads::<DeliveriesView>(told, filters, get(webhooks::deliveries)),
@@ -308,6 +350,7 @@ fn webhook_routes() -> Vec<Route> {
             path: "/api/webhooks/{key}/deliveries/{id}/retry",
             operation_id: "retryDelivery",
             summary: "Tell a webhook of an execution again, from the first try on",
+            rule: OPERATE_ALL,
             parameters: vec![],
             body: None,
             answers: vec![json::<DeliveriesView>(200, "the delivery as it is from now on")],

@@ -1,6 +1,5 @@
 //! What all endpoints of definitions share: who asks, whose it is, and the change itself.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 
 use axum::Json;
@@ -14,8 +13,10 @@ use utoipa::openapi::schema::Schema;
 
 use super::Api;
 use super::audit::noting;
+use super::guard::caller;
 use super::problem::ApiError;
 use super::query::{QueryParameters, RequestBody};
+use crate::access::{Caller, Credential};
 use crate::api::{ChangesView, DefinitionsView, PlanView};
 use crate::client::USER_HEADER;
 use crate::definitions::{DefinitionEdit, DefinitionWish, change_view, whole};
@@ -28,23 +29,36 @@ const PAGE_MAX: usize = 1_000;
 /// The longest name of whoever asks.
 const WHO_MAX_CHARS: usize = 200;
 
-/// Who asks, as far as they say, and from where: for the record of changes.
-pub(super) struct Requester(pub(super) String);
+/// Who asks: for the record of changes.
+pub(super) struct Requester {
+    /// The name of their token, who they say they are, and from where they ask.
+    pub(super) who: String,
+    /// What they were let in by.
+    pub(super) caller: Caller,
+}
+
+/// The words for them. The name of a token is sure, so it comes first; what they say of themselves is in brackets behind it.
+/// Whoever has the token of the settings is who they say.
+fn words(caller: &Caller, said: Option<&str>, peer: &str) -> String {
+    match (&caller.credential, said) {
+        (Credential::Named { name, .. }, Some(said)) => format!("token {name} ({said}) from {peer}"),
+        (Credential::Named { name, .. }, None) => format!("token {name} from {peer}"),
+        (Credential::Open | Credential::Setting, Some(said)) => format!("{said} from {peer}"),
+        (Credential::Open | Credential::Setting, None) => peer.to_owned(),
+    }
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for Requester {
-    type Rejection = Infallible;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let caller = caller(parts)?;
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map_or_else(|| "unknown".to_owned(), |ConnectInfo(peer)| peer.ip().to_string());
         let said = parts.headers.get(USER_HEADER).and_then(|value| value.to_str().ok()).map(str::trim);
-        Ok(Self(match said.filter(|said| !said.is_empty()) {
-            Some(said) => {
-                let said: String = said.chars().take(WHO_MAX_CHARS).collect();
-                format!("{said} from {peer}")
-            }
-            None => peer,
-        }))
+        let said = said.filter(|said| !said.is_empty());
+        let said = said.map(|said| said.chars().take(WHO_MAX_CHARS).collect::<String>());
+        Ok(Self { who: words(&caller, said.as_deref(), &peer), caller })
     }
 }
 
@@ -60,12 +74,13 @@ pub(super) async fn change(
     query: QueryParameters,
     edit: DefinitionEdit,
 ) -> Result<Response, ApiError> {
+    let edit = api.own_edit(&requester.caller, edit).await?;
     wish(api, requester, query, DefinitionWish::Edits(vec![edit])).await
 }
 
 async fn wish(
     api: &Api,
-    Requester(who): Requester,
+    Requester { who, .. }: Requester,
     mut query: QueryParameters,
     wish: DefinitionWish,
 ) -> Result<Response, ApiError> {

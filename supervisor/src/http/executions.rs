@@ -14,8 +14,9 @@ use super::Api;
 use super::audit::noting;
 use super::problem::ApiError;
 use super::query::{PathId, QueryParameters, RequestBody};
+use crate::access::Caller;
 use crate::api::{
-    AcceptedView, CancelOutcome, CancelView, ExplanationView, RetryRequest, SelectionRequest, SubmitAnswer,
+    AcceptedView, CancelOutcome, CancelView, ExplanationView, RetryRequest, ServiceError, SubmitAnswer,
 };
 use crate::nearest::nearest;
 
@@ -32,6 +33,7 @@ pub(super) struct EventPageView {
 /// `POST /api/executions`
 pub(super) async fn submit(
     State(api): State<Api>,
+    caller: Caller,
     mut query: QueryParameters,
     headers: HeaderMap,
     body: RequestBody,
@@ -42,11 +44,15 @@ pub(super) async fn submit(
     if let Some(key) = headers.get(IDEMPOTENCY_KEY) {
         draft.take_idempotency_key(&bare_key(key)?);
     }
-    let request = draft.into_request()?;
-    let SubmitAnswer { execution_id, status, existing } = api.service.submit(request).await?;
+    let requests = vec![draft.into_request()?];
+    let request = api.own_requests(&caller, requests).await?.pop().transpose()?;
+    let request = request.ok_or_else(|| ApiError::invalid("there is no request"))?;
+    let submitted = api.service.submit(request).await;
+    let submitted = submitted.map_err(|error| refused_submit(&caller, error))?;
+    let SubmitAnswer { execution_id, status, existing } = submitted;
     let detail = format!("execution {execution_id}{}", if existing { ", submitted before" } else { "" });
     let record = match wait {
-        Some(wait) => api.wait_for_end(execution_id, wait).await?,
+        Some(wait) => api.wait_for_end(&caller, execution_id, wait).await?,
         None if existing => api.store.execution(execution_id).await?,
         None => None,
     };
@@ -56,6 +62,12 @@ pub(super) async fn submit(
     }
     let accepted = AcceptedView { execution_id, status: Some(status), retry_of: None, existing };
     Ok(noting((StatusCode::ACCEPTED, Json(accepted)).into_response(), detail))
+}
+
+/// Why a submit was refused. Which execution a limit is full of is told to those who may see all executions.
+pub(super) fn refused_submit(caller: &Caller, error: ServiceError) -> ApiError {
+    let error = ApiError::from(error);
+    if caller.organization_id().is_none() { error } else { error.without_execution() }
 }
 
 /// What a body asks for, with an id, and with what is wrong with it.
@@ -97,13 +109,14 @@ fn row(record: ExecutionRecord) -> Response {
 /// `GET /api/executions/{id}`
 pub(super) async fn show(
     State(api): State<Api>,
+    caller: Caller,
     PathId(id): PathId,
     mut query: QueryParameters,
 ) -> Result<Response, ApiError> {
     let wait = query.wait()?;
     query.end()?;
     let record = match wait {
-        Some(wait) => api.wait_for_end(id, wait).await?,
+        Some(wait) => api.wait_for_end(&caller, id, wait).await?,
         None => api.store.execution(id).await?,
     };
     let record = record.ok_or_else(|| ApiError::no_execution(id))?;
@@ -127,23 +140,32 @@ impl Api {
 }
 
 /// `GET /api/executions/{id}/events`
-pub(super) async fn events(State(api): State<Api>, PathId(id): PathId) -> Result<Response, ApiError> {
+pub(super) async fn events(
+    State(api): State<Api>,
+    caller: Caller,
+    PathId(id): PathId,
+) -> Result<Response, ApiError> {
     let mut events = api.store.events(id).await?;
     // They are stored when an attempt ends; what others wrote meanwhile belongs between them.
     events.sort_by_key(|event| event.at);
     if events.is_empty() && api.store.execution(id).await?.is_none() {
         return Err(ApiError::no_execution(id));
     }
-    let supervisors = api.supervisors_of(&events).await?;
+    // Where supervisors are is not of one organization.
+    let supervisors = match caller.organization_id() {
+        None => api.supervisors_of(&events).await?,
+        Some(_) => Vec::new(),
+    };
     Ok(Json(EventPageView { events, supervisors }).into_response())
 }
 
 /// `GET /api/executions/{id}/explain`
 pub(super) async fn explain(
     State(api): State<Api>,
+    caller: Caller,
     PathId(id): PathId,
 ) -> Result<Json<ExplanationView>, ApiError> {
-    let explanation = api.service.explain(id).await?;
+    let explanation = api.service.explain(id, caller.organization_id().is_none()).await?;
     explanation.map(Json).ok_or_else(|| ApiError::no_execution(id))
 }
 
@@ -173,16 +195,24 @@ pub(super) async fn retry(
 }
 
 /// `POST /api/executions/cancel`
-pub(super) async fn cancel_many(State(api): State<Api>, body: RequestBody) -> Result<Response, ApiError> {
-    let selection: SelectionRequest = body.json()?;
+pub(super) async fn cancel_many(
+    State(api): State<Api>,
+    caller: Caller,
+    body: RequestBody,
+) -> Result<Response, ApiError> {
+    let selection = api.narrowed_selection(&caller, body.json()?).await?;
     let view = api.service.cancel_many(&selection).await?;
     let detail = format!("{} cancelled, {} asked to end of {selection}", view.done, view.asked);
     Ok(noting(Json(view).into_response(), detail))
 }
 
 /// `POST /api/executions/retry`
-pub(super) async fn retry_many(State(api): State<Api>, body: RequestBody) -> Result<Response, ApiError> {
-    let selection: SelectionRequest = body.json()?;
+pub(super) async fn retry_many(
+    State(api): State<Api>,
+    caller: Caller,
+    body: RequestBody,
+) -> Result<Response, ApiError> {
+    let selection = api.narrowed_selection(&caller, body.json()?).await?;
     let view = api.service.retry_many(&selection).await?;
     let detail = format!("{} submitted again of {selection}", view.done);
     Ok(noting(Json(view).into_response(), detail))

@@ -26,10 +26,7 @@ pub(super) async fn ready(State(api): State<Api>, Extension(visitor): Extension<
 /// The answer to whoever asks for readiness.
 pub(super) fn respond(readiness: Readiness, visitor: Visitor) -> Response {
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let readiness = match visitor {
-        Visitor::Known => readiness,
-        Visitor::Stranger => readiness.without_parts(),
-    };
+    let readiness = if visitor.sees_everything() { readiness } else { readiness.without_parts() };
     (status, Json(readiness)).into_response()
 }
 

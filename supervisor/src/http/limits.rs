@@ -41,7 +41,7 @@ pub(super) async fn show(
 pub(super) async fn set(
     State(api): State<Api>,
     Path(name): Path<String>,
-    Requester(who): Requester,
+    Requester { who, .. }: Requester,
     body: RequestBody,
 ) -> Result<Response, ApiError> {
     let terms: LimitTerms = body.json()?;
@@ -60,7 +60,7 @@ pub(super) async fn set(
 pub(super) async fn remove(
     State(api): State<Api>,
     Path(name): Path<String>,
-    Requester(who): Requester,
+    Requester { who, .. }: Requester,
 ) -> Result<Response, ApiError> {
     let edit = DefinitionEdit::RemoveLimit { name: name.clone() };
     api.service.edit_definitions(DefinitionWish::Edits(vec![edit]), &who, false).await?;

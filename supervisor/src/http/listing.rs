@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::Api;
 use super::problem::ApiError;
 use super::query::QueryParameters;
-use crate::definitions::organization_id;
+use crate::access::Caller;
 
 /// How many rows a page has when nobody says.
 const PAGE_DEFAULT: usize = 50;
@@ -33,6 +33,7 @@ pub(super) struct ExecutionPageView {
 /// `GET /api/executions`
 pub(super) async fn list(
     State(api): State<Api>,
+    caller: Caller,
     mut query: QueryParameters,
 ) -> Result<Json<ExecutionPageView>, ApiError> {
     let id: Option<IdOrPrefix> = query.take("id")?;
@@ -40,10 +41,7 @@ pub(super) async fn list(
     let filter = ExecutionFilter {
         statuses: query.take::<Status>("status")?.into_iter().collect(),
         workflow: query.take("workflow")?,
-        organization_id: match query.take::<String>("organization")? {
-            Some(called) => Some(api.organization_called(&called).await?),
-            None => None,
-        },
+        organization_id: api.narrowed(&caller, query.take("organization")?).await?,
         error_type: query.take("error_type")?,
         since: query.moment("since")?,
         until: query.moment("until")?,
@@ -53,7 +51,7 @@ pub(super) async fn list(
     query.end()?;
     let (executions, next) = match (id, queue) {
         (Some(id), queue) => {
-            let mut found = api.beginning_with(id).await?;
+            let mut found = api.beginning_with(id, filter.organization_id).await?;
             found.retain(|row| is_meant(&filter, queue.as_deref(), row));
             (found, None)
         }
@@ -88,19 +86,16 @@ fn is_meant(filter: &ExecutionFilter, queue: Option<&str>, row: &ExecutionRecord
 }
 
 impl Api {
-    /// An organization by its key or id. One of an id need not be known: executions may name any.
-    async fn organization_called(&self, called: &str) -> Result<Uuid, ApiError> {
-        if let Ok(id) = called.parse() {
-            return Ok(id);
-        }
-        let definitions = self.store.definitions().await?;
-        organization_id(&definitions, called).map_err(ApiError::invalid)
-    }
-
-    /// The executions with this id, or whose ids begin so, the last id first.
-    async fn beginning_with(&self, id: IdOrPrefix) -> Result<Vec<ExecutionRecord>, ApiError> {
+    /// The executions with this id, or whose ids begin so, the last id first; with a prefix, of this organization.
+    async fn beginning_with(
+        &self,
+        id: IdOrPrefix,
+        organization_id: Option<Uuid>,
+    ) -> Result<Vec<ExecutionRecord>, ApiError> {
         Ok(match id {
-            IdOrPrefix::Prefix(prefix) => self.store.executions_with_prefix(prefix, PAGE_MAX).await?,
+            IdOrPrefix::Prefix(prefix) => {
+                self.store.executions_with_prefix(prefix, organization_id, PAGE_MAX).await?
+            }
             IdOrPrefix::Id(id) => {
                 let found = self.store.execution(id).await?;
                 let bare = |row| ExecutionRecord { parameters: None, result: None, error_stack: None, ..row };

@@ -1,6 +1,7 @@
 //! The log of an execution: page by page, or live as server-sent events.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -19,6 +20,7 @@ use uuid::Uuid;
 use super::Api;
 use super::problem::ApiError;
 use super::query::{PathId, QueryParameters};
+use crate::access::Caller;
 use crate::api::{LogPage, LogView};
 
 /// How many lines a page has.
@@ -56,6 +58,7 @@ impl std::str::FromStr for LogPosition {
 /// `GET /api/executions/{id}/logs`
 pub(super) async fn logs(
     State(api): State<Api>,
+    caller: Caller,
     PathId(id): PathId,
     headers: HeaderMap,
     mut query: QueryParameters,
@@ -69,7 +72,7 @@ pub(super) async fn logs(
         return Err(ApiError::no_execution(id));
     }
     if follow {
-        return Ok(follow_from(api, id, after));
+        return Ok(follow_from(api, caller, id, after));
     }
     page(&api, id, after).await.map(IntoResponse::into_response)
 }
@@ -98,12 +101,16 @@ async fn live_lines(api: &Api, id: Uuid) -> Vec<LogView> {
     messages.iter().filter_map(|message| serde_json::from_slice(message).ok()).collect()
 }
 
-fn follow_from(api: Api, id: Uuid, after: LogPosition) -> Response {
+fn follow_from(api: Api, caller: Caller, id: Uuid, after: LogPosition) -> Response {
     let (events, receiver) = mpsc::channel(EVENTS_MAX);
     tokio::spawn(async move {
+        let tokens = Arc::clone(&api.access.tokens);
         let mut follower = LogFollower { api, id, after, events };
-        // The error is that the reader left, or a problem it was told of: either way this is over.
-        let _ = follower.run().await;
+        tokio::select! {
+            // The error is that the reader left, or a problem it was told of: either way this is over.
+            _ = follower.run() => {}
+            () = tokens.ended(&caller) => {}
+        }
     });
     let events = stream::unfold(receiver, |mut receiver| async {
         let event: Event = receiver.recv().await?;

@@ -5,6 +5,7 @@
 //! Every endpoint is a row of the table in `routes`, from which both the router and the OpenAPI document
 //! are made; what is said of bodies and answers comes from their types.
 
+mod access;
 mod audit;
 mod batch;
 mod dashboard;
@@ -34,6 +35,8 @@ mod shape;
 mod socket;
 mod startup_server;
 mod statistics;
+mod token_routes;
+mod tokens;
 mod transcript;
 mod variables;
 mod wait;
@@ -97,15 +100,16 @@ impl Api {
     pub fn router(self) -> Router {
         let mut router = Router::new();
         for route in routes::routes() {
-            router = router.route(route.path, route.handler);
+            let rule = axum::middleware::from_fn_with_state(route.rule, guard::hold_to);
+            router = router.route(route.path, route.handler.route_layer(rule));
         }
         router = router.merge(dashboard::routes());
         router
-            .fallback(problem::no_such_path)
+            .fallback(problem::no_such_endpoint)
             .method_not_allowed_fallback(problem::no_such_method)
             .layer(axum::middleware::map_response(problem::as_a_problem))
             .layer(axum::middleware::from_fn_with_state(Arc::clone(&self.service), count_request))
-            .layer(axum::middleware::from_fn_with_state(self.access.clone(), guard::admit))
+            .layer(axum::middleware::from_fn_with_state(self.access.clone(), guard::identify))
             .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
             .with_state(self)
     }

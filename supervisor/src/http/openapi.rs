@@ -1,5 +1,7 @@
 //! The OpenAPI document, made from a table of endpoints and the types they take and give.
 
+use muster_core::access::{AccessRule, Reach};
+use utoipa::openapi::extensions::{Extensions, ExtensionsBuilder};
 use utoipa::openapi::path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, Paths};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
@@ -59,7 +61,8 @@ fn operation(route: Route) -> Operation {
         .operation_id(Some(route.operation_id))
         .summary(Some(route.summary))
         .parameters((!parameters.is_empty()).then_some(parameters))
-        .request_body(body);
+        .request_body(body)
+        .extensions(Some(needed(route.rule)));
     let operation = route
         .answers
         .iter()
@@ -67,6 +70,17 @@ fn operation(route: Route) -> Operation {
     let problem = Content::new(Some(PROBLEM.reference()));
     let problem = ResponseBuilder::new().description("an error").content("application/problem+json", problem);
     operation.response("default", problem).build()
+}
+
+/// What the caller needs, for whoever generates clients or reads: `x-muster-role` is the smallest role that will do, or
+/// `none`; with `x-muster-organization` a token that is bound to an organization will, and has what is of that one.
+fn needed(rule: AccessRule) -> Extensions {
+    let (role, of_one) = match rule {
+        AccessRule::Open => ("none", true),
+        AccessRule::Needs(role, Reach::Organization) => (role.as_str(), true),
+        AccessRule::Needs(role, Reach::Fleet) => (role.as_str(), false),
+    };
+    ExtensionsBuilder::new().add("x-muster-role", role).add("x-muster-organization", of_one).build()
 }
 
 fn path_id() -> Parameter {
@@ -155,6 +169,7 @@ mod tests {
         }
         insta::assert_snapshot!(lines.join("\n"), @r#"
 getDashboard get /: The dashboard
+getAccess get /api/access: Who asks, and what they may do
 listChanges get /api/changes: Who changed what is defined, newest first
 listDeadLetters get /api/dead-letters: Messages of RabbitMQ that could not be used, the oldest first
 purgeDeadLetters post /api/dead-letters/purge: Throw dead letters away
@@ -208,6 +223,10 @@ deleteSecret delete /api/secrets/{key}: Remove a secret
 getSecret get /api/secrets/{key}: Whether there is a secret; its value is never shown
 putSecret put /api/secrets/{key}: Set a secret
 getStatistics get /api/statistics: How many executions of each workflow ended lately, how, and how long they ran
+listTokens get /api/tokens: Who is let in beside the holder of http_token
+createToken post /api/tokens: Make a token; what its holder shows is told this once
+deleteToken delete /api/tokens/{key}: Remove a token: nobody is let in with it from then on
+rotateToken post /api/tokens/{key}/rotate: Give a token another secret; the one before counts no more, or for an overlap
 listVariables get /api/variables: The entries of configuration that are no secrets
 deleteVariable delete /api/variables/{key}: Remove a variable
 getVariable get /api/variables/{key}: One variable

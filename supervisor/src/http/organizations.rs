@@ -8,12 +8,23 @@ use super::Api;
 use super::definitions::{Requester, change, only};
 use super::problem::ApiError;
 use super::query::{QueryParameters, RequestBody};
+use crate::access::Caller;
 use crate::api::{OrganizationDefinition, OrganizationsView};
 use crate::definitions::{DefinitionEdit, organizations};
 
+/// Those that the caller may see.
+async fn own(api: &Api, caller: &Caller) -> Result<Vec<OrganizationDefinition>, ApiError> {
+    let mut all = organizations(&api.store.definitions().await?);
+    all.retain(|one| caller.may_see(one.id));
+    Ok(all)
+}
+
 /// `GET /api/organizations`
-pub(super) async fn list(State(api): State<Api>) -> Result<Json<OrganizationsView>, ApiError> {
-    let organizations = organizations(&api.store.definitions().await?);
+pub(super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+) -> Result<Json<OrganizationsView>, ApiError> {
+    let organizations = own(&api, &caller).await?;
     Ok(Json(OrganizationsView { organizations }))
 }
 
@@ -21,8 +32,9 @@ pub(super) async fn list(State(api): State<Api>) -> Result<Json<OrganizationsVie
 pub(super) async fn show(
     State(api): State<Api>,
     Path(key): Path<String>,
+    caller: Caller,
 ) -> Result<Json<OrganizationDefinition>, ApiError> {
-    let all = organizations(&api.store.definitions().await?);
+    let all = own(&api, &caller).await?;
     let is_meant = |one: &OrganizationDefinition| one.key == key || one.id == key.parse().ok();
     only("organization", &key, all, is_meant, |one| &one.key).map(Json)
 }

@@ -5,10 +5,13 @@ use std::path::Path;
 use axum::body::to_bytes;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use muster_core::access::AccessRefusal;
 use muster_core::execution::InvalidRequest;
 use muster_store::StoreError;
 use uuid::Uuid;
 
+use super::audit::RefusedFor;
+use crate::access::Caller;
 use crate::api::{ProblemView, ServiceError};
 
 /// The most that is read of what the library says.
@@ -25,6 +28,8 @@ pub(super) struct ApiError {
     token_file: Option<String>,
     /// Where a limit is full: an execution that is in it.
     execution_id: Option<Uuid>,
+    /// For the audit alone: that it is a refusal, though it looks like another error.
+    refused_for: Option<String>,
 }
 
 /// The kinds of errors.
@@ -65,7 +70,7 @@ impl ErrorKind {
         match self {
             Self::Invalid => ("invalid-request", "The request is not valid"),
             Self::Unauthorized => ("unauthorized", "A token is needed"),
-            Self::Forbidden => ("forbidden", "Not from there"),
+            Self::Forbidden => ("forbidden", "Not allowed"),
             Self::NotFound => ("not-found", "There is no such thing"),
             Self::NoSuchMethod => ("method-not-allowed", "Not with this method"),
             Self::Conflict => ("conflict", "Not in this state"),
@@ -81,7 +86,14 @@ impl ErrorKind {
 
 impl ApiError {
     pub(super) fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), problems: Vec::new(), token_file: None, execution_id: None }
+        Self {
+            kind,
+            detail: detail.into(),
+            problems: Vec::new(),
+            token_file: None,
+            execution_id: None,
+            refused_for: None,
+        }
     }
 
     /// The token was not shown; where it is kept, if that may be said.
@@ -103,6 +115,29 @@ impl ApiError {
 
     pub(super) fn no_execution(id: uuid::Uuid) -> Self {
         Self::not_found(format!("there is no execution {id}"))
+    }
+
+    /// Of an execution that is of another organization than theirs is said what is said of one that is not there.
+    pub(super) fn hidden_execution(id: Uuid) -> Self {
+        let reason = format!("execution {id} is not of the organization that the token is bound to");
+        Self { refused_for: Some(reason), ..Self::no_execution(id) }
+    }
+
+    /// The token that they were let in with counted while they waited.
+    pub(super) fn token_ended() -> Self {
+        Self::new(ErrorKind::Unauthorized, "the token shown counts no more")
+    }
+
+    /// Without the execution of somebody else that a limit is full of.
+    pub(super) fn without_execution(self) -> Self {
+        match self.execution_id {
+            None => self,
+            Some(id) => Self {
+                detail: self.detail.replace(&id.to_string(), "of another organization"),
+                execution_id: None,
+                ..self
+            },
+        }
     }
 
     pub(super) fn status(&self) -> StatusCode {
@@ -137,6 +172,19 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let kind = self.kind;
+        let refused_for = match kind {
+            ErrorKind::Unauthorized | ErrorKind::Forbidden => Some(self.detail.clone()),
+            ErrorKind::Invalid
+            | ErrorKind::NotFound
+            | ErrorKind::NoSuchMethod
+            | ErrorKind::Conflict
+            | ErrorKind::TooLarge
+            | ErrorKind::KeyReused
+            | ErrorKind::LimitReached
+            | ErrorKind::Unstorable
+            | ErrorKind::Failed
+            | ErrorKind::Unavailable => self.refused_for.clone(),
+        };
         let mut response = (kind.status(), axum::Json(self.into_view())).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -158,7 +206,22 @@ impl IntoResponse for ApiError {
             | ErrorKind::Unstorable
             | ErrorKind::Failed => {}
         }
+        if let Some(reason) = refused_for {
+            response.extensions_mut().insert(RefusedFor(reason));
+        }
         response
+    }
+}
+
+impl From<AccessRefusal> for ApiError {
+    fn from(refusal: AccessRefusal) -> Self {
+        let kind = match refusal {
+            AccessRefusal::NoToken => return Self::no_token(None),
+            AccessRefusal::RoleTooSmall { .. }
+            | AccessRefusal::NotOfOneOrganization { .. }
+            | AccessRefusal::OtherOrganization => ErrorKind::Forbidden,
+        };
+        Self::new(kind, refusal.to_string())
     }
 }
 
@@ -220,7 +283,12 @@ pub(super) async fn as_a_problem(response: Response) -> Response {
     ApiError::invalid(String::from_utf8_lossy(&text)).into_response()
 }
 
-/// No endpoint has this path.
+/// No endpoint has this path, which is told to those who were let in.
+pub(super) async fn no_such_endpoint(_: Caller, uri: Uri) -> ApiError {
+    no_such_path(uri).await
+}
+
+/// There is nothing at this path.
 pub(super) async fn no_such_path(uri: Uri) -> ApiError {
     ApiError::new(
         ErrorKind::NotFound,
@@ -229,7 +297,7 @@ pub(super) async fn no_such_path(uri: Uri) -> ApiError {
 }
 
 /// The endpoint does not know this method.
-pub(super) async fn no_such_method(method: Method, uri: Uri) -> ApiError {
+pub(super) async fn no_such_method(_: Caller, method: Method, uri: Uri) -> ApiError {
     let detail = format!("{} does not take {method}: the endpoints are in /api/openapi.json", uri.path());
     ApiError::new(ErrorKind::NoSuchMethod, detail)
 }

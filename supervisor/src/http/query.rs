@@ -14,14 +14,17 @@ use muster_core::execution::{IdOrPrefix, IdPrefix, InvalidId};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use super::guard::caller;
 use super::problem::{ApiError, ErrorKind};
 use super::{Api, BODY_MAX_BYTES};
+use crate::access::Caller;
 use crate::moment::moment;
 
 /// The longest `?wait=`. A client that wants more asks again.
 const WAIT_MAX: Duration = Duration::from_secs(300);
 
-/// The `{id}` of the path: an execution's id, or as much of it as no other begins with.
+/// The `{id}` of the path: an execution's id, or as much of it as no other begins with. Whoever is bound to an organization
+/// finds executions of that one only, so whatever takes its id from here keeps to it.
 pub(super) struct PathId(pub(super) Uuid);
 
 /// How many executions are shown to whoever wrote too little of an id.
@@ -31,18 +34,32 @@ impl FromRequestParts<Api> for PathId {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        let caller = caller(parts)?;
         let parameters = RawPathParams::from_request_parts(parts, api).await;
         let parameters = parameters.map_err(|error| ApiError::invalid(error.body_text()))?;
         let text = parameters.iter().find(|(name, _)| *name == "id").map_or("", |(_, value)| value);
         match text.parse().map_err(|error: InvalidId| ApiError::invalid(error.to_string()))? {
-            IdOrPrefix::Id(id) => Ok(Self(id)),
-            IdOrPrefix::Prefix(prefix) => the_only_one(api, text, prefix).await.map(Self),
+            IdOrPrefix::Id(id) => theirs(api, &caller, id).await.map(Self),
+            IdOrPrefix::Prefix(prefix) => the_only_one(api, &caller, text, prefix).await.map(Self),
         }
     }
 }
 
-async fn the_only_one(api: &Api, text: &str, prefix: IdPrefix) -> Result<Uuid, ApiError> {
-    let mut found = api.store.executions_with_prefix(prefix, CANDIDATES_SHOWN + 1).await?;
+/// An id that the caller may use: for whoever is bound to an organization only that of an execution of it.
+async fn theirs(api: &Api, caller: &Caller, id: Uuid) -> Result<Uuid, ApiError> {
+    if caller.organization_id().is_none() {
+        return Ok(id);
+    }
+    match api.store.execution(id).await? {
+        Some(row) if caller.may_see(row.organization_id) => Ok(id),
+        Some(_) => Err(ApiError::hidden_execution(id)),
+        None => Err(ApiError::no_execution(id)),
+    }
+}
+
+async fn the_only_one(api: &Api, caller: &Caller, text: &str, prefix: IdPrefix) -> Result<Uuid, ApiError> {
+    let most = CANDIDATES_SHOWN + 1;
+    let mut found = api.store.executions_with_prefix(prefix, caller.organization_id(), most).await?;
     match found.as_slice() {
         [] => return Err(ApiError::not_found(format!("no execution has an id that begins with {text}"))),
         [one] => return Ok(one.id),

@@ -12,8 +12,12 @@ use super::definition_routes::definition_routes;
 use super::executions::EventPageView;
 use super::listing::ExecutionPageView;
 use super::openapi::openapi;
-use super::route::{DocumentedParameter, DocumentedResponse, JSON, Route, json, other};
+use super::route::{
+    ADMIN_ALL, DocumentedParameter, DocumentedResponse, JSON, OPEN, OPERATE, OPERATE_ALL, Route, VIEW,
+    VIEW_ALL, json, other,
+};
 use super::shape::Shape;
+use super::token_routes::token_routes;
 use super::{
     batch, dashboard, dead_letters, executions, fleet, health, limits, listing, logs, pauses, pool, socket,
     statistics, transcript,
@@ -43,6 +47,7 @@ pub(super) fn routes() -> Vec<Route> {
     routes.extend(definition_routes());
     routes.extend(limit_routes());
     routes.extend(pause_routes());
+    routes.extend(token_routes());
     routes.extend(process_routes());
     routes
 }
@@ -59,6 +64,7 @@ fn execution_routes() -> Vec<Route> {
             path: "/api/executions",
             operation_id: "submitExecution",
             summary: "Submit an execution: the body of a queue message, execution_id optional",
+            rule: OPERATE,
             parameters: vec![WAIT, IDEMPOTENCY_KEY],
             body: Some(Shape::of::<RequestDraft>()),
             answers: vec![
@@ -75,6 +81,7 @@ fn execution_routes() -> Vec<Route> {
             path: "/api/executions/batch",
             operation_id: "submitBatch",
             summary: "Submit up to 10,000 executions: a JSON array, or a line of JSON for each; one answer for each",
+            rule: OPERATE,
             parameters: vec![],
             body: Some(Shape::of::<batch::BatchRequest>()),
             answers: vec![json::<BatchView>(
@@ -88,6 +95,7 @@ fn execution_routes() -> Vec<Route> {
             path: "/api/executions/cancel",
             operation_id: "cancelExecutions",
             summary: "Cancel the executions that all of this is true of, some at a time; or only count them",
+            rule: OPERATE,
             parameters: vec![],
             body: Some(Shape::of::<SelectionRequest>()),
             answers: vec![json::<ManyView>(200, "what became of some of them; go on with next_cursor")],
@@ -98,6 +106,7 @@ fn execution_routes() -> Vec<Route> {
             path: "/api/executions/retry",
             operation_id: "retryExecutions",
             summary: "Run the executions again that all of this is true of, each once, some at a time; or only count them",
+            rule: OPERATE,
             parameters: vec![],
             body: Some(Shape::of::<SelectionRequest>()),
             answers: vec![json::<ManyView>(200, "what became of some of them; go on with next_cursor")],
@@ -108,6 +117,7 @@ fn execution_routes() -> Vec<Route> {
             path: "/api/executions",
             operation_id: "listExecutions",
             summary: "List executions, newest first",
+            rule: VIEW,
             parameters: vec![
                 DocumentedParameter(
                     "status",
@@ -145,6 +155,7 @@ fn execution_routes() -> Vec<Route> {
             path: "/api/statistics",
             operation_id: "getStatistics",
             summary: "How many executions of each workflow ended lately, how, and how long they ran",
+            rule: VIEW,
             parameters: vec![
                 DocumentedParameter(
                     "since",
@@ -152,6 +163,11 @@ fn execution_routes() -> Vec<Route> {
                     "those created then or later, in RFC 3339; left out, in the last day",
                 ),
                 DocumentedParameter("workflow", Type::String, "only of the workflow of this name"),
+                DocumentedParameter(
+                    "organization",
+                    Type::String,
+                    "only of this organization, by its key or id",
+                ),
             ],
             body: None,
             answers: vec![json::<StatisticsView>(200, "by workflow")],
@@ -162,6 +178,7 @@ fn execution_routes() -> Vec<Route> {
             path: "/api/executions/{id}",
             operation_id: "getExecution",
             summary: "One execution",
+            rule: VIEW,
             parameters: vec![WAIT],
             body: None,
             answers: vec![
@@ -175,6 +192,7 @@ fn execution_routes() -> Vec<Route> {
             path: "/api/executions/{id}/logs",
             operation_id: "getExecutionLogs",
             summary: "The log of an execution; ?follow sends it live as server-sent events log, gap, status, progress and end",
+            rule: VIEW,
             parameters: vec![
                 DocumentedParameter("follow", Type::Boolean, "send events until the execution is over"),
                 DocumentedParameter(
@@ -192,6 +210,7 @@ fn execution_routes() -> Vec<Route> {
             path: "/api/executions/{id}/events",
             operation_id: "getExecutionEvents",
             summary: "How an execution got where it is",
+            rule: VIEW,
             parameters: vec![],
             body: None,
             answers: vec![json::<EventPageView>(200, "all steps")],
@@ -202,6 +221,7 @@ fn execution_routes() -> Vec<Route> {
             path: "/api/executions/{id}/explain",
             operation_id: "explainExecution",
             summary: "Why an execution does not run yet, where it runs, or how it ended",
+            rule: VIEW,
             parameters: vec![],
             body: None,
             answers: vec![json::<ExplanationView>(200, "the reasons")],
@@ -212,6 +232,7 @@ fn execution_routes() -> Vec<Route> {
             path: "/api/executions/{id}/transcript",
             operation_id: "getExecutionTranscript",
             summary: "The frames of an execution that did not succeed, as lines of JSON; kept by the supervisor that ran it",
+            rule: VIEW,
             parameters: vec![DocumentedParameter(
                 "attempt",
                 Type::Integer,
@@ -226,6 +247,7 @@ fn execution_routes() -> Vec<Route> {
             path: "/api/executions/{id}/cancel",
             operation_id: "cancelExecution",
             summary: "Ask for an execution to end",
+            rule: OPERATE,
             parameters: vec![],
             body: None,
             answers: vec![json::<CancelView>(200, "what the cancel did")],
@@ -236,6 +258,7 @@ fn execution_routes() -> Vec<Route> {
             path: "/api/executions/{id}/retry",
             operation_id: "retryExecution",
             summary: "Run an execution again, as a new one with retry_of",
+            rule: OPERATE,
             parameters: vec![],
             body: Some(Shape::of::<RetryRequest>()),
             answers: vec![json::<AcceptedView>(202, "the new execution")],
@@ -251,6 +274,7 @@ fn fleet_routes() -> Vec<Route> {
             path: "/api/fleet",
             operation_id: "getFleet",
             summary: "Every supervisor on the database: who it is, whether it lives, what it does",
+            rule: VIEW_ALL,
             parameters: vec![],
             body: None,
             answers: vec![json::<FleetView>(200, "the supervisors")],
@@ -261,6 +285,7 @@ fn fleet_routes() -> Vec<Route> {
             path: "/api/report",
             operation_id: "getReport",
             summary: "How the fleet is: flow, execution and servers, each with what it is judged by and what to do next",
+            rule: VIEW_ALL,
             parameters: vec![],
             body: None,
             answers: vec![json::<ReportView>(200, "the verdict")],
@@ -271,6 +296,7 @@ fn fleet_routes() -> Vec<Route> {
             path: "/api/history",
             operation_id: "getHistory",
             summary: "What all supervisors noted of the last hour, day or week, in steps: ends, run times, waits, workers, whose they were",
+            rule: VIEW_ALL,
             parameters: vec![DocumentedParameter(
                 "span",
                 Type::String,
@@ -284,11 +310,12 @@ fn fleet_routes() -> Vec<Route> {
 }
 
 fn dead_letter_routes() -> Vec<Route> {
-    let move_letters = |path, operation_id, summary, handler| Route {
+    let move_letters = |rule, path, operation_id, summary, handler| Route {
         method: HttpMethod::Post,
         path,
         operation_id,
         summary,
+        rule,
         parameters: vec![],
         body: Some(Shape::of::<DeadLetterWish>()),
         answers: vec![json::<DeadLettersMovedView>(200, "how many")],
@@ -300,6 +327,7 @@ fn dead_letter_routes() -> Vec<Route> {
             path: "/api/dead-letters",
             operation_id: "listDeadLetters",
             summary: "Messages of RabbitMQ that could not be used, the oldest first",
+            rule: VIEW_ALL,
             parameters: vec![
                 DocumentedParameter(
                     "queue",
@@ -313,12 +341,14 @@ fn dead_letter_routes() -> Vec<Route> {
             handler: get(dead_letters::list),
         },
         move_letters(
+            OPERATE_ALL,
             "/api/dead-letters/replay",
             "replayDeadLetters",
             "Put dead letters back into the queue, one of them as another message",
             post(dead_letters::replay),
         ),
         move_letters(
+            ADMIN_ALL,
             "/api/dead-letters/purge",
             "purgeDeadLetters",
             "Throw dead letters away",
@@ -333,6 +363,7 @@ fn pool_routes() -> Vec<Route> {
         path,
         operation_id,
         summary,
+        rule: OPERATE_ALL,
         parameters: vec![],
         body,
         answers: vec![json::<PoolView>(200, "the pool after it")],
@@ -344,6 +375,7 @@ fn pool_routes() -> Vec<Route> {
             path: "/api/pool",
             operation_id: "getPool",
             summary: "What the pool and its workers are doing",
+            rule: VIEW_ALL,
             parameters: vec![],
             body: None,
             answers: vec![json::<PoolView>(200, "the pool")],
@@ -374,11 +406,12 @@ fn pool_routes() -> Vec<Route> {
 }
 
 fn limit_routes() -> Vec<Route> {
-    let one = |method, operation_id, summary, body, answer, handler| Route {
+    let one = |method, rule, operation_id, summary, body, answer, handler| Route {
         method,
         path: "/api/limits/{name}",
         operation_id,
         summary,
+        rule,
         parameters: vec![],
         body,
         answers: vec![answer],
@@ -390,6 +423,7 @@ fn limit_routes() -> Vec<Route> {
             path: "/api/limits",
             operation_id: "listLimits",
             summary: "How many executions may run at once, and how full that is",
+            rule: VIEW_ALL,
             parameters: vec![],
             body: None,
             answers: vec![json::<LimitsView>(200, "by name")],
@@ -397,6 +431,7 @@ fn limit_routes() -> Vec<Route> {
         },
         one(
             HttpMethod::Get,
+            VIEW_ALL,
             "getLimit",
             "One limit",
             None,
@@ -405,6 +440,7 @@ fn limit_routes() -> Vec<Route> {
         ),
         one(
             HttpMethod::Put,
+            ADMIN_ALL,
             "putLimit",
             "Set what a limit allows, from the next claim on",
             Some(Shape::of::<LimitTerms>()),
@@ -413,6 +449,7 @@ fn limit_routes() -> Vec<Route> {
         ),
         one(
             HttpMethod::Delete,
+            ADMIN_ALL,
             "deleteLimit",
             "Remove a limit, and let go what waits for it",
             None,
@@ -423,11 +460,12 @@ fn limit_routes() -> Vec<Route> {
 }
 
 fn pause_routes() -> Vec<Route> {
-    let route = |method, path, operation_id, summary, body, answer, handler| Route {
+    let route = |method, rule, path, operation_id, summary, body, answer, handler| Route {
         method,
         path,
         operation_id,
         summary,
+        rule,
         parameters: vec![],
         body,
         answers: vec![answer],
@@ -437,6 +475,7 @@ fn pause_routes() -> Vec<Route> {
     vec![
         route(
             HttpMethod::Get,
+            VIEW,
             "/api/pauses",
             "listPauses",
             "What is paused, by whom and why",
@@ -446,6 +485,7 @@ fn pause_routes() -> Vec<Route> {
         ),
         route(
             HttpMethod::Put,
+            OPERATE,
             ONE,
             "pause",
             "Let nothing start of all, queue:NAME, workflow:NAME or organization:KEY; what runs goes on",
@@ -455,6 +495,7 @@ fn pause_routes() -> Vec<Route> {
         ),
         route(
             HttpMethod::Delete,
+            OPERATE,
             ONE,
             "resume",
             "Let it start again, in its order",
@@ -466,11 +507,12 @@ fn pause_routes() -> Vec<Route> {
 }
 
 fn process_routes() -> Vec<Route> {
-    let simple = |path, operation_id, summary, answer, handler| Route {
+    let simple = |rule, path, operation_id, summary, answer, handler| Route {
         method: HttpMethod::Get,
         path,
         operation_id,
         summary,
+        rule,
         parameters: vec![],
         body: None,
         answers: vec![answer],
@@ -478,6 +520,7 @@ fn process_routes() -> Vec<Route> {
     };
     vec![
         simple(
+            VIEW,
             "/ws",
             "openWebSocket",
             "WebSocket: send {\"subscribe\": [\"execution:ID\", \"executions\", \"pool\"]}, get {\"channel\", \"data\"}",
@@ -490,6 +533,7 @@ fn process_routes() -> Vec<Route> {
             get(socket::open),
         ),
         simple(
+            OPEN,
             "/healthz",
             "getHealth",
             "Whether the process is alive",
@@ -497,6 +541,7 @@ fn process_routes() -> Vec<Route> {
             get(health::alive),
         ),
         simple(
+            OPEN,
             "/readyz",
             "getReadiness",
             "Whether it can take work (503 when not); with the token, part by part",
@@ -504,13 +549,28 @@ fn process_routes() -> Vec<Route> {
             get(health::ready),
         ),
         simple(
+            VIEW_ALL,
             "/metrics",
             "getMetrics",
             "Metrics for Prometheus",
             other("OpenMetrics", "application/openmetrics-text"),
             get(health::metrics),
         ),
-        simple("/api/openapi.json", "getOpenApi", "This document", other("OpenAPI 3.1", JSON), get(document)),
-        simple("/", "getDashboard", "The dashboard", other("a page", "text/html"), get(dashboard::overview)),
+        simple(
+            VIEW,
+            "/api/openapi.json",
+            "getOpenApi",
+            "This document",
+            other("OpenAPI 3.1", JSON),
+            get(document),
+        ),
+        simple(
+            OPEN,
+            "/",
+            "getDashboard",
+            "The dashboard",
+            other("a page", "text/html"),
+            get(dashboard::overview),
+        ),
     ]
 }

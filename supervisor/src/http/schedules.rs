@@ -11,6 +11,7 @@ use super::audit::noting;
 use super::definitions::{Requester, change};
 use super::problem::ApiError;
 use super::query::{QueryParameters, RequestBody};
+use crate::access::Caller;
 use crate::api::{AcceptedView, ScheduleDefinition, ScheduleView, SchedulesView, TicksView};
 use crate::definitions::{DefinitionEdit, schedules, ticks};
 use crate::nearest::nearest;
@@ -20,13 +21,13 @@ const TICKS_DEFAULT: usize = 10;
 const TICKS_MAX: usize = 1_000;
 
 /// `GET /api/schedules`
-pub(super) async fn list(State(api): State<Api>) -> Result<Json<SchedulesView>, ApiError> {
-    let schedules = schedules(&api.store.definitions().await?);
+pub(super) async fn list(State(api): State<Api>, caller: Caller) -> Result<Json<SchedulesView>, ApiError> {
+    let schedules = schedules(&api.own_definitions(&caller).await?);
     Ok(Json(SchedulesView { schedules }))
 }
 
-async fn find(api: &Api, name: &str) -> Result<ScheduleView, ApiError> {
-    let all = schedules(&api.store.definitions().await?);
+async fn find(api: &Api, caller: &Caller, name: &str) -> Result<ScheduleView, ApiError> {
+    let all = schedules(&api.own_definitions(caller).await?);
     let hint = nearest(name, all.iter().map(|one| one.schedule.name.as_str()));
     let hint = hint.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
     let found = all.into_iter().find(|one| one.schedule.name == name);
@@ -37,20 +38,22 @@ async fn find(api: &Api, name: &str) -> Result<ScheduleView, ApiError> {
 pub(super) async fn show(
     State(api): State<Api>,
     Path(name): Path<String>,
+    caller: Caller,
 ) -> Result<Json<ScheduleView>, ApiError> {
-    find(&api, &name).await.map(Json)
+    find(&api, &caller, &name).await.map(Json)
 }
 
 /// `GET /api/schedules/{key}/next`
 pub(super) async fn next(
     State(api): State<Api>,
     Path(name): Path<String>,
+    caller: Caller,
     mut query: QueryParameters,
 ) -> Result<Json<TicksView>, ApiError> {
     let count = query.take("count")?.unwrap_or(TICKS_DEFAULT).clamp(1, TICKS_MAX);
     let after = query.moment("after")?.unwrap_or_else(Timestamp::now);
     query.end()?;
-    let schedule = find(&api, &name).await?.schedule;
+    let schedule = find(&api, &caller, &name).await?.schedule;
     ticks(&schedule, after, count).map(Json).map_err(ApiError::invalid)
 }
 
@@ -100,10 +103,11 @@ pub(super) async fn resume(
 pub(super) async fn run(
     State(api): State<Api>,
     Path(name): Path<String>,
+    caller: Caller,
     query: QueryParameters,
 ) -> Result<Response, ApiError> {
     query.end()?;
-    find(&api, &name).await?;
+    find(&api, &caller, &name).await?;
     let execution_id = api.service.run_schedule(&name).await?;
     let accepted = AcceptedView { execution_id, status: None, retry_of: None, existing: false };
     Ok(noting((StatusCode::ACCEPTED, Json(accepted)).into_response(), format!("execution {execution_id}")))

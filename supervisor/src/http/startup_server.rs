@@ -18,7 +18,7 @@ use tower::ServiceExt as _;
 use super::guard::Visitor;
 use super::problem::{ApiError, ErrorKind};
 use super::{Api, guard, health, server};
-use crate::access::Access;
+use crate::access::{Access, Caller};
 use crate::api::Readiness;
 
 /// What answers. Clones are the same.
@@ -35,7 +35,7 @@ impl StartupServer {
             .route("/healthz", get("ok\n"))
             .route("/readyz", get(not_yet))
             .fallback(no_answer_yet)
-            .layer(axum::middleware::from_fn_with_state(access, guard::admit))
+            .layer(axum::middleware::from_fn_with_state(access, guard::identify))
             .with_state(waits_for);
         Self { starting, started: Arc::default() }
     }
@@ -71,6 +71,6 @@ async fn not_yet(
     health::respond(readiness, visitor)
 }
 
-async fn no_answer_yet() -> ApiError {
+async fn no_answer_yet(_: Caller) -> ApiError {
     ApiError::new(ErrorKind::Unavailable, "the supervisor is starting: /readyz says what it waits for")
 }

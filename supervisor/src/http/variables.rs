@@ -9,12 +9,13 @@ use super::audit::noting;
 use super::definitions::{Requester, change, only, owner};
 use super::problem::ApiError;
 use super::query::{QueryParameters, RequestBody};
+use crate::access::Caller;
 use crate::api::{SecretValue, SecretView, SecretsView, VariableDefinition, VariablesView};
 use crate::definitions::{DefinitionEdit, secrets, variables};
 
 /// `GET /api/variables`
-pub(super) async fn list(State(api): State<Api>) -> Result<Json<VariablesView>, ApiError> {
-    let variables = variables(&api.store.definitions().await?);
+pub(super) async fn list(State(api): State<Api>, caller: Caller) -> Result<Json<VariablesView>, ApiError> {
+    let variables = variables(&api.own_definitions(&caller).await?);
     Ok(Json(VariablesView { variables }))
 }
 
@@ -22,11 +23,12 @@ pub(super) async fn list(State(api): State<Api>) -> Result<Json<VariablesView>, 
 pub(super) async fn show(
     State(api): State<Api>,
     Path(key): Path<String>,
+    caller: Caller,
     mut query: QueryParameters,
 ) -> Result<Json<VariableDefinition>, ApiError> {
     let organization = owner(&mut query)?;
     query.end()?;
-    let all = variables(&api.store.definitions().await?);
+    let all = variables(&api.own_definitions(&caller).await?);
     let is_meant = |one: &VariableDefinition| one.key == key && one.organization == organization;
     only("variable", &key, all, is_meant, |one| &one.key).map(Json)
 }
@@ -66,7 +68,7 @@ pub(super) async fn list_secrets(State(api): State<Api>) -> Result<Json<SecretsV
 /// `POST /api/secrets`
 pub(super) async fn rotate(
     State(api): State<Api>,
-    Requester(who): Requester,
+    Requester { who, .. }: Requester,
     query: QueryParameters,
 ) -> Result<Response, ApiError> {
     query.end()?;

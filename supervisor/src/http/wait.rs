@@ -9,20 +9,27 @@ use uuid::Uuid;
 
 use super::Api;
 use super::problem::ApiError;
+use crate::access::Caller;
 
 /// How often a waiter looks at the row although nobody told it of a change: the news may have been lost.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 impl Api {
     /// The row once it is terminal, or as it is when the time is up. `None`: there is no such row.
+    ///
+    /// # Errors
+    /// When the caller is not let in any more.
     pub(super) async fn wait_for_end(
         &self,
+        caller: &Caller,
         id: Uuid,
         wait: Duration,
     ) -> Result<Option<ExecutionRecord>, ApiError> {
         let deadline = Instant::now() + wait;
         // Listening begins before the row is read, so no change can fall between the two.
         let mut watch = self.bus.watch(&[Channel::Execution(id)]).await;
+        let ended = self.access.tokens.ended(caller);
+        tokio::pin!(ended);
         loop {
             let record = self.store.execution(id).await?;
             let is_over = record.as_ref().is_none_or(|record| record.status.is_terminal());
@@ -35,6 +42,7 @@ impl Api {
                     heard = watch.next() => if is_news(&heard) { break },
                     () = tokio::time::sleep_until(look) => break,
                     () = self.closing.cancelled() => break,
+                    () = &mut ended => return Err(ApiError::token_ended()),
                 }
             }
         }

@@ -8,24 +8,29 @@ use super::Api;
 use super::definitions::{Requester, change, only, owner};
 use super::problem::ApiError;
 use super::query::{QueryParameters, RequestBody};
+use crate::access::Caller;
 use crate::api::{WorkflowDefinition, WorkflowsView};
 use crate::definitions::{DefinitionEdit, workflows};
 
 /// `GET /api/workflows`
-pub(super) async fn list(State(api): State<Api>) -> Result<Json<WorkflowsView>, ApiError> {
-    let defined = workflows(&api.store.definitions().await?);
-    Ok(Json(WorkflowsView { defined, ..api.service.workflows() }))
+pub(super) async fn list(State(api): State<Api>, caller: Caller) -> Result<Json<WorkflowsView>, ApiError> {
+    let defined = workflows(&api.own_definitions(&caller).await?);
+    let WorkflowsView { workflows, broken, .. } = api.service.workflows();
+    // What code declares anybody may run; which files are broken is for those who look after the supervisor.
+    let broken = if caller.organization_id().is_none() { broken } else { Vec::new() };
+    Ok(Json(WorkflowsView { workflows, broken, defined }))
 }
 
 /// `GET /api/workflows/{name}`
 pub(super) async fn show(
     State(api): State<Api>,
     Path(name): Path<String>,
+    caller: Caller,
     mut query: QueryParameters,
 ) -> Result<Json<WorkflowDefinition>, ApiError> {
     let organization = owner(&mut query)?;
     query.end()?;
-    let all = workflows(&api.store.definitions().await?);
+    let all = workflows(&api.own_definitions(&caller).await?);
     let is_meant = |one: &WorkflowDefinition| one.name == name && one.organization == organization;
     only("workflow", &name, all, is_meant, |one| &one.name).map(Json)
 }

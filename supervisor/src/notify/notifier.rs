@@ -140,9 +140,11 @@ impl FinalizedSink for Notifier {
                     self.metrics.requeued();
                     tracing::info!(execution_id = %attempt.execution_id, attempt = attempt.number, "execution goes back to the queue");
                     let at = finalization.completed_at;
-                    let workflow = held.and_then(|held| held.execution.workflow_name.clone());
+                    let execution = held.map(|held| held.execution);
+                    let workflow = execution.as_ref().and_then(|it| it.workflow_name.clone());
+                    let organization_id = execution.and_then(|it| it.organization_id);
                     let pending = StatusChange::new(attempt, Status::Pending, at);
-                    self.bus.status_changed(&StatusChange { workflow, ..pending });
+                    self.bus.status_changed(&StatusChange { workflow, organization_id, ..pending });
                 }
                 FinalizeResult::Superseded => {
                     self.metrics.superseded();

@@ -6,28 +6,39 @@ use std::time::Duration;
 use muster_store::Store;
 
 use super::Prewarm;
+use crate::access::KnownTokens;
 
 /// Between tries while the database does not say at which version it is.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// Tells the prewarming and the store of every change of what is defined, for ever.
-pub async fn follow_definitions(store: Arc<dyn Store>, prewarm: Arc<Prewarm>) {
+/// Tells the prewarming, the store and whoever lets in over HTTP of every change of what is defined, for ever.
+pub async fn follow_definitions(store: Arc<dyn Store>, prewarm: Arc<Prewarm>, tokens: Arc<KnownTokens>) {
+    // The version at which tokens were read.
+    let mut known = None;
     loop {
-        match store.definition_version().await {
-            Ok(version) => {
-                prewarm.follow(Some(version));
-                if let Err(error) = store.follow_workflows().await {
-                    tracing::debug!(%error, "what changed of workflows is not known yet; asking again");
-                    tokio::time::sleep(RETRY).await;
-                    continue;
-                }
-                store.definitions_changed().await;
-            }
+        let version = match store.definition_version().await {
+            Ok(version) => version,
             Err(error) => {
                 tracing::debug!(%error, "it is not known whether definitions changed; asking again");
                 prewarm.follow(None);
                 tokio::time::sleep(RETRY).await;
+                continue;
             }
+        };
+        prewarm.follow(Some(version));
+        if known != Some(version) {
+            if let Err(error) = tokens.learn(&*store).await {
+                tracing::debug!(%error, "what changed of tokens is not known yet; asking again");
+                tokio::time::sleep(RETRY).await;
+                continue;
+            }
+            known = Some(version);
         }
+        if let Err(error) = store.follow_workflows().await {
+            tracing::debug!(%error, "what changed of workflows is not known yet; asking again");
+            tokio::time::sleep(RETRY).await;
+            continue;
+        }
+        store.definitions_changed().await;
     }
 }

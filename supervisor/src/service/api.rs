@@ -63,15 +63,19 @@ impl ApiService for Supervisor {
         answers
     }
 
-    async fn explain(&self, id: Uuid) -> Result<Option<ExplanationView>, ServiceError> {
+    async fn explain(&self, id: Uuid, names_others: bool) -> Result<Option<ExplanationView>, ServiceError> {
         let Some(record) = self.store.execution(id).await? else { return Ok(None) };
+        let mut of_record = ExplainFacts::of_record(&*self.store, &self.core.claimant, &record).await?;
+        if let Some(limit) = of_record.limit.as_mut().filter(|_| !names_others) {
+            limit.holders.clear();
+        }
         let reasons = explain(&ExplainFacts {
             closed: self.core.slots.closed(),
             start_trouble: self.core.health.start_trouble(),
             slots_are_free: self.core.slots.free() > 0,
             max_workers: self.core.slots.workers(),
             outlook: self.outlook(&record).await?,
-            ..ExplainFacts::of_record(&*self.store, &self.core.claimant, &record).await?
+            ..of_record
         });
         Ok(Some(ExplanationView { execution_id: id, status: record.status, reasons }))
     }

@@ -147,6 +147,7 @@ fn limit_full(wait: &LimitWait) -> ReasonView {
     let ids: Vec<String> = holders.iter().map(Uuid::to_string).collect();
     let rest = usize::try_from(*running).unwrap_or_default().saturating_sub(ids.len());
     let held = match (ids.as_slice(), rest) {
+        // None is named: of whom they are is not for everybody.
         ([], _) => String::new(),
         ([..], 0) => format!(", held by {}", ids.join(", ")),
         ([..], rest) => format!(", held by {} and {rest} more", ids.join(", ")),

@@ -23,7 +23,7 @@ use super::start::StartError;
 use super::starting::Starting;
 use super::supervisor::{ReloadSettings, Supervisor};
 use super::tasks::Tasks;
-use crate::access::{Access, TokenError, dashboard_url};
+use crate::access::{Access, MainToken, TokenError, dashboard_url};
 use crate::api::ApiService;
 use crate::client::reachable;
 use crate::http::{Api, StartupServer};
@@ -93,7 +93,7 @@ pub async fn run(settings: Settings, reload: ReloadSettings) -> Result<(), RunEr
     }
     let http = listener.map(|it| serve(front.clone(), it, closing.clone(), connections_max));
     let (supervisor, tasks) = tokio::select! {
-        started = Supervisor::start(settings, reload, &starting) => started?,
+        started = Supervisor::start(settings, reload, &starting, Arc::clone(&access.tokens)) => started?,
         // It waits for a database, or for what an earlier process kept: nothing is claimed yet.
         () = signals.leave() => {
             tracing::info!("asked to stop before the start was over");
@@ -149,7 +149,7 @@ fn say_walls(settings: &Settings) {
 /// Who is let in. Where nothing listens, no token is made.
 fn access(settings: &Settings) -> Result<Access, RunError> {
     if settings.http_bind.is_none() {
-        return Ok(Access::Open);
+        return Ok(Access::with(MainToken::Open));
     }
     make_private(&settings.data_dir).map_err(StartError::from)?;
     Ok(Access::of(settings)?)
@@ -159,10 +159,10 @@ fn access(settings: &Settings) -> Result<Access, RunError> {
 /// log: there the line names the file that has it.
 fn say_address(address: SocketAddr, access: &Access) {
     let url = format!("http://{}", reachable(address));
-    match access {
-        Access::Open => tracing::info!(url, "listening, and every local program is let in"),
-        Access::Token { file: None, .. } => tracing::info!(url, "listening"),
-        Access::Token { file: Some(file), token } => {
+    match access.main() {
+        MainToken::Open => tracing::info!(url, "listening, and every local program is let in"),
+        MainToken::Token { file: None, .. } => tracing::info!(url, "listening"),
+        MainToken::Token { file: Some(file), token } => {
             tracing::info!(url, token_file = %file.display(), "listening");
             if io::stderr().is_terminal() {
                 let dashboard = dashboard_url(&url, Some(token));

@@ -150,8 +150,8 @@ impl Supervisor {
 
     pub(super) fn tell_pending(&self, execution: &NewExecution) {
         let pending = StatusChange::new(Attempt::new(execution.id, 0), Status::Pending, Timestamp::now());
-        let workflow = execution.workflow_name.clone();
-        self.core.bus.status_changed(&StatusChange { workflow, ..pending });
+        let (workflow, organization_id) = (execution.workflow_name.clone(), execution.organization_id);
+        self.core.bus.status_changed(&StatusChange { workflow, organization_id, ..pending });
     }
 
     fn tick_row(

@@ -20,6 +20,7 @@ use super::starting::Starting;
 use super::submits::SubmitGroups;
 use super::supervisor::{ReloadSettings, Supervisor};
 use super::tasks::Tasks;
+use crate::access::KnownTokens;
 use crate::descriptions::Descriptions;
 use crate::dispatch::{AfterFailure, DispatchClaims, InFlight, Prepare, Preparer, Slots};
 use crate::finalize::{FinalizedSink, OutboxError, SpillFiles};
@@ -79,7 +80,7 @@ fn tracer(
 }
 
 impl Supervisor {
-    /// Starts everything. Work is claimed from here on.
+    /// Starts everything. Work is claimed from here on, and `tokens` are those of the database.
     ///
     /// # Errors
     /// When a setting cannot be used; a database that does not answer is waited for.
@@ -87,6 +88,7 @@ impl Supervisor {
         settings: Settings,
         reload: ReloadSettings,
         starting: &Starting,
+        tokens: Arc<KnownTokens>,
     ) -> Result<(Arc<Self>, Tasks), StartError> {
         let data_dir = DataDir::lock(&settings.data_dir)?;
         let (orphaned_workers, killed) = OrphanedWorkers::kill_and_open(data_dir.path())?;
@@ -165,6 +167,7 @@ impl Supervisor {
             known: DatabaseStatus::default(),
             preparer,
             secret_keys,
+            tokens,
             reload,
             stop_intake: CancellationToken::new(),
             data_dir,

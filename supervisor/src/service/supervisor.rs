@@ -14,6 +14,7 @@ use super::core::Core;
 use super::data_dir::DataDir;
 use super::database_status::DatabaseStatus;
 use super::submits::SubmitGroups;
+use crate::access::KnownTokens;
 use crate::dispatch::{IntakeClosed, Preparer};
 use crate::liveness::Liveness;
 use crate::secret_keys::SecretKeys;
@@ -41,6 +42,8 @@ pub struct Supervisor {
     pub(super) preparer: Arc<Preparer>,
     /// What secrets are encrypted with.
     pub(super) secret_keys: Arc<SecretKeys>,
+    /// Who is let in over HTTP beside the holder of the token of the settings.
+    pub(super) tokens: Arc<KnownTokens>,
     /// What the database said last.
     pub(super) known: DatabaseStatus,
     /// When its vital loops last turned.

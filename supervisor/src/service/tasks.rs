@@ -19,6 +19,7 @@ use super::schedules;
 use super::supervisor::Supervisor;
 use super::webhooks;
 use super::{displaced, figures, fleet, heartbeat};
+use crate::access::note_uses_for_ever;
 use crate::dispatch::{
     PeerWatch, StorePoll, expire_for_ever, follow_pauses_for_ever, forget_keys_for_ever, leases,
     let_go_resumed_for_ever, open_rates_for_ever, tell_worker_time_for_ever, tend_limits_for_ever,
@@ -104,8 +105,10 @@ impl Tasks {
             supervisor.started_with.webhook_allow_private,
         );
         background.spawn(vital::serving("webhooks", delivering));
-        let following = follow_definitions(store.clone(), supervisor.preparer.prewarm());
+        let tokens = Arc::clone(&supervisor.tokens);
+        let following = follow_definitions(store.clone(), supervisor.preparer.prewarm(), Arc::clone(&tokens));
         background.spawn(vital::turning("definitions", following));
+        background.spawn(vital::turning("tokens", note_uses_for_ever(store.clone(), tokens)));
         let telling = displaced::tell_for_ever(Arc::downgrade(supervisor));
         background.spawn(vital::turning("displaced", telling));
         let commands =

@@ -44,6 +44,7 @@ mod supervisors;
 )]
 mod takeover;
 mod text;
+mod tokens;
 mod traces;
 mod unheld_claims;
 mod webhooks;
@@ -90,6 +91,7 @@ pub use shares::{ShareBook, ShareStore};
 pub use sqlite::{Durability, SqliteStore};
 pub use statistics::{StatisticsStore, WorkflowStatistics};
 pub use supervisors::{FleetRecord, SupervisorRecord, SupervisorStore};
+pub use tokens::{NewToken, TokenRecord, TokenRotation, TokenStore};
 pub use traces::{TraceStore, TracedExecution};
 pub use unheld_claims::{ClaimsUnderWay, UnheldClaims};
 pub use webhooks::{DeliveryRecord, DeliveryState, DeliveryTry, TakenDelivery, WebhookRecord, WebhookStore};

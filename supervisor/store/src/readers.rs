@@ -27,7 +27,7 @@ macro_rules! record_readers {
             ChangeRecord, Claimed, ConcurrencyTerms, ConfigEntry, ConfigRecord, Cursor, DeliveryRecord, DueSchedule, EventRow,
             ExecutionRecord, FiguresRecord, FleetRecord, HeldLimit, LimitRate, LimitRecord, LimitTerms, LimitUse, LogRow, NewExecution, OnFull,
             OrganizationRecord, PauseRecord, PauseTarget, PrunedRows, RetentionTerms, ScheduleRecord, SupervisorRecord,
-            TakenDelivery, TracedExecution, WebhookRecord, WorkflowRecord, WorkflowStatistics, WorkflowTerms,
+            TakenDelivery, TokenRecord, TracedExecution, WebhookRecord, WorkflowRecord, WorkflowStatistics, WorkflowTerms,
         };
 
         pub(crate) fn required_id(row: &$row, column: &str) -> Result<Uuid> {
@@ -445,6 +445,31 @@ macro_rules! record_readers {
                 });
             }
             Ok(pauses)
+        }
+
+        /// The tokens. One whose role a later version knows is passed over.
+        pub(crate) fn tokens(rows: &[$row]) -> Result<Vec<TokenRecord>> {
+            let mut tokens = Vec::with_capacity(rows.len());
+            for row in rows {
+                let role: String = row.try_get("role")?;
+                let Ok(role) = role.parse() else { continue };
+                tokens.push(TokenRecord {
+                    id: required_id(row, "id")?,
+                    name: row.try_get("name")?,
+                    role,
+                    organization_id: id(row, "organization_id")?,
+                    organization_key: row.try_get("organization_key")?,
+                    hash: row.try_get("hash")?,
+                    previous_hash: row.try_get("previous_hash")?,
+                    previous_until: at(row, "previous_until")?,
+                    created_at: row.try_get::<TimeColumn, _>("created_at")?.0,
+                    created_by: row.try_get("created_by")?,
+                    rotated_at: at(row, "rotated_at")?,
+                    expires_at: at(row, "expires_at")?,
+                    last_used_at: at(row, "last_used_at")?,
+                });
+            }
+            Ok(tokens)
         }
 
         /// A place in the order in which rows were made.

@@ -18,7 +18,7 @@ use crate::{
     EventRow, ExecutionFailure, ExecutionFilter, ExecutionRecord, ExecutionRecords, ExpiredOwners,
     FiguresStore, Finalization, FinalizeResult, LimitStore, LogRow, NewExecution, OrganizationRecord,
     PauseStore, PresenceShown, QueueDepth, QueueUse, Renewal, Result, RetentionStore, ScheduleStore,
-    ServedQueues, ShareStore, StatisticsStore, Submitted, SupervisorStore, TakeOver, TraceStore,
+    ServedQueues, ShareStore, StatisticsStore, Submitted, SupervisorStore, TakeOver, TokenStore, TraceStore,
     WebhookStore, WorkflowRecord,
 };
 
@@ -43,6 +43,7 @@ pub trait Store:
     + WebhookStore
     + RetentionStore
     + StatisticsStore
+    + TokenStore
     + TraceStore
     + FiguresStore
 {
@@ -68,6 +69,7 @@ impl<T> Store for T where
         + WebhookStore
         + RetentionStore
         + StatisticsStore
+        + TokenStore
         + TraceStore
         + FiguresStore
 {
@@ -218,8 +220,14 @@ pub trait ExecutionStore: Debug + Send + Sync + 'static {
     /// Reads a page of executions, the newest first.
     async fn executions(&self, filter: &ExecutionFilter) -> Result<ExecutionRecords>;
 
-    /// The executions whose ids begin so, at most so many, the last id first; without parameters and results.
-    async fn executions_with_prefix(&self, prefix: IdPrefix, limit: usize) -> Result<Vec<ExecutionRecord>>;
+    /// The executions whose ids begin so, of this organization or of all, at most so many, the last id first; without
+    /// parameters and results.
+    async fn executions_with_prefix(
+        &self,
+        prefix: IdPrefix,
+        organization_id: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<ExecutionRecord>>;
 
     /// The log of an execution after (attempt, sequence), in that order.
     async fn logs(&self, id: Uuid, after: (u32, u64), limit: usize) -> Result<Vec<LogRow>>;

@@ -20,6 +20,7 @@ use super::pauses::{PauseBook, PauseSession};
 use super::rows::{BackRow, EndedRow, EndingRow, EventRowIn, Fence, KeyRow, LogRowIn, StateRow};
 use super::schedules::ScheduleSession;
 use super::shares::{Allotment, WaitingShare};
+use super::tokens::TokenSession;
 use super::webhooks::WebhookSession;
 use super::{Claimant, Claimed, ExecutionFailure, NewExecution, Result, ServedQueues, TakeOver};
 
@@ -136,7 +137,7 @@ pub(crate) enum Extent {
 ///
 /// Methods take no empty lists and answer without order.
 pub(crate) trait StoreSession:
-    LimitSession + PauseSession + ScheduleSession + WebhookSession + DefinitionSession
+    LimitSession + PauseSession + ScheduleSession + WebhookSession + DefinitionSession + TokenSession
 {
     /// Commits it.
     fn commit(self) -> impl Future<Output = Result<()>> + Send;

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::Result;
 
@@ -41,6 +42,12 @@ pub struct WorkflowStatistics {
 /// Counts what the latest executions came to.
 #[async_trait]
 pub trait StatisticsStore: Debug + Send + Sync + 'static {
-    /// What the executions came to that were created since then and are over: of this workflow, or of each.
-    async fn statistics(&self, since: Timestamp, workflow: Option<&str>) -> Result<Vec<WorkflowStatistics>>;
+    /// What the executions came to that were created since then and are over: of this workflow, or of each; of this
+    /// organization, or of all.
+    async fn statistics(
+        &self,
+        since: Timestamp,
+        workflow: Option<&str>,
+        organization_id: Option<Uuid>,
+    ) -> Result<Vec<WorkflowStatistics>>;
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use muster_tests::{ClientToken, eventually};
 
-use super::{installed, run};
+use super::{installed, json, run};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -93,4 +93,70 @@ fn who_insists_has_an_api_without_a_token_on_loopback_only() {
     assert_eq!(run(&installation, &["dashboard"]).out.trim(), format!("{}/", installation.url()));
     let said = run(&installation, &["run", "--http-bind", "0.0.0.0:0"]);
     assert!(said.code == 2 && said.err.contains("leave http_token out"), "{}", said.err);
+}
+
+#[test]
+fn tokens_are_made_for_others_and_do_what_their_role_says() {
+    let installation = installed();
+    let supervisor = installation.start();
+    let made = run(&installation, &["token", "create", "grafana", "--role", "view"]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    let view = made.out.trim().to_owned();
+    assert!(view.starts_with("muster_") && view.len() == 50, "{view}");
+    assert_eq!(made.err, "token grafana with the role view; it does not expire\n");
+
+    let as_grafana = |arguments: &[&str]| {
+        let mut command = installation.command(arguments);
+        let said = command.env("MUSTER_HTTP_TOKEN", &view).output().unwrap();
+        (said.status.code(), String::from_utf8(said.stderr).unwrap())
+    };
+    assert_eq!(as_grafana(&["list"]).0, Some(0));
+    assert_eq!(as_grafana(&["status"]).0, Some(0));
+    let (code, err) = as_grafana(&["submit", "echo"]);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("this needs the role operate, and the token shown has the role view"), "{err}");
+    eventually("the refusal is in the audit", SOON, || {
+        supervisor.log().lines().any(|line| line.contains("refused a request") && line.contains("grafana"))
+    });
+
+    assert_eq!(run(&installation, &["organization", "set", "acme"]).code, 0);
+    let bound = [
+        "token",
+        "create",
+        "ci",
+        "--role",
+        "operate",
+        "--organization",
+        "acme",
+        "--expires",
+        "90d",
+        "--json",
+    ];
+    let bound = json(&installation, &bound);
+    assert_eq!(
+        (&bound["token"]["organization"], &bound["token"]["role"]),
+        (&"acme".into(), &"operate".into())
+    );
+    let listed = run(&installation, &["token", "list"]).out;
+    assert!(listed.contains("grafana") && listed.contains("acme") && !listed.contains(&view), "{listed}");
+
+    // The same name, a role there is not, an organization there is not: refused, with what to do.
+    for (arguments, words) in [
+        (["grafana", "--role", "view"].as_slice(), "supervisor token rotate grafana"),
+        (&["x", "--role", "emperor"], "possible values: view, operate, admin"),
+        (&["x", "--role", "view", "--organization", "acne"], "acme"),
+        (&["x", "--role", "view", "--expires", "tomorrow"], "is no time"),
+    ] {
+        let said = run(&installation, &[&["token", "create"], arguments].concat());
+        assert!(said.code != 0 && said.err.contains(words), "{arguments:?}: {}", said.err);
+    }
+
+    assert_eq!(run(&installation, &["token", "remove", "grafana"]).out, "removed token grafana\n");
+    let (code, err) = as_grafana(&["list"]);
+    assert!(code == Some(1) && err.contains("wants its token"), "{err}");
+    let changes = run(&installation, &["changes"]).out;
+    assert!(
+        changes.contains("token") && changes.contains("grafana") && !changes.contains(&view),
+        "{changes}"
+    );
 }

@@ -29,6 +29,7 @@ mod silence;
 mod starts;
 mod storm;
 mod takeover;
+mod tokens;
 mod unknown;
 mod whereabouts;
 mod windows;

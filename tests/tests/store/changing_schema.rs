@@ -65,7 +65,7 @@ async fn back_to_version_1(fixture: &Fixture) {
              DROP TABLE definition_version, changes_log, schedules, webhooks, webhook_deliveries; \
              ALTER TABLE config_entries DROP COLUMN key_id; \
              ALTER TABLE organizations DROP COLUMN key, DROP COLUMN weight; \
-             DROP TABLE organization_usage, pauses; \
+             DROP TABLE organization_usage, pauses, tokens; \
              DELETE FROM muster_migrations WHERE version > 1",
         )
         .await;

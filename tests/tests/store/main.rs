@@ -35,6 +35,7 @@ mod schedules;
 mod shares;
 mod situations;
 mod statistics;
+mod tokens;
 mod values;
 mod webhooks;
 mod workflow_limits;
@@ -222,6 +223,11 @@ contract! {
     statistics {
         what_the_latest_executions_came_to_is_counted_by_workflow,
         where_there_are_too_many_to_count_the_shares_stay_true,
+    }
+    tokens {
+        a_token_is_made_rotated_and_removed,
+        who_changes_a_token_is_heard_and_who_uses_one_is_not,
+        a_role_of_a_later_version_lets_nobody_in,
     }
     retention {
         what_ended_before_a_moment_goes_as_it_was_told,

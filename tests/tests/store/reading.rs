@@ -70,7 +70,7 @@ pub(crate) async fn rows_are_found_by_how_their_ids_begin(fixture: Fixture) {
     }
     let found = async |text: &str, limit| {
         let IdOrPrefix::Prefix(prefix) = text.parse().unwrap() else { panic!("{text} is no prefix") };
-        let rows = fixture.store.executions_with_prefix(prefix, limit).await.unwrap();
+        let rows = fixture.store.executions_with_prefix(prefix, None, limit).await.unwrap();
         assert!(rows.iter().all(|row| row.parameters.is_none()));
         rows.iter().map(|row| row.id).collect::<Vec<_>>()
     };
@@ -79,6 +79,11 @@ pub(crate) async fn rows_are_found_by_how_their_ids_begin(fixture: Fixture) {
     assert_eq!(found("0198aabb-c", 10).await, [ids[1], ids[0]]);
     assert_eq!(found("0198AABBC0007", 10).await, [ids[0]]);
     assert!(found("0198ab", 10).await.is_empty());
+    let acme = Uuid::from_u128(7);
+    fixture.sql(&format!("UPDATE executions SET organization_id = '{acme}' WHERE id = '{}'", ids[0])).await;
+    let IdOrPrefix::Prefix(prefix) = "0198aa".parse().unwrap() else { panic!("it is a prefix") };
+    let rows = fixture.store.executions_with_prefix(prefix, Some(acme), 1).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [ids[0]], "the newer ones are of others");
 }
 
 pub(crate) async fn logs_are_read_on_from_a_place(fixture: Fixture) {

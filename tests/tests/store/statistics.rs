@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use muster_store::{NewExecution, WorkflowStatistics};
+use uuid::Uuid;
 
 use crate::fixture::{Fixture, new_execution};
 
@@ -31,7 +32,7 @@ pub(crate) async fn what_the_latest_executions_came_to_is_counted_by_workflow(fi
     // What waits and what is older is not counted.
     fixture.submitted().await;
     let yesterday = Timestamp::now() - SignedDuration::from_hours(24);
-    let found = fixture.store.statistics(yesterday, None).await.unwrap();
+    let found = fixture.store.statistics(yesterday, None, None).await.unwrap();
     let names: Vec<_> = found.iter().map(|one| one.workflow_name.as_deref()).collect();
     assert_eq!(names, [Some("often"), Some("seldom")]);
     let counts = |one: &WorkflowStatistics| [one.ended, one.succeeded, one.failed, one.cancelled];
@@ -41,10 +42,20 @@ pub(crate) async fn what_the_latest_executions_came_to_is_counted_by_workflow(fi
     assert_eq!((found[0].last_failed_at, found[0].oldest), (None, None));
     let failed = found[1].last_failed_at.unwrap();
     assert!(failed.duration_until(Timestamp::now()).unsigned_abs() < Duration::from_secs(60));
-    assert_eq!(fixture.store.statistics(yesterday, Some("seldom")).await.unwrap(), found[1..]);
-    assert_eq!(fixture.store.statistics(yesterday, Some("other")).await.unwrap(), []);
+    assert_eq!(fixture.store.statistics(yesterday, Some("seldom"), None).await.unwrap(), found[1..]);
+    assert_eq!(fixture.store.statistics(yesterday, Some("other"), None).await.unwrap(), []);
+    let (acme, other) = (Uuid::from_u128(7), Uuid::from_u128(8));
+    fixture
+        .sql(&format!("UPDATE executions SET organization_id = '{acme}' WHERE workflow_name = 'seldom'"))
+        .await;
+    let of = async |workflow, organization| {
+        fixture.store.statistics(yesterday, workflow, Some(organization)).await.unwrap()
+    };
+    assert_eq!(of(None, acme).await, found[1..]);
+    assert_eq!(of(Some("seldom"), acme).await, found[1..]);
+    assert_eq!((of(Some("often"), acme).await, of(None, other).await), (Vec::new(), Vec::new()));
     let later = Timestamp::now() + SignedDuration::from_hours(1);
-    assert_eq!(fixture.store.statistics(later, None).await.unwrap(), []);
+    assert_eq!(fixture.store.statistics(later, None, None).await.unwrap(), []);
 }
 
 /// Of each end so many are looked at; where that is not all of one, the others count from the same moment on.
@@ -64,7 +75,7 @@ pub(crate) async fn where_there_are_too_many_to_count_the_shares_stay_true(fixtu
         }
     };
     fixture.sql(insert).await;
-    let found = fixture.store.statistics(Timestamp::UNIX_EPOCH, None).await.unwrap();
+    let found = fixture.store.statistics(Timestamp::UNIX_EPOCH, None, None).await.unwrap();
     // The newest 10,000 that succeeded are those from 890 on, and so are 1,112 that failed.
     assert_eq!((found[0].succeeded, found[0].failed), (10_000, 1_112));
     assert_eq!(found[0].oldest, Some(Timestamp::from_microsecond(1_700_000_000_000_889).unwrap()));

@@ -14,6 +14,9 @@ export class MusterUnavailable extends MusterError {}
 /** The supervisor wants a token, or another one. */
 export class Unauthorized extends MusterError {}
 
+/** The token's role is too small for this, or it is bound to another organization. */
+export class Forbidden extends MusterError {}
+
 /** The supervisor refused the request; nothing was submitted. `problems` has all that is wrong with it. */
 export class InvalidRequest extends MusterError {
   constructor(message, problems, options) {

@@ -271,6 +271,8 @@ export class MusterError extends Error {}
 export class MusterUnavailable extends MusterError {}
 /** The supervisor wants a token, or another one. */
 export class Unauthorized extends MusterError {}
+/** The token's role is too small for this, or it is bound to another organization. */
+export class Forbidden extends MusterError {}
 /** The supervisor refused the request; nothing was submitted. */
 export class InvalidRequest extends MusterError {
   /** All that is wrong with it, a sentence each. */

@@ -12,6 +12,7 @@ export {
   ExecutionError,
   ExecutionFailed,
   ExecutionTimeout,
+  Forbidden,
   IdempotencyKeyReused,
   InvalidRequest,
   LimitReached,

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import {
   Conflict,
+  Forbidden,
   IdempotencyKeyReused,
   InvalidRequest,
   LimitReached,
@@ -186,6 +187,7 @@ export function toldError(status, problem) {
   if (problem.type === "/problems/idempotency-key-reused") return new IdempotencyKeyReused(detail, problem.problems ?? [detail]);
   if ([400, 413, 422].includes(status)) return new InvalidRequest(detail, problem.problems ?? [detail]);
   if (status === 401) return new Unauthorized(`${detail}; give it with new Client({ token }) or MUSTER_HTTP_TOKEN`);
+  if (status === 403 && problem.detail) return new Forbidden(detail);
   if (status === 404 && problem.detail) return new NotFound(detail);
   if (problem.type === "/problems/limit-reached") return new LimitReached(detail, problem.execution_id ?? undefined);
   if (status === 409 && problem.detail) return new Conflict(detail);

@@ -128,6 +128,14 @@ test("address and token of the environment", async () => {
   for (const same of ["http://host:1/", "http://host:1/api", "http://host:1/api/"]) assert.equal(urlOf(same), "http://host:1");
 });
 
+test("a token whose role is too small", async () => {
+  const token = readFileSync(join(installation.folder, "data", "http_token"), "utf8").trim();
+  const body = JSON.stringify({ name: `viewer-${process.pid}`, role: "view" });
+  const made = await fetch(`${installation.url}/api/tokens`, { method: "POST", headers: { authorization: `Bearer ${token}` }, body });
+  const client = new Client({ url: installation.url, token: (await made.json()).secret });
+  await assert.rejects(client.submit("greet"), { name: "Forbidden", message: /needs the role operate/ });
+});
+
 test("the token of settings", async () => {
   await installation.stop();
   installation.settings.http_token = "chosen";

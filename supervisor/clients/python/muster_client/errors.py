@@ -21,6 +21,10 @@ class Unauthorized(MusterError):
     """The supervisor wants a token, or another one."""
 
 
+class Forbidden(MusterError):
+    """The token's role is too small for this, or it is bound to another organization."""
+
+
 class InvalidRequest(MusterError, ValueError):
     """The supervisor refused the request; nothing was submitted. `problems` has all that is wrong with it."""
 

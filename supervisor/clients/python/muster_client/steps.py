@@ -16,6 +16,7 @@ from urllib.parse import quote
 from . import records
 from .errors import (
     Conflict,
+    Forbidden,
     IdempotencyKeyReused,
     InvalidRequest,
     LimitReached,
@@ -169,7 +170,7 @@ def told_error(status: int, problem: Mapping[str, Any]) -> MusterError:
     if problem.get("type") == "/problems/limit-reached":
         holder = problem.get("execution_id")
         return LimitReached(detail, str(holder) if holder else None)
-    kinds: dict[int, type[MusterError]] = {404: NotFound, 409: Conflict}
+    kinds: dict[int, type[MusterError]] = {403: Forbidden, 404: NotFound, 409: Conflict}
     kind = kinds.get(status)
     if kind is not None and problem:
         return kind(detail)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import urllib.request
 from pathlib import Path
 
 import pytest
 from installation import Installation
 
-from muster_client import Client, Unauthorized
+from muster_client import Client, Forbidden, Unauthorized
 from muster_client.tokens import read_named, url_of
 
 
@@ -22,6 +24,18 @@ def test_address_and_token_of_the_environment(installation: Installation, monkey
     assert Client(token=token).submit("greet").result(30)
     monkeypatch.setenv("MUSTER_HTTP_TOKEN", token)
     assert Client().submit("greet").result(30)
+
+
+def test_a_token_whose_role_is_too_small(installation: Installation) -> None:
+    token = (installation.folder / "data" / "http_token").read_text().strip()
+    wanted = json.dumps({"name": f"viewer-{os.getpid()}", "role": "view"}).encode()
+    request = urllib.request.Request(f"{installation.url}/api/tokens", wanted, {"authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request) as answer:
+        secret = json.load(answer)["secret"]
+    with Client(installation.url, token=secret) as client:
+        assert client.limits() is not None
+        with pytest.raises(Forbidden, match="needs the role operate"):
+            client.submit("greet")
 
 
 def test_a_proxy_sees_nothing_of_a_supervisor_of_this_machine(

@@ -29,7 +29,7 @@ pub enum MusterError {
     /// The supervisor refused the request.
     #[error("{detail}")]
     Refused {
-        /// The HTTP status: 400 and 422 for what is wrong, 404 for what is not there, 409 for another state.
+        /// The HTTP status: 400 and 422 for what is wrong, 403 for a token whose role or organization does not do, 404 for what is not there, 409 for another state.
         status: u16,
         /// What happened, and what to do.
         detail: String,

@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::time::Duration;
 
+use muster_core::access::Role;
 use muster_store::LimitTerms;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -12,7 +13,9 @@ use utoipa::PartialSchema;
 use uuid::Uuid;
 
 use super::served::{raw, serve};
-use crate::api::{DefinitionsView, DeliveryWord, PruneWish, SelectionRequest};
+use crate::api::{
+    DefinitionsView, DeliveryWord, PruneWish, SelectionRequest, TokenRequest, TokenRotationRequest,
+};
 use crate::client::{ApiClient, Defined, DefinitionKind, Execution, ExecutionEvent, ScheduleSwitch};
 use crate::http::openapi::openapi;
 use crate::http::routes::routes;
@@ -96,6 +99,19 @@ fn ask_everything(url: &str) {
     drop(client.limit(THING));
     drop(client.set_limit(THING, &LimitTerms { total: Some(1), ..LimitTerms::default() }));
     drop(client.remove_limit(THING));
+    drop(client.access());
+    drop(client.tokens());
+    let wanted = TokenRequest {
+        name: THING.to_owned(),
+        role: Role::View,
+        organization: None,
+        expires_at: None,
+        expires_seconds: Some(1.0),
+    };
+    drop(client.create_token(&wanted));
+    let rotation = TokenRotationRequest { overlap_seconds: Some(1.0), ..TokenRotationRequest::default() };
+    drop(client.rotate_token(THING, &rotation));
+    drop(client.remove_token(THING));
     // Without a token it asks where one is kept.
     drop(ApiClient::new(url, None).unwrap().pool());
 }

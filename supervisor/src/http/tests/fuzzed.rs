@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::stand::FakeService;
-use crate::access::Access;
+use crate::access::{Access, MainToken};
 use crate::api::ProblemView;
 use crate::http::{Api, BODY_MAX_BYTES};
 
@@ -44,7 +44,8 @@ impl FuzzedApi {
             store.migrate().await.unwrap();
             let service = Arc::new(FakeService { store: Arc::clone(&store), commands: Mutex::default() });
             let bus = Bus::in_process("muster");
-            Api { store, bus, service, access: Access::Open, closing: CancellationToken::new() }.router()
+            let access = Access::with(MainToken::Open);
+            Api { store, bus, service, access, closing: CancellationToken::new() }.router()
         });
         Self { runtime, router, _folder: folder }
     }

@@ -1,5 +1,6 @@
 //! The client and the server, over a real socket and the embedded store; for the fuzzer the router alone.
 
+mod access;
 mod answers;
 mod documented;
 mod executions;

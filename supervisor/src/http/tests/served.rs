@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::stand::FakeService;
-use crate::access::Access;
+use crate::access::{Access, MainToken};
 use crate::api::{self, Readiness, ReadinessPart};
 use crate::client::ApiClient;
 use crate::http::{Api, ApiService, StartupServer};
@@ -54,11 +54,12 @@ pub(super) async fn start(token: Option<&str>) -> TestServer {
     let bus = Bus::in_process("muster");
     let stand = Arc::new(FakeService { store: Arc::clone(&store), commands: Mutex::default() });
     let closing = CancellationToken::new();
+    let main = token.map_or(MainToken::Open, |token| MainToken::Token { token: token.into(), file: None });
     let api = Api {
         store: Arc::clone(&store),
         bus: bus.clone(),
         service: Arc::clone(&stand) as Arc<dyn ApiService>,
-        access: token.map_or(Access::Open, |token| Access::Token { token: token.into(), file: None }),
+        access: Access::with(main),
         closing: closing.clone(),
     };
     let waits = ReadinessPart {

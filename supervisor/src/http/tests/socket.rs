@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::served::{line, serve};
-use crate::http::socket::SocketClient;
+use crate::http::socket::{SocketClient, WatcherSight};
 
 /// A WebSocket by hand: the frames are short, and no client library is needed elsewhere.
 struct Socket(tokio::net::TcpStream);
@@ -118,7 +118,7 @@ async fn a_watcher_that_does_not_answer_a_ping_is_let_go() {
     let watch_briefly = async |upgrade: WebSocketUpgrade| {
         upgrade.on_upgrade(async |socket| {
             let watch = Bus::in_process("muster").watch(&[]).await;
-            let watcher = SocketClient::new(socket, watch, Duration::from_secs(1));
+            let watcher = SocketClient::new(socket, watch, WatcherSight::All, Duration::from_secs(1));
             let _ = watcher.serve(&CancellationToken::new()).await;
         })
     };

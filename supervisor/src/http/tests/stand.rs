@@ -92,7 +92,7 @@ impl ApiService for FakeService {
         answers
     }
 
-    async fn explain(&self, id: Uuid) -> Result<Option<ExplanationView>, ServiceError> {
+    async fn explain(&self, id: Uuid, _: bool) -> Result<Option<ExplanationView>, ServiceError> {
         let record = self.store.execution(id).await?;
         Ok(record.map(|record| ExplanationView {
             execution_id: id,

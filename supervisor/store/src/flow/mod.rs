@@ -16,6 +16,7 @@ mod renew;
 mod room;
 mod schedules;
 mod tending;
+mod tokens;
 mod unclaimed;
 
 pub(crate) use again::again;

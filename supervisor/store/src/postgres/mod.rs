@@ -27,6 +27,7 @@ mod statements;
 mod statistics;
 mod supervisors;
 mod tls;
+mod tokens;
 mod traces;
 mod transaction;
 mod types;

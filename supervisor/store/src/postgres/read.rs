@@ -80,10 +80,15 @@ impl ExecutionStore for PostgresStore {
         Ok(ExecutionRecords { next: Cursor::after(&executions, filter.limit), executions })
     }
 
-    async fn executions_with_prefix(&self, prefix: IdPrefix, limit: usize) -> Result<Vec<ExecutionRecord>> {
+    async fn executions_with_prefix(
+        &self,
+        prefix: IdPrefix,
+        organization_id: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<ExecutionRecord>> {
         let query = || {
             let query = sqlx::query(statements::EXECUTIONS_BETWEEN).bind(prefix.first).bind(prefix.last);
-            query.bind(count(limit))
+            query.bind(count(limit)).bind(organization_id)
         };
         all(self, query, record::execution).await
     }

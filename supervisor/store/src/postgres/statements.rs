@@ -136,10 +136,17 @@ crate::statements::statements! {
     FORGET_RATES = "forget_rates",
     PRUNE = "prune",
     PRUNABLE = "prunable",
+    TOKENS = "tokens",
+    INSERT_TOKEN = "insert_token",
+    ROTATE_TOKEN = "rotate_token",
+    REMOVE_TOKEN = "remove_token",
+    NOTE_TOKEN_USE = "note_token_use",
     ;
     statistics {
         STATISTICS = "of_all",
         STATISTICS_OF_WORKFLOW = "of_workflow",
+        STATISTICS_OF_ORGANIZATION = "of_organization",
+        STATISTICS_OF_ORGANIZATION_WORKFLOW = "of_organization_workflow",
     }
     lists {
         LIST_BY_ERROR = "by_error",

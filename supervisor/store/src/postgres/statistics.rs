@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::read::{all, count};
 use super::session::record;
@@ -12,16 +13,21 @@ use crate::statistics::{OF_EACH_END, StatisticsStore, WorkflowStatistics};
 
 #[async_trait]
 impl StatisticsStore for PostgresStore {
-    async fn statistics(&self, since: Timestamp, workflow: Option<&str>) -> Result<Vec<WorkflowStatistics>> {
+    async fn statistics(
+        &self,
+        since: Timestamp,
+        workflow: Option<&str>,
+        organization_id: Option<Uuid>,
+    ) -> Result<Vec<WorkflowStatistics>> {
         let query = || {
-            let sql = match workflow {
-                Some(_) => statements::STATISTICS_OF_WORKFLOW,
-                None => statements::STATISTICS,
-            };
-            let query = sqlx::query(sql).bind(TimeColumn(since)).bind(count(OF_EACH_END));
-            match workflow {
-                Some(workflow) => query.bind(workflow),
-                None => query,
+            let query = |sql| sqlx::query(sql).bind(TimeColumn(since)).bind(count(OF_EACH_END));
+            match (organization_id, workflow) {
+                (None, None) => query(statements::STATISTICS),
+                (None, Some(workflow)) => query(statements::STATISTICS_OF_WORKFLOW).bind(workflow),
+                (Some(id), None) => query(statements::STATISTICS_OF_ORGANIZATION).bind(id),
+                (Some(id), Some(workflow)) => {
+                    query(statements::STATISTICS_OF_ORGANIZATION_WORKFLOW).bind(id).bind(workflow)
+                }
             }
         };
         all(self, query, record::statistics).await

@@ -25,6 +25,7 @@ mod shares;
 mod statements;
 mod statistics;
 mod supervisors;
+mod tokens;
 mod traces;
 mod waiting;
 mod webhooks;

@@ -64,11 +64,17 @@ impl ExecutionStore for SqliteStore {
         Ok(ExecutionRecords { next: Cursor::after(&executions, filter.limit), executions })
     }
 
-    async fn executions_with_prefix(&self, prefix: IdPrefix, limit: usize) -> Result<Vec<ExecutionRecord>> {
+    async fn executions_with_prefix(
+        &self,
+        prefix: IdPrefix,
+        organization_id: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<ExecutionRecord>> {
         let query = sqlx::query(statements::EXECUTIONS_BETWEEN)
             .bind(prefix.first.to_string())
             .bind(prefix.last.to_string())
-            .bind(count(limit));
+            .bind(count(limit))
+            .bind(organization_id.map(|id| id.to_string()));
         all(self, query, record::execution).await
     }
 

@@ -127,6 +127,11 @@ crate::statements::statements! {
     FORGET_RATES = "forget_rates",
     PRUNE = "prune",
     PRUNABLE = "prunable",
+    TOKENS = "tokens",
+    INSERT_TOKEN = "insert_token",
+    ROTATE_TOKEN = "rotate_token",
+    REMOVE_TOKEN = "remove_token",
+    NOTE_TOKEN_USE = "note_token_use",
     PRUNE_LOGS = "prune_logs",
     PRUNE_EVENTS = "prune_events",
     PRUNE_DELIVERIES = "prune_deliveries",
@@ -134,6 +139,8 @@ crate::statements::statements! {
     statistics {
         STATISTICS = "of_all",
         STATISTICS_OF_WORKFLOW = "of_workflow",
+        STATISTICS_OF_ORGANIZATION = "of_organization",
+        STATISTICS_OF_ORGANIZATION_WORKFLOW = "of_organization_workflow",
     }
     lists {
         LIST_BY_ERROR = "by_error",

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::read::{all, count};
 use super::session::record;
@@ -11,12 +12,22 @@ use crate::statistics::{OF_EACH_END, StatisticsStore, WorkflowStatistics};
 
 #[async_trait]
 impl StatisticsStore for SqliteStore {
-    async fn statistics(&self, since: Timestamp, workflow: Option<&str>) -> Result<Vec<WorkflowStatistics>> {
-        let sql = match workflow {
-            Some(_) => statements::STATISTICS_OF_WORKFLOW,
-            None => statements::STATISTICS,
+    async fn statistics(
+        &self,
+        since: Timestamp,
+        workflow: Option<&str>,
+        organization_id: Option<Uuid>,
+    ) -> Result<Vec<WorkflowStatistics>> {
+        let sql = match (organization_id, workflow) {
+            (None, None) => statements::STATISTICS,
+            (None, Some(_)) => statements::STATISTICS_OF_WORKFLOW,
+            (Some(_), None) => statements::STATISTICS_OF_ORGANIZATION,
+            (Some(_), Some(_)) => statements::STATISTICS_OF_ORGANIZATION_WORKFLOW,
         };
         let mut query = sqlx::query(sql).bind(since.as_microsecond()).bind(count(OF_EACH_END));
+        if let Some(id) = organization_id {
+            query = query.bind(id.to_string());
+        }
         if let Some(workflow) = workflow {
             query = query.bind(workflow);
         }

@@ -122,6 +122,7 @@ impl StoreRows {
 fn failed_unrun(record: &ExecutionRecord) -> OutcomeAnnouncement {
     let at = record.completed_at.unwrap_or(record.created_at);
     let status = StatusChange {
+        organization_id: record.organization_id,
         error_type: record.error_type.clone(),
         error_message: record.error_message.clone(),
         ..StatusChange::new(Attempt::new(record.id, record.attempt), record.status, at)
@@ -134,6 +135,7 @@ fn existing_outcome(id: Uuid, record: ExecutionRecord) -> OutcomeAnnouncement {
     let at = record.completed_at.unwrap_or(record.created_at);
     let record = ExecutionRecord { existing: true, ..record };
     let status = StatusChange {
+        organization_id: record.organization_id,
         error_type: record.error_type.clone(),
         error_message: record.error_message.clone(),
         ..StatusChange::new(Attempt::new(id, record.attempt), record.status, at)
