@@ -12,6 +12,8 @@ use uuid::Uuid;
 
 /// Lost attempts count, and so do killed workers.
 const MAX_ATTEMPTS: u64 = 12;
+/// What newer ones may end is of so many keys at most.
+const LATEST_KEYS: usize = 8;
 const SHORT_MAX_MS: u64 = 200;
 /// Every fiftieth lasts, so that there is something to lose, and a third of those that newer ones may end.
 const LONG_MAX_MS: u64 = 1500;
@@ -99,6 +101,8 @@ pub(super) struct LimitedRun {
 pub(super) fn plan(executions: usize, keys: usize, random: &mut fastrand::Rng) -> Vec<LimitedRun> {
     let one = |number: usize| {
         let (rank, kind) = (random.f64(), RunKind::of(number));
+        // Of few keys, so that a newer one finds one that runs.
+        let keys = if kind == RunKind::Latest { keys.min(LATEST_KEYS) } else { keys };
         LimitedRun {
             // The first keys have most.
             key: (rank * rank * keys as f64) as usize,
