@@ -58,7 +58,7 @@ pub enum MainToken {
 
 /// What came of looking at what somebody showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Admission {
+pub enum TokenAdmission {
     /// They are let in.
     Admitted(Caller),
     /// They showed a token that counts no more.
@@ -114,20 +114,20 @@ impl Access {
     }
 
     /// Whether whoever shows this is let in, and as whom. Where nobody needs a token, one that is known binds all the same.
-    pub fn admit(&self, shown: Option<&str>, now: Timestamp) -> Admission {
+    pub fn admit(&self, shown: Option<&str>, now: Timestamp) -> TokenAdmission {
         if let (MainToken::Token { token, .. }, Some(shown)) = (&self.main, shown)
             && is_same(shown, token)
         {
-            return Admission::Admitted(Caller::admin(Credential::Setting));
+            return TokenAdmission::Admitted(Caller::admin(Credential::Setting));
         }
         let named = shown.filter(|shown| shown.starts_with(TOKEN_PREFIX));
         match (named.map(|shown| self.tokens.standing(shown, now)), &self.main) {
-            (Some(Some(TokenStanding::Known { caller, .. })), _) => Admission::Admitted(caller),
-            (Some(Some(TokenStanding::Expired { name, at })), _) => Admission::Expired { name, at },
-            (Some(None), MainToken::Token { .. }) => Admission::NotYetKnown,
-            (Some(Some(TokenStanding::Unknown)) | None, MainToken::Token { .. }) => Admission::Refused,
+            (Some(Some(TokenStanding::Known { caller, .. })), _) => TokenAdmission::Admitted(caller),
+            (Some(Some(TokenStanding::Expired { name, at })), _) => TokenAdmission::Expired { name, at },
+            (Some(None), MainToken::Token { .. }) => TokenAdmission::NotYetKnown,
+            (Some(Some(TokenStanding::Unknown)) | None, MainToken::Token { .. }) => TokenAdmission::Refused,
             (Some(None | Some(TokenStanding::Unknown)) | None, MainToken::Open) => {
-                Admission::Admitted(Caller::admin(Credential::Open))
+                TokenAdmission::Admitted(Caller::admin(Credential::Open))
             }
         }
     }
@@ -161,8 +161,8 @@ pub fn dashboard_url(base: &str, token: Option<&SecretString>) -> String {
 mod tests {
     use super::*;
 
-    fn admitted(admission: Admission) -> Caller {
-        let Admission::Admitted(caller) = admission else { panic!("{admission:?}") };
+    fn admitted(admission: TokenAdmission) -> Caller {
+        let TokenAdmission::Admitted(caller) = admission else { panic!("{admission:?}") };
         caller
     }
 
@@ -171,12 +171,12 @@ mod tests {
         let token = MainToken::Token { token: SecretString::from("main"), file: None };
         let access = Access::with(token);
         let now = Timestamp::UNIX_EPOCH;
-        assert_eq!(access.admit(Some("muster_x"), now), Admission::NotYetKnown);
-        assert_eq!(access.admit(Some("other"), now), Admission::Refused);
-        assert_eq!(access.admit(None, now), Admission::Refused);
+        assert_eq!(access.admit(Some("muster_x"), now), TokenAdmission::NotYetKnown);
+        assert_eq!(access.admit(Some("other"), now), TokenAdmission::Refused);
+        assert_eq!(access.admit(None, now), TokenAdmission::Refused);
         assert_eq!(admitted(access.admit(Some("main"), now)).credential, Credential::Setting);
         access.tokens.replace(Vec::new());
-        assert_eq!(access.admit(Some("muster_x"), now), Admission::Refused);
+        assert_eq!(access.admit(Some("muster_x"), now), TokenAdmission::Refused);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use muster_core::access::{AccessRule, RoleGrant, Touched, decide};
 
 use super::audit::{AuditedRequest, RefusedFor};
 use super::problem::{ApiError, ErrorKind};
-use crate::access::{Access, Admission, Caller, MainToken};
+use crate::access::{Access, Caller, MainToken, TokenAdmission};
 
 /// Who asks.
 #[derive(Clone, Debug)]
@@ -178,10 +178,10 @@ fn visitor(access: &Access, request: &Request) -> Result<Visitor, ApiError> {
         return Err(ApiError::new(ErrorKind::Forbidden, detail));
     }
     Ok(match access.admit(shown(headers).as_deref(), Timestamp::now()) {
-        Admission::Admitted(caller) => Visitor::Known(caller),
-        Admission::Expired { name, at } => Visitor::Stranger(StrangerReason::Expired { name, at }),
-        Admission::NotYetKnown => Visitor::Stranger(StrangerReason::NotYetKnown),
-        Admission::Refused => {
+        TokenAdmission::Admitted(caller) => Visitor::Known(caller),
+        TokenAdmission::Expired { name, at } => Visitor::Stranger(StrangerReason::Expired { name, at }),
+        TokenAdmission::NotYetKnown => Visitor::Stranger(StrangerReason::NotYetKnown),
+        TokenAdmission::Refused => {
             let file = access.file().filter(|_| is_of_this_machine(request, host));
             Visitor::Stranger(StrangerReason::NoToken { file: file.map(ToOwned::to_owned) })
         }

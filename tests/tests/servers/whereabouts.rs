@@ -31,13 +31,15 @@ fn an_attempt_says_who_ran_it_and_a_transcript_where_it_is() {
     let claimed = shown.lines().find(|line| line.contains("  claimed  ")).unwrap_or_default();
     assert!(claimed.contains(&format!("/{}", one.id())), "{shown}");
 
+    for (place, from) in [(&first, ""), (&second, ", which ran it (http://")] {
+        let (code, transcript) = said(place, &["transcript", &id]);
+        assert_eq!(code, Some(0), "{transcript}");
+        assert!(transcript.contains("after all that") && transcript.contains(from), "{transcript}");
+    }
+    assert!(one.terminate(SOON).success());
     let (code, elsewhere) = said(&second, &["transcript", &id]);
     assert_eq!(code, Some(1), "{elsewhere}");
     assert!(elsewhere.contains(&format!("supervisor transcript {id} --url {}", first.url())), "{elsewhere}");
-    let (code, transcript) = said(&first, &["transcript", &id]);
-    assert_eq!(code, Some(0), "{transcript}");
-    assert!(transcript.contains("after all that"), "{transcript}");
-    assert!(one.terminate(SOON).success());
 
     // After a restart the files are where they were.
     let again = first.start();
