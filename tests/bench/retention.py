@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import re
 import signal
-import statistics
-import subprocess
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import List
+
+from beside import NOTHING, Supervisor, in_turns, sql
 
 ENDED = """
 INSERT INTO executions (id, workflow_name, status, request, request_text, parameters, result, duration_ms, attempt, max_attempts, queue,
@@ -35,66 +31,11 @@ SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, now(), 1,
 FROM generate_series(%(from)s, %(to)s) AS n, unnest(ARRAY['claimed', 'started', 'finalized']) AS event;
 """
 STEP = 100_000
-BACKLOG = 3_000
-
-
-class Supervisor:
-    """One of the two, with its own data and port."""
-
-    def __init__(self, binary: str, folder: Path, port: int, **settings: Any) -> None:
-        self.url = f"http://127.0.0.1:{port}"
-        self.data = folder / f"data-{port}"
-        known = {"data_dir": self.data, "http_bind": f"127.0.0.1:{port}", "workflows_dir": folder / "workflows", **settings}
-        environment = {**os.environ, **{f"MUSTER_{name.upper()}": str(value) for name, value in known.items()}}
-        self.process = subprocess.Popen([binary, "run"], env=environment, stderr=(folder / f"log-{port}").open("w"))
-        end = time.monotonic() + 120
-        while True:
-            try:
-                urllib.request.urlopen(f"{self.url}/readyz")
-                break
-            except OSError:
-                if time.monotonic() > end or self.process.poll() is not None:
-                    raise SystemExit((folder / f"log-{port}").read_text()) from None
-                time.sleep(0.2)
-        self.token = (self.data / "http_token").read_text().strip()
-
-    def ask(self, path: str, body: Any = None) -> str:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}/{path}", data, {"authorization": f"Bearer {self.token}", "content-type": "application/json"})
-        with urllib.request.urlopen(request) as answer:
-            return answer.read().decode()
-
-    def count(self, metric: str) -> int:
-        return sum(int(found) for found in re.findall(rf"^{metric}(?:{{[^}}]*}})? (\d+)", self.ask("metrics"), re.MULTILINE))
-
-    def pending(self) -> int:
-        return json.loads(self.ask("api/pool"))["pending"] or 0
-
-
-def sql(text: str) -> List[str]:
-    done = subprocess.run(["psql", os.environ["MUSTER_DATABASE_URL"], "-qAtX", "-v", "ON_ERROR_STOP=1", "-c", text], capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    return done.stdout.splitlines()
 
 
 def sizes() -> str:
     row = sql("SELECT pg_size_pretty(pg_database_size(current_database())), sum(n_dead_tup) FROM pg_stat_user_tables WHERE relname LIKE 'execution%'")
     return "size {}, dead rows {}".format(*row[0].split("|"))
-
-
-def keep_busy(worker: Supervisor) -> None:
-    while worker.pending() < BACKLOG:
-        worker.ask("api/executions/batch", [{"workflow": "nothing"}] * 1_000)
-
-
-def window(worker: Supervisor, seconds: float) -> float:
-    keep_busy(worker)
-    begun, before = time.monotonic(), worker.count("muster_executions_finished_total")
-    while time.monotonic() < begun + seconds:
-        keep_busy(worker)
-        time.sleep(0.5)
-    return (worker.count("muster_executions_finished_total") - before) / (time.monotonic() - begun)
 
 
 def main() -> None:
@@ -108,7 +49,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="muster-bench-") as name:
         folder = Path(name)
         (folder / "workflows").mkdir()
-        (folder / "workflows" / "nothing.js").write_text("export default async () => null;\n")
+        (folder / "workflows" / "nothing.js").write_text(NOTHING)
         running: List[Supervisor] = []
         try:
             running.append(Supervisor(given.supervisor, folder, given.port, min_workers=4, max_workers=4))
@@ -118,10 +59,7 @@ def main() -> None:
             measure(running[0], running[1], given.windows, given.seconds)
         finally:
             for one in running:
-                one.process.send_signal(signal.SIGCONT)
-                one.process.send_signal(signal.SIGTERM)
-            for one in running:
-                one.process.wait()
+                one.stop()
 
 
 def fill(worker: Supervisor, rows: int) -> None:
@@ -130,29 +68,33 @@ def fill(worker: Supervisor, rows: int) -> None:
         sql(ENDED % {"from": first, "to": min(first + STEP - 1, rows)})
     sql("ANALYZE")
     print(f"{rows} ended executions, {2 * rows} lines, {3 * rows} events, in {time.monotonic() - begun:.0f} s; {sizes()}", flush=True)
-    begun = time.monotonic()
-    try:
-        told = json.loads(worker.ask("api/prune", {"older_than_seconds": 86_400, "dry_run": True}))
-        said = f"{told['executions']} executions, {told['logs']} lines, {told['events']} events"
-    except urllib.error.HTTPError as error:
-        said = f"nothing: {json.loads(error.read())['detail']}"
-    print(f"after {time.monotonic() - begun:.1f} s a dry run tells of {said}", flush=True)
+    begun, told, asked = time.monotonic(), [0, 0, 0], 0
+    wish = {"older_than_seconds": 86_400, "dry_run": True}
+    while True:
+        answer = json.loads(worker.ask("api/prune", wish))
+        told = [before + answer[name] for before, name in zip(told, ("executions", "logs", "events"))]
+        asked += 1
+        if answer["is_done"]:
+            break
+        wish = {"before": answer["before"], "cursor": answer["next_cursor"], "dry_run": True}
+    said = f"{told[0]} executions, {told[1]} lines, {told[2]} events"
+    print(f"after {time.monotonic() - begun:.1f} s and {asked} requests a dry run tells of {said}", flush=True)
 
 
 def measure(worker: Supervisor, pruner: Supervisor, windows: int, seconds: float) -> None:
-    rates: Dict[str, List[float]] = {"without": [], "with": []}
-    window(worker, 5)
-    for turn in range(windows):
-        for kind in ("without", "with") if turn % 2 else ("with", "without"):
-            pruner.process.send_signal(signal.SIGCONT if kind == "with" else signal.SIGSTOP)
-            before = pruner.count("muster_executions_pruned_total") if kind == "with" else 0
-            rates[kind].append(window(worker, seconds))
-            pruned = (pruner.count("muster_executions_pruned_total") - before) / seconds if kind == "with" else 0
-            print(f"{kind:8} {rates[kind][-1]:8.1f} executions/s, {pruned:8.1f} pruned/s", flush=True)
-    pairs = [with_ / without for with_, without in zip(rates["with"], rates["without"])]
-    pruner.process.send_signal(signal.SIGCONT)
-    print(f"with, of without: median of pairs {statistics.median(pairs):.3f}, from {min(pairs):.3f} to {max(pairs):.3f}")
-    print(f"medians: with {statistics.median(rates['with']):.1f}, without {statistics.median(rates['without']):.1f}; {sizes()}")
+    before = 0
+
+    def switch(beside: bool) -> str:
+        nonlocal before
+        if not beside:
+            pruner.process.send_signal(signal.SIGSTOP)
+            return ""
+        pruner.process.send_signal(signal.SIGCONT)
+        pruned, before = pruner.count("muster_executions_pruned_total") - before, pruner.count("muster_executions_pruned_total")
+        return f", {pruned / seconds:8.1f} pruned/s"
+
+    in_turns(worker, switch, windows, seconds)
+    print(sizes())
 
 
 if __name__ == "__main__":

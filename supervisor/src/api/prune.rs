@@ -22,6 +22,10 @@ pub struct PruneWish {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>)]
     pub statuses: Vec<Status>,
+    /// Where the answer before ended: its `next_cursor`, unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub cursor: Option<String>,
     /// Only tell what would go.
     #[serde(default)]
     pub dry_run: bool,
@@ -39,6 +43,10 @@ pub struct PrunedView {
     pub logs: u64,
     /// Their events.
     pub events: u64,
-    /// False: there are more; ask again with `before`.
+    /// False: there are more; ask again with `before` and `next_cursor`.
     pub is_done: bool,
+    /// Where the next request goes on; left out at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub next_cursor: Option<String>,
 }

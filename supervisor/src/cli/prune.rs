@@ -63,16 +63,20 @@ impl PruneCommand {
         let mut wish = PruneWish {
             older_than_seconds: Some(self.older_than),
             before: None,
+            cursor: None,
             statuses: statuses.collect::<Result<_, _>>()?,
             dry_run: self.dry_run,
         };
         let mut gone = client.prune(&wish)?;
         while !gone.is_done {
             // From the first answer on the moment stands still.
-            wish = PruneWish { older_than_seconds: None, before: Some(gone.before), ..wish };
+            let (before, cursor) = (Some(gone.before), gone.next_cursor.clone());
+            wish = PruneWish { older_than_seconds: None, before, cursor, ..wish };
             let more = client.prune(&wish)?;
-            if more.executions == 0 && !more.is_done {
-                note("others hold rows that are to go, so they stay: try again later");
+            if !more.is_done && more.next_cursor == wish.cursor {
+                note(
+                    "another supervisor removes executions all the time, so what is left stays: try again later",
+                );
                 break;
             }
             gone = PrunedView {

@@ -81,7 +81,9 @@ pub use record::{
     ConfigEntry, ConnectionBudget, Cursor, DatabaseFacts, EventRow, ExecutionFilter, ExecutionRecord,
     ExecutionRecords, InvalidCursor, LogRow, OrganizationRecord, QueueDepth, QueueUse, WorkflowRecord,
 };
-pub use retention::{PruneRange, PrunedRows, RetentionStore, RetentionTerms};
+pub use retention::{
+    EndedExecution, PruneRange, PruneRule, PruneScope, PruneStep, PrunedRows, RetentionStore, RetentionTerms,
+};
 pub use roles::{
     ClaimStore, DefinitionStore, ExecutionStore, NotificationStore, OutcomeStore, PeerStore, QueueStore,
     SchemaStore, StateStore, Store, WaitingStore,

@@ -64,13 +64,10 @@ pub(crate) struct ListRange {
     pub(crate) before: Cursor,
 }
 
-/// The year 1: no row is older, and every database can hold it.
-const EARLIEST: i64 = -62_135_596_800_000_000;
-
 impl ListRange {
     /// The range that a filter asks for.
     pub(crate) fn of(filter: &ExecutionFilter) -> Self {
-        let earliest = Timestamp::from_microsecond(EARLIEST).unwrap_or(Timestamp::UNIX_EPOCH);
+        let earliest = Cursor::first().created_at;
         let since = filter.since.unwrap_or(earliest).max(earliest);
         // A page goes on before its cursor, and both are before the moment that is asked for.
         let until = microsecond_up(filter.until.unwrap_or(Timestamp::MAX));

@@ -24,7 +24,7 @@ macro_rules! record_readers {
         use $crate::shares::WaitingShare;
         use $crate::traces::events_of_column;
         use $crate::{
-            ChangeRecord, Claimed, ConcurrencyTerms, ConfigEntry, ConfigRecord, Cursor, DeliveryRecord, DueSchedule, EventRow,
+            ChangeRecord, Claimed, ConcurrencyTerms, ConfigEntry, ConfigRecord, Cursor, DeliveryRecord, DueSchedule, EndedExecution, EventRow,
             ExecutionRecord, FiguresRecord, FleetRecord, HeldLimit, LimitRate, LimitRecord, LimitTerms, LimitUse, LogRow, NewExecution, OnFull,
             OrganizationRecord, PauseRecord, PauseTarget, PrunedRows, RetentionTerms, ScheduleRecord, SupervisorRecord,
             TakenDelivery, TokenRecord, TracedExecution, WebhookRecord, WorkflowRecord, WorkflowStatistics, WorkflowTerms,
@@ -578,6 +578,18 @@ macro_rules! record_readers {
                 last_at: at(row, "last_at")?,
                 last_execution: id(row, "last_execution")?,
                 last_outcome: row.try_get("last_outcome")?,
+            })
+        }
+
+        pub(crate) fn ended(row: &$row) -> Result<EndedExecution> {
+            Ok(EndedExecution {
+                id: required_id(row, "id")?,
+                workflow_id: id(row, "workflow_id")?,
+                workflow_name: row.try_get("workflow_name")?,
+                organization_id: id(row, "organization_id")?,
+                created_at: row.try_get::<TimeColumn, _>("created_at")?.0,
+                completed_at: row.try_get::<TimeColumn, _>("completed_at")?.0,
+                may_go: row.try_get("may_go")?,
             })
         }
 

@@ -152,6 +152,13 @@ pub struct Cursor {
 }
 
 impl Cursor {
+    /// Before every row: in the year 1, which every database can hold.
+    pub(crate) fn first() -> Self {
+        const YEAR_1: i64 = -62_135_596_800_000_000;
+        let created_at = Timestamp::from_microsecond(YEAR_1).unwrap_or(Timestamp::UNIX_EPOCH);
+        Self { created_at, id: Uuid::nil() }
+    }
+
     /// Where the page after this full one begins; `None` after a page that is not full.
     pub(crate) fn after(page: &[ExecutionRecord], limit: usize) -> Option<Self> {
         let last = page.last().filter(|_| page.len() >= limit)?;

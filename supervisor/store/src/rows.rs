@@ -32,6 +32,8 @@ pub(crate) struct NewRow<'a> {
     pub(crate) request: &'a str,
     /// For a database that does not take them out of the request itself.
     pub(crate) parameters: Cow<'a, str>,
+    /// The same, whom the request names to be told of its end.
+    pub(crate) webhook: Option<&'a str>,
     pub(crate) max_attempts: u32,
     pub(crate) timeout_seconds: Option<f64>,
     pub(crate) priority: u8,
@@ -53,6 +55,7 @@ impl<'a> NewRow<'a> {
             Some(Expiry::At(end)) => (Some(end.as_microsecond()), None),
             Some(Expiry::After(time)) => (None, Some(micros(time))),
         };
+        let parts = parts(&execution.request);
         Self {
             id: execution.id,
             workflow_id: execution.workflow_id,
@@ -60,7 +63,8 @@ impl<'a> NewRow<'a> {
             organization_id: execution.organization_id,
             caller: execution.caller.as_ref().map(|caller| caller.get()),
             request: execution.request.get(),
-            parameters: parts(&execution.request)
+            webhook: parts.as_ref().and_then(|parts| parts.webhook).map(RawValue::get),
+            parameters: parts
                 .and_then(|parts| parts.parameters)
                 .map_or(Cow::Borrowed("{}"), |parameters| parameters.get().into()),
             max_attempts: execution.max_attempts.max(1),
@@ -111,6 +115,8 @@ pub(crate) struct RequestParts<'a> {
     pub(crate) parameters: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(crate) caller: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(crate) webhook: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(crate) idempotency_key: Option<Cow<'a, str>>,
 }

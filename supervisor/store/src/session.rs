@@ -17,6 +17,7 @@ use super::flow::PendingRow;
 use super::limits::session::LimitSession;
 use super::limits::{DisplacedBook, HeldLimit, WorkflowBook};
 use super::pauses::{PauseBook, PauseSession};
+use super::retention::RetentionSession;
 use super::rows::{BackRow, EndedRow, EndingRow, EventRowIn, Fence, KeyRow, LogRowIn, StateRow};
 use super::schedules::ScheduleSession;
 use super::shares::{Allotment, WaitingShare};
@@ -137,7 +138,13 @@ pub(crate) enum Extent {
 ///
 /// Methods take no empty lists and answer without order.
 pub(crate) trait StoreSession:
-    LimitSession + PauseSession + ScheduleSession + WebhookSession + DefinitionSession + TokenSession
+    LimitSession
+    + PauseSession
+    + ScheduleSession
+    + WebhookSession
+    + DefinitionSession
+    + TokenSession
+    + RetentionSession
 {
     /// Commits it.
     fn commit(self) -> impl Future<Output = Result<()>> + Send;

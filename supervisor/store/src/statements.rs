@@ -1,11 +1,12 @@
 //! Lists the statements of an adapter, each in a file of its own beside the list.
 
 /// Defines a constant for each statement, and `ALL` of them. The files are looked for beside the file that lists them.
-/// Those of statistics and of lists are in folders of their own, and each file there is what differs between them.
+/// Those of statistics, of what ended and of lists are in folders of their own, and each file there is what differs between them.
 macro_rules! statements {
     (
         $($name:ident = $file:literal,)*;
         statistics { $($counted:ident = $of:literal,)* }
+        ended { $($ended:ident = $narrowed:literal,)* }
         lists { $($list:ident = $part:literal,)* }
     ) => {
         $(pub(super) const $name: &str = include_str!(concat!("sql/", $file, ".sql"));)*
@@ -13,6 +14,12 @@ macro_rules! statements {
         $(pub(super) const $counted: &str = concat!(
             include_str!(concat!("sql/statistics/", $of, ".sql")),
             include_str!("sql/statistics/end.sql"),
+        );)*
+
+        $(pub(super) const $ended: &str = concat!(
+            include_str!("sql/ended/begin.sql"),
+            include_str!(concat!("sql/ended/", $narrowed, ".sql")),
+            include_str!("sql/ended/end.sql"),
         );)*
 
         $(pub(super) const $list: &str = concat!(
@@ -26,6 +33,7 @@ macro_rules! statements {
             &[
                 $(($file, $name),)*
                 $((concat!("statistics/", $of), $counted),)*
+                $((concat!("ended/", $narrowed), $ended),)*
                 $((concat!("list/", $part), $list)),*
             ];
 

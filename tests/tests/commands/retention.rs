@@ -53,3 +53,23 @@ fn what_is_old_enough_goes_by_itself() {
     eventually("the others are gone", SOON, || kept(&installation) == 1);
     assert!(run(&installation, &["list", "--json"]).out.contains("FAILED"));
 }
+
+#[test]
+fn a_workflow_says_for_how_long_its_executions_are_kept() {
+    let installation = installed().setting("retention_days", "0.00001");
+    let set = |workflow: &str, days: [&str; 2]| {
+        let flags = ["--retention-days", days[0], "--retention-failed-days", days[1]];
+        assert_eq!(run(&installation, &[&["workflow", "set", workflow][..], &flags].concat()).code, 0);
+    };
+    let _supervisor = installation.start();
+    set("throw", ["1", "0"]);
+    submitted(&installation);
+    eventually("what nothing is said of is gone", SOON, || kept(&installation) == 1);
+    set("throw", ["0", "0.00001"]);
+    eventually("what was kept for ever is gone, too", SOON, || kept(&installation) == 0);
+    // What somebody asks for goes, whatever is said.
+    set("echo", ["0", ""]);
+    assert_eq!(run(&installation, &["submit", "echo", "--wait"]).code, 0);
+    let gone = json(&installation, &["prune", "--older-than", "0s", "--json"]);
+    assert_eq!((&gone["executions"], &gone["is_done"], kept(&installation)), (&1.into(), &true.into(), 0));
+}

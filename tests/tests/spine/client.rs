@@ -62,6 +62,25 @@ fn results_and_errors() {
 }
 
 #[test]
+fn who_a_submission_names_is_told_of_it() {
+    let installation = installation();
+    let _supervisor = installation.start();
+    let client = client(&installation);
+    let every = greet("Ada").webhook("https://receiver.invalid/every", &[]);
+    let failures = greet("Ada").webhook("https://receiver.invalid/failures", &["FAILED"]);
+    for asked in [&every, &failures] {
+        client.submit(asked).unwrap();
+        client.result::<String>(asked.id(), LONG).unwrap();
+    }
+    let shown = installation.run(&["webhook", "deliveries", "--webhook", "request", "--json"]);
+    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    let told: Vec<_> = shown["deliveries"].as_array().unwrap().iter().map(|one| &one["url"]).collect();
+    assert_eq!(told, ["https://receiver.invalid/every"]);
+    let wrong = client.submit(&greet("Ada").webhook("nowhere", &[]));
+    assert!(matches!(wrong, Err(MusterError::Refused { status: 400, .. })), "{wrong:?}");
+}
+
+#[test]
 fn many_in_pages_and_once() {
     let installation = installation();
     let _supervisor = installation.start();

@@ -231,6 +231,8 @@ contract! {
     }
     retention {
         what_ended_before_a_moment_goes_as_it_was_told,
+        a_walk_goes_on_behind_what_stays,
+        a_walk_over_one_workflow_sees_no_other,
         what_somebody_is_still_to_be_told_of_stays,
         what_is_not_published_yet_stays,
     }

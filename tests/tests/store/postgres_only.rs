@@ -36,6 +36,13 @@ async fn worker_time_that_one_supervisor_tells_counts_for_all() {
     fixture.sql("UPDATE organization_usage SET at = at - interval '61 minutes'").await;
     other.add_worker_time(&[(two, Duration::from_secs(1))]).await.unwrap();
     assert_eq!(fixture.texts(used).await, ["1"]);
+
+    // A night in which nobody works, or a month: what is left is nothing, and no error.
+    fixture.sql("UPDATE organization_usage SET at = at - interval '30 days'").await;
+    let due = fixture.store.claim_due(&claimant(), 4, TakeOver::Nothing).await.unwrap();
+    assert_eq!(due.claimed.len(), 4);
+    other.add_worker_time(&[(two, Duration::from_secs(1))]).await.unwrap();
+    assert_eq!(fixture.texts(used).await, ["1"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -228,11 +235,15 @@ async fn plan(fixture: &crate::fixture::Fixture, name: &str, values: &str) -> St
 
 /// The same in a session that is told so before.
 async fn plan_with(fixture: &crate::fixture::Fixture, settings: &str, name: &str, values: &str) -> String {
-    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../supervisor/store/src/postgres/sql")
-        .join(name)
-        .with_extension("sql");
-    let sql = std::fs::read_to_string(file).unwrap();
+    let folder =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../supervisor/store/src/postgres/sql");
+    let read = |name: &str| std::fs::read_to_string(folder.join(name).with_extension("sql")).unwrap();
+    let sql = match name.split_once('/') {
+        Some((folder, _)) => ["begin", name, "end"]
+            .map(|part| if part == name { read(name) } else { read(&format!("{folder}/{part}")) })
+            .concat(),
+        None => read(name),
+    };
     let mut session = fixture.session_of_another().await;
     let prepare =
         format!("SET jit = off; SET plan_cache_mode = force_custom_plan; {settings} PREPARE asked AS {sql};");
@@ -308,9 +319,20 @@ async fn who_forgets_the_oldest_reads_no_others() {
         .await;
     // As every session is told that reads.
     let in_order = "SET enable_incremental_sort = off; SET enable_bitmapscan = off;";
-    let asked = "'SUCCESS', clock_timestamp() - interval '1 hour', 200, 7";
-    let prune = plan_with(&fixture, in_order, "prune", asked).await;
-    assert!(!prune.contains("Seq Scan on execution") && most_rows(&prune) <= 200, "{prune}");
+    let place = "clock_timestamp() - interval '15 days', '00000000-0000-0000-0000-000000000000', 200";
+    let asked = format!("'SUCCESS', clock_timestamp() - interval '1 hour', {place}");
+    let looks = [("of_status", asked.clone()), ("of_workflow", format!("{asked}, 'w'")), ("nameless", asked)];
+    for (look, asked) in looks {
+        let plan = plan_with(&fixture, in_order, &format!("ended/{look}"), &asked).await;
+        assert!(!plan.contains("Seq Scan on execution") && most_rows(&plan) <= 200, "{plan}");
+        assert!(look == "nameless" || most_rows(&plan) == 200, "{plan}");
+    }
+    let ids = fixture.texts("SELECT id::text FROM executions WHERE status = 'FAILED' LIMIT 200").await;
+    for statement in ["count_with", "forget"] {
+        let asked = format!("ARRAY['{}']::uuid[]", ids.join("','"));
+        let plan = plan_with(&fixture, in_order, statement, &asked).await;
+        assert!(!plan.contains("Seq Scan on execution") && most_rows(&plan) <= 200, "{plan}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -38,6 +38,8 @@ export interface SubmitOptions {
   retryBackoff?: number;
   /** All of a retry policy. */
   retry?: RetryPolicy;
+  /** Who is told what it came to, signed with the secret `webhook.request`: an address, or with what it is told of. */
+  webhook?: string | { url: string; events?: Status[] };
   /** The id of the organization that it runs for. */
   organization?: string;
   /** A second submission with this key is this execution; with other parameters it is `IdempotencyKeyReused`. Keys are the organization's own. */

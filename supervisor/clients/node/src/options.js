@@ -16,6 +16,7 @@ const FIELDS = {
   maxAttempts: "max_attempts",
   retryBackoff: "retry_backoff_seconds",
   retry: "retry",
+  webhook: "webhook",
   organization: "organization_id",
   idempotencyKey: "idempotency_key",
   idempotency: "idempotency_seconds",
@@ -43,6 +44,7 @@ export function request(workflow, parameters, options) {
     const named = Object.entries(fields.retry).map(([name, value]) => [name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]);
     fields.retry = Object.fromEntries(named);
   }
+  if (typeof fields.webhook === "string") fields.webhook = { url: fields.webhook };
   const executionId = fields.execution_id ?? newId();
   const body = encode({ ...fields, execution_id: executionId, workflow, parameters });
   return { executionId, body };

@@ -54,6 +54,19 @@ test("what is no JSON is refused before it is sent", () => {
   });
 });
 
+test("who a submission names is told of it", async () => {
+  const url = "https://receiver.invalid/";
+  const [every, failures] = await Promise.all([
+    client.submit("greet", {}, { webhook: `${url}every` }),
+    client.submit("greet", {}, { webhook: { url: `${url}failures`, events: ["FAILED"] } }),
+  ]);
+  await Promise.all([every.result(soon), failures.result(soon)]);
+  const { deliveries } = await installation.get("/api/deliveries?webhook=request");
+  const told = deliveries.map((one) => [one.execution_id, one.event, one.url]);
+  assert.deepEqual(told, [[every.id, "SUCCESS", `${url}every`]]);
+  await assert.rejects(async () => client.submit("greet", {}, { webhook: "nowhere" }), { name: "InvalidRequest", message: /webhook/ });
+});
+
 test("a misspelt option is refused wherever there are options", async () => {
   const wrong = (/** @type {any} */ value) => value;
   for (const [call, message] of [

@@ -102,10 +102,21 @@ export class Installation {
 
   /** What operators ask of it, which is none of the client's questions. */
   async put(path, body) {
+    await this.#ask(path, { method: "PUT", body: JSON.stringify(body) });
+  }
+
+  /** The same, for what is only looked at. */
+  get(path) {
+    return this.#ask(path);
+  }
+
+  async #ask(path, asked) {
     const token = readFileSync(join(this.settings.data_dir, "http_token"), "utf8").trim();
     const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
-    const answer = await fetch(this.url + path, { method: "PUT", headers, body: JSON.stringify(body) });
-    assert.equal(answer.status, 200, await answer.text());
+    const answer = await fetch(this.url + path, { headers, ...asked });
+    const text = await answer.text();
+    assert.equal(answer.status, 200, text);
+    return JSON.parse(text);
   }
 
   get log() {

@@ -42,6 +42,9 @@ class Options:
     retry: Mapping[str, Any] | None = None
     """All of a retry policy: `max_attempts`, `backoff_seconds`, `backoff_factor`, `backoff_max_seconds`, `jitter`, and the lists of
     error types `retry_on` and `give_up_on`."""
+    webhook: str | Mapping[str, Any] | None = None
+    """Who is told what it came to, signed with the secret `webhook.request`: an address, or `url` and `events`, a list of what it is
+    told of: `SUCCESS`, `FAILED`, `TIMEOUT`, `CANCELLED`."""
     organization: str | uuid.UUID | None = None
     """The id of the organization that it runs for."""
     idempotency_key: str | None = None
@@ -88,6 +91,7 @@ class Options:
             "max_attempts": self.max_attempts,
             "retry_backoff_seconds": self.retry_backoff,
             "retry": self.retry,
+            "webhook": {"url": self.webhook} if isinstance(self.webhook, str) else self.webhook,
             "organization_id": None if self.organization is None else str(self.organization),
             "caller": self.caller,
             "startup": self.startup,

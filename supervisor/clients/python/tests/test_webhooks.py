@@ -16,7 +16,7 @@ from conftest import WORKFLOWS
 from installation import Installation, binary
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from muster_client import Client
+from muster_client import Client, InvalidRequest, Options
 
 SOON = 60.0
 
@@ -86,6 +86,13 @@ def installed(tmp_path: Path) -> Iterator[Installation]:
 
 def hook(installed: Installation, name: str, url: str, *more: str) -> str:
     """Defines a webhook with a key of its own; gives the key."""
+    key = signing_key(installed, name)
+    installed.command("webhook", "set", name, "--to", url, *more)
+    return key
+
+
+def signing_key(installed: Installation, name: str) -> str:
+    """Makes the key that deliveries of this name are signed with."""
     key = installed.command("webhook", "key").strip()
     subprocess.run(
         [str(binary("supervisor")), "secret", "set", f"webhook.{name}"],
@@ -95,7 +102,6 @@ def hook(installed: Installation, name: str, url: str, *more: str) -> str:
         check=True,
         capture_output=True,
     )
-    installed.command("webhook", "set", name, "--to", url, *more)
     return key
 
 
@@ -151,6 +157,24 @@ def test_the_reference_library_reads_what_is_told(installed: Installation, recei
     assert shown[0]["last_status"] == 204 and shown[0]["history"][0]["status"] == 204
     # The key is in nobody's hands: not in a run's configuration, nor in what is exported.
     assert "whsec_" not in installed.command("export") and "webhook.ops" not in installed.command("export")
+
+
+def test_who_a_submission_names_is_told_of_it(installed: Installation, receiver: Receiver) -> None:
+    key = signing_key(installed, "request")
+    with Client(installed.url) as client:
+        options = Options(webhook=f"{receiver.url}/every")
+        fine = client.submit("greet", _options=options)
+        fine.result(SOON)
+        options = Options(webhook={"url": f"{receiver.url}/failures", "events": ["FAILED"]})
+        client.submit("greet", _options=options).result(SOON)
+        broken = client.submit("broken", message="planted", _options=options)
+        broken.wait(SOON)
+        with pytest.raises(InvalidRequest, match="events"):
+            client.submit("greet", _options=Options(webhook={"url": receiver.url, "events": ["OVER"]}))
+    eventually("both are told", lambda: receiver.of("/every") and receiver.of("/failures"))
+    for path, handle in (("/every", fine), ("/failures", broken)):
+        told = [Webhook(key).verify(body, headers)["data"]["execution_id"] for headers, body in receiver.of(path)]
+        assert told == [str(handle.id)]
 
 
 def test_a_receiver_that_fails_is_asked_again_with_the_same_id(installed: Installation, receiver: Receiver) -> None:

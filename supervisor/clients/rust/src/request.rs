@@ -30,6 +30,16 @@ pub struct NewExecution {
     expires_seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     idempotency_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webhook: Option<WebhookWish>,
+}
+
+/// Who is told what an execution came to.
+#[derive(Clone, Debug, Serialize)]
+struct WebhookWish {
+    url: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    events: Vec<String>,
 }
 
 impl NewExecution {
@@ -50,6 +60,7 @@ impl NewExecution {
             delay_seconds: None,
             expires_seconds: None,
             idempotency_key: None,
+            webhook: None,
         })
     }
 
@@ -111,5 +122,13 @@ impl NewExecution {
     #[must_use]
     pub fn idempotency_key(self, key: &str) -> Self {
         Self { idempotency_key: Some(key.to_owned()), ..self }
+    }
+
+    /// This address is told what it came to, signed with the secret `webhook.request`: of these ends, such as `FAILED`, or of all if
+    /// there are none.
+    #[must_use]
+    pub fn webhook(self, url: &str, events: &[&str]) -> Self {
+        let events = events.iter().map(|event| (*event).to_owned()).collect();
+        Self { webhook: Some(WebhookWish { url: url.to_owned(), events }), ..self }
     }
 }

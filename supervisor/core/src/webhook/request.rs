@@ -99,9 +99,9 @@ mod tests {
         assert!(read(r#"{"url":"https://a","event":"FAILED"}"#).unwrap_err().contains("unknown field"));
     }
 
-    /// What the store looks for in the text of a request.
+    /// What the store reads of it.
     #[test]
-    fn it_is_written_with_its_address_first_and_read_back() {
+    fn it_is_written_with_the_id_of_its_address_and_read_back() {
         let webhook =
             read(r#"{"events":["FAILED"],"url":"https://a","id":"00000000-0000-0000-0000-000000000009"}"#);
         let webhook = webhook.unwrap();

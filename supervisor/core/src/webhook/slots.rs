@@ -3,7 +3,7 @@
 //! A receiver that does not answer keeps a delivery under way until its time is up. So that others do not wait for that, one
 //! that takes long leaves the slots to those that do not, and a receiver that gave no answer last gets few at a time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -18,13 +18,16 @@ const YOUNG_MAX: usize = 64;
 const LONG_AFTER: Duration = Duration::from_secs(1);
 /// How many are under way at once that take long. What is more takes slots from those that have just begun.
 const LONG_MAX: usize = 192;
+/// So many receivers at most are known to be silent.
+const SILENT_MAX: usize = 1_000;
 
 /// The deliveries of one supervisor that are under way, by a number each.
 #[derive(Clone, Debug, Default)]
 pub struct DeliverySlots {
     under_way: BTreeMap<u64, DeliveryUnderWay>,
-    /// The receivers whose last try got no answer.
-    silent: BTreeSet<Uuid>,
+    /// The receivers whose last try got no answer, by the number of that try. Requests may name any number of receivers, so those
+    /// that were silent longest ago are forgotten: they get as many as others until they are silent again.
+    silent: BTreeMap<Uuid, u64>,
     next: u64,
 }
 
@@ -48,7 +51,17 @@ impl DeliverySlots {
         if is_answered {
             self.silent.remove(&over.receiver);
         } else {
-            self.silent.insert(over.receiver);
+            self.silent.insert(over.receiver, number);
+            if self.silent.len() > SILENT_MAX {
+                self.forget_one();
+            }
+        }
+    }
+
+    fn forget_one(&mut self) {
+        let first = self.silent.iter().min_by_key(|(_, number)| **number);
+        if let Some(receiver) = first.map(|(receiver, _)| *receiver) {
+            self.silent.remove(&receiver);
         }
     }
 
@@ -65,7 +78,8 @@ impl DeliverySlots {
         for one in self.under_way.values() {
             *counts.entry(one.receiver).or_default() += 1;
         }
-        let is_busy = |receiver: &Uuid, count: usize| count > OF_EACH_STILL || self.silent.contains(receiver);
+        let is_busy =
+            |receiver: &Uuid, count: usize| count > OF_EACH_STILL || self.silent.contains_key(receiver);
         counts.into_iter().filter(|(receiver, count)| is_busy(receiver, *count)).map(|(id, _)| id).collect()
     }
 }
@@ -118,5 +132,26 @@ mod tests {
         assert!(slots.busy().is_empty(), "it answers again");
         slots.end(second, false);
         assert!(slots.busy().is_empty(), "what is over is over once");
+    }
+
+    #[test]
+    fn of_receivers_without_end_the_latest_silent_ones_are_known() {
+        let mut slots = DeliverySlots::default();
+        let silent = |slots: &mut DeliverySlots, number| {
+            let begun = slots.begin(receiver(number), NOW);
+            slots.end(begun, false);
+        };
+        silent(&mut slots, 1);
+        for number in 2..3_000 {
+            silent(&mut slots, number);
+            if number % 500 == 0 {
+                silent(&mut slots, 1);
+            }
+        }
+        assert_eq!(slots.silent.len(), SILENT_MAX);
+        for number in [1, 2, 2_999] {
+            slots.begin(receiver(number), NOW);
+        }
+        assert_eq!(slots.busy(), [receiver(1), receiver(2_999)]);
     }
 }

@@ -13,6 +13,7 @@ mod pauses;
 mod poll;
 mod queue;
 mod renew;
+mod retention;
 mod room;
 mod schedules;
 mod tending;
@@ -22,6 +23,7 @@ mod unclaimed;
 pub(crate) use again::again;
 pub(crate) use definitions::write_definitions;
 pub(crate) use limits::PendingRow;
+pub(crate) use retention::{PruneDeed, prune_step};
 pub(crate) use schedules::advance_schedules;
 
 use std::collections::{HashMap, HashSet};

@@ -41,6 +41,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 21, sql: include_str!("migrations/0021_workflow_ends.sql") },
     Migration { version: 22, sql: include_str!("migrations/0022_figures.sql") },
     Migration { version: 23, sql: include_str!("migrations/0023_tokens.sql") },
+    Migration { version: 24, sql: include_str!("migrations/0024_named_webhooks.sql") },
 ];
 
 /// The key of the advisory lock that supervisors which start together take in turn.

@@ -1,33 +1,88 @@
 //! Forgetting what ended long ago.
 
 use async_trait::async_trait;
+use sqlx::Row as _;
+use uuid::Uuid;
 
-use super::read::{count, one};
+use super::error::store_error;
+use super::read::count;
 use super::session::record;
+use super::transaction::PgSession;
 use super::{PostgresStore, statements};
-use crate::Result;
 use crate::columns::TimeColumn;
-use crate::retention::{PruneRange, PrunedRows, RetentionStore};
+use crate::flow::{PruneDeed, prune_step};
+use crate::retention::{
+    EndedExecution, PruneRange, PruneRule, PruneScope, PruneStep, PrunedRows, RetentionSession,
+    RetentionStore,
+};
+use crate::{Cursor, Result};
 
 /// The key of the advisory lock that supervisors take in turn for it.
 const PRUNE_LOCK: i64 = 0x6d75_7374_6572_0002;
 
 #[async_trait]
 impl RetentionStore for PostgresStore {
-    async fn prune(&self, range: PruneRange, limit: usize) -> Result<PrunedRows> {
-        let prune = || {
-            sqlx::query(statements::PRUNE)
-                .bind(range.status.as_str())
-                .bind(TimeColumn(range.before))
-                .bind(count(limit))
-                .bind(PRUNE_LOCK)
-        };
-        Ok(one(self, prune, record::pruned).await?.unwrap_or_default())
+    async fn prune(
+        &self,
+        range: &PruneRange,
+        behind: Option<Cursor>,
+        limit: usize,
+        rule: PruneRule<'_>,
+    ) -> Result<PruneStep> {
+        prune_step(self, range, behind, limit, (PruneDeed::Remove, rule)).await
     }
 
-    async fn prunable(&self, range: PruneRange) -> Result<PrunedRows> {
-        let query =
-            || sqlx::query(statements::PRUNABLE).bind(range.status.as_str()).bind(TimeColumn(range.before));
-        Ok(one(self, query, record::pruned).await?.unwrap_or_default())
+    async fn prunable(
+        &self,
+        range: &PruneRange,
+        behind: Option<Cursor>,
+        limit: usize,
+        rule: PruneRule<'_>,
+    ) -> Result<PruneStep> {
+        prune_step(self, range, behind, limit, (PruneDeed::Count, rule)).await
+    }
+}
+
+impl RetentionSession for PgSession {
+    async fn take_turn_to_prune(&mut self) -> Result<bool> {
+        let rows = self.rows(sqlx::query(statements::TAKE_TURN).bind(PRUNE_LOCK)).await?;
+        let is_ours = rows.first().map(|row| row.try_get("is_ours")).transpose().map_err(store_error)?;
+        Ok(is_ours.unwrap_or_default())
+    }
+
+    async fn ended(
+        &mut self,
+        range: &PruneRange,
+        behind: Cursor,
+        limit: usize,
+    ) -> Result<Vec<EndedExecution>> {
+        let statement = match &range.scope {
+            PruneScope::Everything => statements::ENDED,
+            PruneScope::Workflow(_) => statements::ENDED_OF_WORKFLOW,
+            PruneScope::Nameless => statements::ENDED_NAMELESS,
+        };
+        let mut query = sqlx::query(statement)
+            .bind(range.status.as_str())
+            .bind(TimeColumn(range.before))
+            .bind(TimeColumn(behind.created_at))
+            .bind(behind.id)
+            .bind(count(limit));
+        if let PruneScope::Workflow(name) = &range.scope {
+            query = query.bind(name);
+        }
+        let rows = self.rows(query).await?;
+        rows.iter().map(record::ended).collect::<sqlx::Result<_>>().map_err(store_error)
+    }
+
+    async fn forget(&mut self, ids: &[Uuid]) -> Result<PrunedRows> {
+        let rows = self.rows(sqlx::query(statements::FORGET).bind(ids)).await?;
+        let gone = rows.first().map(record::pruned).transpose().map_err(store_error)?;
+        Ok(gone.unwrap_or_default())
+    }
+
+    async fn count_with(&mut self, ids: &[Uuid]) -> Result<PrunedRows> {
+        let rows = self.rows(sqlx::query(statements::COUNT_WITH).bind(ids)).await?;
+        let counted = rows.first().map(record::pruned).transpose().map_err(store_error)?;
+        Ok(counted.unwrap_or_default())
     }
 }

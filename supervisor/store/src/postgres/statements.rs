@@ -134,8 +134,9 @@ crate::statements::statements! {
     NEXT_RATE = "next_rate",
     DUE_RATES = "due_rates",
     FORGET_RATES = "forget_rates",
-    PRUNE = "prune",
-    PRUNABLE = "prunable",
+    TAKE_TURN = "take_turn",
+    FORGET = "forget",
+    COUNT_WITH = "count_with",
     TOKENS = "tokens",
     INSERT_TOKEN = "insert_token",
     ROTATE_TOKEN = "rotate_token",
@@ -147,6 +148,11 @@ crate::statements::statements! {
         STATISTICS_OF_WORKFLOW = "of_workflow",
         STATISTICS_OF_ORGANIZATION = "of_organization",
         STATISTICS_OF_ORGANIZATION_WORKFLOW = "of_organization_workflow",
+    }
+    ended {
+        ENDED = "of_status",
+        ENDED_OF_WORKFLOW = "of_workflow",
+        ENDED_NAMELESS = "nameless",
     }
     lists {
         LIST_BY_ERROR = "by_error",

@@ -48,6 +48,7 @@ fn bind_new(statement: &mut Statement<'_>, row: &NewRow<'_>, now: i64) -> Result
             "@caller": row.caller,
             "@parameters": row.parameters,
             "@request": row.request,
+            "@webhook": row.webhook,
             "@max_attempts": row.max_attempts,
             "@timeout_seconds": row.timeout_seconds,
             "@priority": row.priority,

@@ -9,5 +9,5 @@ SELECT organization, seconds, clock_timestamp()
 FROM UNNEST($1::uuid[], $2::double precision[]) AS worked (organization, seconds)
 ON CONFLICT (organization_id) DO UPDATE SET
     used_seconds = excluded.used_seconds + organization_usage.used_seconds
-        * exp(least(extract(epoch FROM organization_usage.at - excluded.at)::double precision, 0) / 60),
+        * exp(greatest(least(extract(epoch FROM organization_usage.at - excluded.at)::double precision, 0), -3600) / 60),
     at = greatest(organization_usage.at, excluded.at)

@@ -4,14 +4,14 @@
 WITH claimed AS (
     INSERT INTO executions (
         id, workflow_id, workflow_name, organization_id, caller, request, request_text, max_attempts,
-        timeout_seconds, priority, retry_of, queue, expires_at, parameters, status, attempt, attempts_charged,
+        timeout_seconds, priority, retry_of, queue, expires_at, parameters, webhook, status, attempt, attempts_charged,
         lease_owner, lease_expires_at, run_after, created_at
     )
     SELECT
         id, workflow_id, workflow_name, organization_id, caller, request, request_text, max_attempts,
         timeout_seconds, priority, retry_of, queue,
         coalesce(timestamptz 'epoch' + expires_at_us * interval '1 microsecond', now + expires_us * interval '1 microsecond'),
-        coalesce(request -> 'parameters', '{}'), 'RUNNING', 1, 1, $14, now + $15 * interval '1 microsecond', now, now
+        coalesce(request -> 'parameters', '{}'), request -> 'webhook', 'RUNNING', 1, 1, $14, now + $15 * interval '1 microsecond', now, now
     FROM UNNEST(
         $1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::jsonb[], $6::text[], $7::integer[],
         $8::double precision[], $9::integer[], $10::uuid[], $11::text[], $12::bigint[], $13::bigint[]

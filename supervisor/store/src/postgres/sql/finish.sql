@@ -21,7 +21,7 @@ WITH written AS (
         AND executions.lease_owner = ending.owner AND executions.status = 'RUNNING'
     RETURNING
         executions.id, executions.attempt, executions.limits, executions.status, executions.workflow_name,
-        executions.workflow_id, executions.organization_id, executions.request -> 'webhook' AS webhook
+        executions.workflow_id, executions.organization_id, executions.webhook
 ), logged AS (
     INSERT INTO execution_logs (
         execution_id, attempt, sequence, logged_at, level, stream, logger, message, fields

@@ -33,15 +33,10 @@ WHERE (SELECT EXISTS (SELECT FROM workflows WHERE workflows.webhook IS NOT NULL)
 UNION ALL
 -- And to whom the request itself names. Few do.
 SELECT
-    executions.id, (executions.request -> 'webhook' ->> 'id')::uuid, executions.status, clock_timestamp(), clock_timestamp(),
-    executions.request -> 'webhook' ->> 'url'
+    executions.id, (executions.webhook ->> 'id')::uuid, executions.status, clock_timestamp(), clock_timestamp(),
+    executions.webhook ->> 'url'
 FROM executions
 WHERE executions.id = ANY ($1::uuid[]) AND executions.completed_at IS NOT NULL
-    AND executions.request ? 'webhook'
-    AND executions.request -> 'webhook' ->> 'id' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
-    AND executions.request -> 'webhook' ->> 'url' IS NOT NULL
-    AND (
-        NOT executions.request -> 'webhook' ? 'events'
-        OR executions.request -> 'webhook' -> 'events' ? executions.status
-    )
+    AND executions.webhook ->> 'id' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' AND executions.webhook ->> 'url' IS NOT NULL
+    AND (NOT executions.webhook ? 'events' OR executions.webhook -> 'events' ? executions.status)
 ON CONFLICT DO NOTHING

@@ -2,13 +2,13 @@
 -- start, in microseconds since the epoch, $16: their limits, $17: what they wait for.
 INSERT INTO executions (
     id, workflow_id, workflow_name, organization_id, caller, request, request_text, max_attempts,
-    timeout_seconds, priority, retry_of, queue, expires_at, parameters, status, run_after, created_at, limits, waits_for
+    timeout_seconds, priority, retry_of, queue, expires_at, parameters, webhook, status, run_after, created_at, limits, waits_for
 )
 SELECT
     id, workflow_id, workflow_name, organization_id, caller, request, request_text, max_attempts,
     timeout_seconds, priority, retry_of, queue,
     coalesce(timestamptz 'epoch' + expires_at_us * interval '1 microsecond', now + expires_us * interval '1 microsecond'),
-    coalesce(request -> 'parameters', '{}'), 'PENDING',
+    coalesce(request -> 'parameters', '{}'), request -> 'webhook', 'PENDING',
     greatest(now + delay_us * interval '1 microsecond', timestamptz 'epoch' + run_at_us * interval '1 microsecond'), now,
     limits, waits_for
 FROM UNNEST(

@@ -33,7 +33,8 @@ SELECT
     coalesce(organizations.weight, 1) AS weight,
     coalesce(
         organization_usage.used_seconds
-            * exp(least(extract(epoch FROM organization_usage.at - clock_timestamp())::double precision, 0) / 60),
+            -- Of an hour ago nothing is left, and of half a day ago it would be a number too small for an answer.
+            * exp(greatest(least(extract(epoch FROM organization_usage.at - clock_timestamp())::double precision, 0), -3600) / 60),
         0
     ) AS used_seconds,
     EXISTS (

@@ -30,18 +30,14 @@ WHERE (SELECT EXISTS (SELECT 1 FROM workflows WHERE workflows.webhook IS NOT NUL
     END
     AND (webhooks.events IS NULL OR executions.status IN (SELECT value FROM json_each(webhooks.events)))
 UNION ALL
--- And to whom the request itself names. Few do, so its text is only read where it looks so; parameters may look so, too.
-SELECT
-    executions.id, executions.request ->> '$.webhook.id', executions.status, ?2, ?2, executions.request ->> '$.webhook.url'
+-- And to whom the request itself names. Few do.
+SELECT executions.id, executions.webhook ->> '$.id', executions.status, ?2, ?2, executions.webhook ->> '$.url'
 FROM json_each(?1) AS ended
 CROSS JOIN executions
-WHERE executions.id = ended.value AND executions.completed_at IS NOT NULL
-    AND CASE
-        WHEN instr(executions.request, '"webhook":{"url":') = 0 OR NOT json_valid(executions.request) THEN false
-        ELSE length(executions.request ->> '$.webhook.id') = 36 AND json_type(executions.request, '$.webhook.url') = 'text'
-            AND (
-                json_type(executions.request, '$.webhook.events') IS NULL
-                OR executions.status IN (SELECT value FROM json_each(executions.request, '$.webhook.events'))
-            )
-    END
+WHERE executions.id = ended.value AND executions.completed_at IS NOT NULL AND executions.webhook IS NOT NULL
+    AND length(executions.webhook ->> '$.id') = 36 AND json_type(executions.webhook, '$.url') = 'text'
+    AND (
+        json_type(executions.webhook, '$.events') IS NULL
+        OR executions.status IN (SELECT value FROM json_each(executions.webhook, '$.events'))
+    )
 ON CONFLICT DO NOTHING

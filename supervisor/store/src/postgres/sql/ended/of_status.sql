@@ -1,0 +1,1 @@
+    AND upper(status) = $1
