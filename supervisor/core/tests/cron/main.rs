@@ -1,5 +1,6 @@
 //! Lines of cron against two well-known libraries: `table.txt` holds what these say of hundreds of lines, zones and moments, and which
 //! of our rules decides where they say something else. `generate.py` makes it, and larger ones: `MUSTER_CRON_TABLE` names another.
+#![cfg(test)]
 
 use std::collections::BTreeMap;
 
