@@ -7,6 +7,7 @@
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::{ConnectOptions, Executor, postgres::PgConnectOptions};
@@ -46,8 +47,6 @@ pub struct Services {
     set: String,
     private: bool,
     urls: Backends,
-    /// Held for as long as the set is used: whoever stops idle sets asks for it.
-    _used: File,
 }
 
 /// What belongs to one test on a set of servers.
@@ -63,6 +62,8 @@ pub struct Backends {
     pub queue: String,
     /// A prefix nobody else uses.
     pub key_prefix: String,
+    /// Held for as long as anything of the set is used: whoever stops idle sets asks for it.
+    pub used: Arc<File>,
 }
 
 impl Services {
@@ -134,8 +135,9 @@ impl Services {
             redis_url: url("REDIS"),
             queue: String::new(),
             key_prefix: String::new(),
+            used: Arc::new(used),
         };
-        Self { set, private, urls, _used: used }
+        Self { set, private, urls }
     }
 
     /// A fresh database, and names that no other test uses.
