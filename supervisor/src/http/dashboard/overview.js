@@ -61,7 +61,11 @@ async function read() {
   showLimits(limits, found.limits);
   noLimits.hidden = found.limits.length > 0;
   showQueues(queues, pool);
-  for (const [field, value] of [[min, pool.min_workers], [max, pool.max_workers]]) if (field.dataset.was !== String(value)) { field.value = value; field.dataset.was = value; }
+  for (const [field, value] of [[min, pool.min_workers], [max, pool.max_workers]]) if (field.dataset.was !== String(value)) {
+    // What somebody has typed since stays.
+    if (field.value === (field.dataset.was ?? "")) field.value = value;
+    field.dataset.was = value;
+  }
   show();
 }
 
