@@ -102,6 +102,11 @@ pub(crate) trait Backend: std::fmt::Debug + Send + Sync + 'static {
     /// Tells this process that definitions changed, where the database does not.
     fn definitions_written(&self);
 
+    /// Gives space of rows that were removed back to the disk, where the database does not by itself.
+    fn give_space_back(&self) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
     /// Reads outside of any transaction which of these run in this owner's name.
     fn claims_of(&self, owner: Uuid, ids: &[Uuid]) -> impl Future<Output = Result<Vec<Claimed>>> + Send;
 }

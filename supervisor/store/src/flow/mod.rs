@@ -23,7 +23,6 @@ mod unclaimed;
 pub(crate) use again::again;
 pub(crate) use definitions::write_definitions;
 pub(crate) use limits::PendingRow;
-pub(crate) use retention::{PruneDeed, prune_step};
 pub(crate) use schedules::advance_schedules;
 
 use std::collections::{HashMap, HashSet};

@@ -1,28 +1,46 @@
 //! One step of a walk over what ended: some are looked at, it is decided which of them go, and these go.
 
+use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::again;
-use crate::retention::{PruneRange, PruneRule, PruneStep, PrunedRows, RetentionSession as _};
+use crate::retention::{PruneRange, PruneRule, PruneStep, PrunedRows, RetentionSession as _, RetentionStore};
 use crate::session::{Backend, Extent, Purpose, StoreSession as _};
 use crate::{Cursor, Result};
 
-/// What a step does with what goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PruneDeed {
-    Remove,
-    Count,
+#[async_trait]
+impl<B: Backend> RetentionStore for B {
+    async fn prune(
+        &self,
+        range: &PruneRange,
+        behind: Option<Cursor>,
+        limit: usize,
+        rule: PruneRule<'_>,
+    ) -> Result<PruneStep> {
+        let removing = || step(self, range, behind, limit, (PruneDeed::Remove, rule));
+        let step = again(B::PLANS_MAX, removing).await?;
+        if matches!(step, PruneStep::Looked { rows, .. } if rows.executions > 0) {
+            self.give_space_back().await?;
+        }
+        Ok(step)
+    }
+
+    async fn prunable(
+        &self,
+        range: &PruneRange,
+        behind: Option<Cursor>,
+        limit: usize,
+        rule: PruneRule<'_>,
+    ) -> Result<PruneStep> {
+        again(B::PLANS_MAX, || step(self, range, behind, limit, (PruneDeed::Count, rule))).await
+    }
 }
 
-/// See [`crate::RetentionStore`].
-pub(crate) async fn prune_step<B: Backend>(
-    backend: &B,
-    range: &PruneRange,
-    behind: Option<Cursor>,
-    limit: usize,
-    (deed, rule): (PruneDeed, PruneRule<'_>),
-) -> Result<PruneStep> {
-    again(B::PLANS_MAX, || step(backend, range, behind, limit, (deed, rule))).await
+/// What a step does with what goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PruneDeed {
+    Remove,
+    Count,
 }
 
 async fn step<B: Backend>(

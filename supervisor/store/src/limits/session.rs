@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::future::Future;
-use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -29,15 +28,6 @@ pub(crate) enum LockPatience {
     Short,
     /// Nobody waits: longer than one that falls silent keeps its locks. Who waits is served in turn.
     Long,
-}
-
-impl LockPatience {
-    pub(crate) fn as_duration(self) -> Duration {
-        match self {
-            Self::Short => Duration::from_millis(500),
-            Self::Long => Duration::from_secs(8),
-        }
-    }
 }
 
 /// The part of a transaction that is about limits. Methods take no empty lists.

@@ -31,11 +31,20 @@ fn lock_key(name: &str) -> i32 {
     hash.cast_signed()
 }
 
+/// How long a lock is waited for, as the server's `lock_timeout` says it.
+const fn lock_timeout(patience: LockPatience) -> &'static str {
+    match patience {
+        LockPatience::Short => "500ms",
+        LockPatience::Long => "8s",
+    }
+}
+
 impl LimitSession for PgSession {
     async fn lock_limits(&mut self, names: &[&str], patience: LockPatience) -> Result<()> {
         let keys: BTreeSet<i32> = names.iter().map(|name| lock_key(name)).collect();
-        let timeout = format!("{}ms", patience.as_duration().as_millis());
-        self.run(sqlx::query(statements::LOCK_LIMITS).bind(Vec::from_iter(keys)).bind(timeout)).await
+        let query =
+            sqlx::query(statements::LOCK_LIMITS).bind(Vec::from_iter(keys)).bind(lock_timeout(patience));
+        self.run(query).await
     }
 
     async fn limits_named(&mut self, names: &[&str]) -> Result<Vec<LimitRecord>> {

@@ -1,47 +1,19 @@
 //! Forgetting what ended long ago.
 
-use async_trait::async_trait;
 use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::error::store_error;
 use super::read::count;
 use super::session::record;
+use super::statements;
 use super::transaction::PgSession;
-use super::{PostgresStore, statements};
 use crate::columns::TimeColumn;
-use crate::flow::{PruneDeed, prune_step};
-use crate::retention::{
-    EndedExecution, PruneRange, PruneRule, PruneScope, PruneStep, PrunedRows, RetentionSession,
-    RetentionStore,
-};
+use crate::retention::{EndedExecution, PruneRange, PruneScope, PrunedRows, RetentionSession};
 use crate::{Cursor, Result};
 
 /// The key of the advisory lock that supervisors take in turn for it.
 const PRUNE_LOCK: i64 = 0x6d75_7374_6572_0002;
-
-#[async_trait]
-impl RetentionStore for PostgresStore {
-    async fn prune(
-        &self,
-        range: &PruneRange,
-        behind: Option<Cursor>,
-        limit: usize,
-        rule: PruneRule<'_>,
-    ) -> Result<PruneStep> {
-        prune_step(self, range, behind, limit, (PruneDeed::Remove, rule)).await
-    }
-
-    async fn prunable(
-        &self,
-        range: &PruneRange,
-        behind: Option<Cursor>,
-        limit: usize,
-        rule: PruneRule<'_>,
-    ) -> Result<PruneStep> {
-        prune_step(self, range, behind, limit, (PruneDeed::Count, rule)).await
-    }
-}
 
 impl RetentionSession for PgSession {
     async fn take_turn_to_prune(&mut self) -> Result<bool> {
@@ -56,12 +28,7 @@ impl RetentionSession for PgSession {
         behind: Cursor,
         limit: usize,
     ) -> Result<Vec<EndedExecution>> {
-        let statement = match &range.scope {
-            PruneScope::Everything => statements::ENDED,
-            PruneScope::Workflow(_) => statements::ENDED_OF_WORKFLOW,
-            PruneScope::Nameless => statements::ENDED_NAMELESS,
-        };
-        let mut query = sqlx::query(statement)
+        let mut query = sqlx::query(statements::ended(&range.scope))
             .bind(range.status.as_str())
             .bind(TimeColumn(range.before))
             .bind(TimeColumn(behind.created_at))

@@ -33,7 +33,6 @@ crate::statements::statements! {
     EXPIRED = "expired",
     FAIL_UNUSABLE = "fail_unusable",
     FIGURES = "figures",
-    FINISH = "finish",
     FLEET = "fleet",
     FORGET_KEYS = "forget_keys",
     HELD_KEYS = "held_keys",
@@ -118,7 +117,6 @@ crate::statements::statements! {
     WAITING_OF_ORGANIZATION = "waiting_of_organization",
     WAITING_OF_WORKFLOW = "waiting_of_workflow",
     ALL_WEBHOOKS = "all_webhooks",
-    NOTE_WEBHOOKS = "note_webhooks",
     TAKE_DELIVERIES = "take_deliveries",
     NOTE_DELIVERY = "note_delivery",
     DELIVERIES = "deliveries",
@@ -148,6 +146,10 @@ crate::statements::statements! {
         STATISTICS_OF_WORKFLOW = "of_workflow",
         STATISTICS_OF_ORGANIZATION = "of_organization",
         STATISTICS_OF_ORGANIZATION_WORKFLOW = "of_organization_workflow",
+    }
+    told {
+        FINISH = "finish",
+        NOTE_WEBHOOKS = "note_webhooks",
     }
     ended {
         ENDED = "of_status",

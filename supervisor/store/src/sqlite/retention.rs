@@ -1,50 +1,24 @@
 //! Forgetting what ended long ago, and giving its space back.
 
-use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::error::store_error;
 use super::read::count;
 use super::rows::write_query;
 use super::session::{SqliteSession, array, written};
-use super::{SqliteStore, statements};
-use crate::flow::{PruneDeed, prune_step};
-use crate::retention::{
-    EndedExecution, PruneRange, PruneRule, PruneScope, PruneStep, PrunedRows, RetentionSession,
-    RetentionStore,
-};
+use super::statements;
+use super::writer::WriteConnection;
+use crate::retention::{EndedExecution, PruneRange, PruneScope, PrunedRows, RetentionSession};
 use crate::{Cursor, Result};
 
 /// Gives so many free pages back to the disk after each step: more than a step frees, little enough for nobody to notice.
 const GIVE_BACK: &str = "PRAGMA incremental_vacuum(1000)";
 
-#[async_trait]
-impl RetentionStore for SqliteStore {
-    async fn prune(
-        &self,
-        range: &PruneRange,
-        behind: Option<Cursor>,
-        limit: usize,
-        rule: PruneRule<'_>,
-    ) -> Result<PruneStep> {
-        let step = prune_step(self, range, behind, limit, (PruneDeed::Remove, rule)).await?;
-        if matches!(step, PruneStep::Looked { rows, .. } if rows.executions > 0) {
-            let giving_back = self.writer.begin().await?;
-            giving_back.rows(write_query(GIVE_BACK))?;
-            giving_back.commit()?;
-        }
-        Ok(step)
-    }
-
-    async fn prunable(
-        &self,
-        range: &PruneRange,
-        behind: Option<Cursor>,
-        limit: usize,
-        rule: PruneRule<'_>,
-    ) -> Result<PruneStep> {
-        prune_step(self, range, behind, limit, (PruneDeed::Count, rule)).await
-    }
+/// See [`crate::session::Backend::give_space_back`].
+pub(super) async fn give_space_back(writer: &WriteConnection) -> Result<()> {
+    let giving_back = writer.begin().await?;
+    giving_back.rows(write_query(GIVE_BACK))?;
+    giving_back.commit()
 }
 
 impl RetentionSession for SqliteSession {
@@ -59,12 +33,7 @@ impl RetentionSession for SqliteSession {
         behind: Cursor,
         limit: usize,
     ) -> Result<Vec<EndedExecution>> {
-        let statement = match &range.scope {
-            PruneScope::Everything => statements::ENDED,
-            PruneScope::Workflow(_) => statements::ENDED_OF_WORKFLOW,
-            PruneScope::Nameless => statements::ENDED_NAMELESS,
-        };
-        let mut query = write_query(statement)
+        let mut query = write_query(statements::ended(&range.scope))
             .bind(range.status.as_str())
             .bind(range.before.as_microsecond())
             .bind(behind.created_at.as_microsecond())

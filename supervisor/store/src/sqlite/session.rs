@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::error::store_error;
 use super::read::{all, count};
+use super::retention::give_space_back;
 use super::rows::{WriteQuery, WriteRow, write_query};
 use super::writer::WriteTransaction;
 use super::{BACKEND, SqliteStore, each, statements};
@@ -94,6 +95,10 @@ impl Backend for SqliteStore {
 
     fn definitions_written(&self) {
         self.definition_waker.notify_one();
+    }
+
+    async fn give_space_back(&self) -> Result<()> {
+        give_space_back(&self.writer).await
     }
 
     async fn claims_of(&self, owner: Uuid, ids: &[Uuid]) -> Result<Vec<Claimed>> {

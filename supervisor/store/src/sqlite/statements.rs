@@ -142,6 +142,7 @@ crate::statements::statements! {
         STATISTICS_OF_ORGANIZATION = "of_organization",
         STATISTICS_OF_ORGANIZATION_WORKFLOW = "of_organization_workflow",
     }
+    told {}
     ended {
         ENDED = "of_status",
         ENDED_OF_WORKFLOW = "of_workflow",

@@ -1,3 +1,8 @@
+            AND upper(status) <> 'RUNNING'
+            AND created_at AT TIME ZONE 'UTC' >= $1::timestamptz AT TIME ZONE 'UTC'
+        ORDER BY created_at AT TIME ZONE 'UTC' DESC, id DESC
+        LIMIT $2
+    ) AS newest
 ), cut AS (
     SELECT max(oldest) AS oldest
     FROM (SELECT min(created_at) AS oldest FROM recent GROUP BY status HAVING count(*) >= $2) AS full_ends

@@ -1,3 +1,31 @@
+), recent AS MATERIALIZED (
+    SELECT workflow_name, status, created_at, completed_at, duration_ms FROM (
+        SELECT workflow_name, status, created_at, completed_at, duration_ms FROM narrowed
+        WHERE upper(status) = 'SUCCESS' AND upper(status) <> 'RUNNING' AND created_at >= ?1
+        ORDER BY created_at DESC, id DESC
+        LIMIT ?2
+    )
+    UNION ALL
+    SELECT workflow_name, status, created_at, completed_at, duration_ms FROM (
+        SELECT workflow_name, status, created_at, completed_at, duration_ms FROM narrowed
+        WHERE upper(status) = 'FAILED' AND upper(status) <> 'RUNNING' AND created_at >= ?1
+        ORDER BY created_at DESC, id DESC
+        LIMIT ?2
+    )
+    UNION ALL
+    SELECT workflow_name, status, created_at, completed_at, duration_ms FROM (
+        SELECT workflow_name, status, created_at, completed_at, duration_ms FROM narrowed
+        WHERE upper(status) = 'TIMEOUT' AND upper(status) <> 'RUNNING' AND created_at >= ?1
+        ORDER BY created_at DESC, id DESC
+        LIMIT ?2
+    )
+    UNION ALL
+    SELECT workflow_name, status, created_at, completed_at, duration_ms FROM (
+        SELECT workflow_name, status, created_at, completed_at, duration_ms FROM narrowed
+        WHERE upper(status) = 'CANCELLED' AND upper(status) <> 'RUNNING' AND created_at >= ?1
+        ORDER BY created_at DESC, id DESC
+        LIMIT ?2
+    )
 ), cut AS (
     SELECT max(oldest) AS oldest
     FROM (SELECT min(created_at) AS oldest FROM recent GROUP BY status HAVING count(*) >= ?2) AS full_ends
