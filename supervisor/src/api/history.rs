@@ -6,8 +6,6 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::figures::QUARTER_MINUTES;
-
 /// How far back is looked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -22,14 +20,6 @@ pub enum HistorySpan {
 }
 
 impl HistorySpan {
-    /// How long the steps are that supervisors note and this is made of.
-    pub(crate) fn minutes_of_record(self) -> u32 {
-        match self {
-            Self::Hour => 1,
-            Self::Day | Self::Week => QUARTER_MINUTES,
-        }
-    }
-
     /// How long a step is that is shown.
     pub(crate) fn step_seconds(self) -> i64 {
         match self {

@@ -7,7 +7,6 @@ use super::NotedFigures;
 const MINUTE_SECONDS: i64 = 60;
 /// What a quarter of an hour is in minutes, as the store is told.
 pub(crate) const QUARTER_MINUTES: u32 = 15;
-const QUARTER_SECONDS: i64 = 15 * MINUTE_SECONDS;
 
 /// The minute and the quarter that are not over yet.
 #[derive(Debug)]
@@ -72,8 +71,6 @@ impl Stretch {
         now < self.begins_at || now.as_second() >= self.ends_at_second()
     }
 }
-
-const _: () = assert!(QUARTER_SECONDS == QUARTER_MINUTES as i64 * MINUTE_SECONDS);
 
 #[cfg(test)]
 mod tests {

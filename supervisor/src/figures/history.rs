@@ -6,8 +6,16 @@ use jiff::{SignedDuration, Timestamp};
 use muster_store::FiguresRecord;
 use uuid::Uuid;
 
-use super::NotedFigures;
+use super::{NotedFigures, QUARTER_MINUTES};
 use crate::api::{HistorySpan, HistoryStep, HistoryView};
+
+/// How long the stretches are that such a span is made of, in minutes.
+pub(crate) fn minutes_of_record(span: HistorySpan) -> u32 {
+    match span {
+        HistorySpan::Hour => 1,
+        HistorySpan::Day | HistorySpan::Week => QUARTER_MINUTES,
+    }
+}
 
 /// What the supervisors noted, in steps up to now.
 pub(crate) fn history(span: HistorySpan, now: Timestamp, records: Vec<FiguresRecord>) -> HistoryView {

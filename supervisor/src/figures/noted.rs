@@ -6,6 +6,8 @@ use std::time::Duration;
 use muster_core::execution::Status;
 use serde::{Deserialize, Serialize};
 
+use crate::api::PoolView;
+
 /// So many organizations are told apart; the others are counted together.
 const ORGANIZATIONS_MAX: usize = 20;
 /// What the others are counted as. No organization's id is this.
@@ -82,6 +84,15 @@ impl NotedFigures {
             self.worked_seconds.len() < ORGANIZATIONS_MAX || self.worked_seconds.contains_key(&organization);
         let organization = if is_told_apart { organization } else { OTHERS.to_owned() };
         *self.worked_seconds.entry(organization).or_default() += worked.as_secs_f64();
+    }
+
+    /// Takes in how the pool is at a moment.
+    pub(crate) fn saw(&mut self, pool: &PoolView) {
+        let waits = pool.queues.iter().map(|queue| queue.oldest_wait_seconds);
+        self.running = self.running.max(pool.running as u64);
+        self.workers = self.workers.max(pool.workers.len() as u64);
+        self.waiting = self.waiting.max(pool.pending.unwrap_or_default());
+        self.oldest_wait_seconds = waits.fold(self.oldest_wait_seconds, f64::max);
     }
 
     /// Adds what there was in another stretch of the same supervisor.

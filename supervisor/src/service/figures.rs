@@ -9,11 +9,11 @@ use muster_store::FiguresRecord;
 use serde_json::value::to_raw_value;
 
 use super::supervisor::Supervisor;
-use crate::api::{ApiService as _, HistorySpan, HistoryView, ServiceError};
-use crate::figures::{FiguresBook, NotedFigures, QUARTER_MINUTES, Stretch, history};
+use crate::api::{HistorySpan, HistoryView, ServiceError};
+use crate::figures::{FiguresBook, QUARTER_MINUTES, Stretch, history, minutes_of_record};
 
-/// How often the moment is looked at, for what is at its highest.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// A clock that is set back is noticed after so long at most.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// While the database is away, so many stretches wait for it: an hour.
 const KEPT_MAX: usize = 120;
 /// How long minutes are kept, and how long quarters of an hour.
@@ -29,8 +29,7 @@ pub(super) async fn note_for_ever(supervisor: Weak<Supervisor>) {
         let over_in = Duration::try_from(over_in).unwrap_or_default().max(Duration::from_millis(1));
         tokio::time::sleep(LOOK_EVERY.min(over_in)).await;
         let Some(here) = supervisor.upgrade() else { return };
-        let noted = here.noted().await;
-        unwritten.extend(book.note(Timestamp::now(), &noted));
+        unwritten.extend(book.note(Timestamp::now(), &here.core.metrics.take_noted()));
         while unwritten.len() > KEPT_MAX {
             unwritten.pop_front();
         }
@@ -44,18 +43,6 @@ pub(super) async fn note_for_ever(supervisor: Weak<Supervisor>) {
 }
 
 impl Supervisor {
-    /// What was counted since the last time, and how it is now.
-    async fn noted(&self) -> NotedFigures {
-        let pool = self.pool().await;
-        let mut noted = self.core.metrics.take_noted();
-        noted.running = pool.running as u64;
-        noted.workers = pool.workers.len() as u64;
-        noted.waiting = pool.pending.unwrap_or_default();
-        noted.oldest_wait_seconds =
-            pool.queues.iter().map(|queue| queue.oldest_wait_seconds).fold(0.0, f64::max);
-        noted
-    }
-
     async fn write_figures(&self, stretch: &Stretch) -> bool {
         let Ok(figures) = to_raw_value(&stretch.noted) else { return true };
         let kept = if stretch.minutes == QUARTER_MINUTES { QUARTERS_KEPT } else { MINUTES_KEPT };
@@ -76,7 +63,7 @@ impl Supervisor {
     /// What all supervisors noted of such a span up to now.
     pub(super) async fn noted_history(&self, span: HistorySpan) -> Result<HistoryView, ServiceError> {
         let now = Timestamp::now();
-        let records = self.store.figures(span.minutes_of_record(), span.since(now)).await?;
+        let records = self.store.figures(minutes_of_record(span), span.since(now)).await?;
         Ok(history(span, now, records))
     }
 }

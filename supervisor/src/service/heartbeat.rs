@@ -20,6 +20,7 @@ pub(super) async fn beat_for_ever(supervisor: Weak<Supervisor>) {
         every.tick().await;
         let Some(supervisor) = supervisor.upgrade() else { return };
         let pool = supervisor.pool().await;
+        supervisor.core.metrics.saw(&pool);
         if let Ok(pool) = serde_json::to_vec(&pool) {
             supervisor.core.bus.heartbeat(supervisor.core.claimant.owner, Bytes::from(pool));
         }
