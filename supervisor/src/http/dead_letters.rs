@@ -31,10 +31,7 @@ pub(super) async fn replay(
     query: QueryParameters,
     body: RequestBody,
 ) -> Result<Response, ApiError> {
-    query.end()?;
-    let wish: DeadLetterWish = body.definition()?;
-    let action = wish.replay().map_err(ApiError::invalid)?;
-    move_letters(&api, wish.queue, action).await
+    move_letters(&api, query, body, DeadLetterWish::replay).await
 }
 
 /// `POST /api/dead-letters/purge`
@@ -43,18 +40,20 @@ pub(super) async fn purge(
     query: QueryParameters,
     body: RequestBody,
 ) -> Result<Response, ApiError> {
-    query.end()?;
-    let wish: DeadLetterWish = body.definition()?;
-    let action = wish.purge().map_err(ApiError::invalid)?;
-    move_letters(&api, wish.queue, action).await
+    move_letters(&api, query, body, DeadLetterWish::purge).await
 }
 
+/// Does with letters what this makes of the wish.
 async fn move_letters(
     api: &Api,
-    queue: Option<String>,
-    action: DeadLetterAction,
+    query: QueryParameters,
+    body: RequestBody,
+    action: impl Fn(&DeadLetterWish) -> Result<DeadLetterAction, String>,
 ) -> Result<Response, ApiError> {
-    let moved = api.service.move_dead_letters(queue, action).await?;
+    query.end()?;
+    let wish: DeadLetterWish = body.definition()?;
+    let action = action(&wish).map_err(ApiError::invalid)?;
+    let moved = api.service.move_dead_letters(wish.queue, action).await?;
     let detail = format!("{} dead letters replayed, {} thrown away", moved.replayed, moved.purged);
     Ok(noting(Json(moved).into_response(), detail))
 }

@@ -6,6 +6,7 @@
 //! are made; what is said of bodies and answers comes from their types.
 
 mod access;
+mod admission_routes;
 mod audit;
 mod batch;
 mod dashboard;
@@ -14,6 +15,7 @@ mod definition_routes;
 mod definitions;
 mod executions;
 mod fleet;
+mod fleet_routes;
 mod guard;
 mod headers;
 mod health;

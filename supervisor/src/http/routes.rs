@@ -1,32 +1,29 @@
 //! The table of endpoints.
 
 use axum::Json;
-use axum::routing::{delete, get, post, put};
+use axum::routing::{get, post};
 use muster_core::execution::RequestDraft;
-use muster_store::{ExecutionRecord, LimitTerms};
+use muster_store::ExecutionRecord;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::path::HttpMethod;
 use utoipa::openapi::schema::Type;
 
+use super::admission_routes::{limit_routes, pause_routes};
 use super::definition_routes::definition_routes;
 use super::executions::EventPageView;
+use super::fleet_routes::{dead_letter_routes, fleet_routes};
 use super::listing::ExecutionPageView;
 use super::openapi::openapi;
 use super::route::{
-    ADMIN_ALL, DocumentedParameter, DocumentedResponse, JSON, OPEN, OPERATE, OPERATE_ALL, Route, VIEW,
-    VIEW_ALL, json, other,
+    DocumentedParameter, DocumentedResponse, JSON, OPEN, OPERATE, OPERATE_ALL, Route, VIEW, VIEW_ALL, json,
+    other,
 };
 use super::shape::Shape;
 use super::token_routes::token_routes;
-use super::{
-    batch, dashboard, dead_letters, executions, fleet, health, limits, listing, logs, pauses, pool, socket,
-    statistics, transcript,
-};
+use super::{batch, dashboard, executions, health, listing, logs, pool, socket, statistics, transcript};
 use crate::api::{
-    AcceptedView, BatchView, CancelView, DeadLetterWish, DeadLettersMovedView, DeadLettersView,
-    ExplanationView, FleetView, HistoryView, LimitRemovedView, LimitView, LimitsView, LogPage, ManyView,
-    PauseRequest, PauseView, PausesView, PoolView, Readiness, RecycleRequest, ReportView, ResizeRequest,
-    ResumedView, RetryRequest, SelectionRequest, StatisticsView,
+    AcceptedView, BatchView, CancelView, ExplanationView, LogPage, ManyView, PoolView, Readiness,
+    RecycleRequest, ResizeRequest, RetryRequest, SelectionRequest, StatisticsView,
 };
 
 const WAIT: DocumentedParameter =
@@ -267,96 +264,6 @@ fn execution_routes() -> Vec<Route> {
     ]
 }
 
-fn fleet_routes() -> Vec<Route> {
-    vec![
-        Route {
-            method: HttpMethod::Get,
-            path: "/api/fleet",
-            operation_id: "getFleet",
-            summary: "Every supervisor on the database: who it is, whether it lives, what it does",
-            rule: VIEW_ALL,
-            parameters: vec![],
-            body: None,
-            answers: vec![json::<FleetView>(200, "the supervisors")],
-            handler: get(fleet::show),
-        },
-        Route {
-            method: HttpMethod::Get,
-            path: "/api/report",
-            operation_id: "getReport",
-            summary: "How the fleet is: flow, execution and servers, each with what it is judged by and what to do next",
-            rule: VIEW_ALL,
-            parameters: vec![],
-            body: None,
-            answers: vec![json::<ReportView>(200, "the verdict")],
-            handler: get(fleet::report),
-        },
-        Route {
-            method: HttpMethod::Get,
-            path: "/api/history",
-            operation_id: "getHistory",
-            summary: "What all supervisors noted of the last hour, day or week, in steps: ends, run times, waits, workers, whose they were",
-            rule: VIEW_ALL,
-            parameters: vec![DocumentedParameter(
-                "span",
-                Type::String,
-                "hour (by the minute; the default), day (by the quarter of an hour) or week (by two hours)",
-            )],
-            body: None,
-            answers: vec![json::<HistoryView>(200, "the steps")],
-            handler: get(fleet::history),
-        },
-    ]
-}
-
-fn dead_letter_routes() -> Vec<Route> {
-    let move_letters = |rule, path, operation_id, summary, handler| Route {
-        method: HttpMethod::Post,
-        path,
-        operation_id,
-        summary,
-        rule,
-        parameters: vec![],
-        body: Some(Shape::of::<DeadLetterWish>()),
-        answers: vec![json::<DeadLettersMovedView>(200, "how many")],
-        handler,
-    };
-    vec![
-        Route {
-            method: HttpMethod::Get,
-            path: "/api/dead-letters",
-            operation_id: "listDeadLetters",
-            summary: "Messages of RabbitMQ that could not be used, the oldest first",
-            rule: VIEW_ALL,
-            parameters: vec![
-                DocumentedParameter(
-                    "queue",
-                    Type::String,
-                    "of this queue; left out, of the first one that is served",
-                ),
-                DocumentedParameter("limit", Type::Integer, "at most so many; 1000 at most"),
-            ],
-            body: None,
-            answers: vec![json::<DeadLettersView>(200, "the letters")],
-            handler: get(dead_letters::list),
-        },
-        move_letters(
-            OPERATE_ALL,
-            "/api/dead-letters/replay",
-            "replayDeadLetters",
-            "Put dead letters back into the queue, one of them as another message",
-            post(dead_letters::replay),
-        ),
-        move_letters(
-            ADMIN_ALL,
-            "/api/dead-letters/purge",
-            "purgeDeadLetters",
-            "Throw dead letters away",
-            post(dead_letters::purge),
-        ),
-    ]
-}
-
 fn pool_routes() -> Vec<Route> {
     let command = |path, operation_id, summary, body, handler| Route {
         method: HttpMethod::Post,
@@ -401,107 +308,6 @@ fn pool_routes() -> Vec<Route> {
             "Read the settings again and roll the workers",
             None,
             post(pool::reload),
-        ),
-    ]
-}
-
-fn limit_routes() -> Vec<Route> {
-    let one = |method, rule, operation_id, summary, body, answer, handler| Route {
-        method,
-        path: "/api/limits/{name}",
-        operation_id,
-        summary,
-        rule,
-        parameters: vec![],
-        body,
-        answers: vec![answer],
-        handler,
-    };
-    vec![
-        Route {
-            method: HttpMethod::Get,
-            path: "/api/limits",
-            operation_id: "listLimits",
-            summary: "How many executions may run at once, and how full that is",
-            rule: VIEW_ALL,
-            parameters: vec![],
-            body: None,
-            answers: vec![json::<LimitsView>(200, "by name")],
-            handler: get(limits::list),
-        },
-        one(
-            HttpMethod::Get,
-            VIEW_ALL,
-            "getLimit",
-            "One limit",
-            None,
-            json::<LimitView>(200, "the limit"),
-            get(limits::show),
-        ),
-        one(
-            HttpMethod::Put,
-            ADMIN_ALL,
-            "putLimit",
-            "Set what a limit allows, from the next claim on",
-            Some(Shape::of::<LimitTerms>()),
-            json::<LimitView>(200, "the limit"),
-            put(limits::set),
-        ),
-        one(
-            HttpMethod::Delete,
-            ADMIN_ALL,
-            "deleteLimit",
-            "Remove a limit, and let go what waits for it",
-            None,
-            json::<LimitRemovedView>(200, "it is removed"),
-            delete(limits::remove),
-        ),
-    ]
-}
-
-fn pause_routes() -> Vec<Route> {
-    let route = |method, rule, path, operation_id, summary, body, answer, handler| Route {
-        method,
-        path,
-        operation_id,
-        summary,
-        rule,
-        parameters: vec![],
-        body,
-        answers: vec![answer],
-        handler,
-    };
-    const ONE: &str = "/api/pauses/{*target}";
-    vec![
-        route(
-            HttpMethod::Get,
-            VIEW,
-            "/api/pauses",
-            "listPauses",
-            "What is paused, by whom and why",
-            None,
-            json::<PausesView>(200, "all pauses"),
-            get(pauses::list),
-        ),
-        route(
-            HttpMethod::Put,
-            OPERATE,
-            ONE,
-            "pause",
-            "Let nothing start of all, queue:NAME, workflow:NAME or organization:KEY; what runs goes on",
-            Some(Shape::of::<PauseRequest>()),
-            json::<PauseView>(200, "it is paused"),
-            put(pauses::pause),
-        ),
-        route(
-            HttpMethod::Delete,
-            OPERATE,
-            ONE,
-            "resume",
-            "Let it start again, in its order",
-            None,
-            json::<ResumedView>(200, "it is not paused"),
-            delete(pauses::resume),
         ),
     ]
 }
