@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import signal
-import threading
-import time
 from collections import defaultdict
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Callable, Iterator, NamedTuple
+from typing import Any, Iterator, NamedTuple
 
 import httpx
 import pytest
 from conftest import WORKFLOWS
 from installation import SDK, Installation
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from receiving import SOON, QuietHandler, Served, eventually
 
 from muster_client import Client, Options
 
-SOON = 60.0
 GIVEN = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 TRACED = '''
 from opentelemetry import trace
@@ -50,24 +47,17 @@ class Receiver:
         """By trace and span: what comes twice is the same span."""
         receiver = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
+                body = self.body()
                 receiver.asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
                 status = receiver.answers.pop(0) if receiver.answers else 200
                 if status == 200:
                     receiver.take(body, self.headers.get("content-encoding"))
-                self.send_response(status)
-                self.send_header("content-length", "0")
-                self.end_headers()
+                self.answer(status)
 
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self._served = Served(Handler)
+        self.url, self.close = self._served.url, self._served.close
 
     def take(self, body: bytes, encoding: str | None) -> None:
         assert encoding is None, encoding
@@ -82,18 +72,11 @@ class Receiver:
         return {found.span.name: found.span for found in self.spans[trace].values()}
 
 
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + SOON
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     made = Receiver()
     yield made
-    made.server.shutdown()
+    made.close()
 
 
 @pytest.fixture
@@ -125,7 +108,7 @@ def test_an_execution_is_a_trace_and_what_its_workflow_traces_is_below_its_run(
     installed.start()
     done = client(installed).submit("second_try", _options=Options(traceparent=GIVEN)).result(timeout=SOON)
     trace = GIVEN.split("-")[1]
-    until(lambda: {"second_try", "work 1", "work 2"} <= set(receiver.named(trace)))
+    eventually("all its spans are there", lambda: {"second_try", "work 1", "work 2"} <= set(receiver.named(trace)))
     spans = receiver.named(trace)
     whole, first, second = spans["second_try"], spans["attempt 1"], spans["attempt 2"]
     assert whole.parent_span_id.hex() == GIVEN.split("-")[2], "it is below the span it was submitted in"
@@ -157,7 +140,7 @@ def test_without_a_context_the_execution_is_the_trace_and_what_was_not_sampled_i
     handle = mine.submit("greet")
     handle.result(timeout=SOON)
     trace = handle.id.replace("-", "")
-    until(lambda: "greet" in receiver.named(trace))
+    eventually("its trace is there", lambda: "greet" in receiver.named(trace))
     spans = receiver.named(trace)
     assert set(spans) == {"greet", "wait", "attempt 1", "prepare", "run", "commit"}
     told = attributes(spans["greet"])
@@ -175,18 +158,18 @@ def test_a_collector_that_is_busy_is_asked_again_and_one_that_refuses_is_told_on
     mine = client(installed)
     first = mine.submit("greet")
     first.result(timeout=SOON)
-    until(lambda: first.id.replace("-", "") in receiver.spans)
+    eventually("the first is there", lambda: first.id.replace("-", "") in receiver.spans)
     receiver.answers = [400, 400]
     for refused in (1, 2):
         mine.submit("greet").result(timeout=SOON)
-        until(lambda dropped=refused: f"muster_traces_dropped_total {dropped}" in metrics(installed))  # type: ignore[misc]
+        eventually("it is left out", lambda dropped=refused: f"muster_traces_dropped_total {dropped}" in metrics(installed))  # type: ignore[misc]
     last = mine.submit("greet")
     last.result(timeout=SOON)
-    until(lambda: last.id.replace("-", "") in receiver.spans)
+    eventually("the last is there", lambda: last.id.replace("-", "") in receiver.spans)
     assert installed.log.count("traces are not taken") == 1, installed.log
     assert "correct otlp_url and otlp_headers" in installed.log
     # It is told once the collector has answered, a moment after it has the spans.
-    until(lambda: "muster_traces_sent_total 2" in metrics(installed))
+    eventually("both are counted", lambda: "muster_traces_sent_total 2" in metrics(installed))
     assert installed.log.count("takes traces again") == 1
 
 
@@ -194,12 +177,12 @@ def test_what_a_killed_supervisor_ran_is_in_the_trace_of_the_next(installed: Ins
     installed.settings["lease_seconds"] = 1
     installed.start()
     handle = client(installed).submit("slow", seconds=3)
-    until(lambda: handle.get().status == "RUNNING")
+    eventually("it runs", lambda: handle.get().status == "RUNNING")
     installed.stop(signal.SIGKILL)
     installed.start()
     client(installed).handle(handle.id).result(timeout=SOON)
     trace = handle.id.replace("-", "")
-    until(lambda: "slow" in receiver.named(trace))
+    eventually("its trace is there", lambda: "slow" in receiver.named(trace))
     spans = receiver.named(trace)
     assert {"attempt 1", "attempt 2"} <= set(spans)
     assert attributes(spans["attempt 1"])["muster.supervisor"] != attributes(spans["attempt 2"])["muster.supervisor"]

@@ -7,18 +7,16 @@ import signal
 import subprocess
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Iterator
 
 import pytest
 from conftest import WORKFLOWS
 from installation import Installation, binary
+from receiving import SOON, QuietHandler, Served, eventually
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from muster_client import Client, InvalidRequest, Options
-
-SOON = 60.0
 
 
 class Receiver:
@@ -30,9 +28,9 @@ class Receiver:
         self._lock = threading.Lock()
         receiver = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
+                body = self.body()
                 with receiver._lock:
                     headers = {name.lower(): value for name, value in self.headers.items()}
                     receiver.received.append((self.path, headers, body))
@@ -40,25 +38,14 @@ class Receiver:
                     answer = answers.pop(0) if len(answers) > 1 else answers[0]
                 if answer == "hang":
                     time.sleep(120)
-                    return
-                if answer == "reset":
+                elif answer == "reset":
                     self.connection.close()
-                    return
-                assert not isinstance(answer, str)
-                status, more = answer
-                self.send_response(status)
-                for name, value in more.items():
-                    self.send_header(name, value)
-                self.send_header("content-length", "0")
-                self.end_headers()
+                else:
+                    assert not isinstance(answer, str)
+                    self.answer(*answer)
 
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self._served = Served(Handler)
+        self.url, self.close = self._served.url, self._served.close
 
     def of(self, path: str) -> list[tuple[dict[str, str], bytes]]:
         with self._lock:
@@ -69,7 +56,7 @@ class Receiver:
 def receiver() -> Iterator[Receiver]:
     made = Receiver()
     yield made
-    made.server.shutdown()
+    made.close()
 
 
 @pytest.fixture
@@ -109,16 +96,6 @@ def deliveries(installed: Installation, name: str) -> list[dict[str, Any]]:
     shown = json.loads(installed.command("webhook", "deliveries", "--webhook", name, "--limit", "1000", "--json"))
     found: list[dict[str, Any]] = shown["deliveries"]
     return found
-
-
-def eventually(what: str, check: Callable[[], Any], seconds: float = SOON) -> Any:
-    end = time.monotonic() + seconds
-    while True:
-        found = check()
-        if found:
-            return found
-        assert time.monotonic() < end, what
-        time.sleep(0.05)
 
 
 def delivered(installed: Installation, name: str) -> None:
