@@ -1,6 +1,6 @@
 //! RabbitMQ as a publisher sees it that knows nothing but the contract.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::StreamExt;
 use lapin::options::{
@@ -38,6 +38,18 @@ impl TestQueue {
         self.publish_bytes(message.to_string().as_bytes());
     }
 
+    /// Adds an id to a request, publishes it as if that were so many seconds ago, and gives the id.
+    #[track_caller]
+    pub fn submit_published(&mut self, mut request: Value, seconds_ago: u64) -> String {
+        let id = Uuid::now_v7().to_string();
+        request["execution_id"] = id.clone().into();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let properties = BasicProperties::default().with_timestamp(now - seconds_ago);
+        self.try_publish_as(request.to_string().as_bytes(), properties)
+            .unwrap_or_else(|error| panic!("publishing to {}: {error}", self.name));
+        id
+    }
+
     /// Adds an id to a request, publishes it, and gives the id.
     #[track_caller]
     pub fn submit(&mut self, mut request: Value) -> String {
@@ -58,9 +70,13 @@ impl TestQueue {
     /// # Errors
     /// When it was not confirmed, or not in time.
     pub fn try_publish(&mut self, body: &[u8]) -> Result<(), lapin::Error> {
+        self.try_publish_as(body, BasicProperties::default())
+    }
+
+    fn try_publish_as(&mut self, body: &[u8], properties: BasicProperties) -> Result<(), lapin::Error> {
         block_on(answered(async {
             let channel = self.channel().await?;
-            let properties = BasicProperties::default().with_delivery_mode(PERSISTENT);
+            let properties = properties.with_delivery_mode(PERSISTENT);
             let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
             let name = self.name.as_str();
             let published = channel.basic_publish("".into(), name.into(), options, body, properties);

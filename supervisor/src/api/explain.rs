@@ -50,6 +50,8 @@ pub enum ReasonKind {
     NoFreeWorker,
     /// Others of its organization go first in its queue.
     BehindOthers,
+    /// Since when it waits: its message was published before it was taken in.
+    WaitsSince,
     /// It is cancelled if it does not start in time.
     Expires,
     /// Nothing keeps it: it is claimed next.

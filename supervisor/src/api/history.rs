@@ -91,7 +91,8 @@ pub struct HistoryStep {
     pub ran_p50_ms: Option<f64>,
     /// 95 of 100 of them took so long at most.
     pub ran_p95_ms: Option<f64>,
-    /// 95 of 100 executions that were claimed waited so long for a worker at most, in milliseconds.
+    /// 95 of 100 executions that were claimed waited so long for a worker at most, in milliseconds: since their claim, or since
+    /// their message was published where that says so.
     pub waited_p95_ms: Option<f64>,
     /// The longest that what was due waited for a worker, in seconds.
     pub oldest_wait_seconds: f64,

@@ -1,6 +1,7 @@
 //! `supervisor show`: one execution and how it got where it is.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
@@ -63,7 +64,7 @@ fn describe(execution: &Execution, told: &ExecutionEvents) -> String {
         true => execution.attempt.to_string(),
         false => format!("{} of at most {}", execution.attempt, execution.max_attempts),
     };
-    let lines: [(&str, Option<String>); 20] = [
+    let lines: [(&str, Option<String>); 21] = [
         ("execution", Some(execution.execution_id.to_string())),
         ("workflow", execution.workflow.clone()),
         ("queue", execution.queue.clone()),
@@ -72,6 +73,7 @@ fn describe(execution: &Execution, told: &ExecutionEvents) -> String {
         ("attempt", Some(attempt)),
         ("ran on", ran_on(execution.attempt, told)),
         ("retry of", execution.retry_of.map(|id| id.to_string())),
+        ("published", execution.published_at.map(|at| published(execution, at))),
         ("created", Some(human::time(execution.created_at))),
         ("starts after", starts_after(execution).map(human::time)),
         ("waits for", waits_for(execution)),
@@ -102,6 +104,15 @@ fn waits_for(execution: &Execution) -> Option<String> {
         "pause" => format!("the end of the pause of {what}"),
         kind => format!("{kind} {what}"),
     })
+}
+
+/// When its message was published, and how long nobody took it in where that is more than a moment.
+fn published(execution: &Execution, at: Timestamp) -> String {
+    let waited = execution.created_at.duration_since(at).unsigned_abs();
+    if waited < Duration::from_secs(1) {
+        return human::time(at);
+    }
+    format!("{}, {} before it was taken in", human::time(at), human::duration(waited))
 }
 
 /// When it may start, of one that waits for a moment.

@@ -65,6 +65,9 @@ pub struct Execution {
     pub expires_at: Option<Timestamp>,
     /// When somebody asked for a cancel.
     pub cancel_requested_at: Option<Timestamp>,
+    /// When the message that brought it was published, where that says so.
+    #[serde(default)]
+    pub published_at: Option<Timestamp>,
     /// When the execution was asked for.
     pub created_at: Timestamp,
     /// When user code was entered; `None` before that.

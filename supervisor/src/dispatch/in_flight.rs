@@ -8,6 +8,7 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use muster_core::execution::{Attempt, RetryOptions};
 use muster_protocol::CancelReason;
 use muster_store::{Claimed, NewExecution};
@@ -163,6 +164,17 @@ impl InFlight {
         self.lock().values().any(|held| matches!(held.phase, InFlightPhase::Preparing { .. }))
     }
 
+    /// When the oldest message was published whose execution was claimed from it and has not started yet.
+    pub fn published_first(&self) -> Option<Timestamp> {
+        let waits = |held: &InFlightAttempt| match held.phase {
+            InFlightPhase::Preparing { .. } | InFlightPhase::Submitted { started_at_us: None, .. } => true,
+            InFlightPhase::Submitted { started_at_us: Some(_), .. } | InFlightPhase::Ended => false,
+        };
+        let held = self.lock();
+        let waiting = held.iter().filter(|(attempt, held)| attempt.number == 1 && waits(held));
+        waiting.filter_map(|(_, held)| held.execution.published_at).min()
+    }
+
     /// The latest attempt at an execution that we hold, if any. An earlier one may still wait to be committed.
     pub fn attempt_at(&self, execution_id: Uuid) -> Option<Attempt> {
         let held = self.lock();
@@ -219,6 +231,23 @@ mod tests {
         assert_eq!(in_flight.unheld(&stray, &mut suspects), [], "it was taken in meanwhile");
         in_flight.remove(claimed.attempt);
         assert_eq!(in_flight.unheld(&stray, &mut suspects), stray);
+    }
+
+    #[tokio::test]
+    async fn a_message_has_waited_since_it_was_published_until_its_code_is_entered() {
+        let (in_flight, slots) = (InFlight::default(), Slots::new(3));
+        let mut reservation = slots.reserve(3).await;
+        let at = |seconds: i64| Timestamp::from_second(1_700_000_000 + seconds).unwrap();
+        for (number, published) in [(1, Some(at(5))), (2, Some(at(0))), (3, None)] {
+            let Claimed { execution, .. } = claimed();
+            let execution = NewExecution::clone(&execution).published_at(published);
+            let attempt = Attempt::new(Uuid::from_u128(number), if number == 2 { 2 } else { 1 });
+            let claimed = Claimed { attempt, attempts_charged: 1, execution: Arc::new(execution) };
+            assert!(in_flight.insert(&claimed, reservation.take().unwrap()));
+        }
+        assert_eq!(in_flight.published_first(), Some(at(5)), "a second attempt waits since the first ended");
+        in_flight.lock().get_mut(&Attempt::new(Uuid::from_u128(1), 1)).unwrap().phase = InFlightPhase::Ended;
+        assert_eq!(in_flight.published_first(), None);
     }
 
     #[tokio::test]

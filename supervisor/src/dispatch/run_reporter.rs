@@ -102,7 +102,8 @@ impl RunReporter {
             let Some(held) = held.get_mut(&attempt) else { return };
             if let InFlightPhase::Submitted { started_at_us, since_us, .. } = &mut held.phase {
                 *started_at_us = Some(at_us);
-                let waited_us = u64::try_from(at_us - *since_us).unwrap_or_default();
+                let since_us = waits_since_us(attempt, &held.execution, *since_us);
+                let waited_us = u64::try_from(at_us - since_us).unwrap_or_default();
                 self.metrics.started(Duration::from_micros(waited_us));
             }
             Arc::clone(&held.execution)
@@ -223,4 +224,11 @@ impl RunReporter {
         let held = self.in_flight.lock();
         held.get(&attempt).and_then(|held| held.terms.timeout).unwrap_or_default()
     }
+}
+
+/// Since when an attempt waits that the executor got at that moment: the first one since its message was published, if
+/// that says so and its clock was not ahead of ours.
+fn waits_since_us(attempt: Attempt, execution: &NewExecution, given_us: i64) -> i64 {
+    let published = execution.published_at.filter(|_| attempt.number == 1);
+    published.map_or(given_us, |at| at.as_microsecond().min(given_us))
 }

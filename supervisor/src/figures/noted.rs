@@ -57,7 +57,7 @@ pub(crate) struct NotedFigures {
     pub(crate) ended: BTreeMap<String, u64>,
     /// How long they ran.
     pub(crate) ran: Durations,
-    /// How long they waited for a worker once they were claimed.
+    /// How long they waited for a worker once they were claimed, or since their message was published.
     pub(crate) waited: Durations,
     /// Seconds that workers worked, by organization; without one it is `none`.
     pub(crate) worked_seconds: BTreeMap<String, f64>,

@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use muster_bus::{AddressedCommand, ControlCommand};
 use muster_core::execution::{ExecutionRequest, Status, Target};
 use muster_core::pool::PoolSnapshot;
@@ -157,7 +158,9 @@ impl ApiService for Supervisor {
         let asked = confinement(&self.settings.read().unwrap_or_else(PoisonError::into_inner));
         let view = PoolView::of(&pool, self.core.claimant.owner, self.started_at, pending, walls(&asked));
         let pauses = PauseView::all(&self.store.known_pauses());
-        PoolView { broker, queues, pauses, next_start: self.settings_of_the_next_start(), ..view }
+        let next_start = self.settings_of_the_next_start();
+        let oldest_wait_seconds = view.oldest_wait_seconds.max(self.waited_since_published(&view));
+        PoolView { broker, queues, pauses, next_start, oldest_wait_seconds, ..view }
     }
 
     async fn fleet(&self) -> Result<FleetView, ServiceError> {
@@ -321,6 +324,12 @@ impl Supervisor {
             // One that ended here was announced when it was noted.
             CancelResult::Cancelled | CancelResult::Tombstone | CancelResult::AlreadyTerminal(_) => {}
         }
+    }
+
+    /// How long ago the oldest message was published whose execution waits for a worker here, in seconds.
+    fn waited_since_published(&self, view: &PoolView) -> f64 {
+        let published = self.core.in_flight.published_first().filter(|_| view.waiting > 0);
+        published.map_or(0.0, |at| Timestamp::now().duration_since(at).as_secs_f64().max(0.0))
     }
 
     /// What a failure of the attempt that runs, or comes next, would lead to.

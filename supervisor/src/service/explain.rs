@@ -106,8 +106,16 @@ fn waiting(facts: &ExplainFacts<'_>) -> Vec<ReasonView> {
     reasons.extend(expires.map(|end| {
         said(ReasonKind::Expires, format!("it is cancelled as Expired if it has not started by {end}"))
     }));
+    reasons.extend(waits_since(facts));
     reasons.extend(outlook(facts));
     reasons
+}
+
+/// Since when its first attempt waits, where that is not the moment at which its row was made.
+fn waits_since(facts: &ExplainFacts<'_>) -> Option<ReasonView> {
+    let published = facts.record.published_at.filter(|_| facts.record.attempt == 0)?;
+    let waited = seconds(facts.now.duration_since(published));
+    Some(said(ReasonKind::WaitsSince, format!("its message was published at {published}, {waited} ago")))
 }
 
 fn starts_later(facts: &ExplainFacts<'_>) -> Option<ReasonView> {
@@ -314,6 +322,11 @@ mod tests {
         let early = ExplainFacts { now: record.created_at, ..facts(&record, &served) };
         assert_eq!(kinds(&early), [(ReasonKind::StartsLater, true), (ReasonKind::Expires, false)]);
         assert!(explain(&early)[0].message.ends_with("in 30.0 s"), "{:?}", explain(&early));
+
+        record.published_at = Some(record.created_at - std::time::Duration::from_secs(240));
+        let told = explain(&ExplainFacts { now: record.created_at, ..facts(&record, &served) });
+        let since = told.iter().find(|reason| reason.kind == ReasonKind::WaitsSince).unwrap();
+        assert!(!since.is_blocking && since.message.ends_with(", 240.0 s ago"), "{told:?}");
     }
 
     #[tokio::test]

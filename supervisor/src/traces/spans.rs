@@ -1,7 +1,7 @@
 //! The spans of one execution, from its record. Pure.
 //!
 //! ```text
-//! billing/invoice                     from the submit until the outcome is announced
+//! billing/invoice                     from the submit, or the publishing of its message, until the outcome is announced
 //! ├─ wait                             for its moment, its limits, a worker's turn
 //! ├─ attempt 1
 //! │  ├─ prepare                       configuration is fetched, a worker is given
@@ -58,7 +58,7 @@ pub(crate) fn spans_of(execution: &TracedExecution, announced_at: Timestamp) -> 
         execution,
         context: TraceContext::of(execution.id, execution.traceparent.as_deref()),
         spans: Vec::new(),
-        waits_since: execution.created_at,
+        waits_since: asked_at(execution),
         open: None,
         events: Vec::new(),
     };
@@ -162,7 +162,7 @@ impl SpanBuilder<'_> {
             let commit = self.span((0, "commit"), root, (ended_at, announced_at));
             self.spans.push(commit);
         }
-        let mut whole = self.span((0, "execution"), SpanId::default(), (execution.created_at, announced_at));
+        let mut whole = self.span((0, "execution"), SpanId::default(), (asked_at(execution), announced_at));
         whole.parent_span_id = self.context.parent.map(|parent| parent.to_vec()).unwrap_or_default();
         whole.name = execution.workflow_name.clone().unwrap_or_else(|| "execution".to_owned());
         whole.kind = SpanKind::Consumer.into();
@@ -233,6 +233,11 @@ impl SpanBuilder<'_> {
             ..Span::default()
         }
     }
+}
+
+/// Since when it waits: since its message was published, if that says so.
+fn asked_at(execution: &TracedExecution) -> Timestamp {
+    execution.published_at.unwrap_or(execution.created_at)
 }
 
 fn failed(message: String) -> SpanStatus {

@@ -33,6 +33,7 @@ fn execution(status: Status, events: Vec<EventRow>) -> TracedExecution {
         retry_of: None,
         traceparent: None,
         created_at: at(0),
+        published_at: None,
         completed_at: events.iter().find(|event| event.event == "finalized").map(|event| event.at),
         events,
     }
@@ -113,6 +114,17 @@ fn attempts_link_to_the_one_before_and_a_lost_one_ends_where_the_next_begins() {
     let links: Vec<_> = spans.iter().flat_map(|span| &span.links).map(|link| link.span_id.clone()).collect();
     assert_eq!(links, [span_id(ID, 1, "attempt"), span_id(ID, 2, "attempt")]);
     assert_eq!(spans[10].events[0].name, "killed");
+}
+
+#[test]
+fn what_a_message_brought_waits_since_it_was_published() {
+    let events = vec![event(10, "claimed", 1, ""), event(40, "finalized", 1, r#"{"status":"SUCCESS"}"#)];
+    let published = TracedExecution { published_at: Some(at(-500)), ..execution(Status::Success, events) };
+    let spans = spans_of(&TracedExecution { created_at: at(9), ..published }, at(45));
+    let began =
+        |name: &str| spans.iter().find(|span| span.name == name).map(|span| span.start_time_unix_nano);
+    let nanos = u64::try_from(at(-500).as_nanosecond()).ok();
+    assert_eq!((began("invoice"), began("wait")), (nanos, nanos));
 }
 
 #[test]

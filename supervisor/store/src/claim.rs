@@ -56,6 +56,10 @@ pub struct NewExecution {
     /// By what a second submit of it is known; `None` for a request without an idempotency key.
     #[serde(default)]
     pub idempotency: Option<Box<Idempotency>>,
+    /// When the message that brings it was published, as that says: its wait is counted from then on, and nothing is
+    /// ordered by it. What is later than now by the database's clock is passed over. `None` of what no message brings.
+    #[serde(default)]
+    pub published_at: Option<Timestamp>,
     /// Whoever submits it is told at once when a limit refuses it; else its row says so.
     #[serde(skip)]
     pub is_refusable: bool,

@@ -91,6 +91,9 @@ pub struct ExecutionRecord {
     pub cancel_requested_at: Option<Timestamp>,
     /// The moment before which it may not be claimed.
     pub run_after: Timestamp,
+    /// When the message that brought it was published, by its timestamp: the wait counts from then. `None` where no message
+    /// brought it, or one without a timestamp.
+    pub published_at: Option<Timestamp>,
     /// When the row was made.
     pub created_at: Timestamp,
     /// When user code was entered in the last attempt; `None` before that.
@@ -313,7 +316,8 @@ pub struct QueueUse {
     pub queue: String,
     /// The number of rows that are PENDING; a hundred thousand in all queues may be more.
     pub waiting: u64,
-    /// How long the next of those that wait for nothing but a worker has waited since its moment.
+    /// How long the next of those that wait for nothing but a worker has waited since its moment, or since
+    /// its message was published where it was to start at once.
     pub oldest_wait: Option<Duration>,
 }
 

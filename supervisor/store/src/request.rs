@@ -42,6 +42,7 @@ impl NewExecution {
                 })
             }),
             limits: request.limits.clone(),
+            published_at: None,
             is_refusable: false,
         }
     }
@@ -53,6 +54,12 @@ impl NewExecution {
             idempotency.lifetime.get_or_insert(lifetime);
         }
         self
+    }
+
+    /// The same, brought by a message that was published at this moment.
+    #[must_use]
+    pub fn published_at(self, published_at: Option<Timestamp>) -> Self {
+        Self { published_at, ..self }
     }
 
     /// The same for somebody who hears at once when a limit is full.

@@ -44,6 +44,7 @@ pub(crate) struct NewRow<'a> {
     pub(crate) run_at_us: Option<i64>,
     pub(crate) expires_at_us: Option<i64>,
     pub(crate) expires_us: Option<i64>,
+    pub(crate) published_at_us: Option<i64>,
     pub(crate) limits: Option<String>,
     pub(crate) waits_for: Option<String>,
 }
@@ -76,6 +77,7 @@ impl<'a> NewRow<'a> {
             run_at_us: execution.run_at.map(Timestamp::as_microsecond),
             expires_at_us,
             expires_us,
+            published_at_us: execution.published_at.map(Timestamp::as_microsecond),
             limits: None,
             waits_for: None,
         }

@@ -35,6 +35,8 @@ pub struct TracedExecution {
     pub traceparent: Option<String>,
     /// When the row was made.
     pub created_at: Timestamp,
+    /// When the message that brought it was published; `None` where no message did, or one without a timestamp.
+    pub published_at: Option<Timestamp>,
     /// When it came to its outcome; `None` before that.
     pub completed_at: Option<Timestamp>,
     /// All that happened to it, in order.

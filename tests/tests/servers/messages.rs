@@ -35,6 +35,39 @@ fn the_same_message_three_times_is_one_run() {
 }
 
 #[test]
+fn what_a_message_brings_has_waited_since_it_was_published() {
+    let mut world = World::shared();
+    let installation = world.installation();
+    let supervisor = installation.start();
+    let plain = world.queue.submit(json!({ "workflow": "echo" }));
+    let at_once = world.queue.submit_published(json!({ "workflow": "echo" }), 300);
+    let later = world.queue.submit_published(json!({ "workflow": "echo", "delay_seconds": 3600 }), 300);
+    let waited = |id: &String| {
+        let rows = world.record.select(&format!(
+            "SELECT extract(epoch FROM created_at - published_at)::int AS waited FROM executions WHERE id = '{id}'"
+        ));
+        rows[0]["waited"].clone()
+    };
+    for id in [&plain, &at_once] {
+        assert_eq!(world.record.finished(id, SOON)["status"], "SUCCESS");
+    }
+    assert_eq!(waited(&plain), Value::Null);
+    for id in [&at_once, &later] {
+        eventually("its row is there", SOON, || world.record.execution(id));
+        assert!((300..360).contains(&waited(id).as_i64().unwrap()), "{id}: {}", waited(id));
+    }
+    let said = supervisor.client().get(&format!("/api/executions/{later}/explain")).body.to_string();
+    assert!(said.contains("waits_since"), "{said}");
+    let metrics = supervisor.client().get("/metrics").body.as_str().unwrap().to_owned();
+    let line = metrics.lines().find(|line| line.starts_with("muster_start_wait_seconds_sum")).unwrap();
+    let sum: f64 = line.rsplit(' ').next().unwrap().parse().unwrap();
+    assert!((300.0..400.0).contains(&sum), "{line}");
+    supervisor.client().post(&format!("/api/executions/{later}/cancel"), &json!({}));
+    world.queue.has_dead_letters(0, SOON);
+    world.assert_clean(supervisor, &installation);
+}
+
+#[test]
 fn a_message_with_parameters_that_the_code_refuses_fails_before_a_worker_is_asked() {
     let mut world = World::shared();
     let typed = "export const muster = { parameters: { type: 'object', required: ['count'],\n\

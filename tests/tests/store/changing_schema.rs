@@ -49,7 +49,7 @@ async fn back_to_version_1(fixture: &Fixture) {
              CREATE INDEX executions_newest ON executions (created_at, id); \
              ALTER TABLE executions DROP COLUMN request_text, DROP COLUMN result_text, DROP COLUMN end_cause, \
                  DROP COLUMN queue, DROP COLUMN expires_at, DROP COLUMN limits, DROP COLUMN waits_for, \
-                 DROP COLUMN waited_for, DROP COLUMN webhook; \
+                 DROP COLUMN waited_for, DROP COLUMN webhook, DROP COLUMN published_at; \
              ALTER TABLE workflows DROP COLUMN concurrency, DROP COLUMN concurrency_key, DROP COLUMN limits, \
                  DROP COLUMN concurrency_per_key, DROP COLUMN concurrency_on_full, DROP COLUMN queue, DROP COLUMN retry, \
                  DROP COLUMN webhook, DROP COLUMN retention_days, DROP COLUMN retention_failed_days; \

@@ -306,6 +306,7 @@ pub(crate) fn new_execution() -> NewExecution {
         expiry: None,
         idempotency: None,
         limits: Vec::new(),
+        published_at: None,
         is_refusable: false,
     }
 }

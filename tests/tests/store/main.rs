@@ -67,6 +67,7 @@ contract! {
         rule_24_only_unusable_rows_can_be_reopened,
         the_depth_of_the_queue_is_known,
         what_waits_in_each_queue_is_known,
+        what_a_message_brings_waits_since_it_was_published,
     }
     queues {
         a_supervisor_claims_only_what_waits_in_its_queues,

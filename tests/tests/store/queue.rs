@@ -161,3 +161,64 @@ pub(crate) async fn what_waits_in_each_queue_is_known(fixture: Fixture) {
     assert_eq!(uses[1].waiting, 3);
     assert!(uses[1].oldest_wait.unwrap() < Duration::from_secs(100), "{uses:?}");
 }
+
+/// The moment at which a message was published is kept with its row, whichever way that is made and whatever happens to it.
+pub(crate) async fn what_a_message_brings_waits_since_it_was_published(fixture: Fixture) {
+    let (me, now) = (claimant(), jiff::Timestamp::now());
+    let ago = |seconds: i64| now.checked_sub(jiff::SignedDuration::from_secs(seconds)).unwrap();
+    let exactly = |at: jiff::Timestamp| jiff::Timestamp::from_microsecond(at.as_microsecond()).unwrap();
+    let claimed = new_execution().published_at(Some(ago(300)));
+    let waiting = NewExecution { organization_id: Some(Uuid::from_u128(7)), ..new_execution() };
+    let waiting = waiting.published_at(Some(ago(200)));
+    let later =
+        NewExecution { delay: Duration::from_secs(60), ..new_execution() }.published_at(Some(ago(300)));
+    let from_ahead = new_execution().published_at(Some(ago(-300)));
+    let kept = [&claimed, &waiting, &later, &from_ahead].map(|new| new.id);
+    fixture.claim(&me, claimed).await;
+    fixture.claim(&me, from_ahead).await;
+    fixture.store.submit(&[waiting, later]).await.unwrap();
+    let [claimed, waiting, later, from_ahead] = kept;
+    for (id, seconds) in [(claimed, 300), (waiting, 200), (later, 300)] {
+        assert_eq!(fixture.row(id).await.published_at, Some(exactly(ago(seconds))), "{id}");
+    }
+    assert_eq!(
+        fixture.row(from_ahead).await.published_at,
+        None,
+        "by a clock that is ahead of the database's"
+    );
+
+    let uses = fixture.store.queue_uses().await.unwrap();
+    let waited = uses[0].oldest_wait.unwrap();
+    assert!((Duration::from_secs(200)..Duration::from_secs(290)).contains(&waited), "{uses:?}");
+    let depth = fixture.store.queue_depth().await.unwrap();
+    assert!(
+        (Duration::from_secs(200)..Duration::from_secs(290)).contains(&depth.oldest_wait.unwrap()),
+        "{depth:?}"
+    );
+
+    // It orders nothing: who came first goes first.
+    let older = fixture.submitted().await;
+    fixture.age("run_after", older, 10).await;
+    let newest = new_execution().published_at(Some(ago(86_400)));
+    let newest_id = newest.id;
+    fixture.store.submit(&[newest]).await.unwrap();
+    fixture.sql(&format!("DELETE FROM executions WHERE id = '{waiting}'")).await;
+    let due = fixture.store.claim_due(&me, 1, TakeOver::Nothing).await.unwrap();
+    assert_eq!(due.claimed[0].attempt.execution_id, older);
+    let due = fixture.store.claim_due(&me, 1, TakeOver::Nothing).await.unwrap();
+    assert_eq!(due.claimed[0].attempt.execution_id, newest_id);
+
+    // Another attempt keeps it, and waits since the one before.
+    let attempt = due.claimed[0].attempt;
+    let retry = muster_store::Disposition::Release {
+        reason: "again".to_owned(),
+        delay: Duration::ZERO,
+        charged: false,
+    };
+    fixture.finalize(crate::fixture::ending(&me, attempt, retry)).await;
+    assert_eq!(fixture.row(newest_id).await.published_at, Some(exactly(ago(86_400))));
+    let uses = fixture.store.queue_uses().await.unwrap();
+    assert!(uses[0].oldest_wait.unwrap_or_default() < Duration::from_secs(100), "{uses:?}");
+    let traced = fixture.store.traced(&[claimed]).await.unwrap();
+    assert_eq!(traced[0].published_at, Some(exactly(ago(300))));
+}

@@ -135,6 +135,8 @@ export interface Execution {
   readonly waitsFor: string | null;
   readonly retryOf: string | null;
   readonly idempotencyKey?: string;
+  /** When the message that brought it was published, where that says so: it has waited since then. */
+  readonly publishedAt: Date | null;
   readonly createdAt: Date;
   readonly runAfter: Date;
   readonly expiresAt: Date | null;

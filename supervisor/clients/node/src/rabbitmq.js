@@ -99,12 +99,12 @@ export class Publisher {
   }
 
   async #publish(queue, executionId, body) {
-    const began = performance.now();
+    const [began, publishedAt] = [performance.now(), Date.now()];
     for (let pause = PAUSE_MS; ; pause = Math.min(pause * 2, PAUSE_MAX_MS)) {
       const opened = (this.#opened ??= this.#open());
       try {
         const { connection, channel, returned } = await opened;
-        await confirmed(connection, channel, queue, executionId, body);
+        await confirmed({ connection, channel }, queue, executionId, publishedAt, body);
         if (!returned.delete(executionId)) return;
       } catch (error) {
         // A broker that is gone: it is a new connection that takes the message.
@@ -152,7 +152,10 @@ export class Publisher {
 }
 
 /** Resolves when the broker keeps the message or has given it back. */
-function confirmed(connection, channel, queue, messageId, body) {
+function confirmed({ connection, channel }, queue, messageId, publishedAt, body) {
+  // The property of AMQP has whole seconds, the header milliseconds.
+  const published = { timestamp: Math.floor(publishedAt / 1000), headers: { timestamp_in_ms: publishedAt } };
+  const properties = { persistent: true, mandatory: true, contentType: "application/json", messageId, ...published };
   return new Promise((resolve, reject) => {
     const closed = () => reject(new Error("the connection was closed"));
     connection.once("close", closed);
@@ -162,7 +165,7 @@ function confirmed(connection, channel, queue, messageId, body) {
       else resolve(undefined);
     };
     try {
-      channel.publish("", queue, body, { persistent: true, mandatory: true, contentType: "application/json", messageId }, done);
+      channel.publish("", queue, body, properties, done);
     } catch (error) {
       done(error);
     }

@@ -47,7 +47,9 @@ after(async () => {
 test("the result of what was published", async () => {
   const handle = await publisher.submit("greet", { name: "Ada" }, { priority: 9, timeout: 20 });
   assert.deepEqual(await handle.result({ timeoutMs: 60_000 }), { greeting: "Hello, Ada!" });
-  assert.equal((await handle.get()).priority, 9);
+  const row = await handle.get();
+  assert.equal(row.priority, 9);
+  assert(row.publishedAt instanceof Date && row.publishedAt <= row.createdAt, "it says when it was published");
   const failed = await publisher.submit("broken", { message: "no" });
   await assert.rejects(failed.result({ timeoutMs: 60_000 }), ExecutionFailed);
   const lines = [];

@@ -16,7 +16,7 @@ import os
 import threading
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, AsyncIterator, Iterable, Iterator, List
+from typing import TYPE_CHECKING, Any, AsyncIterator, Iterable, Iterator, List, Mapping
 from urllib.parse import urlsplit
 
 from . import steps
@@ -74,6 +74,12 @@ class AsyncPublished(AsyncSubmitted):
             await self._client.until_taken_in(self.id)
         async for line in super().logs(follow=follow):
             yield line
+
+
+def _published_now() -> Mapping[str, Any]:
+    """The properties that say when a message was published: the one of AMQP has whole seconds, the header milliseconds."""
+    now = time.time()
+    return {"timestamp": int(now), "headers": {"timestamp_in_ms": int(now * 1000)}}
 
 
 class _BrokerPatience(steps.Patience):
@@ -156,7 +162,9 @@ class Publisher:
 
     def _publish(self, queue: str, execution_id: str, body: bytes) -> None:
         patient, errors = self._broker.patient(), self._pika.exceptions
-        persistent = self._pika.BasicProperties(delivery_mode=2, content_type="application/json", message_id=execution_id)
+        persistent = self._pika.BasicProperties(
+            delivery_mode=2, content_type="application/json", message_id=execution_id, **_published_now()
+        )
         while True:
             with self._lock:
                 try:
@@ -235,7 +243,11 @@ class AsyncPublisher:
     async def _publish(self, queue: str, execution_id: str, body: bytes) -> None:
         patient, errors = self._broker.patient(), self._aio_pika.exceptions
         message = self._aio_pika.Message(
-            body, delivery_mode=self._aio_pika.DeliveryMode.PERSISTENT, content_type="application/json", message_id=execution_id
+            body,
+            delivery_mode=self._aio_pika.DeliveryMode.PERSISTENT,
+            content_type="application/json",
+            message_id=execution_id,
+            **_published_now(),
         )
         while True:
             exchange = None

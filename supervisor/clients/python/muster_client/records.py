@@ -10,7 +10,7 @@ Status = Literal["PENDING", "RUNNING", "SUCCESS", "FAILED", "TIMEOUT", "CANCELLE
 """The state of an execution."""
 
 _OVER = frozenset({"SUCCESS", "FAILED", "TIMEOUT", "CANCELLED"})
-_MOMENTS = frozenset({"at", "created_at", "started_at", "completed_at", "run_after", "expires_at", "cancel_requested_at", "since"})
+_MOMENTS = frozenset({"at", "published_at", "created_at", "started_at", "completed_at", "run_after", "expires_at", "cancel_requested_at", "since"})
 
 T = TypeVar("T")
 
@@ -46,6 +46,8 @@ class Execution:
     retry_of: str | None = None
     idempotency_key: str | None = None
     existing: bool = False
+    published_at: datetime | None = None
+    """When the message that brought it was published, where that says so: it has waited since then."""
     created_at: datetime | None = None
     run_after: datetime | None = None
     expires_at: datetime | None = None

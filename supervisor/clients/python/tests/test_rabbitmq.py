@@ -54,7 +54,10 @@ def publisher(broker: str, consuming: Installation) -> Iterator[Publisher]:
 def test_the_result_of_what_was_published(publisher: Publisher) -> None:
     handle = publisher.submit("greet", name="Ada", _options=Options(priority=9, timeout=20))
     assert handle.result(timeout=60) == {"greeting": "Hello, Ada!"}
-    assert (handle.get().priority, handle.get().timeout_seconds) == (9, 20)
+    row = handle.get()
+    assert (row.priority, row.timeout_seconds) == (9, 20)
+    assert row.published_at is not None and row.created_at is not None, "it says when it was published"
+    assert row.published_at <= row.created_at
     failed = publisher.submit("broken", message="no")
     with pytest.raises(ExecutionFailed, match="no"):
         failed.result(timeout=60)

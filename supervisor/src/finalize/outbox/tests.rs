@@ -69,6 +69,7 @@ fn end(number: u32) -> Finalization {
             expiry: None,
             idempotency: None,
             limits: Vec::new(),
+            published_at: None,
             is_refusable: false,
         }],
         events: vec![NewEvent::new(at, "started")],

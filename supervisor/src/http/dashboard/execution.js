@@ -75,7 +75,7 @@ function show() {
   set(pill, row.status, `pill ${row.status}`);
   cancel.hidden = over; retry.hidden = !over; frames.hidden = !over || row.status === "SUCCESS";
   const again = row.retry_of && make("a", { href: executionLink(row.retry_of) }, row.retry_of), of = row.workflow && make("a", { href: executionsLink({ workflow: row.workflow }) }, row.workflow);
-  pairs(facts, [["workflow", of], ["attempt", `${row.attempt} of at most ${row.max_attempts}`], ["created", moment(row.created_at)], ["started", moment(row.started_at)], ["ended", moment(row.completed_at)], ["took", took(row)],
+  pairs(facts, [["workflow", of], ["attempt", `${row.attempt} of at most ${row.max_attempts}`], ["published", row.published_at && moment(row.published_at)], ["created", moment(row.created_at)], ["started", moment(row.started_at)], ["ended", moment(row.completed_at)], ["took", took(row)],
     ["time limit", row.timeout_seconds && time(row.timeout_seconds)], ["CPU, memory", row.metrics && `${time((row.metrics.cpu_user_us + row.metrics.cpu_system_us) / 1e6)}, ${mebibytes(row.metrics.peak_rss_bytes)}`],
     ["waits for", waitsFor(row, pool?.queues)], ["queue", row.queue], ["priority", row.priority || null], ["limits", row.limits?.map(({ name, key }) => key ? `${name} (${key})` : name).join(", ")],
     ["organization", row.organization_id], ["caller", row.caller && JSON.stringify(row.caller)], ["idempotency key", row.idempotency_key], ["retry of", again]]);

@@ -5,10 +5,10 @@ import { time } from "./format.js";
 const WORDS = { wait: "waited", prepare: "was prepared", run: "ran", commit: "was committed" };
 const at = moment => Date.parse(moment);
 
-/** The stretches of an execution, from its row and its events: `{ attempt, parts: [[kind, from, to]], isOpen }` for each attempt. */
+/** The stretches of an execution, from its row and its events, since its message was published where that says so: `{ attempt, parts: [[kind, from, to]], isOpen }` for each attempt. */
 export function stretches(row, events, now) {
   const attempts = [];
-  let since = at(row.created_at), open = null;
+  let since = at(row.published_at ?? row.created_at), open = null;
   const end = moment => {
     if (!open) return;
     if (open.started === null) open.parts.push(["prepare", open.claimed, moment]); else open.parts.push(["prepare", open.claimed, open.started], ["run", open.started, moment]);

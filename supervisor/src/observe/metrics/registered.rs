@@ -62,7 +62,7 @@ impl SupervisorMetrics {
         );
         registry.register_with_unit(
             "start_wait",
-            "From the claim to Started",
+            "From the claim to Started; of what a message with a timestamp brought, from that",
             seconds(),
             self.start_wait_seconds.clone(),
         );
@@ -109,7 +109,7 @@ impl SupervisorMetrics {
         );
         registry.register_with_unit(
             "oldest_wait",
-            "How long the oldest of them has waited",
+            "How long the oldest of them has waited, since its message was published where that says so",
             Unit::Seconds,
             self.oldest_wait_seconds.clone(),
         );
@@ -140,7 +140,7 @@ impl SupervisorMetrics {
         );
         registry.register_with_unit(
             "queue_oldest_wait",
-            "How long the next row of a queue that waits for nothing but a worker has waited since its moment",
+            "How long the next row of a queue that waits for nothing but a worker has waited since its moment, or since its message was published",
             Unit::Seconds,
             self.queue_oldest_wait_seconds.clone(),
         );

@@ -42,6 +42,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 22, sql: include_str!("migrations/0022_figures.sql") },
     Migration { version: 23, sql: include_str!("migrations/0023_tokens.sql") },
     Migration { version: 24, sql: include_str!("migrations/0024_named_webhooks.sql") },
+    Migration { version: 25, sql: include_str!("migrations/0025_published.sql") },
 ];
 
 /// The key of the advisory lock that supervisors which start together take in turn.

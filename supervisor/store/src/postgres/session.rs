@@ -177,7 +177,8 @@ impl StoreSession for PgSession {
         let query = query.bind(column(&rows, |row| row.delay_us)).bind(column(&rows, |row| row.run_at_us));
         let query = query
             .bind(column(&rows, |row| row.limits.as_deref()))
-            .bind(column(&rows, |row| row.waits_for.as_deref()));
+            .bind(column(&rows, |row| row.waits_for.as_deref()))
+            .bind(column(&rows, |row| row.published_at_us));
         record::ids(&self.rows(query).await?).map_err(store_error)
     }
 
@@ -212,7 +213,8 @@ impl StoreSession for PgSession {
         let rows: Vec<NewRow<'_>> = new.iter().map(|new| NewRow::of(new)).collect();
         let query = new_rows(sqlx::query(statements::CLAIM), &rows);
         let query = query.bind(claimant.owner).bind(micros(claimant.lease));
-        let answer = self.rows(query.bind(claimant.queues.in_statements())).await?;
+        let query = query.bind(claimant.queues.in_statements());
+        let answer = self.rows(query.bind(column(&rows, |row| row.published_at_us))).await?;
         let given: HashMap<Uuid, &Arc<NewExecution>> = new.iter().map(|new| (new.id, *new)).collect();
         let read = |row: &PgRow| {
             let attempt = record::attempt(row)?;

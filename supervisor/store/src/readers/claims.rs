@@ -67,6 +67,7 @@ macro_rules! claim_readers {
                 idempotency: None,
                 // And has room in its limits.
                 limits: Vec::new(),
+                published_at: None,
                 is_refusable: false,
             };
             Ok(Claimed {

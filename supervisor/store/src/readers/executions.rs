@@ -39,6 +39,7 @@ macro_rules! execution_readers {
                 notified_at: at(row, "notified_at")?,
                 cancel_requested_at: at(row, "cancel_requested_at")?,
                 run_after: row.try_get::<TimeColumn, _>("run_after")?.0,
+                published_at: at(row, "published_at")?,
                 created_at: row.try_get::<TimeColumn, _>("created_at")?.0,
                 started_at: at(row, "started_at")?,
                 completed_at: at(row, "completed_at")?,
@@ -97,6 +98,7 @@ macro_rules! execution_readers {
                 retry_of: id(row, "retry_of")?,
                 traceparent: row.try_get("traceparent")?,
                 created_at: row.try_get::<TimeColumn, _>("created_at")?.0,
+                published_at: at(row, "published_at")?,
                 completed_at: at(row, "completed_at")?,
                 events: events_of_column(events.as_deref())
                     .ok_or_else(|| sqlx::Error::Decode("events are no list of events".into()))?,

@@ -56,6 +56,8 @@ fn bind_new(statement: &mut Statement<'_>, row: &NewRow<'_>, now: i64) -> Result
             "@queue": row.queue,
             "@expires_at": row.expires_at_us.or_else(|| Some(now + row.expires_us?)),
             "@now": now,
+            // What would be later than now is of another clock.
+            "@published_at": row.published_at_us.filter(|at| *at <= now),
         },
     )
 }

@@ -31,6 +31,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 19, sql: include_str!("migrations/0019_figures.sql") },
     Migration { version: 20, sql: include_str!("migrations/0020_tokens.sql") },
     Migration { version: 21, sql: include_str!("migrations/0021_named_webhooks.sql") },
+    Migration { version: 22, sql: include_str!("migrations/0022_published.sql") },
 ];
 
 /// The version of the schema; 0 in a file without one.

@@ -8,6 +8,7 @@ mod delivery;
 mod greeting;
 mod header_size;
 mod intake;
+mod published;
 mod publisher;
 mod queue_reader;
 mod rows;

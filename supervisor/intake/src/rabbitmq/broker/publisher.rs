@@ -5,6 +5,7 @@ use muster_system::certificates::ServerAddress;
 
 use super::confirmed_publisher::{ConfirmedPublisher, OutgoingMessage};
 use super::connect::{QueueNames, parse};
+use super::published::published_now;
 use crate::rabbitmq::AmqpError;
 
 /// Publishes requests to the queue. It connects when it is first used, and again after a failure.
@@ -36,11 +37,12 @@ impl QueuePublisher {
     }
 
     fn outgoing<'a>(&self, body: &'a [u8]) -> OutgoingMessage<'a> {
+        let properties = BasicProperties::default().with_content_type("application/json".into());
         OutgoingMessage {
             exchange: "".into(),
             routing_key: self.line.names().queue.clone(),
             body,
-            properties: BasicProperties::default().with_content_type("application/json".into()),
+            properties: published_now(properties),
         }
     }
 }

@@ -164,6 +164,8 @@ fn stand_in(row: ExecutionRecord) -> NewExecution {
         expiry: None,
         idempotency: None,
         limits: row.limits.into_iter().map(|held| held.name).collect(),
+        // That of the row holds too.
+        published_at: None,
         is_refusable: false,
     }
 }

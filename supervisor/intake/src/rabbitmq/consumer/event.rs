@@ -1,6 +1,7 @@
 //! What the consumer is told.
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use muster_store::{NewExecution, Submitted};
 
 use super::connection::ChannelNumber;
@@ -85,4 +86,6 @@ pub struct IncomingMessage {
     pub tag: u64,
     /// What the body says.
     pub content: MessageContent,
+    /// When it was published, as far as it says so.
+    pub published_at: Option<Timestamp>,
 }

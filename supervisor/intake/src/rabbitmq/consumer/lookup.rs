@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use muster_core::execution::RequestDraft;
 use muster_core::pool::PoolTime;
 use muster_protocol::error_type;
@@ -29,6 +30,7 @@ pub(super) struct AwaitingRecord {
     pub(super) tag: u64,
     pub(super) id: Uuid,
     pub(super) draft: Box<RequestDraft>,
+    pub(super) published_at: Option<Timestamp>,
     pub(super) lookup: Lookup,
     /// When somebody is asked next.
     pub(super) due: PoolTime,
@@ -181,11 +183,18 @@ impl ConsumerMachine {
 
 impl ConsumerChannel {
     fn take_in(&mut self, now: PoolTime, message: IncomingMessage) {
-        let IncomingMessage { tag, content } = message;
+        let IncomingMessage { tag, content, published_at } = message;
         self.acks.delivered(tag);
         match content {
             MessageContent::Named { execution_id: id, draft } => {
-                self.awaiting.push(AwaitingRecord { tag, id, draft, lookup: Lookup::First, due: now });
+                self.awaiting.push(AwaitingRecord {
+                    tag,
+                    id,
+                    draft,
+                    published_at,
+                    lookup: Lookup::First,
+                    due: now,
+                });
             }
             MessageContent::Unusable { execution_id, failure } => {
                 self.unusable.push_back(UnusableDelivery::new(tag, execution_id, failure, false));
@@ -244,7 +253,7 @@ impl ConsumerChannel {
         record: Option<&Bytes>,
         config: &ConsumerConfig,
     ) {
-        let AwaitingRecord { tag, id, draft, .. } = one;
+        let AwaitingRecord { tag, id, draft, published_at, .. } = one;
         let sync = draft.is_sync();
         let draft = match record.map(|record| RequestDraft::parse(record)) {
             None => *draft,
@@ -257,7 +266,7 @@ impl ConsumerChannel {
         match draft.into_request() {
             Ok(request) => {
                 let execution = NewExecution::of(&request, config.default_max_attempts);
-                let execution = execution.remembered_for(config.idempotency);
+                let execution = execution.remembered_for(config.idempotency).published_at(published_at);
                 self.becomes_ready(now, tag, execution.in_queue(&config.queue));
             }
             Err(error) => self.reject_invalid(tag, id, error.problems.join("; "), sync),

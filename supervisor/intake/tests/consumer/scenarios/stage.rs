@@ -63,8 +63,11 @@ impl Stage {
     pub(crate) fn messages(&mut self, bodies: &[String]) {
         let tags = self.last_tag + 1..;
         let content = |body: &String| MessageContent::read(body.as_bytes());
-        let messages =
-            bodies.iter().zip(tags).map(|(body, tag)| IncomingMessage { tag, content: content(body) });
+        let messages = bodies.iter().zip(tags).map(|(body, tag)| IncomingMessage {
+            tag,
+            content: content(body),
+            published_at: None,
+        });
         let messages: Vec<IncomingMessage> = messages.collect();
         self.last_tag += messages.len() as u64;
         let named = messages.iter().filter(|message| matches!(message.content, MessageContent::Named { .. }));

@@ -1,24 +1,27 @@
 -- $1 to $13: the columns of new executions, $14: the owner, $15: the lease in microseconds, $16: the queues that are
--- served, and the empty text. A row that this very statement inserted has no locker yet (xmax); the claimer has its
--- request in hand. OFFSET 0 keeps the copy from being made once for each column that needs it.
+-- served, and the empty text, $17: when their messages were published, in microseconds since the epoch; what would be
+-- later than now is of another clock. A row that this very statement inserted has no locker yet (xmax); the claimer has
+-- its request in hand. OFFSET 0 keeps the copy from being made once for each column that needs it.
 WITH claimed AS (
     INSERT INTO executions (
         id, workflow_id, workflow_name, organization_id, caller, request, request_text, max_attempts,
         timeout_seconds, priority, retry_of, queue, expires_at, parameters, webhook, status, attempt, attempts_charged,
-        lease_owner, lease_expires_at, run_after, created_at
+        lease_owner, lease_expires_at, run_after, created_at, published_at
     )
     SELECT
         id, workflow_id, workflow_name, organization_id, caller, request, request_text, max_attempts,
         timeout_seconds, priority, retry_of, queue,
         coalesce(timestamptz 'epoch' + expires_at_us * interval '1 microsecond', now + expires_us * interval '1 microsecond'),
-        coalesce(request -> 'parameters', '{}'), request -> 'webhook', 'RUNNING', 1, 1, $14, now + $15 * interval '1 microsecond', now, now
+        coalesce(request -> 'parameters', '{}'), request -> 'webhook', 'RUNNING', 1, 1, $14, now + $15 * interval '1 microsecond', now, now,
+        CASE WHEN published_at <= now THEN published_at END
     FROM UNNEST(
         $1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::jsonb[], $6::text[], $7::integer[],
-        $8::double precision[], $9::integer[], $10::uuid[], $11::text[], $12::bigint[], $13::bigint[]
+        $8::double precision[], $9::integer[], $10::uuid[], $11::text[], $12::bigint[], $13::bigint[], $17::bigint[]
     ) AS new (
         id, workflow_id, workflow_name, organization_id, caller, request_text, max_attempts, timeout_seconds,
-        priority, retry_of, queue, expires_at_us, expires_us
-    ), (SELECT clock_timestamp() AS now) AS clock, LATERAL (SELECT request_text::jsonb AS request OFFSET 0) AS copy
+        priority, retry_of, queue, expires_at_us, expires_us, published_at_us
+    ), (SELECT clock_timestamp() AS now) AS clock, LATERAL (SELECT request_text::jsonb AS request OFFSET 0) AS copy,
+        LATERAL (SELECT timestamptz 'epoch' + published_at_us * interval '1 microsecond' AS published_at) AS published
     ON CONFLICT (id) DO UPDATE SET
         status = 'RUNNING', attempt = executions.attempt + 1,
         attempts_charged = executions.attempts_charged + 1, lease_owner = excluded.lease_owner,

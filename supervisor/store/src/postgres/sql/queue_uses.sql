@@ -1,5 +1,6 @@
 -- What waits in each queue that has something, up to a hundred thousand rows in all, and how long whoever is next has
--- waited since its moment. Who is next is looked up in the index for each organization of a queue, a thousand at most.
+-- waited since its moment, or since its message was published where it was to start at once. Who is next is looked up in
+-- the index for each organization of a queue, a thousand at most.
 WITH RECURSIVE waiting AS (
     SELECT queue, count(*) AS waiting
     FROM (SELECT coalesce(queue, '') AS queue FROM executions WHERE status = 'PENDING' LIMIT 100000) AS pending
@@ -20,9 +21,10 @@ WITH RECURSIVE waiting AS (
     )
     FROM found WHERE found.organization IS NOT NULL
 ), next AS (
-    SELECT found.queue, min(first.run_after) AS run_after
+    SELECT found.queue, min(first.since) AS since
     FROM (SELECT queue, organization FROM found WHERE organization IS NOT NULL LIMIT 1000) AS found, LATERAL (
-        SELECT run_after FROM executions
+        SELECT CASE WHEN run_after = created_at THEN coalesce(published_at, run_after) ELSE run_after END AS since
+        FROM executions
         WHERE status = 'PENDING' AND waits_for IS NULL AND coalesce(executions.queue, '') = found.queue
             AND coalesce(organization_id, '00000000-0000-0000-0000-000000000000') = found.organization
             AND (run_after AT TIME ZONE 'UTC') - priority * interval '1 minute' <= (SELECT clock_timestamp()) AT TIME ZONE 'UTC'
@@ -34,6 +36,6 @@ WITH RECURSIVE waiting AS (
 )
 SELECT
     waiting.queue, waiting.waiting,
-    (extract(epoch FROM (SELECT clock_timestamp()) - next.run_after) * 1000000)::bigint AS waited_us
+    (extract(epoch FROM (SELECT clock_timestamp()) - next.since) * 1000000)::bigint AS waited_us
 FROM waiting LEFT JOIN next ON next.queue = waiting.queue
 ORDER BY waiting.queue COLLATE "C"

@@ -3,7 +3,7 @@ SELECT
     id, workflow_id, workflow_name, organization_id, caller, NULL AS parameters, NULL AS request, status,
     execution_model, NULL AS result, error_type, error_message, NULL AS error_stack, duration_ms, metrics,
     attempt, attempts_charged, max_attempts, timeout_seconds, priority, retry_of, queue, limits, waits_for, expires_at, lease_owner,
-    lease_expires_at, notified_at, cancel_requested_at, run_after, created_at, started_at, completed_at, end_cause
+    lease_expires_at, notified_at, cancel_requested_at, run_after, published_at, created_at, started_at, completed_at, end_cause
 FROM executions
 WHERE id BETWEEN ?1 AND ?2 AND (?4 IS NULL OR organization_id = ?4)
 ORDER BY id DESC

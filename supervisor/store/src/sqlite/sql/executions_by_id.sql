@@ -2,7 +2,7 @@
 SELECT
     id, workflow_id, workflow_name, organization_id, caller, parameters, request, status, execution_model, result,
     error_type, error_message, error_stack, duration_ms, metrics, attempt, attempts_charged, max_attempts,
-    timeout_seconds, priority, retry_of, queue, limits, waits_for, expires_at, lease_owner, lease_expires_at, notified_at, cancel_requested_at, run_after,
+    timeout_seconds, priority, retry_of, queue, limits, waits_for, expires_at, lease_owner, lease_expires_at, notified_at, cancel_requested_at, run_after, published_at,
     created_at, started_at, completed_at, end_cause
 FROM executions
 WHERE id IN (SELECT value FROM json_each(?1))

@@ -1,1 +1,4 @@
-SELECT count(*) AS pending, min(run_after) AS oldest FROM executions WHERE status = 'PENDING'
+SELECT
+    count(*) AS pending,
+    min(CASE WHEN run_after = created_at THEN coalesce(published_at, run_after) ELSE run_after END) AS oldest
+FROM executions WHERE status = 'PENDING'

@@ -1,5 +1,6 @@
 -- What waits in each queue that has something, up to a hundred thousand rows in all, and how long whoever is next has
--- waited since its moment. Who is next is looked up in the index for each organization of a queue, a thousand at most.
+-- waited since its moment, or since its message was published where it was to start at once. Who is next is looked up in
+-- the index for each organization of a queue, a thousand at most.
 -- ?1: now.
 WITH RECURSIVE waiting AS (
     SELECT queue, count(*) AS waiting
@@ -22,20 +23,21 @@ WITH RECURSIVE waiting AS (
     FROM found WHERE found.organization IS NOT NULL
     LIMIT 1000
 ), next AS (
-    SELECT queue, min(run_after) AS run_after
+    SELECT queue, min(since) AS since
     FROM (
         SELECT found.queue, (
-            SELECT run_after FROM executions INDEXED BY executions_shared
+            SELECT CASE WHEN run_after = created_at THEN coalesce(published_at, run_after) ELSE run_after END
+            FROM executions INDEXED BY executions_shared
             WHERE status = 'PENDING' AND waits_for IS NULL AND coalesce(executions.queue, '') = found.queue
                 AND coalesce(organization_id, '') = found.organization
                 AND run_after - priority * 60000000 <= ?1 AND run_after <= ?1
             ORDER BY run_after - priority * 60000000
             LIMIT 1
-        ) AS run_after
+        ) AS since
         FROM found WHERE found.organization IS NOT NULL
     )
     GROUP BY queue
 )
-SELECT waiting.queue, waiting.waiting, ?1 - next.run_after AS waited_us
+SELECT waiting.queue, waiting.waiting, ?1 - next.since AS waited_us
 FROM waiting LEFT JOIN next ON next.queue = waiting.queue
 ORDER BY waiting.queue

@@ -1,10 +1,10 @@
 -- A new execution that waits.
 INSERT INTO executions (
     id, workflow_id, workflow_name, organization_id, caller, parameters, request, webhook, max_attempts, timeout_seconds,
-    priority, retry_of, queue, expires_at, run_after, created_at, limits, waits_for, status
+    priority, retry_of, queue, expires_at, run_after, created_at, published_at, limits, waits_for, status
 )
 VALUES (
     @id, @workflow_id, @workflow_name, @organization_id, @caller, @parameters, @request, @webhook, @max_attempts,
-    @timeout_seconds, @priority, @retry_of, @queue, @expires_at, @run_after, @now, @limits, @waits_for, 'PENDING'
+    @timeout_seconds, @priority, @retry_of, @queue, @expires_at, @run_after, @now, @published_at, @limits, @waits_for, 'PENDING'
 )
 ON CONFLICT (id) DO NOTHING

@@ -1,7 +1,7 @@
 -- ?1: a JSON array of ids.
 SELECT
     id, workflow_name, organization_id, queue, status, error_type, error_message, retry_of,
-    request ->> '$.traceparent' AS traceparent, created_at, completed_at,
+    request ->> '$.traceparent' AS traceparent, created_at, published_at, completed_at,
     (
         SELECT
             json_group_array(

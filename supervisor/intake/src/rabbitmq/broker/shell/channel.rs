@@ -13,6 +13,7 @@ use super::requests::{ChannelAnswer, ChannelRequest, acknowledge, cancel, close,
 use super::when;
 use crate::rabbitmq::AmqpError;
 use crate::rabbitmq::broker::delivery::Delivery;
+use crate::rabbitmq::broker::published::published_at;
 use crate::rabbitmq::consumer::{
     Acknowledgement, ChannelNumber, ConsumerEvent, IncomingMessage, MessageContent,
 };
@@ -152,7 +153,8 @@ impl OpenChannel {
         let mut messages = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
             let content = MessageContent::read(&delivery.body);
-            messages.push(IncomingMessage { tag: delivery.tag, content });
+            let published_at = published_at(&delivery.properties);
+            messages.push(IncomingMessage { tag: delivery.tag, content, published_at });
             self.messages.insert(delivery.tag, Arc::new(delivery));
         }
         self.events.push_back(ConsumerEvent::Delivered { channel: self.number, messages });

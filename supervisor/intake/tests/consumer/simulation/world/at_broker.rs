@@ -200,8 +200,11 @@ impl World {
             Heard::In(after) => return self.schedule(after, Happening::Delivery(number, sent.to_vec())),
         }
         let content = |message: usize| MessageContent::read(&self.messages[message].body);
-        let messages =
-            sent.iter().map(|(tag, number)| IncomingMessage { tag: *tag, content: content(*number) });
+        let messages = sent.iter().map(|(tag, number)| IncomingMessage {
+            tag: *tag,
+            content: content(*number),
+            published_at: None,
+        });
         let event = ConsumerEvent::Delivered { channel: number, messages: messages.collect() };
         if let Some(shell) = self.shell.as_mut().filter(|shell| shell.number == number) {
             shell.open.extend(sent.iter().map(|(tag, message)| (*tag, (*message, self.now))));
