@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
-use super::ProblemView;
 use super::schema::log_levels;
+use super::{PauseView, ProblemView};
 
 /// The answer to a submitted execution, and to one that was not waited for to its end.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -28,6 +28,10 @@ pub struct AcceptedView {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     pub existing: bool,
+    /// The pauses that keep it from starting; absent when nothing of it is paused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub paused_by: Vec<PauseView>,
 }
 
 /// What became of one of many submits: the execution that stands for it, or why there is none.
@@ -46,6 +50,10 @@ pub struct BatchItemView {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     pub existing: bool,
+    /// The pauses that keep it from starting; absent when nothing of it is paused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub paused_by: Vec<PauseView>,
     /// Why nothing was submitted; absent when something was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -61,7 +69,7 @@ pub struct BatchView {
 }
 
 /// What a submit led to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubmitAnswer {
     /// The execution that stands for it.
     pub execution_id: Uuid,
@@ -69,6 +77,8 @@ pub struct SubmitAnswer {
     pub status: Status,
     /// Another submit with its idempotency key made it.
     pub existing: bool,
+    /// The pauses that keep it from starting, of one that waits.
+    pub paused_by: Vec<PauseView>,
 }
 
 /// A request to run an execution again.

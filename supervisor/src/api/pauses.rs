@@ -14,7 +14,7 @@ pub struct PausesView {
 }
 
 /// One thing that is paused: nothing of it starts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Pause)]
 pub struct PauseView {
     /// What is paused: `all`, `queue:NAME`, `workflow:NAME` or `organization:KEY`.

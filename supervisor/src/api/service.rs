@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use muster_core::execution::{ExecutionRequest, Status};
+use muster_core::execution::ExecutionRequest;
 use muster_core::pool::WorkerId;
 use muster_store::{CancelResult, StoreError, SupervisorRecord};
 use uuid::Uuid;
@@ -39,8 +39,8 @@ pub trait ApiService: std::fmt::Debug + Send + Sync + 'static {
     /// Cancels what waits, asks the owner of what runs, and tells watchers.
     async fn cancel(&self, id: Uuid) -> Result<CancelResult, ServiceError>;
 
-    /// Submits the execution `new` with the request of this one; gives the state of its row, as `submit` does.
-    async fn retry(&self, id: Uuid, new: Uuid) -> Result<Status, ServiceError>;
+    /// Submits the execution `new` with the request of this one; answers as `submit` does.
+    async fn retry(&self, id: Uuid, new: Uuid) -> Result<SubmitAnswer, ServiceError>;
 
     /// Cancels some of the executions that are meant, or only counts them, from the newest on.
     async fn cancel_many(&self, selection: &SelectionRequest) -> Result<ManyView, ServiceError>;

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 use muster_core::execution::IdOrPrefix;
+use muster_protocol::spelled_out;
 
 use super::exit::CommandFailure;
-use super::output::print_line;
+use super::output::{note, print_line};
 use super::selection::{ManyVerb, SelectionFlags};
 use super::server::ServerFlags;
 
@@ -44,6 +45,9 @@ impl RetryCommand {
             (None, Some(id)) => id,
         };
         let accepted = client.retry(client.resolve(id)?)?;
+        for pause in &accepted.paused_by {
+            note(&spelled_out(&format!("it does not start yet: {}", pause.sentence())));
+        }
         print_line(&match self.json {
             true => serde_json::to_string(&accepted).unwrap_or_default(),
             false => accepted.execution_id.to_string(),

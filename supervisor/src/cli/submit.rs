@@ -206,6 +206,11 @@ impl SubmitCommand {
         if accepted.existing {
             note(&format!("submitted before with this key: execution {id}"));
         }
+        // Whoever waits for it is told while they wait.
+        let is_told = self.wait && !self.follow;
+        for pause in accepted.paused_by.iter().filter(|_| !is_told) {
+            note(&spelled_out(&format!("it does not start yet: {}", pause.sentence())));
+        }
         if !self.wait && !self.follow {
             let existing = if accepted.existing { ",\"existing\":true" } else { "" };
             let json = || format!("{{\"execution_id\":\"{id}\"{existing}}}");

@@ -1,8 +1,11 @@
 //! `supervisor submit --from FILE.jsonl`: many executions, several hundred in one transaction.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::process::ExitCode;
+
+use muster_protocol::spelled_out;
 
 use super::exit::CommandFailure;
 use super::output::{json_line, note, print_line};
@@ -21,8 +24,15 @@ pub(super) fn submit_file(client: &ApiClient, path: &str, json: bool) -> Result<
         "-" => Box::new(std::io::stdin().lock()),
         path => Box::new(BufReader::new(File::open(path).map_err(unreadable)?)),
     };
-    let mut sender =
-        LineSender { client, json, lines: String::new(), numbers: Vec::new(), refused: 0, taken: 0 };
+    let mut sender = LineSender {
+        client,
+        json,
+        lines: String::new(),
+        numbers: Vec::new(),
+        refused: 0,
+        taken: 0,
+        paused: BTreeMap::new(),
+    };
     for (index, line) in input.lines().enumerate() {
         let line = line.map_err(unreadable)?;
         if line.trim().is_empty() {
@@ -36,7 +46,10 @@ pub(super) fn submit_file(client: &ApiClient, path: &str, json: bool) -> Result<
         }
     }
     sender.send()?;
-    let LineSender { taken, refused, .. } = sender;
+    let LineSender { taken, refused, paused, .. } = sender;
+    for (sentence, count) in paused {
+        note(&spelled_out(&format!("{count} of them do not start yet: {sentence}")));
+    }
     if refused > 0 {
         note(&format!("{taken} submitted, {refused} refused"));
     }
@@ -51,6 +64,8 @@ struct LineSender<'a> {
     numbers: Vec<usize>,
     refused: usize,
     taken: usize,
+    /// How many each pause keeps from starting.
+    paused: BTreeMap<String, usize>,
 }
 
 impl LineSender<'_> {
@@ -70,8 +85,11 @@ impl LineSender<'_> {
                     self.refused += 1;
                     note(&format!("line {number}: {}", problem.detail));
                 }
-                BatchItemView { execution_id, problem: None, .. } => {
+                BatchItemView { execution_id, paused_by, problem: None, .. } => {
                     self.taken += 1;
+                    for pause in paused_by {
+                        *self.paused.entry(pause.sentence()).or_default() += 1;
+                    }
                     if let Some(id) = execution_id.filter(|_| !self.json) {
                         print_line(&id.to_string())?;
                     }

@@ -88,10 +88,23 @@ fn items(body: &[u8]) -> Result<Vec<&[u8]>, ApiError> {
     Ok(items)
 }
 
-fn accepted(SubmitAnswer { execution_id, status, existing }: SubmitAnswer) -> BatchItemView {
-    BatchItemView { execution_id: Some(execution_id), status: Some(status), existing, problem: None }
+fn accepted(answer: SubmitAnswer) -> BatchItemView {
+    let SubmitAnswer { execution_id, status, existing, paused_by } = answer;
+    BatchItemView {
+        execution_id: Some(execution_id),
+        status: Some(status),
+        existing,
+        paused_by,
+        problem: None,
+    }
 }
 
 fn problem(error: ApiError) -> BatchItemView {
-    BatchItemView { execution_id: None, status: None, existing: false, problem: Some(error.into_view()) }
+    BatchItemView {
+        execution_id: None,
+        status: None,
+        existing: false,
+        paused_by: Vec::new(),
+        problem: Some(error.into_view()),
+    }
 }

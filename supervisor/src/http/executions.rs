@@ -49,7 +49,7 @@ pub(super) async fn submit(
     let request = request.ok_or_else(|| ApiError::invalid("there is no request"))?;
     let submitted = api.service.submit(request).await;
     let submitted = submitted.map_err(|error| refused_submit(&caller, error))?;
-    let SubmitAnswer { execution_id, status, existing } = submitted;
+    let SubmitAnswer { execution_id, status, existing, paused_by } = submitted;
     let detail = format!("execution {execution_id}{}", if existing { ", submitted before" } else { "" });
     let record = match wait {
         Some(wait) => api.wait_for_end(&caller, execution_id, wait).await?,
@@ -60,7 +60,7 @@ pub(super) async fn submit(
         let record = ExecutionRecord { existing, ..record };
         return Ok(noting(if wait.is_some() { row(record) } else { Json(record).into_response() }, detail));
     }
-    let accepted = AcceptedView { execution_id, status: Some(status), retry_of: None, existing };
+    let accepted = AcceptedView { execution_id, status: Some(status), retry_of: None, existing, paused_by };
     Ok(noting((StatusCode::ACCEPTED, Json(accepted)).into_response(), detail))
 }
 
@@ -188,8 +188,9 @@ pub(super) async fn retry(
 ) -> Result<Response, ApiError> {
     let asked: RetryRequest = body.json()?;
     let execution_id = asked.execution_id.unwrap_or_else(Uuid::now_v7);
-    let status = api.service.retry(id, execution_id).await?;
-    let accepted = AcceptedView { execution_id, status: Some(status), retry_of: Some(id), existing: false };
+    let SubmitAnswer { status, paused_by, .. } = api.service.retry(id, execution_id).await?;
+    let (status, retry_of) = (Some(status), Some(id));
+    let accepted = AcceptedView { execution_id, status, retry_of, existing: false, paused_by };
     let response = (StatusCode::ACCEPTED, Json(accepted)).into_response();
     Ok(noting(response, format!("execution {execution_id}")))
 }

@@ -109,6 +109,7 @@ pub(super) async fn run(
     query.end()?;
     find(&api, &caller, &name).await?;
     let execution_id = api.service.run_schedule(&name).await?;
-    let accepted = AcceptedView { execution_id, status: None, retry_of: None, existing: false };
+    let accepted =
+        AcceptedView { execution_id, status: None, retry_of: None, existing: false, paused_by: Vec::new() };
     Ok(noting((StatusCode::ACCEPTED, Json(accepted)).into_response(), format!("execution {execution_id}")))
 }

@@ -123,7 +123,7 @@ impl ApiService for Supervisor {
         self.retry_selected(selection).await
     }
 
-    async fn retry(&self, id: Uuid, new: Uuid) -> Result<Status, ServiceError> {
+    async fn retry(&self, id: Uuid, new: Uuid) -> Result<SubmitAnswer, ServiceError> {
         let record = self.store.execution(id).await?;
         let record = record.ok_or_else(|| ServiceError::NotFound(format!("there is no execution {id}")))?;
         if !record.status.is_terminal() {
@@ -132,11 +132,11 @@ impl ApiService for Supervisor {
             return Err(ServiceError::Conflict(message));
         }
         let row = self.again(&record, new)?;
-        let SubmitAnswer { status, .. } = self.insert(row).await?;
+        let answer = self.insert(row).await?;
         // Another execution may have this id: a row that was there before must be the one that was asked for.
         let record = self.store.execution(new).await?;
         if record.is_none_or(|record| record.retry_of == Some(id)) {
-            return Ok(status);
+            return Ok(answer);
         }
         Err(ServiceError::Conflict(format!(
             "execution {new} is there, and does not repeat {id}: give another id"
@@ -410,15 +410,18 @@ impl Supervisor {
         row: &NewExecution,
         submitted: Submitted,
     ) -> Result<SubmitAnswer, ServiceError> {
+        let answer = |execution_id, status, existing| {
+            let kept = if status == Status::Pending { self.store.pauses_keeping(row) } else { Vec::new() };
+            let paused_by = kept.iter().map(PauseView::of).collect();
+            Ok(SubmitAnswer { execution_id, status, existing, paused_by })
+        };
         match submitted {
             Submitted::Inserted => {
                 self.tell_pending(row);
-                Ok(SubmitAnswer { execution_id: row.id, status: Status::Pending, existing: false })
+                answer(row.id, Status::Pending, false)
             }
-            Submitted::Exists(status) => Ok(SubmitAnswer { execution_id: row.id, status, existing: false }),
-            Submitted::Existing { id, status } => {
-                Ok(SubmitAnswer { execution_id: id, status, existing: true })
-            }
+            Submitted::Exists(status) => answer(row.id, status, false),
+            Submitted::Existing { id, status } => answer(id, status, true),
             Submitted::KeyReused { id } => Err(ServiceError::KeyReused(id)),
             Submitted::LimitReached { limit, holder } => Err(ServiceError::LimitReached { limit, holder }),
             Submitted::Refused(message) => Err(ServiceError::Invalid(message)),

@@ -54,6 +54,42 @@ fn a_wait_for_what_cannot_start_says_why() {
 }
 
 #[test]
+fn whoever_submits_what_is_paused_is_told_at_once() {
+    let installation = installed();
+    let supervisor = installation.start();
+    let client = supervisor.client();
+    let plain = run(&installation, &["submit", "echo"]);
+    assert_eq!((plain.code, plain.err.as_str()), (0, ""));
+    client.finished(plain.out.trim(), SOON);
+    for words in [["pause", "workflow:echo"], ["pause", "queue:elsewhere"]] {
+        let paused = run(&installation, &[&words[..], &["--why", "a deploy"]].concat());
+        assert_eq!(paused.code, 0, "{}", paused.err);
+    }
+    let by = " do not start yet: workflow:echo is paused by ";
+    for words in [["submit", "echo"], ["retry", plain.out.trim()]] {
+        let told = run(&installation, &words);
+        assert_eq!((told.code, told.out.lines().count()), (0, 1), "{}", told.err);
+        let expected = format!("it{}", by.replacen("do", "does", 1));
+        assert!(told.err.starts_with(&expected) && told.err.ends_with(": a deploy\n"), "{}", told.err);
+    }
+    let lines = ["echo", "sleep", "echo"].map(|name| format!("{{\"workflow\": \"{name}\"}}\n")).concat();
+    fs::write(installation.path("many.jsonl"), lines).unwrap();
+    let many = run(&installation, &["submit", "--from", "many.jsonl"]);
+    assert_eq!((many.code, many.out.lines().count()), (0, 3), "{}", many.err);
+    assert!(many.err.starts_with(&format!("2 of them{by}")), "{}", many.err);
+
+    // It is the queue in which it waits that counts.
+    let set = run(&installation, &["workflow", "set", "throw", "--queue", "elsewhere"]);
+    assert_eq!(set.code, 0, "{}", set.err);
+    let answer = client.post("/api/executions", &json!({ "workflow": "throw" })).body;
+    assert_eq!(answer["paused_by"][0]["target"], "queue:elsewhere", "{answer}");
+    let batch =
+        client.post("/api/executions/batch", &json!([{ "workflow": "throw" }, { "workflow": "sleep" }])).body;
+    let items = &batch["executions"];
+    assert_eq!((&items[0]["paused_by"], items[1].get("paused_by")), (&answer["paused_by"], None), "{batch}");
+}
+
+#[test]
 fn a_cancel_from_elsewhere_ends_the_wait_with_130() {
     let installation = installed();
     let supervisor = installation.start();

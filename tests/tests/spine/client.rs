@@ -62,6 +62,21 @@ fn results_and_errors() {
 }
 
 #[test]
+fn a_submission_says_which_pauses_keep_it() {
+    let installation = installation();
+    let _supervisor = installation.start();
+    let client = client(&installation);
+    assert!(client.submission(&greet("Ada")).unwrap().paused_by.is_empty());
+    let paused = installation.run(&["pause", "workflow:greet", "--why", "a deploy"]);
+    assert!(paused.status.success(), "{paused:?}");
+    let submission = client.submission(&greet("Grace").idempotency_key("grace")).unwrap();
+    let [pause] = submission.paused_by.as_slice() else { panic!("{submission:?}") };
+    assert_eq!((pause.target.as_str(), pause.why.as_deref()), ("workflow:greet", Some("a deploy")));
+    assert!(!submission.existing && !pause.since.is_empty(), "{submission:?}");
+    assert!(client.submission(&greet("Grace").idempotency_key("grace")).unwrap().existing);
+}
+
+#[test]
 fn who_a_submission_names_is_told_of_it() {
     let installation = installation();
     let _supervisor = installation.start();

@@ -47,7 +47,11 @@ export class Client {
       this,
       executionId,
       // With the id of ours it is what this very call made, and asked for twice.
-      accepted.then((told) => ({ id: told.execution_id, existing: told.existing === true && told.execution_id !== executionId })),
+      accepted.then((told) => ({
+        id: told.execution_id,
+        existing: told.existing === true && told.execution_id !== executionId,
+        pausedBy: (told.paused_by ?? []).map(record),
+      })),
     );
   }
 
@@ -81,8 +85,8 @@ export class Client {
       const told = await this.#transport.ask({ method: "POST", path: "/api/executions/batch", body }, patience);
       const again = [];
       group.forEach((one, index) => {
-        const { execution_id: id, existing, problem } = told.executions[index];
-        if (!problem) handles[one.place] = new Submitted(this, id, existing === true);
+        const { execution_id: id, existing, paused_by: pausedBy = [], problem } = told.executions[index];
+        if (!problem) handles[one.place] = new Submitted(this, id, existing === true, pausedBy.map(record));
         else if (isPassing(problem.status)) again.push(one);
         else errors.set(one.place, toldError(problem.status, problem));
       });

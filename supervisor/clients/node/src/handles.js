@@ -4,10 +4,11 @@
 export class Submitted {
   #client;
 
-  constructor(client, id, existing = false) {
+  constructor(client, id, existing = false, pausedBy = []) {
     this.#client = client;
     this.id = id;
     this.existing = existing;
+    this.pausedBy = pausedBy;
   }
 
   result(options) {
@@ -48,7 +49,7 @@ export class Submission {
 
   constructor(client, id, accepted) {
     this.id = id;
-    this.#accepted = accepted.then((told) => new Submitted(client, told.id, told.existing));
+    this.#accepted = accepted.then((told) => new Submitted(client, told.id, told.existing, told.pausedBy));
   }
 
   get [Symbol.toStringTag]() {

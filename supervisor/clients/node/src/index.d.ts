@@ -214,6 +214,8 @@ export interface Submitted {
   readonly id: string;
   /** True when another submission with its idempotency key made it. */
   readonly existing: boolean;
+  /** The pauses that kept it from starting when it was submitted. */
+  readonly pausedBy: readonly Pause[];
   /** What the workflow returned. Rejects with an `ExecutionError`, or `NotFinished` when it is not over in time. */
   result<Result = any>(options?: WaitOptions): Promise<Result>;
   /** The row once it is over, however it ended. Rejects with `NotFinished` when it is not over in time. */
@@ -234,7 +236,7 @@ export interface Submitted {
  * An execution that is being submitted: `await` it for its handle, or ask for its result at once. Its id is known already, unless its
  * idempotency key turns out to be another's: then that of the handle is the one that counts.
  */
-export interface Submission extends Promise<Submitted>, Omit<Submitted, "retry" | "existing"> {}
+export interface Submission extends Promise<Submitted>, Omit<Submitted, "retry" | "existing" | "pausedBy"> {}
 
 /** A supervisor, as applications see it. */
 export class Client {

@@ -96,8 +96,13 @@ test("what is paused does not start, says why, and goes on when it is resumed", 
   assert.deepEqual([await client.resume(target), await client.resume(target)], [true, false]);
   await assert.rejects(client.pause("greet"), { name: "InvalidRequest", message: /cannot be paused: give all, queue:NAME/ });
 
-  await client.pause("workflow:greet");
+  assert.deepEqual((await client.submit("greet")).pausedBy, []);
+  await client.pause("workflow:greet", { why: "a deploy" });
+  const [many] = await client.submitMany("greet", [{}]);
   const handle = await client.submit("greet");
+  for (const { pausedBy: [one] } of [many, handle]) {
+    assert.deepEqual([one.target, one.why, one.since instanceof Date], ["workflow:greet", "a deploy", true], "it is told at once");
+  }
   const [first] = await handle.explain();
   assert.deepEqual([first.kind, first.isBlocking], ["paused", true], first.message);
   await client.resume("workflow:greet");

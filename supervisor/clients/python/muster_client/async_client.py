@@ -43,8 +43,7 @@ class AsyncClient:
     ) -> AsyncSubmitted:
         """Submits an execution: `submit("greet", name="Ada")`, or `submit("greet", {"name": "Ada"})`."""
         plan = steps.submit(workflow, parameters_of(parameters, named), _options, self._patient())
-        execution_id, existing = await self._transport.run(plan)
-        return AsyncSubmitted(self, execution_id, existing)
+        return AsyncSubmitted(self, *(await self._transport.run(plan)))
 
     async def submit_many(
         self, workflow: str, parameters: Iterable[Any], *, _options: Options = NO_OPTIONS

@@ -47,8 +47,7 @@ class Client:
     def submit(self, workflow: str, /, *parameters: Any, _options: Options = NO_OPTIONS, **named: Any) -> Submitted:
         """Submits an execution: `submit("greet", name="Ada")`, or `submit("greet", {"name": "Ada"})`."""
         plan = steps.submit(workflow, parameters_of(parameters, named), _options, self._patient())
-        execution_id, existing = self._transport.run(plan)
-        return Submitted(self, execution_id, existing)
+        return Submitted(self, *self._transport.run(plan))
 
     def submit_many(
         self, workflow: str, parameters: Iterable[Any], *, _options: Options = NO_OPTIONS

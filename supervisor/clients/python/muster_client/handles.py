@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, AsyncIterator, Iterator, List
+from typing import TYPE_CHECKING, Any, AsyncIterator, Iterator, List, Tuple
 
-from .records import Cancelled, Execution, LogLine, Reason
+from .records import Cancelled, Execution, LogLine, Pause, Reason
 
 if TYPE_CHECKING:
     from .async_client import AsyncClient
@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 class Submitted:
     """An execution that was submitted."""
 
-    def __init__(self, client: Client, execution_id: str, existing: bool = False) -> None:
+    def __init__(self, client: Client, execution_id: str, existing: bool = False, paused_by: Tuple[Pause, ...] = ()) -> None:
         self._client = client
         self.id = execution_id
         self.existing = existing
         """True when another submission with its idempotency key made it."""
+        self.paused_by = paused_by
+        """The pauses that kept it from starting when it was submitted."""
 
     def __repr__(self) -> str:
         return f"<Submitted {self.id}>"
@@ -55,11 +57,13 @@ class Submitted:
 class AsyncSubmitted:
     """An execution that was submitted, for coroutines."""
 
-    def __init__(self, client: AsyncClient, execution_id: str, existing: bool = False) -> None:
+    def __init__(self, client: AsyncClient, execution_id: str, existing: bool = False, paused_by: Tuple[Pause, ...] = ()) -> None:
         self._client = client
         self.id = execution_id
         self.existing = existing
         """True when another submission with its idempotency key made it."""
+        self.paused_by = paused_by
+        """The pauses that kept it from starting when it was submitted."""
 
     def __repr__(self) -> str:
         return f"<AsyncSubmitted {self.id}>"

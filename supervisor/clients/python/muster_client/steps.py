@@ -199,18 +199,25 @@ def _detail(answer: Answer) -> str:
     return str(problem_of(answer).get("detail") or f"status {answer.status}")
 
 
-def submit(workflow: str, parameters: Any, options: Options, patience: Patience) -> Plan[tuple[str, bool]]:
-    """Submits; the execution's id, and whether its idempotency key was known. The id is ours, so that the same question
-    twice is one execution."""
+Accepted = Tuple[str, bool, Tuple[records.Pause, ...]]
+"""What was submitted: its id, whether its idempotency key was known, and the pauses that keep it from starting."""
+
+
+def _paused_by(told: Mapping[str, Any]) -> Tuple[records.Pause, ...]:
+    return tuple(read(records.Pause, one) for one in told.get("paused_by") or ())
+
+
+def submit(workflow: str, parameters: Any, options: Options, patience: Patience) -> Plan[Accepted]:
+    """Submits. The id is ours, so that the same question twice is one execution."""
     execution_id, body = checked(options).body(workflow, parameters)
     told = yield from ask(Request("POST", "/api/executions", {}, body), patience)
     accepted = str(told.get("execution_id", execution_id))
     # With the id of ours it is what this very call made, and asked for twice.
-    return accepted, bool(told.get("existing")) and accepted != execution_id
+    return accepted, bool(told.get("existing")) and accepted != execution_id, _paused_by(told)
 
 
-Made = Union[Tuple[str, bool], MusterError]
-"""What became of one of many: its id and whether its idempotency key was known, or why there is none."""
+Made = Union[Accepted, MusterError]
+"""What became of one of many, or why there is none."""
 
 
 def submit_many(workflow: str, parameters: Iterable[Any], options: Options, patience: Patience) -> Plan[List[Made]]:
@@ -238,7 +245,7 @@ def submit_many(workflow: str, parameters: Iterable[Any], options: Options, pati
         for one, item in zip(group, told["executions"]):
             problem = item.get("problem")
             if problem is None:
-                made[one[0]] = (str(item["execution_id"]), bool(item.get("existing")))
+                made[one[0]] = (str(item["execution_id"]), bool(item.get("existing")), _paused_by(item))
             elif problem.get("status") in _PASSING:
                 again.append(one)
             else:

@@ -41,8 +41,12 @@ def test_what_is_paused_does_not_start_and_goes_on_when_it_is_resumed(client: Cl
     with pytest.raises(InvalidRequest, match="cannot be paused: give all, queue:NAME"):
         client.pause("greet")
 
-    client.pause("workflow:greet")
+    assert client.submit("greet").paused_by == ()
+    client.pause("workflow:greet", why="a deploy")
+    (many,) = client.submit_many("greet", [{}])
     handle = client.submit("greet")
+    for submitted in (many, handle):
+        assert [(one.target, one.why) for one in submitted.paused_by] == [("workflow:greet", "a deploy")], "it is told at once"
     first = handle.explain()[0]
     assert (first.kind, first.is_blocking) == ("paused", True), first.message
     client.resume("workflow:greet")

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::asking::{Asking, Question};
 use crate::error::MusterError;
 use crate::request::NewExecution;
-use crate::row::{ExecutionRow, LogRow, ReasonRow, RowStatus};
+use crate::row::{ExecutionRow, LogRow, ReasonRow, RowStatus, Submission};
 
 const DEFAULT_URL: &str = "http://127.0.0.1:7420";
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -112,8 +112,15 @@ impl MusterClient {
     /// # Errors
     /// When it is refused, or nobody answers.
     pub fn submit(&self, execution: &NewExecution) -> Result<Uuid, MusterError> {
-        let accepted: Accepted = self.post("/api/executions", &serde_json::to_string(execution)?)?;
-        Ok(accepted.execution_id)
+        Ok(self.submission(execution)?.execution_id)
+    }
+
+    /// Submits an execution; all that is said of it, such as which pauses keep it from starting.
+    ///
+    /// # Errors
+    /// When it is refused, or nobody answers.
+    pub fn submission(&self, execution: &NewExecution) -> Result<Submission, MusterError> {
+        self.post("/api/executions", &serde_json::to_string(execution)?)
     }
 
     /// Submits many, a thousand in one question; what became of each, in their order.

@@ -24,4 +24,4 @@ mod token;
 pub use client::{LIST_PAGE, MusterClient, RowPages};
 pub use error::MusterError;
 pub use request::NewExecution;
-pub use row::{ExecutionRow, LogRow, ReasonRow, RowStatus};
+pub use row::{ExecutionRow, LogRow, PauseRow, ReasonRow, RowStatus, Submission};

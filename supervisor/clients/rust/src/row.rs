@@ -85,3 +85,29 @@ pub struct ReasonRow {
     /// The same in a sentence.
     pub message: String,
 }
+
+/// What a submission led to.
+#[derive(Debug, Deserialize)]
+pub struct Submission {
+    /// The execution that stands for it.
+    pub execution_id: Uuid,
+    /// Whether another submission with its idempotency key made it.
+    #[serde(default)]
+    pub existing: bool,
+    /// The pauses that keep it from starting.
+    #[serde(default)]
+    pub paused_by: Vec<PauseRow>,
+}
+
+/// One thing that is paused: nothing of it starts, what runs goes on.
+#[derive(Debug, Deserialize)]
+pub struct PauseRow {
+    /// `all`, `queue:NAME`, `workflow:NAME` or `organization:KEY`.
+    pub target: String,
+    /// Who asked for it, as far as they said, and from where.
+    pub who: String,
+    /// The reason, in their words.
+    pub why: Option<String>,
+    /// Since when, as in RFC 3339.
+    pub since: String,
+}

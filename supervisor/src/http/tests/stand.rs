@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use crate::api::{
     self, ApiService, DeadLetterAction, DeadLettersMovedView, DeadLettersView, ExplanationView, FleetView,
-    HistorySpan, HistoryView, ManyView, PlanView, PoolView, PruneWish, PrunedView, Readiness, ReadinessPart,
-    ReasonKind, ReasonView, RecycleTarget, ReportView, SelectionRequest, ServiceError, SubmitAnswer, Verdict,
-    WorkflowsView,
+    HistorySpan, HistoryView, ManyView, PauseView, PlanView, PoolView, PruneWish, PrunedView, Readiness,
+    ReadinessPart, ReasonKind, ReasonView, RecycleTarget, ReportView, SelectionRequest, ServiceError,
+    SubmitAnswer, Verdict, WorkflowsView,
 };
 use crate::definitions::{DefinitionWish, edit, rotate};
 use crate::secret_keys::SecretKeys;
@@ -71,11 +71,18 @@ impl ApiService for FakeService {
 
     async fn submit(&self, request: ExecutionRequest) -> Result<SubmitAnswer, ServiceError> {
         let rows = [NewExecution::of(&request, 3)];
-        let own = |status| SubmitAnswer { execution_id: request.execution_id, status, existing: false };
+        let paused_by: Vec<_> = self.store.pauses_keeping(&rows[0]).iter().map(PauseView::of).collect();
+        let answer = |execution_id, status, existing| SubmitAnswer {
+            execution_id,
+            status,
+            existing,
+            paused_by: paused_by.clone(),
+        };
+        let own = |status| answer(request.execution_id, status, false);
         Ok(match self.store.submit(&rows).await?.remove(0) {
             Submitted::Inserted => own(Status::Pending),
             Submitted::Exists(status) => own(status),
-            Submitted::Existing { id, status } => SubmitAnswer { execution_id: id, status, existing: true },
+            Submitted::Existing { id, status } => answer(id, status, true),
             Submitted::KeyReused { id } => return Err(ServiceError::KeyReused(id)),
             Submitted::LimitReached { limit, holder } => {
                 return Err(ServiceError::LimitReached { limit, holder });
@@ -119,7 +126,7 @@ impl ApiService for FakeService {
         Ok(ManyView::default())
     }
 
-    async fn retry(&self, id: Uuid, _: Uuid) -> Result<Status, ServiceError> {
+    async fn retry(&self, id: Uuid, _: Uuid) -> Result<SubmitAnswer, ServiceError> {
         Err(ServiceError::Conflict(format!("execution {id} is RUNNING")))
     }
 

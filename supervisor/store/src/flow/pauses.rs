@@ -18,9 +18,9 @@ use super::again;
 use super::tending::{DirtyLimits, tend_changed};
 use crate::limits::admission::WaitsFor;
 use crate::limits::session::LimitSession as _;
-use crate::pauses::{NotedChange, PauseSession as _, Pauses, SubjectRow};
+use crate::pauses::{NotedChange, PauseSession as _, PauseSubject, Pauses, SubjectRow};
 use crate::session::{Backend, Candidate, Extent, Purpose, StoreSession};
-use crate::{Cursor, PauseRecord, PauseStore, PauseTarget, Result, StoreError};
+use crate::{Cursor, NewExecution, PauseRecord, PauseStore, PauseTarget, Result, StoreError};
 
 /// So many rows are taken out or let go in one transaction: others write between two of them.
 const ROWS_AT_ONCE: usize = 500;
@@ -37,6 +37,16 @@ impl<B: Backend> PauseStore for B {
 
     fn known_pauses(&self) -> Arc<Pauses> {
         self.pause_book().now().unwrap_or_default()
+    }
+
+    fn pauses_keeping(&self, new: &NewExecution) -> Vec<PauseRecord> {
+        let pauses = self.known_pauses();
+        if pauses.is_empty() {
+            return Vec::new();
+        }
+        let workflows = self.workflow_book().now().unwrap_or_default();
+        let subject = PauseSubject { queue: workflows.queue_of(new), ..PauseSubject::of(new) };
+        pauses.keeping(subject).cloned().collect()
     }
 
     async fn pause(&self, target: &PauseTarget, who: &str, why: Option<&str>) -> Result<PauseRecord> {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{PauseSubject, PauseTarget, Pauses};
-use crate::{Cursor, Result};
+use crate::{Cursor, NewExecution, Result};
 
 /// A pause.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +58,9 @@ pub trait PauseStore: Debug + Send + Sync + 'static {
 
     /// What this process obeys.
     fn known_pauses(&self) -> Arc<Pauses>;
+
+    /// Those of them that keep a new execution from starting, in the queue that it is to wait in.
+    fn pauses_keeping(&self, new: &NewExecution) -> Vec<PauseRecord>;
 
     /// Pauses this: nothing of it starts here from now on, and within a second nowhere. A second time it says who and why
     /// anew. `who` and `why` are kept with it and among the changes.
