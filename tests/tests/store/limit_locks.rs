@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use muster_core::execution::Status;
-use muster_store::{LimitTerms, OnFull, TakeOver};
+use muster_store::{Idempotency, LimitTerms, NewExecution, OnFull, Submitted, TakeOver};
 
 use crate::fixture::{claimant, eventually, postgres};
 use crate::limits::limited;
@@ -32,7 +32,7 @@ async fn what_a_claim_has_in_its_hands_when_a_newer_one_comes_is_asked_to_end() 
     let terms = LimitTerms { total: Some(1), on_full: OnFull::CancelRunning, ..LimitTerms::default() };
     fixture.limit("crm", terms).await;
     let mut holder = fixture.session_of_another().await;
-    // Whoever waits for the lock for half a second goes without: on a slow machine it is tried again.
+    // A claim that waits for the lock for half a second goes without: on a slow machine it is tried again.
     for _ in 0..20 {
         let (older, newer) = (limited(["crm"]), limited(["crm"]));
         fixture.store.submit(std::slice::from_ref(&older)).await.unwrap();
@@ -73,6 +73,48 @@ async fn what_a_claim_has_in_its_hands_when_a_newer_one_comes_is_asked_to_end() 
         }
     }
     panic!("the claim never had it in its hands");
+}
+
+/// Submits have nothing locked that others wait for: they wait in turn, with and without idempotency keys.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_burst_of_submits_waits_for_a_limit_that_others_decide_about() {
+    const GROUPS: usize = 40;
+    const OF_EACH: usize = 5;
+    let fixture = postgres().await;
+    let terms = LimitTerms { total: Some(1), on_full: OnFull::Reject, ..LimitTerms::default() };
+    fixture.limit("crm", terms).await;
+    let mut holder = fixture.session_of_another().await;
+    lock(&mut holder, "crm").await;
+    let mut stores = Vec::new();
+    for _ in 0..4 {
+        stores.push(fixture.another_store().await);
+    }
+    let mut submits = tokio::task::JoinSet::new();
+    for group in 0..GROUPS {
+        let store = std::sync::Arc::clone(&stores[group % stores.len()]);
+        let with_key = |number: usize| {
+            let (key, fingerprint) = (format!("order-{group}-{number}"), number.to_string());
+            (group % 3 == 0).then(|| Box::new(Idempotency { key, fingerprint, lifetime: None }))
+        };
+        let new: Vec<NewExecution> = (0..OF_EACH)
+            .map(|number| NewExecution { idempotency: with_key(number), ..limited(["crm"]).refusable() })
+            .collect();
+        submits.spawn(async move { store.submit(&new).await });
+    }
+    eventually("they wait for the limit", async || {
+        (!submits.is_empty() && fixture.texts(WAITING).await.len() >= stores.len()).then_some(())
+    })
+    .await;
+    // Longer than whoever has something locked waits.
+    let longer = tokio::time::Instant::now() + Duration::from_millis(1500);
+    eventually("that lasts", async || (tokio::time::Instant::now() > longer).then_some(())).await;
+    sqlx::raw_sql("COMMIT").execute(&mut holder).await.unwrap();
+    let answers: Vec<Submitted> =
+        submits.join_all().await.into_iter().flat_map(|answer| answer.unwrap()).collect();
+    let is_in = |answer: &&Submitted| **answer == Submitted::Inserted;
+    assert_eq!(answers.iter().filter(is_in).count(), 1, "one is let in");
+    let is_refused = |answer: &&Submitted| matches!(answer, Submitted::LimitReached { .. });
+    assert_eq!(answers.iter().filter(is_refused).count(), GROUPS * OF_EACH - 1);
 }
 
 /// Whoever left a limit while somebody had it locked is struck by the sweep, however long that takes.

@@ -1,7 +1,7 @@
 //! New rows that wait, with what becomes of them and of others at limits that do not let wait. Under the locks of these
 //! limits, and in the transaction that writes the rows: so whoever comes at the same moment sees who was let in.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use muster_core::execution::Attempt;
 use muster_protocol::error_type;
@@ -32,11 +32,13 @@ pub(super) struct EnteredRows {
     room: MadeRoom,
 }
 
-/// Writes rows that wait. After the commit [`EnteredRows::committed`] does what follows.
+/// Writes rows that wait. After the commit [`EnteredRows::committed`] does what follows. So long it waits for limits that
+/// others decide about.
 pub(super) async fn enter_rows<B: Backend>(
     session: &mut B::Session,
     backend: &B,
     new: &[&NewExecution],
+    patience: LockPatience,
 ) -> Result<EnteredRows> {
     let workflows = backend.workflow_book().now().unwrap_or_default();
     let rows = pending_rows(session, backend, &workflows, new).await?;
@@ -51,7 +53,7 @@ pub(super) async fn enter_rows<B: Backend>(
             ..EnteredRows::default()
         });
     }
-    let DecidedRows { rows, mut ended, refused, entry } = decide(session, rows).await?;
+    let DecidedRows { rows, mut ended, refused, entry } = decide(session, rows, patience).await?;
     let inserted = if rows.is_empty() { HashSet::new() } else { session.insert_pending(&rows).await? };
     let mut entered =
         EnteredRows { refused, dirty: DirtyLimits::waited_behind(&rows), ..EnteredRows::default() };
@@ -82,14 +84,18 @@ struct DecidedRows<'a> {
     entry: LimitEntry,
 }
 
-async fn decide<'a, S: StoreSession>(session: &mut S, rows: Vec<PendingRow<'a>>) -> Result<DecidedRows<'a>> {
+async fn decide<'a, S: StoreSession>(
+    session: &mut S,
+    rows: Vec<PendingRow<'a>>,
+    patience: LockPatience,
+) -> Result<DecidedRows<'a>> {
     let names: Vec<String> = {
         let names: HashSet<&String> = rows.iter().flat_map(|row| &row.strict).collect();
         names.into_iter().cloned().collect()
     };
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let held: Vec<&HeldLimit> = rows.iter().flat_map(|row| &row.limits).collect();
-    let mut entry = locked_entry(session, &names, &held).await?;
+    let mut entry = locked_entry(session, &names, &held, patience).await?;
     let ids: Vec<Uuid> = rows.iter().map(|row| row.execution.id).collect();
     // What is there already was let in then.
     let known = statuses(&session.current_state(&ids).await?);
@@ -111,13 +117,33 @@ async fn decide<'a, S: StoreSession>(session: &mut S, rows: Vec<PendingRow<'a>>)
     Ok(DecidedRows { rows, ended, refused, entry })
 }
 
+/// Locks those of the limits of these that do not let wait, before anything else is. Whoever wants the same idempotency keys
+/// must not wait for whoever waits for limits.
+pub(super) async fn lock_strict_limits<B: Backend>(
+    session: &mut B::Session,
+    backend: &B,
+    new: &[&NewExecution],
+) -> Result<()> {
+    let workflows = backend.workflow_book().now().unwrap_or_default();
+    let names: BTreeSet<String> = new.iter().flat_map(|new| workflows.limits_of(new)).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut limits = session.limits_named(&names).await?;
+    limits.retain(|limit| limit.terms.on_full != OnFull::Wait);
+    let strict: Vec<&str> = limits.iter().map(|limit| limit.name.as_str()).collect();
+    if strict.is_empty() { Ok(()) } else { session.lock_limits(&strict, LockPatience::First).await }
+}
+
 /// Locks limits, and finds who is in those that do not let wait, for these.
 pub(super) async fn locked_entry<S: StoreSession>(
     session: &mut S,
     names: &[&str],
     held: &[&HeldLimit],
+    patience: LockPatience,
 ) -> Result<LimitEntry> {
-    session.lock_limits(names, LockPatience::Short).await?;
+    session.lock_limits(names, patience).await?;
     // What they say may have changed until they were locked.
     let terms = session.limits_named(names).await?;
     let terms: BTreeMap<String, LimitTerms> =

@@ -12,6 +12,7 @@ use super::{again, standings};
 use crate::batch::InsertGroups;
 use crate::concede::concessions;
 use crate::decide::{FoundRow, SettledRow, closing_event, current_state, decide_row, distinct, last_writes};
+use crate::limits::session::LockPatience;
 use crate::rows::{BackRow, EndingRow, EventRowIn, FailureColumns, Fence, LogRowIn, StateRow, micros};
 use crate::session::{Backend, Extent, Purpose, StoreSession, WrittenAttempts};
 use crate::{
@@ -299,7 +300,7 @@ async fn write_consequences<B: Backend>(
     let mut entered = EnteredRows::default();
     let children: Vec<&NewExecution> = distinct(&children).into_iter().copied().collect();
     if !children.is_empty() {
-        entered = enter_rows(session, backend, &children).await?;
+        entered = enter_rows(session, backend, &children, LockPatience::Short).await?;
     }
     let waits_at_once =
         |(_, settled): &&&EndingPair<'_>| settled.as_ref().is_some_and(SettledRow::waits_at_once);

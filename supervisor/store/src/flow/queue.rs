@@ -7,13 +7,14 @@ use async_trait::async_trait;
 use muster_core::execution::{Attempt, Status};
 use uuid::Uuid;
 
-use super::entry::enter_rows;
+use super::entry::{enter_rows, lock_strict_limits};
 use super::keys::settle_keys;
 use super::tending::{DirtyLimits, tend_changed};
 use super::{again, standings, statuses};
 use crate::batch::InsertGroups;
 use crate::decide::{FoundRow, distinct, finalized_detail};
 use crate::limits::on_full::FullLimit;
+use crate::limits::session::LockPatience;
 use crate::rows::EventRowIn;
 use crate::session::{Backend, CancelledRow, Extent, Purpose, StoreSession};
 use crate::webhooks::WebhookSession as _;
@@ -65,13 +66,20 @@ async fn submit_group<B: Backend, T: Borrow<NewExecution> + Sync>(
     executions: &[T],
 ) -> Result<Vec<Submitted>> {
     let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
+    let all: Vec<&NewExecution> = executions.iter().map(Borrow::borrow).collect();
+    let patience = if all.iter().any(|new| new.idempotency.is_some()) {
+        lock_strict_limits(&mut session, backend, &all).await?;
+        LockPatience::Short
+    } else {
+        LockPatience::First
+    };
     let keys = settle_keys(&mut session, executions).await?;
     let new: Vec<&NewExecution> = distinct(executions)
         .into_iter()
         .map(Borrow::borrow)
         .filter(|new: &&NewExecution| keys.answer(new).is_none())
         .collect();
-    let entered = enter_rows(&mut session, backend, &new).await?;
+    let entered = enter_rows(&mut session, backend, &new, patience).await?;
     let is_known = |id: &Uuid| !entered.inserted.contains(id) && !entered.refused.contains_key(id);
     let known: Vec<Uuid> = new.iter().map(|new| new.id).filter(is_known).collect();
     let known: HashMap<Uuid, Status> =

@@ -16,6 +16,7 @@ use super::statuses;
 use super::tending::DirtyLimits;
 use crate::Result;
 use crate::limits::on_full::Displacement;
+use crate::limits::session::LockPatience;
 use crate::limits::{Displaced, HeldLimit};
 use crate::rows::EventRowIn;
 use crate::session::{Backend, CancelledRow, Extent, Purpose, StoreSession};
@@ -127,7 +128,8 @@ async fn ask_again<B: Backend>(backend: &B, rest: &[Displacement]) -> Result<Mad
     let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
     let held: Vec<HeldLimit> =
         rest.iter().map(|one| one.held.clone()).collect::<BTreeSet<_>>().into_iter().collect();
-    let mut entry = locked_entry(&mut session, &names(&held), &held.iter().collect::<Vec<_>>()).await?;
+    let all: Vec<&HeldLimit> = held.iter().collect();
+    let mut entry = locked_entry(&mut session, &names(&held), &all, LockPatience::First).await?;
     let ids: Vec<Uuid> = rest.iter().map(|one| one.id).collect();
     let found = statuses(&session.current_state(&ids).await?);
     let (mut left, mut started) = (Vec::new(), BTreeSet::new());

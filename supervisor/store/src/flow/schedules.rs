@@ -3,6 +3,7 @@
 use super::again;
 use super::entry::{EnteredRows, enter_rows};
 use crate::batch::InsertGroups;
+use crate::limits::session::LockPatience;
 use crate::schedules::{ScheduleAdvance, ScheduleAdvanced, ScheduleSession as _};
 use crate::session::{Backend, Extent, Purpose, StoreSession};
 use crate::{NewExecution, Result};
@@ -35,7 +36,7 @@ async fn advance_group<B: Backend>(
         .collect();
     let mut entered = EnteredRows::default();
     if !new.is_empty() {
-        entered = enter_rows(&mut session, backend, &new).await?;
+        entered = enter_rows(&mut session, backend, &new, LockPatience::Short).await?;
         session.wake().await?;
     }
     session.commit().await?;

@@ -26,6 +26,8 @@ pub(crate) struct RateTimes {
 pub(crate) enum LockPatience {
     /// Others wait for what one has locked before, or for what one does next.
     Short,
+    /// Nothing is locked before: one waits in turn as for [`Self::Long`], and for what comes next as for [`Self::Short`].
+    First,
     /// Nobody waits: longer than one that falls silent keeps its locks. Who waits is served in turn.
     Long,
 }

@@ -35,15 +35,25 @@ fn lock_key(name: &str) -> i32 {
 const fn lock_timeout(patience: LockPatience) -> &'static str {
     match patience {
         LockPatience::Short => "500ms",
-        LockPatience::Long => "8s",
+        LockPatience::First | LockPatience::Long => "8s",
+    }
+}
+
+/// The same of what the transaction locks once it has its limits.
+const fn lock_timeout_afterwards(patience: LockPatience) -> &'static str {
+    match patience {
+        LockPatience::Short | LockPatience::First => lock_timeout(LockPatience::Short),
+        LockPatience::Long => lock_timeout(LockPatience::Long),
     }
 }
 
 impl LimitSession for PgSession {
     async fn lock_limits(&mut self, names: &[&str], patience: LockPatience) -> Result<()> {
         let keys: BTreeSet<i32> = names.iter().map(|name| lock_key(name)).collect();
-        let query =
-            sqlx::query(statements::LOCK_LIMITS).bind(Vec::from_iter(keys)).bind(lock_timeout(patience));
+        let query = sqlx::query(statements::LOCK_LIMITS)
+            .bind(Vec::from_iter(keys))
+            .bind(lock_timeout(patience))
+            .bind(lock_timeout_afterwards(patience));
         self.run(query).await
     }
 
