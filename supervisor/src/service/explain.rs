@@ -30,6 +30,8 @@ pub(super) struct ExplainFacts<'a> {
     pub(super) outlook: Option<String>,
     /// What is paused of it.
     pub(super) pauses: Vec<PauseView>,
+    /// What was paused of it and is not any more, while it is not back in the claim.
+    pub(super) resumed: Option<String>,
     /// The limit it waits for.
     pub(super) limit: Option<LimitWait>,
 }
@@ -48,6 +50,9 @@ impl<'a> ExplainFacts<'a> {
             workflow_id: record.workflow_id,
             organization_id: record.organization_id,
         };
+        let pauses = store.known_pauses();
+        let parked = record.waits_for.as_deref().and_then(|waits_for| waits_for.strip_prefix("pause:"));
+        let is_over = |target: &&str| !pauses.iter().any(|pause| pause.target.to_string() == **target);
         Ok(Self {
             record,
             now: Timestamp::now(),
@@ -59,7 +64,8 @@ impl<'a> ExplainFacts<'a> {
             max_workers: 0,
             ahead: if waits { store.ahead(record.id).await? } else { 0 },
             outlook: None,
-            pauses: store.known_pauses().keeping(subject).map(PauseView::of).collect(),
+            pauses: pauses.keeping(subject).map(PauseView::of).collect(),
+            resumed: parked.filter(is_over).map(str::to_owned),
             limit: if waits { store.limit_wait(record).await? } else { None },
         })
     }
@@ -89,6 +95,7 @@ pub(super) fn explain(facts: &ExplainFacts<'_>) -> Vec<ReasonView> {
 fn waiting(facts: &ExplainFacts<'_>) -> Vec<ReasonView> {
     let paused = facts.pauses.iter().map(|pause| blocking(ReasonKind::Paused, pause.sentence()));
     let others = [
+        facts.resumed.as_deref().map(resumed),
         starts_later(facts),
         facts.limit.as_ref().map(limit_full),
         not_served(facts),
@@ -100,7 +107,7 @@ fn waiting(facts: &ExplainFacts<'_>) -> Vec<ReasonView> {
     ];
     let mut reasons: Vec<ReasonView> = paused.chain(others.into_iter().flatten()).collect();
     if !reasons.iter().any(|reason| reason.is_blocking) {
-        reasons.push(said(ReasonKind::Due, "it is due, and is claimed within a second"));
+        reasons.push(said(ReasonKind::Due, "it is next: it is claimed within a second"));
     }
     let expires = facts.record.expires_at.filter(|_| facts.record.attempts_charged == 0);
     reasons.extend(expires.map(|end| {
@@ -116,6 +123,13 @@ fn waits_since(facts: &ExplainFacts<'_>) -> Option<ReasonView> {
     let published = facts.record.published_at.filter(|_| facts.record.attempt == 0)?;
     let waited = seconds(facts.now.duration_since(published));
     Some(said(ReasonKind::WaitsSince, format!("its message was published at {published}, {waited} ago")))
+}
+
+fn resumed(target: &str) -> ReasonView {
+    said(
+        ReasonKind::Paused,
+        format!("{target} is not paused any more: it is back in the claim within a second"),
+    )
 }
 
 fn starts_later(facts: &ExplainFacts<'_>) -> Option<ReasonView> {
@@ -291,6 +305,7 @@ mod tests {
             ahead: 0,
             outlook: None,
             pauses: Vec::new(),
+            resumed: None,
             limit: None,
         }
     }
@@ -344,6 +359,16 @@ mod tests {
             told[0].message,
             "queue:q is paused by anna@build1 from 127.0.0.1 since 1970-01-01T00:00:00Z: the CRM is away"
         );
+    }
+
+    #[tokio::test]
+    async fn what_was_resumed_says_that_it_is_on_its_way() {
+        let (record, served) = (record().await, ["q".to_owned()]);
+        let facts = ExplainFacts { resumed: Some("workflow:w".to_owned()), ..facts(&record, &served) };
+        assert_eq!(kinds(&facts), [(ReasonKind::Paused, false), (ReasonKind::Due, false)]);
+        assert!(explain(&facts)[0].message.starts_with("workflow:w is not paused any more"));
+        let behind = ExplainFacts { ahead: 17, ..facts };
+        assert_eq!(kinds(&behind), [(ReasonKind::Paused, false), (ReasonKind::BehindOthers, true)]);
     }
 
     #[tokio::test]

@@ -128,7 +128,8 @@ pub trait WaitingStore: Debug + Send + Sync + 'static {
     /// there is none.
     async fn next_due(&self, queues: &ServedQueues) -> Result<Option<Duration>>;
 
-    /// How many rows that are due go before this one in its queue, a thousand at most; none before one that does not wait.
+    /// How many rows that are due go before this one in its queue, a thousand at most, those that were paused and are let go
+    /// in a moment among them; none before one that does not wait.
     async fn ahead(&self, id: Uuid) -> Result<u64>;
 
     /// Returns when a row may have become due since the last call: a hint to poll now. Never an error; it

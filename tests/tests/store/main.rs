@@ -191,6 +191,7 @@ contract! {
         rule_16_a_message_of_what_is_paused_becomes_a_row,
         rule_16_what_runs_goes_on_and_its_retry_waits,
         rule_16_what_waited_comes_back_in_its_order,
+        rule_17_what_was_resumed_is_counted_and_says_so,
         rule_16_a_pause_is_seen_by_others_and_by_whoever_starts_later,
         rule_16_what_a_dead_supervisor_ran_waits_for_the_end_of_the_pause,
         rule_16_a_pause_keeps_no_room_in_a_limit,

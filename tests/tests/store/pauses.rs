@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use muster_core::execution::Status;
 use muster_store::{Claim, Claimant, LimitTerms, NewExecution, PauseTarget, TakeOver};
+use muster_supervisor::api::{ReasonKind, ReasonView};
 use uuid::Uuid;
 
 use crate::fixture::{Fixture, claimant, new_execution, retry, serving, success};
@@ -44,6 +45,11 @@ impl Fixture {
                 behind = Some(place);
             }
         }
+    }
+
+    async fn reasons(&self, me: &Claimant, id: Uuid) -> Vec<ReasonView> {
+        let record = self.row(id).await;
+        muster_supervisor::service::reasons_of(&*self.store, me, &record).await.unwrap()
     }
 
     async fn submit_in_order(&self, new: &[NewExecution]) {
@@ -151,6 +157,42 @@ pub(crate) async fn rule_16_what_waited_comes_back_in_its_order(fixture: Fixture
     let mut expected = ids(&before);
     expected.push(meanwhile.id);
     assert_eq!(fixture.started(&me).await, expected);
+}
+
+/// Between the end of a pause and the moment at which rows are back in the claim nothing is told that is not so.
+pub(crate) async fn rule_17_what_was_resumed_is_counted_and_says_so(fixture: Fixture) {
+    let me = claimant();
+    let rows: Vec<_> = (0..18).map(|_| of_workflow("report")).collect();
+    fixture.pause("workflow:report").await;
+    // All in one transaction, so that they are equally old.
+    fixture.store.submit(&rows).await.unwrap();
+    let [.., before_last, last] = rows.as_slice() else { panic!("{rows:?}") };
+    let told = fixture.reasons(&me, last.id).await;
+    assert_eq!((told[0].kind, told[0].is_blocking), (ReasonKind::Paused, true), "{told:?}");
+    // Another process ended it, and this one has heard of it: nobody let go anything yet.
+    fixture.sql("DELETE FROM pauses").await;
+    fixture.store.pauses().await.unwrap();
+    assert_eq!(fixture.kept_by(last.id).await.as_deref(), Some("pause:workflow:report"));
+    let told = fixture.reasons(&me, last.id).await;
+    assert_eq!((told[0].kind, told[0].is_blocking), (ReasonKind::Paused, false), "{told:?}");
+    assert_eq!(fixture.store.ahead(last.id).await.unwrap(), 17);
+    assert_eq!(fixture.store.ahead(rows[0].id).await.unwrap(), 0);
+    // Some are back in the claim, and some are not.
+    fixture.sql(&format!("UPDATE executions SET waits_for = NULL WHERE id <> '{}'", before_last.id)).await;
+    assert_eq!(fixture.store.ahead(last.id).await.unwrap(), 17);
+    assert_eq!(fixture.store.ahead(before_last.id).await.unwrap(), 16);
+    assert_eq!(fixture.store.let_go_resumed().await.unwrap(), 1);
+    assert_eq!(fixture.store.ahead(last.id).await.unwrap(), 17);
+    assert_eq!(fixture.started(&me).await.len(), 18);
+    assert_eq!(fixture.store.ahead(last.id).await.unwrap(), 0);
+
+    // Whoever ends a pause lets go what waited for it.
+    let first = of_workflow("report");
+    fixture.pause("workflow:report").await;
+    fixture.store.submit(std::slice::from_ref(&first)).await.unwrap();
+    assert!(fixture.store.resume(&target("workflow:report"), "anna").await.unwrap());
+    assert_eq!(fixture.kept_by(first.id).await, None);
+    assert_eq!(fixture.started(&me).await, [first.id]);
 }
 
 pub(crate) async fn rule_16_a_pause_is_seen_by_others_and_by_whoever_starts_later(fixture: Fixture) {

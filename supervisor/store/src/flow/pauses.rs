@@ -18,7 +18,7 @@ use super::again;
 use super::tending::{DirtyLimits, tend_changed};
 use crate::limits::admission::WaitsFor;
 use crate::limits::session::LimitSession as _;
-use crate::pauses::{NotedChange, PauseSession as _, PauseSubject, Pauses, SubjectRow};
+use crate::pauses::{NotedChange, PAUSES, PauseSession as _, PauseSubject, Pauses, REASONS_MAX, SubjectRow};
 use crate::session::{Backend, Candidate, Extent, Purpose, StoreSession};
 use crate::{Cursor, NewExecution, PauseRecord, PauseStore, PauseTarget, Result, StoreError};
 
@@ -26,8 +26,6 @@ use crate::{Cursor, NewExecution, PauseRecord, PauseStore, PauseTarget, Result, 
 const ROWS_AT_ONCE: usize = 500;
 /// So many transactions at most let go what is resumed, and then others look.
 const LET_GO_TURNS: usize = 20;
-/// More things than these are not waited for at once.
-const REASONS_MAX: usize = 1_000;
 
 #[async_trait]
 impl<B: Backend> PauseStore for B {
@@ -66,7 +64,7 @@ impl<B: Backend> PauseStore for B {
     }
 
     async fn let_go_resumed(&self) -> Result<usize> {
-        again(B::PLANS_MAX, || let_go_resumed(self)).await
+        again(B::PLANS_MAX, || let_go_resumed(self, LET_GO_TURNS)).await
     }
 }
 
@@ -143,6 +141,10 @@ async fn resume<B: Backend>(backend: &B, target: &PauseTarget, who: &str) -> Res
     session.wake().await?;
     session.commit().await?;
     learn(backend).await?;
+    // Nobody is to wait for the next look; the rest of what is very much is let go by that.
+    if let Err(error) = let_go_resumed(backend, 1).await {
+        tracing::debug!(%error, %target, "what was resumed is let go with the next look");
+    }
     Ok(true)
 }
 
@@ -179,9 +181,9 @@ async fn park_paused<B: Backend>(
     Ok((rows.len() == ROWS_AT_ONCE).then_some(last))
 }
 
-async fn let_go_resumed<B: Backend>(backend: &B) -> Result<usize> {
+async fn let_go_resumed<B: Backend>(backend: &B, turns: usize) -> Result<usize> {
     let mut session = backend.begin(Purpose::Read, Extent::Several).await?;
-    let reasons = session.waited_for_between("pause:", "pause;", REASONS_MAX).await?;
+    let reasons = session.waited_for_between(PAUSES.0, PAUSES.1, REASONS_MAX).await?;
     let paused = if reasons.is_empty() { Vec::new() } else { session.all_pauses().await? };
     session.commit().await?;
     let is_paused = |target: &PauseTarget| paused.iter().any(|pause| pause.target == *target);
@@ -190,7 +192,7 @@ async fn let_go_resumed<B: Backend>(backend: &B) -> Result<usize> {
         if matches!(&reason, WaitsFor::Pause(target) if is_paused(target)) {
             continue;
         }
-        for _ in 0..LET_GO_TURNS {
+        for _ in 0..turns {
             let mut session = backend.begin(Purpose::Write, Extent::Several).await?;
             let count = session.unpark(&reason, ROWS_AT_ONCE).await?;
             if count > 0 {

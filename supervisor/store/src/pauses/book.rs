@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{PauseTarget, Pauses};
+use crate::limits::admission::WaitsFor;
 
 /// The pauses that this process obeys.
 #[derive(Debug, Default)]
@@ -21,6 +22,17 @@ impl PauseBook {
     /// What they are; `None` before they were read.
     pub(crate) fn now(&self) -> Option<Arc<Pauses>> {
         self.known().pauses.clone()
+    }
+
+    /// Which of these texts rows wait for although that is not paused any more, as far as is known: they are let go in a
+    /// moment.
+    pub(crate) fn resumed(&self, mut waited_for: Vec<String>) -> Vec<String> {
+        let Some(pauses) = self.now() else { return Vec::new() };
+        waited_for.retain(|text| match WaitsFor::parse(text) {
+            Some(WaitsFor::Pause(target)) => !pauses.holds(&target),
+            Some(WaitsFor::Limit(_) | WaitsFor::Key(_) | WaitsFor::Rate(_)) | None => false,
+        });
+        waited_for
     }
 
     /// From now on these. True when something is no longer paused.
@@ -72,6 +84,10 @@ mod tests {
         assert!(book.now().is_none());
         assert!(!book.replace(pauses(&["queue:q", "workflow:a", "workflow:b"])));
         assert!(book.replace(pauses(&["queue:q", "workflow:b"])), "one was resumed");
+        let waited_for = ["limit:a", "pause:workflow:a", "pause:workflow:b", "pause:moon:a"];
+        let waited_for = waited_for.map(str::to_owned).to_vec();
+        assert_eq!(book.resumed(waited_for.clone()), ["pause:workflow:a"]);
+        assert!(PauseBook::default().resumed(waited_for).is_empty(), "nothing is known yet");
         assert_eq!(book.to_park(), ["workflow:b".parse().unwrap()]);
         assert!(!book.replace(pauses(&["queue:q", "workflow:b"])));
         assert!(book.to_park().is_empty());

@@ -19,6 +19,12 @@ use uuid::Uuid;
 
 use crate::{NewExecution, ServedQueues};
 
+/// The text before all that rows wait for which is paused, and the one after.
+pub(crate) const PAUSES: (&str, &str) = ("pause:", "pause;");
+
+/// So many things that rows wait for are read at once.
+pub(crate) const REASONS_MAX: usize = 1_000;
+
 /// All that is paused, in the order of what it is about: everything, queues, workflows, organizations.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pauses(Vec<PauseRecord>);

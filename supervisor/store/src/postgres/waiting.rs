@@ -11,6 +11,7 @@ use super::error::store_error;
 use super::transaction::PostgresQuery;
 use super::{PLANS_MAX, PostgresStore, read, statements};
 use crate::flow::again;
+use crate::pauses::{PAUSES, REASONS_MAX};
 use crate::{QueueDepth, QueueUse, Result, ServedQueues, WaitingStore};
 
 #[async_trait]
@@ -40,7 +41,12 @@ impl WaitingStore for PostgresStore {
     }
 
     async fn ahead(&self, id: Uuid) -> Result<u64> {
-        let row = again(PLANS_MAX, || ask(self, sqlx::query(statements::AHEAD).bind(id))).await?;
+        let between = || sqlx::query(statements::WAITED_FOR_BETWEEN).bind(PAUSES.0).bind(PAUSES.1);
+        let paused = || between().bind(read::count(REASONS_MAX));
+        let waited_for = read::all(self, paused, |row| row.try_get("waits_for")).await?;
+        let resumed = self.pauses.resumed(waited_for);
+        let query = || sqlx::query(statements::AHEAD).bind(id).bind(&resumed);
+        let row = again(PLANS_MAX, || ask(self, query())).await?;
         let ahead: i64 = row.try_get("ahead").map_err(store_error)?;
         Ok(u64::try_from(ahead).unwrap_or_default())
     }

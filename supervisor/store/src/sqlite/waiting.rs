@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use super::error::store_error;
 use super::session::array;
-use super::{SqliteStore, statements};
+use super::{SqliteStore, read, statements};
 use crate::columns::now;
+use crate::pauses::{PAUSES, REASONS_MAX};
 use crate::{QueueDepth, QueueUse, Result, ServedQueues, WaitingStore};
 
 #[async_trait]
@@ -45,7 +46,12 @@ impl WaitingStore for SqliteStore {
     }
 
     async fn ahead(&self, id: Uuid) -> Result<u64> {
+        let between = sqlx::query(statements::WAITED_FOR_BETWEEN).bind(PAUSES.0).bind(PAUSES.1);
+        let paused = between.bind(read::count(REASONS_MAX));
+        let waited_for = read::all(self, paused, |row| row.try_get("waits_for")).await?;
+        let resumed = array(&self.pauses.resumed(waited_for))?;
         let query = sqlx::query(statements::AHEAD).bind(id.to_string()).bind(now().as_microsecond());
+        let query = query.bind(resumed);
         let row = query.fetch_one(&self.readers).await.map_err(store_error)?;
         let ahead: i64 = row.try_get("ahead").map_err(store_error)?;
         Ok(u64::try_from(ahead).unwrap_or_default())
