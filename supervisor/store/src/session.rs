@@ -15,7 +15,7 @@ use super::decide::{AttemptBudget, FoundRow};
 use super::definitions::DefinitionSession;
 use super::flow::PendingRow;
 use super::limits::session::LimitSession;
-use super::limits::{DisplacedBook, HeldLimit, WorkflowBook};
+use super::limits::{DisplacedBook, HeldLimit, SweepPlaces, WorkflowBook};
 use super::pauses::{PauseBook, PauseSession};
 use super::retention::RetentionSession;
 use super::rows::{BackRow, EndedRow, EndingRow, EventRowIn, Fence, KeyRow, LogRowIn, StateRow};
@@ -92,6 +92,9 @@ pub(crate) trait Backend: std::fmt::Debug + Send + Sync + 'static {
 
     /// What this process has displaced, to be told of.
     fn displaced(&self) -> &DisplacedBook;
+
+    /// How far this process has come in its sweep of limits.
+    fn sweep_places(&self) -> &SweepPlaces;
 
     /// What this process knows of pauses.
     fn pause_book(&self) -> &PauseBook;

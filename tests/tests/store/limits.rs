@@ -187,6 +187,38 @@ pub(crate) async fn rule_5_the_sweep_puts_right_what_a_crash_left(fixture: Fixtu
     assert_eq!(fixture.claimed_ids(&me).await, [all[2].id]);
 }
 
+/// More keys wait than one sweep looks at, none of them has room, and the one that has comes after all of them.
+pub(crate) async fn rule_5_the_sweep_comes_to_everybody_however_many_have_no_room(fixture: Fixture) {
+    const KEYS: usize = 10_050;
+    fixture.limit("a", per_customer(0)).await;
+    fixture.limit("b", total(1)).await;
+    let customers: Vec<NewExecution> =
+        (0..KEYS).map(|number| of_customer("a", &format!("{number:05}"))).collect();
+    for group in customers.chunks(1_000) {
+        fixture.store.submit(group).await.unwrap();
+    }
+    let waits = limited(["b"]);
+    fixture.store.submit(std::slice::from_ref(&waits)).await.unwrap();
+    // What claims did to them, and whoever should have let the last one go is dead.
+    fixture.sql("UPDATE executions SET waits_for = 'limit:a:' || CAST(id AS TEXT)").await;
+    fixture.sql(&format!("UPDATE executions SET waits_for = 'limit:b' WHERE id = '{}'", waits.id)).await;
+    let mut let_go = 0;
+    for _ in 0..2 {
+        let_go += fixture.store.sweep_limits().await.unwrap().let_go;
+    }
+    assert_eq!(let_go, 1);
+    assert_eq!(fixture.claimed_ids(&claimant()).await, [waits.id]);
+
+    // A change of the limit lets all of them go, whoever comes last among them.
+    let last = customers.iter().map(|new| new.id).max().unwrap();
+    fixture
+        .sql("UPDATE executions SET waits_for = 'limit:a:' || CAST(id AS TEXT) WHERE status = 'PENDING'")
+        .await;
+    fixture.limit("a", LimitTerms { per_key: None, ..per_customer(0) }).await;
+    let row = fixture.row(last).await;
+    assert_eq!(row.waits_for, None, "{row:?}");
+}
+
 pub(crate) async fn rule_7_what_stands_behind_others_is_never_looked_at(fixture: Fixture) {
     let me = claimant();
     fixture.limit("crm", total(1)).await;

@@ -195,6 +195,32 @@ pub(crate) async fn rule_17_what_was_resumed_is_counted_and_says_so(fixture: Fix
     assert_eq!(fixture.started(&me).await, [first.id]);
 }
 
+pub(crate) async fn rule_16_what_was_resumed_is_found_however_much_else_is_paused(fixture: Fixture) {
+    const PAUSED: u128 = 1_005;
+    let me = claimant();
+    let organizations: Vec<NewExecution> =
+        (1..=PAUSED).map(|number| of_organization(Uuid::from_u128(number))).collect();
+    let report = of_workflow("report");
+    fixture.store.submit(&organizations).await.unwrap();
+    fixture.store.submit(std::slice::from_ref(&report)).await.unwrap();
+    fixture
+        .sql(
+            "UPDATE executions SET waits_for = 'pause:organization:' || CAST(organization_id AS TEXT);
+             UPDATE executions SET waits_for = 'pause:workflow:report' WHERE organization_id IS NULL",
+        )
+        .await;
+    let since = fixture.moment("1700000000");
+    fixture
+        .sql(&format!(
+            "INSERT INTO pauses (kind, name, who, since)
+             SELECT 'organization', CAST(organization_id AS TEXT), 'anna', {since} FROM executions WHERE organization_id IS NOT NULL"
+        ))
+        .await;
+    fixture.store.pauses().await.unwrap();
+    assert_eq!(fixture.store.let_go_resumed().await.unwrap(), 1);
+    assert_eq!(fixture.started(&me).await, [report.id]);
+}
+
 pub(crate) async fn rule_16_a_pause_is_seen_by_others_and_by_whoever_starts_later(fixture: Fixture) {
     let other = fixture.another_store().await;
     let me = claimant();

@@ -1,4 +1,4 @@
-//! Situations that nobody thought of: chance submits, claims, ends, kills, changes limits, pauses and dies in the middle, and
+//! Situations that nobody thought of: chance submits, claims, ends, kills, lets expire, changes limits, pauses and dies in the middle, and
 //! at each step everything that waits is asked why. What it says must be what the next claim does; no claim may take more
 //! than a limit says; and at the end nobody waits for what has room. Where nobody died that holds without a sweep, which
 //! would mend, and hide, a wake-up that was forgotten.
@@ -9,13 +9,15 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use muster_core::execution::{Attempt, Status};
 use muster_store::{
-    Claimant, HeldLimit, LimitTerms, NewExecution, OnFull, PauseTarget, ShareBook, Submitted, TakeOver,
+    Claimant, ConcurrencyTerms, HeldLimit, LimitTerms, NewExecution, OnFull, PauseTarget, ShareBook,
+    Submitted, TakeOver, WorkflowTerms,
 };
 use muster_supervisor::api::{ReasonKind, ReasonView};
 use muster_supervisor::service::reasons_of;
 use uuid::Uuid;
 
 use crate::fixture::{Fixture, QUEUE, claimant, new_execution, raw, retry, serving, success};
+use crate::workflow_limits::{GREET, greet};
 
 /// So many rows that wait are asked why, at least; `MUSTER_TEST_SCALE` multiplies it.
 const QUESTIONS: usize = 250;
@@ -78,6 +80,7 @@ async fn play(fixture: &Fixture, seed: u64) -> usize {
         questions: 0,
         happened: vec![format!("MUSTER_SITUATIONS_SEED={seed}")],
     };
+    fixture.define(greet(WorkflowTerms::default())).await;
     for _ in 0..STEPS {
         schedule.step().await;
     }
@@ -87,7 +90,7 @@ async fn play(fixture: &Fixture, seed: u64) -> usize {
 
 impl PlayedSchedule<'_> {
     async fn step(&mut self) {
-        let what = self.random.u32(..22);
+        let what = self.random.u32(..24);
         self.happened.push(format!("step {what}"));
         match what {
             0..=4 => self.submit().await,
@@ -104,6 +107,8 @@ impl PlayedSchedule<'_> {
             17 => drop(self.sweep().await),
             18 => self.ask_who_is_next().await,
             19 => self.pause_or_resume().await,
+            20 => self.change_the_workflow().await,
+            21 => self.expire_one().await,
             _ => self.ask().await,
         }
     }
@@ -306,6 +311,32 @@ impl PlayedSchedule<'_> {
         self.happened.push(format!("  limit {name} {terms:?}"));
         self.fixture.store.set_limit(name, &terms).await.unwrap();
         self.limits.insert(name, terms);
+    }
+
+    /// All of them are of one workflow, whose row says how many of it may run: what waits already obeys that, too.
+    async fn change_the_workflow(&mut self) {
+        let total = (self.random.u32(..4) > 0).then(|| self.random.u32(..=3));
+        self.happened.push(format!("  {GREET} {total:?}"));
+        let concurrency =
+            total.map(|total| ConcurrencyTerms { total: Some(total), ..ConcurrencyTerms::default() });
+        self.fixture.define(greet(WorkflowTerms { concurrency, ..WorkflowTerms::default() })).await;
+        match total {
+            Some(total) => {
+                self.limits.insert(GREET, LimitTerms { total: Some(total), ..LimitTerms::default() })
+            }
+            None => self.limits.remove(GREET),
+        };
+    }
+
+    /// The time of one that waits is up, also of one that was let go to where there is room.
+    async fn expire_one(&mut self) {
+        let Some(id) = self.random.choice(self.pending().await) else { return };
+        self.happened.push(format!("  expires {id}"));
+        let began = self.fixture.moment("1700000000000000");
+        let sql =
+            format!("UPDATE executions SET expires_at = {began} WHERE id = '{id}' AND attempts_charged = 0");
+        self.fixture.sql(&sql).await;
+        self.fixture.store.expire(&self.supervisors[0], 1000).await.unwrap();
     }
 
     async fn sweep(&self) -> usize {

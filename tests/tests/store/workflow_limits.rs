@@ -13,7 +13,7 @@ use crate::definitions::{change, write};
 use crate::fixture::{Fixture, QUEUE, claimant, new_execution, serving, success};
 use crate::limits::{of_customer, total};
 
-const GREET: &str = "workflow/greet";
+pub(crate) const GREET: &str = "workflow/greet";
 
 fn at_once(most: u32) -> ConcurrencyTerms {
     ConcurrencyTerms { total: Some(most), ..ConcurrencyTerms::default() }
@@ -42,7 +42,7 @@ pub(crate) fn greet(admission: WorkflowTerms) -> WorkflowRecord {
 }
 
 impl Fixture {
-    async fn define(&self, row: WorkflowRecord) {
+    pub(crate) async fn define(&self, row: WorkflowRecord) {
         let name = row.name.clone();
         write(self, &[change(DefinitionWrite::PutWorkflow(row), &name, None, Some("{}"))]).await;
     }

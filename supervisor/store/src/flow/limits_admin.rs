@@ -16,7 +16,7 @@ use crate::limits::admission::{LimitCounts, WaitsFor};
 use crate::limits::session::{Holder, LimitSession as _, LockPatience};
 use crate::limits::{
     Displaced, HeldLimit, KeySource, LimitRecord, LimitStore, LimitSweep, LimitTerms, LimitUse, LimitWait,
-    WorkflowTerms,
+    WorkflowTerms, after,
 };
 use crate::session::{Backend, Extent, Purpose, StoreSession};
 use crate::{ExecutionRecord, Result};
@@ -163,15 +163,36 @@ async fn open_rates<B: Backend>(backend: &B) -> Result<Option<Duration>> {
 /// Lets go what waits for a limit, whatever its key, as far as there is room.
 pub(super) async fn tend_waiters<B: Backend>(backend: &B, name: &str) -> Result<()> {
     for kind in ["limit", "rate"] {
-        tend_between(backend, &format!("{kind}:{name}"), &format!("{kind}:{name};")).await?;
+        let mut from = Some(format!("{kind}:{name}"));
+        while let Some(place) = from {
+            from = tend_page(backend, &place, &format!("{kind}:{name};")).await?.next;
+        }
     }
     Ok(())
 }
 
-/// The same for all that waits for something from one text on to before another; gives how many it let go.
-async fn tend_between<B: Backend>(backend: &B, from: &str, to: &str) -> Result<usize> {
+/// The same for some of all that waits for something that begins like this: each time it goes on where it ended.
+async fn sweep_waiters<B: Backend>(backend: &B, beginning: &'static str, to: &str) -> Result<usize> {
+    let from = backend.sweep_places().take(beginning);
+    let TendedPage { let_go, next } = tend_page(backend, &from, to).await?;
+    if let Some(next) = next {
+        backend.sweep_places().go_on(beginning, next);
+    }
+    Ok(let_go)
+}
+
+/// What came of a look at some of those who wait.
+struct TendedPage {
+    let_go: usize,
+    /// Where there is more to look at.
+    next: Option<String>,
+}
+
+/// Lets go what waits for something from one text on to before another, as far as there is room; it looks at so many of these.
+async fn tend_page<B: Backend>(backend: &B, from: &str, to: &str) -> Result<TendedPage> {
     let mut session = backend.begin(Purpose::Read, Extent::Several).await?;
     let reasons = session.waited_for_between(from, to, SWEEP_MAX).await?;
+    let next = reasons.last().filter(|_| reasons.len() >= SWEEP_MAX).map(|last| after(last));
     let waits: Vec<WaitsFor> = reasons.iter().filter_map(|reason| WaitsFor::parse(reason)).collect();
     let held: BTreeSet<HeldLimit> = waits.iter().filter_map(WaitsFor::held).collect();
     let held: Vec<HeldLimit> = held.into_iter().collect();
@@ -183,7 +204,8 @@ async fn tend_between<B: Backend>(backend: &B, from: &str, to: &str) -> Result<u
     for waits_for in waits.iter().filter(|waits_for| counts.room(waits_for) > 0) {
         dirty.add(None, waits_for.held().as_slice());
     }
-    if dirty.is_empty() { Ok(0) } else { tend(backend, &dirty, LockPatience::Long).await }
+    let let_go = if dirty.is_empty() { 0 } else { tend(backend, &dirty, LockPatience::Long).await? };
+    Ok(TendedPage { let_go, next })
 }
 
 /// What the next claim would find: what it waits for already if that is still full, else the first of its limits that is.
@@ -238,8 +260,8 @@ async fn sweep<B: Backend>(backend: &B) -> Result<LimitSweep> {
     if !dirty.is_empty() {
         tend(backend, &dirty, LockPatience::Long).await?;
     }
-    let let_go = tend_between(backend, "limit:", AFTER_LIMITS).await?
-        + tend_between(backend, "rate:", AFTER_RATES).await?;
+    let let_go = sweep_waiters(backend, "limit:", AFTER_LIMITS).await?
+        + sweep_waiters(backend, "rate:", AFTER_RATES).await?;
     let mut session = backend.begin(Purpose::Write, Extent::OneStatement).await?;
     session.forget_rates(SWEEP_MAX).await?;
     session.commit().await?;

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::again;
 use super::tending::{DirtyLimits, tend_changed};
 use crate::limits::admission::WaitsFor;
+use crate::limits::after;
 use crate::limits::session::LimitSession as _;
 use crate::pauses::{NotedChange, PAUSES, PauseSession as _, PauseSubject, Pauses, REASONS_MAX, SubjectRow};
 use crate::session::{Backend, Candidate, Extent, Purpose, StoreSession};
@@ -183,7 +184,12 @@ async fn park_paused<B: Backend>(
 
 async fn let_go_resumed<B: Backend>(backend: &B, turns: usize) -> Result<usize> {
     let mut session = backend.begin(Purpose::Read, Extent::Several).await?;
-    let reasons = session.waited_for_between(PAUSES.0, PAUSES.1, REASONS_MAX).await?;
+    let (mut reasons, mut from) = (Vec::new(), Some(PAUSES.0.to_owned()));
+    while let Some(place) = from {
+        let page = session.waited_for_between(&place, PAUSES.1, REASONS_MAX).await?;
+        from = page.last().filter(|_| page.len() >= REASONS_MAX).map(|last| after(last));
+        reasons.extend(page);
+    }
     let paused = if reasons.is_empty() { Vec::new() } else { session.all_pauses().await? };
     session.commit().await?;
     let is_paused = |target: &PauseTarget| paused.iter().any(|pause| pause.target == *target);

@@ -47,7 +47,7 @@ use self::listen::Wakers;
 use self::presence::Presence;
 use tokio::sync::Notify;
 
-use super::limits::{DisplacedBook, WorkflowBook};
+use super::limits::{DisplacedBook, SweepPlaces, WorkflowBook};
 use super::pauses::PauseBook;
 use super::takeover::Watch;
 use super::{Result, Store};
@@ -76,6 +76,7 @@ pub struct PostgresStore {
     listener: OnceLock<AbortOnDropHandle<()>>,
     workflows: WorkflowBook,
     displaced: DisplacedBook,
+    sweep_places: SweepPlaces,
     rate_waker: Notify,
     pauses: PauseBook,
 }
@@ -137,6 +138,7 @@ impl PostgresStore {
             listener: OnceLock::new(),
             workflows: WorkflowBook::default(),
             displaced: DisplacedBook::default(),
+            sweep_places: SweepPlaces::default(),
             rate_waker: Notify::new(),
             pauses: PauseBook::default(),
         })

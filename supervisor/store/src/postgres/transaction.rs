@@ -18,7 +18,7 @@ use super::error::{commit_unknown, silent, store_error};
 use super::read::all;
 use super::session::record;
 use super::{BACKEND, PostgresStore, StoreShared, statements};
-use crate::limits::{DisplacedBook, WorkflowBook};
+use crate::limits::{DisplacedBook, SweepPlaces, WorkflowBook};
 use crate::pauses::PauseBook;
 use crate::session::{Backend, Extent, Purpose};
 use crate::{Claimed, Result, StoreError};
@@ -84,6 +84,10 @@ impl Backend for PostgresStore {
 
     fn displaced(&self) -> &DisplacedBook {
         &self.displaced
+    }
+
+    fn sweep_places(&self) -> &SweepPlaces {
+        &self.sweep_places
     }
 
     fn pause_book(&self) -> &PauseBook {

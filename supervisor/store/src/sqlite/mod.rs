@@ -42,7 +42,7 @@ use tokio::time::Instant;
 
 use self::rows::WriteQuery;
 use self::writer::WriteConnection;
-use super::limits::{DisplacedBook, WorkflowBook};
+use super::limits::{DisplacedBook, SweepPlaces, WorkflowBook};
 use super::pauses::PauseBook;
 use super::takeover::Watch;
 use super::{Result, StoreError};
@@ -91,6 +91,7 @@ pub struct SqliteStore {
     watch: Mutex<Watch>,
     workflows: WorkflowBook,
     displaced: DisplacedBook,
+    sweep_places: SweepPlaces,
     rate_waker: Notify,
     pauses: PauseBook,
 }
@@ -135,6 +136,7 @@ impl SqliteStore {
             watch: Mutex::default(),
             workflows: WorkflowBook::default(),
             displaced: DisplacedBook::default(),
+            sweep_places: SweepPlaces::default(),
             rate_waker: Notify::new(),
             pauses: PauseBook::default(),
         })

@@ -19,7 +19,7 @@ use super::{BACKEND, SqliteStore, each, statements};
 use crate::columns::now;
 use crate::decide::{AttemptBudget, FoundRow};
 use crate::flow::PendingRow;
-use crate::limits::{DisplacedBook, WorkflowBook};
+use crate::limits::{DisplacedBook, SweepPlaces, WorkflowBook};
 use crate::pauses::PauseBook;
 use crate::rows::{
     BackRow, EndedRow, EndingRow, EventRowIn, Fence, KeyRow, LogRowIn, NewRow, StateRow, micros,
@@ -83,6 +83,10 @@ impl Backend for SqliteStore {
 
     fn displaced(&self) -> &DisplacedBook {
         &self.displaced
+    }
+
+    fn sweep_places(&self) -> &SweepPlaces {
+        &self.sweep_places
     }
 
     fn pause_book(&self) -> &PauseBook {
