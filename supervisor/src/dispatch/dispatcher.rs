@@ -13,7 +13,7 @@ use super::in_flight::{CancelFound, InFlight, InFlightPhase, OutcomeTerms};
 use super::prewarm_gate::PrewarmGate;
 use super::slots::{SlotReservation, Slots};
 use crate::executor::{ExecutorHandle, RunSpec, unix_us};
-use crate::finalize::{Finalizer, RetryPolicy, finalization};
+use crate::finalize::{Finalizer, ParentRun, RetryPolicy, finalization};
 
 /// So many attempts are prepared at once.
 const PREPARE_AT_ONCE: usize = 32;
@@ -176,7 +176,9 @@ impl Dispatcher {
             return;
         };
         let completed = CompletedRun::unstarted(attempt, ending, unix_us());
-        match finalization(completed, self.owner, &execution, retry) {
+        // What never ran submitted nothing.
+        let parent = ParentRun { execution: &execution, traceparent: None };
+        match finalization(completed, self.owner, &parent, retry) {
             Some(finalization) => self.finalizer.finalize(finalization),
             None => {
                 self.in_flight.remove(attempt);

@@ -39,6 +39,8 @@ pub struct OutcomeTerms {
     pub sync: bool,
     /// The time limit of the run; `None` means no limit.
     pub timeout: Option<Duration>,
+    /// The trace context that the run was told, in which its children are submitted.
+    pub traceparent: Option<String>,
 }
 
 impl OutcomeTerms {

@@ -103,6 +103,7 @@ impl Prepare for Preparer {
             let given = request.traceparent.as_deref();
             request.traceparent = Some(traceparent_of_run(attempt, given, ratio));
         }
+        let traceparent = request.traceparent.clone();
         let subject = Subject::from(&request.target);
         let warm = self.prewarm.prewarm_sdk_cache(subject, request.organization_id).await.map_err(refusal)?;
         let default_timeout = Duration::from_micros(self.default_timeout_us.load(Ordering::Relaxed));
@@ -117,6 +118,7 @@ impl Prepare for Preparer {
             retry: ready.retry,
             sync: ready.sync,
             timeout: Some(timeout.unwrap_or(default_timeout)),
+            traceparent,
         };
         let spec = RunSpec {
             attempt,

@@ -24,7 +24,7 @@ use crate::dispatch::StartHealth;
 use crate::executor::{
     EndedRun, ExecutorEvent, ExecutorEvents, LiveEvent, RunProgress, RunRecording, StateQuestion,
 };
-use crate::finalize::{Finalizer, RetryPolicy, finalization};
+use crate::finalize::{Finalizer, ParentRun, RetryPolicy, finalization};
 use crate::observe::SupervisorMetrics;
 use crate::transcripts::{EndedAttempt, TranscriptKeeper};
 
@@ -146,7 +146,7 @@ impl RunReporter {
         self.ended.fetch_add(1, Ordering::Relaxed);
         self.shares.ended(attempt, ended.finished_at_us());
         let declared = ended.declared_retry();
-        let Some((execution, retry)) = self.in_flight.lock().get(&attempt).map(|held| {
+        let Some((execution, retry, traceparent)) = self.in_flight.lock().get(&attempt).map(|held| {
             let retry = RetryPolicy {
                 stated: held.terms.retry.clone(),
                 declared,
@@ -154,12 +154,13 @@ impl RunReporter {
                 others_may_know: self.shares_store,
                 jitter: fastrand::f64(),
             };
-            (Arc::clone(&held.execution), retry)
+            (Arc::clone(&held.execution), retry, held.terms.traceparent.clone())
         }) else {
             return;
         };
         let (completed, recording) = ended.complete();
-        let outcome = finalization(completed, self.owner, &execution, retry);
+        let parent = ParentRun { execution: &execution, traceparent };
+        let outcome = finalization(completed, self.owner, &parent, retry);
         // The slot goes back here: the next execution may be claimed while this one is written.
         if let Some(held) = self.in_flight.lock().get_mut(&attempt) {
             held.phase = InFlightPhase::Ended;

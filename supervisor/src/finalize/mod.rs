@@ -24,7 +24,7 @@ mod tests;
 pub use disk_reserve::Admission;
 pub use finalizer::{Finalizer, SpillFiles};
 pub use outbox::{OutboxError, OutcomeOutbox};
-pub use outcome::finalization;
+pub use outcome::{ParentRun, finalization};
 pub use refused::{RefusalCause, RefusedOutcome};
 pub use retry::RetryPolicy;
 pub use sink::{Finalized, FinalizedSink};

@@ -24,15 +24,24 @@ const RELEASE_BACKOFF: Duration = Duration::from_millis(500);
 /// meanwhile.
 const RELEASE_BACKOFF_MAX: Duration = Duration::from_secs(60);
 
+/// The run that ended, as far as what it submitted takes after it.
+#[derive(Debug)]
+pub struct ParentRun<'a> {
+    /// The execution that it was an attempt at.
+    pub execution: &'a NewExecution,
+    /// The trace context that it was told.
+    pub traceparent: Option<String>,
+}
+
 /// What the store writes for the end of a run, or `None` when another supervisor owns the execution.
 pub fn finalization(
     completed: CompletedRun,
     owner: Uuid,
-    execution: &NewExecution,
+    parent: &ParentRun<'_>,
     retry: RetryPolicy,
 ) -> Option<Finalization> {
     let disposition = disposition(completed.ending, completed.attempt.number, retry)?;
-    let (changes, children) = split(completed.changes, completed.organization_id, execution);
+    let (changes, children) = split(completed.changes, completed.organization_id, parent);
     Some(Finalization {
         attempt: completed.attempt,
         owner,
@@ -113,7 +122,7 @@ fn failure(error: ErrorInfo) -> ExecutionFailure {
 fn split(
     changes: Vec<Change>,
     organization_id: Option<Uuid>,
-    parent: &NewExecution,
+    parent: &ParentRun<'_>,
 ) -> (Vec<StateChange>, Vec<NewExecution>) {
     let (mut state, mut children) = (Vec::new(), Vec::new());
     for change in changes {
@@ -132,13 +141,13 @@ fn split(
     (state, children)
 }
 
-/// A child runs in the parent's scope and for its caller.
+/// A child runs in the parent's scope, for its caller and in its trace, below the run that submitted it.
 fn child(
     id: Uuid,
     workflow: String,
     parameters: Box<RawValue>,
     organization_id: Option<Uuid>,
-    parent: &NewExecution,
+    ParentRun { execution: parent, traceparent }: &ParentRun<'_>,
 ) -> NewExecution {
     let request = ExecutionRequest {
         execution_id: id,
@@ -160,7 +169,7 @@ fn child(
         window: StartWindow::default(),
         idempotency_key: None,
         idempotency_seconds: None,
-        traceparent: None,
+        traceparent: traceparent.clone(),
         webhook: None,
     };
     // What its workflow says of a queue comes before its parent's.
@@ -269,6 +278,8 @@ mod tests {
             format!(r#"{{"execution_id":"{}","workflow":"p","caller":{caller}}}"#, Uuid::nil()).as_bytes(),
         );
         let parent = NewExecution::of(&parent.unwrap(), 3);
+        let told = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let parent = ParentRun { execution: &parent, traceparent: Some(told.to_owned()) };
         let nested = format!("{}1{}", "[".repeat(500), "]".repeat(500));
         for parameters in [
             r#"{"zz":12345678901234567890123,"aa":106.18129360834155, "zz":1e22}"#,
@@ -285,6 +296,7 @@ mod tests {
             let request = child.read_request().unwrap();
             assert_eq!(request.parameters.get(), parameters);
             assert_eq!(request.caller.unwrap().get(), caller);
+            assert_eq!(request.traceparent.as_deref(), Some(told), "it is below the run that submitted it");
             assert_eq!(child.max_attempts, 3);
         }
     }

@@ -28,6 +28,14 @@ def second_try() -> str:
             raise LookupError("not yet")
         return context.traceparent
 '''
+PARENT = '''
+from muster_worker import context, workflow
+
+@workflow
+def parent() -> str:
+    context.submit("greet", {"name": "child"})
+    return context.traceparent
+'''
 
 
 class Found(NamedTuple):
@@ -148,6 +156,34 @@ def test_without_a_context_the_execution_is_the_trace_and_what_was_not_sampled_i
     assert told["messaging.destination.name"] == "workflow-executions"
     assert GIVEN.split("-")[1] not in receiver.spans
     installed.stop()
+
+
+@pytest.mark.parametrize("options", [Options(traceparent=GIVEN), Options()], ids=["somebody's", "its own"])
+def test_what_a_workflow_submits_is_in_its_trace_below_the_run_that_submitted_it(
+    installed: Installation, receiver: Receiver, options: Options
+) -> None:
+    installed.workflow("parent.py", PARENT)
+    installed.start()
+    handle = client(installed).submit("parent", _options=options)
+    _, trace, run, _ = handle.result(timeout=SOON).split("-")
+    assert trace == (GIVEN.split("-")[1] if options.traceparent else handle.id.replace("-", ""))
+    eventually("both are in it", lambda: {"parent", "greet"} <= set(receiver.named(trace)))
+    child = receiver.named(trace)["greet"]
+    assert child.parent_span_id.hex() == run
+    assert attributes(child)["muster.execution_id"] != handle.id
+
+
+def test_what_was_not_sampled_submits_what_is_not(installed: Installation, receiver: Receiver) -> None:
+    installed.workflow("parent.py", PARENT)
+    installed.start()
+    mine, left_out = client(installed), GIVEN.removesuffix("-01") + "-00"
+    mine.submit("parent", _options=Options(traceparent=left_out)).result(timeout=SOON)
+    eventually("the child is over", lambda: [row for row in mine.list(workflow="greet") if row.status == "SUCCESS"])
+    # Traces are sent in the order in which executions end.
+    last = mine.submit("greet")
+    last.result(timeout=SOON)
+    eventually("a later one is sent", lambda: "greet" in receiver.named(last.id.replace("-", "")))
+    assert GIVEN.split("-")[1] not in receiver.spans
 
 
 def test_a_collector_that_is_busy_is_asked_again_and_one_that_refuses_is_told_once(
