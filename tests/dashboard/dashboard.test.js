@@ -28,7 +28,7 @@ const button = (where, name) => where.getByRole("button", { name });
 const dialog = () => page.locator("dialog[open]");
 const fill = async (values) => { for (const [label, value] of Object.entries(values)) await dialog().getByLabel(label).first().fill(value); };
 const finished = async () => (await stand.ask("GET", "api/executions?status=FAILED&limit=1")).executions[0].execution_id;
-const PAGES = async () => ["", "executions", `execution?id=${await finished()}`, `execution?id=${stand.running.execution_id}`, "workflows", "schedules", "limits", "configuration", "organizations", "webhooks", "dead-letters", "changes", "fleet"];
+const PAGES = async () => ["", "executions", `execution?id=${await finished()}`, `execution?id=${stand.running.execution_id}`, "workflows", "schedules", "limits", "configuration", "organizations", "webhooks", "dead-letters", "tokens", "changes", "fleet"];
 
 for (const look of LOOKS) {
   test(`every page is in order on a ${look.colorScheme} screen of ${look.width}`, async () => {

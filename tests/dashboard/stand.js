@@ -113,19 +113,22 @@ def greet(name: str = "world", times: int = 1, loud: bool = False) -> dict:
 
 /** The supervisor, its address with the token, and what it was asked for. */
 export class Stand {
-  async start() {
+  /** Without `broker` there is no RabbitMQ, and nothing of it to be shown. */
+  async start({ broker = true } = {}) {
     this.folder = mkdtempSync(join(tmpdir(), "muster-dashboard-"));
     mkdirSync(join(this.folder, "workflows"));
     for (const [file, text] of Object.entries(WORKFLOWS)) writeFileSync(join(this.folder, "workflows", file), text);
     writeFileSync(join(this.folder, "workflows", "broken.py"), "import nothing_of_this_name\n");
     this.receiver = createServer((request, answer) => { request.resume(); answer.statusCode = request.url === "/no" ? 500 : 204; answer.end(); }).listen(0, "127.0.0.1");
     await once(this.receiver, "listening");
-    services("start");
-    this.amqp = /MUSTER_AMQP_URL='?([^'\s]+)/.exec(services("env"))[1];
+    if (broker) {
+      services("start");
+      this.amqp = /MUSTER_AMQP_URL='?([^'\s]+)/.exec(services("env"))[1];
+    }
     const port = await freePort(), settings = {
       workflows_dir: join(this.folder, "workflows"), data_dir: join(this.folder, "data"), http_bind: `127.0.0.1:${port}`,
       worker_command: "python3 -m muster_worker", worker_env: "PYTHONPATH", min_workers: 2, max_workers: 3, graceful_shutdown_seconds: 1,
-      webhook_allow_private: true, secret_key: "", amqp_url: this.amqp, queues: "workflow-executions mail",
+      webhook_allow_private: true, secret_key: "", ...(broker && { amqp_url: this.amqp }), queues: "workflow-executions mail",
     };
     const { stdout } = spawn(binary("supervisor"), ["secret", "key"]);
     settings.secret_key = String((await once(stdout, "data"))[0]).trim().split(/\s/).at(-1).replace(/^MUSTER_SECRET_KEY=/, "");
@@ -145,8 +148,8 @@ export class Stand {
 
   get log() { return readFileSync(join(this.folder, "supervisor.log"), "utf8"); }
 
-  async ask(method, path, body) {
-    const answer = await fetch(`${this.url}/${path}`, { method, headers: { authorization: `Bearer ${this.token}` }, body: body && JSON.stringify(body) });
+  async ask(method, path, body, token = this.token) {
+    const answer = await fetch(`${this.url}/${path}`, { method, headers: { authorization: `Bearer ${token}` }, body: body && JSON.stringify(body) });
     const text = await answer.text();
     assert(answer.ok, `${method} ${path}: ${text}`);
     return JSON.parse(text);
@@ -202,7 +205,7 @@ export class Stand {
       await ended;
       clearTimeout(insist);
     }
-    services("stop");
+    if (this.amqp) services("stop");
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

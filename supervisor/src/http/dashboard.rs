@@ -30,6 +30,7 @@ const PAGES: &[(&str, &str, &str)] = &[
     ("/organizations", "organizations", "Organizations"),
     ("/webhooks", "webhooks", "Webhooks"),
     ("/dead-letters", "dead-letters", "Dead letters"),
+    ("/tokens", "tokens", "Tokens"),
     ("/changes", "changes", "Changes"),
     ("/fleet", "fleet", "Fleet"),
 ];
@@ -40,6 +41,8 @@ macro_rules! files {
 
 /// What the pages load.
 const FILES: &[(&str, &str)] = files![
+    "access.js",
+    "actions.js",
     "api.js",
     "changes.js",
     "charts.js",
@@ -62,6 +65,7 @@ const FILES: &[(&str, &str)] = files![
     "schedules.js",
     "style.css",
     "timeline.js",
+    "tokens.js",
     "verdict.js",
     "webhooks.js",
     "workflows.js",

@@ -57,4 +57,4 @@ async function read() {
   more.hidden = next == null;
 }
 
-begin({ read, channels: [], everyMs: 10_000 });
+begin({ read, channels: [], everyMs: 10_000, needs: "view all" });

@@ -1,9 +1,11 @@
 // Variables and secrets. A variable is shown; the value of a secret never is.
+import { access, isBound } from "./access.js";
+import { actions } from "./actions.js";
 import { ask, askExactly, named, tell } from "./api.js";
-import { $, actions, make, section, table } from "./dom.js";
+import { $, make, section, table } from "./dom.js";
 import { confirmed, dialog } from "./form.js";
 import { compact } from "./format.js";
-import { act, begin, button } from "./page.js";
+import { begin, button } from "./page.js";
 
 const SHOWN = 300;
 let all = { variables: [], secrets: [] }, organizations = [];
@@ -14,23 +16,25 @@ const keyOf = one => `${one.key}\n${one.organization ?? ""}`, called = one => on
 const variables = table({
   label: "Variables", none: "There are none.", keyOf,
   columns: [{ name: "Key", kind: "lead mono", text: one => one.key }, owner, { name: "Value", kind: "mono", text: one => compact(one.value) },
-    actions(act, [["Change…", setVariable], ["Remove…", one => remove("variables", "variable", one), { danger: true }]], called)],
+    actions([["Change…", setVariable, { needs: "admin" }], ["Remove…", one => remove("variables", "variable", one), { needs: "admin", danger: true }]], called)],
 });
 const secrets = table({
   label: "Secrets", none: "There are none.", keyOf,
   columns: [{ name: "Key", kind: "lead mono", text: one => one.key }, owner,
     { name: "Encrypted", text: one => one.key_id ? `with key ${one.key_id}` : "no: it is in clear, as an earlier version wrote it", style: one => one.key_id ? "dim" : "warn" },
-    actions(act, [["Replace…", setSecret], ["Remove…", one => remove("secrets", "secret", one), { danger: true }]], called)],
+    actions([["Replace…", setSecret, { needs: "admin all" }], ["Remove…", one => remove("secrets", "secret", one), { needs: "admin all", danger: true }]], called)],
 });
+const secretsPart = section("Secrets", [make("span", { class: "push" }), button("Encrypt all anew…", rotate, { needs: "admin all" }), button("Set a secret…", () => setSecret({}), { needs: "admin all" })], secrets);
 $("content").append(
   make("section", { "aria-label": "Look" }, search),
-  section("Variables", [make("span", { class: "push" }), button("Set a variable…", () => setVariable({}))], variables),
-  section("Secrets", [make("span", { class: "push" }), button("Encrypt all anew…", rotate), button("Set a secret…", () => setSecret({}))], secrets),
+  section("Variables", [make("span", { class: "push" }), button("Set a variable…", () => setVariable({}), { needs: "admin" })], variables),
+  secretsPart,
 );
 search.oninput = show;
 
 async function read() {
-  const [known, hidden, owners] = await Promise.all([askExactly("api/variables"), ask("api/secrets"), ask("api/organizations")]);
+  const [known, hidden, owners] = await Promise.all([askExactly("api/variables"), isBound() ? { secrets: [] } : ask("api/secrets"), ask("api/organizations")]);
+  secretsPart.hidden = isBound();
   all = { variables: known.variables, secrets: hidden.secrets };
   organizations = owners.organizations.map(one => one.key);
   show();
@@ -43,7 +47,7 @@ function show() {
 }
 
 const which = one => [{ name: "key", label: "Key", value: one.key, required: true, fixed: Boolean(one.key) },
-  { name: "organization", label: "Organization", value: one.organization, suggestions: organizations, fixed: Boolean(one.key), hint: "left out, it is everybody's" }];
+  { name: "organization", label: "Organization", value: one.organization ?? access.organization, suggestions: organizations, fixed: Boolean(one.key) || isBound(), hint: isBound() ? "" : "left out, it is everybody's" }];
 
 async function setVariable(one) {
   return (await dialog({

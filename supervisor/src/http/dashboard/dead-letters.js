@@ -1,9 +1,10 @@
 // Dead letters: messages of RabbitMQ that could not be used. They are mended and put back, or thrown away.
+import { actions } from "./actions.js";
 import { ask, tell } from "./api.js";
-import { $, actions, make, section, set, table } from "./dom.js";
+import { $, make, section, set, table } from "./dom.js";
 import { confirmed, dialog, given } from "./form.js";
 import { executionLink, short } from "./format.js";
-import { act, begin, button, pool } from "./page.js";
+import { begin, button, pool } from "./page.js";
 
 /** To be looked at, each is taken out of the queue and given back, so this is not done all the time. */
 const AGAIN_MS = 60_000, LISTED = 200;
@@ -24,10 +25,10 @@ const letters = table({
     } },
     { name: "Reason", text: one => one.reason, style: () => "bad" },
     { name: "Message", kind: "long", make: message },
-    actions(act, [["Mend and replay…", mend], ["Replay", async one => told(await send("replay", { key: one.key }))], ["Throw away…", async one => {
+    actions([["Mend and replay…", mend, { needs: "operate all" }], ["Replay", async one => told(await send("replay", { key: one.key })), { needs: "operate all" }], ["Throw away…", async one => {
       if (!await confirmed(`Throw ${one.key} away?`, "Nobody can bring it back.", "Throw away")) return "";
       return told(await send("purge", { key: one.key }));
-    }, { danger: true }]], one => one.key),
+    }, { needs: "admin all", danger: true }]], one => one.key),
   ],
 });
 
@@ -37,7 +38,7 @@ queue.onchange = () => { history.replaceState(null, "", `dead-letters?${new URLS
 const all = button("Replay all", async () => {
   if (!await confirmed("Put every dead letter of this queue back?", "Do it when what was wrong is mended: what still cannot be used comes back here.", "Replay all")) return "";
   return told(await send("replay", { all: true }));
-});
+}, { needs: "operate all" });
 const none = make("p", { class: "none" });
 $("content").append(section("Messages that could not be used", [make("span", { class: "push" }), filter, all], none, letters));
 
@@ -76,4 +77,4 @@ async function read() {
   all.hidden = found.letters.length === 0;
 }
 
-begin({ read, channels: [], everyMs: AGAIN_MS });
+begin({ read, channels: [], everyMs: AGAIN_MS, needs: "view all" });

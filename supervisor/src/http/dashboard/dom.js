@@ -85,29 +85,6 @@ export function table({ label, columns, keyOf, none, fixed = false }) {
   return node;
 }
 
-/** A column of buttons: `[name, action(row), { shown(row), danger }]`. The name may depend on the row. */
-export function actions(act, buttons, nameOf) {
-  return {
-    said: "actions", kind: "actions",
-    make: now => {
-      const made = buttons.map(([name, action, { shown, danger } = {}]) => {
-        const button = make("button", { class: danger ? "small danger" : "small", type: "button" });
-        button.onclick = () => act(button, () => action(now()));
-        button.update = row => {
-          const word = typeof name === "function" ? name(row) : name;
-          set(button, word);
-          button.hidden = shown ? !shown(row) : false;
-          button.setAttribute("aria-label", `${word} ${nameOf(row)}`);
-        };
-        return button;
-      });
-      const whole = make("span", {}, made);
-      whole.update = row => { for (const button of made) button.update(row); };
-      return whole;
-    },
-  };
-}
-
 /** A section with its heading and what stands beside it. */
 export function section(title, beside = [], ...children) {
   const id = `title-${title.toLowerCase().replace(/\W+/g, "-")}`;

@@ -29,8 +29,8 @@ const steps = table({
 });
 const by = known => { const one = supervisors.find(other => other.id === known); return one ? `${one.host}/${one.process_id}` : known ?? ""; };
 
-const cancel = button("Cancel", async () => await confirmed("Cancel this execution?", "If it runs, its worker is asked to end it.", "Cancel it") ? `Cancel: ${(await tell("POST", `${address}/cancel`)).outcome}.` : "", "danger");
-const retry = button("Run again", async () => { location.href = executionLink((await tell("POST", `${address}/retry`)).execution_id); return "It runs again as a new execution."; });
+const cancel = button("Cancel", async () => await confirmed("Cancel this execution?", "If it runs, its worker is asked to end it.", "Cancel it") ? `Cancel: ${(await tell("POST", `${address}/cancel`)).outcome}.` : "", { kind: "danger", needs: "operate" });
+const retry = button("Run again", async () => { location.href = executionLink((await tell("POST", `${address}/retry`)).execution_id); return "It runs again as a new execution."; }, { needs: "operate" });
 const frames = button("Transcript", async () => {
   const text = await (await request(`${address}/transcript`)).text();
   set(transcript.text, text.length > 200_000 ? `${text.slice(0, 200_000)}\n... save it to see all of it` : text);
@@ -42,7 +42,7 @@ const save = button("Save the transcript", async () => {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   return "The transcript is saved.";
-}, "small");
+}, { kind: "small" });
 transcript.append(save);
 for (const one of [cancel, retry, frames]) one.hidden = true;
 

@@ -46,7 +46,7 @@ addEventListener("popstate", () => { fromAddress(); refreshSoon(); });
 // --- What is found.
 const rows = executionTable("Executions", "There are none like that.");
 const place = make("p", { class: "dim" }), older = make("a", { class: "button push" }, "Older"), newest = make("a", { class: "button" }, "Newest");
-const cancel = button("Cancel these…", () => many("cancel", ["PENDING", "RUNNING"])), retry = button("Run these again…", () => many("retry", ["FAILED", "TIMEOUT"]));
+const cancel = button("Cancel these…", () => many("cancel", ["PENDING", "RUNNING"]), { needs: "operate" }), retry = button("Run these again…", () => many("retry", ["FAILED", "TIMEOUT"]), { needs: "operate" });
 const why = make("p", { class: "dim" });
 
 $("content").append(make("section", { "aria-label": "What is looked for" }, form),

@@ -36,4 +36,4 @@ async function read() {
   supervisors.show(fleet.supervisors);
 }
 
-begin({ read, everyMs: 5000 });
+begin({ read, everyMs: 5000, needs: "view all" });

@@ -44,14 +44,14 @@ function fieldOf(field) {
 
 /**
  * Asks for `fields` and does `send(values)` with them; gives what that gives, or null when nothing is done. A field has a name,
- * a label, a type (line, text, number, words, json, secret, check), options, a value, a hint.
+ * a label, a type (line, text, number, words, json, secret, check), options, a value, a hint. With `isTold` there is nothing to refuse.
  */
-export function dialog({ title, text = [], fields = [], verb = "Save", danger = false, send = values => values ?? {} }) {
+export function dialog({ title, text = [], fields = [], verb = "Save", danger = false, isTold = false, send = values => values ?? {} }) {
   return new Promise(done => {
     const inputs = fields.map(field => [field, fieldOf(field)]);
     const wrong = make("p", { class: "wrong", role: "alert" }), go = make("button", { class: danger ? "danger" : "main" }, verb), no = make("button", { type: "button" }, "Not now");
     const form = make("form", { novalidate: false }, make("h2", { id: "dialog-title" }, title), [text].flat().map(line => line instanceof Node ? line : make("p", {}, line)),
-      inputs.map(([, { made }]) => made), wrong, make("div", { class: "bar" }, no, go));
+      inputs.map(([, { made }]) => made), wrong, make("div", { class: "bar" }, isTold ? null : no, go));
     const box = make("dialog", { "aria-labelledby": "dialog-title" }, form);
     let result = null;
     box.say = what => set(go, what);

@@ -1,10 +1,12 @@
 // Limits, queues and pauses: how full, what waits, and what may start.
+import { access, isBound } from "./access.js";
+import { actions } from "./actions.js";
 import { ask, part, tell } from "./api.js";
-import { $, actions, make, section, set, table } from "./dom.js";
+import { $, make, section, set, table } from "./dom.js";
 import { taken } from "./fills.js";
 import { confirmed, dialog, given } from "./form.js";
 import { ago, coarse, count, executionsLink, moment, terms } from "./format.js";
-import { act, begin, button, pool } from "./page.js";
+import { begin, button, pool } from "./page.js";
 
 const limits = table({
   label: "Limits", none: "No limit is set.", keyOf: one => one.name,
@@ -22,7 +24,7 @@ const limits = table({
     }, width: "22%" },
     { name: "Waiting", kind: "number", text: one => one.waiting ? count(one.waiting) : "", style: () => "warn" },
     { name: "Allows", text: one => terms(one.terms), style: one => one.terms ? "" : "dim" },
-    actions(act, [[one => one.terms ? "Change…" : "Set…", change], ["Remove…", remove, { shown: one => one.terms, danger: true }]], one => `limit ${one.name}`),
+    actions([[one => one.terms ? "Change…" : "Set…", change, { needs: "admin all" }], ["Remove…", remove, { needs: "admin all", shown: one => one.terms, danger: true }]], one => `limit ${one.name}`),
   ],
 });
 const queues = table({
@@ -38,7 +40,7 @@ const queues = table({
     { name: "In RabbitMQ", kind: "number", text: one => one.broker?.ready == null ? "" : count(one.broker.ready) },
     { name: "Dead letters", kind: "number", text: one => one.broker?.dead ? count(one.broker.dead) : "", style: () => "bad", title: one => one.broker?.dead ? "supervisor dead shows and moves them" : "" },
     { name: "Here", text: one => one.is_served ? "served" : "not served", style: one => one.is_served ? "" : "dim" },
-    actions(act, [[one => isPaused(one) ? "Resume" : "Pause…", one => isPaused(one) ? resume(targetOf(one)) : pause(targetOf(one)), { shown: one => one.queue !== "" }]], one => `queue ${one.queue}`),
+    actions([[one => isPaused(one) ? "Resume" : "Pause…", one => isPaused(one) ? resume(targetOf(one)) : pause(targetOf(one)), { needs: "operate all", shown: one => one.queue !== "" }]], one => `queue ${one.queue}`),
   ],
 });
 const pauses = table({
@@ -46,18 +48,20 @@ const pauses = table({
   columns: [
     { name: "Paused", kind: "lead", text: one => one.target === "all" ? "everything" : one.target }, { name: "By", text: one => one.who },
     { name: "Since", text: one => ago(one.since), title: one => moment(one.since) }, { name: "Why", text: one => one.why ?? "" },
-    actions(act, [["Resume", one => resume(one.target)]], one => one.target),
+    actions([["Resume", one => resume(one.target), { needs: "operate" }]], one => one.target),
   ],
 });
+const ofAll = [section("Limits", [make("span", { class: "push" }), button("Set a limit…", () => change({ name: "", terms: null }), { needs: "admin all" })], limits), section("Queues", [], queues)];
 $("content").append(
-  section("Limits", [make("span", { class: "push" }), button("Set a limit…", () => change({ name: "", terms: null }))], limits),
-  section("Queues", [], queues),
-  section("Pauses", [make("span", { class: "push" }), button("Pause…", () => pause("")), button("Pause everything…", () => pause("all"))], make("p", { class: "dim" }, "Nothing of what is paused starts; what runs goes on, and all is accepted meanwhile."), pauses),
+  ...ofAll,
+  section("Pauses", [make("span", { class: "push" }), button("Pause…", () => pause(""), { needs: "operate" }), button("Pause everything…", () => pause("all"), { needs: "operate all" })], make("p", { class: "dim" }, "Nothing of what is paused starts; what runs goes on, and all is accepted meanwhile."), pauses),
 );
 
 const targetOf = one => `queue:${one.queue}`, isPaused = one => pool.pauses.some(known => known.target === targetOf(one));
 
 async function read() {
+  for (const one of ofAll) one.hidden = isBound();
+  if (isBound()) { pauses.show(pool.pauses); return; }
   const [found, paused] = await Promise.all([ask("api/limits"), ask("api/pauses")]);
   limits.show(found.limits);
   const broker = new Map((pool.broker?.queues ?? []).map(one => [one.queue, one])), known = pool.queues ?? [];
@@ -85,7 +89,8 @@ async function remove({ name }) {
 
 /** A pause of `target`; of what is asked for when it is empty. */
 async function pause(target) {
-  const of = target ? [] : [{ name: "kind", label: "What", options: [["queue", "a queue"], ["workflow", "a workflow"], ["organization", "an organization"]] }, { name: "name", label: "Name", required: true }];
+  const kinds = isBound() ? [["organization", "an organization"]] : [["queue", "a queue"], ["workflow", "a workflow"], ["organization", "an organization"]];
+  const of = target ? [] : [{ name: "kind", label: "What", options: kinds }, { name: "name", label: "Name", required: true, value: access.organization, fixed: isBound() }];
   return (await dialog({
     title: target === "all" ? "Pause everything?" : target ? `Pause ${target}?` : "Pause", text: ["Nothing of it starts within a second; what runs goes on."], verb: "Pause", danger: true,
     fields: [...of, { name: "why", label: "Why", hint: "for whoever wonders" }],

@@ -1,9 +1,11 @@
 // Organizations: their part of the workers' time, and whether they may run.
+import { isBound } from "./access.js";
+import { actions } from "./actions.js";
 import { ask, part, tell } from "./api.js";
-import { $, actions, make, section, set, table } from "./dom.js";
+import { $, make, section, set, table } from "./dom.js";
 import { confirmed, dialog, given } from "./form.js";
 import { executionsLink } from "./format.js";
-import { act, begin, button, pool } from "./page.js";
+import { begin, button, pool } from "./page.js";
 
 let all = [];
 const search = make("input", { type: "search", placeholder: "key or name", "aria-label": "Look for an organization", autocomplete: "off", size: 20 });
@@ -19,13 +21,13 @@ const rows = table({
       return whole;
     } },
     { name: "Weight", kind: "number", text: one => one.weight ?? 1 },
-    { name: "Share, when all have work", kind: "number", text: one => one.is_active === false ? "" : `${(share(one) * 100).toFixed(1)} %` },
+    { name: "Share, when all have work", kind: "number", text: one => one.is_active === false || isBound() ? "" : `${(share(one) * 100).toFixed(1)} %` },
     { name: "State", text: one => one.is_active === false ? "not active" : pauseOf(one) ? `paused by ${pauseOf(one).who}` : "runs", style: one => one.is_active === false ? "bad" : pauseOf(one) ? "warn" : "good" },
     { name: "Id", kind: "mono dim", text: one => one.id ?? "" },
-    actions(act, [["Change…", define], [one => pauseOf(one) ? "Resume" : "Pause…", pause], ["Remove…", remove, { danger: true }]], one => one.key),
+    actions([["Change…", define, { needs: "admin all" }], [one => pauseOf(one) ? "Resume" : "Pause…", pause, { needs: "operate" }], ["Remove…", remove, { needs: "admin all", danger: true }]], one => one.key),
   ],
 });
-$("content").append(section("Who executions run for", [make("span", { class: "push" }), search, button("New organization…", () => define({}))], rows));
+$("content").append(section("Who executions run for", [make("span", { class: "push" }), search, button("New organization…", () => define({}), { needs: "admin all" })], rows));
 search.oninput = show;
 
 async function read() {

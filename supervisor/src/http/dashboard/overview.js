@@ -1,4 +1,5 @@
 // The overview: the pool and its workers, what waits and why, what ran last.
+import { isBound, offer } from "./access.js";
 import { ask, request, tell } from "./api.js";
 import { chartsSection } from "./charts.js";
 import { $, list, make, pairs, section, set } from "./dom.js";
@@ -9,7 +10,7 @@ import { act, begin, button, pool } from "./page.js";
 import { executionTable } from "./rows.js";
 import { verdictLine } from "./verdict.js";
 
-const KEPT_MS = 60_000, RATE_MS = 30_000, LATEST = 12, SAMPLES = "samples";
+const KEPT_MS = 60_000, RATE_MS = 30_000, LATEST = 12, COUNTED = 100, SAMPLES = "samples";
 let samples = JSON.parse(sessionStorage.getItem(SAMPLES) ?? "[]"), names = new Map();
 
 const verdict = make("p", { class: "banner warn", hidden: true }), verdictText = make("span"), verdictLink = make("a", { href: "fleet" }, "The whole report");
@@ -19,7 +20,7 @@ const queues = make("ul", { class: "fills" }), limits = make("ul", { class: "fil
 const executions = executionTable("The latest executions", "There are none. Submit one from Workflows, or with: supervisor submit WORKFLOW");
 const charts = chartsSection();
 const min = make("input", { type: "number", min: 1, required: true }), max = make("input", { type: "number", min: 1, required: true });
-const resize = make("form", { class: "bar" }, make("label", {}, "min ", min), make("label", {}, "max ", max), make("button", {}, "Resize"));
+const resize = make("form", { class: "bar" }, make("label", {}, "min ", min), make("label", {}, "max ", max), make("button", { "data-needs": "operate all" }, "Resize"));
 resize.onsubmit = event => {
   event.preventDefault();
   act(event.submitter ?? resize, async () => {
@@ -31,20 +32,39 @@ const recycle = button("Recycle all", async () => {
   if (!await confirmed("Replace every worker?", "Each replacement is ready before the old one leaves.", "Replace all")) return "";
   await tell("POST", "api/pool/recycle", { all: true });
   return "All workers are replaced.";
-});
-const reload = button("Reload settings", async () => { await tell("POST", "api/pool/reload"); return "The settings are read again."; });
+}, { needs: "operate all" });
+const reload = button("Reload settings", async () => { await tell("POST", "api/pool/reload"); return "The settings are read again."; }, { needs: "operate all" });
 reload.title = "Read the settings again and roll to workers of a new generation";
 
-$("content").append(
-  verdict,
-  make("section", { "aria-label": "Pool", class: "bar" }, numbers),
+/** What is of all organizations. */
+const ofAll = [
   charts,
   section("Workers", [make("span", { class: "push" }), resize, recycle, reload], workers),
   make("div", { class: "columns" }, section("Queues", [], queues), section("Limits", [make("a", { class: "push", href: "limits" }, "All limits")], limits, noLimits)),
+];
+$("content").append(
+  verdict,
+  make("section", { "aria-label": "Numbers", class: "bar" }, numbers),
+  ...ofAll,
   section("Latest executions", [make("a", { class: "push", href: "executions" }, "All executions")], executions),
 );
 
 async function read() {
+  for (const one of ofAll) one.hidden = isBound();
+  await (isBound() ? readOwn() : readAll());
+}
+
+/** What there is to see for whoever is bound to an organization: its executions. */
+async function readOwn() {
+  const of = status => ask(`api/executions?status=${status}&limit=${COUNTED}`).then(page => `${page.executions.length}${page.next_cursor ? " and more" : ""}`);
+  const [page, counted, running, pending] = await Promise.all([ask(`api/executions?limit=${LATEST}`), ask("api/statistics"), of("RUNNING"), of("PENDING")]);
+  const sum = name => counted.workflows.reduce((all, one) => all + one[name], 0), failed = sum("failed");
+  pairs(numbers, [["running", running, running === "0" ? "" : "running"], ["waiting", pending, pending === "0" ? "" : "warn"], ["ended in the last day", count(sum("ended"))], ["of them failed", count(failed), failed > 0 ? "bad" : ""]]);
+  executions.show(page.executions);
+  document.title = `${running} running · Muster`;
+}
+
+async function readAll() {
   const [metrics, page, found, report] = await Promise.all([request("metrics").then(answer => answer.text()), ask(`api/executions?limit=${LATEST}`), ask("api/limits"), ask("api/report"), charts.read()]);
   set(verdictText, verdictLine(report));
   verdict.hidden = report.verdict === "healthy";
@@ -78,6 +98,7 @@ function inBroker(known) {
 
 const readAt = () => samples.at(-1)?.at ?? Date.now();
 function show() {
+  if (isBound()) return;
   const later = (Date.now() - readAt()) / 1000, last = samples.at(-1), first = samples.find(({ at }) => at >= last.at - RATE_MS);
   const rate = (last.all - first.all) / Math.max(1, (last.at - first.at) / 1000), bad = last.bad - first.bad;
   pairs(numbers, [["running", count(pool.running), pool.running > 0 ? "running" : ""], ["waiting here", pool.waiting > 0 ? `${count(pool.waiting)}, ${coarse(pool.oldest_wait_seconds + later)}` : "0", pool.waiting > 0 ? "warn" : ""],
@@ -90,7 +111,7 @@ function show() {
 
 function workerCard() {
   const name = make("strong"), state = make("span", { class: "cut" }), link = make("a"), more = make("div", { class: "dim cut" });
-  const again = make("button", { type: "button", class: "small push" }, "Recycle");
+  const again = make("button", { type: "button", class: "small push", "data-needs": "operate all" }, "Recycle");
   const made = make("li", {}, make("div", { class: "bar" }, name, state, again), link, more);
   let now;
   again.onclick = () => act(again, async () => { await tell("POST", "api/pool/recycle", { worker: now.worker }); return `${now.worker} is replaced.`; });
@@ -101,6 +122,7 @@ function workerCard() {
     set(name, one.worker);
     again.hidden = Boolean(one.due);
     again.setAttribute("aria-label", `Recycle ${one.worker}`);
+    offer(again);
     link.hidden = !one.execution_id;
     link.href = one.execution_id ? executionLink(one.execution_id) : "";
     set(link, names.get(one.execution_id) ?? one.execution_id ?? "");

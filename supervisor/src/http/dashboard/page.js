@@ -1,4 +1,5 @@
 // What every page has: the frame around it, what is wrong, and when it is read again.
+import { access, isBound, offer, readAccess, refusal } from "./access.js";
 import { ask, request, tokenOfAddress, whenToken } from "./api.js";
 import { $, list, make, set } from "./dom.js";
 import { coarse, moment, since } from "./format.js";
@@ -8,7 +9,7 @@ const REFRESH_MS = 300, SAID_MS = 7000;
 /** What is wrong, by who noticed; each clears its own. */
 const trouble = {};
 let reading = null, refreshing = false, again = false, readAt = 0, saidAt = 0;
-/** The pool as it was read last. */
+/** The pool as it was read last; of it whoever is bound to an organization sees their pauses, and nothing else. */
 export let pool = null;
 
 function showTrouble(who, text) {
@@ -33,9 +34,11 @@ export async function act(button, action) {
   refreshSoon();
 }
 
-export const button = (name, action, kind) => {
-  const made = make("button", { type: "button", class: kind }, name);
+/** A button; `needs` is what whoever presses it must have. */
+export const button = (name, action, { kind, needs } = {}) => {
+  const made = make("button", { type: "button", class: kind, "data-needs": needs }, name);
   made.onclick = () => act(made, action);
+  offer(made);
   return made;
 };
 
@@ -62,25 +65,36 @@ async function refresh() {
 }
 
 async function readFrame() {
-  const [now, readiness] = await Promise.all([ask("api/pool"), request("readyz").then(answer => answer.json())]);
+  await readAccess();
+  const [now, readiness] = await Promise.all([ask(isBound() ? "api/pauses" : "api/pool"), request("readyz").then(answer => answer.json())]);
   pool = now; readAt = Date.now();
-  const unready = readiness.ready ? [] : readiness.parts.filter(part => !part.ready).map(part => `${part.part}: ${part.detail}`);
+  const parts = readiness.parts ?? [], unready = readiness.ready ? [] : parts.filter(part => !part.ready).map(part => `${part.part}: ${part.detail}`);
   showTrouble("pool", [pool.problem, ...unready.filter(text => !pool.problem || !text.includes(pool.problem))].filter(Boolean).join(" · "));
-  const files = readiness.parts.find(({ part }) => part === "files");
+  const files = parts.find(({ part }) => part === "files");
   const notices = [...(pool.pauses ?? []).map(({ target, who, why, since: at }) => `${target === "all" ? "Everything" : target} is paused by ${who} since ${moment(at)}${why ? `: ${why}` : ""}`), ...(files ? [`Workflow files: ${files.detail}`] : [])];
   list($("notices"), notices, text => text, text => { const made = make("p", { class: "banner warn" }, text); made.update = () => {}; return made; });
   showAbout();
 }
 
 function showAbout() {
-  if (pool) set($("about"), `${pool.version} · up ${coarse(since(pool.started_at))} · generation ${pool.generation}${pool.reload === "settled" ? "" : ` (reload: ${pool.reload})`}${pool.draining ? " · draining" : ""}`);
+  if (!pool) return;
+  const who = [access.token, access.role, isBound() && `of ${access.organization}`].filter(Boolean).join(" · ");
+  set($("who"), who);
+  if (!isBound()) set($("about"), `${pool.version} · up ${coarse(since(pool.started_at))} · generation ${pool.generation}${pool.reload === "settled" ? "" : ` (reload: ${pool.reload})`}${pool.draining ? " · draining" : ""}`);
+}
+
+/** Whether whoever looks may not see the page; then it says why. */
+function isClosed(needs) {
+  const reason = refusal(needs);
+  if (reason && !$("closed")) $("content").replaceChildren($("title"), make("p", { id: "closed", class: "banner warn" }, reason));
+  return Boolean(reason);
 }
 
 /**
  * Begins a page: `read` reads and shows it, now, at news of `channels` and every so often; `show` shows what changes with the clock;
- * `news(channel, data)` may take a message for itself by giving true.
+ * `news(channel, data)` may take a message for itself by giving true. Whoever has not what the page `needs` is told why not.
  */
-export async function begin({ read, show, channels = ["pool"], news, everyMs = 5000 }) {
+export async function begin({ read, show, channels = ["pool"], news, everyMs = 5000, needs }) {
   const here = document.body.dataset.page;
   for (const link of document.querySelectorAll("nav a")) if (link.dataset.for.split(" ").includes(here)) link.setAttribute("aria-current", "page");
   $("menu").onclick = () => {
@@ -93,15 +107,16 @@ export async function begin({ read, show, channels = ["pool"], news, everyMs = 5
     const search = document.querySelector("main input[type=search]");
     if (search) { event.preventDefault(); search.focus(); }
   });
-  reading = read;
+  reading = async () => { if (!isClosed(needs)) await read(); };
   await whenToken;
   await refresh();
   document.body.dataset.ready = "";
-  connect(channels, (channel, data) => { if (!news?.(channel, data)) refreshSoon(); }, isLive => {
+  // What the pool does is told to nobody who is bound to an organization.
+  connect(isBound() ? channels.filter(channel => channel !== "pool") : channels, (channel, data) => { if (!news?.(channel, data)) refreshSoon(); }, isLive => {
     set($("link"), isLive ? "live" : "connecting again", isLive ? "good" : "bad");
     if (isLive) refreshSoon();
   });
-  setInterval(() => { if (!document.hidden && readAt) { showAbout(); show?.(); } }, 1000);
+  setInterval(() => { if (!document.hidden && readAt && !isClosed(needs)) { showAbout(); show?.(); } }, 1000);
   setInterval(() => { if (!document.hidden) refreshSoon(); }, everyMs);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refreshSoon(); });
 }

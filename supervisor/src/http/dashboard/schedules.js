@@ -1,9 +1,11 @@
 // Schedules: when each ticks next, what it did last; pausing, running and changing it.
+import { access, isBound } from "./access.js";
+import { actions } from "./actions.js";
 import { ask, askExactly, part, tell } from "./api.js";
-import { $, actions, make, section, set, table } from "./dom.js";
+import { $, make, section, set, table } from "./dom.js";
 import { confirmed, dialog, given } from "./form.js";
 import { ago, compact, executionLink, executionsLink, moment, until } from "./format.js";
-import { act, begin, button } from "./page.js";
+import { begin, button } from "./page.js";
 
 const SHOWN = 50, TICKS = 5;
 let all = [], shown = SHOWN, workflows = [], organizations = [];
@@ -54,17 +56,17 @@ const rows = table({
       };
       return whole;
     } },
-    actions(act, [
-      ["Run now", async one => `Execution ${(await tell("POST", `${address(one)}/run`)).execution_id} runs.`],
+    actions([
+      ["Run now", async one => `Execution ${(await tell("POST", `${address(one)}/run`)).execution_id} runs.`, { needs: "operate" }],
       [one => one.schedule.is_paused ? "Resume" : "Pause", async one => {
         await tell("POST", `${address(one)}/${one.schedule.is_paused ? "resume" : "pause"}`);
         return `${one.schedule.name} ${one.schedule.is_paused ? "ticks again" : "is paused"}.`;
-      }],
-      ["Change…", one => define(one.schedule)], ["Remove…", remove, { danger: true }],
+      }, { needs: "operate" }],
+      ["Change…", one => define(one.schedule), { needs: "admin" }], ["Remove…", remove, { needs: "admin", danger: true }],
     ], one => one.schedule.name),
   ],
 });
-$("content").append(section("What runs by itself", [make("span", { class: "push" }), search, button("New schedule…", () => define({}))], rows, more));
+$("content").append(section("What runs by itself", [make("span", { class: "push" }), search, button("New schedule…", () => define({}), { needs: "admin" })], rows, more));
 search.oninput = () => { shown = SHOWN; showRows(); };
 const address = one => `api/schedules/${part(one.schedule.name)}`;
 
@@ -97,7 +99,7 @@ async function define(one) {
     title: isNew ? "A new schedule" : `Change ${one.name}`,
     fields: [{ name: "name", label: "Name", value: one.name, required: true, fixed: !isNew }, { name: "workflow", label: "Workflow", value: one.workflow, required: true, suggestions: workflows },
       { name: "cron", label: "Cron", value: one.cron, required: true, placeholder: "30 2 * * *", hint: "minute, hour, day of month, month, day of week; or @daily and its like" },
-      { name: "time_zone", label: "Time zone", value: one.time_zone, placeholder: "UTC", suggestions: Intl.supportedValuesOf?.("timeZone") ?? [] }, { name: "organization", label: "Organization", value: one.organization, suggestions: organizations },
+      { name: "time_zone", label: "Time zone", value: one.time_zone, placeholder: "UTC", suggestions: Intl.supportedValuesOf?.("timeZone") ?? [] }, { name: "organization", label: "Organization", value: one.organization ?? access.organization, suggestions: organizations, fixed: isBound() },
       { name: "queue", label: "Queue", value: one.queue }, { name: "parameters", label: "Parameters", type: "json", value: one.parameters, hint: "JSON" },
       { name: "overlap", label: "While the last one is not over", value: one.overlap ?? "", options: [["", "skip the tick (default)"], "skip", "queue", "replace", "allow"] },
       { name: "missed", label: "Ticks while nobody was up", value: one.missed ?? "", options: [["", "run the latest once (default)"], "run_once", "skip", "run_all"] },

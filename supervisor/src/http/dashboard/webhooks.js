@@ -1,9 +1,10 @@
 // Webhooks: who is told what executions came to, and what became of it.
+import { actions } from "./actions.js";
 import { ask, part, tell } from "./api.js";
-import { $, actions, make, section, set, table } from "./dom.js";
+import { $, make, section, set, table } from "./dom.js";
 import { confirmed, dialog, given } from "./form.js";
 import { OVER, ago, executionLink, moment, short, until } from "./format.js";
-import { act, begin, button } from "./page.js";
+import { begin, button } from "./page.js";
 
 const DELIVERIES = 100, OF_REQUESTS = "request";
 let names = null;
@@ -14,10 +15,10 @@ const webhooks = table({
   columns: [
     { name: "Webhook", kind: "lead", text: one => one.name }, { name: "Address", kind: "mono", text: one => one.url }, { name: "Of", text: one => one.events?.join(", ") ?? "every end" },
     { name: "Workflows", text: one => one.workflows ? one.workflows.join(", ") || "those that name it" : "all" }, { name: "State", text: one => one.is_paused ? "paused" : "told", style: one => one.is_paused ? "warn" : "good" },
-    actions(act, [["Change…", define], [one => one.is_paused ? "Resume" : "Pause", async one => {
+    actions([["Change…", define, { needs: "admin all" }], [one => one.is_paused ? "Resume" : "Pause", async one => {
       await put({ ...one, is_paused: !one.is_paused });
       return `${one.name} is ${one.is_paused ? "told again" : "told nothing"}.`;
-    }], ["Remove…", remove, { danger: true }]], one => one.name),
+    }, { needs: "admin all" }], ["Remove…", remove, { needs: "admin all", danger: true }]], one => one.name),
   ],
 });
 
@@ -52,13 +53,13 @@ const deliveries = table({
     { name: "Ended", kind: "nowrap", text: one => ago(one.created_at), title: one => moment(one.created_at) },
     { name: "Tries", kind: "number", text: one => one.attempts }, { name: "Next", kind: "nowrap", text: one => one.due_at ? until(one.due_at) : "" },
     { name: "Last try", make: history_ },
-    actions(act, [["Tell again", async one => {
+    actions([["Tell again", async one => {
       await tell("POST", `api/webhooks/${part(one.webhook)}/deliveries/${one.execution_id}/retry`);
       return `${one.webhook} is told again.`;
-    }, { shown: one => one.state !== "pending" }]], one => `${one.webhook} of …${short(one.execution_id)}`),
+    }, { needs: "operate all", shown: one => one.state !== "pending" }]], one => `${one.webhook} of …${short(one.execution_id)}`),
   ],
 });
-$("content").append(section("Who is told", [make("span", { class: "push" }), button("New webhook…", () => define({}))], webhooks), section("Deliveries", [filter], deliveries));
+$("content").append(section("Who is told", [make("span", { class: "push" }), button("New webhook…", () => define({}), { needs: "admin all" })], webhooks), section("Deliveries", [filter], deliveries));
 
 async function read() {
   const query = new URLSearchParams({ limit: DELIVERIES, ...given({ state: state.value, webhook: of.options.length > 1 ? of.value : wanted().get("webhook") }) });
@@ -94,4 +95,4 @@ async function remove({ name }) {
   return `Webhook ${name} is removed.`;
 }
 
-begin({ read, channels: ["executions"], everyMs: 5000 });
+begin({ read, channels: ["executions"], everyMs: 5000, needs: "view all" });

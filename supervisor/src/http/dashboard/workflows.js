@@ -1,9 +1,11 @@
 // Workflows: what each came to in the last day, what holds it, when it runs by itself; and running one now.
+import { access, isBound } from "./access.js";
+import { actions } from "./actions.js";
 import { ask, named, tell } from "./api.js";
-import { $, actions, list, make, section, set, table } from "./dom.js";
+import { $, list, make, section, set, table } from "./dom.js";
 import { confirmed, dialog, fieldsOf, given } from "./form.js";
 import { ago, count, executionLink, executionsLink, moment, time, until } from "./format.js";
-import { act, begin, button } from "./page.js";
+import { begin, button } from "./page.js";
 
 const STATISTICS_MS = 20_000;
 let statistics = { workflows: [], since: null }, countedAt = 0, organizations = [], all = [];
@@ -50,13 +52,13 @@ const rows = table({
     } },
     { name: "Limits", text: limitsOf },
     { name: "Next tick", kind: "nowrap", text: ({ next }) => next ? until(next.at) : "", title: ({ next }) => next ? `${next.schedule}, ${moment(next.at)}` : "" },
-    actions(act, [["Run…", run, { shown: one => one.name != null && one.defined?.is_active !== false }], ["Define…", one => define(one.defined ?? { name: one.name }), { shown: one => one.name != null }],
-      ["Remove…", remove, { shown: one => one.defined, danger: true }]], one => one.name ?? "inline code"),
+    actions([["Run…", run, { needs: "operate", shown: one => one.name != null && one.defined?.is_active !== false }], ["Define…", one => define(one.defined ?? { name: one.name }), { needs: "admin", shown: one => one.name != null }],
+      ["Remove…", remove, { needs: "admin", shown: one => one.defined && (!isBound() || one.defined.organization), danger: true }]], one => one.name ?? "inline code"),
   ],
 });
 const broken = make("ul", { class: "plain" }), brokenPart = section("Files that cannot be loaded", [], broken);
 brokenPart.hidden = true;
-$("content").append(section("In the last day", [note, make("span", { class: "push" }), search, button("Define one…", () => define({}))], rows), brokenPart);
+$("content").append(section("In the last day", [note, make("span", { class: "push" }), search, button("Define one…", () => define({}), { needs: "admin" })], rows), brokenPart);
 search.oninput = showRows;
 
 async function read() {
@@ -109,10 +111,10 @@ async function run({ name, described }) {
 }
 
 async function define(one) {
-  const isNew = !one.name, told = (await ask("api/webhooks")).webhooks.map(webhook => webhook.name);
+  const isNew = !one.name, told = isBound() ? [] : (await ask("api/webhooks")).webhooks.map(webhook => webhook.name);
   return (await dialog({
     title: isNew ? "Define a workflow" : `Define ${one.name}`, text: ["What is left out is not defined: the code of the workflow, and then the settings, say it."],
-    fields: [{ name: "name", label: "Name", value: one.name, required: true, fixed: !isNew }, { name: "organization", label: "Organization", value: one.organization, suggestions: organizations, hint: "left out, it is everybody's", fixed: !isNew && Boolean(one.organization) },
+    fields: [{ name: "name", label: "Name", value: one.name, required: true, fixed: !isNew }, { name: "organization", label: "Organization", value: one.organization ?? access.organization, suggestions: organizations, hint: isBound() ? "" : "left out, it is everybody's", fixed: isBound() || (!isNew && Boolean(one.organization)) },
       { name: "path", label: "File", value: one.path, hint: "below the workflows folder; left out, the worker looks the name up" }, { name: "function", label: "Function", value: one.function },
       { name: "language", label: "Language", value: one.language }, { name: "timeout_seconds", label: "Time limit of a run, in seconds", type: "number", min: 0, value: one.timeout_seconds },
       { name: "max_attempts", label: "Attempts at most", type: "number", min: 1, step: 1, value: one.max_attempts }, { name: "webhook", label: "Webhook", value: one.webhook, suggestions: told, hint: "told what its executions came to" },
