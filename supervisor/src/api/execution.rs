@@ -73,7 +73,8 @@ pub struct BatchView {
 pub struct SubmitAnswer {
     /// The execution that stands for it.
     pub execution_id: Uuid,
-    /// Its state. Another than PENDING when the id was known already; then nothing changed.
+    /// PENDING for one that is new, though it may have begun meanwhile. Another state is that of the row that had this id
+    /// already; then nothing changed.
     pub status: Status,
     /// Another submit with its idempotency key made it.
     pub existing: bool,

@@ -5,6 +5,7 @@
 //! executor ([`dispatcher`]). What the executor reports goes on from [`run_reporter`]. Nothing here knows SQL, frames
 //! or processes.
 
+mod at_once;
 mod claims;
 mod dispatcher;
 mod expiry;

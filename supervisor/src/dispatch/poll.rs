@@ -87,11 +87,13 @@ impl StorePoll {
                     continue;
                 }
             }
+            slots.note_waiting(in_vain.again_after().is_some());
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = wait(&*store, &claimant.queues, &in_vain) => {}
                 () = lost_more(&mut peers) => {}
             }
+            slots.note_waiting(true);
         }
     }
 }

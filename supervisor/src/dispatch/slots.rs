@@ -68,6 +68,8 @@ struct SlotState {
     taken: usize,
     /// No slots ahead are given out before this.
     ahead_from: Option<Instant>,
+    /// Nothing that is due waits in the store, as far as is known here.
+    nothing_waits: bool,
     closed: BTreeSet<IntakeClosed>,
 }
 
@@ -92,6 +94,13 @@ impl SlotState {
         self.taken < self.workers || self.ahead_from.is_none_or(|at| at <= now)
     }
 
+    /// The slot of a worker that has nothing to do, for what comes while nothing waits.
+    fn reserve_for_free_worker(&mut self) -> bool {
+        let is_free = self.closed.is_empty() && self.nothing_waits && self.taken < self.workers;
+        self.taken += usize::from(is_free);
+        is_free
+    }
+
     fn reserve(&mut self, most: usize, now: Instant) -> SlotOffer {
         let count = self.free().min(most);
         match self.ahead_from {
@@ -111,7 +120,14 @@ impl SlotState {
 impl Slots {
     /// As many slots as workers may live.
     pub fn new(workers: usize) -> Arc<Self> {
-        let state = SlotState { workers, ahead: 0, taken: 0, ahead_from: None, closed: BTreeSet::new() };
+        let state = SlotState {
+            workers,
+            ahead: 0,
+            taken: 0,
+            ahead_from: None,
+            nothing_waits: false,
+            closed: BTreeSet::new(),
+        };
         Arc::new(Self {
             state: Mutex::new(state),
             changed: Notify::new(),
@@ -140,6 +156,17 @@ impl Slots {
                 SlotOffer::Nothing => changed.await,
             }
         }
+    }
+
+    /// Takes one slot for what comes now, if a worker is free and nothing waits that has more right to it.
+    pub fn reserve_for_free_worker(self: &Arc<Self>) -> Option<SlotReservation> {
+        let is_free = self.state().reserve_for_free_worker();
+        is_free.then(|| SlotReservation { slots: Arc::clone(self), count: 1 })
+    }
+
+    /// Notes whether something that is due may wait in the store: whoever takes it from there knows, and whoever writes it.
+    pub fn note_waiting(&self, something_waits: bool) {
+        self.state().nothing_waits = !something_waits;
     }
 
     /// Follows the pool to a new number of workers.
@@ -310,8 +337,14 @@ mod tests {
     #[test]
     fn slots_ahead_are_given_out_by_the_clock_and_a_free_worker_never_waits() {
         let start = Instant::now();
-        let mut state =
-            SlotState { workers: 2, ahead: 50, taken: 0, ahead_from: None, closed: BTreeSet::new() };
+        let mut state = SlotState {
+            workers: 2,
+            ahead: 50,
+            taken: 0,
+            ahead_from: None,
+            nothing_waits: false,
+            closed: BTreeSet::new(),
+        };
         assert_eq!(state.reserve(10, start), SlotOffer::Taken(10));
         assert_eq!(state.reserve(10, start), SlotOffer::At(start + GATHER), "every worker has work");
         assert_eq!(state.reserve(10, start + GATHER), SlotOffer::Taken(10));
@@ -319,6 +352,24 @@ mod tests {
         assert_eq!(state.reserve(1, start + GATHER), SlotOffer::Taken(1), "a worker is free");
         assert_eq!(state.reserve(99, start + GATHER * 2), SlotOffer::Taken(50));
         assert_eq!(state.reserve(1, start + GATHER * 3), SlotOffer::Nothing);
+    }
+
+    #[tokio::test]
+    async fn who_comes_takes_a_free_worker_only_while_nothing_waits() {
+        let slots = Slots::new(2);
+        slots.set_rate(1000, Duration::from_secs(1));
+        assert!(slots.reserve_for_free_worker().is_none(), "what waits is not known yet");
+        slots.note_waiting(false);
+        let first = slots.reserve_for_free_worker().unwrap();
+        slots.note_waiting(true);
+        assert!(slots.reserve_for_free_worker().is_none(), "somebody waits for it");
+        slots.note_waiting(false);
+        let second = slots.reserve_for_free_worker().unwrap();
+        assert!(slots.reserve_for_free_worker().is_none(), "slots ahead are none of a free worker");
+        drop((first, second));
+        slots.close(IntakeClosed::Draining);
+        assert!(slots.reserve_for_free_worker().is_none(), "nothing is claimed any more");
+        assert_eq!(slots.state().taken, 0);
     }
 
     #[tokio::test]

@@ -47,12 +47,19 @@ pub(super) async fn submit(
     let requests = vec![draft.into_request()?];
     let request = api.own_requests(&caller, requests).await?.pop().transpose()?;
     let request = request.ok_or_else(|| ApiError::invalid("there is no request"))?;
+    let watch = match wait {
+        Some(wait) => Some((api.watch_end(request.execution_id).await, wait)),
+        None => None,
+    };
     let submitted = api.service.submit(request).await;
     let submitted = submitted.map_err(|error| refused_submit(&caller, error))?;
     let SubmitAnswer { execution_id, status, existing, paused_by } = submitted;
     let detail = format!("execution {execution_id}{}", if existing { ", submitted before" } else { "" });
-    let record = match wait {
-        Some(wait) => api.wait_for_end(&caller, execution_id, wait).await?,
+    let record = match watch {
+        Some((watch, wait)) => {
+            let watch = watch.submitted(&api, &submitted).await;
+            api.wait_for_end(&caller, watch, wait).await?
+        }
         None if existing => api.store.execution(execution_id).await?,
         None => None,
     };
@@ -116,7 +123,7 @@ pub(super) async fn show(
     let wait = query.wait()?;
     query.end()?;
     let record = match wait {
-        Some(wait) => api.wait_for_end(&caller, id, wait).await?,
+        Some(wait) => api.wait_for_end(&caller, api.watch_end(id).await, wait).await?,
         None => api.store.execution(id).await?,
     };
     let record = record.ok_or_else(|| ApiError::no_execution(id))?;

@@ -400,6 +400,11 @@ impl Supervisor {
     }
 
     pub(super) async fn insert(&self, row: NewExecution) -> Result<SubmitAnswer, ServiceError> {
+        if self.claims.start_at_once(&row).await {
+            return Ok(SubmitAnswer { execution_id: row.id, status: Status::Pending, existing: false });
+        }
+        // Whoever comes behind it must not be first.
+        self.core.slots.note_waiting(true);
         let submitted = self.submits.submit(row.clone()).await?;
         submitted.map_or_else(|| Err(no_answer()), |submitted| self.submitted(&row, submitted))
     }

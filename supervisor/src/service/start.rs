@@ -154,10 +154,18 @@ impl Supervisor {
             shares_store: shared,
         };
         let submits = SubmitGroups::new(Arc::<dyn Store>::clone(&store), shared);
+        let core = Core::start(&settings, parts)?;
+        let claims = Arc::new(DispatchClaims {
+            claimant: core.claimant.clone(),
+            store: store.clone(),
+            slots: Arc::clone(&core.slots),
+            dispatcher: Arc::clone(&core.dispatcher),
+        });
         let supervisor = Arc::new(Self {
-            core: Core::start(&settings, parts)?,
+            core,
             store,
             submits,
+            claims,
             liveness: Arc::new(Liveness::new(settings.lease)),
             started_with: settings.clone(),
             settings: RwLock::new(settings),
@@ -186,13 +194,6 @@ impl Supervisor {
     fn start_broker(&self) -> Result<Vec<RabbitIntake>, AmqpError> {
         let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner);
         let Some(url) = &settings.amqp_url else { return Ok(Vec::new()) };
-        let Core { claimant, slots, dispatcher, bus, .. } = &self.core;
-        let claims = Arc::new(DispatchClaims {
-            claimant: claimant.clone(),
-            store: self.store.clone(),
-            slots: Arc::clone(slots),
-            dispatcher: Arc::clone(dispatcher),
-        });
         let mut intakes = Vec::new();
         let mut readers = Vec::new();
         for queue in settings.served_queues() {
@@ -205,9 +206,9 @@ impl Supervisor {
             readers.push((queue.clone(), QueueReader::new(&options.broker, queue)?));
             intakes.push(RabbitIntake::start(
                 &options,
-                Arc::clone(&claims),
+                Arc::clone(&self.claims),
                 self.store.clone(),
-                bus.clone(),
+                self.core.bus.clone(),
             )?);
         }
         let _ = self.backlog.set(BrokerStatus::of(readers));

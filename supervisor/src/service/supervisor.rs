@@ -15,7 +15,7 @@ use super::data_dir::DataDir;
 use super::database_status::DatabaseStatus;
 use super::submits::SubmitGroups;
 use crate::access::KnownTokens;
-use crate::dispatch::{IntakeClosed, Preparer};
+use crate::dispatch::{DispatchClaims, IntakeClosed, Preparer};
 use crate::liveness::Liveness;
 use crate::secret_keys::SecretKeys;
 use crate::settings::Settings;
@@ -35,6 +35,8 @@ pub struct Supervisor {
     pub store: Arc<dyn Store>,
     /// Where single submits become transactions.
     pub(super) submits: Arc<SubmitGroups>,
+    /// What comes is claimed by.
+    pub(super) claims: Arc<DispatchClaims>,
     /// How each queue of the broker is, where there is one.
     pub(super) broker: OnceLock<Vec<watch::Receiver<BrokerHealth>>>,
     /// What waits in the broker, where there is one.

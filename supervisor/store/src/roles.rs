@@ -144,6 +144,10 @@ pub trait ClaimStore: Debug + Send + Sync + 'static {
     /// waits already keeps its own request.
     async fn claim(&self, claimant: &Claimant, executions: &[Arc<NewExecution>]) -> Result<Vec<Claim>>;
 
+    /// Whether a claim of this execution would make it RUNNING, as far as is known here: it is to start now and in a queue
+    /// that is served, and no limit, pause or idempotency key has a say.
+    async fn starts_at_once(&self, claimant: &Claimant, execution: &NewExecution) -> Result<bool>;
+
     /// Which of these are RUNNING in this owner's name: the way to read back a claim whose commit is
     /// unknown. The caller knows which of them it holds already.
     async fn claimed_by(&self, owner: Uuid, ids: &[Uuid]) -> Result<Vec<Claimed>>;

@@ -19,7 +19,8 @@ use crate::batch::InsertGroups;
 use crate::columns::now;
 use crate::decide::distinct;
 use crate::limits::on_full::FullLimit;
-use crate::pauses::PauseSubject;
+use crate::limits::KnownWorkflows;
+use crate::pauses::{PauseSubject, Pauses};
 use crate::session::{Backend, Extent, Purpose, StoreSession as _};
 use crate::{
     Claim, ClaimStore, Claimant, Claimed, DueExecutions, NewExecution, Renewal, Result, StoreError,
@@ -33,6 +34,10 @@ pub(super) type TakenRows = HashMap<Uuid, Claimed>;
 impl<B: Backend> ClaimStore for B {
     async fn claim(&self, claimant: &Claimant, executions: &[Arc<NewExecution>]) -> Result<Vec<Claim>> {
         again(B::PLANS_MAX, || claim(self, claimant, executions)).await
+    }
+
+    async fn starts_at_once(&self, claimant: &Claimant, execution: &NewExecution) -> Result<bool> {
+        Ok(!Known::of(self).await?.makes_wait(claimant, execution))
     }
 
     async fn claimed_by(&self, owner: Uuid, ids: &[Uuid]) -> Result<Vec<Claimed>> {
@@ -61,23 +66,37 @@ impl<B: Backend> ClaimStore for B {
     }
 }
 
+/// What is known here of what may keep an execution from starting, at a moment.
+struct Known {
+    now: Timestamp,
+    workflows: Arc<KnownWorkflows>,
+    pauses: Arc<Pauses>,
+}
+
+impl Known {
+    async fn of<B: Backend>(backend: &B) -> Result<Self> {
+        let (workflows, pauses) = (known_workflows(backend).await?, known_pauses(backend).await?);
+        Ok(Self { now: now(), workflows, pauses })
+    }
+
+    fn makes_wait(&self, claimant: &Claimant, new: &NewExecution) -> bool {
+        // A key is given away with a row that waits: one way to write it, for those who come together.
+        new.must_wait(self.now)
+            || new.idempotency.is_some()
+            || !claimant.queues.holds(new.queue.as_deref())
+            || self.workflows.queue_of(new) != new.queue.as_deref()
+            || !self.workflows.limits_of(new).is_empty()
+            || self.pauses.keeping(PauseSubject::of(new)).next().is_some()
+    }
+}
+
 async fn claim<B: Backend>(
     backend: &B,
     claimant: &Claimant,
     executions: &[Arc<NewExecution>],
 ) -> Result<Vec<Claim>> {
-    let now = now();
-    let workflows = known_workflows(backend).await?;
-    let pauses = known_pauses(backend).await?;
-    let waits = |new: &NewExecution| {
-        // A key is given away with a row that waits: one way to write it, for those who come together.
-        new.must_wait(now)
-            || new.idempotency.is_some()
-            || !claimant.queues.holds(new.queue.as_deref())
-            || workflows.queue_of(new) != new.queue.as_deref()
-            || !workflows.limits_of(new).is_empty()
-            || pauses.keeping(PauseSubject::of(new)).next().is_some()
-    };
+    let known = Known::of(backend).await?;
+    let waits = |new: &NewExecution| known.makes_wait(claimant, new);
     if !executions.iter().any(|new| waits(new)) {
         return claim_at_once(backend, claimant, executions).await;
     }

@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 mod batch;
 mod claims;
+mod embedded;
 mod fairness;
 mod pin;
 mod ping_pong;
@@ -37,6 +38,15 @@ enum BenchKind {
         /// How many.
         #[arg(long, default_value_t = 100_000)]
         executions: u32,
+    },
+    /// The embedded store with two workers: submits over HTTP, draining what waits, and a lone execution.
+    Embedded {
+        /// How many are submitted and drained.
+        #[arg(long, default_value_t = 100_000)]
+        executions: u32,
+        /// The folder of an older build's binaries, measured after this one's.
+        #[arg(long)]
+        against: Option<std::path::PathBuf>,
     },
     /// From RabbitMQ to the last commit in PostgreSQL, with two workers, on private servers.
     Service {
@@ -78,6 +88,7 @@ fn main() -> anyhow::Result<()> {
             round_trip::compare(round_trips, &confinement, worker)
         }
         BenchKind::Batch { executions } => batch::run(executions),
+        BenchKind::Embedded { executions, against } => embedded::run(executions, against),
         BenchKind::Service { executions } => service::run(executions),
         BenchKind::Start { starts, worker } => start::compare(starts, worker),
         BenchKind::Claims { claims, behind, organizations } => claims::run(claims, behind, organizations),

@@ -183,7 +183,8 @@ fn numbers(text: &str) -> Vec<u32> {
     text.split_ascii_whitespace().filter_map(|number| number.parse().ok()).collect()
 }
 
-fn ticks(pid: u32) -> u64 {
+/// The processor time of a process with all its threads, in ticks of the system's clock.
+pub(crate) fn ticks(pid: u32) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_ascii_whitespace().skip(11).take(2);
     fields.filter_map(|text| text.parse::<u64>().ok()).sum()
