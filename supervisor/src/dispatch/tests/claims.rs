@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use muster_core::execution::{Attempt, Status};
 use muster_intake::{ClaimAnswer, Claims as _};
 use muster_store::{
-    Claim, ClaimStore, Claimant, Claimed, DueExecutions, NewExecution, Renewal, Result, SqliteStore,
-    StoreError, TakeOver,
+    Claim, ClaimStore, Claimant, Claimed, DueExecutions, ExecutionStore as _, NewExecution, Renewal, Result,
+    SqliteStore, StoreError, TakeOver,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -32,6 +32,10 @@ impl ClaimStore for LosesCommit {
             return Ok(claims);
         }
         Err(StoreError::CommitUnknown { backend: "test", message: "the connection is gone".to_owned() })
+    }
+
+    async fn starts_at_once(&self, claimant: &Claimant, execution: &NewExecution) -> Result<bool> {
+        self.store.starts_at_once(claimant, execution).await
     }
 
     async fn claimed_by(&self, owner: Uuid, ids: &[Uuid]) -> Result<Vec<Claimed>> {
@@ -83,6 +87,22 @@ async fn what_is_claimed_goes_to_the_executor_and_the_answers_are_in_order() {
     let spec = line.executor.submitted().await;
     assert_eq!((spec.attempt, &spec.params.0[..]), (Attempt::new(new.id, 1), &b"[7]"[..]));
     assert_eq!(line.slots.free(), 2, "the slot that was not used is back");
+}
+
+#[tokio::test]
+async fn what_comes_while_a_worker_is_free_and_nothing_waits_starts_at_once() {
+    let mut line = TestLine::start().await;
+    let claims = claims(&line, line.store.clone());
+    let execution = request(&json!({}));
+    assert!(!claims.start_at_once(&execution).await, "what waits is not known yet");
+    line.slots.note_waiting(false);
+    assert!(claims.start_at_once(&execution).await);
+    assert_eq!(line.executor.submitted().await.attempt, Attempt::new(execution.id, 1));
+    assert!(!claims.start_at_once(&execution).await, "its id is known");
+    let later = request(&json!({ "delay_seconds": 60 }));
+    assert!(!claims.start_at_once(&later).await);
+    assert_eq!(line.store.execution(later.id).await.unwrap(), None, "it is to be submitted");
+    assert_eq!(line.slots.free(), 3, "what did not start keeps no slot");
 }
 
 #[tokio::test]

@@ -41,12 +41,21 @@ async fn what_waits_is_claimed_as_slots_allow_until_it_is_told_to_stop() {
     line.dispatcher.cancel(spec.attempt, muster_protocol::CancelReason::User, "its slot is wanted");
     line.executor.cancelled().await;
     assert!(line.executor.is_idle(), "there is no slot");
+    assert!(line.slots.reserve_for_free_worker().is_none(), "somebody waits for the next one");
     let ending = muster_core::execution::RunEnding::Cancelled { message: "it is".to_owned() };
     line.executor.finish(spec, ending);
     assert_eq!(line.executor.submitted().await.attempt, Attempt::new(second, 1));
     stop.cancel();
     polling.await.unwrap();
     assert_eq!(line.slots.free(), 0, "the second has its slot, and the poll keeps none");
+}
+
+#[tokio::test]
+async fn who_comes_after_a_poll_that_found_nothing_has_a_free_worker() {
+    let line = TestLine::start().await;
+    assert!(line.slots.reserve_for_free_worker().is_none());
+    let (_polling, _stop) = polling(&line);
+    eventually("one is offered", async || line.slots.reserve_for_free_worker().is_some()).await;
 }
 
 #[tokio::test]
