@@ -267,6 +267,51 @@ fn most_rows(plan: &str) -> u64 {
     numbers("actual rows=").chain(numbers("Rows Removed by Filter: ")).max().unwrap_or_default()
 }
 
+/// What the statement of a claim is given, where this supervisor is dead.
+fn asked_of_a_claim(dead: Option<Uuid>) -> String {
+    let (nobody, dead) = (Uuid::nil(), dead.map(|dead| dead.to_string()).unwrap_or_default());
+    let queues = format!("'{{{},\"\"}}'", crate::fixture::QUEUE);
+    format!(
+        "'{nobody}', false, '{{{dead}}}', '{{}}', '{{}}', '{{}}', 64, {queues}, '{{{nobody}}}', '{{64}}', {queues}"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_run_is_read_by_no_claim_unless_they_are_lost() {
+    const RUNNING: u64 = 20_000;
+    let fixture = postgres().await;
+    for _ in 0..5 {
+        fixture.submitted().await;
+    }
+    // Where the server still believes that next to nothing runs, and where it knows.
+    fixture.sql("ANALYZE executions").await;
+    let other = Uuid::from_u128(1);
+    fixture
+        .sql(&format!(
+            "INSERT INTO executions (id, workflow_name, status, queue, attempt, lease_owner, lease_expires_at, run_after, created_at) \
+             SELECT gen_random_uuid(), 'w', 'RUNNING', '{}', 1, '{other}', clock_timestamp(), clock_timestamp(), clock_timestamp() \
+             FROM generate_series(1, {RUNNING})",
+            crate::fixture::QUEUE
+        ))
+        .await;
+    for analyze in ["", "ANALYZE executions"] {
+        fixture.sql(analyze).await;
+        for mode in ["force_generic_plan", "force_custom_plan"] {
+            let mode = format!("SET plan_cache_mode = {mode};");
+            let claim = plan_with(&fixture, &mode, "candidates", &asked_of_a_claim(None)).await;
+            assert!(most_rows(&claim) <= 10, "{mode} {claim}");
+            let claim = plan_with(&fixture, &mode, "candidates", &asked_of_a_claim(Some(other))).await;
+            assert!(
+                claim.contains("Index Cond: (lease_owner") && !claim.contains("Seq Scan"),
+                "{mode} {claim}"
+            );
+            // Of those that are lost the first are looked up, and no others.
+            let looked_up = claim.lines().skip_while(|line| !line.contains("LockRows")).nth(1).unwrap();
+            assert!(looked_up.contains("actual rows=64 ") && most_rows(&claim) == RUNNING, "{mode} {claim}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_behind_a_full_limit_are_read_by_no_claim_and_by_nobody_who_looks_for_the_next() {
     const PARKED: u64 = 20_000;
@@ -282,16 +327,7 @@ async fn rows_behind_a_full_limit_are_read_by_no_claim_and_by_nobody_who_looks_f
         fixture.submitted().await;
     }
     fixture.sql("ANALYZE executions").await;
-    let nobody = uuid::Uuid::nil();
-    let claim = plan(
-        &fixture,
-        "candidates",
-        &format!(
-            "'{nobody}', false, '{{}}', '{{}}', '{{}}', '{{}}', 64, '{{{0},\"\"}}', '{{{nobody}}}', '{{64}}', '{{{0},\"\"}}'",
-            crate::fixture::QUEUE
-        ),
-    )
-    .await;
+    let claim = plan(&fixture, "candidates", &asked_of_a_claim(None)).await;
     assert!(claim.contains("executions_shared"), "{claim}");
     assert!(most_rows(&claim) <= 10, "{claim}");
     let next = plan(&fixture, "let_go", "'{limit:crm}', '{3}'").await;

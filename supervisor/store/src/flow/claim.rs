@@ -18,8 +18,8 @@ use super::{again, locked_rows, standings, statuses};
 use crate::batch::InsertGroups;
 use crate::columns::now;
 use crate::decide::distinct;
-use crate::limits::on_full::FullLimit;
 use crate::limits::KnownWorkflows;
+use crate::limits::on_full::FullLimit;
 use crate::pauses::{PauseSubject, Pauses};
 use crate::session::{Backend, Extent, Purpose, StoreSession as _};
 use crate::{

@@ -7,12 +7,33 @@ WITH lost AS (
         id, attempt, attempts_charged, max_attempts, cancel_requested_at IS NOT NULL AS cancel_requested,
         lease_owner, limits, workflow_id, workflow_name, organization_id, false AS is_expired, 0 AS part, lease_expires_at AT TIME ZONE 'UTC' AS turn
     FROM executions
-    WHERE status = 'RUNNING' AND completed_at IS NULL AND lease_owner <> $1
-        AND ($2 OR lease_owner = ANY ($3) OR (id, attempt, lease_expires_at) IN (
-            SELECT late.id, late.attempt, late.lease_ends
-            FROM UNNEST($4::uuid[], $5::integer[], $6::timestamptz[]) AS late (id, attempt, lease_ends)
+    -- A look at an index for each way to be lost, and none where nobody is: what others run is not read. The rest is in a
+    -- CASE, so that the server thinks of no other index: it cannot know how many rows run. Whoever finds as many as these
+    -- locked leaves them to those who lock them.
+    WHERE id = ANY (ARRAY(
+            (
+                SELECT held.id FROM (
+                    SELECT id, lease_expires_at FROM executions
+                    WHERE $2 AND lease_owner <> $1 AND completed_at IS NULL
+                        AND CASE WHEN status = 'RUNNING' AND coalesce(queue, '') = ANY ($11) THEN true ELSE false END
+                    UNION ALL
+                    SELECT id, lease_expires_at FROM executions
+                    WHERE lease_owner = ANY ($3) AND completed_at IS NULL
+                        AND CASE WHEN status = 'RUNNING' AND coalesce(queue, '') = ANY ($11) THEN true ELSE false END
+                ) AS held
+                ORDER BY held.lease_expires_at
+                LIMIT 4 * $7
+            )
+            UNION ALL
+            SELECT late.id FROM UNNEST($4::uuid[]) AS late (id)
         ))
-        AND coalesce(queue, '') = ANY ($11)
+        AND CASE WHEN status = 'RUNNING' AND completed_at IS NULL AND lease_owner <> $1
+            AND ($2 OR lease_owner = ANY ($3) OR (id, attempt, lease_expires_at) IN (
+                SELECT late.id, late.attempt, late.lease_ends
+                FROM UNNEST($4::uuid[], $5::integer[], $6::timestamptz[]) AS late (id, attempt, lease_ends)
+            ))
+            AND coalesce(queue, '') = ANY ($11)
+        THEN true ELSE false END
     ORDER BY lease_expires_at
     LIMIT $7
     FOR UPDATE SKIP LOCKED
