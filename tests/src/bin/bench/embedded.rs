@@ -105,7 +105,14 @@ impl EmbeddedSupervisor {
         let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let child = Command::new(binaries.join("supervisor"))
             .args(["run", "--min-workers", "2", "--max-workers", "2", "--http-bind", &address])
-            .args(["--log-level", "error", "--worker-env", "MUSTER_CONFORMANCE=1", "--worker", worker])
+            .args([
+                "--log-level",
+                "error",
+                "--worker-env",
+                "MUSTER_CONFORMANCE=1",
+                "--worker-command",
+                worker,
+            ])
             .arg("--data-dir")
             .arg(folder.join("data"))
             .env("MUSTER_HTTP_TOKEN", TOKEN)
@@ -113,9 +120,14 @@ impl EmbeddedSupervisor {
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(folder.join("log"))?)
             .spawn()?;
-        let supervisor = Self { child, address };
+        let mut supervisor = Self { child, address };
         let begun = Instant::now();
-        while supervisor.connect().await.is_err() {
+        // One more than is measured: the interface answers before executions are taken in.
+        while supervisor.submit(1).await.is_err() {
+            if let Some(status) = supervisor.child.try_wait()? {
+                let log = std::fs::read_to_string(folder.join("log"))?;
+                anyhow::bail!("the supervisor ended ({status}): {log}");
+            }
             anyhow::ensure!(begun.elapsed() < DEADLINE, "no supervisor at {}", supervisor.address);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
