@@ -57,7 +57,7 @@ pub(super) async fn submit(
     let detail = format!("execution {execution_id}{}", if existing { ", submitted before" } else { "" });
     let record = match watch {
         Some((watch, wait)) => {
-            let watch = watch.submitted(&api, &submitted).await;
+            let watch = watch.submitted(&api, execution_id, status).await;
             api.wait_for_end(&caller, watch, wait).await?
         }
         None if existing => api.store.execution(execution_id).await?,

@@ -12,7 +12,6 @@ use uuid::Uuid;
 use super::Api;
 use super::problem::ApiError;
 use crate::access::Caller;
-use crate::api::SubmitAnswer;
 
 /// How often a waiter looks at the row although nobody told it of a change: the news may have been lost.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -26,12 +25,12 @@ pub(super) struct EndWatch {
 }
 
 impl EndWatch {
-    /// What a submit answered that was made since.
-    pub(super) async fn submitted(self, api: &Api, answer: &SubmitAnswer) -> Self {
-        if answer.execution_id == self.id {
-            return Self { is_known_open: !answer.status.is_terminal(), ..self };
+    /// A submit that was made since answered with this execution and state.
+    pub(super) async fn submitted(self, api: &Api, id: Uuid, status: Status) -> Self {
+        if id == self.id {
+            return Self { is_known_open: !status.is_terminal(), ..self };
         }
-        api.watch_end(answer.execution_id).await
+        api.watch_end(id).await
     }
 }
 

@@ -401,7 +401,13 @@ impl Supervisor {
 
     pub(super) async fn insert(&self, row: NewExecution) -> Result<SubmitAnswer, ServiceError> {
         if self.claims.start_at_once(&row).await {
-            return Ok(SubmitAnswer { execution_id: row.id, status: Status::Pending, existing: false });
+            let paused_by = Vec::new();
+            return Ok(SubmitAnswer {
+                execution_id: row.id,
+                status: Status::Pending,
+                existing: false,
+                paused_by,
+            });
         }
         // Whoever comes behind it must not be first.
         self.core.slots.note_waiting(true);
