@@ -24,11 +24,11 @@ const THEIRS: &str = "theirs";
 /// Stands in all that is said of it.
 const MARK: &str = "not-of-acme";
 /// The organizations.
-const ACME: Uuid = Uuid::from_u128(0xac3e);
-const OTHER: Uuid = Uuid::from_u128(0x07e3);
+pub(super) const ACME: Uuid = Uuid::from_u128(0xac3e);
+pub(super) const OTHER: Uuid = Uuid::from_u128(0x07e3);
 
 /// Makes a token that counts from now on.
-async fn token(served: &TestServer, name: &str, grant: RoleGrant) -> String {
+pub(super) async fn token(served: &TestServer, name: &str, grant: RoleGrant) -> String {
     let secret = make_token();
     let RoleGrant { role, organization_id } = grant;
     let hash = hash_of(secret.expose_secret());
@@ -186,18 +186,18 @@ async fn each_endpoint_lets_in_whom_its_rule_says_and_nobody_else() {
 }
 
 /// What one organization has, and the other.
-struct World {
-    served: TestServer,
+pub(super) struct World {
+    pub(super) served: TestServer,
     /// An execution of each.
-    ours: Uuid,
-    theirs: Uuid,
+    pub(super) ours: Uuid,
+    pub(super) theirs: Uuid,
     /// An execution of nobody in particular.
-    nobodys: Uuid,
+    pub(super) nobodys: Uuid,
     /// What the row of a workflow of theirs is called by.
     their_workflow: Uuid,
 }
 
-async fn admin(served: &TestServer, method: &str, path: &str, body: Value) -> String {
+pub(super) async fn admin(served: &TestServer, method: &str, path: &str, body: Value) -> String {
     let (status, answer) = ask(served, MAIN, method, path, &body.to_string()).await;
     assert!((200..300).contains(&status), "{method} {path}: {answer}");
     answer
@@ -210,7 +210,7 @@ fn id_in(answer: &str) -> Uuid {
     answer["execution_id"].as_str().unwrap().parse().unwrap()
 }
 
-async fn world() -> World {
+pub(super) async fn world() -> World {
     let served = serve(Some(MAIN)).await;
     for (key, id, name) in [("acme", ACME, "Acme"), (THEIRS, OTHER, MARK)] {
         admin(&served, "PUT", &format!("/api/organizations/{key}"), json!({ "id": id, "name": name })).await;

@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::WebSocketUpgrade;
-use muster_bus::Bus;
-use muster_core::execution::Attempt;
+use jiff::Timestamp;
+use muster_bus::{Bus, StatusChange};
+use muster_core::access::{Role, RoleGrant};
+use muster_core::execution::{Attempt, Status};
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::access::{ACME, OTHER, World, admin, token, world};
 use super::served::{line, serve};
 use crate::http::socket::{SocketClient, WatcherSight};
 
@@ -18,10 +22,15 @@ struct Socket(tokio::net::TcpStream);
 
 impl Socket {
     async fn open(address: &str) -> Self {
+        Self::open_with(address, "").await
+    }
+
+    /// With these header lines.
+    async fn open_with(address: &str, headers: &str) -> Self {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
         let head = format!(
-            "GET /ws HTTP/1.1\r\nhost: {address}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+            "GET /ws HTTP/1.1\r\nhost: {address}\r\n{headers}connection: upgrade\r\nupgrade: websocket\r\n\
              sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).await.unwrap();
@@ -53,6 +62,13 @@ impl Socket {
         let (kind, text) = self.receive_frame().await;
         assert_eq!(kind, 0x81, "a text frame");
         serde_json::from_slice(&text).unwrap()
+    }
+
+    /// True once the other end has gone, whatever it says at last.
+    async fn is_closed(&mut self) -> bool {
+        use tokio::io::AsyncReadExt as _;
+        let mut rest = Vec::new();
+        tokio::time::timeout(Duration::from_secs(20), self.0.read_to_end(&mut rest)).await.is_ok()
     }
 
     async fn receive_frame(&mut self) -> (u8, Vec<u8>) {
@@ -135,4 +151,43 @@ async fn a_watcher_that_does_not_answer_a_ping_is_let_go() {
     let (kind, reason) = socket.receive_frame().await;
     assert_eq!((kind, &reason[2..]), (CLOSE, b"no answer to a ping".as_slice()));
     assert_eq!(tokio::io::AsyncReadExt::read(&mut socket.0, &mut [0]).await.unwrap(), 0, "it is closed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_bound_to_an_organization_watches_what_is_of_it() {
+    let World { served, ours, theirs, nobodys, .. } = world().await;
+    let grant = RoleGrant { role: Role::View, organization_id: Some(ACME) };
+    let secret = token(&served, "watcher", grant).await;
+    let mut socket =
+        Socket::open_with(served.address(), &format!("authorization: Bearer {secret}\r\n")).await;
+    let known = [ours, theirs, nobodys];
+    for (channel, refusal) in [
+        ("pool".to_owned(), "bound to one organization".to_owned()),
+        (format!("execution:{theirs}"), format!("there is no execution {theirs}")),
+        (format!("execution:{nobodys}"), format!("there is no execution {nobodys}")),
+    ] {
+        // All of a wish or nothing of it.
+        socket.send(&json!({ "subscribe": ["executions", channel] }).to_string()).await;
+        let refused = socket.receive().await;
+        assert!(refused["error"].as_str().unwrap().contains(&refusal), "{channel}: {refused}");
+    }
+    socket.send(&json!({ "subscribe": ["executions", format!("execution:{ours}")] }).to_string()).await;
+    // An unknown wish is answered in order, so its answer says that the subscription is made.
+    socket.send("{}x").await;
+    assert!(socket.receive().await["error"].is_string());
+    for (id, organization_id) in known.into_iter().rev().zip([None, Some(OTHER), Some(ACME)]) {
+        let change = StatusChange::new(Attempt::new(id, 1), Status::Running, Timestamp::now());
+        served.bus.status_changed(&StatusChange { organization_id, ..change });
+    }
+    let mut heard = Vec::new();
+    for _ in 0..2 {
+        let news = socket.receive().await;
+        heard.push((news["channel"].as_str().unwrap().to_owned(), news["data"]["execution_id"].clone()));
+    }
+    heard.sort_by(|one, other| one.0.cmp(&other.0));
+    let of_ours = |channel: &str| (channel.to_owned(), json!(ours));
+    assert_eq!(heard, [of_ours(&format!("execution:{ours}")), of_ours("executions")], "theirs came before");
+
+    admin(&served, "DELETE", "/api/tokens/watcher", json!({})).await;
+    assert!(socket.is_closed().await, "nobody hears on with a token that counts no more");
 }
