@@ -51,6 +51,7 @@ PARTS = {
         "how-to/deploy",
         "how-to/operate",
         "how-to/access",
+        "how-to/assistant",
         "how-to/launchers",
     ],
     "Reference": [

@@ -25,6 +25,7 @@ mod human;
 mod limit;
 mod list;
 mod logs;
+mod mcp;
 mod migrate;
 mod organization;
 mod output;
@@ -85,6 +86,7 @@ enum CliCommand {
     Fleet(fleet::FleetCommand),
     Report(fleet::ReportCommand),
     Top(top::TopCommand),
+    Mcp(mcp::McpCommand),
     Dashboard(dashboard::DashboardCommand),
     List(list::ListCommand),
     Show(show::ShowCommand),
@@ -139,6 +141,7 @@ impl CliCommand {
             Self::Fleet(command) => command.run(),
             Self::Report(command) => command.run(),
             Self::Top(command) => command.run(),
+            Self::Mcp(command) => command.run(),
             Self::Dashboard(command) => command.run(),
             Self::List(command) => command.run(),
             Self::Show(command) => command.run(),
