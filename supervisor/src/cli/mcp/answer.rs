@@ -59,7 +59,7 @@ mod tests {
             sequence,
             at: Timestamp::UNIX_EPOCH,
             level: "info".to_owned(),
-            stream: LogStream::Stdout,
+            stream: LogStream::Stderr,
             logger: String::new(),
             message: "x".repeat(*length),
             fields: None,
