@@ -21,10 +21,14 @@ const WORDS: [&str; 6] =
     ["json!", "to_value(", "from_value(", "serde_json::Value", "serde_json::{", "Map<String, Value"];
 
 /// Files that may, and what they put in a tree instead of user data.
-const NAMED: [(&str, &str); 19] = [
+const NAMED: [(&str, &str); 20] = [
     ("src/cli/check_worker.rs", "the kit's own lines"),
     ("src/cli/doctor.rs", "findings"),
     ("src/cli/follow.rs", "how many lines a gap has"),
+    (
+        "src/cli/mcp/calls.rs",
+        "what an assistant gives, a tree already; what would not be exact in one is refused",
+    ),
     ("src/cli/migrate.rs", "versions"),
     ("src/cli/reload.rs", "nothing: an empty body"),
     ("src/cli/status.rs", "readiness and pool"),

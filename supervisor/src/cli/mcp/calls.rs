@@ -40,6 +40,11 @@ pub(super) enum CallFailure {
     /// The arguments are not those of the tool.
     #[error("{0}: the schema of the tool says what it takes")]
     Arguments(serde_json::Error),
+    /// It came as a number of which digits may be lost.
+    #[error(
+        "a number of more than 64 bits is not exact on this way: give it as text, or submit it with `supervisor submit`"
+    )]
+    Inexact,
     /// The id is none.
     #[error(transparent)]
     Id(#[from] muster_core::execution::InvalidId),
@@ -61,7 +66,7 @@ impl AssistantTool {
                 Ok(cut(written(&client.report()?)?, LESS_OF_A_STATE))
             }
             Self::Status => status(client, read(arguments)?),
-            Self::Submit => submit(client, &read(arguments)?),
+            Self::Submit => submit(client, &read(exact(arguments)?)?),
             Self::Cancel => written(&client.cancel(meant(client, arguments)?)?),
             Self::Retry => written(&client.retry(meant(client, arguments)?)?),
         }
@@ -70,6 +75,23 @@ impl AssistantTool {
 
 fn read<T: DeserializeOwned>(arguments: JsonObject) -> Result<T, CallFailure> {
     serde_json::from_value(Value::Object(arguments)).map_err(CallFailure::Arguments)
+}
+
+/// An integer that does not fit in 64 bits comes as the nearest double, so one as large as this may have lost digits.
+const EXACT_BELOW: f64 = 9_223_372_036_854_775_808.0;
+
+fn exact(arguments: JsonObject) -> Result<JsonObject, CallFailure> {
+    let all_are = arguments.values().all(is_exact);
+    if all_are { Ok(arguments) } else { Err(CallFailure::Inexact) }
+}
+
+fn is_exact(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => !number.is_f64() || number.as_f64().is_some_and(|it| it.abs() < EXACT_BELOW),
+        Value::Array(items) => items.iter().all(is_exact),
+        Value::Object(members) => members.values().all(is_exact),
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
+    }
 }
 
 fn written<T: Serialize>(answer: &T) -> Result<String, CallFailure> {
@@ -152,6 +174,19 @@ mod tests {
         assert_eq!(written(&asked).unwrap(), r#"{"workflow":"hello","parameters":{"n":0.1},"priority":3}"#);
         assert_eq!(wait(asked.wait_seconds), Some(Duration::from_secs(9)));
         assert_eq!(wait(Some(u16::MAX)), Some(WAIT_MAX));
+    }
+
+    #[test]
+    fn a_number_that_would_lose_digits_is_refused() {
+        let is_taken = |number: &str| {
+            exact(object(&format!(r#"{{"parameters": {{"of": [{{"n": {number}}}]}}}}"#))).is_ok()
+        };
+        for number in ["9223372036854775807", "18446744073709551615", "-9223372036854775808", "0.1", "1e18"] {
+            assert!(is_taken(number), "{number}");
+        }
+        for number in ["18446744073709551616", "-9223372036854775809", "1e19"] {
+            assert!(!is_taken(number), "{number}");
+        }
     }
 
     #[test]
