@@ -133,7 +133,7 @@ impl FinalizedSink for Notifier {
                     let workflow = held.as_ref().and_then(|held| held.execution.workflow_name.as_deref());
                     let ran = finalization.duration_ms.map(Duration::from_millis);
                     self.metrics.finished(workflow.unwrap_or_default(), status, error_type.as_deref(), ran);
-                    tell_failure(&finalization, held.as_ref(), status, error_type.as_deref());
+                    tell_end(&finalization, held.as_ref(), status, error_type.as_deref());
                     ended.push(&finalization, held, (status, error_type));
                 }
                 FinalizeResult::Requeued => {
@@ -165,8 +165,9 @@ impl FinalizedSink for Notifier {
     }
 }
 
-/// A line in the log for each execution that did not succeed. What it says itself is in its row and its log.
-fn tell_failure(
+/// A line in the log for each execution that ended. What it says itself is in its row and its log.
+/// `log_level = "info,executions=off"` leaves them out.
+fn tell_end(
     finalization: &Finalization,
     held: Option<&InFlightAttempt>,
     status: Status,
@@ -175,14 +176,14 @@ fn tell_failure(
     let (execution_id, attempt) = (finalization.attempt.execution_id, finalization.attempt.number);
     let workflow = held.and_then(|held| held.execution.workflow_name.as_deref()).unwrap_or_default();
     let duration_ms = finalization.duration_ms.unwrap_or_default();
-    let error_type = error_type.unwrap_or_default();
     let message = match status {
+        Status::Success => "execution succeeded",
         Status::Failed => "execution failed",
         Status::Timeout => "execution timed out",
         Status::Cancelled => "execution was cancelled",
-        Status::Success | Status::Pending | Status::Running => return,
+        Status::Pending | Status::Running => return,
     };
-    tracing::info!(%execution_id, attempt, workflow, error_type, duration_ms, "{message}");
+    tracing::info!(target: "executions", %execution_id, attempt, workflow, error_type, duration_ms, "{message}");
 }
 
 /// What the task that talks to the bus is told.

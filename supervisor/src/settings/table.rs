@@ -217,7 +217,8 @@ settings! {
     "otlp_headers_file" => otlp_headers_file: Option<PathBuf>, FileKind = FileKind, default "";
     /// Which part of the executions is traced, from 0 to 1, where whoever submits one does not say by its traceparent.
     "otlp_sample_ratio" => otlp_sample_ratio: f64, RatioKind = RatioKind, default "1";
-    /// What is logged: off, error, warn, info, debug, trace, or a list like `info,muster_core::pool=debug`.
+    /// What is logged: off, error, warn, info, debug, trace, or a list like `info,muster_core::pool=debug`. `executions=off` leaves out
+    /// the line of each execution that ended, `audit=off` those of requests that change something.
     "log_level" => log_level: String, LevelKind = LevelKind, default "info";
     /// How it is logged: auto (text on a terminal, else json), text or json.
     "log_format" => log_format: LogFormat, FormatKind = FormatKind::new(), default "auto";

@@ -8,6 +8,7 @@ mod batch_pipes;
 mod client;
 mod deaths;
 mod end_causes;
+mod end_lines;
 mod isolation;
 mod lateness;
 mod left;
