@@ -25,6 +25,10 @@ const BACK_LOOKS: u32 = 40;
 /// The pause between two looks whether it is.
 const BACK_LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// A letter that somebody else looks at is out of the queue for a moment: so often it is looked for before it is said that
+/// there is none.
+const LOOKS_FOR_ONE: u32 = 20;
+
 /// The dead letters of a queue.
 #[derive(Debug)]
 pub struct DeadLetters {
@@ -74,6 +78,22 @@ impl DeadLetters {
         only: LetterChoice,
         store: &dyn QueueStore,
     ) -> Result<ReplayResult, ReplayError> {
+        let mut looks = looks_for(only);
+        loop {
+            let replayed = self.replay_once(only, store).await?;
+            looks -= 1;
+            if replayed.replayed > 0 || looks == 0 {
+                return Ok(replayed);
+            }
+            tokio::time::sleep(BACK_LOOK_EVERY).await;
+        }
+    }
+
+    async fn replay_once(
+        &self,
+        only: LetterChoice,
+        store: &dyn QueueStore,
+    ) -> Result<ReplayResult, ReplayError> {
         let channel = self.channel().await?;
         let mut replayed = ReplayResult::default();
         // What comes back while we replay is not replayed again.
@@ -112,6 +132,21 @@ impl DeadLetters {
         message: &[u8],
         store: &dyn QueueStore,
     ) -> Result<bool, ReplayError> {
+        for _ in 1..LOOKS_FOR_ONE {
+            if self.replay_as_once(key, message, store).await? {
+                return Ok(true);
+            }
+            tokio::time::sleep(BACK_LOOK_EVERY).await;
+        }
+        self.replay_as_once(key, message, store).await
+    }
+
+    async fn replay_as_once(
+        &self,
+        key: LetterKey,
+        message: &[u8],
+        store: &dyn QueueStore,
+    ) -> Result<bool, ReplayError> {
         let channel = self.channel().await?;
         let mut found = None;
         while found.is_none()
@@ -136,6 +171,18 @@ impl DeadLetters {
     /// # Errors
     /// When the broker is out of reach or refuses.
     pub async fn purge(&self, only: LetterChoice) -> Result<u32, AmqpError> {
+        let mut looks = looks_for(only);
+        loop {
+            let purged = self.purge_once(only).await?;
+            looks -= 1;
+            if purged > 0 || looks == 0 {
+                return Ok(purged);
+            }
+            tokio::time::sleep(BACK_LOOK_EVERY).await;
+        }
+    }
+
+    async fn purge_once(&self, only: LetterChoice) -> Result<u32, AmqpError> {
         let channel = self.channel().await?;
         if only == LetterChoice::All {
             let purged = channel.queue_purge(self.names.dead.clone(), QueuePurgeOptions::default());
@@ -180,6 +227,11 @@ impl DeadLetters {
         let taken = answered(taken).await?;
         Ok(taken.map(|message| message.delivery))
     }
+}
+
+/// How often letters are looked for, if none is found: who wants all of them means those that are there.
+fn looks_for(only: LetterChoice) -> u32 {
+    if only == LetterChoice::All { 1 } else { LOOKS_FOR_ONE }
 }
 
 /// Closes the channel: what was taken and not acknowledged goes back to its place.

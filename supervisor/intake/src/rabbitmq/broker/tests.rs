@@ -79,7 +79,19 @@ async fn unusable_messages_are_dead_lettered_with_the_reason(broker: &TestBroker
     assert_eq!(dead.purge(LetterChoice::Key(key)).await.unwrap(), 1);
     let left = dead.list(10).await.unwrap();
     assert!(left.len() == 2 && left.iter().all(|letter| letter.key != key), "{left:?}");
-    assert_eq!(dead.purge(LetterChoice::Execution(bad)).await.unwrap(), 1);
+    // Somebody else looks at them, and gives them back.
+    let uri = super::connect::parse(&(&scene.url).into()).unwrap();
+    let connection = super::connect::connect(&uri, "test").await.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    for _ in 0..2 {
+        let looked_at = channel.basic_get("unusable.dead".into(), lapin::options::BasicGetOptions::default());
+        assert!(looked_at.await.unwrap().is_some());
+    }
+    let mut purged = Box::pin(dead.purge(LetterChoice::Execution(bad)));
+    let answered = tokio::time::timeout(std::time::Duration::from_millis(200), &mut purged).await;
+    assert!(answered.is_err(), "it is looked for until it is back: {answered:?}");
+    channel.close(200, "seen".into()).await.unwrap();
+    assert_eq!(purged.await.unwrap(), 1);
     assert_eq!(dead.purge(LetterChoice::All).await.unwrap(), 1);
     assert!(scene.dead().await.is_empty());
 }
