@@ -86,8 +86,9 @@ fn a_thousand_executions_leave_nothing_behind() {
     let before = (process::descriptors(supervisor.id()).len(), process::threads(supervisor.id()));
     round(800);
     let after = (process::descriptors(supervisor.id()).len(), process::threads(supervisor.id()));
-    assert!(after.0 <= before.0 + 8, "descriptors: {before:?}, then {after:?}");
-    assert!(after.1 <= before.1 + 4, "threads: {before:?}, then {after:?}");
+    // Of the store's four readers, each a thread and three descriptors, some are not opened before several are needed at once.
+    assert!(after.0 <= before.0 + 20, "descriptors: {before:?}, then {after:?}");
+    assert!(after.1 <= before.1 + 8, "threads: {before:?}, then {after:?}");
     assert!(supervisor.terminate(SOON).success());
     installation.assert_nothing_left();
 }

@@ -24,10 +24,14 @@ const resize = make("form", { class: "bar" }, make("label", {}, "min ", min), ma
 resize.onsubmit = event => {
   event.preventDefault();
   act(event.submitter ?? resize, async () => {
-    await tell("POST", "api/pool/resize", { min_workers: Number(min.value), max_workers: Number(max.value) });
-    return `The pool has ${min.value} to ${max.value} workers.`;
+    const sent = [min.value, max.value];
+    await tell("POST", "api/pool/resize", { min_workers: Number(sent[0]), max_workers: Number(sent[1]) });
+    for (const [at, field] of [min, max].entries()) if (field.value === sent[at]) delete field.dataset.typed;
+    return `The pool has ${sent.join(" to ")} workers.`;
   });
 };
+// What somebody has typed stays until it is sent.
+for (const field of [min, max]) field.oninput = () => { field.dataset.typed = ""; };
 const recycle = button("Recycle all", async () => {
   if (!await confirmed("Replace every worker?", "Each replacement is ready before the old one leaves.", "Replace all")) return "";
   await tell("POST", "api/pool/recycle", { all: true });
@@ -81,11 +85,7 @@ async function readAll() {
   showLimits(limits, found.limits);
   noLimits.hidden = found.limits.length > 0;
   showQueues(queues, pool);
-  for (const [field, value] of [[min, pool.min_workers], [max, pool.max_workers]]) if (field.dataset.was !== String(value)) {
-    // What somebody has typed since stays.
-    if (field.value === (field.dataset.was ?? "")) field.value = value;
-    field.dataset.was = value;
-  }
+  for (const [field, value] of [[min, pool.min_workers], [max, pool.max_workers]]) if (!("typed" in field.dataset)) field.value = value;
   show();
 }
 
