@@ -78,15 +78,8 @@ impl DeadLetters {
         only: LetterChoice,
         store: &dyn QueueStore,
     ) -> Result<ReplayResult, ReplayError> {
-        let mut looks = looks_for(only);
-        loop {
-            let replayed = self.replay_once(only, store).await?;
-            looks -= 1;
-            if replayed.replayed > 0 || looks == 0 {
-                return Ok(replayed);
-            }
-            tokio::time::sleep(BACK_LOOK_EVERY).await;
-        }
+        let look = || self.replay_once(only, store);
+        until_found(looks_for(only), look, |replayed| replayed.replayed > 0).await
     }
 
     async fn replay_once(
@@ -132,13 +125,7 @@ impl DeadLetters {
         message: &[u8],
         store: &dyn QueueStore,
     ) -> Result<bool, ReplayError> {
-        for _ in 1..LOOKS_FOR_ONE {
-            if self.replay_as_once(key, message, store).await? {
-                return Ok(true);
-            }
-            tokio::time::sleep(BACK_LOOK_EVERY).await;
-        }
-        self.replay_as_once(key, message, store).await
+        until_found(LOOKS_FOR_ONE, || self.replay_as_once(key, message, store), |found| *found).await
     }
 
     async fn replay_as_once(
@@ -171,15 +158,7 @@ impl DeadLetters {
     /// # Errors
     /// When the broker is out of reach or refuses.
     pub async fn purge(&self, only: LetterChoice) -> Result<u32, AmqpError> {
-        let mut looks = looks_for(only);
-        loop {
-            let purged = self.purge_once(only).await?;
-            looks -= 1;
-            if purged > 0 || looks == 0 {
-                return Ok(purged);
-            }
-            tokio::time::sleep(BACK_LOOK_EVERY).await;
-        }
+        until_found(looks_for(only), || self.purge_once(only), |purged| *purged > 0).await
     }
 
     async fn purge_once(&self, only: LetterChoice) -> Result<u32, AmqpError> {
@@ -227,6 +206,22 @@ impl DeadLetters {
         let taken = answered(taken).await?;
         Ok(taken.map(|message| message.delivery))
     }
+}
+
+/// Looks so often, unless something is found before; gives what the last look came to.
+async fn until_found<T, E, F: Future<Output = Result<T, E>>>(
+    looks: u32,
+    mut look: impl FnMut() -> F,
+    is_found: impl Fn(&T) -> bool,
+) -> Result<T, E> {
+    for _ in 1..looks {
+        let answer = look().await?;
+        if is_found(&answer) {
+            return Ok(answer);
+        }
+        tokio::time::sleep(BACK_LOOK_EVERY).await;
+    }
+    look().await
 }
 
 /// How often letters are looked for, if none is found: who wants all of them means those that are there.
