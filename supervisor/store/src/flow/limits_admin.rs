@@ -16,7 +16,7 @@ use crate::limits::admission::{LimitCounts, WaitsFor};
 use crate::limits::session::{Holder, LimitSession as _, LockPatience};
 use crate::limits::{
     Displaced, HeldLimit, KeySource, LimitRecord, LimitStore, LimitSweep, LimitTerms, LimitUse, LimitWait,
-    WorkflowTerms, after,
+    WorkflowTerms, behind,
 };
 use crate::session::{Backend, Extent, Purpose, StoreSession};
 use crate::{ExecutionRecord, Result};
@@ -192,7 +192,7 @@ struct TendedPage {
 async fn tend_page<B: Backend>(backend: &B, from: &str, to: &str) -> Result<TendedPage> {
     let mut session = backend.begin(Purpose::Read, Extent::Several).await?;
     let reasons = session.waited_for_between(from, to, SWEEP_MAX).await?;
-    let next = reasons.last().filter(|_| reasons.len() >= SWEEP_MAX).map(|last| after(last));
+    let next = behind(&reasons, SWEEP_MAX);
     let waits: Vec<WaitsFor> = reasons.iter().filter_map(|reason| WaitsFor::parse(reason)).collect();
     let held: BTreeSet<HeldLimit> = waits.iter().filter_map(WaitsFor::held).collect();
     let held: Vec<HeldLimit> = held.into_iter().collect();

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::again;
 use super::tending::{DirtyLimits, tend_changed};
 use crate::limits::admission::WaitsFor;
-use crate::limits::after;
+use crate::limits::behind;
 use crate::limits::session::LimitSession as _;
 use crate::pauses::{NotedChange, PAUSES, PauseSession as _, PauseSubject, Pauses, REASONS_MAX, SubjectRow};
 use crate::session::{Backend, Candidate, Extent, Purpose, StoreSession};
@@ -187,7 +187,7 @@ async fn let_go_resumed<B: Backend>(backend: &B, turns: usize) -> Result<usize> 
     let (mut reasons, mut from) = (Vec::new(), Some(PAUSES.0.to_owned()));
     while let Some(place) = from {
         let page = session.waited_for_between(&place, PAUSES.1, REASONS_MAX).await?;
-        from = page.last().filter(|_| page.len() >= REASONS_MAX).map(|last| after(last));
+        from = behind(&page, REASONS_MAX);
         reasons.extend(page);
     }
     let paused = if reasons.is_empty() { Vec::new() } else { session.all_pauses().await? };

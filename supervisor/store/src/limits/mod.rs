@@ -31,6 +31,6 @@ pub(crate) use key::{KeySource, key_of};
 pub use on_full::OnFull;
 pub use rate::{InvalidRate, LimitRate};
 pub use store::{LimitStore, LimitSweep, LimitUse, LimitWait};
-pub(crate) use sweep_places::{SweepPlaces, after};
+pub(crate) use sweep_places::{SweepPlaces, behind};
 pub use workflow_terms::{ConcurrencyTerms, WorkflowTerms, own_limit_name};
 pub(crate) use workflows::{DeclaredWorkflow, KnownWorkflows, OF_CODE, OF_ROW, WorkflowBook};

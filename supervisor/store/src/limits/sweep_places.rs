@@ -23,8 +23,8 @@ impl SweepPlaces {
     }
 }
 
-/// The first text after this one.
-pub(crate) fn after(text: &str) -> String {
+/// From which text on there may be more, behind a page of so many at most: the first one after its last.
+pub(crate) fn behind(page: &[String], most: usize) -> Option<String> {
     // No database keeps a zero in a text.
-    format!("{text}\u{1}")
+    page.last().filter(|_| page.len() >= most).map(|last| format!("{last}\u{1}"))
 }

@@ -31,30 +31,23 @@ fn lock_key(name: &str) -> i32 {
     hash.cast_signed()
 }
 
-/// How long a lock is waited for, as the server's `lock_timeout` says it.
-const fn lock_timeout(patience: LockPatience) -> &'static str {
+/// How long limits are waited for, and what the transaction locks once it has them, as the server's `lock_timeout` says it.
+const fn lock_timeouts(patience: LockPatience) -> (&'static str, &'static str) {
+    const SHORT: &str = "500ms";
+    const LONG: &str = "8s";
     match patience {
-        LockPatience::Short => "500ms",
-        LockPatience::First | LockPatience::Long => "8s",
-    }
-}
-
-/// The same of what the transaction locks once it has its limits.
-const fn lock_timeout_afterwards(patience: LockPatience) -> &'static str {
-    match patience {
-        LockPatience::Short | LockPatience::First => lock_timeout(LockPatience::Short),
-        LockPatience::Long => lock_timeout(LockPatience::Long),
+        LockPatience::Short => (SHORT, SHORT),
+        LockPatience::First => (LONG, SHORT),
+        LockPatience::Long => (LONG, LONG),
     }
 }
 
 impl LimitSession for PgSession {
     async fn lock_limits(&mut self, names: &[&str], patience: LockPatience) -> Result<()> {
         let keys: BTreeSet<i32> = names.iter().map(|name| lock_key(name)).collect();
-        let query = sqlx::query(statements::LOCK_LIMITS)
-            .bind(Vec::from_iter(keys))
-            .bind(lock_timeout(patience))
-            .bind(lock_timeout_afterwards(patience));
-        self.run(query).await
+        let (of_limits, afterwards) = lock_timeouts(patience);
+        let query = sqlx::query(statements::LOCK_LIMITS).bind(Vec::from_iter(keys));
+        self.run(query.bind(of_limits).bind(afterwards)).await
     }
 
     async fn limits_named(&mut self, names: &[&str]) -> Result<Vec<LimitRecord>> {
