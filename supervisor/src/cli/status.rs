@@ -4,12 +4,14 @@ use std::process::ExitCode;
 
 use clap::Args;
 use muster_protocol::spelled_out;
+use serde::Serialize;
 
 use super::exit::CommandFailure;
 use super::human;
 use super::output::{print, print_line};
 use super::server::ServerFlags;
 use crate::api::{BrokerView, IsolationView, PoolView, Readiness, TemplateStateView, TemplateView};
+use crate::client::{ApiClient, ClientError};
 
 /// Show whether the supervisor can take work, and what its workers are doing.
 #[derive(Debug, Args)]
@@ -27,15 +29,28 @@ pub(crate) struct StatusCommand {
     server: ServerFlags,
 }
 
+/// What is said as JSON, here and to assistants.
+#[derive(Debug, Serialize)]
+pub(super) struct SupervisorStatus {
+    readiness: Readiness,
+    pool: PoolView,
+}
+
+impl SupervisorStatus {
+    /// Asks the supervisor.
+    pub(super) fn of(client: &ApiClient) -> Result<Self, ClientError> {
+        Ok(Self { readiness: client.readiness()?, pool: client.pool()? })
+    }
+}
+
 impl StatusCommand {
     pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
-        let client = self.server.client()?;
-        let readiness = client.readiness()?;
-        let pool = client.pool()?;
+        let status = SupervisorStatus::of(&self.server.client()?)?;
+        let SupervisorStatus { readiness, pool } = &status;
         if self.json {
-            print_line(&format!("{:#}", serde_json::json!({"readiness": readiness, "pool": pool})))?;
+            print_line(&format!("{:#}", serde_json::json!(status)))?;
         } else {
-            print(&spelled_out(&describe(&readiness, &pool)))?;
+            print(&spelled_out(&describe(readiness, pool)))?;
         }
         Ok(ExitCode::from(u8::from(!readiness.ready)))
     }

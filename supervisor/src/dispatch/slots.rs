@@ -61,7 +61,7 @@ pub struct Slots {
     workers: watch::Sender<usize>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct SlotState {
     workers: usize,
     ahead: usize,
@@ -120,14 +120,7 @@ impl SlotState {
 impl Slots {
     /// As many slots as workers may live.
     pub fn new(workers: usize) -> Arc<Self> {
-        let state = SlotState {
-            workers,
-            ahead: 0,
-            taken: 0,
-            ahead_from: None,
-            nothing_waits: false,
-            closed: BTreeSet::new(),
-        };
+        let state = SlotState { workers, ..SlotState::default() };
         Arc::new(Self {
             state: Mutex::new(state),
             changed: Notify::new(),
@@ -337,14 +330,7 @@ mod tests {
     #[test]
     fn slots_ahead_are_given_out_by_the_clock_and_a_free_worker_never_waits() {
         let start = Instant::now();
-        let mut state = SlotState {
-            workers: 2,
-            ahead: 50,
-            taken: 0,
-            ahead_from: None,
-            nothing_waits: false,
-            closed: BTreeSet::new(),
-        };
+        let mut state = SlotState { workers: 2, ahead: 50, ..SlotState::default() };
         assert_eq!(state.reserve(10, start), SlotOffer::Taken(10));
         assert_eq!(state.reserve(10, start), SlotOffer::At(start + GATHER), "every worker has work");
         assert_eq!(state.reserve(10, start + GATHER), SlotOffer::Taken(10));

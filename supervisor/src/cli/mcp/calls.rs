@@ -14,7 +14,7 @@ use super::arguments::{
     ExecutionArguments, ListArguments, LogsArguments, NoArguments, ShowArguments, SubmitArguments,
 };
 use super::tool::AssistantTool;
-use crate::api::{PoolView, Readiness};
+use crate::cli::status::SupervisorStatus;
 use crate::client::{ApiClient, ClientError};
 
 /// How many executions a list has when nobody says.
@@ -140,16 +140,8 @@ fn logs(client: &ApiClient, asked: LogsArguments) -> Result<String, CallFailure>
     Ok(cut(written(&fitting(client.logs(id, asked.cursor)?))?, LESS_OF_A_LOG))
 }
 
-/// What `supervisor status --json` says.
-#[derive(Serialize)]
-struct AssistantStatus {
-    readiness: Readiness,
-    pool: PoolView,
-}
-
 fn status(client: &ApiClient, NoArguments {}: NoArguments) -> Result<String, CallFailure> {
-    let status = AssistantStatus { readiness: client.readiness()?, pool: client.pool()? };
-    Ok(cut(written(&status)?, LESS_OF_A_STATE))
+    Ok(cut(written(&SupervisorStatus::of(client)?)?, LESS_OF_A_STATE))
 }
 
 fn submit(client: &ApiClient, asked: &SubmitArguments) -> Result<String, CallFailure> {
