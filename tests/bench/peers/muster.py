@@ -45,13 +45,12 @@ class Muster:
             with _Publisher() as publisher:
                 for _ in range(count):
                     publisher.send(self._message())
-            with self._supervisor() as supervisor:
-                return worked_off(lambda: count - supervisor.count("muster_executions_finished_total"), count)
         with self._supervisor() as supervisor:
-            supervisor.ask("api/pauses/all", {}, "PUT")
-            for begin in range(0, count, 5_000):
-                supervisor.ask("api/executions/batch", [self._request()] * min(5_000, count - begin))
-            supervisor.ask("api/pauses/all", method="DELETE")
+            if not self._with_servers:
+                supervisor.ask("api/pauses/all", {}, "PUT")
+                for begin in range(0, count, 5_000):
+                    supervisor.ask("api/executions/batch", [self._request()] * min(5_000, count - begin))
+                supervisor.ask("api/pauses/all", method="DELETE")
             return worked_off(lambda: count - supervisor.count("muster_executions_finished_total"), count)
 
     def lone(self, rounds: int) -> List[float]:

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -11,6 +11,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Row as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+
+use crate::measured::MeasuredSupervisor;
 
 const DEADLINE: Duration = Duration::from_secs(300);
 const CONNECTIONS: u32 = 32;
@@ -40,7 +42,7 @@ async fn measure(binaries: &Path, executions: u32) -> anyhow::Result<String> {
     let clients = (0..CONNECTIONS).map(|_| supervisor.submit(of_each));
     try_join_all(clients).await?;
     let submitted = f64::from(of_each * CONNECTIONS) / begun.elapsed().as_secs_f64();
-    let submit_cpu = supervisor.cpu_seconds() * 1e6 / f64::from(of_each * CONNECTIONS);
+    let submit_cpu = supervisor.process.own_cpu_seconds() * 1e6 / f64::from(of_each * CONNECTIONS);
     drop(supervisor);
 
     let worker = binaries.join("worker");
@@ -93,9 +95,9 @@ fn database(folder: &Path) -> anyhow::Result<PathBuf> {
     files.into_iter().find(is_database).context("there is no database in the data folder")
 }
 
-/// The supervisor under measurement, killed at the end.
+/// The supervisor under measurement, and where it listens.
 struct EmbeddedSupervisor {
-    child: Child,
+    process: MeasuredSupervisor,
     address: String,
 }
 
@@ -120,11 +122,11 @@ impl EmbeddedSupervisor {
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(folder.join("log"))?)
             .spawn()?;
-        let mut supervisor = Self { child, address };
+        let mut supervisor = Self { process: MeasuredSupervisor::of(child), address };
         let begun = Instant::now();
         // One more than is measured: the interface answers before executions are taken in.
         while supervisor.submit(1).await.is_err() {
-            if let Some(status) = supervisor.child.try_wait()? {
+            if let Some(status) = supervisor.process.ended()? {
                 let log = std::fs::read_to_string(folder.join("log"))?;
                 anyhow::bail!("the supervisor ended ({status}): {log}");
             }
@@ -146,19 +148,6 @@ impl EmbeddedSupervisor {
             connection.post("/api/executions", 202).await?;
         }
         Ok(())
-    }
-
-    /// Of the supervisor alone.
-    fn cpu_seconds(&self) -> f64 {
-        let ticks = crate::service::ticks(self.child.id());
-        ticks as f64 / rustix::param::clock_ticks_per_second() as f64
-    }
-}
-
-impl Drop for EmbeddedSupervisor {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -6,6 +6,7 @@ mod batch;
 mod claims;
 mod embedded;
 mod fairness;
+mod measured;
 mod pin;
 mod ping_pong;
 mod round_trip;

@@ -1,13 +1,15 @@
 //! The whole service: RabbitMQ in, PostgreSQL for the record, Redis for live views, two workers.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use muster_intake::rabbitmq::QueuePublisher;
 use sqlx::{Connection, PgConnection, Row};
 use uuid::Uuid;
+
+use crate::measured::MeasuredSupervisor;
 
 /// Nothing here takes longer on a machine that works.
 const DEADLINE: Duration = Duration::from_secs(300);
@@ -29,7 +31,7 @@ async fn measure(servers: &Servers, executions: u32) -> anyhow::Result<String> {
     let messages: Vec<Vec<u8>> = (0..executions).map(|_| message(Uuid::now_v7(), false)).collect();
     publisher.publish(&messages).await?;
     let folder = tempfile::tempdir()?;
-    let supervisor = MeasuredSupervisor::start(servers, folder.path())?;
+    let supervisor = start_supervisor(servers, folder.path())?;
     let mut database = connect(servers.url("MUSTER_DATABASE_URL")?).await?;
     let started = Instant::now();
     loop {
@@ -134,65 +136,17 @@ impl Drop for Servers {
     }
 }
 
-/// The supervisor under measurement, killed at the end.
-struct MeasuredSupervisor(Child);
-
-impl MeasuredSupervisor {
-    #[expect(clippy::disallowed_methods, reason = "the bench runs the binary as a user does")]
-    fn start(servers: &Servers, folder: &Path) -> anyhow::Result<Self> {
-        let log = std::fs::File::create(folder.join("log"))?;
-        let child = Command::new(std::env::current_exe()?.with_file_name("supervisor"))
-            .args([
-                "run",
-                "--min-workers",
-                "2",
-                "--max-workers",
-                "2",
-                "--http-bind",
-                "",
-                "--log-level",
-                "warn",
-            ])
-            .args(["--worker-env", "MUSTER_CONFORMANCE=1", "--data-dir"])
-            .arg(folder.join("data"))
-            .envs(servers.variables.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()?;
-        Ok(Self(child))
-    }
-
-    /// Of the supervisor and its living workers.
-    fn cpu_seconds(&self) -> f64 {
-        let id = self.0.id();
-        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
-        let threads = std::fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
-        let of_threads =
-            threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
-        let mut pids: Vec<u32> =
-            of_threads.chain([children]).flat_map(|text| numbers(&text)).chain([id]).collect();
-        pids.sort_unstable();
-        pids.dedup();
-        let ticks: u64 = pids.into_iter().map(ticks).sum();
-        ticks as f64 / rustix::param::clock_ticks_per_second() as f64
-    }
-}
-
-fn numbers(text: &str) -> Vec<u32> {
-    text.split_ascii_whitespace().filter_map(|number| number.parse().ok()).collect()
-}
-
-/// The processor time of a process with all its threads, in ticks of the system's clock.
-pub(crate) fn ticks(pid: u32) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_ascii_whitespace().skip(11).take(2);
-    fields.filter_map(|text| text.parse::<u64>().ok()).sum()
-}
-
-impl Drop for MeasuredSupervisor {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+#[expect(clippy::disallowed_methods, reason = "the bench runs the binary as a user does")]
+fn start_supervisor(servers: &Servers, folder: &Path) -> anyhow::Result<MeasuredSupervisor> {
+    let log = std::fs::File::create(folder.join("log"))?;
+    let child = Command::new(std::env::current_exe()?.with_file_name("supervisor"))
+        .args(["run", "--min-workers", "2", "--max-workers", "2", "--http-bind", "", "--log-level", "warn"])
+        .args(["--worker-env", "MUSTER_CONFORMANCE=1", "--data-dir"])
+        .arg(folder.join("data"))
+        .envs(servers.variables.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()?;
+    Ok(MeasuredSupervisor::of(child))
 }
