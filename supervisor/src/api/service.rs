@@ -33,8 +33,8 @@ pub trait ApiService: std::fmt::Debug + Send + Sync + 'static {
     /// Forgets executions that ended long ago: as many as go in a moment.
     async fn prune(&self, wish: PruneWish) -> Result<PrunedView, ServiceError>;
 
-    /// Runs a schedule's workflow now, beside its ticks; gives the execution.
-    async fn run_schedule(&self, name: &str) -> Result<Uuid, ServiceError>;
+    /// Runs a schedule's workflow now, beside its ticks; answers as `submit` does.
+    async fn run_schedule(&self, name: &str) -> Result<SubmitAnswer, ServiceError>;
 
     /// Cancels what waits, asks the owner of what runs, and tells watchers.
     async fn cancel(&self, id: Uuid) -> Result<CancelResult, ServiceError>;

@@ -6,6 +6,7 @@ use muster_protocol::spelled_out;
 
 use super::exit::CommandFailure;
 use super::human;
+use crate::api::PauseView;
 
 /// Writes `text` to stdout. A reader that left early (`supervisor list | head`) is no failure.
 pub(crate) fn print(text: &str) -> Result<(), CommandFailure> {
@@ -40,4 +41,11 @@ pub(crate) fn json_line<T: serde::Serialize + ?Sized>(value: &T) -> String {
 /// Writes a line to stderr, if anybody listens there.
 pub(crate) fn note(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Says on stderr which pauses keep what was just submitted from starting.
+pub(crate) fn note_pauses(paused_by: &[PauseView]) {
+    for pause in paused_by {
+        note(&spelled_out(&format!("it does not start yet: {}", pause.sentence())));
+    }
 }

@@ -4,10 +4,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use muster_core::execution::IdOrPrefix;
-use muster_protocol::spelled_out;
 
 use super::exit::CommandFailure;
-use super::output::{note, print_line};
+use super::output::{json_line, note_pauses, print_line};
 use super::selection::{ManyVerb, SelectionFlags};
 use super::server::ServerFlags;
 
@@ -45,11 +44,9 @@ impl RetryCommand {
             (None, Some(id)) => id,
         };
         let accepted = client.retry(client.resolve(id)?)?;
-        for pause in &accepted.paused_by {
-            note(&spelled_out(&format!("it does not start yet: {}", pause.sentence())));
-        }
+        note_pauses(&accepted.paused_by);
         print_line(&match self.json {
-            true => serde_json::to_string(&accepted).unwrap_or_default(),
+            true => json_line(&accepted),
             false => accepted.execution_id.to_string(),
         })?;
         Ok(ExitCode::SUCCESS)

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::definition::{ChangeFlags, OwnerFlags, print_found};
 use super::exit::CommandFailure;
 use super::human;
-use super::output::{json_line, print, print_line, print_table};
+use super::output::{json_line, note_pauses, print, print_line, print_table};
 use super::server::ServerFlags;
 use crate::api::{ScheduleDefinition, ScheduleView, SchedulesView};
 use crate::client::{Defined, DefinitionKind, ScheduleSwitch};
@@ -183,7 +183,9 @@ impl ScheduleCommand {
             ScheduleAction::Pause { name, change } => switch(&name, ScheduleSwitch::Pause, &change)?,
             ScheduleAction::Resume { name, change } => switch(&name, ScheduleSwitch::Resume, &change)?,
             ScheduleAction::Run { name, server } => {
-                print_line(&server.client()?.run_schedule(&name)?.execution_id.to_string())?;
+                let accepted = server.client()?.run_schedule(&name)?;
+                note_pauses(&accepted.paused_by);
+                print_line(&accepted.execution_id.to_string())?;
             }
             ScheduleAction::Next { name, count, after, json, server } => {
                 let ticks = server.client()?.ticks(&name, count, after)?;

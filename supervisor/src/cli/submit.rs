@@ -17,11 +17,11 @@ use uuid::Uuid;
 use super::broker::BrokerFlags;
 use super::exit::{CommandFailure, of_status};
 use super::follow::{follow_log, log_line, wait_for_end};
-use super::output::{note, print_line};
+use super::output::{json_line, note, note_pauses, print_line};
 use super::server::ServerFlags;
 use super::submit_file::submit_file;
 use super::terminal::OutputStream;
-use crate::api::AcceptedView;
+use crate::api::{AcceptedView, PauseView};
 use crate::client::Execution;
 use crate::moment::moment;
 
@@ -189,6 +189,16 @@ struct QueueBody<'a> {
     idempotency_key: Option<&'a str>,
 }
 
+/// What `--json` says of one that nobody waits for.
+#[derive(Debug, Serialize)]
+struct SubmittedLine {
+    execution_id: Uuid,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    existing: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    paused_by: Vec<PauseView>,
+}
+
 impl SubmitCommand {
     pub(crate) fn run(&self) -> Result<ExitCode, CommandFailure> {
         if let Some(path) = &self.from {
@@ -207,13 +217,12 @@ impl SubmitCommand {
             note(&format!("submitted before with this key: execution {id}"));
         }
         // Whoever waits for it is told while they wait.
-        let is_told = self.wait && !self.follow;
-        for pause in accepted.paused_by.iter().filter(|_| !is_told) {
-            note(&spelled_out(&format!("it does not start yet: {}", pause.sentence())));
+        if !self.wait || self.follow {
+            note_pauses(&accepted.paused_by);
         }
         if !self.wait && !self.follow {
-            let existing = if accepted.existing { ",\"existing\":true" } else { "" };
-            let json = || format!("{{\"execution_id\":\"{id}\"{existing}}}");
+            let AcceptedView { existing, paused_by, .. } = accepted;
+            let json = || json_line(&SubmittedLine { execution_id: id, existing, paused_by });
             print_line(&if self.json { json() } else { id.to_string() })?;
             return Ok(ExitCode::SUCCESS);
         }

@@ -12,7 +12,7 @@ use super::definitions::{Requester, change};
 use super::problem::ApiError;
 use super::query::{QueryParameters, RequestBody};
 use crate::access::Caller;
-use crate::api::{AcceptedView, ScheduleDefinition, ScheduleView, SchedulesView, TicksView};
+use crate::api::{AcceptedView, ScheduleDefinition, ScheduleView, SchedulesView, SubmitAnswer, TicksView};
 use crate::definitions::{DefinitionEdit, schedules, ticks};
 use crate::nearest::nearest;
 
@@ -108,8 +108,7 @@ pub(super) async fn run(
 ) -> Result<Response, ApiError> {
     query.end()?;
     find(&api, &caller, &name).await?;
-    let execution_id = api.service.run_schedule(&name).await?;
-    let accepted =
-        AcceptedView { execution_id, status: None, retry_of: None, existing: false, paused_by: Vec::new() };
+    let SubmitAnswer { execution_id, paused_by, .. } = api.service.run_schedule(&name).await?;
+    let accepted = AcceptedView { execution_id, status: None, retry_of: None, existing: false, paused_by };
     Ok(noting((StatusCode::ACCEPTED, Json(accepted)).into_response(), format!("execution {execution_id}")))
 }

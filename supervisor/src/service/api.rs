@@ -102,7 +102,7 @@ impl ApiService for Supervisor {
         self.prune_now(&wish).await
     }
 
-    async fn run_schedule(&self, name: &str) -> Result<Uuid, ServiceError> {
+    async fn run_schedule(&self, name: &str) -> Result<SubmitAnswer, ServiceError> {
         let all = self.store.definitions().await?.schedules;
         let found = all.into_iter().find(|schedule| schedule.name == name);
         let found = found.ok_or_else(|| ServiceError::NotFound(format!("there is no schedule {name:?}")))?;

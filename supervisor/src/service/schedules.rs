@@ -13,7 +13,7 @@ use muster_store::{
 use uuid::Uuid;
 
 use super::supervisor::Supervisor;
-use crate::api::{ApiService as _, ServiceError};
+use crate::api::{ApiService as _, ServiceError, SubmitAnswer};
 use crate::schedules::{execution_of, rules, tick_id};
 
 /// How long nobody looks at most: a schedule that is new, or whose execution before is over, is seen so soon.
@@ -166,12 +166,15 @@ impl Supervisor {
     }
 
     /// Runs a schedule's workflow now, beside its ticks.
-    pub(super) async fn run_schedule_now(&self, schedule: &ScheduleRecord) -> Result<Uuid, ServiceError> {
+    pub(super) async fn run_schedule_now(
+        &self,
+        schedule: &ScheduleRecord,
+    ) -> Result<SubmitAnswer, ServiceError> {
         let (id, now) = (Uuid::now_v7(), Timestamp::now());
         let row = self.tick_row(schedule, id, now)?;
-        self.insert(row).await?;
+        let answer = self.insert(row).await?;
         self.store.note_schedule_run(schedule.id, now, id).await?;
-        Ok(id)
+        Ok(answer)
     }
 }
 

@@ -72,6 +72,15 @@ fn whoever_submits_what_is_paused_is_told_at_once() {
         let expected = format!("it{}", by.replacen("do", "does", 1));
         assert!(told.err.starts_with(&expected) && told.err.ends_with(": a deploy\n"), "{}", told.err);
     }
+    let told = run(&installation, &["submit", "echo", "--json"]);
+    let line: serde_json::Value = serde_json::from_str(&told.out).unwrap();
+    assert_eq!(line["paused_by"][0]["target"], "workflow:echo", "{}", told.out);
+    let set =
+        run(&installation, &["schedule", "set", "nightly", "--workflow", "echo", "--cron", "0 3 * * *"]);
+    assert_eq!(set.code, 0, "{}", set.err);
+    let told = run(&installation, &["schedule", "run", "nightly"]);
+    assert_eq!((told.code, told.out.lines().count()), (0, 1), "{}", told.err);
+    assert!(told.err.starts_with("it does not start yet: workflow:echo is paused by "), "{}", told.err);
     let lines = ["echo", "sleep", "echo"].map(|name| format!("{{\"workflow\": \"{name}\"}}\n")).concat();
     fs::write(installation.path("many.jsonl"), lines).unwrap();
     let many = run(&installation, &["submit", "--from", "many.jsonl"]);

@@ -65,7 +65,7 @@ impl ApiService for FakeService {
         Err(ServiceError::Invalid("nothing is kept here".to_owned()))
     }
 
-    async fn run_schedule(&self, name: &str) -> Result<Uuid, ServiceError> {
+    async fn run_schedule(&self, name: &str) -> Result<SubmitAnswer, ServiceError> {
         Err(ServiceError::NotFound(format!("there is no schedule {name}")))
     }
 

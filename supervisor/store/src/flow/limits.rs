@@ -8,10 +8,12 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use uuid::Uuid;
 
 use super::entry::strict_limits;
+use super::pauses::pauses_before_parking;
 use super::tending::DirtyLimits;
 use crate::limits::admission::{LimitCounts, WaitsFor};
 use crate::limits::session::{LimitSession as _, LockPatience, RateTimes};
@@ -40,7 +42,10 @@ pub(super) async fn pending_rows<'a, B: Backend>(
     workflows: &KnownWorkflows,
     new: &[&'a NewExecution],
 ) -> Result<Vec<PendingRow<'a>>> {
-    let pauses = backend.pause_book().now().unwrap_or_default();
+    let mut pauses = backend.pause_book().now().unwrap_or_default();
+    if new.iter().any(|new| waits_for_resume(&pauses, new).is_some()) {
+        pauses = Arc::new(pauses_before_parking(session).await?);
+    }
     let asked: Vec<Vec<String>> = new.iter().map(|new| workflows.limits_of(new)).collect();
     let queue = |new: &'a NewExecution| match (new.queue.as_deref(), workflows.queue_of(new)) {
         (Some(stated), Some(queue)) if stated == queue => Some(Cow::Borrowed(stated)),

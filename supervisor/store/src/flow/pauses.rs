@@ -214,15 +214,50 @@ async fn let_go_resumed<B: Backend>(backend: &B, turns: usize) -> Result<usize> 
     Ok(let_go)
 }
 
+/// The pauses by which rows are put outside of the claim: as the table has them at this moment, once it seems that any is.
+/// What was put there by a pause that ended, of which this process has not heard, would stand there until it is let go.
+pub(super) async fn pauses_before_parking<S: StoreSession>(session: &mut S) -> Result<Pauses> {
+    Ok(Pauses::of(session.all_pauses().await?))
+}
+
 /// What a claim found that is paused.
 #[derive(Debug, Default)]
 pub(super) struct HeldBack {
     ids: Vec<Uuid>,
+    parked: Vec<(Uuid, WaitsFor)>,
+    /// Their supervisors have lost these.
+    lost: Vec<(Uuid, Option<WaitsFor>)>,
     /// Room in limits that others may have.
     pub(super) dirty: DirtyLimits,
 }
 
 impl HeldBack {
+    fn by(pauses: &Pauses, asked: &[&Candidate], subjects: &[SubjectRow]) -> Self {
+        let subjects: HashMap<Uuid, &SubjectRow> = subjects.iter().map(|row| (row.id, row)).collect();
+        let mut held = Self::default();
+        for row in asked {
+            let id = row.attempt.execution_id;
+            let Some(subject) = subjects.get(&id).map(|row| row.subject()) else { continue };
+            let waits_for = pauses.parking(subject).cloned().map(WaitsFor::Pause);
+            match (row.previous_owner, waits_for) {
+                (None, None) => continue,
+                (None, Some(waits_for)) => {
+                    held.parked.push((id, waits_for));
+                    held.dirty.add(None, &row.limits);
+                }
+                (Some(_), waits_for) => {
+                    if pauses.keeping(subject).next().is_none() {
+                        continue;
+                    }
+                    held.lost.push((id, waits_for));
+                    held.dirty.add(Some(id), &row.limits);
+                }
+            }
+            held.ids.push(id);
+        }
+        held
+    }
+
     /// Whether this candidate is not to start.
     pub(super) fn holds(&self, row: &Candidate) -> bool {
         self.ids.contains(&row.attempt.execution_id)
@@ -247,33 +282,15 @@ pub(super) async fn hold_back<S: StoreSession>(
     }
     let ids: Vec<Uuid> = asked.iter().map(|row| row.attempt.execution_id).collect();
     let subjects = session.subjects(&ids).await?;
-    let subjects: HashMap<Uuid, &SubjectRow> = subjects.iter().map(|row| (row.id, row)).collect();
-    let (mut held, mut parked, mut lost) = (HeldBack::default(), Vec::new(), Vec::new());
-    for row in asked {
-        let id = row.attempt.execution_id;
-        let Some(subject) = subjects.get(&id).map(|row| row.subject()) else { continue };
-        let waits_for = pauses.parking(subject).cloned().map(WaitsFor::Pause);
-        match (row.previous_owner, waits_for) {
-            (None, None) => continue,
-            (None, Some(waits_for)) => {
-                parked.push((id, waits_for));
-                held.dirty.add(None, &row.limits);
-            }
-            (Some(_), waits_for) => {
-                if pauses.keeping(subject).next().is_none() {
-                    continue;
-                }
-                lost.push((id, waits_for));
-                held.dirty.add(Some(id), &row.limits);
-            }
-        }
-        held.ids.push(id);
+    if HeldBack::by(pauses, &asked, &subjects).count() == 0 {
+        return Ok(HeldBack::default());
     }
-    if !parked.is_empty() {
-        session.park(&parked).await?;
+    let held = HeldBack::by(&pauses_before_parking(session).await?, &asked, &subjects);
+    if !held.parked.is_empty() {
+        session.park(&held.parked).await?;
     }
-    if !lost.is_empty() {
-        session.set_down(&lost).await?;
+    if !held.lost.is_empty() {
+        session.set_down(&held.lost).await?;
     }
     Ok(held)
 }
