@@ -4,12 +4,14 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Runs the batch and passes on its summary.
-pub(crate) fn run(executions: u32) -> anyhow::Result<()> {
+use crate::measured::cpu_seconds_of_ended_children;
+
+/// Runs the batch with the binaries of a folder, and gives the last line of what it says: its summary.
+pub(crate) fn run(binaries: &Path, executions: u32) -> anyhow::Result<String> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("work.jsonl");
     write_lines(&file, executions)?;
-    let mut command = Command::new(std::env::current_exe()?.with_file_name("supervisor"));
+    let mut command = Command::new(binaries.join("supervisor"));
     command
         .arg("batch")
         .arg(&file)
@@ -17,10 +19,13 @@ pub(crate) fn run(executions: u32) -> anyhow::Result<()> {
         .args(["--log-level", "warn", "--out"])
         .arg(folder.path().join("results.jsonl"))
         .stdin(Stdio::null());
+    let before = cpu_seconds_of_ended_children();
     #[expect(clippy::disallowed_methods, reason = "the bench runs the binary as a user does")]
-    let status = command.status()?;
-    anyhow::ensure!(status.success(), "the batch failed: {status}");
-    Ok(())
+    let output = command.stderr(Stdio::piped()).output()?;
+    let cpu = (cpu_seconds_of_ended_children() - before) * 1e6 / f64::from(executions);
+    let said = String::from_utf8_lossy(&output.stderr);
+    anyhow::ensure!(output.status.success(), "the batch failed: {said}");
+    Ok(format!("  {}; {cpu:.0} CPU us each\n", said.trim_end().lines().last().unwrap_or_default()))
 }
 
 fn write_lines(file: &Path, executions: u32) -> anyhow::Result<()> {

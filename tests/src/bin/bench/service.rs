@@ -1,7 +1,6 @@
 //! The whole service: RabbitMQ in, PostgreSQL for the record, Redis for live views, two workers.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -10,28 +9,34 @@ use sqlx::{Connection, PgConnection, Row};
 use uuid::Uuid;
 
 use crate::measured::MeasuredSupervisor;
+use crate::posting;
+use crate::servers::Servers;
 
 /// Nothing here takes longer on a machine that works.
 const DEADLINE: Duration = Duration::from_secs(300);
 const IDLE_ROUNDS: usize = 300;
 
-/// Measures throughput with a full queue, then latency with an empty one, and prints both.
-pub(crate) fn run(executions: u32) -> anyhow::Result<()> {
+/// Measures the binaries of a folder: throughput with a full queue, latency with an empty one, and what comes over HTTP.
+pub(crate) fn run(binaries: &Path, executions: u32) -> anyhow::Result<String> {
     rustls::crypto::ring::default_provider().install_default().ok();
     let servers = Servers::start()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let text = runtime.block_on(measure(&servers, executions))?;
-    use std::io::Write;
-    std::io::stdout().write_all(text.as_bytes())?;
-    Ok(())
+    runtime.block_on(async {
+        let text = measure(&servers, binaries, executions).await?;
+        let posted =
+            posting::measure(binaries, executions, Some(servers.url("MUSTER_DATABASE_URL")?)).await?;
+        Ok(text + &posted)
+    })
 }
 
-async fn measure(servers: &Servers, executions: u32) -> anyhow::Result<String> {
+async fn measure(servers: &Servers, binaries: &Path, executions: u32) -> anyhow::Result<String> {
     let publisher = QueuePublisher::new(servers.url("MUSTER_AMQP_URL")?, "workflow-executions")?;
     let messages: Vec<Vec<u8>> = (0..executions).map(|_| message(Uuid::now_v7(), false)).collect();
     publisher.publish(&messages).await?;
     let folder = tempfile::tempdir()?;
-    let supervisor = start_supervisor(servers, folder.path())?;
+    let before = servers.postgres_spent().await?;
+    let supervisor =
+        MeasuredSupervisor::start(binaries, folder.path(), &["--http-bind", ""], servers.variables())?;
     let mut database = connect(servers.url("MUSTER_DATABASE_URL")?).await?;
     let started = Instant::now();
     loop {
@@ -50,13 +55,17 @@ async fn measure(servers: &Servers, executions: u32) -> anyhow::Result<String> {
             .await?
             .get(0);
     let cpu = supervisor.cpu_seconds();
+    let postgres = servers.postgres_spent().await?.since(&before);
     let (p50, p99) = idle_latency(servers, &publisher).await?;
+    let each = f64::from(executions);
     Ok(format!(
-        "{executions} executions from first claim to last commit: {seconds:.2} s, {:.0} per second\n\
-         supervisor and workers: {:.2} CPU seconds per 1,000 executions\n\
+        "  {executions} executions from RabbitMQ, from first claim to last commit: {:.0} per second\n  \
+         CPU seconds per 1,000: supervisor and workers {:.3}, PostgreSQL {:.3}; {:.0} bytes of WAL for each\n  \
          idle, publish to sync reply (after the commit): p50 {p50:.2} ms, p99 {p99:.2} ms\n",
-        f64::from(executions) / seconds,
-        cpu * 1000.0 / f64::from(executions),
+        each / seconds,
+        cpu * 1000.0 / each,
+        postgres.cpu_seconds * 1000.0 / each,
+        postgres.wal_bytes / each,
     ))
 }
 
@@ -99,54 +108,4 @@ async fn idle_latency(servers: &Servers, publisher: &QueuePublisher) -> anyhow::
     }
     times.sort_by(f64::total_cmp);
     Ok((times[IDLE_ROUNDS / 2], times[IDLE_ROUNDS * 99 / 100]))
-}
-
-/// Private servers, stopped at the end.
-struct Servers {
-    script: PathBuf,
-    set: String,
-    variables: Vec<(String, String)>,
-}
-
-impl Servers {
-    #[expect(clippy::disallowed_methods, reason = "the script that starts servers is a program")]
-    fn start() -> anyhow::Result<Self> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/services");
-        let set = format!("bench-{}", std::process::id());
-        let output = Command::new(&script).args(["--set", &set, "start"]).output()?;
-        anyhow::ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let text = String::from_utf8(output.stdout)?;
-        let variables = text.lines().filter_map(|line| {
-            let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
-            Some((name.to_owned(), value.trim_matches('\'').to_owned()))
-        });
-        Ok(Self { script, set, variables: variables.collect() })
-    }
-
-    fn url(&self, name: &str) -> anyhow::Result<&str> {
-        let found = self.variables.iter().find(|(known, _)| known == name);
-        Ok(found.with_context(|| format!("{name} is not among the servers' variables"))?.1.as_str())
-    }
-}
-
-impl Drop for Servers {
-    #[expect(clippy::disallowed_methods, reason = "the script that stops servers is a program")]
-    fn drop(&mut self) {
-        let _ = Command::new(&self.script).args(["--set", &self.set, "stop"]).output();
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the bench runs the binary as a user does")]
-fn start_supervisor(servers: &Servers, folder: &Path) -> anyhow::Result<MeasuredSupervisor> {
-    let log = std::fs::File::create(folder.join("log"))?;
-    let child = Command::new(std::env::current_exe()?.with_file_name("supervisor"))
-        .args(["run", "--min-workers", "2", "--max-workers", "2", "--http-bind", "", "--log-level", "warn"])
-        .args(["--worker-env", "MUSTER_CONFORMANCE=1", "--data-dir"])
-        .arg(folder.join("data"))
-        .envs(servers.variables.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log)
-        .spawn()?;
-    Ok(MeasuredSupervisor::of(child))
 }
