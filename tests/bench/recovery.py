@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 import urllib.parse
+import uuid
 from pathlib import Path
 from typing import Callable, Dict, List
 
@@ -29,6 +30,8 @@ QUEUE = "workflow-executions"
 # What a worker does for a while without using the processor.
 WAITS = f"export default () => new Promise(done => setTimeout(() => done(null), {PAUSE_MS}));\n"
 WORKERS = 8
+# More than are run in the seconds in which a server is away.
+MESSAGES = 1_500
 FOUND_AGAIN = """
 SELECT extract(epoch FROM min(event.at)) - {killed} FROM executions AS row JOIN execution_events AS event ON event.execution_id = row.id
 WHERE row.id IN ({ids}) AND event.event = 'claimed' AND extract(epoch FROM event.at) > {killed} GROUP BY row.id ORDER BY 1
@@ -66,17 +69,19 @@ def kills(running: List[Supervisor], given: argparse.Namespace, folder: Path) ->
     for turn in range(given.kills):
         victim = turn % 2
         running[1 - victim].submit(60)
-        waited_for(lambda: len(held(running[victim])) >= WORKERS // 2)
+        waited_for("it has work", lambda: len(held(running[victim])) >= WORKERS // 2)
         ids = held(running[victim])
         killed = time.time()
         os.kill(running[victim].process.pid, signal.SIGKILL)
         running[victim].process.wait()
-        waited_for(lambda: sql("SELECT count(*) FROM executions WHERE status IN ('PENDING', 'RUNNING')") == ["0"])
+        waited_for("all has ended", nothing_is_left)
         quoted = ", ".join(f"'{one}'" for one in ids)
         again = [float(one) for one in sql(FOUND_AGAIN.format(killed=killed, ids=quoted))]
         took += again
         print(f"kill {turn + 1}: {len(again)} of {len(ids)} executions were claimed again, after {', '.join(f'{one:.2f}' for one in again)} s", flush=True)
         running[victim] = start(given, folder, victim)
+    if not took:
+        return
     took.sort()
     print(f"after kill -9: {len(took)} claimed again, p50 {at(took, 50):.2f} s, p99 {at(took, 99):.2f} s, at most {took[-1]:.2f} s", flush=True)
 
@@ -89,21 +94,26 @@ def held(supervisor: Supervisor) -> List[str]:
 
 def restarts(server: str, answers: Callable[[], bool], given: argparse.Namespace) -> None:
     took: List[float] = []
+    meanwhile = 0
     for _ in range(given.restarts):
-        publish(600)
+        publish(MESSAGES)
         time.sleep(1)
         services(given, "kill", server)
+        away = time.time()
         time.sleep(3)
         starting = subprocess.Popen(["scripts/services", "--set", given.services, "start", server], cwd=REPOSITORY, stdout=subprocess.DEVNULL)
-        waited_for(answers, every=0.01)
+        waited_for(f"{server} answers", answers, every=0.01)
         back = time.time()
         starting.wait()
         first = f"SELECT coalesce(extract(epoch FROM min(started_at)) - {back}, -1) FROM executions WHERE extract(epoch FROM started_at) > {back}"
-        waited_for(lambda: sql(first) != ["-1"])
+        waited_for(f"something starts after {server} is back", lambda: sql(first) != ["-1"])
         took.append(float(sql(first)[0]))
-        waited_for(lambda: sql("SELECT count(*) FROM executions WHERE status IN ('PENDING', 'RUNNING')") == ["0"] and backlog() == 0)
+        between = f"extract(epoch FROM started_at) BETWEEN {away + 0.5} AND {back}"
+        meanwhile += int(sql(f"SELECT count(*) FROM executions WHERE {between}")[0])
+        waited_for("all has ended", nothing_is_left)
     took.sort()
-    print(f"{server} answers again: the first execution starts after {', '.join(f'{one:.2f}' for one in took)} s", flush=True)
+    times = ", ".join(f"{one:.2f}" for one in took)
+    print(f"{server} answers again: the first execution starts after {times} s; {meanwhile} started while it was away", flush=True)
 
 
 def services(given: argparse.Namespace, *words: str) -> None:
@@ -118,7 +128,7 @@ def publish(count: int) -> None:
     open_channel = channel()
     for _ in range(count):
         kept = pika.BasicProperties(delivery_mode=2)
-        open_channel.basic_publish("", QUEUE, json.dumps({"workflow": "nothing"}), kept)
+        open_channel.basic_publish("", QUEUE, json.dumps({"execution_id": str(uuid.uuid4()), "workflow": "nothing", "parameters": {}}), kept)
     open_channel.connection.close()
 
 
@@ -152,12 +162,16 @@ def spoken(variable: str, said: bytes, expected: bytes) -> bool:
         return False
 
 
-def waited_for(holds: Callable[[], bool], every: float = 0.05, seconds: float = 120) -> None:
+def waited_for(what: str, holds: Callable[[], bool], every: float = 0.05, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > end:
-            raise SystemExit("it did not happen in time")
+            raise SystemExit(f"not within {seconds} s: {what}")
         time.sleep(every)
+
+
+def nothing_is_left() -> bool:
+    return sql("SELECT count(*) FROM executions WHERE status IN ('PENDING', 'RUNNING')") == ["0"] and backlog() == 0
 
 
 def at(times: List[float], percent: int) -> float:

@@ -11,8 +11,9 @@ use super::machine::ConsumerMachine;
 
 /// The first pause between two tries to connect. It doubles with each further one, and is jittered upward.
 const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(100);
-/// The longest pause between two tries to connect, without its jitter.
-const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(3);
+/// The longest pause between two tries to connect, without its jitter, which may double it. A try costs the broker little, and
+/// work is to go on within two seconds of its return.
+const RECONNECT_PAUSE_MAX: Duration = Duration::from_millis(600);
 
 /// The number of a channel, counting up: what is said about an earlier one is of no interest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
