@@ -32,7 +32,8 @@ fn the_pauses_rise_until_a_consumer_is_confirmed() {
         stage.loses(channel);
     }
     assert_eq!(pauses[0], Duration::ZERO);
-    assert!(pauses[1] < Duration::from_millis(201) && pauses[7] >= Duration::from_secs(3), "{pauses:?}");
+    let longest = Duration::from_millis(600)..Duration::from_millis(1_201);
+    assert!(pauses[1] < Duration::from_millis(201) && longest.contains(&pauses[7]), "{pauses:?}");
     let (channel, _) = next_try(&mut stage);
     stage.opens(channel);
     stage.slots(1);
