@@ -24,7 +24,7 @@ PAGES = ["", "executions", "limits"]
 WATCH = Path(__file__).resolve().parents[1] / "dashboard" / "watch.js"
 # Every twentieth failed, and each organization and workflow has its part, so that no page is quicker than it would be.
 ENDED = """
-INSERT INTO executions (id, workflow_name, organization_id, status, request, request_text, parameters, result, error, error_type, duration_ms, attempt,
+INSERT INTO executions (id, workflow_name, organization_id, status, request, request_text, parameters, result, error_message, error_type, duration_ms, attempt,
     max_attempts, queue, run_after, created_at, started_at, completed_at, notified_at)
 SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'old-' || n %% 40,
     ('00000000-0000-7000-9000-' || lpad(to_hex(n %% 25), 12, '0'))::uuid, CASE WHEN n %% 20 = 0 THEN 'FAILED' ELSE 'SUCCESS' END,

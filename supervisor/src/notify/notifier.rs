@@ -216,6 +216,7 @@ async fn publish_group(
         // Rows that cannot be read now stay unannounced, and the sweep finds them.
         group.extend(from_rows(&*store, &rows).await.unwrap_or_default());
         match bus.announce_outcomes(&group).await {
+            Ok(()) if store.publishes_with_commit() => {}
             Ok(()) => {
                 // What cannot be marked the sweep announces again.
                 mark(&*store, group.iter().map(|settlement| settlement.status.execution_id).collect()).await;

@@ -115,6 +115,9 @@ impl Supervisor {
             }
             None => open_bus(&settings)?,
         };
+        if settings.redis_url.is_none() {
+            store.publish_with_commit();
+        }
         let in_flight = Arc::new(InFlight::default());
         let slots = Slots::new(settings.max_workers);
         let notifier = Notifier::start(

@@ -214,6 +214,13 @@ pub trait NotificationStore: Debug + Send + Sync + 'static {
 
     /// Notes that the outcome of these was published.
     async fn mark_notified(&self, ids: &[Uuid]) -> Result<()>;
+
+    /// From now on outcomes count as published with their commit: whoever hears of them is in this process, and a crash leaves
+    /// nobody to be told. Of what ends without an attempt it is noted as ever.
+    fn publish_with_commit(&self);
+
+    /// Whether it is so: then what was finalized need not be marked.
+    fn publishes_with_commit(&self) -> bool;
 }
 
 /// Rows of executions for whoever asks; nothing is changed.

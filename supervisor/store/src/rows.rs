@@ -191,6 +191,8 @@ pub(crate) struct EndingRow<'a> {
     pub(crate) started_at: Option<Timestamp>,
     #[serde(serialize_with = "required_micros")]
     pub(crate) completed_at: Timestamp,
+    /// Nothing is left to be published once it is written.
+    pub(crate) is_published: bool,
 }
 
 /// A row that goes back.

@@ -99,6 +99,9 @@ pub(crate) trait Backend: std::fmt::Debug + Send + Sync + 'static {
     /// What this process knows of pauses.
     fn pause_book(&self) -> &PauseBook;
 
+    /// Whether an outcome counts as published with its commit.
+    fn is_published_with_commit(&self) -> bool;
+
     /// Wakes whoever polls in this process.
     fn wake_here(&self);
 

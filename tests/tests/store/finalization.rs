@@ -308,6 +308,28 @@ pub(crate) async fn rule_17_ends_stay_unnotified_until_marked(fixture: Fixture) 
     assert!(fixture.row(running).await.notified_at.is_none());
 }
 
+pub(crate) async fn rule_17_where_nobody_else_hears_of_it_an_end_is_published_with_its_commit(
+    fixture: Fixture,
+) {
+    let me = claimant();
+    fixture.store.publish_with_commit();
+    assert!(fixture.store.publishes_with_commit());
+    let (ended, again) = (fixture.claimed(&me).await.attempt, fixture.claimed(&me).await.attempt);
+    let cancelled = fixture.submitted().await;
+    fixture.finalize(success(&me, ended)).await;
+    fixture.finalize(retry(&me, again)).await;
+    fixture.store.request_cancel(cancelled).await.unwrap();
+    let row = fixture.row(ended.execution_id).await;
+    assert!(row.notified_at >= row.completed_at && row.notified_at.is_some(), "{row:?}");
+    assert_eq!(fixture.row(again.execution_id).await.notified_at, None);
+    let left = fixture.store.unnotified(Duration::ZERO, 10).await.unwrap();
+    assert_eq!(
+        left.iter().map(|row| row.id).collect::<Vec<_>>(),
+        [cancelled],
+        "no attempt of it was finalized"
+    );
+}
+
 pub(crate) async fn rule_25_children_commit_with_the_parents_outcome(fixture: Fixture) {
     let me = claimant();
     let attempt = fixture.claimed(&me).await.attempt;

@@ -152,6 +152,7 @@ contract! {
         rule_16_character_zero_in_a_log_fails_nothing,
         rule_17_finalizing_again_says_what_was_written,
         rule_17_ends_stay_unnotified_until_marked,
+        rule_17_where_nobody_else_hears_of_it_an_end_is_published_with_its_commit,
         rule_25_children_commit_with_the_parents_outcome,
         a_retry_goes_back_while_attempts_are_left,
         a_retry_may_raise_how_many_attempts_there_are,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use muster_store::{Durability, MemoryStore, SchemaStore as _, SqliteStore};
+use muster_store::{Durability, MemoryStore, NotificationStore as _, SchemaStore as _, SqliteStore};
 
 use super::failed;
 use crate::batch::BatchStore;
@@ -34,6 +34,7 @@ impl Records {
         let database = kept.path().join(DATABASE_FILE);
         let store = SqliteStore::open(&database, Durability::Normal).await.map_err(failed)?;
         store.migrate().await.map_err(failed)?;
+        store.publish_with_commit();
         Ok(Arc::new(store))
     }
 }

@@ -128,8 +128,10 @@ async fn finalize_group<B: Backend>(
     let extent = if finalizations.iter().all(is_plain) { Extent::OneStatement } else { Extent::Several };
     let mut session = backend.begin(Purpose::Write, extent).await?;
     let endings = settle_all(&mut session, finalizations).await?;
-    let mut written =
-        FencedWrites { over: finish(&mut session, &endings).await?, back: WrittenAttempts::new() };
+    let mut written = FencedWrites {
+        over: finish(&mut session, &endings, backend.is_published_with_commit()).await?,
+        back: WrittenAttempts::new(),
+    };
     let mut children = EnteredRows::default();
     if extent == Extent::Several {
         written.back = requeue(&mut session, &endings).await?;
@@ -180,13 +182,18 @@ async fn settle_all<'a, S: StoreSession>(
 }
 
 /// Ends what is over; gives the attempts written.
-async fn finish<S: StoreSession>(session: &mut S, endings: &[EndingPair<'_>]) -> Result<WrittenAttempts> {
+async fn finish<S: StoreSession>(
+    session: &mut S,
+    endings: &[EndingPair<'_>],
+    is_published: bool,
+) -> Result<WrittenAttempts> {
     let over: Vec<&EndingPair<'_>> =
         endings.iter().filter(|(_, settled)| is_over(settled.as_ref())).collect();
     if over.is_empty() {
         return Ok(WrittenAttempts::new());
     }
-    let rows: Vec<EndingRow<'_>> = over.iter().filter_map(|ending| ending_row(ending)).collect();
+    let rows: Vec<EndingRow<'_>> =
+        over.iter().filter_map(|ending| ending_row(ending, is_published)).collect();
     session.finish(&rows, &lines(&over), &events(&over)).await
 }
 
@@ -215,7 +222,7 @@ fn is_over(settled: Option<&SettledRow<'_>>) -> bool {
     matches!(settled, Some(SettledRow::Terminal(_)))
 }
 
-fn ending_row<'a>((finalization, settled): &'a EndingPair<'_>) -> Option<EndingRow<'a>> {
+fn ending_row<'a>((finalization, settled): &'a EndingPair<'_>, is_published: bool) -> Option<EndingRow<'a>> {
     let Some(SettledRow::Terminal(outcome)) = settled else { return None };
     Some(EndingRow {
         fence: Fence::of(finalization),
@@ -227,6 +234,7 @@ fn ending_row<'a>((finalization, settled): &'a EndingPair<'_>) -> Option<EndingR
         end_cause: finalization.end_cause.as_ref().map(|cause| cause.get()),
         started_at: finalization.started_at,
         completed_at: finalization.completed_at,
+        is_published,
     })
 }
 

@@ -34,6 +34,7 @@ mod types;
 mod waiting;
 mod webhooks;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use muster_system::certificates::ServerAddress;
@@ -78,6 +79,7 @@ pub struct PostgresStore {
     displaced: DisplacedBook,
     sweep_places: SweepPlaces,
     rate_waker: Notify,
+    published_with_commit: AtomicBool,
     pauses: PauseBook,
 }
 
@@ -140,6 +142,7 @@ impl PostgresStore {
             displaced: DisplacedBook::default(),
             sweep_places: SweepPlaces::default(),
             rate_waker: Notify::new(),
+            published_with_commit: AtomicBool::new(false),
             pauses: PauseBook::default(),
         })
     }

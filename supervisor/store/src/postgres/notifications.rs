@@ -1,5 +1,6 @@
 //! What is over and must be told.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -27,6 +28,14 @@ impl NotificationStore for PostgresStore {
 
     async fn mark_notified(&self, ids: &[Uuid]) -> Result<()> {
         again(PLANS_MAX, || mark_notified(self, ids)).await
+    }
+
+    fn publish_with_commit(&self) {
+        self.published_with_commit.store(true, Ordering::Relaxed);
+    }
+
+    fn publishes_with_commit(&self) -> bool {
+        self.published_with_commit.load(Ordering::Relaxed)
     }
 }
 

@@ -336,7 +336,8 @@ impl StoreSession for PgSession {
             .bind(column(endings, |ending| ending.metrics.map(JsonIn)))
             .bind(column(endings, |ending| ending.started_at.map(TimeColumn)))
             .bind(column(endings, |ending| TimeColumn(ending.completed_at)))
-            .bind(column(endings, |ending| ending.end_cause));
+            .bind(column(endings, |ending| ending.end_cause))
+            .bind(column(endings, |ending| ending.is_published));
         record::written(&self.rows(event_rows(log_rows(query, lines), events)).await?).map_err(store_error)
     }
 

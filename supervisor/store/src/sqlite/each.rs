@@ -119,7 +119,7 @@ pub(super) fn submit<'r>(
 }
 
 /// Ends attempts under their fences; gives those that were let through, with the limits their rows were in.
-pub(super) fn finish(file: &Connection, endings: &[EndingRow<'_>]) -> Result<WrittenAttempts> {
+pub(super) fn finish(file: &Connection, endings: &[EndingRow<'_>], now: i64) -> Result<WrittenAttempts> {
     let mut statement = file.prepare_cached(statements::FINISH)?;
     let mut written = WrittenAttempts::with_capacity(endings.len());
     for ending in endings {
@@ -138,6 +138,7 @@ pub(super) fn finish(file: &Connection, endings: &[EndingRow<'_>]) -> Result<Wri
             "@end_cause": ending.end_cause,
             "@started_at": ending.started_at.map(jiff::Timestamp::as_microsecond),
             "@completed_at": ending.completed_at.as_microsecond(),
+            "@notified_at": ending.is_published.then_some(now),
         };
         let limits = statement
             .query_row(values, |row| Ok(held_limits(row.get_ref(0)?.as_str_or_null()?)))

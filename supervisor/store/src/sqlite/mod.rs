@@ -32,6 +32,7 @@ mod webhooks;
 mod writer;
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -93,6 +94,7 @@ pub struct SqliteStore {
     displaced: DisplacedBook,
     sweep_places: SweepPlaces,
     rate_waker: Notify,
+    published_with_commit: AtomicBool,
     pauses: PauseBook,
 }
 
@@ -138,6 +140,7 @@ impl SqliteStore {
             displaced: DisplacedBook::default(),
             sweep_places: SweepPlaces::default(),
             rate_waker: Notify::new(),
+            published_with_commit: AtomicBool::new(false),
             pauses: PauseBook::default(),
         })
     }

@@ -1,5 +1,6 @@
 //! What is over and must be told.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -32,5 +33,13 @@ impl NotificationStore for SqliteStore {
         let query = write_query(statements::MARK_NOTIFIED).bind(array(ids)?).bind(now().as_microsecond());
         self.write(query).await?;
         Ok(())
+    }
+
+    fn publish_with_commit(&self) {
+        self.published_with_commit.store(true, Ordering::Relaxed);
+    }
+
+    fn publishes_with_commit(&self) -> bool {
+        self.published_with_commit.load(Ordering::Relaxed)
     }
 }

@@ -30,7 +30,10 @@ use crate::session::{
 use crate::shares::{Allotment, LOOK_FOR, WaitingShare};
 use crate::text::storable;
 use crate::webhooks::WebhookSession as _;
-use crate::{Claimant, Claimed, ExecutionFailure, NewExecution, Result, ServedQueues, StoreError, TakeOver};
+use crate::{
+    Claimant, Claimed, ExecutionFailure, NewExecution, NotificationStore as _, Result, ServedQueues,
+    StoreError, TakeOver,
+};
 
 #[expect(dead_code, reason = "each kind of connection reads some kinds of records only")]
 pub(super) mod record {
@@ -91,6 +94,10 @@ impl Backend for SqliteStore {
 
     fn pause_book(&self) -> &PauseBook {
         &self.pauses
+    }
+
+    fn is_published_with_commit(&self) -> bool {
+        self.publishes_with_commit()
     }
 
     fn wake_here(&self) {
@@ -364,7 +371,7 @@ impl StoreSession for SqliteSession {
         events: &[EventRowIn<'_>],
     ) -> Result<WrittenAttempts> {
         let written = self.transaction.with(|file| {
-            let written = each::finish(file, endings)?;
+            let written = each::finish(file, endings, self.now)?;
             each::insert_log_lines(file, lines.iter().filter(|line| written.contains_key(&line.fenced())))?;
             let events = events.iter().filter(|event| written.contains_key(&event.fenced()));
             each::insert_events(file, events, self.now)?;

@@ -1,5 +1,5 @@
 -- The fence: only rows that are RUNNING under this attempt and owner change, and only theirs are the logs and
--- events that are stored. $1 to $13: the columns of endings, $14 to $22: of lines, $23 to $28: of events.
+-- events that are stored. $1 to $14: the columns of endings, $15 to $23: of lines, $24 to $29: of events.
 --
 -- IS TRUE keeps each test for a written row a look into a hash; a join would be planned by guesses of how many
 -- rows there are.
@@ -9,13 +9,13 @@ WITH written AS (
         error_message = ending.error_message, error_stack = ending.error_stack,
         duration_ms = ending.duration_ms, metrics = ending.metrics, end_cause = ending.end_cause,
         started_at = coalesce(ending.started_at, executions.started_at), completed_at = ending.completed_at,
-        lease_expires_at = NULL
+        lease_expires_at = NULL, notified_at = CASE WHEN ending.is_published THEN clock_timestamp() END
     FROM UNNEST(
         $1::uuid[], $2::integer[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-        $9::bigint[], $10::jsonb[], $11::timestamptz[], $12::timestamptz[], $13::text[]
+        $9::bigint[], $10::jsonb[], $11::timestamptz[], $12::timestamptz[], $13::text[], $14::boolean[]
     ) AS ending (
         id, attempt, owner, status, result, error_type, error_message, error_stack, duration_ms, metrics,
-        started_at, completed_at, end_cause
+        started_at, completed_at, end_cause, is_published
     )
     WHERE executions.id = ending.id AND executions.attempt = ending.attempt
         AND executions.lease_owner = ending.owner AND executions.status = 'RUNNING'
@@ -28,14 +28,14 @@ WITH written AS (
     )
     SELECT id, attempt, sequence, logged_at, level, stream, logger, message, fields
     FROM UNNEST(
-        $14::uuid[], $15::integer[], $16::bigint[], $17::timestamptz[], $18::text[], $19::text[], $20::text[],
-        $21::text[], $22::jsonb[]
+        $15::uuid[], $16::integer[], $17::bigint[], $18::timestamptz[], $19::text[], $20::text[], $21::text[],
+        $22::text[], $23::jsonb[]
     ) AS line (id, attempt, sequence, logged_at, level, stream, logger, message, fields)
     WHERE ((id, attempt) IN (SELECT id, attempt FROM written)) IS TRUE
 ), noted AS (
     INSERT INTO execution_events (execution_id, at, event, attempt, supervisor, detail)
     SELECT id, coalesce(at, clock_timestamp()), event, attempt, supervisor, detail
-    FROM UNNEST($23::uuid[], $24::timestamptz[], $25::text[], $26::integer[], $27::uuid[], $28::jsonb[])
+    FROM UNNEST($24::uuid[], $25::timestamptz[], $26::text[], $27::integer[], $28::uuid[], $29::jsonb[])
         AS happened (id, at, event, attempt, supervisor, detail)
     WHERE ((id, attempt) IN (SELECT id, attempt FROM written)) IS TRUE
 ), told AS (
