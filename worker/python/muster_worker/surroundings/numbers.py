@@ -13,6 +13,7 @@ from .. import on_import
 
 _MERSENNE_BYTES = 2496
 """What the generator of `numpy.random` holds: as random as can be when all of it is."""
+_ALL_USED = (_MERSENNE_BYTES // 4).to_bytes(4, sys.byteorder)
 _SEEDERS = {"random": ("seed", "setstate"), "numpy.random": ("seed", "set_state")}
 """By module: what makes its generator predictable. The first, called with nothing, makes it random again."""
 
@@ -79,27 +80,33 @@ def _nothing() -> None:
 
 
 def _seeder_of(numpy: Any) -> Callable[[], None]:
-    """What seeds the generator behind the functions of `numpy.random`: numpy itself takes ten times as long."""
+    """What seeds the generator behind the functions of `numpy.random`: numpy itself takes thirty times as long."""
     try:
         # It also keeps every second number of a normal distribution; seeded, it keeps none.
         numpy.seed()
         generator = numpy.get_bit_generator()
-        state = generator.state
-        words = state["state"]["key"]
-        is_known = state["bit_generator"] == "MT19937" and words.nbytes == _MERSENNE_BYTES
-        memory = memoryview(words).cast("B")
+        memory = _memory_of(generator)
     except Exception:
         # An older numpy, or a generator that somebody has put in its place.
-        is_known = False
-    if not is_known:
         return _seed_plainly
 
     def seed() -> None:
-        memory[:] = os.urandom(_MERSENNE_BYTES)
-        state["state"]["pos"] = _MERSENNE_BYTES // 4
-        generator.state = state
+        memory[:] = os.urandom(_MERSENNE_BYTES) + _ALL_USED
 
     return seed
+
+
+def _memory_of(generator: Any) -> memoryview:
+    """Where a Mersenne twister keeps its words and how many of them are used, if that is where it should be."""
+    import ctypes
+
+    size = _MERSENNE_BYTES + len(_ALL_USED)
+    memory = memoryview((ctypes.c_char * size).from_address(generator.ctypes.state_address)).cast("B")
+    state = generator.state
+    told = state["state"]["key"].tobytes() + state["state"]["pos"].to_bytes(len(_ALL_USED), sys.byteorder)
+    if state["bit_generator"] != "MT19937" or memory.tobytes() != told:
+        raise TypeError("it is another generator")
+    return memory
 
 
 def _seed_plainly() -> None:
