@@ -14,7 +14,7 @@ import struct
 import time
 from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Tuple
 
-from . import forks
+from . import forks, huge_pages
 from .identity import ShownIdentity
 from .registry import Registry
 from .wire.connection import Connection, PeerError
@@ -76,6 +76,7 @@ class Template:
         gc.collect()
         # What is there now is neither looked through nor moved by the collector of any child, so it stays shared.
         gc.freeze()
+        huge_pages.collapse()
 
     def serve(self) -> Tuple[Optional[int], Optional[Birth]]:
         """Serves until the supervisor says so or is gone: the exit code. In a child: what it was born with."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -25,7 +26,7 @@ from muster_worker.wire.messages import (
     Welcome,
 )
 
-from supervisor import Ended, Worker
+from supervisor import Ended, Worker, environment
 from template import TemplateProcess, shown_environment
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="templates need pidfds")
@@ -214,6 +215,21 @@ def test_hooks_of_a_workers_start_are_called_in_the_workers(tmp_path: Path) -> N
         for worker in (one, other, one):
             own = worker.process.pid
             assert worker.run("told").result == [["import", template.process.pid], ["fork", own], ["start", own]]
+
+
+def test_huge_pages_are_made_of_what_is_in_use(tmp_path: Path) -> None:
+    code = """
+import ctypes, mmap
+from pathlib import Path
+from muster_worker import huge_pages
+kept, spare = [bytearray(400) for _ in range(40000)], mmap.mmap(-1, 64 << 20, flags=mmap.MAP_PRIVATE)
+resident = lambda: int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
+before = resident()
+huge_pages.collapse()
+print(resident() - before < 4 << 20, set(map(bytes, kept)) == {bytes(400)})
+"""
+    told = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, check=True)
+    assert told.stdout.split() == [b"True", b"True"], told
 
 
 def test_what_fails_after_the_fork_ends_that_start(tmp_path: Path) -> None:
