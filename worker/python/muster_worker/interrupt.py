@@ -85,6 +85,15 @@ def _reset_in_child() -> None:
     _after_fork()
 
 
+def undisturbed(function: Callable[[], None]) -> None:
+    """Calls it, and has the signals that come meanwhile wait."""
+    before = pthread_sigmask(signal.SIG_BLOCK, (WAKE, signal.SIGTERM))
+    try:
+        function()
+    finally:
+        pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def enter(execution: Execution, is_held: bool = True) -> None:
     """Names the execution to break into. One that is held is opened by the next `release`."""
     global _target, _depth

@@ -12,7 +12,7 @@ import socket
 import sys
 from typing import Any, Deque, Optional, Set
 
-from . import hooks, interrupt, stacks, streams
+from . import hooks, identity, interrupt, stacks, streams
 from .confinement import OwnDomain
 from .departure import Departure
 from .describing import descriptions
@@ -25,6 +25,7 @@ from .logs import capture_logging
 from .metrics import Meter, resident_bytes
 from .newborn import FirstWords
 from .registry import Registry
+from .rehearsal import Stage, StandIn, rehearse
 from .results import too_large
 from .runner import run
 from .surroundings import Surroundings
@@ -173,10 +174,34 @@ class Session:
         self._surroundings.expect_births()
         words = FirstWords(self.connection, hello(False), self._welcome, Ready(registry.names()))
         self._domain = OwnDomain(self._terms.config)
+        self._describe(registry)
+        self._rehearse(registry, words)
         self._template = template = Template(self, channel, registry)
         self._say_ready(registry)
         code, birth = template.serve()
         return code if birth is None else self._be_born(template, birth, words, registry)
+
+    def _rehearse(self, registry: Registry, words: FirstWords) -> None:
+        """In a template: what each of its workers does first, so that less of it is left to do."""
+        supervisor, own_id = self.connection, os.environ.get(identity.NAME, "")
+        self._meter, self._watcher.stays_away = Meter(), True
+        stand_in = StandIn(registry)
+
+        def first_run() -> None:
+            stage.prompt()
+            self.connection.known_welcome = words.welcome
+            if own_id:
+                self._surroundings.be_born(own_id)
+            words.hello(self.connection)
+            execute = self._next_execute()
+            if execute is not None:
+                self._run(stand_in, execute)
+            self._ran = None
+
+        with Stage(self._welcome, supervisor.json_mode) as stage:
+            self.connection = stage.connection
+            rehearse(first_run)
+        self.connection, self._watcher.stays_away = supervisor, False
 
     def _be_born(self, template: Template, birth: Birth, words: FirstWords, registry: Registry) -> Optional[int]:
         """In a worker that its template made: an exit code when it cannot serve."""

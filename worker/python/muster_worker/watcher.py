@@ -35,6 +35,8 @@ class Watcher:
         self._is_lost = False
         self._is_over = False
         self._is_started = False
+        self.stays_away = False
+        """True where no thread may be, whoever says that there is work."""
         self._ended = allocate_lock()
         self._alarm: queue.SimpleQueue[None] = queue.SimpleQueue()
 
@@ -56,7 +58,8 @@ class Watcher:
     def nudge(self) -> None:
         """Says that there is work again. Costs nothing while the watcher is awake."""
         if not self._is_started:
-            self.start()
+            if not self.stays_away:
+                self.start()
         elif self._asleep:
             self._asleep = False
             self._alarm.put(None)

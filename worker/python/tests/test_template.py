@@ -217,6 +217,26 @@ def test_hooks_of_a_workers_start_are_called_in_the_workers(tmp_path: Path) -> N
             assert worker.run("told").result == [["import", template.process.pid], ["fork", own], ["start", own]]
 
 
+def test_rehearsals_are_without_user_code_and_nothing_stays_of_them(tmp_path: Path) -> None:
+    code = ECHO + """
+from muster_worker import on_run_end, on_run_start
+calls = []
+on_run_start(lambda: calls.append("start"))
+on_run_end(lambda error: calls.append("end"))
+
+@workflow
+def told():
+    return calls + ["told"]
+"""
+    with TemplateProcess(folder(tmp_path, told=code)) as template, template.worker() as one, template.worker() as other:
+        assert template.ready.workflows == one.ready.workflows and "told" in one.ready.workflows
+        assert not any("rehears" in name for name in one.ready.workflows)
+        for worker in (one, other):
+            assert worker.run("told").result == ["start", "told"]
+            assert worker.run("told").result == ["start", "end", "start", "told"]
+            assert worker.run("rehearsal").kind == "Rejected"
+
+
 def test_huge_pages_are_made_of_what_is_in_use(tmp_path: Path) -> None:
     code = """
 import ctypes, mmap
