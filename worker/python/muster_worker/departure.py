@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from _thread import start_new_thread
-from typing import NoReturn
+from typing import Callable, NoReturn
 
 from . import streams
 
@@ -46,9 +46,13 @@ class Departure:
 
         start_new_thread(leave, ())
 
-    def orderly(self, code: int) -> NoReturn:
-        """Gives what user code registered with atexit a moment; threads it left running get none."""
-        self.later(code, _EXIT_SECONDS)
+    def orderly(self, code: int, is_seen_to: Callable[[int, float], bool]) -> NoReturn:
+        """Gives what user code registered with atexit a moment; threads it left running get none.
+
+        `is_seen_to` ends the process later, as `later` does, if somebody is there who can.
+        """
+        if not is_seen_to(code, _EXIT_SECONDS):
+            self.later(code, _EXIT_SECONDS)
         atexit._run_exitfuncs()
         self.now(code)
 

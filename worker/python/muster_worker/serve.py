@@ -33,7 +33,7 @@ def serve(json_mode: bool) -> NoReturn:
     except Exception:
         traceback.print_exc()
         code = EXIT_SDK_BUG
-    departure.orderly(code)
+    departure.orderly(code, session.leaves_within)
 
 
 def _become_child(session: Session) -> None:

@@ -348,6 +348,10 @@ class Session:
         elif not self.departure.has_begun:
             self.departure.now(EXIT_DONE)
 
+    def leaves_within(self, code: int, seconds: float) -> bool:
+        """Has the watcher end the process then, unless it has ended by itself; False when there is no watcher."""
+        return self._watcher.ends_within(code, seconds)
+
     # Whoever reads the wire, and holds `connection.reading`.
 
     def read(self) -> None:

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Tuple
 from . import forks, huge_pages
 from .identity import ShownIdentity
 from .registry import Registry
+from .wire import quick
 from .wire.connection import Connection, PeerError
 from .wire.limits import EXIT_DONE
-from .wire.messages import Execute, Exited, Fork, Forked, ForkFailed, Goodbye
+from .wire.messages import Execute, Fork, ForkFailed, Goodbye
 
 if TYPE_CHECKING:
     from .session import Session
@@ -82,6 +83,7 @@ class Template:
         """Serves until the supervisor says so or is gone: the exit code. In a child: what it was born with."""
         session, connection = self._session, self._session.connection
         self._poll.register(connection.in_fd, select.POLLIN)
+        connection.usual = quick.fork_of
         with connection.reading:
             while not connection.ended:
                 if session.draining is not None:
@@ -157,7 +159,8 @@ class Template:
         self._children[descriptor] = pid
         self._poll.register(descriptor, select.POLLIN)
         self._channel.sendmsg([worker_id.encode()], [(*_RIGHTS, _descriptor.pack(descriptor))])
-        self._session.connection.send(Forked(worker_id, pid, self._is_stale))
+        connection = self._session.connection
+        connection.write(connection.forked(worker_id, pid, self._is_stale))
 
     def _bury(self, descriptor: int) -> None:
         """A child has ended. It is told of before it is reaped: if this process dies between, nothing is lost."""
@@ -166,7 +169,8 @@ class Template:
         os.close(descriptor)
         ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         if ended is not None:
-            self._session.connection.send(Exited(pid, _wait_status(ended)))
+            connection = self._session.connection
+            connection.write(connection.exited(pid, _wait_status(ended)))
         os.waitpid(pid, 0)
 
     def _look_at_files(self) -> None:

@@ -10,7 +10,7 @@ import queue
 import time
 import traceback
 from _thread import allocate_lock, get_ident, start_new_thread
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Tuple
 
 from . import interrupt, stacks
 from .execution import Execution
@@ -37,6 +37,8 @@ class Watcher:
         self._is_started = False
         self.stays_away = False
         """True where no thread may be, whoever says that there is work."""
+        self._last: Optional[Tuple[int, float]] = None
+        """The exit code, and when the process ends with it, once the session is over."""
         self._ended = allocate_lock()
         self._alarm: queue.SimpleQueue[None] = queue.SimpleQueue()
 
@@ -64,6 +66,13 @@ class Watcher:
             self._asleep = False
             self._alarm.put(None)
 
+    def ends_within(self, code: int, seconds: float) -> bool:
+        """Ends the process then, unless it has ended by itself; False when there is no thread to do so."""
+        if self._is_started:
+            self._last = code, time.monotonic() + seconds
+            self._alarm.put(None)
+        return self._is_started
+
     def _loop(self) -> None:
         own = get_ident()
         stacks.of_the_sdk.add(own)
@@ -83,6 +92,8 @@ class Watcher:
         seen: Optional[Any] = None
         quiet_ticks = 0
         while not self._is_over:
+            if self._last is not None:
+                self._end_at(*self._last)
             busy = self._session.busy
             if busy is None:
                 quiet_ticks += 1
@@ -97,6 +108,10 @@ class Watcher:
                 time.sleep(TICK_SECONDS)
             else:
                 self._attend()
+
+    def _end_at(self, code: int, moment: float) -> None:
+        time.sleep(max(0.0, moment - time.monotonic()))
+        self._session.departure.now(code)
 
     def _sleep(self) -> None:
         self._asleep = True

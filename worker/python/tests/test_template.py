@@ -252,6 +252,18 @@ print(resident() - before < 4 << 20, set(map(bytes, kept)) == {bytes(400)})
     assert told.stdout.split() == [b"True", b"True"], told
 
 
+def test_what_is_left_to_atexit_has_a_moment_only(tmp_path: Path) -> None:
+    code = ECHO + "import atexit, time\natexit.register(time.sleep, 60)\n"
+    with TemplateProcess(folder(tmp_path, echo=code)) as template, template.worker() as child, template.worker() as fresh:
+        child.run("whoami")
+        began = time.monotonic()
+        for worker in (child, fresh):
+            worker.process.stdin.close()
+            worker.process.wait(5.0)
+        assert time.monotonic() - began > 0.9
+        assert [template.expect(Exited).status for _ in range(2)] == [0, 0]
+
+
 def test_what_fails_after_the_fork_ends_that_start(tmp_path: Path) -> None:
     code = "from muster_worker import after_fork\n@after_fork\ndef connect():\n    raise OSError('no route')\n"
     with TemplateProcess(folder(tmp_path, broken=code)) as template, template.fork() as child:

@@ -16,8 +16,11 @@ from muster_worker.wire.messages import (
     TO_WORKER,
     ErrorInfo,
     Execute,
+    Exited,
     Failed,
     Finished,
+    Fork,
+    Forked,
     Idle,
     Inline,
     Level,
@@ -28,7 +31,7 @@ from muster_worker.wire.messages import (
     Welcome,
 )
 from muster_worker.wire.messages import Path as PathSource
-from muster_worker.wire.quick import KnownWelcome, execute_of
+from muster_worker.wire.quick import KnownWelcome, execute_of, fork_of
 
 FOLDER = Path(__file__).resolve().parents[3] / "protocol" / "vectors"
 DIRECTIONS = {"to_supervisor": TO_SUPERVISOR, "to_worker": TO_WORKER}
@@ -121,6 +124,21 @@ def test_an_execute_is_read_quickly_as_the_general_decoder_reads_it() -> None:
                 assert read is None or read == binary.decode(TO_WORKER, bytes(changed[4:]))
 
 
+def test_a_fork_is_read_quickly_as_the_general_decoder_reads_it() -> None:
+    for worker_id in ("", "w2", "größe", "0f1e2d3c"):
+        body = binary.encode(TO_WORKER, Fork(worker_id))
+        frame = framed(body)
+        assert fork_of(frame) == Fork(worker_id)
+        assert not any(fork_of(frame[:end]) for end in range(len(frame)))
+        assert fork_of(frame + b"\0") is None and fork_of(framed(body + b"\0")) is None
+        for at in range(4, len(frame)):
+            for byte in (0, 1, 0x80, 0xFF):
+                changed = bytearray(frame)
+                changed[at] = byte
+                read = fork_of(bytes(changed))
+                assert read is None or read == binary.decode(TO_WORKER, bytes(changed[4:]))
+
+
 def test_a_welcome_is_known_again_by_all_but_the_id() -> None:
     welcome = Welcome(1, "w1", ["log", "call"], 1 << 24, Level.Info, b'{"workflows_dir":"/w"}')
     known = KnownWelcome(welcome)
@@ -149,5 +167,7 @@ def test_quick_frames_are_the_same_bytes() -> None:
             (connection.idle(number, number * 7, number % 2 == 0), Idle(number, number * 7, number % 2 == 0)),
             (connection.finished(number, result, metrics, number), Finished(number, result, metrics, number)),
             (connection.finished(number, failure, metrics, number), Finished(number, failure, metrics, number)),
+            (connection.forked("ö" * (number % 9), number, number == 7), Forked("ö" * (number % 9), number, number == 7)),
+            (connection.exited(number, 9), Exited(number, 9)),
         ):
             assert encoded == framed(binary.encode(TO_SUPERVISOR, message))

@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import select
 import threading
-from typing import Any, List, Optional, Union
+from typing import Any, Callable, List, Optional, Union
 
 from . import binary, json_lines, quick
 from .layout import DecodeError
 from .limits import FRAME_HEADER_BYTES, FRAME_MAX_BYTES
-from .messages import TO_SUPERVISOR, TO_WORKER, Finished, Idle, Metrics, Outcome, Started, Succeeded
+from .messages import TO_SUPERVISOR, TO_WORKER, Exited, Finished, Forked, Idle, Metrics, Outcome, Started, Succeeded
 
 _READ_BYTES = 64 * 1024
 """What a pipe holds. For more, the buffer of each read would be mapped into the process and out again."""
@@ -37,6 +37,8 @@ class Connection:
         self.ended = False
         self.known_welcome: Optional[quick.KnownWelcome] = None
         """What the Welcome that is due will say: one that says this is passed over."""
+        self.usual: Callable[[bytes], Optional[Any]] = quick.execute_of
+        """Reads what comes nearly always, if that is what it is given."""
         self._writing = threading.Lock()
         self._buffer = bytearray()
 
@@ -60,6 +62,14 @@ class Connection:
     def idle(self, run: int, rss_bytes: int, recycle: bool) -> bytes:
         """Idle, encoded."""
         return self.encode(Idle(run, rss_bytes, recycle)) if self.json_mode else quick.idle(run, rss_bytes, recycle)
+
+    def forked(self, worker_id: str, pid: int, recycle: bool) -> bytes:
+        """Forked, encoded."""
+        return self.encode(Forked(worker_id, pid, recycle)) if self.json_mode else quick.forked(worker_id, pid, recycle)
+
+    def exited(self, pid: int, status: int) -> bytes:
+        """Exited, encoded."""
+        return self.encode(Exited(pid, status)) if self.json_mode else quick.exited(pid, status)
 
     def fits(self, encoded: bytes) -> bool:
         """True when the supervisor takes a message of this size."""
@@ -100,7 +110,7 @@ class Connection:
                 return []
         if not (self._buffer or self.json_mode):
             # One whole frame, as nearly always.
-            message = quick.execute_of(data)
+            message = self.usual(data)
             if message is not None:
                 return [message]
             if len(data) == FRAME_HEADER_BYTES + int.from_bytes(data[:4], "big") > 4:

@@ -1,5 +1,5 @@
 """The messages of every run: three written as whole frames, in one step each, and the one that asks for it read in few.
-And the two that a worker of a template is sent besides, recognised rather than read.
+Those of every worker that a template makes, too; and the Welcome that such a worker is sent, recognised rather than read.
 
 The general codec takes several times as long as all the rest of a short run. Tests hold both to the same bytes.
 """
@@ -17,7 +17,10 @@ from .messages import (
     TO_SUPERVISOR,
     TO_WORKER,
     Execute,
+    Exited,
     Finished,
+    Fork,
+    Forked,
     Idle,
     Metrics,
     Named,
@@ -88,6 +91,36 @@ def execute_of(frame: bytes) -> Optional[Execute]:
         return _made(Execute, fields)
     except (struct.error, OverflowError, UnicodeDecodeError):
         return None
+
+
+_FORK_HEAD, _ID_AT = _u32(TO_WORKER.index[Fork]), FRAME_HEADER_BYTES + 4 + _LENGTH_BYTES
+_FORKED, _EXITED = TO_SUPERVISOR.index[Forked], TO_SUPERVISOR.index[Exited]
+_to_id, _from_child, _of_child = (struct.Struct(one).pack for one in ("<IQ", "<I?", "<III"))
+
+
+def fork_of(frame: bytes) -> Optional[Fork]:
+    """The message, if this is one whole Fork; anything else is the general decoder's."""
+    length = len(frame) - _ID_AT
+    if length < 0 or _frame_length(frame)[0] != len(frame) - FRAME_HEADER_BYTES:
+        return None
+    if not frame.startswith(_FORK_HEAD + length.to_bytes(_LENGTH_BYTES, "little"), FRAME_HEADER_BYTES):
+        return None
+    try:
+        return Fork(frame[_ID_AT:].decode())
+    except UnicodeDecodeError:
+        return None
+
+
+def forked(worker_id: str, pid: int, recycle: bool) -> bytes:
+    """The frame of Forked."""
+    name = worker_id.encode("utf-8", "replace")
+    body = _to_id(_FORKED, len(name)) + name + _from_child(pid, recycle)
+    return _length(len(body)) + body
+
+
+def exited(pid: int, status: int) -> bytes:
+    """The frame of Exited."""
+    return _length(12) + _of_child(_EXITED, pid, status)
 
 
 class KnownWelcome:
