@@ -85,7 +85,8 @@ pub struct ExecutionRecord {
     pub lease_owner: Option<Uuid>,
     /// Until when nobody else may take it over; `None` when it is not claimed.
     pub lease_expires_at: Option<Timestamp>,
-    /// When its outcome was published; `None` before that.
+    /// When its outcome was committed, to be published at once; `None` until it is published. Of what ended without an attempt, and
+    /// in SQLite: when it was published.
     pub notified_at: Option<Timestamp>,
     /// When somebody asked for it to end; `None` when nobody did.
     pub cancel_requested_at: Option<Timestamp>,

@@ -60,7 +60,7 @@ async fn back_to_version_1(fixture: &Fixture) {
              ALTER TABLE state_entries DROP COLUMN value_text; \
              ALTER TABLE supervisor_presences DROP COLUMN beats, DROP COLUMN beat_at, DROP COLUMN lease_us, \
                  DROP COLUMN host, DROP COLUMN process_id, DROP COLUMN process_started; \
-             DROP TABLE supervisors, supervisor_figures; \
+             DROP TABLE supervisors, supervisor_figures, unpublished_outcomes; \
              DROP FUNCTION muster_definitions_changed CASCADE; \
              DROP TABLE definition_version, changes_log, schedules, webhooks, webhook_deliveries; \
              ALTER TABLE config_entries DROP COLUMN key_id; \

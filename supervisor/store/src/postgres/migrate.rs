@@ -43,6 +43,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 23, sql: include_str!("migrations/0023_tokens.sql") },
     Migration { version: 24, sql: include_str!("migrations/0024_named_webhooks.sql") },
     Migration { version: 25, sql: include_str!("migrations/0025_published.sql") },
+    Migration { version: 26, sql: include_str!("migrations/0026_unpublished.sql") },
 ];
 
 /// The key of the advisory lock that supervisors which start together take in turn.

@@ -60,7 +60,7 @@ pub(crate) async fn measure(
     ))
 }
 
-/// Waits until nothing waits any more; gives the seconds from the first claim to the last commit.
+/// Waits until nothing waits any more; gives the seconds from the first commit of an outcome to the last.
 async fn drain(record: &mut Record, count: u32) -> anyhow::Result<f64> {
     let begun = Instant::now();
     // Counting reads the table: often enough to notice the end, too seldom to be what is measured.

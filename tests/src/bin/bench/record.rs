@@ -37,12 +37,12 @@ impl Record {
         })
     }
 
-    /// Seconds between the first claim and the last commit of the newest so many executions: what finalizes writes its
-    /// event in its transaction.
+    /// Seconds between the first and the last commit of an outcome, of the newest so many executions: what finalizes writes its
+    /// event in its transaction. The start of workers is not in it.
     pub(crate) async fn seconds_of_newest(&mut self, executions: u32) -> anyhow::Result<f64> {
         let newest = "SELECT id FROM executions ORDER BY created_at DESC LIMIT";
         let of = format!(
-            "FROM execution_events WHERE event <> 'submitted' AND execution_id IN ({newest} {executions})"
+            "FROM execution_events WHERE event = 'finalized' AND execution_id IN ({newest} {executions})"
         );
         Ok(match self {
             Self::File(file) => {

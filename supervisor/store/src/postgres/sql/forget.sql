@@ -3,6 +3,7 @@
 WITH gone AS MATERIALIZED (
     SELECT id FROM executions
     WHERE id = ANY (ARRAY(SELECT unnest($1::uuid[]))) AND completed_at IS NOT NULL AND notified_at IS NOT NULL
+        AND NOT EXISTS (SELECT FROM unpublished_outcomes WHERE execution_id = executions.id)
     FOR UPDATE SKIP LOCKED
 ), lines AS (
     DELETE FROM execution_logs WHERE execution_id = ANY (ARRAY(SELECT id FROM gone)) RETURNING 1

@@ -5,6 +5,7 @@ FROM (
     ('executions', 'SELECT'), ('executions', 'INSERT'), ('executions', 'UPDATE'), ('executions', 'DELETE'),
     ('execution_logs', 'SELECT'), ('execution_logs', 'INSERT'),
     ('execution_events', 'SELECT'), ('execution_events', 'INSERT'),
+    ('unpublished_outcomes', 'SELECT'), ('unpublished_outcomes', 'INSERT'), ('unpublished_outcomes', 'DELETE'),
     ('state_entries', 'SELECT'), ('state_entries', 'INSERT'), ('state_entries', 'UPDATE'),
     ('state_entries', 'DELETE'),
     ('limits', 'SELECT'), ('limits', 'INSERT'), ('limits', 'UPDATE'), ('limits', 'DELETE'),

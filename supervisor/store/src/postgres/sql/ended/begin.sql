@@ -5,7 +5,9 @@
 SELECT
     id, workflow_id, workflow_name, organization_id, created_at, completed_at,
     -- What is not published yet the sweep must find that publishes what a crash left.
-    completed_at < $2 AND notified_at IS NOT NULL AND NOT EXISTS (
+    completed_at < $2 AND notified_at IS NOT NULL
+    AND NOT EXISTS (SELECT FROM unpublished_outcomes WHERE execution_id = executions.id)
+    AND NOT EXISTS (
         SELECT FROM webhook_deliveries
         WHERE webhook_deliveries.execution_id = executions.id AND webhook_deliveries.due_at IS NOT NULL
     ) AS may_go

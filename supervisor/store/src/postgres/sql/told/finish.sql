@@ -9,7 +9,7 @@ WITH written AS (
         error_message = ending.error_message, error_stack = ending.error_stack,
         duration_ms = ending.duration_ms, metrics = ending.metrics, end_cause = ending.end_cause,
         started_at = coalesce(ending.started_at, executions.started_at), completed_at = ending.completed_at,
-        lease_expires_at = NULL, notified_at = CASE WHEN ending.is_published THEN clock_timestamp() END
+        lease_expires_at = NULL, notified_at = clock_timestamp()
     FROM UNNEST(
         $1::uuid[], $2::integer[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
         $9::bigint[], $10::jsonb[], $11::timestamptz[], $12::timestamptz[], $13::text[], $14::boolean[]
@@ -21,7 +21,11 @@ WITH written AS (
         AND executions.lease_owner = ending.owner AND executions.status = 'RUNNING'
     RETURNING
         executions.id, executions.attempt, executions.limits, executions.status, executions.workflow_name,
-        executions.workflow_id, executions.organization_id, executions.webhook
+        executions.workflow_id, executions.organization_id, executions.webhook, executions.completed_at, ending.is_published
+), unpublished AS (
+    INSERT INTO unpublished_outcomes (execution_id, completed_at)
+    SELECT id, completed_at FROM written WHERE NOT is_published
+    ON CONFLICT DO NOTHING
 ), logged AS (
     INSERT INTO execution_logs (
         execution_id, attempt, sequence, logged_at, level, stream, logger, message, fields
