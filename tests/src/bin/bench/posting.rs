@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 
 use crate::http::{HttpConnection, TOKEN};
 use crate::measured::MeasuredSupervisor;
-use crate::record::Record;
+use crate::record::MeasuredRecord;
 
 const DEADLINE: Duration = Duration::from_secs(300);
 const CONNECTIONS: u32 = 32;
@@ -37,8 +37,8 @@ pub(crate) async fn measure(
 
     let supervisor = start(&binaries.join("worker").display().to_string()).await?;
     let mut record = match database {
-        None => Record::of_folder(&folder.path().join("data")).await?,
-        Some(url) => Record::of_server(url).await?,
+        None => MeasuredRecord::of_folder(&folder.path().join("data")).await?,
+        Some(url) => MeasuredRecord::of_server(url).await?,
     };
     let drained = f64::from(count) / drain(&mut record, count).await?;
     let mut connection = HttpConnection::to(&supervisor.address).await?;
@@ -61,7 +61,7 @@ pub(crate) async fn measure(
 }
 
 /// Waits until nothing waits any more; gives the seconds from the first commit of an outcome to the last.
-async fn drain(record: &mut Record, count: u32) -> anyhow::Result<f64> {
+async fn drain(record: &mut MeasuredRecord, count: u32) -> anyhow::Result<f64> {
     let begun = Instant::now();
     // Counting reads the table: often enough to notice the end, too seldom to be what is measured.
     while record.left().await? > 0 {

@@ -9,14 +9,14 @@ use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Row as _};
 const LEFT: &str = "SELECT count(*) FROM executions WHERE status IN ('PENDING', 'RUNNING')";
 
 /// A connection to it.
-pub(crate) enum Record {
+pub(crate) enum MeasuredRecord {
     /// The embedded store.
     File(SqliteConnection),
     /// PostgreSQL.
     Server(PgConnection),
 }
 
-impl Record {
+impl MeasuredRecord {
     /// The one database in a data folder.
     pub(crate) async fn of_folder(data: &Path) -> anyhow::Result<Self> {
         let files = std::fs::read_dir(data)?.flatten().map(|entry| entry.path());
