@@ -11,9 +11,11 @@ use super::machine::ConsumerMachine;
 
 /// The first pause between two tries to connect. It doubles with each further one, and is jittered upward.
 const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(100);
-/// The longest pause between two tries to connect, without its jitter, which may double it. A try costs the broker little, and
-/// work is to go on within two seconds of its return.
-const RECONNECT_PAUSE_MAX: Duration = Duration::from_millis(600);
+/// The longest pause between two tries to reach a broker that is away, without its jitter, which may double it: work is to go
+/// on within two seconds of its return.
+const AWAY_PAUSE_MAX: Duration = Duration::from_millis(600);
+/// The same for a broker that lets us in and no consumer through: it is left in peace.
+const REFUSED_PAUSE_MAX: Duration = Duration::from_secs(3);
 
 /// The number of a channel, counting up: what is said about an earlier one is of no interest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,13 +73,28 @@ impl BrokerConnection {
 #[derive(Debug)]
 pub(super) struct Reconnects {
     seed: u64,
-    pauses: ExponentialBackoff,
+    away: ExponentialBackoff,
+    refused: ExponentialBackoff,
     told: String,
 }
 
 impl Reconnects {
     pub(super) fn new(seed: u64) -> Self {
-        Self { seed, pauses: pauses(seed), told: String::new() }
+        Self {
+            seed,
+            away: pauses(seed, AWAY_PAUSE_MAX),
+            refused: pauses(seed, REFUSED_PAUSE_MAX),
+            told: String::new(),
+        }
+    }
+
+    /// The pause after a try that came to a connection, or did not.
+    fn pause(&mut self, was_open: bool) -> Duration {
+        let (pauses, most) = match was_open {
+            true => (&mut self.refused, REFUSED_PAUSE_MAX),
+            false => (&mut self.away, AWAY_PAUSE_MAX),
+        };
+        pauses.next().unwrap_or(most)
     }
 
     /// The trouble is over: the next one begins with a short pause and a word.
@@ -88,10 +105,10 @@ impl Reconnects {
 }
 
 /// Rising, jittered, without end. The jitter is drawn from the seed, so the same events give the same pauses.
-fn pauses(seed: u64) -> ExponentialBackoff {
+fn pauses(seed: u64, most: Duration) -> ExponentialBackoff {
     ExponentialBuilder::default()
         .with_min_delay(RECONNECT_PAUSE_MIN)
-        .with_max_delay(RECONNECT_PAUSE_MAX)
+        .with_max_delay(most)
         .with_jitter()
         .with_jitter_seed(seed)
         .without_max_times()
@@ -143,39 +160,36 @@ impl ConsumerMachine {
         self.forget_channel(actions);
         actions.push(ConsumerAction::DropChannel);
         let was_confirmed = std::mem::replace(&mut self.health.confirmed, false);
-        self.connection = match self.connection {
-            BrokerConnection::Leaving { .. } | BrokerConnection::Closing(_) | BrokerConnection::Left => {
-                BrokerConnection::Left
-            }
-            BrokerConnection::Waiting { .. } | BrokerConnection::Opening(_) | BrokerConnection::Open(_) => {
-                BrokerConnection::Waiting { until: self.pause(now, was_confirmed, &reason, actions) }
+        let was_open = match self.connection {
+            BrokerConnection::Leaving { .. } | BrokerConnection::Closing(_) | BrokerConnection::Left => None,
+            BrokerConnection::Waiting { .. } | BrokerConnection::Opening(_) => Some(false),
+            BrokerConnection::Open(_) => Some(true),
+        };
+        // A connection proves nothing: only a consumer that was confirmed ends the trouble.
+        if was_confirmed {
+            self.reconnects.recovered();
+        }
+        self.connection = match was_open {
+            None => BrokerConnection::Left,
+            Some(was_open) => {
+                let until = now + self.pause(was_open, &reason, actions);
+                BrokerConnection::Waiting { until }
             }
         };
         self.health.problem = Some(reason);
     }
 
-    /// When to try again, and a word about it.
-    fn pause(
-        &mut self,
-        now: PoolTime,
-        was_confirmed: bool,
-        reason: &str,
-        actions: &mut Vec<ConsumerAction>,
-    ) -> PoolTime {
-        // A connection proves nothing: a broker that lets us in and no consumer through is left alone for as
-        // long as one that is away.
-        if was_confirmed {
-            self.reconnects.recovered();
-        }
+    /// After how long to try again, and a word about it.
+    fn pause(&mut self, was_open: bool, reason: &str, actions: &mut Vec<ConsumerAction>) -> Duration {
         if self.reconnects.told != reason {
             reason.clone_into(&mut self.reconnects.told);
             let notice = ConsumerNotice::NothingConsumed { reason: reason.to_owned() };
             actions.push(ConsumerAction::Notify(notice));
         }
-        let retry_in = self.reconnects.pauses.next().unwrap_or(RECONNECT_PAUSE_MAX);
+        let retry_in = self.reconnects.pause(was_open);
         let notice = ConsumerNotice::Reconnecting { reason: reason.to_owned(), retry_in };
         actions.push(ConsumerAction::Notify(notice));
-        now + retry_in
+        retry_in
     }
 
     /// Forgets what was open on the channel. Calls that are under way are not broken off.
