@@ -11,10 +11,8 @@ pub mod cli;
 pub mod client;
 pub mod conformance;
 pub mod definitions;
-pub mod descriptions;
 pub mod dispatch;
 pub mod doctor;
-pub mod executor;
 mod figures;
 pub mod finalize;
 pub mod http;
@@ -33,3 +31,5 @@ pub mod settings;
 mod traces;
 pub mod transcripts;
 pub mod webhooks;
+
+pub use muster_executor::{self as executor, descriptions};

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use muster_store::{LimitStore, LimitSweep, StoreError, WorkflowTerms};
 
-use crate::descriptions::{DeclaredTerms, Descriptions};
+use super::declared::{DeclaredTerms, declared_terms};
+use crate::descriptions::Descriptions;
 
 /// How often one looks. What a crash left holds up nobody for longer.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -18,7 +19,7 @@ pub(crate) async fn tend_limits_for_ever(store: Arc<dyn LimitStore>, description
         tokio::time::sleep(LOOK_EVERY + Duration::from_millis(fastrand::u64(0..300))).await;
         let described = descriptions.all();
         let declared: DeclaredTerms =
-            described.iter().map(|one| (one.declared.name.clone(), one.admission())).collect();
+            described.iter().map(|one| (one.declared.name.clone(), declared_terms(one))).collect();
         if declared != known {
             match declare(&*store, &known, &declared).await {
                 Ok(()) => known = declared,

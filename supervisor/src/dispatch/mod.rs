@@ -7,6 +7,7 @@
 
 mod at_once;
 mod claims;
+mod declared;
 mod dispatcher;
 mod expiry;
 mod in_flight;

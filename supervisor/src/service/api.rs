@@ -15,6 +15,7 @@ use muster_system::process::walls;
 use uuid::Uuid;
 
 use super::confinement::confinement;
+use super::described::view_all;
 use super::explain::{ExplainFacts, explain};
 use super::readiness_parts::{
     bus_part, files_part, intake_part, outcomes_part, presence_part, queue_part, store_part, workers_part,
@@ -82,7 +83,7 @@ impl ApiService for Supervisor {
     }
 
     fn workflows(&self) -> WorkflowsView {
-        self.core.descriptions.view()
+        view_all(&self.core.descriptions)
     }
 
     async fn edit_definitions(

@@ -14,7 +14,8 @@ use muster_core::pool::PoolInvariant;
 use muster_intake::rabbitmq::consumer::ConsumerInvariant;
 
 /// The packages of the supervisor, from its folder.
-const PACKAGES: [&str; 6] = ["src", "core/src", "system/src", "store/src", "bus/src", "intake/src"];
+const PACKAGES: [&str; 7] =
+    ["src", "core/src", "system/src", "executor/src", "store/src", "bus/src", "intake/src"];
 
 /// What makes or takes a tree of JSON, or rewrites what it is given.
 const WORDS: [&str; 6] =
@@ -34,10 +35,10 @@ const NAMED: [(&str, &str); 20] = [
     ("src/cli/status.rs", "readiness and pool"),
     ("src/conformance/", "the kit's own parameters, made here"),
     ("src/definitions/value.rs", "values of configuration, which are compared and never passed on"),
-    ("src/executor/deaths.rs", "the supervisor's own events"),
-    ("src/executor/effects.rs", "the supervisor's own events"),
-    ("src/executor/descendants.rs", "the supervisor's own events"),
-    ("src/executor/run.rs", "the supervisor's own events"),
+    ("executor/src/deaths.rs", "the supervisor's own events"),
+    ("executor/src/effects.rs", "the supervisor's own events"),
+    ("executor/src/descendants.rs", "the supervisor's own events"),
+    ("executor/src/run.rs", "the supervisor's own events"),
     ("core/src/execution/secrets", "secrets, which are looked for and never passed on"),
     ("src/http/logs.rs", "the end of a stream, and gaps in it"),
     ("src/http/socket.rs", "the words for a bad wish"),

@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use muster_core::pool::Isolation;
+pub use muster_executor::TranscriptPolicy;
 use muster_system::confinement::ConfinementLevel;
 
 use super::{SettingKind, single};
@@ -63,17 +64,6 @@ impl Choice for LogFormat {
     const PLACEHOLDER: &'static str = "FORMAT";
     const WORDS: &'static [(&'static str, Self)] =
         &[("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
-}
-
-/// Which executions leave a transcript.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TranscriptPolicy {
-    /// No execution leaves one.
-    None,
-    /// Executions that do not succeed leave one.
-    Failed,
-    /// Every execution leaves one.
-    All,
 }
 
 /// The choice of which executions leave a transcript.

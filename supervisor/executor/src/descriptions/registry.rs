@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(fine.declared.limits.len(), 4);
         let parameters = RawValue::from_string("[]".to_owned()).unwrap();
         assert_eq!(fine.check(&parameters), Err("parameters: must be an object, and is a list".to_owned()));
-        assert_eq!(descriptions.view().broken[0].file, "x.py");
+        assert!(descriptions.broken().contains_key("x.py"));
     }
 
     #[test]

@@ -195,8 +195,8 @@ pub(super) enum CallAnswer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fake::any_spec;
     use super::*;
+    use crate::run_spec::samples::any_spec;
 
     /// Started was read when the run was nearly over, so what its worker measured is longer than what was seen.
     #[test]

@@ -180,8 +180,8 @@ pub(super) fn value_of(text: Option<String>) -> CallResult {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::RunSpec;
-    use crate::executor::fake::any_spec;
+    use crate::RunSpec;
+    use crate::run_spec::samples::any_spec;
 
     fn run() -> ExecutorRun {
         let region = RawValue::from_string("\"eu\"".into()).unwrap();

@@ -6,7 +6,7 @@ use muster_protocol::{JsonBytes, LogLevel};
 use muster_system::process::Launch;
 use muster_system::temporary::TemporaryFolders;
 
-use crate::settings::TranscriptPolicy;
+use super::recording::TranscriptPolicy;
 
 /// What the workers of one generation are started with.
 #[derive(Clone, Debug)]

@@ -9,12 +9,22 @@ use muster_protocol::{CallResult, CodeSource, JsonBytes, LogRecord, RunOutcome, 
 
 use super::head_tail::{HeadAndTail, HeadTailBuffer};
 use super::link::AnnouncedIdentity;
-use crate::settings::TranscriptPolicy;
 
 /// How much is kept of the beginning of a run, Execute with its parameters included.
 const HEAD_MAX_BYTES: usize = 1024 * 1024;
 /// How much is kept of the end of a run.
 const TAIL_MAX_BYTES: usize = 256 * 1024;
+
+/// Which executions leave a transcript.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TranscriptPolicy {
+    /// No execution leaves one.
+    None,
+    /// Executions that do not succeed leave one.
+    Failed,
+    /// Every execution leaves one.
+    All,
+}
 
 /// The frames of a run from its Execute on.
 #[derive(Debug)]

@@ -328,7 +328,8 @@ mod tests {
     use muster_core::execution::RunEnding;
 
     use super::*;
-    use crate::executor::fake::{any_spec, ended};
+    use crate::fake::ended;
+    use crate::run_spec::samples::any_spec;
 
     fn attempt(number: u32) -> Attempt {
         Attempt::new(Uuid::nil(), number)

@@ -5,12 +5,9 @@
 //! and the workflow's row come before the code, the settings after it. Nothing here is kept when the process ends.
 
 mod described;
-mod limits;
 mod registry;
 mod set;
-mod view;
 
 pub use described::{DescribedWorkflow, TimeLimit};
-pub use limits::DeclaredTerms;
 pub use registry::Descriptions;
 pub use set::DescribedSet;

@@ -1,13 +1,11 @@
 //! An executor without a thread and without workers: a test hears what it is asked, and says what happens.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use muster_core::execution::{Attempt, RunEnding};
 use muster_core::pool::RunFinish;
-use muster_protocol::{CancelReason, CodeSource, JsonBytes};
+use muster_protocol::CancelReason;
 use tokio::sync::mpsc;
-use uuid::Uuid;
 
 use super::clock::unix_us;
 use super::events::{self, EventSender, ExecutorEvent, ExecutorEvents};
@@ -19,21 +17,21 @@ const WITHIN: Duration = Duration::from_secs(20);
 
 /// The far end of an [`ExecutorHandle`], and the near end of its [`ExecutorEvents`].
 #[derive(Debug)]
-pub(crate) struct FakeExecutor {
+pub struct FakeExecutor {
     commands: mpsc::UnboundedReceiver<ExecutorCommand>,
     events: EventSender,
 }
 
 impl FakeExecutor {
     /// Both channels, and the executor between them.
-    pub(crate) fn start() -> (Self, ExecutorHandle, ExecutorEvents) {
+    pub fn start() -> (Self, ExecutorHandle, ExecutorEvents) {
         let (commands, received) = mpsc::unbounded_channel();
         let (events, told) = events::channel();
         (Self { commands: received, events }, ExecutorHandle { commands }, told)
     }
 
     /// The next command is an attempt to be run: this one.
-    pub(crate) async fn submitted(&mut self) -> RunSpec {
+    pub async fn submitted(&mut self) -> RunSpec {
         let next = self.next().await;
         let ExecutorCommand::Submit(spec) = next else {
             panic!("asked for something else than a run: {next:?}")
@@ -42,7 +40,7 @@ impl FakeExecutor {
     }
 
     /// The next command is a cancel: of this attempt, for this reason.
-    pub(crate) async fn cancelled(&mut self) -> (Attempt, CancelReason) {
+    pub async fn cancelled(&mut self) -> (Attempt, CancelReason) {
         let next = self.next().await;
         let ExecutorCommand::Cancel { attempt, reason, .. } = next else {
             panic!("asked for something else than a cancel: {next:?}")
@@ -51,23 +49,23 @@ impl FakeExecutor {
     }
 
     /// The next command is to start nothing more.
-    pub(crate) async fn halted(&mut self) {
+    pub async fn halted(&mut self) {
         let next = self.next().await;
         assert!(matches!(next, ExecutorCommand::Halt), "asked for something else than a halt: {next:?}");
     }
 
     /// It was asked for nothing that has not been looked at.
-    pub(crate) fn is_idle(&mut self) -> bool {
+    pub fn is_idle(&mut self) -> bool {
         self.commands.is_empty()
     }
 
     /// Tells what happened.
-    pub(crate) fn tell(&self, event: ExecutorEvent) {
+    pub fn tell(&self, event: ExecutorEvent) {
         self.events.tell(event);
     }
 
     /// Tells that an attempt is over.
-    pub(crate) fn finish(&self, spec: RunSpec, ending: RunEnding) {
+    pub fn finish(&self, spec: RunSpec, ending: RunEnding) {
         self.tell(ExecutorEvent::Finished(Box::new(ended(spec, ending))));
     }
 
@@ -92,23 +90,4 @@ pub(super) fn ended(spec: RunSpec, ending: RunEnding) -> EndedRun {
     let mut run = ExecutorRun::new(spec);
     run.started(unix_us(), "a fake");
     run.end(finish)
-}
-
-/// An attempt of a workflow `w`.
-pub(super) fn any_spec() -> RunSpec {
-    RunSpec {
-        attempt: Attempt::new(Uuid::nil(), 1),
-        stated_timeout: None,
-        default_timeout: Duration::MAX,
-        workflow: "w".to_owned(),
-        source: CodeSource::Named,
-        params: JsonBytes::NONE,
-        context: JsonBytes::NONE,
-        organization_id: None,
-        config: Arc::default(),
-        secrets: Arc::default(),
-        stated_attempts: None,
-        attempts_charged: 1,
-        failure_halts: false,
-    }
 }

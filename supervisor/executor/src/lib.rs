@@ -11,10 +11,11 @@ mod changes;
 mod clock;
 mod deaths;
 mod descendants;
+pub mod descriptions;
 mod effects;
 mod events;
 mod executor_loop;
-#[cfg(test)]
+#[cfg(any(test, feature = "fake"))]
 mod fake;
 mod handle;
 mod head_tail;
@@ -38,11 +39,11 @@ mod worker_spec;
 
 pub use clock::unix_us;
 pub use events::{ExecutorEvent, ExecutorEvents, LiveEvent, RunProgress, StateQuestion, WorkerOrigin};
-#[cfg(test)]
-pub(crate) use fake::FakeExecutor;
+#[cfg(any(test, feature = "fake"))]
+pub use fake::FakeExecutor;
 pub use handle::{Executor, ExecutorHandle, ExecutorSnapshot, WorkerIdentity};
 pub use link::AnnouncedIdentity;
-pub use recording::RunRecording;
+pub use recording::{RunRecording, TranscriptPolicy};
 pub use run::EndedRun;
 pub use run_spec::{RunSpec, time_limit};
 pub use thread::{ExecutorError, ExecutorOptions};

@@ -1,23 +1,21 @@
-//! Descriptions as they are shown.
+//! What workers described of their workflows, as it is shown.
 
 use muster_protocol::{DeclaredConcurrency, DeclaredRetry, WorkflowDescription};
 
-use super::Descriptions;
 use crate::api::{BrokenFileView, WorkflowView, WorkflowsView};
+use crate::descriptions::Descriptions;
 
-impl Descriptions {
-    /// All that is in force, by name.
-    pub fn view(&self) -> WorkflowsView {
-        let broken = self.broken().into_iter().map(|(file, error)| BrokenFileView {
-            file,
-            error_type: error.kind,
-            error_message: error.message,
-        });
-        WorkflowsView {
-            workflows: self.all().iter().map(|described| view(&described.declared)).collect(),
-            broken: broken.collect(),
-            defined: Vec::new(),
-        }
+/// All that is in force, by name.
+pub(super) fn view_all(descriptions: &Descriptions) -> WorkflowsView {
+    let broken = descriptions.broken().into_iter().map(|(file, error)| BrokenFileView {
+        file,
+        error_type: error.kind,
+        error_message: error.message,
+    });
+    WorkflowsView {
+        workflows: descriptions.all().iter().map(|described| view(&described.declared)).collect(),
+        broken: broken.collect(),
+        defined: Vec::new(),
     }
 }
 

@@ -69,3 +69,27 @@ pub fn time_limit(
         (None, None) => Some(default),
     }
 }
+
+#[cfg(test)]
+pub(crate) mod samples {
+    use super::*;
+
+    /// An attempt of a workflow `w`.
+    pub(crate) fn any_spec() -> RunSpec {
+        RunSpec {
+            attempt: Attempt::new(Uuid::nil(), 1),
+            stated_timeout: None,
+            default_timeout: Duration::MAX,
+            workflow: "w".to_owned(),
+            source: CodeSource::Named,
+            params: JsonBytes::NONE,
+            context: JsonBytes::NONE,
+            organization_id: None,
+            config: Arc::default(),
+            secrets: Arc::default(),
+            stated_attempts: None,
+            attempts_charged: 1,
+            failure_halts: false,
+        }
+    }
+}

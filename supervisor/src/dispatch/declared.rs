@@ -6,22 +6,20 @@ use muster_core::execution::check;
 use muster_protocol::DeclaredConcurrency;
 use muster_store::{ConcurrencyTerms, OnFull, WorkflowTerms};
 
-use super::described::DescribedWorkflow;
+use crate::descriptions::DescribedWorkflow;
 
 /// What the code of each workflow says; nothing for one that says nothing.
-pub type DeclaredTerms = BTreeMap<String, WorkflowTerms>;
+pub(crate) type DeclaredTerms = BTreeMap<String, WorkflowTerms>;
 
-impl DescribedWorkflow {
-    /// What it says of limits and queues. A name that is none is passed over: the worker's Describe was told.
-    pub fn admission(&self) -> WorkflowTerms {
-        let declared = &self.declared;
-        let limits: Vec<String> =
-            declared.limits.iter().filter(|name| check::limit_name(name).is_ok()).cloned().collect();
-        WorkflowTerms {
-            concurrency: Some(concurrency(&declared.concurrency)).filter(ConcurrencyTerms::says_something),
-            limits: Some(limits).filter(|limits| !limits.is_empty()),
-            queue: Some(declared.queue.clone()).filter(|queue| check::queue_name(queue).is_ok()),
-        }
+/// What it says of limits and queues. A name that is none is passed over: the worker's Describe was told.
+pub(crate) fn declared_terms(workflow: &DescribedWorkflow) -> WorkflowTerms {
+    let declared = &workflow.declared;
+    let limits: Vec<String> =
+        declared.limits.iter().filter(|name| check::limit_name(name).is_ok()).cloned().collect();
+    WorkflowTerms {
+        concurrency: Some(concurrency(&declared.concurrency)).filter(ConcurrencyTerms::says_something),
+        limits: Some(limits).filter(|limits| !limits.is_empty()),
+        queue: Some(declared.queue.clone()).filter(|queue| check::queue_name(queue).is_ok()),
     }
 }
 
@@ -51,7 +49,7 @@ mod tests {
                 queue: queue.to_owned(),
                 ..WorkflowDescription::default()
             };
-            DescribedWorkflow { declared, schema: None }.admission()
+            declared_terms(&DescribedWorkflow { declared, schema: None })
         };
         let per_key = DeclaredConcurrency {
             per_key: Some(1),
