@@ -71,7 +71,11 @@ impl FakeExecutor {
 
     async fn next(&mut self) -> ExecutorCommand {
         let asked = tokio::time::timeout(WITHIN, self.commands.recv()).await;
-        asked.expect("the executor was asked for nothing").expect("the handle is gone")
+        match asked {
+            Ok(Some(command)) => command,
+            Ok(None) => panic!("the handle is gone"),
+            Err(_) => panic!("the executor was asked for nothing"),
+        }
     }
 }
 
