@@ -85,6 +85,12 @@ def sql(text: str) -> List[str]:
     return done.stdout.splitlines()
 
 
+def fill(statement: str, rows: int, step: int = 100_000) -> None:
+    """Writes so many rows, a part at a time: `%(from)s` and `%(to)s` are its first and last number, `%(rows)s` is how many in all."""
+    for first in range(1, rows + 1, step):
+        sql(statement % {"from": first, "to": min(first + step - 1, rows), "rows": rows})
+
+
 def in_turns(worker: Supervisor, switch: Callable[[bool], str], windows: int, seconds: float) -> None:
     """Windows with and without; `switch` sees to what is beside the work, and says of the window before what it came to."""
     rates: Dict[bool, List[float]] = {True: [], False: []}

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Dict, List, Set
 
-from beside import NOTHING, Supervisor, sql
+from beside import NOTHING, Supervisor, fill, sql
 
 PAGES = ["", "executions", "limits"]
 WATCH = Path(__file__).resolve().parents[1] / "dashboard" / "watch.js"
@@ -32,7 +32,6 @@ SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'old-' ||
     CASE WHEN n %% 20 = 0 THEN 'OldError' END, 12, 1, 3, 'default', at, at, at, at, at
 FROM generate_series(%(from)s, %(to)s) AS n, LATERAL (SELECT now() - interval '7 days' * (1 - n / %(rows)s.0) AS at) AS moment;
 """
-STEP = 100_000
 
 
 def main() -> None:
@@ -51,8 +50,7 @@ def main() -> None:
         service = Supervisor(given.supervisor, folder, given.port, min_workers=4, max_workers=4)
         try:
             begun = time.monotonic()
-            for first in range(1, given.rows + 1, STEP):
-                sql(ENDED % {"from": first, "to": min(first + STEP - 1, given.rows), "rows": given.rows})
+            fill(ENDED, given.rows)
             sql("VACUUM ANALYZE")
             print(f"{given.rows} ended executions in {time.monotonic() - begun:.0f} s", flush=True)
             measure(service, given)

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import List
 
-from beside import NOTHING, Supervisor, in_turns, sql
+from beside import NOTHING, Supervisor, fill, in_turns, sql
 
 ENDED = """
 INSERT INTO executions (id, workflow_name, status, request, request_text, parameters, result, duration_ms, attempt, max_attempts, queue,
@@ -30,7 +30,6 @@ INSERT INTO execution_events (execution_id, at, attempt, event)
 SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, now(), 1, event
 FROM generate_series(%(from)s, %(to)s) AS n, unnest(ARRAY['claimed', 'started', 'finalized']) AS event;
 """
-STEP = 100_000
 
 
 def sizes() -> str:
@@ -53,7 +52,7 @@ def main() -> None:
         running: List[Supervisor] = []
         try:
             running.append(Supervisor(given.supervisor, folder, given.port, min_workers=4, max_workers=4))
-            fill(running[0], given.rows)
+            remember(running[0], given.rows)
             idle = {"queue": "nobody", "min_workers": 1, "max_workers": 1}
             running.append(Supervisor(given.supervisor, folder, given.port + 1, retention_days=1, **idle))
             measure(running[0], running[1], given.windows, given.seconds)
@@ -62,10 +61,9 @@ def main() -> None:
                 one.stop()
 
 
-def fill(worker: Supervisor, rows: int) -> None:
+def remember(worker: Supervisor, rows: int) -> None:
     begun = time.monotonic()
-    for first in range(1, rows + 1, STEP):
-        sql(ENDED % {"from": first, "to": min(first + STEP - 1, rows)})
+    fill(ENDED, rows)
     sql("ANALYZE")
     print(f"{rows} ended executions, {2 * rows} lines, {3 * rows} events, in {time.monotonic() - begun:.0f} s; {sizes()}", flush=True)
     begun, told, asked = time.monotonic(), [0, 0, 0], 0

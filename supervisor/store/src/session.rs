@@ -23,7 +23,9 @@ use super::schedules::ScheduleSession;
 use super::shares::{Allotment, WaitingShare};
 use super::tokens::TokenSession;
 use super::webhooks::WebhookSession;
-use super::{Claimant, Claimed, ExecutionFailure, NewExecution, Result, ServedQueues, TakeOver};
+use super::{
+    Claimant, Claimed, ExecutionFailure, NewExecution, NotificationStore, Result, ServedQueues, TakeOver,
+};
 
 /// A row that a poll found and locked.
 #[derive(Clone, Debug)]
@@ -74,7 +76,7 @@ pub(crate) struct HeldKey {
 }
 
 /// A database that transactions can be begun on.
-pub(crate) trait Backend: std::fmt::Debug + Send + Sync + 'static {
+pub(crate) trait Backend: NotificationStore {
     /// How many sessions may each hold a plan of an earlier schema for one statement.
     const PLANS_MAX: u32;
 
@@ -98,9 +100,6 @@ pub(crate) trait Backend: std::fmt::Debug + Send + Sync + 'static {
 
     /// What this process knows of pauses.
     fn pause_book(&self) -> &PauseBook;
-
-    /// Whether an outcome counts as published with its commit.
-    fn is_published_with_commit(&self) -> bool;
 
     /// Wakes whoever polls in this process.
     fn wake_here(&self);

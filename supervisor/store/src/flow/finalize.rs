@@ -129,7 +129,7 @@ async fn finalize_group<B: Backend>(
     let mut session = backend.begin(Purpose::Write, extent).await?;
     let endings = settle_all(&mut session, finalizations).await?;
     let mut written = FencedWrites {
-        over: finish(&mut session, &endings, backend.is_published_with_commit()).await?,
+        over: finish(&mut session, &endings, backend.publishes_with_commit()).await?,
         back: WrittenAttempts::new(),
     };
     let mut children = EnteredRows::default();

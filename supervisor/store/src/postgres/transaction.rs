@@ -21,7 +21,7 @@ use super::{BACKEND, PostgresStore, StoreShared, statements};
 use crate::limits::{DisplacedBook, SweepPlaces, WorkflowBook};
 use crate::pauses::PauseBook;
 use crate::session::{Backend, Extent, Purpose};
-use crate::{Claimed, NotificationStore as _, Result, StoreError};
+use crate::{Claimed, Result, StoreError};
 
 pub(super) type PostgresQuery<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
 
@@ -92,10 +92,6 @@ impl Backend for PostgresStore {
 
     fn pause_book(&self) -> &PauseBook {
         &self.pauses
-    }
-
-    fn is_published_with_commit(&self) -> bool {
-        self.publishes_with_commit()
     }
 
     fn wake_here(&self) {

@@ -30,10 +30,7 @@ use crate::session::{
 use crate::shares::{Allotment, LOOK_FOR, WaitingShare};
 use crate::text::storable;
 use crate::webhooks::WebhookSession as _;
-use crate::{
-    Claimant, Claimed, ExecutionFailure, NewExecution, NotificationStore as _, Result, ServedQueues,
-    StoreError, TakeOver,
-};
+use crate::{Claimant, Claimed, ExecutionFailure, NewExecution, Result, ServedQueues, StoreError, TakeOver};
 
 #[expect(dead_code, reason = "each kind of connection reads some kinds of records only")]
 pub(super) mod record {
@@ -94,10 +91,6 @@ impl Backend for SqliteStore {
 
     fn pause_book(&self) -> &PauseBook {
         &self.pauses
-    }
-
-    fn is_published_with_commit(&self) -> bool {
-        self.publishes_with_commit()
     }
 
     fn wake_here(&self) {
