@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::in_flight::{InFlight, InFlightPhase};
-use super::slots::{IntakeClosed, Slots};
+use super::slots::{IntakeClosed, Slots, was_short};
 use crate::dispatch::StartHealth;
 use crate::executor::{
     EndedRun, ExecutorEvent, ExecutorEvents, LiveEvent, RunProgress, RunRecording, StateQuestion,
@@ -50,8 +50,8 @@ pub(crate) struct RunReporter {
     pub(crate) store: Arc<dyn StateStore>,
     pub(crate) health: Arc<StartHealth>,
     pub(crate) metrics: Arc<SupervisorMetrics>,
-    /// How many attempts have ended, for the rate.
-    pub(crate) ended: Arc<AtomicUsize>,
+    /// How many short runs have ended, for the rate.
+    pub(crate) short_ended: Arc<AtomicUsize>,
     /// Where transcripts are kept, if they are.
     pub(crate) transcripts: Option<Arc<TranscriptKeeper>>,
     /// Other supervisors claim from the same store.
@@ -143,7 +143,6 @@ impl RunReporter {
 
     fn finished(&self, ended: EndedRun) {
         let attempt = ended.attempt();
-        self.ended.fetch_add(1, Ordering::Relaxed);
         self.shares.ended(attempt, ended.finished_at_us());
         let declared = ended.declared_retry();
         let Some((execution, retry, traceparent)) = self.in_flight.lock().get(&attempt).map(|held| {
@@ -159,6 +158,7 @@ impl RunReporter {
             return;
         };
         let (completed, recording) = ended.complete();
+        self.short_ended.fetch_add(usize::from(was_short(&completed)), Ordering::Relaxed);
         let parent = ParentRun { execution: &execution, traceparent };
         let outcome = finalization(completed, self.owner, &parent, retry);
         // The slot goes back here: the next execution may be claimed while this one is written.

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use muster_core::execution::{CompletedRun, RunEnding};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
@@ -17,6 +18,9 @@ use crate::finalize::Admission;
 const AHEAD: Duration = Duration::from_millis(50);
 /// And how many at most.
 const AHEAD_MAX: usize = 256;
+/// A run that was over of itself within this is a short one. The end of any other says nothing about the next moments,
+/// however many end, or are ended, at once.
+const SHORT: Duration = Duration::from_millis(500);
 /// While every worker has work, slots ahead are given out this far apart: a claim of many rows costs the database
 /// little more than a claim of one.
 const GATHER: Duration = Duration::from_millis(10);
@@ -49,6 +53,19 @@ impl IntakeClosed {
             Self::PrewarmFails => "workflows and configuration cannot be fetched; see the log for why",
             Self::NoRoom => "the disk cannot hold what running executions may leave; free space in data_dir",
         }
+    }
+}
+
+/// Whether it counts for the rate at which executions are claimed ahead.
+pub(crate) fn was_short(run: &CompletedRun) -> bool {
+    match run.ending {
+        RunEnding::Succeeded { .. } | RunEnding::Failed { .. } => {
+            run.duration.is_some_and(|lasted| lasted <= SHORT)
+        }
+        RunEnding::TimedOut { .. }
+        | RunEnding::Cancelled { .. }
+        | RunEnding::Released { .. }
+        | RunEnding::Superseded => false,
     }
 }
 
@@ -174,9 +191,9 @@ impl Slots {
         self.state().workers
     }
 
-    /// So many executions ended within the last period.
-    pub fn set_rate(&self, ended: usize, period: Duration) {
-        let per_second = ended as f64 / period.as_secs_f64().max(0.001);
+    /// So many short executions ended within the last period.
+    pub fn set_rate(&self, short_ended: usize, period: Duration) {
+        let per_second = short_ended as f64 / period.as_secs_f64().max(0.001);
         let ahead = (per_second * AHEAD.as_secs_f64()) as usize;
         self.state().ahead = ahead.min(AHEAD_MAX);
         self.changed.notify_one();
@@ -288,6 +305,9 @@ impl Drop for Slot {
 mod tests {
     use super::*;
     use futures_util::FutureExt;
+    use muster_core::execution::Attempt;
+    use muster_protocol::ErrorInfo;
+    use uuid::Uuid;
 
     #[tokio::test]
     async fn no_more_than_the_workers_are_taken_and_all_come_back() {
@@ -327,6 +347,22 @@ mod tests {
         slots.set_rate(1_000_000, Duration::from_secs(1));
         assert_eq!(slots.free(), 2 + AHEAD_MAX);
     }
+
+    #[test]
+    fn only_what_was_over_of_itself_within_moments_counts_as_short() {
+        let lasted = |ending, duration| {
+            let unstarted =
+                CompletedRun::unstarted(Attempt { execution_id: Uuid::nil(), number: 1 }, ending, 0);
+            was_short(&CompletedRun { duration, ..unstarted })
+        };
+        let failed = || RunEnding::Failed { error: ErrorInfo::new("ValueError", "no") };
+        let cancelled = RunEnding::Cancelled { message: "asked for".to_owned() };
+        assert!(lasted(failed(), Some(SHORT)));
+        assert!(!lasted(failed(), Some(SHORT * 2)));
+        assert!(!lasted(failed(), None), "it never started");
+        assert!(!lasted(cancelled, Some(Duration::from_millis(1))), "the next may last for hours");
+    }
+
     #[test]
     fn slots_ahead_are_given_out_by_the_clock_and_a_free_worker_never_waits() {
         let start = Instant::now();

@@ -37,8 +37,8 @@ pub(crate) struct DispatchParts {
 pub(crate) struct WiredDispatch {
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) health: Arc<StartHealth>,
-    /// How many attempts have ended.
-    pub(crate) ended: Arc<AtomicUsize>,
+    /// How many short runs have ended.
+    pub(crate) short_ended: Arc<AtomicUsize>,
     /// Ends when all that the executor told is passed on.
     pub(crate) reporting: TaskTracker,
 }
@@ -46,7 +46,7 @@ pub(crate) struct WiredDispatch {
 impl DispatchParts {
     /// Puts the dispatcher in front of this executor, and the reporter behind it.
     pub(crate) fn wire(self, executor: ExecutorHandle, events: ExecutorEvents) -> WiredDispatch {
-        let (health, ended) = (Arc::<StartHealth>::default(), Arc::<AtomicUsize>::default());
+        let (health, short_ended) = (Arc::<StartHealth>::default(), Arc::<AtomicUsize>::default());
         let reporter = Arc::new(RunReporter {
             owner: self.claimant.owner,
             shares: self.claimant.shares,
@@ -57,7 +57,7 @@ impl DispatchParts {
             store: self.state,
             health: Arc::clone(&health),
             metrics: self.metrics,
-            ended: Arc::clone(&ended),
+            short_ended: Arc::clone(&short_ended),
             transcripts: self.transcripts,
             shares_store: self.shares_store,
         });
@@ -73,6 +73,6 @@ impl DispatchParts {
             self.after_failure,
             self.slots,
         );
-        WiredDispatch { dispatcher, health, ended, reporting }
+        WiredDispatch { dispatcher, health, short_ended, reporting }
     }
 }

@@ -152,8 +152,9 @@ impl Core {
             transcripts: transcripts.clone(),
             shares_store,
         };
-        let WiredDispatch { dispatcher, health, ended, reporting } = dispatch.wire(executor.handle(), events);
-        tokio::spawn(vital::serving("rate", watch_rate(Arc::downgrade(&slots), ended)));
+        let WiredDispatch { dispatcher, health, short_ended, reporting } =
+            dispatch.wire(executor.handle(), events);
+        tokio::spawn(vital::serving("rate", watch_rate(Arc::downgrade(&slots), short_ended)));
         Ok(Self {
             claimant,
             bus,
@@ -241,14 +242,14 @@ pub enum WorkerSpecError {
     Confinement(#[from] ConfinementError),
 }
 
-/// Tells the slots how many executions end, for claiming ahead.
-async fn watch_rate(slots: std::sync::Weak<Slots>, ended: Arc<AtomicUsize>) {
+/// Tells the slots how many short executions end, for claiming ahead.
+async fn watch_rate(slots: std::sync::Weak<Slots>, short_ended: Arc<AtomicUsize>) {
     let mut every = tokio::time::interval(RATE_EVERY);
     let mut before = 0;
     loop {
         every.tick().await;
         let Some(slots) = slots.upgrade() else { return };
-        let now = ended.load(Ordering::Relaxed);
+        let now = short_ended.load(Ordering::Relaxed);
         slots.set_rate(now - before, RATE_EVERY);
         before = now;
     }
