@@ -30,9 +30,7 @@ pub(crate) struct NewRow<'a> {
     pub(crate) organization_id: Option<Uuid>,
     pub(crate) caller: Option<&'a str>,
     pub(crate) request: &'a str,
-    /// For a database that does not take them out of the request itself.
-    pub(crate) parameters: Cow<'a, str>,
-    /// The same, whom the request names to be told of its end.
+    /// Whom the request names to be told of its end.
     pub(crate) webhook: Option<&'a str>,
     pub(crate) max_attempts: u32,
     pub(crate) timeout_seconds: Option<f64>,
@@ -56,7 +54,6 @@ impl<'a> NewRow<'a> {
             Some(Expiry::At(end)) => (Some(end.as_microsecond()), None),
             Some(Expiry::After(time)) => (None, Some(micros(time))),
         };
-        let parts = parts(&execution.request);
         Self {
             id: execution.id,
             workflow_id: execution.workflow_id,
@@ -64,10 +61,7 @@ impl<'a> NewRow<'a> {
             organization_id: execution.organization_id,
             caller: execution.caller.as_ref().map(|caller| caller.get()),
             request: execution.request.get(),
-            webhook: parts.as_ref().and_then(|parts| parts.webhook).map(RawValue::get),
-            parameters: parts
-                .and_then(|parts| parts.parameters)
-                .map_or(Cow::Borrowed("{}"), |parameters| parameters.get().into()),
+            webhook: parts(&execution.request).and_then(|parts| parts.webhook).map(RawValue::get),
             max_attempts: execution.max_attempts.max(1),
             timeout_seconds: execution.timeout_seconds,
             priority: execution.priority.min(9),

@@ -64,8 +64,8 @@ fn next_at(supervisor: &TestSupervisor, name: &str) -> String {
 /// The ticks that were run and are over, by the moments they were for.
 fn ran(record: &Record) -> Vec<String> {
     let rows = record.select(
-        "SELECT (request->'startup'->>'schedule') || ' ' || (request->'startup'->>'scheduled_for') AS tick \
-         FROM executions WHERE completed_at IS NOT NULL ORDER BY request->'startup'->>'scheduled_for'",
+        "SELECT (request_text::jsonb->'startup'->>'schedule') || ' ' || (request_text::jsonb->'startup'->>'scheduled_for') AS tick \
+         FROM executions WHERE completed_at IS NOT NULL ORDER BY request_text::jsonb->'startup'->>'scheduled_for'",
     );
     rows.iter().map(|row| row["tick"].as_str().unwrap().to_owned()).collect()
 }

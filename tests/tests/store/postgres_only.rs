@@ -193,7 +193,8 @@ async fn what_an_earlier_version_wrote_is_read_and_what_it_wrote_over_is_not_hid
     // As an earlier version would have: it knows the jsonb columns alone.
     fixture
         .sql(
-            "UPDATE executions SET request_text = NULL, result_text = NULL; \
+            "UPDATE executions SET request = request_text::jsonb, parameters = request_text::jsonb -> 'parameters', \
+                 request_text = NULL, result_text = NULL; \
              UPDATE state_entries SET value = '{\"other\": 2}'",
         )
         .await;
@@ -206,10 +207,6 @@ async fn what_an_earlier_version_wrote_is_read_and_what_it_wrote_over_is_not_hid
     // And it reads what this version writes.
     fixture.sql("UPDATE state_entries SET value = '1.5'").await;
     assert_eq!(state().await, "1.50");
-    let copies = fixture
-        .texts("SELECT (request ->> 'workflow') || (request -> 'parameters')::text || parameters FROM executions")
-        .await;
-    assert_eq!(copies, vec![r#"greet{"n": 1}{"n": 1}"#; 2]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -56,6 +56,7 @@ fn new_rows<'q>(query: PostgresQuery<'q>, rows: &[NewRow<'_>]) -> PostgresQuery<
         .bind(column(rows, |row| row.organization_id))
         .bind(column(rows, |row| row.caller.map(JsonIn)))
         .bind(column(rows, |row| row.request))
+        .bind(column(rows, |row| row.webhook.map(JsonIn)))
         .bind(column(rows, |row| signed(row.max_attempts)))
         .bind(column(rows, |row| row.timeout_seconds))
         .bind(column(rows, |row| i32::from(row.priority)))

@@ -28,11 +28,13 @@ macro_rules! claim_readers {
             }
         }
 
-        /// The parameters, likewise.
+        /// The parameters: a part of the request, and `{}` where it says none. What earlier versions wrote has a column of
+        /// them, too, and a row that somebody wrote by hand may have only that.
         fn parameters(row: &$row, request: Option<&RawValue>) -> Result<Option<Box<RawValue>>> {
-            match request.and_then(parts).and_then(|parts| parts.parameters) {
+            let Some(parts) = request.and_then(parts) else { return json(row, "parameters") };
+            match parts.parameters {
                 Some(parameters) => Ok(Some(parameters.to_owned())),
-                None => json(row, "parameters"),
+                None => Ok(json(row, "parameters")?.or_else(|| RawValue::from_string("{}".to_owned()).ok())),
             }
         }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use muster_core::execution::Attempt;
-use rusqlite::{Connection, Error, OptionalExtension as _, Result, Statement, ToSql, named_params, params};
+use rusqlite::{Connection, Result, Statement, ToSql, named_params, params};
 use uuid::Uuid;
 
 use super::definitions::text;
@@ -25,8 +25,8 @@ pub(super) fn claim_new(
     let mut claimed = Vec::with_capacity(new.len());
     for new in new {
         let row = NewRow::of(new);
-        bind_new(&mut statement, &row, now)?;
-        bind(&mut statement, named_params! { "@owner": owner, "@lease_end": lease_end })?;
+        let next = bind_new(&mut statement, &row, now)?;
+        bind(&mut statement, next, named_params! { "@owner": owner, "@lease_end": lease_end })?;
         let inserted = statement.raw_execute()?;
         if inserted > 0 {
             let execution = as_claimed(new);
@@ -37,16 +37,16 @@ pub(super) fn claim_new(
 }
 
 /// The columns that every new row has. Those of the row before stay bound, so each statement binds all it has.
-fn bind_new(statement: &mut Statement<'_>, row: &NewRow<'_>, now: i64) -> Result<()> {
+fn bind_new(statement: &mut Statement<'_>, row: &NewRow<'_>, now: i64) -> Result<usize> {
     bind(
         statement,
+        1,
         named_params! {
             "@id": row.id.to_string(),
             "@workflow_id": text(row.workflow_id),
             "@workflow_name": row.workflow_name,
             "@organization_id": text(row.organization_id),
             "@caller": row.caller,
-            "@parameters": row.parameters,
             "@request": row.request,
             "@webhook": row.webhook,
             "@max_attempts": row.max_attempts,
@@ -62,14 +62,14 @@ fn bind_new(statement: &mut Statement<'_>, row: &NewRow<'_>, now: i64) -> Result
     )
 }
 
-fn bind(statement: &mut Statement<'_>, values: &[(&str, &dyn ToSql)]) -> Result<()> {
-    for (name, value) in values {
-        let index = statement
-            .parameter_index(name)?
-            .ok_or_else(|| Error::InvalidParameterName((*name).to_owned()))?;
-        statement.raw_bind_parameter(index, value)?;
+/// Binds values from this place on, in the order in which the statement names them first; gives the place behind them. To
+/// look for each name takes longer than to bind its value.
+fn bind(statement: &mut Statement<'_>, first: usize, values: &[(&str, &dyn ToSql)]) -> Result<usize> {
+    for (place, (name, value)) in (first..).zip(values) {
+        debug_assert_eq!(statement.parameter_name(place), Some(*name), "the order of the statement's names");
+        statement.raw_bind_parameter(place, value)?;
     }
-    Ok(())
+    Ok(first + values.len())
 }
 
 /// What would be read back from its row: what is claimed has waited, begins in time, and has room in its limits.
@@ -105,11 +105,11 @@ pub(super) fn submit<'r>(
     let mut statement = file.prepare_cached(statements::SUBMIT)?;
     let mut submitted = Vec::new();
     for row in rows {
-        bind_new(&mut statement, &row, now)?;
+        let next = bind_new(&mut statement, &row, now)?;
         let run_after = (now + row.delay_us).max(row.run_at_us.unwrap_or_default());
         let waits =
             named_params! { "@run_after": run_after, "@limits": row.limits, "@waits_for": row.waits_for };
-        bind(&mut statement, waits)?;
+        bind(&mut statement, next, waits)?;
         let inserted = statement.raw_execute()?;
         if inserted > 0 {
             submitted.push(row.id);
@@ -125,9 +125,6 @@ pub(super) fn finish(file: &Connection, endings: &[EndingRow<'_>], now: i64) -> 
     for ending in endings {
         let fence = ending.fence;
         let values = named_params! {
-            "@id": fence.id.to_string(),
-            "@attempt": fence.attempt,
-            "@owner": fence.owner.to_string(),
             "@status": ending.status,
             "@result": ending.result,
             "@error_type": ending.failure.error_type,
@@ -139,11 +136,13 @@ pub(super) fn finish(file: &Connection, endings: &[EndingRow<'_>], now: i64) -> 
             "@started_at": ending.started_at.map(jiff::Timestamp::as_microsecond),
             "@completed_at": ending.completed_at.as_microsecond(),
             "@notified_at": ending.is_published.then_some(now),
+            "@id": fence.id.to_string(),
+            "@attempt": fence.attempt,
+            "@owner": fence.owner.to_string(),
         };
-        let limits = statement
-            .query_row(values, |row| Ok(held_limits(row.get_ref(0)?.as_str_or_null()?)))
-            .optional()?;
-        if let Some(limits) = limits {
+        bind(&mut statement, 1, values)?;
+        if let Some(row) = statement.raw_query().next()? {
+            let limits = held_limits(row.get_ref(0)?.as_str_or_null()?);
             written.insert(Attempt::new(fence.id, fence.attempt), limits);
         }
     }

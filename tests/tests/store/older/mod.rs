@@ -65,3 +65,37 @@ async fn an_older_and_a_newer_supervisor_read_what_the_other_writes() {
         .await;
     assert!(row[0].starts_with("SUCCESS "), "{row:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_supervisor_runs_what_a_newer_one_took_in() {
+    let fixture = postgres().await;
+    let all = statements("version_2");
+    let older = |wanted: &str| all.iter().find(|(name, _)| name == wanted).unwrap().1.clone();
+    let (id, owner) = (fixture.submitted().await, Uuid::now_v7());
+    let asked = fixture.row(id).await.request.unwrap();
+    let copies = format!(
+        "SELECT coalesce(request::text, '') || coalesce(parameters::text, '') FROM executions WHERE id = '{id}'"
+    );
+    assert_eq!(fixture.texts(&copies).await, [""], "what was asked for is kept once");
+    // It reads what it claims from a column of its time,
+    let mut session = fixture.session_of_another().await;
+    let take = format!(
+        "PREPARE older_take AS {}; EXECUTE older_take(ARRAY['{id}']::uuid[], '{owner}', 30000000)",
+        older("take")
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(take)).execute(&mut session).await.unwrap();
+    assert_eq!(fixture.status(id).await, Status::Running);
+    let request: serde_json::Value = serde_json::from_str(asked.get()).unwrap();
+    let read = fixture.texts(&format!("SELECT request::text FROM executions WHERE id = '{id}'")).await;
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&read[0]).unwrap(), request);
+    // and when it dies the newer one runs what was asked for, to the letter.
+    let me = claimant();
+    fixture.expire(id).await;
+    let taken = fixture.take_over(&me).await;
+    assert_eq!(taken[0].execution.request.get(), asked.get());
+    // A row with a request is no tombstone for it either.
+    let cancel = sqlx::query(sqlx::AssertSqlSafe(older("cancel"))).bind(fixture.submitted().await);
+    let cancelled =
+        sqlx::Row::try_get::<bool, _>(&cancel.fetch_one(&mut session).await.unwrap(), "tombstone");
+    assert!(!cancelled.unwrap());
+}

@@ -13,4 +13,4 @@ ON CONFLICT (id) DO UPDATE SET
     completed_at = CASE executions.status WHEN 'PENDING' THEN excluded.completed_at END
 WHERE executions.status = 'PENDING'
     OR (executions.status = 'RUNNING' AND executions.cancel_requested_at IS NULL)
-RETURNING id, attempt, lease_owner, status, error_type, request IS NULL AS tombstone, limits
+RETURNING id, attempt, lease_owner, status, error_type, coalesce(request_text, request::text) IS NULL AS tombstone, limits

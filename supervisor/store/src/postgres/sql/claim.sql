@@ -1,26 +1,26 @@
--- $1 to $13: the columns of new executions, $14: the owner, $15: the lease in microseconds, $16: the queues that are
--- served, and the empty text, $17: when their messages were published, in microseconds since the epoch; what would be
+-- $1 to $14: the columns of new executions, $15: the owner, $16: the lease in microseconds, $17: the queues that are
+-- served, and the empty text, $18: when their messages were published, in microseconds since the epoch; what would be
 -- later than now is of another clock. A row that this very statement inserted has no locker yet (xmax); the claimer has
--- its request in hand. OFFSET 0 keeps the copy from being made once for each column that needs it.
+-- its request in hand.
 WITH claimed AS (
     INSERT INTO executions (
-        id, workflow_id, workflow_name, organization_id, caller, request, request_text, max_attempts,
-        timeout_seconds, priority, retry_of, queue, expires_at, parameters, webhook, status, attempt, attempts_charged,
+        id, workflow_id, workflow_name, organization_id, caller, request_text, webhook, max_attempts,
+        timeout_seconds, priority, retry_of, queue, expires_at, status, attempt, attempts_charged,
         lease_owner, lease_expires_at, run_after, created_at, published_at
     )
     SELECT
-        id, workflow_id, workflow_name, organization_id, caller, request, request_text, max_attempts,
+        id, workflow_id, workflow_name, organization_id, caller, request_text, webhook, max_attempts,
         timeout_seconds, priority, retry_of, queue,
         coalesce(timestamptz 'epoch' + expires_at_us * interval '1 microsecond', now + expires_us * interval '1 microsecond'),
-        coalesce(request -> 'parameters', '{}'), request -> 'webhook', 'RUNNING', 1, 1, $14, now + $15 * interval '1 microsecond', now, now,
+        'RUNNING', 1, 1, $15, now + $16 * interval '1 microsecond', now, now,
         CASE WHEN published_at <= now THEN published_at END
     FROM UNNEST(
-        $1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::jsonb[], $6::text[], $7::integer[],
-        $8::double precision[], $9::integer[], $10::uuid[], $11::text[], $12::bigint[], $13::bigint[], $17::bigint[]
+        $1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::jsonb[], $6::text[], $7::jsonb[], $8::integer[],
+        $9::double precision[], $10::integer[], $11::uuid[], $12::text[], $13::bigint[], $14::bigint[], $18::bigint[]
     ) AS new (
-        id, workflow_id, workflow_name, organization_id, caller, request_text, max_attempts, timeout_seconds,
+        id, workflow_id, workflow_name, organization_id, caller, request_text, webhook, max_attempts, timeout_seconds,
         priority, retry_of, queue, expires_at_us, expires_us, published_at_us
-    ), (SELECT clock_timestamp() AS now) AS clock, LATERAL (SELECT request_text::jsonb AS request OFFSET 0) AS copy,
+    ), (SELECT clock_timestamp() AS now) AS clock,
         LATERAL (SELECT timestamptz 'epoch' + published_at_us * interval '1 microsecond' AS published_at) AS published
     ON CONFLICT (id) DO UPDATE SET
         status = 'RUNNING', attempt = executions.attempt + 1,
@@ -29,7 +29,7 @@ WITH claimed AS (
     WHERE executions.status = 'PENDING' AND executions.waits_for IS NULL AND executions.limits IS NULL
         AND executions.run_after <= excluded.run_after
         AND (executions.expires_at IS NULL OR executions.expires_at > excluded.run_after OR executions.attempts_charged > 0)
-        AND coalesce(executions.queue, '') = ANY ($16)
+        AND coalesce(executions.queue, '') = ANY ($17)
     RETURNING
         id, executions.xmax = 0 AS fresh, workflow_id, workflow_name, organization_id, caller,
         CASE WHEN executions.xmax = 0 THEN NULL ELSE coalesce(request_text, request::text) END AS request, attempt, attempts_charged,

@@ -1,7 +1,7 @@
 -- $1: ids.
 SELECT
     id, workflow_name, organization_id, queue, status, error_type, error_message, retry_of,
-    request ->> 'traceparent' AS traceparent, created_at, published_at, completed_at,
+    coalesce(request_text::json, request::json) ->> 'traceparent' AS traceparent, created_at, published_at, completed_at,
     (
         SELECT
             json_agg(
