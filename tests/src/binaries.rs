@@ -35,6 +35,11 @@ pub fn stamping_worker() -> PathBuf {
     find("stamping_worker")
 }
 
+/// The program of `scripts/bench`.
+pub fn bench() -> PathBuf {
+    find("bench")
+}
+
 /// A file or folder of this repository, by its path from the root.
 pub fn repository(path: &str) -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));

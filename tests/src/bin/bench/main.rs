@@ -11,6 +11,7 @@ mod claims;
 mod embedded;
 mod fairness;
 mod http;
+mod instructions;
 mod measured;
 mod pin;
 mod ping_pong;
@@ -89,6 +90,15 @@ enum BenchKind {
     },
     /// Whose executions real workers run: worker time by organization, with a plot.
     Fairness(fairness::FairnessArguments),
+    /// Work of a number of rounds, for whoever counts its instructions.
+    #[command(hide = true)]
+    Instructions {
+        /// What is done in each round.
+        work: instructions::CountedWork,
+        /// So many.
+        #[arg(long)]
+        rounds: u32,
+    },
     /// The other end of the bare pipe: writes back every byte it reads.
     #[command(hide = true)]
     Echo,
@@ -129,6 +139,7 @@ fn main() -> anyhow::Result<()> {
         BenchKind::Start { starts, worker } => start::compare(starts, worker),
         BenchKind::Claims { claims, behind, organizations } => claims::run(claims, behind, organizations),
         BenchKind::Fairness(arguments) => fairness::run(&arguments),
+        BenchKind::Instructions { work, rounds } => instructions::run(work, rounds),
         BenchKind::Echo => ping_pong::echo(),
     }
 }
