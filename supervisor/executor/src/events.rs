@@ -22,7 +22,7 @@ use super::run::EndedRun;
 const LIVE_WAITING_MAX_BYTES: usize = 16 * 1024 * 1024;
 /// And so much of one run: it is passed on within a moment.
 const LIVE_OF_A_RUN_MAX_BYTES: usize = 1024 * 1024;
-/// So many are taken off the channel at once.
+/// So many are taken off the channel at once, and what was told together with the last of them.
 const EVENTS_AT_ONCE: usize = 256;
 
 /// What nobody waits for goes with what comes next, or alone after so long.
@@ -200,10 +200,11 @@ struct HeldEvents {
     ends: usize,
 }
 
-/// The executor's end of the channel. Nothing here waits.
+/// The executor's end of the channel. Nothing here waits. What is told together is one message: whoever is woken by the first of
+/// many, on the processor of this thread, would take that one alone and have to be woken for each.
 #[derive(Debug)]
 pub(super) struct EventSender {
-    events: mpsc::UnboundedSender<ExecutorEvent>,
+    events: mpsc::UnboundedSender<Vec<ExecutorEvent>>,
     live: Arc<Mutex<LiveWaiting>>,
     /// What goes with the next.
     held: RefCell<HeldEvents>,
@@ -216,8 +217,7 @@ pub(super) struct EventSender {
 impl EventSender {
     /// Tells it, after what is held.
     pub(super) fn tell(&self, event: ExecutorEvent) {
-        self.tell_held();
-        self.send(event);
+        self.tell_all(Some(event));
     }
 
     /// Tells it with what comes next, in a moment at the latest: to wake another thread for each start of a short run
@@ -256,19 +256,17 @@ impl EventSender {
 
     /// Tells what is held.
     pub(super) fn tell_held(&self) {
-        let mut held = self.held.borrow_mut();
-        held.ends = 0;
-        for event in held.events.drain(..) {
-            self.send(event);
-        }
-        drop(held);
-        for (attempt, progress) in self.progress.borrow_mut().drain() {
-            self.send_live(LiveEvent::Progressed(attempt, progress));
-        }
+        self.tell_all(None);
     }
 
-    fn send(&self, event: ExecutorEvent) {
-        if self.events.send(event).is_err() {
+    /// Tells what is held, how far runs are, and what happened now.
+    fn tell_all(&self, last: Option<ExecutorEvent>) {
+        let mut events = self.held.take().events;
+        for (attempt, progress) in self.progress.borrow_mut().drain() {
+            events.extend(self.admit(LiveEvent::Progressed(attempt, progress)));
+        }
+        events.extend(last);
+        if !events.is_empty() && self.events.send(events).is_err() {
             vital::is_gone("reporter");
         }
     }
@@ -280,23 +278,21 @@ impl EventSender {
             self.holds.notify_one();
             return;
         }
-        self.tell_held();
-        self.send_live(live);
+        let event = self.admit(live);
+        self.tell_all(event);
     }
 
-    fn send_live(&self, live: LiveEvent) {
+    /// Makes it an event, if there is room for it.
+    fn admit(&self, live: LiveEvent) -> Option<ExecutorEvent> {
         let mut waiting = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.admit(live.attempt(), live.size_bytes()) {
-            drop(waiting);
-            self.send(ExecutorEvent::Live(live));
-        }
+        waiting.admit(live.attempt(), live.size_bytes()).then_some(ExecutorEvent::Live(live))
     }
 }
 
 /// Receives what the executor tells, in its order.
 #[derive(Debug)]
 pub struct ExecutorEvents {
-    events: mpsc::UnboundedReceiver<ExecutorEvent>,
+    events: mpsc::UnboundedReceiver<Vec<ExecutorEvent>>,
     live: Arc<Mutex<LiveWaiting>>,
 }
 
@@ -304,7 +300,12 @@ impl ExecutorEvents {
     /// Takes what there is, in order, and waits for the first. Nothing is taken once the executor is gone.
     pub async fn take(&mut self, into: &mut Vec<ExecutorEvent>) -> usize {
         let before = into.len();
-        let taken = self.events.recv_many(into, EVENTS_AT_ONCE).await;
+        into.extend(self.events.recv().await.unwrap_or_default());
+        while into.len() - before < EVENTS_AT_ONCE
+            && let Ok(more) = self.events.try_recv()
+        {
+            into.extend(more);
+        }
         let mut waiting = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         for event in &into[before..] {
             match event {
@@ -319,7 +320,7 @@ impl ExecutorEvents {
                 | ExecutorEvent::StartsRecovered => {}
             }
         }
-        taken
+        into.len() - before
     }
 }
 
