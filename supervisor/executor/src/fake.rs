@@ -1,5 +1,6 @@
 //! An executor without a thread and without workers: a test hears what it is asked, and says what happens.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use muster_core::execution::{Attempt, RunEnding};
@@ -19,6 +20,8 @@ const WITHIN: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct FakeExecutor {
     commands: mpsc::UnboundedReceiver<ExecutorCommand>,
+    /// What was handed over together, and not looked at yet.
+    submitted: VecDeque<RunSpec>,
     events: EventSender,
 }
 
@@ -27,16 +30,19 @@ impl FakeExecutor {
     pub fn start() -> (Self, ExecutorHandle, ExecutorEvents) {
         let (commands, received) = mpsc::unbounded_channel();
         let (events, told) = events::channel();
-        (Self { commands: received, events }, ExecutorHandle { commands }, told)
+        (Self { commands: received, submitted: VecDeque::new(), events }, ExecutorHandle { commands }, told)
     }
 
     /// The next command is an attempt to be run: this one.
     pub async fn submitted(&mut self) -> RunSpec {
-        let next = self.next().await;
-        let ExecutorCommand::Submit(spec) = next else {
-            panic!("asked for something else than a run: {next:?}")
-        };
-        *spec
+        if self.submitted.is_empty() {
+            let next = self.next().await;
+            let ExecutorCommand::Submit(specs) = next else {
+                panic!("asked for something else than a run: {next:?}")
+            };
+            self.submitted.extend(specs);
+        }
+        self.submitted.pop_front().unwrap_or_else(|| panic!("asked for no run at all"))
     }
 
     /// The next command is a cancel: of this attempt, for this reason.
@@ -56,7 +62,7 @@ impl FakeExecutor {
 
     /// It was asked for nothing that has not been looked at.
     pub fn is_idle(&mut self) -> bool {
-        self.commands.is_empty()
+        self.submitted.is_empty() && self.commands.is_empty()
     }
 
     /// Tells what happened.
@@ -70,6 +76,7 @@ impl FakeExecutor {
     }
 
     async fn next(&mut self) -> ExecutorCommand {
+        assert!(self.submitted.is_empty(), "asked for runs that were not looked at: {:?}", self.submitted);
         let asked = tokio::time::timeout(WITHIN, self.commands.recv()).await;
         match asked {
             Ok(Some(command)) => command,

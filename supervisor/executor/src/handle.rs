@@ -16,7 +16,7 @@ use super::worker_spec::WorkerSpec;
 /// What the thread is asked to do.
 #[derive(Debug)]
 pub(super) enum ExecutorCommand {
-    Submit(Box<RunSpec>),
+    Submit(Vec<RunSpec>),
     Cancel { attempt: Attempt, reason: CancelReason, message: String },
     Resize { min_workers: usize, max_workers: usize },
     Recycle(WorkerId),
@@ -55,9 +55,11 @@ pub struct ExecutorHandle {
 }
 
 impl ExecutorHandle {
-    /// Hands over a claimed attempt. Its outcome is told, whatever happens.
-    pub fn submit(&self, spec: RunSpec) {
-        self.send(ExecutorCommand::Submit(Box::new(spec)));
+    /// Hands over claimed attempts, together and in order. The outcome of each is told, whatever happens.
+    pub fn submit(&self, specs: Vec<RunSpec>) {
+        if !specs.is_empty() {
+            self.send(ExecutorCommand::Submit(specs));
+        }
     }
 
     /// Asks for an attempt to end.

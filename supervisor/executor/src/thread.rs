@@ -117,7 +117,7 @@ async fn serve(engine: Rc<ExecutorLoop>, mut commands: mpsc::UnboundedReceiver<E
 /// Does what is asked.
 fn handle_command(engine: &Rc<ExecutorLoop>, command: ExecutorCommand) {
     match command {
-        ExecutorCommand::Submit(spec) => engine.submit(*spec),
+        ExecutorCommand::Submit(specs) => specs.into_iter().for_each(|spec| engine.submit(spec)),
         ExecutorCommand::Cancel { attempt, reason, message } => {
             engine.handle(PoolEvent::Cancel { attempt, reason, message })
         }

@@ -115,51 +115,68 @@ impl Dispatcher {
                     (claimed.attempt, prepared)
                 }
             });
-            let mut prepared = prepared.buffered(PREPARE_AT_ONCE);
-            while let Some((attempt, prepared)) = prepared.next().await {
-                dispatcher.hand_over(attempt, prepared);
+            let mut prepared = prepared.buffered(PREPARE_AT_ONCE).ready_chunks(PREPARE_AT_ONCE);
+            while let Some(prepared) = prepared.next().await {
+                dispatcher.hand_over(prepared);
             }
         });
     }
 
-    /// Gives a prepared attempt to the executor, unless a cancel came first.
-    fn hand_over(&self, attempt: Attempt, prepared: Result<PreparedAttempt, PrepareError>) {
-        let ending = match prepared {
-            Ok(PreparedAttempt { mut spec, terms }) => {
-                self.gate.succeeded();
-                let mut in_flight = self.in_flight.lock();
-                let Some(held) = in_flight.get_mut(&attempt) else { return };
-                spec.attempts_charged = held.attempts_charged;
-                spec.failure_halts = self.after_failure == AfterFailure::Halt;
-                held.terms = terms;
-                match std::mem::replace(&mut held.phase, InFlightPhase::Ended) {
-                    InFlightPhase::Preparing { slot, cancel: None } => {
-                        held.phase =
-                            InFlightPhase::Submitted { slot, started_at_us: None, since_us: unix_us() };
-                        // Under the lock, so that a cancel finds the attempt in the executor or here, never between.
-                        self.executor.submit(spec);
-                        return;
+    /// Gives to the executor what could be prepared, in order, and ends the others.
+    fn hand_over(&self, prepared: Vec<(Attempt, Result<PreparedAttempt, PrepareError>)>) {
+        let mut ready = Vec::with_capacity(prepared.len());
+        for (attempt, prepared) in prepared {
+            match prepared {
+                Ok(prepared) => {
+                    self.gate.succeeded();
+                    ready.push((attempt, prepared));
+                }
+                Err(PrepareError::Refused(failure)) => {
+                    if self.after_failure == AfterFailure::Halt {
+                        self.submit(std::mem::take(&mut ready));
+                        self.executor.halt();
                     }
-                    InFlightPhase::Preparing { cancel: Some((reason, message)), .. } => {
-                        ending_before_start(reason, message)
-                    }
-                    // An attempt is prepared once.
-                    InFlightPhase::Submitted { .. } | InFlightPhase::Ended => return,
+                    let error = ErrorInfo::new(failure.error_type, failure.message);
+                    self.end_unstarted(attempt, RunEnding::Failed { error });
+                }
+                Err(error @ PrepareError::Unavailable(_)) => {
+                    tracing::warn!(execution_id = %attempt.execution_id, attempt = attempt.number, %error, "execution goes back");
+                    self.gate.failed();
+                    let reason = error.to_string();
+                    self.end_unstarted(attempt, RunEnding::Released { reason, charged: false });
                 }
             }
-            Err(PrepareError::Refused(failure)) => {
-                if self.after_failure == AfterFailure::Halt {
-                    self.executor.halt();
+        }
+        self.submit(ready);
+    }
+
+    /// Submits attempts, but those of which a cancel came first.
+    fn submit(&self, ready: Vec<(Attempt, PreparedAttempt)>) {
+        let (mut specs, mut cancelled) = (Vec::with_capacity(ready.len()), Vec::new());
+        let mut in_flight = self.in_flight.lock();
+        for (attempt, PreparedAttempt { mut spec, terms }) in ready {
+            let Some(held) = in_flight.get_mut(&attempt) else { continue };
+            spec.attempts_charged = held.attempts_charged;
+            spec.failure_halts = self.after_failure == AfterFailure::Halt;
+            held.terms = terms;
+            match std::mem::replace(&mut held.phase, InFlightPhase::Ended) {
+                InFlightPhase::Preparing { slot, cancel: None } => {
+                    held.phase = InFlightPhase::Submitted { slot, started_at_us: None, since_us: unix_us() };
+                    specs.push(spec);
                 }
-                RunEnding::Failed { error: ErrorInfo::new(failure.error_type, failure.message) }
+                InFlightPhase::Preparing { cancel: Some((reason, message)), .. } => {
+                    cancelled.push((attempt, ending_before_start(reason, message)));
+                }
+                // An attempt is prepared once.
+                InFlightPhase::Submitted { .. } | InFlightPhase::Ended => {}
             }
-            Err(error @ PrepareError::Unavailable(_)) => {
-                tracing::warn!(execution_id = %attempt.execution_id, attempt = attempt.number, %error, "execution goes back");
-                self.gate.failed();
-                RunEnding::Released { reason: error.to_string(), charged: false }
-            }
-        };
-        self.end_unstarted(attempt, ending);
+        }
+        // Under the lock, so that a cancel finds an attempt in the executor or here, never between.
+        self.executor.submit(specs);
+        drop(in_flight);
+        for (attempt, ending) in cancelled {
+            self.end_unstarted(attempt, ending);
+        }
     }
 
     /// Ends an attempt that never reached the executor.

@@ -132,11 +132,10 @@ impl Driver {
     async fn run(&mut self, round_trips: u32, workers: u32) {
         let first = (workers + AHEAD).min(round_trips);
         let (mut left, mut open) = (round_trips - first, round_trips);
-        for _ in 0..first {
-            self.handle.submit(spec());
-        }
+        self.handle.submit((0..first).map(|_| spec()).collect());
         let mut taken = Vec::new();
         while open > 0 && self.events.take(&mut taken).await > 0 {
+            let mut next = Vec::with_capacity(taken.len());
             for event in taken.drain(..) {
                 let ExecutorEvent::Finished(ended) = event else { continue };
                 let (completed, _) = ended.complete();
@@ -146,9 +145,10 @@ impl Driver {
                 open -= 1;
                 if left > 0 {
                     left -= 1;
-                    self.handle.submit(spec());
+                    next.push(spec());
                 }
             }
+            self.handle.submit(next);
         }
     }
 }
