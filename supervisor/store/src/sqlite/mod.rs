@@ -12,6 +12,7 @@ mod each;
 mod error;
 mod figures;
 mod limits;
+mod memory_statistics;
 mod notifications;
 mod pauses;
 mod peers;
@@ -104,6 +105,7 @@ impl SqliteStore {
     /// # Errors
     /// When the file cannot be opened or is no database.
     pub async fn open(path: &Path, durability: Durability) -> Result<Self> {
+        memory_statistics::leave_out();
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             private::make_folder(folder).map_err(|error| StoreError::Unreachable {
                 backend: BACKEND,
