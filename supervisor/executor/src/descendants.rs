@@ -4,6 +4,7 @@
 //! Looking reads /proc and ending waits, so both happen away from the executor's thread. A run after which nobody was
 //! started, by anyone, costs one small read.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use muster_core::execution::Attempt;
@@ -29,6 +30,17 @@ impl ExecutorLoop {
             link.note_descendants(looked.await.unwrap_or_default());
             link.terminate();
         });
+    }
+
+    /// The numbers of all other workers.
+    fn leaders_beside(&self, link: &WorkerLink) -> HashSet<u32> {
+        let state = self.state.borrow();
+        state
+            .links
+            .values()
+            .filter(|other| other.id != link.id)
+            .filter_map(|other| other.process_id())
+            .collect()
     }
 
     /// Says what an attempt left running.
@@ -58,8 +70,9 @@ impl WorkerReader {
             let rss_bytes = engine.memory_after_run(&link, told_bytes);
             return engine.worker(link.id, WorkerEvent::Idle { run, rss_bytes, recycle });
         };
+        let others = if undisturbed { HashSet::new() } else { engine.leaders_beside(&link) };
         let cleaned = engine.background.spawn_blocking(move || {
-            let left = if undisturbed { Vec::new() } else { family.end_born_since(since) };
+            let left = if undisturbed { Vec::new() } else { family.end_born_since(since, &others) };
             // After that nobody of the run writes into it any more.
             (left, left_files.map_or(Ok(()), |folder| folder.empty()))
         });

@@ -131,7 +131,7 @@ pub fn children(pid: u32) -> Vec<u32> {
 }
 
 /// The numbers of all processes. The kernel walks them in order, so none that stays is passed over.
-fn numbers_of_all() -> impl Iterator<Item = u32> {
+pub(super) fn numbers_of_all() -> impl Iterator<Item = u32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }

@@ -2,18 +2,19 @@
 //!
 //! These functions read /proc and wait, so they are called where waiting holds up nobody.
 
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::cgroup::{LeafMemory, WorkerLeaf};
-use super::descendants::{ObservedProcess, ProcessTable};
+use super::descendants::{ObservedProcess, ProcessTable, numbers_of_all};
 use super::mark::WorkerMark;
 use super::spawn_counter::{SpawnCounter, SpawnOrder};
 use super::{LaunchedProgram, ProcessGroup};
 
-/// More births than this since a run began are not looked at one by one.
+/// Of no more numbers than this each is tried; beyond, the processes that live are listed, and those born since are looked at.
 const PROBED_MAX: u32 = 64;
 /// How far up parents are followed.
 const ANCESTORS_MAX: usize = 64;
@@ -126,22 +127,29 @@ impl ProcessTree {
         found
     }
 
-    /// Ends all who were born after a moment, whatever their parents did since. Gives those that had to be ended.
-    pub fn end_born_since(&self, since: Option<SpawnOrder>) -> Vec<ObservedProcess> {
+    /// Ends all who were born after a moment, whatever their parents did since. Gives those that had to be ended. `others`
+    /// are the leaders of other workers, which are nobody's members: beside a thousand of them that were born since, each
+    /// look would read a thousand environments.
+    pub fn end_born_since(&self, since: Option<SpawnOrder>, others: &HashSet<u32>) -> Vec<ObservedProcess> {
         let births = SpawnCounter::open();
         let patience = Instant::now() + ENDING_BY_ITSELF;
-        let mut left = self.born_since(since, &births);
+        let look = || self.born_since(since, &births, others);
+        let mut left = look();
         while !left.is_empty() && Instant::now() < patience {
             std::thread::sleep(LOOK_EVERY);
-            left = self.born_since(since, &births);
+            left = look();
         }
-        end(left, || self.born_since(since, &births))
+        end(left, look)
     }
 
     /// Ends all but the worker itself, and those of an earlier look, who may have lost what binds them to it since.
     /// `since` is a moment before the worker was born: where few were born after it, only those are looked at.
     pub fn end_all(&self, since: Option<SpawnOrder>, known: Vec<ObservedProcess>) -> Vec<ObservedProcess> {
-        let mut members = self.born_since(since, &SpawnCounter::open());
+        let births = SpawnCounter::open();
+        let are_few =
+            since.zip(births.last()).is_some_and(|(since, now)| since.until(now, PROBED_MAX).is_some());
+        let mut members =
+            if are_few { self.born_since(since, &births, &HashSet::new()) } else { self.members() };
         join(&mut members, known.into_iter().filter(lives).collect());
         if let Some(leaf) = self.leaf.get() {
             join(&mut members, self.in_leaf());
@@ -150,22 +158,25 @@ impl ProcessTree {
         end(members, || self.members())
     }
 
-    fn born_since(&self, since: Option<SpawnOrder>, births: &SpawnCounter) -> Vec<ObservedProcess> {
+    /// Members who were born after a moment. Whoever else lives on the machine is not looked at.
+    fn born_since(
+        &self,
+        since: Option<SpawnOrder>,
+        births: &SpawnCounter,
+        others: &HashSet<u32>,
+    ) -> Vec<ObservedProcess> {
         let (Some(since), Some(now)) = (since, births.last()) else { return self.members() };
-        match since.until(now, PROBED_MAX) {
-            Some(numbers) => {
-                let mut born: Vec<_> = numbers.filter_map(|number| self.probe(number)).collect();
-                let mut in_leaf = self.in_leaf();
-                in_leaf.retain(|seen| since.is_before(seen.pid, now));
-                join(&mut born, in_leaf);
-                born
-            }
+        let probe = |number: u32| (!others.contains(&number)).then(|| self.probe(number)).flatten();
+        let mut born: Vec<_> = match since.until(now, PROBED_MAX) {
+            Some(numbers) => numbers.filter_map(probe).collect(),
             None => {
-                let mut members = self.members();
-                members.retain(|seen| since.is_before(seen.pid, now));
-                members
+                numbers_of_all().filter(|number| since.is_before(*number, now)).filter_map(probe).collect()
             }
-        }
+        };
+        let mut in_leaf = self.in_leaf();
+        in_leaf.retain(|seen| since.is_before(seen.pid, now));
+        join(&mut born, in_leaf);
+        born
     }
 
     /// The member with this number, if it is one. The worker itself, which has the mark, is none. Threads have numbers too, and are nobody.

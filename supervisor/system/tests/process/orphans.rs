@@ -1,11 +1,12 @@
 //! Reaping: each of our children once, by its watch, and nobody else's by accident.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::time::{Duration, Instant};
 
 use muster_core::process::ExitStatus;
-use muster_system::process::{ExitWatch, Spawner, abandon, reap_orphans};
+use muster_system::process::{ExitWatch, SpawnCounter, Spawner, abandon, reap_orphans};
 use rustix::process::{Pid, Signal, getpid, kill_process, set_child_subreaper};
 
 use crate::launch;
@@ -85,4 +86,25 @@ async fn the_list_of_children_is_whole_while_others_of_them_end() {
     eventually("the child that stayed has ended with its group", || {
         muster_system::process::ObservedProcess::read(staying).is_none_or(|seen| seen.is_dead)
     });
+}
+
+#[tokio::test]
+async fn what_was_left_is_ended_and_nothing_else_however_many_were_born_since() {
+    let spawner = Spawner::start().unwrap();
+    let stranger = spawner.spawn(launch(&["/bin/sleep", "60"])).await.unwrap();
+    let since = SpawnCounter::open().last();
+    let leaving = "setsid sleep 60 & echo $!; read line";
+    let child = spawner.spawn(launch(&["/bin/sh", "-c", leaving])).await.unwrap();
+    let mut line = String::new();
+    BufReader::new(File::from(child.stdout)).read_line(&mut line).unwrap();
+    let left: u32 = line.trim().parse().unwrap();
+    // More numbers than are tried one by one; threads have numbers, too.
+    (0..2_000).for_each(|_| std::thread::spawn(|| ()).join().unwrap());
+    let (family, others) = (child.family.clone(), HashSet::from([stranger.group.id()]));
+    let ended = tokio::task::spawn_blocking(move || family.end_born_since(since, &others)).await.unwrap();
+    assert_eq!(ended.iter().map(|seen| seen.pid).collect::<Vec<_>>(), [left]);
+    eventually("it has ended", || !fs::exists(format!("/proc/{left}")).unwrap() || is_zombie(left));
+    assert!(!is_zombie(stranger.group.id()) && !is_zombie(child.group.id()), "others live");
+    stranger.group.kill();
+    child.group.kill();
 }
