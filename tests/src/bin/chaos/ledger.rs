@@ -204,7 +204,7 @@ fn rows(record: &Record) -> HashMap<String, Value> {
             (SELECT count(*) FROM execution_logs
                 WHERE execution_id = id AND execution_logs.attempt = executions.attempt
                     AND stream = 'log') AS lines,
-            (SELECT value FROM state_entries WHERE key = 'n' || (parameters ->> 'n')) AS state
+            (SELECT value FROM state_entries WHERE key = 'n' || (coalesce(parameters, request_text::jsonb -> 'parameters') ->> 'n')) AS state
         FROM executions",
     );
     rows.into_iter().filter_map(|row| Some((row["id"].as_str()?.to_owned(), row))).collect()

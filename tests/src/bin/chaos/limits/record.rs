@@ -48,6 +48,14 @@ impl RowSource<'_> {
         ))
     }
 
+    /// The number of an execution, which is among its parameters.
+    fn number(&self) -> &'static str {
+        match self {
+            Self::Postgres(_) => "coalesce(parameters, request_text::jsonb -> 'parameters') ->> 'n'",
+            Self::Sqlite(_) => "request ->> '$.parameters.n'",
+        }
+    }
+
     fn moment(&self, column: &str) -> String {
         match self {
             Self::Postgres(_) => format!("(extract(epoch FROM {column}) * 1000000)::bigint"),
@@ -90,10 +98,10 @@ impl StormRecord {
         // First, since who is still there goes on stamping.
         let mut runs: Vec<(AttemptKey, (i64, i64))> = stamped(stamps)?.into_iter().collect();
         runs.sort_unstable();
-        let created = rows.moment("created_at");
+        let (number, created) = (rows.number(), rows.moment("created_at"));
         let (ended, asked) = (rows.moment("completed_at"), rows.moment("cancel_requested_at"));
         let sql = format!(
-            "SELECT (parameters ->> 'n') || ' ' || {created} || ' ' || coalesce({ended}, 0) || ' ' ||
+            "SELECT ({number}) || ' ' || {created} || ' ' || coalesce({ended}, 0) || ' ' ||
              coalesce({asked}, 0) || ' ' || status || ' ' || coalesce(error_type, '') FROM executions"
         );
         let mut at_us: HashMap<usize, i64> = HashMap::new();
@@ -166,9 +174,9 @@ fn held(claimed: &HashMap<AttemptKey, i64>, ended: &HashMap<AttemptKey, i64>) ->
 
 /// When each attempt had one of these events.
 fn events(rows: &RowSource<'_>, names: &str) -> anyhow::Result<HashMap<AttemptKey, i64>> {
-    let at = rows.moment("at");
+    let (number, at) = (rows.number(), rows.moment("at"));
     let lines = rows.lines(&format!(
-        "SELECT (parameters ->> 'n') || ' ' || {at} || ' ' || execution_events.attempt
+        "SELECT ({number}) || ' ' || {at} || ' ' || execution_events.attempt
          FROM execution_events JOIN executions ON id = execution_id WHERE event IN ({names})"
     ));
     let of = |line: &String| {
