@@ -4,7 +4,6 @@
 //! Looking reads /proc and ending waits, so both happen away from the executor's thread. A run after which nobody was
 //! started, by anyone, costs one small read.
 
-use std::collections::HashSet;
 use std::rc::Rc;
 
 use muster_core::execution::Attempt;
@@ -33,7 +32,7 @@ impl ExecutorLoop {
     }
 
     /// The numbers of all other workers.
-    fn leaders_beside(&self, link: &WorkerLink) -> HashSet<u32> {
+    fn leaders_beside(&self, link: &WorkerLink) -> Vec<u32> {
         let state = self.state.borrow();
         state
             .links
@@ -70,9 +69,13 @@ impl WorkerReader {
             let rss_bytes = engine.memory_after_run(&link, told_bytes);
             return engine.worker(link.id, WorkerEvent::Idle { run, rss_bytes, recycle });
         };
-        let others = if undisturbed { HashSet::new() } else { engine.leaders_beside(&link) };
+        let others = if undisturbed { Vec::new() } else { engine.leaders_beside(&link) };
         let cleaned = engine.background.spawn_blocking(move || {
-            let left = if undisturbed { Vec::new() } else { family.end_born_since(since, &others) };
+            let left = if undisturbed {
+                Vec::new()
+            } else {
+                family.end_born_since(since, &others.into_iter().collect())
+            };
             // After that nobody of the run writes into it any more.
             (left, left_files.map_or(Ok(()), |folder| folder.empty()))
         });

@@ -16,11 +16,9 @@ const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/instructions/go
 const HEAD: &str = "# Instructions for each execution, by work. Written by the test with MUSTER_BLESS=1.\n";
 /// From one run to the next a count differs by less than a thousandth; from one C compiler to the next by more.
 const TOLERANCE: f64 = 0.03;
-/// What is measured is the difference between so many rounds and so many more.
-const FEW_ROUNDS: u64 = 20;
-const MORE_ROUNDS: u64 = 60;
-/// So many executions a round has.
-const GROUP: u64 = 16;
+/// What is measured is the difference between so many executions and so many more.
+const FEW: u64 = 320;
+const MORE: u64 = 960;
 
 #[test]
 fn an_execution_takes_no_more_instructions_than_before() {
@@ -47,16 +45,16 @@ fn an_execution_takes_no_more_instructions_than_before() {
 }
 
 fn instructions_for_each(work: &str) -> u64 {
-    let (few, more) = (instructions(work, FEW_ROUNDS), instructions(work, FEW_ROUNDS + MORE_ROUNDS));
-    (more - few) / (MORE_ROUNDS * GROUP)
+    let (few, more) = (instructions(work, FEW), instructions(work, FEW + MORE));
+    (more - few) / MORE
 }
 
-/// How many instructions a run of so many rounds takes, in all threads.
-fn instructions(work: &str, rounds: u64) -> u64 {
+/// How many instructions a run with so many executions takes, in all threads.
+fn instructions(work: &str, executions: u64) -> u64 {
     let ran = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(binaries::bench())
-        .args(["instructions", work, "--rounds", &rounds.to_string()])
+        .args(["instructions", work, "--executions", &executions.to_string()])
         .output()
         .expect("valgrind is needed: apt-get install -y valgrind");
     let said = String::from_utf8_lossy(&ran.stderr);

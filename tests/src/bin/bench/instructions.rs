@@ -1,12 +1,12 @@
 //! Work whose instructions are counted: what the pool decides for an execution, and what one costs the embedded store.
 //!
-//! `tests/tests/instructions` runs it in valgrind, twice with more rounds: the difference is that of the rounds alone.
+//! `tests/tests/instructions` runs it in valgrind, with few executions and with more: the difference is that of executions alone.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use muster_core::execution::Attempt;
+use muster_core::execution::{Attempt, ExecutionRequest};
 use muster_core::pool::{
     Assignment, Pool, PoolConfig, PoolEffect, PoolEvent, PoolTime, WorkerEvent, WorkerFeatures, WorkerId,
 };
@@ -18,27 +18,31 @@ use muster_store::{
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-/// So many executions are one round: a group, as supervisors claim and finalize them.
-pub(crate) const GROUP: usize = 16;
+/// So many are claimed and finalized together.
+const GROUP: usize = 16;
 const QUEUE: &str = "counted";
+/// What all executions of the store are like.
+const REQUEST: &[u8] =
+    br#"{"execution_id":"00000000-0000-0000-0000-000000000001","workflow":"noop","queue":"counted"}"#;
 
-/// What is done in each round.
+/// What is done with executions.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub(crate) enum CountedWork {
-    /// The pool hands a group of executions to a worker, one after another.
+    /// The pool hands them to a worker, one after another.
     Pool,
-    /// A group is claimed.
+    /// They are claimed.
     Claim,
-    /// A group is claimed, and ends.
+    /// They are claimed, and end.
     Finalize,
 }
 
-/// Does so many rounds of it.
-pub(crate) fn run(work: CountedWork, rounds: u32) -> anyhow::Result<()> {
+/// Does it with so many.
+pub(crate) fn run(work: CountedWork, executions: u32) -> anyhow::Result<()> {
+    let numbers: Vec<u128> = (0..u128::from(executions)).collect();
     match work {
-        CountedWork::Pool => pool(rounds),
-        CountedWork::Claim => store(rounds, false),
-        CountedWork::Finalize => store(rounds, true),
+        CountedWork::Pool => pool(&numbers),
+        CountedWork::Claim => store(&numbers, false),
+        CountedWork::Finalize => store(&numbers, true),
     }
 }
 
@@ -79,7 +83,7 @@ impl CountedPool {
     }
 }
 
-fn pool(rounds: u32) -> anyhow::Result<()> {
+fn pool(numbers: &[u128]) -> anyhow::Result<()> {
     let config = PoolConfig { min_workers: 1, max_workers: 1, ..PoolConfig::default() };
     let pool = Pool::new(config, PoolTime::START);
     let mut counted = CountedPool { pool, now_us: 0, effects: Vec::new() };
@@ -93,19 +97,19 @@ fn pool(rounds: u32) -> anyhow::Result<()> {
     let features = WorkerFeatures::default();
     counted.worker(worker, WorkerEvent::Hello { protocol_min: 1, protocol_max: 1, features });
     counted.worker(worker, WorkerEvent::Ready);
-    (0..u128::from(rounds) * GROUP as u128).try_for_each(|number| counted.execution(number))
+    numbers.iter().try_for_each(|number| counted.execution(*number))
 }
 
-fn store(rounds: u32, ends: bool) -> anyhow::Result<()> {
+fn store(numbers: &[u128], ends: bool) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let store = SqliteStore::open(&folder.path().join("muster.db"), Durability::Normal).await?;
         store.migrate().await?;
         let me = Claimant::new(Duration::from_secs(600), ServedQueues::of([QUEUE]));
-        for round in 0..rounds {
-            let first = u128::from(round) * GROUP as u128;
-            let group = (first..first + GROUP as u128).map(|number| execution(number).map(Arc::new));
+        let like = NewExecution::of(&ExecutionRequest::parse(REQUEST)?, 3);
+        for group in numbers.chunks(GROUP) {
+            let group = group.iter().map(|number| execution(*number, &like).map(Arc::new));
             let claims = store.claim(&me, &group.collect::<anyhow::Result<Vec<_>>>()?).await?;
             let ended = claims.into_iter().map(|claim| {
                 let Claim::Claimed(claimed) = claim else { anyhow::bail!("it was not claimed: {claim:?}") };
@@ -120,31 +124,11 @@ fn store(rounds: u32, ends: bool) -> anyhow::Result<()> {
     })
 }
 
-fn execution(number: u128) -> anyhow::Result<NewExecution> {
+fn execution(number: u128, like: &NewExecution) -> anyhow::Result<NewExecution> {
     let id = Uuid::from_u128(number);
     let text = "x".repeat(1000);
     let request = format!(r#"{{"execution_id":"{id}","workflow":"noop","parameters":{{"text":"{text}"}}}}"#);
-    Ok(NewExecution {
-        id,
-        workflow_id: None,
-        workflow_name: Some("noop".to_owned()),
-        organization_id: None,
-        caller: None,
-        request: RawValue::from_string(request)?,
-        max_attempts: 3,
-        timeout_seconds: None,
-        priority: 0,
-        retry_of: None,
-        queue: Some(QUEUE.to_owned()),
-        is_queue_default: false,
-        delay: Duration::ZERO,
-        run_at: None,
-        expiry: None,
-        limits: Vec::new(),
-        idempotency: None,
-        published_at: None,
-        is_refusable: false,
-    })
+    Ok(NewExecution { id, request: RawValue::from_string(request)?, ..like.clone() })
 }
 
 fn ended(me: &Claimant, attempt: Attempt) -> anyhow::Result<Finalization> {

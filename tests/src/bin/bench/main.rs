@@ -90,14 +90,14 @@ enum BenchKind {
     },
     /// Whose executions real workers run: worker time by organization, with a plot.
     Fairness(fairness::FairnessArguments),
-    /// Work of a number of rounds, for whoever counts its instructions.
+    /// Work with a number of executions, for whoever counts its instructions.
     #[command(hide = true)]
     Instructions {
-        /// What is done in each round.
+        /// What is done with them.
         work: instructions::CountedWork,
         /// So many.
         #[arg(long)]
-        rounds: u32,
+        executions: u32,
     },
     /// The other end of the bare pipe: writes back every byte it reads.
     #[command(hide = true)]
@@ -139,7 +139,7 @@ fn main() -> anyhow::Result<()> {
         BenchKind::Start { starts, worker } => start::compare(starts, worker),
         BenchKind::Claims { claims, behind, organizations } => claims::run(claims, behind, organizations),
         BenchKind::Fairness(arguments) => fairness::run(&arguments),
-        BenchKind::Instructions { work, rounds } => instructions::run(work, rounds),
+        BenchKind::Instructions { work, executions } => instructions::run(work, executions),
         BenchKind::Echo => ping_pong::echo(),
     }
 }
