@@ -82,6 +82,14 @@ impl Record {
         self.select(&format!("SELECT * FROM executions WHERE id = '{id}'")).pop()
     }
 
+    /// What an execution was asked for, as its row keeps it.
+    #[track_caller]
+    pub fn request(&self, id: &str) -> Value {
+        let rows =
+            self.select(&format!("SELECT request_text::json AS request FROM executions WHERE id = '{id}'"));
+        rows.into_iter().next().map(|mut row| row["request"].take()).unwrap_or_default()
+    }
+
     /// The log of an execution, in order.
     #[track_caller]
     pub fn logs(&self, id: &str) -> Vec<Value> {

@@ -63,8 +63,11 @@ fn test_successful_execution_updates_db() {
     assert_eq!((&row["status"], &row["result"]), (&json!("SUCCESS"), &json!({ "lines": 3 })), "{row}");
     assert_eq!((&row["execution_model"], &row["workflow_name"]), (&json!("process"), &json!("chatty")));
     assert_eq!((&row["organization_id"], &row["caller"]["name"]), (&json!(organization), &json!("Ada")));
-    let request: Value = serde_json::from_str(row["request_text"].as_str().unwrap()).unwrap();
-    assert_eq!((&request["parameters"]["count"], &row["priority"]), (&json!(3), &json!(4)), "{row}");
+    assert_eq!(
+        (&world.record.request(&id)["parameters"]["count"], &row["priority"]),
+        (&json!(3), &json!(4)),
+        "{row}"
+    );
     assert_eq!((&row["attempt"], &row["attempts_charged"]), (&json!(1), &json!(1)), "{row}");
     assert!(row["error_type"].is_null() && row["error_message"].is_null(), "{row}");
     assert!(row["duration_ms"].is_u64() && row["started_at"].is_string(), "{row}");
