@@ -62,6 +62,10 @@ class Supervisor:
         while self.pending() < BACKLOG:
             self.submit(1_000)
 
+    def finish(self) -> None:
+        while self.pending():
+            time.sleep(0.2)
+
     def window(self, seconds: float) -> float:
         """Executions per second from a backlog that never ends."""
         self.keep_busy()

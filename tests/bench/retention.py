@@ -18,17 +18,20 @@ from typing import List
 from beside import NOTHING, Supervisor, fill, in_turns, sql
 
 ENDED = """
-INSERT INTO executions (id, workflow_name, status, request, request_text, parameters, result, duration_ms, attempt, max_attempts, queue,
-    run_after, created_at, started_at, completed_at, notified_at)
+INSERT INTO executions (id, workflow_name, status, result, duration_ms, attempt, max_attempts, queue, run_after, created_at, started_at,
+    completed_at, notified_at)
 SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'old', CASE WHEN n %% 20 = 0 THEN 'FAILED' ELSE 'SUCCESS' END,
-    '{"workflow": "old"}', '{"workflow": "old"}', '{}', '{"done": true}', 12, 1, 3, 'default', at, at, at, at, at
+    '{"done": true}', 12, 1, 3, 'default', at, at, at, at, at
 FROM generate_series(%(from)s, %(to)s) AS n, LATERAL (SELECT now() - interval '90 days' + n * interval '1 millisecond' AS at) AS moment;
+INSERT INTO execution_requests (execution_id, request_text)
+SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, '{"workflow": "old"}'
+FROM generate_series(%(from)s, %(to)s) AS n;
 INSERT INTO execution_logs (execution_id, attempt, sequence, logged_at, level, stream, logger, message)
 SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 1, line, now(), 'info', 'log', 'old', 'a line of a log that nobody reads any more'
 FROM generate_series(%(from)s, %(to)s) AS n, generate_series(1, 2) AS line;
 INSERT INTO execution_events (execution_id, at, attempt, event)
 SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, now(), 1, event
-FROM generate_series(%(from)s, %(to)s) AS n, unnest(ARRAY['claimed', 'started', 'finalized']) AS event;
+FROM generate_series(%(from)s, %(to)s) AS n, unnest(ARRAY['claimed', 'finalized']) AS event;
 """
 
 
@@ -65,7 +68,7 @@ def remember(worker: Supervisor, rows: int) -> None:
     begun = time.monotonic()
     fill(ENDED, rows)
     sql("ANALYZE")
-    print(f"{rows} ended executions, {2 * rows} lines, {3 * rows} events, in {time.monotonic() - begun:.0f} s; {sizes()}", flush=True)
+    print(f"{rows} ended executions, {2 * rows} lines, {2 * rows} events, in {time.monotonic() - begun:.0f} s; {sizes()}", flush=True)
     begun, told, asked = time.monotonic(), [0, 0, 0], 0
     wish = {"older_than_seconds": 86_400, "dry_run": True}
     while True:

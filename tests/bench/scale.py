@@ -77,7 +77,7 @@ def measured(given: argparse.Namespace, supervisors: int, workers: int, code: st
         finally:
             for one in running:
                 one.stop()
-            sql("TRUNCATE executions, execution_events, execution_logs")
+            sql("TRUNCATE executions, execution_requests, execution_events, execution_logs")
     ended = after["ended"] - before["ended"]
     cost = {whose: (after[whose] - before[whose]) / ended * 1e6 for whose in ("muster", "postgres")}
     result = {"supervisors": supervisors, "workers": workers, "per_second": ended / seconds, "cpu_us": cost}

@@ -34,6 +34,6 @@ pub use dialogue::Dialogue;
 pub use eventually::{Condition, eventually};
 pub use installation::{Installation, rogue};
 pub use queue::{HeldMessage, TestQueue};
-pub use record::{HeldTable, Record};
+pub use record::{HeldTable, REQUEST, Record};
 pub use services::{Backends, ServerKind, Services};
 pub use supervisor::TestSupervisor;

@@ -12,6 +12,11 @@ use crate::{Backends, eventually};
 /// The events that close an execution. Exactly one of them may ever be recorded of it.
 const CLOSING_EVENTS: &str = "('finalized', 'cancelled')";
 
+/// What a row of `executions` was asked for, as a `jsonb`, whichever version wrote it.
+pub const REQUEST: &str = "coalesce(
+    (SELECT request_text FROM execution_requests WHERE execution_id = executions.id), request_text, request::text
+)::jsonb";
+
 /// A connection to the database of a test.
 #[derive(Clone, Debug)]
 pub struct Record {
@@ -85,8 +90,7 @@ impl Record {
     /// What an execution was asked for, as its row keeps it.
     #[track_caller]
     pub fn request(&self, id: &str) -> Value {
-        let rows =
-            self.select(&format!("SELECT request_text::json AS request FROM executions WHERE id = '{id}'"));
+        let rows = self.select(&format!("SELECT {REQUEST} AS request FROM executions WHERE id = '{id}'"));
         rows.into_iter().next().map(|mut row| row["request"].take()).unwrap_or_default()
     }
 
@@ -101,7 +105,8 @@ impl Record {
     #[track_caller]
     pub fn events(&self, id: &str) -> Vec<String> {
         let rows = self.select(&format!(
-            "SELECT event FROM execution_events WHERE execution_id = '{id}' ORDER BY number"
+            "SELECT unnest(CASE WHEN detail ? 'started' THEN ARRAY['started', event] ELSE ARRAY[event] END) AS event \
+             FROM execution_events WHERE execution_id = '{id}' ORDER BY number"
         ));
         rows.iter().map(|row| row["event"].as_str().unwrap_or_default().to_owned()).collect()
     }

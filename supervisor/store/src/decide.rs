@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::finalization::{
     Disposition, ExecutionFailure, ExecutionOutcome, Finalization, FinalizeResult, StateWrite,
 };
+use super::finalized_event::finalized_detail;
 use super::session::Candidate;
 use super::text::storable;
 use super::{UNCHARGED_RELEASES_MAX, UNKNOWN_RELEASES_MAX, claim::NewExecution};
@@ -181,12 +182,6 @@ pub(crate) fn closing_event(settled: &SettledRow<'_>) -> (&'static str, Cow<'sta
             (event, detail.to_string().into())
         }
     }
-}
-
-/// The detail of a `finalized` event.
-pub(crate) fn finalized_detail(outcome: &ExecutionOutcome) -> Cow<'static, str> {
-    let error_type = outcome.failure().map(|failure| storable(&failure.error_type));
-    serde_json::json!({ "status": outcome.status(), "error_type": error_type }).to_string().into()
 }
 
 /// What remains of the writes to state of several executions: the last one to each key, with who made it.

@@ -95,6 +95,21 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Of a look that followed a commit: what would be asked again must not be written again.
+    pub(crate) fn after_commit(self) -> Self {
+        match self {
+            Self::Unreachable { backend, message }
+            | Self::Locked { backend, message, .. }
+            | Self::StalePlan { backend, message } => Self::CommitUnknown { backend, message },
+            error @ (Self::CommitUnknown { .. }
+            | Self::Refused { .. }
+            | Self::NotBuilt
+            | Self::Incompatible { .. }
+            | Self::Corrupt { .. }
+            | Self::Failed { .. }) => error,
+        }
+    }
+
     /// True when the same call may well succeed later without anybody's help.
     pub fn is_passing(&self) -> bool {
         match self {

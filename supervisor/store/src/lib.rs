@@ -17,6 +17,7 @@ mod definitions;
 mod error;
 mod figures;
 mod finalization;
+mod finalized_event;
 mod flow;
 mod limits;
 mod listing;

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::finalized_event::unfolded;
 use crate::{EventRow, Result};
 
 /// An execution as a trace shows it.
@@ -73,5 +74,5 @@ pub(crate) fn events_of_column(text: Option<&str>) -> Option<Vec<EventRow>> {
             detail: event.detail,
         })
     };
-    events.into_iter().map(event).collect()
+    events.into_iter().map(event).collect::<Option<_>>().map(unfolded)
 }

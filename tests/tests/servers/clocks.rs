@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use muster_tests::{Backends, Installation, Record, Services, TestSupervisor, eventually};
+use muster_tests::{Backends, Installation, REQUEST, Record, Services, TestSupervisor, eventually};
 use serde_json::json;
 
 const SOON: Duration = Duration::from_secs(60);
@@ -63,10 +63,11 @@ fn next_at(supervisor: &TestSupervisor, name: &str) -> String {
 
 /// The ticks that were run and are over, by the moments they were for.
 fn ran(record: &Record) -> Vec<String> {
-    let rows = record.select(
-        "SELECT (request_text::jsonb->'startup'->>'schedule') || ' ' || (request_text::jsonb->'startup'->>'scheduled_for') AS tick \
-         FROM executions WHERE completed_at IS NOT NULL ORDER BY request_text::jsonb->'startup'->>'scheduled_for'",
-    );
+    let rows = record.select(&format!(
+        "SELECT (request->'startup'->>'schedule') || ' ' || (request->'startup'->>'scheduled_for') AS tick \
+         FROM (SELECT {REQUEST} AS request FROM executions WHERE completed_at IS NOT NULL) AS ticks \
+         ORDER BY request->'startup'->>'scheduled_for'",
+    ));
     rows.iter().map(|row| row["tick"].as_str().unwrap().to_owned()).collect()
 }
 

@@ -11,7 +11,7 @@ const CODES: [&str; 8] = ["P0001", "23514", "22P02", "42501", "40001", "55P03", 
 /// Holds back the end of each execution whose request holds `refuse-CODE`, with that code.
 const HOLD_BACK: &str = "
 CREATE FUNCTION hold_back() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE code text := substring(NEW.request_text from 'refuse-(.....)');
+DECLARE code text := (SELECT substring(request_text from 'refuse-(.....)') FROM execution_requests WHERE execution_id = NEW.id);
 BEGIN
     IF code IS NOT NULL AND NEW.status NOT IN ('PENDING', 'RUNNING') THEN
         RAISE EXCEPTION 'the books are closed' USING ERRCODE = code;

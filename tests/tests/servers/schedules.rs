@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use muster_tests::{Backends, Installation, Record, Services, TestSupervisor, eventually};
+use muster_tests::{Backends, Installation, REQUEST, Record, Services, TestSupervisor, eventually};
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -66,7 +66,7 @@ fn ticks_are_run_once_each_though_three_supervisors_look_and_two_are_killed_at_i
     let wrong = record.select(&format!(
         "SELECT * FROM (SELECT request->'parameters'->>'name' AS name, count(*) AS n, count(DISTINCT at) AS moments, \
              extract(epoch FROM max(at) - min(at)) / 60 + 1 AS span \
-         FROM (SELECT request_text::jsonb AS request FROM executions) AS ticks, \
+         FROM (SELECT {REQUEST} AS request FROM executions) AS ticks, \
              LATERAL (SELECT (request->'startup'->>'scheduled_for')::timestamptz AS at) AS tick \
          GROUP BY 1) AS schedule WHERE n <> moments OR n <> span OR n < {MINUTES} + 1"
     ));
@@ -122,10 +122,10 @@ fn a_tick_comes_at_its_moment() {
     record.execute("UPDATE schedules SET due_at = clock_timestamp() + interval '1500 milliseconds', next_at = clock_timestamp()");
     let begun = Instant::now();
     let late = eventually("the tick has come", SOON, || {
-        record.select(
+        record.select(&format!(
             "SELECT (extract(epoch from created_at - \
-             (request_text::jsonb->'startup'->>'scheduled_for')::timestamptz) * 1000 - 1500)::float8 AS ms FROM executions",
-        ).pop()
+             ({REQUEST}->'startup'->>'scheduled_for')::timestamptz) * 1000 - 1500)::float8 AS ms FROM executions",
+        )).pop()
     });
     assert!(begun.elapsed() < SOON);
     let late = late["ms"].as_f64().unwrap();

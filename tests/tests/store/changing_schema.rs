@@ -47,7 +47,8 @@ async fn back_to_version_1(fixture: &Fixture) {
                  executions_by_organization_workflow_error; \
              CREATE INDEX executions_running ON executions (lease_owner) WHERE status = 'RUNNING'; \
              CREATE INDEX executions_newest ON executions (created_at, id); \
-             DROP FUNCTION executions_request_for_earlier CASCADE; \
+             DROP FUNCTION executions_request_for_earlier, executions_forget_requests CASCADE; \
+             DROP TABLE execution_requests; \
              ALTER TABLE executions DROP COLUMN request_text, DROP COLUMN result_text, DROP COLUMN end_cause, \
                  DROP COLUMN queue, DROP COLUMN expires_at, DROP COLUMN limits, DROP COLUMN waits_for, \
                  DROP COLUMN waited_for, DROP COLUMN webhook, DROP COLUMN published_at; \

@@ -120,11 +120,13 @@ impl Fixture {
 
     /// Makes a row one that was written by hand and without a request.
     pub(crate) async fn forget_request(&self, id: Uuid) {
-        let columns = match &self.database {
-            Database::Sqlite { .. } => "request = NULL",
-            Database::Postgres { .. } => "request = NULL, request_text = NULL",
+        let statement = match &self.database {
+            Database::Sqlite { .. } => format!("UPDATE executions SET request = NULL WHERE id = '{id}'"),
+            Database::Postgres { .. } => {
+                format!("DELETE FROM execution_requests WHERE execution_id = '{id}'")
+            }
         };
-        self.sql(&format!("UPDATE executions SET {columns} WHERE id = '{id}'")).await;
+        self.sql(&statement).await;
     }
 
     /// A store in another database of the same server.

@@ -193,8 +193,10 @@ async fn what_an_earlier_version_wrote_is_read_and_what_it_wrote_over_is_not_hid
     // As an earlier version would have: it knows the jsonb columns alone.
     fixture
         .sql(
-            "UPDATE executions SET request = request_text::jsonb, parameters = request_text::jsonb -> 'parameters', \
-                 request_text = NULL, result_text = NULL; \
+            "UPDATE executions SET request = asked.request_text::jsonb, result_text = NULL, \
+                 parameters = asked.request_text::jsonb -> 'parameters', request_text = NULL \
+                 FROM execution_requests AS asked WHERE asked.execution_id = executions.id; \
+             DELETE FROM execution_requests; \
              UPDATE state_entries SET value = '{\"other\": 2}'",
         )
         .await;

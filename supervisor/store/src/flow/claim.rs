@@ -149,14 +149,8 @@ async fn claim_group<B: Backend>(
         claimed => claimed?,
     };
     let others: Vec<Uuid> = new.iter().map(|new| new.id).filter(|id| !ours.contains_key(id)).collect();
-    let others = match standings(backend, &others).await {
-        Ok(others) => statuses(&others),
-        // What was claimed stays claimed, though this answer cannot be given.
-        Err(StoreError::Unreachable { backend, message } | StoreError::Locked { backend, message, .. }) => {
-            return Err(StoreError::CommitUnknown { backend, message });
-        }
-        Err(error) => return Err(error),
-    };
+    // What was claimed stays claimed, though this answer cannot be given.
+    let others = statuses(&standings(backend, &others).await.map_err(StoreError::after_commit)?);
     // The same id twice is one claim: the first place gets it.
     let answer = |execution: &Arc<NewExecution>| match ours.remove(&execution.id) {
         Some(claimed) => Claim::Claimed(claimed),

@@ -11,7 +11,7 @@ use super::limits::{PendingRow, pending_rows};
 use super::room::MadeRoom;
 use super::statuses;
 use super::tending::{DirtyLimits, tend_changed};
-use crate::decide::finalized_detail;
+use crate::finalized_event::finalized_detail;
 use crate::limits::on_full::{FullLimit, LimitEntry};
 use crate::limits::session::{Holder, LimitSession as _, LockPatience};
 use crate::limits::{HeldLimit, LimitTerms, OnFull};

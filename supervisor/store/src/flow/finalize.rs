@@ -1,5 +1,6 @@
 //! The outcomes of attempts, several in one transaction.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
@@ -12,6 +13,7 @@ use super::{again, standings};
 use crate::batch::InsertGroups;
 use crate::concede::concessions;
 use crate::decide::{FoundRow, SettledRow, closing_event, current_state, decide_row, distinct, last_writes};
+use crate::finalized_event::finalized_detail_with;
 use crate::limits::session::LockPatience;
 use crate::rows::{BackRow, EndingRow, EventRowIn, FailureColumns, Fence, LogRowIn, StateRow, micros};
 use crate::session::{Backend, Extent, Purpose, StoreSession, WrittenAttempts};
@@ -261,21 +263,30 @@ fn lines<'a>(endings: &[&EndingPair<'a>]) -> Vec<LogRowIn<'a>> {
 
 /// What happened to each, and last that it ended.
 fn events<'a>(endings: &[&EndingPair<'a>]) -> Vec<EventRowIn<'a>> {
-    let mut events = Vec::with_capacity(endings.len() * 2);
+    let mut events = Vec::with_capacity(endings.len());
     for (finalization, settled) in endings {
-        let (attempt, owner) = (finalization.attempt, Some(finalization.owner));
-        events.extend(finalization.events.iter().map(|event| {
-            EventRowIn::of(attempt, owner, &event.event).at(event.at).with(event.detail.as_deref())
-        }));
-        events.extend(settled.as_ref().map(|settled| {
-            let (event, detail) = closing_event(settled);
-            EventRowIn {
-                detail: Some(detail),
-                ..EventRowIn::of(attempt, owner, event).at(finalization.completed_at)
-            }
-        }));
+        let Some(settled) = settled else { continue };
+        let row = |event| EventRowIn::of(finalization.attempt, Some(finalization.owner), event);
+        let closing =
+            |event, detail| EventRowIn { detail: Some(detail), ..row(event).at(finalization.completed_at) };
+        if let Some(detail) = folded_detail(finalization, settled) {
+            events.push(closing("finalized", detail));
+            continue;
+        }
+        let before = finalization.events.iter();
+        events.extend(before.map(|event| row(&event.event).at(event.at).with(event.detail.as_deref())));
+        let (event, detail) = closing_event(settled);
+        events.push(closing(event, detail));
     }
     events
+}
+
+/// All that happened to a plain run, in one detail.
+fn folded_detail(finalization: &Finalization, settled: &SettledRow<'_>) -> Option<Cow<'static, str>> {
+    match settled {
+        SettledRow::Terminal(outcome) => finalized_detail_with(outcome, &finalization.events),
+        SettledRow::Requeue { .. } => None,
+    }
 }
 
 /// What terminal rows bring with them: writes to state, and children.

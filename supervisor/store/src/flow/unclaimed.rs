@@ -5,7 +5,8 @@ use muster_protocol::error_type;
 use uuid::Uuid;
 
 use super::tending::{DirtyLimits, tend_changed};
-use crate::decide::{end_instead_of_claim, finalized_detail};
+use crate::decide::end_instead_of_claim;
+use crate::finalized_event::finalized_detail;
 use crate::rows::{EndedRow, EventRowIn, FailureColumns};
 use crate::session::{Backend, Candidate, Extent, Purpose, StoreSession};
 use crate::{Claimant, ExecutionFailure, ExecutionOutcome, Result, StoreError};

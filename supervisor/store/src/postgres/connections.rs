@@ -33,11 +33,11 @@ const REST_MAX: Duration = Duration::from_secs(600);
 const AGE_MAX: Duration = Duration::from_secs(1800);
 
 /// What every session is told. A database or a role may be set up otherwise; what was finalized must survive
-/// the server; and a process that stands still must not keep others from their rows. The last one is for the trigger of
-/// `0027_request_once.sql`: whoever does not say it is of a version that reads the copies which are not written any more.
+/// the server; and a process that stands still must not keep others from their rows. The last one is for the triggers
+/// of `0028_execution_requests.sql`: whoever does not say it is of a version that reads what was asked for elsewhere.
 const SESSION: &str = "SET synchronous_commit = on; SET statement_timeout = '30s'; SET TimeZone = 'UTC'; SET jit = off; \
      SET idle_in_transaction_session_timeout = '10s'; SET default_transaction_isolation = 'read committed'; SET client_min_messages = warning; \
-     SET muster.reads_request_text = on";
+     SET muster.reads_execution_requests = on";
 
 const CUSTOM_PLAN: &str = "SET plan_cache_mode = force_custom_plan";
 

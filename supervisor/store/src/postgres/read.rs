@@ -11,6 +11,7 @@ use super::session::record;
 use super::transaction::{PostgresQuery, STATEMENT_TIMEOUT, within};
 use super::{PLANS_MAX, PostgresStore, statements};
 use crate::columns::TimeColumn;
+use crate::finalized_event::unfolded;
 use crate::flow::again;
 use crate::listing::{ListRange, Listing, states};
 use crate::{
@@ -102,6 +103,6 @@ impl ExecutionStore for PostgresStore {
     }
 
     async fn events(&self, id: Uuid) -> Result<Vec<EventRow>> {
-        all(self, || sqlx::query(statements::EVENTS).bind(id), record::event).await
+        Ok(unfolded(all(self, || sqlx::query(statements::EVENTS).bind(id), record::event).await?))
     }
 }

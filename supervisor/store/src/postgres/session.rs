@@ -28,7 +28,9 @@ use crate::session::{CancelledRow, Candidate, HeldKey, StoreSession, WrittenAtte
 use crate::shares::{Allotment, LOOK_FOR, WaitingShare};
 use crate::takeover::{Answer, WAIT_MAX};
 use crate::text::storable;
-use crate::{Claimant, Claimed, DeadOwner, ExecutionFailure, NewExecution, Result, ServedQueues, TakeOver};
+use crate::{
+    Claimant, Claimed, DeadOwner, ExecutionFailure, NewExecution, Result, ServedQueues, StoreError, TakeOver,
+};
 
 pub(super) mod record {
     //! Rows as records.
@@ -138,6 +140,12 @@ impl PgSession {
 }
 
 impl PgSession {
+    /// Rows that this supervisor has just claimed, as they are.
+    async fn claimed_rows(&mut self, owner: Uuid, ids: &[Uuid]) -> Result<HashMap<Uuid, Claimed>> {
+        let query = sqlx::query(statements::CLAIMED_BY).bind(ids).bind(owner);
+        record::claimed_by_id(&self.rows(query).await?).map_err(store_error)
+    }
+
     async fn renewed_by(
         &mut self,
         statement: &'static str,
@@ -217,17 +225,23 @@ impl StoreSession for PgSession {
         let query = query.bind(claimant.queues.in_statements());
         let answer = self.rows(query.bind(column(&rows, |row| row.published_at_us))).await?;
         let given: HashMap<Uuid, &Arc<NewExecution>> = new.iter().map(|new| (new.id, *new)).collect();
-        let read = |row: &PgRow| {
-            let attempt = record::attempt(row)?;
-            let id = attempt.execution_id;
-            Ok(match given.get(&id) {
-                Some(new) if row.try_get("fresh")? => {
-                    (id, Claimed { attempt, attempts_charged: 1, execution: Arc::clone(new) })
+        let (mut claimed, mut waited) = (HashMap::with_capacity(answer.len()), Vec::new());
+        for row in &answer {
+            let attempt = record::attempt(row).map_err(store_error)?;
+            let is_fresh: bool = row.try_get("fresh").map_err(store_error)?;
+            match given.get(&attempt.execution_id) {
+                Some(new) if is_fresh => {
+                    let execution = Arc::clone(new);
+                    claimed.insert(attempt.execution_id, Claimed { attempt, attempts_charged: 1, execution });
                 }
-                Some(_) | None => (id, record::claimed(row)?),
-            })
-        };
-        answer.iter().map(|row| read(row).map_err(store_error)).collect()
+                Some(_) | None => waited.push(attempt.execution_id),
+            }
+        }
+        if !waited.is_empty() {
+            claimed
+                .extend(self.claimed_rows(claimant.owner, &waited).await.map_err(StoreError::after_commit)?);
+        }
+        Ok(claimed)
     }
 
     async fn current_state(&mut self, ids: &[Uuid]) -> Result<Vec<FoundRow>> {

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::error::store_error;
 use super::session::{SqliteQuery, array, record};
 use super::{SqliteStore, statements};
+use crate::finalized_event::unfolded;
 use crate::listing::{ListRange, Listing, states};
 use crate::{
     Cursor, EventRow, ExecutionFilter, ExecutionRecord, ExecutionRecords, ExecutionStore, LogRow, Result,
@@ -88,6 +89,6 @@ impl ExecutionStore for SqliteStore {
     }
 
     async fn events(&self, id: Uuid) -> Result<Vec<EventRow>> {
-        all(self, sqlx::query(statements::EVENTS).bind(id.to_string()), record::event).await
+        Ok(unfolded(all(self, sqlx::query(statements::EVENTS).bind(id.to_string()), record::event).await?))
     }
 }

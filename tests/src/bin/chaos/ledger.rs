@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use muster_tests::{Backends, Cache, Record, TestQueue};
+use muster_tests::{Backends, Cache, REQUEST, Record, TestQueue};
 use serde_json::Value;
 
 use crate::faults::Blows;
@@ -197,16 +197,16 @@ impl std::fmt::Display for ChaosRecord {
 }
 
 fn rows(record: &Record) -> HashMap<String, Value> {
-    let rows = record.select(
+    let rows = record.select(&format!(
         "SELECT id, status, error_type, attempt, attempts_charged, max_attempts, result,
             (SELECT count(*) FROM execution_events
                 WHERE execution_id = id AND event IN ('finalized', 'cancelled')) AS ends,
             (SELECT count(*) FROM execution_logs
                 WHERE execution_id = id AND execution_logs.attempt = executions.attempt
                     AND stream = 'log') AS lines,
-            (SELECT value FROM state_entries WHERE key = 'n' || (coalesce(parameters, request_text::jsonb -> 'parameters') ->> 'n')) AS state
-        FROM executions",
-    );
+            (SELECT value FROM state_entries WHERE key = 'n' || ({REQUEST} -> 'parameters' ->> 'n')) AS state
+        FROM executions"
+    ));
     rows.into_iter().filter_map(|row| Some((row["id"].as_str()?.to_owned(), row))).collect()
 }
 

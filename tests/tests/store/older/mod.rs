@@ -7,7 +7,7 @@ use std::path::Path;
 use muster_core::execution::Status;
 use uuid::Uuid;
 
-use crate::fixture::{claimant, postgres, success};
+use crate::fixture::{Fixture, claimant, postgres, success};
 
 /// The statements of a version by their names.
 fn statements(version: &str) -> Vec<(String, String)> {
@@ -64,6 +64,45 @@ async fn an_older_and_a_newer_supervisor_read_what_the_other_writes() {
         .texts(&format!("SELECT status || ' ' || result::text FROM executions WHERE id = '{id}'"))
         .await;
     assert!(row[0].starts_with("SUCCESS "), "{row:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_supervisor_that_reads_the_text_on_the_row_finds_it_in_what_it_claims() {
+    let fixture = postgres().await;
+    let (id, owner) = (fixture.submitted().await, Uuid::now_v7());
+    let asked = fixture.row(id).await.request.unwrap();
+    let mut session = with_earlier_rights(&fixture).await;
+    let take = format!(
+        "SET muster.reads_request_text = on; \
+         UPDATE executions SET status = 'RUNNING', attempt = 1, lease_owner = '{owner}' WHERE id = '{id}'"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(take)).execute(&mut session).await.unwrap();
+    let on_the_row = format!(
+        "SELECT request_text FROM executions WHERE id = '{id}' AND request IS NULL AND parameters IS NULL"
+    );
+    assert_eq!(fixture.texts(&on_the_row).await, [asked.get()]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_delete_takes_along_what_was_asked_for() {
+    let fixture = postgres().await;
+    let (deleted, kept) = (fixture.submitted().await, fixture.submitted().await);
+    let mut session = with_earlier_rights(&fixture).await;
+    let delete = format!("DELETE FROM executions WHERE id = '{deleted}'");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(delete)).execute(&mut session).await.unwrap();
+    let asked = "SELECT execution_id::text FROM execution_requests";
+    assert_eq!(fixture.texts(asked).await, [kept.to_string()]);
+    sqlx::raw_sql("TRUNCATE executions").execute(&mut session).await.unwrap();
+    assert!(fixture.texts(asked).await.is_empty());
+}
+
+/// A session of a user who was given rights before there was a table of requests.
+async fn with_earlier_rights(fixture: &Fixture) -> sqlx::PgConnection {
+    let mut session = fixture.session_of_another().await;
+    let role = format!("earlier_{}", Uuid::now_v7().simple());
+    let become_it = format!("CREATE ROLE {role}; GRANT ALL ON executions TO {role}; SET ROLE {role}");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(become_it)).execute(&mut session).await.unwrap();
+    session
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

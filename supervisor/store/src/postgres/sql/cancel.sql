@@ -1,4 +1,4 @@
--- $1: the id. A row that does not exist becomes a tombstone: no request, attempt 0. One that is asked to end already
+-- $1: the id. A row that does not exist becomes a tombstone: no request, attempt 0, and nobody had locked it (xmax). One that is asked to end already
 -- is left as it is.
 INSERT INTO executions (
     id, status, error_type, error_message, max_attempts, cancel_requested_at, run_after, created_at, completed_at
@@ -13,4 +13,4 @@ ON CONFLICT (id) DO UPDATE SET
     completed_at = CASE executions.status WHEN 'PENDING' THEN excluded.completed_at END
 WHERE executions.status = 'PENDING'
     OR (executions.status = 'RUNNING' AND executions.cancel_requested_at IS NULL)
-RETURNING id, attempt, lease_owner, status, error_type, coalesce(request_text, request::text) IS NULL AS tombstone, limits
+RETURNING id, attempt, lease_owner, status, error_type, executions.xmax = 0 AS tombstone, limits

@@ -9,6 +9,8 @@ WITH gone AS MATERIALIZED (
     DELETE FROM execution_logs WHERE execution_id = ANY (ARRAY(SELECT id FROM gone)) RETURNING 1
 ), happened AS (
     DELETE FROM execution_events WHERE execution_id = ANY (ARRAY(SELECT id FROM gone)) RETURNING 1
+), asked AS (
+    DELETE FROM execution_requests WHERE execution_id = ANY (ARRAY(SELECT id FROM gone))
 ), told AS (
     DELETE FROM webhook_deliveries WHERE execution_id = ANY (ARRAY(SELECT id FROM gone))
 ), pruned AS (

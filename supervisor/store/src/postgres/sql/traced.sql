@@ -1,7 +1,9 @@
 -- $1: ids.
 SELECT
     id, workflow_name, organization_id, queue, status, error_type, error_message, retry_of,
-    coalesce(request_text::json, request::json) ->> 'traceparent' AS traceparent, created_at, published_at, completed_at,
+    coalesce(
+        (SELECT request_text FROM execution_requests WHERE execution_id = executions.id), request_text, request::text
+    )::json ->> 'traceparent' AS traceparent, created_at, published_at, completed_at,
     (
         SELECT
             json_agg(

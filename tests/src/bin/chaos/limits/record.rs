@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use muster_tests::{Installation, Record};
+use muster_tests::{Installation, REQUEST, Record};
 
 use super::load::{LimitedRun, RunKind};
 use super::observer::{Asked, ObservedRun};
@@ -49,10 +49,10 @@ impl RowSource<'_> {
     }
 
     /// The number of an execution, which is among its parameters.
-    fn number(&self) -> &'static str {
+    fn number(&self) -> String {
         match self {
-            Self::Postgres(_) => "coalesce(parameters, request_text::jsonb -> 'parameters') ->> 'n'",
-            Self::Sqlite(_) => "request ->> '$.parameters.n'",
+            Self::Postgres(_) => format!("{REQUEST} -> 'parameters' ->> 'n'"),
+            Self::Sqlite(_) => "request ->> '$.parameters.n'".to_owned(),
         }
     }
 
