@@ -2,12 +2,12 @@
 //!
 //! Ends are never dropped, and the slots bound how many there can be. Live views are: while more of them wait than
 //! fit in memory, the next ones are left out, because nobody may hold up the executor's thread and the whole log
-//! comes with the outcome. What one run shows stands before the ends of all others in this channel, so a run has a
-//! share of its own, and of its progress only the latest is told.
+//! comes with the outcome. A run has a share of its own in what waits, until that is shown, and of its progress only the
+//! latest is told.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use muster_core::execution::{Attempt, Change, EndKind, LogLine, Secrets};
@@ -41,7 +41,7 @@ pub enum ExecutorEvent {
         at_us: i64,
     },
     /// News that only live views need.
-    Live(LiveEvent),
+    Live(WaitingLive),
     /// The attempt is over, or goes back.
     Finished(Box<EndedRun>),
     /// A run asks for the committed value of a key, as JSON text.
@@ -108,7 +108,8 @@ pub enum LiveEvent {
 }
 
 impl LiveEvent {
-    fn attempt(&self) -> Attempt {
+    /// Whose news they are.
+    pub fn attempt(&self) -> Attempt {
         match self {
             Self::Logged(attempt, _) | Self::Progressed(attempt, _) | Self::Changed(attempt, _, _) => {
                 *attempt
@@ -123,6 +124,27 @@ impl LiveEvent {
                 Self::Progressed(_, progress) => progress.message.len(),
                 Self::Changed(_, change, _) => change.size_bytes(),
             }
+    }
+}
+
+/// News for live views, and the room they take for as long as this is kept.
+#[derive(Debug)]
+pub struct WaitingLive {
+    event: LiveEvent,
+    bytes: usize,
+    waiting: Arc<Mutex<LiveWaiting>>,
+}
+
+impl WaitingLive {
+    /// What is to be shown.
+    pub fn event(&self) -> &LiveEvent {
+        &self.event
+    }
+}
+
+impl Drop for WaitingLive {
+    fn drop(&mut self) {
+        lock(&self.waiting).passed_on(self.event.attempt(), self.bytes);
     }
 }
 
@@ -162,7 +184,7 @@ pub(super) fn channel() -> (EventSender, ExecutorEvents) {
     (sender, ExecutorEvents { events: received, live })
 }
 
-/// What is in the channel for live views, in bytes.
+/// What waits to be shown in live views, in bytes.
 #[derive(Debug, Default)]
 struct LiveWaiting {
     all: usize,
@@ -284,8 +306,9 @@ impl EventSender {
 
     /// Makes it an event, if there is room for it.
     fn admit(&self, live: LiveEvent) -> Option<ExecutorEvent> {
-        let mut waiting = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.admit(live.attempt(), live.size_bytes()).then_some(ExecutorEvent::Live(live))
+        let (bytes, waiting) = (live.size_bytes(), Arc::clone(&self.live));
+        let is_admitted = lock(&waiting).admit(live.attempt(), bytes);
+        is_admitted.then(|| ExecutorEvent::Live(WaitingLive { event: live, bytes, waiting }))
     }
 }
 
@@ -306,22 +329,17 @@ impl ExecutorEvents {
         {
             into.extend(more);
         }
-        let mut waiting = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        for event in &into[before..] {
-            match event {
-                ExecutorEvent::Live(live) => waiting.passed_on(live.attempt(), live.size_bytes()),
-                ExecutorEvent::Started { .. }
-                | ExecutorEvent::Finished(_)
-                | ExecutorEvent::ReadState(_)
-                | ExecutorEvent::WorkerReady { .. }
-                | ExecutorEvent::TemplateFailed
-                | ExecutorEvent::StartFailed { .. }
-                | ExecutorEvent::WorkerDied { .. }
-                | ExecutorEvent::StartsRecovered => {}
-            }
-        }
         into.len() - before
     }
+
+    /// True while something of this attempt waits to be shown: taken or not, it is not dropped.
+    pub fn is_shown_later(&self, attempt: Attempt) -> bool {
+        lock(&self.live).by_attempt.contains_key(&attempt)
+    }
+}
+
+fn lock(waiting: &Mutex<LiveWaiting>) -> MutexGuard<'_, LiveWaiting> {
+    waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -350,8 +368,7 @@ mod tests {
     }
 
     fn live(taken: &[ExecutorEvent], of: Attempt) -> usize {
-        let is_of =
-            |event: &&ExecutorEvent| matches!(event, ExecutorEvent::Live(live) if live.attempt() == of);
+        let is_of = |event: &&ExecutorEvent| matches!(event, ExecutorEvent::Live(live) if live.event().attempt() == of);
         taken.iter().filter(is_of).count()
     }
 
@@ -381,11 +398,10 @@ mod tests {
         sender.tell(ExecutorEvent::StartsRecovered);
         let mut taken = Vec::new();
         events.take(&mut taken).await;
-        let [ExecutorEvent::Live(LiveEvent::Progressed(_, latest)), ExecutorEvent::StartsRecovered] =
-            &taken[..]
-        else {
+        let [ExecutorEvent::Live(live), ExecutorEvent::StartsRecovered] = &taken[..] else {
             panic!("{taken:?}")
         };
+        let LiveEvent::Progressed(_, latest) = live.event() else { panic!("{live:?}") };
         assert_eq!(latest.current, 999);
     }
 
@@ -444,7 +460,24 @@ mod tests {
         let shown = taken.iter().filter(|event| matches!(event, ExecutorEvent::Live(_))).count();
         assert_eq!((shown, taken.len()), (16, 40 + 16));
         sender.show(logged(attempt(1), 1));
-        taken.clear();
+        drop(sender);
+        assert_eq!(events.take(&mut taken).await, 0, "what is taken and not shown takes room");
+        assert!(events.is_shown_later(attempt(1)));
+    }
+
+    #[tokio::test]
+    async fn what_was_shown_makes_room() {
+        let (sender, mut events) = channel();
+        let mut taken = Vec::new();
+        for number in 0..40 {
+            sender.show(logged(attempt(number), 1 << 20));
+        }
+        while events.is_shown_later(attempt(15)) {
+            taken.clear();
+            events.take(&mut taken).await;
+            taken.clear();
+        }
+        sender.show(logged(attempt(1), 1));
         assert_eq!(events.take(&mut taken).await, 1, "there is room again");
         drop(sender);
         assert_eq!(events.take(&mut taken).await, 0);

@@ -9,7 +9,7 @@ use muster_protocol::CancelReason;
 use tokio::sync::mpsc;
 
 use super::clock::unix_us;
-use super::events::{self, EventSender, ExecutorEvent, ExecutorEvents};
+use super::events::{self, EventSender, ExecutorEvent, ExecutorEvents, LiveEvent};
 use super::handle::{ExecutorCommand, ExecutorHandle};
 use super::run::{EndedRun, ExecutorRun};
 use super::run_spec::RunSpec;
@@ -68,6 +68,11 @@ impl FakeExecutor {
     /// Tells what happened.
     pub fn tell(&self, event: ExecutorEvent) {
         self.events.tell(event);
+    }
+
+    /// Tells what only live views need.
+    pub fn show(&self, live: LiveEvent) {
+        self.events.show(live);
     }
 
     /// Tells that an attempt is over.

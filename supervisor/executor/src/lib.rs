@@ -38,7 +38,9 @@ mod thread;
 mod worker_spec;
 
 pub use clock::unix_us;
-pub use events::{ExecutorEvent, ExecutorEvents, LiveEvent, RunProgress, StateQuestion, WorkerOrigin};
+pub use events::{
+    ExecutorEvent, ExecutorEvents, LiveEvent, RunProgress, StateQuestion, WaitingLive, WorkerOrigin,
+};
 #[cfg(any(test, feature = "fake"))]
 pub use fake::FakeExecutor;
 pub use handle::{Executor, ExecutorHandle, ExecutorSnapshot, WorkerIdentity};

@@ -11,6 +11,7 @@ mod declared;
 mod dispatcher;
 mod expiry;
 mod in_flight;
+mod later_events;
 pub(crate) mod leases;
 mod limit_sweep;
 mod pauses;

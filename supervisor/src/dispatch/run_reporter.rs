@@ -1,6 +1,7 @@
-//! What the executor tells, passed on in order: ends to the finalizer, the rest to live views.
+//! What the executor tells, passed on: ends to the finalizer, the rest to live views.
 //!
-//! A task of the runtime, so that what takes as long as it is large (JSON for live views, a result to be checked, an
+//! Of one attempt everything is passed on in order. What many lines of one run cost to show holds up no other: they are
+//! shown one message at a time, and what else there is comes between. A task of the runtime, so that what takes as long as it is large (JSON for live views, a result to be checked, an
 //! error to be masked) keeps nobody's limit waiting. What is very large is looked through on a thread for it, one after
 //! another, and what comes behind it goes on meanwhile.
 
@@ -19,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::in_flight::{InFlight, InFlightPhase};
+use super::later_events::{LaterEvent, LaterEvents};
 use super::slots::{IntakeClosed, Slots, was_short};
 use crate::dispatch::StartHealth;
 use crate::executor::{
@@ -36,6 +38,19 @@ const START_FAILURES_CLOSE: u32 = 3;
 
 /// An end with more than this is looked through on a thread for it.
 const LARGE_BYTES: usize = 64 * 1024;
+
+/// Ends that are looked through on a thread for it, one after another.
+#[derive(Debug)]
+struct LargeEnds {
+    runs: TaskTracker,
+    turn: Arc<Semaphore>,
+}
+
+impl Default for LargeEnds {
+    fn default() -> Self {
+        Self { runs: TaskTracker::new(), turn: Arc::new(Semaphore::new(1)) }
+    }
+}
 
 /// Passes on what the executor tells.
 #[derive(Debug)]
@@ -61,33 +76,62 @@ pub(crate) struct RunReporter {
 impl RunReporter {
     /// Passes on until the executor is gone and all that it told is passed on.
     pub(crate) async fn run(self: Arc<Self>, mut events: ExecutorEvents) {
-        let (large, turn) = (TaskTracker::new(), Arc::new(Semaphore::new(1)));
-        let mut taken = Vec::new();
-        while events.take(&mut taken).await > 0 {
+        let large = LargeEnds::default();
+        let (mut taken, mut later) = (Vec::new(), LaterEvents::default());
+        loop {
+            tokio::select! {
+                biased;
+                count = events.take(&mut taken) => if count == 0 { break },
+                () = tokio::task::yield_now(), if !later.is_empty() => {}
+            }
             for event in taken.drain(..) {
                 match event {
-                    ExecutorEvent::Started { attempt, worker: _, at_us } => self.started(attempt, at_us),
-                    ExecutorEvent::Live(live) => self.show(live),
-                    ExecutorEvent::Finished(ended) if ended.size_bytes() > LARGE_BYTES => {
-                        large.spawn(Arc::clone(&self).finish_large(ended, Arc::clone(&turn)));
+                    ExecutorEvent::Live(live) => later.push(LaterEvent::Live(live)),
+                    ExecutorEvent::Finished(ended) if events.is_shown_later(ended.attempt()) => {
+                        later.push(LaterEvent::Finished(ended));
                     }
-                    ExecutorEvent::Finished(ended) => self.finished(*ended),
-                    ExecutorEvent::ReadState(question) => self.read_state(question),
-                    ExecutorEvent::WorkerReady { origin, took } => self.metrics.worker_ready(origin, took),
-                    ExecutorEvent::TemplateFailed => self.metrics.template_failed(),
-                    ExecutorEvent::StartFailed { consecutive, message } => {
-                        self.start_failed(consecutive, &message);
-                    }
-                    ExecutorEvent::WorkerDied { kind } => self.metrics.worker_died(kind),
-                    ExecutorEvent::StartsRecovered => {
-                        self.health.starts_recovered();
-                        self.slots.open(IntakeClosed::WorkersFail);
-                    }
+                    event => self.pass_on(event, &large),
                 }
             }
+            later.take_turn().for_each(|next| self.pass_on_later(next, &large));
         }
-        large.close();
-        large.wait().await;
+        while !later.is_empty() {
+            later.take_turn().for_each(|next| self.pass_on_later(next, &large));
+        }
+        large.runs.close();
+        large.runs.wait().await;
+    }
+
+    fn pass_on_later(self: &Arc<Self>, event: LaterEvent, large: &LargeEnds) {
+        match event {
+            LaterEvent::Live(live) => self.show(live.event()),
+            LaterEvent::Finished(ended) => self.ended(ended, large),
+        }
+    }
+
+    fn pass_on(self: &Arc<Self>, event: ExecutorEvent, large: &LargeEnds) {
+        match event {
+            ExecutorEvent::Started { attempt, worker: _, at_us } => self.started(attempt, at_us),
+            ExecutorEvent::Live(live) => self.show(live.event()),
+            ExecutorEvent::Finished(ended) => self.ended(ended, large),
+            ExecutorEvent::ReadState(question) => self.read_state(question),
+            ExecutorEvent::WorkerReady { origin, took } => self.metrics.worker_ready(origin, took),
+            ExecutorEvent::TemplateFailed => self.metrics.template_failed(),
+            ExecutorEvent::StartFailed { consecutive, message } => self.start_failed(consecutive, &message),
+            ExecutorEvent::WorkerDied { kind } => self.metrics.worker_died(kind),
+            ExecutorEvent::StartsRecovered => {
+                self.health.starts_recovered();
+                self.slots.open(IntakeClosed::WorkersFail);
+            }
+        }
+    }
+
+    fn ended(self: &Arc<Self>, ended: Box<EndedRun>, large: &LargeEnds) {
+        if ended.size_bytes() > LARGE_BYTES {
+            large.runs.spawn(Arc::clone(self).finish_large(ended, Arc::clone(&large.turn)));
+        } else {
+            self.finished(*ended);
+        }
     }
 
     async fn finish_large(self: Arc<Self>, ended: Box<EndedRun>, turn: Arc<Semaphore>) {
@@ -116,12 +160,13 @@ impl RunReporter {
         self.bus.status_changed(&change);
     }
 
-    fn show(&self, live: LiveEvent) {
+    fn show(&self, live: &LiveEvent) {
+        let attempt = live.attempt();
         match live {
-            LiveEvent::Logged(attempt, lines) => self.bus.log_lines(attempt, &lines, self.timeout(attempt)),
-            LiveEvent::Progressed(attempt, progress) => self.progressed(attempt, &progress),
-            LiveEvent::Changed(attempt, change, secrets) => {
-                let shown = Change::clone(&change).masked(&secrets);
+            LiveEvent::Logged(_, lines) => self.bus.log_lines(attempt, lines, self.timeout(attempt)),
+            LiveEvent::Progressed(_, progress) => self.progressed(attempt, progress),
+            LiveEvent::Changed(_, change, secrets) => {
+                let shown = Change::clone(change).masked(secrets);
                 if let Ok(shown) = serde_json::to_vec(&shown) {
                     self.bus.change_noted(attempt, Bytes::from(shown), self.timeout(attempt));
                 }

@@ -1,7 +1,7 @@
 //! What a fake executor tells, and what becomes of it.
 
 use muster_bus::Channel;
-use muster_core::execution::{RunEnding, Status};
+use muster_core::execution::{LogLine, LogStream, RunEnding, Status};
 use muster_core::pool::WorkerId;
 use muster_protocol::{ErrorInfo, JsonBytes};
 use serde_json::json;
@@ -19,7 +19,7 @@ async fn a_run_is_shown_while_it_lasts_and_then_recorded() {
     let mut watching = line.bus.watch(&[Channel::Execution(attempt.execution_id)]).await;
     line.executor.tell(ExecutorEvent::Started { attempt, worker: WorkerId(1), at_us: unix_us() });
     let progress = RunProgress { current: 1, total: 2, message: "half".to_owned() };
-    line.executor.tell(ExecutorEvent::Live(LiveEvent::Progressed(attempt, progress)));
+    line.executor.show(LiveEvent::Progressed(attempt, progress));
     let result = JsonBytes::of(&json!([1.5]));
     line.executor.finish(spec, RunEnding::Succeeded { result });
     let (running, half, over) =
@@ -97,4 +97,33 @@ async fn a_run_that_asks_for_state_gets_what_is_committed() {
     assert_eq!(ask("sum").await, Ok(None));
     line.sql("DROP TABLE state_entries").await;
     ask("total").await.unwrap_err();
+}
+
+#[tokio::test]
+async fn the_lines_of_a_run_are_shown_before_its_end_however_many_they_are() {
+    let mut line = TestLine::start().await;
+    let attempt = line.accept(&json!({})).await;
+    let spec = line.executor.submitted().await;
+    let mut watching = line.bus.watch(&[Channel::Execution(attempt.execution_id)]).await;
+    let lines: Vec<_> = (1..=1000).map(log_line).collect();
+    for message in lines.chunks(100) {
+        line.executor.show(LiveEvent::Logged(attempt, message.to_vec()));
+    }
+    line.executor.finish(spec, RunEnding::Succeeded { result: JsonBytes::of(&json!(1)) });
+    for shown in &lines {
+        assert_eq!(heard(&mut watching).await["sequence"], shown.sequence);
+    }
+    assert_eq!(heard(&mut watching).await["status"], "SUCCESS");
+}
+
+fn log_line(sequence: u64) -> LogLine {
+    LogLine {
+        sequence,
+        at_us: unix_us(),
+        level: "info".to_owned(),
+        stream: LogStream::Log,
+        logger: String::new(),
+        message: "a line".to_owned(),
+        fields: None,
+    }
 }
