@@ -8,7 +8,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use muster_core::execution::{Attempt, Change, EndKind, LogLine, Secrets};
 use muster_core::pool::WorkerId;
@@ -16,6 +16,7 @@ use muster_system::vital;
 use tokio::sync::{Notify, mpsc, oneshot};
 use uuid::Uuid;
 
+use super::live_share::LiveShare;
 use super::run::EndedRun;
 
 /// So much for live views waits at most.
@@ -179,6 +180,7 @@ pub(super) fn channel() -> (EventSender, ExecutorEvents) {
         live: Arc::clone(&live),
         held: RefCell::default(),
         progress: RefCell::default(),
+        shares: RefCell::default(),
         holds: Notify::new(),
     };
     (sender, ExecutorEvents { events: received, live })
@@ -232,6 +234,8 @@ pub(super) struct EventSender {
     held: RefCell<HeldEvents>,
     /// How far runs are, since it was told last.
     progress: RefCell<HashMap<Attempt, RunProgress>>,
+    /// How much each run has shown.
+    shares: RefCell<HashMap<Attempt, LiveShare>>,
     /// Notified when something is held.
     holds: Notify,
 }
@@ -252,6 +256,7 @@ impl EventSender {
     /// for each end would cost as much as a short run. So the end of a lone run is told at once, and of those with a
     /// backlog no more are held than wait, which leaves whoever fills it the time of the other half.
     pub(super) fn tell_end(&self, ended: EndedRun, waiting: usize) {
+        self.shares.borrow_mut().remove(&ended.attempt());
         self.hold(ExecutorEvent::Finished(Box::new(ended)), 1);
         if self.held.borrow().ends > waiting {
             self.tell_held();
@@ -293,14 +298,19 @@ impl EventSender {
         }
     }
 
-    /// Shows it, unless too much that is to be shown waits already. Progress is shown in a moment, the latest.
+    /// Shows it, unless its run shows too much, or too much that is to be shown waits already. Progress is shown in a
+    /// moment, the latest.
     pub(super) fn show(&self, live: LiveEvent) {
         if let LiveEvent::Progressed(attempt, progress) = live {
             self.progress.borrow_mut().insert(attempt, progress);
             self.holds.notify_one();
             return;
         }
-        let event = self.admit(live);
+        let now = Instant::now();
+        let mut shares = self.shares.borrow_mut();
+        let share = shares.entry(live.attempt()).or_insert_with(|| LiveShare::new(now));
+        let event = if share.take(live.size_bytes(), now) { self.admit(live) } else { None };
+        drop(shares);
         self.tell_all(event);
     }
 

@@ -22,6 +22,7 @@ mod head_tail;
 mod late;
 mod launcher;
 mod link;
+mod live_share;
 mod logs;
 mod memory;
 mod messages;
