@@ -10,7 +10,7 @@ import fcntl
 import io
 import os
 import sys
-from typing import Any, Tuple
+from typing import Any, Callable, Tuple
 
 from .current import current_or_none
 
@@ -24,19 +24,56 @@ class _RunStream(io.TextIOWrapper):
         self.number = number
         self.given_encoding = encoding
         self.is_as_made = True
+        """False once it has been reconfigured."""
+        self.is_untouched = True
+        """False once it was reconfigured or closed, or somebody was given what is below it: then it is asked how it is."""
+        self.is_flushed = True
+        """True when nothing can wait in it."""
+
+    @property
+    def buffer(self) -> Any:
+        """What is below it, where text and bytes may wait that were not written here."""
+        self.is_untouched = self.is_flushed = False
+        return _buffer_of(self)
+
+    def detach(self) -> Any:
+        """Gives away what is below it, and is of no use any more."""
+        self.is_untouched = self.is_flushed = False
+        return super().detach()
+
+    def flush(self) -> None:
+        """Writes what waits in it."""
+        # Before, so that what another thread writes meanwhile is not taken for flushed.
+        self.is_flushed = self.is_untouched
+        try:
+            super().flush()
+        except BaseException:
+            self.is_flushed = False
+            raise
+
+    def close(self) -> None:
+        """Closes it."""
+        self.is_untouched = self.is_flushed = False
+        super().close()
 
     def reconfigure(self, **keywords: Any) -> None:
         """Changes how it writes, for the run that asks for it."""
-        self.is_as_made = False
+        self.is_as_made = self.is_untouched = False
         super().reconfigure(**keywords)
 
     def write(self, text: str, /) -> int:
         """Writes the text."""
         execution = current_or_none()
         if execution is None or not execution.closed or execution.late is None or not isinstance(text, str):
-            return super().write(text)
+            try:
+                return super().write(text)
+            finally:
+                self.is_flushed = False
         execution.late().printed("stdout" if self.number == 1 else "stderr", text)
         return len(text)
+
+
+_buffer_of: Callable[[Any], Any] = vars(io.TextIOWrapper)["buffer"].__get__
 
 
 def take() -> Tuple[int, int]:
@@ -55,8 +92,12 @@ def take() -> Tuple[int, int]:
     return in_fd, out_fd
 
 
-def is_fit(stream: Any) -> bool:
-    """False when user code has closed the stream, or changed how it writes."""
+def are_fit(stdout: Any, stderr: Any) -> bool:
+    """False when user code has closed one of the two, or changed how it writes."""
+    return (stdout.is_untouched and stderr.is_untouched) or (_is_fit(stdout) and _is_fit(stderr))
+
+
+def _is_fit(stream: Any) -> bool:
     try:
         return not stream.closed and stream.is_as_made
     except ValueError:
@@ -103,14 +144,21 @@ def say(text: str) -> None:
 def flush() -> None:
     """Pushes out what user code printed without a line's end."""
     try:
-        sys.stdout.flush()
+        if not _is_flushed(sys.stdout):
+            sys.stdout.flush()
     except (OSError, ValueError, AttributeError):
         # User code closed or replaced it; there is nothing to save.
         pass
     try:
-        sys.stderr.flush()
+        if not _is_flushed(sys.stderr):
+            sys.stderr.flush()
     except (OSError, ValueError, AttributeError):
         pass
+
+
+def _is_flushed(stream: Any) -> bool:
+    """True for one of ours in which nothing can wait."""
+    return type(stream) is _RunStream and stream.is_flushed
 
 
 def scrub_environment() -> None:

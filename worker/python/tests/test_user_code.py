@@ -12,6 +12,9 @@ NOISE = {
     "subprocess": "import subprocess\ndef main(params):\n    subprocess.run(['echo', 'from C'])\n",
     "__stdout__": "import sys\ndef main(params):\n    sys.__stdout__.write('from C')\n",
     "fdopen": "import os\ndef main(params):\n    os.fdopen(1, 'w', closefd=False).write('from C')\n",
+    "writelines": "import sys\ndef main(params):\n    sys.stdout.writelines(['from ', 'C'])\n",
+    "buffer": "import sys\ndef main(params):\n    sys.stdout.buffer.write(b'from C')\n",
+    "kept buffer": "import sys\nkept = sys.stdout.buffer\ndef main(params):\n    kept.write(b'from C')\n",
     "no newline": "def main(params):\n    print('from C', end='')\n",
     "all descriptors": "import os\ndef main(params):\n    print('from C')\n    os.closerange(0, 1)\n    os.open('/dev/null', os.O_RDONLY)\n",
 }

@@ -143,7 +143,7 @@ class Streams:
     def put_back(self) -> None:
         """Puts them back, made anew where they were closed, or changed so that lines would wait in a buffer."""
         stdin, stdout, stderr = self._noted
-        if not (streams.is_fit(stdout) and streams.is_fit(stderr)):
+        if not streams.are_fit(stdout, stderr):
             stdout, stderr = streams.made_anew(stdout), streams.made_anew(stderr)
             self._noted = (stdin, stdout, stderr)
         for name, stream in zip(_STREAMS, self._noted * 2):

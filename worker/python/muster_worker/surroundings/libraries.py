@@ -11,7 +11,9 @@ from typing import Any, Dict, List
 from .aspect import Aspect
 
 DECIMAL = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")
-_of_decimal = attrgetter(*DECIMAL)
+of_context = attrgetter(*DECIMAL)
+# Taken before the name is hidden: see `seldom`.
+DEFAULT_CONTEXT = decimal.DefaultContext
 _ASKED = 4
 _NAMES = ("loop", "opener", "https", "start_method", "timeout", "locale", "traps", *DECIMAL)
 
@@ -29,8 +31,8 @@ class Libraries(Aspect):
             *_asked(),
             modules["_socket"].getdefaulttimeout() if "_socket" in modules else None,
             _setlocale(_locale.LC_ALL, None) if "locale" in modules else None,
-            dict(decimal.DefaultContext.traps),
-            *_of_decimal(decimal.DefaultContext),
+            dict(DEFAULT_CONTEXT.traps),
+            *of_context(DEFAULT_CONTEXT),
         ]
 
     def are_as_noted(self) -> bool:
@@ -54,10 +56,10 @@ class Libraries(Aspect):
         elif name == "locale":
             _setlocale(_locale.LC_ALL, value)
         elif name in DECIMAL:
-            setattr(decimal.DefaultContext, name, value)
+            setattr(DEFAULT_CONTEXT, name, value)
         elif name == "traps":
             for signal, is_trapped in value.items():
-                decimal.DefaultContext.traps[signal] = is_trapped
+                DEFAULT_CONTEXT.traps[signal] = is_trapped
         elif name == "opener" and "urllib.request" in sys.modules:
             vars(sys.modules["urllib.request"])["_opener"] = value
         elif name == "https" and "ssl" in sys.modules:
