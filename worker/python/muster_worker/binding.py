@@ -69,10 +69,17 @@ class Signature:
         """Positional and keyword arguments for a call, from the JSON text of the parameters."""
         if not self._read:
             self._load()
-        value = read_params(params, self._digits)
-        if self._is_whole_as_read and value is not None:
-            return [value], {}
-        return self.bind(workflow, value)
+        return self.bind(workflow, read_params(params, self._digits))
+
+    def call(self, function: Callable[..., Any], workflow: str, params: bytes) -> Any:
+        """Calls the function with the parameters, given as JSON text."""
+        if self._is_whole_as_read:
+            # As simple as it can be, and short runs are.
+            value = read_params(params)
+            if value is not None:
+                return function(value)
+        positional, keywords = self.arguments(workflow, params)
+        return function(*positional, **keywords)
 
     def bind(self, workflow: str, params: Any) -> Tuple[List[Any], Dict[str, Any]]:
         """Positional and keyword arguments for a call."""

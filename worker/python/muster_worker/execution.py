@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 _making_event = threading.Lock()
+_monotonic = time.monotonic
 
 
 class CancelRequest(NamedTuple):
@@ -70,7 +71,7 @@ class Execution:
         self.attempt = attempt
         self.workflow = workflow
         self.timeout_seconds: Optional[float] = timeout_ms / 1000 if timeout_ms else None
-        self.started = time.monotonic()
+        self.started = _monotonic()
         self.threads: List[Tuple[threading.Thread, bool]] = []
         """The threads that were started in it, and whether user code itself started them."""
         self._context_text = context
@@ -128,7 +129,7 @@ class Execution:
 
     def start_clock(self) -> None:
         """The time the execution has runs from here."""
-        self.started = started = time.monotonic()
+        self.started = started = _monotonic()
         if self.timeout_seconds is not None:
             self.deadline = started + self.timeout_seconds
 

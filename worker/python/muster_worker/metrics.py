@@ -12,7 +12,7 @@ from .wire.messages import Metrics
 
 _MAXRSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
 _getrusage, _SELF = resource.getrusage, resource.RUSAGE_SELF
-_monotonic, _monotonic_ns = time.monotonic, time.monotonic_ns
+_monotonic = time.monotonic
 # What a named tuple is made by, without a call of its constructor in between.
 _made: Callable[[Type[Metrics], Tuple[int, ...]], Metrics] = tuple.__new__
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -22,21 +22,16 @@ class Meter:
     """Measures one run after another. What the process used between two of them, next to nothing, is the later one's."""
 
     def __init__(self) -> None:
-        self._started_ns = _monotonic_ns()
         self._user, self._system, _ = _getrusage(_SELF)[:3]
 
-    def start(self) -> None:
-        """A run begins."""
-        self._started_ns = _monotonic_ns()
-
-    def read(self) -> Metrics:
-        """What was used since."""
+    def read(self, started: float) -> Metrics:
+        """What was used since the last reading, and how long it is since then, by the clock of `time.monotonic`."""
         usage = _getrusage(_SELF)
-        user, system = usage[0], usage[1]
-        wall_us = (_monotonic_ns() - self._started_ns) // 1000
+        user, system, peak = usage[:3]
+        wall_us = int((_monotonic() - started) * 1_000_000)
         user_us, system_us = int((user - self._user) * 1_000_000), int((system - self._system) * 1_000_000)
         self._user, self._system = user, system
-        return _made(Metrics, (wall_us, user_us, system_us, usage[2] * _MAXRSS_UNIT_BYTES))
+        return _made(Metrics, (wall_us, user_us, system_us, peak * _MAXRSS_UNIT_BYTES))
 
 
 _RESIDENT_FRESH_SECONDS = 0.01

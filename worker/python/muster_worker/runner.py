@@ -58,8 +58,7 @@ def call(execution: Execution, definition: Definition, params: bytes, with_hooks
     try:
         if with_hooks and hooks.run_starts:
             hooks.start_run(definition.reach)
-        positional, keywords = definition.signature.arguments(execution.workflow, params)
-        result = definition.function(*positional, **keywords)
+        result = definition.signature.call(definition.function, execution.workflow, params)
         if definition.is_async or (type(result) not in _PLAIN and hasattr(result, "__await__")):
             result = _run_coroutine(execution, result)
         text = to_json(result)

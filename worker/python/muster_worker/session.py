@@ -271,27 +271,28 @@ class Session:
     def _run(self, registry: Registry, execute: Execute) -> None:
         if self._ran is not None:
             self._put_back(self._ran)
-        port = FramePort(self.connection, self._terms, execute.run, self._read_once)
-        port.execution = execution = Execution.of(execute, port)
-        execution.late = port.late_log
-        if type(execute.source) is Named:
-            execution.is_limited = execute.workflow in self._described
+        run_number, execution_id, attempt, workflow, source, params, context, timeout_ms, _ = execute
+        connection = self.connection
+        port = FramePort(connection, self._terms, run_number, self._read_once)
+        execution = Execution(port, run_number, execution_id, attempt, workflow, context, timeout_ms)
+        port.execution, execution.late = execution, port.late_log
+        if type(source) is Named:
+            execution.is_limited = workflow in self._described
         self.port = port
         self.busy = execution
         if self._early_cancel is not None:
             early, self._early_cancel = self._early_cancel, None
-            if early.run == execute.run:
+            if early.run == run_number:
                 self._cancel(early)
         self._watcher.nudge()
-        self._meter.start()
         try:
-            job = registry.find(execute.workflow, execute.source)
+            job = registry.find(workflow, source)
         except Rejection as rejection:
             outcome: Outcome = Rejected(str(rejection))
         else:
-            self.connection.write(self.connection.started(execute.run))
+            connection.write(connection.started(run_number))
             execution.start_clock()
-            outcome = self._surroundings.run(run, execution, job, execute.params)
+            outcome = self._surroundings.run(run, execution, job, params)
         self._finish(execution, port, outcome, registry)
 
     def _finish(self, execution: Execution, port: FramePort, outcome: Outcome, registry: Registry) -> None:
@@ -304,7 +305,7 @@ class Session:
         execution.close()
         messages, log_records = port.take()
         parts = b"".join(map(connection.encode, messages)) if messages else b""
-        metrics = self._meter.read()
+        metrics = self._meter.read(execution.started)
         finished = connection.finished(execution.run, outcome, metrics, log_records)
         if not connection.fits(finished):
             outcome = too_large(len(finished) - FRAME_HEADER_BYTES, connection.frame_max_bytes)

@@ -34,7 +34,7 @@ _STARTED_HEAD = _length(8) + _u32(TO_SUPERVISOR.index[Started])
 _IDLE_HEAD = _length(17) + _u32(TO_SUPERVISOR.index[Idle])
 _FINISHED, _SUCCEEDED = TO_SUPERVISOR.index[Finished], OUTCOME.index[Succeeded]
 _FINISHED_BYTES = 20 + 40
-_to_result = struct.Struct("<IIIQ").pack
+_to_result = struct.Struct("<4sIIIQ").pack
 _from_result = struct.Struct("<QQQQQ").pack
 _idle_rest = struct.Struct("<IQ?").pack
 
@@ -47,8 +47,9 @@ def started(run: int) -> bytes:
 def succeeded(run: int, result: bytes, metrics: Metrics, log_records: int) -> bytes:
     """The frame of Finished, with a result."""
     size = len(result)
-    head = _length(_FINISHED_BYTES + size) + _to_result(_FINISHED, run, _SUCCEEDED, size)
-    return head + result + _from_result(*metrics, log_records)
+    wall, user, system, peak = metrics
+    head = _to_result(_length(_FINISHED_BYTES + size), _FINISHED, run, _SUCCEEDED, size)
+    return head + result + _from_result(wall, user, system, peak, log_records)
 
 
 def idle(run: int, rss_bytes: int, recycle: bool) -> bytes:
@@ -56,9 +57,9 @@ def idle(run: int, rss_bytes: int, recycle: bool) -> bytes:
     return _IDLE_HEAD + _idle_rest(run, rss_bytes, recycle)
 
 
-_EXECUTE_HEAD = _u32(TO_WORKER.index[Execute])
+_EXECUTE = TO_WORKER.index[Execute]
 _ID_BYTES = 36
-_to_name, _NAME_AT = struct.Struct(f"<8xIQ{_ID_BYTES}sIQ").unpack_from, 32 + _ID_BYTES
+_to_name, _NAME_AT = struct.Struct(f"<4xIIQ{_ID_BYTES}sIQ").unpack_from, 32 + _ID_BYTES
 _frame_length = struct.Struct(">I").unpack_from
 _to_params, _to_context, _to_end = (struct.Struct(one).unpack_from for one in ("<IQ", "<Q", "<QI"))
 # What a named tuple is made by, without a call of its constructor in between.
@@ -70,10 +71,10 @@ _named_source, _NAMED = SOURCE.index[Named], Named()
 
 def execute_of(frame: bytes) -> Optional[Execute]:
     """The message, if this is one whole Execute of a workflow by its name; anything else is the general decoder's."""
-    if not frame.startswith(_EXECUTE_HEAD, FRAME_HEADER_BYTES):
-        return None
     try:
-        run, id_bytes, execution_id, attempt, length = _to_name(frame)
+        kind, run, id_bytes, execution_id, attempt, length = _to_name(frame)
+        if kind != _EXECUTE or id_bytes != _ID_BYTES:
+            return None
         name_end = _NAME_AT + length
         source, length = _to_params(frame, name_end)
         params_at = name_end + _SOURCE_BYTES
@@ -83,7 +84,7 @@ def execute_of(frame: bytes) -> Optional[Execute]:
         context_end = context_at + length
         timeout_ms, grace_ms = _to_end(frame, context_end)
         end = context_end + _END_BYTES
-        if source != _named_source or id_bytes != _ID_BYTES or end != len(frame) or _frame_length(frame)[0] != end - FRAME_HEADER_BYTES:
+        if source != _named_source or end != len(frame) or _frame_length(frame)[0] != end - FRAME_HEADER_BYTES:
             return None
         name = frame[_NAME_AT:name_end].decode()
         params, context = frame[params_at:params_end], frame[context_at:context_end]
